@@ -1,0 +1,32 @@
+namespace NanoFold.Tests;
+
+/// <summary>Finds the optional folder <c>shared/data</c> beside or above the repository; tests that need it skip where it is absent.</summary>
+public static class SharedData
+{
+    /// <summary>The full path of a file or folder below <c>shared/data</c>, or skips the running test with a reason.</summary>
+    public static string Path(string name)
+    {
+        if (Find(name) is { } found)
+        {
+            return found;
+        }
+
+        Assert.Ignore($"shared/data/{name} is not on this machine");
+        return "";
+    }
+
+    /// <summary>The full path of a file or folder below <c>shared/data</c>, or null.</summary>
+    public static string? Find(string name)
+    {
+        for (var folder = new DirectoryInfo(TestContext.CurrentContext.TestDirectory); folder is not null; folder = folder.Parent)
+        {
+            string candidate = System.IO.Path.Combine(folder.FullName, "shared", "data", name);
+            if (File.Exists(candidate) || Directory.Exists(candidate))
+            {
+                return candidate;
+            }
+        }
+
+        return null;
+    }
+}
