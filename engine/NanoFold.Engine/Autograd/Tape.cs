@@ -1,3 +1,4 @@
+using NanoFold.Engine.Taps;
 using NanoFold.Engine.Tensors;
 using NanoFold.Kernels;
 
@@ -22,12 +23,14 @@ public sealed class Tape
     /// <param name="store">Parameters that may be used, or null.</param>
     /// <param name="type">Real type of all activations.</param>
     /// <param name="training">Whether dropout is active and gradients will be asked for.</param>
-    public Tape(Backend backend, ParameterStore? store = null, DType type = DType.Float32, bool training = false)
+    /// <param name="taps">Readers and editors of named points, or null.</param>
+    public Tape(Backend backend, ParameterStore? store = null, DType type = DType.Float32, bool training = false, TapSet? taps = null)
     {
         Backend = backend;
         _store = store;
         Type = type;
         IsTraining = training;
+        Taps = taps;
     }
 
     public Backend Backend { get; }
@@ -35,6 +38,8 @@ public sealed class Tape
     public DType Type { get; }
 
     public bool IsTraining { get; }
+
+    public TapSet? Taps { get; }
 
     public IReadOnlyList<Node> Nodes => _nodes;
 
