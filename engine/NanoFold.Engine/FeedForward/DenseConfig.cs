@@ -1,5 +1,6 @@
 using System.Text.Json.Serialization;
 using NanoFold.Engine.Model;
+using NanoFold.Engine.Modules;
 
 namespace NanoFold.Engine.FeedForward;
 
@@ -18,4 +19,7 @@ public abstract record DenseConfig : FeedForwardConfig
 
     /// <inheritdoc/>
     public override long FlopsPerToken(ModelConfig model) => 6 * FeedForwardCost.Weights(model, HiddenFor(model), Activation);
+
+    /// <inheritdoc/>
+    public override FeedForwardModule Build(ModuleBuilder builder) => new Dense(builder.In("mlp"), HiddenFor(builder.Model), Activation);
 }

@@ -21,6 +21,9 @@ public sealed class ForwardContext
     /// <summary>Decoding: position of each row's first token, Int32 [B], otherwise none.</summary>
     public Tensor Positions { get; init; }
 
+    /// <summary>Decoding with learned positions: position of each token, Int32 [B, T], otherwise none.</summary>
+    public Tensor PositionIds { get; init; }
+
     /// <summary>Decoding: tokens of each row that count, Int32 [B], otherwise none.</summary>
     public Tensor Counts { get; init; }
 

@@ -28,11 +28,12 @@ public sealed class AttentionOp(IFusedAttention kernel, double scale, CausalMask
     }
 
     /// <summary>The weights themselves, [B, H, T, T]: for readers only, as it holds T × T.</summary>
-    public static Tensor Pattern(Tape tape, Tensor q, Tensor k, double scale, CausalMask mask, Tensor documents = default)
+    public static Tensor Pattern(Tape tape, Tensor q, Tensor k, double scale, CausalMask mask, Tensor documents = default, int topK = 0)
     {
         Tensor queries = BroadcastOp.Contiguous(tape, q.Permute(0, 2, 1, 3));
         Tensor scores = MatMulOp.Record(tape, queries, PerQueryHead(tape, k, q[2]), transposeB: true);
-        return SoftmaxOp.Record(tape, scores, scale, mask, documents);
+        Tensor pattern = SoftmaxOp.Record(tape, scores, scale, mask, documents);
+        return topK > 0 ? KeepLargestOp.Record(tape, pattern, topK) : pattern;
     }
 
     public override bool IsDifferentiable(int input) => input != Documents;

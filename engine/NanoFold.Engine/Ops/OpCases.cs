@@ -28,6 +28,7 @@ public static class OpCases
         .. CrossEntropyOp.Cases(),
         .. LinearCrossEntropyOp.Cases(),
         .. TopKOp.Cases(),
+        .. KeepLargestOp.Cases(),
         .. ExpertWeightsOp.Cases(),
         .. ExpertCombineOp.Cases(),
         .. RouterLossOp.Cases(),
