@@ -4,7 +4,7 @@ namespace NanoFold.Engine;
 /// Something the user can mend: a bad file, setting or argument, a full disk. The message is one line that names the thing and
 /// says what is wrong with it or what to do; the command line prints it without a stack trace and ends with <see cref="ExitCode"/>.
 /// </summary>
-public sealed class UserException : Exception
+public class UserException : Exception
 {
     public UserException(string message, Exception? innerException = null)
         : base(OneLine(message), innerException)
@@ -12,7 +12,7 @@ public sealed class UserException : Exception
     }
 
     /// <summary>The exit code of the process: 1 failed, 2 wrong usage.</summary>
-    public int ExitCode { get; private init; } = 1;
+    public int ExitCode { get; protected init; } = 1;
 
     /// <summary>A command line that cannot be understood: exit code 2.</summary>
     public static UserException Usage(string message) => new(message) { ExitCode = 2 };
