@@ -6,7 +6,7 @@ namespace NanoFold.Engine.Geometry;
 /// What an estimator says on isotropic Gaussians of known dimension with as many points as were measured, and which
 /// Gaussian would give a measured figure. Nearest-neighbour estimators fall short in high dimensions, the more so the
 /// fewer the points, so their figures mean little without this. Computed when first asked for, then kept; the whole
-/// table for N = 2000, D = 768 takes about a second. Safe to call from several threads.
+/// table for N = 2000, D = 768 takes about two seconds. Safe to call from several threads.
 /// </summary>
 public static class GaussianCalibration
 {

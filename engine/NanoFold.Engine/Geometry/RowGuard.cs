@@ -22,5 +22,5 @@ internal static class RowGuard
     }
 
     /// <summary>True when no value is NaN or infinite.</summary>
-    public static bool AllFinite(ReadOnlySpan<float> values) => TensorPrimitives.IsFiniteAll(values);
+    public static bool AllFinite(ReadOnlySpan<float> values) => values.IsEmpty || TensorPrimitives.IsFiniteAll(values);
 }
