@@ -63,6 +63,22 @@ public sealed class CpuContext : IDisposable
         }
     }
 
+    /// <summary>Runs items that need no lane.</summary>
+    public void Run<TWork>(ref TWork work, long count, bool parallel)
+        where TWork : struct, IWork
+    {
+        if (parallel)
+        {
+            Workers.Run(count, ref work);
+            return;
+        }
+
+        for (long i = 0; i < count; i++)
+        {
+            work.Invoke(i, 0);
+        }
+    }
+
     public void Dispose()
     {
         Workers.Dispose();

@@ -24,7 +24,12 @@ internal unsafe struct Nest
         }
     }
 
+    /// <summary>A nest of no dimensions yet, see <see cref="AddDimension"/>.</summary>
+    public static Nest Empty(int operands) => new() { _operands = operands };
+
     public int Rank { get; private set; }
+
+    public readonly long Count => Rows * Inner;
 
     /// <summary>Length of the innermost loop.</summary>
     public readonly long Inner => Rank == 0 ? 1 : _shape[Rank - 1];
@@ -60,6 +65,24 @@ internal unsafe struct Nest
         }
 
         _operands++;
+    }
+
+    /// <summary>Adds a dimension with the strides of the first two operands, kept in descending order of the first.</summary>
+    public void AddDimension(long length, long stride, long secondStride)
+    {
+        int at = Rank++;
+        for (; at > 0 && _strides[at - 1] < stride; at--)
+        {
+            _shape[at] = _shape[at - 1];
+            Move(at - 1, at);
+        }
+
+        _shape[at] = length;
+        _strides[at] = stride;
+        if (_operands > 1)
+        {
+            _strides[Max + at] = secondStride;
+        }
     }
 
     /// <summary>Drops dimensions of length 1 and merges neighbours.</summary>
@@ -100,6 +123,13 @@ internal unsafe struct Nest
         }
 
         return offset;
+    }
+
+    /// <summary>Offset in elements of element <paramref name="index"/> of the whole nest.</summary>
+    public readonly long ElementOffset(int operand, long index)
+    {
+        (long row, long column) = Math.DivRem(index, Inner);
+        return Offset(operand, row) + column * InnerStride(operand);
     }
 
     private readonly bool Merges(int outer, int inner)

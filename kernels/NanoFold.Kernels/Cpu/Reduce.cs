@@ -1,83 +1,98 @@
-using NanoFold.Kernels.Lanes;
-
 namespace NanoFold.Kernels.Cpu;
 
-/// <summary>Sums over the dimensions in which the output has length 1.</summary>
+/// <summary>
+/// Sums over the dimensions in which the output has length 1. Where the reduced dimensions lie innermost, rows are summed along themselves
+/// (<see cref="RowSums"/>), otherwise columns side by side (<see cref="ColumnSums"/>). Long sums are cut into segments by shape,
+/// each with a compensated sum; the segments add up in double, in order.
+/// </summary>
 internal static unsafe class Reduce
 {
+    /// <summary>Fewer columns than this are summed one by one.</summary>
+    private const int LeastColumns = 4;
+
     public static void Sum(CpuContext context, in View x, in View y, bool accumulate)
     {
-        Layout broadcast = y.Layout.BroadcastTo(x.Layout);
-        var work = new Work { X = x.Address, Y = y.Address, Accumulate = accumulate };
-        long outputs = 1;
-        for (int i = 0; i < x.Layout.Rank; i++)
+        Layout target = x.Layout, broadcast = y.Layout.BroadcastTo(target);
+        Nest kept = Nest.Empty(2), reduced = Nest.Empty(1);
+        int missing = target.Rank - y.Layout.Rank;
+        for (int i = 0; i < target.Rank; i++)
         {
-            // A dimension of length 1 in both is kept or reduced alike.
-            if (i >= x.Layout.Rank - y.Layout.Rank && y.Layout[i - x.Layout.Rank + y.Layout.Rank] == x.Layout[i])
+            if (i >= missing && y.Layout[i - missing] == target[i])
             {
-                work.KeptShape[work.Kept] = x.Layout[i];
-                work.KeptX[work.Kept] = x.Layout.Stride(i);
-                work.KeptY[work.Kept++] = broadcast.Stride(i);
-                outputs *= x.Layout[i];
+                kept.AddDimension(target[i], target.Stride(i), broadcast.Stride(i));
             }
             else
             {
-                work.ReducedShape[work.Reduced] = x.Layout[i];
-                work.ReducedX[work.Reduced++] = x.Layout.Stride(i);
+                reduced.AddDimension(target[i], target.Stride(i), 0);
             }
         }
 
-        work.Length = x.Count / outputs;
-        context.Run(x.Type, outputs, ref work, x.Count >= Map.SmallElements);
+        kept.Collapse();
+        reduced.Collapse();
+        bool columns = kept.Rank > 0 && kept.InnerStride(0) == 1 && kept.Inner >= LeastColumns && reduced.Count > 1;
+        if (columns)
+        {
+            ColumnSums.Run(context, x, y, kept, reduced, accumulate);
+        }
+        else
+        {
+            RowSums.Run(context, x, y, kept, reduced, accumulate);
+        }
     }
 
-    private struct Work : ILaneWork
+    /// <summary>Adds up the segments' sums, partial[segment, output], and writes the outputs.</summary>
+    public static void Combine(CpuContext context, in View y, in Nest kept, double* partial, long segments, bool accumulate)
     {
-        public fixed long KeptShape[6];
-        public fixed long KeptX[6];
-        public fixed long KeptY[6];
-        public fixed long ReducedShape[6];
-        public fixed long ReducedX[6];
-        public int Kept;
-        public int Reduced;
-        public long Length;
-        public void* X;
+        var work = new CombineWork { Y = y.Address, Type = y.Type, Kept = kept, Partial = partial, Outputs = kept.Count, Segments = segments, Accumulate = accumulate };
+        long items = (work.Outputs + CombineWork.OutputsPerItem - 1) / CombineWork.OutputsPerItem;
+        context.Run(ref work, items, work.Outputs * segments >= Map.SmallElements);
+    }
+
+    /// <summary>Writes one output.</summary>
+    public static void Write(void* y, DType type, long offset, double sum, bool accumulate)
+    {
+        if (type == DType.Float64)
+        {
+            double* target = (double*)y + offset;
+            *target = accumulate ? *target + sum : sum;
+        }
+        else
+        {
+            float* target = (float*)y + offset;
+            *target = accumulate ? *target + (float)sum : (float)sum;
+        }
+    }
+
+    private struct CombineWork : IWork
+    {
+        public const int OutputsPerItem = 512;
+
         public void* Y;
+        public DType Type;
+        public Nest Kept;
+        public double* Partial;
+        public long Outputs;
+        public long Segments;
         public bool Accumulate;
 
-        public void Invoke<V>(long item, int worker)
-            where V : struct, ICpuLane<V>
+        public readonly void Invoke(long item, int worker)
         {
-            long x = 0, y = 0;
-            for (int i = Kept - 1; i >= 0; i--)
+            long first = item * OutputsPerItem;
+            long end = Math.Min(Outputs, first + OutputsPerItem);
+            double* sums = stackalloc double[OutputsPerItem];
+            new Span<double>(sums, (int)(end - first)).Clear();
+            for (long s = 0; s < Segments; s++)
             {
-                (item, long index) = Math.DivRem(item, KeptShape[i]);
-                x += index * KeptX[i];
-                y += index * KeptY[i];
-            }
-
-            double sum = 0;
-            for (long l = 0; l < Length; l++)
-            {
-                long rest = l, offset = x;
-                for (int i = Reduced - 1; i >= 0; i--)
+                double* partial = Partial + s * Outputs;
+                for (long o = first; o < end; o++)
                 {
-                    (rest, long index) = Math.DivRem(rest, ReducedShape[i]);
-                    offset += index * ReducedX[i];
+                    sums[o - first] += partial[o];
                 }
-
-                sum += V.Type == DType.Float64 ? ((double*)X)[offset] : ((float*)X)[offset];
             }
 
-            if (V.Type == DType.Float64)
+            for (long o = first; o < end; o++)
             {
-                double* target = (double*)Y + y;
-                *target = Accumulate ? *target + sum : sum;
-            }
-            else
-            {
-                float* target = (float*)Y + y;
-                *target = Accumulate ? *target + (float)sum : (float)sum;
+                Write(Y, Type, Kept.ElementOffset(1, o), sums[o - first], Accumulate);
             }
         }
     }
