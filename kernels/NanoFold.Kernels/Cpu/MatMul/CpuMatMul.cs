@@ -1,0 +1,79 @@
+namespace NanoFold.Kernels.Cpu.MatMul;
+
+/// <summary>
+/// Matrix products of the CPU backend, float32 on every instruction-set path and float64. Nothing managed is allocated by a call,
+/// and the number of threads does not change a bit of the result.
+/// </summary>
+public sealed unsafe class CpuMatMul
+{
+    private const double AloneFlops = 1 << 25;
+
+    private readonly CpuContext _context;
+    private readonly Engine _single;
+
+    public CpuMatMul(CpuContext context)
+        : this(context, Engines.For(context.Isa))
+    {
+    }
+
+    /// <summary>With an engine of the caller's choice for float32.</summary>
+    internal CpuMatMul(CpuContext context, Engine single)
+    {
+        _context = context;
+        _single = single;
+    }
+
+    /// <summary>y = alpha · op(a) · op(b) (+ bias) (+ residual); y may be the residual, but overlap nothing else.</summary>
+    /// <exception cref="ArgumentException">Shapes or types do not fit.</exception>
+    public void MatMul(in MatMulArgs args)
+    {
+        var batches = new Batches(args);
+        Engine engine = args.Y.Type == DType.Float64 ? Engines.Double : _single;
+        long count = batches.Count;
+        Product first = batches[0];
+        if (count > 1 && first.Flops < AloneFlops)
+        {
+            var work = new BatchWork { Context = _context, Engine = engine, Batches = &batches };
+            _context.Workers.Run(count, ref work);
+            return;
+        }
+
+        for (long i = 0; i < count; i++)
+        {
+            engine.Multiply(_context, batches[i]);
+        }
+    }
+
+    /// <summary>One product per group of rows; see <see cref="Backend.GroupedMatMul"/>.</summary>
+    /// <exception cref="ArgumentException">Shapes, types or offsets do not fit.</exception>
+    public void GroupedMatMul(in GroupedMatMulArgs args)
+    {
+        var groups = new Groups(args);
+        Engine engine = args.Y.Type == DType.Float64 ? Engines.Double : _single;
+        for (int e = 0; e < groups.Count; e++)
+        {
+            Product product = groups[e];
+            if (product.Rows == 0)
+            {
+                continue;
+            }
+
+            if (product.Depth == 0)
+            {
+                groups.ClearUnlessAccumulating(product);
+                continue;
+            }
+
+            engine.Multiply(_context, product);
+        }
+    }
+
+    private struct BatchWork : IWork
+    {
+        public required CpuContext Context;
+        public required Engine Engine;
+        public Batches* Batches;
+
+        public readonly void Invoke(long item, int worker) => Engine.MultiplyAlone(Context, (*Batches)[item], worker);
+    }
+}
