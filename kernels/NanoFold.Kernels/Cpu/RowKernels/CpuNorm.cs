@@ -1,6 +1,6 @@
 using NanoFold.Kernels.Fused;
 
-namespace NanoFold.Kernels.Cpu.Rows;
+namespace NanoFold.Kernels.Cpu.RowKernels;
 
 /// <summary>RMSNorm and LayerNorm on the CPU. y may be x, and dx may be dy.</summary>
 public sealed unsafe class CpuNorm(CpuContext context) : INormKernels
@@ -25,11 +25,11 @@ public sealed unsafe class CpuNorm(CpuContext context) : INormKernels
     private void Forward(string op, in View x, in View gain, in View bias, in View y, in View statistics, double epsilon, bool centered)
     {
         RowCheck.Rows(op, "x", x);
-        RowCheck.Like(op, "y", y, x);
+        RowCheck.Output(op, "y", y, x);
         int width = x.Layout[-1];
         long rows = x.Layout.Rows;
-        CheckVector(op, "gain", gain, x.Type, width);
-        CheckVector(op, "bias", bias, x.Type, width);
+        RowCheck.OptionalVector(op, "gain", gain, x.Type, width);
+        RowCheck.OptionalVector(op, "bias", bias, x.Type, width);
         RowCheck.Vector(op, "statistics", statistics, x.Type, centered ? 2 * rows : rows);
         int rowsPerItem = RowBlocks.RowsPerItem(width);
         var work = new NormForward
@@ -55,14 +55,14 @@ public sealed unsafe class CpuNorm(CpuContext context) : INormKernels
         RowCheck.Like(op, "dy", dy, x);
         if (!dx.IsNone)
         {
-            RowCheck.Like(op, "dx", dx, x);
+            RowCheck.Output(op, "dx", dx, x);
         }
 
         int width = x.Layout[-1];
         long rows = x.Layout.Rows;
-        CheckVector(op, "gain", gain, x.Type, width);
-        CheckVector(op, "dGain", dGain, x.Type, width);
-        CheckVector(op, "dBias", dBias, x.Type, width);
+        RowCheck.OptionalVector(op, "gain", gain, x.Type, width);
+        RowCheck.OptionalVector(op, "dGain", dGain, x.Type, width);
+        RowCheck.OptionalVector(op, "dBias", dBias, x.Type, width);
         RowCheck.Vector(op, "statistics", statistics, x.Type, centered ? 2 * rows : rows);
         bool sums = !dGain.IsNone || !dBias.IsNone;
         if (sums)
@@ -92,14 +92,6 @@ public sealed unsafe class CpuNorm(CpuContext context) : INormKernels
         {
             var sum = new PartialSums { Partials = (byte*)scratch.Address, Count = items, Width = width, First = dGain.Address, Second = dBias.Address };
             context.Run(x.Type, PartialSums.Items(width), ref sum);
-        }
-    }
-
-    private static void CheckVector(string op, string name, in View view, DType type, int width)
-    {
-        if (!view.IsNone)
-        {
-            RowCheck.Vector(op, name, view, type, width);
         }
     }
 }

@@ -1,7 +1,7 @@
 using System.Runtime.CompilerServices;
 using NanoFold.Kernels.Lanes;
 
-namespace NanoFold.Kernels.Cpu.Rows;
+namespace NanoFold.Kernels.Cpu.RowKernels;
 
 /// <summary>One term of a sum over a row, from up to three rows and a constant. Where fewer elements than a lane are left, the others must come out as 0.</summary>
 internal unsafe interface ITerm

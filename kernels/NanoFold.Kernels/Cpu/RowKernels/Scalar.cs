@@ -1,7 +1,7 @@
 using System.Runtime.CompilerServices;
 using NanoFold.Kernels.Lanes;
 
-namespace NanoFold.Kernels.Cpu.Rows;
+namespace NanoFold.Kernels.Cpu.RowKernels;
 
 /// <summary>Single elements of a lane's type, as doubles.</summary>
 internal static unsafe class Scalar

@@ -1,4 +1,4 @@
-namespace NanoFold.Tests.Cpu.Rows;
+namespace NanoFold.Tests.Cpu.RowKernels;
 
 /// <summary>Norms and their gradients by the full Jacobian of each row, in double precision: slow and independent of the kernel's shortcut.</summary>
 internal sealed class NormReference

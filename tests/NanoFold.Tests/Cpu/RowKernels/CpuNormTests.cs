@@ -1,8 +1,8 @@
 using NanoFold.Kernels;
 using NanoFold.Kernels.Cpu;
-using NanoFold.Kernels.Cpu.Rows;
+using NanoFold.Kernels.Cpu.RowKernels;
 
-namespace NanoFold.Tests.Cpu.Rows;
+namespace NanoFold.Tests.Cpu.RowKernels;
 
 [TestFixture]
 public sealed class CpuNormTests
@@ -16,7 +16,7 @@ public sealed class CpuNormTests
     {
         foreach (int width in s_widths)
         {
-            Check(path, centered, affine, accumulate: width % 2 == 1, [9, width], strided: false);
+            Check(path, centered, affine, accumulate: width % 2 == 1, [width > 300 ? 1 : 5, width], strided: false);
         }
     }
 
@@ -147,7 +147,7 @@ public sealed class CpuNormTests
             Assert.That(() => norm.RmsNorm(default, gain.View, x.View, statistics.View, 0), Throws.ArgumentException.With.Message.EqualTo("rms norm: x is missing"));
             Assert.That(
                 () => norm.RmsNormBackward(y.View, gain.View, statistics.View, y.View, y.View, false, gain.View, default),
-                Throws.ArgumentException.With.Message.StartsWith("rms norm backward: scratch has 0 bytes"));
+                Throws.ArgumentException.With.Message.StartsWith("rms norm backward: scratch is missing"));
         });
     }
 

@@ -1,4 +1,4 @@
-namespace NanoFold.Tests.Cpu.Rows;
+namespace NanoFold.Tests.Cpu.RowKernels;
 
 internal static class RowAssert
 {

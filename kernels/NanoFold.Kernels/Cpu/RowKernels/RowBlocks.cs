@@ -1,4 +1,4 @@
-namespace NanoFold.Kernels.Cpu.Rows;
+namespace NanoFold.Kernels.Cpu.RowKernels;
 
 /// <summary>How rows are cut into work items: by shape only, so that results do not depend on the number of threads.</summary>
 internal static class RowBlocks

@@ -1,7 +1,7 @@
 using System.Runtime.CompilerServices;
 using NanoFold.Kernels.Lanes;
 
-namespace NanoFold.Kernels.Cpu.Rows;
+namespace NanoFold.Kernels.Cpu.RowKernels;
 
 /// <summary>
 /// With x̂ = (x − mean) · r and w = dy ⊙ gain: dx = r · (w − mean(w) − x̂ · mean(w ⊙ x̂)), where mean(w) is left out without centring.

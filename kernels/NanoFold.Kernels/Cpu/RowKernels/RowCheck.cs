@@ -1,19 +1,12 @@
-using System.Diagnostics.CodeAnalysis;
+namespace NanoFold.Kernels.Cpu.RowKernels;
 
-namespace NanoFold.Kernels.Cpu.Rows;
-
-/// <summary>Checks of what kernels over rows are given. Each failure names the op, the operand, what it is and what was expected.</summary>
+/// <summary>What kernels over rows ask of their operands beyond <see cref="Checks"/>.</summary>
 internal static class RowCheck
 {
     /// <summary>A real tensor inside its buffer whose rows are contiguous.</summary>
     public static void Rows(string op, string name, in View view)
     {
-        Exists(op, name, view);
-        if (view.Type == DType.Int32)
-        {
-            Fail(op, name, view, "a real type");
-        }
-
+        Checks.Real(op, name, view);
         if (view.Layout.Rank == 0 || (view.Layout[-1] != 1 && view.Layout.Stride(-1) != 1))
         {
             Fail(op, name, view, "rows of stride 1");
@@ -24,25 +17,26 @@ internal static class RowCheck
     public static void Like(string op, string name, in View view, in View x)
     {
         Rows(op, name, view);
-        if (view.Type != x.Type || !view.Layout.SameShape(x.Layout))
-        {
-            Fail(op, name, view, x.ToString());
-        }
+        Checks.Same(op, name, view, x);
+    }
+
+    /// <summary>As <see cref="Like"/>, and written to.</summary>
+    public static void Output(string op, string name, in View view, in View x)
+    {
+        Like(op, name, view, x);
+        Checks.Writable(op, name, view);
     }
 
     /// <summary>A real tensor [rows, columns] with contiguous rows.</summary>
     public static void Matrix(string op, string name, in View view)
     {
         Rows(op, name, view);
-        if (view.Layout.Rank != 2)
-        {
-            Fail(op, name, view, "two dimensions");
-        }
+        Checks.Rank(op, name, view, 2);
     }
 
     public static void Matrix(string op, string name, in View view, DType type, long rows, long columns)
     {
-        Exists(op, name, view);
+        Checks.Inside(op, name, view);
         if (view.Layout.Rank != 2 || view.Type != type || view.Layout[0] != rows || view.Layout[1] != columns
             || (columns != 1 && view.Layout.Stride(1) != 1))
         {
@@ -53,24 +47,33 @@ internal static class RowCheck
     /// <summary>Contiguous, with <paramref name="count"/> elements, whatever the shape.</summary>
     public static void Vector(string op, string name, in View view, DType type, long count)
     {
-        Exists(op, name, view);
+        Checks.Inside(op, name, view);
         if (view.Type != type || view.Count != count || !view.Layout.IsContiguous)
         {
             Fail(op, name, view, $"{count} contiguous elements of {type}");
         }
     }
 
-    /// <summary>Scratch memory of any type with at least <paramref name="bytes"/>; may be none where 0 are needed.</summary>
-    public static void Scratch(string op, in View view, long bytes)
+    /// <summary>As <see cref="Vector"/>, or none.</summary>
+    public static void OptionalVector(string op, string name, in View view, DType type, long count)
     {
-        long given = view.IsNone ? 0 : view.Count * view.Type.Size();
-        if (given < bytes || (!view.IsNone && !view.Layout.IsContiguous))
+        if (!view.IsNone)
         {
-            throw new ArgumentException($"{op}: scratch has {given} bytes, expected at least {bytes}, contiguous");
+            Vector(op, name, view, type, count);
         }
     }
 
-    /// <summary>Each index is −1 (where <paramref name="optional"/>) or in [0, limit).</summary>
+    /// <summary>Scratch memory of any type with at least <paramref name="bytes"/>.</summary>
+    public static void Scratch(string op, in View view, long bytes)
+    {
+        Checks.Inside(op, "scratch", view);
+        if (view.Count * view.Type.Size() < bytes || !view.Layout.IsContiguous)
+        {
+            Fail(op, "scratch", view, $"at least {bytes} contiguous bytes");
+        }
+    }
+
+    /// <summary>Each index is in [0, limit), or −1 where <paramref name="optional"/>. Looked at before any work, so that the first bad row is named and nothing is written.</summary>
     public static unsafe void Indices(string op, string name, in View view, long limit, bool optional)
     {
         int* values = view.Ints;
@@ -80,25 +83,11 @@ internal static class RowCheck
         {
             if (values[i] < low || values[i] >= limit)
             {
-                throw new ArgumentException($"{op}: {name} of row {i} is {values[i]}, expected {(optional ? "−1 or " : "")}an index in [0, {limit})");
+                Checks.Throw(op, $"{name} of row {i} is {values[i]}, expected {(optional ? "−1 or " : "")}an index in [0, {limit})");
             }
         }
     }
 
-    public static void Exists(string op, string name, in View view)
-    {
-        if (view.IsNone)
-        {
-            throw new ArgumentException($"{op}: {name} is missing");
-        }
-
-        if (view.Offset < 0 || (view.Offset + view.Layout.Extent) * view.Type.Size() > view.Buffer.Bytes)
-        {
-            Fail(op, name, view, $"to end within its buffer of {view.Buffer.Bytes} bytes, from element {view.Offset}");
-        }
-    }
-
-    [DoesNotReturn]
     public static void Fail(string op, string name, in View view, string expected)
-        => throw new ArgumentException($"{op}: {name} is {view}, expected {expected}");
+        => Checks.Throw(op, $"{name} is {view}, expected {expected}");
 }

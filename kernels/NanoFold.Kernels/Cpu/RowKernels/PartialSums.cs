@@ -1,7 +1,7 @@
 using System.Runtime.CompilerServices;
 using NanoFold.Kernels.Lanes;
 
-namespace NanoFold.Kernels.Cpu.Rows;
+namespace NanoFold.Kernels.Cpu.RowKernels;
 
 /// <summary>
 /// Adds the partial sums [count, 2, width] of row blocks, in their order, to first [width] and second [width] (either may be null).

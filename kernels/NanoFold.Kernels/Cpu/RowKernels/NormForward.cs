@@ -1,7 +1,7 @@
 using System.Runtime.CompilerServices;
 using NanoFold.Kernels.Lanes;
 
-namespace NanoFold.Kernels.Cpu.Rows;
+namespace NanoFold.Kernels.Cpu.RowKernels;
 
 /// <summary>y = (x − mean) · rsqrt(mean((x − mean)²) + ε) ⊙ gain + bias; without centring the mean is 0.</summary>
 internal unsafe struct NormForward : ILaneWork

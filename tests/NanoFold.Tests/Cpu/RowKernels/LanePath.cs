@@ -1,6 +1,6 @@
 using NanoFold.Kernels;
 
-namespace NanoFold.Tests.Cpu.Rows;
+namespace NanoFold.Tests.Cpu.RowKernels;
 
 /// <summary>One of the lanes that a kernel over rows must give the same answer on.</summary>
 public sealed record LanePath(Isa Isa, DType Type)

@@ -1,6 +1,6 @@
 using System.Runtime.CompilerServices;
 
-namespace NanoFold.Kernels.Cpu.Rows;
+namespace NanoFold.Kernels.Cpu.RowKernels;
 
 /// <summary>
 /// Where the rows of a view lie: all dimensions but the last, those that follow each other in memory merged.

@@ -1,7 +1,7 @@
 using NanoFold.Kernels;
 using NanoFold.Kernels.Memory;
 
-namespace NanoFold.Tests.Cpu.Rows;
+namespace NanoFold.Tests.Cpu.RowKernels;
 
 /// <summary>A tensor for tests, in memory whose every other byte is a guard: before, behind, and between its rows.</summary>
 internal sealed class Operand : IDisposable
