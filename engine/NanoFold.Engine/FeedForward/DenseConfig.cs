@@ -1,4 +1,5 @@
 using NanoFold.Engine.Model;
+using NanoFold.Engine.Modules;
 
 namespace NanoFold.Engine.FeedForward;
 
@@ -16,4 +17,7 @@ public abstract record DenseConfig : FeedForwardConfig
 
     /// <inheritdoc/>
     public override long FlopsPerToken(ModelConfig model) => 6 * FeedForwardCost.Weights(model, HiddenFor(model), Activation);
+
+    /// <inheritdoc/>
+    public override FeedForwardModule Build(ModuleBuilder builder) => new Dense(builder.In("mlp"), HiddenFor(builder.Model), Activation);
 }

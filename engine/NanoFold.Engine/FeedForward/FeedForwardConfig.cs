@@ -1,6 +1,7 @@
 using System.Text.Json.Serialization;
 using NanoFold.Engine.Configuration;
 using NanoFold.Engine.Model;
+using NanoFold.Engine.Modules;
 
 namespace NanoFold.Engine.FeedForward;
 
@@ -42,4 +43,7 @@ public abstract record FeedForwardConfig
 
     /// <summary>FLOPs per token and layer, forward and backward: 6 per weight that the token meets.</summary>
     public abstract long FlopsPerToken(ModelConfig model);
+
+    /// <summary>Declares the parameters of one layer and returns its module.</summary>
+    public abstract FeedForwardModule Build(ModuleBuilder builder);
 }

@@ -1,5 +1,6 @@
 using NanoFold.Engine.Configuration;
 using NanoFold.Engine.Model;
+using NanoFold.Engine.Modules;
 
 namespace NanoFold.Engine.FeedForward;
 
@@ -55,4 +56,7 @@ public sealed record MoeConfig : FeedForwardConfig
     /// <inheritdoc/>
     public override long FlopsPerToken(ModelConfig model)
         => 6 * (((long)model.Width * Experts) + ((Active + Shared) * FeedForwardCost.Weights(model, HiddenFor(model), Activation)));
+
+    /// <inheritdoc/>
+    public override FeedForwardModule Build(ModuleBuilder builder) => new Moe(builder.In("mlp"), this with { Hidden = HiddenFor(builder.Model) });
 }

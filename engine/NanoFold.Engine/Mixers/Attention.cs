@@ -1,4 +1,5 @@
 using NanoFold.Engine.Model;
+using NanoFold.Engine.Modules;
 
 namespace NanoFold.Engine.Mixers;
 
@@ -19,4 +20,7 @@ public sealed record AttentionConfig : MixerConfig
 
     /// <inheritdoc/>
     public override long CacheBytes(ModelConfig model) => AttentionCost.CacheBytes(model, model.Context);
+
+    /// <inheritdoc/>
+    public override Mixer Build(ModuleBuilder builder) => new AttentionMixer(builder);
 }

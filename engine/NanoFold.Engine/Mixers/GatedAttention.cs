@@ -1,5 +1,10 @@
+using NanoFold.Engine.Autograd;
 using NanoFold.Engine.Configuration;
 using NanoFold.Engine.Model;
+using NanoFold.Engine.Modules;
+using NanoFold.Engine.Ops;
+using NanoFold.Engine.Taps;
+using NanoFold.Engine.Tensors;
 
 namespace NanoFold.Engine.Mixers;
 
@@ -48,4 +53,55 @@ public sealed record GatedAttentionConfig : MixerConfig
     public override long CacheBytes(ModelConfig model) => AttentionCost.CacheBytes(model, model.Context);
 
     private long GateWeights(ModelConfig model) => (long)model.Width * Gates(model);
+
+    /// <inheritdoc/>
+    public override Mixer Build(ModuleBuilder builder) => new GatedAttention(builder, this);
+}
+
+internal sealed class GatedAttention : AttentionMixer
+{
+    private readonly GatedAttentionConfig _config;
+    private readonly Linear _gate;
+
+    public GatedAttention(ModuleBuilder builder, GatedAttentionConfig config)
+        : base(builder)
+    {
+        _config = config;
+        _gate = new Linear(Builder, "gate_proj", Model.Width, config.Gates(Model), Initialization.Gate);
+    }
+
+    public override IReadOnlyList<TapPoint> TapPoints => [.. base.TapPoints, new("attn.hook_gate", GateShape)];
+
+    private string GateShape => (_config.Gate, _config.Granularity) switch
+    {
+        (GatePosition.Output, _) => "B T C",
+        (GatePosition.AttentionOutput or GatePosition.Queries, GateGranularity.Elementwise) => "B T H D",
+        (GatePosition.AttentionOutput or GatePosition.Queries, _) => "B T H 1",
+        (_, GateGranularity.Elementwise) => "B T G D",
+        _ => "B T G 1",
+    };
+
+    protected override Tensor OnQueries(Tape tape, Tensor x, Tensor q) => GateAt(GatePosition.Queries, tape, x, q);
+
+    protected override Tensor OnKeys(Tape tape, Tensor x, Tensor k) => GateAt(GatePosition.Keys, tape, x, k);
+
+    protected override Tensor OnValues(Tape tape, Tensor x, Tensor v) => GateAt(GatePosition.Values, tape, x, v);
+
+    protected override Tensor OnHeads(Tape tape, Tensor x, Tensor z) => GateAt(GatePosition.AttentionOutput, tape, x, z);
+
+    protected override Tensor OnOutput(Tape tape, Tensor x, Tensor y) => GateAt(GatePosition.Output, tape, x, y);
+
+    private Tensor GateAt(GatePosition position, Tape tape, Tensor x, Tensor value)
+    {
+        if (position != _config.Gate)
+        {
+            return value;
+        }
+
+        Tensor gate = ActivationOp<Sigmoid>.Record(tape, _gate.Forward(tape, x));
+        int[] shape = value.Layout.ToShape();
+        // One gate per head is broadcast over the head's elements.
+        shape[^1] = (int)(gate.Layout.Count / (value.Layout.Count / value[-1]));
+        return MultiplyOp.Record(tape, value, Tap.At(tape, "hook_gate", gate.Reshape(shape)));
+    }
 }

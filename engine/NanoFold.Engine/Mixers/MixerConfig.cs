@@ -1,6 +1,7 @@
 using System.Text.Json.Serialization;
 using NanoFold.Engine.Configuration;
 using NanoFold.Engine.Model;
+using NanoFold.Engine.Modules;
 
 namespace NanoFold.Engine.Mixers;
 
@@ -39,4 +40,7 @@ public abstract record MixerConfig
 
     /// <summary>Bytes per layer that decoding token by token keeps for one sequence of full context, in float32.</summary>
     public abstract long CacheBytes(ModelConfig model);
+
+    /// <summary>Declares the parameters of one layer and returns its module.</summary>
+    public abstract Mixer Build(ModuleBuilder builder);
 }

@@ -1,5 +1,7 @@
 using NanoFold.Engine.Configuration;
 using NanoFold.Engine.Model;
+using NanoFold.Engine.Modules;
+using NanoFold.Engine.Ops;
 
 namespace NanoFold.Engine.Mixers;
 
@@ -48,4 +50,12 @@ public sealed record SlidingWindowConfig : MixerConfig
         => AttentionCost.CacheBytes(model, Math.Min((long)WindowFor(model) + Sinks, model.Context));
 
     private int WindowFor(ModelConfig model) => Window > 0 ? Window : Math.Max(1, model.Context / 4);
+
+    /// <inheritdoc/>
+    public override Mixer Build(ModuleBuilder builder) => new SlidingWindow(builder, new CausalMask(WindowFor(builder.Model), Sinks));
+}
+
+internal sealed class SlidingWindow(ModuleBuilder builder, CausalMask mask) : AttentionMixer(builder)
+{
+    protected override CausalMask Mask { get; } = mask;
 }

@@ -1,5 +1,6 @@
 using NanoFold.Engine.Configuration;
 using NanoFold.Engine.Model;
+using NanoFold.Engine.Modules;
 
 namespace NanoFold.Engine.Mixers;
 
@@ -47,4 +48,12 @@ public sealed record TopKConfig : MixerConfig
 
     private static double Flops(ModelConfig model, double scored, double kept)
         => AttentionCost.Flops(model, kept) + (PerScoredKey * AttentionCost.QueryWidth(model) * (scored - kept));
+
+    /// <inheritdoc/>
+    public override Mixer Build(ModuleBuilder builder) => new TopKAttention(builder, Math.Min(KeptOf(builder.Model), builder.Model.Context));
+}
+
+internal sealed class TopKAttention(ModuleBuilder builder, int topK) : AttentionMixer(builder)
+{
+    protected override int TopK { get; } = topK;
 }

@@ -36,30 +36,46 @@ public sealed class CpuContext : IDisposable
         return buffer.Pointer;
     }
 
-    /// <summary>Runs items 0 … count − 1 with the lane of <paramref name="type"/> and this context's path.</summary>
-    public void Run<TWork>(DType type, long count, ref TWork work)
+    /// <summary>Runs items 0 … count − 1 with the lane of <paramref name="type"/> and this context's path; on the calling thread alone where not <paramref name="parallel"/>.</summary>
+    public void Run<TWork>(DType type, long count, ref TWork work, bool parallel = true)
         where TWork : struct, ILaneWork
     {
         if (type == DType.Float64)
         {
-            Run<TWork, LaneDouble>(count, ref work);
+            Run<TWork, LaneDouble>(count, ref work, parallel);
             return;
         }
 
         switch (Isa)
         {
             case Isa.Vector512:
-                Run<TWork, Lane16>(count, ref work);
+                Run<TWork, Lane16>(count, ref work, parallel);
                 break;
             case Isa.Vector256:
-                Run<TWork, Lane8>(count, ref work);
+                Run<TWork, Lane8>(count, ref work, parallel);
                 break;
             case Isa.Vector128:
-                Run<TWork, Lane4>(count, ref work);
+                Run<TWork, Lane4>(count, ref work, parallel);
                 break;
             default:
-                Run<TWork, Lane1>(count, ref work);
+                Run<TWork, Lane1>(count, ref work, parallel);
                 break;
+        }
+    }
+
+    /// <summary>Runs items that need no lane.</summary>
+    public void Run<TWork>(ref TWork work, long count, bool parallel)
+        where TWork : struct, IWork
+    {
+        if (parallel)
+        {
+            Workers.Run(count, ref work);
+            return;
+        }
+
+        for (long i = 0; i < count; i++)
+        {
+            work.Invoke(i, 0);
         }
     }
 
@@ -73,10 +89,20 @@ public sealed class CpuContext : IDisposable
         }
     }
 
-    private void Run<TWork, V>(long count, ref TWork work)
+    private void Run<TWork, V>(long count, ref TWork work, bool parallel)
         where TWork : struct, ILaneWork
         where V : struct, ICpuLane<V>
     {
+        if (!parallel)
+        {
+            for (long i = 0; i < count; i++)
+            {
+                work.Invoke<V>(i, 0);
+            }
+
+            return;
+        }
+
         var call = new Call<TWork, V> { Work = work };
         Workers.Run(count, ref call);
     }

@@ -1,46 +1,71 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.ExceptionServices;
 
 namespace NanoFold.Kernels.Cpu;
 
 /// <summary>
-/// The one pool of threads. Items are claimed dynamically from an atomic counter, so a thread that lost its core does not
-/// hold up the others; waiting workers spin shortly, then park. Running allocates nothing.
+/// The one pool of threads. Items are claimed dynamically from an atomic counter, and a run ends when its items are done, whether or not
+/// every thread came: one that lost its core holds up nobody. Waiting workers spin shortly, then park. Running allocates nothing.
 /// </summary>
 public sealed unsafe class Workers : IDisposable
 {
-    private const int SpinIterations = 2000;
+    /// <summary>Looks at the state before a waiting thread parks: about a tenth of a millisecond, longer than the gap between two kernels.</summary>
+    private const int SpinIterations = 400;
+
+    /// <summary>Bit 0 of the state: workers may join. Then 15 bits of workers inside, then the number of the run.</summary>
+    private const long Open = 1;
+    private const long OneWorker = 2;
+    private const int GenerationShift = 16;
+    private const int MaxThreads = 1 << 14;
+
+    [ThreadStatic]
+    private static bool s_working;
 
     private readonly Thread[] _threads;
+    private readonly SemaphoreSlim[] _wake;
+    private readonly int[] _parked;
+    private readonly int _spins;
     private readonly Lock _gate = new();
-    private readonly ManualResetEventSlim _finished = new(false, SpinIterations);
-    private readonly SemaphoreSlim _wake = new(0);
+    private readonly ManualResetEventSlim _left = new(false);
     private delegate*<void*, long, int, void> _invoke;
     private void* _work;
     private long _next;
     private long _count;
-    private int _parked;
-    private int _generation;
-    private int _busy;
+    private long _state;
     private volatile bool _stopping;
     private Exception? _failure;
 
     /// <param name="threads">Threads that work, the caller's included; at least 1.</param>
     public Workers(int threads)
     {
-        ArgumentOutOfRangeException.ThrowIfLessThan(threads, 1);
+        if (threads is < 1 or > MaxThreads)
+        {
+            throw new ArgumentOutOfRangeException(nameof(threads), $"workers: {threads} threads, expected 1 to {MaxThreads}");
+        }
+
         Count = threads;
+        // Spinning pays only where every thread has a core of its own.
+        _spins = threads <= Environment.ProcessorCount ? SpinIterations : 0;
         _threads = new Thread[threads - 1];
+        _wake = new SemaphoreSlim[threads - 1];
+        _parked = new int[threads - 1];
         for (int i = 0; i < _threads.Length; i++)
         {
-            int worker = i + 1;
-            _threads[i] = new Thread(() => Loop(worker)) { IsBackground = true, Name = $"nanofold worker {worker}" };
-            _threads[i].Start();
+            int index = i;
+            _wake[i] = new SemaphoreSlim(0);
+            _threads[i] = new Thread(() => Loop(index)) { IsBackground = true, Name = $"nanofold worker {index + 1}" };
+        }
+
+        foreach (Thread thread in _threads)
+        {
+            thread.Start();
         }
     }
 
     public int Count { get; }
 
-    /// <summary>Runs items 0 … count − 1 and returns when all are done.</summary>
+    /// <summary>Runs items 0 … count − 1 and returns when all are done. The first exception of an item ends the run and is thrown here.</summary>
+    /// <exception cref="InvalidOperationException">Called from within a work item.</exception>
     public void Run<TWork>(long count, ref TWork work)
         where TWork : struct, IWork
     {
@@ -54,32 +79,33 @@ public sealed unsafe class Workers : IDisposable
             return;
         }
 
+        if (s_working)
+        {
+            throw new InvalidOperationException("workers: a work item cannot start another run");
+        }
+
         lock (_gate)
         {
             _invoke = &Call<TWork>;
             // The caller's frame outlives the run, so its struct may be seen by address.
             _work = Unsafe.AsPointer(ref work);
             _count = count;
+            _next = 0;
             _failure = null;
-            Volatile.Write(ref _next, 0);
-            _finished.Reset();
-            Volatile.Write(ref _busy, _threads.Length);
-            Interlocked.Increment(ref _generation);
-            int parked = Volatile.Read(ref _parked);
-            if (parked > 0)
-            {
-                _wake.Release(parked);
-            }
-
+            long generation = (_state >> GenerationShift) + 1;
+            Interlocked.Exchange(ref _state, (generation << GenerationShift) | Open);
+            Wake(count - 1);
             Drain(0);
-            if (Volatile.Read(ref _busy) != 0)
+            // No worker joins from here on; those inside finish the items they hold.
+            if (Interlocked.And(ref _state, ~Open) - Open != generation << GenerationShift)
             {
-                _finished.Wait();
+                AwaitLeaving();
             }
 
             if (_failure is { } failure)
             {
-                throw new InvalidOperationException(failure.Message, failure);
+                _failure = null;
+                ExceptionDispatchInfo.Throw(failure);
             }
         }
     }
@@ -87,23 +113,63 @@ public sealed unsafe class Workers : IDisposable
     public void Dispose()
     {
         _stopping = true;
-        Interlocked.Increment(ref _generation);
-        _wake.Release(_threads.Length + 1);
+        foreach (SemaphoreSlim wake in _wake)
+        {
+            wake.Release();
+        }
+
         foreach (Thread thread in _threads)
         {
             thread.Join();
         }
 
-        _finished.Dispose();
-        _wake.Dispose();
+        foreach (SemaphoreSlim wake in _wake)
+        {
+            wake.Dispose();
+        }
+
+        _left.Dispose();
     }
 
     private static void Call<TWork>(void* work, long item, int worker)
         where TWork : struct, IWork
         => Unsafe.AsRef<TWork>(work).Invoke(item, worker);
 
+    private void Wake(long wanted)
+    {
+        for (int i = 0; i < _parked.Length && i < wanted; i++)
+        {
+            if (Interlocked.Exchange(ref _parked[i], 0) == 1)
+            {
+                _wake[i].Release();
+            }
+        }
+    }
+
+    private void AwaitLeaving()
+    {
+        long closed = _state >> GenerationShift << GenerationShift;
+        for (int i = 0; i < _spins; i++)
+        {
+            if (Volatile.Read(ref _state) == closed)
+            {
+                return;
+            }
+
+            Thread.SpinWait(20);
+        }
+
+        // The event may still be set by a worker of an earlier run; the state, read after each reset, decides.
+        while (Volatile.Read(ref _state) != closed)
+        {
+            _left.Wait();
+            _left.Reset();
+        }
+    }
+
     private void Drain(int worker)
     {
+        s_working = true;
         try
         {
             while (true)
@@ -119,49 +185,69 @@ public sealed unsafe class Workers : IDisposable
         }
         catch (Exception e)
         {
-            _failure = e;
+            Interlocked.CompareExchange(ref _failure, e, null);
             Volatile.Write(ref _next, _count);
         }
-    }
-
-    private void Loop(int worker)
-    {
-        int seen = 0;
-        while (true)
+        finally
         {
-            AwaitGeneration(seen);
-            seen = Volatile.Read(ref _generation);
-            if (_stopping)
-            {
-                return;
-            }
-
-            Drain(worker);
-            if (Interlocked.Decrement(ref _busy) == 0)
-            {
-                _finished.Set();
-            }
+            s_working = false;
         }
     }
 
-    private void AwaitGeneration(int seen)
+    private void Loop(int index)
     {
-        for (int i = 0; i < SpinIterations; i++)
+        long seen = 0;
+        while (Join(index, ref seen))
         {
-            if (Volatile.Read(ref _generation) != seen)
+            Drain(index + 1);
+            long state = Interlocked.Add(ref _state, -OneWorker);
+            if (state == seen << GenerationShift)
             {
-                return;
+                _left.Set();
             }
-
-            Thread.SpinWait(20);
         }
+    }
 
-        Interlocked.Increment(ref _parked);
-        while (Volatile.Read(ref _generation) == seen && !_stopping)
+    /// <summary>Waits for a run behind number <paramref name="seen"/> and goes in; false when the pool stops.</summary>
+    private bool Join(int index, ref long seen)
+    {
+        int spins = 0;
+        while (!_stopping)
         {
-            _wake.Wait();
+            long state = Volatile.Read(ref _state);
+            if ((state & Open) != 0 && state >> GenerationShift != seen)
+            {
+                if (Interlocked.CompareExchange(ref _state, state + OneWorker, state) == state)
+                {
+                    seen = state >> GenerationShift;
+                    return true;
+                }
+            }
+            else if (++spins < _spins)
+            {
+                Thread.SpinWait(20);
+            }
+            else
+            {
+                Park(index, seen);
+                spins = 0;
+            }
         }
 
-        Interlocked.Decrement(ref _parked);
+        return false;
+    }
+
+    private void Park(int index, long seen)
+    {
+        Interlocked.Exchange(ref _parked[index], 1);
+        // A run that opened before the flag was up wakes nobody: look again.
+        long state = Volatile.Read(ref _state);
+        bool open = (state & Open) != 0 && state >> GenerationShift != seen;
+        if ((open || _stopping) && Interlocked.Exchange(ref _parked[index], 0) == 1)
+        {
+            return;
+        }
+
+        _wake[index].Wait();
     }
 }
