@@ -61,6 +61,19 @@ public abstract class Tokenizer
     /// <summary>What a token looks like: its text, or a special's name. For people, not for decoding.</summary>
     public virtual string Describe(int id) => Encoding.UTF8.GetString(BytesOf(id));
 
+    /// <summary>The text bytes that targets stand for, −1 for none: what a loss in nats is divided by for bits per byte.</summary>
+    public long CountBytes(ReadOnlySpan<int> targets)
+    {
+        ReadOnlySpan<int> lengths = ByteLengths;
+        long bytes = 0;
+        foreach (int target in targets)
+        {
+            bytes += target < 0 ? 0 : lengths[target];
+        }
+
+        return bytes;
+    }
+
     /// <summary>The ids of <paramref name="utf8"/>.</summary>
     public int[] Encode(ReadOnlySpan<byte> utf8)
     {

@@ -12,6 +12,7 @@ internal static class TokenizerJson
 {
     // Larger than any real vocabulary's file; what is beyond is not read into memory.
     private const long LargestFile = 256L << 20;
+    private const int LongestMessage = 200;
 
     public static byte[] Write(BpeModel model)
     {
@@ -58,13 +59,17 @@ internal static class TokenizerJson
         catch (Exception e) when (e is JsonException or InvalidOperationException or FormatException)
         {
             // InvalidOperationException is what JsonElement throws for text that is not Unicode.
-            throw new InvalidDataException($"{path}: not a valid tokenizer.json: {e.Message}", e);
+            throw new InvalidDataException($"{path}: not a valid tokenizer.json: {OneLine(e.Message)}", e);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             throw new InvalidDataException($"{path}: cannot be read: {e.Message}", e);
         }
     }
+
+    /// <summary>A message as one line of bounded length, whatever of a file is quoted in it.</summary>
+    public static string OneLine(string message) =>
+        new([.. message.Take(LongestMessage).Select(c => char.IsControl(c) || char.IsSurrogate(c) ? '?' : c)]);
 
     private static void WriteSpecials(Utf8JsonWriter json, SpecialToken[] specials)
     {
