@@ -1,0 +1,88 @@
+using System.Diagnostics.CodeAnalysis;
+
+namespace NanoFold.Kernels;
+
+/// <summary>
+/// What a device must be able to do: enough to run every model. Faster, fused kernels are options found by <see cref="Find{TKernel}"/>.
+/// Views of one call have one real type; <c>accumulate</c> adds to the output instead of overwriting it. No call allocates managed memory.
+/// </summary>
+public abstract class Backend : IDisposable
+{
+    /// <summary>Name for people: the device and its instruction set.</summary>
+    public abstract string Name { get; }
+
+    /// <summary>Slots of what changes between steps, see <see cref="StepSlot"/>.</summary>
+    public abstract StepState State { get; }
+
+    /// <summary>Zeroed memory of the device; the caller disposes it.</summary>
+    public abstract DeviceBuffer Allocate(long bytes);
+
+    /// <summary>Copies from the host into a contiguous view of as many elements.</summary>
+    public abstract void Upload<T>(ReadOnlySpan<T> source, in View target)
+        where T : unmanaged;
+
+    /// <summary>Copies a contiguous view to the host; waits for what was launched before.</summary>
+    public abstract void Download<T>(in View source, Span<T> target)
+        where T : unmanaged;
+
+    public abstract void Fill(in View y, double value);
+
+    /// <summary>y = x for any strides, so also permute, concatenate (into a slice) and broadcast. x is broadcast to y.</summary>
+    public abstract void Copy(in View x, in View y, bool accumulate = false);
+
+    /// <summary>y = op(x).</summary>
+    public abstract void Map<TOp>(TOp op, in View x, in View y, bool accumulate = false)
+        where TOp : struct, IUnaryOp;
+
+    /// <summary>y = op(a, b); a and b are broadcast to y.</summary>
+    public abstract void Zip<TOp>(TOp op, in View a, in View b, in View y, bool accumulate = false)
+        where TOp : struct, IBinaryOp;
+
+    /// <summary>y = op(a, b, c); all are broadcast to y.</summary>
+    public abstract void Zip<TOp>(TOp op, in View a, in View b, in View c, in View y, bool accumulate = false)
+        where TOp : struct, ITernaryOp;
+
+    /// <summary>Sums x over the dimensions in which y, broadcast to x, has length 1: row sums, column sums, or the total. Order fixed by the shape.</summary>
+    public abstract void Sum(in View x, in View y, bool accumulate = false);
+
+    /// <summary>y = alpha · op(a) · op(b) (+ bias) (+ residual), plain or batched over equal leading dimensions.</summary>
+    public abstract void MatMul(in MatMulArgs args);
+
+    /// <summary>
+    /// Per group e the rows [offsets[e], offsets[e + 1]): y[rows] = a[rows] · op(b[e]), or with <see cref="GroupedMatMulArgs.PerGroupOutput"/> y[e] = a[rows]ᵀ · b[rows].
+    /// </summary>
+    public abstract void GroupedMatMul(in GroupedMatMulArgs args);
+
+    /// <summary>y[i, :] = table[ids[i], :]; rows with id −1 become 0. table [V, C], ids [N], y [N, C].</summary>
+    public abstract void Gather(in View table, in View ids, in View y, bool accumulate = false);
+
+    /// <summary>table[ids[i], :] += x[i, :] in the order of i, skipping ids of −1; always accumulates.</summary>
+    public abstract void ScatterAdd(in View x, in View ids, in View table);
+
+    /// <summary>The k largest of each row with their indices, largest first; among equals the smaller index wins. x [N, C], values [N, k], indices [N, k].</summary>
+    public abstract void TopK(in View x, in View values, in View indices);
+
+    /// <summary>Multiplies by 0 or 1/(1 − rate), the choice a pure function of (random key, step, micro-batch, node, element).</summary>
+    public abstract void Dropout(in View x, in View y, double rate, int node, bool accumulate = false);
+
+    /// <summary>Softmax of scale · x over the last dimension; x [.., T, S]. With a mask, entries not visible (see <see cref="AttentionMask"/>) become 0.</summary>
+    public abstract void Softmax(in View x, in View y, double scale, in AttentionMask mask);
+
+    /// <summary>dx = scale · y ⊙ (dy − Σ dy ⊙ y) by rows.</summary>
+    public abstract void SoftmaxBackward(in View y, in View dy, in View dx, double scale, bool accumulate = false);
+
+    /// <summary>A kernel this backend has beyond the ones above, or null: then the op's composed path runs.</summary>
+    public abstract TKernel? Find<TKernel>()
+        where TKernel : class;
+
+    public abstract void Dispose();
+
+    /// <summary>A kernel without which the engine cannot run an op.</summary>
+    public TKernel Require<TKernel>()
+        where TKernel : class
+        => Find<TKernel>() ?? Missing<TKernel>();
+
+    [DoesNotReturn]
+    private TKernel Missing<TKernel>()
+        => throw new NotSupportedException($"{Name}: has no kernel {typeof(TKernel).Name[1..]}");
+}

@@ -1,0 +1,237 @@
+namespace NanoFold.Kernels;
+
+/// <summary>What each call of <see cref="Backend"/> asks of its views, in one place for every backend.</summary>
+internal static class BackendChecks
+{
+    public static void Transfer<T>(string op, in View x, int count)
+        where T : unmanaged
+    {
+        Checks.Inside(op, "the view", x);
+        if (!x.Layout.IsContiguous || x.Count != count || x.Type.Size() != System.Runtime.CompilerServices.Unsafe.SizeOf<T>())
+        {
+            Checks.Throw(op, $"{count} of {typeof(T).Name} with {x}, expected {x.Count} of the same size, contiguous");
+        }
+    }
+
+    public static void Copy(in View x, in View y, bool accumulate)
+    {
+        Checks.Writable("copy", "y", y);
+        Checks.Broadcasts("copy", "x", x, y);
+        if (accumulate)
+        {
+            Checks.Real("copy", "accumulated y", y);
+        }
+    }
+
+    public static void Pointwise(string op, in View a, in View y)
+    {
+        Checks.Writable(op, "y", y);
+        Checks.Real(op, "y", y);
+        Checks.Broadcasts(op, "a", a, y);
+    }
+
+    public static void Pointwise(string op, in View a, in View b, in View y)
+    {
+        Pointwise(op, a, y);
+        Checks.Broadcasts(op, "b", b, y);
+    }
+
+    public static void Pointwise(string op, in View a, in View b, in View c, in View y)
+    {
+        Pointwise(op, a, b, y);
+        Checks.Broadcasts(op, "c", c, y);
+    }
+
+    public static void Sum(in View x, in View y)
+    {
+        Checks.Writable("sum", "y", y);
+        Checks.Real("sum", "x", x);
+        Checks.Broadcasts("sum", "y", y, x);
+    }
+
+    public static void Gather(in View table, in View ids, in View y)
+    {
+        Checks.Writable("gather", "y", y);
+        Rows("gather", table, ids, y, "y");
+    }
+
+    public static void ScatterAdd(in View x, in View ids, in View table)
+    {
+        Checks.Writable("scatter-add", "table", table);
+        Rows("scatter-add", table, ids, x, "x");
+    }
+
+    public static void TopK(in View x, in View values, in View indices)
+    {
+        const string Op = "top-k";
+        Checks.Real(Op, "x", x);
+        Checks.Rank(Op, "x", x, 2);
+        Checks.Writable(Op, "values", values);
+        Checks.Like(Op, "values", values, x);
+        Checks.Rank(Op, "values", values, 2);
+        Checks.Writable(Op, "indices", indices);
+        if (values.Layout[0] != x.Layout[0] || values.Layout[1] > x.Layout[1])
+        {
+            Checks.Throw(Op, $"values are {values}, expected [{x.Layout[0]}, k] with k at most {x.Layout[1]}");
+        }
+
+        if (indices.Type != DType.Int32 || !indices.Layout.SameShape(values.Layout))
+        {
+            Checks.Throw(Op, $"indices are {indices}, expected Int32{values.Layout}");
+        }
+    }
+
+    public static void Dropout(in View x, in View y, double rate)
+    {
+        Checks.Writable("dropout", "y", y);
+        Checks.Real("dropout", "x", x);
+        Checks.Same("dropout", "x", x, y);
+        if (!(rate >= 0 && rate < 1))
+        {
+            Checks.Throw("dropout", $"rate is {rate}, expected [0, 1)");
+        }
+    }
+
+    public static void Softmax(in View x, in View y, in AttentionMask mask)
+    {
+        const string Op = "softmax";
+        Checks.Writable(Op, "y", y);
+        Checks.Real(Op, "x", x);
+        Checks.Same(Op, "x", x, y);
+        if (x.Layout.Rank < (mask.Causal ? 2 : 1))
+        {
+            Checks.Throw(Op, $"x is {x}, expected [.., T, S]");
+        }
+
+        if (!mask.Causal)
+        {
+            return;
+        }
+
+        if (mask.Window < 0 || mask.Sinks < 0)
+        {
+            Checks.Throw(Op, $"window {mask.Window} and sinks {mask.Sinks}, expected at least 0");
+        }
+
+        if (!mask.Documents.IsNone)
+        {
+            int batch = x.Layout.Rank > 2 ? x.Layout[0] : 1;
+            Checks.Integers(Op, "documents", mask.Documents, (long)batch * x.Layout[-1]);
+        }
+    }
+
+    public static void SoftmaxBackward(in View y, in View dy, in View dx)
+    {
+        const string Op = "softmax backward";
+        Checks.Writable(Op, "dx", dx);
+        Checks.Real(Op, "y", y);
+        Checks.Same(Op, "dy", dy, y);
+        Checks.Same(Op, "dx", dx, y);
+        if (y.Layout.Rank < 1)
+        {
+            Checks.Throw(Op, $"y is {y}, expected at least one dimension");
+        }
+    }
+
+    public static void MatMul(in MatMulArgs args)
+    {
+        const string Op = "matmul";
+        View a = args.A, b = args.B, y = args.Y;
+        Checks.Writable(Op, "y", y);
+        Checks.Real(Op, "y", y);
+        Checks.Like(Op, "a", a, y);
+        Checks.Like(Op, "b", b, y);
+        if (a.Layout.Rank < 2 || b.Layout.Rank < 2 || y.Layout.Rank < 2)
+        {
+            Checks.Throw(Op, $"a is {a}, b is {b}, y is {y}, expected at least two dimensions each");
+        }
+
+        (int m, int k) = args.TransposeA ? (a.Layout[-1], a.Layout[-2]) : (a.Layout[-2], a.Layout[-1]);
+        (int k2, int n) = args.TransposeB ? (b.Layout[-1], b.Layout[-2]) : (b.Layout[-2], b.Layout[-1]);
+        if (k != k2 || y.Layout[-2] != m || y.Layout[-1] != n || !LeadingFit(a, y) || !LeadingFit(b, y))
+        {
+            string ta = args.TransposeA ? "ᵀ" : "", tb = args.TransposeB ? "ᵀ" : "";
+            Checks.Throw(Op, $"y is {y}, a{ta} is {a}, b{tb} is {b}, expected [.., M, N] = [.., M, K] · [.., K, N]");
+        }
+
+        if (!args.Bias.IsNone)
+        {
+            Checks.Like(Op, "bias", args.Bias, y);
+            if (args.Bias.Layout.Rank != 1 || args.Bias.Layout[0] != n)
+            {
+                Checks.Throw(Op, $"bias is {args.Bias}, expected [{n}]");
+            }
+        }
+
+        if (!args.Residual.IsNone)
+        {
+            Checks.Broadcasts(Op, "residual", args.Residual, y);
+        }
+    }
+
+    public static void GroupedMatMul(in GroupedMatMulArgs args)
+    {
+        const string Op = "grouped matmul";
+        View a = args.A, b = args.B, y = args.Y;
+        Checks.Writable(Op, "y", y);
+        Checks.Real(Op, "y", y);
+        Checks.Like(Op, "a", a, y);
+        Checks.Like(Op, "b", b, y);
+        Checks.Rank(Op, "a", a, 2);
+        Checks.Rank(Op, "b", b, args.PerGroupOutput ? 2 : 3);
+        Checks.Rank(Op, "y", y, args.PerGroupOutput ? 3 : 2);
+        int rows = a.Layout[0], k = a.Layout[1];
+        bool fits;
+        int groups;
+        if (args.PerGroupOutput)
+        {
+            groups = y.Layout[0];
+            fits = b.Layout[0] == rows && y.Layout[1] == k && y.Layout[2] == b.Layout[1] && !args.TransposeB;
+        }
+        else
+        {
+            groups = b.Layout[0];
+            (int k2, int n) = args.TransposeB ? (b.Layout[2], b.Layout[1]) : (b.Layout[1], b.Layout[2]);
+            fits = k2 == k && y.Layout[0] == rows && y.Layout[1] == n;
+        }
+
+        if (!fits)
+        {
+            Checks.Throw(Op, $"a is {a}, b is {b}, y is {y}, expected {(args.PerGroupOutput ? "[R, K], [R, N], [E, K, N]" : args.TransposeB ? "[R, K], [E, N, K], [R, N]" : "[R, K], [E, K, N], [R, N]")}");
+        }
+
+        Checks.Integers(Op, "offsets", args.Offsets, groups + 1);
+    }
+
+    private static void Rows(string op, in View table, in View ids, in View rows, string name)
+    {
+        Checks.Real(op, "table", table);
+        Checks.Rank(op, "table", table, 2);
+        Checks.Like(op, name, rows, table);
+        if (rows.Layout.Rank < 1 || rows.Layout[-1] != table.Layout[1])
+        {
+            Checks.Throw(op, $"{name} is {rows}, expected rows of {table.Layout[1]} as in table {table}");
+        }
+
+        Checks.Integers(op, "ids", ids, rows.Layout.Rows);
+    }
+
+    private static bool LeadingFit(in View x, in View y)
+    {
+        int missing = y.Layout.Rank - x.Layout.Rank;
+        if (missing < 0)
+        {
+            return false;
+        }
+
+        for (int i = 0; i < x.Layout.Rank - 2; i++)
+        {
+            if (x.Layout[i] != 1 && x.Layout[i] != y.Layout[i + missing])
+            {
+                return false;
+            }
+        }
+
+        return true;
+    }
+}

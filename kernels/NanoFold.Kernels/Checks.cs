@@ -1,0 +1,104 @@
+using System.Diagnostics.CodeAnalysis;
+
+namespace NanoFold.Kernels;
+
+/// <summary>Validation that every backend does in the same words: the op, what was expected, what came.</summary>
+internal static class Checks
+{
+    /// <summary>The view exists and lies within its buffer.</summary>
+    public static void Inside(string op, string name, in View x)
+    {
+        if (x.Buffer is null)
+        {
+            Throw(op, $"{name} is missing");
+        }
+
+        long end = x.Offset + x.Layout.Extent;
+        if (x.Offset < 0 || end > x.Buffer.Bytes / x.Type.Size())
+        {
+            Throw(op, $"{name} {x} ends at element {end} of a buffer of {x.Buffer.Bytes / x.Type.Size()}");
+        }
+    }
+
+    /// <summary>As <see cref="Inside"/>, and float or double.</summary>
+    public static void Real(string op, string name, in View x)
+    {
+        Inside(op, name, x);
+        if (x.Type == DType.Int32)
+        {
+            Throw(op, $"{name} is {x}, expected Float32 or Float64");
+        }
+    }
+
+    /// <summary>As <see cref="Inside"/>, of the type of <paramref name="y"/>.</summary>
+    public static void Like(string op, string name, in View x, in View y)
+    {
+        Inside(op, name, x);
+        if (x.Type != y.Type)
+        {
+            Throw(op, $"{name} is {x}, expected {y.Type} as in {y}");
+        }
+    }
+
+    /// <summary>As <see cref="Inside"/>, Int32, contiguous, with <paramref name="count"/> elements.</summary>
+    public static void Integers(string op, string name, in View x, long count)
+    {
+        Inside(op, name, x);
+        if (x.Type != DType.Int32 || x.Count != count || !x.Layout.IsContiguous)
+        {
+            Throw(op, $"{name} is {x}, expected {count} contiguous Int32");
+        }
+    }
+
+    /// <summary>As <see cref="Like"/>, and its shape fits that of <paramref name="y"/> by broadcasting.</summary>
+    public static void Broadcasts(string op, string name, in View x, in View y)
+    {
+        Like(op, name, x, y);
+        int missing = y.Layout.Rank - x.Layout.Rank;
+        bool fits = missing >= 0;
+        for (int i = 0; fits && i < x.Layout.Rank; i++)
+        {
+            fits = x.Layout[i] == 1 || x.Layout[i] == y.Layout[i + missing];
+        }
+
+        if (!fits)
+        {
+            Throw(op, $"{name} is {x}, expected a shape that broadcasts to {y}");
+        }
+    }
+
+    /// <summary>As <see cref="Like"/>, and of the same shape.</summary>
+    public static void Same(string op, string name, in View x, in View y)
+    {
+        Like(op, name, x, y);
+        if (!x.Layout.SameShape(y.Layout))
+        {
+            Throw(op, $"{name} is {x}, expected {y}");
+        }
+    }
+
+    /// <summary>No two indices of the view are one element, so that it can be written.</summary>
+    public static void Writable(string op, string name, in View y)
+    {
+        Inside(op, name, y);
+        for (int i = 0; i < y.Layout.Rank; i++)
+        {
+            if (y.Layout[i] > 1 && y.Layout.Stride(i) == 0)
+            {
+                Throw(op, $"{name} {y} is broadcast and cannot be written");
+            }
+        }
+    }
+
+    public static void Rank(string op, string name, in View x, int rank)
+    {
+        if (x.Layout.Rank != rank)
+        {
+            Throw(op, $"{name} is {x}, expected {rank} dimensions");
+        }
+    }
+
+    [DoesNotReturn]
+    public static void Throw(string op, string message)
+        => throw new ArgumentException($"{op}: {message}");
+}

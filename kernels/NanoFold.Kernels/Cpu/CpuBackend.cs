@@ -1,0 +1,133 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using NanoFold.Kernels.Cpu.MatMul;
+using NanoFold.Kernels.Memory;
+
+namespace NanoFold.Kernels.Cpu;
+
+/// <summary>The backend of the host: SIMD lanes over a pool of threads. Results are the same bits for any number of threads.</summary>
+public sealed unsafe class CpuBackend : Backend
+{
+    private readonly CpuMatMul _matMul;
+    private readonly CpuKernelTable _table;
+
+    /// <param name="threads">Threads that work, the caller's included; at least 1.</param>
+    /// <param name="isa">Instruction-set path, or null for the machine's best; any runs anywhere.</param>
+    /// <param name="composedOnly">Hides fused kernels that have a composed path, see <see cref="CpuKernelTable"/>.</param>
+    public CpuBackend(int threads, Isa? isa = null, bool composedOnly = false)
+    {
+        Context = new CpuContext(threads, isa ?? IsaExtensions.Best);
+        _matMul = new CpuMatMul(Context);
+        _table = new CpuKernelTable(Context, composedOnly);
+    }
+
+    public CpuContext Context { get; }
+
+    public override string Name => $"cpu {Context.Isa.Name()}, {Context.Workers.Count} {(Context.Workers.Count == 1 ? "thread" : "threads")}";
+
+    public override StepState State => Context.State;
+
+    public override DeviceBuffer Allocate(long bytes) => new NativeBuffer(bytes);
+
+    public override void Upload<T>(ReadOnlySpan<T> source, in View target)
+    {
+        BackendChecks.Transfer<T>("upload", target, source.Length);
+        MemoryMarshal.AsBytes(source).CopyTo(new Span<byte>(target.Address, checked(source.Length * Unsafe.SizeOf<T>())));
+    }
+
+    public override void Download<T>(in View source, Span<T> target)
+    {
+        BackendChecks.Transfer<T>("download", source, target.Length);
+        new ReadOnlySpan<byte>(source.Address, checked(target.Length * Unsafe.SizeOf<T>())).CopyTo(MemoryMarshal.AsBytes(target));
+    }
+
+    public override void Fill(in View y, double value)
+    {
+        Checks.Writable("fill", "y", y);
+        Cpu.Fill.Run(Context, y, value);
+    }
+
+    public override void Copy(in View x, in View y, bool accumulate = false)
+    {
+        BackendChecks.Copy(x, y, accumulate);
+        Cpu.Map.Run(Context, default(Identity), x, y, accumulate);
+    }
+
+    public override void Map<TOp>(TOp op, in View x, in View y, bool accumulate = false)
+    {
+        BackendChecks.Pointwise("map", x, y);
+        Cpu.Map.Run(Context, new Unary<TOp>(op), x, y, accumulate);
+    }
+
+    public override void Zip<TOp>(TOp op, in View a, in View b, in View y, bool accumulate = false)
+    {
+        BackendChecks.Pointwise("zip", a, b, y);
+        Cpu.Map.Run(Context, new Binary<TOp>(op), a, b, b, y, accumulate);
+    }
+
+    public override void Zip<TOp>(TOp op, in View a, in View b, in View c, in View y, bool accumulate = false)
+    {
+        BackendChecks.Pointwise("zip", a, b, c, y);
+        Cpu.Map.Run(Context, new Ternary<TOp>(op), a, b, c, y, accumulate);
+    }
+
+    public override void Sum(in View x, in View y, bool accumulate = false)
+    {
+        BackendChecks.Sum(x, y);
+        Reduce.Sum(Context, x, y, accumulate);
+    }
+
+    public override void MatMul(in MatMulArgs args)
+    {
+        BackendChecks.MatMul(args);
+        _matMul.MatMul(args);
+    }
+
+    public override void GroupedMatMul(in GroupedMatMulArgs args)
+    {
+        BackendChecks.GroupedMatMul(args);
+        _matMul.GroupedMatMul(args);
+    }
+
+    public override void Gather(in View table, in View ids, in View y, bool accumulate = false)
+    {
+        BackendChecks.Gather(table, ids, y);
+        Cpu.Gather.Run(Context, table, ids, y, accumulate);
+    }
+
+    public override void ScatterAdd(in View x, in View ids, in View table)
+    {
+        BackendChecks.ScatterAdd(x, ids, table);
+        Cpu.Gather.ScatterAdd(Context, x, ids, table);
+    }
+
+    public override void TopK(in View x, in View values, in View indices)
+    {
+        BackendChecks.TopK(x, values, indices);
+        Select.TopK(Context, x, values, indices);
+    }
+
+    public override void Dropout(in View x, in View y, double rate, int node, bool accumulate = false)
+    {
+        BackendChecks.Dropout(x, y, rate);
+        Cpu.Dropout.Run(Context, x, y, rate, node, accumulate);
+    }
+
+    public override void Softmax(in View x, in View y, double scale, in AttentionMask mask)
+    {
+        BackendChecks.Softmax(x, y, mask);
+        Cpu.Softmax.Forward(Context, x, y, scale, mask);
+    }
+
+    public override void SoftmaxBackward(in View y, in View dy, in View dx, double scale, bool accumulate = false)
+    {
+        BackendChecks.SoftmaxBackward(y, dy, dx);
+        Cpu.Softmax.Backward(Context, y, dy, dx, scale, accumulate);
+    }
+
+    public override TKernel? Find<TKernel>()
+        where TKernel : class
+        => _table.Find<TKernel>();
+
+    public override void Dispose() => Context.Dispose();
+}

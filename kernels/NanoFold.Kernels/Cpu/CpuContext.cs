@@ -1,0 +1,118 @@
+using NanoFold.Kernels.Lanes;
+using NanoFold.Kernels.Memory;
+
+namespace NanoFold.Kernels.Cpu;
+
+/// <summary>What every CPU kernel shares: the worker pool, the instruction-set path, scratch memory per worker, the step's state.</summary>
+public sealed class CpuContext : IDisposable
+{
+    private readonly NativeBuffer?[] _scratch;
+
+    /// <param name="threads">Threads that work, the caller's included.</param>
+    /// <param name="isa">The path to take; any runs anywhere.</param>
+    public CpuContext(int threads, Isa isa)
+    {
+        Workers = new Workers(threads);
+        Isa = isa;
+        _scratch = new NativeBuffer?[threads];
+    }
+
+    public Workers Workers { get; }
+
+    public Isa Isa { get; }
+
+    public CpuStepState State { get; } = new();
+
+    /// <summary>Scratch of one worker, at least <paramref name="bytes"/> long and aligned; contents are arbitrary and live until the next call for this worker.</summary>
+    public unsafe void* Scratch(int worker, long bytes)
+    {
+        NativeBuffer? buffer = _scratch[worker];
+        if (buffer is null || buffer.Bytes < bytes)
+        {
+            buffer?.Dispose();
+            _scratch[worker] = buffer = new NativeBuffer(Math.Max(bytes, 4096));
+        }
+
+        return buffer.Pointer;
+    }
+
+    /// <summary>Runs items 0 … count − 1 with the lane of <paramref name="type"/> and this context's path; on the calling thread alone where not <paramref name="parallel"/>.</summary>
+    public void Run<TWork>(DType type, long count, ref TWork work, bool parallel = true)
+        where TWork : struct, ILaneWork
+    {
+        if (type == DType.Float64)
+        {
+            Run<TWork, LaneDouble>(count, ref work, parallel);
+            return;
+        }
+
+        switch (Isa)
+        {
+            case Isa.Vector512:
+                Run<TWork, Lane16>(count, ref work, parallel);
+                break;
+            case Isa.Vector256:
+                Run<TWork, Lane8>(count, ref work, parallel);
+                break;
+            case Isa.Vector128:
+                Run<TWork, Lane4>(count, ref work, parallel);
+                break;
+            default:
+                Run<TWork, Lane1>(count, ref work, parallel);
+                break;
+        }
+    }
+
+    /// <summary>Runs items that need no lane.</summary>
+    public void Run<TWork>(ref TWork work, long count, bool parallel)
+        where TWork : struct, IWork
+    {
+        if (parallel)
+        {
+            Workers.Run(count, ref work);
+            return;
+        }
+
+        for (long i = 0; i < count; i++)
+        {
+            work.Invoke(i, 0);
+        }
+    }
+
+    public void Dispose()
+    {
+        Workers.Dispose();
+        State.Dispose();
+        foreach (NativeBuffer? buffer in _scratch)
+        {
+            buffer?.Dispose();
+        }
+    }
+
+    private void Run<TWork, V>(long count, ref TWork work, bool parallel)
+        where TWork : struct, ILaneWork
+        where V : struct, ICpuLane<V>
+    {
+        if (!parallel)
+        {
+            for (long i = 0; i < count; i++)
+            {
+                work.Invoke<V>(i, 0);
+            }
+
+            return;
+        }
+
+        var call = new Call<TWork, V> { Work = work };
+        Workers.Run(count, ref call);
+    }
+
+    private struct Call<TWork, V> : IWork
+        where TWork : struct, ILaneWork
+        where V : struct, ICpuLane<V>
+    {
+        public TWork Work;
+
+        public void Invoke(long item, int worker) => Work.Invoke<V>(item, worker);
+    }
+}

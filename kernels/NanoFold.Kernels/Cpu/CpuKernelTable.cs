@@ -1,0 +1,37 @@
+using NanoFold.Kernels.Fused;
+
+namespace NanoFold.Kernels.Cpu;
+
+/// <summary>The one place where the CPU's fused kernels are chosen: the first in the list that does what is asked for.</summary>
+/// <param name="context">What the kernels share.</param>
+/// <param name="composedOnly">Hides the kernels that have a composed path of plain ops, so that the two can be compared.</param>
+public sealed class CpuKernelTable(CpuContext context, bool composedOnly)
+{
+    private readonly object[] _kernels = Create(context);
+
+    public TKernel? Find<TKernel>()
+        where TKernel : class
+    {
+        if (composedOnly && HasComposedPath(typeof(TKernel)))
+        {
+            return null;
+        }
+
+        foreach (object kernel in _kernels)
+        {
+            if (kernel is TKernel found)
+            {
+                return found;
+            }
+        }
+
+        return null;
+    }
+
+    private static bool HasComposedPath(Type kernel)
+        => kernel == typeof(IFusedAttention) || kernel == typeof(IFusedTopKAttention) || kernel == typeof(ILinearCrossEntropy);
+
+    private static object[] Create(CpuContext context) =>
+    [
+    ];
+}

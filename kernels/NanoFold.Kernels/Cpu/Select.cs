@@ -1,0 +1,92 @@
+using System.Runtime.CompilerServices;
+using NanoFold.Kernels.Lanes;
+
+namespace NanoFold.Kernels.Cpu;
+
+/// <summary>The largest elements of rows.</summary>
+internal static unsafe class Select
+{
+    public static void TopK(CpuContext context, in View x, in View values, in View indices)
+    {
+        var work = new Work { X = new Rows(x), Values = new Rows(values), Indices = new Rows(indices) };
+        work.Cut = new RowCut(work.X.Count, 1, Math.Max(1, Map.ItemElements / work.X.Length));
+        work.Context = context;
+        context.Run(x.Type, work.Cut.Items, ref work, x.Count >= Map.SmallElements / 4);
+    }
+
+    private struct Work : ILaneWork
+    {
+        public Rows X;
+        public Rows Values;
+        public Rows Indices;
+        public RowCut Cut;
+        public CpuContext Context;
+
+        public void Invoke<V>(long item, int worker)
+            where V : struct, ICpuLane<V>
+        {
+            Cut.Item(item, out long firstRow, out long rows, out _, out _);
+            int k = Values.Length;
+            double* best = (double*)Context.Scratch(worker, k * 12L);
+            int* at = (int*)(best + k);
+            for (long row = firstRow; row < firstRow + rows; row++)
+            {
+                if (V.Type == DType.Float64)
+                {
+                    Keep((double*)X[row], best, at, k);
+                    Write((double*)Values[row], (int*)Indices[row], best, at, k);
+                }
+                else
+                {
+                    Keep((float*)X[row], best, at, k);
+                    Write((float*)Values[row], (int*)Indices[row], best, at, k);
+                }
+            }
+        }
+
+        private readonly void Keep<T>(T* x, double* best, int* at, int k)
+            where T : unmanaged
+        {
+            int kept = 0;
+            double least = double.NegativeInfinity;
+            for (int j = 0; j < X.Length; j++)
+            {
+                double value = Unsafe.SizeOf<T>() == 8 ? ((double*)x)[j * X.Stride] : ((float*)x)[j * X.Stride];
+                if (kept == k && !(value > least))
+                {
+                    continue;
+                }
+
+                // Not-a-number sorts behind all others.
+                double key = double.IsNaN(value) ? double.NegativeInfinity : value;
+                int slot = kept < k ? kept++ : k - 1;
+                for (; slot > 0 && best[slot - 1] < key; slot--)
+                {
+                    best[slot] = best[slot - 1];
+                    at[slot] = at[slot - 1];
+                }
+
+                best[slot] = key;
+                at[slot] = j;
+                least = best[kept - 1];
+            }
+        }
+
+        private readonly void Write<T>(T* values, int* indices, double* best, int* at, int k)
+            where T : unmanaged
+        {
+            for (int j = 0; j < k; j++)
+            {
+                indices[j * Indices.Stride] = at[j];
+                if (Unsafe.SizeOf<T>() == 8)
+                {
+                    ((double*)values)[j * Values.Stride] = best[j];
+                }
+                else
+                {
+                    ((float*)values)[j * Values.Stride] = (float)best[j];
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,36 @@
+namespace NanoFold.Kernels;
+
+/// <summary>
+/// Operands of y = alpha · op(a) · op(b) (+ bias) (+ residual). The last two dimensions are the matrices (one of their strides is 1),
+/// leading dimensions are batches and may be broadcast (stride 0) in a and b.
+/// </summary>
+public readonly ref struct MatMulArgs
+{
+    /// <summary>[.., M, K], or [.., K, M] with <see cref="TransposeA"/>.</summary>
+    public required View A { get; init; }
+
+    /// <summary>[.., K, N], or [.., N, K] with <see cref="TransposeB"/>.</summary>
+    public required View B { get; init; }
+
+    /// <summary>[.., M, N].</summary>
+    public required View Y { get; init; }
+
+    public bool TransposeA { get; init; }
+
+    public bool TransposeB { get; init; }
+
+    public double Alpha { get; init; } = 1;
+
+    /// <summary>Adds to y instead of overwriting it.</summary>
+    public bool Accumulate { get; init; }
+
+    /// <summary>[N], added to every row, or none.</summary>
+    public View Bias { get; init; }
+
+    /// <summary>[M, N], added, or none.</summary>
+    public View Residual { get; init; }
+
+    public MatMulArgs()
+    {
+    }
+}

@@ -1,0 +1,65 @@
+namespace NanoFold.Kernels.Null;
+
+/// <summary>Shapes only: every call is validated as on a device and does nothing, so that plans and dry runs need no memory. Downloads are zeros.</summary>
+public sealed class NullBackend : Backend
+{
+    private readonly Backend? _like;
+    private readonly NullKernels _kernels;
+
+    /// <param name="like">A backend whose choice of kernels and sizes of scratch are taken over, so that a plan is the one it would get; it is not disposed here. Null: every kernel, no scratch.</param>
+    public NullBackend(Backend? like = null)
+    {
+        _like = like;
+        _kernels = new NullKernels(like);
+    }
+
+    public override string Name => _like is null ? "null" : $"null, as {_like.Name}";
+
+    public override StepState State { get; } = new NullStepState();
+
+    public override DeviceBuffer Allocate(long bytes) => new NullBuffer(bytes);
+
+    public override void Upload<T>(ReadOnlySpan<T> source, in View target) => BackendChecks.Transfer<T>("upload", target, source.Length);
+
+    public override void Download<T>(in View source, Span<T> target)
+    {
+        BackendChecks.Transfer<T>("download", source, target.Length);
+        target.Clear();
+    }
+
+    public override void Fill(in View y, double value) => Checks.Writable("fill", "y", y);
+
+    public override void Copy(in View x, in View y, bool accumulate = false) => BackendChecks.Copy(x, y, accumulate);
+
+    public override void Map<TOp>(TOp op, in View x, in View y, bool accumulate = false) => BackendChecks.Pointwise("map", x, y);
+
+    public override void Zip<TOp>(TOp op, in View a, in View b, in View y, bool accumulate = false) => BackendChecks.Pointwise("zip", a, b, y);
+
+    public override void Zip<TOp>(TOp op, in View a, in View b, in View c, in View y, bool accumulate = false) => BackendChecks.Pointwise("zip", a, b, c, y);
+
+    public override void Sum(in View x, in View y, bool accumulate = false) => BackendChecks.Sum(x, y);
+
+    public override void MatMul(in MatMulArgs args) => BackendChecks.MatMul(args);
+
+    public override void GroupedMatMul(in GroupedMatMulArgs args) => BackendChecks.GroupedMatMul(args);
+
+    public override void Gather(in View table, in View ids, in View y, bool accumulate = false) => BackendChecks.Gather(table, ids, y);
+
+    public override void ScatterAdd(in View x, in View ids, in View table) => BackendChecks.ScatterAdd(x, ids, table);
+
+    public override void TopK(in View x, in View values, in View indices) => BackendChecks.TopK(x, values, indices);
+
+    public override void Dropout(in View x, in View y, double rate, int node, bool accumulate = false) => BackendChecks.Dropout(x, y, rate);
+
+    public override void Softmax(in View x, in View y, double scale, in AttentionMask mask) => BackendChecks.Softmax(x, y, mask);
+
+    public override void SoftmaxBackward(in View y, in View dy, in View dx, double scale, bool accumulate = false) => BackendChecks.SoftmaxBackward(y, dy, dx);
+
+    public override TKernel? Find<TKernel>()
+        where TKernel : class
+        => _like is null || _like.Find<TKernel>() is not null ? _kernels as TKernel : null;
+
+    public override void Dispose()
+    {
+    }
+}

@@ -1,0 +1,40 @@
+using System.Runtime.CompilerServices;
+using NanoFold.Kernels.Memory;
+
+namespace NanoFold.Kernels;
+
+/// <summary>What a kernel sees of a tensor: a buffer, the offset of the first element in it (in elements), the layout and the type.</summary>
+public readonly struct View(DeviceBuffer buffer, long offset, Layout layout, DType type)
+{
+    private readonly Layout _layout = layout;
+
+    public DeviceBuffer Buffer { get; } = buffer;
+
+    /// <summary>In elements, from the start of the buffer.</summary>
+    public long Offset { get; } = offset;
+
+    [System.Diagnostics.CodeAnalysis.UnscopedRef]
+    public ref readonly Layout Layout => ref _layout;
+
+    public DType Type { get; } = type;
+
+    /// <summary>True for the view of a tensor that does not exist (an optional argument).</summary>
+    public bool IsNone => Buffer is null;
+
+    public long Count => _layout.Count;
+
+    public View With(in Layout layout, long offset = 0) => new(Buffer, Offset + offset, layout, Type);
+
+    /// <summary>Address of the first element, for backends of the host's memory; null for <see cref="IsNone"/>.</summary>
+    public unsafe void* Address
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        get => Buffer is null ? null : ((NativeBuffer)Buffer).Pointer + Offset * Type.Size();
+    }
+
+    public unsafe float* Floats => (float*)Address;
+
+    public unsafe int* Ints => (int*)Address;
+
+    public override string ToString() => $"{Type}{_layout}";
+}
