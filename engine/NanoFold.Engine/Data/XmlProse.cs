@@ -55,7 +55,7 @@ internal sealed class XmlProse
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new InvalidDataException($"{path}: cannot be read: {e.Message}", e);
+            throw new UserException($"{path}: cannot be read: {e.Message}", e);
         }
     }
 

@@ -236,5 +236,5 @@ internal sealed class TokenizerJsonReader(string path)
             _ => throw Bad($"{key} is neither true nor false"),
         };
 
-    private InvalidDataException Bad(string problem) => new($"{path}: {TokenizerJson.OneLine(problem)}");
+    private UserException Bad(string problem) => new($"{path}: {TokenizerJson.Shorten(problem)}");
 }

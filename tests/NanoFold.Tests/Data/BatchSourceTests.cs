@@ -1,3 +1,4 @@
+using NanoFold.Engine;
 using NanoFold.Engine.Data;
 using NanoFold.Tests.Memory;
 
@@ -125,7 +126,7 @@ public sealed class BatchSourceTests
         using TokenShard shard = Shards.Counting(folder, 64);
         Assert.That(
             () => new BatchSource(shard, "poem.txt", 1, context, 0),
-            Throws.TypeOf<InvalidDataException>().With.Message.EqualTo(
+            Throws.TypeOf<UserException>().With.Message.EqualTo(
                 $"poem.txt: has 64 tokens to train on, but a context of {context} needs {context + 1}: use more text or a context of at most 63"));
         Assert.That(() => new BatchSource(shard, "poem.txt", 1, 63, 0), Throws.Nothing);
     }

@@ -1,4 +1,5 @@
 using System.Text;
+using NanoFold.Engine;
 using NanoFold.Engine.Data;
 using NanoFold.Tests.Memory;
 
@@ -74,7 +75,7 @@ public sealed class CorpusTests
         string path = folder.Write("bad.txt", content);
         Assert.That(
             () => Corpus.Open(path).Documents,
-            Throws.TypeOf<InvalidDataException>().With.Message.Contains(message).And.Message.StartsWith(path).And.Message.Not.Contains("\n"));
+            Throws.TypeOf<UserException>().With.Message.Contains(message).And.Message.StartsWith(path).And.Message.Not.Contains("\n"));
     }
 
     [TestCase("none.txt")]
@@ -85,7 +86,7 @@ public sealed class CorpusTests
     {
         using var folder = new TempFolder();
         string path = folder.At(name);
-        Assert.That(() => Corpus.Open(path), Throws.TypeOf<InvalidDataException>().With.Message.StartsWith(path + ": there is no such file"));
+        Assert.That(() => Corpus.Open(path), Throws.TypeOf<UserException>().With.Message.StartsWith(path + ": there is no such file"));
     }
 
     [Test]
@@ -96,7 +97,7 @@ public sealed class CorpusTests
         Array.Fill(content, (byte)'a');
         content[300_001] = 0;
         Corpus corpus = Corpus.Open(folder.Write("a.txt", content));
-        Assert.That(() => corpus.Hash, Throws.TypeOf<InvalidDataException>().With.Message.Contains("a NUL byte at 300001"));
+        Assert.That(() => corpus.Hash, Throws.TypeOf<UserException>().With.Message.Contains("a NUL byte at 300001"));
     }
 
     [Test]
@@ -129,14 +130,30 @@ public sealed class CorpusTests
         Corpus corpus = Corpus.Open(folder.Write("a.txt", "abcdef"));
         Assert.That(corpus.Documents, Has.Count.EqualTo(1));
         folder.Write("a.txt", "abc");
-        Assert.That(() => corpus.Hash, Throws.TypeOf<InvalidDataException>().With.Message.Contains("while it was read"));
-        Assert.That(corpus.CheckUnchanged, Throws.TypeOf<InvalidDataException>().With.Message.Contains("changed"));
+        Assert.That(() => corpus.Hash, Throws.TypeOf<UserException>().With.Message.Contains("while it was read"));
+        Assert.That(corpus.CheckUnchanged, Throws.TypeOf<UserException>().With.Message.Contains("changed"));
+    }
+
+    [Test]
+    public void WithoutAPathItIsTheDefault()
+    {
+        using var folder = new TempFolder();
+        string path = folder.Write("a.txt", "abc");
+        Assert.That(Corpus.OpenOrDefault(path).Name, Is.EqualTo(path));
+        if (DefaultCorpus.Open() is null)
+        {
+            Assert.That(() => Corpus.OpenOrDefault(null), Throws.TypeOf<UserException>().With.Message.Contains("--data"));
+        }
+        else
+        {
+            Assert.That(Corpus.OpenOrDefault(null).Name, Is.EqualTo(DefaultCorpus.Name));
+        }
     }
 
     [Test]
     public void TextInMemoryMustNotBeEmpty()
     {
-        Assert.That(() => Corpus.FromText("mine", ""), Throws.TypeOf<InvalidDataException>().With.Message.Contains("mine: is empty"));
+        Assert.That(() => Corpus.FromText("mine", ""), Throws.TypeOf<UserException>().With.Message.Contains("mine: is empty"));
     }
 
     private static string[] Texts(Corpus corpus) => [.. corpus.Documents.Select(document =>

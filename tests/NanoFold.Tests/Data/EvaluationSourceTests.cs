@@ -1,3 +1,4 @@
+using NanoFold.Engine;
 using NanoFold.Engine.Data;
 using NanoFold.Tests.Memory;
 
@@ -60,7 +61,7 @@ public sealed class EvaluationSourceTests
         using TokenShard shard = Shards.Counting(folder, 1);
         Assert.That(
             () => new EvaluationSource(shard, "poem.txt", 1, 8),
-            Throws.TypeOf<InvalidDataException>().With.Message.StartsWith("poem.txt: has 1 tokens to validate with, but at least 2 are needed"));
+            Throws.TypeOf<UserException>().With.Message.StartsWith("poem.txt: has 1 tokens to validate with, but at least 2 are needed"));
     }
 
     [Test]

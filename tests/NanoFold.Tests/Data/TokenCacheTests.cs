@@ -1,4 +1,6 @@
 using System.Text;
+using NanoFold.Engine;
+using NanoFold.Engine.Configuration;
 using NanoFold.Engine.Data;
 using NanoFold.Engine.Text;
 using NanoFold.Tests.Memory;
@@ -141,14 +143,16 @@ public sealed class TokenCacheTests
     public void TwoAtOnceMakeItOnce()
     {
         Corpus corpus = Corpus.FromText("x", Samples.English);
-        var ready = new Barrier(4);
+        using var ready = new Barrier(4);
         bool[] cached = new bool[4];
-        Parallel.For(0, 4, new ParallelOptions { MaxDegreeOfParallelism = 4 }, i =>
+        Thread[] threads = [.. Enumerable.Range(0, 4).Select(i => new Thread(() =>
         {
-            ready.SignalAndWait(TimeSpan.FromSeconds(1));
+            ready.SignalAndWait();
             using TokenDataset data = new TokenCache(_cache.Folder).Open(corpus, TokenizerSpec.Bpe(300));
             cached[i] = data.FromCache;
-        });
+        }))];
+        Array.ForEach(threads, thread => thread.Start());
+        Array.ForEach(threads, thread => thread.Join());
         Assert.That(cached.Count(found => !found), Is.EqualTo(1));
     }
 
@@ -232,7 +236,7 @@ public sealed class TokenCacheTests
         Assert.That(All(data.Validation), Is.EqualTo(Samples.Bpe.Encode(Samples.English)));
         Assert.That(
             () => _cache.Open(Corpus.FromText("x", "a"), TokenizerSpec.Given(Samples.Bpe), new DataOptions { Documents = DocumentMode.Mark }),
-            Throws.TypeOf<InvalidDataException>().With.Message.Contains("no BOS and EOS"));
+            Throws.TypeOf<UserException>().With.Message.Contains("no BOS and EOS"));
     }
 
     [Test]
@@ -250,28 +254,37 @@ public sealed class TokenCacheTests
         string file = _folder.Write("file", "x");
         Assert.That(
             () => new TokenCache(file).Open(Corpus.FromText("x", "abc"), TokenizerSpec.Byte),
-            Throws.TypeOf<InvalidDataException>().With.Message.Contains("NANOFOLD_CACHE").And.Message.StartsWith(file));
-    }
-
-    [TestCase("byte", "byte")]
-    [TestCase("bpe", "bpe 2048 trainer 1")]
-    [TestCase("bpe:4096", "bpe 4096 trainer 1")]
-    public void TokenizersAreNamedByWords(string text, string key) => Assert.That(TokenizerSpec.Parse(text).Key, Is.EqualTo(key));
-
-    [TestCase("bpe:")]
-    [TestCase("bpe:100")]
-    [TestCase("bpe:99999999999")]
-    [TestCase("word")]
-    public void OtherTokenizersAreOneLine(string text)
-    {
-        Assert.That(() => TokenizerSpec.Parse(text), Throws.TypeOf<InvalidDataException>().With.Message.StartsWith($"tokenizer '{text}': "));
+            Throws.TypeOf<UserException>().With.Message.Contains("NANOFOLD_CACHE").And.Message.StartsWith(file));
     }
 
     [Test]
-    public void ATokenizerIsNamedByItsFile()
+    public void SettingsSayWhichTokenizer()
     {
         Samples.Bpe.Save(_folder.At("saved"));
-        Assert.That(TokenizerSpec.Parse(_folder.At("saved")).Tokenizer!.Fingerprint, Is.EqualTo(Samples.Bpe.Fingerprint));
+        Assert.Multiple(() =>
+        {
+            Assert.That(TokenizerSpec.Of(new ByteTokenizerConfig()), Is.EqualTo(TokenizerSpec.Byte));
+            Assert.That(TokenizerSpec.Of(new BpeTokenizerConfig { Vocab = 4096 }).BpeVocab, Is.EqualTo(4096));
+            Assert.That(
+                TokenizerSpec.Of(new FileTokenizerConfig { Path = _folder.At("saved") }).Tokenizer!.Fingerprint,
+                Is.EqualTo(Samples.Bpe.Fingerprint));
+            Assert.That(
+                () => TokenizerSpec.Of(new FileTokenizerConfig { Path = _folder.At("none") }),
+                Throws.TypeOf<UserException>().With.Message.Contains("no such tokenizer file"));
+        });
+    }
+
+    [Test]
+    public void SettingsSayHowToSplit()
+    {
+        DataOptions options = DataOptions.Of(new DataConfig
+        {
+            Validation = _folder.Write("v.txt", "v"),
+            ValidationFraction = 0.3,
+            Documents = DocumentMode.Mark,
+        });
+        Assert.That((options.Validation!.Bytes, options.ValidationShare, options.Documents), Is.EqualTo((1L, 0.3, DocumentMode.Mark)));
+        Assert.That(DataOptions.Of(new DataConfig()), Is.EqualTo(new DataOptions()));
     }
 
     private static int[] All(TokenShard shard)

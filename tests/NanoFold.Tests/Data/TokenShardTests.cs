@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using NanoFold.Engine;
 using NanoFold.Engine.Data;
 using NanoFold.Tests.Memory;
 using NanoFold.Tests.Text;
@@ -66,11 +67,11 @@ public sealed class TokenShardTests
     public void AMissingOrForeignFileIsOneLine()
     {
         using var folder = new TempFolder();
-        Assert.That(() => new TokenShard(folder.At("none")), Throws.TypeOf<InvalidDataException>().With.Message.Contains("cannot be read"));
+        Assert.That(() => new TokenShard(folder.At("none")), Throws.TypeOf<UserException>().With.Message.Contains("cannot be read"));
         foreach (byte[] content in (byte[][])[[], new byte[10], new byte[100]])
         {
             string path = folder.Write("a.tokens", content);
-            Assert.That(() => new TokenShard(path), Throws.TypeOf<InvalidDataException>().With.Message.EqualTo(path + ": is not a token shard"));
+            Assert.That(() => new TokenShard(path), Throws.TypeOf<UserException>().With.Message.EqualTo(path + ": is not a token shard"));
         }
     }
 
@@ -107,7 +108,7 @@ public sealed class TokenShardTests
 
         Seal(bytes);
         File.WriteAllBytes(path, bytes);
-        Assert.That(() => new TokenShard(path), Throws.TypeOf<InvalidDataException>().With.Message.Contains(message).And.Message.StartsWith(path));
+        Assert.That(() => new TokenShard(path), Throws.TypeOf<UserException>().With.Message.Contains(message).And.Message.StartsWith(path));
     }
 
     [TestCase(0, 5L)]
@@ -126,7 +127,7 @@ public sealed class TokenShardTests
         byte[] bytes = File.ReadAllBytes(path);
         BinaryPrimitives.WriteInt64LittleEndian(bytes.AsSpan(bytes.Length - 16 + (8 * document)), start);
         File.WriteAllBytes(path, bytes);
-        Assert.That(() => new TokenShard(path), Throws.TypeOf<InvalidDataException>().With.Message.Contains($"a document begins at"));
+        Assert.That(() => new TokenShard(path), Throws.TypeOf<UserException>().With.Message.Contains($"a document begins at"));
     }
 
     [Test]
@@ -145,7 +146,7 @@ public sealed class TokenShardTests
         using var damaged = new TokenShard(path);
         int[] tokens = new int[10];
         damaged.Copy(0, tokens);
-        Assert.That(() => damaged.Copy(5, tokens), Throws.TypeOf<InvalidDataException>().With.Message.Contains("token 266"));
+        Assert.That(() => damaged.Copy(5, tokens), Throws.TypeOf<UserException>().With.Message.Contains("token 266"));
     }
 
     [Test]
@@ -184,7 +185,7 @@ public sealed class TokenShardTests
                 Assert.That(shard.Tokens, Is.LessThan(mutated.Length));
                 Assert.That(tokens.Length == 0 || shard.DocumentAt(tokens.Length - 1) == shard.Documents - 1, Is.True);
             }
-            catch (InvalidDataException e)
+            catch (UserException e)
             {
                 refused++;
                 Assert.That(e.Message, Does.StartWith(path));

@@ -1,5 +1,6 @@
 using System.Text;
 using System.Text.Json.Nodes;
+using NanoFold.Engine;
 using NanoFold.Engine.Text;
 using NanoFold.Tests.Memory;
 
@@ -137,7 +138,7 @@ public sealed class TokenizerJsonTests
         owner[keys[^1]] = value?.DeepClone();
         Assert.That(
             () => Load(root),
-            Throws.TypeOf<InvalidDataException>().With.Message.Contains(message).And.Message.Contains("tokenizer.json").And.Message.Not.Contains("\n"));
+            Throws.TypeOf<UserException>().With.Message.Contains(message).And.Message.Contains("tokenizer.json").And.Message.Not.Contains("\n"));
     }
 
     [Test]
@@ -145,26 +146,26 @@ public sealed class TokenizerJsonTests
     {
         JsonNode root = Gpt2Like();
         root["model"]!["merges"]!.AsArray().Add("t x");
-        Assert.That(() => Load(root), Throws.TypeOf<InvalidDataException>().With.Message.Contains("merges[2] 't x'"));
+        Assert.That(() => Load(root), Throws.TypeOf<UserException>().With.Message.Contains("merges[2] 't x'"));
         root = Gpt2Like();
         root["model"]!["merges"]!.AsArray().Add("t h");
-        Assert.That(() => Load(root), Throws.TypeOf<InvalidDataException>().With.Message.Contains("'t h' twice"));
+        Assert.That(() => Load(root), Throws.TypeOf<UserException>().With.Message.Contains("'t h' twice"));
         root = Gpt2Like();
         root["added_tokens"]![0]!["special"] = false;
-        Assert.That(() => Load(root), Throws.TypeOf<InvalidDataException>().With.Message.Contains("not special"));
+        Assert.That(() => Load(root), Throws.TypeOf<UserException>().With.Message.Contains("not special"));
         root = Gpt2Like();
         root["model"]!["vocab"]!.AsObject().Remove("A");
-        Assert.That(() => Load(root), Throws.TypeOf<InvalidDataException>());
+        Assert.That(() => Load(root), Throws.TypeOf<UserException>());
     }
 
     [Test]
     public void AMissingFileOrFolderIsOneLine()
     {
         using var folder = new TempFolder();
-        Assert.That(() => Tokenizer.Load(folder.Path), Throws.TypeOf<InvalidDataException>().With.Message.Contains("no such tokenizer file"));
-        Assert.That(() => Tokenizer.Load(folder.At("x.json")), Throws.TypeOf<InvalidDataException>());
+        Assert.That(() => Tokenizer.Load(folder.Path), Throws.TypeOf<UserException>().With.Message.Contains("no such tokenizer file"));
+        Assert.That(() => Tokenizer.Load(folder.At("x.json")), Throws.TypeOf<UserException>());
         folder.Write("tokenizer.json", "");
-        Assert.That(() => Tokenizer.Load(folder.Path), Throws.TypeOf<InvalidDataException>());
+        Assert.That(() => Tokenizer.Load(folder.Path), Throws.TypeOf<UserException>());
     }
 
     [Test]
@@ -190,7 +191,7 @@ public sealed class TokenizerJsonTests
                 Tokenizer tokenizer = Tokenizer.Load(folder.Path);
                 Assert.That(tokenizer.Decode(tokenizer.Encode(Samples.AllBytes.AsSpan())), Is.EqualTo(Samples.AllBytes));
             }
-            catch (InvalidDataException e)
+            catch (UserException e)
             {
                 refused++;
                 Assert.That(e.Message, Does.Not.Contain('\n'));
