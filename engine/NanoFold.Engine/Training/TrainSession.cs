@@ -2,6 +2,7 @@ using System.Text.Json;
 using NanoFold.Engine.Checkpoints;
 using NanoFold.Engine.Configuration;
 using NanoFold.Engine.Data;
+using NanoFold.Engine.Geometry;
 using NanoFold.Engine.Model;
 using NanoFold.Kernels;
 
@@ -33,6 +34,12 @@ public sealed class TrainSession : IDisposable
             _evaluator = new Evaluator(Model, windows, dataset.Tokenizer.ByteLengths, config.Data.MaskDocuments);
         }
 
+        if (config.Geometry.Enabled)
+        {
+            TokenShard text = dataset.Validation.Tokens > 1 ? dataset.Validation : dataset.Train;
+            Geometry = new GeometryRecorder(new GeometryProbe(Model, text, dataset.Name, config.Geometry.ProbeTokens), config.Geometry, folder?.Geometry);
+        }
+
         State = new TrainState(0, train.Steps, 0, null, null, dataset.ContentHash);
     }
 
@@ -47,6 +54,9 @@ public sealed class TrainSession : IDisposable
 
     /// <summary>As of the last evaluation or checkpoint.</summary>
     public TrainState State { get; private set; }
+
+    /// <summary>Measures the residual stream while training; null where <c>geometry.enabled</c> is false.</summary>
+    public GeometryRecorder? Geometry { get; }
 
     /// <summary>The run's folder, or null where nothing is written.</summary>
     public string? RunPath => _folder?.Path;
@@ -182,6 +192,7 @@ public sealed class TrainSession : IDisposable
     {
         Trainer.Dispose();
         _evaluator?.Dispose();
+        Geometry?.Dispose();
         Model.Dispose();
         _dataset.Dispose();
         _folder?.Dispose();
