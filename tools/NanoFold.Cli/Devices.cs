@@ -1,4 +1,6 @@
 using NanoFold.Engine;
+using NanoFold.Kernels;
+using NanoFold.Kernels.Cpu;
 
 namespace NanoFold.Cli;
 
@@ -10,6 +12,9 @@ internal static class Devices
         "the GPU backend is not built in: it needs the packages ILGPU and ILGPU.Algorithms; with a package source that has them, NANOFOLD_GPU=true ./nanofold builds it";
 
     private static readonly string[] s_names = ["auto", "cpu", "cuda", "opencl"];
+
+    /// <summary>The backend of the device asked for, with its threads.</summary>
+    public static Backend Open(Invocation invocation) => new CpuBackend(invocation.Threads);
 
     /// <summary>Throws where a device was asked for that is not there: nothing else is used in its place.</summary>
     public static void Require(string name)

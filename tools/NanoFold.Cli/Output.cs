@@ -15,6 +15,9 @@ internal sealed class Output(TextWriter standard, TextWriter error, bool json)
     /// <summary>True with <c>--json</c>.</summary>
     public bool IsJson => json;
 
+    /// <summary>Whether <see cref="Text"/> is a terminal, where a bar can move.</summary>
+    public bool IsTerminal => ReferenceEquals(Text, Console.Out) && !Console.IsOutputRedirected || ReferenceEquals(Text, Console.Error) && !Console.IsErrorRedirected;
+
     /// <summary>Text that a verb is asked for: a table, a sample.</summary>
     public TextWriter Text => json ? error : standard;
 

@@ -11,6 +11,9 @@ internal static class Program
 
     private static readonly Verb[] s_verbs =
     [
+        new("train", "Train a model; writes a run folder", TrainCommand.Build),
+        new("eval", "The loss of a model on a text", EvalCommand.Build),
+        new("bench", "Figures for one part: step", BenchCommand.Build),
         new("plan", "Parameters and FLOPs of a model, before anything runs", PlanCommand.Build),
         new("tokenizer", "Train a tokenizer; turn text into tokens and back", TokenizerCommand.Build),
         new("data", "What a corpus holds, and what it is as tokens", DataCommand.Build),

@@ -41,6 +41,9 @@ internal sealed class TrainOptions
     /// <summary>The folder named by <c>--resume</c>, or null.</summary>
     public string? Resume(Invocation invocation) => invocation.Get(_resume);
 
+    /// <summary>The steps named by <c>--steps</c>, or null; a benchmark's own otherwise.</summary>
+    public int? Steps(Invocation invocation) => invocation.Get(_keyed.First(k => k.Key == "train.steps").Option) is null ? null : Config(invocation).Train.Steps;
+
     /// <summary>The configuration: preset, then file, then settings, then the other options.</summary>
     /// <exception cref="UserException">It has problems, or the options do not go together.</exception>
     public RunConfig Config(Invocation invocation)

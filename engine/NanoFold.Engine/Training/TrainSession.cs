@@ -95,17 +95,16 @@ public sealed class TrainSession : IDisposable
     /// <summary>Opens a run that was interrupted, at its newest checkpoint; it continues to the same bits.</summary>
     /// <param name="folder">The run's folder.</param>
     /// <param name="backend">Where it is computed.</param>
-    /// <param name="stopAfter">Stops after this step again; 0 for never.</param>
+    /// <param name="config">The run's configuration with what may change on resuming: <c>train.stopAfter</c> and what is logged and sampled.</param>
     /// <param name="note">Told, in a line, what takes time.</param>
     /// <param name="cancel">Ends tokenizing.</param>
-    public static TrainSession Resume(string folder, Backend backend, int stopAfter = 0, Action<string>? note = null, CancellationToken cancel = default)
+    public static TrainSession Resume(string folder, Backend backend, RunConfig? config = null, Action<string>? note = null, CancellationToken cancel = default)
     {
         RunFolder run = RunFolder.Open(folder);
         TokenDataset? dataset = null;
         try
         {
-            RunConfig config = RunConfig.Load(folder);
-            config = config with { Train = config.Train with { StopAfter = stopAfter } };
+            config ??= RunConfig.Load(folder);
             Checkpoint? checkpoint = run.Checkpoints.Newest();
             dataset = TrainData.Open(config, note, cancel);
             var session = new TrainSession(config.Resolve(), dataset, backend, run);
