@@ -27,16 +27,15 @@ internal sealed class Output(TextWriter standard, TextWriter error, bool json)
     /// <summary>A line about what goes on, marked as this program's.</summary>
     public void Note(string line) => error.WriteLine($"{Program.Name}: {line}");
 
-    /// <summary>Rows in aligned columns; a column whose cells are all numbers is aligned to the right.</summary>
-    public void Table(params IReadOnlyList<string[]> rows)
+    /// <summary>Rows in aligned columns.</summary>
+    /// <param name="numbers">The columns after the first hold numbers and are aligned to the right.</param>
+    /// <param name="rows">Their cells.</param>
+    public void Table(bool numbers, params IReadOnlyList<string[]> rows)
     {
-        int columns = rows.Max(row => row.Length);
-        int[] widths = [.. Enumerable.Range(0, columns).Select(c => rows.Max(row => c < row.Length ? row[c].Length : 0))];
-        bool[] right = [.. Enumerable.Range(0, columns).Select(c => rows.All(row => c >= row.Length || (row[c].Length > 0 && char.IsAsciiDigit(row[c][0]))))];
+        int[] widths = [.. Enumerable.Range(0, rows.Max(row => row.Length)).Select(c => rows.Max(row => c < row.Length ? row[c].Length : 0))];
         foreach (string[] row in rows)
         {
-            string line = string.Join("  ", row.Select((cell, c) => right[c] ? cell.PadLeft(widths[c]) : cell.PadRight(widths[c])));
-            Text.WriteLine(line.TrimEnd());
+            Text.WriteLine(string.Join("  ", row.Select((cell, c) => numbers && c > 0 ? cell.PadLeft(widths[c]) : cell.PadRight(widths[c]))).TrimEnd());
         }
     }
 

@@ -62,15 +62,16 @@ internal static class Program
         return parsed.Invoke(streams);
     }
 
-    // Only the verb that is used gets its options: the others are there to be listed.
+    // Where the first word is a verb, only that one gets its options: the others are there to be listed.
     private static RootCommand Root(IReadOnlyList<string> args)
     {
         var root = new RootCommand("A transformer engine from scratch: trains, compares, profiles and measures small models.");
         CommonOptions.AddTo(root);
-        bool known = args.Count > 0 && s_verbs.Any(verb => verb.Name == args[0]);
+        VerbHelp.AddTo(root);
+        Verb? named = args.Count > 0 ? Array.Find(s_verbs, verb => verb.Name == args[0]) : null;
         foreach (Verb verb in s_verbs)
         {
-            root.Add(verb.ToCommand(complete: !known || verb.Name == args[0]));
+            root.Add(verb.ToCommand(complete: named is null || named == verb));
         }
 
         return root;

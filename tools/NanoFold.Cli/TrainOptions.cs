@@ -18,7 +18,7 @@ internal sealed class TrainOptions
     private readonly Option<string[]> _set = new("--set") { HelpName = "KEY=VALUE", Description = "Any setting, such as model.layers=6; may be given several times" };
     private readonly (Option<string?> Option, string Key)[] _keyed;
 
-    public TrainOptions(Command command)
+    public TrainOptions(VerbCommand command)
     {
         _preset = command.Text("--preset", "NAME", "nano (the default), small or gpt2");
         _config = command.Text("--config", "FILE", "Settings in JSON, with comments");
@@ -74,7 +74,7 @@ internal sealed class TrainOptions
             }
         }
 
-        if (invocation.Get(CommonOptions.Seed) is { } seed)
+        if (invocation.Seed is { } seed)
         {
             tree.Set("train.seed", JsonValue.Create(seed));
         }
@@ -86,12 +86,11 @@ internal sealed class TrainOptions
     {
         string[] refused =
         [
-            .. new Option[] { _preset, _config, _out, CommonOptions.Seed }.Concat(_keyed.Select(keyed => keyed.Option))
-                .Where(invocation.Has)
+            .. _keyed.Select(keyed => keyed.Option).Prepend(_out).Prepend(_config).Prepend(_preset)
+                .Where(option => invocation.Get(option) is not null)
                 .Select(option => option.Name),
-            .. (invocation.Get(_set) ?? [])
-                .Select(assignment => assignment.Split('=')[0])
-                .Where(key => !s_resumable.Contains(key)),
+            .. invocation.Seed is null ? Array.Empty<string>() : [CommonOptions.Seed],
+            .. (invocation.Get(_set) ?? []).Select(assignment => assignment.Split('=')[0]).Where(key => !s_resumable.Contains(key)),
         ];
         if (refused.Length > 0)
         {

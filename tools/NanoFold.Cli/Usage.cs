@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.CommandLine.Invocation;
 using System.CommandLine.Parsing;
 using NanoFold.Engine.Configuration;
 
@@ -10,26 +11,23 @@ internal static class Usage
     /// <summary>Every problem, in a line each.</summary>
     public static IReadOnlyList<string> Problems(RootCommand root, ParseResult parsed)
     {
-        Command command = parsed.CommandResult.Command;
-        if (parsed.Action is System.CommandLine.Help.HelpAction)
+        if (parsed.Action is not ParseErrorAction)
         {
             return [];
         }
 
-        var problems = new List<string>(parsed.UnmatchedTokens.Select(token => Unknown(root, command, token)));
-        if (command.Subcommands.Count > 0 && problems.Count == 0)
+        Command command = parsed.CommandResult.Command;
+        IReadOnlyList<string> unmatched = parsed.UnmatchedTokens;
+        if (unmatched.Count > 0)
         {
-            problems.Add($"{(command == root ? "a verb" : $"what to do with {command.Name}")} is missing: {string.Join(", ", command.Subcommands.Select(sub => sub.Name))}");
-        }
-        else if (command.Subcommands.Count == 0)
-        {
-            // A token that belongs to nothing is an error of the command; those are named above.
-            problems.AddRange(parsed.Errors
-                .Where(e => !(e.SymbolResult is CommandResult && parsed.UnmatchedTokens.Any(token => e.Message.Contains($"'{token}'", StringComparison.Ordinal))))
-                .Select(e => e.Message));
+            // What follows an unknown option may be its value.
+            string[] options = [.. unmatched.Where(token => token.StartsWith('-'))];
+            return [.. (options.Length > 0 ? options : unmatched).Select(token => Unknown(root, command, token))];
         }
 
-        return problems;
+        return command.Subcommands.Count > 0
+            ? [$"{(command == root ? "a verb" : $"what to do with {command.Name}")} is missing: {string.Join(", ", command.Subcommands.Select(sub => sub.Name))}"]
+            : [.. parsed.Errors.Select(e => e.Message)];
     }
 
     /// <summary>A command as it is typed: <c>nanofold tokenizer train</c>.</summary>

@@ -1,4 +1,3 @@
-using System.CommandLine;
 using System.Diagnostics;
 using System.Text.Json.Nodes;
 using NanoFold.Engine.Configuration;
@@ -9,16 +8,16 @@ namespace NanoFold.Cli.Commands;
 /// <summary><c>data</c>: what would be trained on, as text and as tokens.</summary>
 internal static class DataCommand
 {
-    public static void Build(Command command)
+    public static void Build(VerbCommand command)
     {
-        Command corpus = command.Sub("corpus", "Files, documents and bytes of the text");
+        VerbCommand corpus = command.Sub("corpus", "Files, documents and bytes of the text");
         var corpusOptions = new TrainOptions(corpus);
-        corpus.DescribeJson("name, files, documents, bytes, hash (SHA-256 of the text)");
+        corpus.JsonKeys = "name, files, documents, bytes, hash (SHA-256 of the text)";
         corpus.Does(invocation => Describe(invocation, corpusOptions.Config(invocation)));
 
-        Command tokenize = command.Sub("tokenize", "Tokenize the text as train would, into the token cache");
+        VerbCommand tokenize = command.Sub("tokenize", "Tokenize the text as train would, into the token cache");
         var tokenizeOptions = new TrainOptions(tokenize);
-        tokenize.DescribeJson("name, tokenizer, vocab, trainTokens, validationTokens, documents, bytes, bytesPerToken, hash, fromCache, seconds");
+        tokenize.JsonKeys = "name, tokenizer, vocab, trainTokens, validationTokens, bytes, bytesPerToken, hash, fromCache, seconds";
         tokenize.Does(invocation => Tokenize(invocation, tokenizeOptions.Config(invocation)));
     }
 
@@ -27,6 +26,7 @@ internal static class DataCommand
         Corpus corpus = ConfiguredData.OpenCorpus(config.Data);
         Output output = invocation.Output;
         output.Table(
+            numbers: false,
             ["corpus", corpus.Name],
             ["files", Display.Count(corpus.Files.Count)],
             ["documents", Display.Count(corpus.Documents.Count)],
@@ -55,6 +55,7 @@ internal static class DataCommand
         long bytes = dataset.Train.TextBytes + dataset.Validation.TextBytes;
         double bytesPerToken = (double)bytes / Math.Max(1, tokens);
         output.Table(
+            numbers: false,
             ["corpus", dataset.Name],
             ["tokenizer", $"{dataset.Tokenizer.Name} of {Display.Count(dataset.Tokenizer.Vocab)}"],
             ["to train on", $"{Display.Count(dataset.Train.Tokens)} tokens"],
@@ -68,7 +69,6 @@ internal static class DataCommand
             ["vocab"] = dataset.Tokenizer.Vocab,
             ["trainTokens"] = dataset.Train.Tokens,
             ["validationTokens"] = dataset.Validation.Tokens,
-            ["documents"] = dataset.Train.Documents + dataset.Validation.Documents,
             ["bytes"] = bytes,
             ["bytesPerToken"] = bytesPerToken,
             ["hash"] = dataset.ContentHash,

@@ -1,4 +1,3 @@
-using System.CommandLine;
 using System.Text.Json.Nodes;
 using NanoFold.Kernels;
 
@@ -7,9 +6,9 @@ namespace NanoFold.Cli.Commands;
 /// <summary><c>devices</c>: what there is to compute on.</summary>
 internal static class DevicesCommand
 {
-    public static void Build(Command command)
+    public static void Build(VerbCommand command)
     {
-        command.DescribeJson("devices [{kind, name, isa, threads, memoryBytes}], default (what --device auto takes), missing [{kind, reason}]");
+        command.JsonKeys = "devices [{kind, name, isa, threads, memoryBytes}], default (what --device auto takes), missing [{kind, reason}]";
         command.Does(Run);
     }
 
@@ -20,7 +19,7 @@ internal static class DevicesCommand
         long memoryBytes = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
 
         Output output = invocation.Output;
-        output.Table(["cpu", name, isa, $"{invocation.Threads} threads", Display.Bytes(memoryBytes)]);
+        output.Table(numbers: false, ["cpu", name, isa, $"{invocation.Threads} threads", Display.Bytes(memoryBytes)]);
         output.Text.WriteLine($"cuda, opencl: {Devices.GpuHint}");
         output.Result(new JsonObject
         {

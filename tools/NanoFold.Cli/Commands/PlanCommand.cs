@@ -1,4 +1,3 @@
-using System.CommandLine;
 using System.Text.Json.Nodes;
 using NanoFold.Engine.Configuration;
 using NanoFold.Engine.Model;
@@ -9,10 +8,10 @@ namespace NanoFold.Cli.Commands;
 /// <summary><c>plan</c>: what a model costs, by formula.</summary>
 internal static class PlanCommand
 {
-    public static void Build(Command command)
+    public static void Build(VerbCommand command)
     {
         var train = new TrainOptions(command);
-        command.DescribeJson("parameters, parametersByPart {embedding, mixer, feedForward, norms, head}, vocab, flopsPerToken, executedFlopsPerToken, cacheBytesPerSequence, tokensPerStep (null while the batch is auto)");
+        command.JsonKeys = "parameters, parametersByPart {embedding, mixer, feedForward, norms, head}, vocab, flopsPerToken, executedFlopsPerToken, cacheBytesPerSequence, tokensPerStep (null while the batch is auto)";
         command.Does(invocation => Run(invocation, train.Config(invocation)));
     }
 
@@ -27,12 +26,15 @@ internal static class PlanCommand
         Output output = invocation.Output;
         output.Text.WriteLine(Describe(config));
         output.Table(
+            numbers: true,
             ["parameters", Display.Count(cost.Parameters)],
             ["  embedding", Display.Count(cost.Embedding)],
             ["  mixers", Display.Count(cost.Mixer)],
             ["  feed-forwards", Display.Count(cost.FeedForward)],
             ["  norms", Display.Count(cost.Norms)],
-            ["  head", config.Model.Tied ? "0 (the embedding)" : Display.Count(cost.Head)],
+            [config.Model.Tied ? "  head (tied)" : "  head", Display.Count(cost.Head)]);
+        output.Table(
+            numbers: false,
             ["FLOPs per token", $"{Display.Quantity(cost.FlopsPerToken, "FLOP")} ({Display.Quantity(cost.ExecutedFlopsPerToken, "FLOP")} under the causal mask)"],
             ["tokens per step", tokensPerStep is { } tokens ? Display.Count(tokens) : "by batch size: auto"],
             ["cache per sequence", Display.Bytes(cost.CacheBytesPerSequence)]);

@@ -12,22 +12,20 @@ namespace NanoFold.Cli.Commands;
 /// <summary><c>tokenizer</c>: trains one, and shows what one does.</summary>
 internal static class TokenizerCommand
 {
-    public static void Build(Command command)
+    public static void Build(VerbCommand command)
     {
         BuildTrain(command.Sub("train", "Train a byte-level BPE on a text"));
         BuildEncode(command.Sub("encode", "Turn text into tokens"));
         BuildDecode(command.Sub("decode", "Turn tokens into text"));
     }
 
-    private static void BuildTrain(Command command)
+    private static void BuildTrain(VerbCommand command)
     {
         Option<string?> data = command.Text("--data", "PATH", "A file, folder or pattern of text; the default corpus if not given");
         Option<string?> folder = command.Text("--out", "DIR", "The folder that gets the tokenizer.json; the current one if not given");
-        Option<long?> vocab = CommonOptions.Integer("--vocab", $"Symbols, 256 bytes and marks included ({TokenizerSpec.DefaultVocab} if not given)", 258, BpeTrainer.LargestVocab);
-        var marks = new Option<bool>("--marks") { Description = "Have two symbols that begin and end a document" };
-        command.Add(vocab);
-        command.Add(marks);
-        command.DescribeJson("path, vocab, merges, bytes, fingerprint, seconds");
+        Option<long?> vocab = command.Integer("--vocab", $"Symbols, 256 bytes and marks included ({TokenizerSpec.DefaultVocab} if not given)", 258, BpeTrainer.LargestVocab);
+        Option<bool> marks = command.Flag("--marks", "Have two symbols that begin and end a document");
+        command.JsonKeys = "path, vocab, merges, bytes, fingerprint, seconds";
         command.Does(invocation => Train(
             invocation,
             ConfiguredData.OpenCorpus(new DataConfig { Path = invocation.Get(data) }),
@@ -36,26 +34,26 @@ internal static class TokenizerCommand
             invocation.Get(folder) ?? "."));
     }
 
-    private static void BuildEncode(Command command)
+    private static void BuildEncode(VerbCommand command)
     {
         Option<string?> model = AddModel(command);
         Option<string?> file = command.Text("--file", "PATH", "The text");
         var text = new Argument<string?>("TEXT") { Description = "The text; standard input if neither it nor a file is given", Arity = ArgumentArity.ZeroOrOne };
         command.Add(text);
-        command.DescribeJson("tokenIds, tokens (what each stands for), count, bytes");
+        command.JsonKeys = "tokenIds, tokens (what each stands for), count, bytes";
         command.Does(invocation => Encode(invocation, Load(invocation, model), Bytes(invocation.Get(text), invocation.Get(file))));
     }
 
-    private static void BuildDecode(Command command)
+    private static void BuildDecode(VerbCommand command)
     {
         Option<string?> model = AddModel(command);
         var ids = new Argument<string[]>("IDS") { Description = "Token ids, separated by spaces or commas; standard input if not given", Arity = ArgumentArity.ZeroOrMore };
         command.Add(ids);
-        command.DescribeJson("text");
+        command.JsonKeys = "text";
         command.Does(invocation => Decode(invocation, Load(invocation, model), invocation.Get(ids) ?? []));
     }
 
-    private static Option<string?> AddModel(Command command)
+    private static Option<string?> AddModel(VerbCommand command)
     {
         Option<string?> option = command.Text("--model", "PATH", "A tokenizer.json or the folder of one, or byte");
         option.Required = true;
