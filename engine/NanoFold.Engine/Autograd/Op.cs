@@ -1,0 +1,55 @@
+using NanoFold.Kernels;
+
+namespace NanoFold.Engine.Autograd;
+
+/// <summary>
+/// One operation of the tape: forward beside backward. An op holds only what never changes between steps; what it works on
+/// comes with the <see cref="OpCall"/>, resolved when the plan was made. Neither direction allocates managed memory.
+/// </summary>
+public abstract class Op
+{
+    public abstract string Name { get; }
+
+    public abstract void Forward(Backend backend, OpCall call);
+
+    /// <summary>
+    /// Adds to, or overwrites, each <see cref="OpCall.InputGradient"/> that is not none, from the <see cref="OpCall.OutputGradient"/>s
+    /// (none where nothing flows back).
+    /// </summary>
+    public virtual void Backward(Backend backend, OpCall call) =>
+        throw new InvalidOperationException($"{Name}: has no gradient");
+
+    /// <summary>Whether a gradient flows to this input.</summary>
+    public virtual bool IsDifferentiable(int input) => true;
+
+    /// <summary>Whether <see cref="Backward"/> reads this input's value; if not, the plan may reuse its memory.</summary>
+    public virtual bool BackwardReadsInput(int input) => true;
+
+    /// <summary>Whether <see cref="Backward"/> reads this output's value.</summary>
+    public virtual bool BackwardReadsOutput(int output) => false;
+
+    /// <summary>True where running forward twice would count something twice: such a node is never recomputed.</summary>
+    public virtual bool HasSideEffects => false;
+
+    public virtual long ForwardScratchBytes(Node node) => 0;
+
+    public virtual long BackwardScratchBytes(Node node) => 0;
+
+    /// <summary>Floating-point operations and bytes of the forward pass, upper bounds from the shapes.</summary>
+    public virtual OpCost Cost(Node node)
+    {
+        long bytes = 0, elements = 0;
+        foreach (var tensor in node.Inputs)
+        {
+            bytes += tensor.IsNone ? 0 : tensor.Layout.Count * tensor.Type.Size();
+        }
+
+        foreach (var tensor in node.Outputs)
+        {
+            bytes += tensor.Layout.Count * tensor.Type.Size();
+            elements += tensor.Layout.Count;
+        }
+
+        return new OpCost(elements, 2 * elements, bytes, 2 * bytes);
+    }
+}

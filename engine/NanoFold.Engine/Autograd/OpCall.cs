@@ -1,0 +1,42 @@
+using NanoFold.Kernels;
+
+namespace NanoFold.Engine.Autograd;
+
+/// <summary>A node's operands, resolved to memory once when its plan is bound.</summary>
+public sealed class OpCall
+{
+    private readonly View[] _inputs;
+    private readonly View[] _outputs;
+    private readonly View[] _inputGradients;
+    private readonly View[] _outputGradients;
+    private readonly bool[] _accumulate;
+
+    internal OpCall(Node node, View[] inputs, View[] outputs, View[] inputGradients, View[] outputGradients, bool[] accumulate, View scratch)
+    {
+        Node = node;
+        _inputs = inputs;
+        _outputs = outputs;
+        _inputGradients = inputGradients;
+        _outputGradients = outputGradients;
+        _accumulate = accumulate;
+        Scratch = scratch;
+    }
+
+    public Node Node { get; }
+
+    /// <summary>Scratch as asked for, none where no bytes were.</summary>
+    public View Scratch { get; }
+
+    public ref readonly View Input(int index) => ref _inputs[index];
+
+    public ref readonly View Output(int index) => ref _outputs[index];
+
+    /// <summary>Where the gradient of an input goes; none where it is not wanted.</summary>
+    public ref readonly View InputGradient(int index) => ref _inputGradients[index];
+
+    /// <summary>Whether to add to that gradient rather than overwrite it.</summary>
+    public bool Accumulates(int index) => _accumulate[index];
+
+    /// <summary>Gradient of an output; none where nothing flows back.</summary>
+    public ref readonly View OutputGradient(int index) => ref _outputGradients[index];
+}

@@ -1,0 +1,76 @@
+using NanoFold.Engine.Tensors;
+using NanoFold.Kernels;
+
+namespace NanoFold.Engine.Autograd;
+
+/// <summary>
+/// A tape made ready to run: the order of forward, recomputed and backward calls, and one arena in which every activation,
+/// gradient and scratch has its place for as long as it lives. Running it allocates nothing.
+/// </summary>
+public sealed class Plan
+{
+    private readonly PlanBuilder _builder;
+    private PlanStep[] _steps = [];
+    private DeviceBuffer? _arena;
+
+    /// <param name="tape">What to run.</param>
+    /// <param name="recompute">Drop the inner activations of segments and compute them again for the backward pass.</param>
+    public Plan(Tape tape, bool recompute = false)
+    {
+        Tape = tape;
+        _builder = new PlanBuilder(tape, recompute);
+        ArenaBytes = _builder.Build();
+    }
+
+    public Tape Tape { get; }
+
+    /// <summary>Bytes of activations, gradients and scratch at their peak: known before anything runs.</summary>
+    public long ArenaBytes { get; }
+
+    /// <summary>Number of calls of one run.</summary>
+    public int CallCount => _builder.StepCount;
+
+    /// <summary>Gives the plan its memory; it may be shared with other plans that do not run at the same time.</summary>
+    public void Bind(DeviceBuffer arena)
+    {
+        if (arena.Bytes < ArenaBytes)
+        {
+            throw new ArgumentException($"plan: needs an arena of {ArenaBytes} bytes, got {arena.Bytes}");
+        }
+
+        if (!ReferenceEquals(_arena, arena))
+        {
+            _arena = arena;
+            _steps = _builder.Resolve(arena);
+        }
+    }
+
+    /// <summary>Runs the recorded pass once; with losses on a training tape also backward. Gradients of parameters accumulate.</summary>
+    public void Run()
+    {
+        if (_arena is null)
+        {
+            throw new InvalidOperationException("plan: run before it was bound to memory");
+        }
+
+        Backend backend = Tape.Backend;
+        foreach (ref readonly PlanStep step in _steps.AsSpan())
+        {
+            switch (step.Kind)
+            {
+                case PlanStepKind.Forward:
+                    step.Call!.Node.Op.Forward(backend, step.Call);
+                    break;
+                case PlanStepKind.Backward:
+                    step.Call!.Node.Op.Backward(backend, step.Call);
+                    break;
+                default:
+                    backend.Fill(step.Target, step.Value);
+                    break;
+            }
+        }
+    }
+
+    /// <summary>A kept value's memory, after a run.</summary>
+    public View this[Tensor tensor] => _builder.View(tensor, _arena ?? throw new InvalidOperationException("plan: read before it was bound to memory"));
+}

@@ -1,0 +1,218 @@
+using NanoFold.Engine.Tensors;
+using NanoFold.Kernels;
+
+namespace NanoFold.Engine.Autograd;
+
+/// <summary>Orders a tape's calls, follows how long each value and gradient lives, and resolves handles to memory.</summary>
+internal sealed class PlanBuilder
+{
+    private readonly Tape _tape;
+    private readonly IReadOnlyList<TapeValue> _values;
+    private readonly PlanSchedule _schedule;
+    private readonly ArenaLayout _arena = new();
+
+    // Blocks of the arena by value: as first computed, as recomputed, its gradient. −1: none.
+    private readonly int[] _original;
+    private readonly int[] _recomputed;
+    private readonly int[] _gradient;
+    private int[] _scratch = [];
+
+    public PlanBuilder(Tape tape, bool recompute)
+    {
+        _tape = tape;
+        _values = tape.Values;
+        _schedule = new PlanSchedule(tape, recompute);
+        _original = NoBlocks();
+        _recomputed = NoBlocks();
+        _gradient = NoBlocks();
+    }
+
+    public int StepCount => _schedule.Calls.Count;
+
+    /// <summary>Lays out the arena; returns its bytes.</summary>
+    public long Build()
+    {
+        IReadOnlyList<ScheduledCall> calls = _schedule.Calls;
+        _scratch = new int[calls.Count];
+        for (int t = 0; t < calls.Count; t++)
+        {
+            TouchOperands(calls[t], t);
+        }
+
+        for (int id = 0; id < _values.Count; id++)
+        {
+            if (_values[id].Kept && _original[id] >= 0)
+            {
+                _arena.Touch(_original[id], 0);
+                _arena.Touch(_original[id], calls.Count);
+            }
+        }
+
+        return _arena.Place();
+    }
+
+    public PlanStep[] Resolve(DeviceBuffer arena)
+    {
+        var steps = new PlanStep[_schedule.Calls.Count];
+        for (int t = 0; t < steps.Length; t++)
+        {
+            ScheduledCall call = _schedule.Calls[t];
+            if (call.Kind == PlanStepKind.Fill)
+            {
+                steps[t] = new(call.Kind, null, Gradient(call.Target, _values[call.Target].Layout, 0, arena), call.Value);
+                continue;
+            }
+
+            Node node = _tape.Nodes[call.Node];
+            bool backward = call.Kind == PlanStepKind.Backward;
+            var inputs = new View[node.Inputs.Count];
+            var inputGradients = new View[node.Inputs.Count];
+            var outputs = new View[node.Outputs.Count];
+            var outputGradients = new View[node.Outputs.Count];
+            for (int i = 0; i < inputs.Length; i++)
+            {
+                Tensor input = node.Inputs[i];
+                if (!input.IsNone)
+                {
+                    inputs[i] = Value(input, call, arena);
+                    inputGradients[i] = backward && _schedule.WantsGradient(node, i) ? Gradient(input.Id, input.Layout, input.Offset, arena) : default;
+                }
+            }
+
+            for (int i = 0; i < outputs.Length; i++)
+            {
+                Tensor output = node.Outputs[i];
+                outputs[i] = Value(output, call, arena);
+                outputGradients[i] = backward && _schedule.HasGradient(output.Id) ? Gradient(output.Id, output.Layout, 0, arena) : default;
+            }
+
+            View scratch = _scratch[t] < 0 ? default : Scratch(node, backward, arena, _arena.Offset(_scratch[t]));
+            steps[t] = new(call.Kind, new OpCall(node, inputs, outputs, inputGradients, outputGradients, call.Accumulate, scratch), default, 0);
+        }
+
+        return steps;
+    }
+
+    public View View(Tensor tensor, DeviceBuffer arena) => Original(tensor, arena);
+
+    private int[] NoBlocks()
+    {
+        var blocks = new int[_values.Count];
+        Array.Fill(blocks, -1);
+        return blocks;
+    }
+
+    private void TouchOperands(in ScheduledCall call, int t)
+    {
+        _scratch[t] = -1;
+        if (call.Kind == PlanStepKind.Fill)
+        {
+            TouchGradient(call.Target, t);
+            return;
+        }
+
+        Node node = _tape.Nodes[call.Node];
+        bool backward = call.Kind == PlanStepKind.Backward;
+        for (int i = 0; i < node.Inputs.Count; i++)
+        {
+            Tensor input = node.Inputs[i];
+            if (input.IsNone)
+            {
+                continue;
+            }
+
+            if (!backward || node.Op.BackwardReadsInput(i))
+            {
+                TouchValue(input.Id, call, t);
+            }
+
+            if (backward && _schedule.WantsGradient(node, i))
+            {
+                TouchGradient(input.Id, t);
+            }
+        }
+
+        for (int i = 0; i < node.Outputs.Count; i++)
+        {
+            int id = node.Outputs[i].Id;
+            if (!backward || node.Op.BackwardReadsOutput(i))
+            {
+                TouchValue(id, call, t);
+            }
+
+            if (backward && _schedule.HasGradient(id))
+            {
+                TouchGradient(id, t);
+            }
+        }
+
+        long scratchBytes = backward ? node.Op.BackwardScratchBytes(node) : node.Op.ForwardScratchBytes(node);
+        if (scratchBytes > 0)
+        {
+            _scratch[t] = _arena.Add(scratchBytes, t);
+        }
+    }
+
+    private void TouchValue(int id, in ScheduledCall call, int t)
+    {
+        TapeValue value = _values[id];
+        if (value.Kind == ValueKind.Activation)
+        {
+            Touch(_schedule.ReadsRecomputed(call, id) ? _recomputed : _original, id, t);
+        }
+    }
+
+    private void TouchGradient(int id, int t)
+    {
+        if (_values[id].Kind == ValueKind.Activation)
+        {
+            Touch(_gradient, id, t);
+        }
+    }
+
+    private void Touch(int[] blocks, int id, int t)
+    {
+        if (blocks[id] < 0)
+        {
+            blocks[id] = _arena.Add(_values[id].Layout.Count * _values[id].Type.Size(), t);
+        }
+
+        _arena.Touch(blocks[id], t);
+    }
+
+    private View Value(Tensor tensor, in ScheduledCall call, DeviceBuffer arena)
+    {
+        bool recomputed = _values[tensor.Id].Kind == ValueKind.Activation && _schedule.ReadsRecomputed(call, tensor.Id);
+        return recomputed ? InArena(_recomputed[tensor.Id], tensor, arena) : Original(tensor, arena);
+    }
+
+    private View Original(Tensor tensor, DeviceBuffer arena)
+    {
+        TapeValue value = _values[tensor.Id];
+        return value.Kind switch
+        {
+            ValueKind.Parameter => _tape.Store!.Values(value.Parameter!).With(tensor.Layout, tensor.Offset),
+            ValueKind.External => value.External.With(tensor.Layout, tensor.Offset),
+            _ => InArena(_original[tensor.Id], tensor, arena),
+        };
+    }
+
+    private View Gradient(int id, in Layout layout, long offset, DeviceBuffer arena)
+    {
+        TapeValue value = _values[id];
+        return value.Kind == ValueKind.Parameter
+            ? _tape.Store!.Gradients(value.Parameter!).With(layout, offset)
+            : InArena(_gradient[id], new Tensor(id, offset, layout, value.Type), arena);
+    }
+
+    // A value that no call of this plan touches has no block; its view is none.
+    private View InArena(int block, Tensor tensor, DeviceBuffer arena) => block < 0
+        ? default
+        : new View(arena, _arena.Offset(block) / tensor.Type.Size() + tensor.Offset, tensor.Layout, tensor.Type);
+
+    private View Scratch(Node node, bool backward, DeviceBuffer arena, long offset)
+    {
+        long bytes = backward ? node.Op.BackwardScratchBytes(node) : node.Op.ForwardScratchBytes(node);
+        return new View(arena, offset / _tape.Type.Size(), Layout.Of(checked((int)(bytes / _tape.Type.Size()))), _tape.Type);
+    }
+}

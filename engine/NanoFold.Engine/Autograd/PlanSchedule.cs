@@ -1,0 +1,246 @@
+using NanoFold.Engine.Tensors;
+using NanoFold.Kernels;
+
+namespace NanoFold.Engine.Autograd;
+
+/// <summary>One call in the order of a plan. <see cref="Target"/> and <see cref="Value"/> belong to <see cref="PlanStepKind.Fill"/>.</summary>
+internal readonly record struct ScheduledCall(PlanStepKind Kind, int Node, bool IsRecomputed, bool[] Accumulate, int Target, double Value);
+
+/// <summary>
+/// The order of calls: forward, then, for a training tape with losses, backward in reverse; with recomputation each segment's
+/// forward again just before its backward. Also decides for each gradient whether its first writer overwrites or a zero goes before.
+/// </summary>
+internal sealed class PlanSchedule
+{
+    private readonly Tape _tape;
+    private readonly IReadOnlyList<TapeValue> _values;
+    private readonly List<ScheduledCall> _calls = [];
+    private readonly bool[] _hasGradient;
+    private readonly bool[] _written;
+    private readonly bool[] _zeroFirst;
+    private readonly bool[] _isRecomputed;
+
+    public PlanSchedule(Tape tape, bool recompute)
+    {
+        _tape = tape;
+        _values = tape.Values;
+        _hasGradient = new bool[_values.Count];
+        _written = new bool[_values.Count];
+        _zeroFirst = new bool[_values.Count];
+        _isRecomputed = new bool[_values.Count];
+        foreach (Node node in tape.Nodes)
+        {
+            _calls.Add(new(PlanStepKind.Forward, node.Index, false, [], 0, 0));
+        }
+
+        if (tape.IsTraining && tape.Losses.Count > 0)
+        {
+            FollowGradients();
+            if (recompute)
+            {
+                ChooseRecomputed();
+            }
+
+            AddBackward();
+        }
+    }
+
+    public IReadOnlyList<ScheduledCall> Calls => _calls;
+
+    public bool HasGradient(int id) => _hasGradient[id];
+
+    public bool WantsGradient(Node node, int input)
+    {
+        Tensor tensor = node.Inputs[input];
+        return !tensor.IsNone && node.Op.IsDifferentiable(input) && _hasGradient[tensor.Id] && _values[tensor.Id].NeedsGradient;
+    }
+
+    /// <summary>Whether a call sees the recomputed copy of a value rather than the first one.</summary>
+    public bool ReadsRecomputed(in ScheduledCall call, int id) =>
+        _isRecomputed[id] && (call.IsRecomputed || call.Kind == PlanStepKind.Backward);
+
+    // Marks every value through which a loss depends on something trained.
+    private void FollowGradients()
+    {
+        foreach (Tensor loss in _tape.Losses)
+        {
+            _hasGradient[loss.Id] = _values[loss.Id].NeedsGradient;
+        }
+
+        for (int n = _tape.Nodes.Count - 1; n >= 0; n--)
+        {
+            Node node = _tape.Nodes[n];
+            if (!RunsBackward(node))
+            {
+                continue;
+            }
+
+            for (int i = 0; i < node.Inputs.Count; i++)
+            {
+                Tensor input = node.Inputs[i];
+                if (!input.IsNone && node.Op.IsDifferentiable(i) && _values[input.Id].NeedsGradient)
+                {
+                    _hasGradient[input.Id] = true;
+                    _zeroFirst[input.Id] |= !CoversWhole(input);
+                }
+            }
+        }
+    }
+
+    private bool RunsBackward(Node node)
+    {
+        foreach (Tensor output in node.Outputs)
+        {
+            if (_hasGradient[output.Id])
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+
+    private bool CoversWhole(Tensor tensor)
+    {
+        // A view that broadcasts counts elements twice, so it never covers by count alone.
+        for (int i = 0; i < tensor.Layout.Rank; i++)
+        {
+            if (tensor.Layout.Stride(i) == 0 && tensor.Layout[i] > 1)
+            {
+                return false;
+            }
+        }
+
+        return tensor.Layout.Count == _values[tensor.Id].Layout.Count;
+    }
+
+    // Inside a segment a value is recomputed if its backward needs it and nothing outside the segment uses it.
+    private void ChooseRecomputed()
+    {
+        var needed = new bool[_values.Count];
+        foreach (Node node in _tape.Nodes.Where(RunsBackward))
+        {
+            MarkRead(node, needed);
+        }
+
+        for (int n = _tape.Nodes.Count - 1; n >= 0; n--)
+        {
+            Node node = _tape.Nodes[n];
+            if (node.Segment < 0 || node.Op.HasSideEffects || !node.Outputs.Any(o => needed[o.Id]) || node.Outputs.Any(IsUsedOutside))
+            {
+                continue;
+            }
+
+            foreach (Tensor output in node.Outputs)
+            {
+                _isRecomputed[output.Id] = true;
+            }
+
+            foreach (Tensor input in node.Inputs.Where(t => !t.IsNone))
+            {
+                needed[input.Id] = true;
+            }
+        }
+    }
+
+    private static void MarkRead(Node node, bool[] needed)
+    {
+        for (int i = 0; i < node.Inputs.Count; i++)
+        {
+            if (!node.Inputs[i].IsNone && node.Op.BackwardReadsInput(i))
+            {
+                needed[node.Inputs[i].Id] = true;
+            }
+        }
+
+        for (int i = 0; i < node.Outputs.Count; i++)
+        {
+            if (node.Op.BackwardReadsOutput(i))
+            {
+                needed[node.Outputs[i].Id] = true;
+            }
+        }
+    }
+
+    private bool IsUsedOutside(Tensor output)
+    {
+        int segment = _tape.Nodes[_values[output.Id].Producer].Segment;
+        return _values[output.Id].Kept || _tape.Nodes.Any(n => n.Segment != segment && n.Inputs.Any(i => !i.IsNone && i.Id == output.Id));
+    }
+
+    private void AddBackward()
+    {
+        foreach (Tensor loss in _tape.Losses)
+        {
+            if (_hasGradient[loss.Id] && !_written[loss.Id])
+            {
+                AddFill(loss.Id, 1);
+            }
+        }
+
+        int segment = -1;
+        for (int n = _tape.Nodes.Count - 1; n >= 0; n--)
+        {
+            Node node = _tape.Nodes[n];
+            if (!RunsBackward(node))
+            {
+                continue;
+            }
+
+            if (node.Segment >= 0 && node.Segment != segment)
+            {
+                segment = node.Segment;
+                AddRecomputation(segment);
+            }
+
+            AddBackward(node);
+        }
+    }
+
+    private void AddRecomputation(int segment)
+    {
+        foreach (Node node in _tape.Nodes)
+        {
+            if (node.Segment == segment && node.Outputs.Any(o => _isRecomputed[o.Id]))
+            {
+                _calls.Add(new(PlanStepKind.Forward, node.Index, true, [], 0, 0));
+            }
+        }
+    }
+
+    private void AddBackward(Node node)
+    {
+        var accumulate = new bool[node.Inputs.Count];
+        for (int i = 0; i < accumulate.Length; i++)
+        {
+            if (!WantsGradient(node, i))
+            {
+                continue;
+            }
+
+            int id = node.Inputs[i].Id;
+            if (_values[id].Kind == ValueKind.Parameter)
+            {
+                // Gradients of parameters are zeroed once a step and add up over micro-batches.
+                accumulate[i] = true;
+                continue;
+            }
+
+            if (!_written[id] && _zeroFirst[id])
+            {
+                AddFill(id, 0);
+            }
+
+            accumulate[i] = _written[id];
+            _written[id] = true;
+        }
+
+        _calls.Add(new(PlanStepKind.Backward, node.Index, false, accumulate, 0, 0));
+    }
+
+    private void AddFill(int id, double value)
+    {
+        _calls.Add(new(PlanStepKind.Fill, -1, false, [], id, value));
+        _written[id] = true;
+    }
+}

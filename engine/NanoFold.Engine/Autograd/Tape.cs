@@ -1,0 +1,136 @@
+using NanoFold.Engine.Taps;
+using NanoFold.Engine.Tensors;
+using NanoFold.Kernels;
+
+namespace NanoFold.Engine.Autograd;
+
+/// <summary>
+/// A recording of one pass for one batch shape: ops append nodes and get handles, nothing is computed.
+/// <see cref="Plan"/> turns it into memory and an order of calls that is replayed at every step.
+/// </summary>
+public sealed class Tape
+{
+    private readonly List<Node> _nodes = [];
+    private readonly List<TapeValue> _values = [];
+    private readonly List<Tensor> _losses = [];
+    private readonly Dictionary<Parameter, Tensor> _parameters = [];
+    private readonly ParameterStore? _store;
+    private string _path = "";
+    private int _segment = -1;
+    private int _segments;
+
+    /// <param name="backend">Decides which fused kernels ops may record.</param>
+    /// <param name="store">Parameters that may be used, or null.</param>
+    /// <param name="type">Real type of all activations.</param>
+    /// <param name="training">Whether dropout is active and gradients will be asked for.</param>
+    /// <param name="taps">Readers and editors of named points, or null.</param>
+    public Tape(Backend backend, ParameterStore? store = null, DType type = DType.Float32, bool training = false, TapSet? taps = null)
+    {
+        Backend = backend;
+        _store = store;
+        Type = type;
+        IsTraining = training;
+        Taps = taps;
+    }
+
+    public Backend Backend { get; }
+
+    public DType Type { get; }
+
+    public bool IsTraining { get; }
+
+    public TapSet? Taps { get; }
+
+    public IReadOnlyList<Node> Nodes => _nodes;
+
+    internal IReadOnlyList<TapeValue> Values => _values;
+
+    internal IReadOnlyList<Tensor> Losses => _losses;
+
+    internal ParameterStore? Store => _store;
+
+    /// <summary>Path of the module that is recording, as in <c>blocks.3.attn</c>.</summary>
+    public string Path => _path;
+
+    /// <summary>Memory that outlives the plan: batches, tables, caches. No gradient flows to it.</summary>
+    public Tensor External(string name, in View view)
+    {
+        _values.Add(new TapeValue(ValueKind.External, view.Layout, view.Type, name) { External = view });
+        return new Tensor(_values.Count - 1, 0, view.Layout, view.Type);
+    }
+
+    /// <summary>The handle of a parameter; the same value however often it is used.</summary>
+    public Tensor Use(Parameter parameter)
+    {
+        if (!_parameters.TryGetValue(parameter, out Tensor tensor))
+        {
+            ParameterStore store = _store ?? throw new InvalidOperationException($"tape: parameter '{parameter.Name}' used without a store");
+            _values.Add(new TapeValue(ValueKind.Parameter, parameter.Layout, store.Type, parameter.Name)
+            {
+                Parameter = parameter,
+                NeedsGradient = IsTraining && !parameter.Frozen,
+            });
+            tensor = new Tensor(_values.Count - 1, 0, parameter.Layout, store.Type);
+            _parameters.Add(parameter, tensor);
+        }
+
+        return tensor;
+    }
+
+    /// <summary>Appends a node with one real output.</summary>
+    public Tensor Record(Op op, ReadOnlySpan<Tensor> inputs, in Layout output) => Record(op, inputs, [(output, Type)])[0];
+
+    /// <summary>Appends a node; outputs are contiguous.</summary>
+    public Tensor[] Record(Op op, ReadOnlySpan<Tensor> inputs, ReadOnlySpan<(Layout Layout, DType Type)> outputs)
+    {
+        bool needsGradient = false;
+        for (int i = 0; i < inputs.Length; i++)
+        {
+            needsGradient |= !inputs[i].IsNone && op.IsDifferentiable(i) && _values[inputs[i].Id].NeedsGradient;
+        }
+
+        var handles = new Tensor[outputs.Length];
+        for (int i = 0; i < outputs.Length; i++)
+        {
+            (Layout layout, DType type) = outputs[i];
+            Layout contiguous = Layout.Of(layout.ToShape());
+            _values.Add(new TapeValue(ValueKind.Activation, contiguous, type, op.Name)
+            {
+                Producer = _nodes.Count,
+                NeedsGradient = needsGradient && type != DType.Int32,
+            });
+            handles[i] = new Tensor(_values.Count - 1, 0, contiguous, type);
+        }
+
+        _nodes.Add(new Node(_nodes.Count, op, inputs.ToArray(), handles, _path, _segment));
+        return handles;
+    }
+
+    /// <summary>Marks a scalar [1] whose gradient is 1: where the backward pass starts. Several add up.</summary>
+    public void AddLoss(Tensor loss)
+    {
+        _losses.Add(loss);
+        Keep(loss);
+    }
+
+    /// <summary>Keeps a value's memory until the next run, for the host to read.</summary>
+    public void Keep(Tensor tensor) => _values[tensor.Id].Kept = true;
+
+    /// <summary>Enters a module: names what follows until disposed.</summary>
+    public Scope Enter(string name)
+    {
+        var scope = new Scope(this, _path);
+        _path = _path.Length == 0 ? name : $"{_path}.{name}";
+        return scope;
+    }
+
+    /// <summary>A stretch of nodes whose inner activations a plan may drop and compute again in the backward pass.</summary>
+    public void BeginSegment() => _segment = _segments++;
+
+    public void EndSegment() => _segment = -1;
+
+    public readonly struct Scope(Tape tape, string outer) : IDisposable
+    {
+        public void Dispose() => tape._path = outer;
+    }
+}

@@ -1,0 +1,229 @@
+using System.Globalization;
+using System.Text.Json;
+using NanoFold.Kernels.Memory;
+
+namespace NanoFold.Engine.Checkpoints;
+
+/// <summary>
+/// The folder that holds a run's checkpoints, <c>step-000500</c> and so on. A checkpoint is complete or absent: it is written
+/// beside under another name, its files and folder are flushed to the disk, then it is renamed. What a writer that was killed
+/// left behind is recognised by its name and cleared up by the next one. Writing, marking and pruning are for the holder of the
+/// run's <see cref="RunLock"/>; anyone may list and read.
+/// </summary>
+public sealed class CheckpointFolder
+{
+    private const string StepPrefix = "step-";
+    // A checkpoint being written; one that makes way for another of the same step; one being deleted.
+    private const string PartialPrefix = ".partial-";
+    private const string ReplacedPrefix = ".replaced-";
+    private const string DeletedPrefix = ".deleted-";
+    private const string BestName = "best.json";
+
+    public CheckpointFolder(string path) => Path = path;
+
+    public string Path { get; }
+
+    /// <summary>The name of a step's checkpoint: <c>step-000500</c>.</summary>
+    public static string NameOf(long step) => StepPrefix + step.ToString("D6", CultureInfo.InvariantCulture);
+
+    /// <summary>The step of a checkpoint's name; false for any other name.</summary>
+    public static bool TryParseName(string name, out long step)
+    {
+        step = -1;
+        return name.StartsWith(StepPrefix, StringComparison.Ordinal)
+            && long.TryParse(name.AsSpan(StepPrefix.Length), NumberStyles.None, CultureInfo.InvariantCulture, out step)
+            && NameOf(step) == name;
+    }
+
+    /// <summary>The complete checkpoints, by step; none where the folder does not exist.</summary>
+    /// <exception cref="UserException">The folder cannot be read.</exception>
+    public IReadOnlyList<Checkpoint> List() => Guard("cannot read", () =>
+    {
+        var checkpoints = new List<Checkpoint>();
+        if (Directory.Exists(Path))
+        {
+            foreach (string folder in Directory.EnumerateDirectories(Path, StepPrefix + "*"))
+            {
+                if (TryParseName(System.IO.Path.GetFileName(folder), out long step))
+                {
+                    checkpoints.Add(new Checkpoint(step, folder));
+                }
+            }
+        }
+
+        checkpoints.Sort(static (a, b) => a.Step.CompareTo(b.Step));
+        return checkpoints;
+    });
+
+    /// <summary>The checkpoint of the highest step, or null.</summary>
+    public Checkpoint? Newest() => List().LastOrDefault();
+
+    /// <summary>The checkpoint marked as the best and its loss, or null where none is marked or it is gone.</summary>
+    public (Checkpoint Checkpoint, double Loss)? Best()
+    {
+        try
+        {
+            string path = System.IO.Path.Combine(Path, BestName);
+            if (!File.Exists(path))
+            {
+                return null;
+            }
+
+            using var json = JsonDocument.Parse(File.ReadAllBytes(path));
+            long step = json.RootElement.GetProperty("step").GetInt64();
+            double loss = json.RootElement.GetProperty("loss").GetDouble();
+            return List().FirstOrDefault(checkpoint => checkpoint.Step == step) is { } found ? (found, loss) : null;
+        }
+        catch (Exception exception) when (exception is JsonException or InvalidOperationException or KeyNotFoundException or FormatException)
+        {
+            throw new UserException($"{System.IO.Path.Combine(Path, BestName)}: is not {{\"step\": N, \"loss\": X}}; delete it to have the best marked anew", exception);
+        }
+        catch (Exception exception) when (FileFault.Is(exception))
+        {
+            throw FileFault.Describe("cannot read", Path, exception);
+        }
+    }
+
+    /// <summary>Writes a checkpoint, or nothing; one of the same step is replaced.</summary>
+    /// <returns>The complete checkpoint.</returns>
+    /// <exception cref="UserException">The folder cannot be written, or the disk is full.</exception>
+    /// <exception cref="ArgumentException">A file's name is not a plain one.</exception>
+    public Checkpoint Write(long step, IReadOnlyList<CheckpointFile> files)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(step);
+        if (files.FirstOrDefault(file => file.Name.Length == 0 || System.IO.Path.GetFileName(file.Name) != file.Name) is { } odd)
+        {
+            throw new ArgumentException($"checkpoint: '{odd.Name}' is not a plain file name", nameof(files));
+        }
+
+        string name = NameOf(step);
+        return Guard("cannot write", () =>
+        {
+            Directory.CreateDirectory(Path);
+            ClearLeftovers();
+            string partial = Directory.CreateDirectory(System.IO.Path.Combine(Path, PartialPrefix + name)).FullName;
+            try
+            {
+                foreach (CheckpointFile file in files)
+                {
+                    WriteFlushed(System.IO.Path.Combine(partial, file.Name), file.Write);
+                }
+
+                FileSystemSync.FlushFolder(partial);
+            }
+            catch
+            {
+                Directory.Delete(partial, recursive: true);
+                throw;
+            }
+
+            return new Checkpoint(step, MoveInPlace(partial, name));
+        });
+    }
+
+    /// <summary>Notes which checkpoint is the best so far, with its loss in nats per token.</summary>
+    public void MarkBest(long step, double loss) => Guard("cannot write", () =>
+    {
+        string path = System.IO.Path.Combine(Path, BestName);
+        WriteFlushed(path + ".new", stream => JsonSerializer.Serialize(stream, new { step, loss }));
+        File.Move(path + ".new", path, overwrite: true);
+        FileSystemSync.FlushFolder(Path);
+    });
+
+    /// <summary>Deletes all but the newest <paramref name="keep"/> checkpoints and the best one.</summary>
+    public void Prune(int keep)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(keep);
+        long? best = Best()?.Checkpoint.Step;
+        Guard("cannot delete from", () =>
+        {
+            foreach (Checkpoint checkpoint in List().SkipLast(keep))
+            {
+                if (checkpoint.Step != best)
+                {
+                    Discard(checkpoint.Path);
+                }
+            }
+        });
+    }
+
+    /// <summary>
+    /// Deletes what a writer that was killed left behind, and puts a checkpoint back that had made way for one that never
+    /// arrived. <see cref="Write"/> does this first.
+    /// </summary>
+    public void ClearLeftovers() => Guard("cannot write", () =>
+    {
+        if (!Directory.Exists(Path))
+        {
+            return;
+        }
+
+        foreach (string folder in Directory.GetDirectories(Path, ".*"))
+        {
+            string name = System.IO.Path.GetFileName(folder);
+            string replaced = name.StartsWith(ReplacedPrefix, StringComparison.Ordinal) ? name[ReplacedPrefix.Length..] : "";
+            string target = System.IO.Path.Combine(Path, replaced);
+            if (TryParseName(replaced, out _) && !Directory.Exists(target))
+            {
+                Directory.Move(folder, target);
+            }
+            else if (replaced.Length > 0 || name.StartsWith(PartialPrefix, StringComparison.Ordinal) || name.StartsWith(DeletedPrefix, StringComparison.Ordinal))
+            {
+                Directory.Delete(folder, recursive: true);
+            }
+        }
+    });
+
+    private string MoveInPlace(string partial, string name)
+    {
+        string target = System.IO.Path.Combine(Path, name);
+        string replaced = System.IO.Path.Combine(Path, ReplacedPrefix + name);
+        bool replaces = Directory.Exists(target);
+        if (replaces)
+        {
+            Directory.Move(target, replaced);
+        }
+
+        Directory.Move(partial, target);
+        FileSystemSync.FlushFolder(Path);
+        if (replaces)
+        {
+            Directory.Delete(replaced, recursive: true);
+        }
+
+        return target;
+    }
+
+    // Renamed first, so that a checkpoint half deleted is never taken for one.
+    private void Discard(string folder)
+    {
+        string deleted = System.IO.Path.Combine(Path, DeletedPrefix + System.IO.Path.GetFileName(folder));
+        Directory.Move(folder, deleted);
+        Directory.Delete(deleted, recursive: true);
+    }
+
+    private static void WriteFlushed(string path, Action<Stream> write)
+    {
+        using var stream = new FileStream(path, FileMode.Create, FileAccess.Write, FileShare.None, bufferSize: 1 << 16);
+        write(stream);
+        stream.Flush(flushToDisk: true);
+    }
+
+    private void Guard(string action, Action body) => Guard<object?>(action, () =>
+    {
+        body();
+        return null;
+    });
+
+    private T Guard<T>(string action, Func<T> body)
+    {
+        try
+        {
+            return body();
+        }
+        catch (Exception exception) when (FileFault.Is(exception))
+        {
+            throw FileFault.Describe(action, Path, exception);
+        }
+    }
+}

@@ -1,0 +1,55 @@
+using System.Globalization;
+using System.Text;
+
+namespace NanoFold.Engine.Checkpoints;
+
+/// <summary>
+/// Held while a folder is being written (a run while it trains, the token cache while it is built), so that two processes
+/// never write the same one. The operating system drops it when the process ends, however it ends; the file stays.
+/// </summary>
+public sealed class RunLock : IDisposable
+{
+    /// <summary>The file in the locked folder; it holds the process's number.</summary>
+    public const string FileName = "run.lock";
+
+    private readonly FileStream _file;
+
+    private RunLock(FileStream file) => _file = file;
+
+    /// <summary>Locks a folder, which is created where it does not exist.</summary>
+    /// <exception cref="UserException">Another process, or this one, has it locked; or it cannot be written.</exception>
+    public static RunLock Acquire(string folder)
+    {
+        string path = Path.Combine(folder, FileName);
+        try
+        {
+            Directory.CreateDirectory(folder);
+            // Elsewhere than on Windows, FileShare.None is an advisory lock (flock) that .NET takes and asks for.
+            var file = new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None, bufferSize: 0);
+            try
+            {
+                file.SetLength(0);
+                file.Write(Encoding.ASCII.GetBytes(Environment.ProcessId.ToString(CultureInfo.InvariantCulture) + "\n"));
+            }
+            catch
+            {
+                file.Dispose();
+                throw;
+            }
+
+            return new RunLock(file);
+        }
+        catch (Exception exception) when (FileFault.Is(exception))
+        {
+            throw IsHeld(exception)
+                ? new UserException($"{folder} is being written by another nanofold; wait for it to end or choose another folder (--out)", exception)
+                : FileFault.Describe("cannot lock", folder, exception);
+        }
+    }
+
+    public void Dispose() => _file.Dispose();
+
+    // ERROR_SHARING_VIOLATION and ERROR_LOCK_VIOLATION; EWOULDBLOCK on Linux and macOS.
+    private static bool IsHeld(Exception exception) => exception.GetType() == typeof(IOException)
+        && (OperatingSystem.IsWindows() ? (exception.HResult & 0xFFFF) is 32 or 33 : exception.HResult is 11 or 35);
+}

@@ -1,0 +1,71 @@
+using NanoFold.Kernels;
+
+namespace NanoFold.Engine.Data;
+
+/// <summary>
+/// Training batches: windows of T + 1 tokens at random places of a shard. A batch is a pure function of (seed, step,
+/// micro-batch), so a resumed run draws what an uninterrupted one would have drawn, whatever was drawn before.
+/// </summary>
+public sealed class BatchSource
+{
+    // Keeps the draws apart from others keyed by the same seed (dropout, initialisation).
+    private const ulong Stream = 0x62617463682D7631;
+
+    private readonly TokenShard _shard;
+    private readonly ulong _key;
+
+    /// <summary>Draws from <paramref name="shard"/>.</summary>
+    /// <param name="shard">The tokens; not disposed here.</param>
+    /// <param name="name">What messages call the text, for example its path.</param>
+    /// <param name="batch">Rows, B.</param>
+    /// <param name="context">Tokens a row, T.</param>
+    /// <param name="seed">Decides every draw.</param>
+    /// <exception cref="UserException">The text is shorter than T + 1 tokens.</exception>
+    public BatchSource(TokenShard shard, string name, int batch, int context, ulong seed)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(batch, 1);
+        ArgumentOutOfRangeException.ThrowIfLessThan(context, 1);
+        if (shard.Tokens <= context)
+        {
+            throw new UserException(
+                $"{name}: has {shard.Tokens} tokens to train on, but a context of {context} needs {context + 1L}: use more text or a context of at most {Math.Max(0, shard.Tokens - 1)}");
+        }
+
+        _shard = shard;
+        _key = seed ^ Stream;
+        Batch = batch;
+        Context = context;
+    }
+
+    /// <summary>Rows, B.</summary>
+    public int Batch { get; }
+
+    /// <summary>Tokens a row, T.</summary>
+    public int Context { get; }
+
+    /// <summary>Fills one micro-batch, all spans [B, T] row by row; allocates nothing.</summary>
+    /// <param name="step">The optimiser step, from 0.</param>
+    /// <param name="microBatch">Which part of the step's accumulated batch, from 0.</param>
+    /// <param name="tokens">The inputs.</param>
+    /// <param name="targets">The token after each input, −1 where there is none to learn.</param>
+    /// <param name="documents">
+    /// Empty, or filled with the index of each input's document, for attention that stays inside documents; the first
+    /// token of another document is then no target.
+    /// </param>
+    public void Fill(long step, int microBatch, Span<int> tokens, Span<int> targets, Span<int> documents = default)
+    {
+        TokenWindow.CheckSizes(Batch, Context, tokens, targets, documents);
+        ulong places = (ulong)(_shard.Tokens - Context);
+        for (int row = 0; row < Batch; row++)
+        {
+            long start = (long)Philox.Below(places, _key, ((ulong)(uint)microBatch << 32) | (uint)row, (ulong)step);
+            int first = row * Context;
+            TokenWindow.Fill(
+                _shard,
+                start,
+                tokens.Slice(first, Context),
+                targets.Slice(first, Context),
+                documents.IsEmpty ? [] : documents.Slice(first, Context));
+        }
+    }
+}

@@ -1,0 +1,80 @@
+using System.Runtime.InteropServices;
+using NanoFold.Engine.Configuration;
+using NanoFold.Engine.Text;
+
+namespace NanoFold.Engine.Data;
+
+/// <summary>Splits a corpus, learns its tokenizer from the part to train on, and writes the tokens of both parts.</summary>
+internal sealed class DatasetBuilder(Corpus corpus, TokenizerSpec spec, DataOptions options, CancellationToken cancel)
+{
+    /// <summary>Writes the tokenizer and both shards into a folder that is there and empty.</summary>
+    public void Build(string folder)
+    {
+        bool marked = IsMarked();
+        bool bytes = spec.Tokenizer is ByteTokenizer || (spec.Tokenizer is null && spec.BpeVocab == 0);
+        Split split = options.Validation is { } validation
+            ? new Split(Split.Whole(corpus.Documents), Split.Whole(validation.Documents))
+            : Split.Of(corpus.Documents, options.ValidationShare, atCharacter: !bytes);
+        Tokenizer tokenizer = spec.Tokenizer ?? (bytes ? new ByteTokenizer(marked) : Learn(split.Train, marked));
+        tokenizer.Save(folder);
+        Write(Path.Combine(folder, TokenDataset.TrainFile), tokenizer, split.Train, marked);
+        Write(Path.Combine(folder, TokenDataset.ValidationFile), tokenizer, split.Validation, marked);
+    }
+
+    private bool IsMarked()
+    {
+        bool hasMarks = spec.Tokenizer is { Bos: not null, Eos: not null };
+        return options.Documents switch
+        {
+            DocumentMode.Mark when spec.Tokenizer is not null && !hasMarks =>
+                throw new UserException($"{corpus.Name}: documents cannot be marked: the given tokenizer has no BOS and EOS tokens"),
+            DocumentMode.Mark => true,
+            DocumentMode.Auto => corpus.Documents.Count > 1 && (hasMarks || spec.BpeVocab > 0),
+            _ => false,
+        };
+    }
+
+    private BpeTokenizer Learn(IReadOnlyList<TextPiece> pieces, bool marked)
+    {
+        var trainer = new BpeTrainer();
+        foreach (TextPiece piece in pieces)
+        {
+            foreach (ReadOnlyMemory<byte> chunk in TextChunks.Read(piece))
+            {
+                cancel.ThrowIfCancellationRequested();
+                trainer.Add(chunk.Span);
+            }
+        }
+
+        return trainer.Train(spec.BpeVocab, marked);
+    }
+
+    private void Write(string path, Tokenizer tokenizer, IReadOnlyList<TextPiece> pieces, bool marked)
+    {
+        using var writer = new TokenShardWriter(path, tokenizer.Vocab, marked);
+        var ids = new List<int>();
+        foreach (TextPiece piece in pieces)
+        {
+            writer.StartDocument();
+            if (marked && piece.Begins)
+            {
+                writer.Write([tokenizer.Bos!.Value]);
+            }
+
+            foreach (ReadOnlyMemory<byte> chunk in TextChunks.Read(piece))
+            {
+                cancel.ThrowIfCancellationRequested();
+                ids.Clear();
+                tokenizer.Encode(chunk.Span, ids);
+                writer.Write(CollectionsMarshal.AsSpan(ids));
+            }
+
+            if (marked && piece.Ends)
+            {
+                writer.Write([tokenizer.Eos!.Value]);
+            }
+        }
+
+        writer.Commit(pieces.Sum(piece => piece.Bytes));
+    }
+}

@@ -1,0 +1,184 @@
+using System.Globalization;
+using System.Security.Cryptography;
+using System.Text;
+using NanoFold.Kernels.Memory;
+
+namespace NanoFold.Engine.Data;
+
+/// <summary>
+/// A folder of tokenized corpora, so that a text is read and tokenized once. An entry is known by the hash of the text,
+/// the tokenizer and the split; sizes and times of the files stand in for the text where they have been seen before.
+/// </summary>
+/// <remarks>
+/// <c>NAME/</c> holds a complete entry (<c>tokenizer.json</c>, <c>train.tokens</c>, <c>validation.tokens</c>), written
+/// beside and renamed; <c>NAME.lock</c> is held meanwhile, so a second process waits and then finds the entry;
+/// <c>seen/</c> remembers the content hash of files. All of it can be deleted at any time nobody uses it.
+/// </remarks>
+public sealed class TokenCache
+{
+    // Part of every key: entries of another layout are not looked at.
+    private const string Version = "nanofold tokens 1";
+    private const int LockPollMs = 50;
+
+    // A file written twice within the clock's granularity looks the same: what is this new is not remembered.
+    private static readonly TimeSpan s_settled = TimeSpan.FromSeconds(2);
+
+    /// <summary>Uses <paramref name="folder"/>, or else <see cref="DefaultFolder"/>.</summary>
+    public TokenCache(string? folder = null)
+    {
+        Folder = Path.GetFullPath(folder ?? DefaultFolder);
+    }
+
+    /// <summary>What <c>NANOFOLD_CACHE</c> names, otherwise <c>nanofold</c> in the user's folder for caches.</summary>
+    public static string DefaultFolder
+    {
+        get
+        {
+            if (Environment.GetEnvironmentVariable("NANOFOLD_CACHE") is { Length: > 0 } named)
+            {
+                return named;
+            }
+
+            string home = Environment.GetFolderPath(Environment.SpecialFolder.UserProfile);
+            string caches =
+                OperatingSystem.IsWindows() ? Environment.GetFolderPath(Environment.SpecialFolder.LocalApplicationData)
+                : OperatingSystem.IsMacOS() ? Path.Combine(home, "Library", "Caches")
+                : Environment.GetEnvironmentVariable("XDG_CACHE_HOME") is { Length: > 0 } xdg ? xdg
+                : Path.Combine(home, ".cache");
+            return Path.Combine(caches, "nanofold");
+        }
+    }
+
+    /// <summary>Where it is.</summary>
+    public string Folder { get; }
+
+    /// <summary>The data set of a corpus: found, or made and kept.</summary>
+    /// <param name="corpus">The text.</param>
+    /// <param name="spec">Its tokenizer.</param>
+    /// <param name="options">How it is split and put together.</param>
+    /// <param name="note">Told, in a line, what takes time.</param>
+    /// <param name="cancel">Ends waiting and tokenizing.</param>
+    /// <exception cref="UserException">The corpus cannot be used, or the cache not be written.</exception>
+    public TokenDataset Open(
+        Corpus corpus, TokenizerSpec spec, DataOptions? options = null, Action<string>? note = null, CancellationToken cancel = default)
+    {
+        options ??= new DataOptions();
+        try
+        {
+            Directory.CreateDirectory(Path.Combine(Folder, "seen"));
+            string content = ContentOf(corpus);
+            string hash = options.Validation is { } validation ? Hash($"{content} {ContentOf(validation)}") : content;
+            string key = string.Create(
+                CultureInfo.InvariantCulture,
+                $"{Version}\n{hash}\n{options.Validation is not null}\n{spec.Key}\n{options.ValidationShare:R}\n{options.Documents}");
+            string entry = Path.Combine(Folder, Hash(key)[..32]);
+            if (TryOpen(entry, corpus.Name, hash) is { } found)
+            {
+                return found;
+            }
+
+            using FileStream held = Lock(entry + ".lock", note, cancel);
+            return TryOpen(entry, corpus.Name, hash) ?? Make(entry, corpus, spec, options, hash, note, cancel);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new UserException($"{Folder}: the token cache cannot be used: {e.Message} Set NANOFOLD_CACHE to a folder that can be written.", e);
+        }
+    }
+
+    private static TokenDataset? TryOpen(string entry, string name, string hash)
+    {
+        try
+        {
+            return Directory.Exists(entry) ? TokenDataset.Open(entry, name, hash, fromCache: true) : null;
+        }
+        catch (UserException)
+        {
+            // A damaged entry is made again, by whoever holds its lock.
+            return null;
+        }
+    }
+
+    private static TokenDataset Make(
+        string entry, Corpus corpus, TokenizerSpec spec, DataOptions options, string hash, Action<string>? note, CancellationToken cancel)
+    {
+        note?.Invoke($"{corpus.Name}: tokenizing {corpus.Bytes} bytes in {corpus.Documents.Count} documents");
+        string beside = $"{entry}.tmp-{Guid.NewGuid():N}";
+        Directory.CreateDirectory(beside);
+        try
+        {
+            new DatasetBuilder(corpus, spec, options, cancel).Build(beside);
+            corpus.CheckUnchanged();
+            options.Validation?.CheckUnchanged();
+            if (Directory.Exists(entry))
+            {
+                Directory.Delete(entry, recursive: true);
+            }
+
+            FileSystemSync.FlushFolder(beside);
+            Directory.Move(beside, entry);
+            FileSystemSync.FlushFolder(Path.GetDirectoryName(entry)!);
+        }
+        catch
+        {
+            Directory.Delete(beside, recursive: true);
+            throw;
+        }
+
+        return TokenDataset.Open(entry, corpus.Name, hash, fromCache: false);
+    }
+
+    // The content hash, from memory where the files look as they did.
+    private string ContentOf(Corpus corpus)
+    {
+        string? seen = corpus.StatKey is { } stat ? Path.Combine(Folder, "seen", stat) : null;
+        if (seen is not null && File.Exists(seen))
+        {
+            string remembered = File.ReadAllText(seen);
+            if (remembered.Length == 64 && remembered.All(char.IsAsciiHexDigitLower))
+            {
+                return remembered;
+            }
+        }
+
+        DateTime before = DateTime.UtcNow;
+        string hash = corpus.Hash;
+        corpus.CheckUnchanged();
+        if (seen is not null && corpus.Files.All(file => file.ModifiedUtc < before - s_settled))
+        {
+            string beside = $"{seen}.tmp-{Guid.NewGuid():N}";
+            File.WriteAllText(beside, hash);
+            File.Move(beside, seen, overwrite: true);
+        }
+
+        return hash;
+    }
+
+    // The file stays when it is let go: deleting it would let a waiting process lock a file that is no longer there.
+    private static FileStream Lock(string path, Action<string>? note, CancellationToken cancel)
+    {
+        for (bool told = false; ; told = true)
+        {
+            try
+            {
+                return new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+            }
+            catch (IOException e) when (IsHeld(e))
+            {
+                if (!told)
+                {
+                    note?.Invoke($"waiting for another process that tokenizes the same text ({path})");
+                }
+            }
+
+            cancel.WaitHandle.WaitOne(LockPollMs);
+            cancel.ThrowIfCancellationRequested();
+        }
+    }
+
+    // Windows: sharing or lock violation. Elsewhere the error number of a lock that is taken: EWOULDBLOCK.
+    private static bool IsHeld(IOException e) =>
+        OperatingSystem.IsWindows() ? (e.HResult & 0xFFFF) is 32 or 33 : e.HResult is 11 or 35;
+
+    private static string Hash(string text) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text)));
+}

@@ -1,0 +1,42 @@
+using NanoFold.Engine.Autograd;
+using NanoFold.Engine.Model;
+using NanoFold.Engine.Modules;
+using NanoFold.Engine.Ops;
+using NanoFold.Engine.Taps;
+using NanoFold.Engine.Tensors;
+
+namespace NanoFold.Engine.FeedForward;
+
+/// <summary>down(f(up x)), or down(f(gate x) ⊙ up x) for gated kinds. up and gate [F, C], down [C, F].</summary>
+internal sealed class Dense : FeedForwardModule
+{
+    private readonly Activation _activation;
+    private readonly Linear? _gate;
+    private readonly Linear _up;
+    private readonly Linear _down;
+    private readonly double _dropout;
+
+    public Dense(ModuleBuilder builder, int hidden, Activation activation)
+    {
+        ModelConfig model = builder.Model;
+        _activation = activation;
+        _dropout = model.Dropout;
+        _gate = activation.IsGated() ? new Linear(builder, "gate_proj", model.Width, hidden, Initialization.Input(model.Width), model.Bias) : null;
+        _up = new Linear(builder, "up_proj", model.Width, hidden, Initialization.Input(model.Width), model.Bias);
+        _down = new Linear(builder, "down_proj", hidden, model.Width, Initialization.Output(hidden, model), model.Bias);
+    }
+
+    public override IReadOnlyList<TapPoint> TapPoints => _gate is null
+        ? [new("mlp.hook_pre", "B T F"), new("mlp.hook_post", "B T F")]
+        : [new("mlp.hook_pre", "B T F"), new("mlp.hook_pre_linear", "B T F"), new("mlp.hook_post", "B T F")];
+
+    public override Tensor Forward(ForwardContext context, Tensor x)
+    {
+        Tape tape = context.Tape;
+        using Tape.Scope scope = tape.Enter("mlp");
+        Tensor pre = Tap.At(tape, "hook_pre", (_gate ?? _up).Forward(tape, x));
+        Tensor linear = _gate is null ? default : Tap.At(tape, "hook_pre_linear", _up.Forward(tape, x));
+        Tensor post = Tap.At(tape, "hook_post", _activation.Record(tape, pre, linear));
+        return DropoutOp.Record(tape, _down.Forward(tape, post), _dropout);
+    }
+}

@@ -1,0 +1,23 @@
+using NanoFold.Engine.Model;
+using NanoFold.Engine.Modules;
+
+namespace NanoFold.Engine.FeedForward;
+
+/// <summary>A feed-forward whose every weight meets every token; what lies between its matrices makes the kind.</summary>
+public abstract record DenseConfig : FeedForwardConfig
+{
+    /// <summary>What the kind stands for.</summary>
+    public abstract Activation Activation { get; }
+
+    /// <inheritdoc/>
+    public override int DefaultHidden(int width) => FeedForwardCost.DefaultHidden(width, Activation);
+
+    /// <inheritdoc/>
+    public override long Parameters(ModelConfig model) => FeedForwardCost.Parameters(model, HiddenFor(model), Activation);
+
+    /// <inheritdoc/>
+    public override long FlopsPerToken(ModelConfig model) => 6 * FeedForwardCost.Weights(model, HiddenFor(model), Activation);
+
+    /// <inheritdoc/>
+    public override FeedForwardModule Build(ModuleBuilder builder) => new Dense(builder.In("mlp"), HiddenFor(builder.Model), Activation);
+}

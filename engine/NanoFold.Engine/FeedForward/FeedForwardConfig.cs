@@ -1,0 +1,49 @@
+using System.Text.Json.Serialization;
+using NanoFold.Engine.Configuration;
+using NanoFold.Engine.Model;
+using NanoFold.Engine.Modules;
+
+namespace NanoFold.Engine.FeedForward;
+
+/// <summary>
+/// What acts on each token alone. A variant is a record of its settings with a line here; it also has a static <c>Tiny</c>.
+/// </summary>
+/// <remarks>The model given to a method is resolved, see <see cref="ModelConfig.Resolve"/>.</remarks>
+[JsonPolymorphic(TypeDiscriminatorPropertyName = ConfigJson.Kind)]
+[JsonDerivedType(typeof(ReluConfig), "relu")]
+[JsonDerivedType(typeof(Relu2Config), "relu2")]
+[JsonDerivedType(typeof(GeluConfig), "gelu")]
+[JsonDerivedType(typeof(SwiGluConfig), "swiglu")]
+[JsonDerivedType(typeof(GeGluConfig), "geglu")]
+[JsonDerivedType(typeof(MoeConfig), "moe")]
+public abstract record FeedForwardConfig
+{
+    /// <summary>The name in configurations.</summary>
+    [JsonIgnore]
+    public string Kind => Variant.KindOf(this);
+
+    /// <summary>F; 0 for model.hidden, and where that is 0 too for as many as give the kind its usual number of parameters.</summary>
+    [Bounds(0, 1 << 18, Auto = true)]
+    public int Hidden { get; init; }
+
+    /// <summary>What is inconsistent with the model.</summary>
+    public virtual IEnumerable<ConfigProblem> Validate(ModelConfig model, string path) => [];
+
+    /// <summary>F, worked out.</summary>
+    public int HiddenFor(ModelConfig model) => Hidden > 0 ? Hidden : model.Hidden > 0 ? model.Hidden : DefaultHidden(model.Width);
+
+    /// <summary>This with its defaults worked out. Of the model, only what does not depend on feed-forwards is resolved.</summary>
+    public FeedForwardConfig Resolve(ModelConfig model) => this with { Hidden = HiddenFor(model) };
+
+    /// <summary>F where nothing says otherwise.</summary>
+    public abstract int DefaultHidden(int width);
+
+    /// <summary>Parameters per layer.</summary>
+    public abstract long Parameters(ModelConfig model);
+
+    /// <summary>FLOPs per token and layer, forward and backward: 6 per weight that the token meets.</summary>
+    public abstract long FlopsPerToken(ModelConfig model);
+
+    /// <summary>Declares the parameters of one layer and returns its module.</summary>
+    public abstract FeedForwardModule Build(ModuleBuilder builder);
+}

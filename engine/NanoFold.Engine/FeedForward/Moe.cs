@@ -1,0 +1,62 @@
+using NanoFold.Engine.Configuration;
+using NanoFold.Engine.Model;
+using NanoFold.Engine.Modules;
+
+namespace NanoFold.Engine.FeedForward;
+
+/// <summary>
+/// A mixture of experts, dropless: softmax over all experts, the likeliest <see cref="Active"/> take the token (Mixtral). The router has no bias.
+/// </summary>
+public sealed record MoeConfig : FeedForwardConfig
+{
+    public static MoeConfig Tiny => new() { Experts = 4, Active = 2, Shared = 1, Hidden = 16 };
+
+    /// <summary>E, the experts that are chosen from.</summary>
+    [Bounds(1, 1024)]
+    public int Experts { get; init; } = 8;
+
+    /// <summary>k, the experts that a token is sent to.</summary>
+    [Bounds(1, 1024)]
+    public int Active { get; init; } = 2;
+
+    /// <summary>Experts that every token passes besides.</summary>
+    [Bounds(0, 1024)]
+    public int Shared { get; init; }
+
+    /// <summary>α of the balance loss α · E · Σ_e f_e P_e, f_e the share of (token, slot) pairs: 1 · α when balanced.</summary>
+    [Bounds(0)]
+    public double BalanceLoss { get; init; } = 0.01;
+
+    /// <summary>Weight of mean(logsumexp(logits)²) of the router.</summary>
+    [Bounds(0)]
+    public double ZLoss { get; init; } = 0.001;
+
+    /// <summary>The weights of the chosen experts add up to 1.</summary>
+    public bool Renormalize { get; init; } = true;
+
+    /// <summary>Of each expert.</summary>
+    public Activation Activation { get; init; } = Activation.SwiGlu;
+
+    /// <inheritdoc/>
+    public override IEnumerable<ConfigProblem> Validate(ModelConfig model, string path)
+    {
+        if (Active > Experts)
+        {
+            yield return new ConfigProblem($"{path}.active", $"{Active} is more than {path}.experts = {Experts}");
+        }
+    }
+
+    /// <inheritdoc/>
+    public override int DefaultHidden(int width) => FeedForwardCost.DefaultHidden(width, Activation);
+
+    /// <inheritdoc/>
+    public override long Parameters(ModelConfig model)
+        => ((long)model.Width * Experts) + ((Experts + Shared) * FeedForwardCost.Parameters(model, HiddenFor(model), Activation));
+
+    /// <inheritdoc/>
+    public override long FlopsPerToken(ModelConfig model)
+        => 6 * (((long)model.Width * Experts) + ((Active + Shared) * FeedForwardCost.Weights(model, HiddenFor(model), Activation)));
+
+    /// <inheritdoc/>
+    public override FeedForwardModule Build(ModuleBuilder builder) => new Moe(builder.In("mlp"), this with { Hidden = HiddenFor(builder.Model) });
+}

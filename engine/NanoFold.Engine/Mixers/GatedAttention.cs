@@ -1,0 +1,107 @@
+using NanoFold.Engine.Autograd;
+using NanoFold.Engine.Configuration;
+using NanoFold.Engine.Model;
+using NanoFold.Engine.Modules;
+using NanoFold.Engine.Ops;
+using NanoFold.Engine.Taps;
+using NanoFold.Engine.Tensors;
+
+namespace NanoFold.Engine.Mixers;
+
+/// <summary>Attention with a gate: Y' = Y ⊙ σ(X W_θ), X the normed input of the layer (arXiv 2505.06708). W_θ has no bias.</summary>
+public sealed record GatedAttentionConfig : MixerConfig
+{
+    public static GatedAttentionConfig Tiny => new();
+
+    /// <summary>What Y is.</summary>
+    public GatePosition Gate { get; init; } = GatePosition.AttentionOutput;
+
+    public GateGranularity Granularity { get; init; } = GateGranularity.Elementwise;
+
+    /// <inheritdoc/>
+    public override IEnumerable<ConfigProblem> Validate(ModelConfig model, string path)
+    {
+        if (Gate == GatePosition.Output && Granularity == GateGranularity.Headwise)
+        {
+            yield return new ConfigProblem($"{path}.granularity", "cannot be \"headwise\" with gate \"G5\": the output of W_o has no heads");
+        }
+    }
+
+    /// <summary>Gates per token, the output width of W_θ.</summary>
+    public int Gates(ModelConfig model)
+    {
+        int perHead = Granularity == GateGranularity.Headwise ? 1 : model.HeadDim;
+        return Gate switch
+        {
+            GatePosition.AttentionOutput or GatePosition.Queries => model.Heads * perHead,
+            GatePosition.Values or GatePosition.Keys => model.KvHeads * perHead,
+            _ => model.Width,
+        };
+    }
+
+    /// <inheritdoc/>
+    public override long Parameters(ModelConfig model) => AttentionCost.Parameters(model) + GateWeights(model);
+
+    /// <inheritdoc/>
+    public override long FlopsPerToken(ModelConfig model) => (6 * GateWeights(model)) + (long)AttentionCost.Flops(model, model.Context);
+
+    /// <inheritdoc/>
+    public override double ExecutedFlopsPerToken(ModelConfig model)
+        => (6 * GateWeights(model)) + AttentionCost.Flops(model, AttentionCost.MeanKeys(model.Context, model.Context));
+
+    /// <inheritdoc/>
+    public override long CacheBytes(ModelConfig model) => AttentionCost.CacheBytes(model, model.Context);
+
+    private long GateWeights(ModelConfig model) => (long)model.Width * Gates(model);
+
+    /// <inheritdoc/>
+    public override Mixer Build(ModuleBuilder builder) => new GatedAttention(builder, this);
+}
+
+internal sealed class GatedAttention : AttentionMixer
+{
+    private readonly GatedAttentionConfig _config;
+    private readonly Linear _gate;
+
+    public GatedAttention(ModuleBuilder builder, GatedAttentionConfig config)
+        : base(builder)
+    {
+        _config = config;
+        _gate = new Linear(Builder, "gate_proj", Model.Width, config.Gates(Model), Initialization.Gate);
+    }
+
+    public override IReadOnlyList<TapPoint> TapPoints => [.. base.TapPoints, new("attn.hook_gate", GateShape)];
+
+    private string GateShape => (_config.Gate, _config.Granularity) switch
+    {
+        (GatePosition.Output, _) => "B T C",
+        (GatePosition.AttentionOutput or GatePosition.Queries, GateGranularity.Elementwise) => "B T H D",
+        (GatePosition.AttentionOutput or GatePosition.Queries, _) => "B T H 1",
+        (_, GateGranularity.Elementwise) => "B T G D",
+        _ => "B T G 1",
+    };
+
+    protected override Tensor OnQueries(Tape tape, Tensor x, Tensor q) => GateAt(GatePosition.Queries, tape, x, q);
+
+    protected override Tensor OnKeys(Tape tape, Tensor x, Tensor k) => GateAt(GatePosition.Keys, tape, x, k);
+
+    protected override Tensor OnValues(Tape tape, Tensor x, Tensor v) => GateAt(GatePosition.Values, tape, x, v);
+
+    protected override Tensor OnHeads(Tape tape, Tensor x, Tensor z) => GateAt(GatePosition.AttentionOutput, tape, x, z);
+
+    protected override Tensor OnOutput(Tape tape, Tensor x, Tensor y) => GateAt(GatePosition.Output, tape, x, y);
+
+    private Tensor GateAt(GatePosition position, Tape tape, Tensor x, Tensor value)
+    {
+        if (position != _config.Gate)
+        {
+            return value;
+        }
+
+        Tensor gate = ActivationOp<Sigmoid>.Record(tape, _gate.Forward(tape, x));
+        int[] shape = value.Layout.ToShape();
+        // One gate per head is broadcast over the head's elements.
+        shape[^1] = (int)(gate.Layout.Count / (value.Layout.Count / value[-1]));
+        return MultiplyOp.Record(tape, value, Tap.At(tape, "hook_gate", gate.Reshape(shape)));
+    }
+}

@@ -1,0 +1,61 @@
+using NanoFold.Engine.Configuration;
+using NanoFold.Engine.Model;
+using NanoFold.Engine.Modules;
+using NanoFold.Engine.Ops;
+
+namespace NanoFold.Engine.Mixers;
+
+/// <summary>Attention in which token t sees j with t − window &lt; j ≤ t, or j &lt; sinks (StreamingLLM).</summary>
+public sealed record SlidingWindowConfig : MixerConfig
+{
+    public static SlidingWindowConfig Tiny => new() { Window = 4, Sinks = 2 };
+
+    /// <summary>Keys back from and including the query's own; 0 for a quarter of the context.</summary>
+    [Bounds(0, int.MaxValue, Auto = true)]
+    public int Window { get; init; }
+
+    /// <summary>First tokens that stay visible.</summary>
+    [Bounds(0, int.MaxValue)]
+    public int Sinks { get; init; } = 4;
+
+    /// <inheritdoc/>
+    public override IEnumerable<ConfigProblem> Validate(ModelConfig model, string path)
+    {
+        if (Window > model.Context)
+        {
+            yield return new ConfigProblem($"{path}.window", $"{Window} is more than model.context = {model.Context}");
+        }
+
+        if (Sinks > model.Context)
+        {
+            yield return new ConfigProblem($"{path}.sinks", $"{Sinks} is more than model.context = {model.Context}");
+        }
+    }
+
+    /// <inheritdoc/>
+    public override SlidingWindowConfig Resolve(ModelConfig model) => this with { Window = WindowFor(model) };
+
+    /// <inheritdoc/>
+    public override long Parameters(ModelConfig model) => AttentionCost.Parameters(model);
+
+    /// <inheritdoc/>
+    public override long FlopsPerToken(ModelConfig model) => (long)AttentionCost.Flops(model, Math.Min(WindowFor(model), model.Context));
+
+    /// <inheritdoc/>
+    public override double ExecutedFlopsPerToken(ModelConfig model)
+        => AttentionCost.Flops(model, AttentionCost.MeanKeys(model.Context, WindowFor(model), Sinks));
+
+    /// <inheritdoc/>
+    public override long CacheBytes(ModelConfig model)
+        => AttentionCost.CacheBytes(model, Math.Min((long)WindowFor(model) + Sinks, model.Context));
+
+    private int WindowFor(ModelConfig model) => Window > 0 ? Window : Math.Max(1, model.Context / 4);
+
+    /// <inheritdoc/>
+    public override Mixer Build(ModuleBuilder builder) => new SlidingWindow(builder, new CausalMask(WindowFor(builder.Model), Sinks));
+}
+
+internal sealed class SlidingWindow(ModuleBuilder builder, CausalMask mask) : AttentionMixer(builder)
+{
+    protected override CausalMask Mask { get; } = mask;
+}

@@ -1,0 +1,59 @@
+using NanoFold.Engine.Configuration;
+using NanoFold.Engine.Model;
+using NanoFold.Engine.Modules;
+
+namespace NanoFold.Engine.Mixers;
+
+/// <summary>
+/// Attention over the k largest causal scores of each row; among equals the smaller index wins. Every key is scored, so that only the product
+/// with the values and the backward pass get cheaper.
+/// </summary>
+public sealed record TopKConfig : MixerConfig
+{
+    // Of the 12 · H · D per key only the score's 2 are spent on keys that are not kept.
+    private const int PerScoredKey = 2;
+
+    public static TopKConfig Tiny => new() { TopK = 3 };
+
+    /// <summary>Keys kept per query; 0 for an eighth of the context.</summary>
+    [Bounds(0, int.MaxValue, Auto = true)]
+    public int TopK { get; init; }
+
+    /// <inheritdoc/>
+    public override IEnumerable<ConfigProblem> Validate(ModelConfig model, string path)
+    {
+        if (TopK > model.Context)
+        {
+            yield return new ConfigProblem($"{path}.topK", $"{TopK} is more than model.context = {model.Context}");
+        }
+    }
+
+    /// <inheritdoc/>
+    public override TopKConfig Resolve(ModelConfig model) => this with { TopK = KeptOf(model) };
+
+    /// <inheritdoc/>
+    public override long Parameters(ModelConfig model) => AttentionCost.Parameters(model);
+
+    /// <inheritdoc/>
+    public override long FlopsPerToken(ModelConfig model) => (long)Flops(model, model.Context, Math.Min(KeptOf(model), model.Context));
+
+    /// <inheritdoc/>
+    public override double ExecutedFlopsPerToken(ModelConfig model)
+        => Flops(model, AttentionCost.MeanKeys(model.Context, model.Context), AttentionCost.MeanKeys(model.Context, KeptOf(model)));
+
+    /// <inheritdoc/>
+    public override long CacheBytes(ModelConfig model) => AttentionCost.CacheBytes(model, model.Context);
+
+    private int KeptOf(ModelConfig model) => TopK > 0 ? TopK : Math.Max(1, model.Context / 8);
+
+    private static double Flops(ModelConfig model, double scored, double kept)
+        => AttentionCost.Flops(model, kept) + (PerScoredKey * AttentionCost.QueryWidth(model) * (scored - kept));
+
+    /// <inheritdoc/>
+    public override Mixer Build(ModuleBuilder builder) => new TopKAttention(builder, Math.Min(KeptOf(builder.Model), builder.Model.Context));
+}
+
+internal sealed class TopKAttention(ModuleBuilder builder, int topK) : AttentionMixer(builder)
+{
+    protected override int TopK { get; } = topK;
+}

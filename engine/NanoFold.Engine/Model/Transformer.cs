@@ -1,0 +1,185 @@
+using NanoFold.Engine.Autograd;
+using NanoFold.Engine.Mixers;
+using NanoFold.Engine.Modules;
+using NanoFold.Engine.Ops;
+using NanoFold.Engine.Taps;
+using NanoFold.Engine.Tensors;
+using NanoFold.Kernels;
+
+namespace NanoFold.Engine.Model;
+
+/// <summary>
+/// A decoder-only language model: embedding (plus learned positions), pre-norm blocks, a final norm, a head that may be the embedding again.
+/// It owns its parameters; recordings on tapes use them.
+/// </summary>
+public sealed class Transformer : IDisposable
+{
+    private readonly Parameter _embedding;
+    private readonly Parameter? _positions;
+    private readonly Block[] _blocks;
+    private readonly Norm _norm;
+    private readonly Parameter _head;
+    private readonly DeviceBuffer? _ropeTable;
+
+    /// <param name="config">The shape; resolved here, its vocabulary must be known.</param>
+    /// <param name="backend">Where the parameters live.</param>
+    /// <param name="seed">Of the initial values.</param>
+    /// <param name="type">Real type; double where gradients are checked.</param>
+    public Transformer(ModelConfig config, Backend backend, ulong seed = 1, DType type = DType.Float32)
+    {
+        Config = config = config.Resolve();
+        if (config.Vocab < 1)
+        {
+            throw new ArgumentException("model.vocab: not known; take it from the tokenizer");
+        }
+
+        Store = new ParameterStore(backend, type);
+        var builder = new ModuleBuilder(Store, config);
+        ModuleBuilder model = builder.In("model");
+        _embedding = model.Add("embed_tokens.weight", Layout.Of(config.Vocab, config.Width), ParameterRole.Embedding, Initialization.Embedding(config));
+        _positions = config.Position == PositionKind.Learned
+            ? model.Add("embed_positions.weight", Layout.Of(config.Context, config.Width), ParameterRole.Embedding, Initialization.Positions)
+            : null;
+        _blocks = [.. config.LayerConfigs().Select((layer, i) => new Block(model.InLayer(i), layer))];
+        _norm = new Norm(model, "norm", config.Width);
+        _head = config.Tied
+            ? _embedding
+            : builder.Add("lm_head.weight", Layout.Of(config.Vocab, config.Width), ParameterRole.Head, Initialization.Head);
+        Store.Allocate(seed);
+        _ropeTable = config.Position == PositionKind.Rope ? MakeRopeTable(backend, type) : null;
+    }
+
+    public ModelConfig Config { get; }
+
+    public ParameterStore Store { get; }
+
+    public Backend Backend => Store.Backend;
+
+    /// <summary>Every point that the model declares, by its full name.</summary>
+    public IEnumerable<TapPoint> TapPoints =>
+    [
+        new("hook_embed", "B T C"),
+        .. _blocks.SelectMany((block, i) => block.TapPoints.Select(p => p with { Name = $"blocks.{i}.{p.Name}" })),
+        new("ln_final.hook_normalized", "B T C"),
+        new("hook_logits", "B T V"),
+    ];
+
+    /// <summary>Memory for decoding <paramref name="batch"/> sequences, at most <paramref name="chunk"/> new tokens of each at a time.</summary>
+    public DecodeCache NewCache(int batch, int chunk) => new(Backend, [.. _blocks.Select(b => b.Mixer)], batch, chunk, Store.Type);
+
+    /// <summary>Records the loss for tokens and targets, Int32 [B, T]; −1 marks places without a target.</summary>
+    /// <returns>The mean loss [1] over <see cref="StepSlot.TargetCount"/> and each token's nats [B·T].</returns>
+    public (Tensor Loss, Tensor Losses) RecordLoss(Tape tape, Tensor tokens, Tensor targets, Tensor documents = default)
+    {
+        Tensor x = RecordBody(Context(tape, tokens, documents), tokens);
+        (Tensor loss, Tensor losses) result;
+        if (Tap.IsWanted(tape, "hook_logits"))
+        {
+            Tensor logits = Tap.At(tape, "hook_logits", LinearOp.Record(tape, x, tape.Use(_head)));
+            result = CrossEntropyOp.Record(tape, logits, targets);
+        }
+        else
+        {
+            result = LinearCrossEntropyOp.Record(tape, x, tape.Use(_head), targets);
+        }
+
+        if (tape.IsTraining)
+        {
+            tape.AddLoss(result.loss);
+        }
+
+        return result;
+    }
+
+    /// <summary>Records the logits [B, T, V] of tokens, Int32 [B, T].</summary>
+    public Tensor RecordLogits(Tape tape, Tensor tokens, Tensor documents = default)
+    {
+        Tensor x = RecordBody(Context(tape, tokens, documents), tokens);
+        return Tap.At(tape, "hook_logits", LinearOp.Record(tape, x, tape.Use(_head)));
+    }
+
+    /// <summary>Records one step of decoding: new tokens [B, T] at positions [B], of which counts [B] count. Returns the logits [B, T, V].</summary>
+    public Tensor RecordDecode(Tape tape, Tensor tokens, Tensor positions, Tensor positionIds, Tensor counts, DecodeCache cache)
+    {
+        var context = new ForwardContext
+        {
+            Tape = tape,
+            Batch = tokens[0],
+            Time = tokens[1],
+            RopeTable = RopeTableOn(tape),
+            Positions = positions,
+            PositionIds = positionIds,
+            Counts = counts,
+            Cache = cache,
+        };
+        return Tap.At(tape, "hook_logits", LinearOp.Record(tape, RecordBody(context, tokens), tape.Use(_head)));
+    }
+
+    public void Dispose()
+    {
+        Store.Dispose();
+        _ropeTable?.Dispose();
+    }
+
+    private ForwardContext Context(Tape tape, Tensor tokens, Tensor documents) => new()
+    {
+        Tape = tape,
+        Batch = tokens[0],
+        Time = tokens[1] <= Config.Context
+            ? tokens[1]
+            : throw new ArgumentException($"model: {tokens[1]} tokens; its context is {Config.Context}"),
+        RopeTable = RopeTableOn(tape),
+        Documents = documents,
+    };
+
+    private Tensor RecordBody(ForwardContext context, Tensor tokens)
+    {
+        Tape tape = context.Tape;
+        Tensor x = EmbeddingOp.Record(tape, tape.Use(_embedding), tokens);
+        if (_positions is not null)
+        {
+            x = AddOp.Record(tape, x, Positions(context));
+        }
+
+        x = Tap.At(tape, "hook_embed", DropoutOp.Record(tape, x, Config.Dropout));
+        for (int i = 0; i < _blocks.Length; i++)
+        {
+            using Tape.Scope scope = tape.Enter($"blocks.{i}");
+            tape.BeginSegment();
+            x = _blocks[i].Forward(context, x);
+            tape.EndSegment();
+        }
+
+        return Tap.At(tape, "ln_final.hook_normalized", _norm.Forward(tape, x));
+    }
+
+    // [B, T, C]: the first T learned positions for every row, or those of the rows' own places while decoding.
+    private Tensor Positions(ForwardContext context)
+    {
+        Tensor table = context.Tape.Use(_positions!);
+        return context.IsDecoding
+            ? EmbeddingOp.Record(context.Tape, table, context.PositionIds)
+            : BroadcastOp.Record(context.Tape, table.Slice(0, 0, context.Time).Reshape(1, context.Time, Config.Width), context.Batch, context.Time, Config.Width);
+    }
+
+    private Tensor RopeTableOn(Tape tape) => _ropeTable is null
+        ? default
+        : tape.External("rope table", new View(_ropeTable, 0, Layout.Of(Config.Context, Config.HeadDim), Store.Type));
+
+    private DeviceBuffer MakeRopeTable(Backend backend, DType type)
+    {
+        double[] table = RopeTable.Compute(Config.Context, Config.HeadDim, Config.RopeBase);
+        DeviceBuffer buffer = backend.Allocate((long)table.Length * type.Size());
+        var view = new View(buffer, 0, Layout.Of(Config.Context, Config.HeadDim), type);
+        if (type == DType.Float64)
+        {
+            backend.Upload<double>(table, view);
+        }
+        else
+        {
+            backend.Upload<float>(Array.ConvertAll(table, v => (float)v), view);
+        }
+
+        return buffer;
+    }
+}

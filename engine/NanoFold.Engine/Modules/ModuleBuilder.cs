@@ -1,0 +1,37 @@
+using NanoFold.Engine.Model;
+using NanoFold.Engine.Tensors;
+using NanoFold.Kernels;
+
+namespace NanoFold.Engine.Modules;
+
+/// <summary>Declares the parameters of a module under its name, as in <c>model.layers.3.self_attn</c>.</summary>
+public sealed class ModuleBuilder
+{
+    private readonly ParameterStore _store;
+    private readonly string _prefix;
+
+    public ModuleBuilder(ParameterStore store, ModelConfig model, string prefix = "", int layer = 0)
+    {
+        _store = store;
+        Model = model;
+        _prefix = prefix;
+        Layer = layer;
+    }
+
+    public ModelConfig Model { get; }
+
+    /// <summary>Index of the layer, 0 outside one.</summary>
+    public int Layer { get; }
+
+    /// <summary>Real type of the parameters.</summary>
+    public DType Type => _store.Type;
+
+    public ModuleBuilder In(string name) => new(_store, Model, Full(name), Layer);
+
+    public ModuleBuilder InLayer(int layer) => new(_store, Model, Full($"layers.{layer}"), layer);
+
+    public Parameter Add(string name, Layout layout, ParameterRole role, Initializer initializer) =>
+        _store.Add(Full(name), layout, role, initializer);
+
+    private string Full(string name) => _prefix.Length == 0 ? name : $"{_prefix}.{name}";
+}

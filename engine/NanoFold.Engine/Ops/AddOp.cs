@@ -1,0 +1,47 @@
+using NanoFold.Engine.Autograd;
+using NanoFold.Engine.Tensors;
+using NanoFold.Kernels;
+using NanoFold.Kernels.Lanes;
+
+namespace NanoFold.Engine.Ops;
+
+/// <summary>y = a + b of one shape. da = dy, db = dy.</summary>
+public sealed class AddOp : Op
+{
+    public override string Name => "add";
+
+    public static Tensor Record(Tape tape, Tensor a, Tensor b) => a.Layout.SameShape(b.Layout)
+        ? tape.Record(new AddOp(), [a, b], a.Layout)
+        : throw new ArgumentException($"add: {a} and {b}; expected one shape");
+
+    public override bool BackwardReadsInput(int input) => false;
+
+    public override void Forward(Backend backend, OpCall call) =>
+        backend.Zip(default(Sum), call.Input(0), call.Input(1), call.Output(0));
+
+    public override void Backward(Backend backend, OpCall call)
+    {
+        for (int i = 0; i < 2; i++)
+        {
+            if (!call.InputGradient(i).IsNone)
+            {
+                backend.Copy(call.OutputGradient(0), call.InputGradient(i), call.Accumulates(i));
+            }
+        }
+    }
+
+    internal static IEnumerable<OpCase> Cases()
+    {
+        yield return new OpCase("add [5, 257]", [OpInput.Real(5, 257), OpInput.Real(5, 257)],
+            (tape, t) => Record(tape, t[0], t[1]), a => [.. a[0].Zip(a[1], (x, y) => x + y)]);
+        yield return new OpCase("add to itself [31]", [OpInput.Real(31)],
+            (tape, t) => Record(tape, t[0], t[0]), a => [.. a[0].Select(x => 2 * x)]);
+    }
+
+    private readonly struct Sum : IBinaryOp
+    {
+        public V Invoke<V>(V a, V b)
+            where V : struct, ILane<V>
+            => a + b;
+    }
+}

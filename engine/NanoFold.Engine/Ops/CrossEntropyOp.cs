@@ -1,0 +1,68 @@
+using NanoFold.Engine.Autograd;
+using NanoFold.Engine.Tensors;
+using NanoFold.Kernels;
+using NanoFold.Kernels.Fused;
+
+namespace NanoFold.Engine.Ops;
+
+/// <summary>
+/// loss [1] = Σ −ln softmax(logits)[target] / TargetCount, in nats; rows with target −1 count nothing. logits [.., V], targets Int32 [..].
+/// dLogits = (softmax − onehot) / TargetCount.
+/// </summary>
+public sealed class CrossEntropyOp(ICrossEntropyKernel kernel) : Op
+{
+    public override string Name => "cross-entropy";
+
+    /// <returns>The loss [1] and each row's nats [N].</returns>
+    public static (Tensor Loss, Tensor Losses) Record(Tape tape, Tensor logits, Tensor targets)
+    {
+        if (logits.Layout.Rows != targets.Layout.Count)
+        {
+            throw new ArgumentException($"cross-entropy: logits {logits} and targets {targets}; expected [N, V] and [N]");
+        }
+
+        int rows = checked((int)logits.Layout.Rows);
+        var op = new CrossEntropyOp(tape.Backend.Require<ICrossEntropyKernel>());
+        Tensor[] outputs = tape.Record(op, [logits.Reshape(rows, logits[-1]), targets.Reshape(rows)],
+            [(Layout.Of(1), tape.Type), (Layout.Of(rows), tape.Type), (Layout.Of(rows), tape.Type)]);
+        return (outputs[0], outputs[1]);
+    }
+
+    public override bool HasSideEffects => true;
+
+    public override bool IsDifferentiable(int input) => input == 0;
+
+    public override bool BackwardReadsOutput(int output) => output == 2;
+
+    public override void Forward(Backend backend, OpCall call) =>
+        kernel.Forward(call.Input(0), call.Input(1), call.Output(1), call.Output(2), call.Output(0));
+
+    public override void Backward(Backend backend, OpCall call) => kernel.Backward(
+        call.Input(0), call.Input(1), call.Output(2), call.OutputGradient(0), call.InputGradient(0), call.Accumulates(0));
+
+    internal static IEnumerable<OpCase> Cases()
+    {
+        foreach ((int rows, int vocab) in new[] { (1, 2), (5, 17), (33, 256), (3, 257) })
+        {
+            double[] targets = [.. Enumerable.Range(0, rows).Select(i => i % 4 == 3 ? -1 : i * 7 % vocab)];
+            yield return new OpCase($"cross-entropy [{rows}, {vocab}]",
+                [new OpInput([rows, vocab], -5, 5), new OpInput([rows]) { IsInteger = true, Values = targets }],
+                (tape, t) => Record(tape, t[0], t[1]).Loss, a => [Reference(a[0], a[1], vocab)]);
+        }
+    }
+
+    /// <summary>Sum over the rows: the cases run with a TargetCount of 1.</summary>
+    internal static double Reference(double[] logits, double[] targets, int vocab)
+    {
+        double sum = 0;
+        for (int i = 0; i < targets.Length; i++)
+        {
+            if (targets[i] >= 0)
+            {
+                sum += Math.Log(logits.Skip(i * vocab).Take(vocab).Sum(Math.Exp)) - logits[i * vocab + (int)targets[i]];
+            }
+        }
+
+        return sum;
+    }
+}

@@ -1,0 +1,42 @@
+using NanoFold.Engine.Autograd;
+using NanoFold.Engine.Tensors;
+using NanoFold.Kernels;
+using NanoFold.Kernels.Fused;
+
+namespace NanoFold.Engine.Ops;
+
+/// <summary>
+/// Brings the experts' results back to their tokens: y[n] = Σ_j weights[n, j] · rows[rowOfSlot[n, j]]. rows [N·k, C], weights [N, k], y [N, C].
+/// </summary>
+public sealed class ExpertCombineOp(IExpertRouting kernel) : Op
+{
+    public override string Name => "expert-combine";
+
+    public static Tensor Record(Tape tape, Tensor rows, Tensor weights, Tensor rowOfSlot) => tape.Record(
+        new ExpertCombineOp(tape.Backend.Require<IExpertRouting>()), [rows, weights, rowOfSlot], Layout.Of(weights[0], rows[1]));
+
+    public override bool IsDifferentiable(int input) => input != 2;
+
+    public override void Forward(Backend backend, OpCall call) =>
+        kernel.Combine(call.Input(0), call.Input(1), call.Input(2), call.Output(0), accumulate: false);
+
+    public override void Backward(Backend backend, OpCall call)
+    {
+        if (call.Accumulates(0) || call.Accumulates(1))
+        {
+            throw new InvalidOperationException("expert-combine: must be the only reader of its rows and weights");
+        }
+
+        kernel.CombineBackward(call.Input(0), call.Input(1), call.Input(2), call.OutputGradient(0), call.InputGradient(0), call.InputGradient(1));
+    }
+
+    internal static IEnumerable<OpCase> Cases()
+    {
+        double[] rowOfSlot = [3, 0, 5, 1, 2, 4];
+        yield return new OpCase("expert-combine [6, 5]",
+            [OpInput.Real(6, 5), OpInput.Real(3, 2), new OpInput([3, 2]) { IsInteger = true, Values = rowOfSlot }],
+            (tape, t) => Record(tape, t[0], t[1], t[2]),
+            a => [.. Enumerable.Range(0, 15).Select(i =>
+                a[1][i / 5 * 2] * a[0][(int)rowOfSlot[i / 5 * 2] * 5 + i % 5] + a[1][i / 5 * 2 + 1] * a[0][(int)rowOfSlot[i / 5 * 2 + 1] * 5 + i % 5])]);
+    }
+}

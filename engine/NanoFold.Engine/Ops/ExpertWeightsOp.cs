@@ -1,0 +1,50 @@
+using NanoFold.Engine.Autograd;
+using NanoFold.Engine.Tensors;
+using NanoFold.Kernels;
+using NanoFold.Kernels.Fused;
+
+namespace NanoFold.Engine.Ops;
+
+/// <summary>Weights of the chosen experts: their probabilities, divided by their sum where renormalised (Mixtral). probabilities [N, E], indices Int32 [N, k], weights [N, k].</summary>
+public sealed class ExpertWeightsOp(IExpertRouting kernel, bool renormalize) : Op
+{
+    public override string Name => "expert-weights";
+
+    public static Tensor Record(Tape tape, Tensor probabilities, Tensor indices, bool renormalize) => tape.Record(
+        new ExpertWeightsOp(tape.Backend.Require<IExpertRouting>(), renormalize), [probabilities, indices], indices.Layout);
+
+    public override bool IsDifferentiable(int input) => input == 0;
+
+    public override bool BackwardReadsOutput(int output) => true;
+
+    public override void Forward(Backend backend, OpCall call) =>
+        kernel.Weights(call.Input(0), call.Input(1), call.Output(0), renormalize);
+
+    public override void Backward(Backend backend, OpCall call)
+    {
+        ref readonly View dProbabilities = ref call.InputGradient(0);
+        View target = call.Accumulates(0) ? call.Scratch.With(dProbabilities.Layout) : dProbabilities;
+        kernel.WeightsBackward(call.Input(0), call.Input(1), call.Output(0), call.OutputGradient(0), target, renormalize);
+        if (call.Accumulates(0))
+        {
+            backend.Copy(target, dProbabilities, accumulate: true);
+        }
+    }
+
+    public override long BackwardScratchBytes(Node node) => node.Inputs[0].Layout.Count * node.Inputs[0].Type.Size();
+
+    internal static IEnumerable<OpCase> Cases()
+    {
+        foreach (bool renormalize in new[] { false, true })
+        {
+            yield return new OpCase($"expert-weights{(renormalize ? " renormalised" : "")} [5, 4]",
+                [new OpInput([5, 4], 0.1, 1), new OpInput([5, 2]) { IsInteger = true, Values = [0, 1, 3, 2, 1, 3, 2, 0, 0, 3] }],
+                (tape, t) => Record(tape, t[0], t[1], renormalize),
+                a => [.. Enumerable.Range(0, 10).Select(i =>
+                {
+                    double Probability(int slot) => a[0][slot / 2 * 4 + (int)a[1][slot]];
+                    return Probability(i) / (renormalize ? Probability(i / 2 * 2) + Probability(i / 2 * 2 + 1) : 1);
+                })]);
+        }
+    }
+}

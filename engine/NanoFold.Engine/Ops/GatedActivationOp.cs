@@ -1,0 +1,54 @@
+using NanoFold.Engine.Autograd;
+using NanoFold.Engine.Tensors;
+using NanoFold.Kernels;
+using NanoFold.Kernels.Lanes;
+
+namespace NanoFold.Engine.Ops;
+
+/// <summary>y = f(gate) ⊙ up: the inside of SwiGLU and GeGLU (arXiv 2002.05202). dGate = dy ⊙ up ⊙ f′(gate), dUp = dy ⊙ f(gate).</summary>
+public sealed class GatedActivationOp<TActivation> : Op
+    where TActivation : struct, IActivation
+{
+    public override string Name => $"{TActivation.Name}-gated";
+
+    public static Tensor Record(Tape tape, Tensor gate, Tensor up) => gate.Layout.SameShape(up.Layout)
+        ? tape.Record(new GatedActivationOp<TActivation>(), [gate, up], gate.Layout)
+        : throw new ArgumentException($"{TActivation.Name}-gated: gate {gate} and up {up}; expected one shape");
+
+    public override void Forward(Backend backend, OpCall call) =>
+        backend.Zip(default(Value), call.Input(0), call.Input(1), call.Output(0));
+
+    public override void Backward(Backend backend, OpCall call)
+    {
+        ref readonly View dy = ref call.OutputGradient(0);
+        if (!call.InputGradient(0).IsNone)
+        {
+            backend.Zip(default(GateGradient), call.Input(0), call.Input(1), dy, call.InputGradient(0), call.Accumulates(0));
+        }
+
+        if (!call.InputGradient(1).IsNone)
+        {
+            backend.Zip(default(Value), call.Input(0), dy, call.InputGradient(1), call.Accumulates(1));
+        }
+    }
+
+    internal static IEnumerable<OpCase> Cases(Func<double, double> reference)
+    {
+        yield return new OpCase($"{TActivation.Name}-gated [9, 29]", [new OpInput([9, 29], -5, 5), OpInput.Real(9, 29)],
+            (tape, t) => Record(tape, t[0], t[1]), a => [.. a[0].Zip(a[1], (g, u) => reference(g) * u)]);
+    }
+
+    private readonly struct Value : IBinaryOp
+    {
+        public V Invoke<V>(V gate, V up)
+            where V : struct, ILane<V>
+            => default(TActivation).Value(gate) * up;
+    }
+
+    private readonly struct GateGradient : ITernaryOp
+    {
+        public V Invoke<V>(V gate, V up, V dy)
+            where V : struct, ILane<V>
+            => dy * up * default(TActivation).Derivative(gate);
+    }
+}

@@ -1,0 +1,78 @@
+using NanoFold.Engine.Autograd;
+using NanoFold.Engine.Tensors;
+using NanoFold.Kernels;
+
+namespace NanoFold.Engine.Ops;
+
+/// <summary>
+/// One linear layer per group of rows: y[rows of e] = x[rows of e] · W[e]ᵀ. x [R, K], W [E, N, K], offsets Int32 [E + 1], y [R, N].
+/// dx = dy W[e], dW[e] += dyᵀ x over the rows of e.
+/// </summary>
+public sealed class GroupedLinearOp : Op
+{
+    public override string Name => "grouped-linear";
+
+    public static Tensor Record(Tape tape, Tensor x, Tensor weight, Tensor offsets) =>
+        x.Layout.Rank == 2 && weight.Layout.Rank == 3 && x[1] == weight[2] && offsets[0] == weight[0] + 1
+            ? tape.Record(new GroupedLinearOp(), [x, weight, offsets], Layout.Of(x[0], weight[1]))
+            : throw new ArgumentException($"grouped-linear: x {x}, weight {weight}, offsets {offsets}; expected [R, K], [E, N, K], [E + 1]");
+
+    public override bool IsDifferentiable(int input) => input != 2;
+
+    public override void Forward(Backend backend, OpCall call) => backend.GroupedMatMul(new GroupedMatMulArgs
+    {
+        A = call.Input(0),
+        B = call.Input(1),
+        TransposeB = true,
+        Offsets = call.Input(2),
+        Y = call.Output(0),
+    });
+
+    public override void Backward(Backend backend, OpCall call)
+    {
+        if (!call.InputGradient(0).IsNone)
+        {
+            backend.GroupedMatMul(new GroupedMatMulArgs
+            {
+                A = call.OutputGradient(0),
+                B = call.Input(1),
+                Offsets = call.Input(2),
+                Y = call.InputGradient(0),
+                Accumulate = call.Accumulates(0),
+            });
+        }
+
+        if (!call.InputGradient(1).IsNone)
+        {
+            backend.GroupedMatMul(new GroupedMatMulArgs
+            {
+                A = call.OutputGradient(0),
+                B = call.Input(0),
+                Offsets = call.Input(2),
+                Y = call.InputGradient(1),
+                PerGroupOutput = true,
+                Accumulate = call.Accumulates(1),
+            });
+        }
+    }
+
+    public override OpCost Cost(Node node)
+    {
+        Tensor x = node.Inputs[0], weight = node.Inputs[1];
+        long flops = 2 * x.Layout.Count * weight[1], bytes = 4 * (x.Layout.Count + weight.Layout.Count + node.Outputs[0].Layout.Count);
+        return new OpCost(flops, 2 * flops, bytes, 2 * bytes);
+    }
+
+    internal static IEnumerable<OpCase> Cases()
+    {
+        double[] offsets = [0, 4, 4, 13];
+        yield return new OpCase("grouped-linear [13, 5] x [3, 7, 5]",
+            [OpInput.Real(13, 5), OpInput.Real(3, 7, 5), new OpInput([4]) { IsInteger = true, Values = offsets }],
+            (tape, t) => Record(tape, t[0], t[1], t[2]),
+            a => [.. Enumerable.Range(0, 13 * 7).Select(i =>
+            {
+                int row = i / 7, expert = row < 4 ? 0 : 2;
+                return Enumerable.Range(0, 5).Sum(k => a[0][row * 5 + k] * a[1][(expert * 7 + i % 7) * 5 + k]);
+            })]);
+    }
+}

@@ -1,0 +1,56 @@
+using NanoFold.Engine.Autograd;
+using NanoFold.Engine.Tensors;
+using NanoFold.Kernels;
+using NanoFold.Kernels.Fused;
+
+namespace NanoFold.Engine.Ops;
+
+/// <summary>
+/// y = (x − μ) · r ⊙ g + b with r = rsqrt(var + ε) over the last dimension (arXiv 1607.06450). x [.., D], g and b [D].
+/// With x̂ = (x − μ) r and h = dy ⊙ g: dx = r · (h − mean(h) − x̂ · mean(h ⊙ x̂)), dg += Σ dy ⊙ x̂, db += Σ dy.
+/// </summary>
+public sealed class LayerNormOp(INormKernels kernels, double epsilon) : Op
+{
+    public override string Name => "layer-norm";
+
+    public static Tensor Record(Tape tape, Tensor x, Tensor gain, Tensor bias, double epsilon)
+    {
+        if (gain.Layout.Count != x[-1] || bias.Layout.Count != x[-1])
+        {
+            throw new ArgumentException($"layer-norm: x {x}, gain {gain}, bias {bias}; expected [.., D], [D], [D]");
+        }
+
+        var op = new LayerNormOp(tape.Backend.Require<INormKernels>(), epsilon);
+        return tape.Record(op, [x, gain, bias], [(x.Layout, tape.Type), (Layout.Of(checked((int)x.Layout.Rows), 2), tape.Type)])[0];
+    }
+
+    public override bool BackwardReadsInput(int input) => input != 2;
+
+    public override bool BackwardReadsOutput(int output) => output == 1;
+
+    public override void Forward(Backend backend, OpCall call) =>
+        kernels.LayerNorm(call.Input(0), call.Input(1), call.Input(2), call.Output(0), call.Output(1), epsilon);
+
+    public override void Backward(Backend backend, OpCall call) => kernels.LayerNormBackward(
+        call.Input(0), call.Input(1), call.Output(1), call.OutputGradient(0),
+        call.InputGradient(0), call.Accumulates(0), call.InputGradient(1), call.InputGradient(2), call.Scratch);
+
+    public override long BackwardScratchBytes(Node node) =>
+        kernels.BackwardScratchBytes(node.Inputs[0].Layout.Rows, node.Inputs[0][-1], node.Inputs[0].Type);
+
+    internal static IEnumerable<OpCase> Cases()
+    {
+        foreach ((int rows, int width) in new[] { (3, 2), (3, 17), (37, 64), (5, 257) })
+        {
+            yield return new OpCase($"layer-norm [{rows}, {width}]", [OpInput.Real(rows, width), OpInput.Real(width), OpInput.Real(width)],
+                (tape, t) => Record(tape, t[0], t[1], t[2], 1e-5), a => Reference(a[0], a[1], a[2], width)) { Tolerance = 2e-5 };
+        }
+    }
+
+    private static double[] Reference(double[] x, double[] gain, double[] bias, int width) => [.. x.Select((value, i) =>
+    {
+        double[] row = [.. x.Skip(i / width * width).Take(width)];
+        double mean = row.Average(), variance = row.Average(v => (v - mean) * (v - mean));
+        return (value - mean) / Math.Sqrt(variance + 1e-5) * gain[i % width] + bias[i % width];
+    })];
+}

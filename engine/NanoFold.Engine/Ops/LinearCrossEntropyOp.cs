@@ -1,0 +1,76 @@
+using NanoFold.Engine.Autograd;
+using NanoFold.Engine.Tensors;
+using NanoFold.Kernels;
+using NanoFold.Kernels.Fused;
+
+namespace NanoFold.Engine.Ops;
+
+/// <summary>
+/// Head and cross-entropy in one: logits = x Wᵀ exist a chunk of rows at a time, and rows without a target never reach the head.
+/// x [.., C], W [V, C], targets Int32 [..]. Composed of <see cref="LinearOp"/> and <see cref="CrossEntropyOp"/> where the backend lacks the kernel.
+/// </summary>
+public sealed class LinearCrossEntropyOp(ILinearCrossEntropy kernel) : Op
+{
+    public override string Name => "linear-cross-entropy";
+
+    /// <returns>The loss [1] and each row's nats [N].</returns>
+    public static (Tensor Loss, Tensor Losses) Record(Tape tape, Tensor x, Tensor weight, Tensor targets)
+    {
+        if (x.Layout.Rows != targets.Layout.Count || x[-1] != weight[1])
+        {
+            throw new ArgumentException($"linear-cross-entropy: x {x}, weight {weight}, targets {targets}; expected [N, C], [V, C], [N]");
+        }
+
+        if (tape.Backend.Find<ILinearCrossEntropy>() is not { } kernel)
+        {
+            return CrossEntropyOp.Record(tape, LinearOp.Record(tape, x, weight), targets);
+        }
+
+        int rows = checked((int)x.Layout.Rows);
+        Tensor[] outputs = tape.Record(new LinearCrossEntropyOp(kernel), [x.Reshape(rows, x[-1]), weight, targets.Reshape(rows)],
+            [(Layout.Of(1), tape.Type), (Layout.Of(rows), tape.Type), (Layout.Of(rows), tape.Type)]);
+        return (outputs[0], outputs[1]);
+    }
+
+    public override bool HasSideEffects => true;
+
+    public override bool IsDifferentiable(int input) => input != 2;
+
+    public override bool BackwardReadsOutput(int output) => output == 2;
+
+    public override void Forward(Backend backend, OpCall call) => kernel.Forward(
+        call.Input(0), call.Input(1), call.Input(2), call.Output(1), call.Output(2), call.Output(0), call.Scratch);
+
+    public override void Backward(Backend backend, OpCall call) => kernel.Backward(
+        call.Input(0), call.Input(1), call.Input(2), call.Output(2), call.OutputGradient(0),
+        call.InputGradient(0), call.Accumulates(0), call.InputGradient(1), call.Scratch);
+
+    public override long ForwardScratchBytes(Node node) => Scratch(node);
+
+    public override long BackwardScratchBytes(Node node) => Scratch(node);
+
+    public override OpCost Cost(Node node)
+    {
+        long rows = node.Inputs[0].Layout.Rows, width = node.Inputs[1][1], vocab = node.Inputs[1][0];
+        long flops = 2 * rows * width * vocab, bytes = 4 * (rows * width + vocab * width + rows * vocab);
+        // Backward makes the logits once more.
+        return new OpCost(flops, 3 * flops, bytes, 3 * bytes);
+    }
+
+    internal static IEnumerable<OpCase> Cases()
+    {
+        foreach ((int rows, int width, int vocab) in new[] { (1, 3, 2), (9, 7, 13), (300, 5, 33) })
+        {
+            double[] targets = [.. Enumerable.Range(0, rows).Select(i => i % 3 == 2 ? -1 : i * 5 % vocab)];
+            yield return new OpCase($"linear-cross-entropy [{rows}, {width}] x [{vocab}, {width}]",
+                [OpInput.Real(rows, width), OpInput.Real(vocab, width), new OpInput([rows]) { IsInteger = true, Values = targets }],
+                (tape, t) => Record(tape, t[0], t[1], t[2]).Loss,
+                a => [CrossEntropyOp.Reference(Logits(a[0], a[1], rows, width, vocab), a[2], vocab)]);
+        }
+    }
+
+    private long Scratch(Node node) => kernel.ScratchBytes(node.Inputs[0].Layout.Rows, node.Inputs[1][1], node.Inputs[1][0]);
+
+    private static double[] Logits(double[] x, double[] w, int rows, int width, int vocab) =>
+        [.. Enumerable.Range(0, rows * vocab).Select(i => Enumerable.Range(0, width).Sum(c => x[i / vocab * width + c] * w[i % vocab * width + c]))];
+}

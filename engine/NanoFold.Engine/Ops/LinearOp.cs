@@ -1,0 +1,112 @@
+using NanoFold.Engine.Autograd;
+using NanoFold.Engine.Tensors;
+using NanoFold.Kernels;
+
+namespace NanoFold.Engine.Ops;
+
+/// <summary>
+/// y = x Wᵀ (+ bias) (+ residual). x [.., K], W [N, K], bias [N], residual and y [.., N].
+/// dx = dy W, dW += dyᵀ x, dBias += Σ dy, dResidual = dy.
+/// </summary>
+public sealed class LinearOp : Op
+{
+    private const int X = 0, W = 1, Bias = 2, Residual = 3;
+
+    public override string Name => "linear";
+
+    public static Tensor Record(Tape tape, Tensor x, Tensor weight, Tensor bias = default, Tensor residual = default)
+    {
+        if (weight.Layout.Rank != 2 || x[-1] != weight[1] || !x.Layout.IsContiguous)
+        {
+            throw new ArgumentException($"linear: x {x} and weight {weight}; expected contiguous [.., K] and [N, K]");
+        }
+
+        int[] shape = x.Layout.ToShape();
+        shape[^1] = weight[0];
+        Layout output = Layout.Of(shape);
+        if (!residual.IsNone && !residual.Layout.SameShape(output))
+        {
+            throw new ArgumentException($"linear: residual {residual}; expected {output}");
+        }
+
+        return tape.Record(new LinearOp(), [x, weight, bias, residual], output);
+    }
+
+    public override bool BackwardReadsInput(int input) => input is X or W;
+
+    public override void Forward(Backend backend, OpCall call) => backend.MatMul(new MatMulArgs
+    {
+        A = Flat(call.Input(X)),
+        B = call.Input(W),
+        TransposeB = true,
+        Bias = call.Input(Bias),
+        Residual = Flat(call.Input(Residual)),
+        Y = Flat(call.Output(0)),
+    });
+
+    public override void Backward(Backend backend, OpCall call)
+    {
+        View dy = Flat(call.OutputGradient(0));
+        if (!call.InputGradient(X).IsNone)
+        {
+            backend.MatMul(new MatMulArgs { A = dy, B = call.Input(W), Y = Flat(call.InputGradient(X)), Accumulate = call.Accumulates(X) });
+        }
+
+        if (!call.InputGradient(W).IsNone)
+        {
+            backend.MatMul(new MatMulArgs { A = dy, TransposeA = true, B = Flat(call.Input(X)), Y = call.InputGradient(W), Accumulate = call.Accumulates(W) });
+        }
+
+        if (!call.InputGradient(Bias).IsNone)
+        {
+            View dBias = call.InputGradient(Bias);
+            backend.Sum(dy, dBias.With(Layout.Of(1, dBias.Layout[0])), call.Accumulates(Bias));
+        }
+
+        if (!call.InputGradient(Residual).IsNone)
+        {
+            backend.Copy(call.OutputGradient(0), call.InputGradient(Residual), call.Accumulates(Residual));
+        }
+    }
+
+    public override OpCost Cost(Node node)
+    {
+        long rows = node.Inputs[X].Layout.Rows, k = node.Inputs[W][1], n = node.Inputs[W][0];
+        long flops = 2 * rows * k * n, bytes = 4 * (rows * k + n * k + rows * n);
+        return new OpCost(flops, 2 * flops, bytes, 2 * bytes);
+    }
+
+    internal static IEnumerable<OpCase> Cases()
+    {
+        foreach ((int rows, int k, int n) in new[] { (1, 1, 1), (3, 5, 7), (17, 33, 19), (65, 64, 31) })
+        {
+            yield return new OpCase($"linear [{rows}, {k}] x [{n}, {k}]", [OpInput.Real(rows, k), OpInput.Real(n, k)],
+                (tape, t) => Record(tape, t[0], t[1]), a => Reference(a[0], a[1], rows, k, n, (_, _) => 0));
+        }
+
+        yield return new OpCase("linear bias residual", [OpInput.Real(2, 9, 13), OpInput.Real(11, 13), OpInput.Real(11), OpInput.Real(2, 9, 11)],
+            (tape, t) => Record(tape, t[0], t[1], t[2], t[3]), a => Reference(a[0], a[1], 18, 13, 11, (i, j) => a[2][j] + a[3][i * 11 + j]));
+    }
+
+    private static View Flat(in View view) => view.IsNone || view.Layout.Rank == 2
+        ? view
+        : view.With(view.Layout.Reshape(checked((int)view.Layout.Rows), view.Layout[-1]));
+
+    private static double[] Reference(double[] x, double[] w, int rows, int k, int n, Func<int, int, double> added)
+    {
+        var y = new double[rows * n];
+        for (int i = 0; i < rows; i++)
+        {
+            for (int j = 0; j < n; j++)
+            {
+                y[i * n + j] = added(i, j);
+                for (int p = 0; p < k; p++)
+                {
+                    y[i * n + j] += x[i * k + p] * w[j * k + p];
+                }
+            }
+        }
+
+        return y;
+    }
+}

@@ -1,0 +1,23 @@
+using NanoFold.Engine.Autograd;
+using NanoFold.Engine.Tensors;
+
+namespace NanoFold.Engine.Ops;
+
+/// <summary>
+/// One case of an op: how it is recorded, its inputs, and an independent naive float64 reference. The same cases give the
+/// comparison with the reference, the finite-difference check, the comparison across instruction sets and the micro-benchmarks.
+/// </summary>
+/// <param name="Name">Op and shapes.</param>
+/// <param name="Inputs">What the op is given.</param>
+/// <param name="Record">Records the op; returns its (first) real output.</param>
+/// <param name="Reference">The output, from the inputs as flat row-major arrays; integers as doubles.</param>
+public sealed record OpCase(string Name, OpInput[] Inputs, Func<Tape, Tensor[], Tensor> Record, Func<double[][], double[]> Reference)
+{
+    /// <summary>Largest difference to the float64 reference in float32, relative to the largest magnitude of the result.</summary>
+    public double Tolerance { get; init; } = 2e-6;
+
+    /// <summary>False for ops that have no gradient, or whose cases lie where it jumps.</summary>
+    public bool CheckGradient { get; init; } = true;
+
+    public override string ToString() => Name;
+}

@@ -1,0 +1,59 @@
+using NanoFold.Engine.Autograd;
+using NanoFold.Engine.Tensors;
+using NanoFold.Kernels;
+using NanoFold.Kernels.Fused;
+
+namespace NanoFold.Engine.Ops;
+
+/// <summary>
+/// y = x · r ⊙ g with r = rsqrt(mean(x²) + ε) over the last dimension (arXiv 1910.07467). x [.., D], g [D] or none.
+/// dx = r · (dy ⊙ g − x · r² · mean(dy ⊙ g ⊙ x)), dg += Σ dy ⊙ x · r.
+/// </summary>
+public sealed class RmsNormOp(INormKernels kernels, double epsilon) : Op
+{
+    public override string Name => "rms-norm";
+
+    public static Tensor Record(Tape tape, Tensor x, Tensor gain, double epsilon)
+    {
+        if (!gain.IsNone && gain.Layout.Count != x[-1])
+        {
+            throw new ArgumentException($"rms-norm: x {x} and gain {gain}; expected [.., D] and [D]");
+        }
+
+        var op = new RmsNormOp(tape.Backend.Require<INormKernels>(), epsilon);
+        return tape.Record(op, [x, gain], [(x.Layout, tape.Type), (Layout.Of(checked((int)x.Layout.Rows), 1), tape.Type)])[0];
+    }
+
+    public override bool BackwardReadsOutput(int output) => output == 1;
+
+    public override void Forward(Backend backend, OpCall call) =>
+        kernels.RmsNorm(call.Input(0), call.Input(1), call.Output(0), call.Output(1), epsilon);
+
+    public override void Backward(Backend backend, OpCall call) => kernels.RmsNormBackward(
+        call.Input(0), call.Input(1), call.Output(1), call.OutputGradient(0),
+        call.InputGradient(0), call.Accumulates(0), call.InputGradient(1), call.Scratch);
+
+    public override long BackwardScratchBytes(Node node) =>
+        kernels.BackwardScratchBytes(node.Inputs[0].Layout.Rows, node.Inputs[0][-1], node.Inputs[0].Type);
+
+    internal static IEnumerable<OpCase> Cases()
+    {
+        foreach ((int rows, int width) in new[] { (1, 1), (3, 17), (37, 64), (5, 257) })
+        {
+            yield return new OpCase($"rms-norm [{rows}, {width}]", [OpInput.Real(rows, width), OpInput.Real(width)],
+                (tape, t) => Record(tape, t[0], t[1], 1e-5), a => Reference(a[0], a[1], width));
+        }
+
+        yield return new OpCase("rms-norm without gain", [OpInput.Real(4, 33)],
+            (tape, t) => Record(tape, t[0], default, 1e-5), a => Reference(a[0], null, 33));
+        yield return new OpCase("rms-norm of strided heads", [OpInput.Real(3, 5, 24)],
+            (tape, t) => Record(tape, t[0].Slice(2, 8, 8).SplitLast(2), default, 1e-5),
+            a => Reference([.. a[0].Where((_, i) => i % 24 is >= 8 and < 16)], null, 4));
+    }
+
+    private static double[] Reference(double[] x, double[]? gain, int width) => [.. x.Select((value, i) =>
+    {
+        double meanSquare = x.Skip(i / width * width).Take(width).Sum(v => v * v) / width;
+        return value / Math.Sqrt(meanSquare + 1e-5) * (gain?[i % width] ?? 1);
+    })];
+}

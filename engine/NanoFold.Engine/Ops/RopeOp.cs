@@ -1,0 +1,68 @@
+using NanoFold.Engine.Autograd;
+using NanoFold.Engine.Tensors;
+using NanoFold.Kernels;
+using NanoFold.Kernels.Fused;
+
+namespace NanoFold.Engine.Ops;
+
+/// <summary>
+/// Rotary position embedding (arXiv 2104.09864): pair (a, b) of a head at position p becomes (a cos − b sin, a sin + b cos) with angle p · θᵢ.
+/// x [B, T, H, D]. The gradient turns back.
+/// </summary>
+public sealed class RopeOp(IRopeKernel kernel, bool interleaved) : Op
+{
+    public override string Name => "rope";
+
+    /// <param name="tape">Where to record.</param>
+    /// <param name="x">[B, T, H, D].</param>
+    /// <param name="table">[positions, D], see <see cref="RopeTable"/>.</param>
+    /// <param name="positions">First position of each row, Int32 [B], or none for 0.</param>
+    /// <param name="interleaved">Pairs (2i, 2i + 1) in place of (i, i + D/2).</param>
+    public static Tensor Record(Tape tape, Tensor x, Tensor table, Tensor positions, bool interleaved)
+    {
+        if (x.Layout.Rank != 4 || x[3] % 2 != 0 || table[-1] != x[3])
+        {
+            throw new ArgumentException($"rope: x {x} and table {table}; expected [B, T, H, D] with even D, and [positions, D]");
+        }
+
+        return tape.Record(new RopeOp(tape.Backend.Require<IRopeKernel>(), interleaved), [x, table, positions], x.Layout);
+    }
+
+    public override bool IsDifferentiable(int input) => input == 0;
+
+    public override bool BackwardReadsInput(int input) => input != 0;
+
+    public override void Forward(Backend backend, OpCall call) =>
+        kernel.Apply(call.Input(0), call.Output(0), call.Input(1), call.Input(2), interleaved, inverse: false, accumulate: false);
+
+    public override void Backward(Backend backend, OpCall call) => kernel.Apply(
+        call.OutputGradient(0), call.InputGradient(0), call.Input(1), call.Input(2), interleaved, inverse: true, call.Accumulates(0));
+
+    internal static IEnumerable<OpCase> Cases()
+    {
+        foreach (bool interleaved in new[] { false, true })
+        {
+            yield return new OpCase($"rope [2, 5, 3, 6]{(interleaved ? " interleaved" : "")}",
+                [OpInput.Real(2, 5, 3, 6), new OpInput([9, 6]) { Values = RopeTable.Compute(9, 6, 10000) }, new OpInput([2]) { IsInteger = true, Values = [0, 3] }],
+                (tape, t) => Record(tape, t[0], t[1], t[2], interleaved), a => Reference(a[0], [0, 3], interleaved))
+            { Tolerance = 1e-5 };
+        }
+    }
+
+    private static double[] Reference(double[] x, int[] starts, bool interleaved)
+    {
+        const int T = 5, H = 3, D = 6;
+        var y = new double[x.Length];
+        for (int i = 0; i < x.Length; i++)
+        {
+            int d = i % D, position = starts[i / (T * H * D)] + i / (H * D) % T;
+            int pair = interleaved ? d / 2 : d % (D / 2);
+            bool isFirst = interleaved ? d % 2 == 0 : d < D / 2;
+            int other = i + (interleaved ? 1 : D / 2) * (isFirst ? 1 : -1);
+            double angle = position * Math.Pow(10000, -2.0 * pair / D);
+            y[i] = x[i] * Math.Cos(angle) + x[other] * Math.Sin(angle) * (isFirst ? -1 : 1);
+        }
+
+        return y;
+    }
+}

@@ -1,0 +1,53 @@
+using NanoFold.Engine.Autograd;
+using NanoFold.Engine.Tensors;
+using NanoFold.Kernels;
+using NanoFold.Kernels.Fused;
+
+namespace NanoFold.Engine.Ops;
+
+/// <summary>
+/// loss [1] = (balance · E · Σ_e f_e P_e + z · mean(logsumexp(logits)²)) / MicroBatchCount: Switch's balancing loss (arXiv 2101.03961) and
+/// ST-MoE's z-loss (arXiv 2202.08906). f_e is the share of (token, slot) pairs of expert e, constant in the gradient; P_e its mean probability.
+/// </summary>
+public sealed class RouterLossOp(IExpertRouting kernel, double balance, double z) : Op
+{
+    public override string Name => "router-loss";
+
+    /// <returns>The loss [1] and the load f [E].</returns>
+    public static (Tensor Loss, Tensor Load) Record(Tape tape, Tensor logits, Tensor probabilities, Tensor offsets, double balance, double z)
+    {
+        Tensor[] outputs = tape.Record(new RouterLossOp(tape.Backend.Require<IExpertRouting>(), balance, z), [logits, probabilities, offsets],
+            [(Layout.Of(1), tape.Type), (Layout.Of(logits[1]), tape.Type)]);
+        return (outputs[0], outputs[1]);
+    }
+
+    public override bool HasSideEffects => true;
+
+    // The whole gradient goes to the logits, through the softmax.
+    public override bool IsDifferentiable(int input) => input == 0;
+
+    public override bool BackwardReadsInput(int input) => input != 2;
+
+    public override bool BackwardReadsOutput(int output) => output == 1;
+
+    public override void Forward(Backend backend, OpCall call) =>
+        kernel.RouterLoss(call.Input(0), call.Input(1), call.Input(2), call.Output(1), call.Output(0), balance, z);
+
+    public override void Backward(Backend backend, OpCall call) => kernel.RouterLossBackward(
+        call.Input(0), call.Input(1), call.Output(1), call.OutputGradient(0), call.InputGradient(0), balance, z, call.Accumulates(0));
+
+    internal static IEnumerable<OpCase> Cases()
+    {
+        double[] offsets = [0, 4, 7, 10];
+        yield return new OpCase("router-loss [5, 3]",
+            [new OpInput([5, 3], -2, 2), new OpInput([4]) { IsInteger = true, Values = offsets }],
+            (tape, t) => Record(tape, t[0], SoftmaxOp.Record(tape, t[0]), t[1], 0.3, 0.2).Loss,
+            a =>
+            {
+                double[] sums = [.. a[0].Chunk(3).Select(row => row.Sum(Math.Exp))];
+                double balance = Enumerable.Range(0, 3).Sum(e =>
+                    (offsets[e + 1] - offsets[e]) / 10 * Enumerable.Range(0, 5).Average(n => Math.Exp(a[0][n * 3 + e]) / sums[n]));
+                return [0.3 * 3 * balance + 0.2 * sums.Average(s => Math.Log(s) * Math.Log(s))];
+            });
+    }
+}

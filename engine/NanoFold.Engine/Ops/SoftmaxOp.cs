@@ -1,0 +1,67 @@
+using NanoFold.Engine.Autograd;
+using NanoFold.Engine.Tensors;
+using NanoFold.Kernels;
+
+namespace NanoFold.Engine.Ops;
+
+/// <summary>y = softmax(scale · x) over the last dimension, over visible entries only where a causal mask is given. dx = scale · y ⊙ (dy − Σ dy ⊙ y).</summary>
+public sealed class SoftmaxOp(double scale, CausalMask? mask) : Op
+{
+    public override string Name => "softmax";
+
+    /// <param name="tape">Where to record.</param>
+    /// <param name="x">[.., T, S].</param>
+    /// <param name="scale">Factor on x.</param>
+    /// <param name="mask">Causal mask, or null.</param>
+    /// <param name="documents">Int32 [B, T] or none; B is the first dimension of x.</param>
+    public static Tensor Record(Tape tape, Tensor x, double scale = 1, CausalMask? mask = null, Tensor documents = default) =>
+        tape.Record(new SoftmaxOp(scale, mask), [x, documents], x.Layout);
+
+    public override bool IsDifferentiable(int input) => input == 0;
+
+    public override bool BackwardReadsInput(int input) => false;
+
+    public override bool BackwardReadsOutput(int output) => true;
+
+    public override void Forward(Backend backend, OpCall call)
+    {
+        AttentionMask visible = mask is { } causal ? causal.With(call.Input(1)) : default;
+        backend.Softmax(call.Input(0), call.Output(0), scale, visible);
+    }
+
+    public override void Backward(Backend backend, OpCall call) =>
+        backend.SoftmaxBackward(call.Output(0), call.OutputGradient(0), call.InputGradient(0), scale, call.Accumulates(0));
+
+    internal static IEnumerable<OpCase> Cases()
+    {
+        foreach (int width in new[] { 1, 7, 33, 257 })
+        {
+            yield return new OpCase($"softmax [3, {width}]", [new OpInput([3, width], -4, 4)],
+                (tape, t) => Record(tape, t[0], 0.7), a => Reference(a[0], 3, width, 0.7, (_, _) => true));
+        }
+
+        yield return new OpCase("softmax windowed", [new OpInput([2, 3, 11, 11], -4, 4)],
+            (tape, t) => Record(tape, t[0], 0.5, new CausalMask(3, 1)),
+            a => Reference(a[0], 66, 11, 0.5, (row, j) => new CausalMask(3, 1).IsVisible(row % 11, j)));
+    }
+
+    private static double[] Reference(double[] x, int rows, int width, double scale, Func<int, int, bool> isVisible)
+    {
+        var y = new double[x.Length];
+        for (int row = 0; row < rows; row++)
+        {
+            double sum = 0;
+            for (int j = 0; j < width; j++)
+            {
+                sum += y[row * width + j] = isVisible(row, j) ? Math.Exp(scale * x[row * width + j]) : 0;
+            }
+
+            for (int j = 0; j < width; j++)
+            {
+                y[row * width + j] /= sum;
+            }
+        }
+
+        return y;
+    }
+}

@@ -1,0 +1,74 @@
+using NanoFold.Engine.Autograd;
+using NanoFold.Engine.Tensors;
+using NanoFold.Kernels;
+using NanoFold.Kernels.Fused;
+
+namespace NanoFold.Engine.Ops;
+
+/// <summary>
+/// Causal attention over the k largest scores of each row; the smallest index wins among equals. All keys are scored (full q kᵀ),
+/// the product with v and the backward pass touch those kept. Shapes as in <see cref="AttentionOp"/>.
+/// </summary>
+public sealed class TopKAttentionOp(IFusedTopKAttention kernel, double scale) : Op
+{
+    private const int Documents = 3;
+
+    public override string Name => "top-k-attention";
+
+    public static Tensor Record(Tape tape, Tensor q, Tensor k, Tensor v, double scale, int topK, Tensor documents = default)
+    {
+        AttentionOp.CheckShapes("top-k-attention", q, k, v);
+        var op = new TopKAttentionOp(tape.Backend.Require<IFusedTopKAttention>(), scale);
+        return tape.Record(op, [q, k, v, documents],
+        [
+            (q.Layout, tape.Type),
+            (Layout.Of(q[0], q[2], q[1]), tape.Type),
+            (Layout.Of(q[0], q[2], q[1], Math.Min(topK, q[1])), DType.Int32),
+        ])[0];
+    }
+
+    public override bool IsDifferentiable(int input) => input != Documents;
+
+    public override bool BackwardReadsOutput(int output) => true;
+
+    public override void Forward(Backend backend, OpCall call) => kernel.Forward(Args(call), call.Output(2));
+
+    public override void Backward(Backend backend, OpCall call) =>
+        kernel.Backward(Args(call), call.Output(2), AttentionOp.Gradients(call));
+
+    public override long BackwardScratchBytes(Node node)
+    {
+        Tensor q = node.Inputs[0];
+        return kernel.BackwardScratchBytes(q[0], q[1], q[2], node.Inputs[1][2], q[3]);
+    }
+
+    public override OpCost Cost(Node node)
+    {
+        Tensor q = node.Inputs[0];
+        long rows = (long)q[0] * q[2] * q[1], scored = rows * (q[1] + 1) / 2, kept = rows * node.Outputs[2][-1];
+        long bytes = 4 * (2 * q.Layout.Count + 2 * node.Inputs[1].Layout.Count + kept);
+        return new OpCost(2 * (scored + kept) * q[3], 10 * kept * q[3], bytes, 2 * bytes);
+    }
+
+    internal static IEnumerable<OpCase> Cases()
+    {
+        foreach ((int b, int t, int h, int g, int d, int k) in new[] { (1, 9, 2, 1, 4, 3), (2, 33, 2, 2, 6, 5), (1, 5, 1, 1, 2, 9) })
+        {
+            yield return new OpCase($"top-{k} attention [{b}, {t}, {h}/{g}, {d}]", [OpInput.Real(b, t, h, d), OpInput.Real(b, t, g, d), OpInput.Real(b, t, g, d)],
+                (tape, x) => Record(tape, x[0], x[1], x[2], 1 / Math.Sqrt(d), k),
+                a => AttentionOp.Reference(a, b, t, h, g, d, (_, _, _) => true, k))
+            { Tolerance = 5e-6 };
+        }
+    }
+
+    private AttentionArgs Args(OpCall call) => new()
+    {
+        Q = call.Input(0),
+        K = call.Input(1),
+        V = call.Input(2),
+        Y = call.Output(0),
+        LogSumExp = call.Output(1),
+        Scale = scale,
+        Mask = new CausalMask().With(call.Input(Documents)),
+    };
+}

@@ -1,0 +1,32 @@
+using NanoFold.Kernels;
+
+namespace NanoFold.Engine.Tensors;
+
+/// <summary>A named, trained tensor; its values and gradients live in a <see cref="ParameterStore"/>.</summary>
+public sealed class Parameter
+{
+    internal Parameter(string name, Layout layout, ParameterRole role, Initializer initializer, bool frozen)
+    {
+        Name = name;
+        Layout = layout;
+        Role = role;
+        Initializer = initializer;
+        Frozen = frozen;
+    }
+
+    public string Name { get; }
+
+    public Layout Layout { get; }
+
+    public ParameterRole Role { get; }
+
+    public Initializer Initializer { get; }
+
+    /// <summary>Frozen parameters have neither gradient nor optimiser slots.</summary>
+    public bool Frozen { get; }
+
+    /// <summary>First element in the store's values.</summary>
+    public long Offset { get; internal set; }
+
+    public override string ToString() => $"{Name} {Layout}";
+}

@@ -1,0 +1,17 @@
+namespace NanoFold.Engine.Tensors;
+
+/// <summary>What a parameter is for; decides its optimiser, decay and place in the store.</summary>
+public enum ParameterRole
+{
+    /// <summary>A hidden matrix, or a stack of them: Muon's where Muon is chosen.</summary>
+    Matrix,
+
+    /// <summary>Output head, router: AdamW, with decay.</summary>
+    Head,
+
+    /// <summary>Token and position embeddings: AdamW, no decay.</summary>
+    Embedding,
+
+    /// <summary>Gains and biases: AdamW, no decay.</summary>
+    Vector,
+}

@@ -1,0 +1,49 @@
+using NanoFold.Engine;
+using NanoFold.Engine.Checkpoints;
+
+namespace NanoFold.Tests.Checkpoints;
+
+public class RunLockTests
+{
+    private TemporaryFolder _folder = null!;
+
+    [SetUp]
+    public void SetUp() => _folder = new TemporaryFolder();
+
+    [TearDown]
+    public void TearDown() => _folder.Dispose();
+
+    [Test]
+    public void A_folder_is_locked_once_until_it_is_let_go()
+    {
+        string run = _folder["run"];
+        using (RunLock.Acquire(run))
+        {
+            Assert.That(() => RunLock.Acquire(run), Throws.TypeOf<UserException>()
+                .With.Message.EqualTo($"{run} is being written by another nanofold; wait for it to end or choose another folder (--out)"));
+            Assert.That(() => RunLock.Acquire(_folder["other"]).Dispose(), Throws.Nothing);
+        }
+
+        Assert.That(File.ReadAllText(Path.Combine(run, RunLock.FileName)), Is.EqualTo($"{Environment.ProcessId}\n"));
+        Assert.That(() => RunLock.Acquire(run).Dispose(), Throws.Nothing);
+    }
+
+    [Test]
+    public void What_a_dead_process_left_does_not_lock()
+    {
+        File.WriteAllText(_folder[RunLock.FileName], "123456789012345\n");
+        using (RunLock.Acquire(_folder.Path))
+        {
+        }
+
+        Assert.That(File.ReadAllText(_folder[RunLock.FileName]), Is.EqualTo($"{Environment.ProcessId}\n"));
+    }
+
+    [Test]
+    public void A_folder_that_cannot_be_made_is_named()
+    {
+        File.WriteAllText(_folder["file"], "");
+        string run = Path.Combine(_folder["file"], "run");
+        Assert.That(() => RunLock.Acquire(run), Throws.TypeOf<UserException>().With.Message.StartsWith($"cannot lock {run}: "));
+    }
+}
