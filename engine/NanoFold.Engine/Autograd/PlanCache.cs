@@ -1,0 +1,62 @@
+using NanoFold.Kernels;
+
+namespace NanoFold.Engine.Autograd;
+
+/// <summary>
+/// Plans by key (shape, mode, taps), the least recently used dropped beyond a capacity. They share one arena, so only one runs at a time
+/// and what one kept is gone once another has run.
+/// </summary>
+public sealed class PlanCache<TKey>(Backend backend, int capacity = 16) : IDisposable
+    where TKey : notnull
+{
+    private readonly LinkedList<(TKey Key, Plan Plan)> _recent = [];
+    private readonly Dictionary<TKey, LinkedListNode<(TKey Key, Plan Plan)>> _plans = [];
+    private DeviceBuffer? _arena;
+
+    /// <summary>Bytes of the shared arena so far.</summary>
+    public long ArenaBytes => _arena?.Bytes ?? 0;
+
+    /// <summary>The plan of a key, made by <paramref name="make"/> where it is new, bound and ready to run.</summary>
+    public Plan Get(TKey key, Func<TKey, Plan> make)
+    {
+        if (!_plans.TryGetValue(key, out LinkedListNode<(TKey Key, Plan Plan)>? node))
+        {
+            node = new LinkedListNode<(TKey, Plan)>((key, make(key)));
+            _plans.Add(key, node);
+            if (_plans.Count > capacity)
+            {
+                _plans.Remove(_recent.Last!.Value.Key);
+                _recent.RemoveLast();
+            }
+        }
+        else
+        {
+            _recent.Remove(node);
+        }
+
+        _recent.AddFirst(node);
+        Plan plan = node.Value.Plan;
+        if (_arena is null || _arena.Bytes < plan.ArenaBytes)
+        {
+            _arena?.Dispose();
+            _arena = backend.Allocate(plan.ArenaBytes);
+        }
+
+        plan.Bind(_arena);
+        return plan;
+    }
+
+    /// <summary>Forgets all plans: after taps or the trained set changed.</summary>
+    public void Clear()
+    {
+        _plans.Clear();
+        _recent.Clear();
+    }
+
+    public void Dispose()
+    {
+        Clear();
+        _arena?.Dispose();
+        _arena = null;
+    }
+}

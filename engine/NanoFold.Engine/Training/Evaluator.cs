@@ -1,0 +1,70 @@
+using NanoFold.Engine.Autograd;
+using NanoFold.Engine.Data;
+using NanoFold.Engine.Model;
+using NanoFold.Kernels;
+
+namespace NanoFold.Engine.Training;
+
+/// <summary>Measures the loss of a model over all windows of an <see cref="EvaluationSource"/>; sums in double, in order.</summary>
+public sealed class Evaluator : IDisposable
+{
+    private readonly Transformer _model;
+    private readonly EvaluationSource _source;
+    private readonly int[] _byteLengths;
+    private readonly BatchBuffers _buffers;
+    private readonly Plan _plan;
+    private readonly Tensors.Tensor _losses;
+    private readonly DeviceBuffer _arena;
+    private readonly float[] _nats;
+
+    /// <param name="model">In float32.</param>
+    /// <param name="source">The windows.</param>
+    /// <param name="byteLengths">Bytes of each token of the vocabulary.</param>
+    /// <param name="maskDocuments">Whether tokens see their own document only.</param>
+    public Evaluator(Transformer model, EvaluationSource source, ReadOnlySpan<int> byteLengths, bool maskDocuments = false)
+    {
+        _model = model;
+        _source = source;
+        _byteLengths = byteLengths.ToArray();
+        _buffers = new BatchBuffers(model.Backend, source.Batch, source.Context, maskDocuments);
+        var tape = new Tape(model.Backend, model.Store);
+        (var tokens, var targets, var documents) = _buffers.On(tape);
+        _losses = model.RecordLoss(tape, tokens, targets, documents).Losses;
+        tape.Keep(_losses);
+        _plan = new Plan(tape);
+        _arena = model.Backend.Allocate(_plan.ArenaBytes);
+        _plan.Bind(_arena);
+        _nats = new float[source.Batch * source.Context];
+    }
+
+    public Evaluation Run()
+    {
+        double sum = 0;
+        long count = 0, bytes = 0;
+        _model.Backend.State.Set(StepSlot.TargetCount, 1L);
+        for (long i = 0; i < _source.Batches; i++)
+        {
+            count += _source.Fill(i, _buffers.Tokens, _buffers.Targets, _buffers.Documents);
+            _buffers.Upload();
+            _plan.Run();
+            _model.Backend.Download(_plan[_losses], _nats.AsSpan());
+            for (int n = 0; n < _nats.Length; n++)
+            {
+                int target = _buffers.Targets[n];
+                if (target >= 0)
+                {
+                    sum += _nats[n];
+                    bytes += _byteLengths[target];
+                }
+            }
+        }
+
+        return new Evaluation(sum / count, sum / (Math.Log(2) * bytes), count, bytes);
+    }
+
+    public void Dispose()
+    {
+        _arena.Dispose();
+        _buffers.Dispose();
+    }
+}

@@ -1,0 +1,80 @@
+using NanoFold.Kernels;
+using NanoFold.Kernels.Fused;
+using NanoFold.Kernels.Lanes;
+
+namespace NanoFold.Engine.Training;
+
+/// <summary>
+/// Brings a matrix near its orthogonal factor U Vᵀ by five Newton–Schulz steps with Muon's quintic coefficients
+/// (Keller Jordan's Muon): X ← aX + (bA + cA²) X with A = X Xᵀ on the shorter side.
+/// </summary>
+internal sealed class NewtonSchulz : IDisposable
+{
+    private const int Iterations = 5;
+    private const double NormEpsilon = 1e-7;
+
+    private readonly Backend _backend;
+    private readonly IOptimizerKernels _kernels;
+    private readonly DeviceBuffer _scratch;
+    private readonly long _matrixElements;
+    private readonly long _gramElements;
+
+    /// <param name="backend">Where to compute.</param>
+    /// <param name="shapes">(rows, columns) of every matrix that will come.</param>
+    public NewtonSchulz(Backend backend, IEnumerable<(int Rows, int Columns)> shapes)
+    {
+        _backend = backend;
+        _kernels = backend.Require<IOptimizerKernels>();
+        foreach ((int rows, int columns) in shapes)
+        {
+            int side = Math.Min(rows, columns);
+            _matrixElements = Math.Max(_matrixElements, Align((long)rows * columns));
+            _gramElements = Math.Max(_gramElements, Align((long)side * side));
+        }
+
+        _scratch = backend.Allocate((2 * _matrixElements + 2 * _gramElements) * sizeof(float));
+    }
+
+    /// <summary>Orthogonalises <paramref name="matrix"/> in place.</summary>
+    public void Apply(in View matrix)
+    {
+        int rows = matrix.Layout[0], columns = matrix.Layout[1], side = Math.Min(rows, columns);
+        bool isTall = rows > columns;
+        View x = Scratch(0, matrix.Layout), product = Scratch(_matrixElements, matrix.Layout);
+        View gram = Scratch(2 * _matrixElements, Layout.Of(side, side));
+        View polynomial = Scratch(2 * _matrixElements + _gramElements, Layout.Of(side, side));
+        _kernels.NormalizeFrobenius(matrix, x, NormEpsilon);
+        for (int i = 0; i < Iterations; i++)
+        {
+            _backend.MatMul(new MatMulArgs { A = x, B = x, TransposeA = isTall, TransposeB = !isTall, Y = gram });
+            _backend.MatMul(new MatMulArgs { A = gram, B = gram, Y = polynomial });
+            _backend.Zip(default(Polynomial), gram, polynomial, polynomial);
+            _backend.MatMul(isTall
+                ? new MatMulArgs { A = x, B = polynomial, Y = product }
+                : new MatMulArgs { A = polynomial, B = x, Y = product });
+            _backend.Zip(default(Step), x, product, i == Iterations - 1 ? matrix : x);
+        }
+    }
+
+    public void Dispose() => _scratch.Dispose();
+
+    private static long Align(long elements) => (elements + 63) / 64 * 64;
+
+    private View Scratch(long offset, in Layout layout) => new(_scratch, offset, layout, DType.Float32);
+
+    /// <summary>b A + c A².</summary>
+    private readonly struct Polynomial : IBinaryOp
+    {
+        public V Invoke<V>(V gram, V square)
+            where V : struct, ILane<V>
+            => V.MultiplyAdd(V.Constant(2.0315), square, V.Constant(-4.7750) * gram);
+    }
+
+    /// <summary>a X + P.</summary>
+    private readonly struct Step : IBinaryOp
+    {
+        public V Invoke<V>(V x, V product)
+            where V : struct, ILane<V>
+            => V.MultiplyAdd(V.Constant(3.4445), x, product);
+    }
+}

@@ -1,0 +1,115 @@
+using NanoFold.Engine.Configuration;
+using NanoFold.Engine.Tensors;
+using NanoFold.Kernels;
+using NanoFold.Kernels.Fused;
+
+namespace NanoFold.Engine.Training;
+
+/// <summary>
+/// AdamW for every parameter, or Muon for hidden matrices and AdamW for the rest. One conditional update per step:
+/// where loss or gradient is not finite nothing is written.
+/// </summary>
+public sealed class Optimizer : IDisposable
+{
+    private readonly ParameterStore _store;
+    private readonly TrainConfig _config;
+    private readonly IOptimizerKernels _kernels;
+    private readonly DeviceBuffer _first;
+    private readonly DeviceBuffer _second;
+    private readonly DeviceBuffer? _update;
+    private readonly NewtonSchulz? _newtonSchulz;
+    private readonly (long Start, long End) _matrices;
+
+    /// <param name="store">Allocated parameters in float32.</param>
+    /// <param name="config">Resolved settings.</param>
+    public Optimizer(ParameterStore store, TrainConfig config)
+    {
+        _store = store;
+        _config = config;
+        Backend backend = store.Backend;
+        _kernels = backend.Require<IOptimizerKernels>();
+        _matrices = store.Range(ParameterRole.Matrix);
+        _first = backend.Allocate(store.TrainedElements * sizeof(float));
+        _second = backend.Allocate(store.TrainedElements * sizeof(float));
+        if (UsesMuon)
+        {
+            _update = backend.Allocate((_matrices.End - _matrices.Start) * sizeof(float));
+            _newtonSchulz = new NewtonSchulz(backend, Matrices().Select(m => (m.Layout[-2], m.Layout[-1])));
+        }
+    }
+
+    /// <summary>First moments, or Muon's momentum; as long as the gradients.</summary>
+    public View First => Vector(_first, 0, _store.TrainedElements);
+
+    /// <summary>Second moments; unused where Muon works.</summary>
+    public View Second => Vector(_second, 0, _store.TrainedElements);
+
+    private bool UsesMuon => _config.Optimizer == OptimizerKind.Muon && _matrices.End > _matrices.Start;
+
+    /// <summary>Updates all parameters from the accumulated gradients, with the rates in the step's state.</summary>
+    public void Update()
+    {
+        _kernels.AddSquares(_store.AllGradients);
+        _kernels.Decide(_config.Clip);
+        foreach (ParameterRole role in Roles)
+        {
+            (long start, long end) = _store.Range(role);
+            if (end == start)
+            {
+                continue;
+            }
+
+            if (role == ParameterRole.Matrix && UsesMuon)
+            {
+                UpdateMatrices();
+                continue;
+            }
+
+            (View values, View gradients) = _store.Slice(start, end);
+            double decay = role is ParameterRole.Matrix or ParameterRole.Head ? _config.WeightDecay!.Value : 0;
+            _kernels.AdamW(values, gradients, Vector(_first, start, end), Vector(_second, start, end),
+                _config.Beta1!.Value, _config.Beta2!.Value, _config.Epsilon!.Value, decay, rateFactor: 1);
+        }
+    }
+
+    public void Dispose()
+    {
+        _first.Dispose();
+        _second.Dispose();
+        _update?.Dispose();
+        _newtonSchulz?.Dispose();
+    }
+
+    private static ReadOnlySpan<ParameterRole> Roles =>
+        [ParameterRole.Matrix, ParameterRole.Head, ParameterRole.Embedding, ParameterRole.Vector];
+
+    private void UpdateMatrices()
+    {
+        (_, View gradients) = _store.Slice(_matrices.Start, _matrices.End);
+        View momentum = Vector(_first, _matrices.Start, _matrices.End);
+        _kernels.MuonMomentum(gradients, momentum, Vector(_update!, 0, _matrices.End - _matrices.Start), _config.Momentum, nesterov: true);
+        foreach (Parameter parameter in _store.Parameters)
+        {
+            if (parameter.Role != ParameterRole.Matrix || parameter.Frozen)
+            {
+                continue;
+            }
+
+            // A stack of experts' matrices is updated one by one.
+            int rows = parameter.Layout[-2], columns = parameter.Layout[-1];
+            Layout matrix = Layout.Of(rows, columns);
+            for (long offset = 0; offset < parameter.Layout.Count; offset += matrix.Count)
+            {
+                var update = new View(_update!, parameter.Offset - _matrices.Start + offset, matrix, DType.Float32);
+                _newtonSchulz!.Apply(update);
+                _kernels.MuonApply(_store.Values(parameter).With(matrix, offset), update,
+                    _config.MatrixWeightDecay!.Value, Math.Sqrt(Math.Max(1, (double)rows / columns)));
+            }
+        }
+    }
+
+    private IEnumerable<Parameter> Matrices() => _store.Parameters.Where(p => p.Role == ParameterRole.Matrix && !p.Frozen);
+
+    private static View Vector(DeviceBuffer buffer, long start, long end) =>
+        new(buffer, start, Layout.Of(checked((int)(end - start))), DType.Float32);
+}

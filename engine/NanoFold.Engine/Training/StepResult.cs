@@ -1,0 +1,12 @@
+namespace NanoFold.Engine.Training;
+
+/// <summary>What one optimiser step gave.</summary>
+/// <param name="Loss">Mean loss of the accumulated batch, nats per target, auxiliary losses included.</param>
+/// <param name="GradientNorm">Global norm before clipping.</param>
+/// <param name="LearningRate">Of AdamW.</param>
+/// <param name="Tokens">Tokens of the whole accumulated batch.</param>
+public readonly record struct StepResult(double Loss, double GradientNorm, double LearningRate, int Tokens)
+{
+    /// <summary>False: nothing was updated.</summary>
+    public bool IsFinite => double.IsFinite(Loss) && double.IsFinite(GradientNorm);
+}

@@ -1,0 +1,158 @@
+using NanoFold.Engine.Autograd;
+using NanoFold.Engine.Configuration;
+using NanoFold.Engine.Data;
+using NanoFold.Engine.Model;
+using NanoFold.Engine.Taps;
+using NanoFold.Kernels;
+
+namespace NanoFold.Engine.Training;
+
+/// <summary>A model, its optimiser and its batches: one step is Accumulate × k and one Update. After the first, a step allocates no managed memory.</summary>
+public sealed class Trainer : IDisposable
+{
+    private readonly Transformer _model;
+    private readonly TrainConfig _config;
+    private readonly BatchSource _batches;
+    private readonly BatchBuffers[] _buffers;
+    private Plan? _plan;
+    private DeviceBuffer? _arena;
+    private TapSet? _taps;
+
+    /// <param name="model">In float32; its parameters are trained.</param>
+    /// <param name="config">Resolved settings.</param>
+    /// <param name="batches">Where batches come from.</param>
+    /// <param name="maskDocuments">Whether tokens see their own document only.</param>
+    public Trainer(Transformer model, TrainConfig config, BatchSource batches, bool maskDocuments = false)
+    {
+        _model = model;
+        _config = config;
+        _batches = batches;
+        // Every micro-batch is drawn before the first runs: the loss is divided by the targets of all of them.
+        _buffers = [.. Enumerable.Range(0, config.Accumulate).Select(_ => new BatchBuffers(model.Backend, batches.Batch, batches.Context, maskDocuments))];
+        Optimizer = new Optimizer(model.Store, config);
+        Schedule = LearningRateSchedule.From(config, config.Steps);
+    }
+
+    public Optimizer Optimizer { get; }
+
+    public LearningRateSchedule Schedule { get; set; }
+
+    /// <summary>Bytes of activations, gradients of activations and scratch.</summary>
+    public long ArenaBytes => Plan.ArenaBytes;
+
+    /// <summary>Readers and editors of the training pass; setting it records the pass again.</summary>
+    public TapSet? Taps
+    {
+        get => _taps;
+        set
+        {
+            _taps = value;
+            _plan = null;
+        }
+    }
+
+    /// <summary>The recorded step.</summary>
+    public Plan Plan => _plan ??= Record(_taps);
+
+    /// <summary>Runs step <paramref name="step"/>, from 0: a pure function of the state before it and the seed.</summary>
+    public StepResult Step(long step)
+    {
+        Begin(step);
+        for (int i = 0; i < _buffers.Length; i++)
+        {
+            Accumulate(i);
+        }
+
+        Optimizer.Update();
+        StepState state = _model.Backend.State;
+        return new StepResult(
+            state.GetDouble(StepSlot.Loss),
+            Math.Sqrt(state.GetDouble(StepSlot.GradientSquares)),
+            state.GetDouble(StepSlot.LearningRate),
+            _buffers.Length * _batches.Batch * _batches.Context);
+    }
+
+    /// <summary>
+    /// After a step that was not finite: runs it forward again and names the first point, or else the first parameter gradient, that is not finite.
+    /// </summary>
+    public string FindNotFinite(long step)
+    {
+        var finder = new NotFiniteFinder();
+        Begin(step);
+        Plan plan = Record(new TapSet([finder]));
+        using DeviceBuffer arena = _model.Backend.Allocate(plan.ArenaBytes);
+        plan.Bind(arena);
+        for (int i = 0; i < _buffers.Length && finder.Found is null; i++)
+        {
+            Upload(i);
+            plan.Run();
+        }
+
+        return finder.Found ?? NotFiniteFinder.FirstGradient(_model.Store) ?? "the loss";
+    }
+
+    public void Dispose()
+    {
+        Optimizer.Dispose();
+        _arena?.Dispose();
+        foreach (BatchBuffers buffers in _buffers)
+        {
+            buffers.Dispose();
+        }
+    }
+
+    /// <summary>Forward and backward of one micro-batch; gradients add up.</summary>
+    internal void Accumulate(int microBatch)
+    {
+        Upload(microBatch);
+        Plan plan = Plan;
+        if (_arena is null || _arena.Bytes < plan.ArenaBytes)
+        {
+            _arena?.Dispose();
+            _arena = _model.Backend.Allocate(plan.ArenaBytes);
+        }
+
+        plan.Bind(_arena);
+        plan.Run();
+    }
+
+    /// <summary>Draws the batch and sets what this step's kernels read.</summary>
+    internal void Begin(long step)
+    {
+        int targets = 0;
+        for (int i = 0; i < _buffers.Length; i++)
+        {
+            BatchBuffers buffers = _buffers[i];
+            _batches.Fill(step, i, buffers.Tokens, buffers.Targets, buffers.Documents);
+            targets += buffers.CountTargets();
+        }
+
+        double factor = Schedule.At(step);
+        StepState state = _model.Backend.State;
+        state.Set(StepSlot.Step, step + 1);
+        state.Set(StepSlot.MicroBatchCount, (long)_buffers.Length);
+        state.Set(StepSlot.RandomKey, _config.Seed);
+        state.Set(StepSlot.TargetCount, (long)Math.Max(1, targets));
+        state.Set(StepSlot.LearningRate, factor * _config.LearningRate!.Value);
+        state.Set(StepSlot.MatrixLearningRate, factor * (_config.MatrixLearningRate ?? 0));
+        state.Set(StepSlot.Loss, 0.0);
+        state.Set(StepSlot.GradientSquares, 0.0);
+        _model.Backend.Fill(_model.Store.AllGradients, 0);
+    }
+
+    private void Upload(int microBatch)
+    {
+        _model.Backend.State.Set(StepSlot.MicroBatch, (long)microBatch);
+        // The tape reads the first buffers; later micro-batches take their place in turn.
+        BatchBuffers first = _buffers[0], buffers = _buffers[microBatch];
+        first.Upload(buffers.Tokens, buffers.Targets, buffers.Documents);
+    }
+
+    private Plan Record(TapSet? taps)
+    {
+        var tape = new Tape(_model.Backend, _model.Store, training: true, taps: taps);
+        (var tokens, var targets, var documents) = _buffers[0].On(tape);
+        _model.RecordLoss(tape, tokens, targets, documents);
+        return new Plan(tape, _config.Recompute);
+    }
+}
