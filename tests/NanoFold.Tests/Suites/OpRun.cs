@@ -7,18 +7,20 @@ namespace NanoFold.Tests.Suites;
 
 /// <summary>
 /// An op's case recorded on a backend: real inputs without fixed values are parameters, the rest is external; with a gradient the loss is the
-/// output's product with fixed weights.
+/// output's product with fixed weights. Gradients of parameters are added to what is there; with copies in between they overwrite.
 /// </summary>
 internal sealed class OpRun : IDisposable
 {
     private readonly Backend _backend;
     private readonly DType _type;
     private readonly List<IDisposable> _owned = [];
+    private readonly bool _copied;
     private readonly Tensor _output;
     private Plan? _plan;
 
-    public OpRun(OpCase opCase, Backend backend, DType type)
+    public OpRun(OpCase opCase, Backend backend, DType type, bool copied = false)
     {
+        _copied = copied;
         Case = opCase;
         _backend = backend;
         _type = type;
@@ -106,9 +108,16 @@ internal sealed class OpRun : IDisposable
 
     public void Dispose() => _owned.ForEach(o => o.Dispose());
 
-    private Tensor Input(Tape tape, OpInput input, int index, double[] values) => IsParameter(input)
-        ? tape.Use(Store[$"input {index}"])
-        : tape.External($"input {index}", Host.New(_backend, input.IsInteger ? DType.Int32 : _type, input.Shape, values, _owned));
+    private Tensor Input(Tape tape, OpInput input, int index, double[] values)
+    {
+        if (!IsParameter(input))
+        {
+            return tape.External($"input {index}", Host.New(_backend, input.IsInteger ? DType.Int32 : _type, input.Shape, values, _owned));
+        }
+
+        Tensor parameter = tape.Use(Store[$"input {index}"]);
+        return _copied ? BroadcastOp.Record(tape, parameter, input.Shape) : parameter;
+    }
 
     private static bool IsParameter(OpInput input) => !input.IsInteger && input.Values is null;
 

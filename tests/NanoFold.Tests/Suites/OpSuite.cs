@@ -41,11 +41,14 @@ public class OpSuite : EngineTests
     [TestCaseSource(nameof(Differentiable))]
     public void Gradients_match_finite_differences(OpCase opCase)
     {
-        using var run = new OpRun(opCase, Backend(), DType.Float64);
-        using var check = new GradCheck(run.Store, tape => run.Record(tape));
-        foreach (GradientDifference difference in check.Run(elements: 12))
+        foreach (bool copied in new[] { false, true })
         {
-            Assert.That(difference.Relative, Is.LessThan(1e-6), difference.ToString());
+            using var run = new OpRun(opCase, Backend(), DType.Float64, copied);
+            using var check = new GradCheck(run.Store, tape => run.Record(tape));
+            foreach (GradientDifference difference in check.Run(elements: 12))
+            {
+                Assert.That(difference.Relative, Is.LessThan(1e-6), difference.ToString());
+            }
         }
     }
 
@@ -55,8 +58,10 @@ public class OpSuite : EngineTests
         double[] expected = Run(opCase, Backend(), DType.Float64).Gradients;
         foreach (Isa isa in Paths)
         {
-            double[] gradients = Run(opCase, Backend(isa), DType.Float32).Gradients;
-            Numbers.AssertClose(gradients, expected, GradientSlack * opCase.Tolerance, $"{opCase} on {isa}");
+            double[] added = Run(opCase, Backend(isa), DType.Float32).Gradients;
+            Numbers.AssertClose(added, expected, GradientSlack * opCase.Tolerance, $"{opCase} on {isa}, added");
+            double[] written = Run(opCase, Backend(isa), DType.Float32, copied: true).Gradients;
+            Numbers.AssertClose(written, expected, GradientSlack * opCase.Tolerance, $"{opCase} on {isa}, written");
         }
     }
 
@@ -104,7 +109,7 @@ public class OpSuite : EngineTests
     [TestCaseSource(nameof(Differentiable))]
     public void Backward_reads_only_what_it_says(OpCase opCase)
     {
-        using var run = new OpRun(opCase, Backend(), DType.Float32);
+        using var run = new OpRun(opCase, Backend(), DType.Float32, copied: true);
         run.Run();
         double[] expected = run.Gradients();
         run.Tape.Backend.Fill(run.Store.AllGradients, 0);
@@ -113,9 +118,9 @@ public class OpSuite : EngineTests
         Numbers.AssertSameBits(run.Gradients(), expected, opCase.Name);
     }
 
-    private static (double[] Output, double[] Gradients) Run(OpCase opCase, CpuBackend backend, DType type)
+    private static (double[] Output, double[] Gradients) Run(OpCase opCase, CpuBackend backend, DType type, bool copied = false)
     {
-        using var run = new OpRun(opCase, backend, type);
+        using var run = new OpRun(opCase, backend, type, copied);
         return (run.Run(), run.Gradients());
     }
 }
