@@ -96,17 +96,15 @@ public sealed class ConfigTree
     {
         var problems = new List<ConfigProblem>(_problems);
         string preset = PresetName(problems);
-        JsonObject tree = ConfigJson.ToTree(Presets.Of(preset));
+        var tree = new JsonObject();
         foreach (JsonObject layer in _layers)
         {
             ConfigMerge.Apply(tree, layer, typeof(RunConfig));
         }
 
-        tree["preset"] = preset;
-        JsonNode bindable = new ConfigCheck(problems).Check(tree, typeof(RunConfig), "")!;
+        tree.Remove("preset");
+        RunConfig config = new ConfigReader(problems).Read(tree, Presets.Of(preset)) with { Version = RunConfig.CurrentVersion };
         ThrowAny(problems);
-
-        RunConfig config = bindable.Deserialize<RunConfig>(ConfigJson.Options)! with { Version = RunConfig.CurrentVersion };
         problems.AddRange(config.Validate());
         ThrowAny(problems);
         return config.Resolve();

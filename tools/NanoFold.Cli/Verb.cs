@@ -1,0 +1,22 @@
+using System.CommandLine;
+
+namespace NanoFold.Cli;
+
+/// <summary>A verb of the command line.</summary>
+/// <param name="Name">As it is typed.</param>
+/// <param name="Description">What it does, in a line.</param>
+/// <param name="Build">Adds its options, subcommands and action; called only for the verb that is used.</param>
+internal sealed record Verb(string Name, string Description, Action<Command> Build)
+{
+    /// <summary>Its command, complete or, for the list of verbs, with its description only.</summary>
+    public Command ToCommand(bool complete)
+    {
+        var command = new Command(Name, Description);
+        if (complete)
+        {
+            Build(command);
+        }
+
+        return command;
+    }
+}
