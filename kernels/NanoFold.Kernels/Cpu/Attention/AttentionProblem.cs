@@ -1,0 +1,121 @@
+using NanoFold.Kernels.Fused;
+using NanoFold.Kernels.Lanes;
+
+namespace NanoFold.Kernels.Cpu.Attention;
+
+/// <summary>Checked arguments of full-pass attention, as plain sizes and addresses.</summary>
+internal readonly unsafe struct AttentionProblem
+{
+    public readonly int Batch, Time, Keys, Heads, KeyHeads, Depth, ValueDepth;
+    public readonly DType Type;
+    public readonly HeadRows Q, K, V, Y;
+    public readonly void* LogSumExp;
+    public readonly double Scale;
+    public readonly bool Causal;
+    public readonly int Window, Sinks;
+    public readonly int* Documents;
+    public readonly nint DocumentBatch, DocumentTime;
+
+    /// <exception cref="ArgumentException">A shape, stride or type does not fit the others.</exception>
+    public AttentionProblem(string op, in AttentionArgs args)
+    {
+        Check.Rank4(op, "q", args.Q);
+        Check.Rank4(op, "k", args.K);
+        Check.Rank4(op, "v", args.V);
+        Check.Rank4(op, "y", args.Y);
+        Batch = args.Q.Layout[0];
+        Time = args.Q.Layout[1];
+        Heads = args.Q.Layout[2];
+        Depth = args.Q.Layout[3];
+        Keys = args.K.Layout[1];
+        KeyHeads = args.K.Layout[2];
+        ValueDepth = args.V.Layout[3];
+        Type = args.Q.Type;
+        Check.Real(op, "q", args.Q);
+        Check.Shape(op, "k", args.K, Type, [Batch, Keys, KeyHeads, Depth]);
+        Check.Shape(op, "v", args.V, Type, [Batch, Keys, KeyHeads, ValueDepth]);
+        Check.Shape(op, "y", args.Y, Type, [Batch, Time, Heads, ValueDepth]);
+        Check.Shape(op, "log-sum-exp", args.LogSumExp, Type, [Batch, Heads, Time]);
+        Check.Contiguous(op, "log-sum-exp", args.LogSumExp);
+        Check.Grouping(op, Heads, KeyHeads);
+        AttentionMask mask = args.Mask;
+        Causal = mask.Causal;
+        if (mask.Window < 0 || mask.Sinks < 0)
+        {
+            throw new ArgumentException($"{op}: window {mask.Window} and sinks {mask.Sinks} must not be negative");
+        }
+
+        if (Causal && Keys < Time)
+        {
+            throw new ArgumentException($"{op}: {Keys} keys are fewer than {Time} causal queries");
+        }
+
+        Window = Causal && mask.Window < Keys ? mask.Window : 0;
+        Sinks = Window > 0 ? mask.Sinks : 0;
+        if (Causal && !mask.Documents.IsNone)
+        {
+            if (Keys != Time)
+            {
+                throw new ArgumentException($"{op}: documents need as many keys as queries, got {Keys} and {Time}");
+            }
+
+            Check.Shape(op, "documents", mask.Documents, DType.Int32, [Batch, Time]);
+            Documents = mask.Documents.Ints;
+            DocumentBatch = (nint)mask.Documents.Layout.Stride(0);
+            DocumentTime = (nint)mask.Documents.Layout.Stride(1);
+        }
+
+        Q = new HeadRows(args.Q);
+        K = new HeadRows(args.K);
+        V = new HeadRows(args.V);
+        Y = new HeadRows(args.Y);
+        LogSumExp = args.LogSumExp.Address;
+        Scale = args.Scale;
+    }
+
+    /// <summary>Query heads that share a key head.</summary>
+    public int Group => Heads / KeyHeads;
+
+    /// <summary>Position of query 0 among the keys: the last query sees the last key.</summary>
+    public int Shift => Causal ? Keys - Time : 0;
+
+    public KeyBlocks KeysOf(int firstQuery, int lastQuery, int blockKeys) =>
+        new(firstQuery + Shift, lastQuery + Shift, Keys, Causal, Window, Sinks, blockKeys);
+
+    /// <summary>The visible part of keys [firstKey, firstKey + keys) × queries [firstQuery, firstQuery + queries).</summary>
+    public BlockMask Mask(int firstKey, int keys, int window, int firstQuery, int queries) =>
+        new(keys, queries, 1, firstKey - firstQuery - Shift, Causal, window);
+
+    /// <summary>False where no document of the keys can be one of the queries'. Ranges are compared, so packed documents are skipped block by block.</summary>
+    public bool DocumentsMeet(int batch, int firstKey, int keys, int firstQuery, int queries, out bool mixed)
+    {
+        mixed = false;
+        if (Documents is null)
+        {
+            return true;
+        }
+
+        Range(batch, firstKey, keys, out int keyLow, out int keyHigh);
+        Range(batch, firstQuery, queries, out int low, out int high);
+        mixed = keyLow != keyHigh || low != high || low != keyLow;
+        return keyLow <= high && low <= keyHigh;
+    }
+
+    public int* DocumentsAt(int batch, int time) => Documents + batch * DocumentBatch + time * DocumentTime;
+
+    public void* LogSumExpRow<V>(int batch, int head, int time)
+        where V : struct, ICpuLane<V>
+        => Element.At<V>(LogSumExp, ((nint)batch * Heads + head) * Time + time);
+
+    private void Range(int batch, int first, int count, out int low, out int high)
+    {
+        int* document = DocumentsAt(batch, first);
+        low = high = *document;
+        for (int i = 1; i < count; i++)
+        {
+            document += DocumentTime;
+            low = Math.Min(low, *document);
+            high = Math.Max(high, *document);
+        }
+    }
+}

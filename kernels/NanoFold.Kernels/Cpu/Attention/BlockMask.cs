@@ -1,0 +1,130 @@
+using System.Runtime.CompilerServices;
+using NanoFold.Kernels.Lanes;
+
+namespace NanoFold.Kernels.Cpu.Attention;
+
+/// <summary>
+/// What is visible in a block of scores, stored key by key: scores[j, c] with key j in [0, Keys) and query column c in [0, Columns).
+/// Column c stands at position c / Group, key j at Offset + j, both relative to the block's first query.
+/// </summary>
+internal readonly unsafe struct BlockMask(int keys, int columns, int group, int offset, bool causal, int window)
+{
+    /// <summary>Rows beyond the visible ones that tiles of 6 keys or 6 columns may touch; they hold zeros.</summary>
+    private const int Margin = Tiles.Rows - 1;
+
+    public int Keys => keys;
+
+    public int Columns => columns;
+
+    /// <summary>First key that a column at or behind <paramref name="column"/> may see.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public int KeyLow(int column) => window == 0 ? 0 : Clamp(column / group - window + 1 - offset, keys);
+
+    /// <summary>One behind the last key that a column at or before <paramref name="column"/> may see.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public int KeyHigh(int column) => causal ? Clamp(column / group - offset + 1, keys) : keys;
+
+    /// <summary>First column that sees a key at or behind <paramref name="key"/>.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public int ColumnLow(int key) => causal ? (int)Math.Clamp((long)(offset + key) * group, 0, columns) : 0;
+
+    /// <summary>One behind the last column that sees a key at or before <paramref name="key"/>.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public int ColumnHigh(int key) => window == 0 ? columns : (int)Math.Clamp(((long)offset + key + window) * group, 0, columns);
+
+    public bool IsEmpty => KeyLow(0) >= KeyHigh(columns - 1);
+
+    /// <summary>Zeros in the rows before and behind the visible ones of a lane of columns: tiles of its neighbours read them.</summary>
+    /// <param name="values">First row, at the lane's first column.</param>
+    public void ZeroMargin<V>(void* values, nint row, int low, int high)
+        where V : struct, ICpuLane<V>
+    {
+        low = Math.Min(low, high);
+        for (int j = Math.Max(0, low - Margin); j < low; j++)
+        {
+            V.Store(values, j * row, default);
+        }
+
+        for (int j = high, end = Math.Min(keys, high + Margin); j < end; j++)
+        {
+            V.Store(values, j * row, default);
+        }
+    }
+
+    /// <summary>Writes −∞ to the invisible scores that lie between KeyLow and KeyHigh of each lane of columns.</summary>
+    /// <param name="scores">[Keys, row].</param>
+    /// <param name="positions">c / Group for each column, padded to whole lanes.</param>
+    public void Apply<V>(void* scores, nint row, void* positions)
+        where V : struct, ICpuLane<V>
+    {
+        V hidden = V.Constant(double.NegativeInfinity);
+        for (int c = 0; c < columns; c += V.Width)
+        {
+            int last = Math.Min(c + V.Width, columns) - 1;
+            int low = KeyLow(c), high = KeyHigh(last);
+            V position = V.Load(positions, c);
+            // Visible from KeyHigh(c) on only to later columns of the lane: those at or behind the key.
+            for (int j = Math.Max(low, KeyHigh(c)); j < high; j++)
+            {
+                V s = V.Load(scores, j * row + c);
+                V.Store(scores, j * row + c, V.SelectGreater(position, V.Constant(offset + j - 0.5), s, hidden));
+            }
+
+            // Out of the window of later columns before KeyLow(last).
+            for (int j = low, end = Math.Min(high, KeyLow(last)); j < end; j++)
+            {
+                V s = V.Load(scores, j * row + c);
+                V.Store(scores, j * row + c, V.SelectGreater(V.Constant((double)offset + j + window - 0.5), position, s, hidden));
+            }
+        }
+    }
+
+    /// <summary>Writes −∞ where the documents of key and column differ (Group = 1).</summary>
+    public void ApplyDocuments<V>(void* scores, nint row, int* keyDocuments, int* columnDocuments, nint stride)
+        where V : struct, ICpuLane<V>
+    {
+        for (int j = 0; j < keys; j++)
+        {
+            int document = keyDocuments[j * stride];
+            int high = ColumnHigh(j);
+            for (int c = ColumnLow(j); c < high; c++)
+            {
+                if (columnDocuments[c * stride] != document)
+                {
+                    Element.Set<V>(scores, j * row + c, double.NegativeInfinity);
+                }
+            }
+        }
+    }
+
+    /// <summary>All scores whose tile holds a visible one: scores[j, c] = Σ_d keys[j, d] · queries[d, c].</summary>
+    /// <param name="rows">Rows of keys (or values), <paramref name="rowStride"/> elements apart.</param>
+    /// <param name="transposed">Columns packed by <see cref="Packing.Transposed{V}"/>.</param>
+    public void Products<V>(void* rows, nint rowStride, int depth, void* transposed, void* scores, nint scoreRow)
+        where V : struct, ICpuLane<V>
+    {
+        int padded = LaneSize.Of<V>().Padded(columns);
+        for (int c = 0; c < padded; c += 2 * V.Width)
+        {
+            int width = Math.Min(2 * V.Width, padded - c);
+            int low = KeyLow(c), high = KeyHigh(Math.Min(c + width, columns) - 1);
+            void* panel = Element.At<V>(transposed, (nint)c * depth);
+            for (int j = low; j < high; j += Tiles.Rows)
+            {
+                void* a = Element.At<V>(rows, j * rowStride);
+                void* target = Element.At<V>(scores, j * scoreRow + c);
+                int valid = Math.Min(Tiles.Rows, keys - j);
+                if (width > V.Width)
+                {
+                    Tiles.Two<V>(a, rowStride, 1, valid, depth, panel, width, target, scoreRow, false);
+                }
+                else
+                {
+                    Tiles.One<V>(a, rowStride, 1, valid, depth, panel, width, target, scoreRow, false);
+                }
+            }
+        }
+    }
+
+    private static int Clamp(int value, int high) => value < 0 ? 0 : value > high ? high : value;
+}

@@ -1,0 +1,78 @@
+using NanoFold.Kernels.Fused;
+using NanoFold.Kernels.Lanes;
+
+namespace NanoFold.Kernels.Cpu.Attention;
+
+/// <summary>Checked gradients of a backward pass.</summary>
+internal readonly unsafe struct GradientProblem
+{
+    public readonly HeadRows DY, DQ, DK, DV;
+    public readonly bool AccumulateQ, AccumulateK, AccumulateV;
+    public readonly GradientPlan Plan;
+    private readonly float* _scratch;
+
+    /// <exception cref="ArgumentException">A shape, stride or type does not fit, or the scratch is too small.</exception>
+    public GradientProblem(string op, in AttentionProblem problem, in AttentionGradients gradients)
+    {
+        Check.Shape(op, "dy", gradients.DY, problem.Type, [problem.Batch, problem.Time, problem.Heads, problem.ValueDepth]);
+        Optional(op, "dq", gradients.DQ, problem.Type, problem.Batch, problem.Time, problem.Heads, problem.Depth);
+        Optional(op, "dk", gradients.DK, problem.Type, problem.Batch, problem.Keys, problem.KeyHeads, problem.Depth);
+        Optional(op, "dv", gradients.DV, problem.Type, problem.Batch, problem.Keys, problem.KeyHeads, problem.ValueDepth);
+        // Scratch is asked for without the type and with one length of time: other cases get along without.
+        Plan = problem.Type == DType.Float64 || problem.Keys != problem.Time
+            ? GradientPlan.Whole(problem.Time)
+            : new GradientPlan(problem.Batch, problem.Time, problem.KeyHeads);
+        long bytes = Plan.ScratchBytes(problem.Batch, problem.Keys, problem.KeyHeads, problem.Depth, problem.ValueDepth);
+        if (bytes > 0)
+        {
+            long given = gradients.Scratch.IsNone ? 0 : gradients.Scratch.Count * gradients.Scratch.Type.Size();
+            if (given < bytes || !gradients.Scratch.Layout.IsContiguous)
+            {
+                throw new ArgumentException($"{op}: scratch must be {bytes} contiguous bytes, got {given}");
+            }
+
+            _scratch = gradients.Scratch.Floats;
+        }
+
+        DY = new HeadRows(gradients.DY);
+        DQ = new HeadRows(gradients.DQ);
+        DK = new HeadRows(gradients.DK);
+        DV = new HeadRows(gradients.DV);
+        AccumulateQ = gradients.AccumulateQ;
+        AccumulateK = gradients.AccumulateK;
+        AccumulateV = gradients.AccumulateV;
+    }
+
+    /// <summary>Sums of one part, in the caller's scratch.</summary>
+    public KeyGradients Partial(in AttentionProblem problem, int batch, int keyHead, int part)
+    {
+        int keyRow = GradientPlan.Padded(problem.Depth), valueRow = GradientPlan.Padded(problem.ValueDepth);
+        long index = ((long)batch * problem.KeyHeads + keyHead) * Plan.Parts + part;
+        float* start = _scratch + index * problem.Keys * (keyRow + valueRow);
+        return new KeyGradients(start, start + (long)problem.Keys * keyRow, keyRow, valueRow);
+    }
+
+    /// <summary>dk and dv of one key from their sums.</summary>
+    public void WriteKey<V>(in AttentionProblem problem, in KeyGradients sums, int batch, int key, int keyHead)
+        where V : struct, ICpuLane<V>
+    {
+        V one = V.Constant(1);
+        if (!DK.IsNone)
+        {
+            HeadRow.Write(sums.Key<V>(key), DK.Row<V>(batch, key, keyHead), problem.Depth, one, AccumulateK);
+        }
+
+        if (!DV.IsNone)
+        {
+            HeadRow.Write(sums.Value<V>(key), DV.Row<V>(batch, key, keyHead), problem.ValueDepth, one, AccumulateV);
+        }
+    }
+
+    private static void Optional(string op, string name, in View view, DType type, int batch, int time, int heads, int depth)
+    {
+        if (!view.IsNone)
+        {
+            Check.Shape(op, name, view, type, [batch, time, heads, depth]);
+        }
+    }
+}

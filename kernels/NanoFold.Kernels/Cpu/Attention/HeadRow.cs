@@ -1,0 +1,57 @@
+using NanoFold.Kernels.Lanes;
+
+namespace NanoFold.Kernels.Cpu.Attention;
+
+/// <summary>Operations on single rows of a head dimension; tensors may end right behind their last element.</summary>
+internal static unsafe class HeadRow
+{
+    /// <summary>target = factor · source, or added to it.</summary>
+    /// <param name="source">Padded to whole lanes.</param>
+    public static void Write<V>(void* source, void* target, int depth, V factor, bool accumulate)
+        where V : struct, ICpuLane<V>
+    {
+        nint i = 0;
+        for (; i + V.Width <= depth; i += V.Width)
+        {
+            V value = V.Load(source, i) * factor;
+            V.Store(target, i, accumulate ? V.Load(target, i) + value : value);
+        }
+
+        if (i < depth)
+        {
+            int rest = depth - (int)i;
+            V value = V.Load(source, i) * factor;
+            V.StorePart(target, i, rest, accumulate ? V.LoadPart(target, i, rest) + value : value);
+        }
+    }
+
+    public static void Zero<V>(void* target, nint count)
+        where V : struct, ICpuLane<V>
+        => new Span<byte>(target, checked((int)(count * Element.Size<V>()))).Clear();
+
+    /// <summary>Σ a · b over a row.</summary>
+    public static double Dot<V>(void* a, void* b, int depth)
+        where V : struct, ICpuLane<V>
+    {
+        V sum = default, other = default;
+        nint i = 0;
+        for (; i + 2 * V.Width <= depth; i += 2 * V.Width)
+        {
+            sum = V.MultiplyAdd(V.Load(a, i), V.Load(b, i), sum);
+            other = V.MultiplyAdd(V.Load(a, i + V.Width), V.Load(b, i + V.Width), other);
+        }
+
+        for (; i + V.Width <= depth; i += V.Width)
+        {
+            sum = V.MultiplyAdd(V.Load(a, i), V.Load(b, i), sum);
+        }
+
+        if (i < depth)
+        {
+            int rest = depth - (int)i;
+            sum = V.MultiplyAdd(V.LoadPart(a, i, rest), V.LoadPart(b, i, rest), sum);
+        }
+
+        return V.Sum(sum + other);
+    }
+}

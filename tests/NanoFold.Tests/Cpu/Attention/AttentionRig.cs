@@ -1,0 +1,170 @@
+using NanoFold.Kernels;
+using NanoFold.Kernels.Cpu;
+using NanoFold.Kernels.Cpu.Attention;
+using NanoFold.Kernels.Fused;
+using NanoFold.Kernels.Memory;
+
+namespace NanoFold.Tests.Cpu.Attention;
+
+/// <summary>Guarded tensors of one attention problem, and its kernels run over them.</summary>
+internal sealed class AttentionRig : IDisposable
+{
+    private readonly AttentionReference _reference;
+    private readonly GuardedTensor? _documents;
+    private readonly NativeBuffer? _scratch;
+    private readonly View _scratchView;
+
+    /// <param name="strided">q, k, v are parts of wider rows, as of a fused projection.</param>
+    public AttentionRig(AttentionReference reference, DType type = DType.Float32, bool strided = false, int seed = 1, double spread = 1.5)
+    {
+        _reference = reference;
+        AttentionReference r = reference;
+        var random = new Random(seed);
+        int of = strided ? 3 : 1;
+        int[] queries = [r.Batch, r.Time, r.Heads, r.Depth], outputs = [r.Batch, r.Time, r.Heads, r.ValueDepth];
+        int[] keys = [r.Batch, r.Keys, r.KeyHeads, r.Depth], values = [r.Batch, r.Keys, r.KeyHeads, r.ValueDepth];
+        Q = new GuardedTensor(type, queries, strided ? 1 : 0, of).Fill(random, spread);
+        K = new GuardedTensor(type, keys, strided ? 2 : 0, of).Fill(random, spread);
+        V = new GuardedTensor(type, values, 0, of).Fill(random);
+        DY = new GuardedTensor(type, outputs, 0, of).Fill(random);
+        Y = new GuardedTensor(type, outputs, 0, of);
+        DQ = new GuardedTensor(type, queries, 0, of);
+        DK = new GuardedTensor(type, keys, strided ? 1 : 0, of);
+        DV = new GuardedTensor(type, values, strided ? 2 : 0, of);
+        LogSumExp = new GuardedTensor(type, [r.Batch, r.Heads, r.Time]);
+        Kept = new GuardedTensor(DType.Int32, [r.Batch, r.Heads, r.Time * Math.Max(1, r.TopK)]);
+        if (r.Documents is { } documents)
+        {
+            _documents = new GuardedTensor(DType.Int32, [r.Batch, r.Time]).Fill(i => documents[i]);
+        }
+
+        using var context = new CpuContext(1, Isa.Scalar);
+        long bytes = new CpuFusedAttention(context).BackwardScratchBytes(r.Batch, r.Time, r.Heads, r.KeyHeads, Math.Max(r.Depth, r.ValueDepth));
+        if (bytes > 0)
+        {
+            _scratch = new NativeBuffer(bytes);
+            _scratchView = new View(_scratch, 0, Layout.Of(checked((int)(bytes / 4))), DType.Float32);
+        }
+    }
+
+    public GuardedTensor Q { get; }
+
+    public GuardedTensor K { get; }
+
+    public GuardedTensor V { get; }
+
+    public GuardedTensor Y { get; }
+
+    public GuardedTensor LogSumExp { get; }
+
+    public GuardedTensor DY { get; }
+
+    public GuardedTensor DQ { get; }
+
+    public GuardedTensor DK { get; }
+
+    public GuardedTensor DV { get; }
+
+    public GuardedTensor Kept { get; }
+
+    public View KeptView => Kept.View.With(Layout.Of(_reference.Batch, _reference.Heads, _reference.Time, _reference.TopK));
+
+    public AttentionArgs Args => new()
+    {
+        Q = Q.View,
+        K = K.View,
+        V = V.View,
+        Y = Y.View,
+        LogSumExp = LogSumExp.View,
+        Scale = _reference.Scale,
+        Mask = new AttentionMask
+        {
+            Causal = _reference.Causal,
+            Window = _reference.Window,
+            Sinks = _reference.Sinks,
+            Documents = _documents?.View ?? default,
+        },
+    };
+
+    public AttentionGradients Gradients(bool accumulate = false) => new()
+    {
+        DY = DY.View,
+        DQ = DQ.View,
+        DK = DK.View,
+        DV = DV.View,
+        AccumulateQ = accumulate,
+        AccumulateK = accumulate,
+        AccumulateV = accumulate,
+        Scratch = _scratchView,
+    };
+
+    public void Forward(CpuContext context)
+    {
+        if (_reference.TopK > 0)
+        {
+            new CpuTopKAttention(context).Forward(Args, KeptView);
+        }
+        else
+        {
+            new CpuFusedAttention(context).Forward(Args);
+        }
+    }
+
+    public void Backward(CpuContext context, bool accumulate = false)
+    {
+        if (_reference.TopK > 0)
+        {
+            new CpuTopKAttention(context).Backward(Args, KeptView, Gradients(accumulate));
+        }
+        else
+        {
+            new CpuFusedAttention(context).Backward(Args, Gradients(accumulate));
+        }
+    }
+
+    /// <summary>Every output against the reference; the gradients had <paramref name="before"/> in them when they were added to.</summary>
+    public void AssertMatches(double tolerance, double before = 0)
+    {
+        double[] q = Q.ToArray(), k = K.ToArray(), v = V.ToArray(), dy = DY.ToArray();
+        double[] y = _reference.Forward(q, k, v, out double[] logSumExp);
+        (double[] dq, double[] dk, double[] dv) = _reference.Backward(q, k, v, dy);
+        AssertClose("y", Y, y, tolerance);
+        AssertClose("log-sum-exp", LogSumExp, logSumExp, tolerance);
+        AssertClose("dq", DQ, dq, tolerance, before);
+        AssertClose("dk", DK, dk, tolerance, before);
+        AssertClose("dv", DV, dv, tolerance, before);
+        AssertGuards();
+    }
+
+    public void AssertGuards()
+    {
+        foreach (GuardedTensor tensor in new[] { Q, K, V, Y, LogSumExp, DY, DQ, DK, DV, Kept })
+        {
+            tensor.AssertGuards();
+        }
+    }
+
+    public static void AssertClose(string name, GuardedTensor actual, double[] expected, double tolerance, double before = 0)
+    {
+        double largest = expected.Max(Math.Abs) + Math.Abs(before);
+        for (int i = 0; i < expected.Length; i++)
+        {
+            double error = Math.Abs(actual[i] - before - expected[i]);
+            if (!(error <= tolerance * Math.Max(1e-3, largest)))
+            {
+                Assert.Fail($"{name}[{i}]: expected {expected[i] + before}, got {actual[i]}");
+            }
+        }
+    }
+
+    public void Dispose()
+    {
+        foreach (GuardedTensor tensor in new[] { Q, K, V, Y, LogSumExp, DY, DQ, DK, DV, Kept })
+        {
+            tensor.Dispose();
+        }
+
+        _documents?.Dispose();
+        _scratch?.Dispose();
+    }
+}

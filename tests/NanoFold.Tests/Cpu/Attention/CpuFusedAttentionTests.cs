@@ -1,0 +1,242 @@
+using NanoFold.Kernels;
+using NanoFold.Kernels.Cpu;
+using NanoFold.Kernels.Cpu.Attention;
+
+namespace NanoFold.Tests.Cpu.Attention;
+
+public sealed class CpuFusedAttentionTests
+{
+    private static readonly Isa[] s_paths = [Isa.Scalar, Isa.Vector128, Isa.Vector256, Isa.Vector512];
+
+    private static readonly int[] s_times = [1, 2, 3, 5, 6, 7, 13, 31, 64, 65, 97, 129];
+
+    private static readonly int[] s_depths = [1, 3, 7, 16, 17, 24, 32, 33, 48, 64, 80, 96, 128];
+
+    [Test]
+    public void Matches_the_definition_at_every_length([ValueSource(nameof(s_paths))] Isa isa, [ValueSource(nameof(s_times))] int time) =>
+        Verify(isa, new AttentionReference(2, time, 2, 1, 20));
+
+    [Test]
+    public void Matches_the_definition_at_every_depth([ValueSource(nameof(s_paths))] Isa isa, [ValueSource(nameof(s_depths))] int depth) =>
+        Verify(isa, new AttentionReference(1, 37, 2, 2, depth));
+
+    [TestCase(1, 0, 40)]
+    [TestCase(2, 0, 40)]
+    [TestCase(5, 3, 40)]
+    [TestCase(16, 0, 130)]
+    [TestCase(17, 4, 257)]
+    [TestCase(100, 4, 257)]
+    [TestCase(8, 120, 257)]
+    [TestCase(39, 1, 40)]
+    [TestCase(40, 1, 40)]
+    [TestCase(1000, 2, 40)]
+    public void Sees_a_window_and_sinks(int window, int sinks, int time)
+    {
+        foreach (Isa isa in time > 200 ? [Isa.Vector256] : s_paths)
+        {
+            Verify(isa, new AttentionReference(1, time, 2, 1, 16) { Window = window, Sinks = sinks });
+        }
+    }
+
+    [Test]
+    public void Sees_only_its_document([ValueSource(nameof(s_paths))] Isa isa, [Values(0, 9)] int window, [Values(false, true)] bool sorted)
+    {
+        const int Time = 121;
+        var random = new Random(3);
+        var documents = new int[2 * Time];
+        for (int i = 0; i < documents.Length; i++)
+        {
+            documents[i] = sorted ? i / 50 : random.Next(3) * 1_000_000_007;
+        }
+
+        Verify(isa, new AttentionReference(2, Time, 2, 1, 12) { Documents = documents, Window = window, Sinks = 2 });
+    }
+
+    [TestCase(1)]
+    [TestCase(3)]
+    [TestCase(2)]
+    [TestCase(6)]
+    public void Heads_share_keys_in_groups(int keyHeads) => Verify(IsaExtensions.Best, new AttentionReference(2, 50, 6, keyHeads, 16));
+
+    [Test]
+    public void Sees_every_key_without_a_causal_mask([ValueSource(nameof(s_paths))] Isa isa) =>
+        Verify(isa, new AttentionReference(1, 45, 2, 1, 10) { Causal = false, Window = 3 });
+
+    [TestCase(true)]
+    [TestCase(false)]
+    public void Keys_may_outnumber_queries_and_values_may_be_wider(bool causal) =>
+        Verify(IsaExtensions.Best, new AttentionReference(1, 30, 2, 1, 10) { Keys = 141, ValueDepth = 21, Causal = causal, Window = 100, Sinks = 3 });
+
+    [Test]
+    public void Adds_partial_sums_of_longersequences([Values(0, 70)] int window) =>
+        Verify(IsaExtensions.Best, new AttentionReference(1, 450, 2, 1, 8) { Window = window, Sinks = 5 });
+
+    [Test]
+    public void Reads_parts_of_a_fused_projection([ValueSource(nameof(s_paths))] Isa isa) =>
+        Verify(isa, new AttentionReference(2, 43, 4, 2, 24), strided: true);
+
+    [Test]
+    public void Float64_agrees_to_twelve_digits()
+    {
+        var reference = new AttentionReference(2, 70, 4, 2, 9) { Window = 20, Sinks = 2 };
+        using var rig = new AttentionRig(reference, DType.Float64, strided: true);
+        using var context = new CpuContext(2, IsaExtensions.Best);
+        rig.Forward(context);
+        rig.Backward(context);
+        rig.AssertMatches(1e-12);
+    }
+
+    [Test]
+    public void Gradients_agree_with_finite_differences()
+    {
+        var reference = new AttentionReference(1, 11, 2, 1, 5) { Window = 6, Sinks = 1 };
+        using var rig = new AttentionRig(reference, DType.Float64);
+        using var context = new CpuContext(1, IsaExtensions.Best);
+        rig.Forward(context);
+        rig.Backward(context);
+        foreach ((GuardedTensor input, GuardedTensor gradient) in new[] { (rig.Q, rig.DQ), (rig.K, rig.DK), (rig.V, rig.DV) })
+        {
+            for (int i = 0; i < input.Count; i += 7)
+            {
+                double difference = (Loss(rig, context, input, i, 1e-5) - Loss(rig, context, input, i, -1e-5)) / 2e-5;
+                Assert.That(gradient[i], Is.EqualTo(difference).Within(1e-8));
+            }
+        }
+    }
+
+    [Test]
+    public void Adds_to_gradients_when_asked([Values(60, 450)] int time)
+    {
+        var reference = new AttentionReference(1, time, 2, 1, 10);
+        using var rig = new AttentionRig(reference);
+        using var context = new CpuContext(2, IsaExtensions.Best);
+        foreach (GuardedTensor gradient in new[] { rig.DQ, rig.DK, rig.DV })
+        {
+            gradient.Fill(_ => 0.5);
+        }
+
+        rig.Forward(context);
+        rig.Backward(context, accumulate: true);
+        rig.AssertMatches(2e-5, before: 0.5);
+    }
+
+    [Test]
+    public void Leaves_out_gradients_that_are_none()
+    {
+        var reference = new AttentionReference(1, 40, 2, 1, 10);
+        using var rig = new AttentionRig(reference);
+        using var context = new CpuContext(1, IsaExtensions.Best);
+        rig.Forward(context);
+        new CpuFusedAttention(context).Backward(
+            rig.Args, new() { DY = rig.DY.View, DQ = default, DK = rig.DK.View, DV = default, Scratch = default });
+        double[] only = rig.DK.ToArray();
+        double untouched = rig.DQ[0];
+        rig.Backward(context);
+        Assert.That(rig.DK.ToArray(), Is.EqualTo(only));
+        Assert.That(untouched, Is.EqualTo(-7777.25));
+    }
+
+    [Test]
+    public void Bits_do_not_depend_on_threads([ValueSource(nameof(s_paths))] Isa isa)
+    {
+        var reference = new AttentionReference(2, isa == Isa.Vector512 ? 70 : 420, 4, 2, 24) { Window = 60, Sinks = 4 };
+        using var one = new AttentionRig(reference);
+        using (var context = new CpuContext(1, isa))
+        {
+            one.Forward(context);
+            one.Backward(context);
+        }
+
+        foreach (int threads in new[] { 2, 3, 7 })
+        {
+            using var many = new AttentionRig(reference);
+            using var context = new CpuContext(threads, isa);
+            many.Forward(context);
+            many.Backward(context);
+            Assert.That(many.Y.ToArray(), Is.EqualTo(one.Y.ToArray()));
+            Assert.That(many.LogSumExp.ToArray(), Is.EqualTo(one.LogSumExp.ToArray()));
+            Assert.That(many.DQ.ToArray(), Is.EqualTo(one.DQ.ToArray()));
+            Assert.That(many.DK.ToArray(), Is.EqualTo(one.DK.ToArray()));
+            Assert.That(many.DV.ToArray(), Is.EqualTo(one.DV.ToArray()));
+        }
+    }
+
+    [Test]
+    public void Large_scores_neither_overflow_nor_vanish()
+    {
+        var reference = new AttentionReference(1, 120, 1, 1, 16);
+        using var rig = new AttentionRig(reference, spread: 30);
+        using var context = new CpuContext(1, IsaExtensions.Best);
+        rig.Forward(context);
+        rig.Backward(context);
+        // Scores near 1,000 lose 2⁻¹⁴ of absolute accuracy in float32.
+        rig.AssertMatches(2e-3);
+    }
+
+    [Test]
+    public void A_value_that_is_not_a_number_is_seen_by_its_readers_only()
+    {
+        var reference = new AttentionReference(1, 70, 1, 1, 8);
+        using var rig = new AttentionRig(reference);
+        using var context = new CpuContext(1, IsaExtensions.Best);
+        rig.K[40 * 8] = double.NaN;
+        rig.Forward(context);
+        Assert.That(rig.Y.ToArray()[..(40 * 8)], Has.All.Not.NaN);
+        Assert.That(rig.Y.ToArray()[(40 * 8)..], Has.All.NaN);
+    }
+
+    [Test]
+    public void Runs_without_managed_allocation()
+    {
+        var reference = new AttentionReference(1, 450, 2, 1, 19) { Window = 100, Sinks = 3 };
+        using var rig = new AttentionRig(reference);
+        using var context = new CpuContext(2, IsaExtensions.Best);
+        rig.Forward(context);
+        rig.Backward(context);
+        var attention = new CpuFusedAttention(context);
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        attention.Forward(rig.Args);
+        attention.Backward(rig.Args, rig.Gradients());
+        Assert.That(GC.GetAllocatedBytesForCurrentThread() - before, Is.Zero);
+    }
+
+    [Test]
+    public void Refuses_shapes_that_do_not_fit()
+    {
+        using var rig = new AttentionRig(new AttentionReference(1, 12, 4, 2, 8));
+        using var other = new AttentionRig(new AttentionReference(1, 12, 3, 3, 8));
+        using var context = new CpuContext(1, IsaExtensions.Best);
+        var attention = new CpuFusedAttention(context);
+        Assert.That(
+            () => attention.Forward(new() { Q = rig.Q.View, K = rig.K.View, V = other.V.View, Y = rig.Y.View, LogSumExp = rig.LogSumExp.View, Scale = 1, Mask = default }),
+            Throws.ArgumentException.With.Message.EqualTo("attention: v must be Float32[1, 12, 2, 8], got Float32[1, 12, 3, 8]"));
+        Assert.That(
+            () => attention.Forward(new() { Q = rig.Q.View, K = other.K.View, V = other.V.View, Y = rig.Y.View, LogSumExp = rig.LogSumExp.View, Scale = 1, Mask = default }),
+            Throws.ArgumentException.With.Message.Contains("4 query heads are not a multiple of 3 key heads"));
+        Assert.That(
+            () => attention.Backward(rig.Args, new() { DY = rig.DY.View, DQ = other.Q.View, DK = default, DV = default, Scratch = default }),
+            Throws.ArgumentException.With.Message.StartsWith("attention: dq must be"));
+        using var longer = new AttentionRig(new AttentionReference(1, 450, 1, 1, 8));
+        Assert.That(
+            () => attention.Backward(longer.Args, new() { DY = longer.DY.View, DQ = default, DK = default, DV = default, Scratch = default }),
+            Throws.ArgumentException.With.Message.Contains("scratch must be"));
+    }
+
+    private static void Verify(Isa isa, AttentionReference reference, bool strided = false)
+    {
+        using var rig = new AttentionRig(reference, strided: strided);
+        using var context = new CpuContext(2, isa);
+        rig.Forward(context);
+        rig.Backward(context);
+        rig.AssertMatches(2e-5);
+    }
+
+    private static double Loss(AttentionRig rig, CpuContext context, GuardedTensor input, int index, double step)
+    {
+        double before = input[index];
+        input[index] = before + step;
+        rig.Forward(context);
+        input[index] = before;
+        return rig.Y.ToArray().Zip(rig.DY.ToArray(), (y, dy) => y * dy).Sum();
+    }
+}
