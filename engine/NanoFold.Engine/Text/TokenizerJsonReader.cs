@@ -236,10 +236,5 @@ internal sealed class TokenizerJsonReader(string path)
             _ => throw Bad($"{key} is neither true nor false"),
         };
 
-    // One line of bounded length, whatever names the file holds.
-    private InvalidDataException Bad(string problem)
-    {
-        var line = new string([.. problem.Take(200).Select(c => char.IsControl(c) || char.IsSurrogate(c) ? '?' : c)]);
-        return new InvalidDataException($"{path}: {line}");
-    }
+    private UserException Bad(string problem) => new($"{path}: {TokenizerJson.Shorten(problem)}");
 }
