@@ -27,6 +27,11 @@ internal static class ConfigMerge
             return new JsonObject { [ConfigJson.Kind] = overlay.DeepClone() };
         }
 
+        if (overlay is JsonArray items && type is not null && ConfigJson.ElementOf(type) is { } item)
+        {
+            return new JsonArray([.. items.Select(value => Merged(null, value, item))]);
+        }
+
         if (overlay is not JsonObject changes || (hasKinds && changes.ContainsKey(ConfigJson.Kind)))
         {
             return overlay?.DeepClone();

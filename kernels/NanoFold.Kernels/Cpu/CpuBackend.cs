@@ -50,7 +50,7 @@ public sealed unsafe class CpuBackend : Backend
     public override void Copy(in View x, in View y, bool accumulate = false)
     {
         BackendChecks.Copy(x, y, accumulate);
-        Cpu.Map.Run(Context, default(Identity), x, y, accumulate);
+        Cpu.Copy.Run(Context, x, y, accumulate);
     }
 
     public override void Map<TOp>(TOp op, in View x, in View y, bool accumulate = false)

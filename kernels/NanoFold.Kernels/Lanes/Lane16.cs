@@ -1,5 +1,4 @@
 using System.Runtime.CompilerServices;
-using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 
 namespace NanoFold.Kernels.Lanes;
@@ -79,20 +78,18 @@ public readonly struct Lane16 : ICpuLane<Lane16>, IFloatLane<Lane16>
     [MethodImpl(Inline)]
     public static unsafe Lane16 Load(void* source, nint index) => new(Vector512.Load((float*)source + index));
 
+    [MethodImpl(Inline)]
     public static unsafe Lane16 LoadPart(void* source, nint index, int count)
-    {
-        Vector512<float> value = default;
-        new ReadOnlySpan<float>((float*)source + index, count).CopyTo(MemoryMarshal.CreateSpan(ref Unsafe.As<Vector512<float>, float>(ref value), 16));
-        return new(value);
-    }
+        => new(Vector512.Create(Lane8.LoadPart(source, index, Math.Min(count, 8)).Value, Lane8.LoadPart(source, index + 8, Math.Max(count - 8, 0)).Value));
 
     [MethodImpl(Inline)]
     public static unsafe void Store(void* target, nint index, Lane16 value) => value._value.Store((float*)target + index);
 
+    [MethodImpl(Inline)]
     public static unsafe void StorePart(void* target, nint index, int count, Lane16 value)
     {
-        Vector512<float> copy = value._value;
-        MemoryMarshal.CreateReadOnlySpan(ref Unsafe.As<Vector512<float>, float>(ref copy), count).CopyTo(new Span<float>((float*)target + index, count));
+        Lane8.StorePart(target, index, Math.Min(count, 8), new(value._value.GetLower()));
+        Lane8.StorePart(target, index + 8, Math.Max(count - 8, 0), new(value._value.GetUpper()));
     }
 
     [MethodImpl(Inline)]

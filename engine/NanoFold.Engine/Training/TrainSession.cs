@@ -1,0 +1,221 @@
+using System.Text.Json;
+using NanoFold.Engine.Checkpoints;
+using NanoFold.Engine.Configuration;
+using NanoFold.Engine.Data;
+using NanoFold.Engine.Geometry;
+using NanoFold.Engine.Model;
+using NanoFold.Kernels;
+
+namespace NanoFold.Engine.Training;
+
+/// <summary>
+/// Everything a run consists of, opened from a configuration: corpus → tokenizer → shards → batches, model and optimiser, evaluation,
+/// geometry, and the folder it writes. <see cref="TrainLoop"/> moves it forward.
+/// </summary>
+public sealed class TrainSession : IDisposable
+{
+    private readonly TokenDataset _dataset;
+    private readonly RunFolder? _folder;
+    private readonly Evaluator? _evaluator;
+
+    private TrainSession(RunConfig config, TokenDataset dataset, Backend backend, RunFolder? folder)
+    {
+        Config = config;
+        _dataset = dataset;
+        _folder = folder;
+        TrainConfig train = config.Train;
+        Model = new Transformer(config.Model, backend, (ulong)train.Seed);
+        var batches = new BatchSource(dataset.Train, dataset.Name, train.Batch, config.Model.Context, (ulong)train.Seed);
+        Trainer = new Trainer(Model, train, batches, config.Data.MaskDocuments);
+        if (dataset.Validation.Tokens > 1)
+        {
+            int rows = Math.Max(1, Math.Min(64, 4096 / config.Model.Context));
+            var windows = new EvaluationSource(dataset.Validation, dataset.Name, rows, config.Model.Context, train.EvaluationWindows);
+            _evaluator = new Evaluator(Model, windows, dataset.Tokenizer.ByteLengths, config.Data.MaskDocuments);
+        }
+
+        if (config.Geometry.Enabled)
+        {
+            TokenShard text = dataset.Validation.Tokens > 1 ? dataset.Validation : dataset.Train;
+            Geometry = new GeometryRecorder(new GeometryProbe(Model, text, dataset.Name, config.Geometry.ProbeTokens), config.Geometry, folder?.Geometry);
+        }
+
+        State = new TrainState(0, train.Steps, 0, null, null, dataset.ContentHash);
+    }
+
+    /// <summary>Resolved: what the run will do, in full.</summary>
+    public RunConfig Config { get; }
+
+    public Transformer Model { get; }
+
+    public Trainer Trainer { get; }
+
+    public Text.Tokenizer Tokenizer => _dataset.Tokenizer;
+
+    /// <summary>As of the last evaluation or checkpoint.</summary>
+    public TrainState State { get; private set; }
+
+    /// <summary>Measures the residual stream while training; null where <c>geometry.enabled</c> is false.</summary>
+    public GeometryRecorder? Geometry { get; }
+
+    /// <summary>The run's folder, or null where nothing is written.</summary>
+    public string? RunPath => _folder?.Path;
+
+    /// <summary>The corpus: its name, its tokens to train on, and whether they were cached.</summary>
+    public (string Name, long Tokens, bool FromCache) Corpus => (_dataset.Name, _dataset.Train.Tokens, _dataset.FromCache);
+
+    /// <summary>Opens a new run.</summary>
+    /// <param name="config">As built from presets, files and options.</param>
+    /// <param name="backend">Where it is computed.</param>
+    /// <param name="folder">Where to write, or null to write nothing.</param>
+    /// <param name="note">Told, in a line, what takes time.</param>
+    /// <param name="cancel">Ends tokenizing.</param>
+    public static TrainSession Open(RunConfig config, Backend backend, string? folder, Action<string>? note = null, CancellationToken cancel = default)
+    {
+        config = config.Resolve();
+        TokenDataset dataset = TrainData.Open(config, note, cancel);
+        RunFolder? run = null;
+        try
+        {
+            config = config.WithVocab(dataset.Tokenizer.Vocab);
+            config = config with { Train = config.Train with { Batch = BatchSize.Choose(config, dataset, backend, note) } };
+            run = folder is null ? null : RunFolder.Create(folder);
+            var session = new TrainSession(config, dataset, backend, run);
+            run?.WriteConfig(config);
+            return session;
+        }
+        catch
+        {
+            run?.Dispose();
+            dataset.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Opens a run that was interrupted, at its newest checkpoint; it continues to the same bits.</summary>
+    /// <param name="folder">The run's folder.</param>
+    /// <param name="backend">Where it is computed.</param>
+    /// <param name="stopAfter">Stops after this step again; 0 for never.</param>
+    /// <param name="note">Told, in a line, what takes time.</param>
+    /// <param name="cancel">Ends tokenizing.</param>
+    public static TrainSession Resume(string folder, Backend backend, int stopAfter = 0, Action<string>? note = null, CancellationToken cancel = default)
+    {
+        RunFolder run = RunFolder.Open(folder);
+        TokenDataset? dataset = null;
+        try
+        {
+            RunConfig config = RunConfig.Load(folder);
+            config = config with { Train = config.Train with { StopAfter = stopAfter } };
+            Checkpoint? checkpoint = run.Checkpoints.Newest();
+            dataset = TrainData.Open(config, note, cancel);
+            var session = new TrainSession(config.Resolve(), dataset, backend, run);
+            if (checkpoint is null)
+            {
+                note?.Invoke($"{folder} has no checkpoint yet: starting from the beginning");
+                session.CutLogs(0);
+                return session;
+            }
+
+            session.Restore(checkpoint);
+            return session;
+        }
+        catch
+        {
+            dataset?.Dispose();
+            run.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Changes the number of steps planned, and with it the schedule.</summary>
+    public void Replan(int steps)
+    {
+        Trainer.Schedule = LearningRateSchedule.From(Config.Train, steps);
+        State = State with { Steps = steps };
+    }
+
+    /// <summary>Evaluates and logs; null where there is no validation text.</summary>
+    public Evaluation? Evaluate(long step)
+    {
+        if (_evaluator?.Run() is not { } evaluation)
+        {
+            return null;
+        }
+
+        State = State with { LastEvaluation = evaluation, BestLoss = Math.Min(State.BestLoss ?? double.PositiveInfinity, evaluation.Loss) };
+        _folder?.Metrics.Append((step, evaluation), static (json, state) =>
+        {
+            json.WriteNumber("step"u8, state.step);
+            json.WriteNumber("validationLoss"u8, state.evaluation.Loss);
+            json.WriteNumber("validationBitsPerByte"u8, state.evaluation.BitsPerByte);
+        });
+        return evaluation;
+    }
+
+    public void LogStep(long step, in StepResult result, double tokensPerSecond) =>
+        _folder?.Metrics.Append((step, result, tokensPerSecond), static (json, state) =>
+        {
+            json.WriteNumber("step"u8, state.step);
+            json.WriteNumber("loss"u8, state.result.Loss);
+            json.WriteNumber("gradientNorm"u8, state.result.GradientNorm);
+            json.WriteNumber("learningRate"u8, state.result.LearningRate);
+            json.WriteNumber("tokensPerSecond"u8, Math.Round(state.tokensPerSecond, 1));
+        });
+
+    /// <summary>Writes a checkpoint; marks it as the best where its evaluation is. Returns its path, or "" where nothing is written.</summary>
+    public string Save(long step, double seconds)
+    {
+        State = State with { Step = step, Seconds = State.Seconds + seconds };
+        if (_folder is null)
+        {
+            return "";
+        }
+
+        Checkpoint checkpoint = _folder.Checkpoints.Write(step,
+        [
+            ModelFile.Of(Model.Store),
+            OptimizerFile.Of(Trainer.Optimizer, Model.Store),
+            State.ToFile(),
+            new CheckpointFile(RunConfig.FileName, stream => stream.Write(System.Text.Encoding.UTF8.GetBytes(Config.ToJson()))),
+            new CheckpointFile(Text.Tokenizer.FileName, stream => stream.Write(Tokenizer.Serialize())),
+        ]);
+        if (State.LastEvaluation is { } evaluation && evaluation.Loss <= State.BestLoss)
+        {
+            _folder.Checkpoints.MarkBest(step, evaluation.Loss);
+        }
+
+        _folder.Checkpoints.Prune(Config.Train.KeepCheckpoints);
+        return checkpoint.Path;
+    }
+
+    public void Dispose()
+    {
+        Trainer.Dispose();
+        _evaluator?.Dispose();
+        Geometry?.Dispose();
+        Model.Dispose();
+        _dataset.Dispose();
+        _folder?.Dispose();
+    }
+
+    private void Restore(Checkpoint checkpoint)
+    {
+        TrainState state = TrainState.Load(checkpoint.Path);
+        if (state.ContentHash != _dataset.ContentHash)
+        {
+            throw new UserException($"{_dataset.Name}: has changed since the run began; resuming needs the same text");
+        }
+
+        ModelFile.Read(checkpoint.File(ModelFile.Name), Model.Store);
+        OptimizerFile.Read(checkpoint.File(OptimizerFile.Name), Trainer.Optimizer, Model.Store);
+        Replan(state.Steps);
+        State = state;
+        CutLogs(state.Step);
+    }
+
+    private void CutLogs(long step)
+    {
+        _folder!.Metrics.CutBackTo(step);
+        _folder.Geometry.CutBackTo(step);
+    }
+}

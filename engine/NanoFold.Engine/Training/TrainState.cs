@@ -1,0 +1,48 @@
+using System.Text.Json;
+using NanoFold.Engine.Checkpoints;
+using NanoFold.Engine.Configuration;
+
+namespace NanoFold.Engine.Training;
+
+/// <summary>What a checkpoint remembers besides parameters and moments. Batches and dropout follow from seed and step.</summary>
+/// <param name="Step">Steps taken.</param>
+/// <param name="Steps">Steps planned; a time budget may have set them.</param>
+/// <param name="Seconds">Time spent training.</param>
+/// <param name="BestLoss">Lowest validation loss so far, or null.</param>
+/// <param name="LastEvaluation">The last evaluation, or null.</param>
+/// <param name="ContentHash">Of the text trained on.</param>
+public sealed record TrainState(long Step, int Steps, double Seconds, double? BestLoss, Evaluation? LastEvaluation, string ContentHash)
+{
+    public const string FileName = "state.json";
+    private const int CurrentVersion = 1;
+
+    /// <summary>Layout of the file; a newer one is refused.</summary>
+    public int Version { get; init; } = CurrentVersion;
+
+    /// <summary>The file, to be written into a checkpoint.</summary>
+    public CheckpointFile ToFile() => new(FileName, stream => JsonSerializer.Serialize(stream, this, ConfigJson.Options));
+
+    public static TrainState Load(string folder)
+    {
+        string path = Path.Combine(folder, FileName);
+        try
+        {
+            using FileStream stream = File.OpenRead(path);
+            TrainState? state = JsonSerializer.Deserialize<TrainState>(stream, ConfigJson.Options);
+            return state switch
+            {
+                null or { Step: < 0 } or { Steps: < 1 } or { ContentHash: null } => throw new UserException($"{path}: is damaged; resume from another checkpoint"),
+                { Version: > CurrentVersion } => throw new UserException($"{path}: was written by a newer NanoFold; update to resume from it"),
+                _ => state,
+            };
+        }
+        catch (JsonException e)
+        {
+            throw new UserException($"{path}: is damaged ({e.Message}); resume from another checkpoint", e);
+        }
+        catch (Exception e) when (FileFault.Is(e))
+        {
+            throw FileFault.Describe("cannot read", path, e);
+        }
+    }
+}
