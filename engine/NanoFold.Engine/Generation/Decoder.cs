@@ -49,6 +49,9 @@ public sealed class Decoder : IDisposable
         _inputs = new DecodeInputs(model.Backend, batch, _sizes[^1]);
         _plans = new PlanCache<int>(model.Backend);
         _record = Record;
+
+        // Single tokens are what every row comes to.
+        _plans.Get(0, _record);
     }
 
     public int Batch => _rows.Length;

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using NanoFold.Engine.Configuration;
 using NanoFold.Engine.Model;
 using NanoFold.Engine.Text;
@@ -56,7 +55,6 @@ public sealed class Generator : IDisposable
         }
 
         var sampler = new Sampler(options, _tokenizer.Vocab, seed);
-        long start = Stopwatch.GetTimestamp();
         SampleRow[] rows = [.. prompts.Select(prompt => new SampleRow(prompt, _tokenizer, options))];
         Decoder decoder = DecoderFor(rows.Length);
         for (int row = 0; row < rows.Length; row++)
@@ -64,10 +62,11 @@ public sealed class Generator : IDisposable
             rows[row].DroppedPromptTokens = decoder.Begin(row, rows[row].Tokens);
         }
 
-        long sampled = 0;
+        var clock = new DecodeClock();
         cancellationToken.ThrowIfCancellationRequested();
         while (decoder.Run() > 0)
         {
+            int sampled = 0;
             for (int row = 0; row < rows.Length; row++)
             {
                 if (decoder.HasLogits(row))
@@ -77,10 +76,11 @@ public sealed class Generator : IDisposable
                 }
             }
 
+            clock.Add(sampled);
             cancellationToken.ThrowIfCancellationRequested();
         }
 
-        return new GenerationResult([.. rows.Select(row => row.ToSample())], sampled / Stopwatch.GetElapsedTime(start).TotalSeconds);
+        return new GenerationResult([.. rows.Select(row => row.ToSample())], clock.TokensPerSecond);
     }
 
     public void Dispose() => _decoder?.Dispose();
