@@ -1,6 +1,7 @@
 using System.Text.Json.Nodes;
 using NanoFold.Engine.Benchmarks;
 using NanoFold.Engine.Configuration;
+using NanoFold.Engine.Training;
 using NanoFold.Kernels;
 
 namespace NanoFold.Cli.Commands;
@@ -14,7 +15,7 @@ internal static class BenchCommand
     {
         VerbCommand step = command.Sub("step", "Time of a training step, on random tokens");
         var train = new TrainOptions(step);
-        step.JsonKeys = "tokensPerSecond (median step), gflops (by FLOPs per token, forward and backward), peakRssBytes, managedBytesPerStep (after warm-up), parameters";
+        step.JsonKeys = "tokensPerSecond (median step), gflops (by FLOPs per token, forward and backward), peakRssBytes, managedBytesPerStep (after warm-up), parameters, stepSeconds [each timed step]";
         step.Does(invocation => Step(invocation, train.Config(invocation), train.Steps(invocation) ?? DefaultSteps));
     }
 
@@ -22,6 +23,7 @@ internal static class BenchCommand
     {
         config = config.WithVocab(config.Tokenizer.ExpectedVocab(config.Data));
         using Backend backend = Devices.Open(invocation);
+        MemoryCheck.Require(config, backend);
         StepBenchmark result = StepBenchmark.Run(config, backend, steps);
         Output output = invocation.Output;
         output.Table(

@@ -2,16 +2,18 @@ using System.Text.Json.Nodes;
 using NanoFold.Engine.Configuration;
 using NanoFold.Engine.Model;
 using NanoFold.Engine.Text;
+using NanoFold.Engine.Training;
+using NanoFold.Kernels;
 
 namespace NanoFold.Cli.Commands;
 
-/// <summary><c>plan</c>: what a model costs, by formula.</summary>
+/// <summary><c>plan</c>: what a model costs, before anything is allocated.</summary>
 internal static class PlanCommand
 {
     public static void Build(VerbCommand command)
     {
         var train = new TrainOptions(command);
-        command.JsonKeys = "parameters, parametersByPart {embedding, mixer, feedForward, norms, head}, vocab, flopsPerToken, executedFlopsPerToken, cacheBytesPerSequence, tokensPerStep (null while the batch is auto)";
+        command.JsonKeys = "parameters, parametersByPart {embedding, mixer, feedForward, norms, head}, vocab, flopsPerToken, executedFlopsPerToken, cacheBytesPerSequence, tokensPerStep and peakBytes of a training step (null while the batch is auto)";
         command.Does(invocation => Run(invocation, train.Config(invocation)));
     }
 
@@ -21,6 +23,8 @@ internal static class PlanCommand
             ? Tokenizer.Load(file.Path!).Vocab
             : config.Tokenizer.ExpectedVocab(config.Data));
         CostModel cost = CostModel.Of(config.Model);
+        using Backend backend = Devices.Open(invocation);
+        long? peakBytes = config.Train.Batch > 0 ? MemoryCheck.PeakBytes(config, backend) : null;
         long? tokensPerStep = config.Train.Batch > 0 ? (long)config.Train.Batch * config.Train.Accumulate * config.Model.Context : null;
 
         Output output = invocation.Output;
@@ -37,6 +41,7 @@ internal static class PlanCommand
             numbers: false,
             ["FLOPs per token", $"{Display.Quantity(cost.FlopsPerToken, "FLOP")} ({Display.Quantity(cost.ExecutedFlopsPerToken, "FLOP")} under the causal mask)"],
             ["tokens per step", tokensPerStep is { } tokens ? Display.Count(tokens) : "by batch size: auto"],
+            ["peak memory of a step", peakBytes is { } peak ? Display.Bytes(peak) : "by batch size: auto"],
             ["cache per sequence", Display.Bytes(cost.CacheBytesPerSequence)]);
         output.Result(new JsonObject
         {
@@ -54,6 +59,7 @@ internal static class PlanCommand
             ["executedFlopsPerToken"] = cost.ExecutedFlopsPerToken,
             ["cacheBytesPerSequence"] = cost.CacheBytesPerSequence,
             ["tokensPerStep"] = tokensPerStep,
+            ["peakBytes"] = peakBytes,
         });
         return Faults.Done;
     }
