@@ -60,11 +60,8 @@ public readonly struct Lane16 : ICpuLane<Lane16>, IFloatLane<Lane16>
         new(Vector512.ConditionalSelect(Vector512.GreaterThan(a._value, b._value), ifGreater._value, otherwise._value));
 
     [MethodImpl(Inline)]
-    static Lane16 IFloatLane<Lane16>.Round(Lane16 a) => new(Vector512.Round(a._value));
-
-    [MethodImpl(Inline)]
-    static Lane16 IFloatLane<Lane16>.PowerOfTwo(Lane16 n) =>
-        new(Vector512.ShiftLeft(Vector512.ConvertToInt32(n._value) + Vector512.Create(127), 23).AsSingle());
+    static Lane16 IFloatLane<Lane16>.AddToExponent(Lane16 a, Lane16 shifted) =>
+        new((a._value.AsInt32() + Vector512.ShiftLeft(shifted._value.AsInt32(), 23)).AsSingle());
 
     [MethodImpl(Inline)]
     static Lane16 IFloatLane<Lane16>.SplitExponent(Lane16 a, out Lane16 exponent)

@@ -62,11 +62,8 @@ public readonly struct Lane4 : ICpuLane<Lane4>, IFloatLane<Lane4>
         new(Vector128.ConditionalSelect(Vector128.GreaterThan(a._value, b._value), ifGreater._value, otherwise._value));
 
     [MethodImpl(Inline)]
-    static Lane4 IFloatLane<Lane4>.Round(Lane4 a) => new(Vector128.Round(a._value));
-
-    [MethodImpl(Inline)]
-    static Lane4 IFloatLane<Lane4>.PowerOfTwo(Lane4 n) =>
-        new(Vector128.ShiftLeft(Vector128.ConvertToInt32(n._value) + Vector128.Create(127), 23).AsSingle());
+    static Lane4 IFloatLane<Lane4>.AddToExponent(Lane4 a, Lane4 shifted) =>
+        new((a._value.AsInt32() + Vector128.ShiftLeft(shifted._value.AsInt32(), 23)).AsSingle());
 
     [MethodImpl(Inline)]
     static Lane4 IFloatLane<Lane4>.SplitExponent(Lane4 a, out Lane4 exponent)

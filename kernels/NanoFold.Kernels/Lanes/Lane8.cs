@@ -62,11 +62,8 @@ public readonly struct Lane8 : ICpuLane<Lane8>, IFloatLane<Lane8>
         new(Vector256.ConditionalSelect(Vector256.GreaterThan(a._value, b._value), ifGreater._value, otherwise._value));
 
     [MethodImpl(Inline)]
-    static Lane8 IFloatLane<Lane8>.Round(Lane8 a) => new(Vector256.Round(a._value));
-
-    [MethodImpl(Inline)]
-    static Lane8 IFloatLane<Lane8>.PowerOfTwo(Lane8 n) =>
-        new(Vector256.ShiftLeft(Vector256.ConvertToInt32(n._value) + Vector256.Create(127), 23).AsSingle());
+    static Lane8 IFloatLane<Lane8>.AddToExponent(Lane8 a, Lane8 shifted) =>
+        new((a._value.AsInt32() + Vector256.ShiftLeft(shifted._value.AsInt32(), 23)).AsSingle());
 
     [MethodImpl(Inline)]
     static Lane8 IFloatLane<Lane8>.SplitExponent(Lane8 a, out Lane8 exponent)
