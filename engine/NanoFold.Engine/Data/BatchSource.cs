@@ -6,7 +6,7 @@ namespace NanoFold.Engine.Data;
 /// Training batches: windows of T + 1 tokens at random places of a shard. A batch is a pure function of (seed, step,
 /// micro-batch), so a resumed run draws what an uninterrupted one would have drawn, whatever was drawn before.
 /// </summary>
-public sealed class BatchSource
+public sealed class BatchSource : IBatchSource
 {
     // Keeps the draws apart from others keyed by the same seed (dropout, initialisation).
     private const ulong Stream = 0x62617463682D7631;

@@ -170,7 +170,7 @@ internal sealed class TokenizerJsonReader(string path)
         }
 
         var merges = new List<BpeMerge>();
-        var seen = new HashSet<(int Left, int Right)>();
+        var seen = new HashSet<long>();
         foreach (JsonElement entry in list.EnumerateArray())
         {
             string[] pair = entry.ValueKind == JsonValueKind.Array
@@ -184,7 +184,7 @@ internal sealed class TokenizerJsonReader(string path)
                 throw Bad($"model.merges[{merges.Count}] '{string.Join(' ', pair)}' is not a pair of tokens that join to a token");
             }
 
-            if (!seen.Add((left, right)))
+            if (!seen.Add(((long)left << 32) | (uint)right))
             {
                 throw Bad($"model.merges has '{string.Join(' ', pair)}' twice");
             }

@@ -50,6 +50,7 @@ public sealed class TrainLoop
                 Evaluate();
             }
 
+            _session.Geometry?.Measure(_step, Due(_config.CheckpointEvery), isLast: _step == Steps);
             if (Due(_config.CheckpointEvery))
             {
                 Save();

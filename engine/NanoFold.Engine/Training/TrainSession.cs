@@ -2,6 +2,7 @@ using System.Text.Json;
 using NanoFold.Engine.Checkpoints;
 using NanoFold.Engine.Configuration;
 using NanoFold.Engine.Data;
+using NanoFold.Engine.Geometry;
 using NanoFold.Engine.Model;
 using NanoFold.Kernels;
 
@@ -33,6 +34,12 @@ public sealed class TrainSession : IDisposable
             _evaluator = new Evaluator(Model, windows, dataset.Tokenizer.ByteLengths, config.Data.MaskDocuments);
         }
 
+        if (config.Geometry.Enabled)
+        {
+            TokenShard text = dataset.Validation.Tokens > 1 ? dataset.Validation : dataset.Train;
+            Geometry = new GeometryRecorder(new GeometryProbe(Model, text, dataset.Name, config.Geometry.ProbeTokens), config.Geometry, folder?.Geometry);
+        }
+
         State = new TrainState(0, train.Steps, 0, null, null, dataset.ContentHash);
     }
 
@@ -47,6 +54,9 @@ public sealed class TrainSession : IDisposable
 
     /// <summary>As of the last evaluation or checkpoint.</summary>
     public TrainState State { get; private set; }
+
+    /// <summary>Measures the residual stream while training; null where <c>geometry.enabled</c> is false.</summary>
+    public GeometryRecorder? Geometry { get; }
 
     /// <summary>The run's folder, or null where nothing is written.</summary>
     public string? RunPath => _folder?.Path;
@@ -85,17 +95,16 @@ public sealed class TrainSession : IDisposable
     /// <summary>Opens a run that was interrupted, at its newest checkpoint; it continues to the same bits.</summary>
     /// <param name="folder">The run's folder.</param>
     /// <param name="backend">Where it is computed.</param>
-    /// <param name="stopAfter">Stops after this step again; 0 for never.</param>
+    /// <param name="config">The run's configuration with what may change on resuming: <c>train.stopAfter</c> and what is logged and sampled.</param>
     /// <param name="note">Told, in a line, what takes time.</param>
     /// <param name="cancel">Ends tokenizing.</param>
-    public static TrainSession Resume(string folder, Backend backend, int stopAfter = 0, Action<string>? note = null, CancellationToken cancel = default)
+    public static TrainSession Resume(string folder, Backend backend, RunConfig? config = null, Action<string>? note = null, CancellationToken cancel = default)
     {
         RunFolder run = RunFolder.Open(folder);
         TokenDataset? dataset = null;
         try
         {
-            RunConfig config = RunConfig.Load(folder);
-            config = config with { Train = config.Train with { StopAfter = stopAfter } };
+            config ??= RunConfig.Load(folder);
             Checkpoint? checkpoint = run.Checkpoints.Newest();
             dataset = TrainData.Open(config, note, cancel);
             var session = new TrainSession(config.Resolve(), dataset, backend, run);
@@ -182,6 +191,7 @@ public sealed class TrainSession : IDisposable
     {
         Trainer.Dispose();
         _evaluator?.Dispose();
+        Geometry?.Dispose();
         Model.Dispose();
         _dataset.Dispose();
         _folder?.Dispose();

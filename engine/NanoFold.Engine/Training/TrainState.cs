@@ -1,6 +1,5 @@
 using System.Text.Json;
 using NanoFold.Engine.Checkpoints;
-using NanoFold.Engine.Configuration;
 
 namespace NanoFold.Engine.Training;
 
@@ -16,11 +15,13 @@ public sealed record TrainState(long Step, int Steps, double Seconds, double? Be
     public const string FileName = "state.json";
     private const int CurrentVersion = 1;
 
+    private static readonly JsonSerializerOptions s_json = new(JsonSerializerDefaults.Web) { WriteIndented = true };
+
     /// <summary>Layout of the file; a newer one is refused.</summary>
     public int Version { get; init; } = CurrentVersion;
 
     /// <summary>The file, to be written into a checkpoint.</summary>
-    public CheckpointFile ToFile() => new(FileName, stream => JsonSerializer.Serialize(stream, this, ConfigJson.Options));
+    public CheckpointFile ToFile() => new(FileName, stream => JsonSerializer.Serialize(stream, this, s_json));
 
     public static TrainState Load(string folder)
     {
@@ -28,7 +29,7 @@ public sealed record TrainState(long Step, int Steps, double Seconds, double? Be
         try
         {
             using FileStream stream = File.OpenRead(path);
-            TrainState? state = JsonSerializer.Deserialize<TrainState>(stream, ConfigJson.Options);
+            TrainState? state = JsonSerializer.Deserialize<TrainState>(stream, s_json);
             return state switch
             {
                 null or { Step: < 0 } or { Steps: < 1 } or { ContentHash: null } => throw new UserException($"{path}: is damaged; resume from another checkpoint"),

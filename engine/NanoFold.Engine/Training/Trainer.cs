@@ -12,7 +12,7 @@ public sealed class Trainer : IDisposable
 {
     private readonly Transformer _model;
     private readonly TrainConfig _config;
-    private readonly BatchSource _batches;
+    private readonly IBatchSource _batches;
     private readonly BatchBuffers[] _buffers;
     private Plan? _plan;
     private DeviceBuffer? _arena;
@@ -22,7 +22,7 @@ public sealed class Trainer : IDisposable
     /// <param name="config">Resolved settings.</param>
     /// <param name="batches">Where batches come from.</param>
     /// <param name="maskDocuments">Whether tokens see their own document only.</param>
-    public Trainer(Transformer model, TrainConfig config, BatchSource batches, bool maskDocuments = false)
+    public Trainer(Transformer model, TrainConfig config, IBatchSource batches, bool maskDocuments = false)
     {
         _model = model;
         _config = config;

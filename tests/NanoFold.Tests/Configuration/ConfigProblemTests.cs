@@ -12,14 +12,14 @@ public class ConfigProblemTests
 
         Assert.That(problems, Is.EqualTo(new[]
         {
-            "data: expected a section { … }, got 3",
-            "model.heads: expected an integer of at least 1 and at most 4096, got \"six\"",
-            "model.tied: expected true or false, got 1",
-            "model.mixer: unknown kind \"atention\", did you mean \"attention\"?; known: attention, sliding-window, gated-attention, top-k",
             "model.layer: unknown key; did you mean model.layers?",
+            "model.heads: expected an integer of at least 1 and at most 4096, got \"six\"",
+            "model.mixer: unknown kind \"atention\", did you mean \"attention\"?; known: attention, sliding-window, gated-attention, top-k",
+            "model.tied: expected true or false, got 1",
             "train.batch: expected an integer of at least 0 and at most 1048576 or \"auto\", got -1",
             "train.optimizer: expected one of adamw, muon, got \"adam\", did you mean \"adamw\"?",
             "modle: unknown key; did you mean model?",
+            "data: expected a section { … }, got 3",
         }));
     }
 

@@ -171,10 +171,23 @@ public class ConfigTreeTests
     [Test]
     public void AMissingFileIsOneLine()
     {
-        string path = Path.Combine(TestContext.CurrentContext.WorkDirectory, "no such folder", "config.json");
+        using var folder = new TemporaryFolder();
 
-        UserException e = Assert.Throws<UserException>(() => new ConfigTree().AddFile(path))!;
-        Assert.That(e.Message, Does.StartWith(path).And.Not.Contain('\n'));
+        UserException e = Assert.Throws<UserException>(() => new ConfigTree().AddFile(folder["none.json"]))!;
+        Assert.That(e.Message, Does.StartWith($"cannot read {folder["none.json"]}: ").And.Not.Contain('\n'));
         Assert.That(e.ExitCode, Is.EqualTo(1));
+    }
+
+    [Test]
+    public void AHugeFileIsRefusedAndABomIsNot()
+    {
+        using var folder = new TemporaryFolder();
+        File.WriteAllText(folder["huge.json"], new string(' ', 2 << 20));
+        File.WriteAllText(folder["bom.json"], """{ "model": { "layers": 2 } }""", new System.Text.UTF8Encoding(encoderShouldEmitUTF8Identifier: true));
+
+        Assert.That(
+            () => new ConfigTree().AddFile(folder["huge.json"]),
+            Throws.TypeOf<UserException>().With.Message.EqualTo($"{folder["huge.json"]}: is longer than the 1048576 bytes that a configuration may have"));
+        Assert.That(new ConfigTree().AddFile(folder["bom.json"]).Build().Model.Layers, Is.EqualTo(2));
     }
 }

@@ -1,6 +1,7 @@
 using System.Text.Json.Nodes;
 using NanoFold.Engine;
 using NanoFold.Engine.Configuration;
+using NanoFold.Engine.Data;
 using NanoFold.Engine.FeedForward;
 using NanoFold.Engine.Mixers;
 using NanoFold.Engine.Model;
@@ -51,19 +52,12 @@ public class RunConfigTests
     [Test]
     public void AFolderOfARunIsReadByItsConfigJson()
     {
-        string folder = Directory.CreateTempSubdirectory("nanofold-").FullName;
-        try
-        {
-            RunConfig config = Configs.Build("model.layers=2");
-            File.WriteAllText(Path.Combine(folder, RunConfig.FileName), config.ToJson());
+        using var folder = new TemporaryFolder();
+        RunConfig config = Configs.Build("model.layers=2");
+        File.WriteAllText(folder[RunConfig.FileName], config.ToJson());
 
-            Assert.That(RunConfig.Load(folder).ToJson(), Is.EqualTo(config.ToJson()));
-            Assert.That(RunConfig.Load(Path.Combine(folder, RunConfig.FileName)).Model.Layers, Is.EqualTo(2));
-        }
-        finally
-        {
-            Directory.Delete(folder, recursive: true);
-        }
+        Assert.That(RunConfig.Load(folder.Path).ToJson(), Is.EqualTo(config.ToJson()));
+        Assert.That(RunConfig.Load(folder[RunConfig.FileName]).Model.Layers, Is.EqualTo(2));
     }
 
     [Test]

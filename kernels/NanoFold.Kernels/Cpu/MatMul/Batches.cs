@@ -11,10 +11,12 @@ internal unsafe struct Batches
     private Dimensions _shape;
     private int _rank;
 
+    /// <param name="args">Checked.</param>
     public Batches(in MatMulArgs args)
     {
-        _first = MatMulShape.Product(args);
+        _first = First(args);
         ref readonly Layout y = ref args.Y.Layout;
+        Layout residual = args.Residual.IsNone ? default : args.Residual.Layout.BroadcastTo(y);
         int size = args.Y.Type.Size();
         for (int i = 0; i < y.Rank - 2; i++)
         {
@@ -26,7 +28,7 @@ internal unsafe struct Batches
                     A = Stride(args.A, i - y.Rank) * size,
                     B = Stride(args.B, i - y.Rank) * size,
                     Y = Stride(args.Y, i - y.Rank) * size,
-                    Residual = Stride(args.Residual, i - y.Rank) * size,
+                    Residual = args.Residual.IsNone ? 0 : (nint)residual.Stride(i) * size,
                 });
             }
         }
@@ -69,10 +71,44 @@ internal unsafe struct Batches
         }
     }
 
-    private static nint Stride(in View view, int axis)
+    private static Product First(in MatMulArgs args)
     {
-        return view.IsNone || -axis > view.Layout.Rank || view.Layout[axis] == 1 ? 0 : (nint)view.Layout.Stride(axis);
+        View a = args.A, b = args.B, y = args.Y;
+        int aRow = args.TransposeA ? -1 : -2, aStep = -3 - aRow, bStep = args.TransposeB ? -1 : -2, bColumn = -3 - bStep;
+        int size = y.Type.Size();
+        var product = new Product
+        {
+            A = (byte*)a.Address,
+            ARow = (nint)a.Layout.Stride(aRow) * size,
+            AStep = (nint)a.Layout.Stride(aStep) * size,
+            B = (byte*)b.Address,
+            BStep = (nint)b.Layout.Stride(bStep) * size,
+            BColumn = (nint)b.Layout.Stride(bColumn) * size,
+            Y = (byte*)y.Address,
+            YRow = (nint)y.Layout.Stride(-2) * size,
+            YColumn = (nint)y.Layout.Stride(-1) * size,
+            Rows = y.Layout[-2],
+            Columns = y.Layout[-1],
+            Depth = a.Layout[aStep],
+            Alpha = args.Alpha,
+            Accumulate = args.Accumulate,
+        };
+        if (!args.Bias.IsNone)
+        {
+            product.Bias = new Addend { Pointer = (byte*)args.Bias.Address, Column = (nint)args.Bias.Layout.Stride(0) * size };
+        }
+
+        if (!args.Residual.IsNone)
+        {
+            Layout residual = args.Residual.Layout.BroadcastTo(y.Layout);
+            product.Residual = new Addend { Pointer = (byte*)args.Residual.Address, Row = (nint)residual.Stride(-2) * size, Column = (nint)residual.Stride(-1) * size };
+        }
+
+        return product;
     }
+
+    private static nint Stride(in View view, int axis)
+        => -axis > view.Layout.Rank || view.Layout[axis] == 1 ? 0 : (nint)view.Layout.Stride(axis);
 
     /// <summary>Adds an inner dimension, as part of the one before where the two follow each other evenly in all operands.</summary>
     private void Append(in Dimension inner)

@@ -27,6 +27,7 @@ public sealed unsafe class CpuMatMul
     /// <exception cref="ArgumentException">Shapes or types do not fit.</exception>
     public void MatMul(in MatMulArgs args)
     {
+        BackendChecks.MatMul(args);
         var batches = new Batches(args);
         Engine engine = args.Y.Type == DType.Float64 ? Engines.Double : _single;
         long count = batches.Count;
@@ -48,6 +49,7 @@ public sealed unsafe class CpuMatMul
     /// <exception cref="ArgumentException">Shapes, types or offsets do not fit.</exception>
     public void GroupedMatMul(in GroupedMatMulArgs args)
     {
+        BackendChecks.GroupedMatMul(args);
         var groups = new Groups(args);
         Engine engine = args.Y.Type == DType.Float64 ? Engines.Double : _single;
         for (int e = 0; e < groups.Count; e++)

@@ -1,10 +1,8 @@
 namespace NanoFold.Kernels.Cpu.MatMul;
 
-/// <summary>Checks the operands of a grouped product and cuts it into one product per group.</summary>
+/// <summary>A grouped product cut into one product per group.</summary>
 internal readonly unsafe struct Groups
 {
-    private const string Op = "grouped matmul";
-
     private readonly Product _first;
     private readonly byte* _offsets;
     private readonly nint _offsetStride;
@@ -12,29 +10,17 @@ internal readonly unsafe struct Groups
     private readonly bool _perGroupOutput;
     private readonly int _size;
 
-    /// <exception cref="ArgumentException">Shapes, types or offsets do not fit.</exception>
+    /// <param name="args">Checked, but for the values of the offsets.</param>
+    /// <exception cref="ArgumentException">Offsets do not ascend or do not fit.</exception>
     public Groups(in GroupedMatMulArgs args)
     {
         View a = args.A, b = args.B, y = args.Y;
         _perGroupOutput = args.PerGroupOutput;
-        int bRank = _perGroupOutput ? 2 : 3, yRank = _perGroupOutput ? 3 : 2;
-        if (a.IsNone || b.IsNone || y.IsNone || a.Layout.Rank != 2 || b.Layout.Rank != bRank || y.Layout.Rank != yRank)
-        {
-            throw new ArgumentException($"{Op}: expected a, b, y of ranks 2, {bRank}, {yRank}, got a {a}, b {b}, y {y}");
-        }
-
-        MatMulShape.RequireTypes(Op, a, b, y);
-        if (_perGroupOutput && args.TransposeB)
-        {
-            throw new ArgumentException($"{Op}: expected no transposition of b [R, N] with one output per group");
-        }
-
         Count = (_perGroupOutput ? y : b).Layout[0];
         _size = y.Type.Size();
         int rows = a.Layout[0];
         if (_perGroupOutput)
         {
-            Require(b.Layout[0] == rows && y.Layout[1] == a.Layout[1] && y.Layout[2] == b.Layout[1], a, b, y, false);
             _groupStride = Bytes(y, 0);
             _first = new Product
             {
@@ -47,7 +33,6 @@ internal readonly unsafe struct Groups
         else
         {
             int step = args.TransposeB ? 2 : 1, column = 3 - step;
-            Require(b.Layout[step] == a.Layout[1] && y.Layout[0] == rows && y.Layout[1] == b.Layout[column], a, b, y, args.TransposeB);
             _groupStride = Bytes(b, 0);
             _first = new Product
             {
@@ -115,28 +100,15 @@ internal readonly unsafe struct Groups
 
     private static nint Bytes(in View view, int axis) => (nint)view.Layout.Stride(axis) * view.Type.Size();
 
-    private static void Require(bool fits, in View a, in View b, in View y, bool transposeB)
-    {
-        if (!fits)
-        {
-            throw new ArgumentException($"{Op}: a {a.Layout}, b {b.Layout}{(transposeB ? "ᵀ" : "")} and y {y.Layout} do not fit: expected [R, K] · [E, K, N] = [R, N], or [R, K]ᵀ · [R, N] = [E, K, N]");
-        }
-    }
-
     private static byte* Offsets(in View offsets, int groups, int rows)
     {
-        if (offsets.IsNone || offsets.Type != DType.Int32 || offsets.Layout.Rank != 1 || offsets.Layout[0] != groups + 1)
-        {
-            throw new ArgumentException($"{Op}: expected offsets Int32[{groups + 1}], got {(offsets.IsNone ? "none" : offsets.ToString())}");
-        }
-
         int last = 0;
         for (int e = 0; e <= groups; e++)
         {
             int offset = offsets.Ints[e * offsets.Layout.Stride(0)];
             if (offset < last || offset > rows)
             {
-                throw new ArgumentException($"{Op}: expected ascending offsets in [0, {rows}], got {offset} after {last} at {e}");
+                throw new ArgumentException($"grouped matmul: expected ascending offsets in [0, {rows}], got {offset} after {last} at {e}");
             }
 
             last = offset;

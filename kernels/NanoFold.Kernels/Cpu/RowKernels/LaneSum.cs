@@ -129,14 +129,4 @@ internal static unsafe class LaneSum
             where P : struct, IPiece<V>
             => (P.Load(a, i, count) - k) * (P.Load(b, i, count) * P.Load(c, i, count));
     }
-
-    /// <summary>e^(a − k).</summary>
-    public readonly struct Exponential : ITerm
-    {
-        [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public static V At<V, P>(void* a, void* b, void* c, V k, nint i, int count)
-            where V : struct, ICpuLane<V>
-            where P : struct, IPiece<V>
-            => V.Exp(P.LoadOr(a, i, count, V.Constant(double.NegativeInfinity)) - k);
-    }
 }

@@ -9,7 +9,33 @@ internal static unsafe class LogSumExp
         where V : struct, ICpuLane<V>
     {
         double largest = Largest<V>(x, width);
-        return largest + Math.Log(LaneSum.Of<LaneSum.Exponential, V>(x, null, null, V.Constant(largest), width));
+        V shift = V.Constant(largest);
+        double total = 0;
+        for (nint start = 0; start < width; start += LaneSum.Chunk)
+        {
+            total += Exponentials(x, start, Math.Min(start + LaneSum.Chunk, width), shift);
+        }
+
+        return largest + Math.Log(total);
+    }
+
+    /// <summary>Σ e^(x − shift). One accumulator: an exponential takes far longer than the addition that waits for the last one.</summary>
+    private static double Exponentials<V>(void* x, nint start, nint end, V shift)
+        where V : struct, ICpuLane<V>
+    {
+        V sum = V.Constant(0);
+        nint i = start;
+        for (; i <= end - V.Width; i += V.Width)
+        {
+            sum += V.Exp(V.Load(x, i) - shift);
+        }
+
+        if (i < end)
+        {
+            sum += V.Exp(Part<V>.LoadOr(x, i, (int)(end - i), V.Constant(double.NegativeInfinity)) - shift);
+        }
+
+        return V.Sum(sum);
     }
 
     /// <summary>The largest element; one that is not a number may be passed over here, the sum above then carries it on.</summary>

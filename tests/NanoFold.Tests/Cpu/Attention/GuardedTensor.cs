@@ -7,7 +7,7 @@ namespace NanoFold.Tests.Cpu.Attention;
 internal sealed unsafe class GuardedTensor : IDisposable
 {
     private const int Guard = 64;
-    private const double Sentinel = -7777.25;
+    private const double Sentinel = -7777;
 
     private readonly NativeBuffer _buffer;
     private readonly int _elements;

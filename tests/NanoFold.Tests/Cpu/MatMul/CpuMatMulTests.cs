@@ -102,9 +102,9 @@ public sealed class CpuMatMulTests
     }
 
     [TestCase(700, 40, 900, true, false)]
-    [TestCase(90, 1500, 1300, false, true)]
-    [TestCase(7, 5000, 500, false, false)]
-    [TestCase(40, 6000, 700, false, true)]
+    [TestCase(9, 2100, 1200, false, true)]
+    [TestCase(7, 4200, 300, false, false)]
+    [TestCase(12, 4500, 700, false, true)]
     public void Long_shapes_are_cut_into_spans(int rows, int columns, int depth, bool transposeA, bool transposeB)
     {
         using var context = new CpuContext(2, IsaExtensions.Best);
@@ -116,7 +116,7 @@ public sealed class CpuMatMulTests
     [Test]
     public void Threads_do_not_change_a_bit([Values] Isa isa, [Values(2, 3, 7)] int threads)
     {
-        foreach ((int rows, int columns, int depth) in new[] { (130, 200, 70), (3, 900, 300), (2, 150, 90), (1, 70, 4000), (520, 64, 800) })
+        foreach ((int rows, int columns, int depth) in new[] { (130, 200, 70), (3, 900, 300), (2, 150, 90), (1, 70, 2000), (200, 64, 800) })
         {
             for (int form = 0; form < 4; form++)
             {
@@ -171,12 +171,12 @@ public sealed class CpuMatMulTests
         using var wide = new TestTensor(random, DType.Float64, [4, 6]);
         void Refuses(TestTensor left, TestTensor right, TestTensor result, View bias, string message) => Assert.That(
             () => matMul.MatMul(new MatMulArgs { A = left.View, B = right.View, Y = result.View, Bias = bias }),
-            Throws.ArgumentException.With.Message.Contains(message));
-        Refuses(a, b, y, default, "matmul: expected 4 rows in op(b)");
-        Refuses(a, b4, y7, default, "matmul: expected y [.., 3, 6]");
-        Refuses(a, wide, y, default, "matmul: expected one real type");
-        Refuses(a, batch, y, default, "matmul: expected leading dimensions of b");
-        Refuses(a, b4, y, a.View, "matmul: expected bias Float32[6]");
+            Throws.ArgumentException.With.Message.StartsWith("matmul: ").And.Message.Contains(message));
+        Refuses(a, b, y, default, "a is Float32[1, 3, 4], b is Float32[1, 5, 6]");
+        Refuses(a, b4, y7, default, "y is Float32[1, 3, 7]");
+        Refuses(a, wide, y, default, "Float64[1, 4, 6]");
+        Refuses(a, batch, y, default, "[1, 2, 4, 6]");
+        Refuses(a, b4, y, a.View, "expected [6]");
     }
 
     internal static CpuMatMul Create(CpuContext context, string engine, out DType type)

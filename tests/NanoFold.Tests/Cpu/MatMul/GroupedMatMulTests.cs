@@ -90,7 +90,7 @@ public sealed class GroupedMatMulTests
     [TestCase(new[] { 0, 3, 2, 4, 5 }, "got 2 after 3 at 2")]
     [TestCase(new[] { 0, 3, 3, 4, 41 }, "got 41 after 4 at 4")]
     [TestCase(new[] { -1, 3, 3, 4, 5 }, "got -1 after 0 at 0")]
-    [TestCase(new[] { 0, 3, 3, 4 }, "expected offsets Int32[5]")]
+    [TestCase(new[] { 0, 3, 3, 4 }, "offsets")]
     public void Bad_offsets_are_named(int[] offsets, string message)
     {
         using var context = new CpuContext(1, Isa.Scalar);
@@ -109,7 +109,7 @@ public sealed class GroupedMatMulTests
         using var a = new TestTensor(random, DType.Float32, [40, 3]);
         using var b = new TestTensor(random, DType.Float32, [4, 5, 2]);
         using var y = new TestTensor(random, DType.Float32, [40, 2]);
-        Assert.That(() => Run(new CpuMatMul(context), a, b, y, s_offsets[0], false, false, false, 2, 3), Throws.ArgumentException.With.Message.Contains("a [40, 3], b [4, 5, 2] and y [40, 2]"));
+        Assert.That(() => Run(new CpuMatMul(context), a, b, y, s_offsets[0], false, false, false, 2, 3), Throws.ArgumentException.With.Message.Contains("a is Float32[40, 3], b is Float32[4, 5, 2], y is Float32[40, 2]"));
     }
 
     private static void Run(

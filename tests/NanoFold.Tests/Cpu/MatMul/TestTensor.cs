@@ -43,13 +43,13 @@ internal sealed unsafe class TestTensor : IDisposable
 
     public View View { get; }
 
-    /// <summary>The element at an index into the view, missing leading indices being 0; dimensions of length 1 take any index.</summary>
+    /// <summary>The element at an index into the view, of which leading ones that the view has not are ignored; dimensions of length 1 take any index.</summary>
     public double this[params int[] index]
     {
         get
         {
             long offset = View.Offset;
-            for (int i = 1; i <= index.Length; i++)
+            for (int i = 1; i <= Math.Min(index.Length, View.Layout.Rank); i++)
             {
                 offset += View.Layout[-i] == 1 ? 0 : index[^i] * View.Layout.Stride(-i);
             }
@@ -65,6 +65,26 @@ internal sealed unsafe class TestTensor : IDisposable
         for (int i = 0; i < values.Length; i++)
         {
             values[i] = Read(i);
+        }
+
+        return values;
+    }
+
+    /// <summary>The matrix at an index of the leading dimensions, row by row, or its transpose.</summary>
+    public double[] Matrix(int[] batch, bool transposed)
+    {
+        int rows = View.Layout[transposed ? -1 : -2], columns = View.Layout[transposed ? -2 : -1];
+        long row = View.Layout.Stride(transposed ? -1 : -2), column = View.Layout.Stride(transposed ? -2 : -1);
+        long start = View.Offset;
+        for (int i = 3; i <= View.Layout.Rank; i++)
+        {
+            start += View.Layout[-i] == 1 ? 0 : batch[^(i - 2)] * View.Layout.Stride(-i);
+        }
+
+        var values = new double[rows * columns];
+        for (int i = 0; i < values.Length; i++)
+        {
+            values[i] = Read(start + i / columns * row + i % columns * column);
         }
 
         return values;

@@ -16,11 +16,12 @@ internal sealed class CrossEntropyReference
             }
 
             double[] x = logits[(row * vocab)..((row + 1) * vocab)];
-            double sum = x.Sum(value => Math.Exp(value + 40));
-            LogSumExp[row] = Math.Log(sum) - 40;
+            double shift = x.Max();
+            double sum = x.Sum(value => Math.Exp(value - shift));
+            LogSumExp[row] = Math.Log(sum) + shift;
             for (int i = 0; i < vocab; i++)
             {
-                double probability = Math.Exp(x[i] + 40) / sum;
+                double probability = Math.Exp(x[i] - shift) / sum;
                 DLogits[row * vocab + i] = dLoss * (probability - (i == (int)targets[row] ? 1 : 0)) / targetCount;
                 if (i == (int)targets[row])
                 {

@@ -53,5 +53,18 @@ internal static class RowAssert
         Assert.That(least, Is.Zero);
     }
 
+    /// <summary>Compares buffers as a whole; constraints over byte arrays would take most of a test's time.</summary>
+    public static void SameBits(byte[][] actual, byte[][] expected)
+    {
+        Assert.That(actual, Has.Length.EqualTo(expected.Length));
+        for (int i = 0; i < actual.Length; i++)
+        {
+            if (!actual[i].AsSpan().SequenceEqual(expected[i]))
+            {
+                Assert.Fail($"buffer {i} differs from byte {actual[i].AsSpan().CommonPrefixLength(expected[i])} on");
+            }
+        }
+    }
+
     public static double Dot(double[] a, double[] b) => a.Zip(b, (x, y) => x * y).Sum();
 }
