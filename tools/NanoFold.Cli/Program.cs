@@ -12,6 +12,7 @@ internal static class Program
     private static readonly Verb[] s_verbs =
     [
         new("train", "Train a model; writes a run folder", TrainCommand.Build),
+        new("generate", "Write text with a model", GenerateCommand.Build),
         new("eval", "The loss of a model on a text", EvalCommand.Build),
         new("bench", "Figures for one part: step", BenchCommand.Build),
         new("plan", "Parameters and FLOPs of a model, before anything runs", PlanCommand.Build),

@@ -50,6 +50,11 @@ public sealed class TrainLoop
                 Evaluate();
             }
 
+            if (_config.SampleEvery > 0 && _step % _config.SampleEvery == 0)
+            {
+                _observer.Sampled(_step, _session.Sample());
+            }
+
             _session.Geometry?.Measure(_step, Due(_config.CheckpointEvery), isLast: _step == Steps);
             if (Due(_config.CheckpointEvery))
             {

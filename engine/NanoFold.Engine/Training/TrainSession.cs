@@ -2,6 +2,7 @@ using System.Text.Json;
 using NanoFold.Engine.Checkpoints;
 using NanoFold.Engine.Configuration;
 using NanoFold.Engine.Data;
+using NanoFold.Engine.Generation;
 using NanoFold.Engine.Geometry;
 using NanoFold.Engine.Model;
 using NanoFold.Kernels;
@@ -17,6 +18,7 @@ public sealed class TrainSession : IDisposable
     private readonly TokenDataset _dataset;
     private readonly RunFolder? _folder;
     private readonly Evaluator? _evaluator;
+    private Generator? _generator;
 
     private TrainSession(RunConfig config, TokenDataset dataset, Backend backend, RunFolder? folder)
     {
@@ -161,6 +163,13 @@ public sealed class TrainSession : IDisposable
             json.WriteNumber("tokensPerSecond"u8, Math.Round(state.tokensPerSecond, 1));
         });
 
+    /// <summary>Continues <c>train.samplePrompt</c> with the model as it is; the same draws every time, so that samples compare.</summary>
+    public string Sample()
+    {
+        _generator ??= new Generator(Model, Tokenizer);
+        return _generator.Generate([Config.Train.SamplePrompt], Config.Generation, (ulong)Config.Train.Seed).Samples[0].Text;
+    }
+
     /// <summary>Writes a checkpoint; marks it as the best where its evaluation is. Returns its path, or "" where nothing is written.</summary>
     public string Save(long step, double seconds)
     {
@@ -192,6 +201,7 @@ public sealed class TrainSession : IDisposable
         Trainer.Dispose();
         _evaluator?.Dispose();
         Geometry?.Dispose();
+        _generator?.Dispose();
         Model.Dispose();
         _dataset.Dispose();
         _folder?.Dispose();

@@ -40,6 +40,7 @@ public sealed class CpuKernelTable(CpuContext context, bool composedOnly)
         new CpuNorm(context),
         new CpuRope(context),
         new CpuCrossEntropy(context),
+        new CpuLinearCrossEntropy(context),
         new CpuOptimizer(context),
         new CpuExpertRouting(context),
     ];

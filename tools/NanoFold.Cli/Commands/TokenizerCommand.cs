@@ -23,13 +23,13 @@ internal static class TokenizerCommand
     {
         Option<string?> data = command.Text("--data", "PATH", "A file, folder or pattern of text; the default corpus if not given");
         Option<string?> folder = command.Text("--out", "DIR", "The folder that gets the tokenizer.json; the current one if not given");
-        Option<long?> vocab = command.Integer("--vocab", $"Symbols, 256 bytes and marks included ({TokenizerSpec.DefaultVocab} if not given)", 258, BpeTrainer.LargestVocab);
+        Option<long?> vocab = command.Integer("--vocab", $"Symbols, 256 bytes and marks included ({new BpeTokenizerConfig().Vocab} if not given)", 258, BpeTrainer.LargestVocab);
         Option<bool> marks = command.Flag("--marks", "Have two symbols that begin and end a document");
         command.JsonKeys = "path, vocab, merges, bytes, fingerprint, seconds";
         command.Does(invocation => Train(
             invocation,
             ConfiguredData.OpenCorpus(new DataConfig { Path = invocation.Get(data) }),
-            (int)(invocation.Get(vocab) ?? TokenizerSpec.DefaultVocab),
+            (int)(invocation.Get(vocab) ?? new BpeTokenizerConfig().Vocab),
             invocation.Get(marks),
             invocation.Get(folder) ?? "."));
     }
