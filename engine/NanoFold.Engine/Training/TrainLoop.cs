@@ -47,7 +47,7 @@ public sealed class TrainLoop
             _step++;
             Report(result);
             PlanWithin(started);
-            if (Due(_config.EvaluateEvery) && _session.Evaluate(_step) is { } evaluation)
+            if (Due(_config.EvaluateEvery) && _session.Evaluate(_step, isLast: _step == Steps) is { } evaluation)
             {
                 _observer?.Evaluated(_step, evaluation);
                 if (!double.IsFinite(evaluation.Loss))

@@ -19,7 +19,7 @@ public sealed class TrainSession : IDisposable
     private readonly RunFolder? _folder;
     private readonly Evaluator? _evaluator;
     private Generator? _generator;
-    private long _evaluatedStep = -1;
+    private (long Step, double Loss) _compared = (-1, double.NaN);
     private double _secondsBefore;
 
     private TrainSession(RunConfig config, TokenDataset dataset, Backend backend, RunFolder? folder)
@@ -38,8 +38,9 @@ public sealed class TrainSession : IDisposable
             if (dataset.Validation.Tokens > 1)
             {
                 int rows = Math.Max(1, Math.Min(64, 4096 / config.Model.Context));
-                var windows = new EvaluationSource(dataset.Validation, dataset.Name, rows, config.Model.Context, train.EvaluationWindows);
-                _evaluator = new Evaluator(Model, windows, dataset.Tokenizer.ByteLengths, config.Data.MaskDocuments);
+                var all = new EvaluationSource(dataset.Validation, dataset.Name, rows, config.Model.Context);
+                var part = new EvaluationSource(dataset.Validation, dataset.Name, rows, config.Model.Context, train.EvaluationWindows);
+                _evaluator = new Evaluator(Model, all, part, dataset.Tokenizer.ByteLengths, config.Data.MaskDocuments);
             }
 
             if (config.Geometry.Enabled)
@@ -160,23 +161,34 @@ public sealed class TrainSession : IDisposable
         State = State with { Steps = steps };
     }
 
-    /// <summary>Evaluates and, where it is finite, logs; null where there is no validation text.</summary>
-    public Evaluation? Evaluate(long step)
+    /// <summary>
+    /// Evaluates and, where it is finite, logs; null where there is no validation text. During training over <c>train.evaluationWindows</c>
+    /// windows, at the end over all.
+    /// </summary>
+    public Evaluation? Evaluate(long step, bool isLast)
     {
-        if (_evaluator?.Run() is not { } evaluation || !double.IsFinite(evaluation.Loss))
+        if (_evaluator is null)
         {
-            return _evaluator is null ? null : evaluation;
+            return null;
         }
 
-        _evaluatedStep = step;
-        State = State with { LastEvaluation = evaluation };
-        _folder?.Metrics.Append((step, evaluation), static (json, state) =>
+        // The best checkpoint is found on the same windows every time.
+        Evaluation compared = _evaluator.Run(part: true), reported = isLast && _evaluator.HasPart ? _evaluator.Run() : compared;
+        if (!double.IsFinite(compared.Loss + reported.Loss))
+        {
+            return reported with { Loss = double.NaN };
+        }
+
+        _compared = (step, compared.Loss);
+        State = State with { LastEvaluation = reported };
+        _folder?.Metrics.Append((step, reported), static (json, state) =>
         {
             json.WriteNumber("step"u8, state.step);
-            json.WriteNumber("validationLoss"u8, state.evaluation.Loss);
-            json.WriteNumber("validationBitsPerByte"u8, state.evaluation.BitsPerByte);
+            json.WriteNumber("validationLoss"u8, state.reported.Loss);
+            json.WriteNumber("validationBitsPerByte"u8, state.reported.BitsPerByte);
+            json.WriteNumber("validationTokens"u8, state.reported.Tokens);
         });
-        return evaluation;
+        return reported;
     }
 
     public void LogStep(long step, in StepResult result, double tokensPerSecond) =>
@@ -201,9 +213,8 @@ public sealed class TrainSession : IDisposable
     /// <param name="seconds">Spent on them since the run was opened.</param>
     public string? Save(long step, double seconds)
     {
-        double? evaluated = _evaluatedStep == step ? State.LastEvaluation?.Loss : null;
-        bool isBest = evaluated < (State.BestLoss ?? double.PositiveInfinity);
-        State = State with { Step = step, Seconds = _secondsBefore + seconds, BestLoss = isBest ? evaluated : State.BestLoss };
+        bool isBest = _compared.Step == step && _compared.Loss < (State.BestLoss ?? double.PositiveInfinity);
+        State = State with { Step = step, Seconds = _secondsBefore + seconds, BestLoss = isBest ? _compared.Loss : State.BestLoss };
         SavedStep = step;
         if (_folder is null)
         {
@@ -220,7 +231,7 @@ public sealed class TrainSession : IDisposable
         ]);
         if (isBest)
         {
-            _folder.Checkpoints.MarkBest(step, evaluated!.Value);
+            _folder.Checkpoints.MarkBest(step, _compared.Loss);
         }
 
         _folder.Checkpoints.Prune(Config.Train.KeepCheckpoints);

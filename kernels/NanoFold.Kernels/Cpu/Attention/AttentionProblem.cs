@@ -19,10 +19,10 @@ internal readonly unsafe struct AttentionProblem
     /// <exception cref="ArgumentException">A shape, stride or type does not fit the others.</exception>
     public AttentionProblem(string op, in AttentionArgs args)
     {
-        Check.Rank4(op, "q", args.Q);
-        Check.Rank4(op, "k", args.K);
-        Check.Rank4(op, "v", args.V);
-        Check.Rank4(op, "y", args.Y);
+        AttentionChecks.Rank4(op, "q", args.Q);
+        AttentionChecks.Rank4(op, "k", args.K);
+        AttentionChecks.Rank4(op, "v", args.V);
+        AttentionChecks.Rank4(op, "y", args.Y);
         Batch = args.Q.Layout[0];
         Time = args.Q.Layout[1];
         Heads = args.Q.Layout[2];
@@ -31,13 +31,13 @@ internal readonly unsafe struct AttentionProblem
         KeyHeads = args.K.Layout[2];
         ValueDepth = args.V.Layout[3];
         Type = args.Q.Type;
-        Check.Real(op, "q", args.Q);
-        Check.Shape(op, "k", args.K, Type, [Batch, Keys, KeyHeads, Depth]);
-        Check.Shape(op, "v", args.V, Type, [Batch, Keys, KeyHeads, ValueDepth]);
-        Check.Shape(op, "y", args.Y, Type, [Batch, Time, Heads, ValueDepth]);
-        Check.Shape(op, "log-sum-exp", args.LogSumExp, Type, [Batch, Heads, Time]);
-        Check.Contiguous(op, "log-sum-exp", args.LogSumExp);
-        Check.Grouping(op, Heads, KeyHeads);
+        AttentionChecks.Real(op, "q", args.Q);
+        AttentionChecks.Shape(op, "k", args.K, Type, [Batch, Keys, KeyHeads, Depth]);
+        AttentionChecks.Shape(op, "v", args.V, Type, [Batch, Keys, KeyHeads, ValueDepth]);
+        AttentionChecks.Shape(op, "y", args.Y, Type, [Batch, Time, Heads, ValueDepth]);
+        AttentionChecks.Shape(op, "log-sum-exp", args.LogSumExp, Type, [Batch, Heads, Time]);
+        AttentionChecks.Contiguous(op, "log-sum-exp", args.LogSumExp);
+        AttentionChecks.Grouping(op, Heads, KeyHeads);
         AttentionMask mask = args.Mask;
         Causal = mask.Causal;
         if (mask.Window < 0 || mask.Sinks < 0)
@@ -59,7 +59,7 @@ internal readonly unsafe struct AttentionProblem
                 throw new ArgumentException($"{op}: documents need as many keys as queries, got {Keys} and {Time}");
             }
 
-            Check.Shape(op, "documents", mask.Documents, DType.Int32, [Batch, Time]);
+            AttentionChecks.Shape(op, "documents", mask.Documents, DType.Int32, [Batch, Time]);
             Documents = mask.Documents.Ints;
             DocumentBatch = (nint)mask.Documents.Layout.Stride(0);
             DocumentTime = (nint)mask.Documents.Layout.Stride(1);

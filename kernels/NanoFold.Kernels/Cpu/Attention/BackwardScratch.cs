@@ -24,9 +24,7 @@ internal readonly unsafe struct BackwardScratch
         Keys = cursor.Take((long)problem.Keys * DepthRow * lane.Bytes);
         if (ownSums)
         {
-            int keyRow = GradientPlan.Padded(problem.Depth), sumRow = GradientPlan.Padded(problem.ValueDepth);
-            void* key = cursor.Take((long)problem.Keys * keyRow * lane.Bytes);
-            Sums = new KeyGradients(key, cursor.Take((long)problem.Keys * sumRow * lane.Bytes), keyRow, sumRow);
+            Sums = KeyGradients.Take(ref cursor, problem, lane);
         }
 
         Bytes = cursor.Used;

@@ -14,7 +14,7 @@ internal readonly unsafe struct GradientProblem
     /// <exception cref="ArgumentException">A shape, stride or type does not fit, or the scratch is too small.</exception>
     public GradientProblem(string op, in AttentionProblem problem, in AttentionGradients gradients)
     {
-        Check.Shape(op, "dy", gradients.DY, problem.Type, [problem.Batch, problem.Time, problem.Heads, problem.ValueDepth]);
+        AttentionChecks.Shape(op, "dy", gradients.DY, problem.Type, [problem.Batch, problem.Time, problem.Heads, problem.ValueDepth]);
         Optional(op, "dq", gradients.DQ, problem.Type, problem.Batch, problem.Time, problem.Heads, problem.Depth);
         Optional(op, "dk", gradients.DK, problem.Type, problem.Batch, problem.Keys, problem.KeyHeads, problem.Depth);
         Optional(op, "dv", gradients.DV, problem.Type, problem.Batch, problem.Keys, problem.KeyHeads, problem.ValueDepth);
@@ -72,7 +72,7 @@ internal readonly unsafe struct GradientProblem
     {
         if (!view.IsNone)
         {
-            Check.Shape(op, name, view, type, [batch, time, heads, depth]);
+            AttentionChecks.Shape(op, name, view, type, [batch, time, heads, depth]);
         }
     }
 }

@@ -7,7 +7,7 @@ internal static unsafe class HeadRow
 {
     /// <summary>target = factor · source, or added to it.</summary>
     /// <param name="source">Padded to whole lanes.</param>
-    public static void Write<V>(void* source, void* target, int depth, V factor, bool accumulate)
+    public static void Write<V>(void* source, void* target, int depth, V factor, bool accumulate = false)
         where V : struct, ICpuLane<V>
     {
         nint i = 0;
@@ -53,5 +53,22 @@ internal static unsafe class HeadRow
         }
 
         return V.Sum(sum + other);
+    }
+
+    /// <summary>target += factor · source.</summary>
+    /// <param name="target">Padded to whole lanes.</param>
+    public static void AddScaled<V>(V factor, void* source, void* target, int depth)
+        where V : struct, ICpuLane<V>
+    {
+        nint i = 0;
+        for (; i + V.Width <= depth; i += V.Width)
+        {
+            V.Store(target, i, V.MultiplyAdd(factor, V.Load(source, i), V.Load(target, i)));
+        }
+
+        if (i < depth)
+        {
+            V.Store(target, i, V.MultiplyAdd(factor, V.LoadPart(source, i, depth - (int)i), V.Load(target, i)));
+        }
     }
 }

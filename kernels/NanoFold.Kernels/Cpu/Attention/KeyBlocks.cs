@@ -44,6 +44,15 @@ internal struct KeyBlocks
 
     public readonly int End => _end;
 
+    /// <summary>Keys that are seen, over all queries.</summary>
+    public readonly int Total => _sinkEnd + Math.Max(0, _end - _start);
+
+    /// <summary>Number of seen keys before a seen one.</summary>
+    public readonly int IndexOf(int key) => key < _sinkEnd ? key : _sinkEnd + (key - _start);
+
+    /// <summary>The seen key with <paramref name="index"/> seen ones before it.</summary>
+    public readonly int KeyAt(int index) => index < _sinkEnd ? index : index - _sinkEnd + _start;
+
     public bool Next()
     {
         if (_next < _sinkEnd)

@@ -10,6 +10,14 @@ internal readonly unsafe struct KeyGradients(void* key, void* value, int keyRow,
 
     public int ValueRow { get; } = valueRow;
 
+    /// <summary>Sums that a worker owns.</summary>
+    public static KeyGradients Take(ref ScratchCursor cursor, in AttentionProblem problem, LaneSize lane)
+    {
+        int keyRow = GradientPlan.Padded(problem.Depth), valueRow = GradientPlan.Padded(problem.ValueDepth);
+        void* key = cursor.Take((long)problem.Keys * keyRow * lane.Bytes);
+        return new KeyGradients(key, cursor.Take((long)problem.Keys * valueRow * lane.Bytes), keyRow, valueRow);
+    }
+
     public void* Key<V>(int index)
         where V : struct, ICpuLane<V>
         => Element.At<V>(key, (nint)index * KeyRow);

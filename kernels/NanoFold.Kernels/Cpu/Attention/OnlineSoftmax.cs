@@ -80,7 +80,16 @@ internal readonly unsafe struct OnlineSoftmax
         where V : struct, ICpuLane<V>
     {
         double sum = Element.Get<V>(_sum, column);
-        HeadRow.Write(Element.At<V>(_output, column * _outputRow), y, _valueDepth, V.Constant(sum == 0 ? 0 : 1 / sum), false);
+        HeadRow.Write(Element.At<V>(_output, column * _outputRow), y, _valueDepth, V.Constant(sum == 0 ? 0 : 1 / sum));
+    }
+
+    /// <summary>Maximum, sum and unnormalised output of one column, for <see cref="CachedCombineWork"/>.</summary>
+    public void Export<V>(int column, void* target)
+        where V : struct, ICpuLane<V>
+    {
+        Element.Set<V>(target, 0, Element.Get<V>(_maximum, column));
+        Element.Set<V>(target, 1, Element.Get<V>(_sum, column));
+        HeadRow.Write(Element.At<V>(_output, column * _outputRow), Element.At<V>(target, 2), _valueDepth, V.Constant(1));
     }
 
     /// <summary>maximum + ln sum for the first <paramref name="count"/> columns.</summary>

@@ -1,13 +1,13 @@
 namespace NanoFold.Kernels.Cpu.Attention;
 
 /// <summary>Argument checks of the attention kernels; messages name the op, the tensor, what was expected and what came.</summary>
-internal static class Check
+internal static class AttentionChecks
 {
     public static void Rank4(string op, string name, in View view)
     {
         if (view.IsNone || view.Layout.Rank != 4)
         {
-            throw new ArgumentException($"{op}: {name} must have 4 dimensions, got {Describe(view)}");
+            Checks.Throw(op, $"{name} must have 4 dimensions, got {Describe(view)}");
         }
     }
 
@@ -15,7 +15,7 @@ internal static class Check
     {
         if (view.Type is not (DType.Float32 or DType.Float64))
         {
-            throw new ArgumentException($"{op}: {name} must be Float32 or Float64, got {Describe(view)}");
+            Checks.Throw(op, $"{name} must be Float32 or Float64, got {Describe(view)}");
         }
     }
 
@@ -29,12 +29,13 @@ internal static class Check
 
         if (!same)
         {
-            throw new ArgumentException($"{op}: {name} must be {type}[{string.Join(", ", shape.ToArray())}], got {Describe(view)}");
+            Checks.Throw(op, $"{name} must be {type}[{string.Join(", ", shape.ToArray())}], got {Describe(view)}");
         }
 
+        Checks.Inside(op, name, view);
         if (view.Layout[-1] != 1 && shape.Length == 4 && view.Layout.Stride(3) != 1)
         {
-            throw new ArgumentException($"{op}: the last stride of {name} must be 1, got {view.Layout.Stride(3)}");
+            Checks.Throw(op, $"the last stride of {name} must be 1, got {view.Layout.Stride(3)}");
         }
     }
 
@@ -42,7 +43,7 @@ internal static class Check
     {
         if (!view.Layout.IsContiguous)
         {
-            throw new ArgumentException($"{op}: {name} must be contiguous, got strides of a part of another tensor");
+            Checks.Throw(op, $"{name} must be contiguous, got strides of a part of another tensor");
         }
     }
 
@@ -50,7 +51,7 @@ internal static class Check
     {
         if (heads % keyHeads != 0)
         {
-            throw new ArgumentException($"{op}: {heads} query heads are not a multiple of {keyHeads} key heads");
+            Checks.Throw(op, $"{heads} query heads are not a multiple of {keyHeads} key heads");
         }
     }
 

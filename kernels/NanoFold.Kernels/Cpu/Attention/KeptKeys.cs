@@ -1,0 +1,23 @@
+namespace NanoFold.Kernels.Cpu.Attention;
+
+/// <summary>Indices of the keys kept per row, [B, H, T, k], −1 behind the last.</summary>
+internal readonly unsafe struct KeptKeys
+{
+    private readonly int* _indices;
+
+    /// <exception cref="ArgumentException">The view is not a contiguous Int32 [B, H, T, k].</exception>
+    public KeptKeys(string op, in AttentionProblem problem, in View kept)
+    {
+        AttentionChecks.Rank4(op, "kept", kept);
+        Count = kept.Layout[3];
+        AttentionChecks.Shape(op, "kept", kept, DType.Int32, [problem.Batch, problem.Heads, problem.Time, Count]);
+        AttentionChecks.Contiguous(op, "kept", kept);
+        _indices = kept.Ints;
+    }
+
+    /// <summary>k.</summary>
+    public int Count { get; }
+
+    public int* Row(in AttentionProblem problem, int batch, int head, int time) =>
+        _indices + (((long)batch * problem.Heads + head) * problem.Time + time) * Count;
+}

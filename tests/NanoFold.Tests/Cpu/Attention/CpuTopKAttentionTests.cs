@@ -1,0 +1,147 @@
+using NanoFold.Kernels;
+using NanoFold.Kernels.Cpu;
+using NanoFold.Kernels.Cpu.Attention;
+
+namespace NanoFold.Tests.Cpu.Attention;
+
+public sealed class CpuTopKAttentionTests
+{
+    private static readonly Isa[] s_paths = [Isa.Scalar, Isa.Vector128, Isa.Vector256, Isa.Vector512];
+
+    [Test]
+    public void Matches_the_definition([ValueSource(nameof(s_paths))] Isa isa, [Values(1, 2, 9, 33, 70)] int time, [Values(1, 4, 40)] int topK) =>
+        Verify(isa, new AttentionReference(2, time, 4, 2, 13) { TopK = Math.Min(topK, time) });
+
+    [Test]
+    public void Sees_only_its_document([ValueSource(nameof(s_paths))] Isa isa)
+    {
+        int[] documents = [.. Enumerable.Range(0, 2 * 131).Select(i => i % 131 / 100)];
+        Verify(isa, new AttentionReference(2, 131, 2, 1, 12) { TopK = 7, Documents = documents });
+    }
+
+    [Test]
+    public void Adds_partial_sums_of_long_sequences() => Verify(IsaExtensions.Best, new AttentionReference(1, 450, 2, 1, 8) { TopK = 11 });
+
+    [Test]
+    public void Float64_agrees_to_twelve_digits()
+    {
+        var reference = new AttentionReference(2, 40, 4, 2, 9) { TopK = 6 };
+        using var rig = new AttentionRig(reference, DType.Float64, strided: true);
+        using var context = new CpuContext(2, IsaExtensions.Best);
+        rig.Forward(context);
+        rig.Backward(context);
+        rig.AssertMatches(1e-12);
+    }
+
+    [Test]
+    public void The_smallest_index_wins_among_equals([ValueSource(nameof(s_paths))] Isa isa)
+    {
+        var reference = new AttentionReference(1, 100, 1, 1, 5) { TopK = 4 };
+        using var rig = new AttentionRig(reference);
+        using var context = new CpuContext(1, isa);
+        // Keys repeat every 25 positions, so every score comes up to four times.
+        for (int j = 25 * 5; j < rig.K.Count; j++)
+        {
+            rig.K[j] = rig.K[j - (25 * 5)];
+        }
+
+        rig.Forward(context);
+        for (int t = 0; t < 100; t++)
+        {
+            double[] q = [.. Enumerable.Range(0, 5).Select(d => rig.Q[(t * 5) + d])];
+            // Exact order of the 25 distinct keys, then the index.
+            int[] expected = [.. Enumerable.Range(0, t + 1)
+                .OrderByDescending(j => Enumerable.Range(0, 5).Sum(d => q[d] * rig.K[(j % 25 * 5) + d]))
+                .ThenBy(j => j).Take(4)];
+            int[] kept = [.. Enumerable.Range(0, 4).Select(i => (int)rig.Kept[(t * 4) + i]).Where(j => j >= 0)];
+            Assert.That(kept, Is.EqualTo(expected));
+        }
+
+        Assert.That(rig.Kept[1], Is.EqualTo(-1), "the first row sees one key");
+    }
+
+    [Test]
+    public void Adds_to_gradients_when_asked()
+    {
+        using var rig = new AttentionRig(new AttentionReference(1, 60, 2, 1, 10) { TopK = 5 });
+        using var context = new CpuContext(2, IsaExtensions.Best);
+        foreach (GuardedTensor gradient in new[] { rig.DQ, rig.DK, rig.DV })
+        {
+            gradient.Fill(_ => 0.5);
+        }
+
+        rig.Forward(context);
+        rig.Backward(context, accumulate: true);
+        rig.AssertMatches(2e-5, before: 0.5);
+    }
+
+    [Test]
+    public void Bits_do_not_depend_on_threads()
+    {
+        var reference = new AttentionReference(2, 420, 4, 2, 24) { TopK = 20 };
+        using var one = new AttentionRig(reference);
+        using (var context = new CpuContext(1, IsaExtensions.Best))
+        {
+            one.Forward(context);
+            one.Backward(context);
+        }
+
+        foreach (int threads in new[] { 2, 3, 7 })
+        {
+            using var many = new AttentionRig(reference);
+            using var context = new CpuContext(threads, IsaExtensions.Best);
+            many.Forward(context);
+            many.Backward(context);
+            Assert.That(many.Y.ToArray(), Is.EqualTo(one.Y.ToArray()));
+            Assert.That(many.Kept.ToArray(), Is.EqualTo(one.Kept.ToArray()));
+            Assert.That(many.DQ.ToArray(), Is.EqualTo(one.DQ.ToArray()));
+            Assert.That(many.DK.ToArray(), Is.EqualTo(one.DK.ToArray()));
+            Assert.That(many.DV.ToArray(), Is.EqualTo(one.DV.ToArray()));
+        }
+    }
+
+    [Test]
+    public void A_score_that_is_not_a_number_shows([Values(0, 3, 40)] int key)
+    {
+        using var rig = new AttentionRig(new AttentionReference(1, 70, 1, 1, 8) { TopK = 3 });
+        using var context = new CpuContext(1, IsaExtensions.Best);
+        rig.K[key * 8] = double.NaN;
+        rig.Forward(context);
+        Assert.That(rig.Y.ToArray()[..(key * 8)], Has.All.Not.NaN);
+        Assert.That(rig.Y.ToArray()[(key * 8)..], Has.All.NaN);
+    }
+
+    [Test]
+    public void Runs_without_managed_allocation()
+    {
+        using var rig = new AttentionRig(new AttentionReference(1, 450, 2, 1, 19) { TopK = 9 });
+        using var context = new CpuContext(2, IsaExtensions.Best);
+        rig.Forward(context);
+        rig.Backward(context);
+        var attention = new CpuTopKAttention(context);
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        attention.Forward(rig.Args, rig.KeptView);
+        attention.Backward(rig.Args, rig.KeptView, rig.Gradients());
+        Assert.That(GC.GetAllocatedBytesForCurrentThread() - before, Is.Zero);
+    }
+
+    [Test]
+    public void Refuses_windows_and_wrong_shapes()
+    {
+        using var rig = new AttentionRig(new AttentionReference(1, 12, 2, 1, 8) { TopK = 3, Window = 5 });
+        using var plain = new AttentionRig(new AttentionReference(1, 12, 2, 1, 8) { TopK = 3 });
+        using var context = new CpuContext(1, IsaExtensions.Best);
+        var attention = new CpuTopKAttention(context);
+        Assert.That(() => attention.Forward(rig.Args, rig.KeptView), Throws.ArgumentException.With.Message.Contains("window 5"));
+        Assert.That(() => attention.Forward(plain.Args, plain.Kept.View), Throws.ArgumentException.With.Message.Contains("kept must have 4 dimensions"));
+    }
+
+    private static void Verify(Isa isa, AttentionReference reference)
+    {
+        using var rig = new AttentionRig(reference, strided: true);
+        using var context = new CpuContext(2, isa);
+        rig.Forward(context);
+        rig.Backward(context);
+        rig.AssertMatches(2e-5);
+    }
+}
