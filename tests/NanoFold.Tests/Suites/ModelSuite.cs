@@ -1,6 +1,6 @@
-using System.Text.Json;
 using NanoFold.Engine.Autograd;
 using NanoFold.Engine.Configuration;
+using NanoFold.Engine.FeedForward;
 using NanoFold.Engine.Model;
 using NanoFold.Kernels;
 
@@ -18,11 +18,12 @@ public class ModelSuite : EngineTests
     public void Its_settings_are_valid_and_survive_json(ModelConfig config)
     {
         Assert.That(config.Validate("model"), Is.Empty);
-        string json = JsonSerializer.Serialize(config, ConfigJson.Options);
-        ModelConfig read = JsonSerializer.Deserialize<ModelConfig>(json, ConfigJson.Options)!;
-        Assert.That(JsonSerializer.Serialize(read, ConfigJson.Options), Is.EqualTo(json));
-        Assert.That(read.LayerConfigs(), Is.EqualTo(config.LayerConfigs()));
-        Assert.That(read with { Pattern = null }, Is.EqualTo(config with { Pattern = null }));
+        // The tokenizer's vocabulary is larger.
+        RunConfig run = new RunConfig { Model = config with { Vocab = 0 } }.Resolve();
+        RunConfig read = new ConfigTree().AddJson(run.ToJson(), "test").Build();
+        Assert.That(read.ToJson(), Is.EqualTo(run.ToJson()));
+        Assert.That(read.Model.LayerConfigs(), Is.EqualTo(run.Model.LayerConfigs()));
+        Assert.That(read.Model with { Pattern = null }, Is.EqualTo(run.Model with { Pattern = null }));
     }
 
     [TestCaseSource(nameof(Variants))]
@@ -44,13 +45,26 @@ public class ModelSuite : EngineTests
             int[] tokens = [.. model.Tokens];
             tokens[t] = (tokens[t] + 5) % vocab;
             double[] changed = model.Logits(tokens);
-            Numbers.AssertSameBits(changed[..(t * vocab)], logits[..(t * vocab)], $"before token {t}");
-            Numbers.AssertSameBits(changed[(time * vocab)..], logits[(time * vocab)..], $"the other sequence, token {t}");
+            AssertUnchanged(config, changed[..(t * vocab)], logits[..(t * vocab)], $"before token {t}");
+            AssertUnchanged(config, changed[(time * vocab)..], logits[(time * vocab)..], $"the other sequence, token {t}");
             Assert.That(changed[(t * vocab)..((t + 1) * vocab)], Is.Not.EqualTo(logits[(t * vocab)..((t + 1) * vocab)]), $"at token {t}");
             if (t + 1 < time)
             {
                 Assert.That(changed[((t + 1) * vocab)..(time * vocab)], Is.Not.EqualTo(logits[((t + 1) * vocab)..(time * vocab)]), $"behind token {t}");
             }
+        }
+    }
+
+    // Which token an expert is given changes with the others, and with their number the order in which its products are summed.
+    private static void AssertUnchanged(ModelConfig config, double[] changed, double[] logits, string what)
+    {
+        if (config.LayerConfigs().Any(l => l.FeedForward is MoeConfig))
+        {
+            Numbers.AssertClose(changed, logits, 1e-6, what);
+        }
+        else
+        {
+            Numbers.AssertSameBits(changed, logits, what);
         }
     }
 
