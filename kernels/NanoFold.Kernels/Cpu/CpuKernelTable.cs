@@ -37,6 +37,7 @@ public sealed class CpuKernelTable(CpuContext context, bool composedOnly)
     [
         new CpuFusedAttention(context),
         new CpuTopKAttention(context),
+        new CpuCachedAttention(context),
         new CpuNorm(context),
         new CpuRope(context),
         new CpuCrossEntropy(context),
