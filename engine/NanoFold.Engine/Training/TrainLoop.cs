@@ -114,7 +114,7 @@ public sealed class TrainLoop
 
     private void Evaluate()
     {
-        if (_session.Evaluate(_step) is { } evaluation)
+        if (_session.Evaluate(_step, isLast: _step == Steps) is { } evaluation)
         {
             _observer.Evaluated(_step, evaluation);
         }

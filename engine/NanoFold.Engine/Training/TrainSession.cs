@@ -19,6 +19,7 @@ public sealed class TrainSession : IDisposable
     private readonly RunFolder? _folder;
     private readonly Evaluator? _evaluator;
     private Generator? _generator;
+    private bool _isBest;
 
     private TrainSession(RunConfig config, TokenDataset dataset, Backend backend, RunFolder? folder)
     {
@@ -32,8 +33,9 @@ public sealed class TrainSession : IDisposable
         if (dataset.Validation.Tokens > 1)
         {
             int rows = Math.Max(1, Math.Min(64, 4096 / config.Model.Context));
-            var windows = new EvaluationSource(dataset.Validation, dataset.Name, rows, config.Model.Context, train.EvaluationWindows);
-            _evaluator = new Evaluator(Model, windows, dataset.Tokenizer.ByteLengths, config.Data.MaskDocuments);
+            var all = new EvaluationSource(dataset.Validation, dataset.Name, rows, config.Model.Context);
+            var part = new EvaluationSource(dataset.Validation, dataset.Name, rows, config.Model.Context, train.EvaluationWindows);
+            _evaluator = new Evaluator(Model, all, part, dataset.Tokenizer.ByteLengths, config.Data.MaskDocuments);
         }
 
         if (config.Geometry.Enabled)
@@ -135,22 +137,28 @@ public sealed class TrainSession : IDisposable
         State = State with { Steps = steps };
     }
 
-    /// <summary>Evaluates and logs; null where there is no validation text.</summary>
-    public Evaluation? Evaluate(long step)
+    /// <summary>
+    /// Evaluates and logs; null where there is no validation text. During training over <c>train.evaluationWindows</c> windows, at the end over all.
+    /// </summary>
+    public Evaluation? Evaluate(long step, bool isLast)
     {
-        if (_evaluator?.Run() is not { } evaluation)
+        if (_evaluator is null)
         {
             return null;
         }
 
-        State = State with { LastEvaluation = evaluation, BestLoss = Math.Min(State.BestLoss ?? double.PositiveInfinity, evaluation.Loss) };
-        _folder?.Metrics.Append((step, evaluation), static (json, state) =>
+        // The best checkpoint is found on the same windows every time.
+        Evaluation compared = _evaluator.Run(part: true), reported = isLast ? _evaluator.Run() : compared;
+        _isBest = compared.Loss <= (State.BestLoss ?? double.PositiveInfinity);
+        State = State with { LastEvaluation = reported, BestLoss = _isBest ? compared.Loss : State.BestLoss };
+        _folder?.Metrics.Append((step, reported), static (json, state) =>
         {
             json.WriteNumber("step"u8, state.step);
-            json.WriteNumber("validationLoss"u8, state.evaluation.Loss);
-            json.WriteNumber("validationBitsPerByte"u8, state.evaluation.BitsPerByte);
+            json.WriteNumber("validationLoss"u8, state.reported.Loss);
+            json.WriteNumber("validationBitsPerByte"u8, state.reported.BitsPerByte);
+            json.WriteNumber("validationTokens"u8, state.reported.Tokens);
         });
-        return evaluation;
+        return reported;
     }
 
     public void LogStep(long step, in StepResult result, double tokensPerSecond) =>
@@ -187,9 +195,10 @@ public sealed class TrainSession : IDisposable
             new CheckpointFile(RunConfig.FileName, stream => stream.Write(System.Text.Encoding.UTF8.GetBytes(Config.ToJson()))),
             new CheckpointFile(Text.Tokenizer.FileName, stream => stream.Write(Tokenizer.Serialize())),
         ]);
-        if (State.LastEvaluation is { } evaluation && evaluation.Loss <= State.BestLoss)
+        if (_isBest)
         {
-            _folder.Checkpoints.MarkBest(step, evaluation.Loss);
+            _folder.Checkpoints.MarkBest(step, State.BestLoss!.Value);
+            _isBest = false;
         }
 
         _folder.Checkpoints.Prune(Config.Train.KeepCheckpoints);

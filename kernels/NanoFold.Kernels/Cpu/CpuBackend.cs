@@ -116,13 +116,13 @@ public sealed unsafe class CpuBackend : Backend
     public override void Softmax(in View x, in View y, double scale, in AttentionMask mask)
     {
         BackendChecks.Softmax(x, y, mask);
-        Cpu.Softmax.Forward(Context, x, y, scale, mask);
+        Cpu.Softmax.Run(Context, x, y, scale, mask);
     }
 
     public override void SoftmaxBackward(in View y, in View dy, in View dx, double scale, bool accumulate = false)
     {
         BackendChecks.SoftmaxBackward(y, dy, dx);
-        Cpu.Softmax.Backward(Context, y, dy, dx, scale, accumulate);
+        Cpu.SoftmaxBackward.Run(Context, y, dy, dx, scale, accumulate);
     }
 
     public override TKernel? Find<TKernel>()

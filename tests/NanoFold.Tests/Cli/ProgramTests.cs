@@ -29,7 +29,7 @@ public class ProgramTests
         Assert.That(CommandLine.Run("--version").Standard, Does.Match(@"^\d+\.\d+"));
     }
 
-    [TestCase("", "nanofold: a verb is missing: plan, ")]
+    [TestCase("", "nanofold: a verb is missing: train, ")]
     [TestCase("plann", "nanofold: plann: unknown verb; did you mean plan?")]
     [TestCase("plan --step 3", "nanofold: --step: unknown option; did you mean --steps?")]
     [TestCase("plan three", "nanofold: three: unknown argument")]

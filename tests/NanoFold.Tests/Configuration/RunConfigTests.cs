@@ -1,7 +1,6 @@
 using System.Text.Json.Nodes;
 using NanoFold.Engine;
 using NanoFold.Engine.Configuration;
-using NanoFold.Engine.Data;
 using NanoFold.Engine.FeedForward;
 using NanoFold.Engine.Mixers;
 using NanoFold.Engine.Model;

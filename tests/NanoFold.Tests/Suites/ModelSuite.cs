@@ -1,4 +1,3 @@
-using System.Text.Json;
 using NanoFold.Engine.Autograd;
 using NanoFold.Engine.Configuration;
 using NanoFold.Engine.Model;
@@ -18,11 +17,11 @@ public class ModelSuite : EngineTests
     public void Its_settings_are_valid_and_survive_json(ModelConfig config)
     {
         Assert.That(config.Validate("model"), Is.Empty);
-        string json = JsonSerializer.Serialize(config, ConfigJson.Options);
-        ModelConfig read = JsonSerializer.Deserialize<ModelConfig>(json, ConfigJson.Options)!;
-        Assert.That(JsonSerializer.Serialize(read, ConfigJson.Options), Is.EqualTo(json));
-        Assert.That(read.LayerConfigs(), Is.EqualTo(config.LayerConfigs()));
-        Assert.That(read with { Pattern = null }, Is.EqualTo(config with { Pattern = null }));
+        RunConfig run = new RunConfig { Model = config, Tokenizer = new FileTokenizerConfig { Path = "t" } }.Resolve();
+        RunConfig read = new ConfigTree().AddJson(run.ToJson(), "json").Build();
+        Assert.That(read.ToJson(), Is.EqualTo(run.ToJson()));
+        Assert.That(read.Model.LayerConfigs(), Is.EqualTo(run.Model.LayerConfigs()));
+        Assert.That(read.Model with { Pattern = null }, Is.EqualTo(run.Model with { Pattern = null }));
     }
 
     [TestCaseSource(nameof(Variants))]

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Text.Json.Nodes;
 using NanoFold.Engine.Configuration;
 using NanoFold.Engine.Data;
+using NanoFold.Engine.Training;
 
 namespace NanoFold.Cli.Commands;
 
@@ -23,7 +24,7 @@ internal static class DataCommand
 
     private static int Describe(Invocation invocation, RunConfig config)
     {
-        Corpus corpus = ConfiguredData.OpenCorpus(config.Data);
+        Corpus corpus = Corpus.OpenOrDefault(config.Data.Path);
         Output output = invocation.Output;
         output.Table(
             numbers: false,
@@ -48,7 +49,7 @@ internal static class DataCommand
         Output output = invocation.Output;
         using var interrupt = new Interrupt();
         long start = Stopwatch.GetTimestamp();
-        using TokenDataset dataset = ConfiguredData.Open(config, output.Note, interrupt.Token);
+        using TokenDataset dataset = TrainData.Open(config, output.Note, interrupt.Token);
         double seconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
 
         long tokens = dataset.Train.Tokens + dataset.Validation.Tokens;

@@ -33,7 +33,7 @@ internal static class EvalCommand
         using TokenDataset dataset = new TokenCache().Open(Corpus.Open(data), TokenizerSpec.Given(tokenizer), options, invocation.Output.Note);
         int rows = Math.Max(1, Math.Min(64, 4096 / config.Model.Context));
         var source = new EvaluationSource(dataset.Validation, data, rows, config.Model.Context);
-        using var evaluator = new Evaluator(model, source, tokenizer.ByteLengths, config.Data.MaskDocuments);
+        using var evaluator = new Evaluator(model, source, null, tokenizer.ByteLengths, config.Data.MaskDocuments);
         Evaluation result = evaluator.Run();
         Output output = invocation.Output;
         output.Table(

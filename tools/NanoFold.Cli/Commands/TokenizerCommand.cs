@@ -12,6 +12,8 @@ namespace NanoFold.Cli.Commands;
 /// <summary><c>tokenizer</c>: trains one, and shows what one does.</summary>
 internal static class TokenizerCommand
 {
+    private static readonly int s_defaultVocab = new BpeTokenizerConfig().Vocab;
+
     public static void Build(VerbCommand command)
     {
         BuildTrain(command.Sub("train", "Train a byte-level BPE on a text"));
@@ -23,13 +25,13 @@ internal static class TokenizerCommand
     {
         Option<string?> data = command.Text("--data", "PATH", "A file, folder or pattern of text; the default corpus if not given");
         Option<string?> folder = command.Text("--out", "DIR", "The folder that gets the tokenizer.json; the current one if not given");
-        Option<long?> vocab = command.Integer("--vocab", $"Symbols, 256 bytes and marks included ({new BpeTokenizerConfig().Vocab} if not given)", 258, BpeTrainer.LargestVocab);
+        Option<long?> vocab = command.Integer("--vocab", $"Symbols, 256 bytes and marks included ({s_defaultVocab} if not given)", 258, BpeTrainer.LargestVocab);
         Option<bool> marks = command.Flag("--marks", "Have two symbols that begin and end a document");
         command.JsonKeys = "path, vocab, merges, bytes, fingerprint, seconds";
         command.Does(invocation => Train(
             invocation,
-            ConfiguredData.OpenCorpus(new DataConfig { Path = invocation.Get(data) }),
-            (int)(invocation.Get(vocab) ?? new BpeTokenizerConfig().Vocab),
+            Corpus.OpenOrDefault(invocation.Get(data)),
+            (int)(invocation.Get(vocab) ?? s_defaultVocab),
             invocation.Get(marks),
             invocation.Get(folder) ?? "."));
     }
