@@ -47,7 +47,7 @@ public sealed class Evaluator : IDisposable
         double sum = 0;
         long count = 0, bytes = 0;
         _model.Backend.State.Set(StepSlot.TargetCount, 1L);
-        for (long i = 0; i < _all.Batches; i++)
+        for (long i = 0; i < source.Batches; i++)
         {
             count += source.Fill(i, _buffers.Tokens, _buffers.Targets, _buffers.Documents);
             _buffers.Upload();
