@@ -67,7 +67,11 @@ internal sealed class OpRun : IDisposable
             _plan.Bind(arena);
         }
 
-        _backend.Fill(Store.AllGradients, 0);
+        if (Store.TrainedElements > 0)
+        {
+            _backend.Fill(Store.AllGradients, 0);
+        }
+
         _plan.Run();
         return Host.Read(_backend, _plan[_output]);
     }
@@ -78,6 +82,11 @@ internal sealed class OpRun : IDisposable
     /// <summary>Fails where a kernel wrote between the parameters or their gradients.</summary>
     public void AssertGapsUntouched()
     {
+        if (Store.TrainedElements == 0)
+        {
+            return;
+        }
+
         (View values, View gradients) = Store.Slice(0, Store.TrainedElements);
         foreach (View view in (View[])[values, gradients])
         {

@@ -22,6 +22,7 @@ public class OpSuite : EngineTests
     public void Names_are_unique() => Assert.That(OpCases.All.Select(c => c.Name), Is.Unique);
 
     [TestCaseSource(nameof(Cases))]
+    [Category(InstructionSetTests.Category)]
     public void Forward_matches_the_reference(OpCase opCase)
     {
         double[] expected = opCase.Reference(OpRun.Values(opCase));
@@ -53,6 +54,7 @@ public class OpSuite : EngineTests
     }
 
     [TestCaseSource(nameof(Differentiable))]
+    [Category(InstructionSetTests.Category)]
     public void Gradients_in_float32_match_those_in_float64(OpCase opCase)
     {
         double[] expected = Run(opCase, Backend(), DType.Float64).Gradients;
