@@ -44,6 +44,36 @@ public class ViewGradientTests : EngineTests
             return AddOp.Record(tape, sum, Silu(tape, a));
         });
         yield return Case("a parameter used twice", (tape, p) => MultiplyOp.Record(tape, Silu(tape, p("a")), p("a")));
+        yield return Case("attention of a value to itself", (tape, p) =>
+        {
+            Tensor x = Double(tape, p("c")).Reshape(1, 3, 2, 4);
+            return AttentionOp.Record(tape, x, x, x, 0.5, new CausalMask());
+        });
+        yield return Case("attention over parts of one value", (tape, p) =>
+        {
+            Tensor x = Double(tape, p("c")).Reshape(1, 2, 3, 4);
+            return AttentionOp.Record(tape, x.Slice(2, 0, 1), x.Slice(2, 1, 1), x.Slice(2, 2, 1), 0.5, new CausalMask());
+        });
+        yield return Case("top-k attention of a value to itself", (tape, p) =>
+        {
+            Tensor x = Double(tape, p("c")).Reshape(1, 3, 2, 4);
+            return TopKAttentionOp.Record(tape, x, x, x, 0.5, 2);
+        });
+        yield return Case("a matrix times itself", (tape, p) =>
+        {
+            Tensor a = Double(tape, p("a").Slice(0, 0, 4));
+            return MatMulOp.Record(tape, a, a, transposeB: true);
+        });
+        yield return Case("a linear layer of itself", (tape, p) =>
+        {
+            Tensor a = Double(tape, p("a"));
+            return LinearOp.Record(tape, a, a);
+        });
+        yield return Case("a gate of itself", (tape, p) =>
+        {
+            Tensor a = Double(tape, p("a"));
+            return GatedActivationOp<Silu>.Record(tape, a, a);
+        });
         yield return Case("a value that nothing reads", (tape, p) =>
         {
             _ = Silu(tape, Double(tape, p("a")));

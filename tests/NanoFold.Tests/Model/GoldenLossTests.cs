@@ -28,11 +28,11 @@ public class GoldenLossTests : EngineTests
         Pattern = [new BlockConfig(), new BlockConfig { Mixer = SlidingWindowConfig.Tiny, FeedForward = MoeConfig.Tiny }],
     };
 
-    [Test]
-    public void Ten_steps_give_the_losses_that_they_gave()
+    [TestCaseSource(nameof(Paths))]
+    public void Ten_steps_give_the_losses_that_they_gave(Isa isa)
     {
-        double[] expected = [4.2, 4.2, 4.2, 4.2, 4.2, 4.2, 4.2, 4.2, 4.2, 4.2];
-        double[] losses = Train(Config, steps: 10, rate: 3e-3, step => Window(step));
+        double[] expected = [4.164007, 3.994635, 3.968980, 3.706901, 3.547830, 3.509214, 3.275208, 3.261278, 3.102547, 2.817686];
+        double[] losses = Train(Backend(isa, threads: 2), Config, steps: 10, rate: 1e-2, Window);
         Assert.That(losses, Is.EqualTo(expected).Within(0.01).Percent, string.Join(", ", losses.Select(l => l.ToString("r"))));
     }
 
@@ -40,27 +40,26 @@ public class GoldenLossTests : EngineTests
     public void One_batch_is_learnt_by_heart()
     {
         ModelConfig config = Config with { Dropout = 0, Pattern = null };
-        double[] losses = Train(config, steps: 120, rate: 1e-2, _ => Window(0));
+        double[] losses = Train(Backend(threads: 2), config, steps: 120, rate: 1e-2, _ => Window(0));
         Assert.That(losses[0], Is.EqualTo(Math.Log(64)).Within(0.3));
         Assert.That(losses[^1], Is.LessThan(0.02));
     }
 
-    // An order-two stream: the next token follows from the two before it, with a little noise.
+    // Each token follows from the one before it, but for a little noise.
     private static int[] Window(int step)
     {
         int[] noise = Numbers.Integers($"stream {step}", Batch * 17, 0, 64);
         var stream = new int[noise.Length];
         for (int i = 0; i < stream.Length; i++)
         {
-            stream[i] = i < 2 || noise[i] < 4 ? noise[i] : (3 * stream[i - 1] + stream[i - 2] + 7) % 64;
+            stream[i] = i == 0 || noise[i] < 4 ? noise[i] : (stream[i - 1] + 3) % 64;
         }
 
         return stream;
     }
 
-    private double[] Train(ModelConfig config, int steps, double rate, Func<int, int[]> window)
+    private static double[] Train(Backend backend, ModelConfig config, int steps, double rate, Func<int, int[]> window)
     {
-        Backend backend = Backend(threads: 2);
         SetState(backend, targets: Batch * config.Context);
         var owned = new List<IDisposable>();
         using var model = new Transformer(config, backend, seed: 5);
