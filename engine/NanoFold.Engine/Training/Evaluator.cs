@@ -40,6 +40,9 @@ public sealed class Evaluator : IDisposable
         _nats = new float[all.Batch * all.Context];
     }
 
+    /// <summary>Whether the fixed part is less than all.</summary>
+    public bool HasPart => _part.Windows < _all.Windows;
+
     /// <summary>The loss over all windows, or over the fixed part.</summary>
     public Evaluation Run(bool part = false)
     {

@@ -19,6 +19,7 @@ public sealed record MemoryPlan(long ParameterBytes, long GradientBytes, long Op
     /// <param name="like">The backend whose kernels will run: they decide what is recorded and its scratch.</param>
     public static MemoryPlan Of(RunConfig config, Backend like)
     {
+        MemoryCheck.RequireShape(config);
         using var backend = new NullBackend(like);
         using var model = new Transformer(config.Model, backend);
         var batches = new RandomBatchSource(Math.Max(1, config.Train.Batch), config.Model.Context, model.Config.Vocab, 0);

@@ -4,6 +4,7 @@ using NanoFold.Engine;
 using NanoFold.Engine.Benchmarks;
 using NanoFold.Engine.Configuration;
 using NanoFold.Engine.Model;
+using NanoFold.Engine.Training;
 using NanoFold.Kernels;
 
 namespace NanoFold.Cli.Commands;
@@ -17,7 +18,7 @@ internal static class BenchCommand
     {
         VerbCommand step = command.Sub("step", "Time of a training step, on random tokens");
         var train = new TrainOptions(step);
-        step.JsonKeys = "tokensPerSecond (median step), gflops (by FLOPs per token, forward and backward), peakRssBytes, managedBytesPerStep (after warm-up), parameters";
+        step.JsonKeys = "tokensPerSecond (median step), gflops (by FLOPs per token, forward and backward), peakRssBytes, managedBytesPerStep (after warm-up), parameters, stepSeconds [each timed step]";
         VerbCommand gemm = command.Sub("gemm", "Rate of matrix products: 1024³ and those of a preset's linear layers, or one given shape");
         Option<string?> preset = gemm.Text("--preset", "NAME", "nano, small (the default) or gpt2, with a byte vocabulary");
         Option<long?> m = gemm.Integer("--m", "Rows of the result; the tokens of a preset's batch if only this is given", 1, 1 << 20);
@@ -81,6 +82,7 @@ internal static class BenchCommand
     {
         config = config.WithVocab(config.Tokenizer.ExpectedVocab(config.Data));
         using Backend backend = Devices.Open(invocation);
+        MemoryCheck.Require(config, backend);
         StepBenchmark result = StepBenchmark.Run(config, backend, steps);
         Output output = invocation.Output;
         output.Table(

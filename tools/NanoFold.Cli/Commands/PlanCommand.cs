@@ -7,7 +7,7 @@ using NanoFold.Kernels;
 
 namespace NanoFold.Cli.Commands;
 
-/// <summary><c>plan</c>: what a model costs, by formula.</summary>
+/// <summary><c>plan</c>: what a model costs, before anything is allocated.</summary>
 internal static class PlanCommand
 {
     public static void Build(VerbCommand command)
