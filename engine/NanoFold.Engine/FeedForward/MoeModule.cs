@@ -71,7 +71,9 @@ internal sealed class Moe : FeedForwardModule
 
     private void RecordLoss(Tape tape, Tensor logits, Tensor probabilities, Tensor offsets)
     {
-        (Tensor loss, Tensor load) = RouterLossOp.Record(tape, logits, probabilities, offsets, _config.BalanceLoss, _config.ZLoss);
+        // Outside training only the load is wanted: the loss that the state adds up stays as it is.
+        (double balance, double z) = tape.IsTraining ? (_config.BalanceLoss, _config.ZLoss) : (0, 0);
+        (Tensor loss, Tensor load) = RouterLossOp.Record(tape, logits, probabilities, offsets, balance, z);
         Tap.ReadOnly(tape, "hook_expert_load", load);
         if (tape.IsTraining)
         {

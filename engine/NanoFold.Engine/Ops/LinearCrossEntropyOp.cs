@@ -43,12 +43,7 @@ public sealed class LinearCrossEntropyOp(ILinearCrossEntropy kernel) : Op
 
     public override void Backward(Backend backend, OpCall call)
     {
-        // The kernel adds to dW chunk by chunk.
-        if (!call.InputGradient(1).IsNone && !call.Accumulates(1))
-        {
-            backend.Fill(call.InputGradient(1), 0);
-        }
-
+        call.ZeroUnlessAccumulating(backend, 1);
         kernel.Backward(
             call.Input(0), call.Input(1), call.Input(2), call.Output(2), call.OutputGradient(0),
             call.InputGradient(0), call.Accumulates(0), call.InputGradient(1), call.Scratch);

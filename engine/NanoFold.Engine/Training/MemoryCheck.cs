@@ -1,9 +1,7 @@
 using NanoFold.Engine.Configuration;
-using NanoFold.Engine.Data;
 using NanoFold.Engine.Model;
 using NanoFold.Kernels;
 using NanoFold.Kernels.Cpu;
-using NanoFold.Kernels.Null;
 
 namespace NanoFold.Engine.Training;
 
@@ -17,19 +15,6 @@ public static class MemoryCheck
 
     // Value, gradient and two moments.
     private const int BytesPerParameter = 4 * sizeof(float);
-
-    /// <summary>Bytes of a training step at its peak: parameters, gradients, optimiser state, batches and activations. Nothing is allocated.</summary>
-    /// <param name="config">Its vocabulary and batch are known.</param>
-    /// <param name="like">The backend that it would be computed on.</param>
-    /// <exception cref="UserException">The model or the batch is beyond what can be computed at all.</exception>
-    public static long PeakBytes(RunConfig config, Backend like)
-    {
-        RequireShape(config);
-        using var model = new Transformer(config.Model, new NullBackend(like));
-        var batches = new RandomBatchSource(config.Train.Batch, config.Model.Context, config.Model.Vocab, seed: 1);
-        using var trainer = new Trainer(model, config.Train, batches, config.Data.MaskDocuments);
-        return trainer.PeakBytes;
-    }
 
     /// <summary>Throws where the shape is too large, or its parameters alone do not fit this machine.</summary>
     public static void Require(RunConfig config, Backend backend)
@@ -52,7 +37,8 @@ public static class MemoryCheck
         }
     }
 
-    private static void RequireShape(RunConfig config)
+    /// <summary>Throws where the model or the batch is beyond what can be computed at all.</summary>
+    internal static void RequireShape(RunConfig config)
     {
         ModelConfig model = config.Model.Resolve();
         long parameters = CostModel.Of(model).Parameters;

@@ -35,7 +35,6 @@ internal sealed class NewtonSchulz : IDisposable
         _scratch = backend.Allocate((2 * _matrixElements + 2 * _gramElements) * sizeof(float));
     }
 
-    /// <summary>Of scratch.</summary>
     public long Bytes => _scratch.Bytes;
 
     /// <summary>Orthogonalises <paramref name="matrix"/> in place.</summary>

@@ -137,12 +137,12 @@ public class DecoderTests
     public void ChunksStayWithinContextAndMemory()
     {
         using Transformer small = TinyModels.Random(_backend, TinyModels.Shape with { Context = 5 });
-        using var short_ = new Decoder(small, 1);
-        using Transformer wide = new(TinyModels.Shape with { Vocab = 1 << 20, Width = 2, Heads = 1 }, new Kernels.Null.NullBackend());
+        using var narrow = new Decoder(small, 1);
+        using Transformer wide = new(TinyModels.Shape with { Vocab = 1 << 20, Width = 2, Heads = 1, KvHeads = 1 }, new Kernels.Null.NullBackend());
         using var many = new Decoder(wide, 8);
         Assert.Multiple(() =>
         {
-            Assert.That(short_.ChunkSizes, Is.EqualTo(new[] { 1, 5 }));
+            Assert.That(narrow.ChunkSizes, Is.EqualTo(new[] { 1, 5 }));
             Assert.That(many.ChunkSizes, Is.EqualTo(new[] { 1, 8 }));
         });
     }

@@ -18,7 +18,12 @@ internal sealed class OpRun : IDisposable
     private readonly Tensor _output;
     private Plan? _plan;
 
-    public OpRun(OpCase opCase, Backend backend, DType type, bool copied = false)
+    /// <param name="opCase">What to run.</param>
+    /// <param name="backend">Where.</param>
+    /// <param name="type">Real type.</param>
+    /// <param name="copied">Whether the op reads copies of the parameters.</param>
+    /// <param name="trained">The one input that is trained, or null for all.</param>
+    public OpRun(OpCase opCase, Backend backend, DType type, bool copied = false, int? trained = null)
     {
         _copied = copied;
         Case = opCase;
@@ -31,7 +36,7 @@ internal sealed class OpRun : IDisposable
         {
             if (IsParameter(opCase.Inputs[i]))
             {
-                Store.Add($"input {i}", Layout.Of(opCase.Inputs[i].Shape), ParameterRole.Matrix, Initializer.Zero);
+                Store.Add($"input {i}", Layout.Of(opCase.Inputs[i].Shape), ParameterRole.Matrix, Initializer.Zero, frozen: trained is { } only && only != i);
             }
         }
 
@@ -67,17 +72,31 @@ internal sealed class OpRun : IDisposable
             _plan.Bind(arena);
         }
 
-        _backend.Fill(Store.AllGradients, 0);
+        if (Store.TrainedElements > 0)
+        {
+            _backend.Fill(Store.AllGradients, 0);
+        }
+
         _plan.Run();
         return Host.Read(_backend, _plan[_output]);
     }
 
     /// <summary>The gradients of all parameters after a run, one after the other.</summary>
-    public double[] Gradients() => [.. Store.Parameters.SelectMany(p => Host.Gradient(Store, p))];
+    public double[] Gradients() => [.. Store.Parameters.Where(p => !p.Frozen).SelectMany(p => Host.Gradient(Store, p))];
+
+    public double[] Gradient(int input) => Host.Gradient(Store, Store[$"input {input}"]);
+
+    /// <summary>Indices of the inputs that are parameters.</summary>
+    public IEnumerable<int> Parameters => Store.Parameters.Select(Index);
 
     /// <summary>Fails where a kernel wrote between the parameters or their gradients.</summary>
     public void AssertGapsUntouched()
     {
+        if (Store.TrainedElements == 0)
+        {
+            return;
+        }
+
         (View values, View gradients) = Store.Slice(0, Store.TrainedElements);
         foreach (View view in (View[])[values, gradients])
         {

@@ -13,7 +13,7 @@ internal static class PlanCommand
     public static void Build(VerbCommand command)
     {
         var train = new TrainOptions(command);
-        command.JsonKeys = "parameters, parametersByPart {embedding, mixer, feedForward, norms, head}, vocab, flopsPerToken, executedFlopsPerToken, cacheBytesPerSequence, tokensPerStep and peakBytes of a training step (null while the batch is auto)";
+        command.JsonKeys = "parameters, parametersByPart {embedding, mixer, feedForward, norms, head}, vocab, flopsPerToken, executedFlopsPerToken, cacheBytesPerSequence, tokensPerStep (null while the batch is auto), peakBytes (of training, by parts: memory {parameters, gradients, optimizer, activations})";
         command.Does(invocation => Run(invocation, train.Config(invocation)));
     }
 
@@ -23,10 +23,10 @@ internal static class PlanCommand
             ? Tokenizer.Load(file.Path!).Vocab
             : config.Tokenizer.ExpectedVocab(config.Data));
         CostModel cost = CostModel.Of(config.Model);
-        using Backend backend = Devices.Open(invocation);
-        long? peakBytes = config.Train.Batch > 0 ? MemoryCheck.PeakBytes(config, backend) : null;
         long? tokensPerStep = config.Train.Batch > 0 ? (long)config.Train.Batch * config.Train.Accumulate * config.Model.Context : null;
 
+        using Backend backend = Devices.Open(invocation);
+        MemoryPlan memory = MemoryPlan.Of(config, backend);
         Output output = invocation.Output;
         output.Text.WriteLine(Describe(config));
         output.Table(
@@ -41,8 +41,8 @@ internal static class PlanCommand
             numbers: false,
             ["FLOPs per token", $"{Display.Quantity(cost.FlopsPerToken, "FLOP")} ({Display.Quantity(cost.ExecutedFlopsPerToken, "FLOP")} under the causal mask)"],
             ["tokens per step", tokensPerStep is { } tokens ? Display.Count(tokens) : "by batch size: auto"],
-            ["peak memory of a step", peakBytes is { } peak ? Display.Bytes(peak) : "by batch size: auto"],
-            ["cache per sequence", Display.Bytes(cost.CacheBytesPerSequence)]);
+            ["cache per sequence", Display.Bytes(cost.CacheBytesPerSequence)],
+            ["peak memory of training", $"{Display.Bytes(memory.PeakBytes)}: parameters {Display.Bytes(memory.ParameterBytes)}, gradients {Display.Bytes(memory.GradientBytes)}, optimizer {Display.Bytes(memory.OptimizerBytes)}, activations {Display.Bytes(memory.ArenaBytes)}"]);
         output.Result(new JsonObject
         {
             ["parameters"] = cost.Parameters,
@@ -59,7 +59,14 @@ internal static class PlanCommand
             ["executedFlopsPerToken"] = cost.ExecutedFlopsPerToken,
             ["cacheBytesPerSequence"] = cost.CacheBytesPerSequence,
             ["tokensPerStep"] = tokensPerStep,
-            ["peakBytes"] = peakBytes,
+            ["peakBytes"] = memory.PeakBytes,
+            ["memory"] = new JsonObject
+            {
+                ["parameters"] = memory.ParameterBytes,
+                ["gradients"] = memory.GradientBytes,
+                ["optimizer"] = memory.OptimizerBytes,
+                ["activations"] = memory.ArenaBytes,
+            },
         });
         return Faults.Done;
     }
