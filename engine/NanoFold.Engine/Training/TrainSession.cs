@@ -263,6 +263,11 @@ public sealed class TrainSession : IDisposable
         try
         {
             state = TrainState.Load(checkpoint.Path);
+            if (state.Step != checkpoint.Step)
+            {
+                throw new UserException($"{checkpoint.File(TrainState.FileName)}: is of step {state.Step}, not of this checkpoint");
+            }
+
             tokenizer = Text.Tokenizer.Load(checkpoint.Path).Serialize();
             ModelFile.Read(checkpoint.File(ModelFile.Name), Model.Store);
             OptimizerFile.Read(checkpoint.File(OptimizerFile.Name), Trainer.Optimizer, Model.Store);
