@@ -21,6 +21,7 @@ internal static class Faults
         {
             ConfigException e => (e.ExitCode, e.Problems.Select(problem => problem.ToString())),
             UserException e => (e.ExitCode, [e.Message]),
+            OutOfMemoryException => (Failed, ["there is not enough memory for this; a smaller --batch, --context or model takes less"]),
             OperationCanceledException => (Interrupted, ["interrupted"]),
             InvalidDataException or IOException or UnauthorizedAccessException => (Failed, [exception.Message]),
             _ => (Failed, Unexpected(exception)),

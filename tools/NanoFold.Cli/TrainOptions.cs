@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Text.Json.Nodes;
 using NanoFold.Engine;
 using NanoFold.Engine.Configuration;
+using NanoFold.Engine.Training;
 
 namespace NanoFold.Cli;
 
@@ -52,6 +53,8 @@ internal sealed class TrainOptions
         if (resumed is not null)
         {
             CheckResumable(invocation);
+            RunFolder.Require(resumed);
+            RunFolder.LoadConfig(resumed);
         }
 
         string? file = resumed is null ? invocation.Get(_config) : Path.Combine(resumed, RunConfig.FileName);

@@ -20,6 +20,13 @@ internal sealed class VerbCommand(string name, string description) : Command(nam
     public Option<string?> Text(string name, string helpName, string description)
     {
         var option = new Option<string?>(name) { HelpName = helpName, Description = description };
+        option.Validators.Add(result =>
+        {
+            if (result.Tokens is [{ Value: "" }])
+            {
+                result.AddError($"{name}: is empty; expected {helpName}");
+            }
+        });
         Add(option);
         return option;
     }

@@ -40,6 +40,9 @@ public sealed class Evaluator : IDisposable
         _nats = new float[all.Batch * all.Context];
     }
 
+    /// <summary>Whether the fixed part is less than all.</summary>
+    public bool HasPart => _part.Windows < _all.Windows;
+
     /// <summary>The loss over all windows, or over the fixed part.</summary>
     public Evaluation Run(bool part = false)
     {
@@ -47,7 +50,7 @@ public sealed class Evaluator : IDisposable
         double sum = 0;
         long count = 0, bytes = 0;
         _model.Backend.State.Set(StepSlot.TargetCount, 1L);
-        for (long i = 0; i < _all.Batches; i++)
+        for (long i = 0; i < source.Batches; i++)
         {
             count += source.Fill(i, _buffers.Tokens, _buffers.Targets, _buffers.Documents);
             _buffers.Upload();

@@ -1,3 +1,4 @@
+using System.Numerics.Tensors;
 using NanoFold.Engine.Checkpoints;
 using NanoFold.Engine.Configuration;
 using NanoFold.Engine.Model;
@@ -46,20 +47,30 @@ public static class ModelFile
 
             var values = new float[parameter.Layout.Count];
             file.Read(parameter.Name, values.AsSpan());
+            RequireFinite(path, parameter.Name, values);
             store.Backend.Upload<float>(values, store.Values(parameter));
         }
     }
 
     /// <summary>The model, tokenizer and configuration of a run or checkpoint folder.</summary>
+    /// <exception cref="UserException">There is none, or one of its files is damaged.</exception>
     public static (Transformer Model, Tokenizer Tokenizer, RunConfig Config) Load(string path, Backend backend)
     {
-        string folder = RunFolder.FindCheckpoint(path);
-        RunConfig config = RunConfig.Load(folder);
+        string folder = RunFolder.FindCheckpoint(path), file = Path.Combine(folder, Name);
+        RunConfig config = RunFolder.LoadConfig(folder);
         Tokenizer tokenizer = Tokenizer.Load(folder);
-        var model = new Transformer(config.WithVocab(tokenizer.Vocab).Model, backend);
+        int vocab = config.Model.Vocab == 0 ? tokenizer.Vocab : config.Model.Vocab;
+        if (vocab < tokenizer.Vocab)
+        {
+            throw new UserException($"{Path.Combine(folder, Tokenizer.FileName)}: has {tokenizer.Vocab} tokens, the model {vocab}; the two do not belong together");
+        }
+
+        config = config with { Model = config.Model with { Vocab = vocab } };
+        RequireParameters(file, CostModel.Of(config.Model).Parameters);
+        var model = new Transformer(config.Model, backend);
         try
         {
-            Read(Path.Combine(folder, Name), model.Store);
+            Read(file, model.Store);
         }
         catch
         {
@@ -68,6 +79,26 @@ public static class ModelFile
         }
 
         return (model, tokenizer, config);
+    }
+
+    /// <summary>Throws where a value is not finite: no checkpoint is written with one.</summary>
+    internal static void RequireFinite(string path, string name, ReadOnlySpan<float> values)
+    {
+        if (!TensorPrimitives.IsFiniteAll(values))
+        {
+            throw new UserException($"{path}: is damaged: '{name}' has values that are not finite");
+        }
+    }
+
+    // Before a model is allocated: its size is only what config.json says.
+    private static void RequireParameters(string path, long expected)
+    {
+        using SafeTensorsFile file = SafeTensorsFile.Open(path);
+        long found = file.Tensors.Sum(t => t.Count);
+        if (expected < 0 || expected > found)
+        {
+            throw new UserException($"{path}: has {found} values, the model of {RunConfig.FileName} beside it {expected}; the two do not belong together, or one is damaged");
+        }
     }
 
     private static long[] Shape(in Layout layout) => Array.ConvertAll(layout.ToShape(), d => (long)d);

@@ -44,6 +44,9 @@ public sealed class Optimizer : IDisposable
     /// <summary>Second moments; unused where Muon works.</summary>
     public View Second => Vector(_second, 0, _store.TrainedElements);
 
+    /// <summary>Memory of moments and scratch.</summary>
+    public long Bytes => _first.Bytes + _second.Bytes + (_update?.Bytes ?? 0) + (_newtonSchulz?.Bytes ?? 0);
+
     private bool UsesMuon => _config.Optimizer == OptimizerKind.Muon && _matrices.End > _matrices.Start;
 
     /// <summary>Updates all parameters from the accumulated gradients, with the rates in the step's state.</summary>

@@ -26,11 +26,12 @@ internal static class OptimizerFile
         {
             if (file.Find(name) is not { } info || info.Count != store.TrainedElements)
             {
-                throw new UserException($"{path}: '{name}' with {store.TrainedElements} elements is missing; the checkpoint belongs to another model");
+                throw new UserException($"{path}: '{name}' with {store.TrainedElements} elements is missing; it belongs to another model");
             }
 
             var values = new float[store.TrainedElements];
             file.Read(name, values.AsSpan());
+            ModelFile.RequireFinite(path, name, values);
             store.Backend.Upload<float>(values, target);
         }
     }

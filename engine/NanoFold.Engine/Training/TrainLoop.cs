@@ -11,13 +11,15 @@ public sealed class TrainLoop
     private const int StepsTimed = 20;
 
     private readonly TrainSession _session;
-    private readonly ITrainObserver _observer;
+    private readonly ITrainObserver? _observer;
     private readonly TrainConfig _config;
     private readonly StepClock _clock = new();
     private readonly Queue<double> _recentLosses = new();
     private long _step;
 
-    public TrainLoop(TrainSession session, ITrainObserver observer)
+    /// <param name="session">What is trained; several loops may follow each other.</param>
+    /// <param name="observer">Told how it goes, or null.</param>
+    public TrainLoop(TrainSession session, ITrainObserver? observer = null)
     {
         _session = session;
         _observer = observer;
@@ -39,20 +41,24 @@ public sealed class TrainLoop
             _clock.Stop(result.Tokens);
             if (!result.IsFinite)
             {
-                throw NotFinite();
+                throw NotFinite("the loss");
             }
 
             _step++;
             Report(result);
             PlanWithin(started);
-            if (Due(_config.EvaluateEvery))
+            if (Due(_config.EvaluateEvery) && _session.Evaluate(_step, isLast: _step == Steps) is { } evaluation)
             {
-                Evaluate();
+                _observer?.Evaluated(_step, evaluation);
+                if (!double.IsFinite(evaluation.Loss))
+                {
+                    throw NotFinite("the validation loss");
+                }
             }
 
             if (_config.SampleEvery > 0 && _step % _config.SampleEvery == 0)
             {
-                _observer.Sampled(_step, _session.Sample());
+                _observer?.Sampled(_step, _session.Sample());
             }
 
             _session.Geometry?.Measure(_step, Due(_config.CheckpointEvery), isLast: _step == Steps);
@@ -62,7 +68,7 @@ public sealed class TrainLoop
             }
         }
 
-        if (_session.State.Step != _step)
+        if (_session.SavedStep != _step)
         {
             Save();
         }
@@ -93,7 +99,7 @@ public sealed class TrainLoop
         }
 
         double left = (Steps - _step) * _clock.SecondsPerStep;
-        _observer.Stepped(new StepReport(_step, Steps, result, _clock.SmoothedTokensPerSecond, left));
+        _observer?.Stepped(new StepReport(_step, Steps, result, _clock.SmoothedTokensPerSecond, left));
     }
 
     // With a time budget the plan, and so the learning rate's decay, is fitted to it once, as soon as a step's time is known.
@@ -107,30 +113,29 @@ public sealed class TrainLoop
             if (fitting < Steps)
             {
                 _session.Replan(fitting);
-                _observer.Note($"{_config.Minutes:0.##} minutes are about {fitting} steps");
+                _observer?.Note($"{_config.Minutes:0.##} minutes are about {fitting} steps");
             }
         }
     }
 
-    private void Evaluate()
+    private void Save()
     {
-        if (_session.Evaluate(_step, isLast: _step == Steps) is { } evaluation)
+        if (_session.Save(_step, _clock.StepSeconds) is { } path)
         {
-            _observer.Evaluated(_step, evaluation);
+            _observer?.Saved(_step, path);
         }
     }
 
-    private void Save() => _observer.Saved(_step, _session.Save(_step, _clock.StepSeconds));
-
-    private UserException NotFinite()
+    // The state is as it was before the step: nothing was updated.
+    private UserException NotFinite(string what)
     {
-        string where = _session.Trainer.FindNotFinite(_step);
-        if (_session.State.Step != _step)
+        if (_session.SavedStep != _step)
         {
             Save();
         }
 
+        string saved = _session.RunPath is { } run ? $"; the state before it is saved in {run}" : "";
         return new UserException(
-            $"step {_step + 1}: {where} is not finite; the state before it is saved in {_session.RunPath}: lower train.learningRate or train.clip and start again, or resume");
+            $"step {_step + 1}: {_session.Trainer.FindNotFinite(_step) ?? what} is not finite{saved}; start again with a lower train.learningRate or train.clip");
     }
 }

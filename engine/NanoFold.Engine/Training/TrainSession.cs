@@ -19,7 +19,8 @@ public sealed class TrainSession : IDisposable
     private readonly RunFolder? _folder;
     private readonly Evaluator? _evaluator;
     private Generator? _generator;
-    private bool _isBest;
+    private (long Step, double Loss) _compared = (-1, double.NaN);
+    private double _secondsBefore;
 
     private TrainSession(RunConfig config, TokenDataset dataset, Backend backend, RunFolder? folder)
     {
@@ -27,24 +28,34 @@ public sealed class TrainSession : IDisposable
         _dataset = dataset;
         _folder = folder;
         TrainConfig train = config.Train;
-        Model = new Transformer(config.Model, backend, (ulong)train.Seed);
-        var batches = new BatchSource(dataset.Train, dataset.Name, train.Batch, config.Model.Context, (ulong)train.Seed);
-        Trainer = new Trainer(Model, train, batches, config.Data.MaskDocuments);
-        if (dataset.Validation.Tokens > 1)
-        {
-            int rows = Math.Max(1, Math.Min(64, 4096 / config.Model.Context));
-            var all = new EvaluationSource(dataset.Validation, dataset.Name, rows, config.Model.Context);
-            var part = new EvaluationSource(dataset.Validation, dataset.Name, rows, config.Model.Context, train.EvaluationWindows);
-            _evaluator = new Evaluator(Model, all, part, dataset.Tokenizer.ByteLengths, config.Data.MaskDocuments);
-        }
-
-        if (config.Geometry.Enabled)
-        {
-            TokenShard text = dataset.Validation.Tokens > 1 ? dataset.Validation : dataset.Train;
-            Geometry = new GeometryRecorder(new GeometryProbe(Model, text, dataset.Name, config.Geometry.ProbeTokens), config.Geometry, folder?.Geometry);
-        }
-
         State = new TrainState(0, train.Steps, 0, null, null, dataset.ContentHash);
+        var batches = new BatchSource(dataset.Train, dataset.Name, train.Batch, config.Model.Context, (ulong)train.Seed);
+        Model = new Transformer(config.Model, backend, (ulong)train.Seed);
+        try
+        {
+            Trainer = new Trainer(Model, train, batches, config.Data.MaskDocuments);
+            MemoryCheck.Require(Trainer, backend);
+            if (dataset.Validation.Tokens > 1)
+            {
+                int rows = Math.Max(1, Math.Min(64, 4096 / config.Model.Context));
+                var all = new EvaluationSource(dataset.Validation, dataset.Name, rows, config.Model.Context);
+                var part = new EvaluationSource(dataset.Validation, dataset.Name, rows, config.Model.Context, train.EvaluationWindows);
+                _evaluator = new Evaluator(Model, all, part, dataset.Tokenizer.ByteLengths, config.Data.MaskDocuments);
+            }
+
+            if (config.Geometry.Enabled)
+            {
+                TokenShard text = dataset.Validation.Tokens > 1 ? dataset.Validation : dataset.Train;
+                Geometry = new GeometryRecorder(new GeometryProbe(Model, text, dataset.Name, config.Geometry.ProbeTokens), config.Geometry, folder?.Geometry);
+            }
+        }
+        catch
+        {
+            _evaluator?.Dispose();
+            Trainer?.Dispose();
+            Model.Dispose();
+            throw;
+        }
     }
 
     /// <summary>Resolved: what the run will do, in full.</summary>
@@ -59,6 +70,9 @@ public sealed class TrainSession : IDisposable
     /// <summary>As of the last evaluation or checkpoint.</summary>
     public TrainState State { get; private set; }
 
+    /// <summary>The step of the newest checkpoint, −1 where there is none yet.</summary>
+    public long SavedStep { get; private set; } = -1;
+
     /// <summary>Measures the residual stream while training; null where <c>geometry.enabled</c> is false.</summary>
     public GeometryRecorder? Geometry { get; }
 
@@ -69,29 +83,33 @@ public sealed class TrainSession : IDisposable
     public (string Name, long Tokens, bool FromCache) Corpus => (_dataset.Name, _dataset.Train.Tokens, _dataset.FromCache);
 
     /// <summary>Opens a new run.</summary>
-    /// <param name="config">As built from presets, files and options.</param>
+    /// <param name="config">What to do; checked here, and what it leaves open is filled in.</param>
     /// <param name="backend">Where it is computed.</param>
     /// <param name="folder">Where to write, or null to write nothing.</param>
     /// <param name="note">Told, in a line, what takes time.</param>
     /// <param name="cancel">Ends tokenizing.</param>
-    public static TrainSession Open(RunConfig config, Backend backend, string? folder, Action<string>? note = null, CancellationToken cancel = default)
+    /// <exception cref="UserException">Settings, text, folder or memory do not allow it; nothing is left on the disk then.</exception>
+    public static TrainSession Open(RunConfig config, Backend backend, string? folder = null, Action<string>? note = null, CancellationToken cancel = default)
     {
-        config = config.Resolve();
-        TokenDataset dataset = TrainData.Open(config, note, cancel);
-        RunFolder? run = null;
+        config = Checked(config);
+        RunFolder? run = folder is null ? null : RunFolder.Create(folder);
+        TokenDataset? dataset = null;
+        TrainSession? session = null;
         try
         {
+            dataset = TrainData.Open(config, note, cancel);
             config = config.WithVocab(dataset.Tokenizer.Vocab);
+            MemoryCheck.Require(config, backend);
             config = config with { Train = config.Train with { Batch = BatchSize.Choose(config, dataset, backend, note) } };
-            run = folder is null ? null : RunFolder.Create(folder);
-            var session = new TrainSession(config, dataset, backend, run);
+            session = new TrainSession(config, dataset, backend, run);
             run?.WriteConfig(config);
             return session;
         }
         catch
         {
-            run?.Dispose();
-            dataset.Dispose();
+            session?.Dispose();
+            dataset?.Dispose();
+            run?.Discard();
             throw;
         }
     }
@@ -102,28 +120,34 @@ public sealed class TrainSession : IDisposable
     /// <param name="config">The run's configuration with what may change on resuming: <c>train.stopAfter</c> and what is logged and sampled.</param>
     /// <param name="note">Told, in a line, what takes time.</param>
     /// <param name="cancel">Ends tokenizing.</param>
+    /// <exception cref="UserException">There is no such run, it is being written, or its text or its files are not what they were.</exception>
     public static TrainSession Resume(string folder, Backend backend, RunConfig? config = null, Action<string>? note = null, CancellationToken cancel = default)
     {
         RunFolder run = RunFolder.Open(folder);
         TokenDataset? dataset = null;
+        TrainSession? session = null;
         try
         {
-            config ??= RunConfig.Load(folder);
-            Checkpoint? checkpoint = run.Checkpoints.Newest();
+            config = config is null ? RunFolder.LoadConfig(folder) : Checked(config);
             dataset = TrainData.Open(config, note, cancel);
-            var session = new TrainSession(config.Resolve(), dataset, backend, run);
-            if (checkpoint is null)
+            config = config.WithVocab(dataset.Tokenizer.Vocab);
+            MemoryCheck.Require(config, backend);
+            session = new TrainSession(config, dataset, backend, run);
+            if (run.Checkpoints.Newest() is { } checkpoint)
+            {
+                session.Restore(checkpoint);
+            }
+            else
             {
                 note?.Invoke($"{folder} has no checkpoint yet: starting from the beginning");
                 session.CutLogs(0);
-                return session;
             }
 
-            session.Restore(checkpoint);
             return session;
         }
         catch
         {
+            session?.Dispose();
             dataset?.Dispose();
             run.Dispose();
             throw;
@@ -138,7 +162,8 @@ public sealed class TrainSession : IDisposable
     }
 
     /// <summary>
-    /// Evaluates and logs; null where there is no validation text. During training over <c>train.evaluationWindows</c> windows, at the end over all.
+    /// Evaluates and, where it is finite, logs; null where there is no validation text. During training over <c>train.evaluationWindows</c>
+    /// windows, at the end over all.
     /// </summary>
     public Evaluation? Evaluate(long step, bool isLast)
     {
@@ -148,9 +173,14 @@ public sealed class TrainSession : IDisposable
         }
 
         // The best checkpoint is found on the same windows every time.
-        Evaluation compared = _evaluator.Run(part: true), reported = isLast ? _evaluator.Run() : compared;
-        _isBest = compared.Loss <= (State.BestLoss ?? double.PositiveInfinity);
-        State = State with { LastEvaluation = reported, BestLoss = _isBest ? compared.Loss : State.BestLoss };
+        Evaluation compared = _evaluator.Run(part: true), reported = isLast && _evaluator.HasPart ? _evaluator.Run() : compared;
+        if (!double.IsFinite(compared.Loss + reported.Loss))
+        {
+            return reported with { Loss = double.NaN };
+        }
+
+        _compared = (step, compared.Loss);
+        State = State with { LastEvaluation = reported };
         _folder?.Metrics.Append((step, reported), static (json, state) =>
         {
             json.WriteNumber("step"u8, state.step);
@@ -178,13 +208,17 @@ public sealed class TrainSession : IDisposable
         return _generator.Generate([Config.Train.SamplePrompt], Config.Generation, (ulong)Config.Train.Seed).Samples[0].Text;
     }
 
-    /// <summary>Writes a checkpoint; marks it as the best where its evaluation is. Returns its path, or "" where nothing is written.</summary>
-    public string Save(long step, double seconds)
+    /// <summary>Writes a checkpoint; marks it as the best where its evaluation is. Returns its path, or null where nothing is written.</summary>
+    /// <param name="step">Steps taken.</param>
+    /// <param name="seconds">Spent on them since the run was opened.</param>
+    public string? Save(long step, double seconds)
     {
-        State = State with { Step = step, Seconds = State.Seconds + seconds };
+        bool isBest = _compared.Step == step && _compared.Loss < (State.BestLoss ?? double.PositiveInfinity);
+        State = State with { Step = step, Seconds = _secondsBefore + seconds, BestLoss = isBest ? _compared.Loss : State.BestLoss };
+        SavedStep = step;
         if (_folder is null)
         {
-            return "";
+            return null;
         }
 
         Checkpoint checkpoint = _folder.Checkpoints.Write(step,
@@ -195,10 +229,9 @@ public sealed class TrainSession : IDisposable
             new CheckpointFile(RunConfig.FileName, stream => stream.Write(System.Text.Encoding.UTF8.GetBytes(Config.ToJson()))),
             new CheckpointFile(Text.Tokenizer.FileName, stream => stream.Write(Tokenizer.Serialize())),
         ]);
-        if (_isBest)
+        if (isBest)
         {
-            _folder.Checkpoints.MarkBest(step, State.BestLoss!.Value);
-            _isBest = false;
+            _folder.Checkpoints.MarkBest(step, _compared.Loss);
         }
 
         _folder.Checkpoints.Prune(Config.Train.KeepCheckpoints);
@@ -216,18 +249,44 @@ public sealed class TrainSession : IDisposable
         _folder?.Dispose();
     }
 
+    // Held to what a file would be: whoever makes a configuration in code is told the same.
+    private static RunConfig Checked(RunConfig config)
+    {
+        RunConfig built = new ConfigTree().AddJson(config.ToJson(), "configuration").Build();
+        return built with { Train = built.Train with { StopAfter = config.Train.StopAfter } };
+    }
+
     private void Restore(Checkpoint checkpoint)
     {
-        TrainState state = TrainState.Load(checkpoint.Path);
+        TrainState state;
+        byte[] tokenizer;
+        try
+        {
+            state = TrainState.Load(checkpoint.Path);
+            tokenizer = Text.Tokenizer.Load(checkpoint.Path).Serialize();
+            ModelFile.Read(checkpoint.File(ModelFile.Name), Model.Store);
+            OptimizerFile.Read(checkpoint.File(OptimizerFile.Name), Trainer.Optimizer, Model.Store);
+        }
+        catch (UserException e)
+        {
+            bool isOnly = _folder!.Checkpoints.List().Count < 2;
+            throw new UserException($"{e.Message}; delete {checkpoint.Path} to {(isOnly ? "start from the beginning" : "go on from the checkpoint before it")}", e);
+        }
+
         if (state.ContentHash != _dataset.ContentHash)
         {
             throw new UserException($"{_dataset.Name}: has changed since the run began; resuming needs the same text");
         }
 
-        ModelFile.Read(checkpoint.File(ModelFile.Name), Model.Store);
-        OptimizerFile.Read(checkpoint.File(OptimizerFile.Name), Trainer.Optimizer, Model.Store);
+        if (!Tokenizer.Serialize().AsSpan().SequenceEqual(tokenizer))
+        {
+            throw new UserException($"{checkpoint.File(Text.Tokenizer.FileName)}: is not the tokenizer that {_dataset.Name} has now; resuming needs the same");
+        }
+
         Replan(state.Steps);
         State = state;
+        SavedStep = state.Step;
+        _secondsBefore = state.Seconds;
         CutLogs(state.Step);
     }
 

@@ -7,7 +7,7 @@ namespace NanoFold.Engine.Training;
 /// <param name="Step">Steps taken.</param>
 /// <param name="Steps">Steps planned; a time budget may have set them.</param>
 /// <param name="Seconds">Time spent training.</param>
-/// <param name="BestLoss">Lowest validation loss so far, or null.</param>
+/// <param name="BestLoss">Lowest validation loss of a checkpoint so far, or null.</param>
 /// <param name="LastEvaluation">The last evaluation, or null.</param>
 /// <param name="ContentHash">Of the text trained on.</param>
 public sealed record TrainState(long Step, int Steps, double Seconds, double? BestLoss, Evaluation? LastEvaluation, string ContentHash)
@@ -32,14 +32,15 @@ public sealed record TrainState(long Step, int Steps, double Seconds, double? Be
             TrainState? state = JsonSerializer.Deserialize<TrainState>(stream, s_json);
             return state switch
             {
-                null or { Step: < 0 } or { Steps: < 1 } or { ContentHash: null } => throw new UserException($"{path}: is damaged; resume from another checkpoint"),
                 { Version: > CurrentVersion } => throw new UserException($"{path}: was written by a newer NanoFold; update to resume from it"),
+                null or { Step: < 0 } or { ContentHash: null } => throw new UserException($"{path}: is damaged: it lacks step, steps or contentHash"),
+                _ when state.Steps < Math.Max(1, state.Step) => throw new UserException($"{path}: is damaged: step {state.Step} of {state.Steps}"),
                 _ => state,
             };
         }
         catch (JsonException e)
         {
-            throw new UserException($"{path}: is damaged ({e.Message}); resume from another checkpoint", e);
+            throw new UserException($"{path}: is damaged: it is not JSON with step, steps and contentHash", e);
         }
         catch (Exception e) when (FileFault.Is(e))
         {

@@ -35,6 +35,11 @@ internal static class EvalCommand
         var source = new EvaluationSource(dataset.Validation, data, rows, config.Model.Context);
         using var evaluator = new Evaluator(model, source, null, tokenizer.ByteLengths, config.Data.MaskDocuments);
         Evaluation result = evaluator.Run();
+        if (!double.IsFinite(result.Loss))
+        {
+            throw new UserException($"{path}: its loss on {data} is not finite; its weights are damaged or its training diverged");
+        }
+
         Output output = invocation.Output;
         output.Table(
             numbers: false,

@@ -2,16 +2,18 @@ using System.Text.Json.Nodes;
 using NanoFold.Engine.Configuration;
 using NanoFold.Engine.Model;
 using NanoFold.Engine.Text;
+using NanoFold.Engine.Training;
+using NanoFold.Kernels;
 
 namespace NanoFold.Cli.Commands;
 
-/// <summary><c>plan</c>: what a model costs, by formula.</summary>
+/// <summary><c>plan</c>: what a model costs, before anything is allocated.</summary>
 internal static class PlanCommand
 {
     public static void Build(VerbCommand command)
     {
         var train = new TrainOptions(command);
-        command.JsonKeys = "parameters, parametersByPart {embedding, mixer, feedForward, norms, head}, vocab, flopsPerToken, executedFlopsPerToken, cacheBytesPerSequence, tokensPerStep (null while the batch is auto)";
+        command.JsonKeys = "parameters, parametersByPart {embedding, mixer, feedForward, norms, head}, vocab, flopsPerToken, executedFlopsPerToken, cacheBytesPerSequence, tokensPerStep (null while the batch is auto), peakBytes (of training, by parts: memory {parameters, gradients, optimizer, activations})";
         command.Does(invocation => Run(invocation, train.Config(invocation)));
     }
 
@@ -23,6 +25,8 @@ internal static class PlanCommand
         CostModel cost = CostModel.Of(config.Model);
         long? tokensPerStep = config.Train.Batch > 0 ? (long)config.Train.Batch * config.Train.Accumulate * config.Model.Context : null;
 
+        using Backend backend = Devices.Open(invocation);
+        MemoryPlan memory = MemoryPlan.Of(config, backend);
         Output output = invocation.Output;
         output.Text.WriteLine(Describe(config));
         output.Table(
@@ -37,7 +41,8 @@ internal static class PlanCommand
             numbers: false,
             ["FLOPs per token", $"{Display.Quantity(cost.FlopsPerToken, "FLOP")} ({Display.Quantity(cost.ExecutedFlopsPerToken, "FLOP")} under the causal mask)"],
             ["tokens per step", tokensPerStep is { } tokens ? Display.Count(tokens) : "by batch size: auto"],
-            ["cache per sequence", Display.Bytes(cost.CacheBytesPerSequence)]);
+            ["cache per sequence", Display.Bytes(cost.CacheBytesPerSequence)],
+            ["peak memory of training", $"{Display.Bytes(memory.PeakBytes)}: parameters {Display.Bytes(memory.ParameterBytes)}, gradients {Display.Bytes(memory.GradientBytes)}, optimizer {Display.Bytes(memory.OptimizerBytes)}, activations {Display.Bytes(memory.ArenaBytes)}"]);
         output.Result(new JsonObject
         {
             ["parameters"] = cost.Parameters,
@@ -54,6 +59,14 @@ internal static class PlanCommand
             ["executedFlopsPerToken"] = cost.ExecutedFlopsPerToken,
             ["cacheBytesPerSequence"] = cost.CacheBytesPerSequence,
             ["tokensPerStep"] = tokensPerStep,
+            ["peakBytes"] = memory.PeakBytes,
+            ["memory"] = new JsonObject
+            {
+                ["parameters"] = memory.ParameterBytes,
+                ["gradients"] = memory.GradientBytes,
+                ["optimizer"] = memory.OptimizerBytes,
+                ["activations"] = memory.ArenaBytes,
+            },
         });
         return Faults.Done;
     }

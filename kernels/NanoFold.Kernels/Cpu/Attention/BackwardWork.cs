@@ -66,10 +66,7 @@ internal readonly unsafe struct BackwardWork : ILaneWork
 
         if (plan.Parts == 1)
         {
-            for (int j = 0; j < _problem.Keys; j++)
-            {
-                _gradients.WriteKey<V>(_problem, sums, batch, j, keyHead);
-            }
+            _gradients.WriteKeys<V>(sums, batch, 0, _problem.Keys, keyHead);
         }
     }
 
@@ -113,13 +110,11 @@ internal readonly unsafe struct BackwardWork : ILaneWork
 
         if (!_gradients.DQ.IsNone)
         {
-            V scale = V.Constant(_problem.Scale);
-            for (int c = 0; c < count; c++)
-            {
-                HeadRow.Write(
-                    Element.At<V>(scratch.QuerySums, (nint)c * scratch.DepthRow), _gradients.DQ.Row<V>(batch, start + c, head),
-                    _problem.Depth, scale, _gradients.AccumulateQ);
-            }
+            double scale;
+            Element.Set<V>(&scale, 0, _problem.Scale);
+            HeadRow.WriteRows<V>(
+                scratch.QuerySums, scratch.DepthRow, _gradients.DQ.Row<V>(batch, start, head), _gradients.DQ.Time, count, _problem.Depth,
+                &scale, 0, _gradients.AccumulateQ);
         }
     }
 
@@ -187,7 +182,7 @@ internal readonly unsafe struct BackwardWork : ILaneWork
     {
         for (nint j = low, i = low * row; j < high; j++, i += row)
         {
-            V p = V.Exp(V.Load(scores, i) - logSumExp);
+            V p = SoftmaxExp.Of(V.Load(scores, i) - logSumExp);
             V.Store(scores, i, p);
             V.Store(gradients, i, p * (V.Load(gradients, i) - delta));
         }

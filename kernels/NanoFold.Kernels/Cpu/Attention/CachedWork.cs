@@ -136,7 +136,7 @@ internal readonly unsafe struct CachedWork(CpuContext context, CachedProblem pro
         {
             if (plan.Parts == 1)
             {
-                state.Finish<V>(c, problem.Y.Row<V>(batch, first + c / problem.Group, keyHead * problem.Group + c % problem.Group));
+                state.Finish<V>(c, 1, problem.Y.Row<V>(batch, first + c / problem.Group, keyHead * problem.Group + c % problem.Group), 0);
             }
             else
             {

@@ -60,10 +60,10 @@ internal readonly unsafe struct DecodeState
             Element.Set<V>(_scores, j, double.NegativeInfinity);
         }
 
-        V highest = V.Constant(maximum), correction = V.Exp(V.Constant(before) - highest), sum = default;
+        V highest = V.Constant(maximum), correction = SoftmaxExp.Of(V.Constant(before) - highest), sum = default;
         for (int j = 0; j < padded; j += V.Width)
         {
-            V p = V.Exp(V.Load(_scores, j) - highest);
+            V p = SoftmaxExp.Of(V.Load(_scores, j) - highest);
             V.Store(_scores, j, p);
             sum += p;
         }

@@ -89,11 +89,7 @@ internal readonly unsafe struct ForwardWork : ILaneWork
         {
             int start = first + i * _queries, count = Math.Min(_queries, first + rows - start);
             OnlineSoftmax state = scratch.State(i);
-            for (int c = 0; c < count; c++)
-            {
-                state.Finish<V>(c, _problem.Y.Row<V>(batch, start + c, head));
-            }
-
+            state.Finish<V>(0, count, _problem.Y.Row<V>(batch, start, head), _problem.Y.Time);
             state.WriteLogSumExp<V>(_problem.LogSumExpRow<V>(batch, head, start), count);
         }
     }

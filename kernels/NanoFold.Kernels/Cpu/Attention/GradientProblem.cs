@@ -10,6 +10,7 @@ internal readonly unsafe struct GradientProblem
     public readonly bool AccumulateQ, AccumulateK, AccumulateV;
     public readonly GradientPlan Plan;
     private readonly float* _scratch;
+    private readonly int _depth, _valueDepth;
 
     /// <exception cref="ArgumentException">A shape, stride or type does not fit, or the scratch is too small.</exception>
     public GradientProblem(string op, in AttentionProblem problem, in AttentionGradients gradients)
@@ -34,6 +35,8 @@ internal readonly unsafe struct GradientProblem
             _scratch = gradients.Scratch.Floats;
         }
 
+        _depth = problem.Depth;
+        _valueDepth = problem.ValueDepth;
         DY = new HeadRows(gradients.DY);
         DQ = new HeadRows(gradients.DQ);
         DK = new HeadRows(gradients.DK);
@@ -52,19 +55,22 @@ internal readonly unsafe struct GradientProblem
         return new KeyGradients(start, start + (long)problem.Keys * keyRow, keyRow, valueRow);
     }
 
-    /// <summary>dk and dv of one key from their sums.</summary>
-    public void WriteKey<V>(in AttentionProblem problem, in KeyGradients sums, int batch, int key, int keyHead)
+    /// <summary>dk and dv of keys [first, end) from their sums.</summary>
+    public void WriteKeys<V>(in KeyGradients sums, int batch, int first, int end, int keyHead)
         where V : struct, ICpuLane<V>
     {
-        V one = V.Constant(1);
+        double one;
+        Element.Set<V>(&one, 0, 1);
         if (!DK.IsNone)
         {
-            HeadRow.Write(sums.Key<V>(key), DK.Row<V>(batch, key, keyHead), problem.Depth, one, AccumulateK);
+            HeadRow.WriteRows<V>(
+                sums.Key<V>(first), sums.KeyRow, DK.Row<V>(batch, first, keyHead), DK.Time, end - first, _depth, &one, 0, AccumulateK);
         }
 
         if (!DV.IsNone)
         {
-            HeadRow.Write(sums.Value<V>(key), DV.Row<V>(batch, key, keyHead), problem.ValueDepth, one, AccumulateV);
+            HeadRow.WriteRows<V>(
+                sums.Value<V>(first), sums.ValueRow, DV.Row<V>(batch, first, keyHead), DV.Time, end - first, _valueDepth, &one, 0, AccumulateV);
         }
     }
 

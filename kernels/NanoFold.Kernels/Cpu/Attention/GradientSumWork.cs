@@ -33,9 +33,9 @@ internal readonly struct GradientSumWork(AttentionProblem problem, GradientProbl
                     sums.Add<V>(j, gradients.Partial(problem, batch, keyHead, part));
                 }
             }
-
-            gradients.WriteKey<V>(problem, sums, batch, j, keyHead);
         }
+
+        gradients.WriteKeys<V>(sums, batch, first, end, keyHead);
     }
 
     private bool Touched(int part, int key)

@@ -25,6 +25,30 @@ internal static unsafe class HeadRow
         }
     }
 
+    /// <summary>Rows target[i] = factors[i · factorStep] · source[i], or added to them.</summary>
+    /// <param name="source">Rows padded to whole lanes, <paramref name="sourceRow"/> elements apart.</param>
+    public static void WriteRows<V>(
+        void* source, nint sourceRow, void* target, nint targetRow, int rows, int depth, void* factors, nint factorStep, bool accumulate = false)
+        where V : struct, ICpuLane<V>
+    {
+        nint whole = depth / V.Width * V.Width;
+        for (nint r = 0; r < rows; r++)
+        {
+            void* from = Element.At<V>(source, r * sourceRow), to = Element.At<V>(target, r * targetRow);
+            V factor = V.Splat(factors, r * factorStep);
+            if (accumulate || whole < depth)
+            {
+                Write(from, to, depth, factor, accumulate);
+                continue;
+            }
+
+            for (nint i = 0; i < whole; i += V.Width)
+            {
+                V.Store(to, i, V.Load(from, i) * factor);
+            }
+        }
+    }
+
     public static void Zero<V>(void* target, nint count)
         where V : struct, ICpuLane<V>
         => new Span<byte>(target, checked((int)(count * Element.Size<V>()))).Clear();

@@ -75,12 +75,23 @@ internal readonly unsafe struct OnlineSoftmax
         }
     }
 
-    /// <summary>Output of one column, divided by its sum; 0 where it saw no key.</summary>
-    public void Finish<V>(int column, void* y)
+    /// <summary>Outputs of columns [first, first + rows), divided by their sums; 0 where they saw no key.</summary>
+    /// <param name="first">A multiple of the lane's width, or any column where <paramref name="rows"/> is 1.</param>
+    public void Finish<V>(int first, int rows, void* y, nint yRow)
         where V : struct, ICpuLane<V>
     {
-        double sum = Element.Get<V>(_sum, column);
-        HeadRow.Write(Element.At<V>(_output, column * _outputRow), y, _valueDepth, V.Constant(sum == 0 ? 0 : 1 / sum));
+        V zero = default, one = V.Constant(1);
+        int start = first / V.Width * V.Width;
+        for (int c = start; c < first + rows; c += V.Width)
+        {
+            V sum = V.Load(_sum, c);
+            // Not a number is neither 0 nor above it, and stays.
+            V isEmpty = V.SelectGreater(sum, zero, zero, V.SelectGreater(one, sum, one, zero));
+            V.Store(_correction, c, (one - isEmpty) / (sum + isEmpty));
+        }
+
+        HeadRow.WriteRows<V>(
+            Element.At<V>(_output, first * _outputRow), _outputRow, y, yRow, rows, _valueDepth, Element.At<V>(_correction, first), 1);
     }
 
     /// <summary>Maximum, sum and unnormalised output of one column, for <see cref="CachedCombineWork"/>.</summary>
@@ -120,23 +131,27 @@ internal readonly unsafe struct OnlineSoftmax
             maximum = V.Max(maximum, V.Load(scores, i));
         }
 
-        V correction = V.Exp(before - maximum);
+        V correction = SoftmaxExp.Of(before - maximum);
         V sum = V.Load(_sum, column) * correction;
         for (nint j = low, i = low * scoreRow; j < high; j++, i += scoreRow)
         {
-            V p = V.Exp(V.Load(scores, i) - maximum);
+            V p = SoftmaxExp.Of(V.Load(scores, i) - maximum);
             V.Store(scores, i, p);
             sum += p;
         }
 
         V.Store(_maximum, column, maximum);
         V.Store(_sum, column, sum);
-        V.Store(_correction, column, correction);
-        for (int c = column; c < column + V.Width; c++)
+        // Before the first block the output is 0 and the correction too, later most maxima stay: few rows are left.
+        if (V.Largest(before) > Lowest)
         {
-            if (Element.Get<V>(_correction, c) != 1)
+            V.Store(_correction, column, correction);
+            for (int c = column; c < column + V.Width; c++)
             {
-                Rescale(Element.At<V>(_output, c * _outputRow), V.Splat(_correction, c));
+                if (Element.Get<V>(_correction, c) != 1)
+                {
+                    Rescale(Element.At<V>(_output, c * _outputRow), V.Splat(_correction, c));
+                }
             }
         }
     }

@@ -24,21 +24,20 @@ internal static unsafe class Packing
         {
             int wide = Math.Min(2, lanes - lane) * V.Width;
             void* target = Element.At<V>(panels, (nint)lane * V.Width * panelRows + (nint)first * wide);
-            int whole = Math.Min(wide, (depth - lane * V.Width) / V.Width * V.Width);
-            int rest = depth - lane * V.Width - whole;
-            for (int r = 0; r < rows; r++)
+            void* from = Element.At<V>(source, lane * V.Width);
+            int rest = depth - lane * V.Width;
+            if (rest >= 2 * V.Width)
             {
-                void* from = Element.At<V>(source, r * sourceRow + lane * V.Width);
-                nint to = (nint)r * wide;
-                for (int i = 0; i < whole; i += V.Width)
+                for (nint r = 0; r < rows; r++)
                 {
-                    V.Store(target, to + i, V.Load(from, i) * factor);
+                    void* row = Element.At<V>(from, r * sourceRow);
+                    V.Store(target, 2 * V.Width * r, V.Load(row, 0) * factor);
+                    V.Store(target, 2 * V.Width * r + V.Width, V.Load(row, V.Width) * factor);
                 }
-
-                if (whole < wide)
-                {
-                    V.Store(target, to + whole, V.LoadPart(from, whole, rest) * factor);
-                }
+            }
+            else
+            {
+                Narrow(from, sourceRow, rows, rest, target, wide, factor);
             }
         }
     }
@@ -72,6 +71,21 @@ internal static unsafe class Packing
                 }
 
                 n++;
+            }
+        }
+    }
+
+    /// <summary>A last panel that is not two full lanes wide.</summary>
+    private static void Narrow<V>(void* source, nint sourceRow, int rows, int depth, void* target, int wide, V factor)
+        where V : struct, ICpuLane<V>
+    {
+        for (nint r = 0; r < rows; r++)
+        {
+            for (int i = 0; i < wide; i += V.Width)
+            {
+                void* from = Element.At<V>(source, r * sourceRow);
+                V value = depth - i >= V.Width ? V.Load(from, i) : V.LoadPart(from, i, Math.Max(0, depth - i));
+                V.Store(target, r * wide + i, value * factor);
             }
         }
     }

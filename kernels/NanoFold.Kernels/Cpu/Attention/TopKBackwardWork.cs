@@ -32,9 +32,9 @@ internal readonly unsafe struct TopKBackwardWork(CpuContext context, AttentionPr
             }
         }
 
-        for (int j = 0; plan.Parts == 1 && j < problem.Keys; j++)
+        if (plan.Parts == 1)
         {
-            gradients.WriteKey<V>(problem, sums, batch, j, keyHead);
+            gradients.WriteKeys<V>(sums, batch, 0, problem.Keys, keyHead);
         }
     }
 

@@ -1,14 +1,14 @@
 namespace NanoFold.Kernels.Cpu.MatMul;
 
 /// <summary>
-/// How a product is cut, by its shape only. Packed b (all depth blocks of some columns) is to stay in the third-level cache,
-/// a block of a in the second, a strip of b in the first. Method: Goto and van de Geijn, "Anatomy of high-performance matrix multiplication".
+/// How a product is cut, by its shape only. A strip of b and a panel of a (16 and 6 KB with 256-bit vectors) share the first-level
+/// cache, maybe with another thread's; a block of a and packed b fit the second, or b the nearest part of the third. Method: Goto and van de Geijn, "Anatomy of high-performance matrix multiplication".
 /// </summary>
 internal readonly struct BlockPlan
 {
-    private const int MaxDepth = 384;
-    private const int MaxRows = 96;
-    private const long MaxPackedElements = 2 << 20;
+    private const int MaxDepth = 256;
+    private const int MaxRows = 72;
+    private const long MaxPackedElements = 1 << 17;
     private const int MaxColumns = 4096;
     private const int WantedItems = 8;
     private const int LeastStrips = 4;
@@ -17,8 +17,9 @@ internal readonly struct BlockPlan
     {
         int depthBlocks = Ceiling(product.Depth, MaxDepth);
         DepthBlock = Ceiling(product.Depth, depthBlocks);
-        int rowBlocks = Ceiling(product.Rows, MaxRows);
-        RowBlock = Ceiling(Ceiling(product.Rows, rowBlocks), tileRows) * tileRows;
+        // Small products in more, lower blocks: a of a block is packed once, while a cut by columns would pack it again.
+        int share = Ceiling(Ceiling(product.Rows, WantedItems), tileRows) * tileRows;
+        RowBlock = Math.Min(share, MaxRows / tileRows * tileRows);
         int rows = Ceiling(product.Rows, RowBlock);
 
         ColumnSpan = Math.Min(Ceiling(product.Columns, tileColumns) * tileColumns, MaxColumns);

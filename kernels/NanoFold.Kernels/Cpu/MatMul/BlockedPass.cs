@@ -9,7 +9,7 @@ namespace NanoFold.Kernels.Cpu.MatMul;
 /// items by shape; every element of y is summed by one item, over k in ascending order.
 /// </summary>
 internal unsafe struct BlockedPass<TKernel, V, T>
-    where TKernel : struct, IMicroKernel<T>
+    where TKernel : struct, IMicroKernel
     where V : struct, ICpuLane<V>
     where T : unmanaged, INumberBase<T>
 {
@@ -79,11 +79,17 @@ internal unsafe struct BlockedPass<TKernel, V, T>
         int depth = Math.Min(_plan.DepthBlock, _depth - k);
         int first = (int)(item % groups) * PackStrips;
         int end = Math.Min(first + PackStrips, Strips);
-        for (int strip = first; strip < end; strip++)
+        int whole = Math.Min(end, _columns / TKernel.Columns);
+        byte* source = _product.B + (_k + k) * _product.BStep + (nint)(_column + first * TKernel.Columns) * _product.BColumn;
+        if (whole > first)
         {
-            int column = strip * TKernel.Columns;
-            byte* source = _product.B + (_k + k) * _product.BStep + (_column + column) * _product.BColumn;
-            Packing.Pack(source, _product.BColumn, _product.BStep, Math.Min(TKernel.Columns, _columns - column), TKernel.Columns, depth, Strip(k, depth, strip));
+            Packing.PackMany(source, _product.BColumn, _product.BStep, whole - first, TKernel.Columns, depth, Strip(k, depth, first));
+        }
+
+        if (whole < end)
+        {
+            source += (nint)(whole - first) * TKernel.Columns * _product.BColumn;
+            Packing.Pack(source, _product.BColumn, _product.BStep, _columns % TKernel.Columns, TKernel.Columns, depth, Strip(k, depth, whole));
         }
     }
 
@@ -107,52 +113,64 @@ internal unsafe struct BlockedPass<TKernel, V, T>
     private readonly void MultiplyStrip(int row, int rows, int k, int depth, int strip, T* panels)
     {
         byte* b = (byte*)Strip(k, depth, strip);
-        nint bStep = TKernel.Columns * sizeof(T);
         int left = Math.Min(TKernel.Columns, _columns - strip * TKernel.Columns);
-        bool narrow = left <= TKernel.NarrowColumns;
-        bool first = _k + k == 0;
-        bool direct = (left == TKernel.Columns || left == TKernel.NarrowColumns) && _product.YColumn == sizeof(T) && !(first && HasOddAddend);
-        T* tile = stackalloc T[MaxTile];
         int column = _column + strip * TKernel.Columns;
-        for (int done = 0; done < rows;)
+        bool narrow = left <= TKernel.Columns / 2;
+        bool first = _k + k == 0;
+        bool inPlace = (left == TKernel.Columns || left == TKernel.Columns / 2) && _product.YColumn == sizeof(T) && !(first && HasOddAddend);
+        int done = 0;
+        if (inPlace)
+        {
+            int whole = WholePanels(rows);
+            byte* y = At(row, column);
+            bool accumulate = !first || _product.Accumulate;
+            if (first && _product.HasAddend)
+            {
+                Prefill(y, row, column, whole * TKernel.Rows, left);
+                accumulate = true;
+            }
+
+            Run(TKernel.Rows, TKernel.Rows, whole, row, narrow, k, depth, panels, b, y, _product.YRow, accumulate);
+            done = whole * TKernel.Rows;
+        }
+
+        T* tile = stackalloc T[MaxTile];
+        while (done < rows)
         {
             int height = TKernel.PanelRows(rows - done);
             int used = Math.Min(height, rows - done);
-            byte* y = _product.Y + (row + done) * _product.YRow + column * _product.YColumn;
-            byte* a;
-            nint aRow, aStep;
-            if (IsDirect(height, used))
-            {
-                a = _product.A + (row + done) * _product.ARow + (_k + k) * _product.AStep;
-                aRow = _product.ARow;
-                aStep = sizeof(T);
-            }
-            else
-            {
-                a = (byte*)(panels + done * depth);
-                aRow = sizeof(T);
-                aStep = height * sizeof(T);
-            }
-
-            if (direct && used == height)
-            {
-                bool accumulate = !first || _product.Accumulate;
-                if (first && _product.HasAddend)
-                {
-                    Prefill(y, row + done, column, height, left);
-                    accumulate = true;
-                }
-
-                TKernel.Run(height, narrow, depth, a, aRow, aStep, b, bStep, y, _product.YRow, _product.Alpha, accumulate);
-            }
-            else
-            {
-                TKernel.Run(height, narrow, depth, a, aRow, aStep, b, bStep, (byte*)tile, bStep, _product.Alpha, false);
-                Merge(tile, y, row + done, column, used, left, first);
-            }
-
+            Run(height, used, 1, row + done, narrow, k, depth, panels + (nint)done * depth, b, (byte*)tile, TKernel.Columns * sizeof(T), false);
+            Merge(tile, row + done, column, used, left, first);
             done += used;
         }
+    }
+
+    private readonly void Run(
+        int height, int used, int panels, int row, bool narrow, int k, int depth, T* panel, byte* b, byte* y, nint yRow, bool accumulate)
+    {
+        if (IsDirect(height, used))
+        {
+            byte* a = _product.A + row * _product.ARow + (_k + k) * _product.AStep;
+            TKernel.Run<DirectPanel>(height, narrow, panels, depth, a, _product.ARow, b, y, yRow, _product.Alpha, accumulate);
+        }
+        else
+        {
+            TKernel.Run<PackedPanel>(height, narrow, panels, depth, (byte*)panel, 0, b, y, yRow, _product.Alpha, accumulate);
+        }
+    }
+
+    private readonly byte* At(int row, int column) => _product.Y + row * _product.YRow + column * _product.YColumn;
+
+    /// <summary>Panels of full height at the beginning of a block.</summary>
+    private static int WholePanels(int rows)
+    {
+        int whole = rows / TKernel.Rows;
+        while (whole > 0 && TKernel.PanelRows(rows - (whole - 1) * TKernel.Rows) != TKernel.Rows)
+        {
+            whole--;
+        }
+
+        return whole;
     }
 
     /// <summary>A whole panel whose k are adjacent is read where it lies; others are packed, zeros below the last row.</summary>
@@ -160,14 +178,22 @@ internal unsafe struct BlockedPass<TKernel, V, T>
 
     private readonly void PackPanels(int row, int rows, int k, int depth, T* panels)
     {
-        for (int done = 0; done < rows;)
+        byte* source = _product.A + row * _product.ARow + (_k + k) * _product.AStep;
+        int done = 0;
+        if (!IsDirect(TKernel.Rows, TKernel.Rows))
+        {
+            int whole = WholePanels(rows);
+            done = whole * TKernel.Rows;
+            Packing.PackMany(source, _product.ARow, _product.AStep, whole, TKernel.Rows, depth, panels);
+        }
+
+        for (; done < rows;)
         {
             int height = TKernel.PanelRows(rows - done);
             int used = Math.Min(height, rows - done);
             if (!IsDirect(height, used))
             {
-                byte* source = _product.A + (row + done) * _product.ARow + (_k + k) * _product.AStep;
-                Packing.Pack(source, _product.ARow, _product.AStep, used, height, depth, panels + done * depth);
+                Packing.Pack(source + done * _product.ARow, _product.ARow, _product.AStep, used, height, depth, panels + (long)done * depth);
             }
 
             done += used;
@@ -199,13 +225,13 @@ internal unsafe struct BlockedPass<TKernel, V, T>
         }
     }
 
-    private readonly void Merge(T* tile, byte* y, int row, int column, int rows, int columns, bool first)
+    private readonly void Merge(T* tile, int row, int column, int rows, int columns, bool first)
     {
         for (int i = 0; i < rows; i++)
         {
             for (int j = 0; j < columns; j++)
             {
-                Merging.Write(_product, (T*)(y + i * _product.YRow + j * _product.YColumn), tile[i * TKernel.Columns + j], row + i, column + j, first);
+                Merging.Write(_product, (T*)At(row + i, column + j), tile[i * TKernel.Columns + j], row + i, column + j, first);
             }
         }
     }

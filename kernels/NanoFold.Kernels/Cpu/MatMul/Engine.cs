@@ -17,7 +17,7 @@ internal abstract class Engine
 
 /// <inheritdoc/>
 internal sealed unsafe class Engine<TKernel, V, T>(string name) : Engine
-    where TKernel : struct, IMicroKernel<T>
+    where TKernel : struct, IMicroKernel
     where V : struct, ICpuLane<V>
     where T : unmanaged, INumberBase<T>
 {

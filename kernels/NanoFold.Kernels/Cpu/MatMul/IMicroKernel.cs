@@ -1,8 +1,7 @@
 namespace NanoFold.Kernels.Cpu.MatMul;
 
-/// <summary>Tiles of one height with the smaller ones for what is left at the edges, for one lane and element type.</summary>
-internal unsafe interface IMicroKernel<T>
-    where T : unmanaged
+/// <summary>Tiles of one height with the smaller ones for what is left at the edges, for one vector and element type.</summary>
+internal unsafe interface IMicroKernel
 {
     /// <summary>Rows of the full tile.</summary>
     static abstract int Rows { get; }
@@ -10,12 +9,10 @@ internal unsafe interface IMicroKernel<T>
     /// <summary>Columns of the full tile: the width of a strip of packed b.</summary>
     static abstract int Columns { get; }
 
-    /// <summary>Columns of the narrow tile.</summary>
-    static abstract int NarrowColumns { get; }
-
     /// <summary>Rows of the tile to take when <paramref name="left"/> rows are left, so that few are wasted.</summary>
     static abstract int PanelRows(int left);
 
-    /// <summary>One tile of <paramref name="rows"/> (as from <see cref="PanelRows"/>) rows; see <see cref="ITile.Run{V}"/>.</summary>
-    static abstract void Run(int rows, bool narrow, nint depth, byte* a, nint aRow, nint aStep, byte* b, nint bStep, byte* y, nint yRow, double alpha, bool accumulate);
+    /// <summary>Tiles of <paramref name="rows"/> (as from <see cref="PanelRows"/>) rows one below the other, half as many columns if <paramref name="narrow"/>; see <see cref="ITile.Run"/>.</summary>
+    static abstract void Run<P>(int rows, bool narrow, int panels, nint depth, byte* a, nint aRow, byte* b, byte* y, nint yRow, double alpha, bool accumulate)
+        where P : struct, IPanel;
 }

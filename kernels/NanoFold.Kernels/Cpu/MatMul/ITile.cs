@@ -1,22 +1,17 @@
-using NanoFold.Kernels.Lanes;
-
 namespace NanoFold.Kernels.Cpu.MatMul;
 
 /// <summary>
-/// A register-blocked micro-kernel: <see cref="Rows"/> rows by <see cref="Vectors"/> vectors of y are held in registers
-/// while k runs. Written once; the lane makes it a 128-, 256- or 512-bit kernel.
+/// A register-blocked micro-kernel: a few rows by one or two vectors of y are held in registers while k runs, four steps per turn
+/// of the loop. Written once for all vector widths. Lean loops matter: a core's other thread competes for the front end.
 /// </summary>
 internal unsafe interface ITile
 {
-    static abstract int Rows { get; }
-
-    static abstract int Vectors { get; }
-
-    /// <summary>y = alpha · a · b (+ y). All strides in bytes; a may lie in any order, the columns of b and y are adjacent.</summary>
-    /// <param name="depth">Length of k, at least 1.</param>
-    /// <param name="aRow">From one row of a to the next.</param>
-    /// <param name="aStep">From one k of a to the next.</param>
-    /// <param name="bStep">From one k of b to the next.</param>
-    static abstract void Run<V>(nint depth, byte* a, nint aRow, nint aStep, byte* b, nint bStep, byte* y, nint yRow, double alpha, bool accumulate)
-        where V : struct, ICpuLane<V>;
+    /// <summary>y = alpha · a · b (+ y). Strides in bytes; b is a packed strip of two vectors per k, the columns of y are adjacent.</summary>
+    /// <param name="panels">Panels of a, one below the other, that meet the same b.</param>
+    /// <param name="depth">Length of k.</param>
+    /// <param name="aRow">From one row of a to the next, where a is not packed.</param>
+    static abstract void Run<O, V, P>(int panels, nint depth, byte* a, nint aRow, byte* b, byte* y, nint yRow, double alpha, bool accumulate)
+        where O : struct, IVectorOps<V>
+        where V : struct
+        where P : struct, IPanel;
 }

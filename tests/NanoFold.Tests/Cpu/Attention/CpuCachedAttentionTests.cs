@@ -101,7 +101,7 @@ public sealed class CpuCachedAttentionTests
     {
         AttentionReference whole = reference with { Time = reference.Time + start, Keys = reference.Time + start };
         using var full = new AttentionRig(whole, type, strided: true);
-        using var context = new CpuContext(2, isa);
+        using var context = new CpuContext(1, isa);
         full.Forward(context);
         using var cache = new CacheRig(reference, type, chunk, capacity);
         using var attention = new CpuCachedAttention(context);
