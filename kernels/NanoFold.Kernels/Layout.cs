@@ -130,9 +130,15 @@ public readonly struct Layout : IEquatable<Layout>
         int seen = 0;
         for (int i = 0; i < Rank; i++)
         {
-            dims[i] = _shape[axes[i]];
-            strides[i] = _strides[axes[i]];
-            seen |= 1 << axes[i];
+            int axis = axes[i];
+            if ((uint)axis >= (uint)Rank)
+            {
+                throw new ArgumentException($"permute: {this} has no dimension {axis}");
+            }
+
+            dims[i] = _shape[axis];
+            strides[i] = _strides[axis];
+            seen |= 1 << axis;
         }
 
         return seen == (1 << Rank) - 1

@@ -1,1 +1,80 @@
-Console.WriteLine("nanofold");
+using System.CommandLine;
+using System.Text;
+using NanoFold.Cli.Commands;
+
+namespace NanoFold.Cli;
+
+/// <summary>The command line: a table of verbs, and what they have in common.</summary>
+internal static class Program
+{
+    public const string Name = "nanofold";
+
+    private static readonly Verb[] s_verbs =
+    [
+        new("train", "Train a model; writes a run folder", TrainCommand.Build),
+        new("generate", "Write text with a model", GenerateCommand.Build),
+        new("eval", "The loss of a model on a text", EvalCommand.Build),
+        new("bench", "Figures for one part: step, gemm", BenchCommand.Build),
+        new("plan", "Parameters and FLOPs of a model, before anything runs", PlanCommand.Build),
+        new("tokenizer", "Train a tokenizer; turn text into tokens and back", TokenizerCommand.Build),
+        new("data", "What a corpus holds, and what it is as tokens", DataCommand.Build),
+        new("devices", "What there is to compute on", DevicesCommand.Build),
+    ];
+
+    public static int Main(string[] args)
+    {
+        if (OperatingSystem.IsWindows())
+        {
+            Console.OutputEncoding = Encoding.UTF8;
+        }
+
+        return Run(args, Console.Out, Console.Error);
+    }
+
+    /// <summary>Runs a command line and returns its exit code.</summary>
+    public static int Run(IReadOnlyList<string> args, TextWriter standard, TextWriter error)
+    {
+        try
+        {
+            return Dispatch(args, standard, error);
+        }
+        catch (Exception exception)
+        {
+            return Faults.Report(exception, error);
+        }
+    }
+
+    private static int Dispatch(IReadOnlyList<string> args, TextWriter standard, TextWriter error)
+    {
+        RootCommand root = Root(args);
+        ParseResult parsed = root.Parse(args, new ParserConfiguration { EnablePosixBundling = false, ResponseFileTokenReplacer = null });
+        if (Usage.Problems(root, parsed) is { Count: > 0 } problems)
+        {
+            foreach (string problem in problems)
+            {
+                error.WriteLine($"{Name}: {problem}");
+            }
+
+            error.WriteLine($"{Name}: see '{Usage.PathOf(parsed.CommandResult.Command)} --help'");
+            return Faults.WrongUsage;
+        }
+
+        var streams = new InvocationConfiguration { Output = standard, Error = error, EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null };
+        return parsed.Invoke(streams);
+    }
+
+    // Where the first word is a verb, only that one gets its options: the others are there to be listed.
+    private static RootCommand Root(IReadOnlyList<string> args)
+    {
+        var root = new RootCommand("A transformer engine from scratch: trains, compares, profiles and measures small models.");
+        CommonOptions.AddTo(root);
+        VerbHelp.AddTo(root);
+        Verb? named = args.Count > 0 ? Array.Find(s_verbs, verb => verb.Name == args[0]) : null;
+        foreach (Verb verb in s_verbs)
+        {
+            root.Add(verb.ToCommand(complete: named is null || named == verb));
+        }
+
+        return root;
+    }
+}

@@ -37,6 +37,15 @@ public sealed class OpCall
     /// <summary>Whether to add to that gradient rather than overwrite it.</summary>
     public bool Accumulates(int index) => _accumulate[index];
 
+    /// <summary>For kernels that always add to a gradient: makes a gradient that is to be overwritten start at 0.</summary>
+    internal void ZeroUnlessAccumulating(Backend backend, int index)
+    {
+        if (!_inputGradients[index].IsNone && !_accumulate[index])
+        {
+            backend.Fill(_inputGradients[index], 0);
+        }
+    }
+
     /// <summary>Gradient of an output; none where nothing flows back.</summary>
     public ref readonly View OutputGradient(int index) => ref _outputGradients[index];
 }

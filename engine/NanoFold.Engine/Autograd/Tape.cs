@@ -18,6 +18,7 @@ public sealed class Tape
     private string _path = "";
     private int _segment = -1;
     private int _segments;
+    private int _randomStreams;
 
     /// <param name="backend">Decides which fused kernels ops may record.</param>
     /// <param name="store">Parameters that may be used, or null.</param>
@@ -123,6 +124,9 @@ public sealed class Tape
         _path = _path.Length == 0 ? name : $"{_path}.{name}";
         return scope;
     }
+
+    /// <summary>A number for the next op that draws random numbers: counted apart from nodes, so that taps do not change what is drawn.</summary>
+    internal int NextRandomStream() => _randomStreams++;
 
     /// <summary>A stretch of nodes whose inner activations a plan may drop and compute again in the backward pass.</summary>
     public void BeginSegment() => _segment = _segments++;

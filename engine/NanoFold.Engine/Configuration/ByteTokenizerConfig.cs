@@ -1,3 +1,5 @@
+using NanoFold.Engine.Data;
+
 namespace NanoFold.Engine.Configuration;
 
 /// <summary>A token per byte: 256 symbols, and two more where documents are marked.</summary>

@@ -1,5 +1,3 @@
-using System.Text.Json.Serialization.Metadata;
-
 namespace NanoFold.Engine.Configuration;
 
 /// <summary>All keys there are, to say what an unknown one may have meant.</summary>
@@ -9,13 +7,13 @@ internal static class ConfigKeys
     /// <param name="parent">The path of the record, empty at the top.</param>
     /// <param name="key">The unknown key.</param>
     /// <param name="type">The record's type.</param>
-    /// <param name="variants">The abstract type of which the record is one kind, or null.</param>
-    public static string Unknown(string parent, string key, Type type, Type? variants)
+    /// <param name="family">The abstract type of which the record is one kind, or null.</param>
+    public static string Unknown(string parent, string key, Type type, Type? family)
     {
-        string[] here = [.. ConfigJson.Properties(type).Select(property => property.Name)];
-        if (variants is not null && OtherKinds(variants, key) is { } others)
+        string[] here = [.. ConfigSchema.Keys(type).Select(known => known.Name)];
+        if (family is not null && OtherKinds(family, key) is { } others)
         {
-            return $"is not a key of kind \"{KindOf(variants, type)}\", but of {others}";
+            return $"is not a key of kind \"{Variant.KindOf(family, type)}\", but of {others}";
         }
 
         if (NearestName.Among(key, here) is { } near)
@@ -29,7 +27,7 @@ internal static class ConfigKeys
         }
 
         return here.Length == 0
-            ? variants is null ? "unknown key" : $"unknown key; kind \"{KindOf(variants, type)}\" has no settings"
+            ? family is null ? "unknown key" : $"unknown key; kind \"{Variant.KindOf(family, type)}\" has no settings"
             : $"unknown key; known here: {string.Join(", ", here)}";
     }
 
@@ -39,7 +37,7 @@ internal static class ConfigKeys
         Type? type = typeof(RunConfig);
         foreach (string key in path)
         {
-            type = type is null ? null : ConfigJson.ElementOf(type) ?? Properties(type).FirstOrDefault(property => property.Name == key)?.PropertyType;
+            type = type is null ? null : ConfigSchema.ElementOf(type) ?? ConfigSchema.Key(type, key)?.Type;
         }
 
         return type;
@@ -47,27 +45,19 @@ internal static class ConfigKeys
 
     public static string Join(string parent, string key) => parent.Length == 0 ? key : $"{parent}.{key}";
 
-    private static IEnumerable<JsonPropertyInfo> Properties(Type type)
-        => ConfigJson.Kinds(type) is { } kinds
-            ? kinds.SelectMany(kind => ConfigJson.Properties(kind.DerivedType))
-            : ConfigJson.Properties(type);
-
-    private static string? OtherKinds(Type variants, string key)
+    private static string? OtherKinds(Type family, string key)
     {
-        string[] kinds = [.. ConfigJson.Kinds(variants)!
-            .Where(kind => ConfigJson.Property(kind.DerivedType, key) is not null)
-            .Select(kind => $"\"{ConfigJson.KindOf(kind)}\"")];
+        string[] kinds = [.. ConfigSchema.Kinds(family).Where(kind => ConfigSchema.Key(kind.Type, key) is not null).Select(kind => $"\"{kind.Kind}\"")];
         return kinds.Length == 0 ? null : string.Join(", ", kinds);
     }
-
-    private static string KindOf(Type variants, Type type)
-        => ConfigJson.KindOf(ConfigJson.Kinds(variants)!.First(kind => kind.DerivedType == type));
 
     // A key of that very name in another section, then one of nearly that name.
     private static string? Elsewhere(string key)
     {
-        (string Section, string Key)[] all = [.. ConfigJson.Properties(typeof(RunConfig)).SelectMany(
-            section => Properties(section.PropertyType).Select(property => (section.Name, property.Name)))];
+        (string Section, string Key)[] all = [.. ConfigSchema.Keys(typeof(RunConfig)).SelectMany(
+            section => ConfigSchema.Kinds(section.Type).Select(kind => kind.Type).Prepend(section.Type)
+                .SelectMany(ConfigSchema.Keys)
+                .Select(known => (section.Name, known.Name)))];
         string? wanted = NearestName.Among(key, all.Where(k => string.Equals(k.Key, key, StringComparison.OrdinalIgnoreCase)).Select(k => k.Key))
             ?? NearestName.Among(key, all.Select(k => k.Key));
         return wanted is null ? null : Join(all.First(k => k.Key == wanted).Section, wanted);

@@ -3,7 +3,7 @@ using System.Text.Json.Nodes;
 
 namespace NanoFold.Engine.Configuration;
 
-/// <summary>Lays one tree of settings over another. What does not fit is taken over as it is: <see cref="ConfigCheck"/> names it.</summary>
+/// <summary>Lays one tree of settings over another. What does not fit is taken over as it is: <see cref="ConfigReader"/> names it.</summary>
 internal static class ConfigMerge
 {
     /// <summary>
@@ -14,17 +14,22 @@ internal static class ConfigMerge
     {
         foreach ((string key, JsonNode? value) in overlay)
         {
-            Type? valueType = ConfigJson.Property(TypeOf(target, type), key)?.PropertyType;
+            Type? valueType = ConfigSchema.Key(type, key)?.Type;
             target[key] = Merged(target[key], value, valueType);
         }
     }
 
     private static JsonNode? Merged(JsonNode? target, JsonNode? overlay, Type? type)
     {
-        bool hasKinds = type is not null && ConfigJson.Kinds(type) is not null;
+        bool hasKinds = type is not null && ConfigSchema.Kinds(type).Count > 0;
         if (hasKinds && overlay is JsonValue)
         {
             return new JsonObject { [ConfigJson.Kind] = overlay.DeepClone() };
+        }
+
+        if (overlay is JsonArray items && type is not null && ConfigSchema.ElementOf(type) is { } item)
+        {
+            return new JsonArray([.. items.Select(value => Merged(null, value, item))]);
         }
 
         if (overlay is not JsonObject changes || (hasKinds && changes.ContainsKey(ConfigJson.Kind)))
@@ -32,7 +37,7 @@ internal static class ConfigMerge
             return overlay?.DeepClone();
         }
 
-        if (target is JsonArray list && type is not null && ConfigJson.ElementOf(type) is { } element && AreIndices(changes, list.Count))
+        if (target is JsonArray list && type is not null && ConfigSchema.ElementOf(type) is { } element && AreIndices(changes, list.Count))
         {
             var copy = (JsonArray)list.DeepClone();
             foreach ((string key, JsonNode? value) in changes)
@@ -47,20 +52,6 @@ internal static class ConfigMerge
         var merged = target is JsonObject existing ? (JsonObject)existing.DeepClone() : [];
         Apply(merged, changes, type ?? typeof(object));
         return merged;
-    }
-
-    // The record that an object of an abstract type stands for; the abstract type itself while its kind is unknown.
-    private static Type TypeOf(JsonObject node, Type type)
-    {
-        foreach (var variant in ConfigJson.Kinds(type) ?? [])
-        {
-            if (node[ConfigJson.Kind] is JsonValue value && value.TryGetValue(out string? kind) && kind == ConfigJson.KindOf(variant))
-            {
-                return variant.DerivedType;
-            }
-        }
-
-        return type;
     }
 
     private static bool AreIndices(JsonObject changes, int count)

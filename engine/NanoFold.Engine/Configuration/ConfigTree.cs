@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using NanoFold.Engine.Checkpoints;
 using NanoFold.Engine.Model;
 
 namespace NanoFold.Engine.Configuration;
@@ -10,7 +11,7 @@ namespace NanoFold.Engine.Configuration;
 /// </summary>
 public sealed class ConfigTree
 {
-    private const int LargestFileBytes = 4 << 20;
+    private const int LargestFileBytes = 1 << 20;
 
     private readonly List<JsonObject> _layers = [];
     private readonly List<ConfigProblem> _problems = [];
@@ -25,20 +26,17 @@ public sealed class ConfigTree
     /// <exception cref="UserException">The file cannot be read, is not JSON, or is of a newer version.</exception>
     public ConfigTree AddFile(string path)
     {
+        string text;
         try
         {
-            var file = new FileInfo(path);
-            if (file.Exists && file.Length > LargestFileBytes)
-            {
-                throw new UserException($"{path}: is {file.Length} bytes long; a configuration has at most {LargestFileBytes}");
-            }
-
-            return AddJson(File.ReadAllText(path), path);
+            text = ReadText(path);
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or NotSupportedException or ArgumentException)
+        catch (Exception e) when (FileFault.Is(e) || e is ArgumentException)
         {
-            throw new UserException($"{path}: cannot be read as a configuration: {e.Message}", e);
+            throw FileFault.Describe("cannot read", path, e);
         }
+
+        return AddJson(text, path);
     }
 
     /// <summary>Adds JSON text; <paramref name="source"/> names it in messages.</summary>
@@ -96,17 +94,15 @@ public sealed class ConfigTree
     {
         var problems = new List<ConfigProblem>(_problems);
         string preset = PresetName(problems);
-        JsonObject tree = ConfigJson.ToTree(Presets.Of(preset));
+        var tree = new JsonObject();
         foreach (JsonObject layer in _layers)
         {
             ConfigMerge.Apply(tree, layer, typeof(RunConfig));
         }
 
-        tree["preset"] = preset;
-        JsonNode bindable = new ConfigCheck(problems).Check(tree, typeof(RunConfig), "")!;
+        tree.Remove("preset");
+        RunConfig config = new ConfigReader(problems).Read(tree, Presets.Of(preset)) with { Version = RunConfig.CurrentVersion };
         ThrowAny(problems);
-
-        RunConfig config = bindable.Deserialize<RunConfig>(ConfigJson.Options)! with { Version = RunConfig.CurrentVersion };
         problems.AddRange(config.Validate());
         ThrowAny(problems);
         return config.Resolve();
@@ -118,6 +114,21 @@ public sealed class ConfigTree
         {
             throw new ConfigException(problems);
         }
+    }
+
+    // Bounded by what is read, not by the length that the file claims: devices and pipes have none.
+    private static string ReadText(string path)
+    {
+        using FileStream file = File.OpenRead(path);
+        var bytes = new byte[LargestFileBytes + 1];
+        int length = file.ReadAtLeast(bytes, bytes.Length, throwOnEndOfStream: false);
+        if (length > LargestFileBytes)
+        {
+            throw new UserException($"{path}: is longer than the {LargestFileBytes} bytes that a configuration may have");
+        }
+
+        using var reader = new StreamReader(new MemoryStream(bytes, 0, length));
+        return reader.ReadToEnd();
     }
 
     private static string Reason(JsonException e)

@@ -1,3 +1,5 @@
+using NanoFold.Engine.Data;
+
 namespace NanoFold.Engine.Configuration;
 
 /// <summary>The section <c>data</c>: what is trained on.</summary>

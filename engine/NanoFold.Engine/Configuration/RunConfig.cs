@@ -1,4 +1,3 @@
-using System.Text.Json;
 using NanoFold.Engine.Model;
 
 namespace NanoFold.Engine.Configuration;
@@ -75,5 +74,5 @@ public sealed record RunConfig
 
     /// <summary>The text of <see cref="FileName"/>. What holds for one start only (<c>train.stopAfter</c>) is left at its default.</summary>
     public string ToJson()
-        => JsonSerializer.Serialize(this with { Version = CurrentVersion, Train = Train with { StopAfter = 0 } }, ConfigJson.Options) + "\n";
+        => ConfigJson.ToText(ConfigWriter.ToTree(this with { Version = CurrentVersion, Train = Train with { StopAfter = 0 } }, typeof(RunConfig))!);
 }

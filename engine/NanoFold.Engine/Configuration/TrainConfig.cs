@@ -81,9 +81,9 @@ public sealed record TrainConfig
     [Bounds(0, int.MaxValue, Auto = true)]
     public int EvaluateEvery { get; init; }
 
-    /// <summary>Windows of the validation text per evaluation; 0 for all.</summary>
+    /// <summary>Windows of the validation text, evenly spaced, per evaluation during training; 0 for all. The last evaluation takes all.</summary>
     [Bounds(0, int.MaxValue)]
-    public int EvaluationWindows { get; init; }
+    public int EvaluationWindows { get; init; } = 256;
 
     /// <summary>Steps between samples; 0 for none.</summary>
     [Bounds(0, int.MaxValue)]

@@ -1,5 +1,3 @@
-using System.Text.Json.Serialization.Metadata;
-
 namespace NanoFold.Engine.Configuration;
 
 /// <summary>One registered variant of a mixer, feed-forward or tokenizer.</summary>
@@ -7,24 +5,16 @@ namespace NanoFold.Engine.Configuration;
 /// <param name="Type">Its config record.</param>
 public sealed record Variant(string Kind, Type Type)
 {
-    /// <summary>
-    /// What the <c>[JsonDerivedType]</c> lines of <typeparamref name="TConfig"/> register, in their order.
-    /// </summary>
-    public static IReadOnlyList<Variant> Of<TConfig>()
-        => [.. ConfigJson.Kinds(typeof(TConfig))!.Select(variant => new Variant(ConfigJson.KindOf(variant), variant.DerivedType))];
+    /// <summary>What the <c>[JsonDerivedType]</c> lines of <typeparamref name="TConfig"/> register, in their order.</summary>
+    public static IReadOnlyList<Variant> Of<TConfig>() => ConfigSchema.Kinds(typeof(TConfig));
 
     /// <summary>The kind of a config record.</summary>
     internal static string KindOf<TConfig>(TConfig config)
         where TConfig : notnull
-    {
-        foreach (JsonDerivedType variant in ConfigJson.Kinds(typeof(TConfig))!)
-        {
-            if (variant.DerivedType == config.GetType())
-            {
-                return ConfigJson.KindOf(variant);
-            }
-        }
+        => KindOf(typeof(TConfig), config.GetType());
 
-        throw new InvalidOperationException($"{config.GetType().Name} is not registered: it needs a [JsonDerivedType] line on {typeof(TConfig).Name}");
-    }
+    /// <summary>The kind that <paramref name="type"/> is of the abstract record <paramref name="family"/>.</summary>
+    internal static string KindOf(Type family, Type type)
+        => ConfigSchema.Kinds(family).FirstOrDefault(variant => variant.Type == type)?.Kind
+            ?? throw new InvalidOperationException($"{type.Name} is not registered: it needs a [JsonDerivedType] line on {family.Name}");
 }

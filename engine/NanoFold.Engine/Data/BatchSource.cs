@@ -6,7 +6,7 @@ namespace NanoFold.Engine.Data;
 /// Training batches: windows of T + 1 tokens at random places of a shard. A batch is a pure function of (seed, step,
 /// micro-batch), so a resumed run draws what an uninterrupted one would have drawn, whatever was drawn before.
 /// </summary>
-public sealed class BatchSource
+public sealed class BatchSource : IBatchSource
 {
     // Keeps the draws apart from others keyed by the same seed (dropout, initialisation).
     private const ulong Stream = 0x62617463682D7631;
@@ -20,14 +20,14 @@ public sealed class BatchSource
     /// <param name="batch">Rows, B.</param>
     /// <param name="context">Tokens a row, T.</param>
     /// <param name="seed">Decides every draw.</param>
-    /// <exception cref="InvalidDataException">The text is shorter than T + 1 tokens.</exception>
+    /// <exception cref="UserException">The text is shorter than T + 1 tokens.</exception>
     public BatchSource(TokenShard shard, string name, int batch, int context, ulong seed)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(batch, 1);
         ArgumentOutOfRangeException.ThrowIfLessThan(context, 1);
         if (shard.Tokens <= context)
         {
-            throw new InvalidDataException(
+            throw new UserException(
                 $"{name}: has {shard.Tokens} tokens to train on, but a context of {context} needs {context + 1L}: use more text or a context of at most {Math.Max(0, shard.Tokens - 1)}");
         }
 

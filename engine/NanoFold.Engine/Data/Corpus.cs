@@ -9,7 +9,7 @@ namespace NanoFold.Engine.Data;
 /// one only asks the file system; nothing is read until <see cref="Documents"/> or <see cref="Hash"/> is asked for.
 /// </summary>
 /// <remarks>
-/// What is wrong with a corpus (missing, empty, not text) is an <see cref="InvalidDataException"/> with one line that
+/// What is wrong with a corpus (missing, empty, not text) is an <see cref="UserException"/> with one line that
 /// names the file and what to do. In folders and patterns, empty files and files that are not text are passed over.
 /// </remarks>
 public sealed class Corpus
@@ -72,7 +72,7 @@ public sealed class Corpus
     }
 
     /// <summary>The corpus at <paramref name="path"/>: a file, a folder with all below it, or a pattern (<c>*</c>, <c>?</c>, <c>**</c>).</summary>
-    /// <exception cref="InvalidDataException">There is no file, or only empty ones.</exception>
+    /// <exception cref="UserException">There is no file, or only empty ones.</exception>
     public static Corpus Open(string path)
     {
         IReadOnlyList<SourceFile> files;
@@ -82,34 +82,40 @@ public sealed class Corpus
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException)
         {
-            throw new InvalidDataException($"{path}: cannot be read: {e.Message}", e);
+            throw new UserException($"{path}: cannot be read: {e.Message}", e);
         }
 
         if (files.Count == 0)
         {
-            throw new InvalidDataException($"{path}: there is no such file, and no folder or pattern with files: name one that exists");
+            throw new UserException($"{path}: there is no such file, and no folder or pattern with files: name one that exists");
         }
 
         if (files.All(file => file.Bytes == 0))
         {
-            throw new InvalidDataException($"{path}: is empty: name a file with text");
+            throw new UserException($"{path}: is empty: name a file with text");
         }
 
         return new Corpus(path, "text 1", files, () => FileDocuments(path, files));
     }
+
+    /// <summary>The corpus at <paramref name="path"/>, or where that is null the <see cref="DefaultCorpus"/>.</summary>
+    /// <exception cref="UserException">It cannot be used, or there is no default on this machine.</exception>
+    public static Corpus OpenOrDefault(string? path) =>
+        path is not null ? Open(path)
+        : DefaultCorpus.Open() ?? throw new UserException("no .NET SDK with reference documentation is installed to train on: name a text with --data");
 
     /// <summary>A corpus in memory, a document per string.</summary>
     public static Corpus FromText(string name, params string[] documents) =>
         FromDocuments(name, [.. documents.Select((text, index) => new Document($"{name}[{index}]", text))]);
 
     /// <summary>A corpus of the given documents; empty ones are left out.</summary>
-    /// <exception cref="InvalidDataException">There is no text in them.</exception>
+    /// <exception cref="UserException">There is no text in them.</exception>
     public static Corpus FromDocuments(string name, IReadOnlyList<Document> documents)
     {
         Document[] kept = [.. documents.Where(document => document.Bytes > 0)];
         return kept.Length > 0
             ? new Corpus(name, "memory", [], () => kept)
-            : throw new InvalidDataException($"{name}: is empty: give it text");
+            : throw new UserException($"{name}: is empty: give it text");
     }
 
     /// <summary>Throws where a file is not as it was when the corpus was opened.</summary>
@@ -119,7 +125,7 @@ public sealed class Corpus
         {
             if (!File.Exists(file.Path) || SourceFile.Of(file.Path, file.Name) != file)
             {
-                throw new InvalidDataException($"{file.Path}: changed while it was read: run again");
+                throw new UserException($"{file.Path}: changed while it was read: run again");
             }
         }
     }
@@ -147,7 +153,7 @@ public sealed class Corpus
 
         return documents.Count > 0
             ? [.. documents]
-            : throw new InvalidDataException(firstProblem ?? $"{path}: is empty: name a file with text");
+            : throw new UserException(firstProblem ?? $"{path}: is empty: name a file with text");
     }
 
     private string HashContent()
@@ -165,7 +171,7 @@ public sealed class Corpus
                 int nul = part.IndexOf((byte)0);
                 if (nul >= 0)
                 {
-                    throw new InvalidDataException($"{document.Name}: {TextCheck.NulAt(done + nul)}");
+                    throw new UserException($"{document.Name}: {TextCheck.NulAt(done + nul)}");
                 }
 
                 hash.AppendData(part);

@@ -1,3 +1,5 @@
+using NanoFold.Engine.Configuration;
+
 namespace NanoFold.Engine.Data;
 
 /// <summary>How a corpus becomes a data set.</summary>
@@ -9,6 +11,18 @@ public sealed record DataOptions
     /// <summary>Without <see cref="Validation"/>: the share of the corpus' bytes, at its end, to validate with. In [0, 1].</summary>
     public double ValidationShare { get; init; } = 0.1;
 
-    /// <summary>How documents are put together.</summary>
+    /// <summary>
+    /// How documents are put together. Several are marked where nothing else is said and the tokenizer has marks or is
+    /// learned with them; bytes are marked only where it is said. Where each begins is kept either way.
+    /// </summary>
     public DocumentMode Documents { get; init; }
+
+    /// <summary>What the section <c>data</c> says.</summary>
+    /// <exception cref="UserException">The text to validate with is not there.</exception>
+    public static DataOptions Of(DataConfig config) => new()
+    {
+        Validation = config.Validation is { } path ? Corpus.Open(path) : null,
+        ValidationShare = config.ValidationFraction,
+        Documents = config.Documents,
+    };
 }

@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using NanoFold.Engine.Configuration;
 using NanoFold.Engine.Text;
 
 namespace NanoFold.Engine.Data;
@@ -26,7 +27,7 @@ internal sealed class DatasetBuilder(Corpus corpus, TokenizerSpec spec, DataOpti
         return options.Documents switch
         {
             DocumentMode.Mark when spec.Tokenizer is not null && !hasMarks =>
-                throw new InvalidDataException($"{corpus.Name}: documents cannot be marked: the given tokenizer has no BOS and EOS tokens"),
+                throw new UserException($"{corpus.Name}: documents cannot be marked: the given tokenizer has no BOS and EOS tokens"),
             DocumentMode.Mark => true,
             DocumentMode.Auto => corpus.Documents.Count > 1 && (hasMarks || spec.BpeVocab > 0),
             _ => false,

@@ -5,7 +5,7 @@ namespace NanoFold.Engine.Data;
 
 /// <summary>
 /// The corpus that every .NET developer has: the reference documentation (XML) in the installed SDK's <c>packs</c>
-/// folder, as plain prose (<see cref="XmlProse"/>), a document per type. About 9 MB; which text exactly depends on
+/// folder, as plain prose (<see cref="XmlProse"/>), a document per type. About 11 MB; which text exactly depends on
 /// the SDK, so its hash goes where results go.
 /// </summary>
 public static class DefaultCorpus

@@ -39,7 +39,7 @@ public sealed class Document
     public long Bytes { get; }
 
     /// <summary>Fills <paramref name="buffer"/> with the bytes from <paramref name="offset"/> on.</summary>
-    /// <exception cref="InvalidDataException">The file cannot be read, or became shorter.</exception>
+    /// <exception cref="UserException">The file cannot be read, or became shorter.</exception>
     public void Read(long offset, Span<byte> buffer)
     {
         using Stream stream = Open(offset);
@@ -47,7 +47,7 @@ public sealed class Document
     }
 
     /// <summary>A stream that begins at <paramref name="offset"/>.</summary>
-    /// <exception cref="InvalidDataException">The file cannot be opened.</exception>
+    /// <exception cref="UserException">The file cannot be opened.</exception>
     internal Stream Open(long offset)
     {
         if (_path is null)
@@ -63,7 +63,7 @@ public sealed class Document
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new InvalidDataException($"{Name}: cannot be read: {e.Message}", e);
+            throw new UserException($"{Name}: cannot be read: {e.Message}", e);
         }
     }
 
@@ -76,11 +76,11 @@ public sealed class Document
         }
         catch (EndOfStreamException e)
         {
-            throw new InvalidDataException($"{Name}: became shorter while it was read: run again", e);
+            throw new UserException($"{Name}: became shorter while it was read: run again", e);
         }
         catch (IOException e)
         {
-            throw new InvalidDataException($"{Name}: cannot be read: {e.Message}", e);
+            throw new UserException($"{Name}: cannot be read: {e.Message}", e);
         }
     }
 }

@@ -15,7 +15,7 @@ public sealed class EvaluationSource
     /// <param name="batch">Rows, B.</param>
     /// <param name="context">Tokens a row, T.</param>
     /// <param name="windows">How many windows to take, evenly spaced; 0 for all.</param>
-    /// <exception cref="InvalidDataException">There are fewer than two tokens, so nothing to predict.</exception>
+    /// <exception cref="UserException">There are fewer than two tokens, so nothing to predict.</exception>
     public EvaluationSource(TokenShard shard, string name, int batch, int context, int windows = 0)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(batch, 1);
@@ -23,7 +23,7 @@ public sealed class EvaluationSource
         ArgumentOutOfRangeException.ThrowIfNegative(windows);
         if (shard.Tokens < 2)
         {
-            throw new InvalidDataException(
+            throw new UserException(
                 $"{name}: has {shard.Tokens} tokens to validate with, but at least 2 are needed: use more text or a larger share for validation");
         }
 

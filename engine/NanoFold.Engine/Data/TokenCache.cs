@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
+using NanoFold.Kernels.Memory;
 
 namespace NanoFold.Engine.Data;
 
@@ -57,7 +58,7 @@ public sealed class TokenCache
     /// <param name="options">How it is split and put together.</param>
     /// <param name="note">Told, in a line, what takes time.</param>
     /// <param name="cancel">Ends waiting and tokenizing.</param>
-    /// <exception cref="InvalidDataException">The corpus cannot be used, or the cache not be written.</exception>
+    /// <exception cref="UserException">The corpus cannot be used, or the cache not be written.</exception>
     public TokenDataset Open(
         Corpus corpus, TokenizerSpec spec, DataOptions? options = null, Action<string>? note = null, CancellationToken cancel = default)
     {
@@ -81,7 +82,7 @@ public sealed class TokenCache
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new InvalidDataException($"{Folder}: the token cache cannot be used: {e.Message} Set NANOFOLD_CACHE to a folder that can be written.", e);
+            throw new UserException($"{Folder}: the token cache cannot be used: {e.Message} Set NANOFOLD_CACHE to a folder that can be written.", e);
         }
     }
 
@@ -91,7 +92,7 @@ public sealed class TokenCache
         {
             return Directory.Exists(entry) ? TokenDataset.Open(entry, name, hash, fromCache: true) : null;
         }
-        catch (InvalidDataException)
+        catch (UserException)
         {
             // A damaged entry is made again, by whoever holds its lock.
             return null;
@@ -114,7 +115,9 @@ public sealed class TokenCache
                 Directory.Delete(entry, recursive: true);
             }
 
+            FileSystemSync.FlushFolder(beside);
             Directory.Move(beside, entry);
+            FileSystemSync.FlushFolder(Path.GetDirectoryName(entry)!);
         }
         catch
         {

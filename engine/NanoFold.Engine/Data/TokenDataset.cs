@@ -44,7 +44,7 @@ public sealed class TokenDataset : IDisposable
     }
 
     /// <summary>Opens what <see cref="DatasetBuilder"/> wrote into a folder.</summary>
-    /// <exception cref="InvalidDataException">Something in it is missing or damaged.</exception>
+    /// <exception cref="UserException">Something in it is missing or damaged.</exception>
     internal static TokenDataset Open(string folder, string name, string contentHash, bool fromCache)
     {
         Tokenizer tokenizer = Tokenizer.Load(folder);
@@ -56,7 +56,7 @@ public sealed class TokenDataset : IDisposable
             validation = new TokenShard(Path.Combine(folder, ValidationFile));
             if (train.Vocab != tokenizer.Vocab || validation.Vocab != tokenizer.Vocab)
             {
-                throw new InvalidDataException($"{folder}: is damaged: its tokens are not its tokenizer's");
+                throw new UserException($"{folder}: is damaged: its tokens are not its tokenizer's");
             }
 
             return new TokenDataset(name, contentHash, fromCache, tokenizer, train, validation);

@@ -8,7 +8,7 @@ namespace NanoFold.Engine.Data;
 /// </summary>
 /// <remarks>
 /// Nothing in the file is trusted: the header and the table of documents are checked when it is opened, the tokens when
-/// they are read. What is wrong is an <see cref="InvalidDataException"/> that names the file.
+/// they are read. What is wrong is an <see cref="UserException"/> that names the file.
 /// </remarks>
 public sealed class TokenShard : IDisposable
 {
@@ -19,7 +19,7 @@ public sealed class TokenShard : IDisposable
     private readonly TokenShardHeader _header;
 
     /// <summary>Opens and checks the shard at <paramref name="path"/>.</summary>
-    /// <exception cref="InvalidDataException">The file is missing, unreadable or damaged.</exception>
+    /// <exception cref="UserException">The file is missing, unreadable or damaged.</exception>
     public TokenShard(string path)
     {
         try
@@ -28,7 +28,7 @@ public sealed class TokenShard : IDisposable
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new InvalidDataException($"{path}: cannot be read: {e.Message}", e);
+            throw new UserException($"{path}: cannot be read: {e.Message}", e);
         }
 
         string? problem = TokenShardHeader.TryRead(_file.Bytes(0, (int)Math.Min(TokenShardHeader.Size, _file.Length)), _file.Length, out _header)
@@ -36,7 +36,7 @@ public sealed class TokenShard : IDisposable
         if (problem is not null)
         {
             _file.Dispose();
-            throw new InvalidDataException($"{path}: {problem}");
+            throw new UserException($"{path}: {problem}");
         }
     }
 
@@ -60,7 +60,7 @@ public sealed class TokenShard : IDisposable
 
     /// <summary>Copies the tokens from <paramref name="start"/> on; allocates nothing.</summary>
     /// <exception cref="ArgumentOutOfRangeException">They are not all in the shard.</exception>
-    /// <exception cref="InvalidDataException">A token is not in the vocabulary.</exception>
+    /// <exception cref="UserException">A token is not in the vocabulary.</exception>
     public void Copy(long start, Span<int> tokens)
     {
         if (start < 0 || start > Tokens || tokens.Length > Tokens - start)
@@ -91,7 +91,7 @@ public sealed class TokenShard : IDisposable
 
         if (largest >= (uint)Vocab)
         {
-            throw new InvalidDataException($"{Path}: is damaged: token {largest} is not in its vocabulary of {Vocab}");
+            throw new UserException($"{Path}: is damaged: token {largest} is not in its vocabulary of {Vocab}");
         }
     }
 

@@ -1,4 +1,5 @@
 using System.Globalization;
+using NanoFold.Engine.Configuration;
 using NanoFold.Engine.Text;
 
 namespace NanoFold.Engine.Data;
@@ -6,9 +7,6 @@ namespace NanoFold.Engine.Data;
 /// <summary>Which tokenizer a data set has: bytes, a BPE learned from the text to train on, or one that exists.</summary>
 public sealed record TokenizerSpec
 {
-    /// <summary>The vocabulary learned where none is named.</summary>
-    public const int DefaultVocab = 2048;
-
     // Part of what a cached data set is known by: a trainer that learns otherwise needs another number.
     private const string TrainerVersion = "1";
 
@@ -34,7 +32,7 @@ public sealed record TokenizerSpec
         : "byte";
 
     /// <summary>A byte-level BPE of <paramref name="vocab"/> symbols, learned from the text to train on.</summary>
-    public static TokenizerSpec Bpe(int vocab = DefaultVocab)
+    public static TokenizerSpec Bpe(int vocab)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(vocab, 258);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(vocab, BpeTrainer.LargestVocab);
@@ -44,30 +42,13 @@ public sealed record TokenizerSpec
     /// <summary>A tokenizer that exists, for example a checkpoint's.</summary>
     public static TokenizerSpec Given(Tokenizer tokenizer) => new(0, tokenizer);
 
-    /// <summary>Reads <c>byte</c>, <c>bpe</c>, <c>bpe:4096</c>, or the path of a <c>tokenizer.json</c> or its folder.</summary>
-    /// <exception cref="InvalidDataException">It is none of these.</exception>
-    public static TokenizerSpec Parse(string text)
+    /// <summary>What the section <c>tokenizer</c> says; a file that it names is read.</summary>
+    /// <exception cref="UserException">The file is missing, damaged, or of a kind that is not supported.</exception>
+    public static TokenizerSpec Of(TokenizerConfig config) => config switch
     {
-        if (text == "byte")
-        {
-            return Byte;
-        }
-
-        if (text == "bpe")
-        {
-            return Bpe();
-        }
-
-        if (text.StartsWith("bpe:", StringComparison.Ordinal))
-        {
-            return int.TryParse(text.AsSpan(4), NumberStyles.None, CultureInfo.InvariantCulture, out int vocab)
-                && vocab is >= 258 and <= BpeTrainer.LargestVocab
-                ? Bpe(vocab)
-                : throw new InvalidDataException($"tokenizer '{text}': the size must be between 258 and {BpeTrainer.LargestVocab}");
-        }
-
-        return File.Exists(text) || Directory.Exists(text)
-            ? Given(Text.Tokenizer.Load(text))
-            : throw new InvalidDataException($"tokenizer '{text}': use byte, bpe, bpe:SIZE or the path of a tokenizer.json");
-    }
+        ByteTokenizerConfig => Byte,
+        BpeTokenizerConfig bpe => Bpe(bpe.Vocab),
+        FileTokenizerConfig { Path: { } path } => Given(Text.Tokenizer.Load(path)),
+        _ => throw new UserException($"tokenizer of kind '{config.Kind}' names no file"),
+    };
 }

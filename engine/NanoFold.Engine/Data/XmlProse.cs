@@ -5,7 +5,7 @@ namespace NanoFold.Engine.Data;
 
 /// <summary>
 /// Makes plain prose of XML reference documentation: per type its full name and what is said of it, then of each
-/// member a heading and its summary, parameters, return value and remarks. References become short readable names,
+/// member a heading and its summary, parameters, return value and remarks (not exceptions and examples). References become short readable names,
 /// other markup goes, white space is one space, and a line that has been said before (of an overload, of another type)
 /// is not said again.
 /// </summary>
@@ -13,7 +13,16 @@ internal sealed class XmlProse
 {
     private readonly Dictionary<string, StringBuilder> _types = [];
     private readonly HashSet<string> _said = [];
-    private readonly StringBuilder _line = new();
+    private readonly HashSet<string>.AlternateLookup<ReadOnlySpan<char>> _saidSpans;
+    private readonly Dictionary<string, string> _short = [];
+    private char[] _line = new char[1 << 12];
+    private int _length;
+
+    /// <summary>Starts with nothing said.</summary>
+    public XmlProse()
+    {
+        _saidSpans = _said.GetAlternateLookup<ReadOnlySpan<char>>();
+    }
 
     /// <summary>Types about which something is said, with the text.</summary>
     public IEnumerable<(string Name, string Text)> Types =>
@@ -46,28 +55,36 @@ internal sealed class XmlProse
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new InvalidDataException($"{path}: cannot be read: {e.Message}", e);
+            throw new UserException($"{path}: cannot be read: {e.Message}", e);
         }
     }
 
     private void ReadMember(XmlReader reader, string name)
     {
-        var lines = new List<string>();
+        StringBuilder? text = null;
         int depth = reader.Depth;
-        while (reader.Read() && reader.Depth > depth)
+        reader.Read();
+        while (reader.Depth > depth)
         {
-            if (reader.NodeType == XmlNodeType.Element && reader.Depth == depth + 1)
+            if (reader.NodeType == XmlNodeType.Element && reader.Name is "exception" or "example" or "seealso")
             {
-                ReadSection(reader, lines);
+                // Moves past the section, to what must be looked at next.
+                reader.Skip();
+                continue;
             }
-        }
 
-        lines.RemoveAll(line => !_said.Add(line));
-        if (lines.Count == 0)
-        {
-            return;
-        }
+            if (reader.NodeType == XmlNodeType.Element)
+            {
+                ReadSection(reader, name, ref text);
+            }
 
+            reader.Read();
+        }
+    }
+
+    // The text of the member's type, with the member's heading at its end.
+    private StringBuilder Begin(string name)
+    {
         bool isType = name[0] == 'T';
         string type = isType ? name[2..] : MemberNames.TypeOf(name);
         if (!_types.TryGetValue(type, out StringBuilder? text))
@@ -75,35 +92,27 @@ internal sealed class XmlProse
             _types.Add(type, text = new StringBuilder().Append(MemberNames.Full(type)).Append('\n'));
         }
 
-        if (!isType)
-        {
-            text.Append('\n').Append(MemberNames.Heading(name)).Append('\n');
-        }
-
-        foreach (string line in lines)
-        {
-            text.Append(line).Append('\n');
-        }
+        return isType ? text : text.Append('\n').Append(MemberNames.Heading(name)).Append('\n');
     }
 
-    // A section such as <summary>: one line for each of its paragraphs. The reader is left at the section's end.
-    private void ReadSection(XmlReader reader, List<string> lines)
+    // A section such as <summary>: a line for each of its paragraphs. The reader is left at the section's end.
+    private void ReadSection(XmlReader reader, string name, ref StringBuilder? text)
     {
-        string start = reader.Name switch
+        _length = 0;
+        AppendText(reader.Name switch
         {
             "param" or "typeparam" => reader.GetAttribute("name") + ": ",
             "returns" => "Returns: ",
             "value" => "Value: ",
-            "exception" => "Throws " + MemberNames.Short(reader.GetAttribute("cref") ?? "") + ": ",
             _ => "",
-        };
-        _line.Clear().Append(start);
+        });
+        int empty = _length;
+        int depth = reader.Depth;
         if (reader.IsEmptyElement)
         {
             return;
         }
 
-        int depth = reader.Depth;
         while (reader.Read() && reader.Depth > depth)
         {
             switch (reader.NodeType)
@@ -111,14 +120,11 @@ internal sealed class XmlProse
                 case XmlNodeType.Text or XmlNodeType.CDATA or XmlNodeType.Whitespace or XmlNodeType.SignificantWhitespace:
                     AppendText(reader.Value);
                     break;
-                case XmlNodeType.Element when reader.Name is "para" or "p" or "item" or "br" or "li" or "code" or "listheader":
-                    EndLine(lines, start);
+                case XmlNodeType.Element or XmlNodeType.EndElement when reader.Name is "para" or "p" or "item" or "li" or "br" or "code":
+                    EndLine(name, ref empty, ref text);
                     break;
                 case XmlNodeType.Element:
                     AppendText(Inline(reader));
-                    break;
-                case XmlNodeType.EndElement when reader.Name is "para" or "p" or "item" or "li" or "code":
-                    EndLine(lines, start);
                     break;
                 case XmlNodeType.EndElement when reader.Name is "term" or "description":
                     AppendText(" ");
@@ -126,11 +132,11 @@ internal sealed class XmlProse
             }
         }
 
-        EndLine(lines, start);
+        EndLine(name, ref empty, ref text);
     }
 
     // What an element without text of its own stands for.
-    private static string Inline(XmlReader reader)
+    private string Inline(XmlReader reader)
     {
         if (reader.Name is "paramref" or "typeparamref")
         {
@@ -143,35 +149,57 @@ internal sealed class XmlProse
         }
 
         return reader.GetAttribute("langword")
-            ?? (reader.GetAttribute("cref") is { } cref ? MemberNames.Short(cref) : null)
+            ?? (reader.GetAttribute("cref") is { } cref ? ShortName(cref) : null)
             ?? reader.GetAttribute("href")
             ?? "";
     }
 
+    private string ShortName(string cref)
+    {
+        if (!_short.TryGetValue(cref, out string? name))
+        {
+            _short.Add(cref, name = MemberNames.Short(cref));
+        }
+
+        return name;
+    }
+
     private void AppendText(string text)
     {
+        if (_line.Length - _length < text.Length)
+        {
+            Array.Resize(ref _line, Math.Max(_line.Length * 2, _length + text.Length));
+        }
+
         foreach (char c in text)
         {
             if (!char.IsWhiteSpace(c))
             {
-                _line.Append(c);
+                _line[_length++] = c;
             }
-            else if (_line.Length > 0 && _line[^1] != ' ')
+            else if (_length > 0 && _line[_length - 1] != ' ')
             {
-                _line.Append(' ');
+                _line[_length++] = ' ';
             }
         }
     }
 
-    private void EndLine(List<string> lines, string start)
+    // Says the line, unless it is empty (but for the first `empty` characters) or has been said.
+    private void EndLine(string name, ref int empty, ref StringBuilder? text)
     {
-        string line = _line.ToString().Trim();
-        if (line.Length > start.Trim().Length)
+        ReadOnlySpan<char> line = _line.AsSpan(0, _length).TrimEnd();
+        if (line.Length > empty)
         {
-            lines.Add(line);
-            start = "";
+            if (_saidSpans.Add(line))
+            {
+                text ??= Begin(name);
+                text.Append(line).Append('\n');
+            }
+
+            // Only a section's first line begins with its name.
+            empty = 0;
         }
 
-        _line.Clear().Append(lines.Count > 0 && start.Length == 0 ? "" : start);
+        _length = empty;
     }
 }

@@ -15,9 +15,15 @@ internal sealed class Dense : FeedForwardModule
     private readonly Linear _up;
     private readonly Linear _down;
     private readonly double _dropout;
+    private readonly string _scope;
 
-    public Dense(ModuleBuilder builder, int hidden, Activation activation)
+    /// <param name="builder">Where the parameters are declared.</param>
+    /// <param name="hidden">F.</param>
+    /// <param name="activation">What lies between the matrices.</param>
+    /// <param name="scope">Where its points are, from the block.</param>
+    public Dense(ModuleBuilder builder, int hidden, Activation activation, string scope = "mlp")
     {
+        _scope = scope;
         ModelConfig model = builder.Model;
         _activation = activation;
         _dropout = model.Dropout;
@@ -27,13 +33,13 @@ internal sealed class Dense : FeedForwardModule
     }
 
     public override IReadOnlyList<TapPoint> TapPoints => _gate is null
-        ? [new("mlp.hook_pre", "B T F"), new("mlp.hook_post", "B T F")]
-        : [new("mlp.hook_pre", "B T F"), new("mlp.hook_pre_linear", "B T F"), new("mlp.hook_post", "B T F")];
+        ? [new($"{_scope}.hook_pre", "B T F"), new($"{_scope}.hook_post", "B T F")]
+        : [new($"{_scope}.hook_pre", "B T F"), new($"{_scope}.hook_pre_linear", "B T F"), new($"{_scope}.hook_post", "B T F")];
 
     public override Tensor Forward(ForwardContext context, Tensor x)
     {
         Tape tape = context.Tape;
-        using Tape.Scope scope = tape.Enter("mlp");
+        using Tape.Scope scope = tape.Enter(_scope);
         Tensor pre = Tap.At(tape, "hook_pre", (_gate ?? _up).Forward(tape, x));
         Tensor linear = _gate is null ? default : Tap.At(tape, "hook_pre_linear", _up.Forward(tape, x));
         Tensor post = Tap.At(tape, "hook_post", _activation.Record(tape, pre, linear));

@@ -1,4 +1,3 @@
-using System.Text.Json.Serialization;
 using NanoFold.Engine.Model;
 using NanoFold.Engine.Modules;
 
@@ -8,7 +7,6 @@ namespace NanoFold.Engine.FeedForward;
 public abstract record DenseConfig : FeedForwardConfig
 {
     /// <summary>What the kind stands for.</summary>
-    [JsonIgnore]
     public abstract Activation Activation { get; }
 
     /// <inheritdoc/>

@@ -5,7 +5,7 @@ using NanoFold.Engine.Modules;
 namespace NanoFold.Engine.FeedForward;
 
 /// <summary>
-/// A mixture of experts, dropless: softmax over all experts, the likeliest <see cref="Active"/> take the token (Mixtral). The router has no bias.
+/// A mixture of experts, dropless: softmax over all experts, the likeliest <see cref="Active"/> take the token (Mixtral). Neither the router nor the experts that are chosen from have biases.
 /// </summary>
 public sealed record MoeConfig : FeedForwardConfig
 {
@@ -51,7 +51,8 @@ public sealed record MoeConfig : FeedForwardConfig
 
     /// <inheritdoc/>
     public override long Parameters(ModelConfig model)
-        => ((long)model.Width * Experts) + ((Experts + Shared) * FeedForwardCost.Parameters(model, HiddenFor(model), Activation));
+        => ((long)model.Width * Experts) + (Experts * FeedForwardCost.Weights(model, HiddenFor(model), Activation))
+            + (Shared > 0 ? FeedForwardCost.Parameters(model, Shared * HiddenFor(model), Activation) : 0);
 
     /// <inheritdoc/>
     public override long FlopsPerToken(ModelConfig model)

@@ -33,13 +33,14 @@ internal sealed class Moe : FeedForwardModule
         _gate = config.Activation.IsGated() ? builder.Add("experts.gate_proj.weight", input, ParameterRole.Matrix, Initialization.Input(width)) : null;
         _up = builder.Add("experts.up_proj.weight", input, ParameterRole.Matrix, Initialization.Input(width));
         _down = builder.Add("experts.down_proj.weight", Layout.Of(experts, width, hidden), ParameterRole.Matrix, Initialization.Output(hidden, model));
-        _shared = config.Shared > 0 ? new Dense(builder.In("shared_experts"), config.Shared * hidden, config.Activation) : null;
+        _shared = config.Shared > 0 ? new Dense(builder.In("shared_experts"), config.Shared * hidden, config.Activation, "mlp.shared") : null;
     }
 
     public override IReadOnlyList<TapPoint> TapPoints =>
     [
         new("mlp.hook_router", "B T E"),
         new("mlp.hook_expert_load", "E"),
+        .. _shared?.TapPoints.Select(p => p with { Shape = $"B T {_config.Shared * _config.Hidden}" }) ?? [],
     ];
 
     public override Tensor Forward(ForwardContext context, Tensor x)
@@ -50,7 +51,7 @@ internal sealed class Moe : FeedForwardModule
         Tensor tokens = x.Reshape(x[0] * x[1], x[2]);
         Tensor logits = _router.Forward(tape, tokens);
         Tensor probabilities = SoftmaxOp.Record(tape, logits);
-        _ = Tap.At(tape, "hook_router", probabilities.Reshape(x[0], x[1], _config.Experts));
+        Tap.ReadOnly(tape, "hook_router", probabilities.Reshape(x[0], x[1], _config.Experts));
         Tensor chosen = TopKOp.Record(tape, probabilities, _config.Active).Indices;
         (Tensor offsets, Tensor rowOfSlot, Tensor tokenOfRow) = ExpertSortOp.Record(tape, chosen, _config.Experts);
         if (tape.IsTraining || Tap.IsWanted(tape, "hook_expert_load"))
@@ -70,8 +71,10 @@ internal sealed class Moe : FeedForwardModule
 
     private void RecordLoss(Tape tape, Tensor logits, Tensor probabilities, Tensor offsets)
     {
-        (Tensor loss, Tensor load) = RouterLossOp.Record(tape, logits, probabilities, offsets, _config.BalanceLoss, _config.ZLoss);
-        _ = Tap.At(tape, "hook_expert_load", load);
+        // Outside training only the load is wanted: the loss that the state adds up stays as it is.
+        (double balance, double z) = tape.IsTraining ? (_config.BalanceLoss, _config.ZLoss) : (0, 0);
+        (Tensor loss, Tensor load) = RouterLossOp.Record(tape, logits, probabilities, offsets, balance, z);
+        Tap.ReadOnly(tape, "hook_expert_load", load);
         if (tape.IsTraining)
         {
             tape.AddLoss(loss);

@@ -117,7 +117,7 @@ public class AttentionMixer : Mixer
 
         if (Tap.IsWanted(tape, "hook_pattern"))
         {
-            _ = Tap.At(tape, "hook_pattern", AttentionOp.Pattern(tape, q, k, scale, Mask, context.Documents, TopK));
+            Tap.ReadOnly(tape, "hook_pattern", AttentionOp.Pattern(tape, q, k, scale, Mask, context.Documents, TopK));
         }
 
         return TopK > 0

@@ -61,7 +61,7 @@ public sealed record ModelConfig
     /// <summary>The head is the embedding, transposed.</summary>
     public bool Tied { get; init; }
 
-    /// <summary>Linear layers of mixers and feed-forwards have a bias. Head, gates and routers never do, layer norms always.</summary>
+    /// <summary>Linear layers of mixers and feed-forwards have a bias. Head, gates, routers and routed experts never do, layer norms always.</summary>
     public bool Bias { get; init; }
 
     [Bounds(0, 1, BelowMaximum = true)]

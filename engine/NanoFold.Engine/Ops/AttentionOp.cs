@@ -87,6 +87,7 @@ public sealed class AttentionOp(IFusedAttention kernel, double scale, CausalMask
         {
             (1, 1, 1, 1, 2, new CausalMask()), (2, 7, 2, 2, 5, new CausalMask()), (1, 33, 4, 2, 8, new CausalMask()),
             (1, 67, 2, 1, 16, new CausalMask()), (2, 21, 2, 1, 4, new CausalMask(5)), (1, 40, 2, 2, 4, new CausalMask(6, 3)),
+            (1, 130, 3, 1, 32, new CausalMask(50, 1)),
         })
         {
             yield return new OpCase($"attention [{b}, {t}, {h}/{g}, {d}] {mask}", [OpInput.Real(b, t, h, d), OpInput.Real(b, t, g, d), OpInput.Real(b, t, g, d)],

@@ -47,7 +47,11 @@ public sealed class CrossEntropyOp(ICrossEntropyKernel kernel) : Op
             double[] targets = [.. Enumerable.Range(0, rows).Select(i => i % 4 == 3 ? -1 : i * 7 % vocab)];
             yield return new OpCase($"cross-entropy [{rows}, {vocab}]",
                 [new OpInput([rows, vocab], -5, 5), new OpInput([rows]) { IsInteger = true, Values = targets }],
-                (tape, t) => Record(tape, t[0], t[1]).Loss, a => [Reference(a[0], a[1], vocab)]);
+                (tape, t) => Record(tape, t[0], t[1]).Loss, a => [Reference(a[0], a[1], vocab)])
+            {
+                // The loss of one row may be small beside its logits, of which it is a difference.
+                Tolerance = rows == 1 ? 1e-4 : 2e-6,
+            };
         }
     }
 

@@ -14,7 +14,7 @@ public sealed class DropoutOp(double rate, int node) : Op
 
     /// <summary>Records nothing outside training or at rate 0.</summary>
     public static Tensor Record(Tape tape, Tensor x, double rate) => tape.IsTraining && rate > 0
-        ? tape.Record(new DropoutOp(rate, tape.Nodes.Count), [x], x.Layout)
+        ? tape.Record(new DropoutOp(rate, tape.NextRandomStream()), [x], x.Layout)
         : x;
 
     public override bool BackwardReadsInput(int input) => false;

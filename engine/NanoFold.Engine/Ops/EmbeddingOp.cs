@@ -28,11 +28,7 @@ public sealed class EmbeddingOp : Op
 
     public override void Backward(Backend backend, OpCall call)
     {
-        if (!call.Accumulates(0))
-        {
-            backend.Fill(call.InputGradient(0), 0);
-        }
-
+        call.ZeroUnlessAccumulating(backend, 0);
         backend.ScatterAdd(FlatRows(call.OutputGradient(0)), FlatIds(call.Input(1)), call.InputGradient(0));
     }
 

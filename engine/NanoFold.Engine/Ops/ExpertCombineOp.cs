@@ -35,7 +35,8 @@ public sealed class ExpertCombineOp(IExpertRouting kernel) : Op
         double[] rowOfSlot = [3, 0, 5, 1, 2, 4];
         yield return new OpCase("expert-combine [6, 5]",
             [OpInput.Real(6, 5), OpInput.Real(3, 2), new OpInput([3, 2]) { IsInteger = true, Values = rowOfSlot }],
-            (tape, t) => Record(tape, t[0], t[1], t[2]),
+            // Copies, as the op has to be the only reader of its rows and weights.
+            (tape, t) => Record(tape, BroadcastOp.Record(tape, t[0], 6, 5), BroadcastOp.Record(tape, t[1], 3, 2), t[2]),
             a => [.. Enumerable.Range(0, 15).Select(i =>
                 a[1][i / 5 * 2] * a[0][(int)rowOfSlot[i / 5 * 2] * 5 + i % 5] + a[1][i / 5 * 2 + 1] * a[0][(int)rowOfSlot[i / 5 * 2 + 1] * 5 + i % 5])]);
     }

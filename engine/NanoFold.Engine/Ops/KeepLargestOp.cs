@@ -6,8 +6,8 @@ using NanoFold.Kernels.Lanes;
 namespace NanoFold.Engine.Ops;
 
 /// <summary>
-/// Rows of probabilities with everything below their k-th largest entry set to 0 and the rest divided by its sum: what top-k attention weighs with.
-/// Entries equal to the k-th are all kept. For readers of patterns; no gradient. x and y [.., S].
+/// Rows of probabilities with everything but their k largest entries set to 0 and the rest divided by its sum: what top-k attention weighs with.
+/// Among equals the smaller index wins. For readers of patterns; no gradient. x and y [.., S].
 /// </summary>
 public sealed class KeepLargestOp : Op
 {
@@ -17,39 +17,73 @@ public sealed class KeepLargestOp : Op
     {
         int rows = checked((int)x.Layout.Rows);
         Tensor flat = x.Reshape(rows, x[-1]);
-        Tensor largest = TopKOp.Record(tape, flat, Math.Min(k, x[-1])).Values;
-        return tape.Record(new KeepLargestOp(), [flat, largest.Slice(1, largest[1] - 1, 1)], flat.Layout).Reshape(x.Layout.ToShape());
+        (Tensor values, Tensor indices) = TopKOp.Record(tape, flat, Math.Min(k, x[-1]));
+        return tape.Record(new KeepLargestOp(), [flat, values, indices], flat.Layout).Reshape(x.Layout.ToShape());
     }
 
     public override bool IsDifferentiable(int input) => false;
 
     public override void Forward(Backend backend, OpCall call)
     {
-        View y = call.Output(0);
-        View sums = call.Scratch.With(Layout.Of(y.Layout[0], 1));
-        backend.Zip(default(Keep), call.Input(0), call.Input(1), y);
+        View x = call.Input(0), values = call.Input(1), y = call.Output(0), scratch = call.Scratch;
+        int rows = y.Layout[0], width = y.Layout[1], k = values.Layout[1];
+        View zeros = scratch.With(Layout.Of(width, width));
+        View means = scratch.With(Layout.Of(width, width), zeros.Count);
+        View ranks = scratch.With(Layout.Of(rows * k, 1), 2 * zeros.Count);
+        View sums = scratch.With(Layout.Of(rows, 1), 2 * zeros.Count + ranks.Count);
+
+        // The first column of a causal softmax of zeros, 1 / (j + 1), falls with the index j: what tells equals apart.
+        backend.Fill(zeros, 0);
+        backend.Softmax(zeros, means, 1, new AttentionMask { Causal = true });
+        View byIndex = means.With(means.Layout.Slice(1, 0, 1, out _));
+        backend.Gather(byIndex, call.Input(2).With(Layout.Of(rows * k)), ranks);
+
+        // The last one kept is the smallest, and of its equals the one of the largest index.
+        Layout last = Layout.Of(rows, k).Slice(1, k - 1, 1, out long offset);
+        backend.Zip(default(Difference), byIndex.With(byIndex.Layout.Permute(1, 0)), ranks.With(last, offset), y);
+        backend.Zip(default(Keep), x, values.With(last, offset), y, y);
         backend.Sum(y, sums);
         backend.Zip(default(Divide), y, sums, y);
     }
 
-    public override long ForwardScratchBytes(Node node) => node.Outputs[0].Layout.Rows * node.Outputs[0].Type.Size();
+    public override long ForwardScratchBytes(Node node)
+    {
+        long rows = node.Outputs[0].Layout.Rows, width = node.Outputs[0][-1], k = node.Inputs[1][-1];
+        return (2 * width * width + rows * k + rows) * node.Outputs[0].Type.Size();
+    }
 
     internal static IEnumerable<OpCase> Cases()
     {
-        yield return new OpCase("keep-largest 2 of [3, 9]", [new OpInput([3, 9], 0, 1)], (tape, t) => Record(tape, t[0], 2),
-            a => [.. a[0].Chunk(9).SelectMany(row =>
-            {
-                double[] kept = [.. row.OrderDescending().Take(2)];
-                return row.Select(x => x >= kept[1] ? x / kept.Sum() : 0);
-            })])
+        yield return new OpCase("keep-largest 2 of [3, 9]", [new OpInput([3, 9], 0, 1)], (tape, t) => Record(tape, t[0], 2), a => Reference(a[0], 9, 2))
+        { CheckGradient = false };
+        yield return new OpCase("keep-largest 3 of equals [3, 6]",
+            [new OpInput([3, 6]) { Values = [0.25, 0.5, 0.25, 0.25, 0.25, 0.5, 0, 0.125, 0.125, 0, 0, 0, 1, 1, 1, 1, 1, 1] }],
+            (tape, t) => Record(tape, t[0], 3), a => Reference(a[0], 6, 3))
         { CheckGradient = false };
     }
 
-    private readonly struct Keep : IBinaryOp
+    private static double[] Reference(double[] x, int width, int k) => [.. x.Chunk(width).SelectMany(row =>
     {
-        public V Invoke<V>(V x, V threshold)
+        int[] kept = [.. Enumerable.Range(0, width).OrderByDescending(i => row[i]).ThenBy(i => i).Take(k)];
+        return row.Select((value, i) => kept.Contains(i) ? value / kept.Sum(j => row[j]) : 0);
+    })];
+
+    private readonly struct Difference : IBinaryOp
+    {
+        public V Invoke<V>(V a, V b)
             where V : struct, ILane<V>
-            => V.SelectGreater(threshold, x, V.Constant(0), x);
+            => a - b;
+    }
+
+    private readonly struct Keep : ITernaryOp
+    {
+        // before: at least 0 where the entry comes no later than the last one kept.
+        public V Invoke<V>(V x, V smallest, V before)
+            where V : struct, ILane<V>
+        {
+            V equal = V.SelectGreater(V.Constant(0), before, V.Constant(0), x);
+            return V.SelectGreater(x, smallest, x, V.SelectGreater(smallest, x, V.Constant(0), equal));
+        }
     }
 
     private readonly struct Divide : IBinaryOp

@@ -31,9 +31,14 @@ public sealed class LayerNormOp(INormKernels kernels, double epsilon) : Op
     public override void Forward(Backend backend, OpCall call) =>
         kernels.LayerNorm(call.Input(0), call.Input(1), call.Input(2), call.Output(0), call.Output(1), epsilon);
 
-    public override void Backward(Backend backend, OpCall call) => kernels.LayerNormBackward(
-        call.Input(0), call.Input(1), call.Output(1), call.OutputGradient(0),
-        call.InputGradient(0), call.Accumulates(0), call.InputGradient(1), call.InputGradient(2), call.Scratch);
+    public override void Backward(Backend backend, OpCall call)
+    {
+        call.ZeroUnlessAccumulating(backend, 1);
+        call.ZeroUnlessAccumulating(backend, 2);
+        kernels.LayerNormBackward(
+            call.Input(0), call.Input(1), call.Output(1), call.OutputGradient(0),
+            call.InputGradient(0), call.Accumulates(0), call.InputGradient(1), call.InputGradient(2), call.Scratch);
+    }
 
     public override long BackwardScratchBytes(Node node) =>
         kernels.BackwardScratchBytes(node.Inputs[0].Layout.Rows, node.Inputs[0][-1], node.Inputs[0].Type);

@@ -41,9 +41,13 @@ public sealed class LinearCrossEntropyOp(ILinearCrossEntropy kernel) : Op
     public override void Forward(Backend backend, OpCall call) => kernel.Forward(
         call.Input(0), call.Input(1), call.Input(2), call.Output(1), call.Output(2), call.Output(0), call.Scratch);
 
-    public override void Backward(Backend backend, OpCall call) => kernel.Backward(
-        call.Input(0), call.Input(1), call.Input(2), call.Output(2), call.OutputGradient(0),
-        call.InputGradient(0), call.Accumulates(0), call.InputGradient(1), call.Scratch);
+    public override void Backward(Backend backend, OpCall call)
+    {
+        call.ZeroUnlessAccumulating(backend, 1);
+        kernel.Backward(
+            call.Input(0), call.Input(1), call.Input(2), call.Output(2), call.OutputGradient(0),
+            call.InputGradient(0), call.Accumulates(0), call.InputGradient(1), call.Scratch);
+    }
 
     public override long ForwardScratchBytes(Node node) => Scratch(node);
 

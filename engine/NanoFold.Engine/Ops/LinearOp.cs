@@ -78,7 +78,7 @@ public sealed class LinearOp : Op
 
     internal static IEnumerable<OpCase> Cases()
     {
-        foreach ((int rows, int k, int n) in new[] { (1, 1, 1), (3, 5, 7), (17, 33, 19), (65, 64, 31) })
+        foreach ((int rows, int k, int n) in new[] { (1, 1, 1), (3, 5, 7), (17, 33, 19), (65, 64, 31), (2, 300, 140), (130, 300, 70) })
         {
             yield return new OpCase($"linear [{rows}, {k}] x [{n}, {k}]", [OpInput.Real(rows, k), OpInput.Real(n, k)],
                 (tape, t) => Record(tape, t[0], t[1]), a => Reference(a[0], a[1], rows, k, n, (_, _) => 0));

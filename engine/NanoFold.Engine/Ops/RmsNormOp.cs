@@ -29,9 +29,13 @@ public sealed class RmsNormOp(INormKernels kernels, double epsilon) : Op
     public override void Forward(Backend backend, OpCall call) =>
         kernels.RmsNorm(call.Input(0), call.Input(1), call.Output(0), call.Output(1), epsilon);
 
-    public override void Backward(Backend backend, OpCall call) => kernels.RmsNormBackward(
-        call.Input(0), call.Input(1), call.Output(1), call.OutputGradient(0),
-        call.InputGradient(0), call.Accumulates(0), call.InputGradient(1), call.Scratch);
+    public override void Backward(Backend backend, OpCall call)
+    {
+        call.ZeroUnlessAccumulating(backend, 1);
+        kernels.RmsNormBackward(
+            call.Input(0), call.Input(1), call.Output(1), call.OutputGradient(0),
+            call.InputGradient(0), call.Accumulates(0), call.InputGradient(1), call.Scratch);
+    }
 
     public override long BackwardScratchBytes(Node node) =>
         kernels.BackwardScratchBytes(node.Inputs[0].Layout.Rows, node.Inputs[0][-1], node.Inputs[0].Type);

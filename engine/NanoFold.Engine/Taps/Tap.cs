@@ -32,6 +32,17 @@ public static class Tap
         return value;
     }
 
+    /// <summary>Names a value that nothing downstream uses, such as attention patterns: it can be read, not edited.</summary>
+    public static void ReadOnly(Tape tape, string name, Tensor value)
+    {
+        if (tape.Taps is { } taps && taps.Editors(FullName(tape, name)).Any())
+        {
+            throw new ArgumentException($"tap {FullName(tape, name)}: can be read, not edited; nothing uses its value");
+        }
+
+        _ = At(tape, name, value);
+    }
+
     /// <summary>Whether a point is wanted: for values that are computed for readers only, such as attention patterns.</summary>
     public static bool IsWanted(Tape tape, string name) => tape.Taps is { } taps && taps.Wants(FullName(tape, name));
 

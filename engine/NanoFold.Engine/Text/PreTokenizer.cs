@@ -81,8 +81,15 @@ public static class PreTokenizer
     {
         int position = 0;
         last = 0;
-        while (position < text.Length && KindAt(text[position..], out int length) == kind)
+        while (position < text.Length)
         {
+            byte first = text[position];
+            int length = 1;
+            if ((first < 0x80 ? s_ascii[first] : KindAt(text[position..], out length)) != kind)
+            {
+                break;
+            }
+
             position += length;
             last = length;
         }

@@ -10,7 +10,7 @@ namespace NanoFold.Engine.Text;
 /// <remarks>
 /// Text is data: a special token's name inside a text is encoded as its characters, never as the special token.
 /// Files: <see cref="Save"/> and <see cref="Load"/> use Hugging Face's <c>tokenizer.json</c>. A file that is missing,
-/// damaged or of an unsupported kind is an <see cref="InvalidDataException"/> with one line that says what is wrong.
+/// damaged or of an unsupported kind is an <see cref="UserException"/> with one line that says what is wrong.
 /// </remarks>
 public abstract class Tokenizer
 {
@@ -61,6 +61,19 @@ public abstract class Tokenizer
     /// <summary>What a token looks like: its text, or a special's name. For people, not for decoding.</summary>
     public virtual string Describe(int id) => Encoding.UTF8.GetString(BytesOf(id));
 
+    /// <summary>The text bytes that targets stand for, −1 for none: what a loss in nats is divided by for bits per byte.</summary>
+    public long CountBytes(ReadOnlySpan<int> targets)
+    {
+        ReadOnlySpan<int> lengths = ByteLengths;
+        long bytes = 0;
+        foreach (int target in targets)
+        {
+            bytes += target < 0 ? 0 : lengths[target];
+        }
+
+        return bytes;
+    }
+
     /// <summary>The ids of <paramref name="utf8"/>.</summary>
     public int[] Encode(ReadOnlySpan<byte> utf8)
     {
@@ -104,7 +117,7 @@ public abstract class Tokenizer
     }
 
     /// <summary>Reads a <c>tokenizer.json</c>, given itself or its folder.</summary>
-    /// <exception cref="InvalidDataException">The file is missing, damaged, or of a kind that is not supported.</exception>
+    /// <exception cref="UserException">The file is missing, damaged, or of a kind that is not supported.</exception>
     public static Tokenizer Load(string path) =>
         TokenizerJson.Load(Directory.Exists(path) ? Path.Combine(path, FileName) : path);
 

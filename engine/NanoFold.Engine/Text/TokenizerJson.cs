@@ -12,6 +12,7 @@ internal static class TokenizerJson
 {
     // Larger than any real vocabulary's file; what is beyond is not read into memory.
     private const long LargestFile = 256L << 20;
+    private const int LongestMessage = 200;
 
     public static byte[] Write(BpeModel model)
     {
@@ -43,12 +44,12 @@ internal static class TokenizerJson
             var file = new FileInfo(path);
             if (!file.Exists)
             {
-                throw new InvalidDataException($"{path}: there is no such tokenizer file");
+                throw new UserException($"{path}: there is no such tokenizer file");
             }
 
             if (file.Length > LargestFile)
             {
-                throw new InvalidDataException($"{path}: {file.Length} bytes are too many for a tokenizer ({LargestFile} at most)");
+                throw new UserException($"{path}: {file.Length} bytes are too many for a tokenizer ({LargestFile} at most)");
             }
 
             using JsonDocument document = JsonDocument.Parse(File.ReadAllBytes(path));
@@ -58,13 +59,17 @@ internal static class TokenizerJson
         catch (Exception e) when (e is JsonException or InvalidOperationException or FormatException)
         {
             // InvalidOperationException is what JsonElement throws for text that is not Unicode.
-            throw new InvalidDataException($"{path}: not a valid tokenizer.json: {e.Message}", e);
+            throw new UserException($"{path}: not a valid tokenizer.json: {Shorten(e.Message)}", e);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new InvalidDataException($"{path}: cannot be read: {e.Message}", e);
+            throw new UserException($"{path}: cannot be read: {e.Message}", e);
         }
     }
+
+    /// <summary>A message of bounded length, whatever of a file is quoted in it.</summary>
+    public static string Shorten(string message) =>
+        message.Length <= LongestMessage ? message : string.Concat(message.AsSpan(0, LongestMessage), "…");
 
     private static void WriteSpecials(Utf8JsonWriter json, SpecialToken[] specials)
     {

@@ -170,7 +170,7 @@ internal sealed class TokenizerJsonReader(string path)
         }
 
         var merges = new List<BpeMerge>();
-        var seen = new HashSet<(int Left, int Right)>();
+        var seen = new HashSet<long>();
         foreach (JsonElement entry in list.EnumerateArray())
         {
             string[] pair = entry.ValueKind == JsonValueKind.Array
@@ -184,7 +184,7 @@ internal sealed class TokenizerJsonReader(string path)
                 throw Bad($"model.merges[{merges.Count}] '{string.Join(' ', pair)}' is not a pair of tokens that join to a token");
             }
 
-            if (!seen.Add((left, right)))
+            if (!seen.Add(((long)left << 32) | (uint)right))
             {
                 throw Bad($"model.merges has '{string.Join(' ', pair)}' twice");
             }
@@ -236,10 +236,5 @@ internal sealed class TokenizerJsonReader(string path)
             _ => throw Bad($"{key} is neither true nor false"),
         };
 
-    // One line of bounded length, whatever names the file holds.
-    private InvalidDataException Bad(string problem)
-    {
-        var line = new string([.. problem.Take(200).Select(c => char.IsControl(c) || char.IsSurrogate(c) ? '?' : c)]);
-        return new InvalidDataException($"{path}: {line}");
-    }
+    private UserException Bad(string problem) => new($"{path}: {TokenizerJson.Shorten(problem)}");
 }

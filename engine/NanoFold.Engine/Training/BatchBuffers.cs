@@ -29,6 +29,9 @@ internal sealed class BatchBuffers : IDisposable
     /// <summary>Empty where attention crosses documents.</summary>
     public Span<int> Documents => _documents;
 
+    /// <summary>On the device.</summary>
+    public long Bytes => _buffer.Bytes;
+
     private long Stride => (_layout.Count + 63) / 64 * 64;
 
     public void Upload() => Upload(Tokens, Targets, _documents);

@@ -5,11 +5,12 @@ using NanoFold.Kernels;
 
 namespace NanoFold.Engine.Training;
 
-/// <summary>Measures the loss of a model over all windows of an <see cref="EvaluationSource"/>; sums in double, in order.</summary>
+/// <summary>Measures the loss of a model over the windows of an <see cref="EvaluationSource"/>; sums in double, in order.</summary>
 public sealed class Evaluator : IDisposable
 {
     private readonly Transformer _model;
-    private readonly EvaluationSource _source;
+    private readonly EvaluationSource _all;
+    private readonly EvaluationSource _part;
     private readonly int[] _byteLengths;
     private readonly BatchBuffers _buffers;
     private readonly Plan _plan;
@@ -18,15 +19,17 @@ public sealed class Evaluator : IDisposable
     private readonly float[] _nats;
 
     /// <param name="model">In float32.</param>
-    /// <param name="source">The windows.</param>
+    /// <param name="all">All windows of the text.</param>
+    /// <param name="part">A fixed part of them, for evaluations during training; null for all. Of the same batch and context.</param>
     /// <param name="byteLengths">Bytes of each token of the vocabulary.</param>
     /// <param name="maskDocuments">Whether tokens see their own document only.</param>
-    public Evaluator(Transformer model, EvaluationSource source, ReadOnlySpan<int> byteLengths, bool maskDocuments = false)
+    public Evaluator(Transformer model, EvaluationSource all, EvaluationSource? part, ReadOnlySpan<int> byteLengths, bool maskDocuments = false)
     {
         _model = model;
-        _source = source;
+        _all = all;
+        _part = part ?? all;
         _byteLengths = byteLengths.ToArray();
-        _buffers = new BatchBuffers(model.Backend, source.Batch, source.Context, maskDocuments);
+        _buffers = new BatchBuffers(model.Backend, all.Batch, all.Context, maskDocuments);
         var tape = new Tape(model.Backend, model.Store);
         (var tokens, var targets, var documents) = _buffers.On(tape);
         _losses = model.RecordLoss(tape, tokens, targets, documents).Losses;
@@ -34,17 +37,22 @@ public sealed class Evaluator : IDisposable
         _plan = new Plan(tape);
         _arena = model.Backend.Allocate(_plan.ArenaBytes);
         _plan.Bind(_arena);
-        _nats = new float[source.Batch * source.Context];
+        _nats = new float[all.Batch * all.Context];
     }
 
-    public Evaluation Run()
+    /// <summary>Whether the fixed part is less than all.</summary>
+    public bool HasPart => _part.Windows < _all.Windows;
+
+    /// <summary>The loss over all windows, or over the fixed part.</summary>
+    public Evaluation Run(bool part = false)
     {
+        EvaluationSource source = part ? _part : _all;
         double sum = 0;
         long count = 0, bytes = 0;
         _model.Backend.State.Set(StepSlot.TargetCount, 1L);
-        for (long i = 0; i < _source.Batches; i++)
+        for (long i = 0; i < source.Batches; i++)
         {
-            count += _source.Fill(i, _buffers.Tokens, _buffers.Targets, _buffers.Documents);
+            count += source.Fill(i, _buffers.Tokens, _buffers.Targets, _buffers.Documents);
             _buffers.Upload();
             _plan.Run();
             _model.Backend.Download(_plan[_losses], _nats.AsSpan());

@@ -35,6 +35,8 @@ internal sealed class NewtonSchulz : IDisposable
         _scratch = backend.Allocate((2 * _matrixElements + 2 * _gramElements) * sizeof(float));
     }
 
+    public long Bytes => _scratch.Bytes;
+
     /// <summary>Orthogonalises <paramref name="matrix"/> in place.</summary>
     public void Apply(in View matrix)
     {

@@ -12,7 +12,7 @@ public sealed class Trainer : IDisposable
 {
     private readonly Transformer _model;
     private readonly TrainConfig _config;
-    private readonly BatchSource _batches;
+    private readonly IBatchSource _batches;
     private readonly BatchBuffers[] _buffers;
     private Plan? _plan;
     private DeviceBuffer? _arena;
@@ -22,7 +22,7 @@ public sealed class Trainer : IDisposable
     /// <param name="config">Resolved settings.</param>
     /// <param name="batches">Where batches come from.</param>
     /// <param name="maskDocuments">Whether tokens see their own document only.</param>
-    public Trainer(Transformer model, TrainConfig config, BatchSource batches, bool maskDocuments = false)
+    public Trainer(Transformer model, TrainConfig config, IBatchSource batches, bool maskDocuments = false)
     {
         _model = model;
         _config = config;
@@ -51,6 +51,10 @@ public sealed class Trainer : IDisposable
         }
     }
 
+    /// <summary>Bytes of parameters, gradients, optimiser state, batches and activations.</summary>
+    public long PeakBytes =>
+        (_model.Store.Elements + _model.Store.TrainedElements) * sizeof(float) + Optimizer.Bytes + _buffers.Sum(b => b.Bytes) + ArenaBytes;
+
     /// <summary>The recorded step.</summary>
     public Plan Plan => _plan ??= Record(_taps);
 
@@ -73,9 +77,10 @@ public sealed class Trainer : IDisposable
     }
 
     /// <summary>
-    /// After a step that was not finite: runs it forward again and names the first point, or else the first parameter gradient, that is not finite.
+    /// After a step that was not finite: runs it again, without the update, and names the first point, or else the first parameter gradient,
+    /// that is not finite; null where all are.
     /// </summary>
-    public string FindNotFinite(long step)
+    public string? FindNotFinite(long step)
     {
         var finder = new NotFiniteFinder();
         Begin(step);
@@ -88,7 +93,7 @@ public sealed class Trainer : IDisposable
             plan.Run();
         }
 
-        return finder.Found ?? NotFiniteFinder.FirstGradient(_model.Store) ?? "the loss";
+        return finder.Found ?? NotFiniteFinder.FirstGradient(_model.Store);
     }
 
     public void Dispose()

@@ -50,7 +50,7 @@ public sealed unsafe class CpuBackend : Backend
     public override void Copy(in View x, in View y, bool accumulate = false)
     {
         BackendChecks.Copy(x, y, accumulate);
-        Cpu.Map.Run(Context, default(Identity), x, y, accumulate);
+        Cpu.Copy.Run(Context, x, y, accumulate);
     }
 
     public override void Map<TOp>(TOp op, in View x, in View y, bool accumulate = false)
@@ -116,13 +116,13 @@ public sealed unsafe class CpuBackend : Backend
     public override void Softmax(in View x, in View y, double scale, in AttentionMask mask)
     {
         BackendChecks.Softmax(x, y, mask);
-        Cpu.Softmax.Forward(Context, x, y, scale, mask);
+        Cpu.Softmax.Run(Context, x, y, scale, mask);
     }
 
     public override void SoftmaxBackward(in View y, in View dy, in View dx, double scale, bool accumulate = false)
     {
         BackendChecks.SoftmaxBackward(y, dy, dx);
-        Cpu.Softmax.Backward(Context, y, dy, dx, scale, accumulate);
+        Cpu.SoftmaxBackward.Run(Context, y, dy, dx, scale, accumulate);
     }
 
     public override TKernel? Find<TKernel>()

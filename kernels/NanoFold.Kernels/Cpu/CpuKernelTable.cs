@@ -1,3 +1,5 @@
+using NanoFold.Kernels.Cpu.Attention;
+using NanoFold.Kernels.Cpu.RowKernels;
 using NanoFold.Kernels.Fused;
 
 namespace NanoFold.Kernels.Cpu;
@@ -29,9 +31,18 @@ public sealed class CpuKernelTable(CpuContext context, bool composedOnly)
     }
 
     private static bool HasComposedPath(Type kernel)
-        => kernel == typeof(IFusedAttention) || kernel == typeof(IFusedTopKAttention) || kernel == typeof(ILinearCrossEntropy);
+        => kernel == typeof(IFusedAttention) || kernel == typeof(ILinearCrossEntropy);
 
     private static object[] Create(CpuContext context) =>
     [
+        new CpuFusedAttention(context),
+        new CpuTopKAttention(context),
+        new CpuCachedAttention(context),
+        new CpuNorm(context),
+        new CpuRope(context),
+        new CpuCrossEntropy(context),
+        new CpuLinearCrossEntropy(context),
+        new CpuOptimizer(context),
+        new CpuExpertRouting(context),
     ];
 }

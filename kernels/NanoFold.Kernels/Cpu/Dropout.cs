@@ -1,11 +1,10 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
 using NanoFold.Kernels.Lanes;
 
 namespace NanoFold.Kernels.Cpu;
 
-/// <summary>
-/// Element i (row-major, whatever the strides) is kept when word i mod 4 of Philox(key of the node, i / 4) is at least rate · 2³².
-/// </summary>
+/// <summary>Multiplies element i (row-major, whatever the strides) by 0 or 1/(1 − rate) as <see cref="DropoutRandom"/> says.</summary>
 internal static unsafe class Dropout
 {
     private const int BlockElements = 256;
@@ -26,7 +25,7 @@ internal static unsafe class Dropout
         work.Nest.Add(x.Layout, y.Layout);
         work.Nest.Collapse();
         work.Cut = new RowCut(work.Nest.Rows, work.Nest.Inner);
-        context.Run(y.Type, work.Cut.Items, ref work, y.Count >= Map.SmallElements / 4);
+        context.Run(y.Type, work.Cut.Items, ref work, y.Count >= Map.SmallElements);
     }
 
     private struct Work : ILaneWork
@@ -45,18 +44,21 @@ internal static unsafe class Dropout
             where V : struct, ICpuLane<V>
         {
             Cut.Item(item, out long firstRow, out long rows, out long start, out long length);
-            double* factors = stackalloc double[BlockElements];
+            double* factors = stackalloc double[BlockElements + PhiloxWords.Count];
             double* block = stackalloc double[BlockElements];
             long strideY = Nest.InnerStride(0), strideX = Nest.InnerStride(1);
             int size = V.Type.Size();
-            for (long row = firstRow; row < firstRow + rows; row++)
+            var cursor = new NestCursor(Nest, firstRow);
+            for (long row = firstRow; row < firstRow + rows; row++, cursor.Next(Nest))
             {
-                byte* y = (byte*)Y + (Nest.Offset(0, row) + start * strideY) * size;
-                byte* x = (byte*)X + (Nest.Offset(1, row) + start * strideX) * size;
+                byte* y = (byte*)Y + (cursor.Offset(0) + start * strideY) * size;
+                byte* x = (byte*)X + (cursor.Offset(1) + start * strideX) * size;
                 for (long i = 0; i < length; i += BlockElements)
                 {
                     int n = (int)Math.Min(BlockElements, length - i);
-                    Factors<V>(factors, row * Nest.Inner + start + i, n);
+                    long element = row * Nest.Inner + start + i;
+                    int lead = (int)(element % PhiloxWords.Count);
+                    Factors<V>(factors, element - lead, lead + n);
                     void* source = x + i * size;
                     if (strideX != 1)
                     {
@@ -64,34 +66,60 @@ internal static unsafe class Dropout
                         source = block;
                     }
 
-                    for (int j = 0; j < n; j += V.Width)
+                    byte* factor = (byte*)factors + lead * size;
+                    if (strideY == 1)
                     {
-                        int part = Math.Min(V.Width, n - j);
-                        V.StorePart(block, j, part, V.LoadPart(source, j, part) * V.LoadPart(factors, j, part));
+                        Multiply<V>(source, factor, y + i * size, n, Accumulate);
                     }
-
-                    Strides.Move<V>(block, 1, y + i * strideY * size, strideY, n, Accumulate);
+                    else
+                    {
+                        Multiply<V>(source, factor, block, n, false);
+                        Strides.Move<V>(block, 1, y + i * strideY * size, strideY, n, Accumulate);
+                    }
                 }
             }
         }
 
+        private static void Multiply<V>(void* x, void* factor, void* y, nint n, bool accumulate)
+            where V : struct, ICpuLane<V>
+        {
+            nint i = 0;
+            for (; i <= n - V.Width; i += V.Width)
+            {
+                V r = V.Load(x, i) * V.Load(factor, i);
+                V.Store(y, i, accumulate ? V.Load(y, i) + r : r);
+            }
+
+            int part = (int)(n - i);
+            if (part > 0)
+            {
+                V r = V.LoadPart(x, i, part) * V.LoadPart(factor, i, part);
+                V.StorePart(y, i, part, accumulate ? V.LoadPart(y, i, part) + r : r);
+            }
+        }
+
+        /// <summary>Factors of elements from <paramref name="element"/> on, a multiple of the words of a call, rounded up to one.</summary>
+        [SkipLocalsInit]
         private readonly void Factors<V>(double* factors, long element, int n)
             where V : struct, ICpuLane<V>
         {
-            for (int j = 0; j < n;)
+            uint* words = stackalloc uint[PhiloxWords.Count];
+            for (int j = 0; j < n; j += PhiloxWords.Count)
             {
-                (uint w0, uint w1, uint w2, uint w3) = Philox.Next(Key, (ulong)(element + j) >> 2, 0);
-                for (int word = (int)((element + j) & 3); word < 4 && j < n; word++, j++)
+                PhiloxWords.Next(Key, (ulong)(element + j) / 4, words);
+                if (V.Type == DType.Float64)
                 {
-                    uint random = word switch { 0 => w0, 1 => w1, 2 => w2, _ => w3 };
-                    double factor = random >= Threshold ? Factor : 0;
-                    if (V.Type == DType.Float64)
+                    for (int w = 0; w < PhiloxWords.Count; w++)
                     {
-                        factors[j] = factor;
+                        factors[j + w] = words[w] >= Threshold ? Factor : 0;
                     }
-                    else
+                }
+                else
+                {
+                    for (int w = 0; w < PhiloxWords.Count; w += Vector256<uint>.Count)
                     {
-                        ((float*)factors)[j] = (float)factor;
+                        Vector256<uint> keep = Vector256.GreaterThanOrEqual(Vector256.Load(words + w), Vector256.Create(Threshold));
+                        (keep.AsSingle() & Vector256.Create((float)Factor)).Store((float*)factors + j + w);
                     }
                 }
             }

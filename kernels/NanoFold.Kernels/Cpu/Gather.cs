@@ -5,8 +5,9 @@ namespace NanoFold.Kernels.Cpu;
 /// <summary>Rows of a table by id, and their gradient.</summary>
 internal static unsafe class Gather
 {
-    /// <summary>Columns of the table that one work item adds to.</summary>
-    private const int ColumnsPerItem = 64;
+    /// <summary>Columns of the table that one work item adds to, at least and at most: wide enough to read memory in runs, and several items per table.</summary>
+    private const int LeastColumns = 32;
+    private const int MostColumns = 256;
 
     public static void Run(CpuContext context, in View table, in View ids, in View y, bool accumulate)
     {
@@ -20,7 +21,8 @@ internal static unsafe class Gather
     {
         CheckIds("scatter-add", ids, table.Layout[0]);
         var work = new ScatterWork { Table = new Rows(table), Ids = ids.Ints, X = new Rows(x) };
-        long items = (work.X.Length + ColumnsPerItem - 1) / ColumnsPerItem;
+        work.Columns = Math.Clamp(work.X.Length / 4, LeastColumns, MostColumns);
+        long items = (work.X.Length + work.Columns - 1) / work.Columns;
         context.Run(x.Type, items, ref work, x.Count >= Map.SmallElements);
     }
 
@@ -75,11 +77,12 @@ internal static unsafe class Gather
         public Rows Table;
         public int* Ids;
         public Rows X;
+        public int Columns;
 
         public void Invoke<V>(long item, int worker)
             where V : struct, ICpuLane<V>
         {
-            long start = item * ColumnsPerItem, length = Math.Min(ColumnsPerItem, X.Length - start);
+            long start = item * Columns, length = Math.Min(Columns, X.Length - start);
             for (long row = 0; row < X.Count; row++)
             {
                 if (Ids[row] >= 0)

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using NanoFold.Kernels.Lanes;
 
 namespace NanoFold.Kernels.Cpu;
@@ -16,6 +17,7 @@ internal readonly struct Identity : IPointwise
 {
     public static int Operands => 1;
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public V Invoke<V>(V a, V b, V c)
         where V : struct, ILane<V>
         => a;
@@ -28,6 +30,7 @@ internal readonly struct Unary<TOp>(TOp op) : IPointwise
 
     public static int Operands => 1;
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public V Invoke<V>(V a, V b, V c)
         where V : struct, ILane<V>
         => _op.Invoke(a);
@@ -40,6 +43,7 @@ internal readonly struct Binary<TOp>(TOp op) : IPointwise
 
     public static int Operands => 2;
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public V Invoke<V>(V a, V b, V c)
         where V : struct, ILane<V>
         => _op.Invoke(a, b);
@@ -52,6 +56,7 @@ internal readonly struct Ternary<TOp>(TOp op) : IPointwise
 
     public static int Operands => 3;
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public V Invoke<V>(V a, V b, V c)
         where V : struct, ILane<V>
         => _op.Invoke(a, b, c);

@@ -74,12 +74,13 @@ internal static unsafe class Map
             long sy = Nest.InnerStride(0), sa = Nest.InnerStride(1);
             long sb = TOp.Operands > 1 ? Nest.InnerStride(2) : 0, sc = TOp.Operands > 2 ? Nest.InnerStride(3) : 0;
             bool dense = sy == 1 && (ulong)sa <= 1 && (ulong)sb <= 1 && (ulong)sc <= 1;
-            for (long row = firstRow; row < firstRow + rows; row++)
+            var cursor = new NestCursor(Nest, firstRow);
+            for (long row = 0; row < rows; row++, cursor.Next(Nest))
             {
-                void* y = At<V>(Y, Nest.Offset(0, row) + start * sy);
-                void* a = At<V>(A, Nest.Offset(1, row) + start * sa);
-                void* b = TOp.Operands > 1 ? At<V>(B, Nest.Offset(2, row) + start * sb) : null;
-                void* c = TOp.Operands > 2 ? At<V>(C, Nest.Offset(3, row) + start * sc) : null;
+                void* y = At<V>(Y, cursor.Offset(0) + start * sy);
+                void* a = At<V>(A, cursor.Offset(1) + start * sa);
+                void* b = TOp.Operands > 1 ? At<V>(B, cursor.Offset(2) + start * sb) : null;
+                void* c = TOp.Operands > 2 ? At<V>(C, cursor.Offset(3) + start * sc) : null;
                 if (dense)
                 {
                     Row<V>(a, sa, b, sb, c, sc, y, length);
@@ -93,7 +94,7 @@ internal static unsafe class Map
 
         /// <summary>Neighbours apart: blocks are brought together, computed in the same lane, and spread again.</summary>
         [SkipLocalsInit]
-        private readonly void Strided<V>(void* a, long sa, void* b, long sb, void* c, long sc, void* y, long sy, long length)
+        private void Strided<V>(void* a, long sa, void* b, long sb, void* c, long sc, void* y, long sy, long length)
             where V : struct, ICpuLane<V>
         {
             double* blocks = stackalloc double[4 * BlockElements];
@@ -135,7 +136,7 @@ internal static unsafe class Map
 
         /// <summary>Operands with stride 1 or 0. A broadcast operand is one lane on the stack, read with step 0.</summary>
         [SkipLocalsInit]
-        private readonly void Row<V>(void* a, long sa, void* b, long sb, void* c, long sc, void* y, long n)
+        private void Row<V>(void* a, long sa, void* b, long sb, void* c, long sc, void* y, long n)
             where V : struct, ICpuLane<V>
         {
             float* lanes = stackalloc float[48];

@@ -29,6 +29,8 @@ internal unsafe struct Nest
 
     public int Rank { get; private set; }
 
+    public readonly int Operands => _operands;
+
     public readonly long Count => Rows * Inner;
 
     /// <summary>Length of the innermost loop.</summary>

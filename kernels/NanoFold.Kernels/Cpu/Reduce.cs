@@ -3,7 +3,7 @@ namespace NanoFold.Kernels.Cpu;
 /// <summary>
 /// Sums over the dimensions in which the output has length 1. Where the reduced dimensions lie innermost, rows are summed along themselves
 /// (<see cref="RowSums"/>), otherwise columns side by side (<see cref="ColumnSums"/>). Long sums are cut into segments by shape,
-/// each with a compensated sum; the segments add up in double, in order.
+/// each with a compensated sum; the segments add up in double, in order. Where an element is infinite the sum is not finite, but may be not a number.
 /// </summary>
 internal static unsafe class Reduce
 {

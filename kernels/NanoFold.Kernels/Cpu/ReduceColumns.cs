@@ -10,17 +10,23 @@ namespace NanoFold.Kernels.Cpu;
 internal static unsafe class ColumnSums
 {
     /// <summary>Columns of a work item.</summary>
-    private const int TileColumns = 256;
+    private const int TileColumns = 1024;
 
     /// <summary>Elements of a work item, roughly.</summary>
-    private const int SegmentElements = 32768;
+    private const int SegmentElements = 65536;
+
+    /// <summary>Fewest rows of a work item.</summary>
+    private const int LeastRows = 32;
+
+    /// <summary>Where there are rows enough, they are cut into this many items at least.</summary>
+    private const int Pieces = 8;
 
     public static void Run(CpuContext context, in View x, in View y, in Nest kept, in Nest reduced, bool accumulate)
     {
         var work = new Work { X = x.Address, Y = y.Address, Kept = kept, Reduced = reduced, Accumulate = accumulate };
         work.Tiles = (kept.Inner + TileColumns - 1) / TileColumns;
         work.Rows = reduced.Count;
-        work.RowsPerSegment = Math.Max(64, SegmentElements / Math.Min(kept.Inner, TileColumns));
+        work.RowsPerSegment = Math.Max(LeastRows, Math.Min(SegmentElements / Math.Min(kept.Inner, TileColumns), work.Rows / Pieces));
         work.Segments = (work.Rows + work.RowsPerSegment - 1) / work.RowsPerSegment;
         if (work.Segments > 1)
         {
@@ -60,8 +66,9 @@ internal static unsafe class ColumnSums
             byte* x = (byte*)X + (Kept.Offset(0, outer) + column) * V.Type.Size();
             double* sums = stackalloc double[TileColumns];
             double* lost = stackalloc double[TileColumns];
-            new Span<double>(sums, TileColumns).Clear();
-            new Span<double>(lost, TileColumns).Clear();
+            int used = Math.Min(TileColumns, columns + V.Width);
+            new Span<double>(sums, used).Clear();
+            new Span<double>(lost, used).Clear();
             for (; row + 4 <= end; row += 4)
             {
                 Add4<V>(Row<V>(x, row), Row<V>(x, row + 1), Row<V>(x, row + 2), Row<V>(x, row + 3), sums, lost, columns);

@@ -31,45 +31,61 @@ internal static unsafe class Select
             int* at = (int*)(best + k);
             for (long row = firstRow; row < firstRow + rows; row++)
             {
+                Keep<V>(X[row], best, at, k);
                 if (V.Type == DType.Float64)
                 {
-                    Keep((double*)X[row], best, at, k);
                     Write((double*)Values[row], (int*)Indices[row], best, at, k);
                 }
                 else
                 {
-                    Keep((float*)X[row], best, at, k);
                     Write((float*)Values[row], (int*)Indices[row], best, at, k);
                 }
             }
         }
 
-        private readonly void Keep<T>(T* x, double* best, int* at, int k)
-            where T : unmanaged
+        private readonly void Keep<V>(void* x, double* best, int* at, int k)
+            where V : struct, ICpuLane<V>
         {
-            int kept = 0;
-            double least = double.NegativeInfinity;
-            for (int j = 0; j < X.Length; j++)
+            int kept = 0, block = 4 * V.Width;
+            for (int j = 0; j < X.Length;)
             {
-                double value = Unsafe.SizeOf<T>() == 8 ? ((double*)x)[j * X.Stride] : ((float*)x)[j * X.Stride];
-                if (kept == k && !(value > least))
+                // Most blocks have nothing larger than the least one kept: four lanes are looked at together.
+                if (kept == k && X.Stride == 1 && j + block <= X.Length)
                 {
-                    continue;
+                    V least = V.Constant(best[k - 1]);
+                    V largest = V.Max(V.Max(V.Load(x, j), V.Max(V.Load(x, j + V.Width), least)), V.Max(V.Load(x, j + 2 * V.Width), V.Max(V.Load(x, j + 3 * V.Width), least)));
+                    if (!(V.Largest(largest) > best[k - 1]))
+                    {
+                        j += block;
+                        continue;
+                    }
                 }
 
-                // Not-a-number sorts behind all others.
-                double key = double.IsNaN(value) ? double.NegativeInfinity : value;
-                int slot = kept < k ? kept++ : k - 1;
-                for (; slot > 0 && best[slot - 1] < key; slot--)
+                int end = Math.Min(X.Length, j + block);
+                for (; j < end; j++)
                 {
-                    best[slot] = best[slot - 1];
-                    at[slot] = at[slot - 1];
+                    double value = V.Type == DType.Float64 ? ((double*)x)[j * X.Stride] : ((float*)x)[j * X.Stride];
+                    if (kept < k || value > best[k - 1])
+                    {
+                        Insert(value, j, best, at, ref kept, k);
+                    }
                 }
-
-                best[slot] = key;
-                at[slot] = j;
-                least = best[kept - 1];
             }
+        }
+
+        private static void Insert(double value, int index, double* best, int* at, ref int kept, int k)
+        {
+            // Not-a-number sorts behind all others.
+            double key = double.IsNaN(value) ? double.NegativeInfinity : value;
+            int slot = kept < k ? kept++ : k - 1;
+            for (; slot > 0 && best[slot - 1] < key; slot--)
+            {
+                best[slot] = best[slot - 1];
+                at[slot] = at[slot - 1];
+            }
+
+            best[slot] = key;
+            at[slot] = index;
         }
 
         private readonly void Write<T>(T* values, int* indices, double* best, int* at, int k)

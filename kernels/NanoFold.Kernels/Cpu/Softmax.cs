@@ -5,10 +5,10 @@ namespace NanoFold.Kernels.Cpu;
 /// <summary>Softmax of rows, with the largest visible element taken off first; rows that see nothing become 0.</summary>
 internal static unsafe class Softmax
 {
-    public static void Forward(CpuContext context, in View x, in View y, double scale, in AttentionMask mask)
+    public static void Run(CpuContext context, in View x, in View y, double scale, in AttentionMask mask)
     {
         int rank = x.Layout.Rank;
-        var work = new ForwardWork
+        var work = new Work
         {
             Context = context,
             X = new Rows(x),
@@ -25,27 +25,7 @@ internal static unsafe class Softmax
         context.Run(x.Type, work.Cut.Items, ref work, x.Count >= Map.SmallElements / 4);
     }
 
-    public static void Backward(CpuContext context, in View y, in View dy, in View dx, double scale, bool accumulate)
-    {
-        var work = new BackwardWork { Context = context, Y = new Rows(y), DY = new Rows(dy), DX = new Rows(dx), Scale = scale, Accumulate = accumulate };
-        work.Cut = new RowCut(work.Y.Count, 1, Math.Max(1, Map.ItemElements / work.Y.Length));
-        context.Run(y.Type, work.Cut.Items, ref work, y.Count >= Map.SmallElements / 4);
-    }
-
-    /// <summary>A row with neighbours side by side: the row itself, or its copy in scratch.</summary>
-    private static void* Dense<V>(void* row, long stride, int length, void* scratch)
-        where V : struct, ICpuLane<V>
-    {
-        if (stride == 1)
-        {
-            return row;
-        }
-
-        Strides.Gather<V>(row, 0, stride, length, scratch);
-        return scratch;
-    }
-
-    private struct ForwardWork : ILaneWork
+    private struct Work : ILaneWork
     {
         public CpuContext Context;
         public Rows X;
@@ -63,67 +43,99 @@ internal static unsafe class Softmax
             where V : struct, ICpuLane<V>
         {
             Cut.Item(item, out long firstRow, out long rows, out _, out _);
-            byte* scratch = (byte*)Context.Scratch(worker, 8L * X.Length);
+            byte* scratch = X.Stride == 1 && Y.Stride == 1 ? null : (byte*)Context.Scratch(worker, 8L * X.Length);
             for (long row = firstRow; row < firstRow + rows; row++)
             {
-                void* x = Dense<V>(X[row], X.Stride, X.Length, scratch);
-                Row<V>(row, x, scratch);
-                Strides.Move<V>(scratch, 1, Y[row], Y.Stride, Y.Length, false);
+                void* x = Strides.Dense<V>(X[row], X.Stride, X.Length, scratch);
+                if (Y.Stride == 1)
+                {
+                    Row<V>(row, x, Y[row]);
+                }
+                else
+                {
+                    Row<V>(row, x, scratch);
+                    Strides.Move<V>(scratch, 1, Y[row], Y.Stride, Y.Length, false);
+                }
             }
         }
 
-        private readonly void Row<V>(long row, void* x, void* z)
+        /// <summary>One row from x to y, which may be x.</summary>
+        private readonly void Row<V>(long row, void* x, void* y)
             where V : struct, ICpuLane<V>
         {
             int length = X.Length;
             int end = Causal ? Math.Clamp((int)(row % Queries) - Queries + length + 1, 0, length) : length;
-            V scale = V.Constant(Scale);
-            int i = 0;
-            for (; i <= end - V.Width; i += V.Width)
+            double largest = ScaleAll<V>(x, y, end);
+            if (Causal && (Window > 0 || Documents is not null))
             {
-                V.Store(z, i, V.Load(x, i) * scale);
+                Hide<V>(y, row, end);
+                largest = Largest<V>(y, end);
             }
 
-            V.StorePart(z, i, end - i, V.LoadPart(x, i, end - i) * scale);
-            if (Causal)
-            {
-                Hide<V>(z, row, end);
-            }
-
-            double largest = Largest<V>(z, end);
-            V sum = V.Constant(0), shift = V.Constant(largest);
-            double total = 0;
-            if (!double.IsNegativeInfinity(largest))
-            {
-                for (i = 0; i <= end - V.Width; i += V.Width)
-                {
-                    V e = V.Exp(V.Load(z, i) - shift);
-                    V.Store(z, i, e);
-                    sum += e;
-                }
-
-                total = V.Sum(sum);
-                if (i < end)
-                {
-                    // What lies behind the end is not part of the sum.
-                    V.StorePart(z, i, end - i, V.Exp(V.LoadPart(z, i, end - i) - shift));
-                    total += V.Sum(V.LoadPart(z, i, end - i));
-                }
-            }
-
-            V factor = V.Constant(total == 0 ? 0 : 1 / total);
-            for (i = 0; i <= end - V.Width; i += V.Width)
-            {
-                V.Store(z, i, V.Load(z, i) * factor);
-            }
-
-            V.StorePart(z, i, end - i, V.LoadPart(z, i, end - i) * factor);
-            if (total == 0)
+            if (double.IsNegativeInfinity(largest))
             {
                 end = 0;
             }
 
-            new Span<byte>((byte*)z + (long)end * V.Type.Size(), (length - end) * V.Type.Size()).Clear();
+            double total = Exponentials<V>(y, end, V.Constant(largest));
+            V factor = V.Constant(1 / total);
+            int i = 0;
+            for (; i <= end - V.Width; i += V.Width)
+            {
+                V.Store(y, i, V.Load(y, i) * factor);
+            }
+
+            if (i < end)
+            {
+                V.StorePart(y, i, end - i, V.LoadPart(y, i, end - i) * factor);
+            }
+
+            new Span<byte>((byte*)y + (long)end * V.Type.Size(), (length - end) * V.Type.Size()).Clear();
+        }
+
+        /// <summary>y = scale · x; the largest of them.</summary>
+        private readonly double ScaleAll<V>(void* x, void* y, int end)
+            where V : struct, ICpuLane<V>
+        {
+            V scale = V.Constant(Scale), largest = V.Constant(double.NegativeInfinity);
+            int i = 0;
+            for (; i <= end - V.Width; i += V.Width)
+            {
+                V z = V.Load(x, i) * scale;
+                V.Store(y, i, z);
+                // The second operand is the result where the first is not a number: those count for nothing here, and show up in the sum.
+                largest = V.Max(z, largest);
+            }
+
+            if (i < end)
+            {
+                V.StorePart(y, i, end - i, V.LoadPart(x, i, end - i) * scale);
+            }
+
+            return Tail<V>(y, i, end, V.Largest(largest));
+        }
+
+        /// <summary>y = exp(y − shift); their sum.</summary>
+        private static double Exponentials<V>(void* y, int end, V shift)
+            where V : struct, ICpuLane<V>
+        {
+            V sum = V.Constant(0);
+            int i = 0;
+            for (; i <= end - V.Width; i += V.Width)
+            {
+                V e = V.Exp(V.Load(y, i) - shift);
+                V.Store(y, i, e);
+                sum += e;
+            }
+
+            if (i < end)
+            {
+                // Loaded again, so that what lies behind the end is not part of the sum.
+                V.StorePart(y, i, end - i, V.Exp(V.LoadPart(y, i, end - i) - shift));
+                sum += V.LoadPart(y, i, end - i);
+            }
+
+            return V.Sum(sum);
         }
 
         /// <summary>Makes what the window or another document hides −∞.</summary>
@@ -166,54 +178,19 @@ internal static unsafe class Softmax
                 largest = V.Max(V.Load(z, i), largest);
             }
 
-            double result = V.Largest(largest);
-            for (; i < end; i++)
-            {
-                result = Math.Max(result, V.Sum(V.LoadPart(z, i, 1)));
-            }
-
-            return result;
+            return Tail<V>(z, i, end, V.Largest(largest));
         }
-    }
 
-    private struct BackwardWork : ILaneWork
-    {
-        public CpuContext Context;
-        public Rows Y;
-        public Rows DY;
-        public Rows DX;
-        public RowCut Cut;
-        public double Scale;
-        public bool Accumulate;
-
-        public void Invoke<V>(long item, int worker)
+        private static double Tail<V>(void* z, int i, int end, double largest)
             where V : struct, ICpuLane<V>
         {
-            Cut.Item(item, out long firstRow, out long rows, out _, out _);
-            int length = Y.Length;
-            byte* scratch = (byte*)Context.Scratch(worker, 24L * length);
-            for (long row = firstRow; row < firstRow + rows; row++)
+            for (; i < end; i++)
             {
-                void* y = Dense<V>(Y[row], Y.Stride, length, scratch);
-                void* dy = Dense<V>(DY[row], DY.Stride, length, scratch + 8L * length);
-                void* dx = scratch + 16L * length;
-                V sum = V.Constant(0);
-                int i = 0;
-                for (; i <= length - V.Width; i += V.Width)
-                {
-                    sum = V.MultiplyAdd(V.Load(y, i), V.Load(dy, i), sum);
-                }
-
-                sum = V.MultiplyAdd(V.LoadPart(y, i, length - i), V.LoadPart(dy, i, length - i), sum);
-                V dot = V.Constant(V.Sum(sum)), scale = V.Constant(Scale);
-                for (i = 0; i <= length - V.Width; i += V.Width)
-                {
-                    V.Store(dx, i, scale * V.Load(y, i) * (V.Load(dy, i) - dot));
-                }
-
-                V.StorePart(dx, i, length - i, scale * V.LoadPart(y, i, length - i) * (V.LoadPart(dy, i, length - i) - dot));
-                Strides.Move<V>(dx, 1, DX[row], DX.Stride, length, Accumulate);
+                double value = V.Type == DType.Float64 ? ((double*)z)[i] : ((float*)z)[i];
+                largest = value > largest ? value : largest;
             }
+
+            return largest;
         }
     }
 }

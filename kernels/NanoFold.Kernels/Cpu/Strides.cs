@@ -91,4 +91,17 @@ internal static unsafe class Strides
             }
         }
     }
+
+    /// <summary>A row with neighbours side by side: the row itself, or its copy in scratch.</summary>
+    public static void* Dense<V>(void* row, long stride, int length, void* scratch)
+        where V : struct, ICpuLane<V>
+    {
+        if (stride == 1)
+        {
+            return row;
+        }
+
+        Gather<V>(row, 0, stride, length, scratch);
+        return scratch;
+    }
 }

@@ -9,8 +9,8 @@ namespace NanoFold.Kernels.Cpu;
 /// </summary>
 public sealed unsafe class Workers : IDisposable
 {
-    /// <summary>Looks at the state before a waiting thread parks: about a tenth of a millisecond, longer than the gap between two kernels.</summary>
-    private const int SpinIterations = 400;
+    /// <summary>Looks at the state before a waiting thread parks: about a microsecond each, together longer than the gap between two kernels.</summary>
+    private const int SpinIterations = 200;
 
     /// <summary>Bit 0 of the state: workers may join. Then 15 bits of workers inside, then the number of the run.</summary>
     private const long Open = 1;

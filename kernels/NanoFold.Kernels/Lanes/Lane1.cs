@@ -58,10 +58,8 @@ public readonly struct Lane1 : ICpuLane<Lane1>, IFloatLane<Lane1>
     public static Lane1 SelectGreater(Lane1 a, Lane1 b, Lane1 ifGreater, Lane1 otherwise) => a._value > b._value ? ifGreater : otherwise;
 
     [MethodImpl(Inline)]
-    static Lane1 IFloatLane<Lane1>.Round(Lane1 a) => new(MathF.Round(a._value));
-
-    [MethodImpl(Inline)]
-    static Lane1 IFloatLane<Lane1>.PowerOfTwo(Lane1 n) => new(BitConverter.Int32BitsToSingle(((int)n._value + 127) << 23));
+    static Lane1 IFloatLane<Lane1>.AddToExponent(Lane1 a, Lane1 shifted) =>
+        new(BitConverter.Int32BitsToSingle(BitConverter.SingleToInt32Bits(a._value) + (BitConverter.SingleToInt32Bits(shifted._value) << 23)));
 
     [MethodImpl(Inline)]
     static Lane1 IFloatLane<Lane1>.SplitExponent(Lane1 a, out Lane1 exponent)

@@ -1,5 +1,4 @@
 using System.Runtime.CompilerServices;
-using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 
 namespace NanoFold.Kernels.Lanes;
@@ -61,11 +60,8 @@ public readonly struct Lane16 : ICpuLane<Lane16>, IFloatLane<Lane16>
         new(Vector512.ConditionalSelect(Vector512.GreaterThan(a._value, b._value), ifGreater._value, otherwise._value));
 
     [MethodImpl(Inline)]
-    static Lane16 IFloatLane<Lane16>.Round(Lane16 a) => new(Vector512.Round(a._value));
-
-    [MethodImpl(Inline)]
-    static Lane16 IFloatLane<Lane16>.PowerOfTwo(Lane16 n) =>
-        new(Vector512.ShiftLeft(Vector512.ConvertToInt32(n._value) + Vector512.Create(127), 23).AsSingle());
+    static Lane16 IFloatLane<Lane16>.AddToExponent(Lane16 a, Lane16 shifted) =>
+        new((a._value.AsInt32() + Vector512.ShiftLeft(shifted._value.AsInt32(), 23)).AsSingle());
 
     [MethodImpl(Inline)]
     static Lane16 IFloatLane<Lane16>.SplitExponent(Lane16 a, out Lane16 exponent)
@@ -79,20 +75,18 @@ public readonly struct Lane16 : ICpuLane<Lane16>, IFloatLane<Lane16>
     [MethodImpl(Inline)]
     public static unsafe Lane16 Load(void* source, nint index) => new(Vector512.Load((float*)source + index));
 
+    [MethodImpl(Inline)]
     public static unsafe Lane16 LoadPart(void* source, nint index, int count)
-    {
-        Vector512<float> value = default;
-        new ReadOnlySpan<float>((float*)source + index, count).CopyTo(MemoryMarshal.CreateSpan(ref Unsafe.As<Vector512<float>, float>(ref value), 16));
-        return new(value);
-    }
+        => new(Vector512.Create(Lane8.LoadPart(source, index, Math.Min(count, 8)).Value, Lane8.LoadPart(source, index + 8, Math.Max(count - 8, 0)).Value));
 
     [MethodImpl(Inline)]
     public static unsafe void Store(void* target, nint index, Lane16 value) => value._value.Store((float*)target + index);
 
+    [MethodImpl(Inline)]
     public static unsafe void StorePart(void* target, nint index, int count, Lane16 value)
     {
-        Vector512<float> copy = value._value;
-        MemoryMarshal.CreateReadOnlySpan(ref Unsafe.As<Vector512<float>, float>(ref copy), count).CopyTo(new Span<float>((float*)target + index, count));
+        Lane8.StorePart(target, index, Math.Min(count, 8), new(value._value.GetLower()));
+        Lane8.StorePart(target, index + 8, Math.Max(count - 8, 0), new(value._value.GetUpper()));
     }
 
     [MethodImpl(Inline)]

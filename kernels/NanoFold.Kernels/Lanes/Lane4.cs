@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 
 namespace NanoFold.Kernels.Lanes;
 
@@ -61,11 +62,8 @@ public readonly struct Lane4 : ICpuLane<Lane4>, IFloatLane<Lane4>
         new(Vector128.ConditionalSelect(Vector128.GreaterThan(a._value, b._value), ifGreater._value, otherwise._value));
 
     [MethodImpl(Inline)]
-    static Lane4 IFloatLane<Lane4>.Round(Lane4 a) => new(Vector128.Round(a._value));
-
-    [MethodImpl(Inline)]
-    static Lane4 IFloatLane<Lane4>.PowerOfTwo(Lane4 n) =>
-        new(Vector128.ShiftLeft(Vector128.ConvertToInt32(n._value) + Vector128.Create(127), 23).AsSingle());
+    static Lane4 IFloatLane<Lane4>.AddToExponent(Lane4 a, Lane4 shifted) =>
+        new((a._value.AsInt32() + Vector128.ShiftLeft(shifted._value.AsInt32(), 23)).AsSingle());
 
     [MethodImpl(Inline)]
     static Lane4 IFloatLane<Lane4>.SplitExponent(Lane4 a, out Lane4 exponent)
@@ -79,20 +77,24 @@ public readonly struct Lane4 : ICpuLane<Lane4>, IFloatLane<Lane4>
     [MethodImpl(Inline)]
     public static unsafe Lane4 Load(void* source, nint index) => new(Vector128.Load((float*)source + index));
 
+    [MethodImpl(Inline)]
     public static unsafe Lane4 LoadPart(void* source, nint index, int count)
-    {
-        Vector128<float> value = default;
-        new ReadOnlySpan<float>((float*)source + index, count).CopyTo(MemoryMarshal.CreateSpan(ref Unsafe.As<Vector128<float>, float>(ref value), 4));
-        return new(value);
-    }
+        => Avx.IsSupported ? new(Avx.MaskLoad((float*)source + index, Mask(count))) : LoadCopy((float*)source + index, count);
 
     [MethodImpl(Inline)]
     public static unsafe void Store(void* target, nint index, Lane4 value) => value._value.Store((float*)target + index);
 
+    [MethodImpl(Inline)]
     public static unsafe void StorePart(void* target, nint index, int count, Lane4 value)
     {
-        Vector128<float> copy = value._value;
-        MemoryMarshal.CreateReadOnlySpan(ref Unsafe.As<Vector128<float>, float>(ref copy), count).CopyTo(new Span<float>((float*)target + index, count));
+        if (Avx.IsSupported)
+        {
+            Avx.MaskStore((float*)target + index, Mask(count), value._value);
+        }
+        else
+        {
+            StoreCopy((float*)target + index, count, value._value);
+        }
     }
 
     [MethodImpl(Inline)]
@@ -108,6 +110,20 @@ public readonly struct Lane4 : ICpuLane<Lane4>, IFloatLane<Lane4>
 
     [MethodImpl(Inline)]
     public static unsafe Lane4 Splat(void* source, nint index) => new(Vector128.Create(((float*)source)[index]));
+
+    /// <summary>All bits set in the first elements.</summary>
+    [MethodImpl(Inline)]
+    private static Vector128<float> Mask(int count) => Vector128.GreaterThan(Vector128.Create(count), Vector128<int>.Indices).AsSingle();
+
+    private static unsafe Lane4 LoadCopy(float* source, int count)
+    {
+        Vector128<float> value = default;
+        new ReadOnlySpan<float>(source, count).CopyTo(MemoryMarshal.CreateSpan(ref Unsafe.As<Vector128<float>, float>(ref value), 4));
+        return new(value);
+    }
+
+    private static unsafe void StoreCopy(float* target, int count, Vector128<float> value)
+        => MemoryMarshal.CreateReadOnlySpan(ref Unsafe.As<Vector128<float>, float>(ref value), count).CopyTo(new Span<float>(target, count));
 
     private const MethodImplOptions Inline = MethodImplOptions.AggressiveInlining;
 }

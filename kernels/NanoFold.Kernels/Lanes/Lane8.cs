@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 
 namespace NanoFold.Kernels.Lanes;
 
@@ -61,11 +62,8 @@ public readonly struct Lane8 : ICpuLane<Lane8>, IFloatLane<Lane8>
         new(Vector256.ConditionalSelect(Vector256.GreaterThan(a._value, b._value), ifGreater._value, otherwise._value));
 
     [MethodImpl(Inline)]
-    static Lane8 IFloatLane<Lane8>.Round(Lane8 a) => new(Vector256.Round(a._value));
-
-    [MethodImpl(Inline)]
-    static Lane8 IFloatLane<Lane8>.PowerOfTwo(Lane8 n) =>
-        new(Vector256.ShiftLeft(Vector256.ConvertToInt32(n._value) + Vector256.Create(127), 23).AsSingle());
+    static Lane8 IFloatLane<Lane8>.AddToExponent(Lane8 a, Lane8 shifted) =>
+        new((a._value.AsInt32() + Vector256.ShiftLeft(shifted._value.AsInt32(), 23)).AsSingle());
 
     [MethodImpl(Inline)]
     static Lane8 IFloatLane<Lane8>.SplitExponent(Lane8 a, out Lane8 exponent)
@@ -79,20 +77,24 @@ public readonly struct Lane8 : ICpuLane<Lane8>, IFloatLane<Lane8>
     [MethodImpl(Inline)]
     public static unsafe Lane8 Load(void* source, nint index) => new(Vector256.Load((float*)source + index));
 
+    [MethodImpl(Inline)]
     public static unsafe Lane8 LoadPart(void* source, nint index, int count)
-    {
-        Vector256<float> value = default;
-        new ReadOnlySpan<float>((float*)source + index, count).CopyTo(MemoryMarshal.CreateSpan(ref Unsafe.As<Vector256<float>, float>(ref value), 8));
-        return new(value);
-    }
+        => Avx.IsSupported ? new(Avx.MaskLoad((float*)source + index, Mask(count))) : LoadCopy((float*)source + index, count);
 
     [MethodImpl(Inline)]
     public static unsafe void Store(void* target, nint index, Lane8 value) => value._value.Store((float*)target + index);
 
+    [MethodImpl(Inline)]
     public static unsafe void StorePart(void* target, nint index, int count, Lane8 value)
     {
-        Vector256<float> copy = value._value;
-        MemoryMarshal.CreateReadOnlySpan(ref Unsafe.As<Vector256<float>, float>(ref copy), count).CopyTo(new Span<float>((float*)target + index, count));
+        if (Avx.IsSupported)
+        {
+            Avx.MaskStore((float*)target + index, Mask(count), value._value);
+        }
+        else
+        {
+            StoreCopy((float*)target + index, count, value._value);
+        }
     }
 
     [MethodImpl(Inline)]
@@ -106,6 +108,20 @@ public readonly struct Lane8 : ICpuLane<Lane8>, IFloatLane<Lane8>
 
     [MethodImpl(Inline)]
     public static unsafe Lane8 Splat(void* source, nint index) => new(Vector256.Create(((float*)source)[index]));
+
+    /// <summary>All bits set in the first elements.</summary>
+    [MethodImpl(Inline)]
+    private static Vector256<float> Mask(int count) => Vector256.GreaterThan(Vector256.Create(count), Vector256<int>.Indices).AsSingle();
+
+    private static unsafe Lane8 LoadCopy(float* source, int count)
+    {
+        Vector256<float> value = default;
+        new ReadOnlySpan<float>(source, count).CopyTo(MemoryMarshal.CreateSpan(ref Unsafe.As<Vector256<float>, float>(ref value), 8));
+        return new(value);
+    }
+
+    private static unsafe void StoreCopy(float* target, int count, Vector256<float> value)
+        => MemoryMarshal.CreateReadOnlySpan(ref Unsafe.As<Vector256<float>, float>(ref value), count).CopyTo(new Span<float>(target, count));
 
     private const MethodImplOptions Inline = MethodImplOptions.AggressiveInlining;
 }

@@ -1,0 +1,15 @@
+using System.Reflection;
+
+namespace NanoFold.Engine.Configuration;
+
+/// <summary>A key of a configuration record.</summary>
+/// <param name="Name">As it is written.</param>
+/// <param name="Property">What it is bound to.</param>
+/// <param name="MayBeNull">Whether <c>null</c> is a value.</param>
+internal sealed record ConfigKey(string Name, PropertyInfo Property, bool MayBeNull)
+{
+    public Type Type => Property.PropertyType;
+
+    /// <summary>The values that a number may take, where not all are allowed.</summary>
+    public BoundsAttribute? Bounds => Property.GetCustomAttribute<BoundsAttribute>();
+}

@@ -1,0 +1,213 @@
+using System.Globalization;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+
+namespace NanoFold.Engine.Configuration;
+
+/// <summary>
+/// Binds a tree to the configuration records. Every unknown key, wrong type and number out of range becomes a problem; what is read is only
+/// good where there is none.
+/// </summary>
+internal sealed class ConfigReader(List<ConfigProblem> problems)
+{
+    /// <summary>A record with the keys of <paramref name="tree"/>, the others as in <paramref name="defaults"/>.</summary>
+    public RunConfig Read(JsonObject tree, RunConfig defaults) => (RunConfig)ReadRecord(tree, typeof(RunConfig), family: null, "", defaults);
+
+    private object? Read(JsonNode? node, Type declared, string path, object? defaults, bool mayBeNull = false, BoundsAttribute? bounds = null)
+    {
+        if (node is null)
+        {
+            return mayBeNull ? null : Wrong(path, declared, bounds, node);
+        }
+
+        Type type = Nullable.GetUnderlyingType(declared) ?? declared;
+        if (ConfigSchema.Kinds(type) is { Count: > 0 } kinds)
+        {
+            return ReadKind(node, type, kinds, path, defaults);
+        }
+
+        if (ConfigSchema.ElementOf(type) is { } element)
+        {
+            return node is JsonArray list ? ReadList(list, element, path) : Wrong(path, type, bounds, node);
+        }
+
+        if (type.IsEnum)
+        {
+            return ReadChoice(node, type, path);
+        }
+
+        if (type == typeof(string))
+        {
+            return ConfigJson.TextOf(node) ?? Wrong(path, type, bounds, node);
+        }
+
+        if (type == typeof(bool))
+        {
+            return node.GetValueKind() is JsonValueKind.True or JsonValueKind.False ? node.GetValue<bool>() : Wrong(path, type, bounds, node);
+        }
+
+        if (type.IsPrimitive)
+        {
+            return ReadNumber(node, type, path, bounds);
+        }
+
+        return node is JsonObject record ? ReadRecord(record, type, family: null, path, defaults) : Wrong(path, type, bounds, node);
+    }
+
+    private object ReadRecord(JsonObject tree, Type type, Type? family, string path, object? defaults)
+    {
+        object record = defaults?.GetType() == type ? Copy(defaults) : Activator.CreateInstance(type)!;
+        foreach ((string name, JsonNode? node) in tree)
+        {
+            if (family is not null && name == ConfigJson.Kind)
+            {
+                continue;
+            }
+
+            string keyPath = ConfigKeys.Join(path, name);
+            if (ConfigSchema.Key(type, name) is not { } key)
+            {
+                problems.Add(new ConfigProblem(keyPath, ConfigKeys.Unknown(path, name, type, family)));
+                continue;
+            }
+
+            int before = problems.Count;
+            object? value = Read(node, key.Type, keyPath, key.Property.GetValue(record), key.MayBeNull, key.Bounds);
+            if (problems.Count == before)
+            {
+                key.Property.SetValue(record, value);
+            }
+        }
+
+        return record;
+    }
+
+    private Array ReadList(JsonArray list, Type element, string path)
+    {
+        var items = Array.CreateInstance(element, list.Count);
+        for (int i = 0; i < list.Count; i++)
+        {
+            int before = problems.Count;
+            object? item = Read(list[i], element, ConfigKeys.Join(path, i.ToString(CultureInfo.InvariantCulture)), defaults: null);
+            if (problems.Count == before)
+            {
+                items.SetValue(item, i);
+            }
+        }
+
+        return items;
+    }
+
+    private object? ReadKind(JsonNode node, Type family, IReadOnlyList<Variant> kinds, string path, object? defaults)
+    {
+        if (ConfigJson.TextOf(node) is { } name)
+        {
+            node = new JsonObject { [ConfigJson.Kind] = name };
+        }
+
+        if (node is not JsonObject record)
+        {
+            return Wrong(path, family, null, node);
+        }
+
+        string known = string.Join(", ", kinds.Select(variant => variant.Kind));
+        if (!record.TryGetPropertyValue(ConfigJson.Kind, out JsonNode? kind))
+        {
+            return defaults is not null
+                ? ReadRecord(record, defaults.GetType(), family, path, defaults)
+                : Add(ConfigKeys.Join(path, ConfigJson.Kind), $"is missing; one of {known}");
+        }
+
+        if (ConfigJson.TextOf(kind) is not { } wanted)
+        {
+            return Add(path, $"expected a kind (one of {known}), got {ConfigJson.Show(kind)}");
+        }
+
+        return kinds.FirstOrDefault(variant => variant.Kind == wanted) is { } found
+            ? ReadRecord(record, found.Type, family, path, defaults: null)
+            : Add(path, $"unknown kind \"{wanted}\"{Meant(wanted, kinds.Select(variant => variant.Kind))}; known: {known}");
+    }
+
+    private object? ReadChoice(JsonNode node, Type type, string path)
+    {
+        IReadOnlyList<string> names = ConfigSchema.Choices(type);
+        string? text = ConfigJson.TextOf(node);
+        for (int i = 0; i < names.Count; i++)
+        {
+            if (names[i] == text)
+            {
+                return Enum.GetValues(type).GetValue(i);
+            }
+        }
+
+        return Add(path, $"expected one of {string.Join(", ", names)}, got {ConfigJson.Show(node)}{(text is null ? "" : Meant(text, names))}");
+    }
+
+    private object? ReadNumber(JsonNode node, Type type, string path, BoundsAttribute? bounds)
+    {
+        if (bounds?.Auto == true && ConfigJson.TextOf(node) == "auto")
+        {
+            return Convert.ChangeType(0, type, CultureInfo.InvariantCulture);
+        }
+
+        // Numbers are read as they are written: 6.0 and 1e3 are integers too.
+        string text = node.ToJsonString();
+        if (node.GetValueKind() != JsonValueKind.Number
+            || !double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out double number)
+            || !double.IsFinite(number)
+            || bounds?.Contain(number) == false)
+        {
+            return Wrong(path, type, bounds, node);
+        }
+
+        if (type == typeof(double))
+        {
+            return number;
+        }
+
+        if (!long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out long integer))
+        {
+            // 2⁶³, the first double that no long holds.
+            if (number != Math.Floor(number) || Math.Abs(number) >= 9223372036854775808.0)
+            {
+                return Wrong(path, type, bounds, node);
+            }
+
+            integer = (long)number;
+        }
+
+        return type == typeof(long) ? integer
+            : integer is >= int.MinValue and <= int.MaxValue ? (int)integer
+            : Wrong(path, type, bounds, node);
+    }
+
+    private object? Wrong(string path, Type type, BoundsAttribute? bounds, JsonNode? node)
+        => Add(path, $"expected {Expected(type, bounds)}, got {ConfigJson.Show(node)}");
+
+    private object? Add(string path, string message)
+    {
+        problems.Add(new ConfigProblem(path, message));
+        return null;
+    }
+
+    private static string Expected(Type declared, BoundsAttribute? bounds)
+    {
+        Type type = Nullable.GetUnderlyingType(declared) ?? declared;
+        string name = type == typeof(string) ? "a string"
+            : type == typeof(bool) ? "true or false"
+            : type == typeof(int) || type == typeof(long) ? "an integer"
+            : type == typeof(double) ? "a number"
+            : type.IsEnum ? $"one of {string.Join(", ", ConfigSchema.Choices(type))}"
+            : ConfigSchema.ElementOf(type) is not null ? "a list"
+            : ConfigSchema.Kinds(type) is { Count: > 0 } kinds ? $"a kind (one of {string.Join(", ", kinds.Select(kind => kind.Kind))}) or its record"
+            : "a section { … }";
+        string range = bounds is null ? "" : $" of {bounds}";
+        return name + range + (bounds?.Auto == true ? " or \"auto\"" : "");
+    }
+
+    private static string Meant(string text, IEnumerable<string> names)
+        => NearestName.Among(text, names) is { } near ? $", did you mean \"{near}\"?" : "";
+
+    // What `with { }` compiles to.
+    private static object Copy(object record) => record.GetType().GetMethod("<Clone>$")!.Invoke(record, null)!;
+}

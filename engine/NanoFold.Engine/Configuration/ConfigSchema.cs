@@ -1,0 +1,68 @@
+using System.Collections.Concurrent;
+using System.Reflection;
+using System.Text.Json;
+using System.Text.Json.Serialization;
+
+namespace NanoFold.Engine.Configuration;
+
+/// <summary>
+/// What the configuration records say about themselves: keys, kinds, choices. By plain reflection: the metadata of JsonSerializer would
+/// compile a thousand methods before a command does anything.
+/// </summary>
+internal static class ConfigSchema
+{
+    private static readonly ConcurrentDictionary<Type, ConfigKey[]> s_keys = new();
+    private static readonly ConcurrentDictionary<Type, Variant[]> s_kinds = new();
+
+    /// <summary>The keys of a record: its properties that can be set.</summary>
+    public static IReadOnlyList<ConfigKey> Keys(Type type) => s_keys.GetOrAdd(type, FindKeys);
+
+    /// <summary>The key of that name; of an abstract record, the first that any kind has.</summary>
+    public static ConfigKey? Key(Type type, string name)
+    {
+        foreach (Variant variant in Kinds(type))
+        {
+            if (Key(variant.Type, name) is { } found)
+            {
+                return found;
+            }
+        }
+
+        return Keys(type).FirstOrDefault(key => key.Name == name);
+    }
+
+    /// <summary>The variants of an abstract record; none of other types.</summary>
+    public static IReadOnlyList<Variant> Kinds(Type type)
+        => type.IsAbstract ? s_kinds.GetOrAdd(type, FindKinds) : [];
+
+    /// <summary>The element type of a list, or null.</summary>
+    public static Type? ElementOf(Type type)
+        => type.IsGenericType && type.GetGenericTypeDefinition() == typeof(IReadOnlyList<>) ? type.GetGenericArguments()[0] : null;
+
+    /// <summary>How the values of an enumeration are written, in the order of the values.</summary>
+    public static IReadOnlyList<string> Choices(Type enumeration)
+        => [.. Enum.GetNames(enumeration).Select(name =>
+            enumeration.GetField(name)!.GetCustomAttribute<JsonStringEnumMemberNameAttribute>()?.Name
+                ?? JsonNamingPolicy.KebabCaseLower.ConvertName(name))];
+
+    private static ConfigKey[] FindKeys(Type type)
+    {
+        if (!type.IsClass || type.Namespace?.StartsWith("NanoFold.", StringComparison.Ordinal) != true)
+        {
+            return [];
+        }
+
+        var nullability = new NullabilityInfoContext();
+        return [.. type.GetProperties(BindingFlags.Public | BindingFlags.Instance)
+            .Where(property => property.CanWrite)
+            .Select(property => new ConfigKey(
+                JsonNamingPolicy.CamelCase.ConvertName(property.Name),
+                property,
+                property.PropertyType.IsValueType
+                    ? Nullable.GetUnderlyingType(property.PropertyType) is not null
+                    : nullability.Create(property).WriteState == NullabilityState.Nullable))];
+    }
+
+    private static Variant[] FindKinds(Type type)
+        => [.. type.GetCustomAttributes<JsonDerivedTypeAttribute>(false).Select(line => new Variant((string)line.TypeDiscriminator!, line.DerivedType))];
+}

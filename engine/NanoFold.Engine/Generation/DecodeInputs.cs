@@ -1,0 +1,69 @@
+using NanoFold.Engine.Autograd;
+using NanoFold.Engine.Model;
+using NanoFold.Engine.Tensors;
+using NanoFold.Kernels;
+
+namespace NanoFold.Engine.Generation;
+
+/// <summary>What a run of a <see cref="Decoder"/> reads, on the host and on the device: tokens and their positions [B, T], first positions and counts [B].</summary>
+internal sealed class DecodeInputs : IDisposable
+{
+    private readonly Backend _backend;
+    private readonly DeviceBuffer _buffer;
+    private readonly int _batch;
+    private readonly int[] _tokens;
+    private readonly int[] _positionIds;
+    private readonly int[] _positions;
+    private readonly int[] _counts;
+
+    public DecodeInputs(Backend backend, int batch, int largestChunk)
+    {
+        _backend = backend;
+        _batch = batch;
+        _tokens = new int[checked(batch * largestChunk)];
+        _positionIds = new int[_tokens.Length];
+        _positions = new int[batch];
+        _counts = new int[batch];
+        _buffer = backend.Allocate(4 * Stride * sizeof(int));
+    }
+
+    // Elements from one of the four to the next.
+    private long Stride => ((long)_tokens.Length + 63) / 64 * 64;
+
+    /// <summary>Sets a row: its new tokens, padded to the chunk, from a position on. An idle row has none.</summary>
+    public void Set(int row, int chunk, ReadOnlySpan<int> tokens, int position)
+    {
+        Span<int> ids = _tokens.AsSpan(row * chunk, chunk), places = _positionIds.AsSpan(row * chunk, chunk);
+        ids.Clear();
+        places.Clear();
+        tokens.CopyTo(ids);
+        for (int t = 0; t < tokens.Length; t++)
+        {
+            places[t] = position + t;
+        }
+
+        _positions[row] = tokens.IsEmpty ? 0 : position;
+        _counts[row] = tokens.Length;
+    }
+
+    public void Upload(int chunk)
+    {
+        _backend.Upload<int>(_tokens.AsSpan(0, _batch * chunk), View(0, Layout.Of(_batch, chunk)));
+        _backend.Upload<int>(_positionIds.AsSpan(0, _batch * chunk), View(1, Layout.Of(_batch, chunk)));
+        _backend.Upload<int>(_positions, View(2, Layout.Of(_batch)));
+        _backend.Upload<int>(_counts, View(3, Layout.Of(_batch)));
+    }
+
+    /// <summary>Records a chunk's run; returns the logits [B, T, V].</summary>
+    public Tensor RecordOn(Tape tape, Transformer model, DecodeCache cache, int chunk) => model.RecordDecode(
+        tape,
+        tokens: tape.External("tokens", View(0, Layout.Of(_batch, chunk))),
+        positions: tape.External("positions", View(2, Layout.Of(_batch))),
+        positionIds: tape.External("position ids", View(1, Layout.Of(_batch, chunk))),
+        counts: tape.External("counts", View(3, Layout.Of(_batch))),
+        cache);
+
+    public void Dispose() => _buffer.Dispose();
+
+    private View View(int index, in Layout layout) => new(_buffer, index * Stride, layout, DType.Int32);
+}

@@ -1,0 +1,172 @@
+using NanoFold.Engine.Autograd;
+using NanoFold.Engine.Model;
+using NanoFold.Engine.Tensors;
+using NanoFold.Kernels;
+
+namespace NanoFold.Engine.Generation;
+
+/// <summary>
+/// Runs a model over a batch of rows with a cache: new tokens are read in chunks of a few fixed sizes, one plan each. Rows are independent:
+/// each has its own length, and one without new tokens is idle. Where a row's context is full it goes on with the last half of it, read anew
+/// from position 0. A run allocates nothing managed once its plan is there.
+/// </summary>
+public sealed class Decoder : IDisposable
+{
+    // The logits of a chunk take batch · chunk · V floats; larger chunks are not worth more than this.
+    private const long MostLogits = 1L << 26;
+
+    private static readonly int[] s_chunkSizes = [1, 8, 64];
+
+    private readonly Transformer _model;
+    private readonly DecodeCache _cache;
+    private readonly PlanCache<int> _plans;
+    private readonly Func<int, Plan> _record;
+    private readonly DecodeInputs _inputs;
+    private readonly Tensor[] _logits;
+    private readonly int[] _sizes;
+    private readonly DecodeRow[] _rows;
+    private View _lastLogits;
+
+    /// <param name="model">In float32. What the rows remember is lost when its parameters change: begin them again.</param>
+    /// <param name="batch">B, the number of rows.</param>
+    public Decoder(Transformer model, int batch)
+    {
+        if (model.Store.Type != DType.Float32)
+        {
+            throw new ArgumentException($"decoder: the model is in {model.Store.Type}; expected {DType.Float32}");
+        }
+
+        ArgumentOutOfRangeException.ThrowIfLessThan(batch, 1);
+        _model = model;
+        ModelConfig config = model.Config;
+        _sizes = [.. s_chunkSizes
+            .Select(size => Math.Min(size, config.Context))
+            .Where(size => size == 1 || (long)batch * size * config.Vocab <= MostLogits)
+            .Distinct()];
+        _logits = new Tensor[_sizes.Length];
+        _rows = [.. Enumerable.Range(0, batch).Select(_ => new DecodeRow(config.Context))];
+        _cache = model.NewCache(batch, _sizes[^1]);
+        _inputs = new DecodeInputs(model.Backend, batch, _sizes[^1]);
+        _plans = new PlanCache<int>(model.Backend);
+        _record = Record;
+
+        // Single tokens are what every row comes to.
+        _plans.Get(0, _record);
+    }
+
+    public int Batch => _rows.Length;
+
+    /// <summary>Bytes of the caches of all layers.</summary>
+    public long CacheBytes => _cache.Bytes;
+
+    /// <summary>Tokens of a row that one run reads, from the smallest.</summary>
+    public IReadOnlyList<int> ChunkSizes => _sizes;
+
+    /// <summary>Forgets what a row was and gives it tokens to read; of more than the context's length the last ones count.</summary>
+    /// <returns>Tokens at the beginning that were dropped.</returns>
+    public int Begin(int row, ReadOnlySpan<int> tokens)
+    {
+        foreach (int token in tokens)
+        {
+            CheckToken(token);
+        }
+
+        return _rows[row].Begin(tokens);
+    }
+
+    /// <summary>Gives a row one token more to read.</summary>
+    public void Append(int row, int token)
+    {
+        CheckToken(token);
+        _rows[row].Append(token);
+    }
+
+    /// <summary>Leaves a row idle until it begins again.</summary>
+    public void End(int row) => _rows[row].Begin([]);
+
+    /// <summary>Whether the last run read a row's last token, so that its next one can be drawn.</summary>
+    public bool HasLogits(int row) => _rows[row].IsRead && _rows[row].Count > 0;
+
+    /// <summary>Runs one chunk.</summary>
+    /// <returns>The tokens read, of all rows; 0 where there is nothing to read.</returns>
+    public int Run()
+    {
+        int size = ChooseSize();
+        if (size < 0)
+        {
+            return 0;
+        }
+
+        int chunk = _sizes[size], read = 0;
+        for (int row = 0; row < _rows.Length; row++)
+        {
+            read += _rows[row].Take(chunk, _inputs, row);
+        }
+
+        _inputs.Upload(chunk);
+        Plan plan = _plans.Get(size, _record);
+        plan.Run();
+        _lastLogits = plan[_logits[size]];
+        return read;
+    }
+
+    /// <summary>Copies the logits [V] that follow a row's last token; see <see cref="HasLogits"/>.</summary>
+    public void ReadLogits(int row, Span<float> logits)
+    {
+        if (!HasLogits(row))
+        {
+            throw new InvalidOperationException($"decoder: row {row} has no logits; its last token was not read in the last run");
+        }
+
+        int vocab = _model.Config.Vocab;
+        long place = (long)row * _lastLogits.Layout[1] + _rows[row].Count - 1;
+        _model.Backend.Download(_lastLogits.With(Layout.Of(vocab), place * vocab), logits);
+    }
+
+    public void Dispose()
+    {
+        _plans.Dispose();
+        _cache.Dispose();
+        _inputs.Dispose();
+    }
+
+    // For the row with most to read: the largest size of which that fills at least half. A chunk never reaches beyond the context, not even
+    // with the places that only pad it; rows for which it would, wait.
+    private int ChooseSize()
+    {
+        DecodeRow longest = _rows[0];
+        foreach (DecodeRow row in _rows)
+        {
+            longest = row.Pending > longest.Pending ? row : longest;
+        }
+
+        if (longest.Pending == 0)
+        {
+            return -1;
+        }
+
+        int size = _sizes.Length - 1;
+        while (size > 0 && (2 * longest.Pending < _sizes[size] || !longest.Fits(_sizes[size])))
+        {
+            size--;
+        }
+
+        return size;
+    }
+
+    private Plan Record(int size)
+    {
+        var tape = new Tape(_model.Backend, _model.Store);
+        _logits[size] = _inputs.RecordOn(tape, _model, _cache, _sizes[size]);
+        tape.Keep(_logits[size]);
+        return new Plan(tape);
+    }
+
+    private void CheckToken(int token)
+    {
+        if ((uint)token >= (uint)_model.Config.Vocab)
+        {
+            throw new ArgumentOutOfRangeException(nameof(token), $"decoder: token {token} is not in [0, {_model.Config.Vocab})");
+        }
+    }
+}

@@ -1,0 +1,62 @@
+using System.Runtime.InteropServices;
+using NanoFold.Engine.Configuration;
+using NanoFold.Engine.Text;
+
+namespace NanoFold.Engine.Generation;
+
+/// <summary>One sample while it grows: its tokens, its text, and whether it has ended.</summary>
+internal sealed class SampleRow
+{
+    private readonly string _prompt;
+    private readonly Tokenizer _tokenizer;
+    private readonly int _maxTokens;
+    private readonly int _promptTokens;
+    private readonly List<int> _tokens;
+    private readonly Utf8Stream _characters = new();
+    private readonly StopText _text;
+
+    public SampleRow(string prompt, Tokenizer tokenizer, GenerationConfig options)
+    {
+        _prompt = prompt;
+        _tokenizer = tokenizer;
+        _maxTokens = options.MaxTokens;
+        _text = new StopText(options.Stop);
+        int[] start = tokenizer.Bos is { } bos ? [bos] : prompt.Length == 0 ? tokenizer.Encode("\n") : [];
+        _tokens = [.. start, .. tokenizer.Encode(prompt)];
+        _promptTokens = _tokens.Count;
+    }
+
+    /// <summary>Prompt and output.</summary>
+    public ReadOnlySpan<int> Tokens => CollectionsMarshal.AsSpan(_tokens);
+
+    /// <summary>Tokens at the beginning of the prompt that the model does not see.</summary>
+    public int DroppedPromptTokens { get; set; }
+
+    public FinishReason? Finish { get; private set; }
+
+    /// <summary>Adds a sampled token; returns the text that can be shown now.</summary>
+    public string Add(int token)
+    {
+        _tokens.Add(token);
+        if (token == _tokenizer.Eos)
+        {
+            Finish = FinishReason.Eos;
+            return _text.Append(_characters.Flush()) + _text.Finish();
+        }
+
+        string ready = _text.Append(_characters.Write(_tokenizer.BytesOf(token)));
+        if (_text.IsStopped)
+        {
+            Finish = FinishReason.Stop;
+        }
+        else if (_tokens.Count - _promptTokens >= _maxTokens)
+        {
+            Finish = FinishReason.Length;
+            ready += _text.Finish();
+        }
+
+        return ready;
+    }
+
+    public GeneratedSample ToSample() => new(_prompt, _text.ToString(), [.. _tokens[_promptTokens..]], Finish!.Value, DroppedPromptTokens);
+}

@@ -1,0 +1,238 @@
+using NanoFold.Engine.Configuration;
+using NanoFold.Kernels;
+
+namespace NanoFold.Engine.Generation;
+
+/// <summary>
+/// Draws the next token from logits, in this order: repetition penalty, temperature, top-k, top-p over what top-k left, min-p. Weights are
+/// exp((l − max) / temperature) in double; among equal logits the smaller id counts as the likelier one. The draw is a pure function of seed,
+/// row and the number of tokens before it, so that continuing a text from its own end goes on the same way. No managed allocation per token.
+/// </summary>
+/// <remarks>
+/// Penalty: CTRL (arXiv 1909.05858), for negative logits turned round so that it always makes a token less likely. Top-p: nucleus sampling
+/// (arXiv 1904.09751). Min-p: arXiv 2407.01082.
+/// </remarks>
+public sealed class Sampler
+{
+    // Logits are floats: a sum that misses a threshold by less than their rounding has reached it.
+    private const double Tolerance = 1e-6;
+
+    private readonly GenerationConfig _options;
+    private readonly ulong _seed;
+    private readonly int[] _penalized;
+    private readonly ulong[] _keys;
+    private readonly double[] _weights;
+    private readonly PriorityQueue<ulong, ulong> _largest;
+    private int _draws;
+
+    /// <param name="options">Checked here.</param>
+    /// <param name="vocab">V, the number of logits.</param>
+    /// <param name="seed">Key of the random numbers.</param>
+    /// <exception cref="ConfigException">An option is out of its range.</exception>
+    public Sampler(GenerationConfig options, int vocab, ulong seed)
+    {
+        OptionCheck.Validate(options);
+        _options = options;
+        _seed = seed;
+        _penalized = new int[vocab];
+        _keys = new ulong[vocab];
+        _weights = new double[vocab];
+        _largest = new PriorityQueue<ulong, ulong>(Math.Min(options.TopK, vocab) + 1);
+    }
+
+    /// <summary>The next token.</summary>
+    /// <param name="logits">[V]; changed by the repetition penalty.</param>
+    /// <param name="tokens">Prompt and output so far.</param>
+    /// <param name="row">Index of the sample in its batch.</param>
+    /// <exception cref="UserException">A logit is not a number or infinitely large.</exception>
+    public int Next(Span<float> logits, ReadOnlySpan<int> tokens, int row)
+    {
+        if (logits.Length != _keys.Length)
+        {
+            throw new ArgumentException($"sampler: {logits.Length} logits; expected {_keys.Length}");
+        }
+
+        Penalize(logits, tokens);
+        int likeliest = Likeliest(logits);
+        if (_options.Temperature == 0)
+        {
+            return likeliest;
+        }
+
+        int count = _options.TopK > 0 && _options.TopK < logits.Length ? KeepLargest(logits) : KeepAll(logits);
+        double total = Weigh(logits, count, logits[likeliest]);
+        if (_options.TopP < 1)
+        {
+            (count, total) = KeepNucleus(count, total);
+        }
+
+        if (_options.MinP > 0)
+        {
+            // The likeliest token's weight is 1.
+            (count, total) = KeepAbove(_options.MinP * (1 - Tolerance), count);
+        }
+
+        return Draw(count, total * Uniform(row, tokens.Length));
+    }
+
+    private void Penalize(Span<float> logits, ReadOnlySpan<int> tokens)
+    {
+        if (_options.RepetitionPenalty == 1)
+        {
+            return;
+        }
+
+        // A token is penalized once, however often it is there; the mark of an earlier draw is not this one's.
+        _draws++;
+        float penalty = (float)_options.RepetitionPenalty;
+        foreach (int token in tokens)
+        {
+            if ((uint)token < (uint)logits.Length && _penalized[token] != _draws)
+            {
+                _penalized[token] = _draws;
+                logits[token] = logits[token] > 0 ? logits[token] / penalty : logits[token] * penalty;
+            }
+        }
+    }
+
+    private static int Likeliest(ReadOnlySpan<float> logits)
+    {
+        int best = -1;
+        float largest = float.NegativeInfinity;
+        for (int i = 0; i < logits.Length; i++)
+        {
+            float logit = logits[i];
+            if (logit > largest)
+            {
+                largest = logit;
+                best = i;
+            }
+
+            if (!(logit < float.PositiveInfinity))
+            {
+                throw new UserException(FormattableString.Invariant($"model: the logit of token {i} is {logit}; its weights are damaged or its training diverged"));
+            }
+        }
+
+        return best >= 0 ? best : throw new UserException("model: all logits are -Infinity; its weights are damaged or its training diverged");
+    }
+
+    private int KeepAll(ReadOnlySpan<float> logits)
+    {
+        for (int i = 0; i < logits.Length; i++)
+        {
+            _keys[i] = Key(logits[i], i);
+        }
+
+        return logits.Length;
+    }
+
+    private int KeepLargest(ReadOnlySpan<float> logits)
+    {
+        _largest.Clear();
+        for (int i = 0; i < logits.Length; i++)
+        {
+            ulong key = Key(logits[i], i);
+            if (_largest.Count < _options.TopK)
+            {
+                _largest.Enqueue(key, key);
+            }
+            else if (key > _largest.Peek())
+            {
+                _largest.EnqueueDequeue(key, key);
+            }
+        }
+
+        int count = _largest.Count;
+        for (int i = 0; i < count; i++)
+        {
+            _keys[i] = _largest.Dequeue();
+        }
+
+        return count;
+    }
+
+    private double Weigh(ReadOnlySpan<float> logits, int count, float largest)
+    {
+        double total = 0;
+        for (int i = 0; i < count; i++)
+        {
+            _weights[i] = Math.Exp(((double)logits[Id(_keys[i])] - largest) / _options.Temperature);
+            total += _weights[i];
+        }
+
+        return total;
+    }
+
+    // The fewest of the likeliest whose weights reach the share.
+    private (int Count, double Total) KeepNucleus(int count, double total)
+    {
+        // Those below this weight do not make up 1 − p together, so they are not needed and not sorted.
+        (int candidates, _) = KeepAbove((1 - _options.TopP) * total / count, count);
+        _keys.AsSpan(0, candidates).Sort(_weights.AsSpan(0, candidates));
+        double kept = 0;
+        int first = candidates;
+        while (first > 0 && kept < _options.TopP * total * (1 - Tolerance))
+        {
+            kept += _weights[--first];
+        }
+
+        _keys.AsSpan(first, candidates - first).CopyTo(_keys);
+        _weights.AsSpan(first, candidates - first).CopyTo(_weights);
+        return (candidates - first, kept);
+    }
+
+    private (int Count, double Total) KeepAbove(double least, int count)
+    {
+        int kept = 0;
+        double total = 0;
+        for (int i = 0; i < count; i++)
+        {
+            if (_weights[i] >= least)
+            {
+                _keys[kept] = _keys[i];
+                _weights[kept++] = _weights[i];
+                total += _weights[i];
+            }
+        }
+
+        return (kept, total);
+    }
+
+    private int Draw(int count, double at)
+    {
+        int drawn = -1;
+        for (int i = 0; i < count; i++)
+        {
+            if (_weights[i] > 0)
+            {
+                // Should rounding leave something of the total, the last one gets it.
+                drawn = Id(_keys[i]);
+                at -= _weights[i];
+                if (at < 0)
+                {
+                    break;
+                }
+            }
+        }
+
+        return drawn;
+    }
+
+    // In [0, 1), with 53 bits.
+    private double Uniform(int row, int position)
+    {
+        (uint low, uint high, _, _) = Philox.Next(_seed, (ulong)position, (ulong)row);
+        return (((ulong)high << 32 | low) >> 11) * (1.0 / (1L << 53));
+    }
+
+    // Orders as logits do, upwards, and among equal ones (0 and −0 too) by falling id.
+    private static ulong Key(float logit, int id)
+    {
+        uint bits = BitConverter.SingleToUInt32Bits(logit + 0f);
+        uint ordered = (int)bits < 0 ? ~bits : bits | 0x80000000;
+        return (ulong)ordered << 32 | ~(uint)id;
+    }
+
+    private static int Id(ulong key) => (int)~(uint)key;
+}

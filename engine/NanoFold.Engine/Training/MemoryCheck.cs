@@ -1,0 +1,67 @@
+using NanoFold.Engine.Configuration;
+using NanoFold.Engine.Model;
+using NanoFold.Kernels;
+using NanoFold.Kernels.Cpu;
+
+namespace NanoFold.Engine.Training;
+
+/// <summary>What training takes of memory, and whether it is there: asked before it is allocated.</summary>
+public static class MemoryCheck
+{
+    // Vectors over a whole model, tables and batches are indexed in 32 bits.
+    private const long MostParameters = 1L << 30;
+    private const long MostRopeElements = 1L << 28;
+    private const long MostTokens = 1L << 26;
+
+    // Value, gradient and two moments.
+    private const int BytesPerParameter = 4 * sizeof(float);
+
+    /// <summary>Throws where the shape is too large, or its parameters alone do not fit this machine.</summary>
+    public static void Require(RunConfig config, Backend backend)
+    {
+        RequireShape(config);
+        Require(CostModel.Of(config.Model).Parameters * BytesPerParameter, "parameters, gradients and optimizer state", "a smaller model", backend);
+    }
+
+    /// <summary>Throws where a step does not fit this machine.</summary>
+    internal static void Require(Trainer trainer, Backend backend)
+        => Require(trainer.PeakBytes, "a training step", "a smaller --batch with train.accumulate, train.recompute=true or a smaller model", backend);
+
+    private static void Require(long bytes, string what, string remedy, Backend backend)
+    {
+        long available = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
+        if (backend is CpuBackend && available > 0 && bytes > available)
+        {
+            throw new UserException(FormattableString.Invariant(
+                $"{what}: {Gigabytes(bytes):0.0} GB are needed and this machine has {Gigabytes(available):0.0} GB; {remedy} takes less"));
+        }
+    }
+
+    /// <summary>Throws where the model or the batch is beyond what can be computed at all.</summary>
+    internal static void RequireShape(RunConfig config)
+    {
+        ModelConfig model = config.Model.Resolve();
+        long parameters = CostModel.Of(model).Parameters;
+        if (parameters is < 0 or > MostParameters)
+        {
+            throw Exceeds("model", "parameters", parameters, MostParameters);
+        }
+
+        if ((long)model.Context * model.HeadDim > MostRopeElements)
+        {
+            throw Exceeds("model.context × model.headDim", "elements", (long)model.Context * model.HeadDim, MostRopeElements);
+        }
+
+        // Both factors are below 2²⁰ and 2²².
+        long tokens = (long)config.Train.Batch * model.Context;
+        if (tokens > MostTokens || tokens * config.Train.Accumulate > MostTokens)
+        {
+            throw Exceeds("train.batch × train.accumulate × model.context", "tokens", (Int128)tokens * config.Train.Accumulate, MostTokens);
+        }
+    }
+
+    private static UserException Exceeds(string what, string unit, Int128 value, long most)
+        => UserException.Usage($"{what}: {(value < 0 ? "too many" : value)} {unit}; at most {most} can be computed with");
+
+    private static double Gigabytes(long bytes) => bytes / 1e9;
+}

@@ -1,0 +1,122 @@
+using System.Numerics;
+using NanoFold.Kernels.Lanes;
+
+namespace NanoFold.Kernels.Cpu.MatMul;
+
+/// <summary>Products on one instruction-set path and element type.</summary>
+internal abstract class Engine
+{
+    public abstract string Name { get; }
+
+    /// <summary>One product, cut over all workers.</summary>
+    public abstract void Multiply(CpuContext context, in Product product);
+
+    /// <summary>One product by one worker alone.</summary>
+    public abstract void MultiplyAlone(CpuContext context, in Product product, int worker);
+}
+
+/// <inheritdoc/>
+internal sealed unsafe class Engine<TKernel, V, T>(string name) : Engine
+    where TKernel : struct, IMicroKernel
+    where V : struct, ICpuLane<V>
+    where T : unmanaged, INumberBase<T>
+{
+    public override string Name => name;
+
+    public override void Multiply(CpuContext context, in Product product)
+    {
+        Product seen = Oriented(product);
+        if (SkinnyPass<V, T>.Fits(seen))
+        {
+            var skinny = new SkinnyPass<V, T>(seen);
+            var skinnyWork = new SkinnyWork { Context = context, Pass = &skinny };
+            context.Workers.Run(skinny.Items, ref skinnyWork);
+            return;
+        }
+
+        var pass = new BlockedPass<TKernel, V, T>(seen);
+        byte* scratch = (byte*)context.Scratch(0, pass.PanelBytes + pass.PackedBytes);
+        pass.Start(scratch + pass.PanelBytes);
+        do
+        {
+            var pack = new PackWork { Pass = &pass };
+            context.Workers.Run(pass.PackItems, ref pack);
+            var tiles = new TileWork { Context = context, Pass = &pass };
+            context.Workers.Run(pass.TileItems, ref tiles);
+        }
+        while (pass.Next());
+    }
+
+    public override void MultiplyAlone(CpuContext context, in Product product, int worker)
+    {
+        Product seen = Oriented(product);
+        if (SkinnyPass<V, T>.Fits(seen))
+        {
+            var skinny = new SkinnyPass<V, T>(seen);
+            byte* sums = (byte*)context.Scratch(worker, skinny.SumBytes);
+            for (long item = 0; item < skinny.Items; item++)
+            {
+                skinny.Multiply(item, sums);
+            }
+
+            return;
+        }
+
+        var pass = new BlockedPass<TKernel, V, T>(seen);
+        byte* scratch = (byte*)context.Scratch(worker, pass.PanelBytes + pass.PackedBytes);
+        pass.Start(scratch + pass.PanelBytes);
+        do
+        {
+            for (long item = 0; item < pass.PackItems; item++)
+            {
+                pass.Pack(item);
+            }
+
+            for (long item = 0; item < pass.TileItems; item++)
+            {
+                pass.Multiply(item, scratch);
+            }
+        }
+        while (pass.Next());
+    }
+
+    /// <summary>Turns the product so that the columns of y are adjacent where that can be had.</summary>
+    private static Product Oriented(in Product product)
+    {
+        Product seen = product;
+        if (seen.Columns == 1 && seen.Rows > 1)
+        {
+            return seen.Transposed();
+        }
+
+        if (seen.Columns == 1)
+        {
+            seen.YColumn = sizeof(T);
+        }
+
+        return seen.YColumn != sizeof(T) && seen.YRow == sizeof(T) ? seen.Transposed() : seen;
+    }
+
+    private struct SkinnyWork : IWork
+    {
+        public required CpuContext Context;
+        public SkinnyPass<V, T>* Pass;
+
+        public readonly void Invoke(long item, int worker) => Pass->Multiply(item, (byte*)Context.Scratch(worker, Pass->SumBytes));
+    }
+
+    private struct PackWork : IWork
+    {
+        public BlockedPass<TKernel, V, T>* Pass;
+
+        public readonly void Invoke(long item, int worker) => Pass->Pack(item);
+    }
+
+    private struct TileWork : IWork
+    {
+        public required CpuContext Context;
+        public BlockedPass<TKernel, V, T>* Pass;
+
+        public readonly void Invoke(long item, int worker) => Pass->Multiply(item, (byte*)Context.Scratch(worker, Pass->PanelBytes));
+    }
+}

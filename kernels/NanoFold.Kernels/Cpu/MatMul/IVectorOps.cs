@@ -1,0 +1,29 @@
+namespace NanoFold.Kernels.Cpu.MatMul;
+
+/// <summary>
+/// What a tile does with a vector <typeparamref name="V"/>. Lanes wrap the vector in a struct, which costs the compiler a register
+/// copy per multiply-add; here the vector itself is the operand, and the inner loop is as lean as one written by hand.
+/// </summary>
+internal unsafe interface IVectorOps<V>
+    where V : struct
+{
+    static abstract int Bytes { get; }
+
+    static abstract int ElementBytes { get; }
+
+    static abstract V Zero { get; }
+
+    static abstract V Constant(double value);
+
+    static abstract V Load(byte* source);
+
+    /// <summary>One element, broadcast.</summary>
+    static abstract V Splat(byte* source);
+
+    static abstract void Store(byte* target, V value);
+
+    static abstract V Multiply(V a, V b);
+
+    /// <summary>a · b + c, fused where the machine can.</summary>
+    static abstract V MultiplyAdd(V a, V b, V c);
+}

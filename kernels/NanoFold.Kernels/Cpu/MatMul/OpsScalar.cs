@@ -1,0 +1,35 @@
+using System.Numerics;
+using System.Runtime.CompilerServices;
+
+namespace NanoFold.Kernels.Cpu.MatMul;
+
+/// <summary>One float or double.</summary>
+internal readonly unsafe struct OpsScalar<T> : IVectorOps<T>
+    where T : unmanaged, INumberBase<T>
+{
+    private const MethodImplOptions Inline = MethodImplOptions.AggressiveInlining;
+
+    public static int Bytes => sizeof(T);
+
+    public static int ElementBytes => sizeof(T);
+
+    public static T Zero => T.Zero;
+
+    [MethodImpl(Inline)]
+    public static T Constant(double value) => T.CreateTruncating(value);
+
+    [MethodImpl(Inline)]
+    public static T Load(byte* source) => *(T*)source;
+
+    [MethodImpl(Inline)]
+    public static T Splat(byte* source) => *(T*)source;
+
+    [MethodImpl(Inline)]
+    public static void Store(byte* target, T value) => *(T*)target = value;
+
+    [MethodImpl(Inline)]
+    public static T Multiply(T a, T b) => a * b;
+
+    [MethodImpl(Inline)]
+    public static T MultiplyAdd(T a, T b, T c) => T.MultiplyAddEstimate(a, b, c);
+}

@@ -1,0 +1,58 @@
+namespace NanoFold.Kernels.Cpu.MatMul;
+
+/// <summary>One product y = alpha · a · b (+ y) (+ bias) (+ residual) in addresses; all strides in bytes, transpositions are in the strides.</summary>
+internal unsafe struct Product
+{
+    public byte* A;
+    public nint ARow;
+    public nint AStep;
+
+    public byte* B;
+    public nint BStep;
+    public nint BColumn;
+
+    public byte* Y;
+    public nint YRow;
+    public nint YColumn;
+
+    public int Rows;
+    public int Columns;
+    public int Depth;
+
+    public double Alpha;
+    public bool Accumulate;
+
+    public Addend Bias;
+    public Addend Residual;
+
+    public readonly double Flops => 2.0 * Rows * Columns * Depth;
+
+    public readonly bool HasAddend => Bias.Pointer is not null || Residual.Pointer is not null;
+
+    /// <summary>The same product seen as yᵀ = bᵀ · aᵀ.</summary>
+    public readonly Product Transposed()
+    {
+        Product other = this;
+        other.A = B;
+        other.B = A;
+        (other.ARow, other.AStep) = (BColumn, BStep);
+        (other.BColumn, other.BStep) = (ARow, AStep);
+        (other.YRow, other.YColumn) = (YColumn, YRow);
+        (other.Rows, other.Columns) = (Columns, Rows);
+        other.Bias = Bias.Transposed();
+        other.Residual = Residual.Transposed();
+        return other;
+    }
+}
+
+/// <summary>What is added to y once: a bias has row stride 0. Strides in bytes.</summary>
+internal unsafe struct Addend
+{
+    public byte* Pointer;
+    public nint Row;
+    public nint Column;
+
+    public readonly Addend Transposed() => new() { Pointer = Pointer, Row = Column, Column = Row };
+
+    public readonly byte* At(nint row, nint column) => Pointer + row * Row + column * Column;
+}

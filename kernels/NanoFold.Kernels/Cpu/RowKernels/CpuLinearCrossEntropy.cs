@@ -1,0 +1,127 @@
+using NanoFold.Kernels.Cpu.MatMul;
+using NanoFold.Kernels.Fused;
+
+namespace NanoFold.Kernels.Cpu.RowKernels;
+
+/// <summary>
+/// Head and cross-entropy on the CPU. Rows with a target are taken a chunk at a time: their logits are a matrix product into scratch memory,
+/// which the backward pass turns into dLogits where they lie. So no memory grows with rows × vocabulary.
+/// </summary>
+public sealed unsafe class CpuLinearCrossEntropy(CpuContext context) : ILinearCrossEntropy
+{
+    private readonly CpuMatMul _matMul = new(context);
+
+    /// <exception cref="ArgumentException">A shape does not fit, or a target is neither −1 nor in [0, V): the op and the row are named.</exception>
+    /// <exception cref="InvalidOperationException">There are targets, and <see cref="StepSlot.TargetCount"/> is below 1.</exception>
+    public void Forward(in View x, in View weight, in View targets, in View losses, in View logSumExp, in View loss, in View scratch)
+    {
+        const string Op = "linear cross-entropy";
+        Check(Op, x, weight, targets, logSumExp, scratch);
+        RowCheck.Vector(Op, "losses", losses, x.Type, x.Layout[0]);
+        RowCheck.Vector(Op, "loss", loss, x.Type, 1);
+        Clear(losses);
+        Clear(logSumExp);
+        var chunk = new HeadChunk(x, weight, targets, scratch);
+        while (chunk.Next(context))
+        {
+            View logits = chunk.Logits;
+            _matMul.MatMul(new MatMulArgs { A = chunk.X, B = weight, TransposeB = true, Y = logits });
+            var work = new CrossEntropyForward
+            {
+                Logits = new RowSpace(logits),
+                Targets = targets.Ints,
+                Losses = losses.Address,
+                LogSumExp = logSumExp.Address,
+                Of = chunk.Rows,
+                Rows = chunk.Count,
+                Vocab = weight.Layout[0],
+                RowsPerItem = CpuCrossEntropy.RowsPerItem(weight.Layout[0]),
+            };
+            context.Run(x.Type, RowBlocks.Items(work.Rows, work.RowsPerItem), ref work);
+        }
+
+        CpuCrossEntropy.AddLoss(Op, context, targets, losses, loss);
+    }
+
+    public void Backward(
+        in View x, in View weight, in View targets, in View logSumExp, in View dLoss, in View dX, bool accumulateX, in View dWeight, in View scratch)
+    {
+        const string Op = "linear cross-entropy backward";
+        Check(Op, x, weight, targets, logSumExp, scratch);
+        RowCheck.Vector(Op, "dLoss", dLoss, x.Type, 1);
+        if (!dX.IsNone)
+        {
+            RowCheck.Output(Op, "dX", dX, x);
+            if (!accumulateX)
+            {
+                ClearWithoutTarget(targets, dX);
+            }
+        }
+
+        if (!dWeight.IsNone)
+        {
+            RowCheck.Output(Op, "dWeight", dWeight, weight);
+        }
+
+        double scale = CpuCrossEntropy.Scale(Op, context, targets, dLoss);
+        var chunk = new HeadChunk(x, weight, targets, scratch);
+        while (chunk.Next(context))
+        {
+            View logits = chunk.Logits;
+            _matMul.MatMul(new MatMulArgs { A = chunk.X, B = weight, TransposeB = true, Y = logits });
+            var work = new CrossEntropyBackward
+            {
+                Logits = new RowSpace(logits),
+                DLogits = new RowSpace(logits),
+                Targets = targets.Ints,
+                LogSumExp = logSumExp.Address,
+                Of = chunk.Rows,
+                Rows = chunk.Count,
+                Vocab = weight.Layout[0],
+                RowsPerItem = CpuCrossEntropy.RowsPerItem(weight.Layout[0]),
+                Scale = scale,
+            };
+            context.Run(x.Type, RowBlocks.Items(work.Rows, work.RowsPerItem), ref work);
+            if (!dWeight.IsNone)
+            {
+                _matMul.MatMul(new MatMulArgs { A = logits, TransposeA = true, B = chunk.X, Y = dWeight, Accumulate = true });
+            }
+
+            if (!dX.IsNone)
+            {
+                _matMul.MatMul(new MatMulArgs { A = logits, B = weight, Y = chunk.DX });
+                chunk.Scatter(context, dX, accumulateX);
+            }
+        }
+    }
+
+    /// <remarks>For single precision; in double precision the chunks are shorter.</remarks>
+    public long ScratchBytes(long rows, int width, int vocab) => HeadChunk.ScratchBytes(rows, width, vocab);
+
+    private static void Check(string op, in View x, in View weight, in View targets, in View logSumExp, in View scratch)
+    {
+        RowCheck.Matrix(op, "x", x);
+        RowCheck.Matrix(op, "weight", weight);
+        int rows = x.Layout[0], width = x.Layout[1], vocab = weight.Layout[0];
+        RowCheck.Matrix(op, "weight", weight, x.Type, vocab, width);
+        Checks.Integers(op, "targets", targets, rows);
+        RowCheck.Vector(op, "logSumExp", logSumExp, x.Type, rows);
+        RowCheck.Indices(op, "target", targets, vocab, optional: true);
+        RowCheck.Scratch(op, scratch, HeadChunk.ScratchBytes(rows, width, vocab));
+    }
+
+    private static void Clear(in View view) => new Span<byte>(view.Address, checked((int)(view.Count * view.Type.Size()))).Clear();
+
+    private static void ClearWithoutTarget(in View targets, in View dX)
+    {
+        var rows = new RowSpace(dX);
+        int bytes = dX.Layout[1] * dX.Type.Size();
+        for (long row = 0; row < targets.Count; row++)
+        {
+            if (targets.Ints[row] < 0)
+            {
+                new Span<byte>(rows.Row(row), bytes).Clear();
+            }
+        }
+    }
+}

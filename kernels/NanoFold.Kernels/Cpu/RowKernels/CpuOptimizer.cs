@@ -1,0 +1,137 @@
+using NanoFold.Kernels.Fused;
+
+namespace NanoFold.Kernels.Cpu.RowKernels;
+
+/// <summary>The optimisers' passes on the CPU: each reads and writes its tensors once.</summary>
+public sealed unsafe class CpuOptimizer(CpuContext context) : IOptimizerKernels
+{
+    private readonly SquareSum _squares = new(context);
+
+    public void AddSquares(in View gradient)
+    {
+        RowCheck.Vector("add squares", "gradient", gradient, RealType("add squares", "gradient", gradient), gradient.Count);
+        context.State.Set(StepSlot.GradientSquares, context.State.GetDouble(StepSlot.GradientSquares) + _squares.Of(gradient));
+    }
+
+    public void Decide(double clip)
+    {
+        if (!(clip >= 0))
+        {
+            throw new ArgumentOutOfRangeException(nameof(clip), $"decide: clip is {clip}, expected 0 (none) or a positive norm");
+        }
+
+        CpuStepState state = context.State;
+        double squares = state.GetDouble(StepSlot.GradientSquares);
+        if (!double.IsFinite(state.GetDouble(StepSlot.Loss)) || !double.IsFinite(squares))
+        {
+            state.Set(StepSlot.GradientScale, 0.0);
+            state.Set(StepSlot.Skipped, state.GetInteger(StepSlot.Skipped) + 1);
+            return;
+        }
+
+        double norm = Math.Sqrt(squares);
+        state.Set(StepSlot.GradientScale, clip > 0 && norm > clip ? clip / norm : 1.0);
+    }
+
+    /// <exception cref="InvalidOperationException"><see cref="StepSlot.Step"/> is below 1: the bias correction divides by 1 − βᵗ.</exception>
+    public void AdamW(
+        in View parameter, in View gradient, in View first, in View second, double beta1, double beta2, double epsilon, double decay, double rateFactor)
+    {
+        const string Op = "adamw";
+        CheckPass(Op, "parameter", parameter, "gradient", gradient);
+        CheckPass(Op, "parameter", parameter, "first", first);
+        CheckPass(Op, "parameter", parameter, "second", second);
+        double scale = context.State.GetDouble(StepSlot.GradientScale);
+        if (scale == 0)
+        {
+            return;
+        }
+
+        long step = context.State.GetInteger(StepSlot.Step);
+        if (step < 1)
+        {
+            throw new InvalidOperationException($"{Op}: {nameof(StepSlot.Step)} is {step}, expected 1 for the first step");
+        }
+
+        double rate = context.State.GetDouble(StepSlot.LearningRate) * rateFactor;
+        var work = new AdamWork
+        {
+            Parameter = (byte*)parameter.Address,
+            Gradient = (byte*)gradient.Address,
+            First = (byte*)first.Address,
+            Second = (byte*)second.Address,
+            Count = parameter.Count,
+            GradientScale = scale,
+            Keep1 = beta1,
+            Keep2 = beta2,
+            FirstRate = rate / (1 - Math.Pow(beta1, step)),
+            SecondCorrection = 1 / (1 - Math.Pow(beta2, step)),
+            Epsilon = epsilon,
+            DecayRate = rate * decay,
+        };
+        context.Run(parameter.Type, RowBlocks.Items(work.Count, AdamWork.ElementsPerItem), ref work);
+    }
+
+    public void MuonMomentum(in View gradient, in View momentum, in View update, double beta, bool nesterov)
+    {
+        const string Op = "muon momentum";
+        CheckPass(Op, "gradient", gradient, "momentum", momentum);
+        CheckPass(Op, "gradient", gradient, "update", update);
+        double scale = context.State.GetDouble(StepSlot.GradientScale);
+        if (scale == 0)
+        {
+            return;
+        }
+
+        var work = new MomentumWork
+        {
+            Gradient = (byte*)gradient.Address,
+            Momentum = (byte*)momentum.Address,
+            Update = (byte*)update.Address,
+            Count = gradient.Count,
+            Keep = beta,
+            Take = (1 - beta) * scale,
+            Nesterov = nesterov,
+        };
+        context.Run(gradient.Type, RowBlocks.Items(work.Count, MomentumWork.ElementsPerItem), ref work);
+    }
+
+    public void NormalizeFrobenius(in View x, in View y, double epsilon)
+    {
+        CheckPass("normalize frobenius", "x", x, "y", y);
+        if (context.State.GetDouble(StepSlot.GradientScale) != 0)
+        {
+            // A zero matrix stays zero, with ε = 0 too.
+            double norm = Math.Sqrt(_squares.Of(x)) + epsilon;
+            Scale(x, y, norm > 0 ? 1 / norm : 0, decay: 0, step: false);
+        }
+    }
+
+    public void MuonApply(in View parameter, in View update, double decay, double rateFactor)
+    {
+        CheckPass("muon apply", "parameter", parameter, "update", update);
+        if (context.State.GetDouble(StepSlot.GradientScale) != 0)
+        {
+            double rate = context.State.GetDouble(StepSlot.MatrixLearningRate) * rateFactor;
+            Scale(update, parameter, rate, rate * decay, step: true);
+        }
+    }
+
+    private void Scale(in View x, in View y, double factor, double decay, bool step)
+    {
+        var work = new ScaleWork { X = (byte*)x.Address, Y = (byte*)y.Address, Count = x.Count, Factor = factor, Decay = decay, Step = step };
+        context.Run(x.Type, RowBlocks.Items(work.Count, ScaleWork.ElementsPerItem), ref work);
+    }
+
+    private static void CheckPass(string op, string nameX, in View x, string nameY, in View y)
+    {
+        RowCheck.Vector(op, nameX, x, RealType(op, nameX, x), x.Count);
+        RowCheck.Vector(op, nameY, y, x.Type, x.Count);
+    }
+
+    private static DType RealType(string op, string name, in View view)
+    {
+        Checks.Real(op, name, view);
+        return view.Type;
+    }
+}

@@ -1,0 +1,58 @@
+using System.Text.Json.Nodes;
+using NanoFold.Cli;
+
+namespace NanoFold.Tests.Cli;
+
+public class OutputTests
+{
+    [Test]
+    public void WithJsonStandardOutputHoldsTheResultOnly()
+    {
+        (string standard, string error) = Write(json: true);
+
+        Assert.That(standard, Is.EqualTo("{\"text\":\"é <\"}\n"));
+        Assert.That(error, Is.EqualTo("nanofold: a note\nsome text\n"));
+    }
+
+    [Test]
+    public void WithoutJsonItHoldsTheText()
+    {
+        (string standard, string error) = Write(json: false);
+
+        Assert.That(standard, Is.EqualTo("some text\n"));
+        Assert.That(error, Is.EqualTo("nanofold: a note\n"));
+    }
+
+    [Test]
+    public void TablesAreAligned()
+    {
+        using var standard = new StringWriter { NewLine = "\n" };
+        var output = new Output(standard, TextWriter.Null, json: false);
+
+        output.Table(numbers: true, ["a", "1,000"], ["long", "5"]);
+        output.Table(numbers: false, ["a", "x"], ["long", "yy"], ["b"]);
+        Assert.That(standard.ToString(), Is.EqualTo("a     1,000\nlong      5\na     x\nlong  yy\nb\n"));
+    }
+
+    [TestCase(0, "0 B")]
+    [TestCase(1023, "1023 B")]
+    [TestCase(1536, "1.50 KiB")]
+    [TestCase(25_276_514_304, "23.5 GiB")]
+    public void BytesAreForPeople(long bytes, string text) => Assert.That(Display.Bytes(bytes), Is.EqualTo(text));
+
+    [TestCase(12, "12 FLOP")]
+    [TestCase(6_709_248, "6.71 MFLOP")]
+    [TestCase(123e9, "123 GFLOP")]
+    public void QuantitiesAreForPeople(double value, string text) => Assert.That(Display.Quantity(value, "FLOP"), Is.EqualTo(text));
+
+    private static (string Standard, string Error) Write(bool json)
+    {
+        using var standard = new StringWriter { NewLine = "\n" };
+        using var error = new StringWriter { NewLine = "\n" };
+        var output = new Output(standard, error, json);
+        output.Note("a note");
+        output.Text.WriteLine("some text");
+        output.Result(new JsonObject { ["text"] = "é <" });
+        return (standard.ToString(), error.ToString());
+    }
+}

@@ -1,0 +1,63 @@
+using System.Text.Json.Nodes;
+using NanoFold.Engine.Configuration;
+
+namespace NanoFold.Tests.Cli;
+
+public class PlanCommandTests
+{
+    [Test]
+    public void NanoOnBytesHasTheParametersThatAddUpByHand()
+    {
+        JsonObject plan = CommandLine.Json("plan", "--set", "tokenizer=byte");
+
+        Assert.That(plan["parameters"]!.GetValue<long>(), Is.EqualTo(857_216));
+        Assert.That(plan["parametersByPart"]!.AsObject().Sum(part => part.Value!.GetValue<long>()), Is.EqualTo(857_216));
+        Assert.That(plan["flopsPerToken"]!.GetValue<long>(), Is.EqualTo(5_332_992));
+        Assert.That(plan["vocab"]!.GetValue<int>(), Is.EqualTo(256));
+        Assert.That(plan["tokensPerStep"]!.GetValue<int>(), Is.EqualTo(12 * 64));
+    }
+
+    [Test]
+    public void TrainOptionsAreKeysOfTheConfiguration()
+    {
+        JsonObject plan = CommandLine.Json(
+            "plan", "--preset", "small", "--batch", "2", "--context", "32", "--steps", "10", "--minutes", "0.5", "--data", "123", "--seed", "7", "--set", "train.accumulate=3");
+
+        Assert.That(plan["tokensPerStep"]!.GetValue<int>(), Is.EqualTo(2 * 32 * 3));
+        Assert.That(CommandLine.Json("plan", "--batch", "auto")["tokensPerStep"], Is.Null);
+    }
+
+    [Test]
+    public void AnOptionGoesBeforeASettingAndThatBeforeTheFile()
+    {
+        using var folder = new TemporaryFolder();
+        File.WriteAllText(folder["a.json"], """{ "model": { "context": 16, }, "train": { "batch": 5, "accumulate": 7 } } // mine""");
+
+        JsonObject plan = CommandLine.Json("plan", "--config", folder["a.json"], "--context", "8", "--set", "model.context=4", "--set", "train.batch=3");
+        Assert.That(plan["tokensPerStep"]!.GetValue<int>(), Is.EqualTo(8 * 3 * 7));
+    }
+
+    [Test]
+    public void AResumedRunIsPlannedAsItIs()
+    {
+        using var run = new TemporaryFolder();
+        File.WriteAllText(run[RunConfig.FileName], new ConfigTree().Set("model.vocab=3000").Set("model.layers=2").Build().ToJson());
+
+        Assert.That(CommandLine.Json("plan", "--resume", run.Path, "--set", "train.stopAfter=5")["vocab"]!.GetValue<int>(), Is.EqualTo(3000));
+
+        CommandLine refused = CommandLine.Run("plan", "--resume", run.Path, "--steps", "5", "--seed", "3", "--set", "model.layers=3", "--set", "train.logEvery=2");
+        Assert.That(refused.Code, Is.EqualTo(2));
+        Assert.That(refused.Error, Does.StartWith("nanofold: --resume goes on as the run began, so it does not take --steps, --seed, model.layers; "));
+    }
+
+    [Test]
+    public void ATokenizersFileGivesTheVocabulary()
+    {
+        using var folder = new TemporaryFolder();
+        File.WriteAllText(folder["text.txt"], string.Concat(Enumerable.Repeat("the cat sat on the mat. ", 20)));
+        int vocab = CommandLine.Json("tokenizer", "train", "--data", folder["text.txt"], "--vocab", "262", "--out", folder.Path)["vocab"]!.GetValue<int>();
+
+        JsonObject plan = CommandLine.Json("plan", "--set", "tokenizer=file", "--set", $"tokenizer.path={folder.Path}");
+        Assert.That((vocab, plan["vocab"]!.GetValue<int>()), Is.EqualTo((262, 262)));
+    }
+}

@@ -1,0 +1,124 @@
+using NanoFold.Cli;
+using NanoFold.Engine;
+using NanoFold.Engine.Configuration;
+
+namespace NanoFold.Tests.Cli;
+
+public class ProgramTests
+{
+    [TestCase("plan", "Keys of the --json line:\n  parameters, ")]
+    [TestCase("devices", "Keys of the --json line:\n  devices ")]
+    [TestCase("tokenizer", "encode")]
+    [TestCase("data", "tokenize")]
+    public void EveryVerbHasHelp(string verb, string content)
+    {
+        CommandLine run = CommandLine.Run(verb, "--help");
+
+        Assert.That((run.Code, run.Error), Is.EqualTo((0, "")));
+        Assert.That(run.Standard, Does.Contain($" {verb} [").And.Contain(content));
+        Assert.That(run.Standard, Does.Contain("--json").And.Contain("--device").And.Contain("--threads").And.Contain("--seed"));
+    }
+
+    [Test]
+    public void TheVerbsAreListed()
+    {
+        CommandLine run = CommandLine.Run("--help");
+
+        Assert.That(run.Code, Is.Zero);
+        Assert.That(run.Standard, Does.Contain("plan").And.Contain("tokenizer").And.Contain("data").And.Contain("devices"));
+        Assert.That(CommandLine.Run("--version").Standard, Does.Match(@"^\d+\.\d+"));
+    }
+
+    [TestCase("", "nanofold: a verb is missing: train, ")]
+    [TestCase("plann", "nanofold: plann: unknown verb; did you mean plan?")]
+    [TestCase("plan --step 3", "nanofold: --step: unknown option; did you mean --steps?")]
+    [TestCase("plan three", "nanofold: three: unknown argument")]
+    [TestCase("plan --threads 0", "nanofold: --threads: expected an integer from 1 to 1024, got '0'")]
+    [TestCase("plan --seed -1", "nanofold: --seed: expected an integer of at least 0, got '-1'")]
+    [TestCase("tokenizer", "nanofold: what to do with tokenizer is missing: train, encode, decode")]
+    [TestCase("tokenizer trian", "nanofold: trian: unknown argument; did you mean train?")]
+    [TestCase("devices --device gpu", "nanofold: --device gpu: expected one of auto, cpu, cuda, opencl")]
+    public void WrongUsageIsCodeTwoAndALine(string line, string expected)
+    {
+        CommandLine run = CommandLine.Run(line.Split(' ', StringSplitOptions.RemoveEmptyEntries));
+
+        Assert.That((run.Code, run.Standard), Is.EqualTo((2, "")));
+        Assert.That(run.ErrorLines[0], Does.StartWith(expected));
+        Assert.That(run.ErrorLines, Has.Length.LessThanOrEqualTo(2));
+    }
+
+    [TestCase("cuda")]
+    [TestCase("opencl")]
+    public void ADeviceThatIsNotThereIsAnError(string device)
+    {
+        CommandLine run = CommandLine.Run("plan", "--device", device);
+
+        Assert.That((run.Code, run.Standard), Is.EqualTo((1, "")));
+        Assert.That(run.ErrorLines, Has.Length.EqualTo(1));
+        Assert.That(run.Error, Does.StartWith($"nanofold: --device {device}: the GPU backend is not built in: it needs the packages ILGPU"));
+    }
+
+    [Test]
+    public void EveryProblemOfAConfigurationIsALine()
+    {
+        CommandLine run = CommandLine.Run("plan", "--set", "model.layer=3", "--set", "model.mixer=none", "--steps", "six", "--batch", "auto");
+
+        Assert.That((run.Code, run.Standard), Is.EqualTo((2, "")));
+        Assert.That(run.ErrorLines, Is.EqualTo(new[]
+        {
+            "nanofold: model.layer: unknown key; did you mean model.layers?",
+            "nanofold: model.mixer: unknown kind \"none\"; known: attention, sliding-window, gated-attention, top-k",
+            "nanofold: train.steps: expected an integer of at least 1 and at most 2147483647, got \"six\"",
+        }));
+    }
+
+    [Test]
+    public void ExceptionsHaveTheirCodes()
+    {
+        Assert.That(Report(new UserException("a")), Is.EqualTo((1, "nanofold: a\n")));
+        Assert.That(Report(UserException.Usage("a")), Is.EqualTo((2, "nanofold: a\n")));
+        Assert.That(Report(new ConfigException([new("a.b", "c"), new("d", "e")])), Is.EqualTo((2, "nanofold: a.b: c\nnanofold: d: e\n")));
+        Assert.That(Report(new InvalidDataException("a\nb")), Is.EqualTo((1, "nanofold: a b\n")));
+        Assert.That(Report(new OperationCanceledException()), Is.EqualTo((130, "nanofold: interrupted\n")));
+        Assert.That(
+            Report(new InvalidOperationException("a\r\nb")),
+            Is.EqualTo((1, "nanofold: InvalidOperationException: a  b (a fault of this program; NANOFOLD_TRACE=1 shows where it happened)\n")));
+    }
+
+    [Test]
+    [NonParallelizable]
+    public void ATraceIsShownOnlyWhereAskedFor()
+    {
+        string? before = Environment.GetEnvironmentVariable(Faults.TraceVariable);
+        try
+        {
+            Environment.SetEnvironmentVariable(Faults.TraceVariable, "1");
+            Assert.That(Report(Thrown()).Text, Does.Contain(nameof(Thrown)));
+            Environment.SetEnvironmentVariable(Faults.TraceVariable, null);
+            Assert.That(Report(Thrown()).Text, Does.Not.Contain(nameof(Thrown)));
+        }
+        finally
+        {
+            Environment.SetEnvironmentVariable(Faults.TraceVariable, before);
+        }
+
+        static Exception Thrown()
+        {
+            try
+            {
+                throw new InvalidOperationException("a");
+            }
+            catch (InvalidOperationException e)
+            {
+                return e;
+            }
+        }
+    }
+
+    private static (int Code, string Text) Report(Exception exception)
+    {
+        using var error = new StringWriter { NewLine = "\n" };
+        int code = Faults.Report(exception, error);
+        return (code, error.ToString());
+    }
+}

@@ -1,0 +1,106 @@
+using System.Text.Json.Nodes;
+using NanoFold.Engine;
+using NanoFold.Engine.Configuration;
+using NanoFold.Engine.FeedForward;
+using NanoFold.Engine.Mixers;
+using NanoFold.Engine.Model;
+
+namespace NanoFold.Tests.Configuration;
+
+public class RunConfigTests
+{
+    [Test]
+    public void WhatIsBuiltIsResolved()
+    {
+        RunConfig config = Configs.Build("model.mixer=sliding-window", "train.steps=77");
+
+        Assert.That((config.Model.KvHeads, config.Model.HeadDim, config.Model.Hidden), Is.EqualTo((4, 32, 344)));
+        Assert.That(config.Model.Mixer, Is.EqualTo(new SlidingWindowConfig { Window = 16 }));
+        Assert.That(config.Model.FeedForward, Is.EqualTo(new SwiGluConfig { Hidden = 344 }));
+        Assert.That((config.Train.EvaluateEvery, config.Train.CheckpointEvery, config.Train.Warmup), Is.EqualTo((8, 8, (int?)7)));
+    }
+
+    [TestCase("nano")]
+    [TestCase("small")]
+    [TestCase("gpt2")]
+    public void TheOptimizerBringsItsOwnRates(string preset)
+    {
+        TrainConfig muon = new ConfigTree(preset).Build().Train;
+        TrainConfig adamW = new ConfigTree(preset).Set("train.optimizer=adamw").Build().Train;
+        TrainConfig own = new ConfigTree(preset).Set("train.optimizer=adamw").Set("train.learningRate=0.5").Set("train.beta2=0.9").Build().Train;
+
+        Assert.That(muon.Optimizer, Is.EqualTo(OptimizerKind.Muon));
+        Assert.That(muon.MatrixLearningRate, Is.EqualTo(0.02));
+        Assert.That(new[] { muon.LearningRate, muon.WeightDecay, muon.MatrixWeightDecay, muon.Beta1, muon.Beta2, muon.Epsilon }, Has.None.Null);
+        Assert.That(adamW.LearningRate, Is.EqualTo(preset == "gpt2" ? 6e-4 : 1e-3));
+        Assert.That(adamW.MatrixLearningRate, Is.Null);
+        Assert.That((own.LearningRate, own.Beta2, own.WeightDecay), Is.EqualTo(((double?)0.5, (double?)0.9, adamW.WeightDecay)));
+    }
+
+    [Test]
+    public void TheFileIsCompleteAndReadsBackToTheSame()
+    {
+        RunConfig config = Configs.Build("model.mixer=top-k", """model.pattern=[{"mixer": "gated-attention"}]""", "tokenizer=byte", "generation.stop=[\"é\"]");
+
+        string json = config.ToJson();
+        Assert.That(new ConfigTree().AddJson(json, "config.json").Build().ToJson(), Is.EqualTo(json));
+        Assert.That(json, Does.Contain("\"version\": 1").And.Contain("\"kind\": \"top-k\"").And.Contain("\"gate\": \"G1\"").And.Contain("é"));
+        Assert.That(json, Does.Not.Contain('\r'));
+    }
+
+    [Test]
+    public void AFolderOfARunIsReadByItsConfigJson()
+    {
+        using var folder = new TemporaryFolder();
+        RunConfig config = Configs.Build("model.layers=2");
+        File.WriteAllText(folder[RunConfig.FileName], config.ToJson());
+
+        Assert.That(RunConfig.Load(folder.Path).ToJson(), Is.EqualTo(config.ToJson()));
+        Assert.That(RunConfig.Load(folder[RunConfig.FileName]).Model.Layers, Is.EqualTo(2));
+    }
+
+    [Test]
+    public void WhereARunWasStoppedIsNotSaved()
+        => Assert.That(JsonNode.Parse(Configs.Build("train.stopAfter=5").ToJson())!["train"]!["stopAfter"]!.GetValue<int>(), Is.Zero);
+
+    [Test]
+    public void ANewerVersionIsRefused()
+    {
+        UserException e = Assert.Throws<UserException>(() => new ConfigTree().AddJson("""{ "version": 2, "some": "thing" }""", "runs/a/config.json"))!;
+
+        Assert.That(e.Message, Is.EqualTo("runs/a/config.json: is a configuration of version 2; this NanoFold reads versions up to 1: use a newer one"));
+    }
+
+    [Test]
+    public void AnOlderFileWithoutNewerKeysLoads()
+    {
+        JsonObject tree = JsonNode.Parse(Configs.Build("model.layers=2").ToJson())!.AsObject();
+        tree.Remove("version");
+        tree.Remove("geometry");
+        tree["train"]!.AsObject().Remove("momentum");
+
+        RunConfig config = new ConfigTree().AddJson(tree.ToJsonString(), "old").Build();
+        Assert.That((config.Version, config.Model.Layers, config.Train.Momentum, config.Geometry), Is.EqualTo((1, 2, 0.95, new GeometryConfig())));
+    }
+
+    [Test]
+    public void TheVocabularyIsTheTokenizersUnlessGiven()
+    {
+        Assert.That(Configs.Build().WithVocab(777).Model.Vocab, Is.EqualTo(777));
+        Assert.That(Configs.Build("model.vocab=2304").WithVocab(2048).Model.Vocab, Is.EqualTo(2304));
+        Assert.That(
+            () => Configs.Build("model.vocab=300", "tokenizer=file", "tokenizer.path=x").WithVocab(301),
+            Throws.TypeOf<ConfigException>().With.Message.EqualTo("model.vocab: 300 is less than the tokenizer's 301 symbols; use 0 to take the tokenizer's"));
+    }
+
+    [Test]
+    public void TheExpectedVocabularyIsTheTokenizers()
+    {
+        var marked = new DataConfig { Documents = DocumentMode.Mark };
+
+        Assert.That(new BpeTokenizerConfig { Vocab = 700 }.ExpectedVocab(new DataConfig()), Is.EqualTo(700));
+        Assert.That(new ByteTokenizerConfig().ExpectedVocab(new DataConfig()), Is.EqualTo(256));
+        Assert.That(new ByteTokenizerConfig().ExpectedVocab(marked), Is.EqualTo(258));
+        Assert.That(new FileTokenizerConfig().ExpectedVocab(marked), Is.Zero);
+    }
+}

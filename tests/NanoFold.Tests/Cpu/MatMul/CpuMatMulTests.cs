@@ -1,0 +1,214 @@
+using NanoFold.Kernels;
+using NanoFold.Kernels.Cpu;
+using NanoFold.Kernels.Cpu.MatMul;
+
+namespace NanoFold.Tests.Cpu.MatMul;
+
+public sealed class CpuMatMulTests
+{
+    private static readonly int[] s_sizes = [1, 2, 3, 4, 5, 7, 8, 9, 12, 15, 16, 17, 24, 31, 33, 48, 64, 65, 97, 100, 129, 193, 257];
+
+    public static IEnumerable<string> Engines => NanoFold.Kernels.Cpu.MatMul.Engines.AllSingle.Select(engine => engine.Name).Append("float64");
+
+    [Test]
+    public void Every_path_has_an_engine([Values] Isa isa)
+        => Assert.That(NanoFold.Kernels.Cpu.MatMul.Engines.For(isa).Name, Does.StartWith(isa == Isa.Scalar ? "scalar" : $"{32 * (int)isa}-bit"));
+
+    [TestCaseSource(nameof(Engines))]
+    public void Every_transposition_equals_the_naive_product(string engine)
+    {
+        using var context = new CpuContext(1, Isa.Scalar);
+        CpuMatMul matMul = Create(context, engine, out DType type);
+        var random = new Random(7);
+        for (int i = 0; i < 160; i++)
+        {
+            (int rows, int columns, int depth) = Sizes(random, i);
+            int options = i / 4;
+            using MatMulTestCase test = Plain(random, type, rows, columns, depth, (i & 1) != 0, (i & 2) != 0, options);
+            test.Check(matMul, $"case {i}: {rows} x {columns} x {depth}, transposed {i & 1} {i >> 1 & 1}, options {options & 15}");
+        }
+    }
+
+    [TestCaseSource(nameof(Engines))]
+    public void Any_strides_equal_the_naive_product(string engine)
+    {
+        using var context = new CpuContext(2, Isa.Scalar);
+        CpuMatMul matMul = Create(context, engine, out DType type);
+        var random = new Random(8);
+        int[][] orders = [[0, 1], [1, 0]];
+        for (int i = 0; i < 96; i++)
+        {
+            (int rows, int columns, int depth) = Sizes(random, i);
+            bool transposeA = (i & 1) != 0, transposeB = (i & 2) != 0;
+            TestTensor Matrix(int first, int second, bool transposed) => new(
+                random, type, transposed ? [second, first] : [first, second], orders[random.Next(2)], random.Next(4), random.Next(4) == 0 ? 2 : 1);
+            using var test = new MatMulTestCase
+            {
+                A = Matrix(rows, depth, transposeA),
+                B = Matrix(depth, columns, transposeB),
+                Y = Matrix(rows, columns, false),
+                Bias = (i & 4) != 0 ? new TestTensor(random, type, [columns]) : null,
+                Residual = (i & 8) != 0 ? Matrix(rows, columns, false) : null,
+                TransposeA = transposeA,
+                TransposeB = transposeB,
+                Accumulate = (i & 16) != 0,
+            };
+            test.Check(matMul, $"case {i}: {rows} x {columns} x {depth}");
+        }
+    }
+
+    [TestCaseSource(nameof(Engines))]
+    public void Batches_may_be_permuted_and_broadcast(string engine)
+    {
+        using var context = new CpuContext(2, Isa.Scalar);
+        CpuMatMul matMul = Create(context, engine, out DType type);
+        var random = new Random(9);
+        int[][] orders = [[0, 1, 2, 3], [0, 2, 1, 3], [1, 0, 3, 2], [2, 0, 3, 1]];
+        for (int i = 0; i < 64; i++)
+        {
+            int outer = 1 + random.Next(3), inner = 1 + random.Next(4);
+            int rows = 1 + random.Next(20), columns = 1 + random.Next(40), depth = 1 + random.Next(40);
+            int[] Batch(int keep) => [(keep & 1) != 0 ? outer : 1, (keep & 2) != 0 ? inner : 1];
+            using var test = new MatMulTestCase
+            {
+                A = new TestTensor(random, type, [.. Batch(random.Next(4)), rows, depth], orders[random.Next(4)]),
+                B = new TestTensor(random, type, [.. Batch(random.Next(4)), columns, depth], orders[random.Next(4)]),
+                Y = new TestTensor(random, type, [outer, inner, rows, columns], orders[random.Next(3)]),
+                Bias = (i & 1) != 0 ? new TestTensor(random, type, [columns]) : null,
+                Residual = (i & 2) != 0 ? new TestTensor(random, type, [outer, inner, rows, columns]) : null,
+                TransposeB = true,
+                Alpha = 0.125,
+                Accumulate = (i & 4) != 0,
+            };
+            test.Check(matMul, $"case {i}: {outer} x {inner} of {rows} x {columns} x {depth}");
+        }
+    }
+
+    [Test]
+    public void Leading_dimensions_of_a_shared_weight_are_rows([Values(1, 5)] int time)
+    {
+        using var context = new CpuContext(2, IsaExtensions.Best);
+        var random = new Random(10);
+        using var test = new MatMulTestCase
+        {
+            A = new TestTensor(random, DType.Float32, [3, time, 70]),
+            B = new TestTensor(random, DType.Float32, [50, 70]),
+            Y = new TestTensor(random, DType.Float32, [3, time, 50]),
+            Bias = new TestTensor(random, DType.Float32, [50]),
+            Residual = new TestTensor(random, DType.Float32, [3, time, 50]),
+            TransposeB = true,
+        };
+        test.Check(new CpuMatMul(context), "shared weight");
+    }
+
+    [TestCase(700, 40, 900, true, false)]
+    [TestCase(9, 2100, 1200, false, true)]
+    [TestCase(7, 4200, 300, false, false)]
+    [TestCase(12, 4500, 700, false, true)]
+    public void Long_shapes_are_cut_into_spans(int rows, int columns, int depth, bool transposeA, bool transposeB)
+    {
+        using var context = new CpuContext(2, IsaExtensions.Best);
+        var random = new Random(11);
+        using MatMulTestCase test = Plain(random, DType.Float32, rows, columns, depth, transposeA, transposeB, 15);
+        test.Check(new CpuMatMul(context), "long");
+    }
+
+    [Test]
+    public void Threads_do_not_change_a_bit([Values] Isa isa, [Values(2, 3, 7)] int threads)
+    {
+        foreach ((int rows, int columns, int depth) in new[] { (130, 200, 70), (3, 900, 300), (2, 150, 90), (1, 70, 2000), (200, 64, 800) })
+        {
+            for (int form = 0; form < 4; form++)
+            {
+                var random = new Random(12);
+                using MatMulTestCase test = Plain(random, DType.Float32, rows, columns, depth, (form & 1) != 0, (form & 2) != 0, form * 5);
+                double[][] results = new double[2][];
+                for (int i = 0; i < 2; i++)
+                {
+                    using var context = new CpuContext(i == 0 ? 1 : threads, isa);
+                    test.Y.Restore();
+                    test.Run(new CpuMatMul(context));
+                    results[i] = test.Y.Snapshot();
+                }
+
+                Assert.That(results[1], Is.EqualTo(results[0]), $"{rows} x {columns} x {depth}, form {form}");
+            }
+        }
+    }
+
+    [Test]
+    public void A_call_allocates_nothing([Values(1, 2)] int threads)
+    {
+        using var context = new CpuContext(threads, IsaExtensions.Best);
+        var matMul = new CpuMatMul(context);
+        var random = new Random(13);
+        using MatMulTestCase blocked = Plain(random, DType.Float32, 100, 150, 200, false, true, 15);
+        using MatMulTestCase skinny = Plain(random, DType.Float32, 2, 150, 200, false, true, 15);
+        using var batched = new MatMulTestCase
+        {
+            A = new TestTensor(random, DType.Float32, [3, 4, 20, 10]),
+            B = new TestTensor(random, DType.Float32, [3, 4, 10, 20]),
+            Y = new TestTensor(random, DType.Float32, [3, 4, 20, 20]),
+        };
+        foreach (MatMulTestCase test in new[] { blocked, skinny, batched })
+        {
+            test.Run(matMul);
+            test.Run(matMul);
+            long before = GC.GetAllocatedBytesForCurrentThread();
+            test.Run(matMul);
+            Assert.That(GC.GetAllocatedBytesForCurrentThread() - before, Is.Zero);
+        }
+    }
+
+    [Test]
+    public void Shapes_that_do_not_fit_are_named()
+    {
+        using var context = new CpuContext(1, Isa.Scalar);
+        var matMul = new CpuMatMul(context);
+        var random = new Random(14);
+        TestTensor Of(params int[] shape) => new(random, DType.Float32, shape);
+        using TestTensor a = Of(3, 4), b = Of(5, 6), y = Of(3, 6), b4 = Of(4, 6), y7 = Of(3, 7), batch = Of(2, 4, 6);
+        using var wide = new TestTensor(random, DType.Float64, [4, 6]);
+        void Refuses(TestTensor left, TestTensor right, TestTensor result, View bias, string message) => Assert.That(
+            () => matMul.MatMul(new MatMulArgs { A = left.View, B = right.View, Y = result.View, Bias = bias }),
+            Throws.ArgumentException.With.Message.StartsWith("matmul: ").And.Message.Contains(message));
+        Refuses(a, b, y, default, "a is Float32[1, 3, 4], b is Float32[1, 5, 6]");
+        Refuses(a, b4, y7, default, "y is Float32[1, 3, 7]");
+        Refuses(a, wide, y, default, "Float64[1, 4, 6]");
+        Refuses(a, batch, y, default, "[1, 2, 4, 6]");
+        Refuses(a, b4, y, a.View, "expected [6]");
+    }
+
+    internal static CpuMatMul Create(CpuContext context, string engine, out DType type)
+    {
+        type = engine == "float64" ? DType.Float64 : DType.Float32;
+        return type == DType.Float64
+            ? new CpuMatMul(context)
+            : new CpuMatMul(context, NanoFold.Kernels.Cpu.MatMul.Engines.AllSingle.First(each => each.Name == engine));
+    }
+
+    private static (int Rows, int Columns, int Depth) Sizes(Random random, int i)
+    {
+        // Every size comes up as each of the three; the other two are drawn, at most one of them large.
+        int size = s_sizes[i / 2 % s_sizes.Length], small = s_sizes[random.Next(14)], any = s_sizes[random.Next(s_sizes.Length)];
+        return (i % 3) switch
+        {
+            0 => (size, small, any),
+            1 => (any, size, small),
+            _ => (small, any, size),
+        };
+    }
+
+    private static MatMulTestCase Plain(Random random, DType type, int rows, int columns, int depth, bool transposeA, bool transposeB, int options) => new()
+    {
+        A = new TestTensor(random, type, transposeA ? [depth, rows] : [rows, depth], padding: random.Next(2) * 3),
+        B = new TestTensor(random, type, transposeB ? [columns, depth] : [depth, columns], padding: random.Next(2) * 5),
+        Y = new TestTensor(random, type, [rows, columns], padding: random.Next(2) * 7),
+        TransposeA = transposeA,
+        TransposeB = transposeB,
+        Bias = (options & 1) != 0 ? new TestTensor(random, type, [columns]) : null,
+        Residual = (options & 2) != 0 ? new TestTensor(random, type, [rows, columns], padding: 1) : null,
+        Accumulate = (options & 4) != 0,
+        Alpha = (options & 8) != 0 ? -0.75 : 1,
+    };
+}

@@ -1,0 +1,296 @@
+using System.Text;
+using NanoFold.Engine;
+using NanoFold.Engine.Configuration;
+using NanoFold.Engine.Data;
+using NanoFold.Engine.Text;
+using NanoFold.Tests.Memory;
+using NanoFold.Tests.Text;
+
+namespace NanoFold.Tests.Data;
+
+public sealed class TokenCacheTests
+{
+    private TempFolder _folder = null!;
+    private TokenCache _cache = null!;
+
+    [SetUp]
+    public void SetUp()
+    {
+        _folder = new TempFolder();
+        _cache = new TokenCache(_folder.At("cache"));
+    }
+
+    [TearDown]
+    public void TearDown() => _folder.Dispose();
+
+    [Test]
+    public void BytesAreTheTextCutInTwo()
+    {
+        byte[] text = Samples.AllBytes;
+        using TokenDataset data = _cache.Open(Corpus.Open(_folder.Write("a.txt", text)), TokenizerSpec.Byte);
+        int cut = text.Length * 9 / 10;
+        Assert.Multiple(() =>
+        {
+            Assert.That(data.FromCache, Is.False);
+            Assert.That(data.Tokenizer.Vocab, Is.EqualTo(256));
+            Assert.That(All(data.Train), Is.EqualTo(text[..cut]));
+            Assert.That(All(data.Validation), Is.EqualTo(text[cut..]));
+            Assert.That(data.Validation.TextBytes, Is.EqualTo(text.Length - cut));
+        });
+    }
+
+    [Test]
+    public void ABpeIsLearnedFromThePartToTrainOn()
+    {
+        Corpus corpus = Corpus.FromText("x", string.Concat(Enumerable.Repeat(Samples.Chinese, 9)) + string.Concat(Enumerable.Repeat("zqzq ", 30)));
+        using TokenDataset data = _cache.Open(corpus, TokenizerSpec.Bpe(300));
+        Split split = Split.Of(corpus.Documents, 0.1, atCharacter: true);
+        byte[] train = new byte[split.Train[0].Bytes];
+        corpus.Documents[0].Read(0, train);
+        var trainer = new BpeTrainer();
+        trainer.Add(train);
+        Assert.That(data.Tokenizer.Fingerprint, Is.EqualTo(trainer.Train(300).Fingerprint));
+        Assert.That(data.Tokenizer.Decode(All(data.Train)), Is.EqualTo(train));
+        int[] validation = All(data.Validation);
+        Assert.That(data.Tokenizer.CountBytes(validation), Is.EqualTo(data.Validation.TextBytes));
+        Assert.That(data.Tokenizer.CountBytes([-1, .. validation[1..]]), Is.EqualTo(data.Validation.TextBytes - data.Tokenizer.ByteLengths[validation[0]]));
+    }
+
+    [Test]
+    public void ASecondRunFindsItWithoutReadingTheText()
+    {
+        string path = _folder.Write("a.txt", Samples.AllBytes);
+        int[] made;
+        using (TokenDataset first = _cache.Open(Corpus.Open(path), TokenizerSpec.Bpe(300)))
+        {
+            made = All(first.Train);
+        }
+
+        Corpus again = Corpus.Open(path);
+        var notes = new List<string>();
+        using TokenDataset second = _cache.Open(again, TokenizerSpec.Bpe(300), note: notes.Add);
+        Assert.That((second.FromCache, again.IsRead), Is.EqualTo((true, false)));
+        Assert.That(notes, Is.Empty);
+        Assert.That(All(second.Train), Is.EqualTo(made));
+        Assert.That(second.ContentHash, Is.EqualTo(again.Hash));
+    }
+
+    [Test]
+    public void TheSameTextElsewhereIsFound()
+    {
+        _cache.Open(Corpus.Open(_folder.Write("a.txt", "the same text")), TokenizerSpec.Byte).Dispose();
+        using TokenDataset other = _cache.Open(Corpus.Open(_folder.Write("b/c.txt", "the same text")), TokenizerSpec.Byte);
+        Assert.That((other.FromCache, other.Name), Is.EqualTo((true, _folder.At("b", "c.txt"))));
+    }
+
+    [Test]
+    public void OtherTextTokenizerOrSplitIsNotTheSame()
+    {
+        string path = _folder.Write("a.txt", Samples.AllBytes);
+        _cache.Open(Corpus.Open(path), TokenizerSpec.Byte).Dispose();
+        Assert.Multiple(() =>
+        {
+            Assert.That(IsCached(TokenizerSpec.Byte), Is.True);
+            Assert.That(IsCached(TokenizerSpec.Bpe(300)), Is.False);
+            Assert.That(IsCached(TokenizerSpec.Bpe(301)), Is.False);
+            Assert.That(IsCached(TokenizerSpec.Given(Samples.Bpe)), Is.False);
+            Assert.That(IsCached(TokenizerSpec.Byte, new DataOptions { ValidationShare = 0.2 }), Is.False);
+            Assert.That(IsCached(TokenizerSpec.Byte, new DataOptions { Documents = DocumentMode.Mark }), Is.False);
+            Assert.That(IsCached(TokenizerSpec.Byte, new DataOptions { Validation = Corpus.FromText("v", "v") }), Is.False);
+            Assert.That(IsCached(TokenizerSpec.Byte, new DataOptions { Validation = Corpus.FromText("v", "w") }), Is.False);
+        });
+
+        // The same size at another time.
+        byte[] changed = [.. Samples.AllBytes];
+        changed[0] ^= 1;
+        _folder.Write("a.txt", changed);
+        File.SetLastWriteTimeUtc(path, DateTime.UtcNow.AddHours(-1));
+        Assert.That(IsCached(TokenizerSpec.Byte), Is.False);
+
+        bool IsCached(TokenizerSpec spec, DataOptions? options = null)
+        {
+            using TokenDataset data = _cache.Open(Corpus.Open(path), spec, options);
+            return data.FromCache;
+        }
+    }
+
+    [Test]
+    public void AFileWrittenJustNowIsReadAgain()
+    {
+        string path = _folder.Write("a.txt", "some text here");
+        File.SetLastWriteTimeUtc(path, DateTime.UtcNow);
+        _cache.Open(Corpus.Open(path), TokenizerSpec.Byte).Dispose();
+        Corpus again = Corpus.Open(path);
+        using TokenDataset data = _cache.Open(again, TokenizerSpec.Byte);
+        Assert.That((data.FromCache, again.IsRead), Is.EqualTo((true, true)));
+    }
+
+    [TestCase("train.tokens")]
+    [TestCase("validation.tokens")]
+    [TestCase("tokenizer.json")]
+    public void ADamagedEntryIsMadeAgain(string name)
+    {
+        string path = _folder.Write("a.txt", Samples.AllBytes);
+        _cache.Open(Corpus.Open(path), TokenizerSpec.Byte).Dispose();
+        string damaged = Directory.GetFiles(_cache.Folder, name, SearchOption.AllDirectories).Single();
+        File.WriteAllBytes(damaged, File.ReadAllBytes(damaged)[..^5]);
+        using TokenDataset again = _cache.Open(Corpus.Open(path), TokenizerSpec.Byte);
+        Assert.That(again.FromCache, Is.False);
+        Assert.That(All(again.Train), Has.Length.EqualTo(Samples.AllBytes.Length * 9 / 10));
+    }
+
+    [Test]
+    public void TwoAtOnceMakeItOnce()
+    {
+        Corpus corpus = Corpus.FromText("x", Samples.English);
+        using var ready = new Barrier(4);
+        bool[] cached = new bool[4];
+        Thread[] threads = [.. Enumerable.Range(0, 4).Select(i => new Thread(() =>
+        {
+            ready.SignalAndWait();
+            using TokenDataset data = new TokenCache(_cache.Folder).Open(corpus, TokenizerSpec.Bpe(300));
+            cached[i] = data.FromCache;
+        }))];
+        Array.ForEach(threads, thread => thread.Start());
+        Array.ForEach(threads, thread => thread.Join());
+        Assert.That(cached.Count(found => !found), Is.EqualTo(1));
+    }
+
+    [Test]
+    public void WaitsForWhoHoldsTheLock()
+    {
+        Corpus corpus = Corpus.FromText("x", Samples.English);
+        _cache.Open(corpus, TokenizerSpec.Byte).Dispose();
+        string path = Directory.GetFiles(_cache.Folder, "*.lock").Single();
+        Directory.Delete(path[..^5], recursive: true);
+        using var told = new ManualResetEventSlim();
+        using var cancel = new CancellationTokenSource();
+        Task<TokenDataset> waiting;
+        using (new FileStream(path, FileMode.Open, FileAccess.ReadWrite, FileShare.None))
+        {
+            waiting = Task.Run(() => _cache.Open(corpus, TokenizerSpec.Byte, note: line => told.Set()));
+            Assert.That(told.Wait(TimeSpan.FromSeconds(30)), Is.True);
+            Assert.That(waiting.IsCompleted, Is.False);
+
+            var impatient = Task.Run(() => _cache.Open(corpus, TokenizerSpec.Byte, note: _ => cancel.Cancel(), cancel: cancel.Token));
+            Assert.That(async () => await impatient, Throws.InstanceOf<OperationCanceledException>());
+        }
+
+        using TokenDataset data = waiting.Result;
+        Assert.That(data.FromCache, Is.False);
+    }
+
+    [Test]
+    public void ACancelledRunLeavesNoEntry()
+    {
+        using var cancel = new CancellationTokenSource();
+        Assert.That(
+            () => _cache.Open(Corpus.FromText("x", Samples.English), TokenizerSpec.Byte, note: _ => cancel.Cancel(), cancel: cancel.Token),
+            Throws.InstanceOf<OperationCanceledException>());
+        Assert.That(Directory.GetDirectories(_cache.Folder).Select(Path.GetFileName), Is.EqualTo(new[] { "seen" }));
+    }
+
+    [Test]
+    public void SeveralDocumentsAreMarkedWhereABpeIsLearned()
+    {
+        Corpus corpus = Corpus.FromText("x", [.. Enumerable.Repeat(Samples.English, 3)]);
+        using TokenDataset data = _cache.Open(corpus, TokenizerSpec.Bpe(300), new DataOptions { ValidationShare = 0.5 });
+        int bos = data.Tokenizer.Bos!.Value;
+        int eos = data.Tokenizer.Eos!.Value;
+        int[] train = All(data.Train);
+        int[] validation = All(data.Validation);
+        int second = (int)data.Train.DocumentStart(1);
+        Assert.Multiple(() =>
+        {
+            Assert.That((data.Train.Marked, data.Train.Documents, data.Validation.Documents), Is.EqualTo((true, 2, 2)));
+            Assert.That((train[0], train[second - 1], train[second], train[^1] == eos), Is.EqualTo((bos, eos, bos, false)), "the cut is no end");
+            Assert.That((validation[0] == bos, validation.Count(id => id == bos), validation.Count(id => id == eos)), Is.EqualTo((false, 1, 2)));
+            Assert.That(data.Tokenizer.Decode([.. train, .. validation]), Is.EqualTo(Encoding.UTF8.GetBytes(Samples.English + Samples.English + Samples.English)));
+        });
+    }
+
+    [TestCase(DocumentMode.Auto, 256, false)]
+    [TestCase(DocumentMode.Join, 256, false)]
+    [TestCase(DocumentMode.Mark, 258, true)]
+    public void BytesAreMarkedOnlyOnRequest(DocumentMode mode, int vocab, bool marked)
+    {
+        using TokenDataset data = _cache.Open(Corpus.FromText("x", "abc", "def"), TokenizerSpec.Byte, new DataOptions { Documents = mode, ValidationShare = 0 });
+        Assert.That((data.Tokenizer.Vocab, data.Train.Marked), Is.EqualTo((vocab, marked)));
+        Assert.That(All(data.Train), Is.EqualTo(marked ? [256, 97, 98, 99, 257, 256, 100, 101, 102, 257] : new[] { 97, 98, 99, 100, 101, 102 }));
+        Assert.That(data.Train.DocumentStart(1), Is.EqualTo(marked ? 5 : 3));
+        Assert.That(data.Validation.Tokens, Is.Zero);
+    }
+
+    [Test]
+    public void ASingleFileIsNotMarked()
+    {
+        using TokenDataset data = _cache.Open(Corpus.FromText("x", Samples.English), TokenizerSpec.Bpe(300));
+        Assert.That((data.Tokenizer.Bos, data.Train.Marked), Is.EqualTo(((int?)null, false)));
+    }
+
+    [Test]
+    public void AGivenTokenizerIsTaken()
+    {
+        using TokenDataset data = _cache.Open(Corpus.FromText("x", Samples.English), TokenizerSpec.Given(Samples.Bpe), new DataOptions { ValidationShare = 1 });
+        Assert.That(data.Tokenizer.Fingerprint, Is.EqualTo(Samples.Bpe.Fingerprint));
+        Assert.That(All(data.Validation), Is.EqualTo(Samples.Bpe.Encode(Samples.English)));
+        Assert.That(
+            () => _cache.Open(Corpus.FromText("x", "a"), TokenizerSpec.Given(Samples.Bpe), new DataOptions { Documents = DocumentMode.Mark }),
+            Throws.TypeOf<UserException>().With.Message.Contains("no BOS and EOS"));
+    }
+
+    [Test]
+    public void ValidationCanHaveItsOwnText()
+    {
+        using TokenDataset data = _cache.Open(
+            Corpus.FromText("x", "train"), TokenizerSpec.Byte, new DataOptions { Validation = Corpus.FromText("v", "check") });
+        Assert.That(data.Tokenizer.DecodeText(All(data.Train)), Is.EqualTo("train"));
+        Assert.That(data.Tokenizer.DecodeText(All(data.Validation)), Is.EqualTo("check"));
+    }
+
+    [Test]
+    public void AFolderThatCannotBeUsedIsOneLine()
+    {
+        string file = _folder.Write("file", "x");
+        Assert.That(
+            () => new TokenCache(file).Open(Corpus.FromText("x", "abc"), TokenizerSpec.Byte),
+            Throws.TypeOf<UserException>().With.Message.Contains("NANOFOLD_CACHE").And.Message.StartsWith(file));
+    }
+
+    [Test]
+    public void SettingsSayWhichTokenizer()
+    {
+        Samples.Bpe.Save(_folder.At("saved"));
+        Assert.Multiple(() =>
+        {
+            Assert.That(TokenizerSpec.Of(new ByteTokenizerConfig()), Is.EqualTo(TokenizerSpec.Byte));
+            Assert.That(TokenizerSpec.Of(new BpeTokenizerConfig { Vocab = 4096 }).BpeVocab, Is.EqualTo(4096));
+            Assert.That(
+                TokenizerSpec.Of(new FileTokenizerConfig { Path = _folder.At("saved") }).Tokenizer!.Fingerprint,
+                Is.EqualTo(Samples.Bpe.Fingerprint));
+            Assert.That(
+                () => TokenizerSpec.Of(new FileTokenizerConfig { Path = _folder.At("none") }),
+                Throws.TypeOf<UserException>().With.Message.Contains("no such tokenizer file"));
+        });
+    }
+
+    [Test]
+    public void SettingsSayHowToSplit()
+    {
+        DataOptions options = DataOptions.Of(new DataConfig
+        {
+            Validation = _folder.Write("v.txt", "v"),
+            ValidationFraction = 0.3,
+            Documents = DocumentMode.Mark,
+        });
+        Assert.That((options.Validation!.Bytes, options.ValidationShare, options.Documents), Is.EqualTo((1L, 0.3, DocumentMode.Mark)));
+        Assert.That(DataOptions.Of(new DataConfig()), Is.EqualTo(new DataOptions()));
+    }
+
+    private static int[] All(TokenShard shard)
+    {
+        int[] tokens = new int[shard.Tokens];
+        shard.Copy(0, tokens);
+        return tokens;
+    }
+}

@@ -1,0 +1,34 @@
+using NanoFold.Engine.Mixers;
+using NanoFold.Engine.Model;
+using NanoFold.Tests.Suites;
+
+namespace NanoFold.Tests.Mixers;
+
+public class CacheTests : EngineTests
+{
+    [Test]
+    public void A_windows_cache_does_not_grow_with_the_context()
+    {
+        long Bytes(int context, int chunk)
+        {
+            using var model = new Transformer(ModelVariants.Base with { Context = context, Mixer = new SlidingWindowConfig { Window = 8, Sinks = 2 } }, Backend());
+            using DecodeCache cache = model.NewCache(batch: 1, chunk);
+            return cache.Bytes;
+        }
+
+        Assert.That(Bytes(512, 1), Is.EqualTo(Bytes(64, 1)));
+        // Window and sinks, 16 wide, keys and values, 2 layers, float32.
+        Assert.That(Bytes(512, 1), Is.EqualTo(10 * 16 * 2 * 2 * 4));
+        Assert.That(Bytes(512, 7), Is.EqualTo(16 * 16 * 2 * 2 * 4));
+        Assert.That(Bytes(12, 7), Is.EqualTo(12 * 16 * 2 * 2 * 4));
+    }
+
+    [Test]
+    public void A_long_stream_turns_the_ring_many_times()
+    {
+        ModelConfig config = ModelVariants.Base with { Context = 200, Mixer = new SlidingWindowConfig { Window = 6, Sinks = 3 } };
+        using var model = new TinyModel(config, Backend());
+        using var decoding = new Decoding(model, chunk: 4);
+        Numbers.AssertClose(decoding.Run((b, call) => 1 + (b + call) % 4), model.Logits(model.Tokens), 1e-5, "logits");
+    }
+}

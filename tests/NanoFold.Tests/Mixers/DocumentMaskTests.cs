@@ -1,0 +1,67 @@
+using NanoFold.Engine.Autograd;
+using NanoFold.Engine.Mixers;
+using NanoFold.Kernels;
+using NanoFold.Tests.Suites;
+
+namespace NanoFold.Tests.Mixers;
+
+/// <summary>Tokens of one document do not see those of another.</summary>
+public class DocumentMaskTests : EngineTests
+{
+    // Two rows of 16: documents of 5, 1 and 10 tokens, and of 8 and 8.
+    private static readonly int[] s_documents = [0, 0, 0, 0, 0, 1, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 4, 4, 4, 4, 4, 4, 4, 4, 7, 7, 7, 7, 7, 7, 7, 7];
+
+    private static IEnumerable<TestCaseData> Mixers => ModelVariants.Mixers.Select(m => new TestCaseData(m).SetArgDisplayNames(m.Kind));
+
+    [TestCaseSource(nameof(Mixers))]
+    public void Tokens_of_another_document_change_nothing(MixerConfig mixer)
+    {
+        using var model = new TinyModel(ModelVariants.Base with { Mixer = mixer }, Backend());
+        double[] logits = model.Logits(model.Tokens, s_documents);
+        int vocab = model.Model.Config.Vocab;
+        for (int changed = 0; changed < s_documents.Length; changed += 3)
+        {
+            int[] tokens = [.. model.Tokens];
+            tokens[changed] = (tokens[changed] + 4) % vocab;
+            double[] others = model.Logits(tokens, s_documents);
+            for (int i = 0; i < s_documents.Length; i++)
+            {
+                bool isApart = s_documents[i] != s_documents[changed] || i < changed;
+                double[] now = others[(i * vocab)..((i + 1) * vocab)], before = logits[(i * vocab)..((i + 1) * vocab)];
+                Assert.That(isApart ? now.SequenceEqual(before) : i != changed || !now.SequenceEqual(before), $"token {changed} changed, logits of {i}");
+            }
+        }
+    }
+
+    [TestCaseSource(nameof(Mixers))]
+    public void A_document_is_read_as_if_it_stood_alone(MixerConfig mixer)
+    {
+        // A sink is the first position of the row, whatever its document.
+        MixerConfig plain = mixer is SlidingWindowConfig window ? window with { Sinks = 0 } : mixer;
+        using var model = new TinyModel(ModelVariants.Base with { Mixer = plain }, Backend(), DType.Float64, batch: 1);
+        int vocab = model.Model.Config.Vocab;
+        double[] together = model.Logits(model.Tokens, s_documents[..16]);
+        // Rotary positions are relative: where a document begins does not matter.
+        double[] alone = model.Logits(model.Tokens[6..]);
+        Numbers.AssertClose(together[(6 * vocab)..], alone, 1e-12, mixer.Kind);
+    }
+
+    [TestCaseSource(nameof(Mixers))]
+    public void Gradients_agree_with_finite_differences(MixerConfig mixer)
+    {
+        foreach (bool composedOnly in new[] { false, true })
+        {
+            using var model = new TinyModel(ModelVariants.Base with { Mixer = mixer, KvHeads = 2 }, Backend(composedOnly: composedOnly), DType.Float64);
+            using var check = new GradCheck(model.Store, tape => model.RecordLoss(tape, s_documents));
+            GradientDifference worst = check.Worst(elements: 0);
+            Assert.That(worst.Relative, Is.LessThan(1e-6), worst.ToString());
+        }
+    }
+
+    [Test]
+    public void One_document_is_no_mask()
+    {
+        using var model = new TinyModel(ModelVariants.Base, Backend());
+        Numbers.AssertSameBits(model.Logits(model.Tokens, new int[32]), model.Logits(model.Tokens), "logits");
+    }
+}

@@ -1,0 +1,64 @@
+using NanoFold.Engine.Autograd;
+using NanoFold.Engine.FeedForward;
+using NanoFold.Engine.Model;
+using NanoFold.Engine.Taps;
+using NanoFold.Kernels;
+using NanoFold.Tests.Suites;
+
+namespace NanoFold.Tests.Model;
+
+public class DropoutTests : EngineTests
+{
+    private static ModelConfig Config => ModelVariants.Base with { Dropout = 0.2, FeedForward = MoeConfig.Tiny };
+
+    [Test]
+    public void Recomputation_threads_and_taps_draw_the_same()
+    {
+        using var model = new TinyModel(Config, Backend());
+        (double loss, double[] gradients) = model.Train();
+        (double recomputedLoss, double[] recomputed) = model.Train(recompute: true);
+        (double tappedLoss, double[] tapped) = model.Train(new TapSet([new Collector("*")]));
+        using var threaded = new TinyModel(Config, Backend(threads: 3));
+        (double threadedLoss, double[] threads) = threaded.Train();
+
+        Assert.That((double[])[recomputedLoss, tappedLoss, threadedLoss], Is.All.EqualTo(loss));
+        Numbers.AssertSameBits(recomputed, gradients, "recomputed");
+        Numbers.AssertSameBits(tapped, gradients, "tapped");
+        Numbers.AssertSameBits(threads, gradients, "threads");
+    }
+
+    [Test]
+    public void Each_step_and_micro_batch_draws_anew()
+    {
+        CpuBackendState[] states = [new(1, 0), new(1, 1), new(2, 0), new(1, 0)];
+        var losses = new List<double>();
+        using var model = new TinyModel(Config, Backend());
+        var plan = new Plan(model.TrainingTape());
+        foreach (CpuBackendState state in states)
+        {
+            SetState(model.Store.Backend, targets: 10, state.Step, state.MicroBatch);
+            losses.Add(model.Train(plan).Loss);
+        }
+
+        Assert.That(losses[..3], Is.Unique);
+        Assert.That(losses[3], Is.EqualTo(losses[0]));
+    }
+
+    [Test]
+    public void Gradients_pass_the_mask()
+    {
+        using var model = new TinyModel(Config, Backend(), DType.Float64);
+        using var check = new GradCheck(model.Store, model.RecordLoss);
+        Assert.That(check.Worst().Relative, Is.LessThan(1e-6), check.Worst().ToString());
+    }
+
+    [Test]
+    public void Only_training_drops()
+    {
+        using var model = new TinyModel(Config, Backend());
+        using var without = new TinyModel(Config with { Dropout = 0 }, Backend());
+        Numbers.AssertSameBits(model.Logits(model.Tokens), without.Logits(model.Tokens), "logits");
+    }
+
+    private readonly record struct CpuBackendState(int Step, int MicroBatch);
+}

@@ -1,0 +1,67 @@
+using NanoFold.Engine.Tensors;
+using NanoFold.Kernels;
+
+namespace NanoFold.Tests.Suites;
+
+/// <summary>Values between the host, where they are doubles, and a backend.</summary>
+internal static class Host
+{
+    public static void Write(Backend backend, in View target, double[] values)
+    {
+        switch (target.Type)
+        {
+            case DType.Float64:
+                backend.Upload<double>(values, target);
+                break;
+            case DType.Float32:
+                backend.Upload<float>(Array.ConvertAll(values, v => (float)v), target);
+                break;
+            default:
+                backend.Upload<int>(Array.ConvertAll(values, v => (int)v), target);
+                break;
+        }
+    }
+
+    /// <summary>A contiguous view's values.</summary>
+    public static double[] Read(Backend backend, in View source)
+    {
+        switch (source.Type)
+        {
+            case DType.Float64:
+                var doubles = new double[source.Count];
+                backend.Download<double>(source, doubles);
+                return doubles;
+            case DType.Float32:
+                var floats = new float[source.Count];
+                backend.Download<float>(source, floats);
+                return Array.ConvertAll(floats, v => (double)v);
+            default:
+                var integers = new int[source.Count];
+                backend.Download<int>(source, integers);
+                return Array.ConvertAll(integers, v => (double)v);
+        }
+    }
+
+    public static void Write(ParameterStore store, Parameter parameter, double[] values) => Write(store.Backend, store.Values(parameter), values);
+
+    public static double[] Read(ParameterStore store, Parameter parameter) => Read(store.Backend, store.Values(parameter));
+
+    public static double[] Gradient(ParameterStore store, Parameter parameter) => Read(store.Backend, store.Gradients(parameter));
+
+    /// <summary>Memory of its own that holds the values.</summary>
+    public static View New(Backend backend, DType type, int[] shape, double[] values, ICollection<IDisposable> owner)
+    {
+        Layout layout = Layout.Of(shape);
+        DeviceBuffer buffer = backend.Allocate(layout.Count * type.Size());
+        owner.Add(buffer);
+        var view = new View(buffer, 0, layout, type);
+        Write(backend, view, values);
+        return view;
+    }
+
+    public static View New(Backend backend, int[] shape, int[] values, ICollection<IDisposable> owner) =>
+        New(backend, DType.Int32, shape, Array.ConvertAll(values, v => (double)v), owner);
+
+    public static void Fill(Backend backend, DeviceBuffer buffer, double value) =>
+        backend.Fill(new View(buffer, 0, Layout.Of(checked((int)(buffer.Bytes / sizeof(double)))), DType.Float64), value);
+}

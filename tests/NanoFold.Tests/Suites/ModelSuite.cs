@@ -1,0 +1,164 @@
+using NanoFold.Engine.Autograd;
+using NanoFold.Engine.Configuration;
+using NanoFold.Engine.FeedForward;
+using NanoFold.Engine.Model;
+using NanoFold.Kernels;
+
+namespace NanoFold.Tests.Suites;
+
+/// <summary>What holds for every mixer, every feed-forward and every setting of a model.</summary>
+public class ModelSuite : EngineTests
+{
+    private static IEnumerable<TestCaseData> Variants => ModelVariants.All.Select(v => new TestCaseData(v.Model).SetArgDisplayNames(v.Name));
+
+    [Test]
+    public void Names_are_unique() => Assert.That(ModelVariants.All.Select(v => v.Name), Is.Unique);
+
+    [TestCaseSource(nameof(Variants))]
+    public void Its_settings_are_valid_and_survive_json(ModelConfig config)
+    {
+        Assert.That(config.Validate("model"), Is.Empty);
+        RunConfig run = new RunConfig { Model = config, Tokenizer = new FileTokenizerConfig { Path = "t" } }.Resolve();
+        RunConfig read = new ConfigTree().AddJson(run.ToJson(), "json").Build();
+        Assert.That(read.ToJson(), Is.EqualTo(run.ToJson()));
+        Assert.That(read.Model.LayerConfigs(), Is.EqualTo(run.Model.LayerConfigs()));
+        Assert.That(read.Model with { Pattern = null }, Is.EqualTo(run.Model with { Pattern = null }));
+    }
+
+    [TestCaseSource(nameof(Variants))]
+    public void Its_cost_counts_the_parameters_that_it_declares(ModelConfig config)
+    {
+        using var model = new TinyModel(config, Backend());
+        Assert.That(model.Store.Count, Is.EqualTo(CostModel.Of(config).Parameters));
+        Assert.That(model.Store.Parameters.Sum(p => p.Layout.Count), Is.EqualTo(model.Store.Count));
+    }
+
+    [TestCaseSource(nameof(Variants))]
+    public void A_token_changes_nothing_before_it(ModelConfig config)
+    {
+        using var model = new TinyModel(config, Backend());
+        double[] logits = model.Logits(model.Tokens);
+        int time = model.Time, vocab = config.Vocab;
+        foreach (int t in new[] { 1, 6, time - 1 })
+        {
+            int[] tokens = [.. model.Tokens];
+            tokens[t] = (tokens[t] + 5) % vocab;
+            double[] changed = model.Logits(tokens);
+            AssertUnchanged(config, changed[..(t * vocab)], logits[..(t * vocab)], $"before token {t}");
+            AssertUnchanged(config, changed[(time * vocab)..], logits[(time * vocab)..], $"the other sequence, token {t}");
+            Assert.That(changed[(t * vocab)..((t + 1) * vocab)], Is.Not.EqualTo(logits[(t * vocab)..((t + 1) * vocab)]), $"at token {t}");
+            if (t + 1 < time)
+            {
+                Assert.That(changed[((t + 1) * vocab)..(time * vocab)], Is.Not.EqualTo(logits[((t + 1) * vocab)..(time * vocab)]), $"behind token {t}");
+            }
+        }
+    }
+
+    [TestCaseSource(nameof(Variants))]
+    public void Its_gradients_match_finite_differences(ModelConfig config)
+    {
+        using var model = new TinyModel(config, Backend(), DType.Float64);
+        using var check = new GradCheck(model.Store, model.RecordLoss);
+        foreach (GradientDifference difference in check.Run(elements: 1))
+        {
+            Assert.That(difference.Relative, Is.LessThan(1e-6), difference.ToString());
+        }
+    }
+
+    [TestCaseSource(nameof(Variants))]
+    public void Its_gradients_in_float32_match_those_in_float64(ModelConfig config)
+    {
+        using var exact = new TinyModel(config, Backend(), DType.Float64);
+        (double loss, double[] gradients) = exact.Train();
+        foreach (CpuPath path in CpuPath.All)
+        {
+            using var model = new TinyModel(config, Backend(path.Isa, path.Threads, path.ComposedOnly));
+            (double loss32, double[] gradients32) = model.Train();
+            Assert.That(loss32, Is.EqualTo(loss).Within(2e-6 * loss), path.ToString());
+            Numbers.AssertClose(gradients32, gradients, 2e-5, path.ToString());
+        }
+    }
+
+    [TestCaseSource(nameof(Variants))]
+    public void Threads_recomputation_and_memory_of_its_own_give_the_same_bits(ModelConfig config)
+    {
+        using var model = new TinyModel(config, Backend());
+        (double loss, double[] gradients) = model.Train();
+        Assert.That(gradients, Has.Some.Not.Zero);
+        foreach (bool recompute in new[] { false, true })
+        {
+            foreach (int threads in new[] { 1, 3 })
+            {
+                using var other = new TinyModel(config, Backend(threads: threads));
+                (double otherLoss, double[] otherGradients) = other.Train(recompute: recompute);
+                Assert.That(otherLoss, Is.EqualTo(loss));
+                Numbers.AssertSameBits(otherGradients, gradients, $"{threads} threads, {(recompute ? "recomputed" : "kept")}");
+            }
+
+            using var separate = new SeparateMemory(model.TrainingTape(), recompute);
+            model.Store.Backend.Fill(model.Store.AllGradients, 0);
+            separate.Run();
+            Numbers.AssertSameBits(model.Gradients(), gradients, $"memory of its own, {(recompute ? "recomputed" : "kept")}");
+        }
+    }
+
+    [TestCaseSource(nameof(Variants))]
+    public void Recomputation_needs_less_memory(ModelConfig config)
+    {
+        using var model = new TinyModel(config with { Layers = 2 * config.Layers }, Backend());
+        long kept = new Plan(model.TrainingTape()).ArenaBytes, recomputed = new Plan(model.TrainingTape(), recompute: true).ArenaBytes;
+        Assert.That(recomputed, Is.LessThan(0.8 * kept));
+    }
+
+    [TestCaseSource(nameof(Variants))]
+    public void Decoding_with_a_cache_gives_the_logits_of_the_whole(ModelConfig config)
+    {
+        foreach ((DType type, double tolerance) in new[] { (DType.Float64, 1e-12), (DType.Float32, 1e-5) })
+        {
+            using var model = new TinyModel(config, Backend(), type, batch: 3);
+            double[] whole = model.Logits(model.Tokens);
+            foreach (int chunk in new[] { 1, 3, 5 })
+            {
+                using var even = new Decoding(model, chunk);
+                Numbers.AssertClose(even.Run((_, _) => chunk), whole, tolerance, $"{type}, {chunk} at a time");
+                // Once more: a cache that was used before holds other values.
+                Numbers.AssertClose(even.Run((b, call) => (b + call) % (chunk + 1)), whole, tolerance, $"{type}, up to {chunk} at a time");
+            }
+        }
+    }
+
+    [TestCaseSource(nameof(Variants))]
+    public void Its_cache_takes_what_its_cost_says(ModelConfig config)
+    {
+        using var model = new TinyModel(config, Backend());
+        using DecodeCache cache = model.Model.NewCache(batch: 3, chunk: 1);
+        Assert.That(cache.Bytes, Is.EqualTo(3 * CostModel.Of(config).CacheBytesPerSequence));
+    }
+
+    [TestCaseSource(nameof(Variants))]
+    public void A_run_allocates_nothing(ModelConfig config)
+    {
+        using var model = new TinyModel(config with { Dropout = 0.1 }, Backend());
+        var plan = new Plan(model.TrainingTape(), recompute: true);
+        _ = model.Train(plan);
+        using DeviceBuffer arena = model.Store.Backend.Allocate(plan.ArenaBytes);
+        plan.Bind(arena);
+        plan.Run();
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        plan.Run();
+        Assert.That(GC.GetAllocatedBytesForCurrentThread() - before, Is.Zero);
+    }
+
+    // Which token an expert is given changes with the others, and with their number the order in which its products are summed.
+    private static void AssertUnchanged(ModelConfig config, double[] changed, double[] logits, string what)
+    {
+        if (config.LayerConfigs().Any(l => l.FeedForward is MoeConfig))
+        {
+            Numbers.AssertClose(changed, logits, 1e-6, what);
+        }
+        else
+        {
+            Numbers.AssertSameBits(changed, logits, what);
+        }
+    }
+}

@@ -1,0 +1,152 @@
+using NanoFold.Engine.Autograd;
+using NanoFold.Engine.Ops;
+using NanoFold.Engine.Tensors;
+using NanoFold.Kernels;
+
+namespace NanoFold.Tests.Suites;
+
+/// <summary>
+/// An op's case recorded on a backend: real inputs without fixed values are parameters, the rest is external; with a gradient the loss is the
+/// output's product with fixed weights. Gradients of parameters are added to what is there; with copies in between they overwrite.
+/// </summary>
+internal sealed class OpRun : IDisposable
+{
+    private readonly Backend _backend;
+    private readonly DType _type;
+    private readonly List<IDisposable> _owned = [];
+    private readonly bool _copied;
+    private readonly Tensor _output;
+    private Plan? _plan;
+
+    /// <param name="opCase">What to run.</param>
+    /// <param name="backend">Where.</param>
+    /// <param name="type">Real type.</param>
+    /// <param name="copied">Whether the op reads copies of the parameters.</param>
+    /// <param name="trained">The one input that is trained, or null for all.</param>
+    public OpRun(OpCase opCase, Backend backend, DType type, bool copied = false, int? trained = null)
+    {
+        _copied = copied;
+        Case = opCase;
+        _backend = backend;
+        _type = type;
+        Store = new ParameterStore(backend, type);
+        _owned.Add(Store);
+        double[][] values = Values(opCase);
+        for (int i = 0; i < values.Length; i++)
+        {
+            if (IsParameter(opCase.Inputs[i]))
+            {
+                Store.Add($"input {i}", Layout.Of(opCase.Inputs[i].Shape), ParameterRole.Matrix, Initializer.Zero, frozen: trained is { } only && only != i);
+            }
+        }
+
+        Store.Allocate(1);
+        foreach (Parameter parameter in Store.Parameters)
+        {
+            Host.Write(Store, parameter, values[Index(parameter)]);
+        }
+
+        Tape = new Tape(backend, Store, type, training: opCase.CheckGradient);
+        _output = Record(Tape);
+        Tape.Keep(_output);
+    }
+
+    public OpCase Case { get; }
+
+    public ParameterStore Store { get; }
+
+    public Tape Tape { get; }
+
+    /// <summary>The inputs, as the reference is given them.</summary>
+    public static double[][] Values(OpCase opCase) => [.. opCase.Inputs.Select((input, i) => input.Values ?? Draw($"{opCase.Name} {i}", input))];
+
+    /// <summary>Runs it once; returns the output.</summary>
+    public double[] Run()
+    {
+        if (_plan is null)
+        {
+            _plan = new Plan(Tape);
+            DeviceBuffer arena = _backend.Allocate(_plan.ArenaBytes);
+            _owned.Add(arena);
+            Host.Fill(_backend, arena, double.NaN);
+            _plan.Bind(arena);
+        }
+
+        if (Store.TrainedElements > 0)
+        {
+            _backend.Fill(Store.AllGradients, 0);
+        }
+
+        _plan.Run();
+        return Host.Read(_backend, _plan[_output]);
+    }
+
+    /// <summary>The gradients of all parameters after a run, one after the other.</summary>
+    public double[] Gradients() => [.. Store.Parameters.Where(p => !p.Frozen).SelectMany(p => Host.Gradient(Store, p))];
+
+    public double[] Gradient(int input) => Host.Gradient(Store, Store[$"input {input}"]);
+
+    /// <summary>Indices of the inputs that are parameters.</summary>
+    public IEnumerable<int> Parameters => Store.Parameters.Select(Index);
+
+    /// <summary>Fails where a kernel wrote between the parameters or their gradients.</summary>
+    public void AssertGapsUntouched()
+    {
+        if (Store.TrainedElements == 0)
+        {
+            return;
+        }
+
+        (View values, View gradients) = Store.Slice(0, Store.TrainedElements);
+        foreach (View view in (View[])[values, gradients])
+        {
+            double[] all = Host.Read(_backend, view);
+            foreach (Parameter parameter in Store.Parameters)
+            {
+                Array.Clear(all, (int)parameter.Offset, (int)parameter.Layout.Count);
+            }
+
+            Assert.That(all, Is.All.Zero, $"{Case}: wrote outside its views");
+        }
+    }
+
+    /// <summary>Records the case, with its loss where it has a gradient; returns the op's output.</summary>
+    public Tensor Record(Tape tape)
+    {
+        double[][] values = Values(Case);
+        Tensor output = Case.Record(tape, [.. Case.Inputs.Select((input, i) => Input(tape, input, i, values[i]))]);
+        if (Case.CheckGradient)
+        {
+            double[] weights = Numbers.Uniform($"{Case.Name} weights", output.Layout.Count, 0.5, 1.5);
+            View view = Host.New(_backend, _type, output.Layout.ToShape(), weights, _owned);
+            tape.AddLoss(DotOp.Record(tape, output, tape.External("weights", view)));
+        }
+
+        return output;
+    }
+
+    public void Dispose() => _owned.ForEach(o => o.Dispose());
+
+    private Tensor Input(Tape tape, OpInput input, int index, double[] values)
+    {
+        if (!IsParameter(input))
+        {
+            return tape.External($"input {index}", Host.New(_backend, input.IsInteger ? DType.Int32 : _type, input.Shape, values, _owned));
+        }
+
+        Tensor parameter = tape.Use(Store[$"input {index}"]);
+        return _copied ? BroadcastOp.Record(tape, parameter, input.Shape) : parameter;
+    }
+
+    private static bool IsParameter(OpInput input) => !input.IsInteger && input.Values is null;
+
+    private static int Index(Parameter parameter) => int.Parse(parameter.Name.AsSpan("input ".Length), System.Globalization.CultureInfo.InvariantCulture);
+
+    private static double[] Draw(string name, OpInput input)
+    {
+        long count = input.Shape.Aggregate(1L, (product, n) => product * n);
+        return input.IsInteger
+            ? Array.ConvertAll(Numbers.Integers(name, count, (int)input.Low, (int)input.High), v => (double)v)
+            : Numbers.Uniform(name, count, input.Low, input.High);
+    }
+}

@@ -1,0 +1,142 @@
+using NanoFold.Engine.Autograd;
+using NanoFold.Engine.Ops;
+using NanoFold.Kernels;
+using NanoFold.Kernels.Cpu;
+
+namespace NanoFold.Tests.Suites;
+
+/// <summary>Every case of every op: against its float64 reference, against finite differences, across paths, threads and fused kernels.</summary>
+[Category(Category)]
+public class OpSuite : EngineTests
+{
+    public const string Category = "Ops";
+
+    /// <summary>The worse of the two errors that rounding the op's inputs and its inner sums makes in a gradient.</summary>
+    private const double GradientSlack = 4;
+
+    private static IEnumerable<TestCaseData> Cases => OpCases.All.Select(c => new TestCaseData(c).SetArgDisplayNames(c.Name));
+
+    private static IEnumerable<TestCaseData> Differentiable => OpCases.All.Where(c => c.CheckGradient).Select(c => new TestCaseData(c).SetArgDisplayNames(c.Name));
+
+    [Test]
+    public void Names_are_unique() => Assert.That(OpCases.All.Select(c => c.Name), Is.Unique);
+
+    [TestCaseSource(nameof(Cases))]
+    [Category(InstructionSetTests.Category)]
+    public void Forward_matches_the_reference(OpCase opCase)
+    {
+        double[] expected = opCase.Reference(OpRun.Values(opCase));
+        using (var exact = new OpRun(opCase, Backend(), DType.Float64))
+        {
+            Numbers.AssertClose(exact.Run(), expected, 1e-10, $"{opCase} in float64");
+        }
+
+        foreach (Isa isa in Paths)
+        {
+            using var run = new OpRun(opCase, Backend(isa), DType.Float32);
+            Numbers.AssertClose(run.Run(), expected, opCase.Tolerance, $"{opCase} on {isa}");
+            run.AssertGapsUntouched();
+        }
+    }
+
+    [TestCaseSource(nameof(Differentiable))]
+    public void Gradients_match_finite_differences(OpCase opCase)
+    {
+        foreach (bool copied in new[] { false, true })
+        {
+            using var run = new OpRun(opCase, Backend(), DType.Float64, copied);
+            using var check = new GradCheck(run.Store, tape => run.Record(tape));
+            foreach (GradientDifference difference in check.Run(elements: 12))
+            {
+                Assert.That(difference.Relative, Is.LessThan(1e-6), difference.ToString());
+            }
+        }
+    }
+
+    [TestCaseSource(nameof(Differentiable))]
+    [Category(InstructionSetTests.Category)]
+    public void Gradients_in_float32_match_those_in_float64(OpCase opCase)
+    {
+        double[] expected = Run(opCase, Backend(), DType.Float64).Gradients;
+        foreach (Isa isa in Paths)
+        {
+            double[] added = Run(opCase, Backend(isa), DType.Float32).Gradients;
+            Numbers.AssertClose(added, expected, GradientSlack * opCase.Tolerance, $"{opCase} on {isa}, added");
+            double[] written = Run(opCase, Backend(isa), DType.Float32, copied: true).Gradients;
+            Numbers.AssertClose(written, expected, GradientSlack * opCase.Tolerance, $"{opCase} on {isa}, written");
+        }
+    }
+
+    [TestCaseSource(nameof(Cases))]
+    public void Any_number_of_threads_gives_the_same_bits(OpCase opCase)
+    {
+        (double[] Output, double[] Gradients) one = Run(opCase, Backend(threads: 1), DType.Float32);
+        foreach (int threads in new[] { 2, 3, 7 })
+        {
+            (double[] Output, double[] Gradients) many = Run(opCase, Backend(threads: threads), DType.Float32);
+            Numbers.AssertSameBits(many.Output, one.Output, $"{opCase} on {threads} threads");
+            Numbers.AssertSameBits(many.Gradients, one.Gradients, $"gradients of {opCase} on {threads} threads");
+        }
+    }
+
+    [TestCaseSource(nameof(Cases))]
+    public void The_composed_path_agrees_with_the_fused_kernel(OpCase opCase)
+    {
+        CpuBackend fused = Backend(), composed = Backend(composedOnly: true);
+        using var first = new OpRun(opCase, fused, DType.Float32);
+        using var second = new OpRun(opCase, composed, DType.Float32);
+        if (first.Tape.Nodes.Select(n => n.Op.Name).SequenceEqual(second.Tape.Nodes.Select(n => n.Op.Name)))
+        {
+            Assert.Pass("one path only");
+        }
+
+        Numbers.AssertClose(second.Run(), first.Run(), 2 * opCase.Tolerance, $"{opCase}, composed");
+        Numbers.AssertClose(second.Gradients(), first.Gradients(), 2 * GradientSlack * opCase.Tolerance, $"gradients of {opCase}, composed");
+    }
+
+    [TestCaseSource(nameof(Cases))]
+    public void Runs_allocate_nothing(OpCase opCase)
+    {
+        using var run = new OpRun(opCase, Backend(), DType.Float32);
+        var plan = new Plan(run.Tape);
+        using DeviceBuffer arena = run.Tape.Backend.Allocate(plan.ArenaBytes);
+        plan.Bind(arena);
+        plan.Run();
+        plan.Run();
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        plan.Run();
+        Assert.That(GC.GetAllocatedBytesForCurrentThread() - before, Is.Zero);
+    }
+
+    [TestCaseSource(nameof(Differentiable))]
+    public void Backward_reads_only_what_it_says(OpCase opCase)
+    {
+        using var run = new OpRun(opCase, Backend(), DType.Float32, copied: true);
+        run.Run();
+        double[] expected = run.Gradients();
+        run.Tape.Backend.Fill(run.Store.AllGradients, 0);
+        using var separate = new SeparateMemory(run.Tape);
+        separate.Run();
+        Numbers.AssertSameBits(run.Gradients(), expected, opCase.Name);
+    }
+
+    [TestCaseSource(nameof(Differentiable))]
+    public void A_gradient_does_not_need_the_others(OpCase opCase)
+    {
+        using var all = new OpRun(opCase, Backend(), DType.Float32, copied: true);
+        all.Run();
+        // Experts' results have a gradient wherever their weights have one.
+        foreach (int input in all.Parameters.Where(_ => all.Tape.Nodes.All(n => n.Op is not ExpertCombineOp)))
+        {
+            using var one = new OpRun(opCase, Backend(), DType.Float32, copied: true, trained: input);
+            one.Run();
+            Numbers.AssertSameBits(one.Gradient(input), all.Gradient(input), $"{opCase}, input {input} alone");
+        }
+    }
+
+    private static (double[] Output, double[] Gradients) Run(OpCase opCase, CpuBackend backend, DType type, bool copied = false)
+    {
+        using var run = new OpRun(opCase, backend, type, copied);
+        return (run.Run(), run.Gradients());
+    }
+}

@@ -1,0 +1,226 @@
+using System.Globalization;
+using NanoFold.Engine.Autograd;
+using NanoFold.Engine.Mixers;
+using NanoFold.Engine.Model;
+using NanoFold.Engine.Taps;
+using NanoFold.Kernels;
+
+namespace NanoFold.Tests.Suites;
+
+/// <summary>Every point that a model declares, for every mixer and feed-forward: read, and edited.</summary>
+public class TapSuite : EngineTests
+{
+    // Read, not edited: nothing downstream uses them.
+    private static readonly string[] s_readOnly = ["hook_pattern", "hook_router", "hook_expert_load"];
+
+    private static IEnumerable<TestCaseData> Variants => ModelVariants.All.Select(v => new TestCaseData(v.Model).SetArgDisplayNames(v.Name));
+
+    /// <summary>Together they have every kind of point.</summary>
+    private static IEnumerable<TestCaseData> Edited => ModelVariants.All
+        .Where(v => v.Name is "attention Learned" or "moe" or "geglu" or "tied" || v.Name.StartsWith("gate ", StringComparison.Ordinal))
+        .Select(v => new TestCaseData(v.Model with { Layers = 1 }).SetArgDisplayNames(v.Name));
+
+    [TestCaseSource(nameof(Variants))]
+    public void Each_point_is_read_once_a_run_with_its_shape(ModelConfig config)
+    {
+        using var model = new TinyModel(config, Backend());
+        Dictionary<string, int[]> declared = model.Model.TapPoints.ToDictionary(p => p.Name, p => Shape(p, model));
+        foreach (bool recompute in new[] { false, true })
+        {
+            var collector = new Collector("*");
+            var plan = new Plan(model.TrainingTape(new TapSet([collector])), recompute);
+            for (int run = 0; run < 2; run++)
+            {
+                collector.Read.Clear();
+                _ = model.Train(plan);
+                Assert.That(collector.Read.Select(r => r.Name), Is.EquivalentTo(declared.Keys));
+                foreach ((string name, int[] shape, double[] values) in collector.Read)
+                {
+                    Assert.That(shape, Is.EqualTo(declared[name]), name);
+                    Assert.That(values, Is.All.Matches<double>(double.IsFinite), name);
+                }
+            }
+        }
+    }
+
+    [TestCaseSource(nameof(Variants))]
+    public void Reading_changes_no_bit(ModelConfig config)
+    {
+        using var model = new TinyModel(config, Backend());
+        (double loss, double[] gradients) = model.Train();
+        var body = new Collector("blocks.*");
+        (double tappedLoss, double[] tapped) = model.Train(new TapSet([body]));
+        Assert.That(tappedLoss, Is.EqualTo(loss));
+        Numbers.AssertSameBits(tapped, gradients, "gradients");
+        Numbers.AssertSameBits(model.Logits(model.Tokens, taps: new TapSet([new Collector("*")])), model.Logits(model.Tokens), "logits");
+        // Read logits exist as a whole, so the loss is made of other, equal kernels.
+        (double wholeLoss, double[] whole) = model.Train(new TapSet([new Collector("hook_logits")]));
+        Assert.That(wholeLoss, Is.EqualTo(loss).Within(1e-6 * loss));
+        Numbers.AssertClose(whole, gradients, 1e-5, "gradients with logits read");
+    }
+
+    [TestCaseSource(nameof(Variants))]
+    public void A_point_that_nobody_reads_records_nothing(ModelConfig config)
+    {
+        using var model = new TinyModel(config, Backend());
+        int nodes = model.TrainingTape().Nodes.Count;
+        Assert.That(model.TrainingTape(new TapSet([])).Nodes, Has.Count.EqualTo(nodes));
+        Assert.That(model.TrainingTape(new TapSet([new Collector("no such point")])).Nodes, Has.Count.EqualTo(nodes));
+        Assert.That(model.TrainingTape(new TapSet([new Collector("blocks.0.hook_resid_*")])).Nodes, Has.Count.EqualTo(nodes + 3));
+    }
+
+    [TestCaseSource(nameof(Variants))]
+    public void Patterns_are_what_attention_weighs_with(ModelConfig config)
+    {
+        using var model = new TinyModel(config, Backend());
+        IReadOnlyList<LayerConfig> layers = model.Model.Config.LayerConfigs();
+        var collector = new Collector("blocks.*.attn.hook_*");
+        _ = model.Train(new TapSet([collector]));
+        for (int layer = 0; layer < layers.Count; layer++)
+        {
+            string prefix = $"blocks.{layer}.attn.";
+            double[] pattern = collector[prefix + "hook_pattern"];
+            AssertRows(pattern, layers[layer].Mixer, model.Time);
+            AssertWeighed(pattern, collector[prefix + "hook_v"], collector[prefix + "hook_z"], layers[layer].Mixer, model);
+        }
+    }
+
+    [TestCaseSource(nameof(Edited))]
+    public void Ablated_points_are_zero_and_gradients_agree(ModelConfig config) => CheckEditor(config, (pattern, _) => new Ablate(pattern),
+        (_, edited, _) => Assert.That(edited, Is.All.Zero));
+
+    [TestCaseSource(nameof(Edited))]
+    public void Steered_points_are_moved_and_gradients_agree(ModelConfig config) => CheckEditor(config, (pattern, value) => new Steer(pattern, value),
+        (before, edited, value) => Numbers.AssertClose(edited, [.. before.Zip(value, (x, y) => x + y)], 1e-6, "steered"));
+
+    [TestCaseSource(nameof(Edited))]
+    public void Patched_points_are_replaced_and_gradients_agree(ModelConfig config) => CheckEditor(config, (pattern, value) => new Patch(pattern, value),
+        (_, edited, value) => Assert.That(edited, Is.EqualTo(value)));
+
+    [Test]
+    public void A_vector_steers_every_token()
+    {
+        using var model = new TinyModel(ModelVariants.Base, Backend());
+        var owned = new List<IDisposable>();
+        double[] direction = Numbers.Uniform("direction", 16, -1, 1);
+        View view = Host.New(model.Store.Backend, DType.Float32, [1, 1, 16], direction, owned);
+        var before = new Collector("blocks.0.hook_resid_post");
+        var after = new Collector("blocks.0.hook_resid_post");
+        _ = model.Logits(model.Tokens, taps: new TapSet([before]));
+        double[] steered = model.Logits(model.Tokens, taps: new TapSet([after], [new Steer("blocks.0.hook_resid_post", view)]));
+        Assert.That(after.Read[0].Values, Is.EqualTo(before.Read[0].Values.Select((v, i) => (double)((float)v + (float)direction[i % 16]))));
+        Assert.That(steered, Is.Not.EqualTo(model.Logits(model.Tokens)));
+        owned.ForEach(o => o.Dispose());
+    }
+
+    [Test]
+    public void Editors_apply_in_order_and_readers_see_the_result()
+    {
+        using var model = new TinyModel(ModelVariants.Base, Backend());
+        var owned = new List<IDisposable>();
+        View ones = Host.New(model.Store.Backend, DType.Float32, [1, 1, 1], [1], owned);
+        var reader = new Collector("hook_embed");
+        _ = model.Logits(model.Tokens, taps: new TapSet([reader], [new Ablate("hook_embed"), new Steer("hook_*", ones)]));
+        Assert.That(reader.Read[0].Values, Is.All.EqualTo(1));
+        owned.ForEach(o => o.Dispose());
+    }
+
+    [Test]
+    public void What_nothing_uses_cannot_be_edited()
+    {
+        using var model = new TinyModel(ModelVariants.Base, Backend());
+        Assert.That(() => model.TrainingTape(new TapSet([], [new Ablate("blocks.1.attn.*")])),
+            Throws.ArgumentException.With.Message.EqualTo("tap blocks.1.attn.hook_pattern: can be read, not edited; nothing uses its value"));
+    }
+
+    // Edits each point of a small model in turn: what is read there, and the gradients of the rest.
+    private void CheckEditor(ModelConfig config, Func<string, View, ITapEditor> editor, Action<double[], double[], double[]> check)
+    {
+        using var model = new TinyModel(config, Backend());
+        using var exact = new TinyModel(config, Backend(), DType.Float64);
+        var before = new Collector("*");
+        _ = model.Train(new TapSet([before]));
+        foreach (TapPoint point in model.Model.TapPoints.Where(p => !s_readOnly.Any(p.Name.EndsWith)))
+        {
+            var owned = new List<IDisposable>();
+            int[] shape = Shape(point, model);
+            double[] value = Numbers.Uniform(point.Name, shape.Aggregate(1, (product, n) => product * n), -1, 1);
+            var reader = new Collector(point.Name);
+            _ = model.Train(new TapSet([reader], [editor(point.Name, Host.New(model.Store.Backend, DType.Float32, shape, value, owned))]));
+            check(before[point.Name], reader[point.Name], value);
+
+            var taps = new TapSet([], [editor(point.Name, Host.New(model.Store.Backend, DType.Float64, shape, value, owned))]);
+            using var gradients = new GradCheck(exact.Store, exact.RecordLoss, taps);
+            GradientDifference worst = gradients.Worst(elements: 0);
+            Assert.That(worst.Relative, Is.LessThan(1e-6), $"{point.Name}: {worst}");
+            owned.ForEach(o => o.Dispose());
+        }
+    }
+
+    private static void AssertRows(double[] pattern, MixerConfig mixer, int time)
+    {
+        for (int row = 0; row < pattern.Length / time; row++)
+        {
+            double[] weights = pattern[(row * time)..((row + 1) * time)];
+            int t = row % time;
+            Assert.That(weights.Sum(), Is.EqualTo(1).Within(1e-6));
+            Assert.That(weights, Is.All.InRange(0.0, 1.0 + 1e-6));
+            for (int j = 0; j < time; j++)
+            {
+                bool isVisible = j <= t && (mixer is not SlidingWindowConfig window || t - window.Window < j || j < window.Sinks);
+                Assert.That(isVisible || weights[j] == 0, $"{mixer.Kind}: query {t} sees key {j}");
+            }
+
+            int expected = mixer switch
+            {
+                TopKConfig topK => Math.Min(topK.TopK, t + 1),
+                SlidingWindowConfig window => Enumerable.Range(0, t + 1).Count(j => t - window.Window < j || j < window.Sinks),
+                _ => t + 1,
+            };
+            Assert.That(weights.Count(w => w > 0), Is.EqualTo(expected), $"{mixer.Kind}: keys of query {t}");
+        }
+    }
+
+    // z[b, t, h] = Σ_j pattern[b, h, t, j] · v[b, j, g(h)], where nothing gates z.
+    private static void AssertWeighed(double[] pattern, double[] values, double[] z, MixerConfig mixer, TinyModel model)
+    {
+        if (mixer is GatedAttentionConfig { Gate: GatePosition.AttentionOutput })
+        {
+            return;
+        }
+
+        ModelConfig config = model.Model.Config;
+        int time = model.Time, heads = config.Heads, groups = config.KvHeads, depth = config.HeadDim;
+        var expected = new double[z.Length];
+        for (int i = 0; i < z.Length; i++)
+        {
+            int d = i % depth, h = i / depth % heads, t = i / (depth * heads) % time, b = i / (depth * heads * time);
+            for (int j = 0; j < time; j++)
+            {
+                expected[i] += pattern[((b * heads + h) * time + t) * time + j] * values[((b * time + j) * groups + h / (heads / groups)) * depth + d];
+            }
+        }
+
+        Numbers.AssertClose(z, expected, 1e-5, $"{mixer.Kind}: z");
+    }
+
+    private static int[] Shape(TapPoint point, TinyModel model)
+    {
+        ModelConfig config = model.Model.Config;
+        int layer = point.Name.StartsWith("blocks.", StringComparison.Ordinal) ? int.Parse(point.Name.Split('.')[1], CultureInfo.InvariantCulture) : 0;
+        LayerConfig parts = config.LayerConfigs()[layer];
+        return [.. point.Shape.Split(' ').Select(letter => letter switch
+        {
+            "B" => model.Batch,
+            "T" => model.Time,
+            "C" => config.Width,
+            "H" => config.Heads,
+            "G" => config.KvHeads,
+            "D" => config.HeadDim,
+            "V" => config.Vocab,
+            "F" => parts.FeedForward.HiddenFor(config),
+            "E" => ((Engine.FeedForward.MoeConfig)parts.FeedForward).Experts,
+            _ => int.Parse(letter, CultureInfo.InvariantCulture),
+        })];
+    }
+}

@@ -1,0 +1,45 @@
+namespace NanoFold.Tests.Text;
+
+/// <summary>Damages files as disks, editors and attackers do.</summary>
+internal static class Mutation
+{
+    public static byte[] Of(byte[] original, Random random)
+    {
+        List<byte> bytes = [.. original];
+        int changes = random.Next(1, 4);
+        for (int i = 0; i < changes && bytes.Count > 0; i++)
+        {
+            int place = random.Next(bytes.Count);
+            int length = Math.Min(random.Next(1, 40), bytes.Count - place);
+            switch (random.Next(6))
+            {
+                case 0:
+                    bytes[place] ^= (byte)(1 << random.Next(8));
+                    break;
+                case 1:
+                    bytes[place] = (byte)random.Next(256);
+                    break;
+                case 2:
+                    bytes.RemoveRange(place, length);
+                    break;
+                case 3:
+                    bytes.InsertRange(place, [.. bytes[place..(place + length)]]);
+                    break;
+                case 4:
+                    bytes.RemoveRange(place, bytes.Count - place);
+                    break;
+                default:
+                    // A digit more or another digit: the counts and ids of a file begin to lie.
+                    int digit = bytes.FindIndex(place, value => char.IsAsciiDigit((char)value));
+                    if (digit >= 0)
+                    {
+                        bytes.Insert(digit, (byte)('0' + random.Next(10)));
+                    }
+
+                    break;
+            }
+        }
+
+        return [.. bytes];
+    }
+}

@@ -1,0 +1,239 @@
+using System.Text;
+using System.Text.Json.Nodes;
+using NanoFold.Engine;
+using NanoFold.Engine.Text;
+using NanoFold.Tests.Memory;
+
+namespace NanoFold.Tests.Text;
+
+public sealed class TokenizerJsonTests
+{
+    [Test]
+    public void ABpeIsReadBackAsItWas()
+    {
+        using var folder = new TempFolder();
+        BpeTokenizer tokenizer = Samples.Train(350, documentMarks: true);
+        tokenizer.Save(folder.Path);
+        Tokenizer fromFolder = Tokenizer.Load(folder.Path);
+        Tokenizer fromFile = Tokenizer.Load(folder.At("tokenizer.json"));
+        string text = Samples.English + Samples.Chinese + Samples.Mixed;
+        Assert.Multiple(() =>
+        {
+            Assert.That(fromFolder, Is.TypeOf<BpeTokenizer>());
+            Assert.That(fromFolder.Encode(text), Is.EqualTo(tokenizer.Encode(text)));
+            Assert.That((fromFolder.Vocab, fromFolder.Bos, fromFolder.Eos), Is.EqualTo((350, (int?)348, (int?)349)));
+            Assert.That(fromFile.Fingerprint, Is.EqualTo(tokenizer.Fingerprint));
+            Assert.That(Directory.GetFiles(folder.Path), Has.Length.EqualTo(1), "nothing is left beside it");
+        });
+    }
+
+    [TestCase(false)]
+    [TestCase(true)]
+    public void AByteTokenizerIsReadBackAsOne(bool marks)
+    {
+        using var folder = new TempFolder();
+        var tokenizer = new ByteTokenizer(marks);
+        tokenizer.Save(folder.Path);
+        Tokenizer back = Tokenizer.Load(folder.Path);
+        Assert.That(back, Is.TypeOf<ByteTokenizer>());
+        Assert.That((back.Vocab, back.Bos, back.Fingerprint), Is.EqualTo((tokenizer.Vocab, tokenizer.Bos, tokenizer.Fingerprint)));
+    }
+
+    [Test]
+    public void TheFileHasHuggingFacesForm()
+    {
+        JsonNode root = JsonNode.Parse(Samples.Train(300, documentMarks: true).Serialize())!;
+        Assert.Multiple(() =>
+        {
+            Assert.That((string)root["version"]!, Is.EqualTo("1.0"));
+            Assert.That((string)root["model"]!["type"]!, Is.EqualTo("BPE"));
+            Assert.That((int)root["model"]!["vocab"]!["Ġ"]!, Is.EqualTo(32));
+            Assert.That(root["model"]!["vocab"]!.AsObject(), Has.Count.EqualTo(298));
+            Assert.That(root["model"]!["merges"]!.AsArray(), Has.Count.EqualTo(42));
+            Assert.That((string)root["pre_tokenizer"]!["type"]!, Is.EqualTo("ByteLevel"));
+            Assert.That((bool)root["pre_tokenizer"]!["add_prefix_space"]!, Is.False);
+            Assert.That((string)root["decoder"]!["type"]!, Is.EqualTo("ByteLevel"));
+            Assert.That((int)root["added_tokens"]![1]!["id"]!, Is.EqualTo(299));
+            Assert.That((string)root["added_tokens"]![1]!["content"]!, Is.EqualTo("<|eos|>"));
+        });
+    }
+
+    [Test]
+    public void ReadsAFileInGpt2sManner()
+    {
+        // Bytes in the order of their characters, merges as pairs, one special inside the vocabulary, a post-processor.
+        JsonNode root = Gpt2Like();
+        Tokenizer tokenizer = Load(root);
+        Assert.Multiple(() =>
+        {
+            Assert.That(tokenizer.Vocab, Is.EqualTo(259));
+            Assert.That((tokenizer.Bos, tokenizer.Eos), Is.EqualTo(((int?)258, (int?)258)));
+            Assert.That(tokenizer.Encode("the"), Is.EqualTo(new[] { 257 }));
+            Assert.That(tokenizer.Encode("th!"), Is.EqualTo(new[] { 256, 0 }));
+            Assert.That(tokenizer.DecodeText([257, 258, 0]), Is.EqualTo("the!"));
+        });
+    }
+
+    [Test]
+    public void WholePiecesComeBeforeMergesWhereTheFileSaysSo()
+    {
+        JsonNode root = Gpt2Like();
+        root["model"]!["merges"] = new JsonArray("t h");
+        Assert.That(Load(root).Encode("the"), Is.EqualTo(new[] { 256, (int)'e' - '!' }));
+        root["model"]!["ignore_merges"] = true;
+        Assert.That(Load(root).Encode("the"), Is.EqualTo(new[] { 257 }));
+    }
+
+    [Test]
+    public void ASpecialAmongTheOtherIdsKeepsItsId()
+    {
+        using var folder = new TempFolder();
+        JsonNode root = Gpt2Like();
+        root["model"]!["vocab"]!["<|endoftext|>"] = 256;
+        root["model"]!["vocab"]!["th"] = 258;
+        root["added_tokens"]![0]!["id"] = 256;
+        Tokenizer tokenizer = Load(root);
+        tokenizer.Save(folder.Path);
+        Assert.That(Tokenizer.Load(folder.Path).Eos, Is.EqualTo(256));
+        Assert.That((int)JsonNode.Parse(tokenizer.Serialize())!["model"]!["vocab"]!["<|endoftext|>"]!, Is.EqualTo(256));
+    }
+
+    private static IEnumerable<TestCaseData> Unsupported()
+    {
+        yield return Case("model.type", "Unigram", "model type 'Unigram' is not supported");
+        yield return Case("model.dropout", 0.1, "dropout");
+        yield return Case("model.end_of_word_suffix", "</w>", "end_of_word_suffix");
+        yield return Case("model.byte_fallback", true, "byte_fallback");
+        yield return Case("model.merges", 3, "merges is missing or no array");
+        yield return Case("model.vocab", 3, "vocab is missing or no object");
+        yield return Case("model.vocab.the", 300, "leaves a hole");
+        yield return Case("model.vocab.the", 3, "used twice");
+        yield return Case("model.vocab.the", -1, "whole number");
+        yield return Case("model.vocab.the", 2_000_000_000, "leaves a hole");
+        yield return Case("normalizer", new JsonObject { ["type"] = "NFC" }, "normalizer 'NFC'");
+        yield return Case("pre_tokenizer", new JsonObject { ["type"] = "Metaspace" }, "'Metaspace' is not supported, only ByteLevel");
+        yield return Case("pre_tokenizer", null, "'none' is not supported, only ByteLevel");
+        yield return Case("pre_tokenizer.use_regex", false, "without use_regex");
+        yield return Case("pre_tokenizer.add_prefix_space", true, "add_prefix_space");
+        yield return Case("pre_tokenizer.add_prefix_space", "no", "neither true nor false");
+        yield return Case("decoder", null, "decoder 'none'");
+        yield return Case("added_tokens", 3, "added_tokens is no array");
+
+        static TestCaseData Case(string path, object? value, string message) =>
+            new TestCaseData(path, value is null ? null : value as JsonNode ?? JsonValue.Create(value), message)
+                .SetArgDisplayNames(path, message);
+    }
+
+    [TestCaseSource(nameof(Unsupported))]
+    public void SaysWhatItDoesNotSupport(string path, JsonNode? value, string message)
+    {
+        JsonNode root = Gpt2Like();
+        JsonNode owner = root;
+        string[] keys = path.Split('.');
+        foreach (string key in keys[..^1])
+        {
+            owner = owner[key]!;
+        }
+
+        owner[keys[^1]] = value?.DeepClone();
+        Assert.That(
+            () => Load(root),
+            Throws.TypeOf<UserException>().With.Message.Contains(message).And.Message.Contains("tokenizer.json").And.Message.Not.Contains("\n"));
+    }
+
+    [Test]
+    public void SaysWhatIsWrongWithMergesAndAddedTokens()
+    {
+        JsonNode root = Gpt2Like();
+        root["model"]!["merges"]!.AsArray().Add("t x");
+        Assert.That(() => Load(root), Throws.TypeOf<UserException>().With.Message.Contains("merges[2] 't x'"));
+        root = Gpt2Like();
+        root["model"]!["merges"]!.AsArray().Add("t h");
+        Assert.That(() => Load(root), Throws.TypeOf<UserException>().With.Message.Contains("'t h' twice"));
+        root = Gpt2Like();
+        root["added_tokens"]![0]!["special"] = false;
+        Assert.That(() => Load(root), Throws.TypeOf<UserException>().With.Message.Contains("not special"));
+        root = Gpt2Like();
+        root["model"]!["vocab"]!.AsObject().Remove("A");
+        Assert.That(() => Load(root), Throws.TypeOf<UserException>());
+    }
+
+    [Test]
+    public void AMissingFileOrFolderIsOneLine()
+    {
+        using var folder = new TempFolder();
+        Assert.That(() => Tokenizer.Load(folder.Path), Throws.TypeOf<UserException>().With.Message.Contains("no such tokenizer file"));
+        Assert.That(() => Tokenizer.Load(folder.At("x.json")), Throws.TypeOf<UserException>());
+        folder.Write("tokenizer.json", "");
+        Assert.That(() => Tokenizer.Load(folder.Path), Throws.TypeOf<UserException>());
+    }
+
+    [Test]
+    public void MutatedFilesNeverCrash() => Mutate(300, seed: 11);
+
+    [Test]
+    [Category("Long")]
+    public void TenThousandMutatedFilesNeverCrash() => Mutate(10_000, seed: 12);
+
+    private static void Mutate(int count, int seed)
+    {
+        using var folder = new TempFolder();
+        byte[] original = Samples.Train(290, documentMarks: true).Serialize();
+        var random = new Random(seed);
+        int refused = 0;
+        for (int i = 0; i < count; i++)
+        {
+            byte[] mutated = Mutation.Of(original, random);
+            folder.Write("tokenizer.json", mutated);
+            long before = GC.GetAllocatedBytesForCurrentThread();
+            try
+            {
+                Tokenizer tokenizer = Tokenizer.Load(folder.Path);
+                Assert.That(tokenizer.Decode(tokenizer.Encode(Samples.AllBytes.AsSpan())), Is.EqualTo(Samples.AllBytes));
+            }
+            catch (UserException e)
+            {
+                refused++;
+                Assert.That(e.Message, Does.Not.Contain('\n'));
+            }
+
+            Assert.That(GC.GetAllocatedBytesForCurrentThread() - before, Is.LessThan(20_000_000));
+        }
+
+        Assert.That(refused, Is.GreaterThan(count / 4));
+    }
+
+    private static Tokenizer Load(JsonNode root)
+    {
+        using var folder = new TempFolder();
+        folder.Write("tokenizer.json", root.ToJsonString());
+        return Tokenizer.Load(folder.Path);
+    }
+
+    private static JsonObject Gpt2Like()
+    {
+        string[] symbols = [.. Enumerable.Range(0, 256).Select(value => ByteUnicode.CharOf((byte)value)).Order().Select(c => c.ToString())];
+        var vocab = new JsonObject();
+        foreach (string symbol in (string[])[.. symbols, "th", "the", "<|endoftext|>"])
+        {
+            vocab.Add(symbol, vocab.Count);
+        }
+
+        return new JsonObject
+        {
+            ["added_tokens"] = new JsonArray(new JsonObject { ["id"] = 258, ["content"] = "<|endoftext|>", ["special"] = true }),
+            ["normalizer"] = null,
+            ["pre_tokenizer"] = new JsonObject { ["type"] = "ByteLevel", ["add_prefix_space"] = false },
+            ["post_processor"] = new JsonObject { ["type"] = "ByteLevel", ["trim_offsets"] = false },
+            ["decoder"] = new JsonObject { ["type"] = "ByteLevel" },
+            ["model"] = new JsonObject
+            {
+                ["type"] = "BPE",
+                ["unk_token"] = "",
+                ["continuing_subword_prefix"] = "",
+                ["vocab"] = vocab,
+                ["merges"] = new JsonArray(new JsonArray("t", "h"), "th e"),
+            },
+        };
+    }
+}

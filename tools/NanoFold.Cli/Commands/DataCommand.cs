@@ -1,0 +1,81 @@
+using System.Diagnostics;
+using System.Text.Json.Nodes;
+using NanoFold.Engine.Configuration;
+using NanoFold.Engine.Data;
+using NanoFold.Engine.Training;
+
+namespace NanoFold.Cli.Commands;
+
+/// <summary><c>data</c>: what would be trained on, as text and as tokens.</summary>
+internal static class DataCommand
+{
+    public static void Build(VerbCommand command)
+    {
+        VerbCommand corpus = command.Sub("corpus", "Files, documents and bytes of the text");
+        var corpusOptions = new TrainOptions(corpus);
+        corpus.JsonKeys = "name, files, documents, bytes, hash (SHA-256 of the text)";
+        corpus.Does(invocation => Describe(invocation, corpusOptions.Config(invocation)));
+
+        VerbCommand tokenize = command.Sub("tokenize", "Tokenize the text as train would, into the token cache");
+        var tokenizeOptions = new TrainOptions(tokenize);
+        tokenize.JsonKeys = "name, tokenizer, vocab, trainTokens, validationTokens, bytes, bytesPerToken, hash, fromCache, seconds";
+        tokenize.Does(invocation => Tokenize(invocation, tokenizeOptions.Config(invocation)));
+    }
+
+    private static int Describe(Invocation invocation, RunConfig config)
+    {
+        Corpus corpus = Corpus.OpenOrDefault(config.Data.Path);
+        Output output = invocation.Output;
+        output.Table(
+            numbers: false,
+            ["corpus", corpus.Name],
+            ["files", Display.Count(corpus.Files.Count)],
+            ["documents", Display.Count(corpus.Documents.Count)],
+            ["bytes", Display.Count(corpus.Bytes)],
+            ["hash", corpus.Hash]);
+        output.Result(new JsonObject
+        {
+            ["name"] = corpus.Name,
+            ["files"] = corpus.Files.Count,
+            ["documents"] = corpus.Documents.Count,
+            ["bytes"] = corpus.Bytes,
+            ["hash"] = corpus.Hash,
+        });
+        return Faults.Done;
+    }
+
+    private static int Tokenize(Invocation invocation, RunConfig config)
+    {
+        Output output = invocation.Output;
+        using var interrupt = new Interrupt();
+        long start = Stopwatch.GetTimestamp();
+        using TokenDataset dataset = TrainData.Open(config, output.Note, interrupt.Token);
+        double seconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
+
+        long tokens = dataset.Train.Tokens + dataset.Validation.Tokens;
+        long bytes = dataset.Train.TextBytes + dataset.Validation.TextBytes;
+        double bytesPerToken = (double)bytes / Math.Max(1, tokens);
+        output.Table(
+            numbers: false,
+            ["corpus", dataset.Name],
+            ["tokenizer", $"{dataset.Tokenizer.Name} of {Display.Count(dataset.Tokenizer.Vocab)}"],
+            ["to train on", $"{Display.Count(dataset.Train.Tokens)} tokens"],
+            ["to validate on", $"{Display.Count(dataset.Validation.Tokens)} tokens"],
+            ["bytes per token", Display.Number(bytesPerToken, "0.000")],
+            [dataset.FromCache ? "read from the cache" : "tokenized", $"in {Display.Number(seconds)} s"]);
+        output.Result(new JsonObject
+        {
+            ["name"] = dataset.Name,
+            ["tokenizer"] = dataset.Tokenizer.Name,
+            ["vocab"] = dataset.Tokenizer.Vocab,
+            ["trainTokens"] = dataset.Train.Tokens,
+            ["validationTokens"] = dataset.Validation.Tokens,
+            ["bytes"] = bytes,
+            ["bytesPerToken"] = bytesPerToken,
+            ["hash"] = dataset.ContentHash,
+            ["fromCache"] = dataset.FromCache,
+            ["seconds"] = seconds,
+        });
+        return Faults.Done;
+    }
+}

@@ -1,0 +1,164 @@
+using System.CommandLine;
+using System.Diagnostics;
+using System.Globalization;
+using System.Text.Json.Nodes;
+using NanoFold.Engine;
+using NanoFold.Engine.Configuration;
+using NanoFold.Engine.Data;
+using NanoFold.Engine.Text;
+
+namespace NanoFold.Cli.Commands;
+
+/// <summary><c>tokenizer</c>: trains one, and shows what one does.</summary>
+internal static class TokenizerCommand
+{
+    private static readonly int s_defaultVocab = new BpeTokenizerConfig().Vocab;
+
+    public static void Build(VerbCommand command)
+    {
+        BuildTrain(command.Sub("train", "Train a byte-level BPE on a text"));
+        BuildEncode(command.Sub("encode", "Turn text into tokens"));
+        BuildDecode(command.Sub("decode", "Turn tokens into text"));
+    }
+
+    private static void BuildTrain(VerbCommand command)
+    {
+        Option<string?> data = command.Text("--data", "PATH", "A file, folder or pattern of text; the default corpus if not given");
+        Option<string?> folder = command.Text("--out", "DIR", "The folder that gets the tokenizer.json; the current one if not given");
+        Option<long?> vocab = command.Integer("--vocab", $"Symbols, 256 bytes and marks included ({s_defaultVocab} if not given)", 258, BpeTrainer.LargestVocab);
+        Option<bool> marks = command.Flag("--marks", "Have two symbols that begin and end a document");
+        command.JsonKeys = "path, vocab, merges, bytes, fingerprint, seconds";
+        command.Does(invocation => Train(
+            invocation,
+            Corpus.OpenOrDefault(invocation.Get(data)),
+            (int)(invocation.Get(vocab) ?? s_defaultVocab),
+            invocation.Get(marks),
+            invocation.Get(folder) ?? "."));
+    }
+
+    private static void BuildEncode(VerbCommand command)
+    {
+        Option<string?> model = AddModel(command);
+        Option<string?> file = command.Text("--file", "PATH", "The text");
+        var text = new Argument<string?>("TEXT") { Description = "The text; standard input if neither it nor a file is given", Arity = ArgumentArity.ZeroOrOne };
+        command.Add(text);
+        command.JsonKeys = "tokenIds, tokens (what each stands for), count, bytes";
+        command.Does(invocation => Encode(invocation, Load(invocation, model), Bytes(invocation.Get(text), invocation.Get(file))));
+    }
+
+    private static void BuildDecode(VerbCommand command)
+    {
+        Option<string?> model = AddModel(command);
+        var ids = new Argument<string[]>("IDS") { Description = "Token ids, separated by spaces or commas; standard input if not given", Arity = ArgumentArity.ZeroOrMore };
+        command.Add(ids);
+        command.JsonKeys = "text";
+        command.Does(invocation => Decode(invocation, Load(invocation, model), invocation.Get(ids) ?? []));
+    }
+
+    private static Option<string?> AddModel(VerbCommand command)
+    {
+        Option<string?> option = command.Text("--model", "PATH", "A tokenizer.json or the folder of one, or byte");
+        option.Required = true;
+        return option;
+    }
+
+    private static Tokenizer Load(Invocation invocation, Option<string?> model)
+    {
+        string path = invocation.Get(model)!;
+        return path == "byte" ? new ByteTokenizer() : Tokenizer.Load(path);
+    }
+
+    private static int Train(Invocation invocation, Corpus corpus, int vocab, bool marks, string folder)
+    {
+        long start = Stopwatch.GetTimestamp();
+        var trainer = new BpeTrainer();
+        foreach (Document document in corpus.Documents)
+        {
+            trainer.Add(ReadAll(document));
+        }
+
+        BpeTokenizer tokenizer = trainer.Train(vocab, marks);
+        tokenizer.Save(folder);
+        double seconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
+
+        string path = Path.Combine(folder, Tokenizer.FileName);
+        Output output = invocation.Output;
+        output.Text.WriteLine(FormattableString.Invariant(
+            $"{path}: {tokenizer.Vocab} symbols, {tokenizer.Merges} merges from {corpus.Bytes} bytes of {corpus.Name} in {seconds:0.0} s"));
+        output.Result(new JsonObject
+        {
+            ["path"] = path,
+            ["vocab"] = tokenizer.Vocab,
+            ["merges"] = tokenizer.Merges,
+            ["bytes"] = corpus.Bytes,
+            ["fingerprint"] = tokenizer.Fingerprint,
+            ["seconds"] = seconds,
+        });
+        return Faults.Done;
+    }
+
+    private static int Encode(Invocation invocation, Tokenizer tokenizer, byte[] text)
+    {
+        int[] ids = tokenizer.Encode(text);
+        Output output = invocation.Output;
+        output.Text.WriteLine(string.Join(' ', ids.Select(id => id.ToString(CultureInfo.InvariantCulture))));
+        output.Result(new JsonObject
+        {
+            ["tokenIds"] = new JsonArray([.. ids.Select(id => JsonValue.Create(id))]),
+            ["tokens"] = new JsonArray([.. ids.Select(id => JsonValue.Create(tokenizer.Describe(id)))]),
+            ["count"] = ids.Length,
+            ["bytes"] = text.Length,
+        });
+        return Faults.Done;
+    }
+
+    private static int Decode(Invocation invocation, Tokenizer tokenizer, string[] words)
+    {
+        string all = words.Length > 0 ? string.Join(' ', words) : Console.In.ReadToEnd();
+        int[] ids = [.. all.Split([' ', ',', '\t', '\r', '\n'], StringSplitOptions.RemoveEmptyEntries).Select(word => IdOf(word, tokenizer))];
+        string text = tokenizer.DecodeText(ids);
+        invocation.Output.Text.WriteLine(text);
+        invocation.Output.Result(new JsonObject { ["text"] = text });
+        return Faults.Done;
+    }
+
+    private static int IdOf(string word, Tokenizer tokenizer)
+        => int.TryParse(word, NumberStyles.None, CultureInfo.InvariantCulture, out int id) && id < tokenizer.Vocab
+            ? id
+            : throw UserException.Usage($"'{word}' is not a token id; this tokenizer has 0 to {tokenizer.Vocab - 1}");
+
+    private static byte[] Bytes(string? text, string? file)
+    {
+        if (text is not null && file is not null)
+        {
+            throw UserException.Usage("give the text or --file, not both");
+        }
+
+        if (text is not null)
+        {
+            return System.Text.Encoding.UTF8.GetBytes(text);
+        }
+
+        if (file is not null)
+        {
+            return File.ReadAllBytes(file);
+        }
+
+        using Stream input = Console.OpenStandardInput();
+        using var bytes = new MemoryStream();
+        input.CopyTo(bytes);
+        return bytes.ToArray();
+    }
+
+    private static byte[] ReadAll(Document document)
+    {
+        if (document.Bytes > Array.MaxLength)
+        {
+            throw new UserException($"{document.Name}: has {document.Bytes} bytes; split it into files below 2 GB to train a tokenizer on it");
+        }
+
+        var bytes = new byte[document.Bytes];
+        document.Read(0, bytes);
+        return bytes;
+    }
+}

@@ -1,0 +1,55 @@
+using System.Text.Json.Nodes;
+using NanoFold.Engine.Benchmarks;
+using NanoFold.Engine.Configuration;
+using NanoFold.Engine.Training;
+using NanoFold.Kernels;
+
+namespace NanoFold.Cli.Commands;
+
+/// <summary><c>train</c>: trains a model and writes a run folder.</summary>
+internal static class TrainCommand
+{
+    public static void Build(VerbCommand command)
+    {
+        var train = new TrainOptions(command);
+        command.JsonKeys = "steps, trainLoss (mean of the last 50 steps), validationLoss (nats per token; the last evaluation), validationBitsPerByte, tokensPerSecond, peakRssBytes, seconds, run (the folder), end (finished, stopped-after, out-of-time or interrupted)";
+        command.Does(invocation => Run(invocation, train));
+    }
+
+    private static int Run(Invocation invocation, TrainOptions options)
+    {
+        RunConfig config = options.Config(invocation);
+        using Backend backend = Devices.Open(invocation);
+        using var interrupt = new Interrupt();
+        var progress = new TrainProgress(invocation.Output);
+        using TrainSession session = options.Resume(invocation) is { } resumed
+            ? TrainSession.Resume(resumed, backend, config, progress.Note, interrupt.Token)
+            : TrainSession.Open(config, backend, options.Out(invocation) ?? RunFolder.DefaultPath(config.Preset, DateTime.Now), progress.Note, interrupt.Token);
+        progress.Describe(session, backend);
+        TrainSummary summary = progress.Show(() => new TrainLoop(session, progress).Run(interrupt.Token));
+        progress.Conclude(session, summary);
+        invocation.Output.Result(Result(session, summary));
+        return summary.End == TrainEnd.Interrupted ? Faults.Interrupted : Faults.Done;
+    }
+
+    private static JsonObject Result(TrainSession session, TrainSummary summary) => new()
+    {
+        ["steps"] = summary.Steps,
+        ["trainLoss"] = Finite(summary.TrainLoss),
+        ["validationLoss"] = Finite(summary.Validation?.Loss),
+        ["validationBitsPerByte"] = Finite(summary.Validation?.BitsPerByte),
+        ["tokensPerSecond"] = summary.TokensPerSecond,
+        ["peakRssBytes"] = StepBenchmark.PeakResident(),
+        ["seconds"] = summary.Seconds,
+        ["run"] = session.RunPath,
+        ["end"] = summary.End switch
+        {
+            TrainEnd.Finished => "finished",
+            TrainEnd.StoppedAfter => "stopped-after",
+            TrainEnd.OutOfTime => "out-of-time",
+            _ => "interrupted",
+        },
+    };
+
+    private static double? Finite(double? value) => value is { } number && double.IsFinite(number) ? number : null;
+}

@@ -1,0 +1,22 @@
+using System.CommandLine;
+
+namespace NanoFold.Cli;
+
+/// <summary>What a verb gets: its parsed options and its output.</summary>
+internal sealed class Invocation(ParseResult parsed)
+{
+    public Output Output { get; } = new(parsed.InvocationConfiguration.Output, parsed.InvocationConfiguration.Error, parsed.GetValue<bool>(CommonOptions.Json));
+
+    /// <summary>The device asked for, <c>auto</c> if none was.</summary>
+    public string Device => parsed.GetValue<string>(CommonOptions.Device)!;
+
+    /// <summary>Threads asked for, or all processors.</summary>
+    public int Threads => (int)(parsed.GetValue<long?>(CommonOptions.Threads) ?? Environment.ProcessorCount);
+
+    /// <summary>The seed asked for, or null.</summary>
+    public long? Seed => parsed.GetValue<long?>(CommonOptions.Seed);
+
+    public T? Get<T>(Option<T> option) => parsed.GetValue(option);
+
+    public T? Get<T>(Argument<T> argument) => parsed.GetValue(argument);
+}

@@ -1,0 +1,114 @@
+using System.CommandLine;
+using System.Text.Json.Nodes;
+using NanoFold.Engine;
+using NanoFold.Engine.Configuration;
+using NanoFold.Engine.Training;
+
+namespace NanoFold.Cli;
+
+/// <summary>The options that describe a training run, and the configuration that they make.</summary>
+internal sealed class TrainOptions
+{
+    /// <summary>Keys that may differ when a run is taken up again: they do not change what it computes.</summary>
+    private static readonly string[] s_resumable = ["train.stopAfter", "train.logEvery", "train.sampleEvery", "train.samplePrompt"];
+
+    // The time decides; the plan is fitted to it once a step's time is known.
+    private const int UnboundedSteps = 1_000_000_000;
+
+    private readonly Option<string?> _preset;
+    private readonly Option<string?> _config;
+    private readonly Option<string?> _out;
+    private readonly Option<string?> _resume;
+    private readonly Option<string[]> _set = new("--set") { HelpName = "KEY=VALUE", Description = "Any setting, such as model.layers=6; may be given several times" };
+    private readonly (Option<string?> Option, string Key)[] _keyed;
+
+    public TrainOptions(VerbCommand command)
+    {
+        _preset = command.Text("--preset", "NAME", "nano (the default), small or gpt2");
+        _config = command.Text("--config", "FILE", "Settings in JSON, with comments");
+        _keyed =
+        [
+            (command.Text("--data", "PATH", "A file, folder or pattern of text (data.path)"), "data.path"),
+            (command.Text("--steps", "N", "Optimizer steps (train.steps)"), "train.steps"),
+            (command.Text("--minutes", "M", "Train for so many minutes; without --steps, as many steps as fit (train.minutes)"), "train.minutes"),
+            (command.Text("--batch", "N|auto", "Sequences per micro-batch (train.batch)"), "train.batch"),
+            (command.Text("--context", "N", "Tokens per sequence (model.context)"), "model.context"),
+        ];
+        command.Add(_set);
+        _out = command.Text("--out", "DIR", "The run's folder");
+        _resume = command.Text("--resume", "DIR", "Take up the run in this folder again");
+    }
+
+    /// <summary>The folder named by <c>--out</c>, or null.</summary>
+    public string? Out(Invocation invocation) => invocation.Get(_out);
+
+    /// <summary>The folder named by <c>--resume</c>, or null.</summary>
+    public string? Resume(Invocation invocation) => invocation.Get(_resume);
+
+    /// <summary>The steps named by <c>--steps</c>, or null; a benchmark's own otherwise.</summary>
+    public int? Steps(Invocation invocation) => invocation.Get(_keyed.First(k => k.Key == "train.steps").Option) is null ? null : Config(invocation).Train.Steps;
+
+    /// <summary>The configuration: preset, then file, then settings, then the other options.</summary>
+    /// <exception cref="UserException">It has problems, or the options do not go together.</exception>
+    public RunConfig Config(Invocation invocation)
+    {
+        string? resumed = Resume(invocation);
+        if (resumed is not null)
+        {
+            CheckResumable(invocation);
+            RunFolder.Require(resumed);
+            RunFolder.LoadConfig(resumed);
+        }
+
+        string? file = resumed is null ? invocation.Get(_config) : Path.Combine(resumed, RunConfig.FileName);
+        var tree = new ConfigTree(invocation.Get(_preset));
+        if (file is not null)
+        {
+            tree.AddFile(file);
+        }
+
+        foreach (string assignment in invocation.Get(_set) ?? [])
+        {
+            tree.Set(assignment);
+        }
+
+        if (Given(invocation, "train.minutes") && !Given(invocation, "train.steps"))
+        {
+            tree.Set($"train.steps={UnboundedSteps}");
+        }
+
+        foreach ((Option<string?> option, string key) in _keyed)
+        {
+            if (invocation.Get(option) is { } text)
+            {
+                tree.Set($"{key}={text}");
+            }
+        }
+
+        if (invocation.Seed is { } seed)
+        {
+            tree.Set("train.seed", JsonValue.Create(seed));
+        }
+
+        return tree.Build();
+    }
+
+    private bool Given(Invocation invocation, string key) => invocation.Get(_keyed.First(k => k.Key == key).Option) is not null;
+
+    private void CheckResumable(Invocation invocation)
+    {
+        string[] refused =
+        [
+            .. _keyed.Select(keyed => keyed.Option).Prepend(_out).Prepend(_config).Prepend(_preset)
+                .Where(option => invocation.Get(option) is not null)
+                .Select(option => option.Name),
+            .. invocation.Seed is null ? Array.Empty<string>() : [CommonOptions.Seed],
+            .. (invocation.Get(_set) ?? []).Select(assignment => assignment.Split('=')[0]).Where(key => !s_resumable.Contains(key)),
+        ];
+        if (refused.Length > 0)
+        {
+            throw UserException.Usage(
+                $"--resume goes on as the run began, so it does not take {string.Join(", ", refused)}; it takes --threads, --device and --set of {string.Join(", ", s_resumable)}");
+        }
+    }
+}

@@ -1,0 +1,125 @@
+using System.Globalization;
+using NanoFold.Engine.Benchmarks;
+using NanoFold.Engine.Model;
+using NanoFold.Engine.Training;
+using NanoFold.Kernels;
+using Spectre.Console;
+
+namespace NanoFold.Cli;
+
+/// <summary>How training looks: a bar that moves in a terminal, a line now and then elsewhere.</summary>
+internal sealed class TrainProgress : ITrainObserver
+{
+    private const int LinesPerRun = 20;
+
+    private readonly Output _output;
+    private readonly IAnsiConsole _console;
+    private readonly bool _isTerminal;
+    private ProgressTask? _task;
+    private double _flopsPerToken;
+    private double _peak;
+    private long _nextLine;
+
+    public TrainProgress(Output output)
+    {
+        _output = output;
+        _isTerminal = output.IsTerminal;
+        _console = AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(output.Text) });
+    }
+
+    public void Note(string line) => _output.Note(line);
+
+    /// <summary>Says what will be trained, on what, where.</summary>
+    public void Describe(TrainSession session, Backend backend)
+    {
+        ModelConfig model = session.Config.Model;
+        CostModel cost = CostModel.Of(session.Model.Config);
+        _flopsPerToken = cost.FlopsPerToken;
+        _peak = MatMulPeak.Measure(backend);
+        (string name, long tokens, bool fromCache) = session.Corpus;
+        Line($"{session.Config.Preset}: {Display.Count(session.Model.Store.Count)} parameters, {model.Layers} layers, width {model.Width}, context {model.Context}, {session.Tokenizer.Name} tokenizer of {session.Tokenizer.Vocab}");
+        Line($"{name}: {Display.Count(tokens)} tokens{(fromCache ? " (cached)" : "")}; {session.Trainer.Schedule.Steps} steps of {session.Config.Train.Batch * session.Config.Train.Accumulate} × {model.Context} tokens");
+        Line($"{backend.Name}: {Display.Quantity(_peak, "FLOP")}/s in matrix products; run folder {session.RunPath}");
+        if (session.State.Step > 0)
+        {
+            Line($"going on after step {session.State.Step}");
+        }
+    }
+
+    /// <summary>Runs training under the bar, where there is a terminal.</summary>
+    public TrainSummary Show(Func<TrainSummary> train) => !_isTerminal
+        ? train()
+        : _console.Progress()
+            .AutoClear(true)
+            .Columns(new ProgressBarColumn { Width = 24 }, new TaskDescriptionColumn { Alignment = Justify.Left })
+            .Start(context =>
+            {
+                _task = context.AddTask("compiling kernels …", maxValue: 1);
+                return train();
+            });
+
+    public void Stepped(in StepReport report)
+    {
+        if (_task is not null)
+        {
+            _task.MaxValue = report.Steps;
+            _task.Value = report.Step;
+            _task.Description = $"{report.Step}/{report.Steps}  loss {Figure(report.Result.Loss)}  {Rates(report)}";
+        }
+        else if (report.Step == 1 || report.Step >= _nextLine || report.Step == report.Steps)
+        {
+            _nextLine = (report.Step / Math.Max(1, report.Steps / LinesPerRun) + 1) * Math.Max(1, report.Steps / LinesPerRun);
+            Line($"step {report.Step}/{report.Steps}  loss {Figure(report.Result.Loss)}  {Rates(report)}");
+        }
+    }
+
+    public void Evaluated(long step, Evaluation evaluation) =>
+        Line($"step {step}  validation {Figure(evaluation.Loss)} nats/token, {Figure(evaluation.BitsPerByte)} bits/byte");
+
+    public void Sampled(long step, string text) => Line($"step {step}  sample: {text.ReplaceLineEndings(" ⏎ ")}");
+
+    public void Saved(long step, string path)
+    {
+    }
+
+    /// <summary>The table by layer, and what can be done next.</summary>
+    public void Conclude(TrainSession session, TrainSummary summary)
+    {
+        if (session.Geometry is { Latest.Count: > 0 } geometry)
+        {
+            GeometryTable.Write(_output, geometry.Latest, session.Config.Geometry);
+        }
+
+        string loss = summary.Validation is { } validation ? $"validation {Figure(validation.Loss)} nats/token, {Figure(validation.BitsPerByte)} bits/byte" : $"training loss {Figure(summary.TrainLoss)}";
+        Line($"{loss} after {summary.Steps} steps, {Time(summary.Seconds)}, {summary.TokensPerSecond.ToString("N0", CultureInfo.InvariantCulture)} tokens/s");
+        Line(summary.Steps < session.Trainer.Schedule.Steps
+            ? $"go on with:  ./nanofold train --resume {session.RunPath}"
+            : $"write with:  ./nanofold generate --model {session.RunPath}");
+    }
+
+    private string Rates(in StepReport report)
+    {
+        double share = _peak > 0 ? report.TokensPerSecond * _flopsPerToken / _peak : 0;
+        return string.Create(CultureInfo.InvariantCulture, $"{report.TokensPerSecond:N0} tokens/s  {share:P0} of peak  {Time(report.SecondsLeft)} left");
+    }
+
+    private void Line(string text)
+    {
+        if (_task is null)
+        {
+            _output.Text.WriteLine(text);
+        }
+        else
+        {
+            _console.WriteLine(text);
+        }
+    }
+
+    private static string Figure(double value) => value.ToString("0.0000", CultureInfo.InvariantCulture);
+
+    private static string Time(double seconds)
+    {
+        var span = TimeSpan.FromSeconds(Math.Ceiling(Math.Min(seconds, 1e8)));
+        return span.TotalHours >= 1 ? $"{(int)span.TotalHours}:{span.Minutes:00}:{span.Seconds:00}" : $"{span.Minutes}:{span.Seconds:00}";
+    }
+}

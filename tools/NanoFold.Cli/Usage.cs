@@ -1,0 +1,46 @@
+using System.CommandLine;
+using System.CommandLine.Invocation;
+using System.CommandLine.Parsing;
+using NanoFold.Engine.Configuration;
+
+namespace NanoFold.Cli;
+
+/// <summary>What is wrong with a command line.</summary>
+internal static class Usage
+{
+    /// <summary>Every problem, in a line each.</summary>
+    public static IReadOnlyList<string> Problems(RootCommand root, ParseResult parsed)
+    {
+        if (parsed.Action is not ParseErrorAction)
+        {
+            return [];
+        }
+
+        Command command = parsed.CommandResult.Command;
+        IReadOnlyList<string> unmatched = parsed.UnmatchedTokens;
+        if (unmatched.Count > 0)
+        {
+            // What follows an unknown option may be its value.
+            string[] options = [.. unmatched.Where(token => token.StartsWith('-'))];
+            return [.. (options.Length > 0 ? options : unmatched).Select(token => Unknown(root, command, token))];
+        }
+
+        return command.Subcommands.Count > 0
+            ? [$"{(command == root ? "a verb" : $"what to do with {command.Name}")} is missing: {string.Join(", ", command.Subcommands.Select(sub => sub.Name))}"]
+            : [.. parsed.Errors.Select(e => e.Message)];
+    }
+
+    /// <summary>A command as it is typed: <c>nanofold tokenizer train</c>.</summary>
+    public static string PathOf(Command command)
+        => command is RootCommand ? Program.Name : $"{PathOf(command.Parents.OfType<Command>().First())} {command.Name}";
+
+    private static string Unknown(RootCommand root, Command command, string token)
+    {
+        bool isOption = token.StartsWith('-');
+        IEnumerable<string> known = isOption
+            ? command.Options.Concat(root.Options).Select(option => option.Name)
+            : command.Subcommands.Select(sub => sub.Name);
+        string what = isOption ? "option" : command == root ? "verb" : "argument";
+        return $"{token}: unknown {what}{(NearestName.Among(token, known) is { } near ? $"; did you mean {near}?" : "")}";
+    }
+}

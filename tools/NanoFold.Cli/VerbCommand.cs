@@ -1,0 +1,58 @@
+using System.CommandLine;
+
+namespace NanoFold.Cli;
+
+/// <summary>A verb, or a part of one.</summary>
+internal sealed class VerbCommand(string name, string description) : Command(name, description)
+{
+    /// <summary>The keys of its JSON result, for its help.</summary>
+    public string? JsonKeys { get; set; }
+
+    /// <summary>Adds a part.</summary>
+    public VerbCommand Sub(string name, string description)
+    {
+        var sub = new VerbCommand(name, description);
+        Add(sub);
+        return sub;
+    }
+
+    /// <summary>Adds an option for text.</summary>
+    public Option<string?> Text(string name, string helpName, string description)
+    {
+        var option = new Option<string?>(name) { HelpName = helpName, Description = description };
+        option.Validators.Add(result =>
+        {
+            if (result.Tokens is [{ Value: "" }])
+            {
+                result.AddError($"{name}: is empty; expected {helpName}");
+            }
+        });
+        Add(option);
+        return option;
+    }
+
+    /// <summary>Adds an option for a whole number.</summary>
+    public Option<long?> Integer(string name, string description, long minimum, long maximum)
+    {
+        Option<long?> option = IntegerOption.Create(name, description, minimum, maximum);
+        Add(option);
+        return option;
+    }
+
+    /// <summary>Adds an option that is there or not.</summary>
+    public Option<bool> Flag(string name, string description)
+    {
+        var option = new Option<bool>(name) { Description = description };
+        Add(option);
+        return option;
+    }
+
+    /// <summary>What it does; a device that was asked for and is not there ends it before.</summary>
+    public void Does(Func<Invocation, int> action)
+        => SetAction(parsed =>
+        {
+            var invocation = new Invocation(parsed);
+            Devices.Require(invocation.Device);
+            return action(invocation);
+        });
+}
