@@ -26,6 +26,7 @@ public sealed class RunFolder : IDisposable
         JsonLinesLog? metrics = null;
         try
         {
+            Directory.CreateDirectory(path);
             _lock = RunLock.Acquire(path);
             Checkpoints.ClearLeftovers();
             Metrics = metrics = JsonLinesLog.Open(System.IO.Path.Combine(path, MetricsFile));

@@ -116,7 +116,7 @@ public class BadInputTests
         }
 
         Directory.CreateDirectory(_rig["closed"], UnixFileMode.UserRead | UnixFileMode.UserExecute);
-        AssertFault(1, $"cannot write {_rig["closed"]}", Train("--out", Path.Combine(_rig["closed"], "run")));
+        AssertFault(1, $"cannot write {Path.Combine(_rig["closed"], "run")}: ", Train("--out", Path.Combine(_rig["closed"], "run")));
         Assert.That(Directory.EnumerateFileSystemEntries(_rig["closed"]), Is.Empty);
     }
 
@@ -159,6 +159,18 @@ public class BadInputTests
         Assert.That(File.ResolveLinkTarget(metrics, returnFinalTarget: true)!.FullName, Is.EqualTo("/dev/full"));
     }
 
+    [Test]
+    public void AFileWhereCheckpointsAreToBe()
+    {
+        Directory.CreateDirectory(_rig["run"]);
+        string path = Path.Combine(_rig["run"], "checkpoints");
+        File.WriteAllText(path, "mine");
+        CommandLine run = Train("--out", _rig["run"]);
+
+        Assert.That((run.Code, run.ErrorLines[^1]), Is.EqualTo((1, $"nanofold: cannot write {path}: The file '{path}' already exists.")));
+        Assert.That(File.ReadAllText(path), Is.EqualTo("mine"));
+    }
+
     [TestCase("cuda", 1, "the GPU backend is not built in")]
     [TestCase("opencl", 1, "the GPU backend is not built in")]
     [TestCase("tpu", 2, "expected one of auto, cpu, cuda, opencl")]
@@ -181,9 +193,11 @@ public class BadInputTests
     [TestCase("--out", "")]
     [TestCase("--data", "")]
     [TestCase("--resume", "")]
-    public void WrongValuesOfOptions(string option, string value)
+    [TestCase("--steps", null)]
+    [TestCase("--out", null)]
+    public void WrongValuesOfOptions(string option, string? value)
     {
-        CommandLine run = CommandLine.Run("train", option, value);
+        CommandLine run = CommandLine.Run(value is null ? ["train", option] : ["train", option, value]);
 
         Assert.That((run.Code, run.Standard), Is.EqualTo((2, "")));
         Assert.That(run.ErrorLines[0], Does.StartWith($"nanofold: {option}: "));

@@ -36,8 +36,8 @@ public class DamagedRunTests
         };
         foreach ((string verb, string[] options) in read)
         {
-            // Resuming takes its configuration from the run; the others read neither moments nor state.
-            bool isRead = verb == "train" ? file != "config.json" : file is not ("optimizer.safetensors" or "state.json");
+            // Only resuming reads moments and state.
+            bool isRead = verb == "train" || file is not ("optimizer.safetensors" or "state.json");
             CommandLine run = CommandLine.Run([verb, .. options]);
             if (!isRead)
             {
@@ -46,10 +46,10 @@ public class DamagedRunTests
             }
 
             AssertFault(run, path);
-            Assert.That(verb != "train" || run.Error.EndsWith($"; delete {_rig.Checkpoint("run", 7)} to go on from the checkpoint before it\n", StringComparison.Ordinal), run.Error);
+            Assert.That(run.Error, Does.EndWith(verb == "train" ? $"; delete {_rig.Checkpoint("run", 7)} to go on from the checkpoint before it\n" : "; name another checkpoint of the run\n"));
         }
 
-        if (file != "config.json")
+        if (damage == Damage.Cut)
         {
             // As it says.
             Directory.Delete(_rig.Checkpoint("run", 7), recursive: true);
@@ -74,6 +74,20 @@ public class DamagedRunTests
         }
 
         AssertFault(run, path);
+    }
+
+    [TestCase("\"learningRate\": 0.003", "\"learningRate\": 0.004")]
+    [TestCase("\"layers\": 2", "\"layers\": 1")]
+    [TestCase(null, "{}")]
+    public void ARunsConfigurationThatWasChanged(string? what, string with)
+    {
+        string path = Path.Combine(_rig["run"], "config.json"), text = File.ReadAllText(path);
+        Assert.That(text, Does.Contain(what ?? ""));
+        File.WriteAllText(path, what is null ? with : text.Replace(what, with, StringComparison.Ordinal));
+
+        CommandLine run = CommandLine.Run("train", "--resume", _rig["run"]);
+        AssertFault(run, path);
+        Assert.That(run.Error, Does.Contain(_rig.Checkpoint("run", 7, "config.json")));
     }
 
     [Test]

@@ -6,7 +6,10 @@ namespace NanoFold.Tests.Suites;
 /// <summary>Tests that run recorded work: backends by path and threads, made once for a fixture.</summary>
 public abstract class EngineTests : IDisposable
 {
-    public static readonly Isa[] Paths = Enum.GetValues<Isa>();
+    /// <summary>All of them; where instructions are switched off, what such a machine would take and the one most machines take.</summary>
+    public static readonly Isa[] Paths = InstructionSetTests.SwitchedOff is null
+        ? Enum.GetValues<Isa>()
+        : [IsaExtensions.Best, Isa.Vector256];
 
     private readonly Dictionary<(Isa, int, bool), CpuBackend> _backends = [];
 

@@ -10,7 +10,10 @@ public partial class InstructionSetTests
     /// <summary>What a child process runs; this class is not in it, so that children have no children.</summary>
     public const string Category = "Instructions";
 
-    private const string Switched = "NANOFOLD_TEST_INSTRUCTIONS";
+    private const string Variable = "NANOFOLD_TEST_INSTRUCTIONS";
+
+    /// <summary>The setting of the runtime that is off in this process, or null.</summary>
+    public static string? SwitchedOff => Environment.GetEnvironmentVariable(Variable);
 
     [TestCase("DOTNET_EnableAVX2")]
     [TestCase("DOTNET_EnableHWIntrinsic")]
@@ -24,7 +27,7 @@ public partial class InstructionSetTests
             WorkingDirectory = TestContext.CurrentContext.WorkDirectory,
         };
         start.Environment[setting] = "0";
-        start.Environment[Switched] = setting;
+        start.Environment[Variable] = setting;
         using Process child = Process.Start(start)!;
         Task<string> errors = child.StandardError.ReadToEndAsync();
         string output = child.StandardOutput.ReadToEnd();
@@ -38,7 +41,7 @@ public partial class InstructionSetTests
     [Category(Category)]
     public void The_setting_holds()
     {
-        switch (Environment.GetEnvironmentVariable(Switched))
+        switch (SwitchedOff)
         {
             case "DOTNET_EnableAVX2":
                 Assert.That(Avx2.IsSupported || Fma.IsSupported, Is.False);
