@@ -143,11 +143,6 @@ public sealed class TrainLoop
     // The state is as it was before the step: nothing was updated.
     private UserException NotFinite(string what)
     {
-        if (end == TrainEnd.OutOfTime)
-        {
-            Evaluate(isLast: true);
-        }
-
         if (_session.SavedStep != _step)
         {
             Save();

@@ -34,6 +34,20 @@ public class ModelSuite : EngineTests
     }
 
     [TestCaseSource(nameof(Variants))]
+    public void Its_logits_are_those_of_a_plain_implementation(ModelConfig config)
+    {
+        using var model = new TinyModel(config, Backend(), DType.Float64);
+        var naive = new NaiveModel(model.Model.Config, name => model.Store.Contains(name) ? Host.Read(model.Store, model.Store[name]) : null);
+        double[] expected = [.. model.Tokens.Chunk(model.Time).SelectMany(naive.Logits)];
+        Numbers.AssertClose(model.Logits(model.Tokens), expected, 1e-11, "float64");
+        foreach (CpuPath path in CpuPath.All)
+        {
+            using var single = new TinyModel(config, Backend(path.Isa, path.Threads, path.ComposedOnly));
+            Numbers.AssertClose(single.Logits(single.Tokens), expected, 1e-5, path.ToString());
+        }
+    }
+
+    [TestCaseSource(nameof(Variants))]
     public void A_token_changes_nothing_before_it(ModelConfig config)
     {
         using var model = new TinyModel(config, Backend());

@@ -71,7 +71,7 @@ public class TrainerTests
         using var model = new Transformer(s_model, backend);
         using var trainer = new Trainer(model, config.Train, new RandomBatchSource(3, 8, 50, 1));
 
-        long bytes = MemoryCheck.PeakBytes(config, backend);
+        long bytes = MemoryPlan.Of(config, backend).PeakBytes;
         Assert.That(bytes, Is.EqualTo(trainer.PeakBytes));
         Assert.That(bytes, Is.GreaterThan(trainer.ArenaBytes + 16 * model.Store.Count));
     }
