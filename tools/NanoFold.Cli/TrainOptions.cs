@@ -12,6 +12,9 @@ internal sealed class TrainOptions
     /// <summary>Keys that may differ when a run is taken up again: they do not change what it computes.</summary>
     private static readonly string[] s_resumable = ["train.stopAfter", "train.logEvery", "train.sampleEvery", "train.samplePrompt"];
 
+    // The time decides; the plan is fitted to it once a step's time is known.
+    private const int UnboundedSteps = 1_000_000_000;
+
     private readonly Option<string?> _preset;
     private readonly Option<string?> _config;
     private readonly Option<string?> _out;
@@ -27,7 +30,7 @@ internal sealed class TrainOptions
         [
             (command.Text("--data", "PATH", "A file, folder or pattern of text (data.path)"), "data.path"),
             (command.Text("--steps", "N", "Optimizer steps (train.steps)"), "train.steps"),
-            (command.Text("--minutes", "M", "Stop after so many minutes (train.minutes)"), "train.minutes"),
+            (command.Text("--minutes", "M", "Train for so many minutes; without --steps, as many steps as fit (train.minutes)"), "train.minutes"),
             (command.Text("--batch", "N|auto", "Sequences per micro-batch (train.batch)"), "train.batch"),
             (command.Text("--context", "N", "Tokens per sequence (model.context)"), "model.context"),
         ];
@@ -69,6 +72,11 @@ internal sealed class TrainOptions
             tree.Set(assignment);
         }
 
+        if (Given(invocation, "train.minutes") && !Given(invocation, "train.steps"))
+        {
+            tree.Set($"train.steps={UnboundedSteps}");
+        }
+
         foreach ((Option<string?> option, string key) in _keyed)
         {
             if (invocation.Get(option) is { } text)
@@ -84,6 +92,8 @@ internal sealed class TrainOptions
 
         return tree.Build();
     }
+
+    private bool Given(Invocation invocation, string key) => invocation.Get(_keyed.First(k => k.Key == key).Option) is not null;
 
     private void CheckResumable(Invocation invocation)
     {

@@ -11,10 +11,9 @@ namespace NanoFold.Engine.Training;
 /// <param name="GradientBytes">Gradients of parameters.</param>
 /// <param name="OptimizerBytes">Moments and the update's scratch.</param>
 /// <param name="ArenaBytes">Activations, their gradients and scratch, at their peak.</param>
-public sealed record MemoryPlan(long ParameterBytes, long GradientBytes, long OptimizerBytes, long ArenaBytes)
+/// <param name="PeakBytes">All of it, batches included.</param>
+public sealed record MemoryPlan(long ParameterBytes, long GradientBytes, long OptimizerBytes, long ArenaBytes, long PeakBytes)
 {
-    public long PeakBytes => ParameterBytes + GradientBytes + OptimizerBytes + ArenaBytes;
-
     /// <param name="config">Resolved, its vocabulary known; a batch of 0 counts as 1.</param>
     /// <param name="like">The backend whose kernels will run: they decide what is recorded and its scratch.</param>
     public static MemoryPlan Of(RunConfig config, Backend like)
@@ -25,6 +24,6 @@ public sealed record MemoryPlan(long ParameterBytes, long GradientBytes, long Op
         var batches = new RandomBatchSource(Math.Max(1, config.Train.Batch), config.Model.Context, model.Config.Vocab, 0);
         using var trainer = new Trainer(model, config.Train, batches, config.Data.MaskDocuments);
         long trained = model.Store.TrainedElements * sizeof(float);
-        return new MemoryPlan(model.Store.Elements * sizeof(float), trained, trainer.Optimizer.Bytes, trainer.ArenaBytes);
+        return new MemoryPlan(model.Store.Elements * sizeof(float), trained, trainer.Optimizer.Bytes, trainer.ArenaBytes, trainer.PeakBytes);
     }
 }

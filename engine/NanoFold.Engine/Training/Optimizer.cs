@@ -19,6 +19,7 @@ public sealed class Optimizer : IDisposable
     private readonly DeviceBuffer? _update;
     private readonly NewtonSchulz? _newtonSchulz;
     private readonly (long Start, long End) _matrices;
+    private readonly Parameter[] _hidden = [];
 
     /// <param name="store">Allocated parameters in float32.</param>
     /// <param name="config">Resolved settings.</param>
@@ -34,7 +35,8 @@ public sealed class Optimizer : IDisposable
         if (UsesMuon)
         {
             _update = backend.Allocate((_matrices.End - _matrices.Start) * sizeof(float));
-            _newtonSchulz = new NewtonSchulz(backend, Matrices().Select(m => (m.Layout[-2], m.Layout[-1])));
+            _hidden = [.. store.Parameters.Where(p => p.Role == ParameterRole.Matrix && !p.Frozen)];
+            _newtonSchulz = new NewtonSchulz(backend, _hidden.Select(m => (m.Layout[-2], m.Layout[-1])));
         }
     }
 
@@ -91,13 +93,8 @@ public sealed class Optimizer : IDisposable
         (_, View gradients) = _store.Slice(_matrices.Start, _matrices.End);
         View momentum = Vector(_first, _matrices.Start, _matrices.End);
         _kernels.MuonMomentum(gradients, momentum, Vector(_update!, 0, _matrices.End - _matrices.Start), _config.Momentum, nesterov: true);
-        foreach (Parameter parameter in _store.Parameters)
+        foreach (Parameter parameter in _hidden)
         {
-            if (parameter.Role != ParameterRole.Matrix || parameter.Frozen)
-            {
-                continue;
-            }
-
             // A stack of experts' matrices is updated one by one.
             int rows = parameter.Layout[-2], columns = parameter.Layout[-1];
             Layout matrix = Layout.Of(rows, columns);
@@ -110,8 +107,6 @@ public sealed class Optimizer : IDisposable
             }
         }
     }
-
-    private IEnumerable<Parameter> Matrices() => _store.Parameters.Where(p => p.Role == ParameterRole.Matrix && !p.Frozen);
 
     private static View Vector(DeviceBuffer buffer, long start, long end) =>
         new(buffer, start, Layout.Of(checked((int)(end - start))), DType.Float32);

@@ -47,13 +47,9 @@ public sealed class TrainLoop
             _step++;
             Report(result);
             PlanWithin(started);
-            if (Due(_config.EvaluateEvery) && _session.Evaluate(_step, isLast: _step == Steps) is { } evaluation)
+            if (Due(_config.EvaluateEvery))
             {
-                _observer?.Evaluated(_step, evaluation);
-                if (!double.IsFinite(evaluation.Loss))
-                {
-                    throw NotFinite("the validation loss");
-                }
+                Evaluate(isLast: _step == Steps);
             }
 
             if (_config.SampleEvery > 0 && _step % _config.SampleEvery == 0)
@@ -68,6 +64,11 @@ public sealed class TrainLoop
             }
         }
 
+        if (end == TrainEnd.OutOfTime)
+        {
+            Evaluate(isLast: true);
+        }
+
         if (_session.SavedStep != _step)
         {
             Save();
@@ -77,13 +78,26 @@ public sealed class TrainLoop
         return new TrainSummary(end, _step, _recentLosses.DefaultIfEmpty(double.NaN).Average(), _session.State.LastEvaluation, _clock.TokensPerSecond, seconds);
     }
 
+    private void Evaluate(bool isLast)
+    {
+        if (_session.Evaluate(_step, isLast) is { } evaluation)
+        {
+            _observer?.Evaluated(_step, evaluation);
+            if (!double.IsFinite(evaluation.Loss))
+            {
+                throw NotFinite("the validation loss");
+            }
+        }
+    }
+
     private TrainEnd WhyStop(CancellationToken stop, long started) =>
         stop.IsCancellationRequested ? TrainEnd.Interrupted
         : _config.StopAfter > 0 && _step >= _config.StopAfter ? TrainEnd.StoppedAfter
         : _config.Minutes > 0 && Stopwatch.GetElapsedTime(started).TotalMinutes >= _config.Minutes ? TrainEnd.OutOfTime
         : TrainEnd.Finished;
 
-    private bool Due(int every) => _step == Steps || _step % every == 0;
+    // Intervals shrink with a plan that a time budget made shorter.
+    private bool Due(int every) => _step == Steps || _step % Math.Max(1, (long)every * Steps / _config.Steps) == 0;
 
     private void Report(in StepResult result)
     {

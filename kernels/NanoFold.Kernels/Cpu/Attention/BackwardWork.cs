@@ -91,12 +91,10 @@ internal readonly unsafe struct BackwardWork : ILaneWork
         Packing.Rows<V>(dy, _gradients.DY.Time, count, _problem.ValueDepth, scratch.OutputRows, _queries, 0, 1);
         HeadRow.Zero<V>(scratch.QuerySums, (nint)count * scratch.DepthRow);
         void* lse = _problem.LogSumExpRow<V>(batch, head, start);
-        for (int c = 0; c < count; c++)
-        {
-            Element.Set<V>(scratch.LogSumExp, c, Element.Get<V>(lse, c));
-            double delta = HeadRow.Dot<V>(_problem.Y.Row<V>(batch, start + c, head), _gradients.DY.Row<V>(batch, start + c, head), _problem.ValueDepth);
-            Element.Set<V>(scratch.Delta, c, delta);
-        }
+        long lseBytes = (long)count * Element.Size<V>();
+        Buffer.MemoryCopy(lse, scratch.LogSumExp, lseBytes, lseBytes);
+        HeadRow.Dots<V>(
+            _problem.Y.Row<V>(batch, start, head), _problem.Y.Time, dy, _gradients.DY.Time, count, _problem.ValueDepth, scratch.Delta);
 
         KeyBlocks keys = _problem.KeysOf(start, start + count - 1, BlockSizes.Keys);
         while (keys.Next())

@@ -18,11 +18,11 @@ internal readonly unsafe struct BlockMask(int keys, int columns, int group, int 
 
     /// <summary>First key that a column at or behind <paramref name="column"/> may see.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public int KeyLow(int column) => window == 0 ? 0 : Clamp(column / group - window + 1 - offset, keys);
+    public int KeyLow(int column) => window == 0 ? 0 : Clamp(Position(column) - window + 1 - offset, keys);
 
     /// <summary>One behind the last key that a column at or before <paramref name="column"/> may see.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public int KeyHigh(int column) => causal ? Clamp(column / group - offset + 1, keys) : keys;
+    public int KeyHigh(int column) => causal ? Clamp(Position(column) - offset + 1, keys) : keys;
 
     /// <summary>First column that sees a key at or behind <paramref name="key"/>.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -125,6 +125,9 @@ internal readonly unsafe struct BlockMask(int keys, int columns, int group, int 
             }
         }
     }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private int Position(int column) => group == 1 ? column : column / group;
 
     private static int Clamp(int value, int high) => value < 0 ? 0 : value > high ? high : value;
 }

@@ -1,11 +1,18 @@
 namespace NanoFold.Kernels.Cpu.Attention;
 
-/// <summary>How cached attention is cut: by blocks of new tokens, or, for few queries over long caches, by parts of the keys.</summary>
+/// <summary>
+/// How cached attention is cut: by key heads and blocks of new tokens, or, for few queries over long caches, by parts of the keys.
+/// Caches too large for the processor's are read for all heads at once, as the heads of a position lie side by side in memory.
+/// </summary>
 internal readonly struct CachedPlan
 {
     private const int WantedItems = 32;
     private const int MaxColumns = 96;
     private const int MaxSplitColumns = 16;
+    private const long LargeBytes = 2 << 20;
+
+    /// <summary>Keys of a block where heads take turns, small enough to stay in the second-level cache until the last head.</summary>
+    private const int SharedBlockKeys = 30;
 
     /// <summary>Keys that are worth a part of their own.</summary>
     private const int MinPartKeys = 256;
@@ -14,17 +21,34 @@ internal readonly struct CachedPlan
     {
         TokenBlock = Math.Max(1, MaxColumns / problem.Group);
         TokenBlocks = BlockSizes.Count(problem.Time, TokenBlock);
-        long pairs = (long)problem.Batch * problem.KeyHeads;
-        int wanted = (int)((WantedItems + pairs - 1) / pairs);
-        Parts = problem.TopK == 0 && problem.Time * problem.Group <= MaxSplitColumns
-            ? Math.Min(wanted, BlockSizes.Count(problem.Capacity, MinPartKeys))
-            : 1;
+        HeadBlock = 1;
+        BlockKeys = BlockSizes.Keys;
+        Parts = 1;
+        if (problem.Time * problem.Group > MaxSplitColumns)
+        {
+            return;
+        }
+
+        long bytes = (long)problem.Capacity * problem.KeyHeads * (problem.Depth + problem.ValueDepth) * problem.Type.Size();
+        if (bytes > LargeBytes)
+        {
+            HeadBlock = problem.KeyHeads;
+            BlockKeys = SharedBlockKeys;
+        }
+
+        long items = (long)problem.Batch * (problem.KeyHeads / HeadBlock);
+        Parts = (int)Math.Min((WantedItems + items - 1) / items, BlockSizes.Count(problem.Capacity, MinPartKeys));
     }
+
+    /// <summary>Key heads of an item.</summary>
+    public int HeadBlock { get; }
 
     /// <summary>New tokens of an item.</summary>
     public int TokenBlock { get; }
 
     public int TokenBlocks { get; }
+
+    public int BlockKeys { get; }
 
     public int Parts { get; }
 

@@ -75,13 +75,9 @@ internal readonly unsafe struct CachedProblem
     /// <summary>Where a position lies in the cache.</summary>
     public int Slot(int position) => position < Capacity ? position : Sinks + (position - Sinks) % (Capacity - Sinks);
 
-    /// <summary>Blocks that tokens [first, first + count) of a row see, cut to those with an index in [firstIndex, endIndex).</summary>
-    public CacheBlocks Blocks(int batch, int first, int count, int firstIndex = 0, int endIndex = int.MaxValue) =>
-        new(Keys(batch, first, count), Capacity, Sinks, firstIndex, endIndex);
-
     /// <summary>Keys that tokens [first, first + count) of a row see.</summary>
-    public KeyBlocks Keys(int batch, int first, int count) =>
-        new(Position(batch) + first, Position(batch) + first + count - 1, Capacity, true, Window, Sinks, BlockSizes.Keys);
+    public KeyBlocks Keys(int batch, int first, int count, int blockKeys = BlockSizes.Keys) =>
+        new(Position(batch) + first, Position(batch) + first + count - 1, Capacity, true, Window, Sinks, blockKeys);
 
     /// <summary>Copies new keys and values into their slots; those of one key head with an index in [firstIndex, endIndex).</summary>
     public void Append<V>(int batch, int keyHead, in KeyBlocks keys, int firstIndex, int endIndex)

@@ -48,18 +48,18 @@ internal readonly unsafe struct CachedTopKWork(CpuContext context, CachedProblem
 
         Packing.Transposed<V>(
             problem.Q.Row<V>(batch, first, firstHead), problem.Q.Time, problem.Q.Head, problem.Group, columns, problem.Depth, rows.Queries, problem.Scale);
-        int position = problem.Position(batch) + first, total = problem.Keys(batch, first, count).Total;
-        CacheBlocks blocks = problem.Blocks(batch, first, count);
+        int position = problem.Position(batch) + first;
+        KeyBlocks keys = problem.Keys(batch, first, count);
+        var blocks = new CacheBlocks(keys, problem.Capacity, problem.Sinks, 0, keys.Total);
         while (blocks.Next())
         {
             var mask = new BlockMask(blocks.Count, columns, problem.Group, blocks.First - position, true, blocks.Window);
             rows.Add<V>(mask, problem.KeyCache.Row<V>(batch, blocks.Slot, keyHead), problem.KeyCache.Time, blocks.Index, null, null, 0);
         }
 
-        KeyBlocks keys = problem.Keys(batch, first, count);
         for (int c = 0; c < columns; c++)
         {
-            int size = rows.Select<V>(c, total, out double logSumExp);
+            int size = rows.Select<V>(c, keys.Total, out double logSumExp);
             HeadRow.Zero<V>(rows.Output, lane.Padded(problem.ValueDepth));
             for (int i = 0; i < size; i++)
             {

@@ -9,7 +9,6 @@ namespace NanoFold.Kernels.Cpu.Attention;
 internal readonly unsafe struct DecodeState
 {
     private const double Lowest = -1e30;
-    private const int OutputLanes = 4;
 
     private readonly int _depth, _valueDepth, _paddedDepth;
     private readonly void* _scores, _state, _output;
@@ -41,26 +40,27 @@ internal readonly unsafe struct DecodeState
         HeadRow.Zero<V>(_output, _paddedDepth);
     }
 
-    /// <summary>Takes in <paramref name="count"/> keys and values, all visible.</summary>
-    public void Add<V>(void* keys, nint keyRow, void* values, nint valueRow, int count)
+    /// <summary>Takes in keys and values that are all visible.</summary>
+    public void Add<V>(in CacheRows rows)
         where V : struct, ICpuLane<V>
     {
-        double before = Element.Get<V>(_state, 0), maximum = before;
-        for (int j = 0; j < count; j++)
-        {
-            double score = HeadRow.Dot<V>(Query, Element.At<V>(keys, j * keyRow), _depth);
-            Element.Set<V>(_scores, j, score);
-            // Keeps what is not a number.
-            maximum = score <= maximum ? maximum : score;
-        }
-
+        DecodeDots.Scores<V>(rows, Query, _depth, _valueDepth, _scores);
+        int count = rows.Count;
         int padded = LaneSize.Of<V>().Padded(count);
         for (int j = count; j < padded; j++)
         {
             Element.Set<V>(_scores, j, double.NegativeInfinity);
         }
 
-        V highest = V.Constant(maximum), correction = SoftmaxExp.Of(V.Constant(before) - highest), sum = default;
+        V before = V.Splat(_state, 0), highest = before;
+        for (int j = 0; j < padded; j += V.Width)
+        {
+            highest = V.Max(highest, V.Load(_scores, j));
+        }
+
+        double maximum = V.Largest(highest);
+        highest = V.Constant(maximum);
+        V correction = SoftmaxExp.Of(before - highest), sum = default;
         for (int j = 0; j < padded; j += V.Width)
         {
             V p = SoftmaxExp.Of(V.Load(_scores, j) - highest);
@@ -71,7 +71,7 @@ internal readonly unsafe struct DecodeState
         V total = V.MultiplyAdd(V.Splat(_state, 1), correction, V.Constant(V.Sum(sum)));
         Element.Set<V>(_state, 0, maximum);
         V.StorePart(_state, 1, 1, total);
-        Accumulate(values, valueRow, count, correction);
+        Accumulate(rows.Values, rows.ValueRow, count, correction);
     }
 
     /// <summary>Output divided by the sum of weights; 0 where no key was seen.</summary>
@@ -91,31 +91,19 @@ internal readonly unsafe struct DecodeState
         HeadRow.Write(_output, Element.At<V>(target, 2), _valueDepth, V.Constant(1));
     }
 
-    /// <summary>output = correction · output + Σ weight · value, four lanes of it in registers at a time.</summary>
+    /// <summary>output = correction · output + Σ weight · value, eight or four lanes of it in registers at a time.</summary>
     private void Accumulate<V>(void* values, nint valueRow, int count, V correction)
         where V : struct, ICpuLane<V>
     {
         int whole = _valueDepth / V.Width * V.Width, i = 0;
-        for (; i + OutputLanes * V.Width <= whole; i += OutputLanes * V.Width)
+        for (; i + 8 * V.Width <= whole; i += 8 * V.Width)
         {
-            V y0 = V.Load(_output, i) * correction;
-            V y1 = V.Load(_output, i + V.Width) * correction;
-            V y2 = V.Load(_output, i + 2 * V.Width) * correction;
-            V y3 = V.Load(_output, i + 3 * V.Width) * correction;
-            for (int j = 0; j < count; j++)
-            {
-                void* row = Element.At<V>(values, j * valueRow + i);
-                V p = V.Splat(_scores, j);
-                y0 = V.MultiplyAdd(p, V.Load(row, 0), y0);
-                y1 = V.MultiplyAdd(p, V.Load(row, V.Width), y1);
-                y2 = V.MultiplyAdd(p, V.Load(row, 2 * V.Width), y2);
-                y3 = V.MultiplyAdd(p, V.Load(row, 3 * V.Width), y3);
-            }
+            Eight(Element.At<V>(values, i), valueRow, count, Element.At<V>(_output, i), correction);
+        }
 
-            V.Store(_output, i, y0);
-            V.Store(_output, i + V.Width, y1);
-            V.Store(_output, i + 2 * V.Width, y2);
-            V.Store(_output, i + 3 * V.Width, y3);
+        for (; i + 4 * V.Width <= whole; i += 4 * V.Width)
+        {
+            Four(Element.At<V>(values, i), valueRow, count, Element.At<V>(_output, i), correction);
         }
 
         for (; i < _valueDepth; i += V.Width)
@@ -130,5 +118,63 @@ internal readonly unsafe struct DecodeState
 
             V.Store(_output, i, y);
         }
+    }
+
+    private void Eight<V>(void* values, nint valueRow, int count, void* output, V correction)
+        where V : struct, ICpuLane<V>
+    {
+        V y0 = V.Load(output, 0) * correction;
+        V y1 = V.Load(output, V.Width) * correction;
+        V y2 = V.Load(output, 2 * V.Width) * correction;
+        V y3 = V.Load(output, 3 * V.Width) * correction;
+        V y4 = V.Load(output, 4 * V.Width) * correction;
+        V y5 = V.Load(output, 5 * V.Width) * correction;
+        V y6 = V.Load(output, 6 * V.Width) * correction;
+        V y7 = V.Load(output, 7 * V.Width) * correction;
+        for (nint j = 0; j < count; j++)
+        {
+            void* row = Element.At<V>(values, j * valueRow);
+            V p = V.Splat(_scores, j);
+            y0 = V.MultiplyAdd(p, V.Load(row, 0), y0);
+            y1 = V.MultiplyAdd(p, V.Load(row, V.Width), y1);
+            y2 = V.MultiplyAdd(p, V.Load(row, 2 * V.Width), y2);
+            y3 = V.MultiplyAdd(p, V.Load(row, 3 * V.Width), y3);
+            y4 = V.MultiplyAdd(p, V.Load(row, 4 * V.Width), y4);
+            y5 = V.MultiplyAdd(p, V.Load(row, 5 * V.Width), y5);
+            y6 = V.MultiplyAdd(p, V.Load(row, 6 * V.Width), y6);
+            y7 = V.MultiplyAdd(p, V.Load(row, 7 * V.Width), y7);
+        }
+
+        V.Store(output, 0, y0);
+        V.Store(output, V.Width, y1);
+        V.Store(output, 2 * V.Width, y2);
+        V.Store(output, 3 * V.Width, y3);
+        V.Store(output, 4 * V.Width, y4);
+        V.Store(output, 5 * V.Width, y5);
+        V.Store(output, 6 * V.Width, y6);
+        V.Store(output, 7 * V.Width, y7);
+    }
+
+    private void Four<V>(void* values, nint valueRow, int count, void* output, V correction)
+        where V : struct, ICpuLane<V>
+    {
+        V y0 = V.Load(output, 0) * correction;
+        V y1 = V.Load(output, V.Width) * correction;
+        V y2 = V.Load(output, 2 * V.Width) * correction;
+        V y3 = V.Load(output, 3 * V.Width) * correction;
+        for (nint j = 0; j < count; j++)
+        {
+            void* row = Element.At<V>(values, j * valueRow);
+            V p = V.Splat(_scores, j);
+            y0 = V.MultiplyAdd(p, V.Load(row, 0), y0);
+            y1 = V.MultiplyAdd(p, V.Load(row, V.Width), y1);
+            y2 = V.MultiplyAdd(p, V.Load(row, 2 * V.Width), y2);
+            y3 = V.MultiplyAdd(p, V.Load(row, 3 * V.Width), y3);
+        }
+
+        V.Store(output, 0, y0);
+        V.Store(output, V.Width, y1);
+        V.Store(output, 2 * V.Width, y2);
+        V.Store(output, 3 * V.Width, y3);
     }
 }

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using NanoFold.Kernels.Lanes;
 
 namespace NanoFold.Kernels.Cpu.Attention;
@@ -53,7 +54,18 @@ internal static unsafe class HeadRow
         where V : struct, ICpuLane<V>
         => new Span<byte>(target, checked((int)(count * Element.Size<V>()))).Clear();
 
+    /// <summary>target[i] = Σ a · b over rows i.</summary>
+    public static void Dots<V>(void* a, nint aRow, void* b, nint bRow, int rows, int depth, void* target)
+        where V : struct, ICpuLane<V>
+    {
+        for (nint r = 0; r < rows; r++)
+        {
+            Element.Set<V>(target, r, Dot<V>(Element.At<V>(a, r * aRow), Element.At<V>(b, r * bRow), depth));
+        }
+    }
+
     /// <summary>Σ a · b over a row.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static double Dot<V>(void* a, void* b, int depth)
         where V : struct, ICpuLane<V>
     {

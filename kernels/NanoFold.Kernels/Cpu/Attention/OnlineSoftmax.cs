@@ -143,7 +143,8 @@ internal readonly unsafe struct OnlineSoftmax
         V.Store(_maximum, column, maximum);
         V.Store(_sum, column, sum);
         // Before the first block the output is 0 and the correction too, later most maxima stay: few rows are left.
-        if (V.Largest(before) > Lowest)
+        bool isFirst = V.Sum(before) <= Lowest * (V.Width - 0.5);
+        if (!isFirst)
         {
             V.Store(_correction, column, correction);
             for (int c = column; c < column + V.Width; c++)

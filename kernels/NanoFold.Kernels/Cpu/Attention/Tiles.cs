@@ -19,6 +19,7 @@ internal static unsafe class Tiles
     /// <param name="b">B[0, 0]; steps are bStep elements apart.</param>
     /// <param name="c">C[0, 0]; rows are cRow elements apart.</param>
     /// <param name="accumulate">Whether C is added to.</param>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Two<V>(void* a, nint rowStride, nint stepStride, int rows, int count, void* b, nint bStep, void* c, nint cRow, bool accumulate)
         where V : struct, ICpuLane<V>
     {
@@ -134,7 +135,6 @@ internal static unsafe class Tiles
     /// C[r, 0 … lanes · width) (+)= A · B for up to 6 rows, B packed in panels of two lanes (the last may have one) of
     /// <paramref name="panelRows"/> rows each, starting with row <paramref name="first"/> of them.
     /// </summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Across<V>(
         void* a, nint rowStride, nint stepStride, int rows, int count, void* panels, int panelRows, int first, int lanes, void* c, nint cRow)
         where V : struct, ICpuLane<V>

@@ -7,13 +7,14 @@ namespace NanoFold.Kernels.Cpu.MatMul;
 internal readonly struct BlockPlan
 {
     private const int MaxDepth = 256;
-    private const int MaxRows = 72;
+    private const int DirectRows = 128;
+    private const int MaxRows = 48;
     private const long MaxPackedElements = 1 << 17;
     private const int MaxColumns = 4096;
-    private const int WantedItems = 8;
+    private const int WantedItems = 4;
     private const int LeastStrips = 4;
 
-    public BlockPlan(in Product product, int tileRows, int tileColumns)
+    public BlockPlan(in Product product, int elementBytes, int tileRows, int tileColumns)
     {
         int depthBlocks = Ceiling(product.Depth, MaxDepth);
         DepthBlock = Ceiling(product.Depth, depthBlocks);
@@ -22,14 +23,18 @@ internal readonly struct BlockPlan
         RowBlock = Math.Min(share, MaxRows / tileRows * tileRows);
         int rows = Ceiling(product.Rows, RowBlock);
 
-        ColumnSpan = Math.Min(Ceiling(product.Columns, tileColumns) * tileColumns, MaxColumns);
+        PacksB = product.BColumn != elementBytes || product.Rows > DirectRows;
+        ColumnSpan = !PacksB ? Ceiling(product.Columns, tileColumns) * tileColumns : Math.Min(Ceiling(product.Columns, tileColumns) * tileColumns, MaxColumns);
         long blocks = Math.Max(1, MaxPackedElements / ((long)ColumnSpan * DepthBlock));
-        DepthSpan = (int)Math.Min(product.Depth, blocks * DepthBlock);
+        DepthSpan = !PacksB ? product.Depth : (int)Math.Min(product.Depth, blocks * DepthBlock);
 
         int strips = ColumnSpan / tileColumns;
         int chunks = Math.Clamp(WantedItems / rows, 1, Math.Max(1, strips / LeastStrips));
         ChunkStrips = Ceiling(strips, chunks);
     }
+
+    /// <summary>False where few rows would use what was packed: then whole strips of b are read where they lie.</summary>
+    public bool PacksB { get; }
 
     /// <summary>Depth of one pass of the micro-kernel.</summary>
     public int DepthBlock { get; }

@@ -28,7 +28,7 @@ internal unsafe struct BlockedPass<TKernel, V, T>
     public BlockedPass(in Product product)
     {
         _product = product;
-        _plan = new BlockPlan(product, TKernel.Rows, TKernel.Columns);
+        _plan = new BlockPlan(product, sizeof(T), TKernel.Rows, TKernel.Columns);
         _rowBlocks = BlockPlan.Ceiling(product.Rows, _plan.RowBlock);
     }
 
@@ -36,11 +36,16 @@ internal unsafe struct BlockedPass<TKernel, V, T>
     public readonly long PanelBytes => Aligned((long)(_plan.RowBlock + TKernel.Rows) * _plan.DepthBlock);
 
     /// <summary>Memory for packed b, shared by all workers.</summary>
-    public readonly long PackedBytes => Aligned((long)_plan.ColumnSpan * _plan.DepthSpan);
+    public readonly long PackedBytes => Aligned((long)(_plan.PacksB ? _plan.ColumnSpan : TKernel.Columns) * _plan.DepthSpan);
 
-    public readonly long PackItems => (long)BlockPlan.Ceiling(_depth, _plan.DepthBlock) * BlockPlan.Ceiling(Strips, PackStrips);
+    public readonly long PackItems => (long)BlockPlan.Ceiling(_depth, _plan.DepthBlock) * PackGroups;
 
     public readonly long TileItems => (long)_rowBlocks * BlockPlan.Ceiling(Strips, _plan.ChunkStrips);
+
+    /// <summary>The first strip that is packed, the number of all where none is.</summary>
+    private readonly int FirstPacked => _plan.PacksB ? 0 : _columns / TKernel.Columns;
+
+    private readonly int PackGroups => (Strips - FirstPacked + PackStrips - 1) / PackStrips;
 
     private readonly int Strips => BlockPlan.Ceiling(_columns, TKernel.Columns);
 
@@ -74,10 +79,10 @@ internal unsafe struct BlockedPass<TKernel, V, T>
 
     public readonly void Pack(long item)
     {
-        int groups = BlockPlan.Ceiling(Strips, PackStrips);
+        int groups = PackGroups;
         int k = (int)(item / groups) * _plan.DepthBlock;
         int depth = Math.Min(_plan.DepthBlock, _depth - k);
-        int first = (int)(item % groups) * PackStrips;
+        int first = FirstPacked + (int)(item % groups) * PackStrips;
         int end = Math.Min(first + PackStrips, Strips);
         int whole = Math.Min(end, _columns / TKernel.Columns);
         byte* source = _product.B + (_k + k) * _product.BStep + (nint)(_column + first * TKernel.Columns) * _product.BColumn;
@@ -112,7 +117,9 @@ internal unsafe struct BlockedPass<TKernel, V, T>
 
     private readonly void MultiplyStrip(int row, int rows, int k, int depth, int strip, T* panels)
     {
-        byte* b = (byte*)Strip(k, depth, strip);
+        bool packed = strip >= FirstPacked;
+        byte* b = packed ? (byte*)Strip(k, depth, strip) : _product.B + (_k + k) * _product.BStep + (nint)(_column + strip * TKernel.Columns) * _product.BColumn;
+        nint bStep = packed ? TKernel.Columns * sizeof(T) : _product.BStep;
         int left = Math.Min(TKernel.Columns, _columns - strip * TKernel.Columns);
         int column = _column + strip * TKernel.Columns;
         bool narrow = left <= TKernel.Columns / 2;
@@ -130,7 +137,7 @@ internal unsafe struct BlockedPass<TKernel, V, T>
                 accumulate = true;
             }
 
-            Run(TKernel.Rows, TKernel.Rows, whole, row, narrow, k, depth, panels, b, y, _product.YRow, accumulate);
+            Run(TKernel.Rows, TKernel.Rows, whole, row, narrow, k, depth, panels, b, bStep, y, _product.YRow, accumulate);
             done = whole * TKernel.Rows;
         }
 
@@ -139,23 +146,23 @@ internal unsafe struct BlockedPass<TKernel, V, T>
         {
             int height = TKernel.PanelRows(rows - done);
             int used = Math.Min(height, rows - done);
-            Run(height, used, 1, row + done, narrow, k, depth, panels + (nint)done * depth, b, (byte*)tile, TKernel.Columns * sizeof(T), false);
+            Run(height, used, 1, row + done, narrow, k, depth, panels + (nint)done * depth, b, bStep, (byte*)tile, TKernel.Columns * sizeof(T), false);
             Merge(tile, row + done, column, used, left, first);
             done += used;
         }
     }
 
     private readonly void Run(
-        int height, int used, int panels, int row, bool narrow, int k, int depth, T* panel, byte* b, byte* y, nint yRow, bool accumulate)
+        int height, int used, int panels, int row, bool narrow, int k, int depth, T* panel, byte* b, nint bStep, byte* y, nint yRow, bool accumulate)
     {
         if (IsDirect(height, used))
         {
             byte* a = _product.A + row * _product.ARow + (_k + k) * _product.AStep;
-            TKernel.Run<DirectPanel>(height, narrow, panels, depth, a, _product.ARow, b, y, yRow, _product.Alpha, accumulate);
+            TKernel.Run<DirectPanel>(height, narrow, panels, depth, a, _product.ARow, b, bStep, y, yRow, _product.Alpha, accumulate);
         }
         else
         {
-            TKernel.Run<PackedPanel>(height, narrow, panels, depth, (byte*)panel, 0, b, y, yRow, _product.Alpha, accumulate);
+            TKernel.Run<PackedPanel>(height, narrow, panels, depth, (byte*)panel, 0, b, bStep, y, yRow, _product.Alpha, accumulate);
         }
     }
 
@@ -236,7 +243,8 @@ internal unsafe struct BlockedPass<TKernel, V, T>
         }
     }
 
-    private readonly T* Strip(int k, int depth, int strip) => _packed + (long)k * Strips * TKernel.Columns + (long)strip * TKernel.Columns * depth;
+    private readonly T* Strip(int k, int depth, int strip) => 
+        _packed + ((long)k * (Strips - FirstPacked) + (long)(strip - FirstPacked) * depth) * TKernel.Columns;
 
     private void Fit()
     {

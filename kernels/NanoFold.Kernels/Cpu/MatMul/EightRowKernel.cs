@@ -11,22 +11,22 @@ internal readonly unsafe struct EightRowKernel<O, V> : IMicroKernel
 
     public static int PanelRows(int left) => left <= 4 ? 4 : 8;
 
-    public static void Run<P>(int rows, bool narrow, int panels, nint depth, byte* a, nint aRow, byte* b, byte* y, nint yRow, double alpha, bool accumulate)
+    public static void Run<P>(int rows, bool narrow, int panels, nint depth, byte* a, nint aRow, byte* b, nint bStep, byte* y, nint yRow, double alpha, bool accumulate)
         where P : struct, IPanel
     {
         switch (rows, narrow)
         {
             case (8, false):
-                Tile8x2.Run<O, V, P>(panels, depth, a, aRow, b, y, yRow, alpha, accumulate);
+                Tile8x2.Run<O, V, P>(panels, depth, a, aRow, b, bStep, y, yRow, alpha, accumulate);
                 break;
             case (8, true):
-                Tile8x1.Run<O, V, P>(panels, depth, a, aRow, b, y, yRow, alpha, accumulate);
+                Tile8x1.Run<O, V, P>(panels, depth, a, aRow, b, bStep, y, yRow, alpha, accumulate);
                 break;
             case (_, false):
-                Tile4x2.Run<O, V, P>(panels, depth, a, aRow, b, y, yRow, alpha, accumulate);
+                Tile4x2.Run<O, V, P>(panels, depth, a, aRow, b, bStep, y, yRow, alpha, accumulate);
                 break;
             default:
-                Tile4x1.Run<O, V, P>(panels, depth, a, aRow, b, y, yRow, alpha, accumulate);
+                Tile4x1.Run<O, V, P>(panels, depth, a, aRow, b, bStep, y, yRow, alpha, accumulate);
                 break;
         }
     }

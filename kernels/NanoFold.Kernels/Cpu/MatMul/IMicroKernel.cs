@@ -13,6 +13,6 @@ internal unsafe interface IMicroKernel
     static abstract int PanelRows(int left);
 
     /// <summary>Tiles of <paramref name="rows"/> (as from <see cref="PanelRows"/>) rows one below the other, half as many columns if <paramref name="narrow"/>; see <see cref="ITile.Run"/>.</summary>
-    static abstract void Run<P>(int rows, bool narrow, int panels, nint depth, byte* a, nint aRow, byte* b, byte* y, nint yRow, double alpha, bool accumulate)
+    static abstract void Run<P>(int rows, bool narrow, int panels, nint depth, byte* a, nint aRow, byte* b, nint bStep, byte* y, nint yRow, double alpha, bool accumulate)
         where P : struct, IPanel;
 }

@@ -6,11 +6,12 @@ namespace NanoFold.Kernels.Cpu.MatMul;
 /// </summary>
 internal unsafe interface ITile
 {
-    /// <summary>y = alpha · a · b (+ y). Strides in bytes; b is a packed strip of two vectors per k, the columns of y are adjacent.</summary>
+    /// <summary>y = alpha · a · b (+ y). Strides in bytes; the columns of b and of y are adjacent.</summary>
     /// <param name="panels">Panels of a, one below the other, that meet the same b.</param>
     /// <param name="depth">Length of k.</param>
     /// <param name="aRow">From one row of a to the next, where a is not packed.</param>
-    static abstract void Run<O, V, P>(int panels, nint depth, byte* a, nint aRow, byte* b, byte* y, nint yRow, double alpha, bool accumulate)
+    /// <param name="bStep">From one k of b to the next.</param>
+    static abstract void Run<O, V, P>(int panels, nint depth, byte* a, nint aRow, byte* b, nint bStep, byte* y, nint yRow, double alpha, bool accumulate)
         where O : struct, IVectorOps<V>
         where V : struct
         where P : struct, IPanel;

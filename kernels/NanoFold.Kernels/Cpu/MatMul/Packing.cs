@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.X86;
 
@@ -9,8 +10,6 @@ namespace NanoFold.Kernels.Cpu.MatMul;
 /// </summary>
 internal static unsafe class Packing
 {
-    private const int StepsAtOnce = 8;
-
     /// <summary>Whole panels or strips one behind the other, each as in <see cref="Pack{T}"/>.</summary>
     public static void PackMany<T>(byte* source, nint lineStride, nint stepStride, int panels, int width, int depth, T* target)
         where T : unmanaged
@@ -87,56 +86,99 @@ internal static unsafe class Packing
     }
 
     /// <summary>
-    /// Adjacent lines, 24 or 64 bytes of them per panel. They are taken a few k at a time: neighbouring panels share cache lines,
+    /// Adjacent lines, 24 or 64 bytes of them per panel. They are taken four k at a time: neighbouring panels share cache lines,
     /// which a power-of-two stride would push out of the first level before the next panel wants them.
     /// </summary>
     private static void CopyMany(byte* source, nint stepStride, int panels, int bytes, int depth, byte* target)
     {
-        for (int k = 0; k < depth; k += StepsAtOnce)
+        nint panelStride = (nint)depth * bytes;
+        int k = 0;
+        // The last k is left to the plain copy, see CopyFourSixes.
+        for (; k + 4 < depth; k += 4)
         {
-            int steps = Math.Min(StepsAtOnce, depth - k);
-            byte* start = source + k * stepStride;
-            byte* startTo = target + k * bytes;
-            for (int panel = 0; panel < panels; panel++)
+            byte* to = target;
+            if (bytes == 64)
             {
-                byte* from = start;
-                byte* to = startTo;
-                if (bytes == 64)
+                for (int panel = 0; panel < panels; panel++)
                 {
-                    for (int i = steps; i > 0; i--)
-                    {
-                        Vector256<byte> head = Vector256.Load(from), tail = Vector256.Load(from + 32);
-                        head.Store(to);
-                        tail.Store(to + 32);
-                        from += stepStride;
-                        to += 64;
-                    }
+                    CopyFour(source + panel * 64, stepStride, to);
+                    to += panelStride;
                 }
-                else
-                {
-                    // 32 bytes where more columns follow: the next k overwrites what is too much, so not for the last.
-                    int i = panel + 1 < panels ? k + steps < depth ? steps : steps - 1 : 0;
-                    for (int wide = i; wide > 0; wide--)
-                    {
-                        Vector256.Load(from).Store(to);
-                        from += stepStride;
-                        to += 24;
-                    }
-
-                    for (; i < steps; i++)
-                    {
-                        Vector128<byte> head = Vector128.Load(from);
-                        long tail = *(long*)(from + 16);
-                        head.Store(to);
-                        *(long*)(to + 16) = tail;
-                        from += stepStride;
-                        to += 24;
-                    }
-                }
-
-                start += bytes;
-                startTo += (nint)depth * bytes;
             }
+            else
+            {
+                for (int panel = 0; panel < panels - 1; panel++)
+                {
+                    CopyFourSixes(source + panel * 24, stepStride, to);
+                    to += panelStride;
+                }
+
+                Copy(source + (panels - 1) * 24, stepStride, 24, 4, to);
+            }
+
+            source += 4 * stepStride;
+            target += 4 * bytes;
+        }
+
+        for (int panel = 0; panel < panels; panel++)
+        {
+            Copy(source + panel * bytes, stepStride, bytes, depth - k, target);
+            target += panelStride;
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void CopyFour(byte* source, nint stride, byte* target)
+    {
+        byte* third = source + 2 * stride;
+        Prefetch.Line(third + 2 * stride);
+        Prefetch.Line(third + 3 * stride);
+        Prefetch.Line(third + 4 * stride);
+        Prefetch.Line(third + 5 * stride);
+        Vector256<byte> a = Vector256.Load(source), b = Vector256.Load(source + 32);
+        Vector256<byte> c = Vector256.Load(source + stride), d = Vector256.Load(source + stride + 32);
+        a.Store(target);
+        b.Store(target + 32);
+        c.Store(target + 64);
+        d.Store(target + 96);
+        a = Vector256.Load(third);
+        b = Vector256.Load(third + 32);
+        c = Vector256.Load(third + stride);
+        d = Vector256.Load(third + stride + 32);
+        a.Store(target + 128);
+        b.Store(target + 160);
+        c.Store(target + 192);
+        d.Store(target + 224);
+    }
+
+    /// <summary>Six floats of each of four k, as eight: more columns must follow, and a later k overwrites the two too many.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void CopyFourSixes(byte* source, nint stride, byte* target)
+    {
+        byte* third = source + 2 * stride;
+        Prefetch.Line(third + 2 * stride);
+        Prefetch.Line(third + 3 * stride);
+        Prefetch.Line(third + 4 * stride);
+        Prefetch.Line(third + 5 * stride);
+        Vector256<byte> a = Vector256.Load(source), b = Vector256.Load(source + stride);
+        Vector256<byte> c = Vector256.Load(third), d = Vector256.Load(third + stride);
+        a.Store(target);
+        b.Store(target + 24);
+        c.Store(target + 48);
+        d.Store(target + 72);
+    }
+
+    private static void Copy(byte* source, nint stride, int bytes, int depth, byte* target)
+    {
+        for (; depth > 0; depth--)
+        {
+            for (int i = 0; i < bytes; i += 8)
+            {
+                *(long*)(target + i) = *(long*)(source + i);
+            }
+
+            source += stride;
+            target += bytes;
         }
     }
 }

@@ -6,6 +6,15 @@ namespace NanoFold.Kernels.Cpu.MatMul;
 /// <summary>Hints to the cache; nothing where the machine has none.</summary>
 internal static unsafe class Prefetch
 {
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Line(byte* address)
+    {
+        if (Sse.IsSupported)
+        {
+            Sse.Prefetch0(address);
+        }
+    }
+
     /// <summary>Fetches rows of y that a tile will add to at its end, so that the wait overlaps its sums.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Rows(byte* y, nint yRow, int rows, int bytes)

@@ -5,7 +5,7 @@ namespace NanoFold.Kernels.Cpu.MatMul;
 /// <summary>4 rows by 2 vectors: for what is left below the 6-row panels.</summary>
 internal readonly unsafe struct Tile4x2 : ITile
 {
-    public static void Run<O, V, P>(int panels, nint depth, byte* a, nint aRow, byte* b, byte* y, nint yRow, double alpha, bool accumulate)
+    public static void Run<O, V, P>(int panels, nint depth, byte* a, nint aRow, byte* b, nint bStep, byte* y, nint yRow, double alpha, bool accumulate)
         where O : struct, IVectorOps<V>
         where V : struct
         where P : struct, IPanel
@@ -29,12 +29,12 @@ internal readonly unsafe struct Tile4x2 : ITile
             for (; left >= 4; left -= 4)
             {
                 Step<O, V>(x, low, row, z, ref s00, ref s01, ref s10, ref s11, ref s20, ref s21, ref s30, ref s31);
-                Step<O, V>(x + step, low + step, row, z + 2 * O.Bytes, ref s00, ref s01, ref s10, ref s11, ref s20, ref s21, ref s30, ref s31);
-                Step<O, V>(x + 2 * step, low + 2 * step, row, z + 4 * O.Bytes, ref s00, ref s01, ref s10, ref s11, ref s20, ref s21, ref s30, ref s31);
-                Step<O, V>(x + 3 * step, low + 3 * step, row, z + 6 * O.Bytes, ref s00, ref s01, ref s10, ref s11, ref s20, ref s21, ref s30, ref s31);
+                Step<O, V>(x + step, low + step, row, z + bStep, ref s00, ref s01, ref s10, ref s11, ref s20, ref s21, ref s30, ref s31);
+                Step<O, V>(x + 2 * step, low + 2 * step, row, z + 2 * bStep, ref s00, ref s01, ref s10, ref s11, ref s20, ref s21, ref s30, ref s31);
+                Step<O, V>(x + 3 * step, low + 3 * step, row, z + 3 * bStep, ref s00, ref s01, ref s10, ref s11, ref s20, ref s21, ref s30, ref s31);
                 x += 4 * step;
                 low += 4 * step;
-                z += 8 * O.Bytes;
+                z += 4 * bStep;
             }
 
             for (; left > 0; left--)
@@ -42,7 +42,7 @@ internal readonly unsafe struct Tile4x2 : ITile
                 Step<O, V>(x, low, row, z, ref s00, ref s01, ref s10, ref s11, ref s20, ref s21, ref s30, ref s31);
                 x += step;
                 low += step;
-                z += 2 * O.Bytes;
+                z += bStep;
             }
 
             Write<O, V>(y, s00, scale, accumulate);

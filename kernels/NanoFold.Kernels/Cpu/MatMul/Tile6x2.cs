@@ -5,7 +5,7 @@ namespace NanoFold.Kernels.Cpu.MatMul;
 /// <summary>6 rows by 2 vectors: 12 sums, 2 vectors of b and one of a fill the 16 registers of AVX2 and SSE; enough independent sums for two FMA units.</summary>
 internal readonly unsafe struct Tile6x2 : ITile
 {
-    public static void Run<O, V, P>(int panels, nint depth, byte* a, nint aRow, byte* b, byte* y, nint yRow, double alpha, bool accumulate)
+    public static void Run<O, V, P>(int panels, nint depth, byte* a, nint aRow, byte* b, nint bStep, byte* y, nint yRow, double alpha, bool accumulate)
         where O : struct, IVectorOps<V>
         where V : struct
         where P : struct, IPanel
@@ -31,12 +31,12 @@ internal readonly unsafe struct Tile6x2 : ITile
             for (; left >= 4; left -= 4)
             {
                 Step<O, V>(x, low, row, z, ref s00, ref s01, ref s10, ref s11, ref s20, ref s21, ref s30, ref s31, ref s40, ref s41, ref s50, ref s51);
-                Step<O, V>(x + step, low + step, row, z + 2 * O.Bytes, ref s00, ref s01, ref s10, ref s11, ref s20, ref s21, ref s30, ref s31, ref s40, ref s41, ref s50, ref s51);
-                Step<O, V>(x + 2 * step, low + 2 * step, row, z + 4 * O.Bytes, ref s00, ref s01, ref s10, ref s11, ref s20, ref s21, ref s30, ref s31, ref s40, ref s41, ref s50, ref s51);
-                Step<O, V>(x + 3 * step, low + 3 * step, row, z + 6 * O.Bytes, ref s00, ref s01, ref s10, ref s11, ref s20, ref s21, ref s30, ref s31, ref s40, ref s41, ref s50, ref s51);
+                Step<O, V>(x + step, low + step, row, z + bStep, ref s00, ref s01, ref s10, ref s11, ref s20, ref s21, ref s30, ref s31, ref s40, ref s41, ref s50, ref s51);
+                Step<O, V>(x + 2 * step, low + 2 * step, row, z + 2 * bStep, ref s00, ref s01, ref s10, ref s11, ref s20, ref s21, ref s30, ref s31, ref s40, ref s41, ref s50, ref s51);
+                Step<O, V>(x + 3 * step, low + 3 * step, row, z + 3 * bStep, ref s00, ref s01, ref s10, ref s11, ref s20, ref s21, ref s30, ref s31, ref s40, ref s41, ref s50, ref s51);
                 x += 4 * step;
                 low += 4 * step;
-                z += 8 * O.Bytes;
+                z += 4 * bStep;
             }
 
             for (; left > 0; left--)
@@ -44,7 +44,7 @@ internal readonly unsafe struct Tile6x2 : ITile
                 Step<O, V>(x, low, row, z, ref s00, ref s01, ref s10, ref s11, ref s20, ref s21, ref s30, ref s31, ref s40, ref s41, ref s50, ref s51);
                 x += step;
                 low += step;
-                z += 2 * O.Bytes;
+                z += bStep;
             }
 
             Write<O, V>(y, s00, scale, accumulate);

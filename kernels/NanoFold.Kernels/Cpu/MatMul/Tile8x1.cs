@@ -5,7 +5,7 @@ namespace NanoFold.Kernels.Cpu.MatMul;
 /// <summary>8 rows by 1 vector: the narrow form of <see cref="Tile8x2"/>.</summary>
 internal readonly unsafe struct Tile8x1 : ITile
 {
-    public static void Run<O, V, P>(int panels, nint depth, byte* a, nint aRow, byte* b, byte* y, nint yRow, double alpha, bool accumulate)
+    public static void Run<O, V, P>(int panels, nint depth, byte* a, nint aRow, byte* b, nint bStep, byte* y, nint yRow, double alpha, bool accumulate)
         where O : struct, IVectorOps<V>
         where V : struct
         where P : struct, IPanel
@@ -34,13 +34,13 @@ internal readonly unsafe struct Tile8x1 : ITile
             for (; left >= 4; left -= 4)
             {
                 Step<O, V>(x, low, last, row, z, ref s0, ref s1, ref s2, ref s3, ref s4, ref s5, ref s6, ref s7);
-                Step<O, V>(x + step, low + step, last + step, row, z + 2 * O.Bytes, ref s0, ref s1, ref s2, ref s3, ref s4, ref s5, ref s6, ref s7);
-                Step<O, V>(x + 2 * step, low + 2 * step, last + 2 * step, row, z + 4 * O.Bytes, ref s0, ref s1, ref s2, ref s3, ref s4, ref s5, ref s6, ref s7);
-                Step<O, V>(x + 3 * step, low + 3 * step, last + 3 * step, row, z + 6 * O.Bytes, ref s0, ref s1, ref s2, ref s3, ref s4, ref s5, ref s6, ref s7);
+                Step<O, V>(x + step, low + step, last + step, row, z + bStep, ref s0, ref s1, ref s2, ref s3, ref s4, ref s5, ref s6, ref s7);
+                Step<O, V>(x + 2 * step, low + 2 * step, last + 2 * step, row, z + 2 * bStep, ref s0, ref s1, ref s2, ref s3, ref s4, ref s5, ref s6, ref s7);
+                Step<O, V>(x + 3 * step, low + 3 * step, last + 3 * step, row, z + 3 * bStep, ref s0, ref s1, ref s2, ref s3, ref s4, ref s5, ref s6, ref s7);
                 x += 4 * step;
                 low += 4 * step;
                 last += 4 * step;
-                z += 8 * O.Bytes;
+                z += 4 * bStep;
             }
 
             for (; left > 0; left--)
@@ -49,7 +49,7 @@ internal readonly unsafe struct Tile8x1 : ITile
                 x += step;
                 low += step;
                 last += step;
-                z += 2 * O.Bytes;
+                z += bStep;
             }
 
             Write<O, V>(y, s0, scale, accumulate);

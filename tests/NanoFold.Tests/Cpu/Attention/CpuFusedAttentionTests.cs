@@ -176,13 +176,17 @@ public sealed class CpuFusedAttentionTests
     [Test]
     public void A_value_that_is_not_a_number_is_seen_by_its_readers_only()
     {
-        var reference = new AttentionReference(1, 70, 1, 1, 8);
-        using var rig = new AttentionRig(reference);
+        const int Window = 30, Key = 101;
+        using var rig = new AttentionRig(new AttentionReference(1, 300, 1, 1, 8) { Window = Window });
         using var context = new CpuContext(1, IsaExtensions.Best);
-        rig.K[40 * 8] = double.NaN;
         rig.Forward(context);
-        Assert.That(rig.Y.ToArray()[..(40 * 8)], Has.All.Not.NaN);
-        Assert.That(rig.Y.ToArray()[(40 * 8)..], Has.All.NaN);
+        double[] clean = rig.Y.ToArray();
+        rig.K[Key * 8] = double.NaN;
+        rig.Forward(context);
+        double[] y = rig.Y.ToArray();
+        Assert.That(y[..(Key * 8)], Is.EqualTo(clean[..(Key * 8)]));
+        Assert.That(y[(Key * 8)..((Key + Window) * 8)], Has.All.NaN);
+        Assert.That(y[((Key + Window) * 8)..], Is.EqualTo(clean[((Key + Window) * 8)..]));
     }
 
     [Test]

@@ -1,0 +1,114 @@
+using NanoFold.Engine.Configuration;
+using NanoFold.Engine.Data;
+using NanoFold.Engine.Model;
+using NanoFold.Engine.Training;
+using NanoFold.Kernels;
+using NanoFold.Kernels.Cpu;
+
+namespace NanoFold.Tests.Training;
+
+public class TrainerTests
+{
+    private static readonly ModelConfig s_model = new()
+    {
+        Layers = 2, Width = 16, Heads = 2, Context = 8, Vocab = 50, Hidden = 24,
+    };
+
+    [Test]
+    public void TheLossIsDividedByTheTargetsOfAllMicroBatches()
+    {
+        // 21 targets and 3: the mean of the two means would give the three as much weight as the others.
+        int[] counts = [21, 3];
+        using var backend = new CpuBackend(1);
+        (double loss, double[] gradients) = Step(backend, counts);
+        (double first, double[] firstGradients) = Step(backend, counts[..1]);
+        (double second, double[] secondGradients) = Step(backend, counts[1..], microBatch: 1);
+
+        Assert.That(loss, Is.EqualTo((21 * first + 3 * second) / 24).Within(1e-6));
+        Assert.That(Math.Abs(loss - (first + second) / 2), Is.GreaterThan(1e-3), "the two means are the same");
+        double[] expected = [.. firstGradients.Zip(secondGradients, (a, b) => (21 * a + 3 * b) / 24)];
+        Assert.That(gradients.Zip(expected).Max(pair => Math.Abs(pair.First - pair.Second)), Is.LessThan(1e-6));
+        Assert.That(expected.Max(Math.Abs), Is.GreaterThan(1e-2));
+    }
+
+    [Test]
+    public void OneBatchIsItsMicroBatches()
+    {
+        using var backend = new CpuBackend(1);
+        (double whole, double[] wholeGradients) = Step(backend, [12], rows: 4);
+        (double parts, double[] partGradients) = Step(backend, [6, 6], rows: 2);
+
+        Assert.That(parts, Is.EqualTo(whole).Within(1e-6));
+        Assert.That(partGradients.Zip(wholeGradients).Max(pair => Math.Abs(pair.First - pair.Second)), Is.LessThan(1e-6));
+    }
+
+    [TestCase(OptimizerKind.AdamW)]
+    [TestCase(OptimizerKind.Muon)]
+    public void AStepAllocatesNothing(OptimizerKind optimizer)
+    {
+        using var backend = new CpuBackend(1);
+        using var model = new Transformer(s_model with { Dropout = 0.1 }, backend);
+        using var trainer = new Trainer(model, Config(2) with { Optimizer = optimizer, MatrixLearningRate = 0.02, MatrixWeightDecay = 0 }, new RandomBatchSource(3, 8, 50, 1));
+        for (int i = 0; i < 5; i++)
+        {
+            trainer.Step(i);
+        }
+
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        for (int i = 5; i < 25; i++)
+        {
+            trainer.Step(i);
+        }
+
+        Assert.That(GC.GetAllocatedBytesForCurrentThread() - before, Is.Zero);
+    }
+
+    [Test]
+    public void ItsMemoryIsKnownBeforeItIsTaken()
+    {
+        var config = new RunConfig { Model = s_model, Train = new TrainConfig { Batch = 3, Accumulate = 2 } }.Resolve();
+        using var backend = new CpuBackend(1);
+        using var model = new Transformer(s_model, backend);
+        using var trainer = new Trainer(model, config.Train, new RandomBatchSource(3, 8, 50, 1));
+
+        long bytes = MemoryPlan.Of(config, backend).PeakBytes;
+        Assert.That(bytes, Is.EqualTo(trainer.PeakBytes));
+        Assert.That(bytes, Is.GreaterThan(trainer.ArenaBytes + 16 * model.Store.Count));
+    }
+
+    private static TrainConfig Config(int accumulate) => new TrainConfig
+    {
+        Accumulate = accumulate, Optimizer = OptimizerKind.AdamW, Steps = 100, Warmup = 0, Clip = 0,
+    }.Resolve("nano");
+
+    // The loss of the first step of a new model and its gradients.
+    private static (double Loss, double[] Gradients) Step(Backend backend, int[] counts, int rows = 3, int microBatch = 0)
+    {
+        using var model = new Transformer(s_model, backend, seed: 3);
+        using var trainer = new Trainer(model, Config(counts.Length), new SparseSource(rows, counts, microBatch));
+        double loss = trainer.Step(0).Loss;
+        var gradients = new float[model.Store.TrainedElements];
+        backend.Download(model.Store.AllGradients, gradients.AsSpan());
+        return (loss, [.. gradients.Select(g => (double)g)]);
+    }
+
+    /// <summary>The same stream of tokens whatever its rows, of which only the first so many of each micro-batch have a target.</summary>
+    private sealed class SparseSource(int rows, int[] counts, int skipped) : IBatchSource
+    {
+        public int Batch => rows;
+
+        public int Context => 8;
+
+        public void Fill(long step, int microBatch, Span<int> tokens, Span<int> targets, Span<int> documents = default)
+        {
+            int start = (skipped + microBatch) * tokens.Length;
+            for (int i = 0; i < tokens.Length; i++)
+            {
+                // With a target: the first places of every row, evenly over the rows.
+                bool isTarget = i % 8 * rows + i / 8 < counts[microBatch];
+                tokens[i] = (start + i) * 31 % 50;
+                targets[i] = isTarget ? (start + i) * 17 % 50 : -1;
+            }
+        }
+    }
+}
