@@ -109,15 +109,25 @@ public class AttentionMixer : Mixer
     {
         Tape tape = context.Tape;
         double scale = 1 / Math.Sqrt(Model.HeadDim);
+        bool isEdited = Tap.IsEdited(tape, "hook_pattern");
         if (context.Cache is { } cache)
         {
+            if (isEdited)
+            {
+                throw new ArgumentException($"tap {tape.Path}.hook_pattern: cannot be edited while decoding with a cache");
+            }
+
             (Tensor, Tensor) slots = (cache.Use(tape, _layer, "keys"), cache.Use(tape, _layer, "values"));
             return CachedAttentionOp.Record(tape, q, k, v, slots, context.Positions, context.Counts, scale, Mask, TopK);
         }
 
         if (Tap.IsWanted(tape, "hook_pattern"))
         {
-            Tap.ReadOnly(tape, "hook_pattern", AttentionOp.Pattern(tape, q, k, scale, Mask, context.Documents, TopK));
+            Tensor pattern = Tap.At(tape, "hook_pattern", AttentionOp.Pattern(tape, q, k, scale, Mask, context.Documents, TopK));
+            if (isEdited)
+            {
+                return AttentionOp.Weigh(tape, pattern, v);
+            }
         }
 
         return TopK > 0
