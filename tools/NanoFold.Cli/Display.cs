@@ -10,6 +10,9 @@ internal static class Display
 
     public static string Count(long value) => value.ToString("N0", CultureInfo.InvariantCulture);
 
+    /// <summary>A count and what is counted: <c>1 layer</c>, <c>4 layers</c>.</summary>
+    public static string Count(long value, string noun) => $"{Count(value)} {noun}{(value == 1 ? "" : "s")}";
+
     public static string Bytes(long value) => Scaled(value, 1024, s_binary, " ");
 
     /// <summary>With a decimal prefix before <paramref name="unit"/>: <c>5.1 MFLOP</c>.</summary>

@@ -37,8 +37,8 @@ internal sealed class TrainProgress : ITrainObserver
         _flopsPerToken = cost.FlopsPerToken;
         _peak = MatMulPeak.Measure(backend);
         (string name, long tokens, bool fromCache) = session.Corpus;
-        Line($"{session.Config.Preset}: {Display.Count(session.Model.Store.Count)} parameters, {model.Layers} layers, width {model.Width}, context {model.Context}, {session.Tokenizer.Name} tokenizer of {session.Tokenizer.Vocab}");
-        Line($"{name}: {Display.Count(tokens)} tokens{(fromCache ? " (cached)" : "")}; {session.Trainer.Schedule.Steps} steps of {session.Config.Train.Batch * session.Config.Train.Accumulate} × {model.Context} tokens");
+        Line($"{session.Config.Preset}: {Display.Count(session.Model.Store.Count)} parameters, {Display.Count(model.Layers, "layer")}, width {model.Width}, context {model.Context}, {session.Tokenizer.Name} tokenizer of {session.Tokenizer.Vocab}");
+        Line($"{name}: {Display.Count(tokens)} tokens{(fromCache ? " (cached)" : "")}; {Display.Count(session.Trainer.Schedule.Steps, "step")} of {session.Config.Train.Batch * session.Config.Train.Accumulate} × {model.Context} tokens");
         Line($"{backend.Name}: {Display.Quantity(_peak, "FLOP")}/s in matrix products; run folder {session.RunPath}");
         if (session.State.Step > 0)
         {
@@ -91,7 +91,7 @@ internal sealed class TrainProgress : ITrainObserver
         }
 
         string loss = summary.Validation is { } validation ? $"validation {Figure(validation.Loss)} nats/token, {Figure(validation.BitsPerByte)} bits/byte" : $"training loss {Figure(summary.TrainLoss)}";
-        Line($"{loss} after {summary.Steps} steps, {Time(summary.Seconds)}, {summary.TokensPerSecond.ToString("N0", CultureInfo.InvariantCulture)} tokens/s");
+        Line($"{loss} after {Display.Count(summary.Steps, "step")}, {Time(summary.Seconds)}, {summary.TokensPerSecond.ToString("N0", CultureInfo.InvariantCulture)} tokens/s");
         Line(summary.Steps < session.Trainer.Schedule.Steps
             ? $"go on with:  ./nanofold train --resume {session.RunPath}"
             : $"write with:  ./nanofold generate --model {session.RunPath}");

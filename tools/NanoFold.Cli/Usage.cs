@@ -27,12 +27,16 @@ internal static class Usage
 
         return command.Subcommands.Count > 0
             ? [$"{(command == root ? "a verb" : $"what to do with {command.Name}")} is missing: {string.Join(", ", command.Subcommands.Select(sub => sub.Name))}"]
-            : [.. parsed.Errors.Select(e => e.Message)];
+            : [.. parsed.Errors.Select(Describe)];
     }
 
     /// <summary>A command as it is typed: <c>nanofold tokenizer train</c>.</summary>
     public static string PathOf(Command command)
         => command is RootCommand ? Program.Name : $"{PathOf(command.Parents.OfType<Command>().First())} {command.Name}";
+
+    private static string Describe(ParseError error) => error.SymbolResult is OptionResult { Tokens.Count: 0, Option: { } option }
+        ? $"{option.Name}: its value is missing; expected {option.HelpName}"
+        : error.Message;
 
     private static string Unknown(RootCommand root, Command command, string token)
     {

@@ -61,7 +61,7 @@ public static class MemoryCheck
     }
 
     private static UserException Exceeds(string what, string unit, Int128 value, long most)
-        => UserException.Usage($"{what}: {(value < 0 ? "too many" : value)} {unit}; at most {most} can be computed with");
+        => UserException.Usage($"{what}: {(value < 0 ? "too many" : value)} {unit}; at most {most} are supported");
 
     private static double Gigabytes(long bytes) => bytes / 1e9;
 }

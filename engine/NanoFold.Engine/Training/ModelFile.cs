@@ -56,7 +56,29 @@ public static class ModelFile
     /// <exception cref="UserException">There is none, or one of its files is damaged.</exception>
     public static (Transformer Model, Tokenizer Tokenizer, RunConfig Config) Load(string path, Backend backend)
     {
-        string folder = RunFolder.FindCheckpoint(path), file = Path.Combine(folder, Name);
+        string folder = RunFolder.FindCheckpoint(path);
+        try
+        {
+            return LoadCheckpoint(folder, backend);
+        }
+        catch (UserException e)
+        {
+            throw new UserException($"{e.Message}; name another checkpoint of the run", e);
+        }
+    }
+
+    /// <summary>Throws where a value is not finite: no checkpoint is written with one.</summary>
+    internal static void RequireFinite(string path, string name, ReadOnlySpan<float> values)
+    {
+        if (!TensorPrimitives.IsFiniteAll(values))
+        {
+            throw new UserException($"{path}: is damaged: '{name}' has values that are not finite");
+        }
+    }
+
+    private static (Transformer Model, Tokenizer Tokenizer, RunConfig Config) LoadCheckpoint(string folder, Backend backend)
+    {
+        string file = Path.Combine(folder, Name);
         RunConfig config = RunFolder.LoadConfig(folder);
         Tokenizer tokenizer = Tokenizer.Load(folder);
         int vocab = config.Model.Vocab == 0 ? tokenizer.Vocab : config.Model.Vocab;
@@ -79,15 +101,6 @@ public static class ModelFile
         }
 
         return (model, tokenizer, config);
-    }
-
-    /// <summary>Throws where a value is not finite: no checkpoint is written with one.</summary>
-    internal static void RequireFinite(string path, string name, ReadOnlySpan<float> values)
-    {
-        if (!TensorPrimitives.IsFiniteAll(values))
-        {
-            throw new UserException($"{path}: is damaged: '{name}' has values that are not finite");
-        }
     }
 
     // Before a model is allocated: its size is only what config.json says.

@@ -26,6 +26,7 @@ public sealed class RunFolder : IDisposable
         JsonLinesLog? metrics = null;
         try
         {
+            Directory.CreateDirectory(path);
             _lock = RunLock.Acquire(path);
             Checkpoints.ClearLeftovers();
             Metrics = metrics = JsonLinesLog.Open(System.IO.Path.Combine(path, MetricsFile));
@@ -53,6 +54,14 @@ public sealed class RunFolder : IDisposable
         if (File.Exists(System.IO.Path.Combine(path, RunConfig.FileName)))
         {
             throw new UserException($"{path}: holds a run already; choose another --out, or continue it with --resume {path}");
+        }
+
+        for (string? above = System.IO.Path.GetFullPath(path); above is not null; above = System.IO.Path.GetDirectoryName(above))
+        {
+            if (File.Exists(above))
+            {
+                throw new UserException($"{path}: cannot be a run folder, for {above} is a file; choose another --out");
+            }
         }
 
         return Guard(path, () => new RunFolder(path, Missing(path)));
@@ -107,15 +116,15 @@ public sealed class RunFolder : IDisposable
     /// </summary>
     public static string FindCheckpoint(string path)
     {
-        string modelFile = ModelFile.Name;
-        if (File.Exists(System.IO.Path.Combine(path, modelFile)))
-        {
-            return path;
-        }
-
         if (!Directory.Exists(path))
         {
             throw new UserException($"{path}: there is no such run or checkpoint folder");
+        }
+
+        path = System.IO.Path.TrimEndingDirectorySeparator(path);
+        if (CheckpointFolder.TryParseName(System.IO.Path.GetFileName(path), out _) || File.Exists(System.IO.Path.Combine(path, ModelFile.Name)))
+        {
+            return path;
         }
 
         var checkpoints = new CheckpointFolder(System.IO.Path.Combine(path, CheckpointsFolder));

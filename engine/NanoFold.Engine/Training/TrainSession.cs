@@ -128,12 +128,14 @@ public sealed class TrainSession : IDisposable
         TrainSession? session = null;
         try
         {
+            Checkpoint? checkpoint = run.Checkpoints.Newest();
             config = config is null ? RunFolder.LoadConfig(folder) : Checked(config);
+            config = checkpoint is null ? config : AsBegun(config, run, checkpoint);
             dataset = TrainData.Open(config, note, cancel);
             config = config.WithVocab(dataset.Tokenizer.Vocab);
             MemoryCheck.Require(config, backend);
             session = new TrainSession(config, dataset, backend, run);
-            if (run.Checkpoints.Newest() is { } checkpoint)
+            if (checkpoint is not null)
             {
                 session.Restore(checkpoint);
             }
@@ -256,23 +258,57 @@ public sealed class TrainSession : IDisposable
         return built with { Train = built.Train with { StopAfter = config.Train.StopAfter } };
     }
 
-    private void Restore(Checkpoint checkpoint)
+    // The configuration that the checkpoint was trained with, with what may change on resuming; what the run left to be found is taken over.
+    private static RunConfig AsBegun(RunConfig config, RunFolder run, Checkpoint checkpoint)
     {
-        TrainState state;
-        byte[] tokenizer;
+        RunConfig begun = Read(run, checkpoint, () => RunFolder.LoadConfig(checkpoint.Path));
+        TrainConfig train = config.Train;
+        begun = begun with
+        {
+            Train = begun.Train with
+            {
+                StopAfter = train.StopAfter, LogEvery = train.LogEvery, SampleEvery = train.SampleEvery, SamplePrompt = train.SamplePrompt,
+            },
+        };
+        RunConfig found = config with
+        {
+            Model = config.Model.Vocab > 0 ? config.Model : config.Model with { Vocab = begun.Model.Vocab },
+            Train = train.Batch > 0 ? train : train with { Batch = begun.Train.Batch },
+        };
+        return found.ToJson() == begun.ToJson()
+            ? begun
+            : throw new UserException(
+                $"{Path.Combine(run.Path, RunConfig.FileName)}: is not what the run was trained with; to go on, take back what was changed ({checkpoint.File(RunConfig.FileName)} has it)");
+    }
+
+    // Where a file of a checkpoint is damaged, the one before it may do.
+    private static T Read<T>(RunFolder run, Checkpoint checkpoint, Func<T> read)
+    {
         try
         {
-            state = TrainState.Load(checkpoint.Path);
-            tokenizer = Text.Tokenizer.Load(checkpoint.Path).Serialize();
-            ModelFile.Read(checkpoint.File(ModelFile.Name), Model.Store);
-            OptimizerFile.Read(checkpoint.File(OptimizerFile.Name), Trainer.Optimizer, Model.Store);
+            return read();
         }
         catch (UserException e)
         {
-            bool isOnly = _folder!.Checkpoints.List().Count < 2;
-            throw new UserException($"{e.Message}; delete {checkpoint.Path} to {(isOnly ? "start from the beginning" : "go on from the checkpoint before it")}", e);
+            string instead = run.Checkpoints.List().Count > 1 ? "go on from the checkpoint before it" : "start from the beginning";
+            throw new UserException($"{e.Message}; delete {checkpoint.Path} to {instead}", e);
         }
+    }
 
+    private void Restore(Checkpoint checkpoint)
+    {
+        (TrainState state, byte[] tokenizer) = Read(_folder!, checkpoint, () =>
+        {
+            TrainState state = TrainState.Load(checkpoint.Path);
+            if (state.Step != checkpoint.Step)
+            {
+                throw new UserException($"{checkpoint.File(TrainState.FileName)}: is of step {state.Step}, not of this checkpoint");
+            }
+
+            ModelFile.Read(checkpoint.File(ModelFile.Name), Model.Store);
+            OptimizerFile.Read(checkpoint.File(OptimizerFile.Name), Trainer.Optimizer, Model.Store);
+            return (state, Text.Tokenizer.Load(checkpoint.Path).Serialize());
+        });
         if (state.ContentHash != _dataset.ContentHash)
         {
             throw new UserException($"{_dataset.Name}: has changed since the run began; resuming needs the same text");

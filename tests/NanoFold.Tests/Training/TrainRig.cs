@@ -65,7 +65,7 @@ internal sealed class TrainRig : IDisposable
     /// <summary>The bytes of a file of a checkpoint.</summary>
     public byte[] Bytes(string folder, long step, string file) => File.ReadAllBytes(Checkpoint(folder, step, file));
 
-    public string Checkpoint(string folder, long step, string file = "") => Path.Combine(_folder[folder], "checkpoints", CheckpointFolder.NameOf(step), file);
+    public string Checkpoint(string folder, long step, string file = "") => Path.TrimEndingDirectorySeparator(Path.Combine(_folder[folder], "checkpoints", CheckpointFolder.NameOf(step), file));
 
     /// <summary>Steps of the complete checkpoints.</summary>
     public long[] Checkpoints(string folder) => [.. new CheckpointFolder(Path.Combine(_folder[folder], "checkpoints")).List().Select(c => c.Step)];

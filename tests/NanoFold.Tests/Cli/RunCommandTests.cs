@@ -1,0 +1,129 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using NanoFold.Engine.Configuration;
+using NanoFold.Tests.Training;
+
+namespace NanoFold.Tests.Cli;
+
+/// <summary>The verbs train, eval, generate, bench step and plan as they should go, and their results.</summary>
+[NonParallelizable]
+public class RunCommandTests
+{
+    private TrainRig _rig = null!;
+
+    [SetUp]
+    public void SetUp() => _rig = new TrainRig();
+
+    [TearDown]
+    public void TearDown() => _rig.Dispose();
+
+    [Test]
+    public void ARunIsTrainedEvaluatedAndWrites()
+    {
+        JsonObject trained = CommandLine.Json(Train("--out", _rig["run"], "--set", "geometry.enabled=true"));
+        AssertKeys(trained, "steps", "trainLoss", "validationLoss", "validationBitsPerByte", "tokensPerSecond", "peakRssBytes", "seconds", "run", "end");
+        Assert.That(trained["steps"]!.GetValue<int>(), Is.EqualTo(12));
+        Assert.That(trained["trainLoss"]!.GetValue<double>(), Is.InRange(2, 6));
+        Assert.That(trained["validationBitsPerByte"]!.GetValue<double>(), Is.EqualTo(trained["validationLoss"]!.GetValue<double>() / Math.Log(2)).Within(1e-9));
+        Assert.That(trained["tokensPerSecond"]!.GetValue<double>(), Is.Positive);
+        Assert.That(trained["peakRssBytes"]!.GetValue<long>(), Is.GreaterThan(1 << 20));
+        Assert.That((trained["run"]!.GetValue<string>(), trained["end"]!.GetValue<string>()), Is.EqualTo((_rig["run"], "finished")));
+        Assert.That(File.ReadAllLines(Path.Combine(_rig["run"], "geometry.jsonl")), Is.Not.Empty);
+
+        // The validation text is the last quarter.
+        string rest = _rig.Write("rest.txt", TrainRig.Text[^375..]);
+        JsonObject evaluated = CommandLine.Json("eval", "--model", _rig.Checkpoint("run", 12), "--data", rest, "--threads", "1");
+        AssertKeys(evaluated, "loss", "bitsPerByte", "perplexity", "tokens", "bytes");
+        Assert.That(evaluated["loss"]!.GetValue<double>(), Is.EqualTo(trained["validationLoss"]!.GetValue<double>()).Within(1e-6));
+        Assert.That((evaluated["tokens"]!.GetValue<long>(), evaluated["bytes"]!.GetValue<long>()), Is.EqualTo((374L, 374L)));
+
+        JsonObject generated = CommandLine.Json("generate", "--model", _rig["run"], "--prompt", "no. ", "--max-tokens", "9", "--seed", "4", "--threads", "1");
+        AssertKeys(generated, "samples", "tokensPerSecond");
+        JsonObject sample = generated["samples"]!.AsArray().Single()!.AsObject();
+        AssertKeys(sample, "prompt", "text", "tokenIds", "finish");
+        Assert.That((sample["prompt"]!.GetValue<string>(), sample["finish"]!.GetValue<string>()), Is.EqualTo(("no. ", "length")));
+        Assert.That(sample["tokenIds"]!.AsArray(), Has.Count.EqualTo(9));
+    }
+
+    [Test]
+    public void ARunThatStoppedGoesOn()
+    {
+        CommandLine.Json(Train("--out", _rig["straight"]));
+        JsonObject stopped = CommandLine.Json(Train("--out", _rig["run"], "--set", "train.stopAfter=4"));
+        Assert.That((stopped["steps"]!.GetValue<int>(), stopped["end"]!.GetValue<string>()), Is.EqualTo((4, "stopped-after")));
+        Assert.That(stopped["validationLoss"], Is.Null);
+
+        CommandLine resumed = CommandLine.Run("train", "--resume", _rig["run"], "--device", "cpu", "--threads", "2", "--set", "train.logEvery=1");
+        Assert.That(resumed.Code, Is.Zero, resumed.Error);
+        Assert.That(resumed.Standard, Does.Contain("going on after step 4").And.Contain($"write with:  ./nanofold generate --model {_rig["run"]}"));
+        _rig.AssertSame("run", "straight", 12);
+    }
+
+    [Test]
+    public void AStopIsSaidWithHowToGoOn()
+    {
+        CommandLine stopped = CommandLine.Run(Train("--out", _rig["run"], "--set", "train.stopAfter=4"));
+
+        Assert.That(stopped.Code, Is.Zero, stopped.Error);
+        Assert.That(stopped.Standard, Does.EndWith($"go on with:  ./nanofold train --resume {_rig["run"]}\n"));
+    }
+
+    [Test]
+    public void AFolderWithoutARunIsTaken()
+    {
+        Directory.CreateDirectory(_rig["run"]);
+        File.WriteAllText(Path.Combine(_rig["run"], "mine.txt"), "mine");
+
+        CommandLine.Json(Train("--out", _rig["run"]));
+        Assert.That(File.ReadAllText(Path.Combine(_rig["run"], "mine.txt")), Is.EqualTo("mine"));
+        Assert.That(_rig.Checkpoints("run"), Has.Member(12L));
+    }
+
+    [Test]
+    public void OptionsGoIntoTheRunsConfiguration()
+    {
+        string config = _rig.Write("config.json", """{ "model": { "layers": 1 }, /* few */ "train": { "steps": 99, "batch": 2 }, }""");
+        CommandLine.Json(Train("--out", _rig["run"], "--config", config, "--steps", "3", "--batch", "4", "--context", "6", "--seed", "11"));
+
+        RunConfig saved = RunConfig.Load(_rig["run"]);
+        Assert.That((saved.Train.Steps, saved.Train.Batch, saved.Model.Context, saved.Train.Seed, saved.Model.Layers), Is.EqualTo((3, 4, 6, 11L, 2)));
+        Assert.That(saved.Model.Vocab, Is.EqualTo(256));
+    }
+
+    [Test]
+    public void AStepIsBenchmarkedAndPlanned()
+    {
+        string[] settings = [.. _rig.Settings().SelectMany(setting => new[] { "--set", setting })];
+        JsonObject bench = CommandLine.Json(["bench", "step", .. settings, "--threads", "1", "--steps", "2", "--set", "train.warmup=0"]);
+        AssertKeys(bench, "tokensPerSecond", "gflops", "peakRssBytes", "managedBytesPerStep", "parameters", "stepSeconds");
+        Assert.That(bench["tokensPerSecond"]!.GetValue<double>(), Is.Positive);
+        Assert.That(bench["managedBytesPerStep"]!.GetValue<double>(), Is.Zero);
+
+        JsonObject plan = CommandLine.Json(["plan", .. settings]);
+        Assert.That(plan.Select(p => p.Key), Is.SupersetOf(new[] { "parameters", "flopsPerToken", "peakBytes" }));
+        Assert.That(plan["parameters"]!.GetValue<long>(), Is.EqualTo(bench["parameters"]!.GetValue<long>()));
+        Assert.That(plan["peakBytes"]!.GetValue<long>(), Is.InRange(plan["parameters"]!.GetValue<long>() * 16, 10_000_000));
+    }
+
+    [Test]
+    public void WithJsonTheResultIsTheOnlyLineOfStandardOutput()
+    {
+        CommandLine run = CommandLine.Run([.. Train("--out", _rig["run"]), "--json"]);
+
+        Assert.That(run.Standard.TrimEnd('\n').Split('\n'), Has.Length.EqualTo(1));
+        Assert.That(JsonDocument.Parse(run.Standard).RootElement.ValueKind, Is.EqualTo(JsonValueKind.Object));
+        Assert.That(run.Error, Does.Contain("step 12/12"));
+    }
+
+    [TestCase("train", "validationBitsPerByte")]
+    [TestCase("eval", "bitsPerByte")]
+    [TestCase("generate", "tokenIds")]
+    [TestCase("plan", "peakBytes")]
+    public void TheKeysAreInTheHelp(string verb, string key)
+        => Assert.That(CommandLine.Run(verb, "--help").Standard, Does.Match($@"Keys of the --json line:\n.*{key}"));
+
+    private string[] Train(params string[] more) =>
+        ["train", "--device", "cpu", "--threads", "1", .. _rig.Settings().SelectMany(setting => new[] { "--set", setting }), .. more];
+
+    private static void AssertKeys(JsonObject result, params string[] keys) => Assert.That(result.Select(p => p.Key), Is.EquivalentTo(keys));
+}
