@@ -62,18 +62,19 @@ public class AttentionMixer : Mixer
     {
         Tape tape = context.Tape;
         using Tape.Scope scope = tape.Enter("attn");
-        Tensor q = OnQueries(tape, x, Heads(_query.Forward(tape, x), Model.Heads));
-        Tensor k = OnKeys(tape, x, Heads(_key.Forward(tape, x), Model.KvHeads));
-        Tensor v = OnValues(tape, x, Heads(_value.Forward(tape, x), Model.KvHeads));
+        Tensor q = Heads(_query.Forward(tape, x), Model.Heads);
+        Tensor k = Heads(_key.Forward(tape, x), Model.KvHeads);
+        Tensor v = Heads(_value.Forward(tape, x), Model.KvHeads);
         if (_queryNorm is not null)
         {
             q = _queryNorm.Forward(tape, q);
             k = _keyNorm!.Forward(tape, k);
         }
 
-        q = Tap.At(tape, "hook_q", q);
-        k = Tap.At(tape, "hook_k", k);
-        v = Tap.At(tape, "hook_v", v);
+        // After the norms: they would divide a gate per head out again.
+        q = Tap.At(tape, "hook_q", OnQueries(tape, x, q));
+        k = Tap.At(tape, "hook_k", OnKeys(tape, x, k));
+        v = Tap.At(tape, "hook_v", OnValues(tape, x, v));
         if (!context.RopeTable.IsNone)
         {
             q = RopeOp.Record(tape, q, context.RopeTable, context.Positions, Model.RopeInterleaved);
