@@ -62,18 +62,19 @@ public class AttentionMixer : Mixer
     {
         Tape tape = context.Tape;
         using Tape.Scope scope = tape.Enter("attn");
-        Tensor q = OnQueries(tape, x, Heads(_query.Forward(tape, x), Model.Heads));
-        Tensor k = OnKeys(tape, x, Heads(_key.Forward(tape, x), Model.KvHeads));
-        Tensor v = OnValues(tape, x, Heads(_value.Forward(tape, x), Model.KvHeads));
+        Tensor q = Heads(_query.Forward(tape, x), Model.Heads);
+        Tensor k = Heads(_key.Forward(tape, x), Model.KvHeads);
+        Tensor v = Heads(_value.Forward(tape, x), Model.KvHeads);
         if (_queryNorm is not null)
         {
             q = _queryNorm.Forward(tape, q);
             k = _keyNorm!.Forward(tape, k);
         }
 
-        q = Tap.At(tape, "hook_q", q);
-        k = Tap.At(tape, "hook_k", k);
-        v = Tap.At(tape, "hook_v", v);
+        // After the norms: they would divide a gate per head out again.
+        q = Tap.At(tape, "hook_q", OnQueries(tape, x, q));
+        k = Tap.At(tape, "hook_k", OnKeys(tape, x, k));
+        v = Tap.At(tape, "hook_v", OnValues(tape, x, v));
         if (!context.RopeTable.IsNone)
         {
             q = RopeOp.Record(tape, q, context.RopeTable, context.Positions, Model.RopeInterleaved);
@@ -109,15 +110,25 @@ public class AttentionMixer : Mixer
     {
         Tape tape = context.Tape;
         double scale = 1 / Math.Sqrt(Model.HeadDim);
+        bool isEdited = Tap.IsEdited(tape, "hook_pattern");
         if (context.Cache is { } cache)
         {
+            if (isEdited)
+            {
+                throw new ArgumentException($"tap {tape.Path}.hook_pattern: cannot be edited while decoding with a cache");
+            }
+
             (Tensor, Tensor) slots = (cache.Use(tape, _layer, "keys"), cache.Use(tape, _layer, "values"));
             return CachedAttentionOp.Record(tape, q, k, v, slots, context.Positions, context.Counts, scale, Mask, TopK);
         }
 
         if (Tap.IsWanted(tape, "hook_pattern"))
         {
-            Tap.ReadOnly(tape, "hook_pattern", AttentionOp.Pattern(tape, q, k, scale, Mask, context.Documents, TopK));
+            Tensor pattern = Tap.At(tape, "hook_pattern", AttentionOp.Pattern(tape, q, k, scale, Mask, context.Documents, TopK));
+            if (isEdited)
+            {
+                return AttentionOp.Weigh(tape, pattern, v);
+            }
         }
 
         return TopK > 0

@@ -20,14 +20,14 @@ public sealed class AttentionOp(IFusedAttention kernel, double scale, CausalMask
         CheckShapes("attention", q, k, v);
         if (tape.Backend.Find<IFusedAttention>() is not { } kernel)
         {
-            return Compose(tape, q, k, v, scale, mask, documents);
+            return Weigh(tape, Pattern(tape, q, k, scale, mask, documents), v);
         }
 
         Layout logSumExp = Layout.Of(q[0], q[2], q[1]);
         return tape.Record(new AttentionOp(kernel, scale, mask), [q, k, v, documents], [(q.Layout, tape.Type), (logSumExp, tape.Type)])[0];
     }
 
-    /// <summary>The weights themselves, [B, H, T, T]: for readers only, as it holds T × T.</summary>
+    /// <summary>The weights themselves, [B, H, T, T]: for readers and composed paths.</summary>
     public static Tensor Pattern(Tape tape, Tensor q, Tensor k, double scale, CausalMask mask, Tensor documents = default, int topK = 0)
     {
         Tensor queries = BroadcastOp.Contiguous(tape, q.Permute(0, 2, 1, 3));
@@ -150,10 +150,10 @@ public sealed class AttentionOp(IFusedAttention kernel, double scale, CausalMask
         Mask = mask.With(call.Input(Documents)),
     };
 
-    private static Tensor Compose(Tape tape, Tensor q, Tensor k, Tensor v, double scale, CausalMask mask, Tensor documents)
+    /// <summary>pattern · v, [B, H, T, T] and [B, T, G, D] to [B, T, H, D].</summary>
+    internal static Tensor Weigh(Tape tape, Tensor pattern, Tensor v)
     {
-        Tensor pattern = Pattern(tape, q, k, scale, mask, documents);
-        Tensor y = MatMulOp.Record(tape, pattern, PerQueryHead(tape, v, q[2]));
+        Tensor y = MatMulOp.Record(tape, pattern, PerQueryHead(tape, v, pattern[1]));
         return BroadcastOp.Contiguous(tape, y.Permute(0, 2, 1, 3));
     }
 

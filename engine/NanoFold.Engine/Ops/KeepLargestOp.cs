@@ -7,7 +7,7 @@ namespace NanoFold.Engine.Ops;
 
 /// <summary>
 /// Rows of probabilities with everything but their k largest entries set to 0 and the rest divided by its sum: what top-k attention weighs with.
-/// Among equals the smaller index wins. For readers of patterns; no gradient. x and y [.., S].
+/// Among equals the smaller index wins. x and y [.., S]. With s the sum of what is kept, dx = (dy − Σ dy ⊙ y) / s where y &gt; 0.
 /// </summary>
 public sealed class KeepLargestOp : Op
 {
@@ -21,7 +21,11 @@ public sealed class KeepLargestOp : Op
         return tape.Record(new KeepLargestOp(), [flat, values, indices], flat.Layout).Reshape(x.Layout.ToShape());
     }
 
-    public override bool IsDifferentiable(int input) => false;
+    public override bool IsDifferentiable(int input) => input == 0;
+
+    public override bool BackwardReadsInput(int input) => input == 0;
+
+    public override bool BackwardReadsOutput(int output) => true;
 
     public override void Forward(Backend backend, OpCall call)
     {
@@ -46,6 +50,23 @@ public sealed class KeepLargestOp : Op
         backend.Zip(default(Divide), y, sums, y);
     }
 
+    public override void Backward(Backend backend, OpCall call)
+    {
+        View x = call.Input(0), y = call.Output(0), dy = call.OutputGradient(0);
+        View row = call.Scratch.With(y.Layout);
+        View means = call.Scratch.With(Layout.Of(y.Layout[0], 1), row.Count);
+        View sums = call.Scratch.With(Layout.Of(y.Layout[0], 1), row.Count + means.Count);
+        backend.Zip(default(Product), dy, y, row);
+        backend.Sum(row, means);
+        backend.Zip(default(WherePositive), x, y, row);
+        backend.Sum(row, sums);
+        backend.Zip(default(Centred), dy, means, sums, row);
+        backend.Zip(default(WherePositive), row, y, call.InputGradient(0), call.Accumulates(0));
+    }
+
+    public override long BackwardScratchBytes(Node node) =>
+        (node.Outputs[0].Layout.Count + 2 * node.Outputs[0].Layout.Rows) * node.Outputs[0].Type.Size();
+
     public override long ForwardScratchBytes(Node node)
     {
         long rows = node.Outputs[0].Layout.Rows, width = node.Outputs[0][-1], k = node.Inputs[1][-1];
@@ -54,8 +75,7 @@ public sealed class KeepLargestOp : Op
 
     internal static IEnumerable<OpCase> Cases()
     {
-        yield return new OpCase("keep-largest 2 of [3, 9]", [new OpInput([3, 9], 0, 1)], (tape, t) => Record(tape, t[0], 2), a => Reference(a[0], 9, 2))
-        { CheckGradient = false };
+        yield return new OpCase("keep-largest 2 of [3, 9]", [new OpInput([3, 9], 0, 1)], (tape, t) => Record(tape, t[0], 2), a => Reference(a[0], 9, 2));
         yield return new OpCase("keep-largest 3 of equals [3, 6]",
             [new OpInput([3, 6]) { Values = [0.25, 0.5, 0.25, 0.25, 0.25, 0.5, 0, 0.125, 0.125, 0, 0, 0, 1, 1, 1, 1, 1, 1] }],
             (tape, t) => Record(tape, t[0], 3), a => Reference(a[0], 6, 3))
@@ -84,6 +104,27 @@ public sealed class KeepLargestOp : Op
             V equal = V.SelectGreater(V.Constant(0), before, V.Constant(0), x);
             return V.SelectGreater(x, smallest, x, V.SelectGreater(smallest, x, V.Constant(0), equal));
         }
+    }
+
+    private readonly struct Product : IBinaryOp
+    {
+        public V Invoke<V>(V a, V b)
+            where V : struct, ILane<V>
+            => a * b;
+    }
+
+    private readonly struct WherePositive : IBinaryOp
+    {
+        public V Invoke<V>(V x, V y)
+            where V : struct, ILane<V>
+            => V.SelectGreater(y, V.Constant(0), x, V.Constant(0));
+    }
+
+    private readonly struct Centred : ITernaryOp
+    {
+        public V Invoke<V>(V dy, V mean, V sum)
+            where V : struct, ILane<V>
+            => (dy - mean) / sum;
     }
 
     private readonly struct Divide : IBinaryOp

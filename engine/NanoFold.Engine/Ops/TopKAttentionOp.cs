@@ -7,7 +7,8 @@ namespace NanoFold.Engine.Ops;
 
 /// <summary>
 /// Causal attention over the k largest scores of each row; the smallest index wins among equals. All keys are scored (full q kᵀ),
-/// the product with v and the backward pass touch those kept. Shapes as in <see cref="AttentionOp"/>.
+/// the product with v and the backward pass touch those kept. Shapes as in <see cref="AttentionOp"/>. Where the backend lacks the kernel
+/// it is composed, with T × T weights.
 /// </summary>
 public sealed class TopKAttentionOp(IFusedTopKAttention kernel, double scale) : Op
 {
@@ -18,8 +19,12 @@ public sealed class TopKAttentionOp(IFusedTopKAttention kernel, double scale) : 
     public static Tensor Record(Tape tape, Tensor q, Tensor k, Tensor v, double scale, int topK, Tensor documents = default)
     {
         AttentionOp.CheckShapes("top-k-attention", q, k, v);
-        var op = new TopKAttentionOp(tape.Backend.Require<IFusedTopKAttention>(), scale);
-        return tape.Record(op, [q, k, v, documents],
+        if (tape.Backend.Find<IFusedTopKAttention>() is not { } kernel)
+        {
+            return AttentionOp.Weigh(tape, AttentionOp.Pattern(tape, q, k, scale, new CausalMask(), documents, topK), v);
+        }
+
+        return tape.Record(new TopKAttentionOp(kernel, scale), [q, k, v, documents],
         [
             (q.Layout, tape.Type),
             (Layout.Of(q[0], q[2], q[1]), tape.Type),

@@ -32,10 +32,10 @@ public static class Tap
         return value;
     }
 
-    /// <summary>Names a value that nothing downstream uses, such as attention patterns: it can be read, not edited.</summary>
+    /// <summary>Names a value that nothing downstream uses, such as the load of experts: it can be read, not edited.</summary>
     public static void ReadOnly(Tape tape, string name, Tensor value)
     {
-        if (tape.Taps is { } taps && taps.Editors(FullName(tape, name)).Any())
+        if (IsEdited(tape, name))
         {
             throw new ArgumentException($"tap {FullName(tape, name)}: can be read, not edited; nothing uses its value");
         }
@@ -45,6 +45,9 @@ public static class Tap
 
     /// <summary>Whether a point is wanted: for values that are computed for readers only, such as attention patterns.</summary>
     public static bool IsWanted(Tape tape, string name) => tape.Taps is { } taps && taps.Wants(FullName(tape, name));
+
+    /// <summary>Whether a point is edited: then a composed path is recorded that uses its value.</summary>
+    public static bool IsEdited(Tape tape, string name) => tape.Taps is { } taps && taps.Editors(FullName(tape, name)).Any();
 
     private static string FullName(Tape tape, string name) => tape.Path.Length == 0 ? name : $"{tape.Path}.{name}";
 

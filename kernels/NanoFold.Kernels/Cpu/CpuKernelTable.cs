@@ -31,7 +31,7 @@ public sealed class CpuKernelTable(CpuContext context, bool composedOnly)
     }
 
     private static bool HasComposedPath(Type kernel)
-        => kernel == typeof(IFusedAttention) || kernel == typeof(ILinearCrossEntropy);
+        => kernel == typeof(IFusedAttention) || kernel == typeof(IFusedTopKAttention) || kernel == typeof(ILinearCrossEntropy);
 
     private static object[] Create(CpuContext context) =>
     [

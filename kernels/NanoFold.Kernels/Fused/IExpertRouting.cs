@@ -11,7 +11,7 @@ public interface IExpertRouting
     /// <summary>y[n] = Σ_j weights[n, j] · rows[rowOfSlot[n, j]]. rows [N·k, C], y [N, C].</summary>
     void Combine(in View rows, in View weights, in View rowOfSlot, in View y, bool accumulate);
 
-    /// <summary>dRows[rowOfSlot[n, j]] = weights[n, j] · dy[n] and dWeights[n, j] = ⟨dy[n], rows[rowOfSlot[n, j]]⟩ (weights and dWeights may be none: weight 1).</summary>
+    /// <summary>dRows[rowOfSlot[n, j]] = weights[n, j] · dy[n] and dWeights[n, j] = ⟨dy[n], rows[rowOfSlot[n, j]]⟩ (weights may be none: weight 1; dRows and dWeights may be none: not wanted).</summary>
     void CombineBackward(in View rows, in View weights, in View rowOfSlot, in View dy, in View dRows, in View dWeights);
 
     /// <summary>

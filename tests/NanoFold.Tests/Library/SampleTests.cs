@@ -23,4 +23,17 @@ public class SampleTests
         Assert.That(lines.Select(line => line.Groups[3].Value).Distinct().Count(), Is.GreaterThan(1), "the tap reads the same at every step");
         Assert.That(text, Has.Length.InRange(1, 60));
     }
+
+    [Test]
+    public void ReadmeShowsIt()
+    {
+        string readme = File.ReadAllText(RepositoryRoot.File("README.md"));
+        string shown = Regex.Match(readme, @"```csharp\r?\n(.*?)```", RegexOptions.Singleline).Groups[1].Value;
+        string[] lines = [.. Lines(shown)];
+
+        Assert.That(lines, Has.Length.GreaterThan(20));
+        Assert.That(lines, Is.SubsetOf(Lines(File.ReadAllText(RepositoryRoot.File("tests/NanoFold.Tests/Library/Sample.cs")))));
+    }
+
+    private static IEnumerable<string> Lines(string text) => text.Split('\n').Select(line => line.Trim()).Where(line => line.Length > 0);
 }

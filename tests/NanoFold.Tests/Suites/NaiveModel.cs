@@ -34,11 +34,9 @@ internal sealed class NaiveModel(ModelConfig config, Func<string, double[]?> wei
         double[][] q = Heads(x, prefix + "q_proj", config.Heads), k = Heads(x, prefix + "k_proj", config.KvHeads), v = Heads(x, prefix + "v_proj", config.KvHeads);
         GatePosition? gate = (mixer as GatedAttentionConfig)?.Gate;
         double[][] gates = gate is null ? [] : [.. x.Select(row => Times(Weight(prefix + "gate_proj.weight"), row).Select(Sigmoid).ToArray())];
-        q = Gate(q, gate == GatePosition.Queries, gates);
-        k = Gate(k, gate == GatePosition.Keys, gates);
+        q = Turned(Gate(Normed(q, weights(prefix + "q_norm.weight")), gate == GatePosition.Queries, gates));
+        k = Turned(Gate(Normed(k, weights(prefix + "k_norm.weight")), gate == GatePosition.Keys, gates));
         v = Gate(v, gate == GatePosition.Values, gates);
-        q = Turned(q, weights(prefix + "q_norm.weight"));
-        k = Turned(k, weights(prefix + "k_norm.weight"));
         double[][] z = Gate([.. x.Select((_, t) => Attend(t, q, k, v, mixer))], gate == GatePosition.AttentionOutput, gates);
         return Gate([.. z.Select(row => Linear(row, prefix + "o_proj"))], gate == GatePosition.Output, gates);
     }
@@ -55,16 +53,15 @@ internal sealed class NaiveModel(ModelConfig config, Func<string, double[]?> wei
         ? y
         : [.. y.Select((row, t) => row.Select((value, i) => value * gates[t][i / (row.Length / gates[t].Length)]).ToArray())];
 
-    // Each head normed, where there is a gain, then turned by its position.
-    private double[][] Turned(double[][] x, double[]? gain)
-    {
-        int d = config.HeadDim;
-        return [.. x.Select((row, t) => row.Chunk(d).SelectMany(head =>
-        {
-            double[] normed = gain is null ? head : Rms(head, gain);
-            return config.Position == PositionKind.Rope ? Rotate(normed, t) : normed;
-        }).ToArray())];
-    }
+    // Each head normed, where there is a gain.
+    private double[][] Normed(double[][] x, double[]? gain) => gain is null
+        ? x
+        : [.. x.Select(row => row.Chunk(config.HeadDim).SelectMany(head => Rms(head, gain)).ToArray())];
+
+    // Each head turned by its position.
+    private double[][] Turned(double[][] x) => config.Position != PositionKind.Rope
+        ? x
+        : [.. x.Select((row, t) => row.Chunk(config.HeadDim).SelectMany(head => Rotate(head, t)).ToArray())];
 
     private double[] Rotate(double[] head, int position)
     {

@@ -11,13 +11,13 @@ namespace NanoFold.Tests.Suites;
 public class TapSuite : EngineTests
 {
     // Read, not edited: nothing downstream uses them.
-    private static readonly string[] s_readOnly = ["hook_pattern", "hook_router", "hook_expert_load"];
+    private static readonly string[] s_readOnly = ["hook_router", "hook_expert_load"];
 
     private static IEnumerable<TestCaseData> Variants => ModelVariants.All.Select(v => new TestCaseData(v.Model).SetArgDisplayNames(v.Name));
 
     /// <summary>Together they have every kind of point.</summary>
     private static IEnumerable<TestCaseData> Edited => ModelVariants.All
-        .Where(v => v.Name is "attention Learned" or "moe" or "geglu" or "tied" || v.Name.StartsWith("gate ", StringComparison.Ordinal))
+        .Where(v => v.Name is "attention Learned" or "top-k Rope" or "moe" or "geglu" or "tied" || v.Name.StartsWith("gate ", StringComparison.Ordinal))
         .Select(v => new TestCaseData(v.Model with { Layers = 1 }).SetArgDisplayNames(v.Name));
 
     [TestCaseSource(nameof(Variants))]
@@ -128,9 +128,23 @@ public class TapSuite : EngineTests
     [Test]
     public void What_nothing_uses_cannot_be_edited()
     {
+        using var model = new TinyModel(ModelVariants.Base with { FeedForward = Engine.FeedForward.MoeConfig.Tiny }, Backend());
+        Assert.That(() => model.TrainingTape(new TapSet([], [new Ablate("blocks.1.mlp.hook_r*")])),
+            Throws.ArgumentException.With.Message.EqualTo("tap blocks.1.mlp.hook_router: can be read, not edited; nothing uses its value"));
+    }
+
+    [Test]
+    public void A_head_is_knocked_out_by_its_pattern()
+    {
         using var model = new TinyModel(ModelVariants.Base, Backend());
-        Assert.That(() => model.TrainingTape(new TapSet([], [new Ablate("blocks.1.attn.*")])),
-            Throws.ArgumentException.With.Message.EqualTo("tap blocks.1.attn.hook_pattern: can be read, not edited; nothing uses its value"));
+        var owned = new List<IDisposable>();
+        // Everything looks at itself: z is v.
+        double[] identity = [.. Enumerable.Range(0, 256).Select(i => i % 17 == 0 ? 1.0 : 0.0)];
+        View view = Host.New(model.Store.Backend, DType.Float32, [1, 1, 16, 16], identity, owned);
+        var reader = new Collector("blocks.1.attn.hook_?");
+        _ = model.Logits(model.Tokens, taps: new TapSet([reader], [new Patch("blocks.1.attn.hook_pattern", view)]));
+        Assert.That(reader["blocks.1.attn.hook_z"], Is.EqualTo(reader["blocks.1.attn.hook_v"]));
+        owned.ForEach(o => o.Dispose());
     }
 
     // Edits each point of a small model in turn: what is read there, and the gradients of the rest.

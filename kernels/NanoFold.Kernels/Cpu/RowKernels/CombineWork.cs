@@ -51,7 +51,10 @@ internal unsafe struct CombineWork : ILaneWork
                     Scalar.Write<V>(DWeights, slot, LaneSum.Of<LaneSum.Product, V>(own, values, null, default, Width));
                 }
 
-                Scale(own, DRows + row * DRowStride * size, weight, accumulate: false);
+                if (DRows is not null)
+                {
+                    Scale(own, DRows + row * DRowStride * size, weight, accumulate: false);
+                }
             }
         }
     }

@@ -65,11 +65,15 @@ public sealed unsafe class CpuExpertRouting(CpuContext context) : IExpertRouting
     {
         const string Op = "expert combine backward";
         CombineWork work = Start(Op, rows, weights, rowOfSlot, dy, "dy");
-        RowCheck.Output(Op, "dRows", dRows, rows);
+        if (!dRows.IsNone)
+        {
+            RowCheck.Output(Op, "dRows", dRows, rows);
+            work.DRowStride = dRows.Layout.Stride(0);
+        }
+
         RowCheck.OptionalVector(Op, "dWeights", dWeights, dy.Type, rowOfSlot.Count);
         work.Backward = true;
         work.DRows = (byte*)dRows.Address;
-        work.DRowStride = dRows.Layout.Stride(0);
         work.DWeights = dWeights.Address;
         context.Run(dy.Type, RowBlocks.Items(work.Tokens, work.TokensPerItem), ref work);
     }

@@ -29,7 +29,7 @@ public sealed class CpuCachedAttentionTests
     [TestCase(1, 90, 0, 97)]
     public void A_ring_holds_the_window_and_the_sinks(int chunk, int window, int sinks, int capacity)
     {
-        foreach (Isa isa in s_paths)
+        foreach (Isa isa in new[] { Isa.Scalar, IsaExtensions.Best })
         {
             Verify(isa, new AttentionReference(2, 100, 2, 1, 9) { Window = window, Sinks = sinks }, capacity, chunk);
             Verify(isa, new AttentionReference(1, 100, 4, 1, 9) { Window = window, Sinks = sinks }, capacity, chunk);
@@ -56,7 +56,7 @@ public sealed class CpuCachedAttentionTests
     [TestCase(6, 1)]
     [TestCase(16, 1)]
     public void Large_caches_are_read_for_all_heads_at_once(int heads, int chunk) =>
-        Verify(IsaExtensions.Best, new AttentionReference(1, 12, heads, 2, 64), 2200, chunk, start: 501);
+        Verify(DType.Float32, IsaExtensions.Best, new AttentionReference(1, 12, heads, 2, 64), 2200, chunk, ragged: false, start: 501);
 
     [Test]
     public void Bits_do_not_depend_on_threads([Values(1, 3, 60)] int chunk)
