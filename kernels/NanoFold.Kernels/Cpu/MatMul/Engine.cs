@@ -35,8 +35,8 @@ internal sealed unsafe class Engine<TKernel, V, T>(string name) : Engine
         }
 
         var pass = new BlockedPass<TKernel, V, T>(seen);
-        byte* scratch = (byte*)context.Scratch(0, pass.PanelBytes + pass.PackedBytes);
-        pass.Start(scratch + pass.PanelBytes);
+        byte* scratch = (byte*)context.Scratch(0, pass.ScratchBytes + pass.PackedBytes);
+        pass.Start(scratch + pass.ScratchBytes);
         do
         {
             var pack = new PackWork { Pass = &pass };
@@ -63,8 +63,8 @@ internal sealed unsafe class Engine<TKernel, V, T>(string name) : Engine
         }
 
         var pass = new BlockedPass<TKernel, V, T>(seen);
-        byte* scratch = (byte*)context.Scratch(worker, pass.PanelBytes + pass.PackedBytes);
-        pass.Start(scratch + pass.PanelBytes);
+        byte* scratch = (byte*)context.Scratch(worker, pass.ScratchBytes + pass.PackedBytes);
+        pass.Start(scratch + pass.ScratchBytes);
         do
         {
             for (long item = 0; item < pass.PackItems; item++)
@@ -117,6 +117,6 @@ internal sealed unsafe class Engine<TKernel, V, T>(string name) : Engine
         public required CpuContext Context;
         public BlockedPass<TKernel, V, T>* Pass;
 
-        public readonly void Invoke(long item, int worker) => Pass->Multiply(item, (byte*)Context.Scratch(worker, Pass->PanelBytes));
+        public readonly void Invoke(long item, int worker) => Pass->Multiply(item, (byte*)Context.Scratch(worker, Pass->ScratchBytes));
     }
 }
