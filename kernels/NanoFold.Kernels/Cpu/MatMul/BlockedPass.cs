@@ -1,5 +1,4 @@
 using System.Numerics;
-using NanoFold.Kernels.Lanes;
 
 namespace NanoFold.Kernels.Cpu.MatMul;
 
@@ -7,9 +6,10 @@ namespace NanoFold.Kernels.Cpu.MatMul;
 /// One span of columns and depth of a product: its b is packed first, then blocks of rows run over it. Both steps are cut into
 /// items by shape; every element of y is summed by one item, over k in ascending order.
 /// </summary>
-internal unsafe struct BlockedPass<TKernel, V, T>
+internal unsafe struct BlockedPass<TKernel, O, V, T>
     where TKernel : struct, IMicroKernel
-    where V : struct, ICpuLane<V>
+    where O : struct, IVectorOps<V>
+    where V : struct
     where T : unmanaged, INumberBase<T>
 {
     private const int PackStrips = 4;
@@ -111,7 +111,7 @@ internal unsafe struct BlockedPass<TKernel, V, T>
         for (int k = 0; k < _depth; k += _plan.DepthBlock)
         {
             int depth = Math.Min(_plan.DepthBlock, _depth - k);
-            var block = new RowBlock<TKernel, V, T>(_product, row, rows, _k + k, depth, (T*)scratch, (T*)(scratch + PanelBytes));
+            var block = new RowBlock<TKernel, O, V, T>(_product, row, rows, _k + k, depth, (T*)scratch, (T*)(scratch + PanelBytes));
             block.Pack();
             for (int strip = firstStrip; strip < endStrip; strip++)
             {

@@ -1,12 +1,12 @@
 using System.Numerics;
-using NanoFold.Kernels.Lanes;
 
 namespace NanoFold.Kernels.Cpu.MatMul;
 
 /// <summary>Some rows of a product over a block of depth: its panels of a, and what the tiles do with them for each strip of b.</summary>
-internal readonly unsafe ref struct RowBlock<TKernel, V, T>
+internal readonly unsafe ref struct RowBlock<TKernel, O, V, T>
     where TKernel : struct, IMicroKernel
-    where V : struct, ICpuLane<V>
+    where O : struct, IVectorOps<V>
+    where V : struct
     where T : unmanaged, INumberBase<T>
 {
     private readonly ref readonly Product _product;
@@ -108,12 +108,12 @@ internal readonly unsafe ref struct RowBlock<TKernel, V, T>
         byte* residual = _product.Residual.At(_row + group.First, column);
         for (int i = 0; i < group.Rows; i++)
         {
-            for (int j = 0; j < columns; j += V.Width)
+            for (int j = 0; j < columns * sizeof(T); j += O.Bytes)
             {
-                V value = _product.Accumulate ? V.Load(y, j) : V.Constant(0);
-                value = _product.Bias.IsNone ? value : value + V.Load(bias, j);
-                value = _product.Residual.IsNone ? value : value + V.Load(residual, j);
-                V.Store(y, j, value);
+                V value = _product.Accumulate ? O.Load(y + j) : O.Zero;
+                value = _product.Bias.IsNone ? value : O.Add(value, O.Load(bias + j));
+                value = _product.Residual.IsNone ? value : O.Add(value, O.Load(residual + j));
+                O.Store(y + j, value);
             }
 
             y += _product.YRow;
