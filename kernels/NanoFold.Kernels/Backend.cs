@@ -11,6 +11,9 @@ public abstract class Backend : IDisposable
     /// <summary>Name for people: the device and its instruction set.</summary>
     public abstract string Name { get; }
 
+    /// <summary>False where memory is only reckoned with, so that filling it would be for nothing.</summary>
+    public virtual bool HoldsValues => true;
+
     /// <summary>Slots of what changes between steps, see <see cref="StepSlot"/>.</summary>
     public abstract StepState State { get; }
 

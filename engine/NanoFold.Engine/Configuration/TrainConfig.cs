@@ -28,13 +28,13 @@ public sealed record TrainConfig
 
     /// <summary>Where the schedule ends, as a share of the peak.</summary>
     [Bounds(0, 1)]
-    public double FinalLearningRate { get; init; } = 0.1;
+    public double FinalLearningRate { get; init; }
 
     /// <summary>Steps over which the learning rate rises to its peak.</summary>
     [Bounds(0, int.MaxValue)]
     public int? Warmup { get; init; }
 
-    public ScheduleKind Schedule { get; init; } = ScheduleKind.Cosine;
+    public ScheduleKind Schedule { get; init; } = ScheduleKind.Linear;
 
     /// <summary>The share of the steps in which <see cref="ScheduleKind.Wsd"/> decays.</summary>
     [Bounds(0, 1)]

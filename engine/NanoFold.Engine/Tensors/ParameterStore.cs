@@ -87,7 +87,7 @@ public sealed class ParameterStore : IDisposable
         _values = Backend.Allocate(offset * Type.Size());
         _gradients = Backend.Allocate(trained * Type.Size());
         TrainedElements = trained;
-        foreach (Parameter parameter in _parameters)
+        foreach (Parameter parameter in _parameters.Where(_ => Backend.HoldsValues))
         {
             ParameterInit.Fill(this, parameter, seed);
         }

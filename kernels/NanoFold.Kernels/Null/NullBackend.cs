@@ -15,6 +15,8 @@ public sealed class NullBackend : Backend
 
     public override string Name => _like is null ? "null" : $"null, as {_like.Name}";
 
+    public override bool HoldsValues => false;
+
     public override StepState State { get; } = new NullStepState();
 
     public override DeviceBuffer Allocate(long bytes) => new NullBuffer(bytes);

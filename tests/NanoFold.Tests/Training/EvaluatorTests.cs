@@ -7,6 +7,7 @@ using NanoFold.Engine.Tensors;
 using NanoFold.Engine.Training;
 using NanoFold.Kernels;
 using NanoFold.Kernels.Cpu;
+using NanoFold.Tests.Generation;
 
 namespace NanoFold.Tests.Training;
 
@@ -23,7 +24,7 @@ public class EvaluatorTests
         RunConfig config = rig.Config().WithVocab(256);
         byte[] text = Encoding.UTF8.GetBytes(TrainRig.Text)[^375..];
         using var backend = new CpuBackend(2);
-        using var model = new Transformer(config.Model, backend, seed: 5);
+        using var model = TinyModels.Random(backend, config.Model);
         using TokenDataset dataset = TrainData.Open(config);
         int context = config.Model.Context;
         var source = new EvaluationSource(dataset.Validation, "text", rows, context);
@@ -51,7 +52,7 @@ public class EvaluatorTests
         RunConfig config = rig.Config().WithVocab(256);
         byte[] text = Encoding.UTF8.GetBytes(TrainRig.Text)[^375..];
         using var backend = new CpuBackend(1);
-        using var model = new Transformer(config.Model, backend, seed: 5);
+        using var model = TinyModels.Random(backend, config.Model);
         using TokenDataset dataset = TrainData.Open(config);
         var all = new EvaluationSource(dataset.Validation, "text", 2, 8);
         var part = new EvaluationSource(dataset.Validation, "text", 2, 8, windows: 5);

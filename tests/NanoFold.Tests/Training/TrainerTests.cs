@@ -4,6 +4,7 @@ using NanoFold.Engine.Model;
 using NanoFold.Engine.Training;
 using NanoFold.Kernels;
 using NanoFold.Kernels.Cpu;
+using NanoFold.Tests.Generation;
 
 namespace NanoFold.Tests.Training;
 
@@ -47,7 +48,7 @@ public class TrainerTests
     public void AStepAllocatesNothing(OptimizerKind optimizer)
     {
         using var backend = new CpuBackend(1);
-        using var model = new Transformer(s_model with { Dropout = 0.1 }, backend);
+        using var model = TinyModels.Random(backend, s_model with { Dropout = 0.1 });
         using var trainer = new Trainer(model, Config(2) with { Optimizer = optimizer, MatrixLearningRate = 0.02, MatrixWeightDecay = 0 }, new RandomBatchSource(3, 8, 50, 1));
         for (int i = 0; i < 5; i++)
         {
@@ -68,7 +69,7 @@ public class TrainerTests
     {
         var config = new RunConfig { Model = s_model, Train = new TrainConfig { Batch = 3, Accumulate = 2 } }.Resolve();
         using var backend = new CpuBackend(1);
-        using var model = new Transformer(s_model, backend);
+        using var model = TinyModels.Random(backend, s_model);
         using var trainer = new Trainer(model, config.Train, new RandomBatchSource(3, 8, 50, 1));
 
         MemoryPlan plan = MemoryPlan.Of(config, backend);
@@ -84,7 +85,7 @@ public class TrainerTests
     // The loss of the first step of a new model and its gradients.
     private static (double Loss, double[] Gradients) Step(Backend backend, int[] counts, int rows = 3, int microBatch = 0)
     {
-        using var model = new Transformer(s_model, backend, seed: 3);
+        using var model = TinyModels.Random(backend, s_model);
         using var trainer = new Trainer(model, Config(counts.Length), new SparseSource(rows, counts, microBatch));
         double loss = trainer.Step(0).Loss;
         var gradients = new float[model.Store.TrainedElements];
