@@ -2,17 +2,22 @@ namespace NanoFold.Kernels.Cpu.MatMul;
 
 /// <summary>
 /// How a product is cut, by its shape only. A strip of b and a panel of a (16 and 6 KB with 256-bit vectors) share the first-level
-/// cache, maybe with another thread's; a block of a and packed b fit the second, or b the nearest part of the third. Method: Goto and van de Geijn, "Anatomy of high-performance matrix multiplication".
+/// cache, maybe with what another thread of the core does; a block of a is for the second, packed b for the second or third.
+/// Method: Goto and van de Geijn, "Anatomy of high-performance matrix multiplication". The figures were measured on Zen 3.
 /// </summary>
 internal readonly struct BlockPlan
 {
     private const int MaxDepth = 256;
-    private const int DirectBytes = 1 << 15;
     private const int MaxRows = 48;
-    private const int LeastRows = 36;
+    private const int MaxColumns = 1024;
     private const long MaxPackedElements = 1 << 17;
-    private const int MaxColumns = 4096;
+
+    /// <summary>Bytes over which a block of b may stretch and still stay in the first-level cache as it is.</summary>
+    private const int DirectBytes = 1 << 15;
+
+    /// <summary>Items for many threads to share, where that does not make blocks lower than <see cref="LeastRows"/> or chunks narrower than <see cref="LeastStrips"/>.</summary>
     private const int WantedItems = 16;
+    private const int LeastRows = 36;
     private const int LeastStrips = 24;
 
     public BlockPlan(in Product product, int elementBytes, int tileRows, int tileColumns)
@@ -29,7 +34,7 @@ internal readonly struct BlockPlan
         DepthSpan = product.Depth;
         if (PacksB)
         {
-            strips = Math.Min(strips, MaxColumns / tileColumns);
+            strips = Ceiling(strips, Ceiling(strips, MaxColumns / tileColumns));
             long atOnce = Math.Max(1, MaxPackedElements / ((long)strips * tileColumns * DepthBlock));
             DepthSpan = (int)Math.Min(product.Depth, atOnce * DepthBlock);
         }

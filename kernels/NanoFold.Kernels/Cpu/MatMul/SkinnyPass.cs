@@ -13,6 +13,7 @@ internal unsafe struct SkinnyPass<O, V, T>
 {
     private const int MaxDotRows = 24;
     private const int MaxSumRows = 3;
+    private const int LongDepth = 128;
     private const int DotColumns = 4;
     private const int SumColumns = 1024;
     private const int ItemElements = 1 << 15;
@@ -51,7 +52,7 @@ internal unsafe struct SkinnyPass<O, V, T>
     }
 
     private static bool CanDot(in Product product) =>
-        product.Rows <= MaxDotRows && product.BStep == sizeof(T) && product.AStep == sizeof(T);
+        product.Rows <= (product.Depth >= LongDepth ? MaxDotRows : 4) && product.BStep == sizeof(T) && product.AStep == sizeof(T);
 
     private readonly void Dot(int column, int end)
     {

@@ -116,7 +116,7 @@ public sealed class CpuMatMulTests
     [Test]
     public void Threads_do_not_change_a_bit([Values] Isa isa, [Values(2, 3, 7)] int threads)
     {
-        foreach ((int rows, int columns, int depth) in new[] { (130, 200, 70), (3, 900, 300), (2, 150, 90), (1, 70, 2000), (200, 64, 800) })
+        foreach ((int rows, int columns, int depth) in new[] { (130, 200, 70), (3, 500, 200), (2, 150, 90), (1, 70, 700), (100, 64, 600) })
         {
             for (int form = 0; form < 4; form++)
             {
@@ -134,6 +134,52 @@ public sealed class CpuMatMulTests
                 Assert.That(results[1], Is.EqualTo(results[0]), $"{rows} x {columns} x {depth}, form {form}");
             }
         }
+    }
+
+    [Test]
+    public void Threads_do_not_change_a_bit_of_a_batch([Values(2, 3, 7)] int threads)
+    {
+        double[][] results = new double[2][];
+        for (int i = 0; i < 2; i++)
+        {
+            var random = new Random(15);
+            using var test = new MatMulTestCase
+            {
+                A = new TestTensor(random, DType.Float32, [5, 3, 33, 20]),
+                B = new TestTensor(random, DType.Float32, [3, 20, 17]),
+                Y = new TestTensor(random, DType.Float32, [5, 3, 33, 17]),
+            };
+            using var context = new CpuContext(i == 0 ? 1 : threads, IsaExtensions.Best);
+            test.Run(new CpuMatMul(context));
+            results[i] = test.Y.Snapshot();
+        }
+
+        Assert.That(results[1], Is.EqualTo(results[0]));
+    }
+
+    [TestCase(100, 70, 50)]
+    [TestCase(2, 70, 50)]
+    public void Y_may_be_the_residual(int rows, int columns, int depth)
+    {
+        using var context = new CpuContext(1, IsaExtensions.Best);
+        var matMul = new CpuMatMul(context);
+        double[][] results = new double[2][];
+        for (int i = 0; i < 2; i++)
+        {
+            using MatMulTestCase test = Plain(new Random(16), DType.Float32, rows, columns, depth, false, true, 0);
+            matMul.MatMul(new MatMulArgs
+            {
+                A = test.A.View,
+                B = test.B.View,
+                Y = test.Y.View,
+                TransposeB = true,
+                Accumulate = i == 0,
+                Residual = i == 0 ? default : test.Y.View,
+            });
+            results[i] = test.Y.Snapshot();
+        }
+
+        Assert.That(results[1], Is.EqualTo(results[0]));
     }
 
     [Test]

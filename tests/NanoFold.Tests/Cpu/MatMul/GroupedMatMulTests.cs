@@ -87,6 +87,34 @@ public sealed class GroupedMatMulTests
         }
     }
 
+    [Test]
+    public void Threads_do_not_change_a_bit_and_nothing_is_allocated([Values(2, 3)] int threads, [Values] bool perGroupOutput)
+    {
+        double[][] results = new double[2][];
+        for (int i = 0; i < 2; i++)
+        {
+            using var context = new CpuContext(i == 0 ? 1 : threads, IsaExtensions.Best);
+            var matMul = new CpuMatMul(context);
+            var random = new Random(24);
+            using var a = new TestTensor(random, DType.Float32, [40, 37]);
+            using var b = new TestTensor(random, DType.Float32, perGroupOutput ? [40, 200] : [4, 37, 200]);
+            using var y = new TestTensor(random, DType.Float32, perGroupOutput ? [4, 37, 200] : [40, 200]);
+            using var offsets = new NativeBuffer(5 * sizeof(int));
+            s_offsets[0].CopyTo(offsets.Span<int>());
+            View va = WithRank(a, 2), vb = WithRank(b, perGroupOutput ? 2 : 3), vy = WithRank(y, perGroupOutput ? 3 : 2);
+            var vo = new View(offsets, 0, Layout.Of(5), DType.Int32);
+            void Run() => matMul.GroupedMatMul(new GroupedMatMulArgs { A = va, B = vb, Y = vy, Offsets = vo, PerGroupOutput = perGroupOutput });
+            Run();
+            Run();
+            long before = GC.GetAllocatedBytesForCurrentThread();
+            Run();
+            Assert.That(GC.GetAllocatedBytesForCurrentThread() - before, Is.Zero);
+            results[i] = y.Snapshot();
+        }
+
+        Assert.That(results[1], Is.EqualTo(results[0]));
+    }
+
     [TestCase(new[] { 0, 3, 2, 4, 5 }, "got 2 after 3 at 2")]
     [TestCase(new[] { 0, 3, 3, 4, 41 }, "got 41 after 4 at 4")]
     [TestCase(new[] { -1, 3, 3, 4, 5 }, "got -1 after 0 at 0")]
