@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Text.Json.Nodes;
 using NanoFold.Engine;
 using NanoFold.Engine.Configuration;
+using NanoFold.Engine.Text;
 using NanoFold.Engine.Training;
 
 namespace NanoFold.Cli;
@@ -94,6 +95,10 @@ internal sealed class TrainOptions
     }
 
     private bool Given(Invocation invocation, string key) => invocation.Get(_keyed.First(k => k.Key == key).Option) is not null;
+
+    /// <summary>With the vocabulary that training would find, as far as that is known before.</summary>
+    public static RunConfig WithVocab(RunConfig config) => config.WithVocab(
+        config.Tokenizer is FileTokenizerConfig { Path: { } path } ? Tokenizer.Load(path).Vocab : config.Tokenizer.ExpectedVocab(config.Data));
 
     private void CheckResumable(Invocation invocation)
     {

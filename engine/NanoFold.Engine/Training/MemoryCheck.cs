@@ -16,18 +16,25 @@ public static class MemoryCheck
     // Value, gradient and two moments.
     private const int BytesPerParameter = 4 * sizeof(float);
 
-    /// <summary>Throws where the shape is too large, or its parameters alone do not fit this machine.</summary>
+    private const string Step = "a training step";
+    private const string StepRemedy = "a smaller --batch with train.accumulate, train.recompute=true or a smaller model";
+
+    /// <summary>Throws where the shape is too large, or parameters or what a step cannot do without do not fit this machine.</summary>
     public static void Require(RunConfig config, Backend backend)
     {
         RequireShape(config);
-        Require(CostModel.Of(config.Model).Parameters * BytesPerParameter, "parameters, gradients and optimizer state", "a smaller model", backend);
+        long parameters = CostModel.Of(config.Model).Parameters * BytesPerParameter;
+        Require(parameters, "parameters, gradients and optimizer state", "a smaller model", backend);
+
+        // Recomputed or not, the input of every block is kept.
+        Int128 tokens = (long)config.Train.Batch * config.Model.Context;
+        Require(parameters + (tokens * config.Model.Width * config.Model.Layers * sizeof(float)), Step, StepRemedy, backend);
     }
 
     /// <summary>Throws where a step does not fit this machine.</summary>
-    internal static void Require(Trainer trainer, Backend backend)
-        => Require(trainer.PeakBytes, "a training step", "a smaller --batch with train.accumulate, train.recompute=true or a smaller model", backend);
+    internal static void Require(Trainer trainer, Backend backend) => Require(trainer.PeakBytes, Step, StepRemedy, backend);
 
-    private static void Require(long bytes, string what, string remedy, Backend backend)
+    private static void Require(Int128 bytes, string what, string remedy, Backend backend)
     {
         long available = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
         if (backend is CpuBackend && available > 0 && bytes > available)
@@ -63,5 +70,5 @@ public static class MemoryCheck
     private static UserException Exceeds(string what, string unit, Int128 value, long most)
         => UserException.Usage($"{what}: {(value < 0 ? "too many" : value)} {unit}; at most {most} are supported");
 
-    private static double Gigabytes(long bytes) => bytes / 1e9;
+    private static double Gigabytes(Int128 bytes) => (double)bytes / 1e9;
 }

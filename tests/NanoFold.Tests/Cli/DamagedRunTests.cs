@@ -1,4 +1,5 @@
 using System.Text;
+using NanoFold.Engine.Checkpoints;
 using NanoFold.Engine.Training;
 using NanoFold.Tests.Training;
 
@@ -152,6 +153,36 @@ public class DamagedRunTests
         File.WriteAllText(path, "{ \"step\": ");
 
         AssertFault(CommandLine.Run("generate", "--model", _rig["run"]), path);
+    }
+
+    [TestCase(60)]
+    [TestCase(2000, Category = "Long")]
+    public void AnyBytesOverwritten(int times)
+    {
+        new CheckpointFolder(Path.Combine(_rig["run"], "checkpoints")).MarkBest(7, 5);
+        string[] files = [.. new[] { "model.safetensors", "optimizer.safetensors", "state.json", "tokenizer.json", "config.json" }.Select(file => _rig.Checkpoint("run", 7, file))];
+        files = [.. files, Path.Combine(_rig["run"], "config.json"), Path.Combine(_rig["run"], "checkpoints", "best.json")];
+        byte[][] sound = [.. files.Select(File.ReadAllBytes)];
+        var random = new Random(5);
+        for (int i = 0; i < times; i++)
+        {
+            int file = random.Next(files.Length);
+            byte[] bytes = [.. sound[file]];
+            for (int changes = random.Next(1, 4); changes > 0; changes--)
+            {
+                // Mostly in what says how the rest is to be read.
+                bytes[random.Next(random.Next(4) > 0 ? Math.Min(bytes.Length, 900) : bytes.Length)] = random.Next(3) > 0 ? (byte)random.Next(' ', 127) : (byte)random.Next(256);
+            }
+
+            File.WriteAllBytes(files[file], bytes);
+            CommandLine run = i % 2 == 0
+                ? CommandLine.Run("generate", "--model", file == 6 ? _rig["run"] : _rig.Checkpoint("run", 7), "--max-tokens", "2", "--device", "cpu", "--threads", "1")
+                : CommandLine.Run("train", "--resume", _rig["run"], "--set", "train.stopAfter=7", "--device", "cpu", "--threads", "1");
+            Assert.That(run.Code, Is.Zero.Or.EqualTo(1), run.Error);
+            Assert.That(run.Error, Does.Not.Contain("a fault of this program"), $"{i}: {files[file]}");
+            Assert.That(run.Code == 0 || run.ErrorLines.Length == 1, run.Error);
+            File.WriteAllBytes(files[file], sound[file]);
+        }
     }
 
     [Test]

@@ -67,6 +67,9 @@ public class KillTests
         using Process process = Start(["train", "--device", "cpu", "--threads", "1", .. settings.SelectMany(s => new[] { "--set", s }), "--out", rig["run"], "--json"]);
         Task<string> standard = process.StandardOutput.ReadToEndAsync(), error = process.StandardError.ReadToEndAsync();
         WaitFor(process, () => File.Exists(Path.Combine(rig["run"], RunFolder.MetricsFile)) && new FileInfo(Path.Combine(rig["run"], RunFolder.MetricsFile)).Length > 0);
+        CommandLine second = CommandLine.Run("train", "--resume", rig["run"]);
+        Assert.That((second.Code, second.ErrorLines.Length), Is.EqualTo((1, 1)));
+        Assert.That(second.Error, Does.StartWith($"nanofold: {rig["run"]} is being written by another nanofold"));
         using (var kill = Process.Start("kill", ["-INT", $"{process.Id}"]))
         {
             kill.WaitForExit();

@@ -99,6 +99,13 @@ public class RunCommandTests
         Assert.That(bench["tokensPerSecond"]!.GetValue<double>(), Is.Positive);
         Assert.That(bench["managedBytesPerStep"]!.GetValue<double>(), Is.Zero);
 
+        _rig.Train("run", "train.stopAfter=1");
+        JsonObject given = CommandLine.Json("bench", "step", "--set", "tokenizer=file", "--set", $"tokenizer.path={_rig.Checkpoint("run", 1)}", "--set", "model.width=16", "--steps", "1", "--set", "train.warmup=0");
+        Assert.That(given["parameters"]!.GetValue<long>(), Is.Positive);
+
+        CommandLine auto = CommandLine.Run(["bench", "step", .. settings, "--batch", "auto"]);
+        Assert.That((auto.Code, auto.Error), Is.EqualTo((2, "nanofold: bench step: --batch auto is for train, which tries sizes; name one\n")));
+
         JsonObject plan = CommandLine.Json(["plan", .. settings]);
         Assert.That(plan.Select(p => p.Key), Is.SupersetOf(new[] { "parameters", "flopsPerToken", "peakBytes" }));
         Assert.That(plan["parameters"]!.GetValue<long>(), Is.EqualTo(bench["parameters"]!.GetValue<long>()));

@@ -125,7 +125,6 @@ public class OpSuite : EngineTests
     {
         using var all = new OpRun(opCase, Backend(), DType.Float32, copied: true);
         all.Run();
-        // Experts' results have a gradient wherever their weights have one.
         foreach (int input in all.Parameters)
         {
             using var one = new OpRun(opCase, Backend(), DType.Float32, copied: true, trained: input);

@@ -80,7 +80,12 @@ internal static class BenchCommand
 
     private static int Step(Invocation invocation, RunConfig config, int steps)
     {
-        config = config.WithVocab(config.Tokenizer.ExpectedVocab(config.Data));
+        if (config.Train.Batch == 0)
+        {
+            throw UserException.Usage("bench step: --batch auto is for train, which tries sizes; name one");
+        }
+
+        config = TrainOptions.WithVocab(config);
         using Backend backend = Devices.Open(invocation);
         MemoryCheck.Require(config, backend);
         StepBenchmark result = StepBenchmark.Run(config, backend, steps);

@@ -19,9 +19,7 @@ internal static class PlanCommand
 
     private static int Run(Invocation invocation, RunConfig config)
     {
-        config = config.WithVocab(config.Tokenizer is FileTokenizerConfig file
-            ? Tokenizer.Load(file.Path!).Vocab
-            : config.Tokenizer.ExpectedVocab(config.Data));
+        config = TrainOptions.WithVocab(config);
         CostModel cost = CostModel.Of(config.Model);
         long? tokensPerStep = config.Train.Batch > 0 ? (long)config.Train.Batch * config.Train.Accumulate * config.Model.Context : null;
 

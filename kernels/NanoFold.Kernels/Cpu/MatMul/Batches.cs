@@ -138,7 +138,7 @@ internal unsafe struct Batches
             bool single = _first.Rows == 1;
             if (last.B != 0 || last.Length * _first.Rows > int.MaxValue
                 || !(single || (last.A == _first.ARow * _first.Rows && last.Y == _first.YRow * _first.Rows
-                    && (_first.Residual.Pointer is null || last.Residual == _first.Residual.Row * _first.Rows))))
+                    && (_first.Residual.IsNone || last.Residual == _first.Residual.Row * _first.Rows))))
             {
                 return;
             }

@@ -7,33 +7,40 @@ namespace NanoFold.Kernels.Cpu.MatMul;
 internal readonly struct BlockPlan
 {
     private const int MaxDepth = 256;
-    private const int DirectRows = 128;
+    private const int DirectBytes = 1 << 15;
     private const int MaxRows = 48;
+    private const int LeastRows = 36;
     private const long MaxPackedElements = 1 << 17;
     private const int MaxColumns = 4096;
-    private const int WantedItems = 4;
-    private const int LeastStrips = 4;
+    private const int WantedItems = 16;
+    private const int LeastStrips = 24;
 
     public BlockPlan(in Product product, int elementBytes, int tileRows, int tileColumns)
     {
         int depthBlocks = Ceiling(product.Depth, MaxDepth);
         DepthBlock = Ceiling(product.Depth, depthBlocks);
-        // Small products in more, lower blocks: a of a block is packed once, while a cut by columns would pack it again.
-        int share = Ceiling(Ceiling(product.Rows, WantedItems), tileRows) * tileRows;
-        RowBlock = Math.Min(share, MaxRows / tileRows * tileRows);
-        int rows = Ceiling(product.Rows, RowBlock);
+        int wanted = Math.Clamp(product.Rows / LeastRows, 1, WantedItems);
+        int blocks = Math.Max(Ceiling(product.Rows, MaxRows), wanted);
+        RowBlock = Ceiling(Ceiling(product.Rows, blocks), tileRows) * tileRows;
+        blocks = Ceiling(product.Rows, RowBlock);
 
-        PacksB = product.BColumn != elementBytes || product.Rows > DirectRows;
-        ColumnSpan = !PacksB ? Ceiling(product.Columns, tileColumns) * tileColumns : Math.Min(Ceiling(product.Columns, tileColumns) * tileColumns, MaxColumns);
-        long blocks = Math.Max(1, MaxPackedElements / ((long)ColumnSpan * DepthBlock));
-        DepthSpan = !PacksB ? product.Depth : (int)Math.Min(product.Depth, blocks * DepthBlock);
+        PacksB = product.BColumn != elementBytes || (product.Rows > tileRows && DepthBlock * product.BStep > DirectBytes);
+        int strips = Ceiling(product.Columns, tileColumns);
+        DepthSpan = product.Depth;
+        if (PacksB)
+        {
+            strips = Math.Min(strips, MaxColumns / tileColumns);
+            long atOnce = Math.Max(1, MaxPackedElements / ((long)strips * tileColumns * DepthBlock));
+            DepthSpan = (int)Math.Min(product.Depth, atOnce * DepthBlock);
+        }
 
-        int strips = ColumnSpan / tileColumns;
-        int chunks = Math.Clamp(WantedItems / rows, 1, Math.Max(1, strips / LeastStrips));
+        ColumnSpan = strips * tileColumns;
+        // Each chunk of columns packs a again, which costs little where it is one block.
+        int chunks = Math.Clamp(WantedItems / blocks, 1, Math.Max(1, strips / (blocks == 1 ? 4 : LeastStrips)));
         ChunkStrips = Ceiling(strips, chunks);
     }
 
-    /// <summary>False where few rows would use what was packed: then whole strips of b are read where they lie.</summary>
+    /// <summary>False where packing would not pay, with one panel of rows or a small b: then whole strips of b are read where they lie.</summary>
     public bool PacksB { get; }
 
     /// <summary>Depth of one pass of the micro-kernel.</summary>

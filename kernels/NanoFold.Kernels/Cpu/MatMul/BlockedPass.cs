@@ -1,6 +1,4 @@
 using System.Numerics;
-using System.Runtime.CompilerServices;
-using NanoFold.Kernels.Lanes;
 
 namespace NanoFold.Kernels.Cpu.MatMul;
 
@@ -8,13 +6,13 @@ namespace NanoFold.Kernels.Cpu.MatMul;
 /// One span of columns and depth of a product: its b is packed first, then blocks of rows run over it. Both steps are cut into
 /// items by shape; every element of y is summed by one item, over k in ascending order.
 /// </summary>
-internal unsafe struct BlockedPass<TKernel, V, T>
+internal unsafe struct BlockedPass<TKernel, O, V, T>
     where TKernel : struct, IMicroKernel
-    where V : struct, ICpuLane<V>
+    where O : struct, IVectorOps<V>
+    where V : struct
     where T : unmanaged, INumberBase<T>
 {
     private const int PackStrips = 4;
-    private const int MaxTile = 8 * 2 * 16;
 
     private readonly Product _product;
     private readonly BlockPlan _plan;
@@ -32,8 +30,8 @@ internal unsafe struct BlockedPass<TKernel, V, T>
         _rowBlocks = BlockPlan.Ceiling(product.Rows, _plan.RowBlock);
     }
 
-    /// <summary>Scratch of one worker for its packed panels of a.</summary>
-    public readonly long PanelBytes => Aligned((long)(_plan.RowBlock + TKernel.Rows) * _plan.DepthBlock);
+    /// <summary>Scratch of one worker, for packed panels of a and a strip of y.</summary>
+    public readonly long ScratchBytes => PanelBytes + Aligned(RoomRows * TKernel.Columns);
 
     /// <summary>Memory for packed b, shared by all workers.</summary>
     public readonly long PackedBytes => Aligned((long)(_plan.PacksB ? _plan.ColumnSpan : TKernel.Columns) * _plan.DepthSpan);
@@ -42,12 +40,17 @@ internal unsafe struct BlockedPass<TKernel, V, T>
 
     public readonly long TileItems => (long)_rowBlocks * BlockPlan.Ceiling(Strips, _plan.ChunkStrips);
 
-    /// <summary>The first strip that is packed, the number of all where none is.</summary>
+    /// <summary>Rows of a block, the last panel filled up.</summary>
+    private readonly long RoomRows => _plan.RowBlock + TKernel.Rows;
+
+    private readonly long PanelBytes => Aligned(RoomRows * _plan.DepthBlock);
+
+    private readonly int Strips => BlockPlan.Ceiling(_columns, TKernel.Columns);
+
+    /// <summary>The first strip that is packed: 0, or where b is read in place one that is not whole.</summary>
     private readonly int FirstPacked => _plan.PacksB ? 0 : _columns / TKernel.Columns;
 
     private readonly int PackGroups => (Strips - FirstPacked + PackStrips - 1) / PackStrips;
-
-    private readonly int Strips => BlockPlan.Ceiling(_columns, TKernel.Columns);
 
     /// <summary>Goes to the first span.</summary>
     public void Start(byte* packed)
@@ -77,6 +80,7 @@ internal unsafe struct BlockedPass<TKernel, V, T>
         return true;
     }
 
+    /// <summary>Packs some strips of one block of depth.</summary>
     public readonly void Pack(long item)
     {
         int groups = PackGroups;
@@ -85,166 +89,48 @@ internal unsafe struct BlockedPass<TKernel, V, T>
         int first = FirstPacked + (int)(item % groups) * PackStrips;
         int end = Math.Min(first + PackStrips, Strips);
         int whole = Math.Min(end, _columns / TKernel.Columns);
-        byte* source = _product.B + (_k + k) * _product.BStep + (nint)(_column + first * TKernel.Columns) * _product.BColumn;
         if (whole > first)
         {
-            Packing.PackMany(source, _product.BColumn, _product.BStep, whole - first, TKernel.Columns, depth, Strip(k, depth, first));
+            Packing.PackMany(InPlace(k, first), _product.BColumn, _product.BStep, whole - first, TKernel.Columns, depth, Packed(k, depth, first));
         }
 
         if (whole < end)
         {
-            source += (nint)(whole - first) * TKernel.Columns * _product.BColumn;
-            Packing.Pack(source, _product.BColumn, _product.BStep, _columns % TKernel.Columns, TKernel.Columns, depth, Strip(k, depth, whole));
+            Packing.Pack(InPlace(k, whole), _product.BColumn, _product.BStep, _columns % TKernel.Columns, TKernel.Columns, depth, Packed(k, depth, whole));
         }
     }
 
+    /// <summary>Computes one block of rows over some strips, with <see cref="ScratchBytes"/> of scratch.</summary>
     public readonly void Multiply(long item, byte* scratch)
     {
         int row = (int)(item % _rowBlocks) * _plan.RowBlock;
         int rows = Math.Min(_plan.RowBlock, _product.Rows - row);
         int firstStrip = (int)(item / _rowBlocks) * _plan.ChunkStrips;
         int endStrip = Math.Min(firstStrip + _plan.ChunkStrips, Strips);
+        int firstPacked = FirstPacked;
         for (int k = 0; k < _depth; k += _plan.DepthBlock)
         {
             int depth = Math.Min(_plan.DepthBlock, _depth - k);
-            PackPanels(row, rows, k, depth, (T*)scratch);
+            var block = new RowBlock<TKernel, O, V, T>(_product, row, rows, _k + k, depth, (T*)scratch, (T*)(scratch + PanelBytes));
+            block.Pack();
             for (int strip = firstStrip; strip < endStrip; strip++)
             {
-                MultiplyStrip(row, rows, k, depth, strip, (T*)scratch);
+                int column = strip * TKernel.Columns, columns = Math.Min(TKernel.Columns, _columns - column);
+                if (strip < firstPacked)
+                {
+                    block.Multiply(_column + column, columns, InPlace(k, strip), _product.BStep);
+                }
+                else
+                {
+                    block.Multiply(_column + column, columns, (byte*)Packed(k, depth, strip), TKernel.Columns * sizeof(T));
+                }
             }
         }
     }
 
-    private readonly void MultiplyStrip(int row, int rows, int k, int depth, int strip, T* panels)
-    {
-        bool packed = strip >= FirstPacked;
-        byte* b = packed ? (byte*)Strip(k, depth, strip) : _product.B + (_k + k) * _product.BStep + (nint)(_column + strip * TKernel.Columns) * _product.BColumn;
-        nint bStep = packed ? TKernel.Columns * sizeof(T) : _product.BStep;
-        int left = Math.Min(TKernel.Columns, _columns - strip * TKernel.Columns);
-        int column = _column + strip * TKernel.Columns;
-        bool narrow = left <= TKernel.Columns / 2;
-        bool first = _k + k == 0;
-        bool inPlace = (left == TKernel.Columns || left == TKernel.Columns / 2) && _product.YColumn == sizeof(T) && !(first && HasOddAddend);
-        int done = 0;
-        if (inPlace)
-        {
-            int whole = WholePanels(rows);
-            byte* y = At(row, column);
-            bool accumulate = !first || _product.Accumulate;
-            if (first && _product.HasAddend)
-            {
-                Prefill(y, row, column, whole * TKernel.Rows, left);
-                accumulate = true;
-            }
+    private readonly byte* InPlace(int k, int strip) => _product.B + (_k + k) * _product.BStep + (nint)(_column + strip * TKernel.Columns) * _product.BColumn;
 
-            Run(TKernel.Rows, TKernel.Rows, whole, row, narrow, k, depth, panels, b, bStep, y, _product.YRow, accumulate);
-            done = whole * TKernel.Rows;
-        }
-
-        T* tile = stackalloc T[MaxTile];
-        while (done < rows)
-        {
-            int height = TKernel.PanelRows(rows - done);
-            int used = Math.Min(height, rows - done);
-            Run(height, used, 1, row + done, narrow, k, depth, panels + (nint)done * depth, b, bStep, (byte*)tile, TKernel.Columns * sizeof(T), false);
-            Merge(tile, row + done, column, used, left, first);
-            done += used;
-        }
-    }
-
-    private readonly void Run(
-        int height, int used, int panels, int row, bool narrow, int k, int depth, T* panel, byte* b, nint bStep, byte* y, nint yRow, bool accumulate)
-    {
-        if (IsDirect(height, used))
-        {
-            byte* a = _product.A + row * _product.ARow + (_k + k) * _product.AStep;
-            TKernel.Run<DirectPanel>(height, narrow, panels, depth, a, _product.ARow, b, bStep, y, yRow, _product.Alpha, accumulate);
-        }
-        else
-        {
-            TKernel.Run<PackedPanel>(height, narrow, panels, depth, (byte*)panel, 0, b, bStep, y, yRow, _product.Alpha, accumulate);
-        }
-    }
-
-    private readonly byte* At(int row, int column) => _product.Y + row * _product.YRow + column * _product.YColumn;
-
-    /// <summary>Panels of full height at the beginning of a block.</summary>
-    private static int WholePanels(int rows)
-    {
-        int whole = rows / TKernel.Rows;
-        while (whole > 0 && TKernel.PanelRows(rows - (whole - 1) * TKernel.Rows) != TKernel.Rows)
-        {
-            whole--;
-        }
-
-        return whole;
-    }
-
-    /// <summary>A whole panel whose k are adjacent is read where it lies; others are packed, zeros below the last row.</summary>
-    private readonly bool IsDirect(int height, int used) => _product.AStep == sizeof(T) && used == height;
-
-    private readonly void PackPanels(int row, int rows, int k, int depth, T* panels)
-    {
-        byte* source = _product.A + row * _product.ARow + (_k + k) * _product.AStep;
-        int done = 0;
-        if (!IsDirect(TKernel.Rows, TKernel.Rows))
-        {
-            int whole = WholePanels(rows);
-            done = whole * TKernel.Rows;
-            Packing.PackMany(source, _product.ARow, _product.AStep, whole, TKernel.Rows, depth, panels);
-        }
-
-        for (; done < rows;)
-        {
-            int height = TKernel.PanelRows(rows - done);
-            int used = Math.Min(height, rows - done);
-            if (!IsDirect(height, used))
-            {
-                Packing.Pack(source + done * _product.ARow, _product.ARow, _product.AStep, used, height, depth, panels + (long)done * depth);
-            }
-
-            done += used;
-        }
-    }
-
-    private readonly bool HasOddAddend =>
-        (_product.Bias.Pointer is not null && _product.Bias.Column != sizeof(T))
-        || (_product.Residual.Pointer is not null && _product.Residual.Column != sizeof(T));
-
-    /// <summary>y = (y) + bias + residual, before the product is added to it while it is in the first-level cache.</summary>
-    private readonly void Prefill(byte* y, int row, int column, int rows, int columns)
-    {
-        byte* bias = _product.Bias.Pointer is null ? null : _product.Bias.At(row, column);
-        byte* residual = _product.Residual.Pointer is null ? null : _product.Residual.At(row, column);
-        for (int i = 0; i < rows; i++)
-        {
-            for (int j = 0; j < columns; j += V.Width)
-            {
-                V value = _product.Accumulate ? V.Load(y, j) : V.Constant(0);
-                value = bias is null ? value : value + V.Load(bias, j);
-                value = residual is null ? value : value + V.Load(residual, j);
-                V.Store(y, j, value);
-            }
-
-            y += _product.YRow;
-            bias += _product.Bias.Row;
-            residual += _product.Residual.Row;
-        }
-    }
-
-    private readonly void Merge(T* tile, int row, int column, int rows, int columns, bool first)
-    {
-        for (int i = 0; i < rows; i++)
-        {
-            for (int j = 0; j < columns; j++)
-            {
-                Merging.Write(_product, (T*)At(row + i, column + j), tile[i * TKernel.Columns + j], row + i, column + j, first);
-            }
-        }
-    }
-
-    private readonly T* Strip(int k, int depth, int strip) => 
-        _packed + ((long)k * (Strips - FirstPacked) + (long)(strip - FirstPacked) * depth) * TKernel.Columns;
+    private readonly T* Packed(int k, int depth, int strip) => _packed + ((nint)k * (Strips - FirstPacked) + (nint)(strip - FirstPacked) * depth) * TKernel.Columns;
 
     private void Fit()
     {

@@ -1,5 +1,4 @@
 using System.Numerics;
-using NanoFold.Kernels.Lanes;
 
 namespace NanoFold.Kernels.Cpu.MatMul;
 
@@ -16,9 +15,10 @@ internal abstract class Engine
 }
 
 /// <inheritdoc/>
-internal sealed unsafe class Engine<TKernel, V, T>(string name) : Engine
+internal sealed unsafe class Engine<TKernel, O, V, T>(string name) : Engine
     where TKernel : struct, IMicroKernel
-    where V : struct, ICpuLane<V>
+    where O : struct, IVectorOps<V>
+    where V : struct
     where T : unmanaged, INumberBase<T>
 {
     public override string Name => name;
@@ -26,17 +26,17 @@ internal sealed unsafe class Engine<TKernel, V, T>(string name) : Engine
     public override void Multiply(CpuContext context, in Product product)
     {
         Product seen = Oriented(product);
-        if (SkinnyPass<V, T>.Fits(seen))
+        if (SkinnyPass<O, V, T>.Fits(seen))
         {
-            var skinny = new SkinnyPass<V, T>(seen);
+            var skinny = new SkinnyPass<O, V, T>(seen);
             var skinnyWork = new SkinnyWork { Context = context, Pass = &skinny };
             context.Workers.Run(skinny.Items, ref skinnyWork);
             return;
         }
 
-        var pass = new BlockedPass<TKernel, V, T>(seen);
-        byte* scratch = (byte*)context.Scratch(0, pass.PanelBytes + pass.PackedBytes);
-        pass.Start(scratch + pass.PanelBytes);
+        var pass = new BlockedPass<TKernel, O, V, T>(seen);
+        byte* scratch = (byte*)context.Scratch(0, pass.ScratchBytes + pass.PackedBytes);
+        pass.Start(scratch + pass.ScratchBytes);
         do
         {
             var pack = new PackWork { Pass = &pass };
@@ -50,10 +50,10 @@ internal sealed unsafe class Engine<TKernel, V, T>(string name) : Engine
     public override void MultiplyAlone(CpuContext context, in Product product, int worker)
     {
         Product seen = Oriented(product);
-        if (SkinnyPass<V, T>.Fits(seen))
+        if (SkinnyPass<O, V, T>.Fits(seen))
         {
-            var skinny = new SkinnyPass<V, T>(seen);
-            byte* sums = (byte*)context.Scratch(worker, skinny.SumBytes);
+            var skinny = new SkinnyPass<O, V, T>(seen);
+            byte* sums = (byte*)context.Scratch(worker, skinny.ScratchBytes);
             for (long item = 0; item < skinny.Items; item++)
             {
                 skinny.Multiply(item, sums);
@@ -62,9 +62,9 @@ internal sealed unsafe class Engine<TKernel, V, T>(string name) : Engine
             return;
         }
 
-        var pass = new BlockedPass<TKernel, V, T>(seen);
-        byte* scratch = (byte*)context.Scratch(worker, pass.PanelBytes + pass.PackedBytes);
-        pass.Start(scratch + pass.PanelBytes);
+        var pass = new BlockedPass<TKernel, O, V, T>(seen);
+        byte* scratch = (byte*)context.Scratch(worker, pass.ScratchBytes + pass.PackedBytes);
+        pass.Start(scratch + pass.ScratchBytes);
         do
         {
             for (long item = 0; item < pass.PackItems; item++)
@@ -100,14 +100,14 @@ internal sealed unsafe class Engine<TKernel, V, T>(string name) : Engine
     private struct SkinnyWork : IWork
     {
         public required CpuContext Context;
-        public SkinnyPass<V, T>* Pass;
+        public SkinnyPass<O, V, T>* Pass;
 
-        public readonly void Invoke(long item, int worker) => Pass->Multiply(item, (byte*)Context.Scratch(worker, Pass->SumBytes));
+        public readonly void Invoke(long item, int worker) => Pass->Multiply(item, (byte*)Context.Scratch(worker, Pass->ScratchBytes));
     }
 
     private struct PackWork : IWork
     {
-        public BlockedPass<TKernel, V, T>* Pass;
+        public BlockedPass<TKernel, O, V, T>* Pass;
 
         public readonly void Invoke(long item, int worker) => Pass->Pack(item);
     }
@@ -115,8 +115,8 @@ internal sealed unsafe class Engine<TKernel, V, T>(string name) : Engine
     private struct TileWork : IWork
     {
         public required CpuContext Context;
-        public BlockedPass<TKernel, V, T>* Pass;
+        public BlockedPass<TKernel, O, V, T>* Pass;
 
-        public readonly void Invoke(long item, int worker) => Pass->Multiply(item, (byte*)Context.Scratch(worker, Pass->PanelBytes));
+        public readonly void Invoke(long item, int worker) => Pass->Multiply(item, (byte*)Context.Scratch(worker, Pass->ScratchBytes));
     }
 }

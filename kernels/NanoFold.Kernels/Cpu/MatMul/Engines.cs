@@ -1,6 +1,5 @@
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.Arm;
-using NanoFold.Kernels.Lanes;
 
 namespace NanoFold.Kernels.Cpu.MatMul;
 
@@ -9,15 +8,15 @@ internal static class Engines
 {
     private static readonly (Isa Isa, bool Preferred, Engine Engine)[] s_single =
     [
-        (Isa.Vector512, true, new Engine<SixRowKernel<Ops512, Vector512<float>>, Lane16, float>("512-bit 6x32")),
-        (Isa.Vector256, true, new Engine<SixRowKernel<Ops256, Vector256<float>>, Lane8, float>("256-bit 6x16")),
-        (Isa.Vector128, AdvSimd.Arm64.IsSupported, new Engine<EightRowKernel<Ops128, Vector128<float>>, Lane4, float>("128-bit 8x8")),
-        (Isa.Vector128, !AdvSimd.Arm64.IsSupported, new Engine<SixRowKernel<Ops128, Vector128<float>>, Lane4, float>("128-bit 6x8")),
-        (Isa.Scalar, true, new Engine<SixRowKernel<OpsScalar<float>, float>, Lane1, float>("scalar 6x2")),
+        (Isa.Vector512, true, new Engine<SixRowKernel<Ops512, Vector512<float>>, Ops512, Vector512<float>, float>("512-bit 6x32")),
+        (Isa.Vector256, true, new Engine<SixRowKernel<Ops256, Vector256<float>>, Ops256, Vector256<float>, float>("256-bit 6x16")),
+        (Isa.Vector128, AdvSimd.Arm64.IsSupported, new Engine<EightRowKernel<Ops128, Vector128<float>>, Ops128, Vector128<float>, float>("128-bit 8x8")),
+        (Isa.Vector128, !AdvSimd.Arm64.IsSupported, new Engine<SixRowKernel<Ops128, Vector128<float>>, Ops128, Vector128<float>, float>("128-bit 6x8")),
+        (Isa.Scalar, true, new Engine<SixRowKernel<OpsScalar<float>, float>, OpsScalar<float>, float, float>("scalar 6x2")),
     ];
 
     /// <summary>For gradient checks: one lane, double precision.</summary>
-    public static Engine Double { get; } = new Engine<SixRowKernel<OpsScalar<double>, double>, LaneDouble, double>("float64 6x2");
+    public static Engine Double { get; } = new Engine<SixRowKernel<OpsScalar<double>, double>, OpsScalar<double>, double, double>("float64 6x2");
 
     /// <summary>All engines for float32, those not preferred on this machine too.</summary>
     public static IEnumerable<Engine> AllSingle => s_single.Select(line => line.Engine);

@@ -17,13 +17,24 @@ internal unsafe interface IVectorOps<V>
 
     static abstract V Load(byte* source);
 
+    /// <summary>The first <paramref name="count"/> elements, the rest 0; touches no memory behind them.</summary>
+    static abstract V LoadPart(byte* source, int count);
+
     /// <summary>One element, broadcast.</summary>
     static abstract V Splat(byte* source);
 
     static abstract void Store(byte* target, V value);
 
+    /// <summary>Stores the first <paramref name="count"/> elements only.</summary>
+    static abstract void StorePart(byte* target, int count, V value);
+
+    static abstract V Add(V a, V b);
+
     static abstract V Multiply(V a, V b);
 
     /// <summary>a · b + c, fused where the machine can.</summary>
     static abstract V MultiplyAdd(V a, V b, V c);
+
+    /// <summary>Sum of the elements, in an order that depends on the width only.</summary>
+    static abstract double Sum(V value);
 }

@@ -18,12 +18,12 @@ internal static unsafe class Merging
         }
 
         T start = product.Accumulate ? *y : T.Zero;
-        if (product.Bias.Pointer is not null)
+        if (!product.Bias.IsNone)
         {
             start += *(T*)product.Bias.At(row, column);
         }
 
-        if (product.Residual.Pointer is not null)
+        if (!product.Residual.IsNone)
         {
             start += *(T*)product.Residual.At(row, column);
         }

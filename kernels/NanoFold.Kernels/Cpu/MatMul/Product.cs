@@ -27,7 +27,7 @@ internal unsafe struct Product
 
     public readonly double Flops => 2.0 * Rows * Columns * Depth;
 
-    public readonly bool HasAddend => Bias.Pointer is not null || Residual.Pointer is not null;
+    public readonly bool HasAddend => !Bias.IsNone || !Residual.IsNone;
 
     /// <summary>The same product seen as yᵀ = bᵀ · aᵀ.</summary>
     public readonly Product Transposed()
@@ -51,6 +51,8 @@ internal unsafe struct Addend
     public byte* Pointer;
     public nint Row;
     public nint Column;
+
+    public readonly bool IsNone => Pointer is null;
 
     public readonly Addend Transposed() => new() { Pointer = Pointer, Row = Column, Column = Row };
 

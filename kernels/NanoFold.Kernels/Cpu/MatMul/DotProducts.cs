@@ -1,0 +1,126 @@
+using System.Runtime.CompilerServices;
+
+namespace NanoFold.Kernels.Cpu.MatMul;
+
+/// <summary>
+/// One to three rows of a times four columns of b, along adjacent k: twelve sums, three vectors of a and one of b fill 16 registers.
+/// </summary>
+internal unsafe struct DotProducts<O, V>
+    where O : struct, IVectorOps<V>
+    where V : struct
+{
+    public byte* B0, B1, B2, B3;
+
+    /// <summary>s[column] = Σ a[k] · b[column, k].</summary>
+    public readonly void One(byte* a, int depth, double* sums)
+    {
+        V s0 = O.Zero, s1 = O.Zero, s2 = O.Zero, s3 = O.Zero;
+        nint end = (nint)depth * O.ElementBytes, k = 0;
+        for (; k <= end - O.Bytes; k += O.Bytes)
+        {
+            V x = O.Load(a + k);
+            s0 = O.MultiplyAdd(x, O.Load(B0 + k), s0);
+            s1 = O.MultiplyAdd(x, O.Load(B1 + k), s1);
+            s2 = O.MultiplyAdd(x, O.Load(B2 + k), s2);
+            s3 = O.MultiplyAdd(x, O.Load(B3 + k), s3);
+        }
+
+        if (k < end)
+        {
+            int rest = (int)(end - k) / O.ElementBytes;
+            V x = O.LoadPart(a + k, rest);
+            s0 = O.MultiplyAdd(x, O.LoadPart(B0 + k, rest), s0);
+            s1 = O.MultiplyAdd(x, O.LoadPart(B1 + k, rest), s1);
+            s2 = O.MultiplyAdd(x, O.LoadPart(B2 + k, rest), s2);
+            s3 = O.MultiplyAdd(x, O.LoadPart(B3 + k, rest), s3);
+        }
+
+        Put(sums, s0, s1, s2, s3);
+    }
+
+    /// <summary>Two rows, the sums of the second four places on.</summary>
+    public readonly void Two(byte* a, nint aRow, int depth, double* sums)
+    {
+        V s0 = O.Zero, s1 = O.Zero, s2 = O.Zero, s3 = O.Zero;
+        V t0 = O.Zero, t1 = O.Zero, t2 = O.Zero, t3 = O.Zero;
+        byte* b0 = B0, b1 = B1, b2 = B2, b3 = B3, c = a + aRow;
+        nint end = (nint)depth * O.ElementBytes, k = 0;
+        for (; k <= end - O.Bytes; k += O.Bytes)
+        {
+            V x = O.Load(a + k), y = O.Load(c + k);
+            Add(x, y, O.Load(b0 + k), ref s0, ref t0);
+            Add(x, y, O.Load(b1 + k), ref s1, ref t1);
+            Add(x, y, O.Load(b2 + k), ref s2, ref t2);
+            Add(x, y, O.Load(b3 + k), ref s3, ref t3);
+        }
+
+        if (k < end)
+        {
+            int rest = (int)(end - k) / O.ElementBytes;
+            V x = O.LoadPart(a + k, rest), y = O.LoadPart(c + k, rest);
+            Add(x, y, O.LoadPart(b0 + k, rest), ref s0, ref t0);
+            Add(x, y, O.LoadPart(b1 + k, rest), ref s1, ref t1);
+            Add(x, y, O.LoadPart(b2 + k, rest), ref s2, ref t2);
+            Add(x, y, O.LoadPart(b3 + k, rest), ref s3, ref t3);
+        }
+
+        Put(sums, s0, s1, s2, s3);
+        Put(sums + 4, t0, t1, t2, t3);
+    }
+
+    /// <summary>Three rows, the sums of each four places on.</summary>
+    public readonly void Three(byte* a, nint aRow, int depth, double* sums)
+    {
+        V s0 = O.Zero, s1 = O.Zero, s2 = O.Zero, s3 = O.Zero;
+        V t0 = O.Zero, t1 = O.Zero, t2 = O.Zero, t3 = O.Zero;
+        V u0 = O.Zero, u1 = O.Zero, u2 = O.Zero, u3 = O.Zero;
+        byte* b0 = B0, b1 = B1, b2 = B2, b3 = B3, c = a + aRow, d = c + aRow;
+        nint end = (nint)depth * O.ElementBytes, k = 0;
+        for (; k <= end - O.Bytes; k += O.Bytes)
+        {
+            V x = O.Load(a + k), y = O.Load(c + k), z = O.Load(d + k);
+            Add(x, y, z, O.Load(b0 + k), ref s0, ref t0, ref u0);
+            Add(x, y, z, O.Load(b1 + k), ref s1, ref t1, ref u1);
+            Add(x, y, z, O.Load(b2 + k), ref s2, ref t2, ref u2);
+            Add(x, y, z, O.Load(b3 + k), ref s3, ref t3, ref u3);
+        }
+
+        if (k < end)
+        {
+            int rest = (int)(end - k) / O.ElementBytes;
+            V x = O.LoadPart(a + k, rest), y = O.LoadPart(c + k, rest), z = O.LoadPart(d + k, rest);
+            Add(x, y, z, O.LoadPart(b0 + k, rest), ref s0, ref t0, ref u0);
+            Add(x, y, z, O.LoadPart(b1 + k, rest), ref s1, ref t1, ref u1);
+            Add(x, y, z, O.LoadPart(b2 + k, rest), ref s2, ref t2, ref u2);
+            Add(x, y, z, O.LoadPart(b3 + k, rest), ref s3, ref t3, ref u3);
+        }
+
+        Put(sums, s0, s1, s2, s3);
+        Put(sums + 4, t0, t1, t2, t3);
+        Put(sums + 8, u0, u1, u2, u3);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Add(V x, V y, V b, ref V s, ref V t)
+    {
+        s = O.MultiplyAdd(x, b, s);
+        t = O.MultiplyAdd(y, b, t);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Add(V x, V y, V z, V b, ref V s, ref V t, ref V u)
+    {
+        s = O.MultiplyAdd(x, b, s);
+        t = O.MultiplyAdd(y, b, t);
+        u = O.MultiplyAdd(z, b, u);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Put(double* sums, V s0, V s1, V s2, V s3)
+    {
+        sums[0] = O.Sum(s0);
+        sums[1] = O.Sum(s1);
+        sums[2] = O.Sum(s2);
+        sums[3] = O.Sum(s3);
+    }
+}

@@ -1,0 +1,147 @@
+using System.Numerics;
+
+namespace NanoFold.Kernels.Cpu.MatMul;
+
+/// <summary>Some rows of a product over a block of depth: its panels of a, and what the tiles do with them for each strip of b.</summary>
+internal readonly unsafe ref struct RowBlock<TKernel, O, V, T>
+    where TKernel : struct, IMicroKernel
+    where O : struct, IVectorOps<V>
+    where V : struct
+    where T : unmanaged, INumberBase<T>
+{
+    private readonly ref readonly Product _product;
+    private readonly int _row;
+    private readonly int _rows;
+    private readonly int _k;
+    private readonly int _depth;
+    private readonly T* _panels;
+    private readonly T* _tile;
+
+    /// <param name="panels">Room for panels of all rows.</param>
+    /// <param name="tile">Room for the rows of one strip of y.</param>
+    public RowBlock(in Product product, int row, int rows, int k, int depth, T* panels, T* tile)
+    {
+        _product = ref product;
+        _row = row;
+        _rows = rows;
+        _k = k;
+        _depth = depth;
+        _panels = panels;
+        _tile = tile;
+    }
+
+    private bool IsFirst => _k == 0;
+
+    /// <summary>Tiles add to y in place where its columns and those of what is added once are adjacent.</summary>
+    private bool HasAdjacentColumns => _product.YColumn == sizeof(T)
+        && !(IsFirst && (IsOdd(_product.Bias) || IsOdd(_product.Residual)));
+
+    /// <summary>Packs the panels that are not read in place; zeros below the last row.</summary>
+    public void Pack()
+    {
+        for (int done = 0; done < _rows;)
+        {
+            var group = new PanelGroup<TKernel>(done, _rows);
+            if (!IsInPlace(group))
+            {
+                byte* source = A(group);
+                if (group.IsFull)
+                {
+                    Packing.PackMany(source, _product.ARow, _product.AStep, group.Count, group.Height, _depth, Panel(group));
+                }
+                else
+                {
+                    Packing.Pack(source, _product.ARow, _product.AStep, group.Rows, group.Height, _depth, Panel(group));
+                }
+            }
+
+            done = group.End;
+        }
+    }
+
+    /// <summary>The rows of y at <paramref name="columns"/> columns, at most the width of a strip.</summary>
+    public void Multiply(int column, int columns, byte* b, nint bStep)
+    {
+        bool narrow = columns <= TKernel.Columns / 2;
+        bool whole = (columns == TKernel.Columns || columns == TKernel.Columns / 2) && HasAdjacentColumns;
+        for (int done = 0; done < _rows;)
+        {
+            var group = new PanelGroup<TKernel>(done, _rows);
+            if (whole && group.IsFull)
+            {
+                bool accumulate = !IsFirst || _product.Accumulate;
+                if (IsFirst && _product.HasAddend)
+                {
+                    Prefill(group, column, columns);
+                    accumulate = true;
+                }
+
+                Run(group, narrow, b, bStep, Y(group.First, column), _product.YRow, accumulate);
+            }
+            else
+            {
+                Run(group, narrow, b, bStep, (byte*)_tile, TKernel.Columns * sizeof(T), false);
+                Merge(group, column, columns);
+            }
+
+            done = group.End;
+        }
+    }
+
+    private void Run(in PanelGroup<TKernel> group, bool narrow, byte* b, nint bStep, byte* y, nint yRow, bool accumulate)
+    {
+        if (IsInPlace(group))
+        {
+            TKernel.Run<DirectPanel>(group.Height, narrow, group.Count, _depth, A(group), _product.ARow, b, bStep, y, yRow, _product.Alpha, accumulate);
+        }
+        else
+        {
+            TKernel.Run<PackedPanel>(group.Height, narrow, group.Count, _depth, (byte*)Panel(group), 0, b, bStep, y, yRow, _product.Alpha, accumulate);
+        }
+    }
+
+    /// <summary>y = (y) + bias + residual, before the product is added to it while it is in the first-level cache.</summary>
+    private void Prefill(in PanelGroup<TKernel> group, int column, int columns)
+    {
+        byte* y = Y(group.First, column);
+        byte* bias = _product.Bias.At(_row + group.First, column);
+        byte* residual = _product.Residual.At(_row + group.First, column);
+        for (int i = 0; i < group.Rows; i++)
+        {
+            for (int j = 0; j < columns * sizeof(T); j += O.Bytes)
+            {
+                V value = _product.Accumulate ? O.Load(y + j) : O.Zero;
+                value = _product.Bias.IsNone ? value : O.Add(value, O.Load(bias + j));
+                value = _product.Residual.IsNone ? value : O.Add(value, O.Load(residual + j));
+                O.Store(y + j, value);
+            }
+
+            y += _product.YRow;
+            bias += _product.Bias.Row;
+            residual += _product.Residual.Row;
+        }
+    }
+
+    /// <summary>Brings panels that reach beyond the edge of y from the side; a row of the tile is a full strip wide.</summary>
+    private void Merge(in PanelGroup<TKernel> group, int column, int columns)
+    {
+        for (int i = 0; i < group.Rows; i++)
+        {
+            for (int j = 0; j < columns; j++)
+            {
+                Merging.Write(_product, (T*)Y(group.First + i, column + j), _tile[i * TKernel.Columns + j], _row + group.First + i, column + j, IsFirst);
+            }
+        }
+    }
+
+    private byte* Y(int row, int column) => _product.Y + (_row + row) * _product.YRow + column * _product.YColumn;
+
+    private byte* A(in PanelGroup<TKernel> group) => _product.A + (_row + group.First) * _product.ARow + _k * _product.AStep;
+
+    private T* Panel(in PanelGroup<TKernel> group) => _panels + (nint)group.First * _depth;
+
+    /// <summary>Full panels whose k are adjacent are read where they lie.</summary>
+    private bool IsInPlace(in PanelGroup<TKernel> group) => _product.AStep == sizeof(T) && group.IsFull;
+
+    private static bool IsOdd(in Addend addend) => !addend.IsNone && addend.Column != sizeof(T);
+}
