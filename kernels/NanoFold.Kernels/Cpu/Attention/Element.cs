@@ -34,4 +34,34 @@ internal static unsafe class Element
             ((float*)start)[index] = (float)value;
         }
     }
+
+    public static void Fill<V>(void* target, int count, double value)
+        where V : struct, ICpuLane<V>
+    {
+        if (V.Type == DType.Float64)
+        {
+            new Span<double>(target, count).Fill(value);
+        }
+        else
+        {
+            new Span<float>(target, count).Fill((float)value);
+        }
+    }
+
+    /// <summary>target[i] = source[i · stride]; nothing where the count is not positive.</summary>
+    public static void CopyStrided<V>(void* source, nint stride, void* target, int count)
+        where V : struct, ICpuLane<V>
+    {
+        for (nint i = 0; i < count; i++)
+        {
+            if (V.Type == DType.Float64)
+            {
+                ((double*)target)[i] = ((double*)source)[i * stride];
+            }
+            else
+            {
+                ((float*)target)[i] = ((float*)source)[i * stride];
+            }
+        }
+    }
 }

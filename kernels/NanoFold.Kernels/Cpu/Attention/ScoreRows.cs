@@ -9,6 +9,7 @@ internal readonly unsafe struct ScoreRows
     private readonly nint _rowLength;
     private readonly void* _rows, _weights;
     private readonly KeyScore* _kept;
+    private readonly int* _keys;
 
     /// <param name="memory">As many bytes as <see cref="Bytes"/> of the same sizes at null says.</param>
     public ScoreRows(void* memory, int columns, int depth, int valueDepth, int keys, int keep, LaneSize lane)
@@ -22,7 +23,8 @@ internal readonly unsafe struct ScoreRows
         Positions = cursor.Take((long)_columns * lane.Bytes);
         Scores = cursor.Take((long)BlockSizes.Keys * _columns * lane.Bytes);
         _rows = cursor.Take(columns * (long)_rowLength * lane.Bytes);
-        _weights = cursor.Take((long)lane.Padded(keep) * lane.Bytes);
+        _weights = cursor.Take((long)lane.Padded(keep + 1) * lane.Bytes);
+        _keys = (int*)cursor.Take((keep + 1L) * sizeof(int));
         _kept = (KeyScore*)cursor.Take((long)keep * sizeof(KeyScore));
         Output = cursor.Take((long)lane.Padded(valueDepth) * lane.Bytes);
         Bytes = cursor.Used;
@@ -63,10 +65,9 @@ internal readonly unsafe struct ScoreRows
         {
             void* row = Element.At<V>(_rows, c * _rowLength + firstIndex);
             int low = mask.KeyLow(c), high = mask.KeyHigh(c);
-            for (int j = 0; j < mask.Keys; j++)
-            {
-                Element.Set<V>(row, j, j >= low && j < high ? Element.Get<V>(Scores, (nint)j * _columns + c) : double.NegativeInfinity);
-            }
+            Element.Fill<V>(row, Math.Min(low, high), double.NegativeInfinity);
+            Element.CopyStrided<V>(Element.At<V>(Scores, (nint)low * _columns + c), _columns, Element.At<V>(row, low), high - low);
+            Element.Fill<V>(Element.At<V>(row, high), mask.Keys - high, double.NegativeInfinity);
         }
     }
 
@@ -76,10 +77,7 @@ internal readonly unsafe struct ScoreRows
     {
         for (int c = 0; c < columns; c++)
         {
-            for (int j = 0; j < count; j++)
-            {
-                Element.Set<V>(_rows, c * _rowLength + firstIndex + j, double.NegativeInfinity);
-            }
+            Element.Fill<V>(Element.At<V>(_rows, c * _rowLength + firstIndex), count, double.NegativeInfinity);
         }
     }
 
@@ -88,7 +86,7 @@ internal readonly unsafe struct ScoreRows
     public int Select<V>(int column, int count, out double logSumExp)
         where V : struct, ICpuLane<V>
     {
-        int kept = LargestScores.Select<V>(Element.At<V>(_rows, column * _rowLength), count, _keep, _kept, out bool isFinite);
+        int kept = LargestScores.Select<V>(Element.At<V>(_rows, column * _rowLength), count, _keep, _kept, _weights, _keys, out bool isFinite);
         double maximum = kept > 0 ? _kept[0].Score : 0;
         for (int i = 0; i < kept; i++)
         {
@@ -99,7 +97,7 @@ internal readonly unsafe struct ScoreRows
         for (int i = 0; i < kept; i += V.Width)
         {
             int part = Math.Min(V.Width, kept - i);
-            V weight = V.Exp(V.LoadPart(_weights, i, part));
+            V weight = SoftmaxExp.Of(V.Load(_weights, i));
             V.Store(_weights, i, weight);
             for (int e = i; e < i + part; e++)
             {

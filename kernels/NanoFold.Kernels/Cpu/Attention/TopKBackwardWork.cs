@@ -65,7 +65,7 @@ internal readonly unsafe struct TopKBackwardWork(CpuContext context, AttentionPr
 
         for (int i = 0; i < count; i += V.Width)
         {
-            V.Store(scratch.Weights, i, V.Exp(V.LoadPart(scratch.Weights, i, Math.Min(V.Width, count - i))));
+            V.Store(scratch.Weights, i, SoftmaxExp.Of(V.Load(scratch.Weights, i)));
         }
 
         HeadRow.Zero<V>(scratch.QuerySum, LaneSize.Of<V>().Padded(problem.Depth));
