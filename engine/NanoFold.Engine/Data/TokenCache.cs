@@ -102,7 +102,7 @@ public sealed class TokenCache
     private static TokenDataset Make(
         string entry, Corpus corpus, TokenizerSpec spec, DataOptions options, string hash, Action<string>? note, CancellationToken cancel)
     {
-        note?.Invoke($"{corpus.Name}: tokenizing {corpus.Bytes} bytes in {corpus.Documents.Count} documents");
+        note?.Invoke($"{corpus.Name}: tokenizing {corpus.Bytes / 1e6:0.0} MB in {corpus.Documents.Count} document{(corpus.Documents.Count == 1 ? "" : "s")}");
         string beside = $"{entry}.tmp-{Guid.NewGuid():N}";
         Directory.CreateDirectory(beside);
         try

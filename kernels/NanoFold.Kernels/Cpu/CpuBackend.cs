@@ -129,5 +129,9 @@ public sealed unsafe class CpuBackend : Backend
         where TKernel : class
         => _table.Find<TKernel>();
 
-    public override void Dispose() => Context.Dispose();
+    public override void Dispose()
+    {
+        _table.Dispose();
+        Context.Dispose();
+    }
 }

@@ -7,7 +7,7 @@ namespace NanoFold.Kernels.Cpu;
 /// <summary>The one place where the CPU's fused kernels are chosen: the first in the list that does what is asked for.</summary>
 /// <param name="context">What the kernels share.</param>
 /// <param name="composedOnly">Hides the kernels that have a composed path of plain ops, so that the two can be compared.</param>
-public sealed class CpuKernelTable(CpuContext context, bool composedOnly)
+public sealed class CpuKernelTable(CpuContext context, bool composedOnly) : IDisposable
 {
     private readonly object[] _kernels = Create(context);
 
@@ -28,6 +28,14 @@ public sealed class CpuKernelTable(CpuContext context, bool composedOnly)
         }
 
         return null;
+    }
+
+    public void Dispose()
+    {
+        foreach (IDisposable kernel in _kernels.OfType<IDisposable>())
+        {
+            kernel.Dispose();
+        }
     }
 
     private static bool HasComposedPath(Type kernel)

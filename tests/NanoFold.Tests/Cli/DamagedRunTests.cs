@@ -77,7 +77,7 @@ public class DamagedRunTests
         AssertFault(run, path);
     }
 
-    [TestCase("\"learningRate\": 0.003", "\"learningRate\": 0.004")]
+    [TestCase("\"learningRate\": 0.01", "\"learningRate\": 0.004")]
     [TestCase("\"layers\": 2", "\"layers\": 1")]
     [TestCase(null, "{}")]
     public void ARunsConfigurationThatWasChanged(string? what, string with)

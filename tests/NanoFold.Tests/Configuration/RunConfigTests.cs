@@ -30,7 +30,7 @@ public class RunConfigTests
         TrainConfig own = new ConfigTree(preset).Set("train.optimizer=adamw").Set("train.learningRate=0.5").Set("train.beta2=0.9").Build().Train;
 
         Assert.That(muon.Optimizer, Is.EqualTo(OptimizerKind.Muon));
-        Assert.That(muon.MatrixLearningRate, Is.EqualTo(0.02));
+        Assert.That(muon.MatrixLearningRate, Is.EqualTo(preset == "nano" ? 0.01 : 0.02));
         Assert.That(new[] { muon.LearningRate, muon.WeightDecay, muon.MatrixWeightDecay, muon.Beta1, muon.Beta2, muon.Epsilon }, Has.None.Null);
         Assert.That(adamW.LearningRate, Is.EqualTo(preset == "gpt2" ? 6e-4 : 1e-3));
         Assert.That(adamW.MatrixLearningRate, Is.Null);
