@@ -16,10 +16,7 @@ namespace NanoFold.Engine.Benchmarks;
 /// <param name="StepSeconds">Each timed step.</param>
 public sealed record StepBenchmark(double TokensPerSecond, double FlopsPerSecond, long PeakResidentBytes, double ManagedBytesPerStep, long Parameters, IReadOnlyList<double> StepSeconds)
 {
-    // The runtime compiles hot code again in the background for a while, and that allocates: it has settled once nothing was for a while.
-    private const int LeastWarmUpSteps = 3;
-    private const double QuietSeconds = 1;
-    private const double MostWarmUpSeconds = 15;
+    private const int WarmUpSteps = 3;
 
     /// <param name="config">Resolved, its vocabulary known.</param>
     /// <param name="backend">Where it is computed.</param>
@@ -30,13 +27,17 @@ public sealed record StepBenchmark(double TokensPerSecond, double FlopsPerSecond
         using var model = new Transformer(config.Model, backend, (ulong)config.Train.Seed);
         var batches = new RandomBatchSource(Math.Max(1, config.Train.Batch), config.Model.Context, model.Config.Vocab, (ulong)config.Train.Seed);
         using var trainer = new Trainer(model, config.Train, batches);
-        int warmUp = WarmUp(trainer);
+        for (int i = 0; i < WarmUpSteps; i++)
+        {
+            trainer.Step(i);
+        }
+
         var seconds = new double[steps];
         long allocated = GC.GetTotalAllocatedBytes(precise: true);
         for (int i = 0; i < steps; i++)
         {
             long started = Stopwatch.GetTimestamp();
-            trainer.Step(warmUp + i);
+            trainer.Step(WarmUpSteps + i);
             seconds[i] = Stopwatch.GetElapsedTime(started).TotalSeconds;
         }
 
@@ -44,28 +45,6 @@ public sealed record StepBenchmark(double TokensPerSecond, double FlopsPerSecond
         double tokens = (double)batches.Batch * batches.Context * config.Train.Accumulate;
         double rate = tokens / Median(seconds);
         return new StepBenchmark(rate, rate * CostModel.Of(model.Config).FlopsPerToken, PeakResident(), (double)allocated / steps, model.Store.Count, seconds);
-    }
-
-    // Returns how many steps it took.
-    private static int WarmUp(Trainer trainer)
-    {
-        long began = Stopwatch.GetTimestamp(), quietSince = began;
-        for (int step = 0; ; step++)
-        {
-            bool hasSettled = Stopwatch.GetElapsedTime(quietSince).TotalSeconds >= QuietSeconds
-                || Stopwatch.GetElapsedTime(began).TotalSeconds >= MostWarmUpSeconds;
-            if (step >= LeastWarmUpSteps && hasSettled)
-            {
-                return step;
-            }
-
-            long before = GC.GetTotalAllocatedBytes(precise: true);
-            trainer.Step(step);
-            if (GC.GetTotalAllocatedBytes(precise: true) != before)
-            {
-                quietSince = Stopwatch.GetTimestamp();
-            }
-        }
     }
 
     /// <summary>Most memory the process ever had resident, or 0 where the system does not say.</summary>
