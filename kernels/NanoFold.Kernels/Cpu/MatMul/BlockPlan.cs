@@ -11,6 +11,7 @@ internal readonly struct BlockPlan
     private const int MaxRows = 48;
     private const int MaxColumns = 1024;
     private const long MaxPackedElements = 1 << 17;
+    private const int WideColumns = 512;
 
     /// <summary>Bytes over which a block of b may stretch and still stay in the first-level cache as it is.</summary>
     private const int DirectBytes = 1 << 15;
@@ -30,6 +31,7 @@ internal readonly struct BlockPlan
         blocks = Ceiling(product.Rows, RowBlock);
 
         PacksB = product.BColumn != elementBytes || (product.Rows > tileRows && DepthBlock * product.BStep > DirectBytes);
+        PacksA = product.AStep != elementBytes || product.Columns >= WideColumns;
         int strips = Ceiling(product.Columns, tileColumns);
         DepthSpan = product.Depth;
         if (PacksB)
@@ -44,6 +46,9 @@ internal readonly struct BlockPlan
         int chunks = Math.Clamp(WantedItems / blocks, 1, Math.Max(1, strips / (blocks == 1 ? 4 : LeastStrips)));
         ChunkStrips = Ceiling(strips, chunks);
     }
+
+    /// <summary>False where whole panels of a are read where they lie: their k are adjacent and few columns would use what was packed.</summary>
+    public bool PacksA { get; }
 
     /// <summary>False where packing would not pay, with one panel of rows or a small b: then whole strips of b are read where they lie.</summary>
     public bool PacksB { get; }

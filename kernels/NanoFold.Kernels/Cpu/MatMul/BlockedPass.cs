@@ -111,7 +111,7 @@ internal unsafe struct BlockedPass<TKernel, O, V, T>
         for (int k = 0; k < _depth; k += _plan.DepthBlock)
         {
             int depth = Math.Min(_plan.DepthBlock, _depth - k);
-            var block = new RowBlock<TKernel, O, V, T>(_product, row, rows, _k + k, depth, (T*)scratch, (T*)(scratch + PanelBytes));
+            var block = new RowBlock<TKernel, O, V, T>(_product, row, rows, _k + k, depth, _plan.PacksA, (T*)scratch, (T*)(scratch + PanelBytes));
             block.Pack();
             for (int strip = firstStrip; strip < endStrip; strip++)
             {

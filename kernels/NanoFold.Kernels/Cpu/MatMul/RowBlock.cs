@@ -14,18 +14,21 @@ internal readonly unsafe ref struct RowBlock<TKernel, O, V, T>
     private readonly int _rows;
     private readonly int _k;
     private readonly int _depth;
+    private readonly bool _packs;
     private readonly T* _panels;
     private readonly T* _tile;
 
+    /// <param name="packs">Full panels are packed too, else read where they lie.</param>
     /// <param name="panels">Room for panels of all rows.</param>
     /// <param name="tile">Room for the rows of one strip of y.</param>
-    public RowBlock(in Product product, int row, int rows, int k, int depth, T* panels, T* tile)
+    public RowBlock(in Product product, int row, int rows, int k, int depth, bool packs, T* panels, T* tile)
     {
         _product = ref product;
         _row = row;
         _rows = rows;
         _k = k;
         _depth = depth;
+        _packs = packs;
         _panels = panels;
         _tile = tile;
     }
@@ -140,8 +143,7 @@ internal readonly unsafe ref struct RowBlock<TKernel, O, V, T>
 
     private T* Panel(in PanelGroup<TKernel> group) => _panels + (nint)group.First * _depth;
 
-    /// <summary>Full panels whose k are adjacent are read where they lie.</summary>
-    private bool IsInPlace(in PanelGroup<TKernel> group) => _product.AStep == sizeof(T) && group.IsFull;
+    private bool IsInPlace(in PanelGroup<TKernel> group) => !_packs && group.IsFull;
 
     private static bool IsOdd(in Addend addend) => !addend.IsNone && addend.Column != sizeof(T);
 }
