@@ -56,7 +56,14 @@ public sealed record RunConfig
     }
 
     /// <summary>Fills in everything that follows from the rest; does nothing to what is resolved already.</summary>
-    public RunConfig Resolve() => this with { Model = Model.Resolve(), Train = Train.Resolve(Preset) };
+    public RunConfig Resolve() => this with
+    {
+        Model = Model.Resolve() with
+        {
+            Initialization = Model.Initialization ?? (Train.Optimizer == OptimizerKind.Muon ? InitializationKind.Zero : InitializationKind.Scaled),
+        },
+        Train = Train.Resolve(Preset),
+    };
 
     /// <summary>Takes the tokenizer's vocabulary where <c>model.vocab</c> is 0.</summary>
     /// <exception cref="ConfigException">The model's own vocabulary is too small.</exception>

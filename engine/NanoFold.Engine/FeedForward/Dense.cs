@@ -29,7 +29,7 @@ internal sealed class Dense : FeedForwardModule
         _dropout = model.Dropout;
         _gate = activation.IsGated() ? new Linear(builder, "gate_proj", model.Width, hidden, Initialization.Input(model.Width), model.Bias) : null;
         _up = new Linear(builder, "up_proj", model.Width, hidden, Initialization.Input(model.Width), model.Bias);
-        _down = new Linear(builder, "down_proj", hidden, model.Width, Initialization.Output, model.Bias);
+        _down = new Linear(builder, "down_proj", hidden, model.Width, Initialization.Output(hidden, model), model.Bias);
     }
 
     public override IReadOnlyList<TapPoint> TapPoints => _gate is null

@@ -32,7 +32,7 @@ internal sealed class Moe : FeedForwardModule
         Layout input = Layout.Of(experts, hidden, width);
         _gate = config.Activation.IsGated() ? builder.Add("experts.gate_proj.weight", input, ParameterRole.Matrix, Initialization.Input(width)) : null;
         _up = builder.Add("experts.up_proj.weight", input, ParameterRole.Matrix, Initialization.Input(width));
-        _down = builder.Add("experts.down_proj.weight", Layout.Of(experts, width, hidden), ParameterRole.Matrix, Initialization.Output);
+        _down = builder.Add("experts.down_proj.weight", Layout.Of(experts, width, hidden), ParameterRole.Matrix, Initialization.Output(hidden, model));
         _shared = config.Shared > 0 ? new Dense(builder.In("shared_experts"), config.Shared * hidden, config.Activation, "mlp.shared") : null;
     }
 

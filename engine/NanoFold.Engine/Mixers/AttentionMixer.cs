@@ -31,7 +31,7 @@ public class AttentionMixer : Mixer
         _query = new Linear(Builder, "q_proj", Model.Width, queries, Initialization.Input(Model.Width), Model.Bias);
         _key = new Linear(Builder, "k_proj", Model.Width, keys, Initialization.Input(Model.Width), Model.Bias);
         _value = new Linear(Builder, "v_proj", Model.Width, keys, Initialization.Input(Model.Width), Model.Bias);
-        _output = new Linear(Builder, "o_proj", queries, Model.Width, Initialization.Output, Model.Bias);
+        _output = new Linear(Builder, "o_proj", queries, Model.Width, Initialization.Output(queries, Model), Model.Bias);
         if (Model.QkNorm)
         {
             _queryNorm = new Norm(Builder, "q_norm", Model.HeadDim, NormKind.Rms);

@@ -67,6 +67,9 @@ public sealed record ModelConfig
     [Bounds(0, 1, BelowMaximum = true)]
     public double Dropout { get; init; }
 
+    /// <summary>How matrices that write to the stream start; null for what suits the optimizer: zero with Muon, scaled with AdamW.</summary>
+    public InitializationKind? Initialization { get; init; }
+
     public MixerConfig Mixer { get; init; } = new AttentionConfig();
 
     public FeedForwardConfig FeedForward { get; init; } = new SwiGluConfig();

@@ -44,7 +44,7 @@ public sealed class Transformer : IDisposable
         _norm = new Norm(model, "norm", config.Width);
         _head = config.Tied
             ? _embedding
-            : builder.Add("lm_head.weight", Layout.Of(config.Vocab, config.Width), ParameterRole.Head, Initialization.Head);
+            : builder.Add("lm_head.weight", Layout.Of(config.Vocab, config.Width), ParameterRole.Head, Initialization.Head(config));
         Store.Allocate(seed);
         _ropeTable = config.Position == PositionKind.Rope ? MakeRopeTable(backend, type) : null;
     }
