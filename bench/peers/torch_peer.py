@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
-"""The peer of `nanofold bench step` and `nanofold train`: the same decoder in PyTorch.
+"""The peer of `nanofold bench step`, `nanofold bench gemm` and `nanofold train`: the same decoder in PyTorch.
 
 Pre-norm RMSNorm, rotary positions, SwiGLU, untied head, no biases, float32, AdamW.
 
     python3 bench/peers/torch_peer.py step  --preset small --batch 8 --threads 1 --steps 8
+    python3 bench/peers/torch_peer.py gemm  --preset small --threads 1
     python3 bench/peers/torch_peer.py train --preset nano --data TEXT --steps 2000 --threads 1
 
 Prints one JSON object. Needs PyTorch (Debian: python3-torch).
@@ -117,6 +118,28 @@ def bench(args, c):
     return dict(tokensPerSecond=c["batch"] * c["context"] / statistics.median(seconds))
 
 
+def gemm(args, c):
+    tokens, width, hidden = c["batch"] * c["context"], c["width"], c["hidden"]
+    cases = [("cube", 1024, 1024, 1024, False, False)]
+    for n, k in ((width, width), (hidden, width), (width, hidden), (256, width)):
+        cases += [("forward", tokens, n, k, False, True), ("dX", tokens, k, n, False, False), ("dW", n, k, tokens, True, False)]
+    results = []
+    for name, m, n, k, trans_a, trans_b in cases:
+        a = torch.rand(k, m).t() if trans_a else torch.rand(m, k)
+        b = torch.rand(n, k).t() if trans_b else torch.rand(k, n)
+        y = torch.empty(m, n)
+        calls = max(1, int(0.02 * 80e9 / (2 * m * n * k)))
+        seconds = []
+        for _ in range(16):
+            started = time.perf_counter()
+            for _ in range(calls):
+                torch.mm(a, b, out=y)
+            seconds.append((time.perf_counter() - started) / calls)
+        gflops = 2 * m * n * k / statistics.median(seconds[1:]) / 1e9
+        results.append(dict(name=name, m=m, n=n, k=k, transA=trans_a, transB=trans_b, gflops=gflops))
+    return dict(cases=results)
+
+
 def train(args, c):
     data = torch.frombuffer(bytearray(open(args.data, "rb").read()), dtype=torch.uint8).long()
     cut = int(0.9 * len(data))
@@ -144,7 +167,7 @@ def train(args, c):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["step", "train"])
+    parser.add_argument("what", choices=["step", "gemm", "train"])
     parser.add_argument("--preset", choices=PRESETS, default="nano")
     parser.add_argument("--batch", type=int)
     parser.add_argument("--threads", type=int, default=1)
@@ -156,7 +179,7 @@ def main():
     torch.set_num_threads(args.threads)
     c = dict(PRESETS[args.preset])
     c["batch"] = args.batch or c["batch"]
-    print(json.dumps((train if args.what == "train" else bench)(args, c)))
+    print(json.dumps(dict(step=bench, gemm=gemm, train=train)[args.what](args, c)))
 
 
 if __name__ == "__main__":

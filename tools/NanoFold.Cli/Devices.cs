@@ -7,9 +7,8 @@ namespace NanoFold.Cli;
 /// <summary>What <c>--device</c> may name, and what of it is there.</summary>
 internal static class Devices
 {
-    /// <summary>How to get what is missing.</summary>
-    public const string GpuHint =
-        "the GPU backend is not built in: it needs the packages ILGPU and ILGPU.Algorithms; with a package source that has them, NANOFOLD_GPU=true ./nanofold builds it";
+    /// <summary>Why a GPU cannot be used.</summary>
+    public const string GpuHint = "this version computes on the CPU only";
 
     private static readonly string[] s_names = ["auto", "cpu", "cuda", "opencl"];
 
