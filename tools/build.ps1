@@ -55,7 +55,7 @@ function Test-Fresh {
 # Chooses whether the GPU backend is built, and remembers it for this SDK and this NuGet configuration.
 function Invoke-GpuProbe([string] $sdk) {
     if ($forced) {
-        Say "GPU backend: $forced, as NANOFOLD_GPU says"
+        Say "GPU packages: $forced, as NANOFOLD_GPU says"
         return
     }
     $pinned = Select-String -Path 'Directory.Packages.props' -Pattern 'ILGPU' | ForEach-Object { $_.Line }
@@ -83,15 +83,15 @@ function Invoke-GpuProbe([string] $sdk) {
     [IO.File]::WriteAllText((Join-Path $probe 'restore.log'), $log)
     if (-not $restored -and (-not $log.Contains('NU1101') -or $log.Contains('NU1301'))) {
         [IO.File]::WriteAllText($inconclusive, '')
-        Say "GPU backend: left out for now, the probe for its packages failed (see $probe\restore.log)"
+        Say "GPU packages: left out for now, the probe for its packages failed (see $probe\restore.log)"
         return
     }
 
     $choice = if ($restored) { 'true' } else { 'false' }
     [IO.File]::WriteAllText($gpuProps,
         "<Project>`n  <!-- $key -->`n  <PropertyGroup>`n    <Gpu>$choice</Gpu>`n  </PropertyGroup>`n</Project>`n")
-    if ($restored) { Say 'GPU backend: built in' }
-    else { Say 'GPU backend: left out, for no package source has ILGPU (NU1101); looked for again when the SDK or the NuGet configuration changes' }
+    if ($restored) { Say 'GPU packages: found' }
+    else { Say 'GPU packages: left out, for no package source has ILGPU (NU1101); looked for again when the SDK or the NuGet configuration changes' }
 }
 
 function Invoke-Build {

@@ -17,7 +17,7 @@ public class GpuProbeTests
     [Test]
     public void Packages_that_restore_are_remembered()
     {
-        Assert.That(Build(), Does.Contain("nanofold: GPU backend: built in\n"));
+        Assert.That(Build(), Does.Contain("nanofold: GPU packages: found\n"));
         Assert.That(File.ReadAllText(Props), Does.Contain("<Gpu>true</Gpu>"));
         Assert.That(Build(), Is.EqualTo("building nanofold (once) …\n"));
         Assert.That(_machine.Calls().Count(call => call == "restore"), Is.EqualTo(1));
@@ -27,7 +27,7 @@ public class GpuProbeTests
     public void Missing_packages_are_remembered_until_the_sdk_or_the_sources_change()
     {
         _machine.Environment["FAKE_RESTORE"] = "NU1101";
-        Assert.That(Build(), Does.Contain("nanofold: GPU backend: left out, for no package source has ILGPU (NU1101)"));
+        Assert.That(Build(), Does.Contain("nanofold: GPU packages: left out, for no package source has ILGPU (NU1101)"));
         Assert.That(File.ReadAllText(Props), Does.Contain("<Gpu>false</Gpu>"));
         Assert.That(Build(), Is.EqualTo("building nanofold (once) …\n"));
 
@@ -35,7 +35,7 @@ public class GpuProbeTests
         Assert.That(Build(), Does.Contain("left out"));
         _machine.Environment["FAKE_SOURCES"] = "https://packages.example";
         _machine.Environment.Remove("FAKE_RESTORE");
-        Assert.That(Build(), Does.Contain("built in"));
+        Assert.That(Build(), Does.Contain("GPU packages: found"));
         Assert.That(File.ReadAllText(Props), Does.Contain("<Gpu>true</Gpu>"));
         Assert.That(_machine.Calls().Count(call => call == "restore"), Is.EqualTo(3));
     }
@@ -44,7 +44,7 @@ public class GpuProbeTests
     public void A_network_failure_is_not_remembered_and_is_tried_again_after_an_hour()
     {
         _machine.Environment["FAKE_RESTORE"] = "NU1301";
-        Assert.That(Build(), Does.Contain("nanofold: GPU backend: left out for now, the probe for its packages failed"));
+        Assert.That(Build(), Does.Contain("nanofold: GPU packages: left out for now, the probe for its packages failed"));
         Assert.That(File.Exists(Props), Is.False);
 
         _machine.Calls();
@@ -53,7 +53,7 @@ public class GpuProbeTests
 
         _machine.Environment.Remove("FAKE_RESTORE");
         _machine.Age(TimeSpan.FromMinutes(61));
-        Assert.That(_machine.Start().Error, Does.Contain("built in"));
+        Assert.That(_machine.Start().Error, Does.Contain("GPU packages: found"));
         _machine.Calls();
         _machine.Start();
         Assert.That(_machine.Calls(), Is.EqualTo(new[] { "RUN" }));
@@ -63,13 +63,13 @@ public class GpuProbeTests
     public void The_environment_forces_it_without_a_probe_and_another_choice_builds_anew()
     {
         _machine.Environment["NANOFOLD_GPU"] = "true";
-        Assert.That(_machine.Start().Error, Is.EqualTo("building nanofold (once) …\nnanofold: GPU backend: true, as NANOFOLD_GPU says\n"));
+        Assert.That(_machine.Start().Error, Is.EqualTo("building nanofold (once) …\nnanofold: GPU packages: true, as NANOFOLD_GPU says\n"));
         Assert.That(_machine.Start().Error, Is.Empty);
         Assert.That(_machine.Calls(), Is.EqualTo(new[] { "--version", "build", "RUN", "RUN" }));
         Assert.That(File.Exists(Props), Is.False);
 
         _machine.Environment["NANOFOLD_GPU"] = "false";
-        Assert.That(_machine.Start().Error, Does.Contain("GPU backend: false"));
+        Assert.That(_machine.Start().Error, Does.Contain("GPU packages: false"));
         _machine.Environment["NANOFOLD_GPU"] = "yes";
         Assert.That(_machine.Start().Error, Is.EqualTo("nanofold: NANOFOLD_GPU is 'yes'; it must be true or false, or unset\n"));
     }

@@ -24,7 +24,7 @@ public class LauncherTests
         (int code, string output, string error) = _machine.Start(arguments: ["train", "--out", "a b"]);
         Assert.That(code, Is.Zero, error);
         Assert.That(output, Is.EqualTo($"in {_machine.Root} with 3 arguments: train --out a b\n"));
-        Assert.That(error, Is.EqualTo("building nanofold (once) …\nnanofold: GPU backend: built in\n"));
+        Assert.That(error, Is.EqualTo("building nanofold (once) …\nnanofold: GPU packages: found\n"));
         Assert.That(_machine.Calls(), Is.EqualTo(s_firstCalls));
 
         (code, _, error) = _machine.Start(arguments: "train");
@@ -85,7 +85,7 @@ public class LauncherTests
         (int code, string output, string error) = _machine.Start();
         Assert.That(code, Is.EqualTo(1));
         Assert.That(output, Is.Empty);
-        Assert.That(error, Does.EndWith("built in\nA.cs(1,2): error CS1002: ; expected\nnanofold: the build failed\n"));
+        Assert.That(error, Does.EndWith("found\nA.cs(1,2): error CS1002: ; expected\nnanofold: the build failed\n"));
 
         _machine.Environment.Remove("FAKE_BUILD");
         _machine.Calls();
