@@ -59,6 +59,7 @@ public sealed class GeometryRecorder(GeometryProbe probe, GeometryConfig config,
     public void Dispose() => probe.Dispose();
 
     // Before a cost is known it is taken for nothing, so the first measurement comes at once and what it cost is saved up for.
+    // Room is kept for the last one, which comes in any case.
     private bool Affords(double seconds) =>
-        _spentSeconds + seconds <= config.Budget * Stopwatch.GetElapsedTime(_started).TotalSeconds;
+        _spentSeconds + seconds + _lastDimensionSeconds <= config.Budget * Stopwatch.GetElapsedTime(_started).TotalSeconds;
 }
