@@ -33,7 +33,7 @@ internal static class GeometryTable
                 ["layer", .. columns.Select(c => c.Head)],
                 .. layers.Select(l => (string[])[$"{l.Layer}", .. columns.Select(c => c.Value(l) is { } value ? Display.Number(value, c.Format) : "–")]),
             ]);
-        output.Text.WriteLine($"residual stream after each block, {layers[0].Spectrum.Points} probe tokens, centred, position 0 left out of cosine, PR, erank, λ₁ and TwoNN; Δ = ‖update‖ / ‖stream‖; ≈ Gauss = dimension of a Gaussian that TwoNN would measure the same");
+        output.Text.WriteLine($"residual stream after each block, {layers[0].Spectrum.Points} probe tokens, centred, position 0 left out of cosine, PR, erank, λ₁ and TwoNN; TwoNN on {layers[0].Dimension?.Measured.Points ?? 0} of them; Δ = ‖update‖ / ‖stream‖; ≈ Gauss = dimension of a Gaussian that TwoNN would measure the same");
         output.Text.WriteLine();
     }
 }

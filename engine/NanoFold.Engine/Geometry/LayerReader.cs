@@ -5,6 +5,9 @@ namespace NanoFold.Engine.Geometry;
 /// <summary>Reads the points of one block as they are computed and makes a <see cref="LayerGeometry"/> of them.</summary>
 internal sealed class LayerReader
 {
+    // Neighbours and their calibration cost N²: as many as fit into a small share of the time of a short run.
+    private const int DimensionPoints = 1000;
+
     private readonly int _layer;
     private readonly string _prefix;
     private readonly int _width;
@@ -116,7 +119,7 @@ internal sealed class LayerReader
         _moments.Add(later, count);
         if (WithDimension)
         {
-            int points = Math.Min(count, GaussianCalibration.MaxPoints);
+            int points = Math.Min(count, DimensionPoints);
             NeighbourGraph graph = NearestNeighbours.Search(later[..(points * _width)], points, _width, 2);
             _dimension = GaussianCalibration.Calibrate(DimensionMethod.TwoNNFit().Estimate(graph), _width);
         }
