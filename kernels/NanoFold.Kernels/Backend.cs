@@ -45,6 +45,10 @@ public abstract class Backend : IDisposable
     public abstract void Zip<TOp>(TOp op, in View a, in View b, in View c, in View y, bool accumulate = false)
         where TOp : struct, ITernaryOp;
 
+    /// <summary>(y, z) = op(a, b, c), y and z of one shape; a, b and c are broadcast to it.</summary>
+    public abstract void Zip<TOp>(TOp op, in View a, in View b, in View c, in View y, bool accumulateY, in View z, bool accumulateZ)
+        where TOp : struct, IPairOp;
+
     /// <summary>Sums x over the dimensions in which y, broadcast to x, has length 1: row sums, column sums, or the total. Order fixed by the shape.</summary>
     public abstract void Sum(in View x, in View y, bool accumulate = false);
 

@@ -42,6 +42,13 @@ internal static class BackendChecks
         Checks.Broadcasts(op, "c", c, y);
     }
 
+    public static void Pointwise(string op, in View a, in View b, in View c, in View y, in View z)
+    {
+        Pointwise(op, a, b, c, y);
+        Checks.Writable(op, "z", z);
+        Checks.Like(op, "z", z, y);
+    }
+
     public static void Sum(in View x, in View y)
     {
         Checks.Writable("sum", "y", y);
@@ -166,6 +173,11 @@ internal static class BackendChecks
         if (!args.Residual.IsNone)
         {
             Checks.Broadcasts(Op, "residual", args.Residual, y);
+        }
+
+        if (args.IsSymmetric && (m != n || args.Accumulate || !args.Bias.IsNone || !args.Residual.IsNone))
+        {
+            Checks.Throw(Op, $"y is {y}, expected a square y that is overwritten, without bias and residual, where it is said to be symmetric");
         }
     }
 

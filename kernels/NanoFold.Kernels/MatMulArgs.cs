@@ -24,6 +24,12 @@ public readonly ref struct MatMulArgs
     /// <summary>Adds to y instead of overwriting it.</summary>
     public bool Accumulate { get; init; }
 
+    /// <summary>
+    /// The caller knows that op(a) · op(b) is symmetric (x xᵀ, or a product of powers of one symmetric matrix): a backend may compute half of it
+    /// and mirror the rest. Not with <see cref="Accumulate"/>, bias or residual.
+    /// </summary>
+    public bool IsSymmetric { get; init; }
+
     /// <summary>[N], added to every row, or none.</summary>
     public View Bias { get; init; }
 

@@ -40,6 +40,9 @@ public sealed class ActivationOp<TActivation> : Op
     {
         public V Invoke<V>(V x, V dy)
             where V : struct, ILane<V>
-            => dy * default(TActivation).Derivative(x);
+        {
+            default(TActivation).Value(x, out V derivative);
+            return dy * derivative;
+        }
     }
 }

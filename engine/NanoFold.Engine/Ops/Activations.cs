@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using NanoFold.Kernels.Lanes;
 
 namespace NanoFold.Engine.Ops;
@@ -7,6 +8,7 @@ public readonly struct Sigmoid : IActivation
 {
     public static string Name => "sigmoid";
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public V Value<V>(V x)
         where V : struct, ILane<V>
     {
@@ -17,11 +19,13 @@ public readonly struct Sigmoid : IActivation
         return V.SelectGreater(V.Constant(0), x, small, one - small);
     }
 
-    public V Derivative<V>(V x)
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public V Value<V>(V x, out V derivative)
         where V : struct, ILane<V>
     {
         V s = Value(x);
-        return s * (V.Constant(1) - s);
+        derivative = s * (V.Constant(1) - s);
+        return s;
     }
 }
 
@@ -30,15 +34,18 @@ public readonly struct Silu : IActivation
 {
     public static string Name => "silu";
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public V Value<V>(V x)
         where V : struct, ILane<V>
         => x * default(Sigmoid).Value(x);
 
-    public V Derivative<V>(V x)
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public V Value<V>(V x, out V derivative)
         where V : struct, ILane<V>
     {
-        V s = default(Sigmoid).Value(x);
-        return V.MultiplyAdd(x * s, V.Constant(1) - s, s);
+        V s = default(Sigmoid).Value(x), value = x * s;
+        derivative = V.MultiplyAdd(value, V.Constant(1) - s, s);
+        return value;
     }
 }
 
@@ -50,18 +57,22 @@ public readonly struct Gelu : IActivation
 
     public static string Name => "gelu";
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public V Value<V>(V x)
         where V : struct, ILane<V>
         => x * default(Sigmoid).Value(Inner(x));
 
-    public V Derivative<V>(V x)
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public V Value<V>(V x, out V derivative)
         where V : struct, ILane<V>
     {
         V s = default(Sigmoid).Value(Inner(x));
         V slope = V.MultiplyAdd(V.Constant(3 * Cubic * TwiceRootTwoOverPi) * x, x, V.Constant(TwiceRootTwoOverPi));
-        return V.MultiplyAdd(x * slope, s * (V.Constant(1) - s), s);
+        derivative = V.MultiplyAdd(x * slope, s * (V.Constant(1) - s), s);
+        return x * s;
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static V Inner<V>(V x)
         where V : struct, ILane<V>
         => x * V.MultiplyAdd(V.Constant(Cubic * TwiceRootTwoOverPi) * x, x, V.Constant(TwiceRootTwoOverPi));
@@ -72,13 +83,18 @@ public readonly struct Relu : IActivation
 {
     public static string Name => "relu";
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public V Value<V>(V x)
         where V : struct, ILane<V>
         => V.SelectGreater(x, V.Constant(0), x, V.Constant(0));
 
-    public V Derivative<V>(V x)
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public V Value<V>(V x, out V derivative)
         where V : struct, ILane<V>
-        => V.SelectGreater(x, V.Constant(0), V.Constant(1), V.Constant(0));
+    {
+        derivative = V.SelectGreater(x, V.Constant(0), V.Constant(1), V.Constant(0));
+        return Value(x);
+    }
 }
 
 /// <summary>max(x, 0)² (Primer, arXiv 2109.08668).</summary>
@@ -86,6 +102,7 @@ public readonly struct SquaredRelu : IActivation
 {
     public static string Name => "relu2";
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public V Value<V>(V x)
         where V : struct, ILane<V>
     {
@@ -93,7 +110,12 @@ public readonly struct SquaredRelu : IActivation
         return positive * positive;
     }
 
-    public V Derivative<V>(V x)
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public V Value<V>(V x, out V derivative)
         where V : struct, ILane<V>
-        => V.Constant(2) * default(Relu).Value(x);
+    {
+        V positive = default(Relu).Value(x);
+        derivative = V.Constant(2) * positive;
+        return positive * positive;
+    }
 }

@@ -20,15 +20,22 @@ public sealed class GatedActivationOp<TActivation> : Op
 
     public override void Backward(Backend backend, OpCall call)
     {
+        ref readonly View gate = ref call.Input(0);
+        ref readonly View up = ref call.Input(1);
         ref readonly View dy = ref call.OutputGradient(0);
-        if (!call.InputGradient(0).IsNone)
+        ref readonly View dGate = ref call.InputGradient(0);
+        ref readonly View dUp = ref call.InputGradient(1);
+        if (dUp.IsNone)
         {
-            backend.Zip(default(GateGradient), call.Input(0), call.Input(1), dy, call.InputGradient(0), call.Accumulates(0));
+            backend.Zip(default(GateGradient), gate, up, dy, dGate, call.Accumulates(0));
         }
-
-        if (!call.InputGradient(1).IsNone)
+        else if (dGate.IsNone)
         {
-            backend.Zip(default(Value), call.Input(0), dy, call.InputGradient(1), call.Accumulates(1));
+            backend.Zip(default(Value), gate, dy, dUp, call.Accumulates(1));
+        }
+        else
+        {
+            backend.Zip(default(Gradients), gate, up, dy, dGate, call.Accumulates(0), dUp, call.Accumulates(1));
         }
     }
 
@@ -49,6 +56,18 @@ public sealed class GatedActivationOp<TActivation> : Op
     {
         public V Invoke<V>(V gate, V up, V dy)
             where V : struct, ILane<V>
-            => dy * up * default(TActivation).Derivative(gate);
+            => default(Gradients).Invoke(gate, up, dy, out _);
+    }
+
+    /// <summary>dGate and dUp.</summary>
+    private readonly struct Gradients : IPairOp
+    {
+        public V Invoke<V>(V gate, V up, V dy, out V dUp)
+            where V : struct, ILane<V>
+        {
+            V value = default(TActivation).Value(gate, out V derivative);
+            dUp = value * dy;
+            return dy * up * derivative;
+        }
     }
 }

@@ -10,6 +10,7 @@ public interface IActivation
     V Value<V>(V x)
         where V : struct, ILane<V>;
 
-    V Derivative<V>(V x)
+    /// <returns>The value; what it shares with the derivative is computed once.</returns>
+    V Value<V>(V x, out V derivative)
         where V : struct, ILane<V>;
 }

@@ -6,11 +6,17 @@ using NanoFold.Kernels.Fused;
 namespace NanoFold.Engine.Ops;
 
 /// <summary>
-/// Head and cross-entropy in one: logits = x Wᵀ exist a chunk of rows at a time, and rows without a target never reach the head.
+/// Head and cross-entropy in one: rows without a target never reach the head, and logits = x Wᵀ exist a chunk of rows at a time, but where
+/// there are few of them: keeping those for the backward pass costs less than making them again.
 /// x [.., C], W [V, C], targets Int32 [..]. Composed of <see cref="LinearOp"/> and <see cref="CrossEntropyOp"/> where the backend lacks the kernel.
 /// </summary>
 public sealed class LinearCrossEntropyOp(ILinearCrossEntropy kernel) : Op
 {
+    /// <summary>Logits that are kept at most: 4 MB in single precision.</summary>
+    private const long MostKept = 1 << 20;
+
+    private const int Losses = 1, LogSumExp = 2, Logits = 3;
+
     public override string Name => "linear-cross-entropy";
 
     /// <returns>The loss [1] and each row's nats [N].</returns>
@@ -28,25 +34,25 @@ public sealed class LinearCrossEntropyOp(ILinearCrossEntropy kernel) : Op
 
         int rows = checked((int)x.Layout.Rows);
         Tensor[] outputs = tape.Record(new LinearCrossEntropyOp(kernel), [x.Reshape(rows, x[-1]), weight, targets.Reshape(rows)],
-            [(Layout.Of(1), tape.Type), (Layout.Of(rows), tape.Type), (Layout.Of(rows), tape.Type)]);
-        return (outputs[0], outputs[1]);
+            [(Layout.Of(1), tape.Type), (Layout.Of(rows), tape.Type), (Layout.Of(rows), tape.Type), .. KeptLogits(tape, rows, weight[0])]);
+        return (outputs[0], outputs[Losses]);
     }
 
     public override bool HasSideEffects => true;
 
     public override bool IsDifferentiable(int input) => input != 2;
 
-    public override bool BackwardReadsOutput(int output) => output == 2;
+    public override bool BackwardReadsOutput(int output) => output >= LogSumExp;
 
     public override void Forward(Backend backend, OpCall call) => kernel.Forward(
-        call.Input(0), call.Input(1), call.Input(2), call.Output(1), call.Output(2), call.Output(0), call.Scratch);
+        call.Input(0), call.Input(1), call.Input(2), call.Output(Losses), call.Output(LogSumExp), call.Output(0), call.Scratch, Kept(call));
 
     public override void Backward(Backend backend, OpCall call)
     {
         call.ZeroUnlessAccumulating(backend, 1);
         kernel.Backward(
-            call.Input(0), call.Input(1), call.Input(2), call.Output(2), call.OutputGradient(0),
-            call.InputGradient(0), call.Accumulates(0), call.InputGradient(1), call.Scratch);
+            call.Input(0), call.Input(1), call.Input(2), call.Output(LogSumExp), call.OutputGradient(0),
+            call.InputGradient(0), call.Accumulates(0), call.InputGradient(1), call.Scratch, Kept(call));
     }
 
     public override long ForwardScratchBytes(Node node) => Scratch(node);
@@ -57,24 +63,29 @@ public sealed class LinearCrossEntropyOp(ILinearCrossEntropy kernel) : Op
     {
         long rows = node.Inputs[0].Layout.Rows, width = node.Inputs[1][1], vocab = node.Inputs[1][0];
         long flops = 2 * rows * width * vocab, bytes = 4 * (rows * width + vocab * width + rows * vocab);
-        // Backward makes the logits once more.
-        return new OpCost(flops, 3 * flops, bytes, 3 * bytes);
+        int products = node.Outputs.Count > Logits ? 2 : 3;
+        return new OpCost(flops, products * flops, bytes, products * bytes);
     }
 
     internal static IEnumerable<OpCase> Cases()
     {
-        foreach ((int rows, int width, int vocab) in new[] { (1, 3, 2), (9, 7, 13), (300, 5, 33) })
+        foreach ((int rows, int width, int vocab) in new[] { (1, 3, 2), (9, 7, 13), (300, 5, 33), (230, 3, 4600) })
         {
             double[] targets = [.. Enumerable.Range(0, rows).Select(i => i % 3 == 2 ? -1 : i * 5 % vocab)];
             yield return new OpCase($"linear-cross-entropy [{rows}, {width}] x [{vocab}, {width}]",
                 [OpInput.Real(rows, width), OpInput.Real(vocab, width), new OpInput([rows]) { IsInteger = true, Values = targets }],
                 (tape, t) => Record(tape, t[0], t[1], t[2]).Loss,
-                a => [CrossEntropyOp.Reference(Logits(a[0], a[1], rows, width, vocab), a[2], vocab)]);
+                a => [CrossEntropyOp.Reference(NaiveLogits(a[0], a[1], rows, width, vocab), a[2], vocab)]);
         }
     }
 
+    private static (Layout, DType)[] KeptLogits(Tape tape, int rows, int vocab) =>
+        tape.IsTraining && (long)rows * vocab <= MostKept ? [(Layout.Of(rows, vocab), tape.Type)] : [];
+
+    private static View Kept(OpCall call) => call.Node.Outputs.Count > Logits ? call.Output(Logits) : default;
+
     private long Scratch(Node node) => kernel.ScratchBytes(node.Inputs[0].Layout.Rows, node.Inputs[1][1], node.Inputs[1][0]);
 
-    private static double[] Logits(double[] x, double[] w, int rows, int width, int vocab) =>
+    private static double[] NaiveLogits(double[] x, double[] w, int rows, int width, int vocab) =>
         [.. Enumerable.Range(0, rows * vocab).Select(i => Enumerable.Range(0, width).Sum(c => x[i / vocab * width + c] * w[i % vocab * width + c]))];
 }

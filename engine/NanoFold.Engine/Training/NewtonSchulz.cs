@@ -48,8 +48,8 @@ internal sealed class NewtonSchulz : IDisposable
         _kernels.NormalizeFrobenius(matrix, x, NormEpsilon);
         for (int i = 0; i < Iterations; i++)
         {
-            _backend.MatMul(new MatMulArgs { A = x, B = x, TransposeA = isTall, TransposeB = !isTall, Y = gram });
-            _backend.MatMul(new MatMulArgs { A = gram, B = gram, Y = polynomial });
+            _backend.MatMul(new MatMulArgs { A = x, B = x, TransposeA = isTall, TransposeB = !isTall, Y = gram, IsSymmetric = true });
+            _backend.MatMul(new MatMulArgs { A = gram, B = gram, Y = polynomial, IsSymmetric = true });
             _backend.Zip(default(Polynomial), gram, polynomial, polynomial);
             _backend.MatMul(isTall
                 ? new MatMulArgs { A = x, B = polynomial, Y = product }

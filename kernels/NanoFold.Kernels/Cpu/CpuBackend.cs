@@ -71,6 +71,12 @@ public sealed unsafe class CpuBackend : Backend
         Cpu.Map.Run(Context, new Ternary<TOp>(op), a, b, c, y, accumulate);
     }
 
+    public override void Zip<TOp>(TOp op, in View a, in View b, in View c, in View y, bool accumulateY, in View z, bool accumulateZ)
+    {
+        BackendChecks.Pointwise("zip", a, b, c, y, z);
+        Cpu.Map.Run(Context, new Pair<TOp>(op), a, b, c, y, accumulateY, z, accumulateZ);
+    }
+
     public override void Sum(in View x, in View y, bool accumulate = false)
     {
         BackendChecks.Sum(x, y);

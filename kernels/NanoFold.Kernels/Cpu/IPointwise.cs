@@ -3,12 +3,15 @@ using NanoFold.Kernels.Lanes;
 
 namespace NanoFold.Kernels.Cpu;
 
-/// <summary>A formula of up to three operands that says how many it reads; the others are not loaded.</summary>
+/// <summary>A formula of up to three operands, with one or two results, that says how many; the others are not loaded or stored.</summary>
 internal interface IPointwise
 {
     static abstract int Operands { get; }
 
-    V Invoke<V>(V a, V b, V c)
+    static virtual bool IsPair => false;
+
+    /// <returns>y; <paramref name="z"/> is the second result.</returns>
+    V Invoke<V>(V a, V b, V c, out V z)
         where V : struct, ILane<V>;
 }
 
@@ -18,9 +21,12 @@ internal readonly struct Identity : IPointwise
     public static int Operands => 1;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public V Invoke<V>(V a, V b, V c)
+    public V Invoke<V>(V a, V b, V c, out V z)
         where V : struct, ILane<V>
-        => a;
+    {
+        z = default;
+        return a;
+    }
 }
 
 internal readonly struct Unary<TOp>(TOp op) : IPointwise
@@ -31,9 +37,12 @@ internal readonly struct Unary<TOp>(TOp op) : IPointwise
     public static int Operands => 1;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public V Invoke<V>(V a, V b, V c)
+    public V Invoke<V>(V a, V b, V c, out V z)
         where V : struct, ILane<V>
-        => _op.Invoke(a);
+    {
+        z = default;
+        return _op.Invoke(a);
+    }
 }
 
 internal readonly struct Binary<TOp>(TOp op) : IPointwise
@@ -44,9 +53,12 @@ internal readonly struct Binary<TOp>(TOp op) : IPointwise
     public static int Operands => 2;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public V Invoke<V>(V a, V b, V c)
+    public V Invoke<V>(V a, V b, V c, out V z)
         where V : struct, ILane<V>
-        => _op.Invoke(a, b);
+    {
+        z = default;
+        return _op.Invoke(a, b);
+    }
 }
 
 internal readonly struct Ternary<TOp>(TOp op) : IPointwise
@@ -57,7 +69,25 @@ internal readonly struct Ternary<TOp>(TOp op) : IPointwise
     public static int Operands => 3;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public V Invoke<V>(V a, V b, V c)
+    public V Invoke<V>(V a, V b, V c, out V z)
         where V : struct, ILane<V>
-        => _op.Invoke(a, b, c);
+    {
+        z = default;
+        return _op.Invoke(a, b, c);
+    }
+}
+
+internal readonly struct Pair<TOp>(TOp op) : IPointwise
+    where TOp : struct, IPairOp
+{
+    private readonly TOp _op = op;
+
+    public static int Operands => 3;
+
+    public static bool IsPair => true;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public V Invoke<V>(V a, V b, V c, out V z)
+        where V : struct, ILane<V>
+        => _op.Invoke(a, b, c, out z);
 }

@@ -1,15 +1,17 @@
 namespace NanoFold.Kernels.Cpu;
 
 /// <summary>
-/// A loop nest over the shape of one view, with the strides of up to four operands. Dimensions that all operands walk through
+/// A loop nest over the shape of one view, with the strides of up to five operands. Dimensions that all operands walk through
 /// alike are merged, so that a contiguous tensor of any rank is one long row.
 /// </summary>
 internal unsafe struct Nest
 {
+    public const int MaxOperands = 5;
+
     private const int Max = Layout.MaxRank;
 
     private fixed long _shape[Max];
-    private fixed long _strides[4 * Max];
+    private fixed long _strides[MaxOperands * Max];
     private int _operands;
 
     /// <summary>A nest over <paramref name="shape"/> with its strides as operand 0.</summary>

@@ -4,7 +4,7 @@ namespace NanoFold.Kernels.Cpu;
 internal unsafe struct NestCursor
 {
     private fixed long _index[Layout.MaxRank];
-    private fixed long _offsets[4];
+    private fixed long _offsets[Nest.MaxOperands];
 
     /// <summary>Begins at row <paramref name="row"/>.</summary>
     public NestCursor(in Nest nest, long row)

@@ -1,7 +1,8 @@
 namespace NanoFold.Kernels.Fused;
 
 /// <summary>
-/// Head and cross-entropy in one: logits = x Wᵀ are made a chunk of rows at a time and never held as a whole; rows without a target never reach the head.
+/// Head and cross-entropy in one: logits = x Wᵀ are made a chunk of rows at a time and held as a whole only where the caller gives them room;
+/// rows without a target never reach the head.
 /// </summary>
 public interface ILinearCrossEntropy
 {
@@ -11,10 +12,15 @@ public interface ILinearCrossEntropy
     /// <param name="losses">[N] nats of each row, 0 without target.</param>
     /// <param name="logSumExp">[N].</param>
     /// <param name="loss">[1]: Σ losses / TargetCount, also added to <see cref="StepSlot.Loss"/>.</param>
-    void Forward(in View x, in View weight, in View targets, in View losses, in View logSumExp, in View loss, in View scratch);
+    /// <param name="scratch">As asked for by <see cref="ScratchBytes"/>.</param>
+    /// <param name="logits">[N, V], gets the logits of the rows with a target, one behind the other; none: they are not kept.</param>
+    void Forward(in View x, in View weight, in View targets, in View losses, in View logSumExp, in View loss, in View scratch, in View logits = default);
 
-    /// <summary>dX (0 for rows without target) and dWeight += ; either may be none. Logits are made again, chunk by chunk.</summary>
-    void Backward(in View x, in View weight, in View targets, in View logSumExp, in View dLoss, in View dX, bool accumulateX, in View dWeight, in View scratch);
+    /// <summary>
+    /// dX (0 for rows without target) and dWeight += ; either may be none. Logits that were kept are overwritten, others are made again, chunk by chunk.
+    /// </summary>
+    void Backward(
+        in View x, in View weight, in View targets, in View logSumExp, in View dLoss, in View dX, bool accumulateX, in View dWeight, in View scratch, in View logits = default);
 
     long ScratchBytes(long rows, int width, int vocab);
 }

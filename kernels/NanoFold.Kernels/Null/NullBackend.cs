@@ -39,6 +39,9 @@ public sealed class NullBackend : Backend
 
     public override void Zip<TOp>(TOp op, in View a, in View b, in View c, in View y, bool accumulate = false) => BackendChecks.Pointwise("zip", a, b, c, y);
 
+    public override void Zip<TOp>(TOp op, in View a, in View b, in View c, in View y, bool accumulateY, in View z, bool accumulateZ)
+        => BackendChecks.Pointwise("zip", a, b, c, y, z);
+
     public override void Sum(in View x, in View y, bool accumulate = false) => BackendChecks.Sum(x, y);
 
     public override void MatMul(in MatMulArgs args) => BackendChecks.MatMul(args);

@@ -78,13 +78,13 @@ internal sealed class NullKernels(Backend? like) :
         Check("cross-entropy backward", dLogits);
     }
 
-    public void Forward(in View x, in View weight, in View targets, in View losses, in View logSumExp, in View loss, in View scratch)
+    public void Forward(in View x, in View weight, in View targets, in View losses, in View logSumExp, in View loss, in View scratch, in View logits = default)
     {
         Check("linear cross-entropy", x, weight, targets, losses);
         Check("linear cross-entropy", logSumExp, loss, scratch);
     }
 
-    public void Backward(in View x, in View weight, in View targets, in View logSumExp, in View dLoss, in View dX, bool accumulateX, in View dWeight, in View scratch)
+    public void Backward(in View x, in View weight, in View targets, in View logSumExp, in View dLoss, in View dX, bool accumulateX, in View dWeight, in View scratch, in View logits = default)
     {
         Check("linear cross-entropy backward", x, weight, targets, logSumExp);
         Check("linear cross-entropy backward", dLoss, dX, dWeight, scratch);

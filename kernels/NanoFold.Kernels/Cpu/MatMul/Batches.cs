@@ -92,6 +92,7 @@ internal unsafe struct Batches
             Depth = a.Layout[aStep],
             Alpha = args.Alpha,
             Accumulate = args.Accumulate,
+            IsSymmetric = args.IsSymmetric,
         };
         if (!args.Bias.IsNone)
         {

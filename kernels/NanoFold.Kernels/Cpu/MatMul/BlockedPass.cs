@@ -107,6 +107,16 @@ internal unsafe struct BlockedPass<TKernel, O, V, T>
         int rows = Math.Min(_plan.RowBlock, _product.Rows - row);
         int firstStrip = (int)(item / _rowBlocks) * _plan.ChunkStrips;
         int endStrip = Math.Min(firstStrip + _plan.ChunkStrips, Strips);
+        if (_product.IsSymmetric)
+        {
+            // Strips that begin to the right of the block's last row lie above the diagonal.
+            endStrip = Math.Min(endStrip, BlockPlan.Ceiling(Math.Max(1, row + rows - _column), TKernel.Columns));
+            if (row + rows <= _column)
+            {
+                return;
+            }
+        }
+
         int firstPacked = FirstPacked;
         for (int k = 0; k < _depth; k += _plan.DepthBlock)
         {

@@ -45,6 +45,11 @@ internal sealed unsafe class Engine<TKernel, O, V, T>(string name) : Engine
             context.Workers.Run(pass.TileItems, ref tiles);
         }
         while (pass.Next());
+        if (seen.IsSymmetric)
+        {
+            var mirror = new MirrorWork { Mirror = new Mirror<T>(seen) };
+            context.Workers.Run(mirror.Mirror.Items, ref mirror);
+        }
     }
 
     public override void MultiplyAlone(CpuContext context, in Product product, int worker)
@@ -78,6 +83,11 @@ internal sealed unsafe class Engine<TKernel, O, V, T>(string name) : Engine
             }
         }
         while (pass.Next());
+        var mirror = new Mirror<T>(seen);
+        for (long item = 0; seen.IsSymmetric && item < mirror.Items; item++)
+        {
+            mirror.Fill(item);
+        }
     }
 
     /// <summary>Turns the product so that the columns of y are adjacent where that can be had.</summary>
@@ -110,6 +120,13 @@ internal sealed unsafe class Engine<TKernel, O, V, T>(string name) : Engine
         public BlockedPass<TKernel, O, V, T>* Pass;
 
         public readonly void Invoke(long item, int worker) => Pass->Pack(item);
+    }
+
+    private struct MirrorWork : IWork
+    {
+        public Mirror<T> Mirror;
+
+        public readonly void Invoke(long item, int worker) => Mirror.Fill(item);
     }
 
     private struct TileWork : IWork

@@ -22,6 +22,9 @@ internal unsafe struct Product
     public double Alpha;
     public bool Accumulate;
 
+    /// <summary>y is symmetric: what lies above its diagonal may be mirrored.</summary>
+    public bool IsSymmetric;
+
     public Addend Bias;
     public Addend Residual;
 

@@ -67,7 +67,7 @@ internal readonly unsafe ref struct RowBlock<TKernel, O, V, T>
     {
         bool narrow = columns <= TKernel.Columns / 2;
         bool whole = (columns == TKernel.Columns || columns == TKernel.Columns / 2) && HasAdjacentColumns;
-        for (int done = 0; done < _rows;)
+        for (int done = FirstRow(column); done < _rows;)
         {
             var group = new PanelGroup<TKernel>(done, _rows);
             if (whole && group.IsFull)
@@ -89,6 +89,15 @@ internal readonly unsafe ref struct RowBlock<TKernel, O, V, T>
 
             done = group.End;
         }
+    }
+
+    /// <summary>The first row that the strip at <paramref name="column"/> needs: full panels that lie above the diagonal of a symmetric y are left out.</summary>
+    private int FirstRow(int column)
+    {
+        var full = new PanelGroup<TKernel>(0, _rows);
+        return _product.IsSymmetric && column > _row && full.Height == TKernel.Rows
+            ? Math.Min((column - _row) / TKernel.Rows, full.Count) * TKernel.Rows
+            : 0;
     }
 
     private void Run(in PanelGroup<TKernel> group, bool narrow, byte* b, nint bStep, byte* y, nint yRow, bool accumulate)

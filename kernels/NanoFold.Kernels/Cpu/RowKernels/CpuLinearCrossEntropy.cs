@@ -13,22 +13,23 @@ public sealed unsafe class CpuLinearCrossEntropy(CpuContext context) : ILinearCr
 
     /// <exception cref="ArgumentException">A shape does not fit, or a target is neither −1 nor in [0, V): the op and the row are named.</exception>
     /// <exception cref="InvalidOperationException">There are targets, and <see cref="StepSlot.TargetCount"/> is below 1.</exception>
-    public void Forward(in View x, in View weight, in View targets, in View losses, in View logSumExp, in View loss, in View scratch)
+    public void Forward(in View x, in View weight, in View targets, in View losses, in View logSumExp, in View loss, in View scratch, in View logits = default)
     {
         const string Op = "linear cross-entropy";
         Check(Op, x, weight, targets, logSumExp, scratch);
         RowCheck.Vector(Op, "losses", losses, x.Type, x.Layout[0]);
         RowCheck.Vector(Op, "loss", loss, x.Type, 1);
+        CheckKept(Op, logits, x, weight);
         Clear(losses);
         Clear(logSumExp);
-        var chunk = new HeadChunk(x, weight, targets, scratch);
+        var chunk = new HeadChunk(x, weight, targets, scratch, logits);
         while (chunk.Next(context))
         {
-            View logits = chunk.Logits;
-            _matMul.MatMul(new MatMulArgs { A = chunk.X, B = weight, TransposeB = true, Y = logits });
+            View part = chunk.Logits;
+            _matMul.MatMul(new MatMulArgs { A = chunk.X, B = weight, TransposeB = true, Y = part });
             var work = new CrossEntropyForward
             {
-                Logits = new RowSpace(logits),
+                Logits = new RowSpace(part),
                 Targets = targets.Ints,
                 Losses = losses.Address,
                 LogSumExp = logSumExp.Address,
@@ -44,11 +45,12 @@ public sealed unsafe class CpuLinearCrossEntropy(CpuContext context) : ILinearCr
     }
 
     public void Backward(
-        in View x, in View weight, in View targets, in View logSumExp, in View dLoss, in View dX, bool accumulateX, in View dWeight, in View scratch)
+        in View x, in View weight, in View targets, in View logSumExp, in View dLoss, in View dX, bool accumulateX, in View dWeight, in View scratch, in View logits = default)
     {
         const string Op = "linear cross-entropy backward";
         Check(Op, x, weight, targets, logSumExp, scratch);
         RowCheck.Vector(Op, "dLoss", dLoss, x.Type, 1);
+        CheckKept(Op, logits, x, weight);
         if (!dX.IsNone)
         {
             RowCheck.Output(Op, "dX", dX, x);
@@ -64,15 +66,19 @@ public sealed unsafe class CpuLinearCrossEntropy(CpuContext context) : ILinearCr
         }
 
         double scale = CpuCrossEntropy.Scale(Op, context, targets, dLoss);
-        var chunk = new HeadChunk(x, weight, targets, scratch);
+        var chunk = new HeadChunk(x, weight, targets, scratch, logits);
         while (chunk.Next(context))
         {
-            View logits = chunk.Logits;
-            _matMul.MatMul(new MatMulArgs { A = chunk.X, B = weight, TransposeB = true, Y = logits });
+            View part = chunk.Logits;
+            if (logits.IsNone)
+            {
+                _matMul.MatMul(new MatMulArgs { A = chunk.X, B = weight, TransposeB = true, Y = part });
+            }
+
             var work = new CrossEntropyBackward
             {
-                Logits = new RowSpace(logits),
-                DLogits = new RowSpace(logits),
+                Logits = new RowSpace(part),
+                DLogits = new RowSpace(part),
                 Targets = targets.Ints,
                 LogSumExp = logSumExp.Address,
                 Of = chunk.Rows,
@@ -84,12 +90,12 @@ public sealed unsafe class CpuLinearCrossEntropy(CpuContext context) : ILinearCr
             context.Run(x.Type, RowBlocks.Items(work.Rows, work.RowsPerItem), ref work);
             if (!dWeight.IsNone)
             {
-                _matMul.MatMul(new MatMulArgs { A = logits, TransposeA = true, B = chunk.X, Y = dWeight, Accumulate = true });
+                _matMul.MatMul(new MatMulArgs { A = part, TransposeA = true, B = chunk.X, Y = dWeight, Accumulate = true });
             }
 
             if (!dX.IsNone)
             {
-                _matMul.MatMul(new MatMulArgs { A = logits, B = weight, Y = chunk.DX });
+                _matMul.MatMul(new MatMulArgs { A = part, B = weight, Y = chunk.DX });
                 chunk.Scatter(context, dX, accumulateX);
             }
         }
@@ -108,6 +114,14 @@ public sealed unsafe class CpuLinearCrossEntropy(CpuContext context) : ILinearCr
         RowCheck.Vector(op, "logSumExp", logSumExp, x.Type, rows);
         RowCheck.Indices(op, "target", targets, vocab, optional: true);
         RowCheck.Scratch(op, scratch, HeadChunk.ScratchBytes(rows, width, vocab));
+    }
+
+    private static void CheckKept(string op, in View logits, in View x, in View weight)
+    {
+        if (!logits.IsNone)
+        {
+            RowCheck.Matrix(op, "logits", logits, x.Type, x.Layout[0], weight.Layout[0]);
+        }
     }
 
     private static void Clear(in View view) => new Span<byte>(view.Address, checked((int)(view.Count * view.Type.Size()))).Clear();

@@ -3,7 +3,7 @@ using NanoFold.Kernels.Memory;
 namespace NanoFold.Kernels.Cpu.RowKernels;
 
 /// <summary>
-/// Walks the rows with a target in chunks, each laid out in scratch memory: their numbers, x, logits and dX.
+/// Walks the rows with a target in chunks, each laid out in scratch memory: their numbers, x, logits (unless these are kept elsewhere) and dX.
 /// How many rows a chunk has depends on the shapes only.
 /// </summary>
 internal unsafe ref struct HeadChunk
@@ -20,15 +20,19 @@ internal unsafe ref struct HeadChunk
     private readonly View _numbers;
     private readonly View _xPart;
     private readonly View _logitPart;
+    private readonly View _kept;
     private readonly View _dxPart;
     private readonly int _limit;
     private readonly int _width;
     private readonly int _vocab;
     private long _next;
+    private int _before;
     private bool _contiguous;
 
-    public HeadChunk(in View x, in View weight, in View targets, in View scratch)
+    /// <param name="kept">[N, V] for the logits of all chunks, or none.</param>
+    public HeadChunk(in View x, in View weight, in View targets, in View scratch, in View kept)
     {
+        _kept = kept;
         _x = x;
         _targets = targets;
         _width = x.Layout[1];
@@ -62,7 +66,19 @@ internal unsafe ref struct HeadChunk
         }
     }
 
-    public readonly View Logits => Top(_logitPart);
+    public readonly View Logits
+    {
+        get
+        {
+            if (_kept.IsNone)
+            {
+                return Top(_logitPart);
+            }
+
+            Layout layout = _kept.Layout.Slice(0, _before, Count, out long offset);
+            return _kept.With(layout, offset);
+        }
+    }
 
     public readonly View DX => Top(_dxPart);
 
@@ -87,6 +103,7 @@ internal unsafe ref struct HeadChunk
             }
         }
 
+        _before += Count;
         Count = count;
         if (count == 0)
         {

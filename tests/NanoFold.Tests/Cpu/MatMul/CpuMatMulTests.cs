@@ -30,6 +30,42 @@ public sealed class CpuMatMulTests
     }
 
     [TestCaseSource(nameof(Engines))]
+    public void A_symmetric_product_has_the_bits_of_the_whole_one(string engine)
+    {
+        using var context = new CpuContext(2, Isa.Scalar);
+        CpuMatMul matMul = Create(context, engine, out DType type);
+        var random = new Random(10);
+        foreach ((int side, int depth) in new[] { (1, 5), (5, 3), (16, 16), (37, 9), (64, 300), (129, 40), (1100, 7) })
+        {
+            using var x = new TestTensor(random, type, [side, depth], padding: 3);
+            using var gram = new TestTensor(random, type, [side, side]);
+            using var square = new TestTensor(random, type, [side, side]);
+            using var half = new TestTensor(random, type, [side, side], padding: 5);
+            matMul.MatMul(new MatMulArgs { A = x.View, B = x.View, TransposeB = true, Y = gram.View });
+            matMul.MatMul(new MatMulArgs { A = x.View, B = x.View, TransposeB = true, Y = half.View, IsSymmetric = true });
+            Assert.That(half.Matrix([], false), Is.EqualTo(gram.Matrix([], false)), $"gram {side} x {depth}");
+
+            matMul.MatMul(new MatMulArgs { A = gram.View, B = gram.View, Y = square.View });
+            matMul.MatMul(new MatMulArgs { A = gram.View, B = gram.View, Y = half.View, IsSymmetric = true });
+            Assert.That(half.Matrix([], false), Is.EqualTo(square.Matrix([], false)), $"square of {side}");
+            Assert.That(half.OutsideUntouched(), $"beside {side}");
+        }
+    }
+
+    [Test]
+    public void What_is_said_to_be_symmetric_is_square_and_overwritten()
+    {
+        using var context = new CpuContext(1, Isa.Scalar);
+        var random = new Random(1);
+        using var x = new TestTensor(random, DType.Float32, [3, 4]);
+        using var y = new TestTensor(random, DType.Float32, [3, 3]);
+        var matMul = new CpuMatMul(context);
+        Assert.That(
+            () => matMul.MatMul(new MatMulArgs { A = x.View, B = x.View, TransposeB = true, Y = y.View, IsSymmetric = true, Accumulate = true }),
+            Throws.ArgumentException.With.Message.Contains("symmetric"));
+    }
+
+    [TestCaseSource(nameof(Engines))]
     public void Any_strides_equal_the_naive_product(string engine)
     {
         using var context = new CpuContext(2, Isa.Scalar);
