@@ -13,7 +13,13 @@ public sealed unsafe class NativeBuffer : DeviceBuffer
         : base(bytes)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(bytes);
-        _pointer = (byte*)NativeMemory.AlignedAlloc(checked((nuint)Math.Max(bytes, Alignment)), Alignment);
+        bool large = HugePages.Pay(bytes);
+        _pointer = (byte*)NativeMemory.AlignedAlloc(checked((nuint)Math.Max(bytes, Alignment)), large ? (nuint)HugePages.Bytes : Alignment);
+        if (large)
+        {
+            HugePages.Advise(_pointer, bytes);
+        }
+
         NativeMemory.Clear(_pointer, (nuint)Math.Max(bytes, Alignment));
     }
 
