@@ -173,6 +173,10 @@ internal static class BackendChecks
         if (!args.Residual.IsNone)
         {
             Checks.Broadcasts(Op, "residual", args.Residual, y);
+            if (IsSamePlace(args.Residual, y) && (args.Accumulate || !args.Residual.Layout.Equals(y.Layout)))
+            {
+                Checks.Throw(Op, $"y is {y}, residual is {args.Residual} at the same place, expected one layout and y not added to besides");
+            }
         }
 
         if (args.IsSymmetric && (m != n || args.Accumulate || !args.Bias.IsNone || !args.Residual.IsNone))
@@ -180,6 +184,8 @@ internal static class BackendChecks
             Checks.Throw(Op, $"y is {y}, expected a square y that is overwritten, without bias and residual, where it is said to be symmetric");
         }
     }
+
+    public static bool IsSamePlace(in View a, in View b) => ReferenceEquals(a.Buffer, b.Buffer) && a.Offset == b.Offset;
 
     public static void GroupedMatMul(in GroupedMatMulArgs args)
     {

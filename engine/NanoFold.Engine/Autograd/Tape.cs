@@ -107,6 +107,24 @@ public sealed class Tape
         return handles;
     }
 
+    /// <summary>
+    /// Gives the last node another input in place of one, so that an op becomes part of the one before it. False where its output would then need a gradient
+    /// that it does not have.
+    /// </summary>
+    internal bool TryReplaceLastInput(int index, Tensor input)
+    {
+        Node last = _nodes[^1];
+        if (_values[input.Id].NeedsGradient && !_values[last.Outputs[0].Id].NeedsGradient)
+        {
+            return false;
+        }
+
+        Tensor[] inputs = [.. last.Inputs];
+        inputs[index] = input;
+        _nodes[^1] = new Node(last.Index, last.Op, inputs, [.. last.Outputs], last.Path, last.Segment);
+        return true;
+    }
+
     /// <summary>Marks a scalar [1] whose gradient is 1: where the backward pass starts. Several add up.</summary>
     public void AddLoss(Tensor loss)
     {

@@ -47,9 +47,9 @@ public sealed class Block
         x = Tap.At(tape, "hook_resid_pre", x);
         Tensor normed = Tap.At(tape, "ln1.hook_normalized", _mixerNorm.Forward(tape, x));
         Tensor mixed = Tap.At(tape, "hook_attn_out", DropoutOp.Record(tape, Mixer.Forward(context, normed), _dropout));
-        x = Tap.At(tape, "hook_resid_mid", AddOp.Record(tape, x, mixed));
+        x = Tap.At(tape, "hook_resid_mid", AddOp.RecordOntoLast(tape, x, mixed));
         normed = Tap.At(tape, "ln2.hook_normalized", _feedForwardNorm.Forward(tape, x));
         Tensor fed = Tap.At(tape, "hook_mlp_out", _feedForward.Forward(context, normed));
-        return Tap.At(tape, "hook_resid_post", AddOp.Record(tape, x, fed));
+        return Tap.At(tape, "hook_resid_post", AddOp.RecordOntoLast(tape, x, fed));
     }
 }

@@ -14,6 +14,13 @@ public sealed class AddOp : Op
         ? tape.Record(new AddOp(), [a, b], a.Layout)
         : throw new ArgumentException($"add: {a} and {b}; expected one shape");
 
+    /// <summary>
+    /// The sum of x and a value that is used nowhere else: where a product made it last, x becomes that product's residual, to the same bits and with one
+    /// pass over memory less each way.
+    /// </summary>
+    public static Tensor RecordOntoLast(Tape tape, Tensor x, Tensor last) =>
+        LinearOp.TryAddResidual(tape, last, x) ? last : Record(tape, x, last);
+
     public override bool BackwardReadsInput(int input) => false;
 
     public override void Forward(Backend backend, OpCall call) =>

@@ -32,6 +32,14 @@ public sealed class LinearOp : Op
         return tape.Record(new LinearOp(), [x, weight, bias, residual], output);
     }
 
+    /// <summary>Gives the product that was recorded last a residual; false where <paramref name="output"/> is not its result or it has one.</summary>
+    internal static bool TryAddResidual(Tape tape, Tensor output, Tensor residual) =>
+        tape.Nodes is [.., { Op: LinearOp } last]
+        && last.Outputs[0].Id == output.Id
+        && last.Inputs[Residual].IsNone
+        && residual.Layout == output.Layout
+        && tape.TryReplaceLastInput(Residual, residual);
+
     public override bool BackwardReadsInput(int input) => input is X or W;
 
     public override void Forward(Backend backend, OpCall call) => backend.MatMul(new MatMulArgs

@@ -102,6 +102,13 @@ internal unsafe struct Batches
         if (!args.Residual.IsNone)
         {
             Layout residual = args.Residual.Layout.BroadcastTo(y.Layout);
+            if (BackendChecks.IsSamePlace(args.Residual, y))
+            {
+                // It would be gone by the time it is added.
+                product.Accumulate = true;
+                return product;
+            }
+
             product.Residual = new Addend { Pointer = (byte*)args.Residual.Address, Row = (nint)residual.Stride(-2) * size, Column = (nint)residual.Stride(-1) * size };
         }
 

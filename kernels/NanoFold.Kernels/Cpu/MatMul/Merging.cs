@@ -6,28 +6,22 @@ namespace NanoFold.Kernels.Cpu.MatMul;
 /// <summary>How a sum that was formed beside y gets into it, element by element.</summary>
 internal static unsafe class Merging
 {
-    /// <summary>y = value (+ y) (+ bias) (+ residual); y alone where this is not the first part of the sum.</summary>
+    /// <summary>y = value (+ y), and with the last part of the sum (+ bias) (+ residual); y is added to unless this is the first part.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Write<T>(in Product product, T* y, T value, int row, int column, bool first = true)
+    public static void Write<T>(in Product product, T* y, T value, int row, int column, bool first = true, bool last = true)
         where T : unmanaged, INumberBase<T>
     {
-        if (!first)
+        T sum = first && !product.Accumulate ? value : *y + value;
+        if (last && !product.Bias.IsNone)
         {
-            *y += value;
-            return;
+            sum += *(T*)product.Bias.At(row, column);
         }
 
-        T start = product.Accumulate ? *y : T.Zero;
-        if (!product.Bias.IsNone)
+        if (last && !product.Residual.IsNone)
         {
-            start += *(T*)product.Bias.At(row, column);
+            sum += *(T*)product.Residual.At(row, column);
         }
 
-        if (!product.Residual.IsNone)
-        {
-            start += *(T*)product.Residual.At(row, column);
-        }
-
-        *y = start + value;
+        *y = sum;
     }
 }

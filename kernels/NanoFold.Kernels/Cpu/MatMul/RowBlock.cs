@@ -35,9 +35,12 @@ internal readonly unsafe ref struct RowBlock<TKernel, O, V, T>
 
     private bool IsFirst => _k == 0;
 
+    /// <summary>Bias and residual come after the whole sum: the bits are those of a product and an addition behind it.</summary>
+    private bool IsLast => _k + _depth == _product.Depth;
+
     /// <summary>Tiles add to y in place where its columns and those of what is added once are adjacent.</summary>
     private bool HasAdjacentColumns => _product.YColumn == sizeof(T)
-        && !(IsFirst && (IsOdd(_product.Bias) || IsOdd(_product.Residual)));
+        && !(IsLast && (IsOdd(_product.Bias) || IsOdd(_product.Residual)));
 
     /// <summary>Packs the panels that are not read in place; zeros below the last row.</summary>
     public void Pack()
@@ -72,14 +75,11 @@ internal readonly unsafe ref struct RowBlock<TKernel, O, V, T>
             var group = new PanelGroup<TKernel>(done, _rows);
             if (whole && group.IsFull)
             {
-                bool accumulate = !IsFirst || _product.Accumulate;
-                if (IsFirst && _product.HasAddend)
+                Run(group, narrow, b, bStep, Y(group.First, column), _product.YRow, !IsFirst || _product.Accumulate);
+                if (IsLast && _product.HasAddend)
                 {
-                    Prefill(group, column, columns);
-                    accumulate = true;
+                    Add(group, column, columns);
                 }
-
-                Run(group, narrow, b, bStep, Y(group.First, column), _product.YRow, accumulate);
             }
             else
             {
@@ -112,8 +112,8 @@ internal readonly unsafe ref struct RowBlock<TKernel, O, V, T>
         }
     }
 
-    /// <summary>y = (y) + bias + residual, before the product is added to it while it is in the first-level cache.</summary>
-    private void Prefill(in PanelGroup<TKernel> group, int column, int columns)
+    /// <summary>y += bias + residual, while it is in the first-level cache.</summary>
+    private void Add(in PanelGroup<TKernel> group, int column, int columns)
     {
         byte* y = Y(group.First, column);
         byte* bias = _product.Bias.At(_row + group.First, column);
@@ -122,7 +122,7 @@ internal readonly unsafe ref struct RowBlock<TKernel, O, V, T>
         {
             for (int j = 0; j < columns * sizeof(T); j += O.Bytes)
             {
-                V value = _product.Accumulate ? O.Load(y + j) : O.Zero;
+                V value = O.Load(y + j);
                 value = _product.Bias.IsNone ? value : O.Add(value, O.Load(bias + j));
                 value = _product.Residual.IsNone ? value : O.Add(value, O.Load(residual + j));
                 O.Store(y + j, value);
@@ -141,7 +141,7 @@ internal readonly unsafe ref struct RowBlock<TKernel, O, V, T>
         {
             for (int j = 0; j < columns; j++)
             {
-                Merging.Write(_product, (T*)Y(group.First + i, column + j), _tile[i * TKernel.Columns + j], _row + group.First + i, column + j, IsFirst);
+                Merging.Write(_product, (T*)Y(group.First + i, column + j), _tile[i * TKernel.Columns + j], _row + group.First + i, column + j, IsFirst, IsLast);
             }
         }
     }
