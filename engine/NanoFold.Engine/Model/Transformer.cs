@@ -55,6 +55,9 @@ public sealed class Transformer : IDisposable
 
     public Backend Backend => Store.Backend;
 
+    /// <summary>Bytes besides the parameters: of the table of rotary positions.</summary>
+    public long TableBytes => _ropeTable?.Bytes ?? 0;
+
     /// <summary>Every point that the model declares, by its full name.</summary>
     public IEnumerable<TapPoint> TapPoints =>
     [
