@@ -16,7 +16,7 @@ internal static class Program
         new("generate", "Write text with a model", GenerateCommand.Build),
         new("eval", "The loss of a model on a text", EvalCommand.Build),
         new("bench", BenchCommand.Description, BenchCommand.Build),
-        new("plan", "Parameters and FLOPs of a model, before anything runs", PlanCommand.Build),
+        new("plan", "Parameters, FLOPs and memory of a model, before anything runs", PlanCommand.Build),
         new("tokenizer", "Train a tokenizer; turn text into tokens and back", TokenizerCommand.Build),
         new("data", "What a corpus holds, and what it is as tokens", DataCommand.Build),
         new("devices", "What there is to compute on", DevicesCommand.Build),

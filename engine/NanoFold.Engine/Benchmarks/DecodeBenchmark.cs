@@ -32,7 +32,7 @@ public sealed record DecodeBenchmark(double TokensPerSecond, double PrefillToken
         if ((long)promptTokens + tokens > config.Model.Context)
         {
             throw UserException.Usage(
-                $"bench decode: {promptTokens} prompt tokens and {tokens} written ones are more than the context of {config.Model.Context}; name fewer, or a larger --context");
+                $"bench decode: --prompt-tokens {promptTokens} and --tokens {tokens} are more than the context of {config.Model.Context}; name fewer, or a larger --context");
         }
 
         MemoryCheck.RequireShape(config);

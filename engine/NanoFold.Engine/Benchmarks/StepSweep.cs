@@ -58,12 +58,12 @@ public static class StepSweep
         using var model = new Transformer(config.Model, backend, (ulong)config.Train.Seed);
         var batches = new RandomBatchSource(config.Train.Batch, config.Model.Context, model.Config.Vocab, (ulong)config.Train.Seed);
         using var trainer = new Trainer(model, config.Train, batches);
-        double peak = MatMulPeak.Measure(backend);
-        List<double> passes = [], updates = [];
+        List<double> passes = [], updates = [], peaks = [];
         Time(trainer, config.Train.Accumulate, 0);
         long started = Stopwatch.GetTimestamp();
         do
         {
+            peaks.Add(MatMulPeak.Measure(backend));
             (double pass, double update) = Time(trainer, config.Train.Accumulate, passes.Count + 1);
             passes.Add(pass);
             updates.Add(update);
@@ -74,7 +74,7 @@ public static class StepSweep
         double passSeconds = StepBenchmark.Median(passes), updateSeconds = StepBenchmark.Median(updates);
         return new SweepCell(
             axis, value, model.Store.Count, tokens / (passSeconds + updateSeconds),
-            tokens / passSeconds * CostModel.Of(model.Config).FlopsPerToken, peak, updateSeconds, planBytes);
+            tokens / passSeconds * CostModel.Of(model.Config).FlopsPerToken, StepBenchmark.Median(peaks), updateSeconds, planBytes);
     }
 
     private static (double Passes, double Update) Time(Trainer trainer, int microBatches, long step)

@@ -6,7 +6,7 @@ namespace NanoFold.Engine.Benchmarks;
 /// <param name="Parameters">Of the model.</param>
 /// <param name="TokensPerSecond">Of whole steps, the update included.</param>
 /// <param name="FlopsPerSecond">Of the forward and backward pass, by the model's FLOPs per token.</param>
-/// <param name="PeakFlopsPerSecond">Of matrix products, measured just before.</param>
+/// <param name="PeakFlopsPerSecond">Of matrix products, measured between the steps.</param>
 /// <param name="UpdateSeconds">Of the optimizer: the same for any number of tokens, and none of it in the model's FLOPs.</param>
 /// <param name="PlanBytes">What training takes by its plan.</param>
 public sealed record SweepCell(

@@ -59,7 +59,7 @@ internal static class PlanCommand
         output.Table(numbers: false, [["phase", "most in use", "at"], .. phases.Select(p => (string[])[p.Phase, Display.Bytes(p.Bytes), p.At])]);
         output.Table(
             numbers: true,
-            [["largest then", "values", "bytes"], .. largest.Select(h => (string[])[h.Name, Display.Count(h.Count), Display.Bytes(h.Bytes)])]);
+            [["held at the peak", "values", "bytes"], .. largest.Select(h => (string[])[h.Name, Display.Count(h.Count), Display.Bytes(h.Bytes)])]);
         output.Result(new JsonObject
         {
             ["parameters"] = cost.Parameters,
