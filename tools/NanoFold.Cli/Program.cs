@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Text;
 using NanoFold.Cli.Commands;
+using NanoFold.Cli.Commands.Bench;
 
 namespace NanoFold.Cli;
 
@@ -14,8 +15,8 @@ internal static class Program
         new("train", "Train a model; writes a run folder", TrainCommand.Build),
         new("generate", "Write text with a model", GenerateCommand.Build),
         new("eval", "The loss of a model on a text", EvalCommand.Build),
-        new("bench", "Figures for one part: step, gemm", BenchCommand.Build),
-        new("plan", "Parameters and FLOPs of a model, before anything runs", PlanCommand.Build),
+        new("bench", BenchCommand.Description, BenchCommand.Build),
+        new("plan", "Parameters, FLOPs and memory of a model, before anything runs", PlanCommand.Build),
         new("tokenizer", "Train a tokenizer; turn text into tokens and back", TokenizerCommand.Build),
         new("data", "What a corpus holds, and what it is as tokens", DataCommand.Build),
         new("devices", "What there is to compute on", DevicesCommand.Build),

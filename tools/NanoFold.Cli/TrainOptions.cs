@@ -49,6 +49,9 @@ internal sealed class TrainOptions
     /// <summary>The steps named by <c>--steps</c>, or null; a benchmark's own otherwise.</summary>
     public int? Steps(Invocation invocation) => invocation.Get(_keyed.First(k => k.Key == "train.steps").Option) is null ? null : Config(invocation).Train.Steps;
 
+    /// <summary>The batch named by <c>--batch</c>, 0 for auto, or null; a benchmark's own otherwise.</summary>
+    public int? Batch(Invocation invocation) => invocation.Get(_keyed.First(k => k.Key == "train.batch").Option) is null ? null : Config(invocation).Train.Batch;
+
     /// <summary>The configuration: preset, then file, then settings, then the other options.</summary>
     /// <exception cref="UserException">It has problems, or the options do not go together.</exception>
     public RunConfig Config(Invocation invocation)

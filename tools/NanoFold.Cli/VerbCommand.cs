@@ -39,6 +39,22 @@ internal sealed class VerbCommand(string name, string description) : Command(nam
         return option;
     }
 
+    /// <summary>Adds an option for whole numbers separated by commas.</summary>
+    public Option<int[]?> Integers(string name, string description, int minimum, int maximum)
+    {
+        Option<int[]?> option = IntegerListOption.Create(name, description, minimum, maximum);
+        Add(option);
+        return option;
+    }
+
+    /// <summary>Adds an option for some of a few names, or all.</summary>
+    public Option<string[]?> Names(string name, string description, IReadOnlyList<string> known)
+    {
+        Option<string[]?> option = NameListOption.Create(name, description, known);
+        Add(option);
+        return option;
+    }
+
     /// <summary>Adds an option that is there or not.</summary>
     public Option<bool> Flag(string name, string description)
     {

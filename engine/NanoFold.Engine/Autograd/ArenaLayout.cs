@@ -26,6 +26,28 @@ internal sealed class ArenaLayout
 
     public long Offset(int block) => _blocks[block].Offset;
 
+    public long Bytes(int block) => _blocks[block].Bytes;
+
+    public bool IsLive(int block, int step) => _blocks[block].First <= step && step <= _blocks[block].Last;
+
+    /// <summary>Bytes of the blocks that live at each of the first <paramref name="steps"/> steps.</summary>
+    public long[] LiveBytes(int steps)
+    {
+        var live = new long[steps + 1];
+        foreach (Block block in _blocks)
+        {
+            live[Math.Min(block.First, steps)] += block.Bytes;
+            live[Math.Min(block.Last + 1, steps)] -= block.Bytes;
+        }
+
+        for (int step = 1; step < steps; step++)
+        {
+            live[step] += live[step - 1];
+        }
+
+        return live[..steps];
+    }
+
     /// <summary>Places all blocks; returns the bytes of the arena.</summary>
     public long Place()
     {

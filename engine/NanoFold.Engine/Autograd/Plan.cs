@@ -30,6 +30,9 @@ public sealed class Plan
     /// <summary>Number of calls of one run.</summary>
     public int CallCount => _builder.StepCount;
 
+    /// <summary>What it holds and moves in each pass.</summary>
+    public PlanProfile Profile() => _builder.Profile();
+
     /// <summary>Gives the plan its memory; it may be shared with other plans that do not run at the same time.</summary>
     public void Bind(DeviceBuffer arena)
     {

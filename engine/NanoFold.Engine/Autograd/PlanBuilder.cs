@@ -93,7 +93,27 @@ internal sealed class PlanBuilder
         return steps;
     }
 
+    public PlanProfile Profile() => new PlanProfiler(_tape, _schedule.Calls, _arena, [.. Holders()]).Profile();
+
     public View View(Tensor tensor, DeviceBuffer arena) => Original(tensor, arena);
+
+    // Every block and what it is for.
+    private IEnumerable<(int Block, string Name)> Holders()
+    {
+        for (int id = 0; id < _values.Count; id++)
+        {
+            string name = _values[id].Name;
+            yield return (_original[id], name);
+            yield return (_recomputed[id], name);
+            yield return (_gradient[id], $"gradient of {name}");
+        }
+
+        for (int t = 0; t < _scratch.Length; t++)
+        {
+            int node = _schedule.Calls[t].Node;
+            yield return (_scratch[t], node < 0 ? "" : $"scratch of {_tape.Nodes[node].Op.Name}");
+        }
+    }
 
     private int[] NoBlocks()
     {

@@ -125,7 +125,7 @@ public sealed class Tape
         return true;
     }
 
-    /// <summary>Marks a scalar [1] whose gradient is 1: where the backward pass starts. Several add up.</summary>
+    /// <summary>Marks a value whose gradient is 1 everywhere, usually a scalar [1]: where the backward pass starts. Several add up.</summary>
     public void AddLoss(Tensor loss)
     {
         _losses.Add(loss);

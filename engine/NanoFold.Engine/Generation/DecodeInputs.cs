@@ -5,7 +5,7 @@ using NanoFold.Kernels;
 
 namespace NanoFold.Engine.Generation;
 
-/// <summary>What a run of a <see cref="Decoder"/> reads, on the host and on the device: tokens and their positions [B, T], first positions and counts [B].</summary>
+/// <summary>What a run of a <see cref="Decoder"/> reads, on the host and on the device: tokens and their positions [B, T], first positions, counts and places of the last tokens [B].</summary>
 internal sealed class DecodeInputs : IDisposable
 {
     private readonly Backend _backend;
@@ -15,6 +15,7 @@ internal sealed class DecodeInputs : IDisposable
     private readonly int[] _positionIds;
     private readonly int[] _positions;
     private readonly int[] _counts;
+    private readonly int[] _lastRows;
 
     public DecodeInputs(Backend backend, int batch, int largestChunk)
     {
@@ -24,10 +25,11 @@ internal sealed class DecodeInputs : IDisposable
         _positionIds = new int[_tokens.Length];
         _positions = new int[batch];
         _counts = new int[batch];
-        _buffer = backend.Allocate(4 * Stride * sizeof(int));
+        _lastRows = new int[batch];
+        _buffer = backend.Allocate(5 * Stride * sizeof(int));
     }
 
-    // Elements from one of the four to the next.
+    // Elements from one of the five to the next.
     private long Stride => ((long)_tokens.Length + 63) / 64 * 64;
 
     /// <summary>Sets a row: its new tokens, padded to the chunk, from a position on. An idle row has none.</summary>
@@ -44,6 +46,7 @@ internal sealed class DecodeInputs : IDisposable
 
         _positions[row] = tokens.IsEmpty ? 0 : position;
         _counts[row] = tokens.Length;
+        _lastRows[row] = tokens.IsEmpty ? -1 : (row * chunk) + tokens.Length - 1;
     }
 
     public void Upload(int chunk)
@@ -52,16 +55,19 @@ internal sealed class DecodeInputs : IDisposable
         _backend.Upload<int>(_positionIds.AsSpan(0, _batch * chunk), View(1, Layout.Of(_batch, chunk)));
         _backend.Upload<int>(_positions, View(2, Layout.Of(_batch)));
         _backend.Upload<int>(_counts, View(3, Layout.Of(_batch)));
+        _backend.Upload<int>(_lastRows, View(4, Layout.Of(_batch)));
     }
 
-    /// <summary>Records a chunk's run; returns the logits [B, T, V].</summary>
+    /// <summary>Records a chunk's run; returns the logits [B, 1, V] of each row's last new token.</summary>
     public Tensor RecordOn(Tape tape, Transformer model, DecodeCache cache, int chunk) => model.RecordDecode(
         tape,
         tokens: tape.External("tokens", View(0, Layout.Of(_batch, chunk))),
         positions: tape.External("positions", View(2, Layout.Of(_batch))),
         positionIds: tape.External("position ids", View(1, Layout.Of(_batch, chunk))),
         counts: tape.External("counts", View(3, Layout.Of(_batch))),
-        cache);
+        cache,
+        // A single token is the last one.
+        rows: chunk == 1 ? default : tape.External("last rows", View(4, Layout.Of(_batch))));
 
     public void Dispose() => _buffer.Dispose();
 

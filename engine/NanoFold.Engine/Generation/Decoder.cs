@@ -12,9 +12,6 @@ namespace NanoFold.Engine.Generation;
 /// </summary>
 public sealed class Decoder : IDisposable
 {
-    // The logits of a chunk take batch · chunk · V floats; larger chunks are not worth more than this.
-    private const long MostLogits = 1L << 26;
-
     private static readonly int[] s_chunkSizes = [1, 8, 64];
 
     private readonly Transformer _model;
@@ -39,10 +36,7 @@ public sealed class Decoder : IDisposable
         ArgumentOutOfRangeException.ThrowIfLessThan(batch, 1);
         _model = model;
         ModelConfig config = model.Config;
-        _sizes = [.. s_chunkSizes
-            .Select(size => Math.Min(size, config.Context))
-            .Where(size => size == 1 || (long)batch * size * config.Vocab <= MostLogits)
-            .Distinct()];
+        _sizes = [.. s_chunkSizes.Select(size => Math.Min(size, config.Context)).Distinct()];
         _logits = new Tensor[_sizes.Length];
         _rows = [.. Enumerable.Range(0, batch).Select(_ => new DecodeRow(config.Context))];
         _cache = model.NewCache(batch, _sizes[^1]);
@@ -119,8 +113,7 @@ public sealed class Decoder : IDisposable
         }
 
         int vocab = _model.Config.Vocab;
-        long place = (long)row * _lastLogits.Layout[1] + _rows[row].Count - 1;
-        _model.Backend.Download(_lastLogits.With(Layout.Of(vocab), place * vocab), logits);
+        _model.Backend.Download(_lastLogits.With(Layout.Of(vocab), (long)row * vocab), logits);
     }
 
     public void Dispose()

@@ -55,6 +55,9 @@ public sealed class Transformer : IDisposable
 
     public Backend Backend => Store.Backend;
 
+    /// <summary>Bytes besides the parameters: of the table of rotary positions.</summary>
+    public long TableBytes => _ropeTable?.Bytes ?? 0;
+
     /// <summary>Every point that the model declares, by its full name.</summary>
     public IEnumerable<TapPoint> TapPoints =>
     [
@@ -98,8 +101,13 @@ public sealed class Transformer : IDisposable
         return Tap.At(tape, "hook_logits", LinearOp.Record(tape, x, tape.Use(_head)));
     }
 
-    /// <summary>Records one step of decoding: new tokens [B, T] at positions [B], of which counts [B] count. Returns the logits [B, T, V].</summary>
-    public Tensor RecordDecode(Tape tape, Tensor tokens, Tensor positions, Tensor positionIds, Tensor counts, DecodeCache cache)
+    /// <summary>Records one step of decoding: new tokens [B, T] at positions [B], of which counts [B] count.</summary>
+    /// <param name="rows">
+    /// The places whose logits are wanted, Int32 [B]: b · T + t of the tokens, −1 for none of a sequence; none for all places. Only these
+    /// reach the head.
+    /// </param>
+    /// <returns>The logits, [B, 1, V] of <paramref name="rows"/> or [B, T, V]; <c>hook_logits</c> sees the same.</returns>
+    public Tensor RecordDecode(Tape tape, Tensor tokens, Tensor positions, Tensor positionIds, Tensor counts, DecodeCache cache, Tensor rows = default)
     {
         var context = new ForwardContext
         {
@@ -112,7 +120,13 @@ public sealed class Transformer : IDisposable
             Counts = counts,
             Cache = cache,
         };
-        return Tap.At(tape, "hook_logits", LinearOp.Record(tape, RecordBody(context, tokens), tape.Use(_head)));
+        Tensor x = RecordBody(context, tokens);
+        if (!rows.IsNone)
+        {
+            x = EmbeddingOp.Record(tape, x.Reshape(tokens[0] * tokens[1], Config.Width), rows).Reshape(tokens[0], 1, Config.Width);
+        }
+
+        return Tap.At(tape, "hook_logits", LinearOp.Record(tape, x, tape.Use(_head)));
     }
 
     public void Dispose()

@@ -1,3 +1,4 @@
+using NanoFold.Engine.Autograd;
 using NanoFold.Engine.Configuration;
 using NanoFold.Engine.Data;
 using NanoFold.Engine.Model;
@@ -11,8 +12,11 @@ namespace NanoFold.Engine.Training;
 /// <param name="GradientBytes">Gradients of parameters.</param>
 /// <param name="OptimizerBytes">Moments and the update's scratch.</param>
 /// <param name="ArenaBytes">Activations, their gradients and scratch, at their peak.</param>
-/// <param name="PeakBytes">All of it, batches included.</param>
-public sealed record MemoryPlan(long ParameterBytes, long GradientBytes, long OptimizerBytes, long ArenaBytes, long PeakBytes)
+/// <param name="InputBytes">Batches and tables of positions.</param>
+/// <param name="PeakBytes">All of it.</param>
+/// <param name="Passes">The forward and backward pass of a micro-batch.</param>
+public sealed record MemoryPlan(
+    long ParameterBytes, long GradientBytes, long OptimizerBytes, long ArenaBytes, long InputBytes, long PeakBytes, PlanProfile Passes)
 {
     /// <param name="config">Resolved, its vocabulary known; a batch of 0 counts as 1.</param>
     /// <param name="like">The backend whose kernels will run: they decide what is recorded and its scratch.</param>
@@ -24,6 +28,7 @@ public sealed record MemoryPlan(long ParameterBytes, long GradientBytes, long Op
         var batches = new RandomBatchSource(Math.Max(1, config.Train.Batch), config.Model.Context, model.Config.Vocab, 0);
         using var trainer = new Trainer(model, config.Train, batches, config.Data.MaskDocuments);
         long trained = model.Store.TrainedElements * sizeof(float);
-        return new MemoryPlan(model.Store.Elements * sizeof(float), trained, trainer.Optimizer.Bytes, trainer.ArenaBytes, trainer.PeakBytes);
+        return new MemoryPlan(
+            model.Store.Elements * sizeof(float), trained, trainer.Optimizer.Bytes, trainer.ArenaBytes, trainer.InputBytes, trainer.PeakBytes, trainer.Plan.Profile());
     }
 }

@@ -51,9 +51,12 @@ public sealed class Trainer : IDisposable
         }
     }
 
-    /// <summary>Bytes of parameters, gradients, optimiser state, batches and activations.</summary>
+    /// <summary>Bytes of batches and of the model's tables.</summary>
+    public long InputBytes => _buffers.Sum(b => b.Bytes) + _model.TableBytes;
+
+    /// <summary>Bytes of parameters, gradients, optimiser state, inputs and activations: all that training allocates on the device.</summary>
     public long PeakBytes =>
-        (_model.Store.Elements + _model.Store.TrainedElements) * sizeof(float) + Optimizer.Bytes + _buffers.Sum(b => b.Bytes) + ArenaBytes;
+        (_model.Store.Elements + _model.Store.TrainedElements) * sizeof(float) + Optimizer.Bytes + InputBytes + ArenaBytes;
 
     /// <summary>The recorded step.</summary>
     public Plan Plan => _plan ??= Record(_taps);

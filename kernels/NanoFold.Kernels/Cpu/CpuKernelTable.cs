@@ -52,5 +52,6 @@ public sealed class CpuKernelTable(CpuContext context, bool composedOnly) : IDis
         new CpuLinearCrossEntropy(context),
         new CpuOptimizer(context),
         new CpuExpertRouting(context),
+        new CpuMemoryRead(context),
     ];
 }

@@ -18,6 +18,28 @@ public class PlanCommandTests
     }
 
     [Test]
+    public void EveryPhaseSaysWhatItHoldsAndWhere()
+    {
+        JsonObject plan = CommandLine.Json("plan", "--set", "tokenizer=byte");
+        JsonObject memory = plan["memory"]!.AsObject();
+        JsonObject[] phases = [.. plan["phases"]!.AsArray().Select(p => p!.AsObject())];
+
+        Assert.That(memory.Select(part => part.Key), Is.EqualTo(new[] { "parameters", "gradients", "optimizer", "activations", "inputs" }));
+        Assert.That(memory.Sum(part => part.Value!.GetValue<long>()), Is.EqualTo(plan["peakBytes"]!.GetValue<long>()));
+        Assert.That(phases.Select(p => (p["phase"]!.GetValue<string>(), p["at"]!.GetValue<string>())), Is.EqualTo(new[]
+        {
+            ("forward", "linear-cross-entropy"), ("backward", "blocks.3.mlp: silu-gated backward"), ("update", "muon"),
+        }));
+        Assert.That(phases[1]["bytes"]!.GetValue<long>(), Is.InRange(phases[0]["bytes"]!.GetValue<long>(), memory["activations"]!.GetValue<long>()));
+        Assert.That(phases[2]["bytes"]!.GetValue<long>(), Is.EqualTo(memory["optimizer"]!.GetValue<long>()));
+
+        JsonObject[] largest = [.. plan["largestActivations"]!.AsArray().Select(p => p!.AsObject())];
+        Assert.That(largest, Has.Length.EqualTo(5));
+        Assert.That(largest.Select(h => h["bytes"]!.GetValue<long>()), Is.Ordered.Descending);
+        Assert.That(plan["bytesMovedPerToken"]!.GetValue<double>(), Is.Positive);
+    }
+
+    [Test]
     public void TrainOptionsAreKeysOfTheConfiguration()
     {
         JsonObject plan = CommandLine.Json(

@@ -1,11 +1,15 @@
 using System.Reflection;
+using NanoFold.Engine.Autograd;
 using NanoFold.Engine.Configuration;
 using NanoFold.Engine.FeedForward;
 using NanoFold.Engine.Generation;
 using NanoFold.Engine.Mixers;
 using NanoFold.Engine.Model;
+using NanoFold.Engine.Taps;
+using NanoFold.Engine.Tensors;
 using NanoFold.Kernels;
 using NanoFold.Kernels.Cpu;
+using NanoFold.Tests.Suites;
 
 namespace NanoFold.Tests.Generation;
 
@@ -134,17 +138,29 @@ public class DecoderTests
     }
 
     [Test]
-    public void ChunksStayWithinContextAndMemory()
+    public void ChunksStayWithinTheContext()
     {
-        using Transformer small = TinyModels.Random(_backend, TinyModels.Shape with { Context = 5 });
-        using var narrow = new Decoder(small, 1);
-        using Transformer wide = new(TinyModels.Shape with { Vocab = 1 << 20, Width = 2, Heads = 1, KvHeads = 1 }, new Kernels.Null.NullBackend());
-        using var many = new Decoder(wide, 8);
-        Assert.Multiple(() =>
-        {
-            Assert.That(narrow.ChunkSizes, Is.EqualTo(new[] { 1, 5 }));
-            Assert.That(many.ChunkSizes, Is.EqualTo(new[] { 1, 8 }));
-        });
+        using Transformer model = TinyModels.Random(_backend, TinyModels.Shape with { Context = 5 });
+        using var decoder = new Decoder(model, 1);
+        Assert.That(decoder.ChunkSizes, Is.EqualTo(new[] { 1, 5 }));
+    }
+
+    [Test]
+    public void OnlyLastTokensReachTheHead()
+    {
+        using var backend = new Kernels.Null.NullBackend();
+        using var model = new Transformer(TinyModels.Shape, backend);
+        using DecodeCache cache = model.NewCache(batch: 3, chunk: 8);
+        Collector head = new("hook_logits"), norm = new("ln_final.hook_normalized");
+        var tape = new Tape(backend, model.Store, taps: new TapSet([head, norm]));
+        Tensor Input(params int[] shape) => tape.External("input", new View(backend.Allocate(Layout.Of(shape).Count * sizeof(int)), 0, Layout.Of(shape), DType.Int32));
+        Tensor logits = model.RecordDecode(tape, Input(3, 8), Input(3), Input(3, 8), Input(3), cache, rows: Input(3));
+
+        var plan = new Plan(tape);
+        plan.Bind(backend.Allocate(plan.ArenaBytes));
+        plan.Run();
+        Assert.That(logits.Layout.ToShape(), Is.EqualTo(new[] { 3, 1, 256 }));
+        Assert.That((norm.Read.Single().Shape, head.Read.Single().Shape), Is.EqualTo((new[] { 3, 8, 16 }, new[] { 3, 1, 256 })));
     }
 
     [Test]

@@ -5,6 +5,7 @@ using NanoFold.Engine.Training;
 using NanoFold.Kernels;
 using NanoFold.Kernels.Cpu;
 using NanoFold.Tests.Generation;
+using NanoFold.Tests.Suites;
 
 namespace NanoFold.Tests.Training;
 
@@ -75,6 +76,30 @@ public class TrainerTests
         MemoryPlan plan = MemoryPlan.Of(config, backend);
         Assert.That((plan.ArenaBytes, plan.OptimizerBytes), Is.EqualTo((trainer.ArenaBytes, trainer.Optimizer.Bytes)));
         Assert.That(plan.PeakBytes, Is.EqualTo(trainer.PeakBytes).And.GreaterThan(trainer.ArenaBytes + 16 * model.Store.Count));
+    }
+
+    [TestCase(OptimizerKind.AdamW, PositionKind.Learned)]
+    [TestCase(OptimizerKind.Muon, PositionKind.Rope)]
+    public void WhatIsPlannedIsWhatIsAllocated(OptimizerKind optimizer, PositionKind position)
+    {
+        RunConfig config = new RunConfig
+        {
+            Model = s_model with { Position = position },
+            Train = new TrainConfig { Batch = 3, Accumulate = 2, Optimizer = optimizer },
+        }.Resolve();
+        using var inner = new CpuBackend(1);
+        using var backend = new CountingBackend(inner);
+        using var model = new Transformer(config.Model, backend);
+        using var trainer = new Trainer(model, config.Train, new RandomBatchSource(3, 8, 50, 1));
+        for (int step = 0; step < 3; step++)
+        {
+            trainer.Step(step);
+        }
+
+        MemoryPlan plan = MemoryPlan.Of(config, inner);
+        Assert.That(plan.PeakBytes, Is.EqualTo(backend.AllocatedBytes));
+        Assert.That(plan.ParameterBytes + plan.GradientBytes + plan.OptimizerBytes + plan.ArenaBytes + plan.InputBytes, Is.EqualTo(plan.PeakBytes));
+        Assert.That(Math.Max(plan.Passes.Forward.Bytes, plan.Passes.Backward!.Bytes), Is.InRange(0.8 * plan.ArenaBytes, plan.ArenaBytes));
     }
 
     private static TrainConfig Config(int accumulate) => new TrainConfig

@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using NanoFold.Engine.Autograd;
 using NanoFold.Engine.Configuration;
 using NanoFold.Engine.Model;
 using NanoFold.Engine.Text;
@@ -10,10 +11,14 @@ namespace NanoFold.Cli.Commands;
 /// <summary><c>plan</c>: what a model costs, before anything is allocated.</summary>
 internal static class PlanCommand
 {
+    private const int LargestShown = 5;
+
     public static void Build(VerbCommand command)
     {
         var train = new TrainOptions(command);
-        command.JsonKeys = "parameters, parametersByPart {embedding, mixer, feedForward, norms, head}, vocab, flopsPerToken, executedFlopsPerToken, cacheBytesPerSequence, tokensPerStep (null while the batch is auto), peakBytes (of training, by parts: memory {parameters, gradients, optimizer, activations})";
+        command.JsonKeys = "parameters, parametersByPart {embedding, mixer, feedForward, norms, head}, vocab, flopsPerToken, executedFlopsPerToken, cacheBytesPerSequence, tokensPerStep (null while the batch is auto), peakBytes (of training: the sum of memory {parameters, gradients, optimizer, activations, inputs (batches and tables)}), "
+            + "bytesMovedPerToken (read and written by the ops of forward and backward), phases [{phase (forward, backward, update), bytes (most in use besides parameters, gradients and inputs: of activations, in update of the optimizer), at (where)}], "
+            + "largestActivations [{name (op, gradient or scratch of it), count, bytes}] (in use where most is)";
         command.Does(invocation => Run(invocation, train.Config(invocation)));
     }
 
@@ -35,12 +40,26 @@ internal static class PlanCommand
             ["  feed-forwards", Display.Count(cost.FeedForward)],
             ["  norms", Display.Count(cost.Norms)],
             [config.Model.Tied ? "  head (tied)" : "  head", Display.Count(cost.Head)]);
+        PlanProfile passes = memory.Passes;
+        double bytesPerToken = (double)passes.MovedBytes / ((long)Math.Max(1, config.Train.Batch) * config.Model.Context);
+        (string Phase, long Bytes, string At)[] phases =
+        [
+            ("forward", passes.Forward.Bytes, passes.Forward.At),
+            .. passes.Backward is { } backward ? new[] { ("backward", backward.Bytes, backward.At) } : [],
+            ("update", memory.OptimizerBytes, config.Train.Optimizer.ToString().ToLowerInvariant()),
+        ];
+        PlanHolding[] largest = [.. passes.Largest.Take(LargestShown)];
         output.Table(
             numbers: false,
             ["FLOPs per token", $"{Display.Quantity(cost.FlopsPerToken, "FLOP")} ({Display.Quantity(cost.ExecutedFlopsPerToken, "FLOP")} under the causal mask)"],
+            ["bytes moved per token", $"{Display.Bytes((long)bytesPerToken)}, every op's operands read and written once"],
             ["tokens per step", tokensPerStep is { } tokens ? Display.Count(tokens) : "by batch size: auto"],
             ["cache per sequence", Display.Bytes(cost.CacheBytesPerSequence)],
-            ["peak memory of training", $"{Display.Bytes(memory.PeakBytes)}: parameters {Display.Bytes(memory.ParameterBytes)}, gradients {Display.Bytes(memory.GradientBytes)}, optimizer {Display.Bytes(memory.OptimizerBytes)}, activations {Display.Bytes(memory.ArenaBytes)}"]);
+            ["peak memory of training", $"{Display.Bytes(memory.PeakBytes)}: parameters {Display.Bytes(memory.ParameterBytes)}, gradients {Display.Bytes(memory.GradientBytes)}, optimizer {Display.Bytes(memory.OptimizerBytes)}, activations {Display.Bytes(memory.ArenaBytes)}, inputs {Display.Bytes(memory.InputBytes)}"]);
+        output.Table(numbers: false, [["phase", "most in use", "at"], .. phases.Select(p => (string[])[p.Phase, Display.Bytes(p.Bytes), p.At])]);
+        output.Table(
+            numbers: true,
+            [["held at the peak", "values", "bytes"], .. largest.Select(h => (string[])[h.Name, Display.Count(h.Count), Display.Bytes(h.Bytes)])]);
         output.Result(new JsonObject
         {
             ["parameters"] = cost.Parameters,
@@ -64,7 +83,11 @@ internal static class PlanCommand
                 ["gradients"] = memory.GradientBytes,
                 ["optimizer"] = memory.OptimizerBytes,
                 ["activations"] = memory.ArenaBytes,
+                ["inputs"] = memory.InputBytes,
             },
+            ["bytesMovedPerToken"] = bytesPerToken,
+            ["phases"] = new JsonArray([.. phases.Select(p => (JsonNode)new JsonObject { ["phase"] = p.Phase, ["bytes"] = p.Bytes, ["at"] = p.At })]),
+            ["largestActivations"] = new JsonArray([.. largest.Select(h => (JsonNode)new JsonObject { ["name"] = h.Name, ["count"] = h.Count, ["bytes"] = h.Bytes })]),
         });
         return Faults.Done;
     }

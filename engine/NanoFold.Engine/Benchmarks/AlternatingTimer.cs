@@ -1,0 +1,47 @@
+using System.Diagnostics;
+
+namespace NanoFold.Engine.Benchmarks;
+
+/// <summary>
+/// Times works against each other: by turns, so that what disturbs the machine falls on all of them, and by the median. Short works are
+/// repeated until the clock is fine enough, long ones are timed less often.
+/// </summary>
+internal static class AlternatingTimer
+{
+    private const double SecondsPerSample = 0.02;
+    private const double SecondsPerRound = 2;
+    private const int FewestSamples = 3;
+    private const int MostSamples = 15;
+    private const int MostCalls = 1000;
+
+    /// <summary>Median seconds of a call of each work, warmed up.</summary>
+    public static double[] Medians(params IReadOnlyList<Action> works)
+    {
+        foreach (Action work in works)
+        {
+            work();
+        }
+
+        int[] calls = [.. works.Select(work => (int)Math.Clamp(SecondsPerSample / Seconds(work, 1), 1, MostCalls))];
+        var samples = new List<double[]>();
+        long started = Stopwatch.GetTimestamp();
+        do
+        {
+            samples.Add([.. works.Select((work, i) => Seconds(work, calls[i]))]);
+        }
+        while (samples.Count < FewestSamples || (samples.Count < MostSamples && Stopwatch.GetElapsedTime(started).TotalSeconds < SecondsPerRound));
+
+        return [.. works.Select((_, i) => StepBenchmark.Median(samples.Select(sample => sample[i])))];
+    }
+
+    private static double Seconds(Action work, int calls)
+    {
+        long started = Stopwatch.GetTimestamp();
+        for (int i = 0; i < calls; i++)
+        {
+            work();
+        }
+
+        return Stopwatch.GetElapsedTime(started).TotalSeconds / calls;
+    }
+}

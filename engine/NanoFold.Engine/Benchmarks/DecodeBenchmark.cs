@@ -1,0 +1,119 @@
+using System.Diagnostics;
+using NanoFold.Engine.Configuration;
+using NanoFold.Engine.Generation;
+using NanoFold.Engine.Model;
+using NanoFold.Engine.Training;
+using NanoFold.Kernels;
+
+namespace NanoFold.Engine.Benchmarks;
+
+/// <summary>Times a model with random weights: reading a prompt, then writing token by token.</summary>
+/// <param name="TokensPerSecond">Written, of the whole batch: by the median run.</param>
+/// <param name="PrefillTokensPerSecond">Read of the prompts: by the median round.</param>
+/// <param name="BytesPerToken">See <see cref="DecodeCost"/>, at the mean position.</param>
+/// <param name="BandwidthBytesPerSecond">What the same threads read of memory that no cache holds, measured between rounds.</param>
+public sealed record DecodeBenchmark(double TokensPerSecond, double PrefillTokensPerSecond, double BytesPerToken, double BandwidthBytesPerSecond)
+{
+    private const int FewestRounds = 3;
+    private const int MostRounds = 20;
+    private const double SecondsOfRounds = 4;
+
+    /// <summary>Share of the memory's rate that decoding needs; above 1 where caches hold part of the weights.</summary>
+    public double BandwidthShare => BytesPerToken * TokensPerSecond / BandwidthBytesPerSecond;
+
+    /// <param name="config">Resolved, its vocabulary known.</param>
+    /// <param name="backend">Where it is computed.</param>
+    /// <param name="promptTokens">Tokens of each prompt, at least 1.</param>
+    /// <param name="tokens">Tokens written to each, at least 1; both together are at most the context.</param>
+    /// <param name="batch">Sequences at once.</param>
+    /// <exception cref="UserException">They do not fit the context, or the model does not fit this machine.</exception>
+    public static DecodeBenchmark Run(RunConfig config, Backend backend, int promptTokens, int tokens, int batch)
+    {
+        if ((long)promptTokens + tokens > config.Model.Context)
+        {
+            throw UserException.Usage(
+                $"bench decode: --prompt-tokens {promptTokens} and --tokens {tokens} are more than the context of {config.Model.Context}; name fewer, or a larger --context");
+        }
+
+        MemoryCheck.RequireShape(config);
+        MemoryCheck.RequireDecoding(config.Model, batch, backend);
+        using var model = new Transformer(config.Model, backend, (ulong)config.Train.Seed);
+        using var decoder = new Decoder(model, batch);
+        using var bandwidth = new MemoryBandwidth(backend);
+        var round = new Round(decoder, model.Config.Vocab, promptTokens, tokens);
+        List<double> prefills = [], steps = [], reads = [];
+        round.Run();
+        bandwidth.Measure();
+        long started = Stopwatch.GetTimestamp();
+        do
+        {
+            reads.Add(bandwidth.Measure());
+            prefills.Add(round.Run());
+            steps.AddRange(round.Steps);
+        }
+        while (reads.Count < FewestRounds || (reads.Count < MostRounds && Stopwatch.GetElapsedTime(started).TotalSeconds < SecondsOfRounds));
+
+        // The first written token sees the prompt and itself.
+        double meanKeys = promptTokens + ((tokens + 1) / 2.0);
+        return new DecodeBenchmark(
+            batch / StepBenchmark.Median(steps),
+            (double)batch * promptTokens / StepBenchmark.Median(prefills),
+            DecodeCost.BytesPerToken(model.Config, (int)meanKeys, batch),
+            StepBenchmark.Median(reads));
+    }
+
+    /// <summary>Prompts that are read, and tokens that are written to them.</summary>
+    private sealed class Round(Decoder decoder, int vocab, int promptTokens, int tokens)
+    {
+        private readonly Random _random = new(1);
+        private readonly int[] _prompt = new int[promptTokens];
+        private readonly float[] _logits = new float[vocab];
+
+        /// <summary>Seconds of each run that wrote a token to every row.</summary>
+        public double[] Steps { get; } = new double[tokens];
+
+        /// <summary>Returns the seconds of reading the prompts.</summary>
+        public double Run()
+        {
+            long started = Stopwatch.GetTimestamp();
+            for (int row = 0; row < decoder.Batch; row++)
+            {
+                Fill(_prompt);
+                decoder.Begin(row, _prompt);
+            }
+
+            while (!decoder.HasLogits(0))
+            {
+                decoder.Run();
+            }
+
+            double prefill = Stopwatch.GetElapsedTime(started).TotalSeconds;
+            for (int i = 0; i < tokens; i++)
+            {
+                started = Stopwatch.GetTimestamp();
+                for (int row = 0; row < decoder.Batch; row++)
+                {
+                    decoder.Append(row, _random.Next(vocab));
+                }
+
+                decoder.Run();
+                for (int row = 0; row < decoder.Batch; row++)
+                {
+                    decoder.ReadLogits(row, _logits);
+                }
+
+                Steps[i] = Stopwatch.GetElapsedTime(started).TotalSeconds;
+            }
+
+            return prefill;
+        }
+
+        private void Fill(int[] prompt)
+        {
+            for (int i = 0; i < prompt.Length; i++)
+            {
+                prompt[i] = _random.Next(vocab);
+            }
+        }
+    }
+}

@@ -1,0 +1,45 @@
+using NanoFold.Engine.Configuration;
+using NanoFold.Engine.FeedForward;
+using NanoFold.Engine.Model;
+
+namespace NanoFold.Engine.Benchmarks;
+
+/// <summary>One quantity of a configuration that a <see cref="StepSweep"/> varies while the rest stays.</summary>
+/// <param name="Name">As <c>--sweep</c> takes it.</param>
+/// <param name="Values">From the smallest.</param>
+/// <param name="With">The configuration with another value; it may be inconsistent.</param>
+public sealed record SweepAxis(string Name, IReadOnlyList<int> Values, Func<RunConfig, int, RunConfig> With)
+{
+    private const int HeadDim = 64;
+    private const int HiddenMultiple = 8;
+
+    public static IReadOnlyList<SweepAxis> All { get; } =
+    [
+        new("batch", [1, 2, 4, 8, 16], (config, batch) => config with { Train = config.Train with { Batch = batch } }),
+        new("context", [64, 128, 256, 512, 1024], (config, context) => config with { Model = config.Model with { Context = context } }),
+        new("width", [64, 128, 256, 384, 512, 768], (config, width) => config with { Model = WithWidth(config.Model, width) }),
+        new("depth", [1, 2, 4, 8, 12], (config, depth) => config with { Model = config.Model with { Layers = depth * PatternLayers(config.Model) } }),
+    ];
+
+    // Heads of 64; as many query heads to a key head and as wide a hidden layer, relative to the width, as before.
+    private static ModelConfig WithWidth(ModelConfig model, int width)
+    {
+        model = model.Resolve();
+        int Hidden(int hidden) => (int)Math.Max(1, Math.Round((double)hidden * width / model.Width / HiddenMultiple)) * HiddenMultiple;
+        FeedForwardConfig? Scaled(FeedForwardConfig? feedForward) => feedForward is null ? null : feedForward with { Hidden = Hidden(feedForward.Hidden) };
+        int heads = width / HeadDim, group = model.Heads / model.KvHeads;
+        return model with
+        {
+            Width = width,
+            Heads = heads,
+            KvHeads = heads % group == 0 ? heads / group : heads,
+            HeadDim = HeadDim,
+            Hidden = Hidden(model.Hidden),
+            FeedForward = Scaled(model.FeedForward)!,
+            Pattern = model.Pattern?.Select(block => block with { FeedForward = Scaled(block.FeedForward) }).ToArray(),
+        };
+    }
+
+    // A pattern is repeated as a whole.
+    private static int PatternLayers(ModelConfig model) => model.Pattern?.Sum(block => block.Repeat) ?? 1;
+}

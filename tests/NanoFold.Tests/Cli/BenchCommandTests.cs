@@ -1,0 +1,75 @@
+using System.Text.Json.Nodes;
+
+namespace NanoFold.Tests.Cli;
+
+/// <summary>The parts of <c>bench</c>: their results, and what they refuse. <c>bench step</c> itself is with the runs.</summary>
+[NonParallelizable]
+public class BenchCommandTests
+{
+    private static readonly string[] s_tiny =
+        ["--set", "tokenizer=byte", "--set", "model.width=16", "--set", "model.heads=2", "--set", "model.layers=1", "--context", "16", "--threads", "1"];
+
+    [Test]
+    public void AttentionIsTimedOverContexts()
+    {
+        JsonObject result = CommandLine.Json("bench", "attention", "--context", "16,64", "--heads", "4", "--kv-heads", "2", "--head-dim", "8", "--batch", "2", "--window", "16", "--threads", "1");
+
+        JsonObject[] cases = [.. result["cases"]!.AsArray().Select(c => c!.AsObject())];
+        Assert.That(cases[0].Select(p => p.Key), Is.EqualTo(new[] { "context", "heads", "kvHeads", "headDim", "batch", "window", "threads", "forwardMs", "backwardMs", "gflops", "bytes" }));
+        Assert.That(cases.Select(c => c["context"]!.GetValue<int>()), Is.EqualTo(new[] { 16, 64 }));
+        Assert.That(cases[1]["bytes"]!.GetValue<long>(), Is.InRange(3 * cases[0]["bytes"]!.GetValue<long>(), 8 * cases[0]["bytes"]!.GetValue<long>()));
+        Assert.That(result["growth"]!["context"]!.GetValue<double>(), Is.EqualTo(4));
+        Assert.That(result["growth"]!["timePerSquare"]!.GetValue<double>(), Is.Positive);
+    }
+
+    [Test]
+    public void DecodingIsTimedBesideTheMemory()
+    {
+        JsonObject result = CommandLine.Json(["bench", "decode", .. s_tiny, "--prompt-tokens", "5", "--tokens", "3", "--batch", "2"]);
+
+        Assert.That(result.Select(p => p.Key), Is.SupersetOf(new[] { "tokensPerSecond", "prefillTokensPerSecond", "bytesPerToken", "bandwidthBytesPerSecond", "bandwidthShare" }));
+        Assert.That((result["promptTokens"]!.GetValue<int>(), result["tokens"]!.GetValue<int>(), result["batch"]!.GetValue<int>()), Is.EqualTo((5, 3, 2)));
+        double share = result["bytesPerToken"]!.GetValue<double>() * result["tokensPerSecond"]!.GetValue<double>() / result["bandwidthBytesPerSecond"]!.GetValue<double>();
+        Assert.That(result["bandwidthShare"]!.GetValue<double>(), Is.EqualTo(share).Within(1e-9 * share).And.Positive);
+    }
+
+    [Test]
+    public void AStepIsSweptAlongAnAxis()
+    {
+        JsonObject result = CommandLine.Json(["bench", "step", .. s_tiny, "--steps", "1", "--batch", "1", "--set", "train.warmup=0", "--sweep", "depth"]);
+
+        Assert.That(result["tokensPerSecond"]!.GetValue<double>(), Is.Positive);
+        JsonObject[] cells = [.. result["sweep"]!.AsArray().Select(c => c!.AsObject())];
+        Assert.That(cells[0].Select(p => p.Key), Is.EqualTo(new[] { "axis", "value", "parameters", "tokensPerSecond", "gflops", "peakShare", "updateMs", "planBytes", "cliff" }));
+        Assert.That(cells.Select(c => (c["axis"]!.GetValue<string>(), c["value"]!.GetValue<int>())), Is.EqualTo(new[] { ("depth", 1), ("depth", 2), ("depth", 4), ("depth", 8), ("depth", 12) }));
+        Assert.That(cells.Select(c => c["planBytes"]!.GetValue<long>()), Is.Ordered.And.Unique);
+    }
+
+    [TestCase("attention --context 256,many", "--context: expected integers from 1 to 1048576 separated by commas, got '256,many'")]
+    [TestCase("attention --context 0", "--context: expected integers from 1 to 1048576 separated by commas, got '0'")]
+    [TestCase("attention --heads 6 --kv-heads 4", "bench attention: --heads 6 is not a multiple of --kv-heads 4")]
+    [TestCase("attention --context 1000000 --batch 1000", "bench attention: batch 1000 × context 1000000 × heads 6 × head dimension 64 are 384000000000 elements; at most 268435456 are supported")]
+    [TestCase("attention --window -1", "--window: expected an integer from 1 to 1048576, got '-1'")]
+    [TestCase("attention --preset mega", "preset: unknown preset \"mega\"; known: nano, small, gpt2")]
+    [TestCase("decode --prompt-tokens 60 --tokens 5", "bench decode: --prompt-tokens 60 and --tokens 5 are more than the context of 64; name fewer, or a larger --context")]
+    [TestCase("decode --context 1", "bench decode: --prompt-tokens 1 and --tokens 1 are more than the context of 1; name fewer, or a larger --context")]
+    [TestCase("decode --batch auto", "bench decode: --batch auto is for train, which tries sizes; name one")]
+    [TestCase("decode --tokens 0", "--tokens: expected an integer from 1 to 4194304, got '0'")]
+    [TestCase("step --sweep heads", "--sweep: expected batch, context, width, depth or all, got 'heads'")]
+    [TestCase("step --sweep batch,", "--sweep: expected batch, context, width, depth or all, got ''")]
+    public void WhatCannotBeMeasuredIsRefusedInALine(string arguments, string problem)
+    {
+        CommandLine run = CommandLine.Run(["bench", .. arguments.Split(' ')]);
+
+        Assert.That((run.Code, run.Standard), Is.EqualTo((2, "")));
+        Assert.That(run.ErrorLines[0], Is.EqualTo($"nanofold: {problem}"));
+        Assert.That(run.ErrorLines[1..], Is.All.StartsWith("nanofold: see 'nanofold bench "));
+    }
+
+    [TestCase("step", "sweep")]
+    [TestCase("gemm", "transA")]
+    [TestCase("attention", "forwardMs")]
+    [TestCase("decode", "bandwidthShare")]
+    public void TheKeysOfEveryPartAreInItsHelp(string part, string key)
+        => Assert.That(CommandLine.Run("bench", part, "--help").Standard, Does.Match($@"Keys of the --json line:\n.*{key}"));
+}

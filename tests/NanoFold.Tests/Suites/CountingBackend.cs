@@ -1,0 +1,62 @@
+using NanoFold.Kernels;
+
+namespace NanoFold.Tests.Suites;
+
+/// <summary>Another backend, and the bytes that were asked of it so far. It is not disposed here.</summary>
+internal sealed class CountingBackend(Backend inner) : Backend
+{
+    public long AllocatedBytes { get; private set; }
+
+    public override string Name => inner.Name;
+
+    public override bool HoldsValues => inner.HoldsValues;
+
+    public override StepState State => inner.State;
+
+    public override DeviceBuffer Allocate(long bytes)
+    {
+        AllocatedBytes += bytes;
+        return inner.Allocate(bytes);
+    }
+
+    public override void Upload<T>(ReadOnlySpan<T> source, in View target) => inner.Upload(source, target);
+
+    public override void Download<T>(in View source, Span<T> target) => inner.Download(source, target);
+
+    public override void Fill(in View y, double value) => inner.Fill(y, value);
+
+    public override void Copy(in View x, in View y, bool accumulate = false) => inner.Copy(x, y, accumulate);
+
+    public override void Map<TOp>(TOp op, in View x, in View y, bool accumulate = false) => inner.Map(op, x, y, accumulate);
+
+    public override void Zip<TOp>(TOp op, in View a, in View b, in View y, bool accumulate = false) => inner.Zip(op, a, b, y, accumulate);
+
+    public override void Zip<TOp>(TOp op, in View a, in View b, in View c, in View y, bool accumulate = false) => inner.Zip(op, a, b, c, y, accumulate);
+
+    public override void Sum(in View x, in View y, bool accumulate = false) => inner.Sum(x, y, accumulate);
+
+    public override void MatMul(in MatMulArgs args) => inner.MatMul(args);
+
+    public override void GroupedMatMul(in GroupedMatMulArgs args) => inner.GroupedMatMul(args);
+
+    public override void Gather(in View table, in View ids, in View y, bool accumulate = false) => inner.Gather(table, ids, y, accumulate);
+
+    public override void ScatterAdd(in View x, in View ids, in View table) => inner.ScatterAdd(x, ids, table);
+
+    public override void TopK(in View x, in View values, in View indices) => inner.TopK(x, values, indices);
+
+    public override void Dropout(in View x, in View y, double rate, int node, bool accumulate = false) => inner.Dropout(x, y, rate, node, accumulate);
+
+    public override void Softmax(in View x, in View y, double scale, in AttentionMask mask) => inner.Softmax(x, y, scale, mask);
+
+    public override void SoftmaxBackward(in View y, in View dy, in View dx, double scale, bool accumulate = false) =>
+        inner.SoftmaxBackward(y, dy, dx, scale, accumulate);
+
+    public override TKernel? Find<TKernel>()
+        where TKernel : class
+        => inner.Find<TKernel>();
+
+    public override void Dispose()
+    {
+    }
+}

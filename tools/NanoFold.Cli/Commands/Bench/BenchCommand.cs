@@ -1,0 +1,23 @@
+namespace NanoFold.Cli.Commands.Bench;
+
+/// <summary><c>bench</c>: figures for one part.</summary>
+internal static class BenchCommand
+{
+    private static readonly Verb[] s_parts =
+    [
+        new("step", "Time of a training step, on random tokens", BenchStep.Build),
+        new("gemm", "Rate of matrix products: 1024³ and those of a preset's linear layers, or one given shape", BenchGemm.Build),
+        new("attention", "Forward and backward pass of the fused attention kernel over contexts", BenchAttention.Build),
+        new("decode", "Rate of reading prompts and of writing token by token, with random weights; one sequence without --batch", BenchDecode.Build),
+    ];
+
+    public static string Description => $"Figures for one part: {string.Join(", ", s_parts.Select(part => part.Name))}";
+
+    public static void Build(VerbCommand command)
+    {
+        foreach (Verb part in s_parts)
+        {
+            command.Add(part.ToCommand(complete: true));
+        }
+    }
+}

@@ -1,0 +1,72 @@
+using System.CommandLine;
+using System.Text.Json.Nodes;
+using NanoFold.Engine;
+using NanoFold.Engine.Benchmarks;
+using NanoFold.Engine.Configuration;
+using NanoFold.Engine.Model;
+using NanoFold.Kernels;
+
+namespace NanoFold.Cli.Commands.Bench;
+
+/// <summary><c>bench gemm</c>: the rate of matrix products.</summary>
+internal static class BenchGemm
+{
+    public static void Build(VerbCommand command)
+    {
+        Option<string?> preset = command.Text("--preset", "NAME", "nano, small (the default) or gpt2, with a byte vocabulary");
+        Option<long?> m = command.Integer("--m", "Rows of the result; the tokens of a preset's batch if only this is given", 1, 1 << 20);
+        Option<long?> n = command.Integer("--n", "Columns of the result", 1, 1 << 20);
+        Option<long?> k = command.Integer("--k", "Inner length", 1, 1 << 20);
+        Option<bool> transposeA = command.Flag("--trans-a", "a is stored [k, m]");
+        Option<bool> transposeB = command.Flag("--trans-b", "b is stored [n, k]");
+        command.JsonKeys = "cases [{name, m, n, k, transA, transB, threads, gflops (median of 15)}]";
+        command.Does(invocation => Run(invocation, Cases(
+            invocation.Get(preset) ?? "small", invocation.Get(m), invocation.Get(n), invocation.Get(k), invocation.Get(transposeA), invocation.Get(transposeB))));
+    }
+
+    private static IEnumerable<GemmCase> Cases(string preset, long? m, long? n, long? k, bool transposeA, bool transposeB)
+    {
+        if (n is null && k is null && !transposeA && !transposeB)
+        {
+            RunConfig config = Presets.Of(preset);
+            int tokens = (int)(m ?? config.Train.Batch * config.Model.Context);
+            return [new GemmCase("cube", 1024, 1024, 1024, false, false), .. GemmCase.Of(config.Model with { Vocab = 256 }, tokens)];
+        }
+
+        return m is { } rows && n is { } columns && k is { } inner
+            ? [new GemmCase("given", (int)rows, (int)columns, (int)inner, transposeA, transposeB)]
+            : throw UserException.Usage("bench gemm: one shape needs --m, --n and --k");
+    }
+
+    private static int Run(Invocation invocation, IEnumerable<GemmCase> cases)
+    {
+        using Backend backend = Devices.Open(invocation);
+        GemmResult[] results = [.. cases.Select(c => GemmResult.Measure(c, backend))];
+        Output output = invocation.Output;
+        output.Table(
+            numbers: true,
+            [
+                ["product", "m", "n", "k", "form", "GFLOP/s"],
+                .. results.Select(r => (string[])
+                [
+                    r.Case.Name, $"{r.Case.M}", $"{r.Case.N}", $"{r.Case.K}",
+                    $"{(r.Case.TransposeA ? "aᵀ" : "a")} {(r.Case.TransposeB ? "bᵀ" : "b")}", Display.Number(r.FlopsPerSecond / 1e9, "0.0"),
+                ]),
+            ]);
+        output.Result(new JsonObject
+        {
+            ["cases"] = new JsonArray([.. results.Select(r => (JsonNode)new JsonObject
+            {
+                ["name"] = r.Case.Name,
+                ["m"] = r.Case.M,
+                ["n"] = r.Case.N,
+                ["k"] = r.Case.K,
+                ["transA"] = r.Case.TransposeA,
+                ["transB"] = r.Case.TransposeB,
+                ["threads"] = invocation.Threads,
+                ["gflops"] = r.FlopsPerSecond / 1e9,
+            })]),
+        });
+        return Faults.Done;
+    }
+}
