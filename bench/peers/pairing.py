@@ -5,6 +5,7 @@ import os
 import statistics
 import subprocess
 import sys
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -24,10 +25,11 @@ def allowed_cores():
 
 @dataclass(frozen=True)
 class Runner:
-    """Starts commands from the repository root; those of one thread on one core."""
+    """Starts commands from the repository root; those of one thread on one core. `core_shares` says of each how much of its time it had that core."""
 
     core: int | None
     python: str
+    core_shares: list = field(default_factory=list)
 
     def ours(self, *args, threads=1):
         launcher = "nanofold.cmd" if os.name == "nt" else "./nanofold"
@@ -42,6 +44,7 @@ class Runner:
     def _run(self, command, threads, text=None):
         pin = (lambda: os.sched_setaffinity(0, {self.core})) if threads == 1 and self.core is not None else None
         shown = " ".join(command)
+        started, before = time.perf_counter(), os.times()
         try:
             done = subprocess.run(
                 command, input=text, capture_output=True, encoding="utf-8", cwd=ROOT, timeout=SECONDS_PER_COMMAND, preexec_fn=pin, check=False)
@@ -51,6 +54,10 @@ class Runner:
             raise Failed(f"{shown}\n{error}") from None
         if done.returncode != 0:
             raise Failed(f"{shown}\nexit code {done.returncode}: {(done.stderr or done.stdout).strip()[-2000:]}")
+        if threads == 1:
+            now = os.times()
+            used = now.children_user - before.children_user + now.children_system - before.children_system
+            self.core_shares.append(used / (time.perf_counter() - started))
         try:
             return json.loads(done.stdout.splitlines()[-1])
         except (IndexError, ValueError):

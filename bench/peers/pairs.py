@@ -5,8 +5,8 @@
     python3 bench/peers/pairs.py all --pairs 3          everything
 
 Ratios above 1 say that NanoFold is faster (or smaller). Each is the median of the ratios of pairs, with their quartiles; one thread runs on one
-core. Prints Markdown, then one line of JSON {machine, figures: {NAME: {peer, rows: [{name, unit, ours, peer, ratio, lowerQuartile,
-upperQuartile, pairs}]}}}. Exit code 1 when a command fails, 2 for wrong usage.
+core, and the share of the time that they had it says how disturbed the machine was. Prints Markdown, then one line of JSON {machine, figures:
+{NAME: {peer, coreShare (null without one-thread runs), rows: [{name, unit, ours, peer, ratio, lowerQuartile, upperQuartile, pairs}]}}}. Exit code 1 when a command fails, 2 for wrong usage.
 
 Needs the .NET SDK 10, and in Debian: apt install python3-torch libopenblas0
 """
@@ -21,7 +21,7 @@ import machine
 from pairing import Failed, Row, Runner, allowed_cores, geometric_means, markdown
 
 ADAMW = ("--set", "tokenizer=byte", "--set", "train.optimizer=adamw")
-STEPS = dict(nano=40, small=6)
+STEPS = dict(nano=40, small=4)
 SKINNY = (1, 2, 4, 8)
 SKINNY_WEIGHTS = "gpt2"
 
@@ -65,8 +65,7 @@ def products(run, pairs, sources, threads, keep=lambda case: True):
             theirs = run.openblas(cases, threads)["cases"]
             for mine, other in zip(cases, theirs):
                 form = f"{mine['name']} {mine['m']}×{mine['n']}×{mine['k']}"
-                key = form if threads == 1 else f"{form}, {threads} threads"
-                rows.setdefault(key, Row(key, "GFLOP/s")).add(mine["gflops"], other["gflops"])
+                rows.setdefault(form, Row(form, "GFLOP/s")).add(mine["gflops"], other["gflops"])
     # A product that several commands list has more pairs than the others; all have the first ones.
     least = min(len(row.ratios) for row in rows.values())
     for row in rows.values():
@@ -74,11 +73,10 @@ def products(run, pairs, sources, threads, keep=lambda case: True):
     return [*(row.summary() for row in rows.values()), geometric_means(list(rows.values()))]
 
 
-def gemm(run, pairs):
-    rows = []
-    for threads in (1, 2):
-        rows += products(run, pairs, [("--preset", preset) for preset in ("nano", "small", "gpt2")], threads)
-    return "OpenBLAS", rows
+def gemm(threads):
+    def measure(run, pairs):
+        return "OpenBLAS", products(run, pairs, [("--preset", preset) for preset in ("nano", "small", "gpt2")], threads)
+    return measure
 
 
 def gemm_skinny(run, pairs):
@@ -125,8 +123,8 @@ def memory(run, pairs):
 
 
 FIGURES = {
-    "step-small": step("small"), "step-nano": step("nano"), "step-small-2": step_two, "gemm": gemm, "gemm-skinny": gemm_skinny,
-    "attention": attention, "decode": decode, "memory": memory,
+    "step-small": step("small"), "step-nano": step("nano"), "step-small-2": step_two, "gemm": gemm(1), "gemm-2": gemm(2),
+    "gemm-skinny": gemm_skinny, "attention": attention, "decode": decode, "memory": memory,
 }
 
 
@@ -178,9 +176,13 @@ def main():
         print(machine.line(about, args.core), end="\n\n", flush=True)
         figures = {}
         for name in names:
+            run.core_shares.clear()
             peer, rows = FIGURES[name](run, progress(name, args.pairs))
+            share = statistics.median(run.core_shares) if run.core_shares else None
             print(f"### {name}\n\n{markdown(rows, peer)}\n", flush=True)
-            figures[name] = dict(peer=peer, rows=rows)
+            if share is not None:
+                print(f"One-thread runs had their core for {100 * share:.0f} % of the time.\n", flush=True)
+            figures[name] = dict(peer=peer, rows=rows, coreShare=share)
         print(json.dumps(dict(machine=about, figures=figures)))
     except Failed as error:
         sys.exit(f"pairs: {error}")
