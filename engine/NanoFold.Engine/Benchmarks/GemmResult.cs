@@ -7,8 +7,10 @@ namespace NanoFold.Engine.Benchmarks;
 /// <param name="FlopsPerSecond">Of the median of the timed repetitions.</param>
 public sealed record GemmResult(GemmCase Case, double FlopsPerSecond)
 {
-    private const int Repetitions = 15;
+    private const int FewestRepetitions = 3;
+    private const int MostRepetitions = 15;
     private const double SecondsPerRepetition = 0.02;
+    private const double SecondsPerCase = 0.3;
 
     public static GemmResult Measure(GemmCase shape, Backend backend)
     {
@@ -16,8 +18,14 @@ public sealed record GemmResult(GemmCase Case, double FlopsPerSecond)
         using DeviceBuffer y = backend.Allocate((long)shape.M * shape.N * sizeof(float));
         double once = Seconds(shape, backend, a, b, y, 1);
         int calls = (int)Math.Clamp(SecondsPerRepetition / once, 1, 1000);
-        double median = StepBenchmark.Median(Enumerable.Range(0, Repetitions).Select(_ => Seconds(shape, backend, a, b, y, calls)));
-        return new GemmResult(shape, shape.Flops / median);
+        List<double> seconds = [];
+        long started = Stopwatch.GetTimestamp();
+        while (seconds.Count < FewestRepetitions || (seconds.Count < MostRepetitions && Stopwatch.GetElapsedTime(started).TotalSeconds < SecondsPerCase))
+        {
+            seconds.Add(Seconds(shape, backend, a, b, y, calls));
+        }
+
+        return new GemmResult(shape, shape.Flops / StepBenchmark.Median(seconds));
     }
 
     private static DeviceBuffer Filled(Backend backend, int rows, int columns)

@@ -19,7 +19,7 @@ internal static class BenchGemm
         Option<long?> k = command.Integer("--k", "Inner length", 1, 1 << 20);
         Option<bool> transposeA = command.Flag("--trans-a", "a is stored [k, m]");
         Option<bool> transposeB = command.Flag("--trans-b", "b is stored [n, k]");
-        command.JsonKeys = "cases [{name, m, n, k, transA, transB, threads, gflops (median of 15)}]";
+        command.JsonKeys = "cases [{name, m, n, k, transA, transB, threads, gflops (median)}]";
         command.Does(invocation => Run(invocation, Cases(
             invocation.Get(preset) ?? "small", invocation.Get(m), invocation.Get(n), invocation.Get(k), invocation.Get(transposeA), invocation.Get(transposeB))));
     }
