@@ -53,6 +53,7 @@ internal readonly unsafe struct BackwardScratch
     /// <summary>dq of the block, without the scale, [queries, <see cref="DepthRow"/>].</summary>
     public void* QuerySums { get; }
 
+    /// <summary>In bits, as the scores are.</summary>
     public void* LogSumExp { get; }
 
     /// <summary>rowsum(dy ⊙ y).</summary>

@@ -85,14 +85,13 @@ internal readonly unsafe struct BackwardWork : ILaneWork
     {
         void* q = _problem.Q.Row<V>(batch, start, head);
         void* dy = _gradients.DY.Row<V>(batch, start, head);
-        Packing.Transposed<V>(q, _problem.Q.Time, 0, 1, count, _problem.Depth, scratch.QueryColumns, _problem.Scale);
+        Packing.Transposed<V>(q, _problem.Q.Time, 0, 1, count, _problem.Depth, scratch.QueryColumns, _problem.Scale * SoftmaxPower.BitsPerNat);
         Packing.Rows<V>(q, _problem.Q.Time, count, _problem.Depth, scratch.QueryRows, _queries, 0, _problem.Scale);
         Packing.Transposed<V>(dy, _gradients.DY.Time, 0, 1, count, _problem.ValueDepth, scratch.OutputColumns, 1);
         Packing.Rows<V>(dy, _gradients.DY.Time, count, _problem.ValueDepth, scratch.OutputRows, _queries, 0, 1);
         HeadRow.Zero<V>(scratch.QuerySums, (nint)count * scratch.DepthRow);
-        void* lse = _problem.LogSumExpRow<V>(batch, head, start);
-        long lseBytes = (long)count * Element.Size<V>();
-        Buffer.MemoryCopy(lse, scratch.LogSumExp, lseBytes, lseBytes);
+        HeadRow.Zero<V>(scratch.LogSumExp, scratch.Columns);
+        HeadRow.AddScaled(V.Constant(SoftmaxPower.BitsPerNat), _problem.LogSumExpRow<V>(batch, head, start), scratch.LogSumExp, count);
         HeadRow.Dots<V>(
             _problem.Y.Row<V>(batch, start, head), _problem.Y.Time, dy, _gradients.DY.Time, count, _problem.ValueDepth, scratch.Delta);
 
@@ -174,13 +173,13 @@ internal readonly unsafe struct BackwardWork : ILaneWork
         }
     }
 
-    /// <summary>Scores become P = exp(S − lse), their gradients dS = P · (dP − delta).</summary>
+    /// <summary>Scores in bits become P = 2^(S − lse), their gradients dS = P · (dP − delta).</summary>
     private static void ScoreGradients<V>(void* scores, void* gradients, nint row, int low, int high, V logSumExp, V delta)
         where V : struct, ICpuLane<V>
     {
         for (nint j = low, i = low * row; j < high; j++, i += row)
         {
-            V p = SoftmaxExp.Of(V.Load(scores, i) - logSumExp);
+            V p = SoftmaxPower.Of(V.Load(scores, i) - logSumExp);
             V.Store(scores, i, p);
             V.Store(gradients, i, p * (V.Load(gradients, i) - delta));
         }

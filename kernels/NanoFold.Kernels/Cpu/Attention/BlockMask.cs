@@ -98,9 +98,9 @@ internal readonly unsafe struct BlockMask(int keys, int columns, int group, int 
     }
 
     /// <summary>All scores whose tile holds a visible one: scores[j, c] = Σ_d keys[j, d] · queries[d, c].</summary>
-    /// <param name="rows">Rows of keys (or values), <paramref name="rowStride"/> elements apart.</param>
+    /// <param name="source">Rows of keys (or values), <paramref name="rowStride"/> elements apart.</param>
     /// <param name="transposed">Columns packed by <see cref="Packing.Transposed{V}"/>.</param>
-    public void Products<V>(void* rows, nint rowStride, int depth, void* transposed, void* scores, nint scoreRow)
+    public void Products<V>(void* source, nint rowStride, int depth, void* transposed, void* scores, nint scoreRow)
         where V : struct, ICpuLane<V>
     {
         int padded = LaneSize.Of<V>().Padded(columns);
@@ -108,20 +108,13 @@ internal readonly unsafe struct BlockMask(int keys, int columns, int group, int 
         {
             int width = Math.Min(2 * V.Width, padded - c);
             int low = KeyLow(c), high = KeyHigh(Math.Min(c + width, columns) - 1);
-            void* panel = Element.At<V>(transposed, (nint)c * depth);
-            for (int j = low; j < high; j += Tiles.Rows)
+            if (low < high)
             {
-                void* a = Element.At<V>(rows, j * rowStride);
-                void* target = Element.At<V>(scores, j * scoreRow + c);
-                int valid = Math.Min(Tiles.Rows, keys - j);
-                if (width > V.Width)
-                {
-                    Tiles.Two<V>(a, rowStride, 1, valid, depth, panel, width, target, scoreRow, false);
-                }
-                else
-                {
-                    Tiles.One<V>(a, rowStride, 1, valid, depth, panel, width, target, scoreRow, false);
-                }
+                // A last tile may reach beyond the visible keys, not beyond the block.
+                int rows = Math.Min(keys - low, BlockSizes.Count(high - low, Tiles.Rows) * Tiles.Rows);
+                Tiles.Down<V>(
+                    Element.At<V>(source, low * rowStride), rowStride, rows, depth,
+                    Element.At<V>(transposed, (nint)c * depth), width, Element.At<V>(scores, low * scoreRow + c), scoreRow);
             }
         }
     }

@@ -151,11 +151,9 @@ internal readonly unsafe struct CachedWork(CpuContext context, CachedProblem pro
 
         for (int h = 0; h < plan.HeadBlock; h++)
         {
-            OnlineSoftmax state = scratch.State(h);
-            state.Reset<V>();
-            Packing.Transposed<V>(
+            scratch.State(h).Start<V>(
                 problem.Q.Row<V>(batch, first, (firstHead + h) * problem.Group), problem.Q.Time, problem.Q.Head, problem.Group, columns, problem.Depth,
-                state.Queries, problem.Scale);
+                problem.Scale);
         }
 
         int position = problem.Position(batch) + first;

@@ -47,9 +47,7 @@ internal readonly unsafe struct ForwardWork : ILaneWork
         for (int i = 0; i < blocks; i++)
         {
             int start = first + i * _queries, count = Math.Min(_queries, first + rows - start);
-            OnlineSoftmax state = scratch.State(i);
-            state.Reset<V>();
-            Packing.Transposed<V>(_problem.Q.Row<V>(batch, start, head), _problem.Q.Time, 0, 1, count, _problem.Depth, state.Queries, _problem.Scale);
+            scratch.State(i).Start<V>(_problem.Q.Row<V>(batch, start, head), _problem.Q.Time, 0, 1, count, _problem.Depth, _problem.Scale);
         }
 
         KeyBlocks keys = _problem.KeysOf(first, first + rows - 1, BlockSizes.Keys);

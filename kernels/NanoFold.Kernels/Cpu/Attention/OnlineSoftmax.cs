@@ -32,14 +32,16 @@ internal readonly unsafe struct OnlineSoftmax
         Bytes = scratch.Used;
     }
 
-    /// <summary>Room for the columns' queries, packed by <see cref="Packing.Transposed{V}"/>.</summary>
+    /// <summary>The columns' queries, packed and scaled so that scores are in bits.</summary>
     public void* Queries { get; }
 
     public long Bytes { get; }
 
-    public void Reset<V>()
+    /// <summary>Starts anew with the queries of <paramref name="rows"/> columns; see <see cref="Packing.Transposed{V}"/>.</summary>
+    public void Start<V>(void* queries, nint timeStride, nint headStride, int group, int rows, int depth, double scale)
         where V : struct, ICpuLane<V>
     {
+        Packing.Transposed<V>(queries, timeStride, headStride, group, rows, depth, Queries, scale * SoftmaxPower.BitsPerNat);
         V lowest = V.Constant(Lowest);
         for (int c = 0; c < _columns; c += V.Width)
         {
@@ -94,22 +96,22 @@ internal readonly unsafe struct OnlineSoftmax
             Element.At<V>(_output, first * _outputRow), _outputRow, y, yRow, rows, _valueDepth, Element.At<V>(_correction, first), 1);
     }
 
-    /// <summary>Maximum, sum and unnormalised output of one column, for <see cref="CachedCombineWork"/>.</summary>
+    /// <summary>Maximum in nats, sum and unnormalised output of one column, for <see cref="CachedCombineWork"/>.</summary>
     public void Export<V>(int column, void* target)
         where V : struct, ICpuLane<V>
     {
-        Element.Set<V>(target, 0, Element.Get<V>(_maximum, column));
+        Element.Set<V>(target, 0, Element.Get<V>(_maximum, column) * SoftmaxPower.NatsPerBit);
         Element.Set<V>(target, 1, Element.Get<V>(_sum, column));
         HeadRow.Write(Element.At<V>(_output, column * _outputRow), Element.At<V>(target, 2), _valueDepth, V.Constant(1));
     }
 
-    /// <summary>maximum + ln sum for the first <paramref name="count"/> columns.</summary>
+    /// <summary>maximum + ln sum, in nats, for the first <paramref name="count"/> columns.</summary>
     public void WriteLogSumExp<V>(void* target, int count)
         where V : struct, ICpuLane<V>
     {
         for (int c = 0; c < count; c += V.Width)
         {
-            V value = V.Load(_maximum, c) + V.Log(V.Load(_sum, c));
+            V value = V.MultiplyAdd(V.Load(_maximum, c), V.Constant(SoftmaxPower.NatsPerBit), V.Log(V.Load(_sum, c)));
             if (c + V.Width <= count)
             {
                 V.Store(target, c, value);
@@ -131,11 +133,11 @@ internal readonly unsafe struct OnlineSoftmax
             maximum = V.Max(maximum, V.Load(scores, i));
         }
 
-        V correction = SoftmaxExp.Of(before - maximum);
+        V correction = SoftmaxPower.Of(before - maximum);
         V sum = V.Load(_sum, column) * correction;
         for (nint j = low, i = low * scoreRow; j < high; j++, i += scoreRow)
         {
-            V p = SoftmaxExp.Of(V.Load(scores, i) - maximum);
+            V p = SoftmaxPower.Of(V.Load(scores, i) - maximum);
             V.Store(scores, i, p);
             sum += p;
         }

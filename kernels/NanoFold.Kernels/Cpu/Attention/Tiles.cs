@@ -1,156 +1,127 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+using NanoFold.Kernels.Cpu.MatMul;
 using NanoFold.Kernels.Lanes;
 
 namespace NanoFold.Kernels.Cpu.Attention;
 
 /// <summary>
-/// Register-blocked products, C[r, n] (+)= Σ_k A[r, k] · B[k, n], for 6 rows and two lanes (12 accumulators, two lanes of B and
-/// one broadcast: 15 of 16 vector registers) or one lane. Element (r, k) of A lies at r · rowStride + k · stepStride, so one
-/// kernel reads A and its transpose. Where fewer than 6 rows are valid the last one is computed again and stored with equal bits.
+/// Register-blocked products of attention, C[r, n] (+)= Σ_k A[r, k] · B[k, n], with B in panels of one or two lanes as
+/// <see cref="Packing"/> writes them. Distances in elements.
 /// </summary>
 internal static unsafe class Tiles
 {
     public const int Rows = 6;
 
-    /// <summary>A tile of two lanes.</summary>
-    /// <param name="a">A[0, 0].</param>
-    /// <param name="rows">Valid rows, 1 to 6.</param>
+    /// <summary>C = A · B for any number of rows of A, whose k are adjacent, and one panel of B.</summary>
     /// <param name="count">Steps of k.</param>
-    /// <param name="b">B[0, 0]; steps are bStep elements apart.</param>
-    /// <param name="c">C[0, 0]; rows are cRow elements apart.</param>
-    /// <param name="accumulate">Whether C is added to.</param>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Two<V>(void* a, nint rowStride, nint stepStride, int rows, int count, void* b, nint bStep, void* c, nint cRow, bool accumulate)
+    /// <param name="width">Columns of the panel: one or two lanes.</param>
+    public static void Down<V>(void* a, nint aRow, int rows, int count, void* panel, int width, void* c, nint cRow)
         where V : struct, ICpuLane<V>
     {
-        nint r1 = Math.Min(1, rows - 1), r2 = Math.Min(2, rows - 1), r3 = Math.Min(3, rows - 1), r4 = Math.Min(4, rows - 1), r5 = rows - 1;
-        void* a1 = Element.At<V>(a, r1 * rowStride);
-        void* a2 = Element.At<V>(a, r2 * rowStride);
-        void* a3 = Element.At<V>(a, r3 * rowStride);
-        void* a4 = Element.At<V>(a, r4 * rowStride);
-        void* a5 = Element.At<V>(a, r5 * rowStride);
-        V c00 = default, c01 = default, c10 = default, c11 = default, c20 = default, c21 = default;
-        V c30 = default, c31 = default, c40 = default, c41 = default, c50 = default, c51 = default;
-        if (accumulate)
+        nint size = Element.Size<V>();
+        var run = new TileRun
         {
-            c00 = V.Load(c, 0);
-            c01 = V.Load(c, V.Width);
-            c10 = V.Load(c, r1 * cRow);
-            c11 = V.Load(c, r1 * cRow + V.Width);
-            c20 = V.Load(c, r2 * cRow);
-            c21 = V.Load(c, r2 * cRow + V.Width);
-            c30 = V.Load(c, r3 * cRow);
-            c31 = V.Load(c, r3 * cRow + V.Width);
-            c40 = V.Load(c, r4 * cRow);
-            c41 = V.Load(c, r4 * cRow + V.Width);
-            c50 = V.Load(c, r5 * cRow);
-            c51 = V.Load(c, r5 * cRow + V.Width);
-        }
-
-        nint i = 0;
-        for (; count > 0; count--)
+            A = (byte*)a,
+            ARow = aRow * size,
+            AStep = size,
+            ANext = Rows * aRow * size,
+            B = (byte*)panel,
+            BStep = width * size,
+            C = (byte*)c,
+            CRow = cRow * size,
+            CNext = Rows * cRow * size,
+            Rows = Rows,
+            Count = count,
+            Tiles = rows / Rows,
+        };
+        Run<V>(run, width);
+        int rest = rows % Rows;
+        if (rest > 0)
         {
-            V b0 = V.Load(b, 0);
-            V b1 = V.Load(b, V.Width);
-            b = Element.At<V>(b, bStep);
-            V x = V.Splat(a, i);
-            c00 = V.MultiplyAdd(x, b0, c00);
-            c01 = V.MultiplyAdd(x, b1, c01);
-            x = V.Splat(a1, i);
-            c10 = V.MultiplyAdd(x, b0, c10);
-            c11 = V.MultiplyAdd(x, b1, c11);
-            x = V.Splat(a2, i);
-            c20 = V.MultiplyAdd(x, b0, c20);
-            c21 = V.MultiplyAdd(x, b1, c21);
-            x = V.Splat(a3, i);
-            c30 = V.MultiplyAdd(x, b0, c30);
-            c31 = V.MultiplyAdd(x, b1, c31);
-            x = V.Splat(a4, i);
-            c40 = V.MultiplyAdd(x, b0, c40);
-            c41 = V.MultiplyAdd(x, b1, c41);
-            x = V.Splat(a5, i);
-            c50 = V.MultiplyAdd(x, b0, c50);
-            c51 = V.MultiplyAdd(x, b1, c51);
-            i += stepStride;
+            run.A += run.Tiles * run.ANext;
+            run.C += run.Tiles * run.CNext;
+            run.Rows = rest;
+            run.Tiles = 1;
+            Run<V>(run, width);
         }
-
-        V.Store(c, 0, c00);
-        V.Store(c, V.Width, c01);
-        V.Store(c, r1 * cRow, c10);
-        V.Store(c, r1 * cRow + V.Width, c11);
-        V.Store(c, r2 * cRow, c20);
-        V.Store(c, r2 * cRow + V.Width, c21);
-        V.Store(c, r3 * cRow, c30);
-        V.Store(c, r3 * cRow + V.Width, c31);
-        V.Store(c, r4 * cRow, c40);
-        V.Store(c, r4 * cRow + V.Width, c41);
-        V.Store(c, r5 * cRow, c50);
-        V.Store(c, r5 * cRow + V.Width, c51);
-    }
-
-    /// <summary>A tile of one lane; parameters as in <see cref="Two{V}"/>.</summary>
-    public static void One<V>(void* a, nint rowStride, nint stepStride, int rows, int count, void* b, nint bStep, void* c, nint cRow, bool accumulate)
-        where V : struct, ICpuLane<V>
-    {
-        nint r1 = Math.Min(1, rows - 1), r2 = Math.Min(2, rows - 1), r3 = Math.Min(3, rows - 1), r4 = Math.Min(4, rows - 1), r5 = rows - 1;
-        void* a1 = Element.At<V>(a, r1 * rowStride);
-        void* a2 = Element.At<V>(a, r2 * rowStride);
-        void* a3 = Element.At<V>(a, r3 * rowStride);
-        void* a4 = Element.At<V>(a, r4 * rowStride);
-        void* a5 = Element.At<V>(a, r5 * rowStride);
-        V c0 = default, c1 = default, c2 = default, c3 = default, c4 = default, c5 = default;
-        if (accumulate)
-        {
-            c0 = V.Load(c, 0);
-            c1 = V.Load(c, r1 * cRow);
-            c2 = V.Load(c, r2 * cRow);
-            c3 = V.Load(c, r3 * cRow);
-            c4 = V.Load(c, r4 * cRow);
-            c5 = V.Load(c, r5 * cRow);
-        }
-
-        nint i = 0;
-        for (; count > 0; count--)
-        {
-            V b0 = V.Load(b, 0);
-            b = Element.At<V>(b, bStep);
-            c0 = V.MultiplyAdd(V.Splat(a, i), b0, c0);
-            c1 = V.MultiplyAdd(V.Splat(a1, i), b0, c1);
-            c2 = V.MultiplyAdd(V.Splat(a2, i), b0, c2);
-            c3 = V.MultiplyAdd(V.Splat(a3, i), b0, c3);
-            c4 = V.MultiplyAdd(V.Splat(a4, i), b0, c4);
-            c5 = V.MultiplyAdd(V.Splat(a5, i), b0, c5);
-            i += stepStride;
-        }
-
-        V.Store(c, 0, c0);
-        V.Store(c, r1 * cRow, c1);
-        V.Store(c, r2 * cRow, c2);
-        V.Store(c, r3 * cRow, c3);
-        V.Store(c, r4 * cRow, c4);
-        V.Store(c, r5 * cRow, c5);
     }
 
     /// <summary>
-    /// C[r, 0 … lanes · width) (+)= A · B for up to 6 rows, B packed in panels of two lanes (the last may have one) of
-    /// <paramref name="panelRows"/> rows each, starting with row <paramref name="first"/> of them.
+    /// C[r, 0 … lanes · width) += A · B for up to 6 rows, B packed in panels of two lanes (the last may have one) of
+    /// <paramref name="panelRows"/> rows each, starting with row <paramref name="first"/> of them. Element (r, k) of A lies at
+    /// r · aRow + k · aStep, so A may be a transpose.
     /// </summary>
-    public static void Across<V>(
-        void* a, nint rowStride, nint stepStride, int rows, int count, void* panels, int panelRows, int first, int lanes, void* c, nint cRow)
+    public static void Across<V>(void* a, nint aRow, nint aStep, int rows, int count, void* panels, int panelRows, int first, int lanes, void* c, nint cRow)
         where V : struct, ICpuLane<V>
     {
-        nint wide = 2 * V.Width;
-        int lane = 0;
-        for (; lane + 2 <= lanes; lane += 2)
+        nint size = Element.Size<V>(), lane = V.Width * size;
+        var run = new TileRun
         {
-            void* b = Element.At<V>(panels, (nint)lane * V.Width * panelRows + first * wide);
-            Two<V>(a, rowStride, stepStride, rows, count, b, wide, Element.At<V>(c, lane * V.Width), cRow, true);
+            A = (byte*)a,
+            ARow = aRow * size,
+            AStep = aStep * size,
+            B = (byte*)panels + first * 2 * lane,
+            BStep = 2 * lane,
+            BNext = panelRows * 2 * lane,
+            C = (byte*)c,
+            CRow = cRow * size,
+            CNext = 2 * lane,
+            Rows = rows,
+            Count = count,
+            Tiles = lanes / 2,
+            Accumulate = true,
+        };
+        Run<V>(run, 2 * V.Width);
+        if (lanes % 2 > 0)
+        {
+            run.B = (byte*)panels + (lanes - 1) * lane * panelRows + first * lane;
+            run.BStep = lane;
+            run.C += run.Tiles * run.CNext;
+            run.Tiles = 1;
+            Run<V>(run, V.Width);
         }
+    }
 
-        if (lane < lanes)
+    /// <summary>Tiles work on plain vectors: wrapped in a lane they cost the compiler a register copy per multiply-add.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Run<V>(in TileRun run, int width)
+        where V : struct, ICpuLane<V>
+    {
+        if (typeof(V) == typeof(Lane16))
         {
-            void* b = Element.At<V>(panels, (nint)lane * V.Width * panelRows + (nint)first * V.Width);
-            One<V>(a, rowStride, stepStride, rows, count, b, V.Width, Element.At<V>(c, lane * V.Width), cRow, true);
+            Run<Ops512, Vector512<float>>(run, width);
+        }
+        else if (typeof(V) == typeof(Lane8))
+        {
+            Run<Ops256, Vector256<float>>(run, width);
+        }
+        else if (typeof(V) == typeof(Lane4))
+        {
+            Run<Ops128, Vector128<float>>(run, width);
+        }
+        else if (typeof(V) == typeof(Lane1))
+        {
+            Run<OpsScalar<float>, float>(run, width);
+        }
+        else
+        {
+            Run<OpsScalar<double>, double>(run, width);
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Run<O, V>(in TileRun run, int width)
+        where O : struct, IVectorOps<V>
+        where V : struct
+    {
+        if (width * O.ElementBytes > O.Bytes)
+        {
+            run.Two<O, V>();
+        }
+        else
+        {
+            run.One<O, V>();
         }
     }
 }

@@ -16,7 +16,8 @@ internal unsafe struct SkinnyPass<O, V, T>
     private const int LongDepth = 128;
     private const int DotColumns = 4;
     private const int SumColumns = 1024;
-    private const int ItemElements = 1 << 15;
+    private const int LeastElements = 1 << 15, MostElements = 1 << 17;
+    private const int WantedItems = 16;
 
     private readonly Product _product;
     private readonly bool _dot;
@@ -26,8 +27,8 @@ internal unsafe struct SkinnyPass<O, V, T>
     {
         _product = product;
         _dot = CanDot(product);
-        // Dot products: about 32 K elements of b per item, so that claiming one costs little. Sums: long runs of each row, but eight items.
-        _chunk = _dot ? Math.Max(DotColumns, ItemElements / product.Depth / DotColumns * DotColumns) : Math.Clamp(BlockPlan.Ceiling(product.Columns, 8 * 64) * 64, 64, SumColumns);
+        // Dot products: long streams, but enough items to share. Sums: long runs of each row, but eight items.
+        _chunk = _dot ? DotChunk(product) : Math.Clamp(BlockPlan.Ceiling(product.Columns, 8 * 64) * 64, 64, SumColumns);
     }
 
     public readonly long Items => BlockPlan.Ceiling(_product.Columns, _chunk);
@@ -54,20 +55,28 @@ internal unsafe struct SkinnyPass<O, V, T>
     private static bool CanDot(in Product product) =>
         product.Rows <= (product.Depth >= LongDepth ? MaxDotRows : 4) && product.BStep == sizeof(T) && product.AStep == sizeof(T);
 
+    private static int DotChunk(in Product product)
+    {
+        long elements = Math.Clamp((long)product.Columns * product.Depth / WantedItems, LeastElements, MostElements);
+        return (int)Math.Max(DotColumns, elements / product.Depth / DotColumns * DotColumns);
+    }
+
     private readonly void Dot(int column, int end)
     {
         double* sums = stackalloc double[3 * DotColumns];
-        for (; column < end; column += DotColumns)
+        // Columns far apart are four long streams, which the memory delivers faster than four short ones side by side.
+        int apart = BlockPlan.Ceiling(end - column, DotColumns), last = end - 1 - column;
+        for (int left = apart; left > 0; left--, column++, last--)
         {
-            int columns = Math.Min(DotColumns, end - column);
+            int columns = Math.Min(DotColumns, last / apart + 1);
             byte* b = _product.B + column * _product.BColumn;
             // Missing columns are the last one again, so that there is one order of sums.
             var dots = new DotProducts<O, V>
             {
                 B0 = b,
-                B1 = b + Math.Min(1, columns - 1) * _product.BColumn,
-                B2 = b + Math.Min(2, columns - 1) * _product.BColumn,
-                B3 = b + Math.Min(3, columns - 1) * _product.BColumn,
+                B1 = b + Math.Min(1, columns - 1) * apart * _product.BColumn,
+                B2 = b + Math.Min(2, columns - 1) * apart * _product.BColumn,
+                B3 = b + Math.Min(3, columns - 1) * apart * _product.BColumn,
             };
             for (int row = 0; row < _product.Rows;)
             {
@@ -93,7 +102,8 @@ internal unsafe struct SkinnyPass<O, V, T>
                 {
                     for (int j = 0; j < columns; j++)
                     {
-                        Merging.Write(_product, Y(row, column + j), T.CreateTruncating(_product.Alpha * sums[i * DotColumns + j]), row, column + j);
+                        int y = column + j * apart;
+                        Merging.Write(_product, Y(row, y), T.CreateTruncating(_product.Alpha * sums[i * DotColumns + j]), row, y);
                     }
                 }
             }
