@@ -14,7 +14,7 @@ internal static class Program
         new("train", "Train a model; writes a run folder", TrainCommand.Build),
         new("generate", "Write text with a model", GenerateCommand.Build),
         new("eval", "The loss of a model on a text", EvalCommand.Build),
-        new("bench", "Figures for one part: step, gemm", BenchCommand.Build),
+        new("bench", "Figures for one part: step, gemm, kernel", BenchCommand.Build),
         new("plan", "Parameters and FLOPs of a model, before anything runs", PlanCommand.Build),
         new("tokenizer", "Train a tokenizer; turn text into tokens and back", TokenizerCommand.Build),
         new("data", "What a corpus holds, and what it is as tokens", DataCommand.Build),

@@ -73,6 +73,15 @@ public sealed class LinearCrossEntropyOp(ILinearCrossEntropy kernel) : Op
         }
     }
 
+    internal static IEnumerable<OpCase> SpeedCases(BlockShape s)
+    {
+        (int rows, int width, int vocab) = (s.Tokens, s.Width, s.Vocab);
+        yield return new OpCase($"linear-cross-entropy {s.Name} [{rows}, {width}] x [{vocab}, {width}]",
+            [OpInput.Real(rows, width), OpInput.Weight(vocab, width) with { Low = -0.25, High = 0.25 }, OpInput.Integers(vocab, rows)],
+            (tape, t) => Record(tape, t[0], t[1], t[2]).Loss,
+            a => [CrossEntropyOp.Reference(Logits(a[0], a[1], rows, width, vocab), a[2], vocab)]);
+    }
+
     private long Scratch(Node node) => kernel.ScratchBytes(node.Inputs[0].Layout.Rows, node.Inputs[1][1], node.Inputs[1][0]);
 
     private static double[] Logits(double[] x, double[] w, int rows, int width, int vocab) =>

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Text.Json.Nodes;
+using NanoFold.Cli.Commands.Bench;
 using NanoFold.Engine;
 using NanoFold.Engine.Benchmarks;
 using NanoFold.Engine.Configuration;
@@ -29,6 +30,7 @@ internal static class BenchCommand
         gemm.JsonKeys = "cases [{name, m, n, k, transA, transB, threads, gflops (median of 15)}]";
         gemm.Does(invocation => Gemm(invocation, Cases(
             invocation.Get(preset) ?? "small", invocation.Get(m), invocation.Get(n), invocation.Get(k), invocation.Get(transposeA), invocation.Get(transposeB))));
+        BenchKernel.Build(command.Sub("kernel", "One kernel: right first, then its time, against the machine and against an earlier version"));
         step.Does(invocation => Step(invocation, train.Config(invocation), train.Steps(invocation) ?? DefaultSteps));
     }
 
