@@ -61,5 +61,6 @@ public sealed record KernelBaseline(string Isa, int Threads, string Processor, K
     public KernelSamples? Find(string name, string phase) => Array.Find(Cases, c => c.Name == name && c.Phase == phase);
 
     private static bool IsUsable(KernelSamples? samples) =>
-        samples is { Name.Length: > 0, SamplesMs.Length: > 0 } && samples.SamplesMs.All(ms => ms > 0 && double.IsFinite(ms));
+        samples is { Name.Length: > 0, SamplesMs.Length: > 0, YardstickMs.Length: > 0 }
+        && samples.SamplesMs.Concat(samples.YardstickMs).All(ms => ms > 0 && double.IsFinite(ms));
 }

@@ -5,7 +5,8 @@ namespace NanoFold.Engine.Benchmarks;
 /// <summary>Times the two passes of an op in turn, so that what disturbs the machine disturbs both.</summary>
 /// <param name="ForwardMs">Milliseconds of a call, one a sample.</param>
 /// <param name="BackwardMs">The same of the backward pass; empty where there is none.</param>
-public sealed record KernelTiming(double[] ForwardMs, double[] BackwardMs)
+/// <param name="YardstickMs">Milliseconds of a <see cref="Yardstick"/> between them.</param>
+public sealed record KernelTiming(double[] ForwardMs, double[] BackwardMs, double[] YardstickMs)
 {
     /// <summary>Samples below which no interval is worth its name.</summary>
     public const int FewestSamples = 11;
@@ -21,11 +22,13 @@ public sealed record KernelTiming(double[] ForwardMs, double[] BackwardMs)
     {
         runner.Run();
         int forwardCalls = Calls(runner.Forward), backwardCalls = Calls(runner.Backward);
-        List<double> forward = [], backward = [];
+        List<double> forward = [], backward = [], yardstick = [];
+        var fixedWork = new Yardstick();
         long started = Stopwatch.GetTimestamp();
         while (forward.Count < (samples ?? MostSamples)
             && (samples is not null || forward.Count < FewestSamples || Stopwatch.GetElapsedTime(started).TotalSeconds < SecondsPerCase))
         {
+            yardstick.Add(1000 * Seconds(fixedWork.Run, 1));
             forward.Add(1000 * Seconds(runner.Forward, forwardCalls));
             if (runner.HasBackward)
             {
@@ -35,7 +38,7 @@ public sealed record KernelTiming(double[] ForwardMs, double[] BackwardMs)
             }
         }
 
-        return new KernelTiming([.. forward], [.. backward]);
+        return new KernelTiming([.. forward], [.. backward], [.. yardstick]);
     }
 
     private static int Calls(Action pass)

@@ -100,7 +100,7 @@ public sealed class OpRunner : IDisposable
     public double[] Output() => Read(_builder.View(_output, _arena));
 
     /// <summary>The gradients of all real inputs, one after the other, of the last <see cref="Run()"/>.</summary>
-    public double[][] Gradients() => [.. _store.Parameters.Select(p => Read(_store.Gradients(p)))];
+    public double[] Gradients() => [.. _store.Parameters.SelectMany(p => Read(_store.Gradients(p)))];
 
     public void Dispose()
     {

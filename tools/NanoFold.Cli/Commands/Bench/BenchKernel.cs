@@ -37,7 +37,7 @@ internal static class BenchKernel
         command.JsonKeys =
             "cases [{name, phase (forward, backward), ms (median of a call), low, high (of its 95 % interval), gflops, gbps, rooflineShare (the time that "
             + "this machine's rate of matrix products or of copies of as many bytes would allow / ms), reference (naive: float64 code of its own; float64: the op in "
-            + "that type), error (of the output or of a gradient / the largest magnitude), tolerance, against {ratio, low, high, verdict} or null}], isa, threads, "
+            + "that type), error (of the output or of a gradient / the largest magnitude), tolerance, against {ratio (of medians, now / then), low, high, machine (the ratio of fixed work timed in between), verdict (faster, slower, no difference)} or null}], isa, threads, "
             + "processor; with --list names; with --check cases without timings; with --disassemble methods [{name, bytes, loops [{label, instructions, fma, loads, stores}]}]";
         command.Does(invocation =>
         {
@@ -57,6 +57,12 @@ internal static class BenchKernel
 
             // What may be wrong with a file is said before anything takes time.
             string machine = path.Name();
+            string? target = invocation.Get(save);
+            if (target is not null && !Directory.Exists(Path.GetDirectoryName(Path.GetFullPath(target))))
+            {
+                throw new UserException($"cannot write {target}: its folder does not exist");
+            }
+
             KernelBaseline? then = invocation.Get(against) is { } file ? Baseline(file, machine, invocation.Threads, invocation.Get(force)) : null;
             using var backend = new CpuBackend(invocation.Threads, path);
             KernelCheck[] checks = Check(invocation.Output, cases, backend);
@@ -68,11 +74,7 @@ internal static class BenchKernel
             else
             {
                 Time(report, cases, checks, backend, (int?)invocation.Get(samples), then);
-            }
-
-            if (invocation.Get(save) is { } target)
-            {
-                report.Baseline.Write(target);
+                report.Save(target);
             }
 
             report.Write(invocation.Output);
@@ -114,22 +116,16 @@ internal static class BenchKernel
     // All of them before the first is timed: what is wrong has no speed.
     private static KernelCheck[] Check(Output output, OpCase[] cases, Backend backend)
     {
-        var checks = new KernelCheck[cases.Length];
-        string? first = null;
-        for (int i = 0; i < cases.Length; i++)
+        KernelCheck[] checks = [.. cases.Select(c => KernelCheck.Of(c, backend))];
+        foreach ((OpCase wrong, KernelCheck check) in cases.Zip(checks).Where(pair => !pair.Second.Passes))
         {
-            checks[i] = KernelCheck.Of(cases[i], backend);
-            if (!checks[i].Passes)
-            {
-                string wrong = $"{cases[i].Name}: output off by {checks[i].Error:g3} of at most {checks[i].Tolerance:g3}, gradients by {checks[i].GradientError ?? 0:g3} of at most {checks[i].GradientTolerance:g3}";
-                output.Note(wrong);
-                first ??= wrong;
-            }
+            output.Note($"{wrong.Name}: output off by {check.Error:g3} of at most {check.Tolerance:g3}, gradients by {check.GradientError ?? 0:g3} of at most {check.GradientTolerance:g3}");
         }
 
-        return first is null
+        int failures = checks.Count(c => !c.Passes);
+        return failures == 0
             ? checks
-            : throw new UserException($"{Verb}: {checks.Count(c => !c.Passes)} of {Display.Count(cases.Length, "case")} wrong, nothing was timed");
+            : throw new UserException($"{Verb}: {failures} of {Display.Count(cases.Length, "case")} wrong, nothing was timed");
     }
 
     private static void Time(KernelReport report, OpCase[] cases, KernelCheck[] checks, CpuBackend backend, int? samples, KernelBaseline? then)

@@ -27,7 +27,7 @@ internal static class KernelNames
         }
 
         string? near = NearestName.Among(wanted, offered.SelectMany(c => Beginnings(c.Name)).Distinct());
-        throw UserException.Usage($"{verb}: no case is called '{wanted}'{(near is null ? "" : $"; did you mean '{near}'?")} {verb} --list lists them");
+        throw UserException.Usage($"{verb}: no case is called '{wanted}'; {(near is null ? "" : $"did you mean '{near}'? ")}{verb} --list lists them");
     }
 
     // Only * and ? are special: names have brackets.

@@ -16,9 +16,6 @@ internal sealed class KernelReport(string isa, int threads, string processor)
     private bool _isTimed;
     private bool _isCompared;
 
-    /// <summary>All timings, to be saved.</summary>
-    public KernelBaseline Baseline => new(isa, threads, processor, [.. _samples]);
-
     /// <summary>Cases that were checked and are not timed.</summary>
     public void AddChecks(OpCase[] cases, KernelCheck[] checks)
     {
@@ -37,21 +34,30 @@ internal sealed class KernelReport(string isa, int threads, string processor)
     {
         _isTimed = true;
         _isCompared |= then is not null;
-        Add(new KernelSamples(runner.Case.Name, Forward, timing.ForwardMs), runner.Cost.ForwardFlops, runner.Cost.ForwardBytes, check, roof, then);
+        Add(new KernelSamples(runner.Case.Name, Forward, timing.ForwardMs, timing.YardstickMs), runner.Cost.ForwardFlops, runner.Cost.ForwardBytes, check, roof, then);
         if (timing.BackwardMs.Length > 0)
         {
-            Add(new KernelSamples(runner.Case.Name, Backward, timing.BackwardMs), runner.Cost.BackwardFlops, runner.Cost.BackwardBytes, check, roof, then);
+            Add(new KernelSamples(runner.Case.Name, Backward, timing.BackwardMs, timing.YardstickMs), runner.Cost.BackwardFlops, runner.Cost.BackwardBytes, check, roof, then);
+        }
+    }
+
+    /// <summary>Writes all timings to a file, if one is named.</summary>
+    public void Save(string? path)
+    {
+        if (path is not null)
+        {
+            new KernelBaseline(isa, threads, processor, [.. _samples]).Write(path);
         }
     }
 
     public void Write(Output output)
     {
         string[] timed = _isTimed ? ["ms", "95 %", "GFLOP/s", "GB/s", "of roof"] : [];
-        output.Table(numbers: true, [["case", "pass", .. timed, "error", "tolerance", .. _isCompared ? ["ratio", "95 %", "verdict"] : (string[])[]], .. _rows]);
+        output.Table(numbers: true, [["case", "pass", .. timed, "error", "tolerance", .. _isCompared ? ["ratio", "95 %", "machine", "verdict"] : (string[])[]], .. _rows]);
         output.Text.WriteLine($"{processor}, {isa}, {threads} {(threads == 1 ? "thread" : "threads")}");
         if (_isCompared)
         {
-            output.Text.WriteLine("ratio: time now / time then; machines drift, so take both sides again before believing a few percent");
+            output.Text.WriteLine("ratio: time now / time then; machine: that of fixed work in between; take both sides again before believing a few percent");
         }
 
         output.Result(new JsonObject { ["cases"] = _cases, ["isa"] = isa, ["threads"] = threads, ["processor"] = processor });
@@ -81,7 +87,7 @@ internal sealed class KernelReport(string isa, int threads, string processor)
         [
             samples.Name, samples.Phase, Display.Number(ms, "0.0000"), Range(low, high, "0.0000"), Display.Number(flops * perSecond / 1e9, "0.0"),
             Display.Number(bytes * perSecond / 1e9, "0.0"), Display.Number(100 * share, "0") + " %", $"{error:0.0e+0}", $"{tolerance:0.0e+0}",
-            .. comparison is { } c ? [Display.Number(c.Ratio, "0.000"), Range(c.Low, c.High, "0.000"), c.Verdict] : then is null ? (string[])[] : ["–", "", "not in the file"],
+            .. comparison is { } c ? [Display.Number(c.Ratio, "0.000"), Range(c.Low, c.High, "0.000"), Display.Number(c.Machine, "0.000"), c.Verdict] : then is null ? (string[])[] : ["–", "", "", "not in the file"],
         ]);
 
         JsonObject line = Checked(samples.Name, samples.Phase, check);
@@ -92,7 +98,7 @@ internal sealed class KernelReport(string isa, int threads, string processor)
         line["gbps"] = bytes * perSecond / 1e9;
         line["rooflineShare"] = share;
         line["against"] = comparison is { } against
-            ? new JsonObject { ["ratio"] = against.Ratio, ["low"] = against.Low, ["high"] = against.High, ["verdict"] = against.Verdict }
+            ? new JsonObject { ["ratio"] = against.Ratio, ["low"] = against.Low, ["high"] = against.High, ["machine"] = against.Machine, ["verdict"] = against.Verdict }
             : null;
         _cases.Add((JsonNode)line);
     }
