@@ -29,6 +29,12 @@ public sealed class ActivationOp<TActivation> : Op
         }
     }
 
+    internal static IEnumerable<OpCase> SpeedCases(BlockShape s, Func<double, double> reference)
+    {
+        yield return new OpCase($"{TActivation.Name} {s.Name} [{s.Tokens}, {s.Hidden}]", [new OpInput([s.Tokens, s.Hidden], -6, 6)],
+            (tape, t) => Record(tape, t[0]), a => [.. a[0].Select(reference)]);
+    }
+
     private readonly struct Value : IUnaryOp
     {
         public V Invoke<V>(V x)

@@ -45,6 +45,12 @@ public sealed class AddOp : Op
             (tape, t) => Record(tape, t[0], t[0]), a => [.. a[0].Select(x => 2 * x)]);
     }
 
+    internal static IEnumerable<OpCase> SpeedCases(BlockShape s)
+    {
+        yield return new OpCase($"add {s.Name} [{s.Tokens}, {s.Width}]", [OpInput.Real(s.Tokens, s.Width), OpInput.Real(s.Tokens, s.Width)],
+            (tape, t) => Record(tape, t[0], t[1]), a => [.. a[0].Zip(a[1], (x, y) => x + y)]);
+    }
+
     private readonly struct Sum : IBinaryOp
     {
         public V Invoke<V>(V a, V b)

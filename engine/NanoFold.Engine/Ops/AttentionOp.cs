@@ -104,8 +104,23 @@ public sealed class AttentionOp(IFusedAttention kernel, double scale, CausalMask
         { Tolerance = 5e-6 };
     }
 
-    /// <summary>Naive attention; with <paramref name="keep"/> &gt; 0 over the largest scores of a row only.</summary>
-    internal static double[] Reference(double[][] a, int batch, int time, int heads, int keyHeads, int d, Func<int, int, int, bool> isVisible, int keep = 0)
+    internal static IEnumerable<OpCase> SpeedCases(BlockShape s)
+    {
+        (int b, int t, int h, int d) = (s.Batch, s.Time, s.Heads, s.HeadDim);
+        foreach ((string part, int g, CausalMask mask) in new[]
+        {
+            ("causal", h, new CausalMask()), ("grouped", h / 2, new CausalMask()), ("window", h, new CausalMask(t / 4)),
+        })
+        {
+            yield return new OpCase($"attention {s.Name} {part} [{b}, {t}, {h}/{g}, {d}]", [OpInput.Real(b, t, h, d), OpInput.Real(b, t, g, d), OpInput.Real(b, t, g, d)],
+                (tape, x) => Record(tape, x[0], x[1], x[2], 1 / Math.Sqrt(d), mask),
+                a => Reference(a, b, t, h, g, d, (_, i, j) => mask.IsVisible(i, j)))
+            { Tolerance = 5e-6 };
+        }
+    }
+
+    /// <summary>Naive attention; with <paramref name="keep"/> &gt; 0 over the largest scores of a row only; the scale is 1/√D where none is given.</summary>
+    internal static double[] Reference(double[][] a, int batch, int time, int heads, int keyHeads, int d, Func<int, int, int, bool> isVisible, int keep = 0, double? scale = null)
     {
         var y = new double[batch * time * heads * d];
         for (int row = 0; row < batch * time * heads; row++)
@@ -117,7 +132,7 @@ public sealed class AttentionOp(IFusedAttention kernel, double scale, CausalMask
                 int key = ((b * time + j) * keyHeads + g) * d;
                 if (isVisible(b, t, j))
                 {
-                    scores.Add((Enumerable.Range(0, d).Sum(i => a[0][row * d + i] * a[1][key + i]) / Math.Sqrt(d), key));
+                    scores.Add((Enumerable.Range(0, d).Sum(i => a[0][row * d + i] * a[1][key + i]) * (scale ?? 1 / Math.Sqrt(d)), key));
                 }
             }
 

@@ -35,4 +35,12 @@ public sealed class BroadcastOp : Op
         yield return new OpCase("contiguous of permuted [3, 4, 5]", [OpInput.Real(3, 4, 5)],
             (tape, t) => Contiguous(tape, t[0].Permute(2, 0, 1)), a => [.. Enumerable.Range(0, 60).Select(i => a[0][i % 12 * 5 + i / 12])]);
     }
+
+    internal static IEnumerable<OpCase> SpeedCases(BlockShape s)
+    {
+        (int b, int time, int h, int d) = (s.Batch, s.Time, s.Heads, s.HeadDim);
+        yield return new OpCase($"broadcast {s.Name} heads first [{b}, {time}, {h}, {d}]", [OpInput.Real(b, time, h, d)],
+            (tape, t) => Contiguous(tape, t[0].Permute(0, 2, 1, 3)),
+            a => [.. Enumerable.Range(0, b * time * h * d).Select(i => a[0][((i / (h * time * d) * time + i / d % time) * h + i / (time * d) % h) * d + i % d])]);
+    }
 }

@@ -55,6 +55,12 @@ public sealed class CrossEntropyOp(ICrossEntropyKernel kernel) : Op
         }
     }
 
+    internal static IEnumerable<OpCase> SpeedCases(BlockShape s)
+    {
+        yield return new OpCase($"cross-entropy {s.Name} [{s.Tokens}, {s.Vocab}]", [new OpInput([s.Tokens, s.Vocab], -5, 5), OpInput.Integers(s.Vocab, s.Tokens)],
+            (tape, t) => Record(tape, t[0], t[1]).Loss, a => [Reference(a[0], a[1], s.Vocab)]);
+    }
+
     /// <summary>Sum over the rows: the cases run with a TargetCount of 1.</summary>
     internal static double Reference(double[] logits, double[] targets, int vocab)
     {

@@ -40,11 +40,26 @@ public sealed class EmbeddingOp : Op
         backend.ScatterAdd(FlatRows(call.OutputGradient(0)), FlatIds(call.Input(1)), call.InputGradient(0));
     }
 
+    public override OpCost Cost(Node node)
+    {
+        // Only the rows that are looked up are read; the backward pass reads and writes them.
+        long elements = node.Outputs[0].Layout.Count, bytes = elements * node.Outputs[0].Type.Size(), ids = node.Inputs[1].Layout.Count * sizeof(int);
+        return new OpCost(0, elements, 2 * bytes + ids, 3 * bytes + ids);
+    }
+
     internal static IEnumerable<OpCase> Cases()
     {
         yield return new OpCase("embedding [19, 7]", [OpInput.Real(19, 7), OpInput.Integers(19, 3, 11)],
             (tape, t) => Record(tape, t[0], t[1]),
             a => [.. a[1].SelectMany(id => Enumerable.Range(0, 7).Select(c => a[0][(int)id * 7 + c]))]);
+    }
+
+    internal static IEnumerable<OpCase> SpeedCases(BlockShape s)
+    {
+        int width = s.Width;
+        yield return new OpCase($"embedding {s.Name} [{s.Vocab}, {width}] of [{s.Tokens}]", [OpInput.Weight(s.Vocab, width), OpInput.Integers(s.Vocab, s.Tokens)],
+            (tape, t) => Record(tape, t[0], t[1]),
+            a => [.. a[1].SelectMany(id => Enumerable.Range(0, width).Select(c => a[0][(int)id * width + c]))]);
     }
 
     private static View FlatIds(in View ids) => ids.With(ids.Layout.Reshape(checked((int)ids.Count)));

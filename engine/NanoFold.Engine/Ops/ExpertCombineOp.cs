@@ -40,4 +40,16 @@ public sealed class ExpertCombineOp(IExpertRouting kernel) : Op
             a => [.. Enumerable.Range(0, 15).Select(i =>
                 a[1][i / 5 * 2] * a[0][(int)rowOfSlot[i / 5 * 2] * 5 + i % 5] + a[1][i / 5 * 2 + 1] * a[0][(int)rowOfSlot[i / 5 * 2 + 1] * 5 + i % 5])]);
     }
+
+    internal static IEnumerable<OpCase> SpeedCases(BlockShape s)
+    {
+        // 7 and the number of rows have no common factor: every row is one slot's.
+        int rows = s.Tokens * BlockShape.ActiveExperts, width = s.Width;
+        double[] rowOfSlot = [.. Enumerable.Range(0, rows).Select(i => (double)(i * 7L % rows))];
+        yield return new OpCase($"expert-combine {s.Name} [{rows}, {width}]",
+            [OpInput.Real(rows, width), OpInput.Real(s.Tokens, BlockShape.ActiveExperts), new OpInput([s.Tokens, BlockShape.ActiveExperts]) { IsInteger = true, Values = rowOfSlot }],
+            (tape, t) => Record(tape, t[0], t[1], t[2]),
+            a => [.. Enumerable.Range(0, s.Tokens * width).Select(i => Enumerable.Range(i / width * BlockShape.ActiveExperts, BlockShape.ActiveExperts)
+                .Sum(slot => a[1][slot] * a[0][(int)rowOfSlot[slot] * width + i % width]))]);
+    }
 }

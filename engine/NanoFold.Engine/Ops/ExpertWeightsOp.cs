@@ -47,4 +47,18 @@ public sealed class ExpertWeightsOp(IExpertRouting kernel, bool renormalize) : O
                 })]);
         }
     }
+
+    internal static IEnumerable<OpCase> SpeedCases(BlockShape s)
+    {
+        const int E = BlockShape.Experts;
+        double[] chosen = [.. Enumerable.Range(0, s.Tokens).SelectMany(i => new double[] { i % E, (i + 1 + i / E % (E - 1)) % E })];
+        yield return new OpCase($"expert-weights {s.Name} renormalised [{s.Tokens}, {E}]",
+            [new OpInput([s.Tokens, E], 0.1, 1), new OpInput([s.Tokens, BlockShape.ActiveExperts]) { IsInteger = true, Values = chosen }],
+            (tape, t) => Record(tape, t[0], t[1], renormalize: true),
+            a => [.. a[0].Chunk(E).SelectMany((row, i) =>
+            {
+                (double first, double second) = (row[(int)chosen[2 * i]], row[(int)chosen[2 * i + 1]]);
+                return new[] { first / (first + second), second / (first + second) };
+            })]);
+    }
 }

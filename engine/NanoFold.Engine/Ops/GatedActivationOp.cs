@@ -45,6 +45,12 @@ public sealed class GatedActivationOp<TActivation> : Op
             (tape, t) => Record(tape, t[0], t[1]), a => [.. a[0].Zip(a[1], (g, u) => reference(g) * u)]);
     }
 
+    internal static IEnumerable<OpCase> SpeedCases(BlockShape s, Func<double, double> reference)
+    {
+        yield return new OpCase($"{TActivation.Name}-gated {s.Name} [{s.Tokens}, {s.Hidden}]", [new OpInput([s.Tokens, s.Hidden], -5, 5), OpInput.Real(s.Tokens, s.Hidden)],
+            (tape, t) => Record(tape, t[0], t[1]), a => [.. a[0].Zip(a[1], (g, u) => reference(g) * u)]);
+    }
+
     private readonly struct Value : IBinaryOp
     {
         public V Invoke<V>(V gate, V up)

@@ -75,4 +75,20 @@ public sealed class GroupedLinearOp : Op
                 return Enumerable.Range(0, 5).Sum(k => a[0][row * 5 + k] * a[1][(expert * 7 + i % 7) * 5 + k]);
             })]);
     }
+
+    internal static IEnumerable<OpCase> SpeedCases(BlockShape s)
+    {
+        // Expert e of E gets e + 1 of E (E + 1) / 2 parts of the rows: routers are never quite balanced.
+        const int E = BlockShape.Experts;
+        int rows = s.Tokens * BlockShape.ActiveExperts, k = s.Width, n = s.Hidden / BlockShape.ActiveExperts;
+        double[] offsets = [.. Enumerable.Range(0, E + 1).Select(e => (double)((long)rows * e * (e + 1) / (E * (E + 1))))];
+        yield return new OpCase($"grouped-linear {s.Name} [{rows}, {k}] x [{E}, {n}, {k}]",
+            [OpInput.Real(rows, k), OpInput.Weight(E, n, k), new OpInput([E + 1]) { IsInteger = true, Values = offsets }],
+            (tape, t) => Record(tape, t[0], t[1], t[2]),
+            a => [.. Enumerable.Range(0, rows).SelectMany(row =>
+            {
+                int expert = Array.FindLastIndex(offsets, start => start <= row);
+                return Enumerable.Range(0, n).Select(j => Enumerable.Range(0, k).Sum(p => a[0][row * k + p] * a[1][(expert * n + j) * k + p]));
+            })]);
+    }
 }

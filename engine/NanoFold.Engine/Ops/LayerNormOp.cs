@@ -52,10 +52,15 @@ public sealed class LayerNormOp(INormKernels kernels, double epsilon) : Op
         }
     }
 
-    private static double[] Reference(double[] x, double[] gain, double[] bias, int width) => [.. x.Select((value, i) =>
+    internal static IEnumerable<OpCase> SpeedCases(BlockShape s)
     {
-        double[] row = [.. x.Skip(i / width * width).Take(width)];
+        yield return new OpCase($"layer-norm {s.Name} [{s.Tokens}, {s.Width}]", [OpInput.Real(s.Tokens, s.Width), OpInput.Weight(s.Width), OpInput.Weight(s.Width)],
+            (tape, t) => Record(tape, t[0], t[1], t[2], 1e-5), a => Reference(a[0], a[1], a[2], s.Width));
+    }
+
+    private static double[] Reference(double[] x, double[] gain, double[] bias, int width) => [.. x.Chunk(width).SelectMany(row =>
+    {
         double mean = row.Average(), variance = row.Average(v => (v - mean) * (v - mean));
-        return (value - mean) / Math.Sqrt(variance + 1e-5) * gain[i % width] + bias[i % width];
+        return row.Select((value, i) => (value - mean) / Math.Sqrt(variance + 1e-5) * gain[i] + bias[i]);
     })];
 }

@@ -79,6 +79,15 @@ public sealed class LinearCrossEntropyOp(ILinearCrossEntropy kernel) : Op
         }
     }
 
+    internal static IEnumerable<OpCase> SpeedCases(BlockShape s)
+    {
+        (int rows, int width, int vocab) = (s.Tokens, s.Width, s.Vocab);
+        yield return new OpCase($"linear-cross-entropy {s.Name} [{rows}, {width}] x [{vocab}, {width}]",
+            [OpInput.Real(rows, width), OpInput.Weight(vocab, width) with { Low = -0.25, High = 0.25 }, OpInput.Integers(vocab, rows)],
+            (tape, t) => Record(tape, t[0], t[1], t[2]).Loss,
+            a => [CrossEntropyOp.Reference(NaiveLogits(a[0], a[1], rows, width, vocab), a[2], vocab)]);
+    }
+
     private static (Layout, DType)[] KeptLogits(Tape tape, int rows, int vocab) =>
         tape.IsTraining && (long)rows * vocab <= MostKept ? [(Layout.Of(rows, vocab), tape.Type)] : [];
 

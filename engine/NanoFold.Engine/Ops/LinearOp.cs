@@ -96,6 +96,20 @@ public sealed class LinearOp : Op
             (tape, t) => Record(tape, t[0], t[1], t[2], t[3]), a => Reference(a[0], a[1], 18, 13, 11, (i, j) => a[2][j] + a[3][i * 11 + j]));
     }
 
+    internal static IEnumerable<OpCase> SpeedCases(BlockShape s)
+    {
+        foreach ((string part, int rows, int k, int n) in new[]
+        {
+            ("out", s.Tokens, s.Width, s.Width), ("up", s.Tokens, s.Width, s.Hidden), ("down", s.Tokens, s.Hidden, s.Width),
+            ("decode", 1, s.Width, s.Hidden), ("decode", 2, s.Width, s.Hidden), ("decode", 4, s.Width, s.Hidden), ("decode", 8, s.Width, s.Hidden),
+        })
+        {
+            yield return new OpCase($"linear {s.Name} {part} [{rows}, {k}] x [{n}, {k}]", [OpInput.Real(rows, k), OpInput.Weight(n, k)],
+                (tape, t) => Record(tape, t[0], t[1]), a => Reference(a[0], a[1], rows, k, n, (_, _) => 0))
+            { CheckGradient = part != "decode" };
+        }
+    }
+
     private static View Flat(in View view) => view.IsNone || view.Layout.Rank == 2
         ? view
         : view.With(view.Layout.Reshape(checked((int)view.Layout.Rows), view.Layout[-1]));

@@ -69,6 +69,15 @@ public sealed class MatMulOp(bool transposeB) : Op
             (tape, t) => Record(tape, t[0], t[1], transposeB: true), a => Reference(a[0], a[1], 3, 17, 33, 31, 1, 33));
     }
 
+    internal static IEnumerable<OpCase> SpeedCases(BlockShape s)
+    {
+        (int heads, int time, int d) = (s.Batch * s.Heads, s.Time, s.HeadDim);
+        yield return new OpCase($"matmul {s.Name} scores [{heads}, {time}, {d}] x [{heads}, {time}, {d}]ᵀ", [OpInput.Real(heads, time, d), OpInput.Real(heads, time, d)],
+            (tape, t) => Record(tape, t[0], t[1], transposeB: true), a => Reference(a[0], a[1], heads, time, d, time, 1, d));
+        yield return new OpCase($"matmul {s.Name} weighted [{heads}, {time}, {time}] x [{heads}, {time}, {d}]", [OpInput.Real(heads, time, time), OpInput.Real(heads, time, d)],
+            (tape, t) => Record(tape, t[0], t[1]), a => Reference(a[0], a[1], heads, time, time, d, d, 1));
+    }
+
     private static double[] Reference(double[] a, double[] b, int batches, int m, int k, int n, int strideK, int strideN)
     {
         var y = new double[batches * m * n];

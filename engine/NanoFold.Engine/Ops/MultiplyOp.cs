@@ -62,6 +62,14 @@ public sealed class MultiplyOp : Op
             (tape, t) => Record(tape, t[0], t[1]), a => [.. a[0].Select((x, i) => x * a[1][i % 13])]);
     }
 
+    internal static IEnumerable<OpCase> SpeedCases(BlockShape s)
+    {
+        yield return new OpCase($"multiply {s.Name} [{s.Tokens}, {s.Width}]", [OpInput.Real(s.Tokens, s.Width), OpInput.Real(s.Tokens, s.Width)],
+            (tape, t) => Record(tape, t[0], t[1]), a => [.. a[0].Zip(a[1], (x, y) => x * y)]);
+        yield return new OpCase($"multiply {s.Name} by head [{s.Tokens}, {s.Heads}, {s.HeadDim}]", [OpInput.Real(s.Tokens, s.Heads, s.HeadDim), OpInput.Real(s.Tokens, s.Heads, 1)],
+            (tape, t) => Record(tape, t[0], t[1]), a => [.. a[0].Select((x, i) => x * a[1][i / s.HeadDim])]);
+    }
+
     private readonly struct Product : IBinaryOp
     {
         public V Invoke<V>(V a, V b)

@@ -16,6 +16,9 @@ public sealed record OpCase(string Name, OpInput[] Inputs, Func<Tape, Tensor[], 
     /// <summary>Largest difference to the float64 reference in float32, relative to the largest magnitude of the result.</summary>
     public double Tolerance { get; init; } = 2e-6;
 
+    /// <summary>The same for gradients: what rounding the op's inputs and its inner sums makes there, at the worst.</summary>
+    public double GradientTolerance => 4 * Tolerance;
+
     /// <summary>False for ops that have no gradient, or whose cases lie where it jumps.</summary>
     public bool CheckGradient { get; init; } = true;
 

@@ -12,11 +12,11 @@ public static class OpCases
         .. AddOp.Cases(),
         .. MultiplyOp.Cases(),
         .. BroadcastOp.Cases(),
-        .. ActivationOp<Sigmoid>.Cases(x => 1 / (1 + Math.Exp(-x))),
+        .. ActivationOp<Sigmoid>.Cases(SigmoidReference),
         .. ActivationOp<Silu>.Cases(SiluReference),
         .. ActivationOp<Gelu>.Cases(GeluReference),
-        .. ActivationOp<Relu>.Cases(x => Math.Max(x, 0)),
-        .. ActivationOp<SquaredRelu>.Cases(x => x > 0 ? x * x : 0),
+        .. ActivationOp<Relu>.Cases(ReluReference),
+        .. ActivationOp<SquaredRelu>.Cases(SquaredReluReference),
         .. GatedActivationOp<Silu>.Cases(SiluReference),
         .. GatedActivationOp<Gelu>.Cases(GeluReference),
         .. RmsNormOp.Cases(),
@@ -33,6 +33,44 @@ public static class OpCases
         .. ExpertCombineOp.Cases(),
         .. RouterLossOp.Cases(),
     ];
+
+    /// <summary>Cases of every op at the shapes of a model's block, where speed is of interest; too large for the tests to run all of them.</summary>
+    public static IEnumerable<OpCase> At(BlockShape shape) =>
+    [
+        .. LinearOp.SpeedCases(shape),
+        .. MatMulOp.SpeedCases(shape),
+        .. GroupedLinearOp.SpeedCases(shape),
+        .. EmbeddingOp.SpeedCases(shape),
+        .. AddOp.SpeedCases(shape),
+        .. MultiplyOp.SpeedCases(shape),
+        .. BroadcastOp.SpeedCases(shape),
+        .. ActivationOp<Sigmoid>.SpeedCases(shape, SigmoidReference),
+        .. ActivationOp<Silu>.SpeedCases(shape, SiluReference),
+        .. ActivationOp<Gelu>.SpeedCases(shape, GeluReference),
+        .. ActivationOp<Relu>.SpeedCases(shape, ReluReference),
+        .. ActivationOp<SquaredRelu>.SpeedCases(shape, SquaredReluReference),
+        .. GatedActivationOp<Silu>.SpeedCases(shape, SiluReference),
+        .. GatedActivationOp<Gelu>.SpeedCases(shape, GeluReference),
+        .. RmsNormOp.SpeedCases(shape),
+        .. LayerNormOp.SpeedCases(shape),
+        .. RopeOp.SpeedCases(shape),
+        .. SoftmaxOp.SpeedCases(shape),
+        .. AttentionOp.SpeedCases(shape),
+        .. TopKAttentionOp.SpeedCases(shape),
+        .. CrossEntropyOp.SpeedCases(shape),
+        .. LinearCrossEntropyOp.SpeedCases(shape),
+        .. TopKOp.SpeedCases(shape),
+        .. KeepLargestOp.SpeedCases(shape),
+        .. ExpertWeightsOp.SpeedCases(shape),
+        .. ExpertCombineOp.SpeedCases(shape),
+        .. RouterLossOp.SpeedCases(shape),
+    ];
+
+    private static double SigmoidReference(double x) => 1 / (1 + Math.Exp(-x));
+
+    private static double ReluReference(double x) => Math.Max(x, 0);
+
+    private static double SquaredReluReference(double x) => x > 0 ? x * x : 0;
 
     private static double SiluReference(double x) => x / (1 + Math.Exp(-x));
 

@@ -55,9 +55,17 @@ public sealed class RmsNormOp(INormKernels kernels, double epsilon) : Op
             a => Reference([.. a[0].Where((_, i) => i % 24 is >= 8 and < 16)], null, 4));
     }
 
-    private static double[] Reference(double[] x, double[]? gain, int width) => [.. x.Select((value, i) =>
+    internal static IEnumerable<OpCase> SpeedCases(BlockShape s)
     {
-        double meanSquare = x.Skip(i / width * width).Take(width).Sum(v => v * v) / width;
-        return value / Math.Sqrt(meanSquare + 1e-5) * (gain?[i % width] ?? 1);
+        yield return new OpCase($"rms-norm {s.Name} [{s.Tokens}, {s.Width}]", [OpInput.Real(s.Tokens, s.Width), OpInput.Weight(s.Width)],
+            (tape, t) => Record(tape, t[0], t[1], 1e-5), a => Reference(a[0], a[1], s.Width));
+        yield return new OpCase($"rms-norm {s.Name} of heads [{s.Tokens}, {s.Heads}, {s.HeadDim}]", [OpInput.Real(s.Tokens, s.Heads, s.HeadDim), OpInput.Weight(s.HeadDim)],
+            (tape, t) => Record(tape, t[0], t[1], 1e-5), a => Reference(a[0], a[1], s.HeadDim));
+    }
+
+    private static double[] Reference(double[] x, double[]? gain, int width) => [.. x.Chunk(width).SelectMany(row =>
+    {
+        double rms = Math.Sqrt(row.Sum(v => v * v) / width + 1e-5);
+        return row.Select((value, i) => value / rms * (gain?[i] ?? 1));
     })];
 }

@@ -44,22 +44,30 @@ public sealed class RopeOp(IRopeKernel kernel, bool interleaved) : Op
         {
             yield return new OpCase($"rope [2, 5, 3, 6]{(interleaved ? " interleaved" : "")}",
                 [OpInput.Real(2, 5, 3, 6), new OpInput([9, 6]) { Values = RopeTable.Compute(9, 6, 10000) }, new OpInput([2]) { IsInteger = true, Values = [0, 3] }],
-                (tape, t) => Record(tape, t[0], t[1], t[2], interleaved), a => Reference(a[0], [0, 3], interleaved))
+                (tape, t) => Record(tape, t[0], t[1], t[2], interleaved), a => Reference(a[0], [0, 3], 5, 3, 6, interleaved))
             { Tolerance = 1e-5 };
         }
     }
 
-    private static double[] Reference(double[] x, int[] starts, bool interleaved)
+    internal static IEnumerable<OpCase> SpeedCases(BlockShape s)
     {
-        const int T = 5, H = 3, D = 6;
+        (int b, int time, int h, int d) = (s.Batch, s.Time, s.Heads, s.HeadDim);
+        yield return new OpCase($"rope {s.Name} [{b}, {time}, {h}, {d}]",
+            [OpInput.Real(b, time, h, d), new OpInput([time, d]) { Values = RopeTable.Compute(time, d, 10000) }],
+            (tape, t) => Record(tape, t[0], t[1], default, interleaved: false), a => Reference(a[0], new int[b], time, h, d, interleaved: false))
+        { Tolerance = 1e-5 };
+    }
+
+    private static double[] Reference(double[] x, int[] starts, int time, int heads, int headDim, bool interleaved)
+    {
         var y = new double[x.Length];
         for (int i = 0; i < x.Length; i++)
         {
-            int d = i % D, position = starts[i / (T * H * D)] + i / (H * D) % T;
-            int pair = interleaved ? d / 2 : d % (D / 2);
-            bool isFirst = interleaved ? d % 2 == 0 : d < D / 2;
-            int other = i + (interleaved ? 1 : D / 2) * (isFirst ? 1 : -1);
-            double angle = position * Math.Pow(10000, -2.0 * pair / D);
+            int d = i % headDim, position = starts[i / (time * heads * headDim)] + i / (heads * headDim) % time;
+            int pair = interleaved ? d / 2 : d % (headDim / 2);
+            bool isFirst = interleaved ? d % 2 == 0 : d < headDim / 2;
+            int other = i + (interleaved ? 1 : headDim / 2) * (isFirst ? 1 : -1);
+            double angle = position * Math.Pow(10000, -2.0 * pair / headDim);
             y[i] = x[i] * Math.Cos(angle) + x[other] * Math.Sin(angle) * (isFirst ? -1 : 1);
         }
 

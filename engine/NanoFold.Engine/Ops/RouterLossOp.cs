@@ -42,12 +42,25 @@ public sealed class RouterLossOp(IExpertRouting kernel, double balance, double z
         yield return new OpCase("router-loss [5, 3]",
             [new OpInput([5, 3], -2, 2), new OpInput([4]) { IsInteger = true, Values = offsets }],
             (tape, t) => Record(tape, t[0], SoftmaxOp.Record(tape, t[0]), t[1], 0.3, 0.2).Loss,
-            a =>
-            {
-                double[] sums = [.. a[0].Chunk(3).Select(row => row.Sum(Math.Exp))];
-                double balance = Enumerable.Range(0, 3).Sum(e =>
-                    (offsets[e + 1] - offsets[e]) / 10 * Enumerable.Range(0, 5).Average(n => Math.Exp(a[0][n * 3 + e]) / sums[n]));
-                return [0.3 * 3 * balance + 0.2 * sums.Average(s => Math.Log(s) * Math.Log(s))];
-            });
+            a => Reference(a[0], offsets, 3));
+    }
+
+    internal static IEnumerable<OpCase> SpeedCases(BlockShape s)
+    {
+        const int E = BlockShape.Experts;
+        double pairs = s.Tokens * BlockShape.ActiveExperts;
+        double[] offsets = [.. Enumerable.Range(0, E + 1).Select(e => pairs * e / E)];
+        yield return new OpCase($"router-loss {s.Name} [{s.Tokens}, {E}]",
+            [new OpInput([s.Tokens, E], -2, 2), new OpInput([E + 1]) { IsInteger = true, Values = offsets }],
+            (tape, t) => Record(tape, t[0], SoftmaxOp.Record(tape, t[0]), t[1], 0.3, 0.2).Loss, a => Reference(a[0], offsets, E));
+    }
+
+    private static double[] Reference(double[] logits, double[] offsets, int experts)
+    {
+        double[][] rows = [.. logits.Chunk(experts)];
+        double[] sums = [.. rows.Select(row => row.Sum(Math.Exp))];
+        double balance = Enumerable.Range(0, experts).Sum(e =>
+            (offsets[e + 1] - offsets[e]) / offsets[experts] * rows.Select((row, n) => Math.Exp(row[e]) / sums[n]).Average());
+        return [0.3 * experts * balance + 0.2 * sums.Average(s => Math.Log(s) * Math.Log(s))];
     }
 }

@@ -45,6 +45,15 @@ public sealed class SoftmaxOp(double scale, CausalMask? mask) : Op
             a => Reference(a[0], 66, 11, 0.5, (row, j) => new CausalMask(3, 1).IsVisible(row % 11, j)));
     }
 
+    internal static IEnumerable<OpCase> SpeedCases(BlockShape s)
+    {
+        (int h, int time) = (s.Heads, s.Time);
+        yield return new OpCase($"softmax {s.Name} causal [1, {h}, {time}, {time}]", [new OpInput([1, h, time, time], -4, 4)],
+            (tape, t) => Record(tape, t[0], 0.5, new CausalMask()), a => Reference(a[0], h * time, time, 0.5, (row, j) => j <= row % time));
+        yield return new OpCase($"softmax {s.Name} router [{s.Tokens}, {BlockShape.Experts}]", [new OpInput([s.Tokens, BlockShape.Experts], -4, 4)],
+            (tape, t) => Record(tape, t[0]), a => Reference(a[0], s.Tokens, BlockShape.Experts, 1, (_, _) => true));
+    }
+
     private static double[] Reference(double[] x, int rows, int width, double scale, Func<int, int, bool> isVisible)
     {
         var y = new double[x.Length];

@@ -66,6 +66,18 @@ public sealed class TopKAttentionOp(IFusedTopKAttention kernel, double scale) : 
         }
     }
 
+    internal static IEnumerable<OpCase> SpeedCases(BlockShape s)
+    {
+        (int b, int t, int h, int d, int k) = (s.Batch, s.Time, s.Heads, s.HeadDim, s.Time / 8);
+
+        // Queries and keys of a coarse grid and a power of two, so that scores are exact: rounding must not choose among keys that are nearly equal.
+        const double Scale = 0.125;
+        OpInput grid = OpInput.Real(b, t, h, d) with { Step = 0.125 };
+        yield return new OpCase($"top-k-attention {s.Name} {k} of {t} [{b}, {t}, {h}, {d}]", [grid, grid, OpInput.Real(b, t, h, d)],
+            (tape, x) => Record(tape, x[0], x[1], x[2], Scale, k), a => AttentionOp.Reference(a, b, t, h, h, d, (_, _, _) => true, k, Scale))
+        { Tolerance = 5e-6 };
+    }
+
     private AttentionArgs Args(OpCall call) => new()
     {
         Q = call.Input(0),

@@ -31,4 +31,12 @@ public sealed class TopKOp : Op
             a => [.. a[0].Chunk(17).SelectMany(row => row.OrderDescending().Take(3))])
         { CheckGradient = false };
     }
+
+    internal static IEnumerable<OpCase> SpeedCases(BlockShape s)
+    {
+        yield return new OpCase($"top-k {s.Name} router [{s.Tokens}, {BlockShape.Experts}]", [OpInput.Real(s.Tokens, BlockShape.Experts)],
+            (tape, t) => Record(tape, t[0], BlockShape.ActiveExperts).Values,
+            a => [.. a[0].Chunk(BlockShape.Experts).SelectMany(row => row.OrderDescending().Take(BlockShape.ActiveExperts))])
+        { CheckGradient = false };
+    }
 }

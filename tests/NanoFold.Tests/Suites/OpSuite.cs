@@ -11,9 +11,6 @@ public class OpSuite : EngineTests
 {
     public const string Category = "Ops";
 
-    /// <summary>The worse of the two errors that rounding the op's inputs and its inner sums makes in a gradient.</summary>
-    private const double GradientSlack = 4;
-
     private static IEnumerable<TestCaseData> Cases => OpCases.All.Select(c => new TestCaseData(c).SetArgDisplayNames(c.Name));
 
     private static IEnumerable<TestCaseData> Differentiable => OpCases.All.Where(c => c.CheckGradient).Select(c => new TestCaseData(c).SetArgDisplayNames(c.Name));
@@ -66,9 +63,9 @@ public class OpSuite : EngineTests
         foreach (Isa isa in Paths)
         {
             double[] added = Run(opCase, Backend(isa), DType.Float32).Gradients;
-            Numbers.AssertClose(added, expected, GradientSlack * opCase.Tolerance, $"{opCase} on {isa}, added");
+            Numbers.AssertClose(added, expected, opCase.GradientTolerance, $"{opCase} on {isa}, added");
             double[] written = Run(opCase, Backend(isa), DType.Float32, copied: true).Gradients;
-            Numbers.AssertClose(written, expected, GradientSlack * opCase.Tolerance, $"{opCase} on {isa}, written");
+            Numbers.AssertClose(written, expected, opCase.GradientTolerance, $"{opCase} on {isa}, written");
         }
     }
 
@@ -92,7 +89,7 @@ public class OpSuite : EngineTests
         using var second = new OpRun(opCase, composed, DType.Float32);
         Assert.That(second.Tape.Nodes.Select(n => n.Op.Name), Is.Not.EqualTo(first.Tape.Nodes.Select(n => n.Op.Name)), "one path only");
         Numbers.AssertClose(second.Run(), first.Run(), 2 * opCase.Tolerance, $"{opCase}, composed");
-        Numbers.AssertClose(second.Gradients(), first.Gradients(), 2 * GradientSlack * opCase.Tolerance, $"gradients of {opCase}, composed");
+        Numbers.AssertClose(second.Gradients(), first.Gradients(), 2 * opCase.GradientTolerance, $"gradients of {opCase}, composed");
     }
 
     [TestCaseSource(nameof(Cases))]

@@ -1,0 +1,42 @@
+using BenchmarkDotNet.Attributes;
+using NanoFold.Engine.Configuration;
+using NanoFold.Engine.Data;
+using NanoFold.Engine.Model;
+using NanoFold.Engine.Training;
+using NanoFold.Kernels.Cpu;
+
+namespace NanoFold.Bench;
+
+/// <summary>A training step of preset <c>nano</c> on random bytes, on one thread.</summary>
+[MemoryDiagnoser]
+public class Training
+{
+    private CpuBackend? _backend;
+    private Transformer? _model;
+    private Trainer? _trainer;
+    private long _step;
+
+    [Params(OptimizerKind.AdamW, OptimizerKind.Muon)]
+    public OptimizerKind Optimizer { get; set; }
+
+    [GlobalSetup]
+    public void Setup()
+    {
+        RunConfig preset = Presets.Of("nano");
+        RunConfig config = (preset with { Tokenizer = new ByteTokenizerConfig(), Train = preset.Train with { Optimizer = Optimizer } }).Resolve().WithVocab(256);
+        _backend = new CpuBackend(1);
+        _model = new Transformer(config.Model, _backend, seed: 1);
+        _trainer = new Trainer(_model, config.Train, new RandomBatchSource(config.Train.Batch, config.Model.Context, config.Model.Vocab, seed: 1));
+    }
+
+    [Benchmark]
+    public void Step() => _trainer!.Step(_step++);
+
+    [GlobalCleanup]
+    public void Cleanup()
+    {
+        _trainer?.Dispose();
+        _model?.Dispose();
+        _backend?.Dispose();
+    }
+}

@@ -1,0 +1,207 @@
+using NanoFold.Engine.Autograd;
+using NanoFold.Engine.Ops;
+using NanoFold.Engine.Tensors;
+using NanoFold.Kernels;
+
+namespace NanoFold.Engine.Benchmarks;
+
+/// <summary>
+/// A case recorded and planned so that its op's two passes can be run apart from the rest, as often as one likes: weights are parameters, to
+/// whose gradient is added, other inputs are copies of parameters, whose gradient is written, as in a model. The output's gradient is fixed.
+/// </summary>
+public sealed class OpRunner : IDisposable
+{
+    private const ulong WeightsKey = ulong.MaxValue;
+
+    private readonly Backend _backend;
+    private readonly DType _type;
+    private readonly ParameterStore _store;
+    private readonly List<DeviceBuffer> _buffers = [];
+    private readonly PlanBuilder _builder;
+    private readonly PlanStep[] _all;
+    private readonly PlanStep[] _forward;
+    private readonly PlanStep[] _backward;
+    private readonly DeviceBuffer _arena;
+    private readonly Tensor _output;
+
+    /// <param name="opCase">What to run.</param>
+    /// <param name="backend">Where; its state is set to the first micro-batch of a step with one target.</param>
+    /// <param name="type">Real type.</param>
+    public OpRunner(OpCase opCase, Backend backend, DType type = DType.Float32)
+    {
+        Case = opCase;
+        _backend = backend;
+        _type = type;
+        backend.State.Set(StepSlot.TargetCount, 1L);
+        backend.State.Set(StepSlot.MicroBatchCount, 1L);
+        _store = StoreOf(opCase, backend, type);
+        var tape = new Tape(backend, _store, type, training: opCase.CheckGradient);
+        Tensor[] inputs = [.. opCase.Inputs.Select((input, i) => Input(tape, input, i))];
+        int first = tape.Nodes.Count;
+        _output = opCase.Record(tape, inputs);
+        int end = tape.Nodes.Count;
+        tape.Keep(_output);
+        // Kept, so that a pass can be run again although a later one has run meanwhile.
+        foreach (Tensor value in tape.Nodes.SelectMany(node => node.Outputs).ToArray())
+        {
+            tape.Keep(value);
+        }
+
+        if (opCase.CheckGradient)
+        {
+            int[] shape = _output.Layout.ToShape();
+            tape.AddLoss(DotOp.Record(tape, _output, tape.External("weights", New(new OpInput(shape, 0.5, 1.5).Draw(WeightsKey), shape, type))));
+        }
+
+        _builder = new PlanBuilder(tape, recompute: false);
+        _arena = backend.Allocate(_builder.Build());
+        _all = _builder.Resolve(_arena);
+        _forward = Steps(PlanStepKind.Forward, first, end);
+        _backward = Steps(PlanStepKind.Backward, first, end);
+        Cost = new OpCost(
+            _forward.Sum(step => CostOf(step).ForwardFlops),
+            _backward.Sum(step => CostOf(step).BackwardFlops),
+            _forward.Sum(step => CostOf(step).ForwardBytes),
+            _backward.Sum(step => CostOf(step).BackwardBytes));
+    }
+
+    public OpCase Case { get; }
+
+    /// <summary>Work of the two passes; none for a pass that is not there.</summary>
+    public OpCost Cost { get; }
+
+    /// <summary>Whether there is a backward pass to run.</summary>
+    public bool HasBackward => _backward.Length > 0;
+
+    /// <summary>Names of the ops that the case records: more than one where it is composed.</summary>
+    public IEnumerable<string> Ops => _forward.Select(step => step.Call!.Node.Op.Name);
+
+    /// <summary>The inputs, as the reference is given them.</summary>
+    public static double[][] Inputs(OpCase opCase) => [.. opCase.Inputs.Select((input, i) => input.Draw((ulong)i))];
+
+    /// <summary>Runs everything once, from zeroed gradients: what the passes read is there from then on.</summary>
+    public void Run()
+    {
+        if (_store.TrainedElements > 0)
+        {
+            _backend.Fill(_store.AllGradients, 0);
+        }
+
+        Run(_all);
+    }
+
+    /// <summary>Runs the op forward once more.</summary>
+    public void Forward() => Run(_forward);
+
+    /// <summary>Runs the op backward once more; gradients of weights grow.</summary>
+    public void Backward() => Run(_backward);
+
+    /// <summary>The output of the last run.</summary>
+    public double[] Output() => Read(_builder.View(_output, _arena));
+
+    /// <summary>The gradients of all real inputs, one after the other, of the last <see cref="Run()"/>.</summary>
+    public double[] Gradients() => [.. _store.Parameters.SelectMany(p => Read(_store.Gradients(p)))];
+
+    public void Dispose()
+    {
+        _arena.Dispose();
+        _buffers.ForEach(buffer => buffer.Dispose());
+        _store.Dispose();
+    }
+
+    private static bool IsParameter(OpInput input) => !input.IsInteger && input.Values is null;
+
+    private static string NameOf(int input) => $"input {input}";
+
+    private static ParameterStore StoreOf(OpCase opCase, Backend backend, DType type)
+    {
+        var store = new ParameterStore(backend, type);
+        for (int i = 0; i < opCase.Inputs.Length; i++)
+        {
+            if (IsParameter(opCase.Inputs[i]))
+            {
+                store.Add(NameOf(i), Layout.Of(opCase.Inputs[i].Shape), ParameterRole.Matrix, Initializer.Zero);
+            }
+        }
+
+        store.Allocate(seed: 0);
+        return store;
+    }
+
+    private static OpCost CostOf(in PlanStep step) => step.Call!.Node.Op.Cost(step.Call.Node);
+
+    private PlanStep[] Steps(PlanStepKind kind, int first, int end) =>
+        [.. _all.Where(step => step.Kind == kind && step.Call!.Node.Index >= first && step.Call.Node.Index < end)];
+
+    private Tensor Input(Tape tape, OpInput input, int index)
+    {
+        double[] values = input.Draw((ulong)index);
+        if (!IsParameter(input))
+        {
+            return tape.External(NameOf(index), New(values, input.Shape, input.IsInteger ? DType.Int32 : _type));
+        }
+
+        Parameter parameter = _store[NameOf(index)];
+        Write(values, _store.Values(parameter));
+        Tensor tensor = tape.Use(parameter);
+        return input.IsWeight || !Case.CheckGradient ? tensor : BroadcastOp.Record(tape, tensor, input.Shape);
+    }
+
+    private View New(double[] values, int[] shape, DType type)
+    {
+        DeviceBuffer buffer = _backend.Allocate((long)values.Length * type.Size());
+        _buffers.Add(buffer);
+        var view = new View(buffer, 0, Layout.Of(shape), type);
+        Write(values, view);
+        return view;
+    }
+
+    private void Write(double[] values, in View target)
+    {
+        switch (target.Type)
+        {
+            case DType.Float64:
+                _backend.Upload<double>(values, target);
+                break;
+            case DType.Float32:
+                _backend.Upload<float>(Array.ConvertAll(values, v => (float)v), target);
+                break;
+            default:
+                _backend.Upload<int>(Array.ConvertAll(values, v => (int)v), target);
+                break;
+        }
+    }
+
+    private double[] Read(in View source)
+    {
+        if (source.Type == DType.Float64)
+        {
+            var doubles = new double[source.Count];
+            _backend.Download<double>(source, doubles);
+            return doubles;
+        }
+
+        var floats = new float[source.Count];
+        _backend.Download<float>(source, floats);
+        return Array.ConvertAll(floats, v => (double)v);
+    }
+
+    private void Run(PlanStep[] steps)
+    {
+        foreach (ref readonly PlanStep step in steps.AsSpan())
+        {
+            switch (step.Kind)
+            {
+                case PlanStepKind.Forward:
+                    step.Call!.Node.Op.Forward(_backend, step.Call);
+                    break;
+                case PlanStepKind.Backward:
+                    step.Call!.Node.Op.Backward(_backend, step.Call);
+                    break;
+                default:
+                    _backend.Fill(step.Target, step.Value);
+                    break;
+            }
+        }
+    }
+}

@@ -1,0 +1,89 @@
+using NanoFold.Engine.Autograd;
+using NanoFold.Engine.Benchmarks;
+using NanoFold.Engine.Model;
+using NanoFold.Engine.Ops;
+using NanoFold.Engine.Tensors;
+using NanoFold.Kernels;
+using NanoFold.Kernels.Cpu;
+using NanoFold.Kernels.Null;
+
+namespace NanoFold.Tests.Benchmarks;
+
+/// <summary>The large cases are recorded, not run: what they stand for and what they cost.</summary>
+public class SpeedCasesTests
+{
+    [Test]
+    public void NamesAreUnique() => Assert.That(SpeedCases.All.Concat(OpCases.All).Select(c => c.Name), Is.Unique);
+
+    [Test]
+    public void EveryOpWithCasesHasOneOfEveryPreset()
+    {
+        string[] ops = [.. OpCases.All.Select(c => Nodes(c)[^1].Op.Name).Distinct()];
+        Assert.That(ops, Has.Length.GreaterThan(20));
+        foreach (BlockShape shape in SpeedCases.Shapes)
+        {
+            Assert.That(ops.Except(OpCases.At(shape).Select(c => Nodes(c)[^1].Op.Name)), Is.Empty, shape.Name);
+        }
+    }
+
+    [Test]
+    public void TheirCostsAreStated()
+    {
+        foreach (OpCase opCase in SpeedCases.All)
+        {
+            Node node = Nodes(opCase)[^1];
+            OpCost cost = node.Op.Cost(node);
+            Assert.That(cost.ForwardBytes, Is.Positive, opCase.Name);
+            Assert.That(cost.ForwardFlops, node.Op is EmbeddingOp ? Is.Zero : Is.Positive, opCase.Name);
+            if (opCase.CheckGradient)
+            {
+                Assert.That((cost.BackwardFlops, cost.BackwardBytes), Is.GreaterThan((0L, 0L)), opCase.Name);
+            }
+        }
+    }
+
+    [TestCase("linear small up", 2L * 2048 * 384 * 1024, 4L * (2048 * 384 + 1024 * 384 + 2048 * 1024))]
+    [TestCase("linear gpt2 decode [1,", 2L * 768 * 2048, 4L * (768 + 2048 * 768 + 2048))]
+    [TestCase("attention nano causal", 4L * 12 * 4 * 32 * (64 * 65 / 2), 4L * 4 * 12 * 64 * 128)]
+    [TestCase("silu-gated small", 2048L * 1024, 4L * 3 * 2048 * 1024)]
+    [TestCase("embedding small", 0L, 4L * (2 * 2048 * 384 + 2048))]
+    public void CostsAreThoseWorkedOutByHand(string beginning, long flops, long bytes)
+    {
+        Node node = Nodes(SpeedCases.All.First(c => c.Name.StartsWith(beginning, StringComparison.Ordinal)))[^1];
+        OpCost cost = node.Op.Cost(node);
+        Assert.That((cost.ForwardFlops, cost.ForwardBytes), Is.EqualTo((flops, bytes)));
+    }
+
+    [Test]
+    public void ShapesAreThoseOfThePresets()
+    {
+        Assert.That(SpeedCases.Shapes.Select(s => s.Name), Is.EqualTo(Presets.Names));
+        Assert.That(SpeedCases.Shapes.Select(s => s.Tokens), Is.EqualTo(new[] { 12 * 64, 8 * 256, 2 * 1024 }));
+    }
+
+    [Test]
+    [Category("Long")]
+    public void ThoseOfNanoAreRight()
+    {
+        using var backend = new CpuBackend(2);
+        foreach (OpCase opCase in OpCases.At(SpeedCases.Shapes.First()))
+        {
+            KernelCheck check = KernelCheck.Of(opCase, backend);
+            Assert.That(check.Passes, Is.True, $"{opCase}: {check}");
+        }
+    }
+
+    private static IReadOnlyList<Node> Nodes(OpCase opCase)
+    {
+        using var backend = new NullBackend();
+        var tape = new Tape(backend);
+        Tensor[] inputs = [.. opCase.Inputs.Select((input, i) =>
+        {
+            DType type = input.IsInteger ? DType.Int32 : DType.Float32;
+            Layout layout = Layout.Of(input.Shape);
+            return tape.External($"input {i}", new View(backend.Allocate(layout.Count * type.Size()), 0, layout, type));
+        })];
+        _ = opCase.Record(tape, inputs);
+        return tape.Nodes;
+    }
+}
