@@ -15,6 +15,7 @@ internal static class Program
         new("generate", "Write text with a model", GenerateCommand.Build),
         new("eval", "The loss of a model on a text", EvalCommand.Build),
         new("bench", "Figures for one part: step, gemm", BenchCommand.Build),
+        new("profile", "Where a training step's time goes: ops and kernels beside the machine's roofline", ProfileCommand.Build),
         new("plan", "Parameters and FLOPs of a model, before anything runs", PlanCommand.Build),
         new("tokenizer", "Train a tokenizer; turn text into tokens and back", TokenizerCommand.Build),
         new("data", "What a corpus holds, and what it is as tokens", DataCommand.Build),

@@ -1,0 +1,89 @@
+using NanoFold.Engine.Profiling;
+
+namespace NanoFold.Cli;
+
+/// <summary>A profile for people: ops, then kernels, by phase; and what to make of it.</summary>
+internal sealed class ProfileTable(Output output, ProfileReport report)
+{
+    private const int NameWidth = 34;
+
+    // Smaller ones of a phase share a line.
+    private const double LeastShare = 0.004;
+
+    public void Write()
+    {
+        Roofline peak = report.Peak;
+        output.Text.WriteLine($"this machine reaches {Figure(peak.FlopsPerSecond / 1e9)} GFLOP/s and {Figure(peak.BytesPerSecond / 1e9)} GB/s from memory: below {Figure(peak.Ridge)} FLOP/byte memory is the limit");
+        output.Text.WriteLine();
+        Table("op", report.Ops, "in no op");
+        output.Text.WriteLine();
+        Table("kernel", report.Kernels, "in no kernel");
+        output.Text.WriteLine();
+        Conclude();
+    }
+
+    private void Table(string title, IReadOnlyList<ProfileRow> rows, string rest)
+    {
+        var lines = new List<string[]> { new[] { title, "calls", "ms", "%", "FLOP", "bytes", "GFLOP/s", "GB/s", "of roofline" } };
+        foreach (IGrouping<StepPhase, ProfileRow> phase in rows.GroupBy(row => row.Phase))
+        {
+            lines.Add(Line("", ProfileRow.Total(phase.Key.ToString().ToLowerInvariant(), phase.Key, phase)));
+            ProfileRow[] small = [.. phase.Where(row => row.Share < LeastShare)];
+            bool folds = small.Length > 1;
+            lines.AddRange(phase.Where(row => !folds || row.Share >= LeastShare).Select(row => Line("  ", row)));
+            if (folds)
+            {
+                lines.Add(Line("  ", ProfileRow.Total($"{small.Length} smaller ones", phase.Key, small)));
+            }
+        }
+
+        double outside = report.StepSeconds - rows.Sum(row => row.Seconds);
+        lines.Add([rest, "", Time(outside), Percent(outside / report.StepSeconds)]);
+        lines.Add(Line("", report.Step with { Calls = rows.Sum(row => row.Calls) }));
+        output.Table(numbers: true, lines);
+    }
+
+    private string[] Line(string indent, ProfileRow row)
+    {
+        string name = indent + row.Name;
+        return
+        [
+            name.Length <= NameWidth ? name : $"{name[..(NameWidth - 1)]}…",
+            Display.Count((long)Math.Round(row.Calls)),
+            Time(row.Seconds),
+            Percent(row.Share),
+            row.Flops > 0 ? Display.Quantity(row.Flops, "").TrimEnd() : "–",
+            row.Bytes > 0 ? Display.Quantity(row.Bytes, "").TrimEnd() : "–",
+            row.Flops > 0 ? Figure(row.FlopsPerSecond / 1e9) : "–",
+            row.Bytes > 0 ? Figure(row.BytesPerSecond / 1e9) : "–",
+            row.Bytes > 0 ? $"{Bound(row)} {report.Peak.ShareOf(row) * 100:0}%".PadLeft(11) : "–",
+        ];
+    }
+
+    private void Conclude()
+    {
+        ProfileRow step = report.Step;
+        output.Text.WriteLine($"step {Time(step.Seconds)} ms, {Display.Count((long)report.TokensPerSecond)} tokens/s; {Figure(step.FlopsPerSecond / 1e9)} GFLOP/s by all that was executed, {Percent(step.FlopsPerSecond / report.Peak.FlopsPerSecond)} % of peak; {Percent(report.SecondsOutside / step.Seconds)} % in no op");
+        output.Text.WriteLine($"profiling adds {Percent(report.Overhead)} % (median of {Display.Count(report.Steps, "pair")} of steps) and {Display.Count((long)report.ManagedBytesPerStep)} managed bytes");
+        if (report.Ops.Concat(report.Kernels).Any(row => row.Share >= LeastShare && report.Peak.ShareOf(row) > 1))
+        {
+            output.Text.WriteLine("over 100 %: the data was still in a cache, which is faster than memory");
+        }
+
+        IEnumerable<string> largest = report.Ops.OrderByDescending(row => row.Seconds).Take(3)
+            .Select(row => $"{row.Name}, {row.Phase.ToString().ToLowerInvariant()}: {row.Share * 100:0} % of the step, bound by {(Bound(row) == "compute" ? "computing" : "memory")}, at {report.Peak.ShareOf(row) * 100:0} %");
+        output.Text.WriteLine("largest:");
+        foreach (string line in largest)
+        {
+            output.Text.WriteLine($"  {line}");
+        }
+    }
+
+    private string Bound(ProfileRow row) => report.Peak.IsComputeBound(row.Flops, row.Bytes) ? "compute" : "memory";
+
+    private static string Time(double seconds) => Display.Number(seconds * 1e3, "0.00");
+
+    private static string Percent(double share) => Display.Number(share * 100, "0.0");
+
+    private static string Figure(double value) => Display.Number(value, value < 10 ? "0.00" : value < 100 ? "0.0" : "0");
+}
