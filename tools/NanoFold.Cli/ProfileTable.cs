@@ -63,8 +63,9 @@ internal sealed class ProfileTable(Output output, ProfileReport report)
     private void Conclude()
     {
         ProfileRow step = report.Step;
-        output.Text.WriteLine($"step {Time(step.Seconds)} ms, {Display.Count((long)report.TokensPerSecond)} tokens/s; {Figure(step.FlopsPerSecond / 1e9)} GFLOP/s by all that was executed, {Percent(step.FlopsPerSecond / report.Peak.FlopsPerSecond)} % of peak; {Percent(report.SecondsOutside / step.Seconds)} % in no op");
-        output.Text.WriteLine($"profiling adds {Percent(report.Overhead)} % (median of {Display.Count(report.Steps, "pair")} of steps) and {Display.Count((long)report.ManagedBytesPerStep)} managed bytes");
+        (double low, double high) = report.OverheadQuartiles;
+        output.Text.WriteLine($"step {Time(step.Seconds)} ms, {Percent(report.SecondsOutside / step.Seconds)} % of it in no op; executed {Figure(step.FlopsPerSecond / 1e9)} GFLOP/s, {Percent(step.FlopsPerSecond / report.Peak.FlopsPerSecond)} % of peak");
+        output.Text.WriteLine($"without profiling {Display.Count((long)report.TokensPerSecond)} tokens/s; profiling adds {Percent(report.Overhead)} % (median of {Display.Count(report.Steps, "pair")} of steps; quartiles {Percent(low)} and {Percent(high)})");
         if (report.Ops.Concat(report.Kernels).Any(row => row.Share >= LeastShare && report.Peak.ShareOf(row) > 1))
         {
             output.Text.WriteLine("over 100 %: the data was still in a cache, which is faster than memory");

@@ -27,7 +27,7 @@ internal static class ChromeTrace
         for (int i = 0; i < costs.Length; i++)
         {
             ProfileEvent noted = step.Events[i];
-            Begin(json, NameOf(noted), CategoryOf(noted.Kind), 0, step.Started, noted.Started, noted.Ended);
+            Begin(json, NameOf(step, noted), CategoryOf(noted.Kind), 0, step.Started, noted.Started, noted.Ended);
             if (noted.Kind != EventKind.Step)
             {
                 json.WriteString("phase"u8, EventLabel.PhaseOf(step, noted).ToString().ToLowerInvariant());
@@ -94,11 +94,11 @@ internal static class ChromeTrace
     // A decimal keeps nanoseconds exact, so that neighbours do not seem to overlap.
     private static decimal Microseconds(long ticks) => (decimal)ticks * 1_000_000 / Stopwatch.Frequency;
 
-    private static string NameOf(in ProfileEvent noted) => noted.Kind switch
+    private static string NameOf(StepRecording step, in ProfileEvent noted) => noted.Kind switch
     {
         EventKind.Step => "step",
         EventKind.Kernel => EventLabel.Kernel(noted),
-        _ => EventLabel.Op(noted.Source, OpGrouping.Node),
+        _ => EventLabel.Op(step.Tape, noted.Source, OpGrouping.Node),
     };
 
     private static string CategoryOf(EventKind kind) => kind.ToString().ToLowerInvariant();

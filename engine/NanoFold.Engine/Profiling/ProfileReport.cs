@@ -1,3 +1,5 @@
+using NanoFold.Engine.Benchmarks;
+
 namespace NanoFold.Engine.Profiling;
 
 /// <summary>Where the time of a training step goes. Rows are means over the middle half of the profiled steps by time, so they add up.</summary>
@@ -24,8 +26,14 @@ public sealed record ProfileReport
     /// <summary>By the median of the steps that were not profiled.</summary>
     public required double TokensPerSecond { get; init; }
 
-    /// <summary>What profiling adds to a step, as a share of it: the median over pairs of a profiled and another step.</summary>
-    public required double Overhead { get; init; }
+    /// <summary>What profiling added to a step, as a share of it, for each pair of a profiled step and one that was not; ascending.</summary>
+    public required IReadOnlyList<double> Overheads { get; init; }
+
+    /// <summary>The median of <see cref="Overheads"/>.</summary>
+    public double Overhead => StepBenchmark.Median(Overheads);
+
+    /// <summary>Between these lies the middle half of <see cref="Overheads"/>.</summary>
+    public (double Low, double High) OverheadQuartiles => (Overheads[Overheads.Count / 4], Overheads[Overheads.Count - 1 - (Overheads.Count / 4)]);
 
     /// <summary>Managed memory that the profiled steps allocated on the thread that drives them, per step.</summary>
     public required double ManagedBytesPerStep { get; init; }

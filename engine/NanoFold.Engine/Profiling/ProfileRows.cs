@@ -7,13 +7,13 @@ internal static class ProfileRows
 {
     /// <summary>Ops and parts of the step. Their seconds and what lies between them make the step.</summary>
     public static IReadOnlyList<ProfileRow> Ops(IReadOnlyList<StepRecording> steps, OpGrouping grouping)
-        => Rows(steps, kind => kind is EventKind.Op or EventKind.Part, (in ProfileEvent noted) => EventLabel.Op(noted.Source, grouping));
+        => Rows(steps, kind => kind is EventKind.Op or EventKind.Part, (step, in noted) => EventLabel.Op(step.Tape, noted.Source, grouping));
 
     /// <summary>Kernels, matrix products by their shape.</summary>
     public static IReadOnlyList<ProfileRow> Kernels(IReadOnlyList<StepRecording> steps)
-        => Rows(steps, kind => kind == EventKind.Kernel, EventLabel.Kernel);
+        => Rows(steps, kind => kind == EventKind.Kernel, (_, in noted) => EventLabel.Kernel(noted));
 
-    private delegate string Label(in ProfileEvent noted);
+    private delegate string Label(StepRecording step, in ProfileEvent noted);
 
     private static ProfileRow[] Rows(IReadOnlyList<StepRecording> steps, Predicate<EventKind> wanted, Label label)
     {
@@ -32,7 +32,7 @@ internal static class ProfileRows
 
                 if (!labels.TryGetValue((noted.Source, noted.Shape), out string? name))
                 {
-                    labels.Add((noted.Source, noted.Shape), name = label(noted));
+                    labels.Add((noted.Source, noted.Shape), name = label(step, noted));
                 }
 
                 (StepPhase, string) key = (EventLabel.PhaseOf(step, noted), name);

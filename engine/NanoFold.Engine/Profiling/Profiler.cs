@@ -17,7 +17,7 @@ namespace NanoFold.Engine.Profiling;
 public sealed class Profiler : IDisposable
 {
     private const int WarmUpSteps = 3;
-    private const int LeastSteps = 5, MostSteps = 20;
+    private const int LeastSteps = 5, MostSteps = 50;
     private const double SecondsOfSteps = 12;
     private const int InitialEvents = 1 << 12;
 
@@ -92,7 +92,7 @@ public sealed class Profiler : IDisposable
             Steps = steps,
             StepSeconds = middle.Average(r => r.Seconds),
             TokensPerSecond = (double)_batches.Batch * _batches.Context * _accumulate / StepBenchmark.Median(plain),
-            Overhead = StepBenchmark.Median(profiled.Zip(plain, (with, without) => (with / without) - 1)),
+            Overheads = [.. profiled.Zip(plain, (with, without) => (with / without) - 1).Order()],
             ManagedBytesPerStep = (double)_allocated / steps,
         };
     }
@@ -116,7 +116,7 @@ public sealed class Profiler : IDisposable
     internal StepRecording Record()
     {
         Profile();
-        return StepRecording.Of(_log, _work);
+        return StepRecording.Of(_trainer.Plan.Tape, _log, _work);
     }
 
     // Until kernels are compiled and the logs have room for a step.

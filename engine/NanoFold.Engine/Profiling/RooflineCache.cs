@@ -17,9 +17,19 @@ public sealed class RooflineCache
     private const int Version = 1;
 
     private readonly string _folder;
+    private readonly Func<Backend, Roofline> _measure;
 
     /// <param name="folder">Where to keep it, or null for <c>roofline</c> in <see cref="TokenCache.DefaultFolder"/>.</param>
-    public RooflineCache(string? folder = null) => _folder = folder ?? Path.Combine(TokenCache.DefaultFolder, "roofline");
+    public RooflineCache(string? folder = null)
+        : this(folder ?? Path.Combine(TokenCache.DefaultFolder, "roofline"), Roofline.Measure)
+    {
+    }
+
+    internal RooflineCache(string folder, Func<Backend, Roofline> measure)
+    {
+        _folder = folder;
+        _measure = measure;
+    }
 
     /// <summary>Remembered, or measured now.</summary>
     /// <param name="backend">The device.</param>
@@ -29,19 +39,17 @@ public sealed class RooflineCache
     public Roofline Get(Backend backend, string processor, bool remeasure = false, Action<string>? note = null)
     {
         string key = string.Create(CultureInfo.InvariantCulture, $"roofline {Version}: {processor}; {backend.Name}");
-        string path = PathOf(key);
+        string path = Path.Combine(_folder, Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(key)))[..16] + ".json");
         if (!remeasure && Read(path, key) is { } known)
         {
             return known;
         }
 
         note?.Invoke($"measuring what {backend.Name} can reach (once; --remeasure does it again)");
-        var measured = Roofline.Measure(backend);
+        Roofline measured = _measure(backend);
         Write(path, key, measured);
         return measured;
     }
-
-    internal string PathOf(string key) => Path.Combine(_folder, Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(key)))[..16] + ".json");
 
     private static Roofline? Read(string path, string key)
     {

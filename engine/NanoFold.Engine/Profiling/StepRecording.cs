@@ -1,12 +1,14 @@
 using System.Diagnostics;
+using NanoFold.Engine.Autograd;
 using NanoFold.Kernels.Profiling;
 
 namespace NanoFold.Engine.Profiling;
 
 /// <summary>Everything noted of one training step.</summary>
+/// <param name="Tape">The recorded pass, which knows what values are called.</param>
 /// <param name="Events">Of the thread that drives it; the first is the step itself.</param>
 /// <param name="Work">Runs of each thread of the worker pool, by worker; empty where only one thread works.</param>
-internal sealed record StepRecording(ProfileEvent[] Events, WorkEvent[][] Work)
+internal sealed record StepRecording(Tape Tape, ProfileEvent[] Events, WorkEvent[][] Work)
 {
     public long Started => Events[0].Started;
 
@@ -15,7 +17,8 @@ internal sealed record StepRecording(ProfileEvent[] Events, WorkEvent[][] Work)
     public static double SecondsOf(in ProfileEvent noted) => Stopwatch.GetElapsedTime(noted.Started, noted.Ended).TotalSeconds;
 
     /// <summary>Copies what the logs hold.</summary>
-    public static StepRecording Of(EventLog log, WorkLog? work) => new(
+    public static StepRecording Of(Tape tape, EventLog log, WorkLog? work) => new(
+        tape,
         log.Events.ToArray(),
         work is null ? [] : [.. Enumerable.Range(0, work.Workers).Select(worker => work.Events(worker).ToArray())]);
 

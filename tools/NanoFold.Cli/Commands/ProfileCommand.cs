@@ -25,7 +25,7 @@ internal static class ProfileCommand
         command.JsonKeys = """
             ops [{name, phase (begin, forward, backward or update), calls, ms, share, flops, bytes, gflops, gbps, bound (compute or memory), rooflineShare (over 1: from a cache)}],
               kernels [the same], all per step; peak {flopsPerSecond, bytesPerSecond}, tokensPerSecond (median step without profiling), stepMs, msInNoOp,
-              flops, gflops, peakShare, overhead (of profiling, a share; median of pairs of steps), managedBytesPerStep, steps (profiled), by, trace (the file, or null)
+              flops, gflops, peakShare, overhead (of profiling, a share; median of pairs of steps), overheadQuartiles [2], managedBytesPerStep, steps (profiled), by, trace (the file, or null)
             """;
         command.Does(invocation => Run(
             invocation, train.Config(invocation), train.Steps(invocation) ?? 0, Grouping(invocation.Get(by)), invocation.Get(trace), invocation.Get(remeasure)));
@@ -105,6 +105,7 @@ internal static class ProfileCommand
         ["gflops"] = report.Step.FlopsPerSecond / 1e9,
         ["peakShare"] = report.Step.FlopsPerSecond / report.Peak.FlopsPerSecond,
         ["overhead"] = report.Overhead,
+        ["overheadQuartiles"] = new JsonArray(report.OverheadQuartiles.Low, report.OverheadQuartiles.High),
         ["managedBytesPerStep"] = report.ManagedBytesPerStep,
         ["steps"] = report.Steps,
         ["by"] = by,
