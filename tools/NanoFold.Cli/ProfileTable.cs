@@ -29,7 +29,7 @@ internal sealed class ProfileTable(Output output, ProfileReport report)
         {
             lines.Add(Line("", ProfileRow.Total(phase.Key.ToString().ToLowerInvariant(), phase.Key, phase)));
             ProfileRow[] small = [.. phase.Where(row => row.Share < LeastShare)];
-            bool folds = small.Length > 1;
+            bool folds = small.Length > 1 && report.Grouping != OpGrouping.Node;
             lines.AddRange(phase.Where(row => !folds || row.Share >= LeastShare).Select(row => Line("  ", row)));
             if (folds)
             {
@@ -56,7 +56,7 @@ internal sealed class ProfileTable(Output output, ProfileReport report)
             row.Bytes > 0 ? Display.Quantity(row.Bytes, "").TrimEnd() : "–",
             row.Flops > 0 ? Figure(row.FlopsPerSecond / 1e9) : "–",
             row.Bytes > 0 ? Figure(row.BytesPerSecond / 1e9) : "–",
-            row.Bytes > 0 ? $"{Bound(row)} {report.Peak.ShareOf(row) * 100:0}%".PadLeft(11) : "–",
+            row.Bytes > 0 ? $"{(IsComputeBound(row) ? "compute" : "memory")} {report.Peak.ShareOf(row) * 100:0}%".PadLeft(11) : "–",
         ];
     }
 
@@ -66,21 +66,27 @@ internal sealed class ProfileTable(Output output, ProfileReport report)
         (double low, double high) = report.OverheadQuartiles;
         output.Text.WriteLine($"step {Time(step.Seconds)} ms, {Percent(report.SecondsOutside / step.Seconds)} % of it in no op; executed {Figure(step.FlopsPerSecond / 1e9)} GFLOP/s, {Percent(step.FlopsPerSecond / report.Peak.FlopsPerSecond)} % of peak");
         output.Text.WriteLine($"without profiling {Display.Count((long)report.TokensPerSecond)} tokens/s; profiling adds {Percent(report.Overhead)} % (median of {Display.Count(report.Steps, "pair")} of steps; quartiles {Percent(low)} and {Percent(high)})");
-        if (report.Ops.Concat(report.Kernels).Any(row => row.Share >= LeastShare && report.Peak.ShareOf(row) > 1))
+        ProfileRow[] above = [.. report.Ops.Concat(report.Kernels).Where(row => row.Share >= LeastShare && report.Peak.ShareOf(row) > 1)];
+        if (above.Any(row => !IsComputeBound(row)))
         {
-            output.Text.WriteLine("over 100 %: the data was still in a cache, which is faster than memory");
+            output.Text.WriteLine("memory over 100 %: the data was still in a cache, which is faster than memory");
         }
 
-        IEnumerable<string> largest = report.Ops.OrderByDescending(row => row.Seconds).Take(3)
-            .Select(row => $"{row.Name}, {row.Phase.ToString().ToLowerInvariant()}: {row.Share * 100:0} % of the step, bound by {(Bound(row) == "compute" ? "computing" : "memory")}, at {report.Peak.ShareOf(row) * 100:0} %");
+        if (above.Any(IsComputeBound))
+        {
+            output.Text.WriteLine("compute over 100 %: the machine was busy when its peak was measured; --remeasure does it again");
+        }
+
         output.Text.WriteLine("largest:");
+        IEnumerable<string> largest = report.Ops.OrderByDescending(row => row.Seconds).Take(3)
+            .Select(row => $"{row.Name}, {row.Phase.ToString().ToLowerInvariant()}: {row.Share * 100:0} % of the step, bound by {(IsComputeBound(row) ? "computing" : "memory")}, at {report.Peak.ShareOf(row) * 100:0} % of the roofline");
         foreach (string line in largest)
         {
             output.Text.WriteLine($"  {line}");
         }
     }
 
-    private string Bound(ProfileRow row) => report.Peak.IsComputeBound(row.Flops, row.Bytes) ? "compute" : "memory";
+    private bool IsComputeBound(ProfileRow row) => report.Peak.IsComputeBound(row.Flops, row.Bytes);
 
     private static string Time(double seconds) => Display.Number(seconds * 1e3, "0.00");
 

@@ -15,6 +15,9 @@ public sealed record ProfileReport
 
     public required IReadOnlyList<ProfileRow> Kernels { get; init; }
 
+    /// <summary>By what <see cref="Ops"/> were added up.</summary>
+    public required OpGrouping Grouping { get; init; }
+
     public required Roofline Peak { get; init; }
 
     /// <summary>Profiled steps.</summary>

@@ -88,6 +88,7 @@ public sealed class Profiler : IDisposable
         {
             Ops = ProfileRows.Ops(middle, grouping),
             Kernels = ProfileRows.Kernels(middle),
+            Grouping = grouping,
             Peak = peak,
             Steps = steps,
             StepSeconds = middle.Average(r => r.Seconds),

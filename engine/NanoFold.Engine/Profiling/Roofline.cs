@@ -15,7 +15,7 @@ namespace NanoFold.Engine.Profiling;
 public sealed record Roofline(double FlopsPerSecond, double BytesPerSecond)
 {
     private const long TriadElements = 32L << 20;
-    private const int TriadRuns = 8;
+    private const int TriadRuns = 16;
 
     /// <summary>FLOPs per byte above which work is bound by computing.</summary>
     public double Ridge => FlopsPerSecond / BytesPerSecond;
@@ -29,7 +29,7 @@ public sealed record Roofline(double FlopsPerSecond, double BytesPerSecond)
     /// <summary>The share of what could be reached; above 1 where data came from a cache. 0 for what neither computes nor moves.</summary>
     public double ShareOf(ProfileRow row) => row.Seconds > 0 ? LeastSeconds(row.Flops, row.Bytes) / row.Seconds : 0;
 
-    /// <summary>Measures it, in about a second: the best of several runs, as what disturbs a machine only makes it slower.</summary>
+    /// <summary>Measures it, in one or two seconds: the best of several runs, as what disturbs a machine only makes it slower.</summary>
     public static Roofline Measure(Backend backend)
     {
         double products = MatMulPeak.Measure(backend);

@@ -10,14 +10,17 @@ public static unsafe class MultiplyAddRate
     private const int Chains = 12;
     private const int Iterations = 100_000;
     private const int ItemsPerThread = 4;
-    private const int Runs = 24;
 
-    /// <summary>FLOP/s in float32 of all threads: the best of several runs.</summary>
+    // A run takes about a millisecond, so that some find the machine undisturbed.
+    private const double Seconds = 0.5;
+
+    /// <summary>FLOP/s in float32 of all threads: the best of many short runs.</summary>
     public static double Measure(CpuContext context)
     {
         long items = (long)ItemsPerThread * context.Workers.Count;
         double flops = 2.0 * Chains * Iterations * (int)context.Isa * items, best = 0;
-        for (int i = 0; i < Runs; i++)
+        long begun = Stopwatch.GetTimestamp();
+        while (Stopwatch.GetElapsedTime(begun).TotalSeconds < Seconds)
         {
             var work = new Work { Context = context };
             long started = Stopwatch.GetTimestamp();

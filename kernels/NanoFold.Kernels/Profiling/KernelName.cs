@@ -17,10 +17,12 @@ public static class KernelName
             return Of(arguments[0]);
         }
 
+        // A type that is only called "work" is told by what it is nested in.
         string name = Kebab(type.Name);
         if (type is { IsNested: true, DeclaringType: { } owner })
         {
-            name = $"{Kebab(owner.Name)}{Arguments(arguments)}.{name}";
+            string outer = Kebab(owner.Name) + Arguments(arguments);
+            name = type.Name.StartsWith("Work", StringComparison.Ordinal) ? outer : $"{outer}.{name}";
         }
         else
         {

@@ -33,6 +33,7 @@ public class KernelCostTests
         Assert.That(Formula.Unary<Polynomial>.Name, Is.EqualTo("kernel-cost-tests.polynomial"));
         Assert.That(KernelName.Of(typeof(GatedActivationOp<Silu>).GetNestedType("GateGradient", System.Reflection.BindingFlags.NonPublic)!.MakeGenericType(typeof(Silu))),
             Is.EqualTo("gated-activation<silu>.gate-gradient"));
+        Assert.That(KernelName.Of(typeof(Container.Work)), Is.EqualTo("container"));
     }
 
     [Test]
@@ -54,6 +55,11 @@ public class KernelCostTests
 
         Assert.That(KernelCost.BytesOf(row), Is.EqualTo(6 * 8));
         Assert.That(KernelCost.BytesOf(default), Is.Zero);
+    }
+
+    private static class Container
+    {
+        public readonly struct Work;
     }
 
     private readonly struct Polynomial : IUnaryOp

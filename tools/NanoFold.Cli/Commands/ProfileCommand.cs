@@ -69,7 +69,7 @@ internal static class ProfileCommand
             output.Text.WriteLine($"trace of one step: {trace}, for ui.perfetto.dev or chrome://tracing");
         }
 
-        output.Result(Result(report, s_groupings[(int)grouping].Name, trace));
+        output.Result(Result(report, trace));
         return Faults.Done;
     }
 
@@ -93,7 +93,7 @@ internal static class ProfileCommand
         }
     }
 
-    private static JsonObject Result(ProfileReport report, string by, string? trace) => new()
+    private static JsonObject Result(ProfileReport report, string? trace) => new()
     {
         ["ops"] = Rows(report.Ops, report.Peak),
         ["kernels"] = Rows(report.Kernels, report.Peak),
@@ -108,7 +108,7 @@ internal static class ProfileCommand
         ["overheadQuartiles"] = new JsonArray(report.OverheadQuartiles.Low, report.OverheadQuartiles.High),
         ["managedBytesPerStep"] = report.ManagedBytesPerStep,
         ["steps"] = report.Steps,
-        ["by"] = by,
+        ["by"] = s_groupings.First(g => g.Grouping == report.Grouping).Name,
         ["trace"] = trace,
     };
 
