@@ -5,7 +5,7 @@ namespace NanoFold.Cli;
 /// <summary>A profile for people: ops, then kernels, by phase; and what to make of it.</summary>
 internal sealed class ProfileTable(Output output, ProfileReport report)
 {
-    private const int NameWidth = 34;
+    private const int NameWidth = 32;
 
     // Smaller ones of a phase share a line.
     private const double LeastShare = 0.004;
@@ -13,7 +13,7 @@ internal sealed class ProfileTable(Output output, ProfileReport report)
     public void Write()
     {
         Roofline peak = report.Peak;
-        output.Text.WriteLine($"this machine reaches {Figure(peak.FlopsPerSecond / 1e9)} GFLOP/s and {Figure(peak.BytesPerSecond / 1e9)} GB/s from memory: below {Figure(peak.Ridge)} FLOP/byte memory is the limit");
+        output.Text.WriteLine($"this machine reaches {Figure(peak.FlopsPerSecond / 1e9)} GFLOP/s and {Figure(peak.BytesPerSecond / 1e9)} GB/s from memory; below {Figure(peak.Ridge)} FLOP/byte memory limits");
         output.Text.WriteLine();
         Table("op", report.Ops, "in no op");
         output.Text.WriteLine();
@@ -28,10 +28,10 @@ internal sealed class ProfileTable(Output output, ProfileReport report)
         foreach (IGrouping<StepPhase, ProfileRow> phase in rows.GroupBy(row => row.Phase))
         {
             lines.Add(Line("", ProfileRow.Total(phase.Key.ToString().ToLowerInvariant(), phase.Key, phase)));
-            ProfileRow[] small = [.. phase.Where(row => row.Share < LeastShare)];
-            bool folds = small.Length > 1 && report.Grouping != OpGrouping.Node;
-            lines.AddRange(phase.Where(row => !folds || row.Share >= LeastShare).Select(row => Line("  ", row)));
-            if (folds)
+            ProfileRow[] small = report.Grouping == OpGrouping.Node ? [] : [.. phase.Where(row => row.Share < LeastShare)];
+            small = small.Length > 1 ? small : [];
+            lines.AddRange(phase.Except(small).Select(row => Line("  ", row)));
+            if (small.Length > 0 && small.Length < phase.Count())
             {
                 lines.Add(Line("  ", ProfileRow.Total($"{small.Length} smaller ones", phase.Key, small)));
             }
@@ -65,7 +65,7 @@ internal sealed class ProfileTable(Output output, ProfileReport report)
         ProfileRow step = report.Step;
         (double low, double high) = report.OverheadQuartiles;
         output.Text.WriteLine($"step {Time(step.Seconds)} ms, {Percent(report.SecondsOutside / step.Seconds)} % of it in no op; executed {Figure(step.FlopsPerSecond / 1e9)} GFLOP/s, {Percent(step.FlopsPerSecond / report.Peak.FlopsPerSecond)} % of peak");
-        output.Text.WriteLine($"without profiling {Display.Count((long)report.TokensPerSecond)} tokens/s; profiling adds {Percent(report.Overhead)} % (median of {Display.Count(report.Steps, "pair")} of steps; quartiles {Percent(low)} and {Percent(high)})");
+        output.Text.WriteLine($"{Display.Count((long)report.TokensPerSecond)} tokens/s without profiling, which adds {Percent(report.Overhead)} % (median of {Display.Count(report.Steps, "pair")}, quartiles {Percent(low)} and {Percent(high)})");
         ProfileRow[] above = [.. report.Ops.Concat(report.Kernels).Where(row => row.Share >= LeastShare && report.Peak.ShareOf(row) > 1)];
         if (above.Any(row => !IsComputeBound(row)))
         {
