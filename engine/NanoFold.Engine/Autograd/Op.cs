@@ -35,7 +35,10 @@ public abstract class Op
 
     public virtual long BackwardScratchBytes(Node node) => 0;
 
-    /// <summary>Floating-point operations and bytes of the forward pass, upper bounds from the shapes.</summary>
+    /// <summary>
+    /// Floating-point operations and bytes of both passes, upper bounds from the shapes; by default a FLOP for each element of the outputs and
+    /// two in the backward pass. What was executed a profile knows from the kernels; this counts where it does not know them.
+    /// </summary>
     public virtual OpCost Cost(Node node)
     {
         long bytes = 0, elements = 0;

@@ -1,5 +1,6 @@
 using NanoFold.Engine.Tensors;
 using NanoFold.Kernels;
+using NanoFold.Kernels.Profiling;
 
 namespace NanoFold.Engine.Autograd;
 
@@ -49,7 +50,10 @@ public sealed class Plan
     }
 
     /// <summary>Runs the recorded pass once; with losses on a training tape also backward. Gradients of parameters accumulate.</summary>
-    public void Run()
+    public void Run() => Run(null);
+
+    /// <summary>As <see cref="Run()"/>; each call is noted in <paramref name="log"/> with its <see cref="PlanStep"/> as the source.</summary>
+    internal void Run(EventLog? log)
     {
         if (_arena is null)
         {
@@ -57,8 +61,9 @@ public sealed class Plan
         }
 
         Backend backend = Tape.Backend;
-        foreach (ref readonly PlanStep step in _steps.AsSpan())
+        foreach (PlanStep step in _steps)
         {
+            log?.Begin(EventKind.Op, step);
             switch (step.Kind)
             {
                 case PlanStepKind.Forward:
@@ -71,6 +76,8 @@ public sealed class Plan
                     backend.Fill(step.Target, step.Value);
                     break;
             }
+
+            log?.End();
         }
     }
 

@@ -59,7 +59,7 @@ internal sealed class PlanBuilder
             ScheduledCall call = _schedule.Calls[t];
             if (call.Kind == PlanStepKind.Fill)
             {
-                steps[t] = new(call.Kind, null, Gradient(call.Target, _values[call.Target].Layout, 0, arena), call.Value);
+                steps[t] = new(call.Kind, null, false, Gradient(call.Target, _values[call.Target].Layout, 0, arena), call.Value);
                 continue;
             }
 
@@ -87,7 +87,7 @@ internal sealed class PlanBuilder
             }
 
             View scratch = _scratch[t] < 0 ? default : Scratch(node, backward, arena, _arena.Offset(_scratch[t]));
-            steps[t] = new(call.Kind, new OpCall(node, inputs, outputs, inputGradients, outputGradients, call.Accumulate, scratch), default, 0);
+            steps[t] = new(call.Kind, new OpCall(node, inputs, outputs, inputGradients, outputGradients, call.Accumulate, scratch), call.IsRecomputed, default, 0);
         }
 
         return steps;

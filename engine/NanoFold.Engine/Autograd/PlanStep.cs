@@ -12,4 +12,13 @@ internal enum PlanStepKind
 }
 
 /// <summary>One call of a bound plan.</summary>
-internal readonly record struct PlanStep(PlanStepKind Kind, OpCall? Call, View Target, double Value);
+/// <param name="Kind">What is called.</param>
+/// <param name="Call">The op's operands; null for a fill.</param>
+/// <param name="IsRecomputed">A forward call that is done again for the backward pass.</param>
+/// <param name="Target">What is filled.</param>
+/// <param name="Value">What it is filled with.</param>
+internal sealed record PlanStep(PlanStepKind Kind, OpCall? Call, bool IsRecomputed, View Target, double Value)
+{
+    /// <summary>Whether it belongs to the backward pass.</summary>
+    public bool IsBackward => Kind != PlanStepKind.Forward || IsRecomputed;
+}

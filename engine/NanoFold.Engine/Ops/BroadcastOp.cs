@@ -28,6 +28,12 @@ public sealed class BroadcastOp : Op
     public override void Backward(Backend backend, OpCall call) =>
         backend.Sum(call.OutputGradient(0), call.InputGradient(0), call.Accumulates(0));
 
+    public override OpCost Cost(Node node)
+    {
+        long bytes = (node.Inputs[0].Layout.Count + node.Outputs[0].Layout.Count) * node.Outputs[0].Type.Size();
+        return new OpCost(0, node.Outputs[0].Layout.Count, bytes, bytes);
+    }
+
     internal static IEnumerable<OpCase> Cases()
     {
         yield return new OpCase("broadcast [2, 1, 5] to [2, 3, 5]", [OpInput.Real(2, 1, 5)],

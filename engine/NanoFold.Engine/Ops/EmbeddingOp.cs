@@ -42,9 +42,9 @@ public sealed class EmbeddingOp : Op
 
     public override OpCost Cost(Node node)
     {
-        // Only the rows that are looked up are read; the backward pass reads and writes them.
-        long elements = node.Outputs[0].Layout.Count, bytes = elements * node.Outputs[0].Type.Size(), ids = node.Inputs[1].Layout.Count * sizeof(int);
-        return new OpCost(0, elements, 2 * bytes + ids, 3 * bytes + ids);
+        // Of the table only the rows that are asked for; a gradient's row is read, added to and written.
+        long count = node.Outputs[0].Layout.Count, rows = count * node.Outputs[0].Type.Size(), ids = node.Inputs[1].Layout.Count * sizeof(int);
+        return new OpCost(0, count, 2 * rows + ids, 3 * rows + ids);
     }
 
     internal static IEnumerable<OpCase> Cases()

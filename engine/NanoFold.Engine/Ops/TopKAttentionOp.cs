@@ -50,8 +50,10 @@ public sealed class TopKAttentionOp(IFusedTopKAttention kernel, double scale) : 
     public override OpCost Cost(Node node)
     {
         Tensor q = node.Inputs[0];
-        long rows = (long)q[0] * q[2] * q[1], scored = rows * (q[1] + 1) / 2, kept = rows * node.Outputs[2][-1];
-        long bytes = 4 * (2 * q.Layout.Count + 2 * node.Inputs[1].Layout.Count + kept);
+        // A query keeps no more keys than it sees: as many pairs as a window of k has.
+        long sequences = (long)q[0] * q[2];
+        long scored = sequences * new CausalMask().VisiblePairs(q[1]), kept = sequences * new CausalMask(node.Outputs[2][-1]).VisiblePairs(q[1]);
+        long bytes = 4 * (2 * q.Layout.Count + 2 * node.Inputs[1].Layout.Count + node.Outputs[2].Layout.Count);
         return new OpCost(2 * (scored + kept) * q[3], 10 * kept * q[3], bytes, 2 * bytes);
     }
 

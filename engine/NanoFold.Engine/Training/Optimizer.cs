@@ -1,7 +1,9 @@
 using NanoFold.Engine.Configuration;
+using NanoFold.Engine.Profiling;
 using NanoFold.Engine.Tensors;
 using NanoFold.Kernels;
 using NanoFold.Kernels.Fused;
+using NanoFold.Kernels.Profiling;
 
 namespace NanoFold.Engine.Training;
 
@@ -49,13 +51,18 @@ public sealed class Optimizer : IDisposable
     /// <summary>Memory of moments and scratch.</summary>
     public long Bytes => _first.Bytes + _second.Bytes + (_update?.Bytes ?? 0) + (_newtonSchulz?.Bytes ?? 0);
 
+    /// <summary>Where the parts of the update are noted, or null.</summary>
+    internal EventLog? Log { get; set; }
+
     private bool UsesMuon => _config.Optimizer == OptimizerKind.Muon && _matrices.End > _matrices.Start;
 
     /// <summary>Updates all parameters from the accumulated gradients, with the rates in the step's state.</summary>
     public void Update()
     {
+        Log?.Begin(EventKind.Part, StepPart.GradientNorm);
         _kernels.AddSquares(_store.AllGradients);
         _kernels.Decide(_config.Clip);
+        Log?.End();
         foreach (ParameterRole role in Roles)
         {
             (long start, long end) = _store.Range(role);
@@ -66,14 +73,18 @@ public sealed class Optimizer : IDisposable
 
             if (role == ParameterRole.Matrix && UsesMuon)
             {
+                Log?.Begin(EventKind.Part, StepPart.Muon);
                 UpdateMatrices();
+                Log?.End();
                 continue;
             }
 
+            Log?.Begin(EventKind.Part, StepPart.AdamW);
             (View values, View gradients) = _store.Slice(start, end);
             double decay = role is ParameterRole.Matrix or ParameterRole.Head ? _config.WeightDecay!.Value : 0;
             _kernels.AdamW(values, gradients, Vector(_first, start, end), Vector(_second, start, end),
                 _config.Beta1!.Value, _config.Beta2!.Value, _config.Epsilon!.Value, decay, rateFactor: 1);
+            Log?.End();
         }
     }
 

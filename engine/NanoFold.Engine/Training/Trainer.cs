@@ -2,8 +2,10 @@ using NanoFold.Engine.Autograd;
 using NanoFold.Engine.Configuration;
 using NanoFold.Engine.Data;
 using NanoFold.Engine.Model;
+using NanoFold.Engine.Profiling;
 using NanoFold.Engine.Taps;
 using NanoFold.Kernels;
+using NanoFold.Kernels.Profiling;
 
 namespace NanoFold.Engine.Training;
 
@@ -17,6 +19,7 @@ public sealed class Trainer : IDisposable
     private Plan? _plan;
     private DeviceBuffer? _arena;
     private TapSet? _taps;
+    private EventLog? _log;
 
     /// <param name="model">In float32; its parameters are trained.</param>
     /// <param name="config">Resolved settings.</param>
@@ -36,6 +39,13 @@ public sealed class Trainer : IDisposable
     public Optimizer Optimizer { get; }
 
     public LearningRateSchedule Schedule { get; set; }
+
+    /// <summary>Where the parts of a step and the calls of its plan are noted, or null.</summary>
+    internal EventLog? Log
+    {
+        get => _log;
+        set => Optimizer.Log = _log = value;
+    }
 
     /// <summary>Bytes of activations, gradients of activations and scratch.</summary>
     public long ArenaBytes => Plan.ArenaBytes;
@@ -121,12 +131,13 @@ public sealed class Trainer : IDisposable
         }
 
         plan.Bind(_arena);
-        plan.Run();
+        plan.Run(_log);
     }
 
     /// <summary>Draws the batch and sets what this step's kernels read.</summary>
     internal void Begin(long step)
     {
+        _log?.Begin(EventKind.Part, StepPart.Batch);
         int targets = 0;
         for (int i = 0; i < _buffers.Length; i++)
         {
@@ -135,6 +146,7 @@ public sealed class Trainer : IDisposable
             targets += buffers.CountTargets();
         }
 
+        _log?.End();
         double factor = Schedule.At(step);
         StepState state = _model.Backend.State;
         state.Set(StepSlot.Step, step + 1);
@@ -145,7 +157,9 @@ public sealed class Trainer : IDisposable
         state.Set(StepSlot.MatrixLearningRate, factor * (_config.MatrixLearningRate ?? 0));
         state.Set(StepSlot.Loss, 0.0);
         state.Set(StepSlot.GradientSquares, 0.0);
+        _log?.Begin(EventKind.Part, StepPart.ZeroGradients);
         _model.Backend.Fill(_model.Store.AllGradients, 0);
+        _log?.End();
     }
 
     private void Upload(int microBatch)
@@ -153,7 +167,9 @@ public sealed class Trainer : IDisposable
         _model.Backend.State.Set(StepSlot.MicroBatch, (long)microBatch);
         // The tape reads the first buffers; later micro-batches take their place in turn.
         BatchBuffers first = _buffers[0], buffers = _buffers[microBatch];
+        _log?.Begin(EventKind.Part, StepPart.Upload);
         first.Upload(buffers.Tokens, buffers.Targets, buffers.Documents);
+        _log?.End();
     }
 
     private Plan Record(TapSet? taps)

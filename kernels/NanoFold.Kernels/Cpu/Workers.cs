@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Runtime.CompilerServices;
 using System.Runtime.ExceptionServices;
 
@@ -29,6 +30,7 @@ public sealed unsafe class Workers : IDisposable
     private readonly ManualResetEventSlim _left = new(false);
     private delegate*<void*, long, int, void> _invoke;
     private void* _work;
+    private Type? _workType;
     private long _next;
     private long _count;
     private long _state;
@@ -64,6 +66,9 @@ public sealed unsafe class Workers : IDisposable
 
     public int Count { get; }
 
+    /// <summary>Told what each thread did in each run on several threads, or null. To be changed only while nothing runs.</summary>
+    public IWorkObserver? Observer { get; set; }
+
     /// <summary>Runs items 0 … count − 1 and returns when all are done. The first exception of an item ends the run and is thrown here.</summary>
     /// <exception cref="InvalidOperationException">Called from within a work item.</exception>
     public void Run<TWork>(long count, ref TWork work)
@@ -89,6 +94,7 @@ public sealed unsafe class Workers : IDisposable
             _invoke = &Call<TWork>;
             // The caller's frame outlives the run, so its struct may be seen by address.
             _work = Unsafe.AsPointer(ref work);
+            _workType = typeof(TWork);
             _count = count;
             _next = 0;
             _failure = null;
@@ -170,6 +176,8 @@ public sealed unsafe class Workers : IDisposable
     private void Drain(int worker)
     {
         s_working = true;
+        IWorkObserver? observer = Observer;
+        long started = observer is null ? 0 : Stopwatch.GetTimestamp(), done = 0;
         try
         {
             while (true)
@@ -177,10 +185,12 @@ public sealed unsafe class Workers : IDisposable
                 long item = Interlocked.Increment(ref _next) - 1;
                 if (item >= _count)
                 {
+                    observer?.Ran(worker, _workType!, started, done);
                     return;
                 }
 
                 _invoke(_work, item, worker);
+                done++;
             }
         }
         catch (Exception e)

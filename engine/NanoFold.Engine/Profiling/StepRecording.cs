@@ -1,0 +1,54 @@
+using System.Diagnostics;
+using NanoFold.Engine.Autograd;
+using NanoFold.Kernels.Profiling;
+
+namespace NanoFold.Engine.Profiling;
+
+/// <summary>Everything noted of one training step.</summary>
+/// <param name="Tape">The recorded pass, which knows what values are called.</param>
+/// <param name="Events">Of the thread that drives it; the first is the step itself.</param>
+/// <param name="Work">Runs of each thread of the worker pool, by worker; empty where only one thread works.</param>
+internal sealed record StepRecording(Tape Tape, ProfileEvent[] Events, WorkEvent[][] Work)
+{
+    public long Started => Events[0].Started;
+
+    public double Seconds => SecondsOf(Events[0]);
+
+    public static double SecondsOf(in ProfileEvent noted) => Stopwatch.GetElapsedTime(noted.Started, noted.Ended).TotalSeconds;
+
+    /// <summary>Copies what the logs hold.</summary>
+    public static StepRecording Of(Tape tape, EventLog log, WorkLog? work) => new(
+        tape,
+        log.Events.ToArray(),
+        work is null ? [] : [.. Enumerable.Range(0, work.Workers).Select(worker => work.Events(worker).ToArray())]);
+
+    /// <summary>What each event costs: a kernel by itself, an op or a part by its kernels, or by <see cref="Autograd.Op.Cost"/> where none of them is known.</summary>
+    public KernelCost[] Costs()
+    {
+        var costs = new KernelCost[Events.Length];
+        for (int i = Events.Length - 1; i > 0; i--)
+        {
+            if (Events[i].Kind == EventKind.Kernel)
+            {
+                costs[i] = Events[i].Cost;
+                costs[Events[i].Parent] += Events[i].Cost;
+            }
+            else if (Events[i].Kind == EventKind.Op && !HasKernel(i))
+            {
+                costs[i] = EventLabel.OwnCost(Events[i]);
+            }
+        }
+
+        for (int i = 1; i < Events.Length; i++)
+        {
+            if (Events[i].Parent == 0)
+            {
+                costs[0] += costs[i];
+            }
+        }
+
+        return costs;
+    }
+
+    private bool HasKernel(int op) => op + 1 < Events.Length && Events[op + 1].Parent == op;
+}

@@ -1,0 +1,77 @@
+namespace NanoFold.Kernels.Profiling;
+
+/// <summary>
+/// Work of a call. FLOPs: a product of [M, K] and [K, N] is 2·M·N·K and its epilogue nothing; attention counts the products over visible
+/// pairs; an elementwise formula what it does per element. Bytes: each operand read once and each result written once (read, too, where
+/// it is added to); scratch memory does not count.
+/// </summary>
+public readonly record struct KernelCost(double Flops, double Bytes)
+{
+    public static KernelCost operator +(KernelCost a, KernelCost b) => new(a.Flops + b.Flops, a.Bytes + b.Bytes);
+
+    /// <summary>Bytes of the elements that a view has, broadcast ones once; 0 for none.</summary>
+    public static double BytesOf(in View view)
+    {
+        if (view.IsNone)
+        {
+            return 0;
+        }
+
+        double elements = 1;
+        for (int i = 0; i < view.Layout.Rank; i++)
+        {
+            elements *= view.Layout.Stride(i) == 0 ? 1 : view.Layout[i];
+        }
+
+        return elements * view.Type.Size();
+    }
+
+    /// <summary>Bytes of a result: written, and read before where it is added to.</summary>
+    public static double BytesOf(in View view, bool accumulate) => accumulate ? 2 * BytesOf(view) : BytesOf(view);
+
+    internal static KernelCost Pointwise(int flops, in View y, bool accumulate, double operandBytes)
+        => new((double)y.Count * (accumulate ? flops + 1 : flops), operandBytes + BytesOf(y, accumulate));
+
+    /// <remarks>Half of a symmetric product and its diagonal are computed at least.</remarks>
+    internal static KernelCost MatMul(in MatMulArgs args) => new(
+        (args.IsSymmetric ? args.Y.Count + args.Y.Layout.Rows : 2.0 * args.Y.Count) * args.A.Layout[args.TransposeA ? -2 : -1],
+        BytesOf(args.A) + BytesOf(args.B) + BytesOf(args.Bias) + BytesOf(args.Residual) + BytesOf(args.Y, args.Accumulate));
+
+    internal static ProductShape ShapeOf(in MatMulArgs args)
+    {
+        int m = args.Y.Layout[-2], n = args.Y.Layout[-1];
+        return new(args.Y.Count / m / n, m, n, args.A.Layout[args.TransposeA ? -2 : -1], args.TransposeA, args.TransposeB);
+    }
+
+    /// <remarks>Rows in no group are not known here: as many as there is room for.</remarks>
+    internal static KernelCost GroupedMatMul(in GroupedMatMulArgs args) => new(
+        2.0 * args.A.Count * args.Y.Layout[-1],
+        BytesOf(args.A) + BytesOf(args.B) + BytesOf(args.Offsets) + BytesOf(args.Y, args.Accumulate));
+
+    internal static ProductShape ShapeOf(in GroupedMatMulArgs args) => args.PerGroupOutput
+        ? new(1, args.A.Layout[1], args.Y.Layout[2], args.A.Layout[0], true, false)
+        : new(1, args.A.Layout[0], args.Y.Layout[1], args.A.Layout[1], false, args.TransposeB);
+
+    internal static KernelCost Softmax(in View x, in View y, in AttentionMask mask)
+    {
+        double visible = !mask.Causal ? x.Count : x.Count / ((double)x.Layout[-1] * x.Layout[-2]) * VisiblePairs(x.Layout[-2], x.Layout[-1], mask.Window, mask.Sinks);
+        // The largest, scale and difference, exponential, sum, quotient.
+        return new(visible * (5 + Formula.ExpFlops), BytesOf(x) + BytesOf(y));
+    }
+
+    /// <summary>
+    /// (query, key) pairs that a causal mask leaves of <paramref name="queries"/> · <paramref name="keys"/>, the last query seeing the last key;
+    /// documents, which are data, not counted.
+    /// </summary>
+    public static long VisiblePairs(long queries, long keys, long window, long sinks)
+    {
+        // Of the first n positions: those within the window, and the sinks outside of it.
+        long Until(long n) => AtMost(n, window) + (window > 0 && sinks > 0 && n > window ? AtMost(n - window, sinks) : 0);
+        return Until(keys) - Until(keys - queries);
+    }
+
+    /// <summary>Σ min(i, most) for i = 1 … n; without a bound where <paramref name="most"/> is 0.</summary>
+    internal static long AtMost(long n, long most) => most == 0 || n <= most
+        ? n * (n + 1) / 2
+        : (most * (most + 1) / 2) + ((n - most) * most);
+}

@@ -1,0 +1,64 @@
+using System.Diagnostics;
+using NanoFold.Kernels.Cpu;
+
+namespace NanoFold.Kernels.Profiling;
+
+/// <summary>
+/// Notes the runs of every thread of a worker pool, in memory reserved beforehand; to be read and cleared between runs only.
+/// Runs beyond what is reserved are only counted.
+/// </summary>
+public sealed class WorkLog : IWorkObserver
+{
+    // One line of cache each: the threads count at the same time.
+    private const int CountStride = 16;
+
+    private readonly WorkEvent[][] _events;
+    private readonly int[] _counts;
+
+    /// <param name="workers">Threads of the pool.</param>
+    /// <param name="capacity">Runs of each to reserve room for.</param>
+    public WorkLog(int workers, int capacity)
+    {
+        _events = [.. Enumerable.Range(0, workers).Select(_ => new WorkEvent[capacity])];
+        _counts = new int[(workers + 1) * CountStride];
+    }
+
+    public int Workers => _events.Length;
+
+    public void Clear() => Array.Clear(_counts);
+
+    /// <summary>Makes room for twice as many as came since it was cleared, where some had none, and clears it.</summary>
+    /// <returns>Whether there was room for all.</returns>
+    public bool Reserve()
+    {
+        bool had = true;
+        for (int i = 0; i < _events.Length; i++)
+        {
+            if (Count(i) > _events[i].Length)
+            {
+                _events[i] = new WorkEvent[2 * Count(i)];
+                had = false;
+            }
+        }
+
+        Clear();
+        return had;
+    }
+
+    /// <summary>In the order in which they ended.</summary>
+    public ReadOnlySpan<WorkEvent> Events(int worker) => _events[worker].AsSpan(0, Math.Min(Count(worker), _events[worker].Length));
+
+    public void Ran(int worker, Type work, long started, long items)
+    {
+        ref int count = ref Count(worker);
+        WorkEvent[] events = _events[worker];
+        if (count < events.Length)
+        {
+            events[count] = new WorkEvent(work, started, Stopwatch.GetTimestamp(), items);
+        }
+
+        count++;
+    }
+
+    private ref int Count(int worker) => ref _counts[(worker + 1) * CountStride];
+}

@@ -1,0 +1,78 @@
+using NanoFold.Engine.Ops;
+using NanoFold.Kernels;
+using NanoFold.Kernels.Lanes;
+using NanoFold.Kernels.Null;
+using NanoFold.Kernels.Profiling;
+
+namespace NanoFold.Tests.Profiling;
+
+public class KernelCostTests
+{
+    [TestCase(0, 0)]
+    [TestCase(3, 0)]
+    [TestCase(3, 2)]
+    [TestCase(1, 9)]
+    [TestCase(40, 2)]
+    public void VisiblePairsAreThoseOfTheMask(int window, int sinks)
+    {
+        foreach ((int queries, int keys) in new[] { (1, 1), (7, 7), (11, 11), (4, 11), (1, 11) })
+        {
+            int first = keys - queries;
+            int expected = Enumerable.Range(first, queries).Sum(t => Enumerable.Range(0, keys).Count(j => new CausalMask(window, sinks).IsVisible(t, j)));
+
+            Assert.That(KernelCost.VisiblePairs(queries, keys, window, sinks), Is.EqualTo(expected), $"{queries} of {keys}");
+        }
+    }
+
+    [Test]
+    public void AFormulaIsCountedByRunningIt()
+    {
+        Assert.That(Formula.Unary<Polynomial>.Flops, Is.EqualTo(2 + 1 + 1 + 1));
+        Assert.That(Formula.Unary<Exponential>.Flops, Is.EqualTo(Formula.ExpFlops + 1));
+        Assert.That(Formula.ExpFlops, Is.InRange(20, 40));
+        Assert.That(Formula.Unary<Polynomial>.Name, Is.EqualTo("kernel-cost-tests.polynomial"));
+        Assert.That(KernelName.Of(typeof(GatedActivationOp<Silu>).GetNestedType("GateGradient", System.Reflection.BindingFlags.NonPublic)!.MakeGenericType(typeof(Silu))),
+            Is.EqualTo("gated-activation<silu>.gate-gradient"));
+        Assert.That(KernelName.Of(typeof(Container.Work)), Is.EqualTo("container"));
+    }
+
+    [Test]
+    public void AProductCountsItsOperandsOnce()
+    {
+        using var buffer = new NullBuffer(1 << 20);
+        View Of(params int[] shape) => new(buffer, 0, Layout.Of(shape), DType.Float32);
+        var args = new MatMulArgs { A = Of(3, 7, 5), TransposeA = true, B = Of(3, 7, 11), Y = Of(3, 5, 11), Bias = Of(11), Accumulate = true };
+
+        Assert.That(KernelCost.MatMul(args), Is.EqualTo(new KernelCost(2.0 * 3 * 5 * 11 * 7, 4 * ((3 * 7 * 5) + (3 * 7 * 11) + 11 + (2 * 3 * 5 * 11)))));
+        Assert.That(KernelCost.ShapeOf(args).ToString(), Is.EqualTo("3× 5×11×7 aᵀ·b"));
+    }
+
+    [Test]
+    public void WhatIsBroadcastIsReadOnce()
+    {
+        using var buffer = new NullBuffer(1 << 20);
+        var row = new View(buffer, 0, Layout.Of(1, 6).BroadcastTo(Layout.Of(50, 6)), DType.Float64);
+
+        Assert.That(KernelCost.BytesOf(row), Is.EqualTo(6 * 8));
+        Assert.That(KernelCost.BytesOf(default), Is.Zero);
+    }
+
+    private static class Container
+    {
+        public readonly struct Work;
+    }
+
+    private readonly struct Polynomial : IUnaryOp
+    {
+        public V Invoke<V>(V x)
+            where V : struct, ILane<V>
+            => V.Max(V.MultiplyAdd(x, x, V.Constant(2)) / -x, V.Abs(x)) * V.Constant(3);
+    }
+
+    private readonly struct Exponential : IUnaryOp
+    {
+        public V Invoke<V>(V x)
+            where V : struct, ILane<V>
+            => V.Exp(x) + x;
+    }
+}
