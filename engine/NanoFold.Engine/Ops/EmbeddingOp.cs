@@ -23,14 +23,6 @@ public sealed class EmbeddingOp : Op
 
     public override bool BackwardReadsInput(int input) => input == 1;
 
-    /// <summary>The rows that are looked up, not the table: read and written; backward read, and added to what is there.</summary>
-    public override OpCost Cost(Node node)
-    {
-        Tensor ids = node.Inputs[1], y = node.Outputs[0];
-        long rows = y.Layout.Count * y.Type.Size(), indices = ids.Layout.Count * ids.Type.Size();
-        return new OpCost(0, y.Layout.Count, (2 * rows) + indices, (3 * rows) + indices);
-    }
-
     public override void Forward(Backend backend, OpCall call) =>
         backend.Gather(call.Input(0), FlatIds(call.Input(1)), FlatRows(call.Output(0)));
 

@@ -33,6 +33,9 @@ internal sealed class CountingBackend(Backend inner) : Backend
 
     public override void Zip<TOp>(TOp op, in View a, in View b, in View c, in View y, bool accumulate = false) => inner.Zip(op, a, b, c, y, accumulate);
 
+    public override void Zip<TOp>(TOp op, in View a, in View b, in View c, in View y, bool accumulateY, in View z, bool accumulateZ) =>
+        inner.Zip(op, a, b, c, y, accumulateY, z, accumulateZ);
+
     public override void Sum(in View x, in View y, bool accumulate = false) => inner.Sum(x, y, accumulate);
 
     public override void MatMul(in MatMulArgs args) => inner.MatMul(args);
