@@ -11,11 +11,14 @@ namespace NanoFold.Engine.Profiling;
 /// max(F / peak, B / bandwidth). Data that stays in a cache comes faster than memory's bandwidth, so shares may exceed 1.
 /// </summary>
 /// <param name="FlopsPerSecond">Float32, the better of multiply-adds on registers (on a CPU) and matrix products of 768³.</param>
-/// <param name="BytesPerSecond">Of a triad y = a + s · b over arrays far beyond any cache: two read, one written.</param>
+/// <param name="BytesPerSecond">
+/// Of a triad over arrays far beyond any cache, two read and one written: the better of y = a + s · b and, where no line is fetched only to be
+/// overwritten, y = y + s · b.
+/// </param>
 public sealed record Roofline(double FlopsPerSecond, double BytesPerSecond)
 {
     private const long TriadElements = 32L << 20;
-    private const int TriadRuns = 16;
+    private const int TriadRuns = 12;
 
     /// <summary>FLOPs per byte above which work is bound by computing.</summary>
     public double Ridge => FlopsPerSecond / BytesPerSecond;
@@ -49,10 +52,10 @@ public sealed record Roofline(double FlopsPerSecond, double BytesPerSecond)
         backend.Fill(left, 1);
         backend.Fill(right, 2);
         double best = 0;
-        for (int i = 0; i < TriadRuns; i++)
+        for (int i = 0; i < 2 * TriadRuns; i++)
         {
             long started = Stopwatch.GetTimestamp();
-            backend.Zip(default(ScaledSum), left, right, target);
+            backend.Zip(default(ScaledSum), i % 2 == 0 ? left : target, right, target);
             best = Math.Max(best, 3.0 * bytes / Stopwatch.GetElapsedTime(started).TotalSeconds);
         }
 
