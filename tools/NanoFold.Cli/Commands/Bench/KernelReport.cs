@@ -57,7 +57,7 @@ internal sealed class KernelReport(string isa, int threads, string processor)
         output.Text.WriteLine($"{processor}, {isa}, {threads} {(threads == 1 ? "thread" : "threads")}");
         if (_isCompared)
         {
-            output.Text.WriteLine("ratio: time now / time then; machine: that of fixed work in between; take both sides again before believing a few percent");
+            output.Text.WriteLine("ratio: time now / time then, of these two sessions; machine: that of fixed work in between. Sessions differ by themselves where others use the machine: alternate a few of each before believing a verdict");
         }
 
         output.Result(new JsonObject { ["cases"] = _cases, ["isa"] = isa, ["threads"] = threads, ["processor"] = processor });
