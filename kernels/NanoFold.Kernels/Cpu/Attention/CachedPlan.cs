@@ -11,8 +11,8 @@ internal readonly struct CachedPlan
     private const int MaxSplitColumns = 16;
     private const long LargeBytes = 2 << 20;
 
-    /// <summary>Keys of a block where heads take turns, small enough to stay in the second-level cache until the last head.</summary>
-    private const int SharedBlockKeys = 30;
+    /// <summary>Keys of a block where heads take turns, one tile's: what was fetched for the last head is still in the first-level cache.</summary>
+    private const int SharedBlockKeys = Tiles.Rows;
 
     /// <summary>Keys that are worth a part of their own.</summary>
     private const int MinPartKeys = 256;

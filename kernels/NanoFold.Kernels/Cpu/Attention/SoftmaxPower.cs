@@ -6,8 +6,9 @@ namespace NanoFold.Kernels.Cpu.Attention;
 
 /// <summary>
 /// 2ˣ where x is a score in bits (its natural value times log₂ e, which costs nothing as a part of the scale) minus its row's maximum
-/// or log-sum-exp, hence not above 0 but for rounding. Three quarters of the instructions of <see cref="SoftmaxExp"/>. Relative error
-/// below 2⁻²²; exactly 1 at 0; 0 below −126; not a number stays that.
+/// or log-sum-exp, hence not above 0 but for rounding. On wide lanes three quarters of the instructions of <see cref="SoftmaxExp"/>, with a
+/// relative error below 2⁻²²; the general exponential of other lanes adds the rounding of its argument, |x|·2⁻²⁴. Exactly 1 at 0;
+/// 0 below −126; not a number stays that.
 /// </summary>
 /// <remarks>
 /// n = round(x) falls out of the low bits of x + 1.5·2²³ and x − n is exact; 2ʳ for |r| ≤ ½ is 1 + r·(degree 4), the largest relative

@@ -20,23 +20,26 @@ internal unsafe struct SkinnyPass<O, V, T>
     private const int WantedItems = 16;
 
     private readonly Product _product;
-    private readonly bool _dot;
+    private readonly bool _dot, _tiles;
     private readonly int _chunk;
 
     public SkinnyPass(in Product product)
     {
         _product = product;
         _dot = CanDot(product);
+        _tiles = !_dot && product.Rows > MaxSumRows;
         // Dot products: long streams, but enough items to share. Sums: long runs of each row, but eight items.
-        _chunk = _dot ? DotChunk(product) : Math.Clamp(BlockPlan.Ceiling(product.Columns, 8 * 64) * 64, 64, SumColumns);
+        _chunk = _dot ? DotChunk(product)
+            : _tiles ? RowSums<O, V, T>.ChunkColumns
+            : Math.Clamp(BlockPlan.Ceiling(product.Columns, 8 * 64) * 64, 64, SumColumns);
     }
 
     public readonly long Items => BlockPlan.Ceiling(_product.Columns, _chunk);
 
-    public readonly long ScratchBytes => MaxSumRows * SumColumns * sizeof(T);
+    public readonly long ScratchBytes => Math.Max(MaxSumRows * SumColumns, RowSums<O, V, T>.ScratchElements) * sizeof(T);
 
     public static bool Fits(in Product product) =>
-        CanDot(product) || (product.Rows <= MaxSumRows && product.BColumn == sizeof(T));
+        CanDot(product) || (product.Rows <= MaxSumRows && product.BColumn == sizeof(T)) || RowSums<O, V, T>.Fits(product);
 
     public readonly void Multiply(long item, byte* scratch)
     {
@@ -45,6 +48,10 @@ internal unsafe struct SkinnyPass<O, V, T>
         if (_dot)
         {
             Dot(column, end);
+        }
+        else if (_tiles)
+        {
+            new RowSums<O, V, T>(_product, column, end - column, (T*)scratch).Multiply();
         }
         else
         {

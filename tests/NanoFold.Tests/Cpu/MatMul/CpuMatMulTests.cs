@@ -94,6 +94,19 @@ public sealed class CpuMatMulTests
     }
 
     [TestCaseSource(nameof(Engines))]
+    public void Few_rows_of_a_large_product_equal_the_naive_product(string engine)
+    {
+        using var context = new CpuContext(2, Isa.Scalar);
+        CpuMatMul matMul = Create(context, engine, out DType type);
+        var random = new Random(11);
+        for (int rows = 3; rows <= 7; rows++)
+        {
+            using MatMulTestCase test = Plain(random, type, rows, 1031, 521, false, false, rows);
+            test.Check(matMul, $"{rows} x 1031 x 521");
+        }
+    }
+
+    [TestCaseSource(nameof(Engines))]
     public void Batches_may_be_permuted_and_broadcast(string engine)
     {
         using var context = new CpuContext(2, Isa.Scalar);
