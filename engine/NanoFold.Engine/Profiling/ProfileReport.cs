@@ -38,7 +38,10 @@ public sealed record ProfileReport
     /// <summary>Between these lies the middle half of <see cref="Overheads"/>.</summary>
     public (double Low, double High) OverheadQuartiles => (Overheads[Overheads.Count / 4], Overheads[Overheads.Count - 1 - (Overheads.Count / 4)]);
 
-    /// <summary>Managed memory that the profiled steps allocated on the thread that drives them, per step.</summary>
+    /// <summary>
+    /// Managed memory that a profiled step allocates on the thread that drives it: the median over steps, so what every step allocates and not what
+    /// happens once in a process.
+    /// </summary>
     public required double ManagedBytesPerStep { get; init; }
 
     /// <summary>The whole step, with everything that was executed in it.</summary>

@@ -63,8 +63,7 @@ public sealed class Profiler : IDisposable
         double once = WarmUp();
         steps = steps > 0 ? steps : (int)Math.Clamp(SecondsOfSteps / (2 * once), LeastSteps, MostSteps);
         var recordings = new List<StepRecording>(steps);
-        double[] plain = new double[steps], profiled = new double[steps];
-        _allocated = 0;
+        double[] plain = new double[steps], profiled = new double[steps], allocated = new double[steps];
         for (int i = 0; i < steps; i++)
         {
             // Either comes first in turn, so that a machine that gets slower favours none.
@@ -80,6 +79,7 @@ public sealed class Profiler : IDisposable
             }
 
             profiled[i] = recordings[^1].Seconds;
+            allocated[i] = _allocated;
         }
 
         StepRecording[] byTime = [.. recordings.OrderBy(r => r.Seconds)];
@@ -94,7 +94,7 @@ public sealed class Profiler : IDisposable
             StepSeconds = middle.Average(r => r.Seconds),
             TokensPerSecond = (double)_batches.Batch * _batches.Context * _accumulate / StepBenchmark.Median(plain),
             Overheads = [.. profiled.Zip(plain, (with, without) => (with / without) - 1).Order()],
-            ManagedBytesPerStep = (double)_allocated / steps,
+            ManagedBytesPerStep = StepBenchmark.Median(allocated),
         };
     }
 
@@ -147,7 +147,7 @@ public sealed class Profiler : IDisposable
         _log.Begin(EventKind.Step, "step");
         _trainer.Step(_step++);
         _log.End();
-        _allocated += GC.GetAllocatedBytesForCurrentThread() - before;
+        _allocated = GC.GetAllocatedBytesForCurrentThread() - before;
         _workers?.Observer = null;
         _trainer.Log = null;
         _log.IsOn = false;
