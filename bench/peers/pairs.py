@@ -111,15 +111,13 @@ def decode(run, pairs):
 
 def memory(run, pairs):
     """Ours is the whole process, its runtime included; of PyTorch only what came after it was loaded, with whichever malloc takes less."""
-    rows = []
-    for preset in STEPS:
-        row = Row(f"peak of step `{preset}`: ours in all, the peer's growth", "MB", "less")
-        for _ in pairs:
+    rows = {preset: Row(f"peak of step `{preset}`: ours in all, the peer's growth", "MB", "less") for preset in STEPS}
+    for _ in pairs:
+        for preset, row in rows.items():
             mine = our_step(run, preset)["peakRssBytes"]
             theirs = min(peer_step(run, preset, 1, "--malloc", malloc)["peakRssGrowthBytes"] for malloc in ("keep", "default"))
             row.add(mine / 1e6, theirs / 1e6)
-        rows.append(row.summary())
-    return "PyTorch", rows
+    return "PyTorch", [row.summary() for row in rows.values()]
 
 
 FIGURES = {

@@ -23,16 +23,35 @@ class Layer:
         self.gate_up, self.down = torch.randn(2 * hidden, width) * 0.02, torch.randn(width, hidden) * 0.02
         self.keys, self.values = (torch.randn(c["heads"], c["context"], dim) for _ in range(2))
 
+    def take(self, block):
+        """Takes the weights of a `TunedBlock`."""
+        self.gain1, self.gain2 = block.gain1, block.gain2
+        self.qkv, self.out, self.gate_up, self.down = (linear.weight for linear in (block.qkv, block.out, block.gate_up, block.down))
+
     def __call__(self, x, at, cos, sin):
         qk, v = torch.mv(self.qkv, rms_norm(x, self.gain1)).view(3, self.heads, self.dim).split((2, 1))
         q, k = torch.addcmul(qk * cos, qk.roll(self.dim // 2, -1), sin).unbind()
         self.keys[:, at] = k
         self.values[:, at] = v[0]
-        weights = (self.keys[:, :at + 1] @ q.unsqueeze(-1)).softmax(dim=1)
-        y = weights.transpose(1, 2) @ self.values[:, :at + 1]
+        scores, y = torch.empty(self.heads, at + 1), torch.empty(self.heads, self.dim)
+        for head in range(self.heads):
+            torch.mv(self.keys[head, :at + 1], q[head], out=scores[head])
+        weights = scores.softmax(dim=-1)
+        for head in range(self.heads):
+            torch.mv(self.values[head, :at + 1].t(), weights[head], out=y[head])
         x = torch.addmv(x, self.out, y.view(-1))
         gate, up = torch.mv(self.gate_up, rms_norm(x, self.gain2)).chunk(2)
         return torch.addmv(x, self.down, F.silu(gate).mul_(up))
+
+
+def rotation(c):
+    """cos and sin [T, 2, 1, D] of queries (scaled by 1/√D) and keys."""
+    dim = c["width"] // c["heads"]
+    angles = rope_angles(c["context"], dim)
+    scales = torch.tensor([1 / math.sqrt(dim), 1.0]).view(1, 2, 1, 1)
+    cos = scales * torch.cat([angles.cos(), angles.cos()], -1).view(-1, 1, 1, dim)
+    sin = scales * torch.cat([-angles.sin(), angles.sin()], -1).view(-1, 1, 1, dim)
+    return cos, sin
 
 
 def rms_norm(x, gain):
@@ -45,13 +64,9 @@ def run(args):
     c = PRESETS[args.preset]
     if args.prompt_tokens + args.tokens > c["context"]:
         raise SystemExit(f"torch_peer: {args.prompt_tokens} prompt tokens and {args.tokens} written ones are more than the context of {c['context']}")
-    dim = c["width"] // c["heads"]
     layers = [Layer(c) for _ in range(c["layers"])]
     embed, head, gain = torch.randn(VOCAB, c["width"]), torch.randn(VOCAB, c["width"]) * 0.02, torch.ones(c["width"])
-    angles = rope_angles(c["context"], dim)
-    scales = torch.tensor([1 / math.sqrt(dim), 1.0]).view(1, 2, 1, 1)
-    cos = scales * torch.cat([angles.cos(), angles.cos()], -1).view(-1, 1, 1, dim)
-    sin = scales * torch.cat([-angles.sin(), angles.sin()], -1).view(-1, 1, 1, dim)
+    cos, sin = rotation(c)
     seconds = []
     for at in [args.prompt_tokens] * WARM_UP + [args.prompt_tokens + i for i in range(args.tokens)]:
         token = torch.randint(0, VOCAB, ()).item()

@@ -5,10 +5,11 @@
     python3 bench/peers/torch_peer.py attention --shapes 256x16x6x64,512x8x6x64     (context x batch x heads x head dimension)
     python3 bench/peers/torch_peer.py decode    --preset gpt2 --prompt-tokens 512 --tokens 64
     python3 bench/peers/torch_peer.py train     --preset nano --data TEXT --steps 2000
+    python3 bench/peers/torch_peer.py check     --preset nano        (whether the tuned decoders compute what the plain one does)
 
 Prints one JSON object: step tokensPerSecond (median), peakRssBytes, peakRssGrowthBytes (since PyTorch was loaded); attention cases
 [{context, batch, heads, headDim, variant, forwardMs, backwardMs}]; decode tokensPerSecond (median); train validationLoss, seconds,
-tokensPerSecond. Needs PyTorch (Debian: python3-torch; its BLAS libopenblas0).
+tokensPerSecond; check decodingDifference, gradientDifference (relative). Needs PyTorch (Debian: python3-torch; its BLAS libopenblas0).
 """
 import argparse
 import json
@@ -45,7 +46,7 @@ def count(text):
 
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["step", "attention", "decode", "train"])
+    parser.add_argument("what", choices=["step", "attention", "decode", "train", "check"])
     parser.add_argument("--preset", choices=["nano", "small", "gpt2"], default="nano")
     parser.add_argument("--model", choices=["plain", "tuned"], default="tuned", help="as a textbook writes it, or with the fewest passes over memory")
     parser.add_argument("--malloc", choices=["default", "keep"], default="keep", help="glibc's settings, or memory that is never handed back")
@@ -75,10 +76,11 @@ def main():
     torch.manual_seed(1)
     torch.set_num_threads(args.threads)
     import torch_attention
+    import torch_check
     import torch_decode
     import torch_train
-    run = dict(step=torch_train.step, train=torch_train.train, attention=torch_attention.run, decode=torch_decode.run)[args.what]
-    print(json.dumps({**run(args), "torch": torch.__version__, "threads": args.threads}))
+    verbs = dict(step=torch_train.step, train=torch_train.train, attention=torch_attention.run, decode=torch_decode.run, check=torch_check.run)
+    print(json.dumps({**verbs[args.what](args), "torch": torch.__version__, "threads": args.threads}))
 
 
 if __name__ == "__main__":
