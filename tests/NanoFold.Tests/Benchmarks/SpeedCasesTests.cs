@@ -34,7 +34,8 @@ public class SpeedCasesTests
             Node node = Nodes(opCase)[^1];
             OpCost cost = node.Op.Cost(node);
             Assert.That(cost.ForwardBytes, Is.Positive, opCase.Name);
-            Assert.That(cost.ForwardFlops, node.Op is EmbeddingOp ? Is.Zero : Is.Positive, opCase.Name);
+            // What only moves values calculates nothing.
+            Assert.That(cost.ForwardFlops, node.Op is EmbeddingOp or BroadcastOp or ExpertGatherOp ? Is.Zero : Is.Positive, opCase.Name);
             if (opCase.CheckGradient)
             {
                 Assert.That((cost.BackwardFlops, cost.BackwardBytes), Is.GreaterThan((0L, 0L)), opCase.Name);
