@@ -1,17 +1,18 @@
 namespace NanoFold.Kernels.Cpu.MatMul;
 
 /// <summary>
-/// How a product is cut, by its shape only. A strip of b and a panel of a (16 and 6 KB with 256-bit vectors) share the first-level
-/// cache, maybe with what another thread of the core does; a block of a is for the second, packed b for the second or third.
+/// How a product is cut, by its shape only. A strip of b is as deep as the first-level cache is large: that it then shares the cache with
+/// panels of a costs less than adding to y once more. A block of a is for the second-level cache, packed b for the second or third.
 /// Method: Goto and van de Geijn, "Anatomy of high-performance matrix multiplication". The figures were measured on Zen 3.
 /// </summary>
 internal readonly struct BlockPlan
 {
-    private const int MaxDepth = 256;
-    private const int MaxRows = 48;
+    private const int StripBytes = 1 << 15;
+    private const int MaxDepth = 512;
+    private const int MaxRows = 72;
     private const int MaxColumns = 1024;
     private const long MaxPackedElements = 1 << 17;
-    private const int WideColumns = 512;
+    private const int WideColumns = 256;
 
     /// <summary>Bytes over which a block of b may stretch and still stay in the first-level cache as it is.</summary>
     private const int DirectBytes = 1 << 15;
@@ -23,7 +24,7 @@ internal readonly struct BlockPlan
 
     public BlockPlan(in Product product, int elementBytes, int tileRows, int tileColumns)
     {
-        int depthBlocks = Ceiling(product.Depth, MaxDepth);
+        int depthBlocks = Ceiling(product.Depth, Math.Min(MaxDepth, StripBytes / (tileColumns * elementBytes)));
         DepthBlock = Ceiling(product.Depth, depthBlocks);
         int wanted = Math.Clamp(product.Rows / LeastRows, 1, WantedItems);
         int blocks = Math.Max(Ceiling(product.Rows, MaxRows), wanted);
