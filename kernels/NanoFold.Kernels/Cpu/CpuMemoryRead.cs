@@ -2,7 +2,10 @@ using NanoFold.Kernels.Lanes;
 
 namespace NanoFold.Kernels.Cpu;
 
-/// <summary>Reads with eight independent sums, so that loads, not additions, are what takes the time.</summary>
+/// <summary>
+/// Reads four streams at a time, which hardware prefetchers follow faster than one, with two independent sums each, so that loads, not additions,
+/// are what takes the time.
+/// </summary>
 public sealed unsafe class CpuMemoryRead(CpuContext context) : IMemoryRead
 {
     private const string Op = "memory read";
@@ -41,21 +44,22 @@ public sealed unsafe class CpuMemoryRead(CpuContext context) : IMemoryRead
         public readonly void Invoke<V>(long item, int worker)
             where V : struct, ICpuLane<V>
         {
-            nint i = (nint)(item * ItemElements), end = (nint)Math.Min(Count, (item + 1) * ItemElements), w = V.Width;
+            nint start = (nint)(item * ItemElements), end = (nint)Math.Min(Count, (item + 1) * ItemElements), w = V.Width;
+            nint stream = (end - start) / 4 / (2 * w) * (2 * w), i = start;
             V s0 = V.Constant(0), s1 = s0, s2 = s0, s3 = s0, s4 = s0, s5 = s0, s6 = s0, s7 = s0;
-            for (; i <= end - (8 * w); i += 8 * w)
+            for (; i < start + stream; i += 2 * w)
             {
                 s0 += V.Load(X, i);
                 s1 += V.Load(X, i + w);
-                s2 += V.Load(X, i + (2 * w));
-                s3 += V.Load(X, i + (3 * w));
-                s4 += V.Load(X, i + (4 * w));
-                s5 += V.Load(X, i + (5 * w));
-                s6 += V.Load(X, i + (6 * w));
-                s7 += V.Load(X, i + (7 * w));
+                s2 += V.Load(X, i + stream);
+                s3 += V.Load(X, i + stream + w);
+                s4 += V.Load(X, i + (2 * stream));
+                s5 += V.Load(X, i + (2 * stream) + w);
+                s6 += V.Load(X, i + (3 * stream));
+                s7 += V.Load(X, i + (3 * stream) + w);
             }
 
-            for (; i < end; i += w)
+            for (i = start + (4 * stream); i < end; i += w)
             {
                 s0 += V.LoadPart(X, i, (int)Math.Min(w, end - i));
             }
