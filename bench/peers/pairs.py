@@ -21,7 +21,8 @@ import machine
 from pairing import Failed, Row, Runner, allowed_cores, geometric_means, markdown
 
 ADAMW = ("--set", "tokenizer=byte", "--set", "train.optimizer=adamw")
-STEPS = dict(nano=40, small=4)
+STEPS = dict(nano=40, small=3)
+PLAIN = ("--model", "plain", "--malloc", "default")
 SKINNY = (1, 2, 4, 8)
 SKINNY_WEIGHTS = "gpt2"
 
@@ -40,10 +41,12 @@ def peer_step(run, preset, threads=1, *options):
 
 def step(preset):
     def measure(run, pairs):
-        row = Row(f"step `{preset}`", "tokens/s")
+        tuned, plain = Row(f"step `{preset}`, PyTorch tuned", "tokens/s"), Row(f"step `{preset}`, PyTorch as a textbook writes it", "tokens/s")
         for _ in pairs:
-            row.add(our_step(run, preset)["tokensPerSecond"], peer_step(run, preset)["tokensPerSecond"])
-        return "PyTorch", [row.summary()]
+            mine = our_step(run, preset)["tokensPerSecond"]
+            tuned.add(mine, peer_step(run, preset)["tokensPerSecond"])
+            plain.add(mine, peer_step(run, preset, 1, *PLAIN)["tokensPerSecond"])
+        return "PyTorch", [tuned.summary(), plain.summary()]
     return measure
 
 

@@ -6,6 +6,9 @@ namespace NanoFold.Kernels.Cpu;
 /// <summary>What every CPU kernel shares: the worker pool, the instruction-set path, scratch memory per worker, the step's state.</summary>
 public sealed class CpuContext : IDisposable
 {
+    /// <summary>A huge page where the system has them: packed operands are read over and over.</summary>
+    private const long LeastScratch = 1 << 21;
+
     private readonly NativeBuffer?[] _scratch;
 
     /// <param name="threads">Threads that work, the caller's included.</param>
@@ -30,7 +33,7 @@ public sealed class CpuContext : IDisposable
         if (buffer is null || buffer.Bytes < bytes)
         {
             buffer?.Dispose();
-            _scratch[worker] = buffer = new NativeBuffer(Math.Max(bytes, 4096));
+            _scratch[worker] = buffer = new NativeBuffer(Math.Max(bytes, LeastScratch));
         }
 
         return buffer.Pointer;
