@@ -19,10 +19,14 @@ internal static unsafe partial class HugePages
     /// <summary>Advises the whole huge pages of a range that begins at one's boundary.</summary>
     public static void Advise(void* start, long bytes)
     {
-        if (OperatingSystem.IsLinux())
+        try
         {
             // What it answers is of no interest: a system without huge pages goes on with small ones.
             _ = Madvise(start, (nuint)(bytes / Bytes * Bytes), MadviseHugePage);
+        }
+        catch (Exception e) when (e is DllNotFoundException or EntryPointNotFoundException)
+        {
+            // A C library of another name: only a hint is lost.
         }
     }
 
