@@ -46,7 +46,7 @@ internal static class BackendChecks
     {
         Pointwise(op, a, b, c, y);
         Checks.Writable(op, "z", z);
-        Checks.Like(op, "z", z, y);
+        Checks.Same(op, "z", z, y);
     }
 
     public static void Sum(in View x, in View y)

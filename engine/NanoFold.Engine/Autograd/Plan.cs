@@ -64,19 +64,7 @@ public sealed class Plan
         foreach (PlanStep step in _steps)
         {
             log?.Begin(EventKind.Op, step);
-            switch (step.Kind)
-            {
-                case PlanStepKind.Forward:
-                    step.Call!.Node.Op.Forward(backend, step.Call);
-                    break;
-                case PlanStepKind.Backward:
-                    step.Call!.Node.Op.Backward(backend, step.Call);
-                    break;
-                default:
-                    backend.Fill(step.Target, step.Value);
-                    break;
-            }
-
+            step.Run(backend);
             log?.End();
         }
     }

@@ -21,4 +21,20 @@ internal sealed record PlanStep(PlanStepKind Kind, OpCall? Call, bool IsRecomput
 {
     /// <summary>Whether it belongs to the backward pass.</summary>
     public bool IsBackward => Kind != PlanStepKind.Forward || IsRecomputed;
+
+    public void Run(Backend backend)
+    {
+        switch (Kind)
+        {
+            case PlanStepKind.Forward:
+                Call!.Node.Op.Forward(backend, Call);
+                break;
+            case PlanStepKind.Backward:
+                Call!.Node.Op.Backward(backend, Call);
+                break;
+            default:
+                backend.Fill(Target, Value);
+                break;
+        }
+    }
 }

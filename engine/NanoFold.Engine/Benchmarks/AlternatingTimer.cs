@@ -9,13 +9,16 @@ namespace NanoFold.Engine.Benchmarks;
 internal static class AlternatingTimer
 {
     private const double SecondsPerSample = 0.02;
-    private const double SecondsPerRound = 2;
+    private const double DefaultSeconds = 2;
     private const int FewestSamples = 3;
     private const int MostSamples = 15;
     private const int MostCalls = 1000;
 
     /// <summary>Median seconds of a call of each work, warmed up.</summary>
-    public static double[] Medians(params IReadOnlyList<Action> works)
+    public static double[] Medians(params IReadOnlyList<Action> works) => Medians(DefaultSeconds, works);
+
+    /// <summary>The same within about so many seconds, but three samples of each at least.</summary>
+    public static double[] Medians(double seconds, params IReadOnlyList<Action> works)
     {
         foreach (Action work in works)
         {
@@ -29,12 +32,13 @@ internal static class AlternatingTimer
         {
             samples.Add([.. works.Select((work, i) => Seconds(work, calls[i]))]);
         }
-        while (samples.Count < FewestSamples || (samples.Count < MostSamples && Stopwatch.GetElapsedTime(started).TotalSeconds < SecondsPerRound));
+        while (samples.Count < FewestSamples || (samples.Count < MostSamples && Stopwatch.GetElapsedTime(started).TotalSeconds < seconds));
 
-        return [.. works.Select((_, i) => StepBenchmark.Median(samples.Select(sample => sample[i])))];
+        return [.. works.Select((_, i) => SampleStatistics.Median([.. samples.Select(sample => sample[i])]))];
     }
 
-    private static double Seconds(Action work, int calls)
+    /// <summary>Seconds of a call, over a few of them.</summary>
+    public static double Seconds(Action work, int calls)
     {
         long started = Stopwatch.GetTimestamp();
         for (int i = 0; i < calls; i++)

@@ -56,10 +56,10 @@ public sealed record DecodeBenchmark(double TokensPerSecond, double PrefillToken
         // The first written token sees the prompt and itself.
         double meanKeys = promptTokens + ((tokens + 1) / 2.0);
         return new DecodeBenchmark(
-            batch / StepBenchmark.Median(steps),
-            (double)batch * promptTokens / StepBenchmark.Median(prefills),
+            batch / SampleStatistics.Median(steps),
+            (double)batch * promptTokens / SampleStatistics.Median(prefills),
             DecodeCost.BytesPerToken(model.Config, (int)meanKeys, batch),
-            StepBenchmark.Median(reads));
+            SampleStatistics.Median(reads));
     }
 
     /// <summary>Prompts that are read, and tokens that are written to them.</summary>

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using NanoFold.Kernels;
 
 namespace NanoFold.Engine.Benchmarks;
@@ -7,25 +6,18 @@ namespace NanoFold.Engine.Benchmarks;
 /// <param name="FlopsPerSecond">Of the median of the timed repetitions.</param>
 public sealed record GemmResult(GemmCase Case, double FlopsPerSecond)
 {
-    private const int FewestRepetitions = 3;
-    private const int MostRepetitions = 15;
-    private const double SecondsPerRepetition = 0.02;
     private const double SecondsPerCase = 0.3;
 
     public static GemmResult Measure(GemmCase shape, Backend backend)
     {
         using DeviceBuffer a = Filled(backend, shape.M, shape.K), b = Filled(backend, shape.K, shape.N);
         using DeviceBuffer y = backend.Allocate((long)shape.M * shape.N * sizeof(float));
-        double once = Seconds(shape, backend, a, b, y, 1);
-        int calls = (int)Math.Clamp(SecondsPerRepetition / once, 1, 1000);
-        List<double> seconds = [];
-        long started = Stopwatch.GetTimestamp();
-        while (seconds.Count < FewestRepetitions || (seconds.Count < MostRepetitions && Stopwatch.GetElapsedTime(started).TotalSeconds < SecondsPerCase))
-        {
-            seconds.Add(Seconds(shape, backend, a, b, y, calls));
-        }
-
-        return new GemmResult(shape, shape.Flops / StepBenchmark.Median(seconds));
+        View Operand(DeviceBuffer buffer, int rows, int columns) => new(buffer, 0, Layout.Of(rows, columns), DType.Float32);
+        View left = shape.TransposeA ? Operand(a, shape.K, shape.M) : Operand(a, shape.M, shape.K);
+        View right = shape.TransposeB ? Operand(b, shape.N, shape.K) : Operand(b, shape.K, shape.N);
+        View target = Operand(y, shape.M, shape.N);
+        void Multiply() => backend.MatMul(new MatMulArgs { A = left, B = right, Y = target, TransposeA = shape.TransposeA, TransposeB = shape.TransposeB });
+        return new GemmResult(shape, shape.Flops / AlternatingTimer.Medians(SecondsPerCase, Multiply)[0]);
     }
 
     private static DeviceBuffer Filled(Backend backend, int rows, int columns)
@@ -39,20 +31,5 @@ public sealed record GemmResult(GemmCase Case, double FlopsPerSecond)
         DeviceBuffer buffer = backend.Allocate((long)values.Length * sizeof(float));
         backend.Upload<float>(values, new View(buffer, 0, Layout.Of(values.Length), DType.Float32));
         return buffer;
-    }
-
-    private static double Seconds(GemmCase shape, Backend backend, DeviceBuffer a, DeviceBuffer b, DeviceBuffer y, int calls)
-    {
-        View Operand(DeviceBuffer buffer, int rows, int columns) => new(buffer, 0, Layout.Of(rows, columns), DType.Float32);
-        View left = shape.TransposeA ? Operand(a, shape.K, shape.M) : Operand(a, shape.M, shape.K);
-        View right = shape.TransposeB ? Operand(b, shape.N, shape.K) : Operand(b, shape.K, shape.N);
-        View target = Operand(y, shape.M, shape.N);
-        long started = Stopwatch.GetTimestamp();
-        for (int i = 0; i < calls; i++)
-        {
-            backend.MatMul(new MatMulArgs { A = left, B = right, Y = target, TransposeA = shape.TransposeA, TransposeB = shape.TransposeB });
-        }
-
-        return Stopwatch.GetElapsedTime(started).TotalSeconds / calls;
     }
 }

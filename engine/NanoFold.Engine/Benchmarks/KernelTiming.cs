@@ -28,13 +28,13 @@ public sealed record KernelTiming(double[] ForwardMs, double[] BackwardMs, doubl
         while (forward.Count < (samples ?? MostSamples)
             && (samples is not null || forward.Count < FewestSamples || Stopwatch.GetElapsedTime(started).TotalSeconds < SecondsPerCase))
         {
-            yardstick.Add(1000 * Seconds(fixedWork.Run, 1));
-            forward.Add(1000 * Seconds(runner.Forward, forwardCalls));
+            yardstick.Add(1000 * AlternatingTimer.Seconds(fixedWork.Run, 1));
+            forward.Add(1000 * AlternatingTimer.Seconds(runner.Forward, forwardCalls));
             if (runner.HasBackward)
             {
                 // Repeated passes share scratch memory and add to gradients: begin anew.
                 runner.Run();
-                backward.Add(1000 * Seconds(runner.Backward, backwardCalls));
+                backward.Add(1000 * AlternatingTimer.Seconds(runner.Backward, backwardCalls));
             }
         }
 
@@ -44,18 +44,7 @@ public sealed record KernelTiming(double[] ForwardMs, double[] BackwardMs, doubl
     private static int Calls(Action pass)
     {
         pass();
-        double once = Math.Min(Seconds(pass, 1), Seconds(pass, 1));
+        double once = Math.Min(AlternatingTimer.Seconds(pass, 1), AlternatingTimer.Seconds(pass, 1));
         return (int)Math.Clamp(SecondsPerSample / Math.Max(once, 1e-9), 1, MostCalls);
-    }
-
-    private static double Seconds(Action pass, int calls)
-    {
-        long started = Stopwatch.GetTimestamp();
-        for (int i = 0; i < calls; i++)
-        {
-            pass();
-        }
-
-        return Stopwatch.GetElapsedTime(started).TotalSeconds / calls;
     }
 }

@@ -188,20 +188,9 @@ public sealed class OpRunner : IDisposable
 
     private void Run(PlanStep[] steps)
     {
-        foreach (ref readonly PlanStep step in steps.AsSpan())
+        foreach (PlanStep step in steps)
         {
-            switch (step.Kind)
-            {
-                case PlanStepKind.Forward:
-                    step.Call!.Node.Op.Forward(_backend, step.Call);
-                    break;
-                case PlanStepKind.Backward:
-                    step.Call!.Node.Op.Backward(_backend, step.Call);
-                    break;
-                default:
-                    _backend.Fill(step.Target, step.Value);
-                    break;
-            }
+            step.Run(_backend);
         }
     }
 }

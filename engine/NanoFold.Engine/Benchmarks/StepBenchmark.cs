@@ -43,7 +43,7 @@ public sealed record StepBenchmark(double TokensPerSecond, double FlopsPerSecond
 
         allocated = GC.GetTotalAllocatedBytes(precise: true) - allocated;
         double tokens = (double)batches.Batch * batches.Context * config.Train.Accumulate;
-        double rate = tokens / Median(seconds);
+        double rate = tokens / SampleStatistics.Median(seconds);
         return new StepBenchmark(rate, rate * CostModel.Of(model.Config).FlopsPerToken, PeakResident(), (double)allocated / steps, model.Store.Count, seconds);
     }
 
@@ -52,11 +52,5 @@ public sealed record StepBenchmark(double TokensPerSecond, double FlopsPerSecond
     {
         using var process = Process.GetCurrentProcess();
         return process.PeakWorkingSet64;
-    }
-
-    internal static double Median(IEnumerable<double> values)
-    {
-        double[] sorted = [.. values.Order()];
-        return sorted.Length % 2 == 1 ? sorted[sorted.Length / 2] : (sorted[sorted.Length / 2 - 1] + sorted[sorted.Length / 2]) / 2;
     }
 }

@@ -71,10 +71,10 @@ public static class StepSweep
         while (passes.Count < MostSteps && Stopwatch.GetElapsedTime(started).TotalSeconds < SecondsPerCell);
 
         double tokens = (double)batches.Batch * batches.Context * config.Train.Accumulate;
-        double passSeconds = StepBenchmark.Median(passes), updateSeconds = StepBenchmark.Median(updates);
+        double passSeconds = SampleStatistics.Median(passes), updateSeconds = SampleStatistics.Median(updates);
         return new SweepCell(
             axis, value, model.Store.Count, tokens / (passSeconds + updateSeconds),
-            tokens / passSeconds * CostModel.Of(model.Config).FlopsPerToken, StepBenchmark.Median(peaks), updateSeconds, planBytes);
+            tokens / passSeconds * CostModel.Of(model.Config).FlopsPerToken, SampleStatistics.Median(peaks), updateSeconds, planBytes);
     }
 
     private static (double Passes, double Update) Time(Trainer trainer, int microBatches, long step)

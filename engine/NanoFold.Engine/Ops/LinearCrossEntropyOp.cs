@@ -63,7 +63,7 @@ public sealed class LinearCrossEntropyOp(ILinearCrossEntropy kernel) : Op
     {
         long rows = node.Inputs[0].Layout.Rows, width = node.Inputs[1][1], vocab = node.Inputs[1][0];
         long flops = 2 * rows * width * vocab, bytes = 4 * (rows * width + vocab * width + rows * vocab);
-        int products = node.Outputs.Count > Logits ? 2 : 3;
+        int products = Keeps(node) ? 2 : 3;
         return new OpCost(flops, products * flops, bytes, products * bytes);
     }
 
@@ -91,9 +91,11 @@ public sealed class LinearCrossEntropyOp(ILinearCrossEntropy kernel) : Op
     private static (Layout, DType)[] KeptLogits(Tape tape, int rows, int vocab) =>
         tape.IsTraining && (long)rows * vocab <= MostKept ? [(Layout.Of(rows, vocab), tape.Type)] : [];
 
-    private static View Kept(OpCall call) => call.Node.Outputs.Count > Logits ? call.Output(Logits) : default;
+    private static View Kept(OpCall call) => Keeps(call.Node) ? call.Output(Logits) : default;
 
-    private long Scratch(Node node) => kernel.ScratchBytes(node.Inputs[0].Layout.Rows, node.Inputs[1][1], node.Inputs[1][0]);
+    private static bool Keeps(Node node) => node.Outputs.Count > Logits;
+
+    private long Scratch(Node node) => kernel.ScratchBytes(node.Inputs[0].Layout.Rows, node.Inputs[1][1], node.Inputs[1][0], Keeps(node));
 
     private static double[] NaiveLogits(double[] x, double[] w, int rows, int width, int vocab) =>
         [.. Enumerable.Range(0, rows * vocab).Select(i => Enumerable.Range(0, width).Sum(c => x[i / vocab * width + c] * w[i % vocab * width + c]))];

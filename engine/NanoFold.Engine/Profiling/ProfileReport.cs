@@ -33,7 +33,7 @@ public sealed record ProfileReport
     public required IReadOnlyList<double> Overheads { get; init; }
 
     /// <summary>The median of <see cref="Overheads"/>.</summary>
-    public double Overhead => StepBenchmark.Median(Overheads);
+    public double Overhead => SampleStatistics.Median(Overheads);
 
     /// <summary>Between these lies the middle half of <see cref="Overheads"/>.</summary>
     public (double Low, double High) OverheadQuartiles => (Overheads[Overheads.Count / 4], Overheads[Overheads.Count - 1 - (Overheads.Count / 4)]);

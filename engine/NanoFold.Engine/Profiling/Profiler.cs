@@ -92,9 +92,9 @@ public sealed class Profiler : IDisposable
             Peak = peak,
             Steps = steps,
             StepSeconds = middle.Average(r => r.Seconds),
-            TokensPerSecond = (double)_batches.Batch * _batches.Context * _accumulate / StepBenchmark.Median(plain),
+            TokensPerSecond = (double)_batches.Batch * _batches.Context * _accumulate / SampleStatistics.Median(plain),
             Overheads = [.. profiled.Zip(plain, (with, without) => (with / without) - 1).Order()],
-            ManagedBytesPerStep = StepBenchmark.Median(allocated),
+            ManagedBytesPerStep = SampleStatistics.Median(allocated),
         };
     }
 

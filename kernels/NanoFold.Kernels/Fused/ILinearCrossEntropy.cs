@@ -22,5 +22,9 @@ public interface ILinearCrossEntropy
     void Backward(
         in View x, in View weight, in View targets, in View logSumExp, in View dLoss, in View dX, bool accumulateX, in View dWeight, in View scratch, in View logits = default);
 
-    long ScratchBytes(long rows, int width, int vocab);
+    /// <param name="rows">N.</param>
+    /// <param name="width">C.</param>
+    /// <param name="vocab">V.</param>
+    /// <param name="keepsLogits">Whether the caller gives the logits room of their own.</param>
+    long ScratchBytes(long rows, int width, int vocab, bool keepsLogits);
 }

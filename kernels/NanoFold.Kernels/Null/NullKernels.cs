@@ -15,8 +15,8 @@ internal sealed class NullKernels(Backend? like) :
     public long BackwardScratchBytes(long rows, int width, DType type)
         => like?.Find<INormKernels>()?.BackwardScratchBytes(rows, width, type) ?? 0;
 
-    public long ScratchBytes(long rows, int width, int vocab)
-        => like?.Find<ILinearCrossEntropy>()?.ScratchBytes(rows, width, vocab) ?? 0;
+    public long ScratchBytes(long rows, int width, int vocab, bool keepsLogits)
+        => like?.Find<ILinearCrossEntropy>()?.ScratchBytes(rows, width, vocab, keepsLogits) ?? 0;
 
     public void Forward(in AttentionArgs args) => Check("attention", args.Q, args.K, args.V, args.Y);
 

@@ -24,7 +24,7 @@ internal sealed class ProfiledKernels(Backend inner, EventLog log) :
 
     public long BackwardScratchBytes(long rows, int width, DType type) => _norm!.BackwardScratchBytes(rows, width, type);
 
-    public long ScratchBytes(long rows, int width, int vocab) => _linearCrossEntropy!.ScratchBytes(rows, width, vocab);
+    public long ScratchBytes(long rows, int width, int vocab, bool keepsLogits) => _linearCrossEntropy!.ScratchBytes(rows, width, vocab, keepsLogits);
 
     public void Forward(in AttentionArgs args)
     {

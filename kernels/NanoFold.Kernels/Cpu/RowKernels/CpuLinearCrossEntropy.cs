@@ -16,10 +16,9 @@ public sealed unsafe class CpuLinearCrossEntropy(CpuContext context) : ILinearCr
     public void Forward(in View x, in View weight, in View targets, in View losses, in View logSumExp, in View loss, in View scratch, in View logits = default)
     {
         const string Op = "linear cross-entropy";
-        Check(Op, x, weight, targets, logSumExp, scratch);
+        Check(Op, x, weight, targets, logSumExp, scratch, logits);
         RowCheck.Vector(Op, "losses", losses, x.Type, x.Layout[0]);
         RowCheck.Vector(Op, "loss", loss, x.Type, 1);
-        CheckKept(Op, logits, x, weight);
         Clear(losses);
         Clear(logSumExp);
         var chunk = new HeadChunk(x, weight, targets, scratch, logits);
@@ -48,9 +47,8 @@ public sealed unsafe class CpuLinearCrossEntropy(CpuContext context) : ILinearCr
         in View x, in View weight, in View targets, in View logSumExp, in View dLoss, in View dX, bool accumulateX, in View dWeight, in View scratch, in View logits = default)
     {
         const string Op = "linear cross-entropy backward";
-        Check(Op, x, weight, targets, logSumExp, scratch);
+        Check(Op, x, weight, targets, logSumExp, scratch, logits);
         RowCheck.Vector(Op, "dLoss", dLoss, x.Type, 1);
-        CheckKept(Op, logits, x, weight);
         if (!dX.IsNone)
         {
             RowCheck.Output(Op, "dX", dX, x);
@@ -102,9 +100,9 @@ public sealed unsafe class CpuLinearCrossEntropy(CpuContext context) : ILinearCr
     }
 
     /// <remarks>For single precision; in double precision the chunks are shorter.</remarks>
-    public long ScratchBytes(long rows, int width, int vocab) => HeadChunk.ScratchBytes(rows, width, vocab);
+    public long ScratchBytes(long rows, int width, int vocab, bool keepsLogits) => HeadChunk.ScratchBytes(rows, width, vocab, keepsLogits);
 
-    private static void Check(string op, in View x, in View weight, in View targets, in View logSumExp, in View scratch)
+    private static void Check(string op, in View x, in View weight, in View targets, in View logSumExp, in View scratch, in View logits)
     {
         RowCheck.Matrix(op, "x", x);
         RowCheck.Matrix(op, "weight", weight);
@@ -113,14 +111,10 @@ public sealed unsafe class CpuLinearCrossEntropy(CpuContext context) : ILinearCr
         Checks.Integers(op, "targets", targets, rows);
         RowCheck.Vector(op, "logSumExp", logSumExp, x.Type, rows);
         RowCheck.Indices(op, "target", targets, vocab, optional: true);
-        RowCheck.Scratch(op, scratch, HeadChunk.ScratchBytes(rows, width, vocab));
-    }
-
-    private static void CheckKept(string op, in View logits, in View x, in View weight)
-    {
+        RowCheck.Scratch(op, scratch, HeadChunk.ScratchBytes(rows, width, vocab, !logits.IsNone));
         if (!logits.IsNone)
         {
-            RowCheck.Matrix(op, "logits", logits, x.Type, x.Layout[0], weight.Layout[0]);
+            RowCheck.Matrix(op, "logits", logits, x.Type, rows, vocab);
         }
     }
 

@@ -38,11 +38,11 @@ internal unsafe ref struct HeadChunk
         _width = x.Layout[1];
         _vocab = weight.Layout[0];
         int size = x.Type.Size();
-        _limit = RowsPerChunk(x.Layout[0], _width, _vocab, size);
+        _limit = RowsPerChunk(x.Layout[0], _width, _vocab, size, !kept.IsNone);
         long start = Align(scratch.Offset * scratch.Type.Size());
         _numbers = Take(scratch, DType.Int32, ref start, _limit, 1);
         _xPart = Take(scratch, x.Type, ref start, _limit, _width);
-        _logitPart = Take(scratch, x.Type, ref start, _limit, _vocab);
+        _logitPart = kept.IsNone ? Take(scratch, x.Type, ref start, _limit, _vocab) : default;
         _dxPart = Take(scratch, x.Type, ref start, _limit, _width);
     }
 
@@ -82,10 +82,11 @@ internal unsafe ref struct HeadChunk
 
     public readonly View DX => Top(_dxPart);
 
-    public static long ScratchBytes(long rows, int width, int vocab)
+    public static long ScratchBytes(long rows, int width, int vocab, bool keepsLogits)
     {
         long most = Math.Clamp(LogitsPerChunk / vocab / RowMultiple * RowMultiple, LeastRows, MostRows);
         most = Math.Min(most, (rows + RowMultiple - 1) / RowMultiple * RowMultiple);
+        vocab = keepsLogits ? 0 : vocab;
         return Math.Max(most * RowBytes(width, vocab, sizeof(float)), RowBytes(width, vocab, sizeof(double))) + Parts * NativeBuffer.Alignment;
     }
 
@@ -123,8 +124,8 @@ internal unsafe ref struct HeadChunk
     /// <summary>dX of this chunk into the rows it belongs to.</summary>
     public readonly void Scatter(CpuContext context, in View dX, bool accumulate) => Move(context, _dxPart, dX, gather: false, accumulate);
 
-    private static int RowsPerChunk(long rows, int width, int vocab, int size)
-        => checked((int)((ScratchBytes(rows, width, vocab) - Parts * NativeBuffer.Alignment) / RowBytes(width, vocab, size)));
+    private static int RowsPerChunk(long rows, int width, int vocab, int size, bool keepsLogits)
+        => checked((int)((ScratchBytes(rows, width, vocab, keepsLogits) - Parts * NativeBuffer.Alignment) / RowBytes(width, keepsLogits ? 0 : vocab, size)));
 
     private static long RowBytes(int width, int vocab, int size) => sizeof(int) + (2L * width + vocab) * size;
 
