@@ -28,7 +28,7 @@ public class PlanCommandTests
         Assert.That(memory.Sum(part => part.Value!.GetValue<long>()), Is.EqualTo(plan["peakBytes"]!.GetValue<long>()));
         Assert.That(phases.Select(p => (p["phase"]!.GetValue<string>(), p["at"]!.GetValue<string>())), Is.EqualTo(new[]
         {
-            ("forward", "linear-cross-entropy"), ("backward", "linear-cross-entropy backward"), ("update", "muon"),
+            ("forward", "linear-cross-entropy"), ("backward", "blocks.3.mlp: silu-gated backward"), ("update", "muon"),
         }));
         Assert.That(phases[1]["bytes"]!.GetValue<long>(), Is.InRange(phases[0]["bytes"]!.GetValue<long>(), memory["activations"]!.GetValue<long>()));
         Assert.That(phases[2]["bytes"]!.GetValue<long>(), Is.EqualTo(memory["optimizer"]!.GetValue<long>()));
