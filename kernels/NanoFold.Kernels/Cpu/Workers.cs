@@ -62,6 +62,12 @@ public sealed unsafe class Workers : IDisposable
         {
             thread.Start();
         }
+
+        if (threads > 1)
+        {
+            // The event makes its lock when it is first waited for, which a run must not do: it allocates nothing.
+            _left.Wait(1);
+        }
     }
 
     public int Count { get; }

@@ -119,6 +119,38 @@ public class WorkersTests
         Assert.That(GC.GetAllocatedBytesForCurrentThread() - before, Is.Zero);
     }
 
+    [Test]
+    public void WaitingForAThreadThatIsLateAllocatesNothing()
+    {
+        using var workers = new Workers(2);
+        var work = new LateWorker { Begun = new int[1] };
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        workers.Run(2, ref work);
+
+        Assert.That(GC.GetAllocatedBytesForCurrentThread() - before, Is.Zero);
+    }
+
+    /// <summary>The caller's item ends when the other thread has begun one, which takes longer than anyone spins.</summary>
+    private struct LateWorker : IWork
+    {
+        public int[] Begun;
+
+        public readonly void Invoke(long item, int worker)
+        {
+            if (worker > 0)
+            {
+                Volatile.Write(ref Begun[0], 1);
+                Thread.Sleep(100);
+                return;
+            }
+
+            while (Volatile.Read(ref Begun[0]) == 0)
+            {
+                Thread.Yield();
+            }
+        }
+    }
+
     private struct CountItems : IWork
     {
         public int[] Done;
