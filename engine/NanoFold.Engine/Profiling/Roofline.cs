@@ -62,7 +62,7 @@ public sealed record Roofline(double FlopsPerSecond, double BytesPerSecond)
         return best;
     }
 
-    private readonly struct ScaledSum : IBinaryOp
+    internal readonly struct ScaledSum : IBinaryOp
     {
         public V Invoke<V>(V a, V b)
             where V : struct, ILane<V>
