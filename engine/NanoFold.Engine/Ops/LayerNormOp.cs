@@ -21,7 +21,7 @@ public sealed class LayerNormOp(INormKernels kernels, double epsilon) : Op
         }
 
         var op = new LayerNormOp(tape.Backend.Require<INormKernels>(), epsilon);
-        return tape.Record(op, [x, gain, bias], [(x.Layout, tape.Type), (Layout.Of(checked((int)x.Layout.Rows), 2), tape.Type)])[0];
+        return tape.Record(op, [x, gain, bias], [(x.Layout, tape.Type), (Layout.Of(checked((int)x.Layout.Rows), 2), tape.Type.Sum())])[0];
     }
 
     public override bool BackwardReadsInput(int input) => input != 2;

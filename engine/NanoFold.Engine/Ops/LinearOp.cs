@@ -80,7 +80,7 @@ public sealed class LinearOp : Op
     public override OpCost Cost(Node node)
     {
         long rows = node.Inputs[X].Layout.Rows, k = node.Inputs[W][1], n = node.Inputs[W][0];
-        long flops = 2 * rows * k * n, bytes = 4 * (rows * k + n * k + rows * n);
+        long flops = 2 * rows * k * n, bytes = node.Outputs[0].Type.Size() * (rows * k + n * k + rows * n);
         return new OpCost(flops, 2 * flops, bytes, 2 * bytes);
     }
 

@@ -21,7 +21,7 @@ public sealed class RmsNormOp(INormKernels kernels, double epsilon) : Op
         }
 
         var op = new RmsNormOp(tape.Backend.Require<INormKernels>(), epsilon);
-        return tape.Record(op, [x, gain], [(x.Layout, tape.Type), (Layout.Of(checked((int)x.Layout.Rows), 1), tape.Type)])[0];
+        return tape.Record(op, [x, gain], [(x.Layout, tape.Type), (Layout.Of(checked((int)x.Layout.Rows), 1), tape.Type.Sum())])[0];
     }
 
     public override bool BackwardReadsOutput(int output) => output == 1;
