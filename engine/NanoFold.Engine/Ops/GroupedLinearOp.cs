@@ -67,7 +67,7 @@ public sealed class GroupedLinearOp : Op
     {
         double[] offsets = [0, 4, 4, 13];
         yield return new OpCase("grouped-linear [13, 5] x [3, 7, 5]",
-            [OpInput.Real(13, 5), OpInput.Real(3, 7, 5), new OpInput([4]) { IsInteger = true, Values = offsets }],
+            [OpInput.Real(13, 5), OpInput.Weight(3, 7, 5), new OpInput([4]) { IsInteger = true, Values = offsets }],
             (tape, t) => Record(tape, t[0], t[1], t[2]),
             a => [.. Enumerable.Range(0, 13 * 7).Select(i =>
             {

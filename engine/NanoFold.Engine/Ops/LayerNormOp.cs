@@ -47,7 +47,7 @@ public sealed class LayerNormOp(INormKernels kernels, double epsilon) : Op
     {
         foreach ((int rows, int width) in new[] { (3, 2), (3, 17), (37, 64), (5, 257) })
         {
-            yield return new OpCase($"layer-norm [{rows}, {width}]", [OpInput.Real(rows, width), OpInput.Real(width), OpInput.Real(width)],
+            yield return new OpCase($"layer-norm [{rows}, {width}]", [OpInput.Real(rows, width), OpInput.Weight(width), OpInput.Weight(width)],
                 (tape, t) => Record(tape, t[0], t[1], t[2], 1e-5), a => Reference(a[0], a[1], a[2], width)) { Tolerance = 2e-5 };
         }
     }

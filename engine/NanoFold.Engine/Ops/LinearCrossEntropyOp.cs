@@ -70,7 +70,7 @@ public sealed class LinearCrossEntropyOp(ILinearCrossEntropy kernel) : Op
         {
             double[] targets = [.. Enumerable.Range(0, rows).Select(i => i % 3 == 2 ? -1 : i * 5 % vocab)];
             yield return new OpCase($"linear-cross-entropy [{rows}, {width}] x [{vocab}, {width}]",
-                [OpInput.Real(rows, width), OpInput.Real(vocab, width), new OpInput([rows]) { IsInteger = true, Values = targets }],
+                [OpInput.Real(rows, width), OpInput.Weight(vocab, width), new OpInput([rows]) { IsInteger = true, Values = targets }],
                 (tape, t) => Record(tape, t[0], t[1], t[2]).Loss,
                 a => [CrossEntropyOp.Reference(NaiveLogits(a[0], a[1], rows, width, vocab), a[2], vocab)]);
         }

@@ -44,7 +44,7 @@ public sealed class RmsNormOp(INormKernels kernels, double epsilon) : Op
     {
         foreach ((int rows, int width) in new[] { (1, 1), (3, 17), (37, 64), (5, 257) })
         {
-            yield return new OpCase($"rms-norm [{rows}, {width}]", [OpInput.Real(rows, width), OpInput.Real(width)],
+            yield return new OpCase($"rms-norm [{rows}, {width}]", [OpInput.Real(rows, width), OpInput.Weight(width)],
                 (tape, t) => Record(tape, t[0], t[1], 1e-5), a => Reference(a[0], a[1], width));
         }
 
