@@ -30,6 +30,12 @@ public sealed class GpuBackend : Backend
 
     public override long? FreeBytes => _context.Accelerator is CudaAccelerator cuda ? cuda.GetFreeMemory() : _context.Accelerator.MemorySize;
 
+    public override bool AllowsTensorFloat32
+    {
+        get => _context.AllowsTensorFloat32;
+        set => _context.AllowsTensorFloat32 = value;
+    }
+
     internal GpuContext Context => _context;
 
     private string Kind => _context.IsCuda ? "cuda" : _context.IsSimulator ? "simulated gpu" : "opencl";

@@ -93,8 +93,11 @@ internal struct NormBackwardWork<T> : IGpuWork<NormBackwardWork<T>>
         {
             AddRuns(w, quads, dGain0, partial, lane);
             AddRuns(w, quads, dGain1, partial, lane + lanes);
-            AddRuns(w, quads, dBias0, partial + w.Width, lane);
-            AddRuns(w, quads, dBias1, partial + w.Width, lane + lanes);
+            if (w.IsCentered != 0)
+            {
+                AddRuns(w, quads, dBias0, partial + w.Width, lane);
+                AddRuns(w, quads, dBias1, partial + w.Width, lane + lanes);
+            }
         }
     }
 

@@ -62,7 +62,7 @@ internal static class Piece
         }
     }
 
-    /// <summary>As <see cref="Store"/>, or added to what is there.</summary>
+    /// <summary>As above, or added to what is there.</summary>
     public static void Store<T>(ArrayView<T> y, long row, int index, int width, int isWide, Quad value, int accumulate)
         where T : unmanaged, IElement<T>
         => Store(y, row, index, width, isWide, accumulate != 0 ? Load(y, row, index, width, isWide) + value : value);
