@@ -38,6 +38,12 @@ public sealed class GpuBackend : Backend
 
     public override IReadOnlyList<CompiledKernel> CompiledKernels => _context.Compiled;
 
+    public override bool AllowsTensorFloat32
+    {
+        get => _context.AllowsTensorFloat32;
+        set => _context.AllowsTensorFloat32 = value;
+    }
+
     internal GpuContext Context => _context;
 
     private string Kind => _context.IsCuda ? "cuda" : _context.IsSimulator ? "simulated gpu" : "opencl";
