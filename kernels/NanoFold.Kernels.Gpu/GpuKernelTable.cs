@@ -1,4 +1,5 @@
 using NanoFold.Kernels.Fused;
+using NanoFold.Kernels.Gpu.Attention;
 using NanoFold.Kernels.Gpu.MatMul;
 using NanoFold.Kernels.Gpu.Reduce;
 using NanoFold.Kernels.Gpu.Rows;
@@ -50,5 +51,5 @@ internal sealed class GpuKernelTable(GpuContext context, bool composedOnly) : ID
     private static bool HasComposedPath(Type kernel)
         => kernel == typeof(IFusedAttention) || kernel == typeof(IFusedTopKAttention) || kernel == typeof(ILinearCrossEntropy);
 
-    private static object[] Create(GpuContext context) => [];
+    private static object[] Create(GpuContext context) => [new GpuFusedAttention(context)];
 }
