@@ -4,7 +4,13 @@ namespace NanoFold.Kernels;
 
 /// <summary>
 /// What a device must be able to do: enough to run every model. Faster, fused kernels are options found by <see cref="Find{TKernel}"/>.
-/// Views of one call have one real type; <c>accumulate</c> adds to the output instead of overwriting it. No call allocates managed memory.
+/// Views of one call have one real type T; <c>accumulate</c> adds to the output instead of overwriting it. No call allocates managed memory.
+/// <para>
+/// Where T has 16 bits, what sums over activations is <see cref="DType.Float32"/> (<see cref="DTypeExtensions.Sum"/>): y of <see cref="Sum"/>; if the
+/// caller likes y of <see cref="MatMul"/> (then without bias and residual), y of <see cref="GroupedMatMul"/> and the table of <see cref="ScatterAdd"/>;
+/// statistics, scratch and gradients of parameters of norms; log-sum-exps, losses and their gradients; the router's load and loss; scratch of attention;
+/// and rope's table. <see cref="Copy"/> converts between any two of Float32, BFloat16 and Float16.
+/// </para>
 /// </summary>
 public abstract class Backend : IDisposable
 {
@@ -16,6 +22,15 @@ public abstract class Backend : IDisposable
 
     /// <summary>Slots of what changes between steps, see <see cref="StepSlot"/>.</summary>
     public abstract StepState State { get; }
+
+    /// <summary>Whether calls may have views of this type. Without those of 16 bits a backend computes in single precision only.</summary>
+    public virtual bool Supports(DType type) => true;
+
+    /// <summary>Whether <see cref="AllowsTensorFloat32"/> makes a difference.</summary>
+    public virtual bool HasTensorFloat32 => false;
+
+    /// <summary>Products of Float32 may round their operands to tf32 (10 bits of mantissa). Off at first.</summary>
+    public virtual bool AllowsTensorFloat32 { get; set; }
 
     /// <summary>Zeroed memory of the device; the caller disposes it.</summary>
     public abstract DeviceBuffer Allocate(long bytes);
@@ -30,7 +45,7 @@ public abstract class Backend : IDisposable
 
     public abstract void Fill(in View y, double value);
 
-    /// <summary>y = x for any strides, so also permute, concatenate (into a slice) and broadcast. x is broadcast to y.</summary>
+    /// <summary>y = x for any strides, so also permute, concatenate (into a slice) and broadcast. x is broadcast to y, and converted to its type.</summary>
     public abstract void Copy(in View x, in View y, bool accumulate = false);
 
     /// <summary>y = op(x).</summary>

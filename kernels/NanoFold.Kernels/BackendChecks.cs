@@ -16,7 +16,13 @@ internal static class BackendChecks
     public static void Copy(in View x, in View y, bool accumulate)
     {
         Checks.Writable("copy", "y", y);
-        Checks.Broadcasts("copy", "x", x, y);
+        Checks.Inside("copy", "x", x);
+        Checks.Fits("copy", "x", x, y);
+        if (x.Type != y.Type && (!Converts(x.Type) || !Converts(y.Type)))
+        {
+            Checks.Throw("copy", $"x is {x}, y is {y}, expected one type, or two of Float32, BFloat16 and Float16");
+        }
+
         if (accumulate)
         {
             Checks.Real("copy", "accumulated y", y);
@@ -53,18 +59,23 @@ internal static class BackendChecks
     {
         Checks.Writable("sum", "y", y);
         Checks.Real("sum", "x", x);
-        Checks.Broadcasts("sum", "y", y, x);
+        Checks.IsSum("sum", "y", y, x);
+        Checks.Fits("sum", "y", y, x);
     }
 
     public static void Gather(in View table, in View ids, in View y)
     {
         Checks.Writable("gather", "y", y);
+        Checks.Real("gather", "table", table);
+        Checks.Like("gather", "y", y, table);
         Rows("gather", table, ids, y, "y");
     }
 
     public static void ScatterAdd(in View x, in View ids, in View table)
     {
         Checks.Writable("scatter-add", "table", table);
+        Checks.Real("scatter-add", "x", x);
+        Checks.LikeOrSum("scatter-add", "table", table, x);
         Rows("scatter-add", table, ids, x, "x");
     }
 
@@ -144,10 +155,7 @@ internal static class BackendChecks
     {
         const string Op = "matmul";
         View a = args.A, b = args.B, y = args.Y;
-        Checks.Writable(Op, "y", y);
-        Checks.Real(Op, "y", y);
-        Checks.Like(Op, "a", a, y);
-        Checks.Like(Op, "b", b, y);
+        Product(Op, a, b, y);
         if (a.Layout.Rank < 2 || b.Layout.Rank < 2 || y.Layout.Rank < 2)
         {
             Checks.Throw(Op, $"a is {a}, b is {b}, y is {y}, expected at least two dimensions each");
@@ -159,6 +167,11 @@ internal static class BackendChecks
         {
             string ta = args.TransposeA ? "ᵀ" : "", tb = args.TransposeB ? "ᵀ" : "";
             Checks.Throw(Op, $"y is {y}, a{ta} is {a}, b{tb} is {b}, expected [.., M, N] = [.., M, K] · [.., K, N]");
+        }
+
+        if (y.Type != a.Type && (!args.Bias.IsNone || !args.Residual.IsNone))
+        {
+            Checks.Throw(Op, $"y is {y}, a is {a}, expected one type where there is a bias or a residual");
         }
 
         if (!args.Bias.IsNone)
@@ -191,10 +204,7 @@ internal static class BackendChecks
     {
         const string Op = "grouped matmul";
         View a = args.A, b = args.B, y = args.Y;
-        Checks.Writable(Op, "y", y);
-        Checks.Real(Op, "y", y);
-        Checks.Like(Op, "a", a, y);
-        Checks.Like(Op, "b", b, y);
+        Product(Op, a, b, y);
         Checks.Rank(Op, "a", a, 2);
         Checks.Rank(Op, "b", b, args.PerGroupOutput ? 2 : 3);
         Checks.Rank(Op, "y", y, args.PerGroupOutput ? 3 : 2);
@@ -221,11 +231,20 @@ internal static class BackendChecks
         Checks.Integers(Op, "offsets", args.Offsets, groups + 1);
     }
 
+    // A product of 16 bits may leave the activations: a gradient of parameters.
+    private static void Product(string op, in View a, in View b, in View y)
+    {
+        Checks.Writable(op, "y", y);
+        Checks.Real(op, "a", a);
+        Checks.LikeOrSum(op, "y", y, a);
+        Checks.Like(op, "b", b, a);
+    }
+
+    private static bool Converts(DType type) => type == DType.Float32 || type.Is16Bit();
+
     private static void Rows(string op, in View table, in View ids, in View rows, string name)
     {
-        Checks.Real(op, "table", table);
         Checks.Rank(op, "table", table, 2);
-        Checks.Like(op, name, rows, table);
         if (rows.Layout.Rank < 1 || rows.Layout[-1] != table.Layout[1])
         {
             Checks.Throw(op, $"{name} is {rows}, expected rows of {table.Layout[1]} as in table {table}");

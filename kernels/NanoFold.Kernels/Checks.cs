@@ -20,13 +20,13 @@ internal static class Checks
         }
     }
 
-    /// <summary>As <see cref="Inside"/>, and float or double.</summary>
+    /// <summary>As <see cref="Inside"/>, and of a real type.</summary>
     public static void Real(string op, string name, in View x)
     {
         Inside(op, name, x);
-        if (x.Type == DType.Int32)
+        if (!x.Type.IsReal())
         {
-            Throw(op, $"{name} is {x}, expected Float32 or Float64");
+            Throw(op, $"{name} is {x}, expected a real type");
         }
     }
 
@@ -37,6 +37,26 @@ internal static class Checks
         if (x.Type != y.Type)
         {
             Throw(op, $"{name} is {x}, expected {y.Type} as in {y}");
+        }
+    }
+
+    /// <summary>As <see cref="Inside"/>, of the type that sums of <paramref name="x"/> have, see <see cref="DTypeExtensions.Sum"/>.</summary>
+    public static void IsSum(string op, string name, in View y, in View x)
+    {
+        Inside(op, name, y);
+        if (y.Type != x.Type.Sum())
+        {
+            Throw(op, $"{name} is {y}, expected {x.Type.Sum()} for sums of {x}");
+        }
+    }
+
+    /// <summary>As <see cref="Inside"/>, of the type of <paramref name="x"/> or that of its sums.</summary>
+    public static void LikeOrSum(string op, string name, in View y, in View x)
+    {
+        Inside(op, name, y);
+        if (y.Type != x.Type && y.Type != x.Type.Sum())
+        {
+            Throw(op, $"{name} is {y}, expected {x.Type}{(x.Type.Is16Bit() ? $" or {x.Type.Sum()}" : "")} as {x} is");
         }
     }
 
@@ -54,6 +74,12 @@ internal static class Checks
     public static void Broadcasts(string op, string name, in View x, in View y)
     {
         Like(op, name, x, y);
+        Fits(op, name, x, y);
+    }
+
+    /// <summary>The shape of <paramref name="x"/> fits that of <paramref name="y"/> by broadcasting.</summary>
+    public static void Fits(string op, string name, in View x, in View y)
+    {
         int missing = y.Layout.Rank - x.Layout.Rank;
         bool fits = missing >= 0;
         for (int i = 0; fits && i < x.Layout.Rank; i++)

@@ -27,6 +27,8 @@ public sealed unsafe class CpuBackend : Backend
 
     public override StepState State => Context.State;
 
+    public override bool Supports(DType type) => CpuContext.Supports(type);
+
     public override DeviceBuffer Allocate(long bytes) => new NativeBuffer(bytes);
 
     public override void Upload<T>(ReadOnlySpan<T> source, in View target)
@@ -50,6 +52,7 @@ public sealed unsafe class CpuBackend : Backend
     public override void Copy(in View x, in View y, bool accumulate = false)
     {
         BackendChecks.Copy(x, y, accumulate);
+        CpuContext.Require(x.Type);
         Cpu.Copy.Run(Context, x, y, accumulate);
     }
 
@@ -86,12 +89,14 @@ public sealed unsafe class CpuBackend : Backend
     public override void MatMul(in MatMulArgs args)
     {
         BackendChecks.MatMul(args);
+        CpuContext.Require(args.A.Type);
         _matMul.MatMul(args);
     }
 
     public override void GroupedMatMul(in GroupedMatMulArgs args)
     {
         BackendChecks.GroupedMatMul(args);
+        CpuContext.Require(args.A.Type);
         _matMul.GroupedMatMul(args);
     }
 

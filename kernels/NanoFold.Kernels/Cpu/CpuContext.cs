@@ -39,10 +39,23 @@ public sealed class CpuContext : IDisposable
         return buffer.Pointer;
     }
 
+    /// <summary>Whether there are lanes for a type: there are none for those of 16 bits.</summary>
+    public static bool Supports(DType type) => !type.Is16Bit();
+
+    /// <summary>Throws for a type that no lane has.</summary>
+    public static void Require(DType type)
+    {
+        if (!Supports(type))
+        {
+            throw new NotSupportedException($"cpu: has no kernels for {type}; it computes in Float32 and Float64");
+        }
+    }
+
     /// <summary>Runs items 0 … count − 1 with the lane of <paramref name="type"/> and this context's path; on the calling thread alone where not <paramref name="parallel"/>.</summary>
     public void Run<TWork>(DType type, long count, ref TWork work, bool parallel = true)
         where TWork : struct, ILaneWork
     {
+        Require(type);
         if (type == DType.Float64)
         {
             Run<TWork, LaneDouble>(count, ref work, parallel);

@@ -19,6 +19,10 @@ public sealed class NullBackend : Backend
 
     public override StepState State { get; } = new NullStepState();
 
+    public override bool HasTensorFloat32 => _like?.HasTensorFloat32 ?? true;
+
+    public override bool Supports(DType type) => _like?.Supports(type) ?? true;
+
     public override DeviceBuffer Allocate(long bytes) => new NullBuffer(bytes);
 
     public override void Upload<T>(ReadOnlySpan<T> source, in View target) => BackendChecks.Transfer<T>("upload", target, source.Length);

@@ -26,6 +26,16 @@ public sealed class ProfiledBackend : Backend
 
     public override StepState State => _inner.State;
 
+    public override bool HasTensorFloat32 => _inner.HasTensorFloat32;
+
+    public override bool AllowsTensorFloat32
+    {
+        get => _inner.AllowsTensorFloat32;
+        set => _inner.AllowsTensorFloat32 = value;
+    }
+
+    public override bool Supports(DType type) => _inner.Supports(type);
+
     public override DeviceBuffer Allocate(long bytes) => _inner.Allocate(bytes);
 
     public override void Upload<T>(ReadOnlySpan<T> source, in View target)
