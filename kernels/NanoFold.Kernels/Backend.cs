@@ -32,6 +32,20 @@ public abstract class Backend : IDisposable
     /// <summary>Products of Float32 may round their operands to tf32 (10 bits of mantissa). Off at first.</summary>
     public virtual bool AllowsTensorFloat32 { get; set; }
 
+    /// <summary>Bytes of memory that can still be allocated, or null where the device does not say.</summary>
+    public virtual long? FreeBytes => null;
+
+    /// <summary>Waits until all that was called is done; calls of a GPU return before.</summary>
+    public virtual void Synchronize()
+    {
+    }
+
+    /// <summary>
+    /// Makes the calls of <paramref name="calls"/> one piece of work without running them: on CUDA a graph, whose replay costs one launch for all.
+    /// They must have run once before, and may not allocate, read back or write the state from the host. Null where the device has nothing of the kind.
+    /// </summary>
+    public virtual RecordedCalls? Capture(Action calls) => null;
+
     /// <summary>Zeroed memory of the device; the caller disposes it.</summary>
     public abstract DeviceBuffer Allocate(long bytes);
 
@@ -48,7 +62,7 @@ public abstract class Backend : IDisposable
     /// <summary>y = x for any strides, so also permute, concatenate (into a slice) and broadcast. x is broadcast to y, and converted to its type.</summary>
     public abstract void Copy(in View x, in View y, bool accumulate = false);
 
-    /// <summary>y = op(x).</summary>
+    /// <summary>y = op(x). A formula is internal or public, never private: a GPU compiles it.</summary>
     public abstract void Map<TOp>(TOp op, in View x, in View y, bool accumulate = false)
         where TOp : struct, IUnaryOp;
 

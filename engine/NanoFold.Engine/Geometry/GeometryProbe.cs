@@ -65,6 +65,7 @@ public sealed class GeometryProbe : IDisposable
 
     public void Dispose()
     {
+        _plan.Dispose();
         _arena.Dispose();
         _buffers.Dispose();
     }

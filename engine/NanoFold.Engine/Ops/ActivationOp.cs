@@ -35,14 +35,14 @@ public sealed class ActivationOp<TActivation> : Op
             (tape, t) => Record(tape, t[0]), a => [.. a[0].Select(reference)]);
     }
 
-    private readonly struct Value : IUnaryOp
+    internal readonly struct Value : IUnaryOp
     {
         public V Invoke<V>(V x)
             where V : struct, ILane<V>
             => default(TActivation).Value(x);
     }
 
-    private readonly struct Gradient : IBinaryOp
+    internal readonly struct Gradient : IBinaryOp
     {
         public V Invoke<V>(V x, V dy)
             where V : struct, ILane<V>

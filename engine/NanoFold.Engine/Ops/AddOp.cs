@@ -57,7 +57,7 @@ public sealed class AddOp : Op
             (tape, t) => Record(tape, t[0], t[1]), a => [.. a[0].Zip(a[1], (x, y) => x + y)]);
     }
 
-    private readonly struct Sum : IBinaryOp
+    internal readonly struct Sum : IBinaryOp
     {
         public V Invoke<V>(V a, V b)
             where V : struct, ILane<V>

@@ -30,7 +30,7 @@ public sealed class DotOp : Op
 
     public override long ForwardScratchBytes(Node node) => node.Inputs[0].Layout.Count * node.Inputs[0].Type.Size();
 
-    private readonly struct Product : IBinaryOp
+    internal readonly struct Product : IBinaryOp
     {
         public V Invoke<V>(V a, V b)
             where V : struct, ILane<V>

@@ -51,14 +51,14 @@ public sealed class GatedActivationOp<TActivation> : Op
             (tape, t) => Record(tape, t[0], t[1]), a => [.. a[0].Zip(a[1], (g, u) => reference(g) * u)]);
     }
 
-    private readonly struct Value : IBinaryOp
+    internal readonly struct Value : IBinaryOp
     {
         public V Invoke<V>(V gate, V up)
             where V : struct, ILane<V>
             => default(TActivation).Value(gate) * up;
     }
 
-    private readonly struct GateGradient : ITernaryOp
+    internal readonly struct GateGradient : ITernaryOp
     {
         public V Invoke<V>(V gate, V up, V dy)
             where V : struct, ILane<V>
@@ -66,7 +66,7 @@ public sealed class GatedActivationOp<TActivation> : Op
     }
 
     /// <summary>dGate and dUp.</summary>
-    private readonly struct Gradients : IPairOp
+    internal readonly struct Gradients : IPairOp
     {
         public V Invoke<V>(V gate, V up, V dy, out V dUp)
             where V : struct, ILane<V>

@@ -95,14 +95,14 @@ public sealed class KeepLargestOp : Op
         return row.Select((value, i) => kept.Contains(i) ? value / sum : 0);
     })];
 
-    private readonly struct Difference : IBinaryOp
+    internal readonly struct Difference : IBinaryOp
     {
         public V Invoke<V>(V a, V b)
             where V : struct, ILane<V>
             => a - b;
     }
 
-    private readonly struct Keep : ITernaryOp
+    internal readonly struct Keep : ITernaryOp
     {
         // before: at least 0 where the entry comes no later than the last one kept.
         public V Invoke<V>(V x, V smallest, V before)
@@ -113,28 +113,28 @@ public sealed class KeepLargestOp : Op
         }
     }
 
-    private readonly struct Product : IBinaryOp
+    internal readonly struct Product : IBinaryOp
     {
         public V Invoke<V>(V a, V b)
             where V : struct, ILane<V>
             => a * b;
     }
 
-    private readonly struct WherePositive : IBinaryOp
+    internal readonly struct WherePositive : IBinaryOp
     {
         public V Invoke<V>(V x, V y)
             where V : struct, ILane<V>
             => V.SelectGreater(y, V.Constant(0), x, V.Constant(0));
     }
 
-    private readonly struct Centred : ITernaryOp
+    internal readonly struct Centred : ITernaryOp
     {
         public V Invoke<V>(V dy, V mean, V sum)
             where V : struct, ILane<V>
             => (dy - mean) / sum;
     }
 
-    private readonly struct Divide : IBinaryOp
+    internal readonly struct Divide : IBinaryOp
     {
         public V Invoke<V>(V x, V sum)
             where V : struct, ILane<V>

@@ -70,7 +70,7 @@ public sealed class MultiplyOp : Op
             (tape, t) => Record(tape, t[0], t[1]), a => [.. a[0].Select((x, i) => x * a[1][i / s.HeadDim])]);
     }
 
-    private readonly struct Product : IBinaryOp
+    internal readonly struct Product : IBinaryOp
     {
         public V Invoke<V>(V a, V b)
             where V : struct, ILane<V>

@@ -72,6 +72,7 @@ public sealed class Evaluator : IDisposable
 
     public void Dispose()
     {
+        _plan.Dispose();
         _arena.Dispose();
         _buffers.Dispose();
     }

@@ -65,7 +65,7 @@ internal sealed class NewtonSchulz : IDisposable
     private View Scratch(long offset, in Layout layout) => new(_scratch, offset, layout, DType.Float32);
 
     /// <summary>b A + c A².</summary>
-    private readonly struct Polynomial : IBinaryOp
+    internal readonly struct Polynomial : IBinaryOp
     {
         public V Invoke<V>(V gram, V square)
             where V : struct, ILane<V>
@@ -73,7 +73,7 @@ internal sealed class NewtonSchulz : IDisposable
     }
 
     /// <summary>a X + P.</summary>
-    private readonly struct Step : IBinaryOp
+    internal readonly struct Step : IBinaryOp
     {
         public V Invoke<V>(V x, V product)
             where V : struct, ILane<V>

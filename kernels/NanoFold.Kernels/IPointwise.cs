@@ -1,7 +1,7 @@
 using System.Runtime.CompilerServices;
 using NanoFold.Kernels.Lanes;
 
-namespace NanoFold.Kernels.Cpu;
+namespace NanoFold.Kernels;
 
 /// <summary>A formula of up to three operands, with one or two results, that says how many; the others are not loaded or stored.</summary>
 internal interface IPointwise

@@ -1,0 +1,53 @@
+using System.Runtime.InteropServices;
+using ILGPU.Runtime.Cuda;
+
+namespace NanoFold.Kernels.Gpu.Cuda;
+
+/// <summary>What is needed of CUDA's driver beyond what ILGPU binds: graphs, attributes of functions.</summary>
+internal static partial class CudaDriver
+{
+    /// <summary>Only this thread's calls on the stream are captured; other threads may do as they like.</summary>
+    public const int CaptureThreadLocal = 1;
+
+    [LibraryImport(NativeLibraries.Cuda, EntryPoint = "cuStreamBeginCapture_v2")]
+    public static partial int StreamBeginCapture(nint stream, int mode);
+
+    [LibraryImport(NativeLibraries.Cuda, EntryPoint = "cuStreamEndCapture")]
+    public static partial int StreamEndCapture(nint stream, out nint graph);
+
+    [LibraryImport(NativeLibraries.Cuda, EntryPoint = "cuGraphInstantiateWithFlags")]
+    public static partial int GraphInstantiate(out nint executable, nint graph, ulong flags);
+
+    [LibraryImport(NativeLibraries.Cuda, EntryPoint = "cuGraphLaunch")]
+    public static partial int GraphLaunch(nint executable, nint stream);
+
+    [LibraryImport(NativeLibraries.Cuda, EntryPoint = "cuGraphExecDestroy")]
+    public static partial int GraphExecDestroy(nint executable);
+
+    [LibraryImport(NativeLibraries.Cuda, EntryPoint = "cuGraphDestroy")]
+    public static partial int GraphDestroy(nint graph);
+
+    [LibraryImport(NativeLibraries.Cuda, EntryPoint = "cuFuncSetAttribute")]
+    public static partial int FuncSetAttribute(nint function, int attribute, int value);
+
+    [LibraryImport(NativeLibraries.Cuda, EntryPoint = "cuFuncGetAttribute")]
+    public static partial int FuncGetAttribute(out int value, int attribute, nint function);
+
+    [LibraryImport(NativeLibraries.Cuda, EntryPoint = "cuInit")]
+    public static partial int Init(uint flags);
+
+    [LibraryImport(NativeLibraries.Cuda, EntryPoint = "cuDriverGetVersion")]
+    public static partial int DriverGetVersion(out int version);
+
+    [LibraryImport(NativeLibraries.Cuda, EntryPoint = "cuDeviceGetCount")]
+    public static partial int DeviceGetCount(out int count);
+
+    /// <summary>Throws with the driver's words where a call failed.</summary>
+    public static void Check(int result, string what)
+    {
+        if (result != 0)
+        {
+            throw new InvalidOperationException($"cuda: {what} failed: {CudaAPI.CurrentAPI.GetErrorString((CudaError)result)} ({result})");
+        }
+    }
+}

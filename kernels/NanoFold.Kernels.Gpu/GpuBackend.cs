@@ -1,0 +1,156 @@
+using ILGPU;
+using ILGPU.Runtime;
+using ILGPU.Runtime.Cuda;
+using NanoFold.Kernels.Gpu.Cuda;
+using NanoFold.Kernels.Gpu.Pointwise;
+
+namespace NanoFold.Kernels.Gpu;
+
+/// <summary>
+/// The backend of a GPU through ILGPU: CUDA, OpenCL, or ILGPU's simulator in tests. Calls return before they are done. Results are the same bits from run to run.
+/// </summary>
+public sealed class GpuBackend : Backend
+{
+    private readonly GpuContext _context;
+    private readonly GpuTransfer _transfer;
+    private readonly GpuKernelTable _table;
+
+    /// <param name="context">ILGPU's context and device.</param>
+    /// <param name="composedOnly">Hides fused kernels that have a composed path, so that the two can be compared.</param>
+    internal GpuBackend(GpuContext context, bool composedOnly = false)
+    {
+        _context = context;
+        _transfer = new GpuTransfer(context);
+        _table = new GpuKernelTable(context, composedOnly);
+    }
+
+    public override string Name => $"{Kind} {_context.Accelerator.Name}";
+
+    public override StepState State => _context.State;
+
+    public override long? FreeBytes => _context.Accelerator is CudaAccelerator cuda ? cuda.GetFreeMemory() : _context.Accelerator.MemorySize;
+
+    internal GpuContext Context => _context;
+
+    private string Kind => _context.IsCuda ? "cuda" : _context.IsSimulator ? "simulated gpu" : "opencl";
+
+    public override void Synchronize() => _context.Stream.Synchronize();
+
+    public override RecordedCalls? Capture(Action calls) => _context.IsCuda ? CudaGraph.Capture(_context, calls) : null;
+
+    public override DeviceBuffer Allocate(long bytes) => new GpuBuffer(_context, bytes);
+
+    public override void Upload<T>(ReadOnlySpan<T> source, in View target)
+    {
+        BackendChecks.Transfer<T>("upload", target, source.Length);
+        _transfer.Upload(source, target);
+    }
+
+    public override void Download<T>(in View source, Span<T> target)
+    {
+        BackendChecks.Transfer<T>("download", source, target.Length);
+        _transfer.Download(source, target);
+    }
+
+    public override void Fill(in View y, double value)
+    {
+        Checks.Writable("fill", "y", y);
+        Copies.Fill(_context, y, value);
+    }
+
+    public override void Copy(in View x, in View y, bool accumulate = false)
+    {
+        BackendChecks.Copy(x, y, accumulate);
+        Copies.Copy(_context, x, y, accumulate);
+    }
+
+    public override void Map<TOp>(TOp op, in View x, in View y, bool accumulate = false)
+    {
+        BackendChecks.Pointwise("map", x, y);
+        Pointwise.Pointwise.Run(_context, new Unary<TOp>(op), x, x, x, y, accumulate);
+    }
+
+    public override void Zip<TOp>(TOp op, in View a, in View b, in View y, bool accumulate = false)
+    {
+        BackendChecks.Pointwise("zip", a, b, y);
+        Pointwise.Pointwise.Run(_context, new Binary<TOp>(op), a, b, b, y, accumulate);
+    }
+
+    public override void Zip<TOp>(TOp op, in View a, in View b, in View c, in View y, bool accumulate = false)
+    {
+        BackendChecks.Pointwise("zip", a, b, c, y);
+        Pointwise.Pointwise.Run(_context, new Ternary<TOp>(op), a, b, c, y, accumulate);
+    }
+
+    public override void Zip<TOp>(TOp op, in View a, in View b, in View c, in View y, bool accumulateY, in View z, bool accumulateZ)
+    {
+        BackendChecks.Pointwise("zip", a, b, c, y, z);
+        Pointwise.Pointwise.Run(_context, new Pair<TOp>(op), a, b, c, y, accumulateY, z, accumulateZ);
+    }
+
+    public override void Sum(in View x, in View y, bool accumulate = false)
+    {
+        BackendChecks.Sum(x, y);
+        _table.Reduce.Sum(x, y, accumulate);
+    }
+
+    public override void MatMul(in MatMulArgs args)
+    {
+        BackendChecks.MatMul(args);
+        _table.MatMul.MatMul(args, AllowsTensorFloat32);
+    }
+
+    public override void GroupedMatMul(in GroupedMatMulArgs args)
+    {
+        BackendChecks.GroupedMatMul(args);
+        _table.MatMul.GroupedMatMul(args, AllowsTensorFloat32);
+    }
+
+    public override void Gather(in View table, in View ids, in View y, bool accumulate = false)
+    {
+        BackendChecks.Gather(table, ids, y);
+        _table.Rows.Gather(table, ids, y, accumulate);
+    }
+
+    public override void ScatterAdd(in View x, in View ids, in View table)
+    {
+        BackendChecks.ScatterAdd(x, ids, table);
+        _table.Rows.ScatterAdd(x, ids, table);
+    }
+
+    public override void TopK(in View x, in View values, in View indices)
+    {
+        BackendChecks.TopK(x, values, indices);
+        _table.Rows.TopK(x, values, indices);
+    }
+
+    public override void Dropout(in View x, in View y, double rate, int node, bool accumulate = false)
+    {
+        BackendChecks.Dropout(x, y, rate);
+        _table.Rows.Dropout(x, y, rate, node, accumulate);
+    }
+
+    public override void Softmax(in View x, in View y, double scale, in AttentionMask mask)
+    {
+        BackendChecks.Softmax(x, y, mask);
+        _table.Softmax.Forward(x, y, scale, mask);
+    }
+
+    public override void SoftmaxBackward(in View y, in View dy, in View dx, double scale, bool accumulate = false)
+    {
+        BackendChecks.SoftmaxBackward(y, dy, dx);
+        _table.Softmax.Backward(y, dy, dx, scale, accumulate);
+    }
+
+    public override TKernel? Find<TKernel>()
+        where TKernel : class
+        => _table.Find<TKernel>();
+
+    public override void Dispose()
+    {
+        _context.Stream.Synchronize();
+        _table.Dispose();
+        _transfer.Dispose();
+        _context.Dispose();
+    }
+}

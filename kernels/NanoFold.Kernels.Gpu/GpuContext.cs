@@ -1,0 +1,139 @@
+using ILGPU;
+using ILGPU.Runtime;
+using ILGPU.Runtime.CPU;
+using ILGPU.Runtime.Cuda;
+
+namespace NanoFold.Kernels.Gpu;
+
+/// <summary>What every GPU kernel shares: the accelerator and its stream, compiled kernels, scratch memory, the step's state.</summary>
+internal sealed class GpuContext : IDisposable
+{
+    private readonly Dictionary<Type, Delegate> _kernels = [];
+    private readonly MemoryBuffer1D<byte, Stride1D.Dense> _nothing;
+    private MemoryBuffer1D<byte, Stride1D.Dense>? _scratch;
+
+    /// <param name="context">ILGPU's context; it is disposed here.</param>
+    /// <param name="device">One of its devices.</param>
+    public GpuContext(Context context, Device device)
+    {
+        IlContext = context;
+        Accelerator = device.CreateAccelerator(context);
+        Stream = Accelerator.CreateStream();
+        _nothing = Accelerator.Allocate1D<byte>(256);
+        State = new GpuStepState(this);
+    }
+
+    public Context IlContext { get; }
+
+    public Accelerator Accelerator { get; }
+
+    /// <summary>The one stream of everything: not CUDA's null stream, so that a step can be captured.</summary>
+    public AcceleratorStream Stream { get; }
+
+    public GpuStepState State { get; }
+
+    /// <summary>Slots of the step's state as kernels read them: integers, or the bits of doubles.</summary>
+    public ArrayView<long> StateView => State.Slots;
+
+    public bool IsCuda => Accelerator is CudaAccelerator;
+
+    /// <summary>ILGPU's simulator: slow, for tests of correctness at tiny shapes.</summary>
+    public bool IsSimulator => Accelerator is CPUAccelerator;
+
+    /// <summary>Threads of a group that works on a row.</summary>
+    public int GroupSize => IsSimulator ? 16 : 256;
+
+    /// <summary>Counts what was launched: what was read before may be stale once it has changed.</summary>
+    public long Version { get; private set; }
+
+    /// <summary>Calls are being recorded, not run.</summary>
+    public bool IsCapturing { get; set; }
+
+    /// <summary>The elements of a view from its first to its last, whatever lies between; for none a view of memory that nobody reads.</summary>
+    public ArrayView<T> View<T>(in View view)
+        where T : unmanaged
+    {
+        if (view.IsNone)
+        {
+            return ((ArrayView<byte>)_nothing.View).Cast<T>();
+        }
+
+        int size = Interop.SizeOf<T>();
+        return ((GpuBuffer)view.Buffer).Memory.SubView(view.Offset * size, view.Layout.Extent * size).Cast<T>();
+    }
+
+    /// <summary>Address of a view's first element on a CUDA device; 0 for none.</summary>
+    public long Pointer(in View view) => view.IsNone
+        ? 0
+        : (long)((GpuBuffer)view.Buffer).Memory.LoadEffectiveAddressAsPtr() + view.Offset * view.Type.Size();
+
+    /// <summary>Memory for one call, aligned to 256 bytes; contents are arbitrary and live until the next call. Grows only, and not while capturing.</summary>
+    public ArrayView<byte> Scratch(long bytes)
+    {
+        if (_scratch is null || _scratch.Length < bytes)
+        {
+            if (IsCapturing)
+            {
+                throw new InvalidOperationException("gpu: scratch grew while a step was captured; run it once before");
+            }
+
+            Stream.Synchronize();
+            _scratch?.Dispose();
+            _scratch = AllocateMemory(Math.Max(bytes, 1 << 20));
+        }
+
+        return ((ArrayView<byte>)_scratch.View).SubView(0, Math.Max(bytes, 1));
+    }
+
+    public MemoryBuffer1D<byte, Stride1D.Dense> AllocateMemory(long bytes)
+    {
+        if (IsCapturing)
+        {
+            throw new InvalidOperationException("gpu: memory was allocated while a step was captured");
+        }
+
+        return Accelerator.Allocate1D<byte>(bytes);
+    }
+
+    /// <summary>Runs a kernel over groups of <paramref name="threads"/> threads.</summary>
+    public void Launch<TWork>(in TWork work, long groups, int threads)
+        where TWork : struct, IGpuWork<TWork>
+        => Launch(work, checked((int)groups), 1, 1, threads);
+
+    /// <summary>As above, over a grid of groups.</summary>
+    public void Launch<TWork>(in TWork work, int gridX, int gridY, int gridZ, int threads)
+        where TWork : struct, IGpuWork<TWork>
+    {
+        State.Flush();
+        Version++;
+        if (!_kernels.TryGetValue(typeof(TWork), out Delegate? kernel))
+        {
+            kernel = Accelerator.LoadKernel<TWork>(Entry);
+            _kernels.Add(typeof(TWork), kernel);
+        }
+
+        ((Action<AcceleratorStream, KernelConfig, TWork>)kernel)(Stream, new KernelConfig(new Index3D(gridX, gridY, gridZ), new Index3D(threads, 1, 1)), work);
+    }
+
+    /// <summary>Work that was not launched through <see cref="Launch{TWork}(in TWork, long, int)"/> is about to be.</summary>
+    public void BeforeForeignLaunch()
+    {
+        State.Flush();
+        Version++;
+    }
+
+    public void Dispose()
+    {
+        Stream.Synchronize();
+        _scratch?.Dispose();
+        _nothing.Dispose();
+        State.Dispose();
+        Stream.Dispose();
+        Accelerator.Dispose();
+        IlContext.Dispose();
+    }
+
+    private static void Entry<TWork>(TWork work)
+        where TWork : struct, IGpuWork<TWork>
+        => TWork.Run(work);
+}

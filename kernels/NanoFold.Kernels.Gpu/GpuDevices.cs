@@ -1,0 +1,64 @@
+using ILGPU;
+using ILGPU.Algorithms;
+using ILGPU.Runtime;
+using ILGPU.Runtime.CPU;
+using ILGPU.Runtime.Cuda;
+using ILGPU.Runtime.OpenCL;
+using NanoFold.Kernels.Gpu.Cuda;
+using NanoFold.Kernels.Gpu.OpenCl;
+
+namespace NanoFold.Kernels.Gpu;
+
+/// <summary>Finds GPUs and opens them.</summary>
+public static class GpuDevices
+{
+    public const string Cuda = "cuda";
+    public const string OpenCl = "opencl";
+
+    /// <summary>Everything that the interfaces show, usable or not, CUDA first and discrete GPUs before others.</summary>
+    public static IReadOnlyList<GpuDevice> List()
+    {
+        NativeLibraries.Install();
+        return [.. CudaProbe.List(), .. OpenClProbe.List().OrderByDescending(d => d.IsUsable).ThenByDescending(d => d.IsDiscreteGpu)];
+    }
+
+    /// <summary>Why an interface shows no device at all, and what to do, in one line; null where it shows some.</summary>
+    public static string? WhyNone(string kind)
+    {
+        NativeLibraries.Install();
+        return kind == Cuda ? CudaProbe.WhyNone() : OpenClProbe.WhyNone();
+    }
+
+    /// <summary>The first CUDA device, or null.</summary>
+    public static GpuBackend? OpenCuda(bool composedOnly = false) => Open<CudaDevice>(b => b.Cuda(), composedOnly);
+
+    /// <summary>The first OpenCL device that can be used, discrete GPUs before others, or null.</summary>
+    public static GpuBackend? OpenOpenCl(bool composedOnly = false)
+    {
+        NativeLibraries.Install();
+        CLDevice? device = OpenClProbe.Devices().Where(d => OpenClProbe.WhyNot(d) is null).OrderByDescending(OpenClProbe.IsDiscreteGpu).FirstOrDefault();
+        return device is null ? null : Open<CLDevice>(b => b.OpenCL(d => d.DeviceId == device.DeviceId), composedOnly);
+    }
+
+    /// <summary>ILGPU's simulator on the host's processor: right, and slow.</summary>
+    internal static GpuBackend OpenSimulator(bool composedOnly = false) =>
+        Open<CPUDevice>(b => b.CPU(new CPUDevice(numThreadsPerWarp: 16, numWarpsPerMultiprocessor: 1, numMultiprocessors: 1)), composedOnly)!;
+
+    private static GpuBackend? Open<TDevice>(Action<Context.Builder> add, bool composedOnly)
+        where TDevice : Device
+    {
+        NativeLibraries.Install();
+        Context context = Context.Create(builder =>
+        {
+            builder.EnableAlgorithms().Optimize(OptimizationLevel.O2);
+            add(builder);
+        });
+        if (context.Devices.OfType<TDevice>().FirstOrDefault() is { } device)
+        {
+            return new GpuBackend(new GpuContext(context, device), composedOnly);
+        }
+
+        context.Dispose();
+        return null;
+    }
+}

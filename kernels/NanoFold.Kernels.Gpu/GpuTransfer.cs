@@ -1,0 +1,58 @@
+using System.Runtime.InteropServices;
+using ILGPU;
+using ILGPU.Runtime;
+using NanoFold.Kernels.Gpu.Cuda;
+
+namespace NanoFold.Kernels.Gpu;
+
+/// <summary>
+/// Between the host and the device. On CUDA uploads go through two pinned buffers in turn: the copy runs beside the host, and a buffer is waited for
+/// only when it comes round again. Downloads wait.
+/// </summary>
+internal sealed class GpuTransfer(GpuContext context) : IDisposable
+{
+    private readonly PinnedStage?[] _stages = new PinnedStage?[2];
+    private int _next;
+
+    public void Upload<T>(ReadOnlySpan<T> source, in View target)
+        where T : unmanaged
+    {
+        context.BeforeForeignLaunch();
+        ReadOnlySpan<byte> bytes = MemoryMarshal.AsBytes(source);
+        ArrayView<byte> device = Bytes(target);
+        if (!context.IsCuda)
+        {
+            device.CopyFromCPUUnsafeAsync(context.Stream, ref MemoryMarshal.GetReference(bytes), bytes.Length);
+            context.Stream.Synchronize();
+            return;
+        }
+
+        for (int done = 0; done < bytes.Length; done += PinnedStage.Bytes)
+        {
+            ReadOnlySpan<byte> part = bytes.Slice(done, Math.Min(PinnedStage.Bytes, bytes.Length - done));
+            PinnedStage stage = _stages[_next] ??= new PinnedStage(context);
+            _next = (_next + 1) % _stages.Length;
+            stage.Send(part, device.SubView(done, part.Length));
+        }
+    }
+
+    public void Download<T>(in View source, Span<T> target)
+        where T : unmanaged
+    {
+        context.BeforeForeignLaunch();
+        Span<byte> bytes = MemoryMarshal.AsBytes(target);
+        Bytes(source).CopyToCPUUnsafeAsync(context.Stream, ref MemoryMarshal.GetReference(bytes), bytes.Length);
+        context.Stream.Synchronize();
+    }
+
+    public void Dispose()
+    {
+        foreach (PinnedStage? stage in _stages)
+        {
+            stage?.Dispose();
+        }
+    }
+
+    private static ArrayView<byte> Bytes(in View view) =>
+        ((GpuBuffer)view.Buffer).Memory.SubView(view.Offset * view.Type.Size(), view.Count * view.Type.Size());
+}

@@ -1,0 +1,119 @@
+using ILGPU;
+using NanoFold.Kernels.Gpu.Elements;
+
+namespace NanoFold.Kernels.Gpu.Pointwise;
+
+/// <summary>Copies with any strides, between types of real numbers, and fills.</summary>
+internal static class Copies
+{
+    public static void Copy(GpuContext context, in View x, in View y, bool accumulate)
+    {
+        if (x.Type == y.Type && !accumulate)
+        {
+            Move(context, x, y);
+            return;
+        }
+
+        if (x.Type == y.Type)
+        {
+            Pointwise.Run(context, default(Identity), x, x, x, y, accumulate);
+            return;
+        }
+
+        switch (x.Type, y.Type)
+        {
+            case (DType.Float32, DType.BFloat16):
+                Convert<F32, BF16>(context, x, y, accumulate);
+                break;
+            case (DType.Float32, DType.Float16):
+                Convert<F32, F16>(context, x, y, accumulate);
+                break;
+            case (DType.BFloat16, DType.Float32):
+                Convert<BF16, F32>(context, x, y, accumulate);
+                break;
+            case (DType.Float16, DType.Float32):
+                Convert<F16, F32>(context, x, y, accumulate);
+                break;
+            default:
+                Checks.Throw("copy", $"{x} to {y} on a GPU");
+                break;
+        }
+    }
+
+    public static void Fill(GpuContext context, in View y, double value)
+    {
+        switch (y.Type)
+        {
+            case DType.Float64:
+                Fill(context, y, BitConverter.DoubleToInt64Bits(value));
+                break;
+            case DType.Float32:
+                Fill(context, y, (float)value);
+                break;
+            case DType.Int32:
+                Fill(context, y, (int)value);
+                break;
+            case DType.BFloat16:
+                Fill(context, y, BF16.Write((float)value));
+                break;
+            default:
+                Fill(context, y, F16.Write((float)value));
+                break;
+        }
+    }
+
+    private static void Fill<T>(GpuContext context, in View y, T value)
+        where T : unmanaged
+    {
+        if (Vectors.IsFlat(y, y))
+        {
+            View fours = y.With(Layout.Of(checked((int)(y.Count / 4))));
+            context.Launch(
+                new FillWork<Four<T>> { Shape = Shape.Of(fours.Layout), Y = Vectors.Of<T>(context, y), Value = new Four<T> { A = value, B = value, C = value, D = value } },
+                Groups(context, fours.Count), context.GroupSize);
+            return;
+        }
+
+        context.Launch(new FillWork<T> { Shape = Shape.Of(y.Layout), Y = context.View<T>(y), Value = value }, Groups(context, y.Count), context.GroupSize);
+    }
+
+    private static void Move(GpuContext context, in View x, in View y)
+    {
+        switch (y.Type.Size())
+        {
+            case 8:
+                Move<long>(context, x, y);
+                break;
+            case 4:
+                Move<int>(context, x, y);
+                break;
+            default:
+                Move<short>(context, x, y);
+                break;
+        }
+    }
+
+    private static void Move<T>(GpuContext context, in View x, in View y)
+        where T : unmanaged
+    {
+        if (Vectors.IsFlat(x, y) && Vectors.IsFlat(y, y))
+        {
+            Layout fours = Layout.Of(checked((int)(y.Count / 4)));
+            context.Launch(
+                new MoveWork<Four<T>> { Shape = Shape.Of(fours, fours), X = Vectors.Of<T>(context, x), Y = Vectors.Of<T>(context, y) }, Groups(context, fours.Count), context.GroupSize);
+            return;
+        }
+
+        context.Launch(
+            new MoveWork<T> { Shape = Shape.Of(y.Layout, x.Layout), X = context.View<T>(x), Y = context.View<T>(y) }, Groups(context, y.Count), context.GroupSize);
+    }
+
+    private static void Convert<TFrom, TTo>(GpuContext context, in View x, in View y, bool accumulate)
+        where TFrom : unmanaged, IElement<TFrom>
+        where TTo : unmanaged, IElement<TTo>
+        => context.Launch(
+            new CopyWork<TFrom, TTo> { Shape = Shape.Of(y.Layout, x.Layout), X = context.View<TFrom>(x), Y = context.View<TTo>(y), Accumulate = accumulate ? 1 : 0 },
+            Groups(context, y.Count), context.GroupSize);
+
+    private static int Groups(GpuContext context, long threads) => checked((int)((threads + context.GroupSize - 1) / context.GroupSize));
+}

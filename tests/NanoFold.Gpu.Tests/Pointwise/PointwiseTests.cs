@@ -1,0 +1,83 @@
+using NanoFold.Kernels;
+using NanoFold.Kernels.Lanes;
+
+namespace NanoFold.Gpu.Tests.Pointwise;
+
+public class PointwiseTests : GpuTests
+{
+    [TestCase(DType.Float32, 1e-6)]
+    [TestCase(DType.BFloat16, 1e-2)]
+    [TestCase(DType.Float16, 2e-3)]
+    public void A_formula_is_that_of_the_cpu(DType type, double tolerance)
+    {
+        using var memory = new Memory(Gpu);
+        foreach (int[] shape in new int[][] { [1], [7], [4, 8], [3, 5, 6] })
+        {
+            View a = memory.Random(type, 1, shape), b = memory.Random(type, 2, shape), y = memory.Random(type, 3, shape);
+            float[] before = memory.Read(y);
+            Gpu.Zip(default(Formula), a, b, y, accumulate: true);
+            AssertClose(memory.Read(y), [.. memory.Read(a).Zip(memory.Read(b), before).Select(t => t.Third + Formula.Of(t.First, t.Second))], tolerance);
+        }
+    }
+
+    [Test]
+    public void Strided_and_broadcast_operands()
+    {
+        using var memory = new Memory(Gpu);
+        View a = memory.Random(DType.Float32, 1, 4, 3, 5), b = memory.Random(DType.Float32, 2, 5), y = memory.New(DType.Float32, 5, 3, 4);
+        Gpu.Zip(default(Formula), a.With(a.Layout.Permute(2, 1, 0)), b.With(Layout.Of(5, 1, 1)), y);
+        float[] x = memory.Read(a), v = memory.Read(b);
+        AssertClose(memory.Read(y), [.. Enumerable.Range(0, 60).Select(i => Formula.Of(x[i % 4 * 15 + i / 4 % 3 * 5 + i / 12], v[i / 12]))], 1e-6);
+    }
+
+    [Test]
+    public void Fill_and_copy_between_types()
+    {
+        using var memory = new Memory(Gpu);
+        foreach (DType type in new[] { DType.Float32, DType.BFloat16, DType.Float16 })
+        {
+            View y = memory.New(type, 3, 4);
+            Gpu.Fill(y, 2.5);
+            Assert.That(memory.Read(y), Is.All.EqualTo(2.5f));
+            View slice = y.With(y.Layout.Slice(1, 1, 2, out long offset), offset);
+            Gpu.Fill(slice, -1);
+            Assert.That(memory.Read(y), Is.EqualTo(Enumerable.Range(0, 12).Select(i => i % 4 is 1 or 2 ? -1f : 2.5f)));
+            View single = memory.New(DType.Float32, 4, 3);
+            Gpu.Copy(y.With(y.Layout.Permute(1, 0)), single);
+            Assert.That(memory.Read(single), Is.EqualTo(Enumerable.Range(0, 12).Select(i => i / 3 is 1 or 2 ? -1f : 2.5f)));
+            Gpu.Copy(single, y.With(y.Layout.Permute(1, 0)), accumulate: true);
+            Assert.That(memory.Read(y), Is.EqualTo(Enumerable.Range(0, 12).Select(i => i % 4 is 1 or 2 ? -2f : 5f)));
+        }
+    }
+
+    [Test]
+    public void State_is_written_with_the_next_launch_and_read_back()
+    {
+        Gpu.State.Set(StepSlot.Step, 7L);
+        Gpu.State.Set(StepSlot.LearningRate, 0.25);
+        Assert.That(Gpu.State.GetInteger(StepSlot.Step), Is.EqualTo(7));
+        using var memory = new Memory(Gpu);
+        Gpu.Fill(memory.New(DType.Float32, 1), 1);
+        Assert.That(Gpu.State.GetDouble(StepSlot.LearningRate), Is.EqualTo(0.25));
+        Gpu.Fill(Gpu.State.View, 3);
+        Assert.That(Gpu.State.GetDouble(StepSlot.LearningRate), Is.EqualTo(3));
+    }
+
+    private static void AssertClose(float[] actual, float[] expected, double tolerance)
+    {
+        Assert.That(actual, Has.Length.EqualTo(expected.Length));
+        for (int i = 0; i < actual.Length; i++)
+        {
+            Assert.That(actual[i], Is.EqualTo(expected[i]).Within(tolerance * Math.Max(1, Math.Abs(expected[i]))), $"[{i}]");
+        }
+    }
+
+    internal readonly struct Formula : IBinaryOp
+    {
+        public static float Of(float a, float b) => a / (1 + MathF.Exp(-b)) + MathF.Sqrt(MathF.Abs(b)) * (a > b ? 1 : -1) + MathF.Log(MathF.Abs(a) + 1);
+
+        public V Invoke<V>(V a, V b)
+            where V : struct, ILane<V>
+            => a / (V.Constant(1) + V.Exp(-b)) + V.Sqrt(V.Abs(b)) * V.SelectGreater(a, b, V.Constant(1), V.Constant(-1)) + V.Log(V.Abs(a) + V.Constant(1));
+    }
+}
