@@ -74,9 +74,12 @@ internal sealed unsafe class PtxDecoder(PtxMachine machine)
             {
                 for (int lane = 0; lane < 32; lane++)
                 {
-                    ulong pair = Value(w, from[0], lane);
-                    w[to[0].Register, lane] = pair & 0xffff;
-                    w[to[1].Register, lane] = pair >> 16 & 0xffff;
+                    if (w.Runs(lane))
+                    {
+                        ulong pair = Value(w, from[0], lane);
+                        w[to[0].Register, lane] = pair & 0xffff;
+                        w[to[1].Register, lane] = pair >> 16 & 0xffff;
+                    }
                 }
             };
         }
