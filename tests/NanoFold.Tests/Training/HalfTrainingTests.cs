@@ -191,7 +191,7 @@ public class HalfTrainingTests
     public void TheCpuRefuses(string precision)
     {
         using var backend = new CpuBackend(1);
-        UserException fault = Assert.Throws<UserException>(() => TrainSession.Open(_rig.Config($"train.precision={precision}"), backend, _rig["run"]))!;
+        ConfigException fault = Assert.Throws<ConfigException>(() => TrainSession.Open(_rig.Config($"train.precision={precision}"), backend, _rig["run"]))!;
         Assert.That((fault.ExitCode, fault.Message), Is.EqualTo((2, $"train.precision: {precision} cannot be computed on {backend.Name}; use --precision fp32, or a GPU that can (--device cuda)")));
         Assert.That(Directory.Exists(_rig["run"]), Is.False);
     }
