@@ -33,21 +33,29 @@ internal sealed class Twins(Backend gpu, Backend cpu) : IDisposable
 
     public Twin Integers(ReadOnlySpan<int> shape, ReadOnlySpan<int> values) => new(_gpu.Integers(shape, values), _cpu.Integers(shape, values));
 
-    public float[] Read(in Twin x) => _gpu.Read(x.Gpu);
+    /// <summary>Memory of as many bytes as each backend asks for.</summary>
+    public Twin Scratch(long gpuBytes, long cpuBytes) =>
+        new(_gpu.New(DType.Float32, (int)(gpuBytes + 3) / 4 + 1), _cpu.New(DType.Float32, (int)(cpuBytes + 3) / 4 + 1));
 
-    /// <param name="x">A whole tensor.</param>
-    public void AssertClose(in Twin x, double tolerance, string message = "")
+    public float[] Read(in Twin twin) => _gpu.Read(twin.Gpu);
+
+    /// <param name="twin">A whole tensor: what a call does not write is the same in both, too.</param>
+    /// <param name="tolerance">Relative to the largest magnitude.</param>
+    /// <param name="message">What it is.</param>
+    public void AssertClose(in Twin twin, double tolerance, string message = "")
     {
-        float[] actual = _gpu.Read(x.Gpu), expected = _cpu.Read(x.Cpu);
-        double largest = Math.Max(1e-3, expected.Max(v => float.IsFinite(v) ? Math.Abs(v) : 0));
-        for (int i = 0; i < expected.Length; i++)
+        float[] actual = _gpu.Read(twin.Gpu), expected = _cpu.Read(twin.Cpu);
+        double most = Math.Max(1e-3, expected.Where(float.IsFinite).Select(Math.Abs).DefaultIfEmpty(0).Max());
+        for (int i = 0; i < actual.Length; i++)
         {
-            Assert.That(actual[i], float.IsFinite(expected[i]) ? Is.EqualTo(expected[i]).Within(tolerance * largest) : Is.EqualTo(expected[i]), $"{message} {x.Gpu} [{i}]");
+            if (!actual[i].Equals(expected[i]) && !(Math.Abs((double)actual[i] - expected[i]) <= tolerance * most))
+            {
+                Assert.Fail($"{message} {twin.Gpu}[{i}] is {actual[i]}, expected {expected[i]} within {tolerance} of {most}");
+            }
         }
     }
 
-    public void AssertSame(in Twin x, string message = "") =>
-        Assert.That(_gpu.Read(x.Gpu), Is.EqualTo(_cpu.Read(x.Cpu)), message);
+    public void AssertSame(in Twin twin, string message = "") => Assert.That(_gpu.Read(twin.Gpu), Is.EqualTo(_cpu.Read(twin.Cpu)), message);
 
     public void Dispose()
     {

@@ -28,7 +28,7 @@ public sealed class OpRunner : IDisposable
 
     /// <param name="opCase">What to run.</param>
     /// <param name="backend">Where; its state is set to the first micro-batch of a step with one target.</param>
-    /// <param name="type">Real type.</param>
+    /// <param name="type">Type of the activations; with 16 bits parameters are in single precision.</param>
     public OpRunner(OpCase opCase, Backend backend, DType type = DType.Float32)
     {
         Case = opCase;
@@ -36,7 +36,7 @@ public sealed class OpRunner : IDisposable
         _type = type;
         backend.State.Set(StepSlot.TargetCount, 1L);
         backend.State.Set(StepSlot.MicroBatchCount, 1L);
-        _store = StoreOf(opCase, backend, type);
+        _store = StoreOf(opCase, backend, type.Sum());
         var tape = new Tape(backend, _store, type, training: opCase.CheckGradient);
         Tensor[] inputs = [.. opCase.Inputs.Select((input, i) => Input(tape, input, i))];
         int first = tape.Nodes.Count;
@@ -52,7 +52,7 @@ public sealed class OpRunner : IDisposable
         if (opCase.CheckGradient)
         {
             int[] shape = _output.Layout.ToShape();
-            tape.AddLoss(DotOp.Record(tape, _output, tape.External("weights", New(new OpInput(shape, 0.5, 1.5).Draw(WeightsKey), shape, type))));
+            tape.AddLoss(DotOp.Record(tape, _output, tape.External("weights", New(new OpInput(shape, 0.5, 1.5).Draw(WeightsKey), shape, _output.Type))));
         }
 
         _builder = new PlanBuilder(tape, recompute: false);
@@ -140,12 +140,13 @@ public sealed class OpRunner : IDisposable
         double[] values = input.Draw((ulong)index);
         if (!IsParameter(input))
         {
-            return tape.External(NameOf(index), New(values, input.Shape, input.IsInteger ? DType.Int32 : _type));
+            return tape.External(NameOf(index), New(values, input.Shape, input.TypeFor(_type)));
         }
 
         Parameter parameter = _store[NameOf(index)];
         Write(values, _store.Values(parameter));
         Tensor tensor = tape.Use(parameter);
+        _store.Changed();
         return input.IsWeight || !Case.CheckGradient ? tensor : BroadcastOp.Record(tape, tensor, input.Shape);
     }
 
@@ -165,11 +166,11 @@ public sealed class OpRunner : IDisposable
             case DType.Float64:
                 Backend.Upload<double>(values, target);
                 break;
-            case DType.Float32:
-                Backend.Upload<float>(Array.ConvertAll(values, v => (float)v), target);
+            case DType.Int32:
+                Backend.Upload<int>(Array.ConvertAll(values, v => (int)v), target);
                 break;
             default:
-                Backend.Upload<int>(Array.ConvertAll(values, v => (int)v), target);
+                Backend.Write(Array.ConvertAll(values, v => (float)v), target);
                 break;
         }
     }
@@ -184,7 +185,7 @@ public sealed class OpRunner : IDisposable
         }
 
         var floats = new float[source.Count];
-        Backend.Download<float>(source, floats);
+        Backend.Read(source, floats);
         return Array.ConvertAll(floats, v => (double)v);
     }
 

@@ -23,12 +23,13 @@ public static class MemoryCheck
     public static void Require(RunConfig config, Backend backend)
     {
         RequireShape(config);
-        long parameters = CostModel.Of(config.Model).Parameters * BytesPerParameter;
+        DType type = config.Train.Precision.Activations();
+        long parameters = CostModel.Of(config.Model).Parameters * (BytesPerParameter + (type.Is16Bit() ? type.Size() : 0));
         Require(parameters, "parameters, gradients and optimizer state", "a smaller model", backend);
 
         // Recomputed or not, the input of every block is kept.
         Int128 tokens = (long)config.Train.Batch * config.Model.Context;
-        Require(parameters + (tokens * config.Model.Width * config.Model.Layers * sizeof(float)), Step, StepRemedy, backend);
+        Require(parameters + (tokens * config.Model.Width * config.Model.Layers * type.Size()), Step, StepRemedy, backend);
     }
 
     /// <summary>Bytes that a backend may take: what is free of a device's own memory, or the machine's.</summary>

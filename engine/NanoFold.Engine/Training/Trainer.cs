@@ -23,8 +23,8 @@ public sealed class Trainer : IDisposable
     private EventLog? _log;
     private long _drawn = -1;
 
-    /// <param name="model">In float32; its parameters are trained.</param>
-    /// <param name="config">Resolved settings.</param>
+    /// <param name="model">Its parameters, in float32, are trained.</param>
+    /// <param name="config">Resolved settings; their precision is the activations'.</param>
     /// <param name="batches">Where batches come from.</param>
     /// <param name="maskDocuments">Whether tokens see their own document only.</param>
     public Trainer(Transformer model, TrainConfig config, IBatchSource batches, bool maskDocuments = false)
@@ -32,6 +32,14 @@ public sealed class Trainer : IDisposable
         _model = model;
         _config = config;
         _batches = batches;
+        DType type = config.Precision.Activations();
+        if (type.Is16Bit())
+        {
+            model.Store.Shadow(type);
+        }
+
+        model.Backend.AllowsTensorFloat32 = config.Precision != PrecisionKind.Float32;
+        LossScale = (config.Precision.ScalesLoss() ? LossScaling.Initial : 1, 0);
         // Every micro-batch is drawn before the first runs: the loss is divided by the targets of all of them.
         _buffers = [.. Enumerable.Range(0, config.Accumulate).Select(_ => new BatchBuffers(model.Backend, batches.Batch, batches.Context, maskDocuments))];
         Optimizer = new Optimizer(model.Store, config);
@@ -42,6 +50,17 @@ public sealed class Trainer : IDisposable
     public Optimizer Optimizer { get; }
 
     public LearningRateSchedule Schedule { get; set; }
+
+    /// <summary>The factor on the loss's gradient, and good steps in a row with it: part of the state of training, changed by steps in half precision.</summary>
+    public (double Scale, long GoodSteps) LossScale
+    {
+        get => (_model.Backend.State.GetDouble(StepSlot.LossScale), _model.Backend.State.GetInteger(StepSlot.GoodSteps));
+        set
+        {
+            _model.Backend.State.Set(StepSlot.LossScale, value.Scale);
+            _model.Backend.State.Set(StepSlot.GoodSteps, value.GoodSteps);
+        }
+    }
 
     /// <summary>Where the parts of a step and the calls of its plan are noted, or null.</summary>
     internal EventLog? Log
@@ -70,7 +89,7 @@ public sealed class Trainer : IDisposable
 
     /// <summary>Bytes of parameters, gradients, optimiser state, inputs and activations: all that training allocates on the device.</summary>
     public long PeakBytes =>
-        (_model.Store.Elements + _model.Store.TrainedElements) * sizeof(float) + Optimizer.Bytes + InputBytes + ArenaBytes;
+        _model.Store.Bytes + Optimizer.Bytes + InputBytes + ArenaBytes;
 
     /// <summary>The recorded step.</summary>
     public Plan Plan => _plan ??= Record(_taps);
@@ -218,7 +237,7 @@ public sealed class Trainer : IDisposable
 
     private Plan Record(TapSet? taps)
     {
-        var tape = new Tape(_model.Backend, _model.Store, training: true, taps: taps);
+        var tape = new Tape(_model.Backend, _model.Store, _config.Precision.Activations(), training: true, taps);
         (var tokens, var targets, var documents) = _buffers[0].On(tape);
         _model.RecordLoss(tape, tokens, targets, documents);
         return new Plan(tape, _config.Recompute);

@@ -146,9 +146,35 @@ public sealed class CpuOptimizerTests
         context.State.Set(StepSlot.Loss, loss);
         context.State.Set(StepSlot.GradientSquares, squares);
         context.State.Set(StepSlot.Skipped, 3L);
-        new CpuOptimizer(context).Decide(clip);
+        new CpuOptimizer(context).Decide(clip, dynamicLossScale: false);
         Assert.That(context.State.GetDouble(StepSlot.GradientScale), Is.EqualTo(scale));
         Assert.That(context.State.GetInteger(StepSlot.Skipped), Is.EqualTo(3 + skipped));
+    }
+
+    // The norm is 2 where it is finite, and the scale left its mark on the squares.
+    [TestCase(65536.0, 0.0, 7, 1.0 / 65536, 65536.0, 8)]
+    [TestCase(65536.0, 1.0, 7, 0.5 / 65536, 65536.0, 8)]
+    [TestCase(1024.0, 0.0, 1999, 1.0 / 1024, 2048.0, 0)]
+    [TestCase(16777216.0, 0.0, 1999, 1.0 / 16777216, 16777216.0, 0)]
+    [TestCase(1024.0, 0.0, -1, 0.0, 512.0, 0)]
+    [TestCase(1.0, 0.0, -1, 0.0, 1.0, 0)]
+    public void TheLossScaleIsDividedOutAndFollowsWhatHappens(double lossScale, double clip, long good, double scale, double nextLossScale, long nextGood)
+    {
+        bool overflows = good < 0;
+        foreach (bool isDynamic in new[] { true, false })
+        {
+            using CpuContext context = Context(1, Isa.Scalar, 17);
+            Assert.That(context.State.GetDouble(StepSlot.LossScale), Is.EqualTo(1));
+            context.State.Set(StepSlot.LossScale, lossScale);
+            context.State.Set(StepSlot.GoodSteps, Math.Max(0, good));
+            context.State.Set(StepSlot.GradientSquares, overflows ? double.PositiveInfinity : 4 * lossScale * lossScale);
+            new CpuOptimizer(context).Decide(clip, isDynamic);
+            Assert.That(context.State.GetDouble(StepSlot.GradientScale), Is.EqualTo(scale));
+            Assert.That(context.State.GetDouble(StepSlot.GradientSquares), Is.EqualTo(overflows ? double.PositiveInfinity : 4));
+            Assert.That(context.State.GetInteger(StepSlot.Skipped), Is.EqualTo(overflows ? 1 : 0));
+            Assert.That(context.State.GetDouble(StepSlot.LossScale), Is.EqualTo(isDynamic ? nextLossScale : lossScale));
+            Assert.That(context.State.GetInteger(StepSlot.GoodSteps), Is.EqualTo(isDynamic ? nextGood : Math.Max(0, good)));
+        }
     }
 
     [Test]
@@ -160,7 +186,7 @@ public sealed class CpuOptimizerTests
         using var g = new Operand(path.Type, [41], Operand.Random(1, 41));
         g[place] = bad;
         optimizer.AddSquares(g.View);
-        optimizer.Decide(1);
+        optimizer.Decide(1, dynamicLossScale: false);
         Assert.That(context.State.GetDouble(StepSlot.GradientScale), Is.Zero);
     }
 
@@ -214,7 +240,7 @@ public sealed class CpuOptimizerTests
             Assert.That(() => optimizer.AdamW(p.View, g.View, p.View, p.View, 0.9, 0.9, 0, 0, 1), Throws.ArgumentException.With.Message.EqualTo("adamw: gradient is Float32[5], expected 4 contiguous elements of Float32"));
             Assert.That(() => optimizer.AdamW(p.View, p.View, p.View, p.View, 0.9, 0.9, 0, 0, 1), Throws.InvalidOperationException.With.Message.Contains("Step is 0"));
             Assert.That(() => optimizer.MuonApply(p.View, default, 0, 1), Throws.ArgumentException.With.Message.EqualTo("muon apply: update is missing"));
-            Assert.That(() => optimizer.Decide(-1), Throws.InstanceOf<ArgumentOutOfRangeException>().With.Message.Contains("clip is -1"));
+            Assert.That(() => optimizer.Decide(-1, dynamicLossScale: false), Throws.InstanceOf<ArgumentOutOfRangeException>().With.Message.Contains("clip is -1"));
         });
     }
 

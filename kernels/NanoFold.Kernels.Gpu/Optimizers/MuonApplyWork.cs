@@ -1,0 +1,27 @@
+using ILGPU;
+using NanoFold.Kernels.Gpu.Elements;
+using NanoFold.Kernels.Gpu.Rows;
+
+namespace NanoFold.Kernels.Gpu.Optimizers;
+
+/// <summary>p −= rate · update + rate · decay · p, where rate = MatrixLearningRate · rateFactor.</summary>
+internal struct MuonApplyWork : IGpuWork<MuonApplyWork>
+{
+    public ArrayView<F32> Parameter, Update;
+    public ArrayView<long> State;
+    public double RateFactor, Decay;
+    public int Count, IsWide;
+
+    public static void Run(MuonApplyWork w)
+    {
+        int i = Grid.IdxX * Group.DimX + Group.IdxX;
+        if (Slots.Double(w.State, StepSlot.GradientScale) == 0 || 4 * i >= w.Count)
+        {
+            return;
+        }
+
+        double rate = Slots.Double(w.State, StepSlot.MatrixLearningRate) * w.RateFactor;
+        Quad p = Piece.Load(w.Parameter, 0, i, w.Count, w.IsWide), update = Piece.Load(w.Update, 0, i, w.Count, w.IsWide);
+        Piece.Store(w.Parameter, 0, i, w.Count, w.IsWide, p - (p * (float)(rate * w.Decay) + update * (float)rate));
+    }
+}
