@@ -93,7 +93,7 @@ internal sealed class GpuRows(GpuContext context)
     private void Gather<T>(in View table, in View ids, in View y, bool accumulate)
         where T : unmanaged, IElement<T>
     {
-        Shape rows = Shape.Of(FirstColumn(y.Layout));
+        Shape rows = RowShape.Of(y, y);
         int width = y.Layout[-1], add = accumulate ? 1 : 0;
         if (Vectors.HasFlatRows(table) && Vectors.HasFlatRows(y))
         {
@@ -120,7 +120,7 @@ internal sealed class GpuRows(GpuContext context)
         where T : unmanaged, IElement<T>
         where TTable : unmanaged, IElement<TTable>
     {
-        Shape rows = Shape.Of(FirstColumn(x.Layout));
+        Shape rows = RowShape.Of(x, x);
         int width = x.Layout[-1], count = rows.Count, limit = table.Layout[0];
         int chunks = (count + ScatterRows<T, TTable>.Chunk - 1) / ScatterRows<T, TTable>.Chunk;
         long integers = (_sort.ScratchLength(count, limit) + 63) / 64 * 64, partials = 2L * chunks * width;
@@ -177,6 +177,4 @@ internal sealed class GpuRows(GpuContext context)
     }
 
     private long Groups(long threads) => (threads + context.GroupSize - 1) / context.GroupSize;
-
-    private static Layout FirstColumn(in Layout layout) => layout.Slice(-1, 0, 1, out _);
 }
