@@ -40,10 +40,11 @@ internal sealed class Twins(Backend gpu, Backend cpu) : IDisposable
     /// <param name="twin">Both.</param>
     /// <param name="tolerance">Relative to the largest magnitude.</param>
     /// <param name="name">For the message.</param>
-    public void AssertSame(in Twin twin, double tolerance, string name)
+    /// <param name="least">The largest magnitude is taken to be this at least: where large terms leave a small result.</param>
+    public void AssertSame(in Twin twin, double tolerance, string name, double least = 0)
     {
         float[] actual = _gpu.Read(twin.Gpu), expected = _cpu.Read(twin.Cpu);
-        double most = expected.Where(float.IsFinite).Select(Math.Abs).DefaultIfEmpty(0).Max();
+        double most = Math.Max(least, expected.Where(float.IsFinite).Select(v => Math.Abs((double)v)).DefaultIfEmpty(0).Max());
         for (int i = 0; i < actual.Length; i++)
         {
             if (!actual[i].Equals(expected[i]) && !(Math.Abs((double)actual[i] - expected[i]) <= tolerance * most))
