@@ -3,6 +3,7 @@ using ILGPU.Runtime;
 using ILGPU.Runtime.Cuda;
 using NanoFold.Kernels.Gpu.Cuda;
 using NanoFold.Kernels.Gpu.Pointwise;
+using NanoFold.Kernels.Profiling;
 
 namespace NanoFold.Kernels.Gpu;
 
@@ -30,6 +31,13 @@ public sealed class GpuBackend : Backend
 
     public override long? FreeBytes => _context.Accelerator is CudaAccelerator cuda ? cuda.GetFreeMemory() : _context.Accelerator.MemorySize;
 
+    /// <summary>Tensor cores know tf32 from Ampere on.</summary>
+    public override bool HasTensorFloat32 => _context.Accelerator is CudaAccelerator { Architecture.Major: >= 8 };
+
+    public override bool Supports(DType type) => type != DType.Float64;
+
+    public override IReadOnlyList<CompiledKernel> CompiledKernels => _context.Compiled;
+
     public override bool AllowsTensorFloat32
     {
         get => _context.AllowsTensorFloat32;
@@ -43,6 +51,8 @@ public sealed class GpuBackend : Backend
     public override void Synchronize() => _context.Stream.Synchronize();
 
     public override RecordedCalls? Capture(Action calls) => _context.IsCuda ? CudaGraph.Capture(_context, calls) : null;
+
+    public override DeviceClock? NewClock() => _context.IsCuda ? new CudaClock(_context) : null;
 
     public override DeviceBuffer Allocate(long bytes) => new GpuBuffer(_context, bytes);
 

@@ -13,7 +13,6 @@ public sealed class OpRunner : IDisposable
 {
     private const ulong WeightsKey = ulong.MaxValue;
 
-    private readonly Backend _backend;
     private readonly DType _type;
     private readonly ParameterStore _store;
     private readonly List<DeviceBuffer> _buffers = [];
@@ -24,13 +23,16 @@ public sealed class OpRunner : IDisposable
     private readonly DeviceBuffer _arena;
     private readonly Tensor _output;
 
+    /// <summary>Where it runs.</summary>
+    public Backend Backend { get; }
+
     /// <param name="opCase">What to run.</param>
     /// <param name="backend">Where; its state is set to the first micro-batch of a step with one target.</param>
     /// <param name="type">Type of the activations; with 16 bits parameters are in single precision.</param>
     public OpRunner(OpCase opCase, Backend backend, DType type = DType.Float32)
     {
         Case = opCase;
-        _backend = backend;
+        Backend = backend;
         _type = type;
         backend.State.Set(StepSlot.TargetCount, 1L);
         backend.State.Set(StepSlot.MicroBatchCount, 1L);
@@ -84,7 +86,7 @@ public sealed class OpRunner : IDisposable
     {
         if (_store.TrainedElements > 0)
         {
-            _backend.Fill(_store.AllGradients, 0);
+            Backend.Fill(_store.AllGradients, 0);
         }
 
         Run(_all);
@@ -150,7 +152,7 @@ public sealed class OpRunner : IDisposable
 
     private View New(double[] values, int[] shape, DType type)
     {
-        DeviceBuffer buffer = _backend.Allocate((long)values.Length * type.Size());
+        DeviceBuffer buffer = Backend.Allocate((long)values.Length * type.Size());
         _buffers.Add(buffer);
         var view = new View(buffer, 0, Layout.Of(shape), type);
         Write(values, view);
@@ -162,13 +164,13 @@ public sealed class OpRunner : IDisposable
         switch (target.Type)
         {
             case DType.Float64:
-                _backend.Upload<double>(values, target);
+                Backend.Upload<double>(values, target);
                 break;
             case DType.Int32:
-                _backend.Upload<int>(Array.ConvertAll(values, v => (int)v), target);
+                Backend.Upload<int>(Array.ConvertAll(values, v => (int)v), target);
                 break;
             default:
-                _backend.Write(Array.ConvertAll(values, v => (float)v), target);
+                Backend.Write(Array.ConvertAll(values, v => (float)v), target);
                 break;
         }
     }
@@ -178,12 +180,12 @@ public sealed class OpRunner : IDisposable
         if (source.Type == DType.Float64)
         {
             var doubles = new double[source.Count];
-            _backend.Download<double>(source, doubles);
+            Backend.Download<double>(source, doubles);
             return doubles;
         }
 
         var floats = new float[source.Count];
-        _backend.Read(source, floats);
+        Backend.Read(source, floats);
         return Array.ConvertAll(floats, v => (double)v);
     }
 
@@ -191,7 +193,7 @@ public sealed class OpRunner : IDisposable
     {
         foreach (PlanStep step in steps)
         {
-            step.Run(_backend);
+            step.Run(Backend);
         }
     }
 }

@@ -66,6 +66,7 @@ public sealed class GeometryProbe : IDisposable
 
     public void Dispose()
     {
+        _plan.Dispose();
         _arena.Dispose();
         _buffers.Dispose();
     }

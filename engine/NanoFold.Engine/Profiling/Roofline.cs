@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using NanoFold.Engine.Benchmarks;
+using NanoFold.Engine.Training;
 using NanoFold.Kernels;
 using NanoFold.Kernels.Cpu;
 using NanoFold.Kernels.Lanes;
@@ -33,9 +34,12 @@ public sealed record Roofline(double FlopsPerSecond, double BytesPerSecond)
     public double ShareOf(ProfileRow row) => row.Seconds > 0 ? LeastSeconds(row.Flops, row.Bytes) / row.Seconds : 0;
 
     /// <summary>Measures it, in one or two seconds: the best of several runs, as what disturbs a machine only makes it slower.</summary>
-    public static Roofline Measure(Backend backend)
+    public static Roofline Measure(Backend backend) => Measure(backend, DType.Float32);
+
+    /// <summary>The same with products in another type.</summary>
+    public static Roofline Measure(Backend backend, DType type)
     {
-        double products = MatMulPeak.Measure(backend);
+        double products = MatMulPeak.Measure(backend, type);
         double registers = backend is CpuBackend cpu ? MultiplyAddRate.Measure(cpu.Context) : 0;
         return new Roofline(Math.Max(products, registers), Triad(backend));
     }
@@ -43,7 +47,7 @@ public sealed record Roofline(double FlopsPerSecond, double BytesPerSecond)
     private static double Triad(Backend backend)
     {
         // Where memory is short a sixteenth of it has to do.
-        long available = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
+        long available = MemoryCheck.Available(backend);
         int count = (int)Math.Clamp(available / 16 / sizeof(float), 1 << 20, TriadElements);
         long bytes = (long)count * sizeof(float);
         using DeviceBuffer a = backend.Allocate(bytes), b = backend.Allocate(bytes), y = backend.Allocate(bytes);
@@ -54,8 +58,10 @@ public sealed record Roofline(double FlopsPerSecond, double BytesPerSecond)
         double best = 0;
         for (int i = 0; i < 2 * TriadRuns; i++)
         {
+            backend.Synchronize();
             long started = Stopwatch.GetTimestamp();
             backend.Zip(default(ScaledSum), i % 2 == 0 ? left : target, right, target);
+            backend.Synchronize();
             best = Math.Max(best, 3.0 * bytes / Stopwatch.GetElapsedTime(started).TotalSeconds);
         }
 

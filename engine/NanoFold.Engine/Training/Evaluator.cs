@@ -73,6 +73,7 @@ public sealed class Evaluator : IDisposable
 
     public void Dispose()
     {
+        _plan.Dispose();
         _arena.Dispose();
         _buffers.Dispose();
     }

@@ -16,10 +16,12 @@ public sealed class Trainer : IDisposable
     private readonly TrainConfig _config;
     private readonly IBatchSource _batches;
     private readonly BatchBuffers[] _buffers;
+    private readonly Replay _update;
     private Plan? _plan;
     private DeviceBuffer? _arena;
     private TapSet? _taps;
     private EventLog? _log;
+    private long _drawn = -1;
 
     /// <param name="model">Its parameters, in float32, are trained.</param>
     /// <param name="config">Resolved settings; their precision is the activations'.</param>
@@ -41,6 +43,7 @@ public sealed class Trainer : IDisposable
         // Every micro-batch is drawn before the first runs: the loss is divided by the targets of all of them.
         _buffers = [.. Enumerable.Range(0, config.Accumulate).Select(_ => new BatchBuffers(model.Backend, batches.Batch, batches.Context, maskDocuments))];
         Optimizer = new Optimizer(model.Store, config);
+        _update = new Replay(model.Backend, Optimizer.Update);
         Schedule = LearningRateSchedule.From(config, config.Steps);
     }
 
@@ -76,6 +79,7 @@ public sealed class Trainer : IDisposable
         set
         {
             _taps = value;
+            _plan?.Dispose();
             _plan = null;
         }
     }
@@ -99,7 +103,9 @@ public sealed class Trainer : IDisposable
             Accumulate(i);
         }
 
-        Optimizer.Update();
+        Update();
+        // While a device works on this step the host draws the next batch; reading the state waits.
+        Draw(step + 1);
         StepState state = _model.Backend.State;
         return new StepResult(
             state.GetDouble(StepSlot.Loss),
@@ -116,7 +122,7 @@ public sealed class Trainer : IDisposable
     {
         var finder = new NotFiniteFinder();
         Begin(step);
-        Plan plan = Record(new TapSet([finder]));
+        using Plan plan = Record(new TapSet([finder]));
         using DeviceBuffer arena = _model.Backend.Allocate(plan.ArenaBytes);
         plan.Bind(arena);
         for (int i = 0; i < _buffers.Length && finder.Found is null; i++)
@@ -130,6 +136,8 @@ public sealed class Trainer : IDisposable
 
     public void Dispose()
     {
+        _update.Dispose();
+        _plan?.Dispose();
         Optimizer.Dispose();
         _arena?.Dispose();
         foreach (BatchBuffers buffers in _buffers)
@@ -150,18 +158,37 @@ public sealed class Trainer : IDisposable
         }
 
         plan.Bind(_arena);
-        plan.Run(_log);
+        if (_log is null)
+        {
+            plan.Run();
+        }
+        else
+        {
+            plan.Run(_log);
+        }
+    }
+
+    /// <summary>The update from the accumulated gradients.</summary>
+    internal void Update()
+    {
+        if (_log is null)
+        {
+            _update.Run();
+        }
+        else
+        {
+            Optimizer.Update();
+        }
     }
 
     /// <summary>Draws the batch and sets what this step's kernels read.</summary>
     internal void Begin(long step)
     {
         _log?.Begin(EventKind.Part, StepPart.Batch);
+        Draw(step);
         int targets = 0;
-        for (int i = 0; i < _buffers.Length; i++)
+        foreach (BatchBuffers buffers in _buffers)
         {
-            BatchBuffers buffers = _buffers[i];
-            _batches.Fill(step, i, buffers.Tokens, buffers.Targets, buffers.Documents);
             targets += buffers.CountTargets();
         }
 
@@ -179,6 +206,23 @@ public sealed class Trainer : IDisposable
         _log?.Begin(EventKind.Part, StepPart.ZeroGradients);
         _model.Backend.Fill(_model.Store.AllGradients, 0);
         _log?.End();
+    }
+
+    // What was drawn lies on the host; the device has a copy of its own, so the next step may be drawn while this one runs.
+    private void Draw(long step)
+    {
+        if (_drawn == step)
+        {
+            return;
+        }
+
+        for (int i = 0; i < _buffers.Length; i++)
+        {
+            BatchBuffers buffers = _buffers[i];
+            _batches.Fill(step, i, buffers.Tokens, buffers.Targets, buffers.Documents);
+        }
+
+        _drawn = step;
     }
 
     private void Upload(int microBatch)
