@@ -1,4 +1,5 @@
 using NanoFold.Kernels.Fused;
+using NanoFold.Kernels.Gpu.Attention;
 using NanoFold.Kernels.Gpu.MatMul;
 using NanoFold.Kernels.Gpu.Optimizers;
 using NanoFold.Kernels.Gpu.Reduce;
@@ -64,6 +65,7 @@ internal sealed class GpuKernelTable : IDisposable
 
     private static object[] Create(GpuContext context, GpuMatMul matMul) =>
     [
+        new GpuFusedAttention(context),
         new GpuNorm(context),
         new GpuRope(context),
         new GpuCrossEntropy(context),

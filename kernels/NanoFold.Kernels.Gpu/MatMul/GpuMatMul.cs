@@ -1,11 +1,57 @@
+using NanoFold.Kernels.Gpu.Elements;
+
 namespace NanoFold.Kernels.Gpu.MatMul;
 
-/// <summary>To come.</summary>
+/// <summary>Matrix products of a GPU.</summary>
 internal sealed class GpuMatMul(GpuContext context)
 {
-    public GpuContext Context { get; } = context;
+    private readonly PortableMatMul _portable = new(context);
 
-    public void MatMul(in MatMulArgs args, bool allowsTensorFloat32) => throw new NotSupportedException();
+    public void MatMul(in MatMulArgs args, bool allowsTensorFloat32)
+    {
+        _ = allowsTensorFloat32;
+        switch (args.A.Type, args.Y.Type)
+        {
+            case (DType.BFloat16, DType.BFloat16):
+                _portable.MatMul<BF16, BF16>(args);
+                break;
+            case (DType.BFloat16, _):
+                _portable.MatMul<BF16, F32>(args);
+                break;
+            case (DType.Float16, DType.Float16):
+                _portable.MatMul<F16, F16>(args);
+                break;
+            case (DType.Float16, _):
+                _portable.MatMul<F16, F32>(args);
+                break;
+            default:
+                GpuChecks.NotDouble("matmul", args.A);
+                _portable.MatMul<F32, F32>(args);
+                break;
+        }
+    }
 
-    public void GroupedMatMul(in GroupedMatMulArgs args, bool allowsTensorFloat32) => throw new NotSupportedException();
+    public void GroupedMatMul(in GroupedMatMulArgs args, bool allowsTensorFloat32)
+    {
+        _ = allowsTensorFloat32;
+        switch (args.A.Type, args.Y.Type)
+        {
+            case (DType.BFloat16, DType.BFloat16):
+                _portable.GroupedMatMul<BF16, BF16>(args);
+                break;
+            case (DType.BFloat16, _):
+                _portable.GroupedMatMul<BF16, F32>(args);
+                break;
+            case (DType.Float16, DType.Float16):
+                _portable.GroupedMatMul<F16, F16>(args);
+                break;
+            case (DType.Float16, _):
+                _portable.GroupedMatMul<F16, F32>(args);
+                break;
+            default:
+                GpuChecks.NotDouble("grouped matmul", args.A);
+                _portable.GroupedMatMul<F32, F32>(args);
+                break;
+        }
+    }
 }
