@@ -1,5 +1,6 @@
 using NanoFold.Kernels.Fused;
 using NanoFold.Kernels.Gpu.Attention;
+using NanoFold.Kernels.Gpu.Experts;
 using NanoFold.Kernels.Gpu.MatMul;
 using NanoFold.Kernels.Gpu.Optimizers;
 using NanoFold.Kernels.Gpu.Reduce;
@@ -70,6 +71,7 @@ internal sealed class GpuKernelTable : IDisposable
         new GpuRope(context),
         new GpuCrossEntropy(context),
         new GpuLinearCrossEntropy(context, matMul),
+        new GpuExpertRouting(context),
         new GpuOptimizer(context),
         new GpuMemoryRead(context),
     ];

@@ -1,6 +1,6 @@
 using System.Numerics;
 using NanoFold.Kernels.Gpu.Elements;
-using NanoFold.Kernels.Gpu.Pointwise;
+using NanoFold.Kernels.Gpu.Rows;
 
 namespace NanoFold.Kernels.Gpu.Reduce;
 
@@ -48,7 +48,7 @@ internal sealed class GpuSoftmax(GpuContext context)
         long rows = layout.Rows;
         var work = new SoftmaxWork<T>
         {
-            X = context.View<T>(x), Y = context.View<T>(y), Rows = Shape.Of(FirstColumn(y.Layout), FirstColumn(layout)),
+            X = context.View<T>(x), Y = context.View<T>(y), Rows = RowShape.Of(y, x),
             XStep = layout.Stride(-1), YStep = y.Layout.Stride(-1), Length = layout[-1], Scale = (float)scale,
             Mask = new MaskRule { Documents = context.View<int>(mask.Documents), Queries = 1, RowsPerBatch = 1 },
         };
@@ -71,7 +71,7 @@ internal sealed class GpuSoftmax(GpuContext context)
             new SoftmaxBackwardWork<T>
             {
                 Y = context.View<T>(y), DY = context.View<T>(dy), DX = context.View<T>(dx),
-                Rows = Shape.Of(FirstColumn(dx.Layout), FirstColumn(y.Layout), FirstColumn(dy.Layout)),
+                Rows = RowShape.Of(dx, y, dy),
                 YStep = y.Layout.Stride(-1), DYStep = dy.Layout.Stride(-1), DXStep = dx.Layout.Stride(-1), Length = y.Layout[-1],
                 Scale = (float)scale, Accumulate = accumulate ? 1 : 0,
             },
@@ -79,6 +79,4 @@ internal sealed class GpuSoftmax(GpuContext context)
 
     /// <summary>Threads for rows of a length: about four elements each.</summary>
     private int Threads(int length) => Math.Min(context.GroupSize, Math.Max(32, (int)BitOperations.RoundUpToPowerOf2((uint)(length + 3) / 4)));
-
-    private static Layout FirstColumn(in Layout layout) => layout.Slice(-1, 0, 1, out _);
 }
