@@ -42,10 +42,11 @@ internal sealed class Twins(Backend gpu, Backend cpu) : IDisposable
     /// <param name="twin">A whole tensor: what a call does not write is the same in both, too.</param>
     /// <param name="tolerance">Relative to the largest magnitude.</param>
     /// <param name="message">What it is.</param>
-    public void AssertClose(in Twin twin, double tolerance, string message = "")
+    /// <param name="least">The largest magnitude is taken to be this at least: where large terms leave a small result.</param>
+    public void AssertClose(in Twin twin, double tolerance, string message = "", double least = 1e-3)
     {
         float[] actual = _gpu.Read(twin.Gpu), expected = _cpu.Read(twin.Cpu);
-        double most = Math.Max(1e-3, expected.Where(float.IsFinite).Select(Math.Abs).DefaultIfEmpty(0).Max());
+        double most = Math.Max(least, expected.Where(float.IsFinite).Select(Math.Abs).DefaultIfEmpty(0).Max());
         for (int i = 0; i < actual.Length; i++)
         {
             if (!actual[i].Equals(expected[i]) && !(Math.Abs((double)actual[i] - expected[i]) <= tolerance * most))

@@ -8,15 +8,16 @@ namespace NanoFold.Kernels.Gpu.Optimizers;
 /// m += (1 − β₁)(g − m), v += (1 − β₂)(g² − v), p −= rate / (1 − β₁ᵗ) · m / (√(v / (1 − β₂ᵗ)) + ε) + rate · decay · p.
 /// One thread of each group makes the factors that depend on the step.
 /// </summary>
-internal struct AdamWork : IGpuWork<AdamWork>
+internal struct AdamWork<TPiece> : IGpuWork<AdamWork<TPiece>>
+    where TPiece : struct, IPiece
 {
     public ArrayView<F32> Parameter, Gradient, First, Second;
     public ArrayView<long> State;
     public double Beta1, Beta2, RateFactor, Decay;
     public float Epsilon;
-    public int Count, IsWide;
+    public int Count;
 
-    public static void Run(AdamWork w)
+    public static void Run(AdamWork<TPiece> w)
     {
         ArrayView<float> factors = SharedMemory.Allocate<float>(4);
         if (Slots.Double(w.State, StepSlot.GradientScale) == 0)
@@ -40,18 +41,18 @@ internal struct AdamWork : IGpuWork<AdamWork>
         int pieces = (w.Count + 3) / 4, stride = Grid.DimX * Group.DimX;
         for (int i = Grid.IdxX * Group.DimX + Group.IdxX; i < pieces; i += stride)
         {
-            Quad g = Piece.Load(w.Gradient, 0, i, w.Count, w.IsWide) * scale;
-            Quad m = Piece.Load(w.First, 0, i, w.Count, w.IsWide), v = Piece.Load(w.Second, 0, i, w.Count, w.IsWide);
-            Quad p = Piece.Load(w.Parameter, 0, i, w.Count, w.IsWide);
+            Quad g = TPiece.Load(w.Gradient, 0, i, w.Count) * scale;
+            Quad m = TPiece.Load(w.First, 0, i, w.Count), v = TPiece.Load(w.Second, 0, i, w.Count);
+            Quad p = TPiece.Load(w.Parameter, 0, i, w.Count);
             m += (g - m) * take1;
             v += (g * g - v) * take2;
-            Piece.Store(w.First, 0, i, w.Count, w.IsWide, m);
-            Piece.Store(w.Second, 0, i, w.Count, w.IsWide, v);
+            TPiece.Store(w.First, 0, i, w.Count, m);
+            TPiece.Store(w.Second, 0, i, w.Count, v);
             var step = new Quad(
                 Step(m.A * firstRate, v.A * correction, w.Epsilon), Step(m.B * firstRate, v.B * correction, w.Epsilon),
                 Step(m.C * firstRate, v.C * correction, w.Epsilon), Step(m.D * firstRate, v.D * correction, w.Epsilon));
             // Not p · (1 − rate · decay): that factor, rounded to single precision, would be off by a part of the decay.
-            Piece.Store(w.Parameter, 0, i, w.Count, w.IsWide, p - (p * decayRate + step));
+            TPiece.Store(w.Parameter, 0, i, w.Count, p - (p * decayRate + step));
         }
     }
 

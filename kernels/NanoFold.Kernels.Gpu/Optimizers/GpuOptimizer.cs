@@ -44,8 +44,61 @@ internal sealed class GpuOptimizer(GpuContext context) : IOptimizerKernels
         Pass(Op, "parameter", parameter, "gradient", gradient);
         Pass(Op, "parameter", parameter, "first", first);
         Pass(Op, "parameter", parameter, "second", second);
-        context.Launch(
-            new AdamWork
+        if (AreWhole(parameter, gradient) && AreWhole(first, second))
+        {
+            AdamW<WholePiece>(parameter, gradient, first, second, beta1, beta2, epsilon, decay, rateFactor);
+        }
+        else
+        {
+            AdamW<AnyPiece>(parameter, gradient, first, second, beta1, beta2, epsilon, decay, rateFactor);
+        }
+    }
+
+    public void MuonMomentum(in View gradient, in View momentum, in View update, double beta, bool nesterov)
+    {
+        const string Op = "muon momentum";
+        Pass(Op, "gradient", gradient, "momentum", momentum);
+        Pass(Op, "gradient", gradient, "update", update);
+        if (AreWhole(gradient, momentum) && AreWhole(update, update))
+        {
+            MuonMomentum<WholePiece>(gradient, momentum, update, beta, nesterov);
+        }
+        else
+        {
+            MuonMomentum<AnyPiece>(gradient, momentum, update, beta, nesterov);
+        }
+    }
+
+    public void NormalizeFrobenius(in View x, in View y, double epsilon)
+    {
+        Pass("normalize frobenius", "x", x, "y", y);
+        if (AreWhole(x, y))
+        {
+            NormalizeFrobenius<WholePiece>(x, y, epsilon);
+        }
+        else
+        {
+            NormalizeFrobenius<AnyPiece>(x, y, epsilon);
+        }
+    }
+
+    public void MuonApply(in View parameter, in View update, double decay, double rateFactor)
+    {
+        Pass("muon apply", "parameter", parameter, "update", update);
+        if (AreWhole(parameter, update))
+        {
+            MuonApply<WholePiece>(parameter, update, decay, rateFactor);
+        }
+        else
+        {
+            MuonApply<AnyPiece>(parameter, update, decay, rateFactor);
+        }
+    }
+
+    private void AdamW<TPiece>(in View parameter, in View gradient, in View first, in View second, double beta1, double beta2, double epsilon, double decay, double rateFactor)
+        where TPiece : struct, IPiece
+        => context.Launch(
+            new AdamWork<TPiece>
             {
                 Parameter = context.View<F32>(parameter),
                 Gradient = context.View<F32>(gradient),
@@ -58,18 +111,13 @@ internal sealed class GpuOptimizer(GpuContext context) : IOptimizerKernels
                 Decay = decay,
                 Epsilon = (float)epsilon,
                 Count = (int)parameter.Count,
-                IsWide = AreWide(parameter, gradient) && AreWide(first, second) ? 1 : 0,
             },
             Groups(parameter.Count, context.GroupSize, MostGroups), context.GroupSize);
-    }
 
-    public void MuonMomentum(in View gradient, in View momentum, in View update, double beta, bool nesterov)
-    {
-        const string Op = "muon momentum";
-        Pass(Op, "gradient", gradient, "momentum", momentum);
-        Pass(Op, "gradient", gradient, "update", update);
-        context.Launch(
-            new MomentumWork
+    private void MuonMomentum<TPiece>(in View gradient, in View momentum, in View update, double beta, bool nesterov)
+        where TPiece : struct, IPiece
+        => context.Launch(
+            new MomentumWork<TPiece>
             {
                 Gradient = context.View<F32>(gradient),
                 Momentum = context.View<F32>(momentum),
@@ -78,17 +126,15 @@ internal sealed class GpuOptimizer(GpuContext context) : IOptimizerKernels
                 Beta = beta,
                 Count = (int)gradient.Count,
                 IsNesterov = nesterov ? 1 : 0,
-                IsWide = AreWide(gradient, momentum) && AreWide(update, update) ? 1 : 0,
             },
             Groups(gradient.Count, context.GroupSize), context.GroupSize);
-    }
 
-    public void NormalizeFrobenius(in View x, in View y, double epsilon)
+    private void NormalizeFrobenius<TPiece>(in View x, in View y, double epsilon)
+        where TPiece : struct, IPiece
     {
-        Pass("normalize frobenius", "x", x, "y", y);
         ArrayView<double> sums = Squares(x, MostMatrixSums);
         context.Launch(
-            new NormalizeWork
+            new NormalizeWork<TPiece>
             {
                 X = context.View<F32>(x),
                 Y = context.View<F32>(y),
@@ -97,16 +143,14 @@ internal sealed class GpuOptimizer(GpuContext context) : IOptimizerKernels
                 Epsilon = epsilon,
                 Groups = (int)sums.Length,
                 Count = (int)x.Count,
-                IsWide = AreWide(x, y) ? 1 : 0,
             },
             Groups(x.Count, PiecesPerThread * context.GroupSize), context.GroupSize);
     }
 
-    public void MuonApply(in View parameter, in View update, double decay, double rateFactor)
-    {
-        Pass("muon apply", "parameter", parameter, "update", update);
-        context.Launch(
-            new MuonApplyWork
+    private void MuonApply<TPiece>(in View parameter, in View update, double decay, double rateFactor)
+        where TPiece : struct, IPiece
+        => context.Launch(
+            new MuonApplyWork<TPiece>
             {
                 Parameter = context.View<F32>(parameter),
                 Update = context.View<F32>(update),
@@ -114,17 +158,15 @@ internal sealed class GpuOptimizer(GpuContext context) : IOptimizerKernels
                 RateFactor = rateFactor,
                 Decay = decay,
                 Count = (int)parameter.Count,
-                IsWide = AreWide(parameter, update) ? 1 : 0,
             },
             Groups(parameter.Count, context.GroupSize), context.GroupSize);
-    }
 
     private ArrayView<double> Squares(in View x, int most)
     {
         int groups = Groups(x.Count, PiecesPerThread * context.GroupSize, most);
         ArrayView<double> sums = context.Scratch(groups * sizeof(double)).Cast<double>();
         context.Launch(
-            new SquareSumWork { X = context.View<F32>(x), Sums = sums, Count = checked((int)x.Count), IsWide = AreWide(x, x) ? 1 : 0 }, groups, context.GroupSize);
+            new SquareSumWork { X = context.View<F32>(x), Sums = sums, Count = x.Count, Whole = WholePiece.Elements(x, x.Count) }, groups, context.GroupSize);
         return sums;
     }
 
@@ -142,7 +184,7 @@ internal sealed class GpuOptimizer(GpuContext context) : IOptimizerKernels
         }
     }
 
-    private static bool AreWide(in View x, in View y) => x.Offset % 4 == 0 && y.Offset % 4 == 0;
+    private static bool AreWhole(in View x, in View y) => x.Count % 4 == 0 && x.Offset % 4 == 0 && y.Offset % 4 == 0;
 
     private static int Groups(long count, int piecesPerGroup, int most = int.MaxValue)
         => (int)Math.Min(most, (count + 4L * piecesPerGroup - 1) / (4L * piecesPerGroup));

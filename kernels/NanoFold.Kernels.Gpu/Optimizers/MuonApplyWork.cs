@@ -5,14 +5,15 @@ using NanoFold.Kernels.Gpu.Rows;
 namespace NanoFold.Kernels.Gpu.Optimizers;
 
 /// <summary>p −= rate · update + rate · decay · p, where rate = MatrixLearningRate · rateFactor.</summary>
-internal struct MuonApplyWork : IGpuWork<MuonApplyWork>
+internal struct MuonApplyWork<TPiece> : IGpuWork<MuonApplyWork<TPiece>>
+    where TPiece : struct, IPiece
 {
     public ArrayView<F32> Parameter, Update;
     public ArrayView<long> State;
     public double RateFactor, Decay;
-    public int Count, IsWide;
+    public int Count;
 
-    public static void Run(MuonApplyWork w)
+    public static void Run(MuonApplyWork<TPiece> w)
     {
         int i = Grid.IdxX * Group.DimX + Group.IdxX;
         if (Slots.Double(w.State, StepSlot.GradientScale) == 0 || 4 * i >= w.Count)
@@ -21,7 +22,7 @@ internal struct MuonApplyWork : IGpuWork<MuonApplyWork>
         }
 
         double rate = Slots.Double(w.State, StepSlot.MatrixLearningRate) * w.RateFactor;
-        Quad p = Piece.Load(w.Parameter, 0, i, w.Count, w.IsWide), update = Piece.Load(w.Update, 0, i, w.Count, w.IsWide);
-        Piece.Store(w.Parameter, 0, i, w.Count, w.IsWide, p - (p * (float)(rate * w.Decay) + update * (float)rate));
+        Quad p = TPiece.Load(w.Parameter, 0, i, w.Count), update = TPiece.Load(w.Update, 0, i, w.Count);
+        TPiece.Store(w.Parameter, 0, i, w.Count, p - (p * (float)(rate * w.Decay) + update * (float)rate));
     }
 }

@@ -5,15 +5,16 @@ using NanoFold.Kernels.Gpu.Rows;
 namespace NanoFold.Kernels.Gpu.Optimizers;
 
 /// <summary>y = x / (√Σ + ε), where each group adds up the sums Σ of squares for itself; a zero matrix stays zero, with ε = 0 too.</summary>
-internal struct NormalizeWork : IGpuWork<NormalizeWork>
+internal struct NormalizeWork<TPiece> : IGpuWork<NormalizeWork<TPiece>>
+    where TPiece : struct, IPiece
 {
     public ArrayView<F32> X, Y;
     public ArrayView<double> Sums;
     public ArrayView<long> State;
     public double Epsilon;
-    public int Groups, Count, IsWide;
+    public int Groups, Count;
 
-    public static void Run(NormalizeWork w)
+    public static void Run(NormalizeWork<TPiece> w)
     {
         ArrayView<double> shared = SharedMemory.Allocate<double>(GroupReduce.Most);
         ArrayView<float> factor = SharedMemory.Allocate<float>(1);
@@ -40,7 +41,7 @@ internal struct NormalizeWork : IGpuWork<NormalizeWork>
         int pieces = (w.Count + 3) / 4, stride = Grid.DimX * Group.DimX;
         for (int i = Grid.IdxX * Group.DimX + Group.IdxX; i < pieces; i += stride)
         {
-            Piece.Store(w.Y, 0, i, w.Count, w.IsWide, Piece.Load(w.X, 0, i, w.Count, w.IsWide) * factor[0]);
+            TPiece.Store(w.Y, 0, i, w.Count, TPiece.Load(w.X, 0, i, w.Count) * factor[0]);
         }
     }
 }

@@ -11,19 +11,18 @@ namespace NanoFold.Kernels.Gpu.Rows;
 internal struct CrossEntropyForwardWork<T> : IGpuWork<CrossEntropyForwardWork<T>>
     where T : unmanaged, IElement<T>
 {
-    /// <summary>Less than any logit but −∞, and no infinity: a difference to it is a number.</summary>
-    private const float Least = float.MinValue;
-
     public ArrayView<T> Logits;
     public ArrayView<int> Targets;
     public ArrayView<float> Losses, LogSumExp;
     public long Stride;
-    public int Vocab, IsWide;
+
+    /// <summary>Elements of a row, and how many of them, from its start, are read in aligned pieces.</summary>
+    public int Vocab, Whole;
 
     public static void Run(CrossEntropyForwardWork<T> w)
     {
         ArrayView<float> shared = SharedMemory.Allocate<float>(GroupReduce.Most);
-        int row = Grid.IdxX, target = w.Targets[row], threads = Group.DimX;
+        int row = Grid.IdxX, target = w.Targets[row];
         if (target == -1)
         {
             if (Group.IdxX == 0)
@@ -36,35 +35,40 @@ internal struct CrossEntropyForwardWork<T> : IGpuWork<CrossEntropyForwardWork<T>
         }
 
         long start = row * w.Stride;
-        float most = Least, sum = 0;
-        // Four loads are under way at a time.
-        for (int i = Group.IdxX; 4 * i < w.Vocab; i += 4 * threads)
-        {
-            Quad a = Load(w, start, i), b = Load(w, start, i + threads), c = Load(w, start, i + 2 * threads), d = Load(w, start, i + 3 * threads);
-            float larger = IntrinsicMath.Max(IntrinsicMath.Max(Largest(a), Largest(b)), IntrinsicMath.Max(Largest(c), Largest(d)));
-            if (larger > most)
-            {
-                sum *= XMath.Exp(most - larger);
-                most = larger;
-            }
-
-            sum += Exponentials(a, most) + Exponentials(b, most) + (Exponentials(c, most) + Exponentials(d, most));
-        }
-
-        float largest = GroupReduce.Max(shared, most);
-        float logSumExp = largest + XMath.Log(GroupReduce.Sum(shared, sum * XMath.Exp(most - largest)));
+        OnlineSum own = Sum(w, start);
+        float most = GroupReduce.Max(shared, own.Most);
+        float logSumExp = most + XMath.Log(GroupReduce.Sum(shared, own.Sum * XMath.Exp(own.Most - most)));
         if (Group.IdxX == 0)
         {
             // A target that is no class cannot be told to the host from here: the loss says it by not being a number.
-            float own = target >= 0 && target < w.Vocab ? T.Read(w.Logits[start + IntrinsicMath.Clamp(target, 0, w.Vocab - 1)]) : float.NaN;
-            w.Losses[row] = logSumExp - own;
+            bool isClass = target >= 0 && target < w.Vocab;
+            w.Losses[row] = isClass ? logSumExp - T.Read(w.Logits[start + (isClass ? target : 0)]) : float.NaN;
             w.LogSumExp[row] = logSumExp;
         }
     }
 
-    private static Quad Load(CrossEntropyForwardWork<T> w, long start, int piece) => Piece.Load(w.Logits, start, piece, w.Vocab, w.IsWide, float.NegativeInfinity);
+    private static OnlineSum Sum(CrossEntropyForwardWork<T> w, long start)
+    {
+        int step = 4 * Group.DimX, at = 4 * Group.IdxX;
+        var sum = new OnlineSum { Most = OnlineSum.Least };
+        // Four loads are under way at a time.
+        for (; at + 3 * step < w.Whole; at += 4 * step)
+        {
+            Quad a = WholePiece.Load(w.Logits, start + at), b = WholePiece.Load(w.Logits, start + at + step);
+            Quad c = WholePiece.Load(w.Logits, start + at + 2 * step), d = WholePiece.Load(w.Logits, start + at + 3 * step);
+            sum = OnlineSum.Add(sum, a, b, c, d);
+        }
 
-    private static float Largest(Quad x) => IntrinsicMath.Max(IntrinsicMath.Max(x.A, x.B), IntrinsicMath.Max(x.C, x.D));
+        for (; at < w.Whole; at += step)
+        {
+            sum = OnlineSum.Add(sum, WholePiece.Load(w.Logits, start + at));
+        }
 
-    private static float Exponentials(Quad x, float most) => XMath.Exp(x.A - most) + XMath.Exp(x.B - most) + (XMath.Exp(x.C - most) + XMath.Exp(x.D - most));
+        for (at = w.Whole + Group.IdxX; at < w.Vocab; at += Group.DimX)
+        {
+            sum = OnlineSum.Add(sum, T.Read(w.Logits[start + at]));
+        }
+
+        return sum;
+    }
 }

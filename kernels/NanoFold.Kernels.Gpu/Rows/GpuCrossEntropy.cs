@@ -51,7 +51,7 @@ internal sealed class GpuCrossEntropy(GpuContext context) : ICrossEntropyKernel
             Loss = context.View<float>(loss),
             State = context.StateView,
             Count = checked((int)losses.Count),
-            IsWide = losses.Offset % 4 == 0 ? 1 : 0,
+            Whole = (int)WholePiece.Elements(losses, losses.Count),
         },
         1, context.GroupSize);
 
@@ -83,7 +83,7 @@ internal sealed class GpuCrossEntropy(GpuContext context) : ICrossEntropyKernel
                 LogSumExp = context.View<float>(logSumExp),
                 Stride = logits.Layout.Stride(0),
                 Vocab = logits.Layout[1],
-                IsWide = Piece.IsWide(logits) ? 1 : 0,
+                Whole = (int)WholePiece.Elements(logits, logits.Layout[1]),
             },
             logits.Layout[0], context.GroupSize);
 
@@ -102,7 +102,7 @@ internal sealed class GpuCrossEntropy(GpuContext context) : ICrossEntropyKernel
                 DStride = dLogits.Layout.Stride(0),
                 Vocab = logits.Layout[1],
                 Accumulate = accumulate ? 1 : 0,
-                IsWide = Piece.IsWide(logits) && Piece.IsWide(dLogits) ? 1 : 0,
+                Whole = WholePiece.IsAligned(dLogits) ? (int)WholePiece.Elements(logits, logits.Layout[1]) : 0,
             },
             logits.Layout[0], context.GroupSize);
 }

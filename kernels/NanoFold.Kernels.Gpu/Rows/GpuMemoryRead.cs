@@ -55,6 +55,6 @@ internal sealed class GpuMemoryRead(GpuContext context) : IMemoryRead
     private void Read<T>(in View x, ArrayView<double> sums)
         where T : unmanaged, IElement<T>
         => context.Launch(
-            new ReadSumWork<T> { X = context.View<T>(x), Sums = sums, Count = checked((int)x.Count), IsWide = x.Offset % 4 == 0 ? 1 : 0 },
+            new ReadSumWork<T> { X = context.View<T>(x), Sums = sums, Count = x.Count, Whole = WholePiece.Elements(x, x.Count) },
             sums.Length, context.GroupSize);
 }

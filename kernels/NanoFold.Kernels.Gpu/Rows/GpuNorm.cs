@@ -51,9 +51,23 @@ internal sealed class GpuNorm(GpuContext context) : INormKernels
     private void Forward<T>(in View x, in View gain, in View bias, in View y, in View statistics, double epsilon, bool isCentered)
         where T : unmanaged, IElement<T>
     {
+        if (x.Layout[-1] % 4 == 0 && WholePiece.IsAligned(x) && WholePiece.IsAligned(y) && WholePiece.IsAligned(gain) && WholePiece.IsAligned(bias))
+        {
+            Forward<T, WholePiece>(x, gain, bias, y, statistics, epsilon, isCentered);
+        }
+        else
+        {
+            Forward<T, AnyPiece>(x, gain, bias, y, statistics, epsilon, isCentered);
+        }
+    }
+
+    private void Forward<T, TPiece>(in View x, in View gain, in View bias, in View y, in View statistics, double epsilon, bool isCentered)
+        where T : unmanaged, IElement<T>
+        where TPiece : struct, IPiece
+    {
         int width = x.Layout[-1], lanes = Lanes(width);
         context.Launch(
-            new NormForwardWork<T>
+            new NormForwardWork<T, TPiece>
             {
                 Shape = RowShape.Of(y, x),
                 X = context.View<T>(x),
@@ -66,7 +80,6 @@ internal sealed class GpuNorm(GpuContext context) : INormKernels
                 IsCentered = isCentered ? 1 : 0,
                 HasGain = gain.IsNone ? 0 : 1,
                 HasBias = bias.IsNone ? 0 : 1,
-                IsWide = Piece.IsWide(x) && Piece.IsWide(y) && Piece.IsWide(gain) && Piece.IsWide(bias) ? 1 : 0,
                 Epsilon = (float)epsilon,
             },
             Groups(x.Layout.Rows, context.GroupSize / lanes), context.GroupSize);
@@ -113,9 +126,23 @@ internal sealed class GpuNorm(GpuContext context) : INormKernels
     private void Backward<T>(in View x, in View gain, in View statistics, in View dy, in View dx, bool accumulateX, in View partials, bool isCentered)
         where T : unmanaged, IElement<T>
     {
+        if (x.Layout[-1] % 4 == 0 && WholePiece.IsAligned(x) && WholePiece.IsAligned(dy) && WholePiece.IsAligned(dx) && WholePiece.IsAligned(gain))
+        {
+            Backward<T, WholePiece>(x, gain, statistics, dy, dx, accumulateX, partials, isCentered);
+        }
+        else
+        {
+            Backward<T, AnyPiece>(x, gain, statistics, dy, dx, accumulateX, partials, isCentered);
+        }
+    }
+
+    private void Backward<T, TPiece>(in View x, in View gain, in View statistics, in View dy, in View dx, bool accumulateX, in View partials, bool isCentered)
+        where T : unmanaged, IElement<T>
+        where TPiece : struct, IPiece
+    {
         int width = x.Layout[-1], rowsPerGroup = RowsPerGroup(x.Layout.Rows, width);
         context.Launch(
-            new NormBackwardWork<T>
+            new NormBackwardWork<T, TPiece>
             {
                 Shape = dx.IsNone ? RowShape.Of(x, x, dy) : RowShape.Of(dx, x, dy),
                 X = context.View<T>(x),
@@ -132,7 +159,6 @@ internal sealed class GpuNorm(GpuContext context) : INormKernels
                 HasDX = dx.IsNone ? 0 : 1,
                 HasSums = partials.IsNone ? 0 : 1,
                 Accumulate = accumulateX ? 1 : 0,
-                IsWide = Piece.IsWide(x) && Piece.IsWide(dy) && Piece.IsWide(dx) && Piece.IsWide(gain) ? 1 : 0,
             },
             Groups(x.Layout.Rows, rowsPerGroup), context.GroupSize);
     }
@@ -156,7 +182,7 @@ internal sealed class GpuNorm(GpuContext context) : INormKernels
 
     private int Lanes(int width)
     {
-        int pieces = (Piece.Of(width) + PiecesPerLane - 1) / PiecesPerLane;
+        int pieces = (WholePiece.Count(width) + PiecesPerLane - 1) / PiecesPerLane;
         return Math.Min((int)BitOperations.RoundUpToPowerOf2((uint)pieces), context.GroupSize);
     }
 

@@ -32,10 +32,24 @@ internal sealed class GpuRope(GpuContext context) : IRopeKernel
     private void Apply<T>(in View x, in View y, in View table, in View positions, bool interleaved, bool inverse, bool accumulate)
         where T : unmanaged, IElement<T>
     {
+        if (x.Layout[3] % 8 == 0 && WholePiece.IsAligned(x) && WholePiece.IsAligned(y) && WholePiece.IsAligned(table))
+        {
+            Apply<T, WholePiece>(x, y, table, positions, interleaved, inverse, accumulate);
+        }
+        else
+        {
+            Apply<T, AnyPiece>(x, y, table, positions, interleaved, inverse, accumulate);
+        }
+    }
+
+    private void Apply<T, TPiece>(in View x, in View y, in View table, in View positions, bool interleaved, bool inverse, bool accumulate)
+        where T : unmanaged, IElement<T>
+        where TPiece : struct, IPiece
+    {
         int heads = x.Layout[2], half = x.Layout[3] / 2;
-        int threads = checked((int)(x.Layout.Rows * Piece.Of(half)));
+        int threads = checked((int)(x.Layout.Rows * WholePiece.Count(half)));
         context.Launch(
-            new RopeWork<T>
+            new RopeWork<T, TPiece>
             {
                 X = context.View<T>(x),
                 Y = context.View<T>(y),
@@ -56,7 +70,6 @@ internal sealed class GpuRope(GpuContext context) : IRopeKernel
                 HasPositions = positions.IsNone ? 0 : 1,
                 IsInterleaved = interleaved ? 1 : 0,
                 Accumulate = accumulate ? 1 : 0,
-                IsWide = half % 4 == 0 && Piece.IsWide(x) && Piece.IsWide(y) && Piece.IsWide(table) ? 1 : 0,
                 Sign = inverse ? -1 : 1,
             },
             (threads + context.GroupSize - 1) / context.GroupSize, context.GroupSize);

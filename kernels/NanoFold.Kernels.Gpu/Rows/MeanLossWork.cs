@@ -9,16 +9,30 @@ internal struct MeanLossWork : IGpuWork<MeanLossWork>
     public ArrayView<F32> Losses;
     public ArrayView<float> Loss;
     public ArrayView<long> State;
-    public int Count, IsWide;
+
+    /// <summary>Losses, and how many of them are aligned pieces.</summary>
+    public int Count, Whole;
 
     public static void Run(MeanLossWork w)
     {
         ArrayView<double> shared = SharedMemory.Allocate<double>(GroupReduce.Most);
         double sum = 0;
-        for (int i = Group.IdxX; 4 * i < w.Count; i += Group.DimX)
+        int step = 4 * Group.DimX, at = 4 * Group.IdxX;
+        for (; at + 3 * step < w.Whole; at += 4 * step)
         {
-            Quad x = Piece.Load(w.Losses, 0, i, w.Count, w.IsWide);
-            sum += (double)x.A + x.B + ((double)x.C + x.D);
+            Quad a = WholePiece.Load(w.Losses, at), b = WholePiece.Load(w.Losses, at + step);
+            Quad c = WholePiece.Load(w.Losses, at + 2 * step), d = WholePiece.Load(w.Losses, at + 3 * step);
+            sum += Sum(a) + Sum(b) + (Sum(c) + Sum(d));
+        }
+
+        for (; at < w.Whole; at += step)
+        {
+            sum += Sum(WholePiece.Load(w.Losses, at));
+        }
+
+        for (at = w.Whole + Group.IdxX; at < w.Count; at += Group.DimX)
+        {
+            sum += F32.Read(w.Losses[at]);
         }
 
         sum = GroupReduce.Sum(shared, sum);
@@ -31,4 +45,6 @@ internal struct MeanLossWork : IGpuWork<MeanLossWork>
             Slots.Set(w.State, StepSlot.Loss, Slots.Double(w.State, StepSlot.Loss) + mean);
         }
     }
+
+    private static double Sum(Quad x) => (double)x.A + x.B + ((double)x.C + x.D);
 }

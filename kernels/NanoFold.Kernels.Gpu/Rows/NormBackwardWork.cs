@@ -10,8 +10,9 @@ namespace NanoFold.Kernels.Gpu.Rows;
 /// in registers the first two pieces of each lane, what is longer in the partial sums themselves (then the whole group has one row at a time,
 /// and an element has one thread).
 /// </summary>
-internal struct NormBackwardWork<T> : IGpuWork<NormBackwardWork<T>>
+internal struct NormBackwardWork<T, TPiece> : IGpuWork<NormBackwardWork<T, TPiece>>
     where T : unmanaged, IElement<T>
+    where TPiece : struct, IPiece
 {
     /// <summary>The rows: where they begin in x (A), dy (B) and dx (Y).</summary>
     public Shape Shape;
@@ -19,21 +20,21 @@ internal struct NormBackwardWork<T> : IGpuWork<NormBackwardWork<T>>
     public ArrayView<float> Statistics;
     public ArrayView<F32> Partials;
     public int Width, Lanes, RowsPerGroup;
-    public int IsCentered, HasGain, HasDX, HasSums, Accumulate, IsWide;
+    public int IsCentered, HasGain, HasDX, HasSums, Accumulate;
 
-    public static void Run(NormBackwardWork<T> w)
+    public static void Run(NormBackwardWork<T, TPiece> w)
     {
         ArrayView<Two> shared = SharedMemory.Allocate<Two>(GroupReduce.Most);
         ArrayView<Quad> quads = SharedMemory.Allocate<Quad>(GroupReduce.Most);
-        int lanes = w.Lanes, lane = Group.IdxX & (lanes - 1), run = Group.IdxX / lanes, runs = Group.DimX / lanes;
+        int lanes = w.Lanes, lane = Group.IdxX & (lanes - 1), other = lane + lanes, run = Group.IdxX / lanes, runs = Group.DimX / lanes;
         int start = Grid.IdxX * w.RowsPerGroup;
         long partial = 2L * w.Width * Grid.IdxX;
-        Quad gain0 = Gained(w, Quad.All(1), lane), gain1 = Gained(w, Quad.All(1), lane + lanes);
+        Quad gain0 = Gained(w, Quad.All(1), lane), gain1 = Gained(w, Quad.All(1), other);
         Quad dGain0 = default, dGain1 = default, dBias0 = default, dBias1 = default;
-        for (int i = lane + 2 * lanes; w.HasSums != 0 && 4 * i < w.Width; i += lanes)
+        for (int i = other + lanes; w.HasSums != 0 && 4 * i < w.Width; i += lanes)
         {
-            Piece.Store(w.Partials, partial, i, w.Width, 0, default);
-            Piece.Store(w.Partials, partial + w.Width, i, w.Width, 0, default);
+            AnyPiece.Store(w.Partials, partial, i, w.Width, default);
+            AnyPiece.Store(w.Partials, partial + w.Width, i, w.Width, default);
         }
 
         for (int r = run; r < w.RowsPerGroup; r += runs)
@@ -42,26 +43,39 @@ internal struct NormBackwardWork<T> : IGpuWork<NormBackwardWork<T>>
             int row = start + r, width = row < w.Shape.Count ? w.Width : 0;
             row = IntrinsicMath.Min(row, w.Shape.Count - 1);
             long x = Shape.At(w.Shape, w.Shape.A, row), dy = Shape.At(w.Shape, w.Shape.B, row);
-            Quad x0 = Piece.Load(w.X, x, lane, width, w.IsWide), x1 = Piece.Load(w.X, x, lane + lanes, width, w.IsWide);
-            Quad dy0 = Piece.Load(w.DY, dy, lane, width, w.IsWide), dy1 = Piece.Load(w.DY, dy, lane + lanes, width, w.IsWide);
-            float mean = w.IsCentered != 0 ? w.Statistics[2L * row] : 0;
-            float inverse = w.IsCentered != 0 ? w.Statistics[2L * row + 1] : w.Statistics[row];
-            x0 = Quad.Centered(x0, mean, width - 4 * lane);
-            x1 = Quad.Centered(x1, mean, width - 4 * (lane + lanes));
+            Quad x0 = TPiece.Load(w.X, x, lane, width), x1 = TPiece.Load(w.X, x, other, width);
+            Quad dy0 = TPiece.Load(w.DY, dy, lane, width), dy1 = TPiece.Load(w.DY, dy, other, width);
+            float mean = 0, inverse;
+            if (w.IsCentered != 0)
+            {
+                mean = w.Statistics[2L * row];
+                inverse = w.Statistics[2L * row + 1];
+                x0 = Quad.Centered(x0, mean, width - 4 * lane);
+                x1 = Quad.Centered(x1, mean, width - 4 * other);
+                dBias0 += dy0;
+                dBias1 += dy1;
+            }
+            else
+            {
+                inverse = w.Statistics[row];
+            }
+
             dGain0 += dy0 * x0 * inverse;
             dGain1 += dy1 * x1 * inverse;
-            dBias0 += dy0;
-            dBias1 += dy1;
             dy0 *= gain0;
             dy1 *= gain1;
             var sums = new Two { First = Quad.Dot(dy0, x0) + Quad.Dot(dy1, x1), Second = Quad.Sum(dy0) + Quad.Sum(dy1) };
-            for (int i = lane + 2 * lanes; 4 * i < width; i += lanes)
+            for (int i = other + lanes; 4 * i < width; i += lanes)
             {
-                Quad xi = Quad.Centered(Piece.Load(w.X, x, i, width, w.IsWide), mean, width - 4 * i), dyi = Piece.Load(w.DY, dy, i, width, w.IsWide);
+                Quad xi = Quad.Centered(TPiece.Load(w.X, x, i, width), mean, width - 4 * i), dyi = TPiece.Load(w.DY, dy, i, width);
                 if (w.HasSums != 0)
                 {
-                    Piece.Store(w.Partials, partial, i, width, 0, dyi * xi * inverse, 1);
-                    Piece.Store(w.Partials, partial + width, i, width, 0, dyi, 1);
+                    Add(w.Partials, partial, i, width, dyi * xi * inverse);
+                }
+
+                if (w.HasSums != 0 && w.IsCentered != 0)
+                {
+                    Add(w.Partials, partial + width, i, width, dyi);
                 }
 
                 dyi = Gained(w, dyi, i);
@@ -79,32 +93,44 @@ internal struct NormBackwardWork<T> : IGpuWork<NormBackwardWork<T>>
             float slope = -sums.First / w.Width * inverse * inverse * inverse;
             float offset = w.IsCentered != 0 ? -sums.Second / w.Width * inverse : 0;
             long dx = Shape.At(w.Shape, w.Shape.Y, row);
-            Piece.Store(w.DX, dx, lane, width, w.IsWide, dy0 * inverse + x0 * slope + offset, w.Accumulate);
-            Piece.Store(w.DX, dx, lane + lanes, width, w.IsWide, dy1 * inverse + x1 * slope + offset, w.Accumulate);
-            for (int i = lane + 2 * lanes; 4 * i < width; i += lanes)
+            StoreDX(w, dx, lane, width, dy0 * inverse + x0 * slope + offset);
+            StoreDX(w, dx, other, width, dy1 * inverse + x1 * slope + offset);
+            for (int i = other + lanes; 4 * i < width; i += lanes)
             {
-                Quad xi = Quad.Centered(Piece.Load(w.X, x, i, width, w.IsWide), mean, width - 4 * i);
-                Quad dyi = Gained(w, Piece.Load(w.DY, dy, i, width, w.IsWide), i);
-                Piece.Store(w.DX, dx, i, width, w.IsWide, dyi * inverse + xi * slope + offset, w.Accumulate);
+                Quad xi = Quad.Centered(TPiece.Load(w.X, x, i, width), mean, width - 4 * i);
+                StoreDX(w, dx, i, width, Gained(w, TPiece.Load(w.DY, dy, i, width), i) * inverse + xi * slope + offset);
             }
         }
 
         if (w.HasSums != 0)
         {
             AddRuns(w, quads, dGain0, partial, lane);
-            AddRuns(w, quads, dGain1, partial, lane + lanes);
+            AddRuns(w, quads, dGain1, partial, other);
             if (w.IsCentered != 0)
             {
                 AddRuns(w, quads, dBias0, partial + w.Width, lane);
-                AddRuns(w, quads, dBias1, partial + w.Width, lane + lanes);
+                AddRuns(w, quads, dBias1, partial + w.Width, other);
             }
         }
     }
 
-    private static Quad Gained(NormBackwardWork<T> w, Quad value, int piece)
-        => w.HasGain != 0 ? value * Piece.Load(w.Gain, 0, piece, w.Width, w.IsWide) : value;
+    private static Quad Gained(NormBackwardWork<T, TPiece> w, Quad value, int piece)
+        => w.HasGain != 0 ? value * TPiece.Load(w.Gain, 0, piece, w.Width) : value;
 
-    private static void AddRuns(NormBackwardWork<T> w, ArrayView<Quad> shared, Quad value, long partial, int piece)
+    private static void StoreDX(NormBackwardWork<T, TPiece> w, long row, int piece, int width, Quad value)
+    {
+        if (w.Accumulate != 0)
+        {
+            value += TPiece.Load(w.DX, row, piece, width);
+        }
+
+        TPiece.Store(w.DX, row, piece, width, value);
+    }
+
+    private static void Add(ArrayView<F32> partials, long row, int piece, int width, Quad value)
+        => AnyPiece.Store(partials, row, piece, width, AnyPiece.Load(partials, row, piece, width) + value);
+
+    private static void AddRuns(NormBackwardWork<T, TPiece> w, ArrayView<Quad> shared, Quad value, long partial, int piece)
     {
         Group.Barrier();
         shared[Group.IdxX] = value;
@@ -116,7 +142,7 @@ internal struct NormBackwardWork<T> : IGpuWork<NormBackwardWork<T>>
                 value += shared[other];
             }
 
-            Piece.Store(w.Partials, partial, piece, w.Width, 0, value);
+            AnyPiece.Store(w.Partials, partial, piece, w.Width, value);
         }
     }
 }

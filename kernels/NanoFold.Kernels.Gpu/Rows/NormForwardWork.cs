@@ -8,18 +8,19 @@ namespace NanoFold.Kernels.Gpu.Rows;
 /// y = (x − mean) · rsqrt(mean((x − mean)²) + ε) ⊙ gain + bias; without centring the mean is 0. A run of lanes has a row: it keeps the first two pieces
 /// of a lane, and reads what is longer again, from the caches.
 /// </summary>
-internal struct NormForwardWork<T> : IGpuWork<NormForwardWork<T>>
+internal struct NormForwardWork<T, TPiece> : IGpuWork<NormForwardWork<T, TPiece>>
     where T : unmanaged, IElement<T>
+    where TPiece : struct, IPiece
 {
     /// <summary>The rows: where they begin in x (A) and y (Y).</summary>
     public Shape Shape;
     public ArrayView<T> X, Y, Gain, Bias;
     public ArrayView<float> Statistics;
     public int Width, Lanes;
-    public int IsCentered, HasGain, HasBias, IsWide;
+    public int IsCentered, HasGain, HasBias;
     public float Epsilon;
 
-    public static void Run(NormForwardWork<T> w)
+    public static void Run(NormForwardWork<T, TPiece> w)
     {
         ArrayView<float> shared = SharedMemory.Allocate<float>(GroupReduce.Most);
         int lanes = w.Lanes, lane = Group.IdxX & (lanes - 1);
@@ -28,14 +29,16 @@ internal struct NormForwardWork<T> : IGpuWork<NormForwardWork<T>>
         int width = row < w.Shape.Count ? w.Width : 0;
         row = IntrinsicMath.Min(row, w.Shape.Count - 1);
         long at = Shape.At(w.Shape, w.Shape.A, row);
-        Quad first = Piece.Load(w.X, at, lane, width, w.IsWide), second = Piece.Load(w.X, at, lane + lanes, width, w.IsWide);
+        Quad first = TPiece.Load(w.X, at, lane, width), second = TPiece.Load(w.X, at, lane + lanes, width);
+        // Loaded before the sums are there.
+        Quad gain0 = GainAt(w, lane), gain1 = GainAt(w, lane + lanes), bias0 = BiasAt(w, lane), bias1 = BiasAt(w, lane + lanes);
         float mean = 0;
         if (w.IsCentered != 0)
         {
             float sum = Quad.Sum(first) + Quad.Sum(second);
             for (int i = lane + 2 * lanes; 4 * i < width; i += lanes)
             {
-                sum += Quad.Sum(Piece.Load(w.X, at, i, width, w.IsWide));
+                sum += Quad.Sum(TPiece.Load(w.X, at, i, width));
             }
 
             mean = LaneReduce.Sum(shared, sum, lanes) / w.Width;
@@ -46,7 +49,7 @@ internal struct NormForwardWork<T> : IGpuWork<NormForwardWork<T>>
         float squares = Quad.Dot(first, first) + Quad.Dot(second, second);
         for (int i = lane + 2 * lanes; 4 * i < width; i += lanes)
         {
-            Quad x = Quad.Centered(Piece.Load(w.X, at, i, width, w.IsWide), mean, width - 4 * i);
+            Quad x = Quad.Centered(TPiece.Load(w.X, at, i, width), mean, width - 4 * i);
             squares += Quad.Dot(x, x);
         }
 
@@ -65,26 +68,16 @@ internal struct NormForwardWork<T> : IGpuWork<NormForwardWork<T>>
         }
 
         long target = Shape.At(w.Shape, w.Shape.Y, row);
-        Write(w, target, lane, width, first * inverse);
-        Write(w, target, lane + lanes, width, second * inverse);
+        TPiece.Store(w.Y, target, lane, width, first * inverse * gain0 + bias0);
+        TPiece.Store(w.Y, target, lane + lanes, width, second * inverse * gain1 + bias1);
         for (int i = lane + 2 * lanes; 4 * i < width; i += lanes)
         {
-            Write(w, target, i, width, Quad.Centered(Piece.Load(w.X, at, i, width, w.IsWide), mean, width - 4 * i) * inverse);
+            Quad x = Quad.Centered(TPiece.Load(w.X, at, i, width), mean, width - 4 * i);
+            TPiece.Store(w.Y, target, i, width, x * inverse * GainAt(w, i) + BiasAt(w, i));
         }
     }
 
-    private static void Write(NormForwardWork<T> w, long row, int piece, int width, Quad value)
-    {
-        if (w.HasGain != 0)
-        {
-            value *= Piece.Load(w.Gain, 0, piece, width, w.IsWide);
-        }
+    private static Quad GainAt(NormForwardWork<T, TPiece> w, int piece) => w.HasGain != 0 ? TPiece.Load(w.Gain, 0, piece, w.Width) : Quad.All(1);
 
-        if (w.HasBias != 0)
-        {
-            value += Piece.Load(w.Bias, 0, piece, width, w.IsWide);
-        }
-
-        Piece.Store(w.Y, row, piece, width, w.IsWide, value);
-    }
+    private static Quad BiasAt(NormForwardWork<T, TPiece> w, int piece) => w.HasBias != 0 ? TPiece.Load(w.Bias, 0, piece, w.Width) : default;
 }

@@ -9,18 +9,30 @@ internal struct ReadSumWork<T> : IGpuWork<ReadSumWork<T>>
 {
     public ArrayView<T> X;
     public ArrayView<double> Sums;
-    public int Count, IsWide;
+
+    /// <summary>Elements, and how many of them are aligned pieces.</summary>
+    public long Count, Whole;
 
     public static void Run(ReadSumWork<T> w)
     {
         ArrayView<double> shared = SharedMemory.Allocate<double>(GroupReduce.Most);
         double sum = 0;
-        int stride = Grid.DimX * Group.DimX;
-        for (int i = Grid.IdxX * Group.DimX + Group.IdxX; i < (w.Count + 3) / 4; i += 4 * stride)
+        long threads = (long)Grid.DimX * Group.DimX, thread = (long)Grid.IdxX * Group.DimX + Group.IdxX, step = 4 * threads, at = 4 * thread;
+        for (; at + 3 * step < w.Whole; at += 4 * step)
         {
-            Quad a = Piece.Load(w.X, 0, i, w.Count, w.IsWide), b = Piece.Load(w.X, 0, i + stride, w.Count, w.IsWide);
-            Quad c = Piece.Load(w.X, 0, i + 2 * stride, w.Count, w.IsWide), d = Piece.Load(w.X, 0, i + 3 * stride, w.Count, w.IsWide);
+            Quad a = WholePiece.Load(w.X, at), b = WholePiece.Load(w.X, at + step);
+            Quad c = WholePiece.Load(w.X, at + 2 * step), d = WholePiece.Load(w.X, at + 3 * step);
             sum += Quad.Sum(a + b + (c + d));
+        }
+
+        for (; at < w.Whole; at += step)
+        {
+            sum += Quad.Sum(WholePiece.Load(w.X, at));
+        }
+
+        for (at = w.Whole + thread; at < w.Count; at += threads)
+        {
+            sum += T.Read(w.X[at]);
         }
 
         sum = GroupReduce.Sum(shared, sum);

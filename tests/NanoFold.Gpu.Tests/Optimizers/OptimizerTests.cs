@@ -9,7 +9,7 @@ public class OptimizerTests : GpuTests
 
     private static int[] Counts => IsSimulated ? [1, 4, 203, 1024] : [1, 4, 203, 1 << 16, (1 << 22) + 3];
 
-    // The second of each is what a range within a store is like: it begins anywhere.
+    // A range within a store may begin anywhere.
     [Test]
     public void Passes_are_those_of_the_cpu([Values(0, 4, 3)] int offset, [Values(1L, 2L, 1000L)] long step)
     {
@@ -131,7 +131,7 @@ public class OptimizerTests : GpuTests
     {
         foreach (StepSlot slot in s_doubles)
         {
-            Assert.That(Gpu.State.GetDouble(slot), Is.EqualTo(Cpu.State.GetDouble(slot)).Within(1e-6).Percent, slot.ToString());
+            Assert.That(Gpu.State.GetDouble(slot), Is.EqualTo(Cpu.State.GetDouble(slot)).Within(1e-4).Percent, slot.ToString());
         }
 
         Assert.That(Gpu.State.GetInteger(StepSlot.Skipped), Is.EqualTo(Cpu.State.GetInteger(StepSlot.Skipped)));
