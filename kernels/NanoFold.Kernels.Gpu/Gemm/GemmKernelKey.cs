@@ -16,6 +16,11 @@ internal enum GemmFamily
 /// <summary>One kernel: its family, what it computes, its tile.</summary>
 internal readonly record struct GemmKernelKey(GemmFamily Family, GemmSpec Spec, GemmTile Tile)
 {
+    /// <summary>For people, as in <c>Mma(BFloat16, nt, 128x128x64 64x64 s4 b2)</c>.</summary>
+    public string Name => Family == GemmFamily.Reduce
+        ? $"{Family}({Spec.Output})"
+        : $"{Family}({Spec.Input}, {(Spec.ColumnsA ? 't' : 'n')}{(Spec.ColumnsB ? 't' : 'n')}{(Spec.Mode == GemmMode.Batch ? "" : $", {Spec.Mode}")}, {Tile})";
+
     public Ptx.PtxProgram Write() => Family switch
     {
         GemmFamily.Mma => MmaGemm.Write(Spec, Tile),
