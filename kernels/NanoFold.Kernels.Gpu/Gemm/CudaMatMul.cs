@@ -29,20 +29,7 @@ internal sealed class CudaMatMul : IGemmDevice, IDisposable
             return false;
         }
 
-        GemmChoice choice = Chooser.Choose(problem, precision);
-        for (int i = 0; i < batch[2].Count; i++)
-        {
-            for (int j = 0; j < batch[3].Count; j++)
-            {
-                GemmProblem part = problem;
-                part.A += i * batch[2].A + j * batch[3].A;
-                part.B += i * batch[2].B + j * batch[3].B;
-                part.Y += i * batch[2].Y + j * batch[3].Y;
-                part.Residual += i * batch[2].Residual + j * batch[3].Residual;
-                GemmRun.Run(this, part, choice);
-            }
-        }
-
+        GemmRun.Run(this, problem, batch, Chooser.Choose(problem, precision));
         return true;
     }
 

@@ -23,7 +23,7 @@ internal sealed class GemmChooser(GemmDeviceClass device)
     private const int MostSlices = 32;
 
     /// <summary>Cycles that a second launch and the way through memory cost.</summary>
-    private const double ReduceCycles = 4000, BytesPerCycle = 1500;
+    private const double ReduceCycles = 4000, LaunchCycles = 1500, BytesPerCycle = 1500;
 
     /// <summary>Steps of depth that filling the stages and storing the results take the time of.</summary>
     private const int OverheadDepth = 96;
@@ -54,6 +54,11 @@ internal sealed class GemmChooser(GemmDeviceClass device)
         bool tensor = device.Architecture >= 80 && (problem.Input != GpuType.Float32 || precision == GpuPrecision.TensorFloat32);
         GemmSpec spec = problem.Spec();
         var candidates = new List<(double Cycles, GemmChoice Choice)>();
+        if (FewRowsGemm.Fits(problem, spec))
+        {
+            candidates.Add((LaunchCycles + MemoryCycles(problem), new GemmChoice(GemmFamily.FewRows, FewRowsGemm.Tile(problem.M))));
+        }
+
         foreach (GemmTile tile in tensor ? GemmTiles.Mma : GemmTiles.Simt)
         {
             int shared = tensor ? MmaGemm.SharedBytes(tile) : SimtGemm.SharedBytes(tile);
@@ -93,7 +98,15 @@ internal sealed class GemmChooser(GemmDeviceClass device)
         double rounds = Math.Ceiling(blocks / (device.Multiprocessors * resident));
         double filled = Math.Min(1, 0.4 + resident * tile.Threads / 32 * 0.6 / 8);
         double cycles = rounds * resident * tile.M * tile.N * (depth + OverheadDepth) / (Rate(problem, choice) * Reuse(tile) * filled);
+        cycles = Math.Max(cycles, MemoryCycles(problem));
         return choice.Slices == 1 ? cycles : cycles + ReduceCycles + (choice.Slices + 1) * 4.0 * problem.M * problem.N / BytesPerCycle;
+    }
+
+    /// <summary>Cycles of reading a and b and writing y once.</summary>
+    private static double MemoryCycles(in GemmProblem problem)
+    {
+        double a = (double)problem.M * problem.K, b = (double)problem.K * problem.N, y = (double)problem.M * problem.N;
+        return problem.Batch * ((a + b * Math.Max(1, problem.Groups)) * problem.Input.Size() + y * problem.Output.Size()) / BytesPerCycle;
     }
 
     /// <summary>Multiply-adds of a multiprocessor per cycle at best.</summary>

@@ -9,6 +9,9 @@ internal enum GemmFamily
     /// <summary>Multiply-adds in float.</summary>
     Simt,
 
+    /// <summary>Multiply-adds in float, a warp a few columns: for few rows.</summary>
+    FewRows,
+
     /// <summary>Adds the slices of a split depth and does what is left.</summary>
     Reduce,
 }
@@ -25,6 +28,7 @@ internal readonly record struct GemmKernelKey(GemmFamily Family, GemmSpec Spec, 
     {
         GemmFamily.Mma => MmaGemm.Write(Spec, Tile),
         GemmFamily.Simt => SimtGemm.Write(Spec, Tile),
+        GemmFamily.FewRows => FewRowsGemm.Write(Spec, Tile),
         _ => SliceSum.Write(Spec),
     };
 }
