@@ -51,5 +51,5 @@ internal sealed class GpuKernelTable(GpuContext context, bool composedOnly) : ID
     private static bool HasComposedPath(Type kernel)
         => kernel == typeof(IFusedAttention) || kernel == typeof(IFusedTopKAttention) || kernel == typeof(ILinearCrossEntropy);
 
-    private static object[] Create(GpuContext context) => [new GpuFusedAttention(context)];
+    private static object[] Create(GpuContext context) => [new GpuFusedAttention(context), new GpuTopKAttention(context), new GpuCachedAttention(context)];
 }
