@@ -3,6 +3,7 @@ using ILGPU.Runtime;
 using ILGPU.Runtime.Cuda;
 using NanoFold.Kernels.Gpu.Cuda;
 using NanoFold.Kernels.Gpu.Pointwise;
+using NanoFold.Kernels.Profiling;
 
 namespace NanoFold.Kernels.Gpu;
 
@@ -30,6 +31,8 @@ public sealed class GpuBackend : Backend
 
     public override long? FreeBytes => _context.Accelerator is CudaAccelerator cuda ? cuda.GetFreeMemory() : _context.Accelerator.MemorySize;
 
+    public override IReadOnlyList<CompiledKernel> CompiledKernels => _context.Compiled;
+
     internal GpuContext Context => _context;
 
     private string Kind => _context.IsCuda ? "cuda" : _context.IsSimulator ? "simulated gpu" : "opencl";
@@ -37,6 +40,8 @@ public sealed class GpuBackend : Backend
     public override void Synchronize() => _context.Stream.Synchronize();
 
     public override RecordedCalls? Capture(Action calls) => _context.IsCuda ? CudaGraph.Capture(_context, calls) : null;
+
+    public override DeviceClock? NewClock() => _context.IsCuda ? new CudaClock(_context) : null;
 
     public override DeviceBuffer Allocate(long bytes) => new GpuBuffer(_context, bytes);
 

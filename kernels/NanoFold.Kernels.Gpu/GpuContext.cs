@@ -2,6 +2,8 @@ using ILGPU;
 using ILGPU.Runtime;
 using ILGPU.Runtime.CPU;
 using ILGPU.Runtime.Cuda;
+using NanoFold.Kernels.Gpu.Cuda;
+using NanoFold.Kernels.Profiling;
 
 namespace NanoFold.Kernels.Gpu;
 
@@ -9,6 +11,8 @@ namespace NanoFold.Kernels.Gpu;
 internal sealed class GpuContext : IDisposable
 {
     private readonly Dictionary<Type, Delegate> _kernels = [];
+    private readonly List<CompiledKernel> _compiled = [];
+    private readonly List<IDisposable> _outgrown = [];
     private readonly MemoryBuffer1D<byte, Stride1D.Dense> _nothing;
     private MemoryBuffer1D<byte, Stride1D.Dense>? _scratch;
 
@@ -49,6 +53,9 @@ internal sealed class GpuContext : IDisposable
     /// <summary>Calls are being recorded, not run.</summary>
     public bool IsCapturing { get; set; }
 
+    /// <summary>What CUDA's compiler made so far.</summary>
+    public IReadOnlyList<CompiledKernel> Compiled => _compiled;
+
     /// <summary>The elements of a view from its first to its last, whatever lies between; for none a view of memory that nobody reads.</summary>
     public ArrayView<T> View<T>(in View view)
         where T : unmanaged
@@ -77,9 +84,13 @@ internal sealed class GpuContext : IDisposable
                 throw new InvalidOperationException("gpu: scratch grew while a step was captured; run it once before");
             }
 
-            Stream.Synchronize();
-            _scratch?.Dispose();
-            _scratch = AllocateMemory(Math.Max(bytes, 1 << 20));
+            // What was captured still works in the old piece; doubling keeps all old ones together below the newest.
+            if (_scratch is not null)
+            {
+                _outgrown.Add(_scratch);
+            }
+
+            _scratch = AllocateMemory(Math.Max(bytes, Math.Max(1 << 20, 2 * (_scratch?.Length ?? 0))));
         }
 
         return ((ArrayView<byte>)_scratch.View).SubView(0, Math.Max(bytes, 1));
@@ -108,8 +119,7 @@ internal sealed class GpuContext : IDisposable
         Version++;
         if (!_kernels.TryGetValue(typeof(TWork), out Delegate? kernel))
         {
-            kernel = Accelerator.LoadKernel<TWork>(Entry);
-            _kernels.Add(typeof(TWork), kernel);
+            kernel = Load<TWork>();
         }
 
         ((Action<AcceleratorStream, KernelConfig, TWork>)kernel)(Stream, new KernelConfig(new Index3D(gridX, gridY, gridZ), new Index3D(threads, 1, 1)), work);
@@ -122,15 +132,37 @@ internal sealed class GpuContext : IDisposable
         Version++;
     }
 
+    /// <summary>Notes a kernel that is there now; <paramref name="function"/> is CUDA's handle of it.</summary>
+    public void Note(string name, nint function) => _compiled.Add(CudaKernelInfo.Of(name, function));
+
     public void Dispose()
     {
         Stream.Synchronize();
         _scratch?.Dispose();
+        _outgrown.ForEach(o => o.Dispose());
         _nothing.Dispose();
         State.Dispose();
         Stream.Dispose();
         Accelerator.Dispose();
         IlContext.Dispose();
+    }
+
+    private Action<AcceleratorStream, KernelConfig, TWork> Load<TWork>()
+        where TWork : struct, IGpuWork<TWork>
+    {
+        if (IsCapturing)
+        {
+            throw new InvalidOperationException($"gpu: {typeof(TWork).Name} was compiled while a step was captured; run it once before");
+        }
+
+        Action<AcceleratorStream, KernelConfig, TWork> kernel = Accelerator.LoadKernel<TWork>(Entry);
+        _kernels.Add(typeof(TWork), kernel);
+        if (IsCuda)
+        {
+            Note(WorkName.Of(typeof(TWork)), ((CudaKernel)kernel.GetKernel()).FunctionPtr);
+        }
+
+        return kernel;
     }
 
     private static void Entry<TWork>(TWork work)

@@ -1,26 +1,50 @@
 using ILGPU;
+using ILGPU.Algorithms;
 using ILGPU.Runtime;
 using ILGPU.Runtime.CPU;
 using ILGPU.Runtime.Cuda;
 using ILGPU.Runtime.OpenCL;
-using ILGPU.Algorithms;
+using NanoFold.Kernels.Gpu.Cuda;
+using NanoFold.Kernels.Gpu.OpenCl;
 
 namespace NanoFold.Kernels.Gpu;
 
-/// <summary>Opens GPUs.</summary>
+/// <summary>Finds GPUs and opens them.</summary>
 public static class GpuDevices
 {
-    /// <summary>The first CUDA device, or null.</summary>
-    public static GpuBackend? OpenCuda(bool composedOnly = false) => Open<CudaDevice>(b => b.Cuda(), _ => true, composedOnly);
+    public const string Cuda = "cuda";
+    public const string OpenCl = "opencl";
 
-    /// <summary>The first OpenCL device that can be used, GPUs before others, or null.</summary>
-    public static GpuBackend? OpenOpenCl(bool composedOnly = false) => Open<CLDevice>(b => b.OpenCL(), _ => true, composedOnly);
+    /// <summary>Everything that the interfaces show, usable or not, CUDA first and discrete GPUs before others.</summary>
+    public static IReadOnlyList<GpuDevice> List()
+    {
+        NativeLibraries.Install();
+        return [.. CudaProbe.List(), .. OpenClProbe.List().OrderByDescending(d => d.IsUsable).ThenByDescending(d => d.IsDiscreteGpu)];
+    }
+
+    /// <summary>Why an interface shows no device at all, and what to do, in one line; null where it shows some.</summary>
+    public static string? WhyNone(string kind)
+    {
+        NativeLibraries.Install();
+        return kind == Cuda ? CudaProbe.WhyNone() : OpenClProbe.WhyNone();
+    }
+
+    /// <summary>The first CUDA device, or null.</summary>
+    public static GpuBackend? OpenCuda(bool composedOnly = false) => Open<CudaDevice>(b => b.Cuda(), composedOnly);
+
+    /// <summary>The first OpenCL device that can be used, discrete GPUs before others, or null.</summary>
+    public static GpuBackend? OpenOpenCl(bool composedOnly = false)
+    {
+        NativeLibraries.Install();
+        CLDevice? device = OpenClProbe.Devices().Where(d => OpenClProbe.WhyNot(d) is null).OrderByDescending(OpenClProbe.IsDiscreteGpu).FirstOrDefault();
+        return device is null ? null : Open<CLDevice>(b => b.OpenCL(d => d.DeviceId == device.DeviceId), composedOnly);
+    }
 
     /// <summary>ILGPU's simulator on the host's processor: right, and slow.</summary>
     internal static GpuBackend OpenSimulator(bool composedOnly = false) =>
-        Open<CPUDevice>(b => b.CPU(new CPUDevice(numThreadsPerWarp: 16, numWarpsPerMultiprocessor: 1, numMultiprocessors: 1)), _ => true, composedOnly)!;
+        Open<CPUDevice>(b => b.CPU(new CPUDevice(numThreadsPerWarp: 16, numWarpsPerMultiprocessor: 1, numMultiprocessors: 1)), composedOnly)!;
 
-    private static GpuBackend? Open<TDevice>(Action<Context.Builder> add, Predicate<TDevice> fits, bool composedOnly)
+    private static GpuBackend? Open<TDevice>(Action<Context.Builder> add, bool composedOnly)
         where TDevice : Device
     {
         NativeLibraries.Install();
@@ -29,12 +53,9 @@ public static class GpuDevices
             builder.EnableAlgorithms().Optimize(OptimizationLevel.O2);
             add(builder);
         });
-        foreach (Device device in context.Devices)
+        if (context.Devices.OfType<TDevice>().FirstOrDefault() is { } device)
         {
-            if (device is TDevice own && fits(own))
-            {
-                return new GpuBackend(new GpuContext(context, device), composedOnly);
-            }
+            return new GpuBackend(new GpuContext(context, device), composedOnly);
         }
 
         context.Dispose();

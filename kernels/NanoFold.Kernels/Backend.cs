@@ -1,4 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
+using NanoFold.Kernels.Profiling;
 
 namespace NanoFold.Kernels;
 
@@ -45,6 +46,12 @@ public abstract class Backend : IDisposable
     /// They must have run once before, and may not allocate, read back or write the state from the host. Null where the device has nothing of the kind.
     /// </summary>
     public virtual RecordedCalls? Capture(Action calls) => null;
+
+    /// <summary>A clock of the device's own timeline, for profiles; null where calls return when they are done, so that the host's clock will do.</summary>
+    public virtual DeviceClock? NewClock() => null;
+
+    /// <summary>The kernels compiled so far, where a device's compiler says what they take.</summary>
+    public virtual IReadOnlyList<CompiledKernel> CompiledKernels => [];
 
     /// <summary>Zeroed memory of the device; the caller disposes it.</summary>
     public abstract DeviceBuffer Allocate(long bytes);

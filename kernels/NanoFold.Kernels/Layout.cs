@@ -106,6 +106,20 @@ public readonly struct Layout : IEquatable<Layout>
         }
     }
 
+    /// <summary>The same shape without gaps, row-major.</summary>
+    public Layout Contiguous()
+    {
+        Dimensions strides = default;
+        long stride = 1;
+        for (int i = Rank - 1; i >= 0; i--)
+        {
+            strides[i] = stride;
+            stride *= _shape[i];
+        }
+
+        return new Layout(Rank, _shape, strides);
+    }
+
     /// <summary>The same elements under another shape; the layout must be contiguous and the counts equal.</summary>
     public Layout Reshape(params ReadOnlySpan<int> shape)
     {

@@ -30,14 +30,20 @@ public enum StepSlot
     /// <summary>Mean loss of the accumulated batch, added up by the loss op (double).</summary>
     Loss,
 
-    /// <summary>Sum of squares of all gradients (double), written before the update.</summary>
+    /// <summary>Sum of squares of all gradients (double), written before the update; without the loss scale once the step is decided.</summary>
     GradientSquares,
 
-    /// <summary>Factor on the gradients from clipping (double), 0 where the step is skipped.</summary>
+    /// <summary>Factor on the gradients from clipping and the loss scale (double), 0 where the step is skipped.</summary>
     GradientScale,
 
     /// <summary>Steps skipped because loss or gradient was not finite (integer).</summary>
     Skipped,
+
+    /// <summary>Factor on the gradient of the loss (double), divided out again by <see cref="GradientScale"/>; 1 from the start, see <see cref="LossScaling"/>.</summary>
+    LossScale,
+
+    /// <summary>Steps in a row that were not skipped, since <see cref="LossScale"/> last changed (integer).</summary>
+    GoodSteps,
 
     Count,
 }

@@ -25,6 +25,9 @@ public readonly struct View(DeviceBuffer buffer, long offset, Layout layout, DTy
 
     public View With(in Layout layout, long offset = 0) => new(Buffer, Offset + offset, layout, Type);
 
+    /// <summary>The memory from this view's first element on as elements of another type; <paramref name="offset"/> counts those.</summary>
+    public View As(DType type, in Layout layout, long offset = 0) => new(Buffer, Offset * Type.Size() / type.Size() + offset, layout, type);
+
     /// <summary>Address of the first element, for backends of the host's memory; null for <see cref="IsNone"/>.</summary>
     public unsafe void* Address
     {

@@ -32,6 +32,17 @@ public abstract class GpuTests
         Cpu.Dispose();
     }
 
+    /// <summary>Sets what the loss and the random ops read: the first micro-batch of step 1.</summary>
+    protected static void SetState(Backend backend, int targets = 1)
+    {
+        backend.State.Set(StepSlot.Step, 1L);
+        backend.State.Set(StepSlot.MicroBatch, 0L);
+        backend.State.Set(StepSlot.MicroBatchCount, 1L);
+        backend.State.Set(StepSlot.TargetCount, (long)targets);
+        backend.State.Set(StepSlot.RandomKey, 0x5eedL);
+        backend.State.Set(StepSlot.Loss, 0.0);
+    }
+
     /// <summary>The device that tests run on; another one each time.</summary>
     internal static GpuBackend OpenDevice(bool composedOnly = false) => s_device switch
     {

@@ -7,13 +7,17 @@ namespace NanoFold.Cli;
 /// <summary>What <c>--device</c> may name, and what of it is there.</summary>
 internal static class Devices
 {
-    /// <summary>Why a GPU cannot be used.</summary>
-    public const string GpuHint = "this version computes on the CPU only";
+    public const string Auto = "auto", Cpu = "cpu", Cuda = "cuda", OpenCl = "opencl";
 
-    private static readonly string[] s_names = ["auto", "cpu", "cuda", "opencl"];
+    private static readonly string[] s_names = [Auto, Cpu, Cuda, OpenCl];
 
-    /// <summary>The backend of the device asked for, with its threads.</summary>
-    public static Backend Open(Invocation invocation) => new CpuBackend(invocation.Threads);
+    /// <summary>The backend of the device asked for. A device that is not there is an error; <c>auto</c> takes CUDA, then an OpenCL GPU with its own memory, then the CPU.</summary>
+    public static Backend Open(Invocation invocation)
+    {
+        Require(invocation.Device);
+        string kind = invocation.Device == Auto ? Gpus.Preferred() ?? Cpu : invocation.Device;
+        return kind == Cpu ? new CpuBackend(invocation.Threads) : Gpus.Open(kind);
+    }
 
     /// <summary>Throws where a device was asked for that is not there: nothing else is used in its place.</summary>
     public static void Require(string name)
@@ -23,9 +27,9 @@ internal static class Devices
             throw UserException.Usage($"--device {name}: expected one of {string.Join(", ", s_names)}");
         }
 
-        if (name is "cuda" or "opencl")
+        if (name is Cuda or OpenCl && Gpus.WhyNot(name) is { } reason)
         {
-            throw new UserException($"--device {name}: {GpuHint}; --device cpu works everywhere");
+            throw new UserException($"--device {name}: {reason}; --device cpu works everywhere");
         }
     }
 }

@@ -8,11 +8,12 @@ namespace NanoFold.Engine.Autograd;
 /// A tape made ready to run: the order of forward, recomputed and backward calls, and one arena in which every activation,
 /// gradient and scratch has its place for as long as it lives. Running it allocates nothing.
 /// </summary>
-public sealed class Plan
+public sealed class Plan : IDisposable
 {
     private readonly PlanBuilder _builder;
     private PlanStep[] _steps = [];
     private DeviceBuffer? _arena;
+    private Replay? _replay;
 
     /// <param name="tape">What to run.</param>
     /// <param name="recompute">Drop the inner activations of segments and compute them again for the backward pass.</param>
@@ -46,11 +47,26 @@ public sealed class Plan
         {
             _arena = arena;
             _steps = _builder.Resolve(arena);
+            _replay?.Dispose();
+            _replay = Tape.Nodes.Any(n => n.Op.ReadsBack) ? null : new Replay(Tape.Backend, () => Run(null));
         }
     }
 
     /// <summary>Runs the recorded pass once; with losses on a training tape also backward. Gradients of parameters accumulate.</summary>
-    public void Run() => Run(null);
+    public void Run()
+    {
+        if (_replay is not null)
+        {
+            _replay.Run();
+        }
+        else
+        {
+            Run(null);
+        }
+    }
+
+    /// <summary>Lets go of what the device recorded; the memory that it was bound to is its owner's.</summary>
+    public void Dispose() => _replay?.Dispose();
 
     /// <summary>As <see cref="Run()"/>; each call is noted in <paramref name="log"/> with its <see cref="PlanStep"/> as the source.</summary>
     internal void Run(EventLog? log)

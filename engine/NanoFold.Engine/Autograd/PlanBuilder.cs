@@ -211,7 +211,7 @@ internal sealed class PlanBuilder
         TapeValue value = _values[tensor.Id];
         return value.Kind switch
         {
-            ValueKind.Parameter => _tape.Store!.Values(value.Parameter!).With(tensor.Layout, tensor.Offset),
+            ValueKind.Parameter => _tape.Store!.Values(value.Parameter!, value.Type).With(tensor.Layout, tensor.Offset),
             ValueKind.External => value.External.With(tensor.Layout, tensor.Offset),
             _ => InArena(_original[tensor.Id], tensor, arena),
         };
@@ -233,6 +233,7 @@ internal sealed class PlanBuilder
     private View Scratch(Node node, bool backward, DeviceBuffer arena, long offset)
     {
         long bytes = backward ? node.Op.BackwardScratchBytes(node) : node.Op.ForwardScratchBytes(node);
-        return new View(arena, offset / _tape.Type.Size(), Layout.Of(checked((int)(bytes / _tape.Type.Size()))), _tape.Type);
+        DType type = _tape.Type.Sum();
+        return new View(arena, offset / type.Size(), Layout.Of(checked((int)((bytes + type.Size() - 1) / type.Size()))), type);
     }
 }

@@ -26,6 +26,7 @@ public sealed class PlanCache<TKey>(Backend backend, int capacity = 16) : IDispo
             if (_plans.Count > capacity)
             {
                 _plans.Remove(_recent.Last!.Value.Key);
+                _recent.Last.Value.Plan.Dispose();
                 _recent.RemoveLast();
             }
         }
@@ -49,6 +50,11 @@ public sealed class PlanCache<TKey>(Backend backend, int capacity = 16) : IDispo
     /// <summary>Forgets all plans: after taps or the trained set changed.</summary>
     public void Clear()
     {
+        foreach ((_, Plan plan) in _recent)
+        {
+            plan.Dispose();
+        }
+
         _plans.Clear();
         _recent.Clear();
     }

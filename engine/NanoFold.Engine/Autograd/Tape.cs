@@ -22,11 +22,16 @@ public sealed class Tape
 
     /// <param name="backend">Decides which fused kernels ops may record.</param>
     /// <param name="store">Parameters that may be used, or null.</param>
-    /// <param name="type">Real type of all activations.</param>
+    /// <param name="type">Real type of all activations; what sums over them has <see cref="DTypeExtensions.Sum"/>. With 16 bits parameters are read from the store's shadow.</param>
     /// <param name="training">Whether dropout is active and gradients will be asked for.</param>
     /// <param name="taps">Readers and editors of named points, or null.</param>
     public Tape(Backend backend, ParameterStore? store = null, DType type = DType.Float32, bool training = false, TapSet? taps = null)
     {
+        if (!backend.Supports(type))
+        {
+            throw new NotSupportedException($"{backend.Name}: cannot compute in {type}");
+        }
+
         Backend = backend;
         _store = store;
         Type = type;
@@ -66,12 +71,18 @@ public sealed class Tape
         if (!_parameters.TryGetValue(parameter, out Tensor tensor))
         {
             ParameterStore store = _store ?? throw new InvalidOperationException($"tape: parameter '{parameter.Name}' used without a store");
-            _values.Add(new TapeValue(ValueKind.Parameter, parameter.Layout, store.Type, parameter.Name)
+            DType type = Type.Is16Bit() ? Type : store.Type;
+            if (type != store.Type)
+            {
+                store.Shadow(type);
+            }
+
+            _values.Add(new TapeValue(ValueKind.Parameter, parameter.Layout, type, parameter.Name)
             {
                 Parameter = parameter,
                 NeedsGradient = IsTraining && !parameter.Frozen,
             });
-            tensor = new Tensor(_values.Count - 1, 0, parameter.Layout, store.Type);
+            tensor = new Tensor(_values.Count - 1, 0, parameter.Layout, type);
             _parameters.Add(parameter, tensor);
         }
 

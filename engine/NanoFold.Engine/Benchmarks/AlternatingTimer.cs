@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using NanoFold.Kernels;
 
 namespace NanoFold.Engine.Benchmarks;
 
@@ -14,38 +15,40 @@ internal static class AlternatingTimer
     private const int MostSamples = 15;
     private const int MostCalls = 1000;
 
-    /// <summary>Median seconds of a call of each work, warmed up.</summary>
-    public static double[] Medians(params IReadOnlyList<Action> works) => Medians(DefaultSeconds, works);
+    /// <summary>Median seconds of a call of each work on a backend, warmed up.</summary>
+    public static double[] Medians(Backend backend, params IReadOnlyList<Action> works) => Medians(backend, DefaultSeconds, works);
 
     /// <summary>The same within about so many seconds, but three samples of each at least.</summary>
-    public static double[] Medians(double seconds, params IReadOnlyList<Action> works)
+    public static double[] Medians(Backend backend, double seconds, params IReadOnlyList<Action> works)
     {
         foreach (Action work in works)
         {
             work();
         }
 
-        int[] calls = [.. works.Select(work => (int)Math.Clamp(SecondsPerSample / Seconds(work, 1), 1, MostCalls))];
+        int[] calls = [.. works.Select(work => (int)Math.Clamp(SecondsPerSample / Seconds(backend, work, 1), 1, MostCalls))];
         var samples = new List<double[]>();
         long started = Stopwatch.GetTimestamp();
         do
         {
-            samples.Add([.. works.Select((work, i) => Seconds(work, calls[i]))]);
+            samples.Add([.. works.Select((work, i) => Seconds(backend, work, calls[i]))]);
         }
         while (samples.Count < FewestSamples || (samples.Count < MostSamples && Stopwatch.GetElapsedTime(started).TotalSeconds < seconds));
 
         return [.. works.Select((_, i) => SampleStatistics.Median([.. samples.Select(sample => sample[i])]))];
     }
 
-    /// <summary>Seconds of a call, over a few of them.</summary>
-    public static double Seconds(Action work, int calls)
+    /// <summary>Seconds of a call, over a few of them; a backend that works behind the host's back is waited for.</summary>
+    public static double Seconds(Backend backend, Action work, int calls)
     {
+        backend.Synchronize();
         long started = Stopwatch.GetTimestamp();
         for (int i = 0; i < calls; i++)
         {
             work();
         }
 
+        backend.Synchronize();
         return Stopwatch.GetElapsedTime(started).TotalSeconds / calls;
     }
 }

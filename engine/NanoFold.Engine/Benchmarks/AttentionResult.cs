@@ -28,11 +28,11 @@ public sealed record AttentionResult(AttentionCase Case, double ForwardSeconds, 
             store.Add(name, Layout.Of(shape.Batch, shape.Context, heads, shape.HeadDim), ParameterRole.Matrix, Initializer.Normal(1));
         Parameter[] operands = [Operand("q", shape.Heads), Operand("k", shape.KvHeads), Operand("v", shape.KvHeads)];
         store.Allocate(seed: 1);
-        Plan forward = Record(shape, store, operands, training: false), both = Record(shape, store, operands, training: true);
+        using Plan forward = Record(shape, store, operands, training: false), both = Record(shape, store, operands, training: true);
         using DeviceBuffer arena = backend.Allocate(Math.Max(forward.ArenaBytes, both.ArenaBytes));
         forward.Bind(arena);
         both.Bind(arena);
-        double[] seconds = AlternatingTimer.Medians(forward.Run, both.Run);
+        double[] seconds = AlternatingTimer.Medians(backend, forward.Run, both.Run);
         // The clock's noise must not make a short backward pass negative.
         double backward = Math.Max(0, seconds[1] - seconds[0]);
         return new AttentionResult(shape, seconds[0], backward, both.ArenaBytes + ((store.Elements + store.TrainedElements) * sizeof(float)));

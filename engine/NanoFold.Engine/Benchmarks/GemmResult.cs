@@ -17,7 +17,7 @@ public sealed record GemmResult(GemmCase Case, double FlopsPerSecond)
         View right = shape.TransposeB ? Operand(b, shape.N, shape.K) : Operand(b, shape.K, shape.N);
         View target = Operand(y, shape.M, shape.N);
         void Multiply() => backend.MatMul(new MatMulArgs { A = left, B = right, Y = target, TransposeA = shape.TransposeA, TransposeB = shape.TransposeB });
-        return new GemmResult(shape, shape.Flops / AlternatingTimer.Medians(SecondsPerCase, Multiply)[0]);
+        return new GemmResult(shape, shape.Flops / AlternatingTimer.Medians(backend, SecondsPerCase, Multiply)[0]);
     }
 
     private static DeviceBuffer Filled(Backend backend, int rows, int columns)

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using NanoFold.Kernels;
 
 namespace NanoFold.Engine.Benchmarks;
 
@@ -21,30 +22,30 @@ public sealed record KernelTiming(double[] ForwardMs, double[] BackwardMs, doubl
     public static KernelTiming Measure(OpRunner runner, int? samples = null)
     {
         runner.Run();
-        int forwardCalls = Calls(runner.Forward), backwardCalls = Calls(runner.Backward);
+        int forwardCalls = Calls(runner.Backend, runner.Forward), backwardCalls = Calls(runner.Backend, runner.Backward);
         List<double> forward = [], backward = [], yardstick = [];
         var fixedWork = new Yardstick();
         long started = Stopwatch.GetTimestamp();
         while (forward.Count < (samples ?? MostSamples)
             && (samples is not null || forward.Count < FewestSamples || Stopwatch.GetElapsedTime(started).TotalSeconds < SecondsPerCase))
         {
-            yardstick.Add(1000 * AlternatingTimer.Seconds(fixedWork.Run, 1));
-            forward.Add(1000 * AlternatingTimer.Seconds(runner.Forward, forwardCalls));
+            yardstick.Add(1000 * AlternatingTimer.Seconds(runner.Backend, fixedWork.Run, 1));
+            forward.Add(1000 * AlternatingTimer.Seconds(runner.Backend, runner.Forward, forwardCalls));
             if (runner.HasBackward)
             {
                 // Repeated passes share scratch memory and add to gradients: begin anew.
                 runner.Run();
-                backward.Add(1000 * AlternatingTimer.Seconds(runner.Backward, backwardCalls));
+                backward.Add(1000 * AlternatingTimer.Seconds(runner.Backend, runner.Backward, backwardCalls));
             }
         }
 
         return new KernelTiming([.. forward], [.. backward], [.. yardstick]);
     }
 
-    private static int Calls(Action pass)
+    private static int Calls(Backend backend, Action pass)
     {
         pass();
-        double once = Math.Min(AlternatingTimer.Seconds(pass, 1), AlternatingTimer.Seconds(pass, 1));
+        double once = Math.Min(AlternatingTimer.Seconds(backend, pass, 1), AlternatingTimer.Seconds(backend, pass, 1));
         return (int)Math.Clamp(SecondsPerSample / Math.Max(once, 1e-9), 1, MostCalls);
     }
 }

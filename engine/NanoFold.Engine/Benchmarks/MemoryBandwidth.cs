@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using NanoFold.Engine.Training;
 using NanoFold.Kernels;
 
 namespace NanoFold.Engine.Benchmarks;
@@ -23,7 +24,7 @@ public sealed class MemoryBandwidth : IDisposable
         _backend = backend;
         _kernel = backend.Find<IMemoryRead>();
         long wanted = Math.Clamp(Environment.ProcessorCount * BytesPerProcessor, LeastBytes, MostBytes);
-        _buffer = backend.Allocate(Math.Min(wanted, GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / ShareOfMemory));
+        _buffer = backend.Allocate(Math.Min(wanted, MemoryCheck.Available(backend) / ShareOfMemory));
         _sum = backend.Allocate(sizeof(float));
     }
 
@@ -31,10 +32,12 @@ public sealed class MemoryBandwidth : IDisposable
     public double Measure()
     {
         var all = new View(_buffer, 0, Layout.Of(checked((int)(_buffer.Bytes / sizeof(float)))), DType.Float32);
+        _backend.Synchronize();
         long started = Stopwatch.GetTimestamp();
         if (_kernel is not null)
         {
             _kernel.Read(all);
+            _backend.Synchronize();
         }
         else
         {

@@ -13,7 +13,6 @@ public sealed class OpRunner : IDisposable
 {
     private const ulong WeightsKey = ulong.MaxValue;
 
-    private readonly Backend _backend;
     private readonly DType _type;
     private readonly ParameterStore _store;
     private readonly List<DeviceBuffer> _buffers = [];
@@ -24,17 +23,20 @@ public sealed class OpRunner : IDisposable
     private readonly DeviceBuffer _arena;
     private readonly Tensor _output;
 
+    /// <summary>Where it runs.</summary>
+    public Backend Backend { get; }
+
     /// <param name="opCase">What to run.</param>
     /// <param name="backend">Where; its state is set to the first micro-batch of a step with one target.</param>
-    /// <param name="type">Real type.</param>
+    /// <param name="type">Type of the activations; with 16 bits parameters are in single precision.</param>
     public OpRunner(OpCase opCase, Backend backend, DType type = DType.Float32)
     {
         Case = opCase;
-        _backend = backend;
+        Backend = backend;
         _type = type;
         backend.State.Set(StepSlot.TargetCount, 1L);
         backend.State.Set(StepSlot.MicroBatchCount, 1L);
-        _store = StoreOf(opCase, backend, type);
+        _store = StoreOf(opCase, backend, type.Sum());
         var tape = new Tape(backend, _store, type, training: opCase.CheckGradient);
         Tensor[] inputs = [.. opCase.Inputs.Select((input, i) => Input(tape, input, i))];
         int first = tape.Nodes.Count;
@@ -50,7 +52,7 @@ public sealed class OpRunner : IDisposable
         if (opCase.CheckGradient)
         {
             int[] shape = _output.Layout.ToShape();
-            tape.AddLoss(DotOp.Record(tape, _output, tape.External("weights", New(new OpInput(shape, 0.5, 1.5).Draw(WeightsKey), shape, type))));
+            tape.AddLoss(DotOp.Record(tape, _output, tape.External("weights", New(new OpInput(shape, 0.5, 1.5).Draw(WeightsKey), shape, _output.Type))));
         }
 
         _builder = new PlanBuilder(tape, recompute: false);
@@ -84,7 +86,7 @@ public sealed class OpRunner : IDisposable
     {
         if (_store.TrainedElements > 0)
         {
-            _backend.Fill(_store.AllGradients, 0);
+            Backend.Fill(_store.AllGradients, 0);
         }
 
         Run(_all);
@@ -138,18 +140,19 @@ public sealed class OpRunner : IDisposable
         double[] values = input.Draw((ulong)index);
         if (!IsParameter(input))
         {
-            return tape.External(NameOf(index), New(values, input.Shape, input.IsInteger ? DType.Int32 : _type));
+            return tape.External(NameOf(index), New(values, input.Shape, input.TypeFor(_type)));
         }
 
         Parameter parameter = _store[NameOf(index)];
         Write(values, _store.Values(parameter));
         Tensor tensor = tape.Use(parameter);
+        _store.Changed();
         return input.IsWeight || !Case.CheckGradient ? tensor : BroadcastOp.Record(tape, tensor, input.Shape);
     }
 
     private View New(double[] values, int[] shape, DType type)
     {
-        DeviceBuffer buffer = _backend.Allocate((long)values.Length * type.Size());
+        DeviceBuffer buffer = Backend.Allocate((long)values.Length * type.Size());
         _buffers.Add(buffer);
         var view = new View(buffer, 0, Layout.Of(shape), type);
         Write(values, view);
@@ -161,13 +164,13 @@ public sealed class OpRunner : IDisposable
         switch (target.Type)
         {
             case DType.Float64:
-                _backend.Upload<double>(values, target);
+                Backend.Upload<double>(values, target);
                 break;
-            case DType.Float32:
-                _backend.Upload<float>(Array.ConvertAll(values, v => (float)v), target);
+            case DType.Int32:
+                Backend.Upload<int>(Array.ConvertAll(values, v => (int)v), target);
                 break;
             default:
-                _backend.Upload<int>(Array.ConvertAll(values, v => (int)v), target);
+                Backend.Write(Array.ConvertAll(values, v => (float)v), target);
                 break;
         }
     }
@@ -177,12 +180,12 @@ public sealed class OpRunner : IDisposable
         if (source.Type == DType.Float64)
         {
             var doubles = new double[source.Count];
-            _backend.Download<double>(source, doubles);
+            Backend.Download<double>(source, doubles);
             return doubles;
         }
 
         var floats = new float[source.Count];
-        _backend.Download<float>(source, floats);
+        Backend.Read(source, floats);
         return Array.ConvertAll(floats, v => (double)v);
     }
 
@@ -190,7 +193,7 @@ public sealed class OpRunner : IDisposable
     {
         foreach (PlanStep step in steps)
         {
-            step.Run(_backend);
+            step.Run(Backend);
         }
     }
 }

@@ -34,7 +34,7 @@ public static class StepSweep
             }
 
             long planBytes = MemoryPlan.Of(at, backend).PeakBytes;
-            if (planBytes > GC.GetGCMemoryInfo().TotalAvailableMemoryBytes)
+            if (planBytes > MemoryCheck.Available(backend))
             {
                 note($"{axis.Name} {value} is left out: its {planBytes / 1e9:0.0} GB do not fit this machine");
                 continue;
@@ -59,12 +59,12 @@ public static class StepSweep
         var batches = new RandomBatchSource(config.Train.Batch, config.Model.Context, model.Config.Vocab, (ulong)config.Train.Seed);
         using var trainer = new Trainer(model, config.Train, batches);
         List<double> passes = [], updates = [], peaks = [];
-        Time(trainer, config.Train.Accumulate, 0);
+        Time(trainer, backend, config.Train.Accumulate, 0);
         long started = Stopwatch.GetTimestamp();
         do
         {
             peaks.Add(MatMulPeak.Measure(backend));
-            (double pass, double update) = Time(trainer, config.Train.Accumulate, passes.Count + 1);
+            (double pass, double update) = Time(trainer, backend, config.Train.Accumulate, passes.Count + 1);
             passes.Add(pass);
             updates.Add(update);
         }
@@ -77,7 +77,7 @@ public static class StepSweep
             tokens / passSeconds * CostModel.Of(model.Config).FlopsPerToken, SampleStatistics.Median(peaks), updateSeconds, planBytes);
     }
 
-    private static (double Passes, double Update) Time(Trainer trainer, int microBatches, long step)
+    private static (double Passes, double Update) Time(Trainer trainer, Backend backend, int microBatches, long step)
     {
         long started = Stopwatch.GetTimestamp();
         trainer.Begin(step);
@@ -86,8 +86,10 @@ public static class StepSweep
             trainer.Accumulate(i);
         }
 
+        backend.Synchronize();
         long updating = Stopwatch.GetTimestamp();
-        trainer.Optimizer.Update();
+        trainer.Update();
+        backend.Synchronize();
         return (Stopwatch.GetElapsedTime(started, updating).TotalSeconds, Stopwatch.GetElapsedTime(updating).TotalSeconds);
     }
 }

@@ -1,5 +1,6 @@
 using System.Numerics;
 using System.Runtime.InteropServices;
+using NanoFold.Kernels;
 
 namespace NanoFold.Engine.Checkpoints;
 
@@ -48,14 +49,13 @@ internal static class SafeTensorConversion
         }
     }
 
-    // A bfloat16 is the upper half of a float32.
     private static void ConvertFromBFloat16<T>(ReadOnlySpan<byte> bytes, Span<T> destination)
         where T : unmanaged, INumber<T>
     {
         ReadOnlySpan<ushort> stored = MemoryMarshal.Cast<byte, ushort>(bytes);
         for (int i = 0; i < destination.Length; i++)
         {
-            destination[i] = T.CreateChecked(BitConverter.UInt32BitsToSingle((uint)stored[i] << 16));
+            destination[i] = T.CreateChecked(BFloat16.ToSingle(stored[i]));
         }
     }
 }

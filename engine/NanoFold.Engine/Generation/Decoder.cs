@@ -24,7 +24,7 @@ public sealed class Decoder : IDisposable
     private readonly DecodeRow[] _rows;
     private View _lastLogits;
 
-    /// <param name="model">In float32. What the rows remember is lost when its parameters change: begin them again.</param>
+    /// <param name="model">Its parameters are in float32, and so is decoding, whatever the precision of training. What the rows remember is lost when its parameters change: begin them again.</param>
     /// <param name="batch">B, the number of rows.</param>
     public Decoder(Transformer model, int batch)
     {

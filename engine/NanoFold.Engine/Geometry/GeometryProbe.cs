@@ -19,11 +19,12 @@ public sealed class GeometryProbe : IDisposable
     private readonly Plan _plan;
     private readonly DeviceBuffer _arena;
 
-    /// <param name="model">In float32.</param>
+    /// <param name="model">Its parameters are in float32.</param>
     /// <param name="text">Where the probe tokens come from: windows evenly spaced over it.</param>
     /// <param name="name">What messages call the text.</param>
     /// <param name="tokens">About how many.</param>
-    public GeometryProbe(Transformer model, TokenShard text, string name, int tokens)
+    /// <param name="type">Type of the activations.</param>
+    public GeometryProbe(Transformer model, TokenShard text, string name, int tokens, DType type = DType.Float32)
     {
         _model = model;
         ModelConfig config = model.Config;
@@ -33,7 +34,7 @@ public sealed class GeometryProbe : IDisposable
         source.Fill(0, _buffers.Tokens, _buffers.Targets);
         _buffers.Upload();
         _readers = [.. Enumerable.Range(0, config.Layers).Select(i => new LayerReader(i, config.Width, config.Heads))];
-        var tape = new Tape(model.Backend, model.Store, taps: new TapSet([.. _readers.SelectMany(r => Points.Select(p => new PointReader(r, p)))]));
+        var tape = new Tape(model.Backend, model.Store, type, taps: new TapSet([.. _readers.SelectMany(r => Points.Select(p => new PointReader(r, p)))]));
         (var ids, _, _) = _buffers.On(tape);
         tape.Keep(model.RecordLogits(tape, ids));
         _plan = new Plan(tape);
@@ -65,6 +66,7 @@ public sealed class GeometryProbe : IDisposable
 
     public void Dispose()
     {
+        _plan.Dispose();
         _arena.Dispose();
         _buffers.Dispose();
     }

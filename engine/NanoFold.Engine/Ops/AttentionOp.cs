@@ -24,7 +24,7 @@ public sealed class AttentionOp(IFusedAttention kernel, double scale, CausalMask
         }
 
         Layout logSumExp = Layout.Of(q[0], q[2], q[1]);
-        return tape.Record(new AttentionOp(kernel, scale, mask), [q, k, v, documents], [(q.Layout, tape.Type), (logSumExp, tape.Type)])[0];
+        return tape.Record(new AttentionOp(kernel, scale, mask), [q, k, v, documents], [(q.Layout, tape.Type), (logSumExp, tape.Type.Sum())])[0];
     }
 
     /// <summary>The weights themselves, [B, H, T, T]: for readers and composed paths.</summary>
@@ -54,7 +54,7 @@ public sealed class AttentionOp(IFusedAttention kernel, double scale, CausalMask
     {
         Tensor q = node.Inputs[Q];
         long pairs = mask.VisiblePairs(q[1]) * q[0] * q[2];
-        long bytes = 4 * (2 * q.Layout.Count + 2 * node.Inputs[K].Layout.Count);
+        long bytes = q.Type.Size() * (2 * q.Layout.Count + 2 * node.Inputs[K].Layout.Count);
         // Forward two products; backward five (scores again, dv, dp, dq, dk).
         return new OpCost(4 * pairs * q[3], 10 * pairs * q[3], bytes, 2 * bytes);
     }

@@ -26,7 +26,9 @@ public sealed class BroadcastOp : Op
     public override void Forward(Backend backend, OpCall call) => backend.Copy(call.Input(0), call.Output(0));
 
     public override void Backward(Backend backend, OpCall call) =>
-        backend.Sum(call.OutputGradient(0), call.InputGradient(0), call.Accumulates(0));
+        Reduction.Sum(backend, call.OutputGradient(0), call.InputGradient(0), call.Accumulates(0), call.Scratch);
+
+    public override long BackwardScratchBytes(Node node) => Reduction.ScratchBytes(node.Inputs[0].Type, node.Inputs[0].Layout.Count);
 
     public override OpCost Cost(Node node)
     {

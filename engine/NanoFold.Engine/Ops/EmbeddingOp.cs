@@ -41,7 +41,7 @@ public sealed class EmbeddingOp : Op
 
     internal static IEnumerable<OpCase> Cases()
     {
-        yield return new OpCase("embedding [19, 7]", [OpInput.Real(19, 7), OpInput.Integers(19, 3, 11)],
+        yield return new OpCase("embedding [19, 7]", [OpInput.Weight(19, 7), OpInput.Integers(19, 3, 11)],
             (tape, t) => Record(tape, t[0], t[1]),
             a => [.. a[1].SelectMany(id => Enumerable.Range(0, 7).Select(c => a[0][(int)id * 7 + c]))]);
     }

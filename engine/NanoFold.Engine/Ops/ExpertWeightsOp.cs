@@ -23,7 +23,7 @@ public sealed class ExpertWeightsOp(IExpertRouting kernel, bool renormalize) : O
     public override void Backward(Backend backend, OpCall call)
     {
         ref readonly View dProbabilities = ref call.InputGradient(0);
-        View target = call.Accumulates(0) ? call.Scratch.With(dProbabilities.Layout) : dProbabilities;
+        View target = call.Accumulates(0) ? call.Scratch.As(dProbabilities.Type, dProbabilities.Layout.Contiguous()) : dProbabilities;
         kernel.WeightsBackward(call.Input(0), call.Input(1), call.Output(0), call.OutputGradient(0), target, renormalize);
         if (call.Accumulates(0))
         {

@@ -59,7 +59,7 @@ public sealed class GroupedLinearOp : Op
     public override OpCost Cost(Node node)
     {
         Tensor x = node.Inputs[0], weight = node.Inputs[1];
-        long flops = 2 * x.Layout.Count * weight[1], bytes = 4 * (x.Layout.Count + weight.Layout.Count + node.Outputs[0].Layout.Count);
+        long flops = 2 * x.Layout.Count * weight[1], bytes = x.Type.Size() * (x.Layout.Count + weight.Layout.Count + node.Outputs[0].Layout.Count);
         return new OpCost(flops, 2 * flops, bytes, 2 * bytes);
     }
 
@@ -67,7 +67,7 @@ public sealed class GroupedLinearOp : Op
     {
         double[] offsets = [0, 4, 4, 13];
         yield return new OpCase("grouped-linear [13, 5] x [3, 7, 5]",
-            [OpInput.Real(13, 5), OpInput.Real(3, 7, 5), new OpInput([4]) { IsInteger = true, Values = offsets }],
+            [OpInput.Real(13, 5), OpInput.Weight(3, 7, 5), new OpInput([4]) { IsInteger = true, Values = offsets }],
             (tape, t) => Record(tape, t[0], t[1], t[2]),
             a => [.. Enumerable.Range(0, 13 * 7).Select(i =>
             {

@@ -31,10 +31,13 @@ public sealed class KeepLargestOp : Op
     {
         View x = call.Input(0), values = call.Input(1), y = call.Output(0), scratch = call.Scratch;
         int rows = y.Layout[0], width = y.Layout[1], k = values.Layout[1];
+        // Indices are told apart in single precision at the least.
         View zeros = scratch.With(Layout.Of(width, width));
         View means = scratch.With(Layout.Of(width, width), zeros.Count);
         View ranks = scratch.With(Layout.Of(rows * k, 1), 2 * zeros.Count);
         View sums = scratch.With(Layout.Of(rows, 1), 2 * zeros.Count + ranks.Count);
+        bool isRounded = y.Type != scratch.Type;
+        View order = isRounded ? scratch.With(y.Layout, 2 * zeros.Count + ranks.Count + sums.Count) : y;
 
         // The first column of a causal softmax of zeros, 1 / (j + 1), falls with the index j: what tells equals apart.
         backend.Fill(zeros, 0);
@@ -44,33 +47,42 @@ public sealed class KeepLargestOp : Op
 
         // The last one kept is the smallest, and of its equals the one of the largest index.
         Layout last = Layout.Of(rows, k).Slice(1, k - 1, 1, out long offset);
-        backend.Zip(default(Difference), byIndex.With(byIndex.Layout.Permute(1, 0)), ranks.With(last, offset), y);
+        backend.Zip(default(Difference), byIndex.With(byIndex.Layout.Permute(1, 0)), ranks.With(last, offset), order);
+        if (isRounded)
+        {
+            backend.Copy(order, y);
+        }
+
         backend.Zip(default(Keep), x, values.With(last, offset), y, y);
-        backend.Sum(y, sums);
-        backend.Zip(default(Divide), y, sums, y);
+        View rounded = isRounded ? order.As(y.Type, sums.Layout) : sums;
+        Reduction.Sum(backend, y, rounded, accumulate: false, sums);
+        backend.Zip(default(Divide), y, rounded, y);
     }
 
     public override void Backward(Backend backend, OpCall call)
     {
         View x = call.Input(0), y = call.Output(0), dy = call.OutputGradient(0);
-        View row = call.Scratch.With(y.Layout);
-        View means = call.Scratch.With(Layout.Of(y.Layout[0], 1), row.Count);
-        View sums = call.Scratch.With(Layout.Of(y.Layout[0], 1), row.Count + means.Count);
+        Layout column = Layout.Of(y.Layout[0], 1);
+        long start = Reduction.ScratchBytes(y.Type, column.Count) / y.Type.Size();
+        View row = call.Scratch.As(y.Type, y.Layout, start);
+        View means = row.With(column, row.Count);
+        View sums = row.With(column, row.Count + means.Count);
         backend.Zip(default(Product), dy, y, row);
-        backend.Sum(row, means);
+        Reduction.Sum(backend, row, means, accumulate: false, call.Scratch);
         backend.Zip(default(WherePositive), x, y, row);
-        backend.Sum(row, sums);
+        Reduction.Sum(backend, row, sums, accumulate: false, call.Scratch);
         backend.Zip(default(Centred), dy, means, sums, row);
         backend.Zip(default(WherePositive), row, y, call.InputGradient(0), call.Accumulates(0));
     }
 
     public override long BackwardScratchBytes(Node node) =>
-        (node.Outputs[0].Layout.Count + 2 * node.Outputs[0].Layout.Rows) * node.Outputs[0].Type.Size();
+        Reduction.ScratchBytes(node.Outputs[0].Type, node.Outputs[0].Layout.Rows) + (node.Outputs[0].Layout.Count + 2 * node.Outputs[0].Layout.Rows) * node.Outputs[0].Type.Size();
 
     public override long ForwardScratchBytes(Node node)
     {
+        DType type = node.Outputs[0].Type;
         long rows = node.Outputs[0].Layout.Rows, width = node.Outputs[0][-1], k = node.Inputs[1][-1];
-        return (2 * width * width + rows * k + rows) * node.Outputs[0].Type.Size();
+        return (2 * width * width + rows * k + rows + (type.Is16Bit() ? rows * width : 0)) * type.Sum().Size();
     }
 
     internal static IEnumerable<OpCase> Cases()
@@ -97,9 +109,10 @@ public sealed class KeepLargestOp : Op
 
     internal readonly struct Difference : IBinaryOp
     {
+        // Only its sign counts; the factor keeps it from vanishing where it is rounded to half precision.
         public V Invoke<V>(V a, V b)
             where V : struct, ILane<V>
-            => a - b;
+            => (a - b) * V.Constant(1 << 20);
     }
 
     internal readonly struct Keep : ITernaryOp

@@ -21,7 +21,7 @@ public sealed class LayerNormOp(INormKernels kernels, double epsilon) : Op
         }
 
         var op = new LayerNormOp(tape.Backend.Require<INormKernels>(), epsilon);
-        return tape.Record(op, [x, gain, bias], [(x.Layout, tape.Type), (Layout.Of(checked((int)x.Layout.Rows), 2), tape.Type)])[0];
+        return tape.Record(op, [x, gain, bias], [(x.Layout, tape.Type), (Layout.Of(checked((int)x.Layout.Rows), 2), tape.Type.Sum())])[0];
     }
 
     public override bool BackwardReadsInput(int input) => input != 2;
@@ -47,7 +47,7 @@ public sealed class LayerNormOp(INormKernels kernels, double epsilon) : Op
     {
         foreach ((int rows, int width) in new[] { (3, 2), (3, 17), (37, 64), (5, 257) })
         {
-            yield return new OpCase($"layer-norm [{rows}, {width}]", [OpInput.Real(rows, width), OpInput.Real(width), OpInput.Real(width)],
+            yield return new OpCase($"layer-norm [{rows}, {width}]", [OpInput.Real(rows, width), OpInput.Weight(width), OpInput.Weight(width)],
                 (tape, t) => Record(tape, t[0], t[1], t[2], 1e-5), a => Reference(a[0], a[1], a[2], width)) { Tolerance = 2e-5 };
         }
     }

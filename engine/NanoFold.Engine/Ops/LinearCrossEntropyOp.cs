@@ -12,9 +12,6 @@ namespace NanoFold.Engine.Ops;
 /// </summary>
 public sealed class LinearCrossEntropyOp(ILinearCrossEntropy kernel) : Op
 {
-    /// <summary>Logits that are kept at most: 16 MB in single precision.</summary>
-    private const long MostKept = 1 << 22;
-
     private const int Losses = 1, LogSumExp = 2, Logits = 3;
 
     public override string Name => "linear-cross-entropy";
@@ -34,7 +31,7 @@ public sealed class LinearCrossEntropyOp(ILinearCrossEntropy kernel) : Op
 
         int rows = checked((int)x.Layout.Rows);
         Tensor[] outputs = tape.Record(new LinearCrossEntropyOp(kernel), [x.Reshape(rows, x[-1]), weight, targets.Reshape(rows)],
-            [(Layout.Of(1), tape.Type), (Layout.Of(rows), tape.Type), (Layout.Of(rows), tape.Type), .. KeptLogits(tape, rows, weight[0])]);
+            [(Layout.Of(1), tape.Type.Sum()), (Layout.Of(rows), tape.Type.Sum()), (Layout.Of(rows), tape.Type.Sum()), .. KeptLogits(tape, kernel, rows, weight[0])]);
         return (outputs[0], outputs[Losses]);
     }
 
@@ -62,7 +59,7 @@ public sealed class LinearCrossEntropyOp(ILinearCrossEntropy kernel) : Op
     public override OpCost Cost(Node node)
     {
         long rows = node.Inputs[0].Layout.Rows, width = node.Inputs[1][1], vocab = node.Inputs[1][0];
-        long flops = 2 * rows * width * vocab, bytes = 4 * (rows * width + vocab * width + rows * vocab);
+        long flops = 2 * rows * width * vocab, bytes = node.Inputs[0].Type.Size() * (rows * width + vocab * width + rows * vocab);
         int products = Keeps(node) ? 2 : 3;
         return new OpCost(flops, products * flops, bytes, products * bytes);
     }
@@ -73,7 +70,7 @@ public sealed class LinearCrossEntropyOp(ILinearCrossEntropy kernel) : Op
         {
             double[] targets = [.. Enumerable.Range(0, rows).Select(i => i % 3 == 2 ? -1 : i * 5 % vocab)];
             yield return new OpCase($"linear-cross-entropy [{rows}, {width}] x [{vocab}, {width}]",
-                [OpInput.Real(rows, width), OpInput.Real(vocab, width), new OpInput([rows]) { IsInteger = true, Values = targets }],
+                [OpInput.Real(rows, width), OpInput.Weight(vocab, width), new OpInput([rows]) { IsInteger = true, Values = targets }],
                 (tape, t) => Record(tape, t[0], t[1], t[2]).Loss,
                 a => [CrossEntropyOp.Reference(NaiveLogits(a[0], a[1], rows, width, vocab), a[2], vocab)]);
         }
@@ -88,10 +85,20 @@ public sealed class LinearCrossEntropyOp(ILinearCrossEntropy kernel) : Op
             a => [CrossEntropyOp.Reference(NaiveLogits(a[0], a[1], rows, width, vocab), a[2], vocab)]);
     }
 
-    private static (Layout, DType)[] KeptLogits(Tape tape, int rows, int vocab) =>
-        tape.IsTraining && (long)rows * vocab <= MostKept ? [(Layout.Of(rows, vocab), tape.Type)] : [];
+    private static (Layout, DType)[] KeptLogits(Tape tape, ILinearCrossEntropy kernel, int rows, int vocab) =>
+        tape.IsTraining && kernel.KeepsLogits(rows, vocab, tape.Type) ? [(Layout.Of(rows, kernel.LogitsColumns(vocab, tape.Type)), tape.Type)] : [];
 
-    private static View Kept(OpCall call) => Keeps(call.Node) ? call.Output(Logits) : default;
+    // Rows may be longer than the vocabulary.
+    private static View Kept(OpCall call)
+    {
+        if (!Keeps(call.Node))
+        {
+            return default;
+        }
+
+        ref readonly View padded = ref call.Output(Logits);
+        return padded.With(padded.Layout.Slice(1, 0, call.Input(1).Layout[0], out _));
+    }
 
     private static bool Keeps(Node node) => node.Outputs.Count > Logits;
 

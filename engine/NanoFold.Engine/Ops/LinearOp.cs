@@ -80,7 +80,7 @@ public sealed class LinearOp : Op
     public override OpCost Cost(Node node)
     {
         long rows = node.Inputs[X].Layout.Rows, k = node.Inputs[W][1], n = node.Inputs[W][0];
-        long flops = 2 * rows * k * n, bytes = 4 * (rows * k + n * k + rows * n);
+        long flops = 2 * rows * k * n, bytes = node.Outputs[0].Type.Size() * (rows * k + n * k + rows * n);
         return new OpCost(flops, 2 * flops, bytes, 2 * bytes);
     }
 
@@ -88,11 +88,11 @@ public sealed class LinearOp : Op
     {
         foreach ((int rows, int k, int n) in new[] { (1, 1, 1), (3, 5, 7), (17, 33, 19), (65, 64, 31), (2, 300, 140), (130, 300, 70) })
         {
-            yield return new OpCase($"linear [{rows}, {k}] x [{n}, {k}]", [OpInput.Real(rows, k), OpInput.Real(n, k)],
+            yield return new OpCase($"linear [{rows}, {k}] x [{n}, {k}]", [OpInput.Real(rows, k), OpInput.Weight(n, k)],
                 (tape, t) => Record(tape, t[0], t[1]), a => Reference(a[0], a[1], rows, k, n, (_, _) => 0));
         }
 
-        yield return new OpCase("linear bias residual", [OpInput.Real(2, 9, 13), OpInput.Real(11, 13), OpInput.Real(11), OpInput.Real(2, 9, 11)],
+        yield return new OpCase("linear bias residual", [OpInput.Real(2, 9, 13), OpInput.Weight(11, 13), OpInput.Weight(11), OpInput.Real(2, 9, 11)],
             (tape, t) => Record(tape, t[0], t[1], t[2], t[3]), a => Reference(a[0], a[1], 18, 13, 11, (i, j) => a[2][j] + a[3][i * 11 + j]));
     }
 

@@ -57,7 +57,7 @@ public sealed class MatMulOp(bool transposeB) : Op
     public override OpCost Cost(Node node)
     {
         long flops = 2 * node.Outputs[0].Layout.Count * node.Inputs[0][-1];
-        long bytes = 4 * (node.Inputs[0].Layout.Count + node.Inputs[1].Layout.Count + node.Outputs[0].Layout.Count);
+        long bytes = node.Outputs[0].Type.Size() * (node.Inputs[0].Layout.Count + node.Inputs[1].Layout.Count + node.Outputs[0].Layout.Count);
         return new OpCost(flops, 2 * flops, bytes, 2 * bytes);
     }
 

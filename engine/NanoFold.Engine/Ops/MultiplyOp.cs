@@ -43,14 +43,14 @@ public sealed class MultiplyOp : Op
             return;
         }
 
-        View products = call.Scratch.With(dy.Layout);
+        View products = call.Scratch.As(dy.Type, dy.Layout, Reduction.ScratchBytes(dy.Type, dB.Count) / dy.Type.Size());
         backend.Zip(default(Product), dy, call.Input(0), products);
-        backend.Sum(products, dB, call.Accumulates(1));
+        Reduction.Sum(backend, products, dB, call.Accumulates(1), call.Scratch);
     }
 
     public override long BackwardScratchBytes(Node node) => node.Inputs[0].Layout.SameShape(node.Inputs[1].Layout)
         ? 0
-        : node.Outputs[0].Layout.Count * node.Outputs[0].Type.Size();
+        : Reduction.ScratchBytes(node.Outputs[0].Type, node.Inputs[1].Layout.Count) + node.Outputs[0].Layout.Count * node.Outputs[0].Type.Size();
 
     internal static IEnumerable<OpCase> Cases()
     {

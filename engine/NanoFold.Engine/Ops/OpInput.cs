@@ -14,8 +14,17 @@ public sealed record OpInput(int[] Shape, double Low = -1, double High = 1)
     /// <summary>What random values are multiples of, 0 for any value.</summary>
     public double Step { get; init; }
 
-    /// <summary>A parameter of a model, to whose gradient is added; the gradient of other inputs is written. Matters to speed only.</summary>
+    /// <summary>
+    /// A parameter of a model, to whose gradient is added; the gradient of other inputs is written. Matters to speed, and where activations have 16 bits:
+    /// then that gradient is in single precision.
+    /// </summary>
     public bool IsWeight { get; init; }
+
+    /// <summary>A table that stays in single precision where activations have 16 bits.</summary>
+    public bool IsTable { get; init; }
+
+    /// <summary>The type of the input where activations have the type given.</summary>
+    public DType TypeFor(DType activations) => IsInteger ? DType.Int32 : IsTable ? activations.Sum() : activations;
 
     public static OpInput Real(params int[] shape) => new(shape);
 

@@ -21,7 +21,7 @@ public sealed class RmsNormOp(INormKernels kernels, double epsilon) : Op
         }
 
         var op = new RmsNormOp(tape.Backend.Require<INormKernels>(), epsilon);
-        return tape.Record(op, [x, gain], [(x.Layout, tape.Type), (Layout.Of(checked((int)x.Layout.Rows), 1), tape.Type)])[0];
+        return tape.Record(op, [x, gain], [(x.Layout, tape.Type), (Layout.Of(checked((int)x.Layout.Rows), 1), tape.Type.Sum())])[0];
     }
 
     public override bool BackwardReadsOutput(int output) => output == 1;
@@ -44,7 +44,7 @@ public sealed class RmsNormOp(INormKernels kernels, double epsilon) : Op
     {
         foreach ((int rows, int width) in new[] { (1, 1), (3, 17), (37, 64), (5, 257) })
         {
-            yield return new OpCase($"rms-norm [{rows}, {width}]", [OpInput.Real(rows, width), OpInput.Real(width)],
+            yield return new OpCase($"rms-norm [{rows}, {width}]", [OpInput.Real(rows, width), OpInput.Weight(width)],
                 (tape, t) => Record(tape, t[0], t[1], 1e-5), a => Reference(a[0], a[1], width));
         }
 

@@ -43,7 +43,7 @@ public sealed class RopeOp(IRopeKernel kernel, bool interleaved) : Op
         foreach (bool interleaved in new[] { false, true })
         {
             yield return new OpCase($"rope [2, 5, 3, 6]{(interleaved ? " interleaved" : "")}",
-                [OpInput.Real(2, 5, 3, 6), new OpInput([9, 6]) { Values = RopeTable.Compute(9, 6, 10000) }, new OpInput([2]) { IsInteger = true, Values = [0, 3] }],
+                [OpInput.Real(2, 5, 3, 6), new OpInput([9, 6]) { Values = RopeTable.Compute(9, 6, 10000), IsTable = true }, new OpInput([2]) { IsInteger = true, Values = [0, 3] }],
                 (tape, t) => Record(tape, t[0], t[1], t[2], interleaved), a => Reference(a[0], [0, 3], 5, 3, 6, interleaved))
             { Tolerance = 1e-5 };
         }
@@ -53,7 +53,7 @@ public sealed class RopeOp(IRopeKernel kernel, bool interleaved) : Op
     {
         (int b, int time, int h, int d) = (s.Batch, s.Time, s.Heads, s.HeadDim);
         yield return new OpCase($"rope {s.Name} [{b}, {time}, {h}, {d}]",
-            [OpInput.Real(b, time, h, d), new OpInput([time, d]) { Values = RopeTable.Compute(time, d, 10000) }],
+            [OpInput.Real(b, time, h, d), new OpInput([time, d]) { Values = RopeTable.Compute(time, d, 10000), IsTable = true }],
             (tape, t) => Record(tape, t[0], t[1], default, interleaved: false), a => Reference(a[0], new int[b], time, h, d, interleaved: false))
         { Tolerance = 1e-5 };
     }

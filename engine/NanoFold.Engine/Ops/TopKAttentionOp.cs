@@ -27,7 +27,7 @@ public sealed class TopKAttentionOp(IFusedTopKAttention kernel, double scale) : 
         return tape.Record(new TopKAttentionOp(kernel, scale), [q, k, v, documents],
         [
             (q.Layout, tape.Type),
-            (Layout.Of(q[0], q[2], q[1]), tape.Type),
+            (Layout.Of(q[0], q[2], q[1]), tape.Type.Sum()),
             (Layout.Of(q[0], q[2], q[1], Math.Min(topK, q[1])), DType.Int32),
         ])[0];
     }
@@ -53,7 +53,7 @@ public sealed class TopKAttentionOp(IFusedTopKAttention kernel, double scale) : 
         // A query keeps no more keys than it sees: as many pairs as a window of k has.
         long sequences = (long)q[0] * q[2];
         long scored = sequences * new CausalMask().VisiblePairs(q[1]), kept = sequences * new CausalMask(node.Outputs[2][-1]).VisiblePairs(q[1]);
-        long bytes = 4 * (2 * q.Layout.Count + 2 * node.Inputs[1].Layout.Count + node.Outputs[2].Layout.Count);
+        long bytes = q.Type.Size() * (2 * q.Layout.Count + 2 * node.Inputs[1].Layout.Count) + sizeof(int) * node.Outputs[2].Layout.Count;
         return new OpCost(2 * (scored + kept) * q[3], 10 * kept * q[3], bytes, 2 * bytes);
     }
 

@@ -19,6 +19,8 @@ public sealed class Profiler : IDisposable
     private const int WarmUpSteps = 3;
     private const int LeastSteps = 5, MostSteps = 50;
     private const double SecondsOfSteps = 12;
+    // Launching a step of a small model takes a GPU's host so long.
+    private const double HoldMilliseconds = 15;
     private const int InitialEvents = 1 << 12;
 
     private readonly EventLog _log = new(InitialEvents);
@@ -42,6 +44,7 @@ public sealed class Profiler : IDisposable
             _work = new WorkLog(workers.Count, InitialEvents);
         }
 
+        _log.Clock = backend.NewClock();
         _backend = new ProfiledBackend(backend, _log);
         _model = new Transformer(config.Model, _backend, (ulong)config.Train.Seed);
         _batches = new RandomBatchSource(Math.Max(1, config.Train.Batch), config.Model.Context, _model.Config.Vocab, (ulong)config.Train.Seed);
@@ -103,6 +106,7 @@ public sealed class Profiler : IDisposable
         _trainer.Dispose();
         _model.Dispose();
         _backend.Dispose();
+        _log.Clock?.Dispose();
     }
 
     /// <summary>A step that is not profiled; its seconds.</summary>
@@ -140,6 +144,7 @@ public sealed class Profiler : IDisposable
     {
         _log.Clear();
         _work?.Clear();
+        _log.Clock?.Hold(HoldMilliseconds);
         _log.IsOn = true;
         _trainer.Log = _log;
         _workers?.Observer = _work;
@@ -147,6 +152,7 @@ public sealed class Profiler : IDisposable
         _log.Begin(EventKind.Step, "step");
         _trainer.Step(_step++);
         _log.End();
+        _log.Resolve();
         _allocated = GC.GetAllocatedBytesForCurrentThread() - before;
         _workers?.Observer = null;
         _trainer.Log = null;

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using NanoFold.Engine.Benchmarks;
+using NanoFold.Engine.Training;
 using NanoFold.Kernels;
 using NanoFold.Kernels.Cpu;
 using NanoFold.Kernels.Lanes;
@@ -43,7 +44,7 @@ public sealed record Roofline(double FlopsPerSecond, double BytesPerSecond)
     private static double Triad(Backend backend)
     {
         // Where memory is short a sixteenth of it has to do.
-        long available = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
+        long available = MemoryCheck.Available(backend);
         int count = (int)Math.Clamp(available / 16 / sizeof(float), 1 << 20, TriadElements);
         long bytes = (long)count * sizeof(float);
         using DeviceBuffer a = backend.Allocate(bytes), b = backend.Allocate(bytes), y = backend.Allocate(bytes);
@@ -54,8 +55,10 @@ public sealed record Roofline(double FlopsPerSecond, double BytesPerSecond)
         double best = 0;
         for (int i = 0; i < 2 * TriadRuns; i++)
         {
+            backend.Synchronize();
             long started = Stopwatch.GetTimestamp();
             backend.Zip(default(ScaledSum), i % 2 == 0 ? left : target, right, target);
+            backend.Synchronize();
             best = Math.Max(best, 3.0 * bytes / Stopwatch.GetElapsedTime(started).TotalSeconds);
         }
 

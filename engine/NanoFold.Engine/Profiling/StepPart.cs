@@ -14,4 +14,7 @@ internal sealed record StepPart(string Name, StepPhase Phase)
     public static StepPart AdamW { get; } = new("adamw", StepPhase.Update);
 
     public static StepPart Muon { get; } = new("muon", StepPhase.Update);
+
+    /// <summary>The copy of the parameters that activations of 16 bits read.</summary>
+    public static StepPart Shadow { get; } = new("round parameters", StepPhase.Update);
 }

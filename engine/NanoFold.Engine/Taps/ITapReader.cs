@@ -34,21 +34,7 @@ public readonly ref struct TapValue
     public int Count => checked((int)_view.Count);
 
     /// <summary>Copies the value, contiguous and row-major, to the host.</summary>
-    public void CopyTo(Span<float> target)
-    {
-        if (_view.Type != DType.Float64)
-        {
-            _backend.Download(_view, target[..Count]);
-            return;
-        }
-
-        var values = new double[Count];
-        _backend.Download<double>(_view, values);
-        for (int i = 0; i < values.Length; i++)
-        {
-            target[i] = (float)values[i];
-        }
-    }
+    public void CopyTo(Span<float> target) => _backend.Read(_view, target[..Count]);
 
     public float[] ToArray()
     {

@@ -58,6 +58,8 @@ public static class Tap
         // Read once a run, however often the value is recomputed.
         public override bool HasSideEffects => true;
 
+        public override bool ReadsBack => true;
+
         public override bool IsDifferentiable(int input) => false;
 
         public override void Forward(Backend backend, OpCall call) => reader.Read(new TapValue(name, backend, call.Input(0)));

@@ -5,6 +5,10 @@ namespace NanoFold.Engine.Tensors;
 /// <summary>
 /// All parameters of a model: values in one contiguous buffer and gradients in another, ordered by role so that an optimiser's
 /// pass is one range. Gradients always accumulate; a step begins by zeroing them.
+/// <para>
+/// Tapes whose activations have 16 bits read a rounded copy of the values, the shadow; the values themselves, gradients and the optimiser stay in
+/// single precision. Whoever writes values calls <see cref="Changed"/> behind.
+/// </para>
 /// </summary>
 public sealed class ParameterStore : IDisposable
 {
@@ -16,6 +20,7 @@ public sealed class ParameterStore : IDisposable
     private readonly (long Start, long End)[] _ranges = new (long, long)[Enum.GetValues<ParameterRole>().Length];
     private DeviceBuffer? _values;
     private DeviceBuffer? _gradients;
+    private DeviceBuffer? _shadow;
 
     public ParameterStore(Backend backend, DType type = DType.Float32)
     {
@@ -26,6 +31,14 @@ public sealed class ParameterStore : IDisposable
     public Backend Backend { get; }
 
     public DType Type { get; }
+
+    /// <summary>Type of the rounded copy of the values, or null where there is none; see <see cref="Shadow"/>.</summary>
+    public DType? ShadowType { get; private set; }
+
+    /// <summary>Bytes of values, gradients and shadow.</summary>
+    public long Bytes => (_values?.Bytes ?? 0) + (_gradients?.Bytes ?? 0) + (_shadow?.Bytes ?? 0);
+
+    public long ShadowBytes => _shadow?.Bytes ?? 0;
 
     public IReadOnlyList<Parameter> Parameters => _parameters;
 
@@ -98,6 +111,40 @@ public sealed class ParameterStore : IDisposable
 
     public View Values(Parameter parameter) => new(Buffer(_values), parameter.Offset, parameter.Layout, Type);
 
+    /// <summary>The values in the store's own type, or their shadow.</summary>
+    public View Values(Parameter parameter, DType type) => type == Type
+        ? Values(parameter)
+        : new(type == ShadowType ? Buffer(_shadow) : throw new InvalidOperationException($"parameter store: has no values in {type}"), parameter.Offset, parameter.Layout, type);
+
+    /// <summary>Keeps a copy of all values in a type of 16 bits beside them from now on, one such type for a store.</summary>
+    public void Shadow(DType type)
+    {
+        if (type == ShadowType)
+        {
+            return;
+        }
+
+        if (ShadowType is not null || !type.Is16Bit() || Type != DType.Float32)
+        {
+            throw new InvalidOperationException($"parameter store: values in {type} beside {Type}{(ShadowType is { } other ? $" and {other}" : "")}; expected one type of 16 bits beside Float32");
+        }
+
+        Buffer(_values);
+        _shadow = Backend.Allocate(Elements * type.Size());
+        ShadowType = type;
+        Changed();
+    }
+
+    /// <summary>To be called after values were written: brings the shadow up to date, by the device alone.</summary>
+    public void Changed()
+    {
+        if (ShadowType is { } type)
+        {
+            Layout all = Layout.Of(checked((int)Elements));
+            Backend.Copy(new View(_values!, 0, all, Type), new View(_shadow!, 0, all, type));
+        }
+    }
+
     public View Gradients(Parameter parameter) => parameter.Frozen
         ? throw new InvalidOperationException($"parameter '{parameter.Name}' is frozen and has no gradient")
         : new(Buffer(_gradients), parameter.Offset, parameter.Layout, Type);
@@ -119,7 +166,9 @@ public sealed class ParameterStore : IDisposable
     {
         _values?.Dispose();
         _gradients?.Dispose();
-        _values = _gradients = null;
+        _shadow?.Dispose();
+        _values = _gradients = _shadow = null;
+        ShadowType = null;
     }
 
     private static void Place(Parameter parameter, ref long offset)

@@ -21,7 +21,7 @@ internal static class BatchSize
             return config.Train.Batch;
         }
 
-        long memory = (long)(GC.GetGCMemoryInfo().TotalAvailableMemoryBytes * MemoryShare);
+        long memory = (long)(MemoryCheck.Available(backend) * MemoryShare);
         int best = 1;
         double bestRate = 0;
         using var model = new Transformer(config.Model, backend);
@@ -35,7 +35,7 @@ internal static class BatchSize
                 break;
             }
 
-            double rate = Measure(trainer, batch * config.Model.Context);
+            double rate = Measure(trainer, backend, batch * config.Model.Context);
             if (rate < bestRate * WorthwhileGain)
             {
                 break;
@@ -49,7 +49,7 @@ internal static class BatchSize
     }
 
     // Forward and backward only: nothing is updated.
-    private static double Measure(Trainer trainer, int tokens)
+    private static double Measure(Trainer trainer, Backend backend, int tokens)
     {
         double best = 0;
         for (int i = 0; i < 3; i++)
@@ -57,6 +57,7 @@ internal static class BatchSize
             trainer.Begin(i);
             long started = Stopwatch.GetTimestamp();
             trainer.Accumulate(0);
+            backend.Synchronize();
             best = Math.Max(best, tokens / Stopwatch.GetElapsedTime(started).TotalSeconds);
         }
 

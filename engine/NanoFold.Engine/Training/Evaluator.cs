@@ -18,19 +18,20 @@ public sealed class Evaluator : IDisposable
     private readonly DeviceBuffer _arena;
     private readonly float[] _nats;
 
-    /// <param name="model">In float32.</param>
+    /// <param name="model">Its parameters are in float32.</param>
     /// <param name="all">All windows of the text.</param>
     /// <param name="part">A fixed part of them, for evaluations during training; null for all. Of the same batch and context.</param>
     /// <param name="byteLengths">Bytes of each token of the vocabulary.</param>
     /// <param name="maskDocuments">Whether tokens see their own document only.</param>
-    public Evaluator(Transformer model, EvaluationSource all, EvaluationSource? part, ReadOnlySpan<int> byteLengths, bool maskDocuments = false)
+    /// <param name="type">Type of the activations.</param>
+    public Evaluator(Transformer model, EvaluationSource all, EvaluationSource? part, ReadOnlySpan<int> byteLengths, bool maskDocuments = false, DType type = DType.Float32)
     {
         _model = model;
         _all = all;
         _part = part ?? all;
         _byteLengths = byteLengths.ToArray();
         _buffers = new BatchBuffers(model.Backend, all.Batch, all.Context, maskDocuments);
-        var tape = new Tape(model.Backend, model.Store);
+        var tape = new Tape(model.Backend, model.Store, type);
         (var tokens, var targets, var documents) = _buffers.On(tape);
         _losses = model.RecordLoss(tape, tokens, targets, documents).Losses;
         tape.Keep(_losses);
@@ -72,6 +73,7 @@ public sealed class Evaluator : IDisposable
 
     public void Dispose()
     {
+        _plan.Dispose();
         _arena.Dispose();
         _buffers.Dispose();
     }

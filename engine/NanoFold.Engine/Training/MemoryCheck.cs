@@ -23,13 +23,17 @@ public static class MemoryCheck
     public static void Require(RunConfig config, Backend backend)
     {
         RequireShape(config);
-        long parameters = CostModel.Of(config.Model).Parameters * BytesPerParameter;
+        DType type = config.Train.Precision.Activations();
+        long parameters = CostModel.Of(config.Model).Parameters * (BytesPerParameter + (type.Is16Bit() ? type.Size() : 0));
         Require(parameters, "parameters, gradients and optimizer state", "a smaller model", backend);
 
         // Recomputed or not, the input of every block is kept.
         Int128 tokens = (long)config.Train.Batch * config.Model.Context;
-        Require(parameters + (tokens * config.Model.Width * config.Model.Layers * sizeof(float)), Step, StepRemedy, backend);
+        Require(parameters + (tokens * config.Model.Width * config.Model.Layers * type.Size()), Step, StepRemedy, backend);
     }
+
+    /// <summary>Bytes that a backend may take: what is free of a device's own memory, or the machine's.</summary>
+    internal static long Available(Backend backend) => backend.FreeBytes ?? GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
 
     /// <summary>Throws where a step does not fit this machine.</summary>
     internal static void Require(Trainer trainer, Backend backend) => Require(trainer.PeakBytes, Step, StepRemedy, backend);
@@ -45,11 +49,12 @@ public static class MemoryCheck
 
     private static void Require(Int128 bytes, string what, string remedy, Backend backend)
     {
-        long available = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
-        if (backend is CpuBackend && available > 0 && bytes > available)
+        long available = Available(backend);
+        if (backend.HoldsValues && available > 0 && bytes > available)
         {
+            string where = backend is CpuBackend ? "this machine has" : $"{backend.Name} has";
             throw new UserException(FormattableString.Invariant(
-                $"{what}: {Gigabytes(bytes):0.0} GB are needed and this machine has {Gigabytes(available):0.0} GB; {remedy} takes less"));
+                $"{what}: {Gigabytes(bytes):0.0} GB are needed and {where} {Gigabytes(available):0.0} GB{(backend is CpuBackend ? "" : " free")}; {remedy} takes less"));
         }
     }
 

@@ -8,7 +8,7 @@ using NanoFold.Kernels.Null;
 namespace NanoFold.Engine.Training;
 
 /// <summary>Memory of training, known before anything runs: the step is recorded on a backend that holds nothing.</summary>
-/// <param name="ParameterBytes">Values.</param>
+/// <param name="ParameterBytes">Values, and their rounded copy where activations have 16 bits.</param>
 /// <param name="GradientBytes">Gradients of parameters.</param>
 /// <param name="OptimizerBytes">Moments and the update's scratch.</param>
 /// <param name="ArenaBytes">Activations, their gradients and scratch, at their peak.</param>
@@ -19,16 +19,19 @@ public sealed record MemoryPlan(
     long ParameterBytes, long GradientBytes, long OptimizerBytes, long ArenaBytes, long InputBytes, long PeakBytes, PlanProfile Passes)
 {
     /// <param name="config">Resolved, its vocabulary known; a batch of 0 counts as 1.</param>
-    /// <param name="like">The backend whose kernels will run: they decide what is recorded and its scratch.</param>
+    /// <param name="like">
+    /// The backend whose kernels will run: they decide what is recorded and its scratch. Where it cannot compute in the configured precision, the plan is that
+    /// of a device with every fused kernel and no scratch.
+    /// </param>
     public static MemoryPlan Of(RunConfig config, Backend like)
     {
         MemoryCheck.RequireShape(config);
-        using var backend = new NullBackend(like);
+        using var backend = new NullBackend(like.Supports(config.Train.Precision.Activations()) ? like : null);
         using var model = new Transformer(config.Model, backend);
         var batches = new RandomBatchSource(Math.Max(1, config.Train.Batch), config.Model.Context, model.Config.Vocab, 0);
         using var trainer = new Trainer(model, config.Train, batches, config.Data.MaskDocuments);
         long trained = model.Store.TrainedElements * sizeof(float);
         return new MemoryPlan(
-            model.Store.Elements * sizeof(float), trained, trainer.Optimizer.Bytes, trainer.ArenaBytes, trainer.InputBytes, trainer.PeakBytes, trainer.Plan.Profile());
+            (model.Store.Elements * sizeof(float)) + model.Store.ShadowBytes, trained, trainer.Optimizer.Bytes, trainer.ArenaBytes, trainer.InputBytes, trainer.PeakBytes, trainer.Plan.Profile());
     }
 }

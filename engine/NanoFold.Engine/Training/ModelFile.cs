@@ -50,6 +50,8 @@ public static class ModelFile
             RequireFinite(path, parameter.Name, values);
             store.Backend.Upload<float>(values, store.Values(parameter));
         }
+
+        store.Changed();
     }
 
     /// <summary>The model, tokenizer and configuration of a run or checkpoint folder.</summary>

@@ -56,12 +56,12 @@ public sealed class Optimizer : IDisposable
 
     private bool UsesMuon => _config.Optimizer == OptimizerKind.Muon && _matrices.End > _matrices.Start;
 
-    /// <summary>Updates all parameters from the accumulated gradients, with the rates in the step's state.</summary>
+    /// <summary>Updates all parameters, and their shadow, from the accumulated gradients, with the rates in the step's state.</summary>
     public void Update()
     {
         Log?.Begin(EventKind.Part, StepPart.GradientNorm);
         _kernels.AddSquares(_store.AllGradients);
-        _kernels.Decide(_config.Clip);
+        _kernels.Decide(_config.Clip, _config.Precision.ScalesLoss());
         Log?.End();
         foreach (ParameterRole role in Roles)
         {
@@ -84,6 +84,13 @@ public sealed class Optimizer : IDisposable
             double decay = role is ParameterRole.Matrix or ParameterRole.Head ? _config.WeightDecay!.Value : 0;
             _kernels.AdamW(values, gradients, Vector(_first, start, end), Vector(_second, start, end),
                 _config.Beta1!.Value, _config.Beta2!.Value, _config.Epsilon!.Value, decay, rateFactor: 1);
+            Log?.End();
+        }
+
+        if (_store.ShadowType is not null)
+        {
+            Log?.Begin(EventKind.Part, StepPart.Shadow);
+            _store.Changed();
             Log?.End();
         }
     }

@@ -10,12 +10,16 @@ public sealed class TrainLoop
     private const int StepsBeforeTiming = 5;
     private const int StepsTimed = 20;
 
+    // In half precision the loss scale is 1 long before.
+    private const int MostSkippedInARow = 50;
+
     private readonly TrainSession _session;
     private readonly ITrainObserver? _observer;
     private readonly TrainConfig _config;
     private readonly StepClock _clock = new();
     private readonly Queue<double> _recentLosses = new();
     private long _step;
+    private int _skipped;
 
     /// <param name="session">What is trained; several loops may follow each other.</param>
     /// <param name="observer">Told how it goes, or null.</param>
@@ -39,7 +43,8 @@ public sealed class TrainLoop
             _clock.Start();
             StepResult result = _session.Trainer.Step(_step);
             _clock.Stop(result.Tokens);
-            if (!result.IsFinite)
+            _skipped = result.IsFinite ? 0 : _skipped + 1;
+            if (_skipped > 0 && (!_config.Precision.ScalesLoss() || _skipped == MostSkippedInARow))
             {
                 throw NotFinite("the loss");
             }
@@ -101,7 +106,11 @@ public sealed class TrainLoop
 
     private void Report(in StepResult result)
     {
-        _recentLosses.Enqueue(result.Loss);
+        if (result.IsFinite)
+        {
+            _recentLosses.Enqueue(result.Loss);
+        }
+
         if (_recentLosses.Count > 50)
         {
             _recentLosses.Dequeue();
@@ -149,6 +158,12 @@ public sealed class TrainLoop
         }
 
         string saved = _session.RunPath is { } run ? $"; the state before it is saved in {run}" : "";
+        if (_skipped == MostSkippedInARow)
+        {
+            return new UserException(
+                $"step {_step + 1}: {_session.Trainer.FindNotFinite(_step) ?? what} is not finite, and {_skipped - 1} steps before it were skipped for the same reason{saved}; start again with --precision bf16 or a lower train.learningRate");
+        }
+
         return new UserException(
             $"step {_step + 1}: {_session.Trainer.FindNotFinite(_step) ?? what} is not finite{saved}; start again with a lower train.learningRate or train.clip");
     }

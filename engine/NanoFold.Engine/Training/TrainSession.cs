@@ -40,13 +40,13 @@ public sealed class TrainSession : IDisposable
                 int rows = Math.Max(1, Math.Min(64, 4096 / config.Model.Context));
                 var all = new EvaluationSource(dataset.Validation, dataset.Name, rows, config.Model.Context);
                 var part = new EvaluationSource(dataset.Validation, dataset.Name, rows, config.Model.Context, train.EvaluationWindows);
-                _evaluator = new Evaluator(Model, all, part, dataset.Tokenizer.ByteLengths, config.Data.MaskDocuments);
+                _evaluator = new Evaluator(Model, all, part, dataset.Tokenizer.ByteLengths, config.Data.MaskDocuments, train.Precision.Activations());
             }
 
             if (config.Geometry.Enabled)
             {
                 TokenShard text = dataset.Validation.Tokens > 1 ? dataset.Validation : dataset.Train;
-                Geometry = new GeometryRecorder(new GeometryProbe(Model, text, dataset.Name, config.Geometry.ProbeTokens), config.Geometry, folder?.Geometry);
+                Geometry = new GeometryRecorder(new GeometryProbe(Model, text, dataset.Name, config.Geometry.ProbeTokens, train.Precision.Activations()), config.Geometry, folder?.Geometry);
             }
         }
         catch
@@ -92,6 +92,7 @@ public sealed class TrainSession : IDisposable
     public static TrainSession Open(RunConfig config, Backend backend, string? folder = null, Action<string>? note = null, CancellationToken cancel = default)
     {
         config = Checked(config);
+        PrecisionCheck.Require(config.Train.Precision, backend);
         RunFolder? run = folder is null ? null : RunFolder.Create(folder);
         TokenDataset? dataset = null;
         TrainSession? session = null;
@@ -131,6 +132,7 @@ public sealed class TrainSession : IDisposable
             Checkpoint? checkpoint = run.Checkpoints.Newest();
             config = config is null ? RunFolder.LoadConfig(folder) : Checked(config);
             config = checkpoint is null ? config : AsBegun(config, run, checkpoint);
+            PrecisionCheck.Require(config.Train.Precision, backend);
             dataset = TrainData.Open(config, note, cancel);
             config = config.WithVocab(dataset.Tokenizer.Vocab);
             MemoryCheck.Require(config, backend);
@@ -194,11 +196,25 @@ public sealed class TrainSession : IDisposable
     }
 
     public void LogStep(long step, in StepResult result, double tokensPerSecond) =>
-        _folder?.Metrics.Append((step, result, tokensPerSecond), static (json, state) =>
+        _folder?.Metrics.Append((step, result, tokensPerSecond, lossScale: Config.Train.Precision.ScalesLoss() ? Trainer.LossScale.Scale : (double?)null), static (json, state) =>
         {
             json.WriteNumber("step"u8, state.step);
-            json.WriteNumber("loss"u8, state.result.Loss);
-            json.WriteNumber("gradientNorm"u8, state.result.GradientNorm);
+            // A step whose gradients overflowed was skipped.
+            if (state.result.IsFinite)
+            {
+                json.WriteNumber("loss"u8, state.result.Loss);
+                json.WriteNumber("gradientNorm"u8, state.result.GradientNorm);
+            }
+            else
+            {
+                json.WriteBoolean("skipped"u8, true);
+            }
+
+            if (state.lossScale is { } scale)
+            {
+                json.WriteNumber("lossScale"u8, scale);
+            }
+
             json.WriteNumber("learningRate"u8, state.result.LearningRate);
             json.WriteNumber("tokensPerSecond"u8, Math.Round(state.tokensPerSecond, 1));
         });
@@ -216,7 +232,11 @@ public sealed class TrainSession : IDisposable
     public string? Save(long step, double seconds)
     {
         bool isBest = _compared.Step == step && _compared.Loss < (State.BestLoss ?? double.PositiveInfinity);
-        State = State with { Step = step, Seconds = _secondsBefore + seconds, BestLoss = isBest ? _compared.Loss : State.BestLoss };
+        (double lossScale, long goodSteps) = Trainer.LossScale;
+        State = State with
+        {
+            Step = step, Seconds = _secondsBefore + seconds, BestLoss = isBest ? _compared.Loss : State.BestLoss, LossScale = lossScale, GoodSteps = goodSteps,
+        };
         SavedStep = step;
         if (_folder is null)
         {
@@ -320,6 +340,7 @@ public sealed class TrainSession : IDisposable
         }
 
         Replan(state.Steps);
+        Trainer.LossScale = (state.LossScale, state.GoodSteps);
         State = state;
         SavedStep = state.Step;
         _secondsBefore = state.Seconds;

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using NanoFold.Engine.Checkpoints;
+using NanoFold.Kernels;
 
 namespace NanoFold.Engine.Training;
 
@@ -20,6 +21,12 @@ public sealed record TrainState(long Step, int Steps, double Seconds, double? Be
     /// <summary>Layout of the file; a newer one is refused.</summary>
     public int Version { get; init; } = CurrentVersion;
 
+    /// <summary>The factor on the loss's gradient; other than 1 in half precision only.</summary>
+    public double LossScale { get; init; } = 1;
+
+    /// <summary>Steps in a row that were not skipped, since the factor last changed.</summary>
+    public long GoodSteps { get; init; }
+
     /// <summary>The file, to be written into a checkpoint.</summary>
     public CheckpointFile ToFile() => new(FileName, stream => JsonSerializer.Serialize(stream, this, s_json));
 
@@ -34,6 +41,7 @@ public sealed record TrainState(long Step, int Steps, double Seconds, double? Be
             {
                 { Version: > CurrentVersion } => throw new UserException($"{path}: was written by a newer NanoFold; update to resume from it"),
                 null or { Step: < 0 } or { ContentHash: null } => throw new UserException($"{path}: is damaged: it lacks step, steps or contentHash"),
+                { LossScale: not (>= LossScaling.Least and <= LossScaling.Most) } => throw new UserException($"{path}: is damaged: lossScale is {state.LossScale}"),
                 _ when state.Steps < Math.Max(1, state.Step) => throw new UserException($"{path}: is damaged: step {state.Step} of {state.Steps}"),
                 _ => state,
             };

@@ -16,13 +16,15 @@ public sealed class Trainer : IDisposable
     private readonly TrainConfig _config;
     private readonly IBatchSource _batches;
     private readonly BatchBuffers[] _buffers;
+    private readonly Replay _update;
     private Plan? _plan;
     private DeviceBuffer? _arena;
     private TapSet? _taps;
     private EventLog? _log;
+    private long _drawn = -1;
 
-    /// <param name="model">In float32; its parameters are trained.</param>
-    /// <param name="config">Resolved settings.</param>
+    /// <param name="model">Its parameters, in float32, are trained.</param>
+    /// <param name="config">Resolved settings; their precision is the activations'.</param>
     /// <param name="batches">Where batches come from.</param>
     /// <param name="maskDocuments">Whether tokens see their own document only.</param>
     public Trainer(Transformer model, TrainConfig config, IBatchSource batches, bool maskDocuments = false)
@@ -30,15 +32,35 @@ public sealed class Trainer : IDisposable
         _model = model;
         _config = config;
         _batches = batches;
+        DType type = config.Precision.Activations();
+        if (type.Is16Bit())
+        {
+            model.Store.Shadow(type);
+        }
+
+        model.Backend.AllowsTensorFloat32 = config.Precision != PrecisionKind.Float32;
+        LossScale = (config.Precision.ScalesLoss() ? LossScaling.Initial : 1, 0);
         // Every micro-batch is drawn before the first runs: the loss is divided by the targets of all of them.
         _buffers = [.. Enumerable.Range(0, config.Accumulate).Select(_ => new BatchBuffers(model.Backend, batches.Batch, batches.Context, maskDocuments))];
         Optimizer = new Optimizer(model.Store, config);
+        _update = new Replay(model.Backend, Optimizer.Update);
         Schedule = LearningRateSchedule.From(config, config.Steps);
     }
 
     public Optimizer Optimizer { get; }
 
     public LearningRateSchedule Schedule { get; set; }
+
+    /// <summary>The factor on the loss's gradient, and good steps in a row with it: part of the state of training, changed by steps in half precision.</summary>
+    public (double Scale, long GoodSteps) LossScale
+    {
+        get => (_model.Backend.State.GetDouble(StepSlot.LossScale), _model.Backend.State.GetInteger(StepSlot.GoodSteps));
+        set
+        {
+            _model.Backend.State.Set(StepSlot.LossScale, value.Scale);
+            _model.Backend.State.Set(StepSlot.GoodSteps, value.GoodSteps);
+        }
+    }
 
     /// <summary>Where the parts of a step and the calls of its plan are noted, or null.</summary>
     internal EventLog? Log
@@ -57,6 +79,7 @@ public sealed class Trainer : IDisposable
         set
         {
             _taps = value;
+            _plan?.Dispose();
             _plan = null;
         }
     }
@@ -66,7 +89,7 @@ public sealed class Trainer : IDisposable
 
     /// <summary>Bytes of parameters, gradients, optimiser state, inputs and activations: all that training allocates on the device.</summary>
     public long PeakBytes =>
-        (_model.Store.Elements + _model.Store.TrainedElements) * sizeof(float) + Optimizer.Bytes + InputBytes + ArenaBytes;
+        _model.Store.Bytes + Optimizer.Bytes + InputBytes + ArenaBytes;
 
     /// <summary>The recorded step.</summary>
     public Plan Plan => _plan ??= Record(_taps);
@@ -80,7 +103,9 @@ public sealed class Trainer : IDisposable
             Accumulate(i);
         }
 
-        Optimizer.Update();
+        Update();
+        // While a device works on this step the host draws the next batch; reading the state waits.
+        Draw(step + 1);
         StepState state = _model.Backend.State;
         return new StepResult(
             state.GetDouble(StepSlot.Loss),
@@ -97,7 +122,7 @@ public sealed class Trainer : IDisposable
     {
         var finder = new NotFiniteFinder();
         Begin(step);
-        Plan plan = Record(new TapSet([finder]));
+        using Plan plan = Record(new TapSet([finder]));
         using DeviceBuffer arena = _model.Backend.Allocate(plan.ArenaBytes);
         plan.Bind(arena);
         for (int i = 0; i < _buffers.Length && finder.Found is null; i++)
@@ -111,6 +136,8 @@ public sealed class Trainer : IDisposable
 
     public void Dispose()
     {
+        _update.Dispose();
+        _plan?.Dispose();
         Optimizer.Dispose();
         _arena?.Dispose();
         foreach (BatchBuffers buffers in _buffers)
@@ -131,18 +158,37 @@ public sealed class Trainer : IDisposable
         }
 
         plan.Bind(_arena);
-        plan.Run(_log);
+        if (_log is null)
+        {
+            plan.Run();
+        }
+        else
+        {
+            plan.Run(_log);
+        }
+    }
+
+    /// <summary>The update from the accumulated gradients.</summary>
+    internal void Update()
+    {
+        if (_log is null)
+        {
+            _update.Run();
+        }
+        else
+        {
+            Optimizer.Update();
+        }
     }
 
     /// <summary>Draws the batch and sets what this step's kernels read.</summary>
     internal void Begin(long step)
     {
         _log?.Begin(EventKind.Part, StepPart.Batch);
+        Draw(step);
         int targets = 0;
-        for (int i = 0; i < _buffers.Length; i++)
+        foreach (BatchBuffers buffers in _buffers)
         {
-            BatchBuffers buffers = _buffers[i];
-            _batches.Fill(step, i, buffers.Tokens, buffers.Targets, buffers.Documents);
             targets += buffers.CountTargets();
         }
 
@@ -162,6 +208,23 @@ public sealed class Trainer : IDisposable
         _log?.End();
     }
 
+    // What was drawn lies on the host; the device has a copy of its own, so the next step may be drawn while this one runs.
+    private void Draw(long step)
+    {
+        if (_drawn == step)
+        {
+            return;
+        }
+
+        for (int i = 0; i < _buffers.Length; i++)
+        {
+            BatchBuffers buffers = _buffers[i];
+            _batches.Fill(step, i, buffers.Tokens, buffers.Targets, buffers.Documents);
+        }
+
+        _drawn = step;
+    }
+
     private void Upload(int microBatch)
     {
         _model.Backend.State.Set(StepSlot.MicroBatch, (long)microBatch);
@@ -174,7 +237,7 @@ public sealed class Trainer : IDisposable
 
     private Plan Record(TapSet? taps)
     {
-        var tape = new Tape(_model.Backend, _model.Store, training: true, taps: taps);
+        var tape = new Tape(_model.Backend, _model.Store, _config.Precision.Activations(), training: true, taps);
         (var tokens, var targets, var documents) = _buffers[0].On(tape);
         _model.RecordLoss(tape, tokens, targets, documents);
         return new Plan(tape, _config.Recompute);

@@ -7,6 +7,8 @@ public sealed unsafe class CpuStepState : StepState, IDisposable
 {
     private readonly NativeBuffer _buffer = new((int)StepSlot.Count * sizeof(double));
 
+    public CpuStepState() => Set(StepSlot.LossScale, 1.0);
+
     public override View View => new(_buffer, 0, Layout.Of((int)StepSlot.Count), DType.Float64);
 
     public override void Set(StepSlot slot, double value) => Doubles[(int)slot] = value;

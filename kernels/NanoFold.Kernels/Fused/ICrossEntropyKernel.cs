@@ -9,6 +9,6 @@ public interface ICrossEntropyKernel
     /// </summary>
     void Forward(in View logits, in View targets, in View losses, in View logSumExp, in View loss);
 
-    /// <summary>dLogits = dLoss[0] · (softmax − onehot) / TargetCount, 0 for rows without target. dLogits may be the logits themselves.</summary>
+    /// <summary>dLogits = dLoss[0] · <see cref="StepSlot.LossScale"/> · (softmax − onehot) / TargetCount, 0 for rows without target. dLogits may be the logits themselves.</summary>
     void Backward(in View logits, in View targets, in View logSumExp, in View dLoss, in View dLogits, bool accumulate);
 }

@@ -28,6 +28,6 @@ public interface IExpertRouting
     /// </summary>
     void RouterLoss(in View logits, in View probabilities, in View offsets, in View load, in View loss, double balance, double z);
 
-    /// <summary>Adds dLoss's gradient to dLogits (the balance term through the softmax, f constant).</summary>
+    /// <summary>Adds dLoss's gradient, times <see cref="StepSlot.LossScale"/>, to dLogits (the balance term through the softmax, f constant).</summary>
     void RouterLossBackward(in View logits, in View probabilities, in View load, in View dLoss, in View dLogits, double balance, double z, bool accumulate);
 }

@@ -13,14 +13,20 @@ public interface ILinearCrossEntropy
     /// <param name="logSumExp">[N].</param>
     /// <param name="loss">[1]: Σ losses / TargetCount, also added to <see cref="StepSlot.Loss"/>.</param>
     /// <param name="scratch">As asked for by <see cref="ScratchBytes"/>.</param>
-    /// <param name="logits">[N, V], gets the logits of the rows with a target, one behind the other; none: they are not kept.</param>
+    /// <param name="logits">[N, V] with rows of stride 1, gets the logits of the rows with a target, one behind the other; none: they are not kept.</param>
     void Forward(in View x, in View weight, in View targets, in View losses, in View logSumExp, in View loss, in View scratch, in View logits = default);
 
     /// <summary>
-    /// dX (0 for rows without target) and dWeight += ; either may be none. Logits that were kept are overwritten, others are made again, chunk by chunk.
+    /// dX (0 for rows without target) and dWeight += , of dLoss[0] · <see cref="StepSlot.LossScale"/>; either may be none. Logits that were kept are overwritten, others are made again, chunk by chunk.
     /// </summary>
     void Backward(
         in View x, in View weight, in View targets, in View logSumExp, in View dLoss, in View dX, bool accumulateX, in View dWeight, in View scratch, in View logits = default);
+
+    /// <summary>Whether keeping the logits of the forward pass is worth its memory.</summary>
+    bool KeepsLogits(long rows, int vocab, DType type);
+
+    /// <summary>Length of a row of logits that are kept, at least <paramref name="vocab"/>: rows may have to be aligned.</summary>
+    int LogitsColumns(int vocab, DType type);
 
     /// <param name="rows">N.</param>
     /// <param name="width">C.</param>

@@ -9,8 +9,16 @@ public interface IOptimizerKernels
     /// <summary>Adds Σ g² to <see cref="StepSlot.GradientSquares"/>, in double, in an order fixed by the shape.</summary>
     void AddSquares(in View gradient);
 
-    /// <summary>GradientScale = 0 (and Skipped + 1) if Loss or GradientSquares is not finite, otherwise min(1, clip / √GradientSquares); clip 0 for none.</summary>
-    void Decide(double clip);
+    /// <summary>
+    /// Divides GradientSquares by LossScale². GradientScale = 0 (and Skipped + 1) if Loss or GradientSquares is not finite, otherwise
+    /// min(1, clip / √GradientSquares) / LossScale; clip 0 for none.
+    /// </summary>
+    /// <param name="clip">The largest gradient norm.</param>
+    /// <param name="dynamicLossScale">
+    /// Then also: where not finite, LossScale = max(<see cref="LossScaling.Least"/>, LossScale / 2) and GoodSteps = 0; otherwise GoodSteps + 1, and after
+    /// <see cref="LossScaling.StepsPerDoubling"/> of them LossScale = min(<see cref="LossScaling.Most"/>, 2 · LossScale) and GoodSteps = 0.
+    /// </param>
+    void Decide(double clip, bool dynamicLossScale);
 
     /// <summary>
     /// AdamW with decoupled decay (arXiv 1711.05101): g' = scale · g; m, v lerp; p −= lr·rateFactor · (m̂ / (√v̂ + ε) + decay · p). Step and learning rate are read from the state.

@@ -18,6 +18,10 @@ internal sealed class NullKernels(Backend? like) :
     public long ScratchBytes(long rows, int width, int vocab, bool keepsLogits)
         => like?.Find<ILinearCrossEntropy>()?.ScratchBytes(rows, width, vocab, keepsLogits) ?? 0;
 
+    public bool KeepsLogits(long rows, int vocab, DType type) => like?.Find<ILinearCrossEntropy>()?.KeepsLogits(rows, vocab, type) ?? false;
+
+    public int LogitsColumns(int vocab, DType type) => like?.Find<ILinearCrossEntropy>()?.LogitsColumns(vocab, type) ?? vocab;
+
     public void Forward(in AttentionArgs args) => Check("attention", args.Q, args.K, args.V, args.Y);
 
     public void Backward(in AttentionArgs args, in AttentionGradients gradients)
@@ -92,7 +96,7 @@ internal sealed class NullKernels(Backend? like) :
 
     public void AddSquares(in View gradient) => Check("add squares", gradient);
 
-    public void Decide(double clip)
+    public void Decide(double clip, bool dynamicLossScale)
     {
     }
 

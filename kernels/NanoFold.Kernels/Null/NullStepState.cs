@@ -6,6 +6,8 @@ public sealed class NullStepState : StepState
     private readonly long[] _slots = new long[(int)StepSlot.Count];
     private readonly NullBuffer _buffer = new((long)StepSlot.Count * sizeof(double));
 
+    public NullStepState() => Set(StepSlot.LossScale, 1.0);
+
     public override View View => new(_buffer, 0, Layout.Of((int)StepSlot.Count), DType.Float64);
 
     public override void Set(StepSlot slot, double value) => _slots[(int)slot] = BitConverter.DoubleToInt64Bits(value);

@@ -21,6 +21,9 @@ public sealed class EventLog
     /// <summary>Whether anything is noted. To be changed only while nothing is open.</summary>
     public bool IsOn { get; set; }
 
+    /// <summary>Gives the times in place of the host's clock; see <see cref="Resolve"/>. To be changed only while nothing is open.</summary>
+    public DeviceClock? Clock { get; set; }
+
     /// <summary>Events that there was no room for.</summary>
     public int Dropped { get; private set; }
 
@@ -46,6 +49,22 @@ public sealed class EventLog
         _count = 0;
         _depth = 0;
         Dropped = 0;
+        Clock?.Clear();
+    }
+
+    /// <summary>Turns the marks of a device's clock into ticks; with the host's clock there is nothing to do.</summary>
+    public void Resolve()
+    {
+        if (Clock is not { } clock)
+        {
+            return;
+        }
+
+        foreach (ref ProfileEvent noted in _events.AsSpan(0, _count))
+        {
+            noted.Started = (long)(clock.Seconds((int)noted.Started) * Stopwatch.Frequency);
+            noted.Ended = (long)(clock.Seconds((int)noted.Ended) * Stopwatch.Frequency);
+        }
     }
 
     public void Begin(EventKind kind, object source, in KernelCost cost = default, in ProductShape shape = default)
@@ -65,7 +84,7 @@ public sealed class EventLog
             noted.Source = source;
             noted.Shape = shape;
             noted.Cost = cost;
-            noted.Started = Stopwatch.GetTimestamp();
+            noted.Started = Now();
         }
         else
         {
@@ -86,7 +105,9 @@ public sealed class EventLog
         int index = _open[--_depth];
         if (index >= 0)
         {
-            _events[index].Ended = Stopwatch.GetTimestamp();
+            _events[index].Ended = Now();
         }
     }
+
+    private long Now() => Clock?.Mark() ?? Stopwatch.GetTimestamp();
 }

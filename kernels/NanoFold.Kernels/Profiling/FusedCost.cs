@@ -38,11 +38,11 @@ internal static class FusedCost
     public static KernelCost Rope(in View x, in View y, bool accumulate) => new(
         (double)x.Count * RopeFlops,
         // Of the table only the rows of these positions.
-        KernelCost.BytesOf(x) + KernelCost.BytesOf(y, accumulate) + ((double)x.Layout[1] * x.Layout[3] * x.Type.Size()));
+        KernelCost.BytesOf(x) + KernelCost.BytesOf(y, accumulate) + ((double)x.Layout[1] * x.Layout[3] * x.Type.Sum().Size()));
 
     public static KernelCost CrossEntropy(in View logits, in View targets) => new(
         (double)logits.Count * (3 + Formula.ExpFlops),
-        KernelCost.BytesOf(logits) + KernelCost.BytesOf(targets) + (2.0 * logits.Layout.Rows * logits.Type.Size()));
+        KernelCost.BytesOf(logits) + KernelCost.BytesOf(targets) + (2.0 * logits.Layout.Rows * logits.Type.Sum().Size()));
 
     public static KernelCost CrossEntropyBackward(in View logits, in View targets, in View dLogits, bool accumulate) => new(
         (double)logits.Count * (2 + Formula.ExpFlops),

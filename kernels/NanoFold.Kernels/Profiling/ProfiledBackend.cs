@@ -2,8 +2,7 @@ namespace NanoFold.Kernels.Profiling;
 
 /// <summary>
 /// A backend around another that notes each call and what it costs in a log, fused kernels too; results are the inner backend's to the bit.
-/// Where the log is off a call is passed on and nothing else. A device that works behind the host's back must be waited for by its own calls,
-/// or the times are those of launching.
+/// Where the log is off a call is passed on and nothing else. With a device that works behind the host's back the log has that device's clock.
 /// </summary>
 public sealed class ProfiledBackend : Backend
 {
@@ -35,6 +34,16 @@ public sealed class ProfiledBackend : Backend
     }
 
     public override bool Supports(DType type) => _inner.Supports(type);
+
+    public override long? FreeBytes => _inner.FreeBytes;
+
+    public override IReadOnlyList<CompiledKernel> CompiledKernels => _inner.CompiledKernels;
+
+    public override void Synchronize() => _inner.Synchronize();
+
+    public override RecordedCalls? Capture(Action calls) => _inner.Capture(calls);
+
+    public override DeviceClock? NewClock() => _inner.NewClock();
 
     public override DeviceBuffer Allocate(long bytes) => _inner.Allocate(bytes);
 

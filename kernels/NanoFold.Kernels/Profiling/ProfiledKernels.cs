@@ -26,6 +26,10 @@ internal sealed class ProfiledKernels(Backend inner, EventLog log) :
 
     public long ScratchBytes(long rows, int width, int vocab, bool keepsLogits) => _linearCrossEntropy!.ScratchBytes(rows, width, vocab, keepsLogits);
 
+    public bool KeepsLogits(long rows, int vocab, DType type) => _linearCrossEntropy!.KeepsLogits(rows, vocab, type);
+
+    public int LogitsColumns(int vocab, DType type) => _linearCrossEntropy!.LogitsColumns(vocab, type);
+
     public void Forward(in AttentionArgs args)
     {
         if (log.IsOn)
@@ -192,14 +196,14 @@ internal sealed class ProfiledKernels(Backend inner, EventLog log) :
         log.End();
     }
 
-    public void Decide(double clip)
+    public void Decide(double clip, bool dynamicLossScale)
     {
         if (log.IsOn)
         {
             Begin("decide", default);
         }
 
-        _optimizer!.Decide(clip);
+        _optimizer!.Decide(clip, dynamicLossScale);
         log.End();
     }
 

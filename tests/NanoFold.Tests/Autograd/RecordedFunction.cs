@@ -45,7 +45,7 @@ internal sealed class RecordedFunction : IDisposable
         Tensor loss = RecordLoss(tape);
         var plan = new Plan(tape, recompute);
         using DeviceBuffer arena = Store.Backend.Allocate(plan.ArenaBytes);
-        Host.Fill(Store.Backend, arena, double.NaN);
+        Host.FillNaN(Store.Backend, arena);
         plan.Bind(arena);
         plan.Run();
         return Host.Read(Store.Backend, plan[loss])[0];

@@ -106,7 +106,7 @@ public class OracleTests : EngineTests
                 losses[step] = Run().Loss;
                 _backend.State.Set(StepSlot.GradientSquares, 0.0);
                 optimizer.AddSquares(_store.AllGradients);
-                optimizer.Decide(clip: 0);
+                optimizer.Decide(clip: 0, dynamicLossScale: false);
                 optimizer.AdamW(values, gradients, first, second, 0.9, 0.95, 1e-8, decay: 0, rateFactor: 1);
             }
 

@@ -13,6 +13,10 @@ internal sealed class CountingBackend(Backend inner) : Backend
 
     public override StepState State => inner.State;
 
+    public override RecordedCalls? Capture(Action calls) => inner.Capture(calls);
+
+    public override void Synchronize() => inner.Synchronize();
+
     public override DeviceBuffer Allocate(long bytes)
     {
         AllocatedBytes += bytes;

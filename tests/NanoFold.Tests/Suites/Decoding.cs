@@ -36,7 +36,7 @@ internal sealed class Decoding : IDisposable
         _plan = new Plan(tape);
         DeviceBuffer arena = backend.Allocate(_plan.ArenaBytes);
         _owned.Add(arena);
-        Host.Fill(backend, arena, double.NaN);
+        Host.FillNaN(backend, arena);
         _plan.Bind(arena);
     }
 

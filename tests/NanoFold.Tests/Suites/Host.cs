@@ -13,11 +13,11 @@ internal static class Host
             case DType.Float64:
                 backend.Upload<double>(values, target);
                 break;
-            case DType.Float32:
-                backend.Upload<float>(Array.ConvertAll(values, v => (float)v), target);
+            case DType.Int32:
+                backend.Upload<int>(Array.ConvertAll(values, v => (int)v), target);
                 break;
             default:
-                backend.Upload<int>(Array.ConvertAll(values, v => (int)v), target);
+                backend.Write(Array.ConvertAll(values, v => (float)v), target);
                 break;
         }
     }
@@ -31,18 +31,22 @@ internal static class Host
                 var doubles = new double[source.Count];
                 backend.Download<double>(source, doubles);
                 return doubles;
-            case DType.Float32:
-                var floats = new float[source.Count];
-                backend.Download<float>(source, floats);
-                return Array.ConvertAll(floats, v => (double)v);
-            default:
+            case DType.Int32:
                 var integers = new int[source.Count];
                 backend.Download<int>(source, integers);
                 return Array.ConvertAll(integers, v => (double)v);
+            default:
+                var floats = new float[source.Count];
+                backend.Read(source, floats);
+                return Array.ConvertAll(floats, v => (double)v);
         }
     }
 
-    public static void Write(ParameterStore store, Parameter parameter, double[] values) => Write(store.Backend, store.Values(parameter), values);
+    public static void Write(ParameterStore store, Parameter parameter, double[] values)
+    {
+        Write(store.Backend, store.Values(parameter), values);
+        store.Changed();
+    }
 
     public static double[] Read(ParameterStore store, Parameter parameter) => Read(store.Backend, store.Values(parameter));
 
@@ -62,6 +66,13 @@ internal static class Host
     public static View New(Backend backend, int[] shape, int[] values, ICollection<IDisposable> owner) =>
         New(backend, DType.Int32, shape, Array.ConvertAll(values, v => (double)v), owner);
 
+    /// <summary>Fills memory with what is NaN in every real type, and a large integer.</summary>
+    public static void FillNaN(Backend backend, DeviceBuffer buffer) => Fill(backend, buffer, BitConverter.UInt64BitsToDouble(0x7FFF7FFF7FFF7FFF));
+
     public static void Fill(Backend backend, DeviceBuffer buffer, double value) =>
         backend.Fill(new View(buffer, 0, Layout.Of(checked((int)(buffer.Bytes / sizeof(double)))), DType.Float64), value);
+
+    /// <summary>The values as a type holds them.</summary>
+    public static double[] Rounded(double[] values, DType type) =>
+        type.Is16Bit() ? Array.ConvertAll(values, v => (double)HalfOperands.Widen(HalfOperands.Narrow((float)v, type), type)) : values;
 }

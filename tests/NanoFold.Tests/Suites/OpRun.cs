@@ -13,6 +13,7 @@ internal sealed class OpRun : IDisposable
 {
     private readonly Backend _backend;
     private readonly DType _type;
+    private readonly DType _rounded;
     private readonly List<IDisposable> _owned = [];
     private readonly bool _copied;
     private readonly Tensor _output;
@@ -20,18 +21,20 @@ internal sealed class OpRun : IDisposable
 
     /// <param name="opCase">What to run.</param>
     /// <param name="backend">Where.</param>
-    /// <param name="type">Real type.</param>
-    /// <param name="copied">Whether the op reads copies of the parameters.</param>
+    /// <param name="type">Type of the activations.</param>
+    /// <param name="copied">Whether the op reads copies of the parameters; with 16 bits it does of all but weights.</param>
     /// <param name="trained">The one input that is trained, or null for all.</param>
-    public OpRun(OpCase opCase, Backend backend, DType type, bool copied = false, int? trained = null)
+    /// <param name="rounded">The type that holds all numbers given; <paramref name="type"/> where it is null.</param>
+    public OpRun(OpCase opCase, Backend backend, DType type, bool copied = false, int? trained = null, DType? rounded = null)
     {
         _copied = copied;
         Case = opCase;
         _backend = backend;
         _type = type;
-        Store = new ParameterStore(backend, type);
+        _rounded = rounded ?? type;
+        Store = new ParameterStore(backend, type.Sum());
         _owned.Add(Store);
-        double[][] values = Values(opCase);
+        double[][] values = Values(opCase, _rounded);
         for (int i = 0; i < values.Length; i++)
         {
             if (IsParameter(opCase.Inputs[i]))
@@ -58,7 +61,8 @@ internal sealed class OpRun : IDisposable
     public Tape Tape { get; }
 
     /// <summary>The inputs, as the reference is given them.</summary>
-    public static double[][] Values(OpCase opCase) => [.. opCase.Inputs.Select((input, i) => input.Values ?? Draw($"{opCase.Name} {i}", input))];
+    public static double[][] Values(OpCase opCase, DType type = DType.Float32) =>
+        [.. opCase.Inputs.Select((input, i) => Host.Rounded(input.Values ?? Draw($"{opCase.Name} {i}", input), input.TypeFor(type)))];
 
     /// <summary>Runs it once; returns the output.</summary>
     public double[] Run()
@@ -68,7 +72,7 @@ internal sealed class OpRun : IDisposable
             _plan = new Plan(Tape);
             DeviceBuffer arena = _backend.Allocate(_plan.ArenaBytes);
             _owned.Add(arena);
-            Host.Fill(_backend, arena, double.NaN);
+            Host.FillNaN(_backend, arena);
             _plan.Bind(arena);
         }
 
@@ -113,12 +117,12 @@ internal sealed class OpRun : IDisposable
     /// <summary>Records the case, with its loss where it has a gradient; returns the op's output.</summary>
     public Tensor Record(Tape tape)
     {
-        double[][] values = Values(Case);
+        double[][] values = Values(Case, _rounded);
         Tensor output = Case.Record(tape, [.. Case.Inputs.Select((input, i) => Input(tape, input, i, values[i]))]);
         if (Case.CheckGradient)
         {
-            double[] weights = Numbers.Uniform($"{Case.Name} weights", output.Layout.Count, 0.5, 1.5);
-            View view = Host.New(_backend, _type, output.Layout.ToShape(), weights, _owned);
+            double[] weights = Host.Rounded(Numbers.Uniform($"{Case.Name} weights", output.Layout.Count, 0.5, 1.5), _rounded);
+            View view = Host.New(_backend, output.Type, output.Layout.ToShape(), weights, _owned);
             tape.AddLoss(DotOp.Record(tape, output, tape.External("weights", view)));
         }
 
@@ -131,11 +135,11 @@ internal sealed class OpRun : IDisposable
     {
         if (!IsParameter(input))
         {
-            return tape.External($"input {index}", Host.New(_backend, input.IsInteger ? DType.Int32 : _type, input.Shape, values, _owned));
+            return tape.External($"input {index}", Host.New(_backend, input.TypeFor(_type), input.Shape, values, _owned));
         }
 
         Tensor parameter = tape.Use(Store[$"input {index}"]);
-        return _copied ? BroadcastOp.Record(tape, parameter, input.Shape) : parameter;
+        return _copied || (_type.Is16Bit() && !input.IsWeight) ? BroadcastOp.Record(tape, parameter, input.Shape) : parameter;
     }
 
     private static bool IsParameter(OpInput input) => !input.IsInteger && input.Values is null;

@@ -90,7 +90,8 @@ internal sealed class SeparateMemory : IDisposable
             return default;
         }
 
-        return New(Layout.Of((int)(bytes / _tape.Type.Size())), _tape.Type);
+        DType type = _tape.Type.Sum();
+        return New(Layout.Of((int)((bytes + type.Size() - 1) / type.Size())), type);
     }
 
     private View Value(int id, bool recomputed)
@@ -98,7 +99,7 @@ internal sealed class SeparateMemory : IDisposable
         TapeValue value = _tape.Values[id];
         return value.Kind switch
         {
-            ValueKind.Parameter => _tape.Store!.Values(value.Parameter!),
+            ValueKind.Parameter => _tape.Store!.Values(value.Parameter!, value.Type),
             ValueKind.External => value.External,
             _ => Memory((recomputed ? 'r' : 'v', id), value),
         };

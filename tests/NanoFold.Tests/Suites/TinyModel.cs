@@ -18,7 +18,7 @@ internal sealed class TinyModel : IDisposable
         _backend = backend;
         _type = type;
         Batch = batch;
-        Model = new Transformer(config, backend, seed: 11, type);
+        Model = new Transformer(config, backend, seed: 11, type.Sum());
         _owned.Add(Model);
         Tokens = Numbers.Integers("tokens", (long)batch * Time, 0, config.Vocab);
         // Some places have no target.
@@ -63,7 +63,7 @@ internal sealed class TinyModel : IDisposable
     public (double Loss, double[] Gradients) Train(Plan plan)
     {
         using DeviceBuffer arena = _backend.Allocate(plan.ArenaBytes);
-        Host.Fill(_backend, arena, double.NaN);
+        Host.FillNaN(_backend, arena);
         plan.Bind(arena);
         _backend.Fill(Store.AllGradients, 0);
         plan.Run();
@@ -82,7 +82,7 @@ internal sealed class TinyModel : IDisposable
         tape.Keep(logits);
         var plan = new Plan(tape);
         using DeviceBuffer arena = _backend.Allocate(plan.ArenaBytes);
-        Host.Fill(_backend, arena, double.NaN);
+        Host.FillNaN(_backend, arena);
         plan.Bind(arena);
         plan.Run();
         return Host.Read(_backend, plan[logits]);

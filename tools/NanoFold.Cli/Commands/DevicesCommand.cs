@@ -3,12 +3,15 @@ using NanoFold.Kernels;
 
 namespace NanoFold.Cli.Commands;
 
-/// <summary><c>devices</c>: what there is to compute on.</summary>
+/// <summary><c>devices</c>: what there is to compute on, and why a GPU cannot be used.</summary>
 internal static class DevicesCommand
 {
     public static void Build(VerbCommand command)
     {
-        command.JsonKeys = "devices [{kind, name, isa, threads, memoryBytes}], default (what --device auto takes), missing [{kind, reason}]";
+        command.JsonKeys = """
+            devices [{kind, name, isa and threads (cpu), driver and abilities [] (gpu), memoryBytes}], default (what --device auto takes),
+              missing [{kind, name (of a device that is there, or null), reason}]
+            """;
         command.Does(Run);
     }
 
@@ -17,25 +20,63 @@ internal static class DevicesCommand
         string isa = IsaExtensions.Best.Name();
         string name = Processor.Name();
         long memoryBytes = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
+        IReadOnlyList<Gpu> gpus = Gpus.List();
+        string chosen = Gpus.Preferred() ?? Devices.Cpu;
+        var devices = new JsonArray(new JsonObject
+        {
+            ["kind"] = "cpu",
+            ["name"] = name,
+            ["isa"] = isa,
+            ["threads"] = invocation.Threads,
+            ["memoryBytes"] = memoryBytes,
+        });
+        List<string[]> rows = [[Devices.Cpu, name, Display.Bytes(memoryBytes), $"{isa}, {Display.Count(invocation.Threads, "thread")}"]];
+        foreach (Gpu gpu in gpus.Where(g => g.Reason is null))
+        {
+            rows.Add([gpu.Kind, gpu.Name, Display.Bytes(gpu.MemoryBytes), $"{gpu.Driver}, {string.Join(", ", gpu.Abilities)}"]);
+            devices.Add(new JsonObject
+            {
+                ["kind"] = gpu.Kind,
+                ["name"] = gpu.Name,
+                ["driver"] = gpu.Driver,
+                ["abilities"] = new JsonArray([.. gpu.Abilities.Select(a => (JsonNode)a)]),
+                ["memoryBytes"] = gpu.MemoryBytes,
+            });
+        }
 
         Output output = invocation.Output;
-        output.Table(numbers: false, ["cpu", name, isa, $"{invocation.Threads} threads", Display.Bytes(memoryBytes)]);
-        output.Text.WriteLine($"cuda, opencl: {Devices.GpuHint}");
+        output.Table(numbers: false, [.. rows]);
+        output.Text.WriteLine($"--device auto takes {chosen}");
+        (string Kind, string? Name, string Reason)[] missing = [.. Missing(gpus)];
+        foreach ((string kind, string? device, string reason) in missing)
+        {
+            output.Text.WriteLine(device is null ? $"{kind}: {reason}" : $"{kind}: {device}: {reason}");
+        }
+
         output.Result(new JsonObject
         {
-            ["devices"] = new JsonArray(new JsonObject
-            {
-                ["kind"] = "cpu",
-                ["name"] = name,
-                ["isa"] = isa,
-                ["threads"] = invocation.Threads,
-                ["memoryBytes"] = memoryBytes,
-            }),
-            ["default"] = "cpu",
-            ["missing"] = new JsonArray(Missing("cuda"), Missing("opencl")),
+            ["devices"] = devices,
+            ["default"] = chosen,
+            ["missing"] = new JsonArray([.. missing.Select(m => (JsonNode)new JsonObject { ["kind"] = m.Kind, ["name"] = m.Name, ["reason"] = m.Reason })]),
         });
         return Faults.Done;
     }
 
-    private static JsonObject Missing(string kind) => new() { ["kind"] = kind, ["reason"] = Devices.GpuHint };
+    // Devices that are there and cannot be used, and interfaces that show none.
+    private static IEnumerable<(string Kind, string? Name, string Reason)> Missing(IReadOnlyList<Gpu> gpus)
+    {
+        foreach (string kind in (string[])[Devices.Cuda, Devices.OpenCl])
+        {
+            Gpu[] own = [.. gpus.Where(g => g.Kind == kind)];
+            if (own.Length == 0)
+            {
+                yield return (kind, null, Gpus.WhyNot(kind) ?? "shows no device");
+            }
+
+            foreach (Gpu gpu in own.Where(g => g.Reason is not null))
+            {
+                yield return (kind, gpu.Name, gpu.Reason!);
+            }
+        }
+    }
 }

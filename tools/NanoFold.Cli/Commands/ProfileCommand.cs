@@ -51,6 +51,7 @@ internal static class ProfileCommand
         RequireWritable(trace);
         config = TrainOptions.WithVocab(config);
         using Backend backend = Devices.Open(invocation);
+        PrecisionCheck.Require(config.Train.Precision, backend);
         MemoryCheck.Require(config, backend);
         Output output = invocation.Output;
         Roofline peak = new RooflineCache().Get(backend, Processor.Name(), remeasure, output.Note);

@@ -77,7 +77,7 @@ public sealed unsafe class CpuCrossEntropy(CpuContext context) : ICrossEntropyKe
     }
 
     internal static double Scale(string op, CpuContext context, in View targets, in View dLoss)
-        => Scalar.Read(dLoss) * InverseTargetCount(op, context, targets);
+        => Scalar.Read(dLoss) * context.State.GetDouble(StepSlot.LossScale) * InverseTargetCount(op, context, targets);
 
     private static double InverseTargetCount(string op, CpuContext context, in View targets)
     {

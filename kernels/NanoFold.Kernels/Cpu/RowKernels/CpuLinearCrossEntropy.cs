@@ -9,6 +9,9 @@ namespace NanoFold.Kernels.Cpu.RowKernels;
 /// </summary>
 public sealed unsafe class CpuLinearCrossEntropy(CpuContext context) : ILinearCrossEntropy
 {
+    /// <summary>Logits that are kept at most: 16 MB in single precision.</summary>
+    private const long MostKept = 1 << 22;
+
     private readonly CpuMatMul _matMul = new(context);
 
     /// <exception cref="ArgumentException">A shape does not fit, or a target is neither −1 nor in [0, V): the op and the row are named.</exception>
@@ -98,6 +101,10 @@ public sealed unsafe class CpuLinearCrossEntropy(CpuContext context) : ILinearCr
             }
         }
     }
+
+    public bool KeepsLogits(long rows, int vocab, DType type) => rows * vocab <= MostKept;
+
+    public int LogitsColumns(int vocab, DType type) => vocab;
 
     /// <remarks>For single precision; in double precision the chunks are shorter.</remarks>
     public long ScratchBytes(long rows, int width, int vocab, bool keepsLogits) => HeadChunk.ScratchBytes(rows, width, vocab, keepsLogits);

@@ -13,7 +13,7 @@ public sealed unsafe class CpuOptimizer(CpuContext context) : IOptimizerKernels
         context.State.Set(StepSlot.GradientSquares, context.State.GetDouble(StepSlot.GradientSquares) + _squares.Of(gradient));
     }
 
-    public void Decide(double clip)
+    public void Decide(double clip, bool dynamicLossScale)
     {
         if (!(clip >= 0))
         {
@@ -21,16 +21,25 @@ public sealed unsafe class CpuOptimizer(CpuContext context) : IOptimizerKernels
         }
 
         CpuStepState state = context.State;
-        double squares = state.GetDouble(StepSlot.GradientSquares);
-        if (!double.IsFinite(state.GetDouble(StepSlot.Loss)) || !double.IsFinite(squares))
+        double lossScale = state.GetDouble(StepSlot.LossScale);
+        double squares = state.GetDouble(StepSlot.GradientSquares) / (lossScale * lossScale);
+        state.Set(StepSlot.GradientSquares, squares);
+        bool isFinite = double.IsFinite(state.GetDouble(StepSlot.Loss)) && double.IsFinite(squares);
+        if (isFinite)
+        {
+            double norm = Math.Sqrt(squares);
+            state.Set(StepSlot.GradientScale, (clip > 0 && norm > clip ? clip / norm : 1.0) / lossScale);
+        }
+        else
         {
             state.Set(StepSlot.GradientScale, 0.0);
             state.Set(StepSlot.Skipped, state.GetInteger(StepSlot.Skipped) + 1);
-            return;
         }
 
-        double norm = Math.Sqrt(squares);
-        state.Set(StepSlot.GradientScale, clip > 0 && norm > clip ? clip / norm : 1.0);
+        if (dynamicLossScale)
+        {
+            AdjustLossScale(state, lossScale, isFinite);
+        }
     }
 
     /// <exception cref="InvalidOperationException"><see cref="StepSlot.Step"/> is below 1: the bias correction divides by 1 − βᵗ.</exception>
@@ -115,6 +124,23 @@ public sealed unsafe class CpuOptimizer(CpuContext context) : IOptimizerKernels
             double rate = context.State.GetDouble(StepSlot.MatrixLearningRate) * rateFactor;
             Scale(update, parameter, rate, rate * decay, step: true);
         }
+    }
+
+    private static void AdjustLossScale(CpuStepState state, double scale, bool isFinite)
+    {
+        long good = isFinite ? state.GetInteger(StepSlot.GoodSteps) + 1 : 0;
+        if (!isFinite)
+        {
+            scale = Math.Max(LossScaling.Least, scale / 2);
+        }
+        else if (good == LossScaling.StepsPerDoubling)
+        {
+            scale = Math.Min(LossScaling.Most, 2 * scale);
+            good = 0;
+        }
+
+        state.Set(StepSlot.LossScale, scale);
+        state.Set(StepSlot.GoodSteps, good);
     }
 
     private void Scale(in View x, in View y, double factor, double decay, bool step)

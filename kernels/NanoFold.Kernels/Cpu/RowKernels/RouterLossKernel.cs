@@ -48,7 +48,7 @@ internal sealed unsafe class RouterLossKernel(CpuContext context)
         RouterLossWork work = Start(logits, probabilities, load, balance, z);
         work.DLogits = (byte*)dLogits.Address;
         work.DLogitStride = dLogits.Layout.Stride(0);
-        work.Scale = Scalar.Read(dLoss) / work.Rows / MicroBatches(Op);
+        work.Scale = Scalar.Read(dLoss) * context.State.GetDouble(StepSlot.LossScale) / work.Rows / MicroBatches(Op);
         work.Accumulate = accumulate;
         context.Run(logits.Type, RowBlocks.Items(work.Rows, work.RowsPerItem), ref work);
     }

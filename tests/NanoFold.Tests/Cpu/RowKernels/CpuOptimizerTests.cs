@@ -146,7 +146,7 @@ public sealed class CpuOptimizerTests
         context.State.Set(StepSlot.Loss, loss);
         context.State.Set(StepSlot.GradientSquares, squares);
         context.State.Set(StepSlot.Skipped, 3L);
-        new CpuOptimizer(context).Decide(clip);
+        new CpuOptimizer(context).Decide(clip, dynamicLossScale: false);
         Assert.That(context.State.GetDouble(StepSlot.GradientScale), Is.EqualTo(scale));
         Assert.That(context.State.GetInteger(StepSlot.Skipped), Is.EqualTo(3 + skipped));
     }
@@ -160,7 +160,7 @@ public sealed class CpuOptimizerTests
         using var g = new Operand(path.Type, [41], Operand.Random(1, 41));
         g[place] = bad;
         optimizer.AddSquares(g.View);
-        optimizer.Decide(1);
+        optimizer.Decide(1, dynamicLossScale: false);
         Assert.That(context.State.GetDouble(StepSlot.GradientScale), Is.Zero);
     }
 
@@ -214,7 +214,7 @@ public sealed class CpuOptimizerTests
             Assert.That(() => optimizer.AdamW(p.View, g.View, p.View, p.View, 0.9, 0.9, 0, 0, 1), Throws.ArgumentException.With.Message.EqualTo("adamw: gradient is Float32[5], expected 4 contiguous elements of Float32"));
             Assert.That(() => optimizer.AdamW(p.View, p.View, p.View, p.View, 0.9, 0.9, 0, 0, 1), Throws.InvalidOperationException.With.Message.Contains("Step is 0"));
             Assert.That(() => optimizer.MuonApply(p.View, default, 0, 1), Throws.ArgumentException.With.Message.EqualTo("muon apply: update is missing"));
-            Assert.That(() => optimizer.Decide(-1), Throws.InstanceOf<ArgumentOutOfRangeException>().With.Message.Contains("clip is -1"));
+            Assert.That(() => optimizer.Decide(-1, dynamicLossScale: false), Throws.InstanceOf<ArgumentOutOfRangeException>().With.Message.Contains("clip is -1"));
         });
     }
 

@@ -34,6 +34,7 @@ internal static class BenchStep
 
         config = TrainOptions.WithVocab(config);
         using Backend backend = Devices.Open(invocation);
+        PrecisionCheck.Require(config.Train.Precision, backend);
         MemoryCheck.Require(config, backend);
         StepBenchmark result = StepBenchmark.Run(config, backend, steps);
         Output output = invocation.Output;

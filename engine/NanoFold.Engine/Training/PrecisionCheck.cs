@@ -1,0 +1,22 @@
+using NanoFold.Engine.Configuration;
+using NanoFold.Kernels;
+
+namespace NanoFold.Engine.Training;
+
+/// <summary>Whether a device can train in a precision: asked before anything is opened.</summary>
+public static class PrecisionCheck
+{
+    /// <exception cref="UserException">It cannot; nothing else is taken in its place.</exception>
+    public static void Require(PrecisionKind precision, Backend backend)
+    {
+        bool can = precision switch
+        {
+            PrecisionKind.TensorFloat32 => backend.HasTensorFloat32,
+            _ => backend.Supports(precision.Activations()),
+        };
+        if (!can)
+        {
+            throw UserException.Usage($"train.precision {precision.Name()}: {backend.Name} cannot compute in it; use --precision fp32, or a GPU that can (--device cuda)");
+        }
+    }
+}

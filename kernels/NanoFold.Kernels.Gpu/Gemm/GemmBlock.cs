@@ -1,0 +1,151 @@
+using NanoFold.Kernels.Gpu.Ptx;
+
+namespace NanoFold.Kernels.Gpu.Gemm;
+
+/// <summary>
+/// Where a block of threads works: its first row and column, the rows and columns there are, its part of the depth, and the operands' addresses
+/// with the batch or group counted in. Blocks that a fixed grid has too many of return.
+/// </summary>
+internal sealed class GemmBlock
+{
+    /// <summary>Rows of blocks that run through the columns together, so that what they share stays in the second-level cache.</summary>
+    private const int RowsTogether = 8;
+
+    private readonly PtxWriter _w;
+
+    public GemmBlock(PtxWriter w, in GemmSpec spec, int tileM, int tileN)
+    {
+        _w = w;
+        (A, B, Y) = (Read64(nameof(GemmArguments.A)), Read64(nameof(GemmArguments.B)), Read64(nameof(GemmArguments.Y)));
+        StrideA = Read32(nameof(GemmArguments.StrideA));
+        StrideB = Read32(nameof(GemmArguments.StrideB));
+        Rows = Read32(nameof(GemmArguments.M));
+        Columns = Read32(nameof(GemmArguments.N));
+        DepthEnd = Read32(nameof(GemmArguments.K));
+        DepthBegin = w.Const(0);
+        Residual = spec.Residual is null ? default : Read64(nameof(GemmArguments.Residual));
+        if (spec.Mode == GemmMode.RowGroups)
+        {
+            FindGroup(tileM, tileN);
+        }
+        else
+        {
+            Rasterise(tileM, tileN);
+            Part(spec);
+        }
+    }
+
+    public Reg A { get; private set; }
+
+    public Reg B { get; private set; }
+
+    public Reg Y { get; private set; }
+
+    public Reg Residual { get; private set; }
+
+    public Reg StrideA { get; }
+
+    public Reg StrideB { get; }
+
+    /// <summary>End of the rows that are the block's own.</summary>
+    public Reg Rows { get; private set; }
+
+    public Reg Columns { get; }
+
+    public Reg DepthBegin { get; private set; }
+
+    public Reg DepthEnd { get; private set; }
+
+    public Reg Row { get; private set; }
+
+    public Reg Column { get; private set; }
+
+    private Reg Read32(string field) => GemmArguments.Read(_w, RegKind.B32, field);
+
+    private Reg Read64(string field) => GemmArguments.Read(_w, RegKind.B64, field);
+
+    private void Rasterise(int tileM, int tileN)
+    {
+        Reg tilesM = Read32(nameof(GemmArguments.TilesM)), tilesN = Read32(nameof(GemmArguments.TilesN)), block = _w.BlockX();
+        Reg perBand = _w.Mul(tilesN, RowsTogether);
+        Reg band = _w.Div(block, perBand);
+        Reg first = _w.Mul(band, RowsTogether);
+        Reg inBand = _w.Sub(block, _w.Mul(band, perBand));
+        Reg rows = _w.Min(_w.Sub(tilesM, first), RowsTogether);
+        Reg column = _w.Div(inBand, rows);
+        Row = _w.Mul(_w.Add(first, _w.Sub(inBand, _w.Mul(column, rows))), tileM);
+        Column = _w.Mul(column, tileN);
+    }
+
+    private void Part(in GemmSpec spec)
+    {
+        Reg z = _w.BlockZ();
+        switch (spec.Mode)
+        {
+            case GemmMode.SplitDepth:
+                Reg slice = Read32(nameof(GemmArguments.SliceDepth));
+                DepthBegin = _w.Mul(z, slice);
+                DepthEnd = _w.Min(_w.Add(DepthBegin, slice), DepthEnd);
+                Y = Step(Y, z, nameof(GemmArguments.OuterY));
+                break;
+            case GemmMode.DepthGroups:
+                Reg offset = _w.MadWide(z, 4, Read64(nameof(GemmArguments.Offsets)));
+                DepthBegin = _w.LoadGlobal(RegKind.B32, offset);
+                DepthEnd = _w.LoadGlobal(RegKind.B32, offset, 4);
+                Y = Step(Y, z, nameof(GemmArguments.OuterY));
+                break;
+            default:
+                Reg count = Read32(nameof(GemmArguments.InnerCount));
+                Reg outer = _w.Div(z, count);
+                Reg inner = _w.Sub(z, _w.Mul(outer, count));
+                A = Step(Step(A, outer, nameof(GemmArguments.OuterA)), inner, nameof(GemmArguments.InnerA));
+                B = Step(Step(B, outer, nameof(GemmArguments.OuterB)), inner, nameof(GemmArguments.InnerB));
+                Y = Step(Step(Y, outer, nameof(GemmArguments.OuterY)), inner, nameof(GemmArguments.InnerY));
+                if (spec.Residual is not null)
+                {
+                    Residual = Step(Step(Residual, outer, nameof(GemmArguments.OuterResidual)), inner, nameof(GemmArguments.InnerResidual));
+                }
+
+                break;
+        }
+    }
+
+    private Reg Step(Reg address, Reg count, string stride) => _w.Mad(_w.Widen(count), Read64(stride), address);
+
+    /// <summary>Counts blocks through the groups until this one's is found.</summary>
+    private void FindGroup(int tileM, int tileN)
+    {
+        Reg tilesN = Read32(nameof(GemmArguments.TilesN)), groups = Read32(nameof(GemmArguments.Groups)), block = _w.BlockX();
+        Reg slot = _w.Div(block, tilesN);
+        Column = _w.Mul(_w.Sub(block, _w.Mul(slot, tilesN)), tileN);
+        Reg offsets = Read64(nameof(GemmArguments.Offsets));
+        Reg group = _w.Const(0), left = _w.New(RegKind.B32), at = _w.New(RegKind.B64);
+        _w.Set(left, slot);
+        _w.Set(at, offsets);
+        Reg start = _w.LoadGlobal(RegKind.B32, offsets);
+        Reg end = _w.New(RegKind.B32);
+        string search = _w.NewLabel(), found = _w.NewLabel();
+        _w.Mark(search);
+        _w.Set(end, _w.LoadGlobal(RegKind.B32, at, 4));
+        Reg tiles = _w.Div(_w.Add(_w.Sub(end, start), tileM - 1), tileM);
+        using (_w.When(_w.Compare("lt", left, tiles)))
+        {
+            _w.Branch(found);
+        }
+
+        _w.Set(left, _w.Sub(left, tiles));
+        _w.Set(start, end);
+        _w.Set(group, _w.Add(group, 1));
+        _w.Set(at, _w.Add(at, 4));
+        using (_w.When(_w.Compare("lt", group, groups)))
+        {
+            _w.Branch(search);
+        }
+
+        _w.Return();
+        _w.Mark(found);
+        Row = _w.Mad(left, tileM, start);
+        Rows = end;
+        B = Step(B, group, nameof(GemmArguments.OuterB));
+    }
+}

@@ -1,0 +1,143 @@
+using NanoFold.Kernels.Gpu.Ptx;
+
+namespace NanoFold.Kernels.Gpu.Gemm;
+
+/// <summary>y = alpha · sums (+ bias) (+ residual) (+ y), for a few adjacent columns of one row at a time.</summary>
+internal sealed class GemmEpilogue
+{
+    private readonly PtxWriter _w;
+    private readonly GemmSpec _spec;
+    private readonly Reg _alpha;
+    private readonly Reg _y;
+    private readonly Reg _residual;
+    private readonly Reg _bias;
+    private readonly Reg _strideY;
+    private readonly Reg _strideResidual;
+    private readonly Reg _rows;
+    private readonly Reg _columns;
+
+    public GemmEpilogue(PtxWriter w, in GemmSpec spec, Reg y, Reg residual, Reg rows, Reg columns)
+    {
+        (_w, _spec, _y, _residual, _rows, _columns) = (w, spec, y, residual, rows, columns);
+        _alpha = GemmArguments.Read(w, RegKind.F32, nameof(GemmArguments.Alpha));
+        _strideY = GemmArguments.Read(w, RegKind.B32, nameof(GemmArguments.StrideY));
+        _bias = spec.Bias is null ? default : GemmArguments.Read(w, RegKind.B64, nameof(GemmArguments.Bias));
+        _strideResidual = spec.Residual is null ? default : GemmArguments.Read(w, RegKind.B32, nameof(GemmArguments.StrideResidual));
+    }
+
+    /// <summary>Addresses of some columns, and their bias.</summary>
+    internal readonly record struct Place(Reg Y, Reg Residual, Reg[] Bias, Reg? IsInside);
+
+    /// <summary><paramref name="count"/> columns from <paramref name="column"/>, which all exist unless <paramref name="check"/> (of one column).</summary>
+    public Place At(Reg column, int count, bool check)
+    {
+        Reg? inside = check ? _w.Compare("lt", column, _columns) : null;
+        Reg y = _w.MadWide(column, _spec.Output.Size(), _y);
+        Reg residual = _spec.Residual is { } type ? _w.MadWide(column, type.Size(), _residual) : default;
+        Reg[] bias = [];
+        if (_spec.Bias is { } biasType)
+        {
+            Reg address = _w.MadWide(check ? _w.Min(column, _w.Sub(_columns, 1)) : column, biasType.Size(), _bias);
+            bias = new Reg[count];
+            for (int i = 0; i < count; i++)
+            {
+                bias[i] = Load(biasType, address, 1, i * biasType.Size())[0];
+            }
+        }
+
+        return new Place(y, residual, bias, inside);
+    }
+
+    /// <summary>Stores the results of a row's columns, where the row exists.</summary>
+    public void Store(in Place place, Reg row, ReadOnlySpan<Reg> sums)
+    {
+        Reg inside = _w.Compare("lt", row, _rows);
+        if (place.IsInside is { } columnInside)
+        {
+            inside = _w.Both(inside, columnInside);
+        }
+
+        Reg y = _w.MadWide(row, _strideY, place.Y);
+        using (_w.When(inside))
+        {
+            var values = new Reg[sums.Length];
+            for (int i = 0; i < values.Length; i++)
+            {
+                values[i] = place.Bias.Length > 0 ? _w.Mad(sums[i], _alpha, place.Bias[i]) : _w.Mul(sums[i], _alpha);
+            }
+
+            if (_spec.Residual is { } type)
+            {
+                AddTo(values, Load(type, _w.MadWide(row, _strideResidual, place.Residual), values.Length));
+            }
+
+            if (_spec.Accumulate)
+            {
+                AddTo(values, Load(_spec.Output, y, values.Length));
+            }
+
+            Store(y, values);
+        }
+    }
+
+    private void AddTo(Reg[] values, Reg[] others)
+    {
+        for (int i = 0; i < values.Length; i++)
+        {
+            values[i] = _w.Add(values[i], others[i]);
+        }
+    }
+
+    private Reg[] Load(GpuType type, Reg address, int count, int offset = 0)
+    {
+        if (count == 1)
+        {
+            return [type == GpuType.Float32 ? _w.LoadGlobal(RegKind.F32, address, offset) : _w.Widen(type, _w.LoadGlobal(RegKind.B16, address, offset))];
+        }
+
+        var values = new List<Reg>(count);
+        if (type == GpuType.Float32)
+        {
+            for (int i = 0; i < count; i += 4)
+            {
+                values.AddRange(_w.LoadGlobal(RegKind.F32, 4, address, offset + 4 * i));
+            }
+
+            return [.. values];
+        }
+
+        foreach (Reg pair in _w.LoadGlobal(RegKind.B32, count / 2, address, offset))
+        {
+            (Reg low, Reg high) = _w.Unpack(type, pair);
+            values.AddRange([low, high]);
+        }
+
+        return [.. values];
+    }
+
+    private void Store(Reg address, Reg[] values)
+    {
+        GpuType type = _spec.Output;
+        if (values.Length == 1)
+        {
+            _w.StoreGlobal(address, 0, type == GpuType.Float32 ? values[0] : _w.Narrow(type, values[0]));
+        }
+        else if (type == GpuType.Float32)
+        {
+            for (int i = 0; i < values.Length; i += 4)
+            {
+                _w.StoreGlobal(address, 4 * i, values.AsSpan(i, 4));
+            }
+        }
+        else
+        {
+            var pairs = new Reg[values.Length / 2];
+            for (int i = 0; i < pairs.Length; i++)
+            {
+                pairs[i] = _w.Pack(type, values[2 * i], values[2 * i + 1]);
+            }
+
+            _w.StoreGlobal(address, 0, pairs);
+        }
+    }
+}

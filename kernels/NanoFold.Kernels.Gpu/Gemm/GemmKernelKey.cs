@@ -1,0 +1,31 @@
+namespace NanoFold.Kernels.Gpu.Gemm;
+
+/// <summary>Families of kernels for products.</summary>
+internal enum GemmFamily
+{
+    /// <summary>Tensor cores.</summary>
+    Mma,
+
+    /// <summary>Multiply-adds in float.</summary>
+    Simt,
+
+    /// <summary>Adds the slices of a split depth and does what is left.</summary>
+    Reduce,
+}
+
+/// <summary>One kernel: its family, what it computes, its tile.</summary>
+internal readonly record struct GemmKernelKey(GemmFamily Family, GemmSpec Spec, GemmTile Tile)
+{
+    public Ptx.PtxProgram Write() => Family switch
+    {
+        GemmFamily.Mma => MmaGemm.Write(Spec, Tile),
+        GemmFamily.Simt => SimtGemm.Write(Spec, Tile),
+        _ => SliceSum.Write(Spec),
+    };
+}
+
+/// <summary>How a product is done: by which kernel, and in how many slices of its depth.</summary>
+internal readonly record struct GemmChoice(GemmFamily Family, GemmTile Tile, int Slices = 1)
+{
+    public override string ToString() => $"{Family} {Tile}{(Slices > 1 ? $" k/{Slices}" : "")}";
+}

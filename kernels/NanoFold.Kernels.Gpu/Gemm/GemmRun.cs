@@ -1,0 +1,63 @@
+using NanoFold.Kernels.Gpu.Ptx;
+
+namespace NanoFold.Kernels.Gpu.Gemm;
+
+/// <summary>Launches what a product needs, given a choice of kernel.</summary>
+internal static class GemmRun
+{
+    public static void Run<TDevice>(TDevice device, in GemmProblem problem, in GemmChoice choice)
+        where TDevice : IGemmDevice
+    {
+        if (choice.Slices > 1)
+        {
+            RunSlices(device, problem, choice);
+            return;
+        }
+
+        GemmArguments arguments = problem.Arguments(choice.Tile);
+        (int x, int z) = problem.Mode switch
+        {
+            // Each group may leave one tile unfinished.
+            GemmMode.RowGroups => ((problem.M / choice.Tile.M + problem.Groups) * arguments.TilesN, 1),
+            GemmMode.DepthGroups => (arguments.TilesM * arguments.TilesN, problem.Groups),
+            _ => (arguments.TilesM * arguments.TilesN, problem.Batch),
+        };
+        device.Launch(new GemmKernelKey(choice.Family, problem.Spec(), choice.Tile), arguments, x, 1, z);
+    }
+
+    /// <summary>Depth of a slice: whole steps of the tile.</summary>
+    public static int SliceDepth(in GemmProblem problem, in GemmChoice choice)
+    {
+        int step = choice.Tile.DepthBytes / problem.Input.Size();
+        return GemmProblem.Ceil(GemmProblem.Ceil(problem.K, choice.Slices), step) * step;
+    }
+
+    private static void RunSlices<TDevice>(TDevice device, in GemmProblem problem, in GemmChoice choice)
+        where TDevice : IGemmDevice
+    {
+        int depth = SliceDepth(problem, choice), slices = GemmProblem.Ceil(problem.K, depth);
+        long rowBytes = GemmProblem.Ceil(problem.N, 4) * 16L, sliceBytes = rowBytes * problem.M;
+        long sums = device.Scratch(sliceBytes * slices);
+
+        GemmProblem part = problem;
+        part.Y = sums;
+        part.StrideY = rowBytes;
+        part.OuterY = sliceBytes;
+        part.Output = GpuType.Float32;
+        part.Mode = GemmMode.SplitDepth;
+        part.BiasType = part.ResidualType = null;
+        part.Accumulate = false;
+        part.Alpha = 1;
+        GemmArguments arguments = part.Arguments(choice.Tile);
+        arguments.SliceDepth = depth;
+        device.Launch(new GemmKernelKey(choice.Family, part.Spec(), choice.Tile), arguments, arguments.TilesM * arguments.TilesN, 1, slices);
+
+        GemmSpec spec = SliceSum.Spec(problem);
+        arguments = problem.Arguments(choice.Tile);
+        arguments.A = sums;
+        arguments.StrideA = (int)rowBytes;
+        arguments.OuterA = sliceBytes;
+        arguments.Groups = slices;
+        device.Launch(new GemmKernelKey(GemmFamily.Reduce, spec, default), arguments, SliceSum.Blocks(spec, problem.M, problem.N), 1, 1);
+    }
+}

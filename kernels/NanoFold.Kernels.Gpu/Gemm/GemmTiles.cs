@@ -1,0 +1,21 @@
+namespace NanoFold.Kernels.Gpu.Gemm;
+
+/// <summary>Cuts that kernels of products come in, the largest first.</summary>
+internal static class GemmTiles
+{
+    public static IReadOnlyList<GemmTile> Mma { get; } =
+    [
+        new(128, 256, 64, 64, 64, 4, 1),
+        new(256, 128, 64, 64, 64, 4, 1),
+        new(128, 128, 64, 64, 64, 4, 2),
+        new(128, 64, 64, 32, 64, 4, 3),
+        new(64, 128, 32, 64, 64, 4, 3),
+        new(64, 64, 32, 32, 64, 4, 4),
+    ];
+
+    public static IReadOnlyList<GemmTile> Simt { get; } =
+    [
+        SimtGemm.Tile(128, 128, 8, 2),
+        SimtGemm.Tile(64, 64, 8, 6),
+    ];
+}

@@ -1,0 +1,262 @@
+using NanoFold.Kernels.Gpu.Ptx;
+
+namespace NanoFold.Kernels.Gpu.Gemm;
+
+/// <summary>
+/// Matrix products on tensor cores (bf16, f16, or float rounded to tf32; sums in float) for compute capability 8.0 and above. Tiles of a and b run through
+/// a ring of stages in shared memory, filled in the background; each warp keeps its sums in registers, and its next fragments are on their way while it multiplies.
+/// </summary>
+/// <remarks>The scheme is that of NVIDIA's CUTLASS for this generation (multistage mainloop), written anew.</remarks>
+internal sealed class MmaGemm
+{
+    private readonly PtxWriter _w;
+    private readonly GemmSpec _spec;
+    private readonly GemmTile _tile;
+    private readonly Reg[] _sums;
+    private readonly int _steps;
+    private Reg _lane, _warp, _warpRow, _warpColumn, _shared;
+
+    private MmaGemm(in GemmSpec spec, GemmTile tile)
+    {
+        (_spec, _tile) = (spec, tile);
+        _w = new PtxWriter("gemm", 80, tile.Threads, System.Runtime.CompilerServices.Unsafe.SizeOf<GemmArguments>(), tile.Blocks);
+        _steps = tile.DepthBytes / 32;
+        _sums = _w.New(RegKind.F32, tile.WarpM * tile.WarpN / 32);
+    }
+
+    /// <summary>Whether a tile's threads and shared memory work out for a kind of product.</summary>
+    public static bool Fits(in GemmSpec spec, GemmTile tile)
+    {
+        foreach (bool ofA in (ReadOnlySpan<bool>)[true, false])
+        {
+            var shared = new SharedTile(spec.Input, spec.IsDepthContiguous(ofA), ofA ? tile.M : tile.N, tile.DepthBytes);
+            int rows = tile.Threads / (shared.Pitch / 16), period = spec.Input == GpuType.Float32 && !shared.AlongDepth ? 4 : 8;
+            if (rows < period || shared.Rows % rows != 0)
+            {
+                return false;
+            }
+        }
+
+        return true;
+    }
+
+    public static int SharedBytes(GemmTile tile)
+        => Math.Max(tile.Stages * tile.StageBytes, tile.Threads / 32 * StagingBytes(tile));
+
+    public static PtxProgram Write(in GemmSpec spec, GemmTile tile) => new MmaGemm(spec, tile).Write();
+
+    /// <summary>Sums of 16 of a warp's rows, on their way from the layout of fragments to that of rows.</summary>
+    private static int StagingBytes(GemmTile tile) => 16 * StagingPitch(tile);
+
+    private static int StagingPitch(GemmTile tile) => 4 * (tile.WarpN + 8);
+
+    private PtxProgram Write()
+    {
+        Reg thread = _w.ThreadX();
+        _lane = _w.And(thread, 31);
+        _warp = _w.Shr(thread, 5);
+        int across = _tile.N / _tile.WarpN;
+        _warpRow = _w.Mul(_w.Div(_warp, across), _tile.WarpM);
+        _warpColumn = _w.Mul(_w.Rem(_warp, across), _tile.WarpN);
+        _shared = _w.SharedBase();
+        var block = new GemmBlock(_w, _spec, _tile.M, _tile.N);
+        foreach (Reg sum in _sums)
+        {
+            _w.Set(sum, 0f);
+        }
+
+        MainLoop(block, thread);
+        Epilogue(block);
+        return _w.Finish(SharedBytes(_tile));
+    }
+
+    private void MainLoop(GemmBlock block, Reg thread)
+    {
+        var tileA = new SharedTile(_spec.Input, _spec.IsDepthContiguous(true), _tile.M, _tile.DepthBytes);
+        var tileB = new SharedTile(_spec.Input, _spec.IsDepthContiguous(false), _tile.N, _tile.DepthBytes);
+        Reg sharedB = _w.Add(_shared, tileA.Bytes);
+        var copyA = new TileCopy(_w, tileA, _spec.AlignA, _spec.RaggedDepth, thread, _shared, block.A, block.StrideA, block.Row, block.Rows, block.DepthBegin, block.DepthEnd);
+        var copyB = new TileCopy(_w, tileB, _spec.AlignB, _spec.RaggedDepth, thread, sharedB, block.B, block.StrideB, block.Column, block.Columns, block.DepthBegin, block.DepthEnd);
+        var fragmentsA = new Fragments(_w, tileA, true, _lane, _warpRow, _tile.WarpM, _shared);
+        var fragmentsB = new Fragments(_w, tileB, false, _lane, _warpColumn, _tile.WarpN, sharedB);
+
+        _w.Comment("fill all stages but one");
+        Reg write = _w.New(RegKind.B32), read = _w.New(RegKind.B32), left = _w.New(RegKind.B32);
+        for (int stage = 0; stage < _tile.Stages - 1; stage++)
+        {
+            _w.Set(write, stage * _tile.StageBytes);
+            copyA.Copy(write, 0, copyA.Passes);
+            copyB.Copy(write, 0, copyB.Passes);
+            copyA.Advance();
+            copyB.Advance();
+            _w.CommitCopies();
+        }
+
+        _w.Set(write, (_tile.Stages - 1) * _tile.StageBytes);
+        _w.Set(read, 0);
+        _w.Set(left, _w.Sub(block.DepthEnd, block.DepthBegin));
+        string loop = _w.NewLabel(), end = _w.NewLabel();
+        using (_w.When(_w.Compare("le", left, 0)))
+        {
+            _w.Branch(end);
+        }
+
+        _w.WaitCopies(_tile.Stages - 2);
+        _w.Barrier();
+
+        // Two sets of fragments, by turns; what the loop's end loads, its beginning uses.
+        Reg[][] a = fragmentsA.Load(read, 0), b = fragmentsB.Load(read, 0);
+        Reg[][] firstA = a, firstB = b;
+        _w.Mark(loop);
+        for (int step = 0; step < _steps; step++)
+        {
+            bool isLast = step == _steps - 1;
+            if (isLast)
+            {
+                _w.WaitCopies(_tile.Stages - 2);
+                _w.Barrier();
+                Advance(read);
+            }
+
+            Reg[][] nextA = fragmentsA.Load(read, isLast ? 0 : step + 1), nextB = fragmentsB.Load(read, isLast ? 0 : step + 1);
+            if (!isLast)
+            {
+                int parts = _steps - 1;
+                copyA.Copy(write, copyA.Passes * step / parts, copyA.Passes * (step + 1) / parts);
+                copyB.Copy(write, copyB.Passes * step / parts, copyB.Passes * (step + 1) / parts);
+            }
+
+            if (step == _steps - 2)
+            {
+                _w.CommitCopies();
+                copyA.Advance();
+                copyB.Advance();
+                Advance(write);
+            }
+
+            Multiply(a, b);
+            (a, b) = (nextA, nextB);
+        }
+
+        SetAll(firstA, a);
+        SetAll(firstB, b);
+        _w.Set(left, _w.Sub(left, tileA.Depth));
+        using (_w.When(_w.Compare("gt", left, 0)))
+        {
+            _w.Branch(loop);
+        }
+
+        _w.Mark(end);
+        _w.WaitCopies(0);
+        _w.Barrier();
+    }
+
+    private void Multiply(Reg[][] a, Reg[][] b)
+    {
+        int columns = _tile.WarpN / 8;
+        for (int m = 0; m < a.Length; m++)
+        {
+            for (int n = 0; n < columns; n++)
+            {
+                // There and back, so that neighbours share an operand.
+                int column = m % 2 == 0 ? n : columns - 1 - n;
+                _w.MultiplyAccumulate(_spec.Input, Sums(m, column), a[m], b[column / 2].AsSpan(column % 2 * 2, 2));
+            }
+        }
+    }
+
+    private Span<Reg> Sums(int m, int n) => _sums.AsSpan((m * (_tile.WarpN / 8) + n) * 4, 4);
+
+    private void Advance(Reg stage)
+    {
+        Reg next = _w.Add(stage, _tile.StageBytes);
+        _w.Set(stage, _w.Select(_w.Compare("eq", next, _tile.Stages * _tile.StageBytes), 0, next));
+    }
+
+    private void SetAll(Reg[][] targets, Reg[][] sources)
+    {
+        for (int i = 0; i < targets.Length; i++)
+        {
+            for (int j = 0; j < targets[i].Length; j++)
+            {
+                _w.Set(targets[i][j], sources[i][j]);
+            }
+        }
+    }
+
+    private void Epilogue(GemmBlock block)
+    {
+        int pitch = StagingPitch(_tile);
+        var epilogue = new GemmEpilogue(_w, _spec, block.Y, block.Residual, block.Rows, block.Columns);
+        Reg staging = _w.Mad(_warp, StagingBytes(_tile), _shared);
+        Reg write = _w.Mad(_w.Shr(_lane, 2), pitch, _w.Mad(_w.And(_lane, 3), 8, staging));
+        Reg row = _w.Add(block.Row, _warpRow), column = _w.Add(block.Column, _warpColumn);
+        string narrow = _w.NewLabel(), end = _w.NewLabel();
+        if (_spec.WideY)
+        {
+            using (_w.When(_w.Compare("gt", _w.Add(block.Column, _tile.N), block.Columns)))
+            {
+                _w.Branch(narrow);
+            }
+
+            int count = 16 / _spec.Output.Size(), lanes = _tile.WarpN / count;
+            Reg own = _w.Rem(_lane, lanes), ownRow = _w.Div(_lane, lanes);
+            GemmEpilogue.Place place = epilogue.At(_w.Mad(own, count, column), count, check: false);
+            Reg read = _w.Mad(ownRow, pitch, _w.Mad(own, 4 * count, staging));
+            for (int m = 0; m < _tile.WarpM / 16; m++)
+            {
+                Stage(m, write, pitch);
+                for (int r = 0; r < 16; r += 32 / lanes)
+                {
+                    var sums = new List<Reg>(count);
+                    for (int i = 0; i < count; i += 4)
+                    {
+                        sums.AddRange(_w.LoadShared(RegKind.F32, 4, read, r * pitch + 4 * i));
+                    }
+
+                    epilogue.Store(place, _w.Add(_w.Add(row, ownRow), 16 * m + r), sums.ToArray());
+                }
+            }
+
+            _w.Branch(end);
+            _w.Mark(narrow);
+        }
+
+        Reg readOne = _w.Mad(_lane, 4, staging);
+        for (int m = 0; m < _tile.WarpM / 16; m++)
+        {
+            Stage(m, write, pitch);
+            for (int c = 0; c < _tile.WarpN; c += 32)
+            {
+                GemmEpilogue.Place place = epilogue.At(_w.Add(_w.Add(column, _lane), c), 1, check: true);
+                Reg r = _w.New(RegKind.B32), from = _w.New(RegKind.B32);
+                _w.Set(r, 0);
+                _w.Set(from, _w.Add(readOne, 4 * c));
+                string rows = _w.NewLabel();
+                _w.Mark(rows);
+                epilogue.Store(place, _w.Add(_w.Add(row, 16 * m), r), [_w.LoadShared(RegKind.F32, from)]);
+                _w.Set(r, _w.Add(r, 1));
+                _w.Set(from, _w.Add(from, pitch));
+                using (_w.When(_w.Compare("lt", r, 16)))
+                {
+                    _w.Branch(rows);
+                }
+            }
+        }
+
+        _w.Mark(end);
+    }
+
+    private void Stage(int m, Reg write, int pitch)
+    {
+        _w.WarpBarrier();
+        for (int n = 0; n < _tile.WarpN / 8; n++)
+        {
+            Span<Reg> sums = Sums(m, n);
+            _w.StoreShared(write, 32 * n, sums[0], sums[1]);
+            _w.StoreShared(write, 32 * n + 8 * pitch, sums[2], sums[3]);
+        }
+
+        _w.WarpBarrier();
+    }
+}

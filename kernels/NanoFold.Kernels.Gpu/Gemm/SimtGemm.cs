@@ -1,0 +1,147 @@
+using System.Runtime.CompilerServices;
+using NanoFold.Kernels.Gpu.Ptx;
+
+namespace NanoFold.Kernels.Gpu.Gemm;
+
+/// <summary>
+/// Matrix products by multiply-adds in float, exact to float's rounding, for every device. Of a warp's 32 × 64 sums a lane has 8 × 8, in four squares;
+/// tiles of a and b lie in shared memory with the depth outermost, so that a lane's next eight of each are two loads of 16 bytes.
+/// </summary>
+/// <remarks>Lanes are numbered such that neighbours share a column of squares: loads of 16 bytes then need no more cycles than they have different words.</remarks>
+internal sealed class SimtGemm
+{
+    private const int WarpM = 32, WarpN = 64;
+
+    private readonly PtxWriter _w;
+    private readonly GemmSpec _spec;
+    private readonly GemmTile _tile;
+    private readonly int _depth;
+
+    private SimtGemm(in GemmSpec spec, GemmTile tile)
+    {
+        (_spec, _tile, _depth) = (spec, tile, tile.DepthBytes / 4);
+        _w = new PtxWriter("gemm", 75, tile.Threads, Unsafe.SizeOf<GemmArguments>(), tile.Blocks);
+    }
+
+    /// <summary>A cut of blocks of <paramref name="m"/> × <paramref name="n"/>, <paramref name="depth"/> steps at a time.</summary>
+    public static GemmTile Tile(int m, int n, int depth, int blocks) => new(m, n, WarpM, WarpN, 4 * depth, 2, blocks);
+
+    public static int SharedBytes(GemmTile tile) => 2 * BufferBytes(tile);
+
+    public static PtxProgram Write(in GemmSpec spec, GemmTile tile) => new SimtGemm(spec, tile).Write();
+
+    private static int BufferBytes(GemmTile tile) => tile.DepthBytes / 4 * (RegisterCopy.Pitch(tile.M) + RegisterCopy.Pitch(tile.N));
+
+    private PtxProgram Write()
+    {
+        Reg thread = _w.ThreadX(), lane = _w.And(thread, 31), warp = _w.Shr(thread, 5);
+        int across = _tile.N / WarpN;
+        Reg row = _w.Mad(_w.Div(warp, across), WarpM, _w.Shl(_w.Or(_w.And(lane, 1), _w.Shl(_w.Shr(lane, 4), 1)), 2));
+        Reg column = _w.Mad(_w.Rem(warp, across), WarpN, _w.Shl(_w.And(_w.Shr(lane, 1), 7), 2));
+        Reg shared = _w.SharedBase();
+        var block = new GemmBlock(_w, _spec, _tile.M, _tile.N);
+        Reg[] sums = _w.New(RegKind.F32, 64);
+        foreach (Reg sum in sums)
+        {
+            _w.Set(sum, 0f);
+        }
+
+        MainLoop(block, thread, shared, row, column, sums);
+        Epilogue(block, _w.Add(block.Row, row), _w.Add(block.Column, column), sums);
+        return _w.Finish(SharedBytes(_tile));
+    }
+
+    private void MainLoop(GemmBlock block, Reg thread, Reg shared, Reg row, Reg column, Reg[] sums)
+    {
+        int pitchA = RegisterCopy.Pitch(_tile.M), pitchB = RegisterCopy.Pitch(_tile.N), bytesA = _depth * pitchA;
+        Reg sharedB = _w.Add(shared, bytesA);
+        var copyA = new RegisterCopy(_w, _spec.Input, !_spec.ColumnsA, _spec.AlignA, _spec.RaggedDepth, _tile.M, _depth, thread, shared, block.A, block.StrideA, block.Row, block.Rows, block.DepthBegin, block.DepthEnd);
+        var copyB = new RegisterCopy(_w, _spec.Input, _spec.ColumnsB, _spec.AlignB, _spec.RaggedDepth, _tile.N, _depth, thread, sharedB, block.B, block.StrideB, block.Column, block.Columns, block.DepthBegin, block.DepthEnd);
+        Reg a = _w.Mad(row, 4, shared), b = _w.Mad(column, 4, sharedB);
+        Reg buffer = _w.New(RegKind.B32), left = _w.New(RegKind.B32);
+        _w.Set(buffer, 0);
+        _w.Set(left, _w.Sub(block.DepthEnd, block.DepthBegin));
+        string loop = _w.NewLabel(), end = _w.NewLabel();
+        using (_w.When(_w.Compare("le", left, 0)))
+        {
+            _w.Branch(end);
+        }
+
+        copyA.Load();
+        copyB.Load();
+        copyA.Store(buffer);
+        copyB.Store(buffer);
+        _w.Barrier();
+        _w.Mark(loop);
+        copyA.Load();
+        copyB.Load();
+        Reg fromA = _w.Add(a, buffer), fromB = _w.Add(b, buffer);
+        (Reg[] nextA, Reg[] nextB) = (Eight(fromA, 0, WarpM), Eight(fromB, 0, WarpN));
+        for (int k = 0; k < _depth; k++)
+        {
+            (Reg[] x, Reg[] y) = (nextA, nextB);
+            if (k + 1 < _depth)
+            {
+                (nextA, nextB) = (Eight(fromA, (k + 1) * pitchA, WarpM), Eight(fromB, (k + 1) * pitchB, WarpN));
+            }
+
+            for (int i = 0; i < 8; i++)
+            {
+                for (int j = 0; j < 8; j++)
+                {
+                    // There and back, so that neighbours share an operand.
+                    int at = 8 * i + (i % 2 == 0 ? j : 7 - j);
+                    _w.Emit($"fma.rn.f32 {sums[at]}, {x[i]}, {y[at % 8]}, {sums[at]}");
+                }
+            }
+        }
+
+        _w.Set(buffer, _w.Sub(_w.Const(BufferBytes(_tile)), buffer));
+        copyA.Store(buffer);
+        copyB.Store(buffer);
+        _w.Barrier();
+        _w.Set(left, _w.Sub(left, _depth));
+        using (_w.When(_w.Compare("gt", left, 0)))
+        {
+            _w.Branch(loop);
+        }
+
+        _w.Mark(end);
+    }
+
+    /// <summary>Four of the warp's first half and four of its second.</summary>
+    private Reg[] Eight(Reg address, int offset, int extent)
+        => [.. _w.LoadShared(RegKind.F32, 4, address, offset), .. _w.LoadShared(RegKind.F32, 4, address, offset + 2 * extent)];
+
+    private void Epilogue(GemmBlock block, Reg row, Reg column, Reg[] sums)
+    {
+        var epilogue = new GemmEpilogue(_w, _spec, block.Y, block.Residual, block.Rows, block.Columns);
+        string narrow = _w.NewLabel(), end = _w.NewLabel();
+        if (_spec.WideY)
+        {
+            using (_w.When(_w.Compare("gt", _w.Add(block.Column, _tile.N), block.Columns)))
+            {
+                _w.Branch(narrow);
+            }
+
+            Store(epilogue, row, column, sums, 4);
+            _w.Branch(end);
+            _w.Mark(narrow);
+        }
+
+        Store(epilogue, row, column, sums, 1);
+        _w.Mark(end);
+    }
+
+    private void Store(GemmEpilogue epilogue, Reg row, Reg column, Reg[] sums, int count)
+    {
+        for (int j = 0; j < 8; j += count)
+        {
+            GemmEpilogue.Place place = epilogue.At(_w.Add(column, j % 4 + j / 4 * (WarpN / 2)), count, check: count == 1);
+            for (int i = 0; i < 8; i++)
+            {
+                epilogue.Store(place, _w.Add(row, i % 4 + i / 4 * (WarpM / 2)), sums.AsSpan(8 * i + j, count));
+            }
+        }
+    }
+}

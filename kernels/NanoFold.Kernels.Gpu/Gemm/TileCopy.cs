@@ -1,0 +1,192 @@
+using NanoFold.Kernels.Gpu.Ptx;
+
+namespace NanoFold.Kernels.Gpu.Gemm;
+
+/// <summary>
+/// Copies one operand's tiles, step after step of the depth, from global to shared memory. Rows or columns behind the matrix repeat its last ones
+/// (their sums are never stored); what is behind the depth is zero.
+/// </summary>
+internal sealed class TileCopy
+{
+    private readonly PtxWriter _w;
+    private readonly SharedTile _tile;
+    private readonly int _align;
+    private readonly bool _ragged;
+    private readonly int _rowsAPass;
+    private readonly Reg _target;
+    private readonly Reg _source;
+    private readonly Reg _left;
+    private readonly Reg _step;
+    private readonly Reg[] _offsets;
+    private readonly Reg[] _pieces;
+
+    /// <param name="w">Of the kernel.</param>
+    /// <param name="tile">In shared memory.</param>
+    /// <param name="align">Bytes that addresses are multiples of: 16, 4 or 2.</param>
+    /// <param name="ragged">The depth may end inside a chunk.</param>
+    /// <param name="thread">Of the block.</param>
+    /// <param name="shared">Offset of the operand in a stage.</param>
+    /// <param name="address">Of the operand, with its batch.</param>
+    /// <param name="stride">Between rows as stored, in bytes.</param>
+    /// <param name="first">Of the tile's rows (of a) or columns (of b).</param>
+    /// <param name="end">Of all rows or columns.</param>
+    /// <param name="depthBegin">Where the depth begins.</param>
+    /// <param name="depthEnd">Where it ends.</param>
+    public TileCopy(
+        PtxWriter w, SharedTile tile, int align, bool ragged, Reg thread, Reg shared, Reg address, Reg stride, Reg first, Reg end, Reg depthBegin, Reg depthEnd)
+    {
+        (_w, _tile, _align, _ragged) = (w, tile, align, ragged && tile.AlongDepth);
+        int chunks = tile.Pitch / 16, size = tile.Type.Size();
+        _rowsAPass = w.Threads / chunks;
+        Passes = tile.Rows / _rowsAPass;
+        if (_rowsAPass * chunks != w.Threads || Passes * _rowsAPass != tile.Rows || _rowsAPass % (tile.Type == GpuType.Float32 && !tile.AlongDepth ? 4 : 8) != 0)
+        {
+            throw new ArgumentException($"gemm: {tile} does not fit {w.Threads} threads");
+        }
+
+        Reg row = w.Shr(thread, int.Log2(chunks)), chunk = w.And(thread, chunks - 1);
+        _target = w.Add(tile.Offset(w, row, chunk), shared);
+        _source = w.New(RegKind.B64);
+        _left = w.New(RegKind.B32);
+        _pieces = [];
+        if (tile.AlongDepth)
+        {
+            Reg depth = w.Mad(chunk, tile.ChunkElements, depthBegin);
+            _offsets = new Reg[Passes];
+            for (int i = 0; i < Passes; i++)
+            {
+                Reg last = w.Sub(w.Sub(end, 1), first);
+                _offsets[i] = w.Mul(w.Min(w.Add(row, i * _rowsAPass), last), stride);
+            }
+
+            w.Set(_source, w.MadWide(depth, size, w.MadWide(first, stride, address)));
+            w.Set(_left, w.Sub(depthEnd, depth));
+            _step = w.Op(RegKind.B64, "mov.b64", tile.DepthBytes);
+            return;
+        }
+
+        // Chunks behind the end are those of the last one; where copies are smaller than chunks, each piece looks for itself.
+        Reg column = w.Mad(chunk, tile.ChunkElements, first);
+        Reg firstDepth = w.Add(depthBegin, row);
+        _offsets = [w.Mul(stride, _rowsAPass)];
+        Reg source = w.MadWide(firstDepth, stride, address);
+        if (align == 16)
+        {
+            Reg lastChunk = w.And(w.Sub(end, 1), -tile.ChunkElements);
+            source = w.MadWide(w.Min(column, lastChunk), size, source);
+        }
+        else
+        {
+            int elements = align / size;
+            _pieces = new Reg[tile.ChunkElements / elements];
+            for (int i = 0; i < _pieces.Length; i++)
+            {
+                _pieces[i] = w.Compare("lt", w.Add(column, i * elements), end);
+            }
+
+            source = w.MadWide(column, size, source);
+        }
+
+        w.Set(_source, source);
+        w.Set(_left, w.Sub(depthEnd, firstDepth));
+        _step = w.MulWide(stride, tile.Depth);
+    }
+
+    /// <summary>Copies a thread issues for one tile.</summary>
+    public int Passes { get; }
+
+    /// <summary>Begins the copies <paramref name="from"/> to <paramref name="to"/> of the current step into the stage at <paramref name="stage"/>.</summary>
+    public void Copy(Reg stage, int from, int to)
+    {
+        if (from >= to)
+        {
+            return;
+        }
+
+        Reg target = _w.Add(_target, stage);
+        for (int i = from; i < to; i++)
+        {
+            int offset = i * _rowsAPass * _tile.Pitch;
+            if (_tile.AlongDepth)
+            {
+                Chunk(target, offset, _w.Add(_source, _w.Widen(_offsets[i])), _left);
+            }
+            else
+            {
+                Reg source = i == 0 ? _source : _w.MadWide(_offsets[0], i, _source);
+                Chunk(target, offset, source, i == 0 ? _left : _w.Sub(_left, i * _rowsAPass));
+            }
+        }
+    }
+
+    /// <summary>To the next step of the depth.</summary>
+    public void Advance()
+    {
+        _w.Set(_source, _w.Add(_source, _step));
+        _w.Set(_left, _w.Sub(_left, _tile.Depth));
+    }
+
+    private void Chunk(Reg target, int offset, Reg source, Reg left)
+    {
+        int size = _tile.Type.Size();
+        if (_align == 16)
+        {
+            Reg bytes = _ragged
+                ? _w.Max(_w.Min(_w.Mul(left, size), 16), 0)
+                : _w.Select(_w.Compare("gt", left, 0), 16, 0);
+            _w.CopyAsync(target, offset, source, 0, 16, bytes);
+        }
+        else if (_align == 4)
+        {
+            for (int i = 0; i < 4; i++)
+            {
+                _w.CopyAsync(target, offset + 4 * i, source, 4 * i, 4, PieceBytes(left, i));
+            }
+        }
+        else
+        {
+            CopyElements(target, offset, source, left);
+        }
+    }
+
+    private Reg PieceBytes(Reg left, int piece)
+    {
+        if (!_tile.AlongDepth)
+        {
+            Reg inside = _w.Both(_w.Compare("gt", left, 0), _pieces[piece]);
+            // A pair of 16-bit elements of which one is behind the end is read whole: it is within the same aligned word.
+            return _w.Select(inside, 4, 0);
+        }
+
+        if (_tile.Type == GpuType.Float32)
+        {
+            return _w.Select(_w.Compare("gt", left, piece), 4, 0);
+        }
+
+        return _w.Max(_w.Min(_w.Mul(_w.Sub(left, 2 * piece), 2), 4), 0);
+    }
+
+    /// <summary>Odd 16-bit elements cannot be copied in the background: they go through registers.</summary>
+    private void CopyElements(Reg target, int offset, Reg source, Reg left)
+    {
+        var pairs = new Reg[4];
+        var elements = new Reg[8];
+        for (int i = 0; i < 8; i++)
+        {
+            Reg inside = _tile.AlongDepth ? _w.Compare("gt", left, i) : _w.Both(_w.Compare("gt", left, 0), _pieces[i]);
+            elements[i] = _w.Op(RegKind.B16, "mov.b16", 0);
+            using (_w.When(inside))
+            {
+                _w.Emit($"ld.global.b16 {elements[i]}, [{source}+{2 * i}]");
+            }
+        }
+
+        for (int i = 0; i < 4; i++)
+        {
+            pairs[i] = _w.New(RegKind.B32);
+            _w.Emit($"mov.b32 {pairs[i]}, {{{elements[2 * i]}, {elements[2 * i + 1]}}}");
+        }
+
+        _w.StoreShared(target, offset, pairs);
+    }
+}

@@ -1,0 +1,54 @@
+using System.Globalization;
+
+namespace NanoFold.Kernels.Gpu.Ptx;
+
+/// <summary>Register files of PTX that kernels here use.</summary>
+internal enum RegKind
+{
+    Predicate,
+    B16,
+    B32,
+    F32,
+    B64,
+}
+
+/// <summary>A virtual register; its name is its text, so that it can stand in an interpolated instruction.</summary>
+internal readonly record struct Reg(RegKind Kind, int Number)
+{
+    public static string Prefix(RegKind kind) => kind switch
+    {
+        RegKind.Predicate => "%p",
+        RegKind.B16 => "%h",
+        RegKind.B32 => "%r",
+        RegKind.F32 => "%f",
+        _ => "%d",
+    };
+
+    public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"{Prefix(Kind)}{Number}");
+}
+
+/// <summary>A register or a number in an instruction.</summary>
+internal readonly struct Operand
+{
+    private readonly Reg _reg;
+    private readonly string? _text;
+
+    private Operand(Reg reg, string? text)
+    {
+        _reg = reg;
+        _text = text;
+    }
+
+    public bool IsReg => _text is null;
+
+    public static implicit operator Operand(Reg reg) => new(reg, null);
+
+    public static implicit operator Operand(int value) => new(default, value.ToString(CultureInfo.InvariantCulture));
+
+    public static implicit operator Operand(uint value) => new(default, value.ToString(CultureInfo.InvariantCulture));
+
+    /// <summary>Bits of a float as PTX writes them.</summary>
+    public static implicit operator Operand(float value) => new(default, $"0f{BitConverter.SingleToUInt32Bits(value):X8}");
+
+    public override string ToString() => _text ?? _reg.ToString();
+}

@@ -1,0 +1,69 @@
+namespace NanoFold.Kernels;
+
+/// <summary>Real values of any type between a device and the host, where they are floats.</summary>
+public static class HostValues
+{
+    /// <summary>Downloads a contiguous view.</summary>
+    public static void Read(this Backend backend, in View source, Span<float> target)
+    {
+        switch (source.Type)
+        {
+            case DType.Float32:
+                backend.Download(source, target);
+                break;
+            case DType.Float64:
+                var doubles = new double[target.Length];
+                backend.Download<double>(source, doubles);
+                Convert(doubles, target, v => (float)v);
+                break;
+            case DType.BFloat16:
+                var bits = new ushort[target.Length];
+                backend.Download<ushort>(source, bits);
+                Convert(bits, target, BFloat16.ToSingle);
+                break;
+            case DType.Float16:
+                var halves = new Half[target.Length];
+                backend.Download<Half>(source, halves);
+                Convert(halves, target, v => (float)v);
+                break;
+            default:
+                throw new ArgumentException($"read: {source}, expected a real type");
+        }
+    }
+
+    /// <summary>Uploads into a contiguous view, rounding to its type.</summary>
+    public static void Write(this Backend backend, ReadOnlySpan<float> source, in View target)
+    {
+        switch (target.Type)
+        {
+            case DType.Float32:
+                backend.Upload(source, target);
+                break;
+            case DType.Float64:
+                var doubles = new double[source.Length];
+                Convert(source, doubles, v => (double)v);
+                backend.Upload<double>(doubles, target);
+                break;
+            case DType.BFloat16:
+                var bits = new ushort[source.Length];
+                Convert(source, bits, BFloat16.FromSingle);
+                backend.Upload<ushort>(bits, target);
+                break;
+            case DType.Float16:
+                var halves = new Half[source.Length];
+                Convert(source, halves, v => (Half)v);
+                backend.Upload<Half>(halves, target);
+                break;
+            default:
+                throw new ArgumentException($"write: {target}, expected a real type");
+        }
+    }
+
+    private static void Convert<TFrom, TTo>(ReadOnlySpan<TFrom> source, Span<TTo> target, Func<TFrom, TTo> convert)
+    {
+        for (int i = 0; i < source.Length; i++)
+        {
+            target[i] = convert(source[i]);
+        }
+    }
+}

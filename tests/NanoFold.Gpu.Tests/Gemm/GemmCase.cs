@@ -1,0 +1,228 @@
+using System.Runtime.CompilerServices;
+using NanoFold.Kernels.Gpu.Gemm;
+using NanoFold.Kernels.Gpu.Ptx;
+
+namespace NanoFold.Gpu.Tests.Gemm;
+
+/// <summary>A product to be run by the machine, and compared with sums in double of the same rounded operands.</summary>
+internal sealed record GemmCase(GemmFamily Family, GemmTile Tile, GpuType Input, int M, int N, int K)
+{
+    public GpuType? Output { get; init; }
+
+    public bool ColumnsA { get; init; }
+
+    public bool ColumnsB { get; init; }
+
+    /// <summary>Elements more than needed between rows.</summary>
+    public int PadA { get; init; }
+
+    public int PadB { get; init; }
+
+    public int PadY { get; init; }
+
+    /// <summary>Elements that operands begin behind an aligned address.</summary>
+    public int Shift { get; init; }
+
+    public bool Accumulate { get; init; }
+
+    public GpuType? Bias { get; init; }
+
+    public GpuType? Residual { get; init; }
+
+    public float Alpha { get; init; } = 1;
+
+    public int Slices { get; init; } = 1;
+
+    public int Outer { get; init; } = 1;
+
+    public int Inner { get; init; } = 1;
+
+    /// <summary>b is the same for the outer batch.</summary>
+    public bool BroadcastB { get; init; }
+
+    /// <summary>Row offsets of groups: of rows, or with <see cref="PerGroup"/> of the depth.</summary>
+    public int[]? Offsets { get; init; }
+
+    public bool PerGroup { get; init; }
+
+    public bool LastWarpFirst { get; init; }
+
+    public override string ToString()
+        => $"{Family} {Tile} {Input}->{Output ?? Input} {M}x{N}x{K}{(ColumnsA ? " T" : " N")}{(ColumnsB ? "T" : "N")} pads {PadA},{PadB},{PadY} shift {Shift}"
+            + $"{(Accumulate ? " accumulate" : "")}{(Bias is null ? "" : $" bias {Bias}")}{(Residual is null ? "" : $" residual {Residual}")} alpha {Alpha}"
+            + $" slices {Slices} batch {Outer}x{Inner}{(BroadcastB ? " broadcast" : "")}{(Offsets is null ? "" : $" groups {string.Join(",", Offsets)}{(PerGroup ? " per group" : "")}")}";
+
+    /// <summary>Runs and compares; returns what share of the shared memory's cycles was lost to conflicts.</summary>
+    public double Check()
+    {
+        using var device = new MachineDevice { LastWarpFirst = LastWarpFirst };
+        var random = new Random(M * 31 + N * 7 + K);
+        GpuType output = Output ?? Input;
+        int groups = Offsets is null ? 0 : Offsets.Length - 1;
+        int matricesA = Offsets is null ? Outer * Inner : 1;
+        int matricesB = Offsets is null ? (BroadcastB ? 1 : Outer) * Inner : PerGroup ? 1 : groups;
+        int matricesY = Offsets is null ? Outer * Inner : PerGroup ? groups : 1;
+        var a = new Matrices(device, random, Input, matricesA, ColumnsA ? K : M, ColumnsA ? M : K, PadA, Shift);
+        var b = new Matrices(device, random, Input, matricesB, ColumnsB ? N : K, ColumnsB ? K : N, PadB, Shift);
+        var y = new Matrices(device, random, output, matricesY, M, N, PadY, Shift);
+        var bias = new Matrices(device, random, Bias ?? output, 1, 1, N, 0, 0);
+        var residual = new Matrices(device, random, Residual ?? output, matricesY, M, N, PadY, Shift);
+        double[] before = y.Read();
+        var problem = new GemmProblem
+        {
+            A = a.Address, B = b.Address, Y = y.Address, Bias = bias.Address, Residual = residual.Address,
+            StrideA = a.RowBytes, StrideB = b.RowBytes, StrideY = y.RowBytes, StrideResidual = residual.RowBytes,
+            M = M, N = N, K = K, OuterCount = Outer, InnerCount = Inner,
+            Input = Input, Output = output, BiasType = Bias, ResidualType = Residual,
+            ColumnsA = ColumnsA, ColumnsB = ColumnsB, Accumulate = Accumulate, Alpha = Alpha,
+        };
+        if (Offsets is null)
+        {
+            (problem.InnerA, problem.OuterA) = (a.MatrixBytes, a.MatrixBytes * Inner);
+            (problem.InnerB, problem.OuterB) = (b.MatrixBytes, BroadcastB ? 0 : b.MatrixBytes * Inner);
+            (problem.InnerY, problem.OuterY) = (y.MatrixBytes, y.MatrixBytes * Inner);
+            (problem.InnerResidual, problem.OuterResidual) = (residual.MatrixBytes, residual.MatrixBytes * Inner);
+        }
+        else
+        {
+            long address = device.Allocate(Offsets.Length * 4);
+            unsafe
+            {
+                Offsets.CopyTo(new Span<int>((void*)address, Offsets.Length));
+            }
+
+            problem.Offsets = address;
+            problem.Groups = groups;
+            problem.Mode = PerGroup ? GemmMode.DepthGroups : GemmMode.RowGroups;
+            problem.OuterB = PerGroup ? 0 : b.MatrixBytes;
+            problem.OuterY = PerGroup ? y.MatrixBytes : 0;
+        }
+
+        GemmRun.Run(device, problem, new GemmChoice(Family, Tile, Slices));
+        Compare(a, b, y, bias.Read(), residual.Read(), before);
+        return (double)device.ConflictCycles / Math.Max(1, device.SharedCycles);
+    }
+
+    private void Compare(Matrices a, Matrices b, Matrices y, double[] bias, double[] residual, double[] before)
+    {
+        double[] valuesA = a.Read(), valuesB = b.Read(), after = y.Read();
+        bool tensor = Family == GemmFamily.Mma && Input == GpuType.Float32;
+        double unit = y.Type == GpuType.Float32 ? 2e-6 : y.Type == GpuType.BFloat16 ? 0.005 : 0.0006;
+        for (int matrix = 0; matrix < y.Count; matrix++)
+        {
+            for (int i = 0; i < M; i++)
+            {
+                (int matrixA, int matrixB, int from, int to) = Part(matrix, i);
+                bool isLeftAlone = matrixB < 0;
+                for (int j = 0; j < N; j++)
+                {
+                    int at = (matrix * M + i) * N + j;
+                    double sum = 0, size = 0;
+                    for (int k = from; k < to && !isLeftAlone; k++)
+                    {
+                        double product = Round(a.At(valuesA, matrixA, ColumnsA ? k : i, ColumnsA ? i : k), tensor) * Round(b.At(valuesB, matrixB, ColumnsB ? j : k, ColumnsB ? k : j), tensor);
+                        sum += product;
+                        size += Math.Abs(product);
+                    }
+
+                    double expected = isLeftAlone ? before[at] : sum * Alpha + (Bias is null ? 0 : bias[j]) + (Residual is null ? 0 : residual[at]) + (Accumulate ? before[at] : 0);
+                    if (!(Math.Abs(after[at] - expected) <= 3e-6 * size + unit * (Math.Abs(expected) + 0.1)))
+                    {
+                        Assert.Fail($"{this}: y[{matrix}, {i}, {j}] is {after[at]}, expected {expected}");
+                    }
+                }
+            }
+        }
+    }
+
+    /// <summary>Matrices and depth that make row <paramref name="row"/> of result <paramref name="matrix"/>; b −1 where the row is left alone.</summary>
+    private (int A, int B, int From, int To) Part(int matrix, int row)
+    {
+        if (Offsets is null)
+        {
+            return (matrix, BroadcastB ? matrix % Inner : matrix, 0, K);
+        }
+
+        if (PerGroup)
+        {
+            return (0, 0, Offsets[matrix], Offsets[matrix + 1]);
+        }
+
+        int group = 0;
+        while (group < Offsets.Length - 1 && row >= Offsets[group + 1])
+        {
+            group++;
+        }
+
+        return (0, group == Offsets.Length - 1 ? -1 : group, 0, K);
+    }
+
+    private static double Round(double value, bool tensor)
+        => tensor ? BitConverter.UInt32BitsToSingle((BitConverter.SingleToUInt32Bits((float)value) + 0x1000) & 0xffffe000) : value;
+
+    /// <summary>Random matrices on the device.</summary>
+    private sealed unsafe class Matrices
+    {
+        private readonly int _rows, _columns, _stride;
+
+        public Matrices(MachineDevice device, Random random, GpuType type, int count, int rows, int columns, int pad, int shift)
+        {
+            (Type, Count, _rows, _columns, _stride) = (type, count, rows, columns, columns + pad);
+            // The last row is not padded: nobody may read behind it.
+            long elements = shift + ((long)count * rows - 1) * _stride + columns;
+            Address = device.Allocate(elements * type.Size()) + shift * type.Size();
+            for (int r = 0; r < count * rows; r++)
+            {
+                for (int c = 0; c < columns; c++)
+                {
+                    Write((long)r * _stride + c, random.NextSingle() * 2 - 1);
+                }
+            }
+        }
+
+        public GpuType Type { get; }
+
+        public int Count { get; }
+
+        public long Address { get; }
+
+        public long RowBytes => _stride * Type.Size();
+
+        public long MatrixBytes => _rows * RowBytes;
+
+        public double At(double[] values, int matrix, int row, int column) => values[(matrix * _rows + row) * _columns + column];
+
+        public double[] Read()
+        {
+            var values = new double[Count * _rows * _columns];
+            for (int i = 0; i < values.Length; i++)
+            {
+                long at = (long)(i / _columns) * _stride + i % _columns;
+                values[i] = Type switch
+                {
+                    GpuType.Float32 => ((float*)Address)[at],
+                    GpuType.BFloat16 => BitConverter.UInt32BitsToSingle((uint)((ushort*)Address)[at] << 16),
+                    _ => (double)((Half*)Address)[at],
+                };
+            }
+
+            return values;
+        }
+
+        private void Write(long at, float value)
+        {
+            switch (Type)
+            {
+                case GpuType.Float32:
+                    Unsafe.Write((float*)Address + at, value);
+                    break;
+                case GpuType.BFloat16:
+                    ((ushort*)Address)[at] = Gpu.Tests.Ptx.PtxFormulas.BFloat(BitConverter.SingleToUInt32Bits(value));
+                    break;
+                default:
+                    ((Half*)Address)[at] = (Half)value;
+                    break;
+            }
+        }
+    }
+}

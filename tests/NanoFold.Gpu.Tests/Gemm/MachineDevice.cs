@@ -1,0 +1,52 @@
+using System.Runtime.InteropServices;
+using NanoFold.Gpu.Tests.Ptx;
+using NanoFold.Kernels.Gpu.Gemm;
+
+namespace NanoFold.Gpu.Tests.Gemm;
+
+/// <summary>Memory of the host as a device's, and the machine that runs kernels there. Memory begins as NaN, and nothing outside of what was handed out may be touched.</summary>
+internal sealed unsafe class MachineDevice : IGemmDevice, IDisposable
+{
+    private readonly List<(nint Address, long Bytes)> _memory = [];
+
+    public bool LastWarpFirst { get; init; }
+
+    public long SharedCycles { get; private set; }
+
+    public long ConflictCycles { get; private set; }
+
+    public List<GemmKernelKey> Launched { get; } = [];
+
+    public long Allocate(long bytes)
+    {
+        void* memory = NativeMemory.AlignedAlloc((nuint)((bytes + 255) / 256 * 256), 256);
+        new Span<byte>(memory, (int)bytes).Fill(0xff);
+        _memory.Add(((nint)memory, bytes));
+        return (long)memory;
+    }
+
+    public long Scratch(long bytes) => Allocate(bytes);
+
+    public void Launch(in GemmKernelKey key, in GemmArguments arguments, int gridX, int gridY, int gridZ)
+    {
+        Launched.Add(key);
+        var machine = new PtxMachine(key.Write()) { LastWarpFirst = LastWarpFirst };
+        foreach ((nint address, long bytes) in _memory)
+        {
+            // A chunk of 16 bytes that has an element of the matrix may be read whole.
+            machine.Allow((void*)address, (bytes + 15) / 16 * 16);
+        }
+
+        machine.Run(arguments, gridX, gridY, gridZ);
+        SharedCycles += machine.SharedCycles;
+        ConflictCycles += machine.ConflictCycles;
+    }
+
+    public void Dispose()
+    {
+        foreach ((nint address, _) in _memory)
+        {
+            NativeMemory.AlignedFree((void*)address);
+        }
+    }
+}

@@ -1,0 +1,142 @@
+using NanoFold.Kernels.Gpu.Ptx;
+
+namespace NanoFold.Gpu.Tests.Ptx;
+
+/// <summary>
+/// Runs the text of a kernel on the host: each instruction for the 32 lanes of a warp at once, warp after warp between barriers, block after block.
+/// Global memory is the host's and must lie in what <see cref="Allow"/> named. Copies in the background land as late as they may (their target is
+/// spoilt when they begin), and shared memory begins spoilt, so a missing wait or barrier shows as NaN.
+/// </summary>
+internal sealed unsafe class PtxMachine
+{
+    private readonly PtxProgram _program;
+    private readonly PtxText _text;
+    private readonly List<(nint Start, nint End)> _memory = [];
+    private readonly Action<PtxWarp>[] _steps;
+
+    public PtxMachine(PtxProgram program)
+    {
+        _program = program;
+        _text = new PtxText(program.Text);
+        var decoder = new PtxDecoder(this);
+        _steps = [.. _text.Instructions.Select(decoder.Decode)];
+    }
+
+    /// <summary>Runs the last warp first, which finds other missing barriers.</summary>
+    public bool LastWarpFirst { get; init; }
+
+    public PtxProgram Program => _program;
+
+    public byte[] Shared { get; private set; } = [];
+
+    public byte[] Arguments { get; private set; } = [];
+
+    public int[] GridSize { get; } = new int[3];
+
+    public int[] Block { get; } = new int[3];
+
+    public PtxText Text => _text;
+
+    /// <summary>Shared memory accesses, in cycles of the banks.</summary>
+    public long SharedCycles { get; set; }
+
+    /// <summary>Cycles of shared memory lost because lanes met in a bank.</summary>
+    public long ConflictCycles { get; set; }
+
+    /// <summary>Instructions run by a warp.</summary>
+    public long WarpInstructions { get; private set; }
+
+    public void Allow(void* start, long bytes) => _memory.Add(((nint)start, (nint)start + (nint)bytes));
+
+    /// <summary>The address, if all bytes are in named memory.</summary>
+    public byte* Global(ulong address, int bytes)
+    {
+        foreach ((nint start, nint end) in _memory)
+        {
+            if ((nint)address >= start && (nint)address + bytes <= end)
+            {
+                if (address % (ulong)bytes != 0)
+                {
+                    throw new InvalidOperationException($"{bytes} bytes at a misaligned global address {address:x}");
+                }
+
+                return (byte*)address;
+            }
+        }
+
+        string nearest = string.Join(", ", _memory.Select(m => $"[{(long)address - m.Start}, of {m.End - m.Start}]"));
+        throw new InvalidOperationException($"{bytes} bytes outside of global memory: {nearest}");
+    }
+
+    public int SharedAt(ulong address, int bytes)
+    {
+        if (address + (ulong)bytes > (ulong)_program.SharedBytes || address % (ulong)bytes != 0)
+        {
+            throw new InvalidOperationException($"{bytes} bytes at {address} of {_program.SharedBytes} bytes of shared memory");
+        }
+
+        return (int)address;
+    }
+
+    public void Run<T>(in T arguments, int gridX, int gridY = 1, int gridZ = 1)
+        where T : unmanaged
+    {
+        Arguments = new byte[sizeof(T)];
+        System.Runtime.InteropServices.MemoryMarshal.Write(Arguments, in arguments);
+        (GridSize[0], GridSize[1], GridSize[2]) = (gridX, gridY, gridZ);
+        for (int block = 0; block < gridX * gridY * gridZ; block++)
+        {
+            (Block[0], Block[1], Block[2]) = (block % gridX, block / gridX % gridY, block / (gridX * gridY));
+            RunBlock();
+        }
+    }
+
+    private void RunBlock()
+    {
+        Shared = new byte[_program.SharedBytes];
+        Array.Fill(Shared, (byte)0xff);
+        var registers = new ulong[(long)_text.Registers * _program.Threads];
+        var warps = new PtxWarp[_program.Threads / 32];
+        for (int i = 0; i < warps.Length; i++)
+        {
+            warps[i] = new PtxWarp(registers, _program.Threads, 32 * i);
+        }
+
+        while (warps.Any(w => w.Live != 0))
+        {
+            for (int i = 0; i < warps.Length; i++)
+            {
+                RunToBarrier(warps[LastWarpFirst ? warps.Length - 1 - i : i]);
+            }
+        }
+    }
+
+    private void RunToBarrier(PtxWarp warp)
+    {
+        warp.AtBarrier = false;
+        while (warp.Live != 0 && !warp.AtBarrier)
+        {
+            PtxText.Instruction instruction = _text.Instructions[warp.Next];
+            Action<PtxWarp> step = _steps[warp.Next];
+            warp.Next++;
+            warp.Active = warp.Live;
+            if (instruction.Guard >= 0)
+            {
+                warp.Active = warp.Guarded(instruction.Guard, instruction.Negated);
+            }
+
+            WarpInstructions++;
+            if (warp.Active != 0)
+            {
+                try
+                {
+                    step(warp);
+                }
+                catch (Exception e) when (e is InvalidOperationException or NotSupportedException)
+                {
+                    throw new InvalidOperationException($"{instruction.Text}: {e.Message} (block {string.Join(", ", Block)}, threads from {warp.FirstThread})", e);
+                }
+            }
+        }
+    }
+}

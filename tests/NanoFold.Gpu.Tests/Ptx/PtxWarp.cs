@@ -1,0 +1,42 @@
+namespace NanoFold.Gpu.Tests.Ptx;
+
+/// <summary>State of 32 lanes: where they are, which of them run, and their copies under way.</summary>
+internal sealed class PtxWarp(ulong[] registers, int threads, int firstThread)
+{
+    public int FirstThread { get; } = firstThread;
+
+    /// <summary>Next instruction.</summary>
+    public int Next { get; set; }
+
+    /// <summary>Lanes that have not returned.</summary>
+    public uint Live { get; set; } = uint.MaxValue;
+
+    /// <summary>Lanes for which the instruction's guard holds.</summary>
+    public uint Active { get; set; }
+
+    public bool AtBarrier { get; set; }
+
+    /// <summary>Groups of copies under way, oldest first; the last is not yet committed.</summary>
+    public List<List<Copy>> Copies { get; } = [[]];
+
+    public ref ulong this[int register, int lane] => ref registers[(long)register * threads + FirstThread + lane];
+
+    public bool Runs(int lane) => (Active >> lane & 1) != 0;
+
+    public uint Guarded(int predicate, bool negated)
+    {
+        uint mask = 0;
+        for (int lane = 0; lane < 32; lane++)
+        {
+            if ((Live >> lane & 1) != 0 && this[predicate, lane] != 0 != negated)
+            {
+                mask |= 1u << lane;
+            }
+        }
+
+        return mask;
+    }
+
+    /// <summary>One lane's copy: of <paramref name="Bytes"/> to shared memory the first <paramref name="SourceBytes"/> come from global memory.</summary>
+    internal readonly record struct Copy(int Shared, ulong Global, int Bytes, int SourceBytes);
+}

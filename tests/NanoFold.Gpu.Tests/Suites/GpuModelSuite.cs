@@ -1,0 +1,59 @@
+using NanoFold.Engine.Autograd;
+using NanoFold.Engine.Model;
+using NanoFold.Kernels;
+using NanoFold.Tests.Suites;
+
+namespace NanoFold.Gpu.Tests.Suites;
+
+/// <summary>Every mixer, feed-forward and setting of a model on a GPU: loss and gradients are the CPU's, again the same bits, replayed, recomputed or not.</summary>
+public class GpuModelSuite : GpuTests
+{
+    private static IEnumerable<TestCaseData> Variants => ModelVariants.All.Select(v => new TestCaseData(v.Model).SetArgDisplayNames(v.Name));
+
+    [TestCaseSource(nameof(Variants))]
+    public void Loss_and_gradients_are_those_of_the_cpu(ModelConfig config)
+    {
+        SetState(Cpu);
+        SetState(Gpu);
+        using var exact = new TinyModel(config, Cpu);
+        (double loss, double[] gradients) = exact.Train();
+        using var model = new TinyModel(config, Gpu);
+        (double gpuLoss, double[] gpuGradients) = model.Train();
+        Assert.That(gpuLoss, Is.EqualTo(loss).Within(4e-6 * loss));
+        Numbers.AssertClose(gpuGradients, gradients, 4e-5, "gradients");
+        (double again, double[] gradientsAgain) = model.Train(recompute: true);
+        Assert.That(again, Is.EqualTo(gpuLoss));
+        Numbers.AssertSameBits(gradientsAgain, gpuGradients, "recomputed");
+    }
+
+    [TestCaseSource(nameof(Variants))]
+    public void A_replay_gives_the_same_bits(ModelConfig config)
+    {
+        SetState(Gpu);
+        using var model = new TinyModel(config, Gpu);
+        using var plan = new Plan(model.TrainingTape());
+        (double loss, double[] gradients) = model.Train(plan);
+        using DeviceBuffer arena = Gpu.Allocate(plan.ArenaBytes);
+        plan.Bind(arena);
+        for (int run = 0; run < (IsSimulated ? 1 : 3); run++)
+        {
+            Gpu.Fill(model.Store.AllGradients, 0);
+            plan.Run();
+            Assert.That(plan.Tape.Losses.Sum(l => Host.Read(Gpu, plan[l])[0]), Is.EqualTo(loss));
+            Numbers.AssertSameBits(model.Gradients(), gradients, $"run {run}");
+        }
+    }
+
+    [TestCaseSource(nameof(Variants))]
+    public void Decoding_with_a_cache_gives_the_logits_of_the_whole(ModelConfig config)
+    {
+        SetState(Gpu);
+        using var model = new TinyModel(config, Gpu, DType.Float32, batch: 2);
+        double[] whole = model.Logits(model.Tokens);
+        foreach (int chunk in IsSimulated ? [5] : new[] { 1, 3, 5 })
+        {
+            using var decoding = new Decoding(model, chunk);
+            Numbers.AssertClose(decoding.Run((b, call) => (b + call) % (chunk + 1)), whole, 2e-5, $"up to {chunk} at a time");
+        }
+    }
+}

@@ -1,0 +1,59 @@
+using NanoFold.Engine.Ops;
+using NanoFold.Kernels;
+using NanoFold.Kernels.Gpu;
+using NanoFold.Tests.Suites;
+
+namespace NanoFold.Gpu.Tests.Suites;
+
+/// <summary>Every case of every op on a GPU: against its float64 reference, its gradients against the CPU's in float64, twice to the same bits.</summary>
+public class GpuOpSuite : GpuTests
+{
+    // What the simulator takes seconds for.
+    private const long MostSimulated = 40_000;
+
+    private static IEnumerable<TestCaseData> Cases => OpCases.All
+        .Where(c => !IsSimulated || c.Inputs.Max(i => i.Shape.Aggregate(1L, (product, n) => product * n)) <= MostSimulated)
+        .Select(c => new TestCaseData(c).SetArgDisplayNames(c.Name));
+
+    // Ops whose fused kernel the backend can hide.
+    private static IEnumerable<TestCaseData> WithComposedPath => Cases.Where(c => c.Arguments[0] is OpCase op
+        && (op.Name.Contains("attention", StringComparison.Ordinal) || op.Name.StartsWith("linear-cross-entropy", StringComparison.Ordinal)));
+
+    [TestCaseSource(nameof(Cases))]
+    public void It_matches_the_reference_and_itself(OpCase opCase)
+    {
+        SetState(Gpu);
+        SetState(Cpu);
+        using var run = new OpRun(opCase, Gpu, DType.Float32);
+        double[] output = run.Run(), gradients = run.Gradients();
+        Numbers.AssertClose(output, opCase.Reference(OpRun.Values(opCase)), opCase.Tolerance, opCase.Name);
+        run.AssertGapsUntouched();
+        double[] again = run.Run();
+        Numbers.AssertSameBits(again, output, $"{opCase}, again");
+        Numbers.AssertSameBits(run.Gradients(), gradients, $"gradients of {opCase}, again");
+        if (!opCase.CheckGradient)
+        {
+            return;
+        }
+
+        using var exact = new OpRun(opCase, Cpu, DType.Float64);
+        exact.Run();
+        Numbers.AssertClose(gradients, exact.Gradients(), opCase.GradientTolerance, $"gradients of {opCase}, added");
+        using var copied = new OpRun(opCase, Gpu, DType.Float32, copied: true);
+        copied.Run();
+        Numbers.AssertClose(copied.Gradients(), exact.Gradients(), opCase.GradientTolerance, $"gradients of {opCase}, written");
+    }
+
+    [TestCaseSource(nameof(WithComposedPath))]
+    public void The_composed_path_agrees_with_the_fused_kernel(OpCase opCase)
+    {
+        SetState(Gpu);
+        using GpuBackend composed = OpenDevice(composedOnly: true);
+        SetState(composed);
+        using var first = new OpRun(opCase, Gpu, DType.Float32);
+        using var second = new OpRun(opCase, composed, DType.Float32);
+        Assert.That(second.Tape.Nodes.Select(n => n.Op.Name), Is.Not.EqualTo(first.Tape.Nodes.Select(n => n.Op.Name)), "one path only");
+        Numbers.AssertClose(second.Run(), first.Run(), 2 * opCase.Tolerance, $"{opCase}, composed");
+        Numbers.AssertClose(second.Gradients(), first.Gradients(), 2 * opCase.GradientTolerance, $"gradients of {opCase}, composed");
+    }
+}
