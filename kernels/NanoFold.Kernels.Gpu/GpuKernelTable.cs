@@ -1,5 +1,6 @@
 using NanoFold.Kernels.Fused;
 using NanoFold.Kernels.Gpu.Attention;
+using NanoFold.Kernels.Gpu.Attention.Flash;
 using NanoFold.Kernels.Gpu.MatMul;
 using NanoFold.Kernels.Gpu.Reduce;
 using NanoFold.Kernels.Gpu.Rows;
@@ -51,5 +52,13 @@ internal sealed class GpuKernelTable(GpuContext context, bool composedOnly) : ID
     private static bool HasComposedPath(Type kernel)
         => kernel == typeof(IFusedAttention) || kernel == typeof(IFusedTopKAttention) || kernel == typeof(ILinearCrossEntropy);
 
-    private static object[] Create(GpuContext context) => [new GpuFusedAttention(context), new GpuTopKAttention(context), new GpuCachedAttention(context)];
+    private static object[] Create(GpuContext context)
+    {
+        var attention = new GpuFusedAttention(context);
+        return
+        [
+            CudaFlashAttention.IsSupported(context) ? new CudaFlashAttention(context, attention) : attention, new GpuTopKAttention(context),
+            new GpuCachedAttention(context),
+        ];
+    }
 }

@@ -31,7 +31,7 @@ public class TopKAttentionTests : GpuTests
             float[][] expected = cpu.Run(Cpu.Require<IFusedTopKAttention>(), keep);
             for (int i = 0; i < actual.Length; i++)
             {
-                Near.Assert($"{type} {s_names[i]}", actual[i], expected[i], i == 5 ? 0 : Near.Tolerance(type));
+                Near.Assert($"{type} {s_names[i]}", actual[i], expected[i], i == 5 ? 0 : Near.Tolerance(type) * (i < 2 ? 1 : 3));
             }
 
             gpu.AssertMargins();
