@@ -9,6 +9,9 @@ internal enum GemmFamily
     /// <summary>Multiply-adds in float.</summary>
     Simt,
 
+    /// <summary>Multiply-adds in float, a warp a few columns: for few rows.</summary>
+    FewRows,
+
     /// <summary>Adds the slices of a split depth and does what is left.</summary>
     Reduce,
 }
@@ -16,10 +19,16 @@ internal enum GemmFamily
 /// <summary>One kernel: its family, what it computes, its tile.</summary>
 internal readonly record struct GemmKernelKey(GemmFamily Family, GemmSpec Spec, GemmTile Tile)
 {
+    /// <summary>For people, as in <c>Mma(BFloat16, nt, 128x128x64 64x64 s4 b2)</c>.</summary>
+    public string Name => Family == GemmFamily.Reduce
+        ? $"{Family}({Spec.Output})"
+        : $"{Family}({Spec.Input}, {(Spec.ColumnsA ? 't' : 'n')}{(Spec.ColumnsB ? 't' : 'n')}{(Spec.Mode == GemmMode.Batch ? "" : $", {Spec.Mode}")}, {Tile})";
+
     public Ptx.PtxProgram Write() => Family switch
     {
         GemmFamily.Mma => MmaGemm.Write(Spec, Tile),
         GemmFamily.Simt => SimtGemm.Write(Spec, Tile),
+        GemmFamily.FewRows => FewRowsGemm.Write(Spec, Tile),
         _ => SliceSum.Write(Spec),
     };
 }

@@ -25,6 +25,24 @@ internal static class GemmRun
         device.Launch(new GemmKernelKey(choice.Family, problem.Spec(), choice.Tile), arguments, x, 1, z);
     }
 
+    /// <summary>As above, with the batch's dimensions beyond the two that a launch has.</summary>
+    public static void Run<TDevice>(TDevice device, in GemmProblem problem, in GemmBatch batch, in GemmChoice choice)
+        where TDevice : IGemmDevice
+    {
+        for (int i = 0; i < batch[2].Count; i++)
+        {
+            for (int j = 0; j < batch[3].Count; j++)
+            {
+                GemmProblem part = problem;
+                part.A += i * batch[2].A + j * batch[3].A;
+                part.B += i * batch[2].B + j * batch[3].B;
+                part.Y += i * batch[2].Y + j * batch[3].Y;
+                part.Residual += i * batch[2].Residual + j * batch[3].Residual;
+                Run(device, part, choice);
+            }
+        }
+    }
+
     /// <summary>Depth of a slice: whole steps of the tile.</summary>
     public static int SliceDepth(in GemmProblem problem, in GemmChoice choice)
     {

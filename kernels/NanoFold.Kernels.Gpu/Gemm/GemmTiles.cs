@@ -5,6 +5,9 @@ internal static class GemmTiles
 {
     public static IReadOnlyList<GemmTile> Mma { get; } =
     [
+        new(128, 256, 64, 64, 128, 3, 1),
+        new(256, 128, 64, 64, 128, 3, 1),
+        new(128, 128, 64, 64, 128, 3, 2),
         new(128, 256, 64, 64, 64, 4, 1),
         new(256, 128, 64, 64, 64, 4, 1),
         new(128, 128, 64, 64, 64, 4, 2),

@@ -19,7 +19,7 @@ internal sealed class MmaGemm
     private MmaGemm(in GemmSpec spec, GemmTile tile)
     {
         (_spec, _tile) = (spec, tile);
-        _w = new PtxWriter("gemm", 80, tile.Threads, System.Runtime.CompilerServices.Unsafe.SizeOf<GemmArguments>(), tile.Blocks);
+        _w = new PtxWriter("gemm_mma", 80, tile.Threads, System.Runtime.CompilerServices.Unsafe.SizeOf<GemmArguments>(), tile.Blocks);
         _steps = tile.DepthBytes / 32;
         _sums = _w.New(RegKind.F32, tile.WarpM * tile.WarpN / 32);
     }

@@ -20,7 +20,7 @@ internal sealed class SimtGemm
     private SimtGemm(in GemmSpec spec, GemmTile tile)
     {
         (_spec, _tile, _depth) = (spec, tile, tile.DepthBytes / 4);
-        _w = new PtxWriter("gemm", 75, tile.Threads, Unsafe.SizeOf<GemmArguments>(), tile.Blocks);
+        _w = new PtxWriter("gemm_simt", 60, tile.Threads, Unsafe.SizeOf<GemmArguments>(), tile.Blocks);
     }
 
     /// <summary>A cut of blocks of <paramref name="m"/> × <paramref name="n"/>, <paramref name="depth"/> steps at a time.</summary>

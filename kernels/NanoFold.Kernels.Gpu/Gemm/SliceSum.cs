@@ -30,7 +30,7 @@ internal static class SliceSum
 
     public static PtxProgram Write(in GemmSpec spec)
     {
-        var w = new PtxWriter("slice_sum", 75, Threads, Unsafe.SizeOf<GemmArguments>());
+        var w = new PtxWriter("slice_sum", 60, Threads, Unsafe.SizeOf<GemmArguments>());
         int count = spec.WideY ? Columns(spec) : 1;
         Reg rows = GemmArguments.Read(w, RegKind.B32, nameof(GemmArguments.M)), columns = GemmArguments.Read(w, RegKind.B32, nameof(GemmArguments.N));
         Reg index = w.Mad(w.BlockX(), Threads, w.ThreadX()), across = w.Div(columns, count);

@@ -15,6 +15,7 @@ internal sealed class GemmKernelTests
     [TestCaseSource(nameof(Epilogues))]
     [TestCaseSource(nameof(Batches))]
     [TestCaseSource(nameof(Groups))]
+    [TestCaseSource(nameof(FewRows))]
     public void The_product_is_that_of_the_definition(object gemm) => ((GemmCase)gemm).Check();
 
     [TestCaseSource(nameof(Tiles))]
@@ -84,6 +85,21 @@ internal sealed class GemmKernelTests
                Accumulate = accumulate,
                M = per ? 56 : 200,
                K = per ? 200 : 40,
+           };
+
+    private static IEnumerable<GemmCase> FewRows()
+        => from type in Enum.GetValues<GpuType>()
+           from rows in new[] { 1, 2, 3, 8 }
+           from residual in new GpuType?[] { null, type }
+           select new GemmCase(GemmFamily.FewRows, FewRowsGemm.Tile(rows), type, rows, 37, 1208)
+           {
+               ColumnsB = true,
+               PadA = 8,
+               Residual = residual,
+               Accumulate = residual is null,
+               Bias = GpuType.Float32,
+               Alpha = 2,
+               Outer = rows == 2 ? 3 : 1,
            };
 
     private static IEnumerable<GemmCase> Tiles()

@@ -7,7 +7,7 @@ namespace NanoFold.Gpu.Tests.Gemm;
 /// <summary>Memory of the host as a device's, and the machine that runs kernels there. Memory begins as NaN, and nothing outside of what was handed out may be touched.</summary>
 internal sealed unsafe class MachineDevice : IGemmDevice, IDisposable
 {
-    private readonly List<(nint Address, long Bytes)> _memory = [];
+    private readonly List<(nint Address, long Bytes)> _memory = [], _foreign = [];
 
     public bool LastWarpFirst { get; init; }
 
@@ -25,13 +25,16 @@ internal sealed unsafe class MachineDevice : IGemmDevice, IDisposable
         return (long)memory;
     }
 
+    /// <summary>Lets kernels touch memory that is owned elsewhere.</summary>
+    public void Allow(long address, long bytes) => _foreign.Add(((nint)address, bytes));
+
     public long Scratch(long bytes) => Allocate(bytes);
 
     public void Launch(in GemmKernelKey key, in GemmArguments arguments, int gridX, int gridY, int gridZ)
     {
         Launched.Add(key);
         var machine = new PtxMachine(key.Write()) { LastWarpFirst = LastWarpFirst };
-        foreach ((nint address, long bytes) in _memory)
+        foreach ((nint address, long bytes) in _memory.Concat(_foreign))
         {
             // A chunk of 16 bytes that has an element of the matrix may be read whole.
             machine.Allow((void*)address, (bytes + 15) / 16 * 16);

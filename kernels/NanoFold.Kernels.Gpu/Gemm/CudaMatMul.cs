@@ -1,0 +1,93 @@
+using ILGPU.Runtime;
+using ILGPU.Runtime.Cuda;
+using NanoFold.Kernels.Gpu.Ptx;
+
+namespace NanoFold.Kernels.Gpu.Gemm;
+
+/// <summary>Matrix products on a CUDA device by kernels written as PTX, each compiled when it is first needed.</summary>
+internal sealed class CudaMatMul : IGemmDevice, IDisposable
+{
+    private readonly GpuContext _context;
+    private readonly Dictionary<GemmKernelKey, PtxKernel> _kernels = [];
+
+    public CudaMatMul(GpuContext context)
+    {
+        _context = context;
+        CudaDevice device = ((CudaAccelerator)context.Accelerator).Device;
+        (int major, int minor) = device.Architecture is { } architecture ? (architecture.Major, architecture.Minor) : (0, 0);
+        Chooser = new GemmChooser(new GemmDeviceClass(10 * major + minor, device.NumMultiprocessors, device.MaxSharedMemoryPerMultiprocessor));
+    }
+
+    /// <summary>What decides; a tuner asks it for candidates, runs them and keeps the best.</summary>
+    public GemmChooser Chooser { get; }
+
+    /// <summary>Launches the product, or returns false for layouts that only a portable kernel can read.</summary>
+    public bool TryMatMul(in MatMulArgs args, GpuPrecision precision)
+    {
+        if (!TryDescribe(args, out GemmProblem problem, out GemmBatch batch))
+        {
+            return false;
+        }
+
+        GemmRun.Run(this, problem, batch, Chooser.Choose(problem, precision));
+        return true;
+    }
+
+    /// <summary>As above, of a grouped product.</summary>
+    public bool TryGroupedMatMul(in GroupedMatMulArgs args, GpuPrecision precision)
+    {
+        if (!GemmViews.TryDescribe(args, out GemmProblem problem))
+        {
+            return false;
+        }
+
+        problem.A = _context.Pointer(args.A);
+        problem.B = _context.Pointer(args.B);
+        problem.Y = _context.Pointer(args.Y);
+        problem.Offsets = _context.Pointer(args.Offsets);
+        GemmRun.Run(this, problem, Chooser.Choose(problem, precision));
+        return true;
+    }
+
+    /// <summary>The product as kernels see it, for a tuner; of more than two batch dimensions it is the first part.</summary>
+    public bool TryDescribe(in MatMulArgs args, out GemmProblem problem, out GemmBatch batch)
+    {
+        if (!GemmViews.TryDescribe(args, out problem, out batch))
+        {
+            return false;
+        }
+
+        problem.A = _context.Pointer(args.A);
+        problem.B = _context.Pointer(args.B);
+        problem.Y = _context.Pointer(args.Y);
+        problem.Bias = _context.Pointer(args.Bias);
+        problem.Residual = _context.Pointer(args.Residual);
+        return true;
+    }
+
+    /// <summary>Launches a product by a given kernel.</summary>
+    public void Run(in GemmProblem problem, in GemmChoice choice) => GemmRun.Run(this, problem, choice);
+
+    public long Scratch(long bytes) => (long)_context.Scratch(bytes).LoadEffectiveAddressAsPtr();
+
+    public void Launch(in GemmKernelKey key, in GemmArguments arguments, int gridX, int gridY, int gridZ)
+    {
+        if (!_kernels.TryGetValue(key, out PtxKernel? kernel))
+        {
+            kernel = new PtxKernel(_context, key.Write(), key.Name);
+            _kernels.Add(key, kernel);
+        }
+
+        kernel.Launch(arguments, gridX, gridY, gridZ);
+    }
+
+    public void Dispose()
+    {
+        foreach (PtxKernel kernel in _kernels.Values)
+        {
+            kernel.Dispose();
+        }
+
+        _kernels.Clear();
+    }
+}

@@ -1,0 +1,126 @@
+using NanoFold.Kernels.Gpu.Ptx;
+
+namespace NanoFold.Kernels.Gpu.Gemm;
+
+/// <summary>What matters of a device for the choice of a kernel.</summary>
+/// <param name="Architecture">Compute capability, as in 90.</param>
+/// <param name="Multiprocessors">There are.</param>
+/// <param name="SharedBytes">Of shared memory a multiprocessor has.</param>
+internal readonly record struct GemmDeviceClass(int Architecture, int Multiprocessors, int SharedBytes)
+{
+    /// <summary>Of shared memory a block can have.</summary>
+    public int BlockSharedBytes => Architecture >= 80 ? SharedBytes - 1024 : Math.Min(SharedBytes, 48 * 1024);
+}
+
+/// <summary>A product's size and kind: what a choice is remembered by.</summary>
+internal readonly record struct GemmShape(GemmSpec Spec, GpuPrecision Precision, int M, int N, int K, int Batch, int Groups);
+
+/// <summary>
+/// Chooses tile and slices of a product: the least estimated time of all candidates, or what was measured as best and given to <see cref="Keep"/>.
+/// </summary>
+internal sealed class GemmChooser(GemmDeviceClass device)
+{
+    private const int MostSlices = 32;
+
+    /// <summary>Cycles that a second launch and the way through memory cost.</summary>
+    private const double ReduceCycles = 4000, LaunchCycles = 1500, BytesPerCycle = 1500;
+
+    /// <summary>Steps of depth that filling the stages and storing the results take the time of.</summary>
+    private const int OverheadDepth = 96;
+
+    private readonly Dictionary<GemmShape, GemmChoice> _choices = [];
+
+    public static GemmShape Shape(in GemmProblem problem, GpuPrecision precision)
+        => new(problem.Spec(), precision, problem.M, problem.N, problem.K, problem.Batch, problem.Groups);
+
+    public GemmChoice Choose(in GemmProblem problem, GpuPrecision precision)
+    {
+        GemmShape shape = Shape(problem, precision);
+        if (!_choices.TryGetValue(shape, out GemmChoice choice))
+        {
+            choice = Candidates(problem, precision)[0];
+            _choices.Add(shape, choice);
+        }
+
+        return choice;
+    }
+
+    /// <summary>Uses <paramref name="choice"/> for products of this shape from now on.</summary>
+    public void Keep(in GemmShape shape, in GemmChoice choice) => _choices[shape] = choice;
+
+    /// <summary>All that can be done, the best estimate first.</summary>
+    public IReadOnlyList<GemmChoice> Candidates(in GemmProblem problem, GpuPrecision precision)
+    {
+        bool tensor = device.Architecture >= 80 && (problem.Input != GpuType.Float32 || precision == GpuPrecision.TensorFloat32);
+        GemmSpec spec = problem.Spec();
+        var candidates = new List<(double Cycles, GemmChoice Choice)>();
+        if (FewRowsGemm.Fits(problem, spec))
+        {
+            candidates.Add((LaunchCycles + MemoryCycles(problem), new GemmChoice(GemmFamily.FewRows, FewRowsGemm.Tile(problem.M))));
+        }
+
+        foreach (GemmTile tile in tensor ? GemmTiles.Mma : GemmTiles.Simt)
+        {
+            int shared = tensor ? MmaGemm.SharedBytes(tile) : SimtGemm.SharedBytes(tile);
+            if (shared > device.BlockSharedBytes || (tensor && !MmaGemm.Fits(spec, tile)))
+            {
+                continue;
+            }
+
+            int depth = tile.DepthBytes / (tensor ? problem.Input.Size() : 4);
+            for (int slices = 1; slices <= (CanSplit(problem) ? MostSlices : 1); slices += Math.Max(1, slices / 4))
+            {
+                if (slices == 1 || problem.K >= 4 * depth * slices)
+                {
+                    var choice = new GemmChoice(tensor ? GemmFamily.Mma : GemmFamily.Simt, tile, slices);
+                    candidates.Add((Cycles(problem, choice, shared), choice));
+                }
+            }
+        }
+
+        return [.. candidates.OrderBy(c => c.Cycles).Select(c => c.Choice)];
+    }
+
+    private static bool CanSplit(in GemmProblem problem)
+        => problem.Mode == GemmMode.Batch && problem.Batch == 1 && (long)problem.M * problem.N <= 1 << 24;
+
+    private double Cycles(in GemmProblem problem, in GemmChoice choice, int shared)
+    {
+        GemmTile tile = choice.Tile;
+        double rows = problem.Mode == GemmMode.RowGroups ? problem.M / tile.M + problem.Groups : GemmProblem.Ceil(problem.M, tile.M);
+        double depth = problem.Mode == GemmMode.DepthGroups ? (double)problem.K / problem.Groups : (double)problem.K / choice.Slices;
+        double parts = problem.Mode == GemmMode.DepthGroups ? problem.Groups : problem.Mode == GemmMode.RowGroups ? 1 : problem.Batch * choice.Slices;
+        double blocks = rows * GemmProblem.Ceil(problem.N, tile.N) * parts;
+
+        // As many blocks run on a multiprocessor as fit, and share its rate, which takes eight warps to reach.
+        double fit = Math.Max(1, Math.Min(tile.Blocks, device.SharedBytes / (shared + 1024)));
+        double resident = Math.Min(fit, Math.Ceiling(blocks / device.Multiprocessors));
+        double rounds = Math.Ceiling(blocks / (device.Multiprocessors * resident));
+        double filled = Math.Min(1, 0.4 + resident * tile.Threads / 32 * 0.6 / 8);
+        double cycles = rounds * resident * tile.M * tile.N * (depth + OverheadDepth) / (Rate(problem, choice) * Reuse(tile) * filled);
+        cycles = Math.Max(cycles, MemoryCycles(problem));
+        return choice.Slices == 1 ? cycles : cycles + ReduceCycles + (choice.Slices + 1) * 4.0 * problem.M * problem.N / BytesPerCycle;
+    }
+
+    /// <summary>Cycles of reading a and b and writing y once.</summary>
+    private static double MemoryCycles(in GemmProblem problem)
+    {
+        double a = (double)problem.M * problem.K, b = (double)problem.K * problem.N, y = (double)problem.M * problem.N;
+        return problem.Batch * ((a + b * Math.Max(1, problem.Groups)) * problem.Input.Size() + y * problem.Output.Size()) / BytesPerCycle;
+    }
+
+    /// <summary>Multiply-adds of a multiprocessor per cycle at best.</summary>
+    private double Rate(in GemmProblem problem, in GemmChoice choice)
+    {
+        if (choice.Family == GemmFamily.Simt)
+        {
+            return 110;
+        }
+
+        double rate = device.Architecture is 80 or >= 90 ? 1000 : 512;
+        return problem.Input == GpuType.Float32 ? rate / 2 : rate;
+    }
+
+    /// <summary>Smaller tiles load more for what they compute.</summary>
+    private static double Reuse(GemmTile tile) => Math.Min(1, 0.45 + 0.55 * 2 * tile.M * tile.N / (tile.M + tile.N) / 128.0);
+}
