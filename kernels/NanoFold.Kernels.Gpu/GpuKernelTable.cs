@@ -1,5 +1,6 @@
 using NanoFold.Kernels.Fused;
 using NanoFold.Kernels.Gpu.Attention;
+using NanoFold.Kernels.Gpu.Attention.Flash;
 using NanoFold.Kernels.Gpu.Experts;
 using NanoFold.Kernels.Gpu.MatMul;
 using NanoFold.Kernels.Gpu.Optimizers;
@@ -55,6 +56,7 @@ internal sealed class GpuKernelTable : IDisposable
 
     public void Dispose()
     {
+        MatMul.Dispose();
         foreach (IDisposable kernel in _kernels.OfType<IDisposable>())
         {
             kernel.Dispose();
@@ -64,15 +66,21 @@ internal sealed class GpuKernelTable : IDisposable
     private static bool HasComposedPath(Type kernel)
         => kernel == typeof(IFusedAttention) || kernel == typeof(IFusedTopKAttention) || kernel == typeof(ILinearCrossEntropy);
 
-    private static object[] Create(GpuContext context, GpuMatMul matMul) =>
-    [
-        new GpuFusedAttention(context),
-        new GpuNorm(context),
-        new GpuRope(context),
-        new GpuCrossEntropy(context),
-        new GpuLinearCrossEntropy(context, matMul),
-        new GpuExpertRouting(context),
-        new GpuOptimizer(context),
-        new GpuMemoryRead(context),
-    ];
+    private static object[] Create(GpuContext context, GpuMatMul matMul)
+    {
+        var attention = new GpuFusedAttention(context);
+        return
+        [
+            CudaFlashAttention.IsSupported(context) ? new CudaFlashAttention(context, attention) : attention,
+            new GpuTopKAttention(context),
+            new GpuCachedAttention(context),
+            new GpuNorm(context),
+            new GpuRope(context),
+            new GpuCrossEntropy(context),
+            new GpuLinearCrossEntropy(context, matMul),
+            new GpuExpertRouting(context),
+            new GpuOptimizer(context),
+            new GpuMemoryRead(context),
+        ];
+    }
 }

@@ -1,15 +1,21 @@
 using NanoFold.Kernels.Gpu.Elements;
+using NanoFold.Kernels.Gpu.Gemm;
 
 namespace NanoFold.Kernels.Gpu.MatMul;
 
-/// <summary>Matrix products of a GPU.</summary>
-internal sealed class GpuMatMul(GpuContext context)
+/// <summary>Matrix products of a GPU: on CUDA the kernels written as PTX, elsewhere, and for what those do not take, the portable ones.</summary>
+internal sealed class GpuMatMul(GpuContext context) : IDisposable
 {
     private readonly PortableMatMul _portable = new(context);
+    private readonly CudaMatMul? _cuda = context.IsCuda ? new CudaMatMul(context) : null;
 
     public void MatMul(in MatMulArgs args, bool allowsTensorFloat32)
     {
-        _ = allowsTensorFloat32;
+        if (_cuda is not null && _cuda.TryMatMul(args, Precision(allowsTensorFloat32)))
+        {
+            return;
+        }
+
         switch (args.A.Type, args.Y.Type)
         {
             case (DType.BFloat16, DType.BFloat16):
@@ -33,7 +39,11 @@ internal sealed class GpuMatMul(GpuContext context)
 
     public void GroupedMatMul(in GroupedMatMulArgs args, bool allowsTensorFloat32)
     {
-        _ = allowsTensorFloat32;
+        if (_cuda is not null && _cuda.TryGroupedMatMul(args, Precision(allowsTensorFloat32)))
+        {
+            return;
+        }
+
         switch (args.A.Type, args.Y.Type)
         {
             case (DType.BFloat16, DType.BFloat16):
@@ -54,4 +64,8 @@ internal sealed class GpuMatMul(GpuContext context)
                 break;
         }
     }
+
+    public void Dispose() => _cuda?.Dispose();
+
+    private static GpuPrecision Precision(bool allowsTensorFloat32) => allowsTensorFloat32 ? GpuPrecision.TensorFloat32 : GpuPrecision.Float32;
 }

@@ -135,7 +135,7 @@ internal sealed class AttentionRig : IDisposable
         return rows.With(layout, offset);
     }
 
-    private float[][] Results() => [Read(Y), _memory.Read(LogSumExp), Read(DQ), Read(DK), Read(DV)];
+    public float[][] Results() => [Read(Y), _memory.Read(LogSumExp), Read(DQ), Read(DK), Read(DV)];
 
     private float[] Read(in View view)
     {
