@@ -21,6 +21,12 @@ public class CopyTests : GpuTests
 
         memory.Write(expected, sums);
         Gpu.Copy(x.With(Layout.Of(count), offset), y.With(Layout.Of(count), offset), accumulate);
-        Assert.That(memory.Read(y), Is.EqualTo(memory.Read(expected)));
+        // The simulator cuts half precision off where devices round it.
+        double tolerance = to == DType.Float16 && IsSimulated ? 1e-3 : 0;
+        float[] actual = memory.Read(y), wanted = memory.Read(expected);
+        for (int i = 0; i < actual.Length; i++)
+        {
+            Assert.That(actual[i], Is.EqualTo(wanted[i]).Within(tolerance * Math.Abs(wanted[i])), $"[{i}]");
+        }
     }
 }
