@@ -141,26 +141,33 @@ internal sealed class GpuNorm(GpuContext context) : INormKernels
         where TPiece : struct, IPiece
     {
         int width = x.Layout[-1], rowsPerGroup = RowsPerGroup(x.Layout.Rows, width);
-        context.Launch(
-            new NormBackwardWork<T, TPiece>
-            {
-                Shape = dx.IsNone ? RowShape.Of(x, x, dy) : RowShape.Of(dx, x, dy),
-                X = context.View<T>(x),
-                DY = context.View<T>(dy),
-                DX = context.View<T>(dx),
-                Gain = context.View<T>(gain),
-                Statistics = context.View<float>(statistics),
-                Partials = context.View<F32>(partials),
-                Width = width,
-                Lanes = Lanes(width),
-                RowsPerGroup = rowsPerGroup,
-                IsCentered = isCentered ? 1 : 0,
-                HasGain = gain.IsNone ? 0 : 1,
-                HasDX = dx.IsNone ? 0 : 1,
-                HasSums = partials.IsNone ? 0 : 1,
-                Accumulate = accumulateX ? 1 : 0,
-            },
-            Groups(x.Layout.Rows, rowsPerGroup), context.GroupSize);
+        var norm = new NormGradient<T>
+        {
+            Shape = dx.IsNone ? RowShape.Of(x, x, dy) : RowShape.Of(dx, x, dy),
+            X = context.View<T>(x),
+            DY = context.View<T>(dy),
+            DX = context.View<T>(dx),
+            Gain = context.View<T>(gain),
+            Statistics = context.View<float>(statistics),
+            Partials = context.View<F32>(partials),
+            Width = width,
+            Lanes = Lanes(width),
+            RowsPerGroup = rowsPerGroup,
+            IsCentered = isCentered ? 1 : 0,
+            HasGain = gain.IsNone ? 0 : 1,
+            HasDX = dx.IsNone ? 0 : 1,
+            HasSums = partials.IsNone ? 0 : 1,
+            Accumulate = accumulateX ? 1 : 0,
+        };
+        long groups = Groups(x.Layout.Rows, rowsPerGroup);
+        if (WholePiece.Count(width) <= NormBackwardWork<T, TPiece>.Pieces * context.GroupSize)
+        {
+            context.Launch(new NormBackwardWork<T, TPiece> { Norm = norm }, groups, context.GroupSize);
+        }
+        else
+        {
+            context.Launch(new NormBackwardLongWork<T, TPiece> { Norm = norm }, groups, context.GroupSize);
+        }
     }
 
     private void AddPartials(in View partials, in View dGain, in View dBias)

@@ -5,144 +5,83 @@ using NanoFold.Kernels.Gpu.Pointwise;
 namespace NanoFold.Kernels.Gpu.Rows;
 
 /// <summary>
-/// With x̂ = (x − mean) · r and w = dy ⊙ gain: dx = r · (w − mean(w) − x̂ · mean(w ⊙ x̂)), where mean(w) is left out without centring.
-/// A group goes through some rows, as many at a time as it has runs of lanes, and adds dy ⊙ x̂ and dy up for its partial sums [2, width]:
-/// in registers the first two pieces of each lane, what is longer in the partial sums themselves (then the whole group has one row at a time,
-/// and an element has one thread).
+/// Backward pass of a norm whose rows fit in the registers of a run of lanes, two pieces each: x and dy are read once. A group has as many rows at a time
+/// as it has runs, and adds its sums over rows up in registers.
 /// </summary>
 internal struct NormBackwardWork<T, TPiece> : IGpuWork<NormBackwardWork<T, TPiece>>
     where T : unmanaged, IElement<T>
     where TPiece : struct, IPiece
 {
-    /// <summary>The rows: where they begin in x (A), dy (B) and dx (Y).</summary>
-    public Shape Shape;
-    public ArrayView<T> X, DY, DX, Gain;
-    public ArrayView<float> Statistics;
-    public ArrayView<F32> Partials;
-    public int Width, Lanes, RowsPerGroup;
-    public int IsCentered, HasGain, HasDX, HasSums, Accumulate;
+    /// <summary>Pieces of a lane.</summary>
+    public const int Pieces = 2;
 
-    public static void Run(NormBackwardWork<T, TPiece> w)
+    public NormGradient<T> Norm;
+
+    public static void Run(NormBackwardWork<T, TPiece> work)
     {
         ArrayView<Two> shared = SharedMemory.Allocate<Two>(GroupReduce.Most);
         ArrayView<Quad> quads = SharedMemory.Allocate<Quad>(GroupReduce.Most);
-        int lanes = w.Lanes, lane = Group.IdxX & (lanes - 1), other = lane + lanes, run = Group.IdxX / lanes, runs = Group.DimX / lanes;
-        int start = Grid.IdxX * w.RowsPerGroup;
-        long partial = 2L * w.Width * Grid.IdxX;
-        Quad gain0 = Gained(w, Quad.All(1), lane), gain1 = Gained(w, Quad.All(1), other);
+        NormGradient<T> n = work.Norm;
+        int lanes = n.Lanes, lane = Group.IdxX & (lanes - 1), other = lane + lanes, run = Group.IdxX / lanes, runs = Group.DimX / lanes;
+        int start = Grid.IdxX * n.RowsPerGroup;
         Quad dGain0 = default, dGain1 = default, dBias0 = default, dBias1 = default;
-        for (int i = other + lanes; w.HasSums != 0 && 4 * i < w.Width; i += lanes)
-        {
-            AnyPiece.Store(w.Partials, partial, i, w.Width, default);
-            AnyPiece.Store(w.Partials, partial + w.Width, i, w.Width, default);
-        }
-
-        for (int r = run; r < w.RowsPerGroup; r += runs)
+        for (int r = run; r < n.RowsPerGroup; r += runs)
         {
             // Lanes behind the last row have one without elements: they only take part in the barriers.
-            int row = start + r, width = row < w.Shape.Count ? w.Width : 0;
-            row = IntrinsicMath.Min(row, w.Shape.Count - 1);
-            long x = Shape.At(w.Shape, w.Shape.A, row), dy = Shape.At(w.Shape, w.Shape.B, row);
-            Quad x0 = TPiece.Load(w.X, x, lane, width), x1 = TPiece.Load(w.X, x, other, width);
-            Quad dy0 = TPiece.Load(w.DY, dy, lane, width), dy1 = TPiece.Load(w.DY, dy, other, width);
-            float mean = 0, inverse;
-            if (w.IsCentered != 0)
+            int row = start + r, width = row < n.Shape.Count ? n.Width : 0;
+            row = IntrinsicMath.Min(row, n.Shape.Count - 1);
+            long x = Shape.At(n.Shape, n.Shape.A, row), dy = Shape.At(n.Shape, n.Shape.B, row);
+            Quad x0 = TPiece.Load(n.X, x, lane, width), x1 = TPiece.Load(n.X, x, other, width);
+            Quad dy0 = TPiece.Load(n.DY, dy, lane, width), dy1 = TPiece.Load(n.DY, dy, other, width);
+            float mean = NormGradient<T>.Mean(n, row), inverse = NormGradient<T>.Inverse(n, row);
+            if (n.IsCentered != 0)
             {
-                mean = w.Statistics[2L * row];
-                inverse = w.Statistics[2L * row + 1];
                 x0 = Quad.Centered(x0, mean, width - 4 * lane);
                 x1 = Quad.Centered(x1, mean, width - 4 * other);
                 dBias0 += dy0;
                 dBias1 += dy1;
             }
-            else
-            {
-                inverse = w.Statistics[row];
-            }
 
             dGain0 += dy0 * x0 * inverse;
             dGain1 += dy1 * x1 * inverse;
-            dy0 *= gain0;
-            dy1 *= gain1;
-            var sums = new Two { First = Quad.Dot(dy0, x0) + Quad.Dot(dy1, x1), Second = Quad.Sum(dy0) + Quad.Sum(dy1) };
-            for (int i = other + lanes; 4 * i < width; i += lanes)
+            if (n.HasDX != 0)
             {
-                Quad xi = Quad.Centered(TPiece.Load(w.X, x, i, width), mean, width - 4 * i), dyi = TPiece.Load(w.DY, dy, i, width);
-                if (w.HasSums != 0)
-                {
-                    Add(w.Partials, partial, i, width, dyi * xi * inverse);
-                }
-
-                if (w.HasSums != 0 && w.IsCentered != 0)
-                {
-                    Add(w.Partials, partial + width, i, width, dyi);
-                }
-
-                dyi = Gained(w, dyi, i);
-                sums.First += Quad.Dot(dyi, xi);
-                sums.Second += Quad.Sum(dyi);
-            }
-
-            if (w.HasDX == 0)
-            {
-                continue;
-            }
-
-            sums = LaneReduce.Sum(shared, sums, lanes);
-            // dx = r · w + slope · (x − mean) + offset
-            float slope = -sums.First / w.Width * inverse * inverse * inverse;
-            float offset = w.IsCentered != 0 ? -sums.Second / w.Width * inverse : 0;
-            long dx = Shape.At(w.Shape, w.Shape.Y, row);
-            StoreDX(w, dx, lane, width, dy0 * inverse + x0 * slope + offset);
-            StoreDX(w, dx, other, width, dy1 * inverse + x1 * slope + offset);
-            for (int i = other + lanes; 4 * i < width; i += lanes)
-            {
-                Quad xi = Quad.Centered(TPiece.Load(w.X, x, i, width), mean, width - 4 * i);
-                StoreDX(w, dx, i, width, Gained(w, TPiece.Load(w.DY, dy, i, width), i) * inverse + xi * slope + offset);
+                dy0 = NormGradient<T>.Gained<TPiece>(n, dy0, lane);
+                dy1 = NormGradient<T>.Gained<TPiece>(n, dy1, other);
+                var own = new Two { First = Quad.Dot(dy0, x0) + Quad.Dot(dy1, x1), Second = Quad.Sum(dy0) + Quad.Sum(dy1) };
+                Two sums = LaneReduce.Sum(shared, own, lanes);
+                long dx = Shape.At(n.Shape, n.Shape.Y, row);
+                NormGradient<T>.StoreDX<TPiece>(n, dx, lane, width, dy0, x0, inverse, sums);
+                NormGradient<T>.StoreDX<TPiece>(n, dx, other, width, dy1, x1, inverse, sums);
             }
         }
 
-        if (w.HasSums != 0)
+        if (n.HasSums != 0)
         {
-            AddRuns(w, quads, dGain0, partial, lane);
-            AddRuns(w, quads, dGain1, partial, other);
-            if (w.IsCentered != 0)
+            long partial = 2L * n.Width * Grid.IdxX;
+            AddRuns(n, quads, dGain0, partial, lane);
+            AddRuns(n, quads, dGain1, partial, other);
+            if (n.IsCentered != 0)
             {
-                AddRuns(w, quads, dBias0, partial + w.Width, lane);
-                AddRuns(w, quads, dBias1, partial + w.Width, other);
+                AddRuns(n, quads, dBias0, partial + n.Width, lane);
+                AddRuns(n, quads, dBias1, partial + n.Width, other);
             }
         }
     }
 
-    private static Quad Gained(NormBackwardWork<T, TPiece> w, Quad value, int piece)
-        => w.HasGain != 0 ? value * TPiece.Load(w.Gain, 0, piece, w.Width) : value;
-
-    private static void StoreDX(NormBackwardWork<T, TPiece> w, long row, int piece, int width, Quad value)
-    {
-        if (w.Accumulate != 0)
-        {
-            value += TPiece.Load(w.DX, row, piece, width);
-        }
-
-        TPiece.Store(w.DX, row, piece, width, value);
-    }
-
-    private static void Add(ArrayView<F32> partials, long row, int piece, int width, Quad value)
-        => AnyPiece.Store(partials, row, piece, width, AnyPiece.Load(partials, row, piece, width) + value);
-
-    private static void AddRuns(NormBackwardWork<T, TPiece> w, ArrayView<Quad> shared, Quad value, long partial, int piece)
+    private static void AddRuns(in NormGradient<T> n, ArrayView<Quad> shared, Quad value, long partial, int piece)
     {
         Group.Barrier();
         shared[Group.IdxX] = value;
         Group.Barrier();
-        if (Group.IdxX < w.Lanes)
+        if (Group.IdxX < n.Lanes)
         {
-            for (int other = Group.IdxX + w.Lanes; other < Group.DimX; other += w.Lanes)
+            for (int i = Group.IdxX + n.Lanes; i < Group.DimX; i += n.Lanes)
             {
-                value += shared[other];
+                value += shared[i];
             }
 
-            AnyPiece.Store(w.Partials, partial, piece, w.Width, value);
+            AnyPiece.Store(n.Partials, partial, piece, n.Width, value);
         }
     }
 }
