@@ -23,6 +23,7 @@ internal sealed class GpuStepState : StepState, IDisposable
     {
         _context = context;
         _buffer = new GpuBuffer(context, Count * sizeof(long));
+        Set(StepSlot.LossScale, 1.0);
     }
 
     public ArrayView<long> Slots => _buffer.Memory.SubView(0, Count * sizeof(long)).Cast<long>();

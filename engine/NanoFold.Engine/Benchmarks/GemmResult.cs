@@ -8,11 +8,14 @@ public sealed record GemmResult(GemmCase Case, double FlopsPerSecond)
 {
     private const double SecondsPerCase = 0.3;
 
-    public static GemmResult Measure(GemmCase shape, Backend backend)
+    /// <param name="shape">What is multiplied.</param>
+    /// <param name="backend">Where.</param>
+    /// <param name="type">Of the operands and the result.</param>
+    public static GemmResult Measure(GemmCase shape, Backend backend, DType type = DType.Float32)
     {
-        using DeviceBuffer a = Filled(backend, shape.M, shape.K), b = Filled(backend, shape.K, shape.N);
-        using DeviceBuffer y = backend.Allocate((long)shape.M * shape.N * sizeof(float));
-        View Operand(DeviceBuffer buffer, int rows, int columns) => new(buffer, 0, Layout.Of(rows, columns), DType.Float32);
+        using DeviceBuffer a = Filled(backend, shape.M, shape.K, type), b = Filled(backend, shape.K, shape.N, type);
+        using DeviceBuffer y = backend.Allocate((long)shape.M * shape.N * type.Size());
+        View Operand(DeviceBuffer buffer, int rows, int columns) => new(buffer, 0, Layout.Of(rows, columns), type);
         View left = shape.TransposeA ? Operand(a, shape.K, shape.M) : Operand(a, shape.M, shape.K);
         View right = shape.TransposeB ? Operand(b, shape.N, shape.K) : Operand(b, shape.K, shape.N);
         View target = Operand(y, shape.M, shape.N);
@@ -20,16 +23,23 @@ public sealed record GemmResult(GemmCase Case, double FlopsPerSecond)
         return new GemmResult(shape, shape.Flops / AlternatingTimer.Medians(backend, SecondsPerCase, Multiply)[0]);
     }
 
-    private static DeviceBuffer Filled(Backend backend, int rows, int columns)
+    // Random numbers: a device's clock may depend on how many bits change.
+    private static DeviceBuffer Filled(Backend backend, int rows, int columns, DType type)
     {
         var values = new float[(long)rows * columns];
-        for (int i = 0; i < values.Length; i++)
+        ulong key = (ulong)values.Length;
+        for (int i = 0; i < values.Length; i += 4)
         {
-            values[i] = i % 17 * 0.125f - 1;
+            (uint x0, uint x1, uint x2, uint x3) = Philox.Next(key, (ulong)i, 0);
+            ReadOnlySpan<uint> words = [x0, x1, x2, x3];
+            for (int j = 0; j < 4 && i + j < values.Length; j++)
+            {
+                values[i + j] = (words[j] >> 8) * (1f / (1 << 23)) - 1;
+            }
         }
 
-        DeviceBuffer buffer = backend.Allocate((long)values.Length * sizeof(float));
-        backend.Upload<float>(values, new View(buffer, 0, Layout.Of(values.Length), DType.Float32));
+        DeviceBuffer buffer = backend.Allocate((long)values.Length * type.Size());
+        backend.Write(values, new View(buffer, 0, Layout.Of(values.Length), type));
         return buffer;
     }
 }

@@ -6,6 +6,7 @@ namespace NanoFold.Kernels.Cpu.Attention;
 /// <summary>Checked arguments of full-pass attention, as plain sizes and addresses.</summary>
 internal readonly unsafe struct AttentionProblem
 {
+    public readonly AttentionShape Shape;
     public readonly int Batch, Time, Keys, Heads, KeyHeads, Depth, ValueDepth;
     public readonly DType Type;
     public readonly HeadRows Q, K, V, Y;
@@ -20,49 +21,26 @@ internal readonly unsafe struct AttentionProblem
     public AttentionProblem(string op, in AttentionArgs args)
     {
         AttentionChecks.Rank4(op, "q", args.Q);
-        AttentionChecks.Rank4(op, "k", args.K);
-        AttentionChecks.Rank4(op, "v", args.V);
-        AttentionChecks.Rank4(op, "y", args.Y);
-        Batch = args.Q.Layout[0];
-        Time = args.Q.Layout[1];
-        Heads = args.Q.Layout[2];
-        Depth = args.Q.Layout[3];
-        Keys = args.K.Layout[1];
-        KeyHeads = args.K.Layout[2];
-        ValueDepth = args.V.Layout[3];
-        Type = args.Q.Type;
         AttentionChecks.Real(op, "q", args.Q);
-        AttentionChecks.Shape(op, "k", args.K, Type, [Batch, Keys, KeyHeads, Depth]);
-        AttentionChecks.Shape(op, "v", args.V, Type, [Batch, Keys, KeyHeads, ValueDepth]);
-        AttentionChecks.Shape(op, "y", args.Y, Type, [Batch, Time, Heads, ValueDepth]);
-        AttentionChecks.Shape(op, "log-sum-exp", args.LogSumExp, Type, [Batch, Heads, Time]);
-        AttentionChecks.Contiguous(op, "log-sum-exp", args.LogSumExp);
-        AttentionChecks.Grouping(op, Heads, KeyHeads);
-        AttentionMask mask = args.Mask;
-        Causal = mask.Causal;
-        if (mask.Window < 0 || mask.Sinks < 0)
+        var shape = new AttentionShape(op, args);
+        Shape = shape;
+        Batch = shape.Batch;
+        Time = shape.Time;
+        Keys = shape.Keys;
+        Heads = shape.Heads;
+        KeyHeads = shape.KeyHeads;
+        Depth = shape.Depth;
+        ValueDepth = shape.ValueDepth;
+        Type = shape.Type;
+        Causal = shape.Causal;
+        Window = shape.Window;
+        Sinks = shape.Sinks;
+        if (shape.HasDocuments)
         {
-            throw new ArgumentException($"{op}: window {mask.Window} and sinks {mask.Sinks} must not be negative");
-        }
-
-        if (Causal && Keys < Time)
-        {
-            throw new ArgumentException($"{op}: {Keys} keys are fewer than {Time} causal queries");
-        }
-
-        Window = Causal && mask.Window < Keys ? mask.Window : 0;
-        Sinks = Window > 0 ? mask.Sinks : 0;
-        if (Causal && !mask.Documents.IsNone)
-        {
-            if (Keys != Time)
-            {
-                throw new ArgumentException($"{op}: documents need as many keys as queries, got {Keys} and {Time}");
-            }
-
-            AttentionChecks.Shape(op, "documents", mask.Documents, DType.Int32, [Batch, Time]);
-            Documents = mask.Documents.Ints;
-            DocumentBatch = (nint)mask.Documents.Layout.Stride(0);
-            DocumentTime = (nint)mask.Documents.Layout.Stride(1);
+            View documents = args.Mask.Documents;
+            Documents = documents.Ints;
+            DocumentBatch = (nint)documents.Layout.Stride(0);
+            DocumentTime = (nint)documents.Layout.Stride(1);
         }
 
         Q = new HeadRows(args.Q);

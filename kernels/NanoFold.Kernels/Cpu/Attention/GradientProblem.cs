@@ -15,10 +15,7 @@ internal readonly unsafe struct GradientProblem
     /// <exception cref="ArgumentException">A shape, stride or type does not fit, or the scratch is too small.</exception>
     public GradientProblem(string op, in AttentionProblem problem, in AttentionGradients gradients)
     {
-        AttentionChecks.Shape(op, "dy", gradients.DY, problem.Type, [problem.Batch, problem.Time, problem.Heads, problem.ValueDepth]);
-        Optional(op, "dq", gradients.DQ, problem.Type, problem.Batch, problem.Time, problem.Heads, problem.Depth);
-        Optional(op, "dk", gradients.DK, problem.Type, problem.Batch, problem.Keys, problem.KeyHeads, problem.Depth);
-        Optional(op, "dv", gradients.DV, problem.Type, problem.Batch, problem.Keys, problem.KeyHeads, problem.ValueDepth);
+        problem.Shape.Check(op, gradients);
         // Scratch is asked for without the type and with one length of time: other cases get along without.
         Plan = problem.Type == DType.Float64 || problem.Keys != problem.Time
             ? GradientPlan.Whole(problem.Time)
@@ -71,14 +68,6 @@ internal readonly unsafe struct GradientProblem
         {
             HeadRow.WriteRows<V>(
                 sums.Value<V>(first), sums.ValueRow, DV.Row<V>(batch, first, keyHead), DV.Time, end - first, _valueDepth, &one, 0, AccumulateV);
-        }
-    }
-
-    private static void Optional(string op, string name, in View view, DType type, int batch, int time, int heads, int depth)
-    {
-        if (!view.IsNone)
-        {
-            AttentionChecks.Shape(op, name, view, type, [batch, time, heads, depth]);
         }
     }
 }

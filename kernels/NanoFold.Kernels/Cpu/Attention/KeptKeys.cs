@@ -8,10 +8,8 @@ internal readonly unsafe struct KeptKeys
     /// <exception cref="ArgumentException">The view is not a contiguous Int32 [B, H, T, k].</exception>
     public KeptKeys(string op, in AttentionProblem problem, in View kept)
     {
-        AttentionChecks.Rank4(op, "kept", kept);
+        problem.Shape.CheckKept(op, kept);
         Count = kept.Layout[3];
-        AttentionChecks.Shape(op, "kept", kept, DType.Int32, [problem.Batch, problem.Heads, problem.Time, Count]);
-        AttentionChecks.Contiguous(op, "kept", kept);
         _indices = kept.Ints;
     }
 

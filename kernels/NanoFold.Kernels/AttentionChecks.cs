@@ -1,4 +1,4 @@
-namespace NanoFold.Kernels.Cpu.Attention;
+namespace NanoFold.Kernels;
 
 /// <summary>Argument checks of the attention kernels; messages name the op, the tensor, what was expected and what came.</summary>
 internal static class AttentionChecks

@@ -1,0 +1,54 @@
+using ILGPU;
+using NanoFold.Kernels.Fused;
+using NanoFold.Kernels.Gpu.Elements;
+
+namespace NanoFold.Kernels.Gpu.Attention;
+
+/// <summary>The scratch of a backward pass, see <see cref="DeltaWork{T}"/>: two rows of floats for each head, padded to whole tiles.</summary>
+internal static class DeltaRows
+{
+    private const int Unit = 128;
+
+    public static int Length(int time) => (time + Unit - 1) / Unit * Unit;
+
+    public static long Bytes(int batch, int time, int heads) => 2L * batch * heads * Length(time) * sizeof(float);
+
+    /// <summary>Fills the scratch.</summary>
+    /// <exception cref="ArgumentException">The scratch is too small.</exception>
+    public static ScoreGradient Prepare<T>(GpuContext context, string op, in AttentionShape shape, in AttentionArgs args, in AttentionGradients gradients)
+        where T : unmanaged, IElement<T>
+    {
+        View scratch = gradients.Scratch;
+        long bytes = Bytes(shape.Batch, shape.Time, shape.Heads);
+        long given = scratch.IsNone ? 0 : scratch.Count * scratch.Type.Size();
+        if (given < bytes || !scratch.Layout.IsContiguous)
+        {
+            Checks.Throw(op, $"scratch must be {bytes} contiguous bytes, got {given}");
+        }
+
+        ArrayView<float> memory = context.View<float>(scratch);
+        long half = bytes / (2 * sizeof(float));
+        var work = new DeltaWork<T>
+        {
+            Y = HeadView<T>.Of(context, args.Y),
+            DY = HeadView<T>.Of(context, gradients.DY),
+            LogSumExp = context.View<float>(args.LogSumExp),
+            Bits = memory.SubView(0, half),
+            Delta = memory.SubView(half, half),
+            Heads = shape.Heads,
+            Time = shape.Time,
+            RowLength = Length(shape.Time),
+            Rows = checked((int)half),
+        };
+        int rows = context.GroupSize / DeltaWork<T>.Across;
+        context.Launch(work, (half + rows - 1) / rows, context.GroupSize);
+        return new ScoreGradient
+        {
+            Mask = MaskView.Of(context, shape, args.Mask),
+            Bits = work.Bits,
+            Delta = work.Delta,
+            RowLength = work.RowLength,
+            Scale = (float)args.Scale,
+        };
+    }
+}

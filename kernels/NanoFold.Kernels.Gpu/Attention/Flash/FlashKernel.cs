@@ -1,0 +1,240 @@
+using NanoFold.Kernels.Gpu.Gemm;
+using NanoFold.Kernels.Gpu.Ptx;
+
+namespace NanoFold.Kernels.Gpu.Attention.Flash;
+
+/// <summary>
+/// What the flash attention kernels share (FlashAttention-2's scheme, arXiv 2307.08691). A block owns rows, a warp 16 or 32 of them, and goes through columns
+/// step by step, two steps' tiles in shared memory. Scores stay in registers: as sums of a product they lie as the next product wants its left operand.
+/// Lane 4g + t has of a tile of 16 × 8 scores the rows g and g + 8 and the columns 2t and 2t + 1.
+/// </summary>
+internal abstract class FlashKernel
+{
+    protected FlashKernel(in FlashSpec spec)
+    {
+        Spec = spec;
+        W = new PtxWriter(spec.Name, 80, FlashSpec.Threads, System.Runtime.CompilerServices.Unsafe.SizeOf<FlashArguments>());
+        Reg thread = Thread = W.ThreadX();
+        Lane = W.And(thread, 31);
+        RowOfLane = W.Shr(Lane, 2);
+        ColumnOfLane = W.Shl(W.And(Lane, 3), 1);
+        WarpRow = W.Mul(W.Shr(thread, 5), spec.WarpRows);
+        Zero = W.Const(0);
+        Shared = W.SharedBase();
+        Depth = FlashArguments.Read(W, nameof(FlashArguments.Depth));
+    }
+
+    protected FlashSpec Spec { get; }
+
+    protected PtxWriter W { get; }
+
+    protected Reg Thread { get; }
+
+    protected Reg Lane { get; }
+
+    /// <summary>g.</summary>
+    protected Reg RowOfLane { get; }
+
+    /// <summary>2t.</summary>
+    protected Reg ColumnOfLane { get; }
+
+    /// <summary>First row of the warp in the block.</summary>
+    protected Reg WarpRow { get; }
+
+    protected Reg Zero { get; }
+
+    protected Reg Shared { get; }
+
+    protected Reg Depth { get; }
+
+    protected int ColumnTiles => Spec.Columns / 8;
+
+    protected int DepthTiles => Spec.Depth / 8;
+
+    /// <summary>The block's own rows.</summary>
+    protected SharedTile RowTile => new(Spec.Type, true, Spec.Rows, Spec.Depth * 2);
+
+    /// <summary>A step's rows of the other side, as right operand along the head dimension.</summary>
+    protected SharedTile ColumnTile => new(Spec.Type, true, Spec.Columns, Spec.Depth * 2);
+
+    /// <summary>The same memory, as right operand along its rows.</summary>
+    private SharedTile TransposedTile => new(Spec.Type, false, Spec.Depth, Spec.Columns * 2);
+
+    protected Reg Argument(string field) => FlashArguments.Read(W, field);
+
+    protected FlashCopy CopyOf(SharedTile tile, string tensor, Reg batch, Reg head)
+        => new(W, tile, Thread, FlashTensor.Rows(W, tensor, batch, head), FlashTensor.Stride(W, tensor), Depth);
+
+    /// <summary>Left fragments of the warp's own rows.</summary>
+    protected Fragments RowFragments(Reg shared) => new(W, RowTile, true, Lane, WarpRow, Spec.WarpRows, shared);
+
+    protected Fragments ColumnFragments(Reg shared) => new(W, ColumnTile, false, Lane, Zero, Spec.Columns, shared);
+
+    protected Fragments TransposedFragments(Reg shared) => new(W, TransposedTile, false, Lane, Zero, Spec.Depth, shared);
+
+    /// <summary>All fragments of the warp's rows, step by step of the head dimension; null where they are loaded as they are needed.</summary>
+    protected Reg[][][]? Keep(Fragments rows)
+    {
+        if (!Spec.KeepsRows)
+        {
+            return null;
+        }
+
+        var kept = new Reg[Spec.Depth / 16][][];
+        for (int i = 0; i < kept.Length; i++)
+        {
+            kept[i] = rows.Load(Zero, i);
+        }
+
+        return kept;
+    }
+
+    protected Reg[] Zeros(int count)
+    {
+        Reg[] sums = W.New(RegKind.F32, count);
+        foreach (Reg sum in sums)
+        {
+            W.Set(sum, 0f);
+        }
+
+        return sums;
+    }
+
+    /// <summary>rows · columnsᵀ, [WarpRows, Columns].</summary>
+    protected Reg[] Scores(Fragments rows, Reg[][][]? kept, Fragments columns, Reg stage)
+    {
+        Reg[] sums = Zeros(Spec.RowTiles * ColumnTiles * 4);
+        for (int i = 0; i < Spec.Depth / 16; i++)
+        {
+            Multiply(sums, ColumnTiles, kept?[i] ?? rows.Load(Zero, i), columns.Load(stage, i));
+        }
+
+        return sums;
+    }
+
+    /// <summary>sums += weights · columns, [WarpRows, D].</summary>
+    protected void AddOutput(Reg[] sums, Reg[] weights, Fragments columns, Reg stage)
+    {
+        for (int i = 0; i < Spec.Columns / 16; i++)
+        {
+            var a = new Reg[Spec.RowTiles][];
+            for (int m = 0; m < a.Length; m++)
+            {
+                int left = ((m * ColumnTiles) + (2 * i)) * 4;
+                a[m] =
+                [
+                    W.Pack(Spec.Type, weights[left], weights[left + 1]), W.Pack(Spec.Type, weights[left + 2], weights[left + 3]),
+                    W.Pack(Spec.Type, weights[left + 4], weights[left + 5]), W.Pack(Spec.Type, weights[left + 6], weights[left + 7]),
+                ];
+            }
+
+            Multiply(sums, DepthTiles, a, columns.Load(stage, i));
+        }
+    }
+
+    /// <summary>Sum over the four lanes that share rows.</summary>
+    protected Reg QuadSum(Reg value)
+    {
+        value = W.Add(value, W.ShuffleXor(value, 1));
+        return W.Add(value, W.ShuffleXor(value, 2));
+    }
+
+    protected Reg QuadMax(Reg value)
+    {
+        value = W.Max(value, W.ShuffleXor(value, 1));
+        return W.Max(value, W.ShuffleXor(value, 2));
+    }
+
+    /// <summary>Goes to the label where the predicate holds, for all lanes of the warp or none.</summary>
+    protected void BranchIf(Reg predicate, string label)
+    {
+        using (W.When(predicate))
+        {
+            W.Branch(label);
+        }
+    }
+
+    /// <summary>Writes, or adds, the warp's sums [WarpRows, D], times a factor for each row, through the part of shared memory that holds its own rows.</summary>
+    /// <param name="sums">In registers.</param>
+    /// <param name="factors">For rows g, g + 8, and so on.</param>
+    /// <param name="staging">Address of a tile of rows in shared memory that this warp alone still reads.</param>
+    /// <param name="rows">Address of the head's first row.</param>
+    /// <param name="stride">Bytes between rows.</param>
+    /// <param name="first">The block's first row.</param>
+    /// <param name="end">Number of rows.</param>
+    /// <param name="accumulate">Not 0: adds; none: writes.</param>
+    protected void Store(Reg[] sums, Reg[] factors, Reg staging, Reg rows, Reg stride, Reg first, Reg end, Reg? accumulate)
+    {
+        int pitch = RowTile.Pitch, chunks = pitch / 16;
+        Reg target = W.Add(W.Add(RowTile.Offset(W, W.Add(WarpRow, RowOfLane), Zero), staging), W.Shl(ColumnOfLane, 1));
+        W.WarpBarrier();
+        for (int n = 0; n < DepthTiles; n++)
+        {
+            Reg at = n == 0 ? target : W.Xor(target, 16 * n);
+            for (int row = 0; row < factors.Length; row++)
+            {
+                int from = ((row / 2 * DepthTiles) + n) * 4 + (row % 2 * 2);
+                W.StoreShared(at, row * 8 * pitch, W.Pack(Spec.Type, W.Mul(sums[from], factors[row]), W.Mul(sums[from + 1], factors[row])));
+            }
+        }
+
+        W.WarpBarrier();
+        Reg chunk = W.And(Lane, chunks - 1), ownRow = W.Add(WarpRow, W.Shr(Lane, int.Log2(chunks)));
+        Reg isThere = W.Compare("lt", W.Shl(chunk, 3), Depth);
+        Reg left = W.Select(isThere, W.Sub(end, W.Add(first, ownRow)), 0), source = W.MadWide(W.Add(first, ownRow), stride, W.MadWide(chunk, 16, rows));
+        for (int i = 0; i < Spec.WarpRows; i += 32 / chunks)
+        {
+            Reg at = i == 0 ? source : W.MadWide(stride, i, source), isRow = W.Compare("gt", left, i);
+            Reg[] values = W.LoadShared(RegKind.B32, 4, W.Add(RowTile.Offset(W, W.Add(ownRow, i), chunk), staging));
+            if (accumulate is { } adds)
+            {
+                values = Sum(values, at, W.Both(isRow, W.Compare("ne", adds, 0)));
+            }
+
+            using (W.When(isRow))
+            {
+                W.StoreGlobal(at, 0, values);
+            }
+        }
+    }
+
+    /// <summary>Two numbers in bits of the way out: 2^(score · BitScale − bits).</summary>
+    protected Reg Weight(Reg score, Reg bitScale, Reg negatedBits) => W.Exp2(W.Mad(score, bitScale, negatedBits));
+
+    private Reg[] Sum(Reg[] values, Reg address, Reg adds)
+    {
+        Reg[] old = W.New(RegKind.B32, 4);
+        foreach (Reg word in old)
+        {
+            W.Set(word, 0);
+        }
+
+        using (W.When(adds))
+        {
+            W.Emit($"ld.global.v4.b32 {{{PtxMemory.Join(old)}}}, [{address}]");
+        }
+
+        var sums = new Reg[4];
+        for (int i = 0; i < 4; i++)
+        {
+            (Reg low, Reg high) = W.Unpack(Spec.Type, values[i]);
+            (Reg oldLow, Reg oldHigh) = W.Unpack(Spec.Type, old[i]);
+            sums[i] = W.Pack(Spec.Type, W.Add(low, oldLow), W.Add(high, oldHigh));
+        }
+
+        return sums;
+    }
+
+    private void Multiply(Reg[] sums, int columnTiles, Reg[][] a, Reg[][] b)
+    {
+        for (int m = 0; m < a.Length; m++)
+        {
+            for (int n = 0; n < columnTiles; n++)
+            {
+                // There and back, so that neighbours share an operand.
+                int column = m % 2 == 0 ? n : columnTiles - 1 - n;
+                W.MultiplyAccumulate(Spec.Type, sums.AsSpan(((m * columnTiles) + column) * 4, 4), a[m], b[column / 2].AsSpan(column % 2 * 2, 2));
+            }
+        }
+    }
+}

@@ -1,0 +1,113 @@
+using NanoFold.Kernels.Fused;
+using NanoFold.Kernels.Gpu.Ptx;
+
+namespace NanoFold.Kernels.Gpu.Attention.Flash;
+
+/// <summary>Which problems flash attention takes, and what it launches for them.</summary>
+internal static class FlashRun
+{
+    /// <summary>Larger than any position.</summary>
+    private const int Far = 1 << 29;
+
+    /// <summary>
+    /// 16-bit types, a head dimension that is a multiple of 8 up to 128, the same for values, and rows that can be copied 16 bytes at a time.
+    /// </summary>
+    public static bool Fits<TDevice>(TDevice device, in AttentionShape shape, in AttentionArgs args)
+        where TDevice : IFlashDevice
+        => shape.Type.Is16Bit() && shape.Depth == shape.ValueDepth && shape.Depth % 8 == 0 && shape.Depth <= FlashSpec.MostDepth && args.Scale > 0
+            && shape.Keys < Far && (long)shape.Batch * shape.Heads * DeltaRows.Length(shape.Time) < int.MaxValue
+            && IsAligned(device, args.Q) && IsAligned(device, args.K) && IsAligned(device, args.V) && IsAligned(device, args.Y);
+
+    /// <summary>As above, of the backward pass.</summary>
+    public static bool Fits<TDevice>(TDevice device, in AttentionShape shape, in AttentionArgs args, in AttentionGradients gradients)
+        where TDevice : IFlashDevice
+        => Fits(device, shape, args) && IsAligned(device, gradients.DY) && IsAligned(device, gradients.DQ) && IsAligned(device, gradients.DK)
+            && IsAligned(device, gradients.DV) && device.Pointer(gradients.Scratch) % 16 == 0;
+
+    public static void Forward<TDevice>(TDevice device, in AttentionShape shape, in AttentionArgs args)
+        where TDevice : IFlashDevice
+    {
+        FlashArguments arguments = Arguments(device, shape, args);
+        FlashSpec spec = Spec(FlashPass.Forward, shape);
+        device.Launch(spec, arguments, shape.Batch * shape.Heads, Blocks(shape.Time, spec.Rows));
+    }
+
+    /// <summary>The scratch holds what <see cref="DeltaRows"/> puts there.</summary>
+    public static void Backward<TDevice>(TDevice device, in AttentionShape shape, in AttentionArgs args, in AttentionGradients gradients)
+        where TDevice : IFlashDevice
+    {
+        FlashArguments arguments = Arguments(device, shape, args);
+        arguments.DY = Tensor(device, gradients.DY);
+        arguments.DQ = Tensor(device, gradients.DQ);
+        arguments.DK = Tensor(device, gradients.DK);
+        arguments.DV = Tensor(device, gradients.DV);
+        arguments.AccumulateQ = gradients.AccumulateQ ? 1 : 0;
+        arguments.AccumulateK = gradients.AccumulateK ? 1 : 0;
+        arguments.AccumulateV = gradients.AccumulateV ? 1 : 0;
+        arguments.Bits = device.Pointer(gradients.Scratch);
+        arguments.Delta = arguments.Bits + DeltaRows.Bytes(shape.Batch, shape.Time, shape.Heads) / 2;
+        if (!gradients.DK.IsNone || !gradients.DV.IsNone)
+        {
+            FlashSpec spec = Spec(FlashPass.KeyGradient, shape);
+            device.Launch(spec, arguments, shape.Batch * shape.KeyHeads, Blocks(shape.Keys, spec.Rows));
+        }
+
+        if (!gradients.DQ.IsNone)
+        {
+            FlashSpec spec = Spec(FlashPass.QueryGradient, shape);
+            device.Launch(spec, arguments, shape.Batch * shape.Heads, Blocks(shape.Time, spec.Rows));
+        }
+    }
+
+    private static FlashSpec Spec(FlashPass pass, in AttentionShape shape)
+        => new(pass, shape.Type == DType.BFloat16 ? GpuType.BFloat16 : GpuType.Float16, FlashSpec.Padded(shape.Depth), shape.HasDocuments);
+
+    private static FlashArguments Arguments<TDevice>(TDevice device, in AttentionShape shape, in AttentionArgs args)
+        where TDevice : IFlashDevice
+        => new()
+        {
+            Q = Tensor(device, args.Q),
+            K = Tensor(device, args.K),
+            V = Tensor(device, args.V),
+            Y = Tensor(device, args.Y),
+            Documents = shape.HasDocuments ? Tensor(device, args.Mask.Documents) : default,
+            LogSumExp = device.Pointer(args.LogSumExp),
+            Time = shape.Time,
+            Keys = shape.Keys,
+            RowLength = DeltaRows.Length(shape.Time),
+            Shift = shape.Causal ? shape.Shift : Far,
+            Window = shape.Window > 0 ? shape.Window : 2 * Far,
+            Sinks = shape.Sinks,
+            Depth = shape.Depth,
+            Heads = shape.Heads,
+            KeyHeads = shape.KeyHeads,
+            GroupHeads = shape.Group,
+            Scale = (float)args.Scale,
+            BitScale = (float)(args.Scale / Math.Log(2)),
+        };
+
+    private static FlashTensor Tensor<TDevice>(TDevice device, in View view)
+        where TDevice : IFlashDevice
+        => FlashTensor.Of(device.Pointer(view), view);
+
+    private static int Blocks(int count, int size) => (count + size - 1) / size;
+
+    /// <summary>Rows begin at multiples of 16 bytes, and strides fit 32 bits.</summary>
+    private static bool IsAligned<TDevice>(TDevice device, in View view)
+        where TDevice : IFlashDevice
+    {
+        if (view.IsNone)
+        {
+            return true;
+        }
+
+        bool fits = device.Pointer(view) % 16 == 0;
+        for (int axis = 0; axis < 3; axis++)
+        {
+            long stride = view.Layout.Stride(axis);
+            fits &= view.Layout[axis] == 1 || (stride % 8 == 0 && (axis == 0 || stride < Far));
+        }
+
+        return fits;
+    }
+}

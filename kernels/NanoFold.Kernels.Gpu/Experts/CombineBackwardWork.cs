@@ -1,0 +1,45 @@
+using ILGPU;
+using NanoFold.Kernels.Gpu.Elements;
+using NanoFold.Kernels.Gpu.Rows;
+
+namespace NanoFold.Kernels.Gpu.Experts;
+
+/// <summary>dRows[r(n, j)] = w[n, j] · dy[n] and dw[n, j] = ⟨dy[n], rows[r(n, j)]⟩, a slot a group.</summary>
+internal struct CombineBackwardWork<T> : IGpuWork<CombineBackwardWork<T>>
+    where T : unmanaged, IElement<T>
+{
+    public ExpertRows<T> Rows;
+    public ArrayView<T> DY, DRows, DWeights;
+    public long DYRow, DRow;
+    public int WantsRows, WantsWeights;
+
+    public static void Run(CombineBackwardWork<T> w)
+    {
+        ArrayView<float> shared = SharedMemory.Allocate<float>(GroupReduce.Most);
+        int slot = Grid.IdxX, row = w.Rows.RowOfSlot[slot];
+        long dy = slot / w.Rows.Slots * w.DYRow;
+        float weight = ExpertRows<T>.Weight(w.Rows, slot), sum = 0;
+        for (int piece = Group.IdxX; 4 * piece < w.Rows.Width; piece += Group.DimX)
+        {
+            Quad gradient = Piece.Load(w.DY, dy, piece, w.Rows.Width, w.Rows.IsWide);
+            if (w.WantsWeights != 0)
+            {
+                sum += Quad.Dot(gradient, Piece.Load(w.Rows.Rows, row * w.Rows.Row, piece, w.Rows.Width, w.Rows.IsWide));
+            }
+
+            if (w.WantsRows != 0)
+            {
+                Piece.Store(w.DRows, row * w.DRow, piece, w.Rows.Width, w.Rows.IsWide, gradient * weight);
+            }
+        }
+
+        if (w.WantsWeights != 0)
+        {
+            sum = GroupReduce.Sum(shared, sum);
+            if (Group.IdxX == 0)
+            {
+                w.DWeights[slot] = T.Write(sum);
+            }
+        }
+    }
+}

@@ -1,0 +1,32 @@
+using NanoFold.Kernels;
+
+namespace NanoFold.Gpu.Tests.Attention;
+
+/// <summary>Sizes and mask of one attention problem.</summary>
+public sealed record AttentionCase(int Batch, int Time, int Heads, int KeyHeads, int Depth)
+{
+    public int? Keys { get; init; }
+
+    public int? ValueDepth { get; init; }
+
+    public bool Causal { get; init; } = true;
+
+    public int Window { get; init; }
+
+    public int Sinks { get; init; }
+
+    /// <summary>Tokens of a document; 0 for no documents.</summary>
+    public int DocumentLength { get; init; }
+
+    /// <summary>q, k, v and their gradients are parts of the rows of one tensor.</summary>
+    public bool Strided { get; init; }
+
+    /// <summary>Gradients are added to what is there.</summary>
+    public bool Accumulates { get; init; }
+
+    public double Scale => 1.3 / Math.Sqrt(Depth);
+
+    public int KeyCount => Keys ?? Time;
+
+    public int ValueSize => ValueDepth ?? Depth;
+}

@@ -1,0 +1,167 @@
+using NanoFold.Kernels;
+using NanoFold.Kernels.Fused;
+
+namespace NanoFold.Gpu.Tests.Attention;
+
+/// <summary>The tensors of one attention problem on one backend, and what its kernels make of them.</summary>
+internal sealed class AttentionRig : IDisposable
+{
+    /// <summary>Elements of a shared row that belong to nobody.</summary>
+    private const int Margin = 8;
+
+    private readonly AttentionCase _case;
+    private readonly Memory _memory;
+    private readonly Backend _backend;
+    private readonly DType _type;
+    private readonly View _inputs, _gradients, _documents;
+    private readonly float[] _before;
+
+    public AttentionRig(Backend backend, AttentionCase problem, DType type)
+    {
+        AttentionCase c = _case = problem;
+        _backend = backend;
+        _type = type;
+        _memory = new Memory(backend);
+        int queries = c.Heads * c.Depth, keys = c.KeyHeads * c.Depth, values = c.KeyHeads * c.ValueSize;
+        if (c.Strided)
+        {
+            int width = queries + keys + values + Margin;
+            _inputs = _memory.New(type, [c.Batch, c.Time, width], Rounded(1, c.Batch * c.Time * width));
+            _before = Rounded(2, c.Batch * c.Time * width);
+            _gradients = _memory.New(type, [c.Batch, c.Time, width], _before);
+            (Q, DQ) = (Part(_inputs, 0, c.Heads, c.Depth), Part(_gradients, 0, c.Heads, c.Depth));
+            (K, DK) = (Part(_inputs, queries, c.KeyHeads, c.Depth), Part(_gradients, queries, c.KeyHeads, c.Depth));
+            (V, DV) = (Part(_inputs, queries + keys, c.KeyHeads, c.ValueSize), Part(_gradients, queries + keys, c.KeyHeads, c.ValueSize));
+        }
+        else
+        {
+            _before = [];
+            (Q, DQ) = (New(3, c.Time, c.Heads, c.Depth), New(4, c.Time, c.Heads, c.Depth));
+            (K, DK) = (New(5, c.KeyCount, c.KeyHeads, c.Depth), New(6, c.KeyCount, c.KeyHeads, c.Depth));
+            (V, DV) = (New(7, c.KeyCount, c.KeyHeads, c.ValueSize), New(8, c.KeyCount, c.KeyHeads, c.ValueSize));
+        }
+
+        Y = New(9, c.Time, c.Heads, c.ValueSize);
+        DY = New(10, c.Time, c.Heads, c.ValueSize);
+        LogSumExp = _memory.New(DType.Float32, c.Batch, c.Heads, c.Time);
+        if (c.DocumentLength > 0)
+        {
+            _documents = _memory.Integers([c.Batch, c.Time], [.. Enumerable.Range(0, c.Batch * c.Time).Select(i => i % c.Time / c.DocumentLength)]);
+        }
+    }
+
+    public View Q { get; }
+
+    public View K { get; }
+
+    public View V { get; }
+
+    public View Y { get; }
+
+    public View LogSumExp { get; }
+
+    public View DY { get; }
+
+    public View DQ { get; }
+
+    public View DK { get; }
+
+    public View DV { get; }
+
+    public AttentionArgs Args => new()
+    {
+        Q = Q,
+        K = K,
+        V = V,
+        Y = Y,
+        LogSumExp = LogSumExp,
+        Scale = _case.Scale,
+        Mask = new AttentionMask { Causal = _case.Causal, Window = _case.Window, Sinks = _case.Sinks, Documents = _documents },
+    };
+
+    public AttentionGradients Gradients(long scratchBytes) => new()
+    {
+        DY = DY,
+        DQ = DQ,
+        DK = DK,
+        DV = DV,
+        AccumulateQ = _case.Accumulates,
+        AccumulateK = _case.Accumulates,
+        AccumulateV = _case.Accumulates,
+        Scratch = scratchBytes == 0 ? default : _memory.New(DType.Float32, (int)(scratchBytes / sizeof(float))),
+    };
+
+    /// <summary>Forward and backward pass: y, log-sum-exp, dq, dk, dv.</summary>
+    public float[][] Run(IFusedAttention kernel)
+    {
+        kernel.Forward(Args);
+        kernel.Backward(Args, Gradients(kernel.BackwardScratchBytes(_case.Batch, _case.Time, _case.Heads, _case.KeyHeads, _case.Depth)));
+        return Results();
+    }
+
+    /// <summary>As above with the keys kept.</summary>
+    public float[][] Run(IFusedTopKAttention kernel, int keep)
+    {
+        View kept = _memory.New(DType.Int32, _case.Batch, _case.Heads, _case.Time, keep);
+        kernel.Forward(Args, kept);
+        kernel.Backward(Args, kept, Gradients(kernel.BackwardScratchBytes(_case.Batch, _case.Time, _case.Heads, _case.KeyHeads, _case.Depth)));
+        return [.. Results(), _memory.Read(kept)];
+    }
+
+    /// <summary>What lies beside strided gradients is as it was.</summary>
+    public void AssertMargins()
+    {
+        if (!_case.Strided)
+        {
+            return;
+        }
+
+        float[] after = _memory.Read(_gradients);
+        int width = _gradients.Layout[2];
+        for (int i = 0; i < after.Length; i++)
+        {
+            if (i % width >= width - Margin)
+            {
+                Assert.That(after[i], Is.EqualTo(_before[i]), $"element {i} beside the gradients");
+            }
+        }
+    }
+
+    public void Dispose() => _memory.Dispose();
+
+    private static View Part(in View rows, int start, int heads, int depth)
+    {
+        Layout layout = rows.Layout.Slice(2, start, heads * depth, out long offset).SplitLast(heads);
+        return rows.With(layout, offset);
+    }
+
+    public float[][] Results() => [Read(Y), _memory.Read(LogSumExp), Read(DQ), Read(DK), Read(DV)];
+
+    private float[] Read(in View view)
+    {
+        if (view.Layout.IsContiguous)
+        {
+            return _memory.Read(view);
+        }
+
+        View copy = _memory.New(view.Type, view.Layout.ToShape());
+        _backend.Copy(view, copy);
+        return _memory.Read(copy);
+    }
+
+    private View New(int seed, int time, int heads, int depth) =>
+        _memory.New(_type, [_case.Batch, time, heads, depth], Rounded(seed, _case.Batch * time * heads * depth));
+
+    /// <summary>Numbers that every type holds exactly.</summary>
+    private static float[] Rounded(int seed, int count)
+    {
+        var random = new Random(seed);
+        var values = new float[count];
+        for (int i = 0; i < count; i++)
+        {
+            values[i] = MathF.Round((float)(random.NextDouble() + random.NextDouble() + random.NextDouble() - 1.5) * 64) / 32;
+        }
+
+        return values;
+    }
+}

@@ -1,0 +1,91 @@
+using NanoFold.Kernels;
+using NanoFold.Kernels.Fused;
+
+namespace NanoFold.Gpu.Tests.Attention;
+
+public class CachedAttentionTests : GpuTests
+{
+    /// <summary>Chunks of new tokens for each of two rows.</summary>
+    private static readonly int[][] s_counts = [[5, 3], [1, 1], [4, 0], [1, 1], [5, 5], [1, 1]];
+
+    [TestCase(24, 0, 0, 0)]
+    [TestCase(12, 4, 2, 0)]
+    [TestCase(9, 5, 0, 0)]
+    [TestCase(24, 0, 0, 3)]
+    public void Is_that_of_the_cpu(int capacity, int window, int sinks, int topK)
+    {
+        foreach (DType type in new[] { DType.Float32, DType.BFloat16, DType.Float16 })
+        {
+            using var gpu = new Rig(Gpu, type, capacity, window, sinks, topK);
+            using var cpu = new Rig(Cpu, DType.Float32, capacity, window, sinks, topK);
+            int[] positions = [0, 0];
+            for (int step = 0; step < s_counts.Length; step++)
+            {
+                int[] counts = s_counts[step];
+                float[][] actual = gpu.Run(step, positions, counts), expected = cpu.Run(step, positions, counts);
+                Near.Assert($"{type} y of step {step}", actual[0], expected[0], Near.Tolerance(type));
+                Assert.That(actual[1], Is.EqualTo(expected[1]), "keys");
+                Assert.That(actual[2], Is.EqualTo(expected[2]), "values");
+                positions = [positions[0] + counts[0], positions[1] + counts[1]];
+            }
+        }
+    }
+
+    [Test]
+    public void Counts_that_cannot_be_are_no_tokens()
+    {
+        using var rig = new Rig(Gpu, DType.Float32, 8, 0, 0, 0);
+        float[][] results = rig.Run(0, [-3, 2], [1, 9]);
+        Assert.That(results.SelectMany(x => x), Is.All.EqualTo(0f));
+    }
+
+    private sealed class Rig(Backend backend, DType type, int capacity, int window, int sinks, int topK) : IDisposable
+    {
+        private const int Time = 5, Heads = 4, KeyHeads = 2, Depth = 8;
+
+        private readonly Memory _memory = new(backend);
+        private View _keys, _values;
+
+        /// <summary>y and the caches behind a call; the caches go on to the next.</summary>
+        public float[][] Run(int seed, int[] positions, int[] counts)
+        {
+            if (_keys.IsNone)
+            {
+                _keys = _memory.New(type, 2, capacity, KeyHeads, Depth);
+                _values = _memory.New(type, 2, capacity, KeyHeads, Depth);
+            }
+
+            View q = New(3 * seed, Heads), k = New(3 * seed + 1, KeyHeads), v = New(3 * seed + 2, KeyHeads), y = New(1, Heads);
+            backend.Require<ICachedAttention>().Forward(new CachedAttentionArgs
+            {
+                Q = q,
+                K = k,
+                V = v,
+                Y = y,
+                KeyCache = _keys,
+                ValueCache = _values,
+                Positions = _memory.Integers([2], positions),
+                Counts = _memory.Integers([2], counts),
+                Scale = 0.4,
+                Window = window,
+                Sinks = sinks,
+                TopK = topK,
+            });
+            return [_memory.Read(y), _memory.Read(_keys), _memory.Read(_values)];
+        }
+
+        public void Dispose() => _memory.Dispose();
+
+        private View New(int seed, int heads)
+        {
+            var random = new Random(seed);
+            var values = new float[2 * Time * heads * Depth];
+            for (int i = 0; i < values.Length; i++)
+            {
+                values[i] = random.Next(-64, 65) / 32f;
+            }
+
+            return _memory.New(type, [2, Time, heads, Depth], values);
+        }
+    }
+}

@@ -1,0 +1,77 @@
+using NanoFold.Kernels;
+using NanoFold.Kernels.Fused;
+
+namespace NanoFold.Gpu.Tests.Attention;
+
+public class FusedAttentionTests : GpuTests
+{
+    private static readonly string[] s_names = ["y", "log-sum-exp", "dq", "dk", "dv"];
+
+    private static IEnumerable<AttentionCase> Cases()
+    {
+        yield return new(1, 1, 1, 1, 4);
+        yield return new(2, 19, 2, 1, 8) { Accumulates = true };
+        yield return new(1, 37, 2, 2, 16) { Window = 5, Sinks = 2 };
+        yield return new(2, 18, 2, 1, 7) { DocumentLength = 5, Strided = true };
+        yield return new(1, 13, 4, 2, 8) { Strided = true, Accumulates = true };
+        yield return new(1, 9, 1, 1, 8) { Keys = 40, ValueDepth = 12 };
+        yield return new(1, 12, 1, 1, 8) { Keys = 35, Causal = false };
+        yield return new(1, 10, 1, 1, 72) { ValueDepth = 20 };
+        if (!IsSimulated)
+        {
+            yield return new(2, 257, 4, 2, 64) { Strided = true };
+            yield return new(1, 300, 2, 2, 128) { Accumulates = true };
+            yield return new(2, 300, 3, 3, 32) { Window = 70, Sinks = 3, Strided = true };
+            yield return new(2, 256, 4, 1, 64) { DocumentLength = 50 };
+            yield return new(1, 130, 2, 1, 256);
+            yield return new(1, 100, 2, 2, 64) { Keys = 333 };
+            yield return new(1, 200, 2, 2, 64) { Keys = 333, Causal = false };
+        }
+    }
+
+    [TestCaseSource(nameof(Cases))]
+    public void Is_that_of_the_cpu(AttentionCase problem)
+    {
+        foreach (DType type in new[] { DType.Float32, DType.BFloat16, DType.Float16 })
+        {
+            AssertLikeCpu(problem, type);
+        }
+    }
+
+    [Test]
+    public void Gradients_that_nobody_wants_are_left_out()
+    {
+        using var rig = new AttentionRig(Gpu, new(1, 9, 2, 1, 8), DType.Float32);
+        using var memory = new Memory(Gpu);
+        var kernel = Gpu.Require<IFusedAttention>();
+        float[][] all = rig.Run(kernel);
+        AttentionGradients gradients = rig.Gradients(kernel.BackwardScratchBytes(1, 9, 2, 1, 8));
+        Gpu.Fill(rig.DK, 0);
+        Gpu.Fill(rig.DQ, 5);
+        kernel.Backward(rig.Args, new AttentionGradients { DY = gradients.DY, DQ = default, DK = gradients.DK, DV = default, Scratch = gradients.Scratch });
+        Assert.That(memory.Read(rig.DK), Is.EqualTo(all[3]));
+        Assert.That(memory.Read(rig.DV), Is.EqualTo(all[4]));
+        Assert.That(memory.Read(rig.DQ), Is.All.EqualTo(5f));
+    }
+
+    [Test]
+    public void Small_scratch_is_an_error()
+    {
+        using var rig = new AttentionRig(Gpu, new(1, 9, 2, 1, 8), DType.Float32);
+        Assert.That(() => Gpu.Require<IFusedAttention>().Backward(rig.Args, rig.Gradients(8)), Throws.ArgumentException.With.Message.Contains("scratch"));
+    }
+
+    private void AssertLikeCpu(AttentionCase problem, DType type)
+    {
+        using var gpu = new AttentionRig(Gpu, problem, type);
+        using var cpu = new AttentionRig(Cpu, problem, DType.Float32);
+        float[][] actual = gpu.Run(Gpu.Require<IFusedAttention>());
+        float[][] expected = cpu.Run(Cpu.Require<IFusedAttention>());
+        for (int i = 0; i < actual.Length; i++)
+        {
+            Near.Assert($"{type} {s_names[i]}", actual[i], expected[i], Near.Tolerance(type) * (i < 2 ? 1 : 3));
+        }
+
+        gpu.AssertMargins();
+    }
+}

@@ -1,0 +1,56 @@
+using NanoFold.Kernels;
+using NanoFold.Kernels.Fused;
+
+namespace NanoFold.Gpu.Tests.Attention;
+
+public class TopKAttentionTests : GpuTests
+{
+    private static readonly string[] s_names = ["y", "log-sum-exp", "dq", "dk", "dv", "kept"];
+
+    private static IEnumerable<object[]> Cases()
+    {
+        yield return [new AttentionCase(1, 1, 1, 1, 4), 3];
+        yield return [new AttentionCase(2, 11, 2, 1, 8) { Accumulates = true, Strided = true }, 4];
+        yield return [new AttentionCase(1, 13, 2, 2, 6) { DocumentLength = 5, ValueDepth = 7 }, 3];
+        yield return [new AttentionCase(1, 9, 1, 1, 8) { Keys = 14 }, 20];
+        if (!IsSimulated)
+        {
+            yield return [new AttentionCase(2, 150, 4, 2, 64) { Strided = true }, 16];
+            yield return [new AttentionCase(1, 70, 2, 2, 160), 32];
+        }
+    }
+
+    [TestCaseSource(nameof(Cases))]
+    public void Is_that_of_the_cpu(AttentionCase problem, int keep)
+    {
+        foreach (DType type in new[] { DType.Float32, DType.BFloat16, DType.Float16 })
+        {
+            using var gpu = new AttentionRig(Gpu, problem, type);
+            using var cpu = new AttentionRig(Cpu, problem, DType.Float32);
+            float[][] actual = gpu.Run(Gpu.Require<IFusedTopKAttention>(), keep);
+            float[][] expected = cpu.Run(Cpu.Require<IFusedTopKAttention>(), keep);
+            for (int i = 0; i < actual.Length; i++)
+            {
+                Near.Assert($"{type} {s_names[i]}", actual[i], expected[i], i == 5 ? 0 : Near.Tolerance(type) * (i < 2 ? 1 : 3));
+            }
+
+            gpu.AssertMargins();
+        }
+    }
+
+    [Test]
+    public void Equal_scores_keep_the_smaller_index()
+    {
+        using var rig = new AttentionRig(Gpu, new(1, 6, 1, 1, 4), DType.Float32);
+        Gpu.Fill(rig.K, 1);
+        float[] kept = rig.Run(Gpu.Require<IFusedTopKAttention>(), 2)[5];
+        Assert.That(kept, Is.EqualTo(new float[] { 0, -1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1 }));
+    }
+
+    [Test]
+    public void A_mask_that_is_not_plain_causal_is_an_error()
+    {
+        using var rig = new AttentionRig(Gpu, new(1, 6, 1, 1, 4) { Window = 2 }, DType.Float32);
+        Assert.That(() => rig.Run(Gpu.Require<IFusedTopKAttention>(), 2), Throws.ArgumentException.With.Message.Contains("causal"));
+    }
+}
