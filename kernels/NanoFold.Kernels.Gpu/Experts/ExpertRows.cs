@@ -14,8 +14,5 @@ internal struct ExpertRows<T>
     public long Row;
     public int Tokens, Slots, Width, HasWeights;
 
-    /// <summary>Not 0 where all operands' rows are aligned to four.</summary>
-    public int IsWide;
-
     public static float Weight(in ExpertRows<T> rows, int slot) => rows.HasWeights != 0 ? T.Read(rows.Weights[slot]) : 1;
 }

@@ -148,19 +148,47 @@ internal sealed class GpuExpertRouting(GpuContext context) : IExpertRouting
     private void Combine<T>(in View rows, in View weights, in View rowOfSlot, in View y, bool accumulate)
         where T : unmanaged, IElement<T>
     {
-        ExpertRows<T> operands = Rows<T>(rows, weights, rowOfSlot, y, default);
+        if (AreWhole(rows, y, default))
+        {
+            Combine<T, WholePiece>(rows, weights, rowOfSlot, y, accumulate);
+        }
+        else
+        {
+            Combine<T, AnyPiece>(rows, weights, rowOfSlot, y, accumulate);
+        }
+    }
+
+    private void Combine<T, TPiece>(in View rows, in View weights, in View rowOfSlot, in View y, bool accumulate)
+        where T : unmanaged, IElement<T>
+        where TPiece : struct, IPiece
+    {
+        ExpertRows<T> operands = Rows<T>(rows, weights, rowOfSlot, y);
         Launch(
-            new CombineWork<T> { Rows = operands, Y = context.View<T>(y), YRow = y.Layout.Stride(0), Accumulate = accumulate ? 1 : 0 },
-            (long)operands.Tokens * Piece.Of(operands.Width));
+            new CombineWork<T, TPiece> { Rows = operands, Y = context.View<T>(y), YRow = y.Layout.Stride(0), Accumulate = accumulate ? 1 : 0 },
+            (long)operands.Tokens * WholePiece.Count(operands.Width));
     }
 
     private void CombineBackward<T>(in View rows, in View weights, in View rowOfSlot, in View dy, in View dRows, in View dWeights)
         where T : unmanaged, IElement<T>
     {
-        ExpertRows<T> operands = Rows<T>(rows, weights, rowOfSlot, dy, dRows);
+        if (AreWhole(rows, dy, dRows))
+        {
+            CombineBackward<T, WholePiece>(rows, weights, rowOfSlot, dy, dRows, dWeights);
+        }
+        else
+        {
+            CombineBackward<T, AnyPiece>(rows, weights, rowOfSlot, dy, dRows, dWeights);
+        }
+    }
+
+    private void CombineBackward<T, TPiece>(in View rows, in View weights, in View rowOfSlot, in View dy, in View dRows, in View dWeights)
+        where T : unmanaged, IElement<T>
+        where TPiece : struct, IPiece
+    {
+        ExpertRows<T> operands = Rows<T>(rows, weights, rowOfSlot, dy);
         int threads = Math.Min(context.GroupSize, Math.Max(32, (int)BitOperations.RoundUpToPowerOf2((uint)(operands.Width + 7) / 8)));
         context.Launch(
-            new CombineBackwardWork<T>
+            new CombineBackwardWork<T, TPiece>
             {
                 Rows = operands, DY = context.View<T>(dy), DRows = context.View<T>(dRows), DWeights = context.View<T>(dWeights), DYRow = dy.Layout.Stride(0),
                 DRow = dRows.IsNone ? 0 : dRows.Layout.Stride(0), WantsRows = dRows.IsNone ? 0 : 1, WantsWeights = dWeights.IsNone ? 0 : 1,
@@ -168,13 +196,15 @@ internal sealed class GpuExpertRouting(GpuContext context) : IExpertRouting
             rowOfSlot.Count, threads);
     }
 
-    private ExpertRows<T> Rows<T>(in View rows, in View weights, in View rowOfSlot, in View tokens, in View dRows)
+    private static bool AreWhole(in View rows, in View tokens, in View dRows)
+        => tokens.Layout[1] % 4 == 0 && WholePiece.IsAligned(rows) && WholePiece.IsAligned(tokens) && WholePiece.IsAligned(dRows);
+
+    private ExpertRows<T> Rows<T>(in View rows, in View weights, in View rowOfSlot, in View tokens)
         where T : unmanaged, IElement<T>
         => new()
         {
             Rows = context.View<T>(rows), Weights = context.View<T>(weights), RowOfSlot = context.View<int>(rowOfSlot), Row = rows.Layout.Stride(0),
             Tokens = rowOfSlot.Layout[0], Slots = rowOfSlot.Layout[1], Width = tokens.Layout[1], HasWeights = weights.IsNone ? 0 : 1,
-            IsWide = Piece.IsWide(rows) && Piece.IsWide(tokens) && Piece.IsWide(dRows) ? 1 : 0,
         };
 
     private ExpertWeightsWork<T> WeightsWork<T>(in View probabilities, in View indices, in View weights, bool renormalize)
