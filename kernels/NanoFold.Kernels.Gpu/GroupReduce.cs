@@ -58,7 +58,7 @@ internal static class GroupReduce
             {
                 float a = shared[thread], b = shared[thread + half];
                 // Not-a-number wins: it must not vanish in a maximum.
-                shared[thread] = a > b || float.IsNaN(a) ? a : b;
+                shared[thread] = a > b || Bits.IsNaN(a) ? a : b;
             }
 
             Group.Barrier();

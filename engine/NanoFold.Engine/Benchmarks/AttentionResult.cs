@@ -1,7 +1,5 @@
-using NanoFold.Engine.Autograd;
-using NanoFold.Engine.Ops;
-using NanoFold.Engine.Tensors;
 using NanoFold.Kernels;
+using NanoFold.Kernels.Fused;
 
 namespace NanoFold.Engine.Benchmarks;
 
@@ -20,43 +18,66 @@ public sealed record AttentionResult(AttentionCase Case, double ForwardSeconds, 
     /// <summary>Memory for a token: constant where T × T is never held.</summary>
     public double BytesPerToken => (double)Bytes / ((long)Case.Batch * Case.Context);
 
-    /// <summary>Times the recorded op, forward alone and both passes by turns.</summary>
+    /// <summary>Times the backend's fused kernel, forward alone and both passes by turns.</summary>
     /// <param name="shape">What is computed.</param>
     /// <param name="backend">Where.</param>
     /// <param name="type">Of q, k, v and the result.</param>
     public static AttentionResult Measure(AttentionCase shape, Backend backend, DType type = DType.Float32)
     {
-        using var store = new ParameterStore(backend);
-        Parameter Operand(string name, int heads) =>
-            store.Add(name, Layout.Of(shape.Batch, shape.Context, heads, shape.HeadDim), ParameterRole.Matrix, Initializer.Normal(1));
-        Parameter[] operands = [Operand("q", shape.Heads), Operand("k", shape.KvHeads), Operand("v", shape.KvHeads)];
-        store.Allocate(seed: 1);
-        if (type.Is16Bit())
+        IFusedAttention kernel = backend.Require<IFusedAttention>();
+        using var memory = new Operands(backend, type);
+        View Queries() => memory.New(shape.Batch, shape.Context, shape.Heads, shape.HeadDim);
+        View Keys() => memory.New(shape.Batch, shape.Context, shape.KvHeads, shape.HeadDim);
+        View q = Queries(), k = Keys(), v = Keys(), y = Queries(), dy = Queries(), dq = Queries(), dk = Keys(), dv = Keys();
+        View logSumExp = memory.Single(shape.Batch, shape.Heads, shape.Context);
+        long scratchBytes = kernel.BackwardScratchBytes(shape.Batch, shape.Context, shape.Heads, shape.KvHeads, shape.HeadDim);
+        View scratch = scratchBytes == 0 ? default : memory.Single(checked((int)((scratchBytes + 3) / sizeof(float))));
+        AttentionArgs Args() => new()
         {
-            store.Shadow(type);
+            Q = q, K = k, V = v, Y = y, LogSumExp = logSumExp, Scale = 1 / Math.Sqrt(shape.HeadDim), Mask = new AttentionMask { Causal = true, Window = shape.Window },
+        };
+        void Forward() => kernel.Forward(Args());
+        void Both()
+        {
+            kernel.Forward(Args());
+            kernel.Backward(Args(), new AttentionGradients { DY = dy, DQ = dq, DK = dk, DV = dv, Scratch = scratch });
         }
 
-        using Plan forward = Record(shape, store, operands, type, training: false), both = Record(shape, store, operands, type, training: true);
-        using DeviceBuffer arena = backend.Allocate(Math.Max(forward.ArenaBytes, both.ArenaBytes));
-        forward.Bind(arena);
-        both.Bind(arena);
-        double[] seconds = AlternatingTimer.Medians(backend, forward.Run, both.Run);
+        double[] seconds = AlternatingTimer.Medians(backend, Forward, Both);
         // The clock's noise must not make a short backward pass negative.
         double backward = Math.Max(0, seconds[1] - seconds[0]);
-        return new AttentionResult(shape, seconds[0], backward, both.ArenaBytes + ((store.Elements + store.TrainedElements) * sizeof(float)));
+        return new AttentionResult(shape, seconds[0], backward, memory.Bytes);
     }
 
-    private static Plan Record(AttentionCase shape, ParameterStore store, Parameter[] operands, DType type, bool training)
+    /// <summary>Tensors of random numbers.</summary>
+    private sealed class Operands(Backend backend, DType type) : IDisposable
     {
-        var tape = new Tape(store.Backend, store, type, training);
-        Tensor y = AttentionOp.Record(
-            tape, tape.Use(operands[0]), tape.Use(operands[1]), tape.Use(operands[2]), 1 / Math.Sqrt(shape.HeadDim), new CausalMask(shape.Window));
-        if (training)
+        private readonly List<DeviceBuffer> _buffers = [];
+
+        public long Bytes => _buffers.Sum(b => b.Bytes);
+
+        public View New(params ReadOnlySpan<int> dims)
         {
-            // The sum of the result: its gradient is 1 everywhere, which costs no op of its own.
-            tape.AddLoss(y);
+            View view = Allocate(type, dims);
+            var values = new float[view.Count];
+            for (int i = 0; i < values.Length; i++)
+            {
+                values[i] = (Philox.Next((ulong)_buffers.Count, (ulong)i, 0).X0 >> 8) * (1f / (1 << 23)) - 1;
+            }
+
+            backend.Write(values, view);
+            return view;
         }
 
-        return new Plan(tape);
+        public View Single(params ReadOnlySpan<int> dims) => Allocate(DType.Float32, dims);
+
+        public void Dispose() => _buffers.ForEach(b => b.Dispose());
+
+        private View Allocate(DType of, ReadOnlySpan<int> dims)
+        {
+            Layout layout = Layout.Of(dims);
+            _buffers.Add(backend.Allocate(layout.Count * of.Size()));
+            return new View(_buffers[^1], 0, layout, of);
+        }
     }
 }

@@ -6,13 +6,11 @@ using NanoFold.Kernels.Gpu.Rows;
 
 namespace NanoFold.Kernels.Gpu.Experts;
 
-/// <summary>
-/// Mixture-of-experts routing on a GPU. Indices lie on the device and are not checked; the micro-batches of the step are read there too, and where their
-/// number was not set the loss is not finite.
-/// </summary>
+/// <summary>Mixture-of-experts routing on a GPU. Indices lie on the device and are not checked.</summary>
 internal sealed class GpuExpertRouting(GpuContext context) : IExpertRouting
 {
     private readonly ExpertSort _sort = new(context);
+    private readonly GpuRouterLoss _routerLoss = new(context);
 
     public void Sort(in View indices, in View offsets, in View rowOfSlot, in View tokenOfRow)
     {
@@ -97,58 +95,16 @@ internal sealed class GpuExpertRouting(GpuContext context) : IExpertRouting
     }
 
     public void RouterLoss(in View logits, in View probabilities, in View offsets, in View load, in View loss, double balance, double z)
-    {
-        const string Op = "router loss";
-        ExpertChecks.RouterLoss(Op, logits, probabilities, offsets, load, loss);
-        int groups = (int)Groups(logits.Layout[0]);
-        ArrayView<double> partial = context.Scratch(groups * sizeof(double)).Cast<double>();
-        switch (logits.Type)
-        {
-            case DType.BFloat16:
-                Launch(new RouterLossWork<BF16> { Row = Row<BF16>(logits, probabilities, balance, z), Offsets = context.View<int>(offsets), Partial = partial }, logits.Layout[0]);
-                break;
-            case DType.Float16:
-                Launch(new RouterLossWork<F16> { Row = Row<F16>(logits, probabilities, balance, z), Offsets = context.View<int>(offsets), Partial = partial }, logits.Layout[0]);
-                break;
-            default:
-                GpuChecks.NotDouble(Op, logits);
-                Launch(new RouterLossWork<F32> { Row = Row<F32>(logits, probabilities, balance, z), Offsets = context.View<int>(offsets), Partial = partial }, logits.Layout[0]);
-                break;
-        }
-
-        context.Launch(
-            new RouterLoadWork
-            {
-                Offsets = context.View<int>(offsets), Partial = partial, Load = context.View<float>(load), Loss = context.View<float>(loss), State = context.StateView,
-                Partials = groups, Rows = logits.Layout[0], Experts = logits.Layout[1],
-            },
-            1, context.GroupSize);
-    }
+        => _routerLoss.Forward(logits, probabilities, offsets, load, loss, balance, z);
 
     public void RouterLossBackward(
         in View logits, in View probabilities, in View load, in View dLoss, in View dLogits, double balance, double z, bool accumulate)
-    {
-        const string Op = "router loss backward";
-        ExpertChecks.RouterLossBackward(Op, logits, probabilities, load, dLoss, dLogits);
-        switch (logits.Type)
-        {
-            case DType.BFloat16:
-                RouterLossBackward<BF16>(logits, probabilities, load, dLoss, dLogits, balance, z, accumulate);
-                break;
-            case DType.Float16:
-                RouterLossBackward<F16>(logits, probabilities, load, dLoss, dLogits, balance, z, accumulate);
-                break;
-            default:
-                GpuChecks.NotDouble(Op, logits);
-                RouterLossBackward<F32>(logits, probabilities, load, dLoss, dLogits, balance, z, accumulate);
-                break;
-        }
-    }
+        => _routerLoss.Backward(logits, probabilities, load, dLoss, dLogits, balance, z, accumulate);
 
     private void Combine<T>(in View rows, in View weights, in View rowOfSlot, in View y, bool accumulate)
         where T : unmanaged, IElement<T>
     {
-        if (AreWhole(rows, y, default))
+        if (IsWhole(rows, y, default))
         {
             Combine<T, WholePiece>(rows, weights, rowOfSlot, y, accumulate);
         }
@@ -161,17 +117,14 @@ internal sealed class GpuExpertRouting(GpuContext context) : IExpertRouting
     private void Combine<T, TPiece>(in View rows, in View weights, in View rowOfSlot, in View y, bool accumulate)
         where T : unmanaged, IElement<T>
         where TPiece : struct, IPiece
-    {
-        ExpertRows<T> operands = Rows<T>(rows, weights, rowOfSlot, y);
-        Launch(
-            new CombineWork<T, TPiece> { Rows = operands, Y = context.View<T>(y), YRow = y.Layout.Stride(0), Accumulate = accumulate ? 1 : 0 },
-            (long)operands.Tokens * WholePiece.Count(operands.Width));
-    }
+        => Launch(
+            new CombineWork<T, TPiece> { Rows = Rows<T>(rows, weights, rowOfSlot), Y = context.View<T>(y), YRow = y.Layout.Stride(0), Accumulate = accumulate ? 1 : 0 },
+            (long)y.Layout[0] * WholePiece.Count(y.Layout[1]));
 
     private void CombineBackward<T>(in View rows, in View weights, in View rowOfSlot, in View dy, in View dRows, in View dWeights)
         where T : unmanaged, IElement<T>
     {
-        if (AreWhole(rows, dy, dRows))
+        if (IsWhole(rows, dy, dRows))
         {
             CombineBackward<T, WholePiece>(rows, weights, rowOfSlot, dy, dRows, dWeights);
         }
@@ -184,28 +137,24 @@ internal sealed class GpuExpertRouting(GpuContext context) : IExpertRouting
     private void CombineBackward<T, TPiece>(in View rows, in View weights, in View rowOfSlot, in View dy, in View dRows, in View dWeights)
         where T : unmanaged, IElement<T>
         where TPiece : struct, IPiece
-    {
-        ExpertRows<T> operands = Rows<T>(rows, weights, rowOfSlot, dy);
-        int threads = Math.Min(context.GroupSize, Math.Max(32, (int)BitOperations.RoundUpToPowerOf2((uint)(operands.Width + 7) / 8)));
-        context.Launch(
+        => context.Launch(
             new CombineBackwardWork<T, TPiece>
             {
-                Rows = operands, DY = context.View<T>(dy), DRows = context.View<T>(dRows), DWeights = context.View<T>(dWeights), DYRow = dy.Layout.Stride(0),
-                DRow = dRows.IsNone ? 0 : dRows.Layout.Stride(0), WantsRows = dRows.IsNone ? 0 : 1, WantsWeights = dWeights.IsNone ? 0 : 1,
+                Rows = Rows<T>(rows, weights, rowOfSlot), DY = context.View<T>(dy), DRows = context.View<T>(dRows), DWeights = context.View<T>(dWeights),
+                DYRow = dy.Layout.Stride(0), DRow = dRows.IsNone ? 0 : dRows.Layout.Stride(0), WantsRows = dRows.IsNone ? 0 : 1, WantsWeights = dWeights.IsNone ? 0 : 1,
             },
-            rowOfSlot.Count, threads);
-    }
+            rowOfSlot.Count, Math.Min(context.GroupSize, Math.Max(32, (int)BitOperations.RoundUpToPowerOf2((uint)(dy.Layout[1] + 7) / 8))));
 
-    private static bool AreWhole(in View rows, in View tokens, in View dRows)
-        => tokens.Layout[1] % 4 == 0 && WholePiece.IsAligned(rows) && WholePiece.IsAligned(tokens) && WholePiece.IsAligned(dRows);
-
-    private ExpertRows<T> Rows<T>(in View rows, in View weights, in View rowOfSlot, in View tokens)
+    private ExpertRows<T> Rows<T>(in View rows, in View weights, in View rowOfSlot)
         where T : unmanaged, IElement<T>
         => new()
         {
             Rows = context.View<T>(rows), Weights = context.View<T>(weights), RowOfSlot = context.View<int>(rowOfSlot), Row = rows.Layout.Stride(0),
-            Tokens = rowOfSlot.Layout[0], Slots = rowOfSlot.Layout[1], Width = tokens.Layout[1], HasWeights = weights.IsNone ? 0 : 1,
+            Tokens = rowOfSlot.Layout[0], Slots = rowOfSlot.Layout[1], Width = rows.Layout[1], HasWeights = weights.IsNone ? 0 : 1,
         };
+
+    private static bool IsWhole(in View rows, in View tokens, in View dRows)
+        => rows.Layout[1] % 4 == 0 && WholePiece.IsAligned(rows) && WholePiece.IsAligned(tokens) && WholePiece.IsAligned(dRows);
 
     private ExpertWeightsWork<T> WeightsWork<T>(in View probabilities, in View indices, in View weights, bool renormalize)
         where T : unmanaged, IElement<T>
@@ -224,26 +173,6 @@ internal sealed class GpuExpertRouting(GpuContext context) : IExpertRouting
                 DProbabilityRow = dProbabilities.Layout.Stride(0), Experts = probabilities.Layout[1],
             },
             indices.Layout[0]);
-
-    private RouterRow<T> Row<T>(in View logits, in View probabilities, double balance, double z)
-        where T : unmanaged, IElement<T>
-        => new()
-        {
-            Logits = context.View<T>(logits), Probabilities = context.View<T>(probabilities), LogitRow = logits.Layout.Stride(0),
-            ProbabilityRow = probabilities.Layout.Stride(0), Rows = logits.Layout[0], Experts = logits.Layout[1],
-            Balance = (float)(balance * logits.Layout[1]), Z = (float)z,
-        };
-
-    private void RouterLossBackward<T>(
-        in View logits, in View probabilities, in View load, in View dLoss, in View dLogits, double balance, double z, bool accumulate)
-        where T : unmanaged, IElement<T>
-        => Launch(
-            new RouterLossBackwardWork<T>
-            {
-                Row = Row<T>(logits, probabilities, balance, z), Load = context.View<float>(load), DLoss = context.View<float>(dLoss), DLogits = context.View<T>(dLogits),
-                State = context.StateView, DLogitRow = dLogits.Layout.Stride(0), Accumulate = accumulate ? 1 : 0,
-            },
-            logits.Layout[0]);
 
     private void Launch<TWork>(in TWork work, long threads)
         where TWork : struct, IGpuWork<TWork>

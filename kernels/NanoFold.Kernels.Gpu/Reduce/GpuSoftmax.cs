@@ -49,7 +49,7 @@ internal sealed class GpuSoftmax(GpuContext context)
         var work = new SoftmaxWork<T>
         {
             X = context.View<T>(x), Y = context.View<T>(y), Rows = RowShape.Of(y, x),
-            XStep = layout.Stride(-1), YStep = y.Layout.Stride(-1), Length = layout[-1], Scale = (float)scale,
+            XStep = layout.Stride(-1), YStep = y.Layout.Stride(-1), Length = layout[-1], Scale = scale == 0 ? 1 : (float)Math.Abs(scale), Sign = Math.Sign(scale),
             Mask = new MaskRule { Documents = context.View<int>(mask.Documents), Queries = 1, RowsPerBatch = 1 },
         };
         if (mask.Causal)

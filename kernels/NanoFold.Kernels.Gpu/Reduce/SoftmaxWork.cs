@@ -17,7 +17,9 @@ internal struct SoftmaxWork<T> : IGpuWork<SoftmaxWork<T>>
     public Shape Rows;
     public long XStep, YStep;
     public int Length;
-    public float Scale;
+
+    /// <summary>The scale's magnitude, and its sign apart: differences are taken before they are scaled, so that the largest entry's is 0 to the bit.</summary>
+    public float Scale, Sign;
     public MaskRule Mask;
 
     public static void Run(SoftmaxWork<T> w)
@@ -34,27 +36,27 @@ internal struct SoftmaxWork<T> : IGpuWork<SoftmaxWork<T>>
                 continue;
             }
 
-            float z = w.Scale * T.Read(w.X[x + j * w.XStep]);
+            float z = w.Sign * T.Read(w.X[x + j * w.XStep]);
             if (z > largest)
             {
-                sum = sum * Exp(largest - z) + 1;
+                sum = sum * Exp(w.Scale * (largest - z)) + 1;
                 largest = z;
             }
-            else if (z != float.NegativeInfinity)
+            else if (z > float.NegativeInfinity || Bits.IsNaN(z))
             {
-                sum += Exp(z - largest);
+                sum += Exp(w.Scale * (z - largest));
             }
         }
 
         float most = GroupReduce.Max(shared, largest);
         bool isEmpty = most == float.NegativeInfinity;
-        float factor = 1 / GroupReduce.Sum(shared, isEmpty ? 0 : sum * Exp(largest - most));
+        float factor = 1 / GroupReduce.Sum(shared, isEmpty ? 0 : sum * Exp(w.Scale * (largest - most)));
         for (int j = thread; j < w.Length; j += Group.DimX)
         {
             float value = 0;
             if (j < end && !isEmpty && MaskRule.Sees(w.Mask, row, end, j, w.Length))
             {
-                value = Exp(w.Scale * T.Read(w.X[x + j * w.XStep]) - most) * factor;
+                value = Exp(w.Scale * (w.Sign * T.Read(w.X[x + j * w.XStep]) - most)) * factor;
             }
 
             w.Y[y + j * w.YStep] = T.Write(value);

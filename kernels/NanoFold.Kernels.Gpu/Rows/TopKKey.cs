@@ -10,7 +10,7 @@ internal static class TopKKey
     public static ulong Of(float value, int index)
     {
         // −0 is 0.
-        uint bits = Interop.FloatAsInt(float.IsNaN(value) ? float.NegativeInfinity : value == 0 ? 0f : value);
+        uint bits = Interop.FloatAsInt(Bits.IsNaN(value) ? float.NegativeInfinity : value == 0 ? 0f : value);
         uint ordered = (bits & 0x80000000u) != 0 ? ~bits : bits | 0x80000000u;
         return ((ulong)ordered << 32) | (uint)~index;
     }

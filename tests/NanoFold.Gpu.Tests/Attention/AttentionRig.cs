@@ -11,7 +11,6 @@ internal sealed class AttentionRig : IDisposable
 
     private readonly AttentionCase _case;
     private readonly Memory _memory;
-    private readonly Backend _backend;
     private readonly DType _type;
     private readonly View _inputs, _gradients, _documents;
     private readonly float[] _before;
@@ -19,7 +18,6 @@ internal sealed class AttentionRig : IDisposable
     public AttentionRig(Backend backend, AttentionCase problem, DType type)
     {
         AttentionCase c = _case = problem;
-        _backend = backend;
         _type = type;
         _memory = new Memory(backend);
         int queries = c.Heads * c.Depth, keys = c.KeyHeads * c.Depth, values = c.KeyHeads * c.ValueSize;
@@ -144,9 +142,17 @@ internal sealed class AttentionRig : IDisposable
             return _memory.Read(view);
         }
 
-        View copy = _memory.New(view.Type, view.Layout.ToShape());
-        _backend.Copy(view, copy);
-        return _memory.Read(copy);
+        // A part of the gradients' rows.
+        float[] all = _memory.Read(_gradients);
+        var values = new float[view.Count];
+        Layout layout = view.Layout;
+        for (int i = 0; i < values.Length; i++)
+        {
+            int row = i / layout[3], time = row / layout[2];
+            values[i] = all[view.Offset + time * layout.Stride(1) + row % layout[2] * layout.Stride(2) + i % layout[3]];
+        }
+
+        return values;
     }
 
     private View New(int seed, int time, int heads, int depth) =>

@@ -28,7 +28,7 @@ internal abstract class FlashQueries : FlashKernel
         Position = W.Add(First, shift);
         WarpPosition = W.Add(Position, WarpRow);
         End = W.Min(W.Add(Position, spec.Rows), Keys);
-        _start = W.And(W.Max(W.Add(W.Sub(Position, Window), 1), 0), -spec.Columns);
+        _start = W.Max(W.Add(W.Sub(Position, Window), 1), 0);
         if (spec.Documents)
         {
             _documentRow = FlashTensor.Rows(W, nameof(FlashArguments.Documents), Batch, Zero);

@@ -60,7 +60,7 @@ internal static class FlashRun
     }
 
     private static FlashSpec Spec(FlashPass pass, in AttentionShape shape)
-        => new(pass, shape.Type == DType.BFloat16 ? GpuType.BFloat16 : GpuType.Float16, FlashSpec.Padded(shape.Depth), shape.HasDocuments);
+        => FlashSpec.Of(pass, shape.Type == DType.BFloat16 ? GpuType.BFloat16 : GpuType.Float16, shape.Depth, shape.HasDocuments);
 
     private static FlashArguments Arguments<TDevice>(TDevice device, in AttentionShape shape, in AttentionArgs args)
         where TDevice : IFlashDevice

@@ -9,8 +9,15 @@ internal enum FlashPass
     KeyGradient,
 }
 
-/// <summary>Which kernel: the pass, the type, the padded head dimension (32, 64 or 128), and whether documents are compared.</summary>
-internal readonly record struct FlashSpec(FlashPass Pass, GpuType Type, int Depth, bool Documents)
+/// <summary>Which kernel.</summary>
+/// <param name="Pass">What it computes.</param>
+/// <param name="Type">Of 16 bits.</param>
+/// <param name="Depth">Padded head dimension: 32, 64 or 128.</param>
+/// <param name="Documents">Whether documents are compared.</param>
+/// <param name="RowTiles">Tiles of 16 rows (queries, or keys in <see cref="FlashPass.KeyGradient"/>) that a warp owns.</param>
+/// <param name="Columns">Keys (or queries) of a step.</param>
+/// <param name="KeepsRows">Fragments of the own rows stay in registers; otherwise each step loads them again.</param>
+internal readonly record struct FlashSpec(FlashPass Pass, GpuType Type, int Depth, bool Documents, int RowTiles, int Columns, bool KeepsRows)
 {
     public const int MostDepth = 128;
 
@@ -18,34 +25,32 @@ internal readonly record struct FlashSpec(FlashPass Pass, GpuType Type, int Dept
 
     public const int Threads = 32 * Warps;
 
-    /// <summary>The tile that a head dimension runs in.</summary>
-    public static int Padded(int depth) => depth <= 32 ? 32 : depth <= 64 ? 64 : MostDepth;
-
-    /// <summary>Tiles of 16 rows (queries, or keys in <see cref="FlashPass.KeyGradient"/>) that a warp owns.</summary>
-    public int RowTiles => Pass switch
-    {
-        FlashPass.Forward => 2,
-        FlashPass.QueryGradient => Depth == MostDepth ? 1 : 2,
-        _ => 1,
-    };
-
-    /// <summary>Keys (or queries) of a step.</summary>
-    public int Columns => Pass switch
-    {
-        FlashPass.Forward => 64,
-        FlashPass.QueryGradient => Depth == MostDepth ? 64 : 32,
-        _ => 64,
-    };
-
-    /// <summary>Fragments of the own rows stay in registers; otherwise each step loads them again.</summary>
-    public bool KeepsRows => Depth < MostDepth;
-
     public int WarpRows => 16 * RowTiles;
 
     /// <summary>Rows of a block.</summary>
     public int Rows => WarpRows * Warps;
 
     public string Name => $"flash_{Pass}_{Type}_{Depth}{(Documents ? "_documents" : "")}".ToLowerInvariant();
+
+    /// <summary>
+    /// The kernel for a head dimension. Two tiles of rows a warp halve what is read of shared memory, which bounds one; they are taken where registers allow.
+    /// </summary>
+    public static FlashSpec Of(FlashPass pass, GpuType type, int headDim, bool documents)
+    {
+        int depth = headDim <= 32 ? 32 : headDim <= 64 ? 64 : MostDepth;
+        (int rowTiles, int columns, bool keeps) = (pass, depth) switch
+        {
+            (FlashPass.Forward, 32) => (2, 64, false),
+            (FlashPass.Forward, 64) => (2, 64, true),
+            (FlashPass.Forward, _) => documents ? (1, 64, false) : (2, 48, false),
+            (FlashPass.QueryGradient, MostDepth) => documents ? (1, 64, true) : (2, 32, false),
+            (FlashPass.QueryGradient, _) => (2, 32, true),
+            (FlashPass.KeyGradient, MostDepth) => (1, 32, true),
+            (FlashPass.KeyGradient, 64) when documents => (1, 64, true),
+            _ => (2, 32, false),
+        };
+        return new FlashSpec(pass, type, depth, documents, rowTiles, columns, keeps);
+    }
 
     public PtxProgram Write() => Pass switch
     {
