@@ -7,6 +7,7 @@ namespace NanoFold.Engine.Benchmarks;
 public sealed record GemmResult(GemmCase Case, double FlopsPerSecond)
 {
     private const double SecondsPerCase = 0.3;
+    private const int MostDrawn = 1 << 22;
 
     /// <param name="shape">What is multiplied.</param>
     /// <param name="backend">Where.</param>
@@ -23,23 +24,23 @@ public sealed record GemmResult(GemmCase Case, double FlopsPerSecond)
         return new GemmResult(shape, shape.Flops / AlternatingTimer.Medians(backend, SecondsPerCase, Multiply)[0]);
     }
 
-    // Random numbers: a device's clock may depend on how many bits change.
+    // Random numbers, for a device's clock may depend on how many bits change: one stretch of them over and over.
     private static DeviceBuffer Filled(Backend backend, int rows, int columns, DType type)
     {
-        var values = new float[(long)rows * columns];
-        ulong key = (ulong)values.Length;
-        for (int i = 0; i < values.Length; i += 4)
+        long count = (long)rows * columns;
+        var values = new float[Math.Min(count, MostDrawn)];
+        for (int i = 0; i < values.Length; i++)
         {
-            (uint x0, uint x1, uint x2, uint x3) = Philox.Next(key, (ulong)i, 0);
-            ReadOnlySpan<uint> words = [x0, x1, x2, x3];
-            for (int j = 0; j < 4 && i + j < values.Length; j++)
-            {
-                values[i + j] = (words[j] >> 8) * (1f / (1 << 23)) - 1;
-            }
+            values[i] = (Philox.Next((ulong)values.Length, (ulong)i, 0).X0 >> 8) * (1f / (1 << 23)) - 1;
         }
 
-        DeviceBuffer buffer = backend.Allocate((long)values.Length * type.Size());
-        backend.Write(values, new View(buffer, 0, Layout.Of(values.Length), type));
+        DeviceBuffer buffer = backend.Allocate(count * type.Size());
+        for (long start = 0; start < count; start += values.Length)
+        {
+            int length = (int)Math.Min(values.Length, count - start);
+            backend.Write(values.AsSpan(0, length), new View(buffer, start, Layout.Of(length), type));
+        }
+
         return buffer;
     }
 }

@@ -40,7 +40,7 @@ internal struct SoftmaxWork<T> : IGpuWork<SoftmaxWork<T>>
                 sum = sum * Exp(largest - z) + 1;
                 largest = z;
             }
-            else if (z != float.NegativeInfinity)
+            else if (z > float.NegativeInfinity || float.IsNaN(z))
             {
                 sum += Exp(z - largest);
             }

@@ -52,7 +52,7 @@ internal struct CrossEntropyBackwardWork<T> : IGpuWork<CrossEntropyBackwardWork<
 
         for (at = w.Whole + Group.IdxX; at < w.Vocab; at += Group.DimX)
         {
-            float value = (XMath.Exp(T.Read(w.Logits[start + at]) - logSumExp) - (at == target ? 1 : 0)) * scale;
+            float value = (XMath.Exp(T.Read(w.Logits[start + at]) - logSumExp) - (at == target ? 1f : 0f)) * scale;
             w.DLogits[dStart + at] = T.Write(w.Accumulate != 0 ? T.Read(w.DLogits[dStart + at]) + value : value);
         }
     }
@@ -61,8 +61,8 @@ internal struct CrossEntropyBackwardWork<T> : IGpuWork<CrossEntropyBackwardWork<
     /// <param name="logSumExp">Of their row.</param>
     /// <param name="own">Which of them is the target.</param>
     private static Quad Gradient(Quad x, float logSumExp, int own) => new(
-        XMath.Exp(x.A - logSumExp) - (own == 0 ? 1 : 0), XMath.Exp(x.B - logSumExp) - (own == 1 ? 1 : 0),
-        XMath.Exp(x.C - logSumExp) - (own == 2 ? 1 : 0), XMath.Exp(x.D - logSumExp) - (own == 3 ? 1 : 0));
+        XMath.Exp(x.A - logSumExp) - (own == 0 ? 1f : 0f), XMath.Exp(x.B - logSumExp) - (own == 1 ? 1f : 0f),
+        XMath.Exp(x.C - logSumExp) - (own == 2 ? 1f : 0f), XMath.Exp(x.D - logSumExp) - (own == 3 ? 1f : 0f));
 
     private static void Store(CrossEntropyBackwardWork<T> w, long element, Quad value)
         => WholePiece.Store(w.DLogits, element, w.Accumulate != 0 ? WholePiece.Load(w.DLogits, element) + value : value);

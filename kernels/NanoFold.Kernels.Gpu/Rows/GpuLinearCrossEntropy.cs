@@ -7,13 +7,15 @@ namespace NanoFold.Kernels.Gpu.Rows;
 /// Head and cross-entropy on a GPU: the logits of a chunk of rows are a matrix product, which the backward pass turns into dLogits where they lie.
 /// Rows without a target are computed with the others and count nothing: which ones they are is data on the device. Row i of kept logits is that of row i of x.
 /// </summary>
-internal sealed class GpuLinearCrossEntropy(GpuContext context, GpuMatMul matMul) : ILinearCrossEntropy
+/// <param name="context">What kernels share.</param>
+/// <param name="matMul">Products.</param>
+/// <param name="mostRows">Rows of a chunk at most.</param>
+internal sealed class GpuLinearCrossEntropy(GpuContext context, GpuMatMul matMul, int mostRows = 4096) : ILinearCrossEntropy
 {
     /// <summary>Rows of logits are a multiple of these long, so that each begins at 16 bytes in any type.</summary>
     private const int ColumnMultiple = 8;
 
     private const int RowMultiple = 128;
-    private const int MostRows = 4096;
 
     /// <summary>Bytes of a chunk's logits at most: the products are large enough by then.</summary>
     private const long MostChunkBytes = 1L << 29;
@@ -83,7 +85,7 @@ internal sealed class GpuLinearCrossEntropy(GpuContext context, GpuMatMul matMul
 
         long rowBytes = (long)LogitsColumns(vocab, DType.Float32) * sizeof(float);
         long fit = Math.Min(MostChunkBytes, context.Accelerator.MemorySize / ChunkShare) / rowBytes / RowMultiple * RowMultiple;
-        return Math.Min(Math.Clamp(fit, RowMultiple, MostRows), rows) * rowBytes;
+        return Math.Min(Math.Min(Math.Max(fit, RowMultiple), mostRows), rows) * rowBytes;
     }
 
     private long ScratchBytes(string op, in View x, in View weight, in View logits)
