@@ -31,7 +31,18 @@ public sealed class GpuBackend : Backend
 
     public override long? FreeBytes => _context.Accelerator is CudaAccelerator cuda ? cuda.GetFreeMemory() : _context.Accelerator.MemorySize;
 
+    /// <summary>Tensor cores know tf32 from Ampere on.</summary>
+    public override bool HasTensorFloat32 => _context.Accelerator is CudaAccelerator { Architecture.Major: >= 8 };
+
+    public override bool Supports(DType type) => type != DType.Float64;
+
     public override IReadOnlyList<CompiledKernel> CompiledKernels => _context.Compiled;
+
+    public override bool AllowsTensorFloat32
+    {
+        get => _context.AllowsTensorFloat32;
+        set => _context.AllowsTensorFloat32 = value;
+    }
 
     internal GpuContext Context => _context;
 

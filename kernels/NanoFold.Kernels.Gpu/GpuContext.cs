@@ -50,6 +50,9 @@ internal sealed class GpuContext : IDisposable
     /// <summary>Counts what was launched: what was read before may be stale once it has changed.</summary>
     public long Version { get; private set; }
 
+    /// <summary>See <see cref="Backend.AllowsTensorFloat32"/>.</summary>
+    public bool AllowsTensorFloat32 { get; set; }
+
     /// <summary>Calls are being recorded, not run.</summary>
     public bool IsCapturing { get; set; }
 

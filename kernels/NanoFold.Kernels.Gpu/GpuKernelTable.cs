@@ -1,31 +1,44 @@
 using NanoFold.Kernels.Fused;
 using NanoFold.Kernels.Gpu.Attention;
 using NanoFold.Kernels.Gpu.Attention.Flash;
+using NanoFold.Kernels.Gpu.Experts;
 using NanoFold.Kernels.Gpu.MatMul;
+using NanoFold.Kernels.Gpu.Optimizers;
 using NanoFold.Kernels.Gpu.Reduce;
 using NanoFold.Kernels.Gpu.Rows;
 
 namespace NanoFold.Kernels.Gpu;
 
 /// <summary>The one place where the GPU's kernels are chosen: the first fused kernel in the list that does what is asked for.</summary>
-/// <param name="context">What the kernels share.</param>
-/// <param name="composedOnly">Hides the kernels that have a composed path of plain ops, so that the two can be compared.</param>
-internal sealed class GpuKernelTable(GpuContext context, bool composedOnly) : IDisposable
+internal sealed class GpuKernelTable : IDisposable
 {
-    private readonly object[] _kernels = Create(context);
+    private readonly object[] _kernels;
+    private readonly bool _composedOnly;
 
-    public GpuMatMul MatMul { get; } = new(context);
+    /// <param name="context">What the kernels share.</param>
+    /// <param name="composedOnly">Hides the kernels that have a composed path of plain ops, so that the two can be compared.</param>
+    public GpuKernelTable(GpuContext context, bool composedOnly)
+    {
+        _composedOnly = composedOnly;
+        MatMul = new GpuMatMul(context);
+        Reduce = new GpuReduce(context);
+        Softmax = new GpuSoftmax(context);
+        Rows = new GpuRows(context);
+        _kernels = Create(context, MatMul);
+    }
 
-    public GpuReduce Reduce { get; } = new(context);
+    public GpuMatMul MatMul { get; }
 
-    public GpuSoftmax Softmax { get; } = new(context);
+    public GpuReduce Reduce { get; }
 
-    public GpuRows Rows { get; } = new(context);
+    public GpuSoftmax Softmax { get; }
+
+    public GpuRows Rows { get; }
 
     public TKernel? Find<TKernel>()
         where TKernel : class
     {
-        if (composedOnly && HasComposedPath(typeof(TKernel)))
+        if (_composedOnly && HasComposedPath(typeof(TKernel)))
         {
             return null;
         }
@@ -43,6 +56,7 @@ internal sealed class GpuKernelTable(GpuContext context, bool composedOnly) : ID
 
     public void Dispose()
     {
+        MatMul.Dispose();
         foreach (IDisposable kernel in _kernels.OfType<IDisposable>())
         {
             kernel.Dispose();
@@ -52,13 +66,21 @@ internal sealed class GpuKernelTable(GpuContext context, bool composedOnly) : ID
     private static bool HasComposedPath(Type kernel)
         => kernel == typeof(IFusedAttention) || kernel == typeof(IFusedTopKAttention) || kernel == typeof(ILinearCrossEntropy);
 
-    private static object[] Create(GpuContext context)
+    private static object[] Create(GpuContext context, GpuMatMul matMul)
     {
         var attention = new GpuFusedAttention(context);
         return
         [
-            CudaFlashAttention.IsSupported(context) ? new CudaFlashAttention(context, attention) : attention, new GpuTopKAttention(context),
+            CudaFlashAttention.IsSupported(context) ? new CudaFlashAttention(context, attention) : attention,
+            new GpuTopKAttention(context),
             new GpuCachedAttention(context),
+            new GpuNorm(context),
+            new GpuRope(context),
+            new GpuCrossEntropy(context),
+            new GpuLinearCrossEntropy(context, matMul),
+            new GpuExpertRouting(context),
+            new GpuOptimizer(context),
+            new GpuMemoryRead(context),
         ];
     }
 }

@@ -14,7 +14,7 @@ internal sealed class GpuStepState : StepState, IDisposable
 
     private readonly GpuContext _context;
     private readonly GpuBuffer _buffer;
-    private readonly long[] _mirror = new long[Count];
+    private readonly PageLockedArray1D<long> _mirror;
     private readonly long[] _pending = new long[Count];
     private int _isPending;
     private long _mirrored = -1;
@@ -23,6 +23,8 @@ internal sealed class GpuStepState : StepState, IDisposable
     {
         _context = context;
         _buffer = new GpuBuffer(context, Count * sizeof(long));
+        _mirror = context.Accelerator.AllocatePageLocked1D<long>(Count);
+        Set(StepSlot.LossScale, 1.0);
     }
 
     public ArrayView<long> Slots => _buffer.Memory.SubView(0, Count * sizeof(long)).Cast<long>();
@@ -48,7 +50,7 @@ internal sealed class GpuStepState : StepState, IDisposable
 
         if (_mirrored != _context.Version)
         {
-            Slots.CopyToCPU(_context.Stream, _mirror);
+            Slots.CopyTo(_context.Stream, _mirror.ArrayView);
             _context.Stream.Synchronize();
             _mirrored = _context.Version;
         }
@@ -75,7 +77,11 @@ internal sealed class GpuStepState : StepState, IDisposable
         _context.Launch(work, 1, 1);
     }
 
-    public void Dispose() => _buffer.Dispose();
+    public void Dispose()
+    {
+        _mirror.Dispose();
+        _buffer.Dispose();
+    }
 
     /// <summary>One thread writes the slots whose bit is set.</summary>
     [StructLayout(LayoutKind.Sequential)]

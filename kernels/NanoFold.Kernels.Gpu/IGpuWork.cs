@@ -1,6 +1,11 @@
 namespace NanoFold.Kernels.Gpu;
 
 /// <summary>A kernel: a struct of its operands and what each thread does with them. Threads are found by <c>Grid</c> and <c>Group</c>.</summary>
+/// <remarks>
+/// What ILGPU compiles to something else than C# says, seen on CUDA: a comparison that becomes a float by way of an integer
+/// (<c>x += a == b ? 1 : 0</c>; write <c>1f : 0f</c>), and <c>a != b</c> where one is not a number (it is false; ask <c>float.IsNaN</c>).
+/// Structs of kernels are internal, never private.
+/// </remarks>
 internal interface IGpuWork<T>
     where T : struct, IGpuWork<T>
 {

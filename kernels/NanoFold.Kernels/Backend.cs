@@ -9,8 +9,8 @@ namespace NanoFold.Kernels;
 /// <para>
 /// Where T has 16 bits, what sums over activations is <see cref="DType.Float32"/> (<see cref="DTypeExtensions.Sum"/>): y of <see cref="Sum"/>; if the
 /// caller likes y of <see cref="MatMul"/> (then without bias and residual), y of <see cref="GroupedMatMul"/> and the table of <see cref="ScatterAdd"/>;
-/// statistics, scratch and gradients of parameters of norms; log-sum-exps, losses and their gradients; the router's load and loss; scratch of attention;
-/// and rope's table. <see cref="Copy"/> converts between any two of Float32, BFloat16 and Float16.
+/// gradients of parameters and scratch that a fused kernel is given; statistics of norms; log-sum-exps, losses and their gradients; the router's load
+/// and loss; and rope's table. <see cref="Copy"/> converts between any two of Float32, BFloat16 and Float16.
 /// </para>
 /// </summary>
 public abstract class Backend : IDisposable

@@ -33,7 +33,10 @@ public readonly ref struct MatMulArgs
     /// <summary>[N], added to every row, or none.</summary>
     public View Bias { get; init; }
 
-    /// <summary>[M, N], added, or none.</summary>
+    /// <summary>
+    /// [M, N], added, or none. The product is rounded to y's type before, so that the bits are those of an addition of its own (and a model gives the same
+    /// bits whether or not a tap reads the product).
+    /// </summary>
     public View Residual { get; init; }
 
     public MatMulArgs()

@@ -64,12 +64,12 @@ internal sealed class TrainProgress : ITrainObserver
         {
             _task.MaxValue = report.Steps;
             _task.Value = report.Step;
-            _task.Description = $"{report.Step}/{report.Steps}  loss {Figure(report.Result.Loss)}  {Rates(report)}";
+            _task.Description = $"{report.Step}/{report.Steps}  {Loss(report.Result)}  {Rates(report)}";
         }
         else if (report.Step == 1 || report.Step >= _nextLine || report.Step == report.Steps)
         {
             _nextLine = (report.Step / Math.Max(1, report.Steps / LinesPerRun) + 1) * Math.Max(1, report.Steps / LinesPerRun);
-            Line($"step {report.Step}/{report.Steps}  loss {Figure(report.Result.Loss)}  {Rates(report)}");
+            Line($"step {report.Step}/{report.Steps}  {Loss(report.Result)}  {Rates(report)}");
         }
     }
 
@@ -114,6 +114,8 @@ internal sealed class TrainProgress : ITrainObserver
             _console.WriteLine(text);
         }
     }
+
+    private static string Loss(in StepResult result) => result.IsFinite ? $"loss {Figure(result.Loss)}" : "skipped: a gradient overflowed";
 
     private static string Figure(double value) => value.ToString("0.0000", CultureInfo.InvariantCulture);
 

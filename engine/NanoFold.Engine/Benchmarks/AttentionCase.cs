@@ -2,7 +2,7 @@ using NanoFold.Engine.Ops;
 
 namespace NanoFold.Engine.Benchmarks;
 
-/// <summary>One shape of causal attention: q [B, T, H, D], k and v [B, T, G, D] in float32.</summary>
+/// <summary>One shape of causal attention: q [B, T, H, D], k and v [B, T, G, D].</summary>
 /// <param name="Context">T.</param>
 /// <param name="Heads">H, a multiple of G.</param>
 /// <param name="KvHeads">G.</param>

@@ -21,14 +21,22 @@ public sealed record AttentionResult(AttentionCase Case, double ForwardSeconds, 
     public double BytesPerToken => (double)Bytes / ((long)Case.Batch * Case.Context);
 
     /// <summary>Times the recorded op, forward alone and both passes by turns.</summary>
-    public static AttentionResult Measure(AttentionCase shape, Backend backend)
+    /// <param name="shape">What is computed.</param>
+    /// <param name="backend">Where.</param>
+    /// <param name="type">Of q, k, v and the result.</param>
+    public static AttentionResult Measure(AttentionCase shape, Backend backend, DType type = DType.Float32)
     {
         using var store = new ParameterStore(backend);
         Parameter Operand(string name, int heads) =>
             store.Add(name, Layout.Of(shape.Batch, shape.Context, heads, shape.HeadDim), ParameterRole.Matrix, Initializer.Normal(1));
         Parameter[] operands = [Operand("q", shape.Heads), Operand("k", shape.KvHeads), Operand("v", shape.KvHeads)];
         store.Allocate(seed: 1);
-        using Plan forward = Record(shape, store, operands, training: false), both = Record(shape, store, operands, training: true);
+        if (type.Is16Bit())
+        {
+            store.Shadow(type);
+        }
+
+        using Plan forward = Record(shape, store, operands, type, training: false), both = Record(shape, store, operands, type, training: true);
         using DeviceBuffer arena = backend.Allocate(Math.Max(forward.ArenaBytes, both.ArenaBytes));
         forward.Bind(arena);
         both.Bind(arena);
@@ -38,9 +46,9 @@ public sealed record AttentionResult(AttentionCase Case, double ForwardSeconds, 
         return new AttentionResult(shape, seconds[0], backward, both.ArenaBytes + ((store.Elements + store.TrainedElements) * sizeof(float)));
     }
 
-    private static Plan Record(AttentionCase shape, ParameterStore store, Parameter[] operands, bool training)
+    private static Plan Record(AttentionCase shape, ParameterStore store, Parameter[] operands, DType type, bool training)
     {
-        var tape = new Tape(store.Backend, store, training: training);
+        var tape = new Tape(store.Backend, store, type, training);
         Tensor y = AttentionOp.Record(
             tape, tape.Use(operands[0]), tape.Use(operands[1]), tape.Use(operands[2]), 1 / Math.Sqrt(shape.HeadDim), new CausalMask(shape.Window));
         if (training)

@@ -6,7 +6,7 @@ namespace NanoFold.Engine.Training;
 /// <summary>Whether a device can train in a precision: asked before anything is opened.</summary>
 public static class PrecisionCheck
 {
-    /// <exception cref="UserException">It cannot; nothing else is taken in its place.</exception>
+    /// <exception cref="ConfigException">It cannot; nothing else is taken in its place.</exception>
     public static void Require(PrecisionKind precision, Backend backend)
     {
         bool can = precision switch
@@ -16,7 +16,8 @@ public static class PrecisionCheck
         };
         if (!can)
         {
-            throw UserException.Usage($"train.precision {precision.Name()}: {backend.Name} cannot compute in it; use --precision fp32, or a GPU that can (--device cuda)");
+            throw new ConfigException([new ConfigProblem(
+                "train.precision", $"{precision.Name()} cannot be computed on {backend.Name}; use --precision fp32, or a GPU that can (--device cuda)")]);
         }
     }
 }

@@ -43,7 +43,7 @@ internal struct CachedWork<T> : IGpuWork<CachedWork<T>>
                 float score = RowWeights.Dot(w.Q, w.Q.Row(batch, time, head), w.Keys, w.Keys.Row(batch, keys.At(i), keyHead)) * w.Scale;
                 scores[i] = score;
                 maximum = score > maximum ? score : maximum;
-                unordered += score < float.PositiveInfinity ? 0 : 1;
+                unordered += score < float.PositiveInfinity ? 0f : 1f;
             }
 
             maximum = GroupReduce.Max(shared, maximum);

@@ -42,8 +42,8 @@ internal struct TopKForwardWork<T> : IGpuWork<TopKForwardWork<T>>
                 }
 
                 scores[key] = score;
-                seen += score > float.NegativeInfinity ? 1 : 0;
-                unordered += score < float.PositiveInfinity ? 0 : 1;
+                seen += score > float.NegativeInfinity ? 1f : 0f;
+                unordered += score < float.PositiveInfinity ? 0f : 1f;
             }
 
             seen = GroupReduce.Sum(shared, seen);

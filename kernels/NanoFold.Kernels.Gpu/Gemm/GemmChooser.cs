@@ -98,7 +98,7 @@ internal sealed class GemmChooser(GemmDeviceClass device)
         double rounds = Math.Ceiling(blocks / (device.Multiprocessors * resident));
         double filled = Math.Min(1, 0.4 + resident * tile.Threads / 32 * 0.6 / 8);
         double cycles = rounds * resident * tile.M * tile.N * (depth + OverheadDepth) / (Rate(problem, choice) * Reuse(tile) * filled);
-        cycles = Math.Max(cycles, MemoryCycles(problem));
+        cycles = LaunchCycles + Math.Max(cycles, MemoryCycles(problem));
         return choice.Slices == 1 ? cycles : cycles + ReduceCycles + (choice.Slices + 1) * 4.0 * problem.M * problem.N / BytesPerCycle;
     }
 

@@ -28,7 +28,17 @@ internal sealed class GemmEpilogue
     /// <summary>Addresses of some columns, and their bias.</summary>
     internal readonly record struct Place(Reg Y, Reg Residual, Reg[] Bias, Reg? IsInside);
 
-    /// <summary><paramref name="count"/> columns from <paramref name="column"/>, which all exist unless <paramref name="check"/> (of one column).</summary>
+    /// <summary>Goes to <paramref name="narrow"/> where a block's last columns are not whole stores of <paramref name="count"/>.</summary>
+    public void BranchUnlessWhole(Reg column, int tileN, int count, string narrow)
+    {
+        Reg isLast = _w.Compare("gt", _w.Add(column, tileN), _columns), isPart = _w.Compare("ne", _w.And(_columns, count - 1), 0);
+        using (_w.When(_w.Both(isLast, isPart)))
+        {
+            _w.Branch(narrow);
+        }
+    }
+
+    /// <summary><paramref name="count"/> columns from <paramref name="column"/>: with <paramref name="check"/> all or none of them exist, else all.</summary>
     public Place At(Reg column, int count, bool check)
     {
         Reg? inside = check ? _w.Compare("lt", column, _columns) : null;
@@ -37,7 +47,7 @@ internal sealed class GemmEpilogue
         Reg[] bias = [];
         if (_spec.Bias is { } biasType)
         {
-            Reg address = _w.MadWide(check ? _w.Min(column, _w.Sub(_columns, 1)) : column, biasType.Size(), _bias);
+            Reg address = _w.MadWide(check ? _w.Min(column, _w.Sub(_columns, count)) : column, biasType.Size(), _bias);
             bias = new Reg[count];
             for (int i = 0; i < count; i++)
             {

@@ -194,14 +194,10 @@ internal sealed class MmaGemm
         string narrow = _w.NewLabel(), end = _w.NewLabel();
         if (_spec.WideY)
         {
-            using (_w.When(_w.Compare("gt", _w.Add(block.Column, _tile.N), block.Columns)))
-            {
-                _w.Branch(narrow);
-            }
-
             int count = 16 / _spec.Output.Size(), lanes = _tile.WarpN / count;
+            epilogue.BranchUnlessWhole(block.Column, _tile.N, count, narrow);
             Reg own = _w.Rem(_lane, lanes), ownRow = _w.Div(_lane, lanes);
-            GemmEpilogue.Place place = epilogue.At(_w.Mad(own, count, column), count, check: false);
+            GemmEpilogue.Place place = epilogue.At(_w.Mad(own, count, column), count, check: true);
             Reg read = _w.Mad(ownRow, pitch, _w.Mad(own, 4 * count, staging));
             for (int m = 0; m < _tile.WarpM / 16; m++)
             {

@@ -119,11 +119,7 @@ internal sealed class SimtGemm
         string narrow = _w.NewLabel(), end = _w.NewLabel();
         if (_spec.WideY)
         {
-            using (_w.When(_w.Compare("gt", _w.Add(block.Column, _tile.N), block.Columns)))
-            {
-                _w.Branch(narrow);
-            }
-
+            epilogue.BranchUnlessWhole(block.Column, _tile.N, 4, narrow);
             Store(epilogue, row, column, sums, 4);
             _w.Branch(end);
             _w.Mark(narrow);
@@ -137,7 +133,7 @@ internal sealed class SimtGemm
     {
         for (int j = 0; j < 8; j += count)
         {
-            GemmEpilogue.Place place = epilogue.At(_w.Add(column, j % 4 + j / 4 * (WarpN / 2)), count, check: count == 1);
+            GemmEpilogue.Place place = epilogue.At(_w.Add(column, j % 4 + j / 4 * (WarpN / 2)), count, check: true);
             for (int i = 0; i < 8; i++)
             {
                 epilogue.Store(place, _w.Add(row, i % 4 + i / 4 * (WarpM / 2)), sums.AsSpan(8 * i + j, count));

@@ -1,11 +1,71 @@
+using NanoFold.Kernels.Gpu.Elements;
+using NanoFold.Kernels.Gpu.Gemm;
+
 namespace NanoFold.Kernels.Gpu.MatMul;
 
-/// <summary>To come.</summary>
-internal sealed class GpuMatMul(GpuContext context)
+/// <summary>Matrix products of a GPU: on CUDA the kernels written as PTX, elsewhere, and for what those do not take, the portable ones.</summary>
+internal sealed class GpuMatMul(GpuContext context) : IDisposable
 {
-    public GpuContext Context { get; } = context;
+    private readonly PortableMatMul _portable = new(context);
+    private readonly CudaMatMul? _cuda = context.IsCuda ? new CudaMatMul(context) : null;
 
-    public void MatMul(in MatMulArgs args, bool allowsTensorFloat32) => throw new NotSupportedException();
+    public void MatMul(in MatMulArgs args, bool allowsTensorFloat32)
+    {
+        if (_cuda is not null && _cuda.TryMatMul(args, Precision(allowsTensorFloat32)))
+        {
+            return;
+        }
 
-    public void GroupedMatMul(in GroupedMatMulArgs args, bool allowsTensorFloat32) => throw new NotSupportedException();
+        switch (args.A.Type, args.Y.Type)
+        {
+            case (DType.BFloat16, DType.BFloat16):
+                _portable.MatMul<BF16, BF16>(args);
+                break;
+            case (DType.BFloat16, _):
+                _portable.MatMul<BF16, F32>(args);
+                break;
+            case (DType.Float16, DType.Float16):
+                _portable.MatMul<F16, F16>(args);
+                break;
+            case (DType.Float16, _):
+                _portable.MatMul<F16, F32>(args);
+                break;
+            default:
+                GpuChecks.NotDouble("matmul", args.A);
+                _portable.MatMul<F32, F32>(args);
+                break;
+        }
+    }
+
+    public void GroupedMatMul(in GroupedMatMulArgs args, bool allowsTensorFloat32)
+    {
+        if (_cuda is not null && _cuda.TryGroupedMatMul(args, Precision(allowsTensorFloat32)))
+        {
+            return;
+        }
+
+        switch (args.A.Type, args.Y.Type)
+        {
+            case (DType.BFloat16, DType.BFloat16):
+                _portable.GroupedMatMul<BF16, BF16>(args);
+                break;
+            case (DType.BFloat16, _):
+                _portable.GroupedMatMul<BF16, F32>(args);
+                break;
+            case (DType.Float16, DType.Float16):
+                _portable.GroupedMatMul<F16, F16>(args);
+                break;
+            case (DType.Float16, _):
+                _portable.GroupedMatMul<F16, F32>(args);
+                break;
+            default:
+                GpuChecks.NotDouble("grouped matmul", args.A);
+                _portable.GroupedMatMul<F32, F32>(args);
+                break;
+        }
+    }
+
+    public void Dispose() => _cuda?.Dispose();
+
+    private static GpuPrecision Precision(bool allowsTensorFloat32) => allowsTensorFloat32 ? GpuPrecision.TensorFloat32 : GpuPrecision.Float32;
 }

@@ -34,6 +34,12 @@ internal static class Copies
             case (DType.Float16, DType.Float32):
                 Convert<F16, F32>(context, x, y, accumulate);
                 break;
+            case (DType.BFloat16, DType.Float16):
+                Convert<BF16, F16>(context, x, y, accumulate);
+                break;
+            case (DType.Float16, DType.BFloat16):
+                Convert<F16, BF16>(context, x, y, accumulate);
+                break;
             default:
                 Checks.Throw("copy", $"{x} to {y} on a GPU");
                 break;
@@ -111,9 +117,20 @@ internal static class Copies
     private static void Convert<TFrom, TTo>(GpuContext context, in View x, in View y, bool accumulate)
         where TFrom : unmanaged, IElement<TFrom>
         where TTo : unmanaged, IElement<TTo>
-        => context.Launch(
+    {
+        if (Vectors.IsFlat(x, y) && Vectors.IsFlat(y, y))
+        {
+            int fours = checked((int)(y.Count / 4));
+            context.Launch(
+                new FlatCopyWork<TFrom, TTo> { X = Vectors.Of<TFrom>(context, x), Y = Vectors.Of<TTo>(context, y), Fours = fours, Accumulate = accumulate ? 1 : 0 },
+                Groups(context, fours), context.GroupSize);
+            return;
+        }
+
+        context.Launch(
             new CopyWork<TFrom, TTo> { Shape = Shape.Of(y.Layout, x.Layout), X = context.View<TFrom>(x), Y = context.View<TTo>(y), Accumulate = accumulate ? 1 : 0 },
             Groups(context, y.Count), context.GroupSize);
+    }
 
     private static int Groups(GpuContext context, long threads) => checked((int)((threads + context.GroupSize - 1) / context.GroupSize));
 }

@@ -17,7 +17,7 @@ public interface ILinearCrossEntropy
     void Forward(in View x, in View weight, in View targets, in View losses, in View logSumExp, in View loss, in View scratch, in View logits = default);
 
     /// <summary>
-    /// dX (0 for rows without target) and dWeight += , of dLoss[0] · <see cref="StepSlot.LossScale"/>; either may be none. Logits that were kept are overwritten, others are made again, chunk by chunk.
+    /// dX (0 for rows without target) and dWeight += , of dLoss[0] · <see cref="StepSlot.LossScale"/>; either may be none. dWeight is in Float32 where the rest has 16 bits. Logits that were kept are overwritten, others are made again, chunk by chunk.
     /// </summary>
     void Backward(
         in View x, in View weight, in View targets, in View logSumExp, in View dLoss, in View dX, bool accumulateX, in View dWeight, in View scratch, in View logits = default);

@@ -47,6 +47,9 @@ internal sealed record GemmCase(GemmFamily Family, GemmTile Tile, GpuType Input,
 
     public bool LastWarpFirst { get; init; }
 
+    /// <summary>What is done to a kernel's text, to see that the machine notices.</summary>
+    public Func<string, string>? Edit { get; init; }
+
     public override string ToString()
         => $"{Family} {Tile} {Input}->{Output ?? Input} {M}x{N}x{K}{(ColumnsA ? " T" : " N")}{(ColumnsB ? "T" : "N")} pads {PadA},{PadB},{PadY} shift {Shift}"
             + $"{(Accumulate ? " accumulate" : "")}{(Bias is null ? "" : $" bias {Bias}")}{(Residual is null ? "" : $" residual {Residual}")} alpha {Alpha}"
@@ -55,7 +58,7 @@ internal sealed record GemmCase(GemmFamily Family, GemmTile Tile, GpuType Input,
     /// <summary>Runs and compares; returns what share of the shared memory's cycles was lost to conflicts.</summary>
     public double Check()
     {
-        using var device = new MachineDevice { LastWarpFirst = LastWarpFirst };
+        using var device = new MachineDevice { LastWarpFirst = LastWarpFirst, Edit = Edit };
         var random = new Random(M * 31 + N * 7 + K);
         GpuType output = Output ?? Input;
         int groups = Offsets is null ? 0 : Offsets.Length - 1;

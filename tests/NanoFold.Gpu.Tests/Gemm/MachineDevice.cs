@@ -1,6 +1,7 @@
 using System.Runtime.InteropServices;
 using NanoFold.Gpu.Tests.Ptx;
 using NanoFold.Kernels.Gpu.Gemm;
+using NanoFold.Kernels.Gpu.Ptx;
 
 namespace NanoFold.Gpu.Tests.Gemm;
 
@@ -10,6 +11,8 @@ internal sealed unsafe class MachineDevice : IGemmDevice, IDisposable
     private readonly List<(nint Address, long Bytes)> _memory = [], _foreign = [];
 
     public bool LastWarpFirst { get; init; }
+
+    public Func<string, string>? Edit { get; init; }
 
     public long SharedCycles { get; private set; }
 
@@ -33,7 +36,8 @@ internal sealed unsafe class MachineDevice : IGemmDevice, IDisposable
     public void Launch(in GemmKernelKey key, in GemmArguments arguments, int gridX, int gridY, int gridZ)
     {
         Launched.Add(key);
-        var machine = new PtxMachine(key.Write()) { LastWarpFirst = LastWarpFirst };
+        PtxProgram program = key.Write();
+        var machine = new PtxMachine(Edit is null ? program : program with { Text = Edit(program.Text) }) { LastWarpFirst = LastWarpFirst };
         foreach ((nint address, long bytes) in _memory.Concat(_foreign))
         {
             // A chunk of 16 bytes that has an element of the matrix may be read whole.

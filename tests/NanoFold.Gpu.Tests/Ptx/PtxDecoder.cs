@@ -156,10 +156,9 @@ internal sealed unsafe class PtxDecoder(PtxMachine machine)
                     Span<byte> element = memory.Slice(v * size, size);
                     if (isLoad)
                     {
-                        Span<byte> wide = stackalloc byte[8];
-                        wide.Clear();
-                        element.CopyTo(wide);
-                        w[values[v].Register, lane] = MemoryMarshal.Read<ulong>(wide);
+                        ulong wide = 0;
+                        element.CopyTo(MemoryMarshal.AsBytes(new Span<ulong>(ref wide)));
+                        w[values[v].Register, lane] = wide;
                     }
                     else
                     {

@@ -224,14 +224,27 @@ public class BadInputTests
         Assert.That(File.Exists(_rig["run.lock"]), Is.False);
     }
 
+    [TestCase("tf32")]
+    [TestCase("bf16")]
+    [TestCase("fp16")]
+    public void APrecisionThatTheDeviceHasNot(string precision)
+    {
+        string problem = $"train.precision: {precision} cannot be computed on cpu ";
+        AssertRefused(2, problem, "--precision", precision);
+        foreach (string verb in new[] { "profile", "bench step" })
+        {
+            AssertFault(2, problem, CommandLine.Run([.. verb.Split(' '), "--set", "tokenizer=byte", "--device", "cpu", "--precision", precision]));
+        }
+    }
+
     [Test]
     public void OptionsThatWouldChangeARun()
     {
         _rig.Train("run", "train.stopAfter=2");
         string[] before = Content(_rig["run"]);
-        CommandLine run = CommandLine.Run("train", "--resume", _rig["run"], "--steps", "50", "--data", "x", "--preset", "nano", "--out", "y", "--seed", "3", "--set", "model.layers=3", "--set", "train.logEvery=2");
+        CommandLine run = CommandLine.Run("train", "--resume", _rig["run"], "--steps", "50", "--data", "x", "--precision", "bf16", "--preset", "nano", "--out", "y", "--seed", "3", "--set", "model.layers=3", "--set", "train.logEvery=2");
 
-        AssertFault(2, "--resume goes on as the run began, so it does not take --preset, --out, --data, --steps, --seed, model.layers; it takes --threads, --device", run);
+        AssertFault(2, "--resume goes on as the run began, so it does not take --preset, --out, --data, --steps, --precision, --seed, model.layers; it takes --threads, --device", run);
         Assert.That(Content(_rig["run"]), Is.EqualTo(before));
     }
 

@@ -39,6 +39,18 @@ public class PlanCommandTests
         Assert.That(plan["bytesMovedPerToken"]!.GetValue<double>(), Is.Positive);
     }
 
+    [TestCase("bf16")]
+    [TestCase("fp16")]
+    public void HalfTheBytesMakeHalfTheActivations(string precision)
+    {
+        JsonObject single = CommandLine.Json("plan", "--set", "tokenizer=byte"), half = CommandLine.Json("plan", "--set", "tokenizer=byte", "--precision", precision);
+        long Bytes(JsonObject plan, string part) => plan["memory"]![part]!.GetValue<long>();
+        Assert.That(Bytes(half, "activations"), Is.InRange(0.4 * Bytes(single, "activations"), 0.6 * Bytes(single, "activations")));
+        Assert.That(Bytes(half, "parameters"), Is.EqualTo(Bytes(single, "parameters") * 3 / 2));
+        Assert.That(Bytes(half, "gradients"), Is.EqualTo(Bytes(single, "gradients")));
+        Assert.That(half["bytesMovedPerToken"]!.GetValue<double>(), Is.LessThan(0.7 * single["bytesMovedPerToken"]!.GetValue<double>()));
+    }
+
     [Test]
     public void TrainOptionsAreKeysOfTheConfiguration()
     {

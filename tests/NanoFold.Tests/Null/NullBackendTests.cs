@@ -1,9 +1,12 @@
 using System.Reflection;
+using NanoFold.Engine.Autograd;
+using NanoFold.Engine.Model;
 using NanoFold.Kernels;
 using NanoFold.Kernels.Cpu;
 using NanoFold.Kernels.Fused;
 using NanoFold.Kernels.Lanes;
 using NanoFold.Kernels.Null;
+using NanoFold.Tests.Suites;
 
 namespace NanoFold.Tests.Null;
 
@@ -117,6 +120,26 @@ public class NullBackendTests
         Assert.That(backend.Find<IFusedAttention>(), Is.Null);
         Assert.That(backend.Name, Does.Contain(cpu.Name));
         Assert.That(backend.Find<INormKernels>() is null, Is.EqualTo(cpu.Find<INormKernels>() is null));
+    }
+
+    [TestCase(DType.BFloat16)]
+    [TestCase(DType.Float16)]
+    public void EveryModelPassesItsChecksInHalfTheBytes(DType type)
+    {
+        using var backend = new NullBackend();
+        foreach ((string name, ModelConfig config) in ModelVariants.All)
+        {
+            long[] bytes = [.. new[] { DType.Float32, type }.Select(activations =>
+            {
+                using var model = new TinyModel(config with { Dropout = 0.1 }, backend, activations, perturbed: false);
+                var plan = new Plan(model.TrainingTape());
+                using DeviceBuffer arena = backend.Allocate(plan.ArenaBytes);
+                plan.Bind(arena);
+                plan.Run();
+                return plan.ArenaBytes;
+            })];
+            Assert.That(bytes[1], Is.LessThan(0.75 * bytes[0]), name);
+        }
     }
 
     [Test]

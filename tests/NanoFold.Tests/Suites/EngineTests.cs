@@ -46,5 +46,6 @@ public abstract class EngineTests : IDisposable
         backend.State.Set(StepSlot.TargetCount, (long)targets);
         backend.State.Set(StepSlot.RandomKey, 0x5eedL);
         backend.State.Set(StepSlot.Loss, 0.0);
+        backend.State.Set(StepSlot.LossScale, 1.0);
     }
 }

@@ -1,5 +1,6 @@
 using NanoFold.Kernels;
 using NanoFold.Kernels.Cpu;
+using NanoFold.Kernels.Lanes;
 
 namespace NanoFold.Tests.Suites;
 
@@ -97,19 +98,15 @@ internal sealed class HalfBackend : Backend
     {
         BackendChecks.MatMul(args);
         using var half = new HalfOperands();
-        _cpu.MatMul(new MatMulArgs
+        View residual = half.In(args.Residual);
+        if (args.Y.Type.Is16Bit() && !residual.IsNone)
         {
-            A = half.In(args.A),
-            B = half.In(args.B),
-            Y = half.Out(args.Y),
-            TransposeA = args.TransposeA,
-            TransposeB = args.TransposeB,
-            Alpha = args.Alpha,
-            Accumulate = args.Accumulate,
-            IsSymmetric = args.IsSymmetric,
-            Bias = half.In(args.Bias),
-            Residual = half.In(args.Residual),
-        });
+            MatMul(args, default);
+            _cpu.Zip(default(Addition), half.In(args.Y), residual, half.Out(args.Y));
+            return;
+        }
+
+        MatMul(args, residual);
     }
 
     public override void GroupedMatMul(in GroupedMatMulArgs args)
@@ -175,4 +172,29 @@ internal sealed class HalfBackend : Backend
         => _cpu.Find<TKernel>() is null ? null : _kernels as TKernel;
 
     public override void Dispose() => _cpu.Dispose();
+
+    private void MatMul(in MatMulArgs args, in View residual)
+    {
+        using var half = new HalfOperands();
+        _cpu.MatMul(new MatMulArgs
+        {
+            A = half.In(args.A),
+            B = half.In(args.B),
+            Y = half.Out(args.Y),
+            TransposeA = args.TransposeA,
+            TransposeB = args.TransposeB,
+            Alpha = args.Alpha,
+            Accumulate = args.Accumulate,
+            IsSymmetric = args.IsSymmetric,
+            Bias = half.In(args.Bias),
+            Residual = residual,
+        });
+    }
+
+    private readonly struct Addition : IBinaryOp
+    {
+        public V Invoke<V>(V a, V b)
+            where V : struct, ILane<V>
+            => a + b;
+    }
 }

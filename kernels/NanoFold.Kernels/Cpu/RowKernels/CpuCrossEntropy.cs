@@ -13,10 +13,9 @@ public sealed unsafe class CpuCrossEntropy(CpuContext context) : ICrossEntropyKe
     public void Forward(in View logits, in View targets, in View losses, in View logSumExp, in View loss)
     {
         const string Op = "cross-entropy";
-        CheckRows(Op, logits, targets, logSumExp);
+        CrossEntropyChecks.Forward(Op, logits, targets, losses, logSumExp, loss);
+        RowCheck.Indices(Op, "target", targets, logits.Layout[1], optional: true);
         long rows = logits.Layout[0];
-        RowCheck.Vector(Op, "losses", losses, logits.Type, rows);
-        RowCheck.Vector(Op, "loss", loss, logits.Type, 1);
         var work = new CrossEntropyForward
         {
             Logits = new RowSpace(logits),
@@ -34,14 +33,8 @@ public sealed unsafe class CpuCrossEntropy(CpuContext context) : ICrossEntropyKe
     public void Backward(in View logits, in View targets, in View logSumExp, in View dLoss, in View dLogits, bool accumulate)
     {
         const string Op = "cross-entropy backward";
-        CheckRows(Op, logits, targets, logSumExp);
-        RowCheck.Vector(Op, "dLoss", dLoss, logits.Type, 1);
-        RowCheck.Output(Op, "dLogits", dLogits, logits);
-        if (accumulate && dLogits.Address == logits.Address)
-        {
-            RowCheck.Fail(Op, "dLogits", dLogits, "memory other than that of the logits, since it is added to");
-        }
-
+        CrossEntropyChecks.Backward(Op, logits, targets, logSumExp, dLoss, dLogits, accumulate);
+        RowCheck.Indices(Op, "target", targets, logits.Layout[1], optional: true);
         long rows = logits.Layout[0];
         var work = new CrossEntropyBackward
         {
@@ -90,13 +83,5 @@ public sealed unsafe class CpuCrossEntropy(CpuContext context) : ICrossEntropyKe
         return new ReadOnlySpan<int>(targets.Ints, checked((int)targets.Count)).ContainsAnyExcept(-1)
             ? throw new InvalidOperationException($"{op}: {nameof(StepSlot.TargetCount)} is {count}; set it to the number of targets of the step")
             : 0;
-    }
-
-    private static void CheckRows(string op, in View logits, in View targets, in View logSumExp)
-    {
-        RowCheck.Matrix(op, "logits", logits);
-        Checks.Integers(op, "targets", targets, logits.Layout[0]);
-        RowCheck.Vector(op, "logSumExp", logSumExp, logits.Type, logits.Layout[0]);
-        RowCheck.Indices(op, "target", targets, logits.Layout[1], optional: true);
     }
 }

@@ -10,18 +10,9 @@ public sealed unsafe class CpuExpertRouting(CpuContext context) : IExpertRouting
     public void Sort(in View indices, in View offsets, in View rowOfSlot, in View tokenOfRow)
     {
         const string Op = "expert sort";
-        CheckSlots(Op, "indices", indices);
+        ExpertChecks.Sort(Op, indices, offsets, rowOfSlot, tokenOfRow);
         long slots = indices.Count;
         int k = indices.Layout[1];
-        Checks.Inside(Op, "offsets", offsets);
-        Checks.Integers(Op, "offsets", offsets, offsets.Count);
-        if (offsets.Count < 2)
-        {
-            RowCheck.Fail(Op, "offsets", offsets, "one element more than experts");
-        }
-
-        Checks.Integers(Op, "rowOfSlot", rowOfSlot, slots);
-        Checks.Integers(Op, "tokenOfRow", tokenOfRow, slots);
         int experts = checked((int)(offsets.Count - 1));
         RowCheck.Indices(Op, "expert", indices, experts, optional: false);
         int* expert = indices.Ints, start = offsets.Ints, row = rowOfSlot.Ints, token = tokenOfRow.Ints;
@@ -55,8 +46,8 @@ public sealed unsafe class CpuExpertRouting(CpuContext context) : IExpertRouting
     public void Combine(in View rows, in View weights, in View rowOfSlot, in View y, bool accumulate)
     {
         const string Op = "expert combine";
-        CombineWork work = Start(Op, rows, weights, rowOfSlot, y, "y");
-        Checks.Writable(Op, "y", y);
+        ExpertChecks.Combine(Op, rows, weights, rowOfSlot, y);
+        CombineWork work = Start(Op, rows, weights, rowOfSlot, y);
         work.Accumulate = accumulate;
         context.Run(y.Type, RowBlocks.Items(work.Tokens, work.TokensPerItem), ref work);
     }
@@ -64,32 +55,28 @@ public sealed unsafe class CpuExpertRouting(CpuContext context) : IExpertRouting
     public void CombineBackward(in View rows, in View weights, in View rowOfSlot, in View dy, in View dRows, in View dWeights)
     {
         const string Op = "expert combine backward";
-        CombineWork work = Start(Op, rows, weights, rowOfSlot, dy, "dy");
-        if (!dRows.IsNone)
-        {
-            RowCheck.Output(Op, "dRows", dRows, rows);
-            work.DRowStride = dRows.Layout.Stride(0);
-        }
-
-        RowCheck.OptionalVector(Op, "dWeights", dWeights, dy.Type, rowOfSlot.Count);
+        ExpertChecks.CombineBackward(Op, rows, weights, rowOfSlot, dy, dRows, dWeights);
+        CombineWork work = Start(Op, rows, weights, rowOfSlot, dy);
         work.Backward = true;
         work.DRows = (byte*)dRows.Address;
+        work.DRowStride = dRows.IsNone ? 0 : dRows.Layout.Stride(0);
         work.DWeights = dWeights.Address;
         context.Run(dy.Type, RowBlocks.Items(work.Tokens, work.TokensPerItem), ref work);
     }
 
     public void Weights(in View probabilities, in View indices, in View weights, bool renormalize)
     {
-        ExpertWeights work = Start("expert weights", probabilities, indices, weights, renormalize);
+        const string Op = "expert weights";
+        ExpertChecks.Weights(Op, probabilities, indices, weights);
+        ExpertWeights work = Start(Op, probabilities, indices, weights, renormalize);
         context.Run(probabilities.Type, RowBlocks.Items(work.Tokens, work.TokensPerItem), ref work);
     }
 
     public void WeightsBackward(in View probabilities, in View indices, in View weights, in View dWeights, in View dProbabilities, bool renormalize)
     {
         const string Op = "expert weights backward";
+        ExpertChecks.WeightsBackward(Op, probabilities, indices, weights, dWeights, dProbabilities);
         ExpertWeights work = Start(Op, probabilities, indices, weights, renormalize);
-        RowCheck.Vector(Op, "dWeights", dWeights, probabilities.Type, indices.Count);
-        RowCheck.Output(Op, "dProbabilities", dProbabilities, probabilities);
         work.Backward = true;
         work.DWeights = dWeights.Address;
         work.DProbabilities = (byte*)dProbabilities.Address;
@@ -104,16 +91,10 @@ public sealed unsafe class CpuExpertRouting(CpuContext context) : IExpertRouting
         in View logits, in View probabilities, in View load, in View dLoss, in View dLogits, double balance, double z, bool accumulate)
         => _routerLoss.Backward(logits, probabilities, load, dLoss, dLogits, balance, z, accumulate);
 
-    private static CombineWork Start(string op, in View rows, in View weights, in View rowOfSlot, in View tokens, string name)
+    private static CombineWork Start(string op, in View rows, in View weights, in View rowOfSlot, in View tokens)
     {
-        CheckSlots(op, "rowOfSlot", rowOfSlot);
-        long slots = rowOfSlot.Count;
-        RowCheck.Matrix(op, name, tokens);
+        RowCheck.Indices(op, "place", rowOfSlot, rowOfSlot.Count, optional: false);
         int width = tokens.Layout[1];
-        RowCheck.Matrix(op, name, tokens, tokens.Type, rowOfSlot.Layout[0], width);
-        RowCheck.Matrix(op, "rows", rows, tokens.Type, slots, width);
-        RowCheck.OptionalVector(op, "weights", weights, tokens.Type, slots);
-        RowCheck.Indices(op, "place", rowOfSlot, slots, optional: false);
         return new CombineWork
         {
             Rows = (byte*)rows.Address,
@@ -131,11 +112,7 @@ public sealed unsafe class CpuExpertRouting(CpuContext context) : IExpertRouting
 
     private static ExpertWeights Start(string op, in View probabilities, in View indices, in View weights, bool renormalize)
     {
-        CheckSlots(op, "indices", indices);
-        RowCheck.Matrix(op, "probabilities", probabilities);
         int experts = probabilities.Layout[1];
-        RowCheck.Matrix(op, "probabilities", probabilities, probabilities.Type, indices.Layout[0], experts);
-        RowCheck.Vector(op, "weights", weights, probabilities.Type, indices.Count);
         RowCheck.Indices(op, "expert", indices, experts, optional: false);
         return new ExpertWeights
         {
@@ -149,12 +126,5 @@ public sealed unsafe class CpuExpertRouting(CpuContext context) : IExpertRouting
             Experts = experts,
             Renormalize = renormalize,
         };
-    }
-
-    private static void CheckSlots(string op, string name, in View slots)
-    {
-        Checks.Inside(op, name, slots);
-        Checks.Rank(op, name, slots, 2);
-        Checks.Integers(op, name, slots, slots.Count);
     }
 }

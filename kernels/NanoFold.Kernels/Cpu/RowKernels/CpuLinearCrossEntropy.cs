@@ -19,9 +19,8 @@ public sealed unsafe class CpuLinearCrossEntropy(CpuContext context) : ILinearCr
     public void Forward(in View x, in View weight, in View targets, in View losses, in View logSumExp, in View loss, in View scratch, in View logits = default)
     {
         const string Op = "linear cross-entropy";
-        Check(Op, x, weight, targets, logSumExp, scratch, logits);
-        RowCheck.Vector(Op, "losses", losses, x.Type, x.Layout[0]);
-        RowCheck.Vector(Op, "loss", loss, x.Type, 1);
+        CrossEntropyChecks.LinearForward(Op, x, weight, targets, losses, logSumExp, loss, scratch, ScratchBytes(x, weight, logits), logits);
+        RowCheck.Indices(Op, "target", targets, weight.Layout[0], optional: true);
         Clear(losses);
         Clear(logSumExp);
         var chunk = new HeadChunk(x, weight, targets, scratch, logits);
@@ -50,20 +49,11 @@ public sealed unsafe class CpuLinearCrossEntropy(CpuContext context) : ILinearCr
         in View x, in View weight, in View targets, in View logSumExp, in View dLoss, in View dX, bool accumulateX, in View dWeight, in View scratch, in View logits = default)
     {
         const string Op = "linear cross-entropy backward";
-        Check(Op, x, weight, targets, logSumExp, scratch, logits);
-        RowCheck.Vector(Op, "dLoss", dLoss, x.Type, 1);
-        if (!dX.IsNone)
+        CrossEntropyChecks.LinearBackward(Op, x, weight, targets, logSumExp, dLoss, dX, dWeight, scratch, ScratchBytes(x, weight, logits), logits);
+        RowCheck.Indices(Op, "target", targets, weight.Layout[0], optional: true);
+        if (!dX.IsNone && !accumulateX)
         {
-            RowCheck.Output(Op, "dX", dX, x);
-            if (!accumulateX)
-            {
-                ClearWithoutTarget(targets, dX);
-            }
-        }
-
-        if (!dWeight.IsNone)
-        {
-            RowCheck.Output(Op, "dWeight", dWeight, weight);
+            ClearWithoutTarget(targets, dX);
         }
 
         double scale = CpuCrossEntropy.Scale(Op, context, targets, dLoss);
@@ -109,20 +99,11 @@ public sealed unsafe class CpuLinearCrossEntropy(CpuContext context) : ILinearCr
     /// <remarks>For single precision; in double precision the chunks are shorter.</remarks>
     public long ScratchBytes(long rows, int width, int vocab, bool keepsLogits) => HeadChunk.ScratchBytes(rows, width, vocab, keepsLogits);
 
-    private static void Check(string op, in View x, in View weight, in View targets, in View logSumExp, in View scratch, in View logits)
+    private static long ScratchBytes(in View x, in View weight, in View logits)
     {
-        RowCheck.Matrix(op, "x", x);
-        RowCheck.Matrix(op, "weight", weight);
-        int rows = x.Layout[0], width = x.Layout[1], vocab = weight.Layout[0];
-        RowCheck.Matrix(op, "weight", weight, x.Type, vocab, width);
-        Checks.Integers(op, "targets", targets, rows);
-        RowCheck.Vector(op, "logSumExp", logSumExp, x.Type, rows);
-        RowCheck.Indices(op, "target", targets, vocab, optional: true);
-        RowCheck.Scratch(op, scratch, HeadChunk.ScratchBytes(rows, width, vocab, !logits.IsNone));
-        if (!logits.IsNone)
-        {
-            RowCheck.Matrix(op, "logits", logits, x.Type, rows, vocab);
-        }
+        RowCheck.Matrix("linear cross-entropy", "x", x);
+        RowCheck.Matrix("linear cross-entropy", "weight", weight);
+        return HeadChunk.ScratchBytes(x.Layout[0], x.Layout[1], weight.Layout[0], !logits.IsNone);
     }
 
     private static void Clear(in View view) => new Span<byte>(view.Address, checked((int)(view.Count * view.Type.Size()))).Clear();

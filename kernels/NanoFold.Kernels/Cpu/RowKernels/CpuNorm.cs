@@ -24,13 +24,9 @@ public sealed unsafe class CpuNorm(CpuContext context) : INormKernels
 
     private void Forward(string op, in View x, in View gain, in View bias, in View y, in View statistics, double epsilon, bool centered)
     {
-        RowCheck.Rows(op, "x", x);
-        RowCheck.Output(op, "y", y, x);
+        NormChecks.Forward(op, x, gain, bias, y, statistics, centered);
         int width = x.Layout[-1];
         long rows = x.Layout.Rows;
-        RowCheck.OptionalVector(op, "gain", gain, x.Type, width);
-        RowCheck.OptionalVector(op, "bias", bias, x.Type, width);
-        RowCheck.Vector(op, "statistics", statistics, x.Type, centered ? 2 * rows : rows);
         int rowsPerItem = RowBlocks.RowsPerItem(width);
         var work = new NormForward
         {
@@ -52,24 +48,10 @@ public sealed unsafe class CpuNorm(CpuContext context) : INormKernels
         string op, in View x, in View gain, in View statistics, in View dy, in View dx, bool accumulateX, in View dGain, in View dBias, in View scratch, bool centered)
     {
         RowCheck.Rows(op, "x", x);
-        RowCheck.Like(op, "dy", dy, x);
-        if (!dx.IsNone)
-        {
-            RowCheck.Output(op, "dx", dx, x);
-        }
-
         int width = x.Layout[-1];
         long rows = x.Layout.Rows;
-        RowCheck.OptionalVector(op, "gain", gain, x.Type, width);
-        RowCheck.OptionalVector(op, "dGain", dGain, x.Type, width);
-        RowCheck.OptionalVector(op, "dBias", dBias, x.Type, width);
-        RowCheck.Vector(op, "statistics", statistics, x.Type, centered ? 2 * rows : rows);
+        NormChecks.Backward(op, x, gain, statistics, dy, dx, dGain, dBias, scratch, BackwardScratchBytes(rows, width, x.Type), centered);
         bool sums = !dGain.IsNone || !dBias.IsNone;
-        if (sums)
-        {
-            RowCheck.Scratch(op, scratch, BackwardScratchBytes(rows, width, x.Type));
-        }
-
         long rowsPerItem = RowBlocks.RowsPerItem(rows, width, MostPartials);
         long items = RowBlocks.Items(rows, rowsPerItem);
         var work = new NormBackward

@@ -9,17 +9,13 @@ public sealed unsafe class CpuOptimizer(CpuContext context) : IOptimizerKernels
 
     public void AddSquares(in View gradient)
     {
-        RowCheck.Vector("add squares", "gradient", gradient, RealType("add squares", "gradient", gradient), gradient.Count);
+        OptimizerChecks.Vector("add squares", "gradient", gradient);
         context.State.Set(StepSlot.GradientSquares, context.State.GetDouble(StepSlot.GradientSquares) + _squares.Of(gradient));
     }
 
     public void Decide(double clip, bool dynamicLossScale)
     {
-        if (!(clip >= 0))
-        {
-            throw new ArgumentOutOfRangeException(nameof(clip), $"decide: clip is {clip}, expected 0 (none) or a positive norm");
-        }
-
+        OptimizerChecks.Clip(clip);
         CpuStepState state = context.State;
         double lossScale = state.GetDouble(StepSlot.LossScale);
         double squares = state.GetDouble(StepSlot.GradientSquares) / (lossScale * lossScale);
@@ -47,9 +43,9 @@ public sealed unsafe class CpuOptimizer(CpuContext context) : IOptimizerKernels
         in View parameter, in View gradient, in View first, in View second, double beta1, double beta2, double epsilon, double decay, double rateFactor)
     {
         const string Op = "adamw";
-        CheckPass(Op, "parameter", parameter, "gradient", gradient);
-        CheckPass(Op, "parameter", parameter, "first", first);
-        CheckPass(Op, "parameter", parameter, "second", second);
+        OptimizerChecks.Pass(Op, "parameter", parameter, "gradient", gradient);
+        OptimizerChecks.Pass(Op, "parameter", parameter, "first", first);
+        OptimizerChecks.Pass(Op, "parameter", parameter, "second", second);
         double scale = context.State.GetDouble(StepSlot.GradientScale);
         if (scale == 0)
         {
@@ -84,8 +80,8 @@ public sealed unsafe class CpuOptimizer(CpuContext context) : IOptimizerKernels
     public void MuonMomentum(in View gradient, in View momentum, in View update, double beta, bool nesterov)
     {
         const string Op = "muon momentum";
-        CheckPass(Op, "gradient", gradient, "momentum", momentum);
-        CheckPass(Op, "gradient", gradient, "update", update);
+        OptimizerChecks.Pass(Op, "gradient", gradient, "momentum", momentum);
+        OptimizerChecks.Pass(Op, "gradient", gradient, "update", update);
         double scale = context.State.GetDouble(StepSlot.GradientScale);
         if (scale == 0)
         {
@@ -107,7 +103,7 @@ public sealed unsafe class CpuOptimizer(CpuContext context) : IOptimizerKernels
 
     public void NormalizeFrobenius(in View x, in View y, double epsilon)
     {
-        CheckPass("normalize frobenius", "x", x, "y", y);
+        OptimizerChecks.Pass("normalize frobenius", "x", x, "y", y);
         if (context.State.GetDouble(StepSlot.GradientScale) != 0)
         {
             // A zero matrix stays zero, with ε = 0 too.
@@ -118,7 +114,7 @@ public sealed unsafe class CpuOptimizer(CpuContext context) : IOptimizerKernels
 
     public void MuonApply(in View parameter, in View update, double decay, double rateFactor)
     {
-        CheckPass("muon apply", "parameter", parameter, "update", update);
+        OptimizerChecks.Pass("muon apply", "parameter", parameter, "update", update);
         if (context.State.GetDouble(StepSlot.GradientScale) != 0)
         {
             double rate = context.State.GetDouble(StepSlot.MatrixLearningRate) * rateFactor;
@@ -147,17 +143,5 @@ public sealed unsafe class CpuOptimizer(CpuContext context) : IOptimizerKernels
     {
         var work = new ScaleWork { X = (byte*)x.Address, Y = (byte*)y.Address, Count = x.Count, Factor = factor, Decay = decay, Step = step };
         context.Run(x.Type, RowBlocks.Items(work.Count, ScaleWork.ElementsPerItem), ref work);
-    }
-
-    private static void CheckPass(string op, string nameX, in View x, string nameY, in View y)
-    {
-        RowCheck.Vector(op, nameX, x, RealType(op, nameX, x), x.Count);
-        RowCheck.Vector(op, nameY, y, x.Type, x.Count);
-    }
-
-    private static DType RealType(string op, string name, in View view)
-    {
-        Checks.Real(op, name, view);
-        return view.Type;
     }
 }

@@ -12,24 +12,10 @@ public sealed unsafe class CpuRope(CpuContext context) : IRopeKernel
 
     public void Apply(in View x, in View y, in View table, in View positions, bool interleaved, bool inverse, bool accumulate)
     {
-        RowCheck.Rows(Op, "x", x);
-        Checks.Rank(Op, "x", x, 4);
-        RowCheck.Output(Op, "y", y, x);
+        RopeChecks.Apply(Op, x, y, table, positions);
         int batch = x.Layout[0], time = x.Layout[1], headDim = x.Layout[3];
-        if (headDim % 2 != 0)
-        {
-            RowCheck.Fail(Op, "x", x, "an even last dimension");
-        }
-
-        RowCheck.Matrix(Op, "table", table);
-        if (table.Type != x.Type || table.Layout[1] != headDim || (positions.IsNone && table.Layout[0] < time))
-        {
-            RowCheck.Fail(Op, "table", table, $"{x.Type}[positions, {headDim}] with a row for each of {time} positions");
-        }
-
         if (!positions.IsNone)
         {
-            Checks.Integers(Op, "positions", positions, batch);
             RowCheck.Indices(Op, "positions", positions, int.MaxValue, optional: false);
         }
 

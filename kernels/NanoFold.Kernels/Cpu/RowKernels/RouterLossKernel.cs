@@ -1,3 +1,5 @@
+using NanoFold.Kernels.Fused;
+
 namespace NanoFold.Kernels.Cpu.RowKernels;
 
 /// <summary>
@@ -14,11 +16,8 @@ internal sealed unsafe class RouterLossKernel(CpuContext context)
     public void Forward(in View logits, in View probabilities, in View offsets, in View load, in View loss, double balance, double z)
     {
         const string Op = "router loss";
-        CheckRows(Op, logits, probabilities, load);
-        int experts = logits.Layout[1];
-        Checks.Integers(Op, "offsets", offsets, experts + 1L);
-        RowCheck.Vector(Op, "loss", loss, logits.Type, 1);
-        WriteLoad(Op, offsets, load, experts);
+        ExpertChecks.RouterLoss(Op, logits, probabilities, offsets, load, loss);
+        WriteLoad(Op, offsets, load, logits.Layout[1]);
         long rows = logits.Layout[0];
         fixed (double* partials = _partials)
         {
@@ -42,9 +41,7 @@ internal sealed unsafe class RouterLossKernel(CpuContext context)
         in View logits, in View probabilities, in View load, in View dLoss, in View dLogits, double balance, double z, bool accumulate)
     {
         const string Op = "router loss backward";
-        CheckRows(Op, logits, probabilities, load);
-        RowCheck.Vector(Op, "dLoss", dLoss, logits.Type, 1);
-        RowCheck.Output(Op, "dLogits", dLogits, logits);
+        ExpertChecks.RouterLossBackward(Op, logits, probabilities, load, dLoss, dLogits);
         RouterLossWork work = Start(logits, probabilities, load, balance, z);
         work.DLogits = (byte*)dLogits.Address;
         work.DLogitStride = dLogits.Layout.Stride(0);
@@ -96,12 +93,5 @@ internal sealed unsafe class RouterLossKernel(CpuContext context)
         return count > 0
             ? count
             : throw new InvalidOperationException($"{op}: {nameof(StepSlot.MicroBatchCount)} is {count}; set it to the number of micro-batches of the step");
-    }
-
-    private static void CheckRows(string op, in View logits, in View probabilities, in View load)
-    {
-        RowCheck.Matrix(op, "logits", logits);
-        RowCheck.Like(op, "probabilities", probabilities, logits);
-        RowCheck.Vector(op, "load", load, logits.Type, logits.Layout[1]);
     }
 }

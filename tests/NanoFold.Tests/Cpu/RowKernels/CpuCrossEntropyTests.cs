@@ -52,6 +52,26 @@ public sealed class CpuCrossEntropyTests
     }
 
     [Test]
+    public void TheGradientIsTimesTheLossScale()
+    {
+        using CpuContext context = Context(1, Isa.Scalar, 3);
+        var kernel = new CpuCrossEntropy(context);
+        using var logits = new Operand(DType.Float32, [4, 6], Operand.Random(1, 24));
+        using var target = new Operand(DType.Int32, [4], [2, -1, 5, 0]);
+        using var losses = new Operand(DType.Float32, [4]);
+        using var logSumExp = new Operand(DType.Float32, [4]);
+        using var loss = new Operand(DType.Float32, [1]);
+        using var dLoss = new Operand(DType.Float32, [1], [0.5]);
+        using var dLogits = new Operand(DType.Float32, [4, 6]);
+        kernel.Forward(logits.View, target.View, losses.View, logSumExp.View, loss.View);
+        kernel.Backward(logits.View, target.View, logSumExp.View, dLoss.View, dLogits.View, false);
+        double[] plain = dLogits.Values;
+        context.State.Set(StepSlot.LossScale, 256.0);
+        kernel.Backward(logits.View, target.View, logSumExp.View, dLoss.View, dLogits.View, false);
+        Assert.That(dLogits.Values, Is.EqualTo(plain.Select(g => 256 * g)));
+    }
+
+    [Test]
     public void GradientAgreesWithDifferences()
     {
         using CpuContext context = Context(1, Isa.Scalar, 3);

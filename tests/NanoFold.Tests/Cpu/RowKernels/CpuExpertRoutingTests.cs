@@ -117,6 +117,21 @@ public sealed class CpuExpertRoutingTests
     }
 
     [Test]
+    public void TheRoutersGradientIsTimesTheLossScale()
+    {
+        using CpuContext context = Context(1, Isa.Scalar, 4);
+        using var router = new Router(DType.Float32, context, 6, 5);
+        router.Forward(0.1, 0.2);
+        double[][] gradients = [.. new[] { 1.0, 256 }.Select(scale =>
+        {
+            context.State.Set(StepSlot.LossScale, scale);
+            router.Routing.RouterLossBackward(router.Logits.View, router.Probabilities.View, router.Load.View, router.DLoss.View, router.DLogits.View, 0.1, 0.2, accumulate: false);
+            return router.DLogits.Values;
+        })];
+        Assert.That(gradients[1], Is.EqualTo(gradients[0].Select(g => 256 * g)));
+    }
+
+    [Test]
     public void RouterLossMatchesTheFormula(
         [ValueSource(typeof(LanePath), nameof(LanePath.All))] LanePath path, [Values(0, 0.01, 2)] double balance, [Values(0, 0.5)] double z, [Values] bool accumulate)
     {

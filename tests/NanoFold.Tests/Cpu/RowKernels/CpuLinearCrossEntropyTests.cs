@@ -82,6 +82,46 @@ public sealed class CpuLinearCrossEntropyTests
     }
 
     [Test]
+    public void KeptLogitsMayHaveRowsThatAreLonger()
+    {
+        const int Rows = 40, Width = 9, Vocab = 13;
+        var path = new LanePath(Isa.Vector256, DType.Float32);
+        double[][]? first = null;
+        foreach (int columns in new[] { Vocab, 16 })
+        {
+            using var head = new Head(path, 1, Rows, Width, Vocab, 5);
+            using var logits = new Operand(DType.Float32, Layout.Of(Rows, columns).Slice(1, 0, Vocab, out long offset), offset);
+            Assert.That((head.Kernel.KeepsLogits(Rows, Vocab, DType.Float32), head.Kernel.LogitsColumns(Vocab, DType.Float32)), Is.EqualTo((true, Vocab)));
+            head.Forward(logits.View);
+            head.Backward(true, logits.View);
+            head.AssertGuards();
+            logits.AssertGuards();
+            double[][] values = [head.Losses.Values, head.Loss.Values, head.DX.Values, head.DWeight.Values];
+            first ??= values;
+            Assert.That(values, Is.EqualTo(first));
+        }
+    }
+
+    [Test]
+    public void TheGradientIsTimesTheLossScale()
+    {
+        var path = new LanePath(Isa.Vector256, DType.Float32);
+        using var plain = new Head(path, 1, 40, 9, 13, 5);
+        using var scaled = new Head(path, 1, 40, 9, 13, 5);
+        scaled.LossScale(256);
+        foreach (Head head in (Head[])[plain, scaled])
+        {
+            head.DWeight.Values = new double[13 * 9];
+            head.Forward();
+            head.Backward(false);
+        }
+
+        Assert.That(scaled.DX.Values, Is.EqualTo(plain.DX.Values.Select(g => 256 * g)));
+        Assert.That(scaled.DWeight.Values, Is.EqualTo(plain.DWeight.Values.Select(g => 256 * g)));
+        Assert.That(scaled.Loss.Values, Is.EqualTo(plain.Loss.Values));
+    }
+
+    [Test]
     public void NoTargetsMeansNoLossAndNoGradient()
     {
         using var head = new Head(new LanePath(Isa.Vector256, DType.Float32), 1, 6, 3, 5, 1);
@@ -212,10 +252,14 @@ public sealed class CpuLinearCrossEntropyTests
 
         private Operand[] All => [X, Weight, Targets, Losses, LogSumExp, Loss, DLoss, DX, DWeight, Scratch];
 
-        public void Forward() => Kernel.Forward(X.View, Weight.View, Targets.View, Losses.View, LogSumExp.View, Loss.View, Scratch.View);
+        public void LossScale(double scale) => _context.State.Set(StepSlot.LossScale, scale);
 
-        public void Backward(bool accumulate)
-            => Kernel.Backward(X.View, Weight.View, Targets.View, LogSumExp.View, DLoss.View, DX.View, accumulate, DWeight.View, Scratch.View);
+        public void Forward() => Forward(default);
+
+        public void Forward(View logits) => Kernel.Forward(X.View, Weight.View, Targets.View, Losses.View, LogSumExp.View, Loss.View, Scratch.View, logits);
+
+        public void Backward(bool accumulate, View logits = default)
+            => Kernel.Backward(X.View, Weight.View, Targets.View, LogSumExp.View, DLoss.View, DX.View, accumulate, DWeight.View, Scratch.View, logits);
 
         public void AssertGuards()
         {

@@ -151,6 +151,32 @@ public sealed class CpuOptimizerTests
         Assert.That(context.State.GetInteger(StepSlot.Skipped), Is.EqualTo(3 + skipped));
     }
 
+    // The norm is 2 where it is finite, and the scale left its mark on the squares.
+    [TestCase(65536.0, 0.0, 7, 1.0 / 65536, 65536.0, 8)]
+    [TestCase(65536.0, 1.0, 7, 0.5 / 65536, 65536.0, 8)]
+    [TestCase(1024.0, 0.0, 1999, 1.0 / 1024, 2048.0, 0)]
+    [TestCase(16777216.0, 0.0, 1999, 1.0 / 16777216, 16777216.0, 0)]
+    [TestCase(1024.0, 0.0, -1, 0.0, 512.0, 0)]
+    [TestCase(1.0, 0.0, -1, 0.0, 1.0, 0)]
+    public void TheLossScaleIsDividedOutAndFollowsWhatHappens(double lossScale, double clip, long good, double scale, double nextLossScale, long nextGood)
+    {
+        bool overflows = good < 0;
+        foreach (bool isDynamic in new[] { true, false })
+        {
+            using CpuContext context = Context(1, Isa.Scalar, 17);
+            Assert.That(context.State.GetDouble(StepSlot.LossScale), Is.EqualTo(1));
+            context.State.Set(StepSlot.LossScale, lossScale);
+            context.State.Set(StepSlot.GoodSteps, Math.Max(0, good));
+            context.State.Set(StepSlot.GradientSquares, overflows ? double.PositiveInfinity : 4 * lossScale * lossScale);
+            new CpuOptimizer(context).Decide(clip, isDynamic);
+            Assert.That(context.State.GetDouble(StepSlot.GradientScale), Is.EqualTo(scale));
+            Assert.That(context.State.GetDouble(StepSlot.GradientSquares), Is.EqualTo(overflows ? double.PositiveInfinity : 4));
+            Assert.That(context.State.GetInteger(StepSlot.Skipped), Is.EqualTo(overflows ? 1 : 0));
+            Assert.That(context.State.GetDouble(StepSlot.LossScale), Is.EqualTo(isDynamic ? nextLossScale : lossScale));
+            Assert.That(context.State.GetInteger(StepSlot.GoodSteps), Is.EqualTo(isDynamic ? nextGood : Math.Max(0, good)));
+        }
+    }
+
     [Test]
     public void ABadGradientAnywhereIsSeen(
         [ValueSource(typeof(LanePath), nameof(LanePath.All))] LanePath path, [Values(double.NaN, double.NegativeInfinity)] double bad, [Values(0, 5, 38, 40)] int place)

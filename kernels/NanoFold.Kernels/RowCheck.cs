@@ -1,4 +1,4 @@
-namespace NanoFold.Kernels.Cpu.RowKernels;
+namespace NanoFold.Kernels;
 
 /// <summary>What kernels over rows ask of their operands beyond <see cref="Checks"/>.</summary>
 internal static class RowCheck

@@ -1,0 +1,48 @@
+using NanoFold.Engine.Configuration;
+using NanoFold.Engine.Data;
+using NanoFold.Engine.Model;
+using NanoFold.Engine.Training;
+using NanoFold.Kernels;
+
+namespace NanoFold.Engine.Benchmarks;
+
+/// <summary>The losses of a short training run, to compare devices and precisions: everything else is the same.</summary>
+public static class LossCurve
+{
+    // Single steps differ by their batch far more than by rounding.
+    private const int Window = 20;
+
+    /// <param name="config">Resolved, its vocabulary known.</param>
+    /// <param name="backend">Where it trains.</param>
+    /// <param name="data">A text, read as bytes; null for random tokens.</param>
+    /// <param name="steps">How many.</param>
+    public static double[] Of(RunConfig config, Backend backend, string? data, int steps)
+    {
+        using var model = new Transformer(config.Model, backend, (ulong)config.Train.Seed);
+        using TokenDataset? dataset = data is null ? null : TrainData.Open(config with { Data = config.Data with { Path = data } }, note: null, CancellationToken.None);
+        IBatchSource batches = dataset is null
+            ? new RandomBatchSource(config.Train.Batch, config.Model.Context, model.Config.Vocab, (ulong)config.Train.Seed)
+            : new BatchSource(dataset.Train, dataset.Name, config.Train.Batch, config.Model.Context, (ulong)config.Train.Seed);
+        using var trainer = new Trainer(model, config.Train, batches);
+        var losses = new double[steps];
+        for (int i = 0; i < steps; i++)
+        {
+            losses[i] = trainer.Step(i).Loss;
+        }
+
+        return losses;
+    }
+
+    /// <summary>The largest difference between means over 20 steps.</summary>
+    public static double LargestDifference(double[] one, double[] other)
+    {
+        int window = Math.Min(Window, one.Length);
+        double largest = 0;
+        for (int i = 0; i + window <= one.Length; i++)
+        {
+            largest = Math.Max(largest, Math.Abs(one.AsSpan(i, window).ToArray().Average() - other.AsSpan(i, window).ToArray().Average()));
+        }
+
+        return largest;
+    }
+}

@@ -1,0 +1,31 @@
+using ILGPU;
+using NanoFold.Kernels.Gpu.Elements;
+using NanoFold.Kernels.Gpu.Rows;
+
+namespace NanoFold.Kernels.Gpu.Optimizers;
+
+/// <summary>m = β m + (1 − β) scale · g; update = (1 − β) scale · g + β m (Nesterov) or m.</summary>
+internal struct MomentumWork<TPiece> : IGpuWork<MomentumWork<TPiece>>
+    where TPiece : struct, IPiece
+{
+    public ArrayView<F32> Gradient, Momentum, Update;
+    public ArrayView<long> State;
+    public double Beta;
+    public int Count, IsNesterov;
+
+    public static void Run(MomentumWork<TPiece> w)
+    {
+        int i = Grid.IdxX * Group.DimX + Group.IdxX;
+        double scale = Slots.Double(w.State, StepSlot.GradientScale);
+        if (scale == 0 || 4 * i >= w.Count)
+        {
+            return;
+        }
+
+        float keep = (float)w.Beta, take = (float)((1 - w.Beta) * scale);
+        Quad gradient = TPiece.Load(w.Gradient, 0, i, w.Count) * take;
+        Quad momentum = TPiece.Load(w.Momentum, 0, i, w.Count) * keep + gradient;
+        TPiece.Store(w.Momentum, 0, i, w.Count, momentum);
+        TPiece.Store(w.Update, 0, i, w.Count, w.IsNesterov != 0 ? momentum * keep + gradient : momentum);
+    }
+}

@@ -1,0 +1,65 @@
+using ILGPU;
+using NanoFold.Kernels.Gpu.Elements;
+using NanoFold.Kernels.Gpu.Pointwise;
+
+namespace NanoFold.Kernels.Gpu.Reduce;
+
+/// <summary>
+/// Softmax of scale · x, a row a group: largest and sum in one pass (Milakov and Gimelshein, arXiv 1805.02867), y in a second. y may be x.
+/// Rows that see nothing become 0; what is not a number counts for nothing in the largest and shows up in the sum.
+/// </summary>
+internal struct SoftmaxWork<T> : IGpuWork<SoftmaxWork<T>>
+    where T : unmanaged, IElement<T>
+{
+    public ArrayView<T> X, Y;
+
+    /// <summary>Rows: y, x.</summary>
+    public Shape Rows;
+    public long XStep, YStep;
+    public int Length;
+    public float Scale;
+    public MaskRule Mask;
+
+    public static void Run(SoftmaxWork<T> w)
+    {
+        ArrayView<float> shared = SharedMemory.Allocate<float>(GroupReduce.Most);
+        int row = Grid.IdxX, thread = Group.IdxX;
+        long x = Shape.At(w.Rows, w.Rows.A, row), y = Shape.At(w.Rows, w.Rows.Y, row);
+        int end = MaskRule.End(w.Mask, row, w.Length);
+        float largest = float.NegativeInfinity, sum = 0;
+        for (int j = thread; j < end; j += Group.DimX)
+        {
+            if (!MaskRule.Sees(w.Mask, row, end, j, w.Length))
+            {
+                continue;
+            }
+
+            float z = w.Scale * T.Read(w.X[x + j * w.XStep]);
+            if (z > largest)
+            {
+                sum = sum * Exp(largest - z) + 1;
+                largest = z;
+            }
+            else if (z > float.NegativeInfinity || float.IsNaN(z))
+            {
+                sum += Exp(z - largest);
+            }
+        }
+
+        float most = GroupReduce.Max(shared, largest);
+        bool isEmpty = most == float.NegativeInfinity;
+        float factor = 1 / GroupReduce.Sum(shared, isEmpty ? 0 : sum * Exp(largest - most));
+        for (int j = thread; j < w.Length; j += Group.DimX)
+        {
+            float value = 0;
+            if (j < end && !isEmpty && MaskRule.Sees(w.Mask, row, end, j, w.Length))
+            {
+                value = Exp(w.Scale * T.Read(w.X[x + j * w.XStep]) - most) * factor;
+            }
+
+            w.Y[y + j * w.YStep] = T.Write(value);
+        }
+    }
+
+    private static float Exp(float x) => GpuLane.Exp(new GpuLane(x)).Value;
+}

@@ -1,0 +1,105 @@
+using NanoFold.Kernels;
+using NanoFold.Kernels.Fused;
+
+namespace NanoFold.Gpu.Tests.Experts;
+
+public class ExpertRoutingTests : GpuTests
+{
+    private static int Tokens => IsSimulated ? 21 : 1000;
+
+    private static int Experts => 5;
+
+    private static int Slots => 2;
+
+    private IExpertRouting OnGpu => Gpu.Require<IExpertRouting>();
+
+    private IExpertRouting OnCpu => Cpu.Require<IExpertRouting>();
+
+    [Test]
+    public void Slots_are_sorted_by_expert()
+    {
+        using var twins = new Twins(Gpu, Cpu);
+        Twin indices = Indices(twins), offsets = twins.Integers([Experts + 1], new int[Experts + 1]);
+        Twin rowOfSlot = twins.Integers([Tokens, Slots], new int[Tokens * Slots]), tokenOfRow = twins.Integers([Tokens * Slots], new int[Tokens * Slots]);
+        OnGpu.Sort(indices.Gpu, offsets.Gpu, rowOfSlot.Gpu, tokenOfRow.Gpu);
+        OnCpu.Sort(indices.Cpu, offsets.Cpu, rowOfSlot.Cpu, tokenOfRow.Cpu);
+        twins.AssertSame(offsets);
+        twins.AssertSame(rowOfSlot);
+        twins.AssertSame(tokenOfRow);
+    }
+
+    [Test]
+    public void Rows_are_combined([Values(DType.Float32, DType.BFloat16, DType.Float16)] DType type, [Values(6, 8)] int width, [Values] bool isWeighted)
+    {
+        using var twins = new Twins(Gpu, Cpu);
+        int tokens = IsSimulated ? 3 : 100;
+        Twin places = twins.Integers([tokens, Slots], [.. Enumerable.Range(0, tokens * Slots).Select(i => (i * 7 + 3) % (tokens * Slots))]);
+        Twin rows = twins.Random(type, 1, tokens * Slots, width), weights = isWeighted ? twins.Random(type, 2, tokens, Slots) : Twins.None;
+        Twin y = twins.Random(type, 3, tokens, 2 * width), part = y.Slice(1, width, width);
+        OnGpu.Combine(rows.Gpu, weights.Gpu, places.Gpu, part.Gpu, accumulate: isWeighted);
+        OnCpu.Combine(rows.Cpu, weights.Cpu, places.Cpu, part.Cpu, accumulate: isWeighted);
+        twins.AssertClose(y, 2 * Twins.Tolerance(type));
+
+        Twin dRows = twins.Random(type, 4, tokens * Slots, width), dWeights = twins.Random(type, 5, tokens, Slots);
+        OnGpu.CombineBackward(rows.Gpu, weights.Gpu, places.Gpu, part.Gpu, dRows.Gpu, isWeighted ? dWeights.Gpu : default);
+        OnCpu.CombineBackward(rows.Cpu, weights.Cpu, places.Cpu, part.Cpu, dRows.Cpu, isWeighted ? dWeights.Cpu : default);
+        twins.AssertClose(dRows, 4 * Twins.Tolerance(type));
+        twins.AssertClose(dWeights, 4 * Twins.Tolerance(type));
+        if (isWeighted)
+        {
+            OnGpu.CombineBackward(rows.Gpu, weights.Gpu, places.Gpu, part.Gpu, default, dWeights.Gpu);
+            twins.AssertClose(dWeights, 4 * Twins.Tolerance(type), "without dRows");
+        }
+    }
+
+    [Test]
+    public void Weights_of_the_experts_kept([Values(DType.Float32, DType.BFloat16, DType.Float16)] DType type, [Values] bool renormalize)
+    {
+        using var twins = new Twins(Gpu, Cpu);
+        Twin indices = Indices(twins), weights = twins.Random(type, 1, Tokens, Slots), dWeights = twins.Random(type, 2, Tokens, Slots);
+        Twin probabilities = Probabilities(twins, twins.Random(type, 3, Tokens, Experts), type), dProbabilities = twins.Random(type, 4, Tokens, Experts + 1);
+        OnGpu.Weights(probabilities.Gpu, indices.Gpu, weights.Gpu, renormalize);
+        OnCpu.Weights(probabilities.Cpu, indices.Cpu, weights.Cpu, renormalize);
+        twins.AssertClose(weights, Twins.Tolerance(type));
+        Twin part = dProbabilities.Slice(1, 1, Experts);
+        OnGpu.WeightsBackward(probabilities.Gpu, indices.Gpu, weights.Gpu, dWeights.Gpu, part.Gpu, renormalize);
+        OnCpu.WeightsBackward(probabilities.Cpu, indices.Cpu, weights.Cpu, dWeights.Cpu, part.Cpu, renormalize);
+        twins.AssertClose(dProbabilities, 4 * Twins.Tolerance(type));
+    }
+
+    [Test]
+    public void Loss_of_the_router([Values(DType.Float32, DType.BFloat16, DType.Float16)] DType type, [Values] bool accumulate)
+    {
+        foreach (Backend backend in new Backend[] { Gpu, Cpu })
+        {
+            backend.State.Set(StepSlot.MicroBatchCount, 3L);
+            backend.State.Set(StepSlot.Loss, 0.5);
+            backend.State.Set(StepSlot.LossScale, 4.0);
+        }
+
+        using var twins = new Twins(Gpu, Cpu);
+        int slots = Tokens * Slots;
+        Twin logits = twins.Random(type, 1, Tokens, Experts), probabilities = Probabilities(twins, logits, type);
+        Twin offsets = twins.Integers([Experts + 1], [0, 4, 4, 9, 20, slots]);
+        Twin load = twins.Random(DType.Float32, 2, Experts), loss = twins.Random(DType.Float32, 3, 1), dLogits = twins.Random(type, 4, Tokens, Experts);
+        OnGpu.RouterLoss(logits.Gpu, probabilities.Gpu, offsets.Gpu, load.Gpu, loss.Gpu, 0.01, 0.001);
+        OnCpu.RouterLoss(logits.Cpu, probabilities.Cpu, offsets.Cpu, load.Cpu, loss.Cpu, 0.01, 0.001);
+        twins.AssertClose(load, 1e-6);
+        twins.AssertClose(loss, 1e-5);
+        Assert.That(Gpu.State.GetDouble(StepSlot.Loss), Is.EqualTo(Cpu.State.GetDouble(StepSlot.Loss)).Within(1e-6));
+        Twin dLoss = twins.New(DType.Float32, [1], [2]);
+        OnGpu.RouterLossBackward(logits.Gpu, probabilities.Gpu, load.Gpu, dLoss.Gpu, dLogits.Gpu, 0.01, 0.001, accumulate);
+        OnCpu.RouterLossBackward(logits.Cpu, probabilities.Cpu, load.Cpu, dLoss.Cpu, dLogits.Cpu, 0.01, 0.001, accumulate);
+        twins.AssertClose(dLogits, 2 * Twins.Tolerance(type));
+    }
+
+    private static Twin Indices(Twins twins) => twins.Integers([Tokens, Slots], [.. Enumerable.Range(0, Tokens * Slots).Select(i => i % 2 == 0 ? i * i / 4 % 3 : 4)]);
+
+    /// <summary>Softmax of logits, rounded to the type on both sides.</summary>
+    private Twin Probabilities(Twins twins, in Twin logits, DType type)
+    {
+        Twin probabilities = twins.Random(type, 9, Tokens, Experts);
+        Gpu.Softmax(logits.Gpu, probabilities.Gpu, 1, default);
+        return twins.New(type, [Tokens, Experts], twins.Read(probabilities));
+    }
+}

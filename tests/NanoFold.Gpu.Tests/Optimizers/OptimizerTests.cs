@@ -1,0 +1,140 @@
+using NanoFold.Kernels;
+using NanoFold.Kernels.Fused;
+
+namespace NanoFold.Gpu.Tests.Optimizers;
+
+public class OptimizerTests : GpuTests
+{
+    private static readonly StepSlot[] s_doubles = [StepSlot.GradientSquares, StepSlot.GradientScale, StepSlot.LossScale, StepSlot.Loss];
+
+    private static int[] Counts => IsSimulated ? [1, 4, 203, 1024] : [1, 4, 203, 1 << 16, (1 << 22) + 3];
+
+    // A range within a store may begin anywhere.
+    [Test]
+    public void Passes_are_those_of_the_cpu([Values(0, 4, 3)] int offset, [Values(1L, 2L, 1000L)] long step)
+    {
+        IOptimizerKernels gpu = Gpu.Require<IOptimizerKernels>(), cpu = Cpu.Require<IOptimizerKernels>();
+        foreach (int count in Counts)
+        {
+            using var twins = new Twins(Gpu, Cpu);
+            Twin[] all = [.. Enumerable.Range(0, 7).Select(i => twins.Random(DType.Float32, i + 1, count + offset + 2))];
+            Layout range = Layout.Of(count);
+            Twin p = all[0].With(range, offset), g = all[1].With(range, offset), m = all[2].With(range, offset), v = all[3].With(range, offset);
+            Twin update = all[4].With(range, offset), momentum = all[5].With(range, offset), y = all[6].With(range, offset);
+            Absolute(v);
+            Set(step, lossScale: 4, loss: 1);
+            gpu.AddSquares(g.Gpu);
+            cpu.AddSquares(g.Cpu);
+            gpu.AddSquares(m.Gpu);
+            cpu.AddSquares(m.Cpu);
+            gpu.Decide(0.125, dynamicLossScale: false);
+            cpu.Decide(0.125, dynamicLossScale: false);
+            AssertStates();
+            gpu.AdamW(p.Gpu, g.Gpu, m.Gpu, v.Gpu, 0.9, 0.95, 1e-8, 0.1, 1);
+            cpu.AdamW(p.Cpu, g.Cpu, m.Cpu, v.Cpu, 0.9, 0.95, 1e-8, 0.1, 1);
+            gpu.MuonMomentum(g.Gpu, momentum.Gpu, update.Gpu, 0.95, step == 1);
+            cpu.MuonMomentum(g.Cpu, momentum.Cpu, update.Cpu, 0.95, step == 1);
+            gpu.NormalizeFrobenius(update.Gpu, y.Gpu, 1e-7);
+            cpu.NormalizeFrobenius(update.Cpu, y.Cpu, 1e-7);
+            gpu.MuonApply(p.Gpu, y.Gpu, 0.1, 2);
+            cpu.MuonApply(p.Cpu, y.Cpu, 0.1, 2);
+            for (int i = 0; i < all.Length; i++)
+            {
+                twins.AssertClose(all[i], 2e-6, $"tensor {i}");
+            }
+        }
+    }
+
+    [TestCase(1.0, 1e30f, 3L)]
+    [TestCase(65536.0, 1e30f, 3L)]
+    [TestCase(65536.0, 1f, 1999L)]
+    [TestCase(16777216.0, 1f, 1999L)]
+    [TestCase(65536.0, 1f, 7L)]
+    public void A_step_is_decided_as_on_the_cpu(double lossScale, float gradient, long good)
+    {
+        IOptimizerKernels gpu = Gpu.Require<IOptimizerKernels>(), cpu = Cpu.Require<IOptimizerKernels>();
+        foreach (bool isDynamic in new[] { false, true })
+        {
+            using var twins = new Twins(Gpu, Cpu);
+            Twin g = twins.New(DType.Float32, [3], [gradient, gradient, -gradient]);
+            Set(1, lossScale, loss: 2);
+            foreach (StepState state in new[] { Gpu.State, Cpu.State })
+            {
+                state.Set(StepSlot.GoodSteps, good);
+                state.Set(StepSlot.Skipped, 5L);
+            }
+
+            gpu.AddSquares(g.Gpu);
+            gpu.Decide(1, isDynamic);
+            cpu.AddSquares(g.Cpu);
+            cpu.Decide(1, isDynamic);
+            AssertStates();
+        }
+    }
+
+    [Test]
+    public void A_skipped_step_writes_nothing()
+    {
+        IOptimizerKernels gpu = Gpu.Require<IOptimizerKernels>();
+        using var twins = new Twins(Gpu, Cpu);
+        Twin[] all = [.. Enumerable.Range(0, 5).Select(i => twins.Random(DType.Float32, i + 1, 70))];
+        Set(1, lossScale: 1, loss: double.NaN);
+        gpu.AddSquares(all[0].Gpu);
+        gpu.Decide(1, dynamicLossScale: false);
+        Assert.That((Gpu.State.GetDouble(StepSlot.GradientScale), Gpu.State.GetInteger(StepSlot.Skipped)), Is.EqualTo((0.0, 1L)));
+        gpu.AdamW(all[0].Gpu, all[1].Gpu, all[2].Gpu, all[3].Gpu, 0.9, 0.95, 1e-8, 0.1, 1);
+        gpu.MuonMomentum(all[0].Gpu, all[1].Gpu, all[2].Gpu, 0.9, nesterov: true);
+        gpu.NormalizeFrobenius(all[0].Gpu, all[1].Gpu, 1e-7);
+        gpu.MuonApply(all[0].Gpu, all[1].Gpu, 0.1, 1);
+        for (int i = 0; i < all.Length; i++)
+        {
+            twins.AssertClose(all[i], 0, $"tensor {i}");
+        }
+    }
+
+    [Test]
+    public void A_zero_matrix_stays_zero()
+    {
+        using var memory = new Memory(Gpu);
+        View x = memory.New(DType.Float32, 3, 5);
+        Set(1, lossScale: 1, loss: 1);
+        Gpu.State.Set(StepSlot.GradientScale, 1.0);
+        Gpu.Require<IOptimizerKernels>().NormalizeFrobenius(x, x, 0);
+        Assert.That(memory.Read(x), Is.All.EqualTo(0f));
+    }
+
+    private void Absolute(in Twin x)
+    {
+        float[] values = new float[x.Cpu.Count];
+        Cpu.Download<float>(x.Cpu, values);
+        values = Array.ConvertAll(values, MathF.Abs);
+        Cpu.Upload<float>(values, x.Cpu);
+        Gpu.Upload<float>(values, x.Gpu);
+    }
+
+    private void Set(long step, double lossScale, double loss)
+    {
+        foreach (StepState state in new[] { Gpu.State, Cpu.State })
+        {
+            state.Set(StepSlot.Step, step);
+            state.Set(StepSlot.LearningRate, 0.01);
+            state.Set(StepSlot.MatrixLearningRate, 0.02);
+            state.Set(StepSlot.LossScale, lossScale);
+            state.Set(StepSlot.Loss, loss);
+            state.Set(StepSlot.GradientSquares, 0.0);
+            state.Set(StepSlot.Skipped, 0L);
+            state.Set(StepSlot.GoodSteps, 0L);
+        }
+    }
+
+    private void AssertStates()
+    {
+        foreach (StepSlot slot in s_doubles)
+        {
+            Assert.That(Gpu.State.GetDouble(slot), Is.EqualTo(Cpu.State.GetDouble(slot)).Within(1e-4).Percent, slot.ToString());
+        }
+
+        Assert.That(Gpu.State.GetInteger(StepSlot.Skipped), Is.EqualTo(Cpu.State.GetInteger(StepSlot.Skipped)));
+        Assert.That(Gpu.State.GetInteger(StepSlot.GoodSteps), Is.EqualTo(Cpu.State.GetInteger(StepSlot.GoodSteps)));
+    }
+}

@@ -1,0 +1,58 @@
+using NanoFold.Kernels;
+
+namespace NanoFold.Gpu.Tests.Reduce;
+
+public class SoftmaxTests : GpuTests
+{
+    private static int Time => IsSimulated ? 5 : 300;
+
+    [Test]
+    public void Masks([Values(DType.Float32, DType.BFloat16, DType.Float16)] DType type, [Values(0, 1, 2, 3)] int kind)
+    {
+        using var twins = new Twins(Gpu, Cpu);
+        int s = Time + 2;
+        Twin x = twins.Random(type, 1, 2, 2, Time, s), y = twins.Random(type, 2, 2, 2, Time, s);
+        Twin documents = twins.Integers([2, s], [.. Enumerable.Range(0, 2 * s).Select(i => i / 3)]);
+        bool hasDocuments = kind == 3;
+        Gpu.Softmax(x.Gpu, y.Gpu, 0.7, new AttentionMask { Causal = kind > 0, Window = kind > 1 ? 3 : 0, Sinks = kind > 1 ? 1 : 0, Documents = hasDocuments ? documents.Gpu : default });
+        Cpu.Softmax(x.Cpu, y.Cpu, 0.7, new AttentionMask { Causal = kind > 0, Window = kind > 1 ? 3 : 0, Sinks = kind > 1 ? 1 : 0, Documents = hasDocuments ? documents.Cpu : default });
+        twins.AssertClose(y, Twins.Tolerance(type));
+    }
+
+    [Test]
+    public void In_place_and_strided()
+    {
+        using var twins = new Twins(Gpu, Cpu);
+        Twin x = twins.Random(DType.Float32, 1, 40, 3);
+        Twin rows = x.Permute(1, 0).Slice(1, 2, 37);
+        Gpu.Softmax(rows.Gpu, rows.Gpu, 1, default);
+        Cpu.Softmax(rows.Cpu, rows.Cpu, 1, default);
+        twins.AssertClose(x, 1e-5);
+    }
+
+    [Test]
+    public void Rows_without_anything_to_see_and_what_is_not_a_number()
+    {
+        using var twins = new Twins(Gpu, Cpu);
+        const float Hidden = float.NegativeInfinity;
+        Twin x = twins.New(DType.Float32, [3, 4], [Hidden, Hidden, Hidden, Hidden, 1, Hidden, 2, 3, 1, float.NaN, 2, 3]), y = twins.Random(DType.Float32, 1, 3, 4);
+        Gpu.Softmax(x.Gpu, y.Gpu, 1, default);
+        Cpu.Softmax(x.Cpu, y.Cpu, 1, default);
+        twins.AssertClose(y, 1e-5);
+        Twin tall = twins.Random(DType.Float32, 2, 3, 2);
+        Gpu.Softmax(tall.Gpu, tall.Gpu, 1, new AttentionMask { Causal = true });
+        Cpu.Softmax(tall.Cpu, tall.Cpu, 1, new AttentionMask { Causal = true });
+        twins.AssertClose(tall, 1e-5, "more queries than keys");
+    }
+
+    [Test]
+    public void Backward([Values(DType.Float32, DType.BFloat16, DType.Float16)] DType type, [Values] bool accumulate)
+    {
+        using var twins = new Twins(Gpu, Cpu);
+        Twin y = twins.Random(type, 1, 3, Time), dy = twins.Random(type, 2, Time, 3).Permute(1, 0), dx = twins.Random(type, 3, 4, Time + 2);
+        Twin part = dx.Slice(0, 1, 3).Slice(1, 1, Time);
+        Gpu.SoftmaxBackward(y.Gpu, dy.Gpu, part.Gpu, 0.5, accumulate);
+        Cpu.SoftmaxBackward(y.Cpu, dy.Cpu, part.Cpu, 0.5, accumulate);
+        twins.AssertClose(dx, 2 * Twins.Tolerance(type));
+    }
+}

@@ -1,0 +1,94 @@
+using System.CommandLine;
+using System.Text.Json.Nodes;
+using NanoFold.Engine;
+using NanoFold.Engine.Benchmarks;
+using NanoFold.Engine.Configuration;
+using NanoFold.Engine.Model;
+using NanoFold.Engine.Training;
+using NanoFold.Kernels;
+
+namespace NanoFold.Cli.Commands.Bench;
+
+/// <summary><c>bench gpu</c>: all figures of a GPU in one sitting, beside PyTorch on the same device where that is installed.</summary>
+internal static class BenchGpu
+{
+    private const int TimedSteps = 20;
+
+    // GPT-2's vocabulary, padded as is usual.
+    private const int Vocab = 50304;
+
+    private static readonly string[] s_parts = ["products", "attention", "steps", "kernels", "curves"];
+
+    private static readonly (string Preset, int Batch, int Vocab)[] s_steps = [("nano", 12, 256), ("small", 64, 256), ("gpt2", 16, Vocab)];
+
+    private static readonly AttentionCase[] s_attention =
+        [new(1024, 12, 12, 64, 16), new(256, 6, 6, 64, 64), new(4096, 12, 12, 64, 4), new(1024, 12, 12, 128, 8)];
+
+    public static void Build(VerbCommand command)
+    {
+        Option<string[]?> parts = command.Names("--parts", "Some of the parts only", s_parts);
+        Option<bool> alone = command.Flag("--alone", "Leave PyTorch out");
+        Option<string?> data = command.Text("--data", "PATH", "Text for the curves; without it tokens are random");
+        Option<long?> steps = command.Integer("--steps", "Steps of the curves, 200 if not given", 1, 100_000);
+        command.JsonKeys = """
+            device, precisions [names], products [{name, m, n, k, transA, transB, fp32, tf32, bf16 (TFLOP/s), peer {fp32, tf32, bf16}}],
+              attention [{context, heads, headDim, batch, forwardMs, bothMs, tflops, peer {forwardMs, bothMs}}],
+              steps [{preset, batch, precision, tokensPerSecond, peer {eager, compiled, graph, compiledGraph}}],
+              kernels [{preset, name, calls, ms, tflops, gbps, rooflineShare}], compiled [{name, registers, localBytes, sharedBytes}],
+              curves [{precision, first, last, largestDifference (from fp32, of means of 20 steps)}]; what was not measured is absent
+            """;
+        command.Does(invocation => Run(invocation, invocation.Get(parts) ?? s_parts, invocation.Get(alone) ? null : GpuPeer.Find(invocation.Output), invocation.Get(data), (int)(invocation.Get(steps) ?? 200)));
+    }
+
+    private static int Run(Invocation invocation, string[] parts, GpuPeer? peer, string? data, int curveSteps)
+    {
+        using Backend backend = Devices.Open(invocation);
+        if (!backend.Supports(DType.BFloat16))
+        {
+            throw new UserException($"bench gpu: {backend.Name} is no GPU; ./nanofold devices says what there is");
+        }
+
+        Output output = invocation.Output;
+        PrecisionKind[] precisions = [.. Enum.GetValues<PrecisionKind>().Where(p => p != PrecisionKind.TensorFloat32 || backend.HasTensorFloat32)];
+        output.Text.WriteLine($"{backend.Name}, {Display.Bytes(backend.FreeBytes ?? 0)} free");
+        var json = new JsonObject { ["device"] = backend.Name, ["precisions"] = new JsonArray([.. precisions.Select(p => (JsonNode)p.Name())]) };
+        var figures = new GpuFigures(backend, output, json, peer);
+        if (parts.Contains("products"))
+        {
+            ModelConfig gpt2 = Presets.Of("gpt2").Resolve().Model with { Vocab = Vocab };
+            figures.Products([new GemmCase("cube", 4096, 4096, 4096, false, true), .. GemmCase.Of(gpt2, 16 * 1024)]);
+        }
+
+        if (parts.Contains("attention"))
+        {
+            figures.Attention(s_attention);
+        }
+
+        if (parts.Contains("steps"))
+        {
+            figures.Steps([.. s_steps.SelectMany(s => precisions.Select(p => Config(s.Preset, s.Batch, s.Vocab, p)))], TimedSteps);
+        }
+
+        if (parts.Contains("kernels"))
+        {
+            figures.Kernels([.. s_steps.Select(s => Config(s.Preset, s.Batch, s.Vocab, PrecisionKind.BFloat16))]);
+        }
+
+        if (parts.Contains("curves"))
+        {
+            figures.Curves(Config("small", 8, 256, PrecisionKind.Float32), precisions, data, curveSteps);
+        }
+
+        output.Result(json);
+        return Faults.Done;
+    }
+
+    /// <summary>A preset with AdamW, as the peer has it.</summary>
+    private static RunConfig Config(string preset, int batch, int vocab, PrecisionKind precision)
+    {
+        RunConfig config = new ConfigTree(preset)
+            .Set("tokenizer=byte").Set("train.optimizer=adamw").Set($"train.batch={batch}").Set("train.accumulate=1").Set($"train.precision={precision.Name()}")
+            .Build();
+        return config with { Model = config.Model with { Vocab = vocab } };
+    }
+}

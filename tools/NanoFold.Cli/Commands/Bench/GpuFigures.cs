@@ -1,0 +1,183 @@
+using System.Text.Json.Nodes;
+using NanoFold.Engine.Benchmarks;
+using NanoFold.Engine.Configuration;
+using NanoFold.Engine.Profiling;
+using NanoFold.Kernels;
+using NanoFold.Kernels.Profiling;
+
+namespace NanoFold.Cli.Commands.Bench;
+
+/// <summary>The parts of <c>bench gpu</c>: each measures, prints its table, and adds itself to the result.</summary>
+internal sealed class GpuFigures(Backend backend, Output output, JsonObject json, GpuPeer? peer)
+{
+    private static readonly (string Name, DType Type, bool Tensor)[] s_products =
+        [("fp32", DType.Float32, false), ("tf32", DType.Float32, true), ("bf16", DType.BFloat16, true)];
+
+    public void Products(IReadOnlyList<GemmCase> cases)
+    {
+        JsonArray? theirs = peer?.Ask("gemm")?["cases"]?.AsArray();
+        List<string[]> rows = [["product", "m", "n", "k", "fp32", "tf32", "bf16", "TFLOP/s; of cuBLAS:", "fp32", "tf32", "bf16"]];
+        var result = new JsonArray();
+        foreach (GemmCase shape in cases)
+        {
+            JsonObject? other = theirs?.OfType<JsonObject>().FirstOrDefault(t => (int)t["m"]! == shape.M && (int)t["n"]! == shape.N && (int)t["k"]! == shape.K);
+            var own = new JsonObject
+            {
+                ["name"] = shape.Name, ["m"] = shape.M, ["n"] = shape.N, ["k"] = shape.K, ["transA"] = shape.TransposeA, ["transB"] = shape.TransposeB,
+            };
+            var rates = new double[s_products.Length];
+            for (int i = 0; i < rates.Length; i++)
+            {
+                backend.AllowsTensorFloat32 = s_products[i].Tensor;
+                rates[i] = GemmResult.Measure(shape, backend, s_products[i].Type).FlopsPerSecond / 1e12;
+                own[s_products[i].Name] = rates[i];
+            }
+
+            backend.AllowsTensorFloat32 = false;
+            own["peer"] = Only(other, [.. s_products.Select(p => p.Name)]);
+            result.Add(own);
+            rows.Add(
+            [
+                shape.Name, $"{shape.M}", $"{shape.N}", $"{shape.K}", .. rates.Select(r => Display.Number(r, "0.0")), "",
+                .. s_products.Select((p, i) => Ratio(rates[i], (double?)other?[p.Name])),
+            ]);
+        }
+
+        Add("products", rows, result);
+    }
+
+    public void Attention(IReadOnlyList<AttentionCase> cases)
+    {
+        JsonArray? theirs = peer?.Ask("attention")?["cases"]?.AsArray();
+        List<string[]> rows = [["attention, bf16", "batch", "heads", "head dim", "forward ms", "both ms", "TFLOP/s", "PyTorch: forward", "both"]];
+        var result = new JsonArray();
+        foreach (AttentionCase shape in cases)
+        {
+            AttentionResult own = AttentionResult.Measure(shape, backend, DType.BFloat16);
+            JsonObject? other = theirs?.OfType<JsonObject>().FirstOrDefault(t =>
+                (int)t["context"]! == shape.Context && (int)t["heads"]! == shape.Heads && (int)t["headDim"]! == shape.HeadDim && (int)t["batch"]! == shape.Batch);
+            double forward = 1e3 * own.ForwardSeconds, both = forward + (1e3 * own.BackwardSeconds);
+            result.Add(new JsonObject
+            {
+                ["context"] = shape.Context, ["heads"] = shape.Heads, ["headDim"] = shape.HeadDim, ["batch"] = shape.Batch,
+                ["forwardMs"] = forward, ["bothMs"] = both, ["tflops"] = own.FlopsPerSecond / 1e12, ["peer"] = Only(other, "forwardMs", "bothMs"),
+            });
+            rows.Add(
+            [
+                $"{shape.Context}", $"{shape.Batch}", $"{shape.Heads}", $"{shape.HeadDim}", Display.Number(forward, "0.000"), Display.Number(both, "0.000"),
+                Display.Number(own.FlopsPerSecond / 1e12, "0.0"), Ratio((double?)other?["forwardMs"], forward), Ratio((double?)other?["bothMs"], both),
+            ]);
+        }
+
+        Add("attention", rows, result);
+    }
+
+    public void Steps(IReadOnlyList<RunConfig> configs, int steps)
+    {
+        string[] modes = ["eager", "compiled", "graph", "compiledGraph"];
+        List<string[]> rows = [["step", "batch", "precision", "tokens/s", "ms", "of PyTorch:", .. modes]];
+        var result = new JsonArray();
+        foreach (RunConfig config in configs)
+        {
+            StepBenchmark own = StepBenchmark.Run(config, backend, steps);
+            string precision = config.Train.Precision.Name();
+            JsonObject? other = peer?.Ask("step", "--preset", config.Preset, "--batch", $"{config.Train.Batch}", "--vocab", $"{config.Model.Vocab}", "--precision", precision)?["tokensPerSecond"]?.AsObject();
+            double milliseconds = 1e3 * config.Train.Batch * config.Model.Context / own.TokensPerSecond;
+            result.Add(new JsonObject
+            {
+                ["preset"] = config.Preset, ["batch"] = config.Train.Batch, ["precision"] = precision, ["tokensPerSecond"] = own.TokensPerSecond,
+                ["managedBytesPerStep"] = own.ManagedBytesPerStep, ["peer"] = Only(other, modes),
+            });
+            rows.Add(
+            [
+                config.Preset, $"{config.Train.Batch} × {config.Model.Context}", precision, Display.Count((long)own.TokensPerSecond), Display.Number(milliseconds, "0.000"), "",
+                .. modes.Select(m => Ratio(own.TokensPerSecond, (double?)other?[m])),
+            ]);
+        }
+
+        Add("steps", rows, result);
+    }
+
+    public void Kernels(IReadOnlyList<RunConfig> configs)
+    {
+        var result = new JsonArray();
+        List<string[]> rows = [["kernel", "in", "calls", "ms", "TFLOP/s", "GB/s", "of roofline"]];
+        foreach (RunConfig config in configs)
+        {
+            backend.AllowsTensorFloat32 = true;
+            Roofline peak = Roofline.Measure(backend, config.Train.Precision.Activations());
+            using var profiler = new Profiler(config, backend);
+            ProfileReport report = profiler.Run(peak, OpGrouping.Op);
+            output.Note($"{config.Preset}: {Display.Number(1e3 * report.StepSeconds, "0.000")} ms a profiled step, {Display.Number(1e3 * report.SecondsOutside, "0.000")} ms of it between kernels");
+            foreach (ProfileRow row in report.Kernels.OrderByDescending(r => r.Seconds))
+            {
+                double share = peak.ShareOf(row);
+                result.Add(new JsonObject
+                {
+                    ["preset"] = config.Preset, ["name"] = row.Name, ["phase"] = row.Phase.ToString().ToLowerInvariant(), ["calls"] = row.Calls, ["ms"] = 1e3 * row.Seconds,
+                    ["tflops"] = row.FlopsPerSecond / 1e12, ["gbps"] = row.BytesPerSecond / 1e9, ["rooflineShare"] = share,
+                });
+                if (row.Share > 0.01)
+                {
+                    rows.Add(
+                    [
+                        row.Name, config.Preset, Display.Number(row.Calls, "0"), Display.Number(1e3 * row.Seconds, "0.000"), Display.Number(row.FlopsPerSecond / 1e12, "0.0"),
+                        Display.Number(row.BytesPerSecond / 1e9, "0"), Display.Number(100 * share, "0") + " %",
+                    ]);
+                }
+            }
+        }
+
+        Add("kernels", rows, result);
+        json["compiled"] = new JsonArray([.. backend.CompiledKernels.Select(k => (JsonNode)new JsonObject
+        {
+            ["name"] = k.Name, ["registers"] = k.Registers, ["localBytes"] = k.LocalBytes, ["sharedBytes"] = k.SharedBytes,
+        })]);
+        foreach (CompiledKernel kernel in backend.CompiledKernels.Where(k => k.LocalBytes > 0))
+        {
+            output.Text.WriteLine($"{kernel.Name}: {kernel.LocalBytes} bytes of local memory a thread, {kernel.Registers} registers");
+        }
+    }
+
+    public void Curves(RunConfig config, IReadOnlyList<PrecisionKind> precisions, string? data, int steps)
+    {
+        List<string[]> rows = [["curve", "first", "last", "largest difference from fp32"]];
+        var result = new JsonArray();
+        double[]? exact = null;
+        foreach (PrecisionKind precision in precisions)
+        {
+            double[] losses = LossCurve.Of(config with { Train = config.Train with { Precision = precision, Steps = steps } }, backend, data, steps);
+            exact ??= losses;
+            double difference = LossCurve.LargestDifference(losses, exact);
+            result.Add(new JsonObject { ["precision"] = precision.Name(), ["first"] = losses[0], ["last"] = losses[^1], ["largestDifference"] = difference });
+            rows.Add([precision.Name(), Display.Number(losses[0], "0.0000"), Display.Number(losses[^1], "0.0000"), Display.Number(difference, "0.0000")]);
+        }
+
+        Add("curves", rows, result);
+    }
+
+    private void Add(string name, IReadOnlyList<string[]> rows, JsonArray result)
+    {
+        output.Text.WriteLine();
+        output.Table(numbers: true, rows);
+        json[name] = result;
+    }
+
+    private static string Ratio(double? over, double? under) => over is { } a && under is > 0 and var b ? Display.Number(a / b, "0.00") : "–";
+
+    private static JsonObject? Only(JsonObject? from, params string[] names)
+    {
+        if (from is null)
+        {
+            return null;
+        }
+
+        var kept = new JsonObject();
+        foreach (string name in names.Where(n => from[n] is not null))
+        {
+            kept[name] = (double)from[name]!;
+        }
+
+        return kept;
+    }
+}
