@@ -83,6 +83,9 @@ internal static class PtxArithmetic
     /// <summary>Value of lane <paramref name="lane"/>; all lanes of the warp take part.</summary>
     public static Reg ShuffleFrom(this PtxWriter w, Reg a, Operand lane) => w.Op(a.Kind, "shfl.sync.idx.b32", a, lane, 31, -1);
 
+    /// <summary>Whether the predicate holds in some lane; all lanes of the warp take part.</summary>
+    public static Reg Any(this PtxWriter w, Reg predicate) => w.Op(RegKind.Predicate, "vote.sync.any.pred", predicate, -1);
+
     public static Reg ThreadX(this PtxWriter w) => Special(w, "%tid.x");
 
     public static Reg BlockX(this PtxWriter w) => Special(w, "%ctaid.x");

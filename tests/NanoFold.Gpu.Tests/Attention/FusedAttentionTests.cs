@@ -32,9 +32,11 @@ public class FusedAttentionTests : GpuTests
     [TestCaseSource(nameof(Cases))]
     public void Is_that_of_the_cpu(AttentionCase problem)
     {
-        foreach (DType type in new[] { DType.Float32, DType.BFloat16, DType.Float16 })
+        AssertLikeCpu(problem, DType.Float32);
+        if (!IsSimulated || problem.Strided)
         {
-            AssertLikeCpu(problem, type);
+            AssertLikeCpu(problem, DType.BFloat16);
+            AssertLikeCpu(problem, DType.Float16);
         }
     }
 

@@ -22,6 +22,7 @@ internal sealed unsafe class PtxDecoder(PtxMachine machine)
             "ldmatrix" => PtxTensorSteps.LoadMatrix(machine, i),
             "mma" => PtxTensorSteps.Multiply(i),
             "shfl" => Shuffle(i),
+            "vote" => Vote(i),
             "setp" => Compare(i),
             "selp" => Lanes(i, (w, lane) => Value(w, i.Operands[3][0], lane) != 0 ? Value(w, i.Operands[1][0], lane) : Value(w, i.Operands[2][0], lane)),
             _ => Compute(i),
@@ -238,6 +239,20 @@ internal sealed unsafe class PtxDecoder(PtxMachine machine)
             w.Copies.RemoveAt(0);
         }
     }
+
+    private static Action<PtxWarp> Vote(Instruction i) => w =>
+    {
+        if (w.Active != uint.MaxValue || i.Parts[2] != "any")
+        {
+            throw new InvalidOperationException("a vote without some lanes, or of another kind");
+        }
+
+        bool any = Enumerable.Range(0, 32).Any(lane => Value(w, i.Operands[1][0], lane) != 0);
+        for (int lane = 0; lane < 32; lane++)
+        {
+            w[i.Operands[0][0].Register, lane] = any ? 1u : 0u;
+        }
+    };
 
     private static Action<PtxWarp> Shuffle(Instruction i)
     {

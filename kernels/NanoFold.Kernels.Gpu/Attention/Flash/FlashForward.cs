@@ -12,6 +12,9 @@ internal sealed class FlashForward : FlashQueries
     /// <summary>Below any score; finite, so that a row that saw nothing yet gives 2^−∞ = 0 and not a NaN.</summary>
     private const float Lowest = -1e30f;
 
+    /// <summary>Weights stay below 2^8, which half precision holds too.</summary>
+    private const float Slack = 8;
+
     private const float NatsPerBit = 0.6931471805599453f;
 
     private readonly Reg _bitScale;
@@ -61,40 +64,57 @@ internal sealed class FlashForward : FlashQueries
         return W.Finish(rows.Bytes + 4 * columns.Bytes);
     }
 
-    /// <summary>Scores become weights by the row's maximum so far; sums and output follow it.</summary>
+    /// <summary>
+    /// Scores become weights. They are taken relative to a maximum that follows the row's only when that is <see cref="Slack"/> bits ahead
+    /// (for some row of the warp), as then sums and output have to follow too; the quotient at the end is the same.
+    /// </summary>
     private void Softmax(Reg[] scores)
     {
+        var largest = new Reg[_maxima.Length];
+        Reg grows = W.Compare("lt", Zero, 0);
         for (int row = 0; row < _maxima.Length; row++)
         {
-            int first = (row / 2 * ColumnTiles * 4) + (row % 2 * 2);
-            Reg maximum = _maxima[row], before = W.Mul(maximum, _bitScale);
-            Reg largest = W.Max(scores[first], scores[first + 1]);
+            int first = FirstOf(row, ColumnTiles);
+            largest[row] = W.Max(scores[first], scores[first + 1]);
             for (int n = 1; n < ColumnTiles; n++)
             {
-                largest = W.Max(largest, W.Max(scores[first + (4 * n)], scores[first + (4 * n) + 1]));
+                largest[row] = W.Max(largest[row], W.Max(scores[first + (4 * n)], scores[first + (4 * n) + 1]));
             }
 
-            W.Set(maximum, W.Max(maximum, QuadMax(largest)));
-            Reg bits = W.Mul(maximum, _bitScale), negated = W.Sub(Float0(), bits), factor = W.Exp2(W.Sub(before, bits));
-            Reg sum = W.Mul(_sums[row], factor);
-            for (int n = 0; n < ColumnTiles; n++)
-            {
-                for (int i = first + (4 * n); i < first + (4 * n) + 2; i++)
-                {
-                    W.Set(scores[i], Weight(scores[i], _bitScale, negated));
-                    sum = W.Add(sum, scores[i]);
-                }
-            }
+            largest[row] = W.Max(_maxima[row], QuadMax(largest[row]));
+            grows = W.Either(grows, W.Compare("gt", W.Mul(W.Sub(largest[row], _maxima[row]), _bitScale), Slack));
+        }
 
-            W.Set(_sums[row], sum);
-            first = (row / 2 * DepthTiles * 4) + (row % 2 * 2);
-            for (int n = 0; n < DepthTiles; n++)
+        string stays = W.NewLabel();
+        BranchIf(W.Not(W.Any(grows)), stays);
+        for (int row = 0; row < _maxima.Length; row++)
+        {
+            Reg factor = W.Exp2(W.Mul(W.Sub(_maxima[row], largest[row]), _bitScale));
+            W.Set(_maxima[row], largest[row]);
+            W.Set(_sums[row], W.Mul(_sums[row], factor));
+            ForRow(row, DepthTiles, i => W.Set(_output[i], W.Mul(_output[i], factor)));
+        }
+
+        W.Mark(stays);
+        for (int row = 0; row < _maxima.Length; row++)
+        {
+            Reg negated = W.Mul(W.Sub(W.Const(0f), _maxima[row]), _bitScale), sum = _sums[row];
+            ForRow(row, ColumnTiles, i =>
             {
-                for (int i = first + (4 * n); i < first + (4 * n) + 2; i++)
-                {
-                    W.Set(_output[i], W.Mul(_output[i], factor));
-                }
-            }
+                W.Set(scores[i], Weight(scores[i], _bitScale, negated));
+                W.Set(sum, W.Add(sum, scores[i]));
+            });
+        }
+    }
+
+    private static int FirstOf(int row, int tiles) => (row / 2 * tiles * 4) + (row % 2 * 2);
+
+    private static void ForRow(int row, int tiles, Action<int> element)
+    {
+        for (int n = 0; n < tiles; n++)
+        {
+            element(FirstOf(row, tiles) + (4 * n));
+            element(FirstOf(row, tiles) + (4 * n) + 1);
         }
     }
 
@@ -118,6 +138,4 @@ internal sealed class FlashForward : FlashQueries
         Reg y = FlashTensor.Rows(W, nameof(FlashArguments.Y), Batch, Head), stride = FlashTensor.Stride(W, nameof(FlashArguments.Y));
         Store(_output, factors, Shared, y, stride, First, Time, null);
     }
-
-    private Reg Float0() => W.Const(0f);
 }
