@@ -2,6 +2,7 @@ using ILGPU;
 using ILGPU.Runtime;
 using ILGPU.Runtime.CPU;
 using ILGPU.Runtime.Cuda;
+using ILGPU.Runtime.OpenCL;
 using NanoFold.Kernels.Gpu.Cuda;
 using NanoFold.Kernels.Profiling;
 
@@ -106,7 +107,14 @@ internal sealed class GpuContext : IDisposable
             throw new InvalidOperationException("gpu: memory was allocated while a step was captured");
         }
 
-        return Accelerator.Allocate1D<byte>(bytes);
+        try
+        {
+            return Accelerator.Allocate1D<byte>(bytes);
+        }
+        catch (Exception e) when (e is CudaException { Error: nameof(CudaError.CUDA_ERROR_OUT_OF_MEMORY) } or CLException)
+        {
+            throw new InsufficientMemoryException($"{Accelerator.Name}: {bytes} bytes were asked for and are not free", e);
+        }
     }
 
     /// <summary>Runs a kernel over groups of <paramref name="threads"/> threads.</summary>
