@@ -23,6 +23,7 @@ public class FlashAttentionTests
         yield return new(1, 140, 2, 2, 128) { DocumentLength = 45, Window = 30, Sinks = 1 };
         yield return new(1, 60, 1, 1, 64) { Keys = 190 };
         yield return new(1, 60, 1, 1, 64) { Keys = 190, Causal = false };
+        yield return new(1, 230, 1, 1, 64) { Sharpness = 10 };
         yield return new(1, 70, 3, 1, 24);
         yield return new(1, 70, 1, 1, 96);
     }
