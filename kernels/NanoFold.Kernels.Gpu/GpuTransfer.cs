@@ -14,7 +14,7 @@ internal sealed class GpuTransfer(GpuContext context) : IDisposable
     private readonly PinnedStage?[] _stages = new PinnedStage?[2];
     private int _next;
 
-    public void Upload<T>(ReadOnlySpan<T> source, in View target)
+    public unsafe void Upload<T>(ReadOnlySpan<T> source, in View target)
         where T : unmanaged
     {
         context.BeforeForeignLaunch();
@@ -22,8 +22,13 @@ internal sealed class GpuTransfer(GpuContext context) : IDisposable
         ArrayView<byte> device = Bytes(target);
         if (!context.IsCuda)
         {
-            device.CopyFromCPUUnsafeAsync(context.Stream, ref MemoryMarshal.GetReference(bytes), bytes.Length);
-            context.Stream.Synchronize();
+            // ILGPU keeps the address only: the collector must not move what is there until the copy is done.
+            fixed (byte* pinned = bytes)
+            {
+                device.CopyFromCPUUnsafeAsync(context.Stream, ref *pinned, bytes.Length);
+                context.Stream.Synchronize();
+            }
+
             return;
         }
 
@@ -36,13 +41,16 @@ internal sealed class GpuTransfer(GpuContext context) : IDisposable
         }
     }
 
-    public void Download<T>(in View source, Span<T> target)
+    public unsafe void Download<T>(in View source, Span<T> target)
         where T : unmanaged
     {
         context.BeforeForeignLaunch();
         Span<byte> bytes = MemoryMarshal.AsBytes(target);
-        Bytes(source).CopyToCPUUnsafeAsync(context.Stream, ref MemoryMarshal.GetReference(bytes), bytes.Length);
-        context.Stream.Synchronize();
+        fixed (byte* pinned = bytes)
+        {
+            Bytes(source).CopyToCPUUnsafeAsync(context.Stream, ref *pinned, bytes.Length);
+            context.Stream.Synchronize();
+        }
     }
 
     public void Dispose()
