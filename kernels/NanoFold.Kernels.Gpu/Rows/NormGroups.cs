@@ -1,0 +1,29 @@
+namespace NanoFold.Kernels.Gpu.Rows;
+
+/// <summary>Groups of a norm's backward pass, each with partial sums: enough to fill the device, and no more than needed for that.</summary>
+internal static class NormGroups
+{
+    /// <summary>Pieces of a lane at most: besides a row there are its gradient and the sums.</summary>
+    public const int MostPieces = 6;
+
+    /// <summary>Groups at most where devices do not say how many run together.</summary>
+    private const int Most = 512;
+
+    /// <summary>Rows of a run of lanes at least where a group's sums cost barriers.</summary>
+    private const int LeastRows = 4;
+
+    public static NormSplit Split(GpuContext context, int width) => new(context, width, MostPieces);
+
+    public static int RowsPerGroup(GpuContext context, long rows, int width)
+    {
+        NormSplit split = Split(context, width);
+        int runs = context.GroupSize / split.Lanes;
+        // As many as registers let run together, at 4 groups' worth of threads for up to 3 pieces, so that all end at the same time.
+        int most = context.IsCuda ? context.Accelerator.NumMultiprocessors * Math.Min(4, 12 / split.Pieces) : Most;
+        return checked((int)(runs * Math.Max(context.IsCuda ? 1 : LeastRows, Groups(rows, runs * most))));
+    }
+
+    public static int Groups(GpuContext context, long rows, int width) => checked((int)Groups(rows, RowsPerGroup(context, rows, width)));
+
+    private static long Groups(long rows, int rowsPerGroup) => (rows + rowsPerGroup - 1) / rowsPerGroup;
+}
