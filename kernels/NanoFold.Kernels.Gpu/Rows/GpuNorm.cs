@@ -21,7 +21,7 @@ internal sealed class GpuNorm(GpuContext context) : INormKernels
     public void LayerNormBackward(in View x, in View gain, in View statistics, in View dy, in View dx, bool accumulateX, in View dGain, in View dBias, in View scratch)
         => Backward<LayerKind>("layer norm backward", x, gain, statistics, dy, dx, accumulateX, dGain, dBias, scratch);
 
-    public long BackwardScratchBytes(long rows, int width, DType type) => NormGroups.Groups(context, rows, width) * 2L * width * sizeof(float);
+    public long BackwardScratchBytes(long rows, int width, DType type) => NormGroups.MostGroups(context, rows, width) * 2L * width * sizeof(float);
 
     private void Forward<TKind>(string op, in View x, in View gain, in View bias, in View y, in View statistics, double epsilon)
         where TKind : struct, INormKind
@@ -85,7 +85,7 @@ internal sealed class GpuNorm(GpuContext context) : INormKernels
             return;
         }
 
-        View partials = hasSums ? scratch.As(DType.Float32, Layout.Of(NormGroups.Groups(context, rows, width), 2, width)) : default;
+        View partials = hasSums ? scratch.As(DType.Float32, Layout.Of(NormGroups.Groups(context, rows, width, TKind.IsCentered), 2, width)) : default;
         switch (x.Type)
         {
             case DType.BFloat16:
@@ -119,7 +119,7 @@ internal sealed class GpuNorm(GpuContext context) : INormKernels
             Statistics = context.View<float>(statistics),
             Partials = context.View<F32>(partials),
             Width = x.Layout[-1],
-            RowsPerGroup = NormGroups.RowsPerGroup(context, x.Layout.Rows, x.Layout[-1]),
+            RowsPerGroup = NormGroups.RowsPerGroup(context, x.Layout.Rows, x.Layout[-1], TKind.IsCentered),
             HasGain = gain.IsNone ? 0 : 1,
             HasDX = dx.IsNone ? 0 : 1,
             HasSums = partials.IsNone ? 0 : 1,

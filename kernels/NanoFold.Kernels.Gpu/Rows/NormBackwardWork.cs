@@ -17,6 +17,9 @@ internal struct NormBackwardWork<T, TPiece, TSum, TPieces, TKind> : IGpuWork<Nor
 {
     public NormGradient<T> Norm;
 
+    /// <summary>With more, the compiler would take the registers of two groups for one.</summary>
+    public static int GroupsTogether => TPieces.Count > 4 && !TKind.IsCentered ? 2 : 0;
+
     public static void Run(NormBackwardWork<T, TPiece, TSum, TPieces, TKind> work)
     {
         ArrayView<Two> shared = SharedMemory.Allocate<Two>(GroupReduce.Most);

@@ -14,16 +14,21 @@ internal static class NormGroups
 
     public static NormSplit Split(GpuContext context, int width) => new(context, width, MostPieces);
 
-    public static int RowsPerGroup(GpuContext context, long rows, int width)
+    public static int RowsPerGroup(GpuContext context, long rows, int width, bool isCentered)
     {
         NormSplit split = Split(context, width);
         int runs = context.GroupSize / split.Lanes;
-        // As many as registers let run together, at 4 groups' worth of threads for up to 3 pieces, so that all end at the same time.
-        int most = context.IsCuda ? context.Accelerator.NumMultiprocessors * Math.Min(4, 12 / split.Pieces) : Most;
+        // As many as the registers of a multiprocessor let run together, so that all end at the same time.
+        int most = context.IsCuda ? context.Accelerator.NumMultiprocessors * Math.Clamp((isCentered ? 6 : 9) / split.Pieces, 2, 4) : Most;
         return checked((int)(runs * Math.Max(context.IsCuda ? 1 : LeastRows, Groups(rows, runs * most))));
     }
 
-    public static int Groups(GpuContext context, long rows, int width) => checked((int)Groups(rows, RowsPerGroup(context, rows, width)));
+    public static int Groups(GpuContext context, long rows, int width, bool isCentered)
+        => checked((int)Groups(rows, RowsPerGroup(context, rows, width, isCentered)));
+
+    /// <summary>Groups of either kind of norm at most.</summary>
+    public static int MostGroups(GpuContext context, long rows, int width)
+        => Math.Max(Groups(context, rows, width, isCentered: false), Groups(context, rows, width, isCentered: true));
 
     private static long Groups(long rows, int rowsPerGroup) => (rows + rowsPerGroup - 1) / rowsPerGroup;
 }
