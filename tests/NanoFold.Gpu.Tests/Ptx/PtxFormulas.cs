@@ -32,7 +32,7 @@ internal static class PtxFormulas
         "cvt.s64.s32" => (a, _, _) => (ulong)(int)a,
         "add.f32" => (a, b, _) => Bits(Float(a) + Float(b)),
         "sub.f32" => (a, b, _) => Bits(Float(a) - Float(b)),
-        "mul.f32" => (a, b, _) => Bits(Float(a) * Float(b)),
+        "mul.f32" or "mul.rn.f32" => (a, b, _) => Bits(Float(a) * Float(b)),
         "fma.rn.f32" => (a, b, c) => Bits(MathF.FusedMultiplyAdd(Float(a), Float(b), Float(c))),
         "min.f32" => (a, b, _) => Bits(float.MinNumber(Float(a), Float(b))),
         "max.f32" => (a, b, _) => Bits(float.MaxNumber(Float(a), Float(b))),
