@@ -18,9 +18,14 @@ internal sealed class GemmEpilogue
     private readonly Reg _rows;
     private readonly Reg _columns;
 
-    public GemmEpilogue(PtxWriter w, in GemmSpec spec, Reg y, Reg residual, Reg rows, Reg columns)
+    public GemmEpilogue(PtxWriter w, in GemmSpec spec, GemmBlock block)
+        : this(w, spec, block.Results(), block.Rows, block.Columns)
     {
-        (_w, _spec, _y, _residual, _rows, _columns) = (w, spec, y, residual, rows, columns);
+    }
+
+    public GemmEpilogue(PtxWriter w, in GemmSpec spec, (Reg Y, Reg Residual) results, Reg rows, Reg columns)
+    {
+        (_w, _spec, (_y, _residual), _rows, _columns) = (w, spec, results, rows, columns);
         _alpha = GemmArguments.Read(w, RegKind.F32, nameof(GemmArguments.Alpha));
         _strideY = GemmArguments.Read(w, RegKind.B32, nameof(GemmArguments.StrideY));
         _bias = spec.Bias is null ? default : GemmArguments.Read(w, RegKind.B64, nameof(GemmArguments.Bias));
