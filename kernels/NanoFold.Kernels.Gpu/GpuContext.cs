@@ -176,7 +176,8 @@ internal sealed class GpuContext : IDisposable
         return kernel;
     }
 
-    private static void Entry<TWork>(TWork work)
+    /// <summary>What is compiled for a work.</summary>
+    internal static void Entry<TWork>(TWork work)
         where TWork : struct, IGpuWork<TWork>
         => TWork.Run(work);
 }

@@ -34,7 +34,12 @@ internal readonly struct GpuLane(float value) : ILane<GpuLane>, IFloatLane<GpuLa
     public static GpuLane Sqrt(GpuLane a) => new(MathF.Sqrt(a._value));
 
     /// <summary>What is not a number stays so: with the bits that a device gives it, it would not come through the polynomial.</summary>
-    public static GpuLane Exp(GpuLane a) => Bits.IsNaN(a._value) ? a : FloatMath.Exp(a);
+    public static GpuLane Exp(GpuLane a)
+    {
+        // Computed before it is chosen, so that there is no branch.
+        float power = FloatMath.Exp(a)._value;
+        return new(Bits.IsNaN(a._value) ? a._value : power);
+    }
 
     public static GpuLane Log(GpuLane a) => FloatMath.Log(a);
 
