@@ -57,6 +57,9 @@ internal sealed class GpuContext : IDisposable
     /// <summary>Calls are being recorded, not run.</summary>
     public bool IsCapturing { get; set; }
 
+    /// <summary>The kernels that ran so far.</summary>
+    public IReadOnlyCollection<Type> Works => _kernels.Keys;
+
     /// <summary>What CUDA's compiler made so far.</summary>
     public IReadOnlyList<CompiledKernel> Compiled => _compiled;
 
@@ -166,7 +169,8 @@ internal sealed class GpuContext : IDisposable
             throw new InvalidOperationException($"gpu: {typeof(TWork).Name} was compiled while a step was captured; run it once before");
         }
 
-        Action<AcceleratorStream, KernelConfig, TWork> kernel = Accelerator.LoadKernel<TWork>(Entry);
+        KernelSpecialization limits = IsCuda && TWork.GroupsTogether > 0 ? new(GroupSize, TWork.GroupsTogether) : KernelSpecialization.Empty;
+        Action<AcceleratorStream, KernelConfig, TWork> kernel = Accelerator.LoadKernel<TWork>(Entry, limits);
         _kernels.Add(typeof(TWork), kernel);
         if (IsCuda)
         {
@@ -176,7 +180,8 @@ internal sealed class GpuContext : IDisposable
         return kernel;
     }
 
-    private static void Entry<TWork>(TWork work)
+    /// <summary>What is compiled for a work.</summary>
+    internal static void Entry<TWork>(TWork work)
         where TWork : struct, IGpuWork<TWork>
         => TWork.Run(work);
 }

@@ -18,7 +18,9 @@ internal static class GemmTiles
 
     public static IReadOnlyList<GemmTile> Simt { get; } =
     [
-        SimtGemm.Tile(128, 128, 8, 2),
-        SimtGemm.Tile(64, 64, 8, 6),
+        SimtGemm.Tile(256, 128, 64, 1),
+        SimtGemm.Tile(128, 256, 64, 1),
+        SimtGemm.Tile(128, 128, 64, 2),
+        SimtGemm.Tile(64, 64, 32, 6),
     ];
 }

@@ -187,7 +187,7 @@ internal sealed class MmaGemm
     private void Epilogue(GemmBlock block)
     {
         int pitch = StagingPitch(_tile);
-        var epilogue = new GemmEpilogue(_w, _spec, block.Y, block.Residual, block.Rows, block.Columns);
+        var epilogue = new GemmEpilogue(_w, _spec, block);
         Reg staging = _w.Mad(_warp, StagingBytes(_tile), _shared);
         Reg write = _w.Mad(_w.Shr(_lane, 2), pitch, _w.Mad(_w.And(_lane, 3), 8, staging));
         Reg row = _w.Add(block.Row, _warpRow), column = _w.Add(block.Column, _warpColumn);

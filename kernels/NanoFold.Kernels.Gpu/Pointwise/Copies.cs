@@ -85,6 +85,16 @@ internal static class Copies
 
     private static void Move(GpuContext context, in View x, in View y)
     {
+        if (IsInUnits(x, y) && IsInUnits(y, y))
+        {
+            long bytes = y.Count * y.Type.Size();
+            int units = checked((int)(bytes / FlatMoveWork.UnitBytes));
+            context.Launch(
+                new FlatMoveWork { X = Units(context, x, bytes), Y = Units(context, y, bytes), Units = units },
+                FlatMoveWork.Groups(units, context.GroupSize), context.GroupSize);
+            return;
+        }
+
         switch (y.Type.Size())
         {
             case 8:
@@ -113,6 +123,15 @@ internal static class Copies
         context.Launch(
             new MoveWork<T> { Shape = Shape.Of(y.Layout, x.Layout), X = context.View<T>(x), Y = context.View<T>(y) }, Groups(context, y.Count), context.GroupSize);
     }
+
+    /// <summary>Contiguous, and in whole units from an aligned one on.</summary>
+    private static bool IsInUnits(in View x, in View y)
+    {
+        int size = x.Type.Size();
+        return x.Layout.IsContiguous && x.Count == y.Count && x.Count * size % FlatMoveWork.UnitBytes == 0 && x.Offset * size % FlatMoveWork.UnitBytes == 0;
+    }
+
+    private static ArrayView<Four<int>> Units(GpuContext context, in View x, long bytes) => context.View<byte>(x).SubView(0, bytes).Cast<Four<int>>();
 
     private static void Convert<TFrom, TTo>(GpuContext context, in View x, in View y, bool accumulate)
         where TFrom : unmanaged, IElement<TFrom>

@@ -1,0 +1,53 @@
+using System.Text.RegularExpressions;
+using NanoFold.Gpu.Tests.Ptx;
+using NanoFold.Kernels.Gpu.Ptx;
+
+namespace NanoFold.Gpu.Tests.Compilation;
+
+/// <summary>Every kernel that is written as PTX, by its text.</summary>
+public sealed partial class ProgramTests
+{
+    /// <summary>What a block of the smallest device with tensor cores (8.6, 8.9, 12.0) can have; other kernels have what needs no asking.</summary>
+    private const int MostShared = 99 * 1024, SharedUnasked = 48 * 1024;
+
+    [Test]
+    public void Kernels_are_of_instructions_that_have_one_result()
+    {
+        var faults = new List<string>();
+        int count = 0;
+        foreach ((string name, PtxProgram program) in Programs.All)
+        {
+            count++;
+            try
+            {
+                // The machine knows each instruction, and arithmetic with its rounding only.
+                _ = new PtxMachine(program);
+            }
+            catch (NotSupportedException e)
+            {
+                faults.Add($"{name}: {e.Message}");
+            }
+
+            if (Unwanted().IsMatch(program.Text) || (IsForAll(program) && NeedsTensorCores().IsMatch(program.Text)))
+            {
+                faults.Add($"{name}: {Unwanted().Match(program.Text)} {NeedsTensorCores().Match(program.Text)}");
+            }
+        }
+
+        Assert.That(faults, Is.Empty);
+        Assert.That(count, Is.GreaterThan(500));
+    }
+
+    /// <summary>Flash attention has one tile for all devices; of products those that do not fit are not chosen.</summary>
+    [Test]
+    public void Shared_memory_is_there_on_every_device()
+        => Assert.That(Programs.All.Where(p => !p.Name.StartsWith("Mma", StringComparison.Ordinal) && p.Program.SharedBytes > (IsForAll(p.Program) ? SharedUnasked : MostShared)).Select(p => p.Name), Is.Empty);
+
+    private static bool IsForAll(PtxProgram program) => program.Text.Contains(".target sm_60", StringComparison.Ordinal);
+
+    [GeneratedRegex(@"\.local|\.extern \.func|\bcall\b")]
+    private static partial Regex Unwanted();
+
+    [GeneratedRegex(@"\b(mma|ldmatrix|cp\.async)\b")]
+    private static partial Regex NeedsTensorCores();
+}
