@@ -76,6 +76,10 @@ internal sealed class GpuContext : IDisposable
         return ((GpuBuffer)view.Buffer).Memory.SubView(view.Offset * size, view.Layout.Extent * size).Cast<T>();
     }
 
+    /// <summary>The bytes of a contiguous view.</summary>
+    public static ArrayView<byte> Bytes(in View view) =>
+        ((GpuBuffer)view.Buffer).Memory.SubView(view.Offset * view.Type.Size(), view.Count * view.Type.Size());
+
     /// <summary>Address of a view's first element on a CUDA device; 0 for none.</summary>
     public long Pointer(in View view) => view.IsNone
         ? 0

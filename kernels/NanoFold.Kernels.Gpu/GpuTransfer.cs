@@ -19,7 +19,7 @@ internal sealed class GpuTransfer(GpuContext context) : IDisposable
     {
         context.BeforeForeignLaunch();
         ReadOnlySpan<byte> bytes = MemoryMarshal.AsBytes(source);
-        ArrayView<byte> device = Bytes(target);
+        ArrayView<byte> device = GpuContext.Bytes(target);
         if (!context.IsCuda)
         {
             // ILGPU keeps the address only: the collector must not move what is there until the copy is done.
@@ -45,10 +45,10 @@ internal sealed class GpuTransfer(GpuContext context) : IDisposable
         where T : unmanaged
     {
         context.BeforeForeignLaunch();
-        Span<byte> bytes = MemoryMarshal.AsBytes(target);
+        Span<byte> bytes = MemoryMarshal.AsGpuContext.Bytes(target);
         fixed (byte* pinned = bytes)
         {
-            Bytes(source).CopyToCPUUnsafeAsync(context.Stream, ref *pinned, bytes.Length);
+            GpuContext.Bytes(source).CopyToCPUUnsafeAsync(context.Stream, ref *pinned, bytes.Length);
             context.Stream.Synchronize();
         }
     }
@@ -60,7 +60,4 @@ internal sealed class GpuTransfer(GpuContext context) : IDisposable
             stage?.Dispose();
         }
     }
-
-    private static ArrayView<byte> Bytes(in View view) =>
-        ((GpuBuffer)view.Buffer).Memory.SubView(view.Offset * view.Type.Size(), view.Count * view.Type.Size());
 }

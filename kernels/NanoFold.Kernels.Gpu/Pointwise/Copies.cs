@@ -87,10 +87,9 @@ internal static class Copies
     {
         if (IsInUnits(x, y) && IsInUnits(y, y))
         {
-            long bytes = y.Count * y.Type.Size();
-            int units = checked((int)(bytes / FlatMoveWork.UnitBytes));
+            int units = checked((int)(y.Count * y.Type.Size() / FlatMoveWork.UnitBytes));
             context.Launch(
-                new FlatMoveWork { X = Units(context, x, bytes), Y = Units(context, y, bytes), Units = units },
+                new FlatMoveWork { X = Units(x), Y = Units(y), Units = units },
                 FlatMoveWork.Groups(units, context.GroupSize), context.GroupSize);
             return;
         }
@@ -131,7 +130,7 @@ internal static class Copies
         return x.Layout.IsContiguous && x.Count == y.Count && x.Count * size % FlatMoveWork.UnitBytes == 0 && x.Offset * size % FlatMoveWork.UnitBytes == 0;
     }
 
-    private static ArrayView<Four<int>> Units(GpuContext context, in View x, long bytes) => context.View<byte>(x).SubView(0, bytes).Cast<Four<int>>();
+    private static ArrayView<Four<int>> Units(in View x) => GpuContext.Bytes(x).Cast<Four<int>>();
 
     private static void Convert<TFrom, TTo>(GpuContext context, in View x, in View y, bool accumulate)
         where TFrom : unmanaged, IElement<TFrom>
