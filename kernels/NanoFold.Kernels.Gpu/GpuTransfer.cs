@@ -45,7 +45,7 @@ internal sealed class GpuTransfer(GpuContext context) : IDisposable
         where T : unmanaged
     {
         context.BeforeForeignLaunch();
-        Span<byte> bytes = MemoryMarshal.AsGpuContext.Bytes(target);
+        Span<byte> bytes = MemoryMarshal.AsBytes(target);
         fixed (byte* pinned = bytes)
         {
             GpuContext.Bytes(source).CopyToCPUUnsafeAsync(context.Stream, ref *pinned, bytes.Length);
