@@ -4,6 +4,7 @@ using ILGPU.Runtime.CPU;
 using ILGPU.Runtime.Cuda;
 using ILGPU.Runtime.OpenCL;
 using NanoFold.Kernels.Gpu.Cuda;
+using NanoFold.Kernels.Gpu.Rows;
 using NanoFold.Kernels.Profiling;
 
 namespace NanoFold.Kernels.Gpu;
@@ -45,8 +46,11 @@ internal sealed class GpuContext : IDisposable
     /// <summary>ILGPU's simulator: slow, for tests of correctness at tiny shapes.</summary>
     public bool IsSimulator => Accelerator is CPUAccelerator;
 
+    /// <summary>Whether threads may exchange values within warps of 32: CUDA's do, or a simulator of such a device; OpenCL's need not.</summary>
+    public bool HasWarps => Accelerator.WarpSize == WarpSum.Lanes && (IsCuda || IsSimulator);
+
     /// <summary>Threads of a group that works on a row.</summary>
-    public int GroupSize => IsSimulator ? 16 : 256;
+    public int GroupSize => !IsSimulator ? 256 : HasWarps ? 2 * WarpSum.Lanes : 16;
 
     /// <summary>Counts what was launched: what was read before may be stale once it has changed.</summary>
     public long Version { get; private set; }

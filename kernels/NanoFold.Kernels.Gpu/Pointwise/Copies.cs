@@ -85,15 +85,6 @@ internal static class Copies
 
     private static void Move(GpuContext context, in View x, in View y)
     {
-        if (IsInUnits(x, y) && IsInUnits(y, y))
-        {
-            int units = checked((int)(y.Count * y.Type.Size() / FlatMoveWork.UnitBytes));
-            context.Launch(
-                new FlatMoveWork { X = Units(x), Y = Units(y), Units = units },
-                FlatMoveWork.Groups(units, context.GroupSize), context.GroupSize);
-            return;
-        }
-
         switch (y.Type.Size())
         {
             case 8:
@@ -111,6 +102,13 @@ internal static class Copies
     private static void Move<T>(GpuContext context, in View x, in View y)
         where T : unmanaged
     {
+        if (IsInUnits(x, y) && IsInUnits(y, y))
+        {
+            ArrayView<Four<int>> from = context.View<T>(x).Cast<Four<int>>(), to = context.View<T>(y).Cast<Four<int>>();
+            context.Launch(new FlatMoveWork { X = from, Y = to, Units = checked((int)to.Length) }, FlatMoveWork.Groups((int)to.Length, context.GroupSize), context.GroupSize);
+            return;
+        }
+
         if (Vectors.IsFlat(x, y) && Vectors.IsFlat(y, y))
         {
             Layout fours = Layout.Of(checked((int)(y.Count / 4)));
@@ -129,8 +127,6 @@ internal static class Copies
         int size = x.Type.Size();
         return x.Layout.IsContiguous && x.Count == y.Count && x.Count * size % FlatMoveWork.UnitBytes == 0 && x.Offset * size % FlatMoveWork.UnitBytes == 0;
     }
-
-    private static ArrayView<Four<int>> Units(in View x) => GpuContext.Bytes(x).Cast<Four<int>>();
 
     private static void Convert<TFrom, TTo>(GpuContext context, in View x, in View y, bool accumulate)
         where TFrom : unmanaged, IElement<TFrom>

@@ -19,8 +19,8 @@ internal static class NormGroups
         NormSplit split = Split(context, width);
         int runs = context.GroupSize / split.Lanes;
         // As many as the registers of a multiprocessor let run together, so that all end at the same time.
-        int most = context.IsCuda ? context.Accelerator.NumMultiprocessors * Math.Clamp((isCentered ? 6 : 9) / split.Pieces, 2, 4) : Most;
-        return checked((int)(runs * Math.Max(context.IsCuda ? 1 : LeastRows, Groups(rows, runs * most))));
+        int most = context.HasWarps ? context.Accelerator.NumMultiprocessors * Math.Clamp((isCentered ? 6 : 9) / split.Pieces, 2, 4) : Most;
+        return checked((int)(runs * Math.Max(context.HasWarps ? 1 : LeastRows, Groups(rows, runs * most))));
     }
 
     public static int Groups(GpuContext context, long rows, int width, bool isCentered)

@@ -3,7 +3,7 @@ using Pieces2 = NanoFold.Kernels.Gpu.Rows.MorePieces<NanoFold.Kernels.Gpu.Rows.O
 
 namespace NanoFold.Kernels.Gpu.Rows;
 
-/// <summary>How a norm's rows are shared out: on CUDA a warp to a row, or as few warps as hold one; elsewhere as many threads as have two pieces each.</summary>
+/// <summary>How a norm's rows are shared out: where threads exchange values a warp to a row, or as few warps as hold one; elsewhere as many threads as have two pieces each.</summary>
 internal readonly record struct NormSplit
 {
     private const int SharedPieces = 2;
@@ -14,7 +14,7 @@ internal readonly record struct NormSplit
     /// <param name="width">Elements of a row.</param>
     /// <param name="most">Pieces of a lane at most where they are exchanged within warps: 8, or less where more than the row takes registers.</param>
     public NormSplit(GpuContext context, int width, int most)
-        : this(context.IsCuda, context.GroupSize, width, most)
+        : this(context.HasWarps, context.GroupSize, width, most)
     {
     }
 

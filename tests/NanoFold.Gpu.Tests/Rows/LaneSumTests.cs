@@ -1,6 +1,5 @@
 using ILGPU;
 using ILGPU.Runtime;
-using ILGPU.Runtime.CPU;
 using NanoFold.Kernels.Gpu;
 using NanoFold.Kernels.Gpu.Rows;
 
@@ -20,8 +19,8 @@ public class LaneSumTests
     private static void Check<TSum>(int lanes)
         where TSum : struct, ILaneSum
     {
-        var ilgpu = Context.Create(b => b.EnableAlgorithms().Optimize(OptimizationLevel.O2).CPU(new CPUDevice(WarpSum.Lanes, Threads / WarpSum.Lanes, 1)));
-        using var context = new GpuContext(ilgpu, ilgpu.GetDevice<CPUDevice>(0));
+        using GpuBackend backend = GpuDevices.OpenSimulator(threads: Threads, warp: WarpSum.Lanes);
+        GpuContext context = backend.Context;
         float[] values = [.. Enumerable.Range(0, Threads).Select(i => (float)(i * i % 37))], sums = new float[Threads];
         var pairs = new Two[Threads];
         using MemoryBuffer1D<float, Stride1D.Dense> x = context.Accelerator.Allocate1D(values), y = context.Accelerator.Allocate1D<float>(Threads);
