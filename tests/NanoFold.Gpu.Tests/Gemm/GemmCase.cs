@@ -47,6 +47,8 @@ internal sealed record GemmCase(GemmFamily Family, GemmTile Tile, GpuType Input,
 
     public bool LastWarpFirst { get; init; }
 
+    public int Architecture { get; init; } = 80;
+
     /// <summary>What is done to a kernel's text, to see that the machine notices.</summary>
     public Func<string, string>? Edit { get; init; }
 
@@ -67,7 +69,7 @@ internal sealed record GemmCase(GemmFamily Family, GemmTile Tile, GpuType Input,
 
     private (double Conflicts, double[] Y, double[] Residual) Run(bool compare)
     {
-        using var device = new MachineDevice { LastWarpFirst = LastWarpFirst, Edit = Edit };
+        using var device = new MachineDevice { LastWarpFirst = LastWarpFirst, Edit = Edit, Architecture = Architecture };
         var random = new Random(M * 31 + N * 7 + K);
         GpuType output = Output ?? Input;
         int groups = Offsets is null ? 0 : Offsets.Length - 1;
@@ -177,8 +179,12 @@ internal sealed record GemmCase(GemmFamily Family, GemmTile Tile, GpuType Input,
         return (0, group == Offsets.Length - 1 ? -1 : group, 0, K);
     }
 
-    private static double Round(double value, bool tensor)
-        => tensor ? BitConverter.UInt32BitsToSingle((BitConverter.SingleToUInt32Bits((float)value) + 0x1000) & 0xffffe000) : value;
+    private double Round(double value, bool tensor)
+    {
+        uint bits = BitConverter.SingleToUInt32Bits((float)value);
+        uint half = Architecture >= 90 ? 0xfff + ((bits >> 13) & 1) : 0x1000;
+        return tensor ? BitConverter.UInt32BitsToSingle((bits + half) & 0xffffe000) : value;
+    }
 
     /// <summary>Random matrices on the device.</summary>
     private sealed unsafe class Matrices

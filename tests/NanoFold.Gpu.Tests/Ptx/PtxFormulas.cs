@@ -48,6 +48,7 @@ internal static class PtxFormulas
         "rcp.approx.ftz.f32" => (a, _, _) => Flushed(1 / Flush(a)),
         "cvt.rn.f32.s32" => (a, _, _) => Bits((int)a),
         "cvt.rna.tf32.f32" => (a, _, _) => (a + 0x1000) & 0xffffe000,
+        "cvt.rn.tf32.f32" => (a, _, _) => (a + 0xfff + (a >> 13 & 1)) & 0xffffe000,
         "cvt.rn.bf16x2.f32" => (high, low, _) => (ulong)BFloat(high) << 16 | BFloat(low),
         "cvt.rn.f16x2.f32" => (high, low, _) => (ulong)HalfBits(high) << 16 | HalfBits(low),
         "cvt.rn.bf16.f32" => (a, _, _) => BFloat(a),
