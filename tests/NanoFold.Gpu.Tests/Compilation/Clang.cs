@@ -23,7 +23,7 @@ internal static class Clang
                 File.WriteAllText(Path.Combine(folder.FullName, $"{i}.cl"), $"// {works[i]}\n{works[i].OpenCl}");
             }
 
-            string[] arguments = ["-x", "cl", "-cl-std=CL2.0", "-target", "spir64", "-fsyntax-only", "-Xclang", "-finclude-default-header", .. Enumerable.Range(0, works.Count).Select(i => $"{i}.cl")];
+            string[] arguments = ["-x", "cl", "-cl-std=CL2.0", "-target", "spir64", "-fsyntax-only", "-w", "-Xclang", "-finclude-default-header", .. Enumerable.Range(0, works.Count).Select(i => $"{i}.cl")];
             var start = new ProcessStartInfo(clang, arguments) { WorkingDirectory = folder.FullName, RedirectStandardError = true };
             using Process process = Process.Start(start)!;
             string errors = process.StandardError.ReadToEnd();

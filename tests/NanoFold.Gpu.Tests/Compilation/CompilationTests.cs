@@ -63,6 +63,27 @@ public sealed partial class CompilationTests
     public void Fours_are_loaded_at_once()
         => AssertEach((work, text) => ReadsFours(work.Work) && !text.Contains("ld.global.v4", StringComparison.Ordinal) ? "loads one by one" : null);
 
+    /// <summary>
+    /// A constant on the left of a comparison is put on the right, and the comparison then taken for one that holds (or not) where its operands have no order.
+    /// See <see cref="Bits.IsGreater"/>, which asks twice.
+    /// </summary>
+    [Test]
+    public void Comparisons_with_constants_are_false_for_what_is_not_a_number()
+        => AssertEach((work, text) =>
+        {
+            string[] lines = text.Split('\n');
+            for (int i = 0; i < lines.Length; i++)
+            {
+                if (Unordered().Match(lines[i]) is { Success: true } match
+                    && !lines[Math.Max(0, i - 1)..Math.Min(lines.Length, i + 2)].Any(l => Ordered().Match(l) is { Success: true } other && other.Groups["what"].Value == match.Groups["what"].Value))
+                {
+                    return lines[i].Trim();
+                }
+            }
+
+            return null;
+        });
+
     [Test]
     public void Code_for_OpenCL_has_no_function_but_the_kernel()
         => Assert.That(_works.Where(w => Function().Count(w.OpenCl) != 1).Select(w => w.ToString()), Is.Empty);
@@ -92,6 +113,13 @@ public sealed partial class CompilationTests
 
     [GeneratedRegex(@"^[\w\s\*]+\([^;{]*\)\s*\{", RegexOptions.Multiline)]
     private static partial Regex Function();
+
+    /// <summary>What a swap makes of a strict comparison and of its opposite.</summary>
+    [GeneratedRegex(@"setp\.((lt|gt)u|le|ge)\.f(32|64)\s+%p\d+, (?<what>%\w+, 0[fd][0-9A-F]+)")]
+    private static partial Regex Unordered();
+
+    [GeneratedRegex(@"setp\.(lt|gt)\.f(32|64)\s+%p\d+, (?<what>%\w+, 0[fd][0-9A-F]+)")]
+    private static partial Regex Ordered();
 
     /// <param name="fault">What is wrong with a code, or null.</param>
     private void AssertEach(Func<CompiledWork, string, string?> fault)

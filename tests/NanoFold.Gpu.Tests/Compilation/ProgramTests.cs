@@ -32,16 +32,17 @@ public sealed partial class ProgramTests
             {
                 faults.Add($"{name}: {Unwanted().Match(program.Text)} {NeedsTensorCores().Match(program.Text)}");
             }
+
+            // Flash attention has one tile for all devices; products in a tile that does not fit are not chosen.
+            if (!name.StartsWith("Mma", StringComparison.Ordinal) && program.SharedBytes > (IsForAll(program) ? SharedUnasked : MostShared))
+            {
+                faults.Add($"{name}: {program.SharedBytes} bytes of shared memory");
+            }
         }
 
         Assert.That(faults, Is.Empty);
         Assert.That(count, Is.GreaterThan(500));
     }
-
-    /// <summary>Flash attention has one tile for all devices; of products those that do not fit are not chosen.</summary>
-    [Test]
-    public void Shared_memory_is_there_on_every_device()
-        => Assert.That(Programs.All.Where(p => !p.Name.StartsWith("Mma", StringComparison.Ordinal) && p.Program.SharedBytes > (IsForAll(p.Program) ? SharedUnasked : MostShared)).Select(p => p.Name), Is.Empty);
 
     private static bool IsForAll(PtxProgram program) => program.Text.Contains(".target sm_60", StringComparison.Ordinal);
 
