@@ -23,9 +23,10 @@ internal static class GemmTiles
 
     public static IReadOnlyList<GemmTile> Simt { get; } =
     [
-        SimtGemm.Tile(256, 128, 64, 1),
-        SimtGemm.Tile(128, 256, 64, 1),
-        SimtGemm.Tile(128, 128, 64, 2),
-        SimtGemm.Tile(64, 64, 32, 6),
+        SimtGemm.Tile(256, 128, 64, 64, 1),
+        SimtGemm.Tile(128, 256, 64, 64, 1),
+        SimtGemm.Tile(128, 128, 64, 64, 2),
+        SimtGemm.Tile(64, 64, 32, 64, 6),
+        SimtGemm.Tile(64, 64, 32, 32, 5),
     ];
 }

@@ -4,7 +4,7 @@ using NanoFold.Kernels.Gpu.Ptx;
 namespace NanoFold.Kernels.Gpu.Gemm;
 
 /// <summary>
-/// Matrix products by multiply-adds in float, exact to float's rounding, for every device. A lane has squares of 4 × 4 of its warp's sums, 8 × 8 or 16 × 8 in all;
+/// Matrix products by multiply-adds in float, exact to float's rounding, for every device. A lane has squares of 4 × 4 of its warp's sums, 8 × 4 to 16 × 8 in all;
 /// tiles of a and b lie in shared memory with the depth outermost, so that four rows or columns of a lane are one load of 16 bytes.
 /// </summary>
 /// <remarks>Lanes are numbered such that neighbours share a column of squares: loads of 16 bytes then need no more cycles than they have different words.</remarks>
@@ -26,8 +26,8 @@ internal sealed class SimtGemm
         _w = new PtxWriter("gemm_simt", 60, tile.Threads, Unsafe.SizeOf<GemmArguments>(), tile.Blocks);
     }
 
-    /// <summary>A cut of blocks of <paramref name="m"/> × <paramref name="n"/>, eight steps at a time, of warps of <paramref name="warpM"/> × 64.</summary>
-    public static GemmTile Tile(int m, int n, int warpM, int blocks) => new(m, n, warpM, 64, 4 * 8, 2, blocks);
+    /// <summary>A cut of blocks of <paramref name="m"/> × <paramref name="n"/>, eight steps at a time, of warps of <paramref name="warpM"/> × <paramref name="warpN"/>.</summary>
+    public static GemmTile Tile(int m, int n, int warpM, int warpN, int blocks) => new(m, n, warpM, warpN, 4 * 8, 2, blocks);
 
     public static int SharedBytes(GemmTile tile) => 2 * BufferBytes(tile);
 

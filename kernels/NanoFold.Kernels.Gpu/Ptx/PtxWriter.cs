@@ -101,7 +101,7 @@ internal sealed class PtxWriter
     public PtxProgram Finish(int sharedBytes)
     {
         var text = new StringBuilder();
-        text.Append(CultureInfo.InvariantCulture, $".version {(Target >= 90 ? "8.0" : "7.0")}\n.target sm_{Target}\n.address_size 64\n");
+        text.Append(CultureInfo.InvariantCulture, $".version {(Target >= 90 ? "7.8" : "7.0")}\n.target sm_{Target}\n.address_size 64\n");
         text.Append(".extern .shared .align 1024 .b8 smem[];\n");
         text.Append(CultureInfo.InvariantCulture, $".visible .entry {Name}(.param .align 8 .b8 arguments[{ParameterBytes}])\n.maxntid {Threads}, 1, 1\n");
         if (LeastBlocks > 0)

@@ -8,7 +8,7 @@ internal sealed class GemmKernelTests
 {
     private static readonly GemmTile s_mma = new(64, 64, 32, 32, 64, 3, 0);
     private static readonly GemmTile s_deep = new(64, 64, 32, 32, 128, 3, 0);
-    private static readonly GemmTile s_simt = SimtGemm.Tile(64, 64, 32, 0);
+    private static readonly GemmTile s_simt = SimtGemm.Tile(64, 64, 32, 64, 0);
 
     [TestCaseSource(nameof(Layouts))]
     [TestCaseSource(nameof(Edges))]
