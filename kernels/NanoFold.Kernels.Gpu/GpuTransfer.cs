@@ -14,7 +14,7 @@ internal sealed class GpuTransfer(GpuContext context) : IDisposable
     private readonly PinnedStage?[] _stages = new PinnedStage?[2];
     private int _next;
 
-    public void Upload<T>(ReadOnlySpan<T> source, in View target)
+    public unsafe void Upload<T>(ReadOnlySpan<T> source, in View target)
         where T : unmanaged
     {
         context.BeforeForeignLaunch();
@@ -22,8 +22,13 @@ internal sealed class GpuTransfer(GpuContext context) : IDisposable
         ArrayView<byte> device = Bytes(target);
         if (!context.IsCuda)
         {
-            device.CopyFromCPUUnsafeAsync(context.Stream, ref MemoryMarshal.GetReference(bytes), bytes.Length);
-            context.Stream.Synchronize();
+            // ILGPU takes the address as it is: the memory must not move before the copy is done.
+            fixed (byte* first = bytes)
+            {
+                device.CopyFromCPUUnsafeAsync(context.Stream, ref *first, bytes.Length);
+                context.Stream.Synchronize();
+            }
+
             return;
         }
 
@@ -36,13 +41,16 @@ internal sealed class GpuTransfer(GpuContext context) : IDisposable
         }
     }
 
-    public void Download<T>(in View source, Span<T> target)
+    public unsafe void Download<T>(in View source, Span<T> target)
         where T : unmanaged
     {
         context.BeforeForeignLaunch();
         Span<byte> bytes = MemoryMarshal.AsBytes(target);
-        Bytes(source).CopyToCPUUnsafeAsync(context.Stream, ref MemoryMarshal.GetReference(bytes), bytes.Length);
-        context.Stream.Synchronize();
+        fixed (byte* first = bytes)
+        {
+            Bytes(source).CopyToCPUUnsafeAsync(context.Stream, ref *first, bytes.Length);
+            context.Stream.Synchronize();
+        }
     }
 
     public void Dispose()
