@@ -2,6 +2,7 @@ using ILGPU;
 using ILGPU.Runtime;
 using ILGPU.Runtime.CPU;
 using ILGPU.Runtime.Cuda;
+using ILGPU.Runtime.OpenCL;
 using NanoFold.Kernels.Gpu.Cuda;
 using NanoFold.Kernels.Gpu.Rows;
 using NanoFold.Kernels.Profiling;
@@ -79,6 +80,10 @@ internal sealed class GpuContext : IDisposable
         return ((GpuBuffer)view.Buffer).Memory.SubView(view.Offset * size, view.Layout.Extent * size).Cast<T>();
     }
 
+    /// <summary>The bytes of a contiguous view.</summary>
+    public static ArrayView<byte> Bytes(in View view) =>
+        ((GpuBuffer)view.Buffer).Memory.SubView(view.Offset * view.Type.Size(), view.Count * view.Type.Size());
+
     /// <summary>Address of a view's first element on a CUDA device; 0 for none.</summary>
     public long Pointer(in View view) => view.IsNone
         ? 0
@@ -113,7 +118,14 @@ internal sealed class GpuContext : IDisposable
             throw new InvalidOperationException("gpu: memory was allocated while a step was captured");
         }
 
-        return Accelerator.Allocate1D<byte>(bytes);
+        try
+        {
+            return Accelerator.Allocate1D<byte>(bytes);
+        }
+        catch (Exception e) when (e is CudaException { Error: nameof(CudaError.CUDA_ERROR_OUT_OF_MEMORY) } or CLException)
+        {
+            throw new InsufficientMemoryException($"{Accelerator.Name}: {bytes} bytes were asked for and are not free", e);
+        }
     }
 
     /// <summary>Runs a kernel over groups of <paramref name="threads"/> threads.</summary>
@@ -176,7 +188,8 @@ internal sealed class GpuContext : IDisposable
         return kernel;
     }
 
-    private static void Entry<TWork>(TWork work)
+    /// <summary>What is compiled for a work.</summary>
+    internal static void Entry<TWork>(TWork work)
         where TWork : struct, IGpuWork<TWork>
         => TWork.Run(work);
 }

@@ -19,13 +19,13 @@ internal sealed class GpuTransfer(GpuContext context) : IDisposable
     {
         context.BeforeForeignLaunch();
         ReadOnlySpan<byte> bytes = MemoryMarshal.AsBytes(source);
-        ArrayView<byte> device = Bytes(target);
+        ArrayView<byte> device = GpuContext.Bytes(target);
         if (!context.IsCuda)
         {
-            // ILGPU takes the address as it is: the memory must not move before the copy is done.
-            fixed (byte* first = bytes)
+            // ILGPU keeps the address only: the collector must not move what is there until the copy is done.
+            fixed (byte* pinned = bytes)
             {
-                device.CopyFromCPUUnsafeAsync(context.Stream, ref *first, bytes.Length);
+                device.CopyFromCPUUnsafeAsync(context.Stream, ref *pinned, bytes.Length);
                 context.Stream.Synchronize();
             }
 
@@ -46,9 +46,9 @@ internal sealed class GpuTransfer(GpuContext context) : IDisposable
     {
         context.BeforeForeignLaunch();
         Span<byte> bytes = MemoryMarshal.AsBytes(target);
-        fixed (byte* first = bytes)
+        fixed (byte* pinned = bytes)
         {
-            Bytes(source).CopyToCPUUnsafeAsync(context.Stream, ref *first, bytes.Length);
+            GpuContext.Bytes(source).CopyToCPUUnsafeAsync(context.Stream, ref *pinned, bytes.Length);
             context.Stream.Synchronize();
         }
     }
@@ -60,7 +60,4 @@ internal sealed class GpuTransfer(GpuContext context) : IDisposable
             stage?.Dispose();
         }
     }
-
-    private static ArrayView<byte> Bytes(in View view) =>
-        ((GpuBuffer)view.Buffer).Memory.SubView(view.Offset * view.Type.Size(), view.Count * view.Type.Size());
 }

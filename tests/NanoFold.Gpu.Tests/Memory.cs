@@ -26,13 +26,16 @@ internal sealed class Memory(Backend backend) : IDisposable
     }
 
     /// <summary>Normal numbers.</summary>
-    public View Random(DType type, int seed, params ReadOnlySpan<int> shape)
+    public View Random(DType type, int seed, params ReadOnlySpan<int> shape) => Normal(type, seed, 1, shape);
+
+    /// <summary>As above, of a standard deviation.</summary>
+    public View Normal(DType type, int seed, double deviation, params ReadOnlySpan<int> shape)
     {
         var values = new float[Layout.Of(shape).Count];
         var random = new Random(seed);
         for (int i = 0; i < values.Length; i++)
         {
-            values[i] = (float)(Math.Sqrt(-2 * Math.Log(1 - random.NextDouble())) * Math.Cos(2 * Math.PI * random.NextDouble()));
+            values[i] = (float)(deviation * Math.Sqrt(-2 * Math.Log(1 - random.NextDouble())) * Math.Cos(2 * Math.PI * random.NextDouble()));
         }
 
         return New(type, shape, values);

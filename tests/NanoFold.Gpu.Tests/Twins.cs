@@ -19,9 +19,12 @@ internal sealed class Twins(Backend gpu, Backend cpu) : IDisposable
     };
 
     /// <summary>Normal numbers, rounded to the type on both sides.</summary>
-    public Twin Random(DType type, int seed, params ReadOnlySpan<int> shape)
+    public Twin Random(DType type, int seed, params ReadOnlySpan<int> shape) => Normal(type, seed, 1, shape);
+
+    /// <summary>As above, of a standard deviation.</summary>
+    public Twin Normal(DType type, int seed, double deviation, params ReadOnlySpan<int> shape)
     {
-        View view = _gpu.Random(type, seed, shape);
+        View view = _gpu.Normal(type, seed, deviation, shape);
         return new(view, _cpu.New(DType.Float32, shape, _gpu.Read(view)));
     }
 

@@ -30,13 +30,44 @@ public static class MemoryCheck
         // Recomputed or not, the input of every block is kept.
         Int128 tokens = (long)config.Train.Batch * config.Model.Context;
         Require(parameters + (tokens * config.Model.Width * config.Model.Layers * type.Size()), Step, StepRemedy, backend);
+        if (config.Train.Batch > 0 && backend.FreeBytes is { } free)
+        {
+            RequirePlan(config, backend, free);
+        }
     }
 
     /// <summary>Bytes that a backend may take: what is free of a device's own memory, or the machine's.</summary>
     internal static long Available(Backend backend) => backend.FreeBytes ?? GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
 
-    /// <summary>Throws where a step does not fit this machine.</summary>
-    internal static void Require(Trainer trainer, Backend backend) => Require(trainer.PeakBytes, Step, StepRemedy, backend);
+    /// <summary>Throws where a step does not fit this machine; what a device of its own has is asked before anything is allocated there.</summary>
+    internal static void Require(Trainer trainer, Backend backend)
+    {
+        if (backend.FreeBytes is null)
+        {
+            Require(trainer.PeakBytes, Step, StepRemedy, backend);
+        }
+    }
+
+    /// <summary>Throws where the recorded step does not fit what is free of a device's memory, with the largest batch that does.</summary>
+    private static void RequirePlan(RunConfig config, Backend backend, long free)
+    {
+        long Peak(int batch) => MemoryPlan.Of(config with { Train = config.Train with { Batch = batch } }, backend).PeakBytes;
+        long needed = Peak(config.Train.Batch);
+        if (needed <= free)
+        {
+            return;
+        }
+
+        int fits = 0;
+        for (int low = 1, high = config.Train.Batch - 1; low <= high;)
+        {
+            int middle = low + ((high - low) / 2);
+            (fits, low, high) = Peak(middle) <= free ? (middle, middle + 1, high) : (fits, low, middle - 1);
+        }
+
+        throw new UserException(FormattableString.Invariant(
+            $"{Step}: {Gigabytes(needed):0.0} GB are needed and {backend.Name} has {Gigabytes(free):0.0} GB free; {(fits > 0 ? $"--batch {fits} is the largest that fits" : $"{StepRemedy} takes less")}"));
+    }
 
     /// <summary>Throws where a model and the caches of a batch do not fit this machine.</summary>
     internal static void RequireDecoding(ModelConfig model, int batch, Backend backend)

@@ -1,13 +1,17 @@
 namespace NanoFold.Kernels.Gpu.Ptx;
 
 /// <summary>Arithmetic, comparison and conversion; the type of an instruction follows from its first register, 32-bit integers being signed.</summary>
+/// <remarks>
+/// Floats are rounded after each operation (<c>.rn</c>): without it the driver may fuse a product and a sum, and a · s − b · s of equal a and b
+/// is what rounding left of it, not 0. What is to be fused is written with <see cref="Mad"/>.
+/// </remarks>
 internal static class PtxArithmetic
 {
-    public static Reg Add(this PtxWriter w, Reg a, Operand b) => w.Op(a.Kind, $"add.{Type(a)}", a, b);
+    public static Reg Add(this PtxWriter w, Reg a, Operand b) => w.Op(a.Kind, $"add.{Rounded(a)}", a, b);
 
-    public static Reg Sub(this PtxWriter w, Reg a, Operand b) => w.Op(a.Kind, $"sub.{Type(a)}", a, b);
+    public static Reg Sub(this PtxWriter w, Reg a, Operand b) => w.Op(a.Kind, $"sub.{Rounded(a)}", a, b);
 
-    public static Reg Mul(this PtxWriter w, Reg a, Operand b) => w.Op(a.Kind, a.Kind == RegKind.F32 ? "mul.f32" : $"mul.lo.{Type(a)}", a, b);
+    public static Reg Mul(this PtxWriter w, Reg a, Operand b) => w.Op(a.Kind, a.Kind == RegKind.F32 ? "mul.rn.f32" : $"mul.lo.{Type(a)}", a, b);
 
     /// <summary>a · b + c: one rounding in float.</summary>
     public static Reg Mad(this PtxWriter w, Reg a, Operand b, Operand c)
@@ -110,6 +114,8 @@ internal static class PtxArithmetic
         RegKind.B16 => "s16",
         _ => "s32",
     };
+
+    private static string Rounded(Reg a) => a.Kind == RegKind.F32 ? "rn.f32" : Type(a);
 
     private static string Bits(Reg a) => a.Kind == RegKind.B64 ? "b64" : a.Kind == RegKind.B16 ? "b16" : "b32";
 

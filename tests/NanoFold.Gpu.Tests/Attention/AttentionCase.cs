@@ -24,7 +24,10 @@ public sealed record AttentionCase(int Batch, int Time, int Heads, int KeyHeads,
     /// <summary>Gradients are added to what is there.</summary>
     public bool Accumulates { get; init; }
 
-    public double Scale => 1.3 / Math.Sqrt(Depth);
+    /// <summary>Factor on all scores: maxima of rows grow as more keys are seen.</summary>
+    public double Sharpness { get; init; } = 1.3;
+
+    public double Scale => Sharpness / Math.Sqrt(Depth);
 
     public int KeyCount => Keys ?? Time;
 

@@ -20,9 +20,13 @@ public class FlashAttentionTests
         yield return new(1, 200, 1, 1, 32) { Window = 40, Sinks = 3 };
         yield return new(1, 300, 1, 1, 64) { Window = 70 };
         yield return new(1, 140, 2, 2, 64) { DocumentLength = 45 };
+
+        // From token 100 on nothing of the first block of keys is seen.
+        yield return new(1, 128, 1, 1, 64) { DocumentLength = 50 };
         yield return new(1, 140, 2, 2, 128) { DocumentLength = 45, Window = 30, Sinks = 1 };
         yield return new(1, 60, 1, 1, 64) { Keys = 190 };
         yield return new(1, 60, 1, 1, 64) { Keys = 190, Causal = false };
+        yield return new(1, 230, 1, 1, 64) { Sharpness = 10 };
         yield return new(1, 70, 3, 1, 24);
         yield return new(1, 70, 1, 1, 96);
     }

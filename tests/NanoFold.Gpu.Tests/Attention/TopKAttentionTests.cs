@@ -15,10 +15,16 @@ public class TopKAttentionTests : GpuTests
         yield return [new AttentionCase(1, 9, 1, 1, 8) { Keys = 14 }, 20];
         if (!IsSimulated)
         {
-            yield return [new AttentionCase(2, 150, 4, 2, 64) { Strided = true }, 16];
-            yield return [new AttentionCase(1, 70, 2, 2, 160), 32];
+            yield return [Exact(new AttentionCase(2, 150, 4, 2, 64) { Strided = true }), 16];
+            yield return [Exact(new AttentionCase(1, 70, 2, 2, 160)), 32];
         }
     }
+
+    /// <summary>
+    /// The inputs are multiples of 1/32, so that with a power of two for the scale all scores are exact in any order: among many keys some are equal,
+    /// and which of these is kept must not depend on rounding.
+    /// </summary>
+    private static AttentionCase Exact(AttentionCase problem) => problem with { Sharpness = Math.Sqrt(problem.Depth) / 8 };
 
     [TestCaseSource(nameof(Cases))]
     public void Is_that_of_the_cpu(AttentionCase problem, int keep)

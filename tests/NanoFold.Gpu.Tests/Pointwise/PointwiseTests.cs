@@ -1,3 +1,4 @@
+using NanoFold.Engine.Ops;
 using NanoFold.Kernels;
 using NanoFold.Kernels.Lanes;
 
@@ -28,6 +29,34 @@ public class PointwiseTests : GpuTests
         Gpu.Zip(default(Formula), a.With(a.Layout.Permute(2, 1, 0)), b.With(Layout.Of(5, 1, 1)), y);
         float[] x = memory.Read(a), v = memory.Read(b);
         AssertClose(memory.Read(y), [.. Enumerable.Range(0, 60).Select(i => Formula.Of(x[i % 4 * 15 + i / 4 % 3 * 5 + i / 12], v[i / 12]))], 1e-6);
+    }
+
+    [Test]
+    public void What_is_not_a_number_and_what_is_not_finite_are_those_of_the_cpu()
+    {
+        float[] values = [float.NaN, float.PositiveInfinity, float.NegativeInfinity, 0, -0f, 1e30f, -1e30f, 100, -100, 88.5f, -87, 3];
+        using var twins = new Twins(Gpu, Cpu);
+        Twin a = twins.New(DType.Float32, [12, 12], [.. Enumerable.Range(0, 144).Select(i => values[i / 12])]);
+        Twin b = twins.New(DType.Float32, [12, 12], [.. Enumerable.Range(0, 144).Select(i => values[i % 12])]);
+        Check<Activated<Sigmoid>>();
+        Check<Activated<Silu>>();
+        Check<Activated<Gelu>>();
+        Check<Activated<Relu>>();
+        Check<Compared>();
+
+        void Check<TOp>()
+            where TOp : struct, IBinaryOp
+        {
+            Twin y = twins.New(DType.Float32, [12, 12], new float[144]);
+            Gpu.Zip(default(TOp), a.Gpu, b.Gpu, y.Gpu);
+            Cpu.Zip(default(TOp), a.Cpu, b.Cpu, y.Cpu);
+            float[] actual = twins.Read(y), expected = new float[144];
+            Cpu.Download<float>(y.Cpu, expected);
+            for (int i = 0; i < 144; i++)
+            {
+                Assert.That(actual[i], Is.EqualTo(expected[i]).Within(1e-36 + 1e-5 * (float.IsFinite(expected[i]) ? Math.Abs(expected[i]) : 0)), $"{typeof(TOp).Name} of {values[i / 12]}, {values[i % 12]}");
+            }
+        }
     }
 
     [Test]
@@ -79,5 +108,28 @@ public class PointwiseTests : GpuTests
         public V Invoke<V>(V a, V b)
             where V : struct, ILane<V>
             => a / (V.Constant(1) + V.Exp(-b)) + V.Sqrt(V.Abs(b)) * V.SelectGreater(a, b, V.Constant(1), V.Constant(-1)) + V.Log(V.Abs(a) + V.Constant(1));
+    }
+
+    internal readonly struct Activated<TActivation> : IBinaryOp
+        where TActivation : struct, IActivation
+    {
+        public V Invoke<V>(V a, V b)
+            where V : struct, ILane<V>
+            => default(TActivation).Value(a);
+    }
+
+    /// <summary>A number that says how each comparison went, with constants on either side; not one where exponential or logarithm is none.</summary>
+    internal readonly struct Compared : IBinaryOp
+    {
+        public V Invoke<V>(V a, V b)
+            where V : struct, ILane<V>
+        {
+            V zero = V.Constant(0), one = V.Constant(1);
+            V result = V.SelectGreater(a, zero, V.Constant(1), zero) + V.SelectGreater(zero, a, V.Constant(2), zero) + V.SelectGreater(a, b, V.Constant(4), zero);
+            V larger = V.Max(one, a), smaller = V.Min(one, a), first = V.Max(a, b), second = V.Min(a, b);
+            result += V.SelectGreater(larger, one, V.Constant(8), zero) + V.SelectGreater(one, smaller, V.Constant(16), zero);
+            result += V.SelectGreater(first, b, V.Constant(32), zero) + V.SelectGreater(b, second, V.Constant(64), zero);
+            return result + V.Max(V.Exp(a), V.Log(b));
+        }
     }
 }

@@ -1,6 +1,9 @@
 namespace NanoFold.Gpu.Tests.Ptx;
 
-/// <summary>What instructions of one result compute, on the bits of up to three operands.</summary>
+/// <summary>
+/// What instructions of one result compute, on the bits of up to three operands. Arithmetic of floats is there with its rounding (<c>.rn</c>) only:
+/// what a device's compiler may fuse as it likes has no one result.
+/// </summary>
 internal static class PtxFormulas
 {
     public delegate ulong Formula(ulong a, ulong b, ulong c);
@@ -30,9 +33,9 @@ internal static class PtxFormulas
         "shr.u32" => (a, b, _) => (uint)b > 31 ? 0 : (uint)a >> (int)b,
         "shr.u64" => (a, b, _) => a >> (int)b,
         "cvt.s64.s32" => (a, _, _) => (ulong)(int)a,
-        "add.f32" => (a, b, _) => Bits(Float(a) + Float(b)),
-        "sub.f32" => (a, b, _) => Bits(Float(a) - Float(b)),
-        "mul.f32" => (a, b, _) => Bits(Float(a) * Float(b)),
+        "add.f32" or "add.rn.f32" => (a, b, _) => Bits(Float(a) + Float(b)),
+        "sub.f32" or "sub.rn.f32" => (a, b, _) => Bits(Float(a) - Float(b)),
+        "mul.f32" or "mul.rn.f32" => (a, b, _) => Bits(Float(a) * Float(b)),
         "fma.rn.f32" => (a, b, c) => Bits(MathF.FusedMultiplyAdd(Float(a), Float(b), Float(c))),
         "min.f32" => (a, b, _) => Bits(float.MinNumber(Float(a), Float(b))),
         "max.f32" => (a, b, _) => Bits(float.MaxNumber(Float(a), Float(b))),
@@ -40,11 +43,12 @@ internal static class PtxFormulas
         "abs.f32" => (a, _, _) => Bits(MathF.Abs(Float(a))),
         "div.rn.f32" => (a, b, _) => Bits(Float(a) / Float(b)),
         "sqrt.rn.f32" => (a, _, _) => Bits(MathF.Sqrt(Float(a))),
-        "ex2.approx.ftz.f32" => (a, _, _) => Bits((float)Math.Pow(2, Float(a))),
-        "lg2.approx.ftz.f32" => (a, _, _) => Bits(MathF.Log2(Float(a))),
-        "rcp.approx.ftz.f32" => (a, _, _) => Bits(1 / Float(a)),
+        "ex2.approx.ftz.f32" => (a, _, _) => Flushed((float)Math.Pow(2, Flush(a))),
+        "lg2.approx.ftz.f32" => (a, _, _) => Flushed(MathF.Log2(Flush(a))),
+        "rcp.approx.ftz.f32" => (a, _, _) => Flushed(1 / Flush(a)),
         "cvt.rn.f32.s32" => (a, _, _) => Bits((int)a),
         "cvt.rna.tf32.f32" => (a, _, _) => (a + 0x1000) & 0xffffe000,
+        "cvt.rn.tf32.f32" => (a, _, _) => (a + 0xfff + (a >> 13 & 1)) & 0xffffe000,
         "cvt.rn.bf16x2.f32" => (high, low, _) => (ulong)BFloat(high) << 16 | BFloat(low),
         "cvt.rn.f16x2.f32" => (high, low, _) => (ulong)HalfBits(high) << 16 | HalfBits(low),
         "cvt.rn.bf16.f32" => (a, _, _) => BFloat(a),
@@ -66,11 +70,16 @@ internal static class PtxFormulas
 
     public static uint Bits(float value) => BitConverter.SingleToUInt32Bits(value);
 
+    /// <summary>As <see cref="Float"/> and <see cref="Bits"/>, for instructions that take what is subnormal for zero (<c>.ftz</c>).</summary>
+    private static float Flush(ulong bits) => float.IsSubnormal(Float(bits)) ? MathF.CopySign(0, Float(bits)) : Float(bits);
+
+    private static uint Flushed(float value) => Bits(Flush(Bits(value)));
+
     /// <summary>Nearest bfloat16, ties to even.</summary>
     public static ushort BFloat(ulong bits)
         => float.IsNaN(Float(bits)) ? (ushort)0x7fff : (ushort)((uint)bits + 0x7fff + ((uint)bits >> 16 & 1) >> 16);
 
-    private static ushort HalfBits(ulong bits) => BitConverter.HalfToUInt16Bits((Half)Float(bits));
+    private static ushort HalfBits(ulong bits) => float.IsNaN(Float(bits)) ? (ushort)0x7fff : BitConverter.HalfToUInt16Bits((Half)Float(bits));
 
     private static Func<ulong, ulong, bool> Ordered<T>(string relation, Func<ulong, T> read)
         where T : System.Numerics.IComparisonOperators<T, T, bool> => relation switch

@@ -51,11 +51,17 @@ public class ProgramTests
     [TestCase("opencl")]
     public void ADeviceThatIsNotThereIsAnError(string device)
     {
+        if (Gpus.WhyNot(device) is not { } reason)
+        {
+            Assert.Ignore($"there is a device of {device}");
+            return;
+        }
+
         CommandLine run = CommandLine.Run("plan", "--device", device);
 
         Assert.That((run.Code, run.Standard), Is.EqualTo((1, "")));
         Assert.That(run.ErrorLines, Has.Length.EqualTo(1));
-        Assert.That(run.Error, Does.StartWith($"nanofold: --device {device}: this version computes on the CPU only; --device cpu works everywhere"));
+        Assert.That(run.Error, Does.StartWith($"nanofold: --device {device}: {reason}; --device cpu works everywhere"));
     }
 
     [Test]

@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using NanoFold.Cli;
 
 namespace NanoFold.Tests.Cli;
 
@@ -113,6 +114,6 @@ public class TextCommandTests
         Assert.That(cpu["name"]!.GetValue<string>(), Is.Not.Empty);
         Assert.That(cpu["isa"]!.GetValue<string>(), Is.Not.Empty);
         Assert.That(cpu["memoryBytes"]!.GetValue<long>(), Is.Positive);
-        Assert.That(devices["default"]!.GetValue<string>(), Is.EqualTo("cpu"));
+        Assert.That(devices["default"]!.GetValue<string>(), Is.EqualTo(Gpus.Preferred() ?? "cpu"));
     }
 }

@@ -96,5 +96,5 @@ public class RooflineCacheTests
 
     private Roofline Get(string processor = "processor", bool remeasure = false, Action<string>? note = null) => Cache().Get(_backend, processor, remeasure, note);
 
-    private Roofline Measure(Backend backend) => new(1.25e9 * ++_measured, 0.1);
+    private Roofline Measure(Backend backend, DType type) => new(1.25e9 * ++_measured, 0.1);
 }

@@ -7,6 +7,11 @@ internal sealed class CountingBackend(Backend inner) : Backend
 {
     public long AllocatedBytes { get; private set; }
 
+    /// <summary>What it says is free of its own memory; null for a backend of the host.</summary>
+    public long? Free { get; init; }
+
+    public override long? FreeBytes => Free;
+
     public override string Name => inner.Name;
 
     public override bool HoldsValues => inner.HoldsValues;

@@ -5,6 +5,7 @@ using NanoFold.Engine.Configuration;
 using NanoFold.Engine.Profiling;
 using NanoFold.Engine.Training;
 using NanoFold.Kernels;
+using NanoFold.Kernels.Profiling;
 
 namespace NanoFold.Cli.Commands;
 
@@ -24,7 +25,7 @@ internal static class ProfileCommand
         Option<bool> remeasure = command.Flag("--remeasure", "Measure the machine's peak rate and memory bandwidth again");
         command.JsonKeys = """
             ops [{name, phase (begin, forward, backward or update), calls, ms, share, flops, bytes, gflops, gbps, bound (compute or memory), rooflineShare (over 1: from a cache)}],
-              kernels [the same], all per step; peak {flopsPerSecond, bytesPerSecond}, tokensPerSecond (median step without profiling), stepMs, msInNoOp,
+              kernels [the same], all per step; compiled [{name, registers, localBytes, sharedBytes}] (on CUDA); peak {flopsPerSecond, bytesPerSecond}, tokensPerSecond (median step without profiling), stepMs, msInNoOp,
               flops, gflops, peakShare, overhead (of profiling, a share; median of pairs of steps), overheadQuartiles [2], managedBytesPerStep, steps (profiled), by, trace (the file, or null)
             """;
         command.Does(invocation => Run(
@@ -54,7 +55,9 @@ internal static class ProfileCommand
         PrecisionCheck.Require(config.Train.Precision, backend);
         MemoryCheck.Require(config, backend);
         Output output = invocation.Output;
-        Roofline peak = new RooflineCache().Get(backend, Processor.Name(), remeasure, output.Note);
+        // What products are held against is what they may be computed with.
+        backend.AllowsTensorFloat32 = config.Train.Precision != PrecisionKind.Float32;
+        Roofline peak = new RooflineCache().Get(backend, Processor.Name(), remeasure, output.Note, config.Train.Precision.Activations());
         using var profiler = new Profiler(config, backend);
         ProfileReport report = profiler.Run(peak, grouping, steps);
         if (trace is not null)
@@ -65,12 +68,17 @@ internal static class ProfileCommand
 
         output.Text.WriteLine($"{config.Preset}: {Display.Count(profiler.Parameters)} parameters, {config.Train.Batch * config.Train.Accumulate} × {config.Model.Context} tokens per step; {backend.Name}; {Display.Count(report.Steps, "step")} profiled");
         new ProfileTable(output, report).Write();
+        foreach (CompiledKernel kernel in backend.CompiledKernels.Where(k => k.LocalBytes > 0))
+        {
+            output.Text.WriteLine($"{kernel.Name}: {kernel.LocalBytes} bytes of local memory a thread, beside {kernel.Registers} registers");
+        }
+
         if (trace is not null)
         {
             output.Text.WriteLine($"trace of one step: {trace}, for ui.perfetto.dev or chrome://tracing");
         }
 
-        output.Result(Result(report, trace));
+        output.Result(Result(report, backend, trace));
         return Faults.Done;
     }
 
@@ -94,10 +102,14 @@ internal static class ProfileCommand
         }
     }
 
-    private static JsonObject Result(ProfileReport report, string? trace) => new()
+    private static JsonObject Result(ProfileReport report, Backend backend, string? trace) => new()
     {
         ["ops"] = Rows(report.Ops, report.Peak),
         ["kernels"] = Rows(report.Kernels, report.Peak),
+        ["compiled"] = new JsonArray([.. backend.CompiledKernels.Select(k => (JsonNode)new JsonObject
+        {
+            ["name"] = k.Name, ["registers"] = k.Registers, ["localBytes"] = k.LocalBytes, ["sharedBytes"] = k.SharedBytes,
+        })]),
         ["peak"] = new JsonObject { ["flopsPerSecond"] = report.Peak.FlopsPerSecond, ["bytesPerSecond"] = report.Peak.BytesPerSecond },
         ["tokensPerSecond"] = report.TokensPerSecond,
         ["stepMs"] = report.StepSeconds * 1e3,

@@ -1,0 +1,127 @@
+using System.Globalization;
+using System.Text.RegularExpressions;
+using ILGPU.Runtime.Cuda;
+using NanoFold.Kernels.Gpu;
+using NanoFold.Kernels.Gpu.Elements;
+using NanoFold.Kernels.Gpu.Pointwise;
+using NanoFold.Kernels.Gpu.Rows;
+
+namespace NanoFold.Gpu.Tests.Compilation;
+
+/// <summary>Every work struct with every type compiles for every device, to code without what is silently slow or wrong.</summary>
+public sealed partial class CompilationTests
+{
+    private const int MostShared = 48 * 1024;
+
+    /// <summary>ILGPU writes code of these two for all others.</summary>
+    private static readonly CudaArchitecture[] s_targets = [CudaArchitecture.SM_75, CudaArchitecture.SM_80];
+
+    private CompiledWork[] _works = [];
+
+    [OneTimeSetUp]
+    public void Compile() => _works = WorkCompiler.Compile(Works.All, s_targets);
+
+    [Test]
+    public void No_work_is_left_out()
+    {
+        Type[] definitions = [.. _works.Select(w => w.Work.IsGenericType ? w.Work.GetGenericTypeDefinition() : w.Work).Distinct()];
+        Assert.That(definitions, Has.Length.GreaterThan(60).And.Contain(typeof(PointwiseWork<,>)).And.Contain(typeof(NormForwardWork<,,,,>)));
+        Assert.That(_works, Has.Length.GreaterThan(400));
+    }
+
+    [TestCase(7, 5, "sm_75")]
+    [TestCase(8, 0, "sm_80")]
+    [TestCase(8, 6, "sm_80")]
+    [TestCase(8, 9, "sm_80")]
+    [TestCase(9, 0, "sm_80")]
+    [TestCase(12, 0, "sm_80")]
+    public void Code_is_for_the_device_or_an_older_one(int major, int minor, string target)
+    {
+        using var compiler = new WorkCompiler();
+        Assert.That(compiler.ToPtx(typeof(FillWork<F32>), new CudaArchitecture(major, minor)), Does.Contain($".target {target}\n").Or.Contain($".target {target}\r"));
+    }
+
+    /// <summary>A function of the host that the device lacks becomes an external one, or one that calls itself, without a word.</summary>
+    [Test]
+    public void Nothing_is_called()
+        => AssertEach((work, text) => CallOrExtern().IsMatch(text) ? "calls a function" : null);
+
+    /// <summary>Local memory is memory of the device, and slow: what is indexed or has its address taken lands there.</summary>
+    [Test]
+    public void Nothing_lies_in_local_memory()
+        => AssertEach((work, text) => text.Contains(".local", StringComparison.Ordinal) ? "has local memory" : null);
+
+    [Test]
+    public void Shared_memory_is_what_every_device_has()
+        => AssertEach((work, text) =>
+        {
+            int bytes = SharedArray().Matches(text).Sum(m => int.Parse(m.Groups["bytes"].Value, CultureInfo.InvariantCulture));
+            return bytes > MostShared ? $"{bytes} bytes of shared memory" : null;
+        });
+
+    [Test]
+    public void Fours_are_loaded_at_once()
+        => AssertEach((work, text) => ReadsFours(work.Work) && !text.Contains("ld.global.v4", StringComparison.Ordinal) ? "loads one by one" : null);
+
+    /// <summary>
+    /// A constant on the left of a comparison is put on the right, and the comparison then taken for one that holds (or not) where its operands have no order.
+    /// See <see cref="Bits.IsGreater"/>, which asks twice.
+    /// </summary>
+    [Test]
+    public void Comparisons_with_constants_are_false_for_what_is_not_a_number()
+        => AssertEach((work, text) =>
+        {
+            string[] lines = text.Split('\n');
+            for (int i = 0; i < lines.Length; i++)
+            {
+                if (Unordered().Match(lines[i]) is { Success: true } match
+                    && !lines[Math.Max(0, i - 1)..Math.Min(lines.Length, i + 2)].Any(l => Ordered().Match(l) is { Success: true } other && other.Groups["what"].Value == match.Groups["what"].Value))
+                {
+                    return lines[i].Trim();
+                }
+            }
+
+            return null;
+        });
+
+    [Test]
+    public void Code_for_OpenCL_has_no_function_but_the_kernel()
+        => Assert.That(_works.Where(w => Function().Count(w.OpenCl) != 1).Select(w => w.ToString()), Is.Empty);
+
+    /// <summary>Checked by Clang where it is there.</summary>
+    [Test]
+    public void Code_for_OpenCL_is_valid()
+    {
+        string? clang = Clang.Find();
+        if (clang is null)
+        {
+            Assert.Ignore("clang is not installed: it would check the OpenCL C");
+        }
+
+        Assert.That(Clang.Check(clang, _works), Is.Empty);
+    }
+
+    private static bool ReadsFours(Type work) => work.IsGenericType && (work.GetGenericTypeDefinition() == typeof(FlatWork<,>)
+        || work.GetGenericTypeDefinition() == typeof(FlatCopyWork<,>) || work.GetGenericTypeDefinition() == typeof(FourGatherWork<>)
+        || work.GetGenericTypeDefinition() == typeof(FourDropoutWork<>) || work.GetGenericArguments().Contains(typeof(WholePiece)));
+
+    [GeneratedRegex(@"^\s*\.extern|\bcall\b|^\s*\.func|\.visible\s+\.func", RegexOptions.Multiline)]
+    private static partial Regex CallOrExtern();
+
+    [GeneratedRegex(@"\.shared \.align \d+ \.b8 \w+\[(?<bytes>\d+)\]")]
+    private static partial Regex SharedArray();
+
+    [GeneratedRegex(@"^[\w\s\*]+\([^;{]*\)\s*\{", RegexOptions.Multiline)]
+    private static partial Regex Function();
+
+    /// <summary>What a swap makes of a strict comparison and of its opposite.</summary>
+    [GeneratedRegex(@"setp\.((lt|gt)u|le|ge)\.f(32|64)\s+%p\d+, (?<what>%\w+, 0[fd][0-9A-F]+)")]
+    private static partial Regex Unordered();
+
+    [GeneratedRegex(@"setp\.(lt|gt)\.f(32|64)\s+%p\d+, (?<what>%\w+, 0[fd][0-9A-F]+)")]
+    private static partial Regex Ordered();
+
+    /// <param name="fault">What is wrong with a code, or null.</param>
+    private void AssertEach(Func<CompiledWork, string, string?> fault)
+        => Assert.That(_works.SelectMany(w => w.Ptx.Select(text => fault(w, text) is { } what ? $"{w} {what}" : null)).OfType<string>().Distinct(), Is.Empty);
+}

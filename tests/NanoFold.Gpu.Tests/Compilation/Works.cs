@@ -1,0 +1,76 @@
+using NanoFold.Engine.Ops;
+using NanoFold.Kernels;
+using NanoFold.Kernels.Gpu;
+using NanoFold.Kernels.Gpu.Elements;
+using NanoFold.Kernels.Gpu.Pointwise;
+using NanoFold.Kernels.Gpu.Rows;
+
+namespace NanoFold.Gpu.Tests.Compilation;
+
+/// <summary>Every work struct with every type that it is run with: elements, pieces, and the formulas of the engine.</summary>
+internal static class Works
+{
+    private static readonly Type[] s_elements = [typeof(F32), typeof(BF16), typeof(F16)];
+    private static readonly Type[] s_pieces = [typeof(AnyPiece), typeof(WholePiece)];
+    private static readonly Type[] s_copies = [typeof(CopyWork<,>), typeof(FlatCopyWork<,>)];
+    private static readonly Type[] s_moves = [typeof(MoveWork<>), typeof(FillWork<>)];
+
+    public static IReadOnlyList<Type> All { get; } =
+        [.. typeof(GpuBackend).Assembly.GetTypes().Where(t => t.IsValueType && Implements(t, typeof(IGpuWork<>))).SelectMany(Closed).OrderBy(WorkName.Of, StringComparer.Ordinal)];
+
+    private static IEnumerable<Type> Closed(Type work)
+    {
+        if (!work.IsGenericTypeDefinition)
+        {
+            return [work];
+        }
+
+        if (s_moves.Contains(work))
+        {
+            return s_elements.Append(typeof(int)).SelectMany(e => new[] { e, typeof(Four<>).MakeGenericType(e) }).Select(e => work.MakeGenericType(e));
+        }
+
+        IEnumerable<Type[]> arguments = [[]];
+        foreach (Type parameter in work.GetGenericArguments())
+        {
+            arguments = [.. arguments.SelectMany(before => Candidates(parameter).Select(next => (Type[])[.. before, next]))];
+        }
+
+        return arguments.Where(a => s_copies.Contains(work) || HasOneType(a)).Select(a => work.MakeGenericType(a));
+    }
+
+    /// <summary>Elements are all of one type, but the last, a result's, may be single precision.</summary>
+    private static bool HasOneType(Type[] arguments)
+    {
+        Type[] elements = [.. arguments.Where(s_elements.Contains)];
+        return elements.Length < 2 || elements[^1] == elements[0] || elements[^1] == typeof(F32);
+    }
+
+    private static Type[] Candidates(Type parameter)
+    {
+        Type[] constraints = parameter.GetGenericParameterConstraints();
+        return constraints.Any(c => c.IsGenericType && c.GetGenericTypeDefinition() == typeof(IElement<>)) ? s_elements
+            : constraints.Contains(typeof(IPiece)) ? s_pieces
+            : constraints.Contains(typeof(IPointwise)) ? [.. Formulas()]
+            : throw new NotSupportedException($"{parameter.DeclaringType}: what is {parameter} run with?");
+    }
+
+    private static IEnumerable<Type> Formulas() =>
+    [
+        typeof(Identity),
+        .. Formulas(typeof(IUnaryOp), typeof(Unary<>)), .. Formulas(typeof(IBinaryOp), typeof(Binary<>)),
+        .. Formulas(typeof(ITernaryOp), typeof(Ternary<>)), .. Formulas(typeof(IPairOp), typeof(Pair<>)),
+    ];
+
+    /// <summary>The engine's formulas, those of activations with each of these.</summary>
+    private static IEnumerable<Type> Formulas(Type formula, Type wrapper)
+    {
+        Type[] all = typeof(OpCases).Assembly.GetTypes();
+        Type[] activations = [.. all.Where(t => t.IsValueType && typeof(IActivation).IsAssignableFrom(t))];
+        return all.Where(t => t.IsValueType && formula.IsAssignableFrom(t))
+            .SelectMany(t => t.IsGenericTypeDefinition ? activations.Select(a => t.MakeGenericType(a)) : [t])
+            .Select(t => wrapper.MakeGenericType(t));
+    }
+
+    private static bool Implements(Type type, Type definition) => type.GetInterfaces().Any(i => i.IsGenericType && i.GetGenericTypeDefinition() == definition);
+}
