@@ -2,6 +2,7 @@ using ILGPU;
 using ILGPU.Runtime;
 using ILGPU.Runtime.Cuda;
 using NanoFold.Kernels.Gpu.Cuda;
+using NanoFold.Kernels.Gpu.Gemm;
 using NanoFold.Kernels.Gpu.Pointwise;
 using NanoFold.Kernels.Profiling;
 
@@ -43,6 +44,12 @@ public sealed class GpuBackend : Backend
         get => _context.AllowsTensorFloat32;
         set => _context.AllowsTensorFloat32 = value;
     }
+
+    /// <summary>Whether <see cref="Tune"/> does anything: on CUDA.</summary>
+    public bool CanTune => _context.IsCuda;
+
+    /// <summary>Whether products are done by kernels that were measured, now or in an earlier process.</summary>
+    public bool IsTuned => _table.MatMul.Cuda is { Chooser.Kept.Count: > 0 };
 
     internal GpuContext Context => _context;
 
@@ -120,6 +127,28 @@ public sealed class GpuBackend : Backend
     {
         BackendChecks.GroupedMatMul(args);
         _table.MatMul.GroupedMatMul(args, AllowsTensorFloat32);
+    }
+
+    /// <summary>
+    /// Measures kernels for products, has the fastest do them from now on, and keeps that in the user's folder for caches, by device and driver, for processes to come.
+    /// A product's bits may differ before and after; once measured they are the same from run to run. Nothing is done elsewhere than on CUDA.
+    /// </summary>
+    /// <param name="shapes">The products, the most important first.</param>
+    /// <param name="limit">Time after which no further product is begun.</param>
+    /// <returns>Of each product that was measured what came of it.</returns>
+    /// <exception cref="ArgumentException">A shape is none of a product.</exception>
+    public IReadOnlyList<MatMulTuning> Tune(IEnumerable<MatMulShape> shapes, TimeSpan limit)
+    {
+        ArgumentNullException.ThrowIfNull(shapes);
+        if (_table.MatMul.Cuda is not { } products)
+        {
+            return [];
+        }
+
+        using var tuner = new MatMulTuner(this, products);
+        IReadOnlyList<MatMulTuning> tuned = tuner.Run(shapes, limit);
+        products.Store();
+        return tuned;
     }
 
     public override void Gather(in View table, in View ids, in View y, bool accumulate = false)

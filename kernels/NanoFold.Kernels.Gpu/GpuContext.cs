@@ -4,6 +4,7 @@ using ILGPU.Runtime.CPU;
 using ILGPU.Runtime.Cuda;
 using ILGPU.Runtime.OpenCL;
 using NanoFold.Kernels.Gpu.Cuda;
+using NanoFold.Kernels.Gpu.Rows;
 using NanoFold.Kernels.Profiling;
 
 namespace NanoFold.Kernels.Gpu;
@@ -45,8 +46,11 @@ internal sealed class GpuContext : IDisposable
     /// <summary>ILGPU's simulator: slow, for tests of correctness at tiny shapes.</summary>
     public bool IsSimulator => Accelerator is CPUAccelerator;
 
+    /// <summary>Whether threads may exchange values within warps of 32: CUDA's do, or a simulator of such a device; OpenCL's need not.</summary>
+    public bool HasWarps => Accelerator.WarpSize == WarpSum.Lanes && (IsCuda || IsSimulator);
+
     /// <summary>Threads of a group that works on a row.</summary>
-    public int GroupSize => IsSimulator ? 16 : 256;
+    public int GroupSize => !IsSimulator ? 256 : HasWarps ? 2 * WarpSum.Lanes : 16;
 
     /// <summary>Counts what was launched: what was read before may be stale once it has changed.</summary>
     public long Version { get; private set; }
@@ -56,6 +60,9 @@ internal sealed class GpuContext : IDisposable
 
     /// <summary>Calls are being recorded, not run.</summary>
     public bool IsCapturing { get; set; }
+
+    /// <summary>The kernels that ran so far.</summary>
+    public IReadOnlyCollection<Type> Works => _kernels.Keys;
 
     /// <summary>What CUDA's compiler made so far.</summary>
     public IReadOnlyList<CompiledKernel> Compiled => _compiled;
@@ -72,6 +79,10 @@ internal sealed class GpuContext : IDisposable
         int size = Interop.SizeOf<T>();
         return ((GpuBuffer)view.Buffer).Memory.SubView(view.Offset * size, view.Layout.Extent * size).Cast<T>();
     }
+
+    /// <summary>The bytes of a contiguous view.</summary>
+    public static ArrayView<byte> Bytes(in View view) =>
+        ((GpuBuffer)view.Buffer).Memory.SubView(view.Offset * view.Type.Size(), view.Count * view.Type.Size());
 
     /// <summary>Address of a view's first element on a CUDA device; 0 for none.</summary>
     public long Pointer(in View view) => view.IsNone
@@ -166,7 +177,8 @@ internal sealed class GpuContext : IDisposable
             throw new InvalidOperationException($"gpu: {typeof(TWork).Name} was compiled while a step was captured; run it once before");
         }
 
-        Action<AcceleratorStream, KernelConfig, TWork> kernel = Accelerator.LoadKernel<TWork>(Entry);
+        KernelSpecialization limits = IsCuda && TWork.GroupsTogether > 0 ? new(GroupSize, TWork.GroupsTogether) : KernelSpecialization.Empty;
+        Action<AcceleratorStream, KernelConfig, TWork> kernel = Accelerator.LoadKernel<TWork>(Entry, limits);
         _kernels.Add(typeof(TWork), kernel);
         if (IsCuda)
         {

@@ -41,8 +41,8 @@ public static class GpuDevices
     }
 
     /// <summary>ILGPU's simulator on the host's processor: right, and slow.</summary>
-    internal static GpuBackend OpenSimulator(bool composedOnly = false, int threads = 16) =>
-        Open<CPUDevice>(b => b.CPU(new CPUDevice(numThreadsPerWarp: 16, numWarpsPerMultiprocessor: threads / 16, numMultiprocessors: 1)), composedOnly)!;
+    internal static GpuBackend OpenSimulator(bool composedOnly = false, int threads = 16, int warp = 16) =>
+        Open<CPUDevice>(b => b.CPU(new CPUDevice(numThreadsPerWarp: warp, numWarpsPerMultiprocessor: threads / warp, numMultiprocessors: 1)), composedOnly)!;
 
     private static GpuBackend? Open<TDevice>(Action<Context.Builder> add, bool composedOnly)
         where TDevice : Device

@@ -14,16 +14,21 @@ internal sealed class GpuTransfer(GpuContext context) : IDisposable
     private readonly PinnedStage?[] _stages = new PinnedStage?[2];
     private int _next;
 
-    public void Upload<T>(ReadOnlySpan<T> source, in View target)
+    public unsafe void Upload<T>(ReadOnlySpan<T> source, in View target)
         where T : unmanaged
     {
         context.BeforeForeignLaunch();
         ReadOnlySpan<byte> bytes = MemoryMarshal.AsBytes(source);
-        ArrayView<byte> device = Bytes(target);
+        ArrayView<byte> device = GpuContext.Bytes(target);
         if (!context.IsCuda)
         {
-            device.CopyFromCPUUnsafeAsync(context.Stream, ref MemoryMarshal.GetReference(bytes), bytes.Length);
-            context.Stream.Synchronize();
+            // ILGPU keeps the address only: the collector must not move what is there until the copy is done.
+            fixed (byte* pinned = bytes)
+            {
+                device.CopyFromCPUUnsafeAsync(context.Stream, ref *pinned, bytes.Length);
+                context.Stream.Synchronize();
+            }
+
             return;
         }
 
@@ -36,13 +41,16 @@ internal sealed class GpuTransfer(GpuContext context) : IDisposable
         }
     }
 
-    public void Download<T>(in View source, Span<T> target)
+    public unsafe void Download<T>(in View source, Span<T> target)
         where T : unmanaged
     {
         context.BeforeForeignLaunch();
         Span<byte> bytes = MemoryMarshal.AsBytes(target);
-        Bytes(source).CopyToCPUUnsafeAsync(context.Stream, ref MemoryMarshal.GetReference(bytes), bytes.Length);
-        context.Stream.Synchronize();
+        fixed (byte* pinned = bytes)
+        {
+            GpuContext.Bytes(source).CopyToCPUUnsafeAsync(context.Stream, ref *pinned, bytes.Length);
+            context.Stream.Synchronize();
+        }
     }
 
     public void Dispose()
@@ -52,7 +60,4 @@ internal sealed class GpuTransfer(GpuContext context) : IDisposable
             stage?.Dispose();
         }
     }
-
-    private static ArrayView<byte> Bytes(in View view) =>
-        ((GpuBuffer)view.Buffer).Memory.SubView(view.Offset * view.Type.Size(), view.Count * view.Type.Size());
 }

@@ -10,5 +10,8 @@ namespace NanoFold.Kernels.Gpu;
 internal interface IGpuWork<T>
     where T : struct, IGpuWork<T>
 {
+    /// <summary>Groups of full size that are to fit on a multiprocessor of a CUDA device together, 0 to leave that to its compiler.</summary>
+    static virtual int GroupsTogether => 0;
+
     static abstract void Run(T work);
 }

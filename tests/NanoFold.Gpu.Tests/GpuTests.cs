@@ -21,7 +21,7 @@ public abstract class GpuTests
     [OneTimeSetUp]
     public void Open()
     {
-        Gpu = OpenDevice();
+        Gpu = OpenGpu();
         Cpu = new CpuBackend(1);
     }
 
@@ -42,6 +42,9 @@ public abstract class GpuTests
         backend.State.Set(StepSlot.RandomKey, 0x5eedL);
         backend.State.Set(StepSlot.Loss, 0.0);
     }
+
+    /// <summary>The device of a fixture.</summary>
+    private protected virtual GpuBackend OpenGpu() => OpenDevice();
 
     /// <summary>The device that tests run on; another one each time.</summary>
     internal static GpuBackend OpenDevice(bool composedOnly = false) => s_device switch

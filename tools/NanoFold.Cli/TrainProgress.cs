@@ -1,5 +1,6 @@
 using System.Globalization;
 using NanoFold.Engine.Benchmarks;
+using NanoFold.Engine.Configuration;
 using NanoFold.Engine.Model;
 using NanoFold.Engine.Training;
 using NanoFold.Kernels;
@@ -35,7 +36,7 @@ internal sealed class TrainProgress : ITrainObserver
         ModelConfig model = session.Config.Model;
         CostModel cost = CostModel.Of(session.Model.Config);
         _flopsPerToken = cost.FlopsPerToken;
-        _peak = MatMulPeak.Measure(backend);
+        _peak = MatMulPeak.Measure(backend, session.Config.Train.Precision.Activations());
         (string name, long tokens, bool fromCache) = session.Corpus;
         Line($"{session.Config.Preset}: {Display.Count(session.Model.Store.Count)} parameters, {Display.Count(model.Layers, "layer")}, width {model.Width}, context {model.Context}, {session.Tokenizer.Name} tokenizer of {session.Tokenizer.Vocab}");
         Line($"{name}: {Display.Count(tokens)} tokens{(fromCache ? " (cached)" : "")}; {Display.Count(session.Trainer.Schedule.Steps, "step")} of {session.Config.Train.Batch * session.Config.Train.Accumulate} × {model.Context} tokens");

@@ -1,3 +1,6 @@
+using NanoFold.Engine.Autograd;
+using NanoFold.Engine.Ops;
+using NanoFold.Engine.Tensors;
 using NanoFold.Kernels;
 using NanoFold.Kernels.Fused;
 
@@ -18,13 +21,17 @@ public sealed record AttentionResult(AttentionCase Case, double ForwardSeconds, 
     /// <summary>Memory for a token: constant where T × T is never held.</summary>
     public double BytesPerToken => (double)Bytes / ((long)Case.Batch * Case.Context);
 
-    /// <summary>Times the backend's fused kernel, forward alone and both passes by turns.</summary>
+    /// <summary>Times the backend's fused kernel, or in single precision what it is composed of without one: forward alone and both passes by turns.</summary>
     /// <param name="shape">What is computed.</param>
     /// <param name="backend">Where.</param>
     /// <param name="type">Of q, k, v and the result.</param>
     public static AttentionResult Measure(AttentionCase shape, Backend backend, DType type = DType.Float32)
     {
-        IFusedAttention kernel = backend.Require<IFusedAttention>();
+        if (backend.Find<IFusedAttention>() is not { } kernel)
+        {
+            return MeasureComposed(shape, backend);
+        }
+
         using var memory = new Operands(backend, type);
         View Queries() => memory.New(shape.Batch, shape.Context, shape.Heads, shape.HeadDim);
         View Keys() => memory.New(shape.Batch, shape.Context, shape.KvHeads, shape.HeadDim);
@@ -43,10 +50,42 @@ public sealed record AttentionResult(AttentionCase Case, double ForwardSeconds, 
             kernel.Backward(Args(), new AttentionGradients { DY = dy, DQ = dq, DK = dk, DV = dv, Scratch = scratch });
         }
 
-        double[] seconds = AlternatingTimer.Medians(backend, Forward, Both);
+        return Time(shape, backend, Forward, Both, memory.Bytes);
+    }
+
+    private static AttentionResult MeasureComposed(AttentionCase shape, Backend backend)
+    {
+        using var store = new ParameterStore(backend);
+        Parameter Operand(string name, int heads) =>
+            store.Add(name, Layout.Of(shape.Batch, shape.Context, heads, shape.HeadDim), ParameterRole.Matrix, Initializer.Normal(1));
+        Parameter[] operands = [Operand("q", shape.Heads), Operand("k", shape.KvHeads), Operand("v", shape.KvHeads)];
+        store.Allocate(seed: 1);
+        using Plan forward = Record(shape, store, operands, training: false), both = Record(shape, store, operands, training: true);
+        using DeviceBuffer arena = backend.Allocate(Math.Max(forward.ArenaBytes, both.ArenaBytes));
+        forward.Bind(arena);
+        both.Bind(arena);
+        return Time(shape, backend, forward.Run, both.Run, both.ArenaBytes + ((store.Elements + store.TrainedElements) * sizeof(float)));
+    }
+
+    private static Plan Record(AttentionCase shape, ParameterStore store, Parameter[] operands, bool training)
+    {
+        var tape = new Tape(store.Backend, store, training: training);
+        Tensor y = AttentionOp.Record(
+            tape, tape.Use(operands[0]), tape.Use(operands[1]), tape.Use(operands[2]), 1 / Math.Sqrt(shape.HeadDim), new CausalMask(shape.Window));
+        if (training)
+        {
+            // The sum of the result: its gradient is 1 everywhere, which costs no op of its own.
+            tape.AddLoss(y);
+        }
+
+        return new Plan(tape);
+    }
+
+    private static AttentionResult Time(AttentionCase shape, Backend backend, Action forward, Action both, long bytes)
+    {
+        double[] seconds = AlternatingTimer.Medians(backend, forward, both);
         // The clock's noise must not make a short backward pass negative.
-        double backward = Math.Max(0, seconds[1] - seconds[0]);
-        return new AttentionResult(shape, seconds[0], backward, memory.Bytes);
+        return new AttentionResult(shape, seconds[0], Math.Max(0, seconds[1] - seconds[0]), bytes);
     }
 
     /// <summary>Tensors of random numbers.</summary>

@@ -29,25 +29,8 @@ public sealed class TokenCache
         Folder = Path.GetFullPath(folder ?? DefaultFolder);
     }
 
-    /// <summary>What <c>NANOFOLD_CACHE</c> names, otherwise <c>nanofold</c> in the user's folder for caches.</summary>
-    public static string DefaultFolder
-    {
-        get
-        {
-            if (Environment.GetEnvironmentVariable("NANOFOLD_CACHE") is { Length: > 0 } named)
-            {
-                return named;
-            }
-
-            string home = Environment.GetFolderPath(Environment.SpecialFolder.UserProfile);
-            string caches =
-                OperatingSystem.IsWindows() ? Environment.GetFolderPath(Environment.SpecialFolder.LocalApplicationData)
-                : OperatingSystem.IsMacOS() ? Path.Combine(home, "Library", "Caches")
-                : Environment.GetEnvironmentVariable("XDG_CACHE_HOME") is { Length: > 0 } xdg ? xdg
-                : Path.Combine(home, ".cache");
-            return Path.Combine(caches, "nanofold");
-        }
-    }
+    /// <summary>See <see cref="CacheFolder.Default"/>.</summary>
+    public static string DefaultFolder => CacheFolder.Default;
 
     /// <summary>Where it is.</summary>
     public string Folder { get; }

@@ -1,5 +1,6 @@
 using ILGPU.Runtime;
 using ILGPU.Runtime.Cuda;
+using NanoFold.Kernels.Gpu.Cuda;
 using NanoFold.Kernels.Gpu.Ptx;
 
 namespace NanoFold.Kernels.Gpu.Gemm;
@@ -8,6 +9,8 @@ namespace NanoFold.Kernels.Gpu.Gemm;
 internal sealed class CudaMatMul : IGemmDevice, IDisposable
 {
     private readonly GpuContext _context;
+    private readonly GemmTable _table;
+    private readonly int _architecture;
     private readonly Dictionary<GemmKernelKey, PtxKernel> _kernels = [];
 
     public CudaMatMul(GpuContext context)
@@ -15,11 +18,21 @@ internal sealed class CudaMatMul : IGemmDevice, IDisposable
         _context = context;
         CudaDevice device = ((CudaAccelerator)context.Accelerator).Device;
         (int major, int minor) = device.Architecture is { } architecture ? (architecture.Major, architecture.Minor) : (0, 0);
-        Chooser = new GemmChooser(new GemmDeviceClass(10 * major + minor, device.NumMultiprocessors, device.MaxSharedMemoryPerMultiprocessor));
+        _architecture = 10 * major + minor;
+        Chooser = new GemmChooser(new GemmDeviceClass(_architecture, device.NumMultiprocessors, device.MaxSharedMemoryPerMultiprocessor));
+        CudaDriver.Check(CudaDriver.DriverGetVersion(out int driver), "asking for the driver's version");
+        _table = new GemmTable($"{device.Name}; driver {driver}");
+        foreach ((GemmProduct product, GemmChoice choice) in _table.Read())
+        {
+            Chooser.Keep(product, choice);
+        }
     }
 
-    /// <summary>What decides; a tuner asks it for candidates, runs them and keeps the best.</summary>
+    /// <summary>What decides: by measurements where there are some, which are read from the user's folder for caches.</summary>
     public GemmChooser Chooser { get; }
+
+    /// <summary>Keeps what was measured for processes to come; false where it cannot be written.</summary>
+    public bool Store() => _table.Write(Chooser.Kept);
 
     /// <summary>Launches the product, or returns false for layouts that only a portable kernel can read.</summary>
     public bool TryMatMul(in MatMulArgs args, GpuPrecision precision)
@@ -74,7 +87,7 @@ internal sealed class CudaMatMul : IGemmDevice, IDisposable
     {
         if (!_kernels.TryGetValue(key, out PtxKernel? kernel))
         {
-            kernel = new PtxKernel(_context, key.Write(), key.Name);
+            kernel = new PtxKernel(_context, key.Write(_architecture), key.Name);
             _kernels.Add(key, kernel);
         }
 

@@ -138,7 +138,7 @@ internal sealed class FewRowsGemm
 
         Reg row = _w.Add(block.Row, _w.Shr(lane, int.Log2(_tile.WarpN)));
         row = _w.Select(_w.Compare("lt", lane, sums.Length), row, block.Rows);
-        var epilogue = new GemmEpilogue(_w, _spec, block.Y, block.Residual, block.Rows, block.Columns);
+        var epilogue = new GemmEpilogue(_w, _spec, block);
         epilogue.Store(epilogue.At(_w.Add(column, _w.And(lane, _tile.WarpN - 1)), 1, check: true), row, [own]);
     }
 }

@@ -12,18 +12,20 @@ internal sealed class GemmBlock
     private const int RowsTogether = 8;
 
     private readonly PtxWriter _w;
+    private readonly GemmSpec _spec;
+    private Reg _outer;
+    private Reg _inner;
 
     public GemmBlock(PtxWriter w, in GemmSpec spec, int tileM, int tileN)
     {
-        _w = w;
-        (A, B, Y) = (Read64(nameof(GemmArguments.A)), Read64(nameof(GemmArguments.B)), Read64(nameof(GemmArguments.Y)));
+        (_w, _spec) = (w, spec);
+        (A, B) = (Read64(nameof(GemmArguments.A)), Read64(nameof(GemmArguments.B)));
         StrideA = Read32(nameof(GemmArguments.StrideA));
         StrideB = Read32(nameof(GemmArguments.StrideB));
         Rows = Read32(nameof(GemmArguments.M));
         Columns = Read32(nameof(GemmArguments.N));
         DepthEnd = Read32(nameof(GemmArguments.K));
         DepthBegin = w.Const(0);
-        Residual = spec.Residual is null ? default : Read64(nameof(GemmArguments.Residual));
         if (spec.Mode == GemmMode.RowGroups)
         {
             FindGroup(tileM, tileN);
@@ -31,17 +33,13 @@ internal sealed class GemmBlock
         else
         {
             Rasterise(tileM, tileN);
-            Part(spec);
+            Part();
         }
     }
 
     public Reg A { get; private set; }
 
     public Reg B { get; private set; }
-
-    public Reg Y { get; private set; }
-
-    public Reg Residual { get; private set; }
 
     public Reg StrideA { get; }
 
@@ -60,6 +58,31 @@ internal sealed class GemmBlock
 
     public Reg Column { get; private set; }
 
+    /// <summary>
+    /// Addresses of y and of the residual. For a kernel's end: written before its loop, they make the compiler sink them, and then order the loop badly
+    /// (fragments are loaded only where they are used).
+    /// </summary>
+    public (Reg Y, Reg Residual) Results()
+    {
+        Reg y = Read64(nameof(GemmArguments.Y));
+        if (_spec.Mode is GemmMode.SplitDepth or GemmMode.DepthGroups)
+        {
+            y = Step(y, _outer, nameof(GemmArguments.OuterY));
+        }
+        else if (_spec.Mode == GemmMode.Batch)
+        {
+            y = Step(Step(y, _outer, nameof(GemmArguments.OuterY)), _inner, nameof(GemmArguments.InnerY));
+        }
+
+        if (_spec.Residual is null)
+        {
+            return (y, default);
+        }
+
+        Reg residual = Read64(nameof(GemmArguments.Residual));
+        return (y, Step(Step(residual, _outer, nameof(GemmArguments.OuterResidual)), _inner, nameof(GemmArguments.InnerResidual)));
+    }
+
     private Reg Read32(string field) => GemmArguments.Read(_w, RegKind.B32, field);
 
     private Reg Read64(string field) => GemmArguments.Read(_w, RegKind.B64, field);
@@ -77,35 +100,28 @@ internal sealed class GemmBlock
         Column = _w.Mul(column, tileN);
     }
 
-    private void Part(in GemmSpec spec)
+    private void Part()
     {
         Reg z = _w.BlockZ();
-        switch (spec.Mode)
+        _outer = z;
+        switch (_spec.Mode)
         {
             case GemmMode.SplitDepth:
                 Reg slice = Read32(nameof(GemmArguments.SliceDepth));
                 DepthBegin = _w.Mul(z, slice);
                 DepthEnd = _w.Min(_w.Add(DepthBegin, slice), DepthEnd);
-                Y = Step(Y, z, nameof(GemmArguments.OuterY));
                 break;
             case GemmMode.DepthGroups:
                 Reg offset = _w.MadWide(z, 4, Read64(nameof(GemmArguments.Offsets)));
                 DepthBegin = _w.LoadGlobal(RegKind.B32, offset);
                 DepthEnd = _w.LoadGlobal(RegKind.B32, offset, 4);
-                Y = Step(Y, z, nameof(GemmArguments.OuterY));
                 break;
             default:
                 Reg count = Read32(nameof(GemmArguments.InnerCount));
-                Reg outer = _w.Div(z, count);
-                Reg inner = _w.Sub(z, _w.Mul(outer, count));
-                A = Step(Step(A, outer, nameof(GemmArguments.OuterA)), inner, nameof(GemmArguments.InnerA));
-                B = Step(Step(B, outer, nameof(GemmArguments.OuterB)), inner, nameof(GemmArguments.InnerB));
-                Y = Step(Step(Y, outer, nameof(GemmArguments.OuterY)), inner, nameof(GemmArguments.InnerY));
-                if (spec.Residual is not null)
-                {
-                    Residual = Step(Step(Residual, outer, nameof(GemmArguments.OuterResidual)), inner, nameof(GemmArguments.InnerResidual));
-                }
-
+                _outer = _w.Div(z, count);
+                _inner = _w.Sub(z, _w.Mul(_outer, count));
+                A = Step(Step(A, _outer, nameof(GemmArguments.OuterA)), _inner, nameof(GemmArguments.InnerA));
+                B = Step(Step(B, _outer, nameof(GemmArguments.OuterB)), _inner, nameof(GemmArguments.InnerB));
                 break;
         }
     }

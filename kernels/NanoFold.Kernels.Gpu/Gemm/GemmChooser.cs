@@ -12,11 +12,11 @@ internal readonly record struct GemmDeviceClass(int Architecture, int Multiproce
     public int BlockSharedBytes => Architecture >= 80 ? SharedBytes - 1024 : Math.Min(SharedBytes, 48 * 1024);
 }
 
-/// <summary>A product's size and kind: what a choice is remembered by.</summary>
+/// <summary>A product's size and kind in every detail: what a decision is remembered by.</summary>
 internal readonly record struct GemmShape(GemmSpec Spec, GpuPrecision Precision, int M, int N, int K, int Batch, int Groups);
 
 /// <summary>
-/// Chooses tile and slices of a product: the least estimated time of all candidates, or what was measured as best and given to <see cref="Keep"/>.
+/// Chooses tile and slices of a product: the least estimated time of all candidates, or what was measured to be the best and given to <see cref="Keep"/>.
 /// </summary>
 internal sealed class GemmChooser(GemmDeviceClass device)
 {
@@ -29,24 +29,30 @@ internal sealed class GemmChooser(GemmDeviceClass device)
     private const int OverheadDepth = 96;
 
     private readonly Dictionary<GemmShape, GemmChoice> _choices = [];
+    private readonly Dictionary<GemmProduct, GemmChoice> _kept = [];
 
-    public static GemmShape Shape(in GemmProblem problem, GpuPrecision precision)
-        => new(problem.Spec(), precision, problem.M, problem.N, problem.K, problem.Batch, problem.Groups);
+    /// <summary>What was measured.</summary>
+    public IReadOnlyDictionary<GemmProduct, GemmChoice> Kept => _kept;
 
     public GemmChoice Choose(in GemmProblem problem, GpuPrecision precision)
     {
         GemmShape shape = Shape(problem, precision);
         if (!_choices.TryGetValue(shape, out GemmChoice choice))
         {
-            choice = Candidates(problem, precision)[0];
+            IReadOnlyList<GemmChoice> candidates = Candidates(problem, precision);
+            choice = GemmProduct.Of(problem, precision) is { } product && _kept.TryGetValue(product, out GemmChoice kept) && candidates.Contains(kept) ? kept : candidates[0];
             _choices.Add(shape, choice);
         }
 
         return choice;
     }
 
-    /// <summary>Uses <paramref name="choice"/> for products of this shape from now on.</summary>
-    public void Keep(in GemmShape shape, in GemmChoice choice) => _choices[shape] = choice;
+    /// <summary>Uses <paramref name="choice"/> for such products from now on, where their operands allow it.</summary>
+    public void Keep(in GemmProduct product, in GemmChoice choice)
+    {
+        _kept[product] = choice;
+        _choices.Clear();
+    }
 
     /// <summary>All that can be done, the best estimate first.</summary>
     public IReadOnlyList<GemmChoice> Candidates(in GemmProblem problem, GpuPrecision precision)
@@ -80,6 +86,9 @@ internal sealed class GemmChooser(GemmDeviceClass device)
 
         return [.. candidates.OrderBy(c => c.Cycles).Select(c => c.Choice)];
     }
+
+    private static GemmShape Shape(in GemmProblem problem, GpuPrecision precision)
+        => new(problem.Spec(), precision, problem.M, problem.N, problem.K, problem.Batch, problem.Groups);
 
     private static bool CanSplit(in GemmProblem problem)
         => problem.Mode == GemmMode.Batch && problem.Batch == 1 && (long)problem.M * problem.N <= 1 << 24;

@@ -2,7 +2,9 @@ using NanoFold.Kernels.Gpu.Ptx;
 
 namespace NanoFold.Kernels.Gpu.Gemm;
 
-/// <summary>y = alpha · sums (+ bias) (+ residual) (+ y), for a few adjacent columns of one row at a time.</summary>
+/// <summary>
+/// y = alpha · sums (+ bias) (+ residual) (+ y), for a few adjacent columns of one row at a time. What a residual is added to is rounded to y's type before.
+/// </summary>
 internal sealed class GemmEpilogue
 {
     private readonly PtxWriter _w;
@@ -16,9 +18,14 @@ internal sealed class GemmEpilogue
     private readonly Reg _rows;
     private readonly Reg _columns;
 
-    public GemmEpilogue(PtxWriter w, in GemmSpec spec, Reg y, Reg residual, Reg rows, Reg columns)
+    public GemmEpilogue(PtxWriter w, in GemmSpec spec, GemmBlock block)
+        : this(w, spec, block.Results(), block.Rows, block.Columns)
     {
-        (_w, _spec, _y, _residual, _rows, _columns) = (w, spec, y, residual, rows, columns);
+    }
+
+    public GemmEpilogue(PtxWriter w, in GemmSpec spec, (Reg Y, Reg Residual) results, Reg rows, Reg columns)
+    {
+        (_w, _spec, (_y, _residual), _rows, _columns) = (w, spec, results, rows, columns);
         _alpha = GemmArguments.Read(w, RegKind.F32, nameof(GemmArguments.Alpha));
         _strideY = GemmArguments.Read(w, RegKind.B32, nameof(GemmArguments.StrideY));
         _bias = spec.Bias is null ? default : GemmArguments.Read(w, RegKind.B64, nameof(GemmArguments.Bias));
@@ -73,11 +80,13 @@ internal sealed class GemmEpilogue
             var values = new Reg[sums.Length];
             for (int i = 0; i < values.Length; i++)
             {
-                values[i] = place.Bias.Length > 0 ? _w.Mad(sums[i], _alpha, place.Bias[i]) : _w.Mul(sums[i], _alpha);
+                // Said to be rounded, it is not contracted with the addition of a residual.
+                values[i] = place.Bias.Length > 0 ? _w.Mad(sums[i], _alpha, place.Bias[i]) : _w.Op(RegKind.F32, "mul.rn.f32", sums[i], _alpha);
             }
 
             if (_spec.Residual is { } type)
             {
+                RoundToOutput(values);
                 AddTo(values, Load(type, _w.MadWide(row, _strideResidual, place.Residual), values.Length));
             }
 
@@ -87,6 +96,26 @@ internal sealed class GemmEpilogue
             }
 
             Store(y, values);
+        }
+    }
+
+    private void RoundToOutput(Reg[] values)
+    {
+        GpuType type = _spec.Output;
+        if (type == GpuType.Float32)
+        {
+            return;
+        }
+
+        if (values.Length == 1)
+        {
+            values[0] = _w.Widen(type, _w.Narrow(type, values[0]));
+            return;
+        }
+
+        for (int i = 0; i < values.Length; i += 2)
+        {
+            (values[i], values[i + 1]) = _w.Unpack(type, _w.Pack(type, values[i], values[i + 1]));
         }
     }
 

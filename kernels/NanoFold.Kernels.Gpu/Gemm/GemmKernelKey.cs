@@ -24,9 +24,10 @@ internal readonly record struct GemmKernelKey(GemmFamily Family, GemmSpec Spec, 
         ? $"{Family}({Spec.Output})"
         : $"{Family}({Spec.Input}, {(Spec.ColumnsA ? 't' : 'n')}{(Spec.ColumnsB ? 't' : 'n')}{(Spec.Mode == GemmMode.Batch ? "" : $", {Spec.Mode}")}, {Tile})";
 
-    public Ptx.PtxProgram Write() => Family switch
+    /// <param name="architecture">Compute capability of the device; the text is for this and later ones.</param>
+    public Ptx.PtxProgram Write(int architecture = 80) => Family switch
     {
-        GemmFamily.Mma => MmaGemm.Write(Spec, Tile),
+        GemmFamily.Mma => MmaGemm.Write(Spec, Tile, architecture),
         GemmFamily.Simt => SimtGemm.Write(Spec, Tile),
         GemmFamily.FewRows => FewRowsGemm.Write(Spec, Tile),
         _ => SliceSum.Write(Spec),

@@ -16,10 +16,13 @@ internal sealed class MmaGemm
     private readonly int _steps;
     private Reg _lane, _warp, _warpRow, _warpColumn, _shared;
 
-    private MmaGemm(in GemmSpec spec, GemmTile tile)
+    private MmaGemm(in GemmSpec spec, GemmTile tile, int architecture)
     {
         (_spec, _tile) = (spec, tile);
-        _w = new PtxWriter("gemm_mma", 80, tile.Threads, System.Runtime.CompilerServices.Unsafe.SizeOf<GemmArguments>(), tile.Blocks);
+
+        // Only rounding to tf32 is done otherwise by later devices.
+        int target = spec.Input == GpuType.Float32 && architecture >= 90 ? 90 : 80;
+        _w = new PtxWriter("gemm_mma", target, tile.Threads, System.Runtime.CompilerServices.Unsafe.SizeOf<GemmArguments>(), tile.Blocks);
         _steps = tile.DepthBytes / 32;
         _sums = _w.New(RegKind.F32, tile.WarpM * tile.WarpN / 32);
     }
@@ -43,7 +46,7 @@ internal sealed class MmaGemm
     public static int SharedBytes(GemmTile tile)
         => Math.Max(tile.Stages * tile.StageBytes, tile.Threads / 32 * StagingBytes(tile));
 
-    public static PtxProgram Write(in GemmSpec spec, GemmTile tile) => new MmaGemm(spec, tile).Write();
+    public static PtxProgram Write(in GemmSpec spec, GemmTile tile, int architecture) => new MmaGemm(spec, tile, architecture).Write();
 
     /// <summary>Sums of 16 of a warp's rows, on their way from the layout of fragments to that of rows.</summary>
     private static int StagingBytes(GemmTile tile) => 16 * StagingPitch(tile);
@@ -187,7 +190,7 @@ internal sealed class MmaGemm
     private void Epilogue(GemmBlock block)
     {
         int pitch = StagingPitch(_tile);
-        var epilogue = new GemmEpilogue(_w, _spec, block.Y, block.Residual, block.Rows, block.Columns);
+        var epilogue = new GemmEpilogue(_w, _spec, block);
         Reg staging = _w.Mad(_warp, StagingBytes(_tile), _shared);
         Reg write = _w.Mad(_w.Shr(_lane, 2), pitch, _w.Mad(_w.And(_lane, 3), 8, staging));
         Reg row = _w.Add(block.Row, _warpRow), column = _w.Add(block.Column, _warpColumn);

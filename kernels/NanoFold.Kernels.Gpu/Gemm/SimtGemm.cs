@@ -4,27 +4,30 @@ using NanoFold.Kernels.Gpu.Ptx;
 namespace NanoFold.Kernels.Gpu.Gemm;
 
 /// <summary>
-/// Matrix products by multiply-adds in float, exact to float's rounding, for every device. Of a warp's 32 × 64 sums a lane has 8 × 8, in four squares;
-/// tiles of a and b lie in shared memory with the depth outermost, so that a lane's next eight of each are two loads of 16 bytes.
+/// Matrix products by multiply-adds in float, exact to float's rounding, for every device. A lane has squares of 4 × 4 of its warp's sums, 8 × 8 or 16 × 8 in all;
+/// tiles of a and b lie in shared memory with the depth outermost, so that four rows or columns of a lane are one load of 16 bytes.
 /// </summary>
 /// <remarks>Lanes are numbered such that neighbours share a column of squares: loads of 16 bytes then need no more cycles than they have different words.</remarks>
 internal sealed class SimtGemm
 {
-    private const int WarpM = 32, WarpN = 64;
+    /// <summary>Rows and columns of a warp's lanes, four each: a lane's next square is so far away.</summary>
+    private const int LanesM = 4 * 4, LanesN = 8 * 4;
 
     private readonly PtxWriter _w;
     private readonly GemmSpec _spec;
     private readonly GemmTile _tile;
     private readonly int _depth;
+    private readonly int _rows;
+    private readonly int _columns;
 
     private SimtGemm(in GemmSpec spec, GemmTile tile)
     {
-        (_spec, _tile, _depth) = (spec, tile, tile.DepthBytes / 4);
+        (_spec, _tile, _depth, _rows, _columns) = (spec, tile, tile.DepthBytes / 4, 4 * tile.WarpM / LanesM, 4 * tile.WarpN / LanesN);
         _w = new PtxWriter("gemm_simt", 60, tile.Threads, Unsafe.SizeOf<GemmArguments>(), tile.Blocks);
     }
 
-    /// <summary>A cut of blocks of <paramref name="m"/> × <paramref name="n"/>, <paramref name="depth"/> steps at a time.</summary>
-    public static GemmTile Tile(int m, int n, int depth, int blocks) => new(m, n, WarpM, WarpN, 4 * depth, 2, blocks);
+    /// <summary>A cut of blocks of <paramref name="m"/> × <paramref name="n"/>, eight steps at a time, of warps of <paramref name="warpM"/> × 64.</summary>
+    public static GemmTile Tile(int m, int n, int warpM, int blocks) => new(m, n, warpM, 64, 4 * 8, 2, blocks);
 
     public static int SharedBytes(GemmTile tile) => 2 * BufferBytes(tile);
 
@@ -35,12 +38,12 @@ internal sealed class SimtGemm
     private PtxProgram Write()
     {
         Reg thread = _w.ThreadX(), lane = _w.And(thread, 31), warp = _w.Shr(thread, 5);
-        int across = _tile.N / WarpN;
-        Reg row = _w.Mad(_w.Div(warp, across), WarpM, _w.Shl(_w.Or(_w.And(lane, 1), _w.Shl(_w.Shr(lane, 4), 1)), 2));
-        Reg column = _w.Mad(_w.Rem(warp, across), WarpN, _w.Shl(_w.And(_w.Shr(lane, 1), 7), 2));
+        int across = _tile.N / _tile.WarpN;
+        Reg row = _w.Mad(_w.Div(warp, across), _tile.WarpM, _w.Shl(_w.Or(_w.And(lane, 1), _w.Shl(_w.Shr(lane, 4), 1)), 2));
+        Reg column = _w.Mad(_w.Rem(warp, across), _tile.WarpN, _w.Shl(_w.And(_w.Shr(lane, 1), 7), 2));
         Reg shared = _w.SharedBase();
         var block = new GemmBlock(_w, _spec, _tile.M, _tile.N);
-        Reg[] sums = _w.New(RegKind.F32, 64);
+        Reg[] sums = _w.New(RegKind.F32, _rows * _columns);
         foreach (Reg sum in sums)
         {
             _w.Set(sum, 0f);
@@ -75,25 +78,20 @@ internal sealed class SimtGemm
         _w.Mark(loop);
         copyA.Load();
         copyB.Load();
+
+        // Loads do not sink below a barrier; without one the compiler would put them before their use, at the end, where nothing hides their latency.
+        _w.WarpBarrier();
         Reg fromA = _w.Add(a, buffer), fromB = _w.Add(b, buffer);
-        (Reg[] nextA, Reg[] nextB) = (Eight(fromA, 0, WarpM), Eight(fromB, 0, WarpN));
-        for (int k = 0; k < _depth; k++)
+        (Reg[] nextA, Reg[] nextB) = (Load(fromA, 0, _rows, LanesM), Load(fromB, 0, _columns, LanesN));
+        for (int k = 1; k <= _depth; k++)
         {
             (Reg[] x, Reg[] y) = (nextA, nextB);
-            if (k + 1 < _depth)
+            if (k < _depth)
             {
-                (nextA, nextB) = (Eight(fromA, (k + 1) * pitchA, WarpM), Eight(fromB, (k + 1) * pitchB, WarpN));
+                (nextA, nextB) = (Load(fromA, k * pitchA, _rows, LanesM), Load(fromB, k * pitchB, _columns, LanesN));
             }
 
-            for (int i = 0; i < 8; i++)
-            {
-                for (int j = 0; j < 8; j++)
-                {
-                    // There and back, so that neighbours share an operand.
-                    int at = 8 * i + (i % 2 == 0 ? j : 7 - j);
-                    _w.Emit($"fma.rn.f32 {sums[at]}, {x[i]}, {y[at % 8]}, {sums[at]}");
-                }
-            }
+            Multiply(x, y, sums);
         }
 
         _w.Set(buffer, _w.Sub(_w.Const(BufferBytes(_tile)), buffer));
@@ -109,13 +107,27 @@ internal sealed class SimtGemm
         _w.Mark(end);
     }
 
-    /// <summary>Four of the warp's first half and four of its second.</summary>
-    private Reg[] Eight(Reg address, int offset, int extent)
-        => [.. _w.LoadShared(RegKind.F32, 4, address, offset), .. _w.LoadShared(RegKind.F32, 4, address, offset + 2 * extent)];
+    private void Multiply(Reg[] x, Reg[] y, Reg[] sums)
+    {
+        for (int i = 0; i < _rows; i++)
+        {
+            for (int j = 0; j < _columns; j++)
+            {
+                // There and back, so that neighbours share an operand.
+                int at = i % 2 == 0 ? j : _columns - 1 - j;
+                Reg sum = sums[_columns * i + at];
+                _w.Emit($"fma.rn.f32 {sum}, {x[i]}, {y[at]}, {sum}");
+            }
+        }
+    }
+
+    /// <summary>A lane's rows or columns, four by four, <paramref name="apart"/> from four to four.</summary>
+    private Reg[] Load(Reg address, int offset, int count, int apart)
+        => [.. Enumerable.Range(0, count / 4).SelectMany(i => _w.LoadShared(RegKind.F32, 4, address, offset + 4 * i * apart))];
 
     private void Epilogue(GemmBlock block, Reg row, Reg column, Reg[] sums)
     {
-        var epilogue = new GemmEpilogue(_w, _spec, block.Y, block.Residual, block.Rows, block.Columns);
+        var epilogue = new GemmEpilogue(_w, _spec, block);
         string narrow = _w.NewLabel(), end = _w.NewLabel();
         if (_spec.WideY)
         {
@@ -131,12 +143,12 @@ internal sealed class SimtGemm
 
     private void Store(GemmEpilogue epilogue, Reg row, Reg column, Reg[] sums, int count)
     {
-        for (int j = 0; j < 8; j += count)
+        for (int j = 0; j < _columns; j += count)
         {
-            GemmEpilogue.Place place = epilogue.At(_w.Add(column, j % 4 + j / 4 * (WarpN / 2)), count, check: true);
-            for (int i = 0; i < 8; i++)
+            GemmEpilogue.Place place = epilogue.At(_w.Add(column, j % 4 + j / 4 * LanesN), count, check: true);
+            for (int i = 0; i < _rows; i++)
             {
-                epilogue.Store(place, _w.Add(row, i % 4 + i / 4 * (WarpM / 2)), sums.AsSpan(8 * i + j, count));
+                epilogue.Store(place, _w.Add(row, i % 4 + i / 4 * LanesM), sums.AsSpan(_columns * i + j, count));
             }
         }
     }

@@ -70,7 +70,7 @@ internal static class SliceSum
 
         Reg y = GemmArguments.Read(w, RegKind.B64, nameof(GemmArguments.Y));
         Reg residual = spec.Residual is null ? default : GemmArguments.Read(w, RegKind.B64, nameof(GemmArguments.Residual));
-        var epilogue = new GemmEpilogue(w, spec, y, residual, rows, columns);
+        var epilogue = new GemmEpilogue(w, spec, (y, residual), rows, columns);
         epilogue.Store(epilogue.At(column, count, check: false), row, sums);
         return w.Finish(0);
     }

@@ -7,11 +7,13 @@ namespace NanoFold.Kernels.Gpu.MatMul;
 internal sealed class GpuMatMul(GpuContext context) : IDisposable
 {
     private readonly PortableMatMul _portable = new(context);
-    private readonly CudaMatMul? _cuda = context.IsCuda ? new CudaMatMul(context) : null;
+
+    /// <summary>Null elsewhere than on CUDA.</summary>
+    public CudaMatMul? Cuda { get; } = context.IsCuda ? new CudaMatMul(context) : null;
 
     public void MatMul(in MatMulArgs args, bool allowsTensorFloat32)
     {
-        if (_cuda is not null && _cuda.TryMatMul(args, Precision(allowsTensorFloat32)))
+        if (Cuda is not null && Cuda.TryMatMul(args, Precision(allowsTensorFloat32)))
         {
             return;
         }
@@ -39,7 +41,7 @@ internal sealed class GpuMatMul(GpuContext context) : IDisposable
 
     public void GroupedMatMul(in GroupedMatMulArgs args, bool allowsTensorFloat32)
     {
-        if (_cuda is not null && _cuda.TryGroupedMatMul(args, Precision(allowsTensorFloat32)))
+        if (Cuda is not null && Cuda.TryGroupedMatMul(args, Precision(allowsTensorFloat32)))
         {
             return;
         }
@@ -65,7 +67,7 @@ internal sealed class GpuMatMul(GpuContext context) : IDisposable
         }
     }
 
-    public void Dispose() => _cuda?.Dispose();
+    public void Dispose() => Cuda?.Dispose();
 
     private static GpuPrecision Precision(bool allowsTensorFloat32) => allowsTensorFloat32 ? GpuPrecision.TensorFloat32 : GpuPrecision.Float32;
 }

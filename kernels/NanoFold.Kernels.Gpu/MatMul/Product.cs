@@ -29,7 +29,8 @@ internal struct Product<TIn, TOut>
 
         if (p.HasResidual != 0)
         {
-            value += TOut.Read(p.Residual[p.FirstResidual + row * p.ResidualRow + column * p.ResidualColumn]);
+            // Rounded before, as if the addition were a call of its own.
+            value = TOut.Read(TOut.Write(value)) + TOut.Read(p.Residual[p.FirstResidual + row * p.ResidualRow + column * p.ResidualColumn]);
         }
 
         long at = p.FirstY + row * p.YRow + column * p.YColumn;

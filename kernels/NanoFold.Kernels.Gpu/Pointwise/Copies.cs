@@ -102,6 +102,13 @@ internal static class Copies
     private static void Move<T>(GpuContext context, in View x, in View y)
         where T : unmanaged
     {
+        if (IsInUnits(x, y) && IsInUnits(y, y))
+        {
+            ArrayView<Four<int>> from = context.View<T>(x).Cast<Four<int>>(), to = context.View<T>(y).Cast<Four<int>>();
+            context.Launch(new FlatMoveWork { X = from, Y = to, Units = checked((int)to.Length) }, FlatMoveWork.Groups((int)to.Length, context.GroupSize), context.GroupSize);
+            return;
+        }
+
         if (Vectors.IsFlat(x, y) && Vectors.IsFlat(y, y))
         {
             Layout fours = Layout.Of(checked((int)(y.Count / 4)));
@@ -112,6 +119,13 @@ internal static class Copies
 
         context.Launch(
             new MoveWork<T> { Shape = Shape.Of(y.Layout, x.Layout), X = context.View<T>(x), Y = context.View<T>(y) }, Groups(context, y.Count), context.GroupSize);
+    }
+
+    /// <summary>Contiguous, and in whole units from an aligned one on.</summary>
+    private static bool IsInUnits(in View x, in View y)
+    {
+        int size = x.Type.Size();
+        return x.Layout.IsContiguous && x.Count == y.Count && x.Count * size % FlatMoveWork.UnitBytes == 0 && x.Offset * size % FlatMoveWork.UnitBytes == 0;
     }
 
     private static void Convert<TFrom, TTo>(GpuContext context, in View x, in View y, bool accumulate)

@@ -80,40 +80,44 @@ internal struct Shape
     }
 
     /// <summary>Element of an operand at a position.</summary>
+    /// <remarks>Nested, so that a shape of few dimensions branches around the others: ILGPU makes short blocks side by side unconditional, with all their divisions.</remarks>
     public static long At(in Shape shape, in Steps s, int position)
     {
         long element = 0;
-        if (shape.Rank > 5)
-        {
-            element += position % shape.N5 * s.S5;
-            position /= shape.N5;
-        }
-
-        if (shape.Rank > 4)
-        {
-            element += position % shape.N4 * s.S4;
-            position /= shape.N4;
-        }
-
-        if (shape.Rank > 3)
-        {
-            element += position % shape.N3 * s.S3;
-            position /= shape.N3;
-        }
-
-        if (shape.Rank > 2)
-        {
-            element += position % shape.N2 * s.S2;
-            position /= shape.N2;
-        }
-
         if (shape.Rank > 1)
         {
-            element += position % shape.N1 * s.S1;
-            position /= shape.N1;
+            if (shape.Rank > 2)
+            {
+                if (shape.Rank > 3)
+                {
+                    if (shape.Rank > 4)
+                    {
+                        if (shape.Rank > 5)
+                        {
+                            element += Inner(ref position, shape.N5) * s.S5;
+                        }
+
+                        element += Inner(ref position, shape.N4) * s.S4;
+                    }
+
+                    element += Inner(ref position, shape.N3) * s.S3;
+                }
+
+                element += Inner(ref position, shape.N2) * s.S2;
+            }
+
+            element += Inner(ref position, shape.N1) * s.S1;
         }
 
         return element + position * s.S0;
+    }
+
+    /// <summary>Position along the innermost dimension of <paramref name="length"/>; what is left is the one along those around it.</summary>
+    private static int Inner(ref int position, int length)
+    {
+        int outer = position / length, inner = position - outer * length;
+        position = outer;
+        return inner;
     }
 
     private static bool Fits(in Steps s) => s.S0 is 0 or 1;

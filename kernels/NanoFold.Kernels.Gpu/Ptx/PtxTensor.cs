@@ -33,11 +33,16 @@ internal static class PtxTensor
     }
 
     /// <summary>
-    /// Rounds a float to tf32, half away from zero, in a 32-bit register: half a unit of the last bit is added and the tensor core cuts off the rest.
-    /// The same as cvt.rna.tf32.f32, which newer devices emulate with three instructions, and NaN stays NaN.
+    /// Rounds a float to tf32 in a 32-bit register; NaN stays NaN. From compute capability 9.0 on this is one instruction (halves to even). Before, half a unit
+    /// of the last bit is added and the tensor core cuts off the rest (halves away from zero): the same as cvt.rna.tf32.f32, which newer devices emulate with three instructions.
     /// </summary>
     public static Reg RoundTensorFloat(this PtxWriter w, Reg bits)
     {
+        if (w.Target >= 90)
+        {
+            return w.Op(RegKind.B32, "cvt.rn.tf32.f32", w.Reinterpret(bits));
+        }
+
         Reg scale = w.Reinterpret(w.And(bits, 0xff800000u)), value = w.Reinterpret(bits);
         return w.Reinterpret(w.Mad(scale, 1f / 2048, value));
     }

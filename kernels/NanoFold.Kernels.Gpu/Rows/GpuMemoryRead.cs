@@ -11,7 +11,8 @@ internal sealed class GpuMemoryRead(GpuContext context) : IMemoryRead
     private const int MostGroups = 4096;
     private const int ElementsPerThread = 16;
 
-    private readonly double[] _sums = new double[MostGroups];
+    // Pinned: ILGPU's copies keep the address only.
+    private readonly double[] _sums = GC.AllocateArray<double>(MostGroups, pinned: true);
 
     /// <inheritdoc/>
     /// <exception cref="ArgumentException">Not real, not contiguous, or outside its buffer.</exception>

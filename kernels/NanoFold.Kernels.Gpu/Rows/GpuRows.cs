@@ -1,8 +1,6 @@
 using System.Numerics;
-using ILGPU;
 using NanoFold.Kernels.Gpu.Elements;
 using NanoFold.Kernels.Gpu.Pointwise;
-using NanoFold.Kernels.Gpu.Sorting;
 
 namespace NanoFold.Kernels.Gpu.Rows;
 
@@ -13,7 +11,7 @@ internal sealed class GpuRows(GpuContext context)
     private const int ShortRow = 128;
     private const int FewWanted = 8;
 
-    private readonly StableSort _sort = new(context);
+    private readonly GpuScatter _scatter = new(context);
 
     public void Gather(in View table, in View ids, in View y, bool accumulate)
     {
@@ -32,28 +30,7 @@ internal sealed class GpuRows(GpuContext context)
         }
     }
 
-    public void ScatterAdd(in View x, in View ids, in View table)
-    {
-        switch (x.Type, table.Type)
-        {
-            case (DType.BFloat16, DType.BFloat16):
-                ScatterAdd<BF16, BF16>(x, ids, table);
-                break;
-            case (DType.BFloat16, _):
-                ScatterAdd<BF16, F32>(x, ids, table);
-                break;
-            case (DType.Float16, DType.Float16):
-                ScatterAdd<F16, F16>(x, ids, table);
-                break;
-            case (DType.Float16, _):
-                ScatterAdd<F16, F32>(x, ids, table);
-                break;
-            default:
-                GpuChecks.NotDouble("scatter-add", x);
-                ScatterAdd<F32, F32>(x, ids, table);
-                break;
-        }
-    }
+    public void ScatterAdd(in View x, in View ids, in View table) => _scatter.Run(x, ids, table);
 
     public void TopK(in View x, in View values, in View indices)
     {
@@ -114,30 +91,6 @@ internal sealed class GpuRows(GpuContext context)
                 TableColumn = table.Layout.Stride(1), YColumn = y.Layout.Stride(-1), TableRows = table.Layout[0], Width = width, Accumulate = add,
             },
             Groups(rows.Count * (long)width), context.GroupSize);
-    }
-
-    private void ScatterAdd<T, TTable>(in View x, in View ids, in View table)
-        where T : unmanaged, IElement<T>
-        where TTable : unmanaged, IElement<TTable>
-    {
-        Shape rows = RowShape.Of(x, x);
-        int width = x.Layout[-1], count = rows.Count, limit = table.Layout[0];
-        int chunks = (count + ScatterRows<T, TTable>.Chunk - 1) / ScatterRows<T, TTable>.Chunk;
-        long integers = (_sort.ScratchLength(count, limit) + 63) / 64 * 64, partials = 2L * chunks * width;
-        ArrayView<byte> scratch = context.Scratch((integers + partials) * sizeof(int));
-        (ArrayView<int> sorted, ArrayView<int> order) = _sort.Sort(context.View<int>(ids), count, limit, scratch.SubView(0, integers * sizeof(int)).Cast<int>());
-        var scatter = new ScatterRows<T, TTable>
-        {
-            X = context.View<T>(x), Table = context.View<TTable>(table), Ids = sorted, Order = order, Rows = rows,
-            Partial = scratch.SubView(integers * sizeof(int), partials * sizeof(float)).Cast<float>(),
-            XColumn = x.Layout.Stride(-1), TableRow = table.Layout.Stride(0), TableColumn = table.Layout.Stride(1), TableRows = limit, Width = width,
-        };
-        int blocks = (int)Groups(width);
-        context.Launch(new ScatterChunkWork<T, TTable> { Rows = scatter }, chunks, blocks, 1, context.GroupSize);
-        if (chunks > 1)
-        {
-            context.Launch(new ScatterRunWork<T, TTable> { Rows = scatter }, chunks, blocks, 1, context.GroupSize);
-        }
     }
 
     private void TopK<T>(in View x, in View values, in View indices)

@@ -5,79 +5,60 @@ using NanoFold.Kernels.Gpu.Pointwise;
 namespace NanoFold.Kernels.Gpu.Rows;
 
 /// <summary>
-/// y = (x − mean) · rsqrt(mean((x − mean)²) + ε) ⊙ gain + bias; without centring the mean is 0. A run of lanes has a row: it keeps the first two pieces
-/// of a lane, and reads what is longer again, from the caches.
+/// Forward pass of a norm (see <see cref="NormForward{T}"/>). A run of lanes has a row: a lane keeps its first pieces in registers, and reads what is longer
+/// again, from the caches.
 /// </summary>
-internal struct NormForwardWork<T, TPiece> : IGpuWork<NormForwardWork<T, TPiece>>
+internal struct NormForwardWork<T, TPiece, TSum, TPieces, TKind> : IGpuWork<NormForwardWork<T, TPiece, TSum, TPieces, TKind>>
     where T : unmanaged, IElement<T>
     where TPiece : struct, IPiece
+    where TSum : struct, ILaneSum
+    where TPieces : struct, IPieces<TPieces>
+    where TKind : struct, INormKind
 {
-    /// <summary>The rows: where they begin in x (A) and y (Y).</summary>
-    public Shape Shape;
-    public ArrayView<T> X, Y, Gain, Bias;
-    public ArrayView<float> Statistics;
-    public int Width, Lanes;
-    public int IsCentered, HasGain, HasBias;
-    public float Epsilon;
+    public NormForward<T> Norm;
 
-    public static void Run(NormForwardWork<T, TPiece> w)
+    public static void Run(NormForwardWork<T, TPiece, TSum, TPieces, TKind> work)
     {
         ArrayView<float> shared = SharedMemory.Allocate<float>(GroupReduce.Most);
-        int lanes = w.Lanes, lane = Group.IdxX & (lanes - 1);
-        int row = Grid.IdxX * (Group.DimX / lanes) + Group.IdxX / lanes;
-        // Lanes behind the last row have one without elements: they only take part in the barriers.
-        int width = row < w.Shape.Count ? w.Width : 0;
-        row = IntrinsicMath.Min(row, w.Shape.Count - 1);
-        long at = Shape.At(w.Shape, w.Shape.A, row);
-        Quad first = TPiece.Load(w.X, at, lane, width), second = TPiece.Load(w.X, at, lane + lanes, width);
-        // Loaded before the sums are there.
-        Quad gain0 = GainAt(w, lane), gain1 = GainAt(w, lane + lanes), bias0 = BiasAt(w, lane), bias1 = BiasAt(w, lane + lanes);
+        NormForward<T> n = work.Norm;
+        int lanes = 1 << n.LaneBits, lane = Group.IdxX & (lanes - 1), rest = lane + TPieces.Count * lanes;
+        int row = Grid.IdxX * (Group.DimX >> n.LaneBits) + (Group.IdxX >> n.LaneBits);
+        // Lanes behind the last row have one without elements: they only take part in the sums.
+        int width = row < n.Shape.Count ? n.Width : 0;
+        row = IntrinsicMath.Min(row, n.Shape.Count - 1);
+        long at = Shape.At(n.Shape, n.Shape.A, row), target = Shape.At(n.Shape, n.Shape.Y, row);
+        TPieces x = TPieces.Load<T, TPiece>(n.X, at, lane, lanes, width);
         float mean = 0;
-        if (w.IsCentered != 0)
+        if (TKind.IsCentered)
         {
-            float sum = Quad.Sum(first) + Quad.Sum(second);
-            for (int i = lane + 2 * lanes; 4 * i < width; i += lanes)
+            float sum = TPieces.Sum(x);
+            for (int i = rest; 4 * i < width; i += lanes)
             {
-                sum += Quad.Sum(TPiece.Load(w.X, at, i, width));
+                sum += Quad.Sum(TPiece.Load(n.X, at, i, width));
             }
 
-            mean = LaneReduce.Sum(shared, sum, lanes) / w.Width;
+            mean = TSum.Sum(shared, sum, lanes) / n.Width;
+            x = TPieces.Centered(x, mean, lane, lanes, width);
         }
 
-        first = Quad.Centered(first, mean, width - 4 * lane);
-        second = Quad.Centered(second, mean, width - 4 * (lane + lanes));
-        float squares = Quad.Dot(first, first) + Quad.Dot(second, second);
-        for (int i = lane + 2 * lanes; 4 * i < width; i += lanes)
+        float squares = TPieces.Dot(x, x);
+        for (int i = rest; 4 * i < width; i += lanes)
         {
-            Quad x = Quad.Centered(TPiece.Load(w.X, at, i, width), mean, width - 4 * i);
-            squares += Quad.Dot(x, x);
+            Quad other = Quad.Centered(TPiece.Load(n.X, at, i, width), mean, width - 4 * i);
+            squares += Quad.Dot(other, other);
         }
 
-        float inverse = 1 / MathF.Sqrt(LaneReduce.Sum(shared, squares, lanes) / w.Width + w.Epsilon);
+        float inverse = 1 / MathF.Sqrt(TSum.Sum(shared, squares, lanes) / n.Width + n.Epsilon);
+        TPieces.Store<T, TPiece>(n.Y, target, lane, lanes, width, NormForward<T>.Affine<TPiece, TPieces>(n, x * inverse, lane, lanes));
+        for (int i = rest; 4 * i < width; i += lanes)
+        {
+            var other = new OnePiece(Quad.Centered(TPiece.Load(n.X, at, i, width), mean, width - 4 * i) * inverse);
+            OnePiece.Store<T, TPiece>(n.Y, target, i, lanes, width, NormForward<T>.Affine<TPiece, OnePiece>(n, other, i, lanes));
+        }
+
         if (lane == 0 && width > 0)
         {
-            if (w.IsCentered != 0)
-            {
-                w.Statistics[2L * row] = mean;
-                w.Statistics[2L * row + 1] = inverse;
-            }
-            else
-            {
-                w.Statistics[row] = inverse;
-            }
-        }
-
-        long target = Shape.At(w.Shape, w.Shape.Y, row);
-        TPiece.Store(w.Y, target, lane, width, first * inverse * gain0 + bias0);
-        TPiece.Store(w.Y, target, lane + lanes, width, second * inverse * gain1 + bias1);
-        for (int i = lane + 2 * lanes; 4 * i < width; i += lanes)
-        {
-            Quad x = Quad.Centered(TPiece.Load(w.X, at, i, width), mean, width - 4 * i);
-            TPiece.Store(w.Y, target, i, width, x * inverse * GainAt(w, i) + BiasAt(w, i));
+            NormForward<T>.SetStatistics<TKind>(n, row, mean, inverse);
         }
     }
-
-    private static Quad GainAt(NormForwardWork<T, TPiece> w, int piece) => w.HasGain != 0 ? TPiece.Load(w.Gain, 0, piece, w.Width) : Quad.All(1);
-
-    private static Quad BiasAt(NormForwardWork<T, TPiece> w, int piece) => w.HasBias != 0 ? TPiece.Load(w.Bias, 0, piece, w.Width) : default;
 }

@@ -16,30 +16,45 @@ internal struct NormGradient<T>
     public ArrayView<T> X, DY, DX, Gain;
     public ArrayView<float> Statistics;
     public ArrayView<F32> Partials;
-    public int Width, Lanes, RowsPerGroup;
-    public int IsCentered, HasGain, HasDX, HasSums, Accumulate;
+    public int Width, RowsPerGroup;
 
-    public static float Mean(in NormGradient<T> n, int row) => n.IsCentered != 0 ? n.Statistics[2L * row] : 0;
+    /// <summary>The logarithm of the threads that have a row together.</summary>
+    public int LaneBits;
+    public int HasGain, HasDX, HasSums, Accumulate;
 
-    public static float Inverse(in NormGradient<T> n, int row) => n.IsCentered != 0 ? n.Statistics[2L * row + 1] : n.Statistics[row];
+    public static float Mean<TKind>(in NormGradient<T> n, int row)
+        where TKind : struct, INormKind
+        => TKind.IsCentered ? n.Statistics[2L * row] : 0;
 
-    /// <summary>w of a piece.</summary>
-    public static Quad Gained<TPiece>(in NormGradient<T> n, Quad dy, int piece)
+    public static float Inverse<TKind>(in NormGradient<T> n, int row)
+        where TKind : struct, INormKind
+        => n.Statistics[TKind.IsCentered ? 2L * row + 1 : row];
+
+    /// <summary>w of some pieces.</summary>
+    public static TPieces Gained<TPiece, TPieces>(in NormGradient<T> n, TPieces dy, int index, int lanes)
         where TPiece : struct, IPiece
-        => n.HasGain != 0 ? dy * TPiece.Load(n.Gain, 0, piece, n.Width) : dy;
+        where TPieces : struct, IPieces<TPieces>
+        => n.HasGain != 0 ? dy * TPieces.Load<T, TPiece>(n.Gain, 0, index, lanes, n.Width) : dy;
 
-    /// <summary>dx of a piece: r · w + slope · (x − mean) + offset, where the sums are those of w ⊙ (x − mean) and of w.</summary>
-    public static void StoreDX<TPiece>(in NormGradient<T> n, long row, int piece, int width, Quad gained, Quad centered, float inverse, Two sums)
+    /// <summary>dx of some pieces: r · w + slope · (x − mean) + offset, where the sums are those of w ⊙ (x − mean) and of w.</summary>
+    public static void StoreDX<TPiece, TPieces, TKind>(
+        in NormGradient<T> n, long row, int index, int lanes, int width, TPieces gained, TPieces centered, float inverse, Two sums)
         where TPiece : struct, IPiece
+        where TPieces : struct, IPieces<TPieces>
+        where TKind : struct, INormKind
     {
         float slope = -sums.First / n.Width * inverse * inverse * inverse;
-        float offset = n.IsCentered != 0 ? -sums.Second / n.Width * inverse : 0;
-        Quad value = gained * inverse + centered * slope + offset;
-        if (n.Accumulate != 0)
+        TPieces value = gained * inverse + centered * slope;
+        if (TKind.IsCentered)
         {
-            value += TPiece.Load(n.DX, row, piece, width);
+            value += -sums.Second / n.Width * inverse;
         }
 
-        TPiece.Store(n.DX, row, piece, width, value);
+        if (n.Accumulate != 0)
+        {
+            value += TPieces.Load<T, TPiece>(n.DX, row, index, lanes, width);
+        }
+
+        TPieces.Store<T, TPiece>(n.DX, row, index, lanes, width, value);
     }
 }

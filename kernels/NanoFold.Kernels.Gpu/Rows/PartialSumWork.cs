@@ -22,9 +22,16 @@ internal struct PartialSumWork : IGpuWork<PartialSumWork>
         int column = Grid.IdxX * Columns + thread % Columns;
         bool isSecond = column >= w.Width, isWanted = column < 2 * w.Width && (isSecond ? w.HasSecond : w.HasFirst) != 0;
         float sum = 0;
-        for (int i = slice; isWanted && i < w.Count; i += slices)
+        int i = slice, end = isWanted ? w.Count : 0;
+        // Four loads are under way at a time.
+        for (; i + 3 * slices < end; i += 4 * slices)
         {
-            sum += F32.Read(w.Partials[2L * w.Width * i + column]);
+            sum += Read(w, i, column) + Read(w, i + slices, column) + (Read(w, i + 2 * slices, column) + Read(w, i + 3 * slices, column));
+        }
+
+        for (; i < end; i += slices)
+        {
+            sum += Read(w, i, column);
         }
 
         shared[thread] = sum;
@@ -51,4 +58,6 @@ internal struct PartialSumWork : IGpuWork<PartialSumWork>
             }
         }
     }
+
+    private static float Read(in PartialSumWork w, int partial, int column) => F32.Read(w.Partials[2L * w.Width * partial + column]);
 }

@@ -47,6 +47,8 @@ internal sealed record GemmCase(GemmFamily Family, GemmTile Tile, GpuType Input,
 
     public bool LastWarpFirst { get; init; }
 
+    public int Architecture { get; init; } = 80;
+
     /// <summary>What is done to a kernel's text, to see that the machine notices.</summary>
     public Func<string, string>? Edit { get; init; }
 
@@ -56,9 +58,18 @@ internal sealed record GemmCase(GemmFamily Family, GemmTile Tile, GpuType Input,
             + $" slices {Slices} batch {Outer}x{Inner}{(BroadcastB ? " broadcast" : "")}{(Offsets is null ? "" : $" groups {string.Join(",", Offsets)}{(PerGroup ? " per group" : "")}")}";
 
     /// <summary>Runs and compares; returns what share of the shared memory's cycles was lost to conflicts.</summary>
-    public double Check()
+    public double Check() => Run(compare: true).Conflicts;
+
+    /// <summary>Runs; returns y and, whether it was used or not, the residual.</summary>
+    public (double[] Y, double[] Residual) Run()
     {
-        using var device = new MachineDevice { LastWarpFirst = LastWarpFirst, Edit = Edit };
+        (_, double[] y, double[] residual) = Run(compare: false);
+        return (y, residual);
+    }
+
+    private (double Conflicts, double[] Y, double[] Residual) Run(bool compare)
+    {
+        using var device = new MachineDevice { LastWarpFirst = LastWarpFirst, Edit = Edit, Architecture = Architecture };
         var random = new Random(M * 31 + N * 7 + K);
         GpuType output = Output ?? Input;
         int groups = Offsets is null ? 0 : Offsets.Length - 1;
@@ -102,8 +113,12 @@ internal sealed record GemmCase(GemmFamily Family, GemmTile Tile, GpuType Input,
         }
 
         GemmRun.Run(device, problem, new GemmChoice(Family, Tile, Slices));
-        Compare(a, b, y, bias.Read(), residual.Read(), before);
-        return (double)device.ConflictCycles / Math.Max(1, device.SharedCycles);
+        if (compare)
+        {
+            Compare(a, b, y, bias.Read(), residual.Read(), before);
+        }
+
+        return ((double)device.ConflictCycles / Math.Max(1, device.SharedCycles), y.Read(), residual.Read());
     }
 
     private void Compare(Matrices a, Matrices b, Matrices y, double[] bias, double[] residual, double[] before)
@@ -123,13 +138,17 @@ internal sealed record GemmCase(GemmFamily Family, GemmTile Tile, GpuType Input,
                     double sum = 0, size = 0;
                     for (int k = from; k < to && !isLeftAlone; k++)
                     {
-                        double product = Round(a.At(valuesA, matrixA, ColumnsA ? k : i, ColumnsA ? i : k), tensor) * Round(b.At(valuesB, matrixB, ColumnsB ? j : k, ColumnsB ? k : j), tensor);
-                        sum += product;
-                        size += Math.Abs(product);
+                        double term = Round(a.At(valuesA, matrixA, ColumnsA ? k : i, ColumnsA ? i : k), tensor) * Round(b.At(valuesB, matrixB, ColumnsB ? j : k, ColumnsB ? k : j), tensor);
+                        sum += term;
+                        size += Math.Abs(term);
                     }
 
-                    double expected = isLeftAlone ? before[at] : sum * Alpha + (Bias is null ? 0 : bias[j]) + (Residual is null ? 0 : residual[at]) + (Accumulate ? before[at] : 0);
-                    if (!(Math.Abs(after[at] - expected) <= 3e-6 * size + unit * (Math.Abs(expected) + 0.1)))
+                    double product = sum * Alpha + (Bias is null ? 0 : bias[j]);
+                    double expected = isLeftAlone ? before[at] : product + (Residual is null ? 0 : residual[at]) + (Accumulate ? before[at] : 0);
+
+                    // What a residual is added to is rounded once more.
+                    double most = Math.Abs(expected) + (Residual is null ? 0 : Math.Abs(product));
+                    if (!(Math.Abs(after[at] - expected) <= 3e-6 * size + unit * (most + 0.1)))
                     {
                         Assert.Fail($"{this}: y[{matrix}, {i}, {j}] is {after[at]}, expected {expected}");
                     }
@@ -160,8 +179,12 @@ internal sealed record GemmCase(GemmFamily Family, GemmTile Tile, GpuType Input,
         return (0, group == Offsets.Length - 1 ? -1 : group, 0, K);
     }
 
-    private static double Round(double value, bool tensor)
-        => tensor ? BitConverter.UInt32BitsToSingle((BitConverter.SingleToUInt32Bits((float)value) + 0x1000) & 0xffffe000) : value;
+    private double Round(double value, bool tensor)
+    {
+        uint bits = BitConverter.SingleToUInt32Bits((float)value);
+        uint half = Architecture >= 90 ? 0xfff + ((bits >> 13) & 1) : 0x1000;
+        return tensor ? BitConverter.UInt32BitsToSingle((bits + half) & 0xffffe000) : value;
+    }
 
     /// <summary>Random matrices on the device.</summary>
     private sealed unsafe class Matrices

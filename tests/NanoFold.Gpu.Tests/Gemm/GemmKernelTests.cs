@@ -8,7 +8,7 @@ internal sealed class GemmKernelTests
 {
     private static readonly GemmTile s_mma = new(64, 64, 32, 32, 64, 3, 0);
     private static readonly GemmTile s_deep = new(64, 64, 32, 32, 128, 3, 0);
-    private static readonly GemmTile s_simt = SimtGemm.Tile(64, 64, 8, 0);
+    private static readonly GemmTile s_simt = SimtGemm.Tile(64, 64, 32, 0);
 
     [TestCaseSource(nameof(Layouts))]
     [TestCaseSource(nameof(Edges))]
@@ -21,6 +21,30 @@ internal sealed class GemmKernelTests
     [TestCaseSource(nameof(Tiles))]
     public void Every_tile_works_and_lanes_do_not_meet_in_banks(object gemm)
         => Assert.That(((GemmCase)gemm).Check(), Is.LessThan(0.02));
+
+    [TestCaseSource(nameof(Residuals))]
+    public void A_residual_is_added_to_the_rounded_product(object gemm)
+    {
+        var added = (GemmCase)gemm;
+        (double[] product, double[] residual) = (added with { Residual = null }).Run();
+        double[] expected = product.Zip(residual, (p, r) => Rounded(added.Output!.Value, (float)p + (float)r)).ToArray();
+        Assert.That(added.Run().Y, Is.EqualTo(expected));
+    }
+
+    private static double Rounded(GpuType type, float value) => type switch
+    {
+        GpuType.BFloat16 => BitConverter.UInt32BitsToSingle((uint)Ptx.PtxFormulas.BFloat(BitConverter.SingleToUInt32Bits(value)) << 16),
+        GpuType.Float16 => (double)(Half)value,
+        _ => value,
+    };
+
+    private static IEnumerable<GemmCase> Residuals()
+        => from gemm in Kernels(40, 72, 200).Append(new GemmCase(GemmFamily.FewRows, FewRowsGemm.Tile(3), GpuType.BFloat16, 3, 37, 264) { ColumnsB = true })
+           from output in new[] { gemm.Input, GpuType.Float32 }.Distinct()
+           from bias in new GpuType?[] { null, gemm.Input }
+           from slices in new[] { 1, 3 }
+           where slices == 1 || gemm.Family != GemmFamily.FewRows
+           select gemm with { Output = output, Bias = bias, Residual = output, Alpha = 0.7f, Slices = slices, PadY = slices };
 
     private static IEnumerable<GemmCase> Kernels(int m, int n, int k)
     {
@@ -35,7 +59,8 @@ internal sealed class GemmKernelTests
         => from gemm in Kernels(64, 64, 96)
            from a in new[] { false, true }
            from b in new[] { false, true }
-           select gemm with { ColumnsA = a, ColumnsB = b, LastWarpFirst = a };
+           from architecture in gemm is { Family: GemmFamily.Mma, Input: GpuType.Float32 } ? new[] { 80, 90 } : [80]
+           select gemm with { ColumnsA = a, ColumnsB = b, LastWarpFirst = a, Architecture = architecture };
 
     private static IEnumerable<GemmCase> Edges()
         => from gemm in Kernels(70, 90, 43)

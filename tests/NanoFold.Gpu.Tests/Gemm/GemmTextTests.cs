@@ -50,7 +50,7 @@ internal sealed class GemmTextTests
     [TestCase("bar.sync 0;", GemmFamily.Simt)]
     public void The_machine_sees_what_is_missing(string instruction, object family)
     {
-        GemmTile tile = (GemmFamily)family == GemmFamily.Mma ? new(64, 64, 32, 32, 64, 3, 0) : SimtGemm.Tile(64, 64, 8, 0);
+        GemmTile tile = (GemmFamily)family == GemmFamily.Mma ? new(64, 64, 32, 32, 64, 3, 0) : SimtGemm.Tile(64, 64, 32, 0);
         var gemm = new GemmCase((GemmFamily)family, tile, GpuType.Float32, 64, 64, 128) { Edit = text => text.Replace(instruction, "", StringComparison.Ordinal) };
         int failures = new[] { false, true }.Count(last => Fails(gemm with { LastWarpFirst = last }));
         Assert.That(failures, Is.GreaterThan(0));

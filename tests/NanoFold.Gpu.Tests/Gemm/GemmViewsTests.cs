@@ -120,7 +120,7 @@ internal sealed class GemmViewsTests
         View a = New(64, 64), b = New(64, 64), y = New(64, 64);
         Assert.That(GemmViews.TryDescribe(new MatMulArgs { A = a, B = b, Y = y }, out GemmProblem problem, out _));
         IReadOnlyList<GemmChoice> candidates = _chooser.Candidates(problem, GpuPrecision.TensorFloat32);
-        _chooser.Keep(GemmChooser.Shape(problem, GpuPrecision.TensorFloat32), candidates[^1]);
+        _chooser.Keep(GemmProduct.Of(problem, GpuPrecision.TensorFloat32)!.Value, candidates[^1]);
         Assert.That(_chooser.Choose(problem, GpuPrecision.TensorFloat32), Is.EqualTo(candidates[^1]).And.Not.EqualTo(candidates[0]));
     }
 

@@ -14,6 +14,9 @@ internal sealed unsafe class MachineDevice : IGemmDevice, IDisposable
 
     public Func<string, string>? Edit { get; init; }
 
+    /// <summary>Compute capability that kernels are written for.</summary>
+    public int Architecture { get; init; } = 80;
+
     public long SharedCycles { get; private set; }
 
     public long ConflictCycles { get; private set; }
@@ -36,7 +39,7 @@ internal sealed unsafe class MachineDevice : IGemmDevice, IDisposable
     public void Launch(in GemmKernelKey key, in GemmArguments arguments, int gridX, int gridY, int gridZ)
     {
         Launched.Add(key);
-        PtxProgram program = key.Write();
+        PtxProgram program = key.Write(Architecture);
         var machine = new PtxMachine(Edit is null ? program : program with { Text = Edit(program.Text) }) { LastWarpFirst = LastWarpFirst };
         foreach ((nint address, long bytes) in _memory.Concat(_foreign))
         {

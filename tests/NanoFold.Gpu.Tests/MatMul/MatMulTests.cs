@@ -39,6 +39,22 @@ public class MatMulTests : GpuTests
     }
 
     [Test]
+    public void A_residual_gives_the_bits_of_an_addition_of_its_own([Values(DType.Float32, DType.BFloat16, DType.Float16)] DType type, [Values] bool biased)
+    {
+        foreach (int[] size in IsSimulated ? Sizes : [.. Sizes, [40, 48, 4096]])
+        {
+            (int m, int n, int k) = (size[0], size[1], size[2]);
+            using var twins = new Twins(Gpu, Cpu);
+            Twin a = twins.Random(type, 1, m, k), b = twins.Random(type, 2, k, n), residual = twins.Random(type, 3, m, n);
+            Twin bias = biased ? twins.Random(type, 4, n) : Twins.None, fused = twins.Random(type, 5, m, n), y = twins.Random(type, 6, m, n);
+            Multiply(a, b, fused, bias: bias, residual: residual);
+            Multiply(a, b, y, bias: bias);
+            Gpu.Copy(residual.Gpu, y.Gpu, accumulate: true);
+            Assert.That(twins.Read(fused), Is.EqualTo(twins.Read(y)), $"{m} x {n} x {k}");
+        }
+    }
+
+    [Test]
     public void Batches_of_any_strides([Values(DType.Float32, DType.BFloat16)] DType type)
     {
         using var twins = new Twins(Gpu, Cpu);

@@ -1,5 +1,6 @@
 using NanoFold.Kernels;
 using NanoFold.Kernels.Fused;
+using NanoFold.Kernels.Gpu.Rows;
 
 namespace NanoFold.Gpu.Tests.Rows;
 
@@ -7,9 +8,10 @@ public class NormTests : GpuTests
 {
     private static readonly (DType Type, double Tolerance)[] s_types = [(DType.Float32, 2e-6), (DType.BFloat16, 1e-2), (DType.Float16, 2e-3)];
 
-    private static int[][] Shapes => IsSimulated
+    private protected virtual int[][] Shapes => IsSimulated
         ? [[1, 1], [3, 4], [5, 7], [2, 3, 32], [19, 50], [3, 300]]
-        : [[1, 1], [5, 7], [2, 3, 32], [1000, 128], [4096, 768], [3, 2047], [77, 2052], [130, 5000]];
+        : [[1, 1], [5, 7], [2, 3, 32], [1000, 128], [4096, 768], [3, 2047], [77, 2052], [130, 5000], [3, 9000],
+            [9, 64], [301, 192], [700, 384], [300, 512], [99, 640], [3, 896], [55, 1024], [20, 1536]];
 
     [Test]
     public void Norms_are_those_of_the_cpu([ValueSource(nameof(s_types))] (DType Type, double Tolerance) type, [Values] bool isCentered)
@@ -48,6 +50,15 @@ public class NormTests : GpuTests
             norm.RmsNormBackward(x, default, statistics, dy, dy, false, dGain, scratch);
             return [.. memory.Read(dGain), .. memory.Read(dy)];
         }
+    }
+
+    [Test]
+    public void Sums_are_exchanged_within_warps_where_there_are_some()
+    {
+        Check(DType.Float32, 2e-6, [3, 40], isCentered: false, isAffine: true, accumulate: false, x => x);
+        Type[] norms = [.. Gpu.Context.Works.Where(w => w.Name.StartsWith("Norm", StringComparison.Ordinal))];
+        Assert.That(norms, Is.Not.Empty);
+        Assert.That(norms.All(n => n.GetGenericArguments().Contains(Gpu.Context.HasWarps ? typeof(WarpSum) : typeof(SharedSum))));
     }
 
     [Test]

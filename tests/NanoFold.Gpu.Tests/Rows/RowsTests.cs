@@ -18,24 +18,31 @@ public class RowsTests : GpuTests
         }
     }
 
+    // Tables whose columns are strided have their ids sorted; rows of others are looked for.
     [Test]
-    public void Scatter_add([Values(DType.Float32, DType.BFloat16, DType.Float16)] DType type, [Values] bool sums)
+    public void Scatter_add([Values(DType.Float32, DType.BFloat16, DType.Float16)] DType type, [Values] bool sums, [Values] bool isSorted)
     {
         using var twins = new Twins(Gpu, Cpu);
-        int width = IsSimulated ? 3 : 200;
 
-        // Rows of one id in one chunk, in two, and in many; ids of no row; a table of more rows than one digit counts.
+        // Rows of one id in one chunk, in two, and in many; ids of no row; a table of more rows than one digit counts, or than there are ids.
         foreach ((int count, int tableRows, Func<int, int> id) in new (int, int, Func<int, int>)[]
         {
-            (1, 2, _ => 1), (3, 2, _ => -1), (40, 700, i => i * i * 37 % 701 - 1), (IsSimulated ? 110 : 3000, 20, i => i % 9 == 0 ? -1 : i % 5 == 0 ? i % 20 : 7), (64, 1, _ => 0),
+            (1, 2, _ => 1), (3, 2, _ => -1), (40, 700, i => i * i * 37 % 701 - 1), (64, 1, _ => 0),
+            (IsSimulated ? 300 : 5000, 20, i => i % 9 == 0 ? -1 : i % 5 == 0 ? i % 20 : 7), (IsSimulated ? 110 : 3000, 4000, i => i * i % 37),
         })
         {
-            Twin x = twins.Random(type, 1, count, 2, width).Slice(1, 1, 1), ids = twins.Integers([count], [.. Enumerable.Range(0, count).Select(id)]);
-            Twin table = twins.Random(sums ? DType.Float32 : type, 2, tableRows, width);
-            Gpu.ScatterAdd(x.Gpu, ids.Gpu, table.Gpu);
-            Cpu.ScatterAdd(x.Cpu, ids.Cpu, table.Cpu);
-            twins.AssertClose(table, sums ? 1e-5 : Twins.Tolerance(type), $"{count} rows");
+            foreach (int width in IsSimulated ? [3, 8] : new[] { 3, 200, 384 })
+            {
+                Twin x = twins.Random(type, 1, count, 2, width).Slice(1, 1, 1), ids = twins.Integers([count], [.. Enumerable.Range(0, count).Select(id)]);
+                Twin all = isSorted ? twins.Random(sums ? DType.Float32 : type, 2, width, tableRows) : twins.Random(sums ? DType.Float32 : type, 2, tableRows, width + 4);
+                Twin table = isSorted ? all.Permute(1, 0) : all.Slice(1, 0, width);
+                Gpu.ScatterAdd(x.Gpu, ids.Gpu, table.Gpu);
+                Cpu.ScatterAdd(x.Cpu, ids.Cpu, table.Cpu);
+                twins.AssertClose(all, sums ? 1e-5 : Twins.Tolerance(type), $"{count} rows of {width}");
+            }
         }
+
+        Assert.That(Gpu.Context.Works.Any(w => w.Name.StartsWith(isSorted ? "ScatterChunk" : "ScatterList", StringComparison.Ordinal)));
     }
 
     [Test]

@@ -8,7 +8,14 @@ namespace NanoFold.Gpu.Tests.Suites;
 /// <summary>Every mixer, feed-forward and setting of a model on a GPU: loss and gradients are the CPU's, again the same bits, replayed, recomputed or not.</summary>
 public class GpuModelSuite : GpuTests
 {
-    private static IEnumerable<TestCaseData> Variants => ModelVariants.All.Select(v => new TestCaseData(v.Model).SetArgDisplayNames(v.Name));
+    // Between them every kernel: what the simulator has time for whenever tests run.
+    private static readonly string[] s_quick =
+        ["attention grouped", "sliding-window Rope", "gated-attention Rope", "top-k Rope", "moe", "attention everything"];
+
+    private static IEnumerable<TestCaseData> Variants => ModelVariants.All.Select(v => Case(v.Name, v.Model, s_quick));
+
+    // A cache or a replay is the same code whatever surrounds it.
+    private static IEnumerable<TestCaseData> Mixers => ModelVariants.All.Select(v => Case(v.Name, v.Model, ["attention grouped", "top-k Rope"]));
 
     [TestCaseSource(nameof(Variants))]
     public void Loss_and_gradients_are_those_of_the_cpu(ModelConfig config)
@@ -26,7 +33,7 @@ public class GpuModelSuite : GpuTests
         Numbers.AssertSameBits(gradientsAgain, gpuGradients, "recomputed");
     }
 
-    [TestCaseSource(nameof(Variants))]
+    [TestCaseSource(nameof(Mixers))]
     public void A_replay_gives_the_same_bits(ModelConfig config)
     {
         SetState(Gpu);
@@ -44,7 +51,7 @@ public class GpuModelSuite : GpuTests
         }
     }
 
-    [TestCaseSource(nameof(Variants))]
+    [TestCaseSource(nameof(Mixers))]
     public void Decoding_with_a_cache_gives_the_logits_of_the_whole(ModelConfig config)
     {
         SetState(Gpu);
@@ -55,5 +62,11 @@ public class GpuModelSuite : GpuTests
             using var decoding = new Decoding(model, chunk);
             Numbers.AssertClose(decoding.Run((b, call) => (b + call) % (chunk + 1)), whole, 2e-5, $"up to {chunk} at a time");
         }
+    }
+
+    private static TestCaseData Case(string name, ModelConfig model, string[] quick)
+    {
+        TestCaseData data = new TestCaseData(model).SetArgDisplayNames(name);
+        return IsSimulated && !quick.Contains(name) ? data.SetCategory("Long") : data;
     }
 }

@@ -8,12 +8,12 @@ namespace NanoFold.Gpu.Tests.Suites;
 /// <summary>Every case of every op on a GPU: against its float64 reference, its gradients against the CPU's in float64, twice to the same bits.</summary>
 public class GpuOpSuite : GpuTests
 {
-    // What the simulator takes seconds for.
-    private const long MostSimulated = 40_000;
+    // Elements of an input that the simulator has time for whenever tests run, and at all.
+    private const long MostQuick = 1_000, MostSimulated = 40_000;
 
     private static IEnumerable<TestCaseData> Cases => OpCases.All
-        .Where(c => !IsSimulated || c.Inputs.Max(i => i.Shape.Aggregate(1L, (product, n) => product * n)) <= MostSimulated)
-        .Select(c => new TestCaseData(c).SetArgDisplayNames(c.Name));
+        .Where(c => !IsSimulated || Elements(c) <= MostSimulated)
+        .Select(c => IsSimulated && Elements(c) > MostQuick ? Case(c).SetCategory("Long") : Case(c));
 
     // Ops whose fused kernel the backend can hide.
     private static IEnumerable<TestCaseData> WithComposedPath => Cases.Where(c => c.Arguments[0] is OpCase op
@@ -56,4 +56,8 @@ public class GpuOpSuite : GpuTests
         Numbers.AssertClose(second.Run(), first.Run(), 2 * opCase.Tolerance, $"{opCase}, composed");
         Numbers.AssertClose(second.Gradients(), first.Gradients(), 2 * opCase.GradientTolerance, $"gradients of {opCase}, composed");
     }
+
+    private static long Elements(OpCase opCase) => opCase.Inputs.Max(i => i.Shape.Aggregate(1L, (product, n) => product * n));
+
+    private static TestCaseData Case(OpCase opCase) => new TestCaseData(opCase).SetArgDisplayNames(opCase.Name);
 }

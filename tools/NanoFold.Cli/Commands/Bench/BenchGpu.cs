@@ -17,7 +17,9 @@ internal static class BenchGpu
     // GPT-2's vocabulary, padded as is usual.
     private const int Vocab = 50304;
 
-    private static readonly string[] s_parts = ["products", "attention", "steps", "kernels", "curves"];
+    private static readonly string[] s_parts = ["tune", "products", "attention", "steps", "kernels", "curves"];
+
+    private static readonly TimeSpan s_tuningLimit = TimeSpan.FromMinutes(1);
 
     private static readonly (string Preset, int Batch, int Vocab)[] s_steps = [("nano", 12, 256), ("small", 64, 256), ("gpt2", 16, Vocab)];
 
@@ -31,16 +33,16 @@ internal static class BenchGpu
         Option<string?> data = command.Text("--data", "PATH", "Text for the curves; without it tokens are random");
         Option<long?> steps = command.Integer("--steps", "Steps of the curves, 200 if not given", 1, 100_000);
         command.JsonKeys = """
-            device, precisions [names], products [{name, m, n, k, transA, transB, fp32, tf32, bf16 (TFLOP/s), peer {fp32, tf32, bf16}}],
+            device, precisions [names], tune [{name, m, n, k, transA, transB, precision, before, after, secondsBefore, secondsAfter}], products [{name, m, n, k, transA, transB, fp32, tf32, bf16 (TFLOP/s), peer {fp32, tf32, bf16}}],
               attention [{context, heads, headDim, batch, forwardMs, bothMs, tflops, peer {forwardMs, bothMs}}],
               steps [{preset, batch, precision, tokensPerSecond, peer {eager, compiled, graph, compiledGraph}}],
               kernels [{preset, name, calls, ms, tflops, gbps, rooflineShare}], compiled [{name, registers, localBytes, sharedBytes}],
               curves [{precision, first, last, largestDifference (from fp32, of means of 20 steps)}]; what was not measured is absent
             """;
-        command.Does(invocation => Run(invocation, invocation.Get(parts) ?? s_parts, invocation.Get(alone) ? null : GpuPeer.Find(invocation.Output), invocation.Get(data), (int)(invocation.Get(steps) ?? 200)));
+        command.Does(invocation => Run(invocation, invocation.Get(parts), invocation.Get(alone) ? null : GpuPeer.Find(invocation.Output), invocation.Get(data), (int)(invocation.Get(steps) ?? 200)));
     }
 
-    private static int Run(Invocation invocation, string[] parts, GpuPeer? peer, string? data, int curveSteps)
+    private static int Run(Invocation invocation, string[]? given, GpuPeer? peer, string? data, int curveSteps)
     {
         using Backend backend = Devices.Open(invocation);
         if (!backend.Supports(DType.BFloat16))
@@ -53,6 +55,15 @@ internal static class BenchGpu
         output.Text.WriteLine($"{backend.Name}, {Display.Bytes(backend.FreeBytes ?? 0)} free");
         var json = new JsonObject { ["device"] = backend.Name, ["precisions"] = new JsonArray([.. precisions.Select(p => (JsonNode)p.Name())]) };
         var figures = new GpuFigures(backend, output, json, peer);
+
+        // What was measured is kept: without being asked to it is done once.
+        string[] parts = given ?? [.. s_parts.Where(p => p != "tune" || Gpus.IsUntuned(backend))];
+        if (parts.Contains("tune"))
+        {
+            // Large ones first: they matter most if the time is short.
+            figures.Tune([.. Enumerable.Reverse(s_steps).SelectMany(Products)], s_tuningLimit);
+        }
+
         if (parts.Contains("products"))
         {
             ModelConfig gpt2 = Presets.Of("gpt2").Resolve().Model with { Vocab = Vocab };
@@ -81,6 +92,13 @@ internal static class BenchGpu
 
         output.Result(json);
         return Faults.Done;
+    }
+
+    /// <summary>The products of a preset's steps.</summary>
+    private static IEnumerable<GemmCase> Products((string Preset, int Batch, int Vocab) step)
+    {
+        ModelConfig model = Presets.Of(step.Preset).Resolve().Model with { Vocab = step.Vocab };
+        return GemmCase.Of(model, step.Batch * model.Context);
     }
 
     /// <summary>A preset with AdamW, as the peer has it.</summary>

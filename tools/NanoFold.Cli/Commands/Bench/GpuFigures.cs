@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Text.Json.Nodes;
 using NanoFold.Engine.Benchmarks;
 using NanoFold.Engine.Configuration;
@@ -10,8 +11,28 @@ namespace NanoFold.Cli.Commands.Bench;
 /// <summary>The parts of <c>bench gpu</c>: each measures, prints its table, and adds itself to the result.</summary>
 internal sealed class GpuFigures(Backend backend, Output output, JsonObject json, GpuPeer? peer)
 {
-    private static readonly (string Name, DType Type, bool Tensor)[] s_products =
-        [("fp32", DType.Float32, false), ("tf32", DType.Float32, true), ("bf16", DType.BFloat16, true)];
+    public void Tune(IReadOnlyList<GemmCase> cases, TimeSpan limit)
+    {
+        long started = Stopwatch.GetTimestamp();
+        IReadOnlyList<(GemmCase Shape, GpuProducts Kind)> products = [.. GpuProducts.All.Reverse().SelectMany(kind => cases.Select(c => (c, kind)))];
+        IReadOnlyList<GpuTuning> tuned = Gpus.Tune(backend, products, limit);
+        GpuTuning[] changed = [.. tuned.Where(t => t.Before != t.After)];
+        List<string[]> rows = [["tuned", "m", "n", "k", "in", "before", "now", "µs", "of before"]];
+        rows.AddRange(changed.Select(t => (string[])
+        [
+            t.Shape.Name, $"{t.Shape.M}", $"{t.Shape.N}", $"{t.Shape.K}", t.Kind.Name, t.Before, t.After,
+            Display.Number(1e6 * t.SecondsAfter, "0.0"), Display.Number(t.SecondsBefore / t.SecondsAfter, "0.00"),
+        ]));
+        Add("tune", rows, new JsonArray([.. tuned.Select(t => (JsonNode)new JsonObject
+        {
+            ["name"] = t.Shape.Name, ["m"] = t.Shape.M, ["n"] = t.Shape.N, ["k"] = t.Shape.K, ["transA"] = t.Shape.TransposeA, ["transB"] = t.Shape.TransposeB,
+            ["precision"] = t.Kind.Name, ["before"] = t.Before, ["after"] = t.After, ["secondsBefore"] = t.SecondsBefore, ["secondsAfter"] = t.SecondsAfter,
+        })]));
+        double gain = tuned.Count == 0 ? 1 : Math.Exp(tuned.Average(t => Math.Log(t.SecondsBefore / t.SecondsAfter)));
+        output.Text.WriteLine(
+            $"measured kernels of {tuned.Count} products in {Display.Number(Stopwatch.GetElapsedTime(started).TotalSeconds, "0.0")} s: {changed.Length} are done by another one now, "
+            + $"all of them {Display.Number(gain, "0.00")} times as fast on average");
+    }
 
     public void Products(IReadOnlyList<GemmCase> cases)
     {
@@ -25,21 +46,21 @@ internal sealed class GpuFigures(Backend backend, Output output, JsonObject json
             {
                 ["name"] = shape.Name, ["m"] = shape.M, ["n"] = shape.N, ["k"] = shape.K, ["transA"] = shape.TransposeA, ["transB"] = shape.TransposeB,
             };
-            var rates = new double[s_products.Length];
+            var rates = new double[GpuProducts.All.Count];
             for (int i = 0; i < rates.Length; i++)
             {
-                backend.AllowsTensorFloat32 = s_products[i].Tensor;
-                rates[i] = GemmResult.Measure(shape, backend, s_products[i].Type).FlopsPerSecond / 1e12;
-                own[s_products[i].Name] = rates[i];
+                backend.AllowsTensorFloat32 = GpuProducts.All[i].Tensor;
+                rates[i] = GemmResult.Measure(shape, backend, GpuProducts.All[i].Type).FlopsPerSecond / 1e12;
+                own[GpuProducts.All[i].Name] = rates[i];
             }
 
             backend.AllowsTensorFloat32 = false;
-            own["peer"] = Only(other, [.. s_products.Select(p => p.Name)]);
+            own["peer"] = Only(other, [.. GpuProducts.All.Select(p => p.Name)]);
             result.Add(own);
             rows.Add(
             [
                 shape.Name, $"{shape.M}", $"{shape.N}", $"{shape.K}", .. rates.Select(r => Display.Number(r, "0.0")), "",
-                .. s_products.Select((p, i) => Ratio(rates[i], (double?)other?[p.Name])),
+                .. GpuProducts.All.Select((p, i) => Ratio(rates[i], (double?)other?[p.Name])),
             ]);
         }
 
@@ -81,7 +102,8 @@ internal sealed class GpuFigures(Backend backend, Output output, JsonObject json
         {
             StepBenchmark own = StepBenchmark.Run(config, backend, steps);
             string precision = config.Train.Precision.Name();
-            JsonObject? other = peer?.Ask("step", "--preset", config.Preset, "--batch", $"{config.Train.Batch}", "--vocab", $"{config.Model.Vocab}", "--precision", precision)?["tokensPerSecond"]?.AsObject();
+            // Compiling takes the peer minutes: it stands beside the precision that people train in.
+            JsonObject? other = config.Train.Precision != PrecisionKind.BFloat16 ? null : peer?.Ask("step", "--preset", config.Preset, "--batch", $"{config.Train.Batch}", "--vocab", $"{config.Model.Vocab}", "--precision", precision)?["tokensPerSecond"]?.AsObject();
             double milliseconds = 1e3 * config.Train.Batch * config.Model.Context / own.TokensPerSecond;
             result.Add(new JsonObject
             {

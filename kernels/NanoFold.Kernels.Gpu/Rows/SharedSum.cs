@@ -2,11 +2,8 @@ using ILGPU;
 
 namespace NanoFold.Kernels.Gpu.Rows;
 
-/// <summary>
-/// Sums over each run of <c>lanes</c> neighbouring threads, a power of two of them: so a group works on several short rows at once.
-/// All threads of the group call, each gets the sum of its own run.
-/// </summary>
-internal static class LaneReduce
+/// <summary>Sums by halving in shared memory: for any device, with a barrier a step.</summary>
+internal readonly struct SharedSum : ILaneSum
 {
     public static float Sum(ArrayView<float> shared, float value, int lanes)
     {

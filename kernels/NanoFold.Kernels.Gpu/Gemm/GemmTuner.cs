@@ -1,0 +1,54 @@
+namespace NanoFold.Kernels.Gpu.Gemm;
+
+/// <summary>What measuring a product led to.</summary>
+internal readonly record struct GemmTuning(GemmChoice Before, GemmChoice After, double SecondsBefore, double SecondsAfter);
+
+/// <summary>
+/// Measures the kernels that are estimated to be the best for a product, and has the chooser keep the fastest: first tiles, each in as many slices
+/// as are estimated to be best for it, then other slices of the best tile (which need no further kernel to be compiled).
+/// </summary>
+internal sealed class GemmTuner(GemmChooser chooser, IGemmTimer timer)
+{
+    private const int MostTiles = 6, MostSlices = 4;
+
+    /// <summary>Gains below this are taken for noise: the choice stays.</summary>
+    private const double LeastGain = 1.02;
+
+    /// <summary>Null for a product of which no choice is kept.</summary>
+    public GemmTuning? Tune(in GemmProblem problem, GpuPrecision precision)
+    {
+        if (GemmProduct.Of(problem, precision) is not { } product)
+        {
+            return null;
+        }
+
+        GemmChoice before = chooser.Choose(problem, precision);
+        IReadOnlyList<GemmChoice> candidates = chooser.Candidates(problem, precision);
+        var seconds = new Dictionary<GemmChoice, double>();
+        Measure(problem, [before, .. candidates.DistinctBy(c => (c.Family, c.Tile)).Take(MostTiles)], seconds);
+        GemmChoice best = seconds.MinBy(s => s.Value).Key;
+        Measure(
+            problem,
+            candidates.Where(c => c.Family == best.Family && c.Tile == best.Tile && !seconds.ContainsKey(c)).OrderBy(c => Math.Abs(Math.Log2((double)c.Slices / best.Slices))).Take(MostSlices),
+            seconds);
+        best = seconds.MinBy(s => s.Value).Key;
+        if (seconds[before] < LeastGain * seconds[best])
+        {
+            best = before;
+        }
+
+        chooser.Keep(product, best);
+        return new GemmTuning(before, best, seconds[before], seconds[best]);
+    }
+
+    private void Measure(in GemmProblem problem, IEnumerable<GemmChoice> choices, Dictionary<GemmChoice, double> seconds)
+    {
+        foreach (GemmChoice choice in choices)
+        {
+            if (!seconds.ContainsKey(choice))
+            {
+                seconds.Add(choice, timer.Seconds(problem, choice));
+            }
+        }
+    }
+}
