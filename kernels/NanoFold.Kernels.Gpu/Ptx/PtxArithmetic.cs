@@ -13,6 +13,9 @@ internal static class PtxArithmetic
 
     public static Reg Mul(this PtxWriter w, Reg a, Operand b) => w.Op(a.Kind, a.Kind == RegKind.F32 ? "mul.rn.f32" : $"mul.lo.{Type(a)}", a, b);
 
+    /// <summary>−a, of a float; costs nothing as an operand of another instruction.</summary>
+    public static Reg Negate(this PtxWriter w, Reg a) => w.Op(RegKind.F32, "neg.f32", a);
+
     /// <summary>a · b + c: one rounding in float.</summary>
     public static Reg Mad(this PtxWriter w, Reg a, Operand b, Operand c)
         => w.Op(a.Kind, a.Kind == RegKind.F32 ? "fma.rn.f32" : $"mad.lo.{Type(a)}", a, b, c);

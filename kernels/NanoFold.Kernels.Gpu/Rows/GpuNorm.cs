@@ -7,7 +7,7 @@ namespace NanoFold.Kernels.Gpu.Rows;
 internal sealed class GpuNorm(GpuContext context) : INormKernels
 {
     /// <summary>Pieces of a lane at most in a forward pass.</summary>
-    private const int MostForward = 8;
+    internal const int MostForward = 8;
 
     public void RmsNorm(in View x, in View gain, in View y, in View statistics, double epsilon)
         => Forward<RmsKind>("rms norm", x, gain, default, y, statistics, epsilon);

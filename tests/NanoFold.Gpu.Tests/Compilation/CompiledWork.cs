@@ -5,8 +5,8 @@ namespace NanoFold.Gpu.Tests.Compilation;
 /// <summary>What a work became.</summary>
 /// <param name="Work">The struct.</param>
 /// <param name="Ptx">For the architectures that were asked for.</param>
-/// <param name="OpenCl">OpenCL C.</param>
-internal sealed record CompiledWork(Type Work, IReadOnlyList<string> Ptx, string OpenCl)
+/// <param name="OpenCl">OpenCL C; null where that is never asked for.</param>
+internal sealed record CompiledWork(Type Work, IReadOnlyList<string> Ptx, string? OpenCl)
 {
     public override string ToString() => WorkName.Of(Work);
 }

@@ -23,13 +23,22 @@ internal static class Programs
     {
         foreach (GemmSpec spec in Specs())
         {
-            foreach (GemmKernelKey key in GemmTiles.Mma.Where(tile => MmaGemm.Fits(spec, tile)).Select(tile => new GemmKernelKey(GemmFamily.Mma, spec, tile))
-                .Concat(GemmTiles.Simt.Select(tile => new GemmKernelKey(GemmFamily.Simt, spec, tile))))
+            IEnumerable<GemmKernelKey> keys =
+            [
+                .. GemmTiles.Mma.Where(tile => MmaGemm.Fits(spec, tile)).Select(tile => new GemmKernelKey(GemmFamily.Mma, spec, tile)),
+                .. GemmTiles.Simt.Select(tile => new GemmKernelKey(GemmFamily.Simt, spec, tile)),
+                .. FewRows(spec).Select(tile => new GemmKernelKey(GemmFamily.FewRows, spec, tile)),
+                .. spec.Mode == GemmMode.Batch ? [new GemmKernelKey(GemmFamily.Reduce, spec, default)] : Array.Empty<GemmKernelKey>(),
+            ];
+            foreach (GemmKernelKey key in keys)
             {
                 yield return ($"{key.Name} {spec}", key.Write());
             }
         }
     }
+
+    private static IEnumerable<GemmTile> FewRows(GemmSpec spec)
+        => Enumerable.Range(1, 8).Where(rows => FewRowsGemm.Fits(new GemmProblem { Input = spec.Input, Output = spec.Output, M = rows }, spec)).Select(FewRowsGemm.Tile).Distinct();
 
     private static IEnumerable<GemmSpec> Specs()
         => from type in Enum.GetValues<GpuType>()

@@ -14,6 +14,7 @@ internal static class Works
     private static readonly Type[] s_pieces = [typeof(AnyPiece), typeof(WholePiece)];
     private static readonly Type[] s_copies = [typeof(CopyWork<,>), typeof(FlatCopyWork<,>)];
     private static readonly Type[] s_moves = [typeof(MoveWork<>), typeof(FillWork<>)];
+    private static readonly HashSet<(Type Sum, Type Pieces)> s_forward = NormSplits.All(GpuNorm.MostForward), s_backward = NormSplits.All(NormGroups.MostPieces);
 
     public static IReadOnlyList<Type> All { get; } =
         [.. typeof(GpuBackend).Assembly.GetTypes().Where(t => t.IsValueType && Implements(t, typeof(IGpuWork<>))).SelectMany(Closed).OrderBy(WorkName.Of, StringComparer.Ordinal)];
@@ -36,7 +37,14 @@ internal static class Works
             arguments = [.. arguments.SelectMany(before => Candidates(parameter).Select(next => (Type[])[.. before, next]))];
         }
 
-        return arguments.Where(a => s_copies.Contains(work) || HasOneType(a)).Select(a => work.MakeGenericType(a));
+        return arguments.Where(a => s_copies.Contains(work) || HasOneType(a)).Where(a => IsSplit(work, a)).Select(a => work.MakeGenericType(a));
+    }
+
+    /// <summary>Whether some norm is shared out so: sums within warps come with any number of pieces, others with one.</summary>
+    private static bool IsSplit(Type work, Type[] arguments)
+    {
+        Type? sum = arguments.FirstOrDefault(a => typeof(ILaneSum).IsAssignableFrom(a)), pieces = arguments.FirstOrDefault(a => Implements(a, typeof(IPieces<>)));
+        return sum is null || pieces is null || (work == typeof(NormBackwardWork<,,,,>) ? s_backward : s_forward).Contains((sum, pieces));
     }
 
     /// <summary>Elements are all of one type, but the last, a result's, may be single precision.</summary>
@@ -50,7 +58,10 @@ internal static class Works
     {
         Type[] constraints = parameter.GetGenericParameterConstraints();
         return constraints.Any(c => c.IsGenericType && c.GetGenericTypeDefinition() == typeof(IElement<>)) ? s_elements
+            : constraints.Any(c => c.IsGenericType && c.GetGenericTypeDefinition() == typeof(IPieces<>)) ? [.. s_forward.Select(s => s.Pieces).Distinct()]
             : constraints.Contains(typeof(IPiece)) ? s_pieces
+            : constraints.Contains(typeof(ILaneSum)) ? [typeof(SharedSum), typeof(WarpSum)]
+            : constraints.Contains(typeof(INormKind)) ? [typeof(RmsKind), typeof(LayerKind)]
             : constraints.Contains(typeof(IPointwise)) ? [.. Formulas()]
             : throw new NotSupportedException($"{parameter.DeclaringType}: what is {parameter} run with?");
     }

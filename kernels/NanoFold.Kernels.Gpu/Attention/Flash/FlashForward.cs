@@ -98,7 +98,7 @@ internal sealed class FlashForward : FlashQueries
         W.Mark(stays);
         for (int row = 0; row < _maxima.Length; row++)
         {
-            Reg negated = W.Mul(W.Sub(W.Const(0f), _maxima[row]), _bitScale), sum = _sums[row];
+            Reg negated = W.Mul(W.Negate(_maxima[row]), _bitScale), sum = _sums[row];
             ForRow(row, ColumnTiles, i =>
             {
                 W.Set(scores[i], Weight(scores[i], _bitScale, negated));

@@ -92,7 +92,7 @@ internal sealed class FlashKeyGradient : FlashKernel
             for (int n = 0; n < ColumnTiles; n++)
             {
                 Reg[] bits = W.LoadShared(RegKind.F32, 2, at, 32 * n);
-                ForColumns(n, (i, column) => W.Set(weights[i], Weight(weights[i], bitScale, Negated(bits[column]))));
+                ForColumns(n, (i, column) => W.Set(weights[i], Weight(weights[i], bitScale, W.Negate(bits[column]))));
             }
 
             AddOutput(dv, weights, acrossDY, stage);
@@ -136,8 +136,6 @@ internal sealed class FlashKeyGradient : FlashKernel
             }
         }
     }
-
-    private Reg Negated(Reg x) => W.Sub(W.Const(0f), x);
 
     /// <summary>Scores of keys that a query does not see become −∞. Costs nothing where all queries of the block see all of the warp's keys.</summary>
     private void Mask(Reg[] scores, Reg query)

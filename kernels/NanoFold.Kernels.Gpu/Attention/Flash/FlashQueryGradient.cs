@@ -27,7 +27,7 @@ internal sealed class FlashQueryGradient : FlashQueries
         Reg[] bits = Statistics(nameof(FlashArguments.Bits)), delta = Statistics(nameof(FlashArguments.Delta));
         for (int i = 0; i < bits.Length; i++)
         {
-            bits[i] = W.Sub(W.Const(0f), bits[i]);
+            bits[i] = W.Negate(bits[i]);
         }
 
         Reg[] sums = Zeros(Spec.RowTiles * DepthTiles * 4);
