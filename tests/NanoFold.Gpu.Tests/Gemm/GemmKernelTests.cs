@@ -19,6 +19,7 @@ internal sealed class GemmKernelTests
     public void The_product_is_that_of_the_definition(object gemm) => ((GemmCase)gemm).Check();
 
     [TestCaseSource(nameof(Tiles))]
+    [Category("Long")]
     public void Every_tile_works_and_lanes_do_not_meet_in_banks(object gemm)
         => Assert.That(((GemmCase)gemm).Check(), Is.LessThan(0.02));
 

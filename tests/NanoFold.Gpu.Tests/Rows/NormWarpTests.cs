@@ -3,6 +3,7 @@ using NanoFold.Kernels.Gpu;
 namespace NanoFold.Gpu.Tests.Rows;
 
 /// <summary>The norms on a simulated device with warps, as CUDA's have: what runs there runs here. Rows have each number of pieces a lane.</summary>
+[Category("Long")]
 public class NormWarpTests : NormTests
 {
     private protected override int[][] Shapes => IsSimulated
