@@ -39,10 +39,10 @@ internal static class BenchGpu
               kernels [{preset, name, calls, ms, tflops, gbps, rooflineShare}], compiled [{name, registers, localBytes, sharedBytes}],
               curves [{precision, first, last, largestDifference (from fp32, of means of 20 steps)}]; what was not measured is absent
             """;
-        command.Does(invocation => Run(invocation, invocation.Get(parts), invocation.Get(alone) ? null : GpuPeer.Find(invocation.Output), invocation.Get(data), (int)(invocation.Get(steps) ?? 200)));
+        command.Does(invocation => Run(invocation, invocation.Get(parts), invocation.Get(alone), invocation.Get(data), (int)(invocation.Get(steps) ?? 200)));
     }
 
-    private static int Run(Invocation invocation, string[]? given, GpuPeer? peer, string? data, int curveSteps)
+    private static int Run(Invocation invocation, string[]? given, bool alone, string? data, int curveSteps)
     {
         using Backend backend = Devices.Open(invocation);
         if (!backend.Supports(DType.BFloat16))
@@ -54,7 +54,7 @@ internal static class BenchGpu
         PrecisionKind[] precisions = [.. Enum.GetValues<PrecisionKind>().Where(p => p != PrecisionKind.TensorFloat32 || backend.HasTensorFloat32)];
         output.Text.WriteLine($"{backend.Name}, {Display.Bytes(backend.FreeBytes ?? 0)} free");
         var json = new JsonObject { ["device"] = backend.Name, ["precisions"] = new JsonArray([.. precisions.Select(p => (JsonNode)p.Name())]) };
-        var figures = new GpuFigures(backend, output, json, peer);
+        var figures = new GpuFigures(backend, output, json, alone ? null : GpuPeer.Find(output));
 
         // What was measured is kept: without being asked to it is done once.
         string[] parts = given ?? [.. s_parts.Where(p => p != "tune" || Gpus.IsUntuned(backend))];
