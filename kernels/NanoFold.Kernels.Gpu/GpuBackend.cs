@@ -30,7 +30,7 @@ public sealed class GpuBackend : Backend
 
     public override StepState State => _context.State;
 
-    public override long? FreeBytes => _context.Accelerator is CudaAccelerator cuda ? cuda.GetFreeMemory() : _context.Accelerator.MemorySize;
+    public override long? FreeBytes => _context.FreeBytes;
 
     /// <summary>Tensor cores know tf32 from Ampere on.</summary>
     public override bool HasTensorFloat32 => _context.Accelerator is CudaAccelerator { Architecture.Major: >= 8 };
@@ -59,7 +59,7 @@ public sealed class GpuBackend : Backend
 
     public override RecordedCalls? Capture(Action calls) => _context.IsCuda ? CudaGraph.Capture(_context, calls) : null;
 
-    public override DeviceClock? NewClock() => _context.IsCuda ? new CudaClock(_context) : null;
+    public override DeviceClock? NewClock() => _context.IsCuda ? new CudaClock(_context) : new WaitingClock(_context);
 
     public override DeviceBuffer Allocate(long bytes) => new GpuBuffer(_context, bytes);
 

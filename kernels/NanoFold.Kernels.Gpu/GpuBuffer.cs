@@ -6,12 +6,14 @@ namespace NanoFold.Kernels.Gpu;
 /// <summary>A piece of a GPU's memory, zeroed, its first byte aligned to 256.</summary>
 internal sealed class GpuBuffer : DeviceBuffer
 {
+    private readonly GpuContext _context;
     private MemoryBuffer1D<byte, Stride1D.Dense>? _memory;
 
     public GpuBuffer(GpuContext context, long bytes)
         : base(bytes)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(bytes);
+        _context = context;
         _memory = context.AllocateMemory(Math.Max(bytes, 256));
         _memory.MemSetToZero(context.Stream);
     }
@@ -22,7 +24,10 @@ internal sealed class GpuBuffer : DeviceBuffer
 
     public override void Dispose()
     {
-        _memory?.Dispose();
-        _memory = null;
+        if (_memory is not null)
+        {
+            _context.FreeMemory(_memory);
+            _memory = null;
+        }
     }
 }

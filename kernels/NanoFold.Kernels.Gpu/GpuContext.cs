@@ -17,6 +17,7 @@ internal sealed class GpuContext : IDisposable
     private readonly List<IDisposable> _outgrown = [];
     private readonly MemoryBuffer1D<byte, Stride1D.Dense> _nothing;
     private MemoryBuffer1D<byte, Stride1D.Dense>? _scratch;
+    private long _taken;
 
     /// <param name="context">ILGPU's context; it is disposed here.</param>
     /// <param name="device">One of its devices.</param>
@@ -57,6 +58,9 @@ internal sealed class GpuContext : IDisposable
 
     /// <summary>See <see cref="Backend.AllowsTensorFloat32"/>.</summary>
     public bool AllowsTensorFloat32 { get; set; }
+
+    /// <summary>As the driver says; where it does not, what the device has less what was taken here.</summary>
+    public long FreeBytes => Accelerator is CudaAccelerator cuda ? cuda.GetFreeMemory() : Accelerator.MemorySize - _taken;
 
     /// <summary>Calls are being recorded, not run.</summary>
     public bool IsCapturing { get; set; }
@@ -120,12 +124,20 @@ internal sealed class GpuContext : IDisposable
 
         try
         {
-            return Accelerator.Allocate1D<byte>(bytes);
+            MemoryBuffer1D<byte, Stride1D.Dense> memory = Accelerator.Allocate1D<byte>(bytes);
+            _taken += bytes;
+            return memory;
         }
         catch (Exception e) when (e is CudaException { Error: nameof(CudaError.CUDA_ERROR_OUT_OF_MEMORY) } or CLException)
         {
             throw new InsufficientMemoryException($"{Accelerator.Name}: {bytes} bytes were asked for and are not free", e);
         }
+    }
+
+    public void FreeMemory(MemoryBuffer1D<byte, Stride1D.Dense> memory)
+    {
+        _taken -= memory.Length;
+        memory.Dispose();
     }
 
     /// <summary>Runs a kernel over groups of <paramref name="threads"/> threads.</summary>

@@ -8,9 +8,19 @@ internal static class GroupReduce
     /// <summary>Threads of a group at most: the room that kernels keep in shared memory.</summary>
     public const int Most = 256;
 
-    public static float Sum(ArrayView<float> shared, float value)
+    public static float Sum(ArrayView<float> shared, float value) => Over<float, FloatSum>(shared, value);
+
+    public static double Sum(ArrayView<double> shared, double value) => Over<double, DoubleSum>(shared, value);
+
+    /// <summary>The largest; what is not a number wins: it must not vanish.</summary>
+    public static float Max(ArrayView<float> shared, float value) => Over<float, FloatMax>(shared, value);
+
+    private static T Over<T, TPair>(ArrayView<T> shared, T value)
+        where T : unmanaged
+        where TPair : struct, IPair<T>
     {
         int thread = Group.IdxX;
+        // The room may still be read by a reduction before this one.
         Group.Barrier();
         shared[thread] = value;
         Group.Barrier();
@@ -18,7 +28,7 @@ internal static class GroupReduce
         {
             if (thread < half)
             {
-                shared[thread] += shared[thread + half];
+                shared[thread] = TPair.Of(shared[thread], shared[thread + half]);
             }
 
             Group.Barrier();
@@ -27,43 +37,23 @@ internal static class GroupReduce
         return shared[0];
     }
 
-    public static double Sum(ArrayView<double> shared, double value)
+    internal interface IPair<T>
     {
-        int thread = Group.IdxX;
-        Group.Barrier();
-        shared[thread] = value;
-        Group.Barrier();
-        for (int half = Group.DimX >> 1; half > 0; half >>= 1)
-        {
-            if (thread < half)
-            {
-                shared[thread] += shared[thread + half];
-            }
-
-            Group.Barrier();
-        }
-
-        return shared[0];
+        static abstract T Of(T a, T b);
     }
 
-    public static float Max(ArrayView<float> shared, float value)
+    internal readonly struct FloatSum : IPair<float>
     {
-        int thread = Group.IdxX;
-        Group.Barrier();
-        shared[thread] = value;
-        Group.Barrier();
-        for (int half = Group.DimX >> 1; half > 0; half >>= 1)
-        {
-            if (thread < half)
-            {
-                float a = shared[thread], b = shared[thread + half];
-                // Not-a-number wins: it must not vanish in a maximum.
-                shared[thread] = a > b || Bits.IsNaN(a) ? a : b;
-            }
+        public static float Of(float a, float b) => a + b;
+    }
 
-            Group.Barrier();
-        }
+    internal readonly struct DoubleSum : IPair<double>
+    {
+        public static double Of(double a, double b) => a + b;
+    }
 
-        return shared[0];
+    internal readonly struct FloatMax : IPair<float>
+    {
+        public static float Of(float a, float b) => a > b || Bits.IsNaN(a) ? a : b;
     }
 }

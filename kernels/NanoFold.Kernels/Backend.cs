@@ -47,7 +47,7 @@ public abstract class Backend : IDisposable
     /// </summary>
     public virtual RecordedCalls? Capture(Action calls) => null;
 
-    /// <summary>A clock of the device's own timeline, for profiles; null where calls return when they are done, so that the host's clock will do.</summary>
+    /// <summary>A clock of the device's work, for profiles; null where calls return when they are done, so that the host's clock will do.</summary>
     public virtual DeviceClock? NewClock() => null;
 
     /// <summary>The kernels compiled so far, where a device's compiler says what they take.</summary>

@@ -40,7 +40,7 @@ public sealed record DecodeBenchmark(double TokensPerSecond, double PrefillToken
         using var model = new Transformer(config.Model, backend, (ulong)config.Train.Seed);
         using var decoder = new Decoder(model, batch);
         using var bandwidth = new MemoryBandwidth(backend);
-        var round = new Round(decoder, model.Config.Vocab, promptTokens, tokens);
+        var round = new Round(backend, decoder, model.Config.Vocab, promptTokens, tokens);
         List<double> prefills = [], steps = [], reads = [];
         round.Run();
         bandwidth.Measure();
@@ -63,7 +63,7 @@ public sealed record DecodeBenchmark(double TokensPerSecond, double PrefillToken
     }
 
     /// <summary>Prompts that are read, and tokens that are written to them.</summary>
-    private sealed class Round(Decoder decoder, int vocab, int promptTokens, int tokens)
+    private sealed class Round(Backend backend, Decoder decoder, int vocab, int promptTokens, int tokens)
     {
         private readonly Random _random = new(1);
         private readonly int[] _prompt = new int[promptTokens];
@@ -87,6 +87,7 @@ public sealed record DecodeBenchmark(double TokensPerSecond, double PrefillToken
                 decoder.Run();
             }
 
+            backend.Synchronize();
             double prefill = Stopwatch.GetElapsedTime(started).TotalSeconds;
             for (int i = 0; i < tokens; i++)
             {

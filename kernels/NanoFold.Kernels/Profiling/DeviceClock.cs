@@ -1,6 +1,6 @@
 namespace NanoFold.Kernels.Profiling;
 
-/// <summary>Marks on the timeline of a device that works behind the host's back: what lies between two is the device's time, whatever the host did meanwhile.</summary>
+/// <summary>Marks in the work of a device that works behind the host's back: what lies between two is the device's time.</summary>
 public abstract class DeviceClock : IDisposable
 {
     /// <summary>Forgets all marks.</summary>

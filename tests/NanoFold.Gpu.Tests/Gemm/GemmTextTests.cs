@@ -37,7 +37,7 @@ internal sealed class GemmTextTests
         foreach (GpuType type in Enum.GetValues<GpuType>())
         {
             var problem = new GemmProblem { Input = type, Output = type, M = 512, N = 512, K = 1024, InnerCount = 1, OuterCount = 1, StrideA = 4096, StrideB = 2048, StrideY = 2048 };
-            foreach (GemmChoice choice in new GemmChooser(device).Candidates(problem, Kernels.Gpu.GpuPrecision.TensorFloat32))
+            foreach (GemmChoice choice in new GemmChooser(device).Candidates(problem, Kernels.Gpu.Gemm.GpuPrecision.TensorFloat32))
             {
                 Assert.That(new GemmKernelKey(choice.Family, problem.Spec(), choice.Tile).Write().SharedBytes, Is.LessThanOrEqualTo(limit), $"{choice}");
                 Assert.That(choice.Family == GemmFamily.Mma, Is.EqualTo(architecture >= 80));

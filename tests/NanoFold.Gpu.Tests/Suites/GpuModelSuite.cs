@@ -1,5 +1,6 @@
 using NanoFold.Engine.Autograd;
 using NanoFold.Engine.Model;
+using NanoFold.Engine.Taps;
 using NanoFold.Kernels;
 using NanoFold.Tests.Suites;
 
@@ -49,6 +50,19 @@ public class GpuModelSuite : GpuTests
             Assert.That(plan.Tape.Losses.Sum(l => Host.Read(Gpu, plan[l])[0]), Is.EqualTo(loss));
             Numbers.AssertSameBits(model.Gradients(), gradients, $"run {run}");
         }
+    }
+
+    [TestCaseSource(nameof(Mixers))]
+    public void Taps_change_no_bit(ModelConfig config)
+    {
+        SetState(Gpu);
+        using var model = new TinyModel(config, Gpu);
+        (double loss, double[] gradients) = model.Train();
+        var reader = new Collector("*");
+        (double tapped, double[] tappedGradients) = model.Train(new TapSet([reader]));
+        Assert.That(reader.Read, Has.Count.GreaterThan(config.Layers));
+        Assert.That(tapped, Is.EqualTo(loss));
+        Numbers.AssertSameBits(tappedGradients, gradients, "tapped");
     }
 
     [TestCaseSource(nameof(Mixers))]

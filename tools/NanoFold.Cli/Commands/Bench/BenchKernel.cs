@@ -41,6 +41,11 @@ internal static class BenchKernel
             + "processor; with --list names; with --check cases without timings; with --disassemble methods [{name, bytes, loops [{label, instructions, fma, loads, stores}]}]";
         command.Does(invocation =>
         {
+            if (invocation.Device is Devices.Cuda or Devices.OpenCl)
+            {
+                throw UserException.Usage($"bench kernel times kernels of the CPU; profile --device {invocation.Device} has those of a GPU");
+            }
+
             string? wanted = invocation.Get(name) ?? (invocation.Get(list) ? "*" : null);
             OpCase[] cases = KernelNames.Select(Verb, wanted, invocation.Get(tests));
             if (invocation.Get(list))

@@ -1,4 +1,4 @@
-namespace NanoFold.Kernels.Gpu;
+namespace NanoFold.Kernels.Gpu.Gemm;
 
 /// <summary>What products of Float32 operands are computed with; 16-bit operands use tensor cores wherever there are some.</summary>
 internal enum GpuPrecision
