@@ -1,5 +1,6 @@
 using NanoFold.Kernels.Cpu.Attention;
 using NanoFold.Kernels.Cpu.RowKernels;
+using NanoFold.Kernels.Cpu.Time;
 using NanoFold.Kernels.Fused;
 
 namespace NanoFold.Kernels.Cpu;
@@ -55,5 +56,7 @@ public sealed class CpuKernelTable(CpuContext context, bool composedOnly) : IDis
         new CpuOptimizer(context),
         new CpuExpertRouting(context),
         new CpuMemoryRead(context),
+        new CpuScan(context),
+        new CpuConvolution(context),
     ];
 }
