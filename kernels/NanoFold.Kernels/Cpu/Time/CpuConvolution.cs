@@ -1,3 +1,4 @@
+using NanoFold.Kernels.Cpu.Pointwise;
 using NanoFold.Kernels.Fused.Time;
 
 namespace NanoFold.Kernels.Cpu.Time;
