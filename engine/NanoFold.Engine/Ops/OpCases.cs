@@ -32,6 +32,8 @@ public static class OpCases
         .. ExpertWeightsOp.Cases(),
         .. ExpertCombineOp.Cases(),
         .. RouterLossOp.Cases(),
+        .. ScanOp.Cases(),
+        .. ConvolutionOp.Cases(),
     ];
 
     /// <summary>Cases of every op at the shapes of a model's block, where speed is of interest; too large for the tests to run all of them.</summary>
@@ -64,6 +66,8 @@ public static class OpCases
         .. ExpertWeightsOp.SpeedCases(shape),
         .. ExpertCombineOp.SpeedCases(shape),
         .. RouterLossOp.SpeedCases(shape),
+        .. ScanOp.SpeedCases(shape),
+        .. ConvolutionOp.SpeedCases(shape),
     ];
 
     private static double SigmoidReference(double x) => 1 / (1 + Math.Exp(-x));

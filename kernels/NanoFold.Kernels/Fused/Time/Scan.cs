@@ -4,7 +4,8 @@ namespace NanoFold.Kernels.Fused.Time;
 
 /// <summary>
 /// A linear recurrence along time, channel by channel: h_t = a_t ⊙ c_t h_{t−1} + x_t with c = <see cref="Continues"/>, h_{−1} = <see cref="Initial"/>;
-/// with <see cref="Reverse"/> from the last place to the first, h_t = a_t ⊙ c_{t+1} h_{t+1} + x_t. States are carried in the type of sums.
+/// with <see cref="Reverse"/> from the last place to the first, h_t = a_t ⊙ c_{t+1} h_{t+1} + x_t. States are carried in the type of sums;
+/// those given may have x's type or that one.
 /// </summary>
 public readonly record struct Scan : IKernelCall<Scan>
 {

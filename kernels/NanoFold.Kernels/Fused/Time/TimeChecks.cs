@@ -39,9 +39,15 @@ internal static class TimeChecks
         }
     }
 
-    /// <summary>A state [B, width], contiguous, of the type that sums of x have; or none.</summary>
+    /// <summary>A state [B, width], contiguous, of x's type or that of its sums; or none.</summary>
     public static void State(string op, string name, in View state, in View x, int width)
-        => RowCheck.OptionalVector(op, name, state, x.Type.Sum(), (long)x.Layout[0] * width);
+    {
+        if (!state.IsNone)
+        {
+            Checks.LikeOrSum(op, name, state, x);
+            RowCheck.Vector(op, name, state, state.Type, (long)x.Layout[0] * width);
+        }
+    }
 
     /// <summary>A result like <paramref name="x"/>, or none.</summary>
     public static void OptionalOutput(string op, string name, in View y, in View x)
