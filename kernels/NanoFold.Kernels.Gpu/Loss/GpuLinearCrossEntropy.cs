@@ -1,4 +1,5 @@
 using NanoFold.Kernels.Fused;
+using NanoFold.Kernels.Gpu.Elements;
 using NanoFold.Kernels.Gpu.MatMul;
 
 namespace NanoFold.Kernels.Gpu.Loss;
@@ -28,7 +29,7 @@ internal sealed class GpuLinearCrossEntropy(GpuContext context, GpuMatMul matMul
     public void Forward(in View x, in View weight, in View targets, in View losses, in View logSumExp, in View loss, in View scratch, in View logits = default)
     {
         const string Op = "linear cross-entropy";
-        GpuChecks.NotDouble(Op, x);
+        ByElement.NotDouble(Op, x);
         CrossEntropyChecks.LinearForward(Op, x, weight, targets, losses, logSumExp, loss, scratch, ScratchBytes(Op, x, weight, logits), logits);
         int rows = x.Layout[0], chunk = ChunkRows(x, weight, logits);
         for (int start = 0; start < rows; start += chunk)
@@ -46,7 +47,7 @@ internal sealed class GpuLinearCrossEntropy(GpuContext context, GpuMatMul matMul
         in View x, in View weight, in View targets, in View logSumExp, in View dLoss, in View dX, bool accumulateX, in View dWeight, in View scratch, in View logits = default)
     {
         const string Op = "linear cross-entropy backward";
-        GpuChecks.NotDouble(Op, x);
+        ByElement.NotDouble(Op, x);
         CrossEntropyChecks.LinearBackward(Op, x, weight, targets, logSumExp, dLoss, dX, dWeight, scratch, ScratchBytes(Op, x, weight, logits), logits);
         int rows = x.Layout[0], chunk = ChunkRows(x, weight, logits);
         for (int start = 0; start < rows; start += chunk)
