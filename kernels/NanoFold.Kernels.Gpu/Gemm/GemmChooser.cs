@@ -1,3 +1,4 @@
+using NanoFold.Engine.Checkpoints;
 using NanoFold.Kernels.Gpu.Ptx;
 
 namespace NanoFold.Kernels.Gpu.Gemm;

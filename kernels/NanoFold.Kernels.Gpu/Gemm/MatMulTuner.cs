@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using NanoFold.Engine.Checkpoints;
 using NanoFold.Kernels.Gpu.Cuda;
 
 namespace NanoFold.Kernels.Gpu.Gemm;
