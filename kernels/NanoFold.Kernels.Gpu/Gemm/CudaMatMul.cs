@@ -1,6 +1,5 @@
 using ILGPU.Runtime;
 using ILGPU.Runtime.Cuda;
-using NanoFold.Engine.Training;
 using NanoFold.Kernels.Gpu.Cuda;
 using NanoFold.Kernels.Gpu.Ptx;
 

@@ -1,4 +1,3 @@
-using NanoFold.Engine.Checkpoints;
 using NanoFold.Kernels.Gpu.Ptx;
 
 namespace NanoFold.Kernels.Gpu.Gemm;

@@ -3,7 +3,6 @@ using NanoFold.Engine.Data;
 using NanoFold.Engine.Generation;
 using NanoFold.Engine.Model;
 using NanoFold.Engine.Runs;
-using NanoFold.Engine.Text;
 using NanoFold.Engine.Training;
 using NanoFold.Kernels.Cpu;
 
