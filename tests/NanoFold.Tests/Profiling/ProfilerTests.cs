@@ -4,8 +4,8 @@ using NanoFold.Engine.Model;
 using NanoFold.Engine.Profiling;
 using NanoFold.Engine.Runs;
 using NanoFold.Engine.Training;
-using NanoFold.Kernels;
 using NanoFold.Kernels.Cpu;
+using NanoFold.Kernels.Cpu.Rows;
 using NanoFold.Kernels.Profiling;
 using NanoFold.Tests.Suites;
 
