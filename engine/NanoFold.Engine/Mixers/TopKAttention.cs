@@ -1,5 +1,4 @@
 using NanoFold.Engine.Configuration;
-using NanoFold.Engine.Model;
 using NanoFold.Engine.Modules;
 
 namespace NanoFold.Engine.Mixers;
@@ -20,7 +19,7 @@ public sealed record TopKConfig : MixerConfig
     public int TopK { get; init; }
 
     /// <inheritdoc/>
-    public override IEnumerable<ConfigProblem> Validate(ModelConfig model, string path)
+    public override IEnumerable<ConfigProblem> Validate(ModelShape model, string path)
     {
         if (TopK > model.Context)
         {
@@ -29,24 +28,24 @@ public sealed record TopKConfig : MixerConfig
     }
 
     /// <inheritdoc/>
-    public override TopKConfig Resolve(ModelConfig model) => this with { TopK = KeptOf(model) };
+    public override TopKConfig Resolve(ModelShape model) => this with { TopK = KeptOf(model) };
 
     /// <inheritdoc/>
-    public override long Parameters(ModelConfig model) => AttentionCost.Parameters(model);
+    public override long Parameters(ModelShape model) => AttentionCost.Parameters(model);
 
     /// <inheritdoc/>
-    public override long FlopsPerToken(ModelConfig model) => (long)Flops(model, model.Context, Math.Min(KeptOf(model), model.Context));
+    public override long FlopsPerToken(ModelShape model) => (long)Flops(model, model.Context, Math.Min(KeptOf(model), model.Context));
 
     /// <inheritdoc/>
-    public override double ExecutedFlopsPerToken(ModelConfig model)
+    public override double ExecutedFlopsPerToken(ModelShape model)
         => Flops(model, AttentionCost.MeanKeys(model.Context, model.Context), AttentionCost.MeanKeys(model.Context, KeptOf(model)));
 
     /// <inheritdoc/>
-    public override long CacheBytes(ModelConfig model) => AttentionCost.CacheBytes(model, model.Context);
+    public override long CacheBytes(ModelShape model) => AttentionCost.CacheBytes(model, model.Context);
 
-    private int KeptOf(ModelConfig model) => TopK > 0 ? TopK : Math.Max(1, model.Context / 8);
+    private int KeptOf(ModelShape model) => TopK > 0 ? TopK : Math.Max(1, model.Context / 8);
 
-    private static double Flops(ModelConfig model, double scored, double kept)
+    private static double Flops(ModelShape model, double scored, double kept)
         => AttentionCost.Flops(model, kept) + (PerScoredKey * AttentionCost.QueryWidth(model) * (scored - kept));
 
     /// <inheritdoc/>
