@@ -27,6 +27,9 @@ public abstract record MixerConfig
     /// <summary>This with its defaults worked out. Of the model, only what does not depend on mixers is resolved.</summary>
     public virtual MixerConfig Resolve(ModelConfig model) => this;
 
+    /// <summary>What holds of it in a model.</summary>
+    public virtual MixerTraits Traits(ModelConfig model) => new();
+
     /// <summary>Parameters per layer.</summary>
     public abstract long Parameters(ModelConfig model);
 
