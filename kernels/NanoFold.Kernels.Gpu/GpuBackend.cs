@@ -1,6 +1,7 @@
 using ILGPU;
 using ILGPU.Runtime;
 using ILGPU.Runtime.Cuda;
+using NanoFold.Kernels.Fused.Attention;
 using NanoFold.Kernels.Gpu.Cuda;
 using NanoFold.Kernels.Gpu.Gemm;
 using NanoFold.Kernels.Gpu.Pointwise;
@@ -24,9 +25,12 @@ public sealed class GpuBackend : Backend
         _context = context;
         _transfer = new GpuTransfer(context);
         _table = new GpuKernelTable(context, composedOnly);
+        Kernels = new KernelTable(composedOnly, _table.Kernels);
     }
 
     public override string Name => $"{Kind} {_context.Accelerator.Name}";
+
+    public override KernelTable Kernels { get; }
 
     public override StepState State => _context.State;
 
@@ -187,14 +191,15 @@ public sealed class GpuBackend : Backend
         _table.Softmax.Backward(y, dy, dx, scale, accumulate);
     }
 
-    public override TKernel? Find<TKernel>()
+    public override TKernel? FindInterface<TKernel>()
         where TKernel : class
-        => _table.Find<TKernel>();
+        => _table.FindInterface<TKernel>();
 
     public override void Dispose()
     {
         _context.Stream.Synchronize();
         _table.Dispose();
+        Kernels.Dispose();
         _transfer.Dispose();
         _context.Dispose();
     }

@@ -1,10 +1,15 @@
 using NanoFold.Kernels.Fused;
-using NanoFold.Kernels.Gpu.Attention;
+using NanoFold.Kernels.Gpu.Attention.Cached;
 using NanoFold.Kernels.Gpu.Attention.Flash;
+using NanoFold.Kernels.Gpu.Attention.Full;
+using NanoFold.Kernels.Gpu.Attention.TopK;
 using NanoFold.Kernels.Gpu.Experts;
+using NanoFold.Kernels.Gpu.Loss;
 using NanoFold.Kernels.Gpu.MatMul;
+using NanoFold.Kernels.Gpu.Norm;
 using NanoFold.Kernels.Gpu.Optimizers;
 using NanoFold.Kernels.Gpu.Reduce;
+using NanoFold.Kernels.Gpu.Rope;
 using NanoFold.Kernels.Gpu.Rows;
 
 namespace NanoFold.Kernels.Gpu;
@@ -35,7 +40,9 @@ internal sealed class GpuKernelTable : IDisposable
 
     public GpuRows Rows { get; }
 
-    public TKernel? Find<TKernel>()
+    public IReadOnlyList<IKernel> Kernels => [.. _kernels.OfType<IKernel>()];
+
+    public TKernel? FindInterface<TKernel>()
         where TKernel : class
     {
         if (_composedOnly && HasComposedPath(typeof(TKernel)))
@@ -57,7 +64,7 @@ internal sealed class GpuKernelTable : IDisposable
     public void Dispose()
     {
         MatMul.Dispose();
-        foreach (IDisposable kernel in _kernels.OfType<IDisposable>())
+        foreach (IDisposable kernel in _kernels.Where(k => k is not IKernel).OfType<IDisposable>())
         {
             kernel.Dispose();
         }

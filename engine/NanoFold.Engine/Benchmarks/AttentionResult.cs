@@ -1,8 +1,10 @@
 using NanoFold.Engine.Autograd;
+using NanoFold.Engine.Measurement;
 using NanoFold.Engine.Ops;
 using NanoFold.Engine.Tensors;
 using NanoFold.Kernels;
 using NanoFold.Kernels.Fused;
+using NanoFold.Kernels.Fused.Attention;
 
 namespace NanoFold.Engine.Benchmarks;
 
@@ -27,7 +29,7 @@ public sealed record AttentionResult(AttentionCase Case, double ForwardSeconds, 
     /// <param name="type">Of q, k, v and the result.</param>
     public static AttentionResult Measure(AttentionCase shape, Backend backend, DType type = DType.Float32)
     {
-        if (backend.Find<IFusedAttention>() is not { } kernel)
+        if (backend.FindInterface<IFusedAttention>() is not { } kernel)
         {
             return MeasureComposed(shape, backend);
         }

@@ -1,5 +1,5 @@
 using NanoFold.Engine.Configuration;
-using NanoFold.Engine.Model;
+using NanoFold.Engine.Modules;
 
 namespace NanoFold.Engine.Mixers;
 
@@ -28,7 +28,7 @@ public abstract record AttentionFamilyConfig : MixerConfig
     protected virtual bool SeesAll => true;
 
     /// <inheritdoc/>
-    public override MixerTraits Traits(ModelConfig model) => new()
+    public override MixerTraits Traits(ModelShape model) => new()
     {
         PatternHeads = ShapeFor(model).Heads,
         HasHeads = true,
@@ -36,7 +36,7 @@ public abstract record AttentionFamilyConfig : MixerConfig
     };
 
     /// <summary>The shape of its heads in a model.</summary>
-    public HeadShape ShapeFor(ModelConfig model)
+    public HeadShape ShapeFor(ModelShape model)
     {
         int heads = Heads > 0 ? Heads : model.Heads, headDim = HeadDim > 0 ? HeadDim : model.HeadDim;
         return new HeadShape(
@@ -47,14 +47,14 @@ public abstract record AttentionFamilyConfig : MixerConfig
     }
 
     /// <summary>The model as if its heads were this mixer's.</summary>
-    protected ModelConfig Shaped(ModelConfig model)
+    protected ModelShape Shaped(ModelShape model)
     {
         HeadShape shape = ShapeFor(model);
         return model with { Heads = shape.Heads, KvHeads = shape.KvHeads, HeadDim = shape.HeadDim };
     }
 
     /// <inheritdoc/>
-    public override IEnumerable<ConfigProblem> Validate(ModelConfig model, string path)
+    public override IEnumerable<ConfigProblem> Validate(ModelShape model, string path)
     {
         HeadShape shape = ShapeFor(model);
         string root = path[..path.IndexOf('.', StringComparison.Ordinal)];

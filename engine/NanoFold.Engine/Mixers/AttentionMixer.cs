@@ -1,5 +1,4 @@
 using NanoFold.Engine.Autograd;
-using NanoFold.Engine.Model;
 using NanoFold.Engine.Modules;
 using NanoFold.Engine.Ops;
 using NanoFold.Engine.Taps;
@@ -53,7 +52,7 @@ public class AttentionMixer : Mixer
         new("attn.hook_z", "B T H D"),
     ];
 
-    protected ModelConfig Model { get; }
+    protected ModelShape Model { get; }
 
     protected HeadShape Shape { get; }
 

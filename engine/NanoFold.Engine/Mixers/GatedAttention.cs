@@ -1,6 +1,5 @@
 using NanoFold.Engine.Autograd;
 using NanoFold.Engine.Configuration;
-using NanoFold.Engine.Model;
 using NanoFold.Engine.Modules;
 using NanoFold.Engine.Ops;
 using NanoFold.Engine.Taps;
@@ -19,7 +18,7 @@ public sealed record GatedAttentionConfig : AttentionFamilyConfig
     public GateGranularity Granularity { get; init; } = GateGranularity.Elementwise;
 
     /// <inheritdoc/>
-    public override IEnumerable<ConfigProblem> Validate(ModelConfig model, string path)
+    public override IEnumerable<ConfigProblem> Validate(ModelShape model, string path)
     {
         foreach (ConfigProblem problem in base.Validate(model, path))
         {
@@ -33,7 +32,7 @@ public sealed record GatedAttentionConfig : AttentionFamilyConfig
     }
 
     /// <summary>Gates per token, the output width of W_θ.</summary>
-    public int Gates(ModelConfig model)
+    public int Gates(ModelShape model)
     {
         HeadShape shape = ShapeFor(model);
         int perHead = Granularity == GateGranularity.Headwise ? 1 : shape.HeadDim;
@@ -46,19 +45,19 @@ public sealed record GatedAttentionConfig : AttentionFamilyConfig
     }
 
     /// <inheritdoc/>
-    public override long Parameters(ModelConfig model) => AttentionCost.Parameters(Shaped(model)) + GateWeights(model);
+    public override long Parameters(ModelShape model) => AttentionCost.Parameters(Shaped(model)) + GateWeights(model);
 
     /// <inheritdoc/>
-    public override long FlopsPerToken(ModelConfig model) => (6 * GateWeights(model)) + (long)AttentionCost.Flops(Shaped(model), model.Context);
+    public override long FlopsPerToken(ModelShape model) => (6 * GateWeights(model)) + (long)AttentionCost.Flops(Shaped(model), model.Context);
 
     /// <inheritdoc/>
-    public override double ExecutedFlopsPerToken(ModelConfig model)
+    public override double ExecutedFlopsPerToken(ModelShape model)
         => (6 * GateWeights(model)) + AttentionCost.Flops(Shaped(model), AttentionCost.MeanKeys(model.Context, model.Context));
 
     /// <inheritdoc/>
-    public override long CacheBytes(ModelConfig model) => AttentionCost.CacheBytes(Shaped(model), model.Context);
+    public override long CacheBytes(ModelShape model) => AttentionCost.CacheBytes(Shaped(model), model.Context);
 
-    private long GateWeights(ModelConfig model) => (long)model.Width * Gates(model);
+    private long GateWeights(ModelShape model) => (long)model.Width * Gates(model);
 
     /// <inheritdoc/>
     public override Mixer Build(ModuleBuilder builder) => new GatedAttention(builder, this);

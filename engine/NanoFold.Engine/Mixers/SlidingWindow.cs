@@ -1,5 +1,4 @@
 using NanoFold.Engine.Configuration;
-using NanoFold.Engine.Model;
 using NanoFold.Engine.Modules;
 using NanoFold.Engine.Ops;
 
@@ -22,10 +21,10 @@ public sealed record SlidingWindowConfig : AttentionFamilyConfig
     protected override bool SeesAll => false;
 
     /// <summary>A sink is the first position of a row, whatever stands there.</summary>
-    public override MixerTraits Traits(ModelConfig model) => base.Traits(model) with { IsShiftInvariant = Sinks == 0 };
+    public override MixerTraits Traits(ModelShape model) => base.Traits(model) with { IsShiftInvariant = Sinks == 0 };
 
     /// <inheritdoc/>
-    public override IEnumerable<ConfigProblem> Validate(ModelConfig model, string path)
+    public override IEnumerable<ConfigProblem> Validate(ModelShape model, string path)
     {
         foreach (ConfigProblem problem in base.Validate(model, path))
         {
@@ -44,23 +43,23 @@ public sealed record SlidingWindowConfig : AttentionFamilyConfig
     }
 
     /// <inheritdoc/>
-    public override SlidingWindowConfig Resolve(ModelConfig model) => this with { Window = WindowFor(model) };
+    public override SlidingWindowConfig Resolve(ModelShape model) => this with { Window = WindowFor(model) };
 
     /// <inheritdoc/>
-    public override long Parameters(ModelConfig model) => AttentionCost.Parameters(Shaped(model));
+    public override long Parameters(ModelShape model) => AttentionCost.Parameters(Shaped(model));
 
     /// <inheritdoc/>
-    public override long FlopsPerToken(ModelConfig model) => (long)AttentionCost.Flops(Shaped(model), Math.Min(WindowFor(model), model.Context));
+    public override long FlopsPerToken(ModelShape model) => (long)AttentionCost.Flops(Shaped(model), Math.Min(WindowFor(model), model.Context));
 
     /// <inheritdoc/>
-    public override double ExecutedFlopsPerToken(ModelConfig model)
+    public override double ExecutedFlopsPerToken(ModelShape model)
         => AttentionCost.Flops(Shaped(model), AttentionCost.MeanKeys(model.Context, WindowFor(model), Sinks));
 
     /// <inheritdoc/>
-    public override long CacheBytes(ModelConfig model)
+    public override long CacheBytes(ModelShape model)
         => AttentionCost.CacheBytes(Shaped(model), Math.Min((long)WindowFor(model) + Sinks, model.Context));
 
-    private int WindowFor(ModelConfig model) => Window > 0 ? Window : Math.Max(1, model.Context / 4);
+    private int WindowFor(ModelShape model) => Window > 0 ? Window : Math.Max(1, model.Context / 4);
 
     /// <inheritdoc/>
     public override Mixer Build(ModuleBuilder builder) =>

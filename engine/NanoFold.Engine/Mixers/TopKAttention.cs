@@ -1,5 +1,4 @@
 using NanoFold.Engine.Configuration;
-using NanoFold.Engine.Model;
 using NanoFold.Engine.Modules;
 using NanoFold.Engine.Ops;
 using NanoFold.Engine.Tensors;
@@ -22,10 +21,10 @@ public sealed record TopKConfig : AttentionFamilyConfig
     public int TopK { get; init; }
 
     /// <inheritdoc/>
-    public override MixerTraits Traits(ModelConfig model) => base.Traits(model) with { Chooses = true };
+    public override MixerTraits Traits(ModelShape model) => base.Traits(model) with { Chooses = true };
 
     /// <inheritdoc/>
-    public override IEnumerable<ConfigProblem> Validate(ModelConfig model, string path)
+    public override IEnumerable<ConfigProblem> Validate(ModelShape model, string path)
     {
         foreach (ConfigProblem problem in base.Validate(model, path))
         {
@@ -39,24 +38,24 @@ public sealed record TopKConfig : AttentionFamilyConfig
     }
 
     /// <inheritdoc/>
-    public override TopKConfig Resolve(ModelConfig model) => this with { TopK = KeptOf(model) };
+    public override TopKConfig Resolve(ModelShape model) => this with { TopK = KeptOf(model) };
 
     /// <inheritdoc/>
-    public override long Parameters(ModelConfig model) => AttentionCost.Parameters(Shaped(model));
+    public override long Parameters(ModelShape model) => AttentionCost.Parameters(Shaped(model));
 
     /// <inheritdoc/>
-    public override long FlopsPerToken(ModelConfig model) => (long)Flops(model, model.Context, Math.Min(KeptOf(model), model.Context));
+    public override long FlopsPerToken(ModelShape model) => (long)Flops(model, model.Context, Math.Min(KeptOf(model), model.Context));
 
     /// <inheritdoc/>
-    public override double ExecutedFlopsPerToken(ModelConfig model)
+    public override double ExecutedFlopsPerToken(ModelShape model)
         => Flops(model, AttentionCost.MeanKeys(model.Context, model.Context), AttentionCost.MeanKeys(model.Context, KeptOf(model)));
 
     /// <inheritdoc/>
-    public override long CacheBytes(ModelConfig model) => AttentionCost.CacheBytes(Shaped(model), model.Context);
+    public override long CacheBytes(ModelShape model) => AttentionCost.CacheBytes(Shaped(model), model.Context);
 
-    private int KeptOf(ModelConfig model) => TopK > 0 ? TopK : Math.Max(1, model.Context / 8);
+    private int KeptOf(ModelShape model) => TopK > 0 ? TopK : Math.Max(1, model.Context / 8);
 
-    private double Flops(ModelConfig model, double scored, double kept)
+    private double Flops(ModelShape model, double scored, double kept)
         => AttentionCost.Flops(Shaped(model), kept) + (PerScoredKey * AttentionCost.QueryWidth(Shaped(model)) * (scored - kept));
 
     /// <inheritdoc/>

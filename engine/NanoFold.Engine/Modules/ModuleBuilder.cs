@@ -1,4 +1,3 @@
-using NanoFold.Engine.Model;
 using NanoFold.Engine.Tensors;
 using NanoFold.Kernels;
 
@@ -11,7 +10,7 @@ public sealed class ModuleBuilder
     private readonly TableStore _tables;
     private readonly string _prefix;
 
-    public ModuleBuilder(ParameterStore store, TableStore tables, ModelConfig model, string prefix = "", int layer = 0)
+    public ModuleBuilder(ParameterStore store, TableStore tables, ModelShape model, string prefix = "", int layer = 0)
     {
         _store = store;
         _tables = tables;
@@ -20,7 +19,7 @@ public sealed class ModuleBuilder
         Layer = layer;
     }
 
-    public ModelConfig Model { get; }
+    public ModelShape Model { get; }
 
     /// <summary>Index of the layer, 0 outside one.</summary>
     public int Layer { get; }

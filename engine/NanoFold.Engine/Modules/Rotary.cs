@@ -1,4 +1,3 @@
-using NanoFold.Engine.Model;
 using NanoFold.Engine.Ops;
 using NanoFold.Engine.Tensors;
 using NanoFold.Kernels;
@@ -15,7 +14,7 @@ public sealed class Rotary
     /// <param name="width">R, the elements that are turned: even, at most the head's.</param>
     public Rotary(ModuleBuilder builder, int width)
     {
-        ModelConfig model = builder.Model;
+        ModelShape model = builder.Model;
         _interleaved = model.RopeInterleaved;
         _table = builder.Table(
             FormattableString.Invariant($"rope {width} base {model.RopeBase:r}"),

@@ -1,4 +1,5 @@
 using NanoFold.Engine.Autograd;
+using NanoFold.Engine.Benchmarks;
 using NanoFold.Engine.Tensors;
 using NanoFold.Kernels;
 using NanoFold.Kernels.Fused;
@@ -11,7 +12,7 @@ public sealed class ExpertWeightsOp(IExpertRouting kernel, bool renormalize) : O
     public override string Name => "expert-weights";
 
     public static Tensor Record(Tape tape, Tensor probabilities, Tensor indices, bool renormalize) => tape.Record(
-        new ExpertWeightsOp(tape.Backend.Require<IExpertRouting>(), renormalize), [probabilities, indices], indices.Layout);
+        new ExpertWeightsOp(tape.Backend.RequireInterface<IExpertRouting>(), renormalize), [probabilities, indices], indices.Layout);
 
     public override bool IsDifferentiable(int input) => input == 0;
 

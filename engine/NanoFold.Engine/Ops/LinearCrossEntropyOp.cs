@@ -1,4 +1,5 @@
 using NanoFold.Engine.Autograd;
+using NanoFold.Engine.Benchmarks;
 using NanoFold.Engine.Tensors;
 using NanoFold.Kernels;
 using NanoFold.Kernels.Fused;
@@ -24,7 +25,7 @@ public sealed class LinearCrossEntropyOp(ILinearCrossEntropy kernel) : Op
             throw new ArgumentException($"linear-cross-entropy: x {x}, weight {weight}, targets {targets}; expected [N, C], [V, C], [N]");
         }
 
-        if (tape.Backend.Find<ILinearCrossEntropy>() is not { } kernel)
+        if (tape.Backend.FindInterface<ILinearCrossEntropy>() is not { } kernel)
         {
             return CrossEntropyOp.Record(tape, LinearOp.Record(tape, x, weight), targets);
         }

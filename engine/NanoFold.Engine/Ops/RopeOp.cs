@@ -1,4 +1,5 @@
 using NanoFold.Engine.Autograd;
+using NanoFold.Engine.Benchmarks;
 using NanoFold.Engine.Tensors;
 using NanoFold.Kernels;
 using NanoFold.Kernels.Fused;
@@ -25,7 +26,7 @@ public sealed class RopeOp(IRopeKernel kernel, bool interleaved) : Op
             throw new ArgumentException($"rope: x {x} and table {table}; expected [B, T, H, D], and [positions, R] with an even R of at most D");
         }
 
-        return tape.Record(new RopeOp(tape.Backend.Require<IRopeKernel>(), interleaved), [x, table, positions], x.Layout);
+        return tape.Record(new RopeOp(tape.Backend.RequireInterface<IRopeKernel>(), interleaved), [x, table, positions], x.Layout);
     }
 
     public override bool IsDifferentiable(int input) => input == 0;

@@ -1,5 +1,12 @@
-using NanoFold.Kernels.Cpu.Attention;
-using NanoFold.Kernels.Cpu.RowKernels;
+using NanoFold.Kernels.Cpu.Attention.Cached;
+using NanoFold.Kernels.Cpu.Attention.Full;
+using NanoFold.Kernels.Cpu.Attention.TopK;
+using NanoFold.Kernels.Cpu.Experts;
+using NanoFold.Kernels.Cpu.Loss;
+using NanoFold.Kernels.Cpu.Norm;
+using NanoFold.Kernels.Cpu.Optimizers;
+using NanoFold.Kernels.Cpu.Reduce;
+using NanoFold.Kernels.Cpu.Rope;
 using NanoFold.Kernels.Fused;
 
 namespace NanoFold.Kernels.Cpu;
@@ -11,7 +18,9 @@ public sealed class CpuKernelTable(CpuContext context, bool composedOnly) : IDis
 {
     private readonly object[] _kernels = Create(context);
 
-    public TKernel? Find<TKernel>()
+    public IReadOnlyList<IKernel> Kernels => [.. _kernels.OfType<IKernel>()];
+
+    public TKernel? FindInterface<TKernel>()
         where TKernel : class
     {
         if (composedOnly && HasComposedPath(typeof(TKernel)))
@@ -32,7 +41,7 @@ public sealed class CpuKernelTable(CpuContext context, bool composedOnly) : IDis
 
     public void Dispose()
     {
-        foreach (IDisposable kernel in _kernels.OfType<IDisposable>())
+        foreach (IDisposable kernel in _kernels.Where(k => k is not IKernel).OfType<IDisposable>())
         {
             kernel.Dispose();
         }

@@ -1,4 +1,8 @@
 using NanoFold.Kernels;
+using NanoFold.Kernels.Cpu.Pointwise;
+using NanoFold.Kernels.Cpu.Reduce;
+using NanoFold.Kernels.Cpu.Rows;
+using NanoFold.Kernels.Fused.Attention;
 
 namespace NanoFold.Tests.Suites;
 
@@ -15,6 +19,8 @@ internal sealed class CountingBackend(Backend inner) : Backend
     public override string Name => inner.Name;
 
     public override bool HoldsValues => inner.HoldsValues;
+
+    public override KernelTable Kernels => inner.Kernels;
 
     public override StepState State => inner.State;
 
@@ -64,9 +70,11 @@ internal sealed class CountingBackend(Backend inner) : Backend
     public override void SoftmaxBackward(in View y, in View dy, in View dx, double scale, bool accumulate = false) =>
         inner.SoftmaxBackward(y, dy, dx, scale, accumulate);
 
-    public override TKernel? Find<TKernel>()
+    public override IKernel<TCall>? Find<TCall>() => inner.Find<TCall>();
+
+    public override TKernel? FindInterface<TKernel>()
         where TKernel : class
-        => inner.Find<TKernel>();
+        => inner.FindInterface<TKernel>();
 
     public override void Dispose()
     {

@@ -1,5 +1,9 @@
 using NanoFold.Kernels;
 using NanoFold.Kernels.Cpu;
+using NanoFold.Kernels.Cpu.Pointwise;
+using NanoFold.Kernels.Cpu.Reduce;
+using NanoFold.Kernels.Cpu.Rows;
+using NanoFold.Kernels.Fused.Attention;
 using NanoFold.Kernels.Lanes;
 
 namespace NanoFold.Tests.Suites;
@@ -23,6 +27,8 @@ internal sealed class HalfBackend : Backend
     public override string Name => $"half on {_cpu.Name}";
 
     public override bool HasTensorFloat32 => true;
+
+    public override KernelTable Kernels => _cpu.Kernels;
 
     public override StepState State => _cpu.State;
 
@@ -167,9 +173,11 @@ internal sealed class HalfBackend : Backend
         _cpu.SoftmaxBackward(half.In(y), half.In(dy), half.Out(dx), scale, accumulate);
     }
 
-    public override TKernel? Find<TKernel>()
+    public override IKernel<TCall>? Find<TCall>() => _cpu.Find<TCall>() is { } found ? new HalfKernel<TCall>(found) : null;
+
+    public override TKernel? FindInterface<TKernel>()
         where TKernel : class
-        => _cpu.Find<TKernel>() is null ? null : _kernels as TKernel;
+        => _cpu.FindInterface<TKernel>() is null ? null : _kernels as TKernel;
 
     public override void Dispose() => _cpu.Dispose();
 
