@@ -15,7 +15,20 @@ internal sealed class GpuRouterLoss(GpuContext context)
         ExpertChecks.RouterLoss(Op, logits, probabilities, offsets, load, loss);
         int groups = (logits.Layout[0] + context.GroupSize - 1) / context.GroupSize;
         ArrayView<double> partial = context.Scratch(groups * sizeof(double)).Cast<double>();
-        ByElement.Run(Op, logits, new ForwardBody(context, logits, probabilities, offsets, partial, balance, z));
+        switch (logits.Type)
+        {
+            case DType.BFloat16:
+                Sum<BF16>(logits, probabilities, offsets, partial, balance, z);
+                break;
+            case DType.Float16:
+                Sum<F16>(logits, probabilities, offsets, partial, balance, z);
+                break;
+            default:
+                GpuChecks.NotDouble(Op, logits);
+                Sum<F32>(logits, probabilities, offsets, partial, balance, z);
+                break;
+        }
+
         context.Launch(
             new RouterLoadWork
             {
@@ -30,10 +43,39 @@ internal sealed class GpuRouterLoss(GpuContext context)
     {
         const string Op = "router loss backward";
         ExpertChecks.RouterLossBackward(Op, logits, probabilities, load, dLoss, dLogits);
-        ByElement.Run(Op, logits, new BackwardBody(context, logits, probabilities, load, dLoss, dLogits, balance, z, accumulate));
+        switch (logits.Type)
+        {
+            case DType.BFloat16:
+                Backward<BF16>(logits, probabilities, load, dLoss, dLogits, balance, z, accumulate);
+                break;
+            case DType.Float16:
+                Backward<F16>(logits, probabilities, load, dLoss, dLogits, balance, z, accumulate);
+                break;
+            default:
+                GpuChecks.NotDouble(Op, logits);
+                Backward<F32>(logits, probabilities, load, dLoss, dLogits, balance, z, accumulate);
+                break;
+        }
     }
 
-    private static RouterRow<T> Row<T>(GpuContext context, in View logits, in View probabilities, double balance, double z)
+    private void Sum<T>(in View logits, in View probabilities, in View offsets, ArrayView<double> partial, double balance, double z)
+        where T : unmanaged, IElement<T>
+        => context.Launch(
+            new RouterLossWork<T> { Row = Row<T>(logits, probabilities, balance, z), Offsets = context.View<int>(offsets), Partial = partial },
+            (logits.Layout[0] + context.GroupSize - 1) / context.GroupSize, context.GroupSize);
+
+    private void Backward<T>(
+        in View logits, in View probabilities, in View load, in View dLoss, in View dLogits, double balance, double z, bool accumulate)
+        where T : unmanaged, IElement<T>
+        => context.Launch(
+            new RouterLossBackwardWork<T>
+            {
+                Row = Row<T>(logits, probabilities, balance, z), Load = context.View<float>(load), DLoss = context.View<float>(dLoss), DLogits = context.View<T>(dLogits),
+                State = context.StateView, DLogitRow = dLogits.Layout.Stride(0), Accumulate = accumulate ? 1 : 0,
+            },
+            (logits.Layout[0] + context.GroupSize - 1) / context.GroupSize, context.GroupSize);
+
+    private RouterRow<T> Row<T>(in View logits, in View probabilities, double balance, double z)
         where T : unmanaged, IElement<T>
         => new()
         {
@@ -41,28 +83,4 @@ internal sealed class GpuRouterLoss(GpuContext context)
             ProbabilityRow = probabilities.Layout.Stride(0), Rows = logits.Layout[0], Experts = logits.Layout[1],
             Balance = (float)(balance * logits.Layout[1]), Z = (float)z,
         };
-
-    private readonly struct ForwardBody(GpuContext context, View logits, View probabilities, View offsets, ArrayView<double> partial, double balance, double z)
-        : IElementBody
-    {
-        public void Run<T>()
-            where T : unmanaged, IElement<T>
-            => context.LaunchThreads(
-                new RouterLossWork<T> { Row = Row<T>(context, logits, probabilities, balance, z), Offsets = context.View<int>(offsets), Partial = partial },
-                logits.Layout[0]);
-    }
-
-    private readonly struct BackwardBody(
-        GpuContext context, View logits, View probabilities, View load, View dLoss, View dLogits, double balance, double z, bool accumulate) : IElementBody
-    {
-        public void Run<T>()
-            where T : unmanaged, IElement<T>
-            => context.LaunchThreads(
-                new RouterLossBackwardWork<T>
-                {
-                    Row = Row<T>(context, logits, probabilities, balance, z), Load = context.View<float>(load), DLoss = context.View<float>(dLoss),
-                    DLogits = context.View<T>(dLogits), State = context.StateView, DLogitRow = dLogits.Layout.Stride(0), Accumulate = accumulate ? 1 : 0,
-                },
-                logits.Layout[0]);
-    }
 }

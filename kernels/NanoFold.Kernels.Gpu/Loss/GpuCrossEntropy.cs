@@ -13,6 +13,7 @@ internal sealed class GpuCrossEntropy(GpuContext context) : ICrossEntropyKernel
     public void Forward(in View logits, in View targets, in View losses, in View logSumExp, in View loss)
     {
         const string Op = "cross-entropy";
+        GpuChecks.NotDouble(Op, logits);
         CrossEntropyChecks.Forward(Op, logits, targets, losses, logSumExp, loss);
         Losses(logits, targets, losses, logSumExp);
         AddLoss(losses, loss);
@@ -21,13 +22,27 @@ internal sealed class GpuCrossEntropy(GpuContext context) : ICrossEntropyKernel
     public void Backward(in View logits, in View targets, in View logSumExp, in View dLoss, in View dLogits, bool accumulate)
     {
         const string Op = "cross-entropy backward";
+        GpuChecks.NotDouble(Op, logits);
         CrossEntropyChecks.Backward(Op, logits, targets, logSumExp, dLoss, dLogits, accumulate);
         Gradients(logits, targets, logSumExp, dLoss, dLogits, accumulate);
     }
 
     /// <summary>Losses and log-sum-exps of some rows.</summary>
     internal void Losses(in View logits, in View targets, in View losses, in View logSumExp)
-        => ByElement.Run("cross-entropy", logits, new ForwardBody(context, logits, targets, losses, logSumExp));
+    {
+        switch (logits.Type)
+        {
+            case DType.BFloat16:
+                Losses<BF16>(logits, targets, losses, logSumExp);
+                break;
+            case DType.Float16:
+                Losses<F16>(logits, targets, losses, logSumExp);
+                break;
+            default:
+                Losses<F32>(logits, targets, losses, logSumExp);
+                break;
+        }
+    }
 
     /// <summary>loss = Σ losses / TargetCount, also added to the step's loss.</summary>
     internal void AddLoss(in View losses, in View loss) => context.Launch(
@@ -43,45 +58,52 @@ internal sealed class GpuCrossEntropy(GpuContext context) : ICrossEntropyKernel
 
     /// <summary>Gradients of some rows of logits.</summary>
     internal void Gradients(in View logits, in View targets, in View logSumExp, in View dLoss, in View dLogits, bool accumulate)
-        => ByElement.Run("cross-entropy backward", logits, new BackwardBody(context, logits, targets, logSumExp, dLoss, dLogits, accumulate));
-
-    private readonly struct ForwardBody(GpuContext context, View logits, View targets, View losses, View logSumExp) : IElementBody
     {
-        public void Run<T>()
-            where T : unmanaged, IElement<T>
-            => context.Launch(
-                new CrossEntropyForwardWork<T>
-                {
-                    Logits = context.View<T>(logits),
-                    Targets = context.View<int>(targets),
-                    Losses = context.View<float>(losses),
-                    LogSumExp = context.View<float>(logSumExp),
-                    Stride = logits.Layout.Stride(0),
-                    Vocab = logits.Layout[1],
-                    Whole = (int)WholePiece.Elements(logits, logits.Layout[1]),
-                },
-                logits.Layout[0], context.GroupSize);
+        switch (logits.Type)
+        {
+            case DType.BFloat16:
+                Gradients<BF16>(logits, targets, logSumExp, dLoss, dLogits, accumulate);
+                break;
+            case DType.Float16:
+                Gradients<F16>(logits, targets, logSumExp, dLoss, dLogits, accumulate);
+                break;
+            default:
+                Gradients<F32>(logits, targets, logSumExp, dLoss, dLogits, accumulate);
+                break;
+        }
     }
 
-    private readonly struct BackwardBody(GpuContext context, View logits, View targets, View logSumExp, View dLoss, View dLogits, bool accumulate) : IElementBody
-    {
-        public void Run<T>()
-            where T : unmanaged, IElement<T>
-            => context.Launch(
-                new CrossEntropyBackwardWork<T>
-                {
-                    Logits = context.View<T>(logits),
-                    DLogits = context.View<T>(dLogits),
-                    Targets = context.View<int>(targets),
-                    LogSumExp = context.View<float>(logSumExp),
-                    DLoss = context.View<float>(dLoss),
-                    State = context.StateView,
-                    Stride = logits.Layout.Stride(0),
-                    DStride = dLogits.Layout.Stride(0),
-                    Vocab = logits.Layout[1],
-                    Accumulate = accumulate ? 1 : 0,
-                    Whole = WholePiece.IsAligned(dLogits) ? (int)WholePiece.Elements(logits, logits.Layout[1]) : 0,
-                },
-                logits.Layout[0], context.GroupSize);
-    }
+    private void Losses<T>(in View logits, in View targets, in View losses, in View logSumExp)
+        where T : unmanaged, IElement<T>
+        => context.Launch(
+            new CrossEntropyForwardWork<T>
+            {
+                Logits = context.View<T>(logits),
+                Targets = context.View<int>(targets),
+                Losses = context.View<float>(losses),
+                LogSumExp = context.View<float>(logSumExp),
+                Stride = logits.Layout.Stride(0),
+                Vocab = logits.Layout[1],
+                Whole = (int)WholePiece.Elements(logits, logits.Layout[1]),
+            },
+            logits.Layout[0], context.GroupSize);
+
+    private void Gradients<T>(in View logits, in View targets, in View logSumExp, in View dLoss, in View dLogits, bool accumulate)
+        where T : unmanaged, IElement<T>
+        => context.Launch(
+            new CrossEntropyBackwardWork<T>
+            {
+                Logits = context.View<T>(logits),
+                DLogits = context.View<T>(dLogits),
+                Targets = context.View<int>(targets),
+                LogSumExp = context.View<float>(logSumExp),
+                DLoss = context.View<float>(dLoss),
+                State = context.StateView,
+                Stride = logits.Layout.Stride(0),
+                DStride = dLogits.Layout.Stride(0),
+                Vocab = logits.Layout[1],
+                Accumulate = accumulate ? 1 : 0,
+                Whole = WholePiece.IsAligned(dLogits) ? (int)WholePiece.Elements(logits, logits.Layout[1]) : 0,
+            },
+            logits.Layout[0], context.GroupSize);
 }

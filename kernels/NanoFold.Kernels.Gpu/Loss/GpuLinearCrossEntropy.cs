@@ -1,5 +1,4 @@
 using NanoFold.Kernels.Fused;
-using NanoFold.Kernels.Gpu.Elements;
 using NanoFold.Kernels.Gpu.MatMul;
 
 namespace NanoFold.Kernels.Gpu.Loss;
@@ -29,7 +28,7 @@ internal sealed class GpuLinearCrossEntropy(GpuContext context, GpuMatMul matMul
     public void Forward(in View x, in View weight, in View targets, in View losses, in View logSumExp, in View loss, in View scratch, in View logits = default)
     {
         const string Op = "linear cross-entropy";
-        ByElement.NotDouble(Op, x);
+        GpuChecks.NotDouble(Op, x);
         CrossEntropyChecks.LinearForward(Op, x, weight, targets, losses, logSumExp, loss, scratch, ScratchBytes(Op, x, weight, logits), logits);
         int rows = x.Layout[0], chunk = ChunkRows(x, weight, logits);
         for (int start = 0; start < rows; start += chunk)
@@ -47,7 +46,7 @@ internal sealed class GpuLinearCrossEntropy(GpuContext context, GpuMatMul matMul
         in View x, in View weight, in View targets, in View logSumExp, in View dLoss, in View dX, bool accumulateX, in View dWeight, in View scratch, in View logits = default)
     {
         const string Op = "linear cross-entropy backward";
-        ByElement.NotDouble(Op, x);
+        GpuChecks.NotDouble(Op, x);
         CrossEntropyChecks.LinearBackward(Op, x, weight, targets, logSumExp, dLoss, dX, dWeight, scratch, ScratchBytes(Op, x, weight, logits), logits);
         int rows = x.Layout[0], chunk = ChunkRows(x, weight, logits);
         for (int start = 0; start < rows; start += chunk)

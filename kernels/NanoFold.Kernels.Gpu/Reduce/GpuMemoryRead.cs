@@ -20,6 +20,7 @@ internal sealed class GpuMemoryRead(GpuContext context) : IMemoryRead
     public double Read(in View x)
     {
         Checks.Real(Op, "x", x);
+        GpuChecks.NotDouble(Op, x);
         if (!x.Layout.IsContiguous)
         {
             Checks.Throw(Op, $"x is {x} with strides; expected it contiguous");
@@ -28,7 +29,19 @@ internal sealed class GpuMemoryRead(GpuContext context) : IMemoryRead
         int perGroup = ElementsPerThread * context.GroupSize;
         int groups = (int)Math.Min(MostGroups, (x.Count + perGroup - 1) / perGroup);
         ArrayView<double> sums = context.Scratch(groups * sizeof(double)).Cast<double>();
-        ByElement.Run(Op, x, new Body(context, x, sums));
+        switch (x.Type)
+        {
+            case DType.BFloat16:
+                Read<BF16>(x, sums);
+                break;
+            case DType.Float16:
+                Read<F16>(x, sums);
+                break;
+            default:
+                Read<F32>(x, sums);
+                break;
+        }
+
         Span<double> values = _sums.AsSpan(0, groups);
         sums.CopyToCPU(context.Stream, values);
         context.Stream.Synchronize();
@@ -41,11 +54,9 @@ internal sealed class GpuMemoryRead(GpuContext context) : IMemoryRead
         return sum;
     }
 
-    private readonly struct Body(GpuContext context, View x, ArrayView<double> sums) : IElementBody
-    {
-        public void Run<T>()
-            where T : unmanaged, IElement<T>
-            => context.Launch(
-                new ReadSumWork<T> { X = context.View<T>(x), Sums = sums, Count = x.Count, Whole = WholePiece.Elements(x, x.Count) }, sums.Length, context.GroupSize);
-    }
+    private void Read<T>(in View x, ArrayView<double> sums)
+        where T : unmanaged, IElement<T>
+        => context.Launch(
+            new ReadSumWork<T> { X = context.View<T>(x), Sums = sums, Count = x.Count, Whole = WholePiece.Elements(x, x.Count) },
+            sums.Length, context.GroupSize);
 }

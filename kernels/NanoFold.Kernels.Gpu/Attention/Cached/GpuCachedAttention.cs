@@ -20,66 +20,73 @@ internal sealed class GpuCachedAttention(GpuContext context) : ICachedAttention
     public void Forward(in CachedAttentionArgs args)
     {
         var shape = new CachedAttentionShape(Op, args);
+        GpuChecks.NotDouble(Op, args.Q);
         if (args.Window > 0 && args.Sinks >= shape.Capacity)
         {
             Checks.Throw(Op, $"{args.Sinks} sinks leave no room in a cache of {shape.Capacity}");
         }
 
-        ByElement.Run(Op, args.Q, new Body(context, shape, args));
+        switch (shape.Type)
+        {
+            case DType.BFloat16:
+                Forward<BF16>(shape, args);
+                break;
+            case DType.Float16:
+                Forward<F16>(shape, args);
+                break;
+            default:
+                Forward<F32>(shape, args);
+                break;
+        }
     }
 
-    private readonly ref struct Body(GpuContext context, CachedAttentionShape shape, in CachedAttentionArgs args) : IElementBody
+    private void Forward<T>(in CachedAttentionShape shape, in CachedAttentionArgs args)
+        where T : unmanaged, IElement<T>
     {
-        private readonly CachedAttentionArgs _args = args;
-
-        public void Run<T>()
-            where T : unmanaged, IElement<T>
+        var cache = new CacheView
         {
-            var cache = new CacheView
-            {
-                Positions = context.View<int>(_args.Positions),
-                Counts = context.View<int>(_args.Counts),
-                Time = shape.Time,
-                Capacity = shape.Capacity,
-                Window = _args.Window,
-                Sinks = _args.Sinks,
-            };
-            Append<T>(cache, _args.K, _args.KeyCache);
-            Append<T>(cache, _args.V, _args.ValueCache);
-            int rows = checked(shape.Batch * shape.Time * shape.Heads), keep = Math.Min(_args.TopK, shape.Capacity);
-            int groups = Math.Min(rows, context.IsSimulator ? 1 : MostGroups);
-            long floats = (long)groups * (shape.Capacity + keep), picked = (long)groups * keep;
-            var scratch = context.Scratch((floats + picked) * sizeof(float));
-            var work = new CachedWork<T>
-            {
-                Q = HeadView<T>.Of(context, _args.Q),
-                Keys = HeadView<T>.Of(context, _args.KeyCache),
-                Values = HeadView<T>.Of(context, _args.ValueCache),
-                Y = HeadView<T>.Of(context, _args.Y),
-                Cache = cache,
-                Scratch = scratch.SubView(0, floats * sizeof(float)).Cast<float>(),
-                Picked = scratch.SubView(keep > 0 ? floats * sizeof(float) : 0, Math.Max(picked, 1) * sizeof(int)).Cast<int>(),
-                Scale = (float)_args.Scale,
-                Heads = shape.Heads,
-                GroupHeads = shape.Heads / shape.KeyHeads,
-                Keep = keep,
-                Rows = rows,
-            };
-            context.Launch(work, groups, context.GroupSize);
-        }
-
-        private void Append<T>(in CacheView cache, in View x, in View slots)
-            where T : unmanaged, IElement<T>
+            Positions = context.View<int>(args.Positions),
+            Counts = context.View<int>(args.Counts),
+            Time = shape.Time,
+            Capacity = shape.Capacity,
+            Window = args.Window,
+            Sinks = args.Sinks,
+        };
+        Append<T>(shape, cache, args.K, args.KeyCache);
+        Append<T>(shape, cache, args.V, args.ValueCache);
+        int rows = checked(shape.Batch * shape.Time * shape.Heads), keep = Math.Min(args.TopK, shape.Capacity);
+        int groups = Math.Min(rows, context.IsSimulator ? 1 : MostGroups);
+        long floats = (long)groups * (shape.Capacity + keep), picked = (long)groups * keep;
+        var scratch = context.Scratch((floats + picked) * sizeof(float));
+        var work = new CachedWork<T>
         {
-            var work = new CachedAppendWork<T>
-            {
-                X = HeadView<T>.Of(context, x),
-                Slots = HeadView<T>.Of(context, slots),
-                Cache = cache,
-                KeyHeads = shape.KeyHeads,
-            };
-            int fours = (x.Layout[3] + 3) / 4, threads = Math.Min(context.GroupSize, 32);
-            context.Launch(work, shape.Batch * shape.Time * shape.KeyHeads, (fours + threads - 1) / threads, 1, threads);
-        }
+            Q = HeadView<T>.Of(context, args.Q),
+            Keys = HeadView<T>.Of(context, args.KeyCache),
+            Values = HeadView<T>.Of(context, args.ValueCache),
+            Y = HeadView<T>.Of(context, args.Y),
+            Cache = cache,
+            Scratch = scratch.SubView(0, floats * sizeof(float)).Cast<float>(),
+            Picked = scratch.SubView(keep > 0 ? floats * sizeof(float) : 0, Math.Max(picked, 1) * sizeof(int)).Cast<int>(),
+            Scale = (float)args.Scale,
+            Heads = shape.Heads,
+            GroupHeads = shape.Heads / shape.KeyHeads,
+            Keep = keep,
+            Rows = rows,
+        };
+        context.Launch(work, groups, context.GroupSize);
+    }
+
+    private void Append<T>(in CachedAttentionShape shape, in CacheView cache, in View x, in View slots)
+        where T : unmanaged, IElement<T>
+    {
+        var work = new CachedAppendWork<T>
+        {
+            X = HeadView<T>.Of(context, x),
+            Slots = HeadView<T>.Of(context, slots),
+            Cache = cache,
+            KeyHeads = shape.KeyHeads,
+        };
+        int fours = (x.Layout[3] + 3) / 4, threads = Math.Min(context.GroupSize, 32);
+        context.Launch(work, shape.Batch * shape.Time * shape.KeyHeads, (fours + threads - 1) / threads, 1, threads);
     }
 }

@@ -17,7 +17,19 @@ internal sealed class GpuFusedAttention(GpuContext context) : IFusedAttention
     public void Forward(in AttentionArgs args)
     {
         var shape = new AttentionShape(Op, args);
-        ByElement.Run(Op, args.Q, new ForwardBody(context, shape, args));
+        GpuChecks.NotDouble(Op, args.Q);
+        switch (shape.Type)
+        {
+            case DType.BFloat16:
+                Forward<BF16>(shape, args);
+                break;
+            case DType.Float16:
+                Forward<F16>(shape, args);
+                break;
+            default:
+                Forward<F32>(shape, args);
+                break;
+        }
     }
 
     /// <inheritdoc/>
@@ -25,8 +37,20 @@ internal sealed class GpuFusedAttention(GpuContext context) : IFusedAttention
     public void Backward(in AttentionArgs args, in AttentionGradients gradients)
     {
         var shape = new AttentionShape(Op, args);
+        GpuChecks.NotDouble(Op, args.Q);
         shape.Check(Op, gradients);
-        ByElement.Run(Op, args.Q, new BackwardBody(context, shape, args, gradients));
+        switch (shape.Type)
+        {
+            case DType.BFloat16:
+                Backward<BF16>(shape, args, gradients);
+                break;
+            case DType.Float16:
+                Backward<F16>(shape, args, gradients);
+                break;
+            default:
+                Backward<F32>(shape, args, gradients);
+                break;
+        }
     }
 
     /// <inheritdoc/>
@@ -36,80 +60,69 @@ internal sealed class GpuFusedAttention(GpuContext context) : IFusedAttention
 
     private static int Blocks(int count, int size) => (count + size - 1) / size;
 
-    private readonly ref struct ForwardBody(GpuContext context, AttentionShape shape, in AttentionArgs args) : IElementBody
+    private void Forward<T>(in AttentionShape shape, in AttentionArgs args)
+        where T : unmanaged, IElement<T>
     {
-        private readonly AttentionArgs _args = args;
-
-        public void Run<T>()
-            where T : unmanaged, IElement<T>
+        var work = new ForwardWork<T>
         {
-            var work = new ForwardWork<T>
-            {
-                Q = HeadView<T>.Of(context, _args.Q),
-                K = HeadView<T>.Of(context, _args.K),
-                V = HeadView<T>.Of(context, _args.V),
-                Y = HeadView<T>.Of(context, _args.Y),
-                LogSumExp = context.View<float>(_args.LogSumExp),
-                Mask = MaskView.Of(context, shape, _args.Mask),
-                Scale = (float)_args.Scale,
-                Heads = shape.Heads,
-                GroupHeads = shape.Group,
-            };
-            int threads = TileGroup.Threads(context);
-            context.Launch(work, shape.Batch * shape.Heads, Blocks(shape.Time, TileGroup.Rows(threads)), Chunks(shape.ValueDepth), threads);
-        }
+            Q = HeadView<T>.Of(context, args.Q),
+            K = HeadView<T>.Of(context, args.K),
+            V = HeadView<T>.Of(context, args.V),
+            Y = HeadView<T>.Of(context, args.Y),
+            LogSumExp = context.View<float>(args.LogSumExp),
+            Mask = MaskView.Of(context, shape, args.Mask),
+            Scale = (float)args.Scale,
+            Heads = shape.Heads,
+            GroupHeads = shape.Group,
+        };
+        int threads = TileGroup.Threads(context);
+        context.Launch(work, shape.Batch * shape.Heads, Blocks(shape.Time, TileGroup.Rows(threads)), Chunks(shape.ValueDepth), threads);
     }
 
-    private readonly ref struct BackwardBody(GpuContext context, AttentionShape shape, in AttentionArgs args, in AttentionGradients gradients) : IElementBody
+    private void Backward<T>(in AttentionShape shape, in AttentionArgs args, in AttentionGradients gradients)
+        where T : unmanaged, IElement<T>
     {
-        private readonly AttentionArgs _args = args;
-        private readonly AttentionGradients _gradients = gradients;
-
-        public void Run<T>()
-            where T : unmanaged, IElement<T>
+        ScoreGradient rows = DeltaRows.Prepare<T>(context, Op, shape, args, gradients);
+        var q = HeadView<T>.Of(context, args.Q);
+        var k = HeadView<T>.Of(context, args.K);
+        var v = HeadView<T>.Of(context, args.V);
+        var dy = HeadView<T>.Of(context, gradients.DY);
+        int threads = TileGroup.Threads(context), size = TileGroup.Rows(threads);
+        if (!gradients.DK.IsNone || !gradients.DV.IsNone)
         {
-            ScoreGradient rows = DeltaRows.Prepare<T>(context, Op, shape, _args, _gradients);
-            var q = HeadView<T>.Of(context, _args.Q);
-            var k = HeadView<T>.Of(context, _args.K);
-            var v = HeadView<T>.Of(context, _args.V);
-            var dy = HeadView<T>.Of(context, _gradients.DY);
-            int threads = TileGroup.Threads(context), size = TileGroup.Rows(threads);
-            if (!_gradients.DK.IsNone || !_gradients.DV.IsNone)
+            var keys = new KeyGradientWork<T>
             {
-                var keys = new KeyGradientWork<T>
-                {
-                    Q = q,
-                    K = k,
-                    V = v,
-                    DY = dy,
-                    DK = HeadView<T>.Of(context, _gradients.DK),
-                    DV = HeadView<T>.Of(context, _gradients.DV),
-                    Rows = rows,
-                    KeyHeads = shape.KeyHeads,
-                    GroupHeads = shape.Group,
-                    AccumulateK = _gradients.AccumulateK ? 1 : 0,
-                    AccumulateV = _gradients.AccumulateV ? 1 : 0,
-                };
-                int chunks = Math.Max(Chunks(shape.Depth), Chunks(shape.ValueDepth));
-                context.Launch(keys, shape.Batch * shape.KeyHeads, Blocks(shape.Keys, size), chunks, threads);
-            }
+                Q = q,
+                K = k,
+                V = v,
+                DY = dy,
+                DK = HeadView<T>.Of(context, gradients.DK),
+                DV = HeadView<T>.Of(context, gradients.DV),
+                Rows = rows,
+                KeyHeads = shape.KeyHeads,
+                GroupHeads = shape.Group,
+                AccumulateK = gradients.AccumulateK ? 1 : 0,
+                AccumulateV = gradients.AccumulateV ? 1 : 0,
+            };
+            int chunks = Math.Max(Chunks(shape.Depth), Chunks(shape.ValueDepth));
+            context.Launch(keys, shape.Batch * shape.KeyHeads, Blocks(shape.Keys, size), chunks, threads);
+        }
 
-            if (!_gradients.DQ.IsNone)
+        if (!gradients.DQ.IsNone)
+        {
+            var queries = new QueryGradientWork<T>
             {
-                var queries = new QueryGradientWork<T>
-                {
-                    Q = q,
-                    K = k,
-                    V = v,
-                    DY = dy,
-                    DQ = HeadView<T>.Of(context, _gradients.DQ),
-                    Rows = rows,
-                    Heads = shape.Heads,
-                    GroupHeads = shape.Group,
-                    Accumulate = _gradients.AccumulateQ ? 1 : 0,
-                };
-                context.Launch(queries, shape.Batch * shape.Heads, Blocks(shape.Time, size), Chunks(shape.Depth), threads);
-            }
+                Q = q,
+                K = k,
+                V = v,
+                DY = dy,
+                DQ = HeadView<T>.Of(context, gradients.DQ),
+                Rows = rows,
+                Heads = shape.Heads,
+                GroupHeads = shape.Group,
+                Accumulate = gradients.AccumulateQ ? 1 : 0,
+            };
+            context.Launch(queries, shape.Batch * shape.Heads, Blocks(shape.Time, size), Chunks(shape.Depth), threads);
         }
     }
 }

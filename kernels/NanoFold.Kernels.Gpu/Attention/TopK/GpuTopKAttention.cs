@@ -11,12 +11,26 @@ internal sealed class GpuTopKAttention(GpuContext context) : IFusedTopKAttention
 {
     private const string Op = "top-k attention";
 
+    /// <summary>Groups of the forward pass at most: each has a row of scores in memory.</summary>
+    private const int MostGroups = 2048;
+
     /// <inheritdoc/>
     /// <exception cref="ArgumentException">A shape, stride, type or mask does not fit.</exception>
     public void Forward(in AttentionArgs args, in View kept)
     {
         AttentionShape shape = Shape(args, kept);
-        ByElement.Run(Op, args.Q, new ForwardBody(context, shape, args, kept));
+        switch (shape.Type)
+        {
+            case DType.BFloat16:
+                Forward<BF16>(shape, args, kept);
+                break;
+            case DType.Float16:
+                Forward<F16>(shape, args, kept);
+                break;
+            default:
+                Forward<F32>(shape, args, kept);
+                break;
+        }
     }
 
     /// <inheritdoc/>
@@ -25,7 +39,18 @@ internal sealed class GpuTopKAttention(GpuContext context) : IFusedTopKAttention
     {
         AttentionShape shape = Shape(args, kept);
         shape.Check(Op, gradients);
-        ByElement.Run(Op, args.Q, new BackwardBody(context, shape, args, kept, gradients));
+        switch (shape.Type)
+        {
+            case DType.BFloat16:
+                Backward<BF16>(shape, args, kept, gradients);
+                break;
+            case DType.Float16:
+                Backward<F16>(shape, args, kept, gradients);
+                break;
+            default:
+                Backward<F32>(shape, args, kept, gradients);
+                break;
+        }
     }
 
     /// <inheritdoc/>
@@ -39,95 +64,82 @@ internal sealed class GpuTopKAttention(GpuContext context) : IFusedTopKAttention
         }
 
         var shape = new AttentionShape(Op, args);
+        GpuChecks.NotDouble(Op, args.Q);
         shape.CheckKept(Op, kept);
         return shape;
     }
 
-    private readonly ref struct ForwardBody(GpuContext context, AttentionShape shape, in AttentionArgs args, View kept) : IElementBody
+    private void Forward<T>(in AttentionShape shape, in AttentionArgs args, in View kept)
+        where T : unmanaged, IElement<T>
     {
-        /// <summary>Groups at most: each has a row of scores in memory.</summary>
-        private const int MostGroups = 2048;
-
-        private readonly AttentionArgs _args = args;
-
-        public void Run<T>()
-            where T : unmanaged, IElement<T>
+        int rows = checked(shape.Batch * shape.Heads * shape.Time), keep = kept.Layout[3];
+        int groups = Math.Min(rows, context.IsSimulator ? 1 : MostGroups);
+        var work = new TopKForwardWork<T>
         {
-            int rows = checked(shape.Batch * shape.Heads * shape.Time), keep = kept.Layout[3];
-            int groups = Math.Min(rows, context.IsSimulator ? 1 : MostGroups);
-            var work = new TopKForwardWork<T>
-            {
-                Q = HeadView<T>.Of(context, _args.Q),
-                K = HeadView<T>.Of(context, _args.K),
-                V = HeadView<T>.Of(context, _args.V),
-                Y = HeadView<T>.Of(context, _args.Y),
-                LogSumExp = context.View<float>(_args.LogSumExp),
-                Kept = context.View<int>(kept),
-                Mask = MaskView.Of(context, shape, _args.Mask),
-                Scratch = context.Scratch((long)groups * (shape.Keys + keep) * sizeof(float)).Cast<float>(),
-                Scale = (float)_args.Scale,
-                Heads = shape.Heads,
-                GroupHeads = shape.Group,
-                Keep = keep,
-                Rows = rows,
-            };
-            context.Launch(work, groups, context.GroupSize);
-        }
+            Q = HeadView<T>.Of(context, args.Q),
+            K = HeadView<T>.Of(context, args.K),
+            V = HeadView<T>.Of(context, args.V),
+            Y = HeadView<T>.Of(context, args.Y),
+            LogSumExp = context.View<float>(args.LogSumExp),
+            Kept = context.View<int>(kept),
+            Mask = MaskView.Of(context, shape, args.Mask),
+            Scratch = context.Scratch((long)groups * (shape.Keys + keep) * sizeof(float)).Cast<float>(),
+            Scale = (float)args.Scale,
+            Heads = shape.Heads,
+            GroupHeads = shape.Group,
+            Keep = keep,
+            Rows = rows,
+        };
+        context.Launch(work, groups, context.GroupSize);
     }
 
-    private readonly ref struct BackwardBody(GpuContext context, AttentionShape shape, in AttentionArgs args, View kept, in AttentionGradients gradients) : IElementBody
+    private void Backward<T>(in AttentionShape shape, in AttentionArgs args, in View kept, in AttentionGradients gradients)
+        where T : unmanaged, IElement<T>
     {
-        private readonly AttentionArgs _args = args;
-        private readonly AttentionGradients _gradients = gradients;
-
-        public void Run<T>()
-            where T : unmanaged, IElement<T>
+        ScoreGradient rows = DeltaRows.Prepare<T>(context, Op, shape, args, gradients);
+        ArrayView<float> memory = context.Scratch(2 * kept.Count * sizeof(float)).Cast<float>();
+        var work = new TopKQueryWork<T>
         {
-            ScoreGradient rows = DeltaRows.Prepare<T>(context, Op, shape, _args, _gradients);
-            ArrayView<float> memory = context.Scratch(2 * kept.Count * sizeof(float)).Cast<float>();
-            var work = new TopKQueryWork<T>
-            {
-                Q = HeadView<T>.Of(context, _args.Q),
-                K = HeadView<T>.Of(context, _args.K),
-                V = HeadView<T>.Of(context, _args.V),
-                DY = HeadView<T>.Of(context, _gradients.DY),
-                DQ = HeadView<T>.Of(context, _gradients.DQ),
-                Rows = rows,
-                Kept = context.View<int>(kept),
-                Weights = memory.SubView(0, kept.Count),
-                Gradients = memory.SubView(kept.Count, kept.Count),
-                Heads = shape.Heads,
-                GroupHeads = shape.Group,
-                Keep = kept.Layout[3],
-                Accumulate = _gradients.AccumulateQ ? 1 : 0,
-            };
-            context.Launch(work, (long)shape.Batch * shape.Heads * shape.Time, context.GroupSize);
-            Keys(work, work.Q, work.Gradients, _gradients.DK, _gradients.AccumulateK);
-            Keys(work, work.DY, work.Weights, _gradients.DV, _gradients.AccumulateV);
+            Q = HeadView<T>.Of(context, args.Q),
+            K = HeadView<T>.Of(context, args.K),
+            V = HeadView<T>.Of(context, args.V),
+            DY = HeadView<T>.Of(context, gradients.DY),
+            DQ = HeadView<T>.Of(context, gradients.DQ),
+            Rows = rows,
+            Kept = context.View<int>(kept),
+            Weights = memory.SubView(0, kept.Count),
+            Gradients = memory.SubView(kept.Count, kept.Count),
+            Heads = shape.Heads,
+            GroupHeads = shape.Group,
+            Keep = kept.Layout[3],
+            Accumulate = gradients.AccumulateQ ? 1 : 0,
+        };
+        context.Launch(work, (long)shape.Batch * shape.Heads * shape.Time, context.GroupSize);
+        Keys(shape, work, work.Q, work.Gradients, gradients.DK, gradients.AccumulateK);
+        Keys(shape, work, work.DY, work.Weights, gradients.DV, gradients.AccumulateV);
+    }
+
+    private void Keys<T>(in AttentionShape shape, in TopKQueryWork<T> queries, in HeadView<T> x, ArrayView<float> weights, in View dx, bool accumulate)
+        where T : unmanaged, IElement<T>
+    {
+        if (dx.IsNone)
+        {
+            return;
         }
 
-        private void Keys<T>(in TopKQueryWork<T> queries, in HeadView<T> x, ArrayView<float> weights, in View dx, bool accumulate)
-            where T : unmanaged, IElement<T>
+        var work = new TopKKeyWork<T>
         {
-            if (dx.IsNone)
-            {
-                return;
-            }
-
-            var work = new TopKKeyWork<T>
-            {
-                X = x,
-                DX = HeadView<T>.Of(context, dx),
-                Kept = queries.Kept,
-                Weights = weights,
-                Mask = queries.Rows.Mask,
-                KeyHeads = shape.KeyHeads,
-                GroupHeads = shape.Group,
-                Keep = queries.Keep,
-                Accumulate = accumulate ? 1 : 0,
-            };
-            int threads = Math.Min(context.GroupSize, TopKKeyWork<T>.MostThreads), blocks = (shape.Keys + TopKKeyWork<T>.Keys - 1) / TopKKeyWork<T>.Keys;
-            context.Launch(work, shape.Batch * shape.KeyHeads, blocks, (x.Depth + threads - 1) / threads, threads);
-        }
+            X = x,
+            DX = HeadView<T>.Of(context, dx),
+            Kept = queries.Kept,
+            Weights = weights,
+            Mask = queries.Rows.Mask,
+            KeyHeads = shape.KeyHeads,
+            GroupHeads = shape.Group,
+            Keep = queries.Keep,
+            Accumulate = accumulate ? 1 : 0,
+        };
+        int threads = Math.Min(context.GroupSize, TopKKeyWork<T>.MostThreads), blocks = (shape.Keys + TopKKeyWork<T>.Keys - 1) / TopKKeyWork<T>.Keys;
+        context.Launch(work, shape.Batch * shape.KeyHeads, blocks, (x.Depth + threads - 1) / threads, threads);
     }
 }
