@@ -3,6 +3,7 @@ using NanoFold.Engine.Ops;
 using NanoFold.Engine.Tensors;
 using NanoFold.Kernels;
 using NanoFold.Kernels.Fused;
+using NanoFold.Kernels.Fused.Attention;
 
 namespace NanoFold.Engine.Benchmarks;
 
