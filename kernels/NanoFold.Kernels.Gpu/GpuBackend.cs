@@ -179,7 +179,7 @@ public sealed class GpuBackend : Backend
         _table.Rows.Dropout(x, y, rate, node, accumulate);
     }
 
-    public override void Softmax(in View x, in View y, double scale, in AttentionMask mask)
+    public override void Softmax(in View x, in View y, double scale, in Visible visible)
     {
         BackendChecks.Softmax(x, y, mask);
         _table.Softmax.Forward(x, y, scale, mask);

@@ -1,4 +1,4 @@
-using NanoFold.Kernels;
+using NanoFold.Kernels.Fused.Attention;
 
 namespace NanoFold.Tests;
 

@@ -8,19 +8,19 @@ namespace NanoFold.Kernels.Gpu.Reduce;
 /// <summary>Softmax of rows, a group each.</summary>
 internal sealed class GpuSoftmax(GpuContext context)
 {
-    public void Forward(in View x, in View y, double scale, in AttentionMask mask)
+    public void Forward(in View x, in View y, double scale, in Visible visible)
     {
         switch (x.Type)
         {
             case DType.BFloat16:
-                Forward<BF16>(x, y, scale, mask);
+                Forward<BF16>(x, y, scale, visible);
                 break;
             case DType.Float16:
-                Forward<F16>(x, y, scale, mask);
+                Forward<F16>(x, y, scale, visible);
                 break;
             default:
                 GpuChecks.NotDouble("softmax", x);
-                Forward<F32>(x, y, scale, mask);
+                Forward<F32>(x, y, scale, visible);
                 break;
         }
     }
@@ -42,7 +42,7 @@ internal sealed class GpuSoftmax(GpuContext context)
         }
     }
 
-    private void Forward<T>(in View x, in View y, double scale, in AttentionMask mask)
+    private void Forward<T>(in View x, in View y, double scale, in Visible visible)
         where T : unmanaged, IElement<T>
     {
         Layout layout = x.Layout;
@@ -51,18 +51,8 @@ internal sealed class GpuSoftmax(GpuContext context)
         {
             X = context.View<T>(x), Y = context.View<T>(y), Rows = RowShape.Of(y, x),
             XStep = layout.Stride(-1), YStep = y.Layout.Stride(-1), Length = layout[-1], Scale = scale == 0 ? 1 : (float)Math.Abs(scale), Sign = Math.Sign(scale),
-            Mask = new MaskRule { Documents = context.View<int>(mask.Documents), Queries = 1, RowsPerBatch = 1 },
+            Mask = MaskRule.Of(context, visible, layout),
         };
-        if (mask.Causal)
-        {
-            work.Mask.Causal = 1;
-            work.Mask.Window = mask.Window;
-            work.Mask.Sinks = mask.Sinks;
-            work.Mask.HasDocuments = mask.Documents.IsNone ? 0 : 1;
-            work.Mask.Queries = layout[-2];
-            work.Mask.RowsPerBatch = checked((int)(layout.Rank > 2 ? rows / layout[0] : rows));
-        }
-
         context.Launch(work, rows, Threads(work.Length));
     }
 

@@ -1,6 +1,6 @@
 using NanoFold.Kernels.Memory;
 
-namespace NanoFold.Kernels;
+namespace NanoFold.Kernels.Fused.Attention;
 
 /// <summary>
 /// How many pairs of a query and a key are visible: what FLOPs of attention are counted by. What is data counts where the host can read it,

@@ -1,4 +1,4 @@
-namespace NanoFold.Kernels;
+namespace NanoFold.Kernels.Fused.Attention;
 
 /// <summary>What is in order for a query, before windows, documents and blocks are looked at.</summary>
 public enum VisibleKind

@@ -1,4 +1,4 @@
-namespace NanoFold.Kernels;
+namespace NanoFold.Kernels.Fused.Attention;
 
 /// <summary>
 /// Whether a query at position t sees the key at position j, in numbers only, so that the same text runs on the CPU and in kernels of a GPU:
@@ -29,6 +29,15 @@ public readonly struct VisibleRule
         Sinks = Window == Far ? 0 : sinks;
     }
 
+    private VisibleRule(int prefix, int window)
+    {
+        Prefix = prefix;
+        Window = window;
+
+        // Positions counted from elsewhere may be negative, and none of them is a sink.
+        Sinks = -Far;
+    }
+
     /// <summary>The rule.</summary>
     public bool Sees(int t, int j) => (j <= t || j < Prefix) && ((t - j < Window && j - t < Window) || j < Sinks);
 
@@ -48,7 +57,12 @@ public readonly struct VisibleRule
     public int QueryEnd(int j) => j < Sinks ? Far : j + Window;
 
     /// <summary>The rule of a row whose prefix is data.</summary>
-    public VisibleRule WithPrefix(int prefix) => new(prefix, Window, Sinks);
+    public VisibleRule WithPrefix(int prefix) => new(prefix, Window == Far ? 0 : Window, Sinks);
+
+    /// <summary>What is left of the rule where all keys are sinks, or none is, counted from another position.</summary>
+    /// <param name="origin">Position that becomes 0.</param>
+    /// <param name="areSinks">Whether the window does not matter.</param>
+    public VisibleRule Block(int origin, bool areSinks) => new(Prefix == Far ? Far : Prefix - origin, areSinks ? Far : Window);
 
     // Not Math's: a GPU's compiler takes these as they are.
     private static int Smaller(int a, int b) => a < b ? a : b;
