@@ -1,7 +1,8 @@
 using System.Runtime.CompilerServices;
+using NanoFold.Kernels.Cpu.Loops;
 using NanoFold.Kernels.Lanes;
 
-namespace NanoFold.Kernels.Cpu.Loops;
+namespace NanoFold.Kernels.Cpu.Norm;
 
 /// <summary>
 /// Adds the partial sums [count, 2, width] of row blocks, in their order, to first [width] and second [width] (either may be null).
