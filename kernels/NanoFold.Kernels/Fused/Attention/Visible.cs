@@ -46,6 +46,20 @@ public readonly struct Visible
     public VisibleRule Rule(int keys = int.MaxValue)
         => new(Kind == VisibleKind.Full ? VisibleRule.Far : 0, Window < keys ? Window : 0, Sinks);
 
+    /// <summary>Shows its views, see <see cref="IKernelCall{TSelf}.Visit"/>.</summary>
+    internal Visible Visit<TVisitor>(ref TVisitor visitor)
+        where TVisitor : struct, IOperandVisitor
+        => this with
+        {
+            Prefixes = visitor.Visit("prefixes", Prefixes, Access.Read),
+            Documents = visitor.Visit("documents", Documents, Access.Read),
+            Blocks = Blocks with
+            {
+                Lists = visitor.Visit("blocks", Blocks.Lists, Access.Read),
+                Counts = visitor.Visit("block counts", Blocks.Counts, Access.Read),
+            },
+        };
+
     /// <exception cref="ArgumentException">Something does not fit.</exception>
     internal void Check(string op, int batch, int heads, int queries, int keys)
     {
