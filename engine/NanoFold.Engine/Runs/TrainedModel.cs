@@ -1,6 +1,6 @@
 using NanoFold.Engine.Checkpoints;
-using NanoFold.Engine.Data;
 using NanoFold.Engine.Corpora;
+using NanoFold.Engine.Data;
 using NanoFold.Engine.Model;
 using NanoFold.Engine.Text;
 using NanoFold.Engine.Training;

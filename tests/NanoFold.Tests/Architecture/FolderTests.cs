@@ -60,8 +60,6 @@ public class FolderTests
         Assert.That(references, Is.EquivalentTo(s_projects[project]));
     }
 
-    [TestCase("kernels")]
-    [TestCase("engine")]
     [TestCase("tools")]
     [TestCase("tests")]
     [TestCase("bench")]

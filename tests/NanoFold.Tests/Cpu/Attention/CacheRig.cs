@@ -1,5 +1,4 @@
 using NanoFold.Kernels;
-using NanoFold.Kernels.Cpu.Pointwise;
 using NanoFold.Kernels.Fused;
 
 namespace NanoFold.Tests.Cpu.Attention;
