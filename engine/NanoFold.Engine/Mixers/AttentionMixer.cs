@@ -109,10 +109,9 @@ public class AttentionMixer : Mixer
     {
         Tape tape = context.Tape;
         double scale = 1 / Math.Sqrt(Model.HeadDim);
-        bool isEdited = Tap.IsEdited(tape, "hook_pattern");
         if (context.Cache is { } cache)
         {
-            if (isEdited)
+            if (Tap.IsEdited(tape, "hook_pattern"))
             {
                 throw new ArgumentException($"tap {tape.Path}.hook_pattern: cannot be edited while decoding with a cache");
             }
@@ -121,16 +120,13 @@ public class AttentionMixer : Mixer
             return CachedAttentionOp.Record(tape, q, k, v, slots, context.Positions, context.Counts, scale, Mask, TopK);
         }
 
-        if (Tap.IsWanted(tape, "hook_pattern"))
-        {
-            Tensor pattern = Tap.At(tape, "hook_pattern", AttentionOp.Pattern(tape, q, k, scale, Mask, context.Documents, TopK));
-            if (isEdited)
-            {
-                return AttentionOp.Weigh(tape, pattern, v);
-            }
-        }
-
-        return TopK > 0
+        Tensor edited = Tap.At(
+            tape,
+            "hook_pattern",
+            () => AttentionOp.Pattern(tape, q, k, scale, Mask, context.Documents, TopK),
+            rows => PatternRowsOp.Record(tape, q, k, rows, scale, Mask, context.Documents, TopK));
+        return !edited.IsNone ? AttentionOp.Weigh(tape, edited, v)
+            : TopK > 0
             ? TopKAttentionOp.Record(tape, q, k, v, scale, TopK, context.Documents)
             : AttentionOp.Record(tape, q, k, v, scale, Mask, context.Documents);
     }
