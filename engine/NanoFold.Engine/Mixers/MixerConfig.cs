@@ -26,6 +26,9 @@ public abstract record MixerConfig
     /// <summary>This with its defaults worked out. Of the model, only what does not depend on mixers is resolved.</summary>
     public virtual MixerConfig Resolve(ModelShape model) => this;
 
+    /// <summary>What holds of it in a model.</summary>
+    public virtual MixerTraits Traits(ModelShape model) => new();
+
     /// <summary>Parameters per layer.</summary>
     public abstract long Parameters(ModelShape model);
 
