@@ -1,3 +1,5 @@
+using NanoFold.Kernels.Fused.Time;
+
 namespace NanoFold.Engine.Ops;
 
 /// <summary>Every case of every op: one line an op.</summary>
@@ -35,6 +37,9 @@ public static class OpCases
         .. RouterLossOp.Cases(),
         .. ScanOp.Cases(),
         .. ConvolutionOp.Cases(),
+        .. RecurrentOp<Rnn>.Cases(RecurrentReference.Rnn),
+        .. RecurrentOp<Gru>.Cases(RecurrentReference.Gru),
+        .. RecurrentOp<Lstm>.Cases(RecurrentReference.Lstm),
     ];
 
     /// <summary>Cases of every op at the shapes of a model's block, where speed is of interest; too large for the tests to run all of them.</summary>
@@ -70,6 +75,9 @@ public static class OpCases
         .. RouterLossOp.SpeedCases(shape),
         .. ScanOp.SpeedCases(shape),
         .. ConvolutionOp.SpeedCases(shape),
+        .. RecurrentOp<Rnn>.SpeedCases(shape, RecurrentReference.Rnn),
+        .. RecurrentOp<Gru>.SpeedCases(shape, RecurrentReference.Gru),
+        .. RecurrentOp<Lstm>.SpeedCases(shape, RecurrentReference.Lstm),
     ];
 
     private static double SigmoidReference(double x) => 1 / (1 + Math.Exp(-x));
