@@ -10,13 +10,7 @@ public abstract record DenseConfig : FeedForwardConfig
     public abstract Activation Activation { get; }
 
     /// <inheritdoc/>
-    public override int DefaultHidden(int width) => FeedForwardCost.DefaultHidden(width, Activation);
-
-    /// <inheritdoc/>
-    public override long Parameters(ModelConfig model) => FeedForwardCost.Parameters(model, HiddenFor(model), Activation);
-
-    /// <inheritdoc/>
-    public override long FlopsPerToken(ModelConfig model) => 6 * FeedForwardCost.Weights(model, HiddenFor(model), Activation);
+    public override int DefaultHidden(int width) => Activation.DefaultHidden(width);
 
     /// <inheritdoc/>
     public override FeedForwardModule Build(ModuleBuilder builder) => new Dense(builder.In("mlp"), HiddenFor(builder.Model), Activation);

@@ -9,17 +9,7 @@ public sealed record AttentionConfig : MixerConfig
     public static AttentionConfig Tiny => new();
 
     /// <inheritdoc/>
-    public override long Parameters(ModelConfig model) => AttentionCost.Parameters(model);
-
-    /// <inheritdoc/>
-    public override long FlopsPerToken(ModelConfig model) => (long)AttentionCost.Flops(model, model.Context);
-
-    /// <inheritdoc/>
-    public override double ExecutedFlopsPerToken(ModelConfig model)
-        => AttentionCost.Flops(model, AttentionCost.MeanKeys(model.Context, model.Context));
-
-    /// <inheritdoc/>
-    public override long CacheBytes(ModelConfig model) => AttentionCost.CacheBytes(model, model.Context);
+    public override long PairFlopsPerToken(ModelConfig model) => FlopsOfKeys(model, model.Context);
 
     /// <inheritdoc/>
     public override Mixer Build(ModuleBuilder builder) => new AttentionMixer(builder);

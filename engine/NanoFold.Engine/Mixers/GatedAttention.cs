@@ -40,19 +40,7 @@ public sealed record GatedAttentionConfig : MixerConfig
     }
 
     /// <inheritdoc/>
-    public override long Parameters(ModelConfig model) => AttentionCost.Parameters(model) + GateWeights(model);
-
-    /// <inheritdoc/>
-    public override long FlopsPerToken(ModelConfig model) => (6 * GateWeights(model)) + (long)AttentionCost.Flops(model, model.Context);
-
-    /// <inheritdoc/>
-    public override double ExecutedFlopsPerToken(ModelConfig model)
-        => (6 * GateWeights(model)) + AttentionCost.Flops(model, AttentionCost.MeanKeys(model.Context, model.Context));
-
-    /// <inheritdoc/>
-    public override long CacheBytes(ModelConfig model) => AttentionCost.CacheBytes(model, model.Context);
-
-    private long GateWeights(ModelConfig model) => (long)model.Width * Gates(model);
+    public override long PairFlopsPerToken(ModelConfig model) => FlopsOfKeys(model, model.Context);
 
     /// <inheritdoc/>
     public override Mixer Build(ModuleBuilder builder) => new GatedAttention(builder, this);

@@ -27,20 +27,15 @@ public abstract record MixerConfig
     /// <summary>This with its defaults worked out. Of the model, only what does not depend on mixers is resolved.</summary>
     public virtual MixerConfig Resolve(ModelConfig model) => this;
 
-    /// <summary>Parameters per layer.</summary>
-    public abstract long Parameters(ModelConfig model);
-
     /// <summary>
-    /// FLOPs per token and layer, forward and backward: 6 per weight of a linear layer and 12 · H · D per key that a query may see at full context.
+    /// What a layer adds to the FLOPs per token of <see cref="CostModel.FlopsPerToken"/> besides 6 per weight: by that convention 12 · H · D for each key that
+    /// a query may see at full context; nothing where no two positions are multiplied.
     /// </summary>
-    public abstract long FlopsPerToken(ModelConfig model);
-
-    /// <summary>The same, counting only pairs that the mask leaves, averaged over a sequence of full context.</summary>
-    public abstract double ExecutedFlopsPerToken(ModelConfig model);
-
-    /// <summary>Bytes per layer that decoding token by token keeps for one sequence of full context, in float32.</summary>
-    public abstract long CacheBytes(ModelConfig model);
+    public virtual long PairFlopsPerToken(ModelConfig model) => 0;
 
     /// <summary>Declares the parameters of one layer and returns its module.</summary>
     public abstract Mixer Build(ModuleBuilder builder);
+
+    /// <summary>12 · H · D for each of <paramref name="keys"/>.</summary>
+    protected static long FlopsOfKeys(ModelConfig model, long keys) => 12L * model.Heads * model.HeadDim * keys;
 }

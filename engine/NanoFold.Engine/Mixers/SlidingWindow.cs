@@ -36,18 +36,7 @@ public sealed record SlidingWindowConfig : MixerConfig
     public override SlidingWindowConfig Resolve(ModelConfig model) => this with { Window = WindowFor(model) };
 
     /// <inheritdoc/>
-    public override long Parameters(ModelConfig model) => AttentionCost.Parameters(model);
-
-    /// <inheritdoc/>
-    public override long FlopsPerToken(ModelConfig model) => (long)AttentionCost.Flops(model, Math.Min(WindowFor(model), model.Context));
-
-    /// <inheritdoc/>
-    public override double ExecutedFlopsPerToken(ModelConfig model)
-        => AttentionCost.Flops(model, AttentionCost.MeanKeys(model.Context, WindowFor(model), Sinks));
-
-    /// <inheritdoc/>
-    public override long CacheBytes(ModelConfig model)
-        => AttentionCost.CacheBytes(model, Math.Min((long)WindowFor(model) + Sinks, model.Context));
+    public override long PairFlopsPerToken(ModelConfig model) => FlopsOfKeys(model, Math.Min((long)WindowFor(model) + Sinks, model.Context));
 
     private int WindowFor(ModelConfig model) => Window > 0 ? Window : Math.Max(1, model.Context / 4);
 

@@ -10,9 +10,6 @@ namespace NanoFold.Engine.Mixers;
 /// </summary>
 public sealed record TopKConfig : MixerConfig
 {
-    // Of the 12 · H · D per key only the score's 2 are spent on keys that are not kept.
-    private const int PerScoredKey = 2;
-
     public static TopKConfig Tiny => new() { TopK = 3 };
 
     /// <summary>Keys kept per query; 0 for an eighth of the context.</summary>
@@ -32,22 +29,14 @@ public sealed record TopKConfig : MixerConfig
     public override TopKConfig Resolve(ModelConfig model) => this with { TopK = KeptOf(model) };
 
     /// <inheritdoc/>
-    public override long Parameters(ModelConfig model) => AttentionCost.Parameters(model);
-
-    /// <inheritdoc/>
-    public override long FlopsPerToken(ModelConfig model) => (long)Flops(model, model.Context, Math.Min(KeptOf(model), model.Context));
-
-    /// <inheritdoc/>
-    public override double ExecutedFlopsPerToken(ModelConfig model)
-        => Flops(model, AttentionCost.MeanKeys(model.Context, model.Context), AttentionCost.MeanKeys(model.Context, KeptOf(model)));
-
-    /// <inheritdoc/>
-    public override long CacheBytes(ModelConfig model) => AttentionCost.CacheBytes(model, model.Context);
+    public override long PairFlopsPerToken(ModelConfig model)
+    {
+        // Of the 12 · H · D per key only the score's 2 are spent on keys that are not kept.
+        int kept = Math.Min(KeptOf(model), model.Context);
+        return FlopsOfKeys(model, kept) + (FlopsOfKeys(model, model.Context - kept) / 6);
+    }
 
     private int KeptOf(ModelConfig model) => TopK > 0 ? TopK : Math.Max(1, model.Context / 8);
-
-    private static double Flops(ModelConfig model, double scored, double kept)
-        => AttentionCost.Flops(model, kept) + (PerScoredKey * AttentionCost.QueryWidth(model) * (scored - kept));
 
     /// <inheritdoc/>
     public override Mixer Build(ModuleBuilder builder) => new TopKAttention(builder, Math.Min(KeptOf(builder.Model), builder.Model.Context));

@@ -182,8 +182,13 @@ public sealed class Transformer : IDisposable
 
     private DeviceBuffer MakeRopeTable(Backend backend, DType type)
     {
+        DeviceBuffer buffer = backend.Allocate((long)Config.Context * Config.HeadDim * type.Size());
+        if (!backend.HoldsValues)
+        {
+            return buffer;
+        }
+
         double[] table = RopeTable.Compute(Config.Context, Config.HeadDim, Config.RopeBase);
-        DeviceBuffer buffer = backend.Allocate((long)table.Length * type.Size());
         var view = new View(buffer, 0, Layout.Of(Config.Context, Config.HeadDim), type);
         if (type == DType.Float64)
         {

@@ -72,9 +72,8 @@ public static class MemoryCheck
     /// <summary>Throws where a model and the caches of a batch do not fit this machine.</summary>
     internal static void RequireDecoding(ModelConfig model, int batch, Backend backend)
     {
-        // The store keeps a gradient beside each value.
         CostModel cost = CostModel.Of(model);
-        Int128 bytes = ((Int128)cost.Parameters * 2 * sizeof(float)) + ((Int128)cost.CacheBytesPerSequence * batch);
+        Int128 bytes = ((Int128)cost.Parameters * sizeof(float)) + ((Int128)cost.CacheBytesPerSequence * batch);
         Require(bytes, "decoding", "a smaller --batch, --context or model", backend);
     }
 
