@@ -24,9 +24,12 @@ public sealed class GpuBackend : Backend
         _context = context;
         _transfer = new GpuTransfer(context);
         _table = new GpuKernelTable(context, composedOnly);
+        Kernels = new KernelTable(composedOnly, _table.Kernels);
     }
 
     public override string Name => $"{Kind} {_context.Accelerator.Name}";
+
+    public override KernelTable Kernels { get; }
 
     public override StepState State => _context.State;
 
@@ -187,14 +190,15 @@ public sealed class GpuBackend : Backend
         _table.Softmax.Backward(y, dy, dx, scale, accumulate);
     }
 
-    public override TKernel? Find<TKernel>()
+    public override TKernel? FindInterface<TKernel>()
         where TKernel : class
-        => _table.Find<TKernel>();
+        => _table.FindInterface<TKernel>();
 
     public override void Dispose()
     {
         _context.Stream.Synchronize();
         _table.Dispose();
+        Kernels.Dispose();
         _transfer.Dispose();
         _context.Dispose();
     }

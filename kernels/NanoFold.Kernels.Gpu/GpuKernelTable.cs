@@ -35,7 +35,9 @@ internal sealed class GpuKernelTable : IDisposable
 
     public GpuRows Rows { get; }
 
-    public TKernel? Find<TKernel>()
+    public IReadOnlyList<IKernel> Kernels => [.. _kernels.OfType<IKernel>()];
+
+    public TKernel? FindInterface<TKernel>()
         where TKernel : class
     {
         if (_composedOnly && HasComposedPath(typeof(TKernel)))
@@ -57,7 +59,7 @@ internal sealed class GpuKernelTable : IDisposable
     public void Dispose()
     {
         MatMul.Dispose();
-        foreach (IDisposable kernel in _kernels.OfType<IDisposable>())
+        foreach (IDisposable kernel in _kernels.Where(k => k is not IKernel).OfType<IDisposable>())
         {
             kernel.Dispose();
         }

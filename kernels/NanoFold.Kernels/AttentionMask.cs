@@ -4,7 +4,7 @@ namespace NanoFold.Kernels;
 /// Which keys a query sees. Query t (position t − T + S of S keys, so the last query sees the last key) sees j when
 /// j ≤ t and (Window = 0, or t − Window &lt; j, or j &lt; Sinks), and both belong to one document where documents are given.
 /// </summary>
-public readonly ref struct AttentionMask
+public readonly struct AttentionMask
 {
     /// <summary>False: every key is visible and nothing else here counts.</summary>
     public bool Causal { get; init; }

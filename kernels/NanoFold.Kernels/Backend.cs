@@ -4,7 +4,7 @@ using NanoFold.Kernels.Profiling;
 namespace NanoFold.Kernels;
 
 /// <summary>
-/// What a device must be able to do: enough to run every model. Faster, fused kernels are options found by <see cref="Find{TKernel}"/>.
+/// What a device must be able to do: enough to run every model. Faster, fused kernels are options found by <see cref="Find{TCall}"/>.
 /// Views of one call have one real type T; <c>accumulate</c> adds to the output instead of overwriting it. No call allocates managed memory.
 /// <para>
 /// Where T has 16 bits, what sums over activations is <see cref="DType.Float32"/> (<see cref="DTypeExtensions.Sum"/>): y of <see cref="Sum"/>; if the
@@ -114,16 +114,30 @@ public abstract class Backend : IDisposable
     /// <summary>dx = scale · y ⊙ (dy − Σ dy ⊙ y) by rows.</summary>
     public abstract void SoftmaxBackward(in View y, in View dy, in View dx, double scale, bool accumulate = false);
 
+    /// <summary>The fused kernels that this backend has beyond the calls above; a kernel of your own is added here.</summary>
+    public abstract KernelTable Kernels { get; }
+
+    /// <summary>The kernel of a call, or null: then the op's composed path runs. To be asked for once, where an op is recorded.</summary>
+    public virtual IKernel<TCall>? Find<TCall>()
+        where TCall : struct, IKernelCall<TCall>
+        => Kernels.Find<TCall>();
+
+    /// <summary>The kernel of a call without which the engine cannot run an op.</summary>
+    /// <exception cref="NotSupportedException">This backend has none.</exception>
+    public IKernel<TCall> Require<TCall>()
+        where TCall : struct, IKernelCall<TCall>
+        => Find<TCall>() ?? throw new NotSupportedException($"{Name}: has no kernel {TCall.Name}");
+
     /// <summary>A kernel this backend has beyond the ones above, or null: then the op's composed path runs.</summary>
-    public abstract TKernel? Find<TKernel>()
+    public abstract TKernel? FindInterface<TKernel>()
         where TKernel : class;
 
     public abstract void Dispose();
 
     /// <summary>A kernel without which the engine cannot run an op.</summary>
-    public TKernel Require<TKernel>()
+    public TKernel RequireInterface<TKernel>()
         where TKernel : class
-        => Find<TKernel>() ?? Missing<TKernel>();
+        => FindInterface<TKernel>() ?? Missing<TKernel>();
 
     [DoesNotReturn]
     private TKernel Missing<TKernel>()

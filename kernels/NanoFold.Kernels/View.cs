@@ -1,11 +1,14 @@
 using System.Runtime.CompilerServices;
 using NanoFold.Kernels.Memory;
+using NanoFold.Kernels.Null;
 
 namespace NanoFold.Kernels;
 
 /// <summary>What a kernel sees of a tensor: a buffer, the offset of the first element in it (in elements), the layout and the type.</summary>
 public readonly struct View(DeviceBuffer buffer, long offset, Layout layout, DType type)
 {
+    private static readonly DeviceBuffer s_noMemory = new NullBuffer(long.MaxValue);
+
     private readonly Layout _layout = layout;
 
     public DeviceBuffer Buffer { get; } = buffer;
@@ -22,6 +25,9 @@ public readonly struct View(DeviceBuffer buffer, long offset, Layout layout, DTy
     public bool IsNone => Buffer is null;
 
     public long Count => _layout.Count;
+
+    /// <summary>A view without memory, for questions that only its layout and type answer.</summary>
+    public static View OfShape(in Layout layout, DType type) => new(s_noMemory, 0, layout, type);
 
     public View With(in Layout layout, long offset = 0) => new(Buffer, Offset + offset, layout, Type);
 

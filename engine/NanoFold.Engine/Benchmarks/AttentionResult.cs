@@ -27,7 +27,7 @@ public sealed record AttentionResult(AttentionCase Case, double ForwardSeconds, 
     /// <param name="type">Of q, k, v and the result.</param>
     public static AttentionResult Measure(AttentionCase shape, Backend backend, DType type = DType.Float32)
     {
-        if (backend.Find<IFusedAttention>() is not { } kernel)
+        if (backend.FindInterface<IFusedAttention>() is not { } kernel)
         {
             return MeasureComposed(shape, backend);
         }

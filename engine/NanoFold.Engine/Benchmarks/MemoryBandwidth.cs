@@ -22,7 +22,7 @@ public sealed class MemoryBandwidth : IDisposable
     public MemoryBandwidth(Backend backend)
     {
         _backend = backend;
-        _kernel = backend.Find<IMemoryRead>();
+        _kernel = backend.FindInterface<IMemoryRead>();
         long wanted = Math.Clamp(Environment.ProcessorCount * BytesPerProcessor, LeastBytes, MostBytes);
         _buffer = backend.Allocate(Math.Min(wanted, MemoryCheck.Available(backend) / ShareOfMemory));
         _sum = backend.Allocate(sizeof(float));

@@ -18,7 +18,7 @@ public sealed class AttentionOp(IFusedAttention kernel, double scale, CausalMask
     public static Tensor Record(Tape tape, Tensor q, Tensor k, Tensor v, double scale, CausalMask mask, Tensor documents = default)
     {
         CheckShapes("attention", q, k, v);
-        if (tape.Backend.Find<IFusedAttention>() is not { } kernel)
+        if (tape.Backend.FindInterface<IFusedAttention>() is not { } kernel)
         {
             return Weigh(tape, Pattern(tape, q, k, scale, mask, documents), v);
         }

@@ -23,7 +23,7 @@ public sealed class CachedAttentionOp(ICachedAttention kernel, double scale, Cau
     public static Tensor Record(Tape tape, Tensor q, Tensor k, Tensor v, (Tensor Keys, Tensor Values) cache, Tensor positions, Tensor counts, double scale, CausalMask mask, int topK = 0)
     {
         AttentionOp.CheckShapes("cached-attention", q, k, v);
-        var op = new CachedAttentionOp(tape.Backend.Require<ICachedAttention>(), scale, mask, topK);
+        var op = new CachedAttentionOp(tape.Backend.RequireInterface<ICachedAttention>(), scale, mask, topK);
         return tape.Record(op, [q, k, v, cache.Keys, cache.Values, positions, counts], q.Layout);
     }
 

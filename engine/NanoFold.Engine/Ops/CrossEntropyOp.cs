@@ -22,7 +22,7 @@ public sealed class CrossEntropyOp(ICrossEntropyKernel kernel) : Op
         }
 
         int rows = checked((int)logits.Layout.Rows);
-        var op = new CrossEntropyOp(tape.Backend.Require<ICrossEntropyKernel>());
+        var op = new CrossEntropyOp(tape.Backend.RequireInterface<ICrossEntropyKernel>());
         Tensor[] outputs = tape.Record(op, [logits.Reshape(rows, logits[-1]), targets.Reshape(rows)],
             [(Layout.Of(1), tape.Type.Sum()), (Layout.Of(rows), tape.Type.Sum()), (Layout.Of(rows), tape.Type.Sum())]);
         return (outputs[0], outputs[1]);

@@ -13,7 +13,7 @@ public sealed class ExpertCombineOp(IExpertRouting kernel) : Op
     public override string Name => "expert-combine";
 
     public static Tensor Record(Tape tape, Tensor rows, Tensor weights, Tensor rowOfSlot) => tape.Record(
-        new ExpertCombineOp(tape.Backend.Require<IExpertRouting>()), [rows, weights, rowOfSlot], Layout.Of(weights[0], rows[1]));
+        new ExpertCombineOp(tape.Backend.RequireInterface<IExpertRouting>()), [rows, weights, rowOfSlot], Layout.Of(weights[0], rows[1]));
 
     public override bool IsDifferentiable(int input) => input != 2;
 

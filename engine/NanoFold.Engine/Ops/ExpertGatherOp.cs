@@ -11,7 +11,7 @@ public sealed class ExpertGatherOp(IExpertRouting kernel) : Op
     public override string Name => "expert-gather";
 
     public static Tensor Record(Tape tape, Tensor x, Tensor rowOfSlot, Tensor tokenOfRow) => tape.Record(
-        new ExpertGatherOp(tape.Backend.Require<IExpertRouting>()), [x, rowOfSlot, tokenOfRow], Layout.Of(tokenOfRow[0], x[1]));
+        new ExpertGatherOp(tape.Backend.RequireInterface<IExpertRouting>()), [x, rowOfSlot, tokenOfRow], Layout.Of(tokenOfRow[0], x[1]));
 
     public override bool IsDifferentiable(int input) => input == 0;
 

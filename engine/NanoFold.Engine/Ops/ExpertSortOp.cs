@@ -15,7 +15,7 @@ public sealed class ExpertSortOp(IExpertRouting kernel) : Op
     /// <returns>Offsets [E + 1], row of each slot [N, k], token of each row [N·k].</returns>
     public static (Tensor Offsets, Tensor RowOfSlot, Tensor TokenOfRow) Record(Tape tape, Tensor indices, int experts)
     {
-        Tensor[] outputs = tape.Record(new ExpertSortOp(tape.Backend.Require<IExpertRouting>()), [indices],
+        Tensor[] outputs = tape.Record(new ExpertSortOp(tape.Backend.RequireInterface<IExpertRouting>()), [indices],
         [
             (Layout.Of(experts + 1), DType.Int32),
             (indices.Layout, DType.Int32),

@@ -11,7 +11,7 @@ public sealed class ExpertWeightsOp(IExpertRouting kernel, bool renormalize) : O
     public override string Name => "expert-weights";
 
     public static Tensor Record(Tape tape, Tensor probabilities, Tensor indices, bool renormalize) => tape.Record(
-        new ExpertWeightsOp(tape.Backend.Require<IExpertRouting>(), renormalize), [probabilities, indices], indices.Layout);
+        new ExpertWeightsOp(tape.Backend.RequireInterface<IExpertRouting>(), renormalize), [probabilities, indices], indices.Layout);
 
     public override bool IsDifferentiable(int input) => input == 0;
 

@@ -20,7 +20,7 @@ public sealed class LayerNormOp(INormKernels kernels, double epsilon) : Op
             throw new ArgumentException($"layer-norm: x {x}, gain {gain}, bias {bias}; expected [.., D], [D], [D]");
         }
 
-        var op = new LayerNormOp(tape.Backend.Require<INormKernels>(), epsilon);
+        var op = new LayerNormOp(tape.Backend.RequireInterface<INormKernels>(), epsilon);
         return tape.Record(op, [x, gain, bias], [(x.Layout, tape.Type), (Layout.Of(checked((int)x.Layout.Rows), 2), tape.Type.Sum())])[0];
     }
 

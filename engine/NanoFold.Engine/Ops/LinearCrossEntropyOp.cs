@@ -24,7 +24,7 @@ public sealed class LinearCrossEntropyOp(ILinearCrossEntropy kernel) : Op
             throw new ArgumentException($"linear-cross-entropy: x {x}, weight {weight}, targets {targets}; expected [N, C], [V, C], [N]");
         }
 
-        if (tape.Backend.Find<ILinearCrossEntropy>() is not { } kernel)
+        if (tape.Backend.FindInterface<ILinearCrossEntropy>() is not { } kernel)
         {
             return CrossEntropyOp.Record(tape, LinearOp.Record(tape, x, weight), targets);
         }

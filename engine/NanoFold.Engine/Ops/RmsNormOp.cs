@@ -20,7 +20,7 @@ public sealed class RmsNormOp(INormKernels kernels, double epsilon) : Op
             throw new ArgumentException($"rms-norm: x {x} and gain {gain}; expected [.., D] and [D]");
         }
 
-        var op = new RmsNormOp(tape.Backend.Require<INormKernels>(), epsilon);
+        var op = new RmsNormOp(tape.Backend.RequireInterface<INormKernels>(), epsilon);
         return tape.Record(op, [x, gain], [(x.Layout, tape.Type), (Layout.Of(checked((int)x.Layout.Rows), 1), tape.Type.Sum())])[0];
     }
 

@@ -25,7 +25,7 @@ public sealed class RopeOp(IRopeKernel kernel, bool interleaved) : Op
             throw new ArgumentException($"rope: x {x} and table {table}; expected [B, T, H, D] with even D, and [positions, D]");
         }
 
-        return tape.Record(new RopeOp(tape.Backend.Require<IRopeKernel>(), interleaved), [x, table, positions], x.Layout);
+        return tape.Record(new RopeOp(tape.Backend.RequireInterface<IRopeKernel>(), interleaved), [x, table, positions], x.Layout);
     }
 
     public override bool IsDifferentiable(int input) => input == 0;

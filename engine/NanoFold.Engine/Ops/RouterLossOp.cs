@@ -16,7 +16,7 @@ public sealed class RouterLossOp(IExpertRouting kernel, double balance, double z
     /// <returns>The loss [1] and the load f [E].</returns>
     public static (Tensor Loss, Tensor Load) Record(Tape tape, Tensor logits, Tensor probabilities, Tensor offsets, double balance, double z)
     {
-        Tensor[] outputs = tape.Record(new RouterLossOp(tape.Backend.Require<IExpertRouting>(), balance, z), [logits, probabilities, offsets],
+        Tensor[] outputs = tape.Record(new RouterLossOp(tape.Backend.RequireInterface<IExpertRouting>(), balance, z), [logits, probabilities, offsets],
             [(Layout.Of(1), tape.Type.Sum()), (Layout.Of(logits[1]), tape.Type.Sum())]);
         return (outputs[0], outputs[1]);
     }

@@ -19,7 +19,7 @@ public sealed class TopKAttentionOp(IFusedTopKAttention kernel, double scale) : 
     public static Tensor Record(Tape tape, Tensor q, Tensor k, Tensor v, double scale, int topK, Tensor documents = default)
     {
         AttentionOp.CheckShapes("top-k-attention", q, k, v);
-        if (tape.Backend.Find<IFusedTopKAttention>() is not { } kernel)
+        if (tape.Backend.FindInterface<IFusedTopKAttention>() is not { } kernel)
         {
             return AttentionOp.Weigh(tape, AttentionOp.Pattern(tape, q, k, scale, new CausalMask(), documents, topK), v);
         }

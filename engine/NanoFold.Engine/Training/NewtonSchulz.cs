@@ -24,7 +24,7 @@ internal sealed class NewtonSchulz : IDisposable
     public NewtonSchulz(Backend backend, IEnumerable<(int Rows, int Columns)> shapes)
     {
         _backend = backend;
-        _kernels = backend.Require<IOptimizerKernels>();
+        _kernels = backend.RequireInterface<IOptimizerKernels>();
         foreach ((int rows, int columns) in shapes)
         {
             int side = Math.Min(rows, columns);

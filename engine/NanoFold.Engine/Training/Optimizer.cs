@@ -30,7 +30,7 @@ public sealed class Optimizer : IDisposable
         _store = store;
         _config = config;
         Backend backend = store.Backend;
-        _kernels = backend.Require<IOptimizerKernels>();
+        _kernels = backend.RequireInterface<IOptimizerKernels>();
         _matrices = store.Range(ParameterRole.Matrix);
         _first = backend.Allocate(store.TrainedElements * sizeof(float));
         _second = backend.Allocate(store.TrainedElements * sizeof(float));

@@ -19,11 +19,14 @@ public sealed unsafe class CpuBackend : Backend
         Context = new CpuContext(threads, isa ?? IsaExtensions.Best);
         _matMul = new CpuMatMul(Context);
         _table = new CpuKernelTable(Context, composedOnly);
+        Kernels = new KernelTable(composedOnly, _table.Kernels);
     }
 
     public CpuContext Context { get; }
 
     public override string Name => $"cpu {Context.Isa.Name()}, {Context.Workers.Count} {(Context.Workers.Count == 1 ? "thread" : "threads")}";
+
+    public override KernelTable Kernels { get; }
 
     public override StepState State => Context.State;
 
@@ -136,13 +139,14 @@ public sealed unsafe class CpuBackend : Backend
         Cpu.SoftmaxBackward.Run(Context, y, dy, dx, scale, accumulate);
     }
 
-    public override TKernel? Find<TKernel>()
+    public override TKernel? FindInterface<TKernel>()
         where TKernel : class
-        => _table.Find<TKernel>();
+        => _table.FindInterface<TKernel>();
 
     public override void Dispose()
     {
         _table.Dispose();
+        Kernels.Dispose();
         Context.Dispose();
     }
 }

@@ -11,7 +11,9 @@ public sealed class CpuKernelTable(CpuContext context, bool composedOnly) : IDis
 {
     private readonly object[] _kernels = Create(context);
 
-    public TKernel? Find<TKernel>()
+    public IReadOnlyList<IKernel> Kernels => [.. _kernels.OfType<IKernel>()];
+
+    public TKernel? FindInterface<TKernel>()
         where TKernel : class
     {
         if (composedOnly && HasComposedPath(typeof(TKernel)))
@@ -32,7 +34,7 @@ public sealed class CpuKernelTable(CpuContext context, bool composedOnly) : IDis
 
     public void Dispose()
     {
-        foreach (IDisposable kernel in _kernels.OfType<IDisposable>())
+        foreach (IDisposable kernel in _kernels.Where(k => k is not IKernel).OfType<IDisposable>())
         {
             kernel.Dispose();
         }

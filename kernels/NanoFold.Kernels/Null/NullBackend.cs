@@ -10,6 +10,7 @@ public sealed class NullBackend : Backend
     public NullBackend(Backend? like = null)
     {
         _like = like;
+        Kernels = like?.Kernels ?? new KernelTable(composedOnly: false);
         _kernels = new NullKernels(like);
     }
 
@@ -18,6 +19,8 @@ public sealed class NullBackend : Backend
     public override bool HoldsValues => false;
 
     public override StepState State { get; } = new NullStepState();
+
+    public override KernelTable Kernels { get; }
 
     public override bool HasTensorFloat32 => _like?.HasTensorFloat32 ?? true;
 
@@ -64,9 +67,12 @@ public sealed class NullBackend : Backend
 
     public override void SoftmaxBackward(in View y, in View dy, in View dx, double scale, bool accumulate = false) => BackendChecks.SoftmaxBackward(y, dy, dx);
 
-    public override TKernel? Find<TKernel>()
+    public override IKernel<TCall>? Find<TCall>()
+        => _like is null ? Kernels.Find<TCall>() ?? new NullKernel<TCall>(null) : _like.Find<TCall>() is { } like ? new NullKernel<TCall>(like) : null;
+
+    public override TKernel? FindInterface<TKernel>()
         where TKernel : class
-        => _like is null || _like.Find<TKernel>() is not null ? _kernels as TKernel : null;
+        => _like is null || _like.FindInterface<TKernel>() is not null ? _kernels as TKernel : null;
 
     public override void Dispose()
     {

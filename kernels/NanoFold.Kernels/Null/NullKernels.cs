@@ -7,20 +7,20 @@ internal sealed class NullKernels(Backend? like) :
     IFusedAttention, IFusedTopKAttention, ICachedAttention, INormKernels, IRopeKernel, ICrossEntropyKernel, ILinearCrossEntropy, IOptimizerKernels, IExpertRouting
 {
     long IFusedAttention.BackwardScratchBytes(int batch, int time, int heads, int keyHeads, int headDim)
-        => like?.Find<IFusedAttention>()?.BackwardScratchBytes(batch, time, heads, keyHeads, headDim) ?? 0;
+        => like?.FindInterface<IFusedAttention>()?.BackwardScratchBytes(batch, time, heads, keyHeads, headDim) ?? 0;
 
     long IFusedTopKAttention.BackwardScratchBytes(int batch, int time, int heads, int keyHeads, int headDim)
-        => like?.Find<IFusedTopKAttention>()?.BackwardScratchBytes(batch, time, heads, keyHeads, headDim) ?? 0;
+        => like?.FindInterface<IFusedTopKAttention>()?.BackwardScratchBytes(batch, time, heads, keyHeads, headDim) ?? 0;
 
     public long BackwardScratchBytes(long rows, int width, DType type)
-        => like?.Find<INormKernels>()?.BackwardScratchBytes(rows, width, type) ?? 0;
+        => like?.FindInterface<INormKernels>()?.BackwardScratchBytes(rows, width, type) ?? 0;
 
     public long ScratchBytes(long rows, int width, int vocab, bool keepsLogits)
-        => like?.Find<ILinearCrossEntropy>()?.ScratchBytes(rows, width, vocab, keepsLogits) ?? 0;
+        => like?.FindInterface<ILinearCrossEntropy>()?.ScratchBytes(rows, width, vocab, keepsLogits) ?? 0;
 
-    public bool KeepsLogits(long rows, int vocab, DType type) => like?.Find<ILinearCrossEntropy>()?.KeepsLogits(rows, vocab, type) ?? false;
+    public bool KeepsLogits(long rows, int vocab, DType type) => like?.FindInterface<ILinearCrossEntropy>()?.KeepsLogits(rows, vocab, type) ?? false;
 
-    public int LogitsColumns(int vocab, DType type) => like?.Find<ILinearCrossEntropy>()?.LogitsColumns(vocab, type) ?? vocab;
+    public int LogitsColumns(int vocab, DType type) => like?.FindInterface<ILinearCrossEntropy>()?.LogitsColumns(vocab, type) ?? vocab;
 
     public void Forward(in AttentionArgs args) => Check("attention", args.Q, args.K, args.V, args.Y);
 

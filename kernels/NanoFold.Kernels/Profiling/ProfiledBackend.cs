@@ -25,6 +25,8 @@ public sealed class ProfiledBackend : Backend
 
     public override StepState State => _inner.State;
 
+    public override KernelTable Kernels => _inner.Kernels;
+
     public override bool HasTensorFloat32 => _inner.HasTensorFloat32;
 
     public override bool AllowsTensorFloat32
@@ -241,11 +243,13 @@ public sealed class ProfiledBackend : Backend
         _log.End();
     }
 
+    public override IKernel<TCall>? Find<TCall>() => _inner.Find<TCall>() is { } found ? new ProfiledKernel<TCall>(found, _log) : null;
+
     /// <remarks>A kernel of a kind that is not known here is given as it is: its time is its op's.</remarks>
-    public override TKernel? Find<TKernel>()
+    public override TKernel? FindInterface<TKernel>()
         where TKernel : class
     {
-        TKernel? found = _inner.Find<TKernel>();
+        TKernel? found = _inner.FindInterface<TKernel>();
         return found is null ? null : _kernels as TKernel ?? found;
     }
 

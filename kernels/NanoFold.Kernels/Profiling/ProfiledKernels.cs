@@ -6,15 +6,15 @@ namespace NanoFold.Kernels.Profiling;
 internal sealed class ProfiledKernels(Backend inner, EventLog log) :
     IFusedAttention, IFusedTopKAttention, ICachedAttention, INormKernels, IRopeKernel, ICrossEntropyKernel, ILinearCrossEntropy, IOptimizerKernels, IExpertRouting
 {
-    private readonly IFusedAttention? _attention = inner.Find<IFusedAttention>();
-    private readonly IFusedTopKAttention? _topKAttention = inner.Find<IFusedTopKAttention>();
-    private readonly ICachedAttention? _cachedAttention = inner.Find<ICachedAttention>();
-    private readonly INormKernels? _norm = inner.Find<INormKernels>();
-    private readonly IRopeKernel? _rope = inner.Find<IRopeKernel>();
-    private readonly ICrossEntropyKernel? _crossEntropy = inner.Find<ICrossEntropyKernel>();
-    private readonly ILinearCrossEntropy? _linearCrossEntropy = inner.Find<ILinearCrossEntropy>();
-    private readonly IOptimizerKernels? _optimizer = inner.Find<IOptimizerKernels>();
-    private readonly IExpertRouting? _routing = inner.Find<IExpertRouting>();
+    private readonly IFusedAttention? _attention = inner.FindInterface<IFusedAttention>();
+    private readonly IFusedTopKAttention? _topKAttention = inner.FindInterface<IFusedTopKAttention>();
+    private readonly ICachedAttention? _cachedAttention = inner.FindInterface<ICachedAttention>();
+    private readonly INormKernels? _norm = inner.FindInterface<INormKernels>();
+    private readonly IRopeKernel? _rope = inner.FindInterface<IRopeKernel>();
+    private readonly ICrossEntropyKernel? _crossEntropy = inner.FindInterface<ICrossEntropyKernel>();
+    private readonly ILinearCrossEntropy? _linearCrossEntropy = inner.FindInterface<ILinearCrossEntropy>();
+    private readonly IOptimizerKernels? _optimizer = inner.FindInterface<IOptimizerKernels>();
+    private readonly IExpertRouting? _routing = inner.FindInterface<IExpertRouting>();
 
     long IFusedAttention.BackwardScratchBytes(int batch, int time, int heads, int keyHeads, int headDim)
         => _attention!.BackwardScratchBytes(batch, time, heads, keyHeads, headDim);

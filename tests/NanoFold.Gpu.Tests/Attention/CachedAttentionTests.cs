@@ -56,7 +56,7 @@ public class CachedAttentionTests : GpuTests
             }
 
             View q = New(3 * seed, Heads), k = New(3 * seed + 1, KeyHeads), v = New(3 * seed + 2, KeyHeads), y = New(1, Heads);
-            backend.Require<ICachedAttention>().Forward(new CachedAttentionArgs
+            backend.RequireInterface<ICachedAttention>().Forward(new CachedAttentionArgs
             {
                 Q = q,
                 K = k,

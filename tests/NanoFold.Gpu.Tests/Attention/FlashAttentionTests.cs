@@ -51,7 +51,7 @@ public class FlashAttentionTests
             FlashRun.Forward(device, shape, rig.Args);
             Prepare(memory, rig, problem, gradients.Scratch);
             FlashRun.Backward(device, shape, rig.Args, gradients);
-            float[][] actual = rig.Results(), expected = cpu.Run(backend.Require<IFusedAttention>());
+            float[][] actual = rig.Results(), expected = cpu.Run(backend.RequireInterface<IFusedAttention>());
             for (int i = 0; i < actual.Length; i++)
             {
                 Near.Assert($"{type} {s_names[i]}", actual[i], expected[i], Near.Tolerance(type) * (i < 2 ? 1 : 3));

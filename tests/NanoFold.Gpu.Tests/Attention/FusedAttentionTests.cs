@@ -45,7 +45,7 @@ public class FusedAttentionTests : GpuTests
     {
         using var rig = new AttentionRig(Gpu, new(1, 9, 2, 1, 8), DType.Float32);
         using var memory = new Memory(Gpu);
-        var kernel = Gpu.Require<IFusedAttention>();
+        var kernel = Gpu.RequireInterface<IFusedAttention>();
         float[][] all = rig.Run(kernel);
         AttentionGradients gradients = rig.Gradients(kernel.BackwardScratchBytes(1, 9, 2, 1, 8));
         Gpu.Fill(rig.DK, 0);
@@ -60,15 +60,15 @@ public class FusedAttentionTests : GpuTests
     public void Small_scratch_is_an_error()
     {
         using var rig = new AttentionRig(Gpu, new(1, 9, 2, 1, 8), DType.Float32);
-        Assert.That(() => Gpu.Require<IFusedAttention>().Backward(rig.Args, rig.Gradients(8)), Throws.ArgumentException.With.Message.Contains("scratch"));
+        Assert.That(() => Gpu.RequireInterface<IFusedAttention>().Backward(rig.Args, rig.Gradients(8)), Throws.ArgumentException.With.Message.Contains("scratch"));
     }
 
     private void AssertLikeCpu(AttentionCase problem, DType type)
     {
         using var gpu = new AttentionRig(Gpu, problem, type);
         using var cpu = new AttentionRig(Cpu, problem, DType.Float32);
-        float[][] actual = gpu.Run(Gpu.Require<IFusedAttention>());
-        float[][] expected = cpu.Run(Cpu.Require<IFusedAttention>());
+        float[][] actual = gpu.Run(Gpu.RequireInterface<IFusedAttention>());
+        float[][] expected = cpu.Run(Cpu.RequireInterface<IFusedAttention>());
         for (int i = 0; i < actual.Length; i++)
         {
             Near.Assert($"{type} {s_names[i]}", actual[i], expected[i], Near.Tolerance(type) * (i < 2 ? 1 : 3));

@@ -11,9 +11,9 @@ public class ExpertRoutingTests : GpuTests
 
     private static int Slots => 2;
 
-    private IExpertRouting OnGpu => Gpu.Require<IExpertRouting>();
+    private IExpertRouting OnGpu => Gpu.RequireInterface<IExpertRouting>();
 
-    private IExpertRouting OnCpu => Cpu.Require<IExpertRouting>();
+    private IExpertRouting OnCpu => Cpu.RequireInterface<IExpertRouting>();
 
     [Test]
     public void Slots_are_sorted_by_expert()

@@ -13,7 +13,7 @@ public class OptimizerTests : GpuTests
     [Test]
     public void Passes_are_those_of_the_cpu([Values(0, 4, 3)] int offset, [Values(1L, 2L, 1000L)] long step)
     {
-        IOptimizerKernels gpu = Gpu.Require<IOptimizerKernels>(), cpu = Cpu.Require<IOptimizerKernels>();
+        IOptimizerKernels gpu = Gpu.RequireInterface<IOptimizerKernels>(), cpu = Cpu.RequireInterface<IOptimizerKernels>();
         foreach (int count in Counts)
         {
             using var twins = new Twins(Gpu, Cpu);
@@ -52,7 +52,7 @@ public class OptimizerTests : GpuTests
     [TestCase(65536.0, 1f, 7L)]
     public void A_step_is_decided_as_on_the_cpu(double lossScale, float gradient, long good)
     {
-        IOptimizerKernels gpu = Gpu.Require<IOptimizerKernels>(), cpu = Cpu.Require<IOptimizerKernels>();
+        IOptimizerKernels gpu = Gpu.RequireInterface<IOptimizerKernels>(), cpu = Cpu.RequireInterface<IOptimizerKernels>();
         foreach (bool isDynamic in new[] { false, true })
         {
             using var twins = new Twins(Gpu, Cpu);
@@ -75,7 +75,7 @@ public class OptimizerTests : GpuTests
     [Test]
     public void A_skipped_step_writes_nothing()
     {
-        IOptimizerKernels gpu = Gpu.Require<IOptimizerKernels>();
+        IOptimizerKernels gpu = Gpu.RequireInterface<IOptimizerKernels>();
         using var twins = new Twins(Gpu, Cpu);
         Twin[] all = [.. Enumerable.Range(0, 5).Select(i => twins.Random(DType.Float32, i + 1, 70))];
         Set(1, lossScale: 1, loss: double.NaN);
@@ -99,7 +99,7 @@ public class OptimizerTests : GpuTests
         View x = memory.New(DType.Float32, 3, 5);
         Set(1, lossScale: 1, loss: 1);
         Gpu.State.Set(StepSlot.GradientScale, 1.0);
-        Gpu.Require<IOptimizerKernels>().NormalizeFrobenius(x, x, 0);
+        Gpu.RequireInterface<IOptimizerKernels>().NormalizeFrobenius(x, x, 0);
         Assert.That(memory.Read(x), Is.All.EqualTo(0f));
     }
 

@@ -11,7 +11,7 @@ public class CrossEntropyTests : GpuTests
     public void Losses_and_gradients_are_those_of_the_cpu([Values(DType.Float32, DType.BFloat16, DType.Float16)] DType type, [Values(0, 3)] int padding, [Values] bool accumulate)
     {
         double tolerance = type switch { DType.Float32 => 2e-6, DType.BFloat16 => 1e-2, _ => 2e-3 };
-        ICrossEntropyKernel gpu = Gpu.Require<ICrossEntropyKernel>(), cpu = Cpu.Require<ICrossEntropyKernel>();
+        ICrossEntropyKernel gpu = Gpu.RequireInterface<ICrossEntropyKernel>(), cpu = Cpu.RequireInterface<ICrossEntropyKernel>();
         foreach (int[] shape in Shapes)
         {
             using var twins = new Twins(Gpu, Cpu);
@@ -44,7 +44,7 @@ public class CrossEntropyTests : GpuTests
     public void Infinite_logits_and_bad_targets()
     {
         using var memory = new Memory(Gpu);
-        ICrossEntropyKernel kernel = Gpu.Require<ICrossEntropyKernel>();
+        ICrossEntropyKernel kernel = Gpu.RequireInterface<ICrossEntropyKernel>();
         float none = float.NegativeInfinity;
         View logits = memory.New(DType.Float32, [3, 6], [none, none, none, none, 1, 1, 0, 0, 0, 0, 0, 0, 0, float.NaN, 0, 0, 0, 0]);
         View targets = memory.Integers([3], [4, 6, 0]), losses = memory.New(DType.Float32, 3), logSumExp = memory.New(DType.Float32, 3), loss = memory.New(DType.Float32, 1);

@@ -16,7 +16,7 @@ public class LinearCrossEntropyTests : GpuTests
         {
             using var twins = new Twins(Gpu, Cpu);
             // Rows of no multiple of what a chunk holds.
-            ILinearCrossEntropy gpu = new GpuLinearCrossEntropy(Gpu.Context, new GpuMatMul(Gpu.Context), mostRows: rows / 3 + 1), cpu = Cpu.Require<ILinearCrossEntropy>();
+            ILinearCrossEntropy gpu = new GpuLinearCrossEntropy(Gpu.Context, new GpuMatMul(Gpu.Context), mostRows: rows / 3 + 1), cpu = Cpu.RequireInterface<ILinearCrossEntropy>();
             // Weights as a model has them: of larger logits the type's rounding alone moves probabilities by more than it does sums.
             Twin x = twins.Random(type, 1, rows, width), weight = twins.Normal(type, 2, 1 / Math.Sqrt(width), vocab, width);
             Twin targets = twins.Integers([rows], [.. Enumerable.Range(0, rows).Select(i => i % 4 == 3 ? -1 : i * 7 % vocab)]);
@@ -56,7 +56,7 @@ public class LinearCrossEntropyTests : GpuTests
     [Test]
     public void Kept_logits_begin_at_sixteen_bytes()
     {
-        ILinearCrossEntropy kernel = Gpu.Require<ILinearCrossEntropy>();
+        ILinearCrossEntropy kernel = Gpu.RequireInterface<ILinearCrossEntropy>();
         Assert.That(kernel.LogitsColumns(50257, DType.BFloat16), Is.EqualTo(50264));
         Assert.That(kernel.LogitsColumns(2048, DType.Float32), Is.EqualTo(2048));
         Assert.That(kernel.ScratchBytes(8192, 768, 50257, keepsLogits: true), Is.Zero);

@@ -12,7 +12,7 @@ public class MemoryReadTests : GpuTests
             using var memory = new Memory(Gpu);
             View x = memory.Random(type, 1, count);
             double expected = memory.Read(x).Sum(v => (double)v);
-            Assert.That(Gpu.Require<IMemoryRead>().Read(x), Is.EqualTo(expected).Within(1e-6 * count));
+            Assert.That(Gpu.RequireInterface<IMemoryRead>().Read(x), Is.EqualTo(expected).Within(1e-6 * count));
         }
     }
 }

@@ -42,7 +42,7 @@ public class NormTests : GpuTests
         float[] Run()
         {
             using var memory = new Memory(Gpu);
-            INormKernels norm = Gpu.Require<INormKernels>();
+            INormKernels norm = Gpu.RequireInterface<INormKernels>();
             View x = memory.Random(DType.Float32, 1, rows, 24), dy = memory.Random(DType.Float32, 2, rows, 24), dGain = memory.New(DType.Float32, 24);
             View statistics = memory.New(DType.Float32, rows, 1), y = memory.New(DType.Float32, rows, 24);
             View scratch = memory.New(DType.Float32, (int)norm.BackwardScratchBytes(rows, 24, DType.Float32) / 4);
@@ -66,7 +66,7 @@ public class NormTests : GpuTests
     {
         using var memory = new Memory(Gpu);
         View x = memory.New(DType.Float64, 2, 3);
-        Assert.That(() => Gpu.Require<INormKernels>().RmsNorm(x, default, x, x, 1e-5), Throws.ArgumentException.With.Message.Contains("on a GPU"));
+        Assert.That(() => Gpu.RequireInterface<INormKernels>().RmsNorm(x, default, x, x, 1e-5), Throws.ArgumentException.With.Message.Contains("on a GPU"));
     }
 
     // The middle third of each row, in two heads: [B, T, 3 C] to [B, T, 2, C / 2].
@@ -79,7 +79,7 @@ public class NormTests : GpuTests
     private void Check(DType type, double tolerance, int[] shape, bool isCentered, bool isAffine, bool accumulate, Func<Twin, Twin> part)
     {
         using var twins = new Twins(Gpu, Cpu);
-        INormKernels gpu = Gpu.Require<INormKernels>(), cpu = Cpu.Require<INormKernels>();
+        INormKernels gpu = Gpu.RequireInterface<INormKernels>(), cpu = Cpu.RequireInterface<INormKernels>();
         Twin x = twins.Random(type, 1, shape), y = twins.Random(type, 2, shape), dy = twins.Random(type, 3, shape), dx = twins.Random(type, 4, shape);
         Twin xs = part(x), ys = part(y), dys = part(dy), dxs = part(dx);
         int width = xs.Cpu.Layout[-1], rows = (int)xs.Cpu.Layout.Rows;

@@ -20,12 +20,12 @@ public class RopeTests : GpuTests
             Twin table = twins.Random(DType.Float32, 3, time + 2, width);
             Twin positions = hasPositions ? twins.Integers([batch], [.. Enumerable.Range(0, batch).Select(b => 3 * b)]) : default;
             Twin from = Part(x, heads * width, heads), to = Part(y, heads * width, heads);
-            Gpu.Require<IRopeKernel>().Apply(from.Gpu, to.Gpu, table.Gpu, positions.Gpu, interleaved, inverse, accumulate);
-            Cpu.Require<IRopeKernel>().Apply(from.Cpu, to.Cpu, table.Cpu, positions.Cpu, interleaved, inverse, accumulate);
+            Gpu.RequireInterface<IRopeKernel>().Apply(from.Gpu, to.Gpu, table.Gpu, positions.Gpu, interleaved, inverse, accumulate);
+            Cpu.RequireInterface<IRopeKernel>().Apply(from.Cpu, to.Cpu, table.Cpu, positions.Cpu, interleaved, inverse, accumulate);
             twins.AssertClose(y, tolerance, "y");
 
-            Gpu.Require<IRopeKernel>().Apply(from.Gpu, from.Gpu, table.Gpu, positions.Gpu, interleaved, inverse, accumulate: false);
-            Cpu.Require<IRopeKernel>().Apply(from.Cpu, from.Cpu, table.Cpu, positions.Cpu, interleaved, inverse, accumulate: false);
+            Gpu.RequireInterface<IRopeKernel>().Apply(from.Gpu, from.Gpu, table.Gpu, positions.Gpu, interleaved, inverse, accumulate: false);
+            Cpu.RequireInterface<IRopeKernel>().Apply(from.Cpu, from.Cpu, table.Cpu, positions.Cpu, interleaved, inverse, accumulate: false);
             twins.AssertClose(x, tolerance, "x in place");
         }
     }

@@ -19,7 +19,7 @@ public sealed class CpuHalfTests : CpuTests
         (cpu, half, _) => cpu.MatMul(new() { A = half([2, 3]), B = half([3, 4]), Y = half([2, 4]) }),
         (cpu, half, single) => cpu.MatMul(new() { A = half([2, 3]), B = half([3, 4]), Y = single([2, 4]) }),
         (cpu, half, _) => cpu.Softmax(half([2, 3]), half([2, 3]), 1, default),
-        (cpu, half, single) => cpu.Require<INormKernels>().RmsNorm(half([2, 3]), half([3]), half([2, 3]), single([2, 1]), 1e-6),
+        (cpu, half, single) => cpu.RequireInterface<INormKernels>().RmsNorm(half([2, 3]), half([3]), half([2, 3]), single([2, 1]), 1e-6),
     ];
 
     [Test]

@@ -18,7 +18,7 @@ public class CpuMemoryReadTests : CpuTests
                 var x = new View(buffer, 0, Layout.Of(n), type);
                 backend.Fill(x, 1);
                 backend.Fill(x.With(Layout.Of(1), n - 1), 4);
-                Assert.That(backend.Require<IMemoryRead>().Read(x), Is.EqualTo(n + 3), $"{n} elements, {threads} threads");
+                Assert.That(backend.RequireInterface<IMemoryRead>().Read(x), Is.EqualTo(n + 3), $"{n} elements, {threads} threads");
             }
         }
     }
@@ -29,6 +29,6 @@ public class CpuMemoryReadTests : CpuTests
         using var backend = new CpuBackend(1);
         using DeviceBuffer buffer = backend.Allocate(64);
         var x = new View(buffer, 0, Layout.Of(4, 4).Slice(1, 0, 2, out _), DType.Float32);
-        Assert.That(() => backend.Require<IMemoryRead>().Read(x), Throws.ArgumentException.With.Message.StartsWith("memory read: x is "));
+        Assert.That(() => backend.RequireInterface<IMemoryRead>().Read(x), Throws.ArgumentException.With.Message.StartsWith("memory read: x is "));
     }
 }

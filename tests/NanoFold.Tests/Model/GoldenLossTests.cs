@@ -74,7 +74,7 @@ public class GoldenLossTests : EngineTests
         plan.Bind(arena);
         int count = (int)store.TrainedElements;
         View first = Host.New(backend, DType.Float32, [count], new double[count], owned), second = Host.New(backend, DType.Float32, [count], new double[count], owned);
-        IOptimizerKernels optimizer = backend.Require<IOptimizerKernels>();
+        IOptimizerKernels optimizer = backend.RequireInterface<IOptimizerKernels>();
         backend.State.Set(StepSlot.LearningRate, rate);
         var losses = new double[steps];
         for (int step = 0; step < steps; step++)

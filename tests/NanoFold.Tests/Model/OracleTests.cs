@@ -93,7 +93,7 @@ public class OracleTests : EngineTests
         /// <summary>The loss before each of some full-batch steps: lr 1e-2, β .9/.95, ε 1e-8, no decay, no clipping.</summary>
         public double[] AdamW(int steps)
         {
-            IOptimizerKernels optimizer = _backend.Require<IOptimizerKernels>();
+            IOptimizerKernels optimizer = _backend.RequireInterface<IOptimizerKernels>();
             long count = _store.TrainedElements;
             (View values, View gradients) = _store.Slice(0, count);
             View first = Host.New(_backend, _store.Type, [(int)count], new double[count], _owned);

@@ -105,7 +105,7 @@ public class NullBackendTests
     public void HasEveryKernelThatThereIs()
     {
         using var backend = new NullBackend();
-        MethodInfo find = typeof(Backend).GetMethod(nameof(Backend.Find))!;
+        MethodInfo find = typeof(Backend).GetMethod(nameof(Backend.FindInterface))!;
         foreach (Type kernel in typeof(IFusedAttention).Assembly.GetTypes().Where(t => t.IsInterface && t.Namespace == typeof(IFusedAttention).Namespace))
         {
             Assert.That(find.MakeGenericMethod(kernel).Invoke(backend, null), Is.Not.Null, kernel.Name);
@@ -117,9 +117,9 @@ public class NullBackendTests
     {
         using var cpu = new CpuBackend(1, composedOnly: true);
         using var backend = new NullBackend(cpu);
-        Assert.That(backend.Find<IFusedAttention>(), Is.Null);
+        Assert.That(backend.FindInterface<IFusedAttention>(), Is.Null);
         Assert.That(backend.Name, Does.Contain(cpu.Name));
-        Assert.That(backend.Find<INormKernels>() is null, Is.EqualTo(cpu.Find<INormKernels>() is null));
+        Assert.That(backend.FindInterface<INormKernels>() is null, Is.EqualTo(cpu.FindInterface<INormKernels>() is null));
     }
 
     [TestCase(DType.BFloat16)]
@@ -148,7 +148,7 @@ public class NullBackendTests
         using var backend = new NullBackend();
         using DeviceBuffer buffer = backend.Allocate(64);
         View inside = new(buffer, 0, Layout.Of(16), DType.Float32), outside = inside.With(Layout.Of(17));
-        INormKernels norms = backend.Require<INormKernels>();
+        INormKernels norms = backend.RequireInterface<INormKernels>();
         norms.RmsNorm(inside, default, inside, inside, 1e-6);
         Assert.That(() => norms.RmsNorm(inside, default, inside, outside, 1e-6), Throws.ArgumentException.With.Message.StartsWith("rms norm: a view Float32[17] ends"));
     }

@@ -26,8 +26,8 @@ public class ProfiledBackendTests : EngineTests
     {
         var profiled = new ProfiledBackend(Backend(composedOnly: true), new EventLog(1));
 
-        Assert.That(profiled.Find<IFusedAttention>(), Is.Null);
-        Assert.That(profiled.Find<INormKernels>(), Is.InstanceOf<ProfiledKernels>());
+        Assert.That(profiled.FindInterface<IFusedAttention>(), Is.Null);
+        Assert.That(profiled.FindInterface<INormKernels>(), Is.InstanceOf<ProfiledKernels>());
     }
 
     /// <summary>Every op: the same bits, at least a kernel a call, and the FLOPs of its kernels are those it states.</summary>

@@ -16,6 +16,8 @@ internal sealed class CountingBackend(Backend inner) : Backend
 
     public override bool HoldsValues => inner.HoldsValues;
 
+    public override KernelTable Kernels => inner.Kernels;
+
     public override StepState State => inner.State;
 
     public override RecordedCalls? Capture(Action calls) => inner.Capture(calls);
@@ -64,9 +66,11 @@ internal sealed class CountingBackend(Backend inner) : Backend
     public override void SoftmaxBackward(in View y, in View dy, in View dx, double scale, bool accumulate = false) =>
         inner.SoftmaxBackward(y, dy, dx, scale, accumulate);
 
-    public override TKernel? Find<TKernel>()
+    public override IKernel<TCall>? Find<TCall>() => inner.Find<TCall>();
+
+    public override TKernel? FindInterface<TKernel>()
         where TKernel : class
-        => inner.Find<TKernel>();
+        => inner.FindInterface<TKernel>();
 
     public override void Dispose()
     {

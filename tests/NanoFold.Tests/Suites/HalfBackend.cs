@@ -24,6 +24,8 @@ internal sealed class HalfBackend : Backend
 
     public override bool HasTensorFloat32 => true;
 
+    public override KernelTable Kernels => _cpu.Kernels;
+
     public override StepState State => _cpu.State;
 
     public override DeviceBuffer Allocate(long bytes) => _cpu.Allocate(bytes);
@@ -167,9 +169,11 @@ internal sealed class HalfBackend : Backend
         _cpu.SoftmaxBackward(half.In(y), half.In(dy), half.Out(dx), scale, accumulate);
     }
 
-    public override TKernel? Find<TKernel>()
+    public override IKernel<TCall>? Find<TCall>() => _cpu.Find<TCall>() is { } found ? new HalfKernel<TCall>(found) : null;
+
+    public override TKernel? FindInterface<TKernel>()
         where TKernel : class
-        => _cpu.Find<TKernel>() is null ? null : _kernels as TKernel;
+        => _cpu.FindInterface<TKernel>() is null ? null : _kernels as TKernel;
 
     public override void Dispose() => _cpu.Dispose();
 
