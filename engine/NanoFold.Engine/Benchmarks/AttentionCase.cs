@@ -32,7 +32,7 @@ public sealed record AttentionCase(int Context, int Heads, int KvHeads, int Head
             return dry.Of(() =>
             {
                 var args = new AttentionArgs { Q = q, K = k, V = k, Y = q, LogSumExp = Of(Batch, Heads, Context), Scale = 1, Mask = new AttentionMask { Causal = true, Window = Window } };
-                IFusedAttention kernel = dry.Backend.Require<IFusedAttention>();
+                IFusedAttention kernel = dry.Backend.RequireInterface<IFusedAttention>();
                 kernel.Forward(args);
                 kernel.Backward(args, new AttentionGradients { DY = q, DQ = q, DK = k, DV = k, Scratch = default });
             }).Flops;

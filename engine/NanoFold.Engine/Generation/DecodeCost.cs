@@ -2,6 +2,7 @@ using NanoFold.Engine.Autograd;
 using NanoFold.Engine.Model;
 using NanoFold.Engine.Tensors;
 using NanoFold.Kernels;
+using NanoFold.Kernels.Profiling;
 
 namespace NanoFold.Engine.Generation;
 
@@ -25,10 +26,14 @@ public static class DecodeCost
         using var inputs = new DecodeInputs(dry.Backend, batch, largestChunk: 1);
         var tape = new Tape(dry.Backend, transformer.Store);
         inputs.RecordOn(tape, transformer, cache, chunk: 1);
-        return dry.Of(new Plan(tape)).Sum(call => call.Cost.Bytes - ActivationBytes(tape, call.Step.Call!.Node)) / batch;
+        return dry.Of(new Plan(tape)).Sum(call => BytesRead(tape, call.Step.Call!.Node, call.Cost)) / batch;
     }
 
-    private static long ActivationBytes(Tape tape, Node node) => node.Inputs.Concat(node.Outputs)
-        .Where(tensor => !tensor.IsNone && tape.Values[tensor.Id].Kind == ValueKind.Activation)
-        .Sum(tensor => tensor.Layout.Count * tensor.Type.Size());
+    // What an op moves besides activations, where it has operands of another kind.
+    private static double BytesRead(Tape tape, Node node, in KernelCost cost)
+    {
+        Tensor[] operands = [.. node.Inputs.Concat(node.Outputs).Where(tensor => !tensor.IsNone)];
+        Tensor[] activations = [.. operands.Where(tensor => tape.Values[tensor.Id].Kind == ValueKind.Activation)];
+        return activations.Length < operands.Length ? cost.Bytes - activations.Sum(tensor => tensor.Layout.Count * tensor.Type.Size()) : 0;
+    }
 }

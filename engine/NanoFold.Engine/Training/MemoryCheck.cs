@@ -22,9 +22,8 @@ public static class MemoryCheck
     /// <summary>Throws where the shape is too large, or parameters or what a step cannot do without do not fit this machine.</summary>
     public static void Require(RunConfig config, Backend backend)
     {
-        RequireShape(config);
         DType type = config.Train.Precision.Activations();
-        long parameters = CostModel.Of(config.Model).Parameters * (BytesPerParameter + (type.Is16Bit() ? type.Size() : 0));
+        long parameters = RequireShape(config) * (BytesPerParameter + (type.Is16Bit() ? type.Size() : 0));
         Require(parameters, "parameters, gradients and optimizer state", "a smaller model", backend);
 
         // Recomputed or not, the input of every block is kept.
@@ -89,7 +88,8 @@ public static class MemoryCheck
     }
 
     /// <summary>Throws where the model or the batch is beyond what can be computed at all.</summary>
-    internal static void RequireShape(RunConfig config)
+    /// <returns>The model's parameters.</returns>
+    internal static long RequireShape(RunConfig config)
     {
         ModelConfig model = config.Model.Resolve();
         long parameters = CostModel.Of(model).Parameters;
@@ -109,6 +109,8 @@ public static class MemoryCheck
         {
             throw Exceeds("train.batch × train.accumulate × model.context", "tokens", (Int128)tokens * config.Train.Accumulate, MostTokens);
         }
+
+        return parameters;
     }
 
     private static UserException Exceeds(string what, string unit, Int128 value, long most)
