@@ -1,4 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
+using NanoFold.Kernels.Fused.Attention;
 using NanoFold.Kernels.Profiling;
 
 namespace NanoFold.Kernels;

@@ -1,7 +1,8 @@
-using NanoFold.Engine.Benchmarks;
+using NanoFold.Engine.Measurement;
 using NanoFold.Kernels;
 #if GPU
 using NanoFold.Kernels.Gpu;
+using NanoFold.Kernels.Gpu.Gemm;
 #endif
 
 namespace NanoFold.Cli;

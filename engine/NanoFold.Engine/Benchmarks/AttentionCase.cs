@@ -1,6 +1,7 @@
 using NanoFold.Engine.Autograd;
 using NanoFold.Kernels;
 using NanoFold.Kernels.Fused;
+using NanoFold.Kernels.Fused.Attention;
 
 namespace NanoFold.Engine.Benchmarks;
 

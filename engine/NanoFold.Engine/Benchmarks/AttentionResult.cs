@@ -1,8 +1,10 @@
 using NanoFold.Engine.Autograd;
+using NanoFold.Engine.Measurement;
 using NanoFold.Engine.Ops;
 using NanoFold.Engine.Tensors;
 using NanoFold.Kernels;
 using NanoFold.Kernels.Fused;
+using NanoFold.Kernels.Fused.Attention;
 
 namespace NanoFold.Engine.Benchmarks;
 

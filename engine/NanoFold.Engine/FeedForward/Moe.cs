@@ -1,5 +1,4 @@
 using NanoFold.Engine.Configuration;
-using NanoFold.Engine.Model;
 using NanoFold.Engine.Modules;
 
 namespace NanoFold.Engine.FeedForward;
@@ -38,7 +37,7 @@ public sealed record MoeConfig : FeedForwardConfig
     public Activation Activation { get; init; } = Activation.SwiGlu;
 
     /// <inheritdoc/>
-    public override IEnumerable<ConfigProblem> Validate(ModelConfig model, string path)
+    public override IEnumerable<ConfigProblem> Validate(ModelShape model, string path)
     {
         if (Active > Experts)
         {

@@ -1,4 +1,3 @@
-using NanoFold.Engine.Model;
 using NanoFold.Engine.Modules;
 
 namespace NanoFold.Engine.Mixers;
@@ -9,7 +8,7 @@ public sealed record AttentionConfig : MixerConfig
     public static AttentionConfig Tiny => new();
 
     /// <inheritdoc/>
-    public override long PairFlopsPerToken(ModelConfig model) => FlopsOfKeys(model, model.Context);
+    public override long PairFlopsPerToken(ModelShape model) => FlopsOfKeys(model, model.Context);
 
     /// <inheritdoc/>
     public override Mixer Build(ModuleBuilder builder) => new AttentionMixer(builder);

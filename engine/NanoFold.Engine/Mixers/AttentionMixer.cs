@@ -1,5 +1,4 @@
 using NanoFold.Engine.Autograd;
-using NanoFold.Engine.Model;
 using NanoFold.Engine.Modules;
 using NanoFold.Engine.Ops;
 using NanoFold.Engine.Taps;
@@ -48,7 +47,7 @@ public class AttentionMixer : Mixer
         new("attn.hook_z", "B T H D"),
     ];
 
-    protected ModelConfig Model { get; }
+    protected ModelShape Model { get; }
 
     protected ModuleBuilder Builder { get; }
 

@@ -1,6 +1,5 @@
 using NanoFold.Engine.Autograd;
 using NanoFold.Engine.Configuration;
-using NanoFold.Engine.Model;
 using NanoFold.Engine.Modules;
 using NanoFold.Engine.Ops;
 using NanoFold.Engine.Taps;
@@ -19,7 +18,7 @@ public sealed record GatedAttentionConfig : MixerConfig
     public GateGranularity Granularity { get; init; } = GateGranularity.Elementwise;
 
     /// <inheritdoc/>
-    public override IEnumerable<ConfigProblem> Validate(ModelConfig model, string path)
+    public override IEnumerable<ConfigProblem> Validate(ModelShape model, string path)
     {
         if (Gate == GatePosition.Output && Granularity == GateGranularity.Headwise)
         {
@@ -28,7 +27,7 @@ public sealed record GatedAttentionConfig : MixerConfig
     }
 
     /// <summary>Gates per token, the output width of W_θ.</summary>
-    public int Gates(ModelConfig model)
+    public int Gates(ModelShape model)
     {
         int perHead = Granularity == GateGranularity.Headwise ? 1 : model.HeadDim;
         return Gate switch
@@ -40,7 +39,7 @@ public sealed record GatedAttentionConfig : MixerConfig
     }
 
     /// <inheritdoc/>
-    public override long PairFlopsPerToken(ModelConfig model) => FlopsOfKeys(model, model.Context);
+    public override long PairFlopsPerToken(ModelShape model) => FlopsOfKeys(model, model.Context);
 
     /// <inheritdoc/>
     public override Mixer Build(ModuleBuilder builder) => new GatedAttention(builder, this);

@@ -1,6 +1,5 @@
 using System.Text.Json.Serialization;
 using NanoFold.Engine.Configuration;
-using NanoFold.Engine.Model;
 using NanoFold.Engine.Modules;
 
 namespace NanoFold.Engine.Mixers;
@@ -9,7 +8,7 @@ namespace NanoFold.Engine.Mixers;
 /// A sequence mixer: what lets a token see those before it. A variant is a record of its settings with a line here; it also has a static
 /// <c>Tiny</c>, an instance that makes sense at a context of 16.
 /// </summary>
-/// <remarks>The model given to a method is resolved, see <see cref="ModelConfig.Resolve"/>.</remarks>
+/// <remarks>The model given to a method is resolved: no zero is left in it that stands for something.</remarks>
 [JsonPolymorphic(TypeDiscriminatorPropertyName = ConfigJson.Kind)]
 [JsonDerivedType(typeof(AttentionConfig), "attention")]
 [JsonDerivedType(typeof(SlidingWindowConfig), "sliding-window")]
@@ -22,20 +21,20 @@ public abstract record MixerConfig
     public string Kind => Variant.KindOf(this);
 
     /// <summary>What is inconsistent with the model.</summary>
-    public virtual IEnumerable<ConfigProblem> Validate(ModelConfig model, string path) => [];
+    public virtual IEnumerable<ConfigProblem> Validate(ModelShape model, string path) => [];
 
     /// <summary>This with its defaults worked out. Of the model, only what does not depend on mixers is resolved.</summary>
-    public virtual MixerConfig Resolve(ModelConfig model) => this;
+    public virtual MixerConfig Resolve(ModelShape model) => this;
 
     /// <summary>
-    /// What a layer adds to the FLOPs per token of <see cref="CostModel.FlopsPerToken"/> besides 6 per weight: by that convention 12 · H · D for each key that
+    /// What a layer adds to the FLOPs per token besides 6 per weight, by the convention for shares of a peak: 12 · H · D for each key that
     /// a query may see at full context; nothing where no two positions are multiplied.
     /// </summary>
-    public virtual long PairFlopsPerToken(ModelConfig model) => 0;
+    public virtual long PairFlopsPerToken(ModelShape model) => 0;
 
     /// <summary>Declares the parameters of one layer and returns its module.</summary>
     public abstract Mixer Build(ModuleBuilder builder);
 
     /// <summary>12 · H · D for each of <paramref name="keys"/>.</summary>
-    protected static long FlopsOfKeys(ModelConfig model, long keys) => 12L * model.Heads * model.HeadDim * keys;
+    protected static long FlopsOfKeys(ModelShape model, long keys) => 12L * model.Heads * model.HeadDim * keys;
 }

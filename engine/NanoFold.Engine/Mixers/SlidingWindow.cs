@@ -1,5 +1,4 @@
 using NanoFold.Engine.Configuration;
-using NanoFold.Engine.Model;
 using NanoFold.Engine.Modules;
 using NanoFold.Engine.Ops;
 
@@ -19,7 +18,7 @@ public sealed record SlidingWindowConfig : MixerConfig
     public int Sinks { get; init; } = 4;
 
     /// <inheritdoc/>
-    public override IEnumerable<ConfigProblem> Validate(ModelConfig model, string path)
+    public override IEnumerable<ConfigProblem> Validate(ModelShape model, string path)
     {
         if (Window > model.Context)
         {
@@ -33,12 +32,12 @@ public sealed record SlidingWindowConfig : MixerConfig
     }
 
     /// <inheritdoc/>
-    public override SlidingWindowConfig Resolve(ModelConfig model) => this with { Window = WindowFor(model) };
+    public override SlidingWindowConfig Resolve(ModelShape model) => this with { Window = WindowFor(model) };
 
     /// <inheritdoc/>
-    public override long PairFlopsPerToken(ModelConfig model) => FlopsOfKeys(model, Math.Min((long)WindowFor(model) + Sinks, model.Context));
+    public override long PairFlopsPerToken(ModelShape model) => FlopsOfKeys(model, Math.Min((long)WindowFor(model) + Sinks, model.Context));
 
-    private int WindowFor(ModelConfig model) => Window > 0 ? Window : Math.Max(1, model.Context / 4);
+    private int WindowFor(ModelShape model) => Window > 0 ? Window : Math.Max(1, model.Context / 4);
 
     /// <inheritdoc/>
     public override Mixer Build(ModuleBuilder builder) => new SlidingWindow(builder, new CausalMask(WindowFor(builder.Model), Sinks));

@@ -1,5 +1,4 @@
 using NanoFold.Engine.Configuration;
-using NanoFold.Engine.Model;
 using NanoFold.Engine.Modules;
 
 namespace NanoFold.Engine.Mixers;
@@ -17,7 +16,7 @@ public sealed record TopKConfig : MixerConfig
     public int TopK { get; init; }
 
     /// <inheritdoc/>
-    public override IEnumerable<ConfigProblem> Validate(ModelConfig model, string path)
+    public override IEnumerable<ConfigProblem> Validate(ModelShape model, string path)
     {
         if (TopK > model.Context)
         {
@@ -26,17 +25,17 @@ public sealed record TopKConfig : MixerConfig
     }
 
     /// <inheritdoc/>
-    public override TopKConfig Resolve(ModelConfig model) => this with { TopK = KeptOf(model) };
+    public override TopKConfig Resolve(ModelShape model) => this with { TopK = KeptOf(model) };
 
     /// <inheritdoc/>
-    public override long PairFlopsPerToken(ModelConfig model)
+    public override long PairFlopsPerToken(ModelShape model)
     {
         // Of the 12 · H · D per key only the score's 2 are spent on keys that are not kept.
         int kept = Math.Min(KeptOf(model), model.Context);
         return FlopsOfKeys(model, kept) + (FlopsOfKeys(model, model.Context - kept) / 6);
     }
 
-    private int KeptOf(ModelConfig model) => TopK > 0 ? TopK : Math.Max(1, model.Context / 8);
+    private int KeptOf(ModelShape model) => TopK > 0 ? TopK : Math.Max(1, model.Context / 8);
 
     /// <inheritdoc/>
     public override Mixer Build(ModuleBuilder builder) => new TopKAttention(builder, Math.Min(KeptOf(builder.Model), builder.Model.Context));

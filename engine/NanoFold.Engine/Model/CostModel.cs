@@ -1,5 +1,6 @@
 using NanoFold.Engine.Autograd;
 using NanoFold.Engine.Mixers;
+using NanoFold.Engine.Modules;
 using NanoFold.Kernels;
 using NanoFold.Kernels.Null;
 

@@ -1,4 +1,3 @@
-using NanoFold.Engine.Model;
 using NanoFold.Engine.Tensors;
 using NanoFold.Kernels;
 
@@ -10,7 +9,7 @@ public sealed class ModuleBuilder
     private readonly ParameterStore _store;
     private readonly string _prefix;
 
-    public ModuleBuilder(ParameterStore store, ModelConfig model, string prefix = "", int layer = 0)
+    public ModuleBuilder(ParameterStore store, ModelShape model, string prefix = "", int layer = 0)
     {
         _store = store;
         Model = model;
@@ -18,7 +17,7 @@ public sealed class ModuleBuilder
         Layer = layer;
     }
 
-    public ModelConfig Model { get; }
+    public ModelShape Model { get; }
 
     /// <summary>Index of the layer, 0 outside one.</summary>
     public int Layer { get; }

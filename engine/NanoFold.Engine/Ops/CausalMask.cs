@@ -1,4 +1,5 @@
 using NanoFold.Kernels;
+using NanoFold.Kernels.Fused.Attention;
 
 namespace NanoFold.Engine.Ops;
 

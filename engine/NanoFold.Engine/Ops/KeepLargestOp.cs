@@ -1,6 +1,8 @@
 using NanoFold.Engine.Autograd;
+using NanoFold.Engine.Benchmarks;
 using NanoFold.Engine.Tensors;
 using NanoFold.Kernels;
+using NanoFold.Kernels.Fused.Attention;
 using NanoFold.Kernels.Lanes;
 
 namespace NanoFold.Engine.Ops;

@@ -1,4 +1,5 @@
 using ILGPU;
+using NanoFold.Kernels.Fused.Attention;
 
 namespace NanoFold.Kernels.Gpu.Attention;
 

@@ -1,3 +1,5 @@
+using NanoFold.Kernels.Fused.Attention;
+
 namespace NanoFold.Kernels.Fused;
 
 /// <summary>

@@ -1,8 +1,7 @@
-using NanoFold.Engine.Autograd;
 using NanoFold.Engine.Model;
+using NanoFold.Engine.Modules;
 using NanoFold.Engine.Tensors;
 using NanoFold.Kernels;
-using NanoFold.Kernels.Cpu;
 
 namespace NanoFold.Tests.Generation;
 

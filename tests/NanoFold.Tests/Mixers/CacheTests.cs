@@ -1,5 +1,7 @@
 using NanoFold.Engine.Mixers;
 using NanoFold.Engine.Model;
+using NanoFold.Engine.Modules;
+using NanoFold.Kernels;
 using NanoFold.Tests.Suites;
 
 namespace NanoFold.Tests.Mixers;

@@ -1,8 +1,9 @@
 using NanoFold.Engine.Autograd;
 using NanoFold.Engine.FeedForward;
 using NanoFold.Engine.Model;
-using NanoFold.Engine.Taps;
 using NanoFold.Kernels;
+using NanoFold.Kernels.Cpu.Rows;
+using NanoFold.Tests.Cpu.Rows;
 using NanoFold.Tests.Suites;
 
 namespace NanoFold.Tests.Model;

@@ -4,6 +4,7 @@ using NanoFold.Engine.Mixers;
 using NanoFold.Engine.Model;
 using NanoFold.Engine.Tensors;
 using NanoFold.Kernels;
+using NanoFold.Kernels.Cpu.Rows;
 using NanoFold.Kernels.Fused;
 using NanoFold.Tests.Suites;
 

@@ -1,10 +1,11 @@
-using NanoFold.Engine.Configuration;
 using NanoFold.Engine.Data;
+using NanoFold.Engine.Mixers;
 using NanoFold.Engine.Model;
 using NanoFold.Engine.Profiling;
+using NanoFold.Engine.Runs;
 using NanoFold.Engine.Training;
-using NanoFold.Kernels;
 using NanoFold.Kernels.Cpu;
+using NanoFold.Kernels.Cpu.Rows;
 using NanoFold.Kernels.Profiling;
 using NanoFold.Tests.Suites;
 

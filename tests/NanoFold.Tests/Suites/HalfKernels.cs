@@ -1,7 +1,13 @@
 using NanoFold.Kernels;
 using NanoFold.Kernels.Cpu;
-using NanoFold.Kernels.Cpu.Attention;
-using NanoFold.Kernels.Cpu.RowKernels;
+using NanoFold.Kernels.Cpu.Attention.Cached;
+using NanoFold.Kernels.Cpu.Attention.Full;
+using NanoFold.Kernels.Cpu.Attention.TopK;
+using NanoFold.Kernels.Cpu.Experts;
+using NanoFold.Kernels.Cpu.Loss;
+using NanoFold.Kernels.Cpu.Norm;
+using NanoFold.Kernels.Cpu.Optimizers;
+using NanoFold.Kernels.Cpu.Rope;
 using NanoFold.Kernels.Fused;
 
 namespace NanoFold.Tests.Suites;

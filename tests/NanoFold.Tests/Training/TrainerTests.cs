@@ -1,9 +1,12 @@
-using NanoFold.Engine.Configuration;
 using NanoFold.Engine.Data;
 using NanoFold.Engine.Model;
+using NanoFold.Engine.Modules;
+using NanoFold.Engine.Runs;
 using NanoFold.Engine.Training;
 using NanoFold.Kernels;
 using NanoFold.Kernels.Cpu;
+using NanoFold.Kernels.Cpu.Pointwise;
+using NanoFold.Kernels.Cpu.Rows;
 using NanoFold.Tests.Generation;
 using NanoFold.Tests.Suites;
 

@@ -1,0 +1,48 @@
+using NanoFold.Kernels.Cpu.Loops;
+
+namespace NanoFold.Kernels.Cpu.Attention.Full;
+
+/// <summary>
+/// How the backward pass is cut: an item is a batch row, a key head and a part of the queries, and owns an accumulator of dk and dv
+/// over all keys. With one part that is the worker's own; with more they lie in the caller's scratch and are added in order.
+/// </summary>
+internal readonly struct GradientPlan
+{
+    /// <summary>Enough items to feed the threads of common machines; more would only cost scratch.</summary>
+    private const int WantedItems = 32;
+    private const int MaxParts = 16;
+    private const int MinPartRows = 192;
+
+    /// <summary>Accumulator rows are padded to the widest lane, so that scratch does not depend on the path.</summary>
+    private const int RowUnit = 16;
+
+    public GradientPlan(int batch, int time, int keyHeads)
+    {
+        long pairs = (long)batch * keyHeads;
+        int wanted = (int)Math.Min(MaxParts, (WantedItems + pairs - 1) / pairs);
+        int block = BlockSizes.Queries(time);
+        int parts = Math.Clamp(Math.Min(wanted, time / MinPartRows), 1, MaxParts);
+        PartRows = BlockSizes.Count(BlockSizes.Count(time, parts), block) * block;
+        Parts = BlockSizes.Count(time, PartRows);
+    }
+
+    private GradientPlan(int partRows)
+    {
+        PartRows = partRows;
+        Parts = 1;
+    }
+
+    public int Parts { get; }
+
+    /// <summary>Queries of a part.</summary>
+    public int PartRows { get; }
+
+    /// <summary>One part, without scratch.</summary>
+    public static GradientPlan Whole(int time) => new(time);
+
+    /// <summary>Elements of a padded row.</summary>
+    public static int Padded(int depth) => BlockSizes.Count(depth, RowUnit) * RowUnit;
+
+    public long ScratchBytes(int batch, int keys, int keyHeads, int depth, int valueDepth) =>
+        Parts == 1 ? 0 : (long)batch * keyHeads * Parts * keys * (Padded(depth) + Padded(valueDepth)) * sizeof(float);
+}
