@@ -8,7 +8,7 @@ using NanoFold.Engine.Tensors;
 namespace NanoFold.Engine.Mixers;
 
 /// <summary>Attention with a gate: Y' = Y ⊙ σ(X W_θ), X the normed input of the layer (arXiv 2505.06708). W_θ has no bias.</summary>
-public sealed record GatedAttentionConfig : MixerConfig
+public sealed record GatedAttentionConfig : AttentionFamilyConfig
 {
     public static GatedAttentionConfig Tiny => new();
 
@@ -20,6 +20,11 @@ public sealed record GatedAttentionConfig : MixerConfig
     /// <inheritdoc/>
     public override IEnumerable<ConfigProblem> Validate(ModelShape model, string path)
     {
+        foreach (ConfigProblem problem in base.Validate(model, path))
+        {
+            yield return problem;
+        }
+
         if (Gate == GatePosition.Output && Granularity == GateGranularity.Headwise)
         {
             yield return new ConfigProblem($"{path}.granularity", "cannot be \"headwise\" with gate \"G5\": the output of W_o has no heads");
@@ -29,17 +34,15 @@ public sealed record GatedAttentionConfig : MixerConfig
     /// <summary>Gates per token, the output width of W_θ.</summary>
     public int Gates(ModelShape model)
     {
-        int perHead = Granularity == GateGranularity.Headwise ? 1 : model.HeadDim;
+        HeadShape shape = ShapeFor(model);
+        int perHead = Granularity == GateGranularity.Headwise ? 1 : shape.HeadDim;
         return Gate switch
         {
-            GatePosition.AttentionOutput or GatePosition.Queries => model.Heads * perHead,
-            GatePosition.Values or GatePosition.Keys => model.KvHeads * perHead,
+            GatePosition.AttentionOutput or GatePosition.Queries => shape.Heads * perHead,
+            GatePosition.Values or GatePosition.Keys => shape.KvHeads * perHead,
             _ => model.Width,
         };
     }
-
-    /// <inheritdoc/>
-    public override long PairFlopsPerToken(ModelShape model) => FlopsOfKeys(model, model.Context);
 
     /// <inheritdoc/>
     public override Mixer Build(ModuleBuilder builder) => new GatedAttention(builder, this);
@@ -51,7 +54,7 @@ internal sealed class GatedAttention : AttentionMixer
     private readonly Linear _gate;
 
     public GatedAttention(ModuleBuilder builder, GatedAttentionConfig config)
-        : base(builder)
+        : base(builder, config.ShapeFor(builder.Model))
     {
         _config = config;
         _gate = new Linear(Builder, "gate_proj", Model.Width, config.Gates(Model), Initialization.Gate);

@@ -26,6 +26,9 @@ public abstract record MixerConfig
     /// <summary>This with its defaults worked out. Of the model, only what does not depend on mixers is resolved.</summary>
     public virtual MixerConfig Resolve(ModelShape model) => this;
 
+    /// <summary>What holds of it in a model.</summary>
+    public virtual MixerTraits Traits(ModelShape model) => new();
+
     /// <summary>
     /// What a layer adds to the FLOPs per token besides 6 per weight, by the convention for shares of a peak: 12 · H · D for each key that
     /// a query may see at full context; nothing where no two positions are multiplied.
@@ -34,7 +37,4 @@ public abstract record MixerConfig
 
     /// <summary>Declares the parameters of one layer and returns its module.</summary>
     public abstract Mixer Build(ModuleBuilder builder);
-
-    /// <summary>12 · H · D for each of <paramref name="keys"/>.</summary>
-    protected static long FlopsOfKeys(ModelShape model, long keys) => 12L * model.Heads * model.HeadDim * keys;
 }

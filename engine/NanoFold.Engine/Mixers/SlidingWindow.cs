@@ -5,7 +5,7 @@ using NanoFold.Engine.Ops;
 namespace NanoFold.Engine.Mixers;
 
 /// <summary>Attention in which token t sees j with t − window &lt; j ≤ t, or j &lt; sinks (StreamingLLM).</summary>
-public sealed record SlidingWindowConfig : MixerConfig
+public sealed record SlidingWindowConfig : AttentionFamilyConfig
 {
     public static SlidingWindowConfig Tiny => new() { Window = 4, Sinks = 2 };
 
@@ -18,8 +18,19 @@ public sealed record SlidingWindowConfig : MixerConfig
     public int Sinks { get; init; } = 4;
 
     /// <inheritdoc/>
+    protected override bool SeesAll => false;
+
+    /// <summary>A sink is the first position of a row, whatever stands there.</summary>
+    public override MixerTraits Traits(ModelShape model) => base.Traits(model) with { IsShiftInvariant = Sinks == 0 };
+
+    /// <inheritdoc/>
     public override IEnumerable<ConfigProblem> Validate(ModelShape model, string path)
     {
+        foreach (ConfigProblem problem in base.Validate(model, path))
+        {
+            yield return problem;
+        }
+
         if (Window > model.Context)
         {
             yield return new ConfigProblem($"{path}.window", $"{Window} is more than model.context = {model.Context}");
@@ -40,10 +51,11 @@ public sealed record SlidingWindowConfig : MixerConfig
     private int WindowFor(ModelShape model) => Window > 0 ? Window : Math.Max(1, model.Context / 4);
 
     /// <inheritdoc/>
-    public override Mixer Build(ModuleBuilder builder) => new SlidingWindow(builder, new CausalMask(WindowFor(builder.Model), Sinks));
+    public override Mixer Build(ModuleBuilder builder) =>
+        new SlidingWindow(builder, ShapeFor(builder.Model), new CausalMask(WindowFor(builder.Model), Sinks));
 }
 
-internal sealed class SlidingWindow(ModuleBuilder builder, CausalMask mask) : AttentionMixer(builder)
+internal sealed class SlidingWindow(ModuleBuilder builder, HeadShape shape, CausalMask mask) : AttentionMixer(builder, shape)
 {
     protected override CausalMask Mask { get; } = mask;
 }

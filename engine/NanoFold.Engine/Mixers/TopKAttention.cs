@@ -1,5 +1,7 @@
 using NanoFold.Engine.Configuration;
 using NanoFold.Engine.Modules;
+using NanoFold.Engine.Ops;
+using NanoFold.Engine.Tensors;
 
 namespace NanoFold.Engine.Mixers;
 
@@ -7,7 +9,7 @@ namespace NanoFold.Engine.Mixers;
 /// Attention over the k largest causal scores of each row; among equals the smaller index wins. Every key is scored, so that only the product
 /// with the values and the backward pass get cheaper.
 /// </summary>
-public sealed record TopKConfig : MixerConfig
+public sealed record TopKConfig : AttentionFamilyConfig
 {
     public static TopKConfig Tiny => new() { TopK = 3 };
 
@@ -16,8 +18,16 @@ public sealed record TopKConfig : MixerConfig
     public int TopK { get; init; }
 
     /// <inheritdoc/>
+    public override MixerTraits Traits(ModelShape model) => base.Traits(model) with { Chooses = true };
+
+    /// <inheritdoc/>
     public override IEnumerable<ConfigProblem> Validate(ModelShape model, string path)
     {
+        foreach (ConfigProblem problem in base.Validate(model, path))
+        {
+            yield return problem;
+        }
+
         if (TopK > model.Context)
         {
             yield return new ConfigProblem($"{path}.topK", $"{TopK} is more than model.context = {model.Context}");
@@ -38,10 +48,18 @@ public sealed record TopKConfig : MixerConfig
     private int KeptOf(ModelShape model) => TopK > 0 ? TopK : Math.Max(1, model.Context / 8);
 
     /// <inheritdoc/>
-    public override Mixer Build(ModuleBuilder builder) => new TopKAttention(builder, Math.Min(KeptOf(builder.Model), builder.Model.Context));
+    public override Mixer Build(ModuleBuilder builder) =>
+        new TopKAttention(builder, ShapeFor(builder.Model), Math.Min(KeptOf(builder.Model), builder.Model.Context));
 }
 
-internal sealed class TopKAttention(ModuleBuilder builder, int topK) : AttentionMixer(builder)
+internal sealed class TopKAttention(ModuleBuilder builder, HeadShape shape, int topK) : AttentionMixer(builder, shape)
 {
-    protected override int TopK { get; } = topK;
+    protected override Tensor Cached(ForwardContext context, Tensor q, Tensor k, Tensor v, (Tensor Keys, Tensor Values) cache) =>
+        CachedAttentionOp.Record(context.Tape, q, k, v, cache, context.Positions, context.Counts, Scale, Mask, topK);
+
+    protected override Tensor Pattern(ForwardContext context, Tensor q, Tensor k) =>
+        AttentionOp.Pattern(context.Tape, q, k, Scale, Mask, context.Documents, topK);
+
+    protected override Tensor Fused(ForwardContext context, Tensor q, Tensor k, Tensor v) =>
+        TopKAttentionOp.Record(context.Tape, q, k, v, Scale, topK, context.Documents);
 }

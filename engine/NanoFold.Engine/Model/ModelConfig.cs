@@ -54,20 +54,11 @@ public sealed record ModelConfig : ModelShape
     /// <summary>What is inconsistent in it.</summary>
     public IEnumerable<ConfigProblem> Validate(string path)
     {
-        if (HeadDim == 0 && Width % Heads != 0)
+        ModelConfig resolved = Resolve();
+        IEnumerable<MixerConfig> mixers = [Mixer, .. Pattern?.Select(block => block.Mixer).OfType<MixerConfig>() ?? []];
+        if (HeadDim == 0 && Width % Heads != 0 && mixers.Any(mixer => mixer.Traits(resolved).HasHeads))
         {
             yield return new ConfigProblem($"{path}.width", $"{Width} is not a multiple of {path}.heads = {Heads}; change one of them or set {path}.headDim");
-        }
-
-        ModelConfig resolved = Resolve();
-        if (Heads % resolved.KvHeads != 0)
-        {
-            yield return new ConfigProblem($"{path}.kvHeads", $"{resolved.KvHeads} does not divide {path}.heads = {Heads}");
-        }
-
-        if (Position == PositionKind.Rope && resolved.HeadDim % 2 != 0)
-        {
-            yield return new ConfigProblem($"{path}.headDim", $"{resolved.HeadDim} is odd; rotary positions need an even one");
         }
 
         long blocks = Pattern?.Sum(block => (long)block.Repeat) ?? 1;
@@ -87,7 +78,8 @@ public sealed record ModelConfig : ModelShape
                 .Concat(block.FeedForward?.Validate(resolved, $"{path}.pattern.{i}.feedForward") ?? []);
         }
 
-        foreach (ConfigProblem problem in parts)
+        // Mixers whose heads are the model's find the same of it.
+        foreach (ConfigProblem problem in parts.Distinct())
         {
             yield return problem;
         }

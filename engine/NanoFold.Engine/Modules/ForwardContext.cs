@@ -13,9 +13,6 @@ public sealed class ForwardContext
 
     public required int Time { get; init; }
 
-    /// <summary>Cosines and sines of rotary positions [positions, D], or none.</summary>
-    public Tensor RopeTable { get; init; }
-
     /// <summary>Document of each token, Int32 [B, T], or none: tokens then see their own document only.</summary>
     public Tensor Documents { get; init; }
 
