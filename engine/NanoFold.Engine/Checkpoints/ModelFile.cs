@@ -1,11 +1,8 @@
 using System.Numerics.Tensors;
-using NanoFold.Engine.Checkpoints;
-using NanoFold.Engine.Model;
 using NanoFold.Engine.Tensors;
-using NanoFold.Engine.Text;
 using NanoFold.Kernels;
 
-namespace NanoFold.Engine.Runs;
+namespace NanoFold.Engine.Checkpoints;
 
 /// <summary>A model's parameters in a safetensors file, under their own names.</summary>
 public static class ModelFile
@@ -53,65 +50,12 @@ public static class ModelFile
         store.Changed();
     }
 
-    /// <summary>The model, tokenizer and configuration of a run or checkpoint folder.</summary>
-    /// <exception cref="UserException">There is none, or one of its files is damaged.</exception>
-    public static (Transformer Model, Tokenizer Tokenizer, RunConfig Config) Load(string path, Backend backend)
-    {
-        string folder = RunFolder.FindCheckpoint(path);
-        try
-        {
-            return LoadCheckpoint(folder, backend);
-        }
-        catch (UserException e)
-        {
-            throw new UserException($"{e.Message}; name another checkpoint of the run", e);
-        }
-    }
-
     /// <summary>Throws where a value is not finite: no checkpoint is written with one.</summary>
     internal static void RequireFinite(string path, string name, ReadOnlySpan<float> values)
     {
         if (!TensorPrimitives.IsFiniteAll(values))
         {
             throw new UserException($"{path}: is damaged: '{name}' has values that are not finite");
-        }
-    }
-
-    private static (Transformer Model, Tokenizer Tokenizer, RunConfig Config) LoadCheckpoint(string folder, Backend backend)
-    {
-        string file = Path.Combine(folder, Name);
-        RunConfig config = RunFolder.LoadConfig(folder);
-        Tokenizer tokenizer = Tokenizer.Load(folder);
-        int vocab = config.Model.Vocab == 0 ? tokenizer.Vocab : config.Model.Vocab;
-        if (vocab < tokenizer.Vocab)
-        {
-            throw new UserException($"{Path.Combine(folder, Tokenizer.FileName)}: has {tokenizer.Vocab} tokens, the model {vocab}; the two do not belong together");
-        }
-
-        config = config with { Model = config.Model with { Vocab = vocab } };
-        RequireParameters(file, CostModel.Of(config.Model).Parameters);
-        var model = new Transformer(config.Model, backend);
-        try
-        {
-            Read(file, model.Store);
-        }
-        catch
-        {
-            model.Dispose();
-            throw;
-        }
-
-        return (model, tokenizer, config);
-    }
-
-    // Before a model is allocated: its size is only what config.json says.
-    private static void RequireParameters(string path, long expected)
-    {
-        using SafeTensorsFile file = SafeTensorsFile.Open(path);
-        long found = file.Tensors.Sum(t => t.Count);
-        if (expected < 0 || expected > found)
-        {
-            throw new UserException($"{path}: has {found} values, the model of {RunConfig.FileName} beside it {expected}; the two do not belong together, or one is damaged");
         }
     }
 
