@@ -1,3 +1,4 @@
+using ILGPU;
 using NanoFold.Kernels.Gpu.Elements;
 using NanoFold.Kernels.Gpu.Loops;
 
@@ -37,6 +38,106 @@ internal static class Pointwise
                     Y = context.View<T>(y), Z = context.View<T>(z), AccumulateY = accumulateY ? 1 : 0, AccumulateZ = accumulateZ ? 1 : 0,
                 },
                 shape.Count);
+        }
+    }
+}
+
+/// <summary>(y, z) = op(a, b, c) over contiguous memory aligned to four elements, four a thread.</summary>
+internal struct FlatWork<TOp, T> : IGpuWork<FlatWork<TOp, T>>
+    where TOp : struct, IPointwise
+    where T : unmanaged, IElement<T>
+{
+    public TOp Op;
+    public int Fours;
+    public ArrayView<Four<T>> A, B, C, Y, Z;
+    public int AccumulateY, AccumulateZ;
+
+    public static void Run(FlatWork<TOp, T> w)
+    {
+        int i = Grid.IdxX * Group.DimX + Group.IdxX;
+        if (i >= w.Fours)
+        {
+            return;
+        }
+
+        Four<T> b = default, c = default, a = w.A[i];
+        if (TOp.Operands > 1)
+        {
+            b = w.B[i];
+        }
+
+        if (TOp.Operands > 2)
+        {
+            c = w.C[i];
+        }
+
+        Four<T> y = default, z = default;
+        if (w.AccumulateY != 0)
+        {
+            y = w.Y[i];
+        }
+
+        if (TOp.IsPair && w.AccumulateZ != 0)
+        {
+            z = w.Z[i];
+        }
+
+        y.A = One(w, a.A, b.A, c.A, y.A, z.A, out z.A);
+        y.B = One(w, a.B, b.B, c.B, y.B, z.B, out z.B);
+        y.C = One(w, a.C, b.C, c.C, y.C, z.C, out z.C);
+        y.D = One(w, a.D, b.D, c.D, y.D, z.D, out z.D);
+        w.Y[i] = y;
+        if (TOp.IsPair)
+        {
+            w.Z[i] = z;
+        }
+    }
+
+    private static T One(in FlatWork<TOp, T> w, T a, T b, T c, T y, T z, out T second)
+    {
+        float first = w.Op.Invoke(new GpuLane(T.Read(a)), new GpuLane(T.Read(b)), new GpuLane(T.Read(c)), out GpuLane other).Value;
+        second = T.Write(w.AccumulateZ != 0 ? T.Read(z) + other.Value : other.Value);
+        return T.Write(w.AccumulateY != 0 ? T.Read(y) + first : first);
+    }
+}
+
+/// <summary>(y, z) = op(a, b, c), an element a thread, any strides.</summary>
+internal struct PointwiseWork<TOp, T> : IGpuWork<PointwiseWork<TOp, T>>
+    where TOp : struct, IPointwise
+    where T : unmanaged, IElement<T>
+{
+    public TOp Op;
+    public Shape Shape;
+    public ArrayView<T> A, B, C, Y, Z;
+    public int AccumulateY, AccumulateZ;
+
+    public static void Run(PointwiseWork<TOp, T> w)
+    {
+        int i = Grid.IdxX * Group.DimX + Group.IdxX;
+        if (i >= w.Shape.Count)
+        {
+            return;
+        }
+
+        GpuLane b = default, c = default;
+        var a = new GpuLane(T.Read(w.A[Shape.At(w.Shape, w.Shape.A, i)]));
+        if (TOp.Operands > 1)
+        {
+            b = new GpuLane(T.Read(w.B[Shape.At(w.Shape, w.Shape.B, i)]));
+        }
+
+        if (TOp.Operands > 2)
+        {
+            c = new GpuLane(T.Read(w.C[Shape.At(w.Shape, w.Shape.C, i)]));
+        }
+
+        float y = w.Op.Invoke(a, b, c, out GpuLane second).Value;
+        long at = Shape.At(w.Shape, w.Shape.Y, i);
+        w.Y[at] = T.Write(w.AccumulateY != 0 ? T.Read(w.Y[at]) + y : y);
+        if (TOp.IsPair)
+        {
+            at = Shape.At(w.Shape, w.Shape.Z, i);
+            w.Z[at] = T.Write(w.AccumulateZ != 0 ? T.Read(w.Z[at]) + second.Value : second.Value);
         }
     }
 }
