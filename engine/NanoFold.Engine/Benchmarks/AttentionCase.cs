@@ -1,7 +1,7 @@
 using NanoFold.Engine.Autograd;
+using NanoFold.Engine.Ops;
+using NanoFold.Engine.Tensors;
 using NanoFold.Kernels;
-using NanoFold.Kernels.Fused;
-using NanoFold.Kernels.Fused.Attention;
 
 namespace NanoFold.Engine.Benchmarks;
 
@@ -17,26 +17,41 @@ public sealed record AttentionCase(int Context, int Heads, int KvHeads, int Head
     /// <summary>Elements of q.</summary>
     public long Elements => (long)Batch * Context * Heads * HeadDim;
 
-    /// <summary>FLOPs of both passes of the fused kernel, whatever computes it: of the pairs that the mask leaves.</summary>
+    /// <summary>FLOPs of both passes of the fused kernel, whatever computes them: of the pairs that the mask leaves.</summary>
     public double Flops
     {
         get
         {
             using var dry = new DryRun();
-            View Of(params ReadOnlySpan<int> shape)
-            {
-                Layout layout = Layout.Of(shape);
-                return new View(dry.Backend.Allocate(layout.Count * sizeof(float)), 0, layout, DType.Float32);
-            }
-
-            View q = Of(Batch, Context, Heads, HeadDim), k = Of(Batch, Context, KvHeads, HeadDim);
-            return dry.Of(() =>
-            {
-                var args = new AttentionArgs { Q = q, K = k, V = k, Y = q, LogSumExp = Of(Batch, Heads, Context), Scale = 1, Mask = new AttentionMask { Causal = true, Window = Window } };
-                IFusedAttention kernel = dry.Backend.RequireInterface<IFusedAttention>();
-                kernel.Forward(args);
-                kernel.Backward(args, new AttentionGradients { DY = q, DQ = q, DK = k, DV = k, Scratch = default });
-            }).Flops;
+            using ParameterStore operands = NewOperands(dry.Backend);
+            return dry.Of(Record(operands, training: true)).Sum(call => call.Cost.Flops);
         }
+    }
+
+    /// <summary>q, k and v as parameters of random numbers.</summary>
+    internal ParameterStore NewOperands(Backend backend)
+    {
+        var store = new ParameterStore(backend);
+        foreach ((string name, int heads) in new[] { ("q", Heads), ("k", KvHeads), ("v", KvHeads) })
+        {
+            store.Add(name, Layout.Of(Batch, Context, heads, HeadDim), ParameterRole.Matrix, Initializer.Normal(1));
+        }
+
+        store.Allocate(seed: 1);
+        return store;
+    }
+
+    /// <summary>The op on <see cref="NewOperands"/>, forward or both passes.</summary>
+    internal Plan Record(ParameterStore store, bool training)
+    {
+        var tape = new Tape(store.Backend, store, training: training);
+        Tensor y = AttentionOp.Record(tape, tape.Use(store["q"]), tape.Use(store["k"]), tape.Use(store["v"]), 1 / Math.Sqrt(HeadDim), new CausalMask(Window));
+        if (training)
+        {
+            // The sum of the result: its gradient is 1 everywhere, which costs no op of its own.
+            tape.AddLoss(y);
+        }
+
+        return new Plan(tape);
     }
 }

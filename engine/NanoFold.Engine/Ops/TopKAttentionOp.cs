@@ -79,6 +79,6 @@ public sealed class TopKAttentionOp(IFusedTopKAttention kernel, double scale) : 
         Y = call.Output(0),
         LogSumExp = call.Output(1),
         Scale = scale,
-        Mask = new CausalMask().With(call.Input(Documents)),
+        Visible = new CausalMask().With(call.Input(Documents)),
     };
 }
