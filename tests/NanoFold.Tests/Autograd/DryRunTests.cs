@@ -28,7 +28,15 @@ public class DryRunTests : EngineTests
                 return log.Events.ToArray().Aggregate(default(KernelCost), (sum, noted) => sum + noted.Cost);
             }
 
-            Assert.That(OpRunner.CostOf(opCase, backend), Is.EqualTo((Noted(runner.Forward), Noted(runner.Backward))), opCase.Name);
+            (KernelCost Forward, KernelCost Backward) dry = OpRunner.CostOf(opCase, backend), real = (Noted(runner.Forward), Noted(runner.Backward));
+            if (opCase.Name.Contains("documents", StringComparison.Ordinal))
+            {
+                // Which document a token is of is data: as if all were of one.
+                Assert.That((real.Forward.Flops, real.Backward.Flops), Is.LessThanOrEqualTo((dry.Forward.Flops, dry.Backward.Flops)), opCase.Name);
+                continue;
+            }
+
+            Assert.That(dry, Is.EqualTo(real), opCase.Name);
         }
     }
 
