@@ -18,6 +18,12 @@ public class DryRunTests : EngineTests
         {
             var log = new EventLog(256);
             using var runner = new OpRunner(opCase, new ProfiledBackend(backend, log));
+            if (runner.Ops.Contains("pattern-rows"))
+            {
+                // Computed on the host, of values that a dry run does not have.
+                continue;
+            }
+
             runner.Run();
             KernelCost Noted(Action pass)
             {
