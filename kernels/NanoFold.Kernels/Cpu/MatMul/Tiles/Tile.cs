@@ -27,6 +27,32 @@ internal unsafe interface ITile<V>
 /// <summary>How a tile goes down panels of a, k in four steps per turn of the loop. Lean loops matter: a core's other thread competes for the front end.</summary>
 internal static unsafe class Tile
 {
+    /// <summary>As below with the tile of <paramref name="rows"/> rows: one of 4 rows, or of the two given the wide one or, where one vector of columns is enough, the narrow.</summary>
+    public static void Run<TWide, TNarrow, O, V, P>(
+        int rows, bool narrow, int panels, nint depth, byte* a, nint aRow, byte* b, nint bStep, byte* y, nint yRow, double alpha, bool accumulate)
+        where TWide : struct, ITile<V>
+        where TNarrow : struct, ITile<V>
+        where O : struct, IVectorOps<V>
+        where V : struct
+        where P : struct, IPanel
+    {
+        switch (rows > 4, narrow)
+        {
+            case (true, false):
+                Run<TWide, O, V, P>(panels, depth, a, aRow, b, bStep, y, yRow, alpha, accumulate);
+                break;
+            case (true, true):
+                Run<TNarrow, O, V, P>(panels, depth, a, aRow, b, bStep, y, yRow, alpha, accumulate);
+                break;
+            case (false, false):
+                Run<Tile4x2<O, V>, O, V, P>(panels, depth, a, aRow, b, bStep, y, yRow, alpha, accumulate);
+                break;
+            default:
+                Run<Tile4x1<O, V>, O, V, P>(panels, depth, a, aRow, b, bStep, y, yRow, alpha, accumulate);
+                break;
+        }
+    }
+
     /// <summary>y = alpha · a · b (+ y). Strides in bytes; the columns of b and of y are adjacent.</summary>
     /// <param name="panels">Panels of a, one below the other, that meet the same b.</param>
     /// <param name="depth">Length of k.</param>
