@@ -43,7 +43,7 @@ public sealed record AttentionResult(AttentionCase Case, double ForwardSeconds, 
         View scratch = scratchBytes == 0 ? default : memory.Single(checked((int)((scratchBytes + 3) / sizeof(float))));
         AttentionArgs Args() => new()
         {
-            Q = q, K = k, V = v, Y = y, LogSumExp = logSumExp, Scale = 1 / Math.Sqrt(shape.HeadDim), Mask = new AttentionMask { Causal = true, Window = shape.Window },
+            Q = q, K = k, V = v, Y = y, LogSumExp = logSumExp, Scale = 1 / Math.Sqrt(shape.HeadDim), Visible = new Visible { Kind = VisibleKind.Causal, Window = shape.Window },
         };
         void Forward() => kernel.Forward(Args());
         void Both()

@@ -1,5 +1,4 @@
 using NanoFold.Engine.Autograd;
-using NanoFold.Engine.Benchmarks;
 using NanoFold.Engine.Tensors;
 using NanoFold.Kernels;
 using NanoFold.Kernels.Fused;
@@ -163,7 +162,7 @@ public sealed class AttentionOp(IFusedAttention kernel, double scale, CausalMask
         Y = call.Output(0),
         LogSumExp = call.Output(1),
         Scale = scale,
-        Mask = mask.With(call.Input(Documents)),
+        Visible = mask.With(call.Input(Documents)),
     };
 
     /// <summary>pattern · v, [B, H, T, T] and [B, T, G, D] to [B, T, H, D].</summary>

@@ -1,5 +1,4 @@
 using NanoFold.Engine.Autograd;
-using NanoFold.Engine.Benchmarks;
 using NanoFold.Engine.Tensors;
 using NanoFold.Kernels;
 using NanoFold.Kernels.Fused;
@@ -89,6 +88,6 @@ public sealed class TopKAttentionOp(IFusedTopKAttention kernel, double scale) : 
         Y = call.Output(0),
         LogSumExp = call.Output(1),
         Scale = scale,
-        Mask = new CausalMask().With(call.Input(Documents)),
+        Visible = new CausalMask().With(call.Input(Documents)),
     };
 }

@@ -8,7 +8,7 @@ namespace NanoFold.Kernels.Gpu.Reduce;
 /// <summary>Softmax of rows, a group each.</summary>
 internal sealed class GpuSoftmax(GpuContext context)
 {
-    public void Forward(in View x, in View y, double scale, in AttentionMask mask) => ByElement.Run("softmax", x, new ForwardBody(context, x, y, scale, mask));
+    public void Forward(in View x, in View y, double scale, in Visible visible) => ByElement.Run("softmax", x, new ForwardBody(context, x, y, scale, visible));
 
     public void Backward(in View y, in View dy, in View dx, double scale, bool accumulate)
         => ByElement.Run("softmax backward", y, new BackwardBody(context, y, dy, dx, scale, accumulate));
@@ -17,10 +17,8 @@ internal sealed class GpuSoftmax(GpuContext context)
     private static int Threads(GpuContext context, int length)
         => Math.Min(context.GroupSize, Math.Max(32, (int)BitOperations.RoundUpToPowerOf2((uint)(length + 3) / 4)));
 
-    private readonly ref struct ForwardBody(GpuContext context, View x, View y, double scale, AttentionMask mask) : IElementBody
+    private readonly struct ForwardBody(GpuContext context, View x, View y, double scale, Visible visible) : IElementBody
     {
-        private readonly AttentionMask _mask = mask;
-
         public void Run<T>()
             where T : unmanaged, IElement<T>
         {
@@ -30,18 +28,8 @@ internal sealed class GpuSoftmax(GpuContext context)
             {
                 X = context.View<T>(x), Y = context.View<T>(y), Rows = RowShape.Of(y, x),
                 XStep = layout.Stride(-1), YStep = y.Layout.Stride(-1), Length = layout[-1], Scale = scale == 0 ? 1 : (float)Math.Abs(scale), Sign = Math.Sign(scale),
-                Mask = new MaskRule { Documents = context.View<int>(_mask.Documents), Queries = 1, RowsPerBatch = 1 },
+                Mask = MaskRule.Of(context, visible, layout),
             };
-            if (_mask.Causal)
-            {
-                work.Mask.Causal = 1;
-                work.Mask.Window = _mask.Window;
-                work.Mask.Sinks = _mask.Sinks;
-                work.Mask.HasDocuments = _mask.Documents.IsNone ? 0 : 1;
-                work.Mask.Queries = layout[-2];
-                work.Mask.RowsPerBatch = checked((int)(layout.Rank > 2 ? rows / layout[0] : rows));
-            }
-
             context.Launch(work, rows, Threads(context, work.Length));
         }
     }
