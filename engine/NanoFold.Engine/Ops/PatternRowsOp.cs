@@ -101,13 +101,6 @@ public sealed class PatternRowsOp(double scale, CausalMask mask, int topK) : Op
         Return(rows, document, seen);
     }
 
-    public override OpCost Cost(Node node)
-    {
-        Tensor k = node.Inputs[K];
-        long y = node.Outputs[0].Layout.Count, bytes = (k.Layout.Count + node.Inputs[Q].Layout.Count + y) * k.Type.Size();
-        return new OpCost(2 * y * k[-1], 0, bytes, 0);
-    }
-
     internal static IEnumerable<OpCase> Cases()
     {
         foreach ((int b, int t, int h, int g, int d, CausalMask mask, int topK) in new[]
