@@ -1,6 +1,5 @@
 using System.Buffers;
 using NanoFold.Engine.Autograd;
-using NanoFold.Engine.Benchmarks;
 using NanoFold.Engine.Tensors;
 using NanoFold.Kernels;
 using TensorPrimitives = System.Numerics.Tensors.TensorPrimitives;
@@ -99,13 +98,6 @@ public sealed class PatternRowsOp(double scale, CausalMask mask, int topK) : Op
 
         Return(queries, keys, pattern, scores);
         Return(rows, document, seen);
-    }
-
-    public override OpCost Cost(Node node)
-    {
-        Tensor k = node.Inputs[K];
-        long y = node.Outputs[0].Layout.Count, bytes = (k.Layout.Count + node.Inputs[Q].Layout.Count + y) * k.Type.Size();
-        return new OpCost(2 * y * k[-1], 0, bytes, 0);
     }
 
     internal static IEnumerable<OpCase> Cases()
