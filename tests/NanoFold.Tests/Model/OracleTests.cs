@@ -6,7 +6,7 @@ using NanoFold.Tests.Suites;
 
 namespace NanoFold.Tests.Model;
 
-/// <summary>Logits, losses, gradients and ten optimiser steps beside another implementation's, computed in float64.</summary>
+/// <summary>Logits, losses, gradients and ten optimizer steps beside another implementation's, computed in float64.</summary>
 public class OracleTests : EngineTests
 {
     private static IEnumerable<TestCaseData> Cases()

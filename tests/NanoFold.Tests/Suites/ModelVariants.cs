@@ -48,7 +48,7 @@ internal static class ModelVariants
                 yield return ($"{feedForward.Kind} bias", Base with { FeedForward = feedForward, Hidden = 0, Bias = true });
             }
 
-            yield return ("moe not renormalised", Base with { FeedForward = MoeConfig.Tiny with { Renormalize = false, Shared = 0, Activation = Activation.Relu2 } });
+            yield return ("moe not renormalized", Base with { FeedForward = MoeConfig.Tiny with { Renormalize = false, Shared = 0, Activation = Activation.Relu2 } });
             yield return ("moe of one", Base with { FeedForward = MoeConfig.Tiny with { Experts = 3, Active = 1, Shared = 2 } });
             yield return ("qk-norm", Base with { QkNorm = true });
             yield return ("tied", Base with { Tied = true });
