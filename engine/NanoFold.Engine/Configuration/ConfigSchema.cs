@@ -64,6 +64,17 @@ internal static class ConfigSchema
                     : nullability.Create(property).WriteState == NullabilityState.Nullable))];
     }
 
+    // A branch of a family, such as feed-forwards without routing, has those of the family's kinds that belong to it.
     private static Variant[] FindKinds(Type type)
-        => [.. type.GetCustomAttributes<JsonDerivedTypeAttribute>(false).Select(line => new Variant((string)line.TypeDiscriminator!, line.DerivedType))];
+    {
+        Type family = type;
+        while (family.BaseType is { IsAbstract: true } parent && !family.IsDefined(typeof(JsonDerivedTypeAttribute), false))
+        {
+            family = parent;
+        }
+
+        return [.. family.GetCustomAttributes<JsonDerivedTypeAttribute>(false)
+            .Where(line => line.DerivedType.IsAssignableTo(type))
+            .Select(line => new Variant((string)line.TypeDiscriminator!, line.DerivedType))];
+    }
 }

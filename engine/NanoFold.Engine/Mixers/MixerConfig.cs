@@ -14,6 +14,7 @@ namespace NanoFold.Engine.Mixers;
 [JsonDerivedType(typeof(SlidingWindowConfig), "sliding-window")]
 [JsonDerivedType(typeof(GatedAttentionConfig), "gated-attention")]
 [JsonDerivedType(typeof(TopKConfig), "top-k")]
+[JsonDerivedType(typeof(NoneConfig), "none")]
 public abstract record MixerConfig
 {
     /// <summary>The name in configurations.</summary>
@@ -43,6 +44,6 @@ public abstract record MixerConfig
     /// <summary>Bytes per layer that decoding token by token keeps for one sequence of full context, in float32.</summary>
     public abstract long CacheBytes(ModelShape model);
 
-    /// <summary>Declares the parameters of one layer and returns its module.</summary>
+    /// <summary>Declares the parameters of one layer and returns its module; not asked where it does not mix (<see cref="MixerTraits.Mixes"/>).</summary>
     public abstract Mixer Build(ModuleBuilder builder);
 }

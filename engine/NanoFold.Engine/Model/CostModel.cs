@@ -47,7 +47,7 @@ public sealed record CostModel
             Embedding = table + (resolved.Position == PositionKind.Learned ? (long)resolved.Context * resolved.Width : 0),
             Mixer = layers.Sum(layer => layer.Mixer.Parameters(resolved)),
             FeedForward = layers.Sum(layer => layer.FeedForward.Parameters(resolved)),
-            Norms = ((2L * resolved.Layers) + 1) * resolved.Width * (resolved.Norm == NormKind.Layer ? 2 : 1),
+            Norms = (layers.Sum(layer => layer.Mixer.Traits(resolved).Mixes ? 2L : 1) + 1) * resolved.Width * (resolved.Norm == NormKind.Layer ? 2 : 1),
             Head = resolved.Tied ? 0 : table,
             FlopsPerToken = (6 * table) + feedForwardFlops + layers.Sum(layer => layer.Mixer.FlopsPerToken(resolved)),
             ExecutedFlopsPerToken = (6 * table) + feedForwardFlops + layers.Sum(layer => layer.Mixer.ExecutedFlopsPerToken(resolved)),

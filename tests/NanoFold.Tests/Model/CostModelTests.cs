@@ -100,6 +100,6 @@ public class CostModelTests
         Assert.That(moe.Parameters(model), Is.EqualTo((128 * 8) + (9 * 3 * 128 * 100)));
         Assert.That(moe.FlopsPerToken(model), Is.EqualTo(6 * ((128 * 8) + (3 * 3 * 128 * 100))));
         // Of experts only the shared ones have biases.
-        Assert.That((moe with { Activation = Activation.Relu }).Parameters(model with { Bias = true }), Is.EqualTo((128 * 8) + (9 * 2 * 128 * 100) + 100 + 128));
+        Assert.That((moe with { Activation = new ReluConfig() }).Parameters(model with { Bias = true }), Is.EqualTo((128 * 8) + (9 * 2 * 128 * 100) + 100 + 128));
     }
 }
