@@ -15,13 +15,9 @@ public abstract record DenseConfig : FeedForwardConfig
     public abstract Tensor Activate(Tape tape, Tensor pre, Tensor linear);
 
     /// <inheritdoc/>
-    public override int DefaultHidden(int width) => FeedForwardCost.DefaultHidden(width, IsGated);
-
-    /// <inheritdoc/>
-    public override long Parameters(ModelShape model) => FeedForwardCost.Parameters(model, HiddenFor(model), IsGated);
-
-    /// <inheritdoc/>
-    public override long FlopsPerToken(ModelShape model) => 6 * FeedForwardCost.Weights(model, HiddenFor(model), IsGated);
+    /// <remarks>4 · C, or with a gate 8/3 · C in the nearest multiple of 8: the same number of parameters.</remarks>
+    public override int DefaultHidden(int width) =>
+        IsGated ? Math.Max(8, (int)Math.Round(width / 3.0, MidpointRounding.AwayFromZero) * 8) : 4 * width;
 
     /// <inheritdoc/>
     public override FeedForwardModule Build(ModuleBuilder builder) => new Dense(builder.In("mlp"), HiddenFor(builder.Model), this);

@@ -45,21 +45,6 @@ public sealed record GatedAttentionConfig : AttentionFamilyConfig
     }
 
     /// <inheritdoc/>
-    public override long Parameters(ModelShape model) => AttentionCost.Parameters(Shaped(model)) + GateWeights(model);
-
-    /// <inheritdoc/>
-    public override long FlopsPerToken(ModelShape model) => (6 * GateWeights(model)) + (long)AttentionCost.Flops(Shaped(model), model.Context);
-
-    /// <inheritdoc/>
-    public override double ExecutedFlopsPerToken(ModelShape model)
-        => (6 * GateWeights(model)) + AttentionCost.Flops(Shaped(model), AttentionCost.MeanKeys(model.Context, model.Context));
-
-    /// <inheritdoc/>
-    public override long CacheBytes(ModelShape model) => AttentionCost.CacheBytes(Shaped(model), model.Context);
-
-    private long GateWeights(ModelShape model) => (long)model.Width * Gates(model);
-
-    /// <inheritdoc/>
     public override Mixer Build(ModuleBuilder builder) => new GatedAttention(builder, this);
 }
 

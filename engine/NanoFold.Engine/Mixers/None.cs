@@ -14,17 +14,5 @@ public sealed record NoneConfig : MixerConfig
     public override MixerTraits Traits(ModelShape model) => new() { Mixes = false, SlidesOn = true };
 
     /// <inheritdoc/>
-    public override long Parameters(ModelShape model) => 0;
-
-    /// <inheritdoc/>
-    public override long FlopsPerToken(ModelShape model) => 0;
-
-    /// <inheritdoc/>
-    public override double ExecutedFlopsPerToken(ModelShape model) => 0;
-
-    /// <inheritdoc/>
-    public override long CacheBytes(ModelShape model) => 0;
-
-    /// <inheritdoc/>
     public override Mixer Build(ModuleBuilder builder) => throw new NotSupportedException("none: has no module; the block leaves it out");
 }

@@ -1,5 +1,4 @@
 using NanoFold.Engine.Autograd;
-using NanoFold.Engine.Benchmarks;
 using NanoFold.Engine.Tensors;
 using NanoFold.Kernels;
 using NanoFold.Kernels.Fused;
@@ -49,15 +48,6 @@ public sealed class AttentionOp(IFusedAttention kernel, double scale, CausalMask
     {
         Tensor q = node.Inputs[Q];
         return kernel.BackwardScratchBytes(q[0], q[1], q[2], node.Inputs[K][2], q[3]);
-    }
-
-    public override OpCost Cost(Node node)
-    {
-        Tensor q = node.Inputs[Q];
-        long pairs = mask.VisiblePairs(q[1]) * q[0] * q[2];
-        long bytes = q.Type.Size() * (2 * q.Layout.Count + 2 * node.Inputs[K].Layout.Count);
-        // Forward two products; backward five (scores again, dv, dp, dq, dk).
-        return new OpCost(4 * pairs * q[3], 10 * pairs * q[3], bytes, 2 * bytes);
     }
 
     internal static AttentionGradients Gradients(OpCall call) => new()
@@ -163,7 +153,7 @@ public sealed class AttentionOp(IFusedAttention kernel, double scale, CausalMask
         Y = call.Output(0),
         LogSumExp = call.Output(1),
         Scale = scale,
-        Mask = mask.With(call.Input(Documents)),
+        Visible = mask.With(call.Input(Documents)),
     };
 
     /// <summary>pattern · v, [B, H, T, T] and [B, T, G, D] to [B, T, H, D].</summary>

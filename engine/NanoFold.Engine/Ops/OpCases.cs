@@ -21,6 +21,7 @@ public static class OpCases
         .. SoftmaxOp.Cases(),
         .. AttentionOp.Cases(),
         .. TopKAttentionOp.Cases(),
+        .. PatternRowsOp.Cases(),
         .. CrossEntropyOp.Cases(),
         .. LinearCrossEntropyOp.Cases(),
         .. TopKOp.Cases(),
@@ -28,6 +29,8 @@ public static class OpCases
         .. ExpertWeightsOp.Cases(),
         .. ExpertCombineOp.Cases(),
         .. RouterLossOp.Cases(),
+        .. ScanOp.Cases(),
+        .. ConvolutionOp.Cases(),
     ];
 
     /// <summary>Cases of every op at the shapes of a model's block, where speed is of interest; too large for the tests to run all of them.</summary>
@@ -47,6 +50,7 @@ public static class OpCases
         .. SoftmaxOp.SpeedCases(shape),
         .. AttentionOp.SpeedCases(shape),
         .. TopKAttentionOp.SpeedCases(shape),
+        .. PatternRowsOp.SpeedCases(shape),
         .. CrossEntropyOp.SpeedCases(shape),
         .. LinearCrossEntropyOp.SpeedCases(shape),
         .. TopKOp.SpeedCases(shape),
@@ -54,6 +58,8 @@ public static class OpCases
         .. ExpertWeightsOp.SpeedCases(shape),
         .. ExpertCombineOp.SpeedCases(shape),
         .. RouterLossOp.SpeedCases(shape),
+        .. ScanOp.SpeedCases(shape),
+        .. ConvolutionOp.SpeedCases(shape),
     ];
 
     // Of every activation, wherever it is declared, alone and with a gate.

@@ -1,5 +1,4 @@
 using NanoFold.Engine.Autograd;
-using NanoFold.Engine.Benchmarks;
 using NanoFold.Engine.Tensors;
 using NanoFold.Kernels;
 using NanoFold.Kernels.Fused;
@@ -48,16 +47,6 @@ public sealed class TopKAttentionOp(IFusedTopKAttention kernel, double scale) : 
         return kernel.BackwardScratchBytes(q[0], q[1], q[2], node.Inputs[1][2], q[3]);
     }
 
-    public override OpCost Cost(Node node)
-    {
-        Tensor q = node.Inputs[0];
-        // A query keeps no more keys than it sees: as many pairs as a window of k has.
-        long sequences = (long)q[0] * q[2];
-        long scored = sequences * new CausalMask().VisiblePairs(q[1]), kept = sequences * new CausalMask(node.Outputs[2][-1]).VisiblePairs(q[1]);
-        long bytes = q.Type.Size() * (2 * q.Layout.Count + 2 * node.Inputs[1].Layout.Count) + sizeof(int) * node.Outputs[2].Layout.Count;
-        return new OpCost(2 * (scored + kept) * q[3], 10 * kept * q[3], bytes, 2 * bytes);
-    }
-
     internal static IEnumerable<OpCase> Cases()
     {
         foreach ((int b, int t, int h, int g, int d, int k) in new[] { (1, 9, 2, 1, 4, 3), (2, 33, 2, 2, 6, 5), (1, 5, 1, 1, 2, 9) })
@@ -89,6 +78,6 @@ public sealed class TopKAttentionOp(IFusedTopKAttention kernel, double scale) : 
         Y = call.Output(0),
         LogSumExp = call.Output(1),
         Scale = scale,
-        Mask = new CausalMask().With(call.Input(Documents)),
+        Visible = new CausalMask().With(call.Input(Documents)),
     };
 }

@@ -3,7 +3,7 @@ using NanoFold.Kernels.Fused.Attention;
 namespace NanoFold.Kernels.Fused;
 
 /// <summary>
-/// Causal attention that never holds T × T: y = softmax(scale · q kᵀ) v over the visible keys (FlashAttention's online softmax, arXiv 2205.14135).
+/// Attention that never holds T × T: y = softmax(scale · q kᵀ) v over the visible keys (FlashAttention's online softmax, arXiv 2205.14135).
 /// Query head h reads key/value head h / (H / G).
 /// </summary>
 public interface IFusedAttention
@@ -37,7 +37,7 @@ public readonly ref struct AttentionArgs
 
     public required double Scale { get; init; }
 
-    public required AttentionMask Mask { get; init; }
+    public required Visible Visible { get; init; }
 }
 
 public readonly ref struct AttentionGradients

@@ -1,4 +1,5 @@
 using NanoFold.Kernels.Fused;
+using NanoFold.Kernels.Fused.Attention;
 
 namespace NanoFold.Kernels.Profiling;
 
@@ -15,10 +16,10 @@ internal static class FusedCost
         => new(2 * Products(gradients) * Pairs(args) * args.Q.Layout[3], Operands(args) + Gradients(gradients));
 
     public static KernelCost TopKAttention(in AttentionArgs args, in View kept)
-        => new(2 * (Pairs(args) + KeptPairs(kept)) * args.Q.Layout[3], Operands(args) + KernelCost.BytesOf(kept));
+        => new(2 * (Pairs(args) + KeptPairs(args, kept)) * args.Q.Layout[3], Operands(args) + KernelCost.BytesOf(kept));
 
     public static KernelCost TopKAttentionBackward(in AttentionArgs args, in View kept, in AttentionGradients gradients)
-        => new(2 * Products(gradients) * KeptPairs(kept) * args.Q.Layout[3], Operands(args) + KernelCost.BytesOf(kept) + Gradients(gradients));
+        => new(2 * Products(gradients) * KeptPairs(args, kept) * args.Q.Layout[3], Operands(args) + KernelCost.BytesOf(kept) + Gradients(gradients));
 
     /// <remarks>How full the cache is, is data: as if it were full.</remarks>
     public static KernelCost CachedAttention(in CachedAttentionArgs args) => new(
@@ -75,12 +76,11 @@ internal static class FusedCost
         (dWeights.IsNone ? 0 : KernelCost.BytesOf(rows)) + KernelCost.BytesOf(weights) + KernelCost.BytesOf(rowOfSlot)
             + KernelCost.BytesOf(dy) + KernelCost.BytesOf(dRows) + KernelCost.BytesOf(dWeights));
 
-    private static double Pairs(in AttentionArgs args) => args.Q.Layout[0] * (double)args.Q.Layout[2]
-        * (args.Mask.Causal ? KernelCost.VisiblePairs(args.Q.Layout[1], args.K.Layout[1], args.Mask.Window, args.Mask.Sinks) : (double)args.Q.Layout[1] * args.K.Layout[1]);
+    private static double Pairs(in AttentionArgs args)
+        => VisiblePairs.Count(args.Visible, args.Q.Layout[0], args.Q.Layout[2], args.Q.Layout[1], args.K.Layout[1]);
 
-    // kept [B, H, T, k]: the first queries see fewer than k keys.
-    private static double KeptPairs(in View kept)
-        => kept.Layout[0] * (double)kept.Layout[1] * KernelCost.AtMost(kept.Layout[2], kept.Layout[3]);
+    private static double KeptPairs(in AttentionArgs args, in View kept)
+        => kept.Layout[0] * (double)kept.Layout[1] * VisiblePairs.Count(args.Visible.Rule(args.K.Layout[1]), kept.Layout[2], args.K.Layout[1], kept.Layout[3]);
 
     // The scores again and dP, then those asked for of dQ, dK and dV.
     private static double Products(in AttentionGradients gradients)

@@ -3,7 +3,6 @@ using NanoFold.Engine.FeedForward;
 using NanoFold.Engine.Ops;
 using NanoFold.Engine.Tensors;
 using NanoFold.Kernels;
-using NanoFold.Kernels.Cpu.Rows;
 using NanoFold.Tests.Suites;
 
 namespace NanoFold.Tests.Autograd;

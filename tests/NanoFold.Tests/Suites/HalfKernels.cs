@@ -78,8 +78,7 @@ internal sealed class HalfKernels(CpuBackend cpu) :
             Positions = args.Positions,
             Counts = args.Counts,
             Scale = args.Scale,
-            Window = args.Window,
-            Sinks = args.Sinks,
+            Visible = args.Visible,
             TopK = args.TopK,
         });
     }
@@ -205,7 +204,7 @@ internal sealed class HalfKernels(CpuBackend cpu) :
         Y = isForward ? half.Out(args.Y) : half.In(args.Y),
         LogSumExp = HalfOperands.Sum(args.LogSumExp),
         Scale = args.Scale,
-        Mask = args.Mask,
+        Visible = args.Visible,
     };
 
     private static AttentionGradients Gradients(HalfOperands half, in AttentionGradients gradients) => new()

@@ -21,9 +21,15 @@ internal sealed class GpuCachedAttention(GpuContext context) : ICachedAttention
     {
         var shape = new CachedAttentionShape(Op, args);
         GpuChecks.NotDouble(Op, args.Q);
-        if (args.Window > 0 && args.Sinks >= shape.Capacity)
+        VisibleRule rule = args.Visible.Rule();
+        if (rule.Sinks >= shape.Capacity)
         {
-            Checks.Throw(Op, $"{args.Sinks} sinks leave no room in a cache of {shape.Capacity}");
+            Checks.Throw(Op, $"{rule.Sinks} sinks leave no room in a cache of {shape.Capacity}");
+        }
+
+        if (args.Visible.Kind != VisibleKind.Causal)
+        {
+            Checks.Throw(Op, $"visibility {args.Visible.Kind} is of the CPU");
         }
 
         switch (shape.Type)
@@ -49,8 +55,7 @@ internal sealed class GpuCachedAttention(GpuContext context) : ICachedAttention
             Counts = context.View<int>(args.Counts),
             Time = shape.Time,
             Capacity = shape.Capacity,
-            Window = args.Window,
-            Sinks = args.Sinks,
+            Rule = args.Visible.Rule(),
         };
         Append<T>(shape, cache, args.K, args.KeyCache);
         Append<T>(shape, cache, args.V, args.ValueCache);

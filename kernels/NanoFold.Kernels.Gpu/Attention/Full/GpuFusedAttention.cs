@@ -70,7 +70,7 @@ internal sealed class GpuFusedAttention(GpuContext context) : IFusedAttention
             V = HeadView<T>.Of(context, args.V),
             Y = HeadView<T>.Of(context, args.Y),
             LogSumExp = context.View<float>(args.LogSumExp),
-            Mask = MaskView.Of(context, shape, args.Mask),
+            Mask = MaskView.Of(context, Op, shape, args.Visible),
             Scale = (float)args.Scale,
             Heads = shape.Heads,
             GroupHeads = shape.Group,

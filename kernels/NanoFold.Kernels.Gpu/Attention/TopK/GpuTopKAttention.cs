@@ -15,7 +15,7 @@ internal sealed class GpuTopKAttention(GpuContext context) : IFusedTopKAttention
     private const int MostGroups = 2048;
 
     /// <inheritdoc/>
-    /// <exception cref="ArgumentException">A shape, stride, type or mask does not fit.</exception>
+    /// <exception cref="ArgumentException">A shape, stride, type or visibility does not fit.</exception>
     public void Forward(in AttentionArgs args, in View kept)
     {
         AttentionShape shape = Shape(args, kept);
@@ -34,7 +34,7 @@ internal sealed class GpuTopKAttention(GpuContext context) : IFusedTopKAttention
     }
 
     /// <inheritdoc/>
-    /// <exception cref="ArgumentException">A shape, stride, type or mask does not fit, or the scratch is too small.</exception>
+    /// <exception cref="ArgumentException">A shape, stride, type or visibility does not fit, or the scratch is too small.</exception>
     public void Backward(in AttentionArgs args, in View kept, in AttentionGradients gradients)
     {
         AttentionShape shape = Shape(args, kept);
@@ -58,11 +58,6 @@ internal sealed class GpuTopKAttention(GpuContext context) : IFusedTopKAttention
 
     private static AttentionShape Shape(in AttentionArgs args, in View kept)
     {
-        if (args.Mask is not { Causal: true, Window: 0, Sinks: 0 })
-        {
-            Checks.Throw(Op, $"the mask must be plain causal, got causal {args.Mask.Causal}, window {args.Mask.Window}, sinks {args.Mask.Sinks}");
-        }
-
         var shape = new AttentionShape(Op, args);
         GpuChecks.NotDouble(Op, args.Q);
         shape.CheckKept(Op, kept);
@@ -82,7 +77,7 @@ internal sealed class GpuTopKAttention(GpuContext context) : IFusedTopKAttention
             Y = HeadView<T>.Of(context, args.Y),
             LogSumExp = context.View<float>(args.LogSumExp),
             Kept = context.View<int>(kept),
-            Mask = MaskView.Of(context, shape, args.Mask),
+            Mask = MaskView.Of(context, Op, shape, args.Visible),
             Scratch = context.Scratch((long)groups * (shape.Keys + keep) * sizeof(float)).Cast<float>(),
             Scale = (float)args.Scale,
             Heads = shape.Heads,
