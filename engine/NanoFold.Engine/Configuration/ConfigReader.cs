@@ -75,7 +75,7 @@ internal sealed class ConfigReader(Type root, List<ConfigProblem> problems)
 
             int before = problems.Count;
             object? value = key.IsKindOnly && !IsKindOnly(node)
-                ? Wrong(keyPath, $"a kind (one of {Known(key.Type)})", node)
+                ? Wrong(keyPath, ConfigSchema.Describe(key), node)
                 : Read(node, key.Type, keyPath, key.Property.GetValue(record), key.MayBeNull, key.Bounds);
             if (problems.Count == before)
             {
@@ -114,7 +114,7 @@ internal sealed class ConfigReader(Type root, List<ConfigProblem> problems)
             return Wrong(path, family, null, node);
         }
 
-        string known = Known(family);
+        string known = ConfigSchema.Names(family);
         if (!record.TryGetPropertyValue(ConfigJson.Kind, out JsonNode? kind))
         {
             return defaults is not null
@@ -185,7 +185,7 @@ internal sealed class ConfigReader(Type root, List<ConfigProblem> problems)
             : Wrong(path, type, bounds, node);
     }
 
-    private object? Wrong(string path, Type type, BoundsAttribute? bounds, JsonNode? node) => Wrong(path, Expected(type, bounds), node);
+    private object? Wrong(string path, Type type, BoundsAttribute? bounds, JsonNode? node) => Wrong(path, ConfigSchema.Describe(type, bounds), node);
 
     private object? Wrong(string path, string expected, JsonNode? node) => Add(path, $"expected {expected}, got {ConfigJson.Show(node)}");
 
@@ -195,25 +195,8 @@ internal sealed class ConfigReader(Type root, List<ConfigProblem> problems)
         return null;
     }
 
-    private static string Expected(Type declared, BoundsAttribute? bounds)
-    {
-        Type type = Nullable.GetUnderlyingType(declared) ?? declared;
-        string name = type == typeof(string) ? "a string"
-            : type == typeof(bool) ? "true or false"
-            : type == typeof(int) || type == typeof(long) ? "an integer"
-            : type == typeof(double) ? "a number"
-            : type.IsEnum ? $"one of {string.Join(", ", ConfigSchema.Choices(type))}"
-            : ConfigSchema.ElementOf(type) is not null ? "a list"
-            : ConfigSchema.Kinds(type).Count > 0 ? $"a kind (one of {Known(type)}) or its record"
-            : "a section { … }";
-        string range = bounds is null ? "" : $" of {bounds}";
-        return name + range + (bounds?.Auto == true ? " or \"auto\"" : "");
-    }
-
     // Merging makes a record of a name.
     private static bool IsKindOnly(JsonNode? node) => ConfigJson.TextOf(node) is not null || node is JsonObject { Count: 1 } record && record.ContainsKey(ConfigJson.Kind);
-
-    private static string Known(Type family) => string.Join(", ", ConfigSchema.Kinds(family).Select(variant => variant.Kind));
 
     private static string Meant(string text, IEnumerable<string> names)
         => NearestName.Among(text, names) is { } near ? $", did you mean \"{near}\"?" : "";

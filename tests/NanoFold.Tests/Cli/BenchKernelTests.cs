@@ -126,9 +126,9 @@ public class BenchKernelTests
     [Test]
     public void TheMachineCodeIsThatOfTheKernel()
     {
-        JsonObject result = CommandLine.Json("bench", "kernel", "linear [65, 64] x [31, 64]", "--disassemble", "--isa", "avx2", "--method", "*Tile6x2:Run*");
+        JsonObject result = CommandLine.Json("bench", "kernel", "linear [65, 64] x [31, 64]", "--disassemble", "--isa", "avx2", "--method", "*Tile6x2*");
         JsonNode method = result["methods"]!.AsArray()[0]!;
-        Assert.That((string?)method["name"], Does.Contain("Tile6x2:Run"));
+        Assert.That((string?)method["name"], Does.Contain("Tile6x2"));
         Assert.That(method["loops"]!.AsArray().Count, Is.Positive);
 
         CommandLine none = CommandLine.Run("bench", "kernel", Case, "--disassemble", "--method", "nothing");
