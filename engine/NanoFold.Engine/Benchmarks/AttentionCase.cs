@@ -1,4 +1,4 @@
-using NanoFold.Engine.Ops;
+using NanoFold.Kernels.Fused.Attention;
 
 namespace NanoFold.Engine.Benchmarks;
 
@@ -18,5 +18,5 @@ public sealed record AttentionCase(int Context, int Heads, int KvHeads, int Head
     public long Elements => (long)Batch * Context * Heads * HeadDim;
 
     /// <summary>FLOPs forward (4 · D) and backward (10 · D) of the pairs that the mask leaves.</summary>
-    public double Flops => (double)FlopsPerPairAndElement * new CausalMask(Window).VisiblePairs(Context) * Batch * Heads * HeadDim;
+    public double Flops => (double)FlopsPerPairAndElement * VisiblePairs.Count(new VisibleRule(0, Window, 0), Context, Context) * Batch * Heads * HeadDim;
 }

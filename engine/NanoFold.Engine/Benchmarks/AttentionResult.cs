@@ -73,7 +73,7 @@ public sealed record AttentionResult(AttentionCase Case, double ForwardSeconds, 
     {
         var tape = new Tape(store.Backend, store, training: training);
         Tensor y = AttentionOp.Record(
-            tape, tape.Use(operands[0]), tape.Use(operands[1]), tape.Use(operands[2]), 1 / Math.Sqrt(shape.HeadDim), new CausalMask(shape.Window));
+            tape, tape.Use(operands[0]), tape.Use(operands[1]), tape.Use(operands[2]), 1 / Math.Sqrt(shape.HeadDim), Visibility.Causal with { Window = shape.Window });
         if (training)
         {
             // The sum of the result: its gradient is 1 everywhere, which costs no op of its own.
