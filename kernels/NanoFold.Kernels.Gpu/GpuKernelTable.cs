@@ -11,6 +11,7 @@ using NanoFold.Kernels.Gpu.Optimizers;
 using NanoFold.Kernels.Gpu.Reduce;
 using NanoFold.Kernels.Gpu.Rope;
 using NanoFold.Kernels.Gpu.Rows;
+using NanoFold.Kernels.Gpu.Time;
 
 namespace NanoFold.Kernels.Gpu;
 
@@ -88,6 +89,8 @@ internal sealed class GpuKernelTable : IDisposable
             new GpuExpertRouting(context),
             new GpuOptimizer(context),
             new GpuMemoryRead(context),
+            new GpuScan(context),
+            new GpuConvolution(context),
         ];
     }
 }

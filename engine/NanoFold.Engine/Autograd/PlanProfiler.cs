@@ -1,4 +1,3 @@
-using NanoFold.Engine.Model;
 using NanoFold.Kernels;
 
 namespace NanoFold.Engine.Autograd;

@@ -7,7 +7,7 @@ namespace NanoFold.Engine.Benchmarks;
 
 /// <summary>
 /// A case recorded and planned so that its op's two passes can be run apart from the rest, as often as one likes: weights are parameters, to
-/// whose gradient is added, other inputs are copies of parameters, whose gradient is written, as in a model. The output's gradient is fixed.
+/// whose gradient is added, other inputs are copies of parameters, whose gradient is written, as in a model. The outputs' gradients are fixed.
 /// </summary>
 public sealed class OpRunner : IDisposable
 {
@@ -21,7 +21,7 @@ public sealed class OpRunner : IDisposable
     private readonly PlanStep[] _forward;
     private readonly PlanStep[] _backward;
     private readonly DeviceBuffer _arena;
-    private readonly Tensor _output;
+    private readonly IReadOnlyList<Tensor> _outputs;
 
     /// <summary>Where it runs.</summary>
     public Backend Backend { get; }
@@ -40,19 +40,19 @@ public sealed class OpRunner : IDisposable
         var tape = new Tape(backend, _store, type, training: opCase.CheckGradient);
         Tensor[] inputs = [.. opCase.Inputs.Select((input, i) => Input(tape, input, i))];
         int first = tape.Nodes.Count;
-        _output = opCase.Record(tape, inputs);
+        _outputs = opCase.Record(tape, inputs).Tensors;
         int end = tape.Nodes.Count;
-        tape.Keep(_output);
         // Kept, so that a pass can be run again although a later one has run meanwhile.
         foreach (Tensor value in tape.Nodes.SelectMany(node => node.Outputs).ToArray())
         {
             tape.Keep(value);
         }
 
-        if (opCase.CheckGradient)
+        for (int i = 0; opCase.CheckGradient && i < _outputs.Count; i++)
         {
-            int[] shape = _output.Layout.ToShape();
-            tape.AddLoss(DotOp.Record(tape, _output, tape.External("weights", New(new OpInput(shape, 0.5, 1.5).Draw(WeightsKey), shape, _output.Type))));
+            int[] shape = _outputs[i].Layout.ToShape();
+            View weights = New(new OpInput(shape, 0.5, 1.5).Draw(WeightsKey - (ulong)i), shape, _outputs[i].Type);
+            tape.AddLoss(DotOp.Record(tape, _outputs[i], tape.External("weights", weights)));
         }
 
         _builder = new PlanBuilder(tape, recompute: false);
@@ -98,8 +98,8 @@ public sealed class OpRunner : IDisposable
     /// <summary>Runs the op backward once more; gradients of weights grow.</summary>
     public void Backward() => Run(_backward);
 
-    /// <summary>The output of the last run.</summary>
-    public double[] Output() => Read(_builder.View(_output, _arena));
+    /// <summary>The outputs of the last run, one after the other.</summary>
+    public double[] Output() => [.. _outputs.SelectMany(output => Read(_builder.View(output, _arena)))];
 
     /// <summary>The gradients of all real inputs, one after the other, of the last <see cref="Run()"/>.</summary>
     public double[] Gradients() => [.. _store.Parameters.SelectMany(p => Read(_store.Gradients(p)))];

@@ -71,6 +71,9 @@ internal sealed class TopKAttention(ModuleBuilder builder, HeadShape shape, int 
     protected override Tensor Pattern(ForwardContext context, Tensor q, Tensor k) =>
         AttentionOp.Pattern(context.Tape, q, k, Scale, Seen(context), topK);
 
+    protected override Tensor PatternRows(ForwardContext context, Tensor q, Tensor k, Tensor rows) =>
+        PatternRowsOp.Record(context.Tape, q, k, rows, Scale, Seen(context), topK);
+
     protected override Tensor Fused(ForwardContext context, Tensor q, Tensor k, Tensor v) =>
         TopKAttentionOp.Record(context.Tape, q, k, v, Scale, topK, Seen(context));
 }

@@ -1,4 +1,3 @@
-using NanoFold.Engine.Mixers;
 using NanoFold.Engine.Modules;
 
 namespace NanoFold.Engine.Model;

@@ -1,10 +1,11 @@
+using NanoFold.Engine.Autograd;
 using NanoFold.Engine.Benchmarks;
 using NanoFold.Engine.Tensors;
 using NanoFold.Kernels.Fused.Attention;
 
 namespace NanoFold.Engine.Ops;
 
-/// <summary>The cases of attention and top-k attention, whose reference they share: every kind of visibility, wide and narrow values.</summary>
+/// <summary>The cases of attention, top-k attention and rows of the pattern, whose reference they share: every kind of visibility, wide and narrow values.</summary>
 internal static class AttentionCases
 {
     // Queries and keys of a block of the table below, and blocks listed at most.
@@ -45,6 +46,19 @@ internal static class AttentionCases
         }
     }
 
+    public static IEnumerable<OpCase> PatternRows()
+    {
+        foreach (Shape s in new Shape[]
+        {
+            new(1, 1, 1, 1, 2), new(2, 9, 4, 2, 6), new(2, 21, 2, 1, 4) { Window = 5, Sinks = 2 }, new(1, 17, 2, 2, 4) { Keep = 3 },
+            new(2, 9, 2, 2, 4) { Documents = s_documents }, new(2, 9, 2, 1, 4) { Documents = s_documents, Kind = VisibleKind.Full },
+            new(2, 9, 2, 1, 4) { Kind = VisibleKind.Prefix, Prefixes = [6, 1] },
+        })
+        {
+            yield return s.PatternRows($"pattern-rows {s}", [.. Enumerable.Range(0, Math.Min(5, s.Batch * s.Time)).Select(i => i * 7 % (s.Batch * s.Time))]);
+        }
+    }
+
     public static IEnumerable<OpCase> AttentionAt(BlockShape s)
     {
         foreach ((string part, int keyHeads, int window) in new[] { ("causal", s.Heads, 0), ("grouped", s.Heads / 2, 0), ("window", s.Heads, s.Time / 4) })
@@ -59,6 +73,12 @@ internal static class AttentionCases
         // Queries and keys of a coarse grid and a power of two, so that scores are exact: rounding must not choose among keys that are nearly equal.
         var shape = new Shape(s.Batch, s.Time, s.Heads, s.Heads, s.HeadDim) { Keep = s.Time / 8, Scale = 0.125, Step = 0.125 };
         yield return shape.Case($"top-k-attention {s.Name} {shape}", (tape, x, seen) => TopKAttentionOp.Record(tape, x[0], x[1], x[2], shape.Scale, shape.Keep, seen));
+    }
+
+    public static IEnumerable<OpCase> PatternRowsAt(BlockShape s)
+    {
+        var shape = new Shape(s.Batch, s.Time, s.Heads, s.Heads, s.HeadDim);
+        yield return shape.PatternRows($"pattern-rows {s.Name} 4 of {shape}", [.. Enumerable.Range(0, 4).Select(i => i * s.Batch * s.Time / 4)]);
     }
 
     /// <summary>A problem: shapes and what is visible.</summary>
@@ -86,10 +106,26 @@ internal static class AttentionCases
 
         private int BlockRows => (Time + QuerySize - 1) / QuerySize;
 
-        public OpCase Case(string name, Func<Autograd.Tape, Tensor[], Visibility, Tensor> record)
+        public OpCase Case(string name, Func<Tape, Tensor[], Visibility, Tensor> record)
+            => Case(name, OpInput.Real(Batch, Time, KeyHeads, ValueDim), record, Reference);
+
+        /// <summary>Rows b · T + t of the pattern.</summary>
+        public OpCase PatternRows(string name, int[] rows)
         {
-            OpInput keys = OpInput.Real(Batch, Time, KeyHeads, HeadDim) with { Step = Step };
-            List<OpInput> inputs = [OpInput.Real(Batch, Time, Heads, HeadDim) with { Step = Step }, keys, OpInput.Real(Batch, Time, KeyHeads, ValueDim)];
+            var numbers = new OpInput([rows.Length]) { IsInteger = true, Values = [.. rows.Select(r => (double)r)] };
+            OpCase whole = Case(name, numbers, (tape, x, seen) => PatternRowsOp.Record(tape, x[0], x[1], x[2], Scale, seen, Keep), a =>
+            {
+                // The weight of a key is attention's result at an element where its value is 1 and that of the others 0.
+                double[] v = [.. Enumerable.Range(0, Batch * Time * KeyHeads * Time).Select(i => i / (KeyHeads * Time) % Time == i % Time ? 1.0 : 0)];
+                double[] pattern = (this with { ValueDim = Time }).Reference([a[0], a[1], v]);
+                return [.. rows.SelectMany(r => pattern.AsSpan(r * Heads * Time, Heads * Time).ToArray())];
+            });
+            return whole with { CheckGradient = false };
+        }
+
+        private OpCase Case(string name, OpInput third, Func<Tape, Tensor[], Visibility, Tensor> record, Func<double[][], double[]> reference)
+        {
+            List<OpInput> inputs = [OpInput.Real(Batch, Time, Heads, HeadDim) with { Step = Step }, OpInput.Real(Batch, Time, KeyHeads, HeadDim) with { Step = Step }, third];
             int prefixes = Integers(Prefixes, Batch), documents = Integers(Documents, Batch, Time);
             int blocks = Integers(HasBlocks ? Lists() : null, Batch, Heads, BlockRows, Listed), counts = Integers(HasBlocks ? Counts() : null, Batch, Heads, BlockRows);
             return new OpCase(name, [.. inputs],
@@ -105,7 +141,7 @@ internal static class AttentionCases
                     QuerySize = QuerySize,
                     KeySize = KeySize,
                 }),
-                Reference)
+                reference)
             { Tolerance = 5e-6 };
 
             int Integers(double[]? values, params int[] shape)

@@ -4,7 +4,6 @@ using NanoFold.Engine.Generation;
 using NanoFold.Engine.Geometry;
 using NanoFold.Engine.Model;
 using NanoFold.Engine.Modules;
-using NanoFold.Engine.Text;
 using NanoFold.Engine.Training;
 
 namespace NanoFold.Engine.Runs;

@@ -7,6 +7,7 @@ using NanoFold.Kernels.Cpu.Norm;
 using NanoFold.Kernels.Cpu.Optimizers;
 using NanoFold.Kernels.Cpu.Reduce;
 using NanoFold.Kernels.Cpu.Rope;
+using NanoFold.Kernels.Cpu.Time;
 using NanoFold.Kernels.Fused;
 
 namespace NanoFold.Kernels.Cpu;
@@ -62,5 +63,7 @@ public sealed class CpuKernelTable(CpuContext context, bool composedOnly) : IDis
         new CpuOptimizer(context),
         new CpuExpertRouting(context),
         new CpuMemoryRead(context),
+        new CpuScan(context),
+        new CpuConvolution(context),
     ];
 }

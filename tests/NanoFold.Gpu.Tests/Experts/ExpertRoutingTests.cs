@@ -1,6 +1,5 @@
 using NanoFold.Kernels;
 using NanoFold.Kernels.Fused;
-using NanoFold.Kernels.Gpu.Elements;
 
 namespace NanoFold.Gpu.Tests.Experts;
 

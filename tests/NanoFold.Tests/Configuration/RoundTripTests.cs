@@ -8,7 +8,6 @@ using NanoFold.Engine.Mixers;
 using NanoFold.Engine.Model;
 using NanoFold.Engine.Modules;
 using NanoFold.Engine.Runs;
-using NanoFold.Engine.Text;
 using NanoFold.Engine.Training;
 
 namespace NanoFold.Tests.Configuration;

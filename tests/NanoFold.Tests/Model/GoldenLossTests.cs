@@ -4,7 +4,6 @@ using NanoFold.Engine.Mixers;
 using NanoFold.Engine.Model;
 using NanoFold.Engine.Tensors;
 using NanoFold.Kernels;
-using NanoFold.Kernels.Cpu.Rows;
 using NanoFold.Kernels.Fused;
 using NanoFold.Tests.Suites;
 

@@ -3,7 +3,6 @@ using NanoFold.Engine.Autograd;
 using NanoFold.Engine.Model;
 using NanoFold.Kernels;
 using NanoFold.Kernels.Cpu;
-using NanoFold.Kernels.Cpu.Rows;
 using NanoFold.Kernels.Fused;
 using NanoFold.Kernels.Fused.Attention;
 using NanoFold.Kernels.Lanes;

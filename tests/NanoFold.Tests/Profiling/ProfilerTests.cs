@@ -1,11 +1,9 @@
 using NanoFold.Engine.Data;
-using NanoFold.Engine.Mixers;
 using NanoFold.Engine.Model;
 using NanoFold.Engine.Profiling;
 using NanoFold.Engine.Runs;
 using NanoFold.Engine.Training;
 using NanoFold.Kernels.Cpu;
-using NanoFold.Kernels.Cpu.Rows;
 using NanoFold.Kernels.Profiling;
 using NanoFold.Tests.Suites;
 

@@ -1,8 +1,5 @@
 using NanoFold.Kernels;
 using NanoFold.Kernels.Cpu;
-using NanoFold.Kernels.Cpu.Pointwise;
-using NanoFold.Kernels.Cpu.Reduce;
-using NanoFold.Kernels.Cpu.Rows;
 using NanoFold.Kernels.Fused.Attention;
 using NanoFold.Kernels.Lanes;
 

@@ -2,7 +2,6 @@ using System.Text.Json.Nodes;
 using NanoFold.Engine.Autograd;
 using NanoFold.Engine.Model;
 using NanoFold.Engine.Runs;
-using NanoFold.Engine.Training;
 using NanoFold.Kernels;
 
 namespace NanoFold.Cli.Commands;

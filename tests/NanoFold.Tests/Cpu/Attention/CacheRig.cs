@@ -1,5 +1,4 @@
 using NanoFold.Kernels;
-using NanoFold.Kernels.Cpu.Pointwise;
 using NanoFold.Kernels.Fused;
 using NanoFold.Kernels.Fused.Attention;
 

@@ -1,7 +1,6 @@
 using NanoFold.Kernels;
 using NanoFold.Kernels.Cpu;
 using NanoFold.Kernels.Cpu.Attention.Cached;
-using NanoFold.Kernels.Fused;
 
 namespace NanoFold.Tests.Cpu.Attention;
 

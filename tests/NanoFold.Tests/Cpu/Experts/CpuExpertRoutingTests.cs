@@ -1,7 +1,6 @@
 using NanoFold.Kernels;
 using NanoFold.Kernels.Cpu;
 using NanoFold.Kernels.Cpu.Experts;
-using NanoFold.Kernels.Cpu.Reduce;
 
 namespace NanoFold.Tests.Cpu.Experts;
 

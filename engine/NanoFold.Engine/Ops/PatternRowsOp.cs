@@ -1,0 +1,167 @@
+using System.Buffers;
+using NanoFold.Engine.Autograd;
+using NanoFold.Engine.Tensors;
+using NanoFold.Kernels;
+using NanoFold.Kernels.Fused.Attention;
+using TensorPrimitives = System.Numerics.Tensors.TensorPrimitives;
+
+namespace NanoFold.Engine.Ops;
+
+/// <summary>
+/// Rows of the attention pattern, softmax(scale · q kᵀ) over the keys that each query sees, for a few queries: what measurements look at, where the
+/// whole pattern would take T × T. q [B, T, H, D], k [B, T, G, D], rows Int32 [R], numbered b · T + t; y [R, H, T], 0 where nothing is seen.
+/// With top-k, only the k largest scores of a row count; the smaller index wins among equals.
+/// </summary>
+/// <remarks>Computed by the host in double precision, in memory linear in T. It has no gradient.</remarks>
+public sealed class PatternRowsOp(double scale, Visibility visibility, int topK) : Op
+{
+    private const int Q = 0, K = 1, Rows = 2, Seen = 3;
+
+    // Weights that the host holds at a time.
+    private const int HeldElements = 1 << 16;
+
+    public override string Name => "pattern-rows";
+
+    public override bool ReadsBack => true;
+
+    public static Tensor Record(Tape tape, Tensor q, Tensor k, Tensor rows, double scale, Visibility visibility, int topK = 0)
+    {
+        AttentionOp.CheckShapes("pattern-rows", q, k, k);
+        if (rows.Layout.Rank != 1 || rows.Type != DType.Int32)
+        {
+            throw new ArgumentException($"pattern-rows: rows {rows}; expected Int32 [R]");
+        }
+
+        if (!visibility.Blocks.IsNone)
+        {
+            throw new ArgumentException("pattern-rows: block tables are not for it");
+        }
+
+        Tensor flat = BroadcastOp.Contiguous(tape, q).Reshape(q[0] * q[1], q[2] * q[3]);
+        Tensor queries = EmbeddingOp.Record(tape, flat, rows).Reshape(rows[0], q[2], q[3]);
+        return tape.Record(
+            new PatternRowsOp(scale, visibility, topK), [queries, BroadcastOp.Contiguous(tape, k), rows, .. visibility.Inputs], Layout.Of(rows[0], q[2], k[1]));
+    }
+
+    public override bool IsDifferentiable(int input) => false;
+
+    public override void Forward(Backend backend, OpCall call)
+    {
+        View q = call.Input(Q), k = call.Input(K), y = call.Output(0);
+        Visible visible = visibility.At(call, Seen);
+        int count = q.Layout[0], heads = q.Layout[1], depth = q.Layout[2], time = k.Layout[1], keyHeads = k.Layout[2];
+        int keyLength = time * keyHeads * depth, rowLength = heads * time, atOnce = Math.Clamp(HeldElements / rowLength, 1, count);
+        double[] queries = Rent<double>(count * heads * depth), keys = Rent<double>(keyLength), pattern = Rent<double>(atOnce * rowLength), scores = Rent<double>(2 * time);
+        int[] rows = Rent<int>(count), document = Rent<int>(time), seen = Rent<int>(time), prefix = Rent<int>(1);
+        VisibleRule rule = visible.Rule(time);
+        backend.Read(q, queries.AsSpan(0, count * heads * depth));
+        backend.Download(call.Input(Rows), rows.AsSpan(0, count));
+        int sequence = -1;
+        for (int row = 0; row < count; row++)
+        {
+            (int b, int t) = Math.DivRem(rows[row], time);
+            if (b != sequence)
+            {
+                sequence = b;
+                backend.Read(k.With(Layout.Of(keyLength), (long)b * keyLength), keys.AsSpan(0, keyLength));
+                if (!visible.Documents.IsNone)
+                {
+                    backend.Download(visible.Documents.With(Layout.Of(time), (long)b * time), document.AsSpan(0, time));
+                }
+
+                if (!visible.Prefixes.IsNone)
+                {
+                    backend.Download(visible.Prefixes.With(Layout.Of(1), b), prefix.AsSpan(0, 1));
+                    rule = rule.WithPrefix(prefix[0]);
+                }
+            }
+
+            int keysSeen = 0;
+            for (int j = 0; j < time; j++)
+            {
+                seen[keysSeen] = j;
+                keysSeen += rule.Sees(t, j) && (visible.Documents.IsNone || document[j] == document[t]) ? 1 : 0;            }
+
+            int held = row % atOnce;
+            for (int h = 0; h < heads; h++)
+            {
+                Span<double> target = pattern.AsSpan((held * rowLength) + (h * time), time), weights = scores.AsSpan(0, keysSeen);
+                ReadOnlySpan<double> query = queries.AsSpan(((row * heads) + h) * depth, depth);
+                int group = h / (heads / keyHeads);
+                for (int i = 0; i < keysSeen; i++)
+                {
+                    weights[i] = TensorPrimitives.Dot(query, keys.AsSpan(((seen[i] * keyHeads) + group) * depth, depth));
+                }
+
+                KeepLargest(weights, scores.AsSpan(time, keysSeen));
+                Softmax(weights);
+                target.Clear();
+                for (int i = 0; i < keysSeen; i++)
+                {
+                    target[seen[i]] = weights[i];
+                }
+            }
+
+            if (held == atOnce - 1 || row == count - 1)
+            {
+                int length = (held + 1) * rowLength;
+                backend.Write(pattern.AsSpan(0, length), y.With(Layout.Of(length), (long)(row - held) * rowLength));
+            }
+        }
+
+        Return(queries, keys, pattern, scores);
+        Return(rows, document, seen, prefix);
+    }
+
+    public override OpCost Cost(Node node)
+    {
+        Tensor k = node.Inputs[K];
+        long y = node.Outputs[0].Layout.Count, bytes = (k.Layout.Count + node.Inputs[Q].Layout.Count + y) * k.Type.Size();
+        return new OpCost(2 * y * k[-1], 0, bytes, 0);
+    }
+
+    private void Softmax(Span<double> scores)
+    {
+        if (!scores.IsEmpty)
+        {
+            TensorPrimitives.Subtract(scores, TensorPrimitives.Max<double>(scores), scores);
+            TensorPrimitives.Multiply(scores, scale, scores);
+            TensorPrimitives.Exp(scores, scores);
+            TensorPrimitives.Divide(scores, TensorPrimitives.Sum<double>(scores), scores);
+        }
+    }
+
+    // What is not among the k largest weighs nothing.
+    private void KeepLargest(Span<double> scores, Span<double> sorted)
+    {
+        if (topK == 0 || topK >= scores.Length)
+        {
+            return;
+        }
+
+        scores.CopyTo(sorted);
+        sorted.Sort();
+        double least = sorted[^topK];
+        int equal = topK;
+        foreach (double score in scores)
+        {
+            equal -= score > least ? 1 : 0;
+        }
+
+        foreach (ref double score in scores)
+        {
+            bool keeps = score > least || (score == least && equal-- > 0);
+            score = keeps ? score : double.NegativeInfinity;
+        }
+    }
+
+    private static T[] Rent<T>(int length) => ArrayPool<T>.Shared.Rent(length);
+
+    private static void Return<T>(params ReadOnlySpan<T[]> rented)
+    {
+        foreach (T[] array in rented)
+        {
+            ArrayPool<T>.Shared.Return(array);
+        }
+    }
+}
