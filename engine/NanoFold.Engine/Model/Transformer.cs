@@ -22,9 +22,9 @@ public sealed class Transformer : IDisposable
 
     /// <param name="config">The shape; resolved here, its vocabulary must be known.</param>
     /// <param name="backend">Where the parameters live.</param>
-    /// <param name="seed">Of the initial values.</param>
+    /// <param name="seed">Of the initial values; null where all parameters are read from a file next.</param>
     /// <param name="type">Real type; double where gradients are checked.</param>
-    public Transformer(ModelConfig config, Backend backend, ulong seed = 1, DType type = DType.Float32)
+    public Transformer(ModelConfig config, Backend backend, ulong? seed = 1, DType type = DType.Float32)
     {
         Config = config = config.Resolve();
         if (config.Vocab < 1)

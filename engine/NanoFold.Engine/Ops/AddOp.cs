@@ -37,12 +37,6 @@ public sealed class AddOp : Op
         }
     }
 
-    public override OpCost Cost(Node node)
-    {
-        long count = node.Outputs[0].Layout.Count, bytes = count * node.Outputs[0].Type.Size();
-        return new OpCost(count, 0, 3 * bytes, 4 * bytes);
-    }
-
     internal static IEnumerable<OpCase> Cases()
     {
         yield return new OpCase("add [5, 257]", [OpInput.Real(5, 257), OpInput.Real(5, 257)],

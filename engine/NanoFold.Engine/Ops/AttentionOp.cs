@@ -51,15 +51,6 @@ public sealed class AttentionOp(IFusedAttention kernel, double scale, Visibility
         return kernel.BackwardScratchBytes(q[0], q[1], q[2], node.Inputs[K][2], Math.Max(q[3], node.Inputs[V][3]));
     }
 
-    public override OpCost Cost(Node node)
-    {
-        Tensor q = node.Inputs[Q];
-        long pairs = visibility.Pairs(q[1]) * q[0] * q[2];
-        long bytes = q.Type.Size() * (2 * q.Layout.Count + 2 * node.Inputs[K].Layout.Count);
-        // Forward two products; backward five (scores again, dv, dp, dq, dk).
-        return new OpCost(4 * pairs * q[3], 10 * pairs * q[3], bytes, 2 * bytes);
-    }
-
     internal static AttentionGradients Gradients(OpCall call) => new()
     {
         DY = call.OutputGradient(0),

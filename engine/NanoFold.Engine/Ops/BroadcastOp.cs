@@ -30,12 +30,6 @@ public sealed class BroadcastOp : Op
 
     public override long BackwardScratchBytes(Node node) => Reduction.ScratchBytes(node.Inputs[0].Type, node.Inputs[0].Layout.Count);
 
-    public override OpCost Cost(Node node)
-    {
-        long bytes = (node.Inputs[0].Layout.Count + node.Outputs[0].Layout.Count) * node.Outputs[0].Type.Size();
-        return new OpCost(0, node.Outputs[0].Layout.Count, bytes, bytes);
-    }
-
     internal static IEnumerable<OpCase> Cases()
     {
         yield return new OpCase("broadcast [2, 1, 5] to [2, 3, 5]", [OpInput.Real(2, 1, 5)],

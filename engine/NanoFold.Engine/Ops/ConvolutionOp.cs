@@ -81,13 +81,6 @@ public sealed class ConvolutionOp(IKernel<Convolution> kernel, IKernel<Convoluti
         });
     }
 
-    public override OpCost Cost(Node node)
-    {
-        Tensor x = node.Inputs[X], weight = node.Inputs[Weight];
-        long flops = 2 * x.Layout.Count * weight[1], bytes = x.Type.Size() * (2 * x.Layout.Count + weight.Layout.Count);
-        return new OpCost(flops, 2 * flops, bytes, 2 * bytes);
-    }
-
     internal static IEnumerable<OpCase> Cases()
     {
         foreach ((int b, int t, int c, int k) in new[] { (1, 1, 1, 1), (2, 5, 3, 4), (1, 70, 9, 4), (2, 9, 67, 3), (1, 23, 17, 9), (2, 4, 8, 7) })

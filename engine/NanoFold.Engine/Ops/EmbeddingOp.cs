@@ -32,13 +32,6 @@ public sealed class EmbeddingOp : Op
         backend.ScatterAdd(FlatRows(call.OutputGradient(0)), FlatIds(call.Input(1)), call.InputGradient(0));
     }
 
-    public override OpCost Cost(Node node)
-    {
-        // Of the table only the rows that are asked for; a gradient's row is read, added to and written.
-        long count = node.Outputs[0].Layout.Count, rows = count * node.Outputs[0].Type.Size(), ids = node.Inputs[1].Layout.Count * sizeof(int);
-        return new OpCost(0, count, 2 * rows + ids, 3 * rows + ids);
-    }
-
     internal static IEnumerable<OpCase> Cases()
     {
         yield return new OpCase("embedding [19, 7]", [OpInput.Weight(19, 7), OpInput.Integers(19, 3, 11)],

@@ -56,14 +56,6 @@ public sealed class LinearCrossEntropyOp(ILinearCrossEntropy kernel) : Op
 
     public override long BackwardScratchBytes(Node node) => Scratch(node);
 
-    public override OpCost Cost(Node node)
-    {
-        long rows = node.Inputs[0].Layout.Rows, width = node.Inputs[1][1], vocab = node.Inputs[1][0];
-        long flops = 2 * rows * width * vocab, bytes = node.Inputs[0].Type.Size() * (rows * width + vocab * width + rows * vocab);
-        int products = Keeps(node) ? 2 : 3;
-        return new OpCost(flops, products * flops, bytes, products * bytes);
-    }
-
     internal static IEnumerable<OpCase> Cases()
     {
         foreach ((int rows, int width, int vocab) in new[] { (1, 3, 2), (9, 7, 13), (300, 5, 33), (1030, 2, 4100) })

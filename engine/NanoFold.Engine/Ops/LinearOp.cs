@@ -77,13 +77,6 @@ public sealed class LinearOp : Op
         }
     }
 
-    public override OpCost Cost(Node node)
-    {
-        long rows = node.Inputs[X].Layout.Rows, k = node.Inputs[W][1], n = node.Inputs[W][0];
-        long flops = 2 * rows * k * n, bytes = node.Outputs[0].Type.Size() * (rows * k + n * k + rows * n);
-        return new OpCost(flops, 2 * flops, bytes, 2 * bytes);
-    }
-
     internal static IEnumerable<OpCase> Cases()
     {
         foreach ((int rows, int k, int n) in new[] { (1, 1, 1), (3, 5, 7), (17, 33, 19), (65, 64, 31), (2, 300, 140), (130, 300, 70) })

@@ -54,13 +54,6 @@ public sealed class MatMulOp(bool transposeB) : Op
         }
     }
 
-    public override OpCost Cost(Node node)
-    {
-        long flops = 2 * node.Outputs[0].Layout.Count * node.Inputs[0][-1];
-        long bytes = node.Outputs[0].Type.Size() * (node.Inputs[0].Layout.Count + node.Inputs[1].Layout.Count + node.Outputs[0].Layout.Count);
-        return new OpCost(flops, 2 * flops, bytes, 2 * bytes);
-    }
-
     internal static IEnumerable<OpCase> Cases()
     {
         yield return new OpCase("matmul [2, 3, 5, 7] x [2, 3, 7, 9]", [OpInput.Real(2, 3, 5, 7), OpInput.Real(2, 3, 7, 9)],

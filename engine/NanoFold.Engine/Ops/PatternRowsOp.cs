@@ -113,13 +113,6 @@ public sealed class PatternRowsOp(double scale, Visibility visibility, int topK)
         Return(rows, document, seen, prefix);
     }
 
-    public override OpCost Cost(Node node)
-    {
-        Tensor k = node.Inputs[K];
-        long y = node.Outputs[0].Layout.Count, bytes = (k.Layout.Count + node.Inputs[Q].Layout.Count + y) * k.Type.Size();
-        return new OpCost(2 * y * k[-1], 0, bytes, 0);
-    }
-
     private void Softmax(Span<double> scores)
     {
         if (!scores.IsEmpty)

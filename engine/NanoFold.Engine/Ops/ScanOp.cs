@@ -92,13 +92,6 @@ public sealed class ScanOp(IKernel<Scan> kernel, IKernel<ScanBackward>? backward
         return Reduction.ScratchBytes(h.Type, a.Layout.Count) + h.Layout.Count * h.Type.Size();
     }
 
-    public override OpCost Cost(Node node)
-    {
-        Tensor x = node.Inputs[X];
-        long bytes = x.Type.Size() * (node.Inputs[A].Layout.Count + 2 * x.Layout.Count);
-        return new OpCost(2 * x.Layout.Count, 5 * x.Layout.Count, bytes, 2 * bytes);
-    }
-
     internal static IEnumerable<OpCase> Cases()
     {
         foreach ((int b, int t, int c, int[] a) in new (int, int, int, int[])[]

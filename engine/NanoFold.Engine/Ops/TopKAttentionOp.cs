@@ -47,14 +47,6 @@ public sealed class TopKAttentionOp(IFusedTopKAttention kernel, double scale, Vi
         return kernel.BackwardScratchBytes(q[0], q[1], q[2], node.Inputs[1][2], Math.Max(q[3], node.Inputs[2][3]));
     }
 
-    public override OpCost Cost(Node node)
-    {
-        Tensor q = node.Inputs[0];
-        long sequences = (long)q[0] * q[2], scored = sequences * visibility.Pairs(q[1]), kept = sequences * visibility.Pairs(q[1], node.Outputs[2][-1]);
-        long bytes = q.Type.Size() * (2 * q.Layout.Count + 2 * node.Inputs[1].Layout.Count) + sizeof(int) * node.Outputs[2].Layout.Count;
-        return new OpCost(2 * (scored + kept) * q[3], 10 * kept * q[3], bytes, 2 * bytes);
-    }
-
     private AttentionArgs Args(OpCall call) => new()
     {
         Q = call.Input(0),

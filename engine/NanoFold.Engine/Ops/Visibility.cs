@@ -60,16 +60,8 @@ public readonly struct Visibility
         Blocks = new BlockTable { Lists = call.Input(first + 2), Counts = call.Input(first + 3), QuerySize = QuerySize, KeySize = KeySize },
     };
 
-    /// <summary>(query, key) pairs of one sequence, as far as they are known beforehand.</summary>
-    internal long Pairs(int time) => VisiblePairs.Count(Widest(time), time, time);
-
-    /// <summary>As above, where each query keeps at most <paramref name="most"/> keys.</summary>
-    internal long Pairs(int time, int most) => VisiblePairs.Count(Widest(time), time, time, most);
-
     public override string ToString()
         => $"{Kind}{(Window > 0 ? $" window {Window}" : "")}{(Sinks > 0 ? $" sinks {Sinks}" : "")}{(Documents.IsNone ? "" : " documents")}{(Blocks.IsNone ? "" : $" blocks {QuerySize}×{KeySize}")}".ToLowerInvariant();
-
-    private VisibleRule Widest(int time) => Kind == VisibleKind.Prefix ? Constant.Rule(time).WithPrefix(time) : Constant.Rule(time);
 
     private Visible Constant => new() { Kind = Kind, Window = Window, Sinks = Sinks };
 }

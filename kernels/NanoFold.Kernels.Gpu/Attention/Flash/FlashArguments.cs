@@ -83,7 +83,7 @@ internal struct FlashTensor
         return w.MadWide(head, Field(w, RegKind.B32, tensor, nameof(Head)), w.Mad(w.Widen(batch), step, address));
     }
 
-    /// <summary>Bytes between neighbours in time.</summary>
+    /// <summary>Bytes between neighbors in time.</summary>
     public static Reg Stride(PtxWriter w, string tensor) => Field(w, RegKind.B32, tensor, nameof(Time));
 
     private static Reg Field(PtxWriter w, RegKind kind, string tensor, string field)
