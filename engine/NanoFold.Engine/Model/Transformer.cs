@@ -70,7 +70,7 @@ public sealed class Transformer : IDisposable
     ];
 
     /// <summary>Memory for decoding <paramref name="batch"/> sequences, at most <paramref name="chunk"/> new tokens of each at a time.</summary>
-    public DecodeCache NewCache(int batch, int chunk) => new(Backend, [.. _blocks.Select(b => b.Mixer.State(batch, chunk))], batch, chunk);
+    public DecodeCache NewCache(int batch, int chunk) => new(Backend, [.. _blocks.Select(b => b.State(batch, chunk))], batch, chunk);
 
     /// <summary>Records the loss for tokens and targets, Int32 [B, T]; −1 marks places without a target.</summary>
     /// <returns>The mean loss [1] over <see cref="StepSlot.TargetCount"/> and each token's nats [B·T].</returns>
