@@ -1,3 +1,4 @@
+using System.Reflection;
 using NanoFold.Kernels.Fused.Time;
 
 namespace NanoFold.Engine.Ops;
@@ -14,24 +15,20 @@ public static class OpCases
         .. AddOp.Cases(),
         .. MultiplyOp.Cases(),
         .. BroadcastOp.Cases(),
-        .. ActivationOp<Sigmoid>.Cases(SigmoidReference),
-        .. ActivationOp<Silu>.Cases(SiluReference),
-        .. ActivationOp<Gelu>.Cases(GeluReference),
-        .. ActivationOp<Relu>.Cases(ReluReference),
-        .. ActivationOp<SquaredRelu>.Cases(SquaredReluReference),
-        .. GatedActivationOp<Silu>.Cases(SiluReference),
-        .. GatedActivationOp<Gelu>.Cases(GeluReference),
+        .. OfActivations("Cases"),
         .. RmsNormOp.Cases(),
         .. LayerNormOp.Cases(),
         .. RopeOp.Cases(),
         .. SoftmaxOp.Cases(),
-        .. AttentionOp.Cases(),
-        .. TopKAttentionOp.Cases(),
-        .. PatternRowsOp.Cases(),
+        .. AttentionCases.Attention(),
+        .. AttentionCases.TopK(),
+        .. AttentionCases.PatternRows(),
         .. CrossEntropyOp.Cases(),
         .. LinearCrossEntropyOp.Cases(),
         .. TopKOp.Cases(),
         .. KeepLargestOp.Cases(),
+        .. ExpertSortOp.Cases(),
+        .. ExpertGatherOp.Cases(),
         .. ExpertWeightsOp.Cases(),
         .. ExpertCombineOp.Cases(),
         .. RouterLossOp.Cases(),
@@ -52,24 +49,19 @@ public static class OpCases
         .. AddOp.SpeedCases(shape),
         .. MultiplyOp.SpeedCases(shape),
         .. BroadcastOp.SpeedCases(shape),
-        .. ActivationOp<Sigmoid>.SpeedCases(shape, SigmoidReference),
-        .. ActivationOp<Silu>.SpeedCases(shape, SiluReference),
-        .. ActivationOp<Gelu>.SpeedCases(shape, GeluReference),
-        .. ActivationOp<Relu>.SpeedCases(shape, ReluReference),
-        .. ActivationOp<SquaredRelu>.SpeedCases(shape, SquaredReluReference),
-        .. GatedActivationOp<Silu>.SpeedCases(shape, SiluReference),
-        .. GatedActivationOp<Gelu>.SpeedCases(shape, GeluReference),
+        .. OfActivations("SpeedCases", shape),
         .. RmsNormOp.SpeedCases(shape),
         .. LayerNormOp.SpeedCases(shape),
         .. RopeOp.SpeedCases(shape),
         .. SoftmaxOp.SpeedCases(shape),
-        .. AttentionOp.SpeedCases(shape),
-        .. TopKAttentionOp.SpeedCases(shape),
-        .. PatternRowsOp.SpeedCases(shape),
+        .. AttentionCases.AttentionAt(shape),
+        .. AttentionCases.TopKAt(shape),
+        .. AttentionCases.PatternRowsAt(shape),
         .. CrossEntropyOp.SpeedCases(shape),
         .. LinearCrossEntropyOp.SpeedCases(shape),
         .. TopKOp.SpeedCases(shape),
         .. KeepLargestOp.SpeedCases(shape),
+        .. ExpertGatherOp.SpeedCases(shape),
         .. ExpertWeightsOp.SpeedCases(shape),
         .. ExpertCombineOp.SpeedCases(shape),
         .. RouterLossOp.SpeedCases(shape),
@@ -80,14 +72,11 @@ public static class OpCases
         .. RecurrentOp<Lstm>.SpeedCases(shape, RecurrentReference.Lstm),
     ];
 
-    private static double SigmoidReference(double x) => 1 / (1 + Math.Exp(-x));
-
-    private static double ReluReference(double x) => Math.Max(x, 0);
-
-    private static double SquaredReluReference(double x) => x > 0 ? x * x : 0;
-
-    private static double SiluReference(double x) => x / (1 + Math.Exp(-x));
-
-    private static double GeluReference(double x) =>
-        0.5 * x * (1 + Math.Tanh(Math.Sqrt(2 / Math.PI) * (x + 0.044715 * x * x * x)));
+    // Of every activation, wherever it is declared, alone and with a gate.
+    private static IEnumerable<OpCase> OfActivations(string method, params object[] arguments) =>
+        from activation in typeof(IActivation).Assembly.GetTypes().OrderBy(type => type.Name, StringComparer.Ordinal)
+        where activation.IsValueType && typeof(IActivation).IsAssignableFrom(activation)
+        from op in new[] { typeof(ActivationOp<>), typeof(GatedActivationOp<>) }
+        from found in (IEnumerable<OpCase>)op.MakeGenericType(activation).GetMethod(method, BindingFlags.Static | BindingFlags.NonPublic)!.Invoke(null, arguments)!
+        select found;
 }

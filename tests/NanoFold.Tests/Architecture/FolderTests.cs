@@ -15,7 +15,7 @@ public class FolderTests
     [
         SourceTree.Root, "Measurement", "Configuration",
         "Tensors", "Autograd", "Ops", "Taps",
-        "Modules", "Mixers", "FeedForward", "Model",
+        "Modules", "Mixers", "FeedForward", "Residuals", "Model",
         "Text", "Corpora", "Data", "Generation", "Checkpoints",
         "Training", "Geometry", "Runs",
         "Profiling", "Benchmarks",
@@ -50,6 +50,10 @@ public class FolderTests
         Assert.That(found, Does.Contain(new SourceTree.Reference("Model/Transformer.cs", "Model", "Autograd")));
         Assert.That(found, Does.Contain(new SourceTree.Reference("Runs/TrainSession.cs", "Runs", "Text")));
     }
+
+    [Test]
+    public void TheArchitecturePageShowsTheOrder()
+        => Assert.That(File.ReadAllText(RepositoryRoot.File("docs/architecture.md")), Does.Contain(string.Join(" → ", s_order.Skip(1))));
 
     [TestCaseSource(nameof(Projects))]
     public void ProjectsReferOneWay(string project)
