@@ -1,4 +1,3 @@
-using System.Diagnostics.CodeAnalysis;
 using NanoFold.Kernels.Profiling;
 
 namespace NanoFold.Kernels;
@@ -128,18 +127,5 @@ public abstract class Backend : IDisposable
         where TCall : struct, IKernelCall<TCall>
         => Find<TCall>() ?? throw new NotSupportedException($"{Name}: has no kernel {TCall.Name}");
 
-    /// <summary>A kernel this backend has beyond the ones above, or null: then the op's composed path runs.</summary>
-    public abstract TKernel? FindInterface<TKernel>()
-        where TKernel : class;
-
     public abstract void Dispose();
-
-    /// <summary>A kernel without which the engine cannot run an op.</summary>
-    public TKernel RequireInterface<TKernel>()
-        where TKernel : class
-        => FindInterface<TKernel>() ?? Missing<TKernel>();
-
-    [DoesNotReturn]
-    private TKernel Missing<TKernel>()
-        => throw new NotSupportedException($"{Name}: has no kernel {typeof(TKernel).Name[1..]}");
 }

@@ -1,4 +1,4 @@
-using NanoFold.Kernels.Fused;
+using NanoFold.Kernels.Calls;
 
 namespace NanoFold.Kernels;
 
@@ -9,7 +9,7 @@ internal readonly struct CachedAttentionShape
     public readonly DType Type;
 
     /// <exception cref="ArgumentException">A shape, stride or type does not fit the others.</exception>
-    public CachedAttentionShape(string op, in CachedAttentionArgs args)
+    public CachedAttentionShape(string op, in CachedAttentionCall args)
     {
         AttentionChecks.Rank4(op, "q", args.Q);
         Checks.Real(op, "q", args.Q);

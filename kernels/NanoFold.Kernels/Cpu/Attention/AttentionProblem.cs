@@ -1,4 +1,4 @@
-using NanoFold.Kernels.Fused;
+using NanoFold.Kernels.Calls;
 using NanoFold.Kernels.Lanes;
 
 namespace NanoFold.Kernels.Cpu.Attention;

@@ -1,4 +1,4 @@
-using NanoFold.Kernels.Fused;
+using NanoFold.Kernels.Calls;
 using NanoFold.Kernels.Lanes;
 
 namespace NanoFold.Kernels.Cpu.Attention;
@@ -15,8 +15,9 @@ internal readonly unsafe struct CachedProblem
     private readonly int* _counts;
 
     /// <exception cref="ArgumentException">A shape, stride or type does not fit, or a row's positions do not fit the cache.</exception>
-    public CachedProblem(string op, in CachedAttentionArgs args)
+    public CachedProblem(in CachedAttentionCall args)
     {
+        string op = CachedAttentionCall.Name;
         AttentionChecks.Rank4(op, "q", args.Q);
         AttentionChecks.Real(op, "q", args.Q);
         var shape = new CachedAttentionShape(op, args);

@@ -1,4 +1,4 @@
-using NanoFold.Kernels.Fused;
+using NanoFold.Kernels.Calls;
 
 namespace NanoFold.Kernels.Cpu.Attention;
 
@@ -7,24 +7,21 @@ namespace NanoFold.Kernels.Cpu.Attention;
 /// and nothing for blocks outside the causal half, the window or the documents' ranges. The same bits for any number of threads.
 /// Beyond the contract, v and y may have another head dimension than q and k, and k and v more positions than q.
 /// </summary>
-public sealed class CpuFusedAttention(CpuContext context) : IFusedAttention
+public sealed class CpuFusedAttention(CpuContext context) : IKernel<AttentionCall>, IKernel<AttentionBackwardCall>
 {
-    private const string Op = "attention";
-
-    /// <inheritdoc/>
     /// <exception cref="ArgumentException">A shape, stride or type does not fit the others.</exception>
-    public void Forward(in AttentionArgs args)
+    public void Run(in AttentionCall call)
     {
-        var work = new ForwardWork(context, new AttentionProblem(Op, args));
-        context.Run(args.Q.Type, work.Items, ref work);
+        var problem = new AttentionProblem(AttentionCall.Name, call.Args);
+        var work = new ForwardWork(context, problem);
+        context.Run(problem.Type, work.Items, ref work);
     }
 
-    /// <inheritdoc/>
     /// <exception cref="ArgumentException">A shape, stride or type does not fit the others, or the scratch is too small.</exception>
-    public void Backward(in AttentionArgs args, in AttentionGradients gradients)
+    public void Run(in AttentionBackwardCall call)
     {
-        var problem = new AttentionProblem(Op, args);
-        var gradientProblem = new GradientProblem(Op, problem, gradients);
+        var problem = new AttentionProblem(AttentionBackwardCall.Name, call.Args);
+        var gradientProblem = new GradientProblem(AttentionBackwardCall.Name, problem, call.Gradients);
         var work = new BackwardWork(context, problem, gradientProblem);
         context.Run(problem.Type, work.Items, ref work);
         if (gradientProblem.Plan.Parts > 1)
@@ -34,7 +31,6 @@ public sealed class CpuFusedAttention(CpuContext context) : IFusedAttention
         }
     }
 
-    /// <inheritdoc/>
-    public long BackwardScratchBytes(int batch, int time, int heads, int keyHeads, int headDim) =>
-        new GradientPlan(batch, time, keyHeads).ScratchBytes(batch, time, keyHeads, headDim, headDim);
+    public long ScratchBytes(in AttentionBackwardCall shape) 
+        => GradientPlan.ScratchBytes(new AttentionShape(AttentionBackwardCall.Name, shape.Args));
 }

@@ -1,4 +1,4 @@
-using NanoFold.Kernels.Fused;
+using NanoFold.Kernels.Calls;
 
 namespace NanoFold.Kernels.Cpu.RowKernels;
 
@@ -6,22 +6,22 @@ namespace NanoFold.Kernels.Cpu.RowKernels;
 /// Switch's balance loss (arXiv 2101.03961) and the z-loss of ST-MoE (arXiv 2202.08906). f_e is the share of (token, slot) pairs that went to e,
 /// so it sums to 1 and the balance term is 1 where all experts are used alike. Since Σ_e f_e P_e = mean_n ⟨f, p_n⟩, one pass over the rows is enough.
 /// </summary>
-internal sealed unsafe class RouterLossKernel(CpuContext context)
+internal sealed unsafe class CpuRouterLoss(CpuContext context) : IKernel<RouterLossCall>, IKernel<RouterLossBackwardCall>
 {
     private const int MostItems = 1024;
 
     // Pinned once: one sum per item.
     private readonly double[] _partials = GC.AllocateArray<double>(MostItems, pinned: true);
 
-    public void Forward(in View logits, in View probabilities, in View offsets, in View load, in View loss, double balance, double z)
+    public void Run(in RouterLossCall call)
     {
-        const string Op = "router loss";
-        ExpertChecks.RouterLoss(Op, logits, probabilities, offsets, load, loss);
-        WriteLoad(Op, offsets, load, logits.Layout[1]);
+        call.Check();
+        View logits = call.Logits;
+        WriteLoad(RouterLossCall.Name, call.Offsets, call.Load, logits.Layout[1]);
         long rows = logits.Layout[0];
         fixed (double* partials = _partials)
         {
-            RouterLossWork work = Start(logits, probabilities, load, balance, z);
+            RouterLossWork work = Start(logits, call.Probabilities, call.Load, call.Balance, call.Z);
             work.Partials = partials;
             long items = RowBlocks.Items(rows, work.RowsPerItem);
             context.Run(logits.Type, items, ref work);
@@ -31,23 +31,21 @@ internal sealed unsafe class RouterLossKernel(CpuContext context)
                 sum += partials[i];
             }
 
-            double mean = sum / rows / MicroBatches(Op);
-            Scalar.Write(loss, mean);
+            double mean = sum / rows / MicroBatches(RouterLossCall.Name);
+            Scalar.Write(call.Loss, mean);
             context.State.Set(StepSlot.Loss, context.State.GetDouble(StepSlot.Loss) + mean);
         }
     }
 
-    public void Backward(
-        in View logits, in View probabilities, in View load, in View dLoss, in View dLogits, double balance, double z, bool accumulate)
+    public void Run(in RouterLossBackwardCall call)
     {
-        const string Op = "router loss backward";
-        ExpertChecks.RouterLossBackward(Op, logits, probabilities, load, dLoss, dLogits);
-        RouterLossWork work = Start(logits, probabilities, load, balance, z);
-        work.DLogits = (byte*)dLogits.Address;
-        work.DLogitStride = dLogits.Layout.Stride(0);
-        work.Scale = Scalar.Read(dLoss) * context.State.GetDouble(StepSlot.LossScale) / work.Rows / MicroBatches(Op);
-        work.Accumulate = accumulate;
-        context.Run(logits.Type, RowBlocks.Items(work.Rows, work.RowsPerItem), ref work);
+        call.Check();
+        RouterLossWork work = Start(call.Logits, call.Probabilities, call.Load, call.Balance, call.Z);
+        work.DLogits = (byte*)call.DLogits.Address;
+        work.DLogitStride = call.DLogits.Layout.Stride(0);
+        work.Scale = Scalar.Read(call.DLoss) * context.State.GetDouble(StepSlot.LossScale) / work.Rows / MicroBatches(RouterLossBackwardCall.Name);
+        work.Accumulate = call.Accumulate;
+        context.Run(call.Logits.Type, RowBlocks.Items(work.Rows, work.RowsPerItem), ref work);
     }
 
     private static RouterLossWork Start(in View logits, in View probabilities, in View load, double balance, double z) => new()
