@@ -4,7 +4,7 @@ using ILGPU.Runtime.CPU;
 using ILGPU.Runtime.Cuda;
 using ILGPU.Runtime.OpenCL;
 using NanoFold.Kernels.Gpu.Cuda;
-using NanoFold.Kernels.Gpu.Rows;
+using NanoFold.Kernels.Gpu.Loops;
 using NanoFold.Kernels.Profiling;
 
 namespace NanoFold.Kernels.Gpu;

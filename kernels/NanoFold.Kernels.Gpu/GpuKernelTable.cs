@@ -1,10 +1,15 @@
-using NanoFold.Kernels.Fused;
-using NanoFold.Kernels.Gpu.Attention;
+using NanoFold.Kernels.Calls;
+using NanoFold.Kernels.Gpu.Attention.Cached;
 using NanoFold.Kernels.Gpu.Attention.Flash;
+using NanoFold.Kernels.Gpu.Attention.Full;
+using NanoFold.Kernels.Gpu.Attention.TopK;
 using NanoFold.Kernels.Gpu.Experts;
+using NanoFold.Kernels.Gpu.Loss;
 using NanoFold.Kernels.Gpu.MatMul;
+using NanoFold.Kernels.Gpu.Norm;
 using NanoFold.Kernels.Gpu.Optimizers;
 using NanoFold.Kernels.Gpu.Reduce;
+using NanoFold.Kernels.Gpu.Rope;
 using NanoFold.Kernels.Gpu.Rows;
 
 namespace NanoFold.Kernels.Gpu;

@@ -1,4 +1,5 @@
 using ILGPU;
+using NanoFold.Kernels.Gpu.Elements;
 using NanoFold.Kernels.Lanes;
 
 namespace NanoFold.Kernels.Gpu;

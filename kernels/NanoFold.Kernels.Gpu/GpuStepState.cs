@@ -1,6 +1,7 @@
 using System.Runtime.InteropServices;
 using ILGPU;
 using ILGPU.Runtime;
+using NanoFold.Kernels.Gpu.Elements;
 
 namespace NanoFold.Kernels.Gpu;
 

@@ -1,3 +1,5 @@
+using NanoFold.Kernels.Gpu.Elements;
+
 namespace NanoFold.Kernels.Gpu;
 
 /// <summary>A kernel: a struct of its operands and what each thread does with them. Threads are found by <c>Grid</c> and <c>Group</c>.</summary>

@@ -1,3 +1,4 @@
+using NanoFold.Kernels.Calls.Attention;
 using NanoFold.Kernels.Profiling;
 
 namespace NanoFold.Kernels;

@@ -1,3 +1,5 @@
+using NanoFold.Kernels.Calls.Attention;
+
 namespace NanoFold.Kernels;
 
 /// <summary>What each call of <see cref="Backend"/> asks of its views, in one place for every backend.</summary>

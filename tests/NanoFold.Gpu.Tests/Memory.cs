@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using NanoFold.Kernels;
+using NanoFold.Kernels.Gpu.Elements;
 
 namespace NanoFold.Gpu.Tests;
 

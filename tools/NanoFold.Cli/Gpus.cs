@@ -2,6 +2,7 @@ using NanoFold.Engine.Benchmarks;
 using NanoFold.Kernels;
 #if GPU
 using NanoFold.Kernels.Gpu;
+using NanoFold.Kernels.Gpu.Gemm;
 #endif
 
 namespace NanoFold.Cli;

@@ -2,7 +2,8 @@ using NanoFold.Engine.Autograd;
 using NanoFold.Engine.Ops;
 using NanoFold.Engine.Tensors;
 using NanoFold.Kernels;
-using NanoFold.Kernels.Fused;
+using NanoFold.Kernels.Calls;
+using NanoFold.Kernels.Calls.Attention;
 
 namespace NanoFold.Engine.Benchmarks;
 

@@ -2,7 +2,7 @@ using NanoFold.Engine.Configuration;
 using NanoFold.Engine.Profiling;
 using NanoFold.Engine.Tensors;
 using NanoFold.Kernels;
-using NanoFold.Kernels.Fused;
+using NanoFold.Kernels.Calls;
 using NanoFold.Kernels.Profiling;
 
 namespace NanoFold.Engine.Training;

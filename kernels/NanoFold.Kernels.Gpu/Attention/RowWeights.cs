@@ -1,6 +1,7 @@
 using ILGPU;
 using ILGPU.Algorithms;
 using NanoFold.Kernels.Gpu.Elements;
+using NanoFold.Kernels.Gpu.Loops;
 
 namespace NanoFold.Kernels.Gpu.Attention;
 

@@ -1,5 +1,6 @@
 using ILGPU;
 using ILGPU.Algorithms;
+using NanoFold.Kernels.Gpu.Elements;
 
 namespace NanoFold.Kernels.Gpu.Attention;
 

@@ -1,4 +1,5 @@
 using ILGPU;
+using NanoFold.Kernels.Gpu.Elements;
 using NanoFold.Kernels.Gpu.Sorting;
 
 namespace NanoFold.Kernels.Gpu.Experts;

@@ -1,3 +1,4 @@
+using NanoFold.Kernels.Gpu.Loops;
 using NanoFold.Kernels.Gpu.Ptx;
 
 namespace NanoFold.Kernels.Gpu.Gemm;

@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using NanoFold.Kernels.Gpu.Cuda;
 
 namespace NanoFold.Kernels.Gpu.Gemm;
 

@@ -1,5 +1,5 @@
 using NanoFold.Kernels.Gpu.Elements;
-using NanoFold.Kernels.Gpu.Pointwise;
+using NanoFold.Kernels.Gpu.Loops;
 
 namespace NanoFold.Kernels.Gpu.MatMul;
 

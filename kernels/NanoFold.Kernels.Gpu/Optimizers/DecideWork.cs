@@ -1,4 +1,5 @@
 using ILGPU;
+using NanoFold.Kernels.Gpu.Elements;
 
 namespace NanoFold.Kernels.Gpu.Optimizers;
 

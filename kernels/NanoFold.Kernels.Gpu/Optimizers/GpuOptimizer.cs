@@ -1,7 +1,7 @@
 using ILGPU;
-using NanoFold.Kernels.Fused;
+using NanoFold.Kernels.Calls;
 using NanoFold.Kernels.Gpu.Elements;
-using NanoFold.Kernels.Gpu.Rows;
+using NanoFold.Kernels.Gpu.Loops;
 
 namespace NanoFold.Kernels.Gpu.Optimizers;
 

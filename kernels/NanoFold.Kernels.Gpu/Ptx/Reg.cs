@@ -1,4 +1,5 @@
 using System.Globalization;
+using NanoFold.Kernels.Gpu.Elements;
 
 namespace NanoFold.Kernels.Gpu.Ptx;
 

@@ -1,6 +1,6 @@
 using ILGPU;
 using NanoFold.Kernels.Gpu.Elements;
-using NanoFold.Kernels.Gpu.Pointwise;
+using NanoFold.Kernels.Gpu.Loops;
 
 namespace NanoFold.Kernels.Gpu.Reduce;
 

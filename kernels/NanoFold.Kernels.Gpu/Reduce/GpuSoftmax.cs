@@ -1,6 +1,7 @@
 using System.Numerics;
+using NanoFold.Kernels.Calls.Attention;
 using NanoFold.Kernels.Gpu.Elements;
-using NanoFold.Kernels.Gpu.Rows;
+using NanoFold.Kernels.Gpu.Loops;
 
 namespace NanoFold.Kernels.Gpu.Reduce;
 

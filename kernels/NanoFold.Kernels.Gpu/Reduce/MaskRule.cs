@@ -1,4 +1,5 @@
 using ILGPU;
+using NanoFold.Kernels.Calls.Attention;
 
 namespace NanoFold.Kernels.Gpu.Reduce;
 

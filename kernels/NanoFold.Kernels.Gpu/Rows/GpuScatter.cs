@@ -1,7 +1,7 @@
 using System.Numerics;
 using ILGPU;
 using NanoFold.Kernels.Gpu.Elements;
-using NanoFold.Kernels.Gpu.Pointwise;
+using NanoFold.Kernels.Gpu.Loops;
 using NanoFold.Kernels.Gpu.Sorting;
 
 namespace NanoFold.Kernels.Gpu.Rows;

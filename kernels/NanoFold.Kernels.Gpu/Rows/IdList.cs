@@ -1,4 +1,5 @@
 using ILGPU;
+using NanoFold.Kernels.Gpu.Attention.Full;
 
 namespace NanoFold.Kernels.Gpu.Rows;
 

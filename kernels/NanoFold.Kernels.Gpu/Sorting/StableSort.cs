@@ -1,5 +1,6 @@
 using System.Numerics;
 using ILGPU;
+using NanoFold.Kernels.Gpu.Elements;
 
 namespace NanoFold.Kernels.Gpu.Sorting;
 

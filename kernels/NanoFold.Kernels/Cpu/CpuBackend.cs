@@ -1,6 +1,10 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using NanoFold.Kernels.Cpu.MatMul;
+using NanoFold.Kernels.Cpu.Pointwise;
+using NanoFold.Kernels.Cpu.Reduce;
+using NanoFold.Kernels.Cpu.Rows;
+using NanoFold.Kernels.Calls.Attention;
 using NanoFold.Kernels.Memory;
 
 namespace NanoFold.Kernels.Cpu;
@@ -47,44 +51,44 @@ public sealed unsafe class CpuBackend : Backend
     public override void Fill(in View y, double value)
     {
         Checks.Writable("fill", "y", y);
-        Cpu.Fill.Run(Context, y, value);
+        Pointwise.Fill.Run(Context, y, value);
     }
 
     public override void Copy(in View x, in View y, bool accumulate = false)
     {
         BackendChecks.Copy(x, y, accumulate);
         CpuContext.Require(x.Type);
-        Cpu.Copy.Run(Context, x, y, accumulate);
+        Pointwise.Copy.Run(Context, x, y, accumulate);
     }
 
     public override void Map<TOp>(TOp op, in View x, in View y, bool accumulate = false)
     {
         BackendChecks.Pointwise("map", x, y);
-        Cpu.Map.Run(Context, new Unary<TOp>(op), x, y, accumulate);
+        Pointwise.Map.Run(Context, new Unary<TOp>(op), x, y, accumulate);
     }
 
     public override void Zip<TOp>(TOp op, in View a, in View b, in View y, bool accumulate = false)
     {
         BackendChecks.Pointwise("zip", a, b, y);
-        Cpu.Map.Run(Context, new Binary<TOp>(op), a, b, b, y, accumulate);
+        Pointwise.Map.Run(Context, new Binary<TOp>(op), a, b, b, y, accumulate);
     }
 
     public override void Zip<TOp>(TOp op, in View a, in View b, in View c, in View y, bool accumulate = false)
     {
         BackendChecks.Pointwise("zip", a, b, c, y);
-        Cpu.Map.Run(Context, new Ternary<TOp>(op), a, b, c, y, accumulate);
+        Pointwise.Map.Run(Context, new Ternary<TOp>(op), a, b, c, y, accumulate);
     }
 
     public override void Zip<TOp>(TOp op, in View a, in View b, in View c, in View y, bool accumulateY, in View z, bool accumulateZ)
     {
         BackendChecks.Pointwise("zip", a, b, c, y, z);
-        Cpu.Map.Run(Context, new Pair<TOp>(op), a, b, c, y, accumulateY, z, accumulateZ);
+        Pointwise.Map.Run(Context, new Pair<TOp>(op), a, b, c, y, accumulateY, z, accumulateZ);
     }
 
     public override void Sum(in View x, in View y, bool accumulate = false)
     {
         BackendChecks.Sum(x, y);
-        Reduce.Sum(Context, x, y, accumulate);
+        Reductions.Sum(Context, x, y, accumulate);
     }
 
     public override void MatMul(in MatMulArgs args)
@@ -104,13 +108,13 @@ public sealed unsafe class CpuBackend : Backend
     public override void Gather(in View table, in View ids, in View y, bool accumulate = false)
     {
         BackendChecks.Gather(table, ids, y);
-        Cpu.Gather.Run(Context, table, ids, y, accumulate);
+        Rows.Gather.Run(Context, table, ids, y, accumulate);
     }
 
     public override void ScatterAdd(in View x, in View ids, in View table)
     {
         BackendChecks.ScatterAdd(x, ids, table);
-        Cpu.Gather.ScatterAdd(Context, x, ids, table);
+        Rows.Gather.ScatterAdd(Context, x, ids, table);
     }
 
     public override void TopK(in View x, in View values, in View indices)
@@ -122,19 +126,19 @@ public sealed unsafe class CpuBackend : Backend
     public override void Dropout(in View x, in View y, double rate, int node, bool accumulate = false)
     {
         BackendChecks.Dropout(x, y, rate);
-        Cpu.Dropout.Run(Context, x, y, rate, node, accumulate);
+        Rows.Dropout.Run(Context, x, y, rate, node, accumulate);
     }
 
     public override void Softmax(in View x, in View y, double scale, in AttentionMask mask)
     {
         BackendChecks.Softmax(x, y, mask);
-        Cpu.Softmax.Run(Context, x, y, scale, mask);
+        Reduce.Softmax.Run(Context, x, y, scale, mask);
     }
 
     public override void SoftmaxBackward(in View y, in View dy, in View dx, double scale, bool accumulate = false)
     {
         BackendChecks.SoftmaxBackward(y, dy, dx);
-        Cpu.SoftmaxBackward.Run(Context, y, dy, dx, scale, accumulate);
+        Reduce.SoftmaxBackward.Run(Context, y, dy, dx, scale, accumulate);
     }
 
     public override void Dispose()

@@ -1,5 +1,12 @@
-using NanoFold.Kernels.Cpu.Attention;
-using NanoFold.Kernels.Cpu.RowKernels;
+using NanoFold.Kernels.Cpu.Attention.Cached;
+using NanoFold.Kernels.Cpu.Attention.Full;
+using NanoFold.Kernels.Cpu.Attention.TopK;
+using NanoFold.Kernels.Cpu.Experts;
+using NanoFold.Kernels.Cpu.Loss;
+using NanoFold.Kernels.Cpu.Norm;
+using NanoFold.Kernels.Cpu.Optimizers;
+using NanoFold.Kernels.Cpu.Reduce;
+using NanoFold.Kernels.Cpu.Rope;
 
 namespace NanoFold.Kernels.Cpu;
 

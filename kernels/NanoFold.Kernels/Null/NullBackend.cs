@@ -1,3 +1,5 @@
+using NanoFold.Kernels.Calls.Attention;
+
 namespace NanoFold.Kernels.Null;
 
 /// <summary>Shapes only: every call is validated as on a device and does nothing, so that plans and dry runs need no memory. Downloads are zeros.</summary>

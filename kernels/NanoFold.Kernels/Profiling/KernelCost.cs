@@ -1,3 +1,5 @@
+using NanoFold.Kernels.Calls.Attention;
+
 namespace NanoFold.Kernels.Profiling;
 
 /// <summary>

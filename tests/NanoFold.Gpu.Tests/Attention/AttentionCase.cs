@@ -1,5 +1,3 @@
-using NanoFold.Kernels;
-
 namespace NanoFold.Gpu.Tests.Attention;
 
 /// <summary>Sizes and mask of one attention problem.</summary>

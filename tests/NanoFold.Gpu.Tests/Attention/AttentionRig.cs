@@ -1,5 +1,6 @@
 using NanoFold.Kernels;
-using NanoFold.Kernels.Fused;
+using NanoFold.Kernels.Calls;
+using NanoFold.Kernels.Calls.Attention;
 
 namespace NanoFold.Gpu.Tests.Attention;
 

@@ -1,8 +1,9 @@
 using System.Globalization;
 using System.Text.RegularExpressions;
 using ILGPU.Runtime.Cuda;
-using NanoFold.Kernels.Gpu;
 using NanoFold.Kernels.Gpu.Elements;
+using NanoFold.Kernels.Gpu.Loops;
+using NanoFold.Kernels.Gpu.Norm;
 using NanoFold.Kernels.Gpu.Pointwise;
 using NanoFold.Kernels.Gpu.Rows;
 

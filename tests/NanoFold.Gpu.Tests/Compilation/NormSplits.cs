@@ -1,4 +1,5 @@
-using NanoFold.Kernels.Gpu.Rows;
+using NanoFold.Kernels.Gpu.Loops;
+using NanoFold.Kernels.Gpu.Norm;
 
 namespace NanoFold.Gpu.Tests.Compilation;
 

@@ -1,7 +1,7 @@
 using NanoFold.Gpu.Tests.Attention;
 using NanoFold.Kernels;
 using NanoFold.Kernels.Cpu;
-using NanoFold.Kernels.Fused;
+using NanoFold.Kernels.Calls;
 using NanoFold.Kernels.Gpu;
 using NanoFold.Kernels.Lanes;
 

@@ -8,7 +8,7 @@ using ILGPU.Backends.PTX;
 using ILGPU.Runtime.Cuda;
 using ILGPU.Runtime.OpenCL;
 using NanoFold.Kernels.Gpu;
-using NanoFold.Kernels.Gpu.Rows;
+using NanoFold.Kernels.Gpu.Loops;
 
 namespace NanoFold.Gpu.Tests.Compilation;
 

@@ -2,8 +2,9 @@ using NanoFold.Engine.Ops;
 using NanoFold.Kernels;
 using NanoFold.Kernels.Gpu;
 using NanoFold.Kernels.Gpu.Elements;
+using NanoFold.Kernels.Gpu.Loops;
+using NanoFold.Kernels.Gpu.Norm;
 using NanoFold.Kernels.Gpu.Pointwise;
-using NanoFold.Kernels.Gpu.Rows;
 
 namespace NanoFold.Gpu.Tests.Compilation;
 

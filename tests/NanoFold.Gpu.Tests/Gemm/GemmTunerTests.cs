@@ -1,4 +1,3 @@
-using NanoFold.Kernels.Gpu;
 using NanoFold.Kernels.Gpu.Gemm;
 using NanoFold.Kernels.Gpu.Ptx;
 

@@ -1,6 +1,5 @@
 using NanoFold.Kernels;
 using NanoFold.Kernels.Cpu;
-using NanoFold.Kernels.Gpu;
 using NanoFold.Kernels.Gpu.Gemm;
 using NanoFold.Kernels.Memory;
 

@@ -1,3 +1,5 @@
+using NanoFold.Kernels.Gpu.Elements;
+
 namespace NanoFold.Gpu.Tests.Ptx;
 
 /// <summary>

@@ -1,3 +1,4 @@
+using NanoFold.Kernels.Gpu.Attention.Full;
 using NanoFold.Kernels.Gpu.Ptx;
 
 namespace NanoFold.Gpu.Tests.Ptx;

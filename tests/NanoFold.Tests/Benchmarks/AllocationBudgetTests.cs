@@ -8,6 +8,7 @@ using NanoFold.Engine.Taps;
 using NanoFold.Engine.Training;
 using NanoFold.Kernels;
 using NanoFold.Kernels.Cpu;
+using NanoFold.Kernels.Cpu.Rows;
 using NanoFold.Tests.Data;
 using NanoFold.Tests.Memory;
 using NanoFold.Tests.Suites;

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using NanoFold.Engine.Checkpoints;
+using NanoFold.Kernels.Cpu.Loops;
 
 namespace NanoFold.Tests.Checkpoints;
 

@@ -2,7 +2,6 @@ using NanoFold.Engine.Autograd;
 using NanoFold.Engine.Model;
 using NanoFold.Engine.Tensors;
 using NanoFold.Kernels;
-using NanoFold.Kernels.Cpu;
 
 namespace NanoFold.Tests.Generation;
 

@@ -1,4 +1,5 @@
 using NanoFold.Engine.Geometry;
+using NanoFold.Kernels.Cpu.MatMul;
 
 namespace NanoFold.Tests.Geometry;
 

@@ -3,6 +3,8 @@ using NanoFold.Engine.FeedForward;
 using NanoFold.Engine.Model;
 using NanoFold.Engine.Taps;
 using NanoFold.Kernels;
+using NanoFold.Kernels.Cpu.Rows;
+using NanoFold.Tests.Cpu.Rows;
 using NanoFold.Tests.Suites;
 
 namespace NanoFold.Tests.Model;

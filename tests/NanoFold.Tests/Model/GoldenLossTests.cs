@@ -4,7 +4,8 @@ using NanoFold.Engine.Mixers;
 using NanoFold.Engine.Model;
 using NanoFold.Engine.Tensors;
 using NanoFold.Kernels;
-using NanoFold.Kernels.Fused;
+using NanoFold.Kernels.Cpu.Rows;
+using NanoFold.Kernels.Calls;
 using NanoFold.Tests.Suites;
 
 namespace NanoFold.Tests.Model;

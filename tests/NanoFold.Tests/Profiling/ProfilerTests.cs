@@ -3,8 +3,8 @@ using NanoFold.Engine.Data;
 using NanoFold.Engine.Model;
 using NanoFold.Engine.Profiling;
 using NanoFold.Engine.Training;
-using NanoFold.Kernels;
 using NanoFold.Kernels.Cpu;
+using NanoFold.Kernels.Cpu.Rows;
 using NanoFold.Kernels.Profiling;
 using NanoFold.Tests.Suites;
 

@@ -1,4 +1,5 @@
 using NanoFold.Kernels;
+using NanoFold.Kernels.Cpu.Pointwise;
 using NanoFold.Kernels.Memory;
 
 namespace NanoFold.Tests.Suites;

@@ -1,5 +1,6 @@
 using NanoFold.Engine.Tensors;
 using NanoFold.Kernels;
+using NanoFold.Kernels.Cpu.Pointwise;
 
 namespace NanoFold.Tests.Suites;
 

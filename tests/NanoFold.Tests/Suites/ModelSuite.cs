@@ -3,6 +3,7 @@ using NanoFold.Engine.Configuration;
 using NanoFold.Engine.FeedForward;
 using NanoFold.Engine.Model;
 using NanoFold.Kernels;
+using NanoFold.Kernels.Cpu.Rows;
 
 namespace NanoFold.Tests.Suites;
 

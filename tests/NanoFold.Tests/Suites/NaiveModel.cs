@@ -1,6 +1,7 @@
 using NanoFold.Engine.FeedForward;
 using NanoFold.Engine.Mixers;
 using NanoFold.Engine.Model;
+using NanoFold.Kernels.Cpu.Loops;
 
 namespace NanoFold.Tests.Suites;
 

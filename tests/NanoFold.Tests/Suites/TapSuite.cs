@@ -4,6 +4,7 @@ using NanoFold.Engine.Mixers;
 using NanoFold.Engine.Model;
 using NanoFold.Engine.Taps;
 using NanoFold.Kernels;
+using NanoFold.Kernels.Cpu.MatMul;
 
 namespace NanoFold.Tests.Suites;
 

@@ -1,5 +1,7 @@
 using ILGPU.Runtime.Cuda;
-using NanoFold.Kernels.Fused;
+using NanoFold.Kernels.Calls;
+using NanoFold.Kernels.Calls.Attention;
+using NanoFold.Kernels.Gpu.Attention.Full;
 using NanoFold.Kernels.Gpu.Elements;
 using NanoFold.Kernels.Gpu.Ptx;
 

@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using NanoFold.Kernels.Gpu.Elements;
 using NanoFold.Kernels.Gpu.Ptx;
 
 namespace NanoFold.Kernels.Gpu.Attention.Flash;

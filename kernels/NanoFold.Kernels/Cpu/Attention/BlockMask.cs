@@ -1,5 +1,7 @@
-using System.Runtime.CompilerServices;
+using NanoFold.Kernels.Cpu.Attention.Blocks;
+using NanoFold.Kernels.Cpu.MatMul;
 using NanoFold.Kernels.Lanes;
+using System.Runtime.CompilerServices;
 
 namespace NanoFold.Kernels.Cpu.Attention;
 
@@ -99,7 +101,7 @@ internal readonly unsafe struct BlockMask(int keys, int columns, int group, int 
 
     /// <summary>All scores whose tile holds a visible one: scores[j, c] = Σ_d keys[j, d] · queries[d, c].</summary>
     /// <param name="source">Rows of keys (or values), <paramref name="rowStride"/> elements apart.</param>
-    /// <param name="transposed">Columns packed by <see cref="Packing.Transposed{V}"/>.</param>
+    /// <param name="transposed">Columns packed by <see cref="BlockPacking.Transposed{V}"/>.</param>
     public void Products<V>(void* source, nint rowStride, int depth, void* transposed, void* scores, nint scoreRow)
         where V : struct, ICpuLane<V>
     {

@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using NanoFold.Kernels.Cpu.MatMul.Tiles;
 
 namespace NanoFold.Kernels.Cpu.MatMul;
 

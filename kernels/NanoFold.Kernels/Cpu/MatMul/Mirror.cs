@@ -1,4 +1,5 @@
 using System.Numerics;
+using NanoFold.Kernels.Cpu.Pointwise;
 
 namespace NanoFold.Kernels.Cpu.MatMul;
 

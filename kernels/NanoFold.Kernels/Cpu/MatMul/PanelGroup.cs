@@ -1,3 +1,6 @@
+using NanoFold.Kernels.Cpu.Loops;
+using NanoFold.Kernels.Cpu.MatMul.Tiles;
+
 namespace NanoFold.Kernels.Cpu.MatMul;
 
 /// <summary>Panels of one height, one below the other: the full ones of a block of rows, or one of what is left below them.</summary>

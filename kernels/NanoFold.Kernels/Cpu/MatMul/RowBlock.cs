@@ -1,4 +1,5 @@
 using System.Numerics;
+using NanoFold.Kernels.Cpu.MatMul.Tiles;
 
 namespace NanoFold.Kernels.Cpu.MatMul;
 

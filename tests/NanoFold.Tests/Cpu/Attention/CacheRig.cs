@@ -1,5 +1,6 @@
 using NanoFold.Kernels;
-using NanoFold.Kernels.Fused;
+using NanoFold.Kernels.Cpu.Pointwise;
+using NanoFold.Kernels.Calls;
 
 namespace NanoFold.Tests.Cpu.Attention;
 

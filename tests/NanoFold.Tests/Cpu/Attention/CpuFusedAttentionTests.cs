@@ -1,6 +1,7 @@
 using NanoFold.Kernels;
 using NanoFold.Kernels.Cpu;
-using NanoFold.Kernels.Cpu.Attention;
+using NanoFold.Kernels.Cpu.Attention.Full;
+using NanoFold.Kernels.Cpu.Loss;
 
 namespace NanoFold.Tests.Cpu.Attention;
 

@@ -1,6 +1,6 @@
 using NanoFold.Kernels;
 using NanoFold.Kernels.Cpu;
-using NanoFold.Kernels.Cpu.Attention;
+using NanoFold.Kernels.Cpu.Attention.TopK;
 
 namespace NanoFold.Tests.Cpu.Attention;
 

@@ -1,5 +1,6 @@
-using NanoFold.Kernels;
 using NanoFold.Kernels.Cpu.Attention;
+using NanoFold.Kernels.Cpu.Attention.TopK;
+using NanoFold.Kernels.Cpu.Rows;
 using NanoFold.Kernels.Lanes;
 using NanoFold.Kernels.Memory;
 

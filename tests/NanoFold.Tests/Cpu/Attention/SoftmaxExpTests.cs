@@ -1,5 +1,5 @@
 using System.Runtime.Intrinsics;
-using NanoFold.Kernels.Cpu.Attention;
+using NanoFold.Kernels.Cpu.Attention.Blocks;
 using NanoFold.Kernels.Lanes;
 
 namespace NanoFold.Tests.Cpu.Attention;

@@ -1,0 +1,70 @@
+using ILGPU;
+using NanoFold.Kernels.Gpu.Elements;
+using NanoFold.Kernels.Gpu.Loops;
+
+namespace NanoFold.Kernels.Gpu.Attention.Cached;
+
+/// <summary>Attention over a cache: a group takes a new token of one head at a time, over all it sees or the largest scores of it.</summary>
+internal struct CachedWork<T> : IGpuWork<CachedWork<T>>
+    where T : unmanaged, IElement<T>
+{
+    public HeadView<T> Q, Keys, Values, Y;
+    public CacheView Cache;
+
+    /// <summary>For every group a row of scores, then the weights kept; and the keys kept.</summary>
+    public ArrayView<float> Scratch;
+
+    public ArrayView<int> Picked;
+    public float Scale;
+    public int Heads, GroupHeads, Keep, Rows;
+
+    public static void Run(CachedWork<T> w)
+    {
+        ArrayView<float> shared = SharedMemory.Allocate<float>(GroupReduce.Most);
+        ArrayView<Four<float>> sums = SharedMemory.Allocate<Four<float>>(GroupReduce.Most);
+        int room = w.Cache.Capacity + w.Keep;
+        ArrayView<float> scores = w.Scratch.SubView((long)Grid.IdxX * room, w.Cache.Capacity), weights = scores;
+        var keys = new CachedKeys { Cache = w.Cache, Picked = w.Picked };
+        if (w.Keep > 0)
+        {
+            weights = w.Scratch.SubView((long)Grid.IdxX * room + w.Cache.Capacity, w.Keep);
+            keys.Picked = w.Picked.SubView((long)Grid.IdxX * w.Keep, w.Keep);
+        }
+
+        for (int row = Grid.IdxX; row < w.Rows; row += Grid.DimX)
+        {
+            int head = row % w.Heads, token = row / w.Heads, time = token % w.Cache.Time, batch = token / w.Cache.Time;
+            bool isNew = time < w.Cache.Count(batch);
+            keys.Position = w.Cache.Positions[batch] + time;
+            keys.IsPicked = 0;
+            int count = isNew ? w.Cache.Visible(keys.Position) : 0, keyHead = head / w.GroupHeads;
+            float maximum = float.NegativeInfinity, unordered = 0;
+            for (int i = Group.IdxX; i < count; i += Group.DimX)
+            {
+                float score = RowWeights.Dot(w.Q, w.Q.Row(batch, time, head), w.Keys, w.Keys.Row(batch, keys.At(i), keyHead)) * w.Scale;
+                scores[i] = score;
+                maximum = score > maximum ? score : maximum;
+                unordered += score < float.PositiveInfinity ? 0f : 1f;
+            }
+
+            maximum = GroupReduce.Max(shared, maximum);
+            bool isOrdered = w.Keep == 0 || GroupReduce.Sum(shared, unordered) == 0;
+            if (w.Keep > 0 && isOrdered)
+            {
+                RowWeights.KeepLargest(scores, count, w.Keep, weights, keys.Picked);
+                count = IntrinsicMath.Min(count, w.Keep);
+                keys.IsPicked = 1;
+            }
+
+            if (!isOrdered)
+            {
+                count = 0;
+            }
+
+            Group.Barrier();
+            float sum = RowWeights.Exponentiate(shared, weights, count, maximum);
+            float factor = !isNew ? 0 : isOrdered ? 1 / sum : float.NaN;
+            RowWeights.Combine(sums, weights, count, keys, w.Values, batch, keyHead, w.Y, w.Y.Row(batch, time, head), factor, 0);
+        }
+    }
+}

@@ -1,0 +1,92 @@
+using NanoFold.Kernels.Calls;
+using NanoFold.Kernels.Calls.Attention;
+using NanoFold.Kernels.Gpu.Elements;
+
+namespace NanoFold.Kernels.Gpu.Attention.Cached;
+
+/// <summary>
+/// Attention of decoding and prefill: new keys and values are written to their slots, then a group takes a token of one head. Positions and counts
+/// are read on the device; rows in which they cannot be have no new tokens.
+/// </summary>
+internal sealed class GpuCachedAttention(GpuContext context) : ICachedAttention
+{
+    private const string Op = "cached attention";
+
+    /// <summary>Groups at most: each has a row of scores in memory.</summary>
+    private const int MostGroups = 2048;
+
+    /// <inheritdoc/>
+    /// <exception cref="ArgumentException">A shape, stride or type does not fit the others.</exception>
+    public void Forward(in CachedAttentionArgs args)
+    {
+        var shape = new CachedAttentionShape(Op, args);
+        GpuChecks.NotDouble(Op, args.Q);
+        if (args.Window > 0 && args.Sinks >= shape.Capacity)
+        {
+            Checks.Throw(Op, $"{args.Sinks} sinks leave no room in a cache of {shape.Capacity}");
+        }
+
+        switch (shape.Type)
+        {
+            case DType.BFloat16:
+                Forward<BF16>(shape, args);
+                break;
+            case DType.Float16:
+                Forward<F16>(shape, args);
+                break;
+            default:
+                Forward<F32>(shape, args);
+                break;
+        }
+    }
+
+    private void Forward<T>(in CachedAttentionShape shape, in CachedAttentionArgs args)
+        where T : unmanaged, IElement<T>
+    {
+        var cache = new CacheView
+        {
+            Positions = context.View<int>(args.Positions),
+            Counts = context.View<int>(args.Counts),
+            Time = shape.Time,
+            Capacity = shape.Capacity,
+            Window = args.Window,
+            Sinks = args.Sinks,
+        };
+        Append<T>(shape, cache, args.K, args.KeyCache);
+        Append<T>(shape, cache, args.V, args.ValueCache);
+        int rows = checked(shape.Batch * shape.Time * shape.Heads), keep = Math.Min(args.TopK, shape.Capacity);
+        int groups = Math.Min(rows, context.IsSimulator ? 1 : MostGroups);
+        long floats = (long)groups * (shape.Capacity + keep), picked = (long)groups * keep;
+        var scratch = context.Scratch((floats + picked) * sizeof(float));
+        var work = new CachedWork<T>
+        {
+            Q = HeadView<T>.Of(context, args.Q),
+            Keys = HeadView<T>.Of(context, args.KeyCache),
+            Values = HeadView<T>.Of(context, args.ValueCache),
+            Y = HeadView<T>.Of(context, args.Y),
+            Cache = cache,
+            Scratch = scratch.SubView(0, floats * sizeof(float)).Cast<float>(),
+            Picked = scratch.SubView(keep > 0 ? floats * sizeof(float) : 0, Math.Max(picked, 1) * sizeof(int)).Cast<int>(),
+            Scale = (float)args.Scale,
+            Heads = shape.Heads,
+            GroupHeads = shape.Heads / shape.KeyHeads,
+            Keep = keep,
+            Rows = rows,
+        };
+        context.Launch(work, groups, context.GroupSize);
+    }
+
+    private void Append<T>(in CachedAttentionShape shape, in CacheView cache, in View x, in View slots)
+        where T : unmanaged, IElement<T>
+    {
+        var work = new CachedAppendWork<T>
+        {
+            X = HeadView<T>.Of(context, x),
+            Slots = HeadView<T>.Of(context, slots),
+            Cache = cache,
+            KeyHeads = shape.KeyHeads,
+        };
+        int fours = (x.Layout[3] + 3) / 4, threads = Math.Min(context.GroupSize, 32);
+        context.Launch(work, shape.Batch * shape.Time * shape.KeyHeads, (fours + threads - 1) / threads, 1, threads);
+    }
+}

@@ -1,0 +1,128 @@
+using NanoFold.Kernels.Calls;
+using NanoFold.Kernels.Calls.Attention;
+using NanoFold.Kernels.Gpu.Elements;
+
+namespace NanoFold.Kernels.Gpu.Attention.Full;
+
+/// <summary>
+/// Attention in tiles in shared memory with the online softmax, on any device and for any head dimension; computed in single precision.
+/// Blocks that the mask hides cost nothing. The backward pass has a kernel for dk and dv and one for dq: no sums across groups, the same bits each time.
+/// </summary>
+internal sealed class GpuFusedAttention(GpuContext context) : IFusedAttention
+{
+    private const string Op = "attention";
+
+    /// <inheritdoc/>
+    /// <exception cref="ArgumentException">A shape, stride or type does not fit the others.</exception>
+    public void Forward(in AttentionArgs args)
+    {
+        var shape = new AttentionShape(Op, args);
+        GpuChecks.NotDouble(Op, args.Q);
+        switch (shape.Type)
+        {
+            case DType.BFloat16:
+                Forward<BF16>(shape, args);
+                break;
+            case DType.Float16:
+                Forward<F16>(shape, args);
+                break;
+            default:
+                Forward<F32>(shape, args);
+                break;
+        }
+    }
+
+    /// <inheritdoc/>
+    /// <exception cref="ArgumentException">A shape, stride or type does not fit the others, or the scratch is too small.</exception>
+    public void Backward(in AttentionArgs args, in AttentionGradients gradients)
+    {
+        var shape = new AttentionShape(Op, args);
+        GpuChecks.NotDouble(Op, args.Q);
+        shape.Check(Op, gradients);
+        switch (shape.Type)
+        {
+            case DType.BFloat16:
+                Backward<BF16>(shape, args, gradients);
+                break;
+            case DType.Float16:
+                Backward<F16>(shape, args, gradients);
+                break;
+            default:
+                Backward<F32>(shape, args, gradients);
+                break;
+        }
+    }
+
+    /// <inheritdoc/>
+    public long BackwardScratchBytes(int batch, int time, int heads, int keyHeads, int headDim) => DeltaRows.Bytes(batch, time, heads);
+
+    private static int Chunks(int depth) => Blocks(depth, TileGroup.Chunk);
+
+    private static int Blocks(int count, int size) => (count + size - 1) / size;
+
+    private void Forward<T>(in AttentionShape shape, in AttentionArgs args)
+        where T : unmanaged, IElement<T>
+    {
+        var work = new ForwardWork<T>
+        {
+            Q = HeadView<T>.Of(context, args.Q),
+            K = HeadView<T>.Of(context, args.K),
+            V = HeadView<T>.Of(context, args.V),
+            Y = HeadView<T>.Of(context, args.Y),
+            LogSumExp = context.View<float>(args.LogSumExp),
+            Mask = MaskView.Of(context, shape, args.Mask),
+            Scale = (float)args.Scale,
+            Heads = shape.Heads,
+            GroupHeads = shape.Group,
+        };
+        int threads = TileGroup.Threads(context);
+        context.Launch(work, shape.Batch * shape.Heads, Blocks(shape.Time, TileGroup.Rows(threads)), Chunks(shape.ValueDepth), threads);
+    }
+
+    private void Backward<T>(in AttentionShape shape, in AttentionArgs args, in AttentionGradients gradients)
+        where T : unmanaged, IElement<T>
+    {
+        ScoreGradient rows = DeltaRows.Prepare<T>(context, Op, shape, args, gradients);
+        var q = HeadView<T>.Of(context, args.Q);
+        var k = HeadView<T>.Of(context, args.K);
+        var v = HeadView<T>.Of(context, args.V);
+        var dy = HeadView<T>.Of(context, gradients.DY);
+        int threads = TileGroup.Threads(context), size = TileGroup.Rows(threads);
+        if (!gradients.DK.IsNone || !gradients.DV.IsNone)
+        {
+            var keys = new KeyGradientWork<T>
+            {
+                Q = q,
+                K = k,
+                V = v,
+                DY = dy,
+                DK = HeadView<T>.Of(context, gradients.DK),
+                DV = HeadView<T>.Of(context, gradients.DV),
+                Rows = rows,
+                KeyHeads = shape.KeyHeads,
+                GroupHeads = shape.Group,
+                AccumulateK = gradients.AccumulateK ? 1 : 0,
+                AccumulateV = gradients.AccumulateV ? 1 : 0,
+            };
+            int chunks = Math.Max(Chunks(shape.Depth), Chunks(shape.ValueDepth));
+            context.Launch(keys, shape.Batch * shape.KeyHeads, Blocks(shape.Keys, size), chunks, threads);
+        }
+
+        if (!gradients.DQ.IsNone)
+        {
+            var queries = new QueryGradientWork<T>
+            {
+                Q = q,
+                K = k,
+                V = v,
+                DY = dy,
+                DQ = HeadView<T>.Of(context, gradients.DQ),
+                Rows = rows,
+                Heads = shape.Heads,
+                GroupHeads = shape.Group,
+                Accumulate = gradients.AccumulateQ ? 1 : 0,
+            };
+            context.Launch(queries, shape.Batch * shape.Heads, Blocks(shape.Time, size), Chunks(shape.Depth), threads);
+        }
+    }
+}

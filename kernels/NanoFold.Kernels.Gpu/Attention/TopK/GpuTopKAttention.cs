@@ -1,0 +1,145 @@
+using ILGPU;
+using NanoFold.Kernels.Calls;
+using NanoFold.Kernels.Calls.Attention;
+using NanoFold.Kernels.Gpu.Elements;
+using NanoFold.Kernels.Gpu.Loops;
+
+namespace NanoFold.Kernels.Gpu.Attention.TopK;
+
+/// <summary>Top-k attention: forward a group for each query, backward a group for each query, then one for each block of keys. The same bits each time.</summary>
+internal sealed class GpuTopKAttention(GpuContext context) : IFusedTopKAttention
+{
+    private const string Op = "top-k attention";
+
+    /// <summary>Groups of the forward pass at most: each has a row of scores in memory.</summary>
+    private const int MostGroups = 2048;
+
+    /// <inheritdoc/>
+    /// <exception cref="ArgumentException">A shape, stride, type or mask does not fit.</exception>
+    public void Forward(in AttentionArgs args, in View kept)
+    {
+        AttentionShape shape = Shape(args, kept);
+        switch (shape.Type)
+        {
+            case DType.BFloat16:
+                Forward<BF16>(shape, args, kept);
+                break;
+            case DType.Float16:
+                Forward<F16>(shape, args, kept);
+                break;
+            default:
+                Forward<F32>(shape, args, kept);
+                break;
+        }
+    }
+
+    /// <inheritdoc/>
+    /// <exception cref="ArgumentException">A shape, stride, type or mask does not fit, or the scratch is too small.</exception>
+    public void Backward(in AttentionArgs args, in View kept, in AttentionGradients gradients)
+    {
+        AttentionShape shape = Shape(args, kept);
+        shape.Check(Op, gradients);
+        switch (shape.Type)
+        {
+            case DType.BFloat16:
+                Backward<BF16>(shape, args, kept, gradients);
+                break;
+            case DType.Float16:
+                Backward<F16>(shape, args, kept, gradients);
+                break;
+            default:
+                Backward<F32>(shape, args, kept, gradients);
+                break;
+        }
+    }
+
+    /// <inheritdoc/>
+    public long BackwardScratchBytes(int batch, int time, int heads, int keyHeads, int headDim) => DeltaRows.Bytes(batch, time, heads);
+
+    private static AttentionShape Shape(in AttentionArgs args, in View kept)
+    {
+        if (args.Mask is not { Causal: true, Window: 0, Sinks: 0 })
+        {
+            Checks.Throw(Op, $"the mask must be plain causal, got causal {args.Mask.Causal}, window {args.Mask.Window}, sinks {args.Mask.Sinks}");
+        }
+
+        var shape = new AttentionShape(Op, args);
+        GpuChecks.NotDouble(Op, args.Q);
+        shape.CheckKept(Op, kept);
+        return shape;
+    }
+
+    private void Forward<T>(in AttentionShape shape, in AttentionArgs args, in View kept)
+        where T : unmanaged, IElement<T>
+    {
+        int rows = checked(shape.Batch * shape.Heads * shape.Time), keep = kept.Layout[3];
+        int groups = Math.Min(rows, context.IsSimulator ? 1 : MostGroups);
+        var work = new TopKForwardWork<T>
+        {
+            Q = HeadView<T>.Of(context, args.Q),
+            K = HeadView<T>.Of(context, args.K),
+            V = HeadView<T>.Of(context, args.V),
+            Y = HeadView<T>.Of(context, args.Y),
+            LogSumExp = context.View<float>(args.LogSumExp),
+            Kept = context.View<int>(kept),
+            Mask = MaskView.Of(context, shape, args.Mask),
+            Scratch = context.Scratch((long)groups * (shape.Keys + keep) * sizeof(float)).Cast<float>(),
+            Scale = (float)args.Scale,
+            Heads = shape.Heads,
+            GroupHeads = shape.Group,
+            Keep = keep,
+            Rows = rows,
+        };
+        context.Launch(work, groups, context.GroupSize);
+    }
+
+    private void Backward<T>(in AttentionShape shape, in AttentionArgs args, in View kept, in AttentionGradients gradients)
+        where T : unmanaged, IElement<T>
+    {
+        ScoreGradient rows = DeltaRows.Prepare<T>(context, Op, shape, args, gradients);
+        ArrayView<float> memory = context.Scratch(2 * kept.Count * sizeof(float)).Cast<float>();
+        var work = new TopKQueryWork<T>
+        {
+            Q = HeadView<T>.Of(context, args.Q),
+            K = HeadView<T>.Of(context, args.K),
+            V = HeadView<T>.Of(context, args.V),
+            DY = HeadView<T>.Of(context, gradients.DY),
+            DQ = HeadView<T>.Of(context, gradients.DQ),
+            Rows = rows,
+            Kept = context.View<int>(kept),
+            Weights = memory.SubView(0, kept.Count),
+            Gradients = memory.SubView(kept.Count, kept.Count),
+            Heads = shape.Heads,
+            GroupHeads = shape.Group,
+            Keep = kept.Layout[3],
+            Accumulate = gradients.AccumulateQ ? 1 : 0,
+        };
+        context.Launch(work, (long)shape.Batch * shape.Heads * shape.Time, context.GroupSize);
+        Keys(shape, work, work.Q, work.Gradients, gradients.DK, gradients.AccumulateK);
+        Keys(shape, work, work.DY, work.Weights, gradients.DV, gradients.AccumulateV);
+    }
+
+    private void Keys<T>(in AttentionShape shape, in TopKQueryWork<T> queries, in HeadView<T> x, ArrayView<float> weights, in View dx, bool accumulate)
+        where T : unmanaged, IElement<T>
+    {
+        if (dx.IsNone)
+        {
+            return;
+        }
+
+        var work = new TopKKeyWork<T>
+        {
+            X = x,
+            DX = HeadView<T>.Of(context, dx),
+            Kept = queries.Kept,
+            Weights = weights,
+            Mask = queries.Rows.Mask,
+            KeyHeads = shape.KeyHeads,
+            GroupHeads = shape.Group,
+            Keep = queries.Keep,
+            Accumulate = accumulate ? 1 : 0,
+        };
+        int threads = Math.Min(context.GroupSize, TopKKeyWork<T>.MostThreads), blocks = (shape.Keys + TopKKeyWork<T>.Keys - 1) / TopKKeyWork<T>.Keys;
+        context.Launch(work, shape.Batch * shape.KeyHeads, blocks, (x.Depth + threads - 1) / threads, threads);
+    }
+}

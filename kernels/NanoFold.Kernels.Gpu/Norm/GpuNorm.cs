@@ -1,0 +1,156 @@
+using NanoFold.Kernels.Calls;
+using NanoFold.Kernels.Gpu.Elements;
+using NanoFold.Kernels.Gpu.Loops;
+
+namespace NanoFold.Kernels.Gpu.Norm;
+
+/// <summary>RMSNorm and LayerNorm on a GPU: x, dy read once, y, dx written once where rows are no longer than registers hold. y may be x, and dx may be dy or x.</summary>
+internal sealed class GpuNorm(GpuContext context) : INormKernels
+{
+    /// <summary>Pieces of a lane at most in a forward pass.</summary>
+    internal const int MostForward = 8;
+
+    public void RmsNorm(in View x, in View gain, in View y, in View statistics, double epsilon)
+        => Forward<RmsKind>("rms norm", x, gain, default, y, statistics, epsilon);
+
+    public void LayerNorm(in View x, in View gain, in View bias, in View y, in View statistics, double epsilon)
+        => Forward<LayerKind>("layer norm", x, gain, bias, y, statistics, epsilon);
+
+    public void RmsNormBackward(in View x, in View gain, in View statistics, in View dy, in View dx, bool accumulateX, in View dGain, in View scratch)
+        => Backward<RmsKind>("rms norm backward", x, gain, statistics, dy, dx, accumulateX, dGain, default, scratch);
+
+    public void LayerNormBackward(in View x, in View gain, in View statistics, in View dy, in View dx, bool accumulateX, in View dGain, in View dBias, in View scratch)
+        => Backward<LayerKind>("layer norm backward", x, gain, statistics, dy, dx, accumulateX, dGain, dBias, scratch);
+
+    public long BackwardScratchBytes(long rows, int width, DType type) => NormGroups.MostGroups(context, rows, width) * 2L * width * sizeof(float);
+
+    private void Forward<TKind>(string op, in View x, in View gain, in View bias, in View y, in View statistics, double epsilon)
+        where TKind : struct, INormKind
+    {
+        GpuChecks.NotDouble(op, x);
+        NormChecks.Forward(op, x, gain, bias, y, statistics, TKind.IsCentered);
+        switch (x.Type)
+        {
+            case DType.BFloat16:
+                Forward<BF16, TKind>(x, gain, bias, y, statistics, epsilon);
+                break;
+            case DType.Float16:
+                Forward<F16, TKind>(x, gain, bias, y, statistics, epsilon);
+                break;
+            default:
+                Forward<F32, TKind>(x, gain, bias, y, statistics, epsilon);
+                break;
+        }
+    }
+
+    private void Forward<T, TKind>(in View x, in View gain, in View bias, in View y, in View statistics, double epsilon)
+        where T : unmanaged, IElement<T>
+        where TKind : struct, INormKind
+    {
+        var norm = new NormForward<T>
+        {
+            Shape = RowShape.Of(y, x),
+            X = context.View<T>(x),
+            Y = context.View<T>(y),
+            Gain = context.View<T>(gain),
+            Bias = context.View<T>(bias),
+            Statistics = context.View<float>(statistics),
+            Width = x.Layout[-1],
+            HasGain = gain.IsNone ? 0 : 1,
+            HasBias = bias.IsNone ? 0 : 1,
+            Epsilon = (float)epsilon,
+        };
+        var split = new NormSplit(context, norm.Width, MostForward);
+        if (norm.Width % 4 == 0 && WholePiece.IsAligned(x) && WholePiece.IsAligned(y) && WholePiece.IsAligned(gain) && WholePiece.IsAligned(bias))
+        {
+            split.Run(new NormForwardLaunch<T, WholePiece, TKind>(context, norm));
+        }
+        else
+        {
+            split.Run(new NormForwardLaunch<T, AnyPiece, TKind>(context, norm));
+        }
+    }
+
+    private void Backward<TKind>(
+        string op, in View x, in View gain, in View statistics, in View dy, in View dx, bool accumulateX, in View dGain, in View dBias, in View scratch)
+        where TKind : struct, INormKind
+    {
+        GpuChecks.NotDouble(op, x);
+        RowCheck.Rows(op, "x", x);
+        long rows = x.Layout.Rows;
+        int width = x.Layout[-1];
+        NormChecks.Backward(op, x, gain, statistics, dy, dx, dGain, dBias, scratch, BackwardScratchBytes(rows, width, x.Type), TKind.IsCentered);
+        bool hasSums = !dGain.IsNone || !dBias.IsNone;
+        if (!hasSums && dx.IsNone)
+        {
+            return;
+        }
+
+        View partials = hasSums ? scratch.As(DType.Float32, Layout.Of(NormGroups.Groups(context, rows, width, TKind.IsCentered), 2, width)) : default;
+        switch (x.Type)
+        {
+            case DType.BFloat16:
+                Backward<BF16, TKind>(x, gain, statistics, dy, dx, accumulateX, partials);
+                break;
+            case DType.Float16:
+                Backward<F16, TKind>(x, gain, statistics, dy, dx, accumulateX, partials);
+                break;
+            default:
+                Backward<F32, TKind>(x, gain, statistics, dy, dx, accumulateX, partials);
+                break;
+        }
+
+        if (hasSums)
+        {
+            AddPartials(partials, dGain, dBias);
+        }
+    }
+
+    private void Backward<T, TKind>(in View x, in View gain, in View statistics, in View dy, in View dx, bool accumulateX, in View partials)
+        where T : unmanaged, IElement<T>
+        where TKind : struct, INormKind
+    {
+        var norm = new NormGradient<T>
+        {
+            Shape = dx.IsNone ? RowShape.Of(x, x, dy) : RowShape.Of(dx, x, dy),
+            X = context.View<T>(x),
+            DY = context.View<T>(dy),
+            DX = context.View<T>(dx),
+            Gain = context.View<T>(gain),
+            Statistics = context.View<float>(statistics),
+            Partials = context.View<F32>(partials),
+            Width = x.Layout[-1],
+            RowsPerGroup = NormGroups.RowsPerGroup(context, x.Layout.Rows, x.Layout[-1], TKind.IsCentered),
+            HasGain = gain.IsNone ? 0 : 1,
+            HasDX = dx.IsNone ? 0 : 1,
+            HasSums = partials.IsNone ? 0 : 1,
+            Accumulate = accumulateX ? 1 : 0,
+        };
+        NormSplit split = NormGroups.Split(context, norm.Width);
+        if (norm.Width % 4 == 0 && WholePiece.IsAligned(x) && WholePiece.IsAligned(dy) && WholePiece.IsAligned(dx) && WholePiece.IsAligned(gain))
+        {
+            split.Run(new NormBackwardLaunch<T, WholePiece, TKind>(context, norm));
+        }
+        else
+        {
+            split.Run(new NormBackwardLaunch<T, AnyPiece, TKind>(context, norm));
+        }
+    }
+
+    private void AddPartials(in View partials, in View dGain, in View dBias)
+    {
+        int width = partials.Layout[2], columns = dBias.IsNone ? width : 2 * width;
+        context.Launch(
+            new PartialSumWork
+            {
+                Partials = context.View<F32>(partials),
+                First = context.View<float>(dGain),
+                Second = context.View<float>(dBias),
+                Count = partials.Layout[0],
+                Width = width,
+                HasFirst = dGain.IsNone ? 0 : 1,
+                HasSecond = dBias.IsNone ? 0 : 1,
+            },
+            (columns + PartialSumWork.Columns - 1) / PartialSumWork.Columns, context.GroupSize);
+    }
+}

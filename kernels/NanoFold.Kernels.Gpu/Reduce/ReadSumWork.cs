@@ -1,0 +1,45 @@
+using ILGPU;
+using NanoFold.Kernels.Gpu.Elements;
+using NanoFold.Kernels.Gpu.Loops;
+
+namespace NanoFold.Kernels.Gpu.Reduce;
+
+/// <summary>Σ x of contiguous memory, one double a group; four loads of a thread are under way at a time.</summary>
+internal struct ReadSumWork<T> : IGpuWork<ReadSumWork<T>>
+    where T : unmanaged, IElement<T>
+{
+    public ArrayView<T> X;
+    public ArrayView<double> Sums;
+
+    /// <summary>Elements, and how many of them are aligned pieces.</summary>
+    public long Count, Whole;
+
+    public static void Run(ReadSumWork<T> w)
+    {
+        ArrayView<double> shared = SharedMemory.Allocate<double>(GroupReduce.Most);
+        double sum = 0;
+        long threads = (long)Grid.DimX * Group.DimX, thread = (long)Grid.IdxX * Group.DimX + Group.IdxX, step = 4 * threads, at = 4 * thread;
+        for (; at + 3 * step < w.Whole; at += 4 * step)
+        {
+            Quad a = WholePiece.Load(w.X, at), b = WholePiece.Load(w.X, at + step);
+            Quad c = WholePiece.Load(w.X, at + 2 * step), d = WholePiece.Load(w.X, at + 3 * step);
+            sum += Quad.Sum(a + b + (c + d));
+        }
+
+        for (; at < w.Whole; at += step)
+        {
+            sum += Quad.Sum(WholePiece.Load(w.X, at));
+        }
+
+        for (at = w.Whole + thread; at < w.Count; at += threads)
+        {
+            sum += T.Read(w.X[at]);
+        }
+
+        sum = GroupReduce.Sum(shared, sum);
+        if (Group.IdxX == 0)
+        {
+            w.Sums[Grid.IdxX] = sum;
+        }
+    }
+}

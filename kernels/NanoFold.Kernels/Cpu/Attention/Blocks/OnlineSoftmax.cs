@@ -1,0 +1,171 @@
+using NanoFold.Kernels.Cpu.Attention.Cached;
+using NanoFold.Kernels.Lanes;
+
+namespace NanoFold.Kernels.Cpu.Attention.Blocks;
+
+/// <summary>
+/// State of a block of query columns while key blocks pass by: running maximum, sum of exponentials and unnormalised output
+/// (FlashAttention, arXiv 2205.14135). Scores lie key by key, so that every reduction is across rows and never inside a lane.
+/// </summary>
+internal readonly unsafe struct OnlineSoftmax
+{
+    /// <summary>Below any score; finite, so that a row that saw nothing yet gives exp(0) and not exp(∞ − ∞).</summary>
+    private const double Lowest = -1e30;
+
+    private readonly int _columns, _valueDepth, _valueLanes;
+    private readonly nint _outputRow;
+    private readonly void* _maximum, _sum, _correction, _output;
+
+    /// <param name="memory">As many bytes as <see cref="Bytes"/> of the same sizes at null says.</param>
+    /// <param name="columns">Most columns a block has.</param>
+    public OnlineSoftmax(void* memory, int columns, int depth, int valueDepth, LaneSize lane)
+    {
+        var scratch = new ScratchCursor(memory);
+        _columns = lane.Padded(columns);
+        _valueDepth = valueDepth;
+        _valueLanes = lane.Lanes(valueDepth);
+        _outputRow = lane.Padded(valueDepth);
+        Queries = scratch.Take((long)_columns * depth * lane.Bytes);
+        _maximum = scratch.Take((long)_columns * lane.Bytes);
+        _sum = scratch.Take((long)_columns * lane.Bytes);
+        _correction = scratch.Take((long)_columns * lane.Bytes);
+        _output = scratch.Take(_columns * (long)_outputRow * lane.Bytes);
+        Bytes = scratch.Used;
+    }
+
+    /// <summary>The columns' queries, packed and scaled so that scores are in bits.</summary>
+    public void* Queries { get; }
+
+    public long Bytes { get; }
+
+    /// <summary>Starts anew with the queries of <paramref name="rows"/> columns; see <see cref="BlockPacking.Transposed{V}"/>.</summary>
+    public void Start<V>(void* queries, nint timeStride, nint headStride, int group, int rows, int depth, double scale)
+        where V : struct, ICpuLane<V>
+    {
+        BlockPacking.Transposed<V>(queries, timeStride, headStride, group, rows, depth, Queries, scale * SoftmaxPower.BitsPerNat);
+        V lowest = V.Constant(Lowest);
+        for (int c = 0; c < _columns; c += V.Width)
+        {
+            V.Store(_maximum, c, lowest);
+            V.Store(_sum, c, default);
+        }
+
+        HeadRow.Zero<V>(_output, _columns * _outputRow);
+    }
+
+    /// <summary>Takes in one block of masked scores [keys, scoreRow] and its values; scores become exponentials.</summary>
+    /// <param name="values">Packed by <see cref="BlockPacking.Rows{V}"/>, <paramref name="valuePanelRows"/> rows to a panel.</param>
+    public void Add<V>(in BlockMask mask, void* scores, nint scoreRow, void* values, int valuePanelRows)
+        where V : struct, ICpuLane<V>
+    {
+        for (int c = 0; c < mask.Columns; c += V.Width)
+        {
+            int low = mask.KeyLow(c), high = mask.KeyHigh(Math.Min(c + V.Width, mask.Columns) - 1);
+            Exponentiate<V>(Element.At<V>(scores, c), scoreRow, low, high, c);
+            mask.ZeroMargin<V>(Element.At<V>(scores, c), scoreRow, low, high);
+        }
+
+        for (int c = 0; c < mask.Columns; c += Tiles.Rows)
+        {
+            int rows = Math.Min(Tiles.Rows, mask.Columns - c);
+            int low = mask.KeyLow(c), high = mask.KeyHigh(c + rows - 1);
+            if (low < high)
+            {
+                Tiles.Across<V>(
+                    Element.At<V>(scores, low * scoreRow + c), 1, scoreRow, rows, high - low,
+                    values, valuePanelRows, low, _valueLanes, Element.At<V>(_output, c * _outputRow), _outputRow);
+            }
+        }
+    }
+
+    /// <summary>Outputs of columns [first, first + rows), divided by their sums; 0 where they saw no key.</summary>
+    /// <param name="first">A multiple of the lane's width, or any column where <paramref name="rows"/> is 1.</param>
+    public void Finish<V>(int first, int rows, void* y, nint yRow)
+        where V : struct, ICpuLane<V>
+    {
+        V zero = default, one = V.Constant(1);
+        int start = first / V.Width * V.Width;
+        for (int c = start; c < first + rows; c += V.Width)
+        {
+            V sum = V.Load(_sum, c);
+            // Not a number is neither 0 nor above it, and stays.
+            V isEmpty = V.SelectGreater(sum, zero, zero, V.SelectGreater(one, sum, one, zero));
+            V.Store(_correction, c, (one - isEmpty) / (sum + isEmpty));
+        }
+
+        HeadRow.WriteRows<V>(
+            Element.At<V>(_output, first * _outputRow), _outputRow, y, yRow, rows, _valueDepth, Element.At<V>(_correction, first), 1);
+    }
+
+    /// <summary>Maximum in nats, sum and unnormalised output of one column, for <see cref="CachedCombineWork"/>.</summary>
+    public void Export<V>(int column, void* target)
+        where V : struct, ICpuLane<V>
+    {
+        Element.Set<V>(target, 0, Element.Get<V>(_maximum, column) * SoftmaxPower.NatsPerBit);
+        Element.Set<V>(target, 1, Element.Get<V>(_sum, column));
+        HeadRow.Write(Element.At<V>(_output, column * _outputRow), Element.At<V>(target, 2), _valueDepth, V.Constant(1));
+    }
+
+    /// <summary>maximum + ln sum, in nats, for the first <paramref name="count"/> columns.</summary>
+    public void WriteLogSumExp<V>(void* target, int count)
+        where V : struct, ICpuLane<V>
+    {
+        for (int c = 0; c < count; c += V.Width)
+        {
+            V value = V.MultiplyAdd(V.Load(_maximum, c), V.Constant(SoftmaxPower.NatsPerBit), V.Log(V.Load(_sum, c)));
+            if (c + V.Width <= count)
+            {
+                V.Store(target, c, value);
+            }
+            else
+            {
+                V.StorePart(target, c, count - c, value);
+            }
+        }
+    }
+
+    private void Exponentiate<V>(void* scores, nint scoreRow, int low, int high, int column)
+        where V : struct, ICpuLane<V>
+    {
+        V before = V.Load(_maximum, column);
+        V maximum = before;
+        for (nint j = low, i = low * scoreRow; j < high; j++, i += scoreRow)
+        {
+            maximum = V.Max(maximum, V.Load(scores, i));
+        }
+
+        V correction = SoftmaxPower.Of(before - maximum);
+        V sum = V.Load(_sum, column) * correction;
+        for (nint j = low, i = low * scoreRow; j < high; j++, i += scoreRow)
+        {
+            V p = SoftmaxPower.Of(V.Load(scores, i) - maximum);
+            V.Store(scores, i, p);
+            sum += p;
+        }
+
+        V.Store(_maximum, column, maximum);
+        V.Store(_sum, column, sum);
+        // Before the first block the output is 0 and the correction too, later most maxima stay: few rows are left.
+        bool isFirst = V.Sum(before) <= Lowest * (V.Width - 0.5);
+        if (!isFirst)
+        {
+            V.Store(_correction, column, correction);
+            for (int c = column; c < column + V.Width; c++)
+            {
+                if (Element.Get<V>(_correction, c) != 1)
+                {
+                    Rescale(Element.At<V>(_output, c * _outputRow), V.Splat(_correction, c));
+                }
+            }
+        }
+    }
+
+    private void Rescale<V>(void* row, V factor)
+        where V : struct, ICpuLane<V>
+    {
+        for (nint i = 0; i < _outputRow; i += V.Width)
+        {
+            V.Store(row, i, V.Load(row, i) * factor);
+        }
+    }
+}

@@ -1,0 +1,69 @@
+using NanoFold.Kernels.Cpu.Attention.Blocks;
+using NanoFold.Kernels.Cpu.Loops;
+
+namespace NanoFold.Kernels.Cpu.Attention.Cached;
+
+/// <summary>
+/// How cached attention is cut: by key heads and blocks of new tokens, or, for few queries over long caches, by parts of the keys.
+/// Caches too large for the processor's are read for all heads at once, as the heads of a position lie side by side in memory.
+/// </summary>
+internal readonly struct CachedPlan
+{
+    private const int WantedItems = 32;
+    private const int MaxColumns = 96;
+    private const int MaxSplitColumns = 16;
+    private const long LargeBytes = 2 << 20;
+
+    /// <summary>Keys of a block where heads take turns, one tile's: what was fetched for the last head is still in the first-level cache.</summary>
+    private const int SharedBlockKeys = Tiles.Rows;
+
+    /// <summary>Keys that are worth a part of their own.</summary>
+    private const int MinPartKeys = 256;
+
+    public CachedPlan(in CachedProblem problem)
+    {
+        TokenBlock = Math.Max(1, MaxColumns / problem.Group);
+        TokenBlocks = BlockSizes.Count(problem.Time, TokenBlock);
+        HeadBlock = 1;
+        BlockKeys = BlockSizes.Keys;
+        Parts = 1;
+        if (problem.Time * problem.Group > MaxSplitColumns)
+        {
+            return;
+        }
+
+        long bytes = (long)problem.Capacity * problem.KeyHeads * (problem.Depth + problem.ValueDepth) * problem.Type.Size();
+        if (bytes > LargeBytes)
+        {
+            HeadBlock = problem.KeyHeads;
+            BlockKeys = SharedBlockKeys;
+        }
+
+        long items = (long)problem.Batch * (problem.KeyHeads / HeadBlock);
+        Parts = (int)Math.Min((WantedItems + items - 1) / items, BlockSizes.Count(problem.Capacity, MinPartKeys));
+    }
+
+    /// <summary>Key heads of an item.</summary>
+    public int HeadBlock { get; }
+
+    /// <summary>New tokens of an item.</summary>
+    public int TokenBlock { get; }
+
+    public int TokenBlocks { get; }
+
+    public int BlockKeys { get; }
+
+    public int Parts { get; }
+
+    /// <summary>Visible keys [first, end) of one part, by their index.</summary>
+    public (int First, int End) Part(int part, int total)
+    {
+        if (Parts == 1)
+        {
+            return (0, total);
+        }
+
+        int each = Math.Max(MinPartKeys, BlockSizes.Count(total, Parts));
+        return ((int)Math.Min(total, (long)part * each), (int)Math.Min(total, (part + 1L) * each));
+    }
+}

@@ -1,0 +1,101 @@
+using NanoFold.Kernels.Calls.Attention;
+using NanoFold.Kernels.Lanes;
+
+namespace NanoFold.Kernels.Cpu.Attention.Cached;
+
+/// <summary>Checked arguments of cached attention, as plain sizes and addresses.</summary>
+internal readonly unsafe struct CachedProblem
+{
+    public readonly int Batch, Time, Heads, KeyHeads, Depth, ValueDepth, Capacity;
+    public readonly DType Type;
+    public readonly HeadRows Q, K, V, Y, KeyCache, ValueCache;
+    public readonly double Scale;
+    public readonly int Window, Sinks, TopK;
+    private readonly int* _positions;
+    private readonly int* _counts;
+
+    /// <exception cref="ArgumentException">A shape, stride or type does not fit, or a row's positions do not fit the cache.</exception>
+    public CachedProblem(in CachedAttentionCall args)
+    {
+        string op = CachedAttentionCall.Name;
+        AttentionChecks.Rank4(op, "q", args.Q);
+        AttentionChecks.Real(op, "q", args.Q);
+        var shape = new CachedAttentionShape(op, args);
+        Batch = shape.Batch;
+        Time = shape.Time;
+        Heads = shape.Heads;
+        KeyHeads = shape.KeyHeads;
+        Depth = shape.Depth;
+        ValueDepth = shape.ValueDepth;
+        Capacity = shape.Capacity;
+        Type = shape.Type;
+        Q = new HeadRows(args.Q);
+        K = new HeadRows(args.K);
+        V = new HeadRows(args.V);
+        Y = new HeadRows(args.Y);
+        KeyCache = new HeadRows(args.KeyCache);
+        ValueCache = new HeadRows(args.ValueCache);
+        _positions = args.Positions.Ints;
+        _counts = args.Counts.Ints;
+        Scale = args.Scale;
+        Window = args.Window;
+        Sinks = args.Sinks;
+        TopK = args.TopK;
+        for (int b = 0; b < Batch; b++)
+        {
+            CheckRow(op, b);
+        }
+    }
+
+    /// <summary>Query heads that share a key head.</summary>
+    public int Group => Heads / KeyHeads;
+
+    public int Position(int batch) => _positions[batch];
+
+    public int Count(int batch) => _counts[batch];
+
+    /// <summary>Where a position lies in the cache.</summary>
+    public int Slot(int position) => position < Capacity ? position : Sinks + (position - Sinks) % (Capacity - Sinks);
+
+    /// <summary>Keys that tokens [first, first + count) of a row see.</summary>
+    public KeyBlocks Keys(int batch, int first, int count, int blockKeys = BlockSizes.Keys) =>
+        new(Position(batch) + first, Position(batch) + first + count - 1, Capacity, true, Window, Sinks, blockKeys);
+
+    /// <summary>Copies new keys and values into their slots; those of one key head with an index in [firstIndex, endIndex).</summary>
+    public void Append<V>(int batch, int keyHead, in KeyBlocks keys, int firstIndex, int endIndex)
+        where V : struct, ICpuLane<V>
+    {
+        nint size = Element.Size<V>();
+        for (int i = 0; i < Count(batch); i++)
+        {
+            int position = Position(batch) + i, index = keys.IndexOf(position);
+            if (index >= firstIndex && index < endIndex)
+            {
+                int slot = Slot(position);
+                Buffer.MemoryCopy(K.Row<V>(batch, i, keyHead), KeyCache.Row<V>(batch, slot, keyHead), Depth * size, Depth * size);
+                Buffer.MemoryCopy(this.V.Row<V>(batch, i, keyHead), ValueCache.Row<V>(batch, slot, keyHead), ValueDepth * size, ValueDepth * size);
+            }
+        }
+    }
+
+    private void CheckRow(string op, int batch)
+    {
+        int position = Position(batch), count = Count(batch);
+        if (position < 0 || count < 0 || count > Time)
+        {
+            Checks.Throw(op, $"row {batch} has {count} new tokens of {Time} at position {position}");
+        }
+
+        if ((long)position + count <= Capacity)
+        {
+            return;
+        }
+
+        // Beyond the capacity the cache is a ring: no query may need what a newer token overwrites.
+        if (Window == 0 || (long)Window + count - 1 > Capacity - Sinks || (long)position + count > int.MaxValue)
+        {
+            Checks.Throw(
+                op, $"row {batch}: {count} tokens at position {position} do not fit a cache of {Capacity} with window {Window} and {Sinks} sinks");
+        }
+    }
+}

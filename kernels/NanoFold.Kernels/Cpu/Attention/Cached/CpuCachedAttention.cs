@@ -1,0 +1,59 @@
+using NanoFold.Kernels.Calls.Attention;
+using NanoFold.Kernels.Memory;
+
+namespace NanoFold.Kernels.Cpu.Attention.Cached;
+
+/// <summary>
+/// Attention of decoding and prefill on the CPU. The query heads of a key head share each read of the cache, and few queries over
+/// a long cache are cut by keys, whose parts are joined in order. The same bits for any number of threads.
+/// </summary>
+public sealed unsafe class CpuCachedAttention(CpuContext context) : IKernel<CachedAttentionCall>, IDisposable
+{
+    private NativeBuffer? _parts;
+
+    /// <exception cref="ArgumentException">A shape, stride or type does not fit the others, or a row's positions do not fit the cache.</exception>
+    public void Run(in CachedAttentionCall call)
+    {
+        var problem = new CachedProblem(call);
+        var plan = new CachedPlan(problem);
+        if (problem.TopK > 0 || plan.TokenBlocks > 1)
+        {
+            var append = new CachedAppendWork(problem);
+            context.Run(problem.Type, append.Items, ref append);
+        }
+
+        if (problem.TopK > 0)
+        {
+            var select = new CachedTopKWork(context, problem);
+            context.Run(problem.Type, select.Items, ref select);
+            return;
+        }
+
+        var parts = new CachedParts(Memory(CachedParts.Bytes(problem, plan)), plan);
+        var work = new CachedWork(context, problem, plan, parts);
+        context.Run(problem.Type, work.Items, ref work);
+        if (plan.Parts > 1)
+        {
+            var combine = new CachedCombineWork(context, problem, plan, parts);
+            context.Run(problem.Type, combine.Items, ref combine);
+        }
+    }
+
+    public void Dispose() => _parts?.Dispose();
+
+    private void* Memory(long bytes)
+    {
+        if (bytes == 0)
+        {
+            return null;
+        }
+
+        if (_parts is null || _parts.Bytes < bytes)
+        {
+            _parts?.Dispose();
+            _parts = new NativeBuffer(bytes);
+        }
+
+        return _parts.Pointer;
+    }
+}

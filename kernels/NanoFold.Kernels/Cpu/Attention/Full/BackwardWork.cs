@@ -1,0 +1,189 @@
+using NanoFold.Kernels.Cpu.Attention.Blocks;
+using NanoFold.Kernels.Cpu.MatMul;
+using NanoFold.Kernels.Lanes;
+
+namespace NanoFold.Kernels.Cpu.Attention.Full;
+
+/// <summary>
+/// Backward pass from the saved log-sum-exp (FlashAttention-2, arXiv 2307.08691): P = exp(S − lse), dP = dy vᵀ,
+/// dS = P ⊙ (dP − rowsum(dy ⊙ y)), dv += Pᵀ dy, dk += scale · dSᵀ q, dq += scale · dS k. Each score is computed once.
+/// </summary>
+internal readonly unsafe struct BackwardWork : ILaneWork
+{
+    private readonly CpuContext _context;
+    private readonly AttentionProblem _problem;
+    private readonly GradientProblem _gradients;
+    private readonly int _queries;
+
+    public BackwardWork(CpuContext context, in AttentionProblem problem, in GradientProblem gradients)
+    {
+        _context = context;
+        _problem = problem;
+        _gradients = gradients;
+        _queries = BlockSizes.Queries(problem.Time);
+    }
+
+    public long Items => (long)_problem.Batch * _problem.KeyHeads * _gradients.Plan.Parts;
+
+    public void Invoke<V>(long item, int worker)
+        where V : struct, ICpuLane<V>
+    {
+        GradientPlan plan = _gradients.Plan;
+        long pairs = (long)_problem.Batch * _problem.KeyHeads;
+        int batch = (int)(item % pairs / _problem.KeyHeads), keyHead = (int)(item % pairs % _problem.KeyHeads);
+        // Late parts see the most keys, so they start first.
+        int part = plan.Parts - 1 - (int)(item / pairs);
+        int first = part * plan.PartRows;
+        int rows = Math.Min(plan.PartRows, _problem.Time - first);
+
+        var lane = LaneSize.Of<V>();
+        long bytes = new BackwardScratch(null, _problem, _queries, plan.Parts == 1, lane).Bytes;
+        var scratch = new BackwardScratch(_context.Scratch(worker, bytes), _problem, _queries, plan.Parts == 1, lane);
+        for (int c = 0; c < scratch.Columns; c++)
+        {
+            Element.Set<V>(scratch.Positions, c, c);
+        }
+
+        KeyGradients sums = plan.Parts == 1 ? scratch.Sums : _gradients.Partial(_problem, batch, keyHead, part);
+        KeyBlocks range = _problem.KeysOf(first, first + rows - 1, BlockSizes.Keys);
+        if (plan.Parts == 1)
+        {
+            sums.Zero<V>(0, _problem.Keys);
+        }
+        else
+        {
+            sums.Zero<V>(0, range.SinkEnd);
+            sums.Zero<V>(range.Start, range.End);
+        }
+
+        PackKeys<V>(scratch, batch, keyHead, 0, range.SinkEnd);
+        PackKeys<V>(scratch, batch, keyHead, range.Start, range.End);
+        for (int h = keyHead * _problem.Group; h < (keyHead + 1) * _problem.Group; h++)
+        {
+            for (int start = first; start < first + rows; start += _queries)
+            {
+                QueryBlock<V>(scratch, sums, batch, h, keyHead, start, Math.Min(_queries, first + rows - start));
+            }
+        }
+
+        if (plan.Parts == 1)
+        {
+            _gradients.WriteKeys<V>(sums, batch, 0, _problem.Keys, keyHead);
+        }
+    }
+
+    private void PackKeys<V>(in BackwardScratch scratch, int batch, int keyHead, int first, int end)
+        where V : struct, ICpuLane<V>
+    {
+        if (first < end)
+        {
+            BlockPacking.Rows<V>(
+                _problem.K.Row<V>(batch, first, keyHead), _problem.K.Time, end - first, _problem.Depth, scratch.Keys, _problem.Keys, first, 1);
+        }
+    }
+
+    private void QueryBlock<V>(in BackwardScratch scratch, in KeyGradients sums, int batch, int head, int keyHead, int start, int count)
+        where V : struct, ICpuLane<V>
+    {
+        void* q = _problem.Q.Row<V>(batch, start, head);
+        void* dy = _gradients.DY.Row<V>(batch, start, head);
+        BlockPacking.Transposed<V>(q, _problem.Q.Time, 0, 1, count, _problem.Depth, scratch.QueryColumns, _problem.Scale * SoftmaxPower.BitsPerNat);
+        BlockPacking.Rows<V>(q, _problem.Q.Time, count, _problem.Depth, scratch.QueryRows, _queries, 0, _problem.Scale);
+        BlockPacking.Transposed<V>(dy, _gradients.DY.Time, 0, 1, count, _problem.ValueDepth, scratch.OutputColumns, 1);
+        BlockPacking.Rows<V>(dy, _gradients.DY.Time, count, _problem.ValueDepth, scratch.OutputRows, _queries, 0, 1);
+        HeadRow.Zero<V>(scratch.QuerySums, (nint)count * scratch.DepthRow);
+        HeadRow.Zero<V>(scratch.LogSumExp, scratch.Columns);
+        HeadRow.AddScaled(V.Constant(SoftmaxPower.BitsPerNat), _problem.LogSumExpRow<V>(batch, head, start), scratch.LogSumExp, count);
+        HeadRow.Dots<V>(
+            _problem.Y.Row<V>(batch, start, head), _problem.Y.Time, dy, _gradients.DY.Time, count, _problem.ValueDepth, scratch.Delta);
+
+        KeyBlocks keys = _problem.KeysOf(start, start + count - 1, BlockSizes.Keys);
+        while (keys.Next())
+        {
+            if (_problem.DocumentsMeet(batch, keys.First, keys.Count, start, count, out bool mixed))
+            {
+                BlockMask mask = _problem.Mask(keys.First, keys.Count, keys.Window, start, count);
+                KeyBlock<V>(mask, scratch, sums, batch, keyHead, start, keys.First, mixed);
+            }
+        }
+
+        if (!_gradients.DQ.IsNone)
+        {
+            double scale;
+            Element.Set<V>(&scale, 0, _problem.Scale);
+            HeadRow.WriteRows<V>(
+                scratch.QuerySums, scratch.DepthRow, _gradients.DQ.Row<V>(batch, start, head), _gradients.DQ.Time, count, _problem.Depth,
+                &scale, 0, _gradients.AccumulateQ);
+        }
+    }
+
+    private void KeyBlock<V>(in BlockMask mask, in BackwardScratch scratch, in KeyGradients sums, int batch, int keyHead, int start, int firstKey, bool mixed)
+        where V : struct, ICpuLane<V>
+    {
+        nint row = scratch.Columns;
+        mask.Products<V>(_problem.K.Row<V>(batch, firstKey, keyHead), _problem.K.Time, _problem.Depth, scratch.QueryColumns, scratch.Scores, row);
+        mask.Apply<V>(scratch.Scores, row, scratch.Positions);
+        if (mixed)
+        {
+            mask.ApplyDocuments<V>(scratch.Scores, row, _problem.DocumentsAt(batch, firstKey), _problem.DocumentsAt(batch, start), _problem.DocumentTime);
+        }
+
+        mask.Products<V>(_problem.V.Row<V>(batch, firstKey, keyHead), _problem.V.Time, _problem.ValueDepth, scratch.OutputColumns, scratch.ScoreGradients, row);
+        for (int c = 0; c < mask.Columns; c += V.Width)
+        {
+            int low = mask.KeyLow(c), high = mask.KeyHigh(Math.Min(c + V.Width, mask.Columns) - 1);
+            void* p = Element.At<V>(scratch.Scores, c), ds = Element.At<V>(scratch.ScoreGradients, c);
+            ScoreGradients(p, ds, row, low, high, V.Load(scratch.LogSumExp, c), V.Load(scratch.Delta, c));
+            mask.ZeroMargin<V>(p, row, low, high);
+            mask.ZeroMargin<V>(ds, row, low, high);
+        }
+
+        for (int j = 0; j < mask.Keys; j += Tiles.Rows)
+        {
+            int rows = Math.Min(Tiles.Rows, mask.Keys - j);
+            int low = mask.ColumnLow(j), high = mask.ColumnHigh(j + rows - 1);
+            if (low >= high)
+            {
+                continue;
+            }
+
+            if (!_gradients.DV.IsNone)
+            {
+                Tiles.Across<V>(
+                    Element.At<V>(scratch.Scores, j * row + low), row, 1, rows, high - low, scratch.OutputRows, _queries, low,
+                    scratch.ValueLanes, sums.Value<V>(firstKey + j), sums.ValueRow);
+            }
+
+            if (!_gradients.DK.IsNone)
+            {
+                Tiles.Across<V>(
+                    Element.At<V>(scratch.ScoreGradients, j * row + low), row, 1, rows, high - low, scratch.QueryRows, _queries, low,
+                    scratch.DepthLanes, sums.Key<V>(firstKey + j), sums.KeyRow);
+            }
+        }
+
+        for (int c = 0; c < mask.Columns && !_gradients.DQ.IsNone; c += Tiles.Rows)
+        {
+            int rows = Math.Min(Tiles.Rows, mask.Columns - c);
+            int low = mask.KeyLow(c), high = mask.KeyHigh(c + rows - 1);
+            if (low < high)
+            {
+                Tiles.Across<V>(
+                    Element.At<V>(scratch.ScoreGradients, low * row + c), 1, row, rows, high - low, scratch.Keys, _problem.Keys, firstKey + low,
+                    scratch.DepthLanes, Element.At<V>(scratch.QuerySums, (nint)c * scratch.DepthRow), scratch.DepthRow);
+            }
+        }
+    }
+
+    /// <summary>Scores in bits become P = 2^(S − lse), their gradients dS = P · (dP − delta).</summary>
+    private static void ScoreGradients<V>(void* scores, void* gradients, nint row, int low, int high, V logSumExp, V delta)
+        where V : struct, ICpuLane<V>
+    {
+        for (nint j = low, i = low * row; j < high; j++, i += row)
+        {
+            V p = SoftmaxPower.Of(V.Load(scores, i) - logSumExp);
+            V.Store(scores, i, p);
+            V.Store(gradients, i, p * (V.Load(gradients, i) - delta));
+        }
+    }
+}

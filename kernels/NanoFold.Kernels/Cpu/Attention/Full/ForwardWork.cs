@@ -1,0 +1,133 @@
+using NanoFold.Kernels.Cpu.Attention.Blocks;
+using NanoFold.Kernels.Cpu.MatMul;
+using NanoFold.Kernels.Lanes;
+
+namespace NanoFold.Kernels.Cpu.Attention.Full;
+
+/// <summary>
+/// Forward pass; an item is a batch row, a head and a chunk of queries. Each block of values is packed once per chunk and meets
+/// the chunk's query blocks one after the other.
+/// </summary>
+internal readonly unsafe struct ForwardWork : ILaneWork
+{
+    /// <summary>Query blocks of a chunk: packing is shared by them, and the running output of a chunk fits the second-level cache.</summary>
+    private const int ChunkBlocks = 4;
+
+    private readonly CpuContext _context;
+    private readonly AttentionProblem _problem;
+    private readonly int _queries, _chunks;
+
+    public ForwardWork(CpuContext context, in AttentionProblem problem)
+    {
+        _context = context;
+        _problem = problem;
+        _queries = BlockSizes.Queries(problem.Time);
+        _chunks = BlockSizes.Count(problem.Time, ChunkBlocks * _queries);
+    }
+
+    public long Items => (long)_problem.Batch * _problem.Heads * _chunks;
+
+    public void Invoke<V>(long item, int worker)
+        where V : struct, ICpuLane<V>
+    {
+        long pairs = (long)_problem.Batch * _problem.Heads;
+        int batch = (int)(item % pairs / _problem.Heads), head = (int)(item % pairs % _problem.Heads);
+        int keyHead = head / _problem.Group;
+        // Late chunks see the most keys, so they start first.
+        int first = (_chunks - 1 - (int)(item / pairs)) * ChunkBlocks * _queries;
+        int rows = Math.Min(ChunkBlocks * _queries, _problem.Time - first);
+        int blocks = BlockSizes.Count(rows, _queries);
+
+        var lane = LaneSize.Of<V>();
+        long bytes = new Scratch(null, _problem, _queries, blocks, lane).Bytes;
+        var scratch = new Scratch(_context.Scratch(worker, bytes), _problem, _queries, blocks, lane);
+        for (int c = 0; c < scratch.Columns; c++)
+        {
+            Element.Set<V>(scratch.Positions, c, c);
+        }
+
+        for (int i = 0; i < blocks; i++)
+        {
+            int start = first + i * _queries, count = Math.Min(_queries, first + rows - start);
+            scratch.State(i).Start<V>(_problem.Q.Row<V>(batch, start, head), _problem.Q.Time, 0, 1, count, _problem.Depth, _problem.Scale);
+        }
+
+        KeyBlocks keys = _problem.KeysOf(first, first + rows - 1, BlockSizes.Keys);
+        while (keys.Next())
+        {
+            bool packed = false;
+            for (int i = 0; i < blocks; i++)
+            {
+                int start = first + i * _queries, count = Math.Min(_queries, first + rows - start);
+                BlockMask mask = _problem.Mask(keys.First, keys.Count, keys.Window, start, count);
+                if (mask.IsEmpty || !_problem.DocumentsMeet(batch, keys.First, keys.Count, start, count, out bool mixed))
+                {
+                    continue;
+                }
+
+                if (!packed)
+                {
+                    BlockPacking.Rows<V>(
+                        _problem.V.Row<V>(batch, keys.First, keyHead), _problem.V.Time, keys.Count, _problem.ValueDepth, scratch.Values, BlockSizes.Keys, 0, 1);
+                    packed = true;
+                }
+
+                OnlineSoftmax state = scratch.State(i);
+                mask.Products<V>(_problem.K.Row<V>(batch, keys.First, keyHead), _problem.K.Time, _problem.Depth, state.Queries, scratch.Scores, scratch.Columns);
+                mask.Apply<V>(scratch.Scores, scratch.Columns, scratch.Positions);
+                if (mixed)
+                {
+                    mask.ApplyDocuments<V>(
+                        scratch.Scores, scratch.Columns, _problem.DocumentsAt(batch, keys.First), _problem.DocumentsAt(batch, start), _problem.DocumentTime);
+                }
+
+                state.Add<V>(mask, scratch.Scores, scratch.Columns, scratch.Values, BlockSizes.Keys);
+            }
+        }
+
+        for (int i = 0; i < blocks; i++)
+        {
+            int start = first + i * _queries, count = Math.Min(_queries, first + rows - start);
+            OnlineSoftmax state = scratch.State(i);
+            state.Finish<V>(0, count, _problem.Y.Row<V>(batch, start, head), _problem.Y.Time);
+            state.WriteLogSumExp<V>(_problem.LogSumExpRow<V>(batch, head, start), count);
+        }
+    }
+
+    private readonly struct Scratch
+    {
+        private readonly int _queries, _depth, _valueDepth;
+        private readonly LaneSize _lane;
+        private readonly byte* _states;
+        private readonly long _stateBytes;
+
+        public Scratch(void* memory, in AttentionProblem problem, int queries, int blocks, LaneSize lane)
+        {
+            _queries = queries;
+            _depth = problem.Depth;
+            _valueDepth = problem.ValueDepth;
+            _lane = lane;
+            var cursor = new ScratchCursor(memory);
+            Columns = lane.Padded(queries);
+            Scores = cursor.Take((long)BlockSizes.Keys * Columns * lane.Bytes);
+            Values = cursor.Take((long)BlockSizes.Keys * lane.Padded(problem.ValueDepth) * lane.Bytes);
+            Positions = cursor.Take((long)Columns * lane.Bytes);
+            _stateBytes = new OnlineSoftmax(null, queries, _depth, _valueDepth, lane).Bytes;
+            _states = (byte*)cursor.Take(_stateBytes * blocks);
+            Bytes = cursor.Used;
+        }
+
+        public int Columns { get; }
+
+        public void* Scores { get; }
+
+        public void* Values { get; }
+
+        /// <summary>0, 1, 2 … as elements, one per column.</summary>
+        public void* Positions { get; }
+
+        public long Bytes { get; }
+
+        public OnlineSoftmax State(int block) => new(_states + block * _stateBytes, _queries, _depth, _valueDepth, _lane);
+    }
+}

@@ -1,0 +1,66 @@
+using NanoFold.Kernels.Cpu.Attention.Blocks;
+using NanoFold.Kernels.Cpu.Attention.Full;
+using NanoFold.Kernels.Cpu.MatMul;
+using NanoFold.Kernels.Lanes;
+
+namespace NanoFold.Kernels.Cpu.Attention.TopK;
+
+/// <summary>Forward pass of top-k attention; an item is a batch row, a head and a block of queries.</summary>
+internal readonly unsafe struct TopKForwardWork(CpuContext context, AttentionProblem problem, KeptKeys kept) : ILaneWork
+{
+    private const int Queries = 32;
+
+    public long Items => (long)problem.Batch * problem.Heads * BlockSizes.Count(problem.Time, Queries);
+
+    public void Invoke<V>(long item, int worker)
+        where V : struct, ICpuLane<V>
+    {
+        long pairs = (long)problem.Batch * problem.Heads;
+        int batch = (int)(item % pairs / problem.Heads), head = (int)(item % pairs % problem.Heads);
+        int keyHead = head / problem.Group;
+        int start = (BlockSizes.Count(problem.Time, Queries) - 1 - (int)(item / pairs)) * Queries;
+        int count = Math.Min(Queries, problem.Time - start);
+
+        var lane = LaneSize.Of<V>();
+        long bytes = new ScoreRows(null, Queries, problem.Depth, problem.ValueDepth, problem.Keys, kept.Count, lane).Bytes;
+        var rows = new ScoreRows(context.Scratch(worker, bytes), Queries, problem.Depth, problem.ValueDepth, problem.Keys, kept.Count, lane);
+        for (int c = 0; c < lane.Padded(Queries); c++)
+        {
+            Element.Set<V>(rows.Positions, c, c);
+        }
+
+        BlockPacking.Transposed<V>(problem.Q.Row<V>(batch, start, head), problem.Q.Time, 0, 1, count, problem.Depth, rows.Queries, problem.Scale);
+        KeyBlocks keys = problem.KeysOf(start, start + count - 1, BlockSizes.Keys);
+        while (keys.Next())
+        {
+            BlockMask mask = problem.Mask(keys.First, keys.Count, keys.Window, start, count);
+            if (!problem.DocumentsMeet(batch, keys.First, keys.Count, start, count, out bool mixed))
+            {
+                rows.Hide<V>(keys.First, keys.Count, count);
+                continue;
+            }
+
+            rows.Add<V>(
+                mask, problem.K.Row<V>(batch, keys.First, keyHead), problem.K.Time, keys.First,
+                mixed ? problem.DocumentsAt(batch, keys.First) : null, mixed ? problem.DocumentsAt(batch, start) : null, problem.DocumentTime);
+        }
+
+        for (int c = 0; c < count; c++)
+        {
+            int size = rows.Select<V>(c, keys.End, out double logSumExp);
+            Element.Set<V>(problem.LogSumExpRow<V>(batch, head, start + c), 0, logSumExp);
+            int* indices = kept.Row(problem, batch, head, start + c);
+            HeadRow.Zero<V>(rows.Output, lane.Padded(problem.ValueDepth));
+            for (int i = 0; i < size; i++)
+            {
+                indices[i] = rows.Kept[i].Key;
+                HeadRow.AddScaled(rows.Weight<V>(i), problem.V.Row<V>(batch, indices[i], keyHead), rows.Output, problem.ValueDepth);
+            }
+
+            new Span<int>(indices + size, kept.Count - size).Fill(-1);
+            // A row whose scores have no order, as one is not a number, gives none.
+            V factor = V.Constant(double.IsNaN(logSumExp) ? double.NaN : 1);
+            HeadRow.Write(rows.Output, problem.Y.Row<V>(batch, start + c, head), problem.ValueDepth, factor);
+        }
+    }
+}

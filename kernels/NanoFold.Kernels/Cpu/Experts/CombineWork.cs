@@ -1,0 +1,87 @@
+using System.Runtime.CompilerServices;
+using NanoFold.Kernels.Cpu.Attention;
+using NanoFold.Kernels.Cpu.Loops;
+using NanoFold.Kernels.Lanes;
+
+namespace NanoFold.Kernels.Cpu.Experts;
+
+/// <summary>
+/// Forward y[n] = Σⱼ w[n, j] · rows[r(n, j)]; backward dRows[r(n, j)] = w[n, j] · dy[n] and dw[n, j] = ⟨dy[n], rows[r(n, j)]⟩.
+/// Each row belongs to one slot, so items share no output.
+/// </summary>
+internal unsafe struct CombineWork : ILaneWork
+{
+    public byte* Rows;
+    public long RowStride;
+    public byte* DRows;
+    public long DRowStride;
+
+    /// <summary>y, or dy backward.</summary>
+    public byte* Token;
+    public long TokenStride;
+    public void* Weights;
+    public void* DWeights;
+    public int* RowOfSlot;
+    public long Tokens;
+    public int TokensPerItem;
+    public int Slots;
+    public int Width;
+    public bool Accumulate;
+    public bool Backward;
+
+    public readonly void Invoke<V>(long item, int worker)
+        where V : struct, ICpuLane<V>
+    {
+        int size = V.Type.Size();
+        long end = Math.Min((item + 1) * TokensPerItem, Tokens);
+        for (long token = item * TokensPerItem; token < end; token++)
+        {
+            byte* own = Token + token * TokenStride * size;
+            for (int j = 0; j < Slots; j++)
+            {
+                long slot = token * Slots + j, row = RowOfSlot[slot];
+                byte* values = Rows + row * RowStride * size;
+                V weight = V.Constant(Weights is null ? 1 : Scalar.Read<V>(Weights, slot));
+                if (!Backward)
+                {
+                    Scale(values, own, weight, Accumulate || j > 0);
+                    continue;
+                }
+
+                if (DWeights is not null)
+                {
+                    Scalar.Write<V>(DWeights, slot, LaneSum.Of<LaneSum.Product, V>(own, values, null, default, Width));
+                }
+
+                if (DRows is not null)
+                {
+                    Scale(own, DRows + row * DRowStride * size, weight, accumulate: false);
+                }
+            }
+        }
+    }
+
+    private readonly void Scale<V>(void* x, void* y, V weight, bool accumulate)
+        where V : struct, ICpuLane<V>
+    {
+        nint i = 0, width = Width;
+        for (; i <= width - V.Width; i += V.Width)
+        {
+            Element<V, Whole<V>>(x, y, weight, accumulate, i, 0);
+        }
+
+        if (i < width)
+        {
+            Element<V, Part<V>>(x, y, weight, accumulate, i, (int)(width - i));
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Element<V, P>(void* x, void* y, V weight, bool accumulate, nint i, int count)
+        where V : struct, ICpuLane<V>
+        where P : struct, IPiece<V>
+    {
+        V value = P.Load(x, i, count);
+        P.Store(y, i, count, accumulate ? V.MultiplyAdd(value, weight, P.Load(y, i, count)) : value * weight);
+    }
+}

@@ -1,0 +1,80 @@
+using System.Runtime.CompilerServices;
+using NanoFold.Kernels.Cpu.Loops;
+using NanoFold.Kernels.Lanes;
+
+namespace NanoFold.Kernels.Cpu.Experts;
+
+/// <summary>
+/// Weights of the experts kept: w = p, or p / S with S = Σ p over those kept. Backward dp = dw, or (dw − Σᵢ dwᵢ wᵢ) / S;
+/// 0 for the experts not kept. A few scalars per token, so there is nothing for wide lanes to do.
+/// </summary>
+internal unsafe struct ExpertWeights : ILaneWork
+{
+    public byte* Probabilities;
+    public long ProbabilityStride;
+    public byte* DProbabilities;
+    public long DProbabilityStride;
+    public int* Indices;
+    public void* Weights;
+    public void* DWeights;
+    public long Tokens;
+    public int TokensPerItem;
+    public int Slots;
+    public int Experts;
+    public bool Renormalize;
+    public bool Backward;
+
+    public readonly void Invoke<V>(long item, int worker)
+        where V : struct, ICpuLane<V>
+    {
+        long end = Math.Min((item + 1) * TokensPerItem, Tokens);
+        for (long token = item * TokensPerItem; token < end; token++)
+        {
+            byte* p = Probabilities + token * ProbabilityStride * V.Type.Size();
+            double inverse = 1;
+            if (Renormalize)
+            {
+                double sum = 0;
+                for (int j = 0; j < Slots; j++)
+                {
+                    sum += Scalar.Read<V>(p, Indices[token * Slots + j]);
+                }
+
+                inverse = 1 / sum;
+            }
+
+            if (Backward)
+            {
+                Gradient<V>(token, inverse);
+            }
+            else
+            {
+                for (int j = 0; j < Slots; j++)
+                {
+                    long slot = token * Slots + j;
+                    Scalar.Write<V>(Weights, slot, Scalar.Read<V>(p, Indices[slot]) * inverse);
+                }
+            }
+        }
+    }
+
+    private readonly void Gradient<V>(long token, double inverse)
+        where V : struct, ICpuLane<V>
+    {
+        byte* dp = DProbabilities + token * DProbabilityStride * V.Type.Size();
+        Unsafe.InitBlockUnaligned(dp, 0, checked((uint)((long)Experts * V.Type.Size())));
+        double mean = 0;
+        for (int j = 0; Renormalize && j < Slots; j++)
+        {
+            long slot = token * Slots + j;
+            mean += Scalar.Read<V>(DWeights, slot) * Scalar.Read<V>(Weights, slot);
+        }
+
+        for (int j = 0; j < Slots; j++)
+        {
+            long slot = token * Slots + j;
+            int expert = Indices[slot];
+            Scalar.Write<V>(dp, expert, Scalar.Read<V>(dp, expert) + (Scalar.Read<V>(DWeights, slot) - mean) * inverse);
+        }
+    }
+}

@@ -1,0 +1,101 @@
+using NanoFold.Kernels.Calls;
+using NanoFold.Kernels.Cpu.Loops;
+
+namespace NanoFold.Kernels.Cpu.Norm;
+
+/// <summary>RMSNorm and LayerNorm on the CPU. y may be x, and dx may be dy.</summary>
+public sealed unsafe class CpuNorm(CpuContext context) 
+    : IKernel<RmsNormCall>, IKernel<RmsNormBackwardCall>, IKernel<LayerNormCall>, IKernel<LayerNormBackwardCall>
+{
+    private const int MostPartials = 256;
+
+    public void Run(in RmsNormCall call)
+    {
+        call.Check();
+        Forward(call.X, call.Gain, default, call.Y, call.Statistics, call.Epsilon, centered: false);
+    }
+
+    public void Run(in LayerNormCall call)
+    {
+        call.Check();
+        Forward(call.X, call.Gain, call.Bias, call.Y, call.Statistics, call.Epsilon, centered: true);
+    }
+
+    public void Run(in RmsNormBackwardCall call)
+    {
+        call.Check();
+        Backward(
+            RmsNormBackwardCall.Name, call.X, call.Gain, call.Statistics, call.DY, call.DX, call.AccumulateX, call.DGain, default, call.Scratch, centered: false);
+    }
+
+    public void Run(in LayerNormBackwardCall call)
+    {
+        call.Check();
+        Backward(
+            LayerNormBackwardCall.Name, call.X, call.Gain, call.Statistics, call.DY, call.DX, call.AccumulateX, call.DGain, call.DBias, call.Scratch, centered: true);
+    }
+
+    public long ScratchBytes(in RmsNormBackwardCall shape) => ScratchBytes(shape.X);
+
+    public long ScratchBytes(in LayerNormBackwardCall shape) => ScratchBytes(shape.X);
+
+    private static long ScratchBytes(in View x)
+        => RowBlocks.Items(x.Layout.Rows, RowBlocks.RowsPerItem(x.Layout.Rows, x.Layout[-1], MostPartials)) * 2 * x.Layout[-1] * x.Type.Size();
+
+    private void Forward(in View x, in View gain, in View bias, in View y, in View statistics, double epsilon, bool centered)
+    {
+        int width = x.Layout[-1];
+        long rows = x.Layout.Rows;
+        int rowsPerItem = RowBlocks.RowsPerItem(width);
+        var work = new NormForward
+        {
+            X = new RowSpace(x),
+            Y = new RowSpace(y),
+            Gain = gain.Address,
+            Bias = bias.Address,
+            Statistics = statistics.Address,
+            Rows = rows,
+            RowsPerItem = rowsPerItem,
+            Width = width,
+            Epsilon = epsilon,
+            Centered = centered,
+        };
+        context.Run(x.Type, RowBlocks.Items(rows, rowsPerItem), ref work);
+    }
+
+    private void Backward(
+        string op, in View x, in View gain, in View statistics, in View dy, in View dx, bool accumulateX, in View dGain, in View dBias, in View scratch, bool centered)
+    {
+        int width = x.Layout[-1];
+        long rows = x.Layout.Rows;
+        bool sums = !dGain.IsNone || !dBias.IsNone;
+        if (sums)
+        {
+            RowCheck.Scratch(op, scratch, ScratchBytes(x));
+        }
+
+        long rowsPerItem = RowBlocks.RowsPerItem(rows, width, MostPartials);
+        long items = RowBlocks.Items(rows, rowsPerItem);
+        var work = new NormBackward
+        {
+            X = new RowSpace(x),
+            DY = new RowSpace(dy),
+            DX = dx.IsNone ? default : new RowSpace(dx),
+            HasDX = !dx.IsNone,
+            Gain = gain.Address,
+            Statistics = statistics.Address,
+            Partials = sums ? (byte*)scratch.Address : null,
+            Rows = rows,
+            RowsPerItem = rowsPerItem,
+            Width = width,
+            Accumulate = accumulateX,
+            Centered = centered,
+        };
+        context.Run(x.Type, items, ref work);
+        if (sums)
+        {
+            var sum = new PartialSums { Partials = (byte*)scratch.Address, Count = items, Width = width, First = dGain.Address, Second = dBias.Address };
+            context.Run(x.Type, PartialSums.Items(width), ref sum);
+        }
+    }
+}

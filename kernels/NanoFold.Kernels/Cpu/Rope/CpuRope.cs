@@ -1,0 +1,50 @@
+using NanoFold.Kernels.Calls;
+using NanoFold.Kernels.Cpu.Loops;
+
+namespace NanoFold.Kernels.Cpu.Rope;
+
+/// <summary>
+/// Rotary position embedding on the CPU. y may be x. A token whose position lies behind the table turns by the table's last row:
+/// such tokens only pad a chunk of decoding, and a cache drops them.
+/// </summary>
+public sealed unsafe class CpuRope(CpuContext context) : IKernel<RopeCall>
+{
+    public void Run(in RopeCall call)
+    {
+        call.Check();
+        View x = call.X, y = call.Y, table = call.Table, positions = call.Positions;
+        int batch = x.Layout[0], time = x.Layout[1], headDim = x.Layout[3];
+        if (!positions.IsNone)
+        {
+            RowCheck.Indices(RopeCall.Name, "positions", positions, int.MaxValue, optional: false);
+        }
+
+        int tokensPerItem = RowBlocks.RowsPerItem(checked(x.Layout[2] * headDim));
+        long tokens = (long)batch * time;
+        var work = new RopeWork
+        {
+            X = (byte*)x.Address,
+            Y = (byte*)y.Address,
+            Table = (byte*)table.Address,
+            Positions = positions.Ints,
+            XBatch = x.Layout.Stride(0),
+            XTime = x.Layout.Stride(1),
+            XHead = x.Layout.Stride(2),
+            YBatch = y.Layout.Stride(0),
+            YTime = y.Layout.Stride(1),
+            YHead = y.Layout.Stride(2),
+            TableStride = table.Layout.Stride(0),
+            LastPosition = table.Layout[0] - 1,
+            Tokens = tokens,
+            TokensPerItem = tokensPerItem,
+            Time = time,
+            Heads = x.Layout[2],
+            HeadDim = headDim,
+            Interleaved = call.Interleaved,
+            Inverse = call.Inverse,
+            Accumulate = call.Accumulate,
+            Context = context,
+        };
+        context.Run(x.Type, RowBlocks.Items(tokens, tokensPerItem), ref work);
+    }
+}

@@ -1,0 +1,69 @@
+using NanoFold.Kernels;
+using NanoFold.Kernels.Calls;
+
+namespace NanoFold.Gpu.Tests.Loss;
+
+public class CrossEntropyTests : GpuTests
+{
+    private static int[][] Shapes => IsSimulated ? [[1, 2], [5, 17], [6, 300]] : [[1, 2], [5, 17], [33, 257], [512, 2048], [40, 50257], [64, 50304]];
+
+    [Test]
+    public void Losses_and_gradients_are_those_of_the_cpu([Values(DType.Float32, DType.BFloat16, DType.Float16)] DType type, [Values(0, 3)] int padding, [Values] bool accumulate)
+    {
+        double tolerance = type switch { DType.Float32 => 2e-6, DType.BFloat16 => 1e-2, _ => 2e-3 };
+        ICrossEntropyKernel gpu = Gpu.RequireInterface<ICrossEntropyKernel>(), cpu = Cpu.RequireInterface<ICrossEntropyKernel>();
+        foreach (int[] shape in Shapes)
+        {
+            using var twins = new Twins(Gpu, Cpu);
+            (int rows, int vocab) = (shape[0], shape[1]);
+            Twin padded = twins.Random(type, 1, rows, vocab + padding), dPadded = twins.Random(type, 2, rows, vocab + padding);
+            Layout layout = padded.Cpu.Layout.Slice(1, 0, vocab, out _);
+            Twin logits = padded.With(layout), dLogits = dPadded.With(layout);
+            Twin targets = twins.Integers([rows], [.. Enumerable.Range(0, rows).Select(i => i % 4 == 3 ? -1 : i * 7 % vocab)]);
+            Twin losses = twins.Random(DType.Float32, 3, rows), logSumExp = twins.Random(DType.Float32, 4, rows), loss = twins.Random(DType.Float32, 5, 1);
+            Twin dLoss = twins.New(DType.Float32, [1], [0.5f]);
+            Set(rows - rows / 4);
+            gpu.Forward(logits.Gpu, targets.Gpu, losses.Gpu, logSumExp.Gpu, loss.Gpu);
+            cpu.Forward(logits.Cpu, targets.Cpu, losses.Cpu, logSumExp.Cpu, loss.Cpu);
+            twins.AssertClose(losses, 2e-6, "losses");
+            twins.AssertClose(logSumExp, 2e-6, "logSumExp");
+            twins.AssertClose(loss, 2e-6, "loss");
+            Assert.That(Gpu.State.GetDouble(StepSlot.Loss), Is.EqualTo(Cpu.State.GetDouble(StepSlot.Loss)).Within(1e-5));
+
+            gpu.Backward(logits.Gpu, targets.Gpu, logSumExp.Gpu, dLoss.Gpu, dLogits.Gpu, accumulate);
+            cpu.Backward(logits.Cpu, targets.Cpu, logSumExp.Cpu, dLoss.Cpu, dLogits.Cpu, accumulate);
+            twins.AssertClose(dPadded, tolerance, "dLogits");
+
+            gpu.Backward(logits.Gpu, targets.Gpu, logSumExp.Gpu, dLoss.Gpu, logits.Gpu, accumulate: false);
+            cpu.Backward(logits.Cpu, targets.Cpu, logSumExp.Cpu, dLoss.Cpu, logits.Cpu, accumulate: false);
+            twins.AssertClose(padded, tolerance, "dLogits in place");
+        }
+    }
+
+    [Test]
+    public void Infinite_logits_and_bad_targets()
+    {
+        using var memory = new Memory(Gpu);
+        ICrossEntropyKernel kernel = Gpu.RequireInterface<ICrossEntropyKernel>();
+        float none = float.NegativeInfinity;
+        View logits = memory.New(DType.Float32, [3, 6], [none, none, none, none, 1, 1, 0, 0, 0, 0, 0, 0, 0, float.NaN, 0, 0, 0, 0]);
+        View targets = memory.Integers([3], [4, 6, 0]), losses = memory.New(DType.Float32, 3), logSumExp = memory.New(DType.Float32, 3), loss = memory.New(DType.Float32, 1);
+        Set(3);
+        kernel.Forward(logits, targets, losses, logSumExp, loss);
+        float[] nats = memory.Read(losses);
+        Assert.That(nats[0], Is.EqualTo(MathF.Log(2)).Within(1e-6));
+        Assert.That(nats[1..], Is.All.NaN);
+        Assert.That(memory.Read(loss)[0], Is.NaN);
+        Assert.That(Gpu.State.GetDouble(StepSlot.Loss), Is.NaN);
+    }
+
+    private void Set(long targets)
+    {
+        foreach (StepState state in new[] { Gpu.State, Cpu.State })
+        {
+            state.Set(StepSlot.TargetCount, targets);
+            state.Set(StepSlot.Loss, 0.25);
+            state.Set(StepSlot.LossScale, 8.0);
+        }
+    }
+}

@@ -1,0 +1,18 @@
+using NanoFold.Kernels;
+
+namespace NanoFold.Gpu.Tests.Reduce;
+
+public class MemoryReadTests : GpuTests
+{
+    [Test]
+    public void The_sum_is_that_of_all_elements([Values(DType.Float32, DType.BFloat16, DType.Float16)] DType type)
+    {
+        foreach (int count in IsSimulated ? new[] { 1, 6, 700 } : [1, 6, 700, 1 << 22, (1 << 24) + 5])
+        {
+            using var memory = new Memory(Gpu);
+            View x = memory.Random(type, 1, count);
+            double expected = memory.Read(x).Sum(v => (double)v);
+            Assert.That(Gpu.RequireInterface<IMemoryRead>().Read(x), Is.EqualTo(expected).Within(1e-6 * count));
+        }
+    }
+}

@@ -1,0 +1,253 @@
+using NanoFold.Kernels;
+using NanoFold.Kernels.Cpu;
+using NanoFold.Kernels.Cpu.Optimizers;
+
+namespace NanoFold.Tests.Cpu.Optimizers;
+
+[TestFixture]
+public sealed class CpuOptimizerTests
+{
+    private static readonly int[] s_counts = [1, 2, 3, 7, 8, 15, 17, 33, 100, 257, 16383, 16384, 16400];
+
+    [Test]
+    public void AdamWMatchesTheFormulaOverSteps([ValueSource(typeof(LanePath), nameof(LanePath.All))] LanePath path)
+    {
+        const double Beta1 = 0.9, Beta2 = 0.95, Epsilon = 1e-8, Decay = 0.1, RateFactor = 0.5, Rate = 0.01, Scale = 0.7;
+        foreach (int count in s_counts)
+        {
+            using CpuContext context = Context(1, path.Isa, Scale);
+            context.State.Set(StepSlot.LearningRate, Rate);
+            var optimizer = new CpuOptimizer(context);
+            using var p = new Operand(path.Type, [count], Operand.Random(1, count));
+            using var g = new Operand(path.Type, [count]);
+            using var m = new Operand(path.Type, [count]);
+            using var v = new Operand(path.Type, [count]);
+            double[] parameter = p.Values, first = new double[count], second = new double[count];
+            for (int step = 1; step <= 4; step++)
+            {
+                g.Values = Operand.Random(10 + step, count);
+                context.State.Set(StepSlot.Step, (long)step);
+                optimizer.AdamW(p.View, g.View, m.View, v.View, Beta1, Beta2, Epsilon, Decay, RateFactor);
+                double[] gradient = g.Values;
+                for (int i = 0; i < count; i++)
+                {
+                    double scaled = Scale * gradient[i];
+                    first[i] = Beta1 * first[i] + (1 - Beta1) * scaled;
+                    second[i] = Beta2 * second[i] + (1 - Beta2) * scaled * scaled;
+                    double mHat = first[i] / (1 - Math.Pow(Beta1, step)), vHat = second[i] / (1 - Math.Pow(Beta2, step));
+                    parameter[i] -= Rate * RateFactor * (mHat / (Math.Sqrt(vHat) + Epsilon) + Decay * parameter[i]);
+                }
+
+                RowAssert.Close(p.Values, parameter, path.Tolerance, $"{count}, step {step}: parameter");
+                RowAssert.Close(m.Values, first, path.Tolerance, $"{count}, step {step}: first");
+                RowAssert.Close(v.Values, second, path.Tolerance, $"{count}, step {step}: second");
+            }
+
+            foreach (Operand operand in new[] { p, g, m, v })
+            {
+                operand.AssertGuards();
+            }
+        }
+    }
+
+    [Test]
+    public void MuonMatchesTheFormulas([ValueSource(typeof(LanePath), nameof(LanePath.All))] LanePath path, [Values] bool nesterov)
+    {
+        const double Beta = 0.95, Scale = 0.5, Rate = 0.02, Decay = 0.3, RateFactor = 1.5, Epsilon = 1e-7;
+        foreach (int count in s_counts)
+        {
+            using CpuContext context = Context(1, path.Isa, Scale);
+            context.State.Set(StepSlot.MatrixLearningRate, Rate);
+            var optimizer = new CpuOptimizer(context);
+            using var p = new Operand(path.Type, [count], Operand.Random(1, count));
+            using var g = new Operand(path.Type, [count], Operand.Random(2, count));
+            using var m = new Operand(path.Type, [count], Operand.Random(3, count));
+            using var update = new Operand(path.Type, [count]);
+            double[] momentum = [.. m.Values.Zip(g.Values, (a, b) => Beta * a + (1 - Beta) * Scale * b)];
+            double[] expected = nesterov ? [.. momentum.Zip(g.Values, (a, b) => (1 - Beta) * Scale * b + Beta * a)] : momentum;
+            optimizer.MuonMomentum(g.View, m.View, update.View, Beta, nesterov);
+            RowAssert.Close(m.Values, momentum, path.Tolerance, "momentum");
+            RowAssert.Close(update.Values, expected, path.Tolerance, "update");
+
+            double[] before = update.Values;
+            double norm = Math.Sqrt(before.Sum(value => value * value)) + Epsilon;
+            optimizer.NormalizeFrobenius(update.View, g.View, Epsilon);
+            RowAssert.Close(g.Values, [.. before.Select(value => value / norm)], path.Tolerance, "normalised");
+            optimizer.NormalizeFrobenius(update.View, update.View, Epsilon);
+            Assert.That(update.Values, Is.EqualTo(g.Values), "in place");
+
+            double[] applied = [.. p.Values.Zip(update.Values, (a, b) => a - Rate * RateFactor * (b + Decay * a))];
+            optimizer.MuonApply(p.View, update.View, Decay, RateFactor);
+            RowAssert.Close(p.Values, applied, path.Tolerance, "parameter");
+            foreach (Operand operand in new[] { p, g, m, update })
+            {
+                operand.AssertGuards();
+            }
+        }
+    }
+
+    [Test]
+    public void AZeroMatrixStaysZero()
+    {
+        using CpuContext context = Context(1, Isa.Vector256, 1);
+        using var x = new Operand(DType.Float32, [3, 3]);
+        new CpuOptimizer(context).NormalizeFrobenius(x.View, x.View, 0);
+        Assert.That(x.Values, Is.All.Zero);
+    }
+
+    [Test]
+    public void SquaresAddUp([ValueSource(typeof(LanePath), nameof(LanePath.All))] LanePath path)
+    {
+        using CpuContext context = Context(1, path.Isa, 1);
+        var optimizer = new CpuOptimizer(context);
+        double expected = 0;
+        foreach (int count in s_counts)
+        {
+            using var g = new Operand(path.Type, [count], Operand.Random(count, count));
+            optimizer.AddSquares(g.View);
+            expected += g.Values.Sum(value => value * value);
+            RowAssert.Close([context.State.GetDouble(StepSlot.GradientSquares)], [expected], path.Tolerance, $"{count}");
+        }
+    }
+
+    [Test]
+    public void NothingChangesWhereTheStepIsSkipped([ValueSource(typeof(LanePath), nameof(LanePath.All))] LanePath path)
+    {
+        using CpuContext context = Context(1, path.Isa, 0);
+        context.State.Set(StepSlot.Step, 1L);
+        context.State.Set(StepSlot.LearningRate, 1.0);
+        context.State.Set(StepSlot.MatrixLearningRate, 1.0);
+        var optimizer = new CpuOptimizer(context);
+        Operand[] all = [.. Enumerable.Range(0, 4).Select(i => new Operand(path.Type, [37], Operand.Random(i, 37)))];
+        all[1][5] = double.NaN;
+        byte[][] before = [.. all.Select(operand => operand.Bytes)];
+        optimizer.AdamW(all[0].View, all[1].View, all[2].View, all[3].View, 0.9, 0.95, 1e-8, 0.1, 1);
+        optimizer.MuonMomentum(all[1].View, all[2].View, all[3].View, 0.9, true);
+        optimizer.NormalizeFrobenius(all[1].View, all[2].View, 1e-7);
+        optimizer.MuonApply(all[0].View, all[1].View, 0.1, 1);
+        RowAssert.SameBits([.. all.Select(operand => operand.Bytes)], before);
+        foreach (Operand operand in all)
+        {
+            operand.Dispose();
+        }
+    }
+
+    [TestCase(1.0, 4.0, 0.0, 1.0, 0)]
+    [TestCase(1.0, 4.0, 1.0, 0.5, 0)]
+    [TestCase(1.0, 4.0, 3.0, 1.0, 0)]
+    [TestCase(1.0, 0.0, 1.0, 1.0, 0)]
+    [TestCase(double.NaN, 4.0, 1.0, 0.0, 1)]
+    [TestCase(double.PositiveInfinity, 4.0, 0.0, 0.0, 1)]
+    [TestCase(1.0, double.NaN, 1.0, 0.0, 1)]
+    [TestCase(1.0, double.PositiveInfinity, 1.0, 0.0, 1)]
+    public void DecidesOnTheUpdate(double loss, double squares, double clip, double scale, long skipped)
+    {
+        using CpuContext context = Context(1, Isa.Scalar, 17);
+        context.State.Set(StepSlot.Loss, loss);
+        context.State.Set(StepSlot.GradientSquares, squares);
+        context.State.Set(StepSlot.Skipped, 3L);
+        new CpuOptimizer(context).Decide(clip, dynamicLossScale: false);
+        Assert.That(context.State.GetDouble(StepSlot.GradientScale), Is.EqualTo(scale));
+        Assert.That(context.State.GetInteger(StepSlot.Skipped), Is.EqualTo(3 + skipped));
+    }
+
+    // The norm is 2 where it is finite, and the scale left its mark on the squares.
+    [TestCase(65536.0, 0.0, 7, 1.0 / 65536, 65536.0, 8)]
+    [TestCase(65536.0, 1.0, 7, 0.5 / 65536, 65536.0, 8)]
+    [TestCase(1024.0, 0.0, 1999, 1.0 / 1024, 2048.0, 0)]
+    [TestCase(16777216.0, 0.0, 1999, 1.0 / 16777216, 16777216.0, 0)]
+    [TestCase(1024.0, 0.0, -1, 0.0, 512.0, 0)]
+    [TestCase(1.0, 0.0, -1, 0.0, 1.0, 0)]
+    public void TheLossScaleIsDividedOutAndFollowsWhatHappens(double lossScale, double clip, long good, double scale, double nextLossScale, long nextGood)
+    {
+        bool overflows = good < 0;
+        foreach (bool isDynamic in new[] { true, false })
+        {
+            using CpuContext context = Context(1, Isa.Scalar, 17);
+            Assert.That(context.State.GetDouble(StepSlot.LossScale), Is.EqualTo(1));
+            context.State.Set(StepSlot.LossScale, lossScale);
+            context.State.Set(StepSlot.GoodSteps, Math.Max(0, good));
+            context.State.Set(StepSlot.GradientSquares, overflows ? double.PositiveInfinity : 4 * lossScale * lossScale);
+            new CpuOptimizer(context).Decide(clip, isDynamic);
+            Assert.That(context.State.GetDouble(StepSlot.GradientScale), Is.EqualTo(scale));
+            Assert.That(context.State.GetDouble(StepSlot.GradientSquares), Is.EqualTo(overflows ? double.PositiveInfinity : 4));
+            Assert.That(context.State.GetInteger(StepSlot.Skipped), Is.EqualTo(overflows ? 1 : 0));
+            Assert.That(context.State.GetDouble(StepSlot.LossScale), Is.EqualTo(isDynamic ? nextLossScale : lossScale));
+            Assert.That(context.State.GetInteger(StepSlot.GoodSteps), Is.EqualTo(isDynamic ? nextGood : Math.Max(0, good)));
+        }
+    }
+
+    [Test]
+    public void ABadGradientAnywhereIsSeen(
+        [ValueSource(typeof(LanePath), nameof(LanePath.All))] LanePath path, [Values(double.NaN, double.NegativeInfinity)] double bad, [Values(0, 5, 38, 40)] int place)
+    {
+        using CpuContext context = Context(1, path.Isa, 1);
+        var optimizer = new CpuOptimizer(context);
+        using var g = new Operand(path.Type, [41], Operand.Random(1, 41));
+        g[place] = bad;
+        optimizer.AddSquares(g.View);
+        optimizer.Decide(1, dynamicLossScale: false);
+        Assert.That(context.State.GetDouble(StepSlot.GradientScale), Is.Zero);
+    }
+
+    [Test]
+    public void ThreadsGiveTheSameBitsAndAllocateNothing([ValueSource(typeof(LanePath), nameof(LanePath.All))] LanePath path)
+    {
+        const int Count = 70001;
+        byte[][]? first = null;
+        foreach (int threads in new[] { 1, 2, 3, 7 })
+        {
+            using CpuContext context = Context(threads, path.Isa, 0.5);
+            context.State.Set(StepSlot.Step, 3L);
+            context.State.Set(StepSlot.LearningRate, 0.01);
+            context.State.Set(StepSlot.MatrixLearningRate, 0.01);
+            var optimizer = new CpuOptimizer(context);
+            Operand[] all = [.. Enumerable.Range(0, 4).Select(i => new Operand(path.Type, [Count], Operand.Random(i, Count).Select(Math.Abs)))];
+            void Step()
+            {
+                optimizer.AddSquares(all[1].View);
+                optimizer.AdamW(all[0].View, all[1].View, all[2].View, all[3].View, 0.9, 0.95, 1e-8, 0.1, 1);
+                optimizer.MuonMomentum(all[1].View, all[2].View, all[3].View, 0.9, true);
+                optimizer.NormalizeFrobenius(all[3].View, all[3].View, 1e-7);
+                optimizer.MuonApply(all[0].View, all[3].View, 0.1, 1);
+            }
+
+            Step();
+            byte[][] bytes = [.. all.Select(operand => operand.Bytes), BitConverter.GetBytes(context.State.GetDouble(StepSlot.GradientSquares))];
+            first ??= bytes;
+            RowAssert.SameBits(bytes, first);
+            if (threads <= 2)
+            {
+                RowAssert.AllocatesNothing(Step);
+            }
+
+            foreach (Operand operand in all)
+            {
+                operand.Dispose();
+            }
+        }
+    }
+
+    [Test]
+    public void NamesWhatDoesNotFit()
+    {
+        using CpuContext context = Context(1, Isa.Scalar, 1);
+        var optimizer = new CpuOptimizer(context);
+        using var p = new Operand(DType.Float32, [4]);
+        using var g = new Operand(DType.Float32, [5]);
+        Assert.Multiple(() =>
+        {
+            Assert.That(() => optimizer.AdamW(p.View, g.View, p.View, p.View, 0.9, 0.9, 0, 0, 1), Throws.ArgumentException.With.Message.EqualTo("adamw: gradient is Float32[5], expected 4 contiguous elements of Float32"));
+            Assert.That(() => optimizer.AdamW(p.View, p.View, p.View, p.View, 0.9, 0.9, 0, 0, 1), Throws.InvalidOperationException.With.Message.Contains("Step is 0"));
+            Assert.That(() => optimizer.MuonApply(p.View, default, 0, 1), Throws.ArgumentException.With.Message.EqualTo("muon apply: update is missing"));
+            Assert.That(() => optimizer.Decide(-1, dynamicLossScale: false), Throws.InstanceOf<ArgumentOutOfRangeException>().With.Message.Contains("clip is -1"));
+        });
+    }
+
+    private static CpuContext Context(int threads, Isa isa, double gradientScale)
+    {
+        var context = new CpuContext(threads, isa);
+        context.State.Set(StepSlot.GradientScale, gradientScale);
+        return context;
+    }
+}
