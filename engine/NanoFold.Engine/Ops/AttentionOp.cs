@@ -1,7 +1,7 @@
 using NanoFold.Engine.Autograd;
 using NanoFold.Engine.Tensors;
 using NanoFold.Kernels;
-using NanoFold.Kernels.Calls;
+using NanoFold.Kernels.Calls.Attention;
 
 namespace NanoFold.Engine.Ops;
 
@@ -9,7 +9,7 @@ namespace NanoFold.Engine.Ops;
 /// Causal attention y = softmax(scale · q kᵀ) v with grouped heads, window, sinks and documents. q, y [B, T, H, D], k, v [B, T, G, D].
 /// Fused it never holds T × T; where the backend lacks the kernel it is composed of products and a softmax.
 /// </summary>
-public sealed class AttentionOp(IFusedAttention kernel, double scale, CausalMask mask) : Op
+public sealed class AttentionOp(IKernel<AttentionCall> kernel, IKernel<AttentionBackwardCall> backwardKernel, double scale, CausalMask mask) : Op
 {
     private const int Q = 0, K = 1, V = 2, Documents = 3;
 
@@ -18,13 +18,14 @@ public sealed class AttentionOp(IFusedAttention kernel, double scale, CausalMask
     public static Tensor Record(Tape tape, Tensor q, Tensor k, Tensor v, double scale, CausalMask mask, Tensor documents = default)
     {
         CheckShapes("attention", q, k, v);
-        if (tape.Backend.FindInterface<IFusedAttention>() is not { } kernel)
+        if (tape.Backend.Find<AttentionCall>() is not { } kernel)
         {
             return Weigh(tape, Pattern(tape, q, k, scale, mask, documents), v);
         }
 
         Layout logSumExp = Layout.Of(q[0], q[2], q[1]);
-        return tape.Record(new AttentionOp(kernel, scale, mask), [q, k, v, documents], [(q.Layout, tape.Type), (logSumExp, tape.Type.Sum())])[0];
+        var op = new AttentionOp(kernel, tape.Backend.Require<AttentionBackwardCall>(), scale, mask);
+        return tape.Record(op, [q, k, v, documents], [(q.Layout, tape.Type), (logSumExp, tape.Type.Sum())])[0];
     }
 
     /// <summary>The weights themselves, [B, H, T, T]: for readers and composed paths.</summary>
@@ -40,14 +41,14 @@ public sealed class AttentionOp(IFusedAttention kernel, double scale, CausalMask
 
     public override bool BackwardReadsOutput(int output) => true;
 
-    public override void Forward(Backend backend, OpCall call) => kernel.Forward(Args(call));
+    public override void Forward(Backend backend, OpCall call) => kernel.Run(new AttentionCall(Args(call)));
 
-    public override void Backward(Backend backend, OpCall call) => kernel.Backward(Args(call), Gradients(call));
+    public override void Backward(Backend backend, OpCall call) => backwardKernel.Run(new AttentionBackwardCall(Args(call), Gradients(call)));
 
     public override long BackwardScratchBytes(Node node)
     {
-        Tensor q = node.Inputs[Q];
-        return kernel.BackwardScratchBytes(q[0], q[1], q[2], node.Inputs[K][2], q[3]);
+        OpCall shapes = OpCall.OfShapes(node);
+        return backwardKernel.ScratchBytes(new AttentionBackwardCall(Args(shapes), Gradients(shapes)));
     }
 
     public override OpCost Cost(Node node)

@@ -9,7 +9,7 @@ namespace NanoFold.Engine.Ops;
 /// Rotary position embedding (arXiv 2104.09864): pair (a, b) of a head at position p becomes (a cos − b sin, a sin + b cos) with angle p · θᵢ.
 /// x [B, T, H, D]. The gradient turns back.
 /// </summary>
-public sealed class RopeOp(IRopeKernel kernel, bool interleaved) : Op
+public sealed class RopeOp(IKernel<RopeCall> kernel, bool interleaved) : Op
 {
     public override string Name => "rope";
 
@@ -25,7 +25,7 @@ public sealed class RopeOp(IRopeKernel kernel, bool interleaved) : Op
             throw new ArgumentException($"rope: x {x} and table {table}; expected [B, T, H, D] with even D, and [positions, D]");
         }
 
-        return tape.Record(new RopeOp(tape.Backend.RequireInterface<IRopeKernel>(), interleaved), [x, table, positions], x.Layout);
+        return tape.Record(new RopeOp(tape.Backend.Require<RopeCall>(), interleaved), [x, table, positions], x.Layout);
     }
 
     public override bool IsDifferentiable(int input) => input == 0;
@@ -33,10 +33,10 @@ public sealed class RopeOp(IRopeKernel kernel, bool interleaved) : Op
     public override bool BackwardReadsInput(int input) => input != 0;
 
     public override void Forward(Backend backend, OpCall call) =>
-        kernel.Apply(call.Input(0), call.Output(0), call.Input(1), call.Input(2), interleaved, inverse: false, accumulate: false);
+        kernel.Run(new RopeCall(call.Input(0), call.Output(0), call.Input(1), call.Input(2), interleaved, Inverse: false, Accumulate: false));
 
-    public override void Backward(Backend backend, OpCall call) => kernel.Apply(
-        call.OutputGradient(0), call.InputGradient(0), call.Input(1), call.Input(2), interleaved, inverse: true, call.Accumulates(0));
+    public override void Backward(Backend backend, OpCall call) => kernel.Run(new RopeCall(
+        call.OutputGradient(0), call.InputGradient(0), call.Input(1), call.Input(2), interleaved, Inverse: true, call.Accumulates(0)));
 
     internal static IEnumerable<OpCase> Cases()
     {

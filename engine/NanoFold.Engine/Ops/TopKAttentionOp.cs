@@ -1,7 +1,7 @@
 using NanoFold.Engine.Autograd;
 using NanoFold.Engine.Tensors;
 using NanoFold.Kernels;
-using NanoFold.Kernels.Calls;
+using NanoFold.Kernels.Calls.Attention;
 
 namespace NanoFold.Engine.Ops;
 
@@ -10,7 +10,7 @@ namespace NanoFold.Engine.Ops;
 /// the product with v and the backward pass touch those kept. Shapes as in <see cref="AttentionOp"/>. Where the backend lacks the kernel
 /// it is composed, with T × T weights.
 /// </summary>
-public sealed class TopKAttentionOp(IFusedTopKAttention kernel, double scale) : Op
+public sealed class TopKAttentionOp(IKernel<TopKAttentionCall> kernel, IKernel<TopKAttentionBackwardCall> backwardKernel, double scale) : Op
 {
     private const int Documents = 3;
 
@@ -19,12 +19,13 @@ public sealed class TopKAttentionOp(IFusedTopKAttention kernel, double scale) : 
     public static Tensor Record(Tape tape, Tensor q, Tensor k, Tensor v, double scale, int topK, Tensor documents = default)
     {
         AttentionOp.CheckShapes("top-k-attention", q, k, v);
-        if (tape.Backend.FindInterface<IFusedTopKAttention>() is not { } kernel)
+        if (tape.Backend.Find<TopKAttentionCall>() is not { } kernel)
         {
             return AttentionOp.Weigh(tape, AttentionOp.Pattern(tape, q, k, scale, new CausalMask(), documents, topK), v);
         }
 
-        return tape.Record(new TopKAttentionOp(kernel, scale), [q, k, v, documents],
+        var op = new TopKAttentionOp(kernel, tape.Backend.Require<TopKAttentionBackwardCall>(), scale);
+        return tape.Record(op, [q, k, v, documents],
         [
             (q.Layout, tape.Type),
             (Layout.Of(q[0], q[2], q[1]), tape.Type.Sum()),
@@ -36,16 +37,11 @@ public sealed class TopKAttentionOp(IFusedTopKAttention kernel, double scale) : 
 
     public override bool BackwardReadsOutput(int output) => true;
 
-    public override void Forward(Backend backend, OpCall call) => kernel.Forward(Args(call), call.Output(2));
+    public override void Forward(Backend backend, OpCall call) => kernel.Run(new TopKAttentionCall(Args(call), call.Output(2)));
 
-    public override void Backward(Backend backend, OpCall call) =>
-        kernel.Backward(Args(call), call.Output(2), AttentionOp.Gradients(call));
+    public override void Backward(Backend backend, OpCall call) => backwardKernel.Run(Gradient(call));
 
-    public override long BackwardScratchBytes(Node node)
-    {
-        Tensor q = node.Inputs[0];
-        return kernel.BackwardScratchBytes(q[0], q[1], q[2], node.Inputs[1][2], q[3]);
-    }
+    public override long BackwardScratchBytes(Node node) => backwardKernel.ScratchBytes(Gradient(OpCall.OfShapes(node)));
 
     public override OpCost Cost(Node node)
     {
@@ -79,6 +75,8 @@ public sealed class TopKAttentionOp(IFusedTopKAttention kernel, double scale) : 
             (tape, x) => Record(tape, x[0], x[1], x[2], Scale, k), a => AttentionOp.Reference(a, b, t, h, h, d, (_, _, _) => true, k, Scale))
         { Tolerance = 5e-6 };
     }
+
+    private TopKAttentionBackwardCall Gradient(OpCall call) => new(Args(call), call.Output(2), AttentionOp.Gradients(call));
 
     private AttentionArgs Args(OpCall call) => new()
     {

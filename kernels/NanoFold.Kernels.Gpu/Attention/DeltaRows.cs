@@ -14,6 +14,8 @@ internal static class DeltaRows
 
     public static long Bytes(int batch, int time, int heads) => 2L * batch * heads * Length(time) * sizeof(float);
 
+    public static long Bytes(in AttentionArgs args) => Bytes(args.Q.Layout[0], args.Q.Layout[1], args.Q.Layout[2]);
+
     /// <summary>Fills the scratch.</summary>
     /// <exception cref="ArgumentException">The scratch is too small.</exception>
     public static ScoreGradient Prepare<T>(GpuContext context, string op, in AttentionShape shape, in AttentionArgs args, in AttentionGradients gradients)
@@ -21,12 +23,7 @@ internal static class DeltaRows
     {
         View scratch = gradients.Scratch;
         long bytes = Bytes(shape.Batch, shape.Time, shape.Heads);
-        long given = scratch.IsNone ? 0 : scratch.Count * scratch.Type.Size();
-        if (given < bytes || !scratch.Layout.IsContiguous)
-        {
-            Checks.Throw(op, $"scratch must be {bytes} contiguous bytes, got {given}");
-        }
-
+        RowCheck.Scratch(op, scratch, bytes);
         ArrayView<float> memory = context.View<float>(scratch);
         long half = bytes / (2 * sizeof(float));
         var work = new DeltaWork<T>
