@@ -1,7 +1,8 @@
 using BenchmarkDotNet.Attributes;
-using NanoFold.Engine.Configuration;
 using NanoFold.Engine.Data;
 using NanoFold.Engine.Model;
+using NanoFold.Engine.Runs;
+using NanoFold.Engine.Text;
 using NanoFold.Engine.Training;
 using NanoFold.Kernels.Cpu;
 

@@ -1,4 +1,3 @@
-using NanoFold.Engine.Configuration;
 using NanoFold.Engine.Geometry;
 
 namespace NanoFold.Cli;

@@ -1,4 +1,4 @@
-using NanoFold.Engine.Benchmarks;
+using NanoFold.Engine.Measurement;
 using NanoFold.Kernels;
 #if GPU
 using NanoFold.Kernels.Gpu;

@@ -1,4 +1,5 @@
 using NanoFold.Engine.Profiling;
+using NanoFold.Engine.Training;
 
 namespace NanoFold.Cli;
 

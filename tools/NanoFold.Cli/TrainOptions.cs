@@ -1,7 +1,8 @@
 using System.CommandLine;
 using System.Text.Json.Nodes;
 using NanoFold.Engine;
-using NanoFold.Engine.Configuration;
+using NanoFold.Engine.Data;
+using NanoFold.Engine.Runs;
 using NanoFold.Engine.Text;
 using NanoFold.Engine.Training;
 

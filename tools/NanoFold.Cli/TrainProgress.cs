@@ -1,7 +1,7 @@
 using System.Globalization;
-using NanoFold.Engine.Benchmarks;
-using NanoFold.Engine.Configuration;
+using NanoFold.Engine.Measurement;
 using NanoFold.Engine.Model;
+using NanoFold.Engine.Runs;
 using NanoFold.Engine.Training;
 using NanoFold.Kernels;
 using Spectre.Console;

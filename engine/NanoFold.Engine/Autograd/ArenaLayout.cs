@@ -1,3 +1,5 @@
+using NanoFold.Engine.Model;
+
 namespace NanoFold.Engine.Autograd;
 
 /// <summary>

@@ -1,4 +1,3 @@
-using NanoFold.Engine.Taps;
 using NanoFold.Engine.Tensors;
 using NanoFold.Kernels;
 

@@ -1,3 +1,4 @@
+using NanoFold.Engine.Model;
 using NanoFold.Engine.Tensors;
 using NanoFold.Kernels;
 

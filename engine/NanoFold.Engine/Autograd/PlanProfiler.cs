@@ -1,3 +1,4 @@
+using NanoFold.Engine.Model;
 using NanoFold.Kernels;
 
 namespace NanoFold.Engine.Autograd;

@@ -1,4 +1,3 @@
-using NanoFold.Engine.Taps;
 using NanoFold.Engine.Tensors;
 using NanoFold.Kernels;
 
@@ -14,6 +13,7 @@ public sealed class Tape
     private readonly List<TapeValue> _values = [];
     private readonly List<Tensor> _losses = [];
     private readonly Dictionary<Parameter, Tensor> _parameters = [];
+    private readonly Dictionary<Table, Tensor> _tables = [];
     private readonly ParameterStore? _store;
     private string _path = "";
     private int _segment = -1;
@@ -84,6 +84,18 @@ public sealed class Tape
             });
             tensor = new Tensor(_values.Count - 1, 0, parameter.Layout, type);
             _parameters.Add(parameter, tensor);
+        }
+
+        return tensor;
+    }
+
+    /// <summary>The handle of a table; the same value however often it is used.</summary>
+    public Tensor Use(Table table)
+    {
+        if (!_tables.TryGetValue(table, out Tensor tensor))
+        {
+            tensor = External(table.Name, table.View);
+            _tables.Add(table, tensor);
         }
 
         return tensor;

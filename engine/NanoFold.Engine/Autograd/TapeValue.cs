@@ -1,3 +1,4 @@
+using NanoFold.Engine.FeedForward;
 using NanoFold.Engine.Tensors;
 using NanoFold.Kernels;
 

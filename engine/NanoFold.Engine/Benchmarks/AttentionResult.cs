@@ -1,4 +1,5 @@
 using NanoFold.Engine.Autograd;
+using NanoFold.Engine.Measurement;
 using NanoFold.Engine.Ops;
 using NanoFold.Engine.Tensors;
 using NanoFold.Kernels;

@@ -1,8 +1,8 @@
 using System.Diagnostics;
-using NanoFold.Engine.Configuration;
 using NanoFold.Engine.Generation;
+using NanoFold.Engine.Measurement;
 using NanoFold.Engine.Model;
-using NanoFold.Engine.Training;
+using NanoFold.Engine.Runs;
 using NanoFold.Kernels;
 
 namespace NanoFold.Engine.Benchmarks;

@@ -1,3 +1,5 @@
+using NanoFold.Engine.Measurement;
+
 namespace NanoFold.Engine.Benchmarks;
 
 /// <summary>Timings against earlier ones.</summary>

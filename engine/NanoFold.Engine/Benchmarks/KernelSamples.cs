@@ -1,3 +1,5 @@
+using NanoFold.Engine.Measurement;
+
 namespace NanoFold.Engine.Benchmarks;
 
 /// <summary>The timings of one pass of one case.</summary>

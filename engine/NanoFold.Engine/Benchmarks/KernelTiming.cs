@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using NanoFold.Engine.Measurement;
 using NanoFold.Kernels;
 
 namespace NanoFold.Engine.Benchmarks;

@@ -1,6 +1,6 @@
-using NanoFold.Engine.Configuration;
 using NanoFold.Engine.Data;
 using NanoFold.Engine.Model;
+using NanoFold.Engine.Runs;
 using NanoFold.Engine.Training;
 using NanoFold.Kernels;
 

@@ -1,6 +1,7 @@
-using NanoFold.Engine.Configuration;
+using NanoFold.Engine.Data;
 using NanoFold.Engine.Model;
 using NanoFold.Engine.Ops;
+using NanoFold.Engine.Runs;
 
 namespace NanoFold.Engine.Benchmarks;
 

@@ -1,7 +1,8 @@
 using System.Diagnostics;
-using NanoFold.Engine.Configuration;
 using NanoFold.Engine.Data;
+using NanoFold.Engine.Measurement;
 using NanoFold.Engine.Model;
+using NanoFold.Engine.Runs;
 using NanoFold.Engine.Training;
 using NanoFold.Kernels;
 

@@ -1,7 +1,8 @@
 using System.Diagnostics;
-using NanoFold.Engine.Configuration;
 using NanoFold.Engine.Data;
+using NanoFold.Engine.Measurement;
 using NanoFold.Engine.Model;
+using NanoFold.Engine.Runs;
 using NanoFold.Engine.Training;
 using NanoFold.Kernels;
 
@@ -34,7 +35,7 @@ public static class StepSweep
             }
 
             long planBytes = MemoryPlan.Of(at, backend).PeakBytes;
-            if (planBytes > MemoryCheck.Available(backend))
+            if (planBytes > DeviceMemory.Available(backend))
             {
                 note($"{axis.Name} {value} is left out: its {planBytes / 1e9:0.0} GB do not fit this machine");
                 continue;

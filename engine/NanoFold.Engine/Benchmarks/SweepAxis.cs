@@ -1,6 +1,6 @@
-using NanoFold.Engine.Configuration;
 using NanoFold.Engine.FeedForward;
 using NanoFold.Engine.Model;
+using NanoFold.Engine.Runs;
 
 namespace NanoFold.Engine.Benchmarks;
 

@@ -4,11 +4,12 @@ namespace NanoFold.Engine.Configuration;
 internal static class ConfigKeys
 {
     /// <summary>What to say of a key that <paramref name="type"/> does not have.</summary>
+    /// <param name="root">The record of the whole configuration.</param>
     /// <param name="parent">The path of the record, empty at the top.</param>
     /// <param name="key">The unknown key.</param>
     /// <param name="type">The record's type.</param>
     /// <param name="family">The abstract type of which the record is one kind, or null.</param>
-    public static string Unknown(string parent, string key, Type type, Type? family)
+    public static string Unknown(Type root, string parent, string key, Type type, Type? family)
     {
         string[] here = [.. ConfigSchema.Keys(type).Select(known => known.Name)];
         if (family is not null && OtherKinds(family, key) is { } others)
@@ -21,7 +22,7 @@ internal static class ConfigKeys
             return $"unknown key; did you mean {Join(parent, near)}?";
         }
 
-        if (Elsewhere(key) is { } path)
+        if (Elsewhere(root, key) is { } path)
         {
             return $"unknown key; did you mean {path}?";
         }
@@ -32,9 +33,9 @@ internal static class ConfigKeys
     }
 
     /// <summary>The type that the key at a dotted path has in any kind, or null.</summary>
-    public static Type? TypeAt(ReadOnlySpan<string> path)
+    public static Type? TypeAt(Type root, ReadOnlySpan<string> path)
     {
-        Type? type = typeof(RunConfig);
+        Type? type = root;
         foreach (string key in path)
         {
             type = type is null ? null : ConfigSchema.ElementOf(type) ?? ConfigSchema.Key(type, key)?.Type;
@@ -52,9 +53,9 @@ internal static class ConfigKeys
     }
 
     // A key of that very name in another section, then one of nearly that name.
-    private static string? Elsewhere(string key)
+    private static string? Elsewhere(Type root, string key)
     {
-        (string Section, string Key)[] all = [.. ConfigSchema.Keys(typeof(RunConfig)).SelectMany(
+        (string Section, string Key)[] all = [.. ConfigSchema.Keys(root).SelectMany(
             section => ConfigSchema.Kinds(section.Type).Select(kind => kind.Type).Prepend(section.Type)
                 .SelectMany(ConfigSchema.Keys)
                 .Select(known => (section.Name, known.Name)))];

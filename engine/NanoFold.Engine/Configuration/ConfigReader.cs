@@ -8,10 +8,12 @@ namespace NanoFold.Engine.Configuration;
 /// Binds a tree to the configuration records. Every unknown key, wrong type and number out of range becomes a problem; what is read is only
 /// good where there is none.
 /// </summary>
-internal sealed class ConfigReader(List<ConfigProblem> problems)
+/// <param name="root">The record of the whole configuration.</param>
+/// <param name="problems">Where they are added.</param>
+internal sealed class ConfigReader(Type root, List<ConfigProblem> problems)
 {
     /// <summary>A record with the keys of <paramref name="tree"/>, the others as in <paramref name="defaults"/>.</summary>
-    public RunConfig Read(JsonObject tree, RunConfig defaults) => (RunConfig)ReadRecord(tree, typeof(RunConfig), family: null, "", defaults);
+    public object Read(JsonObject tree, object defaults) => ReadRecord(tree, root, family: null, "", defaults);
 
     private object? Read(JsonNode? node, Type declared, string path, object? defaults, bool mayBeNull = false, BoundsAttribute? bounds = null)
     {
@@ -67,7 +69,7 @@ internal sealed class ConfigReader(List<ConfigProblem> problems)
             string keyPath = ConfigKeys.Join(path, name);
             if (ConfigSchema.Key(type, name) is not { } key)
             {
-                problems.Add(new ConfigProblem(keyPath, ConfigKeys.Unknown(path, name, type, family)));
+                problems.Add(new ConfigProblem(keyPath, ConfigKeys.Unknown(root, path, name, type, family)));
                 continue;
             }
 

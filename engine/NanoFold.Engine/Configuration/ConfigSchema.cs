@@ -55,6 +55,7 @@ internal static class ConfigSchema
         var nullability = new NullabilityInfoContext();
         return [.. type.GetProperties(BindingFlags.Public | BindingFlags.Instance)
             .Where(property => property.CanWrite)
+            .OrderBy(property => property.DeclaringType == type)
             .Select(property => new ConfigKey(
                 JsonNamingPolicy.CamelCase.ConvertName(property.Name),
                 property,

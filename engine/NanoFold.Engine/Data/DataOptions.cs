@@ -1,4 +1,4 @@
-using NanoFold.Engine.Configuration;
+using NanoFold.Engine.Corpora;
 
 namespace NanoFold.Engine.Data;
 

@@ -1,5 +1,5 @@
 using System.Runtime.InteropServices;
-using NanoFold.Engine.Configuration;
+using NanoFold.Engine.Corpora;
 using NanoFold.Engine.Text;
 
 namespace NanoFold.Engine.Data;

@@ -1,3 +1,5 @@
+using NanoFold.Engine.Corpora;
+
 namespace NanoFold.Engine.Data;
 
 /// <summary>

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
+using NanoFold.Engine.Corpora;
 using NanoFold.Kernels.Memory;
 
 namespace NanoFold.Engine.Data;

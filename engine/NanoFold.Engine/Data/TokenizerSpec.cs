@@ -1,5 +1,4 @@
 using System.Globalization;
-using NanoFold.Engine.Configuration;
 using NanoFold.Engine.Text;
 
 namespace NanoFold.Engine.Data;

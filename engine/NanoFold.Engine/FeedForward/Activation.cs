@@ -1,4 +1,5 @@
 using System.Text.Json.Serialization;
+using NanoFold.Engine.Ops;
 
 namespace NanoFold.Engine.FeedForward;
 

@@ -1,5 +1,4 @@
 using NanoFold.Engine.Autograd;
-using NanoFold.Engine.Model;
 using NanoFold.Engine.Modules;
 using NanoFold.Engine.Ops;
 using NanoFold.Engine.Taps;
@@ -24,7 +23,7 @@ internal sealed class Dense : FeedForwardModule
     public Dense(ModuleBuilder builder, int hidden, Activation activation, string scope = "mlp")
     {
         _scope = scope;
-        ModelConfig model = builder.Model;
+        ModelShape model = builder.Model;
         _activation = activation;
         _dropout = model.Dropout;
         _gate = activation.IsGated() ? new Linear(builder, "gate_proj", model.Width, hidden, Initialization.Input(model.Width), model.Bias) : null;

@@ -1,4 +1,3 @@
-using NanoFold.Engine.Model;
 using NanoFold.Engine.Modules;
 
 namespace NanoFold.Engine.FeedForward;
@@ -13,10 +12,10 @@ public abstract record DenseConfig : FeedForwardConfig
     public override int DefaultHidden(int width) => FeedForwardCost.DefaultHidden(width, Activation);
 
     /// <inheritdoc/>
-    public override long Parameters(ModelConfig model) => FeedForwardCost.Parameters(model, HiddenFor(model), Activation);
+    public override long Parameters(ModelShape model) => FeedForwardCost.Parameters(model, HiddenFor(model), Activation);
 
     /// <inheritdoc/>
-    public override long FlopsPerToken(ModelConfig model) => 6 * FeedForwardCost.Weights(model, HiddenFor(model), Activation);
+    public override long FlopsPerToken(ModelShape model) => 6 * FeedForwardCost.Weights(model, HiddenFor(model), Activation);
 
     /// <inheritdoc/>
     public override FeedForwardModule Build(ModuleBuilder builder) => new Dense(builder.In("mlp"), HiddenFor(builder.Model), Activation);

@@ -1,6 +1,5 @@
 using System.Text.Json.Serialization;
 using NanoFold.Engine.Configuration;
-using NanoFold.Engine.Model;
 using NanoFold.Engine.Modules;
 
 namespace NanoFold.Engine.FeedForward;
@@ -8,7 +7,7 @@ namespace NanoFold.Engine.FeedForward;
 /// <summary>
 /// What acts on each token alone. A variant is a record of its settings with a line here; it also has a static <c>Tiny</c>.
 /// </summary>
-/// <remarks>The model given to a method is resolved, see <see cref="ModelConfig.Resolve"/>.</remarks>
+/// <remarks>The model given to a method is resolved: no zero is left in it that stands for something.</remarks>
 [JsonPolymorphic(TypeDiscriminatorPropertyName = ConfigJson.Kind)]
 [JsonDerivedType(typeof(ReluConfig), "relu")]
 [JsonDerivedType(typeof(Relu2Config), "relu2")]
@@ -27,25 +26,25 @@ public abstract record FeedForwardConfig
     public int Hidden { get; init; }
 
     /// <summary>What is inconsistent with the model.</summary>
-    public virtual IEnumerable<ConfigProblem> Validate(ModelConfig model, string path) => [];
+    public virtual IEnumerable<ConfigProblem> Validate(ModelShape model, string path) => [];
 
     /// <summary>F, worked out.</summary>
-    public int HiddenFor(ModelConfig model) => Hidden > 0 ? Hidden : model.Hidden > 0 ? model.Hidden : DefaultHidden(model.Width);
+    public int HiddenFor(ModelShape model) => Hidden > 0 ? Hidden : model.Hidden > 0 ? model.Hidden : DefaultHidden(model.Width);
 
     /// <summary>This with its defaults worked out. Of the model, only what does not depend on feed-forwards is resolved.</summary>
-    public FeedForwardConfig Resolve(ModelConfig model) => this with { Hidden = HiddenFor(model) };
+    public FeedForwardConfig Resolve(ModelShape model) => this with { Hidden = HiddenFor(model) };
 
     /// <summary>F where nothing says otherwise.</summary>
     public abstract int DefaultHidden(int width);
 
     /// <summary>Parameters per layer.</summary>
-    public abstract long Parameters(ModelConfig model);
+    public abstract long Parameters(ModelShape model);
 
     /// <summary>Parameters per layer that <paramref name="tokens"/> tokens read together, on average.</summary>
-    public virtual double ParametersRead(ModelConfig model, int tokens) => Parameters(model);
+    public virtual double ParametersRead(ModelShape model, int tokens) => Parameters(model);
 
     /// <summary>FLOPs per token and layer, forward and backward: 6 per weight that the token meets.</summary>
-    public abstract long FlopsPerToken(ModelConfig model);
+    public abstract long FlopsPerToken(ModelShape model);
 
     /// <summary>Declares the parameters of one layer and returns its module.</summary>
     public abstract FeedForwardModule Build(ModuleBuilder builder);

@@ -1,4 +1,4 @@
-using NanoFold.Engine.Model;
+using NanoFold.Engine.Modules;
 using NanoFold.Engine.Taps;
 using NanoFold.Engine.Tensors;
 

@@ -1,5 +1,4 @@
 using NanoFold.Engine.Configuration;
-using NanoFold.Engine.Model;
 using NanoFold.Engine.Modules;
 
 namespace NanoFold.Engine.FeedForward;
@@ -38,7 +37,7 @@ public sealed record MoeConfig : FeedForwardConfig
     public Activation Activation { get; init; } = Activation.SwiGlu;
 
     /// <inheritdoc/>
-    public override IEnumerable<ConfigProblem> Validate(ModelConfig model, string path)
+    public override IEnumerable<ConfigProblem> Validate(ModelShape model, string path)
     {
         if (Active > Experts)
         {
@@ -50,16 +49,16 @@ public sealed record MoeConfig : FeedForwardConfig
     public override int DefaultHidden(int width) => FeedForwardCost.DefaultHidden(width, Activation);
 
     /// <inheritdoc/>
-    public override long Parameters(ModelConfig model)
+    public override long Parameters(ModelShape model)
         => ((long)model.Width * Experts) + (Experts * FeedForwardCost.Weights(model, HiddenFor(model), Activation))
             + (Shared > 0 ? FeedForwardCost.Parameters(model, Shared * HiddenFor(model), Activation) : 0);
 
     /// <summary>Without the experts that no token is sent to: E · (1 − k/E)^tokens of them where the router is balanced.</summary>
-    public override double ParametersRead(ModelConfig model, int tokens)
+    public override double ParametersRead(ModelShape model, int tokens)
         => Parameters(model) - (Experts * Math.Pow(1 - ((double)Active / Experts), tokens) * FeedForwardCost.Weights(model, HiddenFor(model), Activation));
 
     /// <inheritdoc/>
-    public override long FlopsPerToken(ModelConfig model)
+    public override long FlopsPerToken(ModelShape model)
         => 6 * (((long)model.Width * Experts) + ((Active + Shared) * FeedForwardCost.Weights(model, HiddenFor(model), Activation)));
 
     /// <inheritdoc/>

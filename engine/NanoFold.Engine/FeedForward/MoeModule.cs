@@ -1,5 +1,4 @@
 using NanoFold.Engine.Autograd;
-using NanoFold.Engine.Model;
 using NanoFold.Engine.Modules;
 using NanoFold.Engine.Ops;
 using NanoFold.Engine.Taps;
@@ -24,7 +23,7 @@ internal sealed class Moe : FeedForwardModule
 
     public Moe(ModuleBuilder builder, MoeConfig config)
     {
-        ModelConfig model = builder.Model;
+        ModelShape model = builder.Model;
         int width = model.Width, hidden = config.Hidden, experts = config.Experts;
         _config = config;
         _dropout = model.Dropout;

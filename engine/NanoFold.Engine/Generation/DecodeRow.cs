@@ -1,9 +1,13 @@
 namespace NanoFold.Engine.Generation;
 
-/// <summary>One row of a <see cref="Decoder"/>: its tokens from position 0, and how many the model has read.</summary>
-internal sealed class DecodeRow(int context)
+/// <summary>
+/// One row of a <see cref="Decoder"/>: its last tokens, and how many the model has read. Where the context is full, a model whose state serves any
+/// length goes on (<paramref name="slidesOn"/>); for others the row begins again with its last half.
+/// </summary>
+internal sealed class DecodeRow(int context, bool slidesOn)
 {
     private readonly int[] _tokens = new int[context];
+    private int _first;
     private int _length;
     private int _read;
 
@@ -15,13 +19,17 @@ internal sealed class DecodeRow(int context)
     /// <summary>Tokens that the last run read.</summary>
     public int Count { get; private set; }
 
-    public bool Fits(int chunk) => _read + chunk <= context;
+    /// <summary>The next token is the row's first: what the model remembers is of another text.</summary>
+    public bool IsAtBegin => _first + _read == 0;
+
+    public bool Fits(int chunk) => slidesOn || _read + chunk <= context;
 
     public int Begin(ReadOnlySpan<int> tokens)
     {
         int dropped = Math.Max(0, tokens.Length - context);
         tokens[dropped..].CopyTo(_tokens);
         _length = tokens.Length - dropped;
+        _first = 0;
         _read = 0;
         Count = 0;
         return dropped;
@@ -31,11 +39,17 @@ internal sealed class DecodeRow(int context)
     {
         if (_length == context)
         {
-            // Keeps half, the new token included; what is cached has other positions and is of no use.
-            int kept = Math.Max(1, context / 2);
-            _tokens.AsSpan(context - kept + 1).CopyTo(_tokens);
-            _length = kept - 1;
-            _read = 0;
+            if (slidesOn && _read > 0 && _first <= int.MaxValue - 2 * context)
+            {
+                Drop(_read);
+            }
+            else
+            {
+                // Keeps half, the new token included; what is cached has other positions and is of no use.
+                Drop(_length - Math.Max(1, context / 2) + 1);
+                _first = 0;
+                _read = 0;
+            }
         }
 
         _tokens[_length++] = token;
@@ -46,8 +60,16 @@ internal sealed class DecodeRow(int context)
     public int Take(int chunk, DecodeInputs inputs, int row)
     {
         Count = Fits(chunk) ? Math.Min(Pending, chunk) : 0;
-        inputs.Set(row, chunk, _tokens.AsSpan(_read, Count), _read);
+        inputs.Set(row, chunk, _tokens.AsSpan(_read, Count), _first + _read);
         _read += Count;
         return Count;
+    }
+
+    private void Drop(int count)
+    {
+        _tokens.AsSpan(count, _length - count).CopyTo(_tokens);
+        _first += count;
+        _length -= count;
+        _read -= count;
     }
 }

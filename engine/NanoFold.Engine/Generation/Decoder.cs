@@ -1,5 +1,6 @@
 using NanoFold.Engine.Autograd;
 using NanoFold.Engine.Model;
+using NanoFold.Engine.Modules;
 using NanoFold.Engine.Tensors;
 using NanoFold.Kernels;
 
@@ -8,7 +9,8 @@ namespace NanoFold.Engine.Generation;
 /// <summary>
 /// Runs a model over a batch of rows with a cache: new tokens are read in chunks of a few fixed sizes, one plan each. Rows are independent:
 /// each has its own length, and one without new tokens is idle. Where a row's context is full it goes on with the last half of it, read anew
-/// from position 0. A run allocates nothing managed once its plan is there.
+/// from position 0; a model whose state serves a text of any length (<see cref="Transformer.SlidesOn"/>) goes on without reading anything again.
+/// A run allocates nothing managed once its plan is there.
 /// </summary>
 public sealed class Decoder : IDisposable
 {
@@ -38,7 +40,7 @@ public sealed class Decoder : IDisposable
         ModelConfig config = model.Config;
         _sizes = [.. s_chunkSizes.Select(size => Math.Min(size, config.Context)).Distinct()];
         _logits = new Tensor[_sizes.Length];
-        _rows = [.. Enumerable.Range(0, batch).Select(_ => new DecodeRow(config.Context))];
+        _rows = [.. Enumerable.Range(0, batch).Select(_ => new DecodeRow(config.Context, model.SlidesOn))];
         _cache = model.NewCache(batch, _sizes[^1]);
         _inputs = new DecodeInputs(model.Backend, batch, _sizes[^1]);
         _plans = new PlanCache<int>(model.Backend);
@@ -94,7 +96,14 @@ public sealed class Decoder : IDisposable
         int chunk = _sizes[size], read = 0;
         for (int row = 0; row < _rows.Length; row++)
         {
-            read += _rows[row].Take(chunk, _inputs, row);
+            bool begins = _rows[row].IsAtBegin;
+            int count = _rows[row].Take(chunk, _inputs, row);
+            if (begins && count > 0)
+            {
+                _cache.Begin(row);
+            }
+
+            read += count;
         }
 
         _inputs.Upload(chunk);
@@ -124,7 +133,7 @@ public sealed class Decoder : IDisposable
     }
 
     // For the row with most to read: the largest size of which that fills at least half. A chunk never reaches beyond the context, not even
-    // with the places that only pad it; rows for which it would, wait.
+    // with the places that only pad it, unless the model slides on; rows for which it would, wait.
     private int ChooseSize()
     {
         DecodeRow longest = _rows[0];

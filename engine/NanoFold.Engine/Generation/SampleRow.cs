@@ -1,5 +1,4 @@
 using System.Runtime.InteropServices;
-using NanoFold.Engine.Configuration;
 using NanoFold.Engine.Text;
 
 namespace NanoFold.Engine.Generation;

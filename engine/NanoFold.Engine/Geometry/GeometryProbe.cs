@@ -1,8 +1,6 @@
 using NanoFold.Engine.Autograd;
 using NanoFold.Engine.Data;
 using NanoFold.Engine.Model;
-using NanoFold.Engine.Taps;
-using NanoFold.Engine.Training;
 using NanoFold.Kernels;
 
 namespace NanoFold.Engine.Geometry;

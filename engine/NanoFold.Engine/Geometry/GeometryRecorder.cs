@@ -1,7 +1,6 @@
 using System.Diagnostics;
 using System.Text.Json;
 using NanoFold.Engine.Checkpoints;
-using NanoFold.Engine.Configuration;
 
 namespace NanoFold.Engine.Geometry;
 

@@ -1,3 +1,5 @@
+using NanoFold.Engine.Mixers;
+
 namespace NanoFold.Engine.Geometry;
 
 /// <summary>

@@ -1,4 +1,4 @@
-using NanoFold.Engine.Taps;
+using NanoFold.Engine.Autograd;
 
 namespace NanoFold.Engine.Geometry;
 

@@ -1,5 +1,4 @@
 using NanoFold.Engine.Autograd;
-using NanoFold.Engine.Model;
 using NanoFold.Engine.Modules;
 using NanoFold.Engine.Ops;
 using NanoFold.Engine.Taps;
@@ -10,7 +9,8 @@ namespace NanoFold.Engine.Mixers;
 
 /// <summary>
 /// What all kinds of attention share: projections q [H·D, C], k and v [G·D, C], o [C, H·D], optional QK-norm, rotary positions, the cache.
-/// A variant changes what a query sees (<see cref="Mask"/>, <see cref="TopK"/>) or passes values through <see cref="OnQueries"/> and its kin.
+/// A variant changes what a query sees (<see cref="Mask"/>), how it attends (<see cref="Attend"/>, or the three ways of it), or passes values through
+/// <see cref="OnQueries"/> and its kin.
 /// </summary>
 public class AttentionMixer : Mixer
 {
@@ -20,23 +20,27 @@ public class AttentionMixer : Mixer
     private readonly Linear _output;
     private readonly Norm? _queryNorm;
     private readonly Norm? _keyNorm;
+    private readonly Rotary? _rotary;
     private readonly int _layer;
 
-    public AttentionMixer(ModuleBuilder builder)
+    public AttentionMixer(ModuleBuilder builder, HeadShape shape)
     {
         Model = builder.Model;
+        Shape = shape;
         Builder = builder.In("self_attn");
         _layer = builder.Layer;
-        int queries = Model.Heads * Model.HeadDim, keys = Model.KvHeads * Model.HeadDim;
-        _query = new Linear(Builder, "q_proj", Model.Width, queries, Initialization.Input(Model.Width), Model.Bias);
-        _key = new Linear(Builder, "k_proj", Model.Width, keys, Initialization.Input(Model.Width), Model.Bias);
-        _value = new Linear(Builder, "v_proj", Model.Width, keys, Initialization.Input(Model.Width), Model.Bias);
-        _output = new Linear(Builder, "o_proj", queries, Model.Width, Initialization.Output(queries, Model), Model.Bias);
+        int width = Model.Width;
+        _query = new Linear(Builder, "q_proj", width, shape.QueryWidth, Initialization.Input(width), Model.Bias);
+        _key = new Linear(Builder, "k_proj", width, shape.KeyWidth, Initialization.Input(width), Model.Bias);
+        _value = new Linear(Builder, "v_proj", width, shape.KeyWidth, Initialization.Input(width), Model.Bias);
+        _output = new Linear(Builder, "o_proj", shape.QueryWidth, width, Initialization.Output(shape.QueryWidth, Model), Model.Bias);
         if (Model.QkNorm)
         {
-            _queryNorm = new Norm(Builder, "q_norm", Model.HeadDim, NormKind.Rms);
-            _keyNorm = new Norm(Builder, "k_norm", Model.HeadDim, NormKind.Rms);
+            _queryNorm = new Norm(Builder, "q_norm", shape.HeadDim, NormKind.Rms);
+            _keyNorm = new Norm(Builder, "k_norm", shape.HeadDim, NormKind.Rms);
         }
+
+        _rotary = shape.RopeDim > 0 ? new Rotary(Builder, shape.RopeDim) : null;
     }
 
     public override IReadOnlyList<TapPoint> TapPoints =>
@@ -48,23 +52,25 @@ public class AttentionMixer : Mixer
         new("attn.hook_z", "B T H D"),
     ];
 
-    protected ModelConfig Model { get; }
+    protected ModelShape Model { get; }
+
+    protected HeadShape Shape { get; }
 
     protected ModuleBuilder Builder { get; }
 
     /// <summary>Window and sinks.</summary>
     protected virtual CausalMask Mask => default;
 
-    /// <summary>Keys kept per query, 0 for all.</summary>
-    protected virtual int TopK => 0;
+    /// <summary>Factor on the scores, 1/√D.</summary>
+    protected double Scale => 1 / Math.Sqrt(Shape.HeadDim);
 
     public override Tensor Forward(ForwardContext context, Tensor x)
     {
         Tape tape = context.Tape;
         using Tape.Scope scope = tape.Enter("attn");
-        Tensor q = Heads(_query.Forward(tape, x), Model.Heads);
-        Tensor k = Heads(_key.Forward(tape, x), Model.KvHeads);
-        Tensor v = Heads(_value.Forward(tape, x), Model.KvHeads);
+        Tensor q = Heads(_query.Forward(tape, x), Shape.Heads);
+        Tensor k = Heads(_key.Forward(tape, x), Shape.KvHeads);
+        Tensor v = Heads(_value.Forward(tape, x), Shape.KvHeads);
         if (_queryNorm is not null)
         {
             q = _queryNorm.Forward(tape, q);
@@ -75,22 +81,23 @@ public class AttentionMixer : Mixer
         q = Tap.At(tape, "hook_q", OnQueries(tape, x, q));
         k = Tap.At(tape, "hook_k", OnKeys(tape, x, k));
         v = Tap.At(tape, "hook_v", OnValues(tape, x, v));
-        if (!context.RopeTable.IsNone)
+        if (_rotary is not null)
         {
-            q = RopeOp.Record(tape, q, context.RopeTable, context.Positions, Model.RopeInterleaved);
-            k = RopeOp.Record(tape, k, context.RopeTable, context.Positions, Model.RopeInterleaved);
+            q = _rotary.Forward(context, q);
+            k = _rotary.Forward(context, k);
         }
 
         Tensor z = Tap.At(tape, "hook_z", OnHeads(tape, x, Attend(context, q, k, v)));
-        return OnOutput(tape, x, _output.Forward(tape, z.Reshape(x[0], x[1], Model.Heads * Model.HeadDim)));
+        return OnOutput(tape, x, _output.Forward(tape, z.Reshape(x[0], x[1], Shape.QueryWidth)));
     }
 
-    public override IEnumerable<CacheSlot> CacheSlots(int batch, int chunk)
+    public override IEnumerable<StateSlot> State(int batch, int chunk)
     {
-        // A window needs itself, the chunk that is written before it is read, and the sinks.
-        int capacity = Mask.Window == 0 ? Model.Context : Math.Min(Model.Context, Mask.Sinks + Mask.Window + chunk - 1);
-        Layout layout = Layout.Of(batch, capacity, Model.KvHeads, Model.HeadDim);
-        return [new CacheSlot("keys", layout), new CacheSlot("values", layout)];
+        // A window needs itself, the chunk that is written before it is read, and the sinks. Without positions it goes on beyond the context.
+        int window = Mask.Sinks + Mask.Window + chunk - 1;
+        int capacity = Mask.Window == 0 ? Model.Context : Model.Position == PositionKind.None ? window : Math.Min(Model.Context, window);
+        Layout layout = Layout.Of(batch, capacity, Shape.KvHeads, Shape.HeadDim);
+        return [new StateSlot("keys", layout, Builder.Type, StateStart.Kept), new StateSlot("values", layout, Builder.Type, StateStart.Kept)];
     }
 
     protected virtual Tensor OnQueries(Tape tape, Tensor x, Tensor q) => q;
@@ -104,35 +111,44 @@ public class AttentionMixer : Mixer
 
     protected virtual Tensor OnOutput(Tape tape, Tensor x, Tensor y) => y;
 
-    private static Tensor Heads(Tensor x, int heads) => x.Reshape(x[0], x[1], heads, x[2] / heads);
-
-    private Tensor Attend(ForwardContext context, Tensor q, Tensor k, Tensor v)
+    /// <summary>
+    /// What queries q [B, T, H, D] take of values v [B, T, G, D] by keys k [B, T, G, D]: [B, T, H, D]. From the cache while decoding; with the weights
+    /// written out where <c>hook_pattern</c> is wanted; otherwise without them.
+    /// </summary>
+    protected virtual Tensor Attend(ForwardContext context, Tensor q, Tensor k, Tensor v)
     {
         Tape tape = context.Tape;
-        double scale = 1 / Math.Sqrt(Model.HeadDim);
         bool isEdited = Tap.IsEdited(tape, "hook_pattern");
         if (context.Cache is { } cache)
         {
-            if (isEdited)
-            {
-                throw new ArgumentException($"tap {tape.Path}.hook_pattern: cannot be edited while decoding with a cache");
-            }
-
-            (Tensor, Tensor) slots = (cache.Use(tape, _layer, "keys"), cache.Use(tape, _layer, "values"));
-            return CachedAttentionOp.Record(tape, q, k, v, slots, context.Positions, context.Counts, scale, Mask, TopK);
+            return isEdited
+                ? throw new ArgumentException($"tap {tape.Path}.hook_pattern: cannot be edited while decoding with a cache")
+                : Cached(context, q, k, v, (cache.Use(tape, _layer, "keys"), cache.Use(tape, _layer, "values")));
         }
 
         if (Tap.IsWanted(tape, "hook_pattern"))
         {
-            Tensor pattern = Tap.At(tape, "hook_pattern", AttentionOp.Pattern(tape, q, k, scale, Mask, context.Documents, TopK));
+            Tensor pattern = Tap.At(tape, "hook_pattern", Pattern(context, q, k));
             if (isEdited)
             {
                 return AttentionOp.Weigh(tape, pattern, v);
             }
         }
 
-        return TopK > 0
-            ? TopKAttentionOp.Record(tape, q, k, v, scale, TopK, context.Documents)
-            : AttentionOp.Record(tape, q, k, v, scale, Mask, context.Documents);
+        return Fused(context, q, k, v);
     }
+
+    /// <summary>Attends over a cache [B, capacity, G, D] after adding k and v to it.</summary>
+    protected virtual Tensor Cached(ForwardContext context, Tensor q, Tensor k, Tensor v, (Tensor Keys, Tensor Values) cache) =>
+        CachedAttentionOp.Record(context.Tape, q, k, v, cache, context.Positions, context.Counts, Scale, Mask);
+
+    /// <summary>The weights [B, H, T, T].</summary>
+    protected virtual Tensor Pattern(ForwardContext context, Tensor q, Tensor k) =>
+        AttentionOp.Pattern(context.Tape, q, k, Scale, Mask, context.Documents);
+
+    /// <summary>Attends over the batch itself.</summary>
+    protected virtual Tensor Fused(ForwardContext context, Tensor q, Tensor k, Tensor v) =>
+        AttentionOp.Record(context.Tape, q, k, v, Scale, Mask, context.Documents);
+
+    private static Tensor Heads(Tensor x, int heads) => x.Reshape(x[0], x[1], heads, x[2] / heads);
 }

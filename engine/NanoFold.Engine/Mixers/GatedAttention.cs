@@ -1,6 +1,5 @@
 using NanoFold.Engine.Autograd;
 using NanoFold.Engine.Configuration;
-using NanoFold.Engine.Model;
 using NanoFold.Engine.Modules;
 using NanoFold.Engine.Ops;
 using NanoFold.Engine.Taps;
@@ -9,7 +8,7 @@ using NanoFold.Engine.Tensors;
 namespace NanoFold.Engine.Mixers;
 
 /// <summary>Attention with a gate: Y' = Y ⊙ σ(X W_θ), X the normed input of the layer (arXiv 2505.06708). W_θ has no bias.</summary>
-public sealed record GatedAttentionConfig : MixerConfig
+public sealed record GatedAttentionConfig : AttentionFamilyConfig
 {
     public static GatedAttentionConfig Tiny => new();
 
@@ -19,8 +18,13 @@ public sealed record GatedAttentionConfig : MixerConfig
     public GateGranularity Granularity { get; init; } = GateGranularity.Elementwise;
 
     /// <inheritdoc/>
-    public override IEnumerable<ConfigProblem> Validate(ModelConfig model, string path)
+    public override IEnumerable<ConfigProblem> Validate(ModelShape model, string path)
     {
+        foreach (ConfigProblem problem in base.Validate(model, path))
+        {
+            yield return problem;
+        }
+
         if (Gate == GatePosition.Output && Granularity == GateGranularity.Headwise)
         {
             yield return new ConfigProblem($"{path}.granularity", "cannot be \"headwise\" with gate \"G5\": the output of W_o has no heads");
@@ -28,31 +32,32 @@ public sealed record GatedAttentionConfig : MixerConfig
     }
 
     /// <summary>Gates per token, the output width of W_θ.</summary>
-    public int Gates(ModelConfig model)
+    public int Gates(ModelShape model)
     {
-        int perHead = Granularity == GateGranularity.Headwise ? 1 : model.HeadDim;
+        HeadShape shape = ShapeFor(model);
+        int perHead = Granularity == GateGranularity.Headwise ? 1 : shape.HeadDim;
         return Gate switch
         {
-            GatePosition.AttentionOutput or GatePosition.Queries => model.Heads * perHead,
-            GatePosition.Values or GatePosition.Keys => model.KvHeads * perHead,
+            GatePosition.AttentionOutput or GatePosition.Queries => shape.Heads * perHead,
+            GatePosition.Values or GatePosition.Keys => shape.KvHeads * perHead,
             _ => model.Width,
         };
     }
 
     /// <inheritdoc/>
-    public override long Parameters(ModelConfig model) => AttentionCost.Parameters(model) + GateWeights(model);
+    public override long Parameters(ModelShape model) => AttentionCost.Parameters(Shaped(model)) + GateWeights(model);
 
     /// <inheritdoc/>
-    public override long FlopsPerToken(ModelConfig model) => (6 * GateWeights(model)) + (long)AttentionCost.Flops(model, model.Context);
+    public override long FlopsPerToken(ModelShape model) => (6 * GateWeights(model)) + (long)AttentionCost.Flops(Shaped(model), model.Context);
 
     /// <inheritdoc/>
-    public override double ExecutedFlopsPerToken(ModelConfig model)
-        => (6 * GateWeights(model)) + AttentionCost.Flops(model, AttentionCost.MeanKeys(model.Context, model.Context));
+    public override double ExecutedFlopsPerToken(ModelShape model)
+        => (6 * GateWeights(model)) + AttentionCost.Flops(Shaped(model), AttentionCost.MeanKeys(model.Context, model.Context));
 
     /// <inheritdoc/>
-    public override long CacheBytes(ModelConfig model) => AttentionCost.CacheBytes(model, model.Context);
+    public override long CacheBytes(ModelShape model) => AttentionCost.CacheBytes(Shaped(model), model.Context);
 
-    private long GateWeights(ModelConfig model) => (long)model.Width * Gates(model);
+    private long GateWeights(ModelShape model) => (long)model.Width * Gates(model);
 
     /// <inheritdoc/>
     public override Mixer Build(ModuleBuilder builder) => new GatedAttention(builder, this);
@@ -64,7 +69,7 @@ internal sealed class GatedAttention : AttentionMixer
     private readonly Linear _gate;
 
     public GatedAttention(ModuleBuilder builder, GatedAttentionConfig config)
-        : base(builder)
+        : base(builder, config.ShapeFor(builder.Model))
     {
         _config = config;
         _gate = new Linear(Builder, "gate_proj", Model.Width, config.Gates(Model), Initialization.Gate);

@@ -1,4 +1,4 @@
-using NanoFold.Engine.Model;
+using NanoFold.Engine.Modules;
 using NanoFold.Engine.Taps;
 using NanoFold.Engine.Tensors;
 
@@ -14,5 +14,5 @@ public abstract class Mixer
     public abstract Tensor Forward(ForwardContext context, Tensor x);
 
     /// <summary>What decoding keeps, for <paramref name="batch"/> rows and at most <paramref name="chunk"/> new tokens at a time.</summary>
-    public abstract IEnumerable<CacheSlot> CacheSlots(int batch, int chunk);
+    public virtual IEnumerable<StateSlot> State(int batch, int chunk) => [];
 }

@@ -1,6 +1,5 @@
 using System.Text.Json.Serialization;
 using NanoFold.Engine.Configuration;
-using NanoFold.Engine.Model;
 using NanoFold.Engine.Modules;
 
 namespace NanoFold.Engine.Mixers;
@@ -9,7 +8,7 @@ namespace NanoFold.Engine.Mixers;
 /// A sequence mixer: what lets a token see those before it. A variant is a record of its settings with a line here; it also has a static
 /// <c>Tiny</c>, an instance that makes sense at a context of 16.
 /// </summary>
-/// <remarks>The model given to a method is resolved, see <see cref="ModelConfig.Resolve"/>.</remarks>
+/// <remarks>The model given to a method is resolved: no zero is left in it that stands for something.</remarks>
 [JsonPolymorphic(TypeDiscriminatorPropertyName = ConfigJson.Kind)]
 [JsonDerivedType(typeof(AttentionConfig), "attention")]
 [JsonDerivedType(typeof(SlidingWindowConfig), "sliding-window")]
@@ -22,24 +21,27 @@ public abstract record MixerConfig
     public string Kind => Variant.KindOf(this);
 
     /// <summary>What is inconsistent with the model.</summary>
-    public virtual IEnumerable<ConfigProblem> Validate(ModelConfig model, string path) => [];
+    public virtual IEnumerable<ConfigProblem> Validate(ModelShape model, string path) => [];
 
     /// <summary>This with its defaults worked out. Of the model, only what does not depend on mixers is resolved.</summary>
-    public virtual MixerConfig Resolve(ModelConfig model) => this;
+    public virtual MixerConfig Resolve(ModelShape model) => this;
+
+    /// <summary>What holds of it in a model.</summary>
+    public virtual MixerTraits Traits(ModelShape model) => new();
 
     /// <summary>Parameters per layer.</summary>
-    public abstract long Parameters(ModelConfig model);
+    public abstract long Parameters(ModelShape model);
 
     /// <summary>
     /// FLOPs per token and layer, forward and backward: 6 per weight of a linear layer and 12 · H · D per key that a query may see at full context.
     /// </summary>
-    public abstract long FlopsPerToken(ModelConfig model);
+    public abstract long FlopsPerToken(ModelShape model);
 
     /// <summary>The same, counting only pairs that the mask leaves, averaged over a sequence of full context.</summary>
-    public abstract double ExecutedFlopsPerToken(ModelConfig model);
+    public abstract double ExecutedFlopsPerToken(ModelShape model);
 
     /// <summary>Bytes per layer that decoding token by token keeps for one sequence of full context, in float32.</summary>
-    public abstract long CacheBytes(ModelConfig model);
+    public abstract long CacheBytes(ModelShape model);
 
     /// <summary>Declares the parameters of one layer and returns its module.</summary>
     public abstract Mixer Build(ModuleBuilder builder);

@@ -1,12 +1,11 @@
 using NanoFold.Engine.Configuration;
-using NanoFold.Engine.Model;
 using NanoFold.Engine.Modules;
 using NanoFold.Engine.Ops;
 
 namespace NanoFold.Engine.Mixers;
 
 /// <summary>Attention in which token t sees j with t − window &lt; j ≤ t, or j &lt; sinks (StreamingLLM).</summary>
-public sealed record SlidingWindowConfig : MixerConfig
+public sealed record SlidingWindowConfig : AttentionFamilyConfig
 {
     public static SlidingWindowConfig Tiny => new() { Window = 4, Sinks = 2 };
 
@@ -19,8 +18,19 @@ public sealed record SlidingWindowConfig : MixerConfig
     public int Sinks { get; init; } = 4;
 
     /// <inheritdoc/>
-    public override IEnumerable<ConfigProblem> Validate(ModelConfig model, string path)
+    protected override bool SeesAll => false;
+
+    /// <summary>A sink is the first position of a row, whatever stands there.</summary>
+    public override MixerTraits Traits(ModelShape model) => base.Traits(model) with { IsShiftInvariant = Sinks == 0 };
+
+    /// <inheritdoc/>
+    public override IEnumerable<ConfigProblem> Validate(ModelShape model, string path)
     {
+        foreach (ConfigProblem problem in base.Validate(model, path))
+        {
+            yield return problem;
+        }
+
         if (Window > model.Context)
         {
             yield return new ConfigProblem($"{path}.window", $"{Window} is more than model.context = {model.Context}");
@@ -33,29 +43,30 @@ public sealed record SlidingWindowConfig : MixerConfig
     }
 
     /// <inheritdoc/>
-    public override SlidingWindowConfig Resolve(ModelConfig model) => this with { Window = WindowFor(model) };
+    public override SlidingWindowConfig Resolve(ModelShape model) => this with { Window = WindowFor(model) };
 
     /// <inheritdoc/>
-    public override long Parameters(ModelConfig model) => AttentionCost.Parameters(model);
+    public override long Parameters(ModelShape model) => AttentionCost.Parameters(Shaped(model));
 
     /// <inheritdoc/>
-    public override long FlopsPerToken(ModelConfig model) => (long)AttentionCost.Flops(model, Math.Min(WindowFor(model), model.Context));
+    public override long FlopsPerToken(ModelShape model) => (long)AttentionCost.Flops(Shaped(model), Math.Min(WindowFor(model), model.Context));
 
     /// <inheritdoc/>
-    public override double ExecutedFlopsPerToken(ModelConfig model)
-        => AttentionCost.Flops(model, AttentionCost.MeanKeys(model.Context, WindowFor(model), Sinks));
+    public override double ExecutedFlopsPerToken(ModelShape model)
+        => AttentionCost.Flops(Shaped(model), AttentionCost.MeanKeys(model.Context, WindowFor(model), Sinks));
 
     /// <inheritdoc/>
-    public override long CacheBytes(ModelConfig model)
-        => AttentionCost.CacheBytes(model, Math.Min((long)WindowFor(model) + Sinks, model.Context));
+    public override long CacheBytes(ModelShape model)
+        => AttentionCost.CacheBytes(Shaped(model), Math.Min((long)WindowFor(model) + Sinks, model.Context));
 
-    private int WindowFor(ModelConfig model) => Window > 0 ? Window : Math.Max(1, model.Context / 4);
+    private int WindowFor(ModelShape model) => Window > 0 ? Window : Math.Max(1, model.Context / 4);
 
     /// <inheritdoc/>
-    public override Mixer Build(ModuleBuilder builder) => new SlidingWindow(builder, new CausalMask(WindowFor(builder.Model), Sinks));
+    public override Mixer Build(ModuleBuilder builder) =>
+        new SlidingWindow(builder, ShapeFor(builder.Model), new CausalMask(WindowFor(builder.Model), Sinks));
 }
 
-internal sealed class SlidingWindow(ModuleBuilder builder, CausalMask mask) : AttentionMixer(builder)
+internal sealed class SlidingWindow(ModuleBuilder builder, HeadShape shape, CausalMask mask) : AttentionMixer(builder, shape)
 {
     protected override CausalMask Mask { get; } = mask;
 }

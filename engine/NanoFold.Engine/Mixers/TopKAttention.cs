@@ -1,6 +1,7 @@
 using NanoFold.Engine.Configuration;
-using NanoFold.Engine.Model;
 using NanoFold.Engine.Modules;
+using NanoFold.Engine.Ops;
+using NanoFold.Engine.Tensors;
 
 namespace NanoFold.Engine.Mixers;
 
@@ -8,7 +9,7 @@ namespace NanoFold.Engine.Mixers;
 /// Attention over the k largest causal scores of each row; among equals the smaller index wins. Every key is scored, so that only the product
 /// with the values and the backward pass get cheaper.
 /// </summary>
-public sealed record TopKConfig : MixerConfig
+public sealed record TopKConfig : AttentionFamilyConfig
 {
     // Of the 12 · H · D per key only the score's 2 are spent on keys that are not kept.
     private const int PerScoredKey = 2;
@@ -20,8 +21,16 @@ public sealed record TopKConfig : MixerConfig
     public int TopK { get; init; }
 
     /// <inheritdoc/>
-    public override IEnumerable<ConfigProblem> Validate(ModelConfig model, string path)
+    public override MixerTraits Traits(ModelShape model) => base.Traits(model) with { Chooses = true };
+
+    /// <inheritdoc/>
+    public override IEnumerable<ConfigProblem> Validate(ModelShape model, string path)
     {
+        foreach (ConfigProblem problem in base.Validate(model, path))
+        {
+            yield return problem;
+        }
+
         if (TopK > model.Context)
         {
             yield return new ConfigProblem($"{path}.topK", $"{TopK} is more than model.context = {model.Context}");
@@ -29,31 +38,39 @@ public sealed record TopKConfig : MixerConfig
     }
 
     /// <inheritdoc/>
-    public override TopKConfig Resolve(ModelConfig model) => this with { TopK = KeptOf(model) };
+    public override TopKConfig Resolve(ModelShape model) => this with { TopK = KeptOf(model) };
 
     /// <inheritdoc/>
-    public override long Parameters(ModelConfig model) => AttentionCost.Parameters(model);
+    public override long Parameters(ModelShape model) => AttentionCost.Parameters(Shaped(model));
 
     /// <inheritdoc/>
-    public override long FlopsPerToken(ModelConfig model) => (long)Flops(model, model.Context, Math.Min(KeptOf(model), model.Context));
+    public override long FlopsPerToken(ModelShape model) => (long)Flops(model, model.Context, Math.Min(KeptOf(model), model.Context));
 
     /// <inheritdoc/>
-    public override double ExecutedFlopsPerToken(ModelConfig model)
+    public override double ExecutedFlopsPerToken(ModelShape model)
         => Flops(model, AttentionCost.MeanKeys(model.Context, model.Context), AttentionCost.MeanKeys(model.Context, KeptOf(model)));
 
     /// <inheritdoc/>
-    public override long CacheBytes(ModelConfig model) => AttentionCost.CacheBytes(model, model.Context);
+    public override long CacheBytes(ModelShape model) => AttentionCost.CacheBytes(Shaped(model), model.Context);
 
-    private int KeptOf(ModelConfig model) => TopK > 0 ? TopK : Math.Max(1, model.Context / 8);
+    private int KeptOf(ModelShape model) => TopK > 0 ? TopK : Math.Max(1, model.Context / 8);
 
-    private static double Flops(ModelConfig model, double scored, double kept)
-        => AttentionCost.Flops(model, kept) + (PerScoredKey * AttentionCost.QueryWidth(model) * (scored - kept));
+    private double Flops(ModelShape model, double scored, double kept)
+        => AttentionCost.Flops(Shaped(model), kept) + (PerScoredKey * AttentionCost.QueryWidth(Shaped(model)) * (scored - kept));
 
     /// <inheritdoc/>
-    public override Mixer Build(ModuleBuilder builder) => new TopKAttention(builder, Math.Min(KeptOf(builder.Model), builder.Model.Context));
+    public override Mixer Build(ModuleBuilder builder) =>
+        new TopKAttention(builder, ShapeFor(builder.Model), Math.Min(KeptOf(builder.Model), builder.Model.Context));
 }
 
-internal sealed class TopKAttention(ModuleBuilder builder, int topK) : AttentionMixer(builder)
+internal sealed class TopKAttention(ModuleBuilder builder, HeadShape shape, int topK) : AttentionMixer(builder, shape)
 {
-    protected override int TopK { get; } = topK;
+    protected override Tensor Cached(ForwardContext context, Tensor q, Tensor k, Tensor v, (Tensor Keys, Tensor Values) cache) =>
+        CachedAttentionOp.Record(context.Tape, q, k, v, cache, context.Positions, context.Counts, Scale, Mask, topK);
+
+    protected override Tensor Pattern(ForwardContext context, Tensor q, Tensor k) =>
+        AttentionOp.Pattern(context.Tape, q, k, Scale, Mask, context.Documents, topK);
+
+    protected override Tensor Fused(ForwardContext context, Tensor q, Tensor k, Tensor v) =>
+        TopKAttentionOp.Record(context.Tape, q, k, v, Scale, topK, context.Documents);
 }

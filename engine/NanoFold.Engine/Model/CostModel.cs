@@ -1,3 +1,6 @@
+using NanoFold.Engine.Mixers;
+using NanoFold.Engine.Modules;
+
 namespace NanoFold.Engine.Model;
 
 /// <summary>What a model costs, by formula, before anything runs.</summary>

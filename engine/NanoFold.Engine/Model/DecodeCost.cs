@@ -1,3 +1,5 @@
+using NanoFold.Engine.Modules;
+
 namespace NanoFold.Engine.Model;
 
 /// <summary>What writing one token must read from memory, by formula.</summary>

@@ -1,5 +1,4 @@
 using NanoFold.Engine.Autograd;
-using NanoFold.Engine.Mixers;
 using NanoFold.Engine.Modules;
 using NanoFold.Engine.Ops;
 using NanoFold.Engine.Taps;
@@ -19,7 +18,7 @@ public sealed class Transformer : IDisposable
     private readonly Block[] _blocks;
     private readonly Norm _norm;
     private readonly Parameter _head;
-    private readonly DeviceBuffer? _ropeTable;
+    private readonly TableStore _tables;
 
     /// <param name="config">The shape; resolved here, its vocabulary must be known.</param>
     /// <param name="backend">Where the parameters live.</param>
@@ -34,7 +33,8 @@ public sealed class Transformer : IDisposable
         }
 
         Store = new ParameterStore(backend, type);
-        var builder = new ModuleBuilder(Store, config);
+        _tables = new TableStore(backend, type);
+        var builder = new ModuleBuilder(Store, _tables, config);
         ModuleBuilder model = builder.In("model");
         _embedding = model.Add("embed_tokens.weight", Layout.Of(config.Vocab, config.Width), ParameterRole.Embedding, Initialization.Embedding(config));
         _positions = config.Position == PositionKind.Learned
@@ -46,7 +46,6 @@ public sealed class Transformer : IDisposable
             ? _embedding
             : builder.Add("lm_head.weight", Layout.Of(config.Vocab, config.Width), ParameterRole.Head, Initialization.Head(config));
         Store.Allocate(seed);
-        _ropeTable = config.Position == PositionKind.Rope ? MakeRopeTable(backend, type) : null;
     }
 
     public ModelConfig Config { get; }
@@ -55,8 +54,11 @@ public sealed class Transformer : IDisposable
 
     public Backend Backend => Store.Backend;
 
-    /// <summary>Bytes besides the parameters: of the table of rotary positions.</summary>
-    public long TableBytes => _ropeTable?.Bytes ?? 0;
+    /// <summary>Bytes besides the parameters: of tables, such as those of rotary positions.</summary>
+    public long TableBytes => _tables.Bytes;
+
+    /// <summary>Decoding goes on beyond the context without reading anything again.</summary>
+    public bool SlidesOn => Config.Position != PositionKind.Learned && Config.LayerConfigs().All(layer => layer.Mixer.Traits(Config).SlidesOn);
 
     /// <summary>Every point that the model declares, by its full name.</summary>
     public IEnumerable<TapPoint> TapPoints =>
@@ -68,7 +70,7 @@ public sealed class Transformer : IDisposable
     ];
 
     /// <summary>Memory for decoding <paramref name="batch"/> sequences, at most <paramref name="chunk"/> new tokens of each at a time.</summary>
-    public DecodeCache NewCache(int batch, int chunk) => new(Backend, [.. _blocks.Select(b => b.Mixer)], batch, chunk, Store.Type);
+    public DecodeCache NewCache(int batch, int chunk) => new(Backend, [.. _blocks.Select(b => b.Mixer.State(batch, chunk))], batch, chunk);
 
     /// <summary>Records the loss for tokens and targets, Int32 [B, T]; −1 marks places without a target.</summary>
     /// <returns>The mean loss [1] over <see cref="StepSlot.TargetCount"/> and each token's nats [B·T].</returns>
@@ -114,7 +116,6 @@ public sealed class Transformer : IDisposable
             Tape = tape,
             Batch = tokens[0],
             Time = tokens[1],
-            RopeTable = RopeTableOn(tape),
             Positions = positions,
             PositionIds = positionIds,
             Counts = counts,
@@ -132,7 +133,7 @@ public sealed class Transformer : IDisposable
     public void Dispose()
     {
         Store.Dispose();
-        _ropeTable?.Dispose();
+        _tables.Dispose();
     }
 
     private ForwardContext Context(Tape tape, Tensor tokens, Tensor documents) => new()
@@ -142,7 +143,6 @@ public sealed class Transformer : IDisposable
         Time = tokens[1] <= Config.Context
             ? tokens[1]
             : throw new ArgumentException($"model: {tokens[1]} tokens; its context is {Config.Context}"),
-        RopeTable = RopeTableOn(tape),
         Documents = documents,
     };
 
@@ -174,26 +174,5 @@ public sealed class Transformer : IDisposable
         return context.IsDecoding
             ? EmbeddingOp.Record(context.Tape, table, context.PositionIds)
             : BroadcastOp.Record(context.Tape, table.Slice(0, 0, context.Time).Reshape(1, context.Time, Config.Width), context.Batch, context.Time, Config.Width);
-    }
-
-    private Tensor RopeTableOn(Tape tape) => _ropeTable is null
-        ? default
-        : tape.External("rope table", new View(_ropeTable, 0, Layout.Of(Config.Context, Config.HeadDim), Store.Type));
-
-    private DeviceBuffer MakeRopeTable(Backend backend, DType type)
-    {
-        double[] table = RopeTable.Compute(Config.Context, Config.HeadDim, Config.RopeBase);
-        DeviceBuffer buffer = backend.Allocate((long)table.Length * type.Size());
-        var view = new View(buffer, 0, Layout.Of(Config.Context, Config.HeadDim), type);
-        if (type == DType.Float64)
-        {
-            backend.Upload<double>(table, view);
-        }
-        else
-        {
-            backend.Upload<float>(Array.ConvertAll(table, v => (float)v), view);
-        }
-
-        return buffer;
     }
 }

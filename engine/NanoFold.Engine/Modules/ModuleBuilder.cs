@@ -1,24 +1,25 @@
-using NanoFold.Engine.Model;
 using NanoFold.Engine.Tensors;
 using NanoFold.Kernels;
 
 namespace NanoFold.Engine.Modules;
 
-/// <summary>Declares the parameters of a module under its name, as in <c>model.layers.3.self_attn</c>.</summary>
+/// <summary>Declares what a module needs: its parameters under its name, as in <c>model.layers.3.self_attn</c>, and the tables that it shares with others.</summary>
 public sealed class ModuleBuilder
 {
     private readonly ParameterStore _store;
+    private readonly TableStore _tables;
     private readonly string _prefix;
 
-    public ModuleBuilder(ParameterStore store, ModelConfig model, string prefix = "", int layer = 0)
+    public ModuleBuilder(ParameterStore store, TableStore tables, ModelShape model, string prefix = "", int layer = 0)
     {
         _store = store;
+        _tables = tables;
         Model = model;
         _prefix = prefix;
         Layer = layer;
     }
 
-    public ModelConfig Model { get; }
+    public ModelShape Model { get; }
 
     /// <summary>Index of the layer, 0 outside one.</summary>
     public int Layer { get; }
@@ -26,12 +27,15 @@ public sealed class ModuleBuilder
     /// <summary>Real type of the parameters.</summary>
     public DType Type => _store.Type;
 
-    public ModuleBuilder In(string name) => new(_store, Model, Full(name), Layer);
+    public ModuleBuilder In(string name) => new(_store, _tables, Model, Full(name), Layer);
 
-    public ModuleBuilder InLayer(int layer) => new(_store, Model, Full($"layers.{layer}"), layer);
+    public ModuleBuilder InLayer(int layer) => new(_store, _tables, Model, Full($"layers.{layer}"), layer);
 
     public Parameter Add(string name, Layout layout, ParameterRole role, Initializer initializer) =>
         _store.Add(Full(name), layout, role, initializer);
+
+    /// <summary>Constants that a module reads; see <see cref="TableStore.Get"/>.</summary>
+    public Table Table(string name, in Layout layout, Func<double[]> values) => _tables.Get(name, layout, values);
 
     private string Full(string name) => _prefix.Length == 0 ? name : $"{_prefix}.{name}";
 }

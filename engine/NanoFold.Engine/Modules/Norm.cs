@@ -1,12 +1,11 @@
 using NanoFold.Engine.Autograd;
-using NanoFold.Engine.Model;
 using NanoFold.Engine.Ops;
 using NanoFold.Engine.Tensors;
 using NanoFold.Kernels;
 
 namespace NanoFold.Engine.Modules;
 
-/// <summary>RMSNorm with gain or LayerNorm with gain and bias, as the model's <see cref="ModelConfig.Norm"/> says.</summary>
+/// <summary>RMSNorm with gain or LayerNorm with gain and bias, as the model's <see cref="ModelShape.Norm"/> says.</summary>
 public sealed class Norm
 {
     private readonly Parameter _gain;

@@ -1,4 +1,5 @@
 using NanoFold.Engine.Autograd;
+using NanoFold.Engine.Benchmarks;
 using NanoFold.Engine.Tensors;
 using NanoFold.Kernels;
 using NanoFold.Kernels.Calls;

@@ -1,4 +1,3 @@
-using NanoFold.Engine.Tensors;
 using NanoFold.Kernels;
 
 namespace NanoFold.Engine.Ops;

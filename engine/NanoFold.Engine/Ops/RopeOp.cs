@@ -1,4 +1,5 @@
 using NanoFold.Engine.Autograd;
+using NanoFold.Engine.Benchmarks;
 using NanoFold.Engine.Tensors;
 using NanoFold.Kernels;
 using NanoFold.Kernels.Calls;
@@ -7,7 +8,7 @@ namespace NanoFold.Engine.Ops;
 
 /// <summary>
 /// Rotary position embedding (arXiv 2104.09864): pair (a, b) of a head at position p becomes (a cos − b sin, a sin + b cos) with angle p · θᵢ.
-/// x [B, T, H, D]. The gradient turns back.
+/// x [B, T, H, D]; a table of width R below D turns the first R elements of each head and leaves the rest. The gradient turns back.
 /// </summary>
 public sealed class RopeOp(IKernel<RopeCall> kernel, bool interleaved) : Op
 {
@@ -15,14 +16,14 @@ public sealed class RopeOp(IKernel<RopeCall> kernel, bool interleaved) : Op
 
     /// <param name="tape">Where to record.</param>
     /// <param name="x">[B, T, H, D].</param>
-    /// <param name="table">[positions, D], see <see cref="RopeTable"/>.</param>
+    /// <param name="table">[positions, R], see <see cref="RopeTable"/>.</param>
     /// <param name="positions">First position of each row, Int32 [B], or none for 0.</param>
-    /// <param name="interleaved">Pairs (2i, 2i + 1) in place of (i, i + D/2).</param>
+    /// <param name="interleaved">Pairs (2i, 2i + 1) in place of (i, i + R/2).</param>
     public static Tensor Record(Tape tape, Tensor x, Tensor table, Tensor positions, bool interleaved)
     {
-        if (x.Layout.Rank != 4 || x[3] % 2 != 0 || table[-1] != x[3])
+        if (x.Layout.Rank != 4 || table[-1] % 2 != 0 || table[-1] > x[3])
         {
-            throw new ArgumentException($"rope: x {x} and table {table}; expected [B, T, H, D] with even D, and [positions, D]");
+            throw new ArgumentException($"rope: x {x} and table {table}; expected [B, T, H, D], and [positions, R] with an even R of at most D");
         }
 
         return tape.Record(new RopeOp(tape.Backend.Require<RopeCall>(), interleaved), [x, table, positions], x.Layout);
@@ -32,11 +33,10 @@ public sealed class RopeOp(IKernel<RopeCall> kernel, bool interleaved) : Op
 
     public override bool BackwardReadsInput(int input) => input != 0;
 
-    public override void Forward(Backend backend, OpCall call) =>
-        kernel.Run(new RopeCall(call.Input(0), call.Output(0), call.Input(1), call.Input(2), interleaved, Inverse: false, Accumulate: false));
+    public override void Forward(Backend backend, OpCall call) => Turn(backend, call, call.Input(0), call.Output(0), inverse: false, accumulate: false);
 
-    public override void Backward(Backend backend, OpCall call) => kernel.Run(new RopeCall(
-        call.OutputGradient(0), call.InputGradient(0), call.Input(1), call.Input(2), interleaved, Inverse: true, call.Accumulates(0)));
+    public override void Backward(Backend backend, OpCall call) =>
+        Turn(backend, call, call.OutputGradient(0), call.InputGradient(0), inverse: true, call.Accumulates(0));
 
     internal static IEnumerable<OpCase> Cases()
     {
@@ -45,6 +45,10 @@ public sealed class RopeOp(IKernel<RopeCall> kernel, bool interleaved) : Op
             yield return new OpCase($"rope [2, 5, 3, 6]{(interleaved ? " interleaved" : "")}",
                 [OpInput.Real(2, 5, 3, 6), new OpInput([9, 6]) { Values = RopeTable.Compute(9, 6, 10000), IsTable = true }, new OpInput([2]) { IsInteger = true, Values = [0, 3] }],
                 (tape, t) => Record(tape, t[0], t[1], t[2], interleaved), a => Reference(a[0], [0, 3], 5, 3, 6, interleaved))
+            { Tolerance = 1e-5 };
+            yield return new OpCase($"rope of 4 in [2, 5, 3, 7]{(interleaved ? " interleaved" : "")}",
+                [OpInput.Real(2, 5, 3, 7), new OpInput([9, 4]) { Values = RopeTable.Compute(9, 4, 10000), IsTable = true }, new OpInput([2]) { IsInteger = true, Values = [0, 3] }],
+                (tape, t) => Record(tape, t[0], t[1], t[2], interleaved), a => Reference(a[0], [0, 3], 5, 3, 7, interleaved, turned: 4))
             { Tolerance = 1e-5 };
         }
     }
@@ -58,16 +62,36 @@ public sealed class RopeOp(IKernel<RopeCall> kernel, bool interleaved) : Op
         { Tolerance = 1e-5 };
     }
 
-    private static double[] Reference(double[] x, int[] starts, int time, int heads, int headDim, bool interleaved)
+    private void Turn(Backend backend, OpCall call, in View x, in View y, bool inverse, bool accumulate)
     {
+        ref readonly View table = ref call.Input(1);
+        int width = table.Layout[-1], rest = x.Layout[-1] - width;
+        kernel.Run(new RopeCall(Part(x, 0, width), Part(y, 0, width), table, call.Input(2), interleaved, inverse, accumulate));
+        if (rest > 0)
+        {
+            backend.Copy(Part(x, width, rest), Part(y, width, rest), accumulate);
+        }
+    }
+
+    private static View Part(in View x, int start, int length) => x.With(x.Layout.Slice(3, start, length, out long offset), offset);
+
+    private static double[] Reference(double[] x, int[] starts, int time, int heads, int headDim, bool interleaved, int? turned = null)
+    {
+        int width = turned ?? headDim;
         var y = new double[x.Length];
         for (int i = 0; i < x.Length; i++)
         {
             int d = i % headDim, position = starts[i / (time * heads * headDim)] + i / (heads * headDim) % time;
-            int pair = interleaved ? d / 2 : d % (headDim / 2);
-            bool isFirst = interleaved ? d % 2 == 0 : d < headDim / 2;
-            int other = i + (interleaved ? 1 : headDim / 2) * (isFirst ? 1 : -1);
-            double angle = position * Math.Pow(10000, -2.0 * pair / headDim);
+            if (d >= width)
+            {
+                y[i] = x[i];
+                continue;
+            }
+
+            int pair = interleaved ? d / 2 : d % (width / 2);
+            bool isFirst = interleaved ? d % 2 == 0 : d < width / 2;
+            int other = i + (interleaved ? 1 : width / 2) * (isFirst ? 1 : -1);
+            double angle = position * Math.Pow(10000, -2.0 * pair / width);
             y[i] = x[i] * Math.Cos(angle) + x[other] * Math.Sin(angle) * (isFirst ? -1 : 1);
         }
 

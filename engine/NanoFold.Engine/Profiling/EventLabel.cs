@@ -1,4 +1,5 @@
 using NanoFold.Engine.Autograd;
+using NanoFold.Engine.Training;
 using NanoFold.Kernels.Profiling;
 
 namespace NanoFold.Engine.Profiling;

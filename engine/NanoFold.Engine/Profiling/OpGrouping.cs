@@ -1,3 +1,5 @@
+using NanoFold.Engine.Autograd;
+
 namespace NanoFold.Engine.Profiling;
 
 /// <summary>By what the calls of a step are added up.</summary>

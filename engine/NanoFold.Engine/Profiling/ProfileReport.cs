@@ -1,4 +1,5 @@
-using NanoFold.Engine.Benchmarks;
+using NanoFold.Engine.Measurement;
+using NanoFold.Engine.Training;
 
 namespace NanoFold.Engine.Profiling;
 

@@ -1,3 +1,5 @@
+using NanoFold.Engine.Training;
+
 namespace NanoFold.Engine.Profiling;
 
 /// <summary>What an op or a kernel takes of one training step, as a mean over the steps that count.</summary>

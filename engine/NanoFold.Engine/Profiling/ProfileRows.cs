@@ -1,3 +1,4 @@
+using NanoFold.Engine.Training;
 using NanoFold.Kernels.Profiling;
 
 namespace NanoFold.Engine.Profiling;

@@ -1,6 +1,5 @@
 using System.Diagnostics;
-using NanoFold.Engine.Benchmarks;
-using NanoFold.Engine.Training;
+using NanoFold.Engine.Measurement;
 using NanoFold.Kernels;
 using NanoFold.Kernels.Cpu;
 using NanoFold.Kernels.Lanes;
@@ -47,7 +46,7 @@ public sealed record Roofline(double FlopsPerSecond, double BytesPerSecond)
     private static double Triad(Backend backend)
     {
         // Where memory is short a sixteenth of it has to do.
-        long available = MemoryCheck.Available(backend);
+        long available = DeviceMemory.Available(backend);
         int count = (int)Math.Clamp(available / 16 / sizeof(float), 1 << 20, TriadElements);
         long bytes = (long)count * sizeof(float);
         using DeviceBuffer a = backend.Allocate(bytes), b = backend.Allocate(bytes), y = backend.Allocate(bytes);

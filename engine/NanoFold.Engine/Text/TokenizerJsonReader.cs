@@ -1,4 +1,5 @@
 using System.Text.Json;
+using NanoFold.Engine.Autograd;
 
 namespace NanoFold.Engine.Text;
 

@@ -1,5 +1,3 @@
-using NanoFold.Engine.Configuration;
-
 namespace NanoFold.Engine.Training;
 
 /// <summary>Share of the peak learning rate at each step: linear warm-up, then cosine, linear, constant, or constant with a linear tail (WSD).</summary>

@@ -1,5 +1,5 @@
 using System.Numerics.Tensors;
-using NanoFold.Engine.Taps;
+using NanoFold.Engine.Autograd;
 using NanoFold.Engine.Tensors;
 using NanoFold.Kernels;
 

@@ -1,5 +1,3 @@
-using NanoFold.Engine.Configuration;
-using NanoFold.Engine.Profiling;
 using NanoFold.Engine.Tensors;
 using NanoFold.Kernels;
 using NanoFold.Kernels.Calls;

@@ -1,9 +1,6 @@
 using NanoFold.Engine.Autograd;
-using NanoFold.Engine.Configuration;
 using NanoFold.Engine.Data;
 using NanoFold.Engine.Model;
-using NanoFold.Engine.Profiling;
-using NanoFold.Engine.Taps;
 using NanoFold.Kernels;
 using NanoFold.Kernels.Profiling;
 

@@ -1,4 +1,5 @@
 using NanoFold.Engine.Autograd;
+using NanoFold.Engine.Model;
 
 namespace NanoFold.Tests.Autograd;
 

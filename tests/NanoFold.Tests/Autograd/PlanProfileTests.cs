@@ -1,6 +1,5 @@
 using NanoFold.Engine.Autograd;
 using NanoFold.Engine.Ops;
-using NanoFold.Engine.Tensors;
 using NanoFold.Kernels;
 using NanoFold.Tests.Suites;
 

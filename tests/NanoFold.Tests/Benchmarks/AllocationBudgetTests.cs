@@ -1,10 +1,10 @@
 using System.Text.Json;
 using NanoFold.Engine.Autograd;
-using NanoFold.Engine.Configuration;
 using NanoFold.Engine.Data;
 using NanoFold.Engine.Generation;
+using NanoFold.Engine.Mixers;
 using NanoFold.Engine.Model;
-using NanoFold.Engine.Taps;
+using NanoFold.Engine.Runs;
 using NanoFold.Engine.Training;
 using NanoFold.Kernels;
 using NanoFold.Kernels.Cpu;

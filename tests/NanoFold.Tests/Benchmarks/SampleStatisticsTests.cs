@@ -1,4 +1,5 @@
 using NanoFold.Engine.Benchmarks;
+using NanoFold.Engine.Measurement;
 
 namespace NanoFold.Tests.Benchmarks;
 

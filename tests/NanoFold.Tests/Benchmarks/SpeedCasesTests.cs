@@ -1,7 +1,7 @@
 using NanoFold.Engine.Autograd;
 using NanoFold.Engine.Benchmarks;
-using NanoFold.Engine.Model;
 using NanoFold.Engine.Ops;
+using NanoFold.Engine.Runs;
 using NanoFold.Engine.Tensors;
 using NanoFold.Kernels;
 using NanoFold.Kernels.Cpu;

@@ -1,8 +1,8 @@
 using NanoFold.Engine.Benchmarks;
-using NanoFold.Engine.Configuration;
 using NanoFold.Engine.FeedForward;
 using NanoFold.Engine.Mixers;
 using NanoFold.Engine.Model;
+using NanoFold.Engine.Runs;
 using NanoFold.Engine.Training;
 using NanoFold.Kernels.Cpu;
 

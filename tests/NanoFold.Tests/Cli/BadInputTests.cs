@@ -1,5 +1,5 @@
 using NanoFold.Cli;
-using NanoFold.Engine.Training;
+using NanoFold.Engine.Runs;
 using NanoFold.Kernels.Cpu;
 using NanoFold.Tests.Training;
 

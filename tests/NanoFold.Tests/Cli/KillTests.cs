@@ -2,7 +2,7 @@ using System.Diagnostics;
 using System.Text.Json;
 using NanoFold.Cli;
 using NanoFold.Engine.Checkpoints;
-using NanoFold.Engine.Training;
+using NanoFold.Engine.Runs;
 using NanoFold.Kernels.Cpu;
 using NanoFold.Tests.Training;
 

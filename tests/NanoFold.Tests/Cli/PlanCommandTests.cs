@@ -1,5 +1,5 @@
 using System.Text.Json.Nodes;
-using NanoFold.Engine.Configuration;
+using NanoFold.Engine.Runs;
 
 namespace NanoFold.Tests.Cli;
 

@@ -1,6 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
-using NanoFold.Engine.Configuration;
+using NanoFold.Engine.Runs;
 using NanoFold.Tests.Training;
 
 namespace NanoFold.Tests.Cli;

@@ -1,8 +1,9 @@
 using NanoFold.Engine;
-using NanoFold.Engine.Configuration;
+using NanoFold.Engine.Data;
 using NanoFold.Engine.FeedForward;
 using NanoFold.Engine.Mixers;
 using NanoFold.Engine.Model;
+using NanoFold.Engine.Runs;
 
 namespace NanoFold.Tests.Configuration;
 

@@ -1,4 +1,5 @@
 using NanoFold.Engine.Configuration;
+using NanoFold.Engine.Runs;
 
 namespace NanoFold.Tests.Configuration;
 

@@ -1,9 +1,15 @@
 using FsCheck;
 using FsCheck.Fluent;
-using NanoFold.Engine.Configuration;
+using NanoFold.Engine.Data;
 using NanoFold.Engine.FeedForward;
+using NanoFold.Engine.Generation;
+using NanoFold.Engine.Geometry;
 using NanoFold.Engine.Mixers;
 using NanoFold.Engine.Model;
+using NanoFold.Engine.Modules;
+using NanoFold.Engine.Runs;
+using NanoFold.Engine.Text;
+using NanoFold.Engine.Training;
 
 namespace NanoFold.Tests.Configuration;
 

@@ -1,9 +1,12 @@
 using System.Text.Json.Nodes;
 using NanoFold.Engine;
 using NanoFold.Engine.Configuration;
+using NanoFold.Engine.Data;
 using NanoFold.Engine.FeedForward;
+using NanoFold.Engine.Geometry;
 using NanoFold.Engine.Mixers;
-using NanoFold.Engine.Model;
+using NanoFold.Engine.Runs;
+using NanoFold.Engine.Training;
 
 namespace NanoFold.Tests.Configuration;
 

@@ -1,6 +1,6 @@
 using System.Text;
 using NanoFold.Engine;
-using NanoFold.Engine.Data;
+using NanoFold.Engine.Corpora;
 using NanoFold.Tests.Memory;
 
 namespace NanoFold.Tests.Data;

@@ -1,5 +1,5 @@
 using System.Text;
-using NanoFold.Engine.Data;
+using NanoFold.Engine.Corpora;
 using NanoFold.Tests.Memory;
 
 namespace NanoFold.Tests.Data;

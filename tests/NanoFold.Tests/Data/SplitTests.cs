@@ -1,4 +1,5 @@
 using System.Text;
+using NanoFold.Engine.Corpora;
 using NanoFold.Engine.Data;
 using NanoFold.Tests.Text;
 

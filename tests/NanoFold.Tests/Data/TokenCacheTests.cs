@@ -1,6 +1,6 @@
 using System.Text;
 using NanoFold.Engine;
-using NanoFold.Engine.Configuration;
+using NanoFold.Engine.Corpora;
 using NanoFold.Engine.Data;
 using NanoFold.Engine.Text;
 using NanoFold.Tests.Memory;

@@ -5,7 +5,7 @@ using NanoFold.Engine.FeedForward;
 using NanoFold.Engine.Generation;
 using NanoFold.Engine.Mixers;
 using NanoFold.Engine.Model;
-using NanoFold.Engine.Taps;
+using NanoFold.Engine.Modules;
 using NanoFold.Engine.Tensors;
 using NanoFold.Kernels;
 using NanoFold.Kernels.Cpu;

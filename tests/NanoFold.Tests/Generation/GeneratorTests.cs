@@ -1,6 +1,5 @@
 using System.Text;
 using NanoFold.Engine;
-using NanoFold.Engine.Configuration;
 using NanoFold.Engine.Generation;
 using NanoFold.Engine.Model;
 using NanoFold.Engine.Text;

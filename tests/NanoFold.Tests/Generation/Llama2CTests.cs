@@ -1,4 +1,3 @@
-using NanoFold.Engine.Configuration;
 using NanoFold.Engine.Generation;
 using NanoFold.Engine.Model;
 using NanoFold.Kernels.Cpu;

@@ -1,5 +1,5 @@
-using NanoFold.Engine.Autograd;
 using NanoFold.Engine.Model;
+using NanoFold.Engine.Modules;
 using NanoFold.Engine.Tensors;
 using NanoFold.Kernels;
 

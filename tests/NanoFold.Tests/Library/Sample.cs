@@ -1,7 +1,8 @@
-using NanoFold.Engine.Configuration;
+using NanoFold.Engine.Autograd;
+using NanoFold.Engine.Data;
 using NanoFold.Engine.Generation;
 using NanoFold.Engine.Model;
-using NanoFold.Engine.Taps;
+using NanoFold.Engine.Runs;
 using NanoFold.Engine.Training;
 using NanoFold.Kernels.Cpu;
 

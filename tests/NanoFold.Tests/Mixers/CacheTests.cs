@@ -1,5 +1,6 @@
 using NanoFold.Engine.Mixers;
 using NanoFold.Engine.Model;
+using NanoFold.Engine.Modules;
 using NanoFold.Kernels;
 using NanoFold.Tests.Suites;
 

@@ -1,6 +1,8 @@
 using NanoFold.Engine.FeedForward;
 using NanoFold.Engine.Mixers;
 using NanoFold.Engine.Model;
+using NanoFold.Engine.Modules;
+using NanoFold.Engine.Runs;
 
 namespace NanoFold.Tests.Model;
 

@@ -1,7 +1,6 @@
 using NanoFold.Engine.Autograd;
 using NanoFold.Engine.FeedForward;
 using NanoFold.Engine.Model;
-using NanoFold.Engine.Taps;
 using NanoFold.Kernels;
 using NanoFold.Kernels.Cpu.Rows;
 using NanoFold.Tests.Cpu.Rows;

@@ -1,5 +1,6 @@
 using NanoFold.Engine.Configuration;
-using NanoFold.Engine.Model;
+using NanoFold.Engine.Data;
+using NanoFold.Engine.Runs;
 
 namespace NanoFold.Tests.Model;
 

@@ -1,6 +1,6 @@
 using System.Text.Json;
-using NanoFold.Engine.Configuration;
 using NanoFold.Engine.Profiling;
+using NanoFold.Engine.Training;
 using NanoFold.Kernels.Cpu;
 using NanoFold.Tests.Suites;
 

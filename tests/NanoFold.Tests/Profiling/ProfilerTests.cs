@@ -1,7 +1,8 @@
-using NanoFold.Engine.Configuration;
 using NanoFold.Engine.Data;
+using NanoFold.Engine.Mixers;
 using NanoFold.Engine.Model;
 using NanoFold.Engine.Profiling;
+using NanoFold.Engine.Runs;
 using NanoFold.Engine.Training;
 using NanoFold.Kernels.Cpu;
 using NanoFold.Kernels.Cpu.Rows;

@@ -1,7 +1,10 @@
 using NanoFold.Engine.Autograd;
-using NanoFold.Engine.Configuration;
+using NanoFold.Engine.Data;
 using NanoFold.Engine.FeedForward;
 using NanoFold.Engine.Model;
+using NanoFold.Engine.Modules;
+using NanoFold.Engine.Runs;
+using NanoFold.Engine.Text;
 using NanoFold.Kernels;
 using NanoFold.Kernels.Cpu.Rows;
 

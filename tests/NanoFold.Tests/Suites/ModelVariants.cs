@@ -3,6 +3,7 @@ using NanoFold.Engine.Configuration;
 using NanoFold.Engine.FeedForward;
 using NanoFold.Engine.Mixers;
 using NanoFold.Engine.Model;
+using NanoFold.Engine.Modules;
 
 namespace NanoFold.Tests.Suites;
 

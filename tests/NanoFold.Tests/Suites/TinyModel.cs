@@ -1,6 +1,5 @@
 using NanoFold.Engine.Autograd;
 using NanoFold.Engine.Model;
-using NanoFold.Engine.Taps;
 using NanoFold.Engine.Tensors;
 using NanoFold.Kernels;
 

@@ -1,8 +1,8 @@
 using System.Text;
 using NanoFold.Engine.Autograd;
-using NanoFold.Engine.Configuration;
 using NanoFold.Engine.Data;
 using NanoFold.Engine.Model;
+using NanoFold.Engine.Runs;
 using NanoFold.Engine.Tensors;
 using NanoFold.Engine.Training;
 using NanoFold.Kernels;

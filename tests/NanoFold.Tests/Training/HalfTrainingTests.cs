@@ -3,6 +3,7 @@ using NanoFold.Engine;
 using NanoFold.Engine.Configuration;
 using NanoFold.Engine.Data;
 using NanoFold.Engine.Model;
+using NanoFold.Engine.Runs;
 using NanoFold.Engine.Tensors;
 using NanoFold.Engine.Training;
 using NanoFold.Kernels;

@@ -1,4 +1,3 @@
-using NanoFold.Engine.Configuration;
 using NanoFold.Engine.Training;
 
 namespace NanoFold.Tests.Training;

@@ -1,6 +1,5 @@
 using NanoFold.Engine;
-using NanoFold.Engine.Configuration;
-using NanoFold.Engine.Training;
+using NanoFold.Engine.Runs;
 using NanoFold.Kernels.Cpu;
 using NanoFold.Tests.Suites;
 

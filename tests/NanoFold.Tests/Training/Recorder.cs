@@ -1,3 +1,4 @@
+using NanoFold.Engine.Runs;
 using NanoFold.Engine.Training;
 
 namespace NanoFold.Tests.Training;

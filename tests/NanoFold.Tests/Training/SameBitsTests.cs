@@ -1,4 +1,5 @@
-using NanoFold.Engine.Configuration;
+using NanoFold.Engine.Autograd;
+using NanoFold.Engine.Runs;
 using NanoFold.Engine.Taps;
 using NanoFold.Engine.Training;
 using NanoFold.Kernels.Cpu;

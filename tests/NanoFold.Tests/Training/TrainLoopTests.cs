@@ -1,6 +1,9 @@
 using NanoFold.Engine;
 using NanoFold.Engine.Configuration;
+using NanoFold.Engine.Data;
+using NanoFold.Engine.Runs;
 using NanoFold.Engine.Tensors;
+using NanoFold.Engine.Text;
 using NanoFold.Engine.Training;
 using NanoFold.Kernels.Cpu;
 

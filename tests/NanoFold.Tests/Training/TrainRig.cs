@@ -1,5 +1,5 @@
 using NanoFold.Engine.Checkpoints;
-using NanoFold.Engine.Configuration;
+using NanoFold.Engine.Runs;
 using NanoFold.Engine.Training;
 using NanoFold.Kernels.Cpu;
 

@@ -1,6 +1,7 @@
-using NanoFold.Engine.Configuration;
 using NanoFold.Engine.Data;
 using NanoFold.Engine.Model;
+using NanoFold.Engine.Modules;
+using NanoFold.Engine.Runs;
 using NanoFold.Engine.Training;
 using NanoFold.Kernels;
 using NanoFold.Kernels.Cpu;

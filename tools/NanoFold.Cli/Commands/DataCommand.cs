@@ -1,7 +1,8 @@
 using System.Diagnostics;
 using System.Text.Json.Nodes;
-using NanoFold.Engine.Configuration;
+using NanoFold.Engine.Corpora;
 using NanoFold.Engine.Data;
+using NanoFold.Engine.Runs;
 using NanoFold.Engine.Training;
 
 namespace NanoFold.Cli.Commands;

@@ -1,9 +1,10 @@
 using System.CommandLine;
 using System.Text.Json.Nodes;
 using NanoFold.Engine;
-using NanoFold.Engine.Configuration;
+using NanoFold.Engine.Corpora;
 using NanoFold.Engine.Data;
 using NanoFold.Engine.Model;
+using NanoFold.Engine.Runs;
 using NanoFold.Engine.Text;
 using NanoFold.Engine.Training;
 using NanoFold.Kernels;

@@ -1,8 +1,7 @@
 using System.Text.Json.Nodes;
 using NanoFold.Engine.Autograd;
-using NanoFold.Engine.Configuration;
 using NanoFold.Engine.Model;
-using NanoFold.Engine.Text;
+using NanoFold.Engine.Runs;
 using NanoFold.Engine.Training;
 using NanoFold.Kernels;
 

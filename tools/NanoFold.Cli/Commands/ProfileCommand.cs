@@ -1,8 +1,8 @@
 using System.CommandLine;
 using System.Text.Json.Nodes;
 using NanoFold.Engine;
-using NanoFold.Engine.Configuration;
 using NanoFold.Engine.Profiling;
+using NanoFold.Engine.Runs;
 using NanoFold.Engine.Training;
 using NanoFold.Kernels;
 using NanoFold.Kernels.Profiling;

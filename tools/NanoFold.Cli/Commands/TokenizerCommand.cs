@@ -3,7 +3,7 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json.Nodes;
 using NanoFold.Engine;
-using NanoFold.Engine.Configuration;
+using NanoFold.Engine.Corpora;
 using NanoFold.Engine.Data;
 using NanoFold.Engine.Text;
 

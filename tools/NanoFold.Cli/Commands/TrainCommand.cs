@@ -1,7 +1,6 @@
 using System.Text.Json.Nodes;
 using NanoFold.Engine.Benchmarks;
-using NanoFold.Engine.Configuration;
-using NanoFold.Engine.Training;
+using NanoFold.Engine.Runs;
 using NanoFold.Kernels;
 
 namespace NanoFold.Cli.Commands;

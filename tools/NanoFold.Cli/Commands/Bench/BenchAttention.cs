@@ -3,6 +3,7 @@ using System.Text.Json.Nodes;
 using NanoFold.Engine;
 using NanoFold.Engine.Benchmarks;
 using NanoFold.Engine.Model;
+using NanoFold.Engine.Runs;
 using NanoFold.Kernels;
 
 namespace NanoFold.Cli.Commands.Bench;

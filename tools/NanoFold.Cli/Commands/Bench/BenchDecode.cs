@@ -2,7 +2,7 @@ using System.CommandLine;
 using System.Text.Json.Nodes;
 using NanoFold.Engine;
 using NanoFold.Engine.Benchmarks;
-using NanoFold.Engine.Configuration;
+using NanoFold.Engine.Runs;
 using NanoFold.Kernels;
 
 namespace NanoFold.Cli.Commands.Bench;

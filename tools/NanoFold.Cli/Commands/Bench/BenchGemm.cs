@@ -2,8 +2,8 @@ using System.CommandLine;
 using System.Text.Json.Nodes;
 using NanoFold.Engine;
 using NanoFold.Engine.Benchmarks;
-using NanoFold.Engine.Configuration;
-using NanoFold.Engine.Model;
+using NanoFold.Engine.Measurement;
+using NanoFold.Engine.Runs;
 using NanoFold.Kernels;
 
 namespace NanoFold.Cli.Commands.Bench;
@@ -30,7 +30,7 @@ internal static class BenchGemm
         {
             RunConfig config = Presets.Of(preset);
             int tokens = (int)(m ?? config.Train.Batch * config.Model.Context);
-            return [new GemmCase("cube", 1024, 1024, 1024, false, false), .. GemmCase.Of(config.Model with { Vocab = 256 }, tokens)];
+            return [new GemmCase("cube", 1024, 1024, 1024, false, false), .. GemmCases.Of(config.Model with { Vocab = 256 }, tokens)];
         }
 
         return m is { } rows && n is { } columns && k is { } inner

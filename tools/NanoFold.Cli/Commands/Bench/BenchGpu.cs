@@ -2,8 +2,9 @@ using System.CommandLine;
 using System.Text.Json.Nodes;
 using NanoFold.Engine;
 using NanoFold.Engine.Benchmarks;
-using NanoFold.Engine.Configuration;
+using NanoFold.Engine.Measurement;
 using NanoFold.Engine.Model;
+using NanoFold.Engine.Runs;
 using NanoFold.Engine.Training;
 using NanoFold.Kernels;
 
@@ -67,7 +68,7 @@ internal static class BenchGpu
         if (parts.Contains("products"))
         {
             ModelConfig gpt2 = Presets.Of("gpt2").Resolve().Model with { Vocab = Vocab };
-            figures.Products([new GemmCase("cube", 4096, 4096, 4096, false, true), .. GemmCase.Of(gpt2, 16 * 1024)]);
+            figures.Products([new GemmCase("cube", 4096, 4096, 4096, false, true), .. GemmCases.Of(gpt2, 16 * 1024)]);
         }
 
         if (parts.Contains("attention"))
@@ -98,7 +99,7 @@ internal static class BenchGpu
     private static IEnumerable<GemmCase> Products((string Preset, int Batch, int Vocab) step)
     {
         ModelConfig model = Presets.Of(step.Preset).Resolve().Model with { Vocab = step.Vocab };
-        return GemmCase.Of(model, step.Batch * model.Context);
+        return GemmCases.Of(model, step.Batch * model.Context);
     }
 
     /// <summary>A preset with AdamW, as the peer has it.</summary>

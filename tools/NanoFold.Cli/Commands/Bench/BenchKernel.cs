@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Text.Json.Nodes;
 using NanoFold.Engine;
 using NanoFold.Engine.Benchmarks;
+using NanoFold.Engine.Measurement;
 using NanoFold.Engine.Ops;
 using NanoFold.Kernels;
 using NanoFold.Kernels.Cpu;

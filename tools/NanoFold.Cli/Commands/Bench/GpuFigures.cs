@@ -1,8 +1,10 @@
 using System.Diagnostics;
 using System.Text.Json.Nodes;
 using NanoFold.Engine.Benchmarks;
-using NanoFold.Engine.Configuration;
+using NanoFold.Engine.Measurement;
 using NanoFold.Engine.Profiling;
+using NanoFold.Engine.Runs;
+using NanoFold.Engine.Training;
 using NanoFold.Kernels;
 using NanoFold.Kernels.Profiling;
 

@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using NanoFold.Engine.Benchmarks;
+using NanoFold.Engine.Measurement;
 using NanoFold.Engine.Ops;
 
 namespace NanoFold.Cli.Commands.Bench;

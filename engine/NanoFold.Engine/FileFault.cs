@@ -1,0 +1,22 @@
+using System.Security;
+
+namespace NanoFold.Engine;
+
+/// <summary>Turns what the file system says (disk full, no permission, no such folder) into one line for the user.</summary>
+internal static class FileFault
+{
+    // ERROR_HANDLE_DISK_FULL and ERROR_DISK_FULL on Windows; elsewhere errno ENOSPC and EDQUOT (Linux, macOS).
+    private static readonly int[] s_diskFull = OperatingSystem.IsWindows()
+        ? [unchecked((int)0x80070027), unchecked((int)0x80070070)]
+        : [28, 122, 69];
+
+    /// <summary>Whether an exception comes from the file system and not from a mistake in the program.</summary>
+    public static bool Is(Exception exception)
+        => exception is IOException or UnauthorizedAccessException or SecurityException;
+
+    /// <summary>The exception for the user; <paramref name="action"/> is what failed, such as "cannot write".</summary>
+    public static UserException Describe(string action, string path, Exception cause)
+        => s_diskFull.Contains(cause.HResult)
+            ? new UserException($"{action} {path}: the disk is full", cause)
+            : new UserException($"{action} {path}: {cause.Message}", cause);
+}

@@ -1,0 +1,91 @@
+using NanoFold.Engine.Configuration;
+using NanoFold.Engine.Modules;
+
+namespace NanoFold.Engine.Mixers;
+
+/// <summary>
+/// Mixers with heads of queries, keys and values. The shape of the heads is the mixer's own; where it says nothing, the model's.
+/// </summary>
+public abstract record AttentionFamilyConfig : MixerConfig
+{
+    /// <summary>H, the query heads; 0 for model.heads.</summary>
+    [Bounds(0, 4096, Auto = true)]
+    public int Heads { get; init; }
+
+    /// <summary>G, the key/value heads; 0 for model.kvHeads, or as many as the heads where those are the mixer's own.</summary>
+    [Bounds(0, 4096, Auto = true)]
+    public int KvHeads { get; init; }
+
+    /// <summary>D, of queries and keys; 0 for model.headDim.</summary>
+    [Bounds(0, 4096, Auto = true)]
+    public int HeadDim { get; init; }
+
+    /// <summary>R, the first elements of each head that rotary positions turn; 0 for all.</summary>
+    [Bounds(0, 4096, Auto = true)]
+    public int RopeDim { get; init; }
+
+    /// <summary>Whether a token sees all before it, so that decoding keeps them all.</summary>
+    protected virtual bool SeesAll => true;
+
+    /// <inheritdoc/>
+    public override MixerTraits Traits(ModelShape model) => new()
+    {
+        PatternHeads = ShapeFor(model).Heads,
+        HasHeads = true,
+        SlidesOn = !SeesAll && model.Position == PositionKind.None,
+    };
+
+    /// <summary>The shape of its heads in a model.</summary>
+    public HeadShape ShapeFor(ModelShape model)
+    {
+        int heads = Heads > 0 ? Heads : model.Heads, headDim = HeadDim > 0 ? HeadDim : model.HeadDim;
+        return new HeadShape(
+            heads,
+            KvHeads > 0 ? KvHeads : Heads > 0 ? heads : model.KvHeads,
+            headDim,
+            model.Position == PositionKind.Rope ? RopeDim > 0 ? RopeDim : headDim : 0);
+    }
+
+    /// <summary>The model as if its heads were this mixer's.</summary>
+    protected ModelShape Shaped(ModelShape model)
+    {
+        HeadShape shape = ShapeFor(model);
+        return model with { Heads = shape.Heads, KvHeads = shape.KvHeads, HeadDim = shape.HeadDim };
+    }
+
+    /// <inheritdoc/>
+    public override IEnumerable<ConfigProblem> Validate(ModelShape model, string path)
+    {
+        HeadShape shape = ShapeFor(model);
+        string root = path[..path.IndexOf('.', StringComparison.Ordinal)];
+        string Key(string name, int own) => own > 0 ? $"{path}.{name}" : $"{root}.{name}";
+        if (shape.Heads % shape.KvHeads != 0)
+        {
+            yield return new ConfigProblem(Key("kvHeads", KvHeads), $"{shape.KvHeads} does not divide {Key("heads", Heads)} = {shape.Heads}");
+        }
+
+        if (shape.RopeDim > shape.HeadDim)
+        {
+            yield return new ConfigProblem($"{path}.ropeDim", $"{shape.RopeDim} is more than {Key("headDim", HeadDim)} = {shape.HeadDim}");
+        }
+        else if (shape.RopeDim % 2 != 0)
+        {
+            yield return new ConfigProblem(
+                RopeDim > 0 ? $"{path}.ropeDim" : Key("headDim", HeadDim), $"{shape.RopeDim} is odd; rotary positions need an even one");
+        }
+    }
+}
+
+/// <summary>The heads of a mixer.</summary>
+/// <param name="Heads">H, of queries.</param>
+/// <param name="KvHeads">G, of keys and values; divides H.</param>
+/// <param name="HeadDim">D, elements of each.</param>
+/// <param name="RopeDim">R, how many of those rotary positions turn; 0 where there are none.</param>
+public readonly record struct HeadShape(int Heads, int KvHeads, int HeadDim, int RopeDim)
+{
+    /// <summary>H · D.</summary>
+    public int QueryWidth => Heads * HeadDim;
+
+    /// <summary>G · D.</summary>
+    public int KeyWidth => KvHeads * HeadDim;
+}

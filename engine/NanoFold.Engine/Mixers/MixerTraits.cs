@@ -1,0 +1,29 @@
+namespace NanoFold.Engine.Mixers;
+
+/// <summary>What holds of a mixer in a given model: decoding, measures and tests ask this, never its type.</summary>
+public sealed record MixerTraits
+{
+    /// <summary>H of its <c>attn.hook_pattern</c> [B, H, T, T]; 0 where it has no weights on tokens.</summary>
+    public int PatternHeads { get; init; }
+
+    /// <summary>Whether tokens learn of others at all.</summary>
+    public bool Mixes { get; init; } = true;
+
+    /// <summary>No token learns of a later one.</summary>
+    public bool IsCausal { get; init; } = true;
+
+    /// <summary>A text comes to the same wherever in a row it stands, up to rounding: what it adds depends on distances, not on positions.</summary>
+    public bool IsShiftInvariant { get; init; } = true;
+
+    /// <summary>
+    /// Its state serves a text of any length: decoding goes on beyond the context without reading anything again. Not so where positions are
+    /// looked up in a table, or where every token is kept.
+    /// </summary>
+    public bool SlidesOn { get; init; }
+
+    /// <summary>It chooses among tokens by size, so that a rounding may choose another one.</summary>
+    public bool Chooses { get; init; }
+
+    /// <summary>It has heads of queries and keys: the model's shapes of heads, QK-norm and rotary positions are for it.</summary>
+    public bool HasHeads { get; init; }
+}

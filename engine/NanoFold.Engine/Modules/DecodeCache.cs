@@ -1,0 +1,63 @@
+using NanoFold.Engine.Autograd;
+using NanoFold.Engine.Tensors;
+using NanoFold.Kernels;
+
+namespace NanoFold.Engine.Modules;
+
+/// <summary>What a model's mixers remember while decoding: fixed capacity, contiguous per layer and slot; see <see cref="StateSlot"/>.</summary>
+public sealed class DecodeCache : IDisposable
+{
+    private readonly Dictionary<(int Layer, string Name), View> _slots = [];
+    private readonly List<DeviceBuffer> _buffers = [];
+    private readonly List<View>[] _zeroAtBegin;
+    private readonly Backend _backend;
+
+    internal DecodeCache(Backend backend, IReadOnlyList<IEnumerable<StateSlot>> layers, int batch, int chunk)
+    {
+        _backend = backend;
+        _zeroAtBegin = [.. Enumerable.Range(0, batch).Select(_ => new List<View>())];
+        for (int layer = 0; layer < layers.Count; layer++)
+        {
+            foreach (StateSlot slot in layers[layer])
+            {
+                DeviceBuffer buffer = backend.Allocate(slot.Layout.Count * slot.Type.Size());
+                _buffers.Add(buffer);
+                var view = new View(buffer, 0, slot.Layout, slot.Type);
+                _slots.Add((layer, slot.Name), view);
+                for (int row = 0; row < batch && slot.Start == StateStart.Zero; row++)
+                {
+                    _zeroAtBegin[row].Add(view.With(slot.Layout.Slice(0, row, 1, out long offset), offset));
+                }
+            }
+        }
+
+        Batch = batch;
+        Chunk = chunk;
+    }
+
+    public int Batch { get; }
+
+    /// <summary>Most new tokens a row may bring at a time.</summary>
+    public int Chunk { get; }
+
+    public long Bytes => _buffers.Sum(b => b.Bytes);
+
+    /// <summary>Sets what starts at zero to that, for a row whose next token is its first.</summary>
+    public void Begin(int row)
+    {
+        foreach (View view in _zeroAtBegin[row])
+        {
+            _backend.Fill(view, 0);
+        }
+    }
+
+    public Tensor Use(Tape tape, int layer, string name) => tape.External($"cache.{layer}.{name}", _slots[(layer, name)]);
+
+    public void Dispose()
+    {
+        foreach (DeviceBuffer buffer in _buffers)
+        {
+            buffer.Dispose();
+        }
+    }
+}

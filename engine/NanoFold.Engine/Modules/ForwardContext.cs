@@ -1,0 +1,32 @@
+using NanoFold.Engine.Autograd;
+using NanoFold.Engine.Ops;
+using NanoFold.Engine.Tensors;
+
+namespace NanoFold.Engine.Modules;
+
+/// <summary>What all layers of one recording share.</summary>
+public sealed class ForwardContext
+{
+    public required Tape Tape { get; init; }
+
+    public required int Batch { get; init; }
+
+    public required int Time { get; init; }
+
+    /// <summary>Document of each token, Int32 [B, T], or none: tokens then see their own document only.</summary>
+    public Tensor Documents { get; init; }
+
+    /// <summary>Decoding: position of each row's first token, Int32 [B], otherwise none.</summary>
+    public Tensor Positions { get; init; }
+
+    /// <summary>Decoding with learned positions: position of each token, Int32 [B, T], otherwise none.</summary>
+    public Tensor PositionIds { get; init; }
+
+    /// <summary>Decoding: tokens of each row that count, Int32 [B], otherwise none.</summary>
+    public Tensor Counts { get; init; }
+
+    /// <summary>Decoding: what the layers remember, otherwise null.</summary>
+    public DecodeCache? Cache { get; init; }
+
+    public bool IsDecoding => Cache is not null;
+}

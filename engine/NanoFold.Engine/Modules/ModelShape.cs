@@ -1,0 +1,70 @@
+using NanoFold.Engine.Configuration;
+
+namespace NanoFold.Engine.Modules;
+
+/// <summary>
+/// What the modules of every layer know of the model that they are part of: its widths and how its parts are made, not which kinds of parts
+/// there are. Zeros stand for what follows from the rest until the model is resolved.
+/// </summary>
+public abstract record ModelShape
+{
+    [Bounds(1, 4096)]
+    public int Layers { get; init; } = 4;
+
+    /// <summary>C, the width of the residual stream.</summary>
+    [Bounds(1, 1 << 16)]
+    public int Width { get; init; } = 128;
+
+    /// <summary>H, the query heads.</summary>
+    [Bounds(1, 4096)]
+    public int Heads { get; init; } = 4;
+
+    /// <summary>G, the key/value heads, of which each serves heads / kvHeads query heads; 0 for as many as <see cref="Heads"/>.</summary>
+    [Bounds(0, 4096, Auto = true)]
+    public int KvHeads { get; init; }
+
+    /// <summary>D; 0 for width / heads. Heads · headDim need not be the width.</summary>
+    [Bounds(0, 4096, Auto = true)]
+    public int HeadDim { get; init; }
+
+    /// <summary>T, the tokens that a sequence has in training, and at most.</summary>
+    [Bounds(1, 1 << 22)]
+    public int Context { get; init; } = 64;
+
+    /// <summary>V; 0 for the tokenizer's.</summary>
+    [Bounds(0, 1 << 22, Auto = true)]
+    public int Vocab { get; init; }
+
+    /// <summary>F; 0 for 8/3 · width rounded to a multiple of 8 in gated kinds, 4 · width in others.</summary>
+    [Bounds(0, 1 << 18, Auto = true)]
+    public int Hidden { get; init; }
+
+    public NormKind Norm { get; init; } = NormKind.Rms;
+
+    [Bounds(0, 1)]
+    public double NormEpsilon { get; init; } = 1e-5;
+
+    public PositionKind Position { get; init; } = PositionKind.Rope;
+
+    /// <summary>θ_i = base^(−2i/D).</summary>
+    [Bounds(1, AboveMinimum = true)]
+    public double RopeBase { get; init; } = 10000;
+
+    /// <summary>Turns elements 2i and 2i + 1 together (llama2.c) instead of i and i + D/2 (Hugging Face).</summary>
+    public bool RopeInterleaved { get; init; }
+
+    /// <summary>RMSNorm with a gain over D on queries and keys, before the positions (Qwen3).</summary>
+    public bool QkNorm { get; init; }
+
+    /// <summary>The head is the embedding, transposed.</summary>
+    public bool Tied { get; init; }
+
+    /// <summary>Linear layers of mixers and feed-forwards have a bias. Head, gates, routers and routed experts never do, layer norms always.</summary>
+    public bool Bias { get; init; }
+
+    [Bounds(0, 1, BelowMaximum = true)]
+    public double Dropout { get; init; }
+
+    /// <summary>How matrices that write to the stream start; null for what suits the optimizer: zero with Muon, scaled with AdamW.</summary>
+    public InitializationKind? Initialization { get; init; }
+}

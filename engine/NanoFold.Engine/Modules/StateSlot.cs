@@ -1,0 +1,23 @@
+using NanoFold.Kernels;
+
+namespace NanoFold.Engine.Modules;
+
+/// <summary>What a piece of a mixer's state holds where a row begins.</summary>
+public enum StateStart
+{
+    /// <summary>What was there: positions tell which of it counts, as in a cache of keys.</summary>
+    Kept,
+
+    /// <summary>Zeros, as a recurrence starts.</summary>
+    Zero,
+}
+
+/// <summary>
+/// A piece of memory that a mixer keeps while decoding, for the whole batch. A row that brings no tokens, and places that only pad a chunk, leave
+/// it as it is.
+/// </summary>
+/// <param name="Name">Apart from the other slots of the layer.</param>
+/// <param name="Layout">[B, ..], a row's part contiguous.</param>
+/// <param name="Type">Real or Int32, whatever the model's own type is.</param>
+/// <param name="Start">What a row finds when it begins.</param>
+public sealed record StateSlot(string Name, Layout Layout, DType Type, StateStart Start);

@@ -1,0 +1,67 @@
+using System.Diagnostics;
+using NanoFold.Engine.Data;
+using NanoFold.Engine.Measurement;
+using NanoFold.Engine.Model;
+using NanoFold.Engine.Training;
+using NanoFold.Kernels;
+
+namespace NanoFold.Engine.Runs;
+
+/// <summary><c>--batch auto</c>: doubles the batch while memory allows and each token gets cheaper.</summary>
+internal static class BatchSize
+{
+    private const double WorthwhileGain = 1.03;
+    private const double MemoryShare = 0.5;
+    private const int LargestTokens = 1 << 16;
+
+    /// <summary>The configured batch, or, where that is 0, the one that is measured to be fastest.</summary>
+    public static int Choose(RunConfig config, TokenDataset dataset, Backend backend, Action<string>? note)
+    {
+        if (config.Train.Batch > 0)
+        {
+            return config.Train.Batch;
+        }
+
+        long memory = (long)(DeviceMemory.Available(backend) * MemoryShare);
+        int best = 1;
+        double bestRate = 0;
+        using var model = new Transformer(config.Model, backend);
+        for (int batch = 1; batch == 1 || batch * config.Model.Context <= LargestTokens; batch *= 2)
+        {
+            TrainConfig train = config.Train with { Batch = batch, Accumulate = 1 };
+            var batches = new BatchSource(dataset.Train, dataset.Name, batch, config.Model.Context, 1);
+            using var trainer = new Trainer(model, train, batches, config.Data.MaskDocuments);
+            if (trainer.ArenaBytes > memory)
+            {
+                break;
+            }
+
+            double rate = Measure(trainer, backend, batch * config.Model.Context);
+            if (rate < bestRate * WorthwhileGain)
+            {
+                break;
+            }
+
+            (best, bestRate) = (batch, rate);
+        }
+
+        note?.Invoke($"batch {best}: fastest of those that fit ({bestRate:0} tokens/s)");
+        return best;
+    }
+
+    // Forward and backward only: nothing is updated.
+    private static double Measure(Trainer trainer, Backend backend, int tokens)
+    {
+        double best = 0;
+        for (int i = 0; i < 3; i++)
+        {
+            trainer.Begin(i);
+            long started = Stopwatch.GetTimestamp();
+            trainer.Accumulate(0);
+            backend.Synchronize();
+            best = Math.Max(best, tokens / Stopwatch.GetElapsedTime(started).TotalSeconds);
+        }
+
+        return best;
+    }
+}

@@ -1,0 +1,118 @@
+using NanoFold.Engine.Checkpoints;
+using NanoFold.Engine.Measurement;
+using NanoFold.Engine.Model;
+using NanoFold.Engine.Training;
+using NanoFold.Kernels;
+using NanoFold.Kernels.Cpu;
+
+namespace NanoFold.Engine.Runs;
+
+/// <summary>What training takes of memory, and whether it is there: asked before it is allocated.</summary>
+public static class MemoryCheck
+{
+    // Vectors over a whole model, tables and batches are indexed in 32 bits.
+    private const long MostParameters = 1L << 30;
+    private const long MostRopeElements = 1L << 28;
+    private const long MostTokens = 1L << 26;
+
+    // Value, gradient and two moments.
+    private const int BytesPerParameter = 4 * sizeof(float);
+
+    private const string Step = "a training step";
+    private const string StepRemedy = "a smaller --batch with train.accumulate, train.recompute=true or a smaller model";
+
+    /// <summary>Throws where the shape is too large, or parameters or what a step cannot do without do not fit this machine.</summary>
+    public static void Require(RunConfig config, Backend backend)
+    {
+        RequireShape(config);
+        DType type = config.Train.Precision.Activations();
+        long parameters = CostModel.Of(config.Model).Parameters * (BytesPerParameter + (type.Is16Bit() ? type.Size() : 0));
+        Require(parameters, "parameters, gradients and optimizer state", "a smaller model", backend);
+
+        // Recomputed or not, the input of every block is kept.
+        Int128 tokens = (long)config.Train.Batch * config.Model.Context;
+        Require(parameters + (tokens * config.Model.Width * config.Model.Layers * type.Size()), Step, StepRemedy, backend);
+        if (config.Train.Batch > 0 && backend.FreeBytes is { } free)
+        {
+            RequirePlan(config, backend, free);
+        }
+    }
+
+    /// <summary>Throws where a step does not fit this machine; what a device of its own has is asked before anything is allocated there.</summary>
+    internal static void Require(Trainer trainer, Backend backend)
+    {
+        if (backend.FreeBytes is null)
+        {
+            Require(trainer.PeakBytes, Step, StepRemedy, backend);
+        }
+    }
+
+    /// <summary>Throws where the recorded step does not fit what is free of a device's memory, with the largest batch that does.</summary>
+    private static void RequirePlan(RunConfig config, Backend backend, long free)
+    {
+        long Peak(int batch) => MemoryPlan.Of(config with { Train = config.Train with { Batch = batch } }, backend).PeakBytes;
+        long needed = Peak(config.Train.Batch);
+        if (needed <= free)
+        {
+            return;
+        }
+
+        int fits = 0;
+        for (int low = 1, high = config.Train.Batch - 1; low <= high;)
+        {
+            int middle = low + ((high - low) / 2);
+            (fits, low, high) = Peak(middle) <= free ? (middle, middle + 1, high) : (fits, low, middle - 1);
+        }
+
+        throw new UserException(FormattableString.Invariant(
+            $"{Step}: {Gigabytes(needed):0.0} GB are needed and {backend.Name} has {Gigabytes(free):0.0} GB free; {(fits > 0 ? $"--batch {fits} is the largest that fits" : $"{StepRemedy} takes less")}"));
+    }
+
+    /// <summary>Throws where a model and the caches of a batch do not fit this machine.</summary>
+    internal static void RequireDecoding(ModelConfig model, int batch, Backend backend)
+    {
+        // The store keeps a gradient beside each value.
+        CostModel cost = CostModel.Of(model);
+        Int128 bytes = ((Int128)cost.Parameters * 2 * sizeof(float)) + ((Int128)cost.CacheBytesPerSequence * batch);
+        Require(bytes, "decoding", "a smaller --batch, --context or model", backend);
+    }
+
+    private static void Require(Int128 bytes, string what, string remedy, Backend backend)
+    {
+        long available = DeviceMemory.Available(backend);
+        if (backend.HoldsValues && available > 0 && bytes > available)
+        {
+            string where = backend is CpuBackend ? "this machine has" : $"{backend.Name} has";
+            throw new UserException(FormattableString.Invariant(
+                $"{what}: {Gigabytes(bytes):0.0} GB are needed and {where} {Gigabytes(available):0.0} GB{(backend is CpuBackend ? "" : " free")}; {remedy} takes less"));
+        }
+    }
+
+    /// <summary>Throws where the model or the batch is beyond what can be computed at all.</summary>
+    internal static void RequireShape(RunConfig config)
+    {
+        ModelConfig model = config.Model.Resolve();
+        long parameters = CostModel.Of(model).Parameters;
+        if (parameters is < 0 or > MostParameters)
+        {
+            throw Exceeds("model", "parameters", parameters, MostParameters);
+        }
+
+        if ((long)model.Context * model.HeadDim > MostRopeElements)
+        {
+            throw Exceeds("model.context × model.headDim", "elements", (long)model.Context * model.HeadDim, MostRopeElements);
+        }
+
+        // Both factors are below 2²⁰ and 2²².
+        long tokens = (long)config.Train.Batch * model.Context;
+        if (tokens > MostTokens || tokens * config.Train.Accumulate > MostTokens)
+        {
+            throw Exceeds("train.batch × train.accumulate × model.context", "tokens", (Int128)tokens * config.Train.Accumulate, MostTokens);
+        }
+    }
+
+    private static UserException Exceeds(string what, string unit, Int128 value, long most)
+        => UserException.Usage($"{what}: {(value < 0 ? "too many" : value)} {unit}; at most {most} are supported");
+
+    private static double Gigabytes(Int128 bytes) => (double)bytes / 1e9;
+}

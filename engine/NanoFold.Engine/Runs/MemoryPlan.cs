@@ -1,0 +1,37 @@
+using NanoFold.Engine.Autograd;
+using NanoFold.Engine.Data;
+using NanoFold.Engine.Model;
+using NanoFold.Engine.Training;
+using NanoFold.Kernels;
+using NanoFold.Kernels.Null;
+
+namespace NanoFold.Engine.Runs;
+
+/// <summary>Memory of training, known before anything runs: the step is recorded on a backend that holds nothing.</summary>
+/// <param name="ParameterBytes">Values, and their rounded copy where activations have 16 bits.</param>
+/// <param name="GradientBytes">Gradients of parameters.</param>
+/// <param name="OptimizerBytes">Moments and the update's scratch.</param>
+/// <param name="ArenaBytes">Activations, their gradients and scratch, at their peak.</param>
+/// <param name="InputBytes">Batches and tables of positions.</param>
+/// <param name="PeakBytes">All of it.</param>
+/// <param name="Passes">The forward and backward pass of a micro-batch.</param>
+public sealed record MemoryPlan(
+    long ParameterBytes, long GradientBytes, long OptimizerBytes, long ArenaBytes, long InputBytes, long PeakBytes, PlanProfile Passes)
+{
+    /// <param name="config">Resolved, its vocabulary known; a batch of 0 counts as 1.</param>
+    /// <param name="like">
+    /// The backend whose kernels will run: they decide what is recorded and its scratch. Where it cannot compute in the configured precision, the plan is that
+    /// of a device with every fused kernel and no scratch.
+    /// </param>
+    public static MemoryPlan Of(RunConfig config, Backend like)
+    {
+        MemoryCheck.RequireShape(config);
+        using var backend = new NullBackend(like.Supports(config.Train.Precision.Activations()) ? like : null);
+        using var model = new Transformer(config.Model, backend);
+        var batches = new RandomBatchSource(Math.Max(1, config.Train.Batch), config.Model.Context, model.Config.Vocab, 0);
+        using var trainer = new Trainer(model, config.Train, batches, config.Data.MaskDocuments);
+        long trained = model.Store.TrainedElements * sizeof(float);
+        return new MemoryPlan(
+            (model.Store.Elements * sizeof(float)) + model.Store.ShadowBytes, trained, trainer.Optimizer.Bytes, trainer.ArenaBytes, trainer.InputBytes, trainer.PeakBytes, trainer.Plan.Profile());
+    }
+}

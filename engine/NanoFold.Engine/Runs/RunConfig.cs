@@ -1,0 +1,92 @@
+using NanoFold.Engine.Configuration;
+using NanoFold.Engine.Data;
+using NanoFold.Engine.Generation;
+using NanoFold.Engine.Geometry;
+using NanoFold.Engine.Model;
+using NanoFold.Engine.Modules;
+using NanoFold.Engine.Text;
+using NanoFold.Engine.Training;
+
+namespace NanoFold.Engine.Runs;
+
+/// <summary>
+/// Everything that decides a run. Made by <see cref="ConfigTree"/> out of a preset, files and single settings; what it gives is
+/// resolved: no field is left to be worked out, except the vocabulary, which a tokenizer decides (<see cref="WithVocab"/>).
+/// </summary>
+public sealed record RunConfig
+{
+    /// <summary>The version that is written. Newer ones are refused, older ones loaded.</summary>
+    public const int CurrentVersion = 1;
+
+    /// <summary>The file's name inside a run or checkpoint folder.</summary>
+    public const string FileName = "config.json";
+
+    [Bounds(1, int.MaxValue)]
+    public int Version { get; init; } = CurrentVersion;
+
+    /// <summary>Where defaults come from, see <see cref="Presets"/>.</summary>
+    public string Preset { get; init; } = Presets.Default;
+
+    public TokenizerConfig Tokenizer { get; init; } = new BpeTokenizerConfig();
+
+    public DataConfig Data { get; init; } = new();
+
+    public ModelConfig Model { get; init; } = new();
+
+    public TrainConfig Train { get; init; } = new();
+
+    public GeometryConfig Geometry { get; init; } = new();
+
+    public GenerationConfig Generation { get; init; } = new();
+
+    /// <summary>Reads a configuration file, or the one in a run or checkpoint folder.</summary>
+    /// <exception cref="UserException">The file is missing, is not JSON, is too new, or has problems.</exception>
+    public static RunConfig Load(string path)
+        => new ConfigTree().AddFile(Directory.Exists(path) ? Path.Combine(path, FileName) : path).Build();
+
+    /// <summary>Everything that is inconsistent in it.</summary>
+    public IEnumerable<ConfigProblem> Validate()
+    {
+        int vocab = Tokenizer.ExpectedVocab(Data);
+        IEnumerable<ConfigProblem> tooSmall = Model.Vocab > 0 && Model.Vocab < vocab
+            ? [new ConfigProblem("model.vocab", $"{Model.Vocab} is less than the tokenizer's {vocab} symbols; use 0 to take the tokenizer's")]
+            : [];
+        return
+        [
+            .. Tokenizer.Validate("tokenizer"),
+            .. Data.Validate("data"),
+            .. tooSmall,
+            .. Model.Validate("model"),
+            .. Train.Validate("train"),
+            .. Generation.Validate("generation"),
+        ];
+    }
+
+    /// <summary>Fills in everything that follows from the rest; does nothing to what is resolved already.</summary>
+    public RunConfig Resolve() => this with
+    {
+        Model = Model.Resolve() with
+        {
+            Initialization = Model.Initialization ?? (Train.Optimizer == OptimizerKind.Muon ? InitializationKind.Zero : InitializationKind.Scaled),
+        },
+        Train = Train.Resolve(Preset),
+    };
+
+    /// <summary>Takes the tokenizer's vocabulary where <c>model.vocab</c> is 0.</summary>
+    /// <exception cref="ConfigException">The model's own vocabulary is too small.</exception>
+    public RunConfig WithVocab(int tokenizerVocab)
+    {
+        if (Model.Vocab == 0)
+        {
+            return this with { Model = Model with { Vocab = tokenizerVocab } };
+        }
+
+        return Model.Vocab >= tokenizerVocab
+            ? this
+            : throw new ConfigException([new ConfigProblem("model.vocab", $"{Model.Vocab} is less than the tokenizer's {tokenizerVocab} symbols; use 0 to take the tokenizer's")]);
+    }
+
+    /// <summary>The text of <see cref="FileName"/>. What holds for one start only (<c>train.stopAfter</c>) is left at its default.</summary>
+    public string ToJson()
+        => ConfigJson.ToText(ConfigWriter.ToTree(this with { Version = CurrentVersion, Train = Train with { StopAfter = 0 } }, typeof(RunConfig))!);
+}

@@ -1,0 +1,213 @@
+using System.Globalization;
+using NanoFold.Engine.Checkpoints;
+using NanoFold.Engine.Configuration;
+
+namespace NanoFold.Engine.Runs;
+
+/// <summary>
+/// A run on disk: <c>config.json</c>, <c>metrics.jsonl</c>, <c>geometry.jsonl</c> and <c>checkpoints/step-000500/…</c>; locked while it is written.
+/// </summary>
+public sealed class RunFolder : IDisposable
+{
+    public const string MetricsFile = "metrics.jsonl";
+    public const string GeometryFile = "geometry.jsonl";
+    private const string CheckpointsFolder = "checkpoints";
+    private const string Beside = ".new";
+
+    private readonly RunLock _lock;
+    private readonly string[] _made;
+
+    // made: what is not there yet of files and folders, the innermost first.
+    private RunFolder(string path, string[] made)
+    {
+        Path = path;
+        _made = made;
+        Checkpoints = new CheckpointFolder(System.IO.Path.Combine(path, CheckpointsFolder));
+        JsonLinesLog? metrics = null;
+        try
+        {
+            Directory.CreateDirectory(path);
+            _lock = RunLock.Acquire(path);
+            Checkpoints.ClearLeftovers();
+            Metrics = metrics = JsonLinesLog.Open(System.IO.Path.Combine(path, MetricsFile));
+            Geometry = JsonLinesLog.Open(System.IO.Path.Combine(path, GeometryFile));
+        }
+        catch
+        {
+            metrics?.Dispose();
+            TakeBack(_lock);
+            throw;
+        }
+    }
+
+    public string Path { get; }
+
+    public CheckpointFolder Checkpoints { get; }
+
+    public JsonLinesLog Metrics { get; }
+
+    public JsonLinesLog Geometry { get; }
+
+    /// <summary>A folder for a new run; one that holds a run already is refused.</summary>
+    public static RunFolder Create(string path)
+    {
+        if (File.Exists(System.IO.Path.Combine(path, RunConfig.FileName)))
+        {
+            throw new UserException($"{path}: holds a run already; choose another --out, or continue it with --resume {path}");
+        }
+
+        for (string? above = System.IO.Path.GetFullPath(path); above is not null; above = System.IO.Path.GetDirectoryName(above))
+        {
+            if (File.Exists(above))
+            {
+                throw new UserException($"{path}: cannot be a run folder, for {above} is a file; choose another --out");
+            }
+        }
+
+        return Guard(path, () => new RunFolder(path, Missing(path)));
+    }
+
+    /// <summary>The folder of a run that is to go on.</summary>
+    public static RunFolder Open(string path)
+    {
+        Require(path);
+        return Guard(path, () => new RunFolder(path, []));
+    }
+
+    /// <summary>Throws where there is no run to go on with.</summary>
+    public static void Require(string path)
+    {
+        if (!File.Exists(System.IO.Path.Combine(path, RunConfig.FileName)))
+        {
+            throw new UserException(Directory.Exists(path)
+                ? $"{path}: is not a run folder (it has no {RunConfig.FileName}); --resume takes the folder that train wrote"
+                : $"{path}: there is no such run folder; --resume takes the folder that train wrote");
+        }
+    }
+
+    /// <summary>The configuration of a run or checkpoint folder.</summary>
+    public static RunConfig LoadConfig(string path)
+    {
+        try
+        {
+            return RunConfig.Load(path);
+        }
+        catch (ConfigException e)
+        {
+            throw new UserException($"{System.IO.Path.Combine(path, RunConfig.FileName)}: is damaged: {e.Message}", e);
+        }
+    }
+
+    /// <summary>A name for a run that was given none: <c>runs/nano-20260131-093000</c>, made unique.</summary>
+    public static string DefaultPath(string preset, DateTime now)
+    {
+        string path = System.IO.Path.Combine("runs", $"{preset}-{now.ToString("yyyyMMdd-HHmmss", CultureInfo.InvariantCulture)}");
+        string unique = path;
+        for (int i = 2; Directory.Exists(unique); i++)
+        {
+            unique = $"{path}-{i}";
+        }
+
+        return unique;
+    }
+
+    /// <summary>
+    /// The checkpoint that a path names: itself, or the best of a run folder, or its newest.
+    /// </summary>
+    public static string FindCheckpoint(string path)
+    {
+        if (!Directory.Exists(path))
+        {
+            throw new UserException($"{path}: there is no such run or checkpoint folder");
+        }
+
+        path = System.IO.Path.TrimEndingDirectorySeparator(path);
+        if (CheckpointFolder.TryParseName(System.IO.Path.GetFileName(path), out _) || File.Exists(System.IO.Path.Combine(path, ModelFile.Name)))
+        {
+            return path;
+        }
+
+        var checkpoints = new CheckpointFolder(System.IO.Path.Combine(path, CheckpointsFolder));
+        Checkpoint? found = checkpoints.Best()?.Checkpoint ?? checkpoints.Newest();
+        return found?.Path ?? throw new UserException($"{path}: holds no checkpoint; name a run folder of train, or one of its checkpoints");
+    }
+
+    public void WriteConfig(RunConfig config) => Guard(Path, () =>
+    {
+        string target = System.IO.Path.Combine(Path, RunConfig.FileName), beside = target + Beside;
+        File.WriteAllText(beside, config.ToJson());
+        File.Move(beside, target, overwrite: true);
+        return 0;
+    });
+
+    /// <summary>For a run that could not begin: closes the folder and takes back what making it has added to the disk.</summary>
+    public void Discard()
+    {
+        Metrics.Dispose();
+        Geometry.Dispose();
+        TakeBack(_lock);
+    }
+
+    public void Dispose()
+    {
+        Metrics.Dispose();
+        Geometry.Dispose();
+        _lock.Dispose();
+    }
+
+    // What a new run makes before its first checkpoint, and is not there.
+    private static string[] Missing(string path)
+    {
+        string config = System.IO.Path.Combine(path, RunConfig.FileName);
+        var missing = new List<string>([config + Beside, config]);
+        missing.AddRange(new[] { MetricsFile, GeometryFile, RunLock.FileName }.Select(name => System.IO.Path.Combine(path, name)).Where(file => !File.Exists(file)));
+        for (string? folder = System.IO.Path.GetFullPath(path); folder is not null && !Directory.Exists(folder); folder = System.IO.Path.GetDirectoryName(folder))
+        {
+            missing.Add(folder);
+        }
+
+        return [.. missing];
+    }
+
+    // The lock is held to the end, so that nobody else's is taken away; Windows does not delete what is open.
+    private void TakeBack(RunLock? held)
+    {
+        if (OperatingSystem.IsWindows())
+        {
+            held?.Dispose();
+        }
+
+        try
+        {
+            foreach (string path in _made)
+            {
+                if (Directory.Exists(path))
+                {
+                    Directory.Delete(path);
+                }
+                else if (held is not null && File.Exists(path))
+                {
+                    File.Delete(path);
+                }
+            }
+        }
+        catch (Exception e) when (FileFault.Is(e))
+        {
+            // Somebody else's by now, or not to be deleted: what made the run fail is what is to be said.
+        }
+
+        held?.Dispose();
+    }
+
+    private static T Guard<T>(string path, Func<T> action)
+    {
+        try
+        {
+            return action();
+        }
+        catch (Exception e) when (FileFault.Is(e))
+        {
+            throw FileFault.Describe("cannot write", path, e);
+        }
+    }
+}

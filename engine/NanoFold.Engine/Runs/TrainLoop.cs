@@ -1,0 +1,170 @@
+using System.Diagnostics;
+using NanoFold.Engine.Training;
+
+namespace NanoFold.Engine.Runs;
+
+/// <summary>The way the data goes, step by step: batch → step → metrics, evaluation, geometry, sample, checkpoint.</summary>
+public sealed class TrainLoop
+{
+    // The first steps compile kernels; a time budget is spread over steps timed after them.
+    private const int StepsBeforeTiming = 5;
+    private const int StepsTimed = 20;
+
+    // In half precision the loss scale is 1 long before.
+    private const int MostSkippedInARow = 50;
+
+    private readonly TrainSession _session;
+    private readonly ITrainObserver? _observer;
+    private readonly TrainConfig _config;
+    private readonly StepClock _clock = new();
+    private readonly Queue<double> _recentLosses = new();
+    private long _step;
+    private int _skipped;
+
+    /// <param name="session">What is trained; several loops may follow each other.</param>
+    /// <param name="observer">Told how it goes, or null.</param>
+    public TrainLoop(TrainSession session, ITrainObserver? observer = null)
+    {
+        _session = session;
+        _observer = observer;
+        _config = session.Config.Train;
+        _step = session.State.Step;
+    }
+
+    private int Steps => _session.Trainer.Schedule.Steps;
+
+    /// <summary>Trains to the end of the plan, the time budget, <c>train.stopAfter</c>, or until asked to stop; then a checkpoint is on disk.</summary>
+    public TrainSummary Run(CancellationToken stop = default)
+    {
+        long started = Stopwatch.GetTimestamp();
+        TrainEnd end = TrainEnd.Finished;
+        while (_step < Steps && (end = WhyStop(stop, started)) == TrainEnd.Finished)
+        {
+            _clock.Start();
+            StepResult result = _session.Trainer.Step(_step);
+            _clock.Stop(result.Tokens);
+            _skipped = result.IsFinite ? 0 : _skipped + 1;
+            if (_skipped > 0 && (!_config.Precision.ScalesLoss() || _skipped == MostSkippedInARow))
+            {
+                throw NotFinite("the loss");
+            }
+
+            _step++;
+            Report(result);
+            PlanWithin(started);
+            if (Due(_config.EvaluateEvery))
+            {
+                Evaluate(isLast: _step == Steps);
+            }
+
+            if (_config.SampleEvery > 0 && _step % _config.SampleEvery == 0)
+            {
+                _observer?.Sampled(_step, _session.Sample());
+            }
+
+            _session.Geometry?.Measure(_step, Due(_config.CheckpointEvery), isLast: _step == Steps);
+            if (Due(_config.CheckpointEvery))
+            {
+                Save();
+            }
+        }
+
+        if (end == TrainEnd.OutOfTime)
+        {
+            Evaluate(isLast: true);
+        }
+
+        if (_session.SavedStep != _step)
+        {
+            Save();
+        }
+
+        double seconds = Stopwatch.GetElapsedTime(started).TotalSeconds;
+        return new TrainSummary(end, _step, _recentLosses.DefaultIfEmpty(double.NaN).Average(), _session.State.LastEvaluation, _clock.TokensPerSecond, seconds);
+    }
+
+    private void Evaluate(bool isLast)
+    {
+        if (_session.Evaluate(_step, isLast) is { } evaluation)
+        {
+            _observer?.Evaluated(_step, evaluation);
+            if (!double.IsFinite(evaluation.Loss))
+            {
+                throw NotFinite("the validation loss");
+            }
+        }
+    }
+
+    private TrainEnd WhyStop(CancellationToken stop, long started) =>
+        stop.IsCancellationRequested ? TrainEnd.Interrupted
+        : _config.StopAfter > 0 && _step >= _config.StopAfter ? TrainEnd.StoppedAfter
+        : _config.Minutes > 0 && Stopwatch.GetElapsedTime(started).TotalMinutes >= _config.Minutes ? TrainEnd.OutOfTime
+        : TrainEnd.Finished;
+
+    // Intervals shrink with a plan that a time budget made shorter.
+    private bool Due(int every) => _step == Steps || _step % Math.Max(1, (long)every * Steps / _config.Steps) == 0;
+
+    private void Report(in StepResult result)
+    {
+        if (result.IsFinite)
+        {
+            _recentLosses.Enqueue(result.Loss);
+        }
+
+        if (_recentLosses.Count > 50)
+        {
+            _recentLosses.Dequeue();
+        }
+
+        if (_step % _config.LogEvery == 0 || _step == Steps)
+        {
+            _session.LogStep(_step, result, _clock.SmoothedTokensPerSecond);
+        }
+
+        double left = (Steps - _step) * _clock.SecondsPerStep;
+        _observer?.Stepped(new StepReport(_step, Steps, result, _clock.SmoothedTokensPerSecond, left));
+    }
+
+    // With a time budget the plan, and so the learning rate's decay, is fitted to it once, as soon as a step's time is known.
+    private void PlanWithin(long started)
+    {
+        if (_config.Minutes > 0 && _step == StepsBeforeTiming + StepsTimed)
+        {
+            double left = _config.Minutes * 60 - Stopwatch.GetElapsedTime(started).TotalSeconds;
+            // A tenth is kept for evaluations and checkpoints.
+            int fitting = (int)Math.Clamp(_step + 0.9 * left / _clock.SecondsPerStep, _step + 1, Steps);
+            if (fitting < Steps)
+            {
+                _session.Replan(fitting);
+                _observer?.Note($"{_config.Minutes:0.##} minutes are about {fitting} steps");
+            }
+        }
+    }
+
+    private void Save()
+    {
+        if (_session.Save(_step, _clock.StepSeconds) is { } path)
+        {
+            _observer?.Saved(_step, path);
+        }
+    }
+
+    // The state is as it was before the step: nothing was updated.
+    private UserException NotFinite(string what)
+    {
+        if (_session.SavedStep != _step)
+        {
+            Save();
+        }
+
+        string saved = _session.RunPath is { } run ? $"; the state before it is saved in {run}" : "";
+        if (_skipped == MostSkippedInARow)
+        {
+            return new UserException(
+                $"step {_step + 1}: {_session.Trainer.FindNotFinite(_step) ?? what} is not finite, and {_skipped - 1} steps before it were skipped for the same reason{saved}; start again with --precision bf16 or a lower train.learningRate");
+        }
+
+        return new UserException(
+            $"step {_step + 1}: {_session.Trainer.FindNotFinite(_step) ?? what} is not finite{saved}; start again with a lower train.learningRate or train.clip");
+    }
+}

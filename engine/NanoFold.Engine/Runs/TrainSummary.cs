@@ -1,0 +1,28 @@
+using NanoFold.Engine.Training;
+
+namespace NanoFold.Engine.Runs;
+
+/// <summary>Why a run ended.</summary>
+public enum TrainEnd
+{
+    /// <summary>All planned steps were taken.</summary>
+    Finished,
+
+    /// <summary>At <c>train.stopAfter</c>.</summary>
+    StoppedAfter,
+
+    /// <summary>The time budget was used up.</summary>
+    OutOfTime,
+
+    /// <summary>The user asked for it.</summary>
+    Interrupted,
+}
+
+/// <summary>What a run came to.</summary>
+/// <param name="End">Why it ended.</param>
+/// <param name="Steps">Steps taken.</param>
+/// <param name="TrainLoss">Mean loss of the last steps (up to 50), nats per token.</param>
+/// <param name="Validation">The last evaluation, or null.</param>
+/// <param name="TokensPerSecond">Training tokens over training time, evaluation not counted.</param>
+/// <param name="Seconds">Wall time of this start.</param>
+public sealed record TrainSummary(TrainEnd End, long Steps, double TrainLoss, Evaluation? Validation, double TokensPerSecond, double Seconds);

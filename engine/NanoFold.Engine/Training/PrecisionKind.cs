@@ -1,0 +1,47 @@
+using System.Text.Json.Serialization;
+using NanoFold.Kernels;
+
+namespace NanoFold.Engine.Training;
+
+/// <summary>What training computes in. Parameters, their gradients and the optimizer are in single precision with each of them.</summary>
+public enum PrecisionKind
+{
+    /// <summary>Single precision throughout.</summary>
+    [JsonStringEnumMemberName("fp32")]
+    Float32,
+
+    /// <summary>Single precision in memory; matrix products may round their operands to 10 bits of mantissa.</summary>
+    [JsonStringEnumMemberName("tf32")]
+    TensorFloat32,
+
+    /// <summary>Activations and their gradients in bfloat16.</summary>
+    [JsonStringEnumMemberName("bf16")]
+    BFloat16,
+
+    /// <summary>Activations and their gradients in half precision, with dynamic loss scaling.</summary>
+    [JsonStringEnumMemberName("fp16")]
+    Float16,
+}
+
+public static class PrecisionKindExtensions
+{
+    /// <summary>The type of activations.</summary>
+    public static DType Activations(this PrecisionKind precision) => precision switch
+    {
+        PrecisionKind.BFloat16 => DType.BFloat16,
+        PrecisionKind.Float16 => DType.Float16,
+        _ => DType.Float32,
+    };
+
+    /// <summary>Whether the loss is scaled so that small gradients do not vanish, see <see cref="LossScaling"/>.</summary>
+    public static bool ScalesLoss(this PrecisionKind precision) => precision == PrecisionKind.Float16;
+
+    /// <summary>The name in a configuration.</summary>
+    public static string Name(this PrecisionKind precision) => precision switch
+    {
+        PrecisionKind.TensorFloat32 => "tf32",
+        PrecisionKind.BFloat16 => "bf16",
+        PrecisionKind.Float16 => "fp16",
+        _ => "fp32",
+    };
+}

@@ -1,0 +1,20 @@
+namespace NanoFold.Engine.Training;
+
+/// <summary>A part of a training step outside the recorded pass.</summary>
+internal sealed record StepPart(string Name, StepPhase Phase)
+{
+    public static StepPart Batch { get; } = new("draw batch", StepPhase.Begin);
+
+    public static StepPart ZeroGradients { get; } = new("zero gradients", StepPhase.Begin);
+
+    public static StepPart Upload { get; } = new("upload batch", StepPhase.Begin);
+
+    public static StepPart GradientNorm { get; } = new("gradient norm", StepPhase.Update);
+
+    public static StepPart AdamW { get; } = new("adamw", StepPhase.Update);
+
+    public static StepPart Muon { get; } = new("muon", StepPhase.Update);
+
+    /// <summary>The copy of the parameters that activations of 16 bits read.</summary>
+    public static StepPart Shadow { get; } = new("round parameters", StepPhase.Update);
+}

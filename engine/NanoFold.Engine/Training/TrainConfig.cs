@@ -1,0 +1,158 @@
+using NanoFold.Engine.Configuration;
+
+namespace NanoFold.Engine.Training;
+
+/// <summary>The section <c>train</c>. What is null follows from the preset and the optimizer, see <see cref="Resolve"/>.</summary>
+public sealed record TrainConfig
+{
+    [Bounds(1, int.MaxValue)]
+    public int Steps { get; init; } = 2000;
+
+    /// <summary>Sequences per micro-batch; 0 for as many as memory and speed suggest.</summary>
+    [Bounds(0, 1 << 20, Auto = true)]
+    public int Batch { get; init; } = 12;
+
+    /// <summary>Micro-batches per step.</summary>
+    [Bounds(1, 1 << 20)]
+    public int Accumulate { get; init; } = 1;
+
+    public OptimizerKind Optimizer { get; init; } = OptimizerKind.Muon;
+
+    /// <summary>The peak of AdamW, for every parameter or, with Muon, for those that Muon does not handle.</summary>
+    [Bounds(0)]
+    public double? LearningRate { get; init; }
+
+    /// <summary>The peak of Muon, for hidden matrices; null with AdamW.</summary>
+    [Bounds(0)]
+    public double? MatrixLearningRate { get; init; }
+
+    /// <summary>Where the schedule ends, as a share of the peak.</summary>
+    [Bounds(0, 1)]
+    public double FinalLearningRate { get; init; }
+
+    /// <summary>Steps over which the learning rate rises to its peak.</summary>
+    [Bounds(0, int.MaxValue)]
+    public int? Warmup { get; init; }
+
+    public ScheduleKind Schedule { get; init; } = ScheduleKind.Linear;
+
+    /// <summary>The share of the steps in which <see cref="ScheduleKind.Wsd"/> decays.</summary>
+    [Bounds(0, 1)]
+    public double DecayFraction { get; init; } = 0.2;
+
+    /// <summary>AdamW's decoupled decay of matrices.</summary>
+    [Bounds(0)]
+    public double? WeightDecay { get; init; }
+
+    /// <summary>Muon's decoupled decay; null with AdamW.</summary>
+    [Bounds(0)]
+    public double? MatrixWeightDecay { get; init; }
+
+    [Bounds(0, 1, BelowMaximum = true)]
+    public double? Beta1 { get; init; }
+
+    [Bounds(0, 1, BelowMaximum = true)]
+    public double? Beta2 { get; init; }
+
+    /// <summary>AdamW's epsilon.</summary>
+    [Bounds(0, AboveMinimum = true)]
+    public double? Epsilon { get; init; }
+
+    /// <summary>Muon's momentum.</summary>
+    [Bounds(0, 1, BelowMaximum = true)]
+    public double Momentum { get; init; } = 0.95;
+
+    /// <summary>The largest gradient norm; 0 for no clipping.</summary>
+    [Bounds(0)]
+    public double Clip { get; init; } = 1.0;
+
+    [Bounds(0, long.MaxValue)]
+    public long Seed { get; init; } = 1;
+
+    /// <summary>Ends training after so many minutes, if the steps are not done before; 0 for no limit.</summary>
+    [Bounds(0)]
+    public double Minutes { get; init; }
+
+    /// <summary>Interrupts training after this step, counted from the start of the run; 0 never. Not saved with a run.</summary>
+    [Bounds(0, int.MaxValue)]
+    public int StopAfter { get; init; }
+
+    /// <summary>Steps between evaluations; 0 for ten in a run. The last step is always evaluated.</summary>
+    [Bounds(0, int.MaxValue, Auto = true)]
+    public int EvaluateEvery { get; init; }
+
+    /// <summary>Windows of the validation text, evenly spaced, per evaluation during training; 0 for all. The last evaluation takes all.</summary>
+    [Bounds(0, int.MaxValue)]
+    public int EvaluationWindows { get; init; } = 256;
+
+    /// <summary>Steps between samples; 0 for none.</summary>
+    [Bounds(0, int.MaxValue)]
+    public int SampleEvery { get; init; }
+
+    public string SamplePrompt { get; init; } = "";
+
+    /// <summary>Steps between checkpoints; 0 for one per evaluation.</summary>
+    [Bounds(0, int.MaxValue, Auto = true)]
+    public int CheckpointEvery { get; init; }
+
+    /// <summary>Checkpoints that stay, besides the best one.</summary>
+    [Bounds(1, int.MaxValue)]
+    public int KeepCheckpoints { get; init; } = 2;
+
+    /// <summary>What activations are computed in; all but fp32 need a GPU.</summary>
+    public PrecisionKind Precision { get; init; }
+
+    /// <summary>Recomputes activations in the backward pass: less memory, more time.</summary>
+    public bool Recompute { get; init; }
+
+    /// <summary>Steps between lines of the log.</summary>
+    [Bounds(1, int.MaxValue)]
+    public int LogEvery { get; init; } = 1;
+
+    /// <summary>What is wrong with it.</summary>
+    public IEnumerable<ConfigProblem> Validate(string path)
+    {
+        if (Warmup > Steps)
+        {
+            yield return new ConfigProblem($"{path}.warmup", $"{Warmup} is more than train.steps = {Steps}");
+        }
+        else if (Schedule == ScheduleKind.Wsd && (Warmup ?? 0) + (DecayFraction * Steps) > Steps)
+        {
+            yield return new ConfigProblem($"{path}.decayFraction", FormattableString.Invariant(
+                $"{DecayFraction} of {Steps} steps and {Warmup} of warm-up are more than train.steps"));
+        }
+
+        if (Optimizer == OptimizerKind.AdamW)
+        {
+            if (MatrixLearningRate is not null)
+            {
+                yield return new ConfigProblem($"{path}.matrixLearningRate", "is Muon's and has no effect with optimizer \"adamw\"; set it to null, or set train.learningRate");
+            }
+
+            if (MatrixWeightDecay is not null)
+            {
+                yield return new ConfigProblem($"{path}.matrixWeightDecay", "is Muon's and has no effect with optimizer \"adamw\"; set it to null, or set train.weightDecay");
+            }
+        }
+    }
+
+    /// <summary>Fills in everything that follows from the rest, with the defaults of <paramref name="preset"/> for this optimizer.</summary>
+    public TrainConfig Resolve(string preset)
+    {
+        OptimizerDefaults defaults = OptimizerDefaults.Of(preset, Optimizer);
+        int evaluateEvery = EvaluateEvery > 0 ? EvaluateEvery : (int)Math.Max(1, Math.Round(Steps / 10.0, MidpointRounding.AwayFromZero));
+        return this with
+        {
+            LearningRate = LearningRate ?? defaults.LearningRate,
+            MatrixLearningRate = MatrixLearningRate ?? defaults.MatrixLearningRate,
+            WeightDecay = WeightDecay ?? defaults.WeightDecay,
+            MatrixWeightDecay = MatrixWeightDecay ?? defaults.MatrixWeightDecay,
+            Beta1 = Beta1 ?? defaults.Beta1,
+            Beta2 = Beta2 ?? defaults.Beta2,
+            Epsilon = Epsilon ?? defaults.Epsilon,
+            Warmup = Warmup ?? Math.Min(defaults.Warmup, Steps / 10),
+            EvaluateEvery = evaluateEvery,
+            CheckpointEvery = CheckpointEvery > 0 ? CheckpointEvery : evaluateEvery,
+        };
+    }
+}
