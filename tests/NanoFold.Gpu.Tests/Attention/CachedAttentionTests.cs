@@ -1,5 +1,6 @@
 using NanoFold.Kernels;
-using NanoFold.Kernels.Calls;
+using NanoFold.Kernels.Calls.Attention;
+using NanoFold.Tests.Suites;
 
 namespace NanoFold.Gpu.Tests.Attention;
 
@@ -56,7 +57,7 @@ public class CachedAttentionTests : GpuTests
             }
 
             View q = New(3 * seed, Heads), k = New(3 * seed + 1, KeyHeads), v = New(3 * seed + 2, KeyHeads), y = New(1, Heads);
-            backend.RequireInterface<ICachedAttention>().Forward(new CachedAttentionArgs
+            backend.Run(new CachedAttentionCall
             {
                 Q = q,
                 K = k,

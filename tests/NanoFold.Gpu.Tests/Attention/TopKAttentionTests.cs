@@ -1,5 +1,4 @@
 using NanoFold.Kernels;
-using NanoFold.Kernels.Calls;
 
 namespace NanoFold.Gpu.Tests.Attention;
 
@@ -33,8 +32,8 @@ public class TopKAttentionTests : GpuTests
         {
             using var gpu = new AttentionRig(Gpu, problem, type);
             using var cpu = new AttentionRig(Cpu, problem, DType.Float32);
-            float[][] actual = gpu.Run(Gpu.RequireInterface<IFusedTopKAttention>(), keep);
-            float[][] expected = cpu.Run(Cpu.RequireInterface<IFusedTopKAttention>(), keep);
+            float[][] actual = gpu.Run(keep);
+            float[][] expected = cpu.Run(keep);
             for (int i = 0; i < actual.Length; i++)
             {
                 Near.Assert($"{type} {s_names[i]}", actual[i], expected[i], i == 5 ? 0 : Near.Tolerance(type) * (i < 2 ? 1 : 3));
@@ -49,7 +48,7 @@ public class TopKAttentionTests : GpuTests
     {
         using var rig = new AttentionRig(Gpu, new(1, 6, 1, 1, 4), DType.Float32);
         Gpu.Fill(rig.K, 1);
-        float[] kept = rig.Run(Gpu.RequireInterface<IFusedTopKAttention>(), 2)[5];
+        float[] kept = rig.Run(2)[5];
         Assert.That(kept, Is.EqualTo(new float[] { 0, -1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1 }));
     }
 
@@ -57,6 +56,6 @@ public class TopKAttentionTests : GpuTests
     public void A_mask_that_is_not_plain_causal_is_an_error()
     {
         using var rig = new AttentionRig(Gpu, new(1, 6, 1, 1, 4) { Window = 2 }, DType.Float32);
-        Assert.That(() => rig.Run(Gpu.RequireInterface<IFusedTopKAttention>(), 2), Throws.ArgumentException.With.Message.Contains("causal"));
+        Assert.That(() => rig.Run(2), Throws.ArgumentException.With.Message.Contains("causal"));
     }
 }

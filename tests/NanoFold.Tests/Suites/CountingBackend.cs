@@ -72,10 +72,6 @@ internal sealed class CountingBackend(Backend inner) : Backend
 
     public override IKernel<TCall>? Find<TCall>() => inner.Find<TCall>();
 
-    public override TKernel? FindInterface<TKernel>()
-        where TKernel : class
-        => inner.FindInterface<TKernel>();
-
     public override void Dispose()
     {
     }

@@ -15,14 +15,10 @@ namespace NanoFold.Tests.Suites;
 internal sealed class HalfBackend : Backend
 {
     private readonly CpuBackend _cpu;
-    private readonly HalfKernels _kernels;
 
     /// <param name="composedOnly">Hides fused kernels that have a composed path.</param>
     public HalfBackend(bool composedOnly = false)
-    {
-        _cpu = new CpuBackend(1, composedOnly: composedOnly);
-        _kernels = new HalfKernels(_cpu);
-    }
+        => _cpu = new CpuBackend(1, composedOnly: composedOnly);
 
     public override string Name => $"half on {_cpu.Name}";
 
@@ -174,10 +170,6 @@ internal sealed class HalfBackend : Backend
     }
 
     public override IKernel<TCall>? Find<TCall>() => _cpu.Find<TCall>() is { } found ? new HalfKernel<TCall>(found) : null;
-
-    public override TKernel? FindInterface<TKernel>()
-        where TKernel : class
-        => _cpu.FindInterface<TKernel>() is null ? null : _kernels as TKernel;
 
     public override void Dispose() => _cpu.Dispose();
 

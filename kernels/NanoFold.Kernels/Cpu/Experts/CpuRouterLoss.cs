@@ -7,7 +7,7 @@ namespace NanoFold.Kernels.Cpu.Experts;
 /// Switch's balance loss (arXiv 2101.03961) and the z-loss of ST-MoE (arXiv 2202.08906). f_e is the share of (token, slot) pairs that went to e,
 /// so it sums to 1 and the balance term is 1 where all experts are used alike. Since Σ_e f_e P_e = mean_n ⟨f, p_n⟩, one pass over the rows is enough.
 /// </summary>
-internal sealed unsafe class CpuRouterLoss(CpuContext context) : IKernel<RouterLossCall>, IKernel<RouterLossBackwardCall>
+public sealed unsafe class CpuRouterLoss(CpuContext context) : IKernel<RouterLossCall>, IKernel<RouterLossBackwardCall>
 {
     private const int MostItems = 1024;
 

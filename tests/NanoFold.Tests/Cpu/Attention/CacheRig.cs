@@ -1,6 +1,6 @@
 using NanoFold.Kernels;
+using NanoFold.Kernels.Calls.Attention;
 using NanoFold.Kernels.Cpu.Pointwise;
-using NanoFold.Kernels.Calls;
 
 namespace NanoFold.Tests.Cpu.Attention;
 
@@ -27,7 +27,7 @@ internal sealed class CacheRig : IDisposable
 
     public GuardedTensor Y { get; }
 
-    public CachedAttentionArgs Args => new()
+    public CachedAttentionCall Args => new()
     {
         Q = _q.View,
         K = _k.View,

@@ -76,9 +76,9 @@ public sealed class CpuCachedAttentionTests
         using var context = new CpuContext(2, IsaExtensions.Best);
         using var attention = new CpuCachedAttention(context);
         rig.Set(0, 900, 3);
-        attention.Forward(rig.Args);
+        attention.Run(rig.Args);
         long before = GC.GetAllocatedBytesForCurrentThread();
-        attention.Forward(rig.Args);
+        attention.Run(rig.Args);
         Assert.That(GC.GetAllocatedBytesForCurrentThread() - before, Is.Zero);
     }
 
@@ -92,7 +92,7 @@ public sealed class CpuCachedAttentionTests
         using var context = new CpuContext(1, IsaExtensions.Best);
         using var attention = new CpuCachedAttention(context);
         rig.Set(0, position, count);
-        Assert.That(() => attention.Forward(rig.Args), Throws.ArgumentException.With.Message.Contains(message));
+        Assert.That(() => attention.Run(rig.Args), Throws.ArgumentException.With.Message.Contains(message));
     }
 
     private static void Verify(Isa isa, AttentionReference reference, int capacity, int chunk, bool ragged = false, int start = 0)
@@ -122,7 +122,7 @@ public sealed class CpuCachedAttentionTests
                 cache.CopyTokens(full, whole, b);
             }
 
-            attention.Forward(cache.Args);
+            attention.Run(cache.Args);
             for (int b = 0; b < at.Length; b++)
             {
                 cache.AssertOutput(full, whole, b, start, type == DType.Float64 ? 1e-12 : 1e-5);
@@ -139,7 +139,7 @@ public sealed class CpuCachedAttentionTests
         using var context = new CpuContext(threads, isa);
         using var attention = new CpuCachedAttention(context);
         rig.Set(0, position, chunk);
-        attention.Forward(rig.Args);
+        attention.Run(rig.Args);
         return rig.Y.ToArray();
     }
 }
