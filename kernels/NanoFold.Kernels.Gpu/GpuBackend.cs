@@ -188,10 +188,10 @@ public sealed class GpuBackend : Backend
         _rows.Dropout(x, y, rate, node, accumulate);
     }
 
-    public override void Softmax(in View x, in View y, double scale, in AttentionMask mask)
+    public override void Softmax(in View x, in View y, double scale, in Visible visible)
     {
-        BackendChecks.Softmax(x, y, mask);
-        _softmax.Forward(x, y, scale, mask);
+        BackendChecks.Softmax(x, y, visible);
+        _softmax.Forward(x, y, scale, visible);
     }
 
     public override void SoftmaxBackward(in View y, in View dy, in View dx, double scale, bool accumulate = false)

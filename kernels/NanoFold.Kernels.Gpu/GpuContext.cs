@@ -159,6 +159,11 @@ internal sealed class GpuContext : IDisposable
         ((Action<AcceleratorStream, KernelConfig, TWork>)kernel)(Stream, new KernelConfig(new Index3D(gridX, gridY, gridZ), new Index3D(threads, 1, 1)), work);
     }
 
+    /// <summary>Runs a kernel over at least <paramref name="threads"/> threads, in groups of the usual size.</summary>
+    public void LaunchThreads<TWork>(in TWork work, long threads)
+        where TWork : struct, IGpuWork<TWork>
+        => Launch(work, (threads + GroupSize - 1) / GroupSize, GroupSize);
+
     /// <summary>Work that was not launched through <see cref="Launch{TWork}(in TWork, long, int)"/> is about to be.</summary>
     public void BeforeForeignLaunch()
     {

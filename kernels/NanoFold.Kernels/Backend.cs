@@ -108,8 +108,8 @@ public abstract class Backend : IDisposable
     /// <summary>Multiplies by 0 or 1/(1 − rate), the choice a pure function of (random key, step, micro-batch, node, element).</summary>
     public abstract void Dropout(in View x, in View y, double rate, int node, bool accumulate = false);
 
-    /// <summary>Softmax of scale · x over the last dimension; x [.., T, S]. With a mask, entries not visible (see <see cref="AttentionMask"/>) become 0.</summary>
-    public abstract void Softmax(in View x, in View y, double scale, in AttentionMask mask);
+    /// <summary>Softmax of scale · x over the last dimension; x [.., T, S]. Entries that are not visible become 0; <c>default</c> sees all. The first dimension is the batch, those between it and T are heads.</summary>
+    public abstract void Softmax(in View x, in View y, double scale, in Visible visible);
 
     /// <summary>dx = scale · y ⊙ (dy − Σ dy ⊙ y) by rows.</summary>
     public abstract void SoftmaxBackward(in View y, in View dy, in View dx, double scale, bool accumulate = false);

@@ -112,31 +112,22 @@ internal static class BackendChecks
         }
     }
 
-    public static void Softmax(in View x, in View y, in AttentionMask mask)
+    public static void Softmax(in View x, in View y, in Visible visible)
     {
         const string Op = "softmax";
         Checks.Writable(Op, "y", y);
         Checks.Real(Op, "x", x);
         Checks.Same(Op, "x", x, y);
-        if (x.Layout.Rank < (mask.Causal ? 2 : 1))
+        bool seesAll = visible is { Kind: VisibleKind.Full, Window: 0, Documents.IsNone: true, Blocks.IsNone: true };
+        if (x.Layout.Rank < (seesAll ? 1 : 2))
         {
             Checks.Throw(Op, $"x is {x}, expected [.., T, S]");
         }
 
-        if (!mask.Causal)
+        if (!seesAll)
         {
-            return;
-        }
-
-        if (mask.Window < 0 || mask.Sinks < 0)
-        {
-            Checks.Throw(Op, $"window {mask.Window} and sinks {mask.Sinks}, expected at least 0");
-        }
-
-        if (!mask.Documents.IsNone)
-        {
-            int batch = x.Layout.Rank > 2 ? x.Layout[0] : 1;
-            Checks.Integers(Op, "documents", mask.Documents, (long)batch * x.Layout[-1]);
+            int batch = x.Layout.Rank > 2 ? x.Layout[0] : 1, queries = x.Layout[-2];
+            visible.Check(Op, batch, checked((int)(x.Layout.Rows / batch / queries)), queries, x.Layout[-1]);
         }
     }
 

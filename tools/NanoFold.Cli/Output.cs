@@ -12,9 +12,6 @@ internal sealed class Output(TextWriter standard, TextWriter error, bool json)
 {
     private static readonly JsonSerializerOptions s_line = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
-    /// <summary>True with <c>--json</c>.</summary>
-    public bool IsJson => json;
-
     /// <summary>Whether <see cref="Text"/> is a terminal, where a bar can move.</summary>
     public bool IsTerminal => ReferenceEquals(Text, Console.Out) && !Console.IsOutputRedirected || ReferenceEquals(Text, Console.Error) && !Console.IsErrorRedirected;
 

@@ -11,9 +11,6 @@ namespace NanoFold.Cli;
 /// <summary>The options that describe a training run, and the configuration that they make.</summary>
 internal sealed class TrainOptions
 {
-    /// <summary>Keys that may differ when a run is taken up again: they do not change what it computes.</summary>
-    private static readonly string[] s_resumable = ["train.stopAfter", "train.logEvery", "train.sampleEvery", "train.samplePrompt"];
-
     // The time decides; the plan is fitted to it once a step's time is known.
     private const int UnboundedSteps = 1_000_000_000;
 
@@ -113,12 +110,12 @@ internal sealed class TrainOptions
                 .Where(option => invocation.Get(option) is not null)
                 .Select(option => option.Name),
             .. invocation.Seed is null ? Array.Empty<string>() : [CommonOptions.Seed],
-            .. (invocation.Get(_set) ?? []).Select(assignment => assignment.Split('=')[0]).Where(key => !s_resumable.Contains(key)),
+            .. (invocation.Get(_set) ?? []).Select(assignment => assignment.Split('=')[0]).Where(key => !Resumable.Keys.Contains(key)),
         ];
         if (refused.Length > 0)
         {
             throw UserException.Usage(
-                $"--resume goes on as the run began, so it does not take {string.Join(", ", refused)}; it takes --threads, --device and --set of {string.Join(", ", s_resumable)}");
+                $"--resume goes on as the run began, so it does not take {string.Join(", ", refused)}; it takes --threads, --device and --set of {string.Join(", ", Resumable.Keys)}");
         }
     }
 }

@@ -41,7 +41,7 @@ public sealed record AttentionResult(AttentionCase Case, double ForwardSeconds, 
         IKernel<AttentionBackwardCall> backwardKernel = backend.Require<AttentionBackwardCall>();
         AttentionCall Forward() => new(new AttentionArgs
         {
-            Q = q, K = k, V = v, Y = y, LogSumExp = logSumExp, Scale = 1 / Math.Sqrt(shape.HeadDim), Mask = new AttentionMask { Causal = true, Window = shape.Window },
+            Q = q, K = k, V = v, Y = y, LogSumExp = logSumExp, Scale = 1 / Math.Sqrt(shape.HeadDim), Visible = new Visible { Kind = VisibleKind.Causal, Window = shape.Window },
         });
         AttentionBackwardCall Backward(in View scratch) => new(Forward().Args, new AttentionGradients { DY = dy, DQ = dq, DK = dk, DV = dv, Scratch = scratch });
         long scratchBytes = backwardKernel.ScratchBytes(Backward(default));

@@ -34,6 +34,9 @@ public sealed class EvaluationSource
         Context = context;
     }
 
+    /// <summary>Rows of a batch of about 4,096 tokens: enough for matrix products to be fast.</summary>
+    public static int RowsFor(int context) => Math.Max(1, Math.Min(64, 4096 / context));
+
     /// <summary>Rows, B.</summary>
     public int Batch { get; }
 

@@ -164,7 +164,7 @@ public sealed class AttentionOp(IKernel<AttentionCall> kernel, IKernel<Attention
         Y = call.Output(0),
         LogSumExp = call.Output(1),
         Scale = scale,
-        Mask = mask.With(call.Input(Documents)),
+        Visible = mask.With(call.Input(Documents)),
     };
 
     /// <summary>pattern · v, [B, H, T, T] and [B, T, G, D] to [B, T, H, D].</summary>

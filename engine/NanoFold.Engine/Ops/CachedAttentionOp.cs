@@ -42,8 +42,7 @@ public sealed class CachedAttentionOp(IKernel<CachedAttentionCall> kernel, doubl
         Positions = call.Input(5),
         Counts = call.Input(6),
         Scale = scale,
-        Window = mask.Window,
-        Sinks = mask.Sinks,
+        Visible = mask.With(default),
         TopK = topK,
     });
 

@@ -43,7 +43,7 @@ public sealed class KeepLargestOp : Op
 
         // The first column of a causal softmax of zeros, 1 / (j + 1), falls with the index j: what tells equals apart.
         backend.Fill(zeros, 0);
-        backend.Softmax(zeros, means, 1, new AttentionMask { Causal = true });
+        backend.Softmax(zeros, means, 1, Visible.Causal);
         View byIndex = means.With(means.Layout.Slice(1, 0, 1, out _));
         backend.Gather(byIndex, call.Input(2).With(Layout.Of(rows * k)), ranks);
 

@@ -27,7 +27,7 @@ public sealed class SoftmaxOp(double scale, CausalMask? mask) : Op
 
     public override void Forward(Backend backend, OpCall call)
     {
-        AttentionMask visible = mask is { } causal ? causal.With(call.Input(1)) : default;
+        Visible visible = mask is { } causal ? causal.With(call.Input(1)) : default;
         backend.Softmax(call.Input(0), call.Output(0), scale, visible);
     }
 

@@ -87,6 +87,6 @@ public sealed class TopKAttentionOp(IKernel<TopKAttentionCall> kernel, IKernel<T
         Y = call.Output(0),
         LogSumExp = call.Output(1),
         Scale = scale,
-        Mask = new CausalMask().With(call.Input(Documents)),
+        Visible = new CausalMask().With(call.Input(Documents)),
     };
 }

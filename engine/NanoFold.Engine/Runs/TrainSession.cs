@@ -24,7 +24,7 @@ public sealed class TrainSession : IDisposable
     private (long Step, double Loss) _compared = (-1, double.NaN);
     private double _secondsBefore;
 
-    private TrainSession(RunConfig config, TokenDataset dataset, Backend backend, RunFolder? folder)
+    internal TrainSession(RunConfig config, TokenDataset dataset, Backend backend, RunFolder? folder)
     {
         Config = config;
         _dataset = dataset;
@@ -39,7 +39,7 @@ public sealed class TrainSession : IDisposable
             MemoryCheck.Require(Trainer, backend);
             if (dataset.Validation.Tokens > 1)
             {
-                int rows = Math.Max(1, Math.Min(64, 4096 / config.Model.Context));
+                int rows = EvaluationSource.RowsFor(config.Model.Context);
                 var all = new EvaluationSource(dataset.Validation, dataset.Name, rows, config.Model.Context);
                 var part = new EvaluationSource(dataset.Validation, dataset.Name, rows, config.Model.Context, train.EvaluationWindows);
                 _evaluator = new Evaluator(Model, all, part, dataset.Tokenizer.ByteLengths, config.Data.MaskDocuments, train.Precision.Activations());
@@ -84,81 +84,13 @@ public sealed class TrainSession : IDisposable
     /// <summary>The corpus: its name, its tokens to train on, and whether they were cached.</summary>
     public (string Name, long Tokens, bool FromCache) Corpus => (_dataset.Name, _dataset.Train.Tokens, _dataset.FromCache);
 
-    /// <summary>Opens a new run.</summary>
-    /// <param name="config">What to do; checked here, and what it leaves open is filled in.</param>
-    /// <param name="backend">Where it is computed.</param>
-    /// <param name="folder">Where to write, or null to write nothing.</param>
-    /// <param name="note">Told, in a line, what takes time.</param>
-    /// <param name="cancel">Ends tokenizing.</param>
-    /// <exception cref="UserException">Settings, text, folder or memory do not allow it; nothing is left on the disk then.</exception>
+    /// <inheritdoc cref="RunOpening.Open"/>
     public static TrainSession Open(RunConfig config, Backend backend, string? folder = null, Action<string>? note = null, CancellationToken cancel = default)
-    {
-        config = Checked(config);
-        PrecisionCheck.Require(config.Train.Precision, backend);
-        RunFolder? run = folder is null ? null : RunFolder.Create(folder);
-        TokenDataset? dataset = null;
-        TrainSession? session = null;
-        try
-        {
-            dataset = TrainData.Open(config, note, cancel);
-            config = config.WithVocab(dataset.Tokenizer.Vocab);
-            MemoryCheck.Require(config, backend);
-            config = config with { Train = config.Train with { Batch = BatchSize.Choose(config, dataset, backend, note) } };
-            session = new TrainSession(config, dataset, backend, run);
-            run?.WriteConfig(config);
-            return session;
-        }
-        catch
-        {
-            session?.Dispose();
-            dataset?.Dispose();
-            run?.Discard();
-            throw;
-        }
-    }
+        => RunOpening.Open(config, backend, folder, note, cancel);
 
-    /// <summary>Opens a run that was interrupted, at its newest checkpoint; it continues to the same bits.</summary>
-    /// <param name="folder">The run's folder.</param>
-    /// <param name="backend">Where it is computed.</param>
-    /// <param name="config">The run's configuration with what may change on resuming: <c>train.stopAfter</c> and what is logged and sampled.</param>
-    /// <param name="note">Told, in a line, what takes time.</param>
-    /// <param name="cancel">Ends tokenizing.</param>
-    /// <exception cref="UserException">There is no such run, it is being written, or its text or its files are not what they were.</exception>
+    /// <inheritdoc cref="RunOpening.Resume"/>
     public static TrainSession Resume(string folder, Backend backend, RunConfig? config = null, Action<string>? note = null, CancellationToken cancel = default)
-    {
-        RunFolder run = RunFolder.Open(folder);
-        TokenDataset? dataset = null;
-        TrainSession? session = null;
-        try
-        {
-            Checkpoint? checkpoint = run.Checkpoints.Newest();
-            config = config is null ? RunFolder.LoadConfig(folder) : Checked(config);
-            config = checkpoint is null ? config : AsBegun(config, run, checkpoint);
-            PrecisionCheck.Require(config.Train.Precision, backend);
-            dataset = TrainData.Open(config, note, cancel);
-            config = config.WithVocab(dataset.Tokenizer.Vocab);
-            MemoryCheck.Require(config, backend);
-            session = new TrainSession(config, dataset, backend, run);
-            if (checkpoint is not null)
-            {
-                session.Restore(checkpoint);
-            }
-            else
-            {
-                note?.Invoke($"{folder} has no checkpoint yet: starting from the beginning");
-                session.CutLogs(0);
-            }
-
-            return session;
-        }
-        catch
-        {
-            session?.Dispose();
-            dataset?.Dispose();
-            run.Dispose();
-            throw;
-        }
-    }
+        => RunOpening.Resume(folder, backend, config, note, cancel);
 
     /// <summary>Changes the number of steps planned, and with it the schedule.</summary>
     public void Replan(int steps)
@@ -187,39 +119,21 @@ public sealed class TrainSession : IDisposable
 
         _compared = (step, compared.Loss);
         State = State with { LastEvaluation = reported };
-        _folder?.Metrics.Append((step, reported), static (json, state) =>
+        if (_folder is not null)
         {
-            json.WriteNumber("step"u8, state.step);
-            json.WriteNumber("validationLoss"u8, state.reported.Loss);
-            json.WriteNumber("validationBitsPerByte"u8, state.reported.BitsPerByte);
-            json.WriteNumber("validationTokens"u8, state.reported.Tokens);
-        });
+            MetricsJson.AppendEvaluation(_folder.Metrics, step, reported);
+        }
+
         return reported;
     }
 
-    public void LogStep(long step, in StepResult result, double tokensPerSecond) =>
-        _folder?.Metrics.Append((step, result, tokensPerSecond, lossScale: Config.Train.Precision.ScalesLoss() ? Trainer.LossScale.Scale : (double?)null), static (json, state) =>
+    public void LogStep(long step, in StepResult result, double tokensPerSecond)
+    {
+        if (_folder is not null)
         {
-            json.WriteNumber("step"u8, state.step);
-            // A step whose gradients overflowed was skipped.
-            if (state.result.IsFinite)
-            {
-                json.WriteNumber("loss"u8, state.result.Loss);
-                json.WriteNumber("gradientNorm"u8, state.result.GradientNorm);
-            }
-            else
-            {
-                json.WriteBoolean("skipped"u8, true);
-            }
-
-            if (state.lossScale is { } scale)
-            {
-                json.WriteNumber("lossScale"u8, scale);
-            }
-
-            json.WriteNumber("learningRate"u8, state.result.LearningRate);
-            json.WriteNumber("tokensPerSecond"u8, Math.Round(state.tokensPerSecond, 1));
-        });
+            MetricsJson.AppendStep(_folder.Metrics, step, result, tokensPerSecond, Config.Train.Precision.ScalesLoss() ? Trainer.LossScale.Scale : null);
+        }
+    }
 
     /// <summary>Continues <c>train.samplePrompt</c> with the model as it is; the same draws every time, so that samples compare.</summary>
     public string Sample()
@@ -273,74 +187,9 @@ public sealed class TrainSession : IDisposable
         _folder?.Dispose();
     }
 
-    // Held to what a file would be: whoever makes a configuration in code is told the same.
-    private static RunConfig Checked(RunConfig config)
+    /// <summary>Goes on from a checkpoint: its parameters and moments are read already.</summary>
+    internal void Continue(TrainState state)
     {
-        RunConfig built = new ConfigTree().AddJson(config.ToJson(), "configuration").Build();
-        return built with { Train = built.Train with { StopAfter = config.Train.StopAfter } };
-    }
-
-    // The configuration that the checkpoint was trained with, with what may change on resuming; what the run left to be found is taken over.
-    private static RunConfig AsBegun(RunConfig config, RunFolder run, Checkpoint checkpoint)
-    {
-        RunConfig begun = Read(run, checkpoint, () => RunFolder.LoadConfig(checkpoint.Path));
-        TrainConfig train = config.Train;
-        begun = begun with
-        {
-            Train = begun.Train with
-            {
-                StopAfter = train.StopAfter, LogEvery = train.LogEvery, SampleEvery = train.SampleEvery, SamplePrompt = train.SamplePrompt,
-            },
-        };
-        RunConfig found = config with
-        {
-            Model = config.Model.Vocab > 0 ? config.Model : config.Model with { Vocab = begun.Model.Vocab },
-            Train = train.Batch > 0 ? train : train with { Batch = begun.Train.Batch },
-        };
-        return found.ToJson() == begun.ToJson()
-            ? begun
-            : throw new UserException(
-                $"{Path.Combine(run.Path, RunConfig.FileName)}: is not what the run was trained with; to go on, take back what was changed ({checkpoint.File(RunConfig.FileName)} has it)");
-    }
-
-    // Where a file of a checkpoint is damaged, the one before it may do.
-    private static T Read<T>(RunFolder run, Checkpoint checkpoint, Func<T> read)
-    {
-        try
-        {
-            return read();
-        }
-        catch (UserException e)
-        {
-            string instead = run.Checkpoints.List().Count > 1 ? "go on from the checkpoint before it" : "start from the beginning";
-            throw new UserException($"{e.Message}; delete {checkpoint.Path} to {instead}", e);
-        }
-    }
-
-    private void Restore(Checkpoint checkpoint)
-    {
-        (TrainState state, byte[] tokenizer) = Read(_folder!, checkpoint, () =>
-        {
-            TrainState state = TrainState.Load(checkpoint.Path);
-            if (state.Step != checkpoint.Step)
-            {
-                throw new UserException($"{checkpoint.File(TrainState.FileName)}: is of step {state.Step}, not of this checkpoint");
-            }
-
-            ModelFile.Read(checkpoint.File(ModelFile.Name), Model.Store);
-            OptimizerFile.Read(checkpoint.File(OptimizerFile.Name), Trainer.Optimizer, Model.Store);
-            return (state, Text.Tokenizer.Load(checkpoint.Path).Serialize());
-        });
-        if (state.ContentHash != _dataset.ContentHash)
-        {
-            throw new UserException($"{_dataset.Name}: has changed since the run began; resuming needs the same text");
-        }
-
-        if (!Tokenizer.Serialize().AsSpan().SequenceEqual(tokenizer))
-        {
-            throw new UserException($"{checkpoint.File(Text.Tokenizer.FileName)}: is not the tokenizer that {_dataset.Name} has now; resuming needs the same");
-        }
-
         Replan(state.Steps);
         Trainer.LossScale = (state.LossScale, state.GoodSteps);
         State = state;
@@ -349,7 +198,8 @@ public sealed class TrainSession : IDisposable
         CutLogs(state.Step);
     }
 
-    private void CutLogs(long step)
+    /// <summary>Cuts the logs back to what was written up to a step.</summary>
+    internal void CutLogs(long step)
     {
         _folder!.Metrics.CutBackTo(step);
         _folder.Geometry.CutBackTo(step);

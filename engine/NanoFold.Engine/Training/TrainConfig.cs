@@ -75,6 +75,7 @@ public sealed record TrainConfig
 
     /// <summary>Interrupts training after this step, counted from the start of the run; 0 never. Not saved with a run.</summary>
     [Bounds(0, int.MaxValue)]
+    [Resumable]
     public int StopAfter { get; init; }
 
     /// <summary>Steps between evaluations; 0 for ten in a run. The last step is always evaluated.</summary>
@@ -87,8 +88,10 @@ public sealed record TrainConfig
 
     /// <summary>Steps between samples; 0 for none.</summary>
     [Bounds(0, int.MaxValue)]
+    [Resumable]
     public int SampleEvery { get; init; }
 
+    [Resumable]
     public string SamplePrompt { get; init; } = "";
 
     /// <summary>Steps between checkpoints; 0 for one per evaluation.</summary>
@@ -107,6 +110,7 @@ public sealed record TrainConfig
 
     /// <summary>Steps between lines of the log.</summary>
     [Bounds(1, int.MaxValue)]
+    [Resumable]
     public int LogEvery { get; init; } = 1;
 
     /// <summary>What is wrong with it.</summary>

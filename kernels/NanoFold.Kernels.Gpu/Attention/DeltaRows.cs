@@ -42,7 +42,7 @@ internal static class DeltaRows
         context.Launch(work, (half + rows - 1) / rows, context.GroupSize);
         return new ScoreGradient
         {
-            Mask = MaskView.Of(context, shape, args.Mask),
+            Mask = MaskView.Of(context, op, shape, args.Visible),
             Bits = work.Bits,
             Delta = work.Delta,
             RowLength = work.RowLength,

@@ -1,5 +1,6 @@
 using ILGPU;
 using NanoFold.Kernels.Gpu.Elements;
+using NanoFold.Kernels.Gpu.Loops;
 using NanoFold.Kernels.Gpu.Sorting;
 
 namespace NanoFold.Kernels.Gpu.Experts;
@@ -22,5 +23,36 @@ internal sealed class ExpertSort(GpuContext context)
                 TokenOfRow = context.View<int>(tokenOfRow), Slots = indices.Layout[1],
             },
             _sort.Blocks(count), context.GroupSize);
+    }
+}
+
+/// <summary>Gives each slot its row among those sorted by expert; the first group also writes where experts begin.</summary>
+internal struct ExpertPlaceWork : IGpuWork<ExpertPlaceWork>
+{
+    public SortDigit Expert;
+
+    /// <summary>Scanned counts [expert, block].</summary>
+    public ArrayView<int> Starts;
+    public ArrayView<int> Offsets, RowOfSlot, TokenOfRow;
+    public int Slots;
+
+    public static void Run(ExpertPlaceWork w)
+    {
+        ArrayView<int> shared = SharedMemory.Allocate<int>(GroupReduce.Most);
+        int slot = Grid.IdxX * Group.DimX + Group.IdxX, experts = w.Expert.Digits;
+        int row = PlaceWork.Place(shared, w.Starts, SortDigit.Of(w.Expert, slot), experts);
+        if (row >= 0)
+        {
+            w.RowOfSlot[slot] = row;
+            w.TokenOfRow[row] = slot / w.Slots;
+        }
+
+        if (Grid.IdxX == 0)
+        {
+            for (int expert = Group.IdxX; expert <= experts; expert += Group.DimX)
+            {
+                w.Offsets[expert] = expert < experts ? w.Starts[expert * Grid.DimX] : w.Expert.Count;
+            }
+        }
     }
 }

@@ -134,3 +134,12 @@ internal sealed class GemmChooser(GemmDeviceClass device)
     /// <summary>Smaller tiles load more for what they compute.</summary>
     private static double Reuse(GemmTile tile) => Math.Min(1, 0.45 + 0.55 * 2 * tile.M * tile.N / (tile.M + tile.N) / 128.0);
 }
+
+/// <summary>What products of Float32 operands are computed with; 16-bit operands use tensor cores wherever there are some.</summary>
+internal enum GpuPrecision
+{
+    Float32,
+
+    /// <summary>Operands rounded to 10 bits of mantissa, sums in float.</summary>
+    TensorFloat32,
+}

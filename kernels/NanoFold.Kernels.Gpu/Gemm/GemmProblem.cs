@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 using NanoFold.Kernels.Gpu.Ptx;
 
 namespace NanoFold.Kernels.Gpu.Gemm;
@@ -93,4 +95,114 @@ internal struct GemmProblem
     internal static int Ceil(int a, int b) => (int)(((long)a + b - 1) / b);
 
     private static int Align(long bits) => bits % 16 == 0 ? 16 : bits % 4 == 0 ? 4 : 2;
+}
+
+/// <summary>The leading dimensions of a product, innermost first, with those merged that lie behind one another in every operand. Strides in bytes.</summary>
+internal struct GemmBatch
+{
+    private Dimensions _dimensions;
+
+    public int Rank { get; private set; }
+
+    public readonly Dimension this[int i] => i < Rank ? _dimensions[i] : new Dimension { Count = 1 };
+
+    public static GemmBatch Of(in MatMulArgs args)
+    {
+        var batch = default(GemmBatch);
+        for (int axis = 3; axis <= args.Y.Layout.Rank; axis++)
+        {
+            batch.Add(new Dimension
+            {
+                Count = args.Y.Layout[-axis],
+                A = Stride(args.A, axis),
+                B = Stride(args.B, axis),
+                Y = Stride(args.Y, axis),
+                Residual = Stride(args.Residual, axis),
+            });
+        }
+
+        return batch;
+    }
+
+    /// <summary>Takes the innermost dimension away, its products being done as rows of one.</summary>
+    public void RemoveInner()
+    {
+        Rank--;
+        for (int i = 0; i < Rank; i++)
+        {
+            _dimensions[i] = _dimensions[i + 1];
+        }
+    }
+
+    /// <summary>Bytes between neighbours along an axis counted from the end; 0 where there is none or only one.</summary>
+    internal static long Stride(in View view, int axis)
+        => view.IsNone || axis > view.Layout.Rank || view.Layout[-axis] == 1 ? 0 : view.Layout.Stride(-axis) * view.Type.Size();
+
+    private void Add(in Dimension outer)
+    {
+        if (outer.Count == 1)
+        {
+            return;
+        }
+
+        if (Rank > 0)
+        {
+            ref Dimension inner = ref _dimensions[Rank - 1];
+            long n = inner.Count;
+            if (outer.A == n * inner.A && outer.B == n * inner.B && outer.Y == n * inner.Y && outer.Residual == n * inner.Residual)
+            {
+                inner.Count = checked(inner.Count * outer.Count);
+                return;
+            }
+        }
+
+        _dimensions[Rank++] = outer;
+    }
+
+    internal struct Dimension
+    {
+        public int Count;
+        public long A, B, Y, Residual;
+    }
+
+    [InlineArray(Layout.MaxRank - 2)]
+    private struct Dimensions
+    {
+        private Dimension _first;
+    }
+}
+
+/// <summary>What every kernel for matrix products is launched with. Addresses and strides are in bytes.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal struct GemmArguments
+{
+    public long A, B, Y, Bias, Residual;
+
+    /// <summary>[E + 1] row offsets (Int32) of a grouped product.</summary>
+    public long Offsets;
+
+    /// <summary>Between the products of a batch, over the outer and the inner batch dimension; between groups the outer one. For a split depth, of y: between the slices' sums.</summary>
+    public long OuterA, OuterB, OuterY, OuterResidual, InnerA, InnerB, InnerY, InnerResidual;
+
+    /// <summary>Between rows as they are stored (the leading dimension).</summary>
+    public int StrideA, StrideB, StrideY, StrideResidual;
+
+    public int M, N, K;
+
+    /// <summary>Blocks along M and N.</summary>
+    public int TilesM, TilesN;
+
+    /// <summary>Products along the inner batch dimension.</summary>
+    public int InnerCount;
+
+    /// <summary>Of K, for a block along grid z, where the depth is split.</summary>
+    public int SliceDepth;
+
+    public int Groups;
+
+    public float Alpha;
+
+    /// <summary>Reads the field called <paramref name="field"/>.</summary>
+    public static Reg Read(PtxWriter w, RegKind kind, string field)
+        => w.Argument(kind, (int)Marshal.OffsetOf<GemmArguments>(field));
 }

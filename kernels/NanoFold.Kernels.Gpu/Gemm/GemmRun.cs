@@ -79,3 +79,12 @@ internal static class GemmRun
         device.Launch(new GemmKernelKey(GemmFamily.Reduce, spec, default), arguments, SliceSum.Blocks(spec, problem.M, problem.N), 1, 1);
     }
 }
+
+/// <summary>What runs kernels of products: a card, or in tests a machine that runs their text.</summary>
+internal interface IGemmDevice
+{
+    /// <summary>Address of as many bytes that nobody else uses until the calls that follow are done; aligned to 256.</summary>
+    long Scratch(long bytes);
+
+    void Launch(in GemmKernelKey key, in GemmArguments arguments, int gridX, int gridY, int gridZ);
+}

@@ -18,25 +18,7 @@ internal sealed class GpuMatMul(GpuContext context) : IDisposable
             return;
         }
 
-        switch (args.A.Type, args.Y.Type)
-        {
-            case (DType.BFloat16, DType.BFloat16):
-                _portable.MatMul<BF16, BF16>(args);
-                break;
-            case (DType.BFloat16, _):
-                _portable.MatMul<BF16, F32>(args);
-                break;
-            case (DType.Float16, DType.Float16):
-                _portable.MatMul<F16, F16>(args);
-                break;
-            case (DType.Float16, _):
-                _portable.MatMul<F16, F32>(args);
-                break;
-            default:
-                GpuChecks.NotDouble("matmul", args.A);
-                _portable.MatMul<F32, F32>(args);
-                break;
-        }
+        ByElement.Run("matmul", args.A, args.Y, new Product(_portable, args));
     }
 
     public void GroupedMatMul(in GroupedMatMulArgs args, bool allowsTensorFloat32)
@@ -46,28 +28,30 @@ internal sealed class GpuMatMul(GpuContext context) : IDisposable
             return;
         }
 
-        switch (args.A.Type, args.Y.Type)
-        {
-            case (DType.BFloat16, DType.BFloat16):
-                _portable.GroupedMatMul<BF16, BF16>(args);
-                break;
-            case (DType.BFloat16, _):
-                _portable.GroupedMatMul<BF16, F32>(args);
-                break;
-            case (DType.Float16, DType.Float16):
-                _portable.GroupedMatMul<F16, F16>(args);
-                break;
-            case (DType.Float16, _):
-                _portable.GroupedMatMul<F16, F32>(args);
-                break;
-            default:
-                GpuChecks.NotDouble("grouped matmul", args.A);
-                _portable.GroupedMatMul<F32, F32>(args);
-                break;
-        }
+        ByElement.Run("grouped matmul", args.A, args.Y, new GroupedProduct(_portable, args));
     }
 
     public void Dispose() => Cuda?.Dispose();
 
     private static GpuPrecision Precision(bool allowsTensorFloat32) => allowsTensorFloat32 ? GpuPrecision.TensorFloat32 : GpuPrecision.Float32;
+
+    private readonly ref struct Product(PortableMatMul matMul, in MatMulArgs args) : IElementPairBody
+    {
+        private readonly MatMulArgs _args = args;
+
+        public void Run<T, TOther>()
+            where T : unmanaged, IElement<T>
+            where TOther : unmanaged, IElement<TOther>
+            => matMul.MatMul<T, TOther>(_args);
+    }
+
+    private readonly ref struct GroupedProduct(PortableMatMul matMul, in GroupedMatMulArgs args) : IElementPairBody
+    {
+        private readonly GroupedMatMulArgs _args = args;
+
+        public void Run<T, TOther>()
+            where T : unmanaged, IElement<T>
+            where TOther : unmanaged, IElement<TOther>
+            => matMul.GroupedMatMul<T, TOther>(_args);
+    }
 }

@@ -74,9 +74,9 @@ internal sealed class PortableMatMul(GpuContext context, bool tilesOnly = false)
         int groups = b.Layout[0];
         if (IsThin(product))
         {
-            context.Launch(
+            context.LaunchThreads(
                 new GroupedElementWork<TIn, TOut> { Product = product, Offsets = context.View<int>(args.Offsets), Groups = groups, BGroup = b.Layout.Stride(0) },
-                Groups((long)product.M * product.N), context.GroupSize);
+                (long)product.M * product.N);
             return;
         }
 
@@ -91,8 +91,8 @@ internal sealed class PortableMatMul(GpuContext context, bool tilesOnly = false)
     {
         if (IsThin(product))
         {
-            context.Launch(
-                new ElementProductWork<TIn, TOut> { Product = product, Batches = batches }, Groups((long)product.M * product.N * batches.Count), context.GroupSize);
+            context.LaunchThreads(
+                new ElementProductWork<TIn, TOut> { Product = product, Batches = batches }, (long)product.M * product.N * batches.Count);
             return;
         }
 
@@ -112,9 +112,9 @@ internal sealed class PortableMatMul(GpuContext context, bool tilesOnly = false)
         long stride = args.Y.Layout.Stride(0);
         if (IsThin(product))
         {
-            context.Launch(
+            context.LaunchThreads(
                 new GroupSumElementWork<TIn, TOut> { Product = product, Offsets = context.View<int>(args.Offsets), Groups = groups, YGroup = stride },
-                Groups((long)product.M * product.N * groups), context.GroupSize);
+                (long)product.M * product.N * groups);
             return;
         }
 
@@ -156,6 +156,4 @@ internal sealed class PortableMatMul(GpuContext context, bool tilesOnly = false)
         => !tilesOnly && (context.IsSimulator || product.M < Thin || product.N < Thin);
 
     private static int Tiles(int length) => (length + ProductTile.Side - 1) / ProductTile.Side;
-
-    private long Groups(long threads) => (threads + context.GroupSize - 1) / context.GroupSize;
 }

@@ -21,30 +21,7 @@ internal static class Copies
             return;
         }
 
-        switch (x.Type, y.Type)
-        {
-            case (DType.Float32, DType.BFloat16):
-                Convert<F32, BF16>(context, x, y, accumulate);
-                break;
-            case (DType.Float32, DType.Float16):
-                Convert<F32, F16>(context, x, y, accumulate);
-                break;
-            case (DType.BFloat16, DType.Float32):
-                Convert<BF16, F32>(context, x, y, accumulate);
-                break;
-            case (DType.Float16, DType.Float32):
-                Convert<F16, F32>(context, x, y, accumulate);
-                break;
-            case (DType.BFloat16, DType.Float16):
-                Convert<BF16, F16>(context, x, y, accumulate);
-                break;
-            case (DType.Float16, DType.BFloat16):
-                Convert<F16, BF16>(context, x, y, accumulate);
-                break;
-            default:
-                Checks.Throw("copy", $"{x} to {y} on a GPU");
-                break;
-        }
+        ByElement.Run("copy", x, y, new Conversion(context, x, y, accumulate));
     }
 
     public static void Fill(GpuContext context, in View y, double value)
@@ -75,13 +52,13 @@ internal static class Copies
         if (Vectors.IsFlat(y, y))
         {
             View fours = y.With(Layout.Of(checked((int)(y.Count / 4))));
-            context.Launch(
+            context.LaunchThreads(
                 new FillWork<Four<T>> { Shape = Shape.Of(fours.Layout), Y = Vectors.Of<T>(context, y), Value = new Four<T> { A = value, B = value, C = value, D = value } },
-                Groups(context, fours.Count), context.GroupSize);
+                fours.Count);
             return;
         }
 
-        context.Launch(new FillWork<T> { Shape = Shape.Of(y.Layout), Y = context.View<T>(y), Value = value }, Groups(context, y.Count), context.GroupSize);
+        context.LaunchThreads(new FillWork<T> { Shape = Shape.Of(y.Layout), Y = context.View<T>(y), Value = value }, y.Count);
     }
 
     private static void Move(GpuContext context, in View x, in View y)
@@ -113,13 +90,13 @@ internal static class Copies
         if (Vectors.IsFlat(x, y) && Vectors.IsFlat(y, y))
         {
             Layout fours = Layout.Of(checked((int)(y.Count / 4)));
-            context.Launch(
-                new MoveWork<Four<T>> { Shape = Shape.Of(fours, fours), X = Vectors.Of<T>(context, x), Y = Vectors.Of<T>(context, y) }, Groups(context, fours.Count), context.GroupSize);
+            context.LaunchThreads(
+                new MoveWork<Four<T>> { Shape = Shape.Of(fours, fours), X = Vectors.Of<T>(context, x), Y = Vectors.Of<T>(context, y) }, fours.Count);
             return;
         }
 
-        context.Launch(
-            new MoveWork<T> { Shape = Shape.Of(y.Layout, x.Layout), X = context.View<T>(x), Y = context.View<T>(y) }, Groups(context, y.Count), context.GroupSize);
+        context.LaunchThreads(
+            new MoveWork<T> { Shape = Shape.Of(y.Layout, x.Layout), X = context.View<T>(x), Y = context.View<T>(y) }, y.Count);
     }
 
     /// <summary>Contiguous, and in whole units from an aligned one on.</summary>
@@ -129,23 +106,22 @@ internal static class Copies
         return x.Layout.IsContiguous && x.Count == y.Count && x.Count * size % FlatMoveWork.UnitBytes == 0 && x.Offset * size % FlatMoveWork.UnitBytes == 0;
     }
 
-    private static void Convert<TFrom, TTo>(GpuContext context, in View x, in View y, bool accumulate)
-        where TFrom : unmanaged, IElement<TFrom>
-        where TTo : unmanaged, IElement<TTo>
+    private readonly struct Conversion(GpuContext context, View x, View y, bool accumulate) : IElementPairBody
     {
-        if (Vectors.IsFlat(x, y) && Vectors.IsFlat(y, y))
+        public void Run<TFrom, TTo>()
+            where TFrom : unmanaged, IElement<TFrom>
+            where TTo : unmanaged, IElement<TTo>
         {
-            int fours = checked((int)(y.Count / 4));
-            context.Launch(
-                new FlatCopyWork<TFrom, TTo> { X = Vectors.Of<TFrom>(context, x), Y = Vectors.Of<TTo>(context, y), Fours = fours, Accumulate = accumulate ? 1 : 0 },
-                Groups(context, fours), context.GroupSize);
-            return;
+            int add = accumulate ? 1 : 0;
+            if (Vectors.IsFlat(x, y) && Vectors.IsFlat(y, y))
+            {
+                int fours = checked((int)(y.Count / 4));
+                context.LaunchThreads(new FlatCopyWork<TFrom, TTo> { X = Vectors.Of<TFrom>(context, x), Y = Vectors.Of<TTo>(context, y), Fours = fours, Accumulate = add }, fours);
+                return;
+            }
+
+            context.LaunchThreads(
+                new CopyWork<TFrom, TTo> { Shape = Shape.Of(y.Layout, x.Layout), X = context.View<TFrom>(x), Y = context.View<TTo>(y), Accumulate = add }, y.Count);
         }
-
-        context.Launch(
-            new CopyWork<TFrom, TTo> { Shape = Shape.Of(y.Layout, x.Layout), X = context.View<TFrom>(x), Y = context.View<TTo>(y), Accumulate = accumulate ? 1 : 0 },
-            Groups(context, y.Count), context.GroupSize);
     }
-
-    private static int Groups(GpuContext context, long threads) => checked((int)((threads + context.GroupSize - 1) / context.GroupSize));
 }

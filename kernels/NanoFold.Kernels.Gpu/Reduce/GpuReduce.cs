@@ -21,22 +21,7 @@ internal sealed class GpuReduce(GpuContext context)
 
     private const int ThreadsSideBySide = 32;
 
-    public void Sum(in View x, in View y, bool accumulate)
-    {
-        switch (x.Type)
-        {
-            case DType.BFloat16:
-                Sum<BF16>(x, y, accumulate);
-                break;
-            case DType.Float16:
-                Sum<F16>(x, y, accumulate);
-                break;
-            default:
-                GpuChecks.NotDouble("sum", x);
-                Sum<F32>(x, y, accumulate);
-                break;
-        }
-    }
+    public void Sum(in View x, in View y, bool accumulate) => ByElement.Run("sum", x, new Body(this, x, y, accumulate));
 
     private void Sum<T>(in View x, in View y, bool accumulate)
         where T : unmanaged, IElement<T>
@@ -63,7 +48,7 @@ internal sealed class GpuReduce(GpuContext context)
         Shape sum = Shape.Of(reduced);
         if (sum.Count <= Short)
         {
-            context.Launch(new SerialSumWork<T> { X = context.View<T>(x), Reduced = sum, Target = target }, Groups(target.Kept.Count), context.GroupSize);
+            context.LaunchThreads(new SerialSumWork<T> { X = context.View<T>(x), Reduced = sum, Target = target }, target.Kept.Count);
         }
         else if (target.Kept.Count == 1 || reducedStep <= keptStep)
         {
@@ -127,9 +112,14 @@ internal sealed class GpuReduce(GpuContext context)
     {
         if (target.Segments > 1)
         {
-            context.Launch(new CombineSumsWork { Target = target }, Groups(target.Kept.Count), context.GroupSize);
+            context.LaunchThreads(new CombineSumsWork { Target = target }, target.Kept.Count);
         }
     }
 
-    private long Groups(int threads) => (threads + (long)context.GroupSize - 1) / context.GroupSize;
+    private readonly struct Body(GpuReduce reduce, View x, View y, bool accumulate) : IElementBody
+    {
+        public void Run<T>()
+            where T : unmanaged, IElement<T>
+            => reduce.Sum<T>(x, y, accumulate);
+    }
 }

@@ -3,24 +3,46 @@ using NanoFold.Kernels.Calls.Attention;
 
 namespace NanoFold.Kernels.Gpu.Reduce;
 
-/// <summary>Which columns a row of scores [.., T, S] sees, as <see cref="AttentionMask"/> says.</summary>
+/// <summary>Which columns a row of scores [.., T, S] sees, as <see cref="Visible"/> says.</summary>
 internal struct MaskRule
 {
-    public int Causal, Window, Sinks, HasDocuments;
+    public VisibleRule Rule;
+    public int HasDocuments, Queries, Keys, RowsPerBatch;
+
+    /// <summary>[B, S].</summary>
     public ArrayView<int> Documents;
-    public int Queries, RowsPerBatch;
+
+    public static MaskRule Of(GpuContext context, in Visible visible, in Layout layout)
+    {
+        if (!visible.Prefixes.IsNone || !visible.Blocks.IsNone)
+        {
+            Checks.Throw("softmax", "prefixes and block tables are of the CPU");
+        }
+
+        return new()
+        {
+            Rule = visible.Rule(layout[-1]),
+            HasDocuments = visible.Documents.IsNone ? 0 : 1,
+            Queries = layout.Rank > 1 ? layout[-2] : 1,
+            Keys = layout[-1],
+            RowsPerBatch = checked((int)(layout.Rank > 2 ? layout.Rows / layout[0] : layout.Rows)),
+            Documents = context.View<int>(visible.Documents),
+        };
+    }
 
     /// <summary>Columns from here on are hidden.</summary>
-    public static int End(in MaskRule mask, int row, int length)
+    public static int End(in MaskRule mask, int row)
     {
-        int end = row % mask.Queries - mask.Queries + length + 1;
-        return mask.Causal == 0 ? length : end < 0 ? 0 : end > length ? length : end;
+        int t = Position(mask, row), end = mask.Rule.End(t), sinks = mask.Rule.SinkEnd(t);
+        end = end < sinks ? sinks : end;
+        return end < 0 ? 0 : end > mask.Keys ? mask.Keys : end;
     }
 
     /// <summary>Whether column <paramref name="j"/> before the end is seen.</summary>
-    public static bool Sees(in MaskRule mask, int row, int end, int j, int length)
+    public static bool Sees(in MaskRule mask, int row, int j)
     {
-        if (mask.Window > 0 && j < end - mask.Window && j >= mask.Sinks)
+        int t = Position(mask, row);
+        if (!mask.Rule.Sees(t, j))
         {
             return false;
         }
@@ -30,7 +52,9 @@ internal struct MaskRule
             return true;
         }
 
-        int first = row / mask.RowsPerBatch * length;
-        return mask.Documents[first + j] == mask.Documents[first + end - 1];
+        int first = row / mask.RowsPerBatch * mask.Keys;
+        return mask.Documents[first + j] == mask.Documents[first + t];
     }
+
+    private static int Position(in MaskRule mask, int row) => row % mask.Queries - mask.Queries + mask.Keys;
 }

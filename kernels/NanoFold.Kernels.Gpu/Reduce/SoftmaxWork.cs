@@ -27,11 +27,11 @@ internal struct SoftmaxWork<T> : IGpuWork<SoftmaxWork<T>>
         ArrayView<float> shared = SharedMemory.Allocate<float>(GroupReduce.Most);
         int row = Grid.IdxX, thread = Group.IdxX;
         long x = Shape.At(w.Rows, w.Rows.A, row), y = Shape.At(w.Rows, w.Rows.Y, row);
-        int end = MaskRule.End(w.Mask, row, w.Length);
+        int end = MaskRule.End(w.Mask, row);
         float largest = float.NegativeInfinity, sum = 0;
         for (int j = thread; j < end; j += Group.DimX)
         {
-            if (!MaskRule.Sees(w.Mask, row, end, j, w.Length))
+            if (!MaskRule.Sees(w.Mask, row, j))
             {
                 continue;
             }
@@ -54,7 +54,7 @@ internal struct SoftmaxWork<T> : IGpuWork<SoftmaxWork<T>>
         for (int j = thread; j < w.Length; j += Group.DimX)
         {
             float value = 0;
-            if (j < end && !isEmpty && MaskRule.Sees(w.Mask, row, end, j, w.Length))
+            if (j < end && !isEmpty && MaskRule.Sees(w.Mask, row, j))
             {
                 value = Exp(w.Scale * (w.Sign * T.Read(w.X[x + j * w.XStep]) - most)) * factor;
             }

@@ -14,28 +14,7 @@ internal sealed class GpuScatter(GpuContext context)
 
     private readonly StableSort _sort = new(context);
 
-    public void Run(in View x, in View ids, in View table)
-    {
-        switch (x.Type, table.Type)
-        {
-            case (DType.BFloat16, DType.BFloat16):
-                Run<BF16, BF16>(x, ids, table);
-                break;
-            case (DType.BFloat16, _):
-                Run<BF16, F32>(x, ids, table);
-                break;
-            case (DType.Float16, DType.Float16):
-                Run<F16, F16>(x, ids, table);
-                break;
-            case (DType.Float16, _):
-                Run<F16, F32>(x, ids, table);
-                break;
-            default:
-                GpuChecks.NotDouble("scatter-add", x);
-                Run<F32, F32>(x, ids, table);
-                break;
-        }
-    }
+    public void Run(in View x, in View ids, in View table) => ByElement.Run("scatter-add", x, table, new Body(this, x, ids, table));
 
     private void Run<T, TTable>(in View x, in View ids, in View table)
         where T : unmanaged, IElement<T>
@@ -97,5 +76,13 @@ internal sealed class GpuScatter(GpuContext context)
         {
             context.Launch(new ScatterRunWork<T, TTable> { Rows = scatter }, chunks, blocks, 1, context.GroupSize);
         }
+    }
+
+    private readonly struct Body(GpuScatter scatter, View x, View ids, View table) : IElementPairBody
+    {
+        public void Run<T, TTable>()
+            where T : unmanaged, IElement<T>
+            where TTable : unmanaged, IElement<TTable>
+            => scatter.Run<T, TTable>(x, ids, table);
     }
 }

@@ -129,10 +129,10 @@ public sealed unsafe class CpuBackend : Backend
         Rows.Dropout.Run(Context, x, y, rate, node, accumulate);
     }
 
-    public override void Softmax(in View x, in View y, double scale, in AttentionMask mask)
+    public override void Softmax(in View x, in View y, double scale, in Visible visible)
     {
-        BackendChecks.Softmax(x, y, mask);
-        Reduce.Softmax.Run(Context, x, y, scale, mask);
+        BackendChecks.Softmax(x, y, visible);
+        Reduce.Softmax.Run(Context, x, y, scale, visible);
     }
 
     public override void SoftmaxBackward(in View y, in View dy, in View dx, double scale, bool accumulate = false)

@@ -63,7 +63,7 @@ public sealed class NullBackend : Backend
 
     public override void Dropout(in View x, in View y, double rate, int node, bool accumulate = false) => BackendChecks.Dropout(x, y, rate);
 
-    public override void Softmax(in View x, in View y, double scale, in AttentionMask mask) => BackendChecks.Softmax(x, y, mask);
+    public override void Softmax(in View x, in View y, double scale, in Visible visible) => BackendChecks.Softmax(x, y, visible);
 
     public override void SoftmaxBackward(in View y, in View dy, in View dx, double scale, bool accumulate = false) => BackendChecks.SoftmaxBackward(y, dy, dx);
 

@@ -54,26 +54,11 @@ public readonly record struct KernelCost(double Flops, double Bytes)
         ? new(1, args.A.Layout[1], args.Y.Layout[2], args.A.Layout[0], true, false)
         : new(1, args.A.Layout[0], args.Y.Layout[1], args.A.Layout[1], false, args.TransposeB);
 
-    internal static KernelCost Softmax(in View x, in View y, in AttentionMask mask)
+    internal static KernelCost Softmax(in View x, in View y, in Visible visible)
     {
-        double visible = !mask.Causal ? x.Count : x.Count / ((double)x.Layout[-1] * x.Layout[-2]) * VisiblePairs(x.Layout[-2], x.Layout[-1], mask.Window, mask.Sinks);
+        int rank = x.Layout.Rank, batch = rank > 2 ? x.Layout[0] : 1, queries = rank > 1 ? x.Layout[-2] : 1;
+        double pairs = VisiblePairs.Count(visible, batch, (int)(x.Layout.Rows / batch / queries), queries, x.Layout[-1]);
         // The largest, scale and difference, exponential, sum, quotient.
-        return new(visible * (5 + Formula.ExpFlops), BytesOf(x) + BytesOf(y));
+        return new(pairs * (5 + Formula.ExpFlops), BytesOf(x) + BytesOf(y));
     }
-
-    /// <summary>
-    /// (query, key) pairs that a causal mask leaves of <paramref name="queries"/> · <paramref name="keys"/>, the last query seeing the last key;
-    /// documents, which are data, not counted.
-    /// </summary>
-    public static long VisiblePairs(long queries, long keys, long window, long sinks)
-    {
-        // Of the first n positions: those within the window, and the sinks outside of it.
-        long Until(long n) => AtMost(n, window) + (window > 0 && sinks > 0 && n > window ? AtMost(n - window, sinks) : 0);
-        return Until(keys) - Until(keys - queries);
-    }
-
-    /// <summary>Σ min(i, most) for i = 1 … n; without a bound where <paramref name="most"/> is 0.</summary>
-    internal static long AtMost(long n, long most) => most == 0 || n <= most
-        ? n * (n + 1) / 2
-        : (most * (most + 1) / 2) + ((n - most) * most);
 }

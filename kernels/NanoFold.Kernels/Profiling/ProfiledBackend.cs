@@ -219,15 +219,15 @@ public sealed class ProfiledBackend : Backend
         _log.End();
     }
 
-    public override void Softmax(in View x, in View y, double scale, in AttentionMask mask)
+    public override void Softmax(in View x, in View y, double scale, in Visible visible)
     {
         if (_log.IsOn)
         {
-            BackendChecks.Softmax(x, y, mask);
-            Begin("softmax", KernelCost.Softmax(x, y, mask));
+            BackendChecks.Softmax(x, y, visible);
+            Begin("softmax", KernelCost.Softmax(x, y, visible));
         }
 
-        _inner.Softmax(x, y, scale, mask);
+        _inner.Softmax(x, y, scale, visible);
         _log.End();
     }
 

@@ -77,7 +77,7 @@ internal sealed class AttentionRig : IDisposable
         Y = Y,
         LogSumExp = LogSumExp,
         Scale = _case.Scale,
-        Mask = new AttentionMask { Causal = _case.Causal, Window = _case.Window, Sinks = _case.Sinks, Documents = _documents },
+        Visible = new Visible { Kind = _case.Causal ? VisibleKind.Causal : VisibleKind.Full, Window = _case.Window, Sinks = _case.Sinks, Documents = _documents },
     };
 
     public AttentionGradients Gradients(long scratchBytes) => new()

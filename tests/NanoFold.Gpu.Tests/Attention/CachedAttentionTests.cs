@@ -68,8 +68,7 @@ public class CachedAttentionTests : GpuTests
                 Positions = _memory.Integers([2], positions),
                 Counts = _memory.Integers([2], counts),
                 Scale = 0.4,
-                Window = window,
-                Sinks = sinks,
+                Visible = new Visible { Kind = VisibleKind.Causal, Window = window, Sinks = sinks },
                 TopK = topK,
             });
             return [_memory.Read(y), _memory.Read(_keys), _memory.Read(_values)];

@@ -43,7 +43,7 @@ public class FlashAttentionTests
             var shape = new AttentionShape("attention", rig.Args);
             AttentionGradients gradients = rig.Gradients(DeltaRows.Bytes(problem.Batch, problem.Time, problem.Heads));
             var device = new FlashMachine(
-                rig.Q, rig.K, rig.V, rig.Y, rig.LogSumExp, rig.DY, rig.DQ, rig.DK, rig.DV, rig.Args.Mask.Documents, gradients.Scratch)
+                rig.Q, rig.K, rig.V, rig.Y, rig.LogSumExp, rig.DY, rig.DQ, rig.DK, rig.DV, rig.Args.Visible.Documents, gradients.Scratch)
             {
                 LastWarpFirst = type == DType.Float16,
             };

@@ -15,8 +15,8 @@ public class SoftmaxTests : GpuTests
         Twin x = twins.Random(type, 1, 2, 2, Time, s), y = twins.Random(type, 2, 2, 2, Time, s);
         Twin documents = twins.Integers([2, s], [.. Enumerable.Range(0, 2 * s).Select(i => i / 3)]);
         bool hasDocuments = kind == 3;
-        Gpu.Softmax(x.Gpu, y.Gpu, 0.7, new AttentionMask { Causal = kind > 0, Window = kind > 1 ? 3 : 0, Sinks = kind > 1 ? 1 : 0, Documents = hasDocuments ? documents.Gpu : default });
-        Cpu.Softmax(x.Cpu, y.Cpu, 0.7, new AttentionMask { Causal = kind > 0, Window = kind > 1 ? 3 : 0, Sinks = kind > 1 ? 1 : 0, Documents = hasDocuments ? documents.Cpu : default });
+        Gpu.Softmax(x.Gpu, y.Gpu, 0.7, new Visible { Kind = kind > 0 ? VisibleKind.Causal : VisibleKind.Full, Window = kind > 1 ? 3 : 0, Sinks = kind > 1 ? 1 : 0, Documents = hasDocuments ? documents.Gpu : default });
+        Cpu.Softmax(x.Cpu, y.Cpu, 0.7, new Visible { Kind = kind > 0 ? VisibleKind.Causal : VisibleKind.Full, Window = kind > 1 ? 3 : 0, Sinks = kind > 1 ? 1 : 0, Documents = hasDocuments ? documents.Cpu : default });
         twins.AssertClose(y, Twins.Tolerance(type));
     }
 
@@ -41,8 +41,8 @@ public class SoftmaxTests : GpuTests
         Cpu.Softmax(x.Cpu, y.Cpu, 1, default);
         twins.AssertClose(y, 1e-5);
         Twin tall = twins.Random(DType.Float32, 2, 3, 2);
-        Gpu.Softmax(tall.Gpu, tall.Gpu, 1, new AttentionMask { Causal = true });
-        Cpu.Softmax(tall.Cpu, tall.Cpu, 1, new AttentionMask { Causal = true });
+        Gpu.Softmax(tall.Gpu, tall.Gpu, 1, Visible.Causal);
+        Cpu.Softmax(tall.Cpu, tall.Cpu, 1, Visible.Causal);
         twins.AssertClose(tall, 1e-5, "more queries than keys");
     }
 

@@ -119,7 +119,7 @@ public class KillTests
         IReadOnlyList<Checkpoint> found = new CheckpointFolder(checkpoints).List();
         foreach (Checkpoint checkpoint in found)
         {
-            ModelFile.Load(checkpoint.Path, backend).Model.Dispose();
+            TrainedModel.Load(checkpoint.Path, backend).Dispose();
             Assert.That(TrainState.Load(checkpoint.Path).Step, Is.EqualTo(checkpoint.Step));
             using SafeTensorsFile moments = SafeTensorsFile.Open(checkpoint.File("optimizer.safetensors"));
             Assert.That(moments.Tensors, Has.Count.EqualTo(2));

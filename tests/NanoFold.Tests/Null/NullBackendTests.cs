@@ -59,7 +59,7 @@ public class NullBackendTests
             yield return Case("top-k", wrong, (b, s) => b.TopK(s.Real(3, 4), s.Real(3, n), s.Integers(3, n)));
             yield return Case("dropout", wrong, (b, s) => b.Dropout(s.Real(3, 4), s.Real(3, n), 0.5, 1));
             yield return Case("softmax", wrong, (b, s) => b.Softmax(s.Real(3, 4), s.Real(3, n), 1, default));
-            yield return Case("softmax, documents", wrong, (b, s) => b.Softmax(s.Real(2, 1, 3, 4), s.Real(2, 1, 3, 4), 1, new AttentionMask { Causal = true, Documents = s.Integers(2, n) }));
+            yield return Case("softmax, documents", wrong, (b, s) => b.Softmax(s.Real(2, 1, 3, 4), s.Real(2, 1, 3, 4), 1, new Visible { Kind = VisibleKind.Causal, Documents = s.Integers(2, n) }));
             yield return Case("softmax backward", wrong, (b, s) => b.SoftmaxBackward(s.Real(3, 4), s.Real(3, n), s.Real(3, 4), 1));
             yield return Case("upload", wrong, (b, s) => b.Upload<float>(new float[n], s.Real(4)));
             yield return Case("download", wrong, (b, s) => b.Download(s.Real(4), new float[n].AsSpan()));

@@ -8,22 +8,6 @@ namespace NanoFold.Tests.Profiling;
 
 public class KernelCostTests
 {
-    [TestCase(0, 0)]
-    [TestCase(3, 0)]
-    [TestCase(3, 2)]
-    [TestCase(1, 9)]
-    [TestCase(40, 2)]
-    public void VisiblePairsAreThoseOfTheMask(int window, int sinks)
-    {
-        foreach ((int queries, int keys) in new[] { (1, 1), (7, 7), (11, 11), (4, 11), (1, 11) })
-        {
-            int first = keys - queries;
-            int expected = Enumerable.Range(first, queries).Sum(t => Enumerable.Range(0, keys).Count(j => new CausalMask(window, sinks).IsVisible(t, j)));
-
-            Assert.That(KernelCost.VisiblePairs(queries, keys, window, sinks), Is.EqualTo(expected), $"{queries} of {keys}");
-        }
-    }
-
     [Test]
     public void AFormulaIsCountedByRunningIt()
     {

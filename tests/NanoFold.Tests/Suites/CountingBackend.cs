@@ -65,7 +65,7 @@ internal sealed class CountingBackend(Backend inner) : Backend
 
     public override void Dropout(in View x, in View y, double rate, int node, bool accumulate = false) => inner.Dropout(x, y, rate, node, accumulate);
 
-    public override void Softmax(in View x, in View y, double scale, in AttentionMask mask) => inner.Softmax(x, y, scale, mask);
+    public override void Softmax(in View x, in View y, double scale, in Visible visible) => inner.Softmax(x, y, scale, visible);
 
     public override void SoftmaxBackward(in View y, in View dy, in View dx, double scale, bool accumulate = false) =>
         inner.SoftmaxBackward(y, dy, dx, scale, accumulate);

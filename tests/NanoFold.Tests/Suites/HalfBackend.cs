@@ -155,11 +155,11 @@ internal sealed class HalfBackend : Backend
         _cpu.Dropout(half.In(x), half.Out(y), rate, node, accumulate);
     }
 
-    public override void Softmax(in View x, in View y, double scale, in AttentionMask mask)
+    public override void Softmax(in View x, in View y, double scale, in Visible visible)
     {
-        BackendChecks.Softmax(x, y, mask);
+        BackendChecks.Softmax(x, y, visible);
         using var half = new HalfOperands();
-        _cpu.Softmax(half.In(x), half.Out(y), scale, mask);
+        _cpu.Softmax(half.In(x), half.Out(y), scale, visible);
     }
 
     public override void SoftmaxBackward(in View y, in View dy, in View dx, double scale, bool accumulate = false)

@@ -69,7 +69,8 @@ public class HalfTrainingTests
         Assert.That((state.LossScale, state.GoodSteps), Is.EqualTo(precision == "fp16" ? (LossScaling.Initial, 12) : (1.0, 0)));
         // What was trained in 16 bits is a model like any other.
         using var cpu = new CpuBackend(1);
-        using Transformer model = ModelFile.Load(_rig["stopped"], cpu).Model;
+        using TrainedModel trained = TrainedModel.Load(_rig["stopped"], cpu);
+        Transformer model = trained.Model;
         Assert.That(model.Store.Type, Is.EqualTo(DType.Float32));
     }
 

@@ -1,4 +1,5 @@
 using NanoFold.Engine;
+using NanoFold.Engine.Checkpoints;
 using NanoFold.Engine.Configuration;
 using NanoFold.Engine.Data;
 using NanoFold.Engine.Runs;

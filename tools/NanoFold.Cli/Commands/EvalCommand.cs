@@ -2,10 +2,7 @@ using System.CommandLine;
 using System.Text.Json.Nodes;
 using NanoFold.Engine;
 using NanoFold.Engine.Corpora;
-using NanoFold.Engine.Data;
-using NanoFold.Engine.Model;
 using NanoFold.Engine.Runs;
-using NanoFold.Engine.Text;
 using NanoFold.Engine.Training;
 using NanoFold.Kernels;
 
@@ -28,19 +25,8 @@ internal static class EvalCommand
     private static int Run(Invocation invocation, string path, string data)
     {
         using Backend backend = Devices.Open(invocation);
-        (Transformer model, Tokenizer tokenizer, RunConfig config) = ModelFile.Load(path, backend);
-        using Transformer owned = model;
-        var options = DataOptions.Of(config.Data) with { Validation = null, ValidationShare = 1 };
-        using TokenDataset dataset = new TokenCache().Open(Corpus.Open(data), TokenizerSpec.Given(tokenizer), options, invocation.Output.Note);
-        int rows = Math.Max(1, Math.Min(64, 4096 / config.Model.Context));
-        var source = new EvaluationSource(dataset.Validation, data, rows, config.Model.Context);
-        using var evaluator = new Evaluator(model, source, null, tokenizer.ByteLengths, config.Data.MaskDocuments);
-        Evaluation result = evaluator.Run();
-        if (!double.IsFinite(result.Loss))
-        {
-            throw new UserException($"{path}: its loss on {data} is not finite; its weights are damaged or its training diverged");
-        }
-
+        using TrainedModel trained = TrainedModel.Load(path, backend);
+        Evaluation result = trained.Evaluate(Corpus.Open(data), invocation.Output.Note);
         Output output = invocation.Output;
         output.Table(
             numbers: false,

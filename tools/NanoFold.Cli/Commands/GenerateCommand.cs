@@ -3,9 +3,7 @@ using System.Globalization;
 using System.Text.Json.Nodes;
 using NanoFold.Engine;
 using NanoFold.Engine.Generation;
-using NanoFold.Engine.Model;
 using NanoFold.Engine.Runs;
-using NanoFold.Engine.Text;
 using NanoFold.Engine.Training;
 using NanoFold.Kernels;
 
@@ -48,9 +46,8 @@ internal static class GenerateCommand
     {
         Output output = invocation.Output;
         using Backend backend = Devices.Open(invocation);
-        (Transformer model, Tokenizer tokenizer, RunConfig config) = ModelFile.Load(path, backend);
-        using Transformer owned = model;
-        using var generator = new Generator(model, tokenizer);
+        using TrainedModel trained = TrainedModel.Load(path, backend);
+        using var generator = new Generator(trained.Model, trained.Tokenizer);
         using var interrupt = new Interrupt();
         bool streams = prompts.Length == 1;
         ulong seed = (ulong)(invocation.Seed ?? Random.Shared.NextInt64());
@@ -59,7 +56,7 @@ internal static class GenerateCommand
             output.Text.Write(prompts[0]);
         }
 
-        GenerationResult result = generator.Generate(prompts, change(config.Generation), seed, streams ? (_, text) => Stream(output, text) : null, interrupt.Token);
+        GenerationResult result = generator.Generate(prompts, change(trained.Config.Generation), seed, streams ? (_, text) => Stream(output, text) : null, interrupt.Token);
         if (streams)
         {
             output.Text.WriteLine();
@@ -75,7 +72,7 @@ internal static class GenerateCommand
 
         foreach (GeneratedSample sample in result.Samples.Where(s => s.DroppedPromptTokens > 0))
         {
-            output.Note($"the prompt is longer than the context of {config.Model.Context}: its first {sample.DroppedPromptTokens} tokens were left out");
+            output.Note($"the prompt is longer than the context of {trained.Config.Model.Context}: its first {sample.DroppedPromptTokens} tokens were left out");
         }
 
         output.Result(new JsonObject

@@ -7,7 +7,8 @@ namespace NanoFold.Kernels.Gpu.Attention.Cached;
 internal struct CacheView
 {
     public ArrayView<int> Positions, Counts;
-    public int Time, Capacity, Window, Sinks;
+    public int Time, Capacity;
+    public VisibleRule Rule;
 
     /// <summary>New tokens of a row; none where what the device's memory says cannot be.</summary>
     public readonly int Count(int batch)
@@ -16,16 +17,13 @@ internal struct CacheView
         return Positions[batch] < 0 || count < 0 || count > Time ? 0 : count;
     }
 
-    public readonly int Slot(int position) => position < Capacity ? position : Sinks + (position - Sinks) % (Capacity - Sinks);
+    public readonly int Slot(int position) => position < Capacity ? position : Rule.Sinks + (position - Rule.Sinks) % (Capacity - Rule.Sinks);
 
-    /// <summary>Keys before this one are sinks that the position sees, whatever the window.</summary>
-    public readonly int SinkEnd(int position) => Window > 0 ? IntrinsicMath.Min(Sinks, position + 1) : 0;
-
-    /// <summary>First key behind the sinks that the position sees.</summary>
-    public readonly int Start(int position) => IntrinsicMath.Max(Window > 0 ? position - Window + 1 : 0, SinkEnd(position));
+    /// <summary>First key after the sinks that the position sees.</summary>
+    public readonly int Start(int position) => IntrinsicMath.Max(IntrinsicMath.Max(Rule.Start(position), 0), Rule.SinkEnd(position));
 
     /// <summary>Number of keys that the position sees.</summary>
-    public readonly int Visible(int position) => IntrinsicMath.Min(SinkEnd(position) + position + 1 - Start(position), Capacity);
+    public readonly int Visible(int position) => IntrinsicMath.Min(Rule.SinkEnd(position) + Rule.End(position) - Start(position), Capacity);
 }
 
 /// <summary>Slots of the keys that a token sees: all in order, or those that a list picks.</summary>
@@ -42,7 +40,7 @@ internal struct CachedKeys : IKeyOrder
             index = Picked[index];
         }
 
-        int sinks = Cache.SinkEnd(Position);
+        int sinks = Cache.Rule.SinkEnd(Position);
         return Cache.Slot(index < sinks ? index : index - sinks + Cache.Start(Position));
     }
 }

@@ -18,9 +18,15 @@ internal sealed class GpuCachedAttention(GpuContext context) : IKernel<CachedAtt
     {
         var shape = new CachedAttentionShape(CachedAttentionCall.Name, call);
         GpuChecks.NotDouble(CachedAttentionCall.Name, call.Q);
-        if (call.Window > 0 && call.Sinks >= shape.Capacity)
+        VisibleRule rule = call.Visible.Rule();
+        if (rule.Sinks >= shape.Capacity)
         {
-            Checks.Throw(CachedAttentionCall.Name, $"{call.Sinks} sinks leave no room in a cache of {shape.Capacity}");
+            Checks.Throw(CachedAttentionCall.Name, $"{rule.Sinks} sinks leave no room in a cache of {shape.Capacity}");
+        }
+
+        if (call.Visible.Kind != VisibleKind.Causal)
+        {
+            Checks.Throw(CachedAttentionCall.Name, $"visibility {call.Visible.Kind} is of the CPU");
         }
 
         switch (shape.Type)
@@ -46,8 +52,7 @@ internal sealed class GpuCachedAttention(GpuContext context) : IKernel<CachedAtt
             Counts = context.View<int>(args.Counts),
             Time = shape.Time,
             Capacity = shape.Capacity,
-            Window = args.Window,
-            Sinks = args.Sinks,
+            Rule = args.Visible.Rule(),
         };
         Append<T>(shape, cache, args.K, args.KeyCache);
         Append<T>(shape, cache, args.V, args.ValueCache);

@@ -16,7 +16,8 @@ internal static class FlashRun
     public static bool Fits<TDevice>(TDevice device, in AttentionShape shape, in AttentionArgs args)
         where TDevice : IFlashDevice
         => shape.Type.Is16Bit() && shape.Depth == shape.ValueDepth && shape.Depth % 8 == 0 && shape.Depth <= FlashSpec.MostDepth && args.Scale > 0
-            && shape.Keys < Far && (long)shape.Batch * shape.Heads * DeltaRows.Length(shape.Time) < int.MaxValue
+            && shape.Keys < Far && (!shape.HasDocuments || shape.Keys == shape.Time) && !shape.HasPrefixes && !shape.HasBlocks
+            && (shape.Rule.Prefix == 0 || shape.Rule.Window == VisibleRule.Far) && (long)shape.Batch * shape.Heads * DeltaRows.Length(shape.Time) < int.MaxValue
             && IsAligned(device, args.Q) && IsAligned(device, args.K) && IsAligned(device, args.V) && IsAligned(device, args.Y);
 
     /// <summary>As above, of the backward pass.</summary>
@@ -71,14 +72,14 @@ internal static class FlashRun
             K = Tensor(device, args.K),
             V = Tensor(device, args.V),
             Y = Tensor(device, args.Y),
-            Documents = shape.HasDocuments ? Tensor(device, args.Mask.Documents) : default,
+            Documents = shape.HasDocuments ? Tensor(device, args.Visible.Documents) : default,
             LogSumExp = device.Pointer(args.LogSumExp),
             Time = shape.Time,
             Keys = shape.Keys,
             RowLength = DeltaRows.Length(shape.Time),
-            Shift = shape.Causal ? shape.Shift : Far,
-            Window = shape.Window > 0 ? shape.Window : 2 * Far,
-            Sinks = shape.Sinks,
+            Shift = shape.Rule.Prefix == 0 ? shape.Shift : Far,
+            Window = shape.Rule.Window < VisibleRule.Far ? shape.Rule.Window : 2 * Far,
+            Sinks = shape.Rule.Sinks,
             Depth = shape.Depth,
             Heads = shape.Heads,
             KeyHeads = shape.KeyHeads,
@@ -111,4 +112,13 @@ internal static class FlashRun
 
         return fits;
     }
+}
+
+/// <summary>What runs flash attention's kernels: a card, or in tests a machine that runs their text.</summary>
+internal interface IFlashDevice
+{
+    /// <summary>Address of a view's first element; 0 for none.</summary>
+    long Pointer(in View view);
+
+    void Launch(in FlashSpec spec, in FlashArguments arguments, int gridX, int gridY);
 }

@@ -36,7 +36,7 @@ internal struct ForwardWork<T> : IGpuWork<ForwardWork<T>>
         Four<float> maximum = new() { A = Lowest, B = Lowest, C = Lowest, D = Lowest }, sum = default;
         for (int key = 0; key < end; key += TileGroup.Columns)
         {
-            if (key >= w.Mask.Sinks && key + TileGroup.Columns <= start)
+            if (key >= w.Mask.Rule.Sinks && key + TileGroup.Columns <= start)
             {
                 continue;
             }

@@ -68,7 +68,7 @@ internal sealed class GpuFusedAttention(GpuContext context) : IKernel<AttentionC
             V = HeadView<T>.Of(context, args.V),
             Y = HeadView<T>.Of(context, args.Y),
             LogSumExp = context.View<float>(args.LogSumExp),
-            Mask = MaskView.Of(context, shape, args.Mask),
+            Mask = MaskView.Of(context, AttentionCall.Name, shape, args.Visible),
             Scale = (float)args.Scale,
             Heads = shape.Heads,
             GroupHeads = shape.Group,

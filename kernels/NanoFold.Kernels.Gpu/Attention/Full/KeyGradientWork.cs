@@ -32,7 +32,7 @@ internal struct KeyGradientWork<T> : IGpuWork<KeyGradientWork<T>>
             int head = keyHead * w.GroupHeads + i, pair = batch * (w.KeyHeads * w.GroupHeads) + head;
             for (int query = start; query < end; query += TileGroup.Columns)
             {
-                if (!mask.DocumentsMeet(batch, first, rows, query, TileGroup.Columns))
+                if (!mask.DocumentsMeet(batch, query, TileGroup.Columns, first, rows))
                 {
                     continue;
                 }

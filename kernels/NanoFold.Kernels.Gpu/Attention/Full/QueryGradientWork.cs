@@ -27,7 +27,7 @@ internal struct QueryGradientWork<T> : IGpuWork<QueryGradientWork<T>>
         Block left = default, right = default;
         for (int key = 0; key < end; key += TileGroup.Columns)
         {
-            if (key >= mask.Sinks && key + TileGroup.Columns <= start)
+            if (key >= mask.Rule.Sinks && key + TileGroup.Columns <= start)
             {
                 continue;
             }

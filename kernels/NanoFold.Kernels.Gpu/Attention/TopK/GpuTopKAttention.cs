@@ -12,7 +12,7 @@ internal sealed class GpuTopKAttention(GpuContext context) : IKernel<TopKAttenti
     /// <summary>Groups of the forward pass at most: each has a row of scores in memory.</summary>
     private const int MostGroups = 2048;
 
-    /// <exception cref="ArgumentException">A shape, stride, type or mask does not fit.</exception>
+    /// <exception cref="ArgumentException">A shape, stride, type or visibility does not fit.</exception>
     public void Run(in TopKAttentionCall call)
     {
         AttentionArgs args = call.Args;
@@ -33,7 +33,7 @@ internal sealed class GpuTopKAttention(GpuContext context) : IKernel<TopKAttenti
         }
     }
 
-    /// <exception cref="ArgumentException">A shape, stride, type or mask does not fit, or the scratch is too small.</exception>
+    /// <exception cref="ArgumentException">A shape, stride, type or visibility does not fit, or the scratch is too small.</exception>
     public void Run(in TopKAttentionBackwardCall call)
     {
         AttentionArgs args = call.Args;
@@ -71,7 +71,7 @@ internal sealed class GpuTopKAttention(GpuContext context) : IKernel<TopKAttenti
             Y = HeadView<T>.Of(context, args.Y),
             LogSumExp = context.View<float>(args.LogSumExp),
             Kept = context.View<int>(kept),
-            Mask = MaskView.Of(context, shape, args.Mask),
+            Mask = MaskView.Of(context, TopKAttentionCall.Name, shape, args.Visible),
             Scratch = context.Scratch((long)groups * (shape.Keys + keep) * sizeof(float)).Cast<float>(),
             Scale = (float)args.Scale,
             Heads = shape.Heads,

@@ -30,10 +30,11 @@ internal struct TopKKeyWork<T> : IGpuWork<TopKKeyWork<T>>
             sums[i * MostThreads + own] = 0;
         }
 
+        int start = w.Mask.QueryStart(first), end = w.Mask.QueryEnd(first, IntrinsicMath.Min(first + Keys, w.Mask.Keys) - 1);
         for (int i = 0; i < w.GroupHeads; i++)
         {
             int head = keyHead * w.GroupHeads + i, pair = batch * (w.KeyHeads * w.GroupHeads) + head;
-            for (int query = w.Mask.QueryStart(first); query < w.Mask.Time; query++)
+            for (int query = start; query < end; query++)
             {
                 long list = ((long)pair * w.Mask.Time + query) * w.Keep;
                 for (int r = 0; r < w.Keep; r++)

@@ -22,11 +22,10 @@ public readonly record struct AttentionArgs
 
     public required double Scale { get; init; }
 
-    public required AttentionMask Mask { get; init; }
+    public required Visible Visible { get; init; }
 
-    /// <summary>(query, key) pairs of all heads that the mask leaves; documents, which are data, not counted.</summary>
-    internal double Pairs => Q.Layout[0] * (double)Q.Layout[2]
-        * (Mask.Causal ? KernelCost.VisiblePairs(Q.Layout[1], K.Layout[1], Mask.Window, Mask.Sinks) : (double)Q.Layout[1] * K.Layout[1]);
+    /// <summary>Pairs of a query and a key that is visible, of all heads.</summary>
+    internal double Pairs => VisiblePairs.Count(Visible, Q.Layout[0], Q.Layout[2], Q.Layout[1], K.Layout[1]);
 
     /// <param name="visitor">Sees the views.</param>
     /// <param name="result">What becomes of y and the log-sum-exps: written forward, read backward.</param>
@@ -39,7 +38,7 @@ public readonly record struct AttentionArgs
             V = visitor.Visit("v", V, Access.Read),
             Y = visitor.Visit("y", Y, result),
             LogSumExp = visitor.Visit("log-sum-exp", LogSumExp, result),
-            Mask = Mask with { Documents = visitor.Visit("documents", Mask.Documents, Access.Read) },
+            Visible = Visible.Visit(ref visitor),
         };
 }
 
@@ -114,10 +113,10 @@ public readonly record struct AttentionBackwardCall(AttentionArgs Args, Attentio
 }
 
 /// <summary>
-/// Causal attention over each row's k largest scores only, the smaller index winning among equals.
-/// All keys are scored; the product with v and the backward pass touch only those kept.
+/// Attention over the k largest scores of the keys that a row sees, the smaller index winning among equals.
+/// All that it sees are scored; the product with v and the backward pass touch only those kept.
 /// </summary>
-/// <param name="Args">The mask must be plain causal (documents allowed).</param>
+/// <param name="Args">Any visibility but a block table.</param>
 /// <param name="Kept">Gets the indices of the keys kept, ascending by score rank, −1 after the last; Int32 [B, H, T, k].</param>
 public readonly record struct TopKAttentionCall(AttentionArgs Args, View Kept) : IKernelCall<TopKAttentionCall>
 {
@@ -125,7 +124,7 @@ public readonly record struct TopKAttentionCall(AttentionArgs Args, View Kept) :
 
     public static bool HasComposedPath => true;
 
-    public KernelCost Cost => new(2 * (Args.Pairs + TopKChecks.KeptPairs(Kept)) * Args.Q.Layout[3], Operands.Bytes(this));
+    public KernelCost Cost => new(2 * (Args.Pairs + TopKChecks.KeptPairs(Args, Kept)) * Args.Q.Layout[3], Operands.Bytes(this));
 
     public void Check() => TopKChecks.Shape(Name, Args, Kept);
 
@@ -141,7 +140,7 @@ public readonly record struct TopKAttentionBackwardCall(AttentionArgs Args, View
 
     public static bool HasComposedPath => true;
 
-    public KernelCost Cost => new(2 * Gradients.Products * TopKChecks.KeptPairs(Kept) * Args.Q.Layout[3], Operands.Bytes(this));
+    public KernelCost Cost => new(2 * Gradients.Products * TopKChecks.KeptPairs(Args, Kept) * Args.Q.Layout[3], Operands.Bytes(this));
 
     public void Check() => TopKChecks.Shape(Name, Args, Kept).Check(Name, Gradients);
 
@@ -154,17 +153,12 @@ internal static class TopKChecks
 {
     public static AttentionShape Shape(string op, in AttentionArgs args, in View kept)
     {
-        if (args.Mask is not { Causal: true, Window: 0, Sinks: 0 })
-        {
-            Checks.Throw(op, $"the mask must be plain causal, got causal {args.Mask.Causal}, window {args.Mask.Window}, sinks {args.Mask.Sinks}");
-        }
-
         var shape = new AttentionShape(op, args);
         shape.CheckKept(op, kept);
         return shape;
     }
 
-    // kept [B, H, T, k]: the first queries see fewer than k keys.
-    public static double KeptPairs(in View kept)
-        => kept.Layout[0] * (double)kept.Layout[1] * KernelCost.AtMost(kept.Layout[2], kept.Layout[3]);
+    // kept [B, H, T, k]: the first queries may see fewer than k keys.
+    public static double KeptPairs(in AttentionArgs args, in View kept)
+        => kept.Layout[0] * (double)kept.Layout[1] * VisiblePairs.Count(args.Visible.Rule(args.K.Layout[1]), kept.Layout[2], args.K.Layout[1], kept.Layout[3]);
 }

@@ -1,15 +1,17 @@
-
 namespace NanoFold.Kernels.Calls.Attention;
 
 /// <summary>
-/// Checked sizes of full-pass attention: q [B, T, H, D], k [B, S, G, D], v [B, S, G, DV], y [B, T, H, DV]. Windows and documents that hide nothing are gone.
+/// Checked sizes of full-pass attention: q [B, T, H, D], k [B, S, G, D], v [B, S, G, DV], y [B, T, H, DV]. A window that hides nothing is gone.
 /// </summary>
 internal readonly struct AttentionShape
 {
     public readonly int Batch, Time, Keys, Heads, KeyHeads, Depth, ValueDepth;
     public readonly DType Type;
-    public readonly bool Causal, HasDocuments;
-    public readonly int Window, Sinks;
+
+    /// <summary>See <see cref="Visible.Rule"/>.</summary>
+    public readonly VisibleRule Rule;
+
+    public readonly bool HasPrefixes, HasDocuments, HasBlocks;
 
     /// <exception cref="ArgumentException">A shape, stride or type does not fit the others.</exception>
     public AttentionShape(string op, in AttentionArgs args)
@@ -34,37 +36,23 @@ internal readonly struct AttentionShape
         AttentionChecks.Shape(op, "log-sum-exp", args.LogSumExp, Type.Sum(), [Batch, Heads, Time]);
         AttentionChecks.Contiguous(op, "log-sum-exp", args.LogSumExp);
         AttentionChecks.Grouping(op, Heads, KeyHeads);
-        AttentionMask mask = args.Mask;
-        Causal = mask.Causal;
-        if (mask.Window < 0 || mask.Sinks < 0)
-        {
-            throw new ArgumentException($"{op}: window {mask.Window} and sinks {mask.Sinks} must not be negative");
-        }
-
-        if (Causal && Keys < Time)
+        args.Visible.Check(op, Batch, Heads, Time, Keys);
+        if (args.Visible.Kind == VisibleKind.Causal && Keys < Time)
         {
             throw new ArgumentException($"{op}: {Keys} keys are fewer than {Time} causal queries");
         }
 
-        Window = Causal && mask.Window < Keys ? mask.Window : 0;
-        Sinks = Window > 0 ? mask.Sinks : 0;
-        HasDocuments = Causal && !mask.Documents.IsNone;
-        if (HasDocuments)
-        {
-            if (Keys != Time)
-            {
-                throw new ArgumentException($"{op}: documents need as many keys as queries, got {Keys} and {Time}");
-            }
-
-            AttentionChecks.Shape(op, "documents", mask.Documents, DType.Int32, [Batch, Time]);
-        }
+        Rule = args.Visible.Rule(Keys);
+        HasPrefixes = !args.Visible.Prefixes.IsNone;
+        HasDocuments = !args.Visible.Documents.IsNone;
+        HasBlocks = !args.Visible.Blocks.IsNone;
     }
 
     /// <summary>Query heads that share a key head.</summary>
     public int Group => Heads / KeyHeads;
 
-    /// <summary>Position of query 0 among the keys: the last query sees the last key.</summary>
-    public int Shift => Causal ? Keys - Time : 0;
+    /// <summary>Position of query 0 among the keys: the last query stands at the last key.</summary>
+    public int Shift => Keys - Time;
 
     /// <exception cref="ArgumentException">A gradient does not have the shape of its tensor.</exception>
     public void Check(string op, in AttentionGradients gradients)
@@ -75,12 +63,16 @@ internal readonly struct AttentionShape
         Optional(op, "dv", gradients.DV, [Batch, Keys, KeyHeads, ValueDepth]);
     }
 
-    /// <exception cref="ArgumentException">The view is not a contiguous Int32 [B, H, T, k].</exception>
+    /// <exception cref="ArgumentException">The view is not a contiguous Int32 [B, H, T, k], or there is a block table.</exception>
     public void CheckKept(string op, in View kept)
     {
         AttentionChecks.Rank4(op, "kept", kept);
         AttentionChecks.Shape(op, "kept", kept, DType.Int32, [Batch, Heads, Time, kept.Layout[3]]);
         AttentionChecks.Contiguous(op, "kept", kept);
+        if (HasBlocks)
+        {
+            Checks.Throw(op, "keys are kept by score, a block table is not for it");
+        }
     }
 
     private void Optional(string op, string name, in View view, ReadOnlySpan<int> shape)

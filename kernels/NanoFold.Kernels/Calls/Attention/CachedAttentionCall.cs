@@ -36,10 +36,11 @@ public readonly record struct CachedAttentionCall : IKernelCall<CachedAttentionC
 
     public required double Scale { get; init; }
 
-    /// <summary>As in <see cref="AttentionMask"/>; 0 for all keys. A ring must hold Window + T − 1 positions besides the sinks.</summary>
-    public int Window { get; init; }
-
-    public int Sinks { get; init; }
+    /// <summary>
+    /// What a token sees of the tokens up to the last new one of its row; no documents and no blocks. A ring must hold the window and T − 1
+    /// positions more, besides the sinks. Tokens of a prefix see each other where they come in one call.
+    /// </summary>
+    public required Visible Visible { get; init; }
 
     /// <summary>Keys kept per row by score, 0 for all (top-k attention).</summary>
     public int TopK { get; init; }
@@ -63,5 +64,6 @@ public readonly record struct CachedAttentionCall : IKernelCall<CachedAttentionC
             ValueCache = visitor.Visit("value cache", ValueCache, Access.Update),
             Positions = visitor.Visit("positions", Positions, Access.Read),
             Counts = visitor.Visit("counts", Counts, Access.Read),
+            Visible = Visible.Visit(ref visitor),
         };
 }

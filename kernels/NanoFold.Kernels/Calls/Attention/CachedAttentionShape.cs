@@ -1,4 +1,3 @@
-
 namespace NanoFold.Kernels.Calls.Attention;
 
 /// <summary>Checked sizes of cached attention; positions and counts are data, and not looked at here.</summary>
@@ -35,9 +34,15 @@ internal readonly struct CachedAttentionShape
         AttentionChecks.Contiguous(op, "positions", args.Positions);
         AttentionChecks.Contiguous(op, "counts", args.Counts);
         AttentionChecks.Grouping(op, Heads, KeyHeads);
-        if (args.Window < 0 || args.Sinks < 0 || args.TopK < 0)
+        args.Visible.Check(op, Batch, Heads, 0, Capacity);
+        if (!args.Visible.Documents.IsNone || !args.Visible.Blocks.IsNone)
         {
-            Checks.Throw(op, $"window {args.Window}, sinks {args.Sinks} and top-k {args.TopK} must not be negative");
+            Checks.Throw(op, "a row of a cache is one document, and all of its blocks are read: documents and block tables are not for it");
+        }
+
+        if (args.TopK < 0)
+        {
+            Checks.Throw(op, $"top-k is {args.TopK}, expected at least 0");
         }
     }
 }

@@ -1,15 +1,16 @@
+using System.Runtime.CompilerServices;
+using NanoFold.Kernels.Calls.Attention;
 using NanoFold.Kernels.Cpu.Attention.Blocks;
 using NanoFold.Kernels.Cpu.MatMul;
 using NanoFold.Kernels.Lanes;
-using System.Runtime.CompilerServices;
 
 namespace NanoFold.Kernels.Cpu.Attention;
 
 /// <summary>
 /// What is visible in a block of scores, stored key by key: scores[j, c] with key j in [0, Keys) and query column c in [0, Columns).
-/// Column c stands at position c / Group, key j at Offset + j, both relative to the block's first query.
+/// Column c stands at position c / Group, key j at Offset + j, both relative to the block's first query, as the rule is.
 /// </summary>
-internal readonly unsafe struct BlockMask(int keys, int columns, int group, int offset, bool causal, int window)
+internal readonly unsafe struct BlockMask(int keys, int columns, int group, int offset, VisibleRule rule)
 {
     /// <summary>Rows beyond the visible ones that tiles of 6 keys or 6 columns may touch; they hold zeros.</summary>
     private const int Margin = Tiles.Rows - 1;
@@ -18,21 +19,21 @@ internal readonly unsafe struct BlockMask(int keys, int columns, int group, int 
 
     public int Columns => columns;
 
-    /// <summary>First key that a column at or behind <paramref name="column"/> may see.</summary>
+    /// <summary>First key that a column at or after <paramref name="column"/> may see.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public int KeyLow(int column) => window == 0 ? 0 : Clamp(Position(column) - window + 1 - offset, keys);
+    public int KeyLow(int column) => Clamp(rule.Start(Position(column)) - offset, keys);
 
-    /// <summary>One behind the last key that a column at or before <paramref name="column"/> may see.</summary>
+    /// <summary>One after the last key that a column at or before <paramref name="column"/> may see.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public int KeyHigh(int column) => causal ? Clamp(Position(column) - offset + 1, keys) : keys;
+    public int KeyHigh(int column) => Clamp(rule.End(Position(column)) - offset, keys);
 
-    /// <summary>First column that sees a key at or behind <paramref name="key"/>.</summary>
+    /// <summary>First column that sees a key at or after <paramref name="key"/>.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public int ColumnLow(int key) => causal ? (int)Math.Clamp((long)(offset + key) * group, 0, columns) : 0;
+    public int ColumnLow(int key) => (int)Math.Clamp((long)rule.QueryStart(offset + key) * group, 0, columns);
 
-    /// <summary>One behind the last column that sees a key at or before <paramref name="key"/>.</summary>
+    /// <summary>One after the last column that sees a key at or before <paramref name="key"/>.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public int ColumnHigh(int key) => window == 0 ? columns : (int)Math.Clamp(((long)offset + key + window) * group, 0, columns);
+    public int ColumnHigh(int key) => (int)Math.Clamp((long)rule.QueryEnd(offset + key) * group, 0, columns);
 
     public bool IsEmpty => KeyLow(0) >= KeyHigh(columns - 1);
 
@@ -65,33 +66,33 @@ internal readonly unsafe struct BlockMask(int keys, int columns, int group, int 
             int last = Math.Min(c + V.Width, columns) - 1;
             int low = KeyLow(c), high = KeyHigh(last);
             V position = V.Load(positions, c);
-            // Visible from KeyHigh(c) on only to later columns of the lane: those at or behind the key.
+            // Visible from KeyHigh(c) on only to later columns of the lane: those that the key's queries begin with.
             for (int j = Math.Max(low, KeyHigh(c)); j < high; j++)
             {
                 V s = V.Load(scores, j * row + c);
-                V.Store(scores, j * row + c, V.SelectGreater(position, V.Constant(offset + j - 0.5), s, hidden));
+                V.Store(scores, j * row + c, V.SelectGreater(position, V.Constant(rule.QueryStart(offset + j) - 0.5), s, hidden));
             }
 
             // Out of the window of later columns before KeyLow(last).
             for (int j = low, end = Math.Min(high, KeyLow(last)); j < end; j++)
             {
                 V s = V.Load(scores, j * row + c);
-                V.Store(scores, j * row + c, V.SelectGreater(V.Constant((double)offset + j + window - 0.5), position, s, hidden));
+                V.Store(scores, j * row + c, V.SelectGreater(V.Constant(rule.QueryEnd(offset + j) - 0.5), position, s, hidden));
             }
         }
     }
 
     /// <summary>Writes −∞ where the documents of key and column differ (Group = 1).</summary>
-    public void ApplyDocuments<V>(void* scores, nint row, int* keyDocuments, int* columnDocuments, nint stride)
+    public void ApplyDocuments<V>(void* scores, nint row, int* keyDocuments, int* columnDocuments)
         where V : struct, ICpuLane<V>
     {
         for (int j = 0; j < keys; j++)
         {
-            int document = keyDocuments[j * stride];
+            int document = keyDocuments[j];
             int high = ColumnHigh(j);
             for (int c = ColumnLow(j); c < high; c++)
             {
-                if (columnDocuments[c * stride] != document)
+                if (columnDocuments[c] != document)
                 {
                     Element.Set<V>(scores, j * row + c, double.NegativeInfinity);
                 }

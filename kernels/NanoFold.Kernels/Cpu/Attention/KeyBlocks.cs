@@ -1,31 +1,46 @@
+using NanoFold.Kernels.Calls.Attention;
+
 namespace NanoFold.Kernels.Cpu.Attention;
 
 /// <summary>
-/// Walks the blocks of keys that some query of [firstQuery, lastQuery] sees: those of the sinks, then those of the window (or of
-/// everything up to the last query). Blocks wholly outside are never visited, so windows cost linear time.
+/// Walks the blocks of keys that some query of a stretch sees, in ascending order: those of the sinks, then those of the window (or of
+/// everything in order). Blocks wholly outside, of other documents or in no list are never visited, so that work is proportional to what is visible.
 /// </summary>
-internal struct KeyBlocks
+internal unsafe struct KeyBlocks
 {
-    private readonly int _blockKeys;
-    private readonly int _sinkEnd;
-    private readonly int _start;
-    private readonly int _end;
-    private readonly int _maskWindow;
-    private int _next;
+    private readonly VisibleRule _rule;
+    private readonly KeyList _list;
+    private readonly int _blockKeys, _sinkEnd, _grid, _end, _low, _high;
+    private int _next, _runEnd, _entry;
 
-    /// <param name="window">0 for none.</param>
-    public KeyBlocks(int firstQuery, int lastQuery, int keys, bool causal, int window, int sinks, int blockKeys)
+    /// <param name="rule">What the queries see.</param>
+    /// <param name="first">Position of the first query.</param>
+    /// <param name="last">Position of the last one.</param>
+    /// <param name="keys">Keys that there are.</param>
+    /// <param name="blockKeys">Keys of a block at most.</param>
+    public KeyBlocks(in VisibleRule rule, int first, int last, int keys, int blockKeys)
+        : this(rule, first, last, keys, blockKeys, (0, keys), default)
     {
+    }
+
+    /// <param name="rule">What the queries see.</param>
+    /// <param name="first">Position of the first query.</param>
+    /// <param name="last">Position of the last one.</param>
+    /// <param name="keys">Keys that there are.</param>
+    /// <param name="blockKeys">Keys of a block at most.</param>
+    /// <param name="reach">Keys outside of [Low, High) are in none of the queries' documents.</param>
+    /// <param name="list">The blocks listed for the queries, where there are lists.</param>
+    public KeyBlocks(in VisibleRule rule, int first, int last, int keys, int blockKeys, (int Low, int High) reach, in KeyList list)
+    {
+        _rule = rule;
+        _list = list;
         _blockKeys = blockKeys;
-        _end = causal ? lastQuery + 1 : keys;
-        _maskWindow = causal ? window : 0;
-        int low = _maskWindow > 0 ? Math.Max(0, firstQuery - window + 1) : 0;
-        _sinkEnd = _maskWindow > 0 ? Math.Min(sinks, _end) : 0;
-        _start = Math.Max(low, _sinkEnd);
-        _next = 0;
-        First = 0;
-        Count = 0;
-        Window = 0;
+        _low = reach.Low;
+        _high = reach.High;
+        _end = Math.Min(rule.End(last), keys);
+        _sinkEnd = Math.Min(rule.SinkEnd(last), keys);
+        _grid = Math.Max(Math.Max(0, rule.Start(first)), _sinkEnd);
+        _runEnd = list.IsNone ? keys : 0;
     }
 
     /// <summary>First key of the block.</summary>
@@ -33,41 +48,58 @@ internal struct KeyBlocks
 
     public int Count { get; private set; }
 
-    /// <summary>Window to mask this block with; 0 in blocks of sinks.</summary>
-    public int Window { get; private set; }
+    /// <summary>Whether the block's keys are sinks, which no window hides.</summary>
+    public bool AreSinks { get; private set; }
 
     /// <summary>Keys before this one are sinks, seen by all.</summary>
-    public readonly int SinkEnd => _sinkEnd;
+    public readonly int SinkEnd => _low < _sinkEnd ? _sinkEnd : 0;
 
-    /// <summary>First key behind the sinks that is seen.</summary>
-    public readonly int Start => _start;
+    /// <summary>No key after the sinks and before this one is visited.</summary>
+    public readonly int Start => Math.Max(_grid, _low - _blockKeys + 1);
 
-    public readonly int End => _end;
+    /// <summary>No key from here on is visited.</summary>
+    public readonly int End => (int)Math.Min(_end, (long)_high + _blockKeys - 1);
 
-    /// <summary>Keys that are seen, over all queries.</summary>
-    public readonly int Total => _sinkEnd + Math.Max(0, _end - _start);
+    /// <summary>Keys in [0, SinkEnd) and [Start, End).</summary>
+    public readonly int Total => SinkEnd + Math.Max(0, End - Start);
 
-    /// <summary>Number of seen keys before a seen one.</summary>
-    public readonly int IndexOf(int key) => key < _sinkEnd ? key : _sinkEnd + (key - _start);
+    /// <summary>Number of such keys before one of them.</summary>
+    public readonly int IndexOf(int key) => key < SinkEnd ? key : SinkEnd + (key - Start);
 
-    /// <summary>The seen key with <paramref name="index"/> seen ones before it.</summary>
-    public readonly int KeyAt(int index) => index < _sinkEnd ? index : index - _sinkEnd + _start;
+    /// <summary>The key with <paramref name="index"/> such keys before it.</summary>
+    public readonly int KeyAt(int index) => index < SinkEnd ? index : index - SinkEnd + Start;
+
+    /// <summary>The rule that holds within the block, counted from a position.</summary>
+    public readonly VisibleRule RuleFrom(int origin) => _rule.Block(origin, AreSinks);
 
     public bool Next()
     {
-        if (_next < _sinkEnd)
+        while (_next < _runEnd || _list.Next(ref _entry, out _next, out _runEnd))
         {
-            First = _next;
-            Count = Math.Min(_blockKeys, _sinkEnd - _next);
-            Window = 0;
-            _next += Count;
-            return true;
+            AreSinks = _next < _sinkEnd;
+            First = AreSinks ? _next : Math.Max(_next, _grid);
+            int end = Math.Min(_runEnd, AreSinks ? _sinkEnd : _end);
+            if (First + _blockKeys <= _low && First < end)
+            {
+                // The grid of blocks stays, so that sums do not depend on what was passed over.
+                First = Math.Min(end, First + ((_low - First) / _blockKeys * _blockKeys));
+            }
+
+            Count = Math.Min(_blockKeys, end - First);
+            if (First >= _high)
+            {
+                return false;
+            }
+
+            if (Count > 0)
+            {
+                _next = First + Count;
+                return true;
+            }
+
+            _next = AreSinks ? end : _runEnd;
         }
 
-        First = Math.Max(_next, _start);
-        Count = Math.Min(_blockKeys, _end - First);
-        Window = _maskWindow;
-        _next = First + Count;
-        return Count > 0;
+        return false;
     }
 }

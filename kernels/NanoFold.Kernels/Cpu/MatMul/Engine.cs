@@ -1,4 +1,6 @@
 using System.Numerics;
+using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.Arm;
 using NanoFold.Kernels.Cpu.MatMul.Tiles;
 
 namespace NanoFold.Kernels.Cpu.MatMul;
@@ -137,4 +139,25 @@ internal sealed unsafe class Engine<TKernel, O, V, T>(string name) : Engine
 
         public readonly void Invoke(long item, int worker) => Pass->Multiply(item, (byte*)Context.Scratch(worker, Pass->ScratchBytes));
     }
+}
+
+/// <summary>The micro-kernels, widest first. Those the machine does not accelerate run emulated.</summary>
+internal static class Engines
+{
+    private static readonly (Isa Isa, bool Preferred, Engine Engine)[] s_single =
+    [
+        (Isa.Vector512, true, new Engine<SixRowKernel<Ops512, Vector512<float>>, Ops512, Vector512<float>, float>("512-bit 6x32")),
+        (Isa.Vector256, true, new Engine<SixRowKernel<Ops256, Vector256<float>>, Ops256, Vector256<float>, float>("256-bit 6x16")),
+        (Isa.Vector128, AdvSimd.Arm64.IsSupported, new Engine<EightRowKernel<Ops128, Vector128<float>>, Ops128, Vector128<float>, float>("128-bit 8x8")),
+        (Isa.Vector128, !AdvSimd.Arm64.IsSupported, new Engine<SixRowKernel<Ops128, Vector128<float>>, Ops128, Vector128<float>, float>("128-bit 6x8")),
+        (Isa.Scalar, true, new Engine<SixRowKernel<OpsScalar<float>, float>, OpsScalar<float>, float, float>("scalar 6x2")),
+    ];
+
+    /// <summary>For gradient checks: one lane, double precision.</summary>
+    public static Engine Double { get; } = new Engine<SixRowKernel<OpsScalar<double>, double>, OpsScalar<double>, double, double>("float64 6x2");
+
+    /// <summary>All engines for float32, those not preferred on this machine too.</summary>
+    public static IEnumerable<Engine> AllSingle => s_single.Select(line => line.Engine);
+
+    public static Engine For(Isa isa) => Array.Find(s_single, line => line.Isa == isa && line.Preferred).Engine;
 }

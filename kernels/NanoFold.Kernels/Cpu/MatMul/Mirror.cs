@@ -1,5 +1,4 @@
 using System.Numerics;
-using NanoFold.Kernels.Cpu.Pointwise;
 
 namespace NanoFold.Kernels.Cpu.MatMul;
 

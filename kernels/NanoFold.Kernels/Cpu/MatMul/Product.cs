@@ -1,3 +1,6 @@
+using System.Numerics;
+using System.Runtime.CompilerServices;
+
 namespace NanoFold.Kernels.Cpu.MatMul;
 
 /// <summary>One product y = alpha · a · b (+ y) (+ bias) (+ residual) in addresses; all strides in bytes, transpositions are in the strides.</summary>
@@ -60,4 +63,27 @@ internal unsafe struct Addend
     public readonly Addend Transposed() => new() { Pointer = Pointer, Row = Column, Column = Row };
 
     public readonly byte* At(nint row, nint column) => Pointer + row * Row + column * Column;
+}
+
+/// <summary>How a sum that was formed beside y gets into it, element by element.</summary>
+internal static unsafe class Merging
+{
+    /// <summary>y = value (+ y), and with the last part of the sum (+ bias) (+ residual); y is added to unless this is the first part.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Write<T>(in Product product, T* y, T value, int row, int column, bool first = true, bool last = true)
+        where T : unmanaged, INumberBase<T>
+    {
+        T sum = first && !product.Accumulate ? value : *y + value;
+        if (last && !product.Bias.IsNone)
+        {
+            sum += *(T*)product.Bias.At(row, column);
+        }
+
+        if (last && !product.Residual.IsNone)
+        {
+            sum += *(T*)product.Residual.At(row, column);
+        }
+
+        *y = sum;
+    }
 }

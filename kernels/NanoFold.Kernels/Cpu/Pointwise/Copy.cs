@@ -23,3 +23,23 @@ internal static class Copy
         Map.Run(context, default(Identity), x, y, accumulate);
     }
 }
+
+/// <summary>One value into every element.</summary>
+internal static unsafe class Fill
+{
+    public static void Run(CpuContext context, in View y, double value)
+    {
+        // One element of y's type, moved bit by bit and broadcast.
+        double element = value;
+        if (y.Type == DType.Float32)
+        {
+            *(float*)&element = (float)value;
+        }
+        else if (y.Type == DType.Int32)
+        {
+            *(int*)&element = (int)value;
+        }
+
+        Map.Run(context, default(Identity), &element, Layout.Of(), y);
+    }
+}

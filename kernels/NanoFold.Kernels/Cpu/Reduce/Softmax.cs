@@ -8,7 +8,7 @@ namespace NanoFold.Kernels.Cpu.Reduce;
 /// <summary>Softmax of rows, with the largest visible element taken off first; rows that see nothing become 0.</summary>
 internal static unsafe class Softmax
 {
-    public static void Run(CpuContext context, in View x, in View y, double scale, in AttentionMask mask)
+    public static void Run(CpuContext context, in View x, in View y, double scale, in Visible visible)
     {
         int rank = x.Layout.Rank;
         var work = new Work
@@ -17,12 +17,7 @@ internal static unsafe class Softmax
             X = new ViewRows(x),
             Y = new ViewRows(y),
             Scale = scale,
-            Causal = mask.Causal,
-            Window = mask.Window,
-            Sinks = mask.Sinks,
-            Documents = mask.Documents.Ints,
-            Queries = rank > 1 ? x.Layout[-2] : 1,
-            RowsPerBatch = rank > 2 ? x.Layout.Rows / x.Layout[0] : x.Layout.Rows,
+            Seen = new VisibleRows(visible, x.Layout),
         };
         work.Cut = new RowCut(work.X.Count, 1, Math.Max(1, Map.ItemElements / work.X.Length));
         context.Run(x.Type, work.Cut.Items, ref work, x.Count >= Map.SmallElements / 4);
@@ -35,12 +30,7 @@ internal static unsafe class Softmax
         public ViewRows Y;
         public RowCut Cut;
         public double Scale;
-        public bool Causal;
-        public int Window;
-        public int Sinks;
-        public int* Documents;
-        public int Queries;
-        public long RowsPerBatch;
+        public VisibleRows Seen;
 
         public void Invoke<V>(long item, int worker)
             where V : struct, ICpuLane<V>
@@ -67,11 +57,11 @@ internal static unsafe class Softmax
             where V : struct, ICpuLane<V>
         {
             int length = X.Length;
-            int end = Causal ? Math.Clamp((int)(row % Queries) - Queries + length + 1, 0, length) : length;
+            int end = Seen.End(row);
             double largest = ScaleAll<V>(x, y, end);
-            if (Causal && (Window > 0 || Documents is not null))
+            if (Seen.HasGaps)
             {
-                Hide<V>(y, row, end);
+                Seen.HideGaps<V>(y, row, end);
                 largest = Largest<V>(y, end);
             }
 
@@ -140,36 +130,6 @@ internal static unsafe class Softmax
 
             return V.Sum(sum);
         }
-
-        /// <summary>Makes what the window or another document hides −∞.</summary>
-        private readonly void Hide<V>(void* z, long row, int end)
-            where V : struct, ICpuLane<V>
-        {
-            int begin = Window > 0 ? Math.Max(0, end - Window) : 0;
-            for (int j = Math.Min(Sinks, begin); j < begin; j++)
-            {
-                Set<V>(z, j, double.NegativeInfinity);
-            }
-
-            if (Documents is null || end == 0)
-            {
-                return;
-            }
-
-            int* documents = Documents + row / RowsPerBatch * X.Length;
-            int own = documents[end - 1];
-            for (int j = 0; j < end; j++)
-            {
-                if (documents[j] != own)
-                {
-                    Set<V>(z, j, double.NegativeInfinity);
-                }
-            }
-        }
-
-        private static void Set<V>(void* z, int j, double value)
-            where V : struct, ICpuLane<V>
-            => V.StorePart(z, j, 1, V.Constant(value));
 
         private static double Largest<V>(void* z, int end)
             where V : struct, ICpuLane<V>

@@ -1,3 +1,5 @@
+using NanoFold.Kernels.Calls.Attention;
+
 namespace NanoFold.Tests.Cpu.Attention;
 
 /// <summary>Attention by its definition, in float64, one loop per index. Arrays are [B, T, H, D], contiguous.</summary>
@@ -9,7 +11,7 @@ internal sealed record AttentionReference(int Batch, int Time, int Heads, int Ke
 
     public double Scale { get; init; } = 1 / Math.Sqrt(Depth);
 
-    public bool Causal { get; init; } = true;
+    public VisibleKind Kind { get; init; } = VisibleKind.Causal;
 
     public int Window { get; init; }
 
@@ -17,15 +19,35 @@ internal sealed record AttentionReference(int Batch, int Time, int Heads, int Ke
 
     public int TopK { get; init; }
 
+    /// <summary>Of each row.</summary>
+    public int[]? Prefixes { get; init; }
+
+    /// <summary>[B, Keys].</summary>
     public int[]? Documents { get; init; }
 
-    public bool Visible(int b, int t, int j)
+    /// <summary>Lists of key blocks by batch row, head and block of queries.</summary>
+    public int[][]? Blocks { get; init; }
+
+    public int QuerySize { get; init; } = 1;
+
+    public int KeySize { get; init; } = 1;
+
+    /// <summary>The key blocks listed for a query.</summary>
+    public int[] Listed(int b, int h, int t) => Blocks![((b * Heads + h) * ((Time + QuerySize - 1) / QuerySize)) + t / QuerySize];
+
+    public bool Visible(int b, int h, int t, int j)
     {
         int position = t + Keys - Time;
-        return !Causal
-            || (j <= position
-                && (Window == 0 || j > position - Window || j < Sinks)
-                && (Documents is null || Documents[b * Time + t] == Documents[b * Keys + j]));
+        bool isInOrder = Kind switch
+        {
+            VisibleKind.Full => true,
+            VisibleKind.Causal => j <= position,
+            _ => j <= position || j < Prefixes![b],
+        };
+        return isInOrder
+            && (Window == 0 || Math.Abs(j - position) < Window || j < Sinks)
+            && (Documents is null || Documents[b * Keys + position] == Documents[b * Keys + j])
+            && (Blocks is null || Listed(b, h, t).Contains(j / KeySize));
     }
 
     /// <summary>Row of softmax weights, and its log-sum-exp.</summary>
@@ -40,7 +62,7 @@ internal sealed record AttentionReference(int Batch, int Time, int Heads, int Ke
                 dot += q[((b * Time + t) * Heads + h) * Depth + d] * k[((b * Keys + j) * KeyHeads + Group(h)) * Depth + d];
             }
 
-            scores[j] = Visible(b, t, j) ? dot * Scale : double.NegativeInfinity;
+            scores[j] = Visible(b, h, t, j) ? dot * Scale : double.NegativeInfinity;
         }
 
         if (TopK > 0)
@@ -53,6 +75,12 @@ internal sealed record AttentionReference(int Batch, int Time, int Heads, int Ke
         }
 
         double max = scores.Max();
+        if (double.IsNegativeInfinity(max))
+        {
+            logSumExp = max;
+            return new double[Keys];
+        }
+
         double sum = scores.Sum(s => Math.Exp(s - max));
         logSumExp = max + Math.Log(sum);
         return [.. scores.Select(s => Math.Exp(s - max) / sum)];

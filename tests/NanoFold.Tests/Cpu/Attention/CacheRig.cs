@@ -38,8 +38,7 @@ internal sealed class CacheRig : IDisposable
         Positions = _positions.View,
         Counts = _counts.View,
         Scale = _reference.Scale,
-        Window = _reference.Window,
-        Sinks = _reference.Sinks,
+        Visible = new Visible { Kind = _reference.Kind, Window = _reference.Window, Sinks = _reference.Sinks },
         TopK = _reference.TopK,
     };
 

@@ -62,12 +62,12 @@ public sealed class CpuFusedAttentionTests
 
     [Test]
     public void Sees_every_key_without_a_causal_mask([ValueSource(nameof(s_paths))] Isa isa) =>
-        Verify(isa, new AttentionReference(1, 45, 2, 1, 10) { Causal = false, Window = 3 });
+        Verify(isa, new AttentionReference(1, 45, 2, 1, 10) { Kind = VisibleKind.Full });
 
     [TestCase(true)]
     [TestCase(false)]
     public void Keys_may_outnumber_queries_and_values_may_be_wider(bool causal) =>
-        Verify(IsaExtensions.Best, new AttentionReference(1, 30, 2, 1, 10) { Keys = 141, ValueDepth = 21, Causal = causal, Window = 100, Sinks = 3 });
+        Verify(IsaExtensions.Best, new AttentionReference(1, 30, 2, 1, 10) { Keys = 141, ValueDepth = 21, Kind = causal ? VisibleKind.Causal : VisibleKind.Full, Window = 100, Sinks = 3 });
 
     [Test]
     public void Adds_partial_sums_of_long_sequences([Values(0, 70)] int window) =>
@@ -214,10 +214,10 @@ public sealed class CpuFusedAttentionTests
         using var context = new CpuContext(1, IsaExtensions.Best);
         var attention = new CpuFusedAttention(context);
         Assert.That(
-            () => attention.Run(new AttentionCall(new() { Q = rig.Q.View, K = rig.K.View, V = other.V.View, Y = rig.Y.View, LogSumExp = rig.LogSumExp.View, Scale = 1, Mask = default })),
+            () => attention.Run(new AttentionCall(new() { Q = rig.Q.View, K = rig.K.View, V = other.V.View, Y = rig.Y.View, LogSumExp = rig.LogSumExp.View, Scale = 1, Visible = default })),
             Throws.ArgumentException.With.Message.EqualTo("fused-attention: v must be Float32[1, 12, 2, 8], got Float32[1, 12, 3, 8]"));
         Assert.That(
-            () => attention.Run(new AttentionCall(new() { Q = rig.Q.View, K = other.K.View, V = other.V.View, Y = rig.Y.View, LogSumExp = rig.LogSumExp.View, Scale = 1, Mask = default })),
+            () => attention.Run(new AttentionCall(new() { Q = rig.Q.View, K = other.K.View, V = other.V.View, Y = rig.Y.View, LogSumExp = rig.LogSumExp.View, Scale = 1, Visible = default })),
             Throws.ArgumentException.With.Message.Contains("4 query heads are not a multiple of 3 key heads"));
         Assert.That(
             () => attention.Run(new AttentionBackwardCall(rig.Args, new() { DY = rig.DY.View, DQ = other.Q.View, DK = default, DV = default, Scratch = default })),

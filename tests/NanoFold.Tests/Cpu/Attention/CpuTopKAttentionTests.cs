@@ -127,13 +127,14 @@ public sealed class CpuTopKAttentionTests
     }
 
     [Test]
-    public void Refuses_windows_and_wrong_shapes()
+    public void Refuses_block_tables_and_wrong_shapes()
     {
-        using var rig = new AttentionRig(new AttentionReference(1, 12, 2, 1, 8) { TopK = 3, Window = 5 });
+        int[][] blocks = [.. Enumerable.Repeat(new[] { 0 }, 2 * 3)];
+        using var rig = new AttentionRig(new AttentionReference(1, 12, 2, 1, 8) { TopK = 3, Blocks = blocks, QuerySize = 4, KeySize = 4 });
         using var plain = new AttentionRig(new AttentionReference(1, 12, 2, 1, 8) { TopK = 3 });
         using var context = new CpuContext(1, IsaExtensions.Best);
         var attention = new CpuTopKAttention(context);
-        Assert.That(() => attention.Run(new TopKAttentionCall(rig.Args, rig.KeptView)), Throws.ArgumentException.With.Message.Contains("window 5"));
+        Assert.That(() => attention.Run(new TopKAttentionCall(rig.Args, rig.KeptView)), Throws.ArgumentException.With.Message.Contains("a block table is not for it"));
         Assert.That(() => attention.Run(new TopKAttentionCall(plain.Args, plain.Kept.View)), Throws.ArgumentException.With.Message.Contains("kept must have 4 dimensions"));
     }
 

@@ -46,8 +46,8 @@ public class SoftmaxTests : CpuTests
                             int p = row % t - t + s, batch = row / (H * t);
                             return j <= p && (window == 0 || j > p - window || j < sinks) && (!documents || (p >= 0 && ids[batch * s + j] == ids[batch * s + p]));
                         });
-                        var mask = new AttentionMask { Causal = true, Window = window, Sinks = sinks, Documents = documents ? ids.View : default };
-                        backend.Softmax(x.View, y.View, 0.5, mask);
+                        var visible = new Visible { Kind = VisibleKind.Causal, Window = window, Sinks = sinks, Documents = documents ? ids.View : default };
+                        backend.Softmax(x.View, y.View, 0.5, visible);
                         y.AssertEqual(expected, Tolerance(type), $"{t} × {s}, window {window}, sinks {sinks}, documents {documents}");
                     }
                 }
@@ -101,7 +101,7 @@ public class SoftmaxTests : CpuTests
             {
                 using Guarded x = Guarded.Random(lx, type, 1), y = new(ly, type), dy = Guarded.Random(lx, type, 2), dx = Guarded.Random(ly, type, 3);
                 double[] expected = Reference(x.ToArray(), 5, 1, (row, j) => j <= row % 4 + 1);
-                backend.Softmax(x.View, y.View, 1, new AttentionMask { Causal = true });
+                backend.Softmax(x.View, y.View, 1, Visible.Causal);
                 y.AssertEqual(expected, Tolerance(type), $"{lx} to {ly}");
                 double[] added = Gradient(y.ToArray(), dy.ToArray(), 5, 2).Zip(dx.ToArray(), (a, b) => a + b).ToArray();
                 backend.SoftmaxBackward(y.View, dy.View, dx.View, 2, accumulate: true);
@@ -134,7 +134,7 @@ public class SoftmaxTests : CpuTests
     public void SameBitsForAnyThreads([Values] Isa isa)
     {
         using Guarded x = Guarded.Random(Layout.Of(2, 3, 77, 77), DType.Float32, 1);
-        SameBits(isa, () => new Guarded(Layout.Of(2, 3, 77, 77), DType.Float32), (backend, y) => backend.Softmax(x.View, y.View, 1, new AttentionMask { Causal = true }), "softmax");
+        SameBits(isa, () => new Guarded(Layout.Of(2, 3, 77, 77), DType.Float32), (backend, y) => backend.Softmax(x.View, y.View, 1, Visible.Causal), "softmax");
         SameBits(isa, () => new Guarded(Layout.Of(2, 3, 77, 77), DType.Float32), (backend, dx) => backend.SoftmaxBackward(x.View, x.View, dx.View, 1), "backward");
     }
 
@@ -144,7 +144,7 @@ public class SoftmaxTests : CpuTests
         using var backend = new CpuBackend(1);
         using Guarded x = new(Layout.Of(2, 3, 4), DType.Float32), y = new(Layout.Of(2, 4, 3), DType.Float32), ids = new(Layout.Of(2, 3), DType.Int32);
         Assert.That(() => backend.Softmax(x.View, y.View, 1, default), Throws.ArgumentException.With.Message.EqualTo("softmax: x is Float32[2, 3, 4], expected Float32[2, 4, 3]"));
-        Assert.That(() => backend.Softmax(x.View, x.View, 1, new AttentionMask { Causal = true, Documents = ids.View }), Throws.ArgumentException.With.Message.EqualTo("softmax: documents is Int32[2, 3], expected 8 contiguous Int32"));
+        Assert.That(() => backend.Softmax(x.View, x.View, 1, new Visible { Kind = VisibleKind.Causal, Documents = ids.View }), Throws.ArgumentException.With.Message.EqualTo("softmax: documents is Int32[2, 3], expected 8 contiguous Int32"));
         Assert.That(() => backend.SoftmaxBackward(x.View, y.View, x.View, 1), Throws.ArgumentException.With.Message.StartsWith("softmax backward: dy is"));
     }
 
@@ -153,7 +153,7 @@ public class SoftmaxTests : CpuTests
     {
         using var backend = new CpuBackend(2);
         using Guarded x = Guarded.Random(Layout.Of(2, 3, 77, 77), DType.Float32, 1), y = new(Layout.Of(2, 3, 77, 77), DType.Float32);
-        AllocatesNothing(() => backend.Softmax(x.View, y.View, 1, new AttentionMask { Causal = true, Window = 9 }), "softmax");
+        AllocatesNothing(() => backend.Softmax(x.View, y.View, 1, new Visible { Kind = VisibleKind.Causal, Window = 9 }), "softmax");
         AllocatesNothing(() => backend.SoftmaxBackward(y.View, x.View, x.View, 1), "backward");
     }
 

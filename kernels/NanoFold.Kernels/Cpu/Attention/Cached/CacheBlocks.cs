@@ -1,3 +1,5 @@
+using NanoFold.Kernels.Calls.Attention;
+
 namespace NanoFold.Kernels.Cpu.Attention.Cached;
 
 /// <summary>Blocks of visible positions that lie side by side in a cache: <see cref="KeyBlocks"/>, cut where the ring turns.</summary>
@@ -18,8 +20,8 @@ internal struct CacheBlocks(KeyBlocks keys, int capacity, int sinks, int firstIn
     /// <summary>Number of visible keys before the block's first.</summary>
     public int Index { get; private set; }
 
-    /// <summary>Window to mask this block with; 0 in blocks of sinks.</summary>
-    public int Window { get; private set; }
+    /// <summary>See <see cref="KeyBlocks.RuleFrom"/>.</summary>
+    public readonly VisibleRule RuleFrom(int origin) => _keys.RuleFrom(origin);
 
     public bool Next()
     {
@@ -49,7 +51,6 @@ internal struct CacheBlocks(KeyBlocks keys, int capacity, int sinks, int firstIn
             Slot = slot + skip;
             Index = index + skip;
             Count = run - skip;
-            Window = _keys.Window;
             _at += run;
             _rest -= run;
             if (Count > 0)

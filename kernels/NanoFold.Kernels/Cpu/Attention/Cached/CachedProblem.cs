@@ -10,9 +10,9 @@ internal readonly unsafe struct CachedProblem
     public readonly DType Type;
     public readonly HeadRows Q, K, V, Y, KeyCache, ValueCache;
     public readonly double Scale;
-    public readonly int Window, Sinks, TopK;
-    private readonly int* _positions;
-    private readonly int* _counts;
+    public readonly VisibleRule Rule;
+    public readonly int TopK;
+    private readonly int* _positions, _counts, _prefixes;
 
     /// <exception cref="ArgumentException">A shape, stride or type does not fit, or a row's positions do not fit the cache.</exception>
     public CachedProblem(in CachedAttentionCall args)
@@ -38,8 +38,8 @@ internal readonly unsafe struct CachedProblem
         _positions = args.Positions.Ints;
         _counts = args.Counts.Ints;
         Scale = args.Scale;
-        Window = args.Window;
-        Sinks = args.Sinks;
+        Rule = args.Visible.Rule();
+        _prefixes = args.Visible.Prefixes.Ints;
         TopK = args.TopK;
         for (int b = 0; b < Batch; b++)
         {
@@ -55,11 +55,14 @@ internal readonly unsafe struct CachedProblem
     public int Count(int batch) => _counts[batch];
 
     /// <summary>Where a position lies in the cache.</summary>
-    public int Slot(int position) => position < Capacity ? position : Sinks + (position - Sinks) % (Capacity - Sinks);
+    public int Slot(int position) => position < Capacity ? position : Rule.Sinks + (position - Rule.Sinks) % (Capacity - Rule.Sinks);
 
     /// <summary>Keys that tokens [first, first + count) of a row see.</summary>
-    public KeyBlocks Keys(int batch, int first, int count, int blockKeys = BlockSizes.Keys) =>
-        new(Position(batch) + first, Position(batch) + first + count - 1, Capacity, true, Window, Sinks, blockKeys);
+    public KeyBlocks Keys(int batch, int first, int count, int blockKeys = BlockSizes.Keys)
+    {
+        VisibleRule rule = _prefixes is null ? Rule : Rule.WithPrefix(_prefixes[batch]);
+        return new KeyBlocks(rule, Position(batch) + first, Position(batch) + first + count - 1, Position(batch) + Count(batch), blockKeys);
+    }
 
     /// <summary>Copies new keys and values into their slots; those of one key head with an index in [firstIndex, endIndex).</summary>
     public void Append<V>(int batch, int keyHead, in KeyBlocks keys, int firstIndex, int endIndex)
@@ -92,10 +95,12 @@ internal readonly unsafe struct CachedProblem
         }
 
         // Beyond the capacity the cache is a ring: no query may need what a newer token overwrites.
-        if (Window == 0 || (long)Window + count - 1 > Capacity - Sinks || (long)position + count > int.MaxValue)
+        bool hasWindow = Rule.Window < VisibleRule.Far;
+        if (!hasWindow || (long)Rule.Window + count - 1 > Capacity - Rule.Sinks || (long)position + count > VisibleRule.Far)
         {
             Checks.Throw(
-                op, $"row {batch}: {count} tokens at position {position} do not fit a cache of {Capacity} with window {Window} and {Sinks} sinks");
+                op,
+                $"row {batch}: {count} tokens at position {position} do not fit a cache of {Capacity} with window {(hasWindow ? Rule.Window : 0)} and {Rule.Sinks} sinks");
         }
     }
 }

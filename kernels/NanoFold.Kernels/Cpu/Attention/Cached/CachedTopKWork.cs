@@ -53,11 +53,11 @@ internal readonly unsafe struct CachedTopKWork(CpuContext context, CachedProblem
             problem.Q.Row<V>(batch, first, firstHead), problem.Q.Time, problem.Q.Head, problem.Group, columns, problem.Depth, rows.Queries, problem.Scale);
         int position = problem.Position(batch) + first;
         KeyBlocks keys = problem.Keys(batch, first, count);
-        var blocks = new CacheBlocks(keys, problem.Capacity, problem.Sinks, 0, keys.Total);
+        var blocks = new CacheBlocks(keys, problem.Capacity, problem.Rule.Sinks, 0, keys.Total);
         while (blocks.Next())
         {
-            var mask = new BlockMask(blocks.Count, columns, problem.Group, blocks.First - position, true, blocks.Window);
-            rows.Add<V>(mask, problem.KeyCache.Row<V>(batch, blocks.Slot, keyHead), problem.KeyCache.Time, blocks.Index, null, null, 0);
+            var mask = new BlockMask(blocks.Count, columns, problem.Group, blocks.First - position, blocks.RuleFrom(position));
+            rows.Add<V>(mask, problem.KeyCache.Row<V>(batch, blocks.Slot, keyHead), problem.KeyCache.Time, blocks.Index, null, null);
         }
 
         for (int c = 0; c < columns; c++)

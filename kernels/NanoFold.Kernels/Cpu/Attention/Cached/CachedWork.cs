@@ -43,7 +43,7 @@ internal readonly unsafe struct CachedWork(CpuContext context, CachedProblem pro
             problem.Append<V>(batch, h, keys, firstIndex, endIndex);
         }
 
-        var blocks = new CacheBlocks(keys, problem.Capacity, problem.Sinks, firstIndex, endIndex);
+        var blocks = new CacheBlocks(keys, problem.Capacity, problem.Rule.Sinks, firstIndex, endIndex);
         if (count * problem.Group < MinTileColumns)
         {
             Rows<V>(worker, batch, firstHead, first, count, part, blocks);
@@ -83,7 +83,7 @@ internal readonly unsafe struct CachedWork(CpuContext context, CachedProblem pro
         int position = problem.Position(batch) + first;
         while (blocks.Next())
         {
-            var mask = new BlockMask(blocks.Count, columns, problem.Group, blocks.First - position, true, blocks.Window);
+            var mask = new BlockMask(blocks.Count, columns, problem.Group, blocks.First - position, blocks.RuleFrom(position));
             for (int i = 0; i < columns * plan.HeadBlock; i++)
             {
                 int c = i % columns, h = i / columns, slot = blocks.Slot + mask.KeyLow(c);
@@ -161,7 +161,7 @@ internal readonly unsafe struct CachedWork(CpuContext context, CachedProblem pro
         int position = problem.Position(batch) + first;
         while (blocks.Next())
         {
-            var mask = new BlockMask(blocks.Count, columns, problem.Group, blocks.First - position, true, blocks.Window);
+            var mask = new BlockMask(blocks.Count, columns, problem.Group, blocks.First - position, blocks.RuleFrom(position));
             for (int h = 0; h < plan.HeadBlock; h++)
             {
                 OnlineSoftmax state = scratch.State(h);

@@ -1,5 +1,4 @@
 using NanoFold.Kernels.Calls.Attention;
-using NanoFold.Kernels.Memory;
 
 namespace NanoFold.Kernels.Cpu.Attention.Cached;
 
@@ -9,7 +8,7 @@ namespace NanoFold.Kernels.Cpu.Attention.Cached;
 /// </summary>
 public sealed unsafe class CpuCachedAttention(CpuContext context) : IKernel<CachedAttentionCall>, IDisposable
 {
-    private NativeBuffer? _parts;
+    private readonly CallMemory _memory = new();
 
     /// <exception cref="ArgumentException">A shape, stride or type does not fit the others, or a row's positions do not fit the cache.</exception>
     public void Run(in CachedAttentionCall call)
@@ -29,7 +28,7 @@ public sealed unsafe class CpuCachedAttention(CpuContext context) : IKernel<Cach
             return;
         }
 
-        var parts = new CachedParts(Memory(CachedParts.Bytes(problem, plan)), plan);
+        var parts = new CachedParts(_memory.Take(CachedParts.Bytes(problem, plan)), plan);
         var work = new CachedWork(context, problem, plan, parts);
         context.Run(problem.Type, work.Items, ref work);
         if (plan.Parts > 1)
@@ -39,21 +38,5 @@ public sealed unsafe class CpuCachedAttention(CpuContext context) : IKernel<Cach
         }
     }
 
-    public void Dispose() => _parts?.Dispose();
-
-    private void* Memory(long bytes)
-    {
-        if (bytes == 0)
-        {
-            return null;
-        }
-
-        if (_parts is null || _parts.Bytes < bytes)
-        {
-            _parts?.Dispose();
-            _parts = new NativeBuffer(bytes);
-        }
-
-        return _parts.Pointer;
-    }
+    public void Dispose() => _memory.Dispose();
 }

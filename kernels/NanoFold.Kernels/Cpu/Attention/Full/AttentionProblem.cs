@@ -13,13 +13,12 @@ internal readonly unsafe struct AttentionProblem
     public readonly HeadRows Q, K, V, Y;
     public readonly void* LogSumExp;
     public readonly double Scale;
-    public readonly bool Causal;
-    public readonly int Window, Sinks;
-    public readonly int* Documents;
-    public readonly nint DocumentBatch, DocumentTime;
+    private readonly int* _prefixes, _documents;
+    private readonly DocumentReach _reach;
+    private readonly KeyLists _lists;
 
     /// <exception cref="ArgumentException">A shape, stride or type does not fit the others.</exception>
-    public AttentionProblem(string op, in AttentionArgs args)
+    public AttentionProblem(string op, in AttentionArgs args, CallMemory memory)
     {
         AttentionChecks.Rank4(op, "q", args.Q);
         AttentionChecks.Real(op, "q", args.Q);
@@ -33,17 +32,14 @@ internal readonly unsafe struct AttentionProblem
         Depth = shape.Depth;
         ValueDepth = shape.ValueDepth;
         Type = shape.Type;
-        Causal = shape.Causal;
-        Window = shape.Window;
-        Sinks = shape.Sinks;
+        _prefixes = args.Visible.Prefixes.Ints;
+        _documents = args.Visible.Documents.Ints;
         if (shape.HasDocuments)
         {
-            View documents = args.Mask.Documents;
-            Documents = documents.Ints;
-            DocumentBatch = (nint)documents.Layout.Stride(0);
-            DocumentTime = (nint)documents.Layout.Stride(1);
+            _reach = new DocumentReach(_documents, Batch, Keys, memory.Take(DocumentReach.Bytes(Batch, Keys)));
         }
 
+        _lists = new KeyLists(args.Visible.Blocks, Time, Keys);
         Q = new HeadRows(args.Q);
         K = new HeadRows(args.K);
         V = new HeadRows(args.V);
@@ -55,46 +51,65 @@ internal readonly unsafe struct AttentionProblem
     /// <summary>Query heads that share a key head.</summary>
     public int Group => Heads / KeyHeads;
 
-    /// <summary>Position of query 0 among the keys: the last query sees the last key.</summary>
-    public int Shift => Causal ? Keys - Time : 0;
+    /// <summary>Position of query 0 among the keys: the last query stands at the last key.</summary>
+    public int Shift => Keys - Time;
 
-    public KeyBlocks KeysOf(int firstQuery, int lastQuery, int blockKeys) =>
-        new(firstQuery + Shift, lastQuery + Shift, Keys, Causal, Window, Sinks, blockKeys);
+    /// <summary>Which key blocks are listed.</summary>
+    public KeyLists Lists => _lists;
 
-    /// <summary>The visible part of keys [firstKey, firstKey + keys) × queries [firstQuery, firstQuery + queries).</summary>
-    public BlockMask Mask(int firstKey, int keys, int window, int firstQuery, int queries) =>
-        new(keys, queries, 1, firstKey - firstQuery - Shift, Causal, window);
+    /// <summary>The keys that queries of a head see, which have one list.</summary>
+    public KeyBlocks KeysOf(int batch, int head, int firstQuery, int lastQuery)
+        => Walk(batch, firstQuery, lastQuery, _lists.Of(((long)batch * Heads) + head, firstQuery));
 
-    /// <summary>False where no document of the keys can be one of the queries'. Ranges are compared, so packed documents are skipped block by block.</summary>
-    public bool DocumentsMeet(int batch, int firstKey, int keys, int firstQuery, int queries, out bool mixed)
+    /// <summary>The keys that queries may see, whatever blocks are listed.</summary>
+    public KeyBlocks KeysOf(int batch, int firstQuery, int lastQuery) => Walk(batch, firstQuery, lastQuery, default);
+
+    /// <summary>The visible part of a block of keys × queries [firstQuery, firstQuery + queries).</summary>
+    public BlockMask Mask(in KeyBlocks keys, int firstQuery, int queries)
+        => new(keys.Count, queries, 1, keys.First - firstQuery - Shift, keys.RuleFrom(firstQuery + Shift));
+
+    /// <summary>
+    /// False where no document of the keys can be one of the queries'. Ranges are compared, so packed documents are skipped block by block.
+    /// Otherwise the documents of both, which are null where all are one.
+    /// </summary>
+    public bool DocumentsMeet(int batch, in KeyBlocks keys, int firstQuery, int queries, out int* ofKeys, out int* ofQueries)
     {
-        mixed = false;
-        if (Documents is null)
+        ofKeys = ofQueries = null;
+        if (_documents is null)
         {
             return true;
         }
 
-        Range(batch, firstKey, keys, out int keyLow, out int keyHigh);
-        Range(batch, firstQuery, queries, out int low, out int high);
-        mixed = keyLow != keyHigh || low != high || low != keyLow;
+        int* row = _documents + ((long)batch * Keys), key = row + keys.First, query = row + firstQuery + Shift;
+        Range(key, keys.Count, out int keyLow, out int keyHigh);
+        Range(query, queries, out int low, out int high);
+        if (keyLow != keyHigh || low != high || low != keyLow)
+        {
+            ofKeys = key;
+            ofQueries = query;
+        }
+
         return keyLow <= high && low <= keyHigh;
     }
-
-    public int* DocumentsAt(int batch, int time) => Documents + batch * DocumentBatch + time * DocumentTime;
 
     public void* LogSumExpRow<V>(int batch, int head, int time)
         where V : struct, ICpuLane<V>
         => Element.At<V>(LogSumExp, ((nint)batch * Heads + head) * Time + time);
 
-    private void Range(int batch, int first, int count, out int low, out int high)
+    private KeyBlocks Walk(int batch, int firstQuery, int lastQuery, in KeyList list)
     {
-        int* document = DocumentsAt(batch, first);
-        low = high = *document;
+        VisibleRule rule = _prefixes is null ? Shape.Rule : Shape.Rule.WithPrefix(_prefixes[batch]);
+        (int Low, int High) reach = _documents is null ? (0, Keys) : _reach.Of(batch, firstQuery + Shift, lastQuery + Shift);
+        return new KeyBlocks(rule, firstQuery + Shift, lastQuery + Shift, Keys, BlockSizes.Keys, reach, list);
+    }
+
+    private static void Range(int* documents, int count, out int low, out int high)
+    {
+        low = high = documents[0];
         for (int i = 1; i < count; i++)
         {
-            document += DocumentTime;
-            low = Math.Min(low, *document);
-            high = Math.Max(high, *document);
+            low = Math.Min(low, documents[i]);
+            high = Math.Max(high, documents[i]);
         }
     }
 }

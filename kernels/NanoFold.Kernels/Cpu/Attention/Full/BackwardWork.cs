@@ -10,6 +10,9 @@ namespace NanoFold.Kernels.Cpu.Attention.Full;
 /// </summary>
 internal readonly unsafe struct BackwardWork : ILaneWork
 {
+    /// <summary>Above any score.</summary>
+    private const double Highest = 1e30;
+
     private readonly CpuContext _context;
     private readonly AttentionProblem _problem;
     private readonly GradientProblem _gradients;
@@ -45,7 +48,7 @@ internal readonly unsafe struct BackwardWork : ILaneWork
         }
 
         KeyGradients sums = plan.Parts == 1 ? scratch.Sums : _gradients.Partial(_problem, batch, keyHead, part);
-        KeyBlocks range = _problem.KeysOf(first, first + rows - 1, BlockSizes.Keys);
+        KeyBlocks range = _problem.KeysOf(batch, first, first + rows - 1);
         if (plan.Parts == 1)
         {
             sums.Zero<V>(0, _problem.Keys);
@@ -60,9 +63,10 @@ internal readonly unsafe struct BackwardWork : ILaneWork
         PackKeys<V>(scratch, batch, keyHead, range.Start, range.End);
         for (int h = keyHead * _problem.Group; h < (keyHead + 1) * _problem.Group; h++)
         {
-            for (int start = first; start < first + rows; start += _queries)
+            for (int start = first, count; start < first + rows; start += count)
             {
-                QueryBlock<V>(scratch, sums, batch, h, keyHead, start, Math.Min(_queries, first + rows - start));
+                count = Math.Min(_queries, _problem.Lists.Together(start, first + rows));
+                QueryBlock<V>(scratch, sums, batch, h, keyHead, start, count);
             }
         }
 
@@ -94,16 +98,22 @@ internal readonly unsafe struct BackwardWork : ILaneWork
         HeadRow.Zero<V>(scratch.QuerySums, (nint)count * scratch.DepthRow);
         HeadRow.Zero<V>(scratch.LogSumExp, scratch.Columns);
         HeadRow.AddScaled(V.Constant(SoftmaxPower.BitsPerNat), _problem.LogSumExpRow<V>(batch, head, start), scratch.LogSumExp, count);
+        for (int c = 0; c < count; c += V.Width)
+        {
+            // Of a row that sees nothing: above any score, so that its weights are 0 and not exp(∞ − ∞).
+            V logSumExp = V.Load(scratch.LogSumExp, c);
+            V.Store(scratch.LogSumExp, c, V.SelectGreater(V.Constant(-Highest), logSumExp, V.Constant(Highest), logSumExp));
+        }
+
         HeadRow.Dots<V>(
             _problem.Y.Row<V>(batch, start, head), _problem.Y.Time, dy, _gradients.DY.Time, count, _problem.ValueDepth, scratch.Delta);
 
-        KeyBlocks keys = _problem.KeysOf(start, start + count - 1, BlockSizes.Keys);
+        KeyBlocks keys = _problem.KeysOf(batch, head, start, start + count - 1);
         while (keys.Next())
         {
-            if (_problem.DocumentsMeet(batch, keys.First, keys.Count, start, count, out bool mixed))
+            if (_problem.DocumentsMeet(batch, keys, start, count, out int* keyDocuments, out int* queryDocuments))
             {
-                BlockMask mask = _problem.Mask(keys.First, keys.Count, keys.Window, start, count);
-                KeyBlock<V>(mask, scratch, sums, batch, keyHead, start, keys.First, mixed);
+                KeyBlock<V>(_problem.Mask(keys, start, count), scratch, sums, batch, keyHead, keys.First, keyDocuments, queryDocuments);
             }
         }
 
@@ -117,15 +127,15 @@ internal readonly unsafe struct BackwardWork : ILaneWork
         }
     }
 
-    private void KeyBlock<V>(in BlockMask mask, in BackwardScratch scratch, in KeyGradients sums, int batch, int keyHead, int start, int firstKey, bool mixed)
+    private void KeyBlock<V>(in BlockMask mask, in BackwardScratch scratch, in KeyGradients sums, int batch, int keyHead, int firstKey, int* keyDocuments, int* queryDocuments)
         where V : struct, ICpuLane<V>
     {
         nint row = scratch.Columns;
         mask.Products<V>(_problem.K.Row<V>(batch, firstKey, keyHead), _problem.K.Time, _problem.Depth, scratch.QueryColumns, scratch.Scores, row);
         mask.Apply<V>(scratch.Scores, row, scratch.Positions);
-        if (mixed)
+        if (keyDocuments is not null)
         {
-            mask.ApplyDocuments<V>(scratch.Scores, row, _problem.DocumentsAt(batch, firstKey), _problem.DocumentsAt(batch, start), _problem.DocumentTime);
+            mask.ApplyDocuments<V>(scratch.Scores, row, keyDocuments, queryDocuments);
         }
 
         mask.Products<V>(_problem.V.Row<V>(batch, firstKey, keyHead), _problem.V.Time, _problem.ValueDepth, scratch.OutputColumns, scratch.ScoreGradients, row);

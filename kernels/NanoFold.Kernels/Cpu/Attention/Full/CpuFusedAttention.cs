@@ -4,15 +4,17 @@ namespace NanoFold.Kernels.Cpu.Attention.Full;
 
 /// <summary>
 /// Attention on the CPU, tile by tile with the online softmax; never T × T. Costs 4·D FLOPs a visible pair forward and 10·D backward,
-/// and nothing for blocks outside the causal half, the window or the documents' ranges. The same bits for any number of threads.
-/// Beyond the contract, v and y may have another head dimension than q and k, and k and v more positions than q.
+/// and nothing for blocks that nothing is visible in: out of order, out of the window, of other documents, not listed. The same bits for any
+/// number of threads. Values may be wider or narrower than keys, and there may be more keys than queries.
 /// </summary>
-public sealed class CpuFusedAttention(CpuContext context) : IKernel<AttentionCall>, IKernel<AttentionBackwardCall>
+public sealed class CpuFusedAttention(CpuContext context) : IKernel<AttentionCall>, IKernel<AttentionBackwardCall>, IDisposable
 {
+    private readonly CallMemory _memory = new();
+
     /// <exception cref="ArgumentException">A shape, stride or type does not fit the others.</exception>
     public void Run(in AttentionCall call)
     {
-        var problem = new AttentionProblem(AttentionCall.Name, call.Args);
+        var problem = new AttentionProblem(AttentionCall.Name, call.Args, _memory);
         var work = new ForwardWork(context, problem);
         context.Run(problem.Type, work.Items, ref work);
     }
@@ -20,7 +22,7 @@ public sealed class CpuFusedAttention(CpuContext context) : IKernel<AttentionCal
     /// <exception cref="ArgumentException">A shape, stride or type does not fit the others, or the scratch is too small.</exception>
     public void Run(in AttentionBackwardCall call)
     {
-        var problem = new AttentionProblem(AttentionBackwardCall.Name, call.Args);
+        var problem = new AttentionProblem(AttentionBackwardCall.Name, call.Args, _memory);
         var gradientProblem = new GradientProblem(AttentionBackwardCall.Name, problem, call.Gradients);
         var work = new BackwardWork(context, problem, gradientProblem);
         context.Run(problem.Type, work.Items, ref work);
@@ -31,6 +33,8 @@ public sealed class CpuFusedAttention(CpuContext context) : IKernel<AttentionCal
         }
     }
 
-    public long ScratchBytes(in AttentionBackwardCall shape) 
+    public long ScratchBytes(in AttentionBackwardCall shape)
         => GradientPlan.ScratchBytes(new AttentionShape(AttentionBackwardCall.Name, shape.Args));
+
+    public void Dispose() => _memory.Dispose();
 }

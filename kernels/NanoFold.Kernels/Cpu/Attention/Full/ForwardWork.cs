@@ -21,11 +21,13 @@ internal readonly unsafe struct ForwardWork : ILaneWork
     {
         _context = context;
         _problem = problem;
-        _queries = BlockSizes.Queries(problem.Time);
-        _chunks = BlockSizes.Count(problem.Time, ChunkBlocks * _queries);
+        // Chunks end where lists of key blocks do.
+        int together = Math.Min(problem.Lists.QuerySize, problem.Time);
+        _queries = BlockSizes.Queries(together);
+        _chunks = BlockSizes.Count(together, ChunkBlocks * _queries);
     }
 
-    public long Items => (long)_problem.Batch * _problem.Heads * _chunks;
+    public long Items => (long)_problem.Batch * _problem.Heads * BlockSizes.Count(_problem.Time, _problem.Lists.QuerySize) * _chunks;
 
     public void Invoke<V>(long item, int worker)
         where V : struct, ICpuLane<V>
@@ -34,8 +36,9 @@ internal readonly unsafe struct ForwardWork : ILaneWork
         int batch = (int)(item % pairs / _problem.Heads), head = (int)(item % pairs % _problem.Heads);
         int keyHead = head / _problem.Group;
         // Late chunks see the most keys, so they start first.
-        int first = (_chunks - 1 - (int)(item / pairs)) * ChunkBlocks * _queries;
-        int rows = Math.Min(ChunkBlocks * _queries, _problem.Time - first);
+        int chunk = (int)((Items - 1 - item) / pairs);
+        int first = (chunk / _chunks * _problem.Lists.QuerySize) + (chunk % _chunks * ChunkBlocks * _queries);
+        int rows = first < _problem.Time ? Math.Min(ChunkBlocks * _queries, _problem.Lists.Together(first, _problem.Time)) : 0;
         int blocks = BlockSizes.Count(rows, _queries);
 
         var lane = LaneSize.Of<V>();
@@ -52,15 +55,20 @@ internal readonly unsafe struct ForwardWork : ILaneWork
             scratch.State(i).Start<V>(_problem.Q.Row<V>(batch, start, head), _problem.Q.Time, 0, 1, count, _problem.Depth, _problem.Scale);
         }
 
-        KeyBlocks keys = _problem.KeysOf(first, first + rows - 1, BlockSizes.Keys);
+        if (rows == 0)
+        {
+            return;
+        }
+
+        KeyBlocks keys = _problem.KeysOf(batch, head, first, first + rows - 1);
         while (keys.Next())
         {
             bool packed = false;
             for (int i = 0; i < blocks; i++)
             {
                 int start = first + i * _queries, count = Math.Min(_queries, first + rows - start);
-                BlockMask mask = _problem.Mask(keys.First, keys.Count, keys.Window, start, count);
-                if (mask.IsEmpty || !_problem.DocumentsMeet(batch, keys.First, keys.Count, start, count, out bool mixed))
+                BlockMask mask = _problem.Mask(keys, start, count);
+                if (mask.IsEmpty || !_problem.DocumentsMeet(batch, keys, start, count, out int* keyDocuments, out int* queryDocuments))
                 {
                     continue;
                 }
@@ -75,10 +83,9 @@ internal readonly unsafe struct ForwardWork : ILaneWork
                 OnlineSoftmax state = scratch.State(i);
                 mask.Products<V>(_problem.K.Row<V>(batch, keys.First, keyHead), _problem.K.Time, _problem.Depth, state.Queries, scratch.Scores, scratch.Columns);
                 mask.Apply<V>(scratch.Scores, scratch.Columns, scratch.Positions);
-                if (mixed)
+                if (keyDocuments is not null)
                 {
-                    mask.ApplyDocuments<V>(
-                        scratch.Scores, scratch.Columns, _problem.DocumentsAt(batch, keys.First), _problem.DocumentsAt(batch, start), _problem.DocumentTime);
+                    mask.ApplyDocuments<V>(scratch.Scores, scratch.Columns, keyDocuments, queryDocuments);
                 }
 
                 state.Add<V>(mask, scratch.Scores, scratch.Columns, scratch.Values, BlockSizes.Keys);

@@ -18,31 +18,27 @@ internal readonly struct GradientSumWork(AttentionProblem problem, GradientProbl
         int first = (int)(item % blocks) * BlockKeys;
         int end = Math.Min(first + BlockKeys, problem.Keys);
         KeyGradients sums = gradients.Partial(problem, batch, keyHead, 0);
-        for (int j = first; j < end; j++)
+        for (int part = 0; part < gradients.Plan.Parts; part++)
         {
-            // The first part's rows take the sum; where it saw nothing they hold none yet.
-            if (!Touched(0, j))
+            int from = part * gradients.Plan.PartRows;
+            KeyBlocks range = problem.KeysOf(batch, from, Math.Min(from + gradients.Plan.PartRows, problem.Time) - 1);
+            KeyGradients own = gradients.Partial(problem, batch, keyHead, part);
+            for (int j = first; j < end; j++)
             {
-                sums.Zero<V>(j, j + 1);
-            }
+                bool isTouched = j < range.SinkEnd || (j >= range.Start && j < range.End);
 
-            for (int part = 1; part < gradients.Plan.Parts; part++)
-            {
-                if (Touched(part, j))
+                // The first part's rows take the sum; where it saw nothing they hold none yet.
+                if (part == 0 && !isTouched)
                 {
-                    sums.Add<V>(j, gradients.Partial(problem, batch, keyHead, part));
+                    sums.Zero<V>(j, j + 1);
+                }
+                else if (part > 0 && isTouched)
+                {
+                    sums.Add<V>(j, own);
                 }
             }
         }
 
         gradients.WriteKeys<V>(sums, batch, first, end, keyHead);
-    }
-
-    private bool Touched(int part, int key)
-    {
-        int first = part * gradients.Plan.PartRows;
-        int last = Math.Min(first + gradients.Plan.PartRows, problem.Time) - 1;
-        KeyBlocks range = problem.KeysOf(first, last, BlockSizes.Keys);
-        return key < range.SinkEnd || (key >= range.Start && key < range.End);
     }
 }

@@ -54,14 +54,14 @@ internal readonly unsafe struct ScoreRows
 
     /// <summary>Scores of one block of keys, masked; invisible ones become −∞.</summary>
     /// <param name="firstIndex">Where the block's first key stands in the rows.</param>
-    public void Add<V>(in BlockMask mask, void* keys, nint keyRow, int firstIndex, int* keyDocuments, int* columnDocuments, nint documentStride)
+    public void Add<V>(in BlockMask mask, void* keys, nint keyRow, int firstIndex, int* keyDocuments, int* columnDocuments)
         where V : struct, ICpuLane<V>
     {
         mask.Products<V>(keys, keyRow, _depth, Queries, Scores, _columns);
         mask.Apply<V>(Scores, _columns, Positions);
         if (keyDocuments is not null)
         {
-            mask.ApplyDocuments<V>(Scores, _columns, keyDocuments, columnDocuments, documentStride);
+            mask.ApplyDocuments<V>(Scores, _columns, keyDocuments, columnDocuments);
         }
 
         for (int c = 0; c < mask.Columns; c++)
@@ -74,13 +74,13 @@ internal readonly unsafe struct ScoreRows
         }
     }
 
-    /// <summary>Marks keys of all rows as invisible.</summary>
-    public void Hide<V>(int firstIndex, int count, int columns)
+    /// <summary>Begins rows of <paramref name="count"/> keys that nothing is visible in.</summary>
+    public void Hide<V>(int count, int columns)
         where V : struct, ICpuLane<V>
     {
         for (int c = 0; c < columns; c++)
         {
-            Element.Fill<V>(Element.At<V>(_rows, c * _rowLength + firstIndex), count, double.NegativeInfinity);
+            Element.Fill<V>(Element.At<V>(_rows, c * _rowLength), count, double.NegativeInfinity);
         }
     }
 

@@ -24,8 +24,17 @@ internal readonly unsafe struct TopKBackwardWork(CpuContext context, AttentionPr
         var lane = LaneSize.Of<V>();
         var scratch = new Scratch(context.Scratch(worker, new Scratch(null, problem, plan.Parts == 1, kept.Count, lane).Bytes), problem, plan.Parts == 1, kept.Count, lane);
         KeyGradients sums = plan.Parts == 1 ? scratch.Sums : gradients.Partial(problem, batch, keyHead, part);
-        KeyBlocks range = problem.KeysOf(first, first + rows - 1, BlockSizes.Keys);
-        sums.Zero<V>(0, plan.Parts == 1 ? problem.Keys : range.End);
+        if (plan.Parts == 1)
+        {
+            sums.Zero<V>(0, problem.Keys);
+        }
+        else
+        {
+            KeyBlocks range = problem.KeysOf(batch, first, first + rows - 1);
+            sums.Zero<V>(0, range.SinkEnd);
+            sums.Zero<V>(range.Start, range.End);
+        }
+
         for (int h = keyHead * problem.Group; h < (keyHead + 1) * problem.Group; h++)
         {
             for (int t = first; t < first + rows; t++)

@@ -30,30 +30,27 @@ internal readonly unsafe struct TopKForwardWork(CpuContext context, AttentionPro
         }
 
         BlockPacking.Transposed<V>(problem.Q.Row<V>(batch, start, head), problem.Q.Time, 0, 1, count, problem.Depth, rows.Queries, problem.Scale);
-        KeyBlocks keys = problem.KeysOf(start, start + count - 1, BlockSizes.Keys);
+        KeyBlocks keys = problem.KeysOf(batch, start, start + count - 1);
+        rows.Hide<V>(keys.Total, count);
         while (keys.Next())
         {
-            BlockMask mask = problem.Mask(keys.First, keys.Count, keys.Window, start, count);
-            if (!problem.DocumentsMeet(batch, keys.First, keys.Count, start, count, out bool mixed))
+            if (problem.DocumentsMeet(batch, keys, start, count, out int* keyDocuments, out int* queryDocuments))
             {
-                rows.Hide<V>(keys.First, keys.Count, count);
-                continue;
+                rows.Add<V>(
+                    problem.Mask(keys, start, count), problem.K.Row<V>(batch, keys.First, keyHead), problem.K.Time, keys.IndexOf(keys.First),
+                    keyDocuments, queryDocuments);
             }
-
-            rows.Add<V>(
-                mask, problem.K.Row<V>(batch, keys.First, keyHead), problem.K.Time, keys.First,
-                mixed ? problem.DocumentsAt(batch, keys.First) : null, mixed ? problem.DocumentsAt(batch, start) : null, problem.DocumentTime);
         }
 
         for (int c = 0; c < count; c++)
         {
-            int size = rows.Select<V>(c, keys.End, out double logSumExp);
+            int size = rows.Select<V>(c, keys.Total, out double logSumExp);
             Element.Set<V>(problem.LogSumExpRow<V>(batch, head, start + c), 0, logSumExp);
             int* indices = kept.Row(problem, batch, head, start + c);
             HeadRow.Zero<V>(rows.Output, lane.Padded(problem.ValueDepth));
             for (int i = 0; i < size; i++)
             {
-                indices[i] = rows.Kept[i].Key;
+                indices[i] = keys.KeyAt(rows.Kept[i].Key);
                 HeadRow.AddScaled(rows.Weight<V>(i), problem.V.Row<V>(batch, indices[i], keyHead), rows.Output, problem.ValueDepth);
             }
 

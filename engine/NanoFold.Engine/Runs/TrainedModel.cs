@@ -1,0 +1,100 @@
+using NanoFold.Engine.Checkpoints;
+using NanoFold.Engine.Data;
+using NanoFold.Engine.Corpora;
+using NanoFold.Engine.Model;
+using NanoFold.Engine.Text;
+using NanoFold.Engine.Training;
+using NanoFold.Kernels;
+
+namespace NanoFold.Engine.Runs;
+
+/// <summary>The model, tokenizer and configuration of a checkpoint.</summary>
+public sealed class TrainedModel : IDisposable
+{
+    private readonly string _path;
+
+    private TrainedModel(string path, RunConfig config, Transformer model, Tokenizer tokenizer)
+    {
+        _path = path;
+        Config = config;
+        Model = model;
+        Tokenizer = tokenizer;
+    }
+
+    public RunConfig Config { get; }
+
+    public Transformer Model { get; }
+
+    public Tokenizer Tokenizer { get; }
+
+    /// <summary>Reads a run folder (its best checkpoint, or else its newest) or a checkpoint folder.</summary>
+    /// <exception cref="UserException">There is none, or one of its files is damaged.</exception>
+    public static TrainedModel Load(string path, Backend backend)
+    {
+        string folder = RunFolder.FindCheckpoint(path);
+        try
+        {
+            return LoadCheckpoint(path, folder, backend);
+        }
+        catch (UserException e)
+        {
+            throw new UserException($"{e.Message}; name another checkpoint of the run", e);
+        }
+    }
+
+    /// <summary>The loss over all of a text, with the documents and masks that the model was trained with.</summary>
+    /// <param name="corpus">The text.</param>
+    /// <param name="note">Told, in a line, what takes time.</param>
+    /// <exception cref="UserException">The text is too short, or the loss is not finite.</exception>
+    public Evaluation Evaluate(Corpus corpus, Action<string>? note = null)
+    {
+        DataOptions options = DataOptions.Of(Config.Data) with { Validation = null, ValidationShare = 1 };
+        using TokenDataset dataset = new TokenCache().Open(corpus, TokenizerSpec.Given(Tokenizer), options, note);
+        var source = new EvaluationSource(dataset.Validation, corpus.Name, EvaluationSource.RowsFor(Config.Model.Context), Config.Model.Context);
+        using var evaluator = new Evaluator(Model, source, null, Tokenizer.ByteLengths, Config.Data.MaskDocuments);
+        Evaluation result = evaluator.Run();
+        return double.IsFinite(result.Loss)
+            ? result
+            : throw new UserException($"{_path}: its loss on {corpus.Name} is not finite; its weights are damaged or its training diverged");
+    }
+
+    public void Dispose() => Model.Dispose();
+
+    private static TrainedModel LoadCheckpoint(string path, string folder, Backend backend)
+    {
+        string file = Path.Combine(folder, ModelFile.Name);
+        RunConfig config = RunFolder.LoadConfig(folder);
+        Tokenizer tokenizer = Tokenizer.Load(folder);
+        int vocab = config.Model.Vocab == 0 ? tokenizer.Vocab : config.Model.Vocab;
+        if (vocab < tokenizer.Vocab)
+        {
+            throw new UserException($"{Path.Combine(folder, Tokenizer.FileName)}: has {tokenizer.Vocab} tokens, the model {vocab}; the two do not belong together");
+        }
+
+        config = config with { Model = config.Model with { Vocab = vocab } };
+        RequireParameters(file, CostModel.Of(config.Model).Parameters);
+        var model = new Transformer(config.Model, backend);
+        try
+        {
+            ModelFile.Read(file, model.Store);
+        }
+        catch
+        {
+            model.Dispose();
+            throw;
+        }
+
+        return new TrainedModel(path, config, model, tokenizer);
+    }
+
+    // Before a model is allocated: its size is only what config.json says.
+    private static void RequireParameters(string path, long expected)
+    {
+        using SafeTensorsFile file = SafeTensorsFile.Open(path);
+        long found = file.Tensors.Sum(t => t.Count);
+        if (expected < 0 || expected > found)
+        {
+            throw new UserException($"{path}: has {found} values, the model of {RunConfig.FileName} beside it {expected}; the two do not belong together, or one is damaged");
+        }
+    }
+}
