@@ -221,11 +221,11 @@ public sealed class CpuFusedAttentionTests
             Throws.ArgumentException.With.Message.Contains("4 query heads are not a multiple of 3 key heads"));
         Assert.That(
             () => attention.Run(new AttentionBackwardCall(rig.Args, new() { DY = rig.DY.View, DQ = other.Q.View, DK = default, DV = default, Scratch = default })),
-            Throws.ArgumentException.With.Message.StartsWith("fused-attention: dq must be"));
+            Throws.ArgumentException.With.Message.StartsWith("fused-attention-backward: dq must be"));
         using var longer = new AttentionRig(new AttentionReference(1, 450, 1, 1, 8));
         Assert.That(
             () => attention.Run(new AttentionBackwardCall(longer.Args, new() { DY = longer.DY.View, DQ = default, DK = default, DV = default, Scratch = default })),
-            Throws.ArgumentException.With.Message.Contains("scratch must be"));
+            Throws.ArgumentException.With.Message.Contains("scratch is missing"));
     }
 
     private static void Verify(Isa isa, AttentionReference reference, bool strided = false)
