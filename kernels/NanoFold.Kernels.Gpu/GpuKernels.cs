@@ -9,6 +9,7 @@ using NanoFold.Kernels.Gpu.Norm;
 using NanoFold.Kernels.Gpu.Optimizers;
 using NanoFold.Kernels.Gpu.Reduce;
 using NanoFold.Kernels.Gpu.Rope;
+using NanoFold.Kernels.Gpu.Time;
 
 namespace NanoFold.Kernels.Gpu;
 
@@ -31,6 +32,8 @@ internal static class GpuKernels
             new GpuRouterLoss(context),
             new GpuOptimizer(context),
             new GpuMemoryRead(context),
+            new GpuScan(context),
+            new GpuConvolution(context),
         ];
     }
 }

@@ -1,6 +1,8 @@
+using System.Buffers;
+
 namespace NanoFold.Kernels;
 
-/// <summary>Real values of any type between a device and the host, where they are floats.</summary>
+/// <summary>Real values of any type between a device and the host, where they are floats or doubles.</summary>
 public static class HostValues
 {
     /// <summary>Downloads a contiguous view.</summary>
@@ -57,6 +59,44 @@ public static class HostValues
             default:
                 throw new ArgumentException($"write: {target}, expected a real type");
         }
+    }
+
+    /// <summary>Downloads a contiguous view.</summary>
+    public static void Read(this Backend backend, in View source, Span<double> target)
+    {
+        if (source.Type == DType.Float64)
+        {
+            backend.Download(source, target);
+            return;
+        }
+
+        float[] floats = ArrayPool<float>.Shared.Rent(target.Length);
+        backend.Read(source, floats.AsSpan(0, target.Length));
+        for (int i = 0; i < target.Length; i++)
+        {
+            target[i] = floats[i];
+        }
+
+        ArrayPool<float>.Shared.Return(floats);
+    }
+
+    /// <summary>Uploads into a contiguous view, rounding to its type.</summary>
+    public static void Write(this Backend backend, ReadOnlySpan<double> source, in View target)
+    {
+        if (target.Type == DType.Float64)
+        {
+            backend.Upload(source, target);
+            return;
+        }
+
+        float[] floats = ArrayPool<float>.Shared.Rent(source.Length);
+        for (int i = 0; i < source.Length; i++)
+        {
+            floats[i] = (float)source[i];
+        }
+
+        backend.Write(floats.AsSpan(0, source.Length), target);
+        ArrayPool<float>.Shared.Return(floats);
     }
 
     private static void Convert<TFrom, TTo>(ReadOnlySpan<TFrom> source, Span<TTo> target, Func<TFrom, TTo> convert)

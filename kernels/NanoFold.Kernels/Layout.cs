@@ -51,7 +51,7 @@ public readonly struct Layout : IEquatable<Layout>
     /// <summary>Length of dimension <paramref name="axis"/>; negative axes count from the end.</summary>
     public int this[int axis] => checked((int)_shape[Axis(axis)]);
 
-    /// <summary>Elements between neighbours along <paramref name="axis"/>.</summary>
+    /// <summary>Elements between neighbors along <paramref name="axis"/>.</summary>
     public long Stride(int axis) => _strides[Axis(axis)];
 
     /// <summary>Number of elements, broadcast ones included.</summary>
@@ -91,7 +91,7 @@ public readonly struct Layout : IEquatable<Layout>
         }
     }
 
-    /// <summary>Elements from the first to just behind the last one touched.</summary>
+    /// <summary>Elements from the first to just after the last one touched.</summary>
     public long Extent
     {
         get

@@ -8,6 +8,12 @@ public interface ITapReader
     /// <summary>Names it wants, with <c>*</c> for any run of characters and <c>?</c> for one: <c>blocks.*.hook_resid_post</c>.</summary>
     string Pattern { get; }
 
+    /// <summary>
+    /// Which tokens it wants, or null for all. A value [B, T, ..] comes as [R, ..] then, and an attention pattern [B, H, T, T] as the rows [R, H, T]
+    /// of these queries, without the rest being computed.
+    /// </summary>
+    TapRows? Rows => null;
+
     /// <summary>Called at every run of a plan that was recorded with this reader.</summary>
     void Read(TapValue value);
 }

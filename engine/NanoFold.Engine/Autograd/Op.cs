@@ -37,25 +37,4 @@ public abstract class Op
     public virtual long ForwardScratchBytes(Node node) => 0;
 
     public virtual long BackwardScratchBytes(Node node) => 0;
-
-    /// <summary>
-    /// Floating-point operations and bytes of both passes, upper bounds from the shapes; by default a FLOP for each element of the outputs and
-    /// two in the backward pass. What was executed a profile knows from the kernels; this counts where it does not know them.
-    /// </summary>
-    public virtual OpCost Cost(Node node)
-    {
-        long bytes = 0, elements = 0;
-        foreach (var tensor in node.Inputs)
-        {
-            bytes += tensor.IsNone ? 0 : tensor.Layout.Count * tensor.Type.Size();
-        }
-
-        foreach (var tensor in node.Outputs)
-        {
-            bytes += tensor.Layout.Count * tensor.Type.Size();
-            elements += tensor.Layout.Count;
-        }
-
-        return new OpCost(elements, 2 * elements, bytes, 2 * bytes);
-    }
 }

@@ -11,10 +11,10 @@ public sealed class PlanCache<TKey>(Backend backend, int capacity = 16) : IDispo
 {
     private readonly LinkedList<(TKey Key, Plan Plan)> _recent = [];
     private readonly Dictionary<TKey, LinkedListNode<(TKey Key, Plan Plan)>> _plans = [];
-    private DeviceBuffer? _arena;
+    private readonly SharedArena _arena = new(backend);
 
     /// <summary>Bytes of the shared arena so far.</summary>
-    public long ArenaBytes => _arena?.Bytes ?? 0;
+    public long ArenaBytes => _arena.Bytes;
 
     /// <summary>The plan of a key, made by <paramref name="make"/> where it is new, bound and ready to run.</summary>
     public Plan Get(TKey key, Func<TKey, Plan> make)
@@ -37,13 +37,7 @@ public sealed class PlanCache<TKey>(Backend backend, int capacity = 16) : IDispo
 
         _recent.AddFirst(node);
         Plan plan = node.Value.Plan;
-        if (_arena is null || _arena.Bytes < plan.ArenaBytes)
-        {
-            _arena?.Dispose();
-            _arena = backend.Allocate(plan.ArenaBytes);
-        }
-
-        plan.Bind(_arena);
+        _arena.Bind(plan);
         return plan;
     }
 
@@ -62,7 +56,6 @@ public sealed class PlanCache<TKey>(Backend backend, int capacity = 16) : IDispo
     public void Dispose()
     {
         Clear();
-        _arena?.Dispose();
-        _arena = null;
+        _arena.Dispose();
     }
 }

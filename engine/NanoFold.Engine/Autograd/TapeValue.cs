@@ -1,4 +1,3 @@
-using NanoFold.Engine.FeedForward;
 using NanoFold.Engine.Tensors;
 using NanoFold.Kernels;
 

@@ -1,6 +1,5 @@
 using NanoFold.Engine.Autograd;
 using NanoFold.Engine.Measurement;
-using NanoFold.Engine.Ops;
 using NanoFold.Engine.Tensors;
 using NanoFold.Kernels;
 using NanoFold.Kernels.Calls.Attention;
@@ -57,30 +56,12 @@ public sealed record AttentionResult(AttentionCase Case, double ForwardSeconds, 
 
     private static AttentionResult MeasureComposed(AttentionCase shape, Backend backend)
     {
-        using var store = new ParameterStore(backend);
-        Parameter Operand(string name, int heads) =>
-            store.Add(name, Layout.Of(shape.Batch, shape.Context, heads, shape.HeadDim), ParameterRole.Matrix, Initializer.Normal(1));
-        Parameter[] operands = [Operand("q", shape.Heads), Operand("k", shape.KvHeads), Operand("v", shape.KvHeads)];
-        store.Allocate(seed: 1);
-        using Plan forward = Record(shape, store, operands, training: false), both = Record(shape, store, operands, training: true);
+        using ParameterStore store = shape.NewOperands(backend);
+        using Plan forward = shape.Record(store, training: false), both = shape.Record(store, training: true);
         using DeviceBuffer arena = backend.Allocate(Math.Max(forward.ArenaBytes, both.ArenaBytes));
         forward.Bind(arena);
         both.Bind(arena);
         return Time(shape, backend, forward.Run, both.Run, both.ArenaBytes + ((store.Elements + store.TrainedElements) * sizeof(float)));
-    }
-
-    private static Plan Record(AttentionCase shape, ParameterStore store, Parameter[] operands, bool training)
-    {
-        var tape = new Tape(store.Backend, store, training: training);
-        Tensor y = AttentionOp.Record(
-            tape, tape.Use(operands[0]), tape.Use(operands[1]), tape.Use(operands[2]), 1 / Math.Sqrt(shape.HeadDim), new CausalMask(shape.Window));
-        if (training)
-        {
-            // The sum of the result: its gradient is 1 everywhere, which costs no op of its own.
-            tape.AddLoss(y);
-        }
-
-        return new Plan(tape);
     }
 
     private static AttentionResult Time(AttentionCase shape, Backend backend, Action forward, Action both, long bytes)

@@ -184,27 +184,12 @@ internal sealed class ConfigReader(Type root, List<ConfigProblem> problems)
     }
 
     private object? Wrong(string path, Type type, BoundsAttribute? bounds, JsonNode? node)
-        => Add(path, $"expected {Expected(type, bounds)}, got {ConfigJson.Show(node)}");
+        => Add(path, $"expected {ConfigSchema.Describe(type, bounds)}, got {ConfigJson.Show(node)}");
 
     private object? Add(string path, string message)
     {
         problems.Add(new ConfigProblem(path, message));
         return null;
-    }
-
-    private static string Expected(Type declared, BoundsAttribute? bounds)
-    {
-        Type type = Nullable.GetUnderlyingType(declared) ?? declared;
-        string name = type == typeof(string) ? "a string"
-            : type == typeof(bool) ? "true or false"
-            : type == typeof(int) || type == typeof(long) ? "an integer"
-            : type == typeof(double) ? "a number"
-            : type.IsEnum ? $"one of {string.Join(", ", ConfigSchema.Choices(type))}"
-            : ConfigSchema.ElementOf(type) is not null ? "a list"
-            : ConfigSchema.Kinds(type) is { Count: > 0 } kinds ? $"a kind (one of {string.Join(", ", kinds.Select(kind => kind.Kind))}) or its record"
-            : "a section { … }";
-        string range = bounds is null ? "" : $" of {bounds}";
-        return name + range + (bounds?.Auto == true ? " or \"auto\"" : "");
     }
 
     private static string Meant(string text, IEnumerable<string> names)

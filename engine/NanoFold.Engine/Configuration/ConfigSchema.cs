@@ -45,6 +45,22 @@ internal static class ConfigSchema
             enumeration.GetField(name)!.GetCustomAttribute<JsonStringEnumMemberNameAttribute>()?.Name
                 ?? JsonNamingPolicy.KebabCaseLower.ConvertName(name))];
 
+    /// <summary>What a key takes, in words: <c>an integer of at least 1 or "auto"</c>.</summary>
+    public static string Describe(Type declared, BoundsAttribute? bounds)
+    {
+        Type type = Nullable.GetUnderlyingType(declared) ?? declared;
+        string name = type == typeof(string) ? "a string"
+            : type == typeof(bool) ? "true or false"
+            : type == typeof(int) || type == typeof(long) ? "an integer"
+            : type == typeof(double) ? "a number"
+            : type.IsEnum ? $"one of {string.Join(", ", Choices(type))}"
+            : ElementOf(type) is not null ? "a list"
+            : Kinds(type) is { Count: > 0 } kinds ? $"a kind (one of {string.Join(", ", kinds.Select(kind => kind.Kind))}) or its record"
+            : "a section { … }";
+        string range = bounds is null ? "" : $" of {bounds}";
+        return name + range + (bounds?.Auto == true ? " or \"auto\"" : "");
+    }
+
     private static ConfigKey[] FindKeys(Type type)
     {
         if (!type.IsClass || type.Namespace?.StartsWith("NanoFold.", StringComparison.Ordinal) != true)

@@ -39,22 +39,24 @@ public sealed class TokenCache
     /// <summary>The data set of a corpus: found, or made and kept.</summary>
     /// <param name="corpus">The text.</param>
     /// <param name="spec">Its tokenizer.</param>
-    /// <param name="options">How it is split and put together.</param>
+    /// <param name="config">How it is split and put together; its path is not read.</param>
+    /// <param name="validation">Text to validate with, in place of <see cref="DataConfig.Validation"/>; then all of the corpus is trained on.</param>
     /// <param name="note">Told, in a line, what takes time.</param>
     /// <param name="cancel">Ends waiting and tokenizing.</param>
     /// <exception cref="UserException">The corpus cannot be used, or the cache not be written.</exception>
     public TokenDataset Open(
-        Corpus corpus, TokenizerSpec spec, DataOptions? options = null, Action<string>? note = null, CancellationToken cancel = default)
+        Corpus corpus, TokenizerSpec spec, DataConfig? config = null, Corpus? validation = null, Action<string>? note = null, CancellationToken cancel = default)
     {
-        options ??= new DataOptions();
+        config ??= new DataConfig();
+        validation ??= config.Validation is { } path ? Corpus.Open(path) : null;
         try
         {
             Directory.CreateDirectory(Path.Combine(Folder, "seen"));
             string content = ContentOf(corpus);
-            string hash = options.Validation is { } validation ? Hash($"{content} {ContentOf(validation)}") : content;
+            string hash = validation is not null ? Hash($"{content} {ContentOf(validation)}") : content;
             string key = string.Create(
                 CultureInfo.InvariantCulture,
-                $"{Version}\n{hash}\n{options.Validation is not null}\n{spec.Key}\n{options.ValidationShare:R}\n{options.Documents}");
+                $"{Version}\n{hash}\n{validation is not null}\n{spec.Key}\n{config.ValidationFraction:R}\n{config.Documents}");
             string entry = Path.Combine(Folder, Hash(key)[..32]);
             if (TryOpen(entry, corpus.Name, hash) is { } found)
             {
@@ -62,7 +64,7 @@ public sealed class TokenCache
             }
 
             using FileStream held = Lock(entry + ".lock", note, cancel);
-            return TryOpen(entry, corpus.Name, hash) ?? Make(entry, corpus, spec, options, hash, note, cancel);
+            return TryOpen(entry, corpus.Name, hash) ?? Make(entry, corpus, validation, hash, note, folder => new DatasetBuilder(corpus, spec, config, validation, cancel).Build(folder));
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -84,16 +86,16 @@ public sealed class TokenCache
     }
 
     private static TokenDataset Make(
-        string entry, Corpus corpus, TokenizerSpec spec, DataOptions options, string hash, Action<string>? note, CancellationToken cancel)
+        string entry, Corpus corpus, Corpus? validation, string hash, Action<string>? note, Action<string> build)
     {
         note?.Invoke($"{corpus.Name}: tokenizing {corpus.Bytes / 1e6:0.0} MB in {corpus.Documents.Count} document{(corpus.Documents.Count == 1 ? "" : "s")}");
         string beside = $"{entry}.tmp-{Guid.NewGuid():N}";
         Directory.CreateDirectory(beside);
         try
         {
-            new DatasetBuilder(corpus, spec, options, cancel).Build(beside);
+            build(beside);
             corpus.CheckUnchanged();
-            options.Validation?.CheckUnchanged();
+            validation?.CheckUnchanged();
             if (Directory.Exists(entry))
             {
                 Directory.Delete(entry, recursive: true);

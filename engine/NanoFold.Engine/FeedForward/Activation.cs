@@ -1,5 +1,4 @@
 using System.Text.Json.Serialization;
-using NanoFold.Engine.Ops;
 
 namespace NanoFold.Engine.FeedForward;
 

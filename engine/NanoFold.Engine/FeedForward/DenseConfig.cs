@@ -9,13 +9,7 @@ public abstract record DenseConfig : FeedForwardConfig
     public abstract Activation Activation { get; }
 
     /// <inheritdoc/>
-    public override int DefaultHidden(int width) => FeedForwardCost.DefaultHidden(width, Activation);
-
-    /// <inheritdoc/>
-    public override long Parameters(ModelShape model) => FeedForwardCost.Parameters(model, HiddenFor(model), Activation);
-
-    /// <inheritdoc/>
-    public override long FlopsPerToken(ModelShape model) => 6 * FeedForwardCost.Weights(model, HiddenFor(model), Activation);
+    public override int DefaultHidden(int width) => Activation.DefaultHidden(width);
 
     /// <inheritdoc/>
     public override FeedForwardModule Build(ModuleBuilder builder) => new Dense(builder.In("mlp"), HiddenFor(builder.Model), Activation);

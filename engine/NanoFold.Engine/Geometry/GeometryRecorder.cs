@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Text.Json;
 using NanoFold.Engine.Checkpoints;
 
 namespace NanoFold.Engine.Geometry;

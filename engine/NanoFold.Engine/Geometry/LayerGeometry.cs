@@ -1,5 +1,3 @@
-using NanoFold.Engine.Mixers;
-
 namespace NanoFold.Engine.Geometry;
 
 /// <summary>

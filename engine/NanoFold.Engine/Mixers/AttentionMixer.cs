@@ -9,7 +9,7 @@ namespace NanoFold.Engine.Mixers;
 
 /// <summary>
 /// What all kinds of attention share: projections q [H·D, C], k and v [G·D, C], o [C, H·D], optional QK-norm, rotary positions, the cache.
-/// A variant changes what a query sees (<see cref="Mask"/>), how it attends (<see cref="Attend"/>, or the three ways of it), or passes values through
+/// A variant changes what a query sees (<see cref="Mask"/>), how it attends (<see cref="Attend"/>, or the ways of it), or passes values through
 /// <see cref="OnQueries"/> and its kin.
 /// </summary>
 public class AttentionMixer : Mixer
@@ -118,24 +118,15 @@ public class AttentionMixer : Mixer
     protected virtual Tensor Attend(ForwardContext context, Tensor q, Tensor k, Tensor v)
     {
         Tape tape = context.Tape;
-        bool isEdited = Tap.IsEdited(tape, "hook_pattern");
         if (context.Cache is { } cache)
         {
-            return isEdited
+            return Tap.IsEdited(tape, "hook_pattern")
                 ? throw new ArgumentException($"tap {tape.Path}.hook_pattern: cannot be edited while decoding with a cache")
                 : Cached(context, q, k, v, (cache.Use(tape, _layer, "keys"), cache.Use(tape, _layer, "values")));
         }
 
-        if (Tap.IsWanted(tape, "hook_pattern"))
-        {
-            Tensor pattern = Tap.At(tape, "hook_pattern", Pattern(context, q, k));
-            if (isEdited)
-            {
-                return AttentionOp.Weigh(tape, pattern, v);
-            }
-        }
-
-        return Fused(context, q, k, v);
+        Tensor edited = Tap.At(tape, "hook_pattern", () => Pattern(context, q, k), rows => PatternRows(context, q, k, rows));
+        return edited.IsNone ? Fused(context, q, k, v) : AttentionOp.Weigh(tape, edited, v);
     }
 
     /// <summary>Attends over a cache [B, capacity, G, D] after adding k and v to it.</summary>
@@ -145,6 +136,10 @@ public class AttentionMixer : Mixer
     /// <summary>The weights [B, H, T, T].</summary>
     protected virtual Tensor Pattern(ForwardContext context, Tensor q, Tensor k) =>
         AttentionOp.Pattern(context.Tape, q, k, Scale, Mask, context.Documents);
+
+    /// <summary>The weights [R, H, T] of the queries of some tokens Int32 [R], b · T + t: rows of <see cref="Pattern"/> without the rest of it.</summary>
+    protected virtual Tensor PatternRows(ForwardContext context, Tensor q, Tensor k, Tensor rows) =>
+        PatternRowsOp.Record(context.Tape, q, k, rows, Scale, Mask, context.Documents);
 
     /// <summary>Attends over the batch itself.</summary>
     protected virtual Tensor Fused(ForwardContext context, Tensor q, Tensor k, Tensor v) =>

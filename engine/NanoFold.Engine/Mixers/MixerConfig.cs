@@ -29,19 +29,11 @@ public abstract record MixerConfig
     /// <summary>What holds of it in a model.</summary>
     public virtual MixerTraits Traits(ModelShape model) => new();
 
-    /// <summary>Parameters per layer.</summary>
-    public abstract long Parameters(ModelShape model);
-
     /// <summary>
-    /// FLOPs per token and layer, forward and backward: 6 per weight of a linear layer and 12 · H · D per key that a query may see at full context.
+    /// What a layer adds to the FLOPs per token besides 6 per weight, by the convention for shares of a peak: 12 · H · D for each key that
+    /// a query may see at full context; nothing where no two positions are multiplied.
     /// </summary>
-    public abstract long FlopsPerToken(ModelShape model);
-
-    /// <summary>The same, counting only pairs that the mask leaves, averaged over a sequence of full context.</summary>
-    public abstract double ExecutedFlopsPerToken(ModelShape model);
-
-    /// <summary>Bytes per layer that decoding token by token keeps for one sequence of full context, in float32.</summary>
-    public abstract long CacheBytes(ModelShape model);
+    public virtual long PairFlopsPerToken(ModelShape model) => 0;
 
     /// <summary>Declares the parameters of one layer and returns its module.</summary>
     public abstract Mixer Build(ModuleBuilder builder);

@@ -46,18 +46,7 @@ public sealed record SlidingWindowConfig : AttentionFamilyConfig
     public override SlidingWindowConfig Resolve(ModelShape model) => this with { Window = WindowFor(model) };
 
     /// <inheritdoc/>
-    public override long Parameters(ModelShape model) => AttentionCost.Parameters(Shaped(model));
-
-    /// <inheritdoc/>
-    public override long FlopsPerToken(ModelShape model) => (long)AttentionCost.Flops(Shaped(model), Math.Min(WindowFor(model), model.Context));
-
-    /// <inheritdoc/>
-    public override double ExecutedFlopsPerToken(ModelShape model)
-        => AttentionCost.Flops(Shaped(model), AttentionCost.MeanKeys(model.Context, WindowFor(model), Sinks));
-
-    /// <inheritdoc/>
-    public override long CacheBytes(ModelShape model)
-        => AttentionCost.CacheBytes(Shaped(model), Math.Min((long)WindowFor(model) + Sinks, model.Context));
+    public override long PairFlopsPerToken(ModelShape model) => FlopsOfKeys(model, Math.Min((long)WindowFor(model) + Sinks, model.Context));
 
     private int WindowFor(ModelShape model) => Window > 0 ? Window : Math.Max(1, model.Context / 4);
 

@@ -11,8 +11,10 @@ namespace NanoFold.Engine.Model;
 /// </summary>
 public sealed record ModelConfig : ModelShape
 {
+    /// <summary>The kind of every layer that <see cref="Pattern"/> gives none: how tokens learn of those before them.</summary>
     public MixerConfig Mixer { get; init; } = new AttentionConfig();
 
+    /// <summary>The kind of every layer that <see cref="Pattern"/> gives none: what acts on each token alone.</summary>
     public FeedForwardConfig FeedForward { get; init; } = new SwiGluConfig();
 
     /// <summary>

@@ -103,6 +103,9 @@ public sealed class Transformer : IDisposable
         return Tap.At(tape, "hook_logits", LinearOp.Record(tape, x, tape.Use(_head)));
     }
 
+    /// <summary>Records everything but the head: tokens Int32 [B, T] to the normed stream [B, T, C].</summary>
+    public Tensor RecordBody(Tape tape, Tensor tokens, Tensor documents = default) => RecordBody(Context(tape, tokens, documents), tokens);
+
     /// <summary>Records one step of decoding: new tokens [B, T] at positions [B], of which counts [B] count.</summary>
     /// <param name="rows">
     /// The places whose logits are wanted, Int32 [B]: b · T + t of the tokens, −1 for none of a sequence; none for all places. Only these

@@ -1,5 +1,4 @@
 using NanoFold.Engine.Autograd;
-using NanoFold.Engine.Benchmarks;
 using NanoFold.Engine.Tensors;
 using NanoFold.Kernels;
 using NanoFold.Kernels.Calls.Attention;
@@ -50,15 +49,6 @@ public sealed class AttentionOp(IKernel<AttentionCall> kernel, IKernel<Attention
     {
         OpCall shapes = OpCall.OfShapes(node);
         return backwardKernel.ScratchBytes(new AttentionBackwardCall(Args(shapes), Gradients(shapes)));
-    }
-
-    public override OpCost Cost(Node node)
-    {
-        Tensor q = node.Inputs[Q];
-        long pairs = mask.VisiblePairs(q[1]) * q[0] * q[2];
-        long bytes = q.Type.Size() * (2 * q.Layout.Count + 2 * node.Inputs[K].Layout.Count);
-        // Forward two products; backward five (scores again, dv, dp, dq, dk).
-        return new OpCost(4 * pairs * q[3], 10 * pairs * q[3], bytes, 2 * bytes);
     }
 
     internal static AttentionGradients Gradients(OpCall call) => new()

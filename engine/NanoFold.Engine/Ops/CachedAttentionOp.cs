@@ -45,10 +45,4 @@ public sealed class CachedAttentionOp(IKernel<CachedAttentionCall> kernel, doubl
         Visible = mask.With(default),
         TopK = topK,
     });
-
-    public override OpCost Cost(Node node)
-    {
-        Tensor q = node.Inputs[0], cache = node.Inputs[3];
-        return new OpCost(4 * q.Layout.Count * cache[1], 0, q.Type.Size() * (2 * q.Layout.Count + 2 * cache.Layout.Count), 0);
-    }
 }

@@ -6,13 +6,8 @@ namespace NanoFold.Engine.Ops;
 /// <summary>What stays the same of causal <see cref="Visible"/> from step to step; documents come as a tensor.</summary>
 public readonly record struct CausalMask(int Window = 0, int Sinks = 0)
 {
-    private VisibleRule Rule => new(0, Window, Sinks);
-
     internal Visible With(in View documents) => new() { Kind = VisibleKind.Causal, Window = Window, Sinks = Sinks, Documents = documents };
 
     /// <summary>Whether query <paramref name="t"/> sees key <paramref name="j"/>.</summary>
-    public bool IsVisible(int t, int j) => Rule.Sees(t, j);
-
-    /// <summary>(query, key) pairs of a sequence.</summary>
-    public long VisiblePairs(int time) => Kernels.Calls.Attention.VisiblePairs.Count(Rule, time, time);
+    public bool IsVisible(int t, int j) => new VisibleRule(0, Window, Sinks).Sees(t, j);
 }

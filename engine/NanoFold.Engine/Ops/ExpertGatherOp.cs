@@ -17,12 +17,6 @@ public sealed class ExpertGatherOp(IKernel<ExpertCombineCall> kernel) : Op
 
     public override bool BackwardReadsInput(int input) => input == 1;
 
-    public override OpCost Cost(Node node)
-    {
-        long count = node.Outputs[0].Layout.Count, rows = count * node.Outputs[0].Type.Size(), indices = node.Inputs[2].Layout.Count * sizeof(int);
-        return new OpCost(0, count, 2 * rows + indices, rows + node.Inputs[0].Layout.Count * node.Inputs[0].Type.Size() + indices);
-    }
-
     public override void Forward(Backend backend, OpCall call) => backend.Gather(call.Input(0), call.Input(2), call.Output(0));
 
     public override void Backward(Backend backend, OpCall call) =>

@@ -1,5 +1,4 @@
 using NanoFold.Engine.Autograd;
-using NanoFold.Engine.Benchmarks;
 using NanoFold.Engine.Tensors;
 using NanoFold.Kernels;
 using NanoFold.Kernels.Calls;
@@ -55,14 +54,6 @@ public sealed class LinearCrossEntropyOp(IKernel<LinearCrossEntropyCall> kernel,
     public override long ForwardScratchBytes(Node node) => kernel.ScratchBytes(Call(OpCall.OfShapes(node)));
 
     public override long BackwardScratchBytes(Node node) => backwardKernel.ScratchBytes(Gradient(OpCall.OfShapes(node)));
-
-    public override OpCost Cost(Node node)
-    {
-        long rows = node.Inputs[0].Layout.Rows, width = node.Inputs[1][1], vocab = node.Inputs[1][0];
-        long flops = 2 * rows * width * vocab, bytes = node.Inputs[0].Type.Size() * (rows * width + vocab * width + rows * vocab);
-        int products = Keeps(node) ? 2 : 3;
-        return new OpCost(flops, products * flops, bytes, products * bytes);
-    }
 
     internal static IEnumerable<OpCase> Cases()
     {

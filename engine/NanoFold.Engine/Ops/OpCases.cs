@@ -25,6 +25,7 @@ public static class OpCases
         .. SoftmaxOp.Cases(),
         .. AttentionOp.Cases(),
         .. TopKAttentionOp.Cases(),
+        .. PatternRowsOp.Cases(),
         .. CrossEntropyOp.Cases(),
         .. LinearCrossEntropyOp.Cases(),
         .. TopKOp.Cases(),
@@ -32,6 +33,8 @@ public static class OpCases
         .. ExpertWeightsOp.Cases(),
         .. ExpertCombineOp.Cases(),
         .. RouterLossOp.Cases(),
+        .. ScanOp.Cases(),
+        .. ConvolutionOp.Cases(),
     ];
 
     /// <summary>Cases of every op at the shapes of a model's block, where speed is of interest; too large for the tests to run all of them.</summary>
@@ -57,6 +60,7 @@ public static class OpCases
         .. SoftmaxOp.SpeedCases(shape),
         .. AttentionOp.SpeedCases(shape),
         .. TopKAttentionOp.SpeedCases(shape),
+        .. PatternRowsOp.SpeedCases(shape),
         .. CrossEntropyOp.SpeedCases(shape),
         .. LinearCrossEntropyOp.SpeedCases(shape),
         .. TopKOp.SpeedCases(shape),
@@ -64,6 +68,8 @@ public static class OpCases
         .. ExpertWeightsOp.SpeedCases(shape),
         .. ExpertCombineOp.SpeedCases(shape),
         .. RouterLossOp.SpeedCases(shape),
+        .. ScanOp.SpeedCases(shape),
+        .. ConvolutionOp.SpeedCases(shape),
     ];
 
     private static double SigmoidReference(double x) => 1 / (1 + Math.Exp(-x));

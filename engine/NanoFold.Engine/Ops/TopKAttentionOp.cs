@@ -1,5 +1,4 @@
 using NanoFold.Engine.Autograd;
-using NanoFold.Engine.Benchmarks;
 using NanoFold.Engine.Tensors;
 using NanoFold.Kernels;
 using NanoFold.Kernels.Calls.Attention;
@@ -43,16 +42,6 @@ public sealed class TopKAttentionOp(IKernel<TopKAttentionCall> kernel, IKernel<T
     public override void Backward(Backend backend, OpCall call) => backwardKernel.Run(Gradient(call));
 
     public override long BackwardScratchBytes(Node node) => backwardKernel.ScratchBytes(Gradient(OpCall.OfShapes(node)));
-
-    public override OpCost Cost(Node node)
-    {
-        Tensor q = node.Inputs[0];
-        // A query keeps no more keys than it sees: as many pairs as a window of k has.
-        long sequences = (long)q[0] * q[2];
-        long scored = sequences * new CausalMask().VisiblePairs(q[1]), kept = sequences * new CausalMask(node.Outputs[2][-1]).VisiblePairs(q[1]);
-        long bytes = q.Type.Size() * (2 * q.Layout.Count + 2 * node.Inputs[1].Layout.Count) + sizeof(int) * node.Outputs[2].Layout.Count;
-        return new OpCost(2 * (scored + kept) * q[3], 10 * kept * q[3], bytes, 2 * bytes);
-    }
 
     internal static IEnumerable<OpCase> Cases()
     {

@@ -1,6 +1,4 @@
-using System.Text.Json;
 using NanoFold.Engine.Checkpoints;
-using NanoFold.Engine.Corpora;
 using NanoFold.Engine.Data;
 using NanoFold.Engine.Generation;
 using NanoFold.Engine.Geometry;

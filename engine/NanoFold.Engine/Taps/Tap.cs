@@ -1,4 +1,5 @@
 using NanoFold.Engine.Autograd;
+using NanoFold.Engine.Ops;
 using NanoFold.Engine.Tensors;
 using NanoFold.Kernels;
 
@@ -16,20 +17,42 @@ public static class Tap
         }
 
         string full = FullName(tape, name);
-        foreach (ITapEditor editor in taps.Editors(full))
-        {
-            Tensor edited = editor.Edit(tape, full, value);
-            value = edited.Layout.SameShape(value.Layout)
-                ? edited
-                : throw new InvalidOperationException($"tap {full}: the editor returned {edited}; expected {value}");
-        }
-
+        value = Edited(tape, full, value);
         foreach (ITapReader reader in taps.Readers(full))
         {
-            tape.Record(new ReadOp(full, reader), [value], ReadOnlySpan<(Layout, DType)>.Empty);
+            Read(tape, full, reader, reader.Rows is { } rows ? RowsOf(tape, full, value, rows) : value);
         }
 
         return value;
+    }
+
+    /// <summary>
+    /// Names a value [B, H, T, ..] that is made for readers and editors only. As a whole it is made for editors and for readers of all of it; for readers
+    /// that want rows of it, these rows alone.
+    /// </summary>
+    /// <param name="tape">Where to record.</param>
+    /// <param name="name">The point's name.</param>
+    /// <param name="whole">Records the whole value.</param>
+    /// <param name="rows">Records the rows [R, H, ..] of tokens Int32 [R], numbered b · T + t.</param>
+    /// <returns>What an editor put in the value's place, or none where nothing was edited.</returns>
+    public static Tensor At(Tape tape, string name, Func<Tensor> whole, Func<Tensor, Tensor> rows)
+    {
+        if (tape.Taps is not { } taps)
+        {
+            return default;
+        }
+
+        string full = FullName(tape, name);
+        bool isEdited = taps.Editors(full).Any();
+        Tensor value = isEdited || taps.Readers(full).Any(r => r.Rows is null) ? Edited(tape, full, whole()) : default;
+        foreach (ITapReader reader in taps.Readers(full))
+        {
+            Read(tape, full, reader, reader.Rows is not { } wanted ? value
+                : isEdited ? RowsOf(tape, full, value.Permute(0, 2, 1, 3), wanted)
+                : rows(wanted.On(tape)));
+        }
+
+        return isEdited ? value : default;
     }
 
     /// <summary>Names a value that nothing downstream uses, such as the load of experts: it can be read, not edited.</summary>
@@ -48,6 +71,36 @@ public static class Tap
 
     /// <summary>Whether a point is edited: then a composed path is recorded that uses its value.</summary>
     public static bool IsEdited(Tape tape, string name) => tape.Taps is { } taps && taps.Editors(FullName(tape, name)).Any();
+
+    private static Tensor Edited(Tape tape, string full, Tensor value)
+    {
+        foreach (ITapEditor editor in tape.Taps!.Editors(full))
+        {
+            Tensor edited = editor.Edit(tape, full, value);
+            value = edited.Layout.SameShape(value.Layout)
+                ? edited
+                : throw new InvalidOperationException($"tap {full}: the editor returned {edited}; expected {value}");
+        }
+
+        return value;
+    }
+
+    private static void Read(Tape tape, string full, ITapReader reader, Tensor value) =>
+        tape.Record(new ReadOp(full, reader), [value], ReadOnlySpan<(Layout, DType)>.Empty);
+
+    // [B, T, ..] to [R, ..].
+    private static Tensor RowsOf(Tape tape, string full, Tensor value, TapRows rows)
+    {
+        int[] shape = value.Layout.ToShape();
+        if (shape.Length < 3)
+        {
+            throw new ArgumentException($"tap {full}: {value} is not of tokens, so rows of it cannot be read");
+        }
+
+        int tokens = shape[0] * shape[1];
+        Tensor flat = BroadcastOp.Contiguous(tape, value).Reshape(tokens, (int)(value.Layout.Count / tokens));
+        return EmbeddingOp.Record(tape, flat, rows.On(tape)).Reshape([rows.Count, .. shape[2..]]);
+    }
 
     private static string FullName(Tape tape, string name) => tape.Path.Length == 0 ? name : $"{tape.Path}.{name}";
 

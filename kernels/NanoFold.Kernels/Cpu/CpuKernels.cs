@@ -7,6 +7,7 @@ using NanoFold.Kernels.Cpu.Norm;
 using NanoFold.Kernels.Cpu.Optimizers;
 using NanoFold.Kernels.Cpu.Reduce;
 using NanoFold.Kernels.Cpu.Rope;
+using NanoFold.Kernels.Cpu.Time;
 
 namespace NanoFold.Kernels.Cpu;
 
@@ -26,5 +27,7 @@ internal static class CpuKernels
         new CpuExpertRouting(context),
         new CpuRouterLoss(context),
         new CpuMemoryRead(context),
+        new CpuScan(context),
+        new CpuConvolution(context),
     ];
 }

@@ -1,6 +1,5 @@
 using NanoFold.Kernels;
 using NanoFold.Kernels.Calls;
-using NanoFold.Kernels.Gpu.Elements;
 using NanoFold.Tests.Suites;
 
 namespace NanoFold.Gpu.Tests.Experts;

@@ -2,7 +2,6 @@ using NanoFold.Engine.Autograd;
 using NanoFold.Engine.Ops;
 using NanoFold.Engine.Tensors;
 using NanoFold.Kernels;
-using NanoFold.Kernels.Cpu.Rows;
 using NanoFold.Tests.Suites;
 
 namespace NanoFold.Tests.Autograd;

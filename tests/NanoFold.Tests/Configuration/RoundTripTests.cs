@@ -8,7 +8,6 @@ using NanoFold.Engine.Mixers;
 using NanoFold.Engine.Model;
 using NanoFold.Engine.Modules;
 using NanoFold.Engine.Runs;
-using NanoFold.Engine.Text;
 using NanoFold.Engine.Training;
 
 namespace NanoFold.Tests.Configuration;
@@ -28,7 +27,7 @@ public class RoundTripTests
             Assert.That(read.ToJson(), Is.EqualTo(json));
             Assert.That(read.Train, Is.EqualTo(config.Train));
             Assert.That(read.Model.LayerConfigs(), Is.EqualTo(config.Model.LayerConfigs()));
-            Assert.That(CostModel.Of(read.Model), Is.EqualTo(CostModel.Of(config.Model)));
+            Assert.That(CostModel.Of(read.Model with { Vocab = 1 }), Is.EqualTo(CostModel.Of(config.Model with { Vocab = 1 })));
         }).Check(s_check);
 
     [Test]

@@ -1,5 +1,4 @@
 using NanoFold.Engine.Geometry;
-using NanoFold.Kernels.Cpu.MatMul;
 
 namespace NanoFold.Tests.Geometry;
 

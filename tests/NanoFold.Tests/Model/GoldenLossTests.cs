@@ -5,7 +5,6 @@ using NanoFold.Engine.Model;
 using NanoFold.Engine.Tensors;
 using NanoFold.Kernels;
 using NanoFold.Kernels.Calls;
-using NanoFold.Kernels.Cpu.Rows;
 using NanoFold.Tests.Suites;
 
 namespace NanoFold.Tests.Model;

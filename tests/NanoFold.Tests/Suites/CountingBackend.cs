@@ -1,7 +1,4 @@
 using NanoFold.Kernels;
-using NanoFold.Kernels.Cpu.Pointwise;
-using NanoFold.Kernels.Cpu.Reduce;
-using NanoFold.Kernels.Cpu.Rows;
 using NanoFold.Kernels.Calls.Attention;
 
 namespace NanoFold.Tests.Suites;

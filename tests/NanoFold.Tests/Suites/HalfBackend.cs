@@ -1,9 +1,6 @@
 using NanoFold.Kernels;
-using NanoFold.Kernels.Cpu;
-using NanoFold.Kernels.Cpu.Pointwise;
-using NanoFold.Kernels.Cpu.Reduce;
-using NanoFold.Kernels.Cpu.Rows;
 using NanoFold.Kernels.Calls.Attention;
+using NanoFold.Kernels.Cpu;
 using NanoFold.Kernels.Lanes;
 
 namespace NanoFold.Tests.Suites;

@@ -1,6 +1,5 @@
 using NanoFold.Engine.Tensors;
 using NanoFold.Kernels;
-using NanoFold.Kernels.Cpu.Pointwise;
 
 namespace NanoFold.Tests.Suites;
 

@@ -4,9 +4,7 @@ using NanoFold.Engine.FeedForward;
 using NanoFold.Engine.Model;
 using NanoFold.Engine.Modules;
 using NanoFold.Engine.Runs;
-using NanoFold.Engine.Text;
 using NanoFold.Kernels;
-using NanoFold.Kernels.Cpu.Rows;
 
 namespace NanoFold.Tests.Suites;
 

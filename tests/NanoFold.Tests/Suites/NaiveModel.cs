@@ -2,8 +2,6 @@ using NanoFold.Engine.FeedForward;
 using NanoFold.Engine.Mixers;
 using NanoFold.Engine.Model;
 using NanoFold.Engine.Modules;
-using NanoFold.Engine.Ops;
-using NanoFold.Kernels.Cpu.Loops;
 
 namespace NanoFold.Tests.Suites;
 

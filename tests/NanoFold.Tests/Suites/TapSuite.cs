@@ -4,7 +4,6 @@ using NanoFold.Engine.Mixers;
 using NanoFold.Engine.Model;
 using NanoFold.Engine.Taps;
 using NanoFold.Kernels;
-using NanoFold.Kernels.Cpu.MatMul;
 
 namespace NanoFold.Tests.Suites;
 
@@ -84,6 +83,60 @@ public class TapSuite : EngineTests
             AssertRows(pattern, layers[layer].Mixer, model.Time);
             AssertWeighed(pattern, collector[prefix + "hook_v"], collector[prefix + "hook_z"], layers[layer].Mixer, model);
         }
+    }
+
+    [TestCaseSource(nameof(Variants))]
+    public void RowsOfAPointAreThoseOfTheWhole(ModelConfig config)
+    {
+        using var model = new TinyModel(config, Backend());
+        int[] tokens = [1, 7, 16, 16, 31], documents = [.. Enumerable.Range(0, 2 * model.Time).Select(i => i % model.Time / 6)];
+        using var rows = new TapRows(model.Store.Backend, tokens.Length);
+        rows.Set(tokens);
+        TapPoint[] points = [.. model.Model.TapPoints.Where(p => p.Shape.StartsWith("B T ", StringComparison.Ordinal) || p.Shape == "B H T T")];
+        Collector[] some = [.. points.Select(p => new Collector(p.Name) { Rows = rows })];
+        var whole = new Collector("*");
+        _ = model.Train(new TapSet([whole]), documents: documents);
+        _ = model.Train(new TapSet(some), documents: documents);
+        for (int i = 0; i < points.Length; i++)
+        {
+            int[] shape = Shape(points[i], model);
+            (_, int[] read, double[] values) = some[i].Read.Single();
+            bool isPattern = points[i].Shape == "B H T T";
+            int heads = isPattern ? shape[1] : 1, length = isPattern ? shape[3] : shape.Skip(2).Aggregate(1, (product, n) => product * n);
+            int[] shapeOfRows = isPattern ? [tokens.Length, heads, length] : [tokens.Length, .. shape[2..]];
+            Assert.That(read, Is.EqualTo(shapeOfRows), points[i].Name);
+            double[] expected =
+            [
+                .. tokens.SelectMany(token => Enumerable.Range(0, heads).SelectMany(h =>
+                    whole[points[i].Name].Skip((((token / model.Time * heads) + h) * model.Time + (token % model.Time)) * length).Take(length))),
+            ];
+            Numbers.AssertClose(values, expected, isPattern ? 1e-6 : 0, points[i].Name);
+        }
+    }
+
+    [Test]
+    public void RowsOfAnEditedPatternAreTheEdited()
+    {
+        using var model = new TinyModel(ModelVariants.Base, Backend());
+        using var rows = new TapRows(model.Store.Backend, 2);
+        var owned = new List<IDisposable>();
+        double[] identity = [.. Enumerable.Range(0, 256).Select(i => i % 17 == 0 ? 1.0 : 0.0)];
+        View view = Host.New(model.Store.Backend, DType.Float32, [1, 1, 16, 16], identity, owned);
+        var reader = new Collector("blocks.1.attn.hook_pattern") { Rows = rows };
+        _ = model.Logits(model.Tokens, taps: new TapSet([reader], [new Patch("blocks.1.attn.hook_pattern", view)]));
+        Assert.That(reader.Read.Single().Values, Is.EqualTo(Enumerable.Range(0, 2 * 4).SelectMany(i => identity.Skip(i / 4 * 16).Take(16))));
+        owned.ForEach(o => o.Dispose());
+    }
+
+    [Test]
+    public void NoPatternIsMadeForReadersOfRows()
+    {
+        using var model = new TinyModel(ModelVariants.Base with { Mixer = SlidingWindowConfig.Tiny }, Backend());
+        using var rows = new TapRows(model.Store.Backend, 3);
+        int Largest(TapSet taps) => model.TrainingTape(taps).Nodes.Where(n => n.Path.EndsWith("attn", StringComparison.Ordinal)).SelectMany(n => n.Outputs).Max(o => (int)o.Layout.Count);
+        int square = 2 * 4 * 16 * 16;
+        Assert.That(Largest(new TapSet([new Collector("*.hook_pattern") { Rows = rows }])), Is.LessThan(square));
+        Assert.That(Largest(new TapSet([new Collector("*.hook_pattern")])), Is.EqualTo(square));
     }
 
     [TestCaseSource(nameof(Edited))]

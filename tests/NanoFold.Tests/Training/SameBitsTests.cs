@@ -1,7 +1,6 @@
 using NanoFold.Engine.Autograd;
 using NanoFold.Engine.Runs;
 using NanoFold.Engine.Taps;
-using NanoFold.Engine.Training;
 using NanoFold.Kernels.Cpu;
 
 namespace NanoFold.Tests.Training;

@@ -5,8 +5,6 @@ using NanoFold.Engine.Runs;
 using NanoFold.Engine.Training;
 using NanoFold.Kernels;
 using NanoFold.Kernels.Cpu;
-using NanoFold.Kernels.Cpu.Pointwise;
-using NanoFold.Kernels.Cpu.Rows;
 using NanoFold.Tests.Generation;
 using NanoFold.Tests.Suites;
 

@@ -18,7 +18,7 @@ internal struct FlashArguments
 
     public int Time, Keys, RowLength;
 
-    /// <summary>Position of query 0; far behind all keys where attention is not causal.</summary>
+    /// <summary>Position of query 0; far past all keys where attention is not causal.</summary>
     public int Shift;
 
     /// <summary>Larger than any position where there is none.</summary>
@@ -78,7 +78,7 @@ internal struct FlashTensor
         return w.MadWide(head, Field(w, RegKind.B32, tensor, nameof(Head)), w.Mad(w.Widen(batch), step, address));
     }
 
-    /// <summary>Bytes between neighbours in time.</summary>
+    /// <summary>Bytes between neighbors in time.</summary>
     public static Reg Stride(PtxWriter w, string tensor) => Field(w, RegKind.B32, tensor, nameof(Time));
 
     private static Reg Field(PtxWriter w, RegKind kind, string tensor, string field)

@@ -66,7 +66,7 @@ internal abstract class FlashQueries : FlashKernel
 
     protected Reg WarpPosition { get; }
 
-    /// <summary>One behind the last key that the block sees.</summary>
+    /// <summary>One past the last key that the block sees.</summary>
     protected Reg End { get; }
 
     /// <summary>Runs <paramref name="step"/> for every block of keys that the block sees, given the first key and the offset of its stage.</summary>

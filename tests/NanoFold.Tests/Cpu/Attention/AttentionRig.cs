@@ -4,7 +4,6 @@ using NanoFold.Kernels.Calls.Attention;
 using NanoFold.Kernels.Cpu;
 using NanoFold.Kernels.Cpu.Attention.Full;
 using NanoFold.Kernels.Cpu.Attention.TopK;
-using NanoFold.Kernels.Cpu.Loss;
 using NanoFold.Kernels.Memory;
 
 namespace NanoFold.Tests.Cpu.Attention;

@@ -1,6 +1,6 @@
 using NanoFold.Kernels;
+using NanoFold.Kernels.Calls;
 using NanoFold.Kernels.Calls.Attention;
-using NanoFold.Kernels.Cpu.Pointwise;
 
 namespace NanoFold.Tests.Cpu.Attention;
 

@@ -1,7 +1,7 @@
 using NanoFold.Kernels;
+using NanoFold.Kernels.Calls;
 using NanoFold.Kernels.Cpu;
 using NanoFold.Kernels.Cpu.Attention.Cached;
-using NanoFold.Kernels.Calls;
 
 namespace NanoFold.Tests.Cpu.Attention;
 

@@ -2,7 +2,6 @@ using NanoFold.Kernels;
 using NanoFold.Kernels.Calls.Attention;
 using NanoFold.Kernels.Cpu;
 using NanoFold.Kernels.Cpu.Attention.Full;
-using NanoFold.Kernels.Cpu.Loss;
 
 namespace NanoFold.Tests.Cpu.Attention;
 

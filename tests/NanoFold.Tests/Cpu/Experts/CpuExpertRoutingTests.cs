@@ -2,7 +2,6 @@ using NanoFold.Kernels;
 using NanoFold.Kernels.Calls;
 using NanoFold.Kernels.Cpu;
 using NanoFold.Kernels.Cpu.Experts;
-using NanoFold.Kernels.Cpu.Reduce;
 
 namespace NanoFold.Tests.Cpu.Experts;
 

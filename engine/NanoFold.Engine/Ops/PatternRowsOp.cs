@@ -1,0 +1,199 @@
+using System.Buffers;
+using NanoFold.Engine.Autograd;
+using NanoFold.Engine.Tensors;
+using NanoFold.Kernels;
+using TensorPrimitives = System.Numerics.Tensors.TensorPrimitives;
+
+namespace NanoFold.Engine.Ops;
+
+/// <summary>
+/// Rows of the attention pattern, softmax(scale · q kᵀ) over the keys that each query sees, for a few queries: what measurements look at, where the
+/// whole pattern would take T × T. q [B, T, H, D], k [B, T, G, D], rows Int32 [R], numbered b · T + t; y [R, H, T], 0 where nothing is seen.
+/// With top-k, only the k largest scores of a row count; the smaller index wins among equals.
+/// </summary>
+/// <remarks>Computed by the host in double precision, in memory linear in T. It has no gradient.</remarks>
+public sealed class PatternRowsOp(double scale, CausalMask mask, int topK) : Op
+{
+    private const int Q = 0, K = 1, Rows = 2, Documents = 3;
+
+    // Weights that the host holds at a time.
+    private const int HeldElements = 1 << 16;
+
+    public override string Name => "pattern-rows";
+
+    public override bool ReadsBack => true;
+
+    public static Tensor Record(Tape tape, Tensor q, Tensor k, Tensor rows, double scale, CausalMask mask, Tensor documents = default, int topK = 0)
+    {
+        AttentionOp.CheckShapes("pattern-rows", q, k, k);
+        if (rows.Layout.Rank != 1 || rows.Type != DType.Int32)
+        {
+            throw new ArgumentException($"pattern-rows: rows {rows}; expected Int32 [R]");
+        }
+
+        Tensor flat = BroadcastOp.Contiguous(tape, q).Reshape(q[0] * q[1], q[2] * q[3]);
+        Tensor queries = EmbeddingOp.Record(tape, flat, rows).Reshape(rows[0], q[2], q[3]);
+        return tape.Record(
+            new PatternRowsOp(scale, mask, topK), [queries, BroadcastOp.Contiguous(tape, k), rows, documents], Layout.Of(rows[0], q[2], k[1]));
+    }
+
+    public override bool IsDifferentiable(int input) => false;
+
+    public override void Forward(Backend backend, OpCall call)
+    {
+        View q = call.Input(Q), k = call.Input(K), documents = call.Input(Documents), y = call.Output(0);
+        int count = q.Layout[0], heads = q.Layout[1], depth = q.Layout[2], time = k.Layout[1], keyHeads = k.Layout[2];
+        int keyLength = time * keyHeads * depth, rowLength = heads * time, atOnce = Math.Clamp(HeldElements / rowLength, 1, count);
+        double[] queries = Rent<double>(count * heads * depth), keys = Rent<double>(keyLength), pattern = Rent<double>(atOnce * rowLength), scores = Rent<double>(2 * time);
+        int[] rows = Rent<int>(count), document = Rent<int>(time), seen = Rent<int>(time);
+        backend.Read(q, queries.AsSpan(0, count * heads * depth));
+        backend.Download(call.Input(Rows), rows.AsSpan(0, count));
+        int sequence = -1;
+        for (int row = 0; row < count; row++)
+        {
+            (int b, int t) = Math.DivRem(rows[row], time);
+            if (b != sequence)
+            {
+                sequence = b;
+                backend.Read(k.With(Layout.Of(keyLength), (long)b * keyLength), keys.AsSpan(0, keyLength));
+                if (!documents.IsNone)
+                {
+                    backend.Download(documents.With(Layout.Of(time), (long)b * time), document.AsSpan(0, time));
+                }
+            }
+
+            int keysSeen = 0;
+            for (int j = 0; j <= t; j++)
+            {
+                seen[keysSeen] = j;
+                keysSeen += mask.IsVisible(t, j) && (documents.IsNone || document[j] == document[t]) ? 1 : 0;
+            }
+
+            int held = row % atOnce;
+            for (int h = 0; h < heads; h++)
+            {
+                Span<double> target = pattern.AsSpan((held * rowLength) + (h * time), time), weights = scores.AsSpan(0, keysSeen);
+                ReadOnlySpan<double> query = queries.AsSpan(((row * heads) + h) * depth, depth);
+                int group = h / (heads / keyHeads);
+                for (int i = 0; i < keysSeen; i++)
+                {
+                    weights[i] = TensorPrimitives.Dot(query, keys.AsSpan(((seen[i] * keyHeads) + group) * depth, depth));
+                }
+
+                KeepLargest(weights, scores.AsSpan(time, keysSeen));
+                Softmax(weights);
+                target.Clear();
+                for (int i = 0; i < keysSeen; i++)
+                {
+                    target[seen[i]] = weights[i];
+                }
+            }
+
+            if (held == atOnce - 1 || row == count - 1)
+            {
+                int length = (held + 1) * rowLength;
+                backend.Write(pattern.AsSpan(0, length), y.With(Layout.Of(length), (long)(row - held) * rowLength));
+            }
+        }
+
+        Return(queries, keys, pattern, scores);
+        Return(rows, document, seen);
+    }
+
+    internal static IEnumerable<OpCase> Cases()
+    {
+        foreach ((int b, int t, int h, int g, int d, CausalMask mask, int topK) in new[]
+        {
+            (1, 1, 1, 1, 2, new CausalMask(), 0), (2, 9, 4, 2, 6, new CausalMask(), 0), (2, 21, 2, 1, 4, new CausalMask(5, 2), 0), (1, 17, 2, 2, 4, new CausalMask(), 3),
+        })
+        {
+            double[] rows = [.. Enumerable.Range(0, Math.Min(5, b * t)).Select(i => (double)((i * 7) % (b * t)))];
+            yield return new OpCase($"pattern-rows [{b}, {t}, {h}/{g}, {d}] {mask} top-{topK}",
+                [OpInput.Real(b, t, h, d), OpInput.Real(b, t, g, d), new OpInput([rows.Length]) { IsInteger = true, Values = rows }],
+                (tape, x) => Record(tape, x[0], x[1], x[2], 1 / Math.Sqrt(d), mask, topK: topK),
+                a => Reference(a, rows, t, h, g, d, (_, i, j) => mask.IsVisible(i, j), topK))
+            { CheckGradient = false };
+        }
+
+        double[] documents = [0, 0, 0, 1, 1, 1, 1, 2, 2, 0, 1, 1, 1, 1, 1, 1, 1, 1], some = [2, 6, 8, 9, 17];
+        yield return new OpCase("pattern-rows within documents",
+            [OpInput.Real(2, 9, 2, 4), OpInput.Real(2, 9, 2, 4), new OpInput([5]) { IsInteger = true, Values = some }, new OpInput([2, 9]) { IsInteger = true, Values = documents }],
+            (tape, x) => Record(tape, x[0], x[1], x[2], 0.5, new CausalMask(), x[3]),
+            a => Reference(a, some, 9, 2, 2, 4, (b, i, j) => documents[(b * 9) + i] == documents[(b * 9) + j], 0))
+        { CheckGradient = false };
+    }
+
+    internal static IEnumerable<OpCase> SpeedCases(BlockShape s)
+    {
+        (int b, int t, int h, int d) = (s.Batch, s.Time, s.Heads, s.HeadDim);
+        double[] rows = [.. Enumerable.Range(0, 4).Select(i => (double)(i * b * t / 4))];
+        yield return new OpCase($"pattern-rows {s.Name} 4 of [{b}, {t}, {h}, {d}]",
+            [OpInput.Real(b, t, h, d), OpInput.Real(b, t, h, d), new OpInput([rows.Length]) { IsInteger = true, Values = rows }],
+            (tape, x) => Record(tape, x[0], x[1], x[2], 1 / Math.Sqrt(d), new CausalMask()),
+            a => Reference(a, rows, t, h, h, d, (_, _, _) => true, 0))
+        { CheckGradient = false };
+    }
+
+    // The value at key j of a row is attention's result where v is 1 at j and 0 elsewhere.
+    private static double[] Reference(double[][] a, double[] rows, int time, int heads, int keyHeads, int d, Func<int, int, int, bool> isVisible, int topK)
+    {
+        int batch = a[0].Length / (time * heads * d);
+        var y = new double[rows.Length * heads * time];
+        for (int j = 0; j < time; j++)
+        {
+            double[] v = [.. Enumerable.Range(0, a[1].Length).Select(i => i / (keyHeads * d) % time == j ? 1.0 : 0)];
+            double[] z = AttentionOp.Reference([a[0], a[1], v], batch, time, heads, keyHeads, d, isVisible, topK);
+            for (int i = 0; i < rows.Length * heads; i++)
+            {
+                y[(i * time) + j] = z[(((int)rows[i / heads] * heads) + (i % heads)) * d];
+            }
+        }
+
+        return y;
+    }
+
+    private void Softmax(Span<double> scores)
+    {
+        if (!scores.IsEmpty)
+        {
+            TensorPrimitives.Subtract(scores, TensorPrimitives.Max<double>(scores), scores);
+            TensorPrimitives.Multiply(scores, scale, scores);
+            TensorPrimitives.Exp(scores, scores);
+            TensorPrimitives.Divide(scores, TensorPrimitives.Sum<double>(scores), scores);
+        }
+    }
+
+    // What is not among the k largest weighs nothing.
+    private void KeepLargest(Span<double> scores, Span<double> sorted)
+    {
+        if (topK == 0 || topK >= scores.Length)
+        {
+            return;
+        }
+
+        scores.CopyTo(sorted);
+        sorted.Sort();
+        double least = sorted[^topK];
+        int equal = topK;
+        foreach (double score in scores)
+        {
+            equal -= score > least ? 1 : 0;
+        }
+
+        foreach (ref double score in scores)
+        {
+            bool keeps = score > least || (score == least && equal-- > 0);
+            score = keeps ? score : double.NegativeInfinity;
+        }
+    }
+
+    private static T[] Rent<T>(int length) => ArrayPool<T>.Shared.Rent(length);
+
+    private static void Return<T>(params ReadOnlySpan<T[]> rented)
+    {
+        foreach (T[] array in rented)
+        {
+            ArrayPool<T>.Shared.Return(array);
+        }
+    }
+}
