@@ -19,9 +19,9 @@ public readonly record struct RopeCall(View X, View Y, View Table, View Position
 
     public static string Name => "rope";
 
-    /// <remarks>Of the table only the rows of these positions.</remarks>
+    /// <remarks>Of the table only the rows of these positions; a number for each row of x does not count.</remarks>
     public KernelCost Cost => new(
-        (double)X.Count * Flops, Operands.Bytes(this with { Table = default }) + ((double)X.Layout[1] * X.Layout[3] * X.Type.Sum().Size()));
+        (double)X.Count * Flops, Operands.Bytes(this with { Table = default, Positions = default }) + ((double)X.Layout[1] * X.Layout[3] * X.Type.Sum().Size()));
 
     public void Check()
     {
