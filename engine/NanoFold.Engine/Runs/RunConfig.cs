@@ -14,8 +14,8 @@ namespace NanoFold.Engine.Runs;
 /// </summary>
 public sealed record RunConfig
 {
-    /// <summary>The version that is written. Newer ones are refused, older ones loaded.</summary>
-    public const int CurrentVersion = 1;
+    /// <summary>The version that is written. Newer ones are refused, older ones loaded as what they meant (<see cref="ConfigUpgrade"/>).</summary>
+    public const int CurrentVersion = 2;
 
     /// <summary>The file's name inside a run or checkpoint folder.</summary>
     public const string FileName = "config.json";

@@ -66,9 +66,12 @@ public sealed class Settings
     private void Add(string path, IReadOnlyList<string> kinds, ConfigKey key, object? value, object? resolved)
     {
         string written = Show(value, key), found = resolved is null ? written : Show(resolved, key);
-        string type = ConfigSchema.Describe(key.Type, key.Bounds);
+        string type = ConfigSchema.Describe(key);
         _all.Add(new Setting(path, kinds, type, written, found == written ? null : found, _meanings.Of(key.Property), Choices(key.Type)));
-        AddBelow(path, key.Type);
+        if (!key.IsKindOnly)
+        {
+            AddBelow(path, key.Type);
+        }
     }
 
     // The keys of a list's elements, and those of each kind; a family is described at its first place only.
