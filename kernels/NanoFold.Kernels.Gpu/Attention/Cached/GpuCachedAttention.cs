@@ -24,11 +24,6 @@ internal sealed class GpuCachedAttention(GpuContext context) : IKernel<CachedAtt
             Checks.Throw(CachedAttentionCall.Name, $"{rule.Sinks} sinks leave no room in a cache of {shape.Capacity}");
         }
 
-        if (call.Visible.Kind != VisibleKind.Causal)
-        {
-            Checks.Throw(CachedAttentionCall.Name, $"visibility {call.Visible.Kind} is of the CPU");
-        }
-
         switch (shape.Type)
         {
             case DType.BFloat16:
@@ -53,6 +48,8 @@ internal sealed class GpuCachedAttention(GpuContext context) : IKernel<CachedAtt
             Time = shape.Time,
             Capacity = shape.Capacity,
             Rule = args.Visible.Rule(),
+            HasPrefixes = args.Visible.Prefixes.IsNone ? 0 : 1,
+            Prefixes = context.View<int>(args.Visible.Prefixes),
         };
         Append<T>(shape, cache, args.K, args.KeyCache);
         Append<T>(shape, cache, args.V, args.ValueCache);

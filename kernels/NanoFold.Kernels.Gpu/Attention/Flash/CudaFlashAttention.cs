@@ -1,3 +1,5 @@
+using ILGPU;
+using ILGPU.Runtime;
 using ILGPU.Runtime.Cuda;
 using NanoFold.Kernels.Calls;
 using NanoFold.Kernels.Calls.Attention;
@@ -49,11 +51,11 @@ internal sealed class CudaFlashAttention(GpuContext context, GpuFusedAttention p
 
         if (shape.Type == DType.BFloat16)
         {
-            DeltaRows.Prepare<BF16>(context, AttentionBackwardCall.Name, shape, args, gradients);
+            DeltaRows.Prepare<BF16>(context, AttentionBackwardCall.Name, shape, args, gradients, default);
         }
         else
         {
-            DeltaRows.Prepare<F16>(context, AttentionBackwardCall.Name, shape, args, gradients);
+            DeltaRows.Prepare<F16>(context, AttentionBackwardCall.Name, shape, args, gradients, default);
         }
 
         FlashRun.Backward(this, shape, args, gradients);
@@ -62,6 +64,13 @@ internal sealed class CudaFlashAttention(GpuContext context, GpuFusedAttention p
     public long ScratchBytes(in AttentionBackwardCall shape) => DeltaRows.Bytes(shape.Args);
 
     public long Pointer(in View view) => context.Pointer(view);
+
+    public long Reach(in AttentionShape shape, in View documents)
+    {
+        ArrayView<int> memory = context.Scratch(DocumentReach.Length(shape) * sizeof(int)).Cast<int>();
+        DocumentReach.Find(context, context.View<int>(documents), shape.Batch, shape.Keys, memory);
+        return (long)memory.LoadEffectiveAddressAsPtr();
+    }
 
     public void Launch(in FlashSpec spec, in FlashArguments arguments, int gridX, int gridY)
     {

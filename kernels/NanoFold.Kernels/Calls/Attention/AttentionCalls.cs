@@ -62,8 +62,9 @@ public readonly record struct AttentionGradients
     /// <summary>Bytes as asked for, as a Float32 view; none where 0 bytes were asked for.</summary>
     public required View Scratch { get; init; }
 
-    // The scores again and dP, then those asked for of dQ, dK and dV.
-    internal double Products => 2 + (DQ.IsNone ? 0 : 1) + (DK.IsNone ? 0 : 1) + (DV.IsNone ? 0 : 1);
+    /// <summary>FLOPs of a pair: the scores again and dP, then those asked for of dQ, dK and dV.</summary>
+    internal double PairFlops(int depth, int valueDepth)
+        => (2.0 * depth * (1 + (DQ.IsNone ? 0 : 1) + (DK.IsNone ? 0 : 1))) + (2.0 * valueDepth * (1 + (DV.IsNone ? 0 : 1)));
 
     internal AttentionGradients Visit<TVisitor>(ref TVisitor visitor)
         where TVisitor : struct, IOperandVisitor
@@ -87,7 +88,7 @@ public readonly record struct AttentionCall(AttentionArgs Args) : IKernelCall<At
 
     public static bool HasComposedPath => true;
 
-    public KernelCost Cost => new(4 * Args.Pairs * Args.Q.Layout[3], Operands.Bytes(this));
+    public KernelCost Cost => new(2 * Args.Pairs * (Args.Q.Layout[3] + Args.V.Layout[3]), Operands.Bytes(this));
 
     public void Check() => _ = new AttentionShape(Name, Args);
 
@@ -103,7 +104,7 @@ public readonly record struct AttentionBackwardCall(AttentionArgs Args, Attentio
 
     public static bool HasComposedPath => true;
 
-    public KernelCost Cost => new(2 * Gradients.Products * Args.Pairs * Args.Q.Layout[3], Operands.Bytes(this));
+    public KernelCost Cost => new(Gradients.PairFlops(Args.Q.Layout[3], Args.V.Layout[3]) * Args.Pairs, Operands.Bytes(this));
 
     public void Check() => new AttentionShape(Name, Args).Check(Name, Gradients);
 
@@ -124,7 +125,7 @@ public readonly record struct TopKAttentionCall(AttentionArgs Args, View Kept) :
 
     public static bool HasComposedPath => true;
 
-    public KernelCost Cost => new(2 * (Args.Pairs + TopKChecks.KeptPairs(Args, Kept)) * Args.Q.Layout[3], Operands.Bytes(this));
+    public KernelCost Cost => new(2 * ((Args.Pairs * Args.Q.Layout[3]) + (TopKChecks.KeptPairs(Args, Kept) * Args.V.Layout[3])), Operands.Bytes(this));
 
     public void Check() => TopKChecks.Shape(Name, Args, Kept);
 
@@ -140,7 +141,8 @@ public readonly record struct TopKAttentionBackwardCall(AttentionArgs Args, View
 
     public static bool HasComposedPath => true;
 
-    public KernelCost Cost => new(2 * Gradients.Products * TopKChecks.KeptPairs(Args, Kept) * Args.Q.Layout[3], Operands.Bytes(this));
+    public KernelCost Cost => new(
+        Gradients.PairFlops(Args.Q.Layout[3], Args.V.Layout[3]) * TopKChecks.KeptPairs(Args, Kept), Operands.Bytes(this));
 
     public void Check() => TopKChecks.Shape(Name, Args, Kept).Check(Name, Gradients);
 

@@ -47,7 +47,7 @@ public readonly record struct CachedAttentionCall : IKernelCall<CachedAttentionC
 
     /// <remarks>How full the cache is, is data: as if it were full. Of what is written to it only a few rows are new; a number for each row of q does not count.</remarks>
     public KernelCost Cost => new(
-        4.0 * Q.Count * KeyCache.Layout[1],
+        2.0 * (Q.Count + Y.Count) * KeyCache.Layout[1],
         Operands.Bytes(this with { KeyCache = default, ValueCache = default, Positions = default, Counts = default }) + KernelCost.BytesOf(KeyCache) + KernelCost.BytesOf(ValueCache));
 
     public void Check() => _ = new CachedAttentionShape(Name, this);
