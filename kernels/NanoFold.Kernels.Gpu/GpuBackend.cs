@@ -34,7 +34,7 @@ public sealed class GpuBackend : Backend
         _reduce = new GpuReduce(context);
         _softmax = new GpuSoftmax(context);
         _rows = new GpuRows(context);
-        Kernels = new KernelTable(composedOnly, GpuKernels.Create(context, _matMul));
+        Kernels = new KernelTable(composedOnly, GpuKernels.Create(context, _matMul, _reduce));
     }
 
     public override string Name => $"{Kind} {_context.Accelerator.Name}";

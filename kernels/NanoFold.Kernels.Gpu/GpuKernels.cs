@@ -1,3 +1,4 @@
+using NanoFold.Kernels.Calls.Time;
 using NanoFold.Kernels.Gpu.Attention.Cached;
 using NanoFold.Kernels.Gpu.Attention.Flash;
 using NanoFold.Kernels.Gpu.Attention.Full;
@@ -16,7 +17,7 @@ namespace NanoFold.Kernels.Gpu;
 /// <summary>The fused kernels of a GPU, a line each.</summary>
 internal static class GpuKernels
 {
-    public static IReadOnlyList<IKernel> Create(GpuContext context, GpuMatMul matMul)
+    public static IReadOnlyList<IKernel> Create(GpuContext context, GpuMatMul matMul, GpuReduce reduce)
     {
         var attention = new GpuFusedAttention(context);
         return
@@ -34,6 +35,9 @@ internal static class GpuKernels
             new GpuMemoryRead(context),
             new GpuScan(context),
             new GpuConvolution(context),
+            new GpuRecurrent<Rnn>(context, matMul, reduce),
+            new GpuRecurrent<Gru>(context, matMul, reduce),
+            new GpuRecurrent<Lstm>(context, matMul, reduce),
         ];
     }
 }

@@ -1,3 +1,4 @@
+using NanoFold.Kernels.Calls.Time;
 using NanoFold.Kernels.Cpu.Attention.Cached;
 using NanoFold.Kernels.Cpu.Attention.Full;
 using NanoFold.Kernels.Cpu.Attention.TopK;
@@ -29,5 +30,8 @@ internal static class CpuKernels
         new CpuMemoryRead(context),
         new CpuScan(context),
         new CpuConvolution(context),
+        new CpuRecurrent<Rnn>(context),
+        new CpuRecurrent<Gru>(context),
+        new CpuRecurrent<Lstm>(context),
     ];
 }
