@@ -25,7 +25,7 @@ public static class NearestName
     private static string Normal(string name)
         => string.Concat(name.Where(char.IsLetterOrDigit)).ToLowerInvariant();
 
-    // Edits and swaps of neighbours (optimal string alignment).
+    // Edits and swaps of neighbors (optimal string alignment).
     private static int Distance(string a, string b)
     {
         if (Math.Abs(a.Length - b.Length) > 3)

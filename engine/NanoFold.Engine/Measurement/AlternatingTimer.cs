@@ -38,7 +38,7 @@ internal static class AlternatingTimer
         return [.. works.Select((_, i) => SampleStatistics.Median([.. samples.Select(sample => sample[i])]))];
     }
 
-    /// <summary>Seconds of a call, over a few of them; a backend that works behind the host's back is waited for.</summary>
+    /// <summary>Seconds of a call, over a few of them; waits for backends that return before the work is done.</summary>
     public static double Seconds(Backend backend, Action work, int calls)
     {
         backend.Synchronize();

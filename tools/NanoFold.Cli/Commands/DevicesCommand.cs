@@ -3,7 +3,7 @@ using NanoFold.Kernels;
 
 namespace NanoFold.Cli.Commands;
 
-/// <summary><c>devices</c>: what there is to compute on, and why a GPU cannot be used.</summary>
+/// <summary><c>devices</c>: the devices that can compute, and why a GPU cannot be used.</summary>
 internal static class DevicesCommand
 {
     public static void Build(VerbCommand command)
