@@ -1,4 +1,5 @@
 using NanoFold.Kernels;
+using NanoFold.Kernels.Fused.Attention;
 using NanoFold.Kernels.Cpu;
 using NanoFold.Kernels.Cpu.Attention.Cached;
 
