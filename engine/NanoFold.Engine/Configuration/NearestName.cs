@@ -1,6 +1,6 @@
 namespace NanoFold.Engine.Configuration;
 
-/// <summary>Finds what somebody may have meant.</summary>
+/// <summary>Finds the known name that a misspelled one may stand for.</summary>
 public static class NearestName
 {
     /// <summary>The candidate closest to <paramref name="name"/>, or null where none is close: case, dashes and underscores do not count.</summary>

@@ -7,7 +7,7 @@ namespace NanoFold.Engine.Ops;
 
 /// <summary>
 /// Attention y = softmax(scale · q kᵀ) v over the keys that are visible, with grouped heads. q [B, T, H, D], k [B, T, G, D], v [B, T, G, DV],
-/// y [B, T, H, DV]; where a query sees no key y is 0. Fused it never holds T × T; where the backend lacks the kernel it is composed of products and a softmax.
+/// y [B, T, H, DV]; where a query sees no key y is 0. The fused kernel never holds T × T values; where the backend lacks it, the op is composed of products and a softmax.
 /// </summary>
 public sealed class AttentionOp(IFusedAttention kernel, double scale, Visibility visibility) : Op
 {

@@ -10,7 +10,7 @@ internal static class DevicesCommand
     {
         command.JsonKeys = """
             devices [{kind, name, isa and threads (cpu), driver and abilities [] (gpu), memoryBytes}], default (what --device auto takes),
-              missing [{kind, name (of a device that is there, or null), reason}]
+              missing [{kind, name (of a device that was found, or null), reason}]
             """;
         command.Does(Run);
     }
