@@ -1,7 +1,8 @@
 using NanoFold.Kernels;
 using NanoFold.Kernels.Calls.Time;
+using NanoFold.Tests.Suites;
 
-namespace NanoFold.Tests.Suites;
+namespace NanoFold.Tests.Cpu.Time;
 
 /// <summary>
 /// Rows of different lengths, with documents in them, once walked whole and once a chunk at a time as decoding does: each call moves another number of places of
