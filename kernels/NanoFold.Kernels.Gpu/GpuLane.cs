@@ -42,7 +42,11 @@ internal readonly struct GpuLane(float value) : ILane<GpuLane>, IFloatLane<GpuLa
         return new(Bits.IsNaN(a._value) ? a._value : power);
     }
 
+    public static GpuLane Tanh(GpuLane a) => FloatMath.Tanh(a);
+
     public static GpuLane Log(GpuLane a) => FloatMath.Log(a);
+
+    public static GpuLane Erfc(GpuLane a) => FloatMath.Erfc(a);
 
     public static GpuLane SelectGreater(GpuLane a, GpuLane b, GpuLane ifGreater, GpuLane otherwise) => Bits.IsGreater(a._value, b._value) ? ifGreater : otherwise;
 

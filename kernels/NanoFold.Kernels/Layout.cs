@@ -51,7 +51,7 @@ public readonly struct Layout : IEquatable<Layout>
     /// <summary>Length of dimension <paramref name="axis"/>; negative axes count from the end.</summary>
     public int this[int axis] => checked((int)_shape[Axis(axis)]);
 
-    /// <summary>Elements between neighbours along <paramref name="axis"/>.</summary>
+    /// <summary>Elements between neighbors along <paramref name="axis"/>.</summary>
     public long Stride(int axis) => _strides[Axis(axis)];
 
     /// <summary>Number of elements, broadcast ones included.</summary>
@@ -91,7 +91,7 @@ public readonly struct Layout : IEquatable<Layout>
         }
     }
 
-    /// <summary>Elements from the first to just behind the last one touched.</summary>
+    /// <summary>Elements from the first to just after the last one touched.</summary>
     public long Extent
     {
         get
@@ -173,6 +173,21 @@ public readonly struct Layout : IEquatable<Layout>
         dims[axis] = length;
         offset = start * _strides[axis];
         return new Layout(Rank, dims, _strides);
+    }
+
+    /// <summary>The part at <paramref name="index"/> of <paramref name="axis"/>, without that dimension; <paramref name="offset"/> is where it begins, in elements.</summary>
+    public Layout Select(int axis, int index, out long offset)
+    {
+        axis = Axis(axis);
+        Layout part = Slice(axis, index, 1, out offset);
+        Dimensions dims = part._shape, strides = part._strides;
+        for (int i = axis; i < Rank - 1; i++)
+        {
+            dims[i] = dims[i + 1];
+            strides[i] = strides[i + 1];
+        }
+
+        return new Layout(Rank - 1, dims, strides);
     }
 
     /// <summary>Splits the last dimension into (<paramref name="outer"/>, rest), whatever the strides of the others.</summary>

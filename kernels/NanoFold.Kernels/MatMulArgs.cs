@@ -56,7 +56,7 @@ public readonly ref struct GroupedMatMulArgs
     /// <summary>[R, N], or [E, K, N] with <see cref="PerGroupOutput"/>.</summary>
     public required View Y { get; init; }
 
-    /// <summary>[E + 1] ascending row offsets (Int32), on the device; offsets[E] ≤ R, rows behind it are left alone.</summary>
+    /// <summary>[E + 1] ascending row offsets (Int32), on the device; offsets[E] ≤ R, rows after it are left alone.</summary>
     public required View Offsets { get; init; }
 
     public bool TransposeB { get; init; }

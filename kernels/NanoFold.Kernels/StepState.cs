@@ -24,7 +24,7 @@ public abstract class StepState
 /// </summary>
 public enum StepSlot
 {
-    /// <summary>Number of the optimiser step, from 1 (integer).</summary>
+    /// <summary>Number of the optimizer step, from 1 (integer).</summary>
     Step,
 
     /// <summary>Index of the micro-batch within the step (integer).</summary>

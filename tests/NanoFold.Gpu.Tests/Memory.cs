@@ -1,6 +1,4 @@
-using System.Runtime.InteropServices;
 using NanoFold.Kernels;
-using NanoFold.Kernels.Gpu.Elements;
 
 namespace NanoFold.Gpu.Tests;
 

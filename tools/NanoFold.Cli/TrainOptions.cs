@@ -4,7 +4,6 @@ using NanoFold.Engine;
 using NanoFold.Engine.Data;
 using NanoFold.Engine.Runs;
 using NanoFold.Engine.Text;
-using NanoFold.Engine.Training;
 
 namespace NanoFold.Cli;
 

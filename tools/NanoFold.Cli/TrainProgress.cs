@@ -34,8 +34,7 @@ internal sealed class TrainProgress : ITrainObserver
     public void Describe(TrainSession session, Backend backend)
     {
         ModelConfig model = session.Config.Model;
-        CostModel cost = CostModel.Of(session.Model.Config);
-        _flopsPerToken = cost.FlopsPerToken;
+        _flopsPerToken = CostModel.FlopsPerToken(model);
         _peak = MatMulPeak.Measure(backend, session.Config.Train.Precision.Activations());
         (string name, long tokens, bool fromCache) = session.Corpus;
         Line($"{session.Config.Preset}: {Display.Count(session.Model.Store.Count)} parameters, {Display.Count(model.Layers, "layer")}, width {model.Width}, context {model.Context}, {session.Tokenizer.Name} tokenizer of {session.Tokenizer.Vocab}");

@@ -1,5 +1,3 @@
-using NanoFold.Engine.Model;
-
 namespace NanoFold.Engine.Autograd;
 
 /// <summary>

@@ -4,8 +4,8 @@ using NanoFold.Kernels;
 namespace NanoFold.Engine.Autograd;
 
 /// <summary>
-/// Compares the gradients of a recorded function with central differences (f(p + h·v) − f(p − h·v)) / 2h, in float64: for whoever writes an op
-/// or a module. f is the sum of the losses that the recording adds; parameters are put back as they were.
+/// Compares the gradients of a recorded function with central differences (f(p + h·v) − f(p − h·v)) / 2h, in float64: for authors of ops
+/// and modules. f is the sum of the losses that the recording adds; parameters are put back as they were.
 /// </summary>
 public sealed class GradCheck : IDisposable
 {
@@ -153,3 +153,10 @@ public sealed class GradCheck : IDisposable
         return sum;
     }
 }
+
+/// <summary>A gradient beside its central difference.</summary>
+/// <param name="Name">The parameter, and where in it.</param>
+/// <param name="Analytic">By the backward pass.</param>
+/// <param name="Numeric">By the central difference.</param>
+/// <param name="Relative">Their difference relative to the parameter's largest gradient.</param>
+public readonly record struct GradientDifference(string Name, double Analytic, double Numeric, double Relative);

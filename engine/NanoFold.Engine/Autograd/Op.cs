@@ -31,31 +31,10 @@ public abstract class Op
     /// <summary>True where running forward twice would count something twice: such a node is never recomputed.</summary>
     public virtual bool HasSideEffects => false;
 
-    /// <summary>True where a call waits for the device, as a reader does that copies a value to the host: then the pass is not captured as one piece of work.</summary>
+    /// <summary>True where a call waits for the device, as a reader does that copies a value to the host. A pass with such a call is not captured as one piece of work.</summary>
     public virtual bool ReadsBack => false;
 
     public virtual long ForwardScratchBytes(Node node) => 0;
 
     public virtual long BackwardScratchBytes(Node node) => 0;
-
-    /// <summary>
-    /// Floating-point operations and bytes of both passes, upper bounds from the shapes; by default a FLOP for each element of the outputs and
-    /// two in the backward pass. What was executed a profile knows from the kernels; this counts where it does not know them.
-    /// </summary>
-    public virtual OpCost Cost(Node node)
-    {
-        long bytes = 0, elements = 0;
-        foreach (var tensor in node.Inputs)
-        {
-            bytes += tensor.IsNone ? 0 : tensor.Layout.Count * tensor.Type.Size();
-        }
-
-        foreach (var tensor in node.Outputs)
-        {
-            bytes += tensor.Layout.Count * tensor.Type.Size();
-            elements += tensor.Layout.Count;
-        }
-
-        return new OpCost(elements, 2 * elements, bytes, 2 * bytes);
-    }
 }

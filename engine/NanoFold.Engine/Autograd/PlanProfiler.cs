@@ -1,6 +1,3 @@
-using NanoFold.Engine.Model;
-using NanoFold.Kernels;
-
 namespace NanoFold.Engine.Autograd;
 
 /// <summary>Follows a schedule through its arena without running it.</summary>
@@ -17,13 +14,10 @@ internal sealed class PlanProfiler(Tape tape, IReadOnlyList<ScheduledCall> calls
         int forward = Peak(live, 0, tape.Nodes.Count);
         int? backward = calls.Count > tape.Nodes.Count ? Peak(live, tape.Nodes.Count, calls.Count) : null;
         int peak = backward is { } later && live[later] > live[forward] ? later : forward;
-        (long flops, long bytes) = Work();
         return new PlanProfile(
             new PlanPeak(live[forward], Describe(forward)),
             backward is { } call ? new PlanPeak(live[call], Describe(call)) : null,
-            Holdings(peak),
-            flops,
-            bytes);
+            Holdings(peak));
     }
 
     private static int Peak(long[] live, int first, int end)
@@ -56,29 +50,5 @@ internal sealed class PlanProfiler(Tape tape, IReadOnlyList<ScheduledCall> calls
         Node node = tape.Nodes[call.Node];
         string pass = call.Kind == PlanStepKind.Backward ? " backward" : call.IsRecomputed ? " recomputed" : "";
         return $"{(node.Path.Length == 0 ? "" : $"{node.Path}: ")}{node.Op.Name}{pass}";
-    }
-
-    private (long Flops, long Bytes) Work()
-    {
-        long flops = 0, bytes = 0;
-        foreach (ScheduledCall call in calls)
-        {
-            if (call.Kind == PlanStepKind.Fill)
-            {
-                TapeValue target = tape.Values[call.Target];
-                bytes += target.Layout.Count * target.Type.Size();
-                continue;
-            }
-
-            Node node = tape.Nodes[call.Node];
-            OpCost cost = node.Op.Cost(node);
-            (long callFlops, long callBytes) = call.Kind == PlanStepKind.Backward
-                ? (cost.BackwardFlops, cost.BackwardBytes)
-                : (cost.ForwardFlops, cost.ForwardBytes);
-            flops += callFlops;
-            bytes += callBytes;
-        }
-
-        return (flops, bytes);
     }
 }

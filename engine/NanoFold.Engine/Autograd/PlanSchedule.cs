@@ -1,5 +1,4 @@
 using NanoFold.Engine.Tensors;
-using NanoFold.Kernels;
 
 namespace NanoFold.Engine.Autograd;
 

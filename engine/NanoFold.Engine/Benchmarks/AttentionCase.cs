@@ -1,4 +1,7 @@
+using NanoFold.Engine.Autograd;
 using NanoFold.Engine.Ops;
+using NanoFold.Engine.Tensors;
+using NanoFold.Kernels;
 
 namespace NanoFold.Engine.Benchmarks;
 
@@ -11,12 +14,44 @@ namespace NanoFold.Engine.Benchmarks;
 /// <param name="Window">Keys back from and including the query's own, 0 for all.</param>
 public sealed record AttentionCase(int Context, int Heads, int KvHeads, int HeadDim, int Batch, int Window = 0)
 {
-    // Two products of 2 · D a pair forward; backward five.
-    private const int FlopsPerPairAndElement = 14;
-
     /// <summary>Elements of q.</summary>
     public long Elements => (long)Batch * Context * Heads * HeadDim;
 
-    /// <summary>FLOPs forward (4 · D) and backward (10 · D) of the pairs that the mask leaves.</summary>
-    public double Flops => (double)FlopsPerPairAndElement * new CausalMask(Window).VisiblePairs(Context) * Batch * Heads * HeadDim;
+    /// <summary>FLOPs of both passes of the fused kernel, whatever computes them: of the pairs that the mask leaves.</summary>
+    public double Flops
+    {
+        get
+        {
+            using var dry = new DryRun();
+            using ParameterStore operands = NewOperands(dry.Backend);
+            return dry.Of(Record(operands, training: true)).Sum(call => call.Cost.Flops);
+        }
+    }
+
+    /// <summary>q, k and v as parameters of random numbers.</summary>
+    internal ParameterStore NewOperands(Backend backend)
+    {
+        var store = new ParameterStore(backend);
+        foreach ((string name, int heads) in new[] { ("q", Heads), ("k", KvHeads), ("v", KvHeads) })
+        {
+            store.Add(name, Layout.Of(Batch, Context, heads, HeadDim), ParameterRole.Matrix, Initializer.Normal(1));
+        }
+
+        store.Allocate(seed: 1);
+        return store;
+    }
+
+    /// <summary>The op on <see cref="NewOperands"/>, forward or both passes.</summary>
+    internal Plan Record(ParameterStore store, bool training)
+    {
+        var tape = new Tape(store.Backend, store, training: training);
+        Tensor y = AttentionOp.Record(tape, tape.Use(store["q"]), tape.Use(store["k"]), tape.Use(store["v"]), 1 / Math.Sqrt(HeadDim), Visibility.Causal with { Window = Window });
+        if (training)
+        {
+            // The sum of the result: its gradient is 1 everywhere, which costs no op of its own.
+            tape.AddLoss(y);
+        }
+
+        return new Plan(tape);
+    }
 }

@@ -1,10 +1,8 @@
 using NanoFold.Engine.Autograd;
 using NanoFold.Engine.Measurement;
-using NanoFold.Engine.Ops;
 using NanoFold.Engine.Tensors;
 using NanoFold.Kernels;
-using NanoFold.Kernels.Fused;
-using NanoFold.Kernels.Fused.Attention;
+using NanoFold.Kernels.Calls.Attention;
 
 namespace NanoFold.Engine.Benchmarks;
 
@@ -29,58 +27,41 @@ public sealed record AttentionResult(AttentionCase Case, double ForwardSeconds, 
     /// <param name="type">Of q, k, v and the result.</param>
     public static AttentionResult Measure(AttentionCase shape, Backend backend, DType type = DType.Float32)
     {
-        if (backend.FindInterface<IFusedAttention>() is not { } kernel)
+        if (backend.Find<AttentionCall>() is not { } kernel)
         {
             return MeasureComposed(shape, backend);
         }
 
-        using var memory = new Operands(backend, type);
+        using var memory = new RandomTensors(backend, type);
         View Queries() => memory.New(shape.Batch, shape.Context, shape.Heads, shape.HeadDim);
         View Keys() => memory.New(shape.Batch, shape.Context, shape.KvHeads, shape.HeadDim);
         View q = Queries(), k = Keys(), v = Keys(), y = Queries(), dy = Queries(), dq = Queries(), dk = Keys(), dv = Keys();
         View logSumExp = memory.Single(shape.Batch, shape.Heads, shape.Context);
-        long scratchBytes = kernel.BackwardScratchBytes(shape.Batch, shape.Context, shape.Heads, shape.KvHeads, shape.HeadDim);
-        View scratch = scratchBytes == 0 ? default : memory.Single(checked((int)((scratchBytes + 3) / sizeof(float))));
-        AttentionArgs Args() => new()
+        IKernel<AttentionBackwardCall> backwardKernel = backend.Require<AttentionBackwardCall>();
+        AttentionCall Forward() => new(new AttentionArgs
         {
             Q = q, K = k, V = v, Y = y, LogSumExp = logSumExp, Scale = 1 / Math.Sqrt(shape.HeadDim), Visible = new Visible { Kind = VisibleKind.Causal, Window = shape.Window },
-        };
-        void Forward() => kernel.Forward(Args());
+        });
+        AttentionBackwardCall Backward(in View scratch) => new(Forward().Args, new AttentionGradients { DY = dy, DQ = dq, DK = dk, DV = dv, Scratch = scratch });
+        long scratchBytes = backwardKernel.ScratchBytes(Backward(default));
+        View scratch = scratchBytes == 0 ? default : memory.Single(checked((int)((scratchBytes + 3) / sizeof(float))));
         void Both()
         {
-            kernel.Forward(Args());
-            kernel.Backward(Args(), new AttentionGradients { DY = dy, DQ = dq, DK = dk, DV = dv, Scratch = scratch });
+            kernel.Run(Forward());
+            backwardKernel.Run(Backward(scratch));
         }
 
-        return Time(shape, backend, Forward, Both, memory.Bytes);
+        return Time(shape, backend, () => kernel.Run(Forward()), Both, memory.Bytes);
     }
 
     private static AttentionResult MeasureComposed(AttentionCase shape, Backend backend)
     {
-        using var store = new ParameterStore(backend);
-        Parameter Operand(string name, int heads) =>
-            store.Add(name, Layout.Of(shape.Batch, shape.Context, heads, shape.HeadDim), ParameterRole.Matrix, Initializer.Normal(1));
-        Parameter[] operands = [Operand("q", shape.Heads), Operand("k", shape.KvHeads), Operand("v", shape.KvHeads)];
-        store.Allocate(seed: 1);
-        using Plan forward = Record(shape, store, operands, training: false), both = Record(shape, store, operands, training: true);
+        using ParameterStore store = shape.NewOperands(backend);
+        using Plan forward = shape.Record(store, training: false), both = shape.Record(store, training: true);
         using DeviceBuffer arena = backend.Allocate(Math.Max(forward.ArenaBytes, both.ArenaBytes));
         forward.Bind(arena);
         both.Bind(arena);
         return Time(shape, backend, forward.Run, both.Run, both.ArenaBytes + ((store.Elements + store.TrainedElements) * sizeof(float)));
-    }
-
-    private static Plan Record(AttentionCase shape, ParameterStore store, Parameter[] operands, bool training)
-    {
-        var tape = new Tape(store.Backend, store, training: training);
-        Tensor y = AttentionOp.Record(
-            tape, tape.Use(operands[0]), tape.Use(operands[1]), tape.Use(operands[2]), 1 / Math.Sqrt(shape.HeadDim), new CausalMask(shape.Window));
-        if (training)
-        {
-            // The sum of the result: its gradient is 1 everywhere, which costs no op of its own.
-            tape.AddLoss(y);
-        }
-
-        return new Plan(tape);
     }
 
     private static AttentionResult Time(AttentionCase shape, Backend backend, Action forward, Action both, long bytes)
@@ -91,7 +72,7 @@ public sealed record AttentionResult(AttentionCase Case, double ForwardSeconds, 
     }
 
     /// <summary>Tensors of random numbers.</summary>
-    private sealed class Operands(Backend backend, DType type) : IDisposable
+    private sealed class RandomTensors(Backend backend, DType type) : IDisposable
     {
         private readonly List<DeviceBuffer> _buffers = [];
 

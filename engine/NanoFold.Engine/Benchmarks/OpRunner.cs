@@ -2,12 +2,13 @@ using NanoFold.Engine.Autograd;
 using NanoFold.Engine.Ops;
 using NanoFold.Engine.Tensors;
 using NanoFold.Kernels;
+using NanoFold.Kernels.Profiling;
 
 namespace NanoFold.Engine.Benchmarks;
 
 /// <summary>
 /// A case recorded and planned so that its op's two passes can be run apart from the rest, as often as one likes: weights are parameters, to
-/// whose gradient is added, other inputs are copies of parameters, whose gradient is written, as in a model. The output's gradient is fixed.
+/// whose gradient is added, other inputs are copies of parameters, whose gradient is written, as in a model. The outputs' gradients are fixed.
 /// </summary>
 public sealed class OpRunner : IDisposable
 {
@@ -21,7 +22,7 @@ public sealed class OpRunner : IDisposable
     private readonly PlanStep[] _forward;
     private readonly PlanStep[] _backward;
     private readonly DeviceBuffer _arena;
-    private readonly Tensor _output;
+    private readonly IReadOnlyList<Tensor> _outputs;
 
     /// <summary>Where it runs.</summary>
     public Backend Backend { get; }
@@ -40,19 +41,19 @@ public sealed class OpRunner : IDisposable
         var tape = new Tape(backend, _store, type, training: opCase.CheckGradient);
         Tensor[] inputs = [.. opCase.Inputs.Select((input, i) => Input(tape, input, i))];
         int first = tape.Nodes.Count;
-        _output = opCase.Record(tape, inputs);
+        _outputs = opCase.Record(tape, inputs).Tensors;
         int end = tape.Nodes.Count;
-        tape.Keep(_output);
         // Kept, so that a pass can be run again although a later one has run meanwhile.
         foreach (Tensor value in tape.Nodes.SelectMany(node => node.Outputs).ToArray())
         {
             tape.Keep(value);
         }
 
-        if (opCase.CheckGradient)
+        for (int i = 0; opCase.CheckGradient && i < _outputs.Count; i++)
         {
-            int[] shape = _output.Layout.ToShape();
-            tape.AddLoss(DotOp.Record(tape, _output, tape.External("weights", New(new OpInput(shape, 0.5, 1.5).Draw(WeightsKey), shape, _output.Type))));
+            int[] shape = _outputs[i].Layout.ToShape();
+            View weights = New(new OpInput(shape, 0.5, 1.5), WeightsKey - (ulong)i, _outputs[i].Type);
+            tape.AddLoss(DotOp.Record(tape, _outputs[i], tape.External("weights", weights)));
         }
 
         _builder = new PlanBuilder(tape, recompute: false);
@@ -60,17 +61,9 @@ public sealed class OpRunner : IDisposable
         _all = _builder.Resolve(_arena);
         _forward = Steps(PlanStepKind.Forward, first, end);
         _backward = Steps(PlanStepKind.Backward, first, end);
-        Cost = new OpCost(
-            _forward.Sum(step => CostOf(step).ForwardFlops),
-            _backward.Sum(step => CostOf(step).BackwardFlops),
-            _forward.Sum(step => CostOf(step).ForwardBytes),
-            _backward.Sum(step => CostOf(step).BackwardBytes));
     }
 
     public OpCase Case { get; }
-
-    /// <summary>Work of the two passes; none for a pass that is not there.</summary>
-    public OpCost Cost { get; }
 
     /// <summary>Whether there is a backward pass to run.</summary>
     public bool HasBackward => _backward.Length > 0;
@@ -80,6 +73,14 @@ public sealed class OpRunner : IDisposable
 
     /// <summary>The inputs, as the reference is given them.</summary>
     public static double[][] Inputs(OpCase opCase) => [.. opCase.Inputs.Select((input, i) => input.Draw((ulong)i))];
+
+    /// <summary>What the two passes of a case cost with the kernels of a backend, or with every kernel; nothing for a pass that is not there.</summary>
+    public static (KernelCost Forward, KernelCost Backward) CostOf(OpCase opCase, Backend? like = null, DType type = DType.Float32)
+    {
+        using var dry = new DryRun(like);
+        using var runner = new OpRunner(opCase, dry.Backend, type);
+        return (dry.Of(runner.Forward), dry.Of(runner.Backward));
+    }
 
     /// <summary>Runs everything once, from zeroed gradients: what the passes read is there from then on.</summary>
     public void Run()
@@ -98,8 +99,8 @@ public sealed class OpRunner : IDisposable
     /// <summary>Runs the op backward once more; gradients of weights grow.</summary>
     public void Backward() => Run(_backward);
 
-    /// <summary>The output of the last run.</summary>
-    public double[] Output() => Read(_builder.View(_output, _arena));
+    /// <summary>The outputs of the last run, one after the other.</summary>
+    public double[] Output() => [.. _outputs.SelectMany(output => Read(_builder.View(output, _arena)))];
 
     /// <summary>The gradients of all real inputs, one after the other, of the last <see cref="Run()"/>.</summary>
     public double[] Gradients() => [.. _store.Parameters.SelectMany(p => Read(_store.Gradients(p)))];
@@ -130,37 +131,41 @@ public sealed class OpRunner : IDisposable
         return store;
     }
 
-    private static OpCost CostOf(in PlanStep step) => step.Call!.Node.Op.Cost(step.Call.Node);
-
     private PlanStep[] Steps(PlanStepKind kind, int first, int end) =>
         [.. _all.Where(step => step.Kind == kind && step.Call!.Node.Index >= first && step.Call.Node.Index < end)];
 
     private Tensor Input(Tape tape, OpInput input, int index)
     {
-        double[] values = input.Draw((ulong)index);
         if (!IsParameter(input))
         {
-            return tape.External(NameOf(index), New(values, input.Shape, input.TypeFor(_type)));
+            return tape.External(NameOf(index), New(input, (ulong)index, input.TypeFor(_type)));
         }
 
         Parameter parameter = _store[NameOf(index)];
-        Write(values, _store.Values(parameter));
+        Draw(input, (ulong)index, _store.Values(parameter));
         Tensor tensor = tape.Use(parameter);
         _store.Changed();
         return input.IsWeight || !Case.CheckGradient ? tensor : BroadcastOp.Record(tape, tensor, input.Shape);
     }
 
-    private View New(double[] values, int[] shape, DType type)
+    private View New(OpInput input, ulong key, DType type)
     {
-        DeviceBuffer buffer = Backend.Allocate((long)values.Length * type.Size());
+        Layout layout = Layout.Of(input.Shape);
+        DeviceBuffer buffer = Backend.Allocate(layout.Count * type.Size());
         _buffers.Add(buffer);
-        var view = new View(buffer, 0, Layout.Of(shape), type);
-        Write(values, view);
+        var view = new View(buffer, 0, layout, type);
+        Draw(input, key, view);
         return view;
     }
 
-    private void Write(double[] values, in View target)
+    private void Draw(OpInput input, ulong key, in View target)
     {
+        if (!Backend.HoldsValues)
+        {
+            return;
+        }
+
+        double[] values = input.Draw(key);
         switch (target.Type)
         {
             case DType.Float64:

@@ -5,16 +5,16 @@ using NanoFold.Engine.Text;
 namespace NanoFold.Engine.Data;
 
 /// <summary>Splits a corpus, learns its tokenizer from the part to train on, and writes the tokens of both parts.</summary>
-internal sealed class DatasetBuilder(Corpus corpus, TokenizerSpec spec, DataOptions options, CancellationToken cancel)
+internal sealed class DatasetBuilder(Corpus corpus, TokenizerSpec spec, DataConfig config, Corpus? validation, CancellationToken cancel)
 {
-    /// <summary>Writes the tokenizer and both shards into a folder that is there and empty.</summary>
+    /// <summary>Writes the tokenizer and both shards into an existing, empty folder.</summary>
     public void Build(string folder)
     {
         bool marked = IsMarked();
         bool bytes = spec.Tokenizer is ByteTokenizer || (spec.Tokenizer is null && spec.BpeVocab == 0);
-        Split split = options.Validation is { } validation
+        Split split = validation is not null
             ? new Split(Split.Whole(corpus.Documents), Split.Whole(validation.Documents))
-            : Split.Of(corpus.Documents, options.ValidationShare, atCharacter: !bytes);
+            : Split.Of(corpus.Documents, config.ValidationFraction, atCharacter: !bytes);
         Tokenizer tokenizer = spec.Tokenizer ?? (bytes ? new ByteTokenizer(marked) : Learn(split.Train, marked));
         tokenizer.Save(folder);
         Write(Path.Combine(folder, TokenDataset.TrainFile), tokenizer, split.Train, marked);
@@ -24,7 +24,7 @@ internal sealed class DatasetBuilder(Corpus corpus, TokenizerSpec spec, DataOpti
     private bool IsMarked()
     {
         bool hasMarks = spec.Tokenizer is { Bos: not null, Eos: not null };
-        return options.Documents switch
+        return config.Documents switch
         {
             DocumentMode.Mark when spec.Tokenizer is not null && !hasMarks =>
                 throw new UserException($"{corpus.Name}: documents cannot be marked: the given tokenizer has no BOS and EOS tokens"),

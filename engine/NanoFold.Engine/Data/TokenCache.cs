@@ -13,7 +13,7 @@ namespace NanoFold.Engine.Data;
 /// <remarks>
 /// <c>NAME/</c> holds a complete entry (<c>tokenizer.json</c>, <c>train.tokens</c>, <c>validation.tokens</c>), written
 /// beside and renamed; <c>NAME.lock</c> is held meanwhile, so a second process waits and then finds the entry;
-/// <c>seen/</c> remembers the content hash of files. All of it can be deleted at any time nobody uses it.
+/// <c>seen/</c> remembers the content hash of files. All of it can be deleted while no process uses it.
 /// </remarks>
 public sealed class TokenCache
 {
@@ -21,7 +21,7 @@ public sealed class TokenCache
     private const string Version = "nanofold tokens 1";
     private const int LockPollMs = 50;
 
-    // A file written twice within the clock's granularity looks the same: what is this new is not remembered.
+    // A file written twice within the granularity of the clock looks unchanged, so files as new as that are not remembered.
     private static readonly TimeSpan s_settled = TimeSpan.FromSeconds(2);
 
     /// <summary>Uses <paramref name="folder"/>, or else <see cref="DefaultFolder"/>.</summary>
@@ -39,22 +39,24 @@ public sealed class TokenCache
     /// <summary>The data set of a corpus: found, or made and kept.</summary>
     /// <param name="corpus">The text.</param>
     /// <param name="spec">Its tokenizer.</param>
-    /// <param name="options">How it is split and put together.</param>
+    /// <param name="config">How it is split and put together; its path is not read.</param>
+    /// <param name="validation">Text to validate with, in place of <see cref="DataConfig.Validation"/>; then all of the corpus is trained on.</param>
     /// <param name="note">Told, in a line, what takes time.</param>
     /// <param name="cancel">Ends waiting and tokenizing.</param>
     /// <exception cref="UserException">The corpus cannot be used, or the cache not be written.</exception>
     public TokenDataset Open(
-        Corpus corpus, TokenizerSpec spec, DataOptions? options = null, Action<string>? note = null, CancellationToken cancel = default)
+        Corpus corpus, TokenizerSpec spec, DataConfig? config = null, Corpus? validation = null, Action<string>? note = null, CancellationToken cancel = default)
     {
-        options ??= new DataOptions();
+        config ??= new DataConfig();
+        validation ??= config.Validation is { } path ? Corpus.Open(path) : null;
         try
         {
             Directory.CreateDirectory(Path.Combine(Folder, "seen"));
             string content = ContentOf(corpus);
-            string hash = options.Validation is { } validation ? Hash($"{content} {ContentOf(validation)}") : content;
+            string hash = validation is not null ? Hash($"{content} {ContentOf(validation)}") : content;
             string key = string.Create(
                 CultureInfo.InvariantCulture,
-                $"{Version}\n{hash}\n{options.Validation is not null}\n{spec.Key}\n{options.ValidationShare:R}\n{options.Documents}");
+                $"{Version}\n{hash}\n{validation is not null}\n{spec.Key}\n{config.ValidationFraction:R}\n{config.Documents}");
             string entry = Path.Combine(Folder, Hash(key)[..32]);
             if (TryOpen(entry, corpus.Name, hash) is { } found)
             {
@@ -62,7 +64,7 @@ public sealed class TokenCache
             }
 
             using FileStream held = Lock(entry + ".lock", note, cancel);
-            return TryOpen(entry, corpus.Name, hash) ?? Make(entry, corpus, spec, options, hash, note, cancel);
+            return TryOpen(entry, corpus.Name, hash) ?? Make(entry, corpus, validation, hash, note, folder => new DatasetBuilder(corpus, spec, config, validation, cancel).Build(folder));
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -78,22 +80,22 @@ public sealed class TokenCache
         }
         catch (UserException)
         {
-            // A damaged entry is made again, by whoever holds its lock.
+            // A damaged entry is made again by the process that holds its lock.
             return null;
         }
     }
 
     private static TokenDataset Make(
-        string entry, Corpus corpus, TokenizerSpec spec, DataOptions options, string hash, Action<string>? note, CancellationToken cancel)
+        string entry, Corpus corpus, Corpus? validation, string hash, Action<string>? note, Action<string> build)
     {
         note?.Invoke($"{corpus.Name}: tokenizing {corpus.Bytes / 1e6:0.0} MB in {corpus.Documents.Count} document{(corpus.Documents.Count == 1 ? "" : "s")}");
         string beside = $"{entry}.tmp-{Guid.NewGuid():N}";
         Directory.CreateDirectory(beside);
         try
         {
-            new DatasetBuilder(corpus, spec, options, cancel).Build(beside);
+            build(beside);
             corpus.CheckUnchanged();
-            options.Validation?.CheckUnchanged();
+            validation?.CheckUnchanged();
             if (Directory.Exists(entry))
             {
                 Directory.Delete(entry, recursive: true);

@@ -12,8 +12,10 @@ namespace NanoFold.Engine.FeedForward;
 [JsonDerivedType(typeof(ReluConfig), "relu")]
 [JsonDerivedType(typeof(Relu2Config), "relu2")]
 [JsonDerivedType(typeof(GeluConfig), "gelu")]
+[JsonDerivedType(typeof(GeluTanhConfig), "gelu-tanh")]
 [JsonDerivedType(typeof(SwiGluConfig), "swiglu")]
 [JsonDerivedType(typeof(GeGluConfig), "geglu")]
+[JsonDerivedType(typeof(GeGluTanhConfig), "geglu-tanh")]
 [JsonDerivedType(typeof(MoeConfig), "moe")]
 public abstract record FeedForwardConfig
 {
@@ -36,15 +38,6 @@ public abstract record FeedForwardConfig
 
     /// <summary>F where nothing says otherwise.</summary>
     public abstract int DefaultHidden(int width);
-
-    /// <summary>Parameters per layer.</summary>
-    public abstract long Parameters(ModelShape model);
-
-    /// <summary>Parameters per layer that <paramref name="tokens"/> tokens read together, on average.</summary>
-    public virtual double ParametersRead(ModelShape model, int tokens) => Parameters(model);
-
-    /// <summary>FLOPs per token and layer, forward and backward: 6 per weight that the token meets.</summary>
-    public abstract long FlopsPerToken(ModelShape model);
 
     /// <summary>Declares the parameters of one layer and returns its module.</summary>
     public abstract FeedForwardModule Build(ModuleBuilder builder);

@@ -33,8 +33,9 @@ public sealed record MoeConfig : FeedForwardConfig
     /// <summary>The weights of the chosen experts add up to 1.</summary>
     public bool Renormalize { get; init; } = true;
 
-    /// <summary>Of each expert.</summary>
-    public Activation Activation { get; init; } = Activation.SwiGlu;
+    /// <summary>What each expert is: a kind without settings of its own.</summary>
+    [KindOnly]
+    public DenseConfig Activation { get; init; } = new SwiGluConfig();
 
     /// <inheritdoc/>
     public override IEnumerable<ConfigProblem> Validate(ModelShape model, string path)
@@ -46,20 +47,7 @@ public sealed record MoeConfig : FeedForwardConfig
     }
 
     /// <inheritdoc/>
-    public override int DefaultHidden(int width) => FeedForwardCost.DefaultHidden(width, Activation);
-
-    /// <inheritdoc/>
-    public override long Parameters(ModelShape model)
-        => ((long)model.Width * Experts) + (Experts * FeedForwardCost.Weights(model, HiddenFor(model), Activation))
-            + (Shared > 0 ? FeedForwardCost.Parameters(model, Shared * HiddenFor(model), Activation) : 0);
-
-    /// <summary>Without the experts that no token is sent to: E · (1 − k/E)^tokens of them where the router is balanced.</summary>
-    public override double ParametersRead(ModelShape model, int tokens)
-        => Parameters(model) - (Experts * Math.Pow(1 - ((double)Active / Experts), tokens) * FeedForwardCost.Weights(model, HiddenFor(model), Activation));
-
-    /// <inheritdoc/>
-    public override long FlopsPerToken(ModelShape model)
-        => 6 * (((long)model.Width * Experts) + ((Active + Shared) * FeedForwardCost.Weights(model, HiddenFor(model), Activation)));
+    public override int DefaultHidden(int width) => Activation.DefaultHidden(width);
 
     /// <inheritdoc/>
     public override FeedForwardModule Build(ModuleBuilder builder) => new Moe(builder.In("mlp"), this with { Hidden = HiddenFor(builder.Model) });

@@ -38,7 +38,7 @@ public sealed class KernelRoof(Backend backend)
     }
 
     /// <summary>The least time that some work takes: its arithmetic at the one rate or its traffic at the other, whichever is longer.</summary>
-    public double Seconds(long flops, long bytes) => Math.Max(flops / FlopsPerSecond, bytes / BytesPerSecond(bytes));
+    public double Seconds(double flops, long bytes) => Math.Max(flops / FlopsPerSecond, bytes / BytesPerSecond(bytes));
 
     private double Copies(long set)
     {
@@ -56,7 +56,7 @@ public sealed class KernelRoof(Backend backend)
             }
 
             double rate = (double)set * calls / Stopwatch.GetElapsedTime(started).TotalSeconds;
-            // The first round brings the pages in.
+            // The first round only maps the pages.
             best = i == 0 ? 0 : Math.Max(best, rate);
         }
 

@@ -46,12 +46,11 @@ public abstract record AttentionFamilyConfig : MixerConfig
             model.Position == PositionKind.Rope ? RopeDim > 0 ? RopeDim : headDim : 0);
     }
 
-    /// <summary>The model as if its heads were this mixer's.</summary>
-    protected ModelShape Shaped(ModelShape model)
-    {
-        HeadShape shape = ShapeFor(model);
-        return model with { Heads = shape.Heads, KvHeads = shape.KvHeads, HeadDim = shape.HeadDim };
-    }
+    /// <inheritdoc/>
+    public override long PairFlopsPerToken(ModelShape model) => FlopsOfKeys(model, model.Context);
+
+    /// <summary>12 · H · D for each of <paramref name="keys"/>.</summary>
+    protected long FlopsOfKeys(ModelShape model, long keys) => 12L * ShapeFor(model).QueryWidth * keys;
 
     /// <inheritdoc/>
     public override IEnumerable<ConfigProblem> Validate(ModelShape model, string path)

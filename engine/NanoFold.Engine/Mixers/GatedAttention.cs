@@ -12,9 +12,10 @@ public sealed record GatedAttentionConfig : AttentionFamilyConfig
 {
     public static GatedAttentionConfig Tiny => new();
 
-    /// <summary>What Y is.</summary>
+    /// <summary>Y, what is multiplied by the gates.</summary>
     public GatePosition Gate { get; init; } = GatePosition.AttentionOutput;
 
+    /// <summary>How many gates a token has.</summary>
     public GateGranularity Granularity { get; init; } = GateGranularity.Elementwise;
 
     /// <inheritdoc/>
@@ -43,21 +44,6 @@ public sealed record GatedAttentionConfig : AttentionFamilyConfig
             _ => model.Width,
         };
     }
-
-    /// <inheritdoc/>
-    public override long Parameters(ModelShape model) => AttentionCost.Parameters(Shaped(model)) + GateWeights(model);
-
-    /// <inheritdoc/>
-    public override long FlopsPerToken(ModelShape model) => (6 * GateWeights(model)) + (long)AttentionCost.Flops(Shaped(model), model.Context);
-
-    /// <inheritdoc/>
-    public override double ExecutedFlopsPerToken(ModelShape model)
-        => (6 * GateWeights(model)) + AttentionCost.Flops(Shaped(model), AttentionCost.MeanKeys(model.Context, model.Context));
-
-    /// <inheritdoc/>
-    public override long CacheBytes(ModelShape model) => AttentionCost.CacheBytes(Shaped(model), model.Context);
-
-    private long GateWeights(ModelShape model) => (long)model.Width * Gates(model);
 
     /// <inheritdoc/>
     public override Mixer Build(ModuleBuilder builder) => new GatedAttention(builder, this);

@@ -14,6 +14,7 @@ namespace NanoFold.Engine.Mixers;
 [JsonDerivedType(typeof(SlidingWindowConfig), "sliding-window")]
 [JsonDerivedType(typeof(GatedAttentionConfig), "gated-attention")]
 [JsonDerivedType(typeof(TopKConfig), "top-k")]
+[JsonDerivedType(typeof(NoneConfig), "none")]
 public abstract record MixerConfig
 {
     /// <summary>The name in configurations.</summary>
@@ -29,20 +30,12 @@ public abstract record MixerConfig
     /// <summary>What holds of it in a model.</summary>
     public virtual MixerTraits Traits(ModelShape model) => new();
 
-    /// <summary>Parameters per layer.</summary>
-    public abstract long Parameters(ModelShape model);
-
     /// <summary>
-    /// FLOPs per token and layer, forward and backward: 6 per weight of a linear layer and 12 · H · D per key that a query may see at full context.
+    /// What a layer adds to the FLOPs per token besides 6 per weight, by the convention for shares of a peak: 12 · H · D for each key that
+    /// a query may see at full context; nothing where no two positions are multiplied.
     /// </summary>
-    public abstract long FlopsPerToken(ModelShape model);
+    public virtual long PairFlopsPerToken(ModelShape model) => 0;
 
-    /// <summary>The same, counting only pairs that the mask leaves, averaged over a sequence of full context.</summary>
-    public abstract double ExecutedFlopsPerToken(ModelShape model);
-
-    /// <summary>Bytes per layer that decoding token by token keeps for one sequence of full context, in float32.</summary>
-    public abstract long CacheBytes(ModelShape model);
-
-    /// <summary>Declares the parameters of one layer and returns its module.</summary>
+    /// <summary>Declares the parameters of one layer and returns its module; not asked where it does not mix (<see cref="MixerTraits.Mixes"/>).</summary>
     public abstract Mixer Build(ModuleBuilder builder);
 }

@@ -46,27 +46,16 @@ public sealed record SlidingWindowConfig : AttentionFamilyConfig
     public override SlidingWindowConfig Resolve(ModelShape model) => this with { Window = WindowFor(model) };
 
     /// <inheritdoc/>
-    public override long Parameters(ModelShape model) => AttentionCost.Parameters(Shaped(model));
-
-    /// <inheritdoc/>
-    public override long FlopsPerToken(ModelShape model) => (long)AttentionCost.Flops(Shaped(model), Math.Min(WindowFor(model), model.Context));
-
-    /// <inheritdoc/>
-    public override double ExecutedFlopsPerToken(ModelShape model)
-        => AttentionCost.Flops(Shaped(model), AttentionCost.MeanKeys(model.Context, WindowFor(model), Sinks));
-
-    /// <inheritdoc/>
-    public override long CacheBytes(ModelShape model)
-        => AttentionCost.CacheBytes(Shaped(model), Math.Min((long)WindowFor(model) + Sinks, model.Context));
+    public override long PairFlopsPerToken(ModelShape model) => FlopsOfKeys(model, Math.Min((long)WindowFor(model) + Sinks, model.Context));
 
     private int WindowFor(ModelShape model) => Window > 0 ? Window : Math.Max(1, model.Context / 4);
 
     /// <inheritdoc/>
     public override Mixer Build(ModuleBuilder builder) =>
-        new SlidingWindow(builder, ShapeFor(builder.Model), new CausalMask(WindowFor(builder.Model), Sinks));
+        new SlidingWindow(builder, ShapeFor(builder.Model), Visibility.Causal with { Window = WindowFor(builder.Model), Sinks = Sinks });
 }
 
-internal sealed class SlidingWindow(ModuleBuilder builder, HeadShape shape, CausalMask mask) : AttentionMixer(builder, shape)
+internal sealed class SlidingWindow(ModuleBuilder builder, HeadShape shape, Visibility visibility) : AttentionMixer(builder, shape)
 {
-    protected override CausalMask Mask { get; } = mask;
+    protected override Visibility Visibility { get; } = visibility;
 }

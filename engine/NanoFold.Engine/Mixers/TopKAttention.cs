@@ -11,9 +11,6 @@ namespace NanoFold.Engine.Mixers;
 /// </summary>
 public sealed record TopKConfig : AttentionFamilyConfig
 {
-    // Of the 12 · H · D per key only the score's 2 are spent on keys that are not kept.
-    private const int PerScoredKey = 2;
-
     public static TopKConfig Tiny => new() { TopK = 3 };
 
     /// <summary>Keys kept per query; 0 for an eighth of the context.</summary>
@@ -41,22 +38,14 @@ public sealed record TopKConfig : AttentionFamilyConfig
     public override TopKConfig Resolve(ModelShape model) => this with { TopK = KeptOf(model) };
 
     /// <inheritdoc/>
-    public override long Parameters(ModelShape model) => AttentionCost.Parameters(Shaped(model));
-
-    /// <inheritdoc/>
-    public override long FlopsPerToken(ModelShape model) => (long)Flops(model, model.Context, Math.Min(KeptOf(model), model.Context));
-
-    /// <inheritdoc/>
-    public override double ExecutedFlopsPerToken(ModelShape model)
-        => Flops(model, AttentionCost.MeanKeys(model.Context, model.Context), AttentionCost.MeanKeys(model.Context, KeptOf(model)));
-
-    /// <inheritdoc/>
-    public override long CacheBytes(ModelShape model) => AttentionCost.CacheBytes(Shaped(model), model.Context);
+    public override long PairFlopsPerToken(ModelShape model)
+    {
+        // Of the 12 · H · D per key only the score's 2 are spent on keys that are not kept.
+        int kept = Math.Min(KeptOf(model), model.Context);
+        return FlopsOfKeys(model, kept) + (FlopsOfKeys(model, model.Context - kept) / 6);
+    }
 
     private int KeptOf(ModelShape model) => TopK > 0 ? TopK : Math.Max(1, model.Context / 8);
-
-    private double Flops(ModelShape model, double scored, double kept)
-        => AttentionCost.Flops(Shaped(model), kept) + (PerScoredKey * AttentionCost.QueryWidth(Shaped(model)) * (scored - kept));
 
     /// <inheritdoc/>
     public override Mixer Build(ModuleBuilder builder) =>
@@ -66,14 +55,14 @@ public sealed record TopKConfig : AttentionFamilyConfig
 internal sealed class TopKAttention(ModuleBuilder builder, HeadShape shape, int topK) : AttentionMixer(builder, shape)
 {
     protected override Tensor Cached(ForwardContext context, Tensor q, Tensor k, Tensor v, (Tensor Keys, Tensor Values) cache) =>
-        CachedAttentionOp.Record(context.Tape, q, k, v, cache, context.Positions, context.Counts, Scale, Mask, topK);
+        CachedAttentionOp.Record(context.Tape, q, k, v, cache, context.Positions, context.Counts, Scale, Visibility, topK);
 
     protected override Tensor Pattern(ForwardContext context, Tensor q, Tensor k) =>
-        AttentionOp.Pattern(context.Tape, q, k, Scale, Mask, context.Documents, topK);
+        AttentionOp.Pattern(context.Tape, q, k, Scale, Seen(context), topK);
 
     protected override Tensor PatternRows(ForwardContext context, Tensor q, Tensor k, Tensor rows) =>
-        PatternRowsOp.Record(context.Tape, q, k, rows, Scale, Mask, context.Documents, topK);
+        PatternRowsOp.Record(context.Tape, q, k, rows, Scale, Seen(context), topK);
 
     protected override Tensor Fused(ForwardContext context, Tensor q, Tensor k, Tensor v) =>
-        TopKAttentionOp.Record(context.Tape, q, k, v, Scale, topK, context.Documents);
+        TopKAttentionOp.Record(context.Tape, q, k, v, Scale, topK, Seen(context));
 }

@@ -1,9 +1,12 @@
+using NanoFold.Engine.Autograd;
 using NanoFold.Engine.Mixers;
 using NanoFold.Engine.Modules;
+using NanoFold.Kernels;
+using NanoFold.Kernels.Null;
 
 namespace NanoFold.Engine.Model;
 
-/// <summary>What a model costs, by formula, before anything runs.</summary>
+/// <summary>What a model takes: its parameters and caches are declared where nothing is allocated and counted, its work is that of a dry run.</summary>
 public sealed record CostModel
 {
     /// <summary>Parameters of the token embedding and of learned positions.</summary>
@@ -21,37 +24,56 @@ public sealed record CostModel
     /// <summary>Parameters of the head; 0 where it is tied to the embedding.</summary>
     public required long Head { get; init; }
 
-    /// <summary>
-    /// FLOPs per token, forward and backward: 6 · N_matmul + Σ_layers 12 · H · D · min(window, T); N_matmul counts every linear layer that
-    /// a token passes, the head included, and no embedding.
-    /// </summary>
-    public required long FlopsPerToken { get; init; }
-
-    /// <summary>The same with only those query-key pairs that the causal mask leaves, averaged over a sequence.</summary>
-    public required double ExecutedFlopsPerToken { get; init; }
-
     /// <summary>Bytes that decoding keeps per sequence of full context, in float32.</summary>
     public required long CacheBytesPerSequence { get; init; }
 
     public long Parameters => Embedding + Mixer + FeedForward + Norms + Head;
 
-    /// <summary>The cost of a model whose vocabulary is known.</summary>
+    /// <summary>The counts of a model whose vocabulary is known, however large.</summary>
     public static CostModel Of(ModelConfig model)
     {
-        ModelConfig resolved = model.Resolve();
-        IReadOnlyList<LayerConfig> layers = resolved.LayerConfigs();
-        long table = (long)resolved.Vocab * resolved.Width;
-        long feedForwardFlops = layers.Sum(layer => layer.FeedForward.FlopsPerToken(resolved));
+        using var backend = new NullBackend();
+        using var transformer = new Transformer(model, backend);
+        using DecodeCache cache = transformer.NewCache(batch: 1, chunk: 1);
+        ILookup<string, long> parts = transformer.Store.Parameters.ToLookup(p => PartOf(p.Name), p => p.Layout.Count);
         return new CostModel
         {
-            Embedding = table + (resolved.Position == PositionKind.Learned ? (long)resolved.Context * resolved.Width : 0),
-            Mixer = layers.Sum(layer => layer.Mixer.Parameters(resolved)),
-            FeedForward = layers.Sum(layer => layer.FeedForward.Parameters(resolved)),
-            Norms = ((2L * resolved.Layers) + 1) * resolved.Width * (resolved.Norm == NormKind.Layer ? 2 : 1),
-            Head = resolved.Tied ? 0 : table,
-            FlopsPerToken = (6 * table) + feedForwardFlops + layers.Sum(layer => layer.Mixer.FlopsPerToken(resolved)),
-            ExecutedFlopsPerToken = (6 * table) + feedForwardFlops + layers.Sum(layer => layer.Mixer.ExecutedFlopsPerToken(resolved)),
-            CacheBytesPerSequence = layers.Sum(layer => layer.Mixer.CacheBytes(resolved)),
+            Embedding = parts[nameof(Embedding)].Sum(),
+            Mixer = parts[nameof(Mixer)].Sum(),
+            FeedForward = parts[nameof(FeedForward)].Sum(),
+            Norms = parts[nameof(Norms)].Sum(),
+            Head = parts[nameof(Head)].Sum(),
+            CacheBytesPerSequence = cache.Bytes,
         };
     }
+
+    /// <summary>
+    /// FLOPs per token, forward and backward, by the convention for shares of a peak (MFU, PaLM, arXiv 2204.02311): 6 · N + Σ_layers 12 · H · D · T. N are the weights that a token meets, the head
+    /// included and no embedding: three times what a dry run's forward pass spends on parameters with more than one dimension. The rest is
+    /// <see cref="MixerConfig.PairFlopsPerToken"/>, with neither a causal mask nor what the backward pass computes again: what is executed a plan knows.
+    /// </summary>
+    public static long FlopsPerToken(ModelConfig model)
+    {
+        model = model.Resolve();
+        using var dry = new DryRun();
+        using var transformer = new Transformer(model, dry.Backend);
+        var tape = new Tape(dry.Backend, transformer.Store);
+        Layout layout = Layout.Of(1, model.Context);
+        transformer.RecordLogits(tape, tape.External("tokens", new View(dry.Backend.Allocate(layout.Count * sizeof(int)), 0, layout, DType.Int32)));
+        double forward = dry.Of(new Plan(tape)).Where(call => ReadsMatrix(tape, call.Step.Call!.Node)).Sum(call => call.Cost.Flops);
+        return (long)(3 * forward / model.Context) + model.LayerConfigs().Sum(layer => layer.Mixer.PairFlopsPerToken(model));
+    }
+
+    private static bool ReadsMatrix(Tape tape, Node node)
+        => node.Inputs.Any(input => !input.IsNone && tape.Values[input.Id] is { Kind: ValueKind.Parameter, Layout.Rank: > 1 });
+
+    // By where it is declared: model.embed_tokens, model.layers.3.mlp.up_proj, model.norm, lm_head.
+    private static string PartOf(string name) => name.Split('.') switch
+    {
+        ["lm_head", ..] => nameof(Head),
+        ["model", "layers", _, "mlp", ..] => nameof(FeedForward),
+        ["model", "layers", _, var module, ..] => module.EndsWith("layernorm", StringComparison.Ordinal) ? nameof(Norms) : nameof(Mixer),
+        ["model", "norm", ..] => nameof(Norms),
+        _ => nameof(Embedding),
+    };
 }

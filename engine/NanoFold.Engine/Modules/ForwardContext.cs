@@ -1,5 +1,4 @@
 using NanoFold.Engine.Autograd;
-using NanoFold.Engine.Ops;
 using NanoFold.Engine.Tensors;
 
 namespace NanoFold.Engine.Modules;

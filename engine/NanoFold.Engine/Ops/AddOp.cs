@@ -1,5 +1,4 @@
 using NanoFold.Engine.Autograd;
-using NanoFold.Engine.Benchmarks;
 using NanoFold.Engine.Tensors;
 using NanoFold.Kernels;
 using NanoFold.Kernels.Lanes;
@@ -36,12 +35,6 @@ public sealed class AddOp : Op
                 backend.Copy(call.OutputGradient(0), call.InputGradient(i), call.Accumulates(i));
             }
         }
-    }
-
-    public override OpCost Cost(Node node)
-    {
-        long count = node.Outputs[0].Layout.Count, bytes = count * node.Outputs[0].Type.Size();
-        return new OpCost(count, 0, 3 * bytes, 4 * bytes);
     }
 
     internal static IEnumerable<OpCase> Cases()

@@ -1,5 +1,4 @@
 using NanoFold.Engine.Autograd;
-using NanoFold.Engine.Benchmarks;
 using NanoFold.Engine.Tensors;
 using NanoFold.Kernels;
 
@@ -30,12 +29,6 @@ public sealed class BroadcastOp : Op
         Reduction.Sum(backend, call.OutputGradient(0), call.InputGradient(0), call.Accumulates(0), call.Scratch);
 
     public override long BackwardScratchBytes(Node node) => Reduction.ScratchBytes(node.Inputs[0].Type, node.Inputs[0].Layout.Count);
-
-    public override OpCost Cost(Node node)
-    {
-        long bytes = (node.Inputs[0].Layout.Count + node.Outputs[0].Layout.Count) * node.Outputs[0].Type.Size();
-        return new OpCost(0, node.Outputs[0].Layout.Count, bytes, bytes);
-    }
 
     internal static IEnumerable<OpCase> Cases()
     {

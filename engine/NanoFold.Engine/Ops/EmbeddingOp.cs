@@ -1,5 +1,4 @@
 using NanoFold.Engine.Autograd;
-using NanoFold.Engine.Benchmarks;
 using NanoFold.Engine.Tensors;
 using NanoFold.Kernels;
 
@@ -31,13 +30,6 @@ public sealed class EmbeddingOp : Op
     {
         call.ZeroUnlessAccumulating(backend, 0);
         backend.ScatterAdd(FlatRows(call.OutputGradient(0)), FlatIds(call.Input(1)), call.InputGradient(0));
-    }
-
-    public override OpCost Cost(Node node)
-    {
-        // Of the table only the rows that are asked for; a gradient's row is read, added to and written.
-        long count = node.Outputs[0].Layout.Count, rows = count * node.Outputs[0].Type.Size(), ids = node.Inputs[1].Layout.Count * sizeof(int);
-        return new OpCost(0, count, 2 * rows + ids, 3 * rows + ids);
     }
 
     internal static IEnumerable<OpCase> Cases()

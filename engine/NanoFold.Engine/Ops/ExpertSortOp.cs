@@ -1,21 +1,21 @@
 using NanoFold.Engine.Autograd;
 using NanoFold.Engine.Tensors;
 using NanoFold.Kernels;
-using NanoFold.Kernels.Fused;
+using NanoFold.Kernels.Calls;
 
 namespace NanoFold.Engine.Ops;
 
 /// <summary>
 /// Sorts the N·k (token, slot) pairs by expert, dropless: the shapes are fixed, the counts are data. indices Int32 [N, k].
 /// </summary>
-public sealed class ExpertSortOp(IExpertRouting kernel) : Op
+public sealed class ExpertSortOp(IKernel<ExpertSortCall> kernel) : Op
 {
     public override string Name => "expert-sort";
 
     /// <returns>Offsets [E + 1], row of each slot [N, k], token of each row [N·k].</returns>
     public static (Tensor Offsets, Tensor RowOfSlot, Tensor TokenOfRow) Record(Tape tape, Tensor indices, int experts)
     {
-        Tensor[] outputs = tape.Record(new ExpertSortOp(tape.Backend.RequireInterface<IExpertRouting>()), [indices],
+        Tensor[] outputs = tape.Record(new ExpertSortOp(tape.Backend.Require<ExpertSortCall>()), [indices],
         [
             (Layout.Of(experts + 1), DType.Int32),
             (indices.Layout, DType.Int32),
@@ -27,5 +27,20 @@ public sealed class ExpertSortOp(IExpertRouting kernel) : Op
     public override bool IsDifferentiable(int input) => false;
 
     public override void Forward(Backend backend, OpCall call) =>
-        kernel.Sort(call.Input(0), call.Output(0), call.Output(1), call.Output(2));
+        kernel.Run(new ExpertSortCall(call.Input(0), call.Output(0), call.Output(1), call.Output(2)));
+
+    // Whole numbers are seen by what follows: each pair's token, in the order of experts, times its expert's matrix.
+    internal static IEnumerable<OpCase> Cases()
+    {
+        double[] indices = [2, 0, 0, 1, 2, 1, 0, 2];
+        yield return new OpCase("expert-sort [4, 2] of 3, gathered and multiplied",
+            [OpInput.Real(4, 5), OpInput.Weight(3, 2, 5), new OpInput([4, 2]) { IsInteger = true, Values = indices }],
+            (tape, t) =>
+            {
+                (Tensor offsets, Tensor rowOfSlot, Tensor tokenOfRow) = Record(tape, t[2], 3);
+                return GroupedLinearOp.Record(tape, ExpertGatherOp.Record(tape, t[0], rowOfSlot, tokenOfRow), t[1], offsets);
+            },
+            a => [.. Enumerable.Range(0, 8).OrderBy(slot => indices[slot]).SelectMany(slot => Enumerable.Range(0, 2).Select(n =>
+                Enumerable.Range(0, 5).Sum(k => a[0][slot / 2 * 5 + k] * a[1][((int)indices[slot] * 2 + n) * 5 + k])))]);
+    }
 }

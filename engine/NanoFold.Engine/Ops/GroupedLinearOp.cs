@@ -1,5 +1,4 @@
 using NanoFold.Engine.Autograd;
-using NanoFold.Engine.Benchmarks;
 using NanoFold.Engine.Tensors;
 using NanoFold.Kernels;
 
@@ -55,13 +54,6 @@ public sealed class GroupedLinearOp : Op
                 Accumulate = call.Accumulates(1),
             });
         }
-    }
-
-    public override OpCost Cost(Node node)
-    {
-        Tensor x = node.Inputs[0], weight = node.Inputs[1];
-        long flops = 2 * x.Layout.Count * weight[1], bytes = x.Type.Size() * (x.Layout.Count + weight.Layout.Count + node.Outputs[0].Layout.Count);
-        return new OpCost(flops, 2 * flops, bytes, 2 * bytes);
     }
 
     internal static IEnumerable<OpCase> Cases()

@@ -1,8 +1,7 @@
 using NanoFold.Engine.Autograd;
-using NanoFold.Engine.Benchmarks;
 using NanoFold.Engine.Tensors;
 using NanoFold.Kernels;
-using NanoFold.Kernels.Fused.Attention;
+using NanoFold.Kernels.Calls.Attention;
 using NanoFold.Kernels.Lanes;
 
 namespace NanoFold.Engine.Ops;
@@ -73,7 +72,7 @@ public sealed class KeepLargestOp : Op
         Reduction.Sum(backend, row, means, accumulate: false, call.Scratch);
         backend.Zip(default(WherePositive), x, y, row);
         Reduction.Sum(backend, row, sums, accumulate: false, call.Scratch);
-        backend.Zip(default(Centred), dy, means, sums, row);
+        backend.Zip(default(Centered), dy, means, sums, row);
         backend.Zip(default(WherePositive), row, y, call.InputGradient(0), call.Accumulates(0));
     }
 
@@ -142,7 +141,7 @@ public sealed class KeepLargestOp : Op
             => V.SelectGreater(y, V.Constant(0), x, V.Constant(0));
     }
 
-    internal readonly struct Centred : ITernaryOp
+    internal readonly struct Centered : ITernaryOp
     {
         public V Invoke<V>(V dy, V mean, V sum)
             where V : struct, ILane<V>

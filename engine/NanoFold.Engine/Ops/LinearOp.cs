@@ -1,5 +1,4 @@
 using NanoFold.Engine.Autograd;
-using NanoFold.Engine.Benchmarks;
 using NanoFold.Engine.Tensors;
 using NanoFold.Kernels;
 
@@ -76,13 +75,6 @@ public sealed class LinearOp : Op
         {
             backend.Copy(call.OutputGradient(0), call.InputGradient(Residual), call.Accumulates(Residual));
         }
-    }
-
-    public override OpCost Cost(Node node)
-    {
-        long rows = node.Inputs[X].Layout.Rows, k = node.Inputs[W][1], n = node.Inputs[W][0];
-        long flops = 2 * rows * k * n, bytes = node.Outputs[0].Type.Size() * (rows * k + n * k + rows * n);
-        return new OpCost(flops, 2 * flops, bytes, 2 * bytes);
     }
 
     internal static IEnumerable<OpCase> Cases()

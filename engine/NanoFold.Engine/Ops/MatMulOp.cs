@@ -1,5 +1,4 @@
 using NanoFold.Engine.Autograd;
-using NanoFold.Engine.Benchmarks;
 using NanoFold.Engine.Tensors;
 using NanoFold.Kernels;
 
@@ -53,13 +52,6 @@ public sealed class MatMulOp(bool transposeB) : Op
                 Accumulate = call.Accumulates(1),
             });
         }
-    }
-
-    public override OpCost Cost(Node node)
-    {
-        long flops = 2 * node.Outputs[0].Layout.Count * node.Inputs[0][-1];
-        long bytes = node.Outputs[0].Type.Size() * (node.Inputs[0].Layout.Count + node.Inputs[1].Layout.Count + node.Outputs[0].Layout.Count);
-        return new OpCost(flops, 2 * flops, bytes, 2 * bytes);
     }
 
     internal static IEnumerable<OpCase> Cases()

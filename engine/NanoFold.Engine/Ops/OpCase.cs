@@ -9,9 +9,9 @@ namespace NanoFold.Engine.Ops;
 /// </summary>
 /// <param name="Name">Op and shapes.</param>
 /// <param name="Inputs">What the op is given.</param>
-/// <param name="Record">Records the op; returns its (first) real output.</param>
-/// <param name="Reference">The output, from the inputs as flat row-major arrays; integers as doubles.</param>
-public sealed record OpCase(string Name, OpInput[] Inputs, Func<Tape, Tensor[], Tensor> Record, Func<double[][], double[]> Reference)
+/// <param name="Record">Records the op; returns its real output, or those that are to be checked.</param>
+/// <param name="Reference">The outputs, one after the other, from the inputs as flat row-major arrays; integers as doubles.</param>
+public sealed record OpCase(string Name, OpInput[] Inputs, Func<Tape, Tensor[], OpOutputs> Record, Func<double[][], double[]> Reference)
 {
     /// <summary>Largest difference to the float64 reference in float32, relative to the largest magnitude of the result.</summary>
     public double Tolerance { get; init; } = 2e-6;
@@ -23,4 +23,20 @@ public sealed record OpCase(string Name, OpInput[] Inputs, Func<Tape, Tensor[], 
     public bool CheckGradient { get; init; } = true;
 
     public override string ToString() => Name;
+}
+
+/// <summary>The outputs that a case records: one, or several that are compared, and pass a gradient back, together.</summary>
+public readonly struct OpOutputs
+{
+    private readonly Tensor[] _tensors;
+
+    private OpOutputs(Tensor[] tensors) => _tensors = tensors;
+
+    public IReadOnlyList<Tensor> Tensors => _tensors;
+
+    public static implicit operator OpOutputs(Tensor output) => new([output]);
+
+    public static implicit operator OpOutputs(Tensor[] outputs) => new(outputs);
+
+    public static implicit operator OpOutputs((Tensor First, Tensor Second) outputs) => new([outputs.First, outputs.Second]);
 }

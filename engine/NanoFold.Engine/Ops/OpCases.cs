@@ -1,3 +1,6 @@
+using System.Reflection;
+using NanoFold.Kernels.Calls.Time;
+
 namespace NanoFold.Engine.Ops;
 
 /// <summary>Every case of every op: one line an op.</summary>
@@ -12,27 +15,28 @@ public static class OpCases
         .. AddOp.Cases(),
         .. MultiplyOp.Cases(),
         .. BroadcastOp.Cases(),
-        .. ActivationOp<Sigmoid>.Cases(SigmoidReference),
-        .. ActivationOp<Silu>.Cases(SiluReference),
-        .. ActivationOp<Gelu>.Cases(GeluReference),
-        .. ActivationOp<Relu>.Cases(ReluReference),
-        .. ActivationOp<SquaredRelu>.Cases(SquaredReluReference),
-        .. GatedActivationOp<Silu>.Cases(SiluReference),
-        .. GatedActivationOp<Gelu>.Cases(GeluReference),
+        .. OfActivations("Cases"),
         .. RmsNormOp.Cases(),
         .. LayerNormOp.Cases(),
         .. RopeOp.Cases(),
         .. SoftmaxOp.Cases(),
-        .. AttentionOp.Cases(),
-        .. TopKAttentionOp.Cases(),
-        .. PatternRowsOp.Cases(),
+        .. AttentionCases.Attention(),
+        .. AttentionCases.TopK(),
+        .. AttentionCases.PatternRows(),
         .. CrossEntropyOp.Cases(),
         .. LinearCrossEntropyOp.Cases(),
         .. TopKOp.Cases(),
         .. KeepLargestOp.Cases(),
+        .. ExpertSortOp.Cases(),
+        .. ExpertGatherOp.Cases(),
         .. ExpertWeightsOp.Cases(),
         .. ExpertCombineOp.Cases(),
         .. RouterLossOp.Cases(),
+        .. ScanOp.Cases(),
+        .. ConvolutionOp.Cases(),
+        .. RecurrentOp<Rnn>.Cases(RecurrentReference.Rnn),
+        .. RecurrentOp<Gru>.Cases(RecurrentReference.Gru),
+        .. RecurrentOp<Lstm>.Cases(RecurrentReference.Lstm),
     ];
 
     /// <summary>Cases of every op at the shapes of a model's block, where speed is of interest; too large for the tests to run all of them.</summary>
@@ -45,37 +49,34 @@ public static class OpCases
         .. AddOp.SpeedCases(shape),
         .. MultiplyOp.SpeedCases(shape),
         .. BroadcastOp.SpeedCases(shape),
-        .. ActivationOp<Sigmoid>.SpeedCases(shape, SigmoidReference),
-        .. ActivationOp<Silu>.SpeedCases(shape, SiluReference),
-        .. ActivationOp<Gelu>.SpeedCases(shape, GeluReference),
-        .. ActivationOp<Relu>.SpeedCases(shape, ReluReference),
-        .. ActivationOp<SquaredRelu>.SpeedCases(shape, SquaredReluReference),
-        .. GatedActivationOp<Silu>.SpeedCases(shape, SiluReference),
-        .. GatedActivationOp<Gelu>.SpeedCases(shape, GeluReference),
+        .. OfActivations("SpeedCases", shape),
         .. RmsNormOp.SpeedCases(shape),
         .. LayerNormOp.SpeedCases(shape),
         .. RopeOp.SpeedCases(shape),
         .. SoftmaxOp.SpeedCases(shape),
-        .. AttentionOp.SpeedCases(shape),
-        .. TopKAttentionOp.SpeedCases(shape),
-        .. PatternRowsOp.SpeedCases(shape),
+        .. AttentionCases.AttentionAt(shape),
+        .. AttentionCases.TopKAt(shape),
+        .. AttentionCases.PatternRowsAt(shape),
         .. CrossEntropyOp.SpeedCases(shape),
         .. LinearCrossEntropyOp.SpeedCases(shape),
         .. TopKOp.SpeedCases(shape),
         .. KeepLargestOp.SpeedCases(shape),
+        .. ExpertGatherOp.SpeedCases(shape),
         .. ExpertWeightsOp.SpeedCases(shape),
         .. ExpertCombineOp.SpeedCases(shape),
         .. RouterLossOp.SpeedCases(shape),
+        .. ScanOp.SpeedCases(shape),
+        .. ConvolutionOp.SpeedCases(shape),
+        .. RecurrentOp<Rnn>.SpeedCases(shape, RecurrentReference.Rnn),
+        .. RecurrentOp<Gru>.SpeedCases(shape, RecurrentReference.Gru),
+        .. RecurrentOp<Lstm>.SpeedCases(shape, RecurrentReference.Lstm),
     ];
 
-    private static double SigmoidReference(double x) => 1 / (1 + Math.Exp(-x));
-
-    private static double ReluReference(double x) => Math.Max(x, 0);
-
-    private static double SquaredReluReference(double x) => x > 0 ? x * x : 0;
-
-    private static double SiluReference(double x) => x / (1 + Math.Exp(-x));
-
-    private static double GeluReference(double x) =>
-        0.5 * x * (1 + Math.Tanh(Math.Sqrt(2 / Math.PI) * (x + 0.044715 * x * x * x)));
+    // Of every activation, wherever it is declared, alone and with a gate.
+    private static IEnumerable<OpCase> OfActivations(string method, params object[] arguments) =>
+        from activation in typeof(IActivation).Assembly.GetTypes().OrderBy(type => type.Name, StringComparer.Ordinal)
+        where activation.IsValueType && typeof(IActivation).IsAssignableFrom(activation)
+        from op in new[] { typeof(ActivationOp<>), typeof(GatedActivationOp<>) }
+        from found in (IEnumerable<OpCase>)op.MakeGenericType(activation).GetMethod(method, BindingFlags.Static | BindingFlags.NonPublic)!.Invoke(null, arguments)!
+        select found;
 }

@@ -21,18 +21,6 @@ internal static class EventLabel
         _ => "fill gradient",
     };
 
-    /// <summary>The op's own count of an event whose kernels are not known.</summary>
-    public static KernelCost OwnCost(in ProfileEvent noted)
-    {
-        if (noted.Source is not PlanStep { Call: { } call } step)
-        {
-            return default;
-        }
-
-        OpCost cost = call.Node.Op.Cost(call.Node);
-        return step.Kind == PlanStepKind.Forward ? new(cost.ForwardFlops, cost.ForwardBytes) : new(cost.BackwardFlops, cost.BackwardBytes);
-    }
-
     private static StepPhase PhaseOf(object source) => source switch
     {
         StepPart part => part.Phase,

@@ -1,5 +1,3 @@
-using NanoFold.Engine.Autograd;
-
 namespace NanoFold.Engine.Profiling;
 
 /// <summary>By what the calls of a step are added up.</summary>

@@ -22,33 +22,16 @@ internal sealed record StepRecording(Tape Tape, ProfileEvent[] Events, WorkEvent
         log.Events.ToArray(),
         work is null ? [] : [.. Enumerable.Range(0, work.Workers).Select(worker => work.Events(worker).ToArray())]);
 
-    /// <summary>What each event costs: a kernel by itself, an op or a part by its kernels, or by <see cref="Autograd.Op.Cost"/> where none of them is known.</summary>
+    /// <summary>What each event costs: a kernel by itself, an op, a part or the step by the kernels in it.</summary>
     public KernelCost[] Costs()
     {
         var costs = new KernelCost[Events.Length];
         for (int i = Events.Length - 1; i > 0; i--)
         {
-            if (Events[i].Kind == EventKind.Kernel)
-            {
-                costs[i] = Events[i].Cost;
-                costs[Events[i].Parent] += Events[i].Cost;
-            }
-            else if (Events[i].Kind == EventKind.Op && !HasKernel(i))
-            {
-                costs[i] = EventLabel.OwnCost(Events[i]);
-            }
-        }
-
-        for (int i = 1; i < Events.Length; i++)
-        {
-            if (Events[i].Parent == 0)
-            {
-                costs[0] += costs[i];
-            }
+            costs[i] += Events[i].Cost;
+            costs[Events[i].Parent] += costs[i];
         }
 
         return costs;
     }
-
-    private bool HasKernel(int op) => op + 1 < Events.Length && Events[op + 1].Parent == op;
 }

@@ -48,9 +48,8 @@ public static class MemoryCheck
     // What is known without recording anything.
     private static void RequireAtLeast(RunConfig config, Backend backend)
     {
-        RequireShape(config);
         DType type = config.Train.Precision.Activations();
-        long parameters = CostModel.Of(config.Model).Parameters * (BytesPerParameter + (type.Is16Bit() ? type.Size() : 0));
+        long parameters = RequireShape(config) * (BytesPerParameter + (type.Is16Bit() ? type.Size() : 0));
         Require(parameters, "parameters, gradients and optimizer state", "a smaller model", backend);
 
         // Recomputed or not, the input of every block is kept.
@@ -82,9 +81,8 @@ public static class MemoryCheck
     /// <summary>Throws where a model and the caches of a batch do not fit this machine.</summary>
     internal static void RequireDecoding(ModelConfig model, int batch, Backend backend)
     {
-        // The store keeps a gradient beside each value.
         CostModel cost = CostModel.Of(model);
-        Int128 bytes = ((Int128)cost.Parameters * 2 * sizeof(float)) + ((Int128)cost.CacheBytesPerSequence * batch);
+        Int128 bytes = ((Int128)cost.Parameters * sizeof(float)) + ((Int128)cost.CacheBytesPerSequence * batch);
         Require(bytes, "decoding", "a smaller --batch, --context or model", backend);
     }
 
@@ -100,7 +98,8 @@ public static class MemoryCheck
     }
 
     /// <summary>Throws where the model or the batch is beyond what can be computed at all.</summary>
-    internal static void RequireShape(RunConfig config)
+    /// <returns>The model's parameters.</returns>
+    internal static long RequireShape(RunConfig config)
     {
         ModelConfig model = config.Model.Resolve();
         long parameters = CostModel.Of(model).Parameters;
@@ -120,6 +119,8 @@ public static class MemoryCheck
         {
             throw Exceeds("train.batch × train.accumulate × model.context", "tokens", (Int128)tokens * config.Train.Accumulate, MostTokens);
         }
+
+        return parameters;
     }
 
     private static UserException Exceeds(string what, string unit, Int128 value, long most)

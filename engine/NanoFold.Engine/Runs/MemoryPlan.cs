@@ -3,7 +3,7 @@ using NanoFold.Engine.Data;
 using NanoFold.Engine.Model;
 using NanoFold.Engine.Training;
 using NanoFold.Kernels;
-using NanoFold.Kernels.Null;
+using NanoFold.Kernels.Profiling;
 
 namespace NanoFold.Engine.Runs;
 
@@ -15,8 +15,9 @@ namespace NanoFold.Engine.Runs;
 /// <param name="InputBytes">Batches and tables of positions.</param>
 /// <param name="PeakBytes">All of it.</param>
 /// <param name="Passes">The forward and backward pass of a micro-batch.</param>
+/// <param name="PassesCost">FLOPs and bytes of their kernels, recomputation included; what depends on data, such as tokens without a target, as if it were full.</param>
 public sealed record MemoryPlan(
-    long ParameterBytes, long GradientBytes, long OptimizerBytes, long ArenaBytes, long InputBytes, long PeakBytes, PlanProfile Passes)
+    long ParameterBytes, long GradientBytes, long OptimizerBytes, long ArenaBytes, long InputBytes, long PeakBytes, PlanProfile Passes, KernelCost PassesCost)
 {
     /// <param name="config">Resolved, its vocabulary known; a batch of 0 counts as 1.</param>
     /// <param name="like">
@@ -26,12 +27,13 @@ public sealed record MemoryPlan(
     public static MemoryPlan Of(RunConfig config, Backend like)
     {
         MemoryCheck.RequireShape(config);
-        using var backend = new NullBackend(like.Supports(config.Train.Precision.Activations()) ? like : null);
-        using var model = new Transformer(config.Model, backend);
+        using var dry = new DryRun(like.Supports(config.Train.Precision.Activations()) ? like : null);
+        using var model = new Transformer(config.Model, dry.Backend);
         var batches = new RandomBatchSource(Math.Max(1, config.Train.Batch), config.Model.Context, model.Config.Vocab, 0);
         using var trainer = new Trainer(model, config.Train, batches, config.Data.MaskDocuments);
         long trained = model.Store.TrainedElements * sizeof(float);
         return new MemoryPlan(
-            (model.Store.Elements * sizeof(float)) + model.Store.ShadowBytes, trained, trainer.Optimizer.Bytes, trainer.ArenaBytes, trainer.InputBytes, trainer.PeakBytes, trainer.Plan.Profile());
+            (model.Store.Elements * sizeof(float)) + model.Store.ShadowBytes, trained, trainer.Optimizer.Bytes, trainer.ArenaBytes, trainer.InputBytes, trainer.PeakBytes, trainer.Plan.Profile(),
+            dry.Of(trainer.Plan).Aggregate(default(KernelCost), (sum, call) => sum + call.Cost));
     }
 }

@@ -1,4 +1,3 @@
-using System.Text.Json;
 using NanoFold.Engine.Checkpoints;
 using NanoFold.Engine.Training;
 

@@ -10,6 +10,6 @@ public static class TrainData
     public static TokenDataset Open(RunConfig config, Action<string>? note = null, CancellationToken cancel = default)
     {
         Corpus corpus = Corpus.OpenOrDefault(config.Data.Path);
-        return new TokenCache().Open(corpus, TokenizerSpec.Of(config.Tokenizer), DataOptions.Of(config.Data), note, cancel);
+        return new TokenCache().Open(corpus, TokenizerSpec.Of(config.Tokenizer), config.Data, null, note, cancel);
     }
 }

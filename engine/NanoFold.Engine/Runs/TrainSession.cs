@@ -1,7 +1,5 @@
-using System.Text.Json;
 using NanoFold.Engine.Autograd;
 using NanoFold.Engine.Checkpoints;
-using NanoFold.Engine.Corpora;
 using NanoFold.Engine.Data;
 using NanoFold.Engine.Generation;
 using NanoFold.Engine.Geometry;
@@ -14,7 +12,7 @@ using NanoFold.Kernels;
 namespace NanoFold.Engine.Runs;
 
 /// <summary>
-/// Everything a run consists of, opened from a configuration: corpus → tokenizer → shards → batches, model and optimiser, evaluation,
+/// Everything a run consists of, opened from a configuration: corpus → tokenizer → shards → batches, model and optimizer, evaluation,
 /// geometry, and the folder it writes. <see cref="TrainLoop"/> moves it forward.
 /// </summary>
 public sealed class TrainSession : IDisposable
@@ -27,7 +25,7 @@ public sealed class TrainSession : IDisposable
     private (long Step, double Loss) _compared = (-1, double.NaN);
     private double _secondsBefore;
 
-    internal TrainSession(RunConfig config, TokenDataset dataset, Backend backend, RunFolder? folder)
+    internal TrainSession(RunConfig config, TokenDataset dataset, Backend backend, RunFolder? folder, bool drawsParameters = true)
     {
         Config = config;
         _dataset = dataset;
@@ -35,7 +33,7 @@ public sealed class TrainSession : IDisposable
         TrainConfig train = config.Train;
         State = new TrainState(0, train.Steps, 0, null, null, dataset.ContentHash);
         var batches = new BatchSource(dataset.Train, dataset.Name, train.Batch, config.Model.Context, (ulong)train.Seed);
-        Model = new Transformer(config.Model, backend, (ulong)train.Seed);
+        Model = new Transformer(config.Model, backend, drawsParameters ? (ulong)train.Seed : null);
         _arena = new SharedArena(backend);
         try
         {

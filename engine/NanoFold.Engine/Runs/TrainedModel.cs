@@ -1,6 +1,6 @@
 using NanoFold.Engine.Checkpoints;
-using NanoFold.Engine.Data;
 using NanoFold.Engine.Corpora;
+using NanoFold.Engine.Data;
 using NanoFold.Engine.Model;
 using NanoFold.Engine.Text;
 using NanoFold.Engine.Training;
@@ -48,8 +48,8 @@ public sealed class TrainedModel : IDisposable
     /// <exception cref="UserException">The text is too short, or the loss is not finite.</exception>
     public Evaluation Evaluate(Corpus corpus, Action<string>? note = null)
     {
-        DataOptions options = DataOptions.Of(Config.Data) with { Validation = null, ValidationShare = 1 };
-        using TokenDataset dataset = new TokenCache().Open(corpus, TokenizerSpec.Given(Tokenizer), options, note);
+        DataConfig whole = Config.Data with { Validation = null, ValidationFraction = 1 };
+        using TokenDataset dataset = new TokenCache().Open(corpus, TokenizerSpec.Given(Tokenizer), whole, note: note);
         var source = new EvaluationSource(dataset.Validation, corpus.Name, EvaluationSource.RowsFor(Config.Model.Context), Config.Model.Context);
         using var evaluator = new Evaluator(Model, source, null, Tokenizer.ByteLengths, Config.Data.MaskDocuments);
         Evaluation result = evaluator.Run();
@@ -73,7 +73,7 @@ public sealed class TrainedModel : IDisposable
 
         config = config with { Model = config.Model with { Vocab = vocab } };
         RequireParameters(file, CostModel.Of(config.Model).Parameters);
-        var model = new Transformer(config.Model, backend);
+        var model = new Transformer(config.Model, backend, seed: null);
         try
         {
             ModelFile.Read(file, model.Store);

@@ -39,6 +39,11 @@ public sealed class TableStore(Backend backend, DType type) : IDisposable
 
         table = new Table(name, new View(backend.Allocate(layout.Count * type.Size()), 0, layout, type));
         _tables.Add(name, table);
+        if (!backend.HoldsValues)
+        {
+            return table;
+        }
+
         if (type == DType.Float64)
         {
             backend.Upload<double>(values(), table.View);

@@ -1,5 +1,4 @@
 using System.Text.Json;
-using NanoFold.Engine.Autograd;
 
 namespace NanoFold.Engine.Text;
 

@@ -1,5 +1,3 @@
-using NanoFold.Engine.Modules;
-
 namespace NanoFold.Engine.Training;
 
 /// <summary>The learning rate after the warm-up, as a share of its peak.</summary>

@@ -1,6 +1,6 @@
 using ILGPU;
-using NanoFold.Kernels.Fused;
-using NanoFold.Kernels.Fused.Attention;
+using NanoFold.Kernels.Calls;
+using NanoFold.Kernels.Calls.Attention;
 using NanoFold.Kernels.Gpu.Elements;
 
 namespace NanoFold.Kernels.Gpu.Attention;
@@ -14,19 +14,22 @@ internal static class DeltaRows
 
     public static long Bytes(int batch, int time, int heads) => 2L * batch * heads * Length(time) * sizeof(float);
 
+    public static long Bytes(in AttentionArgs args) => Bytes(args.Q.Layout[0], args.Q.Layout[1], args.Q.Layout[2]);
+
     /// <summary>Fills the scratch.</summary>
+    /// <param name="context">Of the device.</param>
+    /// <param name="op">For messages.</param>
+    /// <param name="shape">Checked.</param>
+    /// <param name="args">Of the call.</param>
+    /// <param name="gradients">Of the call.</param>
+    /// <param name="reach">Room for how far documents reach; none where nobody asks for it.</param>
     /// <exception cref="ArgumentException">The scratch is too small.</exception>
-    public static ScoreGradient Prepare<T>(GpuContext context, string op, in AttentionShape shape, in AttentionArgs args, in AttentionGradients gradients)
+    public static ScoreGradient Prepare<T>(GpuContext context, string op, in AttentionShape shape, in AttentionArgs args, in AttentionGradients gradients, ArrayView<int> reach)
         where T : unmanaged, IElement<T>
     {
         View scratch = gradients.Scratch;
         long bytes = Bytes(shape.Batch, shape.Time, shape.Heads);
-        long given = scratch.IsNone ? 0 : scratch.Count * scratch.Type.Size();
-        if (given < bytes || !scratch.Layout.IsContiguous)
-        {
-            Checks.Throw(op, $"scratch must be {bytes} contiguous bytes, got {given}");
-        }
-
+        RowCheck.Scratch(op, scratch, bytes);
         ArrayView<float> memory = context.View<float>(scratch);
         long half = bytes / (2 * sizeof(float));
         var work = new DeltaWork<T>
@@ -45,7 +48,7 @@ internal static class DeltaRows
         context.Launch(work, (half + rows - 1) / rows, context.GroupSize);
         return new ScoreGradient
         {
-            Mask = MaskView.Of(context, op, shape, args.Visible),
+            Seen = VisibleView.Of(context, shape, args.Visible, reach),
             Bits = work.Bits,
             Delta = work.Delta,
             RowLength = work.RowLength,

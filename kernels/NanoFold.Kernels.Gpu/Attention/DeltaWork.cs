@@ -6,7 +6,7 @@ namespace NanoFold.Kernels.Gpu.Attention;
 
 /// <summary>
 /// What the backward pass reads of every query: delta = Σ y ⊙ dy and the log-sum-exp in bits, both [B, H, RowLength] with rows padded
-/// so that tiles end where rows do; behind the last query weights come out as 0. Eight threads a row.
+/// so that tiles end where rows do; after the last query weights come out as 0. Eight threads a row.
 /// </summary>
 internal struct DeltaWork<T> : IGpuWork<DeltaWork<T>>
     where T : unmanaged, IElement<T>

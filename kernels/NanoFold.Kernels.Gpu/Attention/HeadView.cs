@@ -29,7 +29,7 @@ internal struct HeadView<T>
     /// <summary>Element where a row begins.</summary>
     public readonly long Row(int batch, int time, int head) => batch * Batch + time * Time + head * Head;
 
-    /// <summary>Elements column .. column + 3 of the row at <paramref name="row"/>, zeros behind its end. column is a multiple of four.</summary>
+    /// <summary>Elements column .. column + 3 of the row at <paramref name="row"/>, zeros past its end. column is a multiple of four.</summary>
     public readonly Four<float> Read(long row, int column)
     {
         Four<float> values = default;
@@ -55,7 +55,7 @@ internal struct HeadView<T>
         return values;
     }
 
-    /// <summary>Writes, or adds, scale · values at columns column .. column + 3 of a row; nothing behind its end.</summary>
+    /// <summary>Writes, or adds, scale · values at columns column .. column + 3 of a row; nothing past its end.</summary>
     public readonly void Write(long row, int column, in Four<float> values, float scale, int accumulate)
     {
         if (column < Depth && IsFlat != 0)

@@ -31,7 +31,7 @@ internal static class Vectors
     }
 }
 
-/// <summary>Four neighbours, loaded and stored at once where they are aligned to their size.</summary>
+/// <summary>Four neighbors, loaded and stored at once where they are aligned to their size.</summary>
 internal struct Four<T>
     where T : unmanaged
 {

@@ -44,7 +44,7 @@ internal sealed class FewRowsGemm
             _w.Set(sum, 0f);
         }
 
-        // Rows and columns behind the end repeat the last; what they give is not stored.
+        // Rows and columns past the end repeat the last; what they give is not stored.
         Reg first = _w.Mul(lane, _elements);
         Reg[] a = Addresses(block.A, block.StrideA, block.Row, block.Rows, _tile.M, first);
         Reg[] b = Addresses(block.B, block.StrideB, column, block.Columns, _tile.WarpN, first);
@@ -99,7 +99,7 @@ internal sealed class FewRowsGemm
         })];
     }
 
-    /// <summary>16 bytes, or zeros behind the depth.</summary>
+    /// <summary>16 bytes, or zeros after the depth.</summary>
     private Reg[] Load(Reg address, int stage, Reg left)
     {
         Reg[] values = _w.New(RegKind.B32, 4);

@@ -97,7 +97,7 @@ internal struct GemmProblem
     private static int Align(long bits) => bits % 16 == 0 ? 16 : bits % 4 == 0 ? 4 : 2;
 }
 
-/// <summary>The leading dimensions of a product, innermost first, with those merged that lie behind one another in every operand. Strides in bytes.</summary>
+/// <summary>The leading dimensions of a product, innermost first, with those merged that lie after one another in every operand. Strides in bytes.</summary>
 internal struct GemmBatch
 {
     private Dimensions _dimensions;
@@ -134,7 +134,7 @@ internal struct GemmBatch
         }
     }
 
-    /// <summary>Bytes between neighbours along an axis counted from the end; 0 where there is none or only one.</summary>
+    /// <summary>Bytes between neighbors along an axis counted from the end; 0 where there is none or only one.</summary>
     internal static long Stride(in View view, int axis)
         => view.IsNone || axis > view.Layout.Rank || view.Layout[-axis] == 1 ? 0 : view.Layout.Stride(-axis) * view.Type.Size();
 

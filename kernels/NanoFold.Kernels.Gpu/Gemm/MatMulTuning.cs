@@ -8,10 +8,7 @@ namespace NanoFold.Kernels.Gpu.Gemm;
 /// <param name="After">The one that does it now.</param>
 /// <param name="SecondsBefore">Of a call.</param>
 /// <param name="SecondsAfter">The same.</param>
-public sealed record MatMulTuning(MatMulShape Shape, string Before, string After, double SecondsBefore, double SecondsAfter)
-{
-    public bool IsChange => Before != After;
-}
+public sealed record MatMulTuning(MatMulShape Shape, string Before, string After, double SecondsBefore, double SecondsAfter);
 
 /// <summary>A product y [m, n] = op(a) · op(b) of inner length k, to be measured.</summary>
 /// <param name="M">Rows of y.</param>

@@ -161,7 +161,7 @@ internal sealed class MmaGemm
         {
             for (int n = 0; n < columns; n++)
             {
-                // There and back, so that neighbours share an operand.
+                // There and back, so that neighbors share an operand.
                 int column = m % 2 == 0 ? n : columns - 1 - n;
                 _w.MultiplyAccumulate(_spec.Input, Sums(m, column), a[m], b[column / 2].AsSpan(column % 2 * 2, 2));
             }

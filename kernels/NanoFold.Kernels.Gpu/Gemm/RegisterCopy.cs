@@ -5,7 +5,7 @@ namespace NanoFold.Kernels.Gpu.Gemm;
 /// <summary>
 /// Brings one operand's tiles to shared memory through registers, so that they are floats [depth, extent] there whatever they were: in chunks of four elements,
 /// which are written as one where they lie along the tile's rows or columns, and one by one where they lie along the depth. A row has four floats more than
-/// needed, by which sixteen rows or columns of two neighbouring chunks meet no bank twice.
+/// needed, by which sixteen rows or columns of two neighboring chunks meet no bank twice.
 /// </summary>
 internal sealed class RegisterCopy
 {

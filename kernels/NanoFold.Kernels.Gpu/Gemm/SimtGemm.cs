@@ -7,7 +7,7 @@ namespace NanoFold.Kernels.Gpu.Gemm;
 /// Matrix products by multiply-adds in float, exact to float's rounding, for every device. A lane has squares of 4 × 4 of its warp's sums, 8 × 4 to 16 × 8 in all;
 /// tiles of a and b lie in shared memory with the depth outermost, so that four rows or columns of a lane are one load of 16 bytes.
 /// </summary>
-/// <remarks>Lanes are numbered such that neighbours share a column of squares: loads of 16 bytes then need no more cycles than they have different words.</remarks>
+/// <remarks>Lanes are numbered such that neighbors share a column of squares: loads of 16 bytes then need no more cycles than they have different words.</remarks>
 internal sealed class SimtGemm
 {
     /// <summary>Rows and columns of a warp's lanes, four each: a lane's next square is so far away.</summary>
@@ -113,7 +113,7 @@ internal sealed class SimtGemm
         {
             for (int j = 0; j < _columns; j++)
             {
-                // There and back, so that neighbours share an operand.
+                // There and back, so that neighbors share an operand.
                 int at = i % 2 == 0 ? j : _columns - 1 - j;
                 Reg sum = sums[_columns * i + at];
                 _w.Emit($"fma.rn.f32 {sum}, {x[i]}, {y[at]}, {sum}");

@@ -3,8 +3,8 @@ using NanoFold.Kernels.Gpu.Ptx;
 namespace NanoFold.Kernels.Gpu.Gemm;
 
 /// <summary>
-/// Copies one operand's tiles, step after step of the depth, from global to shared memory. Rows or columns behind the matrix repeat its last ones
-/// (their sums are never stored); what is behind the depth is zero.
+/// Copies one operand's tiles, step after step of the depth, from global to shared memory. Rows or columns after the matrix repeat its last ones
+/// (their sums are never stored); what is after the depth is zero.
 /// </summary>
 internal sealed class TileCopy
 {
@@ -65,7 +65,7 @@ internal sealed class TileCopy
             return;
         }
 
-        // Chunks behind the end are those of the last one; where copies are smaller than chunks, each piece looks for itself.
+        // Chunks past the end are those of the last one; where copies are smaller than chunks, each piece looks for itself.
         Reg column = w.Mad(chunk, tile.ChunkElements, first);
         Reg firstDepth = w.Add(depthBegin, row);
         _offsets = [w.Mul(stride, _rowsAPass)];
@@ -154,7 +154,7 @@ internal sealed class TileCopy
         if (!_tile.AlongDepth)
         {
             Reg inside = _w.Both(_w.Compare("gt", left, 0), _pieces[piece]);
-            // A pair of 16-bit elements of which one is behind the end is read whole: it is within the same aligned word.
+            // A pair of 16-bit elements of which one is past the end is read whole: it is within the same aligned word.
             return _w.Select(inside, 4, 0);
         }
 

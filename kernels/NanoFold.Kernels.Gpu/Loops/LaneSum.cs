@@ -3,7 +3,7 @@ using ILGPU;
 namespace NanoFold.Kernels.Gpu.Loops;
 
 /// <summary>
-/// Sums over each run of <c>lanes</c> neighbouring threads, a power of two of them: so a group works on several rows at once.
+/// Sums over each run of <c>lanes</c> neighboring threads, a power of two of them: so a group works on several rows at once.
 /// All threads of the group call, each gets the sum of its own run. Kernels are compiled for the way that suits the device.
 /// </summary>
 internal interface ILaneSum

@@ -4,14 +4,14 @@ using NanoFold.Kernels.Gpu.Elements;
 namespace NanoFold.Kernels.Gpu.Loops;
 
 /// <summary>
-/// Reads and writes rows in pieces of four elements, a piece a thread; what lies behind a row's end is 0 and never written.
+/// Reads and writes rows in pieces of four elements, a piece a thread; what lies past a row's end is 0 and never written.
 /// Kernels are compiled for each way, so that loads of one thread need not wait for each other behind branches.
 /// </summary>
 internal interface IPiece
 {
     /// <param name="x">Memory of the rows.</param>
     /// <param name="row">The row's first element.</param>
-    /// <param name="index">The piece in the row, or one behind its end.</param>
+    /// <param name="index">The piece in the row, or one past its end.</param>
     /// <param name="width">Elements of the row, 0 for a row that is not there.</param>
     static abstract Quad Load<T>(ArrayView<T> x, long row, int index, int width)
         where T : unmanaged, IElement<T>;
@@ -26,7 +26,7 @@ internal readonly struct WholePiece : IPiece
     public static Quad Load<T>(ArrayView<T> x, long row, int index, int width)
         where T : unmanaged, IElement<T>
     {
-        // Without a branch: a thread behind the end reads the row's first piece, and drops it.
+        // Without a branch: a thread past the end reads the row's first piece, and drops it.
         bool isInside = 4 * index < width;
         Quad value = Load(x, row + (isInside ? 4 * index : 0));
         return isInside ? value : default;
@@ -111,7 +111,7 @@ internal readonly struct AnyPiece : IPiece
     }
 }
 
-/// <summary>Four neighbours of a row, as floats.</summary>
+/// <summary>Four neighbors of a row, as floats.</summary>
 internal struct Quad(float a, float b, float c, float d)
 {
     public float A = a, B = b, C = c, D = d;
@@ -140,7 +140,7 @@ internal struct Quad(float a, float b, float c, float d)
 
     public static float Dot(Quad x, Quad y) => x.A * y.A + x.B * y.B + (x.C * y.C + x.D * y.D);
 
-    /// <summary>x − y in the first <paramref name="count"/> of the four, 0 in those behind.</summary>
+    /// <summary>x − y in the first <paramref name="count"/> of the four, 0 in those after.</summary>
     public static Quad Centered(Quad x, float y, int count) => new(
         count > 0 ? x.A - y : 0, count > 1 ? x.B - y : 0, count > 2 ? x.C - y : 0, count > 3 ? x.D - y : 0);
 }

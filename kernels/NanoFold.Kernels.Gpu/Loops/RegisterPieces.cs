@@ -26,7 +26,7 @@ internal interface IPieces<TSelf>
     /// <summary>Adds up what the runs of a group have, in their order, and stores it; all threads call.</summary>
     static abstract void StoreSum(ArrayView<Quad> shared, ArrayView<F32> y, long row, int index, int lanes, int width, TSelf value);
 
-    /// <summary>x − mean in the elements of the row, 0 behind its end.</summary>
+    /// <summary>x − mean in the elements of the row, 0 past its end.</summary>
     static abstract TSelf Centered(TSelf x, float mean, int index, int lanes, int width);
 
     static abstract float Sum(TSelf x);
@@ -93,7 +93,7 @@ internal readonly struct OnePiece(Quad value) : IPieces<OnePiece>
     public static OnePiece operator *(OnePiece x, float y) => new(x._value * y);
 }
 
-/// <summary>The pieces of <typeparamref name="TFirst"/> and, behind them, those of <typeparamref name="TSecond"/>.</summary>
+/// <summary>The pieces of <typeparamref name="TFirst"/> and, after them, those of <typeparamref name="TSecond"/>.</summary>
 internal readonly struct MorePieces<TFirst, TSecond>(TFirst first, TSecond second) : IPieces<MorePieces<TFirst, TSecond>>
     where TFirst : struct, IPieces<TFirst>
     where TSecond : struct, IPieces<TSecond>
@@ -108,24 +108,24 @@ internal readonly struct MorePieces<TFirst, TSecond>(TFirst first, TSecond secon
     public static MorePieces<TFirst, TSecond> Load<T, TPiece>(ArrayView<T> x, long row, int index, int lanes, int width)
         where T : unmanaged, IElement<T>
         where TPiece : struct, IPiece
-        => new(TFirst.Load<T, TPiece>(x, row, index, lanes, width), TSecond.Load<T, TPiece>(x, row, Behind(index, lanes), lanes, width));
+        => new(TFirst.Load<T, TPiece>(x, row, index, lanes, width), TSecond.Load<T, TPiece>(x, row, After(index, lanes), lanes, width));
 
     public static void Store<T, TPiece>(ArrayView<T> y, long row, int index, int lanes, int width, MorePieces<TFirst, TSecond> value)
         where T : unmanaged, IElement<T>
         where TPiece : struct, IPiece
     {
         TFirst.Store<T, TPiece>(y, row, index, lanes, width, value._first);
-        TSecond.Store<T, TPiece>(y, row, Behind(index, lanes), lanes, width, value._second);
+        TSecond.Store<T, TPiece>(y, row, After(index, lanes), lanes, width, value._second);
     }
 
     public static void StoreSum(ArrayView<Quad> shared, ArrayView<F32> y, long row, int index, int lanes, int width, MorePieces<TFirst, TSecond> value)
     {
         TFirst.StoreSum(shared, y, row, index, lanes, width, value._first);
-        TSecond.StoreSum(shared, y, row, Behind(index, lanes), lanes, width, value._second);
+        TSecond.StoreSum(shared, y, row, After(index, lanes), lanes, width, value._second);
     }
 
     public static MorePieces<TFirst, TSecond> Centered(MorePieces<TFirst, TSecond> x, float mean, int index, int lanes, int width) => new(
-        TFirst.Centered(x._first, mean, index, lanes, width), TSecond.Centered(x._second, mean, Behind(index, lanes), lanes, width));
+        TFirst.Centered(x._first, mean, index, lanes, width), TSecond.Centered(x._second, mean, After(index, lanes), lanes, width));
 
     public static float Sum(MorePieces<TFirst, TSecond> x) => TFirst.Sum(x._first) + TSecond.Sum(x._second);
 
@@ -141,5 +141,5 @@ internal readonly struct MorePieces<TFirst, TSecond>(TFirst first, TSecond secon
 
     public static MorePieces<TFirst, TSecond> operator *(MorePieces<TFirst, TSecond> x, float y) => new(x._first * y, x._second * y);
 
-    private static int Behind(int index, int lanes) => index + TFirst.Count * lanes;
+    private static int After(int index, int lanes) => index + TFirst.Count * lanes;
 }

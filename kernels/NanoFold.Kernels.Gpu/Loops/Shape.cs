@@ -11,7 +11,7 @@ internal struct Shape
     public int N1, N2, N3, N4, N5;
     public Steps Y, A, B, C, Z;
 
-    /// <summary>Elements between neighbours along each dimension.</summary>
+    /// <summary>Elements between neighbors along each dimension.</summary>
     public struct Steps
     {
         public long S0, S1, S2, S3, S4, S5;

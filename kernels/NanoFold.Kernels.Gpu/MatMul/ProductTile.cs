@@ -13,7 +13,7 @@ internal static class ProductTile
     public const int Side = 64;
     private const int Depth = 16;
 
-    /// <summary>Fours from one step to the next: one more than a tile has, so that neighbouring steps lie in other banks.</summary>
+    /// <summary>Fours from one step to the next: one more than a tile has, so that neighboring steps lie in other banks.</summary>
     private const int Pitch = Side / 4 + 1;
 
     public static void Run<TIn, TOut>(in Product<TIn, TOut> p, int tileRow, int tileColumn)
@@ -67,7 +67,7 @@ internal static class ProductTile
         Write(p, row0 + firstRow + 3, column0 + firstColumn, c.Row3);
     }
 
-    /// <summary>Four elements, <paramref name="next"/> apart; 0 for those outside of [0, <paramref name="ends"/>) or at step <paramref name="steps"/> and behind.</summary>
+    /// <summary>Four elements, <paramref name="next"/> apart; 0 for those outside of [0, <paramref name="ends"/>) or at step <paramref name="steps"/> and after.</summary>
     private static Four<float> Load<T>(ArrayView<T> x, long at, long next, int end, int endNext, int ends, int step, int stepNext, int steps)
         where T : unmanaged, IElement<T>
     {

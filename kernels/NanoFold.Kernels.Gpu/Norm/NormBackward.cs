@@ -30,7 +30,7 @@ internal struct NormBackwardWork<T, TPiece, TSum, TPieces, TKind> : IGpuWork<Nor
         TPieces dGain = TPieces.All(0), dBias = TPieces.All(0);
         for (int r = run; r < n.RowsPerGroup; r += runs)
         {
-            // Lanes behind the last row have one without elements: they only take part in the sums.
+            // Lanes after the last row have one without elements: they only take part in the sums.
             int row = start + r, width = row < n.Shape.Count ? n.Width : 0;
             row = IntrinsicMath.Min(row, n.Shape.Count - 1);
             float mean = NormGradient<T>.Mean<TKind>(n, row), inverse = NormGradient<T>.Inverse<TKind>(n, row);
@@ -137,7 +137,7 @@ internal struct NormBackwardLongWork<T, TPiece, TSum, TKind> : IGpuWork<NormBack
 
 /// <summary>
 /// Operands of a norm's backward pass. With x̂ = (x − mean) · r and w = dy ⊙ gain: dx = r · (w − mean(w) − x̂ · mean(w ⊙ x̂)), where mean(w) is left out
-/// without centring. Each group goes through some rows and writes its sums of dy ⊙ x̂ and of dy, the partial sums [2, width].
+/// without centering. Each group goes through some rows and writes its sums of dy ⊙ x̂ and of dy, the partial sums [2, width].
 /// </summary>
 internal struct NormGradient<T>
     where T : unmanaged, IElement<T>
@@ -193,7 +193,7 @@ internal struct NormGradient<T>
 /// <summary>The sums that dx of a row needs.</summary>
 internal static class NormSums
 {
-    /// <summary>Over a run of lanes: of w ⊙ (x − mean), and of w where the norm is centred.</summary>
+    /// <summary>Over a run of lanes: of w ⊙ (x − mean), and of w where the norm is centered.</summary>
     public static Two Of<TSum, TKind>(ArrayView<Two> shared, float first, float second, int lanes)
         where TSum : struct, ILaneSum
         where TKind : struct, INormKind

@@ -4,7 +4,7 @@ using NanoFold.Kernels.Gpu.Loops;
 
 namespace NanoFold.Kernels.Gpu.Norm;
 
-/// <summary>Operands of y = (x − mean) · r ⊙ gain + bias with r = rsqrt(mean((x − mean)²) + ε); without centring the mean is 0.</summary>
+/// <summary>Operands of y = (x − mean) · r ⊙ gain + bias with r = rsqrt(mean((x − mean)²) + ε); without centering the mean is 0.</summary>
 internal struct NormForward<T>
     where T : unmanaged, IElement<T>
 {
@@ -71,7 +71,7 @@ internal struct NormForwardWork<T, TPiece, TSum, TPieces, TKind> : IGpuWork<Norm
         NormForward<T> n = work.Norm;
         int lanes = 1 << n.LaneBits, lane = Group.IdxX & (lanes - 1), rest = lane + TPieces.Count * lanes;
         int row = Grid.IdxX * (Group.DimX >> n.LaneBits) + (Group.IdxX >> n.LaneBits);
-        // Lanes behind the last row have one without elements: they only take part in the sums.
+        // Lanes after the last row have one without elements: they only take part in the sums.
         int width = row < n.Shape.Count ? n.Width : 0;
         row = IntrinsicMath.Min(row, n.Shape.Count - 1);
         long at = Shape.At(n.Shape, n.Shape.A, row), target = Shape.At(n.Shape, n.Shape.Y, row);

@@ -84,13 +84,8 @@ internal static class PtxArithmetic
     /// <summary>1 / a, approximate (one unit in the last place).</summary>
     public static Reg Reciprocal(this PtxWriter w, Reg a) => w.Op(RegKind.F32, "rcp.approx.ftz.f32", a);
 
-    public static Reg ToFloat(this PtxWriter w, Reg integer) => w.Op(RegKind.F32, "cvt.rn.f32.s32", integer);
-
     /// <summary>Value of the lane whose number differs by <paramref name="mask"/>'s bits; all lanes of the warp take part.</summary>
     public static Reg ShuffleXor(this PtxWriter w, Reg a, int mask) => w.Op(a.Kind, "shfl.sync.bfly.b32", a, mask, 31, -1);
-
-    /// <summary>Value of lane <paramref name="lane"/>; all lanes of the warp take part.</summary>
-    public static Reg ShuffleFrom(this PtxWriter w, Reg a, Operand lane) => w.Op(a.Kind, "shfl.sync.idx.b32", a, lane, 31, -1);
 
     /// <summary>Whether the predicate holds in some lane; all lanes of the warp take part.</summary>
     public static Reg Any(this PtxWriter w, Reg predicate) => w.Op(RegKind.Predicate, "vote.sync.any.pred", predicate, -1);
@@ -102,8 +97,6 @@ internal static class PtxArithmetic
     public static Reg BlockY(this PtxWriter w) => Special(w, "%ctaid.y");
 
     public static Reg BlockZ(this PtxWriter w) => Special(w, "%ctaid.z");
-
-    public static Reg GridX(this PtxWriter w) => Special(w, "%nctaid.x");
 
     private static Reg Special(PtxWriter w, string name)
     {

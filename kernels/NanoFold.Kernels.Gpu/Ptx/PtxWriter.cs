@@ -86,9 +86,6 @@ internal sealed class PtxWriter
     /// <summary>Instructions inside run in threads where the predicate holds.</summary>
     public Guard When(Reg predicate) => new(this, $"@{predicate} ");
 
-    /// <summary>Instructions inside run in threads where the predicate does not hold.</summary>
-    public Guard Unless(Reg predicate) => new(this, $"@!{predicate} ");
-
     public string NewLabel() => string.Create(CultureInfo.InvariantCulture, $"$L{_labels++}");
 
     public void Mark(string label) => _body.Append(label).Append(":\n");

@@ -40,8 +40,6 @@ internal readonly struct Operand
         _text = text;
     }
 
-    public bool IsReg => _text is null;
-
     public static implicit operator Operand(Reg reg) => new(reg, null);
 
     public static implicit operator Operand(int value) => new(default, value.ToString(CultureInfo.InvariantCulture));

@@ -102,7 +102,7 @@ internal struct DropoutDraw
         return shared[0];
     }
 
-    /// <summary>Factors of the elements 4 · <paramref name="four"/> and the three behind.</summary>
+    /// <summary>Factors of the elements 4 · <paramref name="four"/> and the three after.</summary>
     public static Four<float> Factors(in DropoutDraw draw, ulong key, int four)
     {
         (uint x0, uint x1, uint x2, uint x3) = Philox.Next(key, (ulong)four, 0);

@@ -32,7 +32,7 @@ internal struct GatherWork<T> : IGpuWork<GatherWork<T>>
     }
 }
 
-/// <summary>As <see cref="GatherWork{T}"/>, four neighbours a thread; steps are in fours.</summary>
+/// <summary>As <see cref="GatherWork{T}"/>, four neighbors a thread; steps are in fours.</summary>
 internal struct FourGatherWork<T> : IGpuWork<FourGatherWork<T>>
     where T : unmanaged, IElement<T>
 {

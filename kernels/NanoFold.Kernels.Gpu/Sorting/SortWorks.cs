@@ -73,7 +73,7 @@ internal struct ScanWork : IGpuWork<ScanWork>
     }
 }
 
-/// <summary>Puts keys, and where they came from, to their places: behind all of smaller digits, and those of the same digit before them.</summary>
+/// <summary>Puts keys, and where they came from, to their places: after all of smaller digits, and those of the same digit before them.</summary>
 internal struct PlaceWork : IGpuWork<PlaceWork>
 {
     public SortDigit Digit;
@@ -138,6 +138,6 @@ internal struct SortDigit
         return key < 0 || key > digit.Limit ? digit.Limit : key;
     }
 
-    /// <summary>−1 behind the last key.</summary>
+    /// <summary>−1 after the last key.</summary>
     public static int Of(in SortDigit digit, int i) => i < digit.Count ? (Key(digit, i) >> digit.Shift) & digit.Mask : -1;
 }

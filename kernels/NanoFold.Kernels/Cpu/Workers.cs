@@ -224,7 +224,7 @@ public sealed unsafe class Workers : IDisposable
         }
     }
 
-    /// <summary>Waits for a run behind number <paramref name="seen"/> and goes in; false when the pool stops.</summary>
+    /// <summary>Waits for a run after number <paramref name="seen"/> and goes in; false when the pool stops.</summary>
     private bool Join(int index, ref long seen)
     {
         int spins = 0;

@@ -11,7 +11,7 @@ public unsafe interface ICpuLane<V> : ILane<V>
 
     static abstract V Load(void* source, nint index);
 
-    /// <summary>The first <paramref name="count"/> elements, the rest 0; touches no memory behind them.</summary>
+    /// <summary>The first <paramref name="count"/> elements, the rest 0; touches no memory after them.</summary>
     static abstract V LoadPart(void* source, nint index, int count);
 
     static abstract void Store(void* target, nint index, V value);

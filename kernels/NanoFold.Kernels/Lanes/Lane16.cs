@@ -53,7 +53,13 @@ public readonly struct Lane16 : ICpuLane<Lane16>, IFloatLane<Lane16>
     public static Lane16 Exp(Lane16 a) => FloatMath.Exp(a);
 
     [MethodImpl(Inline)]
+    public static Lane16 Tanh(Lane16 a) => FloatMath.Tanh(a);
+
+    [MethodImpl(Inline)]
     public static Lane16 Log(Lane16 a) => FloatMath.Log(a);
+
+    [MethodImpl(Inline)]
+    public static Lane16 Erfc(Lane16 a) => FloatMath.Erfc(a);
 
     [MethodImpl(Inline)]
     public static Lane16 SelectGreater(Lane16 a, Lane16 b, Lane16 ifGreater, Lane16 otherwise) =>

@@ -55,7 +55,13 @@ public readonly struct Lane4 : ICpuLane<Lane4>, IFloatLane<Lane4>
     public static Lane4 Exp(Lane4 a) => FloatMath.Exp(a);
 
     [MethodImpl(Inline)]
+    public static Lane4 Tanh(Lane4 a) => FloatMath.Tanh(a);
+
+    [MethodImpl(Inline)]
     public static Lane4 Log(Lane4 a) => FloatMath.Log(a);
+
+    [MethodImpl(Inline)]
+    public static Lane4 Erfc(Lane4 a) => FloatMath.Erfc(a);
 
     [MethodImpl(Inline)]
     public static Lane4 SelectGreater(Lane4 a, Lane4 b, Lane4 ifGreater, Lane4 otherwise) =>

@@ -55,7 +55,13 @@ public readonly struct Lane8 : ICpuLane<Lane8>, IFloatLane<Lane8>
     public static Lane8 Exp(Lane8 a) => FloatMath.Exp(a);
 
     [MethodImpl(Inline)]
+    public static Lane8 Tanh(Lane8 a) => FloatMath.Tanh(a);
+
+    [MethodImpl(Inline)]
     public static Lane8 Log(Lane8 a) => FloatMath.Log(a);
+
+    [MethodImpl(Inline)]
+    public static Lane8 Erfc(Lane8 a) => FloatMath.Erfc(a);
 
     [MethodImpl(Inline)]
     public static Lane8 SelectGreater(Lane8 a, Lane8 b, Lane8 ifGreater, Lane8 otherwise) =>

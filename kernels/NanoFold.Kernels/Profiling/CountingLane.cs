@@ -43,7 +43,11 @@ internal readonly struct CountingLane : IFloatLane<CountingLane>
 
     public static CountingLane Exp(CountingLane a) => FloatMath.Exp(a);
 
+    public static CountingLane Tanh(CountingLane a) => FloatMath.Tanh(a);
+
     public static CountingLane Log(CountingLane a) => FloatMath.Log(a);
+
+    public static CountingLane Erfc(CountingLane a) => FloatMath.Erfc(a);
 
     public static CountingLane SelectGreater(CountingLane a, CountingLane b, CountingLane ifGreater, CountingLane otherwise) => Flops(1);
 

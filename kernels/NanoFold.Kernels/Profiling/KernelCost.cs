@@ -1,4 +1,4 @@
-using NanoFold.Kernels.Fused.Attention;
+using NanoFold.Kernels.Calls.Attention;
 
 namespace NanoFold.Kernels.Profiling;
 
@@ -45,10 +45,10 @@ public readonly record struct KernelCost(double Flops, double Bytes)
         return new(args.Y.Count / m / n, m, n, args.A.Layout[args.TransposeA ? -2 : -1], args.TransposeA, args.TransposeB);
     }
 
-    /// <remarks>Rows in no group are not known here: as many as there is room for.</remarks>
+    /// <remarks>Which rows are in which group is data: all are in one, and no more groups are read than there are rows.</remarks>
     internal static KernelCost GroupedMatMul(in GroupedMatMulArgs args) => new(
         2.0 * args.A.Count * args.Y.Layout[-1],
-        BytesOf(args.A) + BytesOf(args.B) + BytesOf(args.Offsets) + BytesOf(args.Y, args.Accumulate));
+        BytesOf(args.A) + (BytesOf(args.B) * (args.PerGroupOutput ? 1 : Math.Min(1, (double)args.A.Layout[0] / args.B.Layout[0]))) + BytesOf(args.Offsets) + BytesOf(args.Y, args.Accumulate));
 
     internal static ProductShape ShapeOf(in GroupedMatMulArgs args) => args.PerGroupOutput
         ? new(1, args.A.Layout[1], args.Y.Layout[2], args.A.Layout[0], true, false)

@@ -1,5 +1,5 @@
 using NanoFold.Kernels;
-using NanoFold.Kernels.Fused;
+using NanoFold.Kernels.Calls.Attention;
 
 namespace NanoFold.Gpu.Tests.Attention;
 
@@ -14,6 +14,8 @@ public class TopKAttentionTests : GpuTests
         yield return [new AttentionCase(1, 13, 2, 2, 6) { DocumentLength = 5, ValueDepth = 7 }, 3];
         yield return [new AttentionCase(1, 9, 1, 1, 8) { Keys = 14 }, 20];
         yield return [new AttentionCase(1, 14, 2, 1, 8) { Window = 6, Sinks = 2 }, 4];
+        yield return [new AttentionCase(1, 14, 1, 1, 8) { Kind = VisibleKind.Full, Window = 4, Sinks = 6, DocumentLength = 8 }, 3];
+        yield return [new AttentionCase(2, 9, 1, 1, 8) { Kind = VisibleKind.Prefix, Prefix = 6 }, 3];
         if (!IsSimulated)
         {
             yield return [Exact(new AttentionCase(2, 150, 4, 2, 64) { Strided = true }), 16];
@@ -34,8 +36,8 @@ public class TopKAttentionTests : GpuTests
         {
             using var gpu = new AttentionRig(Gpu, problem, type);
             using var cpu = new AttentionRig(Cpu, problem, DType.Float32);
-            float[][] actual = gpu.Run(Gpu.RequireInterface<IFusedTopKAttention>(), keep);
-            float[][] expected = cpu.Run(Cpu.RequireInterface<IFusedTopKAttention>(), keep);
+            float[][] actual = gpu.Run(keep);
+            float[][] expected = cpu.Run(keep);
             for (int i = 0; i < actual.Length; i++)
             {
                 Near.Assert($"{type} {s_names[i]}", actual[i], expected[i], i == 5 ? 0 : Near.Tolerance(type) * (i < 2 ? 1 : 3));
@@ -50,7 +52,7 @@ public class TopKAttentionTests : GpuTests
     {
         using var rig = new AttentionRig(Gpu, new(1, 6, 1, 1, 4), DType.Float32);
         Gpu.Fill(rig.K, 1);
-        float[] kept = rig.Run(Gpu.RequireInterface<IFusedTopKAttention>(), 2)[5];
+        float[] kept = rig.Run(2)[5];
         Assert.That(kept, Is.EqualTo(new float[] { 0, -1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1 }));
     }
 }

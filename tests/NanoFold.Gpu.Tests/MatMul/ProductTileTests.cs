@@ -1,7 +1,7 @@
 using NanoFold.Kernels;
 using NanoFold.Kernels.Gpu;
-using NanoFold.Kernels.Gpu.MatMul;
 using NanoFold.Kernels.Gpu.Elements;
+using NanoFold.Kernels.Gpu.MatMul;
 
 namespace NanoFold.Gpu.Tests.MatMul;
 

@@ -1,5 +1,3 @@
-using NanoFold.Kernels.Gpu.Elements;
-
 namespace NanoFold.Gpu.Tests.Ptx;
 
 /// <summary>

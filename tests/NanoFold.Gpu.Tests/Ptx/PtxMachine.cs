@@ -1,4 +1,3 @@
-using NanoFold.Kernels.Gpu.Attention.Full;
 using NanoFold.Kernels.Gpu.Ptx;
 
 namespace NanoFold.Gpu.Tests.Ptx;

@@ -1,5 +1,3 @@
-using NanoFold.Kernels.Gpu.Pointwise;
-
 namespace NanoFold.Gpu.Tests.Ptx;
 
 /// <summary>State of 32 lanes: where they are, which of them run, and their copies under way.</summary>

@@ -1,5 +1,4 @@
 using NanoFold.Engine.Autograd;
-using NanoFold.Engine.Model;
 
 namespace NanoFold.Tests.Autograd;
 

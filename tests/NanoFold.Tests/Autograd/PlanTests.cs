@@ -1,8 +1,8 @@
 using NanoFold.Engine.Autograd;
+using NanoFold.Engine.FeedForward;
 using NanoFold.Engine.Ops;
 using NanoFold.Engine.Tensors;
 using NanoFold.Kernels;
-using NanoFold.Kernels.Cpu.Rows;
 using NanoFold.Tests.Suites;
 
 namespace NanoFold.Tests.Autograd;

@@ -60,11 +60,11 @@ public class StepSweepTests
         Assert.That((cell.Axis, cell.Value, cell.Parameters), Is.EqualTo(("window", 4, CostModel.Of(measured.Model).Parameters)));
         Assert.That(cell.PlanBytes, Is.EqualTo(MemoryPlan.Of(measured, backend).PeakBytes));
         Assert.That(new[] { cell.TokensPerSecond, cell.FlopsPerSecond, cell.PeakShare, cell.UpdateSeconds }, Is.All.Positive);
-        Assert.That(cell.FlopsPerSecond / CostModel.Of(measured.Model).FlopsPerToken, Is.GreaterThan(cell.TokensPerSecond), "the update takes time too");
+        Assert.That(cell.FlopsPerSecond / CostModel.FlopsPerToken(measured.Model), Is.GreaterThan(cell.TokensPerSecond), "the update takes time too");
     }
 
     [Test]
-    public void ACliffIsFarBelowTheBetterNeighbour()
+    public void ACliffIsFarBelowTheBetterNeighbor()
     {
         SweepCell[] cells = [.. new[] { 0.30, 0.50, 0.60, 0.41, 0.40, 0.10 }.Select(share => new SweepCell("batch", 1, 1, 1, share * 1e9, 1e9, 0, 1))];
         Assert.That(cells.Select((_, i) => StepSweep.IsCliff(cells, i)), Is.EqualTo(new[] { true, false, false, true, false, true }));

@@ -1,6 +1,5 @@
 using System.Text.Json;
 using NanoFold.Engine.Checkpoints;
-using NanoFold.Kernels.Cpu.Loops;
 
 namespace NanoFold.Tests.Checkpoints;
 

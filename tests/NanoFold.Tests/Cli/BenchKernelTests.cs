@@ -70,7 +70,7 @@ public class BenchKernelTests
             Assert.That((string?)line["name"], Is.EqualTo(Case));
             Assert.That((double)line["ms"]!, Is.InRange((double)line["low"]!, (double)line["high"]!));
             Assert.That((double)line["gflops"]! * (double)line["ms"]!, Is.EqualTo((string?)line["phase"] == "forward" ? 210e-6 : 420e-6).Within(1e-9));
-            Assert.That((double)line["gbps"]! * (double)line["ms"]!, Is.EqualTo((string?)line["phase"] == "forward" ? 284e-6 : 568e-6).Within(1e-9));
+            Assert.That((double)line["gbps"]! * (double)line["ms"]!, Is.EqualTo((string?)line["phase"] == "forward" ? 284e-6 : 708e-6).Within(1e-9));
             Assert.That((double)line["rooflineShare"]!, Is.Positive);
             Assert.That(line["against"], Is.Null);
         }
@@ -126,9 +126,9 @@ public class BenchKernelTests
     [Test]
     public void TheMachineCodeIsThatOfTheKernel()
     {
-        JsonObject result = CommandLine.Json("bench", "kernel", "linear [65, 64] x [31, 64]", "--disassemble", "--isa", "avx2", "--method", "*Tile6x2:Run*");
+        JsonObject result = CommandLine.Json("bench", "kernel", "linear [65, 64] x [31, 64]", "--disassemble", "--isa", "avx2", "--method", "*Tile6x2*");
         JsonNode method = result["methods"]!.AsArray()[0]!;
-        Assert.That((string?)method["name"], Does.Contain("Tile6x2:Run"));
+        Assert.That((string?)method["name"], Does.Contain("Tile6x2"));
         Assert.That(method["loops"]!.AsArray().Count, Is.Positive);
 
         CommandLine none = CommandLine.Run("bench", "kernel", Case, "--disassemble", "--method", "nothing");

@@ -1,7 +1,6 @@
 using System.Text;
 using NanoFold.Engine.Checkpoints;
 using NanoFold.Engine.Runs;
-using NanoFold.Engine.Training;
 using NanoFold.Tests.Training;
 
 namespace NanoFold.Tests.Cli;

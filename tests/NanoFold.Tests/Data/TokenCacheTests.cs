@@ -94,10 +94,10 @@ public sealed class TokenCacheTests
             Assert.That(IsCached(TokenizerSpec.Bpe(300)), Is.False);
             Assert.That(IsCached(TokenizerSpec.Bpe(301)), Is.False);
             Assert.That(IsCached(TokenizerSpec.Given(Samples.Bpe)), Is.False);
-            Assert.That(IsCached(TokenizerSpec.Byte, new DataOptions { ValidationShare = 0.2 }), Is.False);
-            Assert.That(IsCached(TokenizerSpec.Byte, new DataOptions { Documents = DocumentMode.Mark }), Is.False);
-            Assert.That(IsCached(TokenizerSpec.Byte, new DataOptions { Validation = Corpus.FromText("v", "v") }), Is.False);
-            Assert.That(IsCached(TokenizerSpec.Byte, new DataOptions { Validation = Corpus.FromText("v", "w") }), Is.False);
+            Assert.That(IsCached(TokenizerSpec.Byte, new DataConfig { ValidationFraction = 0.2 }), Is.False);
+            Assert.That(IsCached(TokenizerSpec.Byte, new DataConfig { Documents = DocumentMode.Mark }), Is.False);
+            Assert.That(IsCached(TokenizerSpec.Byte, validation: Corpus.FromText("v", "v")), Is.False);
+            Assert.That(IsCached(TokenizerSpec.Byte, validation: Corpus.FromText("v", "w")), Is.False);
         });
 
         // The same size at another time.
@@ -107,9 +107,9 @@ public sealed class TokenCacheTests
         File.SetLastWriteTimeUtc(path, DateTime.UtcNow.AddHours(-1));
         Assert.That(IsCached(TokenizerSpec.Byte), Is.False);
 
-        bool IsCached(TokenizerSpec spec, DataOptions? options = null)
+        bool IsCached(TokenizerSpec spec, DataConfig? config = null, Corpus? validation = null)
         {
-            using TokenDataset data = _cache.Open(Corpus.Open(path), spec, options);
+            using TokenDataset data = _cache.Open(Corpus.Open(path), spec, config, validation);
             return data.FromCache;
         }
     }
@@ -194,7 +194,7 @@ public sealed class TokenCacheTests
     public void SeveralDocumentsAreMarkedWhereABpeIsLearned()
     {
         Corpus corpus = Corpus.FromText("x", [.. Enumerable.Repeat(Samples.English, 3)]);
-        using TokenDataset data = _cache.Open(corpus, TokenizerSpec.Bpe(300), new DataOptions { ValidationShare = 0.5 });
+        using TokenDataset data = _cache.Open(corpus, TokenizerSpec.Bpe(300), new DataConfig { ValidationFraction = 0.5 });
         int bos = data.Tokenizer.Bos!.Value;
         int eos = data.Tokenizer.Eos!.Value;
         int[] train = All(data.Train);
@@ -214,7 +214,7 @@ public sealed class TokenCacheTests
     [TestCase(DocumentMode.Mark, 258, true)]
     public void BytesAreMarkedOnlyOnRequest(DocumentMode mode, int vocab, bool marked)
     {
-        using TokenDataset data = _cache.Open(Corpus.FromText("x", "abc", "def"), TokenizerSpec.Byte, new DataOptions { Documents = mode, ValidationShare = 0 });
+        using TokenDataset data = _cache.Open(Corpus.FromText("x", "abc", "def"), TokenizerSpec.Byte, new DataConfig { Documents = mode, ValidationFraction = 0 });
         Assert.That((data.Tokenizer.Vocab, data.Train.Marked), Is.EqualTo((vocab, marked)));
         Assert.That(All(data.Train), Is.EqualTo(marked ? [256, 97, 98, 99, 257, 256, 100, 101, 102, 257] : new[] { 97, 98, 99, 100, 101, 102 }));
         Assert.That(data.Train.DocumentStart(1), Is.EqualTo(marked ? 5 : 3));
@@ -231,11 +231,11 @@ public sealed class TokenCacheTests
     [Test]
     public void AGivenTokenizerIsTaken()
     {
-        using TokenDataset data = _cache.Open(Corpus.FromText("x", Samples.English), TokenizerSpec.Given(Samples.Bpe), new DataOptions { ValidationShare = 1 });
+        using TokenDataset data = _cache.Open(Corpus.FromText("x", Samples.English), TokenizerSpec.Given(Samples.Bpe), new DataConfig { ValidationFraction = 1 });
         Assert.That(data.Tokenizer.Fingerprint, Is.EqualTo(Samples.Bpe.Fingerprint));
         Assert.That(All(data.Validation), Is.EqualTo(Samples.Bpe.Encode(Samples.English)));
         Assert.That(
-            () => _cache.Open(Corpus.FromText("x", "a"), TokenizerSpec.Given(Samples.Bpe), new DataOptions { Documents = DocumentMode.Mark }),
+            () => _cache.Open(Corpus.FromText("x", "a"), TokenizerSpec.Given(Samples.Bpe), new DataConfig { Documents = DocumentMode.Mark }),
             Throws.TypeOf<UserException>().With.Message.Contains("no BOS and EOS"));
     }
 
@@ -243,7 +243,7 @@ public sealed class TokenCacheTests
     public void ValidationCanHaveItsOwnText()
     {
         using TokenDataset data = _cache.Open(
-            Corpus.FromText("x", "train"), TokenizerSpec.Byte, new DataOptions { Validation = Corpus.FromText("v", "check") });
+            Corpus.FromText("x", "train"), TokenizerSpec.Byte, validation: Corpus.FromText("v", "check"));
         Assert.That(data.Tokenizer.DecodeText(All(data.Train)), Is.EqualTo("train"));
         Assert.That(data.Tokenizer.DecodeText(All(data.Validation)), Is.EqualTo("check"));
     }
@@ -277,14 +277,10 @@ public sealed class TokenCacheTests
     [Test]
     public void SettingsSayHowToSplit()
     {
-        DataOptions options = DataOptions.Of(new DataConfig
-        {
-            Validation = _folder.Write("v.txt", "v"),
-            ValidationFraction = 0.3,
-            Documents = DocumentMode.Mark,
-        });
-        Assert.That((options.Validation!.Bytes, options.ValidationShare, options.Documents), Is.EqualTo((1L, 0.3, DocumentMode.Mark)));
-        Assert.That(DataOptions.Of(new DataConfig()), Is.EqualTo(new DataOptions()));
+        var config = new DataConfig { Validation = _folder.Write("v.txt", "check"), ValidationFraction = 0.3, Documents = DocumentMode.Mark };
+        using TokenDataset data = _cache.Open(Corpus.FromText("x", "train"), TokenizerSpec.Byte, config);
+        Assert.That(All(data.Train), Is.EqualTo(new[] { 256, 't', 'r', 'a', 'i', 'n', 257 }));
+        Assert.That(All(data.Validation), Is.EqualTo(new[] { 256, 'c', 'h', 'e', 'c', 'k', 257 }));
     }
 
     private static int[] All(TokenShard shard)

@@ -2,7 +2,6 @@ using NanoFold.Engine.Geometry.Dimensions;
 using NanoFold.Engine.Geometry.Neighbors;
 using NanoFold.Engine.Geometry.Spectra;
 using NanoFold.Engine.Geometry.Statistics;
-using NanoFold.Kernels.Cpu.MatMul;
 
 namespace NanoFold.Tests.Geometry;
 

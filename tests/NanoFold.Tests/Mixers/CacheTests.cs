@@ -1,7 +1,6 @@
 using NanoFold.Engine.Mixers;
 using NanoFold.Engine.Model;
 using NanoFold.Engine.Modules;
-using NanoFold.Kernels;
 using NanoFold.Tests.Suites;
 
 namespace NanoFold.Tests.Mixers;

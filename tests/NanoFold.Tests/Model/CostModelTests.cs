@@ -21,8 +21,7 @@ public class CostModelTests
         Assert.That(cost.FeedForward, Is.EqualTo(4 * 3 * 128 * 344));
         Assert.That(cost.Norms, Is.EqualTo(9 * 128));
         Assert.That(cost.Parameters, Is.EqualTo(857_216));
-        Assert.That(cost.FlopsPerToken, Is.EqualTo((6 * (32_768 + 262_144 + 528_384)) + (4 * 12 * 128 * 64)));
-        Assert.That(cost.ExecutedFlopsPerToken, Is.EqualTo((6 * (32_768 + 262_144 + 528_384)) + (4 * 12 * 128 * 32.5)));
+        Assert.That(CostModel.FlopsPerToken(Nano), Is.EqualTo((6 * (32_768 + 262_144 + 528_384)) + (4 * 12 * 128 * 64)));
         Assert.That(cost.CacheBytesPerSequence, Is.EqualTo(4 * 2 * 128 * 64 * 4));
     }
 
@@ -37,7 +36,7 @@ public class CostModelTests
         CostModel tied = CostModel.Of(Nano with { Tied = true });
 
         Assert.That((tied.Head, tied.Parameters), Is.EqualTo((0L, 857_216L - 32_768L)));
-        Assert.That(tied.FlopsPerToken, Is.EqualTo(CostModel.Of(Nano).FlopsPerToken));
+        Assert.That(CostModel.FlopsPerToken(Nano with { Tied = true }), Is.EqualTo(CostModel.FlopsPerToken(Nano)));
     }
 
     [Test]
@@ -53,26 +52,28 @@ public class CostModelTests
     }
 
     [Test]
+    public void VectorsCostNoFlopsByTheConvention()
+        => Assert.That(
+            CostModel.FlopsPerToken(Nano with { Bias = true, Norm = NormKind.Layer, Position = PositionKind.Learned, QkNorm = true, Dropout = 0.1 }),
+            Is.EqualTo(CostModel.FlopsPerToken(Nano)));
+
+    [Test]
     public void AWindowSeesItsKeysAndTheSinks()
     {
-        var window = new SlidingWindowConfig { Window = 8, Sinks = 2 };
-        CostModel cost = CostModel.Of(Nano with { Mixer = window });
-        double seen = Enumerable.Range(0, 64).Average(t => Enumerable.Range(0, t + 1).Count(j => j > t - 8 || j < 2));
+        ModelConfig model = Nano with { Mixer = new SlidingWindowConfig { Window = 8, Sinks = 2 } };
 
-        Assert.That(cost.FlopsPerToken, Is.EqualTo((6 * 823_296) + (4 * 12 * 128 * 8)));
-        Assert.That(cost.ExecutedFlopsPerToken, Is.EqualTo((6 * 823_296) + (4 * 12 * 128 * seen)).Within(1e-6));
-        Assert.That(cost.CacheBytesPerSequence, Is.EqualTo(4 * 2 * 128 * 10 * 4));
+        Assert.That(CostModel.FlopsPerToken(model), Is.EqualTo((6 * 823_296) + (4 * 12 * 128 * 10)));
+        Assert.That(CostModel.FlopsPerToken(Nano with { Mixer = new SlidingWindowConfig { Window = 60, Sinks = 8 } }), Is.EqualTo(CostModel.FlopsPerToken(Nano)), "no more than the context");
+        Assert.That(CostModel.Of(model).CacheBytesPerSequence, Is.EqualTo(4 * 2 * 128 * 10 * 4));
     }
 
     [Test]
     public void TopKStillScoresEveryKey()
     {
-        CostModel cost = CostModel.Of(Nano with { Mixer = new TopKConfig() });
-        double kept = Enumerable.Range(0, 64).Average(t => Math.Min(t + 1, 8));
+        ModelConfig model = Nano with { Mixer = new TopKConfig() };
 
-        Assert.That(cost.FlopsPerToken, Is.EqualTo((6 * 823_296) + (4 * 128 * ((2 * 64) + (10 * 8)))));
-        Assert.That(cost.ExecutedFlopsPerToken, Is.EqualTo((6 * 823_296) + (4 * 128 * ((2 * 32.5) + (10 * kept)))).Within(1e-6));
-        Assert.That(cost.CacheBytesPerSequence, Is.EqualTo(CostModel.Of(Nano).CacheBytesPerSequence));
+        Assert.That(CostModel.FlopsPerToken(model), Is.EqualTo((6 * 823_296) + (4 * 128 * ((2 * 64) + (10 * 8)))));
+        Assert.That(CostModel.Of(model).CacheBytesPerSequence, Is.EqualTo(CostModel.Of(Nano).CacheBytesPerSequence));
     }
 
     [TestCase(GatePosition.AttentionOutput, GateGranularity.Elementwise, 128)]
@@ -82,24 +83,40 @@ public class CostModelTests
     [TestCase(GatePosition.Output, GateGranularity.Elementwise, 128)]
     public void AGateIsAMatrix(GatePosition gate, GateGranularity granularity, int gates)
     {
-        ModelConfig plain = (Nano with { KvHeads = 2 }).Resolve();
+        ModelConfig plain = Nano with { KvHeads = 2 };
         var mixer = new GatedAttentionConfig { Gate = gate, Granularity = granularity };
+        ModelConfig gated = plain with { Mixer = mixer };
 
-        Assert.That(mixer.Gates(plain), Is.EqualTo(gates));
-        Assert.That(mixer.Parameters(plain) - plain.Mixer.Parameters(plain), Is.EqualTo(128 * gates));
-        Assert.That(mixer.FlopsPerToken(plain) - plain.Mixer.FlopsPerToken(plain), Is.EqualTo(6 * 128 * gates));
-        Assert.That(mixer.ExecutedFlopsPerToken(plain) - plain.Mixer.ExecutedFlopsPerToken(plain), Is.EqualTo(6 * 128 * gates));
+        Assert.That(mixer.Gates(plain.Resolve()), Is.EqualTo(gates));
+        Assert.That(CostModel.Of(gated).Mixer - CostModel.Of(plain).Mixer, Is.EqualTo(4 * 128 * gates));
+        Assert.That(CostModel.FlopsPerToken(gated) - CostModel.FlopsPerToken(plain), Is.EqualTo(4 * 6 * 128 * gates));
     }
 
     [Test]
     public void ExpertsAllCountButOnlyActiveOnesCompute()
     {
-        ModelConfig model = Nano.Resolve();
         var moe = new MoeConfig { Experts = 8, Active = 2, Shared = 1, Hidden = 100 };
 
-        Assert.That(moe.Parameters(model), Is.EqualTo((128 * 8) + (9 * 3 * 128 * 100)));
-        Assert.That(moe.FlopsPerToken(model), Is.EqualTo(6 * ((128 * 8) + (3 * 3 * 128 * 100))));
+        Assert.That(CostModel.Of(Nano with { FeedForward = moe }).FeedForward, Is.EqualTo(4 * ((128 * 8) + (9 * 3 * 128 * 100))));
+        Assert.That(
+            CostModel.FlopsPerToken(Nano with { FeedForward = moe }) - CostModel.FlopsPerToken(Nano), Is.EqualTo(4 * 6 * ((128 * 8) + (3 * 3 * 128 * 100) - (3 * 128 * 344))));
         // Of experts only the shared ones have biases.
-        Assert.That((moe with { Activation = Activation.Relu }).Parameters(model with { Bias = true }), Is.EqualTo((128 * 8) + (9 * 2 * 128 * 100) + 100 + 128));
+        CostModel biased = CostModel.Of(Nano with { Bias = true, FeedForward = moe with { Activation = new ReluConfig() } });
+        Assert.That(biased.FeedForward, Is.EqualTo(4 * ((128 * 8) + (9 * 2 * 128 * 100) + 100 + 128)));
+    }
+
+    /// <summary>Whether there is memory for a model is asked of its count.</summary>
+    [Test]
+    public void TheLargestModelThatCanBeWrittenDownIsCounted()
+    {
+        CostModel cost = CostModel.Of(new ModelConfig
+        {
+            Layers = 4096, Width = 1 << 16, Heads = 4096, HeadDim = 4096, Context = 1 << 22, Vocab = 1 << 22,
+            FeedForward = new MoeConfig { Experts = 1024, Active = 1024, Shared = 1024, Hidden = 1 << 18 },
+        });
+
+        Assert.That(cost.Mixer, Is.EqualTo(4096L * 4 * (1L << 40)));
+        Assert.That(cost.FeedForward, Is.EqualTo(4096L * ((1L << 26) + (2 * 3 * (1L << 44)))));
+        Assert.That(cost.CacheBytesPerSequence, Is.EqualTo(4096L * 2 * 4 * (1L << 46)));
     }
 }

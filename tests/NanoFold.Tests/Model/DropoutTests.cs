@@ -2,8 +2,6 @@ using NanoFold.Engine.Autograd;
 using NanoFold.Engine.FeedForward;
 using NanoFold.Engine.Model;
 using NanoFold.Kernels;
-using NanoFold.Kernels.Cpu.Rows;
-using NanoFold.Tests.Cpu.Rows;
 using NanoFold.Tests.Suites;
 
 namespace NanoFold.Tests.Model;

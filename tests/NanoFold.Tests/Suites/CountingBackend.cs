@@ -1,8 +1,5 @@
 using NanoFold.Kernels;
-using NanoFold.Kernels.Cpu.Pointwise;
-using NanoFold.Kernels.Cpu.Reduce;
-using NanoFold.Kernels.Cpu.Rows;
-using NanoFold.Kernels.Fused.Attention;
+using NanoFold.Kernels.Calls.Attention;
 
 namespace NanoFold.Tests.Suites;
 
@@ -71,10 +68,6 @@ internal sealed class CountingBackend(Backend inner) : Backend
         inner.SoftmaxBackward(y, dy, dx, scale, accumulate);
 
     public override IKernel<TCall>? Find<TCall>() => inner.Find<TCall>();
-
-    public override TKernel? FindInterface<TKernel>()
-        where TKernel : class
-        => inner.FindInterface<TKernel>();
 
     public override void Dispose()
     {

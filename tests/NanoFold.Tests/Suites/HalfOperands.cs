@@ -1,5 +1,4 @@
 using NanoFold.Kernels;
-using NanoFold.Kernels.Cpu.Pointwise;
 using NanoFold.Kernels.Memory;
 
 namespace NanoFold.Tests.Suites;

@@ -1,6 +1,5 @@
 using NanoFold.Engine.Tensors;
 using NanoFold.Kernels;
-using NanoFold.Kernels.Cpu.Pointwise;
 
 namespace NanoFold.Tests.Suites;
 
@@ -48,6 +47,9 @@ internal static class Host
         Write(store.Backend, store.Values(parameter), values);
         store.Changed();
     }
+
+    /// <summary>A parameter's values, or null where the store has none of that name.</summary>
+    public static double[]? Find(ParameterStore store, string name) => store.Contains(name) ? Read(store, store[name]) : null;
 
     public static double[] Read(ParameterStore store, Parameter parameter) => Read(store.Backend, store.Values(parameter));
 

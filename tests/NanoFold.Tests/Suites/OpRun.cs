@@ -7,7 +7,7 @@ namespace NanoFold.Tests.Suites;
 
 /// <summary>
 /// An op's case recorded on a backend: real inputs without fixed values are parameters, the rest is external; with a gradient the loss is the
-/// output's product with fixed weights. Gradients of parameters are added to what is there; with copies in between they overwrite.
+/// outputs' products with fixed weights. Gradients of parameters are added to what is there; with copies in between they overwrite.
 /// </summary>
 internal sealed class OpRun : IDisposable
 {
@@ -16,7 +16,7 @@ internal sealed class OpRun : IDisposable
     private readonly DType _rounded;
     private readonly List<IDisposable> _owned = [];
     private readonly bool _copied;
-    private readonly Tensor _output;
+    private readonly IReadOnlyList<Tensor> _outputs;
     private Plan? _plan;
 
     /// <param name="opCase">What to run.</param>
@@ -50,8 +50,11 @@ internal sealed class OpRun : IDisposable
         }
 
         Tape = new Tape(backend, Store, type, training: opCase.CheckGradient);
-        _output = Record(Tape);
-        Tape.Keep(_output);
+        _outputs = Record(Tape);
+        foreach (Tensor output in _outputs)
+        {
+            Tape.Keep(output);
+        }
     }
 
     public OpCase Case { get; }
@@ -64,7 +67,7 @@ internal sealed class OpRun : IDisposable
     public static double[][] Values(OpCase opCase, DType type = DType.Float32) =>
         [.. opCase.Inputs.Select((input, i) => Host.Rounded(input.Values ?? Draw($"{opCase.Name} {i}", input), input.TypeFor(type)))];
 
-    /// <summary>Runs it once; returns the output.</summary>
+    /// <summary>Runs it once; returns the outputs, one after the other.</summary>
     public double[] Run()
     {
         if (_plan is null)
@@ -82,7 +85,7 @@ internal sealed class OpRun : IDisposable
         }
 
         _plan.Run();
-        return Host.Read(_backend, _plan[_output]);
+        return [.. _outputs.SelectMany(output => Host.Read(_backend, _plan[output]))];
     }
 
     /// <summary>The gradients of all parameters after a run, one after the other.</summary>
@@ -114,19 +117,20 @@ internal sealed class OpRun : IDisposable
         }
     }
 
-    /// <summary>Records the case, with its loss where it has a gradient; returns the op's output.</summary>
-    public Tensor Record(Tape tape)
+    /// <summary>Records the case, with its loss where it has a gradient; returns the op's outputs.</summary>
+    public IReadOnlyList<Tensor> Record(Tape tape)
     {
         double[][] values = Values(Case, _rounded);
-        Tensor output = Case.Record(tape, [.. Case.Inputs.Select((input, i) => Input(tape, input, i, values[i]))]);
-        if (Case.CheckGradient)
+        IReadOnlyList<Tensor> outputs = Case.Record(tape, [.. Case.Inputs.Select((input, i) => Input(tape, input, i, values[i]))]).Tensors;
+        for (int i = 0; Case.CheckGradient && i < outputs.Count; i++)
         {
-            double[] weights = Host.Rounded(Numbers.Uniform($"{Case.Name} weights", output.Layout.Count, 0.5, 1.5), _rounded);
+            Tensor output = outputs[i];
+            double[] weights = Host.Rounded(Numbers.Uniform(i == 0 ? $"{Case.Name} weights" : $"{Case.Name} weights {i}", output.Layout.Count, 0.5, 1.5), _rounded);
             View view = Host.New(_backend, output.Type, output.Layout.ToShape(), weights, _owned);
             tape.AddLoss(DotOp.Record(tape, output, tape.External("weights", view)));
         }
 
-        return output;
+        return outputs;
     }
 
     public void Dispose() => _owned.ForEach(o => o.Dispose());

@@ -2,8 +2,6 @@ using NanoFold.Engine.Geometry.Spectra;
 using NanoFold.Engine.Training;
 using NanoFold.Kernels;
 using NanoFold.Kernels.Cpu;
-using NanoFold.Kernels.Cpu.MatMul;
-using NanoFold.Kernels.Cpu.Pointwise;
 
 namespace NanoFold.Tests.Training;
 

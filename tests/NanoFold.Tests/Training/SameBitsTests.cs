@@ -2,7 +2,6 @@ using NanoFold.Engine.Autograd;
 using NanoFold.Engine.Geometry.Measures;
 using NanoFold.Engine.Runs;
 using NanoFold.Engine.Taps;
-using NanoFold.Engine.Training;
 using NanoFold.Kernels.Cpu;
 
 namespace NanoFold.Tests.Training;

@@ -4,7 +4,6 @@ using NanoFold.Engine.Configuration;
 using NanoFold.Engine.Data;
 using NanoFold.Engine.Runs;
 using NanoFold.Engine.Tensors;
-using NanoFold.Engine.Text;
 using NanoFold.Engine.Training;
 using NanoFold.Kernels.Cpu;
 

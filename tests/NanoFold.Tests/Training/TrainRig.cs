@@ -1,6 +1,5 @@
 using NanoFold.Engine.Checkpoints;
 using NanoFold.Engine.Runs;
-using NanoFold.Engine.Training;
 using NanoFold.Kernels.Cpu;
 
 namespace NanoFold.Tests.Training;

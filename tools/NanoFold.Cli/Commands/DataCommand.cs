@@ -3,7 +3,6 @@ using System.Text.Json.Nodes;
 using NanoFold.Engine.Corpora;
 using NanoFold.Engine.Data;
 using NanoFold.Engine.Runs;
-using NanoFold.Engine.Training;
 
 namespace NanoFold.Cli.Commands;
 

@@ -4,7 +4,6 @@ using System.Text.Json.Nodes;
 using NanoFold.Engine;
 using NanoFold.Engine.Generation;
 using NanoFold.Engine.Runs;
-using NanoFold.Engine.Training;
 using NanoFold.Kernels;
 
 namespace NanoFold.Cli.Commands;

@@ -2,7 +2,6 @@ using System.Text.Json.Nodes;
 using NanoFold.Engine.Autograd;
 using NanoFold.Engine.Model;
 using NanoFold.Engine.Runs;
-using NanoFold.Engine.Training;
 using NanoFold.Kernels;
 
 namespace NanoFold.Cli.Commands;
@@ -15,8 +14,8 @@ internal static class PlanCommand
     public static void Build(VerbCommand command)
     {
         var train = new TrainOptions(command);
-        command.JsonKeys = "parameters, parametersByPart {embedding, mixer, feedForward, norms, head}, vocab, flopsPerToken, executedFlopsPerToken, cacheBytesPerSequence, tokensPerStep (null while the batch is auto), peakBytes (of a run: the sum of memory {parameters, gradients, optimizer, activations (shared by training, evaluating, measuring and sampling), inputs (batches and tables), samples (what the geometry reads)}), residentBytes (the same with the process itself, where the host computes; otherwise null), "
-            + "bytesMovedPerToken (read and written by the ops of forward and backward), phases [{phase (forward, backward, update), bytes (most in use besides parameters, gradients and inputs: of activations, in update of the optimizer), at (where)}], "
+        command.JsonKeys = "parameters, parametersByPart {embedding, mixer, feedForward, norms, head}, vocab, flopsPerToken (by the convention 6 N + 12 H D T a layer, of which train's share of peak is), executedFlopsPerToken (of all kernels of forward and backward, visible pairs only), cacheBytesPerSequence, tokensPerStep (null while the batch is auto), peakBytes (of a run: the sum of memory {parameters, gradients, optimizer, activations (shared by training, evaluating, measuring and sampling), inputs (batches and tables), samples (what the geometry reads)}), residentBytes (the same with the process itself, where the host computes; otherwise null), "
+            + "bytesMovedPerToken (read and written by the kernels of forward and backward), phases [{phase (forward, backward, update), bytes (most in use besides parameters, gradients and inputs: of activations, in update of the optimizer), at (where)}], "
             + "largestActivations [{name (op, gradient or scratch of it), count, bytes}] (in use where most is)";
         command.Does(invocation => Run(invocation, train.Config(invocation)));
     }
@@ -42,7 +41,9 @@ internal static class PlanCommand
             ["  norms", Display.Count(cost.Norms)],
             [config.Model.Tied ? "  head (tied)" : "  head", Display.Count(cost.Head)]);
         PlanProfile passes = memory.Passes;
-        double bytesPerToken = (double)passes.MovedBytes / ((long)Math.Max(1, config.Train.Batch) * config.Model.Context);
+        long flopsPerToken = CostModel.FlopsPerToken(config.Model);
+        double tokensPerPass = (double)Math.Max(1, config.Train.Batch) * config.Model.Context;
+        double executedPerToken = memory.PassesCost.Flops / tokensPerPass, bytesPerToken = memory.PassesCost.Bytes / tokensPerPass;
         (string Phase, long Bytes, string At)[] phases =
         [
             ("forward", passes.Forward.Bytes, passes.Forward.At),
@@ -53,8 +54,8 @@ internal static class PlanCommand
         output.Table(
             numbers: false,
             [
-            ["FLOPs per token", $"{Display.Quantity(cost.FlopsPerToken, "FLOP")} ({Display.Quantity(cost.ExecutedFlopsPerToken, "FLOP")} under the causal mask)"],
-            ["bytes moved per token", $"{Display.Bytes((long)bytesPerToken)}, every op's operands read and written once"],
+            ["FLOPs per token", $"{Display.Quantity(flopsPerToken, "FLOP")} by convention; {Display.Quantity(executedPerToken, "FLOP")} in all kernels, visible pairs only"],
+            ["bytes moved per token", $"{Display.Bytes((long)bytesPerToken)}, every kernel's operands read and written once"],
             ["tokens per step", tokensPerStep is { } tokens ? Display.Count(tokens) : "by batch size: auto"],
             ["cache per sequence", Display.Bytes(cost.CacheBytesPerSequence)],
             ["peak memory of a run", $"{Display.Bytes(run.PeakBytes)}: parameters {Display.Bytes(memory.ParameterBytes)}, gradients {Display.Bytes(memory.GradientBytes)}, optimizer {Display.Bytes(memory.OptimizerBytes)}, activations {Display.Bytes(run.ArenaBytes)}, inputs {Display.Bytes(run.InputBytes)}, samples {Display.Bytes(run.SampleBytes)}"],
@@ -75,8 +76,8 @@ internal static class PlanCommand
                 ["head"] = cost.Head,
             },
             ["vocab"] = config.Model.Vocab,
-            ["flopsPerToken"] = cost.FlopsPerToken,
-            ["executedFlopsPerToken"] = cost.ExecutedFlopsPerToken,
+            ["flopsPerToken"] = flopsPerToken,
+            ["executedFlopsPerToken"] = executedPerToken,
             ["cacheBytesPerSequence"] = cost.CacheBytesPerSequence,
             ["tokensPerStep"] = tokensPerStep,
             ["peakBytes"] = run.PeakBytes,

@@ -3,7 +3,7 @@ using NanoFold.Kernels.Gpu.Ptx;
 
 namespace NanoFold.Kernels.Gpu.Attention.Flash;
 
-/// <summary>Copies rows of one head to shared memory in the background; what lies behind the last row or the head dimension becomes zero.</summary>
+/// <summary>Copies rows of one head to shared memory in the background; what lies after the last row or the head dimension becomes zero.</summary>
 internal sealed class FlashCopy
 {
     private readonly PtxWriter _w;

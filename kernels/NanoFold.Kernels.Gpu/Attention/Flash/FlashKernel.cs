@@ -231,7 +231,7 @@ internal abstract class FlashKernel
         {
             for (int n = 0; n < columnTiles; n++)
             {
-                // There and back, so that neighbours share an operand.
+                // There and back, so that neighbors share an operand.
                 int column = m % 2 == 0 ? n : columnTiles - 1 - n;
                 W.MultiplyAccumulate(Spec.Type, sums.AsSpan(((m * columnTiles) + column) * 4, 4), a[m], b[column / 2].AsSpan(column % 2 * 2, 2));
             }

@@ -9,10 +9,10 @@ internal readonly unsafe struct HeadRows(in View view)
     private readonly nint _batch = view.IsNone ? 0 : (nint)view.Layout.Stride(0);
     private readonly nint _head = view.IsNone ? 0 : (nint)view.Layout.Stride(2);
 
-    /// <summary>Elements between neighbours in time.</summary>
+    /// <summary>Elements between neighbors in time.</summary>
     public readonly nint Time = view.IsNone ? 0 : (nint)view.Layout.Stride(1);
 
-    /// <summary>Elements between neighbouring heads.</summary>
+    /// <summary>Elements between neighboring heads.</summary>
     public nint Head => _head;
 
     public bool IsNone => _start is null;

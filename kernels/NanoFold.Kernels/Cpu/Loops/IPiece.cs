@@ -4,16 +4,16 @@ using NanoFold.Kernels.Lanes;
 namespace NanoFold.Kernels.Cpu.Loops;
 
 /// <summary>
-/// How a loop's body reaches memory: whole lanes inside the loop, the first few elements of one behind it.
+/// How a loop's body reaches memory: whole lanes inside the loop, the first few elements of one after it.
 /// A body written over this is written once and gives the same bits wherever an element lies.
 /// </summary>
 internal unsafe interface IPiece<V>
     where V : struct, ICpuLane<V>
 {
-    /// <summary>Elements behind <paramref name="count"/> are 0.</summary>
+    /// <summary>Elements after <paramref name="count"/> are 0.</summary>
     static abstract V Load(void* source, nint index, int count);
 
-    /// <summary>Elements behind <paramref name="count"/> are those of <paramref name="rest"/>.</summary>
+    /// <summary>Elements after <paramref name="count"/> are those of <paramref name="rest"/>.</summary>
     static abstract V LoadOr(void* source, nint index, int count, V rest);
 
     static abstract void Store(void* target, nint index, int count, V value);

@@ -101,16 +101,6 @@ internal static unsafe class LaneSum
             => P.Load(a, i, count) * P.Load(b, i, count);
     }
 
-    /// <summary>a · b · c.</summary>
-    public readonly struct TripleProduct : ITerm
-    {
-        [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public static V At<V, P>(void* a, void* b, void* c, V k, nint i, int count)
-            where V : struct, ICpuLane<V>
-            where P : struct, IPiece<V>
-            => P.Load(a, i, count) * (P.Load(b, i, count) * P.Load(c, i, count));
-    }
-
     /// <summary>(a − k) · b.</summary>
     public readonly struct CenteredProduct : ITerm
     {

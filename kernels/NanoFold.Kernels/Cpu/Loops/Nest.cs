@@ -89,7 +89,7 @@ internal unsafe struct Nest
         }
     }
 
-    /// <summary>Drops dimensions of length 1 and merges neighbours.</summary>
+    /// <summary>Drops dimensions of length 1 and merges neighbors.</summary>
     public void Collapse()
     {
         int rank = 0;

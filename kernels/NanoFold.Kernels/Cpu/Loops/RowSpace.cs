@@ -95,7 +95,7 @@ internal unsafe ref struct RowCursor
         }
     }
 
-    /// <remarks>Behind the last row the address is not used.</remarks>
+    /// <remarks>After the last row the address is not used.</remarks>
     private void Start(long row)
     {
         long within = row % _space.RunLength;

@@ -93,7 +93,7 @@ internal static unsafe class Strides
         }
     }
 
-    /// <summary>A row with neighbours side by side: the row itself, or its copy in scratch.</summary>
+    /// <summary>A row with neighbors side by side: the row itself, or its copy in scratch.</summary>
     public static void* Dense<V>(void* row, long stride, int length, void* scratch)
         where V : struct, ICpuLane<V>
     {

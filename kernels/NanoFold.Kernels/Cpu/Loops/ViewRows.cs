@@ -22,7 +22,7 @@ internal readonly unsafe struct ViewRows
     /// <summary>Elements of a row.</summary>
     public int Length { get; }
 
-    /// <summary>Elements between neighbours of a row.</summary>
+    /// <summary>Elements between neighbors of a row.</summary>
     public long Stride { get; }
 
     public void* this[long row] => _address + _nest.Offset(0, row) * _size;

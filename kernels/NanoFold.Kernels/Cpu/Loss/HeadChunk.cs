@@ -92,7 +92,7 @@ internal unsafe ref struct HeadChunk
         return Math.Max(most * RowBytes(width, vocab, sizeof(float)), RowBytes(width, vocab, sizeof(double))) + Parts * NativeBuffer.Alignment;
     }
 
-    /// <summary>Goes to the next rows with a target and gathers their x; false behind the last.</summary>
+    /// <summary>Goes to the next rows with a target and gathers their x; false after the last.</summary>
     public bool Next(CpuContext context)
     {
         int* targets = _targets.Ints, rows = Rows;

@@ -12,7 +12,7 @@ namespace NanoFold.Kernels.Cpu.MatMul;
 /// </summary>
 internal static unsafe class Packing
 {
-    /// <summary>Whole panels or strips one behind the other, each as in <see cref="Pack{T}"/>.</summary>
+    /// <summary>Whole panels or strips one after the other, each as in <see cref="Pack{T}"/>.</summary>
     public static void PackMany<T>(byte* source, nint lineStride, nint stepStride, int panels, int width, int depth, T* target)
         where T : unmanaged
     {
@@ -88,7 +88,7 @@ internal static unsafe class Packing
     }
 
     /// <summary>
-    /// Adjacent lines, 24 or 64 bytes of them per panel. They are taken four k at a time: neighbouring panels share cache lines,
+    /// Adjacent lines, 24 or 64 bytes of them per panel. They are taken four k at a time: neighboring panels share cache lines,
     /// which a power-of-two stride would push out of the first level before the next panel wants them.
     /// </summary>
     private static void CopyMany(byte* source, nint stepStride, int panels, int bytes, int depth, byte* target)

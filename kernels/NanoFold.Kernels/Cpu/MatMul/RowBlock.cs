@@ -36,7 +36,7 @@ internal readonly unsafe ref struct RowBlock<TKernel, O, V, T>
 
     private bool IsFirst => _k == 0;
 
-    /// <summary>Bias and residual come after the whole sum: the bits are those of a product and an addition behind it.</summary>
+    /// <summary>Bias and residual come after the whole sum: the bits are those of a product and an addition after it.</summary>
     private bool IsLast => _k + _depth == _product.Depth;
 
     /// <summary>Tiles add to y in place where its columns and those of what is added once are adjacent.</summary>

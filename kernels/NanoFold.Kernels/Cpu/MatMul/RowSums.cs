@@ -64,7 +64,7 @@ internal readonly unsafe ref struct RowSums<O, V, T>
                 for (int first = 0; first < _product.Rows; first += TileRows)
                 {
                     byte* a = _product.A + Math.Min(first, _product.Rows - TileRows) * _product.ARow + k * _product.AStep;
-                    Tile4x2.Run<O, V, DirectPanel>(
+                    Tile.Run<Tile4x2<O, V>, O, V, DirectPanel>(
                         1, depth, a, _product.ARow, b, _product.BStep, (byte*)(_sums + first * SumRow + j), SumRow * sizeof(T), 1, true);
                 }
             }

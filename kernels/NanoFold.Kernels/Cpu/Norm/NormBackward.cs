@@ -5,7 +5,7 @@ using NanoFold.Kernels.Lanes;
 namespace NanoFold.Kernels.Cpu.Norm;
 
 /// <summary>
-/// With x̂ = (x − mean) · r and w = dy ⊙ gain: dx = r · (w − mean(w) − x̂ · mean(w ⊙ x̂)), where mean(w) is left out without centring.
+/// With x̂ = (x − mean) · r and w = dy ⊙ gain: dx = r · (w − mean(w) − x̂ · mean(w ⊙ x̂)), where mean(w) is left out without centering.
 /// Each item adds dy ⊙ x̂ and dy over its rows into its own partial sums [2, width].
 /// </summary>
 internal unsafe struct NormBackward : ILaneWork

@@ -4,7 +4,7 @@ using NanoFold.Kernels.Lanes;
 
 namespace NanoFold.Kernels.Cpu.Norm;
 
-/// <summary>y = (x − mean) · rsqrt(mean((x − mean)²) + ε) ⊙ gain + bias; without centring the mean is 0.</summary>
+/// <summary>y = (x − mean) · rsqrt(mean((x − mean)²) + ε) ⊙ gain + bias; without centering the mean is 0.</summary>
 internal unsafe struct NormForward : ILaneWork
 {
     public RowSpace X;

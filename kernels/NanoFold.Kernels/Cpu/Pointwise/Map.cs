@@ -13,7 +13,7 @@ internal static unsafe class Map
     /// <summary>Fewer elements than this are done by the calling thread.</summary>
     public const int SmallElements = 16384;
 
-    /// <summary>Elements gathered at a time where an operand's neighbours are apart.</summary>
+    /// <summary>Elements gathered at a time where an operand's neighbors are apart.</summary>
     private const int BlockElements = 256;
 
     public static void Run<TOp>(CpuContext context, TOp op, in View a, in View y, bool accumulate)
@@ -111,7 +111,7 @@ internal static unsafe class Map
             }
         }
 
-        /// <summary>Neighbours apart: blocks are brought together, computed in the same lane, and spread again.</summary>
+        /// <summary>Neighbors apart: blocks are brought together, computed in the same lane, and spread again.</summary>
         [SkipLocalsInit]
         private void Strided<V>(void* a, long sa, void* b, long sb, void* c, long sc, void* y, long sy, void* z, long sz, long length)
             where V : struct, ICpuLane<V>

@@ -9,7 +9,7 @@ internal static unsafe class Transpose
     /// <summary>Rows and columns of a tile: 4 KB on each side.</summary>
     private const int Tile = 32;
 
-    /// <summary>The dimension along which the source's neighbours lie, or −1 where tiles would not help.</summary>
+    /// <summary>The dimension along which the source's neighbors lie, or −1 where tiles would not help.</summary>
     public static int Axis(in Nest nest)
     {
         for (int i = 0; i < nest.Rank - 1; i++)

@@ -134,7 +134,7 @@ internal static unsafe class ColumnSums
             }
         }
 
-        // The tile has room for a whole lane behind the last column.
+        // The tile has room for a whole lane after the last column.
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         private static void Join<V>(V value, void* sums, void* lost, nint i)
             where V : struct, ICpuLane<V>

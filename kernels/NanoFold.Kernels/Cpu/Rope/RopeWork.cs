@@ -6,7 +6,7 @@ namespace NanoFold.Kernels.Cpu.Rope;
 
 /// <summary>
 /// Turns the heads of some tokens. Half-split pairs are two contiguous halves. Interleaved ones are done as
-/// y[i] = x[i] · cos[i / 2] ∓ x[i xor 1] · sin[i / 2] with cosines and signed sines laid out once per token; the neighbour x[i xor 1]
+/// y[i] = x[i] · cos[i / 2] ∓ x[i xor 1] · sin[i / 2] with cosines and signed sines laid out once per token; the neighbor x[i xor 1]
 /// is picked from loads one element to either side, from a padded copy of the head.
 /// </summary>
 internal unsafe struct RopeWork : ILaneWork
@@ -131,8 +131,8 @@ internal unsafe struct RopeWork : ILaneWork
         where V : struct, ICpuLane<V>
         where P : struct, IPiece<V>
     {
-        V neighbour = V.SelectGreater(P.Load(isEven, i, count), V.Constant(0), P.Load(x, i + 1, count), P.Load(x, i - 1, count));
-        V value = V.MultiplyAdd(neighbour, P.Load(sin, i, count), P.Load(x, i, count) * P.Load(cos, i, count));
+        V neighbor = V.SelectGreater(P.Load(isEven, i, count), V.Constant(0), P.Load(x, i + 1, count), P.Load(x, i - 1, count));
+        V value = V.MultiplyAdd(neighbor, P.Load(sin, i, count), P.Load(x, i, count) * P.Load(cos, i, count));
         P.Store(y, i, count, accumulate ? value + P.Load(y, i, count) : value);
     }
 }

@@ -77,7 +77,7 @@ internal static unsafe class Select
 
         private static void Insert(double value, int index, double* best, int* at, ref int kept, int k)
         {
-            // Not-a-number sorts behind all others.
+            // Not-a-number sorts after all others.
             double key = double.IsNaN(value) ? double.NegativeInfinity : value;
             int slot = kept < k ? kept++ : k - 1;
             for (; slot > 0 && best[slot - 1] < key; slot--)

@@ -1,6 +1,5 @@
 using NanoFold.Kernels.Cpu.Attention;
 using NanoFold.Kernels.Cpu.Attention.TopK;
-using NanoFold.Kernels.Cpu.Rows;
 using NanoFold.Kernels.Lanes;
 using NanoFold.Kernels.Memory;
 

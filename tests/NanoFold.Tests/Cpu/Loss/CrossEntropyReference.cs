@@ -1,5 +1,3 @@
-using NanoFold.Kernels.Cpu.Loss;
-
 namespace NanoFold.Tests.Cpu.Loss;
 
 /// <summary>Cross-entropy from softmax probabilities, in double precision.</summary>

@@ -2,6 +2,7 @@ using System.Text.Json.Nodes;
 using NanoFold.Engine.Benchmarks;
 using NanoFold.Engine.Measurement;
 using NanoFold.Engine.Ops;
+using NanoFold.Kernels.Profiling;
 
 namespace NanoFold.Cli.Commands.Bench;
 
@@ -35,10 +36,11 @@ internal sealed class KernelReport(string isa, int threads, string processor)
     {
         _isTimed = true;
         _isCompared |= then is not null;
-        Add(new KernelSamples(runner.Case.Name, Forward, timing.ForwardMs, timing.YardstickMs), runner.Cost.ForwardFlops, runner.Cost.ForwardBytes, check, roof, then);
+        (KernelCost forward, KernelCost backward) = OpRunner.CostOf(runner.Case, runner.Backend);
+        Add(new KernelSamples(runner.Case.Name, Forward, timing.ForwardMs, timing.YardstickMs), forward, check, roof, then);
         if (timing.BackwardMs.Length > 0)
         {
-            Add(new KernelSamples(runner.Case.Name, Backward, timing.BackwardMs, timing.YardstickMs), runner.Cost.BackwardFlops, runner.Cost.BackwardBytes, check, roof, then);
+            Add(new KernelSamples(runner.Case.Name, Backward, timing.BackwardMs, timing.YardstickMs), backward, check, roof, then);
         }
     }
 
@@ -76,18 +78,18 @@ internal sealed class KernelReport(string isa, int threads, string processor)
         _cases.Add((JsonNode)Checked(name, phase, check));
     }
 
-    private void Add(KernelSamples samples, long flops, long bytes, KernelCheck check, KernelRoof roof, KernelBaseline? then)
+    private void Add(KernelSamples samples, KernelCost cost, KernelCheck check, KernelRoof roof, KernelBaseline? then)
     {
         double ms = SampleStatistics.Median(samples.SamplesMs), perSecond = 1000 / ms;
         (double low, double high) = SampleStatistics.MedianInterval(samples.SamplesMs);
-        double share = roof.Seconds(flops, bytes) * perSecond;
+        double share = roof.Seconds(cost.Flops, (long)cost.Bytes) * perSecond;
         KernelComparison? comparison = then?.Find(samples.Name, samples.Phase) is { } before ? KernelComparison.Of(samples, before) : null;
         (double error, double tolerance) = Of(check, samples.Phase);
         _samples.Add(samples);
         _rows.Add(
         [
-            samples.Name, samples.Phase, Display.Number(ms, "0.0000"), Range(low, high, "0.0000"), Display.Number(flops * perSecond / 1e9, "0.0"),
-            Display.Number(bytes * perSecond / 1e9, "0.0"), Display.Number(100 * share, "0") + " %", $"{error:0.0e+0}", $"{tolerance:0.0e+0}",
+            samples.Name, samples.Phase, Display.Number(ms, "0.0000"), Range(low, high, "0.0000"), Display.Number(cost.Flops * perSecond / 1e9, "0.0"),
+            Display.Number(cost.Bytes * perSecond / 1e9, "0.0"), Display.Number(100 * share, "0") + " %", $"{error:0.0e+0}", $"{tolerance:0.0e+0}",
             .. comparison is { } c ? [Display.Number(c.Ratio, "0.000"), Range(c.Low, c.High, "0.000"), Display.Number(c.Machine, "0.000"), c.Verdict] : then is null ? (string[])[] : ["–", "", "", "not in the file"],
         ]);
 
@@ -95,8 +97,8 @@ internal sealed class KernelReport(string isa, int threads, string processor)
         line["ms"] = ms;
         line["low"] = low;
         line["high"] = high;
-        line["gflops"] = flops * perSecond / 1e9;
-        line["gbps"] = bytes * perSecond / 1e9;
+        line["gflops"] = cost.Flops * perSecond / 1e9;
+        line["gbps"] = cost.Bytes * perSecond / 1e9;
         line["rooflineShare"] = share;
         line["against"] = comparison is { } against
             ? new JsonObject { ["ratio"] = against.Ratio, ["low"] = against.Low, ["high"] = against.High, ["machine"] = against.Machine, ["verdict"] = against.Verdict }

@@ -4,7 +4,7 @@ using NanoFold.Kernels.Lanes;
 namespace NanoFold.Kernels.Cpu.Attention.Blocks;
 
 /// <summary>
-/// State of a block of query columns while key blocks pass by: running maximum, sum of exponentials and unnormalised output
+/// State of a block of query columns while key blocks pass by: running maximum, sum of exponentials and unnormalized output
 /// (FlashAttention, arXiv 2205.14135). Scores lie key by key, so that every reduction is across rows and never inside a lane.
 /// </summary>
 internal readonly unsafe struct OnlineSoftmax
@@ -97,7 +97,7 @@ internal readonly unsafe struct OnlineSoftmax
             Element.At<V>(_output, first * _outputRow), _outputRow, y, yRow, rows, _valueDepth, Element.At<V>(_correction, first), 1);
     }
 
-    /// <summary>Maximum in nats, sum and unnormalised output of one column, for <see cref="CachedCombineWork"/>.</summary>
+    /// <summary>Maximum in nats, sum and unnormalized output of one column, for <see cref="CachedCombineWork"/>.</summary>
     public void Export<V>(int column, void* target)
         where V : struct, ICpuLane<V>
     {

@@ -2,7 +2,7 @@ using NanoFold.Kernels.Lanes;
 
 namespace NanoFold.Kernels.Cpu.Attention.Cached;
 
-/// <summary>Softmax states of the parts of the keys, one per query column: maximum, sum, unnormalised output.</summary>
+/// <summary>Softmax states of the parts of the keys, one per query column: maximum, sum, unnormalized output.</summary>
 internal readonly unsafe struct CachedParts(void* memory, CachedPlan plan)
 {
     private const int Lanes = 16;

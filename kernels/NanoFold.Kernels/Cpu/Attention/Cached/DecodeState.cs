@@ -83,7 +83,7 @@ internal readonly unsafe struct DecodeState
         HeadRow.Write(_output, y, _valueDepth, V.Constant(sum == 0 ? 0 : 1 / sum));
     }
 
-    /// <summary>Maximum, sum and unnormalised output, for <see cref="CachedCombineWork"/>.</summary>
+    /// <summary>Maximum, sum and unnormalized output, for <see cref="CachedCombineWork"/>.</summary>
     public void Export<V>(void* target)
         where V : struct, ICpuLane<V>
     {

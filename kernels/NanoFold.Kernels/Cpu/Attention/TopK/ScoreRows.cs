@@ -47,8 +47,6 @@ internal readonly unsafe struct ScoreRows
 
     public long Bytes { get; }
 
-    public nint ScoreRow => _columns;
-
     /// <summary>What <see cref="Select{V}"/> kept, best first.</summary>
     public KeyScore* Kept => _kept;
 

@@ -12,7 +12,7 @@ internal unsafe interface IMicroKernel
     /// <summary>Rows of the tile to take when <paramref name="left"/> rows are left, so that few are wasted.</summary>
     static abstract int PanelRows(int left);
 
-    /// <summary>Tiles of <paramref name="rows"/> (as from <see cref="PanelRows"/>) rows one below the other, half as many columns if <paramref name="narrow"/>; see <see cref="ITile.Run"/>.</summary>
+    /// <summary>Tiles of <paramref name="rows"/> (as from <see cref="PanelRows"/>) rows one below the other, half as many columns if <paramref name="narrow"/>; see <see cref="Tile"/>.</summary>
     static abstract void Run<P>(int rows, bool narrow, int panels, nint depth, byte* a, nint aRow, byte* b, nint bStep, byte* y, nint yRow, double alpha, bool accumulate)
         where P : struct, IPanel;
 }
@@ -31,23 +31,7 @@ internal readonly unsafe struct SixRowKernel<O, V> : IMicroKernel
 
     public static void Run<P>(int rows, bool narrow, int panels, nint depth, byte* a, nint aRow, byte* b, nint bStep, byte* y, nint yRow, double alpha, bool accumulate)
         where P : struct, IPanel
-    {
-        switch (rows, narrow)
-        {
-            case (6, false):
-                Tile6x2.Run<O, V, P>(panels, depth, a, aRow, b, bStep, y, yRow, alpha, accumulate);
-                break;
-            case (6, true):
-                Tile6x1.Run<O, V, P>(panels, depth, a, aRow, b, bStep, y, yRow, alpha, accumulate);
-                break;
-            case (_, false):
-                Tile4x2.Run<O, V, P>(panels, depth, a, aRow, b, bStep, y, yRow, alpha, accumulate);
-                break;
-            default:
-                Tile4x1.Run<O, V, P>(panels, depth, a, aRow, b, bStep, y, yRow, alpha, accumulate);
-                break;
-        }
-    }
+        => Tile.Run<Tile6x2<O, V>, Tile6x1<O, V>, O, V, P>(rows, narrow, panels, depth, a, aRow, b, bStep, y, yRow, alpha, accumulate);
 }
 
 /// <summary>8 rows by 2 vectors, with 4 rows and 1 vector at the edges: for the 32 registers of 64-bit Arm.</summary>
@@ -63,21 +47,5 @@ internal readonly unsafe struct EightRowKernel<O, V> : IMicroKernel
 
     public static void Run<P>(int rows, bool narrow, int panels, nint depth, byte* a, nint aRow, byte* b, nint bStep, byte* y, nint yRow, double alpha, bool accumulate)
         where P : struct, IPanel
-    {
-        switch (rows, narrow)
-        {
-            case (8, false):
-                Tile8x2.Run<O, V, P>(panels, depth, a, aRow, b, bStep, y, yRow, alpha, accumulate);
-                break;
-            case (8, true):
-                Tile8x1.Run<O, V, P>(panels, depth, a, aRow, b, bStep, y, yRow, alpha, accumulate);
-                break;
-            case (_, false):
-                Tile4x2.Run<O, V, P>(panels, depth, a, aRow, b, bStep, y, yRow, alpha, accumulate);
-                break;
-            default:
-                Tile4x1.Run<O, V, P>(panels, depth, a, aRow, b, bStep, y, yRow, alpha, accumulate);
-                break;
-        }
-    }
+        => Tile.Run<Tile8x2<O, V>, Tile8x1<O, V>, O, V, P>(rows, narrow, panels, depth, a, aRow, b, bStep, y, yRow, alpha, accumulate);
 }

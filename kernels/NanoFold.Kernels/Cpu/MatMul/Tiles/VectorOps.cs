@@ -22,7 +22,7 @@ internal unsafe interface IVectorOps<V>
 
     static abstract V Load(byte* source);
 
-    /// <summary>The first <paramref name="count"/> elements, the rest 0; touches no memory behind them.</summary>
+    /// <summary>The first <paramref name="count"/> elements, the rest 0; touches no memory after them.</summary>
     static abstract V LoadPart(byte* source, int count);
 
     /// <summary>One element, broadcast.</summary>

@@ -1,0 +1,40 @@
+using NanoFold.Engine.Autograd;
+using NanoFold.Engine.Model;
+using NanoFold.Engine.Modules;
+using NanoFold.Engine.Tensors;
+using NanoFold.Kernels;
+using NanoFold.Kernels.Profiling;
+
+namespace NanoFold.Engine.Generation;
+
+/// <summary>What writing one token must read from memory.</summary>
+public static class DecodeCost
+{
+    /// <summary>
+    /// Bytes per token in float32, by a dry run of one step: every weight once for the whole batch (of the embedding a row, unless it is the head too; of
+    /// experts no more than tokens are sent to) and the cache of the token's own sequence. Activations, which stay in a processor's caches, are not counted.
+    /// </summary>
+    /// <param name="model">Its vocabulary known.</param>
+    /// <param name="keys">Tokens that it sees, its own included.</param>
+    /// <param name="batch">Sequences that are written at once.</param>
+    public static double BytesPerToken(ModelConfig model, int keys, int batch)
+    {
+        using var dry = new DryRun();
+        // A cache for as many keys as are seen is full.
+        model = model.Resolve();
+        using var transformer = new Transformer(model with { Context = Math.Min(keys, model.Context) }, dry.Backend);
+        using DecodeCache cache = transformer.NewCache(batch, chunk: 1);
+        using var inputs = new DecodeInputs(dry.Backend, batch, largestChunk: 1);
+        var tape = new Tape(dry.Backend, transformer.Store);
+        inputs.RecordOn(tape, transformer, cache, chunk: 1);
+        return dry.Of(new Plan(tape)).Sum(call => BytesRead(tape, call.Step.Call!.Node, call.Cost)) / batch;
+    }
+
+    // What an op moves besides activations, where it has operands of another kind.
+    private static double BytesRead(Tape tape, Node node, in KernelCost cost)
+    {
+        Tensor[] operands = [.. node.Inputs.Concat(node.Outputs).Where(tensor => !tensor.IsNone)];
+        Tensor[] activations = [.. operands.Where(tensor => tape.Values[tensor.Id].Kind == ValueKind.Activation)];
+        return activations.Length < operands.Length ? cost.Bytes - activations.Sum(tensor => tensor.Layout.Count * tensor.Type.Size()) : 0;
+    }
+}

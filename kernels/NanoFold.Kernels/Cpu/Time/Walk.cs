@@ -1,0 +1,141 @@
+using System.Runtime.CompilerServices;
+using NanoFold.Kernels.Cpu.Loops;
+using NanoFold.Kernels.Lanes;
+
+namespace NanoFold.Kernels.Cpu.Time;
+
+/// <summary>How a recurrence goes through time: rows and channels cut into items by shape, the order of places, where something begins.</summary>
+internal readonly unsafe struct Walk
+{
+    /// <summary>Channels of an item: four lanes of the widest kind.</summary>
+    public const int Channels = 64;
+
+    private readonly byte* _continues;
+    private readonly int* _counts;
+
+    public Walk(in Layout shape, in View continues, in View counts, bool reverse, int size)
+    {
+        Batch = shape[0];
+        Time = shape[1];
+        Width = shape[2];
+        Reverse = reverse;
+        _continues = (byte*)continues.Address;
+        _counts = counts.Ints;
+        Size = size;
+    }
+
+    public int Batch { get; }
+
+    public int Time { get; }
+
+    public int Width { get; }
+
+    public bool Reverse { get; }
+
+    /// <summary>Bytes of an element.</summary>
+    public int Size { get; }
+
+    public long Items => (long)Batch * Blocks;
+
+    private int Blocks => (Width + Channels - 1) / Channels;
+
+    public void Item(long item, out int row, out int channel, out int channels)
+    {
+        row = (int)(item / Blocks);
+        channel = (int)(item - (long)row * Blocks) * Channels;
+        channels = Math.Min(Channels, Width - channel);
+    }
+
+    /// <summary>Places of a row that move.</summary>
+    public int Count(int row) => _counts is null ? Time : Math.Clamp(_counts[row], 0, Time);
+
+    /// <summary>The place of step <paramref name="step"/> of <paramref name="count"/>.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public int Place(int step, int count) => Reverse ? count - 1 - step : step;
+
+    /// <summary>What the state that comes to a step is multiplied with.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public double Carries(int row, int step, int count)
+    {
+        // In reverse it is the place before, one further on in time, that says whether it goes on from here.
+        if (_continues is null || (Reverse && step == 0))
+        {
+            return 1;
+        }
+
+        long at = (long)row * Time + (Reverse ? count - step : step);
+        return Size == sizeof(double) ? ((double*)_continues)[at] : ((float*)_continues)[at];
+    }
+
+    /// <summary>A state where it is carried on; 0, whatever it was, where it is not.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V Carried<V>(V state, double carries)
+        where V : struct, ICpuLane<V>
+        => carries == 0 ? V.Constant(0) : state * V.Constant(carries);
+
+    /// <summary>A row of states [B, C], from <paramref name="channel"/> on; null for none.</summary>
+    public byte* State(byte* states, int row, int channel = 0) => states is null ? null : states + ((nint)row * Width + channel) * Size;
+}
+
+/// <summary>Where the channels of each place of a tensor [B, T, C] lie; strides in bytes.</summary>
+internal readonly unsafe struct Steps
+{
+    private readonly byte* _address;
+    private readonly nint _row;
+    private readonly nint _place;
+    private readonly nint _channel;
+
+    /// <param name="x">Broadcast to <paramref name="shape"/>; or none.</param>
+    public Steps(in View x, in Layout shape)
+    {
+        if (x.IsNone)
+        {
+            return;
+        }
+
+        Layout layout = x.Layout.BroadcastTo(shape);
+        int size = x.Type.Size();
+        _address = (byte*)x.Address;
+        _row = (nint)layout.Stride(0) * size;
+        _place = (nint)layout.Stride(1) * size;
+        _channel = layout[2] > 1 && layout.Stride(2) != 0 ? size : 0;
+    }
+
+    public bool IsNone => _address is null;
+
+    /// <summary>Bytes between neighbors in time.</summary>
+    public nint Place => _place;
+
+    /// <summary>One value for all channels.</summary>
+    public bool IsOneForAll => _channel == 0;
+
+    /// <summary>As <see cref="At"/>, or null where there is none.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public byte* AtOrNull(int row, int place, int channel) => _address is null ? null : At(row, place, channel);
+
+    /// <summary>The first channel of an item at a place.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public byte* At(int row, int place, int channel) => _address + row * _row + place * _place + channel * _channel;
+}
+
+/// <summary>How a lane of a factor is read: channel by channel, or one value for all.</summary>
+internal unsafe interface IFactor<V>
+    where V : struct, ICpuLane<V>
+{
+    static abstract V Load(void* source, nint index, int count);
+}
+
+internal readonly unsafe struct PerChannel<V, P> : IFactor<V>
+    where V : struct, ICpuLane<V>
+    where P : struct, IPiece<V>
+{
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V Load(void* source, nint index, int count) => P.Load(source, index, count);
+}
+
+internal readonly unsafe struct OneForAll<V> : IFactor<V>
+    where V : struct, ICpuLane<V>
+{
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V Load(void* source, nint index, int count) => V.Splat(source, 0);
+}
