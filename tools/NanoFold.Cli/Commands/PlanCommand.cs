@@ -54,12 +54,13 @@ internal static class PlanCommand
         output.Table(
             numbers: false,
             [
-            ["FLOPs per token", $"{Display.Quantity(flopsPerToken, "FLOP")} by convention; {Display.Quantity(executedPerToken, "FLOP")} in all kernels, visible pairs only"],
-            ["bytes moved per token", $"{Display.Bytes((long)bytesPerToken)}, every kernel's operands read and written once"],
-            ["tokens per step", tokensPerStep is { } tokens ? Display.Count(tokens) : "by batch size: auto"],
-            ["cache per sequence", Display.Bytes(cost.CacheBytesPerSequence)],
-            ["peak memory of a run", $"{Display.Bytes(run.PeakBytes)}: parameters {Display.Bytes(memory.ParameterBytes)}, gradients {Display.Bytes(memory.GradientBytes)}, optimizer {Display.Bytes(memory.OptimizerBytes)}, activations {Display.Bytes(run.ArenaBytes)}, inputs {Display.Bytes(run.InputBytes)}, samples {Display.Bytes(run.SampleBytes)}"],
-            .. resident is { } bytes ? (string[][])[["with the process itself", Display.Bytes(bytes)]] : []]);
+                ["FLOPs per token", $"{Display.Quantity(flopsPerToken, "FLOP")} by convention; {Display.Quantity(executedPerToken, "FLOP")} in all kernels, visible pairs only"],
+                ["bytes moved per token", $"{Display.Bytes((long)bytesPerToken)}, every kernel's operands read and written once"],
+                ["tokens per step", tokensPerStep is { } tokens ? Display.Count(tokens) : "by batch size: auto"],
+                ["cache per sequence", Display.Bytes(cost.CacheBytesPerSequence)],
+                ["peak memory of a run", $"{Display.Bytes(run.PeakBytes)}: parameters {Display.Bytes(memory.ParameterBytes)}, gradients {Display.Bytes(memory.GradientBytes)}, optimizer {Display.Bytes(memory.OptimizerBytes)}, activations {Display.Bytes(run.ArenaBytes)}, inputs {Display.Bytes(run.InputBytes)}, samples {Display.Bytes(run.SampleBytes)}"],
+                .. resident is { } bytes ? (string[][])[["with the process itself", Display.Bytes(bytes)]] : [],
+            ]);
         output.Table(numbers: false, [["phase", "most in use", "at"], .. phases.Select(p => (string[])[p.Phase, Display.Bytes(p.Bytes), p.At])]);
         output.Table(
             numbers: true,

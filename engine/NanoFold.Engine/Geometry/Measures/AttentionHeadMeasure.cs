@@ -3,7 +3,7 @@ using NanoFold.Engine.Geometry.Statistics;
 
 namespace NanoFold.Engine.Geometry.Measures;
 
-/// <summary>The figures of <see cref="AttentionMeasure"/> of each head alone.</summary>
+/// <summary>The figures of <c>attention</c>, of each head alone.</summary>
 public sealed record AttentionHeadMeasure : HeadMeasure
 {
     /// <inheritdoc/>

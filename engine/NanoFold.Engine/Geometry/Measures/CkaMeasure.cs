@@ -3,7 +3,7 @@ using NanoFold.Engine.Geometry.Spectra;
 
 namespace NanoFold.Engine.Geometry.Measures;
 
-/// <summary>Similarity of two layers' streams: linear centered kernel alignment, unbiased and biased (<see cref="LinearCka"/>), position 0 left out.</summary>
+/// <summary>Similarity of two layers' streams: linear centered kernel alignment, unbiased and biased, position 0 left out.</summary>
 public sealed record CkaMeasure : PairMeasure
 {
     /// <inheritdoc/>

@@ -5,7 +5,7 @@ using NanoFold.Engine.Geometry.Sampling;
 
 namespace NanoFold.Engine.Geometry.Measures;
 
-/// <summary>TwoNN on all points, on halves, on quarters …: a <see cref="DecimationScan"/>. The error is the standard deviation over the subsets.</summary>
+/// <summary>TwoNN on all points, on halves, on quarters … The error is the standard deviation over the subsets.</summary>
 public sealed record DecimationMeasure : PointMeasure
 {
     /// <summary>Subsets smaller than this end the scan.</summary>

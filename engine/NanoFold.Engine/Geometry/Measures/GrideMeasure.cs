@@ -6,7 +6,7 @@ using NanoFold.Engine.Geometry.Sampling;
 namespace NanoFold.Engine.Geometry.Measures;
 
 /// <summary>
-/// Intrinsic dimension at growing scales: <see cref="Gride"/> at ranks 2, 4, 8 … A curve that falls is noise of full dimension over a manifold of a lower one.
+/// Intrinsic dimension at growing scales, GRIDE at ranks 2, 4, 8 …: a curve that falls is noise of full dimension over a manifold of a lower one.
 /// </summary>
 public sealed record GrideMeasure : PointMeasure
 {

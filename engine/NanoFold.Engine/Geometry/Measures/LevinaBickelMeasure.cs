@@ -4,10 +4,10 @@ using NanoFold.Engine.Geometry.Sampling;
 
 namespace NanoFold.Engine.Geometry.Measures;
 
-/// <summary>Intrinsic dimension by maximum likelihood over k neighbors (<see cref="LevinaBickel"/>), with the Gaussian that would give the same figure.</summary>
+/// <summary>Intrinsic dimension by maximum likelihood over k neighbors, with the Gaussian that would give the same figure.</summary>
 public sealed record LevinaBickelMeasure : PointMeasure
 {
-    /// <summary>k.</summary>
+    /// <summary>k, the neighbors of a token.</summary>
     [Bounds(2, 1024)]
     public int K { get; init; } = 20;
 

@@ -5,12 +5,12 @@ using NanoFold.Engine.Geometry.Sampling;
 namespace NanoFold.Engine.Geometry.Measures;
 
 /// <summary>
-/// How much of each token's neighborhood two layers share, and how much of it in the second one is the same token (<see cref="NeighborhoodOverlap"/>),
+/// How much of each token's neighborhood two layers share, and how much of it in the second one is the same token,
 /// beside what chance gives.
 /// </summary>
 public sealed record OverlapMeasure : PairMeasure
 {
-    /// <summary>k.</summary>
+    /// <summary>k, the neighbors of a token.</summary>
     [Bounds(1, 1024)]
     public int K { get; init; } = 10;
 

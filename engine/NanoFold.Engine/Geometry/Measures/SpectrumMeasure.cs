@@ -3,7 +3,7 @@ using NanoFold.Engine.Geometry.Spectra;
 
 namespace NanoFold.Engine.Geometry.Measures;
 
-/// <summary>Eigenvalues λ of the covariance of the sampled tokens, centered, position 0 left out, in a few figures: see <see cref="SpectrumSummary"/>.</summary>
+/// <summary>Eigenvalues λ of the covariance of the sampled tokens, centered, position 0 left out, in a few figures: participation ratio, effective ranks, first share, stable rank, IsoScore.</summary>
 public sealed record SpectrumMeasure : PointMeasure
 {
     private const string Estimator = "covariance, centered, position 0 out";

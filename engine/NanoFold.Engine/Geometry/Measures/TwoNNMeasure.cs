@@ -5,7 +5,7 @@ using NanoFold.Engine.Geometry.Sampling;
 namespace NanoFold.Engine.Geometry.Measures;
 
 /// <summary>
-/// Intrinsic dimension from the two nearest neighbors (<see cref="TwoNN"/>), by a linear fit, with the dimension of the Gaussian of as many points on
+/// Intrinsic dimension from the ratio of the distances to the two nearest neighbors, by a linear fit, with the dimension of the Gaussian of as many points on
 /// which it would give the same figure: nearest neighbors cannot see high dimensions.
 /// </summary>
 public sealed record TwoNNMeasure : PointMeasure

@@ -5,8 +5,9 @@ using NanoFold.Engine.Geometry.Sampling;
 using NanoFold.Engine.Geometry.Statistics;
 using NanoFold.Engine.Model;
 using NanoFold.Engine.Runs;
+using NanoFold.Tests.Suites;
 
-namespace NanoFold.Tests.Suites;
+namespace NanoFold.Tests.Geometry;
 
 /// <summary>Every registered measure, on models of every kind.</summary>
 public class MeasureSuite : EngineTests
