@@ -44,6 +44,8 @@ internal readonly struct GpuLane(float value) : ILane<GpuLane>, IFloatLane<GpuLa
 
     public static GpuLane Log(GpuLane a) => FloatMath.Log(a);
 
+    public static GpuLane Erfc(GpuLane a) => FloatMath.Erfc(a);
+
     public static GpuLane SelectGreater(GpuLane a, GpuLane b, GpuLane ifGreater, GpuLane otherwise) => Bits.IsGreater(a._value, b._value) ? ifGreater : otherwise;
 
     static GpuLane IFloatLane<GpuLane>.AddToExponent(GpuLane a, GpuLane shifted) =>

@@ -18,6 +18,7 @@ internal static class Program
         new("bench", BenchCommand.Description, BenchCommand.Build),
         new("plan", "Parameters, FLOPs and memory of a model, before anything runs", PlanCommand.Build),
         new("profile", "Where a training step's time goes: ops and kernels beside the machine's roofline", ProfileCommand.Build),
+        new("settings", "Every key of a configuration: type, default, meaning", SettingsCommand.Build),
         new("tokenizer", "Train a tokenizer; turn text into tokens and back", TokenizerCommand.Build),
         new("data", "What a corpus holds, and what it is as tokens", DataCommand.Build),
         new("devices", "What there is to compute on", DevicesCommand.Build),

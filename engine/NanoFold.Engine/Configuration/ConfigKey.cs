@@ -10,6 +10,9 @@ internal sealed record ConfigKey(string Name, PropertyInfo Property, bool MayBeN
 {
     public Type Type => Property.PropertyType;
 
+    /// <summary>Whether the value is the name of a kind, without its settings.</summary>
+    public bool IsKindOnly => Property.IsDefined(typeof(KindOnlyAttribute));
+
     /// <summary>The values that a number may take, where not all are allowed.</summary>
     public BoundsAttribute? Bounds => Property.GetCustomAttribute<BoundsAttribute>();
 }

@@ -74,7 +74,9 @@ internal sealed class ConfigReader(Type root, List<ConfigProblem> problems)
             }
 
             int before = problems.Count;
-            object? value = Read(node, key.Type, keyPath, key.Property.GetValue(record), key.MayBeNull, key.Bounds);
+            object? value = key.IsKindOnly && !IsKindOnly(node)
+                ? Wrong(keyPath, ConfigSchema.Describe(key), node)
+                : Read(node, key.Type, keyPath, key.Property.GetValue(record), key.MayBeNull, key.Bounds);
             if (problems.Count == before)
             {
                 key.Property.SetValue(record, value);
@@ -112,7 +114,7 @@ internal sealed class ConfigReader(Type root, List<ConfigProblem> problems)
             return Wrong(path, family, null, node);
         }
 
-        string known = string.Join(", ", kinds.Select(variant => variant.Kind));
+        string known = ConfigSchema.Names(family);
         if (!record.TryGetPropertyValue(ConfigJson.Kind, out JsonNode? kind))
         {
             return defaults is not null
@@ -183,8 +185,9 @@ internal sealed class ConfigReader(Type root, List<ConfigProblem> problems)
             : Wrong(path, type, bounds, node);
     }
 
-    private object? Wrong(string path, Type type, BoundsAttribute? bounds, JsonNode? node)
-        => Add(path, $"expected {Expected(type, bounds)}, got {ConfigJson.Show(node)}");
+    private object? Wrong(string path, Type type, BoundsAttribute? bounds, JsonNode? node) => Wrong(path, ConfigSchema.Describe(type, bounds), node);
+
+    private object? Wrong(string path, string expected, JsonNode? node) => Add(path, $"expected {expected}, got {ConfigJson.Show(node)}");
 
     private object? Add(string path, string message)
     {
@@ -192,20 +195,8 @@ internal sealed class ConfigReader(Type root, List<ConfigProblem> problems)
         return null;
     }
 
-    private static string Expected(Type declared, BoundsAttribute? bounds)
-    {
-        Type type = Nullable.GetUnderlyingType(declared) ?? declared;
-        string name = type == typeof(string) ? "a string"
-            : type == typeof(bool) ? "true or false"
-            : type == typeof(int) || type == typeof(long) ? "an integer"
-            : type == typeof(double) ? "a number"
-            : type.IsEnum ? $"one of {string.Join(", ", ConfigSchema.Choices(type))}"
-            : ConfigSchema.ElementOf(type) is not null ? "a list"
-            : ConfigSchema.Kinds(type) is { Count: > 0 } kinds ? $"a kind (one of {string.Join(", ", kinds.Select(kind => kind.Kind))}) or its record"
-            : "a section { … }";
-        string range = bounds is null ? "" : $" of {bounds}";
-        return name + range + (bounds?.Auto == true ? " or \"auto\"" : "");
-    }
+    // Merging makes a record of a name.
+    private static bool IsKindOnly(JsonNode? node) => ConfigJson.TextOf(node) is not null || node is JsonObject { Count: 1 } record && record.ContainsKey(ConfigJson.Kind);
 
     private static string Meant(string text, IEnumerable<string> names)
         => NearestName.Among(text, names) is { } near ? $", did you mean \"{near}\"?" : "";

@@ -45,6 +45,28 @@ internal static class ConfigSchema
             enumeration.GetField(name)!.GetCustomAttribute<JsonStringEnumMemberNameAttribute>()?.Name
                 ?? JsonNamingPolicy.KebabCaseLower.ConvertName(name))];
 
+    /// <summary>The names of all variants of an abstract record.</summary>
+    public static string Names(Type family) => string.Join(", ", Kinds(family).Select(kind => kind.Kind));
+
+    /// <summary>What a key takes, in words: <c>an integer of at least 1 or "auto"</c>.</summary>
+    public static string Describe(ConfigKey key) => key.IsKindOnly ? $"a kind (one of {Names(key.Type)})" : Describe(key.Type, key.Bounds);
+
+    /// <inheritdoc cref="Describe(ConfigKey)"/>
+    public static string Describe(Type declared, BoundsAttribute? bounds)
+    {
+        Type type = Nullable.GetUnderlyingType(declared) ?? declared;
+        string name = type == typeof(string) ? "a string"
+            : type == typeof(bool) ? "true or false"
+            : type == typeof(int) || type == typeof(long) ? "an integer"
+            : type == typeof(double) ? "a number"
+            : type.IsEnum ? $"one of {string.Join(", ", Choices(type))}"
+            : ElementOf(type) is not null ? "a list"
+            : Kinds(type).Count > 0 ? $"a kind (one of {Names(type)}) or its record"
+            : "a section { … }";
+        string range = bounds is null ? "" : $" of {bounds}";
+        return name + range + (bounds?.Auto == true ? " or \"auto\"" : "");
+    }
+
     private static ConfigKey[] FindKeys(Type type)
     {
         if (!type.IsClass || type.Namespace?.StartsWith("NanoFold.", StringComparison.Ordinal) != true)
@@ -64,6 +86,17 @@ internal static class ConfigSchema
                     : nullability.Create(property).WriteState == NullabilityState.Nullable))];
     }
 
+    // A branch of a family, such as feed-forwards without routing, has those of the family's kinds that belong to it.
     private static Variant[] FindKinds(Type type)
-        => [.. type.GetCustomAttributes<JsonDerivedTypeAttribute>(false).Select(line => new Variant((string)line.TypeDiscriminator!, line.DerivedType))];
+    {
+        Type family = type;
+        while (family.BaseType is { IsAbstract: true } parent && !family.IsDefined(typeof(JsonDerivedTypeAttribute), false))
+        {
+            family = parent;
+        }
+
+        return [.. family.GetCustomAttributes<JsonDerivedTypeAttribute>(false)
+            .Where(line => line.DerivedType.IsAssignableTo(type))
+            .Select(line => new Variant((string)line.TypeDiscriminator!, line.DerivedType))];
+    }
 }

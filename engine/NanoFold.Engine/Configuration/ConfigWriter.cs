@@ -31,7 +31,8 @@ internal static class ConfigWriter
 
         foreach (ConfigKey key in ConfigSchema.Keys(record.GetType()))
         {
-            tree[key.Name] = ToTree(key.Property.GetValue(record), key.Type);
+            object? value = key.Property.GetValue(record);
+            tree[key.Name] = key.IsKindOnly && value is not null ? JsonValue.Create(Variant.KindOf(key.Type, value.GetType())) : ToTree(value, key.Type);
         }
 
         return tree;

@@ -15,6 +15,7 @@ public sealed record DataConfig
     [Bounds(0, 1, BelowMaximum = true)]
     public double ValidationFraction { get; init; } = 0.1;
 
+    /// <summary>What becomes of the boundaries between documents.</summary>
     public DocumentMode Documents { get; init; } = DocumentMode.Auto;
 
     /// <summary>Tokens see only their own document.</summary>

@@ -9,24 +9,22 @@ namespace NanoFold.Engine.FeedForward;
 /// <summary>down(f(up x)), or down(f(gate x) ⊙ up x) for gated kinds. up and gate [F, C], down [C, F].</summary>
 internal sealed class Dense : FeedForwardModule
 {
-    private readonly Activation _activation;
+    private readonly DenseConfig _kind;
     private readonly Linear? _gate;
     private readonly Linear _up;
     private readonly Linear _down;
-    private readonly double _dropout;
     private readonly string _scope;
 
     /// <param name="builder">Where the parameters are declared.</param>
     /// <param name="hidden">F.</param>
-    /// <param name="activation">What lies between the matrices.</param>
+    /// <param name="kind">What lies between the matrices.</param>
     /// <param name="scope">Where its points are, from the block.</param>
-    public Dense(ModuleBuilder builder, int hidden, Activation activation, string scope = "mlp")
+    public Dense(ModuleBuilder builder, int hidden, DenseConfig kind, string scope = "mlp")
     {
         _scope = scope;
         ModelShape model = builder.Model;
-        _activation = activation;
-        _dropout = model.Dropout;
-        _gate = activation.IsGated() ? new Linear(builder, "gate_proj", model.Width, hidden, Initialization.Input(model.Width), model.Bias) : null;
+        _kind = kind;
+        _gate = kind.IsGated ? new Linear(builder, "gate_proj", model.Width, hidden, Initialization.Input(model.Width), model.Bias) : null;
         _up = new Linear(builder, "up_proj", model.Width, hidden, Initialization.Input(model.Width), model.Bias);
         _down = new Linear(builder, "down_proj", hidden, model.Width, Initialization.Output(hidden, model), model.Bias);
     }
@@ -41,7 +39,7 @@ internal sealed class Dense : FeedForwardModule
         using Tape.Scope scope = tape.Enter(_scope);
         Tensor pre = Tap.At(tape, "hook_pre", (_gate ?? _up).Forward(tape, x));
         Tensor linear = _gate is null ? default : Tap.At(tape, "hook_pre_linear", _up.Forward(tape, x));
-        Tensor post = Tap.At(tape, "hook_post", _activation.Record(tape, pre, linear));
-        return DropoutOp.Record(tape, _down.Forward(tape, post), _dropout);
+        Tensor post = Tap.At(tape, "hook_post", _kind.Activate(tape, pre, linear));
+        return _down.Forward(tape, post);
     }
 }

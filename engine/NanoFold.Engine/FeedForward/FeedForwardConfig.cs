@@ -12,8 +12,10 @@ namespace NanoFold.Engine.FeedForward;
 [JsonDerivedType(typeof(ReluConfig), "relu")]
 [JsonDerivedType(typeof(Relu2Config), "relu2")]
 [JsonDerivedType(typeof(GeluConfig), "gelu")]
+[JsonDerivedType(typeof(GeluTanhConfig), "gelu-tanh")]
 [JsonDerivedType(typeof(SwiGluConfig), "swiglu")]
 [JsonDerivedType(typeof(GeGluConfig), "geglu")]
+[JsonDerivedType(typeof(GeGluTanhConfig), "geglu-tanh")]
 [JsonDerivedType(typeof(MoeConfig), "moe")]
 public abstract record FeedForwardConfig
 {

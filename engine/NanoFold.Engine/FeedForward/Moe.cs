@@ -33,8 +33,9 @@ public sealed record MoeConfig : FeedForwardConfig
     /// <summary>The weights of the chosen experts add up to 1.</summary>
     public bool Renormalize { get; init; } = true;
 
-    /// <summary>Of each expert.</summary>
-    public Activation Activation { get; init; } = Activation.SwiGlu;
+    /// <summary>What each expert is: a kind without settings of its own.</summary>
+    [KindOnly]
+    public DenseConfig Activation { get; init; } = new SwiGluConfig();
 
     /// <inheritdoc/>
     public override IEnumerable<ConfigProblem> Validate(ModelShape model, string path)

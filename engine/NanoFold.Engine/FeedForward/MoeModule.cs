@@ -19,17 +19,15 @@ internal sealed class Moe : FeedForwardModule
     private readonly Parameter _up;
     private readonly Parameter _down;
     private readonly Dense? _shared;
-    private readonly double _dropout;
 
     public Moe(ModuleBuilder builder, MoeConfig config)
     {
         ModelShape model = builder.Model;
         int width = model.Width, hidden = config.Hidden, experts = config.Experts;
         _config = config;
-        _dropout = model.Dropout;
         _router = new Linear(builder, "gate", width, experts, Initialization.Input(width), role: ParameterRole.Head);
         Layout input = Layout.Of(experts, hidden, width);
-        _gate = config.Activation.IsGated() ? builder.Add("experts.gate_proj.weight", input, ParameterRole.Matrix, Initialization.Input(width)) : null;
+        _gate = config.Activation.IsGated ? builder.Add("experts.gate_proj.weight", input, ParameterRole.Matrix, Initialization.Input(width)) : null;
         _up = builder.Add("experts.up_proj.weight", input, ParameterRole.Matrix, Initialization.Input(width));
         _down = builder.Add("experts.down_proj.weight", Layout.Of(experts, width, hidden), ParameterRole.Matrix, Initialization.Output(hidden, model));
         _shared = config.Shared > 0 ? new Dense(builder.In("shared_experts"), config.Shared * hidden, config.Activation, "mlp.shared") : null;
@@ -61,10 +59,9 @@ internal sealed class Moe : FeedForwardModule
         Tensor rows = ExpertGatherOp.Record(tape, tokens, rowOfSlot, tokenOfRow);
         Tensor pre = GroupedLinearOp.Record(tape, rows, tape.Use(_gate ?? _up), offsets);
         Tensor linear = _gate is null ? default : GroupedLinearOp.Record(tape, rows, tape.Use(_up), offsets);
-        Tensor results = GroupedLinearOp.Record(tape, _config.Activation.Record(tape, pre, linear), tape.Use(_down), offsets);
+        Tensor results = GroupedLinearOp.Record(tape, _config.Activation.Activate(tape, pre, linear), tape.Use(_down), offsets);
         Tensor weights = ExpertWeightsOp.Record(tape, probabilities, chosen, _config.Renormalize);
         Tensor y = ExpertCombineOp.Record(tape, results, weights, rowOfSlot).Reshape(x[0], x[1], x[2]);
-        y = DropoutOp.Record(tape, y, _dropout);
         return shared.IsNone ? y : AddOp.Record(tape, y, shared);
     }
 

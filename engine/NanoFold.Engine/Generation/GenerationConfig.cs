@@ -5,6 +5,7 @@ namespace NanoFold.Engine.Generation;
 /// <summary>The section <c>generation</c>: how text is sampled.</summary>
 public sealed record GenerationConfig
 {
+    /// <summary>Tokens that are written at most.</summary>
     [Bounds(1, int.MaxValue)]
     public int MaxTokens { get; init; } = 200;
 

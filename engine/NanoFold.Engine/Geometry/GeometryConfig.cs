@@ -5,6 +5,7 @@ namespace NanoFold.Engine.Geometry;
 /// <summary>The section <c>geometry</c>: what is measured while a model trains.</summary>
 public sealed record GeometryConfig
 {
+    /// <summary>Measure at all.</summary>
     public bool Enabled { get; init; } = true;
 
     /// <summary>Steps between measurements; 0 as often as <see cref="Budget"/> allows.</summary>

@@ -12,9 +12,10 @@ public sealed record GatedAttentionConfig : AttentionFamilyConfig
 {
     public static GatedAttentionConfig Tiny => new();
 
-    /// <summary>What Y is.</summary>
+    /// <summary>Y, what is multiplied by the gates.</summary>
     public GatePosition Gate { get; init; } = GatePosition.AttentionOutput;
 
+    /// <summary>How many gates a token has.</summary>
     public GateGranularity Granularity { get; init; } = GateGranularity.Elementwise;
 
     /// <inheritdoc/>

@@ -14,6 +14,7 @@ namespace NanoFold.Engine.Mixers;
 [JsonDerivedType(typeof(SlidingWindowConfig), "sliding-window")]
 [JsonDerivedType(typeof(GatedAttentionConfig), "gated-attention")]
 [JsonDerivedType(typeof(TopKConfig), "top-k")]
+[JsonDerivedType(typeof(NoneConfig), "none")]
 public abstract record MixerConfig
 {
     /// <summary>The name in configurations.</summary>
@@ -35,6 +36,6 @@ public abstract record MixerConfig
     /// </summary>
     public virtual long PairFlopsPerToken(ModelShape model) => 0;
 
-    /// <summary>Declares the parameters of one layer and returns its module.</summary>
+    /// <summary>Declares the parameters of one layer and returns its module; not asked where it does not mix (<see cref="MixerTraits.Mixes"/>).</summary>
     public abstract Mixer Build(ModuleBuilder builder);
 }

@@ -6,7 +6,7 @@ public sealed record MixerTraits
     /// <summary>H of its <c>attn.hook_pattern</c> [B, H, T, T]; 0 where it has no weights on tokens.</summary>
     public int PatternHeads { get; init; }
 
-    /// <summary>Whether tokens learn of others at all.</summary>
+    /// <summary>Whether tokens learn of others at all; where not, the layer has no such sub-block, norm and residual connection included.</summary>
     public bool Mixes { get; init; } = true;
 
     /// <summary>No token learns of a later one.</summary>

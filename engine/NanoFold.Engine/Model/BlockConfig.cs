@@ -7,8 +7,10 @@ namespace NanoFold.Engine.Model;
 /// <summary>One entry of <c>model.pattern</c>: a layer, or several alike. What is null is the model's.</summary>
 public sealed record BlockConfig
 {
+    /// <summary>The mixer of these layers; null for model.mixer.</summary>
     public MixerConfig? Mixer { get; init; }
 
+    /// <summary>The feed-forward of these layers; null for model.feedForward.</summary>
     public FeedForwardConfig? FeedForward { get; init; }
 
     /// <summary>Layers of this kind in a row.</summary>

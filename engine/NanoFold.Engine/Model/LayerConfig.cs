@@ -1,7 +1,8 @@
 using NanoFold.Engine.FeedForward;
 using NanoFold.Engine.Mixers;
+using NanoFold.Engine.Residuals;
 
 namespace NanoFold.Engine.Model;
 
 /// <summary>What one layer consists of.</summary>
-public sealed record LayerConfig(MixerConfig Mixer, FeedForwardConfig FeedForward);
+public sealed record LayerConfig(MixerConfig Mixer, FeedForwardConfig FeedForward, ResidualConfig Residual);

@@ -2,6 +2,7 @@ using NanoFold.Engine.Configuration;
 using NanoFold.Engine.FeedForward;
 using NanoFold.Engine.Mixers;
 using NanoFold.Engine.Modules;
+using NanoFold.Engine.Residuals;
 
 namespace NanoFold.Engine.Model;
 
@@ -11,9 +12,14 @@ namespace NanoFold.Engine.Model;
 /// </summary>
 public sealed record ModelConfig : ModelShape
 {
+    /// <summary>The kind of every layer that <see cref="Pattern"/> gives none: how tokens learn of those before them.</summary>
     public MixerConfig Mixer { get; init; } = new AttentionConfig();
 
+    /// <summary>The kind of every layer that <see cref="Pattern"/> gives none: what acts on each token alone.</summary>
     public FeedForwardConfig FeedForward { get; init; } = new SwiGluConfig();
+
+    /// <summary>How mixers and feed-forwards join the stream, in every layer.</summary>
+    public ResidualConfig Residual { get; init; } = new AddConfig();
 
     /// <summary>
     /// Blocks, repeated from the first as often as it takes to fill <see cref="ModelShape.Layers"/>, of which their sum must be a divisor;
@@ -21,12 +27,12 @@ public sealed record ModelConfig : ModelShape
     /// </summary>
     public IReadOnlyList<BlockConfig>? Pattern { get; init; }
 
-    /// <summary>The mixer and feed-forward of each layer, [<see cref="ModelShape.Layers"/>].</summary>
+    /// <summary>What each layer consists of, [<see cref="ModelShape.Layers"/>].</summary>
     public IReadOnlyList<LayerConfig> LayerConfigs()
     {
         IReadOnlyList<BlockConfig> pattern = Pattern ?? [new BlockConfig()];
         LayerConfig[] cycle = [.. pattern.SelectMany(block =>
-            Enumerable.Repeat(new LayerConfig(block.Mixer ?? Mixer, block.FeedForward ?? FeedForward), block.Repeat))];
+            Enumerable.Repeat(new LayerConfig(block.Mixer ?? Mixer, block.FeedForward ?? FeedForward, Residual), block.Repeat))];
         return [.. Enumerable.Range(0, Layers).Select(layer => cycle[layer % cycle.Length])];
     }
 
@@ -69,7 +75,12 @@ public sealed record ModelConfig : ModelShape
                 : $"has {blocks} layers, which does not divide {path}.layers = {Layers}");
         }
 
-        IEnumerable<ConfigProblem> parts = [.. Mixer.Validate(resolved, $"{path}.mixer"), .. FeedForward.Validate(resolved, $"{path}.feedForward")];
+        IEnumerable<ConfigProblem> parts =
+        [
+            .. Mixer.Validate(resolved, $"{path}.mixer"),
+            .. FeedForward.Validate(resolved, $"{path}.feedForward"),
+            .. Residual.Validate(resolved, $"{path}.residual"),
+        ];
         for (int i = 0; i < (Pattern?.Count ?? 0); i++)
         {
             BlockConfig block = Pattern![i];

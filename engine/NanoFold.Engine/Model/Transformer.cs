@@ -22,9 +22,9 @@ public sealed class Transformer : IDisposable
 
     /// <param name="config">The shape; resolved here, its vocabulary must be known.</param>
     /// <param name="backend">Where the parameters live.</param>
-    /// <param name="seed">Of the initial values.</param>
+    /// <param name="seed">Of the initial values; null where all parameters are read from a file next.</param>
     /// <param name="type">Real type; double where gradients are checked.</param>
-    public Transformer(ModelConfig config, Backend backend, ulong seed = 1, DType type = DType.Float32)
+    public Transformer(ModelConfig config, Backend backend, ulong? seed = 1, DType type = DType.Float32)
     {
         Config = config = config.Resolve();
         if (config.Vocab < 1)
@@ -70,7 +70,7 @@ public sealed class Transformer : IDisposable
     ];
 
     /// <summary>Memory for decoding <paramref name="batch"/> sequences, at most <paramref name="chunk"/> new tokens of each at a time.</summary>
-    public DecodeCache NewCache(int batch, int chunk) => new(Backend, [.. _blocks.Select(b => b.Mixer.State(batch, chunk))], batch, chunk);
+    public DecodeCache NewCache(int batch, int chunk) => new(Backend, [.. _blocks.Select(b => b.State(batch, chunk))], batch, chunk);
 
     /// <summary>Records the loss for tokens and targets, Int32 [B, T]; −1 marks places without a target.</summary>
     /// <returns>The mean loss [1] over <see cref="StepSlot.TargetCount"/> and each token's nats [B·T].</returns>

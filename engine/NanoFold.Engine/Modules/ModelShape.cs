@@ -8,6 +8,7 @@ namespace NanoFold.Engine.Modules;
 /// </summary>
 public abstract record ModelShape
 {
+    /// <summary>L, the blocks, each a mixer and a feed-forward.</summary>
     [Bounds(1, 4096)]
     public int Layers { get; init; } = 4;
 
@@ -23,7 +24,7 @@ public abstract record ModelShape
     [Bounds(0, 4096, Auto = true)]
     public int KvHeads { get; init; }
 
-    /// <summary>D; 0 for width / heads. Heads · headDim need not be the width.</summary>
+    /// <summary>D, the width of a head; 0 for width / heads. Heads · headDim need not be the width.</summary>
     [Bounds(0, 4096, Auto = true)]
     public int HeadDim { get; init; }
 
@@ -31,22 +32,25 @@ public abstract record ModelShape
     [Bounds(1, 1 << 22)]
     public int Context { get; init; } = 64;
 
-    /// <summary>V; 0 for the tokenizer's.</summary>
+    /// <summary>V, the symbols; 0 for as many as the tokenizer has.</summary>
     [Bounds(0, 1 << 22, Auto = true)]
     public int Vocab { get; init; }
 
-    /// <summary>F; 0 for 8/3 · width rounded to a multiple of 8 in gated kinds, 4 · width in others.</summary>
+    /// <summary>F, the width within a feed-forward; 0 for 8/3 · width rounded to a multiple of 8 in gated kinds, 4 · width in others.</summary>
     [Bounds(0, 1 << 18, Auto = true)]
     public int Hidden { get; init; }
 
+    /// <summary>The norm before each mixer and feed-forward, and before the head.</summary>
     public NormKind Norm { get; init; } = NormKind.Rms;
 
+    /// <summary>What a norm adds to the mean square, or to the variance.</summary>
     [Bounds(0, 1)]
     public double NormEpsilon { get; init; } = 1e-5;
 
+    /// <summary>How a model knows where a token is.</summary>
     public PositionKind Position { get; init; } = PositionKind.Rope;
 
-    /// <summary>θ_i = base^(−2i/D).</summary>
+    /// <summary>The base of rotary angles: pair i of a head turns by position · base^(−2i/D).</summary>
     [Bounds(1, AboveMinimum = true)]
     public double RopeBase { get; init; } = 10000;
 
@@ -62,6 +66,7 @@ public abstract record ModelShape
     /// <summary>Linear layers of mixers and feed-forwards have a bias. Head, gates, routers and routed experts never do, layer norms always.</summary>
     public bool Bias { get; init; }
 
+    /// <summary>The share of elements that training sets to 0 after the embedding, each mixer and each feed-forward.</summary>
     [Bounds(0, 1, BelowMaximum = true)]
     public double Dropout { get; init; }
 

@@ -28,4 +28,19 @@ public sealed class ExpertSortOp(IExpertRouting kernel) : Op
 
     public override void Forward(Backend backend, OpCall call) =>
         kernel.Sort(call.Input(0), call.Output(0), call.Output(1), call.Output(2));
+
+    // Whole numbers are seen by what follows: each pair's token, in the order of experts, times its expert's matrix.
+    internal static IEnumerable<OpCase> Cases()
+    {
+        double[] indices = [2, 0, 0, 1, 2, 1, 0, 2];
+        yield return new OpCase("expert-sort [4, 2] of 3, gathered and multiplied",
+            [OpInput.Real(4, 5), OpInput.Weight(3, 2, 5), new OpInput([4, 2]) { IsInteger = true, Values = indices }],
+            (tape, t) =>
+            {
+                (Tensor offsets, Tensor rowOfSlot, Tensor tokenOfRow) = Record(tape, t[2], 3);
+                return GroupedLinearOp.Record(tape, ExpertGatherOp.Record(tape, t[0], rowOfSlot, tokenOfRow), t[1], offsets);
+            },
+            a => [.. Enumerable.Range(0, 8).OrderBy(slot => indices[slot]).SelectMany(slot => Enumerable.Range(0, 2).Select(n =>
+                Enumerable.Range(0, 5).Sum(k => a[0][slot / 2 * 5 + k] * a[1][((int)indices[slot] * 2 + n) * 5 + k])))]);
+    }
 }

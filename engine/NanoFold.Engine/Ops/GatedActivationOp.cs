@@ -39,16 +39,16 @@ public sealed class GatedActivationOp<TActivation> : Op
         }
     }
 
-    internal static IEnumerable<OpCase> Cases(Func<double, double> reference)
+    internal static IEnumerable<OpCase> Cases()
     {
         yield return new OpCase($"{TActivation.Name}-gated [9, 29]", [new OpInput([9, 29], -5, 5), OpInput.Real(9, 29)],
-            (tape, t) => Record(tape, t[0], t[1]), a => [.. a[0].Zip(a[1], (g, u) => reference(g) * u)]);
+            (tape, t) => Record(tape, t[0], t[1]), a => [.. a[0].Zip(a[1], (g, u) => TActivation.Reference(g) * u)]);
     }
 
-    internal static IEnumerable<OpCase> SpeedCases(BlockShape s, Func<double, double> reference)
+    internal static IEnumerable<OpCase> SpeedCases(BlockShape s)
     {
         yield return new OpCase($"{TActivation.Name}-gated {s.Name} [{s.Tokens}, {s.Hidden}]", [new OpInput([s.Tokens, s.Hidden], -5, 5), OpInput.Real(s.Tokens, s.Hidden)],
-            (tape, t) => Record(tape, t[0], t[1]), a => [.. a[0].Zip(a[1], (g, u) => reference(g) * u)]);
+            (tape, t) => Record(tape, t[0], t[1]), a => [.. a[0].Zip(a[1], (g, u) => TActivation.Reference(g) * u)]);
     }
 
     internal readonly struct Value : IBinaryOp

@@ -7,6 +7,9 @@ public interface IActivation
 {
     static abstract string Name { get; }
 
+    /// <summary>The value by its definition, not by the formula of the lanes: what they are compared with.</summary>
+    static abstract double Reference(double x);
+
     V Value<V>(V x)
         where V : struct, ILane<V>;
 

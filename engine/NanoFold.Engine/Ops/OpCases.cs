@@ -1,3 +1,5 @@
+using System.Reflection;
+
 namespace NanoFold.Engine.Ops;
 
 /// <summary>Every case of every op: one line an op.</summary>
@@ -12,13 +14,7 @@ public static class OpCases
         .. AddOp.Cases(),
         .. MultiplyOp.Cases(),
         .. BroadcastOp.Cases(),
-        .. ActivationOp<Sigmoid>.Cases(SigmoidReference),
-        .. ActivationOp<Silu>.Cases(SiluReference),
-        .. ActivationOp<Gelu>.Cases(GeluReference),
-        .. ActivationOp<Relu>.Cases(ReluReference),
-        .. ActivationOp<SquaredRelu>.Cases(SquaredReluReference),
-        .. GatedActivationOp<Silu>.Cases(SiluReference),
-        .. GatedActivationOp<Gelu>.Cases(GeluReference),
+        .. OfActivations("Cases"),
         .. RmsNormOp.Cases(),
         .. LayerNormOp.Cases(),
         .. RopeOp.Cases(),
@@ -30,6 +26,8 @@ public static class OpCases
         .. LinearCrossEntropyOp.Cases(),
         .. TopKOp.Cases(),
         .. KeepLargestOp.Cases(),
+        .. ExpertSortOp.Cases(),
+        .. ExpertGatherOp.Cases(),
         .. ExpertWeightsOp.Cases(),
         .. ExpertCombineOp.Cases(),
         .. RouterLossOp.Cases(),
@@ -47,13 +45,7 @@ public static class OpCases
         .. AddOp.SpeedCases(shape),
         .. MultiplyOp.SpeedCases(shape),
         .. BroadcastOp.SpeedCases(shape),
-        .. ActivationOp<Sigmoid>.SpeedCases(shape, SigmoidReference),
-        .. ActivationOp<Silu>.SpeedCases(shape, SiluReference),
-        .. ActivationOp<Gelu>.SpeedCases(shape, GeluReference),
-        .. ActivationOp<Relu>.SpeedCases(shape, ReluReference),
-        .. ActivationOp<SquaredRelu>.SpeedCases(shape, SquaredReluReference),
-        .. GatedActivationOp<Silu>.SpeedCases(shape, SiluReference),
-        .. GatedActivationOp<Gelu>.SpeedCases(shape, GeluReference),
+        .. OfActivations("SpeedCases", shape),
         .. RmsNormOp.SpeedCases(shape),
         .. LayerNormOp.SpeedCases(shape),
         .. RopeOp.SpeedCases(shape),
@@ -65,6 +57,7 @@ public static class OpCases
         .. LinearCrossEntropyOp.SpeedCases(shape),
         .. TopKOp.SpeedCases(shape),
         .. KeepLargestOp.SpeedCases(shape),
+        .. ExpertGatherOp.SpeedCases(shape),
         .. ExpertWeightsOp.SpeedCases(shape),
         .. ExpertCombineOp.SpeedCases(shape),
         .. RouterLossOp.SpeedCases(shape),
@@ -72,14 +65,11 @@ public static class OpCases
         .. ConvolutionOp.SpeedCases(shape),
     ];
 
-    private static double SigmoidReference(double x) => 1 / (1 + Math.Exp(-x));
-
-    private static double ReluReference(double x) => Math.Max(x, 0);
-
-    private static double SquaredReluReference(double x) => x > 0 ? x * x : 0;
-
-    private static double SiluReference(double x) => x / (1 + Math.Exp(-x));
-
-    private static double GeluReference(double x) =>
-        0.5 * x * (1 + Math.Tanh(Math.Sqrt(2 / Math.PI) * (x + 0.044715 * x * x * x)));
+    // Of every activation, wherever it is declared, alone and with a gate.
+    private static IEnumerable<OpCase> OfActivations(string method, params object[] arguments) =>
+        from activation in typeof(IActivation).Assembly.GetTypes().OrderBy(type => type.Name, StringComparer.Ordinal)
+        where activation.IsValueType && typeof(IActivation).IsAssignableFrom(activation)
+        from op in new[] { typeof(ActivationOp<>), typeof(GatedActivationOp<>) }
+        from found in (IEnumerable<OpCase>)op.MakeGenericType(activation).GetMethod(method, BindingFlags.Static | BindingFlags.NonPublic)!.Invoke(null, arguments)!
+        select found;
 }

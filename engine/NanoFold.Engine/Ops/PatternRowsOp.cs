@@ -1,6 +1,5 @@
 using System.Buffers;
 using NanoFold.Engine.Autograd;
-using NanoFold.Engine.Benchmarks;
 using NanoFold.Engine.Tensors;
 using NanoFold.Kernels;
 using TensorPrimitives = System.Numerics.Tensors.TensorPrimitives;

@@ -155,10 +155,15 @@ public sealed class ConfigTree
 
     private ConfigTree Add(JsonObject layer, string source)
     {
-        if (layer["version"] is JsonValue value && value.TryGetValue(out double version) && version > RunConfig.CurrentVersion)
+        if (layer["version"] is JsonValue value && value.TryGetValue(out double version))
         {
-            throw new UserException(FormattableString.Invariant(
-                $"{source}: is a configuration of version {version}; this NanoFold reads versions up to {RunConfig.CurrentVersion}: use a newer one"));
+            if (version > RunConfig.CurrentVersion)
+            {
+                throw new UserException(FormattableString.Invariant(
+                    $"{source}: is a configuration of version {version}; this NanoFold reads versions up to {RunConfig.CurrentVersion}: use a newer one"));
+            }
+
+            ConfigUpgrade.Apply(layer, version);
         }
 
         _layers.Add(layer);

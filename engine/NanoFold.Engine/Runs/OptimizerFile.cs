@@ -1,10 +1,14 @@
 using NanoFold.Engine.Checkpoints;
 using NanoFold.Engine.Tensors;
 using NanoFold.Engine.Training;
+using NanoFold.Kernels;
 
 namespace NanoFold.Engine.Runs;
 
-/// <summary>The optimiser's moments in a safetensors file: two vectors laid out as the parameter store.</summary>
+/// <summary>
+/// The optimizer's moments in a safetensors file, laid out as the parameter store: <c>first</c> of every trained element, and <c>second</c> of those that AdamW
+/// updates, which are the last. In files of older runs with Muon <c>second</c> has elements for the matrices too, in front; they are skipped.
+/// </summary>
 internal static class OptimizerFile
 {
     public const string Name = "optimizer.safetensors";
@@ -16,24 +20,33 @@ internal static class OptimizerFile
         var writer = new SafeTensorsWriter();
         var download = new ModelFile.Downloads(store.Backend);
         writer.Add(First, [store.TrainedElements], () => download.Read(optimizer.First));
-        writer.Add(Second, [store.TrainedElements], () => download.Read(optimizer.Second));
+        if (!optimizer.Second.IsNone)
+        {
+            writer.Add(Second, [optimizer.Second.Count], () => download.Read(optimizer.Second));
+        }
+
         writer.WriteTo(stream);
     });
 
     public static void Read(string path, Optimizer optimizer, ParameterStore store)
     {
         using SafeTensorsFile file = SafeTensorsFile.Open(path);
-        foreach ((string name, Kernels.View target) in new[] { (First, optimizer.First), (Second, optimizer.Second) })
+        foreach ((string name, View target) in new[] { (First, optimizer.First), (Second, optimizer.Second) })
         {
-            if (file.Find(name) is not { } info || info.Count != store.TrainedElements)
+            if (target.IsNone)
             {
-                throw new UserException($"{path}: '{name}' with {store.TrainedElements} elements is missing; it belongs to another model");
+                continue;
             }
 
-            var values = new float[store.TrainedElements];
+            if (file.Find(name) is not { } info || (info.Count != target.Count && info.Count != store.TrainedElements))
+            {
+                throw new UserException($"{path}: '{name}' with {target.Count} elements is missing; it belongs to another model");
+            }
+
+            var values = new float[info.Count];
             file.Read(name, values.AsSpan());
             ModelFile.RequireFinite(path, name, values);
-            store.Backend.Upload<float>(values, target);
+            store.Backend.Upload<float>(values.AsSpan((int)(info.Count - target.Count)), target);
         }
     }
 }

@@ -14,28 +14,35 @@ namespace NanoFold.Engine.Runs;
 /// </summary>
 public sealed record RunConfig
 {
-    /// <summary>The version that is written. Newer ones are refused, older ones loaded.</summary>
-    public const int CurrentVersion = 1;
+    /// <summary>The version that is written. Newer ones are refused, older ones loaded as what they meant (<see cref="ConfigUpgrade"/>).</summary>
+    public const int CurrentVersion = 2;
 
     /// <summary>The file's name inside a run or checkpoint folder.</summary>
     public const string FileName = "config.json";
 
+    /// <summary>The version of the file: newer ones are refused, older ones loaded.</summary>
     [Bounds(1, int.MaxValue)]
     public int Version { get; init; } = CurrentVersion;
 
-    /// <summary>Where defaults come from, see <see cref="Presets"/>.</summary>
+    /// <summary>The model and training that everything else changes: nano (minutes on a laptop), small or gpt2.</summary>
     public string Preset { get; init; } = Presets.Default;
 
+    /// <summary>How text becomes tokens.</summary>
     public TokenizerConfig Tokenizer { get; init; } = new BpeTokenizerConfig();
 
+    /// <summary>What is trained on.</summary>
     public DataConfig Data { get; init; } = new();
 
+    /// <summary>The model: a pre-norm decoder, x ← x + mixer(norm(x)), x ← x + feedForward(norm(x)) per layer, a final norm and a head.</summary>
     public ModelConfig Model { get; init; } = new();
 
+    /// <summary>How it is trained; what is null follows from the preset and the optimizer.</summary>
     public TrainConfig Train { get; init; } = new();
 
+    /// <summary>What is measured of the residual stream while training.</summary>
     public GeometryConfig Geometry { get; init; } = new();
 
+    /// <summary>How samples are drawn.</summary>
     public GenerationConfig Generation { get; init; } = new();
 
     /// <summary>Reads a configuration file, or the one in a run or checkpoint folder.</summary>

@@ -63,7 +63,7 @@ internal static class RunOpening
             dataset = TrainData.Open(config, note, cancel);
             config = config.WithVocab(dataset.Tokenizer.Vocab);
             MemoryCheck.Require(config, backend);
-            session = new TrainSession(config, dataset, backend, run);
+            session = new TrainSession(config, dataset, backend, run, drawsParameters: checkpoint is null);
             if (checkpoint is not null)
             {
                 Restore(session, dataset, run, checkpoint);

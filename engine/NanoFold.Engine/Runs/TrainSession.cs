@@ -22,7 +22,7 @@ public sealed class TrainSession : IDisposable
     private (long Step, double Loss) _compared = (-1, double.NaN);
     private double _secondsBefore;
 
-    internal TrainSession(RunConfig config, TokenDataset dataset, Backend backend, RunFolder? folder)
+    internal TrainSession(RunConfig config, TokenDataset dataset, Backend backend, RunFolder? folder, bool drawsParameters = true)
     {
         Config = config;
         _dataset = dataset;
@@ -30,7 +30,7 @@ public sealed class TrainSession : IDisposable
         TrainConfig train = config.Train;
         State = new TrainState(0, train.Steps, 0, null, null, dataset.ContentHash);
         var batches = new BatchSource(dataset.Train, dataset.Name, train.Batch, config.Model.Context, (ulong)train.Seed);
-        Model = new Transformer(config.Model, backend, (ulong)train.Seed);
+        Model = new Transformer(config.Model, backend, drawsParameters ? (ulong)train.Seed : null);
         try
         {
             Trainer = new Trainer(Model, train, batches, config.Data.MaskDocuments);

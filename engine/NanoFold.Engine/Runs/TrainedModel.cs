@@ -73,7 +73,7 @@ public sealed class TrainedModel : IDisposable
 
         config = config with { Model = config.Model with { Vocab = vocab } };
         RequireParameters(file, CostModel.Of(config.Model).Parameters);
-        var model = new Transformer(config.Model, backend);
+        var model = new Transformer(config.Model, backend, seed: null);
         try
         {
             ModelFile.Read(file, model.Store);

@@ -75,7 +75,8 @@ public sealed class ParameterStore : IDisposable
     public bool Contains(string name) => _byName.ContainsKey(name);
 
     /// <summary>Lays the parameters out and initialises them; each from its own random stream, so that names, not order, decide.</summary>
-    public void Allocate(ulong seed)
+    /// <param name="seed">Of the initial values; null where all are written next, as from a checkpoint: none are drawn then.</param>
+    public void Allocate(ulong? seed)
     {
         long offset = 0;
         // Trained ones first, by role; frozen ones behind, beyond the gradient buffer.
@@ -98,11 +99,13 @@ public sealed class ParameterStore : IDisposable
 
         Elements = offset;
         _values = Backend.Allocate(offset * Type.Size());
-        _gradients = Backend.Allocate(trained * Type.Size());
         TrainedElements = trained;
-        foreach (Parameter parameter in _parameters.Where(_ => Backend.HoldsValues))
+        if (seed is { } drawn && Backend.HoldsValues)
         {
-            ParameterInit.Fill(this, parameter, seed);
+            foreach (Parameter parameter in _parameters)
+            {
+                ParameterInit.Fill(this, parameter, drawn);
+            }
         }
     }
 
@@ -147,10 +150,10 @@ public sealed class ParameterStore : IDisposable
 
     public View Gradients(Parameter parameter) => parameter.Frozen
         ? throw new InvalidOperationException($"parameter '{parameter.Name}' is frozen and has no gradient")
-        : new(Buffer(_gradients), parameter.Offset, parameter.Layout, Type);
+        : new(AllocateGradients(), parameter.Offset, parameter.Layout, Type);
 
     /// <summary>All gradients as one vector.</summary>
-    public View AllGradients => new(Buffer(_gradients), 0, Layout.Of(checked((int)TrainedElements)), Type);
+    public View AllGradients => new(AllocateGradients(), 0, Layout.Of(checked((int)TrainedElements)), Type);
 
     /// <summary>First and last element (exclusive) of the trained parameters of a role.</summary>
     public (long Start, long End) Range(ParameterRole role) => _ranges[(int)role];
@@ -159,7 +162,14 @@ public sealed class ParameterStore : IDisposable
     public (View Values, View Gradients) Slice(long start, long end)
     {
         Layout layout = Layout.Of(checked((int)(end - start)));
-        return (new(Buffer(_values), start, layout, Type), new(Buffer(_gradients), start, layout, Type));
+        return (new(Buffer(_values), start, layout, Type), new(AllocateGradients(), start, layout, Type));
+    }
+
+    /// <summary>Takes the memory of the gradients, which is not there before anyone asks for them.</summary>
+    internal DeviceBuffer AllocateGradients()
+    {
+        Buffer(_values);
+        return _gradients ??= Backend.Allocate(TrainedElements * Type.Size());
     }
 
     public void Dispose()

@@ -15,7 +15,8 @@ public sealed class Optimizer : IDisposable
     private readonly TrainConfig _config;
     private readonly IOptimizerKernels _kernels;
     private readonly DeviceBuffer _first;
-    private readonly DeviceBuffer _second;
+    private readonly DeviceBuffer? _second;
+    private readonly long _secondStart;
     private readonly DeviceBuffer? _update;
     private readonly NewtonSchulz? _newtonSchulz;
     private readonly (long Start, long End) _matrices;
@@ -31,23 +32,27 @@ public sealed class Optimizer : IDisposable
         _kernels = backend.RequireInterface<IOptimizerKernels>();
         _matrices = store.Range(ParameterRole.Matrix);
         _first = backend.Allocate(store.TrainedElements * sizeof(float));
-        _second = backend.Allocate(store.TrainedElements * sizeof(float));
+        store.AllocateGradients();
         if (UsesMuon)
         {
+            // Matrices come first in the store.
+            _secondStart = _matrices.End;
             _update = backend.Allocate((_matrices.End - _matrices.Start) * sizeof(float));
             _hidden = [.. store.Parameters.Where(p => p.Role == ParameterRole.Matrix && !p.Frozen)];
             _newtonSchulz = new NewtonSchulz(backend, _hidden.Select(m => (m.Layout[-2], m.Layout[-1])));
         }
+
+        _second = store.TrainedElements > _secondStart ? backend.Allocate((store.TrainedElements - _secondStart) * sizeof(float)) : null;
     }
 
     /// <summary>First moments, or Muon's momentum; as long as the gradients.</summary>
     public View First => Vector(_first, 0, _store.TrainedElements);
 
-    /// <summary>Second moments; unused where Muon works.</summary>
-    public View Second => Vector(_second, 0, _store.TrainedElements);
+    /// <summary>Second moments, of all that follows the matrices where Muon updates those; none where nothing does.</summary>
+    public View Second => _second is null ? default : Vector(_second, 0, _store.TrainedElements - _secondStart);
 
     /// <summary>Memory of moments and scratch.</summary>
-    public long Bytes => _first.Bytes + _second.Bytes + (_update?.Bytes ?? 0) + (_newtonSchulz?.Bytes ?? 0);
+    public long Bytes => _first.Bytes + (_second?.Bytes ?? 0) + (_update?.Bytes ?? 0) + (_newtonSchulz?.Bytes ?? 0);
 
     /// <summary>Where the parts of the update are noted, or null.</summary>
     internal EventLog? Log { get; set; }
@@ -80,7 +85,7 @@ public sealed class Optimizer : IDisposable
             Log?.Begin(EventKind.Part, StepPart.AdamW);
             (View values, View gradients) = _store.Slice(start, end);
             double decay = role is ParameterRole.Matrix or ParameterRole.Head ? _config.WeightDecay!.Value : 0;
-            _kernels.AdamW(values, gradients, Vector(_first, start, end), Vector(_second, start, end),
+            _kernels.AdamW(values, gradients, Vector(_first, start, end), Vector(_second!, start - _secondStart, end - _secondStart),
                 _config.Beta1!.Value, _config.Beta2!.Value, _config.Epsilon!.Value, decay, rateFactor: 1);
             Log?.End();
         }
@@ -96,7 +101,7 @@ public sealed class Optimizer : IDisposable
     public void Dispose()
     {
         _first.Dispose();
-        _second.Dispose();
+        _second?.Dispose();
         _update?.Dispose();
         _newtonSchulz?.Dispose();
     }

@@ -2,9 +2,10 @@ using NanoFold.Engine.Configuration;
 
 namespace NanoFold.Engine.Training;
 
-/// <summary>The section <c>train</c>. What is null follows from the preset and the optimizer, see <see cref="Resolve"/>.</summary>
+/// <summary>The section <c>train</c>. What is null follows from the preset and the optimizer.</summary>
 public sealed record TrainConfig
 {
+    /// <summary>Updates of the parameters.</summary>
     [Bounds(1, int.MaxValue)]
     public int Steps { get; init; } = 2000;
 
@@ -16,13 +17,14 @@ public sealed record TrainConfig
     [Bounds(1, 1 << 20)]
     public int Accumulate { get; init; } = 1;
 
+    /// <summary>How gradients become updates.</summary>
     public OptimizerKind Optimizer { get; init; } = OptimizerKind.Muon;
 
-    /// <summary>The peak of AdamW, for every parameter or, with Muon, for those that Muon does not handle.</summary>
+    /// <summary>The peak of AdamW, for every parameter or, with Muon, for those that Muon does not update; null for what suits preset and optimizer.</summary>
     [Bounds(0)]
     public double? LearningRate { get; init; }
 
-    /// <summary>The peak of Muon, for hidden matrices; null with AdamW.</summary>
+    /// <summary>The peak of Muon, for hidden matrices; null for what suits the preset, and with AdamW.</summary>
     [Bounds(0)]
     public double? MatrixLearningRate { get; init; }
 
@@ -30,31 +32,34 @@ public sealed record TrainConfig
     [Bounds(0, 1)]
     public double FinalLearningRate { get; init; }
 
-    /// <summary>Steps over which the learning rate rises to its peak.</summary>
+    /// <summary>Steps over which the learning rate rises to its peak; null for what suits the preset, at most a tenth of the steps.</summary>
     [Bounds(0, int.MaxValue)]
     public int? Warmup { get; init; }
 
+    /// <summary>The learning rate after the warm-up, as a share of its peak.</summary>
     public ScheduleKind Schedule { get; init; } = ScheduleKind.Linear;
 
     /// <summary>The share of the steps in which <see cref="ScheduleKind.Wsd"/> decays.</summary>
     [Bounds(0, 1)]
     public double DecayFraction { get; init; } = 0.2;
 
-    /// <summary>AdamW's decoupled decay of matrices.</summary>
+    /// <summary>AdamW's decoupled decay of matrices; null for what suits the optimizer.</summary>
     [Bounds(0)]
     public double? WeightDecay { get; init; }
 
-    /// <summary>Muon's decoupled decay; null with AdamW.</summary>
+    /// <summary>Muon's decoupled decay; null for none, and with AdamW.</summary>
     [Bounds(0)]
     public double? MatrixWeightDecay { get; init; }
 
+    /// <summary>AdamW's average of gradients: the share of the past; null for 0.9.</summary>
     [Bounds(0, 1, BelowMaximum = true)]
     public double? Beta1 { get; init; }
 
+    /// <summary>AdamW's average of squared gradients: the share of the past; null for what suits the preset.</summary>
     [Bounds(0, 1, BelowMaximum = true)]
     public double? Beta2 { get; init; }
 
-    /// <summary>AdamW's epsilon.</summary>
+    /// <summary>What AdamW adds to the root of the squared gradients; null for 1e-8.</summary>
     [Bounds(0, AboveMinimum = true)]
     public double? Epsilon { get; init; }
 
@@ -66,6 +71,7 @@ public sealed record TrainConfig
     [Bounds(0)]
     public double Clip { get; init; } = 1.0;
 
+    /// <summary>Of initial values, batches, dropout and samples: the same seed gives the same bits.</summary>
     [Bounds(0, long.MaxValue)]
     public long Seed { get; init; } = 1;
 
@@ -91,6 +97,7 @@ public sealed record TrainConfig
     [Resumable]
     public int SampleEvery { get; init; }
 
+    /// <summary>The text that a sample continues.</summary>
     [Resumable]
     public string SamplePrompt { get; init; } = "";
 

@@ -70,4 +70,27 @@ internal static class FloatMath
         // x > 0 holds for neither zero, negatives nor not-a-number; the last adds itself back.
         return V.SelectGreater(x, zero, finite, nonPositive + (x - x));
     }
+
+    /// <summary>1 − erf x with an error below 4·10⁻⁷ of it and 1.5·10⁻⁷ · x² more from the exponential.</summary>
+    /// <remarks>
+    /// For x ≥ 0 it is e^(−x²) · t · p(t) with t = 1/(1 + 0.48 x) and p of degree 8, which interpolates to a relative error of 9·10⁻⁸; erfc(−x) = 2 − erfc x.
+    /// </remarks>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V Erfc<V>(V x)
+        where V : struct, IFloatLane<V>
+    {
+        V a = V.Abs(x);
+        V t = V.Constant(1) / V.MultiplyAdd(V.Constant(0.48), a, V.Constant(1));
+        V p = V.Constant(-0.054937680268141473);
+        p = V.MultiplyAdd(p, t, V.Constant(0.29243379765439636));
+        p = V.MultiplyAdd(p, t, V.Constant(-0.57540233579630196));
+        p = V.MultiplyAdd(p, t, V.Constant(0.4385257976120138));
+        p = V.MultiplyAdd(p, t, V.Constant(-0.1106754349453762));
+        p = V.MultiplyAdd(p, t, V.Constant(0.23913631891329579));
+        p = V.MultiplyAdd(p, t, V.Constant(0.22816957530099293));
+        p = V.MultiplyAdd(p, t, V.Constant(0.27199066011970826));
+        p = V.MultiplyAdd(p, t, V.Constant(0.27075928730229486));
+        V tail = V.Exp(-(a * a)) * (t * p);
+        return V.SelectGreater(V.Constant(0), x, V.Constant(2) - tail, tail);
+    }
 }

@@ -34,6 +34,9 @@ public interface ILane<V>
 
     static abstract V Log(V a);
 
+    /// <summary>erfc a = 1 − erf a = 2/√π ∫ e^(−t²) dt from a on: small numbers stay exact to their own size.</summary>
+    static abstract V Erfc(V a);
+
     /// <summary>a &gt; b ? ifGreater : otherwise, element by element.</summary>
     static abstract V SelectGreater(V a, V b, V ifGreater, V otherwise);
 }

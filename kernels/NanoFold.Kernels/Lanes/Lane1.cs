@@ -55,6 +55,9 @@ public readonly struct Lane1 : ICpuLane<Lane1>, IFloatLane<Lane1>
     public static Lane1 Log(Lane1 a) => FloatMath.Log(a);
 
     [MethodImpl(Inline)]
+    public static Lane1 Erfc(Lane1 a) => FloatMath.Erfc(a);
+
+    [MethodImpl(Inline)]
     public static Lane1 SelectGreater(Lane1 a, Lane1 b, Lane1 ifGreater, Lane1 otherwise) => a._value > b._value ? ifGreater : otherwise;
 
     [MethodImpl(Inline)]

@@ -56,6 +56,9 @@ public readonly struct Lane16 : ICpuLane<Lane16>, IFloatLane<Lane16>
     public static Lane16 Log(Lane16 a) => FloatMath.Log(a);
 
     [MethodImpl(Inline)]
+    public static Lane16 Erfc(Lane16 a) => FloatMath.Erfc(a);
+
+    [MethodImpl(Inline)]
     public static Lane16 SelectGreater(Lane16 a, Lane16 b, Lane16 ifGreater, Lane16 otherwise) =>
         new(Vector512.ConditionalSelect(Vector512.GreaterThan(a._value, b._value), ifGreater._value, otherwise._value));
 

@@ -58,6 +58,9 @@ public readonly struct Lane4 : ICpuLane<Lane4>, IFloatLane<Lane4>
     public static Lane4 Log(Lane4 a) => FloatMath.Log(a);
 
     [MethodImpl(Inline)]
+    public static Lane4 Erfc(Lane4 a) => FloatMath.Erfc(a);
+
+    [MethodImpl(Inline)]
     public static Lane4 SelectGreater(Lane4 a, Lane4 b, Lane4 ifGreater, Lane4 otherwise) =>
         new(Vector128.ConditionalSelect(Vector128.GreaterThan(a._value, b._value), ifGreater._value, otherwise._value));
 

@@ -58,6 +58,9 @@ public readonly struct Lane8 : ICpuLane<Lane8>, IFloatLane<Lane8>
     public static Lane8 Log(Lane8 a) => FloatMath.Log(a);
 
     [MethodImpl(Inline)]
+    public static Lane8 Erfc(Lane8 a) => FloatMath.Erfc(a);
+
+    [MethodImpl(Inline)]
     public static Lane8 SelectGreater(Lane8 a, Lane8 b, Lane8 ifGreater, Lane8 otherwise) =>
         new(Vector256.ConditionalSelect(Vector256.GreaterThan(a._value, b._value), ifGreater._value, otherwise._value));
 

@@ -54,6 +54,8 @@ public readonly struct LaneDouble : ICpuLane<LaneDouble>
     [MethodImpl(Inline)]
     public static LaneDouble Log(LaneDouble a) => new(Math.Log(a._value));
 
+    public static LaneDouble Erfc(LaneDouble a) => new(DoubleMath.Erfc(a._value));
+
     [MethodImpl(Inline)]
     public static LaneDouble SelectGreater(LaneDouble a, LaneDouble b, LaneDouble ifGreater, LaneDouble otherwise) => a._value > b._value ? ifGreater : otherwise;
 

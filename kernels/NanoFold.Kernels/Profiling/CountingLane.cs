@@ -45,6 +45,8 @@ internal readonly struct CountingLane : IFloatLane<CountingLane>
 
     public static CountingLane Log(CountingLane a) => FloatMath.Log(a);
 
+    public static CountingLane Erfc(CountingLane a) => FloatMath.Erfc(a);
+
     public static CountingLane SelectGreater(CountingLane a, CountingLane b, CountingLane ifGreater, CountingLane otherwise) => Flops(1);
 
     static CountingLane IFloatLane<CountingLane>.AddToExponent(CountingLane a, CountingLane shifted) => Flops(1);

@@ -1,3 +1,4 @@
+using NanoFold.Engine.FeedForward;
 using NanoFold.Engine.Ops;
 using NanoFold.Kernels;
 using NanoFold.Kernels.Lanes;
@@ -41,6 +42,7 @@ public class PointwiseTests : GpuTests
         Check<Activated<Sigmoid>>();
         Check<Activated<Silu>>();
         Check<Activated<Gelu>>();
+        Check<Activated<GeluTanh>>();
         Check<Activated<Relu>>();
         Check<Compared>();
 

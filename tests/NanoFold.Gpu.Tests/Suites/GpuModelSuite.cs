@@ -8,14 +8,10 @@ namespace NanoFold.Gpu.Tests.Suites;
 /// <summary>Every mixer, feed-forward and setting of a model on a GPU: loss and gradients are the CPU's, again the same bits, replayed, recomputed or not.</summary>
 public class GpuModelSuite : GpuTests
 {
-    // Between them every kernel: what the simulator has time for whenever tests run.
-    private static readonly string[] s_quick =
-        ["attention grouped", "sliding-window Rope", "gated-attention Rope", "top-k Rope", "moe", "attention everything"];
-
-    private static IEnumerable<TestCaseData> Variants => ModelVariants.All.Select(v => Case(v.Name, v.Model, s_quick));
+    private static IEnumerable<TestCaseData> Variants => ModelVariants.All.Select(v => Case(v.Name, v.Model, ModelVariants.Quick));
 
     // A cache or a replay is the same code whatever surrounds it.
-    private static IEnumerable<TestCaseData> Mixers => ModelVariants.All.Select(v => Case(v.Name, v.Model, ["attention grouped", "top-k Rope"]));
+    private static IEnumerable<TestCaseData> Mixers => ModelVariants.All.Select(v => Case(v.Name, v.Model, ModelVariants.QuickToDecode));
 
     [TestCaseSource(nameof(Variants))]
     public void Loss_and_gradients_are_those_of_the_cpu(ModelConfig config)
@@ -78,7 +74,7 @@ public class GpuModelSuite : GpuTests
         }
     }
 
-    private static TestCaseData Case(string name, ModelConfig model, string[] quick)
+    private static TestCaseData Case(string name, ModelConfig model, IReadOnlySet<string> quick)
     {
         TestCaseData data = new TestCaseData(model).SetArgDisplayNames(name);
         return IsSimulated && !quick.Contains(name) ? data.SetCategory("Long") : data;

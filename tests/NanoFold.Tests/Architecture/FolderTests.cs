@@ -51,6 +51,10 @@ public class FolderTests
         Assert.That(found, Does.Contain(new SourceTree.Reference("Runs/TrainSession.cs", "Runs", "Text")));
     }
 
+    [Test]
+    public void TheArchitecturePageShowsTheOrder()
+        => Assert.That(File.ReadAllText(RepositoryRoot.File("docs/architecture.md")), Does.Contain(string.Join(" → ", s_order.Skip(1))));
+
     [TestCaseSource(nameof(Projects))]
     public void ProjectsReferOneWay(string project)
     {

@@ -1,4 +1,5 @@
 using NanoFold.Engine.Autograd;
+using NanoFold.Engine.FeedForward;
 using NanoFold.Engine.Ops;
 using NanoFold.Kernels;
 using NanoFold.Tests.Suites;

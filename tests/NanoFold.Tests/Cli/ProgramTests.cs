@@ -67,13 +67,13 @@ public class ProgramTests
     [Test]
     public void EveryProblemOfAConfigurationIsALine()
     {
-        CommandLine run = CommandLine.Run("plan", "--set", "model.layer=3", "--set", "model.mixer=none", "--steps", "six", "--batch", "auto");
+        CommandLine run = CommandLine.Run("plan", "--set", "model.layer=3", "--set", "model.mixer=xyzzy", "--steps", "six", "--batch", "auto");
 
         Assert.That((run.Code, run.Standard), Is.EqualTo((2, "")));
         Assert.That(run.ErrorLines, Is.EqualTo(new[]
         {
             "nanofold: model.layer: unknown key; did you mean model.layers?",
-            "nanofold: model.mixer: unknown kind \"none\"; known: attention, sliding-window, gated-attention, top-k",
+            Configuration.Configs.WithKinds("nanofold: model.mixer: unknown kind \"xyzzy\"; known: {mixers}"),
             "nanofold: train.steps: expected an integer of at least 1 and at most 2147483647, got \"six\"",
         }));
     }

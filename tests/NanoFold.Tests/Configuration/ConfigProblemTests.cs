@@ -14,7 +14,7 @@ public class ConfigProblemTests
         {
             "model.layer: unknown key; did you mean model.layers?",
             "model.heads: expected an integer of at least 1 and at most 4096, got \"six\"",
-            "model.mixer: unknown kind \"atention\", did you mean \"attention\"?; known: attention, sliding-window, gated-attention, top-k",
+            Configs.WithKinds("model.mixer: unknown kind \"atention\", did you mean \"attention\"?; known: {mixers}"),
             "model.tied: expected true or false, got 1",
             "train.batch: expected an integer of at least 0 and at most 1048576 or \"auto\", got -1",
             "train.optimizer: expected one of adamw, muon, got \"adam\", did you mean \"adamw\"?",
@@ -45,10 +45,10 @@ public class ConfigProblemTests
     [TestCase("model.layers=null", "model.layers: expected an integer of at least 1 and at most 4096, got null")]
     [TestCase("model.dropout=1", "model.dropout: expected a number of at least 0 and less than 1, got 1")]
     [TestCase("model.dropout=1e999", "model.dropout: expected a number of at least 0 and less than 1, got 1e999")]
-    [TestCase("model.mixer=7", "model.mixer: expected a kind (one of attention, sliding-window, gated-attention, top-k), got 7")]
-    [TestCase("model.mixer=[]", "model.mixer: expected a kind (one of attention, sliding-window, gated-attention, top-k) or its record, got []")]
-    [TestCase("model.mixer=null", "model.mixer: expected a kind (one of attention, sliding-window, gated-attention, top-k) or its record, got null")]
-    [TestCase("""model.pattern=[{"mixer": {"window": 3}}]""", "model.pattern.0.mixer.kind: is missing; one of attention, sliding-window, gated-attention, top-k")]
+    [TestCase("model.mixer=7", "model.mixer: expected a kind (one of {mixers}), got 7")]
+    [TestCase("model.mixer=[]", "model.mixer: expected a kind (one of {mixers}) or its record, got []")]
+    [TestCase("model.mixer=null", "model.mixer: expected a kind (one of {mixers}) or its record, got null")]
+    [TestCase("""model.pattern=[{"mixer": {"window": 3}}]""", "model.pattern.0.mixer.kind: is missing; one of {mixers}")]
     [TestCase("""model.pattern=[{"mixr": "top-k"}]""", "model.pattern.0.mixr: unknown key; did you mean model.pattern.0.mixer?")]
     [TestCase("model.pattern=[3]", "model.pattern.0: expected a section { … }, got 3")]
     [TestCase("model.pattern=3", "model.pattern: expected a list, got 3")]
@@ -57,17 +57,26 @@ public class ConfigProblemTests
     [TestCase("train.samplePrompt=null", "train.samplePrompt: expected a string, got null")]
     [TestCase("train.schedule=cosin", "train.schedule: expected one of cosine, linear, wsd, constant, got \"cosin\", did you mean \"cosine\"?")]
     [TestCase("train.schedule=1", "train.schedule: expected one of cosine, linear, wsd, constant, got 1")]
-    [TestCase("model.feedForward=swigl", "model.feedForward: unknown kind \"swigl\", did you mean \"swiglu\"?; known: relu, relu2, gelu, swiglu, geglu, moe")]
+    [TestCase("model.feedForward=swigl", "model.feedForward: unknown kind \"swigl\", did you mean \"swiglu\"?; known: {feedForwards}")]
+    [TestCase("model.residual=7", "model.residual: expected a kind (one of {residuals}), got 7")]
+    [TestCase("model.feedForward={\"kind\":\"moe\",\"activation\":\"moe\"}", "model.feedForward.activation: unknown kind \"moe\"; known: {activations}")]
+    [TestCase("model.feedForward={\"kind\":\"moe\",\"activation\":{\"hidden\":3}}", "model.feedForward.activation: expected a kind (one of {activations}), got {\"hidden\":3}")]
+    [TestCase("model.feedForward={\"kind\":\"moe\",\"activation\":3}", "model.feedForward.activation: expected a kind (one of {activations}), got 3")]
     [TestCase("version=0", "version: expected an integer of at least 1 and at most 2147483647, got 0")]
     [TestCase("model.layers", "model.layers: expected key=value, such as model.layers=6")]
     [TestCase("=3", "=3: expected key=value, such as model.layers=6")]
     [TestCase("model..layers=3", "model..layers: expected a dotted key, such as model.layers")]
     public void AProblemSaysWhatWasExpectedAndWhatIsThere(string setting, string problem)
-        => Assert.That(Configs.Problems(setting), Is.EqualTo(new[] { problem }));
+        => Assert.That(Configs.Problems(setting), Is.EqualTo(new[] { Configs.WithKinds(problem) }));
 
     [TestCase("model.width=130", "model.width: 130 is not a multiple of model.heads = 4; change one of them or set model.headDim")]
     [TestCase("model.kvHeads=3", "model.kvHeads: 3 does not divide model.heads = 4")]
     [TestCase("model.headDim=31", "model.headDim: 31 is odd; rotary positions need an even one")]
+    [TestCase("model.mixer={\"kind\":\"attention\",\"heads\":6,\"kvHeads\":4}", "model.mixer.kvHeads: 4 does not divide model.mixer.heads = 6")]
+    [TestCase("model.mixer={\"kind\":\"attention\",\"kvHeads\":3}", "model.mixer.kvHeads: 3 does not divide model.heads = 4")]
+    [TestCase("model.mixer={\"kind\":\"attention\",\"ropeDim\":34}", "model.mixer.ropeDim: 34 is more than model.headDim = 32")]
+    [TestCase("model.mixer={\"kind\":\"attention\",\"ropeDim\":5}", "model.mixer.ropeDim: 5 is odd; rotary positions need an even one")]
+    [TestCase("model.mixer={\"kind\":\"attention\",\"headDim\":5}", "model.mixer.headDim: 5 is odd; rotary positions need an even one")]
     [TestCase("model.mixer={\"kind\":\"sliding-window\",\"window\":65}", "model.mixer.window: 65 is more than model.context = 64")]
     [TestCase("model.mixer={\"kind\":\"sliding-window\",\"sinks\":65}", "model.mixer.sinks: 65 is more than model.context = 64")]
     [TestCase("model.mixer={\"kind\":\"top-k\",\"topK\":65}", "model.mixer.topK: 65 is more than model.context = 64")]
@@ -82,7 +91,7 @@ public class ConfigProblemTests
     [TestCase("data.path=", "data.path: is empty; use null for the default corpus")]
     [TestCase("generation.stop=[\"a\",\"\"]", "generation.stop.1: is empty and would end every sample at once")]
     public void WhatIsInconsistentIsAProblem(string setting, string problem)
-        => Assert.That(Configs.Problems(setting), Is.EqualTo(new[] { problem }));
+        => Assert.That(Configs.Problems(setting), Is.EqualTo(new[] { Configs.WithKinds(problem) }));
 
     [Test]
     public void InconsistenciesOfAllSectionsAreNamedAtOnce()
@@ -97,6 +106,14 @@ public class ConfigProblemTests
             "train.decayFraction", "train.matrixLearningRate", "train.matrixWeightDecay",
         }));
     }
+
+    [Test]
+    public void WhatTwoMixersFindOfTheModelIsNamedOnce()
+        => Assert.That(Configs.Problems("model.kvHeads=3", "model.pattern=[{},{\"mixer\":\"top-k\"}]"), Is.EqualTo(new[] { "model.kvHeads: 3 does not divide model.heads = 4" }));
+
+    [Test]
+    public void WithoutHeadsTheirShapeDoesNotMatter()
+        => Assert.That(Configs.Build("model.width=130", "model.kvHeads=3", "model.mixer=none").Model.Width, Is.EqualTo(130));
 
     [Test]
     public void AnOddHeadDimensionIsFineWithoutRotaryPositions()

@@ -1,4 +1,7 @@
 using NanoFold.Engine.Configuration;
+using NanoFold.Engine.FeedForward;
+using NanoFold.Engine.Mixers;
+using NanoFold.Engine.Residuals;
 using NanoFold.Engine.Runs;
 
 namespace NanoFold.Tests.Configuration;
@@ -13,6 +16,13 @@ internal static class Configs
     public static string[] Problems(ConfigTree tree)
         => [.. Assert.Throws<ConfigException>(() => tree.Build())!.Problems.Select(problem => problem.ToString())];
 
+    /// <summary>A message with the names of all kinds where it has <c>{mixers}</c>, <c>{feedForwards}</c> and the like.</summary>
+    public static string WithKinds(string message) => message
+        .Replace("{mixers}", Kinds<MixerConfig>(), StringComparison.Ordinal)
+        .Replace("{feedForwards}", Kinds<FeedForwardConfig>(), StringComparison.Ordinal)
+        .Replace("{activations}", Kinds<DenseConfig>(), StringComparison.Ordinal)
+        .Replace("{residuals}", Kinds<ResidualConfig>(), StringComparison.Ordinal);
+
     public static ConfigTree Tree(params string[] settings)
     {
         var tree = new ConfigTree();
@@ -23,4 +33,6 @@ internal static class Configs
 
         return tree;
     }
+
+    private static string Kinds<TConfig>() => string.Join(", ", Variant.Of<TConfig>().Select(variant => variant.Kind));
 }

@@ -1,5 +1,6 @@
 using FsCheck;
 using FsCheck.Fluent;
+using NanoFold.Engine.Configuration;
 using NanoFold.Engine.Data;
 using NanoFold.Engine.FeedForward;
 using NanoFold.Engine.Generation;
@@ -9,6 +10,7 @@ using NanoFold.Engine.Model;
 using NanoFold.Engine.Modules;
 using NanoFold.Engine.Runs;
 using NanoFold.Engine.Training;
+using NanoFold.Tests.Suites;
 
 namespace NanoFold.Tests.Configuration;
 
@@ -93,22 +95,20 @@ public class RoundTripTests
         from number in Gen.Choose(0, 16)
         from gate in Gen.Elements(Enum.GetValues<GatePosition>())
         from config in Gen.Elements<MixerConfig>(
-            new AttentionConfig(),
+        [
+            .. ModelVariants.Mixers,
             new SlidingWindowConfig { Window = number, Sinks = number / 2 },
             new GatedAttentionConfig { Gate = gate },
-            new TopKConfig { TopK = number })
+            new TopKConfig { TopK = number },
+        ])
         select config;
 
     private static Gen<FeedForwardConfig> FeedForwards() =>
         from hidden in Gen.Choose(0, 50)
         from experts in Gen.Choose(2, 9)
-        from activation in Gen.Elements(Enum.GetValues<Activation>())
+        from activation in Gen.Elements(Variant.Of<DenseConfig>().Select(kind => (DenseConfig)Activator.CreateInstance(kind.Type)!).ToArray())
         from config in Gen.Elements<FeedForwardConfig>(
-            new ReluConfig { Hidden = hidden },
-            new Relu2Config { Hidden = hidden },
-            new GeluConfig { Hidden = hidden },
-            new SwiGluConfig { Hidden = hidden },
-            new GeGluConfig { Hidden = hidden },
+            activation with { Hidden = hidden },
             new MoeConfig { Hidden = hidden, Experts = experts, Active = experts / 2, Shared = hidden % 3, Activation = activation, ZLoss = hidden / 7.0 })
         select config;
 

@@ -47,7 +47,7 @@ public class RunConfigTests
 
         string json = config.ToJson();
         Assert.That(new ConfigTree().AddJson(json, "config.json").Build().ToJson(), Is.EqualTo(json));
-        Assert.That(json, Does.Contain("\"version\": 1").And.Contain("\"kind\": \"top-k\"").And.Contain("\"gate\": \"G1\"").And.Contain("é"));
+        Assert.That(json, Does.Contain("\"version\": 2").And.Contain("\"kind\": \"top-k\"").And.Contain("\"gate\": \"G1\"").And.Contain("é"));
         Assert.That(json, Does.Not.Contain('\r'));
     }
 
@@ -69,9 +69,9 @@ public class RunConfigTests
     [Test]
     public void ANewerVersionIsRefused()
     {
-        UserException e = Assert.Throws<UserException>(() => new ConfigTree().AddJson("""{ "version": 2, "some": "thing" }""", "runs/a/config.json"))!;
+        UserException e = Assert.Throws<UserException>(() => new ConfigTree().AddJson("""{ "version": 3, "some": "thing" }""", "runs/a/config.json"))!;
 
-        Assert.That(e.Message, Is.EqualTo("runs/a/config.json: is a configuration of version 2; this NanoFold reads versions up to 1: use a newer one"));
+        Assert.That(e.Message, Is.EqualTo("runs/a/config.json: is a configuration of version 3; this NanoFold reads versions up to 2: use a newer one"));
     }
 
     [Test]
@@ -83,7 +83,41 @@ public class RunConfigTests
         tree["train"]!.AsObject().Remove("momentum");
 
         RunConfig config = new ConfigTree().AddJson(tree.ToJsonString(), "old").Build();
-        Assert.That((config.Version, config.Model.Layers, config.Train.Momentum, config.Geometry), Is.EqualTo((1, 2, 0.95, new GeometryConfig())));
+        Assert.That((config.Version, config.Model.Layers, config.Train.Momentum, config.Geometry), Is.EqualTo((2, 2, 0.95, new GeometryConfig())));
+    }
+
+    [Test]
+    public void BeforeVersion2GeluWasTheTanhForm()
+    {
+        const string Old = """
+            {
+              "version": 1,
+              "model": {
+                "layers": 2,
+                "feedForward": { "kind": "moe", "activation": "geglu" },
+                "pattern": [
+                  { "feedForward": { "kind": "gelu", "hidden": 40 } },
+                  { "feedForward": "geglu" }
+                ]
+              }
+            }
+            """;
+        RunConfig trained = new ConfigTree().AddJson(Old, "old").Build(), typed = new ConfigTree().AddJson(Old.Replace("\"version\": 1,", ""), "typed").Build();
+
+        Assert.That(trained.Model.LayerConfigs().Select(l => l.FeedForward), Is.EqualTo(new FeedForwardConfig[]
+        {
+            new GeluTanhConfig { Hidden = 40 }, new GeGluTanhConfig { Hidden = 344 },
+        }));
+        Assert.That(((MoeConfig)trained.Model.FeedForward).Activation, Is.EqualTo(new GeGluTanhConfig()));
+        Assert.That(typed.Model.LayerConfigs().Select(l => l.FeedForward), Is.EqualTo(new FeedForwardConfig[]
+        {
+            new GeluConfig { Hidden = 40 }, new GeGluConfig { Hidden = 344 },
+        }));
+        Assert.That(((MoeConfig)typed.Model.FeedForward).Activation, Is.EqualTo(new GeGluConfig()));
+        // Saved now it says so itself, and what is set on top of it is of today.
+        Assert.That(new ConfigTree().AddJson(trained.ToJson(), "saved").Build().ToJson(), Is.EqualTo(trained.ToJson()));
+        RunConfig changed = new ConfigTree().AddJson(Old, "old").Set("model.feedForward.activation=gelu").Set("model.pattern=null").Build();
+        Assert.That(((MoeConfig)changed.Model.FeedForward).Activation, Is.EqualTo(new GeluConfig()));
     }
 
     [Test]

@@ -101,7 +101,7 @@ public class CostModelTests
         Assert.That(
             CostModel.FlopsPerToken(Nano with { FeedForward = moe }) - CostModel.FlopsPerToken(Nano), Is.EqualTo(4 * 6 * ((128 * 8) + (3 * 3 * 128 * 100) - (3 * 128 * 344))));
         // Of experts only the shared ones have biases.
-        CostModel biased = CostModel.Of(Nano with { Bias = true, FeedForward = moe with { Activation = Activation.Relu } });
+        CostModel biased = CostModel.Of(Nano with { Bias = true, FeedForward = moe with { Activation = new ReluConfig() } });
         Assert.That(biased.FeedForward, Is.EqualTo(4 * ((128 * 8) + (9 * 2 * 128 * 100) + 100 + 128)));
     }
 

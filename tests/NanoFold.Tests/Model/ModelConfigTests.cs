@@ -18,7 +18,7 @@ public class ModelConfigTests
     public void EachKindHasItsUsualWidthUnlessTheModelOrItselfSays()
     {
         var relu = new ReluConfig();
-        var moe = new MoeConfig { Activation = Activation.Gelu };
+        var moe = new MoeConfig { Activation = new GeluConfig() };
         BlockConfig[] pattern = [new(), new() { FeedForward = relu }, new() { FeedForward = moe }, new() { FeedForward = relu with { Hidden = 5 } }];
 
         Assert.That(Hidden(new ModelConfig { Pattern = pattern }), Is.EqualTo(new[] { 344, 512, 512, 5 }));

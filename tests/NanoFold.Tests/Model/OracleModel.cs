@@ -1,10 +1,15 @@
 using System.Text.Json;
 using NanoFold.Engine.Checkpoints;
+using NanoFold.Engine.Configuration;
 using NanoFold.Engine.FeedForward;
 using NanoFold.Engine.Mixers;
 using NanoFold.Engine.Model;
+using NanoFold.Engine.Modules;
+using NanoFold.Engine.Residuals;
 using NanoFold.Engine.Tensors;
 using NanoFold.Kernels;
+using NanoFold.Tests.FeedForward.References;
+using NanoFold.Tests.Mixers.References;
 using NanoFold.Tests.Suites;
 
 namespace NanoFold.Tests.Model;
@@ -19,6 +24,7 @@ internal sealed class OracleModel : IDisposable
         _file = SafeTensorsFile.Open(path);
         using JsonDocument document = JsonDocument.Parse(_file.Metadata["config"]);
         Config = Read(document.RootElement);
+        LearningRate = document.RootElement.TryGetProperty("mixerOptions", out _) ? 3e-3 : 1e-2;
         Batch = document.RootElement.GetProperty("batch").GetInt32();
         Model = new Transformer(Config, backend, type: type);
         foreach (Parameter parameter in Model.Store.Parameters)
@@ -27,7 +33,21 @@ internal sealed class OracleModel : IDisposable
         }
     }
 
+    /// <summary>Whether the engine has the kinds that a case is made of.</summary>
+    public static bool IsKnown(string path)
+    {
+        using var file = SafeTensorsFile.Open(path);
+        using JsonDocument document = JsonDocument.Parse(file.Metadata["config"]);
+        JsonElement config = document.RootElement;
+        bool isAdded = !config.TryGetProperty("residual", out JsonElement residual) || Variant.Of<ResidualConfig>().Any(variant => variant.Kind == residual.GetString());
+        return isAdded && TypeOf<MixerConfig>(config, "mixer") is { } mixer && MixerReference.Of(mixer).Read(config) is not null
+            && TypeOf<FeedForwardConfig>(config, "feedForward") is not null;
+    }
+
     public ModelConfig Config { get; }
+
+    /// <summary>Of the ten AdamW steps.</summary>
+    public double LearningRate { get; }
 
     public int Batch { get; }
 
@@ -82,8 +102,7 @@ internal sealed class OracleModel : IDisposable
     private static ModelConfig Read(JsonElement config)
     {
         int Number(string key) => config.GetProperty(key).GetInt32();
-        string? gate = config.GetProperty("gate").GetString();
-        string mixer = config.GetProperty("mixer").GetString()!, feedForward = config.GetProperty("feedForward").GetString()!;
+        bool Flag(string key) => config.TryGetProperty(key, out JsonElement flag) && flag.GetBoolean();
         return new ModelConfig
         {
             Layers = Number("layers"),
@@ -93,28 +112,16 @@ internal sealed class OracleModel : IDisposable
             Context = Number("context"),
             Vocab = Number("vocab"),
             Hidden = Number("hidden"),
-            QkNorm = config.GetProperty("qkNorm").GetBoolean(),
-            Tied = config.GetProperty("tied").GetBoolean(),
+            QkNorm = Flag("qkNorm"),
+            Tied = Flag("tied"),
             NormEpsilon = config.GetProperty("eps").GetDouble(),
             RopeBase = config.GetProperty("ropeBase").GetDouble(),
-            Mixer = mixer switch
-            {
-                "attention" => new AttentionConfig(),
-                "sliding-window" => new SlidingWindowConfig { Window = Number("window"), Sinks = Number("sinks") },
-                "top-k" => new TopKConfig { TopK = Number("topK") },
-                "gated-attention" => new GatedAttentionConfig
-                {
-                    Gate = (GatePosition)(gate![1] - '1'),
-                    Granularity = Enum.Parse<GateGranularity>(gate[3..], ignoreCase: true),
-                },
-                _ => throw new InvalidDataException($"unknown mixer '{mixer}'"),
-            },
-            FeedForward = feedForward switch
-            {
-                "swiglu" => new SwiGluConfig(),
-                "moe" => new MoeConfig { Experts = Number("experts"), Active = Number("active"), Shared = Number("shared") },
-                _ => throw new InvalidDataException($"unknown feed-forward '{feedForward}'"),
-            },
+            Position = config.TryGetProperty("position", out JsonElement position) && position.GetString() == "none" ? PositionKind.None : PositionKind.Rope,
+            Mixer = MixerReference.Of(TypeOf<MixerConfig>(config, "mixer")!).Read(config)!,
+            FeedForward = FeedForwardReference.Of(TypeOf<FeedForwardConfig>(config, "feedForward")!).Read(config),
         };
     }
+
+    private static Type? TypeOf<TConfig>(JsonElement config, string key) =>
+        Variant.Of<TConfig>().FirstOrDefault(variant => variant.Kind == config.GetProperty(key).GetString())?.Type;
 }

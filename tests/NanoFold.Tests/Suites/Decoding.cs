@@ -48,6 +48,11 @@ internal sealed class Decoding : IDisposable
         int batch = _model.Batch, time = _model.Time, vocab = _model.Model.Config.Vocab;
         var result = new double[batch * time * vocab];
         var done = new int[batch];
+        for (int row = 0; row < batch; row++)
+        {
+            Cache.Begin(row);
+        }
+
         for (int call = 0; done.Any(d => d < time); call++)
         {
             int[] counts = [.. done.Select((d, b) => Math.Min(count(b, call), time - d))];
@@ -72,7 +77,7 @@ internal sealed class Decoding : IDisposable
         for (int i = 0; i < tokens.Length; i++)
         {
             int b = i / _chunk, t = i % _chunk;
-            // What lies behind a row's count is padding.
+            // What comes after a row's count is padding.
             tokens[i] = t < counts[b] ? _model.Tokens[b * _model.Time + done[b] + t] : 0;
             ids[i] = t < counts[b] ? done[b] + t : 0;
         }

@@ -1,10 +1,9 @@
 using NanoFold.Engine.Autograd;
-using NanoFold.Engine.FeedForward;
-using NanoFold.Engine.Mixers;
 using NanoFold.Engine.Model;
 using NanoFold.Engine.Ops;
 using NanoFold.Engine.Taps;
 using NanoFold.Kernels;
+using NanoFold.Tests.FeedForward.References;
 
 namespace NanoFold.Tests.Suites;
 
@@ -58,8 +57,9 @@ public sealed class HalfSuite : EngineTests
     public void Models_are_those_of_single_precision_but_for_rounding(ModelConfig config)
     {
         // Rounding may choose another expert or key, or the other side of a kink, and then the gradient is another one.
-        bool chooses = config.LayerConfigs().Any(l => l.FeedForward is MoeConfig || l.Mixer is TopKConfig);
-        bool jumps = chooses || config.LayerConfigs().Any(l => l.FeedForward is ReluConfig);
+        ModelConfig resolved = config.Resolve();
+        bool chooses = resolved.LayerConfigs().Any(l => FeedForwardReference.Of(l.FeedForward).Chooses || l.Mixer.Traits(resolved).Chooses);
+        bool jumps = chooses || resolved.LayerConfigs().Any(l => FeedForwardReference.Of(l.FeedForward).HasKink);
         using var single = new TinyModel(config, Backend());
         (double loss, double[] gradients) = single.Train();
         foreach (DType type in s_types)

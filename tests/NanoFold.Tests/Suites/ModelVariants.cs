@@ -4,6 +4,8 @@ using NanoFold.Engine.FeedForward;
 using NanoFold.Engine.Mixers;
 using NanoFold.Engine.Model;
 using NanoFold.Engine.Modules;
+using NanoFold.Tests.FeedForward.References;
+using NanoFold.Tests.Mixers.References;
 
 namespace NanoFold.Tests.Suites;
 
@@ -17,74 +19,83 @@ internal static class ModelVariants
 
     public static IEnumerable<FeedForwardConfig> FeedForwards => Tiny<FeedForwardConfig>();
 
-    public static IEnumerable<(string Name, ModelConfig Model)> All
-    {
-        get
+    public static IEnumerable<(string Name, ModelConfig Model)> All => [.. Mixers.SelectMany(OfMixer), .. FeedForwards.SelectMany(OfFeedForward), .. Settings];
+
+    /// <summary>One layer of each kind, and all that a kind lists as special: together they have every kind of point.</summary>
+    public static IEnumerable<(string Name, ModelConfig Model)> OneLayer =>
+        from variant in (IEnumerable<(string Name, ModelConfig Model)>)
+        [
+            .. Mixers.Select(mixer => Plain(mixer)),
+            .. Mixers.SelectMany(mixer => MixerReference.Of(mixer).Variants(Base)),
+            .. FeedForwards.Select(feedForward => OfFeedForward(feedForward).First()),
+            ("learned positions", Base with { Position = PositionKind.Learned }),
+            .. Settings.Where(v => v.Name == "tied"),
+        ]
+        where variant.Model.Pattern is null
+        select (variant.Name, variant.Model with { Layers = 1 });
+
+    /// <summary>What a simulated GPU has time for whenever tests run: enough to reach every kernel.</summary>
+    public static IReadOnlySet<string> Quick { get; } = Mixers.SelectMany(mixer => MixerReference.Of(mixer).Quick(mixer.Kind)).Append("moe").ToHashSet();
+
+    /// <summary>Of these, where a whole run more is asked for.</summary>
+    public static IReadOnlySet<string> QuickToDecode { get; } = Mixers.SelectMany(mixer => MixerReference.Of(mixer).QuickToDecode(mixer.Kind)).ToHashSet();
+
+    private static IEnumerable<(string Name, ModelConfig Model)> Settings =>
+    [
+        ("qk-norm", Base with { QkNorm = true }),
+        ("tied", Base with { Tied = true }),
+        ("bias", Base with { Bias = true }),
+        ("layer-norm", Base with { Norm = NormKind.Layer }),
+        ("pattern", Base with
         {
-            foreach (MixerConfig mixer in Mixers)
-            {
-                foreach (PositionKind position in Enum.GetValues<PositionKind>())
-                {
-                    yield return ($"{mixer.Kind} {position}", Base with { Mixer = mixer, Position = position });
-                }
+            Layers = 4,
+            Pattern =
+            [
+                new BlockConfig { Mixer = SlidingWindowConfig.Tiny, FeedForward = MoeConfig.Tiny },
+                new BlockConfig { Mixer = TopKConfig.Tiny },
+                new BlockConfig { FeedForward = GeluConfig.Tiny, Repeat = 2 },
+            ],
+        }),
+    ];
 
-                yield return ($"{mixer.Kind} grouped", Base with { Mixer = mixer, KvHeads = 2 });
-                yield return ($"{mixer.Kind} multi-query", Base with { Mixer = mixer, KvHeads = 1, HeadDim = 6 });
-                yield return ($"{mixer.Kind} everything", Base with
-                {
-                    Mixer = mixer,
-                    KvHeads = 2,
-                    QkNorm = true,
-                    Tied = true,
-                    Bias = true,
-                    Norm = NormKind.Layer,
-                    RopeInterleaved = true,
-                });
-            }
+    private static (string Name, ModelConfig Model) Plain(MixerConfig mixer, PositionKind position = PositionKind.Rope) =>
+        ($"{mixer.Kind} {position}", Base with { Mixer = mixer, Position = position });
 
-            foreach (FeedForwardConfig feedForward in FeedForwards)
-            {
-                yield return (feedForward.Kind, Base with { FeedForward = feedForward, Hidden = 0 });
-                yield return ($"{feedForward.Kind} bias", Base with { FeedForward = feedForward, Hidden = 0, Bias = true });
-            }
+    private static IEnumerable<(string Name, ModelConfig Model)> OfMixer(MixerConfig mixer)
+    {
+        foreach (PositionKind position in Enum.GetValues<PositionKind>())
+        {
+            yield return Plain(mixer, position);
+        }
 
-            yield return ("moe not renormalised", Base with { FeedForward = MoeConfig.Tiny with { Renormalize = false, Shared = 0, Activation = Activation.Relu2 } });
-            yield return ("moe of one", Base with { FeedForward = MoeConfig.Tiny with { Experts = 3, Active = 1, Shared = 2 } });
-            yield return ("qk-norm", Base with { QkNorm = true });
-            yield return ("tied", Base with { Tied = true });
-            yield return ("bias", Base with { Bias = true });
-            yield return ("layer-norm", Base with { Norm = NormKind.Layer });
-            yield return ("pattern", Base with
-            {
-                Layers = 4,
-                Pattern =
-                [
-                    new BlockConfig { Mixer = SlidingWindowConfig.Tiny, FeedForward = MoeConfig.Tiny },
-                    new BlockConfig { Mixer = TopKConfig.Tiny },
-                    new BlockConfig { FeedForward = GeluConfig.Tiny, Repeat = 2 },
-                ],
-            });
-            foreach ((string Name, ModelConfig Model) gated in Gates())
-            {
-                yield return gated;
-            }
+        if (mixer.Traits(Base.Resolve()).HasHeads)
+        {
+            yield return ($"{mixer.Kind} grouped", Base with { Mixer = mixer, KvHeads = 2 });
+            yield return ($"{mixer.Kind} multi-query", Base with { Mixer = mixer, KvHeads = 1, HeadDim = 6 });
+        }
+
+        yield return ($"{mixer.Kind} everything", Base with
+        {
+            Mixer = mixer,
+            KvHeads = 2,
+            QkNorm = true,
+            Tied = true,
+            Bias = true,
+            Norm = NormKind.Layer,
+            RopeInterleaved = true,
+        });
+        foreach ((string Name, ModelConfig Model) own in MixerReference.Of(mixer).Variants(Base))
+        {
+            yield return own;
         }
     }
 
-    private static IEnumerable<(string Name, ModelConfig Model)> Gates()
-    {
-        foreach (GatePosition gate in Enum.GetValues<GatePosition>())
-        {
-            foreach (GateGranularity granularity in Enum.GetValues<GateGranularity>())
-            {
-                ModelConfig model = Base with { KvHeads = 2, QkNorm = true, Mixer = new GatedAttentionConfig { Gate = gate, Granularity = granularity } };
-                if (!model.Validate("model").Any())
-                {
-                    yield return ($"gate {gate} {granularity}", model);
-                }
-            }
-        }
-    }
+    private static IEnumerable<(string Name, ModelConfig Model)> OfFeedForward(FeedForwardConfig feedForward) =>
+    [
+        (feedForward.Kind, Base with { FeedForward = feedForward, Hidden = 0 }),
+        ($"{feedForward.Kind} bias", Base with { FeedForward = feedForward, Hidden = 0, Bias = true }),
+        .. FeedForwardReference.Of(feedForward).Variants(Base),
+    ];
 
     private static IEnumerable<TConfig> Tiny<TConfig>() => Variant.Of<TConfig>().Select(variant =>
         (TConfig)variant.Type.GetProperty("Tiny", BindingFlags.Public | BindingFlags.Static)!.GetValue(null)!);

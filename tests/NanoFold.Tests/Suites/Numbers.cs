@@ -57,6 +57,21 @@ internal static class Numbers
 
     private static double Fraction(ulong key, int i) => Kernels.Philox.Below(1UL << 53, key, (ulong)i, 0) / (double)(1L << 53);
 
+    /// <summary>x · Φ(x), Φ by Simpson's rule over the density.</summary>
+    public static double Gelu(double x)
+    {
+        const int Steps = 1000;
+        double h = x / Steps, sum = 0;
+        for (int i = 0; i <= Steps; i++)
+        {
+            sum += (i is 0 or Steps ? 1 : i % 2 == 0 ? 2 : 4) * Math.Exp(-h * i * h * i / 2);
+        }
+
+        return x * (0.5 + sum * h / 3 / Math.Sqrt(2 * Math.PI));
+    }
+
+    public static double GeluTanh(double x) => 0.5 * x * (1 + Math.Tanh(Math.Sqrt(2 / Math.PI) * (x + 0.044715 * x * x * x)));
+
     // FNV-1a.
     private static ulong Key(string name) => Encoding.UTF8.GetBytes(name).Aggregate(14695981039346656037UL, (hash, b) => (hash ^ b) * 1099511628211UL);
 }

@@ -4,6 +4,8 @@ using NanoFold.Engine.Mixers;
 using NanoFold.Engine.Model;
 using NanoFold.Engine.Taps;
 using NanoFold.Kernels;
+using NanoFold.Tests.FeedForward.References;
+using NanoFold.Tests.Mixers.References;
 
 namespace NanoFold.Tests.Suites;
 
@@ -15,10 +17,7 @@ public class TapSuite : EngineTests
 
     private static IEnumerable<TestCaseData> Variants => ModelVariants.All.Select(v => new TestCaseData(v.Model).SetArgDisplayNames(v.Name));
 
-    /// <summary>Together they have every kind of point.</summary>
-    private static IEnumerable<TestCaseData> Edited => ModelVariants.All
-        .Where(v => v.Name is "attention Learned" or "top-k Rope" or "moe" or "geglu" or "tied" || v.Name.StartsWith("gate ", StringComparison.Ordinal))
-        .Select(v => new TestCaseData(v.Model with { Layers = 1 }).SetArgDisplayNames(v.Name));
+    private static IEnumerable<TestCaseData> Edited => ModelVariants.OneLayer.Select(v => new TestCaseData(v.Model).SetArgDisplayNames(v.Name));
 
     [TestCaseSource(nameof(Variants))]
     public void Each_point_is_read_once_a_run_with_its_shape(ModelConfig config)
@@ -73,15 +72,32 @@ public class TapSuite : EngineTests
     public void Patterns_are_what_attention_weighs_with(ModelConfig config)
     {
         using var model = new TinyModel(config, Backend());
-        IReadOnlyList<LayerConfig> layers = model.Model.Config.LayerConfigs();
-        var collector = new Collector("blocks.*.attn.hook_*");
+        config = model.Model.Config;
+        IReadOnlyList<LayerConfig> layers = config.LayerConfigs();
+        HashSet<string> declared = [.. model.Model.TapPoints.Select(p => p.Name)];
+        var naive = new NaiveModel(config, name => Host.Find(model.Store, name));
+        var collector = new Collector("blocks.*");
         _ = model.Train(new TapSet([collector]));
         for (int layer = 0; layer < layers.Count; layer++)
         {
-            string prefix = $"blocks.{layer}.attn.";
-            double[] pattern = collector[prefix + "hook_pattern"];
-            AssertRows(pattern, layers[layer].Mixer, model.Time);
-            AssertWeighed(pattern, collector[prefix + "hook_v"], collector[prefix + "hook_z"], layers[layer].Mixer, model);
+            string block = $"blocks.{layer}.", prefix = block + "attn.";
+            MixerConfig mixer = layers[layer].Mixer;
+            int heads = mixer.Traits(config).PatternHeads;
+            Assert.That(declared.Contains(prefix + "hook_pattern"), Is.EqualTo(heads > 0), $"{mixer.Kind}: has a pattern");
+            if (heads == 0)
+            {
+                continue;
+            }
+
+            double[] pattern = collector[prefix + "hook_pattern"], normed = collector[block + "ln1.hook_normalized"];
+            double[][][] rows = [.. normed.Chunk(config.Width).Chunk(model.Time)];
+            double[] expected = [.. rows.SelectMany(x => naive.Pattern(layer, x))];
+            Numbers.AssertClose(pattern, expected, 1e-5, $"{mixer.Kind}: pattern");
+            Assert.That(pattern.Select(w => w != 0), Is.EqualTo(expected.Select(w => w != 0)), $"{mixer.Kind}: which keys are seen");
+            if (MixerReference.Of(mixer).IsPatternTimesValues(mixer))
+            {
+                AssertWeighed(pattern, collector[prefix + "hook_v"], collector[prefix + "hook_z"], heads, model);
+            }
         }
     }
 
@@ -225,40 +241,10 @@ public class TapSuite : EngineTests
         }
     }
 
-    private static void AssertRows(double[] pattern, MixerConfig mixer, int time)
+    // z[b, t, h] = Σ_j pattern[b, h, t, j] · v[b, j, g(h)].
+    private static void AssertWeighed(double[] pattern, double[] values, double[] z, int heads, TinyModel model)
     {
-        for (int row = 0; row < pattern.Length / time; row++)
-        {
-            double[] weights = pattern[(row * time)..((row + 1) * time)];
-            int t = row % time;
-            Assert.That(weights.Sum(), Is.EqualTo(1).Within(1e-6));
-            Assert.That(weights, Is.All.InRange(0.0, 1.0 + 1e-6));
-            for (int j = 0; j < time; j++)
-            {
-                bool isVisible = j <= t && (mixer is not SlidingWindowConfig window || t - window.Window < j || j < window.Sinks);
-                Assert.That(isVisible || weights[j] == 0, $"{mixer.Kind}: query {t} sees key {j}");
-            }
-
-            int expected = mixer switch
-            {
-                TopKConfig topK => Math.Min(topK.TopK, t + 1),
-                SlidingWindowConfig window => Enumerable.Range(0, t + 1).Count(j => t - window.Window < j || j < window.Sinks),
-                _ => t + 1,
-            };
-            Assert.That(weights.Count(w => w > 0), Is.EqualTo(expected), $"{mixer.Kind}: keys of query {t}");
-        }
-    }
-
-    // z[b, t, h] = Σ_j pattern[b, h, t, j] · v[b, j, g(h)], where nothing gates z.
-    private static void AssertWeighed(double[] pattern, double[] values, double[] z, MixerConfig mixer, TinyModel model)
-    {
-        if (mixer is GatedAttentionConfig { Gate: GatePosition.AttentionOutput })
-        {
-            return;
-        }
-
-        ModelConfig config = model.Model.Config;
-        int time = model.Time, heads = config.Heads, groups = config.KvHeads, depth = config.HeadDim;
+        int time = model.Time, depth = z.Length / (model.Batch * time * heads), groups = values.Length / (model.Batch * time * depth);
         var expected = new double[z.Length];
         for (int i = 0; i < z.Length; i++)
         {
@@ -269,7 +255,7 @@ public class TapSuite : EngineTests
             }
         }
 
-        Numbers.AssertClose(z, expected, 1e-5, $"{mixer.Kind}: z");
+        Numbers.AssertClose(z, expected, 1e-5, "z");
     }
 
     private static int[] Shape(TapPoint point, TinyModel model)
@@ -282,12 +268,10 @@ public class TapSuite : EngineTests
             "B" => model.Batch,
             "T" => model.Time,
             "C" => config.Width,
-            "H" => config.Heads,
-            "G" => config.KvHeads,
-            "D" => config.HeadDim,
             "V" => config.Vocab,
             "F" => parts.FeedForward.HiddenFor(config),
-            "E" => ((Engine.FeedForward.MoeConfig)parts.FeedForward).Experts,
+            _ when MixerReference.Of(parts.Mixer).Length(letter, parts.Mixer, config) is { } own => own,
+            _ when FeedForwardReference.Of(parts.FeedForward).Length(letter, parts.FeedForward) is { } own => own,
             _ => int.Parse(letter, CultureInfo.InvariantCulture),
         })];
     }

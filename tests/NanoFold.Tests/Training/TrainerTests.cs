@@ -2,9 +2,11 @@ using NanoFold.Engine.Data;
 using NanoFold.Engine.Model;
 using NanoFold.Engine.Modules;
 using NanoFold.Engine.Runs;
+using NanoFold.Engine.Tensors;
 using NanoFold.Engine.Training;
 using NanoFold.Kernels;
 using NanoFold.Kernels.Cpu;
+using NanoFold.Kernels.Null;
 using NanoFold.Tests.Generation;
 using NanoFold.Tests.Suites;
 
@@ -101,6 +103,21 @@ public class TrainerTests
         Assert.That(plan.PeakBytes, Is.EqualTo(backend.AllocatedBytes));
         Assert.That(plan.ParameterBytes + plan.GradientBytes + plan.OptimizerBytes + plan.ArenaBytes + plan.InputBytes, Is.EqualTo(plan.PeakBytes));
         Assert.That(Math.Max(plan.Passes.Forward.Bytes, plan.Passes.Backward!.Bytes), Is.InRange(0.8 * plan.ArenaBytes, plan.ArenaBytes));
+    }
+
+    [Test]
+    public void MatricesThatMuonUpdatesHaveNoSecondMoment()
+    {
+        using var backend = new NullBackend();
+        using var model = new Transformer(s_model, backend);
+        (long start, long end) = model.Store.Range(ParameterRole.Matrix);
+        using var muon = new Optimizer(model.Store, (Config(1) with { Optimizer = OptimizerKind.Muon }).Resolve("nano"));
+        using var adamW = new Optimizer(model.Store, Config(1));
+
+        Assert.That(start, Is.Zero);
+        Assert.That((muon.First.Count, muon.Second.Count), Is.EqualTo((model.Store.TrainedElements, model.Store.TrainedElements - end)));
+        Assert.That((adamW.First.Count, adamW.Second.Count), Is.EqualTo((model.Store.TrainedElements, model.Store.TrainedElements)));
+        Assert.That(adamW.Bytes, Is.EqualTo(2 * 4 * model.Store.TrainedElements));
     }
 
     private static TrainConfig Config(int accumulate) => new TrainConfig

@@ -1,0 +1,100 @@
+using NanoFold.Engine.Mixers;
+using NanoFold.Engine.Model;
+using NanoFold.Engine.Modules;
+using NanoFold.Tests.Suites;
+
+namespace NanoFold.Tests.Mixers.References;
+
+/// <summary>Attention by its definition: a variant says which keys a query takes, and what is multiplied by gates.</summary>
+internal abstract class AttentionFamily<TConfig> : MixerReference<TConfig>
+    where TConfig : AttentionFamilyConfig
+{
+    public override double[][][] Pattern(MixerConfig mixer, NaiveLayer layer, double[][] x)
+    {
+        var own = (TConfig)mixer;
+        HeadShape shape = own.ShapeFor(layer.Model);
+        double[][] q = Queries(own, layer, x), k = Keys(own, layer, x);
+        return [.. Enumerable.Range(0, shape.Heads).Select(h => x.Select((_, t) => Weights(own, shape, h, t, q, k)).ToArray())];
+    }
+
+    public override int? Length(string letter, MixerConfig mixer, ModelConfig model)
+    {
+        HeadShape shape = ((TConfig)mixer).ShapeFor(model);
+        return letter switch { "H" => shape.Heads, "G" => shape.KvHeads, "D" => shape.HeadDim, _ => null };
+    }
+
+    /// <summary>The keys that query t takes of those up to its own, given their scores.</summary>
+    protected virtual IEnumerable<int> Seen(TConfig mixer, int t, Func<int, double> score) => Enumerable.Range(0, t + 1);
+
+    /// <summary>What a gate at that place makes of y [T][..].</summary>
+    protected virtual double[][] Gate(TConfig mixer, NaiveLayer layer, double[][] x, GatePosition place, double[][] y) => y;
+
+    protected override double[][] Forward(TConfig mixer, NaiveLayer layer, double[][] x)
+    {
+        HeadShape shape = mixer.ShapeFor(layer.Model);
+        double[][][] pattern = Pattern(mixer, layer, x);
+        double[][] v = Gate(mixer, layer, x, GatePosition.Values, Project(layer, x, "v_proj", shape.KeyWidth));
+        double[][] z = [.. x.Select((_, t) => Enumerable.Range(0, shape.QueryWidth).Select(i =>
+        {
+            int h = i / shape.HeadDim, shared = h / (shape.Heads / shape.KvHeads) * shape.HeadDim + i % shape.HeadDim;
+            return Enumerable.Range(0, x.Length).Sum(j => pattern[h][t][j] * v[j][shared]);
+        }).ToArray())];
+        z = Gate(mixer, layer, x, GatePosition.AttentionOutput, z);
+        return Gate(mixer, layer, x, GatePosition.Output, [.. z.Select(row => layer.Linear(row, "o_proj"))]);
+    }
+
+    private double[][] Queries(TConfig mixer, NaiveLayer layer, double[][] x) =>
+        Turned(mixer, layer, Gate(mixer, layer, x, GatePosition.Queries, Normed(mixer, layer, Project(layer, x, "q_proj", mixer.ShapeFor(layer.Model).QueryWidth), "q_norm")));
+
+    private double[][] Keys(TConfig mixer, NaiveLayer layer, double[][] x) =>
+        Turned(mixer, layer, Gate(mixer, layer, x, GatePosition.Keys, Normed(mixer, layer, Project(layer, x, "k_proj", mixer.ShapeFor(layer.Model).KeyWidth), "k_norm")));
+
+    private double[] Weights(TConfig mixer, HeadShape shape, int head, int t, double[][] q, double[][] k)
+    {
+        int d = shape.HeadDim, own = head * d, shared = head / (shape.Heads / shape.KvHeads) * d;
+        double Score(int j) => Enumerable.Range(0, d).Sum(i => q[t][own + i] * k[j][shared + i]) / Math.Sqrt(d);
+        var weights = new double[q.Length];
+        int[] seen = [.. Seen(mixer, t, Score)];
+        double sum = seen.Sum(j => Math.Exp(Score(j)));
+        foreach (int j in seen)
+        {
+            weights[j] = Math.Exp(Score(j)) / sum;
+        }
+
+        return weights;
+    }
+
+    private static double[][] Project(NaiveLayer layer, double[][] x, string name, int width)
+    {
+        double[][] y = [.. x.Select(row => layer.Linear(row, name))];
+        Assert.That(y[0], Has.Length.EqualTo(width), name);
+        return y;
+    }
+
+    // Each head normed, where there is a gain.
+    private static double[][] Normed(TConfig mixer, NaiveLayer layer, double[][] y, string name) => layer.Find(name + ".weight") is not { } gain
+        ? y
+        : [.. y.Select(row => row.Chunk(mixer.ShapeFor(layer.Model).HeadDim).SelectMany(head => layer.Rms(head, gain)).ToArray())];
+
+    // The first elements of each head turned by its position.
+    private static double[][] Turned(TConfig mixer, NaiveLayer layer, double[][] y)
+    {
+        HeadShape shape = mixer.ShapeFor(layer.Model);
+        return [.. y.Select((row, t) => row.Chunk(shape.HeadDim)
+            .SelectMany(head => Rotate(layer.Model, head[..shape.RopeDim], t).Concat(head[shape.RopeDim..])).ToArray())];
+    }
+
+    private static double[] Rotate(ModelConfig model, double[] head, int position)
+    {
+        var y = new double[head.Length];
+        for (int i = 0; i < head.Length / 2; i++)
+        {
+            (int a, int b) = model.RopeInterleaved ? (2 * i, 2 * i + 1) : (i, i + head.Length / 2);
+            (double sin, double cos) = Math.SinCos(position / Math.Pow(model.RopeBase, 2.0 * i / head.Length));
+            y[a] = head[a] * cos - head[b] * sin;
+            y[b] = head[b] * cos + head[a] * sin;
+        }
+
+        return y;
+    }
+}

@@ -1,0 +1,13 @@
+using System.Text.Json;
+using NanoFold.Engine.Mixers;
+
+namespace NanoFold.Tests.Mixers.References;
+
+/// <summary>A query takes the keys of the largest scores; among equals the first.</summary>
+internal sealed class TopK : AttentionFamily<TopKConfig>
+{
+    public override MixerConfig? Read(JsonElement config) => new TopKConfig { TopK = config.GetProperty("topK").GetInt32() };
+
+    protected override IEnumerable<int> Seen(TopKConfig mixer, int t, Func<int, double> score) =>
+        Enumerable.Range(0, t + 1).OrderByDescending(score).ThenBy(j => j).Take(mixer.TopK);
+}
