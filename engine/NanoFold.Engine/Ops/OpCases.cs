@@ -1,4 +1,5 @@
 using System.Reflection;
+using NanoFold.Kernels.Fused.Time;
 
 namespace NanoFold.Engine.Ops;
 
@@ -19,9 +20,9 @@ public static class OpCases
         .. LayerNormOp.Cases(),
         .. RopeOp.Cases(),
         .. SoftmaxOp.Cases(),
-        .. AttentionOp.Cases(),
-        .. TopKAttentionOp.Cases(),
-        .. PatternRowsOp.Cases(),
+        .. AttentionCases.Attention(),
+        .. AttentionCases.TopK(),
+        .. AttentionCases.PatternRows(),
         .. CrossEntropyOp.Cases(),
         .. LinearCrossEntropyOp.Cases(),
         .. TopKOp.Cases(),
@@ -33,6 +34,9 @@ public static class OpCases
         .. RouterLossOp.Cases(),
         .. ScanOp.Cases(),
         .. ConvolutionOp.Cases(),
+        .. RecurrentOp<Rnn>.Cases(RecurrentReference.Rnn),
+        .. RecurrentOp<Gru>.Cases(RecurrentReference.Gru),
+        .. RecurrentOp<Lstm>.Cases(RecurrentReference.Lstm),
     ];
 
     /// <summary>Cases of every op at the shapes of a model's block, where speed is of interest; too large for the tests to run all of them.</summary>
@@ -50,9 +54,9 @@ public static class OpCases
         .. LayerNormOp.SpeedCases(shape),
         .. RopeOp.SpeedCases(shape),
         .. SoftmaxOp.SpeedCases(shape),
-        .. AttentionOp.SpeedCases(shape),
-        .. TopKAttentionOp.SpeedCases(shape),
-        .. PatternRowsOp.SpeedCases(shape),
+        .. AttentionCases.AttentionAt(shape),
+        .. AttentionCases.TopKAt(shape),
+        .. AttentionCases.PatternRowsAt(shape),
         .. CrossEntropyOp.SpeedCases(shape),
         .. LinearCrossEntropyOp.SpeedCases(shape),
         .. TopKOp.SpeedCases(shape),
@@ -63,6 +67,9 @@ public static class OpCases
         .. RouterLossOp.SpeedCases(shape),
         .. ScanOp.SpeedCases(shape),
         .. ConvolutionOp.SpeedCases(shape),
+        .. RecurrentOp<Rnn>.SpeedCases(shape, RecurrentReference.Rnn),
+        .. RecurrentOp<Gru>.SpeedCases(shape, RecurrentReference.Gru),
+        .. RecurrentOp<Lstm>.SpeedCases(shape, RecurrentReference.Lstm),
     ];
 
     // Of every activation, wherever it is declared, alone and with a gate.

@@ -12,18 +12,16 @@ internal sealed class GpuConvolution(GpuContext context) : IKernel<Convolution>,
     public void Run(in Convolution call)
     {
         call.Check();
-        ByElement.Run(Convolution.Name, call.X, new ForwardBody(context, call));
+        ByElement.Run(Convolution.Name, call.X, new Forward(this, call));
     }
 
     public void Run(in ConvolutionBackward call)
     {
         call.Check();
-        ByElement.Run(ConvolutionBackward.Name, call.X, new BackwardBody(context, call));
+        ByElement.Run(ConvolutionBackward.Name, call.X, new Backward(this, call));
     }
 
-    public long ScratchBytes(in ConvolutionBackward shape) => Bytes(shape);
-
-    private static long Bytes(in ConvolutionBackward shape) => shape.DWeight.IsNone && shape.DBias.IsNone
+    public long ScratchBytes(in ConvolutionBackward shape) => shape.DWeight.IsNone && shape.DBias.IsNone
         ? 0
         : (long)Stretches(shape.X.Layout, out _) * (shape.Weight.Layout[1] + 1) * shape.X.Layout[2] * sizeof(float);
 
@@ -34,76 +32,86 @@ internal sealed class GpuConvolution(GpuContext context) : IKernel<Convolution>,
         return (all + places - 1) / places;
     }
 
-    private readonly struct ForwardBody(GpuContext context, Convolution call) : IElementBody
+    private void Run<T>(in Convolution call)
+        where T : unmanaged, IElement<T>
     {
-        public void Run<T>()
-            where T : unmanaged, IElement<T>
-        {
-            Layout shape = call.X.Layout;
-            int threads = checked((int)call.X.Count), taps = call.Weight.Layout[1];
-            Seams<T> seams = Seams<T>.Of(context, call.Continues, call.Counts, shape[1]);
-            SequenceView<T> x = SequenceView<T>.Of(context, call.X, shape);
-            context.LaunchThreads(
-                new ConvolutionWork<T>
-                {
-                    X = x, Y = SequenceView<T>.Of(context, call.Y, shape), Seams = seams,
-                    Weight = context.View<T>(call.Weight), Bias = context.View<T>(call.Bias), State = context.View<T>(call.State),
-                    Threads = threads, Width = shape[2], Taps = taps, HasBias = call.Bias.IsNone ? 0 : 1, HasState = call.State.IsNone ? 0 : 1,
-                },
-                threads);
-            if (!call.State.IsNone)
+        ref readonly Layout shape = ref call.X.Layout;
+        int threads = checked((int)call.X.Count), taps = call.Weight.Layout[1];
+        Seams<T> seams = Seams<T>.Of(context, call.Continues, call.Counts, shape[1]);
+        SequenceView<T> x = SequenceView<T>.Of(context, call.X, shape);
+        context.Launch(
+            new ConvolutionWork<T>
             {
-                int channels = checked(shape[0] * shape[2]);
-                context.LaunchThreads(
-                    new ConvolutionStateWork<T> { X = x, Seams = seams, State = context.View<T>(call.State), Threads = channels, Width = shape[2], Kept = taps - 1 },
-                    channels);
-            }
+                X = x, Y = SequenceView<T>.Of(context, call.Y, shape), Seams = seams,
+                Weight = context.View<T>(call.Weight), Bias = context.View<T>(call.Bias), State = context.View<T>(call.State),
+                Threads = threads, Width = shape[2], Taps = taps, HasBias = call.Bias.IsNone ? 0 : 1, HasState = call.State.IsNone ? 0 : 1,
+            },
+            Groups(threads), context.GroupSize);
+        if (!call.State.IsNone)
+        {
+            int channels = checked(shape[0] * shape[2]);
+            context.Launch(
+                new ConvolutionStateWork<T> { X = x, Seams = seams, State = context.View<T>(call.State), Threads = channels, Width = shape[2], Kept = taps - 1 },
+                Groups(channels), context.GroupSize);
         }
     }
 
-    private readonly struct BackwardBody(GpuContext context, ConvolutionBackward call) : IElementBody
+    private void Run<T>(in ConvolutionBackward call)
+        where T : unmanaged, IElement<T>
+    {
+        ref readonly Layout shape = ref call.X.Layout;
+        int taps = call.Weight.Layout[1];
+        Seams<T> seams = Seams<T>.Of(context, call.Continues, default, shape[1]);
+        SequenceView<T> dy = SequenceView<T>.Of(context, call.DY, shape);
+        if (!call.DX.IsNone)
+        {
+            int threads = checked((int)call.X.Count);
+            context.Launch(
+                new ConvolutionInputWork<T>
+                {
+                    DY = dy, DX = SequenceView<T>.Of(context, call.DX, shape), Seams = seams, Weight = context.View<T>(call.Weight),
+                    Threads = threads, Width = shape[2], Taps = taps, Accumulate = call.AccumulateX ? 1 : 0,
+                },
+                Groups(threads), context.GroupSize);
+        }
+
+        if (call.DWeight.IsNone && call.DBias.IsNone)
+        {
+            return;
+        }
+
+        RowCheck.Scratch(ConvolutionBackward.Name, call.Scratch, ScratchBytes(call));
+        int stretches = Stretches(shape, out int places), sums = (taps + 1) * shape[2];
+        var partials = context.View<float>(call.Scratch);
+        context.Launch(
+            new ConvolutionWeightWork<T>
+            {
+                X = SequenceView<T>.Of(context, call.X, shape), DY = dy, Seams = seams, Partials = partials,
+                Width = shape[2], Taps = taps, Places = places, All = checked(shape[0] * shape[1]),
+            },
+            checked((int)Groups(sums)), stretches, 1, context.GroupSize);
+        context.Launch(
+            new ConvolutionSumWork
+            {
+                Partials = partials, DWeight = context.View<float>(call.DWeight), DBias = context.View<float>(call.DBias),
+                Width = shape[2], Taps = taps, Stretches = stretches, HasWeight = call.DWeight.IsNone ? 0 : 1, HasBias = call.DBias.IsNone ? 0 : 1,
+            },
+            Groups(sums), context.GroupSize);
+    }
+
+    private long Groups(int threads) => (threads + (long)context.GroupSize - 1) / context.GroupSize;
+
+    private readonly struct Forward(GpuConvolution kernel, Convolution call) : IElementBody
     {
         public void Run<T>()
             where T : unmanaged, IElement<T>
-        {
-            Layout shape = call.X.Layout;
-            int taps = call.Weight.Layout[1];
-            Seams<T> seams = Seams<T>.Of(context, call.Continues, default, shape[1]);
-            SequenceView<T> dy = SequenceView<T>.Of(context, call.DY, shape);
-            if (!call.DX.IsNone)
-            {
-                int threads = checked((int)call.X.Count);
-                context.LaunchThreads(
-                    new ConvolutionInputWork<T>
-                    {
-                        DY = dy, DX = SequenceView<T>.Of(context, call.DX, shape), Seams = seams, Weight = context.View<T>(call.Weight),
-                        Threads = threads, Width = shape[2], Taps = taps, Accumulate = call.AccumulateX ? 1 : 0,
-                    },
-                    threads);
-            }
+            => kernel.Run<T>(call);
+    }
 
-            if (call.DWeight.IsNone && call.DBias.IsNone)
-            {
-                return;
-            }
-
-            RowCheck.Scratch(ConvolutionBackward.Name, call.Scratch, Bytes(call));
-            int stretches = Stretches(shape, out int places), sums = (taps + 1) * shape[2];
-            var partials = context.View<float>(call.Scratch);
-            context.Launch(
-                new ConvolutionWeightWork<T>
-                {
-                    X = SequenceView<T>.Of(context, call.X, shape), DY = dy, Seams = seams, Partials = partials,
-                    Width = shape[2], Taps = taps, Places = places, All = checked(shape[0] * shape[1]),
-                },
-                context.Groups(sums), stretches, 1, context.GroupSize);
-            context.LaunchThreads(
-                new ConvolutionSumWork
-                {
-                    Partials = partials, DWeight = context.View<float>(call.DWeight), DBias = context.View<float>(call.DBias),
-                    Width = shape[2], Taps = taps, Stretches = stretches, HasWeight = call.DWeight.IsNone ? 0 : 1, HasBias = call.DBias.IsNone ? 0 : 1,
-                },
-                sums);
-        }
+    private readonly struct Backward(GpuConvolution kernel, ConvolutionBackward call) : IElementBody
+    {
+        public void Run<T>()
+            where T : unmanaged, IElement<T>
+            => kernel.Run<T>(call);
     }
 }

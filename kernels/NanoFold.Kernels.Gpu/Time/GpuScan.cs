@@ -9,52 +9,60 @@ internal sealed class GpuScan(GpuContext context) : IKernel<Scan>, IKernel<ScanB
     public void Run(in Scan call)
     {
         call.Check();
-        ByElement.Run(Scan.Name, call.X, new ForwardBody(context, call));
+        ByElement.Run(Scan.Name, call.X, new Forward(this, call));
     }
 
     public void Run(in ScanBackward call)
     {
         call.Check();
-        ByElement.Run(ScanBackward.Name, call.H, new BackwardBody(context, call));
+        ByElement.Run(ScanBackward.Name, call.H, new Backward(this, call));
     }
 
-    private readonly struct ForwardBody(GpuContext context, Scan call) : IElementBody
+    private void Run<T>(in Scan call)
+        where T : unmanaged, IElement<T>
+    {
+        ref readonly Layout shape = ref call.X.Layout;
+        int threads = checked(shape[0] * shape[2]);
+        context.Launch(
+            new ScanWork<T>
+            {
+                A = SequenceView<T>.Of(context, call.A, shape), X = SequenceView<T>.Of(context, call.X, shape), H = SequenceView<T>.Of(context, call.H, shape),
+                Seams = Seams<T>.Of(context, call.Continues, call.Counts, shape[1]),
+                Initial = StateView<T>.Of(context, call.Initial), Final = StateView<T>.Of(context, call.Final),
+                Threads = threads, Width = shape[2], Reverse = call.Reverse ? 1 : 0,
+            },
+            (threads + (long)context.GroupSize - 1) / context.GroupSize, context.GroupSize);
+    }
+
+    private void Run<T>(in ScanBackward call)
+        where T : unmanaged, IElement<T>
+    {
+        ref readonly Layout shape = ref call.H.Layout;
+        int threads = checked(shape[0] * shape[2]);
+        context.Launch(
+            new ScanBackwardWork<T>
+            {
+                A = SequenceView<T>.Of(context, call.A, shape), H = SequenceView<T>.Of(context, call.H, shape), DH = SequenceView<T>.Of(context, call.DH, shape),
+                DX = SequenceView<T>.Of(context, call.DX, shape), DA = SequenceView<T>.Of(context, call.DA, shape),
+                Seams = Seams<T>.Of(context, call.Continues, default, shape[1]),
+                Initial = StateView<T>.Of(context, call.Initial), DFinal = StateView<T>.Of(context, call.DFinal), DInitial = StateView<T>.Of(context, call.DInitial),
+                Threads = threads, Width = shape[2], Reverse = call.Reverse ? 1 : 0,
+                AccumulateX = call.AccumulateX ? 1 : 0, AccumulateA = call.AccumulateA ? 1 : 0, AccumulateInitial = call.AccumulateInitial ? 1 : 0,
+            },
+            (threads + (long)context.GroupSize - 1) / context.GroupSize, context.GroupSize);
+    }
+
+    private readonly struct Forward(GpuScan kernel, Scan call) : IElementBody
     {
         public void Run<T>()
             where T : unmanaged, IElement<T>
-        {
-            Layout shape = call.X.Layout;
-            int threads = checked(shape[0] * shape[2]);
-            context.LaunchThreads(
-                new ScanWork<T>
-                {
-                    A = SequenceView<T>.Of(context, call.A, shape), X = SequenceView<T>.Of(context, call.X, shape), H = SequenceView<T>.Of(context, call.H, shape),
-                    Seams = Seams<T>.Of(context, call.Continues, call.Counts, shape[1]),
-                    Initial = StateView<T>.Of(context, call.Initial), Final = StateView<T>.Of(context, call.Final),
-                    Threads = threads, Width = shape[2], Reverse = call.Reverse ? 1 : 0,
-                },
-                threads);
-        }
+            => kernel.Run<T>(call);
     }
 
-    private readonly struct BackwardBody(GpuContext context, ScanBackward call) : IElementBody
+    private readonly struct Backward(GpuScan kernel, ScanBackward call) : IElementBody
     {
         public void Run<T>()
             where T : unmanaged, IElement<T>
-        {
-            Layout shape = call.H.Layout;
-            int threads = checked(shape[0] * shape[2]);
-            context.LaunchThreads(
-                new ScanBackwardWork<T>
-                {
-                    A = SequenceView<T>.Of(context, call.A, shape), H = SequenceView<T>.Of(context, call.H, shape), DH = SequenceView<T>.Of(context, call.DH, shape),
-                    DX = SequenceView<T>.Of(context, call.DX, shape), DA = SequenceView<T>.Of(context, call.DA, shape),
-                    Seams = Seams<T>.Of(context, call.Continues, default, shape[1]),
-                    Initial = StateView<T>.Of(context, call.Initial), DFinal = StateView<T>.Of(context, call.DFinal), DInitial = StateView<T>.Of(context, call.DInitial),
-                    Threads = threads, Width = shape[2], Reverse = call.Reverse ? 1 : 0,
-                    AccumulateX = call.AccumulateX ? 1 : 0, AccumulateA = call.AccumulateA ? 1 : 0, AccumulateInitial = call.AccumulateInitial ? 1 : 0,
-                },
-                threads);
-        }
+            => kernel.Run<T>(call);
     }
 }
