@@ -1,4 +1,6 @@
 using NanoFold.Kernels;
+using NanoFold.Kernels.Calls;
+using NanoFold.Kernels.Calls.Attention;
 using NanoFold.Kernels.Cpu;
 using NanoFold.Kernels.Cpu.Attention.Cached;
 
@@ -44,6 +46,30 @@ public sealed class CpuCachedAttentionTests
         Verify(isa, new AttentionReference(2, 40, 4, keyHeads, 8) { TopK = 5 }, 45, chunk, ragged: true);
 
     [Test]
+    public void Keeps_the_largest_scores_of_a_window([Values(1, 3, 9)] int chunk) =>
+        Verify(IsaExtensions.Best, new AttentionReference(2, 40, 4, 2, 8) { TopK = 5, Window = 11, Sinks = 2 }, 21, chunk, ragged: true);
+
+    [Test]
+    public void Tokens_of_a_prefix_see_each_other_where_they_come_together([Values(9, 20, 40)] int chunk, [Values(0, 6)] int window, [Values(0, 4)] int topK) =>
+        Verify(
+            IsaExtensions.Best,
+            new AttentionReference(2, 40, 4, 2, 8) { Kind = VisibleKind.Prefix, Prefixes = [9, 3], Window = window, Sinks = window / 3, TopK = topK }, 48, chunk);
+
+    [Test]
+    public void Full_attention_sees_the_tokens_that_are_there([Values(0, 7)] int window, [Values(0, 4)] int topK) =>
+        Verify(IsaExtensions.Best, new AttentionReference(2, 40, 4, 2, 8) { Kind = VisibleKind.Full, Window = window, Sinks = window, TopK = topK }, 45, 40);
+
+    [Test]
+    public void Documents_and_block_tables_are_for_the_full_pass_alone()
+    {
+        using var rig = new CacheRig(new AttentionReference(1, 3, 2, 1, 4), DType.Float32, 3, 100);
+        using var documents = new GuardedTensor(DType.Int32, [1, 100]).Fill(_ => 0);
+        using var context = new CpuContext(1, IsaExtensions.Best);
+        using var attention = new CpuCachedAttention(context);
+        Assert.That(() => attention.Run(rig.Args with { Visible = Visible.Causal with { Documents = documents.View } }), Throws.ArgumentException.With.Message.Contains("documents and block tables"));
+    }
+
+    [Test]
     public void Long_caches_are_cut_by_keys([Values(1, 3)] int chunk, [Values(0, 300)] int window)
     {
         var reference = new AttentionReference(1, 30, 2, 2, 16) { Window = window, Sinks = window / 100 };
@@ -75,9 +101,9 @@ public sealed class CpuCachedAttentionTests
         using var context = new CpuContext(2, IsaExtensions.Best);
         using var attention = new CpuCachedAttention(context);
         rig.Set(0, 900, 3);
-        attention.Forward(rig.Args);
+        attention.Run(rig.Args);
         long before = GC.GetAllocatedBytesForCurrentThread();
-        attention.Forward(rig.Args);
+        attention.Run(rig.Args);
         Assert.That(GC.GetAllocatedBytesForCurrentThread() - before, Is.Zero);
     }
 
@@ -91,7 +117,7 @@ public sealed class CpuCachedAttentionTests
         using var context = new CpuContext(1, IsaExtensions.Best);
         using var attention = new CpuCachedAttention(context);
         rig.Set(0, position, count);
-        Assert.That(() => attention.Forward(rig.Args), Throws.ArgumentException.With.Message.Contains(message));
+        Assert.That(() => attention.Run(rig.Args), Throws.ArgumentException.With.Message.Contains(message));
     }
 
     private static void Verify(Isa isa, AttentionReference reference, int capacity, int chunk, bool ragged = false, int start = 0)
@@ -121,7 +147,7 @@ public sealed class CpuCachedAttentionTests
                 cache.CopyTokens(full, whole, b);
             }
 
-            attention.Forward(cache.Args);
+            attention.Run(cache.Args);
             for (int b = 0; b < at.Length; b++)
             {
                 cache.AssertOutput(full, whole, b, start, type == DType.Float64 ? 1e-12 : 1e-5);
@@ -138,7 +164,7 @@ public sealed class CpuCachedAttentionTests
         using var context = new CpuContext(threads, isa);
         using var attention = new CpuCachedAttention(context);
         rig.Set(0, position, chunk);
-        attention.Forward(rig.Args);
+        attention.Run(rig.Args);
         return rig.Y.ToArray();
     }
 }
