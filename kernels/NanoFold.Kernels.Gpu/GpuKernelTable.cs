@@ -1,4 +1,5 @@
 using NanoFold.Kernels.Fused;
+using NanoFold.Kernels.Fused.Time;
 using NanoFold.Kernels.Gpu.Attention.Cached;
 using NanoFold.Kernels.Gpu.Attention.Flash;
 using NanoFold.Kernels.Gpu.Attention.Full;
@@ -30,7 +31,7 @@ internal sealed class GpuKernelTable : IDisposable
         Reduce = new GpuReduce(context);
         Softmax = new GpuSoftmax(context);
         Rows = new GpuRows(context);
-        _kernels = Create(context, MatMul);
+        _kernels = Create(context, MatMul, Reduce);
     }
 
     public GpuMatMul MatMul { get; }
@@ -74,7 +75,7 @@ internal sealed class GpuKernelTable : IDisposable
     private static bool HasComposedPath(Type kernel)
         => kernel == typeof(IFusedAttention) || kernel == typeof(IFusedTopKAttention) || kernel == typeof(ILinearCrossEntropy);
 
-    private static object[] Create(GpuContext context, GpuMatMul matMul)
+    private static object[] Create(GpuContext context, GpuMatMul matMul, GpuReduce reduce)
     {
         var attention = new GpuFusedAttention(context);
         return
@@ -91,6 +92,9 @@ internal sealed class GpuKernelTable : IDisposable
             new GpuMemoryRead(context),
             new GpuScan(context),
             new GpuConvolution(context),
+            new GpuRecurrent<Rnn>(context, matMul, reduce),
+            new GpuRecurrent<Gru>(context, matMul, reduce),
+            new GpuRecurrent<Lstm>(context, matMul, reduce),
         ];
     }
 }

@@ -42,6 +42,8 @@ internal readonly struct GpuLane(float value) : ILane<GpuLane>, IFloatLane<GpuLa
         return new(Bits.IsNaN(a._value) ? a._value : power);
     }
 
+    public static GpuLane Tanh(GpuLane a) => FloatMath.Tanh(a);
+
     public static GpuLane Log(GpuLane a) => FloatMath.Log(a);
 
     public static GpuLane Erfc(GpuLane a) => FloatMath.Erfc(a);

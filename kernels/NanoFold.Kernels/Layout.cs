@@ -175,6 +175,21 @@ public readonly struct Layout : IEquatable<Layout>
         return new Layout(Rank, dims, _strides);
     }
 
+    /// <summary>The part at <paramref name="index"/> of <paramref name="axis"/>, without that dimension; <paramref name="offset"/> is where it begins, in elements.</summary>
+    public Layout Select(int axis, int index, out long offset)
+    {
+        axis = Axis(axis);
+        Layout part = Slice(axis, index, 1, out offset);
+        Dimensions dims = part._shape, strides = part._strides;
+        for (int i = axis; i < Rank - 1; i++)
+        {
+            dims[i] = dims[i + 1];
+            strides[i] = strides[i + 1];
+        }
+
+        return new Layout(Rank - 1, dims, strides);
+    }
+
     /// <summary>Splits the last dimension into (<paramref name="outer"/>, rest), whatever the strides of the others.</summary>
     public Layout SplitLast(int outer)
     {

@@ -1,4 +1,5 @@
 using System.Reflection;
+using NanoFold.Kernels.Fused.Time;
 
 namespace NanoFold.Engine.Ops;
 
@@ -33,6 +34,10 @@ public static class OpCases
         .. RouterLossOp.Cases(),
         .. ScanOp.Cases(),
         .. ConvolutionOp.Cases(),
+        .. ContinuationOp.Cases(),
+        .. RecurrentOp<Rnn>.Cases(RecurrentReference.Rnn),
+        .. RecurrentOp<Gru>.Cases(RecurrentReference.Gru),
+        .. RecurrentOp<Lstm>.Cases(RecurrentReference.Lstm),
     ];
 
     /// <summary>Cases of every op at the shapes of a model's block, where speed is of interest; too large for the tests to run all of them.</summary>
@@ -63,6 +68,10 @@ public static class OpCases
         .. RouterLossOp.SpeedCases(shape),
         .. ScanOp.SpeedCases(shape),
         .. ConvolutionOp.SpeedCases(shape),
+        .. ContinuationOp.SpeedCases(shape),
+        .. RecurrentOp<Rnn>.SpeedCases(shape, RecurrentReference.Rnn),
+        .. RecurrentOp<Gru>.SpeedCases(shape, RecurrentReference.Gru),
+        .. RecurrentOp<Lstm>.SpeedCases(shape, RecurrentReference.Lstm),
     ];
 
     // Of every activation, wherever it is declared, alone and with a gate.

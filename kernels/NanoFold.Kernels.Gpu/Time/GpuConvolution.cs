@@ -12,37 +12,13 @@ internal sealed class GpuConvolution(GpuContext context) : IKernel<Convolution>,
     public void Run(in Convolution call)
     {
         call.Check();
-        switch (call.X.Type)
-        {
-            case DType.BFloat16:
-                Run<BF16>(call);
-                break;
-            case DType.Float16:
-                Run<F16>(call);
-                break;
-            default:
-                GpuChecks.NotDouble(Convolution.Name, call.X);
-                Run<F32>(call);
-                break;
-        }
+        ByElement.Run(Convolution.Name, call.X, new Forward(this, call));
     }
 
     public void Run(in ConvolutionBackward call)
     {
         call.Check();
-        switch (call.X.Type)
-        {
-            case DType.BFloat16:
-                Run<BF16>(call);
-                break;
-            case DType.Float16:
-                Run<F16>(call);
-                break;
-            default:
-                GpuChecks.NotDouble(ConvolutionBackward.Name, call.X);
-                Run<F32>(call);
-                break;
-        }
+        ByElement.Run(ConvolutionBackward.Name, call.X, new Backward(this, call));
     }
 
     public long ScratchBytes(in ConvolutionBackward shape) => shape.DWeight.IsNone && shape.DBias.IsNone
@@ -124,4 +100,18 @@ internal sealed class GpuConvolution(GpuContext context) : IKernel<Convolution>,
     }
 
     private long Groups(int threads) => (threads + (long)context.GroupSize - 1) / context.GroupSize;
+
+    private readonly struct Forward(GpuConvolution kernel, Convolution call) : IElementBody
+    {
+        public void Run<T>()
+            where T : unmanaged, IElement<T>
+            => kernel.Run<T>(call);
+    }
+
+    private readonly struct Backward(GpuConvolution kernel, ConvolutionBackward call) : IElementBody
+    {
+        public void Run<T>()
+            where T : unmanaged, IElement<T>
+            => kernel.Run<T>(call);
+    }
 }

@@ -9,37 +9,13 @@ internal sealed class GpuScan(GpuContext context) : IKernel<Scan>, IKernel<ScanB
     public void Run(in Scan call)
     {
         call.Check();
-        switch (call.X.Type)
-        {
-            case DType.BFloat16:
-                Run<BF16>(call);
-                break;
-            case DType.Float16:
-                Run<F16>(call);
-                break;
-            default:
-                GpuChecks.NotDouble(Scan.Name, call.X);
-                Run<F32>(call);
-                break;
-        }
+        ByElement.Run(Scan.Name, call.X, new Forward(this, call));
     }
 
     public void Run(in ScanBackward call)
     {
         call.Check();
-        switch (call.H.Type)
-        {
-            case DType.BFloat16:
-                Run<BF16>(call);
-                break;
-            case DType.Float16:
-                Run<F16>(call);
-                break;
-            default:
-                GpuChecks.NotDouble(ScanBackward.Name, call.H);
-                Run<F32>(call);
-                break;
-        }
+        ByElement.Run(ScanBackward.Name, call.H, new Backward(this, call));
     }
 
     private void Run<T>(in Scan call)
@@ -74,5 +50,19 @@ internal sealed class GpuScan(GpuContext context) : IKernel<Scan>, IKernel<ScanB
                 AccumulateX = call.AccumulateX ? 1 : 0, AccumulateA = call.AccumulateA ? 1 : 0, AccumulateInitial = call.AccumulateInitial ? 1 : 0,
             },
             (threads + (long)context.GroupSize - 1) / context.GroupSize, context.GroupSize);
+    }
+
+    private readonly struct Forward(GpuScan kernel, Scan call) : IElementBody
+    {
+        public void Run<T>()
+            where T : unmanaged, IElement<T>
+            => kernel.Run<T>(call);
+    }
+
+    private readonly struct Backward(GpuScan kernel, ScanBackward call) : IElementBody
+    {
+        public void Run<T>()
+            where T : unmanaged, IElement<T>
+            => kernel.Run<T>(call);
     }
 }

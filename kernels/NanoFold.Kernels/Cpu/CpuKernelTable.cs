@@ -9,6 +9,7 @@ using NanoFold.Kernels.Cpu.Reduce;
 using NanoFold.Kernels.Cpu.Rope;
 using NanoFold.Kernels.Cpu.Time;
 using NanoFold.Kernels.Fused;
+using NanoFold.Kernels.Fused.Time;
 
 namespace NanoFold.Kernels.Cpu;
 
@@ -65,5 +66,8 @@ public sealed class CpuKernelTable(CpuContext context, bool composedOnly) : IDis
         new CpuMemoryRead(context),
         new CpuScan(context),
         new CpuConvolution(context),
+        new CpuRecurrent<Rnn>(context),
+        new CpuRecurrent<Gru>(context),
+        new CpuRecurrent<Lstm>(context),
     ];
 }

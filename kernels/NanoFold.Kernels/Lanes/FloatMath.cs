@@ -44,6 +44,28 @@ internal static class FloatMath
         return V.SelectGreater(V.Constant(-87.33654), x, V.Constant(0), result);
     }
 
+    /// <summary>tanh x with a relative error below 2⁻²¹.</summary>
+    /// <remarks>
+    /// (1 − e)/(1 + e) with e = e^(−2|x|); below 0.55, where that difference loses digits, x + x³ p(x²) with p of degree 4, which interpolates to a relative
+    /// error of 4·10⁻⁹.
+    /// </remarks>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V Tanh<V>(V x)
+        where V : struct, IFloatLane<V>
+    {
+        V a = V.Abs(x);
+        V e = V.Exp(V.Constant(-2) * a);
+        V large = (V.Constant(1) - e) / (V.Constant(1) + e);
+        V z = x * x;
+        V p = V.Constant(-0.006610227831114735);
+        p = V.MultiplyAdd(p, z, V.Constant(0.021309388664443474));
+        p = V.MultiplyAdd(p, z, V.Constant(-0.05390942882746055));
+        p = V.MultiplyAdd(p, z, V.Constant(0.1333311372902087));
+        p = V.MultiplyAdd(p, z, V.Constant(-0.3333333200797698));
+        V signed = V.SelectGreater(V.Constant(0), x, -large, large);
+        return V.SelectGreater(V.Constant(0.55), a, V.MultiplyAdd(p * z, x, x), signed);
+    }
+
     /// <summary>ln x with an absolute error below 2⁻²² · max(1, |ln x|); −∞ at 0, not a number below.</summary>
     /// <remarks>x = m·2ᵉ, s = (m − 1)/(m + 1), ln m = 2·artanh s as an odd polynomial to degree 11.</remarks>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -32,6 +32,9 @@ public interface ILane<V>
 
     static abstract V Exp(V a);
 
+    /// <summary>The hyperbolic tangent: small numbers stay exact to their own size.</summary>
+    static abstract V Tanh(V a);
+
     static abstract V Log(V a);
 
     /// <summary>erfc a = 1 − erf a = 2/√π ∫ e^(−t²) dt from a on: small numbers stay exact to their own size.</summary>

@@ -53,6 +53,9 @@ public readonly struct Lane16 : ICpuLane<Lane16>, IFloatLane<Lane16>
     public static Lane16 Exp(Lane16 a) => FloatMath.Exp(a);
 
     [MethodImpl(Inline)]
+    public static Lane16 Tanh(Lane16 a) => FloatMath.Tanh(a);
+
+    [MethodImpl(Inline)]
     public static Lane16 Log(Lane16 a) => FloatMath.Log(a);
 
     [MethodImpl(Inline)]

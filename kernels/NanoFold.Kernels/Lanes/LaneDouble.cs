@@ -52,6 +52,9 @@ public readonly struct LaneDouble : ICpuLane<LaneDouble>
     public static LaneDouble Exp(LaneDouble a) => new(Math.Exp(a._value));
 
     [MethodImpl(Inline)]
+    public static LaneDouble Tanh(LaneDouble a) => new(Math.Tanh(a._value));
+
+    [MethodImpl(Inline)]
     public static LaneDouble Log(LaneDouble a) => new(Math.Log(a._value));
 
     public static LaneDouble Erfc(LaneDouble a) => new(DoubleMath.Erfc(a._value));

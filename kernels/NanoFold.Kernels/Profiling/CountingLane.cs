@@ -43,6 +43,8 @@ internal readonly struct CountingLane : IFloatLane<CountingLane>
 
     public static CountingLane Exp(CountingLane a) => FloatMath.Exp(a);
 
+    public static CountingLane Tanh(CountingLane a) => FloatMath.Tanh(a);
+
     public static CountingLane Log(CountingLane a) => FloatMath.Log(a);
 
     public static CountingLane Erfc(CountingLane a) => FloatMath.Erfc(a);

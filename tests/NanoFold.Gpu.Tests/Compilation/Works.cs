@@ -1,5 +1,6 @@
 using NanoFold.Engine.Ops;
 using NanoFold.Kernels;
+using NanoFold.Kernels.Fused.Time;
 using NanoFold.Kernels.Gpu;
 using NanoFold.Kernels.Gpu.Elements;
 using NanoFold.Kernels.Gpu.Loops;
@@ -63,6 +64,7 @@ internal static class Works
             : constraints.Contains(typeof(IPiece)) ? s_pieces
             : constraints.Contains(typeof(ILaneSum)) ? [typeof(SharedSum), typeof(WarpSum)]
             : constraints.Contains(typeof(INormKind)) ? [typeof(RmsKind), typeof(LayerKind)]
+            : constraints.Contains(typeof(IRecurrentCell)) ? [.. typeof(IRecurrentCell).Assembly.GetTypes().Where(t => t.IsValueType && typeof(IRecurrentCell).IsAssignableFrom(t))]
             : constraints.Contains(typeof(IPointwise)) ? [.. Formulas()]
             : throw new NotSupportedException($"{parameter.DeclaringType}: what is {parameter} run with?");
     }

@@ -12,7 +12,6 @@ internal readonly unsafe struct Walk
 
     private readonly byte* _continues;
     private readonly int* _counts;
-    private readonly int _size;
 
     public Walk(in Layout shape, in View continues, in View counts, bool reverse, int size)
     {
@@ -22,7 +21,7 @@ internal readonly unsafe struct Walk
         Reverse = reverse;
         _continues = (byte*)continues.Address;
         _counts = counts.Ints;
-        _size = size;
+        Size = size;
     }
 
     public int Batch { get; }
@@ -32,6 +31,9 @@ internal readonly unsafe struct Walk
     public int Width { get; }
 
     public bool Reverse { get; }
+
+    /// <summary>Bytes of an element.</summary>
+    public int Size { get; }
 
     public long Items => (long)Batch * Blocks;
 
@@ -62,7 +64,7 @@ internal readonly unsafe struct Walk
         }
 
         long at = (long)row * Time + (Reverse ? count - step : step);
-        return _size == sizeof(double) ? ((double*)_continues)[at] : ((float*)_continues)[at];
+        return Size == sizeof(double) ? ((double*)_continues)[at] : ((float*)_continues)[at];
     }
 
     /// <summary>A state where it is carried on; 0, whatever it was, where it is not.</summary>
@@ -72,7 +74,7 @@ internal readonly unsafe struct Walk
         => carries == 0 ? V.Constant(0) : state * V.Constant(carries);
 
     /// <summary>A row of states [B, C], from <paramref name="channel"/> on; null for none.</summary>
-    public byte* State(byte* states, int row, int channel = 0) => states is null ? null : states + ((nint)row * Width + channel) * _size;
+    public byte* State(byte* states, int row, int channel = 0) => states is null ? null : states + ((nint)row * Width + channel) * Size;
 }
 
 /// <summary>Where the channels of each place of a tensor [B, T, C] lie; strides in bytes.</summary>

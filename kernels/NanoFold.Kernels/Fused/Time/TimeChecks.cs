@@ -67,4 +67,28 @@ internal static class TimeChecks
             RowCheck.Fail(op, "weight", weight, $"{type}[{x.Layout[2]}, K], contiguous");
         }
     }
+
+    /// <summary>[B, T, G · N] beside h [B, T, N].</summary>
+    public static void Gates<TCell>(string op, string name, in View x, in View h)
+        where TCell : struct, IRecurrentCell
+    {
+        Sequence(op, name, x);
+        Checks.Like(op, name, x, h);
+        if (x.Layout[0] != h.Layout[0] || x.Layout[1] != h.Layout[1] || x.Layout[2] != TCell.Gates * h.Layout[2])
+        {
+            RowCheck.Fail(op, name, x, $"[{h.Layout[0]}, {h.Layout[1]}, {TCell.Gates * h.Layout[2]}], {TCell.Gates} gates for h {h}");
+        }
+    }
+
+    /// <summary>[G · N, D] for h [B, T, N], N a multiple of D.</summary>
+    public static void Weight<TCell>(string op, string name, in View weight, in View h, DType type)
+        where TCell : struct, IRecurrentCell
+    {
+        Checks.Inside(op, name, weight);
+        int width = h.Layout[2];
+        if (weight.Layout.Rank != 2 || weight.Type != type || !weight.Layout.IsContiguous || weight.Layout[0] != TCell.Gates * width || width % weight.Layout[1] != 0)
+        {
+            RowCheck.Fail(op, name, weight, $"{type}[{TCell.Gates * width}, D], contiguous, D a divisor of {width}");
+        }
+    }
 }
