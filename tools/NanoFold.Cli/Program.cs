@@ -21,7 +21,7 @@ internal static class Program
         new("settings", "Every key of a configuration: type, default, meaning", SettingsCommand.Build),
         new("tokenizer", "Train a tokenizer; turn text into tokens and back", TokenizerCommand.Build),
         new("data", "What a corpus holds, and what it is as tokens", DataCommand.Build),
-        new("devices", "What there is to compute on", DevicesCommand.Build),
+        new("devices", "The devices that can compute", DevicesCommand.Build),
     ];
 
     public static int Main(string[] args)

@@ -55,7 +55,7 @@ internal sealed class VerbCommand(string name, string description) : Command(nam
         return option;
     }
 
-    /// <summary>Adds an option that is there or not.</summary>
+    /// <summary>Adds an option without a value.</summary>
     public Option<bool> Flag(string name, string description)
     {
         var option = new Option<bool>(name) { Description = description };

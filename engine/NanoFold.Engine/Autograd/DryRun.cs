@@ -4,7 +4,7 @@ using NanoFold.Kernels.Profiling;
 
 namespace NanoFold.Engine.Autograd;
 
-/// <summary>A backend that computes nothing and on which every kernel tells what it costs: what is recorded there is run for the sum of that.</summary>
+/// <summary>Counts what a recording costs: it runs on a backend that computes nothing, where every kernel says what its call would cost.</summary>
 internal sealed class DryRun : IDisposable
 {
     private const int InitialEvents = 1 << 10;

@@ -4,8 +4,8 @@ using NanoFold.Kernels;
 namespace NanoFold.Engine.Autograd;
 
 /// <summary>
-/// Compares the gradients of a recorded function with central differences (f(p + h·v) − f(p − h·v)) / 2h, in float64: for whoever writes an op
-/// or a module. f is the sum of the losses that the recording adds; parameters are put back as they were.
+/// Compares the gradients of a recorded function with central differences (f(p + h·v) − f(p − h·v)) / 2h, in float64: for authors of ops
+/// and modules. f is the sum of the losses that the recording adds; parameters are put back as they were.
 /// </summary>
 public sealed class GradCheck : IDisposable
 {

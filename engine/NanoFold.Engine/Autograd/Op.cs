@@ -31,7 +31,7 @@ public abstract class Op
     /// <summary>True where running forward twice would count something twice: such a node is never recomputed.</summary>
     public virtual bool HasSideEffects => false;
 
-    /// <summary>True where a call waits for the device, as a reader does that copies a value to the host: then the pass is not captured as one piece of work.</summary>
+    /// <summary>True where a call waits for the device, as a reader does that copies a value to the host. A pass with such a call is not captured as one piece of work.</summary>
     public virtual bool ReadsBack => false;
 
     public virtual long ForwardScratchBytes(Node node) => 0;

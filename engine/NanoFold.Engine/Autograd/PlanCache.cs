@@ -3,8 +3,8 @@ using NanoFold.Kernels;
 namespace NanoFold.Engine.Autograd;
 
 /// <summary>
-/// Plans by key (shape, mode, taps), the least recently used dropped beyond a capacity. They share one arena, so only one runs at a time
-/// and what one kept is gone once another has run.
+/// Plans by key (shape, mode, taps). Beyond a capacity the least recently used one is dropped. All share one arena, so only one runs at a time,
+/// and the values that one kept are gone after another has run.
 /// </summary>
 public sealed class PlanCache<TKey>(Backend backend, int capacity = 16) : IDisposable
     where TKey : notnull

@@ -4,7 +4,7 @@ namespace NanoFold.Engine.Autograd;
 
 /// <summary>
 /// One stretch of memory for plans that do not run at the same time, as large as the largest of them needs: training, evaluating and measuring share it.
-/// What one plan kept is gone once another has run.
+/// The values that one plan kept are gone after another has run.
 /// </summary>
 public sealed class SharedArena(Backend backend) : IDisposable
 {
@@ -24,7 +24,7 @@ public sealed class SharedArena(Backend backend) : IDisposable
         }
     }
 
-    /// <summary>Makes a plan ready to run here: before each run that another plan's may have gone before.</summary>
+    /// <summary>Makes a plan ready to run here. Call it before a run whenever another plan may have run in between.</summary>
     public void Bind(Plan plan)
     {
         Reserve(plan.ArenaBytes);

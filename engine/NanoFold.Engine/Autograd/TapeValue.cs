@@ -16,7 +16,7 @@ internal enum ValueKind
     External,
 }
 
-/// <summary>A value on the tape, behind any number of handles.</summary>
+/// <summary>A value on the tape, which any number of handles may name.</summary>
 internal sealed class TapeValue(ValueKind kind, Layout layout, DType type, string name)
 {
     public ValueKind Kind { get; } = kind;

@@ -45,7 +45,7 @@ public sealed record AttentionCase(int Context, int Heads, int KvHeads, int Head
     internal Plan Record(ParameterStore store, bool training)
     {
         var tape = new Tape(store.Backend, store, training: training);
-        Tensor y = AttentionOp.Record(tape, tape.Use(store["q"]), tape.Use(store["k"]), tape.Use(store["v"]), 1 / Math.Sqrt(HeadDim), new CausalMask(Window));
+        Tensor y = AttentionOp.Record(tape, tape.Use(store["q"]), tape.Use(store["k"]), tape.Use(store["v"]), 1 / Math.Sqrt(HeadDim), Visibility.Causal with { Window = Window });
         if (training)
         {
             // The sum of the result: its gradient is 1 everywhere, which costs no op of its own.

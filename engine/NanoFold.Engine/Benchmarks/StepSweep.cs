@@ -11,7 +11,7 @@ namespace NanoFold.Engine.Benchmarks;
 /// <summary>How the rate of training steps changes along one axis at a time.</summary>
 public static class StepSweep
 {
-    /// <summary>A cell below this share of its best neighbour on the axis is a cliff.</summary>
+    /// <summary>A cell below this share of its best neighbor on the axis is a cliff.</summary>
     public const double CliffShare = 0.7;
 
     private const int MostSteps = 9;
@@ -47,7 +47,7 @@ public static class StepSweep
         return cells;
     }
 
-    /// <summary>Whether the share of peak at <paramref name="index"/> falls below <see cref="CliffShare"/> of the better of its neighbours.</summary>
+    /// <summary>Whether the share of peak at <paramref name="index"/> falls below <see cref="CliffShare"/> of the better of its neighbors.</summary>
     public static bool IsCliff(IReadOnlyList<SweepCell> axis, int index)
     {
         double before = index > 0 ? axis[index - 1].PeakShare : 0, after = index + 1 < axis.Count ? axis[index + 1].PeakShare : 0;

@@ -7,7 +7,7 @@ namespace NanoFold.Engine.Checkpoints;
 /// <summary>
 /// The folder that holds a run's checkpoints, <c>step-000500</c> and so on. A checkpoint is complete or absent: it is written
 /// beside under another name, its files and folder are flushed to the disk, then it is renamed. What a writer that was killed
-/// left behind is recognised by its name and cleared up by the next one. Writing, marking and pruning are for the holder of the
+/// left behind is recognized by its name and cleared up by the next one. Writing, marking and pruning are for the holder of the
 /// run's <see cref="RunLock"/>; anyone may list and read.
 /// </summary>
 public sealed class CheckpointFolder

@@ -6,7 +6,7 @@ using Microsoft.Win32.SafeHandles;
 namespace NanoFold.Engine.Checkpoints;
 
 /// <summary>
-/// An open safetensors file (https://github.com/huggingface/safetensors): named tensors, row-major and little-endian, behind a
+/// An open safetensors file (https://github.com/huggingface/safetensors): named tensors, row-major and little-endian, after a
 /// JSON header. The header is checked whole against the file's length when it is opened; tensors are read on demand, converted
 /// on the way. Reads may come from several threads at once.
 /// </summary>

@@ -3,7 +3,7 @@ using System.Text.Json.Nodes;
 
 namespace NanoFold.Engine.Configuration;
 
-/// <summary>Lays one tree of settings over another. What does not fit is taken over as it is: <see cref="ConfigReader"/> names it.</summary>
+/// <summary>Lays one tree of settings over another. A value that does not fit is copied as it is; <see cref="ConfigReader"/> reports it.</summary>
 internal static class ConfigMerge
 {
     /// <summary>

@@ -1,6 +1,6 @@
 namespace NanoFold.Engine.Configuration;
 
-/// <summary>Finds what somebody may have meant.</summary>
+/// <summary>Finds the known name that a misspelled one may stand for.</summary>
 public static class NearestName
 {
     /// <summary>The candidate closest to <paramref name="name"/>, or null where none is close: case, dashes and underscores do not count.</summary>
@@ -25,7 +25,7 @@ public static class NearestName
     private static string Normal(string name)
         => string.Concat(name.Where(char.IsLetterOrDigit)).ToLowerInvariant();
 
-    // Edits and swaps of neighbours (optimal string alignment).
+    // Edits and swaps of neighbors (optimal string alignment).
     private static int Distance(string a, string b)
     {
         if (Math.Abs(a.Length - b.Length) > 3)

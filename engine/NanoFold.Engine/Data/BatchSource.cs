@@ -8,7 +8,7 @@ namespace NanoFold.Engine.Data;
 /// </summary>
 public sealed class BatchSource : IBatchSource
 {
-    // Keeps the draws apart from others keyed by the same seed (dropout, initialisation).
+    // Keeps the draws apart from others keyed by the same seed (dropout, initialization).
     private const ulong Stream = 0x62617463682D7631;
 
     private readonly TokenShard _shard;
@@ -44,7 +44,7 @@ public sealed class BatchSource : IBatchSource
     public int Context { get; }
 
     /// <summary>Fills one micro-batch, all spans [B, T] row by row; allocates nothing.</summary>
-    /// <param name="step">The optimiser step, from 0.</param>
+    /// <param name="step">The optimizer step, from 0.</param>
     /// <param name="microBatch">Which part of the step's accumulated batch, from 0.</param>
     /// <param name="tokens">The inputs.</param>
     /// <param name="targets">The token after each input, −1 where there is none to learn.</param>

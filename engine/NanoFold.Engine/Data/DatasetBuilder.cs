@@ -7,7 +7,7 @@ namespace NanoFold.Engine.Data;
 /// <summary>Splits a corpus, learns its tokenizer from the part to train on, and writes the tokens of both parts.</summary>
 internal sealed class DatasetBuilder(Corpus corpus, TokenizerSpec spec, DataConfig config, Corpus? validation, CancellationToken cancel)
 {
-    /// <summary>Writes the tokenizer and both shards into a folder that is there and empty.</summary>
+    /// <summary>Writes the tokenizer and both shards into an existing, empty folder.</summary>
     public void Build(string folder)
     {
         bool marked = IsMarked();

@@ -10,7 +10,7 @@ public interface IBatchSource
     int Context { get; }
 
     /// <summary>Fills one micro-batch, all spans [B, T] row by row: a pure function of step and micro-batch that allocates nothing.</summary>
-    /// <param name="step">The optimiser step, from 0.</param>
+    /// <param name="step">The optimizer step, from 0.</param>
     /// <param name="microBatch">Which part of the step's accumulated batch, from 0.</param>
     /// <param name="tokens">The inputs.</param>
     /// <param name="targets">The token to predict at each place, −1 where there is none.</param>

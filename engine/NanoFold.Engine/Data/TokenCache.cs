@@ -13,7 +13,7 @@ namespace NanoFold.Engine.Data;
 /// <remarks>
 /// <c>NAME/</c> holds a complete entry (<c>tokenizer.json</c>, <c>train.tokens</c>, <c>validation.tokens</c>), written
 /// beside and renamed; <c>NAME.lock</c> is held meanwhile, so a second process waits and then finds the entry;
-/// <c>seen/</c> remembers the content hash of files. All of it can be deleted at any time nobody uses it.
+/// <c>seen/</c> remembers the content hash of files. All of it can be deleted while no process uses it.
 /// </remarks>
 public sealed class TokenCache
 {
@@ -21,7 +21,7 @@ public sealed class TokenCache
     private const string Version = "nanofold tokens 1";
     private const int LockPollMs = 50;
 
-    // A file written twice within the clock's granularity looks the same: what is this new is not remembered.
+    // A file written twice within the granularity of the clock looks unchanged, so files as new as that are not remembered.
     private static readonly TimeSpan s_settled = TimeSpan.FromSeconds(2);
 
     /// <summary>Uses <paramref name="folder"/>, or else <see cref="DefaultFolder"/>.</summary>
@@ -80,7 +80,7 @@ public sealed class TokenCache
         }
         catch (UserException)
         {
-            // A damaged entry is made again, by whoever holds its lock.
+            // A damaged entry is made again by the process that holds its lock.
             return null;
         }
     }

@@ -21,7 +21,7 @@ public sealed class TokenShardWriter : IDisposable
     private bool _done;
 
     /// <summary>Begins the shard at <paramref name="path"/>.</summary>
-    /// <param name="path">Where the finished file will be; one that is there is replaced.</param>
+    /// <param name="path">Where the finished file will be; an existing one is replaced.</param>
     /// <param name="vocab">Tokens are in [0, vocab); up to 65,536 they take two bytes, otherwise four.</param>
     /// <param name="marked">The documents begin with a BOS token.</param>
     public TokenShardWriter(string path, int vocab, bool marked = false)

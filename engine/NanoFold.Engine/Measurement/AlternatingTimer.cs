@@ -4,8 +4,8 @@ using NanoFold.Kernels;
 namespace NanoFold.Engine.Measurement;
 
 /// <summary>
-/// Times works against each other: by turns, so that what disturbs the machine falls on all of them, and by the median. Short works are
-/// repeated until the clock is fine enough, long ones are timed less often.
+/// Times several pieces of work in turn, so that a disturbance of the machine falls on all of them, and takes medians. Short ones are repeated
+/// until the clock is fine enough; long ones are timed less often.
 /// </summary>
 internal static class AlternatingTimer
 {
@@ -38,7 +38,7 @@ internal static class AlternatingTimer
         return [.. works.Select((_, i) => SampleStatistics.Median([.. samples.Select(sample => sample[i])]))];
     }
 
-    /// <summary>Seconds of a call, over a few of them; a backend that works behind the host's back is waited for.</summary>
+    /// <summary>Seconds of a call, over a few of them; waits for backends that return before the work is done.</summary>
     public static double Seconds(Backend backend, Action work, int calls)
     {
         backend.Synchronize();

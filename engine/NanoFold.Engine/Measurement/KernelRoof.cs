@@ -56,7 +56,7 @@ public sealed class KernelRoof(Backend backend)
             }
 
             double rate = (double)set * calls / Stopwatch.GetElapsedTime(started).TotalSeconds;
-            // The first round brings the pages in.
+            // The first round only maps the pages.
             best = i == 0 ? 0 : Math.Max(best, rate);
         }
 

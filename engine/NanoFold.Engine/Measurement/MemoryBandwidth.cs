@@ -3,7 +3,7 @@ using NanoFold.Kernels;
 
 namespace NanoFold.Engine.Measurement;
 
-/// <summary>How fast a backend reads memory that no cache holds: the yardstick of what waits for memory, such as decoding.</summary>
+/// <summary>How fast a backend reads memory that no cache holds: what decoding and other work that waits for memory is compared with.</summary>
 public sealed class MemoryBandwidth : IDisposable
 {
     // Several times the last-level cache of one processor, and of as many as there are.

@@ -28,7 +28,7 @@ public static class SampleStatistics
     }
 
     /// <summary>
-    /// median(samples) / median(baseline) with a 95 % percentile interval by the bootstrap. Blocks of √n neighbours are drawn, not single samples:
+    /// median(samples) / median(baseline) with a 95 % percentile interval by the bootstrap. Blocks of √n neighbors are drawn, not single samples:
     /// what disturbs a machine lasts longer than one of them.
     /// </summary>
     public static (double Ratio, double Low, double High) MedianRatio(IReadOnlyList<double> samples, IReadOnlyList<double> baseline)

@@ -2,7 +2,7 @@ using System.Numerics.Tensors;
 
 namespace NanoFold.Engine.Measurement;
 
-/// <summary>About a millisecond of work that no kernel of this program takes part in: where it takes longer, the machine was slower.</summary>
+/// <summary>About a millisecond of work that no kernel of this program takes part in: if it takes longer, the machine was slower.</summary>
 public sealed class Yardstick
 {
     private const int Calls = 2000;

@@ -9,7 +9,7 @@ namespace NanoFold.Engine.Mixers;
 
 /// <summary>
 /// What all kinds of attention share: projections q [H·D, C], k and v [G·D, C], o [C, H·D], optional QK-norm, rotary positions, the cache.
-/// A variant changes what a query sees (<see cref="Mask"/>), how it attends (<see cref="Attend"/>, or the ways of it), or passes values through
+/// A variant changes what a query sees (<see cref="Visibility"/>), how it attends (<see cref="Attend"/>, or the ways of it), or passes values through
 /// <see cref="OnQueries"/> and its kin.
 /// </summary>
 public class AttentionMixer : Mixer
@@ -58,8 +58,8 @@ public class AttentionMixer : Mixer
 
     protected ModuleBuilder Builder { get; }
 
-    /// <summary>Window and sinks.</summary>
-    protected virtual CausalMask Mask => default;
+    /// <summary>What a query sees, but for documents.</summary>
+    protected virtual Visibility Visibility => Visibility.Causal;
 
     /// <summary>Factor on the scores, 1/√D.</summary>
     protected double Scale => 1 / Math.Sqrt(Shape.HeadDim);
@@ -94,8 +94,8 @@ public class AttentionMixer : Mixer
     public override IEnumerable<StateSlot> State(int batch, int chunk)
     {
         // A window needs itself, the chunk that is written before it is read, and the sinks. Without positions it goes on beyond the context.
-        int window = Mask.Sinks + Mask.Window + chunk - 1;
-        int capacity = Mask.Window == 0 ? Model.Context : Model.Position == PositionKind.None ? window : Math.Min(Model.Context, window);
+        int window = Visibility.Sinks + Visibility.Window + chunk - 1;
+        int capacity = Visibility.Window == 0 ? Model.Context : Model.Position == PositionKind.None ? window : Math.Min(Model.Context, window);
         Layout layout = Layout.Of(batch, capacity, Shape.KvHeads, Shape.HeadDim);
         return [new StateSlot("keys", layout, Builder.Type, StateStart.Kept), new StateSlot("values", layout, Builder.Type, StateStart.Kept)];
     }
@@ -131,19 +131,22 @@ public class AttentionMixer : Mixer
 
     /// <summary>Attends over a cache [B, capacity, G, D] after adding k and v to it.</summary>
     protected virtual Tensor Cached(ForwardContext context, Tensor q, Tensor k, Tensor v, (Tensor Keys, Tensor Values) cache) =>
-        CachedAttentionOp.Record(context.Tape, q, k, v, cache, context.Positions, context.Counts, Scale, Mask);
+        CachedAttentionOp.Record(context.Tape, q, k, v, cache, context.Positions, context.Counts, Scale, Visibility);
 
     /// <summary>The weights [B, H, T, T].</summary>
     protected virtual Tensor Pattern(ForwardContext context, Tensor q, Tensor k) =>
-        AttentionOp.Pattern(context.Tape, q, k, Scale, Mask, context.Documents);
+        AttentionOp.Pattern(context.Tape, q, k, Scale, Seen(context));
 
     /// <summary>The weights [R, H, T] of the queries of some tokens Int32 [R], b · T + t: rows of <see cref="Pattern"/> without the rest of it.</summary>
     protected virtual Tensor PatternRows(ForwardContext context, Tensor q, Tensor k, Tensor rows) =>
-        PatternRowsOp.Record(context.Tape, q, k, rows, Scale, Mask, context.Documents);
+        PatternRowsOp.Record(context.Tape, q, k, rows, Scale, Seen(context));
 
     /// <summary>Attends over the batch itself.</summary>
     protected virtual Tensor Fused(ForwardContext context, Tensor q, Tensor k, Tensor v) =>
-        AttentionOp.Record(context.Tape, q, k, v, Scale, Mask, context.Documents);
+        AttentionOp.Record(context.Tape, q, k, v, Scale, Seen(context));
+
+    /// <summary>What a query of the batch sees.</summary>
+    protected Visibility Seen(ForwardContext context) => Visibility with { Documents = context.Documents };
 
     private static Tensor Heads(Tensor x, int heads) => x.Reshape(x[0], x[1], heads, x[2] / heads);
 }

@@ -52,10 +52,10 @@ public sealed record SlidingWindowConfig : AttentionFamilyConfig
 
     /// <inheritdoc/>
     public override Mixer Build(ModuleBuilder builder) =>
-        new SlidingWindow(builder, ShapeFor(builder.Model), new CausalMask(WindowFor(builder.Model), Sinks));
+        new SlidingWindow(builder, ShapeFor(builder.Model), Visibility.Causal with { Window = WindowFor(builder.Model), Sinks = Sinks });
 }
 
-internal sealed class SlidingWindow(ModuleBuilder builder, HeadShape shape, CausalMask mask) : AttentionMixer(builder, shape)
+internal sealed class SlidingWindow(ModuleBuilder builder, HeadShape shape, Visibility visibility) : AttentionMixer(builder, shape)
 {
-    protected override CausalMask Mask { get; } = mask;
+    protected override Visibility Visibility { get; } = visibility;
 }

@@ -55,14 +55,14 @@ public sealed record TopKConfig : AttentionFamilyConfig
 internal sealed class TopKAttention(ModuleBuilder builder, HeadShape shape, int topK) : AttentionMixer(builder, shape)
 {
     protected override Tensor Cached(ForwardContext context, Tensor q, Tensor k, Tensor v, (Tensor Keys, Tensor Values) cache) =>
-        CachedAttentionOp.Record(context.Tape, q, k, v, cache, context.Positions, context.Counts, Scale, Mask, topK);
+        CachedAttentionOp.Record(context.Tape, q, k, v, cache, context.Positions, context.Counts, Scale, Visibility, topK);
 
     protected override Tensor Pattern(ForwardContext context, Tensor q, Tensor k) =>
-        AttentionOp.Pattern(context.Tape, q, k, Scale, Mask, context.Documents, topK);
+        AttentionOp.Pattern(context.Tape, q, k, Scale, Seen(context), topK);
 
     protected override Tensor PatternRows(ForwardContext context, Tensor q, Tensor k, Tensor rows) =>
-        PatternRowsOp.Record(context.Tape, q, k, rows, Scale, Mask, context.Documents, topK);
+        PatternRowsOp.Record(context.Tape, q, k, rows, Scale, Seen(context), topK);
 
     protected override Tensor Fused(ForwardContext context, Tensor q, Tensor k, Tensor v) =>
-        TopKAttentionOp.Record(context.Tape, q, k, v, Scale, topK, context.Documents);
+        TopKAttentionOp.Record(context.Tape, q, k, v, Scale, topK, Seen(context));
 }

@@ -17,7 +17,7 @@ public sealed class Linear
     /// <param name="outputs">Rows of W.</param>
     /// <param name="initializer">Of W; see <see cref="Initialization"/>.</param>
     /// <param name="bias">Whether there is a bias, from 0.</param>
-    /// <param name="role">Decides the optimiser.</param>
+    /// <param name="role">Decides the optimizer.</param>
     public Linear(ModuleBuilder builder, string name, int inputs, int outputs, Initializer initializer, bool bias = false, ParameterRole role = ParameterRole.Matrix)
     {
         _weight = builder.Add($"{name}.weight", Layout.Of(outputs, inputs), role, initializer);

@@ -6,37 +6,38 @@ using NanoFold.Kernels.Fused;
 namespace NanoFold.Engine.Ops;
 
 /// <summary>
-/// Causal attention y = softmax(scale · q kᵀ) v with grouped heads, window, sinks and documents. q, y [B, T, H, D], k, v [B, T, G, D].
-/// Fused it never holds T × T; where the backend lacks the kernel it is composed of products and a softmax.
+/// Attention y = softmax(scale · q kᵀ) v over the keys that are visible, with grouped heads. q [B, T, H, D], k [B, T, G, D], v [B, T, G, DV],
+/// y [B, T, H, DV]; where a query sees no key y is 0. The fused kernel never holds T × T values; where the backend lacks it, the op is composed of products and a softmax.
 /// </summary>
-public sealed class AttentionOp(IFusedAttention kernel, double scale, CausalMask mask) : Op
+public sealed class AttentionOp(IFusedAttention kernel, double scale, Visibility visibility) : Op
 {
-    private const int Q = 0, K = 1, V = 2, Documents = 3;
+    private const int Q = 0, K = 1, V = 2, Seen = 3;
 
     public override string Name => "attention";
 
-    public static Tensor Record(Tape tape, Tensor q, Tensor k, Tensor v, double scale, CausalMask mask, Tensor documents = default)
+    public static Tensor Record(Tape tape, Tensor q, Tensor k, Tensor v, double scale, Visibility visibility)
     {
         CheckShapes("attention", q, k, v);
         if (tape.Backend.FindInterface<IFusedAttention>() is not { } kernel)
         {
-            return Weigh(tape, Pattern(tape, q, k, scale, mask, documents), v);
+            return Weigh(tape, Pattern(tape, q, k, scale, visibility), v);
         }
 
         Layout logSumExp = Layout.Of(q[0], q[2], q[1]);
-        return tape.Record(new AttentionOp(kernel, scale, mask), [q, k, v, documents], [(q.Layout, tape.Type), (logSumExp, tape.Type.Sum())])[0];
+        return tape.Record(
+            new AttentionOp(kernel, scale, visibility), [q, k, v, .. visibility.Inputs], [(Output(q, v), tape.Type), (logSumExp, tape.Type.Sum())])[0];
     }
 
     /// <summary>The weights themselves, [B, H, T, T]: for readers and composed paths.</summary>
-    public static Tensor Pattern(Tape tape, Tensor q, Tensor k, double scale, CausalMask mask, Tensor documents = default, int topK = 0)
+    public static Tensor Pattern(Tape tape, Tensor q, Tensor k, double scale, Visibility visibility, int topK = 0)
     {
         Tensor queries = BroadcastOp.Contiguous(tape, q.Permute(0, 2, 1, 3));
         Tensor scores = MatMulOp.Record(tape, queries, PerQueryHead(tape, k, q[2]), transposeB: true);
-        Tensor pattern = SoftmaxOp.Record(tape, scores, scale, mask, documents);
+        Tensor pattern = SoftmaxOp.Record(tape, scores, scale, visibility);
         return topK > 0 ? KeepLargestOp.Record(tape, pattern, topK) : pattern;
     }
 
-    public override bool IsDifferentiable(int input) => input != Documents;
+    public override bool IsDifferentiable(int input) => input < Seen;
 
     public override bool BackwardReadsOutput(int output) => true;
 
@@ -47,7 +48,7 @@ public sealed class AttentionOp(IFusedAttention kernel, double scale, CausalMask
     public override long BackwardScratchBytes(Node node)
     {
         Tensor q = node.Inputs[Q];
-        return kernel.BackwardScratchBytes(q[0], q[1], q[2], node.Inputs[K][2], q[3]);
+        return kernel.BackwardScratchBytes(q[0], q[1], q[2], node.Inputs[K][2], Math.Max(q[3], node.Inputs[V][3]));
     }
 
     internal static AttentionGradients Gradients(OpCall call) => new()
@@ -64,86 +65,16 @@ public sealed class AttentionOp(IFusedAttention kernel, double scale, CausalMask
 
     internal static void CheckShapes(string name, Tensor q, Tensor k, Tensor v)
     {
-        bool fits = q.Layout.Rank == 4 && k.Layout.Rank == 4 && k.Layout.SameShape(v.Layout)
+        bool fits = q.Layout.Rank == 4 && k.Layout.Rank == 4 && v.Layout.Rank == 4 && k[0] == v[0] && k[1] == v[1] && k[2] == v[2]
             && q[0] == k[0] && q[1] == k[1] && q[3] == k[3] && q[2] % k[2] == 0;
         if (!fits)
         {
-            throw new ArgumentException($"{name}: q {q}, k {k}, v {v}; expected [B, T, H, D] and twice [B, T, G, D] with H a multiple of G");
+            throw new ArgumentException($"{name}: q {q}, k {k}, v {v}; expected [B, T, H, D], [B, T, G, D] and [B, T, G, DV] with H a multiple of G");
         }
     }
 
-    internal static IEnumerable<OpCase> Cases()
-    {
-        foreach ((int b, int t, int h, int g, int d, CausalMask mask) in new[]
-        {
-            (1, 1, 1, 1, 2, new CausalMask()), (2, 7, 2, 2, 5, new CausalMask()), (1, 33, 4, 2, 8, new CausalMask()),
-            (1, 67, 2, 1, 16, new CausalMask()), (2, 21, 2, 1, 4, new CausalMask(5)), (1, 40, 2, 2, 4, new CausalMask(6, 3)),
-            (1, 130, 3, 1, 32, new CausalMask(50, 1)),
-        })
-        {
-            yield return new OpCase($"attention [{b}, {t}, {h}/{g}, {d}] {mask}", [OpInput.Real(b, t, h, d), OpInput.Real(b, t, g, d), OpInput.Real(b, t, g, d)],
-                (tape, x) => Record(tape, x[0], x[1], x[2], 1 / Math.Sqrt(d), mask),
-                a => Reference(a, b, t, h, g, d, (_, i, j) => mask.IsVisible(i, j)))
-            { Tolerance = 5e-6 };
-        }
-
-        double[] documents = [0, 0, 0, 1, 1, 1, 1, 2, 2, 0, 1, 1, 1, 1, 1, 1, 1, 1];
-        yield return new OpCase("attention within documents",
-            [OpInput.Real(2, 9, 2, 4), OpInput.Real(2, 9, 2, 4), OpInput.Real(2, 9, 2, 4), new OpInput([2, 9]) { IsInteger = true, Values = documents }],
-            (tape, x) => Record(tape, x[0], x[1], x[2], 0.5, new CausalMask(), x[3]),
-            a => Reference(a, 2, 9, 2, 2, 4, (b, i, j) => j <= i && documents[b * 9 + i] == documents[b * 9 + j]))
-        { Tolerance = 5e-6 };
-    }
-
-    internal static IEnumerable<OpCase> SpeedCases(BlockShape s)
-    {
-        (int b, int t, int h, int d) = (s.Batch, s.Time, s.Heads, s.HeadDim);
-        foreach ((string part, int g, CausalMask mask) in new[]
-        {
-            ("causal", h, new CausalMask()), ("grouped", h / 2, new CausalMask()), ("window", h, new CausalMask(t / 4)),
-        })
-        {
-            yield return new OpCase($"attention {s.Name} {part} [{b}, {t}, {h}/{g}, {d}]", [OpInput.Real(b, t, h, d), OpInput.Real(b, t, g, d), OpInput.Real(b, t, g, d)],
-                (tape, x) => Record(tape, x[0], x[1], x[2], 1 / Math.Sqrt(d), mask),
-                a => Reference(a, b, t, h, g, d, (_, i, j) => mask.IsVisible(i, j)))
-            { Tolerance = 5e-6 };
-        }
-    }
-
-    /// <summary>Naive attention; with <paramref name="keep"/> &gt; 0 over the largest scores of a row only; the scale is 1/√D where none is given.</summary>
-    internal static double[] Reference(double[][] a, int batch, int time, int heads, int keyHeads, int d, Func<int, int, int, bool> isVisible, int keep = 0, double? scale = null)
-    {
-        var y = new double[batch * time * heads * d];
-        for (int row = 0; row < batch * time * heads; row++)
-        {
-            int b = row / (time * heads), t = row / heads % time, g = row % heads / (heads / keyHeads);
-            var scores = new List<(double Score, int Key)>();
-            for (int j = 0; j <= t; j++)
-            {
-                int key = ((b * time + j) * keyHeads + g) * d;
-                if (isVisible(b, t, j))
-                {
-                    scores.Add((Enumerable.Range(0, d).Sum(i => a[0][row * d + i] * a[1][key + i]) * (scale ?? 1 / Math.Sqrt(d)), key));
-                }
-            }
-
-            if (keep > 0)
-            {
-                scores = [.. scores.OrderByDescending(s => s.Score).ThenBy(s => s.Key).Take(keep)];
-            }
-
-            double sum = scores.Sum(s => Math.Exp(s.Score));
-            foreach ((double score, int key) in scores)
-            {
-                for (int i = 0; i < d; i++)
-                {
-                    y[row * d + i] += Math.Exp(score) / sum * a[2][key + i];
-                }
-            }
-        }
-
-        return y;
-    }
+    /// <summary>[B, T, H, DV].</summary>
+    internal static Layout Output(Tensor q, Tensor v) => Layout.Of(q[0], q[1], q[2], v[3]);
 
     private AttentionArgs Args(OpCall call) => new()
     {
@@ -153,10 +84,10 @@ public sealed class AttentionOp(IFusedAttention kernel, double scale, CausalMask
         Y = call.Output(0),
         LogSumExp = call.Output(1),
         Scale = scale,
-        Visible = mask.With(call.Input(Documents)),
+        Visible = visibility.At(call, Seen),
     };
 
-    /// <summary>pattern · v, [B, H, T, T] and [B, T, G, D] to [B, T, H, D].</summary>
+    /// <summary>pattern · v, [B, H, T, T] and [B, T, G, DV] to [B, T, H, DV].</summary>
     internal static Tensor Weigh(Tape tape, Tensor pattern, Tensor v)
     {
         Tensor y = MatMulOp.Record(tape, pattern, PerQueryHead(tape, v, pattern[1]));

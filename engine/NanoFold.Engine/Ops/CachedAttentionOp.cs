@@ -6,25 +6,25 @@ using NanoFold.Kernels.Fused;
 namespace NanoFold.Engine.Ops;
 
 /// <summary>Attention of decoding: appends new keys and values to a cache and attends over it; see <see cref="ICachedAttention"/>. No gradient.</summary>
-public sealed class CachedAttentionOp(ICachedAttention kernel, double scale, CausalMask mask, int topK) : Op
+public sealed class CachedAttentionOp(ICachedAttention kernel, double scale, Visibility visibility, int topK) : Op
 {
     public override string Name => "cached-attention";
 
     /// <param name="tape">Where to record.</param>
     /// <param name="q">[B, T, H, D].</param>
     /// <param name="k">[B, T, G, D].</param>
-    /// <param name="v">[B, T, G, D].</param>
-    /// <param name="cache">Keys and values, [B, capacity, G, D] each.</param>
+    /// <param name="v">[B, T, G, DV].</param>
+    /// <param name="cache">Keys [B, capacity, G, D] and values [B, capacity, G, DV].</param>
     /// <param name="positions">Position of each row's first new token, Int32 [B].</param>
     /// <param name="counts">New tokens of each row, Int32 [B].</param>
     /// <param name="scale">Factor on the scores.</param>
-    /// <param name="mask">Window and sinks.</param>
+    /// <param name="visibility">What a token sees, without documents and blocks.</param>
     /// <param name="topK">Keys kept per row, 0 for all.</param>
-    public static Tensor Record(Tape tape, Tensor q, Tensor k, Tensor v, (Tensor Keys, Tensor Values) cache, Tensor positions, Tensor counts, double scale, CausalMask mask, int topK = 0)
+    public static Tensor Record(Tape tape, Tensor q, Tensor k, Tensor v, (Tensor Keys, Tensor Values) cache, Tensor positions, Tensor counts, double scale, Visibility visibility, int topK = 0)
     {
         AttentionOp.CheckShapes("cached-attention", q, k, v);
-        var op = new CachedAttentionOp(tape.Backend.RequireInterface<ICachedAttention>(), scale, mask, topK);
-        return tape.Record(op, [q, k, v, cache.Keys, cache.Values, positions, counts], q.Layout);
+        var op = new CachedAttentionOp(tape.Backend.RequireInterface<ICachedAttention>(), scale, visibility, topK);
+        return tape.Record(op, [q, k, v, cache.Keys, cache.Values, positions, counts, .. visibility.Inputs], AttentionOp.Output(q, v));
     }
 
     public override bool IsDifferentiable(int input) => false;
@@ -42,7 +42,7 @@ public sealed class CachedAttentionOp(ICachedAttention kernel, double scale, Cau
         Positions = call.Input(5),
         Counts = call.Input(6),
         Scale = scale,
-        Visible = mask.With(default),
+        Visible = visibility.At(call, 7),
         TopK = topK,
     });
 }

@@ -5,10 +5,10 @@ using NanoFold.Kernels;
 namespace NanoFold.Engine.Ops;
 
 /// <summary>
-/// y = x ⊙ m / (1 − rate), m Bernoulli (arXiv 1207.0580). The mask is a function of (random key, step, micro-batch, node, element), so
+/// y = x ⊙ m / (1 − rate), m Bernoulli (arXiv 1207.0580). The mask is a function of (random key, step, micro-batch, stream, element), so
 /// recomputation and the backward pass make it again instead of keeping it.
 /// </summary>
-public sealed class DropoutOp(double rate, int node) : Op
+public sealed class DropoutOp(double rate, int stream) : Op
 {
     public override string Name => "dropout";
 
@@ -20,8 +20,8 @@ public sealed class DropoutOp(double rate, int node) : Op
     public override bool BackwardReadsInput(int input) => false;
 
     public override void Forward(Backend backend, OpCall call) =>
-        backend.Dropout(call.Input(0), call.Output(0), rate, node);
+        backend.Dropout(call.Input(0), call.Output(0), rate, stream);
 
     public override void Backward(Backend backend, OpCall call) =>
-        backend.Dropout(call.OutputGradient(0), call.InputGradient(0), rate, node, call.Accumulates(0));
+        backend.Dropout(call.OutputGradient(0), call.InputGradient(0), rate, stream, call.Accumulates(0));
 }

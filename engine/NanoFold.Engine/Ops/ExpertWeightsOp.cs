@@ -5,7 +5,7 @@ using NanoFold.Kernels.Fused;
 
 namespace NanoFold.Engine.Ops;
 
-/// <summary>Weights of the chosen experts: their probabilities, divided by their sum where renormalised (Mixtral). probabilities [N, E], indices Int32 [N, k], weights [N, k].</summary>
+/// <summary>Weights of the chosen experts: their probabilities, divided by their sum where renormalized (Mixtral). probabilities [N, E], indices Int32 [N, k], weights [N, k].</summary>
 public sealed class ExpertWeightsOp(IExpertRouting kernel, bool renormalize) : Op
 {
     public override string Name => "expert-weights";
@@ -37,7 +37,7 @@ public sealed class ExpertWeightsOp(IExpertRouting kernel, bool renormalize) : O
     {
         foreach (bool renormalize in new[] { false, true })
         {
-            yield return new OpCase($"expert-weights{(renormalize ? " renormalised" : "")} [5, 4]",
+            yield return new OpCase($"expert-weights{(renormalize ? " renormalized" : "")} [5, 4]",
                 [new OpInput([5, 4], 0.1, 1), new OpInput([5, 2]) { IsInteger = true, Values = [0, 1, 3, 2, 1, 3, 2, 0, 0, 3] }],
                 (tape, t) => Record(tape, t[0], t[1], renormalize),
                 a => [.. Enumerable.Range(0, 10).Select(i =>
@@ -52,7 +52,7 @@ public sealed class ExpertWeightsOp(IExpertRouting kernel, bool renormalize) : O
     {
         const int E = BlockShape.Experts;
         double[] chosen = [.. Enumerable.Range(0, s.Tokens).SelectMany(i => new double[] { i % E, (i + 1 + i / E % (E - 1)) % E })];
-        yield return new OpCase($"expert-weights {s.Name} renormalised [{s.Tokens}, {E}]",
+        yield return new OpCase($"expert-weights {s.Name} renormalized [{s.Tokens}, {E}]",
             [new OpInput([s.Tokens, E], 0.1, 1), new OpInput([s.Tokens, BlockShape.ActiveExperts]) { IsInteger = true, Values = chosen }],
             (tape, t) => Record(tape, t[0], t[1], renormalize: true),
             a => [.. a[0].Chunk(E).SelectMany((row, i) =>

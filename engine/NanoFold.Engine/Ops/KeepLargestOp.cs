@@ -72,7 +72,7 @@ public sealed class KeepLargestOp : Op
         Reduction.Sum(backend, row, means, accumulate: false, call.Scratch);
         backend.Zip(default(WherePositive), x, y, row);
         Reduction.Sum(backend, row, sums, accumulate: false, call.Scratch);
-        backend.Zip(default(Centred), dy, means, sums, row);
+        backend.Zip(default(Centered), dy, means, sums, row);
         backend.Zip(default(WherePositive), row, y, call.InputGradient(0), call.Accumulates(0));
     }
 
@@ -141,7 +141,7 @@ public sealed class KeepLargestOp : Op
             => V.SelectGreater(y, V.Constant(0), x, V.Constant(0));
     }
 
-    internal readonly struct Centred : ITernaryOp
+    internal readonly struct Centered : ITernaryOp
     {
         public V Invoke<V>(V dy, V mean, V sum)
             where V : struct, ILane<V>

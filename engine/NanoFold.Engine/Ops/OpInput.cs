@@ -15,8 +15,8 @@ public sealed record OpInput(int[] Shape, double Low = -1, double High = 1)
     public double Step { get; init; }
 
     /// <summary>
-    /// A parameter of a model, to whose gradient is added; the gradient of other inputs is written. Matters to speed, and where activations have 16 bits:
-    /// then that gradient is in single precision.
+    /// A parameter of a model: gradients are added to its own, which is in single precision where activations have 16 bits. The gradient of any other
+    /// input is overwritten, which is faster.
     /// </summary>
     public bool IsWeight { get; init; }
 

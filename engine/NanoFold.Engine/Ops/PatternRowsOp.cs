@@ -2,6 +2,7 @@ using System.Buffers;
 using NanoFold.Engine.Autograd;
 using NanoFold.Engine.Tensors;
 using NanoFold.Kernels;
+using NanoFold.Kernels.Fused.Attention;
 using TensorPrimitives = System.Numerics.Tensors.TensorPrimitives;
 
 namespace NanoFold.Engine.Ops;
@@ -12,9 +13,9 @@ namespace NanoFold.Engine.Ops;
 /// With top-k, only the k largest scores of a row count; the smaller index wins among equals.
 /// </summary>
 /// <remarks>Computed by the host in double precision, in memory linear in T. It has no gradient.</remarks>
-public sealed class PatternRowsOp(double scale, CausalMask mask, int topK) : Op
+public sealed class PatternRowsOp(double scale, Visibility visibility, int topK) : Op
 {
-    private const int Q = 0, K = 1, Rows = 2, Documents = 3;
+    private const int Q = 0, K = 1, Rows = 2, Seen = 3;
 
     // Weights that the host holds at a time.
     private const int HeldElements = 1 << 16;
@@ -23,7 +24,7 @@ public sealed class PatternRowsOp(double scale, CausalMask mask, int topK) : Op
 
     public override bool ReadsBack => true;
 
-    public static Tensor Record(Tape tape, Tensor q, Tensor k, Tensor rows, double scale, CausalMask mask, Tensor documents = default, int topK = 0)
+    public static Tensor Record(Tape tape, Tensor q, Tensor k, Tensor rows, double scale, Visibility visibility, int topK = 0)
     {
         AttentionOp.CheckShapes("pattern-rows", q, k, k);
         if (rows.Layout.Rank != 1 || rows.Type != DType.Int32)
@@ -31,21 +32,28 @@ public sealed class PatternRowsOp(double scale, CausalMask mask, int topK) : Op
             throw new ArgumentException($"pattern-rows: rows {rows}; expected Int32 [R]");
         }
 
+        if (!visibility.Blocks.IsNone)
+        {
+            throw new ArgumentException("pattern-rows: block tables are not for it");
+        }
+
         Tensor flat = BroadcastOp.Contiguous(tape, q).Reshape(q[0] * q[1], q[2] * q[3]);
         Tensor queries = EmbeddingOp.Record(tape, flat, rows).Reshape(rows[0], q[2], q[3]);
         return tape.Record(
-            new PatternRowsOp(scale, mask, topK), [queries, BroadcastOp.Contiguous(tape, k), rows, documents], Layout.Of(rows[0], q[2], k[1]));
+            new PatternRowsOp(scale, visibility, topK), [queries, BroadcastOp.Contiguous(tape, k), rows, .. visibility.Inputs], Layout.Of(rows[0], q[2], k[1]));
     }
 
     public override bool IsDifferentiable(int input) => false;
 
     public override void Forward(Backend backend, OpCall call)
     {
-        View q = call.Input(Q), k = call.Input(K), documents = call.Input(Documents), y = call.Output(0);
+        View q = call.Input(Q), k = call.Input(K), y = call.Output(0);
+        Visible visible = visibility.At(call, Seen);
         int count = q.Layout[0], heads = q.Layout[1], depth = q.Layout[2], time = k.Layout[1], keyHeads = k.Layout[2];
         int keyLength = time * keyHeads * depth, rowLength = heads * time, atOnce = Math.Clamp(HeldElements / rowLength, 1, count);
         double[] queries = Rent<double>(count * heads * depth), keys = Rent<double>(keyLength), pattern = Rent<double>(atOnce * rowLength), scores = Rent<double>(2 * time);
-        int[] rows = Rent<int>(count), document = Rent<int>(time), seen = Rent<int>(time);
+        int[] rows = Rent<int>(count), document = Rent<int>(time), seen = Rent<int>(time), prefix = Rent<int>(1);
+        VisibleRule rule = visible.Rule(time);
         backend.Read(q, queries.AsSpan(0, count * heads * depth));
         backend.Download(call.Input(Rows), rows.AsSpan(0, count));
         int sequence = -1;
@@ -56,18 +64,23 @@ public sealed class PatternRowsOp(double scale, CausalMask mask, int topK) : Op
             {
                 sequence = b;
                 backend.Read(k.With(Layout.Of(keyLength), (long)b * keyLength), keys.AsSpan(0, keyLength));
-                if (!documents.IsNone)
+                if (!visible.Documents.IsNone)
                 {
-                    backend.Download(documents.With(Layout.Of(time), (long)b * time), document.AsSpan(0, time));
+                    backend.Download(visible.Documents.With(Layout.Of(time), (long)b * time), document.AsSpan(0, time));
+                }
+
+                if (!visible.Prefixes.IsNone)
+                {
+                    backend.Download(visible.Prefixes.With(Layout.Of(1), b), prefix.AsSpan(0, 1));
+                    rule = rule.WithPrefix(prefix[0]);
                 }
             }
 
             int keysSeen = 0;
-            for (int j = 0; j <= t; j++)
+            for (int j = 0; j < time; j++)
             {
                 seen[keysSeen] = j;
-                keysSeen += mask.IsVisible(t, j) && (documents.IsNone || document[j] == document[t]) ? 1 : 0;
-            }
+                keysSeen += rule.Sees(t, j) && (visible.Documents.IsNone || document[j] == document[t]) ? 1 : 0;            }
 
             int held = row % atOnce;
             for (int h = 0; h < heads; h++)
@@ -97,59 +110,7 @@ public sealed class PatternRowsOp(double scale, CausalMask mask, int topK) : Op
         }
 
         Return(queries, keys, pattern, scores);
-        Return(rows, document, seen);
-    }
-
-    internal static IEnumerable<OpCase> Cases()
-    {
-        foreach ((int b, int t, int h, int g, int d, CausalMask mask, int topK) in new[]
-        {
-            (1, 1, 1, 1, 2, new CausalMask(), 0), (2, 9, 4, 2, 6, new CausalMask(), 0), (2, 21, 2, 1, 4, new CausalMask(5, 2), 0), (1, 17, 2, 2, 4, new CausalMask(), 3),
-        })
-        {
-            double[] rows = [.. Enumerable.Range(0, Math.Min(5, b * t)).Select(i => (double)((i * 7) % (b * t)))];
-            yield return new OpCase($"pattern-rows [{b}, {t}, {h}/{g}, {d}] {mask} top-{topK}",
-                [OpInput.Real(b, t, h, d), OpInput.Real(b, t, g, d), new OpInput([rows.Length]) { IsInteger = true, Values = rows }],
-                (tape, x) => Record(tape, x[0], x[1], x[2], 1 / Math.Sqrt(d), mask, topK: topK),
-                a => Reference(a, rows, t, h, g, d, (_, i, j) => mask.IsVisible(i, j), topK))
-            { CheckGradient = false };
-        }
-
-        double[] documents = [0, 0, 0, 1, 1, 1, 1, 2, 2, 0, 1, 1, 1, 1, 1, 1, 1, 1], some = [2, 6, 8, 9, 17];
-        yield return new OpCase("pattern-rows within documents",
-            [OpInput.Real(2, 9, 2, 4), OpInput.Real(2, 9, 2, 4), new OpInput([5]) { IsInteger = true, Values = some }, new OpInput([2, 9]) { IsInteger = true, Values = documents }],
-            (tape, x) => Record(tape, x[0], x[1], x[2], 0.5, new CausalMask(), x[3]),
-            a => Reference(a, some, 9, 2, 2, 4, (b, i, j) => documents[(b * 9) + i] == documents[(b * 9) + j], 0))
-        { CheckGradient = false };
-    }
-
-    internal static IEnumerable<OpCase> SpeedCases(BlockShape s)
-    {
-        (int b, int t, int h, int d) = (s.Batch, s.Time, s.Heads, s.HeadDim);
-        double[] rows = [.. Enumerable.Range(0, 4).Select(i => (double)(i * b * t / 4))];
-        yield return new OpCase($"pattern-rows {s.Name} 4 of [{b}, {t}, {h}, {d}]",
-            [OpInput.Real(b, t, h, d), OpInput.Real(b, t, h, d), new OpInput([rows.Length]) { IsInteger = true, Values = rows }],
-            (tape, x) => Record(tape, x[0], x[1], x[2], 1 / Math.Sqrt(d), new CausalMask()),
-            a => Reference(a, rows, t, h, h, d, (_, _, _) => true, 0))
-        { CheckGradient = false };
-    }
-
-    // The value at key j of a row is attention's result where v is 1 at j and 0 elsewhere.
-    private static double[] Reference(double[][] a, double[] rows, int time, int heads, int keyHeads, int d, Func<int, int, int, bool> isVisible, int topK)
-    {
-        int batch = a[0].Length / (time * heads * d);
-        var y = new double[rows.Length * heads * time];
-        for (int j = 0; j < time; j++)
-        {
-            double[] v = [.. Enumerable.Range(0, a[1].Length).Select(i => i / (keyHeads * d) % time == j ? 1.0 : 0)];
-            double[] z = AttentionOp.Reference([a[0], a[1], v], batch, time, heads, keyHeads, d, isVisible, topK);
-            for (int i = 0; i < rows.Length * heads; i++)
-            {
-                y[(i * time) + j] = z[(((int)rows[i / heads] * heads) + (i % heads)) * d];
-            }
-        }
-
-        return y;
+        Return(rows, document, seen, prefix);
     }
 
     private void Softmax(Span<double> scores)

@@ -100,13 +100,6 @@ public sealed class RecurrentOp<TCell>(IKernel<Recurrent<TCell>> kernel, IKernel
         Weight = Shape(node.Inputs[Weight]), H = Shape(node.Outputs[0]), Initial = Shape(node.Inputs[Initial]),
     });
 
-    public override OpCost Cost(Node node)
-    {
-        Tensor x = node.Inputs[X], weight = node.Inputs[Weight], h = node.Outputs[0];
-        long flops = 2 * x.Layout.Count * weight[1], bytes = x.Type.Size() * (x.Layout.Count + weight.Layout.Count + h.Layout.Count);
-        return new OpCost(flops, 2 * flops, bytes, 2 * bytes);
-    }
-
     internal static IEnumerable<OpCase> Cases(RecurrentReference reference)
     {
         int gates = TCell.Gates;

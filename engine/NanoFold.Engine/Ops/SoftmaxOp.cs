@@ -5,18 +5,17 @@ using NanoFold.Kernels.Fused.Attention;
 
 namespace NanoFold.Engine.Ops;
 
-/// <summary>y = softmax(scale · x) over the last dimension, over visible entries only where a causal mask is given. dx = scale · y ⊙ (dy − Σ dy ⊙ y).</summary>
-public sealed class SoftmaxOp(double scale, CausalMask? mask) : Op
+/// <summary>y = softmax(scale · x) over the last dimension, over the entries that are visible. dx = scale · y ⊙ (dy − Σ dy ⊙ y).</summary>
+public sealed class SoftmaxOp(double scale, Visibility visibility) : Op
 {
     public override string Name => "softmax";
 
     /// <param name="tape">Where to record.</param>
     /// <param name="x">[.., T, S].</param>
     /// <param name="scale">Factor on x.</param>
-    /// <param name="mask">Causal mask, or null.</param>
-    /// <param name="documents">Int32 [B, T] or none; B is the first dimension of x.</param>
-    public static Tensor Record(Tape tape, Tensor x, double scale = 1, CausalMask? mask = null, Tensor documents = default) =>
-        tape.Record(new SoftmaxOp(scale, mask), [x, documents], x.Layout);
+    /// <param name="visibility">What rows see; the first dimension of x is the batch, those between it and T are heads.</param>
+    public static Tensor Record(Tape tape, Tensor x, double scale = 1, Visibility visibility = default) =>
+        tape.Record(new SoftmaxOp(scale, visibility), [x, .. visibility.Inputs], x.Layout);
 
     public override bool IsDifferentiable(int input) => input == 0;
 
@@ -24,11 +23,7 @@ public sealed class SoftmaxOp(double scale, CausalMask? mask) : Op
 
     public override bool BackwardReadsOutput(int output) => true;
 
-    public override void Forward(Backend backend, OpCall call)
-    {
-        Visible visible = mask is { } causal ? causal.With(call.Input(1)) : default;
-        backend.Softmax(call.Input(0), call.Output(0), scale, visible);
-    }
+    public override void Forward(Backend backend, OpCall call) => backend.Softmax(call.Input(0), call.Output(0), scale, visibility.At(call, 1));
 
     public override void Backward(Backend backend, OpCall call) =>
         backend.SoftmaxBackward(call.Output(0), call.OutputGradient(0), call.InputGradient(0), scale, call.Accumulates(0));
@@ -42,15 +37,15 @@ public sealed class SoftmaxOp(double scale, CausalMask? mask) : Op
         }
 
         yield return new OpCase("softmax windowed", [new OpInput([2, 3, 11, 11], -4, 4)],
-            (tape, t) => Record(tape, t[0], 0.5, new CausalMask(3, 1)),
-            a => Reference(a[0], 66, 11, 0.5, (row, j) => new CausalMask(3, 1).IsVisible(row % 11, j)));
+            (tape, t) => Record(tape, t[0], 0.5, Visibility.Causal with { Window = 3, Sinks = 1 }),
+            a => Reference(a[0], 66, 11, 0.5, (row, j) => j <= row % 11 && (row % 11 - j < 3 || j < 1)));
     }
 
     internal static IEnumerable<OpCase> SpeedCases(BlockShape s)
     {
         (int h, int time) = (s.Heads, s.Time);
         yield return new OpCase($"softmax {s.Name} causal [1, {h}, {time}, {time}]", [new OpInput([1, h, time, time], -4, 4)],
-            (tape, t) => Record(tape, t[0], 0.5, new CausalMask()), a => Reference(a[0], h * time, time, 0.5, (row, j) => j <= row % time));
+            (tape, t) => Record(tape, t[0], 0.5, Visibility.Causal), a => Reference(a[0], h * time, time, 0.5, (row, j) => j <= row % time));
         yield return new OpCase($"softmax {s.Name} router [{s.Tokens}, {BlockShape.Experts}]", [new OpInput([s.Tokens, BlockShape.Experts], -4, 4)],
             (tape, t) => Record(tape, t[0]), a => Reference(a[0], s.Tokens, BlockShape.Experts, 1, (_, _) => true));
     }

@@ -6,33 +6,33 @@ using NanoFold.Kernels.Fused;
 namespace NanoFold.Engine.Ops;
 
 /// <summary>
-/// Causal attention over the k largest scores of each row; the smallest index wins among equals. All keys are scored (full q kᵀ),
+/// Attention over the k largest scores of the keys that a row sees; the smallest index wins among equals. All that it sees are scored,
 /// the product with v and the backward pass touch those kept. Shapes as in <see cref="AttentionOp"/>. Where the backend lacks the kernel
 /// it is composed, with T × T weights.
 /// </summary>
-public sealed class TopKAttentionOp(IFusedTopKAttention kernel, double scale) : Op
+public sealed class TopKAttentionOp(IFusedTopKAttention kernel, double scale, Visibility visibility) : Op
 {
-    private const int Documents = 3;
+    private const int Seen = 3;
 
     public override string Name => "top-k-attention";
 
-    public static Tensor Record(Tape tape, Tensor q, Tensor k, Tensor v, double scale, int topK, Tensor documents = default)
+    public static Tensor Record(Tape tape, Tensor q, Tensor k, Tensor v, double scale, int topK, Visibility visibility)
     {
         AttentionOp.CheckShapes("top-k-attention", q, k, v);
         if (tape.Backend.FindInterface<IFusedTopKAttention>() is not { } kernel)
         {
-            return AttentionOp.Weigh(tape, AttentionOp.Pattern(tape, q, k, scale, new CausalMask(), documents, topK), v);
+            return AttentionOp.Weigh(tape, AttentionOp.Pattern(tape, q, k, scale, visibility, topK), v);
         }
 
-        return tape.Record(new TopKAttentionOp(kernel, scale), [q, k, v, documents],
+        return tape.Record(new TopKAttentionOp(kernel, scale, visibility), [q, k, v, .. visibility.Inputs],
         [
-            (q.Layout, tape.Type),
+            (AttentionOp.Output(q, v), tape.Type),
             (Layout.Of(q[0], q[2], q[1]), tape.Type.Sum()),
             (Layout.Of(q[0], q[2], q[1], Math.Min(topK, q[1])), DType.Int32),
         ])[0];
     }
 
-    public override bool IsDifferentiable(int input) => input != Documents;
+    public override bool IsDifferentiable(int input) => input < Seen;
 
     public override bool BackwardReadsOutput(int output) => true;
 
@@ -44,30 +44,7 @@ public sealed class TopKAttentionOp(IFusedTopKAttention kernel, double scale) : 
     public override long BackwardScratchBytes(Node node)
     {
         Tensor q = node.Inputs[0];
-        return kernel.BackwardScratchBytes(q[0], q[1], q[2], node.Inputs[1][2], q[3]);
-    }
-
-    internal static IEnumerable<OpCase> Cases()
-    {
-        foreach ((int b, int t, int h, int g, int d, int k) in new[] { (1, 9, 2, 1, 4, 3), (2, 33, 2, 2, 6, 5), (1, 5, 1, 1, 2, 9) })
-        {
-            yield return new OpCase($"top-{k} attention [{b}, {t}, {h}/{g}, {d}]", [OpInput.Real(b, t, h, d), OpInput.Real(b, t, g, d), OpInput.Real(b, t, g, d)],
-                (tape, x) => Record(tape, x[0], x[1], x[2], 1 / Math.Sqrt(d), k),
-                a => AttentionOp.Reference(a, b, t, h, g, d, (_, _, _) => true, k))
-            { Tolerance = 5e-6 };
-        }
-    }
-
-    internal static IEnumerable<OpCase> SpeedCases(BlockShape s)
-    {
-        (int b, int t, int h, int d, int k) = (s.Batch, s.Time, s.Heads, s.HeadDim, s.Time / 8);
-
-        // Queries and keys of a coarse grid and a power of two, so that scores are exact: rounding must not choose among keys that are nearly equal.
-        const double Scale = 0.125;
-        OpInput grid = OpInput.Real(b, t, h, d) with { Step = 0.125 };
-        yield return new OpCase($"top-k-attention {s.Name} {k} of {t} [{b}, {t}, {h}, {d}]", [grid, grid, OpInput.Real(b, t, h, d)],
-            (tape, x) => Record(tape, x[0], x[1], x[2], Scale, k), a => AttentionOp.Reference(a, b, t, h, h, d, (_, _, _) => true, k, Scale))
-        { Tolerance = 5e-6 };
+        return kernel.BackwardScratchBytes(q[0], q[1], q[2], node.Inputs[1][2], Math.Max(q[3], node.Inputs[2][3]));
     }
 
     private AttentionArgs Args(OpCall call) => new()
@@ -78,6 +55,6 @@ public sealed class TopKAttentionOp(IFusedTopKAttention kernel, double scale) : 
         Y = call.Output(0),
         LogSumExp = call.Output(1),
         Scale = scale,
-        Visible = new CausalMask().With(call.Input(Documents)),
+        Visible = visibility.At(call, Seen),
     };
 }

@@ -91,7 +91,7 @@ internal static class ChromeTrace
         json.WriteEndObject();
     }
 
-    // A decimal keeps nanoseconds exact, so that neighbours do not seem to overlap.
+    // A decimal keeps nanoseconds exact, so that neighbors do not seem to overlap.
     private static decimal Microseconds(long ticks) => (decimal)ticks * 1_000_000 / Stopwatch.Frequency;
 
     private static string NameOf(StepRecording step, in ProfileEvent noted) => noted.Kind switch

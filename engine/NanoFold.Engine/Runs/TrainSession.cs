@@ -10,7 +10,7 @@ using NanoFold.Kernels;
 namespace NanoFold.Engine.Runs;
 
 /// <summary>
-/// Everything a run consists of, opened from a configuration: corpus → tokenizer → shards → batches, model and optimiser, evaluation,
+/// Everything a run consists of, opened from a configuration: corpus → tokenizer → shards → batches, model and optimizer, evaluation,
 /// geometry, and the folder it writes. <see cref="TrainLoop"/> moves it forward.
 /// </summary>
 public sealed class TrainSession : IDisposable

@@ -22,7 +22,7 @@ public sealed class Parameter
 
     public Initializer Initializer { get; }
 
-    /// <summary>Frozen parameters have neither gradient nor optimiser slots.</summary>
+    /// <summary>Frozen parameters have neither gradient nor optimizer slots.</summary>
     public bool Frozen { get; }
 
     /// <summary>First element in the store's values.</summary>

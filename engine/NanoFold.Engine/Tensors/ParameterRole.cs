@@ -1,6 +1,6 @@
 namespace NanoFold.Engine.Tensors;
 
-/// <summary>What a parameter is for; decides its optimiser, decay and place in the store.</summary>
+/// <summary>What a parameter is for; decides its optimizer, decay and place in the store.</summary>
 public enum ParameterRole
 {
     /// <summary>A hidden matrix, or a stack of them: Muon's where Muon is chosen.</summary>

@@ -3,11 +3,11 @@ using NanoFold.Kernels;
 namespace NanoFold.Engine.Tensors;
 
 /// <summary>
-/// All parameters of a model: values in one contiguous buffer and gradients in another, ordered by role so that an optimiser's
+/// All parameters of a model: values in one contiguous buffer and gradients in another, ordered by role so that an optimizer's
 /// pass is one range. Gradients always accumulate; a step begins by zeroing them.
 /// <para>
-/// Tapes whose activations have 16 bits read a rounded copy of the values, the shadow; the values themselves, gradients and the optimiser stay in
-/// single precision. Whoever writes values calls <see cref="Changed"/> behind.
+/// Tapes whose activations have 16 bits read a rounded copy of the values, the shadow; the values themselves, gradients and the optimizer stay in
+/// single precision. Whoever writes values calls <see cref="Changed"/> afterwards.
 /// </para>
 /// </summary>
 public sealed class ParameterStore : IDisposable
@@ -74,12 +74,12 @@ public sealed class ParameterStore : IDisposable
 
     public bool Contains(string name) => _byName.ContainsKey(name);
 
-    /// <summary>Lays the parameters out and initialises them; each from its own random stream, so that names, not order, decide.</summary>
+    /// <summary>Lays the parameters out and initializes them; each from its own random stream, so that names, not order, decide.</summary>
     /// <param name="seed">Of the initial values; null where all are written next, as from a checkpoint: none are drawn then.</param>
     public void Allocate(ulong? seed)
     {
         long offset = 0;
-        // Trained ones first, by role; frozen ones behind, beyond the gradient buffer.
+        // Trained parameters first, by role; frozen ones after them, beyond the gradient buffer.
         foreach (ParameterRole role in Enum.GetValues<ParameterRole>())
         {
             long start = offset;

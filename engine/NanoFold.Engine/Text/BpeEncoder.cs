@@ -3,7 +3,7 @@ using System.Runtime.InteropServices;
 namespace NanoFold.Engine.Text;
 
 /// <summary>
-/// Merges the bytes of one piece into tokens: as long as two neighbours are a merge, the merge of the lowest rank
+/// Merges the bytes of one piece into tokens: as long as two neighbors are a merge, the merge of the lowest rank
 /// (and among equals the leftmost) is done. Remembers pieces it has seen. Not for several threads at once.
 /// </summary>
 internal sealed class BpeEncoder(MergeTable merges, int[] byteIds, Dictionary<byte[], int>? wholePieces)
@@ -11,7 +11,7 @@ internal sealed class BpeEncoder(MergeTable merges, int[] byteIds, Dictionary<by
     private const int CachedPieces = 1 << 16;
     private const int LongestCached = 64;
 
-    // Up to this length all neighbours are looked through for each merge; beyond, a heap keeps it O(n log n).
+    // Up to this length all neighbors are looked through for each merge; beyond, a heap keeps it O(n log n).
     private const int LongestScanned = 64;
 
     private readonly Dictionary<byte[], int[]> _cache = new(WordComparer.Instance);

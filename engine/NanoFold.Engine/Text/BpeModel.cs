@@ -3,7 +3,7 @@ namespace NanoFold.Engine.Text;
 /// <summary>One merge: the tokens <paramref name="Left"/> and <paramref name="Right"/> side by side become <paramref name="Merged"/>.</summary>
 internal readonly record struct BpeMerge(int Left, int Right, int Merged);
 
-/// <summary>What a byte-level BPE tokenizer is made of, as it stands in a file; checked by whoever makes it.</summary>
+/// <summary>What a byte-level BPE tokenizer is made of, as it stands in a file. Its maker checks it.</summary>
 /// <param name="Tokens">The bytes of each id; empty for specials.</param>
 /// <param name="Merges">In order of rank.</param>
 /// <param name="Specials">Tokens that stand for no text.</param>

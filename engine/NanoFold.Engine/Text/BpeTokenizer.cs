@@ -1,7 +1,7 @@
 namespace NanoFold.Engine.Text;
 
 /// <summary>
-/// Byte-level byte pair encoding: text is cut into pieces (<see cref="PreTokenizer"/>), and inside a piece neighbouring
+/// Byte-level byte pair encoding: text is cut into pieces (<see cref="PreTokenizer"/>), and inside a piece neighboring
 /// tokens merge, the merge learned first taking precedence. Every byte is a token, so any bytes can be encoded.
 /// Made by <see cref="BpeTrainer"/> or <see cref="Tokenizer.Load"/>. Source: Sennrich et al. 2016; Radford et al. 2019.
 /// </summary>

@@ -3,7 +3,7 @@ using System.Runtime.InteropServices;
 namespace NanoFold.Engine.Text;
 
 /// <summary>
-/// Learns byte pair merges from text: again and again the most frequent pair of neighbouring tokens becomes a token.
+/// Learns byte pair merges from text: again and again the most frequent pair of neighboring tokens becomes a token.
 /// Pieces are counted once however often they occur, pair counts are kept up to date rather than recounted, and a heap
 /// finds the next pair. The result depends on the counts only: ties go to the pair with the smaller left, then right, id.
 /// </summary>

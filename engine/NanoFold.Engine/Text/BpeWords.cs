@@ -1,7 +1,7 @@
 namespace NanoFold.Engine.Text;
 
 /// <summary>
-/// The distinct pieces of a corpus as token sequences, with how often each pair of neighbours occurs and in which
+/// The distinct pieces of a corpus as token sequences, with how often each pair of neighbors occurs and in which
 /// pieces. Counts only ever change through <see cref="Merge"/>.
 /// </summary>
 internal sealed class BpeWords

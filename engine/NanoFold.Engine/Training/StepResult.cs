@@ -1,6 +1,6 @@
 namespace NanoFold.Engine.Training;
 
-/// <summary>What one optimiser step gave.</summary>
+/// <summary>What one optimizer step gave.</summary>
 /// <param name="Loss">Mean loss of the accumulated batch, nats per target, auxiliary losses included.</param>
 /// <param name="GradientNorm">Global norm before clipping.</param>
 /// <param name="LearningRate">Of AdamW.</param>

@@ -6,7 +6,7 @@ using NanoFold.Kernels.Profiling;
 
 namespace NanoFold.Engine.Training;
 
-/// <summary>A model, its optimiser and its batches: one step is Accumulate × k and one Update. After the first, a step allocates no managed memory.</summary>
+/// <summary>A model, its optimizer and its batches: one step is Accumulate × k and one Update. After the first, a step allocates no managed memory.</summary>
 public sealed class Trainer : IDisposable
 {
     private readonly Transformer _model;
@@ -84,7 +84,7 @@ public sealed class Trainer : IDisposable
     /// <summary>Bytes of batches and of the model's tables.</summary>
     public long InputBytes => _buffers.Sum(b => b.Bytes) + _model.TableBytes;
 
-    /// <summary>Bytes of parameters, gradients, optimiser state, inputs and activations: all that training allocates on the device.</summary>
+    /// <summary>Bytes of parameters, gradients, optimizer state, inputs and activations: all that training allocates on the device.</summary>
     public long PeakBytes =>
         _model.Store.Bytes + Optimizer.Bytes + InputBytes + ArenaBytes;
 

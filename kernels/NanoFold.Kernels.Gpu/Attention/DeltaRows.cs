@@ -15,8 +15,14 @@ internal static class DeltaRows
     public static long Bytes(int batch, int time, int heads) => 2L * batch * heads * Length(time) * sizeof(float);
 
     /// <summary>Fills the scratch.</summary>
+    /// <param name="context">Of the device.</param>
+    /// <param name="op">For messages.</param>
+    /// <param name="shape">Checked.</param>
+    /// <param name="args">Of the call.</param>
+    /// <param name="gradients">Of the call.</param>
+    /// <param name="reach">Room for how far documents reach; none where nobody asks for it.</param>
     /// <exception cref="ArgumentException">The scratch is too small.</exception>
-    public static ScoreGradient Prepare<T>(GpuContext context, string op, in AttentionShape shape, in AttentionArgs args, in AttentionGradients gradients)
+    public static ScoreGradient Prepare<T>(GpuContext context, string op, in AttentionShape shape, in AttentionArgs args, in AttentionGradients gradients, ArrayView<int> reach)
         where T : unmanaged, IElement<T>
     {
         View scratch = gradients.Scratch;
@@ -45,7 +51,7 @@ internal static class DeltaRows
         context.Launch(work, (half + rows - 1) / rows, context.GroupSize);
         return new ScoreGradient
         {
-            Mask = MaskView.Of(context, op, shape, args.Visible),
+            Seen = VisibleView.Of(context, shape, args.Visible, reach),
             Bits = work.Bits,
             Delta = work.Delta,
             RowLength = work.RowLength,

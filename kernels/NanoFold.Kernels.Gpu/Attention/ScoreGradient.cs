@@ -9,14 +9,14 @@ internal struct ScoreGradient
 {
     private const float BitsPerNat = 1.44269504f;
 
-    public MaskView Mask;
+    public VisibleView Seen;
     public ArrayView<float> Bits, Delta;
     public int RowLength;
     public float Scale;
 
     /// <summary>p = exp(scale · s − log-sum-exp), 0 where the key is hidden.</summary>
     public readonly float Weight(float score, int batch, int pair, int query, int key) =>
-        Mask.IsVisible(batch, query, key) ? XMath.Exp2(score * (Scale * BitsPerNat) - Bits[(long)pair * RowLength + query]) : 0;
+        Seen.Sees(batch, query, key) ? XMath.Exp2(score * (Scale * BitsPerNat) - Bits[(long)pair * RowLength + query]) : 0;
 
     /// <summary>Gradient of the scaled score with weight p, of whose product with v the gradient is dp.</summary>
     public readonly float OfWeight(float weight, float dp, int pair, int query) => weight == 0 ? 0 : weight * (dp - Delta[(long)pair * RowLength + query]);

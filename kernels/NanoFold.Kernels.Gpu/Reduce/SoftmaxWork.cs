@@ -1,4 +1,5 @@
 using ILGPU;
+using NanoFold.Kernels.Gpu.Attention;
 using NanoFold.Kernels.Gpu.Elements;
 using NanoFold.Kernels.Gpu.Loops;
 
@@ -20,18 +21,19 @@ internal struct SoftmaxWork<T> : IGpuWork<SoftmaxWork<T>>
 
     /// <summary>The scale's magnitude, and its sign apart: differences are taken before they are scaled, so that the largest entry's is 0 to the bit.</summary>
     public float Scale, Sign;
-    public MaskRule Mask;
+    public VisibleView Seen;
 
     public static void Run(SoftmaxWork<T> w)
     {
         ArrayView<float> shared = SharedMemory.Allocate<float>(GroupReduce.Most);
         int row = Grid.IdxX, thread = Group.IdxX;
         long x = Shape.At(w.Rows, w.Rows.A, row), y = Shape.At(w.Rows, w.Rows.Y, row);
-        int end = MaskRule.End(w.Mask, row);
+        VisibleRow seen = VisibleRow.Of(w.Seen, row / w.Seen.Time, row % w.Seen.Time);
+        int end = IntrinsicMath.Max(seen.End, seen.SinkEnd);
         float largest = float.NegativeInfinity, sum = 0;
         for (int j = thread; j < end; j += Group.DimX)
         {
-            if (!MaskRule.Sees(w.Mask, row, j))
+            if (!seen.Sees(j))
             {
                 continue;
             }
@@ -54,7 +56,7 @@ internal struct SoftmaxWork<T> : IGpuWork<SoftmaxWork<T>>
         for (int j = thread; j < w.Length; j += Group.DimX)
         {
             float value = 0;
-            if (j < end && !isEmpty && MaskRule.Sees(w.Mask, row, j))
+            if (j < end && !isEmpty && seen.Sees(j))
             {
                 value = Exp(w.Scale * (w.Sign * T.Read(w.X[x + j * w.XStep]) - most)) * factor;
             }

@@ -1,3 +1,5 @@
+using NanoFold.Kernels.Fused.Attention;
+
 namespace NanoFold.Gpu.Tests.Attention;
 
 /// <summary>Sizes and mask of one attention problem.</summary>
@@ -7,7 +9,10 @@ public sealed record AttentionCase(int Batch, int Time, int Heads, int KeyHeads,
 
     public int? ValueDepth { get; init; }
 
-    public bool Causal { get; init; } = true;
+    public VisibleKind Kind { get; init; } = VisibleKind.Causal;
+
+    /// <summary>Keys of each row's prefix; of that kind.</summary>
+    public int Prefix { get; init; }
 
     public int Window { get; init; }
 
@@ -15,6 +20,14 @@ public sealed record AttentionCase(int Batch, int Time, int Heads, int KeyHeads,
 
     /// <summary>Tokens of a document; 0 for no documents.</summary>
     public int DocumentLength { get; init; }
+
+    /// <summary>Documents take turns, so that they are not packed.</summary>
+    public bool Interleaved { get; init; }
+
+    /// <summary>Queries and keys of the blocks of a table; 0 for none.</summary>
+    public int QuerySize { get; init; }
+
+    public int KeySize { get; init; }
 
     /// <summary>q, k, v and their gradients are parts of the rows of one tensor.</summary>
     public bool Strided { get; init; }

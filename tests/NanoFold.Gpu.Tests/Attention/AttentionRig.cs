@@ -13,7 +13,8 @@ internal sealed class AttentionRig : IDisposable
     private readonly AttentionCase _case;
     private readonly Memory _memory;
     private readonly DType _type;
-    private readonly View _inputs, _gradients, _documents;
+    private readonly View _inputs, _gradients, _documents, _prefixes;
+    private readonly BlockTable _blocks;
     private readonly float[] _before;
 
     public AttentionRig(Backend backend, AttentionCase problem, DType type)
@@ -45,7 +46,28 @@ internal sealed class AttentionRig : IDisposable
         LogSumExp = _memory.New(DType.Float32, c.Batch, c.Heads, c.Time);
         if (c.DocumentLength > 0)
         {
-            _documents = _memory.Integers([c.Batch, c.Time], [.. Enumerable.Range(0, c.Batch * c.Time).Select(i => i % c.Time / c.DocumentLength)]);
+            int Document(int i) => c.Interleaved ? i * 7 % 3 : i / c.DocumentLength;
+            _documents = _memory.Integers([c.Batch, c.KeyCount], [.. Enumerable.Range(0, c.Batch * c.KeyCount).Select(i => Document(i % c.KeyCount))]);
+        }
+
+        if (c.Kind == VisibleKind.Prefix)
+        {
+            _prefixes = _memory.Integers([c.Batch], [.. Enumerable.Range(0, c.Batch).Select(b => c.Prefix - b)]);
+        }
+
+        if (c.QuerySize > 0)
+        {
+            // Every other block from one that depends on the head, and none in the first list.
+            int rows = (c.Time + c.QuerySize - 1) / c.QuerySize, blocks = (c.KeyCount + c.KeySize - 1) / c.KeySize, most = (blocks + 2) / 2;
+            int[] counts = [.. Enumerable.Range(0, c.Batch * c.Heads * rows).Select(i => i == 0 ? 0 : (blocks - (i % 2) + 1) / 2)];
+            int[] lists = [.. counts.SelectMany((n, i) => Enumerable.Range(0, most).Select(j => j < n ? (i % 2) + (2 * j) : -4))];
+            _blocks = new BlockTable
+            {
+                Lists = _memory.Integers([c.Batch * c.Heads, rows, most], lists),
+                Counts = _memory.Integers([c.Batch * c.Heads, rows], counts),
+                QuerySize = c.QuerySize,
+                KeySize = c.KeySize,
+            };
         }
     }
 
@@ -75,7 +97,7 @@ internal sealed class AttentionRig : IDisposable
         Y = Y,
         LogSumExp = LogSumExp,
         Scale = _case.Scale,
-        Visible = new Visible { Kind = _case.Causal ? VisibleKind.Causal : VisibleKind.Full, Window = _case.Window, Sinks = _case.Sinks, Documents = _documents },
+        Visible = new Visible { Kind = _case.Kind, Window = _case.Window, Sinks = _case.Sinks, Prefixes = _prefixes, Documents = _documents, Blocks = _blocks },
     };
 
     public AttentionGradients Gradients(long scratchBytes) => new()
@@ -94,7 +116,7 @@ internal sealed class AttentionRig : IDisposable
     public float[][] Run(IFusedAttention kernel)
     {
         kernel.Forward(Args);
-        kernel.Backward(Args, Gradients(kernel.BackwardScratchBytes(_case.Batch, _case.Time, _case.Heads, _case.KeyHeads, _case.Depth)));
+        kernel.Backward(Args, Gradients(kernel.BackwardScratchBytes(_case.Batch, _case.Time, _case.Heads, _case.KeyHeads, Math.Max(_case.Depth, _case.ValueSize))));
         return Results();
     }
 
@@ -103,7 +125,7 @@ internal sealed class AttentionRig : IDisposable
     {
         View kept = _memory.New(DType.Int32, _case.Batch, _case.Heads, _case.Time, keep);
         kernel.Forward(Args, kept);
-        kernel.Backward(Args, kept, Gradients(kernel.BackwardScratchBytes(_case.Batch, _case.Time, _case.Heads, _case.KeyHeads, _case.Depth)));
+        kernel.Backward(Args, kept, Gradients(kernel.BackwardScratchBytes(_case.Batch, _case.Time, _case.Heads, _case.KeyHeads, Math.Max(_case.Depth, _case.ValueSize))));
         return [.. Results(), _memory.Read(kept)];
     }
 

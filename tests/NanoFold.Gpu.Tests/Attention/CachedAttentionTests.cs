@@ -13,12 +13,17 @@ public class CachedAttentionTests : GpuTests
     [TestCase(12, 4, 2, 0)]
     [TestCase(9, 5, 0, 0)]
     [TestCase(24, 0, 0, 3)]
-    public void Is_that_of_the_cpu(int capacity, int window, int sinks, int topK)
+    [TestCase(12, 4, 2, 3)]
+    [TestCase(24, 0, 0, 0, VisibleKind.Full)]
+    [TestCase(24, 3, 9, 0, VisibleKind.Full)]
+    [TestCase(24, 0, 0, 0, VisibleKind.Prefix)]
+    [TestCase(24, 0, 0, 2, VisibleKind.Prefix)]
+    public void Is_that_of_the_cpu(int capacity, int window, int sinks, int topK, VisibleKind kind = VisibleKind.Causal)
     {
-        foreach (DType type in new[] { DType.Float32, DType.BFloat16, DType.Float16 })
+        foreach (DType type in kind == VisibleKind.Causal ? [DType.Float32, DType.BFloat16, DType.Float16] : new[] { DType.Float32 })
         {
-            using var gpu = new Rig(Gpu, type, capacity, window, sinks, topK);
-            using var cpu = new Rig(Cpu, DType.Float32, capacity, window, sinks, topK);
+            using var gpu = new Rig(Gpu, type, capacity, kind, window, sinks, topK);
+            using var cpu = new Rig(Cpu, DType.Float32, capacity, kind, window, sinks, topK);
             int[] positions = [0, 0];
             for (int step = 0; step < s_counts.Length; step++)
             {
@@ -35,14 +40,14 @@ public class CachedAttentionTests : GpuTests
     [Test]
     public void Counts_that_cannot_be_are_no_tokens()
     {
-        using var rig = new Rig(Gpu, DType.Float32, 8, 0, 0, 0);
+        using var rig = new Rig(Gpu, DType.Float32, 8, VisibleKind.Causal, 0, 0, 0);
         float[][] results = rig.Run(0, [-3, 2], [1, 9]);
         Assert.That(results.SelectMany(x => x), Is.All.EqualTo(0f));
     }
 
-    private sealed class Rig(Backend backend, DType type, int capacity, int window, int sinks, int topK) : IDisposable
+    private sealed class Rig(Backend backend, DType type, int capacity, VisibleKind kind, int window, int sinks, int topK) : IDisposable
     {
-        private const int Time = 5, Heads = 4, KeyHeads = 2, Depth = 8;
+        private const int Time = 5, Heads = 4, KeyHeads = 2, Depth = 8, ValueDepth = 12;
 
         private readonly Memory _memory = new(backend);
         private View _keys, _values;
@@ -53,10 +58,10 @@ public class CachedAttentionTests : GpuTests
             if (_keys.IsNone)
             {
                 _keys = _memory.New(type, 2, capacity, KeyHeads, Depth);
-                _values = _memory.New(type, 2, capacity, KeyHeads, Depth);
+                _values = _memory.New(type, 2, capacity, KeyHeads, ValueDepth);
             }
 
-            View q = New(3 * seed, Heads), k = New(3 * seed + 1, KeyHeads), v = New(3 * seed + 2, KeyHeads), y = New(1, Heads);
+            View q = New(3 * seed, Heads, Depth), k = New(3 * seed + 1, KeyHeads, Depth), v = New(3 * seed + 2, KeyHeads, ValueDepth), y = New(1, Heads, ValueDepth);
             backend.RequireInterface<ICachedAttention>().Forward(new CachedAttentionArgs
             {
                 Q = q,
@@ -68,7 +73,7 @@ public class CachedAttentionTests : GpuTests
                 Positions = _memory.Integers([2], positions),
                 Counts = _memory.Integers([2], counts),
                 Scale = 0.4,
-                Visible = new Visible { Kind = VisibleKind.Causal, Window = window, Sinks = sinks },
+                Visible = new Visible { Kind = kind, Window = window, Sinks = sinks, Prefixes = kind == VisibleKind.Prefix ? _memory.Integers([2], [4, 3]) : default },
                 TopK = topK,
             });
             return [_memory.Read(y), _memory.Read(_keys), _memory.Read(_values)];
@@ -76,16 +81,16 @@ public class CachedAttentionTests : GpuTests
 
         public void Dispose() => _memory.Dispose();
 
-        private View New(int seed, int heads)
+        private View New(int seed, int heads, int depth)
         {
             var random = new Random(seed);
-            var values = new float[2 * Time * heads * Depth];
+            var values = new float[2 * Time * heads * depth];
             for (int i = 0; i < values.Length; i++)
             {
                 values[i] = random.Next(-64, 65) / 32f;
             }
 
-            return _memory.New(type, [2, Time, heads, Depth], values);
+            return _memory.New(type, [2, Time, heads, depth], values);
         }
     }
 }

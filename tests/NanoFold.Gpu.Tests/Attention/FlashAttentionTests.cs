@@ -26,7 +26,13 @@ public class FlashAttentionTests
         yield return new(1, 128, 1, 1, 64) { DocumentLength = 50 };
         yield return new(1, 140, 2, 2, 128) { DocumentLength = 45, Window = 30, Sinks = 1 };
         yield return new(1, 60, 1, 1, 64) { Keys = 190 };
-        yield return new(1, 60, 1, 1, 64) { Keys = 190, Causal = false };
+        yield return new(1, 60, 1, 1, 64) { Keys = 190, Kind = VisibleKind.Full };
+        yield return new(2, 150, 1, 1, 64) { Kind = VisibleKind.Prefix, Prefix = 90 };
+        yield return new(1, 200, 1, 1, 32) { Kind = VisibleKind.Prefix, Prefix = 120, Window = 30, Sinks = 50 };
+        yield return new(1, 200, 1, 1, 32) { Kind = VisibleKind.Full, Window = 20, Sinks = 90 };
+        yield return new(1, 140, 1, 1, 128) { Kind = VisibleKind.Full, DocumentLength = 45 };
+        yield return new(1, 130, 1, 1, 32) { DocumentLength = 45, Interleaved = true };
+        yield return new(1, 60, 1, 1, 32) { Keys = 190, DocumentLength = 70, Window = 50, Kind = VisibleKind.Prefix, Prefix = 150 };
         yield return new(1, 230, 1, 1, 64) { Sharpness = 10 };
         yield return new(1, 70, 3, 1, 24);
         yield return new(1, 70, 1, 1, 96);
@@ -43,8 +49,8 @@ public class FlashAttentionTests
             using var cpu = new AttentionRig(backend, problem, DType.Float32);
             var shape = new AttentionShape("attention", rig.Args);
             AttentionGradients gradients = rig.Gradients(DeltaRows.Bytes(problem.Batch, problem.Time, problem.Heads));
-            var device = new FlashMachine(
-                rig.Q, rig.K, rig.V, rig.Y, rig.LogSumExp, rig.DY, rig.DQ, rig.DK, rig.DV, rig.Args.Visible.Documents, gradients.Scratch)
+            using var device = new FlashMachine(
+                rig.Q, rig.K, rig.V, rig.Y, rig.LogSumExp, rig.DY, rig.DQ, rig.DK, rig.DV, rig.Args.Visible.Documents, rig.Args.Visible.Prefixes, gradients.Scratch)
             {
                 LastWarpFirst = type == DType.Float16,
             };
@@ -63,6 +69,31 @@ public class FlashAttentionTests
         }
     }
 
+    [TestCase(VisibleKind.Causal)]
+    [TestCase(VisibleKind.Full)]
+    public void What_a_document_costs_does_not_depend_on_the_others(VisibleKind kind)
+    {
+        // Cycles in shared memory are those of the tiles that are visited: twice as many documents take twice as many.
+        long two = Cycles(2), four = Cycles(4);
+        Assert.That(four, Is.EqualTo(2 * two));
+
+        long Cycles(int documents)
+        {
+            using var backend = new CpuBackend(1);
+            using var memory = new Memory(backend);
+            var problem = new AttentionCase(1, 256 * documents, 1, 1, 32) { Kind = kind, DocumentLength = 256 };
+            using var rig = new AttentionRig(backend, problem, DType.BFloat16);
+            var shape = new AttentionShape("attention", rig.Args);
+            AttentionGradients gradients = rig.Gradients(DeltaRows.Bytes(problem.Batch, problem.Time, problem.Heads));
+            using var device = new FlashMachine(
+                rig.Q, rig.K, rig.V, rig.Y, rig.LogSumExp, rig.DY, rig.DQ, rig.DK, rig.DV, rig.Args.Visible.Documents, gradients.Scratch);
+            FlashRun.Forward(device, shape, rig.Args);
+            Prepare(memory, rig, problem, gradients.Scratch);
+            FlashRun.Backward(device, shape, rig.Args, gradients);
+            return device.SharedCycles;
+        }
+    }
+
     [Test]
     public void What_it_cannot_read_is_not_for_it()
     {
@@ -70,7 +101,7 @@ public class FlashAttentionTests
         foreach ((AttentionCase problem, DType type) in new (AttentionCase, DType)[]
         {
             (new(1, 4, 1, 1, 64), DType.Float32), (new(1, 4, 1, 1, 20), DType.BFloat16), (new(1, 4, 1, 1, 136), DType.BFloat16),
-            (new(1, 4, 1, 1, 64) { ValueDepth = 32 }, DType.BFloat16),
+            (new(1, 4, 1, 1, 64) { ValueDepth = 32 }, DType.BFloat16), (new(1, 4, 1, 1, 64) { QuerySize = 2, KeySize = 2 }, DType.BFloat16),
         })
         {
             using var rig = new AttentionRig(backend, problem, type);

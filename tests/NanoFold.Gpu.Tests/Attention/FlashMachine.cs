@@ -1,12 +1,17 @@
 using NanoFold.Gpu.Tests.Ptx;
 using NanoFold.Kernels;
+using NanoFold.Kernels.Fused.Attention;
+using NanoFold.Kernels.Gpu.Attention;
 using NanoFold.Kernels.Gpu.Attention.Flash;
+using NanoFold.Kernels.Memory;
 
 namespace NanoFold.Gpu.Tests.Attention;
 
 /// <summary>Runs flash attention's kernels on the host, over tensors of the CPU's backend; nothing but these may be touched.</summary>
-internal sealed unsafe class FlashMachine(params View[] views) : IFlashDevice
+internal sealed unsafe class FlashMachine(params View[] views) : IFlashDevice, IDisposable
 {
+    private NativeBuffer? _reach;
+
     public bool LastWarpFirst { get; init; }
 
     public long SharedCycles { get; private set; }
@@ -14,6 +19,32 @@ internal sealed unsafe class FlashMachine(params View[] views) : IFlashDevice
     public long ConflictCycles { get; private set; }
 
     public long Pointer(in View view) => (long)view.Address;
+
+    /// <summary>What <see cref="DocumentReachWork"/> does, on the host.</summary>
+    public long Reach(in AttentionShape shape, in View documents)
+    {
+        int units = DocumentReach.Count(shape.Keys), keys = shape.Keys;
+        _reach?.Dispose();
+        _reach = new NativeBuffer(DocumentReach.Length(shape) * sizeof(int));
+        Span<int> reach = _reach.Span<int>();
+        for (int batch = 0; batch < shape.Batch; batch++)
+        {
+            int* row = documents.Ints + (batch * keys);
+            (int Least, int Largest)[] ranges = [.. Enumerable.Range(0, units).Select(u => Enumerable.Range(u * DocumentReach.Unit, Math.Min(DocumentReach.Unit, keys - (u * DocumentReach.Unit))))
+                .Select(tokens => (tokens.Min(t => row[t]), tokens.Max(t => row[t])))];
+            bool isPacked = Enumerable.Range(1, units - 1).All(u => ranges[u - 1].Largest <= ranges[u].Least);
+            for (int unit = 0; unit < units; unit++)
+            {
+                int[] near = [.. Enumerable.Range(0, units).Where(u => !isPacked || (ranges[u].Least <= ranges[unit].Largest && ranges[unit].Least <= ranges[u].Largest))];
+                int[] numbers = [ranges[unit].Least, ranges[unit].Largest, near[0] * DocumentReach.Unit, Math.Min((near[^1] + 1) * DocumentReach.Unit, keys)];
+                numbers.CopyTo(reach[(((batch * units) + unit) * DocumentReach.Numbers)..]);
+            }
+        }
+
+        return (long)_reach.Pointer;
+    }
+
+    public void Dispose() => _reach?.Dispose();
 
     public void Launch(in FlashSpec spec, in FlashArguments arguments, int gridX, int gridY)
     {
@@ -24,6 +55,11 @@ internal sealed unsafe class FlashMachine(params View[] views) : IFlashDevice
             {
                 machine.Allow(view.Address, view.Layout.Extent * view.Type.Size());
             }
+        }
+
+        if (_reach is { } reach)
+        {
+            machine.Allow(reach.Pointer, reach.Bytes);
         }
 
         machine.Run(arguments, gridX, gridY);

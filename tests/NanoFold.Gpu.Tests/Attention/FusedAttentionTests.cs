@@ -1,5 +1,6 @@
 using NanoFold.Kernels;
 using NanoFold.Kernels.Fused;
+using NanoFold.Kernels.Fused.Attention;
 
 namespace NanoFold.Gpu.Tests.Attention;
 
@@ -15,8 +16,18 @@ public class FusedAttentionTests : GpuTests
         yield return new(2, 18, 2, 1, 7) { DocumentLength = 5, Strided = true };
         yield return new(1, 13, 4, 2, 8) { Strided = true, Accumulates = true };
         yield return new(1, 9, 1, 1, 8) { Keys = 40, ValueDepth = 12 };
-        yield return new(1, 12, 1, 1, 8) { Keys = 35, Causal = false };
+        yield return new(1, 12, 1, 1, 8) { Keys = 35, Kind = VisibleKind.Full };
         yield return new(1, 10, 1, 1, 72) { ValueDepth = 20 };
+        yield return new(1, 6, 1, 1, 8) { ValueDepth = 256 };
+        yield return new(2, 37, 1, 1, 8) { Kind = VisibleKind.Prefix, Prefix = 20 };
+        yield return new(1, 70, 1, 1, 4) { Kind = VisibleKind.Prefix, Prefix = 40, Window = 9, Sinks = 3 };
+        yield return new(1, 40, 1, 1, 4) { Kind = VisibleKind.Full, Window = 6, Sinks = 20 };
+        yield return new(1, 70, 1, 1, 4) { Kind = VisibleKind.Full, DocumentLength = 33 };
+        yield return new(1, 40, 1, 1, 4) { Kind = VisibleKind.Prefix, Prefix = 30, DocumentLength = 9, Interleaved = true };
+        yield return new(1, 20, 1, 1, 4) { Keys = 70, DocumentLength = 40, Window = 30, Sinks = 2 };
+        yield return new(2, 40, 2, 1, 4) { QuerySize = 20, KeySize = 8 };
+        yield return new(1, 70, 1, 1, 4) { QuerySize = 16, KeySize = 40, Kind = VisibleKind.Full, DocumentLength = 30, Accumulates = true };
+        yield return new(1, 33, 2, 1, 4) { QuerySize = 40, KeySize = 5, Kind = VisibleKind.Prefix, Prefix = 20, Window = 10, Sinks = 4 };
         if (!IsSimulated)
         {
             yield return new(2, 257, 4, 2, 64) { Strided = true };
@@ -25,7 +36,9 @@ public class FusedAttentionTests : GpuTests
             yield return new(2, 256, 4, 1, 64) { DocumentLength = 50 };
             yield return new(1, 130, 2, 1, 256);
             yield return new(1, 100, 2, 2, 64) { Keys = 333 };
-            yield return new(1, 200, 2, 2, 64) { Keys = 333, Causal = false };
+            yield return new(1, 200, 2, 2, 64) { Keys = 333, Kind = VisibleKind.Full };
+            yield return new(2, 400, 4, 2, 64) { QuerySize = 64, KeySize = 32, Kind = VisibleKind.Full };
+            yield return new(2, 400, 2, 2, 32) { QuerySize = 100, KeySize = 70, DocumentLength = 90 };
         }
     }
 

@@ -16,10 +16,10 @@ internal static class Near
     public static void Assert(string name, float[] actual, float[] expected, double tolerance)
     {
         NUnit.Framework.Assert.That(actual, Has.Length.EqualTo(expected.Length), name);
-        double largest = Math.Max(0.1, expected.Max(x => Math.Abs((double)x)));
+        double largest = Math.Max(0.1, expected.Where(float.IsFinite).Select(x => Math.Abs((double)x)).DefaultIfEmpty(0).Max());
         for (int i = 0; i < expected.Length; i++)
         {
-            if (!(Math.Abs(actual[i] - expected[i]) <= tolerance * largest))
+            if (actual[i] != expected[i] && !(Math.Abs(actual[i] - expected[i]) <= tolerance * largest))
             {
                 NUnit.Framework.Assert.Fail($"{name}[{i}]: expected {expected[i]}, got {actual[i]}");
             }

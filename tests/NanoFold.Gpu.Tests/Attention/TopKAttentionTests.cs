@@ -1,5 +1,6 @@
 using NanoFold.Kernels;
 using NanoFold.Kernels.Fused;
+using NanoFold.Kernels.Fused.Attention;
 
 namespace NanoFold.Gpu.Tests.Attention;
 
@@ -14,6 +15,8 @@ public class TopKAttentionTests : GpuTests
         yield return [new AttentionCase(1, 13, 2, 2, 6) { DocumentLength = 5, ValueDepth = 7 }, 3];
         yield return [new AttentionCase(1, 9, 1, 1, 8) { Keys = 14 }, 20];
         yield return [new AttentionCase(1, 14, 2, 1, 8) { Window = 6, Sinks = 2 }, 4];
+        yield return [new AttentionCase(1, 14, 1, 1, 8) { Kind = VisibleKind.Full, Window = 4, Sinks = 6, DocumentLength = 8 }, 3];
+        yield return [new AttentionCase(2, 9, 1, 1, 8) { Kind = VisibleKind.Prefix, Prefix = 6 }, 3];
         if (!IsSimulated)
         {
             yield return [Exact(new AttentionCase(2, 150, 4, 2, 64) { Strided = true }), 16];

@@ -15,8 +15,9 @@ internal static class Programs
         => from pass in Enum.GetValues<FlashPass>()
            from type in s_halves
            from depth in new[] { 32, 64, 128 }
+           from hasPrefix in new[] { false, true }
            from documents in new[] { false, true }
-           let spec = FlashSpec.Of(pass, type, depth, documents)
+           let spec = FlashSpec.Of(pass, type, depth, hasPrefix, documents)
            select (spec.Name, spec.Write());
 
     private static IEnumerable<(string Name, PtxProgram Program)> Products()

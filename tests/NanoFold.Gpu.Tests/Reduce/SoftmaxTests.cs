@@ -21,6 +21,29 @@ public class SoftmaxTests : GpuTests
     }
 
     [Test]
+    public void Prefixes_and_block_tables([Values] VisibleKind kind, [Values(0, 3)] int window)
+    {
+        using var twins = new Twins(Gpu, Cpu);
+        int s = Time + 2;
+        Twin x = twins.Random(DType.Float32, 1, 2, 2, Time, s), y = twins.Random(DType.Float32, 2, 2, 2, Time, s), prefixes = twins.Integers([2], [3, 5]);
+        int rows = (Time + 1) / 2;
+        Twin lists = twins.Integers([4, rows, 2], [.. Enumerable.Range(0, 4 * rows).SelectMany(i => new[] { i % 2, 2 })]);
+        Twin counts = twins.Integers([4, rows], [.. Enumerable.Range(0, 4 * rows).Select(i => i % 3)]);
+        Gpu.Softmax(x.Gpu, y.Gpu, 0.7, Seen(prefixes.Gpu, lists.Gpu, counts.Gpu));
+        Cpu.Softmax(x.Cpu, y.Cpu, 0.7, Seen(prefixes.Cpu, lists.Cpu, counts.Cpu));
+        twins.AssertClose(y, Twins.Tolerance(DType.Float32));
+
+        Visible Seen(View lengths, View blocks, View listed) => new()
+        {
+            Kind = kind,
+            Window = window,
+            Sinks = 1,
+            Prefixes = kind == VisibleKind.Prefix ? lengths : default,
+            Blocks = new BlockTable { Lists = blocks, Counts = listed, QuerySize = 2, KeySize = 3 },
+        };
+    }
+
+    [Test]
     public void In_place_and_strided()
     {
         using var twins = new Twins(Gpu, Cpu);

@@ -1,7 +1,12 @@
 using NanoFold.Engine.Autograd;
+using NanoFold.Engine.Configuration;
+using NanoFold.Engine.FeedForward;
+using NanoFold.Engine.Mixers;
 using NanoFold.Engine.Ops;
 using NanoFold.Kernels;
 using NanoFold.Kernels.Cpu;
+using NanoFold.Tests.FeedForward.References;
+using NanoFold.Tests.Mixers.References;
 using NanoFold.Tests.Suites;
 
 namespace NanoFold.Tests.Architecture;
@@ -29,6 +34,13 @@ public class CoverageTests
         HashSet<Type> recorded = [.. Recorded(composedOnly: false), .. Recorded(composedOnly: true)];
         Assert.That(ops.Where(op => !recorded.Contains(op) && !s_otherwise.ContainsKey(op.Name)).Select(op => op.Name), Is.Empty);
         Assert.That(s_otherwise.Keys, Is.SubsetOf(ops.Select(op => op.Name)), "an op that is gone");
+    }
+
+    [Test]
+    public void EveryKindHasAReference()
+    {
+        Assert.That(Variant.Of<MixerConfig>().Where(kind => !MixerReference.Exists(kind.Type)).Select(kind => kind.Kind), Is.Empty);
+        Assert.That(Variant.Of<FeedForwardConfig>().Where(kind => !FeedForwardReference.Exists(kind.Type)).Select(kind => kind.Kind), Is.Empty);
     }
 
     private static IEnumerable<Type> Recorded(bool composedOnly)

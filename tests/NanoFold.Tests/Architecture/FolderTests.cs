@@ -15,7 +15,7 @@ public class FolderTests
     [
         SourceTree.Root, "Measurement", "Configuration",
         "Tensors", "Autograd", "Ops", "Taps",
-        "Modules", "Mixers", "FeedForward", "Model",
+        "Modules", "Mixers", "FeedForward", "Residuals", "Model",
         "Text", "Corpora", "Data", "Generation", "Checkpoints",
         "Training", "Geometry", "Runs",
         "Profiling", "Benchmarks",

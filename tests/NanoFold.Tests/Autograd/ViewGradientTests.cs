@@ -47,17 +47,17 @@ public class ViewGradientTests : EngineTests
         yield return Case("attention of a value to itself", (tape, p) =>
         {
             Tensor x = Double(tape, p("c")).Reshape(1, 3, 2, 4);
-            return AttentionOp.Record(tape, x, x, x, 0.5, new CausalMask());
+            return AttentionOp.Record(tape, x, x, x, 0.5, Visibility.Causal);
         });
         yield return Case("attention over parts of one value", (tape, p) =>
         {
             Tensor x = Double(tape, p("c")).Reshape(1, 2, 3, 4);
-            return AttentionOp.Record(tape, x.Slice(2, 0, 1), x.Slice(2, 1, 1), x.Slice(2, 2, 1), 0.5, new CausalMask());
+            return AttentionOp.Record(tape, x.Slice(2, 0, 1), x.Slice(2, 1, 1), x.Slice(2, 2, 1), 0.5, Visibility.Causal);
         });
         yield return Case("top-k attention of a value to itself", (tape, p) =>
         {
             Tensor x = Double(tape, p("c")).Reshape(1, 3, 2, 4);
-            return TopKAttentionOp.Record(tape, x, x, x, 0.5, 2);
+            return TopKAttentionOp.Record(tape, x, x, x, 0.5, 2, Visibility.Causal);
         });
         yield return Case("a matrix times itself", (tape, p) =>
         {

@@ -64,7 +64,7 @@ public class StepSweepTests
     }
 
     [Test]
-    public void ACliffIsFarBelowTheBetterNeighbour()
+    public void ACliffIsFarBelowTheBetterNeighbor()
     {
         SweepCell[] cells = [.. new[] { 0.30, 0.50, 0.60, 0.41, 0.40, 0.10 }.Select(share => new SweepCell("batch", 1, 1, 1, share * 1e9, 1e9, 0, 1))];
         Assert.That(cells.Select((_, i) => StepSweep.IsCliff(cells, i)), Is.EqualTo(new[] { true, false, false, true, false, true }));

@@ -6,7 +6,7 @@ namespace NanoFold.Tests.Generation;
 
 /// <summary>
 /// llama2.c's tokenizer file: the longest token's length, then score (float32), length and bytes of each token. 0 is unknown, 1 BOS, 2 EOS,
-/// 3 to 258 are single bytes. Text gets a space before it; of all neighbours that join to a token those of the best score join first.
+/// 3 to 258 are single bytes. Text gets a space before it; of all neighbors that join to a token those of the best score join first.
 /// </summary>
 internal sealed class Llama2CTokenizer : Tokenizer
 {

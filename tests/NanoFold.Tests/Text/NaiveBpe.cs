@@ -90,7 +90,7 @@ internal static class NaiveBpe
         return ids;
     }
 
-    // All neighbours: the middle pair of "aaa" counts too.
+    // All neighbors: the middle pair of "aaa" counts too.
     private static IEnumerable<(int, int)> Distinct(List<int> piece) => piece.Zip(piece.Skip(1));
 
     private static IEnumerable<byte[]> Pieces(byte[] text)

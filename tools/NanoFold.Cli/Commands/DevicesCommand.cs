@@ -3,14 +3,14 @@ using NanoFold.Kernels;
 
 namespace NanoFold.Cli.Commands;
 
-/// <summary><c>devices</c>: what there is to compute on, and why a GPU cannot be used.</summary>
+/// <summary><c>devices</c>: the devices that can compute, and why a GPU cannot be used.</summary>
 internal static class DevicesCommand
 {
     public static void Build(VerbCommand command)
     {
         command.JsonKeys = """
             devices [{kind, name, isa and threads (cpu), driver and abilities [] (gpu), memoryBytes}], default (what --device auto takes),
-              missing [{kind, name (of a device that is there, or null), reason}]
+              missing [{kind, name (of a device that was found, or null), reason}]
             """;
         command.Does(Run);
     }

@@ -6,8 +6,8 @@ namespace NanoFold.Kernels.Gpu.Attention.Cached;
 /// <summary>Which slots of a cache a new token sees, see <see cref="Fused.ICachedAttention"/>.</summary>
 internal struct CacheView
 {
-    public ArrayView<int> Positions, Counts;
-    public int Time, Capacity;
+    public ArrayView<int> Positions, Counts, Prefixes;
+    public int Time, Capacity, HasPrefixes;
     public VisibleRule Rule;
 
     /// <summary>New tokens of a row; none where what the device's memory says cannot be.</summary>
@@ -19,11 +19,23 @@ internal struct CacheView
 
     public readonly int Slot(int position) => position < Capacity ? position : Rule.Sinks + (position - Rule.Sinks) % (Capacity - Rule.Sinks);
 
-    /// <summary>First key after the sinks that the position sees.</summary>
-    public readonly int Start(int position) => IntrinsicMath.Max(IntrinsicMath.Max(Rule.Start(position), 0), Rule.SinkEnd(position));
+    /// <summary>What the token at a position of a row sees of those up to the last new one.</summary>
+    public readonly CachedKeys Seen(int batch, int position)
+    {
+        VisibleRule rule = Rule;
+        if (HasPrefixes != 0)
+        {
+            rule = Rule.WithPrefix(Prefixes[batch]);
+        }
 
-    /// <summary>Number of keys that the position sees.</summary>
-    public readonly int Visible(int position) => IntrinsicMath.Min(Rule.SinkEnd(position) + Rule.End(position) - Start(position), Capacity);
+        int end = Positions[batch] + Count(batch);
+        CachedKeys keys = default;
+        keys.Cache = this;
+        keys.SinkEnd = IntrinsicMath.Min(rule.SinkEnd(position), end);
+        keys.Start = IntrinsicMath.Max(IntrinsicMath.Max(rule.Start(position), 0), keys.SinkEnd);
+        keys.Count = IntrinsicMath.Min(keys.SinkEnd + IntrinsicMath.Max(IntrinsicMath.Min(rule.End(position), end) - keys.Start, 0), Capacity);
+        return keys;
+    }
 }
 
 /// <summary>Slots of the keys that a token sees: all in order, or those that a list picks.</summary>
@@ -31,7 +43,10 @@ internal struct CachedKeys : IKeyOrder
 {
     public CacheView Cache;
     public ArrayView<int> Picked;
-    public int Position, IsPicked;
+    public int IsPicked, SinkEnd, Start;
+
+    /// <summary>Keys that the token sees.</summary>
+    public int Count;
 
     public readonly int At(int index)
     {
@@ -40,7 +55,6 @@ internal struct CachedKeys : IKeyOrder
             index = Picked[index];
         }
 
-        int sinks = Cache.Rule.SinkEnd(Position);
-        return Cache.Slot(index < sinks ? index : index - sinks + Cache.Start(Position));
+        return Cache.Slot(index < SinkEnd ? index : index - SinkEnd + Start);
     }
 }

@@ -24,20 +24,20 @@ internal struct CachedWork<T> : IGpuWork<CachedWork<T>>
         ArrayView<Four<float>> sums = SharedMemory.Allocate<Four<float>>(GroupReduce.Most);
         int room = w.Cache.Capacity + w.Keep;
         ArrayView<float> scores = w.Scratch.SubView((long)Grid.IdxX * room, w.Cache.Capacity), weights = scores;
-        var keys = new CachedKeys { Cache = w.Cache, Picked = w.Picked };
+        ArrayView<int> picked = w.Picked;
         if (w.Keep > 0)
         {
             weights = w.Scratch.SubView((long)Grid.IdxX * room + w.Cache.Capacity, w.Keep);
-            keys.Picked = w.Picked.SubView((long)Grid.IdxX * w.Keep, w.Keep);
+            picked = w.Picked.SubView((long)Grid.IdxX * w.Keep, w.Keep);
         }
 
         for (int row = Grid.IdxX; row < w.Rows; row += Grid.DimX)
         {
             int head = row % w.Heads, token = row / w.Heads, time = token % w.Cache.Time, batch = token / w.Cache.Time;
             bool isNew = time < w.Cache.Count(batch);
-            keys.Position = w.Cache.Positions[batch] + time;
-            keys.IsPicked = 0;
-            int count = isNew ? w.Cache.Visible(keys.Position) : 0, keyHead = head / w.GroupHeads;
+            CachedKeys keys = w.Cache.Seen(batch, w.Cache.Positions[batch] + time);
+            keys.Picked = picked;
+            int count = isNew ? keys.Count : 0, keyHead = head / w.GroupHeads;
             float maximum = float.NegativeInfinity, unordered = 0;
             for (int i = Group.IdxX; i < count; i += Group.DimX)
             {

@@ -27,11 +27,6 @@ internal sealed class GpuCachedAttention(GpuContext context) : ICachedAttention
             Checks.Throw(Op, $"{rule.Sinks} sinks leave no room in a cache of {shape.Capacity}");
         }
 
-        if (args.Visible.Kind != VisibleKind.Causal)
-        {
-            Checks.Throw(Op, $"visibility {args.Visible.Kind} is of the CPU");
-        }
-
         switch (shape.Type)
         {
             case DType.BFloat16:
@@ -56,6 +51,8 @@ internal sealed class GpuCachedAttention(GpuContext context) : ICachedAttention
             Time = shape.Time,
             Capacity = shape.Capacity,
             Rule = args.Visible.Rule(),
+            HasPrefixes = args.Visible.Prefixes.IsNone ? 0 : 1,
+            Prefixes = context.View<int>(args.Visible.Prefixes),
         };
         Append<T>(shape, cache, args.K, args.KeyCache);
         Append<T>(shape, cache, args.V, args.ValueCache);

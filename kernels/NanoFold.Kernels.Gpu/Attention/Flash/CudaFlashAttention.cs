@@ -1,3 +1,5 @@
+using ILGPU;
+using ILGPU.Runtime;
 using ILGPU.Runtime.Cuda;
 using NanoFold.Kernels.Fused;
 using NanoFold.Kernels.Fused.Attention;
@@ -49,11 +51,11 @@ internal sealed class CudaFlashAttention(GpuContext context, GpuFusedAttention p
 
         if (shape.Type == DType.BFloat16)
         {
-            DeltaRows.Prepare<BF16>(context, Op, shape, args, gradients);
+            DeltaRows.Prepare<BF16>(context, Op, shape, args, gradients, default);
         }
         else
         {
-            DeltaRows.Prepare<F16>(context, Op, shape, args, gradients);
+            DeltaRows.Prepare<F16>(context, Op, shape, args, gradients, default);
         }
 
         FlashRun.Backward(this, shape, args, gradients);
@@ -63,6 +65,13 @@ internal sealed class CudaFlashAttention(GpuContext context, GpuFusedAttention p
     public long BackwardScratchBytes(int batch, int time, int heads, int keyHeads, int headDim) => DeltaRows.Bytes(batch, time, heads);
 
     public long Pointer(in View view) => context.Pointer(view);
+
+    public long Reach(in AttentionShape shape, in View documents)
+    {
+        ArrayView<int> memory = context.Scratch(DocumentReach.Length(shape) * sizeof(int)).Cast<int>();
+        DocumentReach.Find(context, context.View<int>(documents), shape.Batch, shape.Keys, memory);
+        return (long)memory.LoadEffectiveAddressAsPtr();
+    }
 
     public void Launch(in FlashSpec spec, in FlashArguments arguments, int gridX, int gridY)
     {

@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using NanoFold.Kernels.Fused.Attention;
 using NanoFold.Kernels.Gpu.Elements;
 using NanoFold.Kernels.Gpu.Ptx;
 
@@ -8,7 +9,10 @@ namespace NanoFold.Kernels.Gpu.Attention.Flash;
 [StructLayout(LayoutKind.Sequential)]
 internal struct FlashArguments
 {
-    public FlashTensor Q, K, V, Y, DY, DQ, DK, DV, Documents;
+    public FlashTensor Q, K, V, Y, DY, DQ, DK, DV;
+
+    /// <summary>[B, S], what <see cref="DocumentReach"/> left of it, and prefixes [B]; 0 where there are none.</summary>
+    public long Documents, Reach, Prefixes;
 
     /// <summary>[B, H, T].</summary>
     public long LogSumExp;
@@ -18,13 +22,14 @@ internal struct FlashArguments
 
     public int Time, Keys, RowLength;
 
-    /// <summary>Position of query 0; far past all keys where attention is not causal.</summary>
+    /// <summary>Position of query 0.</summary>
     public int Shift;
 
-    /// <summary>Larger than any position where there is none.</summary>
-    public int Window;
+    /// <summary>As in <see cref="VisibleRule"/>; the prefix where it is no data.</summary>
+    public int Prefix, Window, Sinks;
 
-    public int Sinks;
+    /// <summary>Units of a row of <see cref="Reach"/>.</summary>
+    public int ReachUnits;
 
     /// <summary>D, at most that of the kernel.</summary>
     public int Depth;
@@ -53,7 +58,7 @@ internal struct FlashTensor
     public int Time, Head;
 
     /// <param name="address">Of the view's first element.</param>
-    /// <param name="view">[B, T, H, D], or [B, T] of documents, or none.</param>
+    /// <param name="view">[B, T, H, D], or none.</param>
     public static FlashTensor Of(long address, in View view)
     {
         if (view.IsNone)
@@ -67,7 +72,7 @@ internal struct FlashTensor
             Address = address,
             Batch = view.Layout.Stride(0) * size,
             Time = checked((int)(view.Layout.Stride(1) * size)),
-            Head = view.Layout.Rank > 2 ? checked((int)(view.Layout.Stride(2) * size)) : 0,
+            Head = checked((int)(view.Layout.Stride(2) * size)),
         };
     }
 

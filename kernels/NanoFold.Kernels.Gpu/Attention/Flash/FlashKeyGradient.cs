@@ -1,3 +1,4 @@
+using NanoFold.Kernels.Fused.Attention;
 using NanoFold.Kernels.Gpu.Gemm;
 using NanoFold.Kernels.Gpu.Pointwise;
 using NanoFold.Kernels.Gpu.Ptx;
@@ -10,7 +11,8 @@ namespace NanoFold.Kernels.Gpu.Attention.Flash;
 /// </summary>
 internal sealed class FlashKeyGradient : FlashKernel
 {
-    private readonly Reg _batch, _keyHead, _time, _keys, _shift, _window, _sinks, _first, _warpKey;
+    private readonly Reg _batch, _keyHead, _first, _warpKey;
+    private readonly FlashVisible _visible;
 
     private FlashKeyGradient(in FlashSpec spec)
         : base(spec)
@@ -18,11 +20,7 @@ internal sealed class FlashKeyGradient : FlashKernel
         Reg pair = W.BlockX(), keyHeads = Argument(nameof(FlashArguments.KeyHeads));
         _batch = W.Div(pair, keyHeads);
         _keyHead = W.Rem(pair, keyHeads);
-        _time = Argument(nameof(FlashArguments.Time));
-        _keys = Argument(nameof(FlashArguments.Keys));
-        _shift = Argument(nameof(FlashArguments.Shift));
-        _window = Argument(nameof(FlashArguments.Window));
-        _sinks = Argument(nameof(FlashArguments.Sinks));
+        _visible = new FlashVisible(W, spec, _batch);
         _first = W.Mul(W.BlockY(), spec.Rows);
         _warpKey = W.Add(_first, WarpRow);
     }
@@ -35,17 +33,23 @@ internal sealed class FlashKeyGradient : FlashKernel
         int statisticsBytes = 4 * Spec.Columns, stageBytes = 2 * columns.Bytes + 2 * statisticsBytes;
         Reg sharedV = W.Add(Shared, rows.Bytes), sharedQ = W.Add(sharedV, rows.Bytes), sharedDY = W.Add(sharedQ, columns.Bytes);
         Reg statistics = W.Add(sharedDY, columns.Bytes);
-        CopyOf(rows, nameof(FlashArguments.K), _batch, _keyHead).Copy(Shared, _first, _keys);
-        CopyOf(rows, nameof(FlashArguments.V), _batch, _keyHead).Copy(sharedV, _first, _keys);
+        CopyOf(rows, nameof(FlashArguments.K), _batch, _keyHead).Copy(Shared, _first, _visible.Keys);
+        CopyOf(rows, nameof(FlashArguments.V), _batch, _keyHead).Copy(sharedV, _first, _visible.Keys);
         Fragments k = RowFragments(Shared), v = RowFragments(sharedV), q = ColumnFragments(sharedQ), dy = ColumnFragments(sharedDY);
         Fragments acrossQ = TransposedFragments(sharedQ), acrossDY = TransposedFragments(sharedDY);
         Reg bitScale = FlashArguments.Read(W, RegKind.F32, nameof(FlashArguments.BitScale));
         Reg[] dk = Zeros(Spec.RowTiles * DepthTiles * 4), dv = Zeros(Spec.RowTiles * DepthTiles * 4);
 
         // Queries that see one of the keys, in whole blocks.
-        Reg start = W.And(W.Max(W.Sub(_first, _shift), 0), -Spec.Columns);
-        Reg windowEnd = W.Sub(W.Add(W.Add(_first, Spec.Rows - 1), _window), _shift);
-        Reg end = W.Select(W.Compare("lt", _first, _sinks), _time, W.Min(windowEnd, _time));
+        Reg lastKey = W.Add(_first, Spec.Rows - 1), shift = _visible.Shift;
+        Reg start = W.Sub(_visible.QueryStart(_first), shift), end = W.Min(W.Sub(W.Select(_visible.AreSinks(_first), VisibleRule.Far, _visible.QueryEnd(lastKey)), shift), _visible.Time);
+        if (Spec.Documents)
+        {
+            start = W.Max(start, W.Sub(_visible.Low(_first), shift));
+            end = W.Min(end, W.Sub(_visible.High(lastKey), shift));
+        }
+
+        start = W.And(W.Max(start, 0), -Spec.Columns);
         Reg head = W.New(RegKind.B32), endHead = W.Mul(W.Add(_keyHead, 1), Argument(nameof(FlashArguments.GroupHeads)));
         Reg query = W.New(RegKind.B32), stage = W.New(RegKind.B32);
         W.Set(head, W.Mul(_keyHead, Argument(nameof(FlashArguments.GroupHeads))));
@@ -71,7 +75,7 @@ internal sealed class FlashKeyGradient : FlashKernel
         Copies(nextHead, nextQuery, other, sharedQ, sharedDY, statistics);
         W.Mark(isLast);
         W.CommitCopies();
-        BranchIf(W.Compare("gt", _warpKey, W.Add(W.Add(query, Spec.Columns - 1), _shift)), hidden);
+        BranchIf(W.Compare("gt", _visible.QueryStart(_warpKey), W.Add(W.Add(query, Spec.Columns - 1), shift)), hidden);
         Step();
         W.Mark(hidden);
         W.Set(head, nextHead);
@@ -110,8 +114,8 @@ internal sealed class FlashKeyGradient : FlashKernel
 
     private void Copies(Reg head, Reg query, Reg stage, Reg sharedQ, Reg sharedDY, Reg statistics)
     {
-        CopyOf(ColumnTile, nameof(FlashArguments.Q), _batch, head).Copy(W.Add(sharedQ, stage), query, _time);
-        CopyOf(ColumnTile, nameof(FlashArguments.DY), _batch, head).Copy(W.Add(sharedDY, stage), query, _time);
+        CopyOf(ColumnTile, nameof(FlashArguments.Q), _batch, head).Copy(W.Add(sharedQ, stage), query, _visible.Time);
+        CopyOf(ColumnTile, nameof(FlashArguments.DY), _batch, head).Copy(W.Add(sharedDY, stage), query, _visible.Time);
 
         // Four numbers a thread: the first threads copy log-sum-exps, the next as many delta.
         int threads = Spec.Columns / 4;
@@ -144,34 +148,31 @@ internal sealed class FlashKeyGradient : FlashKernel
         string done = W.NewLabel();
         if (!Spec.Documents)
         {
-            Reg position = W.Add(query, _shift), lastKey = W.Add(_warpKey, Spec.WarpRows - 1);
-            Reg isWhole = W.Compare("le", lastKey, position);
-            Reg isInWindow = W.Compare("gt", _warpKey, W.Sub(W.Add(position, Spec.Columns - 1), _window));
-            BranchIf(W.Both(isWhole, W.Either(isInWindow, W.Compare("lt", lastKey, _sinks))), done);
+            Reg position = W.Add(query, _visible.Shift), lastKey = W.Add(_warpKey, Spec.WarpRows - 1);
+            Reg isInOrder = W.Compare("le", _visible.QueryStart(lastKey), position);
+
+            // Of keys that are no sinks the first one is seen the least far.
+            Reg isInWindow = W.Compare("ge", _warpKey, _visible.Start(W.Add(position, Spec.Columns - 1)));
+            BranchIf(W.Both(isInOrder, W.Either(isInWindow, _visible.AreSinks(lastKey))), done);
         }
 
         Reg column = W.Add(query, ColumnOfLane);
-        Reg documentRows = Zero, documentStride = Zero;
         var documents = new Reg[Spec.Documents ? 2 * ColumnTiles : 0];
-        if (Spec.Documents)
+        Reg columnPosition = W.Add(column, _visible.Shift);
+        for (int i = 0; i < documents.Length; i++)
         {
-            documentRows = FlashTensor.Rows(W, nameof(FlashArguments.Documents), _batch, Zero);
-            documentStride = FlashTensor.Stride(W, nameof(FlashArguments.Documents));
-            for (int i = 0; i < documents.Length; i++)
-            {
-                documents[i] = Document(column, (i / 2 * 8) + (i % 2));
-            }
+            documents[i] = _visible.Document(columnPosition, (i / 2 * 8) + (i % 2));
         }
 
         for (int row = 0; row < 2 * Spec.RowTiles; row++)
         {
             Reg key = W.Add(W.Add(_warpKey, RowOfLane), 8 * row);
-            Reg low = W.Sub(W.Sub(key, _shift), column), isSink = W.Compare("lt", key, _sinks), high = W.Add(low, _window);
-            Reg document = Spec.Documents ? Document(key, 0) : Zero;
+            Reg start = W.Sub(_visible.QueryStart(key), columnPosition), end = W.Sub(_visible.QueryEnd(key), columnPosition);
+            Reg document = Spec.Documents ? _visible.Document(key, 0) : Zero;
             for (int i = 0; i < 2 * ColumnTiles; i++)
             {
                 int offset = (i / 2 * 8) + (i % 2);
-                Reg isSeen = W.Both(W.Compare("le", low, offset), W.Either(isSink, W.Compare("gt", high, offset)));
+                Reg isSeen = W.Both(W.Compare("le", start, offset), W.Compare("gt", end, offset));
                 if (Spec.Documents)
                 {
                     isSeen = W.Both(isSeen, W.Compare("eq", documents[i], document));
@@ -183,12 +184,6 @@ internal sealed class FlashKeyGradient : FlashKernel
         }
 
         W.Mark(done);
-
-        Reg Document(Reg time, int offset)
-        {
-            Reg inside = W.Min(W.Add(time, offset), W.Sub(_time, 1));
-            return W.LoadGlobal(RegKind.B32, W.MadWide(inside, documentStride, documentRows));
-        }
     }
 
     /// <summary>Writes one of the two gradients, where it is wanted.</summary>
@@ -201,7 +196,7 @@ internal sealed class FlashKeyGradient : FlashKernel
         BranchIf(isNone, unwanted);
         var factors = new Reg[2 * Spec.RowTiles];
         Array.Fill(factors, factor);
-        Store(sums, factors, staging, FlashTensor.Rows(W, tensor, _batch, _keyHead), FlashTensor.Stride(W, tensor), _first, _keys, Argument(accumulate));
+        Store(sums, factors, staging, FlashTensor.Rows(W, tensor, _batch, _keyHead), FlashTensor.Stride(W, tensor), _first, _visible.Keys, Argument(accumulate));
         W.Mark(unwanted);
     }
 }

@@ -6,7 +6,12 @@ namespace NanoFold.Kernels.Gpu.Attention.Flash;
 internal abstract class FlashQueries : FlashKernel
 {
     private readonly Reg[] _documents = [];
-    private readonly Reg _documentRow, _documentStride, _start;
+    private readonly FlashVisible _visible;
+    private readonly Reg _sinkEnd, _start;
+    private readonly Reg? _low;
+
+    // Position of the block's first query and of the warp's, and one after the last key that the block sees.
+    private readonly Reg _position, _warpPosition, _end;
 
     protected FlashQueries(in FlashSpec spec)
         : base(spec)
@@ -16,27 +21,33 @@ internal abstract class FlashQueries : FlashKernel
         Batch = W.Div(Pair, heads);
         Head = W.Rem(Pair, heads);
         KeyHead = W.Div(Head, Argument(nameof(FlashArguments.GroupHeads)));
-        Time = Argument(nameof(FlashArguments.Time));
-        Keys = Argument(nameof(FlashArguments.Keys));
-        Window = Argument(nameof(FlashArguments.Window));
-        Sinks = Argument(nameof(FlashArguments.Sinks));
-        Reg shift = Argument(nameof(FlashArguments.Shift)), blocks = W.New(RegKind.B32);
+        _visible = new FlashVisible(W, spec, Batch);
+        Reg blocks = W.New(RegKind.B32);
         W.Emit($"mov.u32 {blocks}, %nctaid.y");
 
         // The longest rows begin first.
         First = W.Mul(W.Sub(W.Sub(blocks, 1), W.BlockY()), spec.Rows);
-        Position = W.Add(First, shift);
-        WarpPosition = W.Add(Position, WarpRow);
-        End = W.Min(W.Add(Position, spec.Rows), Keys);
-        _start = W.Max(W.Add(W.Sub(Position, Window), 1), 0);
+        _position = W.Add(First, _visible.Shift);
+        _warpPosition = W.Add(_position, WarpRow);
+        Reg last = W.Add(_position, spec.Rows - 1);
+        _end = _visible.End(last);
+        _sinkEnd = _visible.SinkEnd(last);
+        _start = W.Max(_visible.Start(_position), 0);
+        if (spec.HasPrefix)
+        {
+            // A window of keys ahead may end before the sinks do.
+            _end = W.Max(_end, W.Min(_sinkEnd, Keys));
+        }
+
         if (spec.Documents)
         {
-            _documentRow = FlashTensor.Rows(W, nameof(FlashArguments.Documents), Batch, Zero);
-            _documentStride = FlashTensor.Stride(W, nameof(FlashArguments.Documents));
+            Reg low = _visible.Low(_position);
+            _low = low;
+            _end = W.Min(_end, _visible.High(last));
             _documents = new Reg[2 * spec.RowTiles];
             for (int i = 0; i < _documents.Length; i++)
             {
-                _documents[i] = Document(W.Add(W.Add(First, WarpRow), RowOfLane), 8 * i);
+                _documents[i] = _visible.Document(W.Add(_warpPosition, RowOfLane), 8 * i);
             }
         }
     }
@@ -50,24 +61,12 @@ internal abstract class FlashQueries : FlashKernel
 
     protected Reg KeyHead { get; }
 
-    protected Reg Time { get; }
+    protected Reg Time => _visible.Time;
 
-    protected Reg Keys { get; }
-
-    protected Reg Window { get; }
-
-    protected Reg Sinks { get; }
+    protected Reg Keys => _visible.Keys;
 
     /// <summary>First query of the block.</summary>
     protected Reg First { get; }
-
-    /// <summary>Its position, and that of the warp's first.</summary>
-    protected Reg Position { get; }
-
-    protected Reg WarpPosition { get; }
-
-    /// <summary>One past the last key that the block sees.</summary>
-    protected Reg End { get; }
 
     /// <summary>Runs <paramref name="step"/> for every block of keys that the block sees, given the first key and the offset of its stage.</summary>
     /// <param name="copies">Begins the copies of keys from a position on into a stage.</param>
@@ -89,16 +88,16 @@ internal abstract class FlashQueries : FlashKernel
         W.WaitCopies(0);
         W.Barrier();
         Reg next = Next(W.Add(key, Spec.Columns)), other = W.Xor(stage, stageBytes);
-        BranchIf(W.Compare("ge", next, End), isLast);
+        BranchIf(W.Compare("ge", next, _end), isLast);
         copies(next, other);
         W.Mark(isLast);
         W.CommitCopies();
-        BranchIf(W.Compare("gt", key, W.Add(WarpPosition, Spec.WarpRows - 1)), hidden);
+        BranchIf(IsAfter(key), hidden);
         step(key, stage);
         W.Mark(hidden);
         W.Set(key, next);
         W.Set(stage, other);
-        BranchIf(W.Compare("lt", key, End), loop);
+        BranchIf(W.Compare("lt", key, _end), loop);
         W.WaitCopies(0);
         W.Barrier();
     }
@@ -109,28 +108,30 @@ internal abstract class FlashQueries : FlashKernel
         string done = W.NewLabel();
         if (!Spec.Documents)
         {
+            // The first row sees the least far ahead, the last one the least far back.
             Reg last = W.Add(key, Spec.Columns - 1);
-            Reg isWhole = W.Compare("le", last, W.Min(WarpPosition, W.Sub(Keys, 1)));
-            Reg isInWindow = W.Compare("gt", key, W.Sub(W.Add(WarpPosition, Spec.WarpRows - 1), Window));
-            BranchIf(W.Both(isWhole, W.Either(isInWindow, W.Compare("lt", last, Sinks))), done);
+            Reg isInOrder = W.Compare("lt", last, _visible.End(_warpPosition));
+            Reg isInWindow = W.Compare("ge", key, _visible.Start(W.Add(_warpPosition, Spec.WarpRows - 1)));
+            Reg areSinks = Spec.HasPrefix ? W.Compare("lt", last, _visible.SinkEnd(_warpPosition)) : W.Both(isInOrder, _visible.AreSinks(last));
+            BranchIf(W.Either(W.Both(isInOrder, isInWindow), areSinks), done);
         }
 
-        Reg column = W.Add(key, ColumnOfLane), sinks = W.Sub(Sinks, column);
+        Reg column = W.Add(key, ColumnOfLane);
         Reg[] documents = new Reg[Spec.Documents ? 2 * ColumnTiles : 0];
         for (int i = 0; i < documents.Length; i++)
         {
-            documents[i] = Document(column, (i / 2 * 8) + (i % 2));
+            documents[i] = _visible.Document(column, (i / 2 * 8) + (i % 2));
         }
 
         for (int row = 0; row < 2 * Spec.RowTiles; row++)
         {
-            Reg position = W.Add(W.Add(WarpPosition, RowOfLane), 8 * row);
-            Reg high = W.Sub(W.Min(position, W.Sub(Keys, 1)), column), low = W.Sub(W.Sub(position, Window), column);
+            Reg position = W.Add(W.Add(_warpPosition, RowOfLane), 8 * row);
+            Reg start = W.Sub(_visible.Start(position), column), end = W.Sub(_visible.End(position), column), sinkEnd = W.Sub(_visible.SinkEnd(position), column);
             for (int i = 0; i < 2 * ColumnTiles; i++)
             {
                 int offset = (i / 2 * 8) + (i % 2);
-                Reg isSeen = W.Either(W.Compare("lt", low, offset), W.Compare("gt", sinks, offset));
-                isSeen = W.Both(isSeen, W.Compare("ge", high, offset));
+                Reg isSeen = W.Both(W.Compare("le", start, offset), W.Compare("gt", end, offset));
+                isSeen = W.Either(isSeen, W.Compare("gt", sinkEnd, offset));
                 if (Spec.Documents)
                 {
                     isSeen = W.Both(isSeen, W.Compare("eq", documents[i], _documents[row]));
@@ -144,16 +145,24 @@ internal abstract class FlashQueries : FlashKernel
         W.Mark(done);
     }
 
-    /// <summary>The first key from one on whose block some query sees: between sinks and window nothing is.</summary>
-    private Reg Next(Reg key)
+    /// <summary>Whether keys from one on are after all that the warp sees.</summary>
+    private Reg IsAfter(Reg key)
     {
-        Reg isBetween = W.Both(W.Compare("ge", key, Sinks), W.Compare("lt", key, _start));
-        return W.Select(isBetween, _start, key);
+        Reg last = W.Add(_warpPosition, Spec.WarpRows - 1);
+        return Spec.HasPrefix
+            ? W.Both(W.Compare("ge", key, _visible.End(last)), W.Compare("ge", key, _visible.SinkEnd(last)))
+            : W.Compare("gt", key, last);
     }
 
-    private Reg Document(Reg time, int offset)
+    /// <summary>The first key from one on whose block some query sees: between sinks and window nothing is, nor before the documents.</summary>
+    private Reg Next(Reg key)
     {
-        Reg inside = W.Min(W.Add(time, offset), W.Sub(Time, 1));
-        return W.LoadGlobal(RegKind.B32, W.MadWide(inside, _documentStride, _documentRow));
+        if (_low is { } low)
+        {
+            key = W.Max(key, low);
+        }
+
+        Reg isBetween = W.Both(W.Compare("ge", key, _sinkEnd), W.Compare("lt", key, _start));
+        return W.Select(isBetween, _start, key);
     }
 }

@@ -7,17 +7,14 @@ namespace NanoFold.Kernels.Gpu.Attention.Flash;
 /// <summary>Which problems flash attention takes, and what it launches for them.</summary>
 internal static class FlashRun
 {
-    /// <summary>Larger than any position.</summary>
-    private const int Far = 1 << 29;
-
     /// <summary>
-    /// 16-bit types, a head dimension that is a multiple of 8 up to 128, the same for values, and rows that can be copied 16 bytes at a time.
+    /// 16-bit types, a head dimension that is a multiple of 8 up to 128, the same for values, and rows that can be copied 16 bytes at a time. Of
+    /// <see cref="Visible"/> all but block tables: those are the portable kernel's.
     /// </summary>
     public static bool Fits<TDevice>(TDevice device, in AttentionShape shape, in AttentionArgs args)
         where TDevice : IFlashDevice
         => shape.Type.Is16Bit() && shape.Depth == shape.ValueDepth && shape.Depth % 8 == 0 && shape.Depth <= FlashSpec.MostDepth && args.Scale > 0
-            && shape.Keys < Far && (!shape.HasDocuments || shape.Keys == shape.Time) && !shape.HasPrefixes && !shape.HasBlocks
-            && (shape.Rule.Prefix == 0 || shape.Rule.Window == VisibleRule.Far) && (long)shape.Batch * shape.Heads * DeltaRows.Length(shape.Time) < int.MaxValue
+            && !shape.HasBlocks && (long)shape.Batch * shape.Keys < int.MaxValue / DocumentReach.Numbers && (long)shape.Batch * shape.Heads * DeltaRows.Length(shape.Time) < int.MaxValue
             && IsAligned(device, args.Q) && IsAligned(device, args.K) && IsAligned(device, args.V) && IsAligned(device, args.Y);
 
     /// <summary>As above, of the backward pass.</summary>
@@ -62,7 +59,7 @@ internal static class FlashRun
     }
 
     private static FlashSpec Spec(FlashPass pass, in AttentionShape shape)
-        => FlashSpec.Of(pass, shape.Type == DType.BFloat16 ? GpuType.BFloat16 : GpuType.Float16, shape.Depth, shape.HasDocuments);
+        => FlashSpec.Of(pass, shape.Type == DType.BFloat16 ? GpuType.BFloat16 : GpuType.Float16, shape.Depth, shape.Rule.Prefix > 0 || shape.HasPrefixes, shape.HasDocuments);
 
     private static FlashArguments Arguments<TDevice>(TDevice device, in AttentionShape shape, in AttentionArgs args)
         where TDevice : IFlashDevice
@@ -72,13 +69,17 @@ internal static class FlashRun
             K = Tensor(device, args.K),
             V = Tensor(device, args.V),
             Y = Tensor(device, args.Y),
-            Documents = shape.HasDocuments ? Tensor(device, args.Visible.Documents) : default,
+            Documents = device.Pointer(args.Visible.Documents),
+            Reach = shape.HasDocuments ? device.Reach(shape, args.Visible.Documents) : 0,
+            ReachUnits = DocumentReach.Count(shape.Keys),
+            Prefixes = device.Pointer(args.Visible.Prefixes),
             LogSumExp = device.Pointer(args.LogSumExp),
             Time = shape.Time,
             Keys = shape.Keys,
             RowLength = DeltaRows.Length(shape.Time),
-            Shift = shape.Rule.Prefix == 0 ? shape.Shift : Far,
-            Window = shape.Rule.Window < VisibleRule.Far ? shape.Rule.Window : 2 * Far,
+            Shift = shape.Shift,
+            Prefix = shape.Rule.Prefix,
+            Window = shape.Rule.Window,
             Sinks = shape.Rule.Sinks,
             Depth = shape.Depth,
             Heads = shape.Heads,
@@ -107,7 +108,7 @@ internal static class FlashRun
         for (int axis = 0; axis < 3; axis++)
         {
             long stride = view.Layout.Stride(axis);
-            fits &= view.Layout[axis] == 1 || (stride % 8 == 0 && (axis == 0 || stride < Far));
+            fits &= view.Layout[axis] == 1 || (stride % 8 == 0 && (axis == 0 || stride < VisibleRule.Far));
         }
 
         return fits;
@@ -119,6 +120,9 @@ internal interface IFlashDevice
 {
     /// <summary>Address of a view's first element; 0 for none.</summary>
     long Pointer(in View view);
+
+    /// <summary>Address of what a <see cref="DocumentReach"/> finds, until the call ends.</summary>
+    long Reach(in AttentionShape shape, in View documents);
 
     void Launch(in FlashSpec spec, in FlashArguments arguments, int gridX, int gridY);
 }

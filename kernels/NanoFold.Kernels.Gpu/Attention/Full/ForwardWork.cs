@@ -16,7 +16,7 @@ internal struct ForwardWork<T> : IGpuWork<ForwardWork<T>>
 
     public HeadView<T> Q, K, V, Y;
     public ArrayView<float> LogSumExp;
-    public MaskView Mask;
+    public VisibleView Seen;
     public float Scale;
     public int Heads, GroupHeads;
 
@@ -28,40 +28,39 @@ internal struct ForwardWork<T> : IGpuWork<ForwardWork<T>>
         ArrayView<float> shared = SharedMemory.Allocate<float>(TileGroup.MostRows * TileGroup.Across);
         int batch = Grid.IdxX / w.Heads, head = Grid.IdxX % w.Heads, keyHead = head / w.GroupHeads;
         int rows = Group.DimX / TileGroup.Across * 4;
-        int first = (Grid.DimY - 1 - Grid.IdxY) * rows, column = Grid.IdxZ * TileGroup.Chunk;
-        int last = IntrinsicMath.Min(first + rows, w.Mask.Time) - 1;
+        int first = w.Seen.Blocks.FirstQuery(Grid.DimY - 1 - Grid.IdxY, rows), column = Grid.IdxZ * TileGroup.Chunk;
+        int limit = IntrinsicMath.Min((first / w.Seen.Blocks.QuerySize + 1) * w.Seen.Blocks.QuerySize, w.Seen.Time);
+        if (first >= limit)
+        {
+            return;
+        }
+
         int own = first + Group.IdxX / TileGroup.Across * 4;
-        int end = w.Mask.KeyEnd(last), start = w.Mask.KeyStart(first);
+        VisibleView seen = w.Seen.InRow(batch);
+        seen.QueryLimit = limit;
+        KeyWalk keys = KeyWalk.Of(seen, batch, Grid.IdxX, first, IntrinsicMath.Min(first + rows, limit) - 1);
         Block left = default, right = default;
         Four<float> maximum = new() { A = Lowest, B = Lowest, C = Lowest, D = Lowest }, sum = default;
-        for (int key = 0; key < end; key += TileGroup.Columns)
+        while (keys.Next(seen, batch))
         {
-            if (key >= w.Mask.Rule.Sinks && key + TileGroup.Columns <= start)
-            {
-                continue;
-            }
-
-            if (!w.Mask.DocumentsMeet(batch, first, rows, key, TileGroup.Columns))
-            {
-                continue;
-            }
-
+            int key = keys.Key;
+            seen.KeyLimit = keys.Limit;
             Block s = default;
             for (int chunk = 0; chunk < w.Q.Depth; chunk += TileGroup.Chunk)
             {
                 Group.Barrier();
-                TileGroup.Load(a, w.Q, batch, head, first, rows, w.Mask.Time, chunk);
-                TileGroup.Load(b, w.K, batch, keyHead, key, TileGroup.Columns, w.Mask.Keys, chunk);
+                TileGroup.Load(a, w.Q, batch, head, first, rows, limit, chunk);
+                TileGroup.Load(b, w.K, batch, keyHead, key, TileGroup.Columns, keys.Limit, chunk);
                 Group.Barrier();
                 TileGroup.AddScores(ref s, a, b);
             }
 
             // Every thread's part of its rows' maxima, then the whole of them.
             int at = Group.IdxX / TileGroup.Across * 4 * TileGroup.Across, place = at + Group.IdxX % TileGroup.Across;
-            s.A = Masked(w, s.A, batch, own, key);
-            s.B = Masked(w, s.B, batch, own + 1, key);
-            s.C = Masked(w, s.C, batch, own + 2, key);
-            s.D = Masked(w, s.D, batch, own + 3, key);
+            s.A = Masked(seen, w.Scale, s.A, batch, own, key);
+            s.B = Masked(seen, w.Scale, s.B, batch, own + 1, key);
+            s.C = Masked(seen, w.Scale, s.C, batch, own + 2, key);
+            s.D = Masked(seen, w.Scale, s.D, batch, own + 3, key);
             shared[place] = Largest(s.A);
             shared[place + TileGroup.Across] = Largest(s.B);
             shared[place + 2 * TileGroup.Across] = Largest(s.C);
@@ -75,28 +74,28 @@ internal struct ForwardWork<T> : IGpuWork<ForwardWork<T>>
             left.ScaleRows(factor);
             right.ScaleRows(factor);
             TileGroup.Store(weights, s);
-            TileGroup.Load(b, w.V, batch, keyHead, key, TileGroup.Columns, w.Mask.Keys, column);
+            TileGroup.Load(b, w.V, batch, keyHead, key, TileGroup.Columns, keys.Limit, column);
             Group.Barrier();
             TileGroup.AddOutput(ref left, ref right, weights, b);
         }
 
         Four<float> scale;
-        scale.A = Finish(w, shared, sum.A, maximum.A, 0, batch, head, own);
-        scale.B = Finish(w, shared, sum.B, maximum.B, 1, batch, head, own + 1);
-        scale.C = Finish(w, shared, sum.C, maximum.C, 2, batch, head, own + 2);
-        scale.D = Finish(w, shared, sum.D, maximum.D, 3, batch, head, own + 3);
-        TileGroup.Write(w.Y, batch, head, first, w.Mask.Time, column, left, right, scale, 0);
+        scale.A = Finish(w, shared, sum.A, maximum.A, 0, batch, head, own, limit);
+        scale.B = Finish(w, shared, sum.B, maximum.B, 1, batch, head, own + 1, limit);
+        scale.C = Finish(w, shared, sum.C, maximum.C, 2, batch, head, own + 2, limit);
+        scale.D = Finish(w, shared, sum.D, maximum.D, 3, batch, head, own + 3, limit);
+        TileGroup.Write(w.Y, batch, head, first, limit, column, left, right, scale, 0);
     }
 
-    private static Four<float> Masked(in ForwardWork<T> w, in Four<float> s, int batch, int query, int key)
+    private static Four<float> Masked(in VisibleView seen, float scale, in Four<float> s, int batch, int query, int key)
     {
         key += Group.IdxX % TileGroup.Across;
         return new()
         {
-            A = w.Mask.IsVisible(batch, query, key) ? s.A * w.Scale : float.NegativeInfinity,
-            B = w.Mask.IsVisible(batch, query, key + 8) ? s.B * w.Scale : float.NegativeInfinity,
-            C = w.Mask.IsVisible(batch, query, key + 16) ? s.C * w.Scale : float.NegativeInfinity,
-            D = w.Mask.IsVisible(batch, query, key + 24) ? s.D * w.Scale : float.NegativeInfinity,
+            A = seen.Sees(batch, query, key) ? s.A * scale : float.NegativeInfinity,
+            B = seen.Sees(batch, query, key + 8) ? s.B * scale : float.NegativeInfinity,
+            C = seen.Sees(batch, query, key + 16) ? s.C * scale : float.NegativeInfinity,
+            D = seen.Sees(batch, query, key + 24) ? s.D * scale : float.NegativeInfinity,
         };
     }
 
@@ -124,7 +123,7 @@ internal struct ForwardWork<T> : IGpuWork<ForwardWork<T>>
     }
 
     /// <summary>1 / sum of a row, 0 where it saw no key; its log-sum-exp is written.</summary>
-    private static float Finish(in ForwardWork<T> w, ArrayView<float> shared, float part, float maximum, int row, int batch, int head, int query)
+    private static float Finish(in ForwardWork<T> w, ArrayView<float> shared, float part, float maximum, int row, int batch, int head, int query, int limit)
     {
         int at = (Group.IdxX / TileGroup.Across * 4 + row) * TileGroup.Across;
         Group.Barrier();
@@ -136,9 +135,9 @@ internal struct ForwardWork<T> : IGpuWork<ForwardWork<T>>
             sum += shared[at + i];
         }
 
-        if (Group.IdxX % TileGroup.Across == 0 && Grid.IdxZ == 0 && query < w.Mask.Time)
+        if (Group.IdxX % TileGroup.Across == 0 && Grid.IdxZ == 0 && query < limit)
         {
-            w.LogSumExp[((long)batch * w.Heads + head) * w.Mask.Time + query] = maximum + XMath.Log(sum);
+            w.LogSumExp[((long)batch * w.Heads + head) * w.Seen.Time + query] = maximum + XMath.Log(sum);
         }
 
         return sum == 0 ? 0 : 1 / sum;

@@ -1,3 +1,4 @@
+using ILGPU;
 using NanoFold.Kernels.Fused;
 using NanoFold.Kernels.Fused.Attention;
 using NanoFold.Kernels.Gpu.Elements;
@@ -6,7 +7,7 @@ namespace NanoFold.Kernels.Gpu.Attention.Full;
 
 /// <summary>
 /// Attention in tiles in shared memory with the online softmax, on any device and for any head dimension; computed in single precision.
-/// Blocks that the mask hides cost nothing. The backward pass has a kernel for dk and dv and one for dq: no sums across groups, the same bits each time.
+/// Tiles in which nothing is visible cost nothing: out of order, out of the window, of other documents (packed ones by a look at each token), not listed. The backward pass has a kernel for dk and dv and one for dq: no sums across groups, the same bits each time.
 /// </summary>
 internal sealed class GpuFusedAttention(GpuContext context) : IFusedAttention
 {
@@ -56,9 +57,11 @@ internal sealed class GpuFusedAttention(GpuContext context) : IFusedAttention
     /// <inheritdoc/>
     public long BackwardScratchBytes(int batch, int time, int heads, int keyHeads, int headDim) => DeltaRows.Bytes(batch, time, heads);
 
-    private static int Chunks(int depth) => Blocks(depth, TileGroup.Chunk);
+    private static int Chunks(int depth) => (depth + TileGroup.Chunk - 1) / TileGroup.Chunk;
 
-    private static int Blocks(int count, int size) => (count + size - 1) / size;
+    /// <summary>Memory for what documents reach.</summary>
+    private ArrayView<int> Reach(in AttentionShape shape)
+        => shape.HasDocuments ? context.Scratch(DocumentReach.Length(shape) * sizeof(int)).Cast<int>() : default;
 
     private void Forward<T>(in AttentionShape shape, in AttentionArgs args)
         where T : unmanaged, IElement<T>
@@ -70,19 +73,19 @@ internal sealed class GpuFusedAttention(GpuContext context) : IFusedAttention
             V = HeadView<T>.Of(context, args.V),
             Y = HeadView<T>.Of(context, args.Y),
             LogSumExp = context.View<float>(args.LogSumExp),
-            Mask = MaskView.Of(context, Op, shape, args.Visible),
+            Seen = VisibleView.Of(context, shape, args.Visible, Reach(shape)),
             Scale = (float)args.Scale,
             Heads = shape.Heads,
             GroupHeads = shape.Group,
         };
         int threads = TileGroup.Threads(context);
-        context.Launch(work, shape.Batch * shape.Heads, Blocks(shape.Time, TileGroup.Rows(threads)), Chunks(shape.ValueDepth), threads);
+        context.Launch(work, shape.Batch * shape.Heads, work.Seen.Blocks.QueryGroups(TileGroup.Rows(threads)), Chunks(shape.ValueDepth), threads);
     }
 
     private void Backward<T>(in AttentionShape shape, in AttentionArgs args, in AttentionGradients gradients)
         where T : unmanaged, IElement<T>
     {
-        ScoreGradient rows = DeltaRows.Prepare<T>(context, Op, shape, args, gradients);
+        ScoreGradient rows = DeltaRows.Prepare<T>(context, Op, shape, args, gradients, Reach(shape));
         var q = HeadView<T>.Of(context, args.Q);
         var k = HeadView<T>.Of(context, args.K);
         var v = HeadView<T>.Of(context, args.V);
@@ -105,7 +108,7 @@ internal sealed class GpuFusedAttention(GpuContext context) : IFusedAttention
                 AccumulateV = gradients.AccumulateV ? 1 : 0,
             };
             int chunks = Math.Max(Chunks(shape.Depth), Chunks(shape.ValueDepth));
-            context.Launch(keys, shape.Batch * shape.KeyHeads, Blocks(shape.Keys, size), chunks, threads);
+            context.Launch(keys, shape.Batch * shape.KeyHeads, rows.Seen.Blocks.KeyGroups(size), chunks, threads);
         }
 
         if (!gradients.DQ.IsNone)
@@ -122,7 +125,7 @@ internal sealed class GpuFusedAttention(GpuContext context) : IFusedAttention
                 GroupHeads = shape.Group,
                 Accumulate = gradients.AccumulateQ ? 1 : 0,
             };
-            context.Launch(queries, shape.Batch * shape.Heads, Blocks(shape.Time, size), Chunks(shape.Depth), threads);
+            context.Launch(queries, shape.Batch * shape.Heads, rows.Seen.Blocks.QueryGroups(size), Chunks(shape.Depth), threads);
         }
     }
 }

@@ -21,43 +21,47 @@ internal struct KeyGradientWork<T> : IGpuWork<KeyGradientWork<T>>
         ArrayView<float> weights = SharedMemory.Allocate<float>(TileGroup.MostRows * TileGroup.WeightStride * 4);
         int batch = Grid.IdxX / w.KeyHeads, keyHead = Grid.IdxX % w.KeyHeads;
         int rows = Group.DimX / TileGroup.Across * 4;
-        int first = Grid.IdxY * rows, column = Grid.IdxZ * TileGroup.Chunk;
-        MaskView mask = w.Rows.Mask;
-        int last = IntrinsicMath.Min(first + rows, mask.Keys) - 1;
-        int start = mask.QueryStart(first) / TileGroup.Columns * TileGroup.Columns, end = mask.QueryEnd(first, last);
+        ScoreGradient scores = w.Rows;
+        scores.Seen = w.Rows.Seen.InRow(batch);
+        int first = scores.Seen.Blocks.FirstKey(Grid.IdxY, rows), column = Grid.IdxZ * TileGroup.Chunk;
+        int limit = IntrinsicMath.Min((first / scores.Seen.Blocks.KeySize + 1) * scores.Seen.Blocks.KeySize, scores.Seen.Keys);
+        if (first >= limit)
+        {
+            return;
+        }
+
         int own = first + Group.IdxX / TileGroup.Across * 4;
+        scores.Seen.KeyLimit = limit;
         Block leftK = default, rightK = default, leftV = default, rightV = default;
         for (int i = 0; i < w.GroupHeads; i++)
         {
             int head = keyHead * w.GroupHeads + i, pair = batch * (w.KeyHeads * w.GroupHeads) + head;
-            for (int query = start; query < end; query += TileGroup.Columns)
+            QueryWalk queries = QueryWalk.Of(scores.Seen, batch, pair, first, IntrinsicMath.Min(first + rows, limit) - 1);
+            while (queries.Next(scores.Seen, batch))
             {
-                if (!mask.DocumentsMeet(batch, query, TileGroup.Columns, first, rows))
-                {
-                    continue;
-                }
-
+                int query = queries.Query;
+                scores.Seen.QueryLimit = queries.Limit;
                 Block p = default, dp = default;
                 for (int chunk = 0; chunk < w.Q.Depth; chunk += TileGroup.Chunk)
                 {
                     Group.Barrier();
-                    TileGroup.Load(a, w.K, batch, keyHead, first, rows, mask.Keys, chunk);
-                    TileGroup.Load(b, w.Q, batch, head, query, TileGroup.Columns, mask.Time, chunk);
+                    TileGroup.Load(a, w.K, batch, keyHead, first, rows, limit, chunk);
+                    TileGroup.Load(b, w.Q, batch, head, query, TileGroup.Columns, queries.Limit, chunk);
                     Group.Barrier();
                     TileGroup.AddScores(ref p, a, b);
                 }
 
                 int from = query + Group.IdxX % TileGroup.Across;
-                p.A = Weights(w, p.A, batch, pair, from, own);
-                p.B = Weights(w, p.B, batch, pair, from, own + 1);
-                p.C = Weights(w, p.C, batch, pair, from, own + 2);
-                p.D = Weights(w, p.D, batch, pair, from, own + 3);
+                p.A = Weights(scores, p.A, batch, pair, from, own);
+                p.B = Weights(scores, p.B, batch, pair, from, own + 1);
+                p.C = Weights(scores, p.C, batch, pair, from, own + 2);
+                p.D = Weights(scores, p.D, batch, pair, from, own + 3);
                 TileGroup.Store(weights, p);
                 for (int chunk = 0; chunk < w.V.Depth; chunk += TileGroup.Chunk)
                 {
                     Group.Barrier();
-                    TileGroup.Load(a, w.V, batch, keyHead, first, rows, mask.Keys, chunk);
-                    TileGroup.Load(b, w.DY, batch, head, query, TileGroup.Columns, mask.Time, chunk);
+                    TileGroup.Load(a, w.V, batch, keyHead, first, rows, limit, chunk);
+                    TileGroup.Load(b, w.DY, batch, head, query, TileGroup.Columns, queries.Limit, chunk);
                     Group.Barrier();
                     TileGroup.AddScores(ref dp, a, b);
                     if (chunk == column)
@@ -66,13 +70,13 @@ internal struct KeyGradientWork<T> : IGpuWork<KeyGradientWork<T>>
                     }
                 }
 
-                p.A = Gradients(w, p.A, dp.A, pair, from);
-                p.B = Gradients(w, p.B, dp.B, pair, from);
-                p.C = Gradients(w, p.C, dp.C, pair, from);
-                p.D = Gradients(w, p.D, dp.D, pair, from);
+                p.A = Gradients(scores, p.A, dp.A, pair, from);
+                p.B = Gradients(scores, p.B, dp.B, pair, from);
+                p.C = Gradients(scores, p.C, dp.C, pair, from);
+                p.D = Gradients(scores, p.D, dp.D, pair, from);
                 Group.Barrier();
                 TileGroup.Store(weights, p);
-                TileGroup.Load(b, w.Q, batch, head, query, TileGroup.Columns, mask.Time, column);
+                TileGroup.Load(b, w.Q, batch, head, query, TileGroup.Columns, queries.Limit, column);
                 Group.Barrier();
                 TileGroup.AddOutput(ref leftK, ref rightK, weights, b);
             }
@@ -80,23 +84,23 @@ internal struct KeyGradientWork<T> : IGpuWork<KeyGradientWork<T>>
 
         Four<float> one = new() { A = 1, B = 1, C = 1, D = 1 };
         Four<float> scale = new() { A = w.Rows.Scale, B = w.Rows.Scale, C = w.Rows.Scale, D = w.Rows.Scale };
-        TileGroup.Write(w.DK, batch, keyHead, first, mask.Keys, column, leftK, rightK, scale, w.AccumulateK);
-        TileGroup.Write(w.DV, batch, keyHead, first, mask.Keys, column, leftV, rightV, one, w.AccumulateV);
+        TileGroup.Write(w.DK, batch, keyHead, first, limit, column, leftK, rightK, scale, w.AccumulateK);
+        TileGroup.Write(w.DV, batch, keyHead, first, limit, column, leftV, rightV, one, w.AccumulateV);
     }
 
-    private static Four<float> Weights(in KeyGradientWork<T> w, in Four<float> s, int batch, int pair, int query, int key) => new()
+    private static Four<float> Weights(in ScoreGradient scores, in Four<float> s, int batch, int pair, int query, int key) => new()
     {
-        A = w.Rows.Weight(s.A, batch, pair, query, key),
-        B = w.Rows.Weight(s.B, batch, pair, query + 8, key),
-        C = w.Rows.Weight(s.C, batch, pair, query + 16, key),
-        D = w.Rows.Weight(s.D, batch, pair, query + 24, key),
+        A = scores.Weight(s.A, batch, pair, query, key),
+        B = scores.Weight(s.B, batch, pair, query + 8, key),
+        C = scores.Weight(s.C, batch, pair, query + 16, key),
+        D = scores.Weight(s.D, batch, pair, query + 24, key),
     };
 
-    private static Four<float> Gradients(in KeyGradientWork<T> w, in Four<float> p, in Four<float> dp, int pair, int query) => new()
+    private static Four<float> Gradients(in ScoreGradient scores, in Four<float> p, in Four<float> dp, int pair, int query) => new()
     {
-        A = w.Rows.OfWeight(p.A, dp.A, pair, query),
-        B = w.Rows.OfWeight(p.B, dp.B, pair, query + 8),
-        C = w.Rows.OfWeight(p.C, dp.C, pair, query + 16),
-        D = w.Rows.OfWeight(p.D, dp.D, pair, query + 24),
+        A = scores.OfWeight(p.A, dp.A, pair, query),
+        B = scores.OfWeight(p.B, dp.B, pair, query + 8),
+        C = scores.OfWeight(p.C, dp.C, pair, query + 16),
+        D = scores.OfWeight(p.D, dp.D, pair, query + 24),
     };
 }

@@ -20,29 +20,29 @@ internal struct QueryGradientWork<T> : IGpuWork<QueryGradientWork<T>>
         ArrayView<float> weights = SharedMemory.Allocate<float>(TileGroup.MostRows * TileGroup.WeightStride * 4);
         int pair = Grid.IdxX, batch = pair / w.Heads, head = pair % w.Heads, keyHead = head / w.GroupHeads;
         int rows = Group.DimX / TileGroup.Across * 4;
-        int first = (Grid.DimY - 1 - Grid.IdxY) * rows, column = Grid.IdxZ * TileGroup.Chunk;
-        MaskView mask = w.Rows.Mask;
-        int end = mask.KeyEnd(IntrinsicMath.Min(first + rows, mask.Time) - 1), start = mask.KeyStart(first);
-        int own = first + Group.IdxX / TileGroup.Across * 4;
-        Block left = default, right = default;
-        for (int key = 0; key < end; key += TileGroup.Columns)
+        ScoreGradient scores = w.Rows;
+        scores.Seen = w.Rows.Seen.InRow(batch);
+        int first = scores.Seen.Blocks.FirstQuery(Grid.DimY - 1 - Grid.IdxY, rows), column = Grid.IdxZ * TileGroup.Chunk;
+        int limit = IntrinsicMath.Min((first / scores.Seen.Blocks.QuerySize + 1) * scores.Seen.Blocks.QuerySize, scores.Seen.Time);
+        if (first >= limit)
         {
-            if (key >= mask.Rule.Sinks && key + TileGroup.Columns <= start)
-            {
-                continue;
-            }
+            return;
+        }
 
-            if (!mask.DocumentsMeet(batch, first, rows, key, TileGroup.Columns))
-            {
-                continue;
-            }
-
+        int own = first + Group.IdxX / TileGroup.Across * 4;
+        scores.Seen.QueryLimit = limit;
+        KeyWalk keys = KeyWalk.Of(scores.Seen, batch, pair, first, IntrinsicMath.Min(first + rows, limit) - 1);
+        Block left = default, right = default;
+        while (keys.Next(scores.Seen, batch))
+        {
+            int key = keys.Key;
+            scores.Seen.KeyLimit = keys.Limit;
             Block s = default, dp = default;
             for (int chunk = 0; chunk < w.Q.Depth; chunk += TileGroup.Chunk)
             {
                 Group.Barrier();
-                TileGroup.Load(a, w.Q, batch, head, first, rows, mask.Time, chunk);
-                TileGroup.Load(b, w.K, batch, keyHead, key, TileGroup.Columns, mask.Keys, chunk);
+                TileGroup.Load(a, w.Q, batch, head, first, rows, limit, chunk);
+                TileGroup.Load(b, w.K, batch, keyHead, key, TileGroup.Columns, keys.Limit, chunk);
                 Group.Barrier();
                 TileGroup.AddScores(ref s, a, b);
             }
@@ -50,33 +50,33 @@ internal struct QueryGradientWork<T> : IGpuWork<QueryGradientWork<T>>
             for (int chunk = 0; chunk < w.V.Depth; chunk += TileGroup.Chunk)
             {
                 Group.Barrier();
-                TileGroup.Load(a, w.DY, batch, head, first, rows, mask.Time, chunk);
-                TileGroup.Load(b, w.V, batch, keyHead, key, TileGroup.Columns, mask.Keys, chunk);
+                TileGroup.Load(a, w.DY, batch, head, first, rows, limit, chunk);
+                TileGroup.Load(b, w.V, batch, keyHead, key, TileGroup.Columns, keys.Limit, chunk);
                 Group.Barrier();
                 TileGroup.AddScores(ref dp, a, b);
             }
 
             int from = key + Group.IdxX % TileGroup.Across;
-            s.A = Row(w, s.A, dp.A, batch, pair, own, from);
-            s.B = Row(w, s.B, dp.B, batch, pair, own + 1, from);
-            s.C = Row(w, s.C, dp.C, batch, pair, own + 2, from);
-            s.D = Row(w, s.D, dp.D, batch, pair, own + 3, from);
+            s.A = Row(scores, s.A, dp.A, batch, pair, own, from);
+            s.B = Row(scores, s.B, dp.B, batch, pair, own + 1, from);
+            s.C = Row(scores, s.C, dp.C, batch, pair, own + 2, from);
+            s.D = Row(scores, s.D, dp.D, batch, pair, own + 3, from);
             TileGroup.Store(weights, s);
             Group.Barrier();
-            TileGroup.Load(b, w.K, batch, keyHead, key, TileGroup.Columns, mask.Keys, column);
+            TileGroup.Load(b, w.K, batch, keyHead, key, TileGroup.Columns, keys.Limit, column);
             Group.Barrier();
             TileGroup.AddOutput(ref left, ref right, weights, b);
         }
 
         Four<float> scale = new() { A = w.Rows.Scale, B = w.Rows.Scale, C = w.Rows.Scale, D = w.Rows.Scale };
-        TileGroup.Write(w.DQ, batch, head, first, mask.Time, column, left, right, scale, w.Accumulate);
+        TileGroup.Write(w.DQ, batch, head, first, limit, column, left, right, scale, w.Accumulate);
     }
 
-    private static Four<float> Row(in QueryGradientWork<T> w, in Four<float> s, in Four<float> dp, int batch, int pair, int query, int key) => new()
+    private static Four<float> Row(in ScoreGradient scores, in Four<float> s, in Four<float> dp, int batch, int pair, int query, int key) => new()
     {
-        A = w.Rows.Of(s.A, dp.A, batch, pair, query, key),
-        B = w.Rows.Of(s.B, dp.B, batch, pair, query, key + 8),
-        C = w.Rows.Of(s.C, dp.C, batch, pair, query, key + 16),
-        D = w.Rows.Of(s.D, dp.D, batch, pair, query, key + 24),
+        A = scores.Of(s.A, dp.A, batch, pair, query, key),
+        B = scores.Of(s.B, dp.B, batch, pair, query, key + 8),
+        C = scores.Of(s.C, dp.C, batch, pair, query, key + 16),
+        D = scores.Of(s.D, dp.D, batch, pair, query, key + 24),
     };
 }

@@ -69,6 +69,8 @@ internal sealed class GpuTopKAttention(GpuContext context) : IFusedTopKAttention
     {
         int rows = checked(shape.Batch * shape.Heads * shape.Time), keep = kept.Layout[3];
         int groups = Math.Min(rows, context.IsSimulator ? 1 : MostGroups);
+        long reach = DocumentReach.Length(shape), floats = (long)groups * (shape.Keys + keep);
+        ArrayView<int> memory = context.Scratch((reach + floats) * sizeof(int)).Cast<int>();
         var work = new TopKForwardWork<T>
         {
             Q = HeadView<T>.Of(context, args.Q),
@@ -77,8 +79,8 @@ internal sealed class GpuTopKAttention(GpuContext context) : IFusedTopKAttention
             Y = HeadView<T>.Of(context, args.Y),
             LogSumExp = context.View<float>(args.LogSumExp),
             Kept = context.View<int>(kept),
-            Mask = MaskView.Of(context, Op, shape, args.Visible),
-            Scratch = context.Scratch((long)groups * (shape.Keys + keep) * sizeof(float)).Cast<float>(),
+            Seen = VisibleView.Of(context, shape, args.Visible, memory.SubView(0, reach)),
+            Scratch = memory.SubView(reach, floats).Cast<float>(),
             Scale = (float)args.Scale,
             Heads = shape.Heads,
             GroupHeads = shape.Group,
@@ -91,7 +93,7 @@ internal sealed class GpuTopKAttention(GpuContext context) : IFusedTopKAttention
     private void Backward<T>(in AttentionShape shape, in AttentionArgs args, in View kept, in AttentionGradients gradients)
         where T : unmanaged, IElement<T>
     {
-        ScoreGradient rows = DeltaRows.Prepare<T>(context, Op, shape, args, gradients);
+        ScoreGradient rows = DeltaRows.Prepare<T>(context, Op, shape, args, gradients, default);
         ArrayView<float> memory = context.Scratch(2 * kept.Count * sizeof(float)).Cast<float>();
         var work = new TopKQueryWork<T>
         {
@@ -128,7 +130,7 @@ internal sealed class GpuTopKAttention(GpuContext context) : IFusedTopKAttention
             DX = HeadView<T>.Of(context, dx),
             Kept = queries.Kept,
             Weights = weights,
-            Mask = queries.Rows.Mask,
+            Seen = queries.Rows.Seen,
             KeyHeads = shape.KeyHeads,
             GroupHeads = shape.Group,
             Keep = queries.Keep,

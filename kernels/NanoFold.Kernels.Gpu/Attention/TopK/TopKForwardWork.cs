@@ -12,7 +12,7 @@ internal struct TopKForwardWork<T> : IGpuWork<TopKForwardWork<T>>
     public HeadView<T> Q, K, V, Y;
     public ArrayView<float> LogSumExp;
     public ArrayView<int> Kept;
-    public MaskView Mask;
+    public VisibleView Seen;
 
     /// <summary>For every group a row of scores, then the weights kept.</summary>
     public ArrayView<float> Scratch;
@@ -24,25 +24,27 @@ internal struct TopKForwardWork<T> : IGpuWork<TopKForwardWork<T>>
     {
         ArrayView<float> shared = SharedMemory.Allocate<float>(GroupReduce.Most);
         ArrayView<Four<float>> sums = SharedMemory.Allocate<Four<float>>(GroupReduce.Most);
-        int room = w.Mask.Keys + w.Keep;
-        ArrayView<float> scores = w.Scratch.SubView((long)Grid.IdxX * room, w.Mask.Keys);
-        ArrayView<float> weights = w.Scratch.SubView((long)Grid.IdxX * room + w.Mask.Keys, w.Keep);
+        int room = w.Seen.Keys + w.Keep;
+        ArrayView<float> scores = w.Scratch.SubView((long)Grid.IdxX * room, w.Seen.Keys);
+        ArrayView<float> weights = w.Scratch.SubView((long)Grid.IdxX * room + w.Seen.Keys, w.Keep);
         for (int row = Grid.IdxX; row < w.Rows; row += Grid.DimX)
         {
-            int query = row % w.Mask.Time, pair = row / w.Mask.Time;
+            int query = row % w.Seen.Time, pair = row / w.Seen.Time;
             int batch = pair / w.Heads, head = pair % w.Heads, keyHead = head / w.GroupHeads;
             ArrayView<int> order = w.Kept.SubView((long)row * w.Keep, w.Keep);
-            int end = w.Mask.KeyEnd(query);
+            VisibleRow visible = VisibleRow.Of(w.Seen, pair, query);
+            int end = visible.Count;
             float seen = 0, unordered = 0;
-            for (int key = Group.IdxX; key < end; key += Group.DimX)
+            for (int i = Group.IdxX; i < end; i += Group.DimX)
             {
+                int key = visible.KeyAt(i);
                 float score = float.NegativeInfinity;
-                if (w.Mask.IsVisible(batch, query, key))
+                if (visible.Sees(key))
                 {
                     score = RowWeights.Dot(w.Q, w.Q.Row(batch, query, head), w.K, w.K.Row(batch, key, keyHead)) * w.Scale;
                 }
 
-                scores[key] = score;
+                scores[i] = score;
                 seen += score > float.NegativeInfinity ? 1f : 0f;
                 unordered += score < float.PositiveInfinity ? 0f : 1f;
             }
@@ -54,6 +56,10 @@ internal struct TopKForwardWork<T> : IGpuWork<TopKForwardWork<T>>
             if (isOrdered)
             {
                 RowWeights.KeepLargest(scores, end, w.Keep, weights, order);
+                for (int i = Group.IdxX; i < count; i += Group.DimX)
+                {
+                    order[i] = visible.KeyAt(order[i]);
+                }
             }
 
             float maximum = count > 0 ? weights[0] : 0;

@@ -16,7 +16,7 @@ internal struct TopKKeyWork<T> : IGpuWork<TopKKeyWork<T>>
     public HeadView<T> X, DX;
     public ArrayView<int> Kept;
     public ArrayView<float> Weights;
-    public MaskView Mask;
+    public VisibleView Seen;
     public int KeyHeads, GroupHeads, Keep, Accumulate;
 
     public static void Run(TopKKeyWork<T> w)
@@ -30,13 +30,15 @@ internal struct TopKKeyWork<T> : IGpuWork<TopKKeyWork<T>>
             sums[i * MostThreads + own] = 0;
         }
 
-        int start = w.Mask.QueryStart(first), end = w.Mask.QueryEnd(first, IntrinsicMath.Min(first + Keys, w.Mask.Keys) - 1);
+        VisibleView seen = w.Seen.InRow(batch);
+        int last = IntrinsicMath.Min(first + Keys, seen.Keys) - 1, start = IntrinsicMath.Max(seen.Rule.QueryStart(first) - seen.Shift, 0);
+        int end = IntrinsicMath.Min(first < seen.Rule.Sinks ? seen.Time : seen.Rule.QueryEnd(last) - seen.Shift, seen.Time);
         for (int i = 0; i < w.GroupHeads; i++)
         {
             int head = keyHead * w.GroupHeads + i, pair = batch * (w.KeyHeads * w.GroupHeads) + head;
             for (int query = start; query < end; query++)
             {
-                long list = ((long)pair * w.Mask.Time + query) * w.Keep;
+                long list = ((long)pair * seen.Time + query) * w.Keep;
                 for (int r = 0; r < w.Keep; r++)
                 {
                     int key = w.Kept[list + r] - first;
@@ -50,7 +52,7 @@ internal struct TopKKeyWork<T> : IGpuWork<TopKKeyWork<T>>
 
         for (int i = 0; i < Keys; i++)
         {
-            if (isThere && first + i < w.Mask.Keys)
+            if (isThere && first + i < seen.Keys)
             {
                 long at = w.DX.Row(batch, first + i, keyHead) + column;
                 float sum = sums[i * MostThreads + own];

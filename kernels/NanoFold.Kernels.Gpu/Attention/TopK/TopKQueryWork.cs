@@ -17,8 +17,10 @@ internal struct TopKQueryWork<T> : IGpuWork<TopKQueryWork<T>>
     public static void Run(TopKQueryWork<T> w)
     {
         ArrayView<Four<float>> sums = SharedMemory.Allocate<Four<float>>(GroupReduce.Most);
-        int query = Grid.IdxX % w.Rows.Mask.Time, pair = Grid.IdxX / w.Rows.Mask.Time;
+        int query = Grid.IdxX % w.Rows.Seen.Time, pair = Grid.IdxX / w.Rows.Seen.Time;
         int batch = pair / w.Heads, head = pair % w.Heads, keyHead = head / w.GroupHeads;
+        ScoreGradient scores = w.Rows;
+        scores.Seen = w.Rows.Seen.InRow(batch);
         long first = (long)Grid.IdxX * w.Keep;
         ArrayView<int> kept = w.Kept.SubView(first, w.Keep);
         ArrayView<float> gradients = w.Gradients.SubView(first, w.Keep);
@@ -33,12 +35,12 @@ internal struct TopKQueryWork<T> : IGpuWork<TopKQueryWork<T>>
             // Indices come from memory that others may write to: hidden or impossible ones have no weight.
             int key = kept[i];
             float weight = 0, gradient = 0;
-            if (key < w.Rows.Mask.Keys)
+            if (key < w.Rows.Seen.Keys)
             {
                 float score = RowWeights.Dot(w.Q, w.Q.Row(batch, query, head), w.K, w.K.Row(batch, key, keyHead));
                 float dp = RowWeights.Dot(w.DY, w.DY.Row(batch, query, head), w.V, w.V.Row(batch, key, keyHead));
-                weight = w.Rows.Weight(score, batch, pair, query, key);
-                gradient = w.Rows.OfWeight(weight, dp, pair, query) * w.Rows.Scale;
+                weight = scores.Weight(score, batch, pair, query, key);
+                gradient = scores.OfWeight(weight, dp, pair, query) * w.Rows.Scale;
             }
 
             w.Weights[first + i] = weight;

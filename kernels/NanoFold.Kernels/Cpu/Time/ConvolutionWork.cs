@@ -71,7 +71,7 @@ internal readonly unsafe struct Beginnings(in View continues, int time, int taps
     public int Earliest(int row, int first, int count, int earliest, int* places)
     {
         int begin = earliest;
-        for (int place = first - 1; place > first - Taps && place > begin; place--)
+        for (int place = first - 1; place > Math.Max(first - Taps, begin) && place >= 0; place--)
         {
             if (At(row, place))
             {

@@ -24,7 +24,7 @@ public readonly struct VisibleRule
     /// <param name="sinks">Of no account without a window.</param>
     public VisibleRule(int prefix, int window, int sinks)
     {
-        Prefix = Larger(0, Smaller(prefix, Far));
+        Prefix = Larger(Smaller(prefix, Far), 0);
         Window = window == 0 ? Far : Smaller(window, Far);
         Sinks = Window == Far ? 0 : sinks;
     }

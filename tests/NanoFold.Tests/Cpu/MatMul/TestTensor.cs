@@ -15,7 +15,7 @@ internal sealed unsafe class TestTensor : IDisposable
     /// <param name="shape">The shape without the leading 1.</param>
     /// <param name="order">Dimensions from the outermost to the innermost in memory; null as they come.</param>
     /// <param name="padding">Elements left out between one run of the innermost dimension and the next.</param>
-    /// <param name="step">Distance of neighbours in the innermost dimension.</param>
+    /// <param name="step">Distance of neighbors in the innermost dimension.</param>
     public TestTensor(Random random, DType type, int[] shape, int[]? order = null, int padding = 0, int step = 1)
     {
         order ??= [.. Enumerable.Range(0, shape.Length)];

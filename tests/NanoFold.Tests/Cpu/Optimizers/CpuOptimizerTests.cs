@@ -72,7 +72,7 @@ public sealed class CpuOptimizerTests
             double[] before = update.Values;
             double norm = Math.Sqrt(before.Sum(value => value * value)) + Epsilon;
             optimizer.NormalizeFrobenius(update.View, g.View, Epsilon);
-            RowAssert.Close(g.Values, [.. before.Select(value => value / norm)], path.Tolerance, "normalised");
+            RowAssert.Close(g.Values, [.. before.Select(value => value / norm)], path.Tolerance, "normalized");
             optimizer.NormalizeFrobenius(update.View, update.View, Epsilon);
             Assert.That(update.Values, Is.EqualTo(g.Values), "in place");
 

@@ -16,7 +16,7 @@ internal sealed class Moe : FeedForwardReference
 
     public override IEnumerable<(string Name, ModelConfig Model)> Variants(ModelConfig small) =>
     [
-        ("moe not renormalised", small with { FeedForward = MoeConfig.Tiny with { Renormalize = false, Shared = 0, Activation = new Relu2Config() } }),
+        ("moe not renormalized", small with { FeedForward = MoeConfig.Tiny with { Renormalize = false, Shared = 0, Activation = new Relu2Config() } }),
         ("moe of one", small with { FeedForward = MoeConfig.Tiny with { Experts = 3, Active = 1, Shared = 2 } }),
     ];
 

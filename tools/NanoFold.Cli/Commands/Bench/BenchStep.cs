@@ -21,7 +21,7 @@ internal static class BenchStep
         Option<string[]?> sweep = command.Names("--sweep", "Times other batches, contexts, widths (in heads of 64) or depths too", s_axes);
         command.JsonKeys = "tokensPerSecond (median step), gflops (by FLOPs per token, forward and backward), peakRssBytes, managedBytesPerStep (after warm-up), parameters, stepSeconds [each timed step]; "
             + "with --sweep: sweep [{axis, value, parameters, tokensPerSecond (whole steps), gflops (of forward and backward), peakShare (of a matrix product's rate), updateMs (the optimizer's part), planBytes, "
-            + $"cliff (peakShare is below {Display.Number(StepSweep.CliffShare)} of the best neighbour's)}}]";
+            + $"cliff (peakShare is below {Display.Number(StepSweep.CliffShare)} of the best neighbor's)}}]";
         command.Does(invocation => Run(invocation, train.Config(invocation), train.Steps(invocation) ?? DefaultSteps, invocation.Get(sweep) ?? []));
     }
 
@@ -100,7 +100,7 @@ internal static class BenchStep
 
         output.Text.WriteLine();
         output.Text.WriteLine(
-            $"GFLOP/s and share of a matrix product's rate: of forward and backward, by the model's FLOPs; tokens/s: of whole steps; cliff: below {Display.Number(100 * StepSweep.CliffShare)} % of the best neighbour's share");
+            $"GFLOP/s and share of a matrix product's rate: of forward and backward, by the model's FLOPs; tokens/s: of whole steps; cliff: below {Display.Number(100 * StepSweep.CliffShare)} % of the best neighbor's share");
         return json;
     }
 }
