@@ -92,6 +92,7 @@ internal sealed class GpuKernelTable : IDisposable
             new GpuMemoryRead(context),
             new GpuScan(context),
             new GpuConvolution(context),
+            new GpuContinuation(context),
             new GpuRecurrent<Rnn>(context, matMul, reduce),
             new GpuRecurrent<Gru>(context, matMul, reduce),
             new GpuRecurrent<Lstm>(context, matMul, reduce),

@@ -66,6 +66,7 @@ public sealed class CpuKernelTable(CpuContext context, bool composedOnly) : IDis
         new CpuMemoryRead(context),
         new CpuScan(context),
         new CpuConvolution(context),
+        new CpuContinuation(context),
         new CpuRecurrent<Rnn>(context),
         new CpuRecurrent<Gru>(context),
         new CpuRecurrent<Lstm>(context),
