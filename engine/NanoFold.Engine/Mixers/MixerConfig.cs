@@ -14,6 +14,7 @@ namespace NanoFold.Engine.Mixers;
 [JsonDerivedType(typeof(SlidingWindowConfig), "sliding-window")]
 [JsonDerivedType(typeof(GatedAttentionConfig), "gated-attention")]
 [JsonDerivedType(typeof(TopKConfig), "top-k")]
+[JsonDerivedType(typeof(GruConfig), "gru")]
 [JsonDerivedType(typeof(NoneConfig), "none")]
 public abstract record MixerConfig
 {
