@@ -15,6 +15,7 @@ namespace NanoFold.Engine.Mixers;
 [JsonDerivedType(typeof(GatedAttentionConfig), "gated-attention")]
 [JsonDerivedType(typeof(TopKConfig), "top-k")]
 [JsonDerivedType(typeof(GruConfig), "gru")]
+[JsonDerivedType(typeof(ConvolutionConfig), "convolution")]
 [JsonDerivedType(typeof(NoneConfig), "none")]
 public abstract record MixerConfig
 {
