@@ -9,6 +9,7 @@ internal sealed class CacheRig : IDisposable
 {
     private readonly AttentionReference _reference;
     private readonly GuardedTensor _q, _k, _v, _keys, _values, _positions, _counts;
+    private readonly GuardedTensor? _prefixes;
 
     public CacheRig(AttentionReference reference, DType type, int chunk, int capacity)
     {
@@ -23,6 +24,7 @@ internal sealed class CacheRig : IDisposable
         _values = new GuardedTensor(type, [r.Batch, capacity, r.KeyHeads, r.ValueDepth]).Fill(random);
         _positions = new GuardedTensor(DType.Int32, [r.Batch]);
         _counts = new GuardedTensor(DType.Int32, [r.Batch]);
+        _prefixes = r.Prefixes is { } prefixes ? new GuardedTensor(DType.Int32, [r.Batch]).Fill(i => prefixes[i]) : null;
     }
 
     public GuardedTensor Y { get; }
@@ -38,7 +40,7 @@ internal sealed class CacheRig : IDisposable
         Positions = _positions.View,
         Counts = _counts.View,
         Scale = _reference.Scale,
-        Visible = new Visible { Kind = _reference.Kind, Window = _reference.Window, Sinks = _reference.Sinks },
+        Visible = new Visible { Kind = _reference.Kind, Window = _reference.Window, Sinks = _reference.Sinks, Prefixes = _prefixes?.View ?? default },
         TopK = _reference.TopK,
     };
 
@@ -100,5 +102,7 @@ internal sealed class CacheRig : IDisposable
         {
             tensor.Dispose();
         }
+
+        _prefixes?.Dispose();
     }
 }

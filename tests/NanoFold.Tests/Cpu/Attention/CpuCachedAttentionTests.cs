@@ -1,4 +1,5 @@
 using NanoFold.Kernels;
+using NanoFold.Kernels.Fused.Attention;
 using NanoFold.Kernels.Cpu;
 using NanoFold.Kernels.Cpu.Attention.Cached;
 
@@ -42,6 +43,30 @@ public sealed class CpuCachedAttentionTests
     [Test]
     public void Keeps_the_largest_scores([ValueSource(nameof(s_paths))] Isa isa, [Values(1, 3, 40)] int chunk, [Values(1, 2)] int keyHeads) =>
         Verify(isa, new AttentionReference(2, 40, 4, keyHeads, 8) { TopK = 5 }, 45, chunk, ragged: true);
+
+    [Test]
+    public void Keeps_the_largest_scores_of_a_window([Values(1, 3, 9)] int chunk) =>
+        Verify(IsaExtensions.Best, new AttentionReference(2, 40, 4, 2, 8) { TopK = 5, Window = 11, Sinks = 2 }, 21, chunk, ragged: true);
+
+    [Test]
+    public void Tokens_of_a_prefix_see_each_other_where_they_come_together([Values(9, 20, 40)] int chunk, [Values(0, 6)] int window, [Values(0, 4)] int topK) =>
+        Verify(
+            IsaExtensions.Best,
+            new AttentionReference(2, 40, 4, 2, 8) { Kind = VisibleKind.Prefix, Prefixes = [9, 3], Window = window, Sinks = window / 3, TopK = topK }, 48, chunk);
+
+    [Test]
+    public void Full_attention_sees_the_tokens_that_are_there([Values(0, 7)] int window, [Values(0, 4)] int topK) =>
+        Verify(IsaExtensions.Best, new AttentionReference(2, 40, 4, 2, 8) { Kind = VisibleKind.Full, Window = window, Sinks = window, TopK = topK }, 45, 40);
+
+    [Test]
+    public void Documents_and_block_tables_are_for_the_full_pass_alone()
+    {
+        using var rig = new CacheRig(new AttentionReference(1, 3, 2, 1, 4), DType.Float32, 3, 100);
+        using var documents = new GuardedTensor(DType.Int32, [1, 100]).Fill(_ => 0);
+        using var context = new CpuContext(1, IsaExtensions.Best);
+        using var attention = new CpuCachedAttention(context);
+        Assert.That(() => attention.Forward(rig.Args with { Visible = Visible.Causal with { Documents = documents.View } }), Throws.ArgumentException.With.Message.Contains("documents and block tables"));
+    }
 
     [Test]
     public void Long_caches_are_cut_by_keys([Values(1, 3)] int chunk, [Values(0, 300)] int window)
