@@ -1,3 +1,5 @@
+using System.IO.Enumeration;
+
 namespace NanoFold.Engine.Autograd;
 
 /// <summary>Readers and editors of one recording. A point that none of them wants records nothing and costs nothing.</summary>
@@ -17,4 +19,10 @@ public sealed class TapSet
     internal IEnumerable<ITapReader> Readers(string name) => _readers.Where(r => TapName.Matches(r.Pattern, name));
 
     internal IEnumerable<ITapEditor> Editors(string name) => _editors.Where(e => TapName.Matches(e.Pattern, name));
+}
+
+/// <summary>Matches names of points against patterns with <c>*</c> and <c>?</c>.</summary>
+public static class TapName
+{
+    public static bool Matches(string pattern, string name) => FileSystemName.MatchesSimpleExpression(pattern, name, ignoreCase: false);
 }

@@ -5,7 +5,7 @@ using NanoFold.Engine.Ops;
 using NanoFold.Engine.Taps;
 using NanoFold.Engine.Tensors;
 using NanoFold.Kernels;
-using NanoFold.Kernels.Fused.Time;
+using NanoFold.Kernels.Calls.Time;
 
 namespace NanoFold.Engine.Mixers;
 

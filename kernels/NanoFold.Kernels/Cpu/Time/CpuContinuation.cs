@@ -1,4 +1,4 @@
-using NanoFold.Kernels.Fused.Time;
+using NanoFold.Kernels.Calls.Time;
 using NanoFold.Kernels.Lanes;
 
 namespace NanoFold.Kernels.Cpu.Time;
