@@ -1,10 +1,13 @@
-using ILGPU;
-using ILGPU.Runtime;
 using ILGPU.Runtime.Cuda;
-using NanoFold.Kernels.Fused.Attention;
+using ILGPU.Runtime;
+using ILGPU;
+using NanoFold.Kernels.Calls.Attention;
 using NanoFold.Kernels.Gpu.Cuda;
 using NanoFold.Kernels.Gpu.Gemm;
+using NanoFold.Kernels.Gpu.MatMul;
 using NanoFold.Kernels.Gpu.Pointwise;
+using NanoFold.Kernels.Gpu.Reduce;
+using NanoFold.Kernels.Gpu.Rows;
 using NanoFold.Kernels.Profiling;
 
 namespace NanoFold.Kernels.Gpu;
@@ -16,7 +19,10 @@ public sealed class GpuBackend : Backend
 {
     private readonly GpuContext _context;
     private readonly GpuTransfer _transfer;
-    private readonly GpuKernelTable _table;
+    private readonly GpuMatMul _matMul;
+    private readonly GpuReduce _reduce;
+    private readonly GpuSoftmax _softmax;
+    private readonly GpuRows _rows;
 
     /// <param name="context">ILGPU's context and device.</param>
     /// <param name="composedOnly">Hides fused kernels that have a composed path, so that the two can be compared.</param>
@@ -24,8 +30,11 @@ public sealed class GpuBackend : Backend
     {
         _context = context;
         _transfer = new GpuTransfer(context);
-        _table = new GpuKernelTable(context, composedOnly);
-        Kernels = new KernelTable(composedOnly, _table.Kernels);
+        _matMul = new GpuMatMul(context);
+        _reduce = new GpuReduce(context);
+        _softmax = new GpuSoftmax(context);
+        _rows = new GpuRows(context);
+        Kernels = new KernelTable(composedOnly, GpuKernels.Create(context, _matMul, _reduce));
     }
 
     public override string Name => $"{Kind} {_context.Accelerator.Name}";
@@ -53,7 +62,7 @@ public sealed class GpuBackend : Backend
     public bool CanTune => _context.IsCuda;
 
     /// <summary>Whether products are done by kernels that were measured, now or in an earlier process.</summary>
-    public bool IsTuned => _table.MatMul.Cuda is { Chooser.Kept.Count: > 0 };
+    public bool IsTuned => _matMul.Cuda is { Chooser.Kept.Count: > 0 };
 
     internal GpuContext Context => _context;
 
@@ -118,19 +127,19 @@ public sealed class GpuBackend : Backend
     public override void Sum(in View x, in View y, bool accumulate = false)
     {
         BackendChecks.Sum(x, y);
-        _table.Reduce.Sum(x, y, accumulate);
+        _reduce.Sum(x, y, accumulate);
     }
 
     public override void MatMul(in MatMulArgs args)
     {
         BackendChecks.MatMul(args);
-        _table.MatMul.MatMul(args, AllowsTensorFloat32);
+        _matMul.MatMul(args, AllowsTensorFloat32);
     }
 
     public override void GroupedMatMul(in GroupedMatMulArgs args)
     {
         BackendChecks.GroupedMatMul(args);
-        _table.MatMul.GroupedMatMul(args, AllowsTensorFloat32);
+        _matMul.GroupedMatMul(args, AllowsTensorFloat32);
     }
 
     /// <summary>
@@ -144,7 +153,7 @@ public sealed class GpuBackend : Backend
     public IReadOnlyList<MatMulTuning> Tune(IEnumerable<MatMulShape> shapes, TimeSpan limit)
     {
         ArgumentNullException.ThrowIfNull(shapes);
-        if (_table.MatMul.Cuda is not { } products)
+        if (_matMul.Cuda is not { } products)
         {
             return [];
         }
@@ -158,47 +167,43 @@ public sealed class GpuBackend : Backend
     public override void Gather(in View table, in View ids, in View y, bool accumulate = false)
     {
         BackendChecks.Gather(table, ids, y);
-        _table.Rows.Gather(table, ids, y, accumulate);
+        _rows.Gather(table, ids, y, accumulate);
     }
 
     public override void ScatterAdd(in View x, in View ids, in View table)
     {
         BackendChecks.ScatterAdd(x, ids, table);
-        _table.Rows.ScatterAdd(x, ids, table);
+        _rows.ScatterAdd(x, ids, table);
     }
 
     public override void TopK(in View x, in View values, in View indices)
     {
         BackendChecks.TopK(x, values, indices);
-        _table.Rows.TopK(x, values, indices);
+        _rows.TopK(x, values, indices);
     }
 
     public override void Dropout(in View x, in View y, double rate, int node, bool accumulate = false)
     {
         BackendChecks.Dropout(x, y, rate);
-        _table.Rows.Dropout(x, y, rate, node, accumulate);
+        _rows.Dropout(x, y, rate, node, accumulate);
     }
 
     public override void Softmax(in View x, in View y, double scale, in Visible visible)
     {
         BackendChecks.Softmax(x, y, visible);
-        _table.Softmax.Forward(x, y, scale, visible);
+        _softmax.Forward(x, y, scale, visible);
     }
 
     public override void SoftmaxBackward(in View y, in View dy, in View dx, double scale, bool accumulate = false)
     {
         BackendChecks.SoftmaxBackward(y, dy, dx);
-        _table.Softmax.Backward(y, dy, dx, scale, accumulate);
+        _softmax.Backward(y, dy, dx, scale, accumulate);
     }
-
-    public override TKernel? FindInterface<TKernel>()
-        where TKernel : class
-        => _table.FindInterface<TKernel>();
 
     public override void Dispose()
     {
         _context.Stream.Synchronize();
-        _table.Dispose();
+        _matMul.Dispose();
         Kernels.Dispose();
         _transfer.Dispose();
         _context.Dispose();

@@ -1,5 +1,4 @@
-using System.Diagnostics.CodeAnalysis;
-using NanoFold.Kernels.Fused.Attention;
+using NanoFold.Kernels.Calls.Attention;
 using NanoFold.Kernels.Profiling;
 
 namespace NanoFold.Kernels;
@@ -129,18 +128,5 @@ public abstract class Backend : IDisposable
         where TCall : struct, IKernelCall<TCall>
         => Find<TCall>() ?? throw new NotSupportedException($"{Name}: has no kernel {TCall.Name}");
 
-    /// <summary>A kernel this backend has beyond the ones above, or null: then the op's composed path runs.</summary>
-    public abstract TKernel? FindInterface<TKernel>()
-        where TKernel : class;
-
     public abstract void Dispose();
-
-    /// <summary>A kernel without which the engine cannot run an op.</summary>
-    public TKernel RequireInterface<TKernel>()
-        where TKernel : class
-        => FindInterface<TKernel>() ?? Missing<TKernel>();
-
-    [DoesNotReturn]
-    private TKernel Missing<TKernel>()
-        => throw new NotSupportedException($"{Name}: has no kernel {typeof(TKernel).Name[1..]}");
 }

@@ -38,6 +38,12 @@ public interface IKernel<TCall> : IKernel
 
     /// <summary>Bytes of scratch that the call needs. Asked with views that have layouts and no memory, see <see cref="View.OfShape"/>; the scratch itself is none.</summary>
     long ScratchBytes(in TCall shape) => 0;
+
+    /// <summary>
+    /// Bytes that a forward call would keep for its backward call where the caller has room to give, and that are worth their memory. What lies there only
+    /// the kernels know. Asked like <see cref="ScratchBytes"/>.
+    /// </summary>
+    long KeptBytes(in TCall shape) => 0;
 }
 
 /// <summary>What a <see cref="KernelTable"/> holds: a class that is an <see cref="IKernel{TCall}"/> of one call or more.</summary>

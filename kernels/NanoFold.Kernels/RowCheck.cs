@@ -64,12 +64,15 @@ internal static class RowCheck
     }
 
     /// <summary>Scratch memory of any type with at least <paramref name="bytes"/>.</summary>
-    public static void Scratch(string op, in View view, long bytes)
+    public static void Scratch(string op, in View view, long bytes) => Room(op, "scratch", view, bytes);
+
+    /// <summary>Memory of any type with at least <paramref name="bytes"/>.</summary>
+    public static void Room(string op, string name, in View view, long bytes)
     {
-        Checks.Inside(op, "scratch", view);
+        Checks.Inside(op, name, view);
         if (view.Count * view.Type.Size() < bytes || !view.Layout.IsContiguous)
         {
-            Fail(op, "scratch", view, $"at least {bytes} contiguous bytes");
+            Fail(op, name, view, $"at least {bytes} contiguous bytes");
         }
     }
 

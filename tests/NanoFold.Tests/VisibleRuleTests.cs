@@ -1,5 +1,5 @@
 using NanoFold.Kernels;
-using NanoFold.Kernels.Fused.Attention;
+using NanoFold.Kernels.Calls.Attention;
 using NanoFold.Kernels.Memory;
 
 namespace NanoFold.Tests;

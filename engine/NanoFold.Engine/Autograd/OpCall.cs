@@ -1,3 +1,4 @@
+using NanoFold.Engine.Tensors;
 using NanoFold.Kernels;
 
 namespace NanoFold.Engine.Autograd;
@@ -20,6 +21,14 @@ public sealed class OpCall
         _outputGradients = outputGradients;
         _accumulate = accumulate;
         Scratch = scratch;
+    }
+
+    /// <summary>Layouts and types without memory, for questions such as how much scratch a kernel needs. Every gradient that can be wanted is there.</summary>
+    public static OpCall OfShapes(Node node)
+    {
+        View[] inputs = [.. node.Inputs.Select(Shape)], outputs = [.. node.Outputs.Select(Shape)];
+        View[] gradients = [.. inputs.Select((input, i) => node.Op.IsDifferentiable(i) ? input : default)];
+        return new OpCall(node, inputs, outputs, gradients, outputs, new bool[inputs.Length], scratch: default);
     }
 
     public Node Node { get; }
@@ -48,4 +57,6 @@ public sealed class OpCall
 
     /// <summary>Gradient of an output; none where nothing flows back.</summary>
     public ref readonly View OutputGradient(int index) => ref _outputGradients[index];
+
+    private static View Shape(Tensor tensor) => tensor.IsNone ? default : View.OfShape(tensor.Layout, tensor.Type);
 }

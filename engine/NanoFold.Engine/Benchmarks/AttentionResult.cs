@@ -2,8 +2,7 @@ using NanoFold.Engine.Autograd;
 using NanoFold.Engine.Measurement;
 using NanoFold.Engine.Tensors;
 using NanoFold.Kernels;
-using NanoFold.Kernels.Fused;
-using NanoFold.Kernels.Fused.Attention;
+using NanoFold.Kernels.Calls.Attention;
 
 namespace NanoFold.Engine.Benchmarks;
 
@@ -28,30 +27,31 @@ public sealed record AttentionResult(AttentionCase Case, double ForwardSeconds, 
     /// <param name="type">Of q, k, v and the result.</param>
     public static AttentionResult Measure(AttentionCase shape, Backend backend, DType type = DType.Float32)
     {
-        if (backend.FindInterface<IFusedAttention>() is not { } kernel)
+        if (backend.Find<AttentionCall>() is not { } kernel)
         {
             return MeasureComposed(shape, backend);
         }
 
-        using var memory = new Operands(backend, type);
+        using var memory = new RandomTensors(backend, type);
         View Queries() => memory.New(shape.Batch, shape.Context, shape.Heads, shape.HeadDim);
         View Keys() => memory.New(shape.Batch, shape.Context, shape.KvHeads, shape.HeadDim);
         View q = Queries(), k = Keys(), v = Keys(), y = Queries(), dy = Queries(), dq = Queries(), dk = Keys(), dv = Keys();
         View logSumExp = memory.Single(shape.Batch, shape.Heads, shape.Context);
-        long scratchBytes = kernel.BackwardScratchBytes(shape.Batch, shape.Context, shape.Heads, shape.KvHeads, shape.HeadDim);
-        View scratch = scratchBytes == 0 ? default : memory.Single(checked((int)((scratchBytes + 3) / sizeof(float))));
-        AttentionArgs Args() => new()
+        IKernel<AttentionBackwardCall> backwardKernel = backend.Require<AttentionBackwardCall>();
+        AttentionCall Forward() => new(new AttentionArgs
         {
             Q = q, K = k, V = v, Y = y, LogSumExp = logSumExp, Scale = 1 / Math.Sqrt(shape.HeadDim), Visible = new Visible { Kind = VisibleKind.Causal, Window = shape.Window },
-        };
-        void Forward() => kernel.Forward(Args());
+        });
+        AttentionBackwardCall Backward(in View scratch) => new(Forward().Args, new AttentionGradients { DY = dy, DQ = dq, DK = dk, DV = dv, Scratch = scratch });
+        long scratchBytes = backwardKernel.ScratchBytes(Backward(default));
+        View scratch = scratchBytes == 0 ? default : memory.Single(checked((int)((scratchBytes + 3) / sizeof(float))));
         void Both()
         {
-            kernel.Forward(Args());
-            kernel.Backward(Args(), new AttentionGradients { DY = dy, DQ = dq, DK = dk, DV = dv, Scratch = scratch });
+            kernel.Run(Forward());
+            backwardKernel.Run(Backward(scratch));
         }
 
-        return Time(shape, backend, Forward, Both, memory.Bytes);
+        return Time(shape, backend, () => kernel.Run(Forward()), Both, memory.Bytes);
     }
 
     private static AttentionResult MeasureComposed(AttentionCase shape, Backend backend)
@@ -72,7 +72,7 @@ public sealed record AttentionResult(AttentionCase Case, double ForwardSeconds, 
     }
 
     /// <summary>Tensors of random numbers.</summary>
-    private sealed class Operands(Backend backend, DType type) : IDisposable
+    private sealed class RandomTensors(Backend backend, DType type) : IDisposable
     {
         private readonly List<DeviceBuffer> _buffers = [];
 

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using NanoFold.Kernels;
+using NanoFold.Kernels.Calls;
 
 namespace NanoFold.Engine.Measurement;
 
@@ -15,13 +16,13 @@ public sealed class MemoryBandwidth : IDisposable
     private readonly Backend _backend;
     private readonly DeviceBuffer _buffer;
     private readonly DeviceBuffer _sum;
-    private readonly IMemoryRead? _kernel;
+    private readonly IKernel<MemoryReadCall>? _kernel;
 
     /// <summary>Allocates what is read.</summary>
     public MemoryBandwidth(Backend backend)
     {
         _backend = backend;
-        _kernel = backend.FindInterface<IMemoryRead>();
+        _kernel = backend.Find<MemoryReadCall>();
         long wanted = Math.Clamp(Environment.ProcessorCount * BytesPerProcessor, LeastBytes, MostBytes);
         _buffer = backend.Allocate(Math.Min(wanted, DeviceMemory.Available(backend) / ShareOfMemory));
         _sum = backend.Allocate(sizeof(float));
@@ -33,14 +34,14 @@ public sealed class MemoryBandwidth : IDisposable
         var all = new View(_buffer, 0, Layout.Of(checked((int)(_buffer.Bytes / sizeof(float)))), DType.Float32);
         _backend.Synchronize();
         long started = Stopwatch.GetTimestamp();
+        var sum = new View(_sum, 0, Layout.Of(1), DType.Float32);
         if (_kernel is not null)
         {
-            _kernel.Read(all);
+            _kernel.Run(new MemoryReadCall(all, sum));
             _backend.Synchronize();
         }
         else
         {
-            var sum = new View(_sum, 0, Layout.Of(1), DType.Float32);
             _backend.Sum(all, sum);
             // Waits until it is done.
             _backend.Download(sum, new float[1].AsSpan());

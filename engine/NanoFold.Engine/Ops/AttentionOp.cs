@@ -1,7 +1,7 @@
 using NanoFold.Engine.Autograd;
 using NanoFold.Engine.Tensors;
 using NanoFold.Kernels;
-using NanoFold.Kernels.Fused;
+using NanoFold.Kernels.Calls.Attention;
 
 namespace NanoFold.Engine.Ops;
 
@@ -9,7 +9,7 @@ namespace NanoFold.Engine.Ops;
 /// Attention y = softmax(scale · q kᵀ) v over the keys that are visible, with grouped heads. q [B, T, H, D], k [B, T, G, D], v [B, T, G, DV],
 /// y [B, T, H, DV]; where a query sees no key y is 0. The fused kernel never holds T × T values; where the backend lacks it, the op is composed of products and a softmax.
 /// </summary>
-public sealed class AttentionOp(IFusedAttention kernel, double scale, Visibility visibility) : Op
+public sealed class AttentionOp(IKernel<AttentionCall> kernel, IKernel<AttentionBackwardCall> backwardKernel, double scale, Visibility visibility) : Op
 {
     private const int Q = 0, K = 1, V = 2, Seen = 3;
 
@@ -18,14 +18,14 @@ public sealed class AttentionOp(IFusedAttention kernel, double scale, Visibility
     public static Tensor Record(Tape tape, Tensor q, Tensor k, Tensor v, double scale, Visibility visibility)
     {
         CheckShapes("attention", q, k, v);
-        if (tape.Backend.FindInterface<IFusedAttention>() is not { } kernel)
+        if (tape.Backend.Find<AttentionCall>() is not { } kernel)
         {
             return Weigh(tape, Pattern(tape, q, k, scale, visibility), v);
         }
 
         Layout logSumExp = Layout.Of(q[0], q[2], q[1]);
-        return tape.Record(
-            new AttentionOp(kernel, scale, visibility), [q, k, v, .. visibility.Inputs], [(Output(q, v), tape.Type), (logSumExp, tape.Type.Sum())])[0];
+        var op = new AttentionOp(kernel, tape.Backend.Require<AttentionBackwardCall>(), scale, visibility);
+        return tape.Record(op, [q, k, v, .. visibility.Inputs], [(Output(q, v), tape.Type), (logSumExp, tape.Type.Sum())])[0];
     }
 
     /// <summary>The weights themselves, [B, H, T, T]: for readers and composed paths.</summary>
@@ -41,14 +41,14 @@ public sealed class AttentionOp(IFusedAttention kernel, double scale, Visibility
 
     public override bool BackwardReadsOutput(int output) => true;
 
-    public override void Forward(Backend backend, OpCall call) => kernel.Forward(Args(call));
+    public override void Forward(Backend backend, OpCall call) => kernel.Run(new AttentionCall(Args(call)));
 
-    public override void Backward(Backend backend, OpCall call) => kernel.Backward(Args(call), Gradients(call));
+    public override void Backward(Backend backend, OpCall call) => backwardKernel.Run(new AttentionBackwardCall(Args(call), Gradients(call)));
 
     public override long BackwardScratchBytes(Node node)
     {
-        Tensor q = node.Inputs[Q];
-        return kernel.BackwardScratchBytes(q[0], q[1], q[2], node.Inputs[K][2], Math.Max(q[3], node.Inputs[V][3]));
+        OpCall shapes = OpCall.OfShapes(node);
+        return backwardKernel.ScratchBytes(new AttentionBackwardCall(Args(shapes), Gradients(shapes)));
     }
 
     internal static AttentionGradients Gradients(OpCall call) => new()

@@ -1,12 +1,12 @@
 using NanoFold.Engine.Autograd;
 using NanoFold.Engine.Tensors;
 using NanoFold.Kernels;
-using NanoFold.Kernels.Fused;
+using NanoFold.Kernels.Calls.Attention;
 
 namespace NanoFold.Engine.Ops;
 
-/// <summary>Attention of decoding: appends new keys and values to a cache and attends over it; see <see cref="ICachedAttention"/>. No gradient.</summary>
-public sealed class CachedAttentionOp(ICachedAttention kernel, double scale, Visibility visibility, int topK) : Op
+/// <summary>Attention of decoding: appends new keys and values to a cache and attends over it; see <see cref="CachedAttentionCall"/>. No gradient.</summary>
+public sealed class CachedAttentionOp(IKernel<CachedAttentionCall> kernel, double scale, Visibility visibility, int topK) : Op
 {
     public override string Name => "cached-attention";
 
@@ -23,7 +23,7 @@ public sealed class CachedAttentionOp(ICachedAttention kernel, double scale, Vis
     public static Tensor Record(Tape tape, Tensor q, Tensor k, Tensor v, (Tensor Keys, Tensor Values) cache, Tensor positions, Tensor counts, double scale, Visibility visibility, int topK = 0)
     {
         AttentionOp.CheckShapes("cached-attention", q, k, v);
-        var op = new CachedAttentionOp(tape.Backend.RequireInterface<ICachedAttention>(), scale, visibility, topK);
+        var op = new CachedAttentionOp(tape.Backend.Require<CachedAttentionCall>(), scale, visibility, topK);
         return tape.Record(op, [q, k, v, cache.Keys, cache.Values, positions, counts, .. visibility.Inputs], AttentionOp.Output(q, v));
     }
 
@@ -31,7 +31,7 @@ public sealed class CachedAttentionOp(ICachedAttention kernel, double scale, Vis
 
     public override bool HasSideEffects => true;
 
-    public override void Forward(Backend backend, OpCall call) => kernel.Forward(new CachedAttentionArgs
+    public override void Forward(Backend backend, OpCall call) => kernel.Run(new CachedAttentionCall
     {
         Q = call.Input(0),
         K = call.Input(1),

@@ -1,7 +1,7 @@
 using NanoFold.Engine.Autograd;
 using NanoFold.Engine.Tensors;
 using NanoFold.Kernels;
-using NanoFold.Kernels.Fused.Time;
+using NanoFold.Kernels.Calls.Time;
 
 namespace NanoFold.Engine.Ops;
 

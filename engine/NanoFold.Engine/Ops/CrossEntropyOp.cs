@@ -1,7 +1,7 @@
 using NanoFold.Engine.Autograd;
 using NanoFold.Engine.Tensors;
 using NanoFold.Kernels;
-using NanoFold.Kernels.Fused;
+using NanoFold.Kernels.Calls;
 
 namespace NanoFold.Engine.Ops;
 
@@ -9,8 +9,11 @@ namespace NanoFold.Engine.Ops;
 /// loss [1] = Σ −ln softmax(logits)[target] / TargetCount, in nats; rows with target −1 count nothing. logits [.., V], targets Int32 [..].
 /// dLogits = (softmax − onehot) / TargetCount.
 /// </summary>
-public sealed class CrossEntropyOp(ICrossEntropyKernel kernel) : Op
+public sealed class CrossEntropyOp(Backend backend) : Op
 {
+    private readonly IKernel<CrossEntropyCall> _forward = backend.Require<CrossEntropyCall>();
+    private readonly IKernel<CrossEntropyBackwardCall> _backward = backend.Require<CrossEntropyBackwardCall>();
+
     public override string Name => "cross-entropy";
 
     /// <returns>The loss [1] and each row's nats [N].</returns>
@@ -22,7 +25,7 @@ public sealed class CrossEntropyOp(ICrossEntropyKernel kernel) : Op
         }
 
         int rows = checked((int)logits.Layout.Rows);
-        var op = new CrossEntropyOp(tape.Backend.RequireInterface<ICrossEntropyKernel>());
+        var op = new CrossEntropyOp(tape.Backend);
         Tensor[] outputs = tape.Record(op, [logits.Reshape(rows, logits[-1]), targets.Reshape(rows)],
             [(Layout.Of(1), tape.Type.Sum()), (Layout.Of(rows), tape.Type.Sum()), (Layout.Of(rows), tape.Type.Sum())]);
         return (outputs[0], outputs[1]);
@@ -35,10 +38,10 @@ public sealed class CrossEntropyOp(ICrossEntropyKernel kernel) : Op
     public override bool BackwardReadsOutput(int output) => output == 2;
 
     public override void Forward(Backend backend, OpCall call) =>
-        kernel.Forward(call.Input(0), call.Input(1), call.Output(1), call.Output(2), call.Output(0));
+        _forward.Run(new CrossEntropyCall(call.Input(0), call.Input(1), call.Output(1), call.Output(2), call.Output(0)));
 
-    public override void Backward(Backend backend, OpCall call) => kernel.Backward(
-        call.Input(0), call.Input(1), call.Output(2), call.OutputGradient(0), call.InputGradient(0), call.Accumulates(0));
+    public override void Backward(Backend backend, OpCall call) => _backward.Run(new CrossEntropyBackwardCall(
+        call.Input(0), call.Input(1), call.Output(2), call.OutputGradient(0), call.InputGradient(0), call.Accumulates(0)));
 
     internal static IEnumerable<OpCase> Cases()
     {

@@ -1,24 +1,27 @@
 using NanoFold.Engine.Autograd;
 using NanoFold.Engine.Tensors;
 using NanoFold.Kernels;
-using NanoFold.Kernels.Fused;
+using NanoFold.Kernels.Calls;
 
 namespace NanoFold.Engine.Ops;
 
 /// <summary>
 /// Brings the experts' results back to their tokens: y[n] = Σ_j weights[n, j] · rows[rowOfSlot[n, j]]. rows [N·k, C], weights [N, k], y [N, C].
 /// </summary>
-public sealed class ExpertCombineOp(IExpertRouting kernel) : Op
+public sealed class ExpertCombineOp(Backend backend) : Op
 {
+    private readonly IKernel<ExpertCombineCall> _forward = backend.Require<ExpertCombineCall>();
+    private readonly IKernel<ExpertCombineBackwardCall> _backward = backend.Require<ExpertCombineBackwardCall>();
+
     public override string Name => "expert-combine";
 
     public static Tensor Record(Tape tape, Tensor rows, Tensor weights, Tensor rowOfSlot) => tape.Record(
-        new ExpertCombineOp(tape.Backend.RequireInterface<IExpertRouting>()), [rows, weights, rowOfSlot], Layout.Of(weights[0], rows[1]));
+        new ExpertCombineOp(tape.Backend), [rows, weights, rowOfSlot], Layout.Of(weights[0], rows[1]));
 
     public override bool IsDifferentiable(int input) => input != 2;
 
     public override void Forward(Backend backend, OpCall call) =>
-        kernel.Combine(call.Input(0), call.Input(1), call.Input(2), call.Output(0), accumulate: false);
+        _forward.Run(new ExpertCombineCall(call.Input(0), call.Input(1), call.Input(2), call.Output(0), Accumulate: false));
 
     public override void Backward(Backend backend, OpCall call)
     {
@@ -27,7 +30,8 @@ public sealed class ExpertCombineOp(IExpertRouting kernel) : Op
             throw new InvalidOperationException("expert-combine: must be the only reader of its rows and weights");
         }
 
-        kernel.CombineBackward(call.Input(0), call.Input(1), call.Input(2), call.OutputGradient(0), call.InputGradient(0), call.InputGradient(1));
+        _backward.Run(new ExpertCombineBackwardCall(
+            call.Input(0), call.Input(1), call.Input(2), call.OutputGradient(0), call.InputGradient(0), call.InputGradient(1)));
     }
 
     internal static IEnumerable<OpCase> Cases()

@@ -1,30 +1,33 @@
 using NanoFold.Engine.Autograd;
 using NanoFold.Engine.Tensors;
 using NanoFold.Kernels;
-using NanoFold.Kernels.Fused;
+using NanoFold.Kernels.Calls;
 
 namespace NanoFold.Engine.Ops;
 
 /// <summary>Weights of the chosen experts: their probabilities, divided by their sum where renormalized (Mixtral). probabilities [N, E], indices Int32 [N, k], weights [N, k].</summary>
-public sealed class ExpertWeightsOp(IExpertRouting kernel, bool renormalize) : Op
+public sealed class ExpertWeightsOp(Backend backend, bool renormalize) : Op
 {
+    private readonly IKernel<ExpertWeightsCall> _forward = backend.Require<ExpertWeightsCall>();
+    private readonly IKernel<ExpertWeightsBackwardCall> _backward = backend.Require<ExpertWeightsBackwardCall>();
+
     public override string Name => "expert-weights";
 
     public static Tensor Record(Tape tape, Tensor probabilities, Tensor indices, bool renormalize) => tape.Record(
-        new ExpertWeightsOp(tape.Backend.RequireInterface<IExpertRouting>(), renormalize), [probabilities, indices], indices.Layout);
+        new ExpertWeightsOp(tape.Backend, renormalize), [probabilities, indices], indices.Layout);
 
     public override bool IsDifferentiable(int input) => input == 0;
 
     public override bool BackwardReadsOutput(int output) => true;
 
     public override void Forward(Backend backend, OpCall call) =>
-        kernel.Weights(call.Input(0), call.Input(1), call.Output(0), renormalize);
+        _forward.Run(new ExpertWeightsCall(call.Input(0), call.Input(1), call.Output(0), renormalize));
 
     public override void Backward(Backend backend, OpCall call)
     {
         ref readonly View dProbabilities = ref call.InputGradient(0);
         View target = call.Accumulates(0) ? call.Scratch.As(dProbabilities.Type, dProbabilities.Layout.Contiguous()) : dProbabilities;
-        kernel.WeightsBackward(call.Input(0), call.Input(1), call.Output(0), call.OutputGradient(0), target, renormalize);
+        _backward.Run(new ExpertWeightsBackwardCall(call.Input(0), call.Input(1), call.Output(0), call.OutputGradient(0), target, renormalize));
         if (call.Accumulates(0))
         {
             backend.Copy(target, dProbabilities, accumulate: true);

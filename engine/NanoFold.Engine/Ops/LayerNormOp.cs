@@ -1,7 +1,7 @@
 using NanoFold.Engine.Autograd;
 using NanoFold.Engine.Tensors;
 using NanoFold.Kernels;
-using NanoFold.Kernels.Fused;
+using NanoFold.Kernels.Calls;
 
 namespace NanoFold.Engine.Ops;
 
@@ -9,8 +9,11 @@ namespace NanoFold.Engine.Ops;
 /// y = (x − μ) · r ⊙ g + b with r = rsqrt(var + ε) over the last dimension (arXiv 1607.06450). x [.., D], g and b [D].
 /// With x̂ = (x − μ) r and h = dy ⊙ g: dx = r · (h − mean(h) − x̂ · mean(h ⊙ x̂)), dg += Σ dy ⊙ x̂, db += Σ dy.
 /// </summary>
-public sealed class LayerNormOp(INormKernels kernels, double epsilon) : Op
+public sealed class LayerNormOp(Backend backend, double epsilon) : Op
 {
+    private readonly IKernel<LayerNormCall> _forward = backend.Require<LayerNormCall>();
+    private readonly IKernel<LayerNormBackwardCall> _backward = backend.Require<LayerNormBackwardCall>();
+
     public override string Name => "layer-norm";
 
     public static Tensor Record(Tape tape, Tensor x, Tensor gain, Tensor bias, double epsilon)
@@ -20,7 +23,7 @@ public sealed class LayerNormOp(INormKernels kernels, double epsilon) : Op
             throw new ArgumentException($"layer-norm: x {x}, gain {gain}, bias {bias}; expected [.., D], [D], [D]");
         }
 
-        var op = new LayerNormOp(tape.Backend.RequireInterface<INormKernels>(), epsilon);
+        var op = new LayerNormOp(tape.Backend, epsilon);
         return tape.Record(op, [x, gain, bias], [(x.Layout, tape.Type), (Layout.Of(checked((int)x.Layout.Rows), 2), tape.Type.Sum())])[0];
     }
 
@@ -29,19 +32,16 @@ public sealed class LayerNormOp(INormKernels kernels, double epsilon) : Op
     public override bool BackwardReadsOutput(int output) => output == 1;
 
     public override void Forward(Backend backend, OpCall call) =>
-        kernels.LayerNorm(call.Input(0), call.Input(1), call.Input(2), call.Output(0), call.Output(1), epsilon);
+        _forward.Run(new LayerNormCall(call.Input(0), call.Input(1), call.Input(2), call.Output(0), call.Output(1), epsilon));
 
     public override void Backward(Backend backend, OpCall call)
     {
         call.ZeroUnlessAccumulating(backend, 1);
         call.ZeroUnlessAccumulating(backend, 2);
-        kernels.LayerNormBackward(
-            call.Input(0), call.Input(1), call.Output(1), call.OutputGradient(0),
-            call.InputGradient(0), call.Accumulates(0), call.InputGradient(1), call.InputGradient(2), call.Scratch);
+        _backward.Run(Gradient(call));
     }
 
-    public override long BackwardScratchBytes(Node node) =>
-        kernels.BackwardScratchBytes(node.Inputs[0].Layout.Rows, node.Inputs[0][-1], node.Inputs[0].Type);
+    public override long BackwardScratchBytes(Node node) => _backward.ScratchBytes(Gradient(OpCall.OfShapes(node)));
 
     internal static IEnumerable<OpCase> Cases()
     {
@@ -57,6 +57,10 @@ public sealed class LayerNormOp(INormKernels kernels, double epsilon) : Op
         yield return new OpCase($"layer-norm {s.Name} [{s.Tokens}, {s.Width}]", [OpInput.Real(s.Tokens, s.Width), OpInput.Weight(s.Width), OpInput.Weight(s.Width)],
             (tape, t) => Record(tape, t[0], t[1], t[2], 1e-5), a => Reference(a[0], a[1], a[2], s.Width));
     }
+
+    private static LayerNormBackwardCall Gradient(OpCall call) => new(
+        call.Input(0), call.Input(1), call.Output(1), call.OutputGradient(0),
+        call.InputGradient(0), call.Accumulates(0), call.InputGradient(1), call.InputGradient(2), call.Scratch);
 
     private static double[] Reference(double[] x, double[] gain, double[] bias, int width) => [.. x.Chunk(width).SelectMany(row =>
     {

@@ -1,7 +1,7 @@
 using NanoFold.Engine.Autograd;
 using NanoFold.Engine.Tensors;
 using NanoFold.Kernels;
-using NanoFold.Kernels.Fused;
+using NanoFold.Kernels.Calls;
 
 namespace NanoFold.Engine.Ops;
 
@@ -10,9 +10,9 @@ namespace NanoFold.Engine.Ops;
 /// there are few of them: keeping those for the backward pass costs less than making them again.
 /// x [.., C], W [V, C], targets Int32 [..]. Composed of <see cref="LinearOp"/> and <see cref="CrossEntropyOp"/> where the backend lacks the kernel.
 /// </summary>
-public sealed class LinearCrossEntropyOp(ILinearCrossEntropy kernel) : Op
+public sealed class LinearCrossEntropyOp(IKernel<LinearCrossEntropyCall> kernel, IKernel<LinearCrossEntropyBackwardCall> backwardKernel) : Op
 {
-    private const int Losses = 1, LogSumExp = 2, Logits = 3;
+    private const int Losses = 1, LogSumExp = 2, Kept = 3;
 
     public override string Name => "linear-cross-entropy";
 
@@ -24,14 +24,16 @@ public sealed class LinearCrossEntropyOp(ILinearCrossEntropy kernel) : Op
             throw new ArgumentException($"linear-cross-entropy: x {x}, weight {weight}, targets {targets}; expected [N, C], [V, C], [N]");
         }
 
-        if (tape.Backend.FindInterface<ILinearCrossEntropy>() is not { } kernel)
+        if (tape.Backend.Find<LinearCrossEntropyCall>() is not { } kernel)
         {
             return CrossEntropyOp.Record(tape, LinearOp.Record(tape, x, weight), targets);
         }
 
         int rows = checked((int)x.Layout.Rows);
-        Tensor[] outputs = tape.Record(new LinearCrossEntropyOp(kernel), [x.Reshape(rows, x[-1]), weight, targets.Reshape(rows)],
-            [(Layout.Of(1), tape.Type.Sum()), (Layout.Of(rows), tape.Type.Sum()), (Layout.Of(rows), tape.Type.Sum()), .. KeptLogits(tape, kernel, rows, weight[0])]);
+        (Tensor flat, Tensor flatTargets) = (x.Reshape(rows, x[-1]), targets.Reshape(rows));
+        var op = new LinearCrossEntropyOp(kernel, tape.Backend.Require<LinearCrossEntropyBackwardCall>());
+        Tensor[] outputs = tape.Record(op, [flat, weight, flatTargets],
+            [(Layout.Of(1), tape.Type.Sum()), (Layout.Of(rows), tape.Type.Sum()), (Layout.Of(rows), tape.Type.Sum()), .. KeptOutput(tape, kernel, flat, weight)]);
         return (outputs[0], outputs[Losses]);
     }
 
@@ -41,20 +43,17 @@ public sealed class LinearCrossEntropyOp(ILinearCrossEntropy kernel) : Op
 
     public override bool BackwardReadsOutput(int output) => output >= LogSumExp;
 
-    public override void Forward(Backend backend, OpCall call) => kernel.Forward(
-        call.Input(0), call.Input(1), call.Input(2), call.Output(Losses), call.Output(LogSumExp), call.Output(0), call.Scratch, Kept(call));
+    public override void Forward(Backend backend, OpCall call) => kernel.Run(Call(call));
 
     public override void Backward(Backend backend, OpCall call)
     {
         call.ZeroUnlessAccumulating(backend, 1);
-        kernel.Backward(
-            call.Input(0), call.Input(1), call.Input(2), call.Output(LogSumExp), call.OutputGradient(0),
-            call.InputGradient(0), call.Accumulates(0), call.InputGradient(1), call.Scratch, Kept(call));
+        backwardKernel.Run(Gradient(call));
     }
 
-    public override long ForwardScratchBytes(Node node) => Scratch(node);
+    public override long ForwardScratchBytes(Node node) => kernel.ScratchBytes(Call(OpCall.OfShapes(node)));
 
-    public override long BackwardScratchBytes(Node node) => Scratch(node);
+    public override long BackwardScratchBytes(Node node) => backwardKernel.ScratchBytes(Gradient(OpCall.OfShapes(node)));
 
     internal static IEnumerable<OpCase> Cases()
     {
@@ -77,24 +76,30 @@ public sealed class LinearCrossEntropyOp(ILinearCrossEntropy kernel) : Op
             a => [CrossEntropyOp.Reference(NaiveLogits(a[0], a[1], rows, width, vocab), a[2], vocab)]);
     }
 
-    private static (Layout, DType)[] KeptLogits(Tape tape, ILinearCrossEntropy kernel, int rows, int vocab) =>
-        tape.IsTraining && kernel.KeepsLogits(rows, vocab, tape.Type) ? [(Layout.Of(rows, kernel.LogitsColumns(vocab, tape.Type)), tape.Type)] : [];
-
-    // Rows may be longer than the vocabulary.
-    private static View Kept(OpCall call)
+    // As many floats as the kernel has bytes to keep, a row of x each.
+    private static (Layout, DType)[] KeptOutput(Tape tape, IKernel<LinearCrossEntropyCall> kernel, Tensor x, Tensor weight)
     {
-        if (!Keeps(call.Node))
+        if (!tape.IsTraining)
         {
-            return default;
+            return [];
         }
 
-        ref readonly View padded = ref call.Output(Logits);
-        return padded.With(padded.Layout.Slice(1, 0, call.Input(1).Layout[0], out _));
+        View Shape(in Layout layout) => View.OfShape(layout, tape.Type);
+        long bytes = kernel.KeptBytes(new LinearCrossEntropyCall(Shape(x.Layout), Shape(weight.Layout), default, default, default, default, default, default));
+        long rowBytes = (bytes + x[0] - 1) / x[0];
+        return bytes == 0 ? [] : [(Layout.Of(x[0], checked((int)((rowBytes + sizeof(float) - 1) / sizeof(float)))), DType.Float32)];
     }
 
-    private static bool Keeps(Node node) => node.Outputs.Count > Logits;
+    private static bool Keeps(Node node) => node.Outputs.Count > Kept;
 
-    private long Scratch(Node node) => kernel.ScratchBytes(node.Inputs[0].Layout.Rows, node.Inputs[1][1], node.Inputs[1][0], Keeps(node));
+    private static View KeptOf(OpCall call) => Keeps(call.Node) ? call.Output(Kept) : default;
+
+    private static LinearCrossEntropyCall Call(OpCall call) => new(
+        call.Input(0), call.Input(1), call.Input(2), call.Output(Losses), call.Output(LogSumExp), call.Output(0), call.Scratch, KeptOf(call));
+
+    private static LinearCrossEntropyBackwardCall Gradient(OpCall call) => new(
+        call.Input(0), call.Input(1), call.Input(2), call.Output(LogSumExp), call.OutputGradient(0),
+        call.InputGradient(0), call.Accumulates(0), call.InputGradient(1), call.Scratch, KeptOf(call));
 
     private static double[] NaiveLogits(double[] x, double[] w, int rows, int width, int vocab) =>
         [.. Enumerable.Range(0, rows * vocab).Select(i => Enumerable.Range(0, width).Sum(c => x[i / vocab * width + c] * w[i % vocab * width + c]))];

@@ -1,5 +1,5 @@
 using System.Reflection;
-using NanoFold.Kernels.Fused.Time;
+using NanoFold.Kernels.Calls.Time;
 
 namespace NanoFold.Engine.Ops;
 

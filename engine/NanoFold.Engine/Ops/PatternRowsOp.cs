@@ -2,7 +2,7 @@ using System.Buffers;
 using NanoFold.Engine.Autograd;
 using NanoFold.Engine.Tensors;
 using NanoFold.Kernels;
-using NanoFold.Kernels.Fused.Attention;
+using NanoFold.Kernels.Calls.Attention;
 using TensorPrimitives = System.Numerics.Tensors.TensorPrimitives;
 
 namespace NanoFold.Engine.Ops;

@@ -1,7 +1,7 @@
 using NanoFold.Engine.Autograd;
 using NanoFold.Engine.Tensors;
 using NanoFold.Kernels;
-using NanoFold.Kernels.Fused;
+using NanoFold.Kernels.Calls;
 
 namespace NanoFold.Engine.Ops;
 
@@ -9,8 +9,11 @@ namespace NanoFold.Engine.Ops;
 /// y = x · r ⊙ g with r = rsqrt(mean(x²) + ε) over the last dimension (arXiv 1910.07467). x [.., D], g [D] or none.
 /// dx = r · (dy ⊙ g − x · r² · mean(dy ⊙ g ⊙ x)), dg += Σ dy ⊙ x · r.
 /// </summary>
-public sealed class RmsNormOp(INormKernels kernels, double epsilon) : Op
+public sealed class RmsNormOp(Backend backend, double epsilon) : Op
 {
+    private readonly IKernel<RmsNormCall> _forward = backend.Require<RmsNormCall>();
+    private readonly IKernel<RmsNormBackwardCall> _backward = backend.Require<RmsNormBackwardCall>();
+
     public override string Name => "rms-norm";
 
     public static Tensor Record(Tape tape, Tensor x, Tensor gain, double epsilon)
@@ -20,25 +23,22 @@ public sealed class RmsNormOp(INormKernels kernels, double epsilon) : Op
             throw new ArgumentException($"rms-norm: x {x} and gain {gain}; expected [.., D] and [D]");
         }
 
-        var op = new RmsNormOp(tape.Backend.RequireInterface<INormKernels>(), epsilon);
+        var op = new RmsNormOp(tape.Backend, epsilon);
         return tape.Record(op, [x, gain], [(x.Layout, tape.Type), (Layout.Of(checked((int)x.Layout.Rows), 1), tape.Type.Sum())])[0];
     }
 
     public override bool BackwardReadsOutput(int output) => output == 1;
 
     public override void Forward(Backend backend, OpCall call) =>
-        kernels.RmsNorm(call.Input(0), call.Input(1), call.Output(0), call.Output(1), epsilon);
+        _forward.Run(new RmsNormCall(call.Input(0), call.Input(1), call.Output(0), call.Output(1), epsilon));
 
     public override void Backward(Backend backend, OpCall call)
     {
         call.ZeroUnlessAccumulating(backend, 1);
-        kernels.RmsNormBackward(
-            call.Input(0), call.Input(1), call.Output(1), call.OutputGradient(0),
-            call.InputGradient(0), call.Accumulates(0), call.InputGradient(1), call.Scratch);
+        _backward.Run(Gradient(call));
     }
 
-    public override long BackwardScratchBytes(Node node) =>
-        kernels.BackwardScratchBytes(node.Inputs[0].Layout.Rows, node.Inputs[0][-1], node.Inputs[0].Type);
+    public override long BackwardScratchBytes(Node node) => _backward.ScratchBytes(Gradient(OpCall.OfShapes(node)));
 
     internal static IEnumerable<OpCase> Cases()
     {
@@ -62,6 +62,9 @@ public sealed class RmsNormOp(INormKernels kernels, double epsilon) : Op
         yield return new OpCase($"rms-norm {s.Name} of heads [{s.Tokens}, {s.Heads}, {s.HeadDim}]", [OpInput.Real(s.Tokens, s.Heads, s.HeadDim), OpInput.Weight(s.HeadDim)],
             (tape, t) => Record(tape, t[0], t[1], 1e-5), a => Reference(a[0], a[1], s.HeadDim));
     }
+
+    private static RmsNormBackwardCall Gradient(OpCall call) => new(
+        call.Input(0), call.Input(1), call.Output(1), call.OutputGradient(0), call.InputGradient(0), call.Accumulates(0), call.InputGradient(1), call.Scratch);
 
     private static double[] Reference(double[] x, double[]? gain, int width) => [.. x.Chunk(width).SelectMany(row =>
     {

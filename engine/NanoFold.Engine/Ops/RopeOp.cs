@@ -1,7 +1,7 @@
 using NanoFold.Engine.Autograd;
 using NanoFold.Engine.Tensors;
 using NanoFold.Kernels;
-using NanoFold.Kernels.Fused;
+using NanoFold.Kernels.Calls;
 
 namespace NanoFold.Engine.Ops;
 
@@ -9,7 +9,7 @@ namespace NanoFold.Engine.Ops;
 /// Rotary position embedding (arXiv 2104.09864): pair (a, b) of a head at position p becomes (a cos − b sin, a sin + b cos) with angle p · θᵢ.
 /// x [B, T, H, D]; a table of width R below D turns the first R elements of each head and leaves the rest. The gradient turns back.
 /// </summary>
-public sealed class RopeOp(IRopeKernel kernel, bool interleaved) : Op
+public sealed class RopeOp(IKernel<RopeCall> kernel, bool interleaved) : Op
 {
     public override string Name => "rope";
 
@@ -25,7 +25,7 @@ public sealed class RopeOp(IRopeKernel kernel, bool interleaved) : Op
             throw new ArgumentException($"rope: x {x} and table {table}; expected [B, T, H, D], and [positions, R] with an even R of at most D");
         }
 
-        return tape.Record(new RopeOp(tape.Backend.RequireInterface<IRopeKernel>(), interleaved), [x, table, positions], x.Layout);
+        return tape.Record(new RopeOp(tape.Backend.Require<RopeCall>(), interleaved), [x, table, positions], x.Layout);
     }
 
     public override bool IsDifferentiable(int input) => input == 0;
@@ -65,7 +65,7 @@ public sealed class RopeOp(IRopeKernel kernel, bool interleaved) : Op
     {
         ref readonly View table = ref call.Input(1);
         int width = table.Layout[-1], rest = x.Layout[-1] - width;
-        kernel.Apply(Part(x, 0, width), Part(y, 0, width), table, call.Input(2), interleaved, inverse, accumulate);
+        kernel.Run(new RopeCall(Part(x, 0, width), Part(y, 0, width), table, call.Input(2), interleaved, inverse, accumulate));
         if (rest > 0)
         {
             backend.Copy(Part(x, width, rest), Part(y, width, rest), accumulate);

@@ -1,7 +1,7 @@
 using NanoFold.Engine.Autograd;
 using NanoFold.Engine.Tensors;
 using NanoFold.Kernels;
-using NanoFold.Kernels.Fused;
+using NanoFold.Kernels.Calls;
 
 namespace NanoFold.Engine.Ops;
 
@@ -9,14 +9,17 @@ namespace NanoFold.Engine.Ops;
 /// loss [1] = (balance · E · Σ_e f_e P_e + z · mean(logsumexp(logits)²)) / MicroBatchCount: Switch's balancing loss (arXiv 2101.03961) and
 /// ST-MoE's z-loss (arXiv 2202.08906). f_e is the share of (token, slot) pairs of expert e, constant in the gradient; P_e its mean probability.
 /// </summary>
-public sealed class RouterLossOp(IExpertRouting kernel, double balance, double z) : Op
+public sealed class RouterLossOp(Backend backend, double balance, double z) : Op
 {
+    private readonly IKernel<RouterLossCall> _forward = backend.Require<RouterLossCall>();
+    private readonly IKernel<RouterLossBackwardCall> _backward = backend.Require<RouterLossBackwardCall>();
+
     public override string Name => "router-loss";
 
     /// <returns>The loss [1] and the load f [E].</returns>
     public static (Tensor Loss, Tensor Load) Record(Tape tape, Tensor logits, Tensor probabilities, Tensor offsets, double balance, double z)
     {
-        Tensor[] outputs = tape.Record(new RouterLossOp(tape.Backend.RequireInterface<IExpertRouting>(), balance, z), [logits, probabilities, offsets],
+        Tensor[] outputs = tape.Record(new RouterLossOp(tape.Backend, balance, z), [logits, probabilities, offsets],
             [(Layout.Of(1), tape.Type.Sum()), (Layout.Of(logits[1]), tape.Type.Sum())]);
         return (outputs[0], outputs[1]);
     }
@@ -31,10 +34,10 @@ public sealed class RouterLossOp(IExpertRouting kernel, double balance, double z
     public override bool BackwardReadsOutput(int output) => output == 1;
 
     public override void Forward(Backend backend, OpCall call) =>
-        kernel.RouterLoss(call.Input(0), call.Input(1), call.Input(2), call.Output(1), call.Output(0), balance, z);
+        _forward.Run(new RouterLossCall(call.Input(0), call.Input(1), call.Input(2), call.Output(1), call.Output(0), balance, z));
 
-    public override void Backward(Backend backend, OpCall call) => kernel.RouterLossBackward(
-        call.Input(0), call.Input(1), call.Output(1), call.OutputGradient(0), call.InputGradient(0), balance, z, call.Accumulates(0));
+    public override void Backward(Backend backend, OpCall call) => _backward.Run(new RouterLossBackwardCall(
+        call.Input(0), call.Input(1), call.Output(1), call.OutputGradient(0), call.InputGradient(0), balance, z, call.Accumulates(0)));
 
     internal static IEnumerable<OpCase> Cases()
     {

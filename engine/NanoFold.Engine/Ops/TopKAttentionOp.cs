@@ -1,7 +1,7 @@
 using NanoFold.Engine.Autograd;
 using NanoFold.Engine.Tensors;
 using NanoFold.Kernels;
-using NanoFold.Kernels.Fused;
+using NanoFold.Kernels.Calls.Attention;
 
 namespace NanoFold.Engine.Ops;
 
@@ -10,7 +10,7 @@ namespace NanoFold.Engine.Ops;
 /// the product with v and the backward pass touch those kept. Shapes as in <see cref="AttentionOp"/>. Where the backend lacks the kernel
 /// it is composed, with T × T weights.
 /// </summary>
-public sealed class TopKAttentionOp(IFusedTopKAttention kernel, double scale, Visibility visibility) : Op
+public sealed class TopKAttentionOp(IKernel<TopKAttentionCall> kernel, IKernel<TopKAttentionBackwardCall> backwardKernel, double scale, Visibility visibility) : Op
 {
     private const int Seen = 3;
 
@@ -19,12 +19,13 @@ public sealed class TopKAttentionOp(IFusedTopKAttention kernel, double scale, Vi
     public static Tensor Record(Tape tape, Tensor q, Tensor k, Tensor v, double scale, int topK, Visibility visibility)
     {
         AttentionOp.CheckShapes("top-k-attention", q, k, v);
-        if (tape.Backend.FindInterface<IFusedTopKAttention>() is not { } kernel)
+        if (tape.Backend.Find<TopKAttentionCall>() is not { } kernel)
         {
             return AttentionOp.Weigh(tape, AttentionOp.Pattern(tape, q, k, scale, visibility, topK), v);
         }
 
-        return tape.Record(new TopKAttentionOp(kernel, scale, visibility), [q, k, v, .. visibility.Inputs],
+        var op = new TopKAttentionOp(kernel, tape.Backend.Require<TopKAttentionBackwardCall>(), scale, visibility);
+        return tape.Record(op, [q, k, v, .. visibility.Inputs],
         [
             (AttentionOp.Output(q, v), tape.Type),
             (Layout.Of(q[0], q[2], q[1]), tape.Type.Sum()),
@@ -36,16 +37,13 @@ public sealed class TopKAttentionOp(IFusedTopKAttention kernel, double scale, Vi
 
     public override bool BackwardReadsOutput(int output) => true;
 
-    public override void Forward(Backend backend, OpCall call) => kernel.Forward(Args(call), call.Output(2));
+    public override void Forward(Backend backend, OpCall call) => kernel.Run(new TopKAttentionCall(Args(call), call.Output(2)));
 
-    public override void Backward(Backend backend, OpCall call) =>
-        kernel.Backward(Args(call), call.Output(2), AttentionOp.Gradients(call));
+    public override void Backward(Backend backend, OpCall call) => backwardKernel.Run(Gradient(call));
 
-    public override long BackwardScratchBytes(Node node)
-    {
-        Tensor q = node.Inputs[0];
-        return kernel.BackwardScratchBytes(q[0], q[1], q[2], node.Inputs[1][2], Math.Max(q[3], node.Inputs[2][3]));
-    }
+    public override long BackwardScratchBytes(Node node) => backwardKernel.ScratchBytes(Gradient(OpCall.OfShapes(node)));
+
+    private TopKAttentionBackwardCall Gradient(OpCall call) => new(Args(call), call.Output(2), AttentionOp.Gradients(call));
 
     private AttentionArgs Args(OpCall call) => new()
     {

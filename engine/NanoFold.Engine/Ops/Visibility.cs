@@ -1,6 +1,6 @@
 using NanoFold.Engine.Autograd;
 using NanoFold.Engine.Tensors;
-using NanoFold.Kernels.Fused.Attention;
+using NanoFold.Kernels.Calls.Attention;
 
 namespace NanoFold.Engine.Ops;
 

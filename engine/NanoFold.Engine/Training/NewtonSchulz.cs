@@ -1,5 +1,5 @@
 using NanoFold.Kernels;
-using NanoFold.Kernels.Fused;
+using NanoFold.Kernels.Calls;
 using NanoFold.Kernels.Lanes;
 
 namespace NanoFold.Engine.Training;
@@ -14,7 +14,7 @@ internal sealed class NewtonSchulz : IDisposable
     private const double NormEpsilon = 1e-7;
 
     private readonly Backend _backend;
-    private readonly IOptimizerKernels _kernels;
+    private readonly IKernel<NormalizeFrobeniusCall> _normalize;
     private readonly DeviceBuffer _scratch;
     private readonly long _matrixElements;
     private readonly long _gramElements;
@@ -24,7 +24,7 @@ internal sealed class NewtonSchulz : IDisposable
     public NewtonSchulz(Backend backend, IEnumerable<(int Rows, int Columns)> shapes)
     {
         _backend = backend;
-        _kernels = backend.RequireInterface<IOptimizerKernels>();
+        _normalize = backend.Require<NormalizeFrobeniusCall>();
         foreach ((int rows, int columns) in shapes)
         {
             int side = Math.Min(rows, columns);
@@ -45,7 +45,7 @@ internal sealed class NewtonSchulz : IDisposable
         View x = Scratch(0, matrix.Layout), product = Scratch(_matrixElements, matrix.Layout);
         View gram = Scratch(2 * _matrixElements, Layout.Of(side, side));
         View polynomial = Scratch(2 * _matrixElements + _gramElements, Layout.Of(side, side));
-        _kernels.NormalizeFrobenius(matrix, x, NormEpsilon);
+        _normalize.Run(new NormalizeFrobeniusCall(matrix, x, NormEpsilon));
         for (int i = 0; i < Iterations; i++)
         {
             _backend.MatMul(new MatMulArgs { A = x, B = x, TransposeA = isTall, TransposeB = !isTall, Y = gram, IsSymmetric = true });

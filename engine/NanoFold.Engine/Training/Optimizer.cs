@@ -1,6 +1,6 @@
 using NanoFold.Engine.Tensors;
 using NanoFold.Kernels;
-using NanoFold.Kernels.Fused;
+using NanoFold.Kernels.Calls;
 using NanoFold.Kernels.Profiling;
 
 namespace NanoFold.Engine.Training;
@@ -13,7 +13,11 @@ public sealed class Optimizer : IDisposable
 {
     private readonly ParameterStore _store;
     private readonly TrainConfig _config;
-    private readonly IOptimizerKernels _kernels;
+    private readonly IKernel<AddSquaresCall> _addSquares;
+    private readonly IKernel<DecideCall> _decide;
+    private readonly IKernel<AdamWCall> _adamW;
+    private readonly IKernel<MuonMomentumCall> _momentum;
+    private readonly IKernel<MuonApplyCall> _apply;
     private readonly DeviceBuffer _first;
     private readonly DeviceBuffer? _second;
     private readonly long _secondStart;
@@ -29,7 +33,11 @@ public sealed class Optimizer : IDisposable
         _store = store;
         _config = config;
         Backend backend = store.Backend;
-        _kernels = backend.RequireInterface<IOptimizerKernels>();
+        _addSquares = backend.Require<AddSquaresCall>();
+        _decide = backend.Require<DecideCall>();
+        _adamW = backend.Require<AdamWCall>();
+        _momentum = backend.Require<MuonMomentumCall>();
+        _apply = backend.Require<MuonApplyCall>();
         _matrices = store.Range(ParameterRole.Matrix);
         _first = backend.Allocate(store.TrainedElements * sizeof(float));
         store.AllocateGradients();
@@ -63,8 +71,8 @@ public sealed class Optimizer : IDisposable
     public void Update()
     {
         Log?.Begin(EventKind.Part, StepPart.GradientNorm);
-        _kernels.AddSquares(_store.AllGradients);
-        _kernels.Decide(_config.Clip, _config.Precision.ScalesLoss());
+        _addSquares.Run(new AddSquaresCall(_store.AllGradients));
+        _decide.Run(new DecideCall(_config.Clip, _config.Precision.ScalesLoss()));
         Log?.End();
         foreach (ParameterRole role in Roles)
         {
@@ -85,8 +93,9 @@ public sealed class Optimizer : IDisposable
             Log?.Begin(EventKind.Part, StepPart.AdamW);
             (View values, View gradients) = _store.Slice(start, end);
             double decay = role is ParameterRole.Matrix or ParameterRole.Head ? _config.WeightDecay!.Value : 0;
-            _kernels.AdamW(values, gradients, Vector(_first, start, end), Vector(_second!, start - _secondStart, end - _secondStart),
-                _config.Beta1!.Value, _config.Beta2!.Value, _config.Epsilon!.Value, decay, rateFactor: 1);
+            _adamW.Run(new AdamWCall(
+                values, gradients, Vector(_first, start, end), Vector(_second!, start - _secondStart, end - _secondStart),
+                _config.Beta1!.Value, _config.Beta2!.Value, _config.Epsilon!.Value, decay));
             Log?.End();
         }
 
@@ -113,7 +122,7 @@ public sealed class Optimizer : IDisposable
     {
         (_, View gradients) = _store.Slice(_matrices.Start, _matrices.End);
         View momentum = Vector(_first, _matrices.Start, _matrices.End);
-        _kernels.MuonMomentum(gradients, momentum, Vector(_update!, 0, _matrices.End - _matrices.Start), _config.Momentum, nesterov: true);
+        _momentum.Run(new MuonMomentumCall(gradients, momentum, Vector(_update!, 0, _matrices.End - _matrices.Start), _config.Momentum));
         foreach (Parameter parameter in _hidden)
         {
             // A stack of experts' matrices is updated one by one.
@@ -123,8 +132,8 @@ public sealed class Optimizer : IDisposable
             {
                 var update = new View(_update!, parameter.Offset - _matrices.Start + offset, matrix, DType.Float32);
                 _newtonSchulz!.Apply(update);
-                _kernels.MuonApply(_store.Values(parameter).With(matrix, offset), update,
-                    _config.MatrixWeightDecay!.Value, Math.Sqrt(Math.Max(1, (double)rows / columns)));
+                _apply.Run(new MuonApplyCall(
+                    _store.Values(parameter).With(matrix, offset), update, _config.MatrixWeightDecay!.Value, Math.Sqrt(Math.Max(1, (double)rows / columns))));
             }
         }
     }

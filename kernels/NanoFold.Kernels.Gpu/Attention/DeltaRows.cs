@@ -1,6 +1,6 @@
 using ILGPU;
-using NanoFold.Kernels.Fused;
-using NanoFold.Kernels.Fused.Attention;
+using NanoFold.Kernels.Calls;
+using NanoFold.Kernels.Calls.Attention;
 using NanoFold.Kernels.Gpu.Elements;
 
 namespace NanoFold.Kernels.Gpu.Attention;
@@ -13,6 +13,8 @@ internal static class DeltaRows
     public static int Length(int time) => (time + Unit - 1) / Unit * Unit;
 
     public static long Bytes(int batch, int time, int heads) => 2L * batch * heads * Length(time) * sizeof(float);
+
+    public static long Bytes(in AttentionArgs args) => Bytes(args.Q.Layout[0], args.Q.Layout[1], args.Q.Layout[2]);
 
     /// <summary>Fills the scratch.</summary>
     /// <param name="context">Of the device.</param>
@@ -27,12 +29,7 @@ internal static class DeltaRows
     {
         View scratch = gradients.Scratch;
         long bytes = Bytes(shape.Batch, shape.Time, shape.Heads);
-        long given = scratch.IsNone ? 0 : scratch.Count * scratch.Type.Size();
-        if (given < bytes || !scratch.Layout.IsContiguous)
-        {
-            Checks.Throw(op, $"scratch must be {bytes} contiguous bytes, got {given}");
-        }
-
+        RowCheck.Scratch(op, scratch, bytes);
         ArrayView<float> memory = context.View<float>(scratch);
         long half = bytes / (2 * sizeof(float));
         var work = new DeltaWork<T>

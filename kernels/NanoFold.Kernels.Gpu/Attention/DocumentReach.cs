@@ -1,5 +1,5 @@
 using ILGPU;
-using NanoFold.Kernels.Fused.Attention;
+using NanoFold.Kernels.Calls.Attention;
 using NanoFold.Kernels.Gpu.Loops;
 
 namespace NanoFold.Kernels.Gpu.Attention;

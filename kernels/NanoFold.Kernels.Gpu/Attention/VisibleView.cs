@@ -1,5 +1,5 @@
 using ILGPU;
-using NanoFold.Kernels.Fused.Attention;
+using NanoFold.Kernels.Calls.Attention;
 
 namespace NanoFold.Kernels.Gpu.Attention;
 

@@ -1,105 +1,94 @@
 using System.Numerics;
 using ILGPU;
-using NanoFold.Kernels.Fused;
+using NanoFold.Kernels.Calls;
 using NanoFold.Kernels.Gpu.Elements;
 using NanoFold.Kernels.Gpu.Loops;
 
 namespace NanoFold.Kernels.Gpu.Experts;
 
 /// <summary>Mixture-of-experts routing on a GPU. Indices lie on the device and are not checked.</summary>
-internal sealed class GpuExpertRouting(GpuContext context) : IExpertRouting
+internal sealed class GpuExpertRouting(GpuContext context) :
+    IKernel<ExpertSortCall>, IKernel<ExpertCombineCall>, IKernel<ExpertCombineBackwardCall>, IKernel<ExpertWeightsCall>, IKernel<ExpertWeightsBackwardCall>
 {
     private readonly ExpertSort _sort = new(context);
-    private readonly GpuRouterLoss _routerLoss = new(context);
 
-    public void Sort(in View indices, in View offsets, in View rowOfSlot, in View tokenOfRow)
+    public void Run(in ExpertSortCall call)
     {
-        ExpertChecks.Sort("expert sort", indices, offsets, rowOfSlot, tokenOfRow);
-        _sort.Run(indices, offsets, rowOfSlot, tokenOfRow);
+        call.Check();
+        _sort.Run(call.Indices, call.Offsets, call.RowOfSlot, call.TokenOfRow);
     }
 
-    public void Combine(in View rows, in View weights, in View rowOfSlot, in View y, bool accumulate)
+    public void Run(in ExpertCombineCall call)
     {
-        const string Op = "expert combine";
-        ExpertChecks.Combine(Op, rows, weights, rowOfSlot, y);
-        switch (y.Type)
+        call.Check();
+        switch (call.Y.Type)
         {
             case DType.BFloat16:
-                Combine<BF16>(rows, weights, rowOfSlot, y, accumulate);
+                Combine<BF16>(call.Rows, call.Weights, call.RowOfSlot, call.Y, call.Accumulate);
                 break;
             case DType.Float16:
-                Combine<F16>(rows, weights, rowOfSlot, y, accumulate);
+                Combine<F16>(call.Rows, call.Weights, call.RowOfSlot, call.Y, call.Accumulate);
                 break;
             default:
-                GpuChecks.NotDouble(Op, y);
-                Combine<F32>(rows, weights, rowOfSlot, y, accumulate);
+                GpuChecks.NotDouble(ExpertCombineCall.Name, call.Y);
+                Combine<F32>(call.Rows, call.Weights, call.RowOfSlot, call.Y, call.Accumulate);
                 break;
         }
     }
 
-    public void CombineBackward(in View rows, in View weights, in View rowOfSlot, in View dy, in View dRows, in View dWeights)
+    public void Run(in ExpertCombineBackwardCall call)
     {
-        const string Op = "expert combine backward";
-        ExpertChecks.CombineBackward(Op, rows, weights, rowOfSlot, dy, dRows, dWeights);
-        switch (dy.Type)
+        call.Check();
+        switch (call.DY.Type)
         {
             case DType.BFloat16:
-                CombineBackward<BF16>(rows, weights, rowOfSlot, dy, dRows, dWeights);
+                CombineBackward<BF16>(call.Rows, call.Weights, call.RowOfSlot, call.DY, call.DRows, call.DWeights);
                 break;
             case DType.Float16:
-                CombineBackward<F16>(rows, weights, rowOfSlot, dy, dRows, dWeights);
+                CombineBackward<F16>(call.Rows, call.Weights, call.RowOfSlot, call.DY, call.DRows, call.DWeights);
                 break;
             default:
-                GpuChecks.NotDouble(Op, dy);
-                CombineBackward<F32>(rows, weights, rowOfSlot, dy, dRows, dWeights);
+                GpuChecks.NotDouble(ExpertCombineBackwardCall.Name, call.DY);
+                CombineBackward<F32>(call.Rows, call.Weights, call.RowOfSlot, call.DY, call.DRows, call.DWeights);
                 break;
         }
     }
 
-    public void Weights(in View probabilities, in View indices, in View weights, bool renormalize)
+    public void Run(in ExpertWeightsCall call)
     {
-        const string Op = "expert weights";
-        ExpertChecks.Weights(Op, probabilities, indices, weights);
-        switch (weights.Type)
+        call.Check();
+        switch (call.Weights.Type)
         {
             case DType.BFloat16:
-                Launch(WeightsWork<BF16>(probabilities, indices, weights, renormalize), indices.Layout[0]);
+                Launch(WeightsWork<BF16>(call.Probabilities, call.Indices, call.Weights, call.Renormalize), call.Indices.Layout[0]);
                 break;
             case DType.Float16:
-                Launch(WeightsWork<F16>(probabilities, indices, weights, renormalize), indices.Layout[0]);
+                Launch(WeightsWork<F16>(call.Probabilities, call.Indices, call.Weights, call.Renormalize), call.Indices.Layout[0]);
                 break;
             default:
-                GpuChecks.NotDouble(Op, weights);
-                Launch(WeightsWork<F32>(probabilities, indices, weights, renormalize), indices.Layout[0]);
+                GpuChecks.NotDouble(ExpertWeightsCall.Name, call.Weights);
+                Launch(WeightsWork<F32>(call.Probabilities, call.Indices, call.Weights, call.Renormalize), call.Indices.Layout[0]);
                 break;
         }
     }
 
-    public void WeightsBackward(in View probabilities, in View indices, in View weights, in View dWeights, in View dProbabilities, bool renormalize)
+    public void Run(in ExpertWeightsBackwardCall call)
     {
-        const string Op = "expert weights backward";
-        ExpertChecks.WeightsBackward(Op, probabilities, indices, weights, dWeights, dProbabilities);
-        switch (weights.Type)
+        call.Check();
+        switch (call.Weights.Type)
         {
             case DType.BFloat16:
-                WeightsBackward<BF16>(probabilities, indices, weights, dWeights, dProbabilities, renormalize);
+                WeightsBackward<BF16>(call.Probabilities, call.Indices, call.Weights, call.DWeights, call.DProbabilities, call.Renormalize);
                 break;
             case DType.Float16:
-                WeightsBackward<F16>(probabilities, indices, weights, dWeights, dProbabilities, renormalize);
+                WeightsBackward<F16>(call.Probabilities, call.Indices, call.Weights, call.DWeights, call.DProbabilities, call.Renormalize);
                 break;
             default:
-                GpuChecks.NotDouble(Op, weights);
-                WeightsBackward<F32>(probabilities, indices, weights, dWeights, dProbabilities, renormalize);
+                GpuChecks.NotDouble(ExpertWeightsBackwardCall.Name, call.Weights);
+                WeightsBackward<F32>(call.Probabilities, call.Indices, call.Weights, call.DWeights, call.DProbabilities, call.Renormalize);
                 break;
         }
     }
-
-    public void RouterLoss(in View logits, in View probabilities, in View offsets, in View load, in View loss, double balance, double z)
-        => _routerLoss.Forward(logits, probabilities, offsets, load, loss, balance, z);
-
-    public void RouterLossBackward(
-        in View logits, in View probabilities, in View load, in View dLoss, in View dLogits, double balance, double z, bool accumulate)
-        => _routerLoss.Backward(logits, probabilities, load, dLoss, dLogits, balance, z, accumulate);
 
     private void Combine<T>(in View rows, in View weights, in View rowOfSlot, in View y, bool accumulate)
         where T : unmanaged, IElement<T>

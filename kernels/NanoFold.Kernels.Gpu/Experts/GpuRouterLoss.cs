@@ -1,5 +1,5 @@
 using ILGPU;
-using NanoFold.Kernels.Fused;
+using NanoFold.Kernels.Calls;
 using NanoFold.Kernels.Gpu.Elements;
 
 namespace NanoFold.Kernels.Gpu.Experts;
@@ -7,53 +7,51 @@ namespace NanoFold.Kernels.Gpu.Experts;
 /// <summary>
 /// The balance and z-loss of a router, as on the CPU. The number of micro-batches is read on the device; where it was not set, the loss is not finite.
 /// </summary>
-internal sealed class GpuRouterLoss(GpuContext context)
+internal sealed class GpuRouterLoss(GpuContext context) : IKernel<RouterLossCall>, IKernel<RouterLossBackwardCall>
 {
-    public void Forward(in View logits, in View probabilities, in View offsets, in View load, in View loss, double balance, double z)
+    public void Run(in RouterLossCall call)
     {
-        const string Op = "router loss";
-        ExpertChecks.RouterLoss(Op, logits, probabilities, offsets, load, loss);
+        call.Check();
+        View logits = call.Logits, probabilities = call.Probabilities, offsets = call.Offsets;
         int groups = (logits.Layout[0] + context.GroupSize - 1) / context.GroupSize;
         ArrayView<double> partial = context.Scratch(groups * sizeof(double)).Cast<double>();
         switch (logits.Type)
         {
             case DType.BFloat16:
-                Sum<BF16>(logits, probabilities, offsets, partial, balance, z);
+                Sum<BF16>(logits, probabilities, offsets, partial, call.Balance, call.Z);
                 break;
             case DType.Float16:
-                Sum<F16>(logits, probabilities, offsets, partial, balance, z);
+                Sum<F16>(logits, probabilities, offsets, partial, call.Balance, call.Z);
                 break;
             default:
-                GpuChecks.NotDouble(Op, logits);
-                Sum<F32>(logits, probabilities, offsets, partial, balance, z);
+                GpuChecks.NotDouble(RouterLossCall.Name, logits);
+                Sum<F32>(logits, probabilities, offsets, partial, call.Balance, call.Z);
                 break;
         }
 
         context.Launch(
             new RouterLoadWork
             {
-                Offsets = context.View<int>(offsets), Partial = partial, Load = context.View<float>(load), Loss = context.View<float>(loss), State = context.StateView,
+                Offsets = context.View<int>(offsets), Partial = partial, Load = context.View<float>(call.Load), Loss = context.View<float>(call.Loss), State = context.StateView,
                 Partials = groups, Rows = logits.Layout[0], Experts = logits.Layout[1],
             },
             1, context.GroupSize);
     }
 
-    public void Backward(
-        in View logits, in View probabilities, in View load, in View dLoss, in View dLogits, double balance, double z, bool accumulate)
+    public void Run(in RouterLossBackwardCall call)
     {
-        const string Op = "router loss backward";
-        ExpertChecks.RouterLossBackward(Op, logits, probabilities, load, dLoss, dLogits);
-        switch (logits.Type)
+        call.Check();
+        switch (call.Logits.Type)
         {
             case DType.BFloat16:
-                Backward<BF16>(logits, probabilities, load, dLoss, dLogits, balance, z, accumulate);
+                Backward<BF16>(call);
                 break;
             case DType.Float16:
-                Backward<F16>(logits, probabilities, load, dLoss, dLogits, balance, z, accumulate);
+                Backward<F16>(call);
                 break;
             default:
-                GpuChecks.NotDouble(Op, logits);
-                Backward<F32>(logits, probabilities, load, dLoss, dLogits, balance, z, accumulate);
+                GpuChecks.NotDouble(RouterLossBackwardCall.Name, call.Logits);
+                Backward<F32>(call);
                 break;
         }
     }
@@ -64,16 +62,15 @@ internal sealed class GpuRouterLoss(GpuContext context)
             new RouterLossWork<T> { Row = Row<T>(logits, probabilities, balance, z), Offsets = context.View<int>(offsets), Partial = partial },
             (logits.Layout[0] + context.GroupSize - 1) / context.GroupSize, context.GroupSize);
 
-    private void Backward<T>(
-        in View logits, in View probabilities, in View load, in View dLoss, in View dLogits, double balance, double z, bool accumulate)
+    private void Backward<T>(in RouterLossBackwardCall call)
         where T : unmanaged, IElement<T>
         => context.Launch(
             new RouterLossBackwardWork<T>
             {
-                Row = Row<T>(logits, probabilities, balance, z), Load = context.View<float>(load), DLoss = context.View<float>(dLoss), DLogits = context.View<T>(dLogits),
-                State = context.StateView, DLogitRow = dLogits.Layout.Stride(0), Accumulate = accumulate ? 1 : 0,
+                Row = Row<T>(call.Logits, call.Probabilities, call.Balance, call.Z), Load = context.View<float>(call.Load), DLoss = context.View<float>(call.DLoss),
+                DLogits = context.View<T>(call.DLogits), State = context.StateView, DLogitRow = call.DLogits.Layout.Stride(0), Accumulate = call.Accumulate ? 1 : 0,
             },
-            (logits.Layout[0] + context.GroupSize - 1) / context.GroupSize, context.GroupSize);
+            (call.Logits.Layout[0] + context.GroupSize - 1) / context.GroupSize, context.GroupSize);
 
     private RouterRow<T> Row<T>(in View logits, in View probabilities, double balance, double z)
         where T : unmanaged, IElement<T>

@@ -1,4 +1,4 @@
-using NanoFold.Kernels.Fused;
+using NanoFold.Kernels.Calls;
 using NanoFold.Kernels.Gpu.Elements;
 using NanoFold.Kernels.Gpu.Loops;
 
@@ -8,23 +8,21 @@ namespace NanoFold.Kernels.Gpu.Loss;
 /// Cross-entropy on a GPU. Targets and their count lie in the device's memory: a target that is no class, or losses while
 /// <see cref="StepSlot.TargetCount"/> is below 1, make the loss not a number.
 /// </summary>
-internal sealed class GpuCrossEntropy(GpuContext context) : ICrossEntropyKernel
+internal sealed class GpuCrossEntropy(GpuContext context) : IKernel<CrossEntropyCall>, IKernel<CrossEntropyBackwardCall>
 {
-    public void Forward(in View logits, in View targets, in View losses, in View logSumExp, in View loss)
+    public void Run(in CrossEntropyCall call)
     {
-        const string Op = "cross-entropy";
-        GpuChecks.NotDouble(Op, logits);
-        CrossEntropyChecks.Forward(Op, logits, targets, losses, logSumExp, loss);
-        Losses(logits, targets, losses, logSumExp);
-        AddLoss(losses, loss);
+        call.Check();
+        GpuChecks.NotDouble(CrossEntropyCall.Name, call.Logits);
+        Losses(call.Logits, call.Targets, call.Losses, call.LogSumExp);
+        AddLoss(call.Losses, call.Loss);
     }
 
-    public void Backward(in View logits, in View targets, in View logSumExp, in View dLoss, in View dLogits, bool accumulate)
+    public void Run(in CrossEntropyBackwardCall call)
     {
-        const string Op = "cross-entropy backward";
-        GpuChecks.NotDouble(Op, logits);
-        CrossEntropyChecks.Backward(Op, logits, targets, logSumExp, dLoss, dLogits, accumulate);
-        Gradients(logits, targets, logSumExp, dLoss, dLogits, accumulate);
+        call.Check();
+        GpuChecks.NotDouble(CrossEntropyBackwardCall.Name, call.Logits);
+        Gradients(call.Logits, call.Targets, call.LogSumExp, call.DLoss, call.DLogits, call.Accumulate);
     }
 
     /// <summary>Losses and log-sum-exps of some rows.</summary>

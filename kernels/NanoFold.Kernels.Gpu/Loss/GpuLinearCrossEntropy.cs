@@ -1,4 +1,4 @@
-using NanoFold.Kernels.Fused;
+using NanoFold.Kernels.Calls;
 using NanoFold.Kernels.Gpu.MatMul;
 
 namespace NanoFold.Kernels.Gpu.Loss;
@@ -10,7 +10,8 @@ namespace NanoFold.Kernels.Gpu.Loss;
 /// <param name="context">What kernels share.</param>
 /// <param name="matMul">Products.</param>
 /// <param name="mostRows">Rows of a chunk at most.</param>
-internal sealed class GpuLinearCrossEntropy(GpuContext context, GpuMatMul matMul, int mostRows = 4096) : ILinearCrossEntropy
+internal sealed class GpuLinearCrossEntropy(GpuContext context, GpuMatMul matMul, int mostRows = 4096) :
+    IKernel<LinearCrossEntropyCall>, IKernel<LinearCrossEntropyBackwardCall>
 {
     /// <summary>Rows of logits are a multiple of these long, so that each begins at 16 bytes in any type.</summary>
     private const int ColumnMultiple = 8;
@@ -25,29 +26,28 @@ internal sealed class GpuLinearCrossEntropy(GpuContext context, GpuMatMul matMul
 
     private readonly GpuCrossEntropy _rows = new(context);
 
-    public void Forward(in View x, in View weight, in View targets, in View losses, in View logSumExp, in View loss, in View scratch, in View logits = default)
+    public void Run(in LinearCrossEntropyCall call)
     {
-        const string Op = "linear cross-entropy";
-        GpuChecks.NotDouble(Op, x);
-        CrossEntropyChecks.LinearForward(Op, x, weight, targets, losses, logSumExp, loss, scratch, ScratchBytes(Op, x, weight, logits), logits);
+        call.Check();
+        View x = call.X, weight = call.Weight, scratch = call.Scratch;
+        View logits = Kept(LinearCrossEntropyCall.Name, x, weight, scratch, call.Kept);
         int rows = x.Layout[0], chunk = ChunkRows(x, weight, logits);
         for (int start = 0; start < rows; start += chunk)
         {
             int count = Math.Min(chunk, rows - start);
             View part = Logits(weight, scratch, logits, start, count, x.Type);
             Multiply(new MatMulArgs { A = Rows(x, start, count), B = weight, TransposeB = true, Y = part });
-            _rows.Losses(part, Rows(targets, start, count), Rows(losses, start, count), Rows(logSumExp, start, count));
+            _rows.Losses(part, Rows(call.Targets, start, count), Rows(call.Losses, start, count), Rows(call.LogSumExp, start, count));
         }
 
-        _rows.AddLoss(losses, loss);
+        _rows.AddLoss(call.Losses, call.Loss);
     }
 
-    public void Backward(
-        in View x, in View weight, in View targets, in View logSumExp, in View dLoss, in View dX, bool accumulateX, in View dWeight, in View scratch, in View logits = default)
+    public void Run(in LinearCrossEntropyBackwardCall call)
     {
-        const string Op = "linear cross-entropy backward";
-        GpuChecks.NotDouble(Op, x);
-        CrossEntropyChecks.LinearBackward(Op, x, weight, targets, logSumExp, dLoss, dX, dWeight, scratch, ScratchBytes(Op, x, weight, logits), logits);
+        call.Check();
+        View x = call.X, weight = call.Weight, scratch = call.Scratch;
+        View logits = Kept(LinearCrossEntropyBackwardCall.Name, x, weight, scratch, call.Kept);
         int rows = x.Layout[0], chunk = ChunkRows(x, weight, logits);
         for (int start = 0; start < rows; start += chunk)
         {
@@ -58,47 +58,60 @@ internal sealed class GpuLinearCrossEntropy(GpuContext context, GpuMatMul matMul
                 Multiply(new MatMulArgs { A = xPart, B = weight, TransposeB = true, Y = part });
             }
 
-            _rows.Gradients(part, Rows(targets, start, count), Rows(logSumExp, start, count), dLoss, part, accumulate: false);
-            if (!dWeight.IsNone)
+            _rows.Gradients(part, Rows(call.Targets, start, count), Rows(call.LogSumExp, start, count), call.DLoss, part, accumulate: false);
+            if (!call.DWeight.IsNone)
             {
-                Multiply(new MatMulArgs { A = part, TransposeA = true, B = xPart, Y = dWeight, Accumulate = true });
+                Multiply(new MatMulArgs { A = part, TransposeA = true, B = xPart, Y = call.DWeight, Accumulate = true });
             }
 
-            if (!dX.IsNone)
+            if (!call.DX.IsNone)
             {
-                Multiply(new MatMulArgs { A = part, B = weight, Y = Rows(dX, start, count), Accumulate = accumulateX });
+                Multiply(new MatMulArgs { A = part, B = weight, Y = Rows(call.DX, start, count), Accumulate = call.AccumulateX });
             }
         }
     }
 
-    public bool KeepsLogits(long rows, int vocab, DType type) => rows * LogitsColumns(vocab, type) * type.Size() <= context.Accelerator.MemorySize / KeptShare;
+    public long ScratchBytes(in LinearCrossEntropyCall shape) => ScratchBytes(shape.X, shape.Weight, shape.Kept);
 
-    public int LogitsColumns(int vocab, DType type) => (vocab + ColumnMultiple - 1) / ColumnMultiple * ColumnMultiple;
+    public long ScratchBytes(in LinearCrossEntropyBackwardCall shape) => ScratchBytes(shape.X, shape.Weight, shape.Kept);
+
+    /// <summary>All logits, where they are a small part of the device's memory.</summary>
+    public long KeptBytes(in LinearCrossEntropyCall shape)
+    {
+        long bytes = (long)shape.X.Layout[0] * Columns(shape.Weight.Layout[0]) * shape.X.Type.Size();
+        return bytes <= context.Accelerator.MemorySize / KeptShare ? bytes : 0;
+    }
+
+    private static int Columns(int vocab) => (vocab + ColumnMultiple - 1) / ColumnMultiple * ColumnMultiple;
+
+    private long ScratchBytes(in View x, in View weight, in View kept) => kept.IsNone ? ChunkBytes(x.Layout[0], weight.Layout[0]) : 0;
 
     /// <remarks>For single precision; with 16 bits the chunks have more rows.</remarks>
-    public long ScratchBytes(long rows, int width, int vocab, bool keepsLogits)
+    private long ChunkBytes(int rows, int vocab)
     {
-        if (keepsLogits)
-        {
-            return 0;
-        }
-
-        long rowBytes = (long)LogitsColumns(vocab, DType.Float32) * sizeof(float);
+        long rowBytes = (long)Columns(vocab) * sizeof(float);
         long fit = Math.Min(MostChunkBytes, context.Accelerator.MemorySize / ChunkShare) / rowBytes / RowMultiple * RowMultiple;
         return Math.Min(Math.Min(Math.Max(fit, RowMultiple), mostRows), rows) * rowBytes;
     }
 
-    private long ScratchBytes(string op, in View x, in View weight, in View logits)
+    private View Kept(string op, in View x, in View weight, in View scratch, in View kept)
     {
-        RowCheck.Matrix(op, "x", x);
-        RowCheck.Matrix(op, "weight", weight);
-        return ScratchBytes(x.Layout[0], x.Layout[1], weight.Layout[0], !logits.IsNone);
+        if (kept.IsNone)
+        {
+            RowCheck.Scratch(op, scratch, ChunkBytes(x.Layout[0], weight.Layout[0]));
+            return default;
+        }
+
+        int vocab = weight.Layout[0];
+        Layout rows = Layout.Of(x.Layout[0], Columns(vocab));
+        RowCheck.Room(op, "kept", kept, rows.Count * x.Type.Size());
+        return kept.As(x.Type, rows.Slice(1, 0, vocab, out _));
     }
 
     private int ChunkRows(in View x, in View weight, in View logits)
     {
         int rows = x.Layout[0], vocab = weight.Layout[0];
-        long fit = ScratchBytes(rows, x.Layout[1], vocab, keepsLogits: false) / ((long)LogitsColumns(vocab, x.Type) * x.Type.Size());
+        long fit = ChunkBytes(rows, vocab) / ((long)Columns(vocab) * x.Type.Size());
         return logits.IsNone ? (int)Math.Min(rows, fit) : rows;
     }
 
@@ -110,7 +123,7 @@ internal sealed class GpuLinearCrossEntropy(GpuContext context, GpuMatMul matMul
         }
 
         int vocab = weight.Layout[0];
-        return scratch.As(type, Layout.Of(count, LogitsColumns(vocab, type)).Slice(1, 0, vocab, out _));
+        return scratch.As(type, Layout.Of(count, Columns(vocab)).Slice(1, 0, vocab, out _));
     }
 
     private void Multiply(in MatMulArgs args) => matMul.MatMul(args, context.AllowsTensorFloat32);

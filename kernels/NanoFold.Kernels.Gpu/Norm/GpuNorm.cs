@@ -1,34 +1,51 @@
-using NanoFold.Kernels.Fused;
+using NanoFold.Kernels.Calls;
 using NanoFold.Kernels.Gpu.Elements;
 using NanoFold.Kernels.Gpu.Loops;
 
 namespace NanoFold.Kernels.Gpu.Norm;
 
 /// <summary>RMSNorm and LayerNorm on a GPU: x, dy read once, y, dx written once where rows are no longer than registers hold. y may be x, and dx may be dy or x.</summary>
-internal sealed class GpuNorm(GpuContext context) : INormKernels
+internal sealed class GpuNorm(GpuContext context) 
+    : IKernel<RmsNormCall>, IKernel<RmsNormBackwardCall>, IKernel<LayerNormCall>, IKernel<LayerNormBackwardCall>
 {
     /// <summary>Pieces of a lane at most in a forward pass.</summary>
     internal const int MostForward = 8;
 
-    public void RmsNorm(in View x, in View gain, in View y, in View statistics, double epsilon)
-        => Forward<RmsKind>("rms norm", x, gain, default, y, statistics, epsilon);
+    public void Run(in RmsNormCall call)
+    {
+        call.Check();
+        Forward<RmsKind>(RmsNormCall.Name, call.X, call.Gain, default, call.Y, call.Statistics, call.Epsilon);
+    }
 
-    public void LayerNorm(in View x, in View gain, in View bias, in View y, in View statistics, double epsilon)
-        => Forward<LayerKind>("layer norm", x, gain, bias, y, statistics, epsilon);
+    public void Run(in LayerNormCall call)
+    {
+        call.Check();
+        Forward<LayerKind>(LayerNormCall.Name, call.X, call.Gain, call.Bias, call.Y, call.Statistics, call.Epsilon);
+    }
 
-    public void RmsNormBackward(in View x, in View gain, in View statistics, in View dy, in View dx, bool accumulateX, in View dGain, in View scratch)
-        => Backward<RmsKind>("rms norm backward", x, gain, statistics, dy, dx, accumulateX, dGain, default, scratch);
+    public void Run(in RmsNormBackwardCall call)
+    {
+        call.Check();
+        Backward<RmsKind>(RmsNormBackwardCall.Name, call.X, call.Gain, call.Statistics, call.DY, call.DX, call.AccumulateX, call.DGain, default, call.Scratch);
+    }
 
-    public void LayerNormBackward(in View x, in View gain, in View statistics, in View dy, in View dx, bool accumulateX, in View dGain, in View dBias, in View scratch)
-        => Backward<LayerKind>("layer norm backward", x, gain, statistics, dy, dx, accumulateX, dGain, dBias, scratch);
+    public void Run(in LayerNormBackwardCall call)
+    {
+        call.Check();
+        Backward<LayerKind>(
+            LayerNormBackwardCall.Name, call.X, call.Gain, call.Statistics, call.DY, call.DX, call.AccumulateX, call.DGain, call.DBias, call.Scratch);
+    }
 
-    public long BackwardScratchBytes(long rows, int width, DType type) => NormGroups.MostGroups(context, rows, width) * 2L * width * sizeof(float);
+    public long ScratchBytes(in RmsNormBackwardCall shape) => ScratchBytes(shape.X);
+
+    public long ScratchBytes(in LayerNormBackwardCall shape) => ScratchBytes(shape.X);
+
+    private long ScratchBytes(in View x) => NormGroups.MostGroups(context, x.Layout.Rows, x.Layout[-1]) * 2L * x.Layout[-1] * sizeof(float);
 
     private void Forward<TKind>(string op, in View x, in View gain, in View bias, in View y, in View statistics, double epsilon)
         where TKind : struct, INormKind
     {
         GpuChecks.NotDouble(op, x);
-        NormChecks.Forward(op, x, gain, bias, y, statistics, TKind.IsCentered);
         switch (x.Type)
         {
             case DType.BFloat16:
@@ -76,12 +93,14 @@ internal sealed class GpuNorm(GpuContext context) : INormKernels
         where TKind : struct, INormKind
     {
         GpuChecks.NotDouble(op, x);
-        RowCheck.Rows(op, "x", x);
         long rows = x.Layout.Rows;
         int width = x.Layout[-1];
-        NormChecks.Backward(op, x, gain, statistics, dy, dx, dGain, dBias, scratch, BackwardScratchBytes(rows, width, x.Type), TKind.IsCentered);
         bool hasSums = !dGain.IsNone || !dBias.IsNone;
-        if (!hasSums && dx.IsNone)
+        if (hasSums)
+        {
+            RowCheck.Scratch(op, scratch, ScratchBytes(x));
+        }
+        else if (dx.IsNone)
         {
             return;
         }

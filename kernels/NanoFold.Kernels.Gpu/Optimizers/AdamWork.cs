@@ -13,7 +13,7 @@ internal struct AdamWork<TPiece> : IGpuWork<AdamWork<TPiece>>
 {
     public ArrayView<F32> Parameter, Gradient, First, Second;
     public ArrayView<long> State;
-    public double Beta1, Beta2, RateFactor, Decay;
+    public double Beta1, Beta2, Decay;
     public float Epsilon;
     public int Count;
 
@@ -28,7 +28,7 @@ internal struct AdamWork<TPiece> : IGpuWork<AdamWork<TPiece>>
         if (Group.IdxX == 0)
         {
             long step = w.State[(int)StepSlot.Step];
-            double rate = Slots.Double(w.State, StepSlot.LearningRate) * w.RateFactor;
+            double rate = Slots.Double(w.State, StepSlot.LearningRate);
             factors[0] = (float)Slots.Double(w.State, StepSlot.GradientScale);
             factors[1] = (float)(rate / (1 - Power(w.Beta1, step)));
             factors[2] = (float)(1 / (1 - Power(w.Beta2, step)));

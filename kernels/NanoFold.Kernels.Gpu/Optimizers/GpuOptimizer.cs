@@ -1,15 +1,16 @@
 using ILGPU;
-using NanoFold.Kernels.Fused;
+using NanoFold.Kernels.Calls;
 using NanoFold.Kernels.Gpu.Elements;
 using NanoFold.Kernels.Gpu.Loops;
 
 namespace NanoFold.Kernels.Gpu.Optimizers;
 
 /// <summary>
-/// The optimisers' passes on a GPU, in single precision; what they read of the step's state they read on the device. <see cref="StepSlot.Step"/> has to be
+/// The optimizers' passes on a GPU, in single precision; what they read of the step's state they read on the device. <see cref="StepSlot.Step"/> has to be
 /// at least 1: with 0 the bias correction divides by 0.
 /// </summary>
-internal sealed class GpuOptimizer(GpuContext context) : IOptimizerKernels
+internal sealed class GpuOptimizer(GpuContext context) :
+    IKernel<AddSquaresCall>, IKernel<DecideCall>, IKernel<AdamWCall>, IKernel<MuonMomentumCall>, IKernel<NormalizeFrobeniusCall>, IKernel<MuonApplyCall>
 {
     /// <summary>Groups of a sum of squares at most.</summary>
     private const int MostSums = 1024;
@@ -23,111 +24,107 @@ internal sealed class GpuOptimizer(GpuContext context) : IOptimizerKernels
     /// <summary>Pieces of a thread before another group is worth its sum.</summary>
     private const int PiecesPerThread = 4;
 
-    public void AddSquares(in View gradient)
+    public void Run(in AddSquaresCall call)
     {
-        OptimizerChecks.Vector("add squares", "gradient", gradient);
-        Single("add squares", gradient);
-        ArrayView<double> sums = Squares(gradient, MostSums);
+        call.Check();
+        Single(AddSquaresCall.Name, call.Gradient);
+        ArrayView<double> sums = Squares(call.Gradient, MostSums);
         context.Launch(new AddSumWork { Sums = sums, State = context.StateView, Count = (int)sums.Length }, 1, context.GroupSize);
     }
 
-    public void Decide(double clip, bool dynamicLossScale)
+    public void Run(in DecideCall call)
     {
-        OptimizerChecks.Clip(clip);
-        context.Launch(new DecideWork { State = context.StateView, Clip = clip, IsDynamic = dynamicLossScale ? 1 : 0 }, 1, 1);
+        call.Check();
+        context.Launch(new DecideWork { State = context.StateView, Clip = call.Clip, IsDynamic = call.DynamicLossScale ? 1 : 0 }, 1, 1);
     }
 
-    public void AdamW(
-        in View parameter, in View gradient, in View first, in View second, double beta1, double beta2, double epsilon, double decay, double rateFactor)
+    public void Run(in AdamWCall call)
     {
-        const string Op = "adamw";
-        Pass(Op, "parameter", parameter, "gradient", gradient);
-        Pass(Op, "parameter", parameter, "first", first);
-        Pass(Op, "parameter", parameter, "second", second);
-        if (AreWhole(parameter, gradient) && AreWhole(first, second))
+        call.Check();
+        Single(AdamWCall.Name, call.Parameter);
+        if (AreWhole(call.Parameter, call.Gradient) && AreWhole(call.First, call.Second))
         {
-            AdamW<WholePiece>(parameter, gradient, first, second, beta1, beta2, epsilon, decay, rateFactor);
+            AdamW<WholePiece>(call);
         }
         else
         {
-            AdamW<AnyPiece>(parameter, gradient, first, second, beta1, beta2, epsilon, decay, rateFactor);
+            AdamW<AnyPiece>(call);
         }
     }
 
-    public void MuonMomentum(in View gradient, in View momentum, in View update, double beta, bool nesterov)
+    public void Run(in MuonMomentumCall call)
     {
-        const string Op = "muon momentum";
-        Pass(Op, "gradient", gradient, "momentum", momentum);
-        Pass(Op, "gradient", gradient, "update", update);
-        if (AreWhole(gradient, momentum) && AreWhole(update, update))
+        call.Check();
+        Single(MuonMomentumCall.Name, call.Gradient);
+        if (AreWhole(call.Gradient, call.Momentum) && AreWhole(call.Update, call.Update))
         {
-            MuonMomentum<WholePiece>(gradient, momentum, update, beta, nesterov);
+            MuonMomentum<WholePiece>(call);
         }
         else
         {
-            MuonMomentum<AnyPiece>(gradient, momentum, update, beta, nesterov);
+            MuonMomentum<AnyPiece>(call);
         }
     }
 
-    public void NormalizeFrobenius(in View x, in View y, double epsilon)
+    public void Run(in NormalizeFrobeniusCall call)
     {
-        Pass("normalize frobenius", "x", x, "y", y);
-        if (AreWhole(x, y))
+        call.Check();
+        Single(NormalizeFrobeniusCall.Name, call.X);
+        if (AreWhole(call.X, call.Y))
         {
-            NormalizeFrobenius<WholePiece>(x, y, epsilon);
+            NormalizeFrobenius<WholePiece>(call.X, call.Y, call.Epsilon);
         }
         else
         {
-            NormalizeFrobenius<AnyPiece>(x, y, epsilon);
+            NormalizeFrobenius<AnyPiece>(call.X, call.Y, call.Epsilon);
         }
     }
 
-    public void MuonApply(in View parameter, in View update, double decay, double rateFactor)
+    public void Run(in MuonApplyCall call)
     {
-        Pass("muon apply", "parameter", parameter, "update", update);
-        if (AreWhole(parameter, update))
+        call.Check();
+        Single(MuonApplyCall.Name, call.Parameter);
+        if (AreWhole(call.Parameter, call.Update))
         {
-            MuonApply<WholePiece>(parameter, update, decay, rateFactor);
+            MuonApply<WholePiece>(call);
         }
         else
         {
-            MuonApply<AnyPiece>(parameter, update, decay, rateFactor);
+            MuonApply<AnyPiece>(call);
         }
     }
 
-    private void AdamW<TPiece>(in View parameter, in View gradient, in View first, in View second, double beta1, double beta2, double epsilon, double decay, double rateFactor)
+    private void AdamW<TPiece>(in AdamWCall call)
         where TPiece : struct, IPiece
         => context.Launch(
             new AdamWork<TPiece>
             {
-                Parameter = context.View<F32>(parameter),
-                Gradient = context.View<F32>(gradient),
-                First = context.View<F32>(first),
-                Second = context.View<F32>(second),
+                Parameter = context.View<F32>(call.Parameter),
+                Gradient = context.View<F32>(call.Gradient),
+                First = context.View<F32>(call.First),
+                Second = context.View<F32>(call.Second),
                 State = context.StateView,
-                Beta1 = beta1,
-                Beta2 = beta2,
-                RateFactor = rateFactor,
-                Decay = decay,
-                Epsilon = (float)epsilon,
-                Count = (int)parameter.Count,
+                Beta1 = call.Beta1,
+                Beta2 = call.Beta2,
+                Decay = call.Decay,
+                Epsilon = (float)call.Epsilon,
+                Count = (int)call.Parameter.Count,
             },
-            Groups(parameter.Count, context.GroupSize, MostGroups), context.GroupSize);
+            Groups(call.Parameter.Count, context.GroupSize, MostGroups), context.GroupSize);
 
-    private void MuonMomentum<TPiece>(in View gradient, in View momentum, in View update, double beta, bool nesterov)
+    private void MuonMomentum<TPiece>(in MuonMomentumCall call)
         where TPiece : struct, IPiece
         => context.Launch(
             new MomentumWork<TPiece>
             {
-                Gradient = context.View<F32>(gradient),
-                Momentum = context.View<F32>(momentum),
-                Update = context.View<F32>(update),
+                Gradient = context.View<F32>(call.Gradient),
+                Momentum = context.View<F32>(call.Momentum),
+                Update = context.View<F32>(call.Update),
                 State = context.StateView,
-                Beta = beta,
-                Count = (int)gradient.Count,
-                IsNesterov = nesterov ? 1 : 0,
+                Beta = call.Beta,
+                Count = (int)call.Gradient.Count,
             },
-            Groups(gradient.Count, context.GroupSize), context.GroupSize);
+            Groups(call.Gradient.Count, context.GroupSize), context.GroupSize);
 
     private void NormalizeFrobenius<TPiece>(in View x, in View y, double epsilon)
         where TPiece : struct, IPiece
@@ -147,19 +144,19 @@ internal sealed class GpuOptimizer(GpuContext context) : IOptimizerKernels
             Groups(x.Count, PiecesPerThread * context.GroupSize), context.GroupSize);
     }
 
-    private void MuonApply<TPiece>(in View parameter, in View update, double decay, double rateFactor)
+    private void MuonApply<TPiece>(in MuonApplyCall call)
         where TPiece : struct, IPiece
         => context.Launch(
             new MuonApplyWork<TPiece>
             {
-                Parameter = context.View<F32>(parameter),
-                Update = context.View<F32>(update),
+                Parameter = context.View<F32>(call.Parameter),
+                Update = context.View<F32>(call.Update),
                 State = context.StateView,
-                RateFactor = rateFactor,
-                Decay = decay,
-                Count = (int)parameter.Count,
+                RateFactor = call.RateFactor,
+                Decay = call.Decay,
+                Count = (int)call.Parameter.Count,
             },
-            Groups(parameter.Count, context.GroupSize), context.GroupSize);
+            Groups(call.Parameter.Count, context.GroupSize), context.GroupSize);
 
     private ArrayView<double> Squares(in View x, int most)
     {
@@ -168,12 +165,6 @@ internal sealed class GpuOptimizer(GpuContext context) : IOptimizerKernels
         context.Launch(
             new SquareSumWork { X = context.View<F32>(x), Sums = sums, Count = x.Count, Whole = WholePiece.Elements(x, x.Count) }, groups, context.GroupSize);
         return sums;
-    }
-
-    private static void Pass(string op, string nameX, in View x, string nameY, in View y)
-    {
-        OptimizerChecks.Pass(op, nameX, x, nameY, y);
-        Single(op, x);
     }
 
     private static void Single(string op, in View x)

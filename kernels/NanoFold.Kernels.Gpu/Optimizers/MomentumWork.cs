@@ -4,14 +4,14 @@ using NanoFold.Kernels.Gpu.Loops;
 
 namespace NanoFold.Kernels.Gpu.Optimizers;
 
-/// <summary>m = β m + (1 − β) scale · g; update = (1 − β) scale · g + β m (Nesterov) or m.</summary>
+/// <summary>m = β m + (1 − β) scale · g; update = (1 − β) scale · g + β m (Nesterov).</summary>
 internal struct MomentumWork<TPiece> : IGpuWork<MomentumWork<TPiece>>
     where TPiece : struct, IPiece
 {
     public ArrayView<F32> Gradient, Momentum, Update;
     public ArrayView<long> State;
     public double Beta;
-    public int Count, IsNesterov;
+    public int Count;
 
     public static void Run(MomentumWork<TPiece> w)
     {
@@ -26,6 +26,6 @@ internal struct MomentumWork<TPiece> : IGpuWork<MomentumWork<TPiece>>
         Quad gradient = TPiece.Load(w.Gradient, 0, i, w.Count) * take;
         Quad momentum = TPiece.Load(w.Momentum, 0, i, w.Count) * keep + gradient;
         TPiece.Store(w.Momentum, 0, i, w.Count, momentum);
-        TPiece.Store(w.Update, 0, i, w.Count, w.IsNesterov != 0 ? momentum * keep + gradient : momentum);
+        TPiece.Store(w.Update, 0, i, w.Count, momentum * keep + gradient);
     }
 }

@@ -1,31 +1,22 @@
 using ILGPU;
-using ILGPU.Runtime;
+using NanoFold.Kernels.Calls;
 using NanoFold.Kernels.Gpu.Elements;
 using NanoFold.Kernels.Gpu.Loops;
 
 namespace NanoFold.Kernels.Gpu.Reduce;
 
-/// <summary>Reads a GPU's memory as fast as it comes, and waits for it.</summary>
-internal sealed class GpuMemoryRead(GpuContext context) : IMemoryRead
+/// <summary>Reads a GPU's memory as fast as it comes.</summary>
+internal sealed class GpuMemoryRead(GpuContext context) : IKernel<MemoryReadCall>
 {
-    private const string Op = "memory read";
     private const int MostGroups = 4096;
     private const int ElementsPerThread = 16;
 
-    // Pinned: ILGPU's copies keep the address only.
-    private readonly double[] _sums = GC.AllocateArray<double>(MostGroups, pinned: true);
-
-    /// <inheritdoc/>
     /// <exception cref="ArgumentException">Not real, not contiguous, or outside its buffer.</exception>
-    public double Read(in View x)
+    public void Run(in MemoryReadCall call)
     {
-        Checks.Real(Op, "x", x);
-        GpuChecks.NotDouble(Op, x);
-        if (!x.Layout.IsContiguous)
-        {
-            Checks.Throw(Op, $"x is {x} with strides; expected it contiguous");
-        }
-
+        call.Check();
+        View x = call.X;
+        GpuChecks.NotDouble(MemoryReadCall.Name, x);
         int perGroup = ElementsPerThread * context.GroupSize;
         int groups = (int)Math.Min(MostGroups, (x.Count + perGroup - 1) / perGroup);
         ArrayView<double> sums = context.Scratch(groups * sizeof(double)).Cast<double>();
@@ -42,16 +33,7 @@ internal sealed class GpuMemoryRead(GpuContext context) : IMemoryRead
                 break;
         }
 
-        Span<double> values = _sums.AsSpan(0, groups);
-        sums.CopyToCPU(context.Stream, values);
-        context.Stream.Synchronize();
-        double sum = 0;
-        foreach (double value in values)
-        {
-            sum += value;
-        }
-
-        return sum;
+        context.Launch(new AddReadSumsWork { Sums = sums, Sum = context.View<float>(call.Sum), Count = groups }, 1, context.GroupSize);
     }
 
     private void Read<T>(in View x, ArrayView<double> sums)

@@ -43,3 +43,27 @@ internal struct ReadSumWork<T> : IGpuWork<ReadSumWork<T>>
         }
     }
 }
+
+/// <summary>Adds the groups' sums up, by one group.</summary>
+internal struct AddReadSumsWork : IGpuWork<AddReadSumsWork>
+{
+    public ArrayView<double> Sums;
+    public ArrayView<float> Sum;
+    public int Count;
+
+    public static void Run(AddReadSumsWork w)
+    {
+        ArrayView<double> shared = SharedMemory.Allocate<double>(GroupReduce.Most);
+        double sum = 0;
+        for (int i = Group.IdxX; i < w.Count; i += Group.DimX)
+        {
+            sum += w.Sums[i];
+        }
+
+        sum = GroupReduce.Sum(shared, sum);
+        if (Group.IdxX == 0)
+        {
+            w.Sum[0] = (float)sum;
+        }
+    }
+}

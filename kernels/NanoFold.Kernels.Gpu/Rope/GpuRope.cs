@@ -1,4 +1,4 @@
-using NanoFold.Kernels.Fused;
+using NanoFold.Kernels.Calls;
 using NanoFold.Kernels.Gpu.Elements;
 using NanoFold.Kernels.Gpu.Loops;
 
@@ -8,45 +8,44 @@ namespace NanoFold.Kernels.Gpu.Rope;
 /// Rotary position embedding on a GPU. y may be x. A token whose position lies outside of the table turns by the table's nearest row:
 /// such tokens only pad a chunk of decoding, and a cache drops them.
 /// </summary>
-internal sealed class GpuRope(GpuContext context) : IRopeKernel
+internal sealed class GpuRope(GpuContext context) : IKernel<RopeCall>
 {
-    private const string Op = "rope";
-
-    public void Apply(in View x, in View y, in View table, in View positions, bool interleaved, bool inverse, bool accumulate)
+    public void Run(in RopeCall call)
     {
-        GpuChecks.NotDouble(Op, x);
-        RopeChecks.Apply(Op, x, y, table, positions);
-        switch (x.Type)
+        call.Check();
+        GpuChecks.NotDouble(RopeCall.Name, call.X);
+        switch (call.X.Type)
         {
             case DType.BFloat16:
-                Apply<BF16>(x, y, table, positions, interleaved, inverse, accumulate);
+                Apply<BF16>(call);
                 break;
             case DType.Float16:
-                Apply<F16>(x, y, table, positions, interleaved, inverse, accumulate);
+                Apply<F16>(call);
                 break;
             default:
-                Apply<F32>(x, y, table, positions, interleaved, inverse, accumulate);
+                Apply<F32>(call);
                 break;
         }
     }
 
-    private void Apply<T>(in View x, in View y, in View table, in View positions, bool interleaved, bool inverse, bool accumulate)
+    private void Apply<T>(in RopeCall call)
         where T : unmanaged, IElement<T>
     {
-        if (x.Layout[3] % 8 == 0 && WholePiece.IsAligned(x) && WholePiece.IsAligned(y) && WholePiece.IsAligned(table))
+        if (call.X.Layout[3] % 8 == 0 && WholePiece.IsAligned(call.X) && WholePiece.IsAligned(call.Y) && WholePiece.IsAligned(call.Table))
         {
-            Apply<T, WholePiece>(x, y, table, positions, interleaved, inverse, accumulate);
+            Apply<T, WholePiece>(call);
         }
         else
         {
-            Apply<T, AnyPiece>(x, y, table, positions, interleaved, inverse, accumulate);
+            Apply<T, AnyPiece>(call);
         }
     }
 
-    private void Apply<T, TPiece>(in View x, in View y, in View table, in View positions, bool interleaved, bool inverse, bool accumulate)
+    private void Apply<T, TPiece>(in RopeCall call)
         where T : unmanaged, IElement<T>
         where TPiece : struct, IPiece
     {
+        View x = call.X, y = call.Y, table = call.Table, positions = call.Positions;
         int heads = x.Layout[2], half = x.Layout[3] / 2;
         int threads = checked((int)(x.Layout.Rows * WholePiece.Count(half)));
         context.Launch(
@@ -69,9 +68,9 @@ internal sealed class GpuRope(GpuContext context) : IRopeKernel
                 Half = half,
                 LastPosition = table.Layout[0] - 1,
                 HasPositions = positions.IsNone ? 0 : 1,
-                IsInterleaved = interleaved ? 1 : 0,
-                Accumulate = accumulate ? 1 : 0,
-                Sign = inverse ? -1 : 1,
+                IsInterleaved = call.Interleaved ? 1 : 0,
+                Accumulate = call.Accumulate ? 1 : 0,
+                Sign = call.Inverse ? -1 : 1,
             },
             (threads + context.GroupSize - 1) / context.GroupSize, context.GroupSize);
     }

@@ -1,4 +1,4 @@
-using NanoFold.Kernels.Fused.Time;
+using NanoFold.Kernels.Calls.Time;
 using NanoFold.Kernels.Gpu.Elements;
 using NanoFold.Kernels.Gpu.MatMul;
 using NanoFold.Kernels.Gpu.Reduce;

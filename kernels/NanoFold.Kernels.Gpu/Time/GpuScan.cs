@@ -1,4 +1,4 @@
-using NanoFold.Kernels.Fused.Time;
+using NanoFold.Kernels.Calls.Time;
 using NanoFold.Kernels.Gpu.Elements;
 
 namespace NanoFold.Kernels.Gpu.Time;

@@ -4,7 +4,7 @@ using NanoFold.Kernels.Cpu.MatMul;
 using NanoFold.Kernels.Cpu.Pointwise;
 using NanoFold.Kernels.Cpu.Reduce;
 using NanoFold.Kernels.Cpu.Rows;
-using NanoFold.Kernels.Fused.Attention;
+using NanoFold.Kernels.Calls.Attention;
 using NanoFold.Kernels.Memory;
 
 namespace NanoFold.Kernels.Cpu;
@@ -13,17 +13,15 @@ namespace NanoFold.Kernels.Cpu;
 public sealed unsafe class CpuBackend : Backend
 {
     private readonly CpuMatMul _matMul;
-    private readonly CpuKernelTable _table;
 
     /// <param name="threads">Threads that work, the caller's included; at least 1.</param>
     /// <param name="isa">Instruction-set path, or null for the machine's best; any runs anywhere.</param>
-    /// <param name="composedOnly">Hides fused kernels that have a composed path, see <see cref="CpuKernelTable"/>.</param>
+    /// <param name="composedOnly">Hides fused kernels that have a composed path, see <see cref="KernelTable"/>.</param>
     public CpuBackend(int threads, Isa? isa = null, bool composedOnly = false)
     {
         Context = new CpuContext(threads, isa ?? IsaExtensions.Best);
         _matMul = new CpuMatMul(Context);
-        _table = new CpuKernelTable(Context, composedOnly);
-        Kernels = new KernelTable(composedOnly, _table.Kernels);
+        Kernels = new KernelTable(composedOnly, CpuKernels.Create(Context));
     }
 
     public CpuContext Context { get; }
@@ -143,13 +141,8 @@ public sealed unsafe class CpuBackend : Backend
         Reduce.SoftmaxBackward.Run(Context, y, dy, dx, scale, accumulate);
     }
 
-    public override TKernel? FindInterface<TKernel>()
-        where TKernel : class
-        => _table.FindInterface<TKernel>();
-
     public override void Dispose()
     {
-        _table.Dispose();
         Kernels.Dispose();
         Context.Dispose();
     }

@@ -1,4 +1,4 @@
-using NanoFold.Kernels.Fused.Attention;
+using NanoFold.Kernels.Calls.Attention;
 
 namespace NanoFold.Kernels.Null;
 
@@ -6,14 +6,12 @@ namespace NanoFold.Kernels.Null;
 public sealed class NullBackend : Backend
 {
     private readonly Backend? _like;
-    private readonly NullKernels _kernels;
 
     /// <param name="like">A backend whose choice of kernels and sizes of scratch are taken over, so that a plan is the one it would get; it is not disposed here. Null: every kernel, no scratch.</param>
     public NullBackend(Backend? like = null)
     {
         _like = like;
         Kernels = like?.Kernels ?? new KernelTable(composedOnly: false);
-        _kernels = new NullKernels(like);
     }
 
     public override string Name => _like is null ? "null" : $"null, as {_like.Name}";
@@ -71,10 +69,6 @@ public sealed class NullBackend : Backend
 
     public override IKernel<TCall>? Find<TCall>()
         => _like is null ? Kernels.Find<TCall>() ?? new NullKernel<TCall>(null) : _like.Find<TCall>() is { } like ? new NullKernel<TCall>(like) : null;
-
-    public override TKernel? FindInterface<TKernel>()
-        where TKernel : class
-        => _like is null || _like.FindInterface<TKernel>() is not null ? _kernels as TKernel : null;
 
     public override void Dispose()
     {

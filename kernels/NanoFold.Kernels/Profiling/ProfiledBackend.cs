@@ -1,4 +1,4 @@
-using NanoFold.Kernels.Fused.Attention;
+using NanoFold.Kernels.Calls.Attention;
 
 namespace NanoFold.Kernels.Profiling;
 
@@ -10,7 +10,6 @@ public sealed class ProfiledBackend : Backend
 {
     private readonly Backend _inner;
     private readonly EventLog _log;
-    private readonly ProfiledKernels _kernels;
 
     /// <param name="inner">Does the work; not disposed here.</param>
     /// <param name="log">Where calls are noted.</param>
@@ -18,7 +17,6 @@ public sealed class ProfiledBackend : Backend
     {
         _inner = inner;
         _log = log;
-        _kernels = new ProfiledKernels(inner, log);
     }
 
     public override string Name => _inner.Name;
@@ -246,14 +244,6 @@ public sealed class ProfiledBackend : Backend
     }
 
     public override IKernel<TCall>? Find<TCall>() => _inner.Find<TCall>() is { } found ? new ProfiledKernel<TCall>(found, _log) : null;
-
-    /// <remarks>A kernel of a kind that is not known here is given as it is: its time is its op's.</remarks>
-    public override TKernel? FindInterface<TKernel>()
-        where TKernel : class
-    {
-        TKernel? found = _inner.FindInterface<TKernel>();
-        return found is null ? null : _kernels as TKernel ?? found;
-    }
 
     public override void Dispose()
     {

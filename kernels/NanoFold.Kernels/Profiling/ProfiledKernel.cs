@@ -17,4 +17,6 @@ internal sealed class ProfiledKernel<TCall>(IKernel<TCall> inner, EventLog log) 
     }
 
     public long ScratchBytes(in TCall shape) => inner.ScratchBytes(shape);
+
+    public long KeptBytes(in TCall shape) => inner.KeptBytes(shape);
 }

@@ -1,4 +1,4 @@
-using NanoFold.Kernels.Fused.Attention;
+using NanoFold.Kernels.Calls.Attention;
 
 namespace NanoFold.Gpu.Tests.Attention;
 

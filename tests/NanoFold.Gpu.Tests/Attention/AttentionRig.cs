@@ -1,6 +1,6 @@
 using NanoFold.Kernels;
-using NanoFold.Kernels.Fused;
-using NanoFold.Kernels.Fused.Attention;
+using NanoFold.Kernels.Calls.Attention;
+using NanoFold.Tests.Suites;
 
 namespace NanoFold.Gpu.Tests.Attention;
 
@@ -11,6 +11,7 @@ internal sealed class AttentionRig : IDisposable
     private const int Margin = 8;
 
     private readonly AttentionCase _case;
+    private readonly Backend _backend;
     private readonly Memory _memory;
     private readonly DType _type;
     private readonly View _inputs, _gradients, _documents, _prefixes;
@@ -21,6 +22,7 @@ internal sealed class AttentionRig : IDisposable
     {
         AttentionCase c = _case = problem;
         _type = type;
+        _backend = backend;
         _memory = new Memory(backend);
         int queries = c.Heads * c.Depth, keys = c.KeyHeads * c.Depth, values = c.KeyHeads * c.ValueSize;
         if (c.Strided)
@@ -113,19 +115,19 @@ internal sealed class AttentionRig : IDisposable
     };
 
     /// <summary>Forward and backward pass: y, log-sum-exp, dq, dk, dv.</summary>
-    public float[][] Run(IFusedAttention kernel)
+    public float[][] Run()
     {
-        kernel.Forward(Args);
-        kernel.Backward(Args, Gradients(kernel.BackwardScratchBytes(_case.Batch, _case.Time, _case.Heads, _case.KeyHeads, Math.Max(_case.Depth, _case.ValueSize))));
+        _backend.Run(new AttentionCall(Args));
+        _backend.Run(new AttentionBackwardCall(Args, Gradients(_backend.ScratchBytes(new AttentionBackwardCall(Args, Gradients(0))))));
         return Results();
     }
 
     /// <summary>As above with the keys kept.</summary>
-    public float[][] Run(IFusedTopKAttention kernel, int keep)
+    public float[][] Run(int keep)
     {
         View kept = _memory.New(DType.Int32, _case.Batch, _case.Heads, _case.Time, keep);
-        kernel.Forward(Args, kept);
-        kernel.Backward(Args, kept, Gradients(kernel.BackwardScratchBytes(_case.Batch, _case.Time, _case.Heads, _case.KeyHeads, Math.Max(_case.Depth, _case.ValueSize))));
+        _backend.Run(new TopKAttentionCall(Args, kept));
+        _backend.Run(new TopKAttentionBackwardCall(Args, kept, Gradients(_backend.ScratchBytes(new TopKAttentionBackwardCall(Args, kept, Gradients(0))))));
         return [.. Results(), _memory.Read(kept)];
     }
 

@@ -1,6 +1,6 @@
 using NanoFold.Kernels;
-using NanoFold.Kernels.Fused;
-using NanoFold.Kernels.Fused.Attention;
+using NanoFold.Kernels.Calls.Attention;
+using NanoFold.Tests.Suites;
 
 namespace NanoFold.Gpu.Tests.Attention;
 
@@ -62,7 +62,7 @@ public class CachedAttentionTests : GpuTests
             }
 
             View q = New(3 * seed, Heads, Depth), k = New(3 * seed + 1, KeyHeads, Depth), v = New(3 * seed + 2, KeyHeads, ValueDepth), y = New(1, Heads, ValueDepth);
-            backend.RequireInterface<ICachedAttention>().Forward(new CachedAttentionArgs
+            backend.Run(new CachedAttentionCall
             {
                 Q = q,
                 K = k,

@@ -1,7 +1,6 @@
 using NanoFold.Kernels;
+using NanoFold.Kernels.Calls.Attention;
 using NanoFold.Kernels.Cpu;
-using NanoFold.Kernels.Fused;
-using NanoFold.Kernels.Fused.Attention;
 using NanoFold.Kernels.Gpu.Attention;
 using NanoFold.Kernels.Gpu.Attention.Flash;
 
@@ -58,7 +57,7 @@ public class FlashAttentionTests
             FlashRun.Forward(device, shape, rig.Args);
             Prepare(memory, rig, problem, gradients.Scratch);
             FlashRun.Backward(device, shape, rig.Args, gradients);
-            float[][] actual = rig.Results(), expected = cpu.Run(backend.RequireInterface<IFusedAttention>());
+            float[][] actual = rig.Results(), expected = cpu.Run();
             for (int i = 0; i < actual.Length; i++)
             {
                 Near.Assert($"{type} {s_names[i]}", actual[i], expected[i], Near.Tolerance(type) * (i < 2 ? 1 : 3));

@@ -1,6 +1,6 @@
 using NanoFold.Gpu.Tests.Ptx;
 using NanoFold.Kernels;
-using NanoFold.Kernels.Fused.Attention;
+using NanoFold.Kernels.Calls.Attention;
 using NanoFold.Kernels.Gpu.Attention;
 using NanoFold.Kernels.Gpu.Attention.Flash;
 using NanoFold.Kernels.Memory;

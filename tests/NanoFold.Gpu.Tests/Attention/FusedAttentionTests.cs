@@ -1,6 +1,6 @@
 using NanoFold.Kernels;
-using NanoFold.Kernels.Fused;
-using NanoFold.Kernels.Fused.Attention;
+using NanoFold.Kernels.Calls.Attention;
+using NanoFold.Tests.Suites;
 
 namespace NanoFold.Gpu.Tests.Attention;
 
@@ -58,12 +58,11 @@ public class FusedAttentionTests : GpuTests
     {
         using var rig = new AttentionRig(Gpu, new(1, 9, 2, 1, 8), DType.Float32);
         using var memory = new Memory(Gpu);
-        var kernel = Gpu.RequireInterface<IFusedAttention>();
-        float[][] all = rig.Run(kernel);
-        AttentionGradients gradients = rig.Gradients(kernel.BackwardScratchBytes(1, 9, 2, 1, 8));
+        float[][] all = rig.Run();
+        AttentionGradients gradients = rig.Gradients(Gpu.ScratchBytes(new AttentionBackwardCall(rig.Args, rig.Gradients(0))));
         Gpu.Fill(rig.DK, 0);
         Gpu.Fill(rig.DQ, 5);
-        kernel.Backward(rig.Args, new AttentionGradients { DY = gradients.DY, DQ = default, DK = gradients.DK, DV = default, Scratch = gradients.Scratch });
+        Gpu.Run(new AttentionBackwardCall(rig.Args, new AttentionGradients { DY = gradients.DY, DQ = default, DK = gradients.DK, DV = default, Scratch = gradients.Scratch }));
         Assert.That(memory.Read(rig.DK), Is.EqualTo(all[3]));
         Assert.That(memory.Read(rig.DV), Is.EqualTo(all[4]));
         Assert.That(memory.Read(rig.DQ), Is.All.EqualTo(5f));
@@ -73,15 +72,15 @@ public class FusedAttentionTests : GpuTests
     public void Small_scratch_is_an_error()
     {
         using var rig = new AttentionRig(Gpu, new(1, 9, 2, 1, 8), DType.Float32);
-        Assert.That(() => Gpu.RequireInterface<IFusedAttention>().Backward(rig.Args, rig.Gradients(8)), Throws.ArgumentException.With.Message.Contains("scratch"));
+        Assert.That(() => Gpu.Run(new AttentionBackwardCall(rig.Args, rig.Gradients(8))), Throws.ArgumentException.With.Message.Contains("scratch"));
     }
 
     private void AssertLikeCpu(AttentionCase problem, DType type)
     {
         using var gpu = new AttentionRig(Gpu, problem, type);
         using var cpu = new AttentionRig(Cpu, problem, DType.Float32);
-        float[][] actual = gpu.Run(Gpu.RequireInterface<IFusedAttention>());
-        float[][] expected = cpu.Run(Cpu.RequireInterface<IFusedAttention>());
+        float[][] actual = gpu.Run();
+        float[][] expected = cpu.Run();
         for (int i = 0; i < actual.Length; i++)
         {
             Near.Assert($"{type} {s_names[i]}", actual[i], expected[i], Near.Tolerance(type) * (i < 2 ? 1 : 3));

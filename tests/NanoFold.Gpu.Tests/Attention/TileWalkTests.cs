@@ -1,7 +1,7 @@
 using ILGPU;
 using ILGPU.Runtime;
 using NanoFold.Kernels;
-using NanoFold.Kernels.Fused.Attention;
+using NanoFold.Kernels.Calls.Attention;
 using NanoFold.Kernels.Gpu;
 using NanoFold.Kernels.Gpu.Attention;
 using NanoFold.Kernels.Gpu.Attention.Full;

@@ -1,6 +1,5 @@
 using NanoFold.Kernels;
-using NanoFold.Kernels.Fused;
-using NanoFold.Kernels.Fused.Attention;
+using NanoFold.Kernels.Calls.Attention;
 
 namespace NanoFold.Gpu.Tests.Attention;
 
@@ -37,8 +36,8 @@ public class TopKAttentionTests : GpuTests
         {
             using var gpu = new AttentionRig(Gpu, problem, type);
             using var cpu = new AttentionRig(Cpu, problem, DType.Float32);
-            float[][] actual = gpu.Run(Gpu.RequireInterface<IFusedTopKAttention>(), keep);
-            float[][] expected = cpu.Run(Cpu.RequireInterface<IFusedTopKAttention>(), keep);
+            float[][] actual = gpu.Run(keep);
+            float[][] expected = cpu.Run(keep);
             for (int i = 0; i < actual.Length; i++)
             {
                 Near.Assert($"{type} {s_names[i]}", actual[i], expected[i], i == 5 ? 0 : Near.Tolerance(type) * (i < 2 ? 1 : 3));
@@ -53,7 +52,7 @@ public class TopKAttentionTests : GpuTests
     {
         using var rig = new AttentionRig(Gpu, new(1, 6, 1, 1, 4), DType.Float32);
         Gpu.Fill(rig.K, 1);
-        float[] kept = rig.Run(Gpu.RequireInterface<IFusedTopKAttention>(), 2)[5];
+        float[] kept = rig.Run(2)[5];
         Assert.That(kept, Is.EqualTo(new float[] { 0, -1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1 }));
     }
 }

@@ -1,9 +1,10 @@
 using NanoFold.Gpu.Tests.Attention;
 using NanoFold.Kernels;
+using NanoFold.Kernels.Calls;
 using NanoFold.Kernels.Cpu;
-using NanoFold.Kernels.Fused;
 using NanoFold.Kernels.Gpu;
 using NanoFold.Kernels.Lanes;
+using NanoFold.Tests.Suites;
 
 namespace NanoFold.Gpu.Tests.Compilation;
 
@@ -51,7 +52,7 @@ public sealed class OpenClDeviceTests
         using var twins = new Twins(_gpu!, _cpu);
         Twin x = twins.Random(DType.Float32, 1, 9, 36), gain = twins.Random(DType.Float32, 2, 36), y = twins.Random(DType.Float32, 3, 9, 36);
         Twin statistics = twins.Random(DType.Float32, 4, 9, 1);
-        Each((backend, of) => backend.RequireInterface<INormKernels>().RmsNorm(of(x), of(gain), of(y), of(statistics), 1e-5));
+        Each((backend, of) => backend.Run(new RmsNormCall(of(x), of(gain), of(y), of(statistics), 1e-5)));
         twins.AssertClose(y, 1e-5);
         twins.AssertClose(statistics, 1e-5);
     }
@@ -70,7 +71,7 @@ public sealed class OpenClDeviceTests
     {
         using var gpu = new AttentionRig(_gpu!, new(2, 19, 2, 1, 8), DType.Float32);
         using var cpu = new AttentionRig(_cpu, new(2, 19, 2, 1, 8), DType.Float32);
-        float[][] actual = gpu.Run(_gpu!.RequireInterface<IFusedAttention>()), expected = cpu.Run(_cpu.RequireInterface<IFusedAttention>());
+        float[][] actual = gpu.Run(), expected = cpu.Run();
         for (int i = 0; i < actual.Length; i++)
         {
             Near.Assert($"result {i}", actual[i], expected[i], 3e-5);

@@ -1,6 +1,6 @@
 using NanoFold.Engine.Ops;
 using NanoFold.Kernels;
-using NanoFold.Kernels.Fused.Time;
+using NanoFold.Kernels.Calls.Time;
 using NanoFold.Kernels.Gpu;
 using NanoFold.Kernels.Gpu.Elements;
 using NanoFold.Kernels.Gpu.Loops;

@@ -1,5 +1,6 @@
 using NanoFold.Kernels;
-using NanoFold.Kernels.Fused;
+using NanoFold.Kernels.Calls;
+using NanoFold.Tests.Suites;
 
 namespace NanoFold.Gpu.Tests.Experts;
 
@@ -11,18 +12,14 @@ public class ExpertRoutingTests : GpuTests
 
     private static int Slots => 2;
 
-    private IExpertRouting OnGpu => Gpu.RequireInterface<IExpertRouting>();
-
-    private IExpertRouting OnCpu => Cpu.RequireInterface<IExpertRouting>();
-
     [Test]
     public void Slots_are_sorted_by_expert()
     {
         using var twins = new Twins(Gpu, Cpu);
         Twin indices = Indices(twins), offsets = twins.Integers([Experts + 1], new int[Experts + 1]);
         Twin rowOfSlot = twins.Integers([Tokens, Slots], new int[Tokens * Slots]), tokenOfRow = twins.Integers([Tokens * Slots], new int[Tokens * Slots]);
-        OnGpu.Sort(indices.Gpu, offsets.Gpu, rowOfSlot.Gpu, tokenOfRow.Gpu);
-        OnCpu.Sort(indices.Cpu, offsets.Cpu, rowOfSlot.Cpu, tokenOfRow.Cpu);
+        Gpu.Run(new ExpertSortCall(indices.Gpu, offsets.Gpu, rowOfSlot.Gpu, tokenOfRow.Gpu));
+        Cpu.Run(new ExpertSortCall(indices.Cpu, offsets.Cpu, rowOfSlot.Cpu, tokenOfRow.Cpu));
         twins.AssertSame(offsets);
         twins.AssertSame(rowOfSlot);
         twins.AssertSame(tokenOfRow);
@@ -36,18 +33,18 @@ public class ExpertRoutingTests : GpuTests
         Twin places = twins.Integers([tokens, Slots], [.. Enumerable.Range(0, tokens * Slots).Select(i => (i * 7 + 3) % (tokens * Slots))]);
         Twin rows = twins.Random(type, 1, tokens * Slots, width), weights = isWeighted ? twins.Random(type, 2, tokens, Slots) : Twins.None;
         Twin y = twins.Random(type, 3, tokens, 2 * width), part = y.Slice(1, width, width);
-        OnGpu.Combine(rows.Gpu, weights.Gpu, places.Gpu, part.Gpu, accumulate: isWeighted);
-        OnCpu.Combine(rows.Cpu, weights.Cpu, places.Cpu, part.Cpu, accumulate: isWeighted);
+        Gpu.Run(new ExpertCombineCall(rows.Gpu, weights.Gpu, places.Gpu, part.Gpu, Accumulate: isWeighted));
+        Cpu.Run(new ExpertCombineCall(rows.Cpu, weights.Cpu, places.Cpu, part.Cpu, Accumulate: isWeighted));
         twins.AssertClose(y, 2 * Twins.Tolerance(type));
 
         Twin dRows = twins.Random(type, 4, tokens * Slots, width), dWeights = twins.Random(type, 5, tokens, Slots);
-        OnGpu.CombineBackward(rows.Gpu, weights.Gpu, places.Gpu, part.Gpu, dRows.Gpu, isWeighted ? dWeights.Gpu : default);
-        OnCpu.CombineBackward(rows.Cpu, weights.Cpu, places.Cpu, part.Cpu, dRows.Cpu, isWeighted ? dWeights.Cpu : default);
+        Gpu.Run(new ExpertCombineBackwardCall(rows.Gpu, weights.Gpu, places.Gpu, part.Gpu, dRows.Gpu, isWeighted ? dWeights.Gpu : default));
+        Cpu.Run(new ExpertCombineBackwardCall(rows.Cpu, weights.Cpu, places.Cpu, part.Cpu, dRows.Cpu, isWeighted ? dWeights.Cpu : default));
         twins.AssertClose(dRows, 4 * Twins.Tolerance(type));
         twins.AssertClose(dWeights, 4 * Twins.Tolerance(type));
         if (isWeighted)
         {
-            OnGpu.CombineBackward(rows.Gpu, weights.Gpu, places.Gpu, part.Gpu, default, dWeights.Gpu);
+            Gpu.Run(new ExpertCombineBackwardCall(rows.Gpu, weights.Gpu, places.Gpu, part.Gpu, default, dWeights.Gpu));
             twins.AssertClose(dWeights, 4 * Twins.Tolerance(type), "without dRows");
         }
     }
@@ -58,12 +55,12 @@ public class ExpertRoutingTests : GpuTests
         using var twins = new Twins(Gpu, Cpu);
         Twin indices = Indices(twins), weights = twins.Random(type, 1, Tokens, Slots), dWeights = twins.Random(type, 2, Tokens, Slots);
         Twin probabilities = Probabilities(twins, twins.Random(type, 3, Tokens, Experts), type), dProbabilities = twins.Random(type, 4, Tokens, Experts + 1);
-        OnGpu.Weights(probabilities.Gpu, indices.Gpu, weights.Gpu, renormalize);
-        OnCpu.Weights(probabilities.Cpu, indices.Cpu, weights.Cpu, renormalize);
+        Gpu.Run(new ExpertWeightsCall(probabilities.Gpu, indices.Gpu, weights.Gpu, renormalize));
+        Cpu.Run(new ExpertWeightsCall(probabilities.Cpu, indices.Cpu, weights.Cpu, renormalize));
         twins.AssertClose(weights, Twins.Tolerance(type));
         Twin part = dProbabilities.Slice(1, 1, Experts);
-        OnGpu.WeightsBackward(probabilities.Gpu, indices.Gpu, weights.Gpu, dWeights.Gpu, part.Gpu, renormalize);
-        OnCpu.WeightsBackward(probabilities.Cpu, indices.Cpu, weights.Cpu, dWeights.Cpu, part.Cpu, renormalize);
+        Gpu.Run(new ExpertWeightsBackwardCall(probabilities.Gpu, indices.Gpu, weights.Gpu, dWeights.Gpu, part.Gpu, renormalize));
+        Cpu.Run(new ExpertWeightsBackwardCall(probabilities.Cpu, indices.Cpu, weights.Cpu, dWeights.Cpu, part.Cpu, renormalize));
         twins.AssertClose(dProbabilities, 4 * Twins.Tolerance(type));
     }
 
@@ -82,14 +79,14 @@ public class ExpertRoutingTests : GpuTests
         Twin logits = twins.Random(type, 1, Tokens, Experts), probabilities = Probabilities(twins, logits, type);
         Twin offsets = twins.Integers([Experts + 1], [0, 4, 4, 9, 20, slots]);
         Twin load = twins.Random(DType.Float32, 2, Experts), loss = twins.Random(DType.Float32, 3, 1), dLogits = twins.Random(type, 4, Tokens, Experts);
-        OnGpu.RouterLoss(logits.Gpu, probabilities.Gpu, offsets.Gpu, load.Gpu, loss.Gpu, 0.01, 0.001);
-        OnCpu.RouterLoss(logits.Cpu, probabilities.Cpu, offsets.Cpu, load.Cpu, loss.Cpu, 0.01, 0.001);
+        Gpu.Run(new RouterLossCall(logits.Gpu, probabilities.Gpu, offsets.Gpu, load.Gpu, loss.Gpu, 0.01, 0.001));
+        Cpu.Run(new RouterLossCall(logits.Cpu, probabilities.Cpu, offsets.Cpu, load.Cpu, loss.Cpu, 0.01, 0.001));
         twins.AssertClose(load, 1e-6);
         twins.AssertClose(loss, 1e-5);
         Assert.That(Gpu.State.GetDouble(StepSlot.Loss), Is.EqualTo(Cpu.State.GetDouble(StepSlot.Loss)).Within(1e-6));
         Twin dLoss = twins.New(DType.Float32, [1], [2]);
-        OnGpu.RouterLossBackward(logits.Gpu, probabilities.Gpu, load.Gpu, dLoss.Gpu, dLogits.Gpu, 0.01, 0.001, accumulate);
-        OnCpu.RouterLossBackward(logits.Cpu, probabilities.Cpu, load.Cpu, dLoss.Cpu, dLogits.Cpu, 0.01, 0.001, accumulate);
+        Gpu.Run(new RouterLossBackwardCall(logits.Gpu, probabilities.Gpu, load.Gpu, dLoss.Gpu, dLogits.Gpu, 0.01, 0.001, accumulate));
+        Cpu.Run(new RouterLossBackwardCall(logits.Cpu, probabilities.Cpu, load.Cpu, dLoss.Cpu, dLogits.Cpu, 0.01, 0.001, accumulate));
         twins.AssertClose(dLogits, 2 * Twins.Tolerance(type));
     }
 

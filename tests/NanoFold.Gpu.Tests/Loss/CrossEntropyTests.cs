@@ -1,5 +1,6 @@
 using NanoFold.Kernels;
-using NanoFold.Kernels.Fused;
+using NanoFold.Kernels.Calls;
+using NanoFold.Tests.Suites;
 
 namespace NanoFold.Gpu.Tests.Loss;
 
@@ -11,7 +12,6 @@ public class CrossEntropyTests : GpuTests
     public void Losses_and_gradients_are_those_of_the_cpu([Values(DType.Float32, DType.BFloat16, DType.Float16)] DType type, [Values(0, 3)] int padding, [Values] bool accumulate)
     {
         double tolerance = type switch { DType.Float32 => 2e-6, DType.BFloat16 => 1e-2, _ => 2e-3 };
-        ICrossEntropyKernel gpu = Gpu.RequireInterface<ICrossEntropyKernel>(), cpu = Cpu.RequireInterface<ICrossEntropyKernel>();
         foreach (int[] shape in Shapes)
         {
             using var twins = new Twins(Gpu, Cpu);
@@ -23,19 +23,19 @@ public class CrossEntropyTests : GpuTests
             Twin losses = twins.Random(DType.Float32, 3, rows), logSumExp = twins.Random(DType.Float32, 4, rows), loss = twins.Random(DType.Float32, 5, 1);
             Twin dLoss = twins.New(DType.Float32, [1], [0.5f]);
             Set(rows - rows / 4);
-            gpu.Forward(logits.Gpu, targets.Gpu, losses.Gpu, logSumExp.Gpu, loss.Gpu);
-            cpu.Forward(logits.Cpu, targets.Cpu, losses.Cpu, logSumExp.Cpu, loss.Cpu);
+            Gpu.Run(new CrossEntropyCall(logits.Gpu, targets.Gpu, losses.Gpu, logSumExp.Gpu, loss.Gpu));
+            Cpu.Run(new CrossEntropyCall(logits.Cpu, targets.Cpu, losses.Cpu, logSumExp.Cpu, loss.Cpu));
             twins.AssertClose(losses, 2e-6, "losses");
             twins.AssertClose(logSumExp, 2e-6, "logSumExp");
             twins.AssertClose(loss, 2e-6, "loss");
             Assert.That(Gpu.State.GetDouble(StepSlot.Loss), Is.EqualTo(Cpu.State.GetDouble(StepSlot.Loss)).Within(1e-5));
 
-            gpu.Backward(logits.Gpu, targets.Gpu, logSumExp.Gpu, dLoss.Gpu, dLogits.Gpu, accumulate);
-            cpu.Backward(logits.Cpu, targets.Cpu, logSumExp.Cpu, dLoss.Cpu, dLogits.Cpu, accumulate);
+            Gpu.Run(new CrossEntropyBackwardCall(logits.Gpu, targets.Gpu, logSumExp.Gpu, dLoss.Gpu, dLogits.Gpu, accumulate));
+            Cpu.Run(new CrossEntropyBackwardCall(logits.Cpu, targets.Cpu, logSumExp.Cpu, dLoss.Cpu, dLogits.Cpu, accumulate));
             twins.AssertClose(dPadded, tolerance, "dLogits");
 
-            gpu.Backward(logits.Gpu, targets.Gpu, logSumExp.Gpu, dLoss.Gpu, logits.Gpu, accumulate: false);
-            cpu.Backward(logits.Cpu, targets.Cpu, logSumExp.Cpu, dLoss.Cpu, logits.Cpu, accumulate: false);
+            Gpu.Run(new CrossEntropyBackwardCall(logits.Gpu, targets.Gpu, logSumExp.Gpu, dLoss.Gpu, logits.Gpu, Accumulate: false));
+            Cpu.Run(new CrossEntropyBackwardCall(logits.Cpu, targets.Cpu, logSumExp.Cpu, dLoss.Cpu, logits.Cpu, Accumulate: false));
             twins.AssertClose(padded, tolerance, "dLogits in place");
         }
     }
@@ -44,12 +44,11 @@ public class CrossEntropyTests : GpuTests
     public void Infinite_logits_and_bad_targets()
     {
         using var memory = new Memory(Gpu);
-        ICrossEntropyKernel kernel = Gpu.RequireInterface<ICrossEntropyKernel>();
         float none = float.NegativeInfinity;
         View logits = memory.New(DType.Float32, [3, 6], [none, none, none, none, 1, 1, 0, 0, 0, 0, 0, 0, 0, float.NaN, 0, 0, 0, 0]);
         View targets = memory.Integers([3], [4, 6, 0]), losses = memory.New(DType.Float32, 3), logSumExp = memory.New(DType.Float32, 3), loss = memory.New(DType.Float32, 1);
         Set(3);
-        kernel.Forward(logits, targets, losses, logSumExp, loss);
+        Gpu.Run(new CrossEntropyCall(logits, targets, losses, logSumExp, loss));
         float[] nats = memory.Read(losses);
         Assert.That(nats[0], Is.EqualTo(MathF.Log(2)).Within(1e-6));
         Assert.That(nats[1..], Is.All.NaN);

@@ -1,6 +1,7 @@
 using NanoFold.Kernels;
-using NanoFold.Kernels.Fused;
+using NanoFold.Kernels.Calls;
 using NanoFold.Kernels.Gpu.Loops;
+using NanoFold.Tests.Suites;
 
 namespace NanoFold.Gpu.Tests.Norm;
 
@@ -42,12 +43,11 @@ public class NormTests : GpuTests
         float[] Run()
         {
             using var memory = new Memory(Gpu);
-            INormKernels norm = Gpu.RequireInterface<INormKernels>();
             View x = memory.Random(DType.Float32, 1, rows, 24), dy = memory.Random(DType.Float32, 2, rows, 24), dGain = memory.New(DType.Float32, 24);
             View statistics = memory.New(DType.Float32, rows, 1), y = memory.New(DType.Float32, rows, 24);
-            View scratch = memory.New(DType.Float32, (int)norm.BackwardScratchBytes(rows, 24, DType.Float32) / 4);
-            norm.RmsNorm(x, default, y, statistics, 1e-5);
-            norm.RmsNormBackward(x, default, statistics, dy, dy, false, dGain, scratch);
+            View scratch = memory.New(DType.Float32, (int)Gpu.ScratchBytes(new RmsNormBackwardCall { X = x }) / 4);
+            Gpu.Run(new RmsNormCall(x, default, y, statistics, 1e-5));
+            Gpu.Run(new RmsNormBackwardCall(x, default, statistics, dy, dy, false, dGain, scratch));
             return [.. memory.Read(dGain), .. memory.Read(dy)];
         }
     }
@@ -66,7 +66,7 @@ public class NormTests : GpuTests
     {
         using var memory = new Memory(Gpu);
         View x = memory.New(DType.Float64, 2, 3);
-        Assert.That(() => Gpu.RequireInterface<INormKernels>().RmsNorm(x, default, x, x, 1e-5), Throws.ArgumentException.With.Message.Contains("on a GPU"));
+        Assert.That(() => Gpu.Run(new RmsNormCall(x, default, x, x.With(Layout.Of(2)), 1e-5)), Throws.ArgumentException.With.Message.Contains("on a GPU"));
     }
 
     // The middle third of each row, in two heads: [B, T, 3 C] to [B, T, 2, C / 2].
@@ -79,27 +79,26 @@ public class NormTests : GpuTests
     private void Check(DType type, double tolerance, int[] shape, bool isCentered, bool isAffine, bool accumulate, Func<Twin, Twin> part)
     {
         using var twins = new Twins(Gpu, Cpu);
-        INormKernels gpu = Gpu.RequireInterface<INormKernels>(), cpu = Cpu.RequireInterface<INormKernels>();
         Twin x = twins.Random(type, 1, shape), y = twins.Random(type, 2, shape), dy = twins.Random(type, 3, shape), dx = twins.Random(type, 4, shape);
         Twin xs = part(x), ys = part(y), dys = part(dy), dxs = part(dx);
         int width = xs.Cpu.Layout[-1], rows = (int)xs.Cpu.Layout.Rows;
         Twin gain = isAffine ? twins.Random(type, 5, width) : default, bias = isAffine && isCentered ? twins.Random(type, 6, width) : default;
         Twin dGain = isAffine ? twins.Random(DType.Float32, 7, width) : default, dBias = isAffine && isCentered ? twins.Random(DType.Float32, 8, width) : default;
         Twin statistics = twins.Random(DType.Float32, 9, rows, isCentered ? 2 : 1);
-        Twin scratch = twins.Scratch(gpu.BackwardScratchBytes(rows, width, type), cpu.BackwardScratchBytes(rows, width, DType.Float32));
+        Twin scratch = twins.Scratch(Gpu.ScratchBytes(new RmsNormBackwardCall { X = xs.Gpu }), Cpu.ScratchBytes(new RmsNormBackwardCall { X = xs.Cpu }));
         if (isCentered)
         {
-            gpu.LayerNorm(xs.Gpu, gain.Gpu, bias.Gpu, ys.Gpu, statistics.Gpu, 1e-3);
-            cpu.LayerNorm(xs.Cpu, gain.Cpu, bias.Cpu, ys.Cpu, statistics.Cpu, 1e-3);
-            gpu.LayerNormBackward(xs.Gpu, gain.Gpu, statistics.Gpu, dys.Gpu, dxs.Gpu, accumulate, dGain.Gpu, dBias.Gpu, scratch.Gpu);
-            cpu.LayerNormBackward(xs.Cpu, gain.Cpu, statistics.Cpu, dys.Cpu, dxs.Cpu, accumulate, dGain.Cpu, dBias.Cpu, scratch.Cpu);
+            Gpu.Run(new LayerNormCall(xs.Gpu, gain.Gpu, bias.Gpu, ys.Gpu, statistics.Gpu, 1e-3));
+            Cpu.Run(new LayerNormCall(xs.Cpu, gain.Cpu, bias.Cpu, ys.Cpu, statistics.Cpu, 1e-3));
+            Gpu.Run(new LayerNormBackwardCall(xs.Gpu, gain.Gpu, statistics.Gpu, dys.Gpu, dxs.Gpu, accumulate, dGain.Gpu, dBias.Gpu, scratch.Gpu));
+            Cpu.Run(new LayerNormBackwardCall(xs.Cpu, gain.Cpu, statistics.Cpu, dys.Cpu, dxs.Cpu, accumulate, dGain.Cpu, dBias.Cpu, scratch.Cpu));
         }
         else
         {
-            gpu.RmsNorm(xs.Gpu, gain.Gpu, ys.Gpu, statistics.Gpu, 1e-3);
-            cpu.RmsNorm(xs.Cpu, gain.Cpu, ys.Cpu, statistics.Cpu, 1e-3);
-            gpu.RmsNormBackward(xs.Gpu, gain.Gpu, statistics.Gpu, dys.Gpu, dxs.Gpu, accumulate, dGain.Gpu, scratch.Gpu);
-            cpu.RmsNormBackward(xs.Cpu, gain.Cpu, statistics.Cpu, dys.Cpu, dxs.Cpu, accumulate, dGain.Cpu, scratch.Cpu);
+            Gpu.Run(new RmsNormCall(xs.Gpu, gain.Gpu, ys.Gpu, statistics.Gpu, 1e-3));
+            Cpu.Run(new RmsNormCall(xs.Cpu, gain.Cpu, ys.Cpu, statistics.Cpu, 1e-3));
+            Gpu.Run(new RmsNormBackwardCall(xs.Gpu, gain.Gpu, statistics.Gpu, dys.Gpu, dxs.Gpu, accumulate, dGain.Gpu, scratch.Gpu));
+            Cpu.Run(new RmsNormBackwardCall(xs.Cpu, gain.Cpu, statistics.Cpu, dys.Cpu, dxs.Cpu, accumulate, dGain.Cpu, scratch.Cpu));
         }
 
         string name = $"{(isCentered ? "layer" : "rms")} norm of {xs.Cpu}:";

@@ -1,5 +1,6 @@
 using NanoFold.Kernels;
-using NanoFold.Kernels.Fused;
+using NanoFold.Kernels.Calls;
+using NanoFold.Tests.Suites;
 
 namespace NanoFold.Gpu.Tests.Optimizers;
 
@@ -13,7 +14,6 @@ public class OptimizerTests : GpuTests
     [Test]
     public void Passes_are_those_of_the_cpu([Values(0, 4, 3)] int offset, [Values(1L, 2L, 1000L)] long step)
     {
-        IOptimizerKernels gpu = Gpu.RequireInterface<IOptimizerKernels>(), cpu = Cpu.RequireInterface<IOptimizerKernels>();
         foreach (int count in Counts)
         {
             using var twins = new Twins(Gpu, Cpu);
@@ -23,21 +23,21 @@ public class OptimizerTests : GpuTests
             Twin update = all[4].With(range, offset), momentum = all[5].With(range, offset), y = all[6].With(range, offset);
             Absolute(v);
             Set(step, lossScale: 4, loss: 1);
-            gpu.AddSquares(g.Gpu);
-            cpu.AddSquares(g.Cpu);
-            gpu.AddSquares(m.Gpu);
-            cpu.AddSquares(m.Cpu);
-            gpu.Decide(0.125, dynamicLossScale: false);
-            cpu.Decide(0.125, dynamicLossScale: false);
+            Gpu.Run(new AddSquaresCall(g.Gpu));
+            Cpu.Run(new AddSquaresCall(g.Cpu));
+            Gpu.Run(new AddSquaresCall(m.Gpu));
+            Cpu.Run(new AddSquaresCall(m.Cpu));
+            Gpu.Run(new DecideCall(0.125, DynamicLossScale: false));
+            Cpu.Run(new DecideCall(0.125, DynamicLossScale: false));
             AssertStates();
-            gpu.AdamW(p.Gpu, g.Gpu, m.Gpu, v.Gpu, 0.9, 0.95, 1e-8, 0.1, 1);
-            cpu.AdamW(p.Cpu, g.Cpu, m.Cpu, v.Cpu, 0.9, 0.95, 1e-8, 0.1, 1);
-            gpu.MuonMomentum(g.Gpu, momentum.Gpu, update.Gpu, 0.95, step == 1);
-            cpu.MuonMomentum(g.Cpu, momentum.Cpu, update.Cpu, 0.95, step == 1);
-            gpu.NormalizeFrobenius(update.Gpu, y.Gpu, 1e-7);
-            cpu.NormalizeFrobenius(update.Cpu, y.Cpu, 1e-7);
-            gpu.MuonApply(p.Gpu, y.Gpu, 0.1, 2);
-            cpu.MuonApply(p.Cpu, y.Cpu, 0.1, 2);
+            Gpu.Run(new AdamWCall(p.Gpu, g.Gpu, m.Gpu, v.Gpu, 0.9, 0.95, 1e-8, 0.1));
+            Cpu.Run(new AdamWCall(p.Cpu, g.Cpu, m.Cpu, v.Cpu, 0.9, 0.95, 1e-8, 0.1));
+            Gpu.Run(new MuonMomentumCall(g.Gpu, momentum.Gpu, update.Gpu, 0.95));
+            Cpu.Run(new MuonMomentumCall(g.Cpu, momentum.Cpu, update.Cpu, 0.95));
+            Gpu.Run(new NormalizeFrobeniusCall(update.Gpu, y.Gpu, 1e-7));
+            Cpu.Run(new NormalizeFrobeniusCall(update.Cpu, y.Cpu, 1e-7));
+            Gpu.Run(new MuonApplyCall(p.Gpu, y.Gpu, 0.1, 2));
+            Cpu.Run(new MuonApplyCall(p.Cpu, y.Cpu, 0.1, 2));
             for (int i = 0; i < all.Length; i++)
             {
                 twins.AssertClose(all[i], 2e-6, $"tensor {i}");
@@ -52,7 +52,6 @@ public class OptimizerTests : GpuTests
     [TestCase(65536.0, 1f, 7L)]
     public void A_step_is_decided_as_on_the_cpu(double lossScale, float gradient, long good)
     {
-        IOptimizerKernels gpu = Gpu.RequireInterface<IOptimizerKernels>(), cpu = Cpu.RequireInterface<IOptimizerKernels>();
         foreach (bool isDynamic in new[] { false, true })
         {
             using var twins = new Twins(Gpu, Cpu);
@@ -64,10 +63,10 @@ public class OptimizerTests : GpuTests
                 state.Set(StepSlot.Skipped, 5L);
             }
 
-            gpu.AddSquares(g.Gpu);
-            gpu.Decide(1, isDynamic);
-            cpu.AddSquares(g.Cpu);
-            cpu.Decide(1, isDynamic);
+            Gpu.Run(new AddSquaresCall(g.Gpu));
+            Gpu.Run(new DecideCall(1, isDynamic));
+            Cpu.Run(new AddSquaresCall(g.Cpu));
+            Cpu.Run(new DecideCall(1, isDynamic));
             AssertStates();
         }
     }
@@ -75,17 +74,16 @@ public class OptimizerTests : GpuTests
     [Test]
     public void A_skipped_step_writes_nothing()
     {
-        IOptimizerKernels gpu = Gpu.RequireInterface<IOptimizerKernels>();
         using var twins = new Twins(Gpu, Cpu);
         Twin[] all = [.. Enumerable.Range(0, 5).Select(i => twins.Random(DType.Float32, i + 1, 70))];
         Set(1, lossScale: 1, loss: double.NaN);
-        gpu.AddSquares(all[0].Gpu);
-        gpu.Decide(1, dynamicLossScale: false);
+        Gpu.Run(new AddSquaresCall(all[0].Gpu));
+        Gpu.Run(new DecideCall(1, DynamicLossScale: false));
         Assert.That((Gpu.State.GetDouble(StepSlot.GradientScale), Gpu.State.GetInteger(StepSlot.Skipped)), Is.EqualTo((0.0, 1L)));
-        gpu.AdamW(all[0].Gpu, all[1].Gpu, all[2].Gpu, all[3].Gpu, 0.9, 0.95, 1e-8, 0.1, 1);
-        gpu.MuonMomentum(all[0].Gpu, all[1].Gpu, all[2].Gpu, 0.9, nesterov: true);
-        gpu.NormalizeFrobenius(all[0].Gpu, all[1].Gpu, 1e-7);
-        gpu.MuonApply(all[0].Gpu, all[1].Gpu, 0.1, 1);
+        Gpu.Run(new AdamWCall(all[0].Gpu, all[1].Gpu, all[2].Gpu, all[3].Gpu, 0.9, 0.95, 1e-8, 0.1));
+        Gpu.Run(new MuonMomentumCall(all[0].Gpu, all[1].Gpu, all[2].Gpu, 0.9));
+        Gpu.Run(new NormalizeFrobeniusCall(all[0].Gpu, all[1].Gpu, 1e-7));
+        Gpu.Run(new MuonApplyCall(all[0].Gpu, all[1].Gpu, 0.1, 1));
         for (int i = 0; i < all.Length; i++)
         {
             twins.AssertClose(all[i], 0, $"tensor {i}");
@@ -99,7 +97,7 @@ public class OptimizerTests : GpuTests
         View x = memory.New(DType.Float32, 3, 5);
         Set(1, lossScale: 1, loss: 1);
         Gpu.State.Set(StepSlot.GradientScale, 1.0);
-        Gpu.RequireInterface<IOptimizerKernels>().NormalizeFrobenius(x, x, 0);
+        Gpu.Run(new NormalizeFrobeniusCall(x, x, 0));
         Assert.That(memory.Read(x), Is.All.EqualTo(0f));
     }
 

@@ -1,4 +1,6 @@
 using NanoFold.Kernels;
+using NanoFold.Kernels.Calls;
+using NanoFold.Tests.Suites;
 
 namespace NanoFold.Gpu.Tests.Reduce;
 
@@ -12,7 +14,9 @@ public class MemoryReadTests : GpuTests
             using var memory = new Memory(Gpu);
             View x = memory.Random(type, 1, count);
             double expected = memory.Read(x).Sum(v => (double)v);
-            Assert.That(Gpu.RequireInterface<IMemoryRead>().Read(x), Is.EqualTo(expected).Within(1e-6 * count));
+            View sum = memory.New(DType.Float32, 1);
+            Gpu.Run(new MemoryReadCall(x, sum));
+            Assert.That(memory.Read(sum)[0], Is.EqualTo(expected).Within(1e-6 * count));
         }
     }
 }

@@ -1,5 +1,5 @@
 using NanoFold.Kernels;
-using NanoFold.Kernels.Fused.Attention;
+using NanoFold.Kernels.Calls.Attention;
 
 namespace NanoFold.Gpu.Tests.Reduce;
 

@@ -1,5 +1,6 @@
 using NanoFold.Kernels;
-using NanoFold.Kernels.Fused;
+using NanoFold.Kernels.Calls;
+using NanoFold.Tests.Suites;
 
 namespace NanoFold.Gpu.Tests.Rope;
 
@@ -20,12 +21,12 @@ public class RopeTests : GpuTests
             Twin table = twins.Random(DType.Float32, 3, time + 2, width);
             Twin positions = hasPositions ? twins.Integers([batch], [.. Enumerable.Range(0, batch).Select(b => 3 * b)]) : default;
             Twin from = Part(x, heads * width, heads), to = Part(y, heads * width, heads);
-            Gpu.RequireInterface<IRopeKernel>().Apply(from.Gpu, to.Gpu, table.Gpu, positions.Gpu, interleaved, inverse, accumulate);
-            Cpu.RequireInterface<IRopeKernel>().Apply(from.Cpu, to.Cpu, table.Cpu, positions.Cpu, interleaved, inverse, accumulate);
+            Gpu.Run(new RopeCall(from.Gpu, to.Gpu, table.Gpu, positions.Gpu, interleaved, inverse, accumulate));
+            Cpu.Run(new RopeCall(from.Cpu, to.Cpu, table.Cpu, positions.Cpu, interleaved, inverse, accumulate));
             twins.AssertClose(y, tolerance, "y");
 
-            Gpu.RequireInterface<IRopeKernel>().Apply(from.Gpu, from.Gpu, table.Gpu, positions.Gpu, interleaved, inverse, accumulate: false);
-            Cpu.RequireInterface<IRopeKernel>().Apply(from.Cpu, from.Cpu, table.Cpu, positions.Cpu, interleaved, inverse, accumulate: false);
+            Gpu.Run(new RopeCall(from.Gpu, from.Gpu, table.Gpu, positions.Gpu, interleaved, inverse, Accumulate: false));
+            Cpu.Run(new RopeCall(from.Cpu, from.Cpu, table.Cpu, positions.Cpu, interleaved, inverse, Accumulate: false));
             twins.AssertClose(x, tolerance, "x in place");
         }
     }

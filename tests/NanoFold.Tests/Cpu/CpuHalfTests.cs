@@ -1,7 +1,8 @@
 using NanoFold.Kernels;
+using NanoFold.Kernels.Calls;
 using NanoFold.Kernels.Cpu;
-using NanoFold.Kernels.Fused;
 using NanoFold.Kernels.Lanes;
+using NanoFold.Tests.Suites;
 
 namespace NanoFold.Tests.Cpu;
 
@@ -19,7 +20,7 @@ public sealed class CpuHalfTests : CpuTests
         (cpu, half, _) => cpu.MatMul(new() { A = half([2, 3]), B = half([3, 4]), Y = half([2, 4]) }),
         (cpu, half, single) => cpu.MatMul(new() { A = half([2, 3]), B = half([3, 4]), Y = single([2, 4]) }),
         (cpu, half, _) => cpu.Softmax(half([2, 3]), half([2, 3]), 1, default),
-        (cpu, half, single) => cpu.RequireInterface<INormKernels>().RmsNorm(half([2, 3]), half([3]), half([2, 3]), single([2, 1]), 1e-6),
+        (cpu, half, single) => cpu.Run(new RmsNormCall(half([2, 3]), half([3]), half([2, 3]), single([2, 1]), 1e-6)),
     ];
 
     [Test]

@@ -4,7 +4,7 @@ using NanoFold.Engine.Mixers;
 using NanoFold.Engine.Model;
 using NanoFold.Engine.Tensors;
 using NanoFold.Kernels;
-using NanoFold.Kernels.Fused;
+using NanoFold.Kernels.Calls;
 using NanoFold.Tests.Suites;
 
 namespace NanoFold.Tests.Model;
@@ -86,7 +86,6 @@ public class GoldenLossTests : EngineTests
         plan.Bind(arena);
         int count = (int)store.TrainedElements;
         View first = Host.New(backend, DType.Float32, [count], new double[count], owned), second = Host.New(backend, DType.Float32, [count], new double[count], owned);
-        IOptimizerKernels optimizer = backend.RequireInterface<IOptimizerKernels>();
         backend.State.Set(StepSlot.LearningRate, rate);
         var losses = new double[steps];
         for (int step = 0; step < steps; step++)
@@ -101,10 +100,10 @@ public class GoldenLossTests : EngineTests
             backend.Fill(store.AllGradients, 0);
             plan.Run();
             losses[step] = Host.Read(backend, plan[loss])[0];
-            optimizer.AddSquares(store.AllGradients);
-            optimizer.Decide(clip: 1, dynamicLossScale: false);
+            backend.Run(new AddSquaresCall(store.AllGradients));
+            backend.Run(new DecideCall(Clip: 1, DynamicLossScale: false));
             (View values, View gradients) = store.Slice(0, count);
-            optimizer.AdamW(values, gradients, first, second, 0.9, 0.95, 1e-8, decay: 0.1, rateFactor: 1);
+            backend.Run(new AdamWCall(values, gradients, first, second, 0.9, 0.95, 1e-8, Decay: 0.1));
         }
 
         owned.ForEach(o => o.Dispose());

@@ -1,7 +1,7 @@
 using NanoFold.Engine.Autograd;
 using NanoFold.Engine.Tensors;
 using NanoFold.Kernels;
-using NanoFold.Kernels.Fused;
+using NanoFold.Kernels.Calls;
 using NanoFold.Tests.Suites;
 
 namespace NanoFold.Tests.Model;
@@ -95,7 +95,6 @@ public class OracleTests : EngineTests
         /// <summary>The loss before each of some full-batch steps: the case's rate, β .9/.95, ε 1e-8, no decay, no clipping.</summary>
         public double[] AdamW(int steps)
         {
-            IOptimizerKernels optimizer = _backend.RequireInterface<IOptimizerKernels>();
             long count = _store.TrainedElements;
             (View values, View gradients) = _store.Slice(0, count);
             View first = Host.New(_backend, _store.Type, [(int)count], new double[count], _owned);
@@ -107,9 +106,9 @@ public class OracleTests : EngineTests
                 _backend.State.Set(StepSlot.Step, step + 1L);
                 losses[step] = Run().Loss;
                 _backend.State.Set(StepSlot.GradientSquares, 0.0);
-                optimizer.AddSquares(_store.AllGradients);
-                optimizer.Decide(clip: 0, dynamicLossScale: false);
-                optimizer.AdamW(values, gradients, first, second, 0.9, 0.95, 1e-8, decay: 0, rateFactor: 1);
+                _backend.Run(new AddSquaresCall(_store.AllGradients));
+                _backend.Run(new DecideCall(Clip: 0, DynamicLossScale: false));
+                _backend.Run(new AdamWCall(values, gradients, first, second, 0.9, 0.95, 1e-8, Decay: 0));
             }
 
             return losses;

@@ -2,9 +2,9 @@ using System.Reflection;
 using NanoFold.Engine.Autograd;
 using NanoFold.Engine.Model;
 using NanoFold.Kernels;
+using NanoFold.Kernels.Calls;
+using NanoFold.Kernels.Calls.Attention;
 using NanoFold.Kernels.Cpu;
-using NanoFold.Kernels.Fused;
-using NanoFold.Kernels.Fused.Attention;
 using NanoFold.Kernels.Lanes;
 using NanoFold.Kernels.Null;
 using NanoFold.Tests.Suites;
@@ -106,10 +106,10 @@ public class NullBackendTests
     public void HasEveryKernelThatThereIs()
     {
         using var backend = new NullBackend();
-        MethodInfo find = typeof(Backend).GetMethod(nameof(Backend.FindInterface))!;
-        foreach (Type kernel in typeof(IFusedAttention).Assembly.GetTypes().Where(t => t.IsInterface && t.Namespace == typeof(IFusedAttention).Namespace))
+        MethodInfo find = typeof(Backend).GetMethod(nameof(Backend.Find))!;
+        foreach (Type call in KernelCalls.All)
         {
-            Assert.That(find.MakeGenericMethod(kernel).Invoke(backend, null), Is.Not.Null, kernel.Name);
+            Assert.That(find.MakeGenericMethod(call).Invoke(backend, null), Is.Not.Null, call.Name);
         }
     }
 
@@ -118,9 +118,9 @@ public class NullBackendTests
     {
         using var cpu = new CpuBackend(1, composedOnly: true);
         using var backend = new NullBackend(cpu);
-        Assert.That(backend.FindInterface<IFusedAttention>(), Is.Null);
+        Assert.That(backend.Find<AttentionCall>(), Is.Null);
         Assert.That(backend.Name, Does.Contain(cpu.Name));
-        Assert.That(backend.FindInterface<INormKernels>() is null, Is.EqualTo(cpu.FindInterface<INormKernels>() is null));
+        Assert.That(backend.Find<RmsNormCall>(), Is.InstanceOf<NullKernel<RmsNormCall>>());
     }
 
     [TestCase(DType.BFloat16)]
@@ -149,9 +149,9 @@ public class NullBackendTests
         using var backend = new NullBackend();
         using DeviceBuffer buffer = backend.Allocate(64);
         View inside = new(buffer, 0, Layout.Of(16), DType.Float32), outside = inside.With(Layout.Of(17));
-        INormKernels norms = backend.RequireInterface<INormKernels>();
-        norms.RmsNorm(inside, default, inside, inside, 1e-6);
-        Assert.That(() => norms.RmsNorm(inside, default, inside, outside, 1e-6), Throws.ArgumentException.With.Message.StartsWith("rms norm: a view Float32[17] ends"));
+        var right = new RmsNormCall(inside, default, inside, inside.With(Layout.Of(1)), 1e-6);
+        backend.Run(right);
+        Assert.That(() => backend.Run(right with { Y = outside }), Throws.ArgumentException.With.Message.StartsWith("rms-norm: y Float32[17] ends"));
     }
 
     private static TestCaseData Case(string name, bool wrong, Action<Backend, Source> call)

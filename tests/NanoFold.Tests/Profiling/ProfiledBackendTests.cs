@@ -1,7 +1,8 @@
 using NanoFold.Engine.Autograd;
 using NanoFold.Engine.Ops;
 using NanoFold.Kernels;
-using NanoFold.Kernels.Fused;
+using NanoFold.Kernels.Calls;
+using NanoFold.Kernels.Calls.Attention;
 using NanoFold.Kernels.Profiling;
 using NanoFold.Tests.Suites;
 
@@ -10,24 +11,12 @@ namespace NanoFold.Tests.Profiling;
 public class ProfiledBackendTests : EngineTests
 {
     [Test]
-    public void EveryFusedKernelIsKnown()
-    {
-        Type[] kernels = [.. typeof(IFusedAttention).Assembly.GetTypes().Where(t => t.IsInterface && t.Namespace == typeof(IFusedAttention).Namespace)];
-
-        Assert.That(kernels, Has.Length.GreaterThan(8));
-        foreach (Type kernel in kernels)
-        {
-            Assert.That(kernel.IsAssignableFrom(typeof(ProfiledKernels)), kernel.Name);
-        }
-    }
-
-    [Test]
     public void AKernelThatIsMissingStaysMissing()
     {
         var profiled = new ProfiledBackend(Backend(composedOnly: true), new EventLog(1));
 
-        Assert.That(profiled.FindInterface<IFusedAttention>(), Is.Null);
-        Assert.That(profiled.FindInterface<INormKernels>(), Is.InstanceOf<ProfiledKernels>());
+        Assert.That(profiled.Find<AttentionCall>(), Is.Null);
+        Assert.That(profiled.Find<RmsNormCall>(), Is.InstanceOf<ProfiledKernel<RmsNormCall>>());
     }
 
     /// <summary>Every op: the same bits, at least a kernel a call, and the FLOPs of its kernels are those it states.</summary>

@@ -1,5 +1,5 @@
 using NanoFold.Kernels;
-using NanoFold.Kernels.Fused.Time;
+using NanoFold.Kernels.Calls.Time;
 
 namespace NanoFold.Tests.Suites;
 

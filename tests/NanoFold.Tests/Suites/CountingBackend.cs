@@ -1,5 +1,5 @@
 using NanoFold.Kernels;
-using NanoFold.Kernels.Fused.Attention;
+using NanoFold.Kernels.Calls.Attention;
 
 namespace NanoFold.Tests.Suites;
 
@@ -68,10 +68,6 @@ internal sealed class CountingBackend(Backend inner) : Backend
         inner.SoftmaxBackward(y, dy, dx, scale, accumulate);
 
     public override IKernel<TCall>? Find<TCall>() => inner.Find<TCall>();
-
-    public override TKernel? FindInterface<TKernel>()
-        where TKernel : class
-        => inner.FindInterface<TKernel>();
 
     public override void Dispose()
     {

@@ -1,6 +1,6 @@
 using NanoFold.Kernels;
+using NanoFold.Kernels.Calls.Attention;
 using NanoFold.Kernels.Cpu;
-using NanoFold.Kernels.Fused.Attention;
 using NanoFold.Kernels.Lanes;
 
 namespace NanoFold.Tests.Suites;
@@ -12,14 +12,10 @@ namespace NanoFold.Tests.Suites;
 internal sealed class HalfBackend : Backend
 {
     private readonly CpuBackend _cpu;
-    private readonly HalfKernels _kernels;
 
     /// <param name="composedOnly">Hides fused kernels that have a composed path.</param>
     public HalfBackend(bool composedOnly = false)
-    {
-        _cpu = new CpuBackend(1, composedOnly: composedOnly);
-        _kernels = new HalfKernels(_cpu);
-    }
+        => _cpu = new CpuBackend(1, composedOnly: composedOnly);
 
     public override string Name => $"half on {_cpu.Name}";
 
@@ -171,10 +167,6 @@ internal sealed class HalfBackend : Backend
     }
 
     public override IKernel<TCall>? Find<TCall>() => _cpu.Find<TCall>() is { } found ? new HalfKernel<TCall>(found) : null;
-
-    public override TKernel? FindInterface<TKernel>()
-        where TKernel : class
-        => _cpu.FindInterface<TKernel>() is null ? null : _kernels as TKernel;
 
     public override void Dispose() => _cpu.Dispose();
 

@@ -20,6 +20,12 @@ internal sealed class HalfKernel<TCall>(IKernel<TCall> single) : IKernel<TCall>
         return single.ScratchBytes(shape.Visit(ref widened));
     }
 
+    public long KeptBytes(in TCall shape)
+    {
+        var widened = default(WidenedShape);
+        return single.KeptBytes(shape.Visit(ref widened));
+    }
+
     private struct Widened : IOperandVisitor
     {
         public required HalfOperands Operands { get; init; }

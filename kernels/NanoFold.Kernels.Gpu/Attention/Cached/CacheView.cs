@@ -1,9 +1,9 @@
 using ILGPU;
-using NanoFold.Kernels.Fused.Attention;
+using NanoFold.Kernels.Calls.Attention;
 
 namespace NanoFold.Kernels.Gpu.Attention.Cached;
 
-/// <summary>Which slots of a cache a new token sees, see <see cref="Fused.ICachedAttention"/>.</summary>
+/// <summary>Which slots of a cache a new token sees, see <see cref="CachedAttentionCall"/>.</summary>
 internal struct CacheView
 {
     public ArrayView<int> Positions, Counts, Prefixes;

@@ -1,5 +1,5 @@
-using NanoFold.Kernels.Fused;
-using NanoFold.Kernels.Fused.Attention;
+using NanoFold.Kernels.Calls;
+using NanoFold.Kernels.Calls.Attention;
 using NanoFold.Kernels.Gpu.Elements;
 
 namespace NanoFold.Kernels.Gpu.Attention.Cached;
@@ -8,40 +8,37 @@ namespace NanoFold.Kernels.Gpu.Attention.Cached;
 /// Attention of decoding and prefill: new keys and values are written to their slots, then a group takes a token of one head. Positions and counts
 /// are read on the device; rows in which they cannot be have no new tokens.
 /// </summary>
-internal sealed class GpuCachedAttention(GpuContext context) : ICachedAttention
+internal sealed class GpuCachedAttention(GpuContext context) : IKernel<CachedAttentionCall>
 {
-    private const string Op = "cached attention";
-
     /// <summary>Groups at most: each has a row of scores in memory.</summary>
     private const int MostGroups = 2048;
 
-    /// <inheritdoc/>
     /// <exception cref="ArgumentException">A shape, stride or type does not fit the others.</exception>
-    public void Forward(in CachedAttentionArgs args)
+    public void Run(in CachedAttentionCall call)
     {
-        var shape = new CachedAttentionShape(Op, args);
-        GpuChecks.NotDouble(Op, args.Q);
-        VisibleRule rule = args.Visible.Rule();
+        var shape = new CachedAttentionShape(CachedAttentionCall.Name, call);
+        GpuChecks.NotDouble(CachedAttentionCall.Name, call.Q);
+        VisibleRule rule = call.Visible.Rule();
         if (rule.Sinks >= shape.Capacity)
         {
-            Checks.Throw(Op, $"{rule.Sinks} sinks leave no room in a cache of {shape.Capacity}");
+            Checks.Throw(CachedAttentionCall.Name, $"{rule.Sinks} sinks leave no room in a cache of {shape.Capacity}");
         }
 
         switch (shape.Type)
         {
             case DType.BFloat16:
-                Forward<BF16>(shape, args);
+                Forward<BF16>(shape, call);
                 break;
             case DType.Float16:
-                Forward<F16>(shape, args);
+                Forward<F16>(shape, call);
                 break;
             default:
-                Forward<F32>(shape, args);
+                Forward<F32>(shape, call);
                 break;
         }
     }
 
-    private void Forward<T>(in CachedAttentionShape shape, in CachedAttentionArgs args)
+    private void Forward<T>(in CachedAttentionShape shape, in CachedAttentionCall args)
         where T : unmanaged, IElement<T>
     {
         var cache = new CacheView

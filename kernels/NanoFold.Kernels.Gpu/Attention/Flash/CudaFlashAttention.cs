@@ -1,8 +1,8 @@
 using ILGPU;
 using ILGPU.Runtime;
 using ILGPU.Runtime.Cuda;
-using NanoFold.Kernels.Fused;
-using NanoFold.Kernels.Fused.Attention;
+using NanoFold.Kernels.Calls;
+using NanoFold.Kernels.Calls.Attention;
 using NanoFold.Kernels.Gpu.Attention.Full;
 using NanoFold.Kernels.Gpu.Elements;
 using NanoFold.Kernels.Gpu.Ptx;
@@ -13,56 +13,55 @@ namespace NanoFold.Kernels.Gpu.Attention.Flash;
 /// Attention of 16-bit types on tensor cores (CUDA, compute capability 8.0 and above), sums in single precision; what it does not fit goes to the portable
 /// kernel. Backward one kernel computes dk and dv, another dq, each its own scores again: no sums across blocks, so the same bits each time.
 /// </summary>
-internal sealed class CudaFlashAttention(GpuContext context, GpuFusedAttention portable) : IFusedAttention, IFlashDevice, IDisposable
+internal sealed class CudaFlashAttention(GpuContext context, GpuFusedAttention portable) :
+    IKernel<AttentionCall>, IKernel<AttentionBackwardCall>, IFlashDevice, IDisposable
 {
-    private const string Op = "attention";
-
     private readonly Dictionary<FlashSpec, PtxKernel> _kernels = [];
 
     public static bool IsSupported(GpuContext context) =>
         context.Accelerator is CudaAccelerator { Device: CudaDevice { Architecture: { } architecture } } && architecture.Major >= 8;
 
-    /// <inheritdoc/>
     /// <exception cref="ArgumentException">A shape, stride or type does not fit the others.</exception>
-    public void Forward(in AttentionArgs args)
+    public void Run(in AttentionCall call)
     {
-        var shape = new AttentionShape(Op, args);
+        AttentionArgs args = call.Args;
+        var shape = new AttentionShape(AttentionCall.Name, args);
         if (FlashRun.Fits(this, shape, args))
         {
             FlashRun.Forward(this, shape, args);
         }
         else
         {
-            portable.Forward(args);
+            portable.Run(call);
         }
     }
 
-    /// <inheritdoc/>
     /// <exception cref="ArgumentException">A shape, stride or type does not fit the others, or the scratch is too small.</exception>
-    public void Backward(in AttentionArgs args, in AttentionGradients gradients)
+    public void Run(in AttentionBackwardCall call)
     {
-        var shape = new AttentionShape(Op, args);
-        shape.Check(Op, gradients);
+        AttentionArgs args = call.Args;
+        AttentionGradients gradients = call.Gradients;
+        var shape = new AttentionShape(AttentionBackwardCall.Name, args);
+        shape.Check(AttentionBackwardCall.Name, gradients);
         if (!FlashRun.Fits(this, shape, args, gradients))
         {
-            portable.Backward(args, gradients);
+            portable.Run(call);
             return;
         }
 
         if (shape.Type == DType.BFloat16)
         {
-            DeltaRows.Prepare<BF16>(context, Op, shape, args, gradients, default);
+            DeltaRows.Prepare<BF16>(context, AttentionBackwardCall.Name, shape, args, gradients, default);
         }
         else
         {
-            DeltaRows.Prepare<F16>(context, Op, shape, args, gradients, default);
+            DeltaRows.Prepare<F16>(context, AttentionBackwardCall.Name, shape, args, gradients, default);
         }
 
         FlashRun.Backward(this, shape, args, gradients);
     }
 
-    /// <inheritdoc/>
-    public long BackwardScratchBytes(int batch, int time, int heads, int keyHeads, int headDim) => DeltaRows.Bytes(batch, time, heads);
+    public long ScratchBytes(in AttentionBackwardCall shape) => DeltaRows.Bytes(shape.Args);
 
     public long Pointer(in View view) => context.Pointer(view);
 

@@ -1,5 +1,5 @@
 using System.Runtime.InteropServices;
-using NanoFold.Kernels.Fused.Attention;
+using NanoFold.Kernels.Calls.Attention;
 using NanoFold.Kernels.Gpu.Elements;
 using NanoFold.Kernels.Gpu.Ptx;
 

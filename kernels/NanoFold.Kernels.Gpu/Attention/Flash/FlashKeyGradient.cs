@@ -1,4 +1,4 @@
-using NanoFold.Kernels.Fused.Attention;
+using NanoFold.Kernels.Calls.Attention;
 using NanoFold.Kernels.Gpu.Gemm;
 using NanoFold.Kernels.Gpu.Pointwise;
 using NanoFold.Kernels.Gpu.Ptx;

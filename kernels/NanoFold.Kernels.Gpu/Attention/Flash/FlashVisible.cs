@@ -1,4 +1,4 @@
-using NanoFold.Kernels.Fused.Attention;
+using NanoFold.Kernels.Calls.Attention;
 using NanoFold.Kernels.Gpu.Ptx;
 
 namespace NanoFold.Kernels.Gpu.Attention.Flash;

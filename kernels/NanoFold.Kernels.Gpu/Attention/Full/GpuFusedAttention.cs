@@ -1,6 +1,5 @@
 using ILGPU;
-using NanoFold.Kernels.Fused;
-using NanoFold.Kernels.Fused.Attention;
+using NanoFold.Kernels.Calls.Attention;
 using NanoFold.Kernels.Gpu.Elements;
 
 namespace NanoFold.Kernels.Gpu.Attention.Full;
@@ -9,16 +8,14 @@ namespace NanoFold.Kernels.Gpu.Attention.Full;
 /// Attention in tiles in shared memory with the online softmax, on any device and for any head dimension; computed in single precision.
 /// Tiles in which nothing is visible cost nothing: out of order, out of the window, of other documents (packed ones by a look at each token), not listed. The backward pass has a kernel for dk and dv and one for dq: no sums across groups, the same bits each time.
 /// </summary>
-internal sealed class GpuFusedAttention(GpuContext context) : IFusedAttention
+internal sealed class GpuFusedAttention(GpuContext context) : IKernel<AttentionCall>, IKernel<AttentionBackwardCall>
 {
-    private const string Op = "attention";
-
-    /// <inheritdoc/>
     /// <exception cref="ArgumentException">A shape, stride or type does not fit the others.</exception>
-    public void Forward(in AttentionArgs args)
+    public void Run(in AttentionCall call)
     {
-        var shape = new AttentionShape(Op, args);
-        GpuChecks.NotDouble(Op, args.Q);
+        AttentionArgs args = call.Args;
+        var shape = new AttentionShape(AttentionCall.Name, args);
+        GpuChecks.NotDouble(AttentionCall.Name, args.Q);
         switch (shape.Type)
         {
             case DType.BFloat16:
@@ -33,13 +30,14 @@ internal sealed class GpuFusedAttention(GpuContext context) : IFusedAttention
         }
     }
 
-    /// <inheritdoc/>
     /// <exception cref="ArgumentException">A shape, stride or type does not fit the others, or the scratch is too small.</exception>
-    public void Backward(in AttentionArgs args, in AttentionGradients gradients)
+    public void Run(in AttentionBackwardCall call)
     {
-        var shape = new AttentionShape(Op, args);
-        GpuChecks.NotDouble(Op, args.Q);
-        shape.Check(Op, gradients);
+        AttentionArgs args = call.Args;
+        AttentionGradients gradients = call.Gradients;
+        var shape = new AttentionShape(AttentionBackwardCall.Name, args);
+        GpuChecks.NotDouble(AttentionBackwardCall.Name, args.Q);
+        shape.Check(AttentionBackwardCall.Name, gradients);
         switch (shape.Type)
         {
             case DType.BFloat16:
@@ -54,8 +52,7 @@ internal sealed class GpuFusedAttention(GpuContext context) : IFusedAttention
         }
     }
 
-    /// <inheritdoc/>
-    public long BackwardScratchBytes(int batch, int time, int heads, int keyHeads, int headDim) => DeltaRows.Bytes(batch, time, heads);
+    public long ScratchBytes(in AttentionBackwardCall shape) => DeltaRows.Bytes(shape.Args);
 
     private static int Chunks(int depth) => (depth + TileGroup.Chunk - 1) / TileGroup.Chunk;
 
@@ -85,7 +82,7 @@ internal sealed class GpuFusedAttention(GpuContext context) : IFusedAttention
     private void Backward<T>(in AttentionShape shape, in AttentionArgs args, in AttentionGradients gradients)
         where T : unmanaged, IElement<T>
     {
-        ScoreGradient rows = DeltaRows.Prepare<T>(context, Op, shape, args, gradients, Reach(shape));
+        ScoreGradient rows = DeltaRows.Prepare<T>(context, AttentionBackwardCall.Name, shape, args, gradients, Reach(shape));
         var q = HeadView<T>.Of(context, args.Q);
         var k = HeadView<T>.Of(context, args.K);
         var v = HeadView<T>.Of(context, args.V);

@@ -1,24 +1,24 @@
 using ILGPU;
-using NanoFold.Kernels.Fused;
-using NanoFold.Kernels.Fused.Attention;
+using NanoFold.Kernels.Calls;
+using NanoFold.Kernels.Calls.Attention;
 using NanoFold.Kernels.Gpu.Elements;
 using NanoFold.Kernels.Gpu.Loops;
 
 namespace NanoFold.Kernels.Gpu.Attention.TopK;
 
 /// <summary>Top-k attention: forward a group for each query, backward a group for each query, then one for each block of keys. The same bits each time.</summary>
-internal sealed class GpuTopKAttention(GpuContext context) : IFusedTopKAttention
+internal sealed class GpuTopKAttention(GpuContext context) : IKernel<TopKAttentionCall>, IKernel<TopKAttentionBackwardCall>
 {
-    private const string Op = "top-k attention";
-
     /// <summary>Groups of the forward pass at most: each has a row of scores in memory.</summary>
     private const int MostGroups = 2048;
 
-    /// <inheritdoc/>
     /// <exception cref="ArgumentException">A shape, stride, type or visibility does not fit.</exception>
-    public void Forward(in AttentionArgs args, in View kept)
+    public void Run(in TopKAttentionCall call)
     {
-        AttentionShape shape = Shape(args, kept);
+        AttentionArgs args = call.Args;
+        View kept = call.Kept;
+        AttentionShape shape = TopKChecks.Shape(TopKAttentionCall.Name, args, kept);
+        GpuChecks.NotDouble(TopKAttentionCall.Name, args.Q);
         switch (shape.Type)
         {
             case DType.BFloat16:
@@ -33,12 +33,15 @@ internal sealed class GpuTopKAttention(GpuContext context) : IFusedTopKAttention
         }
     }
 
-    /// <inheritdoc/>
     /// <exception cref="ArgumentException">A shape, stride, type or visibility does not fit, or the scratch is too small.</exception>
-    public void Backward(in AttentionArgs args, in View kept, in AttentionGradients gradients)
+    public void Run(in TopKAttentionBackwardCall call)
     {
-        AttentionShape shape = Shape(args, kept);
-        shape.Check(Op, gradients);
+        AttentionArgs args = call.Args;
+        AttentionGradients gradients = call.Gradients;
+        View kept = call.Kept;
+        AttentionShape shape = TopKChecks.Shape(TopKAttentionBackwardCall.Name, args, kept);
+        GpuChecks.NotDouble(TopKAttentionBackwardCall.Name, args.Q);
+        shape.Check(TopKAttentionBackwardCall.Name, gradients);
         switch (shape.Type)
         {
             case DType.BFloat16:
@@ -53,16 +56,7 @@ internal sealed class GpuTopKAttention(GpuContext context) : IFusedTopKAttention
         }
     }
 
-    /// <inheritdoc/>
-    public long BackwardScratchBytes(int batch, int time, int heads, int keyHeads, int headDim) => DeltaRows.Bytes(batch, time, heads);
-
-    private static AttentionShape Shape(in AttentionArgs args, in View kept)
-    {
-        var shape = new AttentionShape(Op, args);
-        GpuChecks.NotDouble(Op, args.Q);
-        shape.CheckKept(Op, kept);
-        return shape;
-    }
+    public long ScratchBytes(in TopKAttentionBackwardCall shape) => DeltaRows.Bytes(shape.Args);
 
     private void Forward<T>(in AttentionShape shape, in AttentionArgs args, in View kept)
         where T : unmanaged, IElement<T>
@@ -93,7 +87,7 @@ internal sealed class GpuTopKAttention(GpuContext context) : IFusedTopKAttention
     private void Backward<T>(in AttentionShape shape, in AttentionArgs args, in View kept, in AttentionGradients gradients)
         where T : unmanaged, IElement<T>
     {
-        ScoreGradient rows = DeltaRows.Prepare<T>(context, Op, shape, args, gradients, default);
+        ScoreGradient rows = DeltaRows.Prepare<T>(context, TopKAttentionBackwardCall.Name, shape, args, gradients, default);
         ArrayView<float> memory = context.Scratch(2 * kept.Count * sizeof(float)).Cast<float>();
         var work = new TopKQueryWork<T>
         {

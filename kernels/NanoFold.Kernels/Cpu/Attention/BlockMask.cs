@@ -1,5 +1,5 @@
 using System.Runtime.CompilerServices;
-using NanoFold.Kernels.Fused.Attention;
+using NanoFold.Kernels.Calls.Attention;
 using NanoFold.Kernels.Cpu.Attention.Blocks;
 using NanoFold.Kernels.Cpu.MatMul;
 using NanoFold.Kernels.Lanes;

@@ -1,6 +1,6 @@
-using System.Runtime.CompilerServices;
 using NanoFold.Kernels.Cpu.Pointwise;
 using NanoFold.Kernels.Lanes;
+using System.Runtime.CompilerServices;
 
 namespace NanoFold.Kernels.Cpu.Attention;
 

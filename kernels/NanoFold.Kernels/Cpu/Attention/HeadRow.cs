@@ -1,5 +1,5 @@
-using System.Runtime.CompilerServices;
 using NanoFold.Kernels.Lanes;
+using System.Runtime.CompilerServices;
 
 namespace NanoFold.Kernels.Cpu.Attention;
 

@@ -1,22 +1,21 @@
+using NanoFold.Kernels.Calls;
 using NanoFold.Kernels.Cpu.Loops;
-using NanoFold.Kernels.Fused;
 
 namespace NanoFold.Kernels.Cpu.Experts;
 
 /// <summary>Mixture-of-experts routing on the CPU.</summary>
-public sealed unsafe class CpuExpertRouting(CpuContext context) : IExpertRouting
+public sealed unsafe class CpuExpertRouting(CpuContext context) :
+    IKernel<ExpertSortCall>, IKernel<ExpertCombineCall>, IKernel<ExpertCombineBackwardCall>, IKernel<ExpertWeightsCall>, IKernel<ExpertWeightsBackwardCall>
 {
-    private readonly RouterLossKernel _routerLoss = new(context);
-
-    public void Sort(in View indices, in View offsets, in View rowOfSlot, in View tokenOfRow)
+    public void Run(in ExpertSortCall call)
     {
-        const string Op = "expert sort";
-        ExpertChecks.Sort(Op, indices, offsets, rowOfSlot, tokenOfRow);
+        call.Check();
+        View indices = call.Indices;
         long slots = indices.Count;
         int k = indices.Layout[1];
-        int experts = checked((int)(offsets.Count - 1));
-        RowCheck.Indices(Op, "expert", indices, experts, optional: false);
-        int* expert = indices.Ints, start = offsets.Ints, row = rowOfSlot.Ints, token = tokenOfRow.Ints;
+        int experts = checked((int)(call.Offsets.Count - 1));
+        RowCheck.Indices(ExpertSortCall.Name, "expert", indices, experts, optional: false);
+        int* expert = indices.Ints, start = call.Offsets.Ints, row = call.RowOfSlot.Ints, token = call.TokenOfRow.Ints;
         new Span<int>(start, experts + 1).Clear();
         for (long slot = 0; slot < slots; slot++)
         {
@@ -28,7 +27,7 @@ public sealed unsafe class CpuExpertRouting(CpuContext context) : IExpertRouting
             start[e + 1] += start[e];
         }
 
-        // Each start counts up to the next one's while its rows are given out, and is shifted back behind the loop.
+        // Each start counts up to the next one's while its rows are given out, and is shifted back after the loop.
         for (long slot = 0; slot < slots; slot++)
         {
             int place = start[expert[slot]]++;
@@ -44,53 +43,43 @@ public sealed unsafe class CpuExpertRouting(CpuContext context) : IExpertRouting
         start[0] = 0;
     }
 
-    public void Combine(in View rows, in View weights, in View rowOfSlot, in View y, bool accumulate)
+    public void Run(in ExpertCombineCall call)
     {
-        const string Op = "expert combine";
-        ExpertChecks.Combine(Op, rows, weights, rowOfSlot, y);
-        CombineWork work = Start(Op, rows, weights, rowOfSlot, y);
-        work.Accumulate = accumulate;
-        context.Run(y.Type, RowBlocks.Items(work.Tokens, work.TokensPerItem), ref work);
+        call.Check();
+        CombineWork work = Start(ExpertCombineCall.Name, call.Rows, call.Weights, call.RowOfSlot, call.Y);
+        work.Accumulate = call.Accumulate;
+        context.Run(call.Y.Type, RowBlocks.Items(work.Tokens, work.TokensPerItem), ref work);
     }
 
-    public void CombineBackward(in View rows, in View weights, in View rowOfSlot, in View dy, in View dRows, in View dWeights)
+    public void Run(in ExpertCombineBackwardCall call)
     {
-        const string Op = "expert combine backward";
-        ExpertChecks.CombineBackward(Op, rows, weights, rowOfSlot, dy, dRows, dWeights);
-        CombineWork work = Start(Op, rows, weights, rowOfSlot, dy);
+        call.Check();
+        View dRows = call.DRows;
+        CombineWork work = Start(ExpertCombineBackwardCall.Name, call.Rows, call.Weights, call.RowOfSlot, call.DY);
         work.Backward = true;
         work.DRows = (byte*)dRows.Address;
         work.DRowStride = dRows.IsNone ? 0 : dRows.Layout.Stride(0);
-        work.DWeights = dWeights.Address;
-        context.Run(dy.Type, RowBlocks.Items(work.Tokens, work.TokensPerItem), ref work);
+        work.DWeights = call.DWeights.Address;
+        context.Run(call.DY.Type, RowBlocks.Items(work.Tokens, work.TokensPerItem), ref work);
     }
 
-    public void Weights(in View probabilities, in View indices, in View weights, bool renormalize)
+    public void Run(in ExpertWeightsCall call)
     {
-        const string Op = "expert weights";
-        ExpertChecks.Weights(Op, probabilities, indices, weights);
-        ExpertWeights work = Start(Op, probabilities, indices, weights, renormalize);
-        context.Run(probabilities.Type, RowBlocks.Items(work.Tokens, work.TokensPerItem), ref work);
+        call.Check();
+        ExpertWeights work = Start(ExpertWeightsCall.Name, call.Probabilities, call.Indices, call.Weights, call.Renormalize);
+        context.Run(call.Probabilities.Type, RowBlocks.Items(work.Tokens, work.TokensPerItem), ref work);
     }
 
-    public void WeightsBackward(in View probabilities, in View indices, in View weights, in View dWeights, in View dProbabilities, bool renormalize)
+    public void Run(in ExpertWeightsBackwardCall call)
     {
-        const string Op = "expert weights backward";
-        ExpertChecks.WeightsBackward(Op, probabilities, indices, weights, dWeights, dProbabilities);
-        ExpertWeights work = Start(Op, probabilities, indices, weights, renormalize);
+        call.Check();
+        ExpertWeights work = Start(ExpertWeightsBackwardCall.Name, call.Probabilities, call.Indices, call.Weights, call.Renormalize);
         work.Backward = true;
-        work.DWeights = dWeights.Address;
-        work.DProbabilities = (byte*)dProbabilities.Address;
-        work.DProbabilityStride = dProbabilities.Layout.Stride(0);
-        context.Run(probabilities.Type, RowBlocks.Items(work.Tokens, work.TokensPerItem), ref work);
+        work.DWeights = call.DWeights.Address;
+        work.DProbabilities = (byte*)call.DProbabilities.Address;
+        work.DProbabilityStride = call.DProbabilities.Layout.Stride(0);
+        context.Run(call.Probabilities.Type, RowBlocks.Items(work.Tokens, work.TokensPerItem), ref work);
     }
-
-    public void RouterLoss(in View logits, in View probabilities, in View offsets, in View load, in View loss, double balance, double z)
-        => _routerLoss.Forward(logits, probabilities, offsets, load, loss, balance, z);
-
-    public void RouterLossBackward(
-        in View logits, in View probabilities, in View load, in View dLoss, in View dLogits, double balance, double z, bool accumulate)
-        => _routerLoss.Backward(logits, probabilities, load, dLoss, dLogits, balance, z, accumulate);
 
     private static CombineWork Start(string op, in View rows, in View weights, in View rowOfSlot, in View tokens)
     {

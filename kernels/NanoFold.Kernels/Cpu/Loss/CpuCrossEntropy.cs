@@ -1,53 +1,53 @@
+using NanoFold.Kernels.Calls;
 using NanoFold.Kernels.Cpu.Loops;
-using NanoFold.Kernels.Fused;
 
 namespace NanoFold.Kernels.Cpu.Loss;
 
 /// <summary>Cross-entropy on the CPU. The losses of all rows are added in double, in their order.</summary>
-public sealed unsafe class CpuCrossEntropy(CpuContext context) : ICrossEntropyKernel
+public sealed unsafe class CpuCrossEntropy(CpuContext context) : IKernel<CrossEntropyCall>, IKernel<CrossEntropyBackwardCall>
 {
     private const int ElementsPerItem = 65536;
     private const int MostRowsPerItem = 64;
 
     /// <exception cref="ArgumentException">A shape does not fit, or a target is neither −1 nor in [0, V): the op and the row are named.</exception>
     /// <exception cref="InvalidOperationException">There are targets, and <see cref="StepSlot.TargetCount"/> is below 1.</exception>
-    public void Forward(in View logits, in View targets, in View losses, in View logSumExp, in View loss)
+    public void Run(in CrossEntropyCall call)
     {
-        const string Op = "cross-entropy";
-        CrossEntropyChecks.Forward(Op, logits, targets, losses, logSumExp, loss);
-        RowCheck.Indices(Op, "target", targets, logits.Layout[1], optional: true);
+        call.Check();
+        View logits = call.Logits, targets = call.Targets;
+        RowCheck.Indices(CrossEntropyCall.Name, "target", targets, logits.Layout[1], optional: true);
         long rows = logits.Layout[0];
         var work = new CrossEntropyForward
         {
             Logits = new RowSpace(logits),
             Targets = targets.Ints,
-            Losses = losses.Address,
-            LogSumExp = logSumExp.Address,
+            Losses = call.Losses.Address,
+            LogSumExp = call.LogSumExp.Address,
             Rows = rows,
             Vocab = logits.Layout[1],
             RowsPerItem = RowsPerItem(logits.Layout[1]),
         };
         context.Run(logits.Type, RowBlocks.Items(rows, work.RowsPerItem), ref work);
-        AddLoss(Op, context, targets, losses, loss);
+        AddLoss(CrossEntropyCall.Name, context, targets, call.Losses, call.Loss);
     }
 
-    public void Backward(in View logits, in View targets, in View logSumExp, in View dLoss, in View dLogits, bool accumulate)
+    public void Run(in CrossEntropyBackwardCall call)
     {
-        const string Op = "cross-entropy backward";
-        CrossEntropyChecks.Backward(Op, logits, targets, logSumExp, dLoss, dLogits, accumulate);
-        RowCheck.Indices(Op, "target", targets, logits.Layout[1], optional: true);
+        call.Check();
+        View logits = call.Logits, targets = call.Targets;
+        RowCheck.Indices(CrossEntropyBackwardCall.Name, "target", targets, logits.Layout[1], optional: true);
         long rows = logits.Layout[0];
         var work = new CrossEntropyBackward
         {
             Logits = new RowSpace(logits),
-            DLogits = new RowSpace(dLogits),
+            DLogits = new RowSpace(call.DLogits),
             Targets = targets.Ints,
-            LogSumExp = logSumExp.Address,
+            LogSumExp = call.LogSumExp.Address,
             Rows = rows,
             Vocab = logits.Layout[1],
             RowsPerItem = RowsPerItem(logits.Layout[1]),
-            Scale = Scale(Op, context, targets, dLoss),
-            Accumulate = accumulate,
+            Scale = Scale(CrossEntropyBackwardCall.Name, context, targets, call.DLoss),
+            Accumulate = call.Accumulate,
         };
         context.Run(logits.Type, RowBlocks.Items(rows, work.RowsPerItem), ref work);
     }

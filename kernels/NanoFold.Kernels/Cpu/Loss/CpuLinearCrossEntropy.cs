@@ -1,6 +1,6 @@
 using NanoFold.Kernels.Cpu.Loops;
 using NanoFold.Kernels.Cpu.MatMul;
-using NanoFold.Kernels.Fused;
+using NanoFold.Kernels.Calls;
 
 namespace NanoFold.Kernels.Cpu.Loss;
 
@@ -8,7 +8,8 @@ namespace NanoFold.Kernels.Cpu.Loss;
 /// Head and cross-entropy on the CPU. Rows with a target are taken a chunk at a time: their logits are a matrix product into scratch memory,
 /// which the backward pass turns into dLogits where they lie. So no memory grows with rows × vocabulary.
 /// </summary>
-public sealed unsafe class CpuLinearCrossEntropy(CpuContext context) : ILinearCrossEntropy
+public sealed unsafe class CpuLinearCrossEntropy(CpuContext context) :
+    IKernel<LinearCrossEntropyCall>, IKernel<LinearCrossEntropyBackwardCall>
 {
     /// <summary>Logits that are kept at most: 16 MB in single precision.</summary>
     private const long MostKept = 1 << 22;
@@ -17,14 +18,15 @@ public sealed unsafe class CpuLinearCrossEntropy(CpuContext context) : ILinearCr
 
     /// <exception cref="ArgumentException">A shape does not fit, or a target is neither −1 nor in [0, V): the op and the row are named.</exception>
     /// <exception cref="InvalidOperationException">There are targets, and <see cref="StepSlot.TargetCount"/> is below 1.</exception>
-    public void Forward(in View x, in View weight, in View targets, in View losses, in View logSumExp, in View loss, in View scratch, in View logits = default)
+    public void Run(in LinearCrossEntropyCall call)
     {
-        const string Op = "linear cross-entropy";
-        CrossEntropyChecks.LinearForward(Op, x, weight, targets, losses, logSumExp, loss, scratch, ScratchBytes(x, weight, logits), logits);
-        RowCheck.Indices(Op, "target", targets, weight.Layout[0], optional: true);
-        Clear(losses);
-        Clear(logSumExp);
-        var chunk = new HeadChunk(x, weight, targets, scratch, logits);
+        call.Check();
+        View x = call.X, weight = call.Weight, targets = call.Targets;
+        View logits = Logits(LinearCrossEntropyCall.Name, x, weight, call.Scratch, call.Kept);
+        RowCheck.Indices(LinearCrossEntropyCall.Name, "target", targets, weight.Layout[0], optional: true);
+        Clear(call.Losses);
+        Clear(call.LogSumExp);
+        var chunk = new HeadChunk(x, weight, targets, call.Scratch, logits);
         while (chunk.Next(context))
         {
             View part = chunk.Logits;
@@ -33,8 +35,8 @@ public sealed unsafe class CpuLinearCrossEntropy(CpuContext context) : ILinearCr
             {
                 Logits = new RowSpace(part),
                 Targets = targets.Ints,
-                Losses = losses.Address,
-                LogSumExp = logSumExp.Address,
+                Losses = call.Losses.Address,
+                LogSumExp = call.LogSumExp.Address,
                 Of = chunk.Rows,
                 Rows = chunk.Count,
                 Vocab = weight.Layout[0],
@@ -43,22 +45,22 @@ public sealed unsafe class CpuLinearCrossEntropy(CpuContext context) : ILinearCr
             context.Run(x.Type, RowBlocks.Items(work.Rows, work.RowsPerItem), ref work);
         }
 
-        CpuCrossEntropy.AddLoss(Op, context, targets, losses, loss);
+        CpuCrossEntropy.AddLoss(LinearCrossEntropyCall.Name, context, targets, call.Losses, call.Loss);
     }
 
-    public void Backward(
-        in View x, in View weight, in View targets, in View logSumExp, in View dLoss, in View dX, bool accumulateX, in View dWeight, in View scratch, in View logits = default)
+    public void Run(in LinearCrossEntropyBackwardCall call)
     {
-        const string Op = "linear cross-entropy backward";
-        CrossEntropyChecks.LinearBackward(Op, x, weight, targets, logSumExp, dLoss, dX, dWeight, scratch, ScratchBytes(x, weight, logits), logits);
-        RowCheck.Indices(Op, "target", targets, weight.Layout[0], optional: true);
-        if (!dX.IsNone && !accumulateX)
+        call.Check();
+        View x = call.X, weight = call.Weight, targets = call.Targets, dX = call.DX, dWeight = call.DWeight;
+        View logits = Logits(LinearCrossEntropyBackwardCall.Name, x, weight, call.Scratch, call.Kept);
+        RowCheck.Indices(LinearCrossEntropyBackwardCall.Name, "target", targets, weight.Layout[0], optional: true);
+        if (!dX.IsNone && !call.AccumulateX)
         {
             ClearWithoutTarget(targets, dX);
         }
 
-        double scale = CpuCrossEntropy.Scale(Op, context, targets, dLoss);
-        var chunk = new HeadChunk(x, weight, targets, scratch, logits);
+        double scale = CpuCrossEntropy.Scale(LinearCrossEntropyBackwardCall.Name, context, targets, call.DLoss);
+        var chunk = new HeadChunk(x, weight, targets, call.Scratch, logits);
         while (chunk.Next(context))
         {
             View part = chunk.Logits;
@@ -72,7 +74,7 @@ public sealed unsafe class CpuLinearCrossEntropy(CpuContext context) : ILinearCr
                 Logits = new RowSpace(part),
                 DLogits = new RowSpace(part),
                 Targets = targets.Ints,
-                LogSumExp = logSumExp.Address,
+                LogSumExp = call.LogSumExp.Address,
                 Of = chunk.Rows,
                 Rows = chunk.Count,
                 Vocab = weight.Layout[0],
@@ -88,23 +90,36 @@ public sealed unsafe class CpuLinearCrossEntropy(CpuContext context) : ILinearCr
             if (!dX.IsNone)
             {
                 _matMul.MatMul(new MatMulArgs { A = part, B = weight, Y = chunk.DX });
-                chunk.Scatter(context, dX, accumulateX);
+                chunk.Scatter(context, dX, call.AccumulateX);
             }
         }
     }
 
-    public bool KeepsLogits(long rows, int vocab, DType type) => rows * vocab <= MostKept;
+    public long ScratchBytes(in LinearCrossEntropyCall shape) => ScratchBytes(shape.X, shape.Weight, shape.Kept);
 
-    public int LogitsColumns(int vocab, DType type) => vocab;
+    public long ScratchBytes(in LinearCrossEntropyBackwardCall shape) => ScratchBytes(shape.X, shape.Weight, shape.Kept);
 
-    /// <remarks>For single precision; in double precision the chunks are shorter.</remarks>
-    public long ScratchBytes(long rows, int width, int vocab, bool keepsLogits) => HeadChunk.ScratchBytes(rows, width, vocab, keepsLogits);
-
-    private static long ScratchBytes(in View x, in View weight, in View logits)
+    /// <summary>The logits of the rows with a target, one after the other, where there are few.</summary>
+    public long KeptBytes(in LinearCrossEntropyCall shape)
     {
-        RowCheck.Matrix("linear cross-entropy", "x", x);
-        RowCheck.Matrix("linear cross-entropy", "weight", weight);
-        return HeadChunk.ScratchBytes(x.Layout[0], x.Layout[1], weight.Layout[0], !logits.IsNone);
+        long logits = (long)shape.X.Layout[0] * shape.Weight.Layout[0];
+        return logits <= MostKept ? logits * shape.X.Type.Size() : 0;
+    }
+
+    private static long ScratchBytes(in View x, in View weight, in View kept)
+        => HeadChunk.ScratchBytes(x.Layout[0], x.Layout[1], weight.Layout[0], !kept.IsNone);
+
+    private static View Logits(string op, in View x, in View weight, in View scratch, in View kept)
+    {
+        RowCheck.Scratch(op, scratch, ScratchBytes(x, weight, kept));
+        if (kept.IsNone)
+        {
+            return default;
+        }
+
+        Layout logits = Layout.Of(x.Layout[0], weight.Layout[0]);
+        RowCheck.Room(op, "kept", kept, logits.Count * x.Type.Size());
+        return kept.As(x.Type, logits);
     }
 
     private static void Clear(in View view) => new Span<byte>(view.Address, checked((int)(view.Count * view.Type.Size()))).Clear();

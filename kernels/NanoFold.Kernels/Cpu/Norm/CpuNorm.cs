@@ -1,31 +1,49 @@
+using NanoFold.Kernels.Calls;
 using NanoFold.Kernels.Cpu.Loops;
-using NanoFold.Kernels.Fused;
 
 namespace NanoFold.Kernels.Cpu.Norm;
 
 /// <summary>RMSNorm and LayerNorm on the CPU. y may be x, and dx may be dy.</summary>
-public sealed unsafe class CpuNorm(CpuContext context) : INormKernels
+public sealed unsafe class CpuNorm(CpuContext context) 
+    : IKernel<RmsNormCall>, IKernel<RmsNormBackwardCall>, IKernel<LayerNormCall>, IKernel<LayerNormBackwardCall>
 {
     private const int MostPartials = 256;
 
-    public void RmsNorm(in View x, in View gain, in View y, in View statistics, double epsilon)
-        => Forward("rms norm", x, gain, default, y, statistics, epsilon, centered: false);
-
-    public void LayerNorm(in View x, in View gain, in View bias, in View y, in View statistics, double epsilon)
-        => Forward("layer norm", x, gain, bias, y, statistics, epsilon, centered: true);
-
-    public void RmsNormBackward(in View x, in View gain, in View statistics, in View dy, in View dx, bool accumulateX, in View dGain, in View scratch)
-        => Backward("rms norm backward", x, gain, statistics, dy, dx, accumulateX, dGain, default, scratch, centered: false);
-
-    public void LayerNormBackward(in View x, in View gain, in View statistics, in View dy, in View dx, bool accumulateX, in View dGain, in View dBias, in View scratch)
-        => Backward("layer norm backward", x, gain, statistics, dy, dx, accumulateX, dGain, dBias, scratch, centered: true);
-
-    public long BackwardScratchBytes(long rows, int width, DType type)
-        => RowBlocks.Items(rows, RowBlocks.RowsPerItem(rows, width, MostPartials)) * 2 * width * type.Size();
-
-    private void Forward(string op, in View x, in View gain, in View bias, in View y, in View statistics, double epsilon, bool centered)
+    public void Run(in RmsNormCall call)
     {
-        NormChecks.Forward(op, x, gain, bias, y, statistics, centered);
+        call.Check();
+        Forward(call.X, call.Gain, default, call.Y, call.Statistics, call.Epsilon, centered: false);
+    }
+
+    public void Run(in LayerNormCall call)
+    {
+        call.Check();
+        Forward(call.X, call.Gain, call.Bias, call.Y, call.Statistics, call.Epsilon, centered: true);
+    }
+
+    public void Run(in RmsNormBackwardCall call)
+    {
+        call.Check();
+        Backward(
+            RmsNormBackwardCall.Name, call.X, call.Gain, call.Statistics, call.DY, call.DX, call.AccumulateX, call.DGain, default, call.Scratch, centered: false);
+    }
+
+    public void Run(in LayerNormBackwardCall call)
+    {
+        call.Check();
+        Backward(
+            LayerNormBackwardCall.Name, call.X, call.Gain, call.Statistics, call.DY, call.DX, call.AccumulateX, call.DGain, call.DBias, call.Scratch, centered: true);
+    }
+
+    public long ScratchBytes(in RmsNormBackwardCall shape) => ScratchBytes(shape.X);
+
+    public long ScratchBytes(in LayerNormBackwardCall shape) => ScratchBytes(shape.X);
+
+    private static long ScratchBytes(in View x)
+        => RowBlocks.Items(x.Layout.Rows, RowBlocks.RowsPerItem(x.Layout.Rows, x.Layout[-1], MostPartials)) * 2 * x.Layout[-1] * x.Type.Size();
+
+    private void Forward(in View x, in View gain, in View bias, in View y, in View statistics, double epsilon, bool centered)
+    {
         int width = x.Layout[-1];
         long rows = x.Layout.Rows;
         int rowsPerItem = RowBlocks.RowsPerItem(width);
@@ -48,11 +66,14 @@ public sealed unsafe class CpuNorm(CpuContext context) : INormKernels
     private void Backward(
         string op, in View x, in View gain, in View statistics, in View dy, in View dx, bool accumulateX, in View dGain, in View dBias, in View scratch, bool centered)
     {
-        RowCheck.Rows(op, "x", x);
         int width = x.Layout[-1];
         long rows = x.Layout.Rows;
-        NormChecks.Backward(op, x, gain, statistics, dy, dx, dGain, dBias, scratch, BackwardScratchBytes(rows, width, x.Type), centered);
         bool sums = !dGain.IsNone || !dBias.IsNone;
+        if (sums)
+        {
+            RowCheck.Scratch(op, scratch, ScratchBytes(x));
+        }
+
         long rowsPerItem = RowBlocks.RowsPerItem(rows, width, MostPartials);
         long items = RowBlocks.Items(rows, rowsPerItem);
         var work = new NormBackward

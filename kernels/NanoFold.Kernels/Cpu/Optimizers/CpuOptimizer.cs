@@ -1,22 +1,23 @@
+using NanoFold.Kernels.Calls;
 using NanoFold.Kernels.Cpu.Loops;
-using NanoFold.Kernels.Fused;
 
 namespace NanoFold.Kernels.Cpu.Optimizers;
 
-/// <summary>The optimisers' passes on the CPU: each reads and writes its tensors once.</summary>
-public sealed unsafe class CpuOptimizer(CpuContext context) : IOptimizerKernels
+/// <summary>The optimizers' passes on the CPU: each reads and writes its tensors once.</summary>
+public sealed unsafe class CpuOptimizer(CpuContext context) :
+    IKernel<AddSquaresCall>, IKernel<DecideCall>, IKernel<AdamWCall>, IKernel<MuonMomentumCall>, IKernel<NormalizeFrobeniusCall>, IKernel<MuonApplyCall>
 {
     private readonly SquareSum _squares = new(context);
 
-    public void AddSquares(in View gradient)
+    public void Run(in AddSquaresCall call)
     {
-        OptimizerChecks.Vector("add squares", "gradient", gradient);
-        context.State.Set(StepSlot.GradientSquares, context.State.GetDouble(StepSlot.GradientSquares) + _squares.Of(gradient));
+        call.Check();
+        context.State.Set(StepSlot.GradientSquares, context.State.GetDouble(StepSlot.GradientSquares) + _squares.Of(call.Gradient));
     }
 
-    public void Decide(double clip, bool dynamicLossScale)
+    public void Run(in DecideCall call)
     {
-        OptimizerChecks.Clip(clip);
+        call.Check();
         CpuStepState state = context.State;
         double lossScale = state.GetDouble(StepSlot.LossScale);
         double squares = state.GetDouble(StepSlot.GradientSquares) / (lossScale * lossScale);
@@ -25,7 +26,7 @@ public sealed unsafe class CpuOptimizer(CpuContext context) : IOptimizerKernels
         if (isFinite)
         {
             double norm = Math.Sqrt(squares);
-            state.Set(StepSlot.GradientScale, (clip > 0 && norm > clip ? clip / norm : 1.0) / lossScale);
+            state.Set(StepSlot.GradientScale, (call.Clip > 0 && norm > call.Clip ? call.Clip / norm : 1.0) / lossScale);
         }
         else
         {
@@ -33,20 +34,16 @@ public sealed unsafe class CpuOptimizer(CpuContext context) : IOptimizerKernels
             state.Set(StepSlot.Skipped, state.GetInteger(StepSlot.Skipped) + 1);
         }
 
-        if (dynamicLossScale)
+        if (call.DynamicLossScale)
         {
             AdjustLossScale(state, lossScale, isFinite);
         }
     }
 
     /// <exception cref="InvalidOperationException"><see cref="StepSlot.Step"/> is below 1: the bias correction divides by 1 − βᵗ.</exception>
-    public void AdamW(
-        in View parameter, in View gradient, in View first, in View second, double beta1, double beta2, double epsilon, double decay, double rateFactor)
+    public void Run(in AdamWCall call)
     {
-        const string Op = "adamw";
-        OptimizerChecks.Pass(Op, "parameter", parameter, "gradient", gradient);
-        OptimizerChecks.Pass(Op, "parameter", parameter, "first", first);
-        OptimizerChecks.Pass(Op, "parameter", parameter, "second", second);
+        call.Check();
         double scale = context.State.GetDouble(StepSlot.GradientScale);
         if (scale == 0)
         {
@@ -56,33 +53,31 @@ public sealed unsafe class CpuOptimizer(CpuContext context) : IOptimizerKernels
         long step = context.State.GetInteger(StepSlot.Step);
         if (step < 1)
         {
-            throw new InvalidOperationException($"{Op}: {nameof(StepSlot.Step)} is {step}, expected 1 for the first step");
+            throw new InvalidOperationException($"{AdamWCall.Name}: {nameof(StepSlot.Step)} is {step}, expected 1 for the first step");
         }
 
-        double rate = context.State.GetDouble(StepSlot.LearningRate) * rateFactor;
+        double rate = context.State.GetDouble(StepSlot.LearningRate);
         var work = new AdamWork
         {
-            Parameter = (byte*)parameter.Address,
-            Gradient = (byte*)gradient.Address,
-            First = (byte*)first.Address,
-            Second = (byte*)second.Address,
-            Count = parameter.Count,
+            Parameter = (byte*)call.Parameter.Address,
+            Gradient = (byte*)call.Gradient.Address,
+            First = (byte*)call.First.Address,
+            Second = (byte*)call.Second.Address,
+            Count = call.Parameter.Count,
             GradientScale = scale,
-            Keep1 = beta1,
-            Keep2 = beta2,
-            FirstRate = rate / (1 - Math.Pow(beta1, step)),
-            SecondCorrection = 1 / (1 - Math.Pow(beta2, step)),
-            Epsilon = epsilon,
-            DecayRate = rate * decay,
+            Keep1 = call.Beta1,
+            Keep2 = call.Beta2,
+            FirstRate = rate / (1 - Math.Pow(call.Beta1, step)),
+            SecondCorrection = 1 / (1 - Math.Pow(call.Beta2, step)),
+            Epsilon = call.Epsilon,
+            DecayRate = rate * call.Decay,
         };
-        context.Run(parameter.Type, RowBlocks.Items(work.Count, AdamWork.ElementsPerItem), ref work);
+        context.Run(call.Parameter.Type, RowBlocks.Items(work.Count, AdamWork.ElementsPerItem), ref work);
     }
 
-    public void MuonMomentum(in View gradient, in View momentum, in View update, double beta, bool nesterov)
+    public void Run(in MuonMomentumCall call)
     {
-        const string Op = "muon momentum";
-        OptimizerChecks.Pass(Op, "gradient", gradient, "momentum", momentum);
-        OptimizerChecks.Pass(Op, "gradient", gradient, "update", update);
+        call.Check();
         double scale = context.State.GetDouble(StepSlot.GradientScale);
         if (scale == 0)
         {
@@ -91,35 +86,34 @@ public sealed unsafe class CpuOptimizer(CpuContext context) : IOptimizerKernels
 
         var work = new MomentumWork
         {
-            Gradient = (byte*)gradient.Address,
-            Momentum = (byte*)momentum.Address,
-            Update = (byte*)update.Address,
-            Count = gradient.Count,
-            Keep = beta,
-            Take = (1 - beta) * scale,
-            Nesterov = nesterov,
+            Gradient = (byte*)call.Gradient.Address,
+            Momentum = (byte*)call.Momentum.Address,
+            Update = (byte*)call.Update.Address,
+            Count = call.Gradient.Count,
+            Keep = call.Beta,
+            Take = (1 - call.Beta) * scale,
         };
-        context.Run(gradient.Type, RowBlocks.Items(work.Count, MomentumWork.ElementsPerItem), ref work);
+        context.Run(call.Gradient.Type, RowBlocks.Items(work.Count, MomentumWork.ElementsPerItem), ref work);
     }
 
-    public void NormalizeFrobenius(in View x, in View y, double epsilon)
+    public void Run(in NormalizeFrobeniusCall call)
     {
-        OptimizerChecks.Pass("normalize frobenius", "x", x, "y", y);
+        call.Check();
         if (context.State.GetDouble(StepSlot.GradientScale) != 0)
         {
             // A zero matrix stays zero, with ε = 0 too.
-            double norm = Math.Sqrt(_squares.Of(x)) + epsilon;
-            Scale(x, y, norm > 0 ? 1 / norm : 0, decay: 0, step: false);
+            double norm = Math.Sqrt(_squares.Of(call.X)) + call.Epsilon;
+            Scale(call.X, call.Y, norm > 0 ? 1 / norm : 0, decay: 0, step: false);
         }
     }
 
-    public void MuonApply(in View parameter, in View update, double decay, double rateFactor)
+    public void Run(in MuonApplyCall call)
     {
-        OptimizerChecks.Pass("muon apply", "parameter", parameter, "update", update);
+        call.Check();
         if (context.State.GetDouble(StepSlot.GradientScale) != 0)
         {
-            double rate = context.State.GetDouble(StepSlot.MatrixLearningRate) * rateFactor;
-            Scale(update, parameter, rate, rate * decay, step: true);
+            double rate = context.State.GetDouble(StepSlot.MatrixLearningRate) * call.RateFactor;
+            Scale(call.Update, call.Parameter, rate, rate * call.Decay, step: true);
         }
     }
 

@@ -1,3 +1,4 @@
+using NanoFold.Kernels.Calls;
 using NanoFold.Kernels.Lanes;
 
 namespace NanoFold.Kernels.Cpu.Reduce;
@@ -6,23 +7,16 @@ namespace NanoFold.Kernels.Cpu.Reduce;
 /// Reads four streams at a time, which hardware prefetchers follow faster than one, with two independent sums each, so that loads, not additions,
 /// are what takes the time.
 /// </summary>
-public sealed unsafe class CpuMemoryRead(CpuContext context) : IMemoryRead
+public sealed unsafe class CpuMemoryRead(CpuContext context) : IKernel<MemoryReadCall>
 {
-    private const string Op = "memory read";
-
     /// <summary>A megabyte of float32: long enough for the hardware's prefetcher, short enough to share out.</summary>
     private const int ItemElements = 1 << 18;
 
-    /// <inheritdoc/>
     /// <exception cref="ArgumentException">Not real, not contiguous, or outside its buffer.</exception>
-    public double Read(in View x)
+    public void Run(in MemoryReadCall call)
     {
-        Checks.Real(Op, "x", x);
-        if (!x.Layout.IsContiguous)
-        {
-            Checks.Throw(Op, $"x is {x} with strides; expected it contiguous");
-        }
-
+        call.Check();
+        View x = call.X;
         long items = (x.Count + ItemElements - 1) / ItemElements;
         var work = new Work { X = x.Address, Count = x.Count, Sums = (double*)context.Scratch(0, items * sizeof(double)) };
         context.Run(x.Type, items, ref work);
@@ -32,7 +26,7 @@ public sealed unsafe class CpuMemoryRead(CpuContext context) : IMemoryRead
             sum += work.Sums[i];
         }
 
-        return sum;
+        *call.Sum.Floats = (float)sum;
     }
 
     private struct Work : ILaneWork

@@ -1,6 +1,6 @@
 using NanoFold.Kernels.Cpu.Loops;
 using NanoFold.Kernels.Cpu.Pointwise;
-using NanoFold.Kernels.Fused.Attention;
+using NanoFold.Kernels.Calls.Attention;
 using NanoFold.Kernels.Lanes;
 
 namespace NanoFold.Kernels.Cpu.Reduce;

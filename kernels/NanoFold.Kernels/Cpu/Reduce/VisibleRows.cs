@@ -1,5 +1,5 @@
+using NanoFold.Kernels.Calls.Attention;
 using NanoFold.Kernels.Cpu.Attention;
-using NanoFold.Kernels.Fused.Attention;
 using NanoFold.Kernels.Lanes;
 
 namespace NanoFold.Kernels.Cpu.Reduce;

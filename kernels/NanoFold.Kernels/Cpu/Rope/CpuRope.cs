@@ -1,5 +1,5 @@
+using NanoFold.Kernels.Calls;
 using NanoFold.Kernels.Cpu.Loops;
-using NanoFold.Kernels.Fused;
 
 namespace NanoFold.Kernels.Cpu.Rope;
 
@@ -7,17 +7,16 @@ namespace NanoFold.Kernels.Cpu.Rope;
 /// Rotary position embedding on the CPU. y may be x. A token whose position lies behind the table turns by the table's last row:
 /// such tokens only pad a chunk of decoding, and a cache drops them.
 /// </summary>
-public sealed unsafe class CpuRope(CpuContext context) : IRopeKernel
+public sealed unsafe class CpuRope(CpuContext context) : IKernel<RopeCall>
 {
-    private const string Op = "rope";
-
-    public void Apply(in View x, in View y, in View table, in View positions, bool interleaved, bool inverse, bool accumulate)
+    public void Run(in RopeCall call)
     {
-        RopeChecks.Apply(Op, x, y, table, positions);
+        call.Check();
+        View x = call.X, y = call.Y, table = call.Table, positions = call.Positions;
         int batch = x.Layout[0], time = x.Layout[1], headDim = x.Layout[3];
         if (!positions.IsNone)
         {
-            RowCheck.Indices(Op, "positions", positions, int.MaxValue, optional: false);
+            RowCheck.Indices(RopeCall.Name, "positions", positions, int.MaxValue, optional: false);
         }
 
         int tokensPerItem = RowBlocks.RowsPerItem(checked(x.Layout[2] * headDim));
@@ -41,9 +40,9 @@ public sealed unsafe class CpuRope(CpuContext context) : IRopeKernel
             Time = time,
             Heads = x.Layout[2],
             HeadDim = headDim,
-            Interleaved = interleaved,
-            Inverse = inverse,
-            Accumulate = accumulate,
+            Interleaved = call.Interleaved,
+            Inverse = call.Inverse,
+            Accumulate = call.Accumulate,
             Context = context,
         };
         context.Run(x.Type, RowBlocks.Items(tokens, tokensPerItem), ref work);

@@ -1,5 +1,5 @@
+using NanoFold.Kernels.Calls.Time;
 using NanoFold.Kernels.Cpu.Pointwise;
-using NanoFold.Kernels.Fused.Time;
 
 namespace NanoFold.Kernels.Cpu.Time;
 

@@ -1,6 +1,6 @@
+using NanoFold.Kernels.Calls.Time;
 using NanoFold.Kernels.Cpu.MatMul;
 using NanoFold.Kernels.Cpu.Reduce;
-using NanoFold.Kernels.Fused.Time;
 
 namespace NanoFold.Kernels.Cpu.Time;
 

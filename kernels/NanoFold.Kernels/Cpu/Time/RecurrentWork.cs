@@ -1,6 +1,6 @@
 using System.Runtime.CompilerServices;
+using NanoFold.Kernels.Calls.Time;
 using NanoFold.Kernels.Cpu.Loops;
-using NanoFold.Kernels.Fused.Time;
 using NanoFold.Kernels.Lanes;
 
 namespace NanoFold.Kernels.Cpu.Time;

@@ -1,9 +1,9 @@
 using NanoFold.Kernels;
+using NanoFold.Kernels.Calls;
+using NanoFold.Kernels.Calls.Attention;
 using NanoFold.Kernels.Cpu;
 using NanoFold.Kernels.Cpu.Attention.Full;
 using NanoFold.Kernels.Cpu.Attention.TopK;
-using NanoFold.Kernels.Fused;
-using NanoFold.Kernels.Fused.Attention;
 using NanoFold.Kernels.Memory;
 
 namespace NanoFold.Tests.Cpu.Attention;
@@ -49,7 +49,7 @@ internal sealed class AttentionRig : IDisposable
         }
 
         using var context = new CpuContext(1, Isa.Scalar);
-        long bytes = new CpuFusedAttention(context).BackwardScratchBytes(r.Batch, r.Time, r.Heads, r.KeyHeads, Math.Max(r.Depth, r.ValueDepth));
+        long bytes = new CpuFusedAttention(context).ScratchBytes(new AttentionBackwardCall(Args, Gradients()));
         if (bytes > 0)
         {
             _scratch = new NativeBuffer(bytes);
@@ -114,11 +114,11 @@ internal sealed class AttentionRig : IDisposable
     {
         if (_reference.TopK > 0)
         {
-            new CpuTopKAttention(context).Forward(Args, KeptView);
+            new CpuTopKAttention(context).Run(new TopKAttentionCall(Args, KeptView));
         }
         else
         {
-            new CpuFusedAttention(context).Forward(Args);
+            new CpuFusedAttention(context).Run(new AttentionCall(Args));
         }
     }
 
@@ -126,11 +126,11 @@ internal sealed class AttentionRig : IDisposable
     {
         if (_reference.TopK > 0)
         {
-            new CpuTopKAttention(context).Backward(Args, KeptView, Gradients(accumulate));
+            new CpuTopKAttention(context).Run(new TopKAttentionBackwardCall(Args, KeptView, Gradients(accumulate)));
         }
         else
         {
-            new CpuFusedAttention(context).Backward(Args, Gradients(accumulate));
+            new CpuFusedAttention(context).Run(new AttentionBackwardCall(Args, Gradients(accumulate)));
         }
     }
 

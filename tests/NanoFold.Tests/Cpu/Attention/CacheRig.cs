@@ -1,6 +1,6 @@
 using NanoFold.Kernels;
-using NanoFold.Kernels.Fused;
-using NanoFold.Kernels.Fused.Attention;
+using NanoFold.Kernels.Calls;
+using NanoFold.Kernels.Calls.Attention;
 
 namespace NanoFold.Tests.Cpu.Attention;
 
@@ -29,7 +29,7 @@ internal sealed class CacheRig : IDisposable
 
     public GuardedTensor Y { get; }
 
-    public CachedAttentionArgs Args => new()
+    public CachedAttentionCall Args => new()
     {
         Q = _q.View,
         K = _k.View,

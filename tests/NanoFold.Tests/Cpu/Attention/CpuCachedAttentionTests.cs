@@ -1,5 +1,6 @@
 using NanoFold.Kernels;
-using NanoFold.Kernels.Fused.Attention;
+using NanoFold.Kernels.Calls;
+using NanoFold.Kernels.Calls.Attention;
 using NanoFold.Kernels.Cpu;
 using NanoFold.Kernels.Cpu.Attention.Cached;
 
@@ -65,7 +66,7 @@ public sealed class CpuCachedAttentionTests
         using var documents = new GuardedTensor(DType.Int32, [1, 100]).Fill(_ => 0);
         using var context = new CpuContext(1, IsaExtensions.Best);
         using var attention = new CpuCachedAttention(context);
-        Assert.That(() => attention.Forward(rig.Args with { Visible = Visible.Causal with { Documents = documents.View } }), Throws.ArgumentException.With.Message.Contains("documents and block tables"));
+        Assert.That(() => attention.Run(rig.Args with { Visible = Visible.Causal with { Documents = documents.View } }), Throws.ArgumentException.With.Message.Contains("documents and block tables"));
     }
 
     [Test]
@@ -100,9 +101,9 @@ public sealed class CpuCachedAttentionTests
         using var context = new CpuContext(2, IsaExtensions.Best);
         using var attention = new CpuCachedAttention(context);
         rig.Set(0, 900, 3);
-        attention.Forward(rig.Args);
+        attention.Run(rig.Args);
         long before = GC.GetAllocatedBytesForCurrentThread();
-        attention.Forward(rig.Args);
+        attention.Run(rig.Args);
         Assert.That(GC.GetAllocatedBytesForCurrentThread() - before, Is.Zero);
     }
 
@@ -116,7 +117,7 @@ public sealed class CpuCachedAttentionTests
         using var context = new CpuContext(1, IsaExtensions.Best);
         using var attention = new CpuCachedAttention(context);
         rig.Set(0, position, count);
-        Assert.That(() => attention.Forward(rig.Args), Throws.ArgumentException.With.Message.Contains(message));
+        Assert.That(() => attention.Run(rig.Args), Throws.ArgumentException.With.Message.Contains(message));
     }
 
     private static void Verify(Isa isa, AttentionReference reference, int capacity, int chunk, bool ragged = false, int start = 0)
@@ -146,7 +147,7 @@ public sealed class CpuCachedAttentionTests
                 cache.CopyTokens(full, whole, b);
             }
 
-            attention.Forward(cache.Args);
+            attention.Run(cache.Args);
             for (int b = 0; b < at.Length; b++)
             {
                 cache.AssertOutput(full, whole, b, start, type == DType.Float64 ? 1e-12 : 1e-5);
@@ -163,7 +164,7 @@ public sealed class CpuCachedAttentionTests
         using var context = new CpuContext(threads, isa);
         using var attention = new CpuCachedAttention(context);
         rig.Set(0, position, chunk);
-        attention.Forward(rig.Args);
+        attention.Run(rig.Args);
         return rig.Y.ToArray();
     }
 }

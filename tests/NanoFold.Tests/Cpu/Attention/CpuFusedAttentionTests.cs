@@ -1,7 +1,7 @@
 using NanoFold.Kernels;
+using NanoFold.Kernels.Calls.Attention;
 using NanoFold.Kernels.Cpu;
 using NanoFold.Kernels.Cpu.Attention.Full;
-using NanoFold.Kernels.Fused.Attention;
 
 namespace NanoFold.Tests.Cpu.Attention;
 
@@ -128,8 +128,8 @@ public sealed class CpuFusedAttentionTests
         using var rig = new AttentionRig(reference);
         using var context = new CpuContext(1, IsaExtensions.Best);
         rig.Forward(context);
-        new CpuFusedAttention(context).Backward(
-            rig.Args, new() { DY = rig.DY.View, DQ = default, DK = rig.DK.View, DV = default, Scratch = default });
+        new CpuFusedAttention(context).Run(new AttentionBackwardCall(
+            rig.Args, new() { DY = rig.DY.View, DQ = default, DK = rig.DK.View, DV = default, Scratch = default }));
         double[] only = rig.DK.ToArray();
         double untouched = rig.DQ[0];
         rig.Backward(context);
@@ -200,8 +200,8 @@ public sealed class CpuFusedAttentionTests
         rig.Backward(context);
         var attention = new CpuFusedAttention(context);
         long before = GC.GetAllocatedBytesForCurrentThread();
-        attention.Forward(rig.Args);
-        attention.Backward(rig.Args, rig.Gradients());
+        attention.Run(new AttentionCall(rig.Args));
+        attention.Run(new AttentionBackwardCall(rig.Args, rig.Gradients()));
         Assert.That(GC.GetAllocatedBytesForCurrentThread() - before, Is.Zero);
     }
 
@@ -213,18 +213,18 @@ public sealed class CpuFusedAttentionTests
         using var context = new CpuContext(1, IsaExtensions.Best);
         var attention = new CpuFusedAttention(context);
         Assert.That(
-            () => attention.Forward(new() { Q = rig.Q.View, K = rig.K.View, V = other.V.View, Y = rig.Y.View, LogSumExp = rig.LogSumExp.View, Scale = 1, Visible = default }),
-            Throws.ArgumentException.With.Message.EqualTo("attention: v must be Float32[1, 12, 2, 8], got Float32[1, 12, 3, 8]"));
+            () => attention.Run(new AttentionCall(new() { Q = rig.Q.View, K = rig.K.View, V = other.V.View, Y = rig.Y.View, LogSumExp = rig.LogSumExp.View, Scale = 1, Visible = default })),
+            Throws.ArgumentException.With.Message.EqualTo("fused-attention: v must be Float32[1, 12, 2, 8], got Float32[1, 12, 3, 8]"));
         Assert.That(
-            () => attention.Forward(new() { Q = rig.Q.View, K = other.K.View, V = other.V.View, Y = rig.Y.View, LogSumExp = rig.LogSumExp.View, Scale = 1, Visible = default }),
+            () => attention.Run(new AttentionCall(new() { Q = rig.Q.View, K = other.K.View, V = other.V.View, Y = rig.Y.View, LogSumExp = rig.LogSumExp.View, Scale = 1, Visible = default })),
             Throws.ArgumentException.With.Message.Contains("4 query heads are not a multiple of 3 key heads"));
         Assert.That(
-            () => attention.Backward(rig.Args, new() { DY = rig.DY.View, DQ = other.Q.View, DK = default, DV = default, Scratch = default }),
-            Throws.ArgumentException.With.Message.StartsWith("attention: dq must be"));
+            () => attention.Run(new AttentionBackwardCall(rig.Args, new() { DY = rig.DY.View, DQ = other.Q.View, DK = default, DV = default, Scratch = default })),
+            Throws.ArgumentException.With.Message.StartsWith("fused-attention-backward: dq must be"));
         using var longer = new AttentionRig(new AttentionReference(1, 450, 1, 1, 8));
         Assert.That(
-            () => attention.Backward(longer.Args, new() { DY = longer.DY.View, DQ = default, DK = default, DV = default, Scratch = default }),
-            Throws.ArgumentException.With.Message.Contains("scratch must be"));
+            () => attention.Run(new AttentionBackwardCall(longer.Args, new() { DY = longer.DY.View, DQ = default, DK = default, DV = default, Scratch = default })),
+            Throws.ArgumentException.With.Message.Contains("scratch is missing"));
     }
 
     private static void Verify(Isa isa, AttentionReference reference, bool strided = false)

@@ -1,4 +1,5 @@
 using NanoFold.Kernels;
+using NanoFold.Kernels.Calls.Attention;
 using NanoFold.Kernels.Cpu;
 using NanoFold.Kernels.Cpu.Attention.TopK;
 
@@ -120,8 +121,8 @@ public sealed class CpuTopKAttentionTests
         rig.Backward(context);
         var attention = new CpuTopKAttention(context);
         long before = GC.GetAllocatedBytesForCurrentThread();
-        attention.Forward(rig.Args, rig.KeptView);
-        attention.Backward(rig.Args, rig.KeptView, rig.Gradients());
+        attention.Run(new TopKAttentionCall(rig.Args, rig.KeptView));
+        attention.Run(new TopKAttentionBackwardCall(rig.Args, rig.KeptView, rig.Gradients()));
         Assert.That(GC.GetAllocatedBytesForCurrentThread() - before, Is.Zero);
     }
 
@@ -133,8 +134,8 @@ public sealed class CpuTopKAttentionTests
         using var plain = new AttentionRig(new AttentionReference(1, 12, 2, 1, 8) { TopK = 3 });
         using var context = new CpuContext(1, IsaExtensions.Best);
         var attention = new CpuTopKAttention(context);
-        Assert.That(() => attention.Forward(rig.Args, rig.KeptView), Throws.ArgumentException.With.Message.Contains("a block table is not for it"));
-        Assert.That(() => attention.Forward(plain.Args, plain.Kept.View), Throws.ArgumentException.With.Message.Contains("kept must have 4 dimensions"));
+        Assert.That(() => attention.Run(new TopKAttentionCall(rig.Args, rig.KeptView)), Throws.ArgumentException.With.Message.Contains("a block table is not for it"));
+        Assert.That(() => attention.Run(new TopKAttentionCall(plain.Args, plain.Kept.View)), Throws.ArgumentException.With.Message.Contains("kept must have 4 dimensions"));
     }
 
     private static void Verify(Isa isa, AttentionReference reference)

@@ -1,8 +1,8 @@
 using NanoFold.Kernels;
+using NanoFold.Kernels.Calls.Attention;
 using NanoFold.Kernels.Cpu;
 using NanoFold.Kernels.Cpu.Attention;
 using NanoFold.Kernels.Cpu.Attention.Full;
-using NanoFold.Kernels.Fused.Attention;
 
 namespace NanoFold.Tests.Cpu.Attention;
 

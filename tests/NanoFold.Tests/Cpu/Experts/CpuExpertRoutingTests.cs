@@ -1,4 +1,5 @@
 using NanoFold.Kernels;
+using NanoFold.Kernels.Calls;
 using NanoFold.Kernels.Cpu;
 using NanoFold.Kernels.Cpu.Experts;
 
@@ -19,7 +20,7 @@ public sealed class CpuExpertRoutingTests
         using var offsets = new Operand(DType.Int32, [count + 1], Operand.Random(1, count + 1));
         using var rowOfSlot = new Operand(DType.Int32, [slots / 2, 2]);
         using var tokenOfRow = new Operand(DType.Int32, [slots]);
-        new CpuExpertRouting(context).Sort(indices.View, offsets.View, rowOfSlot.View, tokenOfRow.View);
+        new CpuExpertRouting(context).Run(new ExpertSortCall(indices.View, offsets.View, rowOfSlot.View, tokenOfRow.View));
         int[] order = [.. Enumerable.Range(0, slots).OrderBy(slot => experts[slot])];
         Assert.Multiple(() =>
         {
@@ -69,8 +70,8 @@ public sealed class CpuExpertRoutingTests
                 }
             }
 
-            routing.Combine(rows.View, weighted ? weights.View : default, rowOfSlot.View, y.View, accumulate);
-            routing.CombineBackward(rows.View, weighted ? weights.View : default, rowOfSlot.View, dy.View, dRows.View, weighted ? dWeights.View : default);
+            routing.Run(new ExpertCombineCall(rows.View, weighted ? weights.View : default, rowOfSlot.View, y.View, accumulate));
+            routing.Run(new ExpertCombineBackwardCall(rows.View, weighted ? weights.View : default, rowOfSlot.View, dy.View, dRows.View, weighted ? dWeights.View : default));
             RowAssert.Close(y.Values, expected, path.Tolerance, "y");
             RowAssert.Close(dRows.Values, dx, path.Tolerance, "dRows");
             if (weighted)
@@ -98,7 +99,7 @@ public sealed class CpuExpertRoutingTests
         using var dProbabilities = new Operand(path.Type, [3, 5], Operand.Random(3, 15));
         double Loss()
         {
-            routing.Weights(probabilities.View, indices.View, weights.View, renormalize);
+            routing.Run(new ExpertWeightsCall(probabilities.View, indices.View, weights.View, renormalize));
             return RowAssert.Dot(weights.Values, dWeights.Values);
         }
 
@@ -107,7 +108,7 @@ public sealed class CpuExpertRoutingTests
         double[] expected = [.. Enumerable.Range(0, 6).Select(slot =>
             p[slot / 2 * 5 + (int)kept[slot]] / (renormalize ? p[slot / 2 * 5 + (int)kept[slot / 2 * 2]] + p[slot / 2 * 5 + (int)kept[slot / 2 * 2 + 1]] : 1))];
         RowAssert.Close(weights.Values, expected, path.Tolerance, "weights");
-        routing.WeightsBackward(probabilities.View, indices.View, weights.View, dWeights.View, dProbabilities.View, renormalize);
+        routing.Run(new ExpertWeightsBackwardCall(probabilities.View, indices.View, weights.View, dWeights.View, dProbabilities.View, renormalize));
         bool exact = path.Type == DType.Float64;
         RowAssert.Gradient(probabilities, dProbabilities.Values, Loss, "dProbabilities", exact ? 1e-5 : 1e-2, exact ? 2e-8 : 3e-3);
         foreach (Operand operand in new[] { probabilities, indices, weights, dWeights, dProbabilities })
@@ -125,7 +126,7 @@ public sealed class CpuExpertRoutingTests
         double[][] gradients = [.. new[] { 1.0, 256 }.Select(scale =>
         {
             context.State.Set(StepSlot.LossScale, scale);
-            router.Routing.RouterLossBackward(router.Logits.View, router.Probabilities.View, router.Load.View, router.DLoss.View, router.DLogits.View, 0.1, 0.2, accumulate: false);
+            router.RouterLoss.Run(new RouterLossBackwardCall(router.Logits.View, router.Probabilities.View, router.Load.View, router.DLoss.View, router.DLogits.View, 0.1, 0.2, Accumulate: false));
             return router.DLogits.Values;
         })];
         Assert.That(gradients[1], Is.EqualTo(gradients[0].Select(g => 256 * g)));
@@ -142,7 +143,7 @@ public sealed class CpuExpertRoutingTests
             double[] expected = router.Reference(balance, z, 0.75, out double loss, out double[] load);
             double[] before = accumulate ? router.DLogits.Values : new double[6 * experts];
             router.Forward(balance, z);
-            router.Routing.RouterLossBackward(router.Logits.View, router.Probabilities.View, router.Load.View, router.DLoss.View, router.DLogits.View, balance, z, accumulate);
+            router.RouterLoss.Run(new RouterLossBackwardCall(router.Logits.View, router.Probabilities.View, router.Load.View, router.DLoss.View, router.DLogits.View, balance, z, accumulate));
             RowAssert.Close(router.Loss.Values, [loss], 2 * path.Tolerance, "loss");
             RowAssert.Close([context.State.GetDouble(StepSlot.Loss)], [loss], 2 * path.Tolerance, "slot");
             RowAssert.Close(router.Load.Values, load, path.Tolerance, "load");
@@ -158,7 +159,7 @@ public sealed class CpuExpertRoutingTests
         using var router = new Router(DType.Float64, context, 5, 4);
         router.Forward(balance, z);
         router.DLoss[0] = 1;
-        router.Routing.RouterLossBackward(router.Logits.View, router.Probabilities.View, router.Load.View, router.DLoss.View, router.DLogits.View, balance, z, false);
+        router.RouterLoss.Run(new RouterLossBackwardCall(router.Logits.View, router.Probabilities.View, router.Load.View, router.DLoss.View, router.DLogits.View, balance, z, false));
         RowAssert.Gradient(
             router.Logits,
             router.DLogits.Values,
@@ -186,13 +187,13 @@ public sealed class CpuExpertRoutingTests
             CpuExpertRouting routing = router.Routing;
             void Step()
             {
-                routing.Sort(router.Indices.View, router.Offsets.View, router.RowOfSlot.View, router.TokenOfRow.View);
-                routing.Weights(router.Probabilities.View, router.Indices.View, weights.View, true);
-                routing.Combine(rows.View, weights.View, router.RowOfSlot.View, y.View, false);
-                routing.CombineBackward(rows.View, weights.View, router.RowOfSlot.View, y.View, dRows.View, weights.View);
-                routing.WeightsBackward(router.Probabilities.View, router.Indices.View, weights.View, weights.View, router.DLogits.View, true);
+                routing.Run(new ExpertSortCall(router.Indices.View, router.Offsets.View, router.RowOfSlot.View, router.TokenOfRow.View));
+                routing.Run(new ExpertWeightsCall(router.Probabilities.View, router.Indices.View, weights.View, true));
+                routing.Run(new ExpertCombineCall(rows.View, weights.View, router.RowOfSlot.View, y.View, false));
+                routing.Run(new ExpertCombineBackwardCall(rows.View, weights.View, router.RowOfSlot.View, y.View, dRows.View, weights.View));
+                routing.Run(new ExpertWeightsBackwardCall(router.Probabilities.View, router.Indices.View, weights.View, weights.View, router.DLogits.View, true));
                 router.Forward(0.01, 0.001);
-                routing.RouterLossBackward(router.Logits.View, router.Probabilities.View, router.Load.View, router.DLoss.View, router.DLogits.View, 0.01, 0.001, true);
+                router.RouterLoss.Run(new RouterLossBackwardCall(router.Logits.View, router.Probabilities.View, router.Load.View, router.DLoss.View, router.DLogits.View, 0.01, 0.001, true));
             }
 
             Step();
@@ -217,14 +218,14 @@ public sealed class CpuExpertRoutingTests
         Assert.Multiple(() =>
         {
             Assert.That(
-                () => routing.Sort(indices.View, router.Offsets.View, router.RowOfSlot.View, router.TokenOfRow.View),
-                Throws.ArgumentException.With.Message.EqualTo("expert sort: expert of row 5 is 3, expected an index in [0, 3)"));
+                () => routing.Run(new ExpertSortCall(indices.View, router.Offsets.View, router.RowOfSlot.View, router.TokenOfRow.View)),
+                Throws.ArgumentException.With.Message.EqualTo("expert-sort: expert of row 5 is 3, expected an index in [0, 3)"));
             Assert.That(
-                () => routing.Combine(y.View, default, router.RowOfSlot.View, y.View, false),
-                Throws.ArgumentException.With.Message.StartsWith("expert combine: y is Float32[5, 7], expected Float32[4, 7]"));
+                () => routing.Run(new ExpertCombineCall(y.View, default, router.RowOfSlot.View, y.View, false)),
+                Throws.ArgumentException.With.Message.StartsWith("expert-combine: y is Float32[5, 7], expected Float32[4, 7]"));
             Assert.That(
-                () => routing.Weights(router.Probabilities.View, indices.View, router.Loss.View, true),
-                Throws.ArgumentException.With.Message.StartsWith("expert weights: weights is Float32[1], expected 8"));
+                () => routing.Run(new ExpertWeightsCall(router.Probabilities.View, indices.View, router.Loss.View, true)),
+                Throws.ArgumentException.With.Message.StartsWith("expert-weights: weights is Float32[1], expected 8"));
             Assert.That(() => router.Forward(1, 1), Throws.InvalidOperationException.With.Message.Contains("MicroBatchCount is 0"));
         });
     }
@@ -247,6 +248,7 @@ public sealed class CpuExpertRoutingTests
             _tokens = tokens;
             _experts = experts;
             Routing = new CpuExpertRouting(context);
+            RouterLoss = new CpuRouterLoss(context);
             Logits = new Operand(type, [tokens, experts], Operand.Random(1, tokens * experts));
             Probabilities = new Operand(type, [tokens, experts]);
             DLogits = new Operand(type, [tokens, experts], Operand.Random(2, tokens * experts));
@@ -257,11 +259,13 @@ public sealed class CpuExpertRoutingTests
             Load = new Operand(type, [experts]);
             Loss = new Operand(type, [1]);
             DLoss = new Operand(type, [1], [0.75]);
-            Routing.Sort(Indices.View, Offsets.View, RowOfSlot.View, TokenOfRow.View);
+            Routing.Run(new ExpertSortCall(Indices.View, Offsets.View, RowOfSlot.View, TokenOfRow.View));
             Softmax();
         }
 
         public CpuExpertRouting Routing { get; }
+
+        public CpuRouterLoss RouterLoss { get; }
 
         public Operand Logits { get; }
 
@@ -286,7 +290,7 @@ public sealed class CpuExpertRoutingTests
         private Operand[] All => [Logits, Probabilities, DLogits, Indices, Offsets, RowOfSlot, TokenOfRow, Load, Loss, DLoss];
 
         public void Forward(double balance, double z)
-            => Routing.RouterLoss(Logits.View, Probabilities.View, Offsets.View, Load.View, Loss.View, balance, z);
+            => RouterLoss.Run(new RouterLossCall(Logits.View, Probabilities.View, Offsets.View, Load.View, Loss.View, balance, z));
 
         public void Softmax()
             => Probabilities.Values = [.. Logits.Values.Chunk(_experts).SelectMany(row => row.Select(x => Math.Exp(x) / row.Sum(Math.Exp)))];

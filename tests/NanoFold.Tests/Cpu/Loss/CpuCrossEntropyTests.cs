@@ -1,4 +1,5 @@
 using NanoFold.Kernels;
+using NanoFold.Kernels.Calls;
 using NanoFold.Kernels.Cpu;
 using NanoFold.Kernels.Cpu.Loss;
 
@@ -30,8 +31,8 @@ public sealed class CpuCrossEntropyTests
             using var dLogits = new Operand(path.Type, [Rows, vocab], Operand.Random(vocab + 1, Rows * vocab));
             var expected = new CrossEntropyReference(logits.Values, targets, vocab, TargetCount, 0.5);
             double[] before = accumulate ? dLogits.Values : new double[Rows * vocab];
-            kernel.Forward(logits.View, target.View, losses.View, logSumExp.View, loss.View);
-            kernel.Backward(logits.View, target.View, logSumExp.View, dLoss.View, dLogits.View, accumulate);
+            kernel.Run(new CrossEntropyCall(logits.View, target.View, losses.View, logSumExp.View, loss.View));
+            kernel.Run(new CrossEntropyBackwardCall(logits.View, target.View, logSumExp.View, dLoss.View, dLogits.View, accumulate));
             RowAssert.Close(losses.Values, expected.Losses, 4 * path.Tolerance, $"{vocab}: losses");
             RowAssert.Close(logSumExp.Values, expected.LogSumExp, path.Tolerance, $"{vocab}: logSumExp");
             RowAssert.Close(loss.Values, [expected.Loss], 4 * path.Tolerance, $"{vocab}: loss");
@@ -40,7 +41,7 @@ public sealed class CpuCrossEntropyTests
             if (!accumulate)
             {
                 double[] apart = dLogits.Values;
-                kernel.Backward(logits.View, target.View, logSumExp.View, dLoss.View, logits.View, false);
+                kernel.Run(new CrossEntropyBackwardCall(logits.View, target.View, logSumExp.View, dLoss.View, logits.View, false));
                 Assert.That(logits.Values, Is.EqualTo(apart), "in place");
             }
 
@@ -63,11 +64,11 @@ public sealed class CpuCrossEntropyTests
         using var loss = new Operand(DType.Float32, [1]);
         using var dLoss = new Operand(DType.Float32, [1], [0.5]);
         using var dLogits = new Operand(DType.Float32, [4, 6]);
-        kernel.Forward(logits.View, target.View, losses.View, logSumExp.View, loss.View);
-        kernel.Backward(logits.View, target.View, logSumExp.View, dLoss.View, dLogits.View, false);
+        kernel.Run(new CrossEntropyCall(logits.View, target.View, losses.View, logSumExp.View, loss.View));
+        kernel.Run(new CrossEntropyBackwardCall(logits.View, target.View, logSumExp.View, dLoss.View, dLogits.View, false));
         double[] plain = dLogits.Values;
         context.State.Set(StepSlot.LossScale, 256.0);
-        kernel.Backward(logits.View, target.View, logSumExp.View, dLoss.View, dLogits.View, false);
+        kernel.Run(new CrossEntropyBackwardCall(logits.View, target.View, logSumExp.View, dLoss.View, dLogits.View, false));
         Assert.That(dLogits.Values, Is.EqualTo(plain.Select(g => 256 * g)));
     }
 
@@ -85,12 +86,12 @@ public sealed class CpuCrossEntropyTests
         using var dLogits = new Operand(DType.Float64, [4, 6]);
         double Loss()
         {
-            kernel.Forward(logits.View, target.View, losses.View, logSumExp.View, loss.View);
+            kernel.Run(new CrossEntropyCall(logits.View, target.View, losses.View, logSumExp.View, loss.View));
             return loss[0];
         }
 
         Loss();
-        kernel.Backward(logits.View, target.View, logSumExp.View, dLoss.View, dLogits.View, false);
+        kernel.Run(new CrossEntropyBackwardCall(logits.View, target.View, logSumExp.View, dLoss.View, dLogits.View, false));
         RowAssert.Gradient(logits, dLogits.Values, Loss, "dLogits");
     }
 
@@ -107,8 +108,8 @@ public sealed class CpuCrossEntropyTests
             using var losses = new Operand(path.Type, [1000]);
             using var logSumExp = new Operand(path.Type, [1000]);
             using var loss = new Operand(path.Type, [1], [1]);
-            kernel.Forward(logits.View, target.View, losses.View, logSumExp.View, loss.View);
-            kernel.Backward(logits.View, target.View, logSumExp.View, loss.View, logits.View, false);
+            kernel.Run(new CrossEntropyCall(logits.View, target.View, losses.View, logSumExp.View, loss.View));
+            kernel.Run(new CrossEntropyBackwardCall(logits.View, target.View, logSumExp.View, loss.View, logits.View, false));
             byte[][] all = [logits.Bytes, losses.Bytes, logSumExp.Bytes, loss.Bytes];
             first ??= all;
             RowAssert.SameBits(all, first);
@@ -127,8 +128,8 @@ public sealed class CpuCrossEntropyTests
         using var loss = new Operand(DType.Float32, [1], [1]);
         RowAssert.AllocatesNothing(() =>
         {
-            kernel.Forward(logits.View, target.View, losses.View, logSumExp.View, loss.View);
-            kernel.Backward(logits.View, target.View, logSumExp.View, loss.View, logits.View, false);
+            kernel.Run(new CrossEntropyCall(logits.View, target.View, losses.View, logSumExp.View, loss.View));
+            kernel.Run(new CrossEntropyBackwardCall(logits.View, target.View, logSumExp.View, loss.View, logits.View, false));
         });
     }
 
@@ -143,7 +144,7 @@ public sealed class CpuCrossEntropyTests
             using var target = new Operand(DType.Int32, [1], [1]);
             using var rest = new Operand(path.Type, [3]);
             View One(int i) => rest.View.With(Layout.Of(1), i);
-            new CpuCrossEntropy(context).Forward(logits.View, target.View, One(0), One(1), One(2));
+            new CpuCrossEntropy(context).Run(new CrossEntropyCall(logits.View, target.View, One(0), One(1), One(2)));
             Assert.That(double.IsFinite(context.State.GetDouble(StepSlot.Loss)), Is.False, $"at {place}");
         }
     }
@@ -158,10 +159,10 @@ public sealed class CpuCrossEntropyTests
         using var row = new Operand(DType.Float32, [4]);
         using var loss = new Operand(DType.Float32, [1]);
         string message = $"target of row 2 is {bad}, expected −1 or an index in [0, 5)";
-        Assert.That(() => kernel.Forward(logits.View, target.View, row.View, row.View, loss.View), Throws.ArgumentException.With.Message.EqualTo("cross-entropy: " + message));
+        Assert.That(() => kernel.Run(new CrossEntropyCall(logits.View, target.View, row.View, row.View, loss.View)), Throws.ArgumentException.With.Message.EqualTo("cross-entropy: " + message));
         Assert.That(
-            () => kernel.Backward(logits.View, target.View, row.View, loss.View, logits.View, false),
-            Throws.ArgumentException.With.Message.EqualTo("cross-entropy backward: " + message));
+            () => kernel.Run(new CrossEntropyBackwardCall(logits.View, target.View, row.View, loss.View, logits.View, false)),
+            Throws.ArgumentException.With.Message.EqualTo("cross-entropy-backward: " + message));
     }
 
     [Test]
@@ -173,10 +174,10 @@ public sealed class CpuCrossEntropyTests
         using var target = new Operand(DType.Int32, [2], [-1, -1]);
         using var row = new Operand(DType.Float32, [2]);
         using var loss = new Operand(DType.Float32, [1], [9]);
-        kernel.Forward(logits.View, target.View, row.View, row.View, loss.View);
+        kernel.Run(new CrossEntropyCall(logits.View, target.View, row.View, row.View, loss.View));
         Assert.That(loss[0], Is.Zero);
         target[1] = 3;
-        Assert.That(() => kernel.Forward(logits.View, target.View, row.View, row.View, loss.View), Throws.InvalidOperationException.With.Message.Contains("TargetCount is 0"));
+        Assert.That(() => kernel.Run(new CrossEntropyCall(logits.View, target.View, row.View, row.View, loss.View)), Throws.InvalidOperationException.With.Message.Contains("TargetCount is 0"));
     }
 
     [Test]
@@ -191,10 +192,10 @@ public sealed class CpuCrossEntropyTests
         using var four = new Operand(DType.Int32, [4]);
         Assert.Multiple(() =>
         {
-            Assert.That(() => kernel.Forward(logits.View, target.View, row.View, row.View, loss.View), Throws.ArgumentException.With.Message.StartsWith("cross-entropy: targets is Int32[3], expected 4"));
-            Assert.That(() => kernel.Forward(logits.View, four.View, row.View, row.View, row.View), Throws.ArgumentException.With.Message.StartsWith("cross-entropy: loss is Float32[4]"));
+            Assert.That(() => kernel.Run(new CrossEntropyCall(logits.View, target.View, row.View, row.View, loss.View)), Throws.ArgumentException.With.Message.StartsWith("cross-entropy: targets is Int32[3], expected 4"));
+            Assert.That(() => kernel.Run(new CrossEntropyCall(logits.View, four.View, row.View, row.View, row.View)), Throws.ArgumentException.With.Message.StartsWith("cross-entropy: loss is Float32[4]"));
             Assert.That(
-                () => kernel.Backward(logits.View, four.View, row.View, loss.View, logits.View, true),
+                () => kernel.Run(new CrossEntropyBackwardCall(logits.View, four.View, row.View, loss.View, logits.View, true)),
                 Throws.ArgumentException.With.Message.Contains("memory other than that of the logits"));
         });
     }

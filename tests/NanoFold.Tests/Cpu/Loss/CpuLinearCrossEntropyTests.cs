@@ -1,4 +1,5 @@
 using NanoFold.Kernels;
+using NanoFold.Kernels.Calls;
 using NanoFold.Kernels.Cpu;
 using NanoFold.Kernels.Cpu.Loss;
 
@@ -30,13 +31,13 @@ public sealed class CpuLinearCrossEntropyTests
     {
         using var head = new Head(new LanePath(Isa.Vector256, DType.Float32), 1, 40, 9, 21, 3);
         head.Forward();
-        head.Kernel.Backward(head.X.View, head.Weight.View, head.Targets.View, head.LogSumExp.View, head.DLoss.View, head.DX.View, false, head.DWeight.View, head.Scratch.View);
+        head.Kernel.Run(new LinearCrossEntropyBackwardCall(head.X.View, head.Weight.View, head.Targets.View, head.LogSumExp.View, head.DLoss.View, head.DX.View, false, head.DWeight.View, head.Scratch.View, default));
         double[] dX = head.DX.Values, dWeight = head.DWeight.Values;
         head.DWeight.Values = head.DWeightBefore;
-        head.Kernel.Backward(head.X.View, head.Weight.View, head.Targets.View, head.LogSumExp.View, head.DLoss.View, default, false, head.DWeight.View, head.Scratch.View);
+        head.Kernel.Run(new LinearCrossEntropyBackwardCall(head.X.View, head.Weight.View, head.Targets.View, head.LogSumExp.View, head.DLoss.View, default, false, head.DWeight.View, head.Scratch.View, default));
         Assert.That(head.DWeight.Values, Is.EqualTo(dWeight));
         head.DX.Values = new double[dX.Length];
-        head.Kernel.Backward(head.X.View, head.Weight.View, head.Targets.View, head.LogSumExp.View, head.DLoss.View, head.DX.View, false, default, head.Scratch.View);
+        head.Kernel.Run(new LinearCrossEntropyBackwardCall(head.X.View, head.Weight.View, head.Targets.View, head.LogSumExp.View, head.DLoss.View, head.DX.View, false, default, head.Scratch.View, default));
         Assert.That(head.DX.Values, Is.EqualTo(dX));
     }
 
@@ -82,20 +83,20 @@ public sealed class CpuLinearCrossEntropyTests
     }
 
     [Test]
-    public void KeptLogitsMayHaveRowsThatAreLonger()
+    public void WhatIsKeptChangesNoBit()
     {
         const int Rows = 40, Width = 9, Vocab = 13;
         var path = new LanePath(Isa.Vector256, DType.Float32);
         double[][]? first = null;
-        foreach (int columns in new[] { Vocab, 16 })
+        foreach (bool keeps in new[] { false, true })
         {
             using var head = new Head(path, 1, Rows, Width, Vocab, 5);
-            using var logits = new Operand(DType.Float32, Layout.Of(Rows, columns).Slice(1, 0, Vocab, out long offset), offset);
-            Assert.That((head.Kernel.KeepsLogits(Rows, Vocab, DType.Float32), head.Kernel.LogitsColumns(Vocab, DType.Float32)), Is.EqualTo((true, Vocab)));
-            head.Forward(logits.View);
-            head.Backward(true, logits.View);
+            Assert.That(head.KeptBytes, Is.EqualTo(Rows * Vocab * sizeof(float)));
+            using var kept = new Operand(DType.Int32, [Rows, Vocab]);
+            head.Forward(keeps ? kept.View : default);
+            head.Backward(true, keeps ? kept.View : default);
             head.AssertGuards();
-            logits.AssertGuards();
+            kept.AssertGuards();
             double[][] values = [head.Losses.Values, head.Loss.Values, head.DX.Values, head.DWeight.Values];
             first ??= values;
             Assert.That(values, Is.EqualTo(first));
@@ -141,12 +142,18 @@ public sealed class CpuLinearCrossEntropyTests
     {
         using var context = new CpuContext(1, Isa.Scalar);
         var kernel = new CpuLinearCrossEntropy(context);
+        long Bytes(int rows, bool keeps = false)
+        {
+            static View Shape(params ReadOnlySpan<int> shape) => View.OfShape(Layout.Of(shape), DType.Float32);
+            return kernel.ScratchBytes(new LinearCrossEntropyCall { X = Shape(rows, 768), Weight = Shape(50257, 768), Kept = keeps ? Shape(rows, 50257) : default });
+        }
+
         Assert.Multiple(() =>
         {
-            Assert.That(kernel.ScratchBytes(1_000_000, 768, 50257, keepsLogits: false), Is.EqualTo(kernel.ScratchBytes(10_000, 768, 50257, keepsLogits: false)));
-            Assert.That(kernel.ScratchBytes(1_000_000, 768, 50257, keepsLogits: false), Is.LessThan(80L << 20));
-            Assert.That(kernel.ScratchBytes(1, 768, 50257, keepsLogits: false), Is.LessThan(4L << 20));
-            Assert.That(kernel.ScratchBytes(1_000_000, 768, 50257, keepsLogits: true), Is.LessThan(4L << 20), "logits lie elsewhere");
+            Assert.That(Bytes(1_000_000), Is.EqualTo(Bytes(10_000)));
+            Assert.That(Bytes(1_000_000), Is.LessThan(80L << 20));
+            Assert.That(Bytes(1), Is.LessThan(4L << 20));
+            Assert.That(Bytes(1_000_000, keeps: true), Is.LessThan(4L << 20), "logits lie elsewhere");
         });
     }
 
@@ -157,14 +164,14 @@ public sealed class CpuLinearCrossEntropyTests
         Assert.Multiple(() =>
         {
             Assert.That(
-                () => head.Kernel.Forward(head.X.View, head.X.View.With(Layout.Of(3, 6)), head.Targets.View, head.Losses.View, head.LogSumExp.View, head.Loss.View, head.Scratch.View),
-                Throws.ArgumentException.With.Message.StartsWith("linear cross-entropy: weight is Float32[3, 6], expected Float32[3, 3]"));
+                () => head.Kernel.Run(new LinearCrossEntropyCall(head.X.View, head.X.View.With(Layout.Of(3, 6)), head.Targets.View, head.Losses.View, head.LogSumExp.View, head.Loss.View, head.Scratch.View, default)),
+                Throws.ArgumentException.With.Message.StartsWith("linear-cross-entropy: weight is Float32[3, 6], expected Float32[3, 3]"));
             Assert.That(
-                () => head.Kernel.Forward(head.X.View, head.Weight.View, head.Targets.View, head.Losses.View, head.LogSumExp.View, head.Loss.View, head.Loss.View),
-                Throws.ArgumentException.With.Message.StartsWith("linear cross-entropy: scratch is Float32[1], expected at least"));
+                () => head.Kernel.Run(new LinearCrossEntropyCall(head.X.View, head.Weight.View, head.Targets.View, head.Losses.View, head.LogSumExp.View, head.Loss.View, head.Loss.View, default)),
+                Throws.ArgumentException.With.Message.StartsWith("linear-cross-entropy: scratch is Float32[1], expected at least"));
         });
         head.Targets[4] = 5;
-        Assert.That(head.Forward, Throws.ArgumentException.With.Message.EqualTo("linear cross-entropy: target of row 4 is 5, expected −1 or an index in [0, 5)"));
+        Assert.That(head.Forward, Throws.ArgumentException.With.Message.EqualTo("linear-cross-entropy: target of row 4 is 5, expected −1 or an index in [0, 5)"));
     }
 
     private static void Check(LanePath path, int rows, int width, int vocab, int every, bool accumulate)
@@ -223,10 +230,12 @@ public sealed class CpuLinearCrossEntropyTests
             DX = new Operand(path.Type, strided, offset, Operand.Random(5, rows * width));
             DWeight = new Operand(path.Type, [vocab, width], Operand.Random(6, vocab * width));
             DWeightBefore = DWeight.Values;
-            Scratch = new Operand(DType.Int32, [(int)Kernel.ScratchBytes(rows, width, vocab, keepsLogits: false) / 4]);
+            Scratch = new Operand(DType.Int32, [(int)Kernel.ScratchBytes(Shape) / 4]);
         }
 
         public CpuLinearCrossEntropy Kernel { get; }
+
+        public long KeptBytes => Kernel.KeptBytes(Shape);
 
         public Operand X { get; }
 
@@ -250,16 +259,18 @@ public sealed class CpuLinearCrossEntropyTests
 
         public Operand Scratch { get; }
 
+        private LinearCrossEntropyCall Shape => new() { X = X.View, Weight = Weight.View };
+
         private Operand[] All => [X, Weight, Targets, Losses, LogSumExp, Loss, DLoss, DX, DWeight, Scratch];
 
         public void LossScale(double scale) => _context.State.Set(StepSlot.LossScale, scale);
 
         public void Forward() => Forward(default);
 
-        public void Forward(View logits) => Kernel.Forward(X.View, Weight.View, Targets.View, Losses.View, LogSumExp.View, Loss.View, Scratch.View, logits);
+        public void Forward(View kept) => Kernel.Run(new LinearCrossEntropyCall(X.View, Weight.View, Targets.View, Losses.View, LogSumExp.View, Loss.View, Scratch.View, kept));
 
-        public void Backward(bool accumulate, View logits = default)
-            => Kernel.Backward(X.View, Weight.View, Targets.View, LogSumExp.View, DLoss.View, DX.View, accumulate, DWeight.View, Scratch.View, logits);
+        public void Backward(bool accumulate, View kept = default)
+            => Kernel.Run(new LinearCrossEntropyBackwardCall(X.View, Weight.View, Targets.View, LogSumExp.View, DLoss.View, DX.View, accumulate, DWeight.View, Scratch.View, kept));
 
         public void AssertGuards()
         {

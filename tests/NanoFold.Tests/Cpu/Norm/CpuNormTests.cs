@@ -1,4 +1,5 @@
 using NanoFold.Kernels;
+using NanoFold.Kernels.Calls;
 using NanoFold.Kernels.Cpu;
 using NanoFold.Kernels.Cpu.Norm;
 
@@ -48,17 +49,17 @@ public sealed class CpuNormTests
         using var dx = new Operand(type, shape);
         using var dGain = new Operand(type, [7]);
         using var dBias = new Operand(type, [7]);
-        using var scratch = new Operand(type, [(int)norm.BackwardScratchBytes(4, 7, type) / 8]);
+        using var scratch = new Operand(type, [(int)norm.ScratchBytes(new RmsNormBackwardCall { X = View.OfShape(Layout.Of(4, 7), type) }) / 8]);
         View gainView = affine ? gain.View : default;
         double Loss()
         {
             if (centered)
             {
-                norm.LayerNorm(x.View, gainView, affine ? bias.View : default, y.View, statistics.View, Epsilon);
+                norm.Run(new LayerNormCall(x.View, gainView, affine ? bias.View : default, y.View, statistics.View, Epsilon));
             }
             else
             {
-                norm.RmsNorm(x.View, gainView, y.View, statistics.View, Epsilon);
+                norm.Run(new RmsNormCall(x.View, gainView, y.View, statistics.View, Epsilon));
             }
 
             return RowAssert.Dot(y.Values, dy.Values);
@@ -67,11 +68,11 @@ public sealed class CpuNormTests
         Loss();
         if (centered)
         {
-            norm.LayerNormBackward(x.View, gainView, statistics.View, dy.View, dx.View, false, affine ? dGain.View : default, affine ? dBias.View : default, scratch.View);
+            norm.Run(new LayerNormBackwardCall(x.View, gainView, statistics.View, dy.View, dx.View, false, affine ? dGain.View : default, affine ? dBias.View : default, scratch.View));
         }
         else
         {
-            norm.RmsNormBackward(x.View, gainView, statistics.View, dy.View, dx.View, false, affine ? dGain.View : default, scratch.View);
+            norm.Run(new RmsNormBackwardCall(x.View, gainView, statistics.View, dy.View, dx.View, false, affine ? dGain.View : default, scratch.View));
         }
 
         RowAssert.Gradient(x, dx.Values, Loss, "dx");
@@ -106,9 +107,9 @@ public sealed class CpuNormTests
             using var dGain = new Operand(path.Type, [33]);
             using var dBias = new Operand(path.Type, [33]);
             using var dx = new Operand(path.Type, shape);
-            using var scratch = new Operand(DType.Int32, [(int)norm.BackwardScratchBytes(2000, 33, path.Type) / 4]);
-            norm.LayerNorm(x.View, gain.View, default, y.View, statistics.View, Epsilon);
-            norm.LayerNormBackward(x.View, gain.View, statistics.View, y.View, dx.View, false, dGain.View, dBias.View, scratch.View);
+            using var scratch = new Operand(DType.Int32, [(int)norm.ScratchBytes(new RmsNormBackwardCall { X = View.OfShape(Layout.Of(2000, 33), path.Type) }) / 4]);
+            norm.Run(new LayerNormCall(x.View, gain.View, default, y.View, statistics.View, Epsilon));
+            norm.Run(new LayerNormBackwardCall(x.View, gain.View, statistics.View, y.View, dx.View, false, dGain.View, dBias.View, scratch.View));
             return [y.Bytes, statistics.Bytes, dx.Bytes, dGain.Bytes, dBias.Bytes];
         }
     }
@@ -123,11 +124,11 @@ public sealed class CpuNormTests
         using var y = new Operand(DType.Float32, shape);
         using var statistics = new Operand(DType.Float32, [2000, 1]);
         using var dGain = new Operand(DType.Float32, [33]);
-        using var scratch = new Operand(DType.Float32, [(int)norm.BackwardScratchBytes(2000, 33, DType.Float32) / 4]);
+        using var scratch = new Operand(DType.Float32, [(int)norm.ScratchBytes(new RmsNormBackwardCall { X = View.OfShape(Layout.Of(2000, 33), DType.Float32) }) / 4]);
         RowAssert.AllocatesNothing(() =>
         {
-            norm.RmsNorm(x.View, default, y.View, statistics.View, Epsilon);
-            norm.RmsNormBackward(x.View, default, statistics.View, x.View, y.View, true, dGain.View, scratch.View);
+            norm.Run(new RmsNormCall(x.View, default, y.View, statistics.View, Epsilon));
+            norm.Run(new RmsNormBackwardCall(x.View, default, statistics.View, x.View, y.View, true, dGain.View, scratch.View));
         });
     }
 
@@ -142,13 +143,13 @@ public sealed class CpuNormTests
         using var statistics = new Operand(DType.Float32, [2, 1]);
         Assert.Multiple(() =>
         {
-            Assert.That(() => norm.RmsNorm(x.View, default, y.View, statistics.View, 0), Throws.ArgumentException.With.Message.EqualTo("rms norm: y is Float32[2, 4], expected Float32[2, 3]"));
-            Assert.That(() => norm.RmsNorm(x.View, gain.View, x.View, statistics.View, 0), Throws.ArgumentException.With.Message.StartsWith("rms norm: gain is Float32[4]"));
-            Assert.That(() => norm.LayerNorm(x.View, default, default, x.View, statistics.View, 0), Throws.ArgumentException.With.Message.StartsWith("layer norm: statistics is Float32[2, 1]"));
-            Assert.That(() => norm.RmsNorm(default, gain.View, x.View, statistics.View, 0), Throws.ArgumentException.With.Message.EqualTo("rms norm: x is missing"));
+            Assert.That(() => norm.Run(new RmsNormCall(x.View, default, y.View, statistics.View, 0)), Throws.ArgumentException.With.Message.EqualTo("rms-norm: y is Float32[2, 4], expected Float32[2, 3]"));
+            Assert.That(() => norm.Run(new RmsNormCall(x.View, gain.View, x.View, statistics.View, 0)), Throws.ArgumentException.With.Message.StartsWith("rms-norm: gain is Float32[4]"));
+            Assert.That(() => norm.Run(new LayerNormCall(x.View, default, default, x.View, statistics.View, 0)), Throws.ArgumentException.With.Message.StartsWith("layer-norm: statistics is Float32[2, 1]"));
+            Assert.That(() => norm.Run(new RmsNormCall(default, gain.View, x.View, statistics.View, 0)), Throws.ArgumentException.With.Message.EqualTo("rms-norm: x is missing"));
             Assert.That(
-                () => norm.RmsNormBackward(y.View, gain.View, statistics.View, y.View, y.View, false, gain.View, default),
-                Throws.ArgumentException.With.Message.StartsWith("rms norm backward: scratch is missing"));
+                () => norm.Run(new RmsNormBackwardCall(y.View, gain.View, statistics.View, y.View, y.View, false, gain.View, default)),
+                Throws.ArgumentException.With.Message.StartsWith("rms-norm-backward: scratch is missing"));
         });
     }
 
@@ -178,20 +179,20 @@ public sealed class CpuNormTests
         using var dGain = new Operand(path.Type, [width], Operand.Random(width + 5, width));
         using var dBias = new Operand(path.Type, [width], Operand.Random(width + 6, width));
         using var statistics = new Operand(path.Type, [rows, centered ? 2 : 1]);
-        using var scratch = new Operand(path.Type, [(int)(norm.BackwardScratchBytes(rows, width, path.Type) / path.Type.Size())]);
+        using var scratch = new Operand(path.Type, [(int)(norm.ScratchBytes(new RmsNormBackwardCall { X = View.OfShape(Layout.Of(rows, width), path.Type) }) / path.Type.Size())]);
         var expected = new NormReference(x.Values, affine ? gain.Values : null, affine && centered ? bias.Values : null, dy.Values, width, Epsilon, centered);
         double[] dxBefore = accumulate ? dx.Values : new double[count], dGainBefore = dGain.Values, dBiasBefore = dBias.Values;
         View gainView = affine ? gain.View : default;
         if (centered)
         {
-            norm.LayerNorm(x.View, gainView, affine ? bias.View : default, y.View, statistics.View, Epsilon);
-            norm.LayerNormBackward(
-                x.View, gainView, statistics.View, dy.View, dx.View, accumulate, affine ? dGain.View : default, affine ? dBias.View : default, scratch.View);
+            norm.Run(new LayerNormCall(x.View, gainView, affine ? bias.View : default, y.View, statistics.View, Epsilon));
+            norm.Run(new LayerNormBackwardCall(
+                x.View, gainView, statistics.View, dy.View, dx.View, accumulate, affine ? dGain.View : default, affine ? dBias.View : default, scratch.View));
         }
         else
         {
-            norm.RmsNorm(x.View, gainView, y.View, statistics.View, Epsilon);
-            norm.RmsNormBackward(x.View, gainView, statistics.View, dy.View, dx.View, accumulate, affine ? dGain.View : default, scratch.View);
+            norm.Run(new RmsNormCall(x.View, gainView, y.View, statistics.View, Epsilon));
+            norm.Run(new RmsNormBackwardCall(x.View, gainView, statistics.View, dy.View, dx.View, accumulate, affine ? dGain.View : default, scratch.View));
         }
 
         string what = $"width {width} ";

@@ -1,4 +1,5 @@
 using NanoFold.Kernels;
+using NanoFold.Kernels.Calls;
 using NanoFold.Kernels.Cpu;
 using NanoFold.Kernels.Cpu.Optimizers;
 
@@ -12,7 +13,7 @@ public sealed class CpuOptimizerTests
     [Test]
     public void AdamWMatchesTheFormulaOverSteps([ValueSource(typeof(LanePath), nameof(LanePath.All))] LanePath path)
     {
-        const double Beta1 = 0.9, Beta2 = 0.95, Epsilon = 1e-8, Decay = 0.1, RateFactor = 0.5, Rate = 0.01, Scale = 0.7;
+        const double Beta1 = 0.9, Beta2 = 0.95, Epsilon = 1e-8, Decay = 0.1, Rate = 0.01, Scale = 0.7;
         foreach (int count in s_counts)
         {
             using CpuContext context = Context(1, path.Isa, Scale);
@@ -27,7 +28,7 @@ public sealed class CpuOptimizerTests
             {
                 g.Values = Operand.Random(10 + step, count);
                 context.State.Set(StepSlot.Step, (long)step);
-                optimizer.AdamW(p.View, g.View, m.View, v.View, Beta1, Beta2, Epsilon, Decay, RateFactor);
+                optimizer.Run(new AdamWCall(p.View, g.View, m.View, v.View, Beta1, Beta2, Epsilon, Decay));
                 double[] gradient = g.Values;
                 for (int i = 0; i < count; i++)
                 {
@@ -35,7 +36,7 @@ public sealed class CpuOptimizerTests
                     first[i] = Beta1 * first[i] + (1 - Beta1) * scaled;
                     second[i] = Beta2 * second[i] + (1 - Beta2) * scaled * scaled;
                     double mHat = first[i] / (1 - Math.Pow(Beta1, step)), vHat = second[i] / (1 - Math.Pow(Beta2, step));
-                    parameter[i] -= Rate * RateFactor * (mHat / (Math.Sqrt(vHat) + Epsilon) + Decay * parameter[i]);
+                    parameter[i] -= Rate * (mHat / (Math.Sqrt(vHat) + Epsilon) + Decay * parameter[i]);
                 }
 
                 RowAssert.Close(p.Values, parameter, path.Tolerance, $"{count}, step {step}: parameter");
@@ -51,7 +52,7 @@ public sealed class CpuOptimizerTests
     }
 
     [Test]
-    public void MuonMatchesTheFormulas([ValueSource(typeof(LanePath), nameof(LanePath.All))] LanePath path, [Values] bool nesterov)
+    public void MuonMatchesTheFormulas([ValueSource(typeof(LanePath), nameof(LanePath.All))] LanePath path)
     {
         const double Beta = 0.95, Scale = 0.5, Rate = 0.02, Decay = 0.3, RateFactor = 1.5, Epsilon = 1e-7;
         foreach (int count in s_counts)
@@ -64,20 +65,20 @@ public sealed class CpuOptimizerTests
             using var m = new Operand(path.Type, [count], Operand.Random(3, count));
             using var update = new Operand(path.Type, [count]);
             double[] momentum = [.. m.Values.Zip(g.Values, (a, b) => Beta * a + (1 - Beta) * Scale * b)];
-            double[] expected = nesterov ? [.. momentum.Zip(g.Values, (a, b) => (1 - Beta) * Scale * b + Beta * a)] : momentum;
-            optimizer.MuonMomentum(g.View, m.View, update.View, Beta, nesterov);
+            double[] expected = [.. momentum.Zip(g.Values, (a, b) => (1 - Beta) * Scale * b + Beta * a)];
+            optimizer.Run(new MuonMomentumCall(g.View, m.View, update.View, Beta));
             RowAssert.Close(m.Values, momentum, path.Tolerance, "momentum");
             RowAssert.Close(update.Values, expected, path.Tolerance, "update");
 
             double[] before = update.Values;
             double norm = Math.Sqrt(before.Sum(value => value * value)) + Epsilon;
-            optimizer.NormalizeFrobenius(update.View, g.View, Epsilon);
+            optimizer.Run(new NormalizeFrobeniusCall(update.View, g.View, Epsilon));
             RowAssert.Close(g.Values, [.. before.Select(value => value / norm)], path.Tolerance, "normalized");
-            optimizer.NormalizeFrobenius(update.View, update.View, Epsilon);
+            optimizer.Run(new NormalizeFrobeniusCall(update.View, update.View, Epsilon));
             Assert.That(update.Values, Is.EqualTo(g.Values), "in place");
 
             double[] applied = [.. p.Values.Zip(update.Values, (a, b) => a - Rate * RateFactor * (b + Decay * a))];
-            optimizer.MuonApply(p.View, update.View, Decay, RateFactor);
+            optimizer.Run(new MuonApplyCall(p.View, update.View, Decay, RateFactor));
             RowAssert.Close(p.Values, applied, path.Tolerance, "parameter");
             foreach (Operand operand in new[] { p, g, m, update })
             {
@@ -91,7 +92,7 @@ public sealed class CpuOptimizerTests
     {
         using CpuContext context = Context(1, Isa.Vector256, 1);
         using var x = new Operand(DType.Float32, [3, 3]);
-        new CpuOptimizer(context).NormalizeFrobenius(x.View, x.View, 0);
+        new CpuOptimizer(context).Run(new NormalizeFrobeniusCall(x.View, x.View, 0));
         Assert.That(x.Values, Is.All.Zero);
     }
 
@@ -104,7 +105,7 @@ public sealed class CpuOptimizerTests
         foreach (int count in s_counts)
         {
             using var g = new Operand(path.Type, [count], Operand.Random(count, count));
-            optimizer.AddSquares(g.View);
+            optimizer.Run(new AddSquaresCall(g.View));
             expected += g.Values.Sum(value => value * value);
             RowAssert.Close([context.State.GetDouble(StepSlot.GradientSquares)], [expected], path.Tolerance, $"{count}");
         }
@@ -121,10 +122,10 @@ public sealed class CpuOptimizerTests
         Operand[] all = [.. Enumerable.Range(0, 4).Select(i => new Operand(path.Type, [37], Operand.Random(i, 37)))];
         all[1][5] = double.NaN;
         byte[][] before = [.. all.Select(operand => operand.Bytes)];
-        optimizer.AdamW(all[0].View, all[1].View, all[2].View, all[3].View, 0.9, 0.95, 1e-8, 0.1, 1);
-        optimizer.MuonMomentum(all[1].View, all[2].View, all[3].View, 0.9, true);
-        optimizer.NormalizeFrobenius(all[1].View, all[2].View, 1e-7);
-        optimizer.MuonApply(all[0].View, all[1].View, 0.1, 1);
+        optimizer.Run(new AdamWCall(all[0].View, all[1].View, all[2].View, all[3].View, 0.9, 0.95, 1e-8, 0.1));
+        optimizer.Run(new MuonMomentumCall(all[1].View, all[2].View, all[3].View, 0.9));
+        optimizer.Run(new NormalizeFrobeniusCall(all[1].View, all[2].View, 1e-7));
+        optimizer.Run(new MuonApplyCall(all[0].View, all[1].View, 0.1, 1));
         RowAssert.SameBits([.. all.Select(operand => operand.Bytes)], before);
         foreach (Operand operand in all)
         {
@@ -146,7 +147,7 @@ public sealed class CpuOptimizerTests
         context.State.Set(StepSlot.Loss, loss);
         context.State.Set(StepSlot.GradientSquares, squares);
         context.State.Set(StepSlot.Skipped, 3L);
-        new CpuOptimizer(context).Decide(clip, dynamicLossScale: false);
+        new CpuOptimizer(context).Run(new DecideCall(clip, DynamicLossScale: false));
         Assert.That(context.State.GetDouble(StepSlot.GradientScale), Is.EqualTo(scale));
         Assert.That(context.State.GetInteger(StepSlot.Skipped), Is.EqualTo(3 + skipped));
     }
@@ -168,7 +169,7 @@ public sealed class CpuOptimizerTests
             context.State.Set(StepSlot.LossScale, lossScale);
             context.State.Set(StepSlot.GoodSteps, Math.Max(0, good));
             context.State.Set(StepSlot.GradientSquares, overflows ? double.PositiveInfinity : 4 * lossScale * lossScale);
-            new CpuOptimizer(context).Decide(clip, isDynamic);
+            new CpuOptimizer(context).Run(new DecideCall(clip, isDynamic));
             Assert.That(context.State.GetDouble(StepSlot.GradientScale), Is.EqualTo(scale));
             Assert.That(context.State.GetDouble(StepSlot.GradientSquares), Is.EqualTo(overflows ? double.PositiveInfinity : 4));
             Assert.That(context.State.GetInteger(StepSlot.Skipped), Is.EqualTo(overflows ? 1 : 0));
@@ -185,8 +186,8 @@ public sealed class CpuOptimizerTests
         var optimizer = new CpuOptimizer(context);
         using var g = new Operand(path.Type, [41], Operand.Random(1, 41));
         g[place] = bad;
-        optimizer.AddSquares(g.View);
-        optimizer.Decide(1, dynamicLossScale: false);
+        optimizer.Run(new AddSquaresCall(g.View));
+        optimizer.Run(new DecideCall(1, DynamicLossScale: false));
         Assert.That(context.State.GetDouble(StepSlot.GradientScale), Is.Zero);
     }
 
@@ -205,11 +206,11 @@ public sealed class CpuOptimizerTests
             Operand[] all = [.. Enumerable.Range(0, 4).Select(i => new Operand(path.Type, [Count], Operand.Random(i, Count).Select(Math.Abs)))];
             void Step()
             {
-                optimizer.AddSquares(all[1].View);
-                optimizer.AdamW(all[0].View, all[1].View, all[2].View, all[3].View, 0.9, 0.95, 1e-8, 0.1, 1);
-                optimizer.MuonMomentum(all[1].View, all[2].View, all[3].View, 0.9, true);
-                optimizer.NormalizeFrobenius(all[3].View, all[3].View, 1e-7);
-                optimizer.MuonApply(all[0].View, all[3].View, 0.1, 1);
+                optimizer.Run(new AddSquaresCall(all[1].View));
+                optimizer.Run(new AdamWCall(all[0].View, all[1].View, all[2].View, all[3].View, 0.9, 0.95, 1e-8, 0.1));
+                optimizer.Run(new MuonMomentumCall(all[1].View, all[2].View, all[3].View, 0.9));
+                optimizer.Run(new NormalizeFrobeniusCall(all[3].View, all[3].View, 1e-7));
+                optimizer.Run(new MuonApplyCall(all[0].View, all[3].View, 0.1, 1));
             }
 
             Step();
@@ -237,10 +238,10 @@ public sealed class CpuOptimizerTests
         using var g = new Operand(DType.Float32, [5]);
         Assert.Multiple(() =>
         {
-            Assert.That(() => optimizer.AdamW(p.View, g.View, p.View, p.View, 0.9, 0.9, 0, 0, 1), Throws.ArgumentException.With.Message.EqualTo("adamw: gradient is Float32[5], expected 4 contiguous elements of Float32"));
-            Assert.That(() => optimizer.AdamW(p.View, p.View, p.View, p.View, 0.9, 0.9, 0, 0, 1), Throws.InvalidOperationException.With.Message.Contains("Step is 0"));
-            Assert.That(() => optimizer.MuonApply(p.View, default, 0, 1), Throws.ArgumentException.With.Message.EqualTo("muon apply: update is missing"));
-            Assert.That(() => optimizer.Decide(-1, dynamicLossScale: false), Throws.InstanceOf<ArgumentOutOfRangeException>().With.Message.Contains("clip is -1"));
+            Assert.That(() => optimizer.Run(new AdamWCall(p.View, g.View, p.View, p.View, 0.9, 0.9, 0, 0)), Throws.ArgumentException.With.Message.EqualTo("adamw: gradient is Float32[5], expected 4 contiguous elements of Float32"));
+            Assert.That(() => optimizer.Run(new AdamWCall(p.View, p.View, p.View, p.View, 0.9, 0.9, 0, 0)), Throws.InvalidOperationException.With.Message.Contains("Step is 0"));
+            Assert.That(() => optimizer.Run(new MuonApplyCall(p.View, default, 0, 1)), Throws.ArgumentException.With.Message.EqualTo("muon-apply: update is missing"));
+            Assert.That(() => optimizer.Run(new DecideCall(-1, DynamicLossScale: false)), Throws.ArgumentException.With.Message.Contains("clip is -1"));
         });
     }
 

@@ -1,6 +1,6 @@
 using NanoFold.Kernels;
 using NanoFold.Kernels.Cpu;
-using NanoFold.Kernels.Fused.Attention;
+using NanoFold.Kernels.Calls.Attention;
 
 namespace NanoFold.Tests.Cpu.Reduce;
 

@@ -1,4 +1,5 @@
 using NanoFold.Kernels;
+using NanoFold.Kernels.Calls;
 using NanoFold.Kernels.Cpu;
 using NanoFold.Kernels.Cpu.Rope;
 
@@ -22,7 +23,7 @@ public sealed class CpuRopeTests
             using var table = new Operand(path.Type, [9, headDim], Table(9, headDim));
             using var positions = new Operand(DType.Int32, [Batch], [4, 1]);
             double[] expected = Reference(x.Values, table.Values, [4, 1], Time, Heads, headDim, interleaved, inverse, accumulate ? y.Values : null);
-            rope.Apply(x.View, y.View, table.View, positions.View, interleaved, inverse, accumulate);
+            rope.Run(new RopeCall(x.View, y.View, table.View, positions.View, interleaved, inverse, accumulate));
             RowAssert.Close(y.Values, expected, path.Tolerance, $"head of {headDim}");
             foreach (Operand operand in new[] { x, y, table, positions })
             {
@@ -40,11 +41,11 @@ public sealed class CpuRopeTests
         using var y = new Operand(path.Type, [2, 5, 3, 14]);
         using var table = new Operand(path.Type, [5, 14], Table(5, 14));
         double[] before = x.Values;
-        rope.Apply(x.View, y.View, table.View, default, interleaved, false, false);
-        rope.Apply(x.View, x.View, table.View, default, interleaved, false, false);
+        rope.Run(new RopeCall(x.View, y.View, table.View, default, interleaved, false, false));
+        rope.Run(new RopeCall(x.View, x.View, table.View, default, interleaved, false, false));
         Assert.That(x.Values, Is.EqualTo(y.Values));
         Assert.That(x.Values, Is.Not.EqualTo(before));
-        rope.Apply(x.View, x.View, table.View, default, interleaved, true, false);
+        rope.Run(new RopeCall(x.View, x.View, table.View, default, interleaved, true, false));
         RowAssert.Close(x.Values, before, path.Tolerance, "turned back");
         x.AssertGuards();
     }
@@ -60,13 +61,13 @@ public sealed class CpuRopeTests
         using var dy = new Operand(DType.Float64, shape, Operand.Random(2, 36));
         using var dx = new Operand(DType.Float64, shape);
         using var table = new Operand(DType.Float64, [3, 6], Table(3, 6));
-        rope.Apply(dy.View, dx.View, table.View, default, interleaved, true, false);
+        rope.Run(new RopeCall(dy.View, dx.View, table.View, default, interleaved, true, false));
         RowAssert.Gradient(
             x,
             dx.Values,
             () =>
             {
-                rope.Apply(x.View, y.View, table.View, default, interleaved, false, false);
+                rope.Run(new RopeCall(x.View, y.View, table.View, default, interleaved, false, false));
                 return RowAssert.Dot(y.Values, dy.Values);
             },
             "dx");
@@ -81,7 +82,7 @@ public sealed class CpuRopeTests
         using var y = new Operand(DType.Float32, [1, 4, 1, 8]);
         using var table = new Operand(DType.Float32, [6, 8], Table(6, 8));
         using var positions = new Operand(DType.Int32, [1], [4]);
-        rope.Apply(x.View, y.View, table.View, positions.View, false, false, false);
+        rope.Run(new RopeCall(x.View, y.View, table.View, positions.View, false, false, false));
         double[] clamped = [.. Enumerable.Range(0, 4).SelectMany(t => Reference(x.Values[(t * 8)..(t * 8 + 8)], table.Values, [Math.Min(4 + t, 5)], 1, 1, 8, false, false, null))];
         RowAssert.Close(y.Values, clamped, 4e-6, "y");
     }
@@ -97,12 +98,12 @@ public sealed class CpuRopeTests
             using var x = new Operand(DType.Float32, [2, 200, 4, 34], Operand.Random(1, 54400));
             using var y = new Operand(DType.Float32, [2, 200, 4, 34]);
             using var table = new Operand(DType.Float32, [200, 34], Table(200, 34));
-            rope.Apply(x.View, y.View, table.View, default, interleaved, false, false);
+            rope.Run(new RopeCall(x.View, y.View, table.View, default, interleaved, false, false));
             first ??= y.Bytes;
             RowAssert.SameBits([y.Bytes], [first]);
             if (threads <= 2)
             {
-                RowAssert.AllocatesNothing(() => rope.Apply(x.View, y.View, table.View, default, interleaved, false, true));
+                RowAssert.AllocatesNothing(() => rope.Run(new RopeCall(x.View, y.View, table.View, default, interleaved, false, true)));
             }
         }
     }
@@ -118,10 +119,10 @@ public sealed class CpuRopeTests
         using var positions = new Operand(DType.Int32, [1], [-2]);
         Assert.Multiple(() =>
         {
-            Assert.That(() => rope.Apply(odd.View, odd.View, table.View, default, false, false, false), Throws.ArgumentException.With.Message.StartsWith("rope: x is Float32[1, 4, 1, 7], expected an even"));
-            Assert.That(() => rope.Apply(x.View, x.View, table.View, default, false, false, false), Throws.ArgumentException.With.Message.StartsWith("rope: table is Float32[3, 8]"));
-            Assert.That(() => rope.Apply(x.View, odd.View, table.View, default, false, false, false), Throws.ArgumentException.With.Message.StartsWith("rope: y is"));
-            Assert.That(() => rope.Apply(x.View, x.View, table.View, positions.View, false, false, false), Throws.ArgumentException.With.Message.Contains("positions of row 0 is -2"));
+            Assert.That(() => rope.Run(new RopeCall(odd.View, odd.View, table.View, default, false, false, false)), Throws.ArgumentException.With.Message.StartsWith("rope: x is Float32[1, 4, 1, 7], expected an even"));
+            Assert.That(() => rope.Run(new RopeCall(x.View, x.View, table.View, default, false, false, false)), Throws.ArgumentException.With.Message.StartsWith("rope: table is Float32[3, 8]"));
+            Assert.That(() => rope.Run(new RopeCall(x.View, odd.View, table.View, default, false, false, false)), Throws.ArgumentException.With.Message.StartsWith("rope: y is"));
+            Assert.That(() => rope.Run(new RopeCall(x.View, x.View, table.View, positions.View, false, false, false)), Throws.ArgumentException.With.Message.Contains("positions of row 0 is -2"));
         });
     }
 

@@ -1,6 +1,6 @@
 using NanoFold.Kernels;
+using NanoFold.Kernels.Calls.Time;
 using NanoFold.Kernels.Cpu;
-using NanoFold.Kernels.Fused.Time;
 using NanoFold.Tests.Suites;
 
 namespace NanoFold.Tests.Cpu.Time;

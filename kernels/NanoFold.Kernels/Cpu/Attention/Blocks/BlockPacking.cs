@@ -1,7 +1,7 @@
-using System.Runtime.CompilerServices;
-using System.Runtime.Intrinsics;
-using System.Runtime.Intrinsics.X86;
 using NanoFold.Kernels.Lanes;
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics.X86;
+using System.Runtime.Intrinsics;
 
 namespace NanoFold.Kernels.Cpu.Attention.Blocks;
 

@@ -1,6 +1,6 @@
+using NanoFold.Kernels.Lanes;
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
-using NanoFold.Kernels.Lanes;
 
 namespace NanoFold.Kernels.Cpu.Attention.Blocks;
 

@@ -1,5 +1,5 @@
-using System.Runtime.CompilerServices;
 using NanoFold.Kernels.Cpu.MatMul.Tiles;
+using System.Runtime.CompilerServices;
 
 namespace NanoFold.Kernels.Cpu.Attention.Blocks;
 

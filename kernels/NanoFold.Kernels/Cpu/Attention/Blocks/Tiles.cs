@@ -1,7 +1,7 @@
-using System.Runtime.CompilerServices;
-using System.Runtime.Intrinsics;
 using NanoFold.Kernels.Cpu.MatMul.Tiles;
 using NanoFold.Kernels.Lanes;
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
 
 namespace NanoFold.Kernels.Cpu.Attention.Blocks;
 

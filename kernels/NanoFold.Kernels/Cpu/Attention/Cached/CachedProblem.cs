@@ -1,5 +1,4 @@
-using NanoFold.Kernels.Fused;
-using NanoFold.Kernels.Fused.Attention;
+using NanoFold.Kernels.Calls.Attention;
 using NanoFold.Kernels.Lanes;
 
 namespace NanoFold.Kernels.Cpu.Attention.Cached;
@@ -16,8 +15,9 @@ internal readonly unsafe struct CachedProblem
     private readonly int* _positions, _counts, _prefixes;
 
     /// <exception cref="ArgumentException">A shape, stride or type does not fit, or a row's positions do not fit the cache.</exception>
-    public CachedProblem(string op, in CachedAttentionArgs args)
+    public CachedProblem(in CachedAttentionCall args)
     {
+        string op = CachedAttentionCall.Name;
         AttentionChecks.Rank4(op, "q", args.Q);
         AttentionChecks.Real(op, "q", args.Q);
         var shape = new CachedAttentionShape(op, args);

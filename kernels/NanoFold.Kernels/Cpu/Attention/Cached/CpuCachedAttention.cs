@@ -1,4 +1,4 @@
-using NanoFold.Kernels.Fused;
+using NanoFold.Kernels.Calls.Attention;
 
 namespace NanoFold.Kernels.Cpu.Attention.Cached;
 
@@ -6,15 +6,14 @@ namespace NanoFold.Kernels.Cpu.Attention.Cached;
 /// Attention of decoding and prefill on the CPU. The query heads of a key head share each read of the cache, and few queries over
 /// a long cache are cut by keys, whose parts are joined in order. The same bits for any number of threads.
 /// </summary>
-public sealed unsafe class CpuCachedAttention(CpuContext context) : ICachedAttention, IDisposable
+public sealed unsafe class CpuCachedAttention(CpuContext context) : IKernel<CachedAttentionCall>, IDisposable
 {
     private readonly CallMemory _memory = new();
 
-    /// <inheritdoc/>
     /// <exception cref="ArgumentException">A shape, stride or type does not fit the others, or a row's positions do not fit the cache.</exception>
-    public void Forward(in CachedAttentionArgs args)
+    public void Run(in CachedAttentionCall call)
     {
-        var problem = new CachedProblem("cached attention", args);
+        var problem = new CachedProblem(call);
         var plan = new CachedPlan(problem);
         if (problem.TopK > 0 || plan.TokenBlocks > 1)
         {

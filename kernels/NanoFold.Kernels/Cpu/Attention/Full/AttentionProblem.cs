@@ -1,6 +1,5 @@
+using NanoFold.Kernels.Calls.Attention;
 using NanoFold.Kernels.Cpu.Loss;
-using NanoFold.Kernels.Fused;
-using NanoFold.Kernels.Fused.Attention;
 using NanoFold.Kernels.Lanes;
 
 namespace NanoFold.Kernels.Cpu.Attention.Full;

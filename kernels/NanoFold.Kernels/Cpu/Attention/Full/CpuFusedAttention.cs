@@ -1,4 +1,4 @@
-using NanoFold.Kernels.Fused;
+using NanoFold.Kernels.Calls.Attention;
 
 namespace NanoFold.Kernels.Cpu.Attention.Full;
 
@@ -7,26 +7,23 @@ namespace NanoFold.Kernels.Cpu.Attention.Full;
 /// and nothing for blocks that nothing is visible in: out of order, out of the window, of other documents, not listed. The same bits for any
 /// number of threads. Values may be wider or narrower than keys, and there may be more keys than queries.
 /// </summary>
-public sealed class CpuFusedAttention(CpuContext context) : IFusedAttention, IDisposable
+public sealed class CpuFusedAttention(CpuContext context) : IKernel<AttentionCall>, IKernel<AttentionBackwardCall>, IDisposable
 {
-    private const string Op = "attention";
-
     private readonly CallMemory _memory = new();
 
-    /// <inheritdoc/>
     /// <exception cref="ArgumentException">A shape, stride or type does not fit the others.</exception>
-    public void Forward(in AttentionArgs args)
+    public void Run(in AttentionCall call)
     {
-        var work = new ForwardWork(context, new AttentionProblem(Op, args, _memory));
-        context.Run(args.Q.Type, work.Items, ref work);
+        var problem = new AttentionProblem(AttentionCall.Name, call.Args, _memory);
+        var work = new ForwardWork(context, problem);
+        context.Run(problem.Type, work.Items, ref work);
     }
 
-    /// <inheritdoc/>
     /// <exception cref="ArgumentException">A shape, stride or type does not fit the others, or the scratch is too small.</exception>
-    public void Backward(in AttentionArgs args, in AttentionGradients gradients)
+    public void Run(in AttentionBackwardCall call)
     {
-        var problem = new AttentionProblem(Op, args, _memory);
-        var gradientProblem = new GradientProblem(Op, problem, gradients);
+        var problem = new AttentionProblem(AttentionBackwardCall.Name, call.Args, _memory);
+        var gradientProblem = new GradientProblem(AttentionBackwardCall.Name, problem, call.Gradients);
         var work = new BackwardWork(context, problem, gradientProblem);
         context.Run(problem.Type, work.Items, ref work);
         if (gradientProblem.Plan.Parts > 1)
@@ -36,9 +33,8 @@ public sealed class CpuFusedAttention(CpuContext context) : IFusedAttention, IDi
         }
     }
 
-    /// <inheritdoc/>
-    public long BackwardScratchBytes(int batch, int time, int heads, int keyHeads, int headDim) =>
-        new GradientPlan(batch, time, keyHeads).ScratchBytes(batch, time, keyHeads, headDim, headDim);
+    public long ScratchBytes(in AttentionBackwardCall shape)
+        => GradientPlan.ScratchBytes(new AttentionShape(AttentionBackwardCall.Name, shape.Args));
 
     public void Dispose() => _memory.Dispose();
 }

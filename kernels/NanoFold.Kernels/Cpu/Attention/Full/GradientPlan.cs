@@ -1,3 +1,5 @@
+using NanoFold.Kernels.Calls.Attention;
+
 using NanoFold.Kernels.Cpu.Loops;
 
 namespace NanoFold.Kernels.Cpu.Attention.Full;
@@ -16,7 +18,7 @@ internal readonly struct GradientPlan
     /// <summary>Accumulator rows are padded to the widest lane, so that scratch does not depend on the path.</summary>
     private const int RowUnit = 16;
 
-    public GradientPlan(int batch, int time, int keyHeads)
+    private GradientPlan(int batch, int time, int keyHeads)
     {
         long pairs = (long)batch * keyHeads;
         int wanted = (int)Math.Min(MaxParts, (WantedItems + pairs - 1) / pairs);
@@ -37,12 +39,16 @@ internal readonly struct GradientPlan
     /// <summary>Queries of a part.</summary>
     public int PartRows { get; }
 
-    /// <summary>One part, without scratch.</summary>
-    public static GradientPlan Whole(int time) => new(time);
+    /// <summary>In double precision, or with more keys than queries, one part: such cases get along without scratch.</summary>
+    public static GradientPlan Of(in AttentionShape shape)
+        => shape.Type == DType.Float64 || shape.Keys != shape.Time ? new(shape.Time) : new(shape.Batch, shape.Time, shape.KeyHeads);
+
+    public static long ScratchBytes(in AttentionShape shape)
+    {
+        int parts = Of(shape).Parts;
+        return parts == 1 ? 0 : (long)shape.Batch * shape.KeyHeads * parts * shape.Keys * (Padded(shape.Depth) + Padded(shape.ValueDepth)) * sizeof(float);
+    }
 
     /// <summary>Elements of a padded row.</summary>
     public static int Padded(int depth) => BlockSizes.Count(depth, RowUnit) * RowUnit;
-
-    public long ScratchBytes(int batch, int keys, int keyHeads, int depth, int valueDepth) =>
-        Parts == 1 ? 0 : (long)batch * keyHeads * Parts * keys * (Padded(depth) + Padded(valueDepth)) * sizeof(float);
 }

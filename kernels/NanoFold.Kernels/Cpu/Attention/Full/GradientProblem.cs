@@ -1,4 +1,4 @@
-using NanoFold.Kernels.Fused;
+using NanoFold.Kernels.Calls.Attention;
 using NanoFold.Kernels.Lanes;
 
 namespace NanoFold.Kernels.Cpu.Attention.Full;
@@ -16,19 +16,11 @@ internal readonly unsafe struct GradientProblem
     public GradientProblem(string op, in AttentionProblem problem, in AttentionGradients gradients)
     {
         problem.Shape.Check(op, gradients);
-        // Scratch is asked for without the type and with one length of time: other cases get along without.
-        Plan = problem.Type == DType.Float64 || problem.Keys != problem.Time
-            ? GradientPlan.Whole(problem.Time)
-            : new GradientPlan(problem.Batch, problem.Time, problem.KeyHeads);
-        long bytes = Plan.ScratchBytes(problem.Batch, problem.Keys, problem.KeyHeads, problem.Depth, problem.ValueDepth);
+        Plan = GradientPlan.Of(problem.Shape);
+        long bytes = GradientPlan.ScratchBytes(problem.Shape);
         if (bytes > 0)
         {
-            long given = gradients.Scratch.IsNone ? 0 : gradients.Scratch.Count * gradients.Scratch.Type.Size();
-            if (given < bytes || !gradients.Scratch.Layout.IsContiguous)
-            {
-                throw new ArgumentException($"{op}: scratch must be {bytes} contiguous bytes, got {given}");
-            }
-
+            RowCheck.Scratch(op, gradients.Scratch, bytes);
             _scratch = gradients.Scratch.Floats;
         }
 

@@ -1,5 +1,5 @@
+using NanoFold.Kernels.Calls.Attention;
 using NanoFold.Kernels.Cpu.Attention.Full;
-using NanoFold.Kernels.Fused;
 
 namespace NanoFold.Kernels.Cpu.Attention.TopK;
 
@@ -7,28 +7,26 @@ namespace NanoFold.Kernels.Cpu.Attention.TopK;
 /// Top-k attention on the CPU: 2·D FLOPs for every visible pair and 2·D for every kept one forward, 10·D for every kept one backward.
 /// The same bits for any number of threads.
 /// </summary>
-public sealed class CpuTopKAttention(CpuContext context) : IFusedTopKAttention, IDisposable
+public sealed class CpuTopKAttention(CpuContext context) : IKernel<TopKAttentionCall>, IKernel<TopKAttentionBackwardCall>, IDisposable
 {
-    private const string Op = "top-k attention";
-
     private readonly CallMemory _memory = new();
 
-    /// <inheritdoc/>
     /// <exception cref="ArgumentException">A shape, stride, type or visibility does not fit.</exception>
-    public void Forward(in AttentionArgs args, in View kept)
+    public void Run(in TopKAttentionCall call)
     {
-        var problem = new AttentionProblem(Op, args, _memory);
-        var work = new TopKForwardWork(context, problem, new KeptKeys(Op, problem, kept));
+        call.Check();
+        var problem = new AttentionProblem(TopKAttentionCall.Name, call.Args, _memory);
+        var work = new TopKForwardWork(context, problem, new KeptKeys(call.Kept));
         context.Run(problem.Type, work.Items, ref work);
     }
 
-    /// <inheritdoc/>
     /// <exception cref="ArgumentException">A shape, stride, type or visibility does not fit, or the scratch is too small.</exception>
-    public void Backward(in AttentionArgs args, in View kept, in AttentionGradients gradients)
+    public void Run(in TopKAttentionBackwardCall call)
     {
-        var problem = new AttentionProblem(Op, args, _memory);
-        var gradientProblem = new GradientProblem(Op, problem, gradients);
-        var work = new TopKBackwardWork(context, problem, new KeptKeys(Op, problem, kept), gradientProblem);
+        call.Check();
+        var problem = new AttentionProblem(TopKAttentionBackwardCall.Name, call.Args, _memory);
+        var gradientProblem = new GradientProblem(TopKAttentionBackwardCall.Name, problem, call.Gradients);
+        var work = new TopKBackwardWork(context, problem, new KeptKeys(call.Kept), gradientProblem);
         context.Run(problem.Type, work.Items, ref work);
         if (gradientProblem.Plan.Parts > 1)
         {
@@ -37,9 +35,8 @@ public sealed class CpuTopKAttention(CpuContext context) : IFusedTopKAttention, 
         }
     }
 
-    /// <inheritdoc/>
-    public long BackwardScratchBytes(int batch, int time, int heads, int keyHeads, int headDim) =>
-        new GradientPlan(batch, time, keyHeads).ScratchBytes(batch, time, keyHeads, headDim, headDim);
+    public long ScratchBytes(in TopKAttentionBackwardCall shape)
+        => GradientPlan.ScratchBytes(new AttentionShape(TopKAttentionBackwardCall.Name, shape.Args));
 
     public void Dispose() => _memory.Dispose();
 }

@@ -7,10 +7,8 @@ internal readonly unsafe struct KeptKeys
 {
     private readonly int* _indices;
 
-    /// <exception cref="ArgumentException">The view is not a contiguous Int32 [B, H, T, k].</exception>
-    public KeptKeys(string op, in AttentionProblem problem, in View kept)
+    public KeptKeys(in View kept)
     {
-        problem.Shape.CheckKept(op, kept);
         Count = kept.Layout[3];
         _indices = kept.Ints;
     }

@@ -1,0 +1,43 @@
+using NanoFold.Kernels.Calls.Time;
+using NanoFold.Kernels.Gpu.Attention.Cached;
+using NanoFold.Kernels.Gpu.Attention.Flash;
+using NanoFold.Kernels.Gpu.Attention.Full;
+using NanoFold.Kernels.Gpu.Attention.TopK;
+using NanoFold.Kernels.Gpu.Experts;
+using NanoFold.Kernels.Gpu.Loss;
+using NanoFold.Kernels.Gpu.MatMul;
+using NanoFold.Kernels.Gpu.Norm;
+using NanoFold.Kernels.Gpu.Optimizers;
+using NanoFold.Kernels.Gpu.Reduce;
+using NanoFold.Kernels.Gpu.Rope;
+using NanoFold.Kernels.Gpu.Time;
+
+namespace NanoFold.Kernels.Gpu;
+
+/// <summary>The fused kernels of a GPU, a line each.</summary>
+internal static class GpuKernels
+{
+    public static IReadOnlyList<IKernel> Create(GpuContext context, GpuMatMul matMul, GpuReduce reduce)
+    {
+        var attention = new GpuFusedAttention(context);
+        return
+        [
+            CudaFlashAttention.IsSupported(context) ? new CudaFlashAttention(context, attention) : attention,
+            new GpuTopKAttention(context),
+            new GpuCachedAttention(context),
+            new GpuNorm(context),
+            new GpuRope(context),
+            new GpuCrossEntropy(context),
+            new GpuLinearCrossEntropy(context, matMul),
+            new GpuExpertRouting(context),
+            new GpuRouterLoss(context),
+            new GpuOptimizer(context),
+            new GpuMemoryRead(context),
+            new GpuScan(context),
+            new GpuConvolution(context),
+            new GpuRecurrent<Rnn>(context, matMul, reduce),
+            new GpuRecurrent<Gru>(context, matMul, reduce),
+            new GpuRecurrent<Lstm>(context, matMul, reduce),
+        ];
+    }
+}

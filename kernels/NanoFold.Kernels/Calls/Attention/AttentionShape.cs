@@ -1,0 +1,85 @@
+namespace NanoFold.Kernels.Calls.Attention;
+
+/// <summary>
+/// Checked sizes of full-pass attention: q [B, T, H, D], k [B, S, G, D], v [B, S, G, DV], y [B, T, H, DV]. A window that hides nothing is gone.
+/// </summary>
+internal readonly struct AttentionShape
+{
+    public readonly int Batch, Time, Keys, Heads, KeyHeads, Depth, ValueDepth;
+    public readonly DType Type;
+
+    /// <summary>See <see cref="Visible.Rule"/>.</summary>
+    public readonly VisibleRule Rule;
+
+    public readonly bool HasPrefixes, HasDocuments, HasBlocks;
+
+    /// <exception cref="ArgumentException">A shape, stride or type does not fit the others.</exception>
+    public AttentionShape(string op, in AttentionArgs args)
+    {
+        AttentionChecks.Rank4(op, "q", args.Q);
+        AttentionChecks.Rank4(op, "k", args.K);
+        AttentionChecks.Rank4(op, "v", args.V);
+        AttentionChecks.Rank4(op, "y", args.Y);
+        Batch = args.Q.Layout[0];
+        Time = args.Q.Layout[1];
+        Heads = args.Q.Layout[2];
+        Depth = args.Q.Layout[3];
+        Keys = args.K.Layout[1];
+        KeyHeads = args.K.Layout[2];
+        ValueDepth = args.V.Layout[3];
+        Type = args.Q.Type;
+        Checks.Real(op, "q", args.Q);
+        AttentionChecks.Shape(op, "q", args.Q, Type, [Batch, Time, Heads, Depth]);
+        AttentionChecks.Shape(op, "k", args.K, Type, [Batch, Keys, KeyHeads, Depth]);
+        AttentionChecks.Shape(op, "v", args.V, Type, [Batch, Keys, KeyHeads, ValueDepth]);
+        AttentionChecks.Shape(op, "y", args.Y, Type, [Batch, Time, Heads, ValueDepth]);
+        AttentionChecks.Shape(op, "log-sum-exp", args.LogSumExp, Type.Sum(), [Batch, Heads, Time]);
+        AttentionChecks.Contiguous(op, "log-sum-exp", args.LogSumExp);
+        AttentionChecks.Grouping(op, Heads, KeyHeads);
+        args.Visible.Check(op, Batch, Heads, Time, Keys);
+        if (args.Visible.Kind == VisibleKind.Causal && Keys < Time)
+        {
+            throw new ArgumentException($"{op}: {Keys} keys are fewer than {Time} causal queries");
+        }
+
+        Rule = args.Visible.Rule(Keys);
+        HasPrefixes = !args.Visible.Prefixes.IsNone;
+        HasDocuments = !args.Visible.Documents.IsNone;
+        HasBlocks = !args.Visible.Blocks.IsNone;
+    }
+
+    /// <summary>Query heads that share a key head.</summary>
+    public int Group => Heads / KeyHeads;
+
+    /// <summary>Position of query 0 among the keys: the last query stands at the last key.</summary>
+    public int Shift => Keys - Time;
+
+    /// <exception cref="ArgumentException">A gradient does not have the shape of its tensor.</exception>
+    public void Check(string op, in AttentionGradients gradients)
+    {
+        AttentionChecks.Shape(op, "dy", gradients.DY, Type, [Batch, Time, Heads, ValueDepth]);
+        Optional(op, "dq", gradients.DQ, [Batch, Time, Heads, Depth]);
+        Optional(op, "dk", gradients.DK, [Batch, Keys, KeyHeads, Depth]);
+        Optional(op, "dv", gradients.DV, [Batch, Keys, KeyHeads, ValueDepth]);
+    }
+
+    /// <exception cref="ArgumentException">The view is not a contiguous Int32 [B, H, T, k], or there is a block table.</exception>
+    public void CheckKept(string op, in View kept)
+    {
+        AttentionChecks.Rank4(op, "kept", kept);
+        AttentionChecks.Shape(op, "kept", kept, DType.Int32, [Batch, Heads, Time, kept.Layout[3]]);
+        AttentionChecks.Contiguous(op, "kept", kept);
+        if (HasBlocks)
+        {
+            Checks.Throw(op, "keys are kept by score, a block table is not for it");
+        }
+    }
+
+    private void Optional(string op, string name, in View view, ReadOnlySpan<int> shape)
+    {
+        if (!view.IsNone)
+        {
+            AttentionChecks.Shape(op, name, view, Type, shape);
+        }
+    }
+}

@@ -1,0 +1,69 @@
+using NanoFold.Kernels.Profiling;
+
+namespace NanoFold.Kernels.Calls.Attention;
+
+/// <summary>
+/// Attention of decoding: appends the keys and values of new tokens to a cache of fixed capacity and attends over it.
+/// Position p of a sequence lies in slot p while p &lt; Sinks, otherwise in slot Sinks + (p − Sinks) mod (Capacity − Sinks): a ring where the
+/// capacity is below the context (windows), plain where it is not.
+/// </summary>
+public readonly record struct CachedAttentionCall : IKernelCall<CachedAttentionCall>
+{
+    public static string Name => "cached-attention";
+
+    /// <summary>[B, T, H, D]: T new tokens, of which row b uses the first Counts[b].</summary>
+    public required View Q { get; init; }
+
+    /// <summary>[B, T, G, D].</summary>
+    public required View K { get; init; }
+
+    /// <summary>[B, T, G, D].</summary>
+    public required View V { get; init; }
+
+    /// <summary>[B, T, H, D]; rows after Counts[b] become 0.</summary>
+    public required View Y { get; init; }
+
+    /// <summary>[B, Capacity, G, D], contiguous.</summary>
+    public required View KeyCache { get; init; }
+
+    public required View ValueCache { get; init; }
+
+    /// <summary>Position of each row's first new token, Int32 [B].</summary>
+    public required View Positions { get; init; }
+
+    /// <summary>New tokens of each row, Int32 [B].</summary>
+    public required View Counts { get; init; }
+
+    public required double Scale { get; init; }
+
+    /// <summary>
+    /// What a token sees of the tokens up to the last new one of its row; no documents and no blocks. A ring must hold the window and T − 1
+    /// positions more, besides the sinks. Tokens of a prefix see each other where they come in one call.
+    /// </summary>
+    public required Visible Visible { get; init; }
+
+    /// <summary>Keys kept per row by score, 0 for all (top-k attention).</summary>
+    public int TopK { get; init; }
+
+    /// <remarks>How full the cache is, is data: as if it were full. Of what is written to it only a few rows are new; a number for each row of q does not count.</remarks>
+    public KernelCost Cost => new(
+        2.0 * (Q.Count + Y.Count) * KeyCache.Layout[1],
+        Operands.Bytes(this with { KeyCache = default, ValueCache = default, Positions = default, Counts = default }) + KernelCost.BytesOf(KeyCache) + KernelCost.BytesOf(ValueCache));
+
+    public void Check() => _ = new CachedAttentionShape(Name, this);
+
+    public CachedAttentionCall Visit<TVisitor>(ref TVisitor visitor)
+        where TVisitor : struct, IOperandVisitor
+        => this with
+        {
+            Q = visitor.Visit("q", Q, Access.Read),
+            K = visitor.Visit("k", K, Access.Read),
+            V = visitor.Visit("v", V, Access.Read),
+            Y = visitor.Visit("y", Y, Access.Write),
+            KeyCache = visitor.Visit("key cache", KeyCache, Access.Update),
+            ValueCache = visitor.Visit("value cache", ValueCache, Access.Update),
+            Positions = visitor.Visit("positions", Positions, Access.Read),
+            Counts = visitor.Visit("counts", Counts, Access.Read),
+            Visible = Visible.Visit(ref visitor),
+        };
+}

@@ -1,0 +1,48 @@
+namespace NanoFold.Kernels.Calls.Attention;
+
+/// <summary>Checked sizes of cached attention; positions and counts are data, and not looked at here.</summary>
+internal readonly struct CachedAttentionShape
+{
+    public readonly int Batch, Time, Heads, KeyHeads, Depth, ValueDepth, Capacity;
+    public readonly DType Type;
+
+    /// <exception cref="ArgumentException">A shape, stride or type does not fit the others.</exception>
+    public CachedAttentionShape(string op, in CachedAttentionCall args)
+    {
+        AttentionChecks.Rank4(op, "q", args.Q);
+        Checks.Real(op, "q", args.Q);
+        AttentionChecks.Rank4(op, "v", args.V);
+        AttentionChecks.Rank4(op, "key cache", args.KeyCache);
+        Batch = args.Q.Layout[0];
+        Time = args.Q.Layout[1];
+        Heads = args.Q.Layout[2];
+        Depth = args.Q.Layout[3];
+        KeyHeads = args.V.Layout[2];
+        ValueDepth = args.V.Layout[3];
+        Capacity = args.KeyCache.Layout[1];
+        Type = args.Q.Type;
+        AttentionChecks.Shape(op, "q", args.Q, Type, [Batch, Time, Heads, Depth]);
+        AttentionChecks.Shape(op, "k", args.K, Type, [Batch, Time, KeyHeads, Depth]);
+        AttentionChecks.Shape(op, "v", args.V, Type, [Batch, Time, KeyHeads, ValueDepth]);
+        AttentionChecks.Shape(op, "y", args.Y, Type, [Batch, Time, Heads, ValueDepth]);
+        AttentionChecks.Shape(op, "key cache", args.KeyCache, Type, [Batch, Capacity, KeyHeads, Depth]);
+        AttentionChecks.Shape(op, "value cache", args.ValueCache, Type, [Batch, Capacity, KeyHeads, ValueDepth]);
+        AttentionChecks.Contiguous(op, "key cache", args.KeyCache);
+        AttentionChecks.Contiguous(op, "value cache", args.ValueCache);
+        AttentionChecks.Shape(op, "positions", args.Positions, DType.Int32, [Batch]);
+        AttentionChecks.Shape(op, "counts", args.Counts, DType.Int32, [Batch]);
+        AttentionChecks.Contiguous(op, "positions", args.Positions);
+        AttentionChecks.Contiguous(op, "counts", args.Counts);
+        AttentionChecks.Grouping(op, Heads, KeyHeads);
+        args.Visible.Check(op, Batch, Heads, 0, Capacity);
+        if (!args.Visible.Documents.IsNone || !args.Visible.Blocks.IsNone)
+        {
+            Checks.Throw(op, "a row of a cache is one document, and all of its blocks are read: documents and block tables are not for it");
+        }
+
+        if (args.TopK < 0)
+        {
+            Checks.Throw(op, $"top-k is {args.TopK}, expected at least 0");
+        }
+    }
+}

@@ -1,0 +1,158 @@
+using NanoFold.Kernels.Profiling;
+
+namespace NanoFold.Kernels.Calls;
+
+/// <summary>
+/// Dropless mixture-of-experts routing with static shapes: N tokens, k slots each, N·k rows sorted by expert. Slot s = n·k + j.
+/// Stable: by expert, then slot. All Int32.
+/// </summary>
+/// <param name="Indices">Expert of each slot, [N, k].</param>
+/// <param name="Offsets">Gets where each expert's rows begin, [E + 1].</param>
+/// <param name="RowOfSlot">[N, k].</param>
+/// <param name="TokenOfRow">[N·k].</param>
+public readonly record struct ExpertSortCall(View Indices, View Offsets, View RowOfSlot, View TokenOfRow) : IKernelCall<ExpertSortCall>
+{
+    public static string Name => "expert-sort";
+
+    public KernelCost Cost => new(0, Operands.Bytes(this));
+
+    public void Check()
+    {
+        ExpertChecks.Slots(Name, "indices", Indices);
+        Checks.Inside(Name, "offsets", Offsets);
+        Checks.Integers(Name, "offsets", Offsets, Offsets.Count);
+        if (Offsets.Count < 2)
+        {
+            RowCheck.Fail(Name, "offsets", Offsets, "one element more than experts");
+        }
+
+        Checks.Integers(Name, "rowOfSlot", RowOfSlot, Indices.Count);
+        Checks.Integers(Name, "tokenOfRow", TokenOfRow, Indices.Count);
+    }
+
+    public ExpertSortCall Visit<TVisitor>(ref TVisitor visitor)
+        where TVisitor : struct, IOperandVisitor
+        => new(visitor.Visit("indices", Indices, Access.Read), visitor.Visit("offsets", Offsets, Access.Write),
+            visitor.Visit("rowOfSlot", RowOfSlot, Access.Write), visitor.Visit("tokenOfRow", TokenOfRow, Access.Write));
+}
+
+/// <summary>y[n] = Σ_j weights[n, j] · rows[rowOfSlot[n, j]].</summary>
+/// <param name="Rows">[N·k, C].</param>
+/// <param name="Weights">[N, k], or none: 1.</param>
+/// <param name="RowOfSlot">Int32 [N, k].</param>
+/// <param name="Y">[N, C].</param>
+/// <param name="Accumulate">Whether y is added to.</param>
+public readonly record struct ExpertCombineCall(View Rows, View Weights, View RowOfSlot, View Y, bool Accumulate) : IKernelCall<ExpertCombineCall>
+{
+    public static string Name => "expert-combine";
+
+    public KernelCost Cost => new((double)Rows.Count * (Weights.IsNone ? 1 : 2), Operands.Bytes(this));
+
+    public void Check()
+    {
+        ExpertChecks.Rows(Name, Rows, Weights, RowOfSlot, Y, "y");
+        Checks.Writable(Name, "y", Y);
+    }
+
+    public ExpertCombineCall Visit<TVisitor>(ref TVisitor visitor)
+        where TVisitor : struct, IOperandVisitor
+        => new(visitor.Visit("rows", Rows, Access.Read), visitor.Visit("weights", Weights, Access.Read), visitor.Visit("rowOfSlot", RowOfSlot, Access.Read),
+            visitor.Visit("y", Y, Operands.Result(Accumulate)), Accumulate);
+}
+
+/// <summary>dRows[rowOfSlot[n, j]] = weights[n, j] · dy[n] and dWeights[n, j] = ⟨dy[n], rows[rowOfSlot[n, j]]⟩, each where it is not none.</summary>
+public readonly record struct ExpertCombineBackwardCall(View Rows, View Weights, View RowOfSlot, View DY, View DRows, View DWeights)
+    : IKernelCall<ExpertCombineBackwardCall>
+{
+    public static string Name => "expert-combine-backward";
+
+    /// <remarks>The rows are read for dWeights only.</remarks>
+    public KernelCost Cost => new(
+        (double)Rows.Count * ((DRows.IsNone ? 0 : 1) + (DWeights.IsNone ? 0 : 2)), Operands.Bytes(DWeights.IsNone ? this with { Rows = default } : this));
+
+    public void Check()
+    {
+        ExpertChecks.Rows(Name, Rows, Weights, RowOfSlot, DY, "dy");
+        if (!DRows.IsNone)
+        {
+            RowCheck.Output(Name, "dRows", DRows, Rows);
+        }
+
+        RowCheck.OptionalVector(Name, "dWeights", DWeights, DY.Type, RowOfSlot.Count);
+    }
+
+    public ExpertCombineBackwardCall Visit<TVisitor>(ref TVisitor visitor)
+        where TVisitor : struct, IOperandVisitor
+        => new(visitor.Visit("rows", Rows, Access.Read), visitor.Visit("weights", Weights, Access.Read), visitor.Visit("rowOfSlot", RowOfSlot, Access.Read),
+            visitor.Visit("dy", DY, Access.Read), visitor.Visit("dRows", DRows, Access.Write), visitor.Visit("dWeights", DWeights, Access.Write));
+}
+
+/// <summary>Weights of the kept experts: their probabilities p, or p / Σ p where renormalized.</summary>
+/// <param name="Probabilities">[N, E].</param>
+/// <param name="Indices">Int32 [N, k].</param>
+/// <param name="Weights">[N, k].</param>
+/// <param name="Renormalize">Whether a token's weights sum to 1.</param>
+public readonly record struct ExpertWeightsCall(View Probabilities, View Indices, View Weights, bool Renormalize) : IKernelCall<ExpertWeightsCall>
+{
+    public static string Name => "expert-weights";
+
+    public KernelCost Cost => new((double)Weights.Count * (Renormalize ? 2 : 0), Operands.Bytes(this));
+
+    public void Check() => ExpertChecks.Weights(Name, Probabilities, Indices, Weights);
+
+    public ExpertWeightsCall Visit<TVisitor>(ref TVisitor visitor)
+        where TVisitor : struct, IOperandVisitor
+        => new(visitor.Visit("probabilities", Probabilities, Access.Read), visitor.Visit("indices", Indices, Access.Read),
+            visitor.Visit("weights", Weights, Access.Write), Renormalize);
+}
+
+/// <summary>dProbabilities (overwritten) from dWeights.</summary>
+public readonly record struct ExpertWeightsBackwardCall(View Probabilities, View Indices, View Weights, View DWeights, View DProbabilities, bool Renormalize)
+    : IKernelCall<ExpertWeightsBackwardCall>
+{
+    public static string Name => "expert-weights-backward";
+
+    public KernelCost Cost => new((double)Weights.Count * (Renormalize ? 4 : 0), Operands.Bytes(this));
+
+    public void Check()
+    {
+        ExpertChecks.Weights(Name, Probabilities, Indices, Weights);
+        RowCheck.Vector(Name, "dWeights", DWeights, Probabilities.Type, Indices.Count);
+        RowCheck.Output(Name, "dProbabilities", DProbabilities, Probabilities);
+    }
+
+    public ExpertWeightsBackwardCall Visit<TVisitor>(ref TVisitor visitor)
+        where TVisitor : struct, IOperandVisitor
+        => new(visitor.Visit("probabilities", Probabilities, Access.Read), visitor.Visit("indices", Indices, Access.Read),
+            visitor.Visit("weights", Weights, Access.Read), visitor.Visit("dWeights", DWeights, Access.Read),
+            visitor.Visit("dProbabilities", DProbabilities, Access.Write), Renormalize);
+}
+
+/// <summary>What expert routing asks of its operands; the values of indices are looked at where the host can.</summary>
+internal static class ExpertChecks
+{
+    public static void Weights(string op, in View probabilities, in View indices, in View weights)
+    {
+        Slots(op, "indices", indices);
+        RowCheck.Matrix(op, "probabilities", probabilities);
+        RowCheck.Matrix(op, "probabilities", probabilities, probabilities.Type, indices.Layout[0], probabilities.Layout[1]);
+        RowCheck.Vector(op, "weights", weights, probabilities.Type, indices.Count);
+    }
+
+    public static void Rows(string op, in View rows, in View weights, in View rowOfSlot, in View tokens, string name)
+    {
+        Slots(op, "rowOfSlot", rowOfSlot);
+        RowCheck.Matrix(op, name, tokens);
+        int width = tokens.Layout[1];
+        RowCheck.Matrix(op, name, tokens, tokens.Type, rowOfSlot.Layout[0], width);
+        RowCheck.Matrix(op, "rows", rows, tokens.Type, rowOfSlot.Count, width);
+        RowCheck.OptionalVector(op, "weights", weights, tokens.Type, rowOfSlot.Count);
+    }
+
+    public static void Slots(string op, string name, in View slots)
+    {
+        Checks.Inside(op, name, slots);
+        Checks.Rank(op, name, slots, 2);
+        Checks.Integers(op, name, slots, slots.Count);
+    }
+}

@@ -1,0 +1,157 @@
+using NanoFold.Kernels.Profiling;
+
+namespace NanoFold.Kernels.Calls;
+
+/// <summary>
+/// Adds Σ g² to <see cref="StepSlot.GradientSquares"/>, in double, in an order fixed by the shape. Like all of an optimizer's passes it works on
+/// contiguous ranges of a parameter store.
+/// </summary>
+public readonly record struct AddSquaresCall(View Gradient) : IKernelCall<AddSquaresCall>
+{
+    public static string Name => "add-squares";
+
+    public KernelCost Cost => new(2.0 * Gradient.Count, Operands.Bytes(this));
+
+    public void Check() => OptimizerChecks.Vector(Name, "gradient", Gradient);
+
+    public AddSquaresCall Visit<TVisitor>(ref TVisitor visitor)
+        where TVisitor : struct, IOperandVisitor
+        => new(visitor.Visit("gradient", Gradient, Access.Read));
+}
+
+/// <summary>
+/// Decides about the step: divides GradientSquares by LossScale². GradientScale = 0 (and Skipped + 1) if Loss or GradientSquares is not finite, otherwise
+/// min(1, clip / √GradientSquares) / LossScale. The passes below do nothing where GradientScale is 0, so the last good state is never overwritten.
+/// </summary>
+/// <param name="Clip">The largest gradient norm; 0 for none.</param>
+/// <param name="DynamicLossScale">
+/// Then also: where not finite, LossScale = max(<see cref="LossScaling.Least"/>, LossScale / 2) and GoodSteps = 0; otherwise GoodSteps + 1, and after
+/// <see cref="LossScaling.StepsPerDoubling"/> of them LossScale = min(<see cref="LossScaling.Most"/>, 2 · LossScale) and GoodSteps = 0.
+/// </param>
+public readonly record struct DecideCall(double Clip, bool DynamicLossScale) : IKernelCall<DecideCall>
+{
+    public static string Name => "decide";
+
+    public KernelCost Cost => default;
+
+    public void Check()
+    {
+        if (!(Clip >= 0))
+        {
+            Checks.Throw(Name, $"clip is {Clip}, expected 0 (none) or a positive norm");
+        }
+    }
+
+    public DecideCall Visit<TVisitor>(ref TVisitor visitor)
+        where TVisitor : struct, IOperandVisitor
+        => this;
+}
+
+/// <summary>
+/// AdamW with decoupled decay (arXiv 1711.05101): g' = scale · g; m, v lerp; p −= lr · (m̂ / (√v̂ + ε) + decay · p). Step and learning rate are read from the state.
+/// </summary>
+/// <param name="Parameter">p.</param>
+/// <param name="Gradient">g.</param>
+/// <param name="First">m.</param>
+/// <param name="Second">v.</param>
+/// <param name="Beta1">What m keeps.</param>
+/// <param name="Beta2">What v keeps.</param>
+/// <param name="Epsilon">ε.</param>
+/// <param name="Decay">Of the weights, times the rate.</param>
+public readonly record struct AdamWCall(View Parameter, View Gradient, View First, View Second, double Beta1, double Beta2, double Epsilon, double Decay)
+    : IKernelCall<AdamWCall>
+{
+    // Scale; two moving means, one of a square; the correction, root, ε, quotient; decay and step.
+    private const int Flops = 15;
+
+    public static string Name => "adamw";
+
+    public KernelCost Cost => new((double)Parameter.Count * Flops, Operands.Bytes(this));
+
+    public void Check()
+    {
+        OptimizerChecks.Pass(Name, "parameter", Parameter, "gradient", Gradient);
+        OptimizerChecks.Pass(Name, "parameter", Parameter, "first", First);
+        OptimizerChecks.Pass(Name, "parameter", Parameter, "second", Second);
+    }
+
+    public AdamWCall Visit<TVisitor>(ref TVisitor visitor)
+        where TVisitor : struct, IOperandVisitor
+        => this with
+        {
+            Parameter = visitor.Visit("parameter", Parameter, Access.Update),
+            Gradient = visitor.Visit("gradient", Gradient, Access.Read),
+            First = visitor.Visit("first", First, Access.Update),
+            Second = visitor.Visit("second", Second, Access.Update),
+        };
+}
+
+/// <summary>Muon's momentum: m ← β m + (1 − β) g'; update = (1 − β) g' + β m (Nesterov).</summary>
+public readonly record struct MuonMomentumCall(View Gradient, View Momentum, View Update, double Beta) : IKernelCall<MuonMomentumCall>
+{
+    private const int Flops = 6;
+
+    public static string Name => "muon-momentum";
+
+    public KernelCost Cost => new((double)Gradient.Count * Flops, Operands.Bytes(this));
+
+    public void Check()
+    {
+        OptimizerChecks.Pass(Name, "gradient", Gradient, "momentum", Momentum);
+        OptimizerChecks.Pass(Name, "gradient", Gradient, "update", Update);
+    }
+
+    public MuonMomentumCall Visit<TVisitor>(ref TVisitor visitor)
+        where TVisitor : struct, IOperandVisitor
+        => new(visitor.Visit("gradient", Gradient, Access.Read), visitor.Visit("momentum", Momentum, Access.Update), visitor.Visit("update", Update, Access.Write), Beta);
+}
+
+/// <summary>y = x / (‖x‖_F + ε): one matrix.</summary>
+public readonly record struct NormalizeFrobeniusCall(View X, View Y, double Epsilon) : IKernelCall<NormalizeFrobeniusCall>
+{
+    private const int Flops = 3;
+
+    public static string Name => "normalize-frobenius";
+
+    public KernelCost Cost => new((double)X.Count * Flops, Operands.Bytes(this));
+
+    public void Check() => OptimizerChecks.Pass(Name, "x", X, "y", Y);
+
+    public NormalizeFrobeniusCall Visit<TVisitor>(ref TVisitor visitor)
+        where TVisitor : struct, IOperandVisitor
+        => new(visitor.Visit("x", X, Access.Read), visitor.Visit("y", Y, Access.Write), Epsilon);
+}
+
+/// <summary>p −= MatrixLearningRate · rateFactor · (update + decay · p).</summary>
+public readonly record struct MuonApplyCall(View Parameter, View Update, double Decay, double RateFactor) : IKernelCall<MuonApplyCall>
+{
+    private const int Flops = 4;
+
+    public static string Name => "muon-apply";
+
+    public KernelCost Cost => new((double)Parameter.Count * Flops, Operands.Bytes(this));
+
+    public void Check() => OptimizerChecks.Pass(Name, "parameter", Parameter, "update", Update);
+
+    public MuonApplyCall Visit<TVisitor>(ref TVisitor visitor)
+        where TVisitor : struct, IOperandVisitor
+        => this with { Parameter = visitor.Visit("parameter", Parameter, Access.Update), Update = visitor.Visit("update", Update, Access.Read) };
+}
+
+/// <summary>What an optimizer's passes ask of their operands.</summary>
+internal static class OptimizerChecks
+{
+    /// <summary>Contiguous and real.</summary>
+    public static void Vector(string op, string name, in View x)
+    {
+        Checks.Real(op, name, x);
+        RowCheck.Vector(op, name, x, x.Type, x.Count);
+    }
+
+    /// <summary>Both contiguous, of one real type and as many elements.</summary>
+    public static void Pass(string op, string nameX, in View x, string nameY, in View y)
+    {
+        Vector(op, nameX, x);
+        RowCheck.Vector(op, nameY, y, x.Type, x.Count);
+    }
+}

@@ -1,0 +1,37 @@
+using NanoFold.Kernels.Calls.Time;
+using NanoFold.Kernels.Cpu.Attention.Cached;
+using NanoFold.Kernels.Cpu.Attention.Full;
+using NanoFold.Kernels.Cpu.Attention.TopK;
+using NanoFold.Kernels.Cpu.Experts;
+using NanoFold.Kernels.Cpu.Loss;
+using NanoFold.Kernels.Cpu.Norm;
+using NanoFold.Kernels.Cpu.Optimizers;
+using NanoFold.Kernels.Cpu.Reduce;
+using NanoFold.Kernels.Cpu.Rope;
+using NanoFold.Kernels.Cpu.Time;
+
+namespace NanoFold.Kernels.Cpu;
+
+/// <summary>The CPU's fused kernels, a line each.</summary>
+internal static class CpuKernels
+{
+    public static IReadOnlyList<IKernel> Create(CpuContext context) =>
+    [
+        new CpuFusedAttention(context),
+        new CpuTopKAttention(context),
+        new CpuCachedAttention(context),
+        new CpuNorm(context),
+        new CpuRope(context),
+        new CpuCrossEntropy(context),
+        new CpuLinearCrossEntropy(context),
+        new CpuOptimizer(context),
+        new CpuExpertRouting(context),
+        new CpuRouterLoss(context),
+        new CpuMemoryRead(context),
+        new CpuScan(context),
+        new CpuConvolution(context),
+        new CpuRecurrent<Rnn>(context),
+        new CpuRecurrent<Gru>(context),
+        new CpuRecurrent<Lstm>(context),
+    ];
+}
