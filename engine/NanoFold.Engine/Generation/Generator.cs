@@ -1,3 +1,4 @@
+using NanoFold.Engine.Autograd;
 using NanoFold.Engine.Configuration;
 using NanoFold.Engine.Model;
 using NanoFold.Engine.Text;
@@ -7,20 +8,23 @@ namespace NanoFold.Engine.Generation;
 /// <summary>
 /// Continues prompts. A prompt begins with BOS where the tokenizer has it; an empty one has a newline otherwise. Of a prompt longer than the
 /// context the model sees the last part. Where the context is full while generating, the model goes on with the last half of it, as if that
-/// were the beginning of the text (see <see cref="Decoder"/>).
+/// were the beginning of the text (see <see cref="Decoder"/>); one whose state
+/// serves a text of any length goes on with all of it.
 /// </summary>
 /// <remarks>For one thread at a time. It may be kept while the model is trained further.</remarks>
 public sealed class Generator : IDisposable
 {
     private readonly Transformer _model;
     private readonly Tokenizer _tokenizer;
+    private readonly SharedArena? _arena;
     private readonly float[] _logits;
     private Decoder? _decoder;
 
     /// <param name="model">In float32; not disposed here.</param>
     /// <param name="tokenizer">The one that the model was trained with. Ids beyond its vocabulary are never sampled.</param>
+    /// <param name="arena">Memory shared with what does not run while generating; null for its own.</param>
     /// <exception cref="UserException">The tokenizer has tokens that the model does not know.</exception>
-    public Generator(Transformer model, Tokenizer tokenizer)
+    public Generator(Transformer model, Tokenizer tokenizer, SharedArena? arena = null)
     {
         if (tokenizer.Vocab > model.Config.Vocab)
         {
@@ -29,6 +33,7 @@ public sealed class Generator : IDisposable
 
         _model = model;
         _tokenizer = tokenizer;
+        _arena = arena;
         _logits = new float[model.Config.Vocab];
     }
 
@@ -111,7 +116,7 @@ public sealed class Generator : IDisposable
         {
             _decoder?.Dispose();
             _decoder = null;
-            _decoder = new Decoder(_model, batch);
+            _decoder = new Decoder(_model, batch, _arena);
         }
 
         return _decoder;
