@@ -8,6 +8,7 @@ using NanoFold.Kernels.Gpu.Loss;
 using NanoFold.Kernels.Gpu.MatMul;
 using NanoFold.Kernels.Gpu.Norm;
 using NanoFold.Kernels.Gpu.Optimizers;
+using NanoFold.Kernels.Gpu.Pointwise;
 using NanoFold.Kernels.Gpu.Reduce;
 using NanoFold.Kernels.Gpu.Rope;
 using NanoFold.Kernels.Gpu.Time;
@@ -33,6 +34,8 @@ internal static class GpuKernels
             new GpuRouterLoss(context),
             new GpuOptimizer(context),
             new GpuMemoryRead(context),
+            new GpuAxis(context),
+            new GpuIntegers(context),
             new GpuScan(context),
             new GpuConvolution(context),
             new GpuContinuation(context),

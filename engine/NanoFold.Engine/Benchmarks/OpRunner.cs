@@ -189,6 +189,13 @@ public sealed class OpRunner : IDisposable
             return doubles;
         }
 
+        if (source.Type == DType.Int32)
+        {
+            var integers = new int[source.Count];
+            Backend.Download<int>(source, integers);
+            return Array.ConvertAll(integers, v => (double)v);
+        }
+
         var floats = new float[source.Count];
         Backend.Read(source, floats);
         return Array.ConvertAll(floats, v => (double)v);

@@ -6,8 +6,10 @@ using NanoFold.Kernels.Cpu.Experts;
 using NanoFold.Kernels.Cpu.Loss;
 using NanoFold.Kernels.Cpu.Norm;
 using NanoFold.Kernels.Cpu.Optimizers;
+using NanoFold.Kernels.Cpu.Pointwise;
 using NanoFold.Kernels.Cpu.Reduce;
 using NanoFold.Kernels.Cpu.Rope;
+using NanoFold.Kernels.Cpu.Rows;
 using NanoFold.Kernels.Cpu.Time;
 
 namespace NanoFold.Kernels.Cpu;
@@ -28,6 +30,10 @@ internal static class CpuKernels
         new CpuExpertRouting(context),
         new CpuRouterLoss(context),
         new CpuMemoryRead(context),
+        new CpuMaximum(context),
+        new CpuCumulativeSum(context),
+        new CpuAlong(context),
+        new CpuIntegers(context),
         new CpuScan(context),
         new CpuConvolution(context),
         new CpuContinuation(context),

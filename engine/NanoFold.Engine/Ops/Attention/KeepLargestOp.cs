@@ -1,7 +1,7 @@
 using NanoFold.Engine.Autograd;
 using NanoFold.Engine.Tensors;
 using NanoFold.Kernels;
-using NanoFold.Kernels.Calls.Attention;
+using NanoFold.Kernels.Calls;
 using NanoFold.Kernels.Lanes;
 
 namespace NanoFold.Engine.Ops;
@@ -10,7 +10,7 @@ namespace NanoFold.Engine.Ops;
 /// Rows of probabilities with everything but their k largest entries set to 0 and the rest divided by its sum: what top-k attention weighs with.
 /// Among equals the smaller index wins. x and y [.., S]. With s the sum of what is kept, dx = (dy − Σ dy ⊙ y) / s where y &gt; 0.
 /// </summary>
-public sealed class KeepLargestOp : Op
+public sealed class KeepLargestOp(IKernel<PlaceAlongCall> placing) : Op
 {
     public override string Name => "keep-largest";
 
@@ -19,7 +19,7 @@ public sealed class KeepLargestOp : Op
         int rows = checked((int)x.Layout.Rows);
         Tensor flat = x.Reshape(rows, x[-1]);
         (Tensor values, Tensor indices) = TopKOp.Record(tape, flat, Math.Min(k, x[-1]));
-        return tape.Record(new KeepLargestOp(), [flat, values, indices], flat.Layout).Reshape(x.Layout.ToShape());
+        return tape.Record(new KeepLargestOp(tape.Backend.Require<PlaceAlongCall>()), [flat, values, indices], flat.Layout).Reshape(x.Layout.ToShape());
     }
 
     public override bool IsDifferentiable(int input) => input == 0;
@@ -30,42 +30,18 @@ public sealed class KeepLargestOp : Op
 
     public override void Forward(Backend backend, OpCall call)
     {
-        View x = call.Input(0), values = call.Input(1), y = call.Output(0), scratch = call.Scratch;
-        int rows = y.Layout[0], width = y.Layout[1], k = values.Layout[1];
-        // Indices are told apart in single precision at the least.
-        View zeros = scratch.With(Layout.Of(width, width));
-        View means = scratch.With(Layout.Of(width, width), zeros.Count);
-        View ranks = scratch.With(Layout.Of(rows * k, 1), 2 * zeros.Count);
-        View sums = scratch.With(Layout.Of(rows, 1), 2 * zeros.Count + ranks.Count);
-        bool isRounded = y.Type != scratch.Type;
-        View order = isRounded ? scratch.With(y.Layout, 2 * zeros.Count + ranks.Count + sums.Count) : y;
-
-        // The first column of a causal softmax of zeros, 1 / (j + 1), falls with the index j: what tells equals apart.
-        backend.Fill(zeros, 0);
-        backend.Softmax(zeros, means, 1, Visible.Causal);
-        View byIndex = means.With(means.Layout.Slice(1, 0, 1, out _));
-        backend.Gather(byIndex, call.Input(2).With(Layout.Of(rows * k)), ranks);
-
-        // The last one kept is the smallest, and of its equals the one of the largest index.
-        Layout last = Layout.Of(rows, k).Slice(1, k - 1, 1, out long offset);
-        backend.Zip(default(Difference), byIndex.With(byIndex.Layout.Permute(1, 0)), ranks.With(last, offset), order);
-        if (isRounded)
-        {
-            backend.Copy(order, y);
-        }
-
-        backend.Zip(default(Keep), x, values.With(last, offset), y, y);
-        View rounded = isRounded ? order.As(y.Type, sums.Layout) : sums;
-        Reduction.Sum(backend, y, rounded, accumulate: false, sums);
-        backend.Zip(default(Divide), y, rounded, y);
+        View y = call.Output(0);
+        View sums = call.Scratch.As(y.Type, Layout.Of(y.Layout[0], 1), Reduction.ScratchBytes(y.Type, y.Layout[0]) / y.Type.Size());
+        placing.Run(new PlaceAlongCall(call.Input(1), call.Input(2), y, Axis: 1, Accumulate: false));
+        Reduction.Sum(backend, y, sums, accumulate: false, call.Scratch);
+        backend.Zip(default(Divide), y, sums, y);
     }
 
     public override void Backward(Backend backend, OpCall call)
     {
         View x = call.Input(0), y = call.Output(0), dy = call.OutputGradient(0);
         Layout column = Layout.Of(y.Layout[0], 1);
-        long start = Reduction.ScratchBytes(y.Type, column.Count) / y.Type.Size();
-        View row = call.Scratch.As(y.Type, y.Layout, start);
+        View row = call.Scratch.As(y.Type, y.Layout, Reduction.ScratchBytes(y.Type, column.Count) / y.Type.Size());
         View means = row.With(column, row.Count);
         View sums = row.With(column, row.Count + means.Count);
         backend.Zip(default(Product), dy, y, row);
@@ -76,15 +52,10 @@ public sealed class KeepLargestOp : Op
         backend.Zip(default(WherePositive), row, y, call.InputGradient(0), call.Accumulates(0));
     }
 
-    public override long BackwardScratchBytes(Node node) =>
-        Reduction.ScratchBytes(node.Outputs[0].Type, node.Outputs[0].Layout.Rows) + (node.Outputs[0].Layout.Count + 2 * node.Outputs[0].Layout.Rows) * node.Outputs[0].Type.Size();
+    public override long ForwardScratchBytes(Node node) => Rows(node) * Size(node) + Reduction.ScratchBytes(node.Outputs[0].Type, Rows(node));
 
-    public override long ForwardScratchBytes(Node node)
-    {
-        DType type = node.Outputs[0].Type;
-        long rows = node.Outputs[0].Layout.Rows, width = node.Outputs[0][-1], k = node.Inputs[1][-1];
-        return (2 * width * width + rows * k + rows + (type.Is16Bit() ? rows * width : 0)) * type.Sum().Size();
-    }
+    public override long BackwardScratchBytes(Node node) =>
+        (node.Outputs[0].Layout.Count + 2 * Rows(node)) * Size(node) + Reduction.ScratchBytes(node.Outputs[0].Type, Rows(node));
 
     internal static IEnumerable<OpCase> Cases()
     {
@@ -108,24 +79,9 @@ public sealed class KeepLargestOp : Op
         return row.Select((value, i) => kept.Contains(i) ? value / sum : 0);
     })];
 
-    internal readonly struct Difference : IBinaryOp
-    {
-        // Only its sign counts; the factor keeps it from vanishing where it is rounded to half precision.
-        public V Invoke<V>(V a, V b)
-            where V : struct, ILane<V>
-            => (a - b) * V.Constant(1 << 20);
-    }
+    private static long Rows(Node node) => node.Outputs[0].Layout.Rows;
 
-    internal readonly struct Keep : ITernaryOp
-    {
-        // before: at least 0 where the entry comes no later than the last one kept.
-        public V Invoke<V>(V x, V smallest, V before)
-            where V : struct, ILane<V>
-        {
-            V equal = V.SelectGreater(V.Constant(0), before, V.Constant(0), x);
-            return V.SelectGreater(x, smallest, x, V.SelectGreater(smallest, x, V.Constant(0), equal));
-        }
-    }
+    private static int Size(Node node) => node.Outputs[0].Type.Size();
 
     internal readonly struct Product : IBinaryOp
     {

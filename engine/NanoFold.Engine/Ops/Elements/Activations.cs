@@ -13,13 +13,7 @@ public readonly struct Sigmoid : IActivation
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public V Value<V>(V x)
         where V : struct, ILane<V>
-    {
-        // From e^−|x|, so that nothing overflows: σ(x) = 1 − σ(−x).
-        V e = V.Exp(-V.Abs(x));
-        V one = V.Constant(1);
-        V small = e / (one + e);
-        return V.SelectGreater(V.Constant(0), x, small, one - small);
-    }
+        => LaneFormulas.Sigmoid(x);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public V Value<V>(V x, out V derivative)
@@ -50,5 +44,54 @@ public readonly struct Silu : IActivation
         V s = default(Sigmoid).Value(x), value = x * s;
         derivative = V.MultiplyAdd(value, V.Constant(1) - s, s);
         return value;
+    }
+}
+
+/// <summary>The hyperbolic tangent.</summary>
+public readonly struct Tanh : IActivation
+{
+    public static string Name => "tanh";
+
+    public static double Reference(double x) => Math.Tanh(x);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public V Value<V>(V x)
+        where V : struct, ILane<V>
+        => V.Tanh(x);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public V Value<V>(V x, out V derivative)
+        where V : struct, ILane<V>
+    {
+        V t = V.Tanh(x);
+        derivative = V.Constant(1) - t * t;
+        return t;
+    }
+}
+
+/// <summary>ln(1 + eˣ); small values stay exact to their own size.</summary>
+public readonly struct Softplus : IActivation
+{
+    public static string Name => "softplus";
+
+    public static double Reference(double x) => Math.Max(x, 0) + Math.Log(1 + Math.Exp(-Math.Abs(x)));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public V Value<V>(V x)
+        where V : struct, ILane<V>
+    {
+        // max(x, 0) + ln(1 + e) with e = e^−|x|. What 1 + e rounds e to is divided out again: ln(1 + e) = ln u · e / (u − 1) with u = 1 + e.
+        V e = V.Exp(-V.Abs(x));
+        V u = V.Constant(1) + e, rounded = u - V.Constant(1);
+        V logarithm = V.SelectGreater(rounded, V.Constant(0), V.Log(u) * (e / V.Max(rounded, V.Constant(1e-30))), e);
+        return V.Max(V.Constant(0), x) + logarithm;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public V Value<V>(V x, out V derivative)
+        where V : struct, ILane<V>
+    {
+        derivative = default(Sigmoid).Value(x);
+        return Value(x);
     }
 }
