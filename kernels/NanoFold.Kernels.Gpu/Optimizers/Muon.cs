@@ -29,3 +29,26 @@ internal struct MomentumWork<TPiece> : IGpuWork<MomentumWork<TPiece>>
         TPiece.Store(w.Update, 0, i, w.Count, momentum * keep + gradient);
     }
 }
+
+/// <summary>p −= rate · update + rate · decay · p, where rate = MatrixLearningRate · rateFactor.</summary>
+internal struct MuonApplyWork<TPiece> : IGpuWork<MuonApplyWork<TPiece>>
+    where TPiece : struct, IPiece
+{
+    public ArrayView<F32> Parameter, Update;
+    public ArrayView<long> State;
+    public double RateFactor, Decay;
+    public int Count;
+
+    public static void Run(MuonApplyWork<TPiece> w)
+    {
+        int i = Grid.IdxX * Group.DimX + Group.IdxX;
+        if (Slots.Double(w.State, StepSlot.GradientScale) == 0 || 4 * i >= w.Count)
+        {
+            return;
+        }
+
+        double rate = Slots.Double(w.State, StepSlot.MatrixLearningRate) * w.RateFactor;
+        Quad p = TPiece.Load(w.Parameter, 0, i, w.Count), update = TPiece.Load(w.Update, 0, i, w.Count);
+        TPiece.Store(w.Parameter, 0, i, w.Count, p - (p * (float)(rate * w.Decay) + update * (float)rate));
+    }
+}
