@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using NanoFold.Kernels.Cpu.Loops;
 using NanoFold.Kernels.Lanes;
 
 namespace NanoFold.Kernels.Cpu.Attention;

@@ -1,3 +1,4 @@
+using NanoFold.Kernels.Cpu.Loops;
 using NanoFold.Kernels.Cpu.Rows;
 using NanoFold.Kernels.Lanes;
 
