@@ -3,7 +3,7 @@ using NanoFold.Kernels.Calls.Attention;
 using NanoFold.Kernels.Cpu;
 using NanoFold.Kernels.Lanes;
 
-namespace NanoFold.Tests.Suites;
+namespace NanoFold.Tests.Suites.Halves;
 
 /// <summary>
 /// A device with types of 16 bits, emulated: each call checks its views as every backend does, computes in single precision on the CPU, and rounds

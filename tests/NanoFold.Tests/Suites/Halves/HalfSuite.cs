@@ -5,7 +5,7 @@ using NanoFold.Engine.Taps;
 using NanoFold.Kernels;
 using NanoFold.Tests.FeedForward.References;
 
-namespace NanoFold.Tests.Suites;
+namespace NanoFold.Tests.Suites.Halves;
 
 /// <summary>Every op and every model with activations of 16 bits, on the emulated device, beside single precision.</summary>
 public sealed class HalfSuite : EngineTests

@@ -1,6 +1,6 @@
 using NanoFold.Kernels;
 
-namespace NanoFold.Tests.Suites;
+namespace NanoFold.Tests.Suites.Halves;
 
 /// <summary>A kernel of the CPU in single precision, whose operands of 16 bits are copied and whose results are rounded back; see <see cref="HalfBackend"/>.</summary>
 internal sealed class HalfKernel<TCall>(IKernel<TCall> single) : IKernel<TCall>

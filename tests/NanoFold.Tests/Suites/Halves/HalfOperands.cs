@@ -1,7 +1,7 @@
 using NanoFold.Kernels;
 using NanoFold.Kernels.Memory;
 
-namespace NanoFold.Tests.Suites;
+namespace NanoFold.Tests.Suites.Halves;
 
 /// <summary>
 /// The operands of one call in single precision: those of 16 bits are copied, without gaps, and what was written is rounded back at the end.
