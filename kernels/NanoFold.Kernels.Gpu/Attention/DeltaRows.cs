@@ -90,7 +90,7 @@ internal struct DeltaWork<T> : IGpuWork<DeltaWork<T>>
             long y = w.Y.Row(batch, time, head), dy = w.DY.Row(batch, time, head);
             for (int i = lane * 4; i < w.Y.Depth; i += Across * 4)
             {
-                Four<float> a = w.Y.Read(y, i), b = w.DY.Read(dy, i);
+                Vector4<float> a = w.Y.Read(y, i), b = w.DY.Read(dy, i);
                 sum += a.A * b.A + a.B * b.B + (a.C * b.C + a.D * b.D);
             }
         }

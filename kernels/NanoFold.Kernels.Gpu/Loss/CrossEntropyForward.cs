@@ -55,14 +55,14 @@ internal struct CrossEntropyForwardWork<T> : IGpuWork<CrossEntropyForwardWork<T>
         // Four loads are under way at a time.
         for (; at + 3 * step < w.Whole; at += 4 * step)
         {
-            Quad a = WholePiece.Load(w.Logits, start + at), b = WholePiece.Load(w.Logits, start + at + step);
-            Quad c = WholePiece.Load(w.Logits, start + at + 2 * step), d = WholePiece.Load(w.Logits, start + at + 3 * step);
+            Float4 a = AlignedPiece.Load(w.Logits, start + at), b = AlignedPiece.Load(w.Logits, start + at + step);
+            Float4 c = AlignedPiece.Load(w.Logits, start + at + 2 * step), d = AlignedPiece.Load(w.Logits, start + at + 3 * step);
             sum = OnlineSum.Add(sum, a, b, c, d);
         }
 
         for (; at < w.Whole; at += step)
         {
-            sum = OnlineSum.Add(sum, WholePiece.Load(w.Logits, start + at));
+            sum = OnlineSum.Add(sum, AlignedPiece.Load(w.Logits, start + at));
         }
 
         for (at = w.Whole + Group.IdxX; at < w.Vocab; at += Group.DimX)
@@ -89,14 +89,14 @@ internal struct OnlineSum
         return s;
     }
 
-    public static OnlineSum Add(OnlineSum s, Quad x)
+    public static OnlineSum Add(OnlineSum s, Float4 x)
     {
         s = Raise(s, Largest(x));
         s.Sum += Exponentials(x, s.Most);
         return s;
     }
 
-    public static OnlineSum Add(OnlineSum s, Quad a, Quad b, Quad c, Quad d)
+    public static OnlineSum Add(OnlineSum s, Float4 a, Float4 b, Float4 c, Float4 d)
     {
         s = Raise(s, IntrinsicMath.Max(IntrinsicMath.Max(Largest(a), Largest(b)), IntrinsicMath.Max(Largest(c), Largest(d))));
         s.Sum += Exponentials(a, s.Most) + Exponentials(b, s.Most) + (Exponentials(c, s.Most) + Exponentials(d, s.Most));
@@ -114,9 +114,9 @@ internal struct OnlineSum
         return s;
     }
 
-    private static float Largest(Quad x) => IntrinsicMath.Max(IntrinsicMath.Max(x.A, x.B), IntrinsicMath.Max(x.C, x.D));
+    private static float Largest(Float4 x) => IntrinsicMath.Max(IntrinsicMath.Max(x.A, x.B), IntrinsicMath.Max(x.C, x.D));
 
-    private static float Exponentials(Quad x, float most) => XMath.Exp(x.A - most) + XMath.Exp(x.B - most) + (XMath.Exp(x.C - most) + XMath.Exp(x.D - most));
+    private static float Exponentials(Float4 x, float most) => XMath.Exp(x.A - most) + XMath.Exp(x.B - most) + (XMath.Exp(x.C - most) + XMath.Exp(x.D - most));
 }
 
 /// <summary>loss = Σ losses / TargetCount, added up in double by one group, and added to the step's loss.</summary>
@@ -136,14 +136,14 @@ internal struct MeanLossWork : IGpuWork<MeanLossWork>
         int step = 4 * Group.DimX, at = 4 * Group.IdxX;
         for (; at + 3 * step < w.Whole; at += 4 * step)
         {
-            Quad a = WholePiece.Load(w.Losses, at), b = WholePiece.Load(w.Losses, at + step);
-            Quad c = WholePiece.Load(w.Losses, at + 2 * step), d = WholePiece.Load(w.Losses, at + 3 * step);
+            Float4 a = AlignedPiece.Load(w.Losses, at), b = AlignedPiece.Load(w.Losses, at + step);
+            Float4 c = AlignedPiece.Load(w.Losses, at + 2 * step), d = AlignedPiece.Load(w.Losses, at + 3 * step);
             sum += Sum(a) + Sum(b) + (Sum(c) + Sum(d));
         }
 
         for (; at < w.Whole; at += step)
         {
-            sum += Sum(WholePiece.Load(w.Losses, at));
+            sum += Sum(AlignedPiece.Load(w.Losses, at));
         }
 
         for (at = w.Whole + Group.IdxX; at < w.Count; at += Group.DimX)
@@ -162,5 +162,5 @@ internal struct MeanLossWork : IGpuWork<MeanLossWork>
         }
     }
 
-    private static double Sum(Quad x) => (double)x.A + x.B + ((double)x.C + x.D);
+    private static double Sum(Float4 x) => (double)x.A + x.B + ((double)x.C + x.D);
 }

@@ -23,8 +23,8 @@ internal struct MomentumWork<TPiece> : IGpuWork<MomentumWork<TPiece>>
         }
 
         float keep = (float)w.Beta, take = (float)((1 - w.Beta) * scale);
-        Quad gradient = TPiece.Load(w.Gradient, 0, i, w.Count) * take;
-        Quad momentum = TPiece.Load(w.Momentum, 0, i, w.Count) * keep + gradient;
+        Float4 gradient = TPiece.Load(w.Gradient, 0, i, w.Count) * take;
+        Float4 momentum = TPiece.Load(w.Momentum, 0, i, w.Count) * keep + gradient;
         TPiece.Store(w.Momentum, 0, i, w.Count, momentum);
         TPiece.Store(w.Update, 0, i, w.Count, momentum * keep + gradient);
     }
@@ -48,7 +48,7 @@ internal struct MuonApplyWork<TPiece> : IGpuWork<MuonApplyWork<TPiece>>
         }
 
         double rate = Slots.Double(w.State, StepSlot.MatrixLearningRate) * w.RateFactor;
-        Quad p = TPiece.Load(w.Parameter, 0, i, w.Count), update = TPiece.Load(w.Update, 0, i, w.Count);
+        Float4 p = TPiece.Load(w.Parameter, 0, i, w.Count), update = TPiece.Load(w.Update, 0, i, w.Count);
         TPiece.Store(w.Parameter, 0, i, w.Count, p - (p * (float)(rate * w.Decay) + update * (float)rate));
     }
 }

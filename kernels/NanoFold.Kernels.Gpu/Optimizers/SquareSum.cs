@@ -20,15 +20,15 @@ internal struct SquareSumWork : IGpuWork<SquareSumWork>
         long threads = (long)Grid.DimX * Group.DimX, thread = (long)Grid.IdxX * Group.DimX + Group.IdxX, step = 4 * threads, at = 4 * thread;
         for (; at + 3 * step < w.Whole; at += 4 * step)
         {
-            Quad a = WholePiece.Load(w.X, at), b = WholePiece.Load(w.X, at + step);
-            Quad c = WholePiece.Load(w.X, at + 2 * step), d = WholePiece.Load(w.X, at + 3 * step);
-            sum += (double)Quad.Dot(a, a) + Quad.Dot(b, b) + ((double)Quad.Dot(c, c) + Quad.Dot(d, d));
+            Float4 a = AlignedPiece.Load(w.X, at), b = AlignedPiece.Load(w.X, at + step);
+            Float4 c = AlignedPiece.Load(w.X, at + 2 * step), d = AlignedPiece.Load(w.X, at + 3 * step);
+            sum += (double)Float4.Dot(a, a) + Float4.Dot(b, b) + ((double)Float4.Dot(c, c) + Float4.Dot(d, d));
         }
 
         for (; at < w.Whole; at += step)
         {
-            Quad a = WholePiece.Load(w.X, at);
-            sum += Quad.Dot(a, a);
+            Float4 a = AlignedPiece.Load(w.X, at);
+            sum += Float4.Dot(a, a);
         }
 
         for (at = w.Whole + thread; at < w.Count; at += threads)

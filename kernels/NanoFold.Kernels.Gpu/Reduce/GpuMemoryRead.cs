@@ -29,7 +29,7 @@ internal sealed class GpuMemoryRead(GpuContext context) : IKernel<MemoryReadCall
         public void Run<T>()
             where T : unmanaged, IElement<T>
             => context.Launch(
-                new ReadSumWork<T> { X = context.View<T>(x), Sums = sums, Count = x.Count, Whole = WholePiece.Elements(x, x.Count) },
+                new ReadSumWork<T> { X = context.View<T>(x), Sums = sums, Count = x.Count, Whole = AlignedPiece.Elements(x, x.Count) },
                 sums.Length, context.GroupSize);
     }
 }
@@ -51,14 +51,14 @@ internal struct ReadSumWork<T> : IGpuWork<ReadSumWork<T>>
         long threads = (long)Grid.DimX * Group.DimX, thread = (long)Grid.IdxX * Group.DimX + Group.IdxX, step = 4 * threads, at = 4 * thread;
         for (; at + 3 * step < w.Whole; at += 4 * step)
         {
-            Quad a = WholePiece.Load(w.X, at), b = WholePiece.Load(w.X, at + step);
-            Quad c = WholePiece.Load(w.X, at + 2 * step), d = WholePiece.Load(w.X, at + 3 * step);
-            sum += Quad.Sum(a + b + (c + d));
+            Float4 a = AlignedPiece.Load(w.X, at), b = AlignedPiece.Load(w.X, at + step);
+            Float4 c = AlignedPiece.Load(w.X, at + 2 * step), d = AlignedPiece.Load(w.X, at + 3 * step);
+            sum += Float4.Sum(a + b + (c + d));
         }
 
         for (; at < w.Whole; at += step)
         {
-            sum += Quad.Sum(WholePiece.Load(w.X, at));
+            sum += Float4.Sum(AlignedPiece.Load(w.X, at));
         }
 
         for (at = w.Whole + thread; at < w.Count; at += threads)

@@ -15,7 +15,7 @@ internal struct SoftmaxWork<T> : IGpuWork<SoftmaxWork<T>>
     public ArrayView<T> X, Y;
 
     /// <summary>Rows: y, x.</summary>
-    public Shape Rows;
+    public Nest Rows;
     public long XStep, YStep;
     public int Length;
 
@@ -27,7 +27,7 @@ internal struct SoftmaxWork<T> : IGpuWork<SoftmaxWork<T>>
     {
         ArrayView<float> shared = SharedMemory.Allocate<float>(GroupReduce.Most);
         int row = Grid.IdxX, thread = Group.IdxX;
-        long x = Shape.At(w.Rows, w.Rows.A, row), y = Shape.At(w.Rows, w.Rows.Y, row);
+        long x = Nest.At(w.Rows, w.Rows.A, row), y = Nest.At(w.Rows, w.Rows.Y, row);
         VisibleRow seen = VisibleRow.Of(w.Seen, row / w.Seen.Time, row % w.Seen.Time);
         int end = IntrinsicMath.Max(seen.End, seen.SinkEnd);
         float largest = float.NegativeInfinity, sum = 0;
@@ -75,7 +75,7 @@ internal struct SoftmaxBackwardWork<T> : IGpuWork<SoftmaxBackwardWork<T>>
     public ArrayView<T> Y, DY, DX;
 
     /// <summary>Rows: dx, y, dy.</summary>
-    public Shape Rows;
+    public Nest Rows;
     public long YStep, DYStep, DXStep;
     public int Length;
     public float Scale;
@@ -85,7 +85,7 @@ internal struct SoftmaxBackwardWork<T> : IGpuWork<SoftmaxBackwardWork<T>>
     {
         ArrayView<float> shared = SharedMemory.Allocate<float>(GroupReduce.Most);
         int row = Grid.IdxX, thread = Group.IdxX;
-        long y = Shape.At(w.Rows, w.Rows.A, row), dy = Shape.At(w.Rows, w.Rows.B, row), dx = Shape.At(w.Rows, w.Rows.Y, row);
+        long y = Nest.At(w.Rows, w.Rows.A, row), dy = Nest.At(w.Rows, w.Rows.B, row), dx = Nest.At(w.Rows, w.Rows.Y, row);
         float sum = 0;
         for (int j = thread; j < w.Length; j += Group.DimX)
         {

@@ -21,7 +21,7 @@ internal struct CachedWork<T> : IGpuWork<CachedWork<T>>
     public static void Run(CachedWork<T> w)
     {
         ArrayView<float> shared = SharedMemory.Allocate<float>(GroupReduce.Most);
-        ArrayView<Four<float>> sums = SharedMemory.Allocate<Four<float>>(GroupReduce.Most);
+        ArrayView<Vector4<float>> sums = SharedMemory.Allocate<Vector4<float>>(GroupReduce.Most);
         int room = w.Cache.Capacity + w.Keep;
         ArrayView<float> scores = w.Scratch.SubView((long)Grid.IdxX * room, w.Cache.Capacity), weights = scores;
         ArrayView<int> picked = w.Picked;

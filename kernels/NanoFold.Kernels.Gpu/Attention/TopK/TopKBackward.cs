@@ -16,7 +16,7 @@ internal struct TopKQueryWork<T> : IGpuWork<TopKQueryWork<T>>
 
     public static void Run(TopKQueryWork<T> w)
     {
-        ArrayView<Four<float>> sums = SharedMemory.Allocate<Four<float>>(GroupReduce.Most);
+        ArrayView<Vector4<float>> sums = SharedMemory.Allocate<Vector4<float>>(GroupReduce.Most);
         int query = Grid.IdxX % w.Rows.Seen.Time, pair = Grid.IdxX / w.Rows.Seen.Time;
         int batch = pair / w.Heads, head = pair % w.Heads, keyHead = head / w.GroupHeads;
         ScoreGradient scores = w.Rows;
