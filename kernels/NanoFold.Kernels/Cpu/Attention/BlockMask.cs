@@ -2,7 +2,6 @@ using System.Runtime.CompilerServices;
 using NanoFold.Kernels.Calls.Attention;
 using NanoFold.Kernels.Cpu.Attention.Blocks;
 using NanoFold.Kernels.Cpu.Loops;
-using NanoFold.Kernels.Cpu.MatMul;
 using NanoFold.Kernels.Lanes;
 
 namespace NanoFold.Kernels.Cpu.Attention;
