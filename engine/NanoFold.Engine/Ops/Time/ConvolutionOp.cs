@@ -6,10 +6,10 @@ using NanoFold.Kernels.Calls.Time;
 namespace NanoFold.Engine.Ops;
 
 /// <summary>
-/// A depthwise causal convolution along time, y[t, c] = bias[c] + Σ_k weight[c, k] · x[t − K + 1 + k, c], over no beginning: see <see cref="Convolution"/>.
+/// A depthwise causal convolution along time, y[t, c] = bias[c] + Σ_k weight[c, k] · x[t − K + 1 + k, c], over no beginning: see <see cref="ConvolutionCall"/>.
 /// x, y [B, T, C], weight [C, K], bias [C] or none, continues [B, T] or none.
 /// </summary>
-public sealed class ConvolutionOp(IKernel<Convolution> kernel, IKernel<ConvolutionBackward>? backward) : Op
+public sealed class ConvolutionOp(IKernel<ConvolutionCall> kernel, IKernel<ConvolutionBackwardCall>? backward) : Op
 {
     private const int X = 0, Weight = 1, Bias = 2, Continues = 3, State = 4, Counts = 5;
 
@@ -21,7 +21,7 @@ public sealed class ConvolutionOp(IKernel<Convolution> kernel, IKernel<Convoluti
     public static Tensor Record(Tape tape, Tensor x, Tensor weight, Tensor bias = default, Tensor continues = default)
     {
         Check(x, weight);
-        var op = new ConvolutionOp(tape.Backend.Require<Convolution>(), tape.Backend.Require<ConvolutionBackward>());
+        var op = new ConvolutionOp(tape.Backend.Require<ConvolutionCall>(), tape.Backend.Require<ConvolutionBackwardCall>());
         return tape.Record(op, [x, weight, bias, continues, default, default], x.Layout);
     }
 
@@ -32,14 +32,14 @@ public sealed class ConvolutionOp(IKernel<Convolution> kernel, IKernel<Convoluti
     public static Tensor Decode(Tape tape, Tensor x, Tensor weight, Tensor bias, Tensor state, Tensor counts, Tensor continues = default)
     {
         Check(x, weight);
-        return tape.Record(new ConvolutionOp(tape.Backend.Require<Convolution>(), null), [x, weight, bias, continues, state, counts], x.Layout);
+        return tape.Record(new ConvolutionOp(tape.Backend.Require<ConvolutionCall>(), null), [x, weight, bias, continues, state, counts], x.Layout);
     }
 
     public override bool IsDifferentiable(int input) => backward is not null && input is X or Weight or Bias;
 
     public override bool BackwardReadsInput(int input) => input is X or Weight or Continues;
 
-    public override void Forward(Backend backend, OpCall call) => kernel.Run(new Convolution
+    public override void Forward(Backend backend, OpCall call) => kernel.Run(new ConvolutionCall
     {
         X = call.Input(X),
         Weight = call.Input(Weight),
@@ -54,32 +54,10 @@ public sealed class ConvolutionOp(IKernel<Convolution> kernel, IKernel<Convoluti
     {
         call.ZeroUnlessAccumulating(backend, Weight);
         call.ZeroUnlessAccumulating(backend, Bias);
-        backward!.Run(new ConvolutionBackward
-        {
-            X = call.Input(X),
-            Weight = call.Input(Weight),
-            DY = call.OutputGradient(0),
-            Continues = call.Input(Continues),
-            DX = call.InputGradient(X),
-            AccumulateX = call.Accumulates(X),
-            DWeight = call.InputGradient(Weight),
-            DBias = call.InputGradient(Bias),
-            Scratch = call.Scratch,
-        });
+        backward!.Run(Gradients(call));
     }
 
-    public override long BackwardScratchBytes(Node node)
-    {
-        Tensor x = node.Inputs[X], weight = node.Inputs[Weight], bias = node.Inputs[Bias];
-        return backward!.ScratchBytes(new ConvolutionBackward
-        {
-            X = View.OfShape(x.Layout, x.Type),
-            Weight = View.OfShape(weight.Layout, weight.Type),
-            DY = View.OfShape(x.Layout, x.Type),
-            DWeight = View.OfShape(weight.Layout, weight.Type.Sum()),
-            DBias = bias.IsNone ? default : View.OfShape(bias.Layout, bias.Type.Sum()),
-        });
-    }
+    public override long BackwardScratchBytes(Node node) => backward!.ScratchBytes(Gradients(OpCall.OfShapes(node)));
 
     internal static IEnumerable<OpCase> Cases()
     {
@@ -100,6 +78,19 @@ public sealed class ConvolutionOp(IKernel<Convolution> kernel, IKernel<Convoluti
         yield return new OpCase($"convolution {s.Name} [{b}, {t}, {c}] of {k}", [OpInput.Real(b, t, c), OpInput.Weight(c, k)],
             (tape, x) => Record(tape, x[0], x[1]), v => Reference(v, b, t, c, k, null));
     }
+
+    private static ConvolutionBackwardCall Gradients(OpCall call) => new()
+    {
+        X = call.Input(X),
+        Weight = call.Input(Weight),
+        DY = call.OutputGradient(0),
+        Continues = call.Input(Continues),
+        DX = call.InputGradient(X),
+        AccumulateX = call.Accumulates(X),
+        DWeight = call.InputGradient(Weight),
+        DBias = call.InputGradient(Bias),
+        Scratch = call.Scratch,
+    };
 
     private static void Check(Tensor x, Tensor weight)
     {

@@ -6,7 +6,7 @@ namespace NanoFold.Kernels.Calls.Time;
 /// A depthwise causal convolution along time: y[t, c] = bias[c] + Σ_k weight[c, k] · x[t − K + 1 + k, c], the last column of the weight for the own place.
 /// It reaches over no beginning of a row or a document; before the first place lies <see cref="State"/>, or 0.
 /// </summary>
-public readonly record struct Convolution : IKernelCall<Convolution>
+public readonly record struct ConvolutionCall : IKernelCall<ConvolutionCall>
 {
     public static string Name => "convolution";
 
@@ -47,7 +47,7 @@ public readonly record struct Convolution : IKernelCall<Convolution>
         RowCheck.OptionalVector(Name, "state", State, X.Type, (long)X.Layout[0] * (Weight.Layout[1] - 1) * X.Layout[2]);
     }
 
-    public Convolution Visit<TVisitor>(ref TVisitor visitor)
+    public ConvolutionCall Visit<TVisitor>(ref TVisitor visitor)
         where TVisitor : struct, IOperandVisitor
         => this with
         {
@@ -62,10 +62,10 @@ public readonly record struct Convolution : IKernelCall<Convolution>
 }
 
 /// <summary>
-/// The gradients of <see cref="Convolution"/> without a state: dx[t, c] = Σ_k weight[c, k] · dy[t + K − 1 − k, c], dWeight[c, k] += Σ dy[t, c] · x[t − K + 1 + k, c],
+/// The gradients of <see cref="ConvolutionCall"/> without a state: dx[t, c] = Σ_k weight[c, k] · dy[t + K − 1 − k, c], dWeight[c, k] += Σ dy[t, c] · x[t − K + 1 + k, c],
 /// dBias[c] += Σ dy[t, c], over no beginning. Any result may be none.
 /// </summary>
-public readonly record struct ConvolutionBackward : IKernelCall<ConvolutionBackward>
+public readonly record struct ConvolutionBackwardCall : IKernelCall<ConvolutionBackwardCall>
 {
     public static string Name => "convolution-backward";
 
@@ -111,7 +111,7 @@ public readonly record struct ConvolutionBackward : IKernelCall<ConvolutionBackw
         RowCheck.OptionalVector(Name, "dBias", DBias, X.Type.Sum(), X.Layout[2]);
     }
 
-    public ConvolutionBackward Visit<TVisitor>(ref TVisitor visitor)
+    public ConvolutionBackwardCall Visit<TVisitor>(ref TVisitor visitor)
         where TVisitor : struct, IOperandVisitor
         => this with
         {

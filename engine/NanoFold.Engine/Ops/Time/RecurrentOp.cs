@@ -6,11 +6,11 @@ using NanoFold.Kernels.Calls.Time;
 namespace NanoFold.Engine.Ops;
 
 /// <summary>
-/// A recurrent cell along time with a dense product of its state at each place: see <see cref="Recurrent{TCell}"/>. x [B, T, G · N] is what the inputs bring to the
+/// A recurrent cell along time with a dense product of its state at each place: see <see cref="RecurrentCall{TCell}"/>. x [B, T, G · N] is what the inputs bring to the
 /// G gates (one linear layer for all places), weight [G · N, D] with D = N, or block-diagonal with N = heads · D, bias [G · N] or none, continues [B, T] or none.
 /// </summary>
 /// <typeparam name="TCell">The cell: <see cref="Gru"/>, <see cref="Lstm"/>, <see cref="Rnn"/>.</typeparam>
-public sealed class RecurrentOp<TCell>(IKernel<Recurrent<TCell>> kernel, IKernel<RecurrentBackward<TCell>>? backward) : Op
+public sealed class RecurrentOp<TCell>(IKernel<RecurrentCall<TCell>> kernel, IKernel<RecurrentBackwardCall<TCell>>? backward) : Op
     where TCell : struct, IRecurrentCell
 {
     private const int X = 0, Weight = 1, Bias = 2, Continues = 3, Initial = 4, Counts = 5;
@@ -30,7 +30,7 @@ public sealed class RecurrentOp<TCell>(IKernel<Recurrent<TCell>> kernel, IKernel
     public static (Tensor States, Tensor Final) Record(Tape tape, Tensor x, Tensor weight, Tensor bias = default, Tensor continues = default, Tensor initial = default)
     {
         Layout output = Output(x, weight);
-        var op = new RecurrentOp<TCell>(tape.Backend.Require<Recurrent<TCell>>(), tape.Backend.Require<RecurrentBackward<TCell>>());
+        var op = new RecurrentOp<TCell>(tape.Backend.Require<RecurrentCall<TCell>>(), tape.Backend.Require<RecurrentBackwardCall<TCell>>());
         (Layout, DType) states = (output, tape.Type), final = (Layout.Of(x[0], TCell.States * output[2]), tape.Type.Sum());
         Tensor[] outputs = tape.Record(op, [x, weight, bias, continues, initial, default], TCell.Saved > 0 && tape.IsTraining
             ? [states, final, (Layout.Of(x[0], x[1], TCell.Saved * output[2]), tape.Type)]
@@ -43,7 +43,7 @@ public sealed class RecurrentOp<TCell>(IKernel<Recurrent<TCell>> kernel, IKernel
     /// </summary>
     public static Tensor Decode(Tape tape, Tensor x, Tensor weight, Tensor bias, Tensor state, Tensor counts, Tensor continues = default)
     {
-        var op = new RecurrentOp<TCell>(tape.Backend.Require<Recurrent<TCell>>(), null);
+        var op = new RecurrentOp<TCell>(tape.Backend.Require<RecurrentCall<TCell>>(), null);
         return tape.Record(op, [x, weight, bias, continues, state, counts], Output(x, weight));
     }
 
@@ -53,52 +53,18 @@ public sealed class RecurrentOp<TCell>(IKernel<Recurrent<TCell>> kernel, IKernel
 
     public override bool BackwardReadsOutput(int output) => output != 1;
 
-    public override void Forward(Backend backend, OpCall call) => kernel.Run(new Recurrent<TCell>
-    {
-        X = call.Input(X),
-        Weight = call.Input(Weight),
-        Bias = call.Input(Bias),
-        Continues = call.Input(Continues),
-        Counts = call.Input(Counts),
-        Initial = call.Input(Initial),
-        H = call.Output(0),
-        Final = call.Node.Outputs.Count > 1 ? call.Output(1) : call.Input(Initial),
-        Saved = call.Node.Outputs.Count > 2 ? call.Output(2) : default,
-        Scratch = call.Scratch,
-    });
+    public override void Forward(Backend backend, OpCall call) => kernel.Run(Values(call));
 
     public override void Backward(Backend backend, OpCall call)
     {
         call.ZeroUnlessAccumulating(backend, Weight);
         call.ZeroUnlessAccumulating(backend, Bias);
-        backward!.Run(new RecurrentBackward<TCell>
-        {
-            Weight = call.Input(Weight),
-            H = call.Output(0),
-            Saved = call.Node.Outputs.Count > 2 ? call.Output(2) : default,
-            Continues = call.Input(Continues),
-            Initial = call.Input(Initial),
-            DH = call.OutputGradient(0),
-            DFinal = call.OutputGradient(1),
-            DX = call.InputGradient(X),
-            AccumulateX = call.Accumulates(X),
-            DWeight = call.InputGradient(Weight),
-            DBias = call.InputGradient(Bias),
-            DInitial = call.InputGradient(Initial),
-            AccumulateInitial = call.Accumulates(Initial),
-            Scratch = call.Scratch,
-        });
+        backward!.Run(Gradients(call));
     }
 
-    public override long ForwardScratchBytes(Node node) => kernel.ScratchBytes(new Recurrent<TCell>
-    {
-        X = Shape(node.Inputs[X]), Weight = Shape(node.Inputs[Weight]), H = Shape(node.Outputs[0]), Initial = Shape(node.Inputs[Initial]),
-    });
+    public override long ForwardScratchBytes(Node node) => kernel.ScratchBytes(Values(OpCall.OfShapes(node)));
 
-    public override long BackwardScratchBytes(Node node) => backward!.ScratchBytes(new RecurrentBackward<TCell>
-    {
-        Weight = Shape(node.Inputs[Weight]), H = Shape(node.Outputs[0]), Initial = Shape(node.Inputs[Initial]),
-    });
+    public override long BackwardScratchBytes(Node node) => backward!.ScratchBytes(Gradients(OpCall.OfShapes(node)));
 
     internal static IEnumerable<OpCase> Cases(RecurrentReference reference)
     {
@@ -125,7 +91,40 @@ public sealed class RecurrentOp<TCell>(IKernel<Recurrent<TCell>> kernel, IKernel
         { Tolerance = 5e-6 };
     }
 
-    private static View Shape(Tensor tensor) => tensor.IsNone ? default : View.OfShape(tensor.Layout, tensor.Type);
+    private static RecurrentCall<TCell> Values(OpCall call) => new()
+    {
+        X = call.Input(X),
+        Weight = call.Input(Weight),
+        Bias = call.Input(Bias),
+        Continues = call.Input(Continues),
+        Counts = call.Input(Counts),
+        Initial = call.Input(Initial),
+        H = call.Output(0),
+        Final = call.Node.Outputs.Count > 1 ? call.Output(1) : call.Input(Initial),
+        Saved = Saved(call),
+        Scratch = call.Scratch,
+    };
+
+    private static RecurrentBackwardCall<TCell> Gradients(OpCall call) => new()
+    {
+        Weight = call.Input(Weight),
+        H = call.Output(0),
+        Saved = Saved(call),
+        Continues = call.Input(Continues),
+        Initial = call.Input(Initial),
+        DH = call.OutputGradient(0),
+        DFinal = call.OutputGradient(1),
+        DX = call.InputGradient(X),
+        AccumulateX = call.Accumulates(X),
+        DWeight = call.InputGradient(Weight),
+        DBias = call.InputGradient(Bias),
+        DInitial = call.InputGradient(Initial),
+        AccumulateInitial = call.Accumulates(Initial),
+        Scratch = call.Scratch,
+    };
+
+    // Kept for the backward pass only.
+    private static View Saved(OpCall call) => call.Node.Outputs.Count > 2 ? call.Output(2) : default;
 
     private static Layout Output(Tensor x, Tensor weight)
     {

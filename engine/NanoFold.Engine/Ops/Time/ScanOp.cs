@@ -6,10 +6,10 @@ using NanoFold.Kernels.Calls.Time;
 namespace NanoFold.Engine.Ops;
 
 /// <summary>
-/// h_t = a_t ⊙ c_t h_{t−1} + x_t along time, channel by channel: see <see cref="Scan"/>. x, h [B, T, C], a the same or broadcast, c = continues [B, T] or none,
+/// h_t = a_t ⊙ c_t h_{t−1} + x_t along time, channel by channel: see <see cref="ScanCall"/>. x, h [B, T, C], a the same or broadcast, c = continues [B, T] or none,
 /// states [B, C]. The gradient is a scan the other way.
 /// </summary>
-public sealed class ScanOp(IKernel<Scan> kernel, IKernel<ScanBackward>? backward, bool reverse) : Op
+public sealed class ScanOp(IKernel<ScanCall> kernel, IKernel<ScanBackwardCall>? backward, bool reverse) : Op
 {
     private const int A = 0, X = 1, Continues = 2, Initial = 3, Counts = 4;
 
@@ -28,7 +28,7 @@ public sealed class ScanOp(IKernel<Scan> kernel, IKernel<ScanBackward>? backward
     public static (Tensor States, Tensor Final) Record(Tape tape, Tensor a, Tensor x, Tensor continues = default, Tensor initial = default, bool reverse = false)
     {
         Check(a, x);
-        var op = new ScanOp(tape.Backend.Require<Scan>(), tape.Backend.Require<ScanBackward>(), reverse);
+        var op = new ScanOp(tape.Backend.Require<ScanCall>(), tape.Backend.Require<ScanBackwardCall>(), reverse);
         Tensor[] outputs = tape.Record(op, [a, x, continues, initial, default], [(x.Layout, tape.Type), (Layout.Of(x[0], x[2]), tape.Type.Sum())]);
         return (outputs[0], outputs[1]);
     }
@@ -39,7 +39,7 @@ public sealed class ScanOp(IKernel<Scan> kernel, IKernel<ScanBackward>? backward
     public static Tensor Decode(Tape tape, Tensor a, Tensor x, Tensor state, Tensor counts, Tensor continues = default)
     {
         Check(a, x);
-        return tape.Record(new ScanOp(tape.Backend.Require<Scan>(), null, reverse: false), [a, x, continues, state, counts], x.Layout);
+        return tape.Record(new ScanOp(tape.Backend.Require<ScanCall>(), null, reverse: false), [a, x, continues, state, counts], x.Layout);
     }
 
     public override bool IsDifferentiable(int input) => backward is not null && input is A or X or Initial;
@@ -48,7 +48,7 @@ public sealed class ScanOp(IKernel<Scan> kernel, IKernel<ScanBackward>? backward
 
     public override bool BackwardReadsOutput(int output) => output == 0;
 
-    public override void Forward(Backend backend, OpCall call) => kernel.Run(new Scan
+    public override void Forward(Backend backend, OpCall call) => kernel.Run(new ScanCall
     {
         A = call.Input(A),
         X = call.Input(X),
@@ -64,7 +64,7 @@ public sealed class ScanOp(IKernel<Scan> kernel, IKernel<ScanBackward>? backward
     {
         View h = call.Output(0), dA = call.InputGradient(A);
         View full = dA.IsNone || IsDirect(dA, h) ? dA : call.Scratch.As(h.Type, h.Layout, Reduction.ScratchBytes(h.Type, dA.Count) / h.Type.Size());
-        backward!.Run(new ScanBackward
+        backward!.Run(new ScanBackwardCall
         {
             A = call.Input(A),
             H = h,

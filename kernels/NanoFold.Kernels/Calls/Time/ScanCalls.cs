@@ -7,7 +7,7 @@ namespace NanoFold.Kernels.Calls.Time;
 /// with <see cref="Reverse"/> from the last place to the first, h_t = a_t ⊙ c_{t+1} h_{t+1} + x_t. States are carried in the type of sums;
 /// those given may have x's type or that one.
 /// </summary>
-public readonly record struct Scan : IKernelCall<Scan>
+public readonly record struct ScanCall : IKernelCall<ScanCall>
 {
     public static string Name => "scan";
 
@@ -48,7 +48,7 @@ public readonly record struct Scan : IKernelCall<Scan>
         TimeChecks.State(Name, "final", Final, X, X.Layout[2]);
     }
 
-    public Scan Visit<TVisitor>(ref TVisitor visitor)
+    public ScanCall Visit<TVisitor>(ref TVisitor visitor)
         where TVisitor : struct, IOperandVisitor
         => this with
         {
@@ -63,10 +63,10 @@ public readonly record struct Scan : IKernelCall<Scan>
 }
 
 /// <summary>
-/// The gradients of <see cref="Scan"/>, walked the other way: g_t = dh_t + a_{t+1} ⊙ c_{t+1} g_{t+1} (the last one also dFinal), dx = g,
+/// The gradients of <see cref="ScanCall"/>, walked the other way: g_t = dh_t + a_{t+1} ⊙ c_{t+1} g_{t+1} (the last one also dFinal), dx = g,
 /// da_t = g_t ⊙ c_t h_{t−1}, dInitial = a_0 ⊙ c_0 g_0; mirrored for a scan in reverse. Any result may be none.
 /// </summary>
-public readonly record struct ScanBackward : IKernelCall<ScanBackward>
+public readonly record struct ScanBackwardCall : IKernelCall<ScanBackwardCall>
 {
     public static string Name => "scan-backward";
 
@@ -122,7 +122,7 @@ public readonly record struct ScanBackward : IKernelCall<ScanBackward>
         TimeChecks.State(Name, "dInitial", DInitial, H, H.Layout[2]);
     }
 
-    public ScanBackward Visit<TVisitor>(ref TVisitor visitor)
+    public ScanBackwardCall Visit<TVisitor>(ref TVisitor visitor)
         where TVisitor : struct, IOperandVisitor
         => this with
         {

@@ -1,7 +1,8 @@
 using NanoFold.Kernels;
 using NanoFold.Kernels.Calls.Time;
+using NanoFold.Tests.Suites;
 
-namespace NanoFold.Tests.Suites;
+namespace NanoFold.Tests.Cpu.Time;
 
 /// <summary>
 /// Rows of different lengths, with documents in them, once walked whole and once a chunk at a time as decoding does: each call moves another number of places of
@@ -38,12 +39,12 @@ internal sealed class ChunkedWalk : IDisposable
         double[] a = Values("a", Time * width, 0.2, 1), x = Values("x", Time * width, -1, 1), initial = Values("initial", width, -1, 1);
         View state = Sum(Batch, width, hasInitial ? initial : new double[Batch * width]), final = Sum(Batch, width, new double[Batch * width]);
         View whole = New([Batch, Time, width], new double[a.Length]);
-        IKernel<Scan> kernel = _backend.Require<Scan>();
-        kernel.Run(new Scan
+        IKernel<ScanCall> kernel = _backend.Require<ScanCall>();
+        kernel.Run(new ScanCall
         {
             A = New([Batch, Time, width], a), X = New([Batch, Time, width], x), H = whole, Continues = Continues(), Initial = hasInitial ? Copy(state) : default, Final = final,
         });
-        Walk(width, whole, (places, counts, continues, y) => kernel.Run(new Scan
+        Walk(width, whole, (places, counts, continues, y) => kernel.Run(new ScanCall
         {
             A = Gather(a, width, places), X = Gather(x, width, places), H = y, Continues = continues, Counts = counts, Initial = state, Final = state,
         }));
@@ -55,9 +56,9 @@ internal sealed class ChunkedWalk : IDisposable
         double[] x = Values("x", Time * width, -1, 1);
         View weight = New([width, taps], Numbers.Uniform("weight", width * taps, -1, 1)), bias = New([width], Numbers.Uniform("bias", width, -1, 1));
         View whole = New([Batch, Time, width], new double[x.Length]), state = taps == 1 ? default : New([Batch, taps - 1, width], new double[Batch * (taps - 1) * width]);
-        IKernel<Convolution> kernel = _backend.Require<Convolution>();
-        kernel.Run(new Convolution { X = New([Batch, Time, width], x), Weight = weight, Bias = bias, Y = whole, Continues = Continues() });
-        Walk(width, whole, (places, counts, continues, y) => kernel.Run(new Convolution
+        IKernel<ConvolutionCall> kernel = _backend.Require<ConvolutionCall>();
+        kernel.Run(new ConvolutionCall { X = New([Batch, Time, width], x), Weight = weight, Bias = bias, Y = whole, Continues = Continues() });
+        Walk(width, whole, (places, counts, continues, y) => kernel.Run(new ConvolutionCall
         {
             X = Gather(x, width, places), Weight = weight, Bias = bias, Y = y, Continues = continues, State = state, Counts = counts,
         }));
@@ -82,19 +83,19 @@ internal sealed class ChunkedWalk : IDisposable
         View weight = New([gates * width, depth], Numbers.Uniform("weight", gates * width * depth, -0.5, 0.5)), bias = New([gates * width], Numbers.Uniform("bias", gates * width, -1, 1));
         View state = Sum(Batch, states * width, hasInitial ? initial : new double[initial.Length]), final = Sum(Batch, states * width, new double[initial.Length]);
         View whole = New([Batch, Time, width], new double[Batch * Time * width]);
-        IKernel<Recurrent<TCell>> kernel = _backend.Require<Recurrent<TCell>>();
-        Run(new Recurrent<TCell>
+        IKernel<RecurrentCall<TCell>> kernel = _backend.Require<RecurrentCall<TCell>>();
+        Run(new RecurrentCall<TCell>
         {
             X = New([Batch, Time, gates * width], x), Weight = weight, Bias = bias, H = whole, Continues = Continues(), Initial = hasInitial ? Copy(state) : default, Final = final,
         });
-        Walk(width, whole, (places, counts, continues, y) => Run(new Recurrent<TCell>
+        Walk(width, whole, (places, counts, continues, y) => Run(new RecurrentCall<TCell>
         {
             X = Gather(x, gates * width, places), Weight = weight, Bias = bias, H = y, Continues = continues, Counts = counts, Initial = state, Final = state,
         }));
         AssertClose(state, final, "state");
 
         // Two places are few enough for a kernel to take another way.
-        void Run(in Recurrent<TCell> call)
+        void Run(in RecurrentCall<TCell> call)
         {
             DeviceBuffer scratch = _backend.Allocate(kernel.ScratchBytes(call));
             _owned.Add(scratch);

@@ -8,7 +8,7 @@ namespace NanoFold.Kernels.Calls.Time;
 /// block-diagonal: N = heads · D, and unit n of each gate reads the D units of its own head.
 /// </summary>
 /// <typeparam name="TCell">The formula.</typeparam>
-public readonly record struct Recurrent<TCell> : IKernelCall<Recurrent<TCell>>
+public readonly record struct RecurrentCall<TCell> : IKernelCall<RecurrentCall<TCell>>
     where TCell : struct, IRecurrentCell
 {
     public static string Name => TCell.Name;
@@ -59,7 +59,7 @@ public readonly record struct Recurrent<TCell> : IKernelCall<Recurrent<TCell>>
         RowCheck.OptionalVector(Name, "saved", Saved, X.Type, TCell.Saved * H.Count);
     }
 
-    public Recurrent<TCell> Visit<TVisitor>(ref TVisitor visitor)
+    public RecurrentCall<TCell> Visit<TVisitor>(ref TVisitor visitor)
         where TVisitor : struct, IOperandVisitor
         => this with
         {
@@ -76,9 +76,9 @@ public readonly record struct Recurrent<TCell> : IKernelCall<Recurrent<TCell>>
         };
 }
 
-/// <summary>The gradients of <see cref="Recurrent{TCell}"/> through all places, last to first; that of the weight is one product at the end. Any result may be none.</summary>
+/// <summary>The gradients of <see cref="RecurrentCall{TCell}"/> through all places, last to first; that of the weight is one product at the end. Any result may be none.</summary>
 /// <typeparam name="TCell">The formula.</typeparam>
-public readonly record struct RecurrentBackward<TCell> : IKernelCall<RecurrentBackward<TCell>>
+public readonly record struct RecurrentBackwardCall<TCell> : IKernelCall<RecurrentBackwardCall<TCell>>
     where TCell : struct, IRecurrentCell
 {
     public static string Name { get; } = $"{TCell.Name}-backward";
@@ -155,7 +155,7 @@ public readonly record struct RecurrentBackward<TCell> : IKernelCall<RecurrentBa
         TimeChecks.State(Name, "dInitial", DInitial, H, TCell.States * H.Layout[2]);
     }
 
-    public RecurrentBackward<TCell> Visit<TVisitor>(ref TVisitor visitor)
+    public RecurrentBackwardCall<TCell> Visit<TVisitor>(ref TVisitor visitor)
         where TVisitor : struct, IOperandVisitor
         => this with
         {
