@@ -162,7 +162,10 @@ internal sealed class GpuContext : IDisposable
     /// <summary>Runs a kernel over at least <paramref name="threads"/> threads, in groups of the usual size.</summary>
     public void LaunchThreads<TWork>(in TWork work, long threads)
         where TWork : struct, IGpuWork<TWork>
-        => Launch(work, (threads + GroupSize - 1) / GroupSize, GroupSize);
+        => Launch(work, Groups(threads), GroupSize);
+
+    /// <summary>Groups of the usual size that have at least <paramref name="threads"/> threads.</summary>
+    public int Groups(long threads) => checked((int)((threads + GroupSize - 1) / GroupSize));
 
     /// <summary>Work that was not launched through <see cref="Launch{TWork}(in TWork, long, int)"/> is about to be.</summary>
     public void BeforeForeignLaunch()

@@ -35,6 +35,7 @@ internal static class GpuKernels
             new GpuMemoryRead(context),
             new GpuScan(context),
             new GpuConvolution(context),
+            new GpuContinuation(context),
             new GpuRecurrent<Rnn>(context, matMul, reduce),
             new GpuRecurrent<Gru>(context, matMul, reduce),
             new GpuRecurrent<Lstm>(context, matMul, reduce),

@@ -7,7 +7,8 @@ namespace NanoFold.Engine.Generation;
 /// <summary>
 /// Continues prompts. A prompt begins with BOS where the tokenizer has it; an empty one has a newline otherwise. Of a prompt longer than the
 /// context the model sees the last part. Where the context is full while generating, the model goes on with the last half of it, as if that
-/// were the beginning of the text (see <see cref="Decoder"/>).
+/// were the beginning of the text (see <see cref="Decoder"/>); one whose state
+/// serves a text of any length goes on with all of it.
 /// </summary>
 /// <remarks>For one thread at a time. It may be kept while the model is trained further.</remarks>
 public sealed class Generator : IDisposable

@@ -14,6 +14,8 @@ namespace NanoFold.Engine.Mixers;
 [JsonDerivedType(typeof(SlidingWindowConfig), "sliding-window")]
 [JsonDerivedType(typeof(GatedAttentionConfig), "gated-attention")]
 [JsonDerivedType(typeof(TopKConfig), "top-k")]
+[JsonDerivedType(typeof(GruConfig), "gru")]
+[JsonDerivedType(typeof(ConvolutionConfig), "convolution")]
 [JsonDerivedType(typeof(NoneConfig), "none")]
 public abstract record MixerConfig
 {

@@ -1,4 +1,5 @@
 using NanoFold.Engine.Autograd;
+using NanoFold.Engine.Ops;
 using NanoFold.Engine.Tensors;
 
 namespace NanoFold.Engine.Modules;
@@ -6,6 +7,8 @@ namespace NanoFold.Engine.Modules;
 /// <summary>What all layers of one recording share.</summary>
 public sealed class ForwardContext
 {
+    private Tensor _continues;
+
     public required Tape Tape { get; init; }
 
     public required int Batch { get; init; }
@@ -28,4 +31,18 @@ public sealed class ForwardContext
     public DecodeCache? Cache { get; init; }
 
     public bool IsDecoding => Cache is not null;
+
+    /// <summary>
+    /// 1 where a token goes on from the one before it, 0 where a row or a document begins: real, [B, T]. None where it would say nothing but that rows begin at
+    /// their first token, as without documents in training. Recorded where the first layer asks for it.
+    /// </summary>
+    public Tensor Continues()
+    {
+        if (_continues.IsNone && !(Documents.IsNone && Positions.IsNone))
+        {
+            _continues = ContinuationOp.Record(Tape, Batch, Time, Documents, Positions);
+        }
+
+        return _continues;
+    }
 }

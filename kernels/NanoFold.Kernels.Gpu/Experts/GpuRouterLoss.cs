@@ -12,27 +12,15 @@ internal sealed class GpuRouterLoss(GpuContext context) : IKernel<RouterLossCall
     public void Run(in RouterLossCall call)
     {
         call.Check();
-        View logits = call.Logits, probabilities = call.Probabilities, offsets = call.Offsets;
-        int groups = (logits.Layout[0] + context.GroupSize - 1) / context.GroupSize;
+        View logits = call.Logits;
+        int groups = context.Groups(logits.Layout[0]);
         ArrayView<double> partial = context.Scratch(groups * sizeof(double)).Cast<double>();
-        switch (logits.Type)
-        {
-            case DType.BFloat16:
-                Sum<BF16>(logits, probabilities, offsets, partial, call.Balance, call.Z);
-                break;
-            case DType.Float16:
-                Sum<F16>(logits, probabilities, offsets, partial, call.Balance, call.Z);
-                break;
-            default:
-                GpuChecks.NotDouble(RouterLossCall.Name, logits);
-                Sum<F32>(logits, probabilities, offsets, partial, call.Balance, call.Z);
-                break;
-        }
+        ByElement.Run(RouterLossCall.Name, logits, new ForwardBody(context, call, partial));
 
         context.Launch(
             new RouterLoadWork
             {
-                Offsets = context.View<int>(offsets), Partial = partial, Load = context.View<float>(call.Load), Loss = context.View<float>(call.Loss), State = context.StateView,
+                Offsets = context.View<int>(call.Offsets), Partial = partial, Load = context.View<float>(call.Load), Loss = context.View<float>(call.Loss), State = context.StateView,
                 Partials = groups, Rows = logits.Layout[0], Experts = logits.Layout[1],
             },
             1, context.GroupSize);
@@ -41,38 +29,10 @@ internal sealed class GpuRouterLoss(GpuContext context) : IKernel<RouterLossCall
     public void Run(in RouterLossBackwardCall call)
     {
         call.Check();
-        switch (call.Logits.Type)
-        {
-            case DType.BFloat16:
-                Backward<BF16>(call);
-                break;
-            case DType.Float16:
-                Backward<F16>(call);
-                break;
-            default:
-                GpuChecks.NotDouble(RouterLossBackwardCall.Name, call.Logits);
-                Backward<F32>(call);
-                break;
-        }
+        ByElement.Run(RouterLossBackwardCall.Name, call.Logits, new BackwardBody(context, call));
     }
 
-    private void Sum<T>(in View logits, in View probabilities, in View offsets, ArrayView<double> partial, double balance, double z)
-        where T : unmanaged, IElement<T>
-        => context.Launch(
-            new RouterLossWork<T> { Row = Row<T>(logits, probabilities, balance, z), Offsets = context.View<int>(offsets), Partial = partial },
-            (logits.Layout[0] + context.GroupSize - 1) / context.GroupSize, context.GroupSize);
-
-    private void Backward<T>(in RouterLossBackwardCall call)
-        where T : unmanaged, IElement<T>
-        => context.Launch(
-            new RouterLossBackwardWork<T>
-            {
-                Row = Row<T>(call.Logits, call.Probabilities, call.Balance, call.Z), Load = context.View<float>(call.Load), DLoss = context.View<float>(call.DLoss),
-                DLogits = context.View<T>(call.DLogits), State = context.StateView, DLogitRow = call.DLogits.Layout.Stride(0), Accumulate = call.Accumulate ? 1 : 0,
-            },
-            (call.Logits.Layout[0] + context.GroupSize - 1) / context.GroupSize, context.GroupSize);
-
-    private RouterRow<T> Row<T>(in View logits, in View probabilities, double balance, double z)
+    private static RouterRow<T> Row<T>(GpuContext context, in View logits, in View probabilities, double balance, double z)
         where T : unmanaged, IElement<T>
         => new()
         {
@@ -80,4 +40,26 @@ internal sealed class GpuRouterLoss(GpuContext context) : IKernel<RouterLossCall
             ProbabilityRow = probabilities.Layout.Stride(0), Rows = logits.Layout[0], Experts = logits.Layout[1],
             Balance = (float)(balance * logits.Layout[1]), Z = (float)z,
         };
+
+    private readonly struct ForwardBody(GpuContext context, RouterLossCall call, ArrayView<double> partial) : IElementBody
+    {
+        public void Run<T>()
+            where T : unmanaged, IElement<T>
+            => context.LaunchThreads(
+                new RouterLossWork<T> { Row = Row<T>(context, call.Logits, call.Probabilities, call.Balance, call.Z), Offsets = context.View<int>(call.Offsets), Partial = partial },
+                call.Logits.Layout[0]);
+    }
+
+    private readonly struct BackwardBody(GpuContext context, RouterLossBackwardCall call) : IElementBody
+    {
+        public void Run<T>()
+            where T : unmanaged, IElement<T>
+            => context.LaunchThreads(
+                new RouterLossBackwardWork<T>
+                {
+                    Row = Row<T>(context, call.Logits, call.Probabilities, call.Balance, call.Z), Load = context.View<float>(call.Load), DLoss = context.View<float>(call.DLoss),
+                    DLogits = context.View<T>(call.DLogits), State = context.StateView, DLogitRow = call.DLogits.Layout.Stride(0), Accumulate = call.Accumulate ? 1 : 0,
+                },
+                call.Logits.Layout[0]);
+    }
 }

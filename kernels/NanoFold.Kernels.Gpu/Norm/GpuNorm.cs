@@ -5,7 +5,7 @@ using NanoFold.Kernels.Gpu.Loops;
 namespace NanoFold.Kernels.Gpu.Norm;
 
 /// <summary>RMSNorm and LayerNorm on a GPU: x, dy read once, y, dx written once where rows are no longer than registers hold. y may be x, and dx may be dy or x.</summary>
-internal sealed class GpuNorm(GpuContext context) 
+internal sealed class GpuNorm(GpuContext context)
     : IKernel<RmsNormCall>, IKernel<RmsNormBackwardCall>, IKernel<LayerNormCall>, IKernel<LayerNormBackwardCall>
 {
     /// <summary>Pieces of a lane at most in a forward pass.</summary>
@@ -45,54 +45,16 @@ internal sealed class GpuNorm(GpuContext context)
     private void Forward<TKind>(string op, in View x, in View gain, in View bias, in View y, in View statistics, double epsilon)
         where TKind : struct, INormKind
     {
-        GpuChecks.NotDouble(op, x);
-        switch (x.Type)
-        {
-            case DType.BFloat16:
-                Forward<BF16, TKind>(x, gain, bias, y, statistics, epsilon);
-                break;
-            case DType.Float16:
-                Forward<F16, TKind>(x, gain, bias, y, statistics, epsilon);
-                break;
-            default:
-                Forward<F32, TKind>(x, gain, bias, y, statistics, epsilon);
-                break;
-        }
-    }
-
-    private void Forward<T, TKind>(in View x, in View gain, in View bias, in View y, in View statistics, double epsilon)
-        where T : unmanaged, IElement<T>
-        where TKind : struct, INormKind
-    {
-        var norm = new NormForward<T>
-        {
-            Shape = RowShape.Of(y, x),
-            X = context.View<T>(x),
-            Y = context.View<T>(y),
-            Gain = context.View<T>(gain),
-            Bias = context.View<T>(bias),
-            Statistics = context.View<float>(statistics),
-            Width = x.Layout[-1],
-            HasGain = gain.IsNone ? 0 : 1,
-            HasBias = bias.IsNone ? 0 : 1,
-            Epsilon = (float)epsilon,
-        };
-        var split = new NormSplit(context, norm.Width, MostForward);
-        if (norm.Width % 4 == 0 && WholePiece.IsAligned(x) && WholePiece.IsAligned(y) && WholePiece.IsAligned(gain) && WholePiece.IsAligned(bias))
-        {
-            split.Run(new NormForwardLaunch<T, WholePiece, TKind>(context, norm));
-        }
-        else
-        {
-            split.Run(new NormForwardLaunch<T, AnyPiece, TKind>(context, norm));
-        }
+        ByElement.NotDouble(op, x);
+        bool isWhole = x.Layout[-1] % 4 == 0 && WholePiece.IsAligned(x) && WholePiece.IsAligned(y) && WholePiece.IsAligned(gain) && WholePiece.IsAligned(bias);
+        ByPiece.Run(op, x, isWhole, new ForwardBody<TKind>(context, x, gain, bias, y, statistics, epsilon));
     }
 
     private void Backward<TKind>(
         string op, in View x, in View gain, in View statistics, in View dy, in View dx, bool accumulateX, in View dGain, in View dBias, in View scratch)
         where TKind : struct, INormKind
     {
-        GpuChecks.NotDouble(op, x);
+        ByElement.NotDouble(op, x);
         long rows = x.Layout.Rows;
         int width = x.Layout[-1];
         bool hasSums = !dGain.IsNone || !dBias.IsNone;
@@ -106,53 +68,12 @@ internal sealed class GpuNorm(GpuContext context)
         }
 
         View partials = hasSums ? scratch.As(DType.Float32, Layout.Of(NormGroups.Groups(context, rows, width, TKind.IsCentered), 2, width)) : default;
-        switch (x.Type)
-        {
-            case DType.BFloat16:
-                Backward<BF16, TKind>(x, gain, statistics, dy, dx, accumulateX, partials);
-                break;
-            case DType.Float16:
-                Backward<F16, TKind>(x, gain, statistics, dy, dx, accumulateX, partials);
-                break;
-            default:
-                Backward<F32, TKind>(x, gain, statistics, dy, dx, accumulateX, partials);
-                break;
-        }
+        bool isWhole = x.Layout[-1] % 4 == 0 && WholePiece.IsAligned(x) && WholePiece.IsAligned(dy) && WholePiece.IsAligned(dx) && WholePiece.IsAligned(gain);
+        ByPiece.Run(op, x, isWhole, new BackwardBody<TKind>(context, x, gain, statistics, dy, dx, accumulateX, partials));
 
         if (hasSums)
         {
             AddPartials(partials, dGain, dBias);
-        }
-    }
-
-    private void Backward<T, TKind>(in View x, in View gain, in View statistics, in View dy, in View dx, bool accumulateX, in View partials)
-        where T : unmanaged, IElement<T>
-        where TKind : struct, INormKind
-    {
-        var norm = new NormGradient<T>
-        {
-            Shape = dx.IsNone ? RowShape.Of(x, x, dy) : RowShape.Of(dx, x, dy),
-            X = context.View<T>(x),
-            DY = context.View<T>(dy),
-            DX = context.View<T>(dx),
-            Gain = context.View<T>(gain),
-            Statistics = context.View<float>(statistics),
-            Partials = context.View<F32>(partials),
-            Width = x.Layout[-1],
-            RowsPerGroup = NormGroups.RowsPerGroup(context, x.Layout.Rows, x.Layout[-1], TKind.IsCentered),
-            HasGain = gain.IsNone ? 0 : 1,
-            HasDX = dx.IsNone ? 0 : 1,
-            HasSums = partials.IsNone ? 0 : 1,
-            Accumulate = accumulateX ? 1 : 0,
-        };
-        NormSplit split = NormGroups.Split(context, norm.Width);
-        if (norm.Width % 4 == 0 && WholePiece.IsAligned(x) && WholePiece.IsAligned(dy) && WholePiece.IsAligned(dx) && WholePiece.IsAligned(gain))
-        {
-            split.Run(new NormBackwardLaunch<T, WholePiece, TKind>(context, norm));
-        }
-        else
-        {
-            split.Run(new NormBackwardLaunch<T, AnyPiece, TKind>(context, norm));
         }
     }
 
@@ -171,5 +92,58 @@ internal sealed class GpuNorm(GpuContext context)
                 HasSecond = dBias.IsNone ? 0 : 1,
             },
             (columns + PartialSumWork.Columns - 1) / PartialSumWork.Columns, context.GroupSize);
+    }
+
+    private readonly struct ForwardBody<TKind>(GpuContext context, View x, View gain, View bias, View y, View statistics, double epsilon) : IPieceBody
+        where TKind : struct, INormKind
+    {
+        public void Run<T, TPiece>()
+            where T : unmanaged, IElement<T>
+            where TPiece : struct, IPiece
+        {
+            var norm = new NormForward<T>
+            {
+                Shape = RowShape.Of(y, x),
+                X = context.View<T>(x),
+                Y = context.View<T>(y),
+                Gain = context.View<T>(gain),
+                Bias = context.View<T>(bias),
+                Statistics = context.View<float>(statistics),
+                Width = x.Layout[-1],
+                HasGain = gain.IsNone ? 0 : 1,
+                HasBias = bias.IsNone ? 0 : 1,
+                Epsilon = (float)epsilon,
+            };
+            var split = new NormSplit(context, norm.Width, MostForward);
+            split.Run(new NormForwardLaunch<T, TPiece, TKind>(context, norm));
+        }
+    }
+
+    private readonly struct BackwardBody<TKind>(GpuContext context, View x, View gain, View statistics, View dy, View dx, bool accumulateX, View partials) : IPieceBody
+        where TKind : struct, INormKind
+    {
+        public void Run<T, TPiece>()
+            where T : unmanaged, IElement<T>
+            where TPiece : struct, IPiece
+        {
+            var norm = new NormGradient<T>
+            {
+                Shape = dx.IsNone ? RowShape.Of(x, x, dy) : RowShape.Of(dx, x, dy),
+                X = context.View<T>(x),
+                DY = context.View<T>(dy),
+                DX = context.View<T>(dx),
+                Gain = context.View<T>(gain),
+                Statistics = context.View<float>(statistics),
+                Partials = context.View<F32>(partials),
+                Width = x.Layout[-1],
+                RowsPerGroup = NormGroups.RowsPerGroup(context, x.Layout.Rows, x.Layout[-1], TKind.IsCentered),
+                HasGain = gain.IsNone ? 0 : 1,
+                HasDX = dx.IsNone ? 0 : 1,
+                HasSums = partials.IsNone ? 0 : 1,
+                Accumulate = accumulateX ? 1 : 0,
+            };
+            NormSplit split = NormGroups.Split(context, norm.Width);
+            split.Run(new NormBackwardLaunch<T, TPiece, TKind>(context, norm));
+        }
     }
 }

@@ -16,29 +16,20 @@ internal sealed class GpuMemoryRead(GpuContext context) : IKernel<MemoryReadCall
     {
         call.Check();
         View x = call.X;
-        GpuChecks.NotDouble(MemoryReadCall.Name, x);
         int perGroup = ElementsPerThread * context.GroupSize;
         int groups = (int)Math.Min(MostGroups, (x.Count + perGroup - 1) / perGroup);
         ArrayView<double> sums = context.Scratch(groups * sizeof(double)).Cast<double>();
-        switch (x.Type)
-        {
-            case DType.BFloat16:
-                Read<BF16>(x, sums);
-                break;
-            case DType.Float16:
-                Read<F16>(x, sums);
-                break;
-            default:
-                Read<F32>(x, sums);
-                break;
-        }
+        ByElement.Run(MemoryReadCall.Name, x, new Body(context, x, sums));
 
         context.Launch(new AddReadSumsWork { Sums = sums, Sum = context.View<float>(call.Sum), Count = groups }, 1, context.GroupSize);
     }
 
-    private void Read<T>(in View x, ArrayView<double> sums)
-        where T : unmanaged, IElement<T>
-        => context.Launch(
-            new ReadSumWork<T> { X = context.View<T>(x), Sums = sums, Count = x.Count, Whole = WholePiece.Elements(x, x.Count) },
-            sums.Length, context.GroupSize);
+    private readonly struct Body(GpuContext context, View x, ArrayView<double> sums) : IElementBody
+    {
+        public void Run<T>()
+            where T : unmanaged, IElement<T>
+            => context.Launch(
+                new ReadSumWork<T> { X = context.View<T>(x), Sums = sums, Count = x.Count, Whole = WholePiece.Elements(x, x.Count) },
+                sums.Length, context.GroupSize);
+    }
 }

@@ -13,65 +13,44 @@ internal sealed class GpuRope(GpuContext context) : IKernel<RopeCall>
     public void Run(in RopeCall call)
     {
         call.Check();
-        GpuChecks.NotDouble(RopeCall.Name, call.X);
-        switch (call.X.Type)
-        {
-            case DType.BFloat16:
-                Apply<BF16>(call);
-                break;
-            case DType.Float16:
-                Apply<F16>(call);
-                break;
-            default:
-                Apply<F32>(call);
-                break;
-        }
+        bool isWhole = call.X.Layout[3] % 8 == 0 && WholePiece.IsAligned(call.X) && WholePiece.IsAligned(call.Y) && WholePiece.IsAligned(call.Table);
+        ByPiece.Run(RopeCall.Name, call.X, isWhole, new Body(context, call));
     }
 
-    private void Apply<T>(in RopeCall call)
-        where T : unmanaged, IElement<T>
+    private readonly struct Body(GpuContext context, RopeCall call) : IPieceBody
     {
-        if (call.X.Layout[3] % 8 == 0 && WholePiece.IsAligned(call.X) && WholePiece.IsAligned(call.Y) && WholePiece.IsAligned(call.Table))
+        public void Run<T, TPiece>()
+            where T : unmanaged, IElement<T>
+            where TPiece : struct, IPiece
         {
-            Apply<T, WholePiece>(call);
+            View x = call.X, y = call.Y, table = call.Table, positions = call.Positions;
+            int heads = x.Layout[2], half = x.Layout[3] / 2;
+            int threads = checked((int)(x.Layout.Rows * WholePiece.Count(half)));
+            context.LaunchThreads(
+                new RopeWork<T, TPiece>
+                {
+                    X = context.View<T>(x),
+                    Y = context.View<T>(y),
+                    Table = context.View<F32>(table),
+                    Positions = context.View<int>(positions),
+                    XBatch = x.Layout.Stride(0),
+                    XTime = x.Layout.Stride(1),
+                    XHead = x.Layout.Stride(2),
+                    YBatch = y.Layout.Stride(0),
+                    YTime = y.Layout.Stride(1),
+                    YHead = y.Layout.Stride(2),
+                    TableStride = table.Layout.Stride(0),
+                    Threads = threads,
+                    Time = x.Layout[1],
+                    Heads = heads,
+                    Half = half,
+                    LastPosition = table.Layout[0] - 1,
+                    HasPositions = positions.IsNone ? 0 : 1,
+                    IsInterleaved = call.Interleaved ? 1 : 0,
+                    Accumulate = call.Accumulate ? 1 : 0,
+                    Sign = call.Inverse ? -1 : 1,
+                },
+                threads);
         }
-        else
-        {
-            Apply<T, AnyPiece>(call);
-        }
-    }
-
-    private void Apply<T, TPiece>(in RopeCall call)
-        where T : unmanaged, IElement<T>
-        where TPiece : struct, IPiece
-    {
-        View x = call.X, y = call.Y, table = call.Table, positions = call.Positions;
-        int heads = x.Layout[2], half = x.Layout[3] / 2;
-        int threads = checked((int)(x.Layout.Rows * WholePiece.Count(half)));
-        context.Launch(
-            new RopeWork<T, TPiece>
-            {
-                X = context.View<T>(x),
-                Y = context.View<T>(y),
-                Table = context.View<F32>(table),
-                Positions = context.View<int>(positions),
-                XBatch = x.Layout.Stride(0),
-                XTime = x.Layout.Stride(1),
-                XHead = x.Layout.Stride(2),
-                YBatch = y.Layout.Stride(0),
-                YTime = y.Layout.Stride(1),
-                YHead = y.Layout.Stride(2),
-                TableStride = table.Layout.Stride(0),
-                Threads = threads,
-                Time = x.Layout[1],
-                Heads = heads,
-                Half = half,
-                LastPosition = table.Layout[0] - 1,
-                HasPositions = positions.IsNone ? 0 : 1,
-                IsInterleaved = call.Interleaved ? 1 : 0,
-                Accumulate = call.Accumulate ? 1 : 0,
-                Sign = call.Inverse ? -1 : 1,
-            },
-            (threads + context.GroupSize - 1) / context.GroupSize, context.GroupSize);
     }
 }

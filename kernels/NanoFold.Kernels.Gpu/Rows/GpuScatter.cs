@@ -70,7 +70,7 @@ internal sealed class GpuScatter(GpuContext context)
             Partial = scratch.SubView(integers * sizeof(int), partials * sizeof(float)).Cast<float>(),
             XColumn = x.Layout.Stride(-1), TableRow = table.Layout.Stride(0), TableColumn = table.Layout.Stride(1), TableRows = limit, Width = width,
         };
-        int blocks = (width + context.GroupSize - 1) / context.GroupSize;
+        int blocks = context.Groups(width);
         context.Launch(new ScatterChunkWork<T, TTable> { Rows = scatter }, chunks, blocks, 1, context.GroupSize);
         if (chunks > 1)
         {

@@ -15,7 +15,7 @@ internal sealed class StableSort(GpuContext context)
     /// <summary>Counts [digit, block] of one pass.</summary>
     public long CountsLength(int count, int digits) => (long)digits * Blocks(count);
 
-    public int Blocks(int count) => (count + context.GroupSize - 1) / context.GroupSize;
+    public int Blocks(int count) => context.Groups(count);
 
     /// <summary>Sorted keys, those outside of [0, <paramref name="limit"/>) last and as <paramref name="limit"/>, and where each came from.</summary>
     /// <param name="scratch">Of at least <see cref="ScratchLength"/>; the results lie in it.</param>

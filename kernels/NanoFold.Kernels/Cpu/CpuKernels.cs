@@ -30,6 +30,7 @@ internal static class CpuKernels
         new CpuMemoryRead(context),
         new CpuScan(context),
         new CpuConvolution(context),
+        new CpuContinuation(context),
         new CpuRecurrent<Rnn>(context),
         new CpuRecurrent<Gru>(context),
         new CpuRecurrent<Lstm>(context),

@@ -33,6 +33,7 @@ public class DecoderTests
         {
             Pattern = [new BlockConfig { Mixer = SlidingWindowConfig.Tiny }, new BlockConfig { Mixer = TopKConfig.Tiny }],
         });
+        yield return Case("a window without positions", TinyModels.Shape with { Position = PositionKind.None, Mixer = SlidingWindowConfig.Tiny });
         yield return Case("long", TinyModels.Shape with { Context = 150, Mixer = new SlidingWindowConfig { Window = 9, Sinks = 1 } });
 
         static TestCaseData Case(string name, ModelConfig config) => new TestCaseData(config).SetArgDisplayNames(name);
@@ -48,7 +49,9 @@ public class DecoderTests
     public void LogitsEqualThoseOfFullPasses(ModelConfig config)
     {
         using Transformer model = TinyModels.Random(_backend, config);
-        using var full = new FullPass(model);
+        // What slides on is as if the context had been longer.
+        using Transformer longer = TinyModels.Random(_backend, config with { Context = model.SlidesOn ? config.Context + 40 : config.Context });
+        using var full = new FullPass(longer);
         using var decoder = new Decoder(model, 3);
         var random = new Random(5);
         int context = model.Config.Context;
@@ -69,7 +72,7 @@ public class DecoderTests
                 {
                     int token = random.Next(256);
                     rows[row].Add(token);
-                    rows[row] = rows[row].Count > context ? [.. rows[row].TakeLast(context / 2)] : rows[row];
+                    rows[row] = rows[row].Count > longer.Config.Context ? [.. rows[row].TakeLast(context / 2)] : rows[row];
                     decoder.Append(row, token);
                 }
             }
@@ -113,6 +116,30 @@ public class DecoderTests
             Assert.That(read, Is.EqualTo(lengths.Sum()));
             Assert.That(ready, Is.EqualTo(new[] { 1, 1, 1, 1 }), "each row's logits come once");
         });
+    }
+
+    [Test]
+    public void AModelThatSlidesOnReadsNothingAgain()
+    {
+        using Transformer model = TinyModels.Random(_backend, TinyModels.Shape with { Position = PositionKind.None, Mixer = SlidingWindowConfig.Tiny });
+        using var decoder = new Decoder(model, 1);
+        decoder.Begin(0, new int[16]);
+        decoder.Run();
+        for (int i = 0; i < 50; i++)
+        {
+            decoder.Append(0, i);
+            Assert.That((decoder.Run(), decoder.HasLogits(0)), Is.EqualTo((1, true)), $"token {i}");
+        }
+    }
+
+    [TestCase(PositionKind.Rope, false)]
+    [TestCase(PositionKind.Learned, false)]
+    [TestCase(PositionKind.None, true)]
+    public void AWindowSlidesOnWithoutPositions(PositionKind position, bool slidesOn)
+    {
+        using var window = new Transformer(TinyModels.Shape with { Position = position, Mixer = SlidingWindowConfig.Tiny }, _backend);
+        using var all = new Transformer(TinyModels.Shape with { Position = position }, _backend);
+        Assert.That((window.SlidesOn, all.SlidesOn), Is.EqualTo((slidesOn, false)));
     }
 
     [Test]

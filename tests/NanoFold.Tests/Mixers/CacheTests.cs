@@ -1,6 +1,8 @@
+using NanoFold.Engine.Autograd;
 using NanoFold.Engine.Mixers;
 using NanoFold.Engine.Model;
 using NanoFold.Engine.Modules;
+using NanoFold.Kernels;
 using NanoFold.Tests.Suites;
 
 namespace NanoFold.Tests.Mixers;
@@ -22,6 +24,29 @@ public class CacheTests : EngineTests
         Assert.That(Bytes(512, 1), Is.EqualTo(10 * 16 * 2 * 2 * 4));
         Assert.That(Bytes(512, 7), Is.EqualTo(16 * 16 * 2 * 2 * 4));
         Assert.That(Bytes(12, 7), Is.EqualTo(12 * 16 * 2 * 2 * 4));
+    }
+
+    [Test]
+    public void A_row_that_begins_finds_zeros_where_it_should()
+    {
+        Backend backend = Backend();
+        StateSlot[] slots =
+        [
+            new("recurrent", Layout.Of(2, 3), DType.Float32, StateStart.Zero),
+            new("counters", Layout.Of(2, 1, 2), DType.Int32, StateStart.Zero),
+            new("keys", Layout.Of(2, 2), DType.Float32, StateStart.Kept),
+        ];
+        using var cache = new DecodeCache(backend, [[], slots], batch: 2, chunk: 1);
+        Assert.That(cache.Bytes, Is.EqualTo(4 * (6 + 4 + 4)));
+        var tape = new Tape(backend);
+        View[] views = [.. slots.Select(slot => tape.Values[cache.Use(tape, 1, slot.Name).Id].External)];
+        foreach (View view in views)
+        {
+            backend.Fill(view, 7);
+        }
+
+        cache.Begin(1);
+        Assert.That(views.Select(view => Host.Read(backend, view)), Is.EqualTo(new double[][] { [7, 7, 7, 0, 0, 0], [7, 7, 0, 0], [7, 7, 7, 7] }));
     }
 
     [Test]

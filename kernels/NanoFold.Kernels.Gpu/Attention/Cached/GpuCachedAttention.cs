@@ -17,75 +17,66 @@ internal sealed class GpuCachedAttention(GpuContext context) : IKernel<CachedAtt
     public void Run(in CachedAttentionCall call)
     {
         var shape = new CachedAttentionShape(CachedAttentionCall.Name, call);
-        GpuChecks.NotDouble(CachedAttentionCall.Name, call.Q);
         VisibleRule rule = call.Visible.Rule();
         if (rule.Sinks >= shape.Capacity)
         {
             Checks.Throw(CachedAttentionCall.Name, $"{rule.Sinks} sinks leave no room in a cache of {shape.Capacity}");
         }
 
-        switch (shape.Type)
+        ByElement.Run(CachedAttentionCall.Name, call.Q, new Body(context, shape, call));
+    }
+
+    private readonly struct Body(GpuContext context, CachedAttentionShape shape, CachedAttentionCall args) : IElementBody
+    {
+        public void Run<T>()
+            where T : unmanaged, IElement<T>
         {
-            case DType.BFloat16:
-                Forward<BF16>(shape, call);
-                break;
-            case DType.Float16:
-                Forward<F16>(shape, call);
-                break;
-            default:
-                Forward<F32>(shape, call);
-                break;
+            var cache = new CacheView
+            {
+                Positions = context.View<int>(args.Positions),
+                Counts = context.View<int>(args.Counts),
+                Time = shape.Time,
+                Capacity = shape.Capacity,
+                Rule = args.Visible.Rule(),
+                HasPrefixes = args.Visible.Prefixes.IsNone ? 0 : 1,
+                Prefixes = context.View<int>(args.Visible.Prefixes),
+            };
+            Append<T>(cache, args.K, args.KeyCache);
+            Append<T>(cache, args.V, args.ValueCache);
+            int rows = checked(shape.Batch * shape.Time * shape.Heads), keep = Math.Min(args.TopK, shape.Capacity);
+            int groups = Math.Min(rows, context.IsSimulator ? 1 : MostGroups);
+            long floats = (long)groups * (shape.Capacity + keep), picked = (long)groups * keep;
+            var scratch = context.Scratch((floats + picked) * sizeof(float));
+            var work = new CachedWork<T>
+            {
+                Q = HeadView<T>.Of(context, args.Q),
+                Keys = HeadView<T>.Of(context, args.KeyCache),
+                Values = HeadView<T>.Of(context, args.ValueCache),
+                Y = HeadView<T>.Of(context, args.Y),
+                Cache = cache,
+                Scratch = scratch.SubView(0, floats * sizeof(float)).Cast<float>(),
+                Picked = scratch.SubView(keep > 0 ? floats * sizeof(float) : 0, Math.Max(picked, 1) * sizeof(int)).Cast<int>(),
+                Scale = (float)args.Scale,
+                Heads = shape.Heads,
+                GroupHeads = shape.Heads / shape.KeyHeads,
+                Keep = keep,
+                Rows = rows,
+            };
+            context.Launch(work, groups, context.GroupSize);
         }
-    }
 
-    private void Forward<T>(in CachedAttentionShape shape, in CachedAttentionCall args)
-        where T : unmanaged, IElement<T>
-    {
-        var cache = new CacheView
+        private void Append<T>(in CacheView cache, in View x, in View slots)
+            where T : unmanaged, IElement<T>
         {
-            Positions = context.View<int>(args.Positions),
-            Counts = context.View<int>(args.Counts),
-            Time = shape.Time,
-            Capacity = shape.Capacity,
-            Rule = args.Visible.Rule(),
-            HasPrefixes = args.Visible.Prefixes.IsNone ? 0 : 1,
-            Prefixes = context.View<int>(args.Visible.Prefixes),
-        };
-        Append<T>(shape, cache, args.K, args.KeyCache);
-        Append<T>(shape, cache, args.V, args.ValueCache);
-        int rows = checked(shape.Batch * shape.Time * shape.Heads), keep = Math.Min(args.TopK, shape.Capacity);
-        int groups = Math.Min(rows, context.IsSimulator ? 1 : MostGroups);
-        long floats = (long)groups * (shape.Capacity + keep), picked = (long)groups * keep;
-        var scratch = context.Scratch((floats + picked) * sizeof(float));
-        var work = new CachedWork<T>
-        {
-            Q = HeadView<T>.Of(context, args.Q),
-            Keys = HeadView<T>.Of(context, args.KeyCache),
-            Values = HeadView<T>.Of(context, args.ValueCache),
-            Y = HeadView<T>.Of(context, args.Y),
-            Cache = cache,
-            Scratch = scratch.SubView(0, floats * sizeof(float)).Cast<float>(),
-            Picked = scratch.SubView(keep > 0 ? floats * sizeof(float) : 0, Math.Max(picked, 1) * sizeof(int)).Cast<int>(),
-            Scale = (float)args.Scale,
-            Heads = shape.Heads,
-            GroupHeads = shape.Heads / shape.KeyHeads,
-            Keep = keep,
-            Rows = rows,
-        };
-        context.Launch(work, groups, context.GroupSize);
-    }
-
-    private void Append<T>(in CachedAttentionShape shape, in CacheView cache, in View x, in View slots)
-        where T : unmanaged, IElement<T>
-    {
-        var work = new CachedAppendWork<T>
-        {
-            X = HeadView<T>.Of(context, x),
-            Slots = HeadView<T>.Of(context, slots),
-            Cache = cache,
-            KeyHeads = shape.KeyHeads,
-        };
-        int fours = (x.Layout[3] + 3) / 4, threads = Math.Min(context.GroupSize, 32);
-        context.Launch(work, shape.Batch * shape.Time * shape.KeyHeads, (fours + threads - 1) / threads, 1, threads);
+            var work = new CachedAppendWork<T>
+            {
+                X = HeadView<T>.Of(context, x),
+                Slots = HeadView<T>.Of(context, slots),
+                Cache = cache,
+                KeyHeads = shape.KeyHeads,
+            };
+            int fours = (x.Layout[3] + 3) / 4, threads = Math.Min(context.GroupSize, 32);
+            context.Launch(work, shape.Batch * shape.Time * shape.KeyHeads, (fours + threads - 1) / threads, 1, threads);
+        }
     }
 }

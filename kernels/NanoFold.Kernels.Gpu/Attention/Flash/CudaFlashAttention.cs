@@ -49,15 +49,7 @@ internal sealed class CudaFlashAttention(GpuContext context, GpuFusedAttention p
             return;
         }
 
-        if (shape.Type == DType.BFloat16)
-        {
-            DeltaRows.Prepare<BF16>(context, AttentionBackwardCall.Name, shape, args, gradients, default);
-        }
-        else
-        {
-            DeltaRows.Prepare<F16>(context, AttentionBackwardCall.Name, shape, args, gradients, default);
-        }
-
+        ByElement.Run(AttentionBackwardCall.Name, args.Q, new Preparation(context, shape, args, gradients));
         FlashRun.Backward(this, shape, args, gradients);
     }
 
@@ -91,5 +83,12 @@ internal sealed class CudaFlashAttention(GpuContext context, GpuFusedAttention p
         }
 
         _kernels.Clear();
+    }
+
+    private readonly struct Preparation(GpuContext context, AttentionShape shape, AttentionArgs args, AttentionGradients gradients) : IElementBody
+    {
+        public void Run<T>()
+            where T : unmanaged, IElement<T>
+            => DeltaRows.Prepare<T>(context, AttentionBackwardCall.Name, shape, args, gradients, default);
     }
 }

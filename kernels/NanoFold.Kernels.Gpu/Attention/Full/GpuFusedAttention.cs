@@ -15,19 +15,7 @@ internal sealed class GpuFusedAttention(GpuContext context) : IKernel<AttentionC
     {
         AttentionArgs args = call.Args;
         var shape = new AttentionShape(AttentionCall.Name, args);
-        GpuChecks.NotDouble(AttentionCall.Name, args.Q);
-        switch (shape.Type)
-        {
-            case DType.BFloat16:
-                Forward<BF16>(shape, args);
-                break;
-            case DType.Float16:
-                Forward<F16>(shape, args);
-                break;
-            default:
-                Forward<F32>(shape, args);
-                break;
-        }
+        ByElement.Run(AttentionCall.Name, args.Q, new ForwardBody(context, shape, args));
     }
 
     /// <exception cref="ArgumentException">A shape, stride or type does not fit the others, or the scratch is too small.</exception>
@@ -36,20 +24,8 @@ internal sealed class GpuFusedAttention(GpuContext context) : IKernel<AttentionC
         AttentionArgs args = call.Args;
         AttentionGradients gradients = call.Gradients;
         var shape = new AttentionShape(AttentionBackwardCall.Name, args);
-        GpuChecks.NotDouble(AttentionBackwardCall.Name, args.Q);
         shape.Check(AttentionBackwardCall.Name, gradients);
-        switch (shape.Type)
-        {
-            case DType.BFloat16:
-                Backward<BF16>(shape, args, gradients);
-                break;
-            case DType.Float16:
-                Backward<F16>(shape, args, gradients);
-                break;
-            default:
-                Backward<F32>(shape, args, gradients);
-                break;
-        }
+        ByElement.Run(AttentionBackwardCall.Name, args.Q, new BackwardBody(context, shape, args, gradients));
     }
 
     public long ScratchBytes(in AttentionBackwardCall shape) => DeltaRows.Bytes(shape.Args);
@@ -57,72 +33,78 @@ internal sealed class GpuFusedAttention(GpuContext context) : IKernel<AttentionC
     private static int Chunks(int depth) => (depth + TileGroup.Chunk - 1) / TileGroup.Chunk;
 
     /// <summary>Memory for what documents reach.</summary>
-    private ArrayView<int> Reach(in AttentionShape shape)
+    private static ArrayView<int> Reach(GpuContext context, in AttentionShape shape)
         => shape.HasDocuments ? context.Scratch(DocumentReach.Length(shape) * sizeof(int)).Cast<int>() : default;
 
-    private void Forward<T>(in AttentionShape shape, in AttentionArgs args)
-        where T : unmanaged, IElement<T>
+    private readonly struct ForwardBody(GpuContext context, AttentionShape shape, AttentionArgs args) : IElementBody
     {
-        var work = new ForwardWork<T>
+        public void Run<T>()
+            where T : unmanaged, IElement<T>
         {
-            Q = HeadView<T>.Of(context, args.Q),
-            K = HeadView<T>.Of(context, args.K),
-            V = HeadView<T>.Of(context, args.V),
-            Y = HeadView<T>.Of(context, args.Y),
-            LogSumExp = context.View<float>(args.LogSumExp),
-            Seen = VisibleView.Of(context, shape, args.Visible, Reach(shape)),
-            Scale = (float)args.Scale,
-            Heads = shape.Heads,
-            GroupHeads = shape.Group,
-        };
-        int threads = TileGroup.Threads(context);
-        context.Launch(work, shape.Batch * shape.Heads, work.Seen.Blocks.QueryGroups(TileGroup.Rows(threads)), Chunks(shape.ValueDepth), threads);
-    }
-
-    private void Backward<T>(in AttentionShape shape, in AttentionArgs args, in AttentionGradients gradients)
-        where T : unmanaged, IElement<T>
-    {
-        ScoreGradient rows = DeltaRows.Prepare<T>(context, AttentionBackwardCall.Name, shape, args, gradients, Reach(shape));
-        var q = HeadView<T>.Of(context, args.Q);
-        var k = HeadView<T>.Of(context, args.K);
-        var v = HeadView<T>.Of(context, args.V);
-        var dy = HeadView<T>.Of(context, gradients.DY);
-        int threads = TileGroup.Threads(context), size = TileGroup.Rows(threads);
-        if (!gradients.DK.IsNone || !gradients.DV.IsNone)
-        {
-            var keys = new KeyGradientWork<T>
+            var work = new ForwardWork<T>
             {
-                Q = q,
-                K = k,
-                V = v,
-                DY = dy,
-                DK = HeadView<T>.Of(context, gradients.DK),
-                DV = HeadView<T>.Of(context, gradients.DV),
-                Rows = rows,
-                KeyHeads = shape.KeyHeads,
-                GroupHeads = shape.Group,
-                AccumulateK = gradients.AccumulateK ? 1 : 0,
-                AccumulateV = gradients.AccumulateV ? 1 : 0,
-            };
-            int chunks = Math.Max(Chunks(shape.Depth), Chunks(shape.ValueDepth));
-            context.Launch(keys, shape.Batch * shape.KeyHeads, rows.Seen.Blocks.KeyGroups(size), chunks, threads);
-        }
-
-        if (!gradients.DQ.IsNone)
-        {
-            var queries = new QueryGradientWork<T>
-            {
-                Q = q,
-                K = k,
-                V = v,
-                DY = dy,
-                DQ = HeadView<T>.Of(context, gradients.DQ),
-                Rows = rows,
+                Q = HeadView<T>.Of(context, args.Q),
+                K = HeadView<T>.Of(context, args.K),
+                V = HeadView<T>.Of(context, args.V),
+                Y = HeadView<T>.Of(context, args.Y),
+                LogSumExp = context.View<float>(args.LogSumExp),
+                Seen = VisibleView.Of(context, shape, args.Visible, Reach(context, shape)),
+                Scale = (float)args.Scale,
                 Heads = shape.Heads,
                 GroupHeads = shape.Group,
-                Accumulate = gradients.AccumulateQ ? 1 : 0,
             };
-            context.Launch(queries, shape.Batch * shape.Heads, rows.Seen.Blocks.QueryGroups(size), Chunks(shape.Depth), threads);
+            int threads = TileGroup.Threads(context);
+            context.Launch(work, shape.Batch * shape.Heads, work.Seen.Blocks.QueryGroups(TileGroup.Rows(threads)), Chunks(shape.ValueDepth), threads);
+        }
+    }
+
+    private readonly struct BackwardBody(GpuContext context, AttentionShape shape, AttentionArgs args, AttentionGradients gradients) : IElementBody
+    {
+        public void Run<T>()
+            where T : unmanaged, IElement<T>
+        {
+            ScoreGradient rows = DeltaRows.Prepare<T>(context, AttentionBackwardCall.Name, shape, args, gradients, Reach(context, shape));
+            var q = HeadView<T>.Of(context, args.Q);
+            var k = HeadView<T>.Of(context, args.K);
+            var v = HeadView<T>.Of(context, args.V);
+            var dy = HeadView<T>.Of(context, gradients.DY);
+            int threads = TileGroup.Threads(context), size = TileGroup.Rows(threads);
+            if (!gradients.DK.IsNone || !gradients.DV.IsNone)
+            {
+                var keys = new KeyGradientWork<T>
+                {
+                    Q = q,
+                    K = k,
+                    V = v,
+                    DY = dy,
+                    DK = HeadView<T>.Of(context, gradients.DK),
+                    DV = HeadView<T>.Of(context, gradients.DV),
+                    Rows = rows,
+                    KeyHeads = shape.KeyHeads,
+                    GroupHeads = shape.Group,
+                    AccumulateK = gradients.AccumulateK ? 1 : 0,
+                    AccumulateV = gradients.AccumulateV ? 1 : 0,
+                };
+                int chunks = Math.Max(Chunks(shape.Depth), Chunks(shape.ValueDepth));
+                context.Launch(keys, shape.Batch * shape.KeyHeads, rows.Seen.Blocks.KeyGroups(size), chunks, threads);
+            }
+
+            if (!gradients.DQ.IsNone)
+            {
+                var queries = new QueryGradientWork<T>
+                {
+                    Q = q,
+                    K = k,
+                    V = v,
+                    DY = dy,
+                    DQ = HeadView<T>.Of(context, gradients.DQ),
+                    Rows = rows,
+                    Heads = shape.Heads,
+                    GroupHeads = shape.Group,
+                    Accumulate = gradients.AccumulateQ ? 1 : 0,
+                };
+                context.Launch(queries, shape.Batch * shape.Heads, rows.Seen.Blocks.QueryGroups(size), Chunks(shape.Depth), threads);
+            }
         }
     }
 }

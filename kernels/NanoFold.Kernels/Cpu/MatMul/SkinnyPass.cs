@@ -31,16 +31,16 @@ internal unsafe struct SkinnyPass<O, V, T>
         _tiles = !_dot && product.Rows > MaxSumRows;
         // Dot products: long streams, but enough items to share. Sums: long runs of each row, but eight items.
         _chunk = _dot ? DotChunk(product)
-            : _tiles ? RowSums<O, V, T>.ChunkColumns
+            : _tiles ? FewRows<O, V, T>.ChunkColumns
             : Math.Clamp(BlockPlan.Ceiling(product.Columns, 8 * 64) * 64, 64, SumColumns);
     }
 
     public readonly long Items => BlockPlan.Ceiling(_product.Columns, _chunk);
 
-    public readonly long ScratchBytes => Math.Max(MaxSumRows * SumColumns, RowSums<O, V, T>.ScratchElements) * sizeof(T);
+    public readonly long ScratchBytes => Math.Max(MaxSumRows * SumColumns, FewRows<O, V, T>.ScratchElements) * sizeof(T);
 
     public static bool Fits(in Product product) =>
-        CanDot(product) || (product.Rows <= MaxSumRows && product.BColumn == sizeof(T)) || RowSums<O, V, T>.Fits(product);
+        CanDot(product) || (product.Rows <= MaxSumRows && product.BColumn == sizeof(T)) || FewRows<O, V, T>.Fits(product);
 
     public readonly void Multiply(long item, byte* scratch)
     {
@@ -52,7 +52,7 @@ internal unsafe struct SkinnyPass<O, V, T>
         }
         else if (_tiles)
         {
-            new RowSums<O, V, T>(_product, column, end - column, (T*)scratch).Multiply();
+            new FewRows<O, V, T>(_product, column, end - column, (T*)scratch).Multiply();
         }
         else
         {

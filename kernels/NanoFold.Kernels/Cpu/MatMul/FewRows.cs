@@ -9,7 +9,7 @@ namespace NanoFold.Kernels.Cpu.MatMul;
 /// Four to six rows of a times a large b, whose columns are adjacent: sums of a chunk of columns grow in the first-level cache, a few k at a
 /// time and in register tiles, while the next k of b are on their way from memory. With more rows, or a b that is in a cache, packing pays.
 /// </summary>
-internal readonly unsafe ref struct RowSums<O, V, T>
+internal readonly unsafe ref struct FewRows<O, V, T>
     where O : struct, IVectorOps<V>
     where V : struct
     where T : unmanaged, INumberBase<T>
@@ -28,7 +28,7 @@ internal readonly unsafe ref struct RowSums<O, V, T>
     private readonly T* _sums;
 
     /// <param name="sums">Room for <see cref="ScratchElements"/>.</param>
-    public RowSums(in Product product, int column, int columns, T* sums)
+    public FewRows(in Product product, int column, int columns, T* sums)
     {
         _product = ref product;
         _column = column;
