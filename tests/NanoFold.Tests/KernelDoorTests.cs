@@ -4,6 +4,7 @@ using NanoFold.Kernels.Memory;
 using NanoFold.Kernels.Null;
 using NanoFold.Kernels.Profiling;
 using NanoFold.Tests.Suites;
+using NanoFold.Tests.Suites.Halves;
 
 namespace NanoFold.Tests;
 

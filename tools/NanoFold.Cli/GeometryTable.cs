@@ -1,38 +1,82 @@
+using System.Globalization;
 using NanoFold.Engine.Geometry;
+using NanoFold.Engine.Geometry.Measures;
 
 namespace NanoFold.Cli;
 
-/// <summary>The residual stream layer by layer, as a table.</summary>
+/// <summary>
+/// What was measured last, as tables: one for each kind of place, its rows the places and its columns the figures that the measures show. It knows none of
+/// the figures.
+/// </summary>
 internal static class GeometryTable
 {
-    public static void Write(Output output, IReadOnlyList<LayerGeometry> layers, GeometryConfig config)
+    private const string Stream = "hook_resid_post";
+
+    public static void Write(Output output, GeometryRecorder geometry)
     {
-        (string Head, Func<LayerGeometry, double?> Value, string Format)[] columns =
-        [
-            ("norm", l => l.Residual.All.MeanNorm, "0.0"),
-            ("mixer Δ", l => l.Mixer.All.Share, "0.00"),
-            ("ff Δ", l => l.FeedForward.All.Share, "0.00"),
-            ("cosine", l => l.Residual.WithoutFirst.MeanCosine, "0.00"),
-            ("PR", l => l.Spectrum.ParticipationRatio, "0.0"),
-            ("erank", l => l.Spectrum.ErankEig, "0.0"),
-            ("λ₁ %", l => l.Spectrum.FirstShare * 100, "0"),
-            ("TwoNN", l => l.Dimension?.Measured.Dimension, "0.0"),
-            ("≈ Gauss", l => l.Dimension?.GaussianDimension, "0"),
-            ("entropy", l => l.Attention?.All.EntropyShare, "0.00"),
-            ("sink", l => l.Attention?.All.FirstMass, "0.00"),
-            ("gate", l => l.Gate?.Mean, "0.00"),
-            ("load H", l => l.ExpertEntropy, "0.00"),
-        ];
-        // A column that no layer has a figure for would only take room.
-        columns = [.. columns.Where(c => layers.Any(l => c.Value(l) is not null))];
+        IReadOnlyList<Measured> latest = geometry.Latest;
+        foreach (IGrouping<string, Measured> table in latest.GroupBy(m => TableOf(m.Place)))
+        {
+            Write(output, table.Key, [.. table]);
+        }
+
+        string legends = string.Join("; ", latest.Select(m => m.Measure).Where(m => m.Legend.Length > 0).Select(m => m.Legend).Distinct());
+        output.Text.WriteLine($"residual stream after each block, {geometry.Shape.Points} of {geometry.Shape.Tokens} probe tokens, neighbors of {geometry.Shape.Neighbors}; {legends}");
+        long last = latest.Max(m => m.Step);
+        string[] earlier = [.. latest.Where(m => m.Step < last).GroupBy(m => m.Measure.Kind).Select(g => $"{g.Key} of step {g.Max(m => m.Step)}")];
+        if (earlier.Length > 0)
+        {
+            output.Text.WriteLine($"for want of time: {string.Join(", ", earlier)}");
+        }
+
+        output.Text.WriteLine();
+    }
+
+    private static void Write(Output output, string title, IReadOnlyList<Measured> measured)
+    {
+        (Measure Measure, FigureColumn Column)[] columns = [.. measured.Select(m => m.Measure).Distinct().SelectMany(m => ColumnsOf(m, measured).Select(c => (m, c)))];
+        Dictionary<(string Row, Measure Measure, string Figure), double?> values = [];
+        foreach (Measured one in measured)
+        {
+            foreach (Figure figure in one.Figures)
+            {
+                values[(RowOf(one.Place), one.Measure, figure.Name)] = figure.Value;
+            }
+        }
+
+        string[] rows = [.. measured.Select(m => m.Place).OrderBy(p => p.Layer ?? -1).ThenBy(p => p.Head ?? -1).Select(RowOf).Distinct()];
+        // A column that no row has a figure for would only take room.
+        columns = [.. columns.Where(c => rows.Any(row => values.GetValueOrDefault((row, c.Measure, c.Column.Figure)) is not null))];
         output.Text.WriteLine();
         output.Table(
             numbers: true,
             [
-                ["layer", .. columns.Select(c => c.Head)],
-                .. layers.Select(l => (string[])[$"{l.Layer}", .. columns.Select(c => c.Value(l) is { } value ? Display.Number(value, c.Format) : "–")]),
+                [title, .. columns.Select(c => c.Column.Head)],
+                .. rows.Select(row => (string[])
+                [
+                    row,
+                    .. columns.Select(c => values.GetValueOrDefault((row, c.Measure, c.Column.Figure)) is { } value ? Display.Number(value * c.Column.Factor, c.Column.Format) : "–"),
+                ]),
             ]);
-        output.Text.WriteLine($"residual stream after each block, {layers[0].Spectrum.Points} probe tokens, centred, position 0 left out of cosine, PR, erank, λ₁ and TwoNN; TwoNN on {layers[0].Dimension?.Measured.Points ?? 0} of them; Δ = ‖update‖ / ‖stream‖; ≈ Gauss = dimension of a Gaussian that TwoNN would measure the same");
-        output.Text.WriteLine();
     }
+
+    private static IEnumerable<FigureColumn> ColumnsOf(Measure measure, IReadOnlyList<Measured> measured) => measure.Columns.Count > 0
+        ? measure.Columns
+        : measured.Where(m => m.Measure == measure).SelectMany(m => m.Figures).Select(f => f.Name).Distinct().Select(name => new FigureColumn(name, name, "0.###"));
+
+    // Whatever is measured of a block, or of the stream after it, stands in one row.
+    private static string TableOf(FigurePlace place) => place switch
+    {
+        { Scope: "point" } when !place.Point.EndsWith(Stream, StringComparison.Ordinal) => $"layer, {place.Point[(place.Point.IndexOf('.', "blocks.".Length) + 1)..]}",
+        { Scope: "point" or "block" or "step" } => "layer",
+        _ => place.Scope,
+    };
+
+    private static string RowOf(FigurePlace place) => place.Scope switch
+    {
+        "head" => string.Create(CultureInfo.InvariantCulture, $"{place.Layer}.{place.Head}"),
+        "pair" => $"{place.Point.Replace("." + Stream, "", StringComparison.Ordinal)} and {place.Other!.Replace("." + Stream, "", StringComparison.Ordinal)}",
+        "point" or "block" or "step" => string.Create(CultureInfo.InvariantCulture, $"{place.Layer}"),
+        _ => place.Point,
+    };
 }

@@ -87,7 +87,7 @@ internal sealed class TrainProgress : ITrainObserver
     {
         if (session.Geometry is { Latest.Count: > 0 } geometry)
         {
-            GeometryTable.Write(_output, geometry.Latest, session.Config.Geometry);
+            GeometryTable.Write(_output, geometry);
         }
 
         string loss = summary.Validation is { } validation ? $"validation {Figure(validation.Loss)} nats/token, {Figure(validation.BitsPerByte)} bits/byte" : $"training loss {Figure(summary.TrainLoss)}";

@@ -85,6 +85,20 @@ public sealed class Plan : IDisposable
         }
     }
 
+    /// <summary>As <see cref="Run()"/>, but only as far as it is to go on: asked after each call that waits for the device, as readers do.</summary>
+    internal void RunWhile(Func<bool> goesOn)
+    {
+        Backend backend = Tape.Backend;
+        foreach (PlanStep step in _steps)
+        {
+            step.Run(backend);
+            if (step.ReadsBack && !goesOn())
+            {
+                return;
+            }
+        }
+    }
+
     /// <summary>A kept value's memory, after a run.</summary>
     public View this[Tensor tensor] => _builder.View(tensor, _arena ?? throw new InvalidOperationException("plan: read before it was bound to memory"));
 }

@@ -6,12 +6,15 @@ namespace NanoFold.Engine.Autograd;
 /// Plans by key (shape, mode, taps). Beyond a capacity the least recently used one is dropped. All share one arena, so only one runs at a time,
 /// and the values that one kept are gone after another has run.
 /// </summary>
-public sealed class PlanCache<TKey>(Backend backend, int capacity = 16) : IDisposable
+/// <param name="backend">Where they run.</param>
+/// <param name="capacity">Plans that are held.</param>
+/// <param name="arena">Memory shared with other plans too; null for its own.</param>
+public sealed class PlanCache<TKey>(Backend backend, int capacity = 16, SharedArena? arena = null) : IDisposable
     where TKey : notnull
 {
     private readonly LinkedList<(TKey Key, Plan Plan)> _recent = [];
     private readonly Dictionary<TKey, LinkedListNode<(TKey Key, Plan Plan)>> _plans = [];
-    private readonly SharedArena _arena = new(backend);
+    private readonly SharedArena _arena = arena ?? new SharedArena(backend);
 
     /// <summary>Bytes of the shared arena so far.</summary>
     public long ArenaBytes => _arena.Bytes;
@@ -56,6 +59,9 @@ public sealed class PlanCache<TKey>(Backend backend, int capacity = 16) : IDispo
     public void Dispose()
     {
         Clear();
-        _arena.Dispose();
+        if (arena is null)
+        {
+            _arena.Dispose();
+        }
     }
 }

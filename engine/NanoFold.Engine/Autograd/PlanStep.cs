@@ -22,6 +22,9 @@ internal sealed record PlanStep(PlanStepKind Kind, OpCall? Call, bool IsRecomput
     /// <summary>Whether it belongs to the backward pass.</summary>
     public bool IsBackward => Kind != PlanStepKind.Forward || IsRecomputed;
 
+    /// <summary>Whether the call waits for the device.</summary>
+    public bool ReadsBack => Call?.Node.Op.ReadsBack == true;
+
     public void Run(Backend backend)
     {
         switch (Kind)

@@ -30,6 +30,9 @@ internal sealed class DecodeInputs : IDisposable
         _buffer = backend.Allocate(5 * Stride * sizeof(int));
     }
 
+    /// <summary>On the device.</summary>
+    public long Bytes => _buffer.Bytes;
+
     // Elements from one of the five to the next.
     private long Stride => ((long)_tokens.Length + 63) / 64 * 64;
 

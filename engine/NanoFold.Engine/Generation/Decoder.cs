@@ -28,7 +28,8 @@ public sealed class Decoder : IDisposable
 
     /// <param name="model">Its parameters are in float32, and so is decoding, whatever the precision of training. What the rows remember is lost when its parameters change: begin them again.</param>
     /// <param name="batch">B, the number of rows.</param>
-    public Decoder(Transformer model, int batch)
+    /// <param name="arena">Memory shared with what does not run while decoding; null for its own.</param>
+    public Decoder(Transformer model, int batch, SharedArena? arena = null)
     {
         if (model.Store.Type != DType.Float32)
         {
@@ -43,7 +44,7 @@ public sealed class Decoder : IDisposable
         _rows = [.. Enumerable.Range(0, batch).Select(_ => new DecodeRow(config.Context, model.SlidesOn))];
         _cache = model.NewCache(batch, _sizes[^1]);
         _inputs = new DecodeInputs(model.Backend, batch, _sizes[^1]);
-        _plans = new PlanCache<int>(model.Backend);
+        _plans = new PlanCache<int>(model.Backend, arena: arena);
         _record = Record;
 
         // Single tokens are what every row comes to.
@@ -54,6 +55,10 @@ public sealed class Decoder : IDisposable
 
     /// <summary>Bytes of the caches of all layers.</summary>
     public long CacheBytes => _cache.Bytes;
+
+    /// <summary>Bytes of the arena that the largest run needs, and of the device besides.</summary>
+    internal (long ArenaBytes, long OtherBytes) Needs() =>
+        (Enumerable.Range(0, _sizes.Length).Max(size => _plans.Get(size, _record).ArenaBytes), _cache.Bytes + _inputs.Bytes);
 
     /// <summary>Tokens of a row that one run reads, from the smallest.</summary>
     public IReadOnlyList<int> ChunkSizes => _sizes;

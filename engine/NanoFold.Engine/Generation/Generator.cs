@@ -1,3 +1,4 @@
+using NanoFold.Engine.Autograd;
 using NanoFold.Engine.Configuration;
 using NanoFold.Engine.Model;
 using NanoFold.Engine.Text;
@@ -15,13 +16,15 @@ public sealed class Generator : IDisposable
 {
     private readonly Transformer _model;
     private readonly Tokenizer _tokenizer;
+    private readonly SharedArena? _arena;
     private readonly float[] _logits;
     private Decoder? _decoder;
 
     /// <param name="model">In float32; not disposed here.</param>
     /// <param name="tokenizer">The one that the model was trained with. Ids beyond its vocabulary are never sampled.</param>
+    /// <param name="arena">Memory shared with what does not run while generating; null for its own.</param>
     /// <exception cref="UserException">The tokenizer has tokens that the model does not know.</exception>
-    public Generator(Transformer model, Tokenizer tokenizer)
+    public Generator(Transformer model, Tokenizer tokenizer, SharedArena? arena = null)
     {
         if (tokenizer.Vocab > model.Config.Vocab)
         {
@@ -30,6 +33,7 @@ public sealed class Generator : IDisposable
 
         _model = model;
         _tokenizer = tokenizer;
+        _arena = arena;
         _logits = new float[model.Config.Vocab];
     }
 
@@ -112,7 +116,7 @@ public sealed class Generator : IDisposable
         {
             _decoder?.Dispose();
             _decoder = null;
-            _decoder = new Decoder(_model, batch);
+            _decoder = new Decoder(_model, batch, _arena);
         }
 
         return _decoder;

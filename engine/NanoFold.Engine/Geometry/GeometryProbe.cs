@@ -1,79 +1,161 @@
 using NanoFold.Engine.Autograd;
 using NanoFold.Engine.Data;
+using NanoFold.Engine.Geometry.Measures;
+using NanoFold.Engine.Geometry.Sampling;
 using NanoFold.Engine.Model;
+using NanoFold.Engine.Taps;
 using NanoFold.Kernels;
 
 namespace NanoFold.Engine.Geometry;
 
 /// <summary>
-/// A fixed set of tokens whose way through a model is measured, layer by layer, in a forward pass of its own: the same tokens at every
-/// step, so that changes are the model's. It changes no bit of training.
+/// A fixed set of tokens whose way through a model's body is measured in a forward pass of its own: the same tokens every time, so that changes are the
+/// model's. It changes no bit of training. Values are read at sampled tokens only, block by block, and measured as soon as a block is read.
 /// </summary>
 public sealed class GeometryProbe : IDisposable
 {
+    private const ulong SampleSeed = 1;
+
     private readonly Transformer _model;
+    private readonly SharedArena _arena;
+    private readonly bool _ownsArena;
     private readonly BatchBuffers _buffers;
-    private readonly LayerReader[] _readers;
+    private readonly BlockReader _reader;
+    private readonly StreamKeeper? _streams;
     private readonly Plan _plan;
-    private readonly DeviceBuffer _arena;
 
     /// <param name="model">Its parameters are in float32.</param>
-    /// <param name="text">Where the probe tokens come from: windows evenly spaced over it.</param>
-    /// <param name="name">What messages call the text.</param>
-    /// <param name="tokens">About how many.</param>
+    /// <param name="shape">How many tokens, and how many are looked at.</param>
+    /// <param name="measures">What may be measured: their points are recorded.</param>
+    /// <param name="maskDocuments">Whether tokens see their own document only, as in training.</param>
     /// <param name="type">Type of the activations.</param>
-    public GeometryProbe(Transformer model, TokenShard text, string name, int tokens, DType type = DType.Float32)
+    /// <param name="arena">Memory shared with what does not run at the same time; null for its own.</param>
+    public GeometryProbe(
+        Transformer model, ProbeShape shape, IReadOnlyList<Measure> measures, bool maskDocuments = false, DType type = DType.Float32, SharedArena? arena = null)
     {
         _model = model;
-        ModelConfig config = model.Config;
-        int time = (int)Math.Min(config.Context, text.Tokens - 1), batch = (int)Math.Clamp(tokens / time, 1, text.Tokens / time);
-        var source = new EvaluationSource(text, name, batch, time, batch);
-        _buffers = new BatchBuffers(model.Backend, batch, time, withDocuments: false);
-        source.Fill(0, _buffers.Tokens, _buffers.Targets);
-        _buffers.Upload();
-        _readers = [.. Enumerable.Range(0, config.Layers).Select(i => new LayerReader(i, config.Width, config.Heads))];
-        var tape = new Tape(model.Backend, model.Store, type, taps: new TapSet([.. _readers.SelectMany(r => Points.Select(p => new PointReader(r, p)))]));
-        (var ids, _, _) = _buffers.On(tape);
-        tape.Keep(model.RecordLogits(tape, ids));
-        _plan = new Plan(tape);
-        _arena = model.Backend.Allocate(_plan.ArenaBytes);
-        _plan.Bind(_arena);
-        Tokens = batch * time;
-    }
-
-    /// <summary>How many tokens are looked at.</summary>
-    public int Tokens { get; }
-
-    private static string[] Points =>
-    [
-        "hook_resid_pre", "hook_attn_out", "hook_resid_mid", "hook_mlp_out", "hook_resid_post",
-        "attn.hook_pattern", "attn.hook_gate", "mlp.hook_expert_load",
-    ];
-
-    /// <summary>Measures all layers; with <paramref name="withDimension"/> also the intrinsic dimension, which costs more.</summary>
-    public IReadOnlyList<LayerGeometry> Measure(bool withDimension)
-    {
-        foreach (LayerReader reader in _readers)
+        Shape = shape;
+        Measures = measures;
+        _arena = arena ?? new SharedArena(model.Backend);
+        _ownsArena = arena is null;
+        _buffers = new BatchBuffers(model.Backend, shape.Batch, shape.Time, maskDocuments);
+        int mostNeighbors = Math.Max(1, measures.Select(m => m.Neighbors).DefaultIfEmpty().Max());
+        Want[] wants = [.. measures.SelectMany(m => m.Wants).Distinct()];
+        bool keepsStreams = measures.Any(m => m.NeedsStreams);
+        if (keepsStreams)
         {
-            reader.WithDimension = withDimension;
+            wants = [.. wants.Union(StreamKeeper.Wants)];
         }
 
-        _plan.Run();
-        return [.. _readers.Select(r => r.Take())];
+        _reader = new BlockReader(model.Backend, shape, wants, mostNeighbors, model.Config.Layers, SampleSeed);
+        var tape = new Tape(model.Backend, model.Store, type, taps: new TapSet(_reader.Taps));
+        (var tokens, _, var documents) = _buffers.On(tape);
+        tape.Keep(model.RecordBody(tape, tokens, documents));
+        _plan = new Plan(tape);
+        _streams = keepsStreams ? new StreamKeeper(_reader.Points, shape, mostNeighbors, model.Config.Layers, measures.Any(m => m.NeedsBefore)) : null;
+        SampleBytes = _reader.BytesFor(tape) + ((_streams?.ElementsPerWidth ?? 0) * model.Config.Width * sizeof(float));
+    }
+
+    /// <summary>How many tokens go through the model, and how many are looked at.</summary>
+    public ProbeShape Shape { get; }
+
+    /// <summary>What may be measured.</summary>
+    public IReadOnlyList<Measure> Measures { get; }
+
+    /// <summary>Blocks of the model.</summary>
+    internal int Layers => _model.Config.Layers;
+
+    /// <summary>Width of the stream.</summary>
+    internal int Width => _model.Config.Width;
+
+    /// <summary>Bytes of the arena that a pass needs.</summary>
+    public long ArenaBytes => _plan.ArenaBytes;
+
+    /// <summary>Bytes on the device besides the arena.</summary>
+    public long InputBytes => _buffers.Bytes + _reader.DeviceBytes;
+
+    /// <summary>Bytes of the host that samples take.</summary>
+    public long SampleBytes { get; }
+
+    /// <summary>Takes the tokens to be measured: windows evenly spaced over a text.</summary>
+    /// <param name="text">At least as long as <see cref="ProbeShape.Of"/> was told.</param>
+    /// <param name="name">What messages call the text.</param>
+    public void Read(TokenShard text, string name)
+    {
+        var source = new EvaluationSource(text, name, Shape.Batch, Shape.Time, Shape.Batch);
+        var documents = new int[Shape.Tokens];
+        source.Fill(0, _buffers.Tokens, _buffers.Targets, documents);
+        Read(_buffers.Tokens, documents);
+    }
+
+    /// <summary>Takes the tokens to be measured, [B, T], and the documents that they are of.</summary>
+    public void Read(ReadOnlySpan<int> tokens, ReadOnlySpan<int> documents)
+    {
+        tokens.CopyTo(_buffers.Tokens);
+        if (!_buffers.Documents.IsEmpty)
+        {
+            documents.CopyTo(_buffers.Documents);
+        }
+
+        _buffers.Upload();
+        _reader.Read(tokens, documents);
+        _streams?.Read(tokens, documents);
+    }
+
+    /// <summary>Runs the model's body once and measures it.</summary>
+    /// <param name="step">Steps that the model has taken.</param>
+    /// <param name="due">Which of <see cref="Measures"/>, by their number.</param>
+    /// <param name="take">Is to take a measure at a place: it may time it, or leave it.</param>
+    /// <param name="goesOn">Whether there is time left: if not, what is left of the pass is given up.</param>
+    internal void Run(long step, IReadOnlyList<int> due, Action<int, PlacedMeasure> take, Func<bool> goesOn)
+    {
+        Measure[] measures = [.. due.Select(i => Measures[i])];
+        bool keeps = measures.Any(m => m.NeedsStreams);
+        _reader.Reads([.. measures.SelectMany(m => m.Wants), .. keeps ? StreamKeeper.Wants : []]);
+        _reader.Ready = block =>
+        {
+            Take(due, m => m.AfterBlock(block), take);
+            if (keeps)
+            {
+                _streams!.Keep(block);
+            }
+        };
+        // The load of experts comes with their loss, which is divided by it; a step sets it anew.
+        _model.Backend.State.Set(StepSlot.MicroBatchCount, 1L);
+        _arena.Bind(_plan);
+        _plan.RunWhile(goesOn);
+        if (!goesOn())
+        {
+            return;
+        }
+
+        PassSample pass = keeps ? _streams!.Pass(step, _model.Store) : new PassSample { Streams = [], Store = _model.Store };
+        Take(due, m => m.AfterPass(pass), take);
+        if (measures.Any(m => m.NeedsBefore))
+        {
+            _streams!.Turn(step);
+        }
     }
 
     public void Dispose()
     {
         _plan.Dispose();
-        _arena.Dispose();
         _buffers.Dispose();
+        _reader.Dispose();
+        if (_ownsArena)
+        {
+            _arena.Dispose();
+        }
     }
 
-    /// <summary>One point of one layer: points that nobody names here are not recorded.</summary>
-    private sealed class PointReader(LayerReader layer, string point) : ITapReader
+    private void Take(IReadOnlyList<int> due, Func<Measure, IEnumerable<PlacedMeasure>> places, Action<int, PlacedMeasure> take)
     {
-        public string Pattern => layer.Prefix + point;
-
-        public void Read(TapValue value) => layer.Read(value);
+        foreach (int measure in due)
+        {
+            foreach (PlacedMeasure placed in places(Measures[measure]))
+            {
+                take(measure, placed);
+            }
+        }
     }
 }

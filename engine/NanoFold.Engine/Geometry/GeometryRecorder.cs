@@ -1,63 +1,126 @@
-using System.Diagnostics;
 using NanoFold.Engine.Checkpoints;
+using NanoFold.Engine.Geometry.Measures;
+using NanoFold.Engine.Geometry.Sampling;
 
 namespace NanoFold.Engine.Geometry;
 
 /// <summary>
-/// Measures a probe while a model trains, as often as a share of the time allows (or every k steps), and writes a line per layer
-/// to <c>geometry.jsonl</c>. The intrinsic dimension is measured where the budget has room for it, and always at the end.
+/// Measures a probe while a model trains, as often as a share of the time allows (or every k steps), and writes a line for each measure and place to
+/// <c>geometry.jsonl</c>. The measurement at the end has a budget of its own.
 /// </summary>
-public sealed class GeometryRecorder(GeometryProbe probe, GeometryConfig config, JsonLinesLog? log) : IDisposable
+public sealed class GeometryRecorder : IDisposable
 {
-    private readonly long _started = Stopwatch.GetTimestamp();
-    private double _spentSeconds;
-    private double _lastSeconds;
-    private double _lastDimensionSeconds;
-    private long _dimensionStep;
+    /// <summary>What the measurement at the end of a run may take in any case.</summary>
+    public const double LastSeconds = 5;
 
-    /// <summary>The last measurement, or empty.</summary>
-    public IReadOnlyList<LayerGeometry> Latest { get; private set; } = [];
+    // Of a step with its backward pass, the forward pass is about a third.
+    private const double ForwardShare = 1.0 / 3;
 
-    /// <summary>Seconds spent here so far.</summary>
-    public double SpentSeconds => _spentSeconds;
+    // Until it is known what a measure takes.
+    private const double MultiplyAddsPerSecond = 1e9;
 
-    /// <summary>Measures if it is time to.</summary>
-    /// <param name="step">Steps taken.</param>
-    /// <param name="isCheckpoint">A checkpoint follows: the intrinsic dimension is due.</param>
-    /// <param name="isLast">The run ends here: measured whatever the budget.</param>
-    public void Measure(long step, bool isCheckpoint, bool isLast)
+    private readonly GeometryProbe _probe;
+    private readonly GeometryConfig _config;
+    private readonly double _passesPerStep;
+    private readonly JsonLinesLog? _log;
+    private readonly TimeProvider _clock;
+    private readonly MeasureSchedule _schedule;
+    private readonly Dictionary<(int Measure, FigurePlace Place), Measured> _latest = [];
+    private readonly int[] _all;
+    private readonly long[] _takenAt;
+    private readonly long _started;
+    private double _fastestStep = double.PositiveInfinity;
+    private bool _hasPassed;
+
+    /// <param name="probe">What is measured; disposed here.</param>
+    /// <param name="config">How often.</param>
+    /// <param name="tokensPerStep">Tokens of a training step: from its time follows what a pass of the probe is going to take.</param>
+    /// <param name="log">Where lines go, or null.</param>
+    /// <param name="clock">Another clock than the system's.</param>
+    public GeometryRecorder(GeometryProbe probe, GeometryConfig config, long tokensPerStep, JsonLinesLog? log = null, TimeProvider? clock = null)
     {
-        bool withDimension = isLast || isCheckpoint && step != _dimensionStep && Affords(_lastDimensionSeconds);
-        bool isDue = config.Every > 0 ? step % config.Every == 0 : Affords(_lastSeconds);
-        if (!isLast && !withDimension && !isDue)
+        _probe = probe;
+        _config = config;
+        _passesPerStep = (double)probe.Shape.Tokens / tokensPerStep;
+        _log = log;
+        _clock = clock ?? TimeProvider.System;
+        _schedule = new MeasureSchedule(config.Budget, [.. probe.Measures.Select(m => m.Work(probe.Shape, probe.Width) * probe.Layers / MultiplyAddsPerSecond)]);
+        _all = [.. Enumerable.Range(0, probe.Measures.Count)];
+        _takenAt = [.. _all.Select(_ => -1L)];
+        _started = _clock.GetTimestamp();
+    }
+
+    /// <summary>The last figures of each measure and place, in the order of the measures.</summary>
+    public IReadOnlyList<Measured> Latest => [.. _latest.OrderBy(pair => pair.Key.Measure).Select(pair => pair.Value)];
+
+    /// <summary>How many tokens were looked at.</summary>
+    public ProbeShape Shape => _probe.Shape;
+
+    /// <summary>Measures what it is time to.</summary>
+    /// <param name="step">Steps taken.</param>
+    /// <param name="stepSeconds">What the last one took.</param>
+    /// <param name="isCheckpoint">A checkpoint follows.</param>
+    /// <param name="isLast">The run ends here.</param>
+    public void Measure(long step, double stepSeconds, bool isCheckpoint, bool isLast)
+    {
+        double elapsed = Seconds(_started);
+        _fastestStep = Math.Min(_fastestStep, stepSeconds);
+        if (!_hasPassed)
         {
-            return;
+            _schedule.PassCost = _fastestStep * _passesPerStep * ForwardShare;
         }
 
-        long began = Stopwatch.GetTimestamp();
-        Latest = probe.Measure(withDimension);
-        foreach (LayerGeometry layer in Latest)
+        bool isWanted = _config.Every > 0 && step % _config.Every == 0;
+        double allowed = isLast && !isWanted ? Math.Max(LastSeconds, _config.Budget * elapsed) : double.PositiveInfinity;
+        IReadOnlyList<int> due = isWanted ? _all
+            : isLast ? _schedule.Within(allowed)
+            : _config.Every > 0 ? []
+            : _schedule.Due(elapsed, isCheckpoint);
+        due = due.Any(i => _takenAt[i] == step) ? [.. due.Where(i => _takenAt[i] != step)] : due;
+        if (due.Count > 0)
         {
-            log?.Append((step, probe.Tokens, layer), static (json, state) => GeometryJson.Write(json, state.step, state.Tokens, state.layer));
-        }
-
-        double seconds = Stopwatch.GetElapsedTime(began).TotalSeconds;
-        _spentSeconds += seconds;
-        if (withDimension)
-        {
-            _dimensionStep = step;
-            _lastDimensionSeconds = seconds;
-        }
-        else
-        {
-            _lastSeconds = seconds;
+            Run(step, due, allowed);
         }
     }
 
-    public void Dispose() => probe.Dispose();
+    public void Dispose() => _probe.Dispose();
 
-    // Before a cost is known it is taken for nothing, so the first measurement comes at once and what it cost is saved up for.
-    // Room is kept for the last one, which comes in any case.
-    private bool Affords(double seconds) =>
-        _spentSeconds + seconds + _lastDimensionSeconds <= config.Budget * Stopwatch.GetElapsedTime(_started).TotalSeconds;
+    private void Run(long step, IReadOnlyList<int> due, double allowed)
+    {
+        long began = _clock.GetTimestamp();
+        var seconds = new double[_probe.Measures.Count];
+        bool GoesOn() => Seconds(began) <= allowed;
+        _probe.Run(step, due, Take, GoesOn);
+        void Take(int measure, PlacedMeasure placed)
+        {
+            long started = _clock.GetTimestamp();
+            if (!GoesOn())
+            {
+                return;
+            }
+
+            var figures = new FigureWriter();
+            placed.Take(figures);
+            if (figures.Figures.Count > 0)
+            {
+                var measured = new Measured(_probe.Measures[measure], placed.Place, step, figures.Figures);
+                _latest[(measure, placed.Place)] = measured;
+                _log?.Append(measured, GeometryLog.Write);
+            }
+
+            seconds[measure] += Seconds(started);
+        }
+
+        bool isWhole = GoesOn();
+        foreach (int measure in due)
+        {
+            _takenAt[measure] = step;
+            _schedule.Took(measure, seconds[measure], isWhole);
+        }
+
+        _schedule.Passed(Seconds(began) - seconds.Sum());
+        _hasPassed = true;
+    }
+
+    private double Seconds(long since) => _clock.GetElapsedTime(since).TotalSeconds;
 }

@@ -24,6 +24,30 @@ public static class MemoryCheck
     /// <summary>Throws where the shape is too large, or parameters or what a step cannot do without do not fit this machine.</summary>
     public static void Require(RunConfig config, Backend backend)
     {
+        RequireAtLeast(config, backend);
+        if (config.Train.Batch > 0 && backend.FreeBytes is { } free)
+        {
+            RequirePlan(config, backend, free, c => MemoryPlan.Of(c, backend).PeakBytes);
+        }
+    }
+
+    /// <summary>The same of a whole run: with its evaluations, measurements and samples.</summary>
+    internal static void RequireRun(RunConfig config, Backend backend)
+    {
+        RequireAtLeast(config, backend);
+        if (config.Train.Batch > 0 && backend.FreeBytes is { } free)
+        {
+            RequirePlan(config, backend, free, c => RunMemory.Of(c, backend).DeviceBytes);
+        }
+        else if (config.Train.Batch > 0 && backend.HoldsValues)
+        {
+            Require(RunMemory.Of(config, backend).ResidentBytes, Step, StepRemedy, backend);
+        }
+    }
+
+    // What is known without recording anything.
+    private static void RequireAtLeast(RunConfig config, Backend backend)
+    {
         DType type = config.Train.Precision.Activations();
         long parameters = RequireShape(config) * (BytesPerParameter + (type.Is16Bit() ? type.Size() : 0));
         Require(parameters, "parameters, gradients and optimizer state", "a smaller model", backend);
@@ -31,25 +55,12 @@ public static class MemoryCheck
         // Recomputed or not, the input of every block is kept.
         Int128 tokens = (long)config.Train.Batch * config.Model.Context;
         Require(parameters + (tokens * config.Model.Width * config.Model.Layers * type.Size()), Step, StepRemedy, backend);
-        if (config.Train.Batch > 0 && backend.FreeBytes is { } free)
-        {
-            RequirePlan(config, backend, free);
-        }
     }
 
-    /// <summary>Throws where a step does not fit this machine; what a device of its own has is asked before anything is allocated there.</summary>
-    internal static void Require(Trainer trainer, Backend backend)
+    // With the largest batch that fits.
+    private static void RequirePlan(RunConfig config, Backend backend, long free, Func<RunConfig, long> bytes)
     {
-        if (backend.FreeBytes is null)
-        {
-            Require(trainer.PeakBytes, Step, StepRemedy, backend);
-        }
-    }
-
-    /// <summary>Throws where the recorded step does not fit what is free of a device's memory, with the largest batch that does.</summary>
-    private static void RequirePlan(RunConfig config, Backend backend, long free)
-    {
-        long Peak(int batch) => MemoryPlan.Of(config with { Train = config.Train with { Batch = batch } }, backend).PeakBytes;
+        long Peak(int batch) => bytes(config with { Train = config.Train with { Batch = batch } });
         long needed = Peak(config.Train.Batch);
         if (needed <= free)
         {

@@ -64,6 +64,7 @@ public sealed record RunConfig
             .. tooSmall,
             .. Model.Validate("model"),
             .. Train.Validate("train"),
+            .. Geometry.Validate("geometry"),
             .. Generation.Validate("generation"),
         ];
     }

@@ -29,6 +29,7 @@ internal static class RunOpening
             config = config.WithVocab(dataset.Tokenizer.Vocab);
             MemoryCheck.Require(config, backend);
             config = config with { Train = config.Train with { Batch = BatchSize.Choose(config, dataset, backend, note) } };
+            MemoryCheck.RequireRun(config, backend);
             session = new TrainSession(config, dataset, backend, run);
             run?.WriteConfig(config);
             return session;
@@ -62,7 +63,7 @@ internal static class RunOpening
             PrecisionCheck.Require(config.Train.Precision, backend);
             dataset = TrainData.Open(config, note, cancel);
             config = config.WithVocab(dataset.Tokenizer.Vocab);
-            MemoryCheck.Require(config, backend);
+            MemoryCheck.RequireRun(config, backend);
             session = new TrainSession(config, dataset, backend, run, drawsParameters: checkpoint is null);
             if (checkpoint is not null)
             {

@@ -21,11 +21,15 @@ internal sealed class StepClock
     /// <summary>Smoothed duration of a step.</summary>
     public double SecondsPerStep => _smoothed;
 
+    /// <summary>Seconds of the last step.</summary>
+    public double LastSeconds { get; private set; }
+
     public void Start() => _started = Stopwatch.GetTimestamp();
 
     public void Stop(int tokens)
     {
         double seconds = Stopwatch.GetElapsedTime(_started).TotalSeconds;
+        LastSeconds = seconds;
         StepSeconds += seconds;
         _tokens += tokens;
         _smoothed = _smoothed == 0 ? seconds : _smoothed + Smoothing * (seconds - _smoothed);

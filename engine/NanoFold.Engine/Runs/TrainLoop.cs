@@ -62,7 +62,7 @@ public sealed class TrainLoop
                 _observer?.Sampled(_step, _session.Sample());
             }
 
-            _session.Geometry?.Measure(_step, Due(_config.CheckpointEvery), isLast: _step == Steps);
+            _session.Geometry?.Measure(_step, _clock.LastSeconds, Due(_config.CheckpointEvery), isLast: _step == Steps);
             if (Due(_config.CheckpointEvery))
             {
                 Save();
@@ -72,6 +72,7 @@ public sealed class TrainLoop
         if (end == TrainEnd.OutOfTime)
         {
             Evaluate(isLast: true);
+            _session.Geometry?.Measure(_step, _clock.LastSeconds, isCheckpoint: true, isLast: true);
         }
 
         if (_session.SavedStep != _step)

@@ -1,7 +1,9 @@
+using NanoFold.Engine.Autograd;
 using NanoFold.Engine.Checkpoints;
 using NanoFold.Engine.Data;
 using NanoFold.Engine.Generation;
 using NanoFold.Engine.Geometry;
+using NanoFold.Engine.Geometry.Sampling;
 using NanoFold.Engine.Model;
 using NanoFold.Engine.Text;
 using NanoFold.Engine.Training;
@@ -17,6 +19,7 @@ public sealed class TrainSession : IDisposable
 {
     private readonly TokenDataset _dataset;
     private readonly RunFolder? _folder;
+    private readonly SharedArena _arena;
     private readonly Evaluator? _evaluator;
     private Generator? _generator;
     private (long Step, double Loss) _compared = (-1, double.NaN);
@@ -31,28 +34,40 @@ public sealed class TrainSession : IDisposable
         State = new TrainState(0, train.Steps, 0, null, null, dataset.ContentHash);
         var batches = new BatchSource(dataset.Train, dataset.Name, train.Batch, config.Model.Context, (ulong)train.Seed);
         Model = new Transformer(config.Model, backend, drawsParameters ? (ulong)train.Seed : null);
+        _arena = new SharedArena(backend);
         try
         {
-            Trainer = new Trainer(Model, train, batches, config.Data.MaskDocuments);
-            MemoryCheck.Require(Trainer, backend);
+            Trainer = new Trainer(Model, train, batches, config.Data.MaskDocuments, _arena);
+            long arena = Trainer.ArenaBytes;
+            DType type = train.Precision.Activations();
             if (dataset.Validation.Tokens > 1)
             {
                 int rows = EvaluationSource.RowsFor(config.Model.Context);
                 var all = new EvaluationSource(dataset.Validation, dataset.Name, rows, config.Model.Context);
                 var part = new EvaluationSource(dataset.Validation, dataset.Name, rows, config.Model.Context, train.EvaluationWindows);
-                _evaluator = new Evaluator(Model, all, part, dataset.Tokenizer.ByteLengths, config.Data.MaskDocuments, train.Precision.Activations());
+                _evaluator = new Evaluator(Model, all, part, dataset.Tokenizer.ByteLengths, config.Data.MaskDocuments, type, _arena);
+                arena = Math.Max(arena, _evaluator.ArenaBytes);
             }
 
             if (config.Geometry.Enabled)
             {
                 TokenShard text = dataset.Validation.Tokens > 1 ? dataset.Validation : dataset.Train;
-                Geometry = new GeometryRecorder(new GeometryProbe(Model, text, dataset.Name, config.Geometry.ProbeTokens, train.Precision.Activations()), config.Geometry, folder?.Geometry);
+                GeometryConfig geometry = config.Geometry;
+                ProbeShape shape = ProbeShape.Of(geometry.ProbeTokens, geometry.NeighborTokens, config.Model.Context, text.Tokens);
+                var probe = new GeometryProbe(Model, shape, geometry.Measures, config.Data.MaskDocuments, type, _arena);
+                Geometry = new GeometryRecorder(probe, geometry, (long)train.Batch * train.Accumulate * config.Model.Context, folder?.Geometry);
+                probe.Read(text, dataset.Name);
+                arena = Math.Max(arena, probe.ArenaBytes);
             }
+
+            _arena.Reserve(arena);
         }
         catch
         {
+            Geometry?.Dispose();
             _evaluator?.Dispose();
             Trainer?.Dispose();
+            _arena.Dispose();
             Model.Dispose();
             throw;
         }
@@ -136,7 +151,7 @@ public sealed class TrainSession : IDisposable
     /// <summary>Continues <c>train.samplePrompt</c> with the model as it is; the same draws every time, so that samples compare.</summary>
     public string Sample()
     {
-        _generator ??= new Generator(Model, Tokenizer);
+        _generator ??= new Generator(Model, Tokenizer, _arena);
         return _generator.Generate([Config.Train.SamplePrompt], Config.Generation, (ulong)Config.Train.Seed).Samples[0].Text;
     }
 
@@ -180,6 +195,7 @@ public sealed class TrainSession : IDisposable
         _evaluator?.Dispose();
         Geometry?.Dispose();
         _generator?.Dispose();
+        _arena.Dispose();
         Model.Dispose();
         _dataset.Dispose();
         _folder?.Dispose();

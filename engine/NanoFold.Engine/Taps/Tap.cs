@@ -72,6 +72,10 @@ public static class Tap
     /// <summary>Whether a point is edited: then a composed path is recorded that uses its value.</summary>
     public static bool IsEdited(Tape tape, string name) => tape.Taps is { } taps && taps.Editors(FullName(tape, name)).Any();
 
+    /// <summary>Who reads what on a tape, in order.</summary>
+    internal static IEnumerable<(ITapReader Reader, Layout Layout)> ReadsOf(Tape tape) =>
+        tape.Nodes.Where(n => n.Op is ReadOp).Select(n => (((ReadOp)n.Op).Reader, n.Inputs[0].Layout));
+
     private static Tensor Edited(Tape tape, string full, Tensor value)
     {
         foreach (ITapEditor editor in tape.Taps!.Editors(full))
@@ -107,6 +111,8 @@ public static class Tap
     private sealed class ReadOp(string name, ITapReader reader) : Op
     {
         public override string Name => "tap";
+
+        public ITapReader Reader => reader;
 
         // Read once a run, however often the value is recomputed.
         public override bool HasSideEffects => true;

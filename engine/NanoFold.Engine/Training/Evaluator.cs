@@ -15,7 +15,8 @@ public sealed class Evaluator : IDisposable
     private readonly BatchBuffers _buffers;
     private readonly Plan _plan;
     private readonly Tensors.Tensor _losses;
-    private readonly DeviceBuffer _arena;
+    private readonly SharedArena _arena;
+    private readonly bool _ownsArena;
     private readonly float[] _nats;
 
     /// <param name="model">Its parameters are in float32.</param>
@@ -24,22 +25,22 @@ public sealed class Evaluator : IDisposable
     /// <param name="byteLengths">Bytes of each token of the vocabulary.</param>
     /// <param name="maskDocuments">Whether tokens see their own document only.</param>
     /// <param name="type">Type of the activations.</param>
-    public Evaluator(Transformer model, EvaluationSource all, EvaluationSource? part, ReadOnlySpan<int> byteLengths, bool maskDocuments = false, DType type = DType.Float32)
+    /// <param name="arena">Memory shared with what does not run during an evaluation; null for its own.</param>
+    public Evaluator(
+        Transformer model, EvaluationSource all, EvaluationSource? part, ReadOnlySpan<int> byteLengths, bool maskDocuments = false, DType type = DType.Float32, SharedArena? arena = null)
     {
         _model = model;
         _all = all;
         _part = part ?? all;
         _byteLengths = byteLengths.ToArray();
-        _buffers = new BatchBuffers(model.Backend, all.Batch, all.Context, maskDocuments);
-        var tape = new Tape(model.Backend, model.Store, type);
-        (var tokens, var targets, var documents) = _buffers.On(tape);
-        _losses = model.RecordLoss(tape, tokens, targets, documents).Losses;
-        tape.Keep(_losses);
-        _plan = new Plan(tape);
-        _arena = model.Backend.Allocate(_plan.ArenaBytes);
-        _plan.Bind(_arena);
+        _arena = arena ?? new SharedArena(model.Backend);
+        _ownsArena = arena is null;
+        (_plan, _buffers, _losses) = Record(model, all.Batch, all.Context, maskDocuments, type);
         _nats = new float[all.Batch * all.Context];
     }
+
+    /// <summary>Bytes of the arena that an evaluation needs.</summary>
+    public long ArenaBytes => _plan.ArenaBytes;
 
     /// <summary>Whether the fixed part is less than all.</summary>
     public bool HasPart => _part.Windows < _all.Windows;
@@ -55,6 +56,7 @@ public sealed class Evaluator : IDisposable
         {
             count += source.Fill(i, _buffers.Tokens, _buffers.Targets, _buffers.Documents);
             _buffers.Upload();
+            _arena.Bind(_plan);
             _plan.Run();
             _model.Backend.Download(_plan[_losses], _nats.AsSpan());
             for (int n = 0; n < _nats.Length; n++)
@@ -74,7 +76,31 @@ public sealed class Evaluator : IDisposable
     public void Dispose()
     {
         _plan.Dispose();
-        _arena.Dispose();
         _buffers.Dispose();
+        if (_ownsArena)
+        {
+            _arena.Dispose();
+        }
+    }
+
+    /// <summary>Bytes of the arena, and of the device besides, of evaluations of this shape.</summary>
+    internal static (long ArenaBytes, long InputBytes) Needs(Transformer model, int batch, int context, bool maskDocuments, DType type)
+    {
+        (Plan plan, BatchBuffers buffers, _) = Record(model, batch, context, maskDocuments, type);
+        using (plan)
+        using (buffers)
+        {
+            return (plan.ArenaBytes, buffers.Bytes);
+        }
+    }
+
+    private static (Plan Plan, BatchBuffers Buffers, Tensors.Tensor Losses) Record(Transformer model, int batch, int context, bool maskDocuments, DType type)
+    {
+        var buffers = new BatchBuffers(model.Backend, batch, context, maskDocuments);
+        var tape = new Tape(model.Backend, model.Store, type);
+        (var tokens, var targets, var documents) = buffers.On(tape);
+        Tensors.Tensor losses = model.RecordLoss(tape, tokens, targets, documents).Losses;
+        tape.Keep(losses);
+        return (new Plan(tape), buffers, losses);
     }
 }

@@ -14,8 +14,9 @@ public sealed class Trainer : IDisposable
     private readonly IBatchSource _batches;
     private readonly BatchBuffers[] _buffers;
     private readonly Replay _update;
+    private readonly SharedArena _arena;
+    private readonly bool _ownsArena;
     private Plan? _plan;
-    private DeviceBuffer? _arena;
     private TapSet? _taps;
     private EventLog? _log;
     private long _drawn = -1;
@@ -24,8 +25,11 @@ public sealed class Trainer : IDisposable
     /// <param name="config">Resolved settings; their precision is the activations'.</param>
     /// <param name="batches">Where batches come from.</param>
     /// <param name="maskDocuments">Whether tokens see their own document only.</param>
-    public Trainer(Transformer model, TrainConfig config, IBatchSource batches, bool maskDocuments = false)
+    /// <param name="arena">Memory shared with what does not run during a step; null for its own.</param>
+    public Trainer(Transformer model, TrainConfig config, IBatchSource batches, bool maskDocuments = false, SharedArena? arena = null)
     {
+        _arena = arena ?? new SharedArena(model.Backend);
+        _ownsArena = arena is null;
         _model = model;
         _config = config;
         _batches = batches;
@@ -120,8 +124,7 @@ public sealed class Trainer : IDisposable
         var finder = new NotFiniteFinder();
         Begin(step);
         using Plan plan = Record(new TapSet([finder]));
-        using DeviceBuffer arena = _model.Backend.Allocate(plan.ArenaBytes);
-        plan.Bind(arena);
+        _arena.Bind(plan);
         for (int i = 0; i < _buffers.Length && finder.Found is null; i++)
         {
             Upload(i);
@@ -136,7 +139,11 @@ public sealed class Trainer : IDisposable
         _update.Dispose();
         _plan?.Dispose();
         Optimizer.Dispose();
-        _arena?.Dispose();
+        if (_ownsArena)
+        {
+            _arena.Dispose();
+        }
+
         foreach (BatchBuffers buffers in _buffers)
         {
             buffers.Dispose();
@@ -148,13 +155,7 @@ public sealed class Trainer : IDisposable
     {
         Upload(microBatch);
         Plan plan = Plan;
-        if (_arena is null || _arena.Bytes < plan.ArenaBytes)
-        {
-            _arena?.Dispose();
-            _arena = _model.Backend.Allocate(plan.ArenaBytes);
-        }
-
-        plan.Bind(_arena);
+        _arena.Bind(plan);
         if (_log is null)
         {
             plan.Run();

@@ -24,7 +24,7 @@ public class PlanCommandTests
         JsonObject memory = plan["memory"]!.AsObject();
         JsonObject[] phases = [.. plan["phases"]!.AsArray().Select(p => p!.AsObject())];
 
-        Assert.That(memory.Select(part => part.Key), Is.EqualTo(new[] { "parameters", "gradients", "optimizer", "activations", "inputs" }));
+        Assert.That(memory.Select(part => part.Key), Is.EqualTo(new[] { "parameters", "gradients", "optimizer", "activations", "inputs", "samples" }));
         Assert.That(memory.Sum(part => part.Value!.GetValue<long>()), Is.EqualTo(plan["peakBytes"]!.GetValue<long>()));
         Assert.That(phases.Select(p => (p["phase"]!.GetValue<string>(), p["at"]!.GetValue<string>())), Is.EqualTo(new[]
         {

@@ -1,4 +1,9 @@
-using NanoFold.Engine.Geometry;
+using NanoFold.Engine.Geometry.Dimensions;
+using NanoFold.Engine.Geometry.Neighbors;
+using NanoFold.Engine.Geometry.Spectra;
+using NanoFold.Engine.Geometry.Statistics;
+using NanoFold.Engine.Geometry.Measures;
+using NanoFold.Engine.Geometry.Sampling;
 
 namespace NanoFold.Tests.Geometry;
 
@@ -10,7 +15,7 @@ public class AttentionStatisticsTests
     public void UniformCausalAttention(int time)
     {
         AttentionStatistics statistics = new(2);
-        statistics.Add(Uniform(2, time), time);
+        Add(statistics, Uniform(2, time), time);
         double[] keys = Enumerable.Range(1, time).Select(t => (double)t).ToArray();
         PositionSplit<AttentionSummary> head = statistics.Head(1);
         Assert.Multiple(() =>
@@ -41,14 +46,13 @@ public class AttentionStatisticsTests
         }
 
         AttentionStatistics statistics = new(2);
-        statistics.Add(pattern, Time);
+        Add(statistics, pattern, Time);
         AttentionSummary sink = statistics.Head(0).WithoutFirst;
         Assert.That(sink.Entropy, Is.Zero);
         Assert.That(sink.EntropyShare, Is.Zero);
         Assert.That(sink.FirstMass, Is.EqualTo(1));
         Assert.That(statistics.SinkShare(0.5), Is.EqualTo(0.5));
-        statistics.Clear();
-        Assert.That(statistics.SinkShare(0.5), Is.Null);
+        Assert.That(new AttentionStatistics(2).SinkShare(0.5), Is.Null);
     }
 
     [Test]
@@ -56,8 +60,8 @@ public class AttentionStatisticsTests
     {
         const int Time = 5;
         float[] pattern = Uniform(1, Time);
-        AttentionStatistics whole = new(1);
-        whole.Add(pattern, Time);
+        SampledRows queries = SampledRows.Queries(ProbeShape.Of(Time, Time, Time, Time + 1), 1);
+        AttentionStatistics whole = AttentionMeasure.StatisticsOf(new PatternSample(queries, 1, Time, pattern));
         AttentionStatistics rows = new(1);
         for (int t = 0; t < Time; t++)
         {
@@ -110,9 +114,16 @@ public class AttentionStatisticsTests
     public void WrongShapesAreRefused()
     {
         AttentionStatistics statistics = new(2);
-        Assert.That(() => statistics.Add(new float[9], 3), Throws.ArgumentException.With.Message.Contains("2 × 3 × 3"));
         Assert.That(() => statistics.AddRow(2, 0, [1]), Throws.ArgumentException);
         Assert.That(() => statistics.AddRow(0, 3, [1]), Throws.ArgumentException);
+    }
+
+    private static void Add(AttentionStatistics statistics, float[] pattern, int time)
+    {
+        for (int row = 0; row < pattern.Length / time; row++)
+        {
+            statistics.AddRow(row / time, row % time, pattern.AsSpan(row * time, time));
+        }
     }
 
     private static float[] Uniform(int heads, int time)

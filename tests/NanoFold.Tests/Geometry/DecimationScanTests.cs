@@ -1,4 +1,7 @@
-using NanoFold.Engine.Geometry;
+using NanoFold.Engine.Geometry.Dimensions;
+using NanoFold.Engine.Geometry.Neighbors;
+using NanoFold.Engine.Geometry.Spectra;
+using NanoFold.Engine.Geometry.Statistics;
 
 namespace NanoFold.Tests.Geometry;
 
@@ -10,7 +13,7 @@ public class DecimationScanTests
         float[] x = Clouds.Cube(500, 2, 1);
         DimensionMethod method = DimensionMethod.TwoNNFit();
         IReadOnlyList<DecimationLevel> scan = DecimationScan.Run(x, 500, 2, method);
-        DimensionEstimate whole = method.Estimate(NearestNeighbours.Search(x, 500, 2, 2));
+        DimensionEstimate whole = method.Estimate(NearestNeighbors.Search(x, 500, 2, 2));
         Assert.Multiple(() =>
         {
             Assert.That(scan.Select(s => s.Points), Is.EqualTo(new[] { 500, 250, 125 }));

@@ -1,4 +1,7 @@
-using NanoFold.Engine.Geometry;
+using NanoFold.Engine.Geometry.Dimensions;
+using NanoFold.Engine.Geometry.Neighbors;
+using NanoFold.Engine.Geometry.Spectra;
+using NanoFold.Engine.Geometry.Statistics;
 
 namespace NanoFold.Tests.Geometry;
 
@@ -26,8 +29,8 @@ public class GateAndExpertStatisticsTests
     [Test]
     public void EvenAndSingleExpertLoads()
     {
-        ExpertStatistics even = ExpertStatistics.FromCounts([7, 7, 7, 7]);
-        ExpertStatistics single = ExpertStatistics.FromAssignments([2, 2, 2], 4);
+        ExpertStatistics even = ExpertStatistics.Measure([7, 7, 7, 7]);
+        ExpertStatistics single = ExpertStatistics.Measure([0, 0, 3, 0]);
         Assert.Multiple(() =>
         {
             Assert.That(even.EntropyShare, Is.EqualTo(1).Within(1e-12));
@@ -38,24 +41,32 @@ public class GateAndExpertStatisticsTests
             Assert.That(single.LargestOverMean, Is.EqualTo(4));
             Assert.That(single.Load, Is.EqualTo(new double[] { 0, 0, 1, 0 }));
             Assert.That(single.Idle, Is.EqualTo(3));
-            Assert.That(single.Assignments, Is.EqualTo(3));
+            Assert.That(single.Total, Is.EqualTo(3));
         });
     }
 
     [Test]
     public void LoadEntropyByHand() =>
         Assert.That(
-            ExpertStatistics.FromAssignments([0, 0, 0, 1], 2).EntropyShare,
+            ExpertStatistics.Measure([3, 1]).EntropyShare,
             Is.EqualTo(-((0.75 * Math.Log(0.75)) + (0.25 * Math.Log(0.25))) / Math.Log(2)).Within(1e-12));
+
+    [Test]
+    public void CountsAndSharesAreTheSame()
+    {
+        ExpertStatistics counts = ExpertStatistics.Measure([6, 2, 0, 8]), shares = ExpertStatistics.Measure([0.375, 0.125, 0, 0.5]);
+        Assert.That(shares.Load, Is.EqualTo(counts.Load));
+        Assert.That((shares.EntropyShare, shares.LargestOverMean, shares.Idle), Is.EqualTo((counts.EntropyShare, (double?)2, 1)));
+    }
 
     [Test]
     public void ExpertsWithoutAFigureSayWhy()
     {
-        Assert.That(ExpertStatistics.FromCounts([0, 0]).Status, Is.EqualTo(GeometryStatus.TooFewPoints));
-        Assert.That(ExpertStatistics.FromCounts([0, 0]).EntropyShare, Is.Null);
-        Assert.That(ExpertStatistics.FromCounts([5]).EntropyShare, Is.Null);
-        Assert.That(() => ExpertStatistics.FromAssignments([3], 3), Throws.ArgumentException);
-        Assert.That(() => ExpertStatistics.FromCounts([-1]), Throws.InstanceOf<ArgumentOutOfRangeException>());
-        Assert.That(() => ExpertStatistics.FromCounts([]), Throws.InstanceOf<ArgumentOutOfRangeException>());
+        Assert.That(ExpertStatistics.Measure([0, 0]).Status, Is.EqualTo(GeometryStatus.TooFewPoints));
+        Assert.That(ExpertStatistics.Measure([0, 0]).EntropyShare, Is.Null);
+        Assert.That(ExpertStatistics.Measure([5]).EntropyShare, Is.Null);
+        Assert.That(ExpertStatistics.Measure([1, double.NaN]).Status, Is.EqualTo(GeometryStatus.NotFinite));
+        Assert.That(() => ExpertStatistics.Measure([-1]), Throws.InstanceOf<ArgumentOutOfRangeException>());
+        Assert.That(() => ExpertStatistics.Measure([]), Throws.InstanceOf<ArgumentOutOfRangeException>());
     }
 }

@@ -1,4 +1,7 @@
-using NanoFold.Engine.Geometry;
+using NanoFold.Engine.Geometry.Dimensions;
+using NanoFold.Engine.Geometry.Neighbors;
+using NanoFold.Engine.Geometry.Spectra;
+using NanoFold.Engine.Geometry.Statistics;
 
 namespace NanoFold.Tests.Geometry;
 
@@ -18,7 +21,7 @@ public class GaussianCalibrationTests
     {
         foreach (int d in new[] { 5, 30, 100 })
         {
-            DimensionEstimate measured = TwoNN.Fit(NearestNeighbours.Search(Clouds.Gauss(800, d, 11), 800, d, 2));
+            DimensionEstimate measured = TwoNN.Fit(NearestNeighbors.Search(Clouds.Gauss(800, d, 11), 800, d, 2));
             CalibratedDimension calibrated = GaussianCalibration.Calibrate(measured, 150);
             Assert.That(calibrated.Status, Is.EqualTo(GeometryStatus.Ok));
             Assert.That(calibrated.Range, Is.EqualTo(CalibrationRange.Inside));
@@ -63,7 +66,7 @@ public class GaussianCalibrationTests
     [Test]
     public void WithoutAFigureTheStatusGoesThrough()
     {
-        DimensionEstimate none = TwoNN.Fit(NearestNeighbours.Search(new float[30], 30, 1, 2));
+        DimensionEstimate none = TwoNN.Fit(NearestNeighbors.Search(new float[30], 30, 1, 2));
         CalibratedDimension calibrated = GaussianCalibration.Calibrate(none, 10);
         Assert.That(calibrated.Status, Is.EqualTo(GeometryStatus.ZeroVariance));
         Assert.That(calibrated.GaussianDimension, Is.Null);

@@ -1,4 +1,7 @@
-using NanoFold.Engine.Geometry;
+using NanoFold.Engine.Geometry.Dimensions;
+using NanoFold.Engine.Geometry.Neighbors;
+using NanoFold.Engine.Geometry.Spectra;
+using NanoFold.Engine.Geometry.Statistics;
 
 namespace NanoFold.Tests.Geometry;
 
@@ -33,7 +36,7 @@ public class KnownManifoldTests
         for (ulong seed = 1; seed <= Seeds; seed++)
         {
             (float[] points, int d) = Draw(name, seed);
-            NeighbourGraph graph = NearestNeighbours.Search(points, Points, d, 20);
+            NeighborGraph graph = NearestNeighbors.Search(points, Points, d, 20);
             for (int m = 0; m < s_methods.Length; m++)
             {
                 DimensionEstimate estimate = s_methods[m].Estimate(graph);

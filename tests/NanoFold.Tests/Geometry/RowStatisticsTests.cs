@@ -1,4 +1,7 @@
-using NanoFold.Engine.Geometry;
+using NanoFold.Engine.Geometry.Dimensions;
+using NanoFold.Engine.Geometry.Neighbors;
+using NanoFold.Engine.Geometry.Spectra;
+using NanoFold.Engine.Geometry.Statistics;
 
 namespace NanoFold.Tests.Geometry;
 
@@ -19,28 +22,28 @@ public class RowStatisticsTests
             }
         }
 
-        RowSummary all = RowStatistics.Rows(x, N, D, N).All;
+        RowSummary all = RowStatistics.Rows(x, N, D, 1).All;
         Assert.That(all.MeanCosine, Is.EqualTo(sum / (N * (N - 1))).Within(1e-12));
     }
 
     [Test]
     public void SimplexDirectionsHaveTheirKnownCosine()
     {
-        // Ten corners of a centred simplex: cosine −1/(C − 1).
+        // Ten corners of a centered simplex: cosine −1/(C − 1).
         float[] x = new float[100];
         for (int i = 0; i < 100; i++)
         {
             x[i] = (i % 11 == 0 ? 1 : 0) - 0.1f;
         }
 
-        Assert.That(RowStatistics.Rows(x, 10, 10, 10).All.MeanCosine, Is.EqualTo(-1.0 / 9).Within(1e-6));
+        Assert.That(RowStatistics.Rows(x, 10, 10, 1).All.MeanCosine, Is.EqualTo(-1.0 / 9).Within(1e-6));
     }
 
     [Test]
     public void PositionZeroIsLeftOutOfEverySequence()
     {
-        float[] x = [1000, 0, 3, 4, 0, 0, 2000, 0, 0, 1, 0, 2]; // two sequences of three rows
-        PositionSplit<RowSummary> split = RowStatistics.Rows(x, 6, 2, 3);
+        float[] x = [1000, 0, 2000, 0, 3, 4, 0, 0, 0, 1, 0, 2]; // the first rows of two sequences, then the others
+        PositionSplit<RowSummary> split = RowStatistics.Rows(x, 6, 2, 2);
         Assert.Multiple(() =>
         {
             Assert.That(split.All.Rows, Is.EqualTo(6));
@@ -59,7 +62,7 @@ public class RowStatisticsTests
     {
         float[] x = [9, 9, 3, 4, 0, 2, 0, 0];
         float[] delta = [0, 0, 6, 8, 1, 0, 1, 1];
-        PositionSplit<UpdateSummary> split = RowStatistics.Updates(x, delta, 4, 2, 4);
+        PositionSplit<UpdateSummary> split = RowStatistics.Updates(x, delta, 4, 2, 1);
         Assert.Multiple(() =>
         {
             Assert.That(split.WithoutFirst.Rows, Is.EqualTo(3));
@@ -76,7 +79,7 @@ public class RowStatisticsTests
     public void AnOppositeUpdateOfTheSameSizeLeavesNothing()
     {
         float[] x = Clouds.Gauss(10, 8, 2);
-        UpdateSummary all = RowStatistics.Updates(x, x.Select(v => -v).ToArray(), 10, 8, 10).All;
+        UpdateSummary all = RowStatistics.Updates(x, x.Select(v => -v).ToArray(), 10, 8, 1).All;
         Assert.That(all.Share, Is.EqualTo(1).Within(1e-12));
         Assert.That(all.Cosine, Is.EqualTo(-1).Within(1e-12));
         Assert.That(all.NormGrowth, Is.Zero.Within(1e-7));
@@ -87,11 +90,11 @@ public class RowStatisticsTests
     {
         Assert.Multiple(() =>
         {
-            Assert.That(RowStatistics.Rows([], 0, 2, 1).All.Status, Is.EqualTo(GeometryStatus.TooFewPoints));
+            Assert.That(RowStatistics.Rows([], 0, 2, 0).All.Status, Is.EqualTo(GeometryStatus.TooFewPoints));
             Assert.That(RowStatistics.Rows([1, 2], 1, 2, 1).All.MeanCosine, Is.Null);
             Assert.That(RowStatistics.Rows([1, 2], 1, 2, 1).WithoutFirst.Status, Is.EqualTo(GeometryStatus.TooFewPoints));
-            Assert.That(RowStatistics.Rows([1, float.NaN, 1, 1], 2, 2, 2).All.Status, Is.EqualTo(GeometryStatus.NotFinite));
-            Assert.That(RowStatistics.Rows([1, float.NaN, 1, 1], 2, 2, 2).WithoutFirst.Status, Is.EqualTo(GeometryStatus.Ok));
+            Assert.That(RowStatistics.Rows([1, float.NaN, 1, 1], 2, 2, 1).All.Status, Is.EqualTo(GeometryStatus.NotFinite));
+            Assert.That(RowStatistics.Rows([1, float.NaN, 1, 1], 2, 2, 1).WithoutFirst.Status, Is.EqualTo(GeometryStatus.Ok));
             Assert.That(RowStatistics.Updates([0, 0], [1, 1], 1, 2, 1).All.Status, Is.EqualTo(GeometryStatus.TooFewPoints));
             Assert.That(RowStatistics.Updates([0, 1], [1, float.PositiveInfinity], 1, 2, 1).All.Status, Is.EqualTo(GeometryStatus.NotFinite));
         });

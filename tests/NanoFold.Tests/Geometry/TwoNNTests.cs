@@ -1,4 +1,7 @@
-using NanoFold.Engine.Geometry;
+using NanoFold.Engine.Geometry.Dimensions;
+using NanoFold.Engine.Geometry.Neighbors;
+using NanoFold.Engine.Geometry.Spectra;
+using NanoFold.Engine.Geometry.Statistics;
 
 namespace NanoFold.Tests.Geometry;
 
@@ -53,7 +56,7 @@ public class TwoNNTests
         Assert.That(TwoNN.Fit(ratios, discard).FractionKept, Is.EqualTo(kept).Within(1e-12));
     }
 
-    // One draw of TwoNN at N = 1000 spreads by about 4.5 %, one of the likelihood over 20 neighbours by 1 %.
+    // One draw of TwoNN at N = 1000 spreads by about 4.5 %, one of the likelihood over 20 neighbors by 1 %.
     [TestCase(2, 1.99, 2.01)]
     [TestCase(5, 4.89, 5.00)]
     [TestCase(10, 10.5, 10.02)]
@@ -64,7 +67,7 @@ public class TwoNNTests
         double second = 0;
         for (ulong seed = 1; seed <= Seeds; seed++)
         {
-            NeighbourGraph graph = PeriodicCube(1000, d, 20, seed);
+            NeighborGraph graph = PeriodicCube(1000, d, 20, seed);
             first += TwoNN.Fit(graph).Dimension!.Value / Seeds;
             second += LevinaBickel.Estimate(graph, 20).Dimension!.Value / Seeds;
         }
@@ -83,7 +86,7 @@ public class TwoNNTests
     {
         int draws = n < 1000 ? 8 : 2;
         double mean = Enumerable.Range(1, draws)
-            .Average(seed => TwoNN.Fit(NearestNeighbours.Search(Clouds.Gauss(n, d, (ulong)seed), n, d, 2)).Dimension!.Value);
+            .Average(seed => TwoNN.Fit(NearestNeighbors.Search(Clouds.Gauss(n, d, (ulong)seed), n, d, 2)).Dimension!.Value);
         Assert.That(mean, Is.EqualTo(expected).Within(5).Percent);
     }
 
@@ -92,7 +95,7 @@ public class TwoNNTests
     public void NoiseFadesWithScale(double noise, double twoNN, double gride)
     {
         float[] x = Clouds.Embed(Clouds.Gauss(1500, 5, 1), 5, 256, noise, 2);
-        NeighbourGraph graph = NearestNeighbours.Search(x, 1500, 256, 64);
+        NeighborGraph graph = NearestNeighbors.Search(x, 1500, 256, 64);
         IReadOnlyList<DimensionEstimate> scan = Gride.ScaleScan(graph);
         TestContext.Out.WriteLine(string.Join(" ", scan.Select(s => $"{s.Dimension:F2}")));
         Assert.That(TwoNN.Fit(graph).Dimension, Is.EqualTo(twoNN).Within(8).Percent);
@@ -107,8 +110,8 @@ public class TwoNNTests
     {
         const int D = 10;
         float[] x = Clouds.Gauss(400, D, 5);
-        NeighbourGraph before = NearestNeighbours.Search(x, 400, D, 20);
-        NeighbourGraph after = NearestNeighbours.Search(Clouds.Move(x, D, 0.05, 1, 6), 400, D, 20);
+        NeighborGraph before = NearestNeighbors.Search(x, 400, D, 20);
+        NeighborGraph after = NearestNeighbors.Search(Clouds.Move(x, D, 0.05, 1, 6), 400, D, 20);
         foreach (DimensionMethod method in new[]
             { DimensionMethod.TwoNNFit(), DimensionMethod.TwoNNMaximumLikelihood(), DimensionMethod.Gride(16), DimensionMethod.LevinaBickel() })
         {
@@ -123,8 +126,8 @@ public class TwoNNTests
     public void RepeatingEveryPointChangesNothingButTheCount()
     {
         float[] x = Clouds.Gauss(300, 4, 7);
-        DimensionEstimate once = TwoNN.Fit(NearestNeighbours.Search(x, 300, 4, 2));
-        DimensionEstimate twice = TwoNN.Fit(NearestNeighbours.Search([.. x, .. x], 600, 4, 2));
+        DimensionEstimate once = TwoNN.Fit(NearestNeighbors.Search(x, 300, 4, 2));
+        DimensionEstimate twice = TwoNN.Fit(NearestNeighbors.Search([.. x, .. x], 600, 4, 2));
         Assert.That(twice, Is.EqualTo(once with { DuplicatesDropped = 300 }));
     }
 
@@ -155,25 +158,25 @@ public class TwoNNTests
         broken[3] = float.NaN;
         foreach (DimensionMethod method in methods)
         {
-            DimensionEstimate zero = method.Estimate(NearestNeighbours.Search(constant, 20, 1, 5));
+            DimensionEstimate zero = method.Estimate(NearestNeighbors.Search(constant, 20, 1, 5));
             Assert.That(zero.Status, Is.EqualTo(GeometryStatus.ZeroVariance), method.Label);
             Assert.That(zero.Dimension, Is.Null);
             Assert.That(zero.DuplicatesDropped, Is.EqualTo(19));
-            Assert.That(method.Estimate(NearestNeighbours.Search(broken, 20, 1, 5)).Status, Is.EqualTo(GeometryStatus.NotFinite));
-            Assert.That(method.Estimate(NearestNeighbours.Search([1, 2], 2, 1, 5)).Status, Is.EqualTo(GeometryStatus.TooFewPoints));
-            NeighbourGraph one = NearestNeighbours.Search(Clouds.Gauss(20, 2, 1), 20, 2, 1);
-            Assert.That(method.Estimate(one).Status, Is.EqualTo(GeometryStatus.TooFewPoints), "one neighbour is not enough");
+            Assert.That(method.Estimate(NearestNeighbors.Search(broken, 20, 1, 5)).Status, Is.EqualTo(GeometryStatus.NotFinite));
+            Assert.That(method.Estimate(NearestNeighbors.Search([1, 2], 2, 1, 5)).Status, Is.EqualTo(GeometryStatus.TooFewPoints));
+            NeighborGraph one = NearestNeighbors.Search(Clouds.Gauss(20, 2, 1), 20, 2, 1);
+            Assert.That(method.Estimate(one).Status, Is.EqualTo(GeometryStatus.TooFewPoints), "one neighbor is not enough");
         }
     }
 
-    private static NeighbourGraph PeriodicCube(int n, int d, int k, ulong seed)
+    private static NeighborGraph PeriodicCube(int n, int d, int k, ulong seed)
     {
         float[] x = Clouds.Cube(n, d, seed);
-        int[] neighbours = new int[n * k];
+        int[] neighbors = new int[n * k];
         double[] distances = new double[n * k];
         for (int i = 0; i < n; i++)
         {
-            Span<int> near = neighbours.AsSpan(i * k, k);
+            Span<int> near = neighbors.AsSpan(i * k, k);
             Span<double> far = distances.AsSpan(i * k, k);
             far.Fill(double.MaxValue);
             for (int j = 0; j < n; j++)
@@ -208,6 +211,6 @@ public class TwoNNTests
             }
         }
 
-        return NeighbourGraph.FromDistances(neighbours, distances, k);
+        return NeighborGraph.FromDistances(neighbors, distances, k);
     }
 }

@@ -1,5 +1,6 @@
 using NanoFold.Engine.Tensors;
 using NanoFold.Kernels;
+using NanoFold.Tests.Suites.Halves;
 
 namespace NanoFold.Tests.Suites;
 

@@ -9,6 +9,7 @@ using NanoFold.Engine.Training;
 using NanoFold.Kernels;
 using NanoFold.Kernels.Cpu;
 using NanoFold.Tests.Suites;
+using NanoFold.Tests.Suites.Halves;
 
 namespace NanoFold.Tests.Training;
 

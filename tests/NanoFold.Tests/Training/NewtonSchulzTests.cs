@@ -1,4 +1,4 @@
-using NanoFold.Engine.Geometry;
+using NanoFold.Engine.Geometry.Spectra;
 using NanoFold.Engine.Training;
 using NanoFold.Kernels;
 using NanoFold.Kernels.Cpu;

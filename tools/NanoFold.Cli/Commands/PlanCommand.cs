@@ -14,7 +14,7 @@ internal static class PlanCommand
     public static void Build(VerbCommand command)
     {
         var train = new TrainOptions(command);
-        command.JsonKeys = "parameters, parametersByPart {embedding, mixer, feedForward, norms, head}, vocab, flopsPerToken (by the convention 6 N + 12 H D T a layer, of which train's share of peak is), executedFlopsPerToken (of all kernels of forward and backward, visible pairs only), cacheBytesPerSequence, tokensPerStep (null while the batch is auto), peakBytes (of training: the sum of memory {parameters, gradients, optimizer, activations, inputs (batches and tables)}), "
+        command.JsonKeys = "parameters, parametersByPart {embedding, mixer, feedForward, norms, head}, vocab, flopsPerToken (by the convention 6 N + 12 H D T a layer, of which train's share of peak is), executedFlopsPerToken (of all kernels of forward and backward, visible pairs only), cacheBytesPerSequence, tokensPerStep (null while the batch is auto), peakBytes (of a run: the sum of memory {parameters, gradients, optimizer, activations (shared by training, evaluating, measuring and sampling), inputs (batches and tables), samples (what the geometry reads)}), residentBytes (the same with the process itself, where the host computes; otherwise null), "
             + "bytesMovedPerToken (read and written by the kernels of forward and backward), phases [{phase (forward, backward, update), bytes (most in use besides parameters, gradients and inputs: of activations, in update of the optimizer), at (where)}], "
             + "largestActivations [{name (op, gradient or scratch of it), count, bytes}] (in use where most is)";
         command.Does(invocation => Run(invocation, train.Config(invocation)));
@@ -27,7 +27,9 @@ internal static class PlanCommand
         long? tokensPerStep = config.Train.Batch > 0 ? (long)config.Train.Batch * config.Train.Accumulate * config.Model.Context : null;
 
         using Backend backend = Devices.Open(invocation);
-        MemoryPlan memory = MemoryPlan.Of(config, backend);
+        RunMemory run = RunMemory.Of(config, backend);
+        MemoryPlan memory = run.Step;
+        long? resident = backend.FreeBytes is null ? run.ResidentBytes : null;
         Output output = invocation.Output;
         output.Text.WriteLine(Describe(config));
         output.Table(
@@ -51,11 +53,14 @@ internal static class PlanCommand
         PlanHolding[] largest = [.. passes.Largest.Take(LargestShown)];
         output.Table(
             numbers: false,
-            ["FLOPs per token", $"{Display.Quantity(flopsPerToken, "FLOP")} by convention; {Display.Quantity(executedPerToken, "FLOP")} in all kernels, visible pairs only"],
-            ["bytes moved per token", $"{Display.Bytes((long)bytesPerToken)}, every kernel's operands read and written once"],
-            ["tokens per step", tokensPerStep is { } tokens ? Display.Count(tokens) : "by batch size: auto"],
-            ["cache per sequence", Display.Bytes(cost.CacheBytesPerSequence)],
-            ["peak memory of training", $"{Display.Bytes(memory.PeakBytes)}: parameters {Display.Bytes(memory.ParameterBytes)}, gradients {Display.Bytes(memory.GradientBytes)}, optimizer {Display.Bytes(memory.OptimizerBytes)}, activations {Display.Bytes(memory.ArenaBytes)}, inputs {Display.Bytes(memory.InputBytes)}"]);
+            [
+                ["FLOPs per token", $"{Display.Quantity(flopsPerToken, "FLOP")} by convention; {Display.Quantity(executedPerToken, "FLOP")} in all kernels, visible pairs only"],
+                ["bytes moved per token", $"{Display.Bytes((long)bytesPerToken)}, every kernel's operands read and written once"],
+                ["tokens per step", tokensPerStep is { } tokens ? Display.Count(tokens) : "by batch size: auto"],
+                ["cache per sequence", Display.Bytes(cost.CacheBytesPerSequence)],
+                ["peak memory of a run", $"{Display.Bytes(run.PeakBytes)}: parameters {Display.Bytes(memory.ParameterBytes)}, gradients {Display.Bytes(memory.GradientBytes)}, optimizer {Display.Bytes(memory.OptimizerBytes)}, activations {Display.Bytes(run.ArenaBytes)}, inputs {Display.Bytes(run.InputBytes)}, samples {Display.Bytes(run.SampleBytes)}"],
+                .. resident is { } bytes ? (string[][])[["with the process itself", Display.Bytes(bytes)]] : [],
+            ]);
         output.Table(numbers: false, [["phase", "most in use", "at"], .. phases.Select(p => (string[])[p.Phase, Display.Bytes(p.Bytes), p.At])]);
         output.Table(
             numbers: true,
@@ -76,14 +81,16 @@ internal static class PlanCommand
             ["executedFlopsPerToken"] = executedPerToken,
             ["cacheBytesPerSequence"] = cost.CacheBytesPerSequence,
             ["tokensPerStep"] = tokensPerStep,
-            ["peakBytes"] = memory.PeakBytes,
+            ["peakBytes"] = run.PeakBytes,
+            ["residentBytes"] = resident,
             ["memory"] = new JsonObject
             {
                 ["parameters"] = memory.ParameterBytes,
                 ["gradients"] = memory.GradientBytes,
                 ["optimizer"] = memory.OptimizerBytes,
-                ["activations"] = memory.ArenaBytes,
-                ["inputs"] = memory.InputBytes,
+                ["activations"] = run.ArenaBytes,
+                ["inputs"] = run.InputBytes,
+                ["samples"] = run.SampleBytes,
             },
             ["bytesMovedPerToken"] = bytesPerToken,
             ["phases"] = new JsonArray([.. phases.Select(p => (JsonNode)new JsonObject { ["phase"] = p.Phase, ["bytes"] = p.Bytes, ["at"] = p.At })]),

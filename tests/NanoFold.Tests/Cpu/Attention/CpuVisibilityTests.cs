@@ -92,11 +92,11 @@ public sealed class CpuVisibilityTests
         var reference = new AttentionReference(1, time, 1, 1, 4) { Kind = kind, Documents = [.. Enumerable.Range(0, time).Select(t => t / length)] };
         using var rig = new AttentionRig(reference);
         using var context = new CpuContext(1, IsaExtensions.Best);
-        using var attention = new CpuFusedAttention(context);
+        using var memory = new CallMemory();
         var visits = new List<int>();
         unsafe
         {
-            var problem = new AttentionProblem("attention", rig.Args, new());
+            var problem = new AttentionProblem("attention", rig.Args, memory);
             for (int query = 0; query < time; query += 96)
             {
                 KeyBlocks keys = problem.KeysOf(0, 0, query, query + 95);

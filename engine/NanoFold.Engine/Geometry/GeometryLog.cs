@@ -1,0 +1,72 @@
+using System.Text.Json;
+using NanoFold.Engine.Geometry.Measures;
+using NanoFold.Engine.Geometry.Statistics;
+
+namespace NanoFold.Engine.Geometry;
+
+/// <summary>Lines of <c>geometry.jsonl</c>: one for each measure, place and measurement. The format is described in docs/geometry.md.</summary>
+public static class GeometryLog
+{
+    /// <summary>The version that is written; lines of a file may be of several. Lines without a version are of the first.</summary>
+    public const int Version = 2;
+
+    /// <summary>Writes a line's properties.</summary>
+    public static void Write(Utf8JsonWriter json, Measured measured)
+    {
+        FigurePlace place = measured.Place;
+        json.WriteNumber("version"u8, Version);
+        json.WriteNumber("step"u8, measured.Step);
+        json.WriteString("measure"u8, measured.Measure.Kind);
+        json.WriteString("scope"u8, place.Scope);
+        json.WriteString("point"u8, place.Point);
+        if (place.Other is { } other)
+        {
+            json.WriteString("other"u8, other);
+        }
+
+        if (place.Layer is { } layer)
+        {
+            json.WriteNumber("layer"u8, layer);
+        }
+
+        if (place.Head is { } head)
+        {
+            json.WriteNumber("head"u8, head);
+        }
+
+        json.WriteStartObject("figures"u8);
+        foreach (Figure figure in measured.Figures)
+        {
+            Write(json, figure);
+        }
+
+        json.WriteEndObject();
+    }
+
+    private static void Write(Utf8JsonWriter json, Figure figure)
+    {
+        json.WriteStartObject(figure.Name);
+        if (figure.Value is { } value)
+        {
+            json.WriteNumber("value"u8, value);
+        }
+        else
+        {
+            json.WriteNull("value"u8);
+        }
+
+        if (figure.Error is { } error)
+        {
+            json.WriteNumber("error"u8, error);
+        }
+
+        if (figure.Status != GeometryStatus.Ok)
+        {
+            json.WriteString("status"u8, figure.Status.ToString());
+        }
+
+        json.WriteString("estimator"u8, figure.Estimator);
+        json.WriteNumber("points"u8, figure.Points);
+        json.WriteEndObject();
+    }
+}

@@ -1,0 +1,80 @@
+namespace NanoFold.Engine.Geometry;
+
+/// <summary>
+/// Spends one budget of time on measures of very different cost. Half of it is for passes through the model, the other half is shared out evenly: a cheap
+/// measure is taken often and a costly one seldom, and none goes without. What a measure costs is a guess before it was taken for the first time and what it
+/// took then; it is taken when its share has come up for what it has spent and what it is going to cost, so the budget holds from the beginning.
+/// </summary>
+/// <param name="budget">Share of the time.</param>
+/// <param name="guesses">Seconds that each measure is reckoned to cost.</param>
+internal sealed class MeasureSchedule(double budget, IReadOnlyList<double> guesses)
+{
+    private readonly double[] _costs = [.. guesses];
+    private readonly double[] _spent = new double[guesses.Count];
+    private double _passSpent;
+
+    /// <summary>Seconds that a pass through the model costs: a guess until one was made.</summary>
+    public double PassCost { get; set; }
+
+    /// <summary>Seconds spent so far on passes and measures.</summary>
+    public double Spent => _passSpent + _spent.Sum();
+
+    /// <summary>Seconds that a measure is going to cost.</summary>
+    public double Cost(int measure) => _costs[measure];
+
+    /// <summary>The measures to be taken now; none where there is nothing to be measured.</summary>
+    /// <param name="elapsed">Seconds since the run began.</param>
+    /// <param name="isCheckpoint">The model is about to be saved: what other measures left of the budget may be used up too.</param>
+    public IReadOnlyList<int> Due(double elapsed, bool isCheckpoint)
+    {
+        double earned = budget * elapsed, left = earned - Spent - PassCost;
+        if (_passSpent + PassCost > earned / 2 && !(isCheckpoint && left >= 0))
+        {
+            return [];
+        }
+
+        List<int>? due = null;
+        for (int i = 0; i < _costs.Length; i++)
+        {
+            bool isDue = _spent[i] + _costs[i] <= earned / 2 / _costs.Length;
+            if (_costs[i] <= left && (isDue || isCheckpoint))
+            {
+                (due ??= []).Add(i);
+                left -= _costs[i];
+            }
+        }
+
+        return due ?? (IReadOnlyList<int>)[];
+    }
+
+    /// <summary>The cheapest measures that can be taken within a time of their own; none where not even a pass can, if what that takes is known.</summary>
+    public IReadOnlyList<int> Within(double seconds)
+    {
+        double left = seconds - (_passSpent > 0 ? PassCost : 0);
+        var due = new List<int>();
+        foreach (int i in Enumerable.Range(0, _costs.Length).OrderBy(i => _costs[i]))
+        {
+            left -= _costs[i];
+            if (left >= 0)
+            {
+                due.Add(i);
+            }
+        }
+
+        return due;
+    }
+
+    /// <summary>A pass was made.</summary>
+    public void Passed(double seconds)
+    {
+        _passSpent += seconds;
+        PassCost = seconds;
+    }
+
+    /// <summary>A measure was taken; where it was given up half-way it costs more than that.</summary>
+    public void Took(int measure, double seconds, bool isWhole)
+    {
+        _spent[measure] += seconds;
+        _costs[measure] = isWhole ? seconds : Math.Max(_costs[measure], seconds);
+    }
+}

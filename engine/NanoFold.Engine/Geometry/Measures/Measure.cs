@@ -1,0 +1,76 @@
+using System.Text.Json.Serialization;
+using NanoFold.Engine.Configuration;
+using NanoFold.Engine.Geometry.Sampling;
+
+namespace NanoFold.Engine.Geometry.Measures;
+
+/// <summary>
+/// Something that is measured of a model. A measure is a record of its settings with a line here; it derives from the kind of place that it looks at
+/// (<see cref="PointMeasure"/>, <see cref="BlockMeasure"/>, <see cref="HeadMeasure"/>, <see cref="PairMeasure"/>, <see cref="StepMeasure"/>,
+/// <see cref="ModelMeasure"/> or <see cref="WeightMeasure"/>), says what it wants and what it costs, and writes named figures. Recorder, table and
+/// geometry.jsonl print figures that they do not know.
+/// </summary>
+[JsonPolymorphic(TypeDiscriminatorPropertyName = ConfigJson.Kind)]
+[JsonDerivedType(typeof(NormMeasure), "norms")]
+[JsonDerivedType(typeof(UpdateMeasure), "updates")]
+[JsonDerivedType(typeof(CosineMeasure), "cosines")]
+[JsonDerivedType(typeof(SpectrumMeasure), "spectrum")]
+[JsonDerivedType(typeof(TwoNNMeasure), "twonn")]
+[JsonDerivedType(typeof(AttentionMeasure), "attention")]
+[JsonDerivedType(typeof(GateMeasure), "gates")]
+[JsonDerivedType(typeof(ExpertMeasure), "experts")]
+[JsonDerivedType(typeof(AttentionHeadMeasure), "attention-heads")]
+[JsonDerivedType(typeof(GrideMeasure), "gride")]
+[JsonDerivedType(typeof(LevinaBickelMeasure), "levina-bickel")]
+[JsonDerivedType(typeof(DecimationMeasure), "decimation")]
+[JsonDerivedType(typeof(TokenCurvatureMeasure), "token-curvature")]
+[JsonDerivedType(typeof(LayerCurvatureMeasure), "layer-curvature")]
+[JsonDerivedType(typeof(CkaMeasure), "cka")]
+[JsonDerivedType(typeof(OverlapMeasure), "overlap")]
+[JsonDerivedType(typeof(DriftMeasure), "drift")]
+[JsonDerivedType(typeof(WeightNormMeasure), "weight-norms")]
+public abstract record Measure
+{
+    /// <summary>What is measured where nothing else is asked for: <c>geometry.measures</c>.</summary>
+    public static IReadOnlyList<Measure> Defaults { get; } =
+    [
+        new NormMeasure(), new UpdateMeasure(), new CosineMeasure(), new SpectrumMeasure(), new TwoNNMeasure(), new AttentionMeasure(), new GateMeasure(), new ExpertMeasure(),
+    ];
+
+    /// <summary>The name in configurations and in geometry.jsonl.</summary>
+    [JsonIgnore]
+    public virtual string Kind => Variant.KindOf(this);
+
+    /// <summary>What its columns mean, in a few words at the foot of the table.</summary>
+    public abstract string Legend { get; }
+
+    /// <summary>The figures that the table at the end of a run shows; empty for all, under their own names.</summary>
+    public virtual IReadOnlyList<FigureColumn> Columns => [];
+
+    /// <summary>The points of a block that it looks at, and which tokens of them.</summary>
+    public virtual IReadOnlyList<Want> Wants => [];
+
+    /// <summary>Neighbors of each point that it wants; the neighbors are searched once, with as many as any measure wants. 0 for none.</summary>
+    public virtual int Neighbors => 0;
+
+    /// <summary>Whether it looks at the streams of all layers together, which are kept for it.</summary>
+    internal virtual bool NeedsStreams => false;
+
+    /// <summary>Whether it looks at them as they were before, too.</summary>
+    internal virtual bool NeedsBefore => false;
+
+    /// <summary>What is inconsistent in its settings.</summary>
+    public virtual IEnumerable<ConfigProblem> Validate(string path) => [];
+
+    /// <summary>About how many multiply-adds it takes in a block: what it is reckoned to cost until its time is known.</summary>
+    public abstract double Work(in ProbeShape shape, int width);
+
+    /// <summary>What there is to measure of a block as soon as the pass is through it.</summary>
+    internal virtual IEnumerable<PlacedMeasure> AfterBlock(BlockSample block) => [];
+
+    /// <summary>What there is to measure when the pass is through the model.</summary>
+    internal virtual IEnumerable<PlacedMeasure> AfterPass(PassSample pass) => [];
+}
+
+/// <summary>A measure at one place.</summary>
+internal readonly record struct PlacedMeasure(FigurePlace Place, Action<FigureWriter> Take);

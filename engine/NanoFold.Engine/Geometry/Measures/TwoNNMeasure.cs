@@ -1,0 +1,53 @@
+using NanoFold.Engine.Configuration;
+using NanoFold.Engine.Geometry.Dimensions;
+using NanoFold.Engine.Geometry.Sampling;
+
+namespace NanoFold.Engine.Geometry.Measures;
+
+/// <summary>
+/// Intrinsic dimension from the ratio of the distances to the two nearest neighbors, by a linear fit, with the dimension of the Gaussian of as many points on
+/// which it would give the same figure: nearest neighbors cannot see high dimensions.
+/// </summary>
+public sealed record TwoNNMeasure : PointMeasure
+{
+    /// <summary>Fraction of the largest ratios left out of the fit. DADApy leaves out .1, Valeriani et al. (2023) .02.</summary>
+    [Bounds(0, 0.99)]
+    public double Discard { get; init; } = TwoNN.DefaultDiscard;
+
+    /// <inheritdoc/>
+    public override string Legend => "≈ Gauss = dimension of a Gaussian that TwoNN would measure the same";
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<FigureColumn> Columns => [new("dimension", "TwoNN", "0.0"), new("gaussianDimension", "≈ Gauss", "0")];
+
+    /// <inheritdoc/>
+    public override int Neighbors => 2;
+
+    /// <inheritdoc/>
+    public override double Work(in ProbeShape shape, int width) => DimensionFigures.Work(shape, width);
+
+    /// <inheritdoc/>
+    public override void Take(PointCloud cloud, FigureWriter figures) =>
+        DimensionFigures.Write(figures, "", DimensionMethod.TwoNNFit(Discard).Estimate(cloud.Neighbors(Neighbors)), cloud.Width);
+}
+
+/// <summary>What all measures of the intrinsic dimension write.</summary>
+internal static class DimensionFigures
+{
+    /// <summary>The search for neighbors, and of a new calibration several more.</summary>
+    public static double Work(in ProbeShape shape, int width) => 4.0 * shape.Neighbors * shape.Neighbors * (width + 20);
+
+    /// <summary>The dimension and the Gaussian's.</summary>
+    /// <param name="figures">Where they go.</param>
+    /// <param name="suffix">What follows their names, where there are several.</param>
+    /// <param name="estimate">What was measured.</param>
+    /// <param name="width">D.</param>
+    public static void Write(FigureWriter figures, string suffix, DimensionEstimate estimate, int width)
+    {
+        string estimator = $"{estimate.Method.Label}, position 0 out, {estimate.DuplicatesDropped} duplicates dropped, {estimate.FractionKept:0.###} kept";
+        CalibratedDimension calibrated = GaussianCalibration.Calibrate(estimate, width);
+        figures.Add("dimension" + suffix, estimate.Dimension, estimate.Status, estimator, estimate.Points, estimate.StandardError);
+        figures.Add(
+            "gaussianDimension" + suffix, calibrated.GaussianDimension, calibrated.BoundedStatus, $"{estimate.Method.Label} on Gaussians", calibrated.GaussianPoints);
+    }
+}

@@ -1,0 +1,165 @@
+using NanoFold.Engine.Autograd;
+using NanoFold.Engine.Taps;
+using NanoFold.Kernels;
+
+namespace NanoFold.Engine.Geometry.Sampling;
+
+/// <summary>Reads the sampled tokens of the points that are wanted, block by block, into memory that all blocks share.</summary>
+internal sealed class BlockReader : IDisposable
+{
+    private const string Pattern = "attn.hook_pattern";
+
+    private readonly ProbeShape _shape;
+    private readonly Dictionary<SampleKind, (SampledRows Rows, TapRows Taps)> _rows = [];
+    private readonly Dictionary<Want, PointCloud> _clouds = [];
+    private readonly Dictionary<string, float[]> _whole = [];
+    private readonly PatternSample? _pattern;
+    private readonly TapRows _nothing;
+    private readonly BlockSample _block = new();
+    private readonly HashSet<Want> _read = [];
+
+    public BlockReader(Backend backend, ProbeShape shape, IReadOnlyList<Want> wants, int mostNeighbors, int layers, ulong seed)
+    {
+        _shape = shape;
+        Points = SampledRows.Points(shape, seed);
+        Add(backend, SampleKind.Points, Points);
+        _nothing = new TapRows(backend, 1);
+        foreach (Want want in wants)
+        {
+            if (want.Kind == SampleKind.Queries && !_rows.ContainsKey(want.Kind))
+            {
+                Add(backend, want.Kind, SampledRows.Queries(shape, seed));
+            }
+            else if (want.Kind == SampleKind.Runs && !_rows.ContainsKey(want.Kind))
+            {
+                Add(backend, want.Kind, SampledRows.Runs(shape, seed));
+            }
+
+            if (want == new Want(Pattern, SampleKind.Queries))
+            {
+                _pattern = new PatternSample(_rows[want.Kind].Rows);
+            }
+            else if (want.Kind != SampleKind.Whole)
+            {
+                _clouds.Add(want, new PointCloud(_rows[want.Kind].Rows, shape.Neighbors, mostNeighbors));
+            }
+        }
+
+        Taps =
+        [
+            .. Enumerable.Range(0, layers).SelectMany(layer => wants
+                .Select(ITapReader (want) => new WantReader(this, layer, want))
+                .Append(new BlockEnd(this, layer))),
+        ];
+    }
+
+    /// <summary>What is to be done with a block that is read.</summary>
+    public Action<BlockSample>? Ready { get; set; }
+
+    /// <summary>The tokens of most clouds.</summary>
+    public SampledRows Points { get; }
+
+    /// <summary>The readers to record, those of a block's end after its others.</summary>
+    public IReadOnlyList<ITapReader> Taps { get; }
+
+    /// <summary>Bytes of the device.</summary>
+    public long DeviceBytes => _rows.Values.Sum(r => r.Taps.Bytes) + _nothing.Bytes;
+
+    /// <summary>Bytes of the host that reading the blocks of a tape takes.</summary>
+    public long BytesFor(Tape tape)
+    {
+        var elements = new Dictionary<Want, long>();
+        foreach ((ITapReader reader, Layout layout) in Tap.ReadsOf(tape))
+        {
+            if (reader is WantReader { Want: var want })
+            {
+                elements[want] = Math.Max(elements.GetValueOrDefault(want), layout.Count);
+            }
+        }
+
+        return elements.Values.Sum() * sizeof(float);
+    }
+
+    /// <summary>Takes over what the tokens [B, T] are.</summary>
+    public void Read(ReadOnlySpan<int> tokens, ReadOnlySpan<int> documents)
+    {
+        foreach ((SampledRows rows, _) in _rows.Values)
+        {
+            rows.Read(tokens, documents);
+        }
+    }
+
+    /// <summary>What the next pass reads; the rest is passed over.</summary>
+    public void Reads(IEnumerable<Want> wants)
+    {
+        _read.Clear();
+        _read.UnionWith(wants);
+        _block.Begin(0);
+    }
+
+    public void Dispose()
+    {
+        _nothing.Dispose();
+        foreach ((_, TapRows taps) in _rows.Values)
+        {
+            taps.Dispose();
+        }
+    }
+
+    private void Add(Backend backend, SampleKind kind, SampledRows rows)
+    {
+        var taps = new TapRows(backend, rows.Count);
+        taps.Set(rows.Rows);
+        _rows.Add(kind, (rows, taps));
+    }
+
+    private void Read(Want want, int layer, TapValue value)
+    {
+        if (!_read.Contains(want))
+        {
+            return;
+        }
+
+        if (want.Kind == SampleKind.Whole)
+        {
+            _block.Add(want.Point, value.ToArray());
+        }
+        else if (_clouds.TryGetValue(want, out PointCloud? cloud))
+        {
+            value.CopyTo(cloud.Begin(value.Name, layer, value.Count / cloud.Count));
+            _block.Add(want, cloud);
+        }
+        else
+        {
+            value.CopyTo(_pattern!.Begin(value.Layout[1], value.Layout[2]));
+            _block.Add(_pattern);
+        }
+    }
+
+    private void End(int layer)
+    {
+        Ready?.Invoke(_block);
+        _block.Begin(layer + 1);
+    }
+
+    private sealed class WantReader(BlockReader reader, int layer, Want want) : ITapReader
+    {
+        public Want Want => want;
+
+        public string Pattern => $"blocks.{layer}.{want.Point}";
+
+        public TapRows? Rows => want.Kind == SampleKind.Whole ? null : reader._rows[want.Kind].Taps;
+
+        public void Read(TapValue value) => reader.Read(want, layer, value);
+    }
+
+    // The last point of a block comes after all others.
+    private sealed class BlockEnd(BlockReader reader, int layer) : ITapReader
+    {
+        public string Pattern => $"blocks.{layer}.hook_resid_post";
+
+        public TapRows? Rows => reader._nothing;
+
+        public void Read(TapValue value) => reader.End(layer);
+    }
+}

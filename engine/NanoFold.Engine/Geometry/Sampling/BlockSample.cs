@@ -1,0 +1,82 @@
+namespace NanoFold.Engine.Geometry.Sampling;
+
+/// <summary>A point of a block, named from the block, and which tokens of it.</summary>
+public readonly record struct Want(string Point, SampleKind Kind = SampleKind.Points);
+
+/// <summary>What was read of one block in a pass of the probe; the next block's takes its place.</summary>
+public sealed class BlockSample
+{
+    private readonly Dictionary<Want, PointCloud> _clouds = [];
+    private readonly Dictionary<string, float[]> _whole = [];
+
+    /// <summary>From 0.</summary>
+    public int Layer { get; private set; }
+
+    /// <summary>As in <c>blocks.3</c>.</summary>
+    public string Name => $"blocks.{Layer}";
+
+    /// <summary>Rows of the attention pattern, or null where the mixer has none.</summary>
+    public PatternSample? Pattern { get; private set; }
+
+    /// <summary>The sampled tokens' values at a point, or null where the block has no such point.</summary>
+    public PointCloud? Cloud(string point) => _clouds.GetValueOrDefault(new Want(point));
+
+    /// <summary>The values at a point along stretches of successive tokens, or null where the block has no such point.</summary>
+    public PointCloud? Runs(string point) => _clouds.GetValueOrDefault(new Want(point, SampleKind.Runs));
+
+    /// <summary>A value that is not of tokens, or null where the block has no such point.</summary>
+    public float[]? Whole(string point) => _whole.GetValueOrDefault(point);
+
+    internal void Begin(int layer)
+    {
+        Layer = layer;
+        Pattern = null;
+        _clouds.Clear();
+        _whole.Clear();
+    }
+
+    internal void Add(Want want, PointCloud cloud) => _clouds[want] = cloud;
+
+    internal void Add(string point, float[] value) => _whole[point] = value;
+
+    internal void Add(PatternSample pattern) => Pattern = pattern;
+}
+
+/// <summary>Rows of one block's attention pattern, [R, H, T].</summary>
+public sealed class PatternSample
+{
+    private float[] _weights = [];
+
+    internal PatternSample(SampledRows rows) => Rows = rows;
+
+    /// <param name="rows">Which queries.</param>
+    /// <param name="heads">H.</param>
+    /// <param name="time">T.</param>
+    /// <param name="weights">[R, H, T].</param>
+    public PatternSample(SampledRows rows, int heads, int time, ReadOnlySpan<float> weights)
+        : this(rows) => weights.CopyTo(Begin(heads, time));
+
+    /// <summary>Which queries, at which positions.</summary>
+    public SampledRows Rows { get; }
+
+    /// <summary>H.</summary>
+    public int Heads { get; private set; }
+
+    /// <summary>T.</summary>
+    public int Time { get; private set; }
+
+    /// <summary>What a head gives to the keys of a query, [T].</summary>
+    public ReadOnlySpan<float> Weights(int row, int head) => _weights.AsSpan(((row * Heads) + head) * Time, Time);
+
+    internal Span<float> Begin(int heads, int time)
+    {
+        (Heads, Time) = (heads, time);
+        int count = Rows.Count * heads * time;
+        if (_weights.Length < count)
+        {
+            _weights = new float[count];
+        }
+
+        return _weights.AsSpan(0, count);
+    }
+}

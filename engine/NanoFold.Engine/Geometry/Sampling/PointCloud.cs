@@ -1,0 +1,122 @@
+using NanoFold.Engine.Geometry.Neighbors;
+using NanoFold.Engine.Geometry.Spectra;
+
+namespace NanoFold.Engine.Geometry.Sampling;
+
+/// <summary>
+/// Values of one point of a model at sampled tokens, [N, D], with what the tokens are. All measures share it, and what several of them need of it is
+/// made once, when first asked for: neighbors and second moments.
+/// </summary>
+public sealed class PointCloud
+{
+    private readonly int _neighborPoints;
+    private float[] _values = [];
+    private StreamingMoments? _moments;
+    private bool _hasMoments;
+    private int _mostNeighbors;
+
+    internal PointCloud(SampledRows rows, int neighborPoints, int mostNeighbors)
+    {
+        Rows = rows;
+        _neighborPoints = Math.Min(neighborPoints, LaterCount);
+        _mostNeighbors = mostNeighbors;
+    }
+
+    /// <summary>A cloud of given values: for measures outside a run.</summary>
+    /// <param name="point">The point's full name.</param>
+    /// <param name="rows">What the rows are.</param>
+    /// <param name="values">[N, D].</param>
+    /// <param name="neighborPoints">Rows whose neighbors are searched at most.</param>
+    public PointCloud(string point, SampledRows rows, ReadOnlySpan<float> values, int neighborPoints = int.MaxValue)
+        : this(rows, neighborPoints, 0)
+    {
+        if (values.Length % rows.Count != 0)
+        {
+            throw new ArgumentException($"point cloud: {values.Length} values are not of {rows.Count} rows");
+        }
+
+        values.CopyTo(Begin(point, 0, values.Length / rows.Count));
+    }
+
+    /// <summary>The point's full name, <c>blocks.3.hook_resid_post</c>.</summary>
+    public string Point { get; private set; } = "";
+
+    /// <summary>The block it is of, from 0.</summary>
+    public int Layer { get; private set; }
+
+    /// <summary>Which tokens, at which positions, of which documents; those at position 0 come first.</summary>
+    public SampledRows Rows { get; }
+
+    /// <summary>N.</summary>
+    public int Count => Rows.Count;
+
+    /// <summary>D, the values of a token.</summary>
+    public int Width { get; private set; }
+
+    /// <summary>[N, D].</summary>
+    public ReadOnlySpan<float> Values => _values.AsSpan(0, Count * Width);
+
+    /// <summary>The values without position 0, [N − first, D].</summary>
+    public ReadOnlySpan<float> Later => Values[(Rows.First * Width)..];
+
+    /// <summary>N without position 0.</summary>
+    public int LaterCount => Count - Rows.First;
+
+    /// <summary>The first rows of <see cref="Later"/>, spread over windows and positions: those whose neighbors are searched.</summary>
+    public ReadOnlySpan<float> NeighborValues => Later[..(_neighborPoints * Width)];
+
+    /// <summary>How many rows those are.</summary>
+    public int NeighborCount => _neighborPoints;
+
+    internal NeighborGraph? Graph { get; set; }
+
+    /// <summary>
+    /// The k nearest neighbors or more among <see cref="NeighborValues"/>. Searched once, with as many neighbors as any of the measures wants.
+    /// </summary>
+    public NeighborGraph Neighbors(int k)
+    {
+        _mostNeighbors = Math.Max(_mostNeighbors, k);
+        if (Graph is null || (Graph.K < k && Graph.K < Graph.Count - 1))
+        {
+            Graph = NearestNeighbors.Search(NeighborValues, NeighborCount, Width, _mostNeighbors);
+        }
+
+        return Graph;
+    }
+
+    /// <summary>Mean and second moments without position 0.</summary>
+    public StreamingMoments Moments()
+    {
+        if (!_hasMoments)
+        {
+            if (_moments?.Dimension == Width)
+            {
+                _moments.Clear();
+            }
+            else
+            {
+                _moments = new StreamingMoments(Width);
+            }
+
+            _moments.Add(Later, LaterCount);
+            _hasMoments = true;
+        }
+
+        return _moments!;
+    }
+
+    /// <summary>Bytes of a value of so many elements; what is made of it on demand not counted.</summary>
+    internal static long BytesOf(long elements) => elements * sizeof(float);
+
+    /// <summary>Where values of another point or another measurement go, [N, width].</summary>
+    internal Span<float> Begin(string point, int layer, int width)
+    {
+        (Point, Layer, Width, Graph, _hasMoments) = (point, layer, width, null, false);
+        if (_values.Length < Count * width)
+        {
+            _values = new float[Count * width];
+        }
+
+        return _values.AsSpan(0, Count * width);
+    }
+}

@@ -1,0 +1,137 @@
+using NanoFold.Engine.Autograd;
+using NanoFold.Engine.Model;
+using NanoFold.Engine.Ops;
+using NanoFold.Engine.Taps;
+using NanoFold.Kernels;
+using NanoFold.Tests.FeedForward.References;
+
+namespace NanoFold.Tests.Suites.Halves;
+
+/// <summary>Every op and every model with activations of 16 bits, on the emulated device, beside single precision.</summary>
+public sealed class HalfSuite : EngineTests
+{
+    // Keeps the small gradients of a tiny model's mean loss in the range of half precision.
+    private const double LossScale = 1024;
+
+    private static readonly DType[] s_types = [DType.BFloat16, DType.Float16];
+
+    private readonly HalfBackend _fused = new();
+    private readonly HalfBackend _composed = new(composedOnly: true);
+
+    private static IEnumerable<TestCaseData> Cases => OpCases.All.Select(c => new TestCaseData(c).SetArgDisplayNames(c.Name));
+
+    private static IEnumerable<TestCaseData> Variants => ModelVariants.All.Select(v => new TestCaseData(v.Model).SetArgDisplayNames(v.Name));
+
+    [OneTimeTearDown]
+    public void DisposeBackends()
+    {
+        _fused.Dispose();
+        _composed.Dispose();
+    }
+
+    [TestCaseSource(nameof(Cases))]
+    public void Ops_are_those_of_single_precision_but_for_rounding(OpCase opCase)
+    {
+        foreach (DType type in s_types)
+        {
+            double[] expected = opCase.Reference(OpRun.Values(opCase, type));
+            using var exact = new OpRun(opCase, Backend(), DType.Float64, copied: true, rounded: type);
+            exact.Run();
+            // Composed, the keys are chosen by weights that are rounded.
+            HalfBackend[] backends = opCase.Name.StartsWith("top-", StringComparison.Ordinal) ? [_fused] : [_fused, _composed];
+            foreach (HalfBackend backend in backends)
+            {
+                SetState(backend);
+                using var run = new OpRun(opCase, backend, type);
+                Numbers.AssertClose(run.Run(), expected, 4 * Rounding(type), $"{opCase} in {type} on {backend.Name}");
+                run.AssertGapsUntouched();
+                if (opCase.CheckGradient)
+                {
+                    Numbers.AssertClose(run.Gradients(), exact.Gradients(), 8 * Rounding(type), $"gradients of {opCase} in {type} on {backend.Name}");
+                }
+            }
+        }
+    }
+
+    [TestCaseSource(nameof(Variants))]
+    public void Models_are_those_of_single_precision_but_for_rounding(ModelConfig config)
+    {
+        // Rounding may choose another expert or key, or the other side of a kink, and then the gradient is another one.
+        ModelConfig resolved = config.Resolve();
+        bool chooses = resolved.LayerConfigs().Any(l => FeedForwardReference.Of(l.FeedForward).Chooses || l.Mixer.Traits(resolved).Chooses);
+        bool jumps = chooses || resolved.LayerConfigs().Any(l => FeedForwardReference.Of(l.FeedForward).HasKink);
+        using var single = new TinyModel(config, Backend());
+        (double loss, double[] gradients) = single.Train();
+        foreach (DType type in s_types)
+        {
+            foreach (HalfBackend backend in (HalfBackend[])[_fused, _composed])
+            {
+                using var model = new TinyModel(config, Scaled(backend), type);
+                (double halfLoss, double[] halfGradients) = model.Train();
+                Assert.That(halfLoss, Is.EqualTo(loss).Within((chooses ? 100 : 8) * Rounding(type) * loss), $"{type} on {backend.Name}");
+                Assert.That(halfGradients, Is.All.Matches<double>(double.IsFinite));
+                if (!jumps)
+                {
+                    Assert.That(Angle([.. halfGradients.Select(g => g / LossScale)], gradients), Is.LessThan(32 * Rounding(type)), $"{type} on {backend.Name}");
+                }
+            }
+        }
+    }
+
+    [TestCaseSource(nameof(Variants))]
+    public void Taps_recomputation_and_memory_of_its_own_give_the_same_bits(ModelConfig config)
+    {
+        foreach (DType type in s_types)
+        {
+            using var model = new TinyModel(config, Scaled(_fused), type);
+            (double loss, double[] gradients) = model.Train();
+            var body = new Collector("blocks.*");
+            (double tappedLoss, double[] tapped) = model.Train(new TapSet([body]));
+            Assert.That(tappedLoss, Is.EqualTo(loss));
+            Assert.That(body.Read.SelectMany(r => r.Values), Is.All.Matches<double>(double.IsFinite));
+            Numbers.AssertSameBits(tapped, gradients, $"{type}, tapped");
+            Numbers.AssertSameBits(model.Train(recompute: true).Gradients, gradients, $"{type}, recomputed");
+            using var separate = new SeparateMemory(model.TrainingTape());
+            _fused.Fill(model.Store.AllGradients, 0);
+            separate.Run();
+            Numbers.AssertSameBits(model.Gradients(), gradients, $"{type}, memory of its own");
+        }
+    }
+
+    [Test]
+    public void Editors_take_values_of_single_precision()
+    {
+        var owned = new List<IDisposable>();
+        View direction = Host.New(_fused, DType.Float32, [1, 1, 16], Numbers.Uniform("direction", 16, -1, 1), owned);
+        foreach (DType type in s_types)
+        {
+            using var model = new TinyModel(ModelVariants.Base, Scaled(_fused), type);
+            const string Point = "blocks.0.hook_resid_post";
+            Collector before = new(Point), after = new(Point), patched = new(Point);
+            _ = model.Logits(model.Tokens, taps: new TapSet([before]));
+            _ = model.Logits(model.Tokens, taps: new TapSet([after], [new Steer(Point, direction)]));
+            _ = model.Logits(model.Tokens, taps: new TapSet([patched], [new Patch(Point, direction)]));
+            double[] added = Host.Rounded(Host.Read(_fused, direction), type);
+            Assert.That(after.Read[0].Values, Is.EqualTo(Host.Rounded([.. before.Read[0].Values.Select((v, i) => (double)((float)v + (float)added[i % 16]))], type)));
+            Assert.That(patched.Read[0].Values, Is.EqualTo(before.Read[0].Values.Select((_, i) => added[i % 16])));
+        }
+
+        owned.ForEach(o => o.Dispose());
+    }
+
+    private static HalfBackend Scaled(HalfBackend backend)
+    {
+        SetState(backend);
+        backend.State.Set(StepSlot.LossScale, LossScale);
+        return backend;
+    }
+
+    // Half a unit in the last place, relative.
+    private static double Rounding(DType type) => type == DType.BFloat16 ? 1.0 / 256 : 1.0 / 2048;
+
+    private static double Angle(double[] a, double[] b)
+    {
+        double product = a.Zip(b, (x, y) => x * y).Sum(), lengths = Math.Sqrt(a.Sum(x => x * x) * b.Sum(x => x * x));
+        return Math.Acos(Math.Clamp(product / lengths, -1, 1));
+    }
+}
