@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using NanoFold.Kernels.Calls.Attention;
 using NanoFold.Kernels.Cpu.Attention.Blocks;
+using NanoFold.Kernels.Cpu.Loops;
 using NanoFold.Kernels.Cpu.MatMul;
 using NanoFold.Kernels.Lanes;
 

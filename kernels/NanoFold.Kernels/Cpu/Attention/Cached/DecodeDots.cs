@@ -1,7 +1,8 @@
-using NanoFold.Kernels.Lanes;
 using System.Runtime.CompilerServices;
-using System.Runtime.Intrinsics.X86;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
+using NanoFold.Kernels.Cpu.Loops;
+using NanoFold.Kernels.Lanes;
 
 namespace NanoFold.Kernels.Cpu.Attention.Cached;
 
