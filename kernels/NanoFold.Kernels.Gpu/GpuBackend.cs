@@ -180,10 +180,10 @@ public sealed class GpuBackend : Backend
         _rows.TopK(x, values, indices);
     }
 
-    public override void Dropout(in View x, in View y, double rate, int node, bool accumulate = false)
+    public override void Dropout(in View x, in View y, double rate, int stream, bool accumulate = false)
     {
         BackendChecks.Dropout(x, y, rate);
-        _rows.Dropout(x, y, rate, node, accumulate);
+        _rows.Dropout(x, y, rate, stream, accumulate);
     }
 
     public override void Softmax(in View x, in View y, double scale, in Visible visible)

@@ -36,9 +36,9 @@ internal sealed class GpuNorm(GpuContext context)
             LayerNormBackwardCall.Name, call.X, call.Gain, call.Statistics, call.DY, call.DX, call.AccumulateX, call.DGain, call.DBias, call.Scratch);
     }
 
-    public long ScratchBytes(in RmsNormBackwardCall shape) => ScratchBytes(shape.X);
+    public long ScratchBytes(in RmsNormBackwardCall shape) => shape.DGain.IsNone ? 0 : ScratchBytes(shape.X);
 
-    public long ScratchBytes(in LayerNormBackwardCall shape) => ScratchBytes(shape.X);
+    public long ScratchBytes(in LayerNormBackwardCall shape) => shape.DGain.IsNone && shape.DBias.IsNone ? 0 : ScratchBytes(shape.X);
 
     private long ScratchBytes(in View x) => NormGroups.MostGroups(context, x.Layout.Rows, x.Layout[-1]) * 2L * x.Layout[-1] * sizeof(float);
 

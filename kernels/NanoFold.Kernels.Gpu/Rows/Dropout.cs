@@ -83,7 +83,7 @@ internal struct FourDropoutWork<T> : IGpuWork<FourDropoutWork<T>>
 internal struct DropoutDraw
 {
     public ArrayView<long> State;
-    public int Node;
+    public int Stream;
     public uint Threshold;
 
     /// <summary>Of what is kept.</summary>
@@ -95,7 +95,7 @@ internal struct DropoutDraw
         ArrayView<ulong> shared = SharedMemory.Allocate<ulong>(1);
         if (Group.IdxX == 0)
         {
-            shared[0] = DropoutRandom.Key((ulong)draw.State[(int)StepSlot.RandomKey], draw.State[(int)StepSlot.Step], draw.State[(int)StepSlot.MicroBatch], draw.Node);
+            shared[0] = DropoutRandom.Key((ulong)draw.State[(int)StepSlot.RandomKey], draw.State[(int)StepSlot.Step], draw.State[(int)StepSlot.MicroBatch], draw.Stream);
         }
 
         Group.Barrier();

@@ -122,10 +122,10 @@ public sealed unsafe class CpuBackend : Backend
         Select.TopK(Context, x, values, indices);
     }
 
-    public override void Dropout(in View x, in View y, double rate, int node, bool accumulate = false)
+    public override void Dropout(in View x, in View y, double rate, int stream, bool accumulate = false)
     {
         BackendChecks.Dropout(x, y, rate);
-        Rows.Dropout.Run(Context, x, y, rate, node, accumulate);
+        Rows.Dropout.Run(Context, x, y, rate, stream, accumulate);
     }
 
     public override void Softmax(in View x, in View y, double scale, in Visible visible)

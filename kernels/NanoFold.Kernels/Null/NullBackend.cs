@@ -61,7 +61,7 @@ public sealed class NullBackend : Backend
 
     public override void TopK(in View x, in View values, in View indices) => BackendChecks.TopK(x, values, indices);
 
-    public override void Dropout(in View x, in View y, double rate, int node, bool accumulate = false) => BackendChecks.Dropout(x, y, rate);
+    public override void Dropout(in View x, in View y, double rate, int stream, bool accumulate = false) => BackendChecks.Dropout(x, y, rate);
 
     public override void Softmax(in View x, in View y, double scale, in Visible visible) => BackendChecks.Softmax(x, y, visible);
 
