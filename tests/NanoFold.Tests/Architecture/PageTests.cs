@@ -1,4 +1,9 @@
 using System.Text.RegularExpressions;
+using NanoFold.Engine.Configuration;
+using NanoFold.Engine.Data;
+using NanoFold.Engine.FeedForward;
+using NanoFold.Engine.Mixers;
+using NanoFold.Engine.Residuals;
 
 namespace NanoFold.Tests.Architecture;
 
@@ -21,6 +26,14 @@ public partial class PageTests
                 .Where(link => !Path.Exists(Path.Combine(Path.GetDirectoryName(path)!, link))),
         ];
         Assert.That(broken, Is.Empty);
+    }
+
+    [Test]
+    public void ReadmeNamesEveryVariant()
+    {
+        string readme = File.ReadAllText(RepositoryRoot.File("README.md"));
+        IEnumerable<Variant> variants = [.. Variant.Of<MixerConfig>(), .. Variant.Of<FeedForwardConfig>(), .. Variant.Of<ResidualConfig>(), .. Variant.Of<TokenizerConfig>()];
+        Assert.That(variants.Select(variant => variant.Kind).Where(kind => !readme.Contains($"`{kind}`", StringComparison.Ordinal)), Is.Empty);
     }
 
     [GeneratedRegex(@"\]\((?!https?:)([^)#]+)(?:#[^)]*)?\)")]

@@ -5,8 +5,8 @@ using NanoFold.Kernels.Calls.Time;
 
 namespace NanoFold.Engine.Ops;
 
-/// <summary>Real numbers [B, T] that say where a row or a document begins, 0, and where a token goes on from the one before it, 1: see <see cref="Continuation"/>. No gradient.</summary>
-public sealed class ContinuationOp(IKernel<Continuation> kernel) : Op
+/// <summary>Real numbers [B, T] that say where a row or a document begins, 0, and where a token goes on from the one before it, 1: see <see cref="ContinuationCall"/>. No gradient.</summary>
+public sealed class ContinuationOp(IKernel<ContinuationCall> kernel) : Op
 {
     private const int Documents = 0, Positions = 1;
 
@@ -18,12 +18,12 @@ public sealed class ContinuationOp(IKernel<Continuation> kernel) : Op
     /// <param name="documents">Document of each token, Int32 [B, T], or none.</param>
     /// <param name="positions">Position of each row's first token, Int32 [B], or none for 0.</param>
     public static Tensor Record(Tape tape, int batch, int time, Tensor documents = default, Tensor positions = default) =>
-        tape.Record(new ContinuationOp(tape.Backend.Require<Continuation>()), [documents, positions], Layout.Of(batch, time));
+        tape.Record(new ContinuationOp(tape.Backend.Require<ContinuationCall>()), [documents, positions], Layout.Of(batch, time));
 
     public override bool IsDifferentiable(int input) => false;
 
     public override void Forward(Backend backend, OpCall call) =>
-        kernel.Run(new Continuation { Y = call.Output(0), Documents = call.Input(Documents), Positions = call.Input(Positions) });
+        kernel.Run(new ContinuationCall { Y = call.Output(0), Documents = call.Input(Documents), Positions = call.Input(Positions) });
 
     internal static IEnumerable<OpCase> Cases()
     {

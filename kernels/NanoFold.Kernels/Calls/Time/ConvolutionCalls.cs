@@ -39,7 +39,7 @@ public readonly record struct ConvolutionCall : IKernelCall<ConvolutionCall>
     public void Check()
     {
         TimeChecks.Sequence(Name, "x", X);
-        TimeChecks.Taps(Name, Weight, X, X.Type);
+        TimeChecks.Taps(Name, "weight", Weight, X, X.Type);
         RowCheck.OptionalVector(Name, "bias", Bias, X.Type, X.Layout[2]);
         RowCheck.Output(Name, "y", Y, X);
         TimeChecks.Continues(Name, Continues, X);
@@ -98,13 +98,13 @@ public readonly record struct ConvolutionBackwardCall : IKernelCall<ConvolutionB
     public void Check()
     {
         TimeChecks.Sequence(Name, "x", X);
-        TimeChecks.Taps(Name, Weight, X, X.Type);
+        TimeChecks.Taps(Name, "weight", Weight, X, X.Type);
         RowCheck.Like(Name, "dy", DY, X);
         TimeChecks.Continues(Name, Continues, X);
         TimeChecks.OptionalOutput(Name, "dx", DX, X);
         if (!DWeight.IsNone)
         {
-            TimeChecks.Taps(Name, DWeight, X, X.Type.Sum());
+            TimeChecks.Taps(Name, "dWeight", DWeight, X, X.Type.Sum());
             Checks.Writable(Name, "dWeight", DWeight);
         }
 

@@ -4,7 +4,7 @@ namespace NanoFold.Kernels.Gpu.Loops;
 /// The shape of a pointwise call and the strides of up to five operands in it, dimensions merged where all operands allow it; outermost first.
 /// Kernels find an operand's element from the position by <see cref="At"/>.
 /// </summary>
-internal struct Shape
+internal struct Nest
 {
     public int Rank;
     public int Count;
@@ -22,7 +22,7 @@ internal struct Shape
 
     /// <param name="y">The output, or what is iterated over.</param>
     /// <param name="operands">Up to four more, broadcast to it; A, B, C, Z in this order.</param>
-    public static Shape Of(in Layout y, params ReadOnlySpan<Layout> operands)
+    public static Nest Of(in Layout y, params ReadOnlySpan<Layout> operands)
     {
         Span<long> sizes = stackalloc long[Layout.MaxRank];
         Span<long> strides = stackalloc long[5 * Layout.MaxRank];
@@ -62,26 +62,26 @@ internal struct Shape
             strides[..count].Fill(1);
         }
 
-        Shape shape = default;
-        shape.Rank = rank;
-        shape.Count = checked((int)y.Count);
+        Nest nest = default;
+        nest.Rank = rank;
+        nest.Count = checked((int)y.Count);
         // Lengths of all dimensions but the outermost.
-        shape.N1 = Size(sizes, 1, rank);
-        shape.N2 = Size(sizes, 2, rank);
-        shape.N3 = Size(sizes, 3, rank);
-        shape.N4 = Size(sizes, 4, rank);
-        shape.N5 = Size(sizes, 5, rank);
-        shape.Y = StepsOf(strides, 0, rank);
-        shape.A = StepsOf(strides, 1, rank);
-        shape.B = StepsOf(strides, 2, rank);
-        shape.C = StepsOf(strides, 3, rank);
-        shape.Z = StepsOf(strides, 4, rank);
-        return shape;
+        nest.N1 = Size(sizes, 1, rank);
+        nest.N2 = Size(sizes, 2, rank);
+        nest.N3 = Size(sizes, 3, rank);
+        nest.N4 = Size(sizes, 4, rank);
+        nest.N5 = Size(sizes, 5, rank);
+        nest.Y = StepsOf(strides, 0, rank);
+        nest.A = StepsOf(strides, 1, rank);
+        nest.B = StepsOf(strides, 2, rank);
+        nest.C = StepsOf(strides, 3, rank);
+        nest.Z = StepsOf(strides, 4, rank);
+        return nest;
     }
 
     /// <summary>Element of an operand at a position.</summary>
     /// <remarks>Nested, so that a shape of few dimensions branches around the others: ILGPU makes short blocks side by side unconditional, with all their divisions.</remarks>
-    public static long At(in Shape shape, in Steps s, int position)
+    public static long At(in Nest shape, in Steps s, int position)
     {
         long element = 0;
         if (shape.Rank > 1)
@@ -136,13 +136,13 @@ internal struct Shape
 }
 
 /// <summary>Where rows of the last dimension begin.</summary>
-internal static class RowShape
+internal static class RowNest
 {
     /// <summary>Rows of y and of views of its shape (A, B); one that is none begins where y does.</summary>
-    public static Shape Of(in View y, in View a, in View b = default)
+    public static Nest Of(in View y, in View a, in View b = default)
     {
         Layout rows = Starts(y);
-        return Shape.Of(rows, a.IsNone ? rows : Starts(a), b.IsNone ? rows : Starts(b));
+        return Nest.Of(rows, a.IsNone ? rows : Starts(a), b.IsNone ? rows : Starts(b));
     }
 
     private static Layout Starts(in View x) => x.Layout.Slice(-1, 0, 1, out _);

@@ -15,7 +15,7 @@ internal struct SoftmaxWork<T> : IGpuWork<SoftmaxWork<T>>
     public ArrayView<T> X, Y;
 
     /// <summary>Rows: y, x.</summary>
-    public Shape Rows;
+    public Nest Rows;
     public long XStep, YStep;
     public int Length;
 
@@ -27,7 +27,7 @@ internal struct SoftmaxWork<T> : IGpuWork<SoftmaxWork<T>>
     {
         ArrayView<float> shared = SharedMemory.Allocate<float>(GroupReduce.Most);
         int row = Grid.IdxX, thread = Group.IdxX;
-        long x = Shape.At(w.Rows, w.Rows.A, row), y = Shape.At(w.Rows, w.Rows.Y, row);
+        long x = Nest.At(w.Rows, w.Rows.A, row), y = Nest.At(w.Rows, w.Rows.Y, row);
         VisibleRow seen = VisibleRow.Of(w.Seen, row / w.Seen.Time, row % w.Seen.Time);
         int end = IntrinsicMath.Max(seen.End, seen.SinkEnd);
         float largest = float.NegativeInfinity, sum = 0;
@@ -66,4 +66,38 @@ internal struct SoftmaxWork<T> : IGpuWork<SoftmaxWork<T>>
     }
 
     private static float Exp(float x) => GpuLane.Exp(new GpuLane(x)).Value;
+}
+
+/// <summary>dx = scale · y ⊙ (dy − Σ dy ⊙ y) (+ dx), a row a group; dx may be y or dy.</summary>
+internal struct SoftmaxBackwardWork<T> : IGpuWork<SoftmaxBackwardWork<T>>
+    where T : unmanaged, IElement<T>
+{
+    public ArrayView<T> Y, DY, DX;
+
+    /// <summary>Rows: dx, y, dy.</summary>
+    public Nest Rows;
+    public long YStep, DYStep, DXStep;
+    public int Length;
+    public float Scale;
+    public int Accumulate;
+
+    public static void Run(SoftmaxBackwardWork<T> w)
+    {
+        ArrayView<float> shared = SharedMemory.Allocate<float>(GroupReduce.Most);
+        int row = Grid.IdxX, thread = Group.IdxX;
+        long y = Nest.At(w.Rows, w.Rows.A, row), dy = Nest.At(w.Rows, w.Rows.B, row), dx = Nest.At(w.Rows, w.Rows.Y, row);
+        float sum = 0;
+        for (int j = thread; j < w.Length; j += Group.DimX)
+        {
+            sum += T.Read(w.Y[y + j * w.YStep]) * T.Read(w.DY[dy + j * w.DYStep]);
+        }
+
+        float dot = GroupReduce.Sum(shared, sum);
+        for (int j = thread; j < w.Length; j += Group.DimX)
+        {
+            float value = w.Scale * T.Read(w.Y[y + j * w.YStep]) * (T.Read(w.DY[dy + j * w.DYStep]) - dot);
+            long at = dx + j * w.DXStep;
+            w.DX[at] = T.Write(w.Accumulate != 0 ? T.Read(w.DX[at]) + value : value);
+        }
+    }
 }

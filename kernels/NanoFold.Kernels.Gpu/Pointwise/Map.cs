@@ -5,7 +5,7 @@ using NanoFold.Kernels.Gpu.Loops;
 namespace NanoFold.Kernels.Gpu.Pointwise;
 
 /// <summary>Elementwise formulas of one to three operands and one or two results.</summary>
-internal static class Pointwise
+internal static class Map
 {
     public static void Run<TOp>(GpuContext context, TOp op, in View a, in View b, in View c, in View y, bool accumulateY, in View z = default, bool accumulateZ = false)
         where TOp : struct, IPointwise
@@ -30,7 +30,7 @@ internal static class Pointwise
                 return;
             }
 
-            Shape shape = Shape.Of(y.Layout, a.Layout, b.Layout, c.Layout, z.Layout);
+            Nest shape = Nest.Of(y.Layout, a.Layout, b.Layout, c.Layout, z.Layout);
             context.LaunchThreads(
                 new PointwiseWork<TOp, T>
                 {
@@ -49,7 +49,7 @@ internal struct FlatWork<TOp, T> : IGpuWork<FlatWork<TOp, T>>
 {
     public TOp Op;
     public int Fours;
-    public ArrayView<Four<T>> A, B, C, Y, Z;
+    public ArrayView<Vector4<T>> A, B, C, Y, Z;
     public int AccumulateY, AccumulateZ;
 
     public static void Run(FlatWork<TOp, T> w)
@@ -60,7 +60,7 @@ internal struct FlatWork<TOp, T> : IGpuWork<FlatWork<TOp, T>>
             return;
         }
 
-        Four<T> b = default, c = default, a = w.A[i];
+        Vector4<T> b = default, c = default, a = w.A[i];
         if (TOp.Operands > 1)
         {
             b = w.B[i];
@@ -71,7 +71,7 @@ internal struct FlatWork<TOp, T> : IGpuWork<FlatWork<TOp, T>>
             c = w.C[i];
         }
 
-        Four<T> y = default, z = default;
+        Vector4<T> y = default, z = default;
         if (w.AccumulateY != 0)
         {
             y = w.Y[i];
@@ -107,7 +107,7 @@ internal struct PointwiseWork<TOp, T> : IGpuWork<PointwiseWork<TOp, T>>
     where T : unmanaged, IElement<T>
 {
     public TOp Op;
-    public Shape Shape;
+    public Nest Shape;
     public ArrayView<T> A, B, C, Y, Z;
     public int AccumulateY, AccumulateZ;
 
@@ -120,23 +120,23 @@ internal struct PointwiseWork<TOp, T> : IGpuWork<PointwiseWork<TOp, T>>
         }
 
         GpuLane b = default, c = default;
-        var a = new GpuLane(T.Read(w.A[Shape.At(w.Shape, w.Shape.A, i)]));
+        var a = new GpuLane(T.Read(w.A[Nest.At(w.Shape, w.Shape.A, i)]));
         if (TOp.Operands > 1)
         {
-            b = new GpuLane(T.Read(w.B[Shape.At(w.Shape, w.Shape.B, i)]));
+            b = new GpuLane(T.Read(w.B[Nest.At(w.Shape, w.Shape.B, i)]));
         }
 
         if (TOp.Operands > 2)
         {
-            c = new GpuLane(T.Read(w.C[Shape.At(w.Shape, w.Shape.C, i)]));
+            c = new GpuLane(T.Read(w.C[Nest.At(w.Shape, w.Shape.C, i)]));
         }
 
         float y = w.Op.Invoke(a, b, c, out GpuLane second).Value;
-        long at = Shape.At(w.Shape, w.Shape.Y, i);
+        long at = Nest.At(w.Shape, w.Shape.Y, i);
         w.Y[at] = T.Write(w.AccumulateY != 0 ? T.Read(w.Y[at]) + y : y);
         if (TOp.IsPair)
         {
-            at = Shape.At(w.Shape, w.Shape.Z, i);
+            at = Nest.At(w.Shape, w.Shape.Z, i);
             w.Z[at] = T.Write(w.AccumulateZ != 0 ? T.Read(w.Z[at]) + second.Value : second.Value);
         }
     }

@@ -41,14 +41,14 @@ internal struct CrossEntropyBackwardWork<T> : IGpuWork<CrossEntropyBackwardWork<
         // Two loads are under way at a time.
         for (; at + step < w.Whole; at += 2 * step)
         {
-            Quad a = WholePiece.Load(w.Logits, start + at), b = WholePiece.Load(w.Logits, start + at + step);
+            Float4 a = AlignedPiece.Load(w.Logits, start + at), b = AlignedPiece.Load(w.Logits, start + at + step);
             Store(w, dStart + at, Gradient(a, logSumExp, target - at) * scale);
             Store(w, dStart + at + step, Gradient(b, logSumExp, target - at - step) * scale);
         }
 
         for (; at < w.Whole; at += step)
         {
-            Store(w, dStart + at, Gradient(WholePiece.Load(w.Logits, start + at), logSumExp, target - at) * scale);
+            Store(w, dStart + at, Gradient(AlignedPiece.Load(w.Logits, start + at), logSumExp, target - at) * scale);
         }
 
         for (at = w.Whole + Group.IdxX; at < w.Vocab; at += Group.DimX)
@@ -61,18 +61,18 @@ internal struct CrossEntropyBackwardWork<T> : IGpuWork<CrossEntropyBackwardWork<
     /// <param name="x">Four logits.</param>
     /// <param name="logSumExp">Of their row.</param>
     /// <param name="own">Which of them is the target.</param>
-    private static Quad Gradient(Quad x, float logSumExp, int own) => new(
+    private static Float4 Gradient(Float4 x, float logSumExp, int own) => new(
         XMath.Exp(x.A - logSumExp) - (own == 0 ? 1f : 0f), XMath.Exp(x.B - logSumExp) - (own == 1 ? 1f : 0f),
         XMath.Exp(x.C - logSumExp) - (own == 2 ? 1f : 0f), XMath.Exp(x.D - logSumExp) - (own == 3 ? 1f : 0f));
 
-    private static void Store(CrossEntropyBackwardWork<T> w, long element, Quad value)
-        => WholePiece.Store(w.DLogits, element, w.Accumulate != 0 ? WholePiece.Load(w.DLogits, element) + value : value);
+    private static void Store(CrossEntropyBackwardWork<T> w, long element, Float4 value)
+        => AlignedPiece.Store(w.DLogits, element, w.Accumulate != 0 ? AlignedPiece.Load(w.DLogits, element) + value : value);
 
     private static void Clear(CrossEntropyBackwardWork<T> w, long row)
     {
         for (int at = 4 * Group.IdxX; w.Accumulate == 0 && at < w.Whole; at += 4 * Group.DimX)
         {
-            WholePiece.Store(w.DLogits, row + at, default);
+            AlignedPiece.Store(w.DLogits, row + at, default);
         }
 
         for (int at = w.Whole + Group.IdxX; w.Accumulate == 0 && at < w.Vocab; at += Group.DimX)

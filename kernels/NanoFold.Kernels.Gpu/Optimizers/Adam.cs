@@ -41,14 +41,14 @@ internal struct AdamWork<TPiece> : IGpuWork<AdamWork<TPiece>>
         int pieces = (w.Count + 3) / 4, stride = Grid.DimX * Group.DimX;
         for (int i = Grid.IdxX * Group.DimX + Group.IdxX; i < pieces; i += stride)
         {
-            Quad g = TPiece.Load(w.Gradient, 0, i, w.Count) * scale;
-            Quad m = TPiece.Load(w.First, 0, i, w.Count), v = TPiece.Load(w.Second, 0, i, w.Count);
-            Quad p = TPiece.Load(w.Parameter, 0, i, w.Count);
+            Float4 g = TPiece.Load(w.Gradient, 0, i, w.Count) * scale;
+            Float4 m = TPiece.Load(w.First, 0, i, w.Count), v = TPiece.Load(w.Second, 0, i, w.Count);
+            Float4 p = TPiece.Load(w.Parameter, 0, i, w.Count);
             m += (g - m) * take1;
             v += (g * g - v) * take2;
             TPiece.Store(w.First, 0, i, w.Count, m);
             TPiece.Store(w.Second, 0, i, w.Count, v);
-            var step = new Quad(
+            var step = new Float4(
                 Step(m.A * firstRate, v.A * correction, w.Epsilon), Step(m.B * firstRate, v.B * correction, w.Epsilon),
                 Step(m.C * firstRate, v.C * correction, w.Epsilon), Step(m.D * firstRate, v.D * correction, w.Epsilon));
             // Not p · (1 − rate · decay): that factor, rounded to single precision, would be off by a part of the decay.

@@ -23,7 +23,7 @@ internal struct TopKForwardWork<T> : IGpuWork<TopKForwardWork<T>>
     public static void Run(TopKForwardWork<T> w)
     {
         ArrayView<float> shared = SharedMemory.Allocate<float>(GroupReduce.Most);
-        ArrayView<Four<float>> sums = SharedMemory.Allocate<Four<float>>(GroupReduce.Most);
+        ArrayView<Vector4<float>> sums = SharedMemory.Allocate<Vector4<float>>(GroupReduce.Most);
         int room = w.Seen.Keys + w.Keep;
         ArrayView<float> scores = w.Scratch.SubView((long)Grid.IdxX * room, w.Seen.Keys);
         ArrayView<float> weights = w.Scratch.SubView((long)Grid.IdxX * room + w.Seen.Keys, w.Keep);

@@ -1,8 +1,7 @@
-using NanoFold.Kernels.Cpu.Pointwise;
 using NanoFold.Kernels.Lanes;
 using System.Runtime.CompilerServices;
 
-namespace NanoFold.Kernels.Cpu.Attention;
+namespace NanoFold.Kernels.Cpu.Loops;
 
 /// <summary>Addresses and single elements of memory whose type is a lane's.</summary>
 internal static unsafe class Element
@@ -18,12 +17,12 @@ internal static unsafe class Element
         => (byte*)start + index * Size<V>();
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static double Get<V>(void* start, nint index)
+    public static double Get<V>(void* start, long index)
         where V : struct, ICpuLane<V>
         => V.Type == DType.Float64 ? ((double*)start)[index] : ((float*)start)[index];
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Set<V>(void* start, nint index, double value)
+    public static void Set<V>(void* start, long index, double value)
         where V : struct, ICpuLane<V>
     {
         if (V.Type == DType.Float64)
@@ -63,6 +62,21 @@ internal static unsafe class Element
             {
                 ((float*)target)[i] = ((float*)source)[i * stride];
             }
+        }
+    }
+
+    /// <summary>Reads the only element of a view of one, outside of any lane.</summary>
+    public static double Get(in View view) => view.Type == DType.Float64 ? *(double*)view.Address : *view.Floats;
+
+    public static void Set(in View view, double value)
+    {
+        if (view.Type == DType.Float64)
+        {
+            *(double*)view.Address = value;
+        }
+        else
+        {
+            *view.Floats = (float)value;
         }
     }
 }

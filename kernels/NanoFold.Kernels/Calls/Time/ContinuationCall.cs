@@ -5,7 +5,7 @@ namespace NanoFold.Kernels.Calls.Time;
 /// <summary>
 /// What calls along time take for <c>continues</c>: 1 where a token goes on from the one before it, 0 where a document, or a row at position 0, begins.
 /// </summary>
-public readonly record struct Continuation : IKernelCall<Continuation>
+public readonly record struct ContinuationCall : IKernelCall<ContinuationCall>
 {
     public static string Name => "continuation";
 
@@ -30,7 +30,7 @@ public readonly record struct Continuation : IKernelCall<Continuation>
         RowCheck.OptionalVector(Name, "positions", Positions, DType.Int32, Y.Layout[0]);
     }
 
-    public Continuation Visit<TVisitor>(ref TVisitor visitor)
+    public ContinuationCall Visit<TVisitor>(ref TVisitor visitor)
         where TVisitor : struct, IOperandVisitor
         => this with
         {
