@@ -11,14 +11,14 @@ internal sealed class GpuIntegers(GpuContext context) : IKernel<IntegerMapCall>,
     public void Run(in IntegerMapCall call)
     {
         call.Check();
-        Shape shape = Shape.Of(call.Y.Layout, call.A.Layout, call.B.IsNone ? call.A.Layout : call.B.Layout, call.C.IsNone ? call.A.Layout : call.C.Layout);
+        Nest nest = Nest.Of(call.Y.Layout, call.A.Layout, call.B.IsNone ? call.A.Layout : call.B.Layout, call.C.IsNone ? call.A.Layout : call.C.Layout);
         context.LaunchThreads(
             new IntegerMapWork
             {
-                A = context.View<int>(call.A), B = context.View<int>(call.B), C = context.View<int>(call.C), Y = context.View<int>(call.Y), Shape = shape,
+                A = context.View<int>(call.A), B = context.View<int>(call.B), C = context.View<int>(call.C), Y = context.View<int>(call.Y), Nest = nest,
                 Operation = (int)call.Operation, Number = call.Number, HasB = call.B.IsNone ? 0 : 1, HasC = call.C.IsNone ? 0 : 1,
             },
-            shape.Count);
+            nest.Count);
     }
 
     public void Run(in IntegerRangeCall call)
@@ -33,7 +33,7 @@ internal sealed class GpuIntegers(GpuContext context) : IKernel<IntegerMapCall>,
         context.LaunchThreads(
             new IntegerRangeWork
             {
-                Y = context.View<int>(call.Y), Shape = Shape.Of(call.Y.Layout), Inner = inner, Length = call.Y.Layout[call.Axis], Start = call.Start, Step = call.Step,
+                Y = context.View<int>(call.Y), Nest = Nest.Of(call.Y.Layout), Inner = inner, Length = call.Y.Layout[call.Axis], Start = call.Start, Step = call.Step,
             },
             call.Y.Count);
     }
@@ -49,14 +49,14 @@ internal sealed class GpuIntegers(GpuContext context) : IKernel<IntegerMapCall>,
         public void Run<T>()
             where T : unmanaged, IElement<T>
         {
-            Shape shape = Shape.Of(call.Y.Layout, call.X.Layout);
+            Nest nest = Nest.Of(call.Y.Layout, call.X.Layout);
             bool toReal = call.Y.Type.IsReal();
             context.LaunchThreads(
                 new IntegerConversionWork<T>
                 {
-                    Real = context.View<T>(toReal ? call.Y : call.X), Integer = context.View<int>(toReal ? call.X : call.Y), Shape = shape, ToReal = toReal ? 1 : 0,
+                    Real = context.View<T>(toReal ? call.Y : call.X), Integer = context.View<int>(toReal ? call.X : call.Y), Nest = nest, ToReal = toReal ? 1 : 0,
                 },
-                shape.Count);
+                nest.Count);
         }
     }
 }
@@ -65,57 +65,54 @@ internal sealed class GpuIntegers(GpuContext context) : IKernel<IntegerMapCall>,
 internal struct IntegerMapWork : IGpuWork<IntegerMapWork>
 {
     public ArrayView<int> A, B, C, Y;
-    public Shape Shape;
+    public Nest Nest;
     public int Operation, Number, HasB, HasC;
 
     public static void Run(IntegerMapWork w)
     {
         int i = Grid.IdxX * Group.DimX + Group.IdxX;
-        if (i >= w.Shape.Count)
+        if (i >= w.Nest.Count)
         {
             return;
         }
 
-        int a = w.A[Shape.At(w.Shape, w.Shape.A, i)], b = w.Number, c = w.Number;
+        int a = w.A[Nest.At(w.Nest, w.Nest.A, i)], b = w.Number, c = w.Number;
         if (w.HasB != 0)
         {
-            b = w.B[Shape.At(w.Shape, w.Shape.B, i)];
+            b = w.B[Nest.At(w.Nest, w.Nest.B, i)];
         }
 
         if (w.HasC != 0)
         {
-            c = w.C[Shape.At(w.Shape, w.Shape.C, i)];
+            c = w.C[Nest.At(w.Nest, w.Nest.C, i)];
         }
 
-        w.Y[Shape.At(w.Shape, w.Shape.Y, i)] = Of((IntegerOperation)w.Operation, a, b, c);
+        // Chosen here, not in a function of its own: OpenCL's kernels would call it.
+        int y = a != 0 ? b : c;
+        y = w.Operation == (int)IntegerOperation.Add ? a + b : y;
+        y = w.Operation == (int)IntegerOperation.Subtract ? a - b : y;
+        y = w.Operation == (int)IntegerOperation.Multiply ? a * b : y;
+        y = w.Operation == (int)IntegerOperation.Minimum ? IntrinsicMath.Min(a, b) : y;
+        y = w.Operation == (int)IntegerOperation.Maximum ? IntrinsicMath.Max(a, b) : y;
+        y = w.Operation == (int)IntegerOperation.Less ? (a < b ? 1 : 0) : y;
+        y = w.Operation == (int)IntegerOperation.Equal ? (a == b ? 1 : 0) : y;
+        w.Y[Nest.At(w.Nest, w.Nest.Y, i)] = y;
     }
-
-    private static int Of(IntegerOperation operation, int a, int b, int c) => operation switch
-    {
-        IntegerOperation.Add => a + b,
-        IntegerOperation.Subtract => a - b,
-        IntegerOperation.Multiply => a * b,
-        IntegerOperation.Minimum => IntrinsicMath.Min(a, b),
-        IntegerOperation.Maximum => IntrinsicMath.Max(a, b),
-        IntegerOperation.Less => a < b ? 1 : 0,
-        IntegerOperation.Equal => a == b ? 1 : 0,
-        _ => a != 0 ? b : c,
-    };
 }
 
 /// <summary>y = start + step · index along an axis, of which <see cref="Inner"/> elements have one index.</summary>
 internal struct IntegerRangeWork : IGpuWork<IntegerRangeWork>
 {
     public ArrayView<int> Y;
-    public Shape Shape;
+    public Nest Nest;
     public int Inner, Length, Start, Step;
 
     public static void Run(IntegerRangeWork w)
     {
         int i = Grid.IdxX * Group.DimX + Group.IdxX;
-        if (i < w.Shape.Count)
+        if (i < w.Nest.Count)
         {
-            w.Y[Shape.At(w.Shape, w.Shape.Y, i)] = w.Start + w.Step * (i / w.Inner % w.Length);
+            w.Y[Nest.At(w.Nest, w.Nest.Y, i)] = w.Start + w.Step * (i / w.Inner % w.Length);
         }
     }
 }
@@ -126,18 +123,18 @@ internal struct IntegerConversionWork<T> : IGpuWork<IntegerConversionWork<T>>
 {
     public ArrayView<T> Real;
     public ArrayView<int> Integer;
-    public Shape Shape;
+    public Nest Nest;
     public int ToReal;
 
     public static void Run(IntegerConversionWork<T> w)
     {
         int i = Grid.IdxX * Group.DimX + Group.IdxX;
-        if (i >= w.Shape.Count)
+        if (i >= w.Nest.Count)
         {
             return;
         }
 
-        long x = Shape.At(w.Shape, w.Shape.A, i), y = Shape.At(w.Shape, w.Shape.Y, i);
+        long x = Nest.At(w.Nest, w.Nest.A, i), y = Nest.At(w.Nest, w.Nest.Y, i);
         if (w.ToReal != 0)
         {
             w.Real[y] = T.Write(w.Integer[x]);

@@ -10,7 +10,7 @@ internal struct MaximumWork<T> : IGpuWork<MaximumWork<T>>
 {
     public ArrayView<T> X, Y;
     public ArrayView<int> Indices;
-    public Shape Lines;
+    public Nest Lines;
     public int Length, HasIndices;
     public long Stride;
 
@@ -22,7 +22,7 @@ internal struct MaximumWork<T> : IGpuWork<MaximumWork<T>>
             return;
         }
 
-        long x = Shape.At(w.Lines, w.Lines.A, line);
+        long x = Nest.At(w.Lines, w.Lines.A, line);
         float best = T.Read(w.X[x]);
         int at = 0;
         for (int i = 1; i < w.Length; i++)
@@ -35,10 +35,10 @@ internal struct MaximumWork<T> : IGpuWork<MaximumWork<T>>
             }
         }
 
-        w.Y[Shape.At(w.Lines, w.Lines.Y, line)] = w.X[x + at * w.Stride];
+        w.Y[Nest.At(w.Lines, w.Lines.Y, line)] = w.X[x + at * w.Stride];
         if (w.HasIndices != 0)
         {
-            w.Indices[Shape.At(w.Lines, w.Lines.B, line)] = at;
+            w.Indices[Nest.At(w.Lines, w.Lines.B, line)] = at;
         }
     }
 }
@@ -48,7 +48,7 @@ internal struct CumulativeSumWork<T> : IGpuWork<CumulativeSumWork<T>>
     where T : unmanaged, IElement<T>
 {
     public ArrayView<T> X, Y;
-    public Shape Lines;
+    public Nest Lines;
     public long XStride, YStride;
     public int Length, Exclusive, Reverse, Accumulate;
 
@@ -60,7 +60,7 @@ internal struct CumulativeSumWork<T> : IGpuWork<CumulativeSumWork<T>>
             return;
         }
 
-        long x = Shape.At(w.Lines, w.Lines.A, line), y = Shape.At(w.Lines, w.Lines.Y, line);
+        long x = Nest.At(w.Lines, w.Lines.A, line), y = Nest.At(w.Lines, w.Lines.Y, line);
         double sum = 0;
         for (int i = 0; i < w.Length; i++)
         {
@@ -80,7 +80,7 @@ internal struct TakeAlongWork<T> : IGpuWork<TakeAlongWork<T>>
 {
     public ArrayView<T> X, Y;
     public ArrayView<int> Indices;
-    public Shape Elements;
+    public Nest Elements;
     public int Length, Accumulate;
     public long Stride;
 
@@ -92,14 +92,14 @@ internal struct TakeAlongWork<T> : IGpuWork<TakeAlongWork<T>>
             return;
         }
 
-        int index = w.Indices[Shape.At(w.Elements, w.Elements.A, element)];
+        int index = w.Indices[Nest.At(w.Elements, w.Elements.A, element)];
         float value = 0;
         if (index >= 0 && index < w.Length)
         {
-            value = T.Read(w.X[Shape.At(w.Elements, w.Elements.B, element) + index * w.Stride]);
+            value = T.Read(w.X[Nest.At(w.Elements, w.Elements.B, element) + index * w.Stride]);
         }
 
-        long at = Shape.At(w.Elements, w.Elements.Y, element);
+        long at = Nest.At(w.Elements, w.Elements.Y, element);
         w.Y[at] = T.Write(w.Accumulate != 0 ? T.Read(w.Y[at]) + value : value);
     }
 }
@@ -110,7 +110,7 @@ internal struct PlaceAlongWork<T> : IGpuWork<PlaceAlongWork<T>>
 {
     public ArrayView<T> X, Y;
     public ArrayView<int> Indices;
-    public Shape Lines;
+    public Nest Lines;
     public int Count, Length;
     public long XStride, YStride, IndexStride;
 
@@ -122,7 +122,7 @@ internal struct PlaceAlongWork<T> : IGpuWork<PlaceAlongWork<T>>
             return;
         }
 
-        long x = Shape.At(w.Lines, w.Lines.A, line), y = Shape.At(w.Lines, w.Lines.Y, line), indices = Shape.At(w.Lines, w.Lines.B, line);
+        long x = Nest.At(w.Lines, w.Lines.A, line), y = Nest.At(w.Lines, w.Lines.Y, line), indices = Nest.At(w.Lines, w.Lines.B, line);
         for (int i = 0; i < w.Count; i++)
         {
             int index = w.Indices[indices + i * w.IndexStride];

@@ -45,7 +45,7 @@ internal sealed class GpuAxis(GpuContext context) : IKernel<MaximumCall>, IKerne
             where T : unmanaged, IElement<T>
         {
             Layout y = Lines(call.Y, call.Axis);
-            Shape lines = Shape.Of(y, Lines(call.X, call.Axis), call.Indices.IsNone ? y : Lines(call.Indices, call.Axis));
+            Nest lines = Nest.Of(y, Lines(call.X, call.Axis), call.Indices.IsNone ? y : Lines(call.Indices, call.Axis));
             context.LaunchThreads(
                 new MaximumWork<T>
                 {
@@ -61,7 +61,7 @@ internal sealed class GpuAxis(GpuContext context) : IKernel<MaximumCall>, IKerne
         public void Run<T>()
             where T : unmanaged, IElement<T>
         {
-            Shape lines = Shape.Of(Lines(call.Y, call.Axis), Lines(call.X, call.Axis));
+            Nest lines = Nest.Of(Lines(call.Y, call.Axis), Lines(call.X, call.Axis));
             context.LaunchThreads(
                 new CumulativeSumWork<T>
                 {
@@ -79,7 +79,7 @@ internal sealed class GpuAxis(GpuContext context) : IKernel<MaximumCall>, IKerne
             where T : unmanaged, IElement<T>
         {
             // Where an element's line begins in x: x moves along the others only.
-            Shape elements = Shape.Of(call.Y.Layout, call.Indices.Layout, call.X.Layout.Slice(call.Axis, 0, 1, out _));
+            Nest elements = Nest.Of(call.Y.Layout, call.Indices.Layout, call.X.Layout.Slice(call.Axis, 0, 1, out _));
             context.LaunchThreads(
                 new TakeAlongWork<T>
                 {
@@ -95,7 +95,7 @@ internal sealed class GpuAxis(GpuContext context) : IKernel<MaximumCall>, IKerne
         public void Run<T>()
             where T : unmanaged, IElement<T>
         {
-            Shape lines = Shape.Of(Lines(call.Y, call.Axis), Lines(call.X, call.Axis), Lines(call.Indices, call.Axis));
+            Nest lines = Nest.Of(Lines(call.Y, call.Axis), Lines(call.X, call.Axis), Lines(call.Indices, call.Axis));
             context.LaunchThreads(
                 new PlaceAlongWork<T>
                 {

@@ -16,10 +16,10 @@ public readonly record struct MaximumCall(View X, View Y, View Indices, int Axis
     public void Check()
     {
         Checks.Real(Name, "x", X);
-        AxisChecks.Beside(Name, "y", Y, X, Axis, 1, X.Type);
+        AxisChecks.Output(Name, "y", Y, X, Axis, 1, X.Type);
         if (!Indices.IsNone)
         {
-            AxisChecks.Beside(Name, "indices", Indices, X, Axis, 1, DType.Int32);
+            AxisChecks.Output(Name, "indices", Indices, X, Axis, 1, DType.Int32);
         }
     }
 
@@ -46,7 +46,7 @@ public readonly record struct CumulativeSumCall(View X, View Y, int Axis, bool E
     public void Check()
     {
         Checks.Real(Name, "x", X);
-        AxisChecks.Beside(Name, "y", Y, X, Axis, X.Layout[Axis], X.Type);
+        AxisChecks.Output(Name, "y", Y, X, Axis, X.Layout[Axis], X.Type);
     }
 
     public CumulativeSumCall Visit<TVisitor>(ref TVisitor visitor)
@@ -70,7 +70,7 @@ public readonly record struct TakeAlongCall(View X, View Indices, View Y, int Ax
     {
         Checks.Real(Name, "x", X);
         AxisChecks.Beside(Name, "indices", Indices, X, Axis, Indices.IsNone ? 1 : Indices.Layout[Axis], DType.Int32);
-        AxisChecks.Beside(Name, "y", Y, X, Axis, Indices.Layout[Axis], X.Type);
+        AxisChecks.Output(Name, "y", Y, X, Axis, Indices.Layout[Axis], X.Type);
     }
 
     public TakeAlongCall Visit<TVisitor>(ref TVisitor visitor)
@@ -97,7 +97,7 @@ public readonly record struct PlaceAlongCall(View X, View Indices, View Y, int A
     {
         Checks.Real(Name, "x", X);
         AxisChecks.Beside(Name, "indices", Indices, X, Axis, X.Layout[Axis], DType.Int32);
-        AxisChecks.Beside(Name, "y", Y, X, Axis, Y.IsNone ? 1 : Y.Layout[Axis], X.Type);
+        AxisChecks.Output(Name, "y", Y, X, Axis, Y.IsNone ? 1 : Y.Layout[Axis], X.Type);
     }
 
     public PlaceAlongCall Visit<TVisitor>(ref TVisitor visitor)
@@ -111,7 +111,7 @@ internal static class AxisChecks
     /// <summary>Of a type, and of the shape of <paramref name="x"/> but for <paramref name="length"/> along the axis.</summary>
     public static void Beside(string op, string name, in View view, in View x, int axis, int length, DType type)
     {
-        Checks.Writable(op, name, view);
+        Checks.Inside(op, name, view);
         bool fits = view.Type == type && view.Layout.Rank == x.Layout.Rank && axis >= 0 && axis < x.Layout.Rank;
         for (int i = 0; fits && i < x.Layout.Rank; i++)
         {
@@ -122,5 +122,12 @@ internal static class AxisChecks
         {
             RowCheck.Fail(op, name, view, $"{type} of the shape of {x} but for {length} along axis {axis}");
         }
+    }
+
+    /// <summary>As <see cref="Beside"/>, and written to.</summary>
+    public static void Output(string op, string name, in View view, in View x, int axis, int length, DType type)
+    {
+        Beside(op, name, view, x, axis, length, type);
+        Checks.Writable(op, name, view);
     }
 }

@@ -41,9 +41,9 @@ public sealed class CpuCumulativeSum(CpuContext context) : IKernel<CumulativeSum
             {
                 nint at = Reverse ? Length - 1 - i : i;
                 double before = sum;
-                sum += Scalar.Read<V>(x, at * X);
+                sum += Element.Get<V>(x, at * X);
                 double value = Exclusive ? before : sum;
-                Scalar.Write<V>(y, at * Y, Accumulate ? Scalar.Read<V>(y, at * Y) + value : value);
+                Element.Set<V>(y, at * Y, Accumulate ? Element.Get<V>(y, at * Y) + value : value);
             }
         }
 

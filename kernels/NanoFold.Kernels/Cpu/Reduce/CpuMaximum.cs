@@ -24,7 +24,7 @@ public sealed class CpuMaximum(CpuContext context) : IKernel<MaximumCall>
             where V : struct, ICpuLane<V>
         {
             int at = stride == 1 && length >= 2 * V.Width ? Dense<V>(x) : Any<V>(x);
-            Scalar.Write<V>(y, 0, Scalar.Read<V>(x, at * stride));
+            Element.Set<V>(y, 0, Element.Get<V>(x, at * stride));
             if (z is not null)
             {
                 *(int*)z = at;
@@ -49,25 +49,25 @@ public sealed class CpuMaximum(CpuContext context) : IKernel<MaximumCall>
                 P.Store(y, 0, count, best);
             }
 
-            byte* lane = stackalloc byte[2 * Walkable];
+            byte* lane = stackalloc byte[2 * LaneBytes];
             V.Store(lane, 0, at);
-            V.Store(lane + Walkable, 0, notNumbers);
+            V.Store(lane + LaneBytes, 0, notNumbers);
             for (int i = 0; i < count; i++)
             {
                 byte* index = z is null ? null : z + i * sizeof(int);
-                if (length > MostCounted || double.IsNaN(Scalar.Read<V>(lane + Walkable, i)))
+                if (length > MostCounted || double.IsNaN(Element.Get<V>(lane + LaneBytes, i)))
                 {
                     Line<V>(x + i * V.Type.Size(), y + i * V.Type.Size(), index);
                 }
                 else if (index is not null)
                 {
-                    *(int*)index = (int)Scalar.Read<V>(lane, i);
+                    *(int*)index = (int)Element.Get<V>(lane, i);
                 }
             }
         }
 
         /// <summary>Bytes of a lane.</summary>
-        private const int Walkable = 64;
+        private const int LaneBytes = 64;
 
         /// <summary>0, or what is not a number.</summary>
         private static V NotNumber<V>(V value, V zero)
@@ -102,7 +102,7 @@ public sealed class CpuMaximum(CpuContext context) : IKernel<MaximumCall>
             }
 
             int at = 0;
-            while (Scalar.Read<V>(x, at) != largest)
+            while (Element.Get<V>(x, at) != largest)
             {
                 at++;
             }
@@ -114,10 +114,10 @@ public sealed class CpuMaximum(CpuContext context) : IKernel<MaximumCall>
             where V : struct, ICpuLane<V>
         {
             int at = 0;
-            double best = Scalar.Read<V>(x, 0);
+            double best = Element.Get<V>(x, 0);
             for (int i = 1; i < length && !double.IsNaN(best); i++)
             {
-                double value = Scalar.Read<V>(x, i * stride);
+                double value = Element.Get<V>(x, i * stride);
                 if (value > best || double.IsNaN(value))
                 {
                     best = value;

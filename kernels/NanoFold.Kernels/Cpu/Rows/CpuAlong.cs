@@ -42,8 +42,8 @@ public sealed class CpuAlong(CpuContext context) : IKernel<TakeAlongCall>, IKern
             for (int j = 0; j < line.YLength; j++)
             {
                 int index = ((int*)z)[j * line.Index];
-                double value = (uint)index < (uint)line.XLength ? Scalar.Read<V>(x, index * line.X) : 0;
-                Scalar.Write<V>(y, j * line.Y, accumulate ? Scalar.Read<V>(y, j * line.Y) + value : value);
+                double value = (uint)index < (uint)line.XLength ? Element.Get<V>(x, index * line.X) : 0;
+                Element.Set<V>(y, j * line.Y, accumulate ? Element.Get<V>(y, j * line.Y) + value : value);
             }
         }
 
@@ -62,7 +62,7 @@ public sealed class CpuAlong(CpuContext context) : IKernel<TakeAlongCall>, IKern
         {
             for (int i = 0; !accumulate && i < line.YLength; i++)
             {
-                Scalar.Write<V>(y, i * line.Y, 0);
+                Element.Set<V>(y, i * line.Y, 0);
             }
 
             for (int j = 0; j < line.XLength; j++)
@@ -70,7 +70,7 @@ public sealed class CpuAlong(CpuContext context) : IKernel<TakeAlongCall>, IKern
                 int index = ((int*)z)[j * line.Index];
                 if ((uint)index < (uint)line.YLength)
                 {
-                    Scalar.Write<V>(y, index * line.Y, Scalar.Read<V>(y, index * line.Y) + Scalar.Read<V>(x, j * line.X));
+                    Element.Set<V>(y, index * line.Y, Element.Get<V>(y, index * line.Y) + Element.Get<V>(x, j * line.X));
                 }
             }
         }
