@@ -1,6 +1,4 @@
 using ILGPU.Runtime.Cuda;
-using ILGPU.Runtime;
-using ILGPU;
 using NanoFold.Kernels.Calls.Attention;
 using NanoFold.Kernels.Gpu.Cuda;
 using NanoFold.Kernels.Gpu.Gemm;
@@ -103,25 +101,25 @@ public sealed class GpuBackend : Backend
     public override void Map<TOp>(TOp op, in View x, in View y, bool accumulate = false)
     {
         BackendChecks.Pointwise("map", x, y);
-        Pointwise.Pointwise.Run(_context, new Unary<TOp>(op), x, x, x, y, accumulate);
+        Pointwise.Map.Run(_context, new Unary<TOp>(op), x, x, x, y, accumulate);
     }
 
     public override void Zip<TOp>(TOp op, in View a, in View b, in View y, bool accumulate = false)
     {
         BackendChecks.Pointwise("zip", a, b, y);
-        Pointwise.Pointwise.Run(_context, new Binary<TOp>(op), a, b, b, y, accumulate);
+        Pointwise.Map.Run(_context, new Binary<TOp>(op), a, b, b, y, accumulate);
     }
 
     public override void Zip<TOp>(TOp op, in View a, in View b, in View c, in View y, bool accumulate = false)
     {
         BackendChecks.Pointwise("zip", a, b, c, y);
-        Pointwise.Pointwise.Run(_context, new Ternary<TOp>(op), a, b, c, y, accumulate);
+        Pointwise.Map.Run(_context, new Ternary<TOp>(op), a, b, c, y, accumulate);
     }
 
     public override void Zip<TOp>(TOp op, in View a, in View b, in View c, in View y, bool accumulateY, in View z, bool accumulateZ)
     {
         BackendChecks.Pointwise("zip", a, b, c, y, z);
-        Pointwise.Pointwise.Run(_context, new Pair<TOp>(op), a, b, c, y, accumulateY, z, accumulateZ);
+        Pointwise.Map.Run(_context, new Pair<TOp>(op), a, b, c, y, accumulateY, z, accumulateZ);
     }
 
     public override void Sum(in View x, in View y, bool accumulate = false)
@@ -182,10 +180,10 @@ public sealed class GpuBackend : Backend
         _rows.TopK(x, values, indices);
     }
 
-    public override void Dropout(in View x, in View y, double rate, int node, bool accumulate = false)
+    public override void Dropout(in View x, in View y, double rate, int stream, bool accumulate = false)
     {
         BackendChecks.Dropout(x, y, rate);
-        _rows.Dropout(x, y, rate, node, accumulate);
+        _rows.Dropout(x, y, rate, stream, accumulate);
     }
 
     public override void Softmax(in View x, in View y, double scale, in Visible visible)

@@ -105,8 +105,8 @@ public abstract class Backend : IDisposable
     /// <summary>The k largest of each row with their indices, largest first; among equals the smaller index wins. x [N, C], values [N, k], indices [N, k].</summary>
     public abstract void TopK(in View x, in View values, in View indices);
 
-    /// <summary>Multiplies by 0 or 1/(1 − rate), the choice a pure function of (random key, step, micro-batch, node, element).</summary>
-    public abstract void Dropout(in View x, in View y, double rate, int node, bool accumulate = false);
+    /// <summary>Multiplies by 0 or 1/(1 − rate), the choice a pure function of (random key, step, micro-batch, stream, element).</summary>
+    public abstract void Dropout(in View x, in View y, double rate, int stream, bool accumulate = false);
 
     /// <summary>Softmax of scale · x over the last dimension; x [.., T, S]. Entries that are not visible become 0; <c>default</c> sees all. The first dimension is the batch, those between it and T are heads.</summary>
     public abstract void Softmax(in View x, in View y, double scale, in Visible visible);
@@ -127,6 +127,15 @@ public abstract class Backend : IDisposable
     public IKernel<TCall> Require<TCall>()
         where TCall : struct, IKernelCall<TCall>
         => Find<TCall>() ?? throw new NotSupportedException($"{Name}: has no kernel {TCall.Name}");
+
+    public abstract void Dispose();
+}
+
+/// <summary>Calls that a device keeps as one piece of work, see <see cref="Backend.Capture"/>.</summary>
+public abstract class RecordedCalls : IDisposable
+{
+    /// <summary>Does all of it again, with what lies in its operands and in the step's state now.</summary>
+    public abstract void Replay();
 
     public abstract void Dispose();
 }

@@ -54,13 +54,13 @@ public static class Philox
 
 /// <summary>
 /// How dropout draws on every device: element i is kept when word i mod 4 of Philox(key, i / 4, 0) is at least <see cref="Threshold"/>,
-/// with a key of its own for each (random key, step, micro-batch, node).
+/// with a key of its own for each (random key, step, micro-batch, stream).
 /// </summary>
 public static class DropoutRandom
 {
-    public static ulong Key(ulong randomKey, long step, long microBatch, int node)
+    public static ulong Key(ulong randomKey, long step, long microBatch, int stream)
     {
-        (uint low, uint high, _, _) = Philox.Next(randomKey, (ulong)step, ((ulong)microBatch << 32) | (uint)node);
+        (uint low, uint high, _, _) = Philox.Next(randomKey, (ulong)step, ((ulong)microBatch << 32) | (uint)stream);
         return ((ulong)high << 32) | low;
     }
 

@@ -47,3 +47,11 @@ public readonly struct View(DeviceBuffer buffer, long offset, Layout layout, DTy
 
     public override string ToString() => $"{Type}{_layout}";
 }
+
+/// <summary>A piece of a device's memory with one owner. Zeroed when allocated.</summary>
+public abstract class DeviceBuffer(long bytes) : IDisposable
+{
+    public long Bytes { get; } = bytes;
+
+    public abstract void Dispose();
+}

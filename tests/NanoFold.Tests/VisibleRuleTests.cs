@@ -86,6 +86,7 @@ public class VisibleRuleTests
         using Numbers of = new();
         Visible plain = new() { Kind = kind, Window = window, Sinks = window > 0 ? 1 : 0, Prefixes = kind == VisibleKind.Prefix ? of.View(prefixes) : default };
         BlockTable table = new() { Lists = of.View(lists, Batch, Heads, rows, Listed), Counts = of.View(counts), QuerySize = QuerySize, KeySize = KeySize };
+        int PrefixOf(int b) => kind switch { VisibleKind.Full => Keys, VisibleKind.Causal => 0, _ => prefixes[b] };
         foreach (int queries in new[] { Keys, 4 })
         {
             Assert.That(Count(plain), Is.EqualTo(Expected((_, _, _, _) => true)), "prefixes");
@@ -113,12 +114,15 @@ public class VisibleRuleTests
             elsewhere = elsewhere with { Blocks = table with { Lists = View.OfShape(Layout.Of(Batch, Heads, rows, Listed), DType.Int32) } };
             Assert.That(Count(elsewhere), Is.EqualTo(Math.Min(Batch * Heads * queries * Listed * KeySize, Count(elsewhere with { Blocks = default }))));
 
+            int kept = Heads * Enumerable.Range(0, Batch).Sum(b => Pairs(Keys - queries).Where(p => Sees(PrefixOf(b), window, plain.Sinks, p.T, p.J)).GroupBy(p => p.T).Sum(keys => Math.Min(3, keys.Count())));
+            Assert.That(VisiblePairs.Count(plain, Batch, Heads, queries, Keys, 3), Is.InRange(kept, Count(plain)), "kept");
+
             long Count(in Visible visible) => VisiblePairs.Count(visible, Batch, Heads, queries, Keys);
 
             long Expected(Func<int, int, int, int, bool> isSeen) => (from b in Enumerable.Range(0, Batch)
                                                                      from h in Enumerable.Range(0, Heads)
                                                                      from p in Pairs(Keys - queries)
-                                                                     where Sees(kind switch { VisibleKind.Full => Keys, VisibleKind.Causal => 0, _ => prefixes[b] }, window, plain.Sinks, p.T, p.J) && isSeen(b, h, p.T, p.J)
+                                                                     where Sees(PrefixOf(b), window, plain.Sinks, p.T, p.J) && isSeen(b, h, p.T, p.J)
                                                                      select p).LongCount();
         }
     }

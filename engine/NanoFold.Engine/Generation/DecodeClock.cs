@@ -3,7 +3,7 @@ using System.Diagnostics;
 namespace NanoFold.Engine.Generation;
 
 /// <summary>
-/// How fast tokens come once they come: of what was sampled after the first token, so that reading the prompt does not blur
+/// How fast tokens are written after the first one: of what was sampled after the first token, so that reading the prompt does not blur
 /// it. Where there is nothing after the first token, over the whole time.
 /// </summary>
 internal sealed class DecodeClock

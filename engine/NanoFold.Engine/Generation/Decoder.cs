@@ -47,7 +47,7 @@ public sealed class Decoder : IDisposable
         _plans = new PlanCache<int>(model.Backend, arena: arena);
         _record = Record;
 
-        // Single tokens are what every row comes to.
+        // In the end every row brings single tokens.
         _plans.Get(0, _record);
     }
 

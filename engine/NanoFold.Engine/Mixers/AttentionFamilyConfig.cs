@@ -20,6 +20,10 @@ public abstract record AttentionFamilyConfig : MixerConfig
     [Bounds(0, 4096, Auto = true)]
     public int HeadDim { get; init; }
 
+    /// <summary>DV, of values; 0 for as many as queries and keys have.</summary>
+    [Bounds(0, 4096, Auto = true)]
+    public int ValueDim { get; init; }
+
     /// <summary>R, the first elements of each head that rotary positions turn; 0 for all.</summary>
     [Bounds(0, 4096, Auto = true)]
     public int RopeDim { get; init; }
@@ -43,14 +47,15 @@ public abstract record AttentionFamilyConfig : MixerConfig
             heads,
             KvHeads > 0 ? KvHeads : Heads > 0 ? heads : model.KvHeads,
             headDim,
+            ValueDim > 0 ? ValueDim : headDim,
             model.Position == PositionKind.Rope ? RopeDim > 0 ? RopeDim : headDim : 0);
     }
 
     /// <inheritdoc/>
     public override long PairFlopsPerToken(ModelShape model) => FlopsOfKeys(model, model.Context);
 
-    /// <summary>12 · H · D for each of <paramref name="keys"/>.</summary>
-    protected long FlopsOfKeys(ModelShape model, long keys) => 12L * ShapeFor(model).QueryWidth * keys;
+    /// <summary>6 · H · (D + DV) for each of <paramref name="keys"/>: 12 · H · D where values have the width of keys.</summary>
+    protected long FlopsOfKeys(ModelShape model, long keys) => 6L * (ShapeFor(model).QueryWidth + ShapeFor(model).OutputWidth) * keys;
 
     /// <inheritdoc/>
     public override IEnumerable<ConfigProblem> Validate(ModelShape model, string path)
@@ -78,13 +83,23 @@ public abstract record AttentionFamilyConfig : MixerConfig
 /// <summary>The heads of a mixer.</summary>
 /// <param name="Heads">H, of queries.</param>
 /// <param name="KvHeads">G, of keys and values; divides H.</param>
-/// <param name="HeadDim">D, elements of each.</param>
+/// <param name="HeadDim">D, elements of a query or key.</param>
+/// <param name="ValueDim">DV, elements of a value.</param>
 /// <param name="RopeDim">R, how many of those rotary positions turn; 0 where there are none.</param>
-public readonly record struct HeadShape(int Heads, int KvHeads, int HeadDim, int RopeDim)
+public readonly record struct HeadShape(int Heads, int KvHeads, int HeadDim, int ValueDim, int RopeDim)
 {
     /// <summary>H · D.</summary>
     public int QueryWidth => Heads * HeadDim;
 
     /// <summary>G · D.</summary>
     public int KeyWidth => KvHeads * HeadDim;
+
+    /// <summary>G · DV.</summary>
+    public int ValueWidth => KvHeads * ValueDim;
+
+    /// <summary>H · DV, what the heads make together.</summary>
+    public int OutputWidth => Heads * ValueDim;
+
+    /// <summary>DV in the shape of a point: the letter D where it is the same.</summary>
+    public string ValueLetter => ValueDim == HeadDim ? "D" : $"{ValueDim}";
 }

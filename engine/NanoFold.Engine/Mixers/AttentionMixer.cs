@@ -8,7 +8,7 @@ using NanoFold.Kernels;
 namespace NanoFold.Engine.Mixers;
 
 /// <summary>
-/// What all kinds of attention share: projections q [H·D, C], k and v [G·D, C], o [C, H·D], optional QK-norm, rotary positions, the cache.
+/// What all kinds of attention share: projections q [H·D, C], k [G·D, C], v [G·DV, C], o [C, H·DV], optional QK-norm, rotary positions, the cache.
 /// A variant changes what a query sees (<see cref="Visibility"/>), how it attends (<see cref="Attend"/>, or the ways of it), or passes values through
 /// <see cref="OnQueries"/> and its kin.
 /// </summary>
@@ -32,8 +32,8 @@ public class AttentionMixer : Mixer
         int width = Model.Width;
         _query = new Linear(Builder, "q_proj", width, shape.QueryWidth, Initialization.Input(width), Model.Bias);
         _key = new Linear(Builder, "k_proj", width, shape.KeyWidth, Initialization.Input(width), Model.Bias);
-        _value = new Linear(Builder, "v_proj", width, shape.KeyWidth, Initialization.Input(width), Model.Bias);
-        _output = new Linear(Builder, "o_proj", shape.QueryWidth, width, Initialization.Output(shape.QueryWidth, Model), Model.Bias);
+        _value = new Linear(Builder, "v_proj", width, shape.ValueWidth, Initialization.Input(width), Model.Bias);
+        _output = new Linear(Builder, "o_proj", shape.OutputWidth, width, Initialization.Output(shape.OutputWidth, Model), Model.Bias);
         if (Model.QkNorm)
         {
             _queryNorm = new Norm(Builder, "q_norm", shape.HeadDim, NormKind.Rms);
@@ -47,9 +47,9 @@ public class AttentionMixer : Mixer
     [
         new("attn.hook_q", "B T H D"),
         new("attn.hook_k", "B T G D"),
-        new("attn.hook_v", "B T G D"),
+        new("attn.hook_v", $"B T G {Shape.ValueLetter}"),
         new("attn.hook_pattern", "B H T T"),
-        new("attn.hook_z", "B T H D"),
+        new("attn.hook_z", $"B T H {Shape.ValueLetter}"),
     ];
 
     protected ModelShape Model { get; }
@@ -88,7 +88,7 @@ public class AttentionMixer : Mixer
         }
 
         Tensor z = Tap.At(tape, "hook_z", OnHeads(tape, x, Attend(context, q, k, v)));
-        return OnOutput(tape, x, _output.Forward(tape, z.Reshape(x[0], x[1], Shape.QueryWidth)));
+        return OnOutput(tape, x, _output.Forward(tape, z.Reshape(x[0], x[1], Shape.OutputWidth)));
     }
 
     public override IEnumerable<StateSlot> State(int batch, int chunk)
@@ -96,8 +96,11 @@ public class AttentionMixer : Mixer
         // A window needs itself, the chunk that is written before it is read, and the sinks. Without positions it goes on beyond the context.
         int window = Visibility.Sinks + Visibility.Window + chunk - 1;
         int capacity = Visibility.Window == 0 ? Model.Context : Model.Position == PositionKind.None ? window : Math.Min(Model.Context, window);
-        Layout layout = Layout.Of(batch, capacity, Shape.KvHeads, Shape.HeadDim);
-        return [new StateSlot("keys", layout, Builder.Type, StateStart.Kept), new StateSlot("values", layout, Builder.Type, StateStart.Kept)];
+        return
+        [
+            new StateSlot("keys", Layout.Of(batch, capacity, Shape.KvHeads, Shape.HeadDim), Builder.Type, StateStart.Kept),
+            new StateSlot("values", Layout.Of(batch, capacity, Shape.KvHeads, Shape.ValueDim), Builder.Type, StateStart.Kept),
+        ];
     }
 
     protected virtual Tensor OnQueries(Tape tape, Tensor x, Tensor q) => q;
@@ -106,13 +109,13 @@ public class AttentionMixer : Mixer
 
     protected virtual Tensor OnValues(Tape tape, Tensor x, Tensor v) => v;
 
-    /// <summary>The heads' results [B, T, H, D], before the output projection.</summary>
+    /// <summary>The heads' results [B, T, H, DV], before the output projection.</summary>
     protected virtual Tensor OnHeads(Tape tape, Tensor x, Tensor z) => z;
 
     protected virtual Tensor OnOutput(Tape tape, Tensor x, Tensor y) => y;
 
     /// <summary>
-    /// What queries q [B, T, H, D] take of values v [B, T, G, D] by keys k [B, T, G, D]: [B, T, H, D]. From the cache while decoding; with the weights
+    /// What queries q [B, T, H, D] take of values v [B, T, G, DV] by keys k [B, T, G, D]: [B, T, H, DV]. From the cache while decoding; with the weights
     /// written out where <c>hook_pattern</c> is wanted; otherwise without them.
     /// </summary>
     protected virtual Tensor Attend(ForwardContext context, Tensor q, Tensor k, Tensor v)
@@ -129,7 +132,7 @@ public class AttentionMixer : Mixer
         return edited.IsNone ? Fused(context, q, k, v) : AttentionOp.Weigh(tape, edited, v);
     }
 
-    /// <summary>Attends over a cache [B, capacity, G, D] after adding k and v to it.</summary>
+    /// <summary>Attends over a cache [B, capacity, G, ..] after adding k and v to it.</summary>
     protected virtual Tensor Cached(ForwardContext context, Tensor q, Tensor k, Tensor v, (Tensor Keys, Tensor Values) cache) =>
         CachedAttentionOp.Record(context.Tape, q, k, v, cache, context.Positions, context.Counts, Scale, Visibility);
 

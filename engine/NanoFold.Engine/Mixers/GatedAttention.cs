@@ -36,11 +36,13 @@ public sealed record GatedAttentionConfig : AttentionFamilyConfig
     public int Gates(ModelShape model)
     {
         HeadShape shape = ShapeFor(model);
-        int perHead = Granularity == GateGranularity.Headwise ? 1 : shape.HeadDim;
+        bool perHead = Granularity == GateGranularity.Headwise;
         return Gate switch
         {
-            GatePosition.AttentionOutput or GatePosition.Queries => shape.Heads * perHead,
-            GatePosition.Values or GatePosition.Keys => shape.KvHeads * perHead,
+            GatePosition.AttentionOutput => perHead ? shape.Heads : shape.OutputWidth,
+            GatePosition.Queries => perHead ? shape.Heads : shape.QueryWidth,
+            GatePosition.Values => perHead ? shape.KvHeads : shape.ValueWidth,
+            GatePosition.Keys => perHead ? shape.KvHeads : shape.KeyWidth,
             _ => model.Width,
         };
     }
@@ -66,10 +68,12 @@ internal sealed class GatedAttention : AttentionMixer
     private string GateShape => (_config.Gate, _config.Granularity) switch
     {
         (GatePosition.Output, _) => "B T C",
-        (GatePosition.AttentionOutput or GatePosition.Queries, GateGranularity.Elementwise) => "B T H D",
-        (GatePosition.AttentionOutput or GatePosition.Queries, _) => "B T H 1",
-        (_, GateGranularity.Elementwise) => "B T G D",
-        _ => "B T G 1",
+        (GatePosition.AttentionOutput or GatePosition.Queries, GateGranularity.Headwise) => "B T H 1",
+        (_, GateGranularity.Headwise) => "B T G 1",
+        (GatePosition.AttentionOutput, _) => $"B T H {Shape.ValueLetter}",
+        (GatePosition.Values, _) => $"B T G {Shape.ValueLetter}",
+        (GatePosition.Queries, _) => "B T H D",
+        _ => "B T G D",
     };
 
     protected override Tensor OnQueries(Tape tape, Tensor x, Tensor q) => GateAt(GatePosition.Queries, tape, x, q);

@@ -69,7 +69,7 @@ public sealed class Profiler : IDisposable
         double[] plain = new double[steps], profiled = new double[steps], allocated = new double[steps];
         for (int i = 0; i < steps; i++)
         {
-            // Either comes first in turn, so that a machine that gets slower favours none.
+            // Either comes first in turn, so that a machine that gets slower favors neither.
             if (i % 2 == 0)
             {
                 plain[i] = Step();

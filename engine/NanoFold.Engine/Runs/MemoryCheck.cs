@@ -7,7 +7,7 @@ using NanoFold.Kernels.Cpu;
 
 namespace NanoFold.Engine.Runs;
 
-/// <summary>What training takes of memory, and whether it is there: asked before it is allocated.</summary>
+/// <summary>Whether there is enough memory for training; asked before anything is allocated.</summary>
 public static class MemoryCheck
 {
     // Vectors over a whole model, tables and batches are indexed in 32 bits.

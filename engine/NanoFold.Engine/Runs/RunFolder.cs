@@ -17,7 +17,7 @@ public sealed class RunFolder : IDisposable
     private readonly RunLock _lock;
     private readonly string[] _made;
 
-    // made: what is not there yet of files and folders, the innermost first.
+    // made: the files and folders that do not exist yet, the innermost first.
     private RunFolder(string path, string[] made)
     {
         Path = path;
@@ -155,7 +155,7 @@ public sealed class RunFolder : IDisposable
         _lock.Dispose();
     }
 
-    // What a new run makes before its first checkpoint, and is not there.
+    // What a new run makes before its first checkpoint and does not exist yet.
     private static string[] Missing(string path)
     {
         string config = System.IO.Path.Combine(path, RunConfig.FileName);
@@ -193,7 +193,7 @@ public sealed class RunFolder : IDisposable
         }
         catch (Exception e) when (FileFault.Is(e))
         {
-            // Somebody else's by now, or not to be deleted: what made the run fail is what is to be said.
+            // It belongs to someone else by now or cannot be deleted; the fault that ended the run is the one to report.
         }
 
         held?.Dispose();

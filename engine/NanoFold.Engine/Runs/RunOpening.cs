@@ -86,14 +86,14 @@ internal static class RunOpening
         }
     }
 
-    // Held to what a file would be: whoever makes a configuration in code is told the same.
+    // A configuration made in code is checked as one from a file, with the same messages.
     private static RunConfig Checked(RunConfig config)
     {
         RunConfig built = new ConfigTree().AddJson(config.ToJson(), "configuration").Build();
         return built with { Train = built.Train with { StopAfter = config.Train.StopAfter } };
     }
 
-    // The configuration that the checkpoint was trained with, with what may change on resuming; what the run left to be found is taken over.
+    // The configuration that the checkpoint was trained with, but for the keys that may change on resuming. Values that the run found, such as the vocabulary, stay.
     private static RunConfig AsBegun(RunConfig config, RunFolder run, Checkpoint checkpoint)
     {
         RunConfig saved = Read(run, checkpoint, () => RunFolder.LoadConfig(checkpoint.Path));
@@ -109,7 +109,7 @@ internal static class RunOpening
                 $"{Path.Combine(run.Path, RunConfig.FileName)}: is not what the run was trained with; to go on, take back what was changed ({checkpoint.File(RunConfig.FileName)} has it)");
     }
 
-    // Where a file of a checkpoint is damaged, the one before it may do.
+    // Where a file of a checkpoint is damaged, the message names the checkpoint before it.
     private static T Read<T>(RunFolder run, Checkpoint checkpoint, Func<T> read)
     {
         try

@@ -6,7 +6,7 @@ namespace NanoFold.Engine.Runs;
 /// <summary>From the sections <c>data</c> and <c>tokenizer</c> to tokens on disk.</summary>
 public static class TrainData
 {
-    /// <summary>Opens the corpus that a configuration names, tokenized; from the cache where it was before.</summary>
+    /// <summary>Opens the corpus that a configuration names, tokenized; from the cache where it was tokenized before.</summary>
     public static TokenDataset Open(RunConfig config, Action<string>? note = null, CancellationToken cancel = default)
     {
         Corpus corpus = Corpus.OpenOrDefault(config.Data.Path);

@@ -10,7 +10,7 @@ public sealed class TrainLoop
     private const int StepsBeforeTiming = 5;
     private const int StepsTimed = 20;
 
-    // In half precision the loss scale is 1 long before.
+    // In half precision the loss scale has fallen to 1 long before that.
     private const int MostSkippedInARow = 50;
 
     private readonly TrainSession _session;

@@ -18,7 +18,7 @@ public enum TrainEnd
     Interrupted,
 }
 
-/// <summary>What a run came to.</summary>
+/// <summary>The result of a run.</summary>
 /// <param name="End">Why it ended.</param>
 /// <param name="Steps">Steps taken.</param>
 /// <param name="TrainLoss">Mean loss of the last steps (up to 50), nats per token.</param>

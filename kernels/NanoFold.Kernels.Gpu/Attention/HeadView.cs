@@ -30,14 +30,14 @@ internal struct HeadView<T>
     public readonly long Row(int batch, int time, int head) => batch * Batch + time * Time + head * Head;
 
     /// <summary>Elements column .. column + 3 of the row at <paramref name="row"/>, zeros past its end. column is a multiple of four.</summary>
-    public readonly Four<float> Read(long row, int column)
+    public readonly Vector4<float> Read(long row, int column)
     {
-        Four<float> values = default;
+        Vector4<float> values = default;
         if (IsFlat != 0)
         {
             if (column < Depth)
             {
-                Four<T> four = Memory.Cast<Four<T>>()[(row + column) / 4];
+                Vector4<T> four = Memory.Cast<Vector4<T>>()[(row + column) / 4];
                 values.A = T.Read(four.A);
                 values.B = T.Read(four.B);
                 values.C = T.Read(four.C);
@@ -56,19 +56,19 @@ internal struct HeadView<T>
     }
 
     /// <summary>Writes, or adds, scale · values at columns column .. column + 3 of a row; nothing past its end.</summary>
-    public readonly void Write(long row, int column, in Four<float> values, float scale, int accumulate)
+    public readonly void Write(long row, int column, in Vector4<float> values, float scale, int accumulate)
     {
         if (column < Depth && IsFlat != 0)
         {
-            ArrayView<Four<T>> fours = Memory.Cast<Four<T>>();
+            ArrayView<Vector4<T>> fours = Memory.Cast<Vector4<T>>();
             long four = (row + column) / 4;
-            Four<T> old = default;
+            Vector4<T> old = default;
             if (accumulate != 0)
             {
                 old = fours[four];
             }
 
-            Four<T> result;
+            Vector4<T> result;
             result.A = Sum(old.A, values.A * scale, accumulate);
             result.B = Sum(old.B, values.B * scale, accumulate);
             result.C = Sum(old.C, values.C * scale, accumulate);

@@ -15,7 +15,7 @@ internal static class RowWeights
         float sum = 0;
         for (int i = 0; i < x.Depth; i += 4)
         {
-            Four<float> a = x.Read(xRow, i), b = y.Read(yRow, i);
+            Vector4<float> a = x.Read(xRow, i), b = y.Read(yRow, i);
             sum += a.A * b.A + a.B * b.B + (a.C * b.C + a.D * b.D);
         }
 
@@ -68,7 +68,7 @@ internal static class RowWeights
     /// <summary>y's row = factor · Σ weights[i] · values' row order[i] (added to what is there where asked for). Threads share the columns, what is left of them the keys.</summary>
     /// <param name="shared">A number of fours for each thread.</param>
     public static void Combine<T, TOrder>(
-        ArrayView<Four<float>> shared, ArrayView<float> weights, int count, TOrder order, in HeadView<T> values, int batch, int keyHead,
+        ArrayView<Vector4<float>> shared, ArrayView<float> weights, int count, TOrder order, in HeadView<T> values, int batch, int keyHead,
         in HeadView<T> y, long yRow, float factor, int accumulate)
         where T : unmanaged, IElement<T>
         where TOrder : struct, IKeyOrder
@@ -78,13 +78,13 @@ internal static class RowWeights
         for (int first = 0; first < fours; first += lanes)
         {
             int column = (first + lane) * 4;
-            Four<float> sum = default;
+            Vector4<float> sum = default;
             if (part < parts)
             {
                 for (int i = part; i < count; i += parts)
                 {
                     float weight = weights[i];
-                    Four<float> v = values.Read(values.Row(batch, order.At(i), keyHead), column);
+                    Vector4<float> v = values.Read(values.Row(batch, order.At(i), keyHead), column);
                     sum.A += weight * v.A;
                     sum.B += weight * v.B;
                     sum.C += weight * v.C;
@@ -99,7 +99,7 @@ internal static class RowWeights
             {
                 for (int i = 1; i < parts; i++)
                 {
-                    Four<float> other = shared[i * lanes + lane];
+                    Vector4<float> other = shared[i * lanes + lane];
                     sum.A += other.A;
                     sum.B += other.B;
                     sum.C += other.C;
@@ -112,4 +112,18 @@ internal static class RowWeights
 
         Group.Barrier();
     }
+}
+
+/// <summary>Where the i-th key of a row of weights lies.</summary>
+internal interface IKeyOrder
+{
+    int At(int index);
+}
+
+/// <summary>Keys by a list of their indices.</summary>
+internal struct ListedKeys : IKeyOrder
+{
+    public ArrayView<int> Keys;
+
+    public readonly int At(int index) => Keys[index];
 }

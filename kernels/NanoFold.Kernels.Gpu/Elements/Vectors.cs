@@ -6,11 +6,11 @@ namespace NanoFold.Kernels.Gpu.Elements;
 internal static class Vectors
 {
     /// <summary>A view's memory in fours; what is left over at the end is not in it.</summary>
-    public static ArrayView<Four<T>> Of<T>(GpuContext context, in View view)
+    public static ArrayView<Vector4<T>> Of<T>(GpuContext context, in View view)
         where T : unmanaged
     {
         ArrayView<T> elements = context.View<T>(view);
-        return elements.SubView(0, elements.Length / 4 * 4).Cast<Four<T>>();
+        return elements.SubView(0, elements.Length / 4 * 4).Cast<Vector4<T>>();
     }
 
     /// <summary>Contiguous, of y's shape, a multiple of four long, its first element aligned to four (buffers are aligned to 256 bytes).</summary>
@@ -32,7 +32,7 @@ internal static class Vectors
 }
 
 /// <summary>Four neighbors, loaded and stored at once where they are aligned to their size.</summary>
-internal struct Four<T>
+internal struct Vector4<T>
     where T : unmanaged
 {
     public T A;

@@ -16,7 +16,7 @@ internal struct CombineWork<T, TPiece> : IGpuWork<CombineWork<T, TPiece>>
 
     public static void Run(CombineWork<T, TPiece> w)
     {
-        int pieces = WholePiece.Count(w.Rows.Width);
+        int pieces = AlignedPiece.Count(w.Rows.Width);
         long i = (long)Grid.IdxX * Group.DimX + Group.IdxX;
         int token = (int)(i / pieces), piece = (int)(i % pieces);
         if (token >= w.Rows.Tokens)
@@ -24,7 +24,7 @@ internal struct CombineWork<T, TPiece> : IGpuWork<CombineWork<T, TPiece>>
             return;
         }
 
-        Quad sum = Quad.All(0);
+        Float4 sum = Float4.All(0);
         for (int slot = token * w.Rows.Slots; slot < (token + 1) * w.Rows.Slots; slot++)
         {
             sum += TPiece.Load(w.Rows.Rows, w.Rows.RowOfSlot[slot] * w.Rows.Row, piece, w.Rows.Width) * ExpertRows<T>.Weight(w.Rows, slot);
@@ -57,10 +57,10 @@ internal struct CombineBackwardWork<T, TPiece> : IGpuWork<CombineBackwardWork<T,
         float weight = ExpertRows<T>.Weight(w.Rows, slot), sum = 0;
         for (int piece = Group.IdxX; 4 * piece < w.Rows.Width; piece += Group.DimX)
         {
-            Quad gradient = TPiece.Load(w.DY, dy, piece, w.Rows.Width);
+            Float4 gradient = TPiece.Load(w.DY, dy, piece, w.Rows.Width);
             if (w.WantsWeights != 0)
             {
-                sum += Quad.Dot(gradient, TPiece.Load(w.Rows.Rows, row * w.Rows.Row, piece, w.Rows.Width));
+                sum += Float4.Dot(gradient, TPiece.Load(w.Rows.Rows, row * w.Rows.Row, piece, w.Rows.Width));
             }
 
             if (w.WantsRows != 0)

@@ -42,7 +42,7 @@ internal sealed class GpuExpertRouting(GpuContext context) :
     }
 
     private static bool IsWhole(in View rows, in View tokens, in View dRows)
-        => rows.Layout[1] % 4 == 0 && WholePiece.IsAligned(rows) && WholePiece.IsAligned(tokens) && WholePiece.IsAligned(dRows);
+        => rows.Layout[1] % 4 == 0 && AlignedPiece.IsAligned(rows) && AlignedPiece.IsAligned(tokens) && AlignedPiece.IsAligned(dRows);
 
     private static ExpertRows<T> Rows<T>(GpuContext context, in View rows, in View weights, in View rowOfSlot)
         where T : unmanaged, IElement<T>
@@ -71,7 +71,7 @@ internal sealed class GpuExpertRouting(GpuContext context) :
                     Rows = Rows<T>(context, call.Rows, call.Weights, call.RowOfSlot), Y = context.View<T>(call.Y), YRow = call.Y.Layout.Stride(0),
                     Accumulate = call.Accumulate ? 1 : 0,
                 },
-                (long)call.Y.Layout[0] * WholePiece.Count(call.Y.Layout[1]));
+                (long)call.Y.Layout[0] * AlignedPiece.Count(call.Y.Layout[1]));
     }
 
     private readonly struct CombineBackwardBody(GpuContext context, ExpertCombineBackwardCall call) : IPieceBody

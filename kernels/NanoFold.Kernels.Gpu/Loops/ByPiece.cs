@@ -26,11 +26,11 @@ internal static class ByPiece
         {
             if (isWhole)
             {
-                body.Run<T, WholePiece>();
+                body.Run<T, AlignedPiece>();
             }
             else
             {
-                body.Run<T, AnyPiece>();
+                body.Run<T, RaggedPiece>();
             }
         }
     }

@@ -14,11 +14,11 @@ internal interface ILaneSum
     static abstract float Sum(ArrayView<float> shared, float value, int lanes);
 
     /// <inheritdoc cref="Sum(ArrayView{float}, float, int)"/>
-    static abstract Two Sum(ArrayView<Two> shared, Two value, int lanes);
+    static abstract SumPair Sum(ArrayView<SumPair> shared, SumPair value, int lanes);
 }
 
 /// <summary>Two sums that are made at once.</summary>
-internal struct Two
+internal struct SumPair
 {
     public float First, Second;
 }
@@ -45,7 +45,7 @@ internal readonly struct SharedSum : ILaneSum
         return shared[thread - lane];
     }
 
-    public static Two Sum(ArrayView<Two> shared, Two value, int lanes)
+    public static SumPair Sum(ArrayView<SumPair> shared, SumPair value, int lanes)
     {
         int thread = Group.IdxX, lane = thread & (lanes - 1);
         Group.Barrier();
@@ -55,8 +55,8 @@ internal readonly struct SharedSum : ILaneSum
         {
             if (lane < half)
             {
-                Two a = shared[thread], b = shared[thread + half];
-                shared[thread] = new Two { First = a.First + b.First, Second = a.Second + b.Second };
+                SumPair a = shared[thread], b = shared[thread + half];
+                shared[thread] = new SumPair { First = a.First + b.First, Second = a.Second + b.Second };
             }
 
             Group.Barrier();
@@ -98,9 +98,9 @@ internal readonly struct WarpSum : ILaneSum
         return value;
     }
 
-    public static Two Sum(ArrayView<Two> shared, Two value, int lanes)
+    public static SumPair Sum(ArrayView<SumPair> shared, SumPair value, int lanes)
     {
-        value = new Two { First = Within(value.First, lanes), Second = Within(value.Second, lanes) };
+        value = new SumPair { First = Within(value.First, lanes), Second = Within(value.Second, lanes) };
         if (lanes > Lanes)
         {
             Group.Barrier();
@@ -114,8 +114,8 @@ internal readonly struct WarpSum : ILaneSum
             value = shared[first];
             for (int warp = 1; warp < lanes / Lanes; warp++)
             {
-                Two other = shared[first + warp];
-                value = new Two { First = value.First + other.First, Second = value.Second + other.Second };
+                SumPair other = shared[first + warp];
+                value = new SumPair { First = value.First + other.First, Second = value.Second + other.Second };
             }
         }
 

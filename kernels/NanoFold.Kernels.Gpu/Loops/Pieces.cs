@@ -13,26 +13,26 @@ internal interface IPiece
     /// <param name="row">The row's first element.</param>
     /// <param name="index">The piece in the row, or one past its end.</param>
     /// <param name="width">Elements of the row, 0 for a row that is not there.</param>
-    static abstract Quad Load<T>(ArrayView<T> x, long row, int index, int width)
+    static abstract Float4 Load<T>(ArrayView<T> x, long row, int index, int width)
         where T : unmanaged, IElement<T>;
 
-    static abstract void Store<T>(ArrayView<T> y, long row, int index, int width, Quad value)
+    static abstract void Store<T>(ArrayView<T> y, long row, int index, int width, Float4 value)
         where T : unmanaged, IElement<T>;
 }
 
 /// <summary>Pieces of rows that are aligned to four elements and a multiple of four long: one load, one store each.</summary>
-internal readonly struct WholePiece : IPiece
+internal readonly struct AlignedPiece : IPiece
 {
-    public static Quad Load<T>(ArrayView<T> x, long row, int index, int width)
+    public static Float4 Load<T>(ArrayView<T> x, long row, int index, int width)
         where T : unmanaged, IElement<T>
     {
         // Without a branch: a thread past the end reads the row's first piece, and drops it.
         bool isInside = 4 * index < width;
-        Quad value = Load(x, row + (isInside ? 4 * index : 0));
+        Float4 value = Load(x, row + (isInside ? 4 * index : 0));
         return isInside ? value : default;
     }
 
-    public static void Store<T>(ArrayView<T> y, long row, int index, int width, Quad value)
+    public static void Store<T>(ArrayView<T> y, long row, int index, int width, Float4 value)
         where T : unmanaged, IElement<T>
     {
         if (4 * index < width)
@@ -42,14 +42,14 @@ internal readonly struct WholePiece : IPiece
     }
 
     /// <summary>The piece at an element, whose number is a multiple of four.</summary>
-    public static Quad Load<T>(ArrayView<T> x, long element)
+    public static Float4 Load<T>(ArrayView<T> x, long element)
         where T : unmanaged, IElement<T>
-        => Quad.Read(x.Cast<Four<T>>()[element >> 2]);
+        => Float4.Read(x.Cast<Vector4<T>>()[element >> 2]);
 
     /// <inheritdoc cref="Load{T}(ArrayView{T}, long)"/>
-    public static void Store<T>(ArrayView<T> y, long element, Quad value)
+    public static void Store<T>(ArrayView<T> y, long element, Float4 value)
         where T : unmanaged, IElement<T>
-        => y.Cast<Four<T>>()[element >> 2] = Quad.Write<T>(value);
+        => y.Cast<Vector4<T>>()[element >> 2] = Float4.Write<T>(value);
 
     /// <summary>Whether rows of the last dimension begin at multiples of four elements.</summary>
     public static bool IsAligned(in View x)
@@ -72,9 +72,9 @@ internal readonly struct WholePiece : IPiece
 }
 
 /// <summary>Pieces of any rows of stride 1, element by element.</summary>
-internal readonly struct AnyPiece : IPiece
+internal readonly struct RaggedPiece : IPiece
 {
-    public static Quad Load<T>(ArrayView<T> x, long row, int index, int width)
+    public static Float4 Load<T>(ArrayView<T> x, long row, int index, int width)
         where T : unmanaged, IElement<T>
     {
         long at = row + 4L * index;
@@ -84,7 +84,7 @@ internal readonly struct AnyPiece : IPiece
             count > 2 ? T.Read(x[at + 2]) : 0, count > 3 ? T.Read(x[at + 3]) : 0);
     }
 
-    public static void Store<T>(ArrayView<T> y, long row, int index, int width, Quad value)
+    public static void Store<T>(ArrayView<T> y, long row, int index, int width, Float4 value)
         where T : unmanaged, IElement<T>
     {
         long at = row + 4L * index;
@@ -112,35 +112,35 @@ internal readonly struct AnyPiece : IPiece
 }
 
 /// <summary>Four neighbors of a row, as floats.</summary>
-internal struct Quad(float a, float b, float c, float d)
+internal struct Float4(float a, float b, float c, float d)
 {
     public float A = a, B = b, C = c, D = d;
 
-    public static Quad All(float value) => new(value, value, value, value);
+    public static Float4 All(float value) => new(value, value, value, value);
 
-    public static Quad Read<T>(Four<T> x)
+    public static Float4 Read<T>(Vector4<T> x)
         where T : unmanaged, IElement<T>
         => new(T.Read(x.A), T.Read(x.B), T.Read(x.C), T.Read(x.D));
 
-    public static Four<T> Write<T>(Quad x)
+    public static Vector4<T> Write<T>(Float4 x)
         where T : unmanaged, IElement<T>
         => new() { A = T.Write(x.A), B = T.Write(x.B), C = T.Write(x.C), D = T.Write(x.D) };
 
-    public static Quad operator +(Quad x, Quad y) => new(x.A + y.A, x.B + y.B, x.C + y.C, x.D + y.D);
+    public static Float4 operator +(Float4 x, Float4 y) => new(x.A + y.A, x.B + y.B, x.C + y.C, x.D + y.D);
 
-    public static Quad operator -(Quad x, Quad y) => new(x.A - y.A, x.B - y.B, x.C - y.C, x.D - y.D);
+    public static Float4 operator -(Float4 x, Float4 y) => new(x.A - y.A, x.B - y.B, x.C - y.C, x.D - y.D);
 
-    public static Quad operator *(Quad x, Quad y) => new(x.A * y.A, x.B * y.B, x.C * y.C, x.D * y.D);
+    public static Float4 operator *(Float4 x, Float4 y) => new(x.A * y.A, x.B * y.B, x.C * y.C, x.D * y.D);
 
-    public static Quad operator *(Quad x, float y) => new(x.A * y, x.B * y, x.C * y, x.D * y);
+    public static Float4 operator *(Float4 x, float y) => new(x.A * y, x.B * y, x.C * y, x.D * y);
 
-    public static Quad operator +(Quad x, float y) => new(x.A + y, x.B + y, x.C + y, x.D + y);
+    public static Float4 operator +(Float4 x, float y) => new(x.A + y, x.B + y, x.C + y, x.D + y);
 
-    public static float Sum(Quad x) => x.A + x.B + (x.C + x.D);
+    public static float Sum(Float4 x) => x.A + x.B + (x.C + x.D);
 
-    public static float Dot(Quad x, Quad y) => x.A * y.A + x.B * y.B + (x.C * y.C + x.D * y.D);
+    public static float Dot(Float4 x, Float4 y) => x.A * y.A + x.B * y.B + (x.C * y.C + x.D * y.D);
 
     /// <summary>x − y in the first <paramref name="count"/> of the four, 0 in those after.</summary>
-    public static Quad Centered(Quad x, float y, int count) => new(
+    public static Float4 Centered(Float4 x, float y, int count) => new(
         count > 0 ? x.A - y : 0, count > 1 ? x.B - y : 0, count > 2 ? x.C - y : 0, count > 3 ? x.D - y : 0);
 }

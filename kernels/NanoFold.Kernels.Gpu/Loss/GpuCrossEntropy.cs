@@ -35,7 +35,7 @@ internal sealed class GpuCrossEntropy(GpuContext context) : IKernel<CrossEntropy
             Loss = context.View<float>(loss),
             State = context.StateView,
             Count = checked((int)losses.Count),
-            Whole = (int)WholePiece.Elements(losses, losses.Count),
+            Whole = (int)AlignedPiece.Elements(losses, losses.Count),
         },
         1, context.GroupSize);
 
@@ -56,7 +56,7 @@ internal sealed class GpuCrossEntropy(GpuContext context) : IKernel<CrossEntropy
                     LogSumExp = context.View<float>(logSumExp),
                     Stride = logits.Layout.Stride(0),
                     Vocab = logits.Layout[1],
-                    Whole = (int)WholePiece.Elements(logits, logits.Layout[1]),
+                    Whole = (int)AlignedPiece.Elements(logits, logits.Layout[1]),
                 },
                 logits.Layout[0], context.GroupSize);
     }
@@ -78,7 +78,7 @@ internal sealed class GpuCrossEntropy(GpuContext context) : IKernel<CrossEntropy
                     DStride = dLogits.Layout.Stride(0),
                     Vocab = logits.Layout[1],
                     Accumulate = accumulate ? 1 : 0,
-                    Whole = WholePiece.IsAligned(dLogits) ? (int)WholePiece.Elements(logits, logits.Layout[1]) : 0,
+                    Whole = AlignedPiece.IsAligned(dLogits) ? (int)AlignedPiece.Elements(logits, logits.Layout[1]) : 0,
                 },
                 logits.Layout[0], context.GroupSize);
     }

@@ -18,7 +18,7 @@ internal sealed class GpuMatMul(GpuContext context) : IDisposable
             return;
         }
 
-        ByElement.Run("matmul", args.A, args.Y, new Product(_portable, args));
+        ByElement.Run("matmul", args.A, args.Y, new PlainBody(_portable, args));
     }
 
     public void GroupedMatMul(in GroupedMatMulArgs args, bool allowsTensorFloat32)
@@ -28,14 +28,14 @@ internal sealed class GpuMatMul(GpuContext context) : IDisposable
             return;
         }
 
-        ByElement.Run("grouped matmul", args.A, args.Y, new GroupedProduct(_portable, args));
+        ByElement.Run("grouped matmul", args.A, args.Y, new GroupedBody(_portable, args));
     }
 
     public void Dispose() => Cuda?.Dispose();
 
     private static GpuPrecision Precision(bool allowsTensorFloat32) => allowsTensorFloat32 ? GpuPrecision.TensorFloat32 : GpuPrecision.Float32;
 
-    private readonly ref struct Product(PortableMatMul matMul, in MatMulArgs args) : IElementPairBody
+    private readonly ref struct PlainBody(PortableMatMul matMul, in MatMulArgs args) : IElementPairBody
     {
         private readonly MatMulArgs _args = args;
 
@@ -45,7 +45,7 @@ internal sealed class GpuMatMul(GpuContext context) : IDisposable
             => matMul.MatMul<T, TOther>(_args);
     }
 
-    private readonly ref struct GroupedProduct(PortableMatMul matMul, in GroupedMatMulArgs args) : IElementPairBody
+    private readonly ref struct GroupedBody(PortableMatMul matMul, in GroupedMatMulArgs args) : IElementPairBody
     {
         private readonly GroupedMatMulArgs _args = args;
 

@@ -40,7 +40,7 @@ internal sealed class PortableMatMul(GpuContext context, bool tilesOnly = false)
             product.ResidualColumn = residual.Stride(-1);
         }
 
-        Shape batches = Shape.Of(Leading(y.Layout), Leading(a.Layout), Leading(b.Layout), Leading(residual));
+        Nest batches = Nest.Of(Leading(y.Layout), Leading(a.Layout), Leading(b.Layout), Leading(residual));
         FoldIntoRows(ref product, ref batches);
         Launch(product, batches);
     }
@@ -85,7 +85,7 @@ internal sealed class PortableMatMul(GpuContext context, bool tilesOnly = false)
             Tiles(product.M) + groups, Tiles(product.N), 1, ProductTile.Threads);
     }
 
-    private void Launch<TIn, TOut>(in Product<TIn, TOut> product, in Shape batches)
+    private void Launch<TIn, TOut>(in Product<TIn, TOut> product, in Nest batches)
         where TIn : unmanaged, IElement<TIn>
         where TOut : unmanaged, IElement<TOut>
     {
@@ -124,7 +124,7 @@ internal sealed class PortableMatMul(GpuContext context, bool tilesOnly = false)
     }
 
     /// <summary>[B, T, C] · [C, N] is one product of B · T rows.</summary>
-    private static void FoldIntoRows<TIn, TOut>(ref Product<TIn, TOut> product, ref Shape batches)
+    private static void FoldIntoRows<TIn, TOut>(ref Product<TIn, TOut> product, ref Nest batches)
         where TIn : unmanaged, IElement<TIn>
         where TOut : unmanaged, IElement<TOut>
     {
@@ -144,7 +144,7 @@ internal sealed class PortableMatMul(GpuContext context, bool tilesOnly = false)
         }
 
         product.M *= batches.Count;
-        batches = Shape.Of(Layout.Of(1), Layout.Of(1), Layout.Of(1), Layout.Of(1));
+        batches = Nest.Of(Layout.Of(1), Layout.Of(1), Layout.Of(1), Layout.Of(1));
     }
 
     /// <summary>A layout's leading dimensions, the last two of length 1.</summary>

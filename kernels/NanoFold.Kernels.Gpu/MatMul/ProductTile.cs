@@ -20,8 +20,8 @@ internal static class ProductTile
         where TIn : unmanaged, IElement<TIn>
         where TOut : unmanaged, IElement<TOut>
     {
-        ArrayView<Four<float>> sharedA = SharedMemory.Allocate<Four<float>>(Depth * Pitch);
-        ArrayView<Four<float>> sharedB = SharedMemory.Allocate<Four<float>>(Depth * Pitch);
+        ArrayView<Vector4<float>> sharedA = SharedMemory.Allocate<Vector4<float>>(Depth * Pitch);
+        ArrayView<Vector4<float>> sharedB = SharedMemory.Allocate<Vector4<float>>(Depth * Pitch);
         int thread = Group.IdxX;
         int row0 = tileRow * Side, column0 = tileColumn * Side;
 
@@ -36,8 +36,8 @@ internal static class ProductTile
         int storeNextA = aSteps * Pitch * 4 + aRows, storeNextB = bSteps * Pitch * 4 + bColumns;
         int firstRow = (thread >> 4) * 4, firstColumn = (thread & 15) * 4;
 
-        Four<float> nextA = Load(p.A, a, aNext, row0 + aRow, aRows, p.M, aStep, aSteps, p.K);
-        Four<float> nextB = Load(p.B, b, bNext, column0 + bColumn, bColumns, p.N, bStep, bSteps, p.K);
+        Vector4<float> nextA = Load(p.A, a, aNext, row0 + aRow, aRows, p.M, aStep, aSteps, p.K);
+        Vector4<float> nextB = Load(p.B, b, bNext, column0 + bColumn, bColumns, p.N, bStep, bSteps, p.K);
         Sums c = default;
         for (int k = 0; k < p.K; k += Depth)
         {
@@ -68,10 +68,10 @@ internal static class ProductTile
     }
 
     /// <summary>Four elements, <paramref name="next"/> apart; 0 for those outside of [0, <paramref name="ends"/>) or at step <paramref name="steps"/> and after.</summary>
-    private static Four<float> Load<T>(ArrayView<T> x, long at, long next, int end, int endNext, int ends, int step, int stepNext, int steps)
+    private static Vector4<float> Load<T>(ArrayView<T> x, long at, long next, int end, int endNext, int ends, int step, int stepNext, int steps)
         where T : unmanaged, IElement<T>
     {
-        Four<float> four;
+        Vector4<float> four;
         four.A = end < ends && step < steps ? T.Read(x[at]) : 0;
         four.B = end + endNext < ends && step + stepNext < steps ? T.Read(x[at + next]) : 0;
         four.C = end + 2 * endNext < ends && step + 2 * stepNext < steps ? T.Read(x[at + 2 * next]) : 0;
@@ -79,7 +79,7 @@ internal static class ProductTile
         return four;
     }
 
-    private static void Store(ArrayView<float> shared, int at, int next, in Four<float> four)
+    private static void Store(ArrayView<float> shared, int at, int next, in Vector4<float> four)
     {
         shared[at] = four.A;
         shared[at + next] = four.B;
@@ -87,7 +87,7 @@ internal static class ProductTile
         shared[at + 3 * next] = four.D;
     }
 
-    private static void Write<TIn, TOut>(in Product<TIn, TOut> p, int row, int column, in Four<float> sums)
+    private static void Write<TIn, TOut>(in Product<TIn, TOut> p, int row, int column, in Vector4<float> sums)
         where TIn : unmanaged, IElement<TIn>
         where TOut : unmanaged, IElement<TOut>
     {
@@ -117,7 +117,7 @@ internal static class ProductTile
         }
     }
 
-    private static Sums Add(Sums c, Four<float> a, Four<float> b)
+    private static Sums Add(Sums c, Vector4<float> a, Vector4<float> b)
     {
         c.Row0 = Add(c.Row0, a.A, b);
         c.Row1 = Add(c.Row1, a.B, b);
@@ -126,7 +126,7 @@ internal static class ProductTile
         return c;
     }
 
-    private static Four<float> Add(Four<float> c, float a, Four<float> b)
+    private static Vector4<float> Add(Vector4<float> c, float a, Vector4<float> b)
     {
         c.A += a * b.A;
         c.B += a * b.B;
@@ -138,6 +138,6 @@ internal static class ProductTile
     /// <summary>What a thread sums up: four rows of four columns.</summary>
     internal struct Sums
     {
-        public Four<float> Row0, Row1, Row2, Row3;
+        public Vector4<float> Row0, Row1, Row2, Row3;
     }
 }

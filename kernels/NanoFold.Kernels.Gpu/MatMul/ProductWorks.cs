@@ -12,7 +12,7 @@ internal struct ElementProductWork<TIn, TOut> : IGpuWork<ElementProductWork<TIn,
     public Product<TIn, TOut> Product;
 
     /// <summary>Batches: y, a, b, residual.</summary>
-    public Shape Batches;
+    public Nest Batches;
 
     public static void Run(ElementProductWork<TIn, TOut> w)
     {
@@ -23,10 +23,10 @@ internal struct ElementProductWork<TIn, TOut> : IGpuWork<ElementProductWork<TIn,
             return;
         }
 
-        w.Product.FirstY += Shape.At(w.Batches, w.Batches.Y, batch);
-        w.Product.FirstA += Shape.At(w.Batches, w.Batches.A, batch);
-        w.Product.FirstB += Shape.At(w.Batches, w.Batches.B, batch);
-        w.Product.FirstResidual += Shape.At(w.Batches, w.Batches.C, batch);
+        w.Product.FirstY += Nest.At(w.Batches, w.Batches.Y, batch);
+        w.Product.FirstA += Nest.At(w.Batches, w.Batches.A, batch);
+        w.Product.FirstB += Nest.At(w.Batches, w.Batches.B, batch);
+        w.Product.FirstResidual += Nest.At(w.Batches, w.Batches.C, batch);
         Product<TIn, TOut>.Element(w.Product, element / w.Product.N, element % w.Product.N);
     }
 }
@@ -39,16 +39,16 @@ internal struct TileProductWork<TIn, TOut> : IGpuWork<TileProductWork<TIn, TOut>
     public Product<TIn, TOut> Product;
 
     /// <summary>Batches: y, a, b, residual.</summary>
-    public Shape Batches;
+    public Nest Batches;
     public int FirstBatch;
 
     public static void Run(TileProductWork<TIn, TOut> w)
     {
         int batch = w.FirstBatch + Grid.IdxZ;
-        w.Product.FirstY += Shape.At(w.Batches, w.Batches.Y, batch);
-        w.Product.FirstA += Shape.At(w.Batches, w.Batches.A, batch);
-        w.Product.FirstB += Shape.At(w.Batches, w.Batches.B, batch);
-        w.Product.FirstResidual += Shape.At(w.Batches, w.Batches.C, batch);
+        w.Product.FirstY += Nest.At(w.Batches, w.Batches.Y, batch);
+        w.Product.FirstA += Nest.At(w.Batches, w.Batches.A, batch);
+        w.Product.FirstB += Nest.At(w.Batches, w.Batches.B, batch);
+        w.Product.FirstResidual += Nest.At(w.Batches, w.Batches.C, batch);
         ProductTile.Run(w.Product, Grid.IdxX, Grid.IdxY);
     }
 }

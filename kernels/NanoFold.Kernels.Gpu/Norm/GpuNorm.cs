@@ -36,9 +36,9 @@ internal sealed class GpuNorm(GpuContext context)
             LayerNormBackwardCall.Name, call.X, call.Gain, call.Statistics, call.DY, call.DX, call.AccumulateX, call.DGain, call.DBias, call.Scratch);
     }
 
-    public long ScratchBytes(in RmsNormBackwardCall shape) => ScratchBytes(shape.X);
+    public long ScratchBytes(in RmsNormBackwardCall shape) => shape.DGain.IsNone ? 0 : ScratchBytes(shape.X);
 
-    public long ScratchBytes(in LayerNormBackwardCall shape) => ScratchBytes(shape.X);
+    public long ScratchBytes(in LayerNormBackwardCall shape) => shape.DGain.IsNone && shape.DBias.IsNone ? 0 : ScratchBytes(shape.X);
 
     private long ScratchBytes(in View x) => NormGroups.MostGroups(context, x.Layout.Rows, x.Layout[-1]) * 2L * x.Layout[-1] * sizeof(float);
 
@@ -46,7 +46,7 @@ internal sealed class GpuNorm(GpuContext context)
         where TKind : struct, INormKind
     {
         ByElement.NotDouble(op, x);
-        bool isWhole = x.Layout[-1] % 4 == 0 && WholePiece.IsAligned(x) && WholePiece.IsAligned(y) && WholePiece.IsAligned(gain) && WholePiece.IsAligned(bias);
+        bool isWhole = x.Layout[-1] % 4 == 0 && AlignedPiece.IsAligned(x) && AlignedPiece.IsAligned(y) && AlignedPiece.IsAligned(gain) && AlignedPiece.IsAligned(bias);
         ByPiece.Run(op, x, isWhole, new ForwardBody<TKind>(context, x, gain, bias, y, statistics, epsilon));
     }
 
@@ -68,7 +68,7 @@ internal sealed class GpuNorm(GpuContext context)
         }
 
         View partials = hasSums ? scratch.As(DType.Float32, Layout.Of(NormGroups.Groups(context, rows, width, TKind.IsCentered), 2, width)) : default;
-        bool isWhole = x.Layout[-1] % 4 == 0 && WholePiece.IsAligned(x) && WholePiece.IsAligned(dy) && WholePiece.IsAligned(dx) && WholePiece.IsAligned(gain);
+        bool isWhole = x.Layout[-1] % 4 == 0 && AlignedPiece.IsAligned(x) && AlignedPiece.IsAligned(dy) && AlignedPiece.IsAligned(dx) && AlignedPiece.IsAligned(gain);
         ByPiece.Run(op, x, isWhole, new BackwardBody<TKind>(context, x, gain, statistics, dy, dx, accumulateX, partials));
 
         if (hasSums)
@@ -101,9 +101,9 @@ internal sealed class GpuNorm(GpuContext context)
             where T : unmanaged, IElement<T>
             where TPiece : struct, IPiece
         {
-            var norm = new NormForward<T>
+            var norm = new NormOperands<T>
             {
-                Shape = RowShape.Of(y, x),
+                Shape = RowNest.Of(y, x),
                 X = context.View<T>(x),
                 Y = context.View<T>(y),
                 Gain = context.View<T>(gain),
@@ -128,7 +128,7 @@ internal sealed class GpuNorm(GpuContext context)
         {
             var norm = new NormGradient<T>
             {
-                Shape = dx.IsNone ? RowShape.Of(x, x, dy) : RowShape.Of(dx, x, dy),
+                Shape = dx.IsNone ? RowNest.Of(x, x, dy) : RowNest.Of(dx, x, dy),
                 X = context.View<T>(x),
                 DY = context.View<T>(dy),
                 DX = context.View<T>(dx),

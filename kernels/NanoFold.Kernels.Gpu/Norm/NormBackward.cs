@@ -8,56 +8,56 @@ namespace NanoFold.Kernels.Gpu.Norm;
 /// Backward pass of a norm whose rows fit in the registers of a run of lanes: x and dy are read once. A group has as many rows at a time
 /// as it has runs, and adds its sums over rows up in registers.
 /// </summary>
-internal struct NormBackwardWork<T, TPiece, TSum, TPieces, TKind> : IGpuWork<NormBackwardWork<T, TPiece, TSum, TPieces, TKind>>
+internal struct NormBackwardWork<T, TPiece, TSum, TTile, TKind> : IGpuWork<NormBackwardWork<T, TPiece, TSum, TTile, TKind>>
     where T : unmanaged, IElement<T>
     where TPiece : struct, IPiece
     where TSum : struct, ILaneSum
-    where TPieces : struct, IPieces<TPieces>
+    where TTile : struct, IRegisterTile<TTile>
     where TKind : struct, INormKind
 {
     public NormGradient<T> Norm;
 
     /// <summary>With more, the compiler would take the registers of two groups for one.</summary>
-    public static int GroupsTogether => TPieces.Count > 4 && !TKind.IsCentered ? 2 : 0;
+    public static int GroupsTogether => TTile.Count > 4 && !TKind.IsCentered ? 2 : 0;
 
-    public static void Run(NormBackwardWork<T, TPiece, TSum, TPieces, TKind> work)
+    public static void Run(NormBackwardWork<T, TPiece, TSum, TTile, TKind> work)
     {
-        ArrayView<Two> shared = SharedMemory.Allocate<Two>(GroupReduce.Most);
-        ArrayView<Quad> quads = SharedMemory.Allocate<Quad>(GroupReduce.Most);
+        ArrayView<SumPair> shared = SharedMemory.Allocate<SumPair>(GroupReduce.Most);
+        ArrayView<Float4> quads = SharedMemory.Allocate<Float4>(GroupReduce.Most);
         NormGradient<T> n = work.Norm;
         int lanes = 1 << n.LaneBits, lane = Group.IdxX & (lanes - 1), run = Group.IdxX >> n.LaneBits, runs = Group.DimX >> n.LaneBits;
         int start = Grid.IdxX * n.RowsPerGroup;
-        TPieces dGain = TPieces.All(0), dBias = TPieces.All(0);
+        TTile dGain = TTile.All(0), dBias = TTile.All(0);
         for (int r = run; r < n.RowsPerGroup; r += runs)
         {
             // Lanes after the last row have one without elements: they only take part in the sums.
             int row = start + r, width = row < n.Shape.Count ? n.Width : 0;
             row = IntrinsicMath.Min(row, n.Shape.Count - 1);
             float mean = NormGradient<T>.Mean<TKind>(n, row), inverse = NormGradient<T>.Inverse<TKind>(n, row);
-            TPieces x = TPieces.Load<T, TPiece>(n.X, Shape.At(n.Shape, n.Shape.A, row), lane, lanes, width);
-            TPieces dy = TPieces.Load<T, TPiece>(n.DY, Shape.At(n.Shape, n.Shape.B, row), lane, lanes, width);
+            TTile x = TTile.Load<T, TPiece>(n.X, Nest.At(n.Shape, n.Shape.A, row), lane, lanes, width);
+            TTile dy = TTile.Load<T, TPiece>(n.DY, Nest.At(n.Shape, n.Shape.B, row), lane, lanes, width);
             if (TKind.IsCentered)
             {
-                x = TPieces.Centered(x, mean, lane, lanes, width);
+                x = TTile.Centered(x, mean, lane, lanes, width);
                 dBias += dy;
             }
 
             dGain += dy * x * inverse;
             if (n.HasDX != 0)
             {
-                dy = NormGradient<T>.Gained<TPiece, TPieces>(n, dy, lane, lanes);
-                Two sums = NormSums.Of<TSum, TKind>(shared, TPieces.Dot(dy, x), TPieces.Sum(dy), lanes);
-                NormGradient<T>.StoreDX<TPiece, TPieces, TKind>(n, Shape.At(n.Shape, n.Shape.Y, row), lane, lanes, width, dy, x, inverse, sums);
+                dy = NormGradient<T>.Gained<TPiece, TTile>(n, dy, lane, lanes);
+                SumPair sums = NormSums.Of<TSum, TKind>(shared, TTile.Dot(dy, x), TTile.Sum(dy), lanes);
+                NormGradient<T>.StoreDX<TPiece, TTile, TKind>(n, Nest.At(n.Shape, n.Shape.Y, row), lane, lanes, width, dy, x, inverse, sums);
             }
         }
 
         if (n.HasSums != 0)
         {
             long partial = 2L * n.Width * Grid.IdxX;
-            TPieces.StoreSum(quads, n.Partials, partial, lane, lanes, n.Width, dGain);
+            TTile.StoreSum(quads, n.Partials, partial, lane, lanes, n.Width, dGain);
             if (TKind.IsCentered)
             {
-                TPieces.StoreSum(quads, n.Partials, partial + n.Width, lane, lanes, n.Width, dBias);
+                TTile.StoreSum(quads, n.Partials, partial + n.Width, lane, lanes, n.Width, dBias);
             }
         }
     }
@@ -77,18 +77,18 @@ internal struct NormBackwardLongWork<T, TPiece, TSum, TKind> : IGpuWork<NormBack
 
     public static void Run(NormBackwardLongWork<T, TPiece, TSum, TKind> work)
     {
-        ArrayView<Two> shared = SharedMemory.Allocate<Two>(GroupReduce.Most);
+        ArrayView<SumPair> shared = SharedMemory.Allocate<SumPair>(GroupReduce.Most);
         NormGradient<T> n = work.Norm;
         int first = Grid.IdxX * n.RowsPerGroup, end = IntrinsicMath.Min(first + n.RowsPerGroup, n.Shape.Count), width = n.Width, lanes = Group.DimX;
         long partial = 2L * width * Grid.IdxX;
         for (int row = first; row < end; row++)
         {
-            long x = Shape.At(n.Shape, n.Shape.A, row), dy = Shape.At(n.Shape, n.Shape.B, row);
+            long x = Nest.At(n.Shape, n.Shape.A, row), dy = Nest.At(n.Shape, n.Shape.B, row);
             float mean = NormGradient<T>.Mean<TKind>(n, row), inverse = NormGradient<T>.Inverse<TKind>(n, row);
             float dot = 0, sum = 0;
             for (int i = Group.IdxX; 4 * i < width; i += lanes)
             {
-                OnePiece xi = Centered(n, x, i, mean), dyi = OnePiece.Load<T, TPiece>(n.DY, dy, i, lanes, width);
+                RegisterPiece xi = Centered(n, x, i, mean), dyi = RegisterPiece.Load<T, TPiece>(n.DY, dy, i, lanes, width);
                 if (n.HasSums != 0)
                 {
                     Add(n, partial, i, dyi * xi * inverse, row == first);
@@ -99,39 +99,39 @@ internal struct NormBackwardLongWork<T, TPiece, TSum, TKind> : IGpuWork<NormBack
                     Add(n, partial + width, i, dyi, row == first);
                 }
 
-                dyi = NormGradient<T>.Gained<TPiece, OnePiece>(n, dyi, i, lanes);
-                dot += OnePiece.Dot(dyi, xi);
-                sum += OnePiece.Sum(dyi);
+                dyi = NormGradient<T>.Gained<TPiece, RegisterPiece>(n, dyi, i, lanes);
+                dot += RegisterPiece.Dot(dyi, xi);
+                sum += RegisterPiece.Sum(dyi);
             }
 
             if (n.HasDX != 0)
             {
-                Two sums = NormSums.Of<TSum, TKind>(shared, dot, sum, lanes);
-                long dx = Shape.At(n.Shape, n.Shape.Y, row);
+                SumPair sums = NormSums.Of<TSum, TKind>(shared, dot, sum, lanes);
+                long dx = Nest.At(n.Shape, n.Shape.Y, row);
                 for (int i = Group.IdxX; 4 * i < width; i += lanes)
                 {
-                    OnePiece xi = Centered(n, x, i, mean), dyi = OnePiece.Load<T, TPiece>(n.DY, dy, i, lanes, width);
-                    dyi = NormGradient<T>.Gained<TPiece, OnePiece>(n, dyi, i, lanes);
-                    NormGradient<T>.StoreDX<TPiece, OnePiece, TKind>(n, dx, i, lanes, width, dyi, xi, inverse, sums);
+                    RegisterPiece xi = Centered(n, x, i, mean), dyi = RegisterPiece.Load<T, TPiece>(n.DY, dy, i, lanes, width);
+                    dyi = NormGradient<T>.Gained<TPiece, RegisterPiece>(n, dyi, i, lanes);
+                    NormGradient<T>.StoreDX<TPiece, RegisterPiece, TKind>(n, dx, i, lanes, width, dyi, xi, inverse, sums);
                 }
             }
         }
     }
 
-    private static OnePiece Centered(in NormGradient<T> n, long row, int piece, float mean)
+    private static RegisterPiece Centered(in NormGradient<T> n, long row, int piece, float mean)
     {
-        OnePiece x = OnePiece.Load<T, TPiece>(n.X, row, piece, Group.DimX, n.Width);
-        return TKind.IsCentered ? OnePiece.Centered(x, mean, piece, Group.DimX, n.Width) : x;
+        RegisterPiece x = RegisterPiece.Load<T, TPiece>(n.X, row, piece, Group.DimX, n.Width);
+        return TKind.IsCentered ? RegisterPiece.Centered(x, mean, piece, Group.DimX, n.Width) : x;
     }
 
-    private static void Add(in NormGradient<T> n, long partial, int piece, OnePiece value, bool isFirst)
+    private static void Add(in NormGradient<T> n, long partial, int piece, RegisterPiece value, bool isFirst)
     {
         if (!isFirst)
         {
-            value += OnePiece.Load<F32, AnyPiece>(n.Partials, partial, piece, Group.DimX, n.Width);
+            value += RegisterPiece.Load<F32, RaggedPiece>(n.Partials, partial, piece, Group.DimX, n.Width);
         }
 
-        OnePiece.Store<F32, AnyPiece>(n.Partials, partial, piece, Group.DimX, n.Width, value);
+        RegisterPiece.Store<F32, RaggedPiece>(n.Partials, partial, piece, Group.DimX, n.Width, value);
     }
 }
 
@@ -143,7 +143,7 @@ internal struct NormGradient<T>
     where T : unmanaged, IElement<T>
 {
     /// <summary>The rows: where they begin in x (A), dy (B) and dx (Y).</summary>
-    public Shape Shape;
+    public Nest Shape;
     public ArrayView<T> X, DY, DX, Gain;
     public ArrayView<float> Statistics;
     public ArrayView<F32> Partials;
@@ -162,20 +162,20 @@ internal struct NormGradient<T>
         => n.Statistics[TKind.IsCentered ? 2L * row + 1 : row];
 
     /// <summary>w of some pieces.</summary>
-    public static TPieces Gained<TPiece, TPieces>(in NormGradient<T> n, TPieces dy, int index, int lanes)
+    public static TTile Gained<TPiece, TTile>(in NormGradient<T> n, TTile dy, int index, int lanes)
         where TPiece : struct, IPiece
-        where TPieces : struct, IPieces<TPieces>
-        => n.HasGain != 0 ? dy * TPieces.Load<T, TPiece>(n.Gain, 0, index, lanes, n.Width) : dy;
+        where TTile : struct, IRegisterTile<TTile>
+        => n.HasGain != 0 ? dy * TTile.Load<T, TPiece>(n.Gain, 0, index, lanes, n.Width) : dy;
 
     /// <summary>dx of some pieces: r · w + slope · (x − mean) + offset, where the sums are those of w ⊙ (x − mean) and of w.</summary>
-    public static void StoreDX<TPiece, TPieces, TKind>(
-        in NormGradient<T> n, long row, int index, int lanes, int width, TPieces gained, TPieces centered, float inverse, Two sums)
+    public static void StoreDX<TPiece, TTile, TKind>(
+        in NormGradient<T> n, long row, int index, int lanes, int width, TTile gained, TTile centered, float inverse, SumPair sums)
         where TPiece : struct, IPiece
-        where TPieces : struct, IPieces<TPieces>
+        where TTile : struct, IRegisterTile<TTile>
         where TKind : struct, INormKind
     {
         float slope = -sums.First / n.Width * inverse * inverse * inverse;
-        TPieces value = gained * inverse + centered * slope;
+        TTile value = gained * inverse + centered * slope;
         if (TKind.IsCentered)
         {
             value += -sums.Second / n.Width * inverse;
@@ -183,10 +183,10 @@ internal struct NormGradient<T>
 
         if (n.Accumulate != 0)
         {
-            value += TPieces.Load<T, TPiece>(n.DX, row, index, lanes, width);
+            value += TTile.Load<T, TPiece>(n.DX, row, index, lanes, width);
         }
 
-        TPieces.Store<T, TPiece>(n.DX, row, index, lanes, width, value);
+        TTile.Store<T, TPiece>(n.DX, row, index, lanes, width, value);
     }
 }
 
@@ -194,12 +194,12 @@ internal struct NormGradient<T>
 internal static class NormSums
 {
     /// <summary>Over a run of lanes: of w ⊙ (x − mean), and of w where the norm is centered.</summary>
-    public static Two Of<TSum, TKind>(ArrayView<Two> shared, float first, float second, int lanes)
+    public static SumPair Of<TSum, TKind>(ArrayView<SumPair> shared, float first, float second, int lanes)
         where TSum : struct, ILaneSum
         where TKind : struct, INormKind
         => TKind.IsCentered
-            ? TSum.Sum(shared, new Two { First = first, Second = second }, lanes)
-            : new Two { First = TSum.Sum(shared.Cast<float>(), first, lanes) };
+            ? TSum.Sum(shared, new SumPair { First = first, Second = second }, lanes)
+            : new SumPair { First = TSum.Sum(shared.Cast<float>(), first, lanes) };
 }
 
 /// <summary>Launches the backward pass of a norm, in groups that have several rows each.</summary>
@@ -208,15 +208,15 @@ internal readonly struct NormBackwardLaunch<T, TPiece, TKind>(GpuContext context
     where TPiece : struct, IPiece
     where TKind : struct, INormKind
 {
-    public void Run<TSum, TPieces>(in NormSplit split)
+    public void Run<TSum, TTile>(in NormSplit split)
         where TSum : struct, ILaneSum
-        where TPieces : struct, IPieces<TPieces>
+        where TTile : struct, IRegisterTile<TTile>
     {
         NormGradient<T> n = norm with { LaneBits = split.LaneBits };
         int groups = (n.Shape.Count + n.RowsPerGroup - 1) / n.RowsPerGroup;
         if (split.Holds(n.Width))
         {
-            context.Launch(new NormBackwardWork<T, TPiece, TSum, TPieces, TKind> { Norm = n }, groups, context.GroupSize);
+            context.Launch(new NormBackwardWork<T, TPiece, TSum, TTile, TKind> { Norm = n }, groups, context.GroupSize);
         }
         else
         {

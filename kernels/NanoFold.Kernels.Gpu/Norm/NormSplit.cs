@@ -1,6 +1,6 @@
 using System.Numerics;
 using NanoFold.Kernels.Gpu.Loops;
-using Pieces2 = NanoFold.Kernels.Gpu.Loops.MorePieces<NanoFold.Kernels.Gpu.Loops.OnePiece, NanoFold.Kernels.Gpu.Loops.OnePiece>;
+using TwoPieces = NanoFold.Kernels.Gpu.Loops.RegisterTile<NanoFold.Kernels.Gpu.Loops.RegisterPiece, NanoFold.Kernels.Gpu.Loops.RegisterPiece>;
 
 namespace NanoFold.Kernels.Gpu.Norm;
 
@@ -23,7 +23,7 @@ internal readonly record struct NormSplit
     public NormSplit(bool hasWarps, int groupSize, int width, int most)
     {
         _hasWarps = hasWarps;
-        int pieces = WholePiece.Count(width);
+        int pieces = AlignedPiece.Count(width);
         if (!hasWarps)
         {
             Lanes = Math.Min(RoundUp((pieces + SharedPieces - 1) / SharedPieces), groupSize);
@@ -52,7 +52,7 @@ internal readonly record struct NormSplit
     public int Pieces { get; }
 
     /// <summary>Whether all of a row is in registers.</summary>
-    public bool Holds(int width) => WholePiece.Count(width) <= Lanes * Pieces;
+    public bool Holds(int width) => AlignedPiece.Count(width) <= Lanes * Pieces;
 
     /// <summary>Runs the kernel that is compiled for this split.</summary>
     public void Run<TLaunch>(in TLaunch launch)
@@ -60,29 +60,29 @@ internal readonly record struct NormSplit
     {
         if (!_hasWarps)
         {
-            launch.Run<SharedSum, Pieces2>(this);
+            launch.Run<SharedSum, TwoPieces>(this);
             return;
         }
 
         switch (Pieces)
         {
             case 1:
-                launch.Run<WarpSum, OnePiece>(this);
+                launch.Run<WarpSum, RegisterPiece>(this);
                 break;
             case 2:
-                launch.Run<WarpSum, Pieces2>(this);
+                launch.Run<WarpSum, TwoPieces>(this);
                 break;
             case 3:
-                launch.Run<WarpSum, MorePieces<Pieces2, OnePiece>>(this);
+                launch.Run<WarpSum, RegisterTile<TwoPieces, RegisterPiece>>(this);
                 break;
             case 4:
-                launch.Run<WarpSum, MorePieces<Pieces2, Pieces2>>(this);
+                launch.Run<WarpSum, RegisterTile<TwoPieces, TwoPieces>>(this);
                 break;
             case 6:
-                launch.Run<WarpSum, MorePieces<MorePieces<Pieces2, Pieces2>, Pieces2>>(this);
+                launch.Run<WarpSum, RegisterTile<RegisterTile<TwoPieces, TwoPieces>, TwoPieces>>(this);
                 break;
             default:
-                launch.Run<WarpSum, MorePieces<MorePieces<Pieces2, Pieces2>, MorePieces<Pieces2, Pieces2>>>(this);
+                launch.Run<WarpSum, RegisterTile<RegisterTile<TwoPieces, TwoPieces>, RegisterTile<TwoPieces, TwoPieces>>>(this);
                 break;
         }
     }
@@ -93,10 +93,10 @@ internal readonly record struct NormSplit
 /// <summary>A norm's pass that is about to run: how its rows are shared out is all that is open.</summary>
 internal interface INormLaunch
 {
-    /// <summary>Runs the kernel that adds up by <typeparamref name="TSum"/> and has <typeparamref name="TPieces"/> of a row a lane.</summary>
-    void Run<TSum, TPieces>(in NormSplit split)
+    /// <summary>Runs the kernel that adds up by <typeparamref name="TSum"/> and has <typeparamref name="TTile"/> of a row a lane.</summary>
+    void Run<TSum, TTile>(in NormSplit split)
         where TSum : struct, ILaneSum
-        where TPieces : struct, IPieces<TPieces>;
+        where TTile : struct, IRegisterTile<TTile>;
 }
 
 /// <summary>Groups of a norm's backward pass, each with partial sums: enough to fill the device, and no more than needed for that.</summary>

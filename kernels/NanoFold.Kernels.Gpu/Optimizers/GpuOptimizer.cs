@@ -44,11 +44,11 @@ internal sealed class GpuOptimizer(GpuContext context) :
         Single(AdamWCall.Name, call.Parameter);
         if (AreWhole(call.Parameter, call.Gradient) && AreWhole(call.First, call.Second))
         {
-            AdamW<WholePiece>(call);
+            AdamW<AlignedPiece>(call);
         }
         else
         {
-            AdamW<AnyPiece>(call);
+            AdamW<RaggedPiece>(call);
         }
     }
 
@@ -58,11 +58,11 @@ internal sealed class GpuOptimizer(GpuContext context) :
         Single(MuonMomentumCall.Name, call.Gradient);
         if (AreWhole(call.Gradient, call.Momentum) && AreWhole(call.Update, call.Update))
         {
-            MuonMomentum<WholePiece>(call);
+            MuonMomentum<AlignedPiece>(call);
         }
         else
         {
-            MuonMomentum<AnyPiece>(call);
+            MuonMomentum<RaggedPiece>(call);
         }
     }
 
@@ -72,11 +72,11 @@ internal sealed class GpuOptimizer(GpuContext context) :
         Single(NormalizeFrobeniusCall.Name, call.X);
         if (AreWhole(call.X, call.Y))
         {
-            NormalizeFrobenius<WholePiece>(call.X, call.Y, call.Epsilon);
+            NormalizeFrobenius<AlignedPiece>(call.X, call.Y, call.Epsilon);
         }
         else
         {
-            NormalizeFrobenius<AnyPiece>(call.X, call.Y, call.Epsilon);
+            NormalizeFrobenius<RaggedPiece>(call.X, call.Y, call.Epsilon);
         }
     }
 
@@ -86,11 +86,11 @@ internal sealed class GpuOptimizer(GpuContext context) :
         Single(MuonApplyCall.Name, call.Parameter);
         if (AreWhole(call.Parameter, call.Update))
         {
-            MuonApply<WholePiece>(call);
+            MuonApply<AlignedPiece>(call);
         }
         else
         {
-            MuonApply<AnyPiece>(call);
+            MuonApply<RaggedPiece>(call);
         }
     }
 
@@ -163,7 +163,7 @@ internal sealed class GpuOptimizer(GpuContext context) :
         int groups = Groups(x.Count, PiecesPerThread * context.GroupSize, most);
         ArrayView<double> sums = context.Scratch(groups * sizeof(double)).Cast<double>();
         context.Launch(
-            new SquareSumWork { X = context.View<F32>(x), Sums = sums, Count = x.Count, Whole = WholePiece.Elements(x, x.Count) }, groups, context.GroupSize);
+            new SquareSumWork { X = context.View<F32>(x), Sums = sums, Count = x.Count, Whole = AlignedPiece.Elements(x, x.Count) }, groups, context.GroupSize);
         return sums;
     }
 

@@ -17,7 +17,7 @@ internal static class Copies
 
         if (x.Type == y.Type)
         {
-            Pointwise.Run(context, default(Identity), x, x, x, y, accumulate);
+            Map.Run(context, default(Identity), x, x, x, y, accumulate);
             return;
         }
 
@@ -53,12 +53,12 @@ internal static class Copies
         {
             View fours = y.With(Layout.Of(checked((int)(y.Count / 4))));
             context.LaunchThreads(
-                new FillWork<Four<T>> { Shape = Shape.Of(fours.Layout), Y = Vectors.Of<T>(context, y), Value = new Four<T> { A = value, B = value, C = value, D = value } },
+                new FillWork<Vector4<T>> { Shape = Nest.Of(fours.Layout), Y = Vectors.Of<T>(context, y), Value = new Vector4<T> { A = value, B = value, C = value, D = value } },
                 fours.Count);
             return;
         }
 
-        context.LaunchThreads(new FillWork<T> { Shape = Shape.Of(y.Layout), Y = context.View<T>(y), Value = value }, y.Count);
+        context.LaunchThreads(new FillWork<T> { Shape = Nest.Of(y.Layout), Y = context.View<T>(y), Value = value }, y.Count);
     }
 
     private static void Move(GpuContext context, in View x, in View y)
@@ -82,7 +82,7 @@ internal static class Copies
     {
         if (IsInUnits(x, y) && IsInUnits(y, y))
         {
-            ArrayView<Four<int>> from = context.View<T>(x).Cast<Four<int>>(), to = context.View<T>(y).Cast<Four<int>>();
+            ArrayView<Vector4<int>> from = context.View<T>(x).Cast<Vector4<int>>(), to = context.View<T>(y).Cast<Vector4<int>>();
             context.Launch(new FlatMoveWork { X = from, Y = to, Units = checked((int)to.Length) }, FlatMoveWork.Groups((int)to.Length, context.GroupSize), context.GroupSize);
             return;
         }
@@ -91,12 +91,12 @@ internal static class Copies
         {
             Layout fours = Layout.Of(checked((int)(y.Count / 4)));
             context.LaunchThreads(
-                new MoveWork<Four<T>> { Shape = Shape.Of(fours, fours), X = Vectors.Of<T>(context, x), Y = Vectors.Of<T>(context, y) }, fours.Count);
+                new MoveWork<Vector4<T>> { Shape = Nest.Of(fours, fours), X = Vectors.Of<T>(context, x), Y = Vectors.Of<T>(context, y) }, fours.Count);
             return;
         }
 
         context.LaunchThreads(
-            new MoveWork<T> { Shape = Shape.Of(y.Layout, x.Layout), X = context.View<T>(x), Y = context.View<T>(y) }, y.Count);
+            new MoveWork<T> { Shape = Nest.Of(y.Layout, x.Layout), X = context.View<T>(x), Y = context.View<T>(y) }, y.Count);
     }
 
     /// <summary>Contiguous, and in whole units from an aligned one on.</summary>
@@ -121,7 +121,7 @@ internal static class Copies
             }
 
             context.LaunchThreads(
-                new CopyWork<TFrom, TTo> { Shape = Shape.Of(y.Layout, x.Layout), X = context.View<TFrom>(x), Y = context.View<TTo>(y), Accumulate = add }, y.Count);
+                new CopyWork<TFrom, TTo> { Shape = Nest.Of(y.Layout, x.Layout), X = context.View<TFrom>(x), Y = context.View<TTo>(y), Accumulate = add }, y.Count);
         }
     }
 }

@@ -9,7 +9,7 @@ internal struct CopyWork<TFrom, TTo> : IGpuWork<CopyWork<TFrom, TTo>>
     where TFrom : unmanaged, IElement<TFrom>
     where TTo : unmanaged, IElement<TTo>
 {
-    public Shape Shape;
+    public Nest Shape;
     public ArrayView<TFrom> X;
     public ArrayView<TTo> Y;
     public int Accumulate;
@@ -22,8 +22,8 @@ internal struct CopyWork<TFrom, TTo> : IGpuWork<CopyWork<TFrom, TTo>>
             return;
         }
 
-        float x = TFrom.Read(w.X[Shape.At(w.Shape, w.Shape.A, i)]);
-        long at = Shape.At(w.Shape, w.Shape.Y, i);
+        float x = TFrom.Read(w.X[Nest.At(w.Shape, w.Shape.A, i)]);
+        long at = Nest.At(w.Shape, w.Shape.Y, i);
         w.Y[at] = TTo.Write(w.Accumulate != 0 ? TTo.Read(w.Y[at]) + x : x);
     }
 }
@@ -33,8 +33,8 @@ internal struct FlatCopyWork<TFrom, TTo> : IGpuWork<FlatCopyWork<TFrom, TTo>>
     where TFrom : unmanaged, IElement<TFrom>
     where TTo : unmanaged, IElement<TTo>
 {
-    public ArrayView<Four<TFrom>> X;
-    public ArrayView<Four<TTo>> Y;
+    public ArrayView<Vector4<TFrom>> X;
+    public ArrayView<Vector4<TTo>> Y;
     public int Fours, Accumulate;
 
     public static void Run(FlatCopyWork<TFrom, TTo> w)
@@ -45,8 +45,8 @@ internal struct FlatCopyWork<TFrom, TTo> : IGpuWork<FlatCopyWork<TFrom, TTo>>
             return;
         }
 
-        Four<TFrom> x = w.X[i];
-        Four<TTo> y = default;
+        Vector4<TFrom> x = w.X[i];
+        Vector4<TTo> y = default;
         if (w.Accumulate != 0)
         {
             y = w.Y[i];
@@ -67,7 +67,7 @@ internal struct FlatCopyWork<TFrom, TTo> : IGpuWork<FlatCopyWork<TFrom, TTo>>
 internal struct MoveWork<T> : IGpuWork<MoveWork<T>>
     where T : unmanaged
 {
-    public Shape Shape;
+    public Nest Shape;
     public ArrayView<T> X;
     public ArrayView<T> Y;
 
@@ -76,7 +76,7 @@ internal struct MoveWork<T> : IGpuWork<MoveWork<T>>
         int i = Grid.IdxX * Group.DimX + Group.IdxX;
         if (i < w.Shape.Count)
         {
-            w.Y[Shape.At(w.Shape, w.Shape.Y, i)] = w.X[Shape.At(w.Shape, w.Shape.A, i)];
+            w.Y[Nest.At(w.Shape, w.Shape.Y, i)] = w.X[Nest.At(w.Shape, w.Shape.A, i)];
         }
     }
 }
@@ -89,7 +89,7 @@ internal struct FlatMoveWork : IGpuWork<FlatMoveWork>
     /// <summary>Groups up to which each thread has one unit only: few units are best spread over the device.</summary>
     private const int FewGroups = 512;
 
-    public ArrayView<Four<int>> X, Y;
+    public ArrayView<Vector4<int>> X, Y;
     public int Units;
 
     public static void Run(FlatMoveWork w)
@@ -97,7 +97,7 @@ internal struct FlatMoveWork : IGpuWork<FlatMoveWork>
         long step = (long)Grid.DimX * Group.DimX, i = (long)Grid.IdxX * Group.DimX + Group.IdxX;
         for (; i + 3 * step < w.Units; i += 4 * step)
         {
-            Four<int> a = w.X[i], b = w.X[i + step], c = w.X[i + 2 * step], d = w.X[i + 3 * step];
+            Vector4<int> a = w.X[i], b = w.X[i + step], c = w.X[i + 2 * step], d = w.X[i + 3 * step];
             w.Y[i] = a;
             w.Y[i + step] = b;
             w.Y[i + 2 * step] = c;
@@ -121,7 +121,7 @@ internal struct FlatMoveWork : IGpuWork<FlatMoveWork>
 internal struct FillWork<T> : IGpuWork<FillWork<T>>
     where T : unmanaged
 {
-    public Shape Shape;
+    public Nest Shape;
     public ArrayView<T> Y;
     public T Value;
 
@@ -130,7 +130,7 @@ internal struct FillWork<T> : IGpuWork<FillWork<T>>
         int i = Grid.IdxX * Group.DimX + Group.IdxX;
         if (i < w.Shape.Count)
         {
-            w.Y[Shape.At(w.Shape, w.Shape.Y, i)] = w.Value;
+            w.Y[Nest.At(w.Shape, w.Shape.Y, i)] = w.Value;
         }
     }
 }

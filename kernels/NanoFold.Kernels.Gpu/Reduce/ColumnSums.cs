@@ -12,7 +12,7 @@ internal struct ColumnSumWork<T> : IGpuWork<ColumnSumWork<T>>
     where T : unmanaged, IElement<T>
 {
     public ArrayView<T> X;
-    public Shape Reduced;
+    public Nest Reduced;
     public int SegmentLength;
 
     /// <summary>Threads side by side, a power of two of at most a group's.</summary>
@@ -26,7 +26,7 @@ internal struct ColumnSumWork<T> : IGpuWork<ColumnSumWork<T>>
         int output = Grid.IdxX * w.Columns + (thread & (w.Columns - 1));
         bool isInside = output < w.Target.Kept.Count;
         int i = segment * w.SegmentLength + lane, end = isInside ? IntrinsicMath.Min(w.Reduced.Count, (segment + 1) * w.SegmentLength) : 0;
-        long x = isInside ? Shape.At(w.Target.Kept, w.Target.Kept.A, output) : 0;
+        long x = isInside ? Nest.At(w.Target.Kept, w.Target.Kept.A, output) : 0;
         float s0 = 0, s1 = 0, s2 = 0, s3 = 0;
         for (; i + 3 * lanes < end; i += 4 * lanes)
         {
@@ -59,15 +59,15 @@ internal struct ColumnSumWork<T> : IGpuWork<ColumnSumWork<T>>
         }
     }
 
-    private static float At(in ColumnSumWork<T> w, long x, int i) => T.Read(w.X[x + Shape.At(w.Reduced, w.Reduced.Y, i)]);
+    private static float At(in ColumnSumWork<T> w, long x, int i) => T.Read(w.X[x + Nest.At(w.Reduced, w.Reduced.Y, i)]);
 }
 
 /// <summary>As <see cref="ColumnSumWork{T}"/>, four columns a thread.</summary>
 internal struct FourColumnSumWork<T> : IGpuWork<FourColumnSumWork<T>>
     where T : unmanaged, IElement<T>
 {
-    public ArrayView<Four<T>> X;
-    public Shape Reduced;
+    public ArrayView<Vector4<T>> X;
+    public Nest Reduced;
     public int SegmentLength;
 
     /// <summary>Threads side by side, a power of two of at most a group's.</summary>
@@ -76,16 +76,16 @@ internal struct FourColumnSumWork<T> : IGpuWork<FourColumnSumWork<T>>
 
     public static void Run(FourColumnSumWork<T> w)
     {
-        ArrayView<Four<float>> shared = SharedMemory.Allocate<Four<float>>(GroupReduce.Most);
+        ArrayView<Vector4<float>> shared = SharedMemory.Allocate<Vector4<float>>(GroupReduce.Most);
         int thread = Group.IdxX, lane = thread / w.Columns, lanes = Group.DimX / w.Columns, segment = Grid.IdxY;
         int output = 4 * (Grid.IdxX * w.Columns + (thread & (w.Columns - 1)));
         bool isInside = output < w.Target.Kept.Count;
         int i = segment * w.SegmentLength + lane, end = isInside ? IntrinsicMath.Min(w.Reduced.Count, (segment + 1) * w.SegmentLength) : 0;
-        long x = isInside ? Shape.At(w.Target.Kept, w.Target.Kept.A, output) : 0;
-        Four<float> a = default, b = default;
+        long x = isInside ? Nest.At(w.Target.Kept, w.Target.Kept.A, output) : 0;
+        Vector4<float> a = default, b = default;
         for (; i + 3 * lanes < end; i += 4 * lanes)
         {
-            Four<T> x0 = At(w, x, i), x1 = At(w, x, i + lanes), x2 = At(w, x, i + 2 * lanes), x3 = At(w, x, i + 3 * lanes);
+            Vector4<T> x0 = At(w, x, i), x1 = At(w, x, i + lanes), x2 = At(w, x, i + 2 * lanes), x3 = At(w, x, i + 3 * lanes);
             a = Add(Add(a, x0), x2);
             b = Add(Add(b, x1), x3);
         }
@@ -109,7 +109,7 @@ internal struct FourColumnSumWork<T> : IGpuWork<FourColumnSumWork<T>>
 
         if (lane == 0 && isInside)
         {
-            Four<float> sum = shared[thread];
+            Vector4<float> sum = shared[thread];
             SumTarget.Write(w.Target, output, segment, sum.A);
             SumTarget.Write(w.Target, output + 1, segment, sum.B);
             SumTarget.Write(w.Target, output + 2, segment, sum.C);
@@ -117,9 +117,9 @@ internal struct FourColumnSumWork<T> : IGpuWork<FourColumnSumWork<T>>
         }
     }
 
-    private static Four<T> At(in FourColumnSumWork<T> w, long x, int i) => w.X[(x + Shape.At(w.Reduced, w.Reduced.Y, i)) >> 2];
+    private static Vector4<T> At(in FourColumnSumWork<T> w, long x, int i) => w.X[(x + Nest.At(w.Reduced, w.Reduced.Y, i)) >> 2];
 
-    private static Four<float> Add(Four<float> sum, Four<T> x)
+    private static Vector4<float> Add(Vector4<float> sum, Vector4<T> x)
     {
         sum.A += T.Read(x.A);
         sum.B += T.Read(x.B);
@@ -128,7 +128,7 @@ internal struct FourColumnSumWork<T> : IGpuWork<FourColumnSumWork<T>>
         return sum;
     }
 
-    private static Four<float> Add(Four<float> sum, Four<float> x)
+    private static Vector4<float> Add(Vector4<float> sum, Vector4<float> x)
     {
         sum.A += x.A;
         sum.B += x.B;

@@ -44,8 +44,8 @@ internal sealed class GpuReduce(GpuContext context)
             }
         }
 
-        var target = new SumTarget { Kept = Shape.Of(y.Layout.BroadcastTo(kept), kept), Y = context.View<F32>(y), Partial = context.View<float>(default), Segments = 1, Accumulate = accumulate ? 1 : 0 };
-        Shape sum = Shape.Of(reduced);
+        var target = new SumTarget { Kept = Nest.Of(y.Layout.BroadcastTo(kept), kept), Y = context.View<F32>(y), Partial = context.View<float>(default), Segments = 1, Accumulate = accumulate ? 1 : 0 };
+        Nest sum = Nest.Of(reduced);
         if (sum.Count <= Short)
         {
             context.LaunchThreads(new SerialSumWork<T> { X = context.View<T>(x), Reduced = sum, Target = target }, target.Kept.Count);
@@ -60,7 +60,7 @@ internal sealed class GpuReduce(GpuContext context)
         }
     }
 
-    private void Rows<T>(in View x, in Shape sum, SumTarget target)
+    private void Rows<T>(in View x, in Nest sum, SumTarget target)
         where T : unmanaged, IElement<T>
     {
         int threads = Math.Min(context.GroupSize, Math.Max(32, (int)BitOperations.RoundUpToPowerOf2((uint)(sum.Count + 3) / 4)));
@@ -70,7 +70,7 @@ internal sealed class GpuReduce(GpuContext context)
         Combine(target);
     }
 
-    private void Columns<T>(in View x, in Shape sum, SumTarget target)
+    private void Columns<T>(in View x, in Nest sum, SumTarget target)
         where T : unmanaged, IElement<T>
     {
         bool isFour = Vectors.HasFlatRows(x) && target.Kept.Count % 4 == 0;

@@ -28,7 +28,7 @@ internal sealed class GpuSoftmax(GpuContext context)
             int queries = layout.Rank > 1 ? layout[-2] : 1;
             var work = new SoftmaxWork<T>
             {
-                X = context.View<T>(x), Y = context.View<T>(y), Rows = RowShape.Of(y, x),
+                X = context.View<T>(x), Y = context.View<T>(y), Rows = RowNest.Of(y, x),
                 XStep = layout.Stride(-1), YStep = y.Layout.Stride(-1), Length = layout[-1], Scale = scale == 0 ? 1 : (float)Math.Abs(scale), Sign = Math.Sign(scale),
                 Seen = VisibleView.Of(context, visible, checked((int)(rows / (layout.Rank > 2 ? layout[0] : 1) / queries)), queries, layout[-1]),
             };
@@ -44,7 +44,7 @@ internal sealed class GpuSoftmax(GpuContext context)
                 new SoftmaxBackwardWork<T>
                 {
                     Y = context.View<T>(y), DY = context.View<T>(dy), DX = context.View<T>(dx),
-                    Rows = RowShape.Of(dx, y, dy),
+                    Rows = RowNest.Of(dx, y, dy),
                     YStep = y.Layout.Stride(-1), DYStep = dy.Layout.Stride(-1), DXStep = dx.Layout.Stride(-1), Length = y.Layout[-1],
                     Scale = (float)scale, Accumulate = accumulate ? 1 : 0,
                 },

@@ -9,7 +9,7 @@ internal struct RowSumWork<T> : IGpuWork<RowSumWork<T>>
     where T : unmanaged, IElement<T>
 {
     public ArrayView<T> X;
-    public Shape Reduced;
+    public Nest Reduced;
     public int SegmentLength;
     public SumTarget Target;
 
@@ -18,7 +18,7 @@ internal struct RowSumWork<T> : IGpuWork<RowSumWork<T>>
         ArrayView<float> shared = SharedMemory.Allocate<float>(GroupReduce.Most);
         int output = Grid.IdxX, segment = Grid.IdxY, step = Group.DimX;
         int i = segment * w.SegmentLength + Group.IdxX, end = IntrinsicMath.Min(w.Reduced.Count, (segment + 1) * w.SegmentLength);
-        long x = Shape.At(w.Target.Kept, w.Target.Kept.A, output);
+        long x = Nest.At(w.Target.Kept, w.Target.Kept.A, output);
         float s0 = 0, s1 = 0, s2 = 0, s3 = 0;
         for (; i + 3 * step < end; i += 4 * step)
         {
@@ -40,7 +40,7 @@ internal struct RowSumWork<T> : IGpuWork<RowSumWork<T>>
         }
     }
 
-    private static float At(in RowSumWork<T> w, long x, int i) => T.Read(w.X[x + Shape.At(w.Reduced, w.Reduced.Y, i)]);
+    private static float At(in RowSumWork<T> w, long x, int i) => T.Read(w.X[x + Nest.At(w.Reduced, w.Reduced.Y, i)]);
 }
 
 /// <summary>Short sums: one a thread.</summary>
@@ -48,7 +48,7 @@ internal struct SerialSumWork<T> : IGpuWork<SerialSumWork<T>>
     where T : unmanaged, IElement<T>
 {
     public ArrayView<T> X;
-    public Shape Reduced;
+    public Nest Reduced;
     public SumTarget Target;
 
     public static void Run(SerialSumWork<T> w)
@@ -59,11 +59,11 @@ internal struct SerialSumWork<T> : IGpuWork<SerialSumWork<T>>
             return;
         }
 
-        long x = Shape.At(w.Target.Kept, w.Target.Kept.A, output);
+        long x = Nest.At(w.Target.Kept, w.Target.Kept.A, output);
         float sum = 0;
         for (int i = 0; i < w.Reduced.Count; i++)
         {
-            sum += T.Read(w.X[x + Shape.At(w.Reduced, w.Reduced.Y, i)]);
+            sum += T.Read(w.X[x + Nest.At(w.Reduced, w.Reduced.Y, i)]);
         }
 
         SumTarget.Write(w.Target, output, 0, sum);
@@ -110,7 +110,7 @@ internal struct CombineSumsWork : IGpuWork<CombineSumsWork>
 internal struct SumTarget
 {
     /// <summary>What is kept: y, x.</summary>
-    public Shape Kept;
+    public Nest Kept;
     public ArrayView<F32> Y;
     public ArrayView<float> Partial;
     public int Segments, Accumulate;
@@ -123,7 +123,7 @@ internal struct SumTarget
             return;
         }
 
-        long at = Shape.At(target.Kept, target.Kept.Y, output);
+        long at = Nest.At(target.Kept, target.Kept.Y, output);
         target.Y[at] = F32.Write(target.Accumulate != 0 ? F32.Read(target.Y[at]) + sum : sum);
     }
 }

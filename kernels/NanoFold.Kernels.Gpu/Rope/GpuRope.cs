@@ -13,7 +13,7 @@ internal sealed class GpuRope(GpuContext context) : IKernel<RopeCall>
     public void Run(in RopeCall call)
     {
         call.Check();
-        bool isWhole = call.X.Layout[3] % 8 == 0 && WholePiece.IsAligned(call.X) && WholePiece.IsAligned(call.Y) && WholePiece.IsAligned(call.Table);
+        bool isWhole = call.X.Layout[3] % 8 == 0 && AlignedPiece.IsAligned(call.X) && AlignedPiece.IsAligned(call.Y) && AlignedPiece.IsAligned(call.Table);
         ByPiece.Run(RopeCall.Name, call.X, isWhole, new Body(context, call));
     }
 
@@ -25,7 +25,7 @@ internal sealed class GpuRope(GpuContext context) : IKernel<RopeCall>
         {
             View x = call.X, y = call.Y, table = call.Table, positions = call.Positions;
             int heads = x.Layout[2], half = x.Layout[3] / 2;
-            int threads = checked((int)(x.Layout.Rows * WholePiece.Count(half)));
+            int threads = checked((int)(x.Layout.Rows * AlignedPiece.Count(half)));
             context.LaunchThreads(
                 new RopeWork<T, TPiece>
                 {

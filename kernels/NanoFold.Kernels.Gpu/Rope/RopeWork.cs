@@ -36,27 +36,27 @@ internal struct RopeWork<T, TPiece> : IGpuWork<RopeWork<T, TPiece>>
         }
 
         long row = IntrinsicMath.Clamp(position, 0, w.LastPosition) * w.TableStride;
-        Quad cos = TPiece.Load(w.Table, row, piece, w.Half), sin = TPiece.Load(w.Table, row + w.Half, piece, w.Half) * w.Sign;
+        Float4 cos = TPiece.Load(w.Table, row, piece, w.Half), sin = TPiece.Load(w.Table, row + w.Half, piece, w.Half) * w.Sign;
         long x = batch * w.XBatch + time * w.XTime + head * w.XHead, y = batch * w.YBatch + time * w.YTime + head * w.YHead;
         if (w.IsInterleaved != 0)
         {
             int width = 2 * w.Half;
-            Quad p = TPiece.Load(w.X, x, 2 * piece, width), q = TPiece.Load(w.X, x, 2 * piece + 1, width);
-            var a = new Quad(p.A, p.C, q.A, q.C);
-            var b = new Quad(p.B, p.D, q.B, q.D);
-            Quad first = a * cos - b * sin, second = a * sin + b * cos;
-            Store(w, y, 2 * piece, width, new Quad(first.A, second.A, first.B, second.B));
-            Store(w, y, 2 * piece + 1, width, new Quad(first.C, second.C, first.D, second.D));
+            Float4 p = TPiece.Load(w.X, x, 2 * piece, width), q = TPiece.Load(w.X, x, 2 * piece + 1, width);
+            var a = new Float4(p.A, p.C, q.A, q.C);
+            var b = new Float4(p.B, p.D, q.B, q.D);
+            Float4 first = a * cos - b * sin, second = a * sin + b * cos;
+            Store(w, y, 2 * piece, width, new Float4(first.A, second.A, first.B, second.B));
+            Store(w, y, 2 * piece + 1, width, new Float4(first.C, second.C, first.D, second.D));
         }
         else
         {
-            Quad a = TPiece.Load(w.X, x, piece, w.Half), b = TPiece.Load(w.X, x + w.Half, piece, w.Half);
+            Float4 a = TPiece.Load(w.X, x, piece, w.Half), b = TPiece.Load(w.X, x + w.Half, piece, w.Half);
             Store(w, y, piece, w.Half, a * cos - b * sin);
             Store(w, y + w.Half, piece, w.Half, a * sin + b * cos);
         }
     }
 
-    private static void Store(RopeWork<T, TPiece> w, long row, int piece, int width, Quad value)
+    private static void Store(RopeWork<T, TPiece> w, long row, int piece, int width, Float4 value)
     {
         if (w.Accumulate != 0)
         {

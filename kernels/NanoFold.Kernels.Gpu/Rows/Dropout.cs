@@ -11,7 +11,7 @@ internal struct DropoutWork<T> : IGpuWork<DropoutWork<T>>
     public ArrayView<T> X, Y;
 
     /// <summary>y, x.</summary>
-    public Shape Shape;
+    public Nest Shape;
     public DropoutDraw Draw;
     public int Accumulate;
 
@@ -24,7 +24,7 @@ internal struct DropoutWork<T> : IGpuWork<DropoutWork<T>>
             return;
         }
 
-        Four<float> factor = DropoutDraw.Factors(w.Draw, key, four);
+        Vector4<float> factor = DropoutDraw.Factors(w.Draw, key, four);
         One(w, i, factor.A);
         One(w, i + 1, factor.B);
         One(w, i + 2, factor.C);
@@ -38,8 +38,8 @@ internal struct DropoutWork<T> : IGpuWork<DropoutWork<T>>
             return;
         }
 
-        float value = T.Read(w.X[Shape.At(w.Shape, w.Shape.A, i)]) * factor;
-        long at = Shape.At(w.Shape, w.Shape.Y, i);
+        float value = T.Read(w.X[Nest.At(w.Shape, w.Shape.A, i)]) * factor;
+        long at = Nest.At(w.Shape, w.Shape.Y, i);
         w.Y[at] = T.Write(w.Accumulate != 0 ? T.Read(w.Y[at]) + value : value);
     }
 }
@@ -48,7 +48,7 @@ internal struct DropoutWork<T> : IGpuWork<DropoutWork<T>>
 internal struct FourDropoutWork<T> : IGpuWork<FourDropoutWork<T>>
     where T : unmanaged, IElement<T>
 {
-    public ArrayView<Four<T>> X, Y;
+    public ArrayView<Vector4<T>> X, Y;
     public int Fours;
     public DropoutDraw Draw;
     public int Accumulate;
@@ -62,8 +62,8 @@ internal struct FourDropoutWork<T> : IGpuWork<FourDropoutWork<T>>
             return;
         }
 
-        Four<float> factor = DropoutDraw.Factors(w.Draw, key, i);
-        Four<T> x = w.X[i], y = default;
+        Vector4<float> factor = DropoutDraw.Factors(w.Draw, key, i);
+        Vector4<T> x = w.X[i], y = default;
         if (w.Accumulate != 0)
         {
             y = w.Y[i];
@@ -83,7 +83,7 @@ internal struct FourDropoutWork<T> : IGpuWork<FourDropoutWork<T>>
 internal struct DropoutDraw
 {
     public ArrayView<long> State;
-    public int Node;
+    public int Stream;
     public uint Threshold;
 
     /// <summary>Of what is kept.</summary>
@@ -95,7 +95,7 @@ internal struct DropoutDraw
         ArrayView<ulong> shared = SharedMemory.Allocate<ulong>(1);
         if (Group.IdxX == 0)
         {
-            shared[0] = DropoutRandom.Key((ulong)draw.State[(int)StepSlot.RandomKey], draw.State[(int)StepSlot.Step], draw.State[(int)StepSlot.MicroBatch], draw.Node);
+            shared[0] = DropoutRandom.Key((ulong)draw.State[(int)StepSlot.RandomKey], draw.State[(int)StepSlot.Step], draw.State[(int)StepSlot.MicroBatch], draw.Stream);
         }
 
         Group.Barrier();
@@ -103,10 +103,10 @@ internal struct DropoutDraw
     }
 
     /// <summary>Factors of the elements 4 · <paramref name="four"/> and the three after.</summary>
-    public static Four<float> Factors(in DropoutDraw draw, ulong key, int four)
+    public static Vector4<float> Factors(in DropoutDraw draw, ulong key, int four)
     {
         (uint x0, uint x1, uint x2, uint x3) = Philox.Next(key, (ulong)four, 0);
-        Four<float> factors;
+        Vector4<float> factors;
         factors.A = x0 >= draw.Threshold ? draw.Factor : 0;
         factors.B = x1 >= draw.Threshold ? draw.Factor : 0;
         factors.C = x2 >= draw.Threshold ? draw.Factor : 0;

@@ -12,7 +12,7 @@ internal struct GatherWork<T> : IGpuWork<GatherWork<T>>
     public ArrayView<int> Ids;
 
     /// <summary>Rows of y.</summary>
-    public Shape Rows;
+    public Nest Rows;
     public long TableRow, TableColumn, YColumn;
     public int TableRows, Width, Accumulate;
 
@@ -27,7 +27,7 @@ internal struct GatherWork<T> : IGpuWork<GatherWork<T>>
 
         int id = w.Ids[row];
         float value = id >= 0 && id < w.TableRows ? T.Read(w.Table[id * w.TableRow + column * w.TableColumn]) : 0;
-        long at = Shape.At(w.Rows, w.Rows.Y, row) + column * w.YColumn;
+        long at = Nest.At(w.Rows, w.Rows.Y, row) + column * w.YColumn;
         w.Y[at] = T.Write(w.Accumulate != 0 ? T.Read(w.Y[at]) + value : value);
     }
 }
@@ -36,11 +36,11 @@ internal struct GatherWork<T> : IGpuWork<GatherWork<T>>
 internal struct FourGatherWork<T> : IGpuWork<FourGatherWork<T>>
     where T : unmanaged, IElement<T>
 {
-    public ArrayView<Four<T>> Table, Y;
+    public ArrayView<Vector4<T>> Table, Y;
     public ArrayView<int> Ids;
 
     /// <summary>Rows of y, in elements.</summary>
-    public Shape Rows;
+    public Nest Rows;
     public long TableRow;
     public int TableRows, Width, Accumulate;
 
@@ -54,16 +54,16 @@ internal struct FourGatherWork<T> : IGpuWork<FourGatherWork<T>>
         }
 
         int id = w.Ids[row];
-        Four<T> value = default;
+        Vector4<T> value = default;
         if (id >= 0 && id < w.TableRows)
         {
             value = w.Table[id * w.TableRow + column];
         }
 
-        long at = (Shape.At(w.Rows, w.Rows.Y, row) >> 2) + column;
+        long at = (Nest.At(w.Rows, w.Rows.Y, row) >> 2) + column;
         if (w.Accumulate != 0)
         {
-            Four<T> y = w.Y[at];
+            Vector4<T> y = w.Y[at];
             value.A = T.Write(T.Read(y.A) + T.Read(value.A));
             value.B = T.Write(T.Read(y.B) + T.Read(value.B));
             value.C = T.Write(T.Read(y.C) + T.Read(value.C));

@@ -15,9 +15,9 @@ internal sealed class GpuRows(GpuContext context)
 
     public void TopK(in View x, in View values, in View indices) => ByElement.Run("top-k", x, new Largest(context, x, values, indices));
 
-    public void Dropout(in View x, in View y, double rate, int node, bool accumulate)
+    public void Dropout(in View x, in View y, double rate, int stream, bool accumulate)
     {
-        var draw = new DropoutDraw { State = context.StateView, Node = node, Threshold = DropoutRandom.Threshold(rate), Factor = (float)(1 / (1 - rate)) };
+        var draw = new DropoutDraw { State = context.StateView, Stream = stream, Threshold = DropoutRandom.Threshold(rate), Factor = (float)(1 / (1 - rate)) };
         ByElement.Run("dropout", y, new Dropping(context, x, y, draw, accumulate));
     }
 
@@ -26,7 +26,7 @@ internal sealed class GpuRows(GpuContext context)
         public void Run<T>()
             where T : unmanaged, IElement<T>
         {
-            Shape rows = RowShape.Of(y, y);
+            Nest rows = RowNest.Of(y, y);
             int width = y.Layout[-1], add = accumulate ? 1 : 0;
             if (Vectors.HasFlatRows(table) && Vectors.HasFlatRows(y))
             {
@@ -90,7 +90,7 @@ internal sealed class GpuRows(GpuContext context)
             }
 
             context.LaunchThreads(
-                new DropoutWork<T> { X = context.View<T>(x), Y = context.View<T>(y), Shape = Shape.Of(y.Layout, x.Layout), Draw = draw, Accumulate = add }, (y.Count + 3) / 4);
+                new DropoutWork<T> { X = context.View<T>(x), Y = context.View<T>(y), Shape = Nest.Of(y.Layout, x.Layout), Draw = draw, Accumulate = add }, (y.Count + 3) / 4);
         }
     }
 }

@@ -20,21 +20,21 @@ internal sealed class GpuScatter(GpuContext context)
         where T : unmanaged, IElement<T>
         where TTable : unmanaged, IElement<TTable>
     {
-        int width = x.Layout[-1], pieces = WholePiece.Count(width);
-        int most = Math.Min(ScatterListWork<T, TTable, AnyPiece>.MostLanes, context.GroupSize);
+        int width = x.Layout[-1], pieces = AlignedPiece.Count(width);
+        int most = Math.Min(ScatterListWork<T, TTable, RaggedPiece>.MostLanes, context.GroupSize);
         int lanes = Math.Min((int)BitOperations.RoundUpToPowerOf2((uint)pieces), most), blocks = (pieces + lanes - 1) / lanes;
         bool hasRows = width == 1 || (x.Layout.Stride(-1) == 1 && table.Layout.Stride(1) == 1);
         if (!hasRows || Math.Min(ids.Count, table.Layout[0]) * ids.Count * blocks > MostReads)
         {
             Sorted<T, TTable>(x, ids, table);
         }
-        else if (width % 4 == 0 && WholePiece.IsAligned(x) && WholePiece.IsAligned(table))
+        else if (width % 4 == 0 && AlignedPiece.IsAligned(x) && AlignedPiece.IsAligned(table))
         {
-            Listed<T, TTable, WholePiece>(x, ids, table, lanes, blocks);
+            Listed<T, TTable, AlignedPiece>(x, ids, table, lanes, blocks);
         }
         else
         {
-            Listed<T, TTable, AnyPiece>(x, ids, table, lanes, blocks);
+            Listed<T, TTable, RaggedPiece>(x, ids, table, lanes, blocks);
         }
     }
 
@@ -43,7 +43,7 @@ internal sealed class GpuScatter(GpuContext context)
         where TTable : unmanaged, IElement<TTable>
         where TPiece : struct, IPiece
     {
-        Shape rows = RowShape.Of(x, x);
+        Nest rows = RowNest.Of(x, x);
         bool isByTable = table.Layout[0] <= rows.Count;
         context.Launch(
             new ScatterListWork<T, TTable, TPiece>
@@ -58,7 +58,7 @@ internal sealed class GpuScatter(GpuContext context)
         where T : unmanaged, IElement<T>
         where TTable : unmanaged, IElement<TTable>
     {
-        Shape rows = RowShape.Of(x, x);
+        Nest rows = RowNest.Of(x, x);
         int width = x.Layout[-1], count = rows.Count, limit = table.Layout[0];
         int chunks = (count + ScatterRows<T, TTable>.Chunk - 1) / ScatterRows<T, TTable>.Chunk;
         long integers = (_sort.ScratchLength(count, limit) + 63) / 64 * 64, partials = 2L * chunks * width;

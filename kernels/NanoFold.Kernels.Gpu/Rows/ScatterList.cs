@@ -1,5 +1,4 @@
 using ILGPU;
-using NanoFold.Kernels.Gpu.Attention.Full;
 using NanoFold.Kernels.Gpu.Elements;
 using NanoFold.Kernels.Gpu.Loops;
 
@@ -22,7 +21,7 @@ internal struct ScatterListWork<T, TTable, TPiece> : IGpuWork<ScatterListWork<T,
     public ArrayView<int> Ids;
 
     /// <summary>Rows of x.</summary>
-    public Shape Rows;
+    public Nest Rows;
     public long TableRow;
     public int TableRows, Width, LaneBits;
 
@@ -31,7 +30,7 @@ internal struct ScatterListWork<T, TTable, TPiece> : IGpuWork<ScatterListWork<T,
 
     public static void Run(ScatterListWork<T, TTable, TPiece> w)
     {
-        ArrayView<Quad> quads = SharedMemory.Allocate<Quad>(GroupReduce.Most);
+        ArrayView<Float4> quads = SharedMemory.Allocate<Float4>(GroupReduce.Most);
         IdList list;
         list.Places = SharedMemory.Allocate<ushort>(IdList.PerThread * GroupReduce.Most);
         list.Counts = SharedMemory.Allocate<int>(GroupReduce.Most);
@@ -49,7 +48,7 @@ internal struct ScatterListWork<T, TTable, TPiece> : IGpuWork<ScatterListWork<T,
         }
 
         int lanes = 1 << w.LaneBits, piece = Grid.IdxY * lanes + (Group.IdxX & (lanes - 1)), rows = 0;
-        Quad sum = default;
+        Float4 sum = default;
         for (; start < count; start += IdList.Window)
         {
             int length = IdList.Find(list, w.Ids, count, start, id);
@@ -64,26 +63,26 @@ internal struct ScatterListWork<T, TTable, TPiece> : IGpuWork<ScatterListWork<T,
     }
 
     /// <summary>Of the listed rows, those of the thread's run.</summary>
-    private static Quad Sum(in ScatterListWork<T, TTable, TPiece> w, ArrayView<ushort> places, int start, int length, int piece)
+    private static Float4 Sum(in ScatterListWork<T, TTable, TPiece> w, ArrayView<ushort> places, int start, int length, int piece)
     {
         int runs = Group.DimX >> w.LaneBits, last = length - 1;
-        Quad sum = default;
+        Float4 sum = default;
         for (int a = Group.IdxX >> w.LaneBits; a < length; a += 4 * runs)
         {
             int b = a + runs, c = b + runs, d = c + runs;
             int rowA = start + places[a], rowB = start + places[IntrinsicMath.Min(b, last)];
             int rowC = start + places[IntrinsicMath.Min(c, last)], rowD = start + places[IntrinsicMath.Min(d, last)];
-            Quad xA = Load(w, rowA, piece, true), xB = Load(w, rowB, piece, b < length), xC = Load(w, rowC, piece, c < length), xD = Load(w, rowD, piece, d < length);
+            Float4 xA = Load(w, rowA, piece, true), xB = Load(w, rowB, piece, b < length), xC = Load(w, rowC, piece, c < length), xD = Load(w, rowD, piece, d < length);
             sum += xA + xB + (xC + xD);
         }
 
         return sum;
     }
 
-    private static Quad Load(in ScatterListWork<T, TTable, TPiece> w, int row, int piece, bool isThere)
-        => TPiece.Load(w.X, Shape.At(w.Rows, w.Rows.Y, row), piece, isThere ? w.Width : 0);
+    private static Float4 Load(in ScatterListWork<T, TTable, TPiece> w, int row, int piece, bool isThere)
+        => TPiece.Load(w.X, Nest.At(w.Rows, w.Rows.Y, row), piece, isThere ? w.Width : 0);
 
-    private static void Add(in ScatterListWork<T, TTable, TPiece> w, ArrayView<Quad> shared, long row, int piece, Quad sum)
+    private static void Add(in ScatterListWork<T, TTable, TPiece> w, ArrayView<Float4> shared, long row, int piece, Float4 sum)
     {
         int lanes = 1 << w.LaneBits;
         shared[Group.IdxX] = sum;

@@ -137,12 +137,12 @@ internal struct ScatterRows<T, TTable>
     public ArrayView<float> Partial;
 
     /// <summary>Rows of x.</summary>
-    public Shape Rows;
+    public Nest Rows;
     public long XColumn, TableRow, TableColumn;
     public int TableRows, Width;
 
     public static float Read(in ScatterRows<T, TTable> w, int place, int column) =>
-        T.Read(w.X[Shape.At(w.Rows, w.Rows.Y, w.Order[place]) + column * w.XColumn]);
+        T.Read(w.X[Nest.At(w.Rows, w.Rows.Y, w.Order[place]) + column * w.XColumn]);
 
     public static void Add(in ScatterRows<T, TTable> w, int id, int column, float sum)
     {

@@ -5,15 +5,15 @@ using NanoFold.Kernels.Gpu.Elements;
 namespace NanoFold.Kernels.Gpu.Time;
 
 /// <summary>Where tokens go on, on a GPU: a thread a token.</summary>
-internal sealed class GpuContinuation(GpuContext context) : IKernel<Continuation>
+internal sealed class GpuContinuation(GpuContext context) : IKernel<ContinuationCall>
 {
-    public void Run(in Continuation call)
+    public void Run(in ContinuationCall call)
     {
         call.Check();
-        ByElement.Run(Continuation.Name, call.Y, new Body(context, call));
+        ByElement.Run(ContinuationCall.Name, call.Y, new Body(context, call));
     }
 
-    private readonly struct Body(GpuContext context, Continuation call) : IElementBody
+    private readonly struct Body(GpuContext context, ContinuationCall call) : IElementBody
     {
         public void Run<T>()
             where T : unmanaged, IElement<T>

@@ -4,24 +4,24 @@ using NanoFold.Kernels.Gpu.Elements;
 namespace NanoFold.Kernels.Gpu.Time;
 
 /// <summary>Depthwise causal convolutions on a GPU: a thread an element; the weight's gradient by sums over stretches of places, added up in their order.</summary>
-internal sealed class GpuConvolution(GpuContext context) : IKernel<Convolution>, IKernel<ConvolutionBackward>
+internal sealed class GpuConvolution(GpuContext context) : IKernel<ConvolutionCall>, IKernel<ConvolutionBackwardCall>
 {
     /// <summary>Places that a thread sums at least, and stretches at most.</summary>
     private const int LeastPlaces = 64, MostStretches = 256;
 
-    public void Run(in Convolution call)
+    public void Run(in ConvolutionCall call)
     {
         call.Check();
-        ByElement.Run(Convolution.Name, call.X, new Forward(this, call));
+        ByElement.Run(ConvolutionCall.Name, call.X, new Forward(this, call));
     }
 
-    public void Run(in ConvolutionBackward call)
+    public void Run(in ConvolutionBackwardCall call)
     {
         call.Check();
-        ByElement.Run(ConvolutionBackward.Name, call.X, new Backward(this, call));
+        ByElement.Run(ConvolutionBackwardCall.Name, call.X, new Backward(this, call));
     }
 
-    public long ScratchBytes(in ConvolutionBackward shape) => shape.DWeight.IsNone && shape.DBias.IsNone
+    public long ScratchBytes(in ConvolutionBackwardCall shape) => shape.DWeight.IsNone && shape.DBias.IsNone
         ? 0
         : (long)Stretches(shape.X.Layout, out _) * (shape.Weight.Layout[1] + 1) * shape.X.Layout[2] * sizeof(float);
 
@@ -32,7 +32,7 @@ internal sealed class GpuConvolution(GpuContext context) : IKernel<Convolution>,
         return (all + places - 1) / places;
     }
 
-    private void Run<T>(in Convolution call)
+    private void Run<T>(in ConvolutionCall call)
         where T : unmanaged, IElement<T>
     {
         ref readonly Layout shape = ref call.X.Layout;
@@ -56,7 +56,7 @@ internal sealed class GpuConvolution(GpuContext context) : IKernel<Convolution>,
         }
     }
 
-    private void Run<T>(in ConvolutionBackward call)
+    private void Run<T>(in ConvolutionBackwardCall call)
         where T : unmanaged, IElement<T>
     {
         ref readonly Layout shape = ref call.X.Layout;
@@ -80,7 +80,7 @@ internal sealed class GpuConvolution(GpuContext context) : IKernel<Convolution>,
             return;
         }
 
-        RowCheck.Scratch(ConvolutionBackward.Name, call.Scratch, ScratchBytes(call));
+        RowCheck.Scratch(ConvolutionBackwardCall.Name, call.Scratch, ScratchBytes(call));
         int stretches = Stretches(shape, out int places), sums = (taps + 1) * shape[2];
         var partials = context.View<float>(call.Scratch);
         context.Launch(
@@ -101,14 +101,14 @@ internal sealed class GpuConvolution(GpuContext context) : IKernel<Convolution>,
 
     private long Groups(int threads) => (threads + (long)context.GroupSize - 1) / context.GroupSize;
 
-    private readonly struct Forward(GpuConvolution kernel, Convolution call) : IElementBody
+    private readonly struct Forward(GpuConvolution kernel, ConvolutionCall call) : IElementBody
     {
         public void Run<T>()
             where T : unmanaged, IElement<T>
             => kernel.Run<T>(call);
     }
 
-    private readonly struct Backward(GpuConvolution kernel, ConvolutionBackward call) : IElementBody
+    private readonly struct Backward(GpuConvolution kernel, ConvolutionBackwardCall call) : IElementBody
     {
         public void Run<T>()
             where T : unmanaged, IElement<T>

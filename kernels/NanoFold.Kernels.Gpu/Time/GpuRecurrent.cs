@@ -9,28 +9,28 @@ namespace NanoFold.Kernels.Gpu.Time;
 /// Recurrent cells on a GPU: place after place a matrix product of the states before, then the formula, a unit a thread. The state is carried in single precision;
 /// the product reads it as it is given out.
 /// </summary>
-internal sealed class GpuRecurrent<TCell>(GpuContext context, GpuMatMul matMul, GpuReduce reduce) : IKernel<Recurrent<TCell>>, IKernel<RecurrentBackward<TCell>>
+internal sealed class GpuRecurrent<TCell>(GpuContext context, GpuMatMul matMul, GpuReduce reduce) : IKernel<RecurrentCall<TCell>>, IKernel<RecurrentBackwardCall<TCell>>
     where TCell : struct, IRecurrentCell
 {
-    public void Run(in Recurrent<TCell> call)
+    public void Run(in RecurrentCall<TCell> call)
     {
         call.Check();
-        RowCheck.Scratch(Recurrent<TCell>.Name, call.Scratch, ScratchBytes(call));
-        ByElement.Run(Recurrent<TCell>.Name, call.X, new Forward(this, call));
+        RowCheck.Scratch(RecurrentCall<TCell>.Name, call.Scratch, ScratchBytes(call));
+        ByElement.Run(RecurrentCall<TCell>.Name, call.X, new Forward(this, call));
     }
 
-    public void Run(in RecurrentBackward<TCell> call)
+    public void Run(in RecurrentBackwardCall<TCell> call)
     {
         call.Check();
-        RowCheck.Scratch(RecurrentBackward<TCell>.Name, call.Scratch, ScratchBytes(call));
-        ByElement.Run(RecurrentBackward<TCell>.Name, call.H, new Backward(this, call));
+        RowCheck.Scratch(RecurrentBackwardCall<TCell>.Name, call.Scratch, ScratchBytes(call));
+        ByElement.Run(RecurrentBackwardCall<TCell>.Name, call.H, new Backward(this, call));
     }
 
-    public long ScratchBytes(in Recurrent<TCell> shape) => new ForwardRoom(shape.Scratch, shape.H).Bytes;
+    public long ScratchBytes(in RecurrentCall<TCell> shape) => new ForwardRoom(shape.Scratch, shape.H).Bytes;
 
-    public long ScratchBytes(in RecurrentBackward<TCell> shape) => new BackwardRoom(shape.Scratch, shape.H).Bytes;
+    public long ScratchBytes(in RecurrentBackwardCall<TCell> shape) => new BackwardRoom(shape.Scratch, shape.H).Bytes;
 
-    private void Run<T>(in Recurrent<TCell> call)
+    private void Run<T>(in RecurrentCall<TCell> call)
         where T : unmanaged, IElement<T>
     {
         ref readonly Layout shape = ref call.H.Layout;
@@ -70,7 +70,7 @@ internal sealed class GpuRecurrent<TCell>(GpuContext context, GpuMatMul matMul, 
         }
     }
 
-    private void Run<T>(in RecurrentBackward<TCell> call)
+    private void Run<T>(in RecurrentBackwardCall<TCell> call)
         where T : unmanaged, IElement<T>
     {
         ref readonly Layout shape = ref call.H.Layout;
@@ -127,14 +127,14 @@ internal sealed class GpuRecurrent<TCell>(GpuContext context, GpuMatMul matMul, 
         return sequence.With(layout, offset);
     }
 
-    private readonly struct Forward(GpuRecurrent<TCell> kernel, Recurrent<TCell> call) : IElementBody
+    private readonly struct Forward(GpuRecurrent<TCell> kernel, RecurrentCall<TCell> call) : IElementBody
     {
         public void Run<T>()
             where T : unmanaged, IElement<T>
             => kernel.Run<T>(call);
     }
 
-    private readonly struct Backward(GpuRecurrent<TCell> kernel, RecurrentBackward<TCell> call) : IElementBody
+    private readonly struct Backward(GpuRecurrent<TCell> kernel, RecurrentBackwardCall<TCell> call) : IElementBody
     {
         public void Run<T>()
             where T : unmanaged, IElement<T>

@@ -4,21 +4,21 @@ using NanoFold.Kernels.Gpu.Elements;
 namespace NanoFold.Kernels.Gpu.Time;
 
 /// <summary>Linear recurrences on a GPU: a thread walks one channel of one row through time, its neighbors the channels beside it.</summary>
-internal sealed class GpuScan(GpuContext context) : IKernel<Scan>, IKernel<ScanBackward>
+internal sealed class GpuScan(GpuContext context) : IKernel<ScanCall>, IKernel<ScanBackwardCall>
 {
-    public void Run(in Scan call)
+    public void Run(in ScanCall call)
     {
         call.Check();
-        ByElement.Run(Scan.Name, call.X, new Forward(this, call));
+        ByElement.Run(ScanCall.Name, call.X, new Forward(this, call));
     }
 
-    public void Run(in ScanBackward call)
+    public void Run(in ScanBackwardCall call)
     {
         call.Check();
-        ByElement.Run(ScanBackward.Name, call.H, new Backward(this, call));
+        ByElement.Run(ScanBackwardCall.Name, call.H, new Backward(this, call));
     }
 
-    private void Run<T>(in Scan call)
+    private void Run<T>(in ScanCall call)
         where T : unmanaged, IElement<T>
     {
         ref readonly Layout shape = ref call.X.Layout;
@@ -34,7 +34,7 @@ internal sealed class GpuScan(GpuContext context) : IKernel<Scan>, IKernel<ScanB
             (threads + (long)context.GroupSize - 1) / context.GroupSize, context.GroupSize);
     }
 
-    private void Run<T>(in ScanBackward call)
+    private void Run<T>(in ScanBackwardCall call)
         where T : unmanaged, IElement<T>
     {
         ref readonly Layout shape = ref call.H.Layout;
@@ -52,14 +52,14 @@ internal sealed class GpuScan(GpuContext context) : IKernel<Scan>, IKernel<ScanB
             (threads + (long)context.GroupSize - 1) / context.GroupSize, context.GroupSize);
     }
 
-    private readonly struct Forward(GpuScan kernel, Scan call) : IElementBody
+    private readonly struct Forward(GpuScan kernel, ScanCall call) : IElementBody
     {
         public void Run<T>()
             where T : unmanaged, IElement<T>
             => kernel.Run<T>(call);
     }
 
-    private readonly struct Backward(GpuScan kernel, ScanBackward call) : IElementBody
+    private readonly struct Backward(GpuScan kernel, ScanBackwardCall call) : IElementBody
     {
         public void Run<T>()
             where T : unmanaged, IElement<T>

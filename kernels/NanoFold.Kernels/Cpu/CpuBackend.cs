@@ -1,7 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using NanoFold.Kernels.Cpu.MatMul;
-using NanoFold.Kernels.Cpu.Pointwise;
 using NanoFold.Kernels.Cpu.Reduce;
 using NanoFold.Kernels.Cpu.Rows;
 using NanoFold.Kernels.Calls.Attention;
@@ -123,10 +122,10 @@ public sealed unsafe class CpuBackend : Backend
         Select.TopK(Context, x, values, indices);
     }
 
-    public override void Dropout(in View x, in View y, double rate, int node, bool accumulate = false)
+    public override void Dropout(in View x, in View y, double rate, int stream, bool accumulate = false)
     {
         BackendChecks.Dropout(x, y, rate);
-        Rows.Dropout.Run(Context, x, y, rate, node, accumulate);
+        Rows.Dropout.Run(Context, x, y, rate, stream, accumulate);
     }
 
     public override void Softmax(in View x, in View y, double scale, in Visible visible)

@@ -61,7 +61,7 @@ public sealed class NullBackend : Backend
 
     public override void TopK(in View x, in View values, in View indices) => BackendChecks.TopK(x, values, indices);
 
-    public override void Dropout(in View x, in View y, double rate, int node, bool accumulate = false) => BackendChecks.Dropout(x, y, rate);
+    public override void Dropout(in View x, in View y, double rate, int stream, bool accumulate = false) => BackendChecks.Dropout(x, y, rate);
 
     public override void Softmax(in View x, in View y, double scale, in Visible visible) => BackendChecks.Softmax(x, y, visible);
 
@@ -73,4 +73,47 @@ public sealed class NullBackend : Backend
     public override void Dispose()
     {
     }
+}
+
+/// <summary>The kernel of any call that checks it and does nothing.</summary>
+/// <param name="like">Whose sizes of scratch and of what is kept are taken over; null: none.</param>
+internal sealed class NullKernel<TCall>(IKernel<TCall>? like) : IKernel<TCall>
+    where TCall : struct, IKernelCall<TCall>
+{
+    public void Run(in TCall call) => call.Check();
+
+    public long ScratchBytes(in TCall shape) => like?.ScratchBytes(shape) ?? 0;
+
+    public long KeptBytes(in TCall shape) => like?.KeptBytes(shape) ?? 0;
+}
+
+/// <summary>A length without memory behind it.</summary>
+public sealed class NullBuffer : DeviceBuffer
+{
+    public NullBuffer(long bytes)
+        : base(bytes)
+        => ArgumentOutOfRangeException.ThrowIfNegative(bytes);
+
+    public override void Dispose()
+    {
+    }
+}
+
+/// <summary>Slots that the host can set and read back; no kernel ever reads them.</summary>
+public sealed class NullStepState : StepState
+{
+    private readonly long[] _slots = new long[(int)StepSlot.Count];
+    private readonly NullBuffer _buffer = new((long)StepSlot.Count * sizeof(double));
+
+    public NullStepState() => Set(StepSlot.LossScale, 1.0);
+
+    public override View View => new(_buffer, 0, Layout.Of((int)StepSlot.Count), DType.Float64);
+
+    public override void Set(StepSlot slot, double value) => _slots[(int)slot] = BitConverter.DoubleToInt64Bits(value);
+
+    public override void Set(StepSlot slot, long value) => _slots[(int)slot] = value;
+
+    public override double GetDouble(StepSlot slot) => BitConverter.Int64BitsToDouble(_slots[(int)slot]);
+
+    public override long GetInteger(StepSlot slot) => _slots[(int)slot];
 }

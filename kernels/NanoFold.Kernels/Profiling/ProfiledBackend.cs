@@ -208,14 +208,14 @@ public sealed class ProfiledBackend : Backend
         _log.End();
     }
 
-    public override void Dropout(in View x, in View y, double rate, int node, bool accumulate = false)
+    public override void Dropout(in View x, in View y, double rate, int stream, bool accumulate = false)
     {
         if (_log.IsOn)
         {
             Begin("dropout", KernelCost.Pointwise(1, y, accumulate, KernelCost.BytesOf(x)));
         }
 
-        _inner.Dropout(x, y, rate, node, accumulate);
+        _inner.Dropout(x, y, rate, stream, accumulate);
         _log.End();
     }
 

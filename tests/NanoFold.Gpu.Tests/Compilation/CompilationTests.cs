@@ -104,7 +104,7 @@ public sealed partial class CompilationTests
 
     private static bool ReadsFours(Type work) => work.IsGenericType && (work.GetGenericTypeDefinition() == typeof(FlatWork<,>)
         || work.GetGenericTypeDefinition() == typeof(FlatCopyWork<,>) || work.GetGenericTypeDefinition() == typeof(FourGatherWork<>)
-        || work.GetGenericTypeDefinition() == typeof(FourDropoutWork<>) || work.GetGenericArguments().Contains(typeof(WholePiece)));
+        || work.GetGenericTypeDefinition() == typeof(FourDropoutWork<>) || work.GetGenericArguments().Contains(typeof(AlignedPiece)));
 
     [GeneratedRegex(@"^\s*\.extern|\bcall\b|^\s*\.func|\.visible\s+\.func", RegexOptions.Multiline)]
     private static partial Regex CallOrExtern();

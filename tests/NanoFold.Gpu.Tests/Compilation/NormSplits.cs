@@ -25,9 +25,9 @@ internal static class NormSplits
     {
         public HashSet<(Type Sum, Type Pieces)> Found { get; } = found;
 
-        public void Run<TSum, TPieces>(in NormSplit split)
+        public void Run<TSum, TTile>(in NormSplit split)
             where TSum : struct, ILaneSum
-            where TPieces : struct, IPieces<TPieces>
-            => Found.Add((typeof(TSum), typeof(TPieces)));
+            where TTile : struct, IRegisterTile<TTile>
+            => Found.Add((typeof(TSum), typeof(TTile)));
     }
 }

@@ -13,7 +13,7 @@ namespace NanoFold.Gpu.Tests.Compilation;
 internal static class Works
 {
     private static readonly Type[] s_elements = [typeof(F32), typeof(BF16), typeof(F16)];
-    private static readonly Type[] s_pieces = [typeof(AnyPiece), typeof(WholePiece)];
+    private static readonly Type[] s_pieces = [typeof(RaggedPiece), typeof(AlignedPiece)];
     private static readonly Type[] s_copies = [typeof(CopyWork<,>), typeof(FlatCopyWork<,>)];
     private static readonly Type[] s_moves = [typeof(MoveWork<>), typeof(FillWork<>)];
     private static readonly HashSet<(Type Sum, Type Pieces)> s_forward = NormSplits.All(GpuNorm.MostForward), s_backward = NormSplits.All(NormGroups.MostPieces);
@@ -30,7 +30,7 @@ internal static class Works
 
         if (s_moves.Contains(work))
         {
-            return s_elements.Append(typeof(int)).SelectMany(e => new[] { e, typeof(Four<>).MakeGenericType(e) }).Select(e => work.MakeGenericType(e));
+            return s_elements.Append(typeof(int)).SelectMany(e => new[] { e, typeof(Vector4<>).MakeGenericType(e) }).Select(e => work.MakeGenericType(e));
         }
 
         IEnumerable<Type[]> arguments = [[]];
@@ -45,7 +45,7 @@ internal static class Works
     /// <summary>Whether some norm is shared out so: sums within warps come with any number of pieces, others with one.</summary>
     private static bool IsSplit(Type work, Type[] arguments)
     {
-        Type? sum = arguments.FirstOrDefault(a => typeof(ILaneSum).IsAssignableFrom(a)), pieces = arguments.FirstOrDefault(a => Implements(a, typeof(IPieces<>)));
+        Type? sum = arguments.FirstOrDefault(a => typeof(ILaneSum).IsAssignableFrom(a)), pieces = arguments.FirstOrDefault(a => Implements(a, typeof(IRegisterTile<>)));
         return sum is null || pieces is null || (work == typeof(NormBackwardWork<,,,,>) ? s_backward : s_forward).Contains((sum, pieces));
     }
 
@@ -60,7 +60,7 @@ internal static class Works
     {
         Type[] constraints = parameter.GetGenericParameterConstraints();
         return constraints.Any(c => c.IsGenericType && c.GetGenericTypeDefinition() == typeof(IElement<>)) ? s_elements
-            : constraints.Any(c => c.IsGenericType && c.GetGenericTypeDefinition() == typeof(IPieces<>)) ? [.. s_forward.Select(s => s.Pieces).Distinct()]
+            : constraints.Any(c => c.IsGenericType && c.GetGenericTypeDefinition() == typeof(IRegisterTile<>)) ? [.. s_forward.Select(s => s.Pieces).Distinct()]
             : constraints.Contains(typeof(IPiece)) ? s_pieces
             : constraints.Contains(typeof(ILaneSum)) ? [typeof(SharedSum), typeof(WarpSum)]
             : constraints.Contains(typeof(INormKind)) ? [typeof(RmsKind), typeof(LayerKind)]

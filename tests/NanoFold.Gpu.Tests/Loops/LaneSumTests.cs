@@ -22,9 +22,9 @@ public class LaneSumTests
         using GpuBackend backend = GpuDevices.OpenSimulator(threads: Threads, warp: WarpSum.Lanes);
         GpuContext context = backend.Context;
         float[] values = [.. Enumerable.Range(0, Threads).Select(i => (float)(i * i % 37))], sums = new float[Threads];
-        var pairs = new Two[Threads];
+        var pairs = new SumPair[Threads];
         using MemoryBuffer1D<float, Stride1D.Dense> x = context.Accelerator.Allocate1D(values), y = context.Accelerator.Allocate1D<float>(Threads);
-        using MemoryBuffer1D<Two, Stride1D.Dense> z = context.Accelerator.Allocate1D<Two>(Threads);
+        using MemoryBuffer1D<SumPair, Stride1D.Dense> z = context.Accelerator.Allocate1D<SumPair>(Threads);
         context.Launch(new LaneSumWork<TSum> { X = x.View.AsContiguous(), Y = y.View.AsContiguous(), Pairs = z.View.AsContiguous(), Lanes = lanes }, 1, Threads);
         context.Stream.Synchronize();
         y.CopyToCPU(sums);

@@ -9,14 +9,14 @@ internal struct LaneSumWork<TSum> : IGpuWork<LaneSumWork<TSum>>
     where TSum : struct, ILaneSum
 {
     public ArrayView<float> X, Y;
-    public ArrayView<Two> Pairs;
+    public ArrayView<SumPair> Pairs;
     public int Lanes;
 
     public static void Run(LaneSumWork<TSum> work)
     {
-        ArrayView<Two> shared = SharedMemory.Allocate<Two>(GroupReduce.Most);
+        ArrayView<SumPair> shared = SharedMemory.Allocate<SumPair>(GroupReduce.Most);
         float x = work.X[Group.IdxX];
         work.Y[Group.IdxX] = TSum.Sum(shared.Cast<float>(), x, work.Lanes);
-        work.Pairs[Group.IdxX] = TSum.Sum(shared, new Two { First = x, Second = 2 * x }, work.Lanes);
+        work.Pairs[Group.IdxX] = TSum.Sum(shared, new SumPair { First = x, Second = 2 * x }, work.Lanes);
     }
 }

@@ -45,7 +45,7 @@ public class NormTests : GpuTests
             using var memory = new Memory(Gpu);
             View x = memory.Random(DType.Float32, 1, rows, 24), dy = memory.Random(DType.Float32, 2, rows, 24), dGain = memory.New(DType.Float32, 24);
             View statistics = memory.New(DType.Float32, rows, 1), y = memory.New(DType.Float32, rows, 24);
-            View scratch = memory.New(DType.Float32, (int)Gpu.ScratchBytes(new RmsNormBackwardCall { X = x }) / 4);
+            View scratch = memory.New(DType.Float32, (int)Gpu.ScratchBytes(new RmsNormBackwardCall { X = x, DGain = dGain }) / 4);
             Gpu.Run(new RmsNormCall(x, default, y, statistics, 1e-5));
             Gpu.Run(new RmsNormBackwardCall(x, default, statistics, dy, dy, false, dGain, scratch));
             return [.. memory.Read(dGain), .. memory.Read(dy)];
@@ -85,7 +85,7 @@ public class NormTests : GpuTests
         Twin gain = isAffine ? twins.Random(type, 5, width) : default, bias = isAffine && isCentered ? twins.Random(type, 6, width) : default;
         Twin dGain = isAffine ? twins.Random(DType.Float32, 7, width) : default, dBias = isAffine && isCentered ? twins.Random(DType.Float32, 8, width) : default;
         Twin statistics = twins.Random(DType.Float32, 9, rows, isCentered ? 2 : 1);
-        Twin scratch = twins.Scratch(Gpu.ScratchBytes(new RmsNormBackwardCall { X = xs.Gpu }), Cpu.ScratchBytes(new RmsNormBackwardCall { X = xs.Cpu }));
+        Twin scratch = twins.Scratch(Gpu.ScratchBytes(new RmsNormBackwardCall { X = xs.Gpu, DGain = xs.Gpu }), Cpu.ScratchBytes(new RmsNormBackwardCall { X = xs.Cpu, DGain = xs.Cpu }));
         if (isCentered)
         {
             Gpu.Run(new LayerNormCall(xs.Gpu, gain.Gpu, bias.Gpu, ys.Gpu, statistics.Gpu, 1e-3));

@@ -1,6 +1,6 @@
 using NanoFold.Kernels;
 using NanoFold.Kernels.Calls.Time;
-using NanoFold.Tests.Suites;
+using NanoFold.Tests.Cpu.Time;
 
 namespace NanoFold.Gpu.Tests.Time;
 

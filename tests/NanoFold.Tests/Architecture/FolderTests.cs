@@ -64,6 +64,8 @@ public class FolderTests
         Assert.That(references, Is.EquivalentTo(s_projects[project]));
     }
 
+    [TestCase("kernels")]
+    [TestCase("engine")]
     [TestCase("tools")]
     [TestCase("tests")]
     [TestCase("bench")]

@@ -8,14 +8,20 @@ internal static class KernelCalls
 {
     private static readonly Type[] s_types = typeof(Backend).Assembly.GetTypes();
 
-    private static readonly MethodInfo s_hasComposedPath = typeof(KernelCalls).GetMethod(nameof(HasComposedPath), BindingFlags.NonPublic | BindingFlags.Static)!;
-
     public static IReadOnlyList<Type> All { get; } = [.. s_types.Where(IsCall).SelectMany(Closed)];
 
-    /// <summary>Those whose ops also have a path of plain ops.</summary>
-    public static IEnumerable<Type> WithComposedPath => All.Where(call => (bool)s_hasComposedPath.MakeGenericMethod(call).Invoke(null, null)!);
+    public static string Name(Type call) => (string)Of(call, nameof(NameOf));
 
-    private static bool HasComposedPath<TCall>()
+    public static bool HasComposedPath(Type call) => (bool)Of(call, nameof(HasComposedPathOf));
+
+    private static object Of(Type call, string question)
+        => typeof(KernelCalls).GetMethod(question, BindingFlags.NonPublic | BindingFlags.Static)!.MakeGenericMethod(call).Invoke(null, null)!;
+
+    private static string NameOf<TCall>()
+        where TCall : struct, IKernelCall<TCall>
+        => TCall.Name;
+
+    private static bool HasComposedPathOf<TCall>()
         where TCall : struct, IKernelCall<TCall>
         => TCall.HasComposedPath;
 

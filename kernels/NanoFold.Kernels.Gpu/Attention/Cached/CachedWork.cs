@@ -21,7 +21,7 @@ internal struct CachedWork<T> : IGpuWork<CachedWork<T>>
     public static void Run(CachedWork<T> w)
     {
         ArrayView<float> shared = SharedMemory.Allocate<float>(GroupReduce.Most);
-        ArrayView<Four<float>> sums = SharedMemory.Allocate<Four<float>>(GroupReduce.Most);
+        ArrayView<Vector4<float>> sums = SharedMemory.Allocate<Vector4<float>>(GroupReduce.Most);
         int room = w.Cache.Capacity + w.Keep;
         ArrayView<float> scores = w.Scratch.SubView((long)Grid.IdxX * room, w.Cache.Capacity), weights = scores;
         ArrayView<int> picked = w.Picked;
@@ -66,5 +66,26 @@ internal struct CachedWork<T> : IGpuWork<CachedWork<T>>
             float factor = !isNew ? 0 : isOrdered ? 1 / sum : float.NaN;
             RowWeights.Combine(sums, weights, count, keys, w.Values, batch, keyHead, w.Y, w.Y.Row(batch, time, head), factor, 0);
         }
+    }
+}
+
+/// <summary>Writes the new keys, or values, of a token into their slot; a thread takes four columns. Grid: batch · time · key head, chunk of columns.</summary>
+internal struct CachedAppendWork<T> : IGpuWork<CachedAppendWork<T>>
+    where T : unmanaged, IElement<T>
+{
+    public HeadView<T> X, Slots;
+    public CacheView Cache;
+    public int KeyHeads;
+
+    public static void Run(CachedAppendWork<T> w)
+    {
+        int head = Grid.IdxX % w.KeyHeads, token = Grid.IdxX / w.KeyHeads, time = token % w.Cache.Time, batch = token / w.Cache.Time;
+        if (time >= w.Cache.Count(batch))
+        {
+            return;
+        }
+
+        int slot = w.Cache.Slot(w.Cache.Positions[batch] + time), column = (Grid.IdxY * Group.DimX + Group.IdxX) * 4;
+        w.Slots.Write(w.Slots.Row(batch, slot, head), column, w.X.Read(w.X.Row(batch, time, head), column), 1, 0);
     }
 }

@@ -22,8 +22,8 @@ internal struct ForwardWork<T> : IGpuWork<ForwardWork<T>>
 
     public static void Run(ForwardWork<T> w)
     {
-        ArrayView<Four<float>> a = SharedMemory.Allocate<Four<float>>(TileGroup.MostRows * TileGroup.Stride);
-        ArrayView<Four<float>> b = SharedMemory.Allocate<Four<float>>(TileGroup.Columns * TileGroup.Stride);
+        ArrayView<Vector4<float>> a = SharedMemory.Allocate<Vector4<float>>(TileGroup.MostRows * TileGroup.Stride);
+        ArrayView<Vector4<float>> b = SharedMemory.Allocate<Vector4<float>>(TileGroup.Columns * TileGroup.Stride);
         ArrayView<float> weights = SharedMemory.Allocate<float>(TileGroup.MostRows * TileGroup.WeightStride * 4);
         ArrayView<float> shared = SharedMemory.Allocate<float>(TileGroup.MostRows * TileGroup.Across);
         int batch = Grid.IdxX / w.Heads, head = Grid.IdxX % w.Heads, keyHead = head / w.GroupHeads;
@@ -40,7 +40,7 @@ internal struct ForwardWork<T> : IGpuWork<ForwardWork<T>>
         seen.QueryLimit = limit;
         KeyWalk keys = KeyWalk.Of(seen, batch, Grid.IdxX, first, IntrinsicMath.Min(first + rows, limit) - 1);
         Block left = default, right = default;
-        Four<float> maximum = new() { A = Lowest, B = Lowest, C = Lowest, D = Lowest }, sum = default;
+        Vector4<float> maximum = new() { A = Lowest, B = Lowest, C = Lowest, D = Lowest }, sum = default;
         while (keys.Next(seen, batch))
         {
             int key = keys.Key;
@@ -66,7 +66,7 @@ internal struct ForwardWork<T> : IGpuWork<ForwardWork<T>>
             shared[place + 2 * TileGroup.Across] = Largest(s.C);
             shared[place + 3 * TileGroup.Across] = Largest(s.D);
             Group.Barrier();
-            Four<float> factor;
+            Vector4<float> factor;
             s.A = Weigh(s.A, shared, at, ref maximum.A, ref sum.A, out factor.A);
             s.B = Weigh(s.B, shared, at + TileGroup.Across, ref maximum.B, ref sum.B, out factor.B);
             s.C = Weigh(s.C, shared, at + 2 * TileGroup.Across, ref maximum.C, ref sum.C, out factor.C);
@@ -79,7 +79,7 @@ internal struct ForwardWork<T> : IGpuWork<ForwardWork<T>>
             TileGroup.AddOutput(ref left, ref right, weights, b);
         }
 
-        Four<float> scale;
+        Vector4<float> scale;
         scale.A = Finish(w, shared, sum.A, maximum.A, 0, batch, head, own, limit);
         scale.B = Finish(w, shared, sum.B, maximum.B, 1, batch, head, own + 1, limit);
         scale.C = Finish(w, shared, sum.C, maximum.C, 2, batch, head, own + 2, limit);
@@ -87,7 +87,7 @@ internal struct ForwardWork<T> : IGpuWork<ForwardWork<T>>
         TileGroup.Write(w.Y, batch, head, first, limit, column, left, right, scale, 0);
     }
 
-    private static Four<float> Masked(in VisibleView seen, float scale, in Four<float> s, int batch, int query, int key)
+    private static Vector4<float> Masked(in VisibleView seen, float scale, in Vector4<float> s, int batch, int query, int key)
     {
         key += Group.IdxX % TileGroup.Across;
         return new()
@@ -99,12 +99,12 @@ internal struct ForwardWork<T> : IGpuWork<ForwardWork<T>>
         };
     }
 
-    private static float Largest(in Four<float> s) => Larger(Larger(s.A, s.B), Larger(s.C, s.D));
+    private static float Largest(in Vector4<float> s) => Larger(Larger(s.A, s.B), Larger(s.C, s.D));
 
     private static float Larger(float a, float b) => a > b ? a : b;
 
     /// <summary>Weights of a row's scores, by the maximum after this block; factor takes what was summed before to it.</summary>
-    private static Four<float> Weigh(in Four<float> s, ArrayView<float> shared, int at, ref float maximum, ref float sum, out float factor)
+    private static Vector4<float> Weigh(in Vector4<float> s, ArrayView<float> shared, int at, ref float maximum, ref float sum, out float factor)
     {
         float before = maximum;
         for (int i = 0; i < TileGroup.Across; i++)
@@ -113,7 +113,7 @@ internal struct ForwardWork<T> : IGpuWork<ForwardWork<T>>
         }
 
         factor = XMath.Exp(before - maximum);
-        Four<float> p;
+        Vector4<float> p;
         p.A = XMath.Exp(s.A - maximum);
         p.B = XMath.Exp(s.B - maximum);
         p.C = XMath.Exp(s.C - maximum);

@@ -6,7 +6,9 @@ namespace NanoFold.Kernels.Gpu.Attention.Full;
 
 /// <summary>
 /// Attention in tiles in shared memory with the online softmax, on any device and for any head dimension; computed in single precision.
-/// Tiles in which nothing is visible cost nothing: out of order, out of the window, of other documents (packed ones by a look at each token), not listed. The backward pass has a kernel for dk and dv and one for dq: no sums across groups, the same bits each time.
+/// Tiles in which nothing is visible cost nothing: out of order, out of the window, of other documents (packed ones by a look at each token), in no list.
+/// Blocks of a table do best as multiples of 64 queries and 32 keys. The backward pass has a kernel for dk and dv and one for dq: no sums across groups,
+/// the same bits each time.
 /// </summary>
 internal sealed class GpuFusedAttention(GpuContext context) : IKernel<AttentionCall>, IKernel<AttentionBackwardCall>
 {

@@ -16,8 +16,8 @@ internal struct KeyGradientWork<T> : IGpuWork<KeyGradientWork<T>>
 
     public static void Run(KeyGradientWork<T> w)
     {
-        ArrayView<Four<float>> a = SharedMemory.Allocate<Four<float>>(TileGroup.MostRows * TileGroup.Stride);
-        ArrayView<Four<float>> b = SharedMemory.Allocate<Four<float>>(TileGroup.Columns * TileGroup.Stride);
+        ArrayView<Vector4<float>> a = SharedMemory.Allocate<Vector4<float>>(TileGroup.MostRows * TileGroup.Stride);
+        ArrayView<Vector4<float>> b = SharedMemory.Allocate<Vector4<float>>(TileGroup.Columns * TileGroup.Stride);
         ArrayView<float> weights = SharedMemory.Allocate<float>(TileGroup.MostRows * TileGroup.WeightStride * 4);
         int batch = Grid.IdxX / w.KeyHeads, keyHead = Grid.IdxX % w.KeyHeads;
         int rows = Group.DimX / TileGroup.Across * 4;
@@ -82,13 +82,13 @@ internal struct KeyGradientWork<T> : IGpuWork<KeyGradientWork<T>>
             }
         }
 
-        Four<float> one = new() { A = 1, B = 1, C = 1, D = 1 };
-        Four<float> scale = new() { A = w.Rows.Scale, B = w.Rows.Scale, C = w.Rows.Scale, D = w.Rows.Scale };
+        Vector4<float> one = new() { A = 1, B = 1, C = 1, D = 1 };
+        Vector4<float> scale = new() { A = w.Rows.Scale, B = w.Rows.Scale, C = w.Rows.Scale, D = w.Rows.Scale };
         TileGroup.Write(w.DK, batch, keyHead, first, limit, column, leftK, rightK, scale, w.AccumulateK);
         TileGroup.Write(w.DV, batch, keyHead, first, limit, column, leftV, rightV, one, w.AccumulateV);
     }
 
-    private static Four<float> Weights(in ScoreGradient scores, in Four<float> s, int batch, int pair, int query, int key) => new()
+    private static Vector4<float> Weights(in ScoreGradient scores, in Vector4<float> s, int batch, int pair, int query, int key) => new()
     {
         A = scores.Weight(s.A, batch, pair, query, key),
         B = scores.Weight(s.B, batch, pair, query + 8, key),
@@ -96,7 +96,7 @@ internal struct KeyGradientWork<T> : IGpuWork<KeyGradientWork<T>>
         D = scores.Weight(s.D, batch, pair, query + 24, key),
     };
 
-    private static Four<float> Gradients(in ScoreGradient scores, in Four<float> p, in Four<float> dp, int pair, int query) => new()
+    private static Vector4<float> Gradients(in ScoreGradient scores, in Vector4<float> p, in Vector4<float> dp, int pair, int query) => new()
     {
         A = scores.OfWeight(p.A, dp.A, pair, query),
         B = scores.OfWeight(p.B, dp.B, pair, query + 8),

@@ -15,8 +15,8 @@ internal struct QueryGradientWork<T> : IGpuWork<QueryGradientWork<T>>
 
     public static void Run(QueryGradientWork<T> w)
     {
-        ArrayView<Four<float>> a = SharedMemory.Allocate<Four<float>>(TileGroup.MostRows * TileGroup.Stride);
-        ArrayView<Four<float>> b = SharedMemory.Allocate<Four<float>>(TileGroup.Columns * TileGroup.Stride);
+        ArrayView<Vector4<float>> a = SharedMemory.Allocate<Vector4<float>>(TileGroup.MostRows * TileGroup.Stride);
+        ArrayView<Vector4<float>> b = SharedMemory.Allocate<Vector4<float>>(TileGroup.Columns * TileGroup.Stride);
         ArrayView<float> weights = SharedMemory.Allocate<float>(TileGroup.MostRows * TileGroup.WeightStride * 4);
         int pair = Grid.IdxX, batch = pair / w.Heads, head = pair % w.Heads, keyHead = head / w.GroupHeads;
         int rows = Group.DimX / TileGroup.Across * 4;
@@ -68,11 +68,11 @@ internal struct QueryGradientWork<T> : IGpuWork<QueryGradientWork<T>>
             TileGroup.AddOutput(ref left, ref right, weights, b);
         }
 
-        Four<float> scale = new() { A = w.Rows.Scale, B = w.Rows.Scale, C = w.Rows.Scale, D = w.Rows.Scale };
+        Vector4<float> scale = new() { A = w.Rows.Scale, B = w.Rows.Scale, C = w.Rows.Scale, D = w.Rows.Scale };
         TileGroup.Write(w.DQ, batch, head, first, limit, column, left, right, scale, w.Accumulate);
     }
 
-    private static Four<float> Row(in ScoreGradient scores, in Four<float> s, in Four<float> dp, int batch, int pair, int query, int key) => new()
+    private static Vector4<float> Row(in ScoreGradient scores, in Vector4<float> s, in Vector4<float> dp, int batch, int pair, int query, int key) => new()
     {
         A = scores.Of(s.A, dp.A, batch, pair, query, key),
         B = scores.Of(s.B, dp.B, batch, pair, query, key + 8),

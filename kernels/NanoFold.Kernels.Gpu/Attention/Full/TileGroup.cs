@@ -35,13 +35,13 @@ internal static class TileGroup
     public static int Rows(int threads) => threads / Across * 4;
 
     /// <summary>Columns [column, column + 64) of rows [first, first + count) of one head; zeros for what is not there.</summary>
-    public static void Load<T>(ArrayView<Four<float>> tile, in HeadView<T> x, int batch, int head, int first, int count, int limit, int column)
+    public static void Load<T>(ArrayView<Vector4<float>> tile, in HeadView<T> x, int batch, int head, int first, int count, int limit, int column)
         where T : unmanaged, IElement<T>
     {
         for (int i = Group.IdxX; i < count * (Chunk / 4); i += Group.DimX)
         {
             int row = i / (Chunk / 4), four = i % (Chunk / 4);
-            Four<float> values = default;
+            Vector4<float> values = default;
             if (first + row < limit)
             {
                 values = x.Read(x.Row(batch, first + row, head), column + four * 4);
@@ -52,7 +52,7 @@ internal static class TileGroup
     }
 
     /// <summary>scores += a · bᵀ over one chunk.</summary>
-    public static void AddScores(ref Block scores, ArrayView<Four<float>> a, ArrayView<Four<float>> b)
+    public static void AddScores(ref Block scores, ArrayView<Vector4<float>> a, ArrayView<Vector4<float>> b)
     {
         int row = Group.IdxX / Across * 4 * Stride, column = Group.IdxX % Across * Stride;
         for (int i = 0; i < Chunk / 4; i++)
@@ -71,9 +71,9 @@ internal static class TileGroup
     }
 
     /// <summary>(left, right) += weights · b, [rows, 32] · [32, 64].</summary>
-    public static void AddOutput(ref Block left, ref Block right, ArrayView<float> weights, ArrayView<Four<float>> b)
+    public static void AddOutput(ref Block left, ref Block right, ArrayView<float> weights, ArrayView<Vector4<float>> b)
     {
-        ArrayView<Four<float>> w = weights.Cast<Four<float>>();
+        ArrayView<Vector4<float>> w = weights.Cast<Vector4<float>>();
         int row = Group.IdxX / Across * 4 * WeightStride, column = Group.IdxX % Across;
         for (int i = 0; i < Columns / 4; i++)
         {
@@ -107,7 +107,7 @@ internal static class TileGroup
     }
 
     /// <summary>Writes an output's columns from <paramref name="column"/> on to rows first .. of one head.</summary>
-    public static void Write<T>(in HeadView<T> y, int batch, int head, int first, int limit, int column, in Block left, in Block right, in Four<float> scale, int accumulate)
+    public static void Write<T>(in HeadView<T> y, int batch, int head, int first, int limit, int column, in Block left, in Block right, in Vector4<float> scale, int accumulate)
         where T : unmanaged, IElement<T>
     {
         first += Group.IdxX / Across * 4;
@@ -118,7 +118,7 @@ internal static class TileGroup
         WriteRow(y, batch, head, first + 3, limit, column, left.D, right.D, scale.D, accumulate);
     }
 
-    private static void WriteRow<T>(in HeadView<T> y, int batch, int head, int row, int limit, int column, in Four<float> left, in Four<float> right, float scale, int accumulate)
+    private static void WriteRow<T>(in HeadView<T> y, int batch, int head, int row, int limit, int column, in Vector4<float> left, in Vector4<float> right, float scale, int accumulate)
         where T : unmanaged, IElement<T>
     {
         if (row < limit)
@@ -129,11 +129,65 @@ internal static class TileGroup
         }
     }
 
-    private static void StoreRow(ArrayView<float> weights, int at, in Four<float> x)
+    private static void StoreRow(ArrayView<float> weights, int at, in Vector4<float> x)
     {
         weights[at] = x.A;
         weights[at + 8] = x.B;
         weights[at + 16] = x.C;
         weights[at + 24] = x.D;
     }
+}
+
+/// <summary>Four rows of four numbers in registers.</summary>
+internal struct Block
+{
+    public Vector4<float> A, B, C, D;
+
+    /// <summary>Row sums of products: this[i, j] += x_i · y_j over four of the inner dimension.</summary>
+    public void AddDots(in Block x, in Block y)
+    {
+        A = Dots(A, x.A, y);
+        B = Dots(B, x.B, y);
+        C = Dots(C, x.C, y);
+        D = Dots(D, x.D, y);
+    }
+
+    /// <summary>this += w · v, [4, 4] each.</summary>
+    public void AddProduct(in Block w, in Block v)
+    {
+        A = Combine(A, w.A, v);
+        B = Combine(B, w.B, v);
+        C = Combine(C, w.C, v);
+        D = Combine(D, w.D, v);
+    }
+
+    /// <summary>Multiplies row i by factor i.</summary>
+    public void ScaleRows(in Vector4<float> factors)
+    {
+        A = Times(A, factors.A);
+        B = Times(B, factors.B);
+        C = Times(C, factors.C);
+        D = Times(D, factors.D);
+    }
+
+    private static Vector4<float> Times(in Vector4<float> x, float factor) =>
+        new() { A = x.A * factor, B = x.B * factor, C = x.C * factor, D = x.D * factor };
+
+    private static Vector4<float> Dots(in Vector4<float> sum, in Vector4<float> x, in Block y) => new()
+    {
+        A = Dot(sum.A, x, y.A),
+        B = Dot(sum.B, x, y.B),
+        C = Dot(sum.C, x, y.C),
+        D = Dot(sum.D, x, y.D),
+    };
+
+    private static float Dot(float sum, in Vector4<float> x, in Vector4<float> y) => x.D * y.D + (x.C * y.C + (x.B * y.B + (x.A * y.A + sum)));
+
+    private static Vector4<float> Combine(in Vector4<float> sum, in Vector4<float> w, in Block v) => new()
+    {
+        A = w.D * v.D.A + (w.C * v.C.A + (w.B * v.B.A + (w.A * v.A.A + sum.A))),
+        B = w.D * v.D.B + (w.C * v.C.B + (w.B * v.B.B + (w.A * v.A.B + sum.B))),
+        C = w.D * v.D.C + (w.C * v.C.C + (w.B * v.B.C + (w.A * v.A.C + sum.C))),
+        D = w.D * v.D.D + (w.C * v.C.D + (w.B * v.B.D + (w.A * v.A.D + sum.D))),
+    };
 }

@@ -8,13 +8,13 @@ public readonly record struct AttentionArgs
     /// <summary>[B, T, H, D].</summary>
     public required View Q { get; init; }
 
-    /// <summary>[B, T, G, D].</summary>
+    /// <summary>[B, S, G, D].</summary>
     public required View K { get; init; }
 
-    /// <summary>[B, T, G, D].</summary>
+    /// <summary>[B, S, G, DV].</summary>
     public required View V { get; init; }
 
-    /// <summary>[B, T, H, D].</summary>
+    /// <summary>[B, T, H, DV]; 0 where a query sees no key.</summary>
     public required View Y { get; init; }
 
     /// <summary>Log of the sum of exponentials of each row's scaled scores, [B, H, T], contiguous.</summary>
@@ -162,5 +162,5 @@ internal static class TopKChecks
 
     // kept [B, H, T, k]: the first queries may see fewer than k keys.
     public static double KeptPairs(in AttentionArgs args, in View kept)
-        => kept.Layout[0] * (double)kept.Layout[1] * VisiblePairs.Count(args.Visible.Rule(args.K.Layout[1]), kept.Layout[2], args.K.Layout[1], kept.Layout[3]);
+        => VisiblePairs.Count(args.Visible, kept.Layout[0], kept.Layout[1], kept.Layout[2], args.K.Layout[1], kept.Layout[3]);
 }

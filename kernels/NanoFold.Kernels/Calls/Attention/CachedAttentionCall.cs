@@ -17,15 +17,16 @@ public readonly record struct CachedAttentionCall : IKernelCall<CachedAttentionC
     /// <summary>[B, T, G, D].</summary>
     public required View K { get; init; }
 
-    /// <summary>[B, T, G, D].</summary>
+    /// <summary>[B, T, G, DV].</summary>
     public required View V { get; init; }
 
-    /// <summary>[B, T, H, D]; rows after Counts[b] become 0.</summary>
+    /// <summary>[B, T, H, DV]; rows after Counts[b] become 0.</summary>
     public required View Y { get; init; }
 
     /// <summary>[B, Capacity, G, D], contiguous.</summary>
     public required View KeyCache { get; init; }
 
+    /// <summary>[B, Capacity, G, DV], contiguous.</summary>
     public required View ValueCache { get; init; }
 
     /// <summary>Position of each row's first new token, Int32 [B].</summary>

@@ -30,6 +30,14 @@ public static class VisiblePairs
         return most == 0 ? 0 : Math.Min(kept, Count(rule, queries, keys));
     }
 
+    /// <summary>Pairs of all heads of a batch where each query keeps at most <paramref name="most"/> of those that it sees; an upper bound where what it sees is data.</summary>
+    public static long Count(in Visible visible, int batch, int heads, int queries, int keys, int most)
+    {
+        VisibleRule rule = visible.Rule(keys);
+        long kept = Count(visible.Prefixes.IsNone ? rule : rule.WithPrefix(keys), queries, keys, most);
+        return Math.Min((long)batch * heads * kept, Count(visible, batch, heads, queries, keys));
+    }
+
     /// <summary>Pairs of all heads of a batch.</summary>
     public static long Count(in Visible visible, int batch, int heads, int queries, int keys)
     {

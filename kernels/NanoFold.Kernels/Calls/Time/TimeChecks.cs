@@ -59,12 +59,12 @@ internal static class TimeChecks
     }
 
     /// <summary>A weight [C, K] of a convolution over the channels of <paramref name="x"/>, contiguous.</summary>
-    public static void Taps(string op, in View weight, in View x, DType type)
+    public static void Taps(string op, string name, in View weight, in View x, DType type)
     {
-        Checks.Inside(op, "weight", weight);
+        Checks.Inside(op, name, weight);
         if (weight.Layout.Rank != 2 || weight.Layout[0] != x.Layout[2] || weight.Type != type || !weight.Layout.IsContiguous)
         {
-            RowCheck.Fail(op, "weight", weight, $"{type}[{x.Layout[2]}, K], contiguous");
+            RowCheck.Fail(op, name, weight, $"{type}[{x.Layout[2]}, K], contiguous");
         }
     }
 

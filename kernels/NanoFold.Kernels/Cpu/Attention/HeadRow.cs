@@ -1,9 +1,10 @@
-using NanoFold.Kernels.Lanes;
 using System.Runtime.CompilerServices;
+using NanoFold.Kernels.Cpu.Loops;
+using NanoFold.Kernels.Lanes;
 
 namespace NanoFold.Kernels.Cpu.Attention;
 
-/// <summary>Operations on single rows of a head dimension; tensors may end right behind their last element.</summary>
+/// <summary>Operations on single rows of a head dimension; tensors may end right after their last element.</summary>
 internal static unsafe class HeadRow
 {
     /// <summary>target = factor · source, or added to it.</summary>
@@ -107,4 +108,24 @@ internal static unsafe class HeadRow
             V.Store(target, i, V.MultiplyAdd(factor, V.LoadPart(source, i, depth - (int)i), V.Load(target, i)));
         }
     }
+}
+
+/// <summary>A [B, T, H, D] tensor as kernels walk it: its address and strides, in elements; rows of D are contiguous.</summary>
+internal readonly unsafe struct HeadRows(in View view)
+{
+    private readonly void* _start = view.Address;
+    private readonly nint _batch = view.IsNone ? 0 : (nint)view.Layout.Stride(0);
+    private readonly nint _head = view.IsNone ? 0 : (nint)view.Layout.Stride(2);
+
+    /// <summary>Elements between neighbors in time.</summary>
+    public readonly nint Time = view.IsNone ? 0 : (nint)view.Layout.Stride(1);
+
+    /// <summary>Elements between neighboring heads.</summary>
+    public nint Head => _head;
+
+    public bool IsNone => _start is null;
+
+    public void* Row<V>(int batch, int time, int head)
+        where V : struct, ICpuLane<V>
+        => Element.At<V>(_start, batch * _batch + time * Time + head * _head);
 }

@@ -1,5 +1,4 @@
 using System.Runtime.CompilerServices;
-using NanoFold.Kernels.Cpu.Attention;
 using NanoFold.Kernels.Cpu.Loops;
 using NanoFold.Kernels.Lanes;
 
@@ -41,7 +40,7 @@ internal unsafe struct CombineWork : ILaneWork
             {
                 long slot = token * Slots + j, row = RowOfSlot[slot];
                 byte* values = Rows + row * RowStride * size;
-                V weight = V.Constant(Weights is null ? 1 : Scalar.Read<V>(Weights, slot));
+                V weight = V.Constant(Weights is null ? 1 : Element.Get<V>(Weights, slot));
                 if (!Backward)
                 {
                     Scale(values, own, weight, Accumulate || j > 0);
@@ -50,7 +49,7 @@ internal unsafe struct CombineWork : ILaneWork
 
                 if (DWeights is not null)
                 {
-                    Scalar.Write<V>(DWeights, slot, LaneSum.Of<LaneSum.Product, V>(own, values, null, default, Width));
+                    Element.Set<V>(DWeights, slot, LaneSum.Of<LaneSum.Product, V>(own, values, null, default, Width));
                 }
 
                 if (DRows is not null)
@@ -67,17 +66,17 @@ internal unsafe struct CombineWork : ILaneWork
         nint i = 0, width = Width;
         for (; i <= width - V.Width; i += V.Width)
         {
-            Element<V, Whole<V>>(x, y, weight, accumulate, i, 0);
+            Piece<V, Whole<V>>(x, y, weight, accumulate, i, 0);
         }
 
         if (i < width)
         {
-            Element<V, Part<V>>(x, y, weight, accumulate, i, (int)(width - i));
+            Piece<V, Part<V>>(x, y, weight, accumulate, i, (int)(width - i));
         }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Element<V, P>(void* x, void* y, V weight, bool accumulate, nint i, int count)
+    private static void Piece<V, P>(void* x, void* y, V weight, bool accumulate, nint i, int count)
         where V : struct, ICpuLane<V>
         where P : struct, IPiece<V>
     {

@@ -33,7 +33,7 @@ public sealed unsafe class CpuRouterLoss(CpuContext context) : IKernel<RouterLos
             }
 
             double mean = sum / rows / MicroBatches(RouterLossCall.Name);
-            Scalar.Write(call.Loss, mean);
+            Element.Set(call.Loss, mean);
             context.State.Set(StepSlot.Loss, context.State.GetDouble(StepSlot.Loss) + mean);
         }
     }
@@ -44,7 +44,7 @@ public sealed unsafe class CpuRouterLoss(CpuContext context) : IKernel<RouterLos
         RouterLossWork work = Start(call.Logits, call.Probabilities, call.Load, call.Balance, call.Z);
         work.DLogits = (byte*)call.DLogits.Address;
         work.DLogitStride = call.DLogits.Layout.Stride(0);
-        work.Scale = Scalar.Read(call.DLoss) * context.State.GetDouble(StepSlot.LossScale) / work.Rows / MicroBatches(RouterLossBackwardCall.Name);
+        work.Scale = Element.Get(call.DLoss) * context.State.GetDouble(StepSlot.LossScale) / work.Rows / MicroBatches(RouterLossBackwardCall.Name);
         work.Accumulate = call.Accumulate;
         context.Run(call.Logits.Type, RowBlocks.Items(work.Rows, work.RowsPerItem), ref work);
     }

@@ -37,7 +37,7 @@ internal unsafe struct ExpertWeights : ILaneWork
                 double sum = 0;
                 for (int j = 0; j < Slots; j++)
                 {
-                    sum += Scalar.Read<V>(p, Indices[token * Slots + j]);
+                    sum += Element.Get<V>(p, Indices[token * Slots + j]);
                 }
 
                 inverse = 1 / sum;
@@ -52,7 +52,7 @@ internal unsafe struct ExpertWeights : ILaneWork
                 for (int j = 0; j < Slots; j++)
                 {
                     long slot = token * Slots + j;
-                    Scalar.Write<V>(Weights, slot, Scalar.Read<V>(p, Indices[slot]) * inverse);
+                    Element.Set<V>(Weights, slot, Element.Get<V>(p, Indices[slot]) * inverse);
                 }
             }
         }
@@ -67,14 +67,14 @@ internal unsafe struct ExpertWeights : ILaneWork
         for (int j = 0; Renormalize && j < Slots; j++)
         {
             long slot = token * Slots + j;
-            mean += Scalar.Read<V>(DWeights, slot) * Scalar.Read<V>(Weights, slot);
+            mean += Element.Get<V>(DWeights, slot) * Element.Get<V>(Weights, slot);
         }
 
         for (int j = 0; j < Slots; j++)
         {
             long slot = token * Slots + j;
             int expert = Indices[slot];
-            Scalar.Write<V>(dp, expert, Scalar.Read<V>(dp, expert) + (Scalar.Read<V>(DWeights, slot) - mean) * inverse);
+            Element.Set<V>(dp, expert, Element.Get<V>(dp, expert) + (Element.Get<V>(DWeights, slot) - mean) * inverse);
         }
     }
 }

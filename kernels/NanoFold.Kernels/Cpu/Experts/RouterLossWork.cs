@@ -1,5 +1,4 @@
 using System.Runtime.CompilerServices;
-using NanoFold.Kernels.Cpu.Attention;
 using NanoFold.Kernels.Cpu.Loops;
 using NanoFold.Kernels.Cpu.Loss;
 using NanoFold.Kernels.Lanes;
@@ -65,17 +64,17 @@ internal unsafe struct RouterLossWork : ILaneWork
         nint i = 0, width = Experts;
         for (; i <= width - V.Width; i += V.Width)
         {
-            Element<V, Whole<V>>(p, load, dLogits, slope, shift, accumulate, i, 0);
+            Piece<V, Whole<V>>(p, load, dLogits, slope, shift, accumulate, i, 0);
         }
 
         if (i < width)
         {
-            Element<V, Part<V>>(p, load, dLogits, slope, shift, accumulate, i, (int)(width - i));
+            Piece<V, Part<V>>(p, load, dLogits, slope, shift, accumulate, i, (int)(width - i));
         }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Element<V, P>(void* p, void* load, void* dLogits, V slope, V shift, bool accumulate, nint i, int count)
+    private static void Piece<V, P>(void* p, void* load, void* dLogits, V slope, V shift, bool accumulate, nint i, int count)
         where V : struct, ICpuLane<V>
         where P : struct, IPiece<V>
     {

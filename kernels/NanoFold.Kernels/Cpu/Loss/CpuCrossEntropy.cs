@@ -66,12 +66,12 @@ public sealed unsafe class CpuCrossEntropy(CpuContext context) : IKernel<CrossEn
         }
 
         double mean = sum * InverseTargetCount(op, context, targets);
-        Scalar.Write(loss, mean);
+        Element.Set(loss, mean);
         context.State.Set(StepSlot.Loss, context.State.GetDouble(StepSlot.Loss) + mean);
     }
 
     internal static double Scale(string op, CpuContext context, in View targets, in View dLoss)
-        => Scalar.Read(dLoss) * context.State.GetDouble(StepSlot.LossScale) * InverseTargetCount(op, context, targets);
+        => Element.Get(dLoss) * context.State.GetDouble(StepSlot.LossScale) * InverseTargetCount(op, context, targets);
 
     private static double InverseTargetCount(string op, CpuContext context, in View targets)
     {

@@ -1,7 +1,5 @@
 using System.Runtime.CompilerServices;
-using NanoFold.Kernels.Cpu.Attention;
 using NanoFold.Kernels.Cpu.Loops;
-using NanoFold.Kernels.Cpu.Reduce;
 using NanoFold.Kernels.Lanes;
 
 namespace NanoFold.Kernels.Cpu.Loss;
@@ -33,8 +31,8 @@ internal unsafe struct CrossEntropyBackward : ILaneWork
             byte* dLogits = DLogits.Row(i);
             if (target >= 0)
             {
-                Softmax(Logits.Row(i), dLogits, V.Constant(Scalar.Read<V>(LogSumExp, row)), V.Constant(Scale));
-                Scalar.Write<V>(dLogits, target, Scalar.Read<V>(dLogits, target) - Scale);
+                Softmax(Logits.Row(i), dLogits, V.Constant(Element.Get<V>(LogSumExp, row)), V.Constant(Scale));
+                Element.Set<V>(dLogits, target, Element.Get<V>(dLogits, target) - Scale);
             }
             else if (!Accumulate)
             {
@@ -50,17 +48,17 @@ internal unsafe struct CrossEntropyBackward : ILaneWork
         nint i = 0, width = Vocab;
         for (; i <= width - V.Width; i += V.Width)
         {
-            Element<V, Whole<V>>(logits, dLogits, logSumExp, scale, accumulate, i, 0);
+            Piece<V, Whole<V>>(logits, dLogits, logSumExp, scale, accumulate, i, 0);
         }
 
         if (i < width)
         {
-            Element<V, Part<V>>(logits, dLogits, logSumExp, scale, accumulate, i, (int)(width - i));
+            Piece<V, Part<V>>(logits, dLogits, logSumExp, scale, accumulate, i, (int)(width - i));
         }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Element<V, P>(void* logits, void* dLogits, V logSumExp, V scale, bool accumulate, nint i, int count)
+    private static void Piece<V, P>(void* logits, void* dLogits, V logSumExp, V scale, bool accumulate, nint i, int count)
         where V : struct, ICpuLane<V>
         where P : struct, IPiece<V>
     {

@@ -30,11 +30,11 @@ internal unsafe struct CrossEntropyForward : ILaneWork
             {
                 byte* logits = Logits.Row(i);
                 logSumExp = Loss.LogSumExp.Of<V>(logits, Vocab);
-                loss = logSumExp - Scalar.Read<V>(logits, target);
+                loss = logSumExp - Element.Get<V>(logits, target);
             }
 
-            Scalar.Write<V>(LogSumExp, row, logSumExp);
-            Scalar.Write<V>(Losses, row, loss);
+            Element.Set<V>(LogSumExp, row, logSumExp);
+            Element.Set<V>(Losses, row, loss);
         }
     }
 }

@@ -35,9 +35,9 @@ public sealed unsafe class CpuNorm(CpuContext context)
             LayerNormBackwardCall.Name, call.X, call.Gain, call.Statistics, call.DY, call.DX, call.AccumulateX, call.DGain, call.DBias, call.Scratch, centered: true);
     }
 
-    public long ScratchBytes(in RmsNormBackwardCall shape) => ScratchBytes(shape.X);
+    public long ScratchBytes(in RmsNormBackwardCall shape) => shape.DGain.IsNone ? 0 : ScratchBytes(shape.X);
 
-    public long ScratchBytes(in LayerNormBackwardCall shape) => ScratchBytes(shape.X);
+    public long ScratchBytes(in LayerNormBackwardCall shape) => shape.DGain.IsNone && shape.DBias.IsNone ? 0 : ScratchBytes(shape.X);
 
     private static long ScratchBytes(in View x)
         => RowBlocks.Items(x.Layout.Rows, RowBlocks.RowsPerItem(x.Layout.Rows, x.Layout[-1], MostPartials)) * 2 * x.Layout[-1] * x.Type.Size();

@@ -40,8 +40,8 @@ internal unsafe struct NormBackward : ILaneWork
         var dy = new RowCursor(in DY, row);
         for (long r = row; r < end; r++, x.Next(), dy.Next())
         {
-            double mean = Centered ? Scalar.Read<V>(Statistics, 2 * r) : 0;
-            double inverse = Scalar.Read<V>(Statistics, Centered ? 2 * r + 1 : r);
+            double mean = Centered ? Element.Get<V>(Statistics, 2 * r) : 0;
+            double inverse = Element.Get<V>(Statistics, Centered ? 2 * r + 1 : r);
             // The sums come first: dx may be dy itself.
             if (dGain is not null)
             {

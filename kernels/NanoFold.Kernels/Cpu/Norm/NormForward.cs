@@ -32,15 +32,15 @@ internal unsafe struct NormForward : ILaneWork
                 V center = V.Constant(mean);
                 double variance = LaneSum.Of<LaneSum.CenteredSquare, V>(x.Pointer, null, null, center, Width) / Width;
                 double inverse = 1 / Math.Sqrt(variance + Epsilon);
-                Scalar.Write<V>(Statistics, 2 * row, mean);
-                Scalar.Write<V>(Statistics, 2 * row + 1, inverse);
+                Element.Set<V>(Statistics, 2 * row, mean);
+                Element.Set<V>(Statistics, 2 * row + 1, inverse);
                 LayerRow(x.Pointer, y.Pointer, center, V.Constant(inverse));
             }
             else
             {
                 double squares = LaneSum.Of<LaneSum.Square, V>(x.Pointer, null, null, default, Width) / Width;
                 double inverse = 1 / Math.Sqrt(squares + Epsilon);
-                Scalar.Write<V>(Statistics, row, inverse);
+                Element.Set<V>(Statistics, row, inverse);
                 RmsRow(x.Pointer, y.Pointer, V.Constant(inverse));
             }
         }

@@ -1,5 +1,4 @@
 using System.Runtime.CompilerServices;
-using NanoFold.Kernels.Cpu.Attention;
 using NanoFold.Kernels.Cpu.Loops;
 using NanoFold.Kernels.Lanes;
 
@@ -27,17 +26,17 @@ internal unsafe struct ScaleWork : ILaneWork
         bool step = Step;
         for (; i <= count - V.Width; i += V.Width)
         {
-            Element<V, Whole<V>>(x, y, factor, decay, step, i, 0);
+            Piece<V, Whole<V>>(x, y, factor, decay, step, i, 0);
         }
 
         if (i < count)
         {
-            Element<V, Part<V>>(x, y, factor, decay, step, i, (int)(count - i));
+            Piece<V, Part<V>>(x, y, factor, decay, step, i, (int)(count - i));
         }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Element<V, P>(void* x, void* y, V factor, V decay, bool step, nint i, int count)
+    private static void Piece<V, P>(void* x, void* y, V factor, V decay, bool step, nint i, int count)
         where V : struct, ICpuLane<V>
         where P : struct, IPiece<V>
     {

@@ -99,13 +99,13 @@ internal unsafe struct RopeWork : ILaneWork
         double sign = Inverse ? -1 : 1;
         for (int i = 0; i < HeadDim; i += 2)
         {
-            double c = Scalar.Read<V>(cosines, i / 2), s = Scalar.Read<V>(sines, i / 2) * sign;
-            Scalar.Write<V>(cos, i, c);
-            Scalar.Write<V>(cos, i + 1, c);
-            Scalar.Write<V>(sin, i, -s);
-            Scalar.Write<V>(sin, i + 1, s);
-            Scalar.Write<V>(isEven, i, 1);
-            Scalar.Write<V>(isEven, i + 1, 0);
+            double c = Element.Get<V>(cosines, i / 2), s = Element.Get<V>(sines, i / 2) * sign;
+            Element.Set<V>(cos, i, c);
+            Element.Set<V>(cos, i + 1, c);
+            Element.Set<V>(sin, i, -s);
+            Element.Set<V>(sin, i + 1, s);
+            Element.Set<V>(isEven, i, 1);
+            Element.Set<V>(isEven, i + 1, 0);
         }
 
         bool accumulate = Accumulate;

@@ -11,7 +11,7 @@ internal static unsafe class Dropout
 {
     private const int BlockElements = 256;
 
-    public static void Run(CpuContext context, in View x, in View y, double rate, int node, bool accumulate)
+    public static void Run(CpuContext context, in View x, in View y, double rate, int stream, bool accumulate)
     {
         StepState state = context.State;
         var work = new Work
@@ -19,7 +19,7 @@ internal static unsafe class Dropout
             Nest = new Nest(y.Layout),
             X = x.Address,
             Y = y.Address,
-            Key = DropoutRandom.Key((ulong)state.GetInteger(StepSlot.RandomKey), state.GetInteger(StepSlot.Step), state.GetInteger(StepSlot.MicroBatch), node),
+            Key = DropoutRandom.Key((ulong)state.GetInteger(StepSlot.RandomKey), state.GetInteger(StepSlot.Step), state.GetInteger(StepSlot.MicroBatch), stream),
             Threshold = DropoutRandom.Threshold(rate),
             Factor = 1 / (1 - rate),
             Accumulate = accumulate,

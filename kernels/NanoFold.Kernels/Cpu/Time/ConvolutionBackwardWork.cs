@@ -230,7 +230,7 @@ internal unsafe struct ConvolutionSumWork : ILaneWork
                 for (int c = 0; c < count; c++)
                 {
                     long at = k == Taps ? i + c : (long)(i + c) * Taps + k;
-                    Scalar.Write<V>(target, at, Scalar.Read<V>(target, at) + Scalar.Read<V>(lane, c));
+                    Element.Set<V>(target, at, Element.Get<V>(target, at) + Element.Get<V>(lane, c));
                 }
             }
         }

@@ -118,7 +118,7 @@ internal readonly unsafe struct Beginnings(in View continues, int time, int taps
         {
             for (int k = 0; k < Taps; k++)
             {
-                Scalar.Write<V>(taps, k * Walk.Channels + c, Scalar.Read<V>(weight, (long)(channel + c) * Taps + k));
+                Element.Set<V>(taps, k * Walk.Channels + c, Element.Get<V>(weight, (long)(channel + c) * Taps + k));
             }
         }
     }

@@ -4,9 +4,9 @@ using NanoFold.Kernels.Lanes;
 namespace NanoFold.Kernels.Cpu.Time;
 
 /// <summary>Where tokens go on, on the CPU: a work item is a row.</summary>
-public sealed unsafe class CpuContinuation(CpuContext context) : IKernel<Continuation>
+public sealed unsafe class CpuContinuation(CpuContext context) : IKernel<ContinuationCall>
 {
-    public void Run(in Continuation call)
+    public void Run(in ContinuationCall call)
     {
         call.Check();
         var work = new ContinuationWork

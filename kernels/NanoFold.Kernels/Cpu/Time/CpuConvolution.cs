@@ -4,7 +4,7 @@ using NanoFold.Kernels.Cpu.Pointwise;
 namespace NanoFold.Kernels.Cpu.Time;
 
 /// <summary>Depthwise causal convolutions on the CPU, cut by rows, time and channels.</summary>
-public sealed unsafe class CpuConvolution(CpuContext context) : IKernel<Convolution>, IKernel<ConvolutionBackward>
+public sealed unsafe class CpuConvolution(CpuContext context) : IKernel<ConvolutionCall>, IKernel<ConvolutionBackwardCall>
 {
     /// <summary>Places of an item: with 64 channels what is read and written stays in the first-level cache.</summary>
     private const int Places = 64;
@@ -12,7 +12,7 @@ public sealed unsafe class CpuConvolution(CpuContext context) : IKernel<Convolut
     /// <summary>Parts that the sums over rows and time are cut into, and one more for each row.</summary>
     private const int WantedParts = 64;
 
-    public void Run(in Convolution call)
+    public void Run(in ConvolutionCall call)
     {
         call.Check();
         ref readonly Layout shape = ref call.X.Layout;
@@ -32,7 +32,7 @@ public sealed unsafe class CpuConvolution(CpuContext context) : IKernel<Convolut
         context.Run(call.X.Type, work.Cut.Items, ref work, call.X.Count >= Map.SmallElements / 4);
     }
 
-    public void Run(in ConvolutionBackward call)
+    public void Run(in ConvolutionBackwardCall call)
     {
         call.Check();
         ref readonly Layout shape = ref call.X.Layout;
@@ -55,7 +55,7 @@ public sealed unsafe class CpuConvolution(CpuContext context) : IKernel<Convolut
 
         if (!call.DWeight.IsNone || !call.DBias.IsNone)
         {
-            RowCheck.Scratch(ConvolutionBackward.Name, call.Scratch, ScratchBytes(call));
+            RowCheck.Scratch(ConvolutionBackwardCall.Name, call.Scratch, ScratchBytes(call));
             var work = new ConvolutionWeightWork
             {
                 Cut = new PlaceCut(shape, PartPlaces(shape)),
@@ -79,7 +79,7 @@ public sealed unsafe class CpuConvolution(CpuContext context) : IKernel<Convolut
         }
     }
 
-    public long ScratchBytes(in ConvolutionBackward shape) => shape.DWeight.IsNone && shape.DBias.IsNone
+    public long ScratchBytes(in ConvolutionBackwardCall shape) => shape.DWeight.IsNone && shape.DBias.IsNone
         ? 0
         : new PlaceCut(shape.X.Layout, PartPlaces(shape.X.Layout)).Parts * (shape.Weight.Layout[1] + 1) * shape.X.Layout[2] * shape.X.Type.Size();
 

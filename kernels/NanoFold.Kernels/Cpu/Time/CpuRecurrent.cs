@@ -8,7 +8,7 @@ namespace NanoFold.Kernels.Cpu.Time;
 /// Recurrent cells on the CPU. The weight is packed once; then place after place the units are shared out, each group of rows times a panel, and the formula
 /// while the sums are in the cache. Backward likewise, and the weight's gradient as one product over all places. A few places read the weight where it lies.
 /// </summary>
-public sealed unsafe class CpuRecurrent<TCell>(CpuContext context) : IKernel<Recurrent<TCell>>, IKernel<RecurrentBackward<TCell>>
+public sealed unsafe class CpuRecurrent<TCell>(CpuContext context) : IKernel<RecurrentCall<TCell>>, IKernel<RecurrentBackwardCall<TCell>>
     where TCell : struct, IRecurrentCell
 {
     /// <summary>So many places are too few for a packed weight to pay.</summary>
@@ -19,10 +19,10 @@ public sealed unsafe class CpuRecurrent<TCell>(CpuContext context) : IKernel<Rec
 
     private readonly CpuMatMul _matMul = new(context);
 
-    public void Run(in Recurrent<TCell> call)
+    public void Run(in RecurrentCall<TCell> call)
     {
         call.Check();
-        RowCheck.Scratch(Recurrent<TCell>.Name, call.Scratch, ScratchBytes(call));
+        RowCheck.Scratch(RecurrentCall<TCell>.Name, call.Scratch, ScratchBytes(call));
         ref readonly Layout shape = ref call.H.Layout;
         int batch = shape[0], time = shape[1], width = shape[2], size = call.X.Type.Size();
         RecurrentPanels panels = Panels(shape, call.Weight);
@@ -67,10 +67,10 @@ public sealed unsafe class CpuRecurrent<TCell>(CpuContext context) : IKernel<Rec
         }
     }
 
-    public void Run(in RecurrentBackward<TCell> call)
+    public void Run(in RecurrentBackwardCall<TCell> call)
     {
         call.Check();
-        RowCheck.Scratch(RecurrentBackward<TCell>.Name, call.Scratch, ScratchBytes(call));
+        RowCheck.Scratch(RecurrentBackwardCall<TCell>.Name, call.Scratch, ScratchBytes(call));
         ref readonly Layout shape = ref call.H.Layout;
         int batch = shape[0], time = shape[1], width = shape[2], size = call.H.Type.Size();
         RecurrentPanels panels = Panels(shape, call.Weight);
@@ -119,7 +119,7 @@ public sealed unsafe class CpuRecurrent<TCell>(CpuContext context) : IKernel<Rec
         }
     }
 
-    public long ScratchBytes(in Recurrent<TCell> shape)
+    public long ScratchBytes(in RecurrentCall<TCell> shape)
     {
         ref readonly Layout h = ref shape.H.Layout;
         int size = shape.X.Type.Size();
@@ -127,7 +127,7 @@ public sealed unsafe class CpuRecurrent<TCell>(CpuContext context) : IKernel<Rec
         return OthersBytes(h, size) + (h[1] > FewPlaces ? panels.Count * panels.Elements : (long)h[0] * TCell.Gates * h[2]) * size;
     }
 
-    public long ScratchBytes(in RecurrentBackward<TCell> shape)
+    public long ScratchBytes(in RecurrentBackwardCall<TCell> shape)
     {
         ref readonly Layout h = ref shape.H.Layout;
         RecurrentPanels panels = Panels(h, shape.Weight);
@@ -146,7 +146,7 @@ public sealed unsafe class CpuRecurrent<TCell>(CpuContext context) : IKernel<Rec
         context.Run(weight.Type, panels.Count, ref pack, parallel);
     }
 
-    private void MultiplyInPlace(in Recurrent<TCell> call, int place, in View products)
+    private void MultiplyInPlace(in RecurrentCall<TCell> call, int place, in View products)
     {
         View from = place > 0 ? call.H : call.Initial.With(Layout.Of(call.H.Layout[0], TCell.States, call.H.Layout[2]));
         Layout state = from.Layout.Select(1, Math.Max(0, place - 1), out long offset);
@@ -170,7 +170,7 @@ public sealed unsafe class CpuRecurrent<TCell>(CpuContext context) : IKernel<Rec
         }
     }
 
-    private static void Finish(in Recurrent<TCell> call, in RecurrentWork<TCell> work, int bytes)
+    private static void Finish(in RecurrentCall<TCell> call, in RecurrentWork<TCell> work, int bytes)
     {
         for (int row = 0; row < call.H.Layout[0]; row++)
         {

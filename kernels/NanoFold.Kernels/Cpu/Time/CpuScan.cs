@@ -7,9 +7,9 @@ namespace NanoFold.Kernels.Cpu.Time;
 /// Linear recurrences on the CPU: a work item walks some channels of one row through all of time, four lanes of channels at once where there are as many,
 /// so that no addition waits for the one before. Channels do not meet, so the cut changes no bit.
 /// </summary>
-public sealed unsafe class CpuScan(CpuContext context) : IKernel<Scan>, IKernel<ScanBackward>
+public sealed unsafe class CpuScan(CpuContext context) : IKernel<ScanCall>, IKernel<ScanBackwardCall>
 {
-    public void Run(in Scan call)
+    public void Run(in ScanCall call)
     {
         call.Check();
         var work = new ScanWork
@@ -24,7 +24,7 @@ public sealed unsafe class CpuScan(CpuContext context) : IKernel<Scan>, IKernel<
         context.Run(call.X.Type, work.Walk.Items, ref work, call.X.Count >= Map.SmallElements / 4);
     }
 
-    public void Run(in ScanBackward call)
+    public void Run(in ScanBackwardCall call)
     {
         call.Check();
         ref readonly Layout shape = ref call.H.Layout;

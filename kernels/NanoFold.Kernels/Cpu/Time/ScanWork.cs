@@ -4,7 +4,7 @@ using NanoFold.Kernels.Lanes;
 
 namespace NanoFold.Kernels.Cpu.Time;
 
-/// <summary>h_t = a_t ⊙ c_t h_{t−1} + x_t over some channels of one row.</summary>
+/// <summary>h_t = a_t ⊙ c_t h_{t−1} + x_t over some channels of one row, place after place; the state is read where the place before wrote it.</summary>
 internal unsafe struct ScanWork : ILaneWork
 {
     public Walk Walk;
@@ -20,100 +20,64 @@ internal unsafe struct ScanWork : ILaneWork
         Walk.Item(item, out int row, out int channel, out int channels);
         if (A.IsOneForAll)
         {
-            All<V, OneForAll<V>, OneForAll<V>>(row, channel, channels);
+            Row<V, OneForAll<V>, OneForAll<V>>(row, channel, channels);
         }
         else
         {
-            All<V, PerChannel<V, Whole<V>>, PerChannel<V, Part<V>>>(row, channel, channels);
-        }
-
-        for (int place = Walk.Count(row); place < Walk.Time; place++)
-        {
-            new Span<byte>(H.At(row, place, channel), channels * V.Type.Size()).Clear();
+            Row<V, PerChannel<V, Whole<V>>, PerChannel<V, Part<V>>>(row, channel, channels);
         }
     }
 
-    private readonly void All<V, TWhole, TPart>(int row, int channel, int channels)
+    private readonly void Row<V, TWhole, TPart>(int row, int channel, int channels)
         where V : struct, ICpuLane<V>
         where TWhole : struct, IFactor<V>
         where TPart : struct, IFactor<V>
     {
-        for (; channels >= 4 * V.Width; channel += 4 * V.Width, channels -= 4 * V.Width)
-        {
-            Four<V, TWhole>(row, channel);
-        }
-
-        for (; channels > 0; channel += V.Width, channels -= V.Width)
-        {
-            One<V, TPart>(row, channel, Math.Min(V.Width, channels));
-        }
-    }
-
-    /// <summary>Four lanes of channels side by side.</summary>
-    private readonly void Four<V, TA>(int row, int channel)
-        where V : struct, ICpuLane<V>
-        where TA : struct, IFactor<V>
-    {
-        nint width = V.Width;
-        byte* initial = Walk.State(Initial, row), final = Walk.State(Final, row);
-        V h0 = Start<V, Whole<V>>(initial, channel, 0), h1 = Start<V, Whole<V>>(initial, channel + width, 0);
-        V h2 = Start<V, Whole<V>>(initial, channel + 2 * width, 0), h3 = Start<V, Whole<V>>(initial, channel + 3 * width, 0);
-        int count = Walk.Count(row);
+        int count = Walk.Count(row), bytes = channels * V.Type.Size();
+        byte* before = Walk.State(Initial, row, channel), final = Walk.State(Final, row, channel);
         for (int step = 0; step < count; step++)
         {
             int place = Walk.Place(step, count);
             double carries = Walk.Carries(row, step, count);
             byte* a = A.At(row, place, channel), x = X.At(row, place, channel), h = H.At(row, place, channel);
-            h0 = Step<V, TA, Whole<V>>(h0, carries, a, x, h, 0, 0);
-            h1 = Step<V, TA, Whole<V>>(h1, carries, a, x, h, width, 0);
-            h2 = Step<V, TA, Whole<V>>(h2, carries, a, x, h, 2 * width, 0);
-            h3 = Step<V, TA, Whole<V>>(h3, carries, a, x, h, 3 * width, 0);
+            before = carries == 0 ? null : before;
+            V factor = V.Constant(carries);
+            nint i = 0, width = channels;
+            for (; i <= width - V.Width; i += V.Width)
+            {
+                Lane<V, TWhole, Whole<V>>(a, x, h, before, factor, i, 0);
+            }
+
+            if (i < width)
+            {
+                Lane<V, TPart, Part<V>>(a, x, h, before, factor, i, (int)(width - i));
+            }
+
+            before = h;
         }
 
-        if (final is not null)
+        for (int place = count; place < Walk.Time; place++)
         {
-            V.Store(final, channel, h0);
-            V.Store(final, channel + width, h1);
-            V.Store(final, channel + 2 * width, h2);
-            V.Store(final, channel + 3 * width, h3);
-        }
-    }
-
-    /// <summary>The first elements of one lane.</summary>
-    private readonly void One<V, TA>(int row, int channel, int channels)
-        where V : struct, ICpuLane<V>
-        where TA : struct, IFactor<V>
-    {
-        byte* initial = Walk.State(Initial, row), final = Walk.State(Final, row);
-        V state = Start<V, Part<V>>(initial, channel, channels);
-        int count = Walk.Count(row);
-        for (int step = 0; step < count; step++)
-        {
-            int place = Walk.Place(step, count);
-            state = Step<V, TA, Part<V>>(
-                state, Walk.Carries(row, step, count), A.At(row, place, channel), X.At(row, place, channel), H.At(row, place, channel), 0, channels);
+            new Span<byte>(H.At(row, place, channel), bytes).Clear();
         }
 
-        if (final is not null)
+        if (final is not null && before is not null)
         {
-            V.StorePart(final, channel, channels, state);
+            new Span<byte>(before, bytes).CopyTo(new Span<byte>(final, bytes));
+        }
+        else if (final is not null)
+        {
+            new Span<byte>(final, bytes).Clear();
         }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static V Step<V, TA, P>(V state, double carries, byte* a, byte* x, byte* h, nint i, int count)
+    private static void Lane<V, TA, P>(byte* a, byte* x, byte* h, byte* before, V factor, nint i, int count)
         where V : struct, ICpuLane<V>
         where TA : struct, IFactor<V>
         where P : struct, IPiece<V>
     {
-        state = V.MultiplyAdd(TA.Load(a, i, count), Walk.Carried(state, carries), P.Load(x, i, count));
-        P.Store(h, i, count, state);
-        return state;
+        V value = P.Load(x, i, count);
+        P.Store(h, i, count, before is null ? value : V.MultiplyAdd(TA.Load(a, i, count), P.Load(before, i, count) * factor, value));
     }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static V Start<V, P>(byte* state, nint channel, int count)
-        where V : struct, ICpuLane<V>
-        where P : struct, IPiece<V>
-        => state is null ? V.Constant(0) : P.Load(state, channel, count);
 }

@@ -7,9 +7,16 @@ namespace NanoFold.Kernels.Cpu.Time;
 /// <summary>How a recurrence goes through time: rows and channels cut into items by shape, the order of places, where something begins.</summary>
 internal readonly unsafe struct Walk
 {
-    /// <summary>Channels of an item: four lanes of the widest kind.</summary>
+    /// <summary>Channels of an item are a multiple of so many: four lanes of the widest kind.</summary>
     public const int Channels = 64;
 
+    /// <summary>Channels of an item at most: a few kilobytes beside each other in each operand.</summary>
+    public const int MostChannels = 512;
+
+    private const int WantedItems = 16;
+
+    private readonly int _channels;
+    private readonly int _blocks;
     private readonly byte* _continues;
     private readonly int* _counts;
 
@@ -22,6 +29,8 @@ internal readonly unsafe struct Walk
         _continues = (byte*)continues.Address;
         _counts = counts.Ints;
         Size = size;
+        _channels = (int)Math.Clamp(((long)Batch * Width / WantedItems + Channels - 1) / Channels * Channels, Channels, MostChannels);
+        _blocks = (Width + _channels - 1) / _channels;
     }
 
     public int Batch { get; }
@@ -35,15 +44,13 @@ internal readonly unsafe struct Walk
     /// <summary>Bytes of an element.</summary>
     public int Size { get; }
 
-    public long Items => (long)Batch * Blocks;
-
-    private int Blocks => (Width + Channels - 1) / Channels;
+    public long Items => (long)Batch * _blocks;
 
     public void Item(long item, out int row, out int channel, out int channels)
     {
-        row = (int)(item / Blocks);
-        channel = (int)(item - (long)row * Blocks) * Channels;
-        channels = Math.Min(Channels, Width - channel);
+        row = (int)(item / _blocks);
+        channel = (int)(item - (long)row * _blocks) * _channels;
+        channels = Math.Min(_channels, Width - channel);
     }
 
     /// <summary>Places of a row that move.</summary>
@@ -66,12 +73,6 @@ internal readonly unsafe struct Walk
         long at = (long)row * Time + (Reverse ? count - step : step);
         return Size == sizeof(double) ? ((double*)_continues)[at] : ((float*)_continues)[at];
     }
-
-    /// <summary>A state where it is carried on; 0, whatever it was, where it is not.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static V Carried<V>(V state, double carries)
-        where V : struct, ICpuLane<V>
-        => carries == 0 ? V.Constant(0) : state * V.Constant(carries);
 
     /// <summary>A row of states [B, C], from <paramref name="channel"/> on; null for none.</summary>
     public byte* State(byte* states, int row, int channel = 0) => states is null ? null : states + ((nint)row * Width + channel) * Size;

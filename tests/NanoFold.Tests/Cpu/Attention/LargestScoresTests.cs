@@ -1,5 +1,6 @@
 using NanoFold.Kernels.Cpu.Attention;
 using NanoFold.Kernels.Cpu.Attention.TopK;
+using NanoFold.Kernels.Cpu.Loops;
 using NanoFold.Kernels.Lanes;
 using NanoFold.Kernels.Memory;
 

@@ -49,7 +49,7 @@ public sealed class CpuNormTests
         using var dx = new Operand(type, shape);
         using var dGain = new Operand(type, [7]);
         using var dBias = new Operand(type, [7]);
-        using var scratch = new Operand(type, [(int)norm.ScratchBytes(new RmsNormBackwardCall { X = View.OfShape(Layout.Of(4, 7), type) }) / 8]);
+        using var scratch = new Operand(type, [(int)norm.ScratchBytes(new RmsNormBackwardCall { X = View.OfShape(Layout.Of(4, 7), type), DGain = View.OfShape(Layout.Of(7), type) }) / 8]);
         View gainView = affine ? gain.View : default;
         double Loss()
         {
@@ -107,7 +107,7 @@ public sealed class CpuNormTests
             using var dGain = new Operand(path.Type, [33]);
             using var dBias = new Operand(path.Type, [33]);
             using var dx = new Operand(path.Type, shape);
-            using var scratch = new Operand(DType.Int32, [(int)norm.ScratchBytes(new RmsNormBackwardCall { X = View.OfShape(Layout.Of(2000, 33), path.Type) }) / 4]);
+            using var scratch = new Operand(DType.Int32, [(int)norm.ScratchBytes(new RmsNormBackwardCall { X = View.OfShape(Layout.Of(2000, 33), path.Type), DGain = View.OfShape(Layout.Of(33), path.Type) }) / 4]);
             norm.Run(new LayerNormCall(x.View, gain.View, default, y.View, statistics.View, Epsilon));
             norm.Run(new LayerNormBackwardCall(x.View, gain.View, statistics.View, y.View, dx.View, false, dGain.View, dBias.View, scratch.View));
             return [y.Bytes, statistics.Bytes, dx.Bytes, dGain.Bytes, dBias.Bytes];
@@ -124,7 +124,7 @@ public sealed class CpuNormTests
         using var y = new Operand(DType.Float32, shape);
         using var statistics = new Operand(DType.Float32, [2000, 1]);
         using var dGain = new Operand(DType.Float32, [33]);
-        using var scratch = new Operand(DType.Float32, [(int)norm.ScratchBytes(new RmsNormBackwardCall { X = View.OfShape(Layout.Of(2000, 33), DType.Float32) }) / 4]);
+        using var scratch = new Operand(DType.Float32, [(int)norm.ScratchBytes(new RmsNormBackwardCall { X = View.OfShape(Layout.Of(2000, 33), DType.Float32), DGain = View.OfShape(Layout.Of(33), DType.Float32) }) / 4]);
         RowAssert.AllocatesNothing(() =>
         {
             norm.Run(new RmsNormCall(x.View, default, y.View, statistics.View, Epsilon));
@@ -179,7 +179,7 @@ public sealed class CpuNormTests
         using var dGain = new Operand(path.Type, [width], Operand.Random(width + 5, width));
         using var dBias = new Operand(path.Type, [width], Operand.Random(width + 6, width));
         using var statistics = new Operand(path.Type, [rows, centered ? 2 : 1]);
-        using var scratch = new Operand(path.Type, [(int)(norm.ScratchBytes(new RmsNormBackwardCall { X = View.OfShape(Layout.Of(rows, width), path.Type) }) / path.Type.Size())]);
+        using var scratch = new Operand(path.Type, [(int)(norm.ScratchBytes(new RmsNormBackwardCall { X = View.OfShape(Layout.Of(rows, width), path.Type), DGain = View.OfShape(Layout.Of(width), path.Type) }) / path.Type.Size())]);
         var expected = new NormReference(x.Values, affine ? gain.Values : null, affine && centered ? bias.Values : null, dy.Values, width, Epsilon, centered);
         double[] dxBefore = accumulate ? dx.Values : new double[count], dGainBefore = dGain.Values, dBiasBefore = dBias.Values;
         View gainView = affine ? gain.View : default;

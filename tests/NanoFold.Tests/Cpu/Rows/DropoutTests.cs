@@ -95,9 +95,9 @@ public class DropoutTests : CpuTests
         AllocatesNothing(() => backend.Dropout(x.View, x.View, 0.2, 1), "dropout");
     }
 
-    private static double[] Expected(double[] x, ulong key, long step, long microBatch, int node, double rate)
+    private static double[] Expected(double[] x, ulong key, long step, long microBatch, int stream, double rate)
     {
-        ulong own = DropoutRandom.Key(key, step, microBatch, node);
+        ulong own = DropoutRandom.Key(key, step, microBatch, stream);
         return x.Select((v, i) =>
         {
             (uint w0, uint w1, uint w2, uint w3) = Philox.Next(own, (ulong)(i / 4), 0);

@@ -47,19 +47,19 @@ public sealed class TimeTests : EngineTests
     {
         CpuBackend backend = Backend();
         View x = View.OfShape(Layout.Of(2, 3, 6), DType.Float32), state = View.OfShape(Layout.Of(2, 6), DType.Float32);
-        var scan = new Scan { A = x, X = x, H = x };
-        Assert.That(() => backend.Require<Scan>().Run(scan with { Final = View.OfShape(Layout.Of(2, 5), DType.Float32) }),
+        var scan = new ScanCall { A = x, X = x, H = x };
+        Assert.That(() => backend.Require<ScanCall>().Run(scan with { Final = View.OfShape(Layout.Of(2, 5), DType.Float32) }),
             Throws.ArgumentException.With.Message.EqualTo("scan: final is Float32[2, 5], expected 12 contiguous elements of Float32"));
-        Assert.That(() => backend.Require<Scan>().Run(scan with { A = View.OfShape(Layout.Of(2, 4, 6), DType.Float32) }),
+        Assert.That(() => backend.Require<ScanCall>().Run(scan with { A = View.OfShape(Layout.Of(2, 4, 6), DType.Float32) }),
             Throws.ArgumentException.With.Message.EqualTo("scan: a is Float32[2, 4, 6], expected a shape that broadcasts to Float32[2, 3, 6]"));
-        var convolution = new Convolution { X = x, Weight = View.OfShape(Layout.Of(6, 4), DType.Float32), Y = x };
-        Assert.That(() => backend.Require<Convolution>().Run(convolution with { Weight = View.OfShape(Layout.Of(5, 4), DType.Float32) }),
+        var convolution = new ConvolutionCall { X = x, Weight = View.OfShape(Layout.Of(6, 4), DType.Float32), Y = x };
+        Assert.That(() => backend.Require<ConvolutionCall>().Run(convolution with { Weight = View.OfShape(Layout.Of(5, 4), DType.Float32) }),
             Throws.ArgumentException.With.Message.EqualTo("convolution: weight is Float32[5, 4], expected Float32[6, K], contiguous"));
-        Assert.That(() => backend.Require<Convolution>().Run(convolution with { State = state }),
+        Assert.That(() => backend.Require<ConvolutionCall>().Run(convolution with { State = state }),
             Throws.ArgumentException.With.Message.EqualTo("convolution: state is Float32[2, 6], expected 36 contiguous elements of Float32"));
-        var gru = new Recurrent<Gru> { X = x, Weight = View.OfShape(Layout.Of(6, 2), DType.Float32), H = View.OfShape(Layout.Of(2, 3, 2), DType.Float32) };
-        Assert.That(() => backend.Require<Recurrent<Gru>>().Run(gru with { Weight = View.OfShape(Layout.Of(6, 4), DType.Float32) }),
+        var gru = new RecurrentCall<Gru> { X = x, Weight = View.OfShape(Layout.Of(6, 2), DType.Float32), H = View.OfShape(Layout.Of(2, 3, 2), DType.Float32) };
+        Assert.That(() => backend.Require<RecurrentCall<Gru>>().Run(gru with { Weight = View.OfShape(Layout.Of(6, 4), DType.Float32) }),
             Throws.ArgumentException.With.Message.EqualTo("gru: weight is Float32[6, 4], expected Float32[6, D], contiguous, D a divisor of 2"));
-        Assert.That(() => backend.Require<Recurrent<Gru>>().Run(gru with { X = state }), Throws.ArgumentException.With.Message.EqualTo("gru: x is Float32[2, 6], expected 3 dimensions"));
+        Assert.That(() => backend.Require<RecurrentCall<Gru>>().Run(gru with { X = state }), Throws.ArgumentException.With.Message.EqualTo("gru: x is Float32[2, 6], expected 3 dimensions"));
     }
 }

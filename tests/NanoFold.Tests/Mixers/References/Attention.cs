@@ -13,7 +13,7 @@ internal sealed class Attention : AttentionFamily<AttentionConfig>
 
     public override IEnumerable<(string Name, ModelConfig Model)> Variants(ModelConfig small)
     {
-        var own = new AttentionConfig { Heads = 6, KvHeads = 3, HeadDim = 10, RopeDim = 4 };
+        var own = new AttentionConfig { Heads = 6, KvHeads = 3, HeadDim = 10, ValueDim = 7, RopeDim = 4 };
         yield return ("attention of its own shape", small with { Mixer = own, QkNorm = true });
         yield return ("attention of two shapes", small with
         {

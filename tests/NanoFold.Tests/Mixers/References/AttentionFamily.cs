@@ -33,10 +33,10 @@ internal abstract class AttentionFamily<TConfig> : MixerReference<TConfig>
     {
         HeadShape shape = mixer.ShapeFor(layer.Model);
         double[][][] pattern = Pattern(mixer, layer, x);
-        double[][] v = Gate(mixer, layer, x, GatePosition.Values, Project(layer, x, "v_proj", shape.KeyWidth));
-        double[][] z = [.. x.Select((_, t) => Enumerable.Range(0, shape.QueryWidth).Select(i =>
+        double[][] v = Gate(mixer, layer, x, GatePosition.Values, Project(layer, x, "v_proj", shape.ValueWidth));
+        double[][] z = [.. x.Select((_, t) => Enumerable.Range(0, shape.OutputWidth).Select(i =>
         {
-            int h = i / shape.HeadDim, shared = h / (shape.Heads / shape.KvHeads) * shape.HeadDim + i % shape.HeadDim;
+            int h = i / shape.ValueDim, shared = h / (shape.Heads / shape.KvHeads) * shape.ValueDim + i % shape.ValueDim;
             return Enumerable.Range(0, x.Length).Sum(j => pattern[h][t][j] * v[j][shared]);
         }).ToArray())];
         z = Gate(mixer, layer, x, GatePosition.AttentionOutput, z);

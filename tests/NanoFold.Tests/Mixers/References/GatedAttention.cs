@@ -14,7 +14,7 @@ internal sealed class GatedAttention : AttentionFamily<GatedAttentionConfig>
         {
             foreach (GateGranularity granularity in Enum.GetValues<GateGranularity>())
             {
-                ModelConfig model = small with { KvHeads = 2, QkNorm = true, Mixer = new GatedAttentionConfig { Gate = gate, Granularity = granularity } };
+                ModelConfig model = small with { KvHeads = 2, QkNorm = true, Mixer = new GatedAttentionConfig { Gate = gate, Granularity = granularity, ValueDim = 5 } };
                 if (!model.Validate("model").Any())
                 {
                     yield return ($"gated-attention {gate} {granularity}", model);

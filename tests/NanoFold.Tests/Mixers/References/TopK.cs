@@ -1,11 +1,15 @@
 using System.Text.Json;
 using NanoFold.Engine.Mixers;
+using NanoFold.Engine.Model;
 
 namespace NanoFold.Tests.Mixers.References;
 
 /// <summary>A query takes the keys of the largest scores; among equals the first.</summary>
 internal sealed class TopK : AttentionFamily<TopKConfig>
 {
+    public override IEnumerable<(string Name, ModelConfig Model)> Variants(ModelConfig small) =>
+        [("top-k of its own shape", small with { Mixer = TopKConfig.Tiny with { Heads = 2, KvHeads = 1, HeadDim = 4, ValueDim = 9 } })];
+
     public override MixerConfig? Read(JsonElement config) => new TopKConfig { TopK = config.GetProperty("topK").GetInt32() };
 
     protected override IEnumerable<int> Seen(TopKConfig mixer, int t, Func<int, double> score) =>

@@ -145,11 +145,11 @@ internal sealed class HalfBackend : Backend
         _cpu.TopK(half.In(x), half.Out(values), indices);
     }
 
-    public override void Dropout(in View x, in View y, double rate, int node, bool accumulate = false)
+    public override void Dropout(in View x, in View y, double rate, int stream, bool accumulate = false)
     {
         BackendChecks.Dropout(x, y, rate);
         using var half = new HalfOperands();
-        _cpu.Dropout(half.In(x), half.Out(y), rate, node, accumulate);
+        _cpu.Dropout(half.In(x), half.Out(y), rate, stream, accumulate);
     }
 
     public override void Softmax(in View x, in View y, double scale, in Visible visible)

@@ -1,7 +1,8 @@
-using NanoFold.Kernels.Cpu.MatMul.Tiles;
-using NanoFold.Kernels.Lanes;
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using NanoFold.Kernels.Cpu.Loops;
+using NanoFold.Kernels.Cpu.MatMul.Tiles;
+using NanoFold.Kernels.Lanes;
 
 namespace NanoFold.Kernels.Cpu.Attention.Blocks;
 

@@ -1,3 +1,4 @@
+using NanoFold.Kernels.Cpu.Loops;
 using NanoFold.Kernels.Lanes;
 
 namespace NanoFold.Kernels.Cpu.Attention.Cached;

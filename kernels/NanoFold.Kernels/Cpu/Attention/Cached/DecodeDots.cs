@@ -1,7 +1,8 @@
-using NanoFold.Kernels.Lanes;
 using System.Runtime.CompilerServices;
-using System.Runtime.Intrinsics.X86;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
+using NanoFold.Kernels.Cpu.Loops;
+using NanoFold.Kernels.Lanes;
 
 namespace NanoFold.Kernels.Cpu.Attention.Cached;
 
@@ -45,7 +46,7 @@ internal static unsafe class DecodeDots
         }
     }
 
-    /// <summary>A hint only: addresses behind the end do no harm.</summary>
+    /// <summary>A hint only: addresses past the end do no harm.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Fetch(void* row, int bytes)
     {

@@ -3,7 +3,7 @@ using NanoFold.Kernels.Calls.Attention;
 namespace NanoFold.Kernels.Cpu.Attention.Full;
 
 /// <summary>
-/// Attention on the CPU, tile by tile with the online softmax; never T × T. Costs 4·D FLOPs a visible pair forward and 10·D backward,
+/// Attention on the CPU, tile by tile with the online softmax; never T × T. Costs 2·(D + DV) FLOPs a visible pair forward and 6·D + 4·DV backward,
 /// and nothing for blocks that nothing is visible in: out of order, out of the window, of other documents, not listed. The same bits for any
 /// number of threads. Values may be wider or narrower than keys, and there may be more keys than queries.
 /// </summary>

@@ -1,4 +1,4 @@
-using NanoFold.Kernels.Cpu.Rows;
+using NanoFold.Kernels.Cpu.Loops;
 using NanoFold.Kernels.Lanes;
 
 namespace NanoFold.Kernels.Cpu.Attention.TopK;
@@ -195,4 +195,11 @@ internal static unsafe class LargestScores
             parent = child;
         }
     }
+}
+
+/// <summary>A key and its scaled score.</summary>
+internal readonly record struct KeyScore(double Score, int Key)
+{
+    /// <summary>Ranks lower: a smaller score, or among equals the larger key.</summary>
+    public static bool IsWorse(in KeyScore a, in KeyScore b) => a.Score < b.Score || (a.Score == b.Score && a.Key > b.Key);
 }

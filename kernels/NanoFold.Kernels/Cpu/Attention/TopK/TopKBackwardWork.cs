@@ -1,5 +1,6 @@
 using NanoFold.Kernels.Cpu.Attention.Blocks;
 using NanoFold.Kernels.Cpu.Attention.Full;
+using NanoFold.Kernels.Cpu.Loops;
 using NanoFold.Kernels.Lanes;
 
 namespace NanoFold.Kernels.Cpu.Attention.TopK;

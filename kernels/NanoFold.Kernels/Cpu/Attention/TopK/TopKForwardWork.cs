@@ -1,6 +1,6 @@
 using NanoFold.Kernels.Cpu.Attention.Blocks;
 using NanoFold.Kernels.Cpu.Attention.Full;
-using NanoFold.Kernels.Cpu.MatMul;
+using NanoFold.Kernels.Cpu.Loops;
 using NanoFold.Kernels.Lanes;
 
 namespace NanoFold.Kernels.Cpu.Attention.TopK;
@@ -60,4 +60,22 @@ internal readonly unsafe struct TopKForwardWork(CpuContext context, AttentionPro
             HeadRow.Write(rows.Output, problem.Y.Row<V>(batch, start + c, head), problem.ValueDepth, factor);
         }
     }
+}
+
+/// <summary>Indices of the keys kept per row, [B, H, T, k], −1 after the last.</summary>
+internal readonly unsafe struct KeptKeys
+{
+    private readonly int* _indices;
+
+    public KeptKeys(in View kept)
+    {
+        Count = kept.Layout[3];
+        _indices = kept.Ints;
+    }
+
+    /// <summary>k.</summary>
+    public int Count { get; }
+
+    public int* Row(in AttentionProblem problem, int batch, int head, int time) =>
+        _indices + (((long)batch * problem.Heads + head) * problem.Time + time) * Count;
 }

@@ -1,0 +1,41 @@
+using System.Text.RegularExpressions;
+using NanoFold.Engine.Configuration;
+using NanoFold.Engine.Data;
+using NanoFold.Engine.FeedForward;
+using NanoFold.Engine.Mixers;
+using NanoFold.Engine.Residuals;
+
+namespace NanoFold.Tests.Architecture;
+
+/// <summary>The pages of the repository.</summary>
+public partial class PageTests
+{
+    private static readonly string[] s_pages =
+    [
+        "README.md", "CONTRIBUTING.md", "CHANGELOG.md", "bench/README.md",
+        "docs/architecture.md", "docs/adding.md", "docs/files.md", "docs/geometry.md", "docs/profiling.md", "docs/settings.md",
+    ];
+
+    [TestCaseSource(nameof(s_pages))]
+    public void LinksLeadSomewhere(string page)
+    {
+        string path = RepositoryRoot.File(page);
+        string[] broken =
+        [
+            .. Link().Matches(File.ReadAllText(path)).Select(match => match.Groups[1].Value)
+                .Where(link => !Path.Exists(Path.Combine(Path.GetDirectoryName(path)!, link))),
+        ];
+        Assert.That(broken, Is.Empty);
+    }
+
+    [Test]
+    public void ReadmeNamesEveryVariant()
+    {
+        string readme = File.ReadAllText(RepositoryRoot.File("README.md"));
+        IEnumerable<Variant> variants = [.. Variant.Of<MixerConfig>(), .. Variant.Of<FeedForwardConfig>(), .. Variant.Of<ResidualConfig>(), .. Variant.Of<TokenizerConfig>()];
+        Assert.That(variants.Select(variant => variant.Kind).Where(kind => !readme.Contains($"`{kind}`", StringComparison.Ordinal)), Is.Empty);
+    }
+
+    [GeneratedRegex(@"\]\((?!https?:)([^)#]+)(?:#[^)]*)?\)")]
+    private static partial Regex Link();
+}

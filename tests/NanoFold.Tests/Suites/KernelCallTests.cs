@@ -1,0 +1,80 @@
+using System.Reflection;
+using NanoFold.Engine.Autograd;
+using NanoFold.Engine.Ops;
+using NanoFold.Kernels;
+using NanoFold.Kernels.Calls;
+using NanoFold.Kernels.Cpu;
+using NanoFold.Kernels.Memory;
+using NanoFold.Kernels.Null;
+using NanoFold.Kernels.Profiling;
+
+namespace NanoFold.Tests.Suites;
+
+/// <summary>What holds for every call of a fused kernel, those to come included.</summary>
+public class KernelCallTests : EngineTests
+{
+    // What no op calls: the optimizer's passes, a yardstick, and decoding.
+    private static readonly string[] s_beyondOps = ["adamw", "add-squares", "cached-attention", "decide", "memory-read", "muon-apply", "muon-momentum", "normalize-frobenius"];
+
+    [Test]
+    public void NamesAreUnique() => Assert.That(KernelCalls.All.Select(KernelCalls.Name), Is.Unique);
+
+    /// <summary>The suite of ops compares the two paths of each case that has two; here that each call comes up there.</summary>
+    [Test]
+    public void EveryCallWithAComposedPathIsComparedWithIt()
+    {
+        string[] withComposedPath = [.. KernelCalls.All.Where(KernelCalls.HasComposedPath).Select(KernelCalls.Name)];
+        HashSet<string> fused = Called(composedOnly: false), composed = Called(composedOnly: true);
+
+        Assert.That(withComposedPath, Is.Not.Empty);
+        Assert.That(withComposedPath.Where(name => !fused.Contains(name)), Is.Empty, "calls that no case of an op makes");
+        Assert.That(withComposedPath.Where(composed.Contains), Is.Empty, "calls made though they are hidden");
+    }
+
+    [Test]
+    public void EveryCallIsMadeByAnOpOrNamedHere()
+        => Assert.That(KernelCalls.All.Select(KernelCalls.Name).Except(Called(composedOnly: false)), Is.EquivalentTo(s_beyondOps));
+
+    /// <summary>Each kernel is given each of its operands outside of its buffer, and says which one it is before anything is done.</summary>
+    [Test]
+    public void EveryKernelAsksThatEveryOperandIsInItsBuffer()
+    {
+        using var backend = new CpuBackend(1);
+        SetState(backend);
+        var broken = new HashSet<string>();
+        BreakingKernel.AddAll(backend, broken);
+        foreach (OpCase opCase in OpCases.All)
+        {
+            using var run = new OpRun(opCase, backend, DType.Float32);
+            run.Run();
+        }
+
+        using var memory = new NativeBuffer(64);
+        var x = new View(memory, 0, Layout.Of(4), DType.Float32);
+        backend.Run(new AddSquaresCall(x));
+        backend.Run(new AdamWCall(x, x, x, x, 0.9, 0.9, 1, 0));
+        backend.Run(new MuonMomentumCall(x, x, x, 0.9));
+        backend.Run(new NormalizeFrobeniusCall(x, x, 1));
+        backend.Run(new MuonApplyCall(x, x, 0, 1));
+        backend.Run(new MemoryReadCall(x, x.With(Layout.Of(1))));
+        Assert.That(KernelCalls.All.Select(KernelCalls.Name).Except(broken), Is.EquivalentTo(new[] { "decide", "cached-attention" }), "calls without operands, and what is tested with its caches");
+    }
+
+    private HashSet<string> Called(bool composedOnly)
+    {
+        var log = new EventLog(1024);
+        var backend = new ProfiledBackend(new NullBackend(Backend(composedOnly: composedOnly)), log);
+        var names = new HashSet<string>();
+        foreach (OpCase opCase in OpCases.All)
+        {
+            using var run = new OpRun(opCase, backend, DType.Float32);
+            log.Clear();
+            log.IsOn = true;
+            run.Run();
+            log.IsOn = false;
+            names.UnionWith(log.Events.ToArray().Select(noted => noted.Source).OfType<string>());
+        }
+
+        return names;
+    }
+}
