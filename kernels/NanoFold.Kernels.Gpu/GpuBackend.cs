@@ -1,6 +1,4 @@
 using ILGPU.Runtime.Cuda;
-using ILGPU.Runtime;
-using ILGPU;
 using NanoFold.Kernels.Calls.Attention;
 using NanoFold.Kernels.Gpu.Cuda;
 using NanoFold.Kernels.Gpu.Gemm;

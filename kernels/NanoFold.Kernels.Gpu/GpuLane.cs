@@ -1,5 +1,4 @@
 using ILGPU;
-using NanoFold.Kernels.Gpu.Elements;
 using NanoFold.Kernels.Lanes;
 
 namespace NanoFold.Kernels.Gpu;

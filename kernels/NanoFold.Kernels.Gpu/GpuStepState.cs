@@ -1,7 +1,6 @@
 using System.Runtime.InteropServices;
 using ILGPU;
 using ILGPU.Runtime;
-using NanoFold.Kernels.Gpu.Elements;
 
 namespace NanoFold.Kernels.Gpu;
 

@@ -1,5 +1,4 @@
 using ILGPU;
-using NanoFold.Kernels.Gpu.Elements;
 
 namespace NanoFold.Kernels.Gpu;
 

@@ -1,6 +1,5 @@
 using ILGPU;
 using ILGPU.Algorithms;
-using NanoFold.Kernels.Calls;
 using NanoFold.Kernels.Calls.Attention;
 using NanoFold.Kernels.Gpu.Elements;
 using NanoFold.Kernels.Gpu.Loops;

@@ -1,5 +1,4 @@
 using ILGPU;
-using NanoFold.Kernels.Gpu.Elements;
 using NanoFold.Kernels.Gpu.Loops;
 using NanoFold.Kernels.Gpu.Sorting;
 

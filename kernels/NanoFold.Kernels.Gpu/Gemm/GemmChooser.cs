@@ -1,4 +1,3 @@
-using NanoFold.Kernels.Gpu.Loops;
 using NanoFold.Kernels.Gpu.Ptx;
 
 namespace NanoFold.Kernels.Gpu.Gemm;

@@ -1,5 +1,3 @@
-using NanoFold.Kernels.Gpu.Loops;
-
 namespace NanoFold.Kernels.Gpu.Gemm;
 
 /// <summary>What measuring a product led to.</summary>

@@ -1,5 +1,4 @@
 using ILGPU.Backends.OpenCL;
-using ILGPU.Runtime;
 using ILGPU.Runtime.OpenCL;
 
 namespace NanoFold.Kernels.Gpu.OpenCl;

@@ -1,5 +1,3 @@
-using NanoFold.Kernels.Gpu.Elements;
-
 namespace NanoFold.Kernels.Gpu.Ptx;
 
 /// <summary>Arithmetic, comparison and conversion; the type of an instruction follows from its first register, 32-bit integers being signed.</summary>

@@ -1,5 +1,4 @@
 using System.Globalization;
-using NanoFold.Kernels.Gpu.Elements;
 
 namespace NanoFold.Kernels.Gpu.Ptx;
 

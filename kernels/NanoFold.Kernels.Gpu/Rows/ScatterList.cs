@@ -1,5 +1,4 @@
 using ILGPU;
-using NanoFold.Kernels.Gpu.Attention.Full;
 using NanoFold.Kernels.Gpu.Elements;
 using NanoFold.Kernels.Gpu.Loops;
 

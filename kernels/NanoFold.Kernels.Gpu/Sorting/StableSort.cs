@@ -1,6 +1,5 @@
 using System.Numerics;
 using ILGPU;
-using NanoFold.Kernels.Gpu.Elements;
 
 namespace NanoFold.Kernels.Gpu.Sorting;
 

@@ -1,7 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using NanoFold.Kernels.Cpu.MatMul;
-using NanoFold.Kernels.Cpu.Pointwise;
 using NanoFold.Kernels.Cpu.Reduce;
 using NanoFold.Kernels.Cpu.Rows;
 using NanoFold.Kernels.Calls.Attention;

@@ -21,7 +21,7 @@ internal static class FloatMath
 
     /// <summary>eˣ with a relative error below 2⁻²³; ∞ above 88.7228, 0 below −87.3365, where the result would no longer be a normal number.</summary>
     /// <remarks>
-    /// x = n·ln 2 + r with |r| ≤ ½ ln 2 (ln 2 in two parts), then a polynomial of degree 6 whose last five coefficients minimise the largest relative error (3·10⁻⁹).
+    /// x = n·ln 2 + r with |r| ≤ ½ ln 2 (ln 2 in two parts), then a polynomial of degree 6 whose last five coefficients minimize the largest relative error (3·10⁻⁹).
     /// </remarks>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static V Exp<V>(V x)

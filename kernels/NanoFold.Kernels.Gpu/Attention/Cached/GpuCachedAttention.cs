@@ -1,4 +1,3 @@
-using NanoFold.Kernels.Calls;
 using NanoFold.Kernels.Calls.Attention;
 using NanoFold.Kernels.Gpu.Elements;
 

@@ -1,6 +1,5 @@
 using System.Runtime.InteropServices;
 using NanoFold.Kernels.Calls.Attention;
-using NanoFold.Kernels.Gpu.Elements;
 using NanoFold.Kernels.Gpu.Ptx;
 
 namespace NanoFold.Kernels.Gpu.Attention.Flash;

@@ -1,6 +1,5 @@
 using NanoFold.Kernels.Calls.Attention;
 using NanoFold.Kernels.Gpu.Gemm;
-using NanoFold.Kernels.Gpu.Pointwise;
 using NanoFold.Kernels.Gpu.Ptx;
 
 namespace NanoFold.Kernels.Gpu.Attention.Flash;

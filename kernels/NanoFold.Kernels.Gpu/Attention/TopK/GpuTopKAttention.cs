@@ -1,8 +1,6 @@
 using ILGPU;
-using NanoFold.Kernels.Calls;
 using NanoFold.Kernels.Calls.Attention;
 using NanoFold.Kernels.Gpu.Elements;
-using NanoFold.Kernels.Gpu.Loops;
 
 namespace NanoFold.Kernels.Gpu.Attention.TopK;
 

@@ -2,7 +2,6 @@ using System.Runtime.CompilerServices;
 using NanoFold.Kernels.Calls.Attention;
 using NanoFold.Kernels.Cpu.Attention.Blocks;
 using NanoFold.Kernels.Cpu.Loops;
-using NanoFold.Kernels.Cpu.MatMul;
 using NanoFold.Kernels.Lanes;
 
 namespace NanoFold.Kernels.Cpu.Attention;
@@ -38,7 +37,7 @@ internal readonly unsafe struct BlockMask(int keys, int columns, int group, int 
 
     public bool IsEmpty => KeyLow(0) >= KeyHigh(columns - 1);
 
-    /// <summary>Zeros in the rows before and behind the visible ones of a lane of columns: tiles of its neighbours read them.</summary>
+    /// <summary>Zeros in the rows before and after the visible ones of a lane of columns: tiles of its neighbors read them.</summary>
     /// <param name="values">First row, at the lane's first column.</param>
     public void ZeroMargin<V>(void* values, nint row, int low, int high)
         where V : struct, ICpuLane<V>

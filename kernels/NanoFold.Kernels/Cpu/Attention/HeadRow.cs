@@ -4,7 +4,7 @@ using NanoFold.Kernels.Lanes;
 
 namespace NanoFold.Kernels.Cpu.Attention;
 
-/// <summary>Operations on single rows of a head dimension; tensors may end right behind their last element.</summary>
+/// <summary>Operations on single rows of a head dimension; tensors may end right after their last element.</summary>
 internal static unsafe class HeadRow
 {
     /// <summary>target = factor · source, or added to it.</summary>

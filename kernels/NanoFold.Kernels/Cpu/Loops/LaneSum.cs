@@ -1,5 +1,4 @@
 using System.Runtime.CompilerServices;
-using NanoFold.Kernels.Cpu.MatMul;
 using NanoFold.Kernels.Lanes;
 
 namespace NanoFold.Kernels.Cpu.Loops;

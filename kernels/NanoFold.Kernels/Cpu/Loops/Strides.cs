@@ -1,4 +1,3 @@
-using NanoFold.Kernels.Cpu.Rows;
 using NanoFold.Kernels.Lanes;
 
 namespace NanoFold.Kernels.Cpu.Loops;

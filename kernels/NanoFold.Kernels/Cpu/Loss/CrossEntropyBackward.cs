@@ -1,7 +1,5 @@
 using System.Runtime.CompilerServices;
-using NanoFold.Kernels.Cpu.Attention;
 using NanoFold.Kernels.Cpu.Loops;
-using NanoFold.Kernels.Cpu.Reduce;
 using NanoFold.Kernels.Lanes;
 
 namespace NanoFold.Kernels.Cpu.Loss;

@@ -1,6 +1,4 @@
 using System.Numerics;
-using NanoFold.Kernels.Cpu.Attention.Blocks;
-using NanoFold.Kernels.Cpu.Loops;
 using NanoFold.Kernels.Cpu.MatMul.Tiles;
 
 namespace NanoFold.Kernels.Cpu.MatMul;

@@ -2,7 +2,6 @@ using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.X86;
 using NanoFold.Kernels.Cpu.MatMul.Tiles;
-using NanoFold.Kernels.Cpu.Pointwise;
 
 namespace NanoFold.Kernels.Cpu.MatMul;
 

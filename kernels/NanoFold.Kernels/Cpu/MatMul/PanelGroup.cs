@@ -1,4 +1,3 @@
-using NanoFold.Kernels.Cpu.Loops;
 using NanoFold.Kernels.Cpu.MatMul.Tiles;
 
 namespace NanoFold.Kernels.Cpu.MatMul;

@@ -1,5 +1,4 @@
 using System.Runtime.CompilerServices;
-using NanoFold.Kernels.Cpu.Attention.Blocks;
 using NanoFold.Kernels.Cpu.Loops;
 using NanoFold.Kernels.Cpu.Pointwise;
 using NanoFold.Kernels.Lanes;

@@ -1,4 +1,3 @@
-using NanoFold.Kernels.Cpu.Experts;
 using NanoFold.Kernels.Cpu.Loops;
 using NanoFold.Kernels.Cpu.Pointwise;
 

@@ -123,7 +123,7 @@ internal static unsafe class Softmax
 
             if (i < end)
             {
-                // Loaded again, so that what lies behind the end is not part of the sum.
+                // Loaded again, so that what lies past the end is not part of the sum.
                 V.StorePart(y, i, end - i, V.Exp(V.LoadPart(y, i, end - i) - shift));
                 sum += V.LoadPart(y, i, end - i);
             }

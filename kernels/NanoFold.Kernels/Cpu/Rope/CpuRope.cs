@@ -4,7 +4,7 @@ using NanoFold.Kernels.Cpu.Loops;
 namespace NanoFold.Kernels.Cpu.Rope;
 
 /// <summary>
-/// Rotary position embedding on the CPU. y may be x. A token whose position lies behind the table turns by the table's last row:
+/// Rotary position embedding on the CPU. y may be x. A token whose position lies after the table turns by the table's last row:
 /// such tokens only pad a chunk of decoding, and a cache drops them.
 /// </summary>
 public sealed unsafe class CpuRope(CpuContext context) : IKernel<RopeCall>

@@ -192,7 +192,7 @@ internal unsafe struct RecurrentBackwardWork<TCell> : ILaneWork
     }
 }
 
-/// <summary>The states that each place got, [B, T, N] one behind the other: h of the place before, the initial one, or 0.</summary>
+/// <summary>The states that each place got, [B, T, N] one after the other: h of the place before, the initial one, or 0.</summary>
 internal unsafe struct StatesBeforeWork : IWork
 {
     public Walk Walk;

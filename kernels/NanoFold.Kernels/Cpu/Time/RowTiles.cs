@@ -16,7 +16,7 @@ internal static unsafe class RowTiles
 
     /// <summary>sums[row][unit] += Σ_k rows[row][k] · panel[k][unit].</summary>
     /// <param name="rows">Addresses of the rows, room for <see cref="MostRows"/>.</param>
-    /// <param name="count">Rows; the room behind them is used.</param>
+    /// <param name="count">Rows; the room after them is used.</param>
     /// <param name="panel">[depth, Units].</param>
     /// <param name="depth">Elements of a row.</param>
     /// <param name="sums">The first sum of the first row.</param>

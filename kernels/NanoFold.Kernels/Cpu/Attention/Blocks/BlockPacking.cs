@@ -44,7 +44,7 @@ internal static unsafe class BlockPacking
     }
 
     /// <summary>
-    /// B[k, n] = scale · row n, element k, in panels over n. Row n is token n / group, head n % group. Columns behind the last row,
+    /// B[k, n] = scale · row n, element k, in panels over n. Row n is token n / group, head n % group. Columns after the last row,
     /// up to whole lanes, repeat it.
     /// </summary>
     public static void Transposed<V>(

@@ -12,7 +12,7 @@ namespace NanoFold.Kernels.Cpu.Attention.Blocks;
 /// </summary>
 /// <remarks>
 /// n = round(x) falls out of the low bits of x + 1.5·2²³ and x − n is exact; 2ʳ for |r| ≤ ½ is 1 + r·(degree 4), the largest relative
-/// error minimised; 2ⁿ by its exponent bits.
+/// error minimized; 2ⁿ by its exponent bits.
 /// </remarks>
 internal static class SoftmaxPower
 {

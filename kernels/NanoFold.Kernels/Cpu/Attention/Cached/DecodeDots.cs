@@ -46,7 +46,7 @@ internal static unsafe class DecodeDots
         }
     }
 
-    /// <summary>A hint only: addresses behind the end do no harm.</summary>
+    /// <summary>A hint only: addresses past the end do no harm.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Fetch(void* row, int bytes)
     {

@@ -1,6 +1,5 @@
 using NanoFold.Kernels.Calls.Attention;
 using NanoFold.Kernels.Cpu.Loops;
-using NanoFold.Kernels.Cpu.Loss;
 using NanoFold.Kernels.Lanes;
 
 namespace NanoFold.Kernels.Cpu.Attention.Full;

@@ -1,5 +1,3 @@
-using NanoFold.Kernels.Cpu.Loss;
-
 namespace NanoFold.Kernels.Cpu.Attention.Full;
 
 /// <summary>One worker's memory in the backward pass.</summary>

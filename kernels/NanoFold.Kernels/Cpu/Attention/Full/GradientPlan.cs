@@ -1,5 +1,4 @@
 using NanoFold.Kernels.Calls.Attention;
-using NanoFold.Kernels.Cpu.Loops;
 using NanoFold.Kernels.Lanes;
 
 namespace NanoFold.Kernels.Cpu.Attention.Full;

@@ -1,5 +1,4 @@
 using NanoFold.Kernels.Cpu.Loops;
-using NanoFold.Kernels.Cpu.Rows;
 using NanoFold.Kernels.Lanes;
 
 namespace NanoFold.Kernels.Cpu.Attention.TopK;

@@ -1,7 +1,5 @@
 using NanoFold.Kernels.Cpu.Attention.Blocks;
 using NanoFold.Kernels.Cpu.Loops;
-using NanoFold.Kernels.Cpu.MatMul;
-using NanoFold.Kernels.Cpu.Rows;
 using NanoFold.Kernels.Lanes;
 
 namespace NanoFold.Kernels.Cpu.Attention.TopK;

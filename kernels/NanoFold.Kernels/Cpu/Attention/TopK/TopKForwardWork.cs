@@ -1,7 +1,6 @@
 using NanoFold.Kernels.Cpu.Attention.Blocks;
 using NanoFold.Kernels.Cpu.Attention.Full;
 using NanoFold.Kernels.Cpu.Loops;
-using NanoFold.Kernels.Cpu.MatMul;
 using NanoFold.Kernels.Lanes;
 
 namespace NanoFold.Kernels.Cpu.Attention.TopK;
@@ -63,7 +62,7 @@ internal readonly unsafe struct TopKForwardWork(CpuContext context, AttentionPro
     }
 }
 
-/// <summary>Indices of the keys kept per row, [B, H, T, k], −1 behind the last.</summary>
+/// <summary>Indices of the keys kept per row, [B, H, T, k], −1 after the last.</summary>
 internal readonly unsafe struct KeptKeys
 {
     private readonly int* _indices;
