@@ -76,14 +76,23 @@ public sealed class GeometryRecorder : IDisposable
             : isLast ? _schedule.Within(allowed)
             : _config.Every > 0 ? []
             : _schedule.Due(elapsed, isCheckpoint);
-        due = due.Any(i => _takenAt[i] == step) ? [.. due.Where(i => _takenAt[i] != step)] : due;
+        if (due.Count > 0)
+        {
+            RunOnce(step, due, allowed);
+        }
+    }
+
+    public void Dispose() => _probe.Dispose();
+
+    // Nothing is measured twice at a step.
+    private void RunOnce(long step, IReadOnlyList<int> due, double allowed)
+    {
+        due = [.. due.Where(i => _takenAt[i] != step)];
         if (due.Count > 0)
         {
             Run(step, due, allowed);
         }
     }
-
-    public void Dispose() => _probe.Dispose();
 
     private void Run(long step, IReadOnlyList<int> due, double allowed)
     {

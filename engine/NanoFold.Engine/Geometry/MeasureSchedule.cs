@@ -1,14 +1,18 @@
 namespace NanoFold.Engine.Geometry;
 
 /// <summary>
-/// Spends one budget of time on measures of very different cost. Half of it is for passes through the model, the other half is shared out evenly: a cheap
-/// measure is taken often and a costly one seldom, and none goes without. What a measure costs is a guess before it was taken for the first time and what it
-/// took then; it is taken when its share has come up for what it has spent and what it is going to cost, so the budget holds from the beginning.
+/// Spends one budget of time on measures of very different cost. Half of it is for passes through the model and for measures that cost little beside one,
+/// which are taken with every pass; the other half is shared out evenly among the costly ones, so that each is taken as often as its share allows and none
+/// goes without. What a measure costs is a guess before it was taken for the first time and what it took then; it is taken when its share has come up for
+/// what it has spent and what it is going to cost, so the budget holds from the beginning.
 /// </summary>
 /// <param name="budget">Share of the time.</param>
 /// <param name="guesses">Seconds that each measure is reckoned to cost.</param>
 internal sealed class MeasureSchedule(double budget, IReadOnlyList<double> guesses)
 {
+    // Of what a pass costs.
+    private const double CheapShare = 0.1;
+
     private readonly double[] _costs = [.. guesses];
     private readonly double[] _spent = new double[guesses.Count];
     private double _passSpent;
@@ -27,8 +31,16 @@ internal sealed class MeasureSchedule(double budget, IReadOnlyList<double> guess
     /// <param name="isCheckpoint">The model is about to be saved: what other measures left of the budget may be used up too.</param>
     public IReadOnlyList<int> Due(double elapsed, bool isCheckpoint)
     {
-        double earned = budget * elapsed, left = earned - Spent - PassCost;
-        if (_passSpent + PassCost > earned / 2 && !(isCheckpoint && left >= 0))
+        double pass = PassCost, passSpent = _passSpent;
+        int costly = 0;
+        for (int i = 0; i < _costs.Length; i++)
+        {
+            (pass, passSpent, costly) = IsCheap(i) ? (pass + _costs[i], passSpent + _spent[i], costly) : (pass, passSpent, costly + 1);
+        }
+
+        double earned = budget * elapsed, left = earned - Spent - pass;
+        bool isDue = passSpent + pass <= (costly > 0 ? earned / 2 : earned);
+        if (left < 0 || (!isDue && !isCheckpoint))
         {
             return [];
         }
@@ -36,8 +48,11 @@ internal sealed class MeasureSchedule(double budget, IReadOnlyList<double> guess
         List<int>? due = null;
         for (int i = 0; i < _costs.Length; i++)
         {
-            bool isDue = _spent[i] + _costs[i] <= earned / 2 / _costs.Length;
-            if (_costs[i] <= left && (isDue || isCheckpoint))
+            if (IsCheap(i))
+            {
+                (due ??= []).Add(i);
+            }
+            else if (_costs[i] <= left && (isCheckpoint || _spent[i] + _costs[i] <= earned / 2 / costly))
             {
                 (due ??= []).Add(i);
                 left -= _costs[i];
@@ -63,6 +78,8 @@ internal sealed class MeasureSchedule(double budget, IReadOnlyList<double> guess
 
         return due;
     }
+
+    private bool IsCheap(int measure) => _costs[measure] <= CheapShare * PassCost;
 
     /// <summary>A pass was made.</summary>
     public void Passed(double seconds)

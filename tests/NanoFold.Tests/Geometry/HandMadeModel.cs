@@ -20,25 +20,27 @@ internal sealed class HandMadeModel : IDisposable
 
     private static readonly ModelConfig s_config = new()
     {
-        Layers = Layers, Width = Width, Heads = Heads, Context = Time, Vocab = 7, Position = PositionKind.None, Initialization = InitializationKind.Scaled,
+        Layers = Layers, Width = Width, Heads = Heads, Context = Time, Vocab = 7, Position = PositionKind.Learned, Initialization = InitializationKind.Scaled,
         Mixer = new GatedAttentionConfig { Gate = GatePosition.AttentionOutput, Granularity = GateGranularity.Elementwise },
         FeedForward = new MoeConfig { Experts = Experts, Active = Active, Hidden = Width },
     };
 
     private readonly double[][] _embedding;
+    private readonly double[][] _positions;
     private readonly double[][] _router;
 
     public HandMadeModel(Backend backend)
     {
         Model = new Transformer(s_config, backend);
         _embedding = [.. Numbers.Uniform("embedding", s_config.Vocab * Width, -1, 1).Select(v => (double)(float)v).Chunk(Width)];
+        _positions = [.. Numbers.Uniform("positions", Time * Width, -0.5, 0.5).Select(v => (double)(float)v).Chunk(Width)];
         _router = [.. Numbers.Uniform("router", Experts * Width, -1, 1).Select(v => (double)(float)v).Chunk(Width)];
         foreach (Parameter parameter in Model.Store.Parameters)
         {
             Host.Write(Model.Store, parameter, ValuesOf(parameter));
         }
 
-        Tokens = [1, 4, 2, 6, 0, 3, 5, 2, 2, 0, 1, 6];
+        Tokens = [1, 4, 2, 6, 0, 3, 5, 2, 3, 0, 1, 6];
         Documents = [0, 0, 0, 1, 1, 1, 1, 1, 2, 2, 2, 2];
     }
 
@@ -53,7 +55,7 @@ internal sealed class HandMadeModel : IDisposable
     /// <summary>What each layer holds, by the names of its points.</summary>
     public IReadOnlyList<HandMadeLayer> Run(bool maskDocuments = false)
     {
-        double[][] x = [.. Tokens.Select(token => _embedding[token])];
+        double[][] x = Sum([.. Tokens.Select(token => _embedding[token])], [.. Tokens.Select((_, i) => _positions[i % Time])]);
         var layers = new List<HandMadeLayer>();
         for (int layer = 0; layer < Layers; layer++)
         {
@@ -74,12 +76,26 @@ internal sealed class HandMadeModel : IDisposable
         return layers;
     }
 
+    /// <summary>Turns the embeddings a little.</summary>
+    public void Move()
+    {
+        for (int i = 0; i < _embedding.Length; i++)
+        {
+            _embedding[i] = [.. _embedding[i].Select((v, c) => (double)(float)(v + (0.1 * (c - i))))];
+        }
+
+        Parameter parameter = Model.Store.Parameters.Single(p => p.Name.EndsWith("embed_tokens.weight", StringComparison.Ordinal));
+        Host.Write(Model.Store, parameter, ValuesOf(parameter));
+    }
+
     public void Dispose() => Model.Dispose();
 
-    private double[] ValuesOf(Parameter parameter)
+    /// <summary>The values of a parameter.</summary>
+    public double[] ValuesOf(Parameter parameter)
     {
         string name = parameter.Name;
         return name.EndsWith("embed_tokens.weight", StringComparison.Ordinal) ? [.. _embedding.SelectMany(row => row)]
+            : name.EndsWith("embed_positions.weight", StringComparison.Ordinal) ? [.. _positions.SelectMany(row => row)]
             : name.EndsWith("mlp.gate.weight", StringComparison.Ordinal) ? [.. _router.SelectMany(row => row)]
             : name.EndsWith("q_proj.weight", StringComparison.Ordinal) ? Identity(QueryScale)
             : name.EndsWith("self_attn.gate_proj.weight", StringComparison.Ordinal) ? Identity(GateScale)

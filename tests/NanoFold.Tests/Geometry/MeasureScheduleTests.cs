@@ -14,10 +14,19 @@ public class MeasureScheduleTests
         int[] taken = Simulate(schedule, 50_000, passSeconds: 0.02, [0.001, 0.05, 2]);
         double elapsed = 50_000 * Step;
         Assert.That(schedule.Spent, Is.InRange(0.5 * Budget * elapsed, Budget * elapsed));
-        // The cheap one with nearly every pass, the costly ones as often as their sixth of the budget allows.
-        Assert.That(taken[0], Is.GreaterThan(2000));
-        Assert.That(taken[1], Is.InRange(0.9 * Budget * elapsed / 6 / 0.05, Budget * elapsed / 6 / 0.05));
-        Assert.That(taken[2], Is.InRange(0.9 * Budget * elapsed / 6 / 2, Budget * elapsed / 6 / 2));
+        // The cheap one with every pass, for half of the budget; each costly one for a quarter.
+        Assert.That(taken[0], Is.InRange(0.9 * Budget * elapsed / 2 / 0.021, Budget * elapsed / 2 / 0.021));
+        Assert.That(taken[1], Is.InRange(0.9 * Budget * elapsed / 4 / 0.05, Budget * elapsed / 4 / 0.05));
+        Assert.That(taken[2], Is.InRange(0.9 * Budget * elapsed / 4 / 2, Budget * elapsed / 4 / 2));
+        Assert.That(schedule.Spent, Is.GreaterThan(0.9 * Budget * elapsed));
+    }
+
+    [Test]
+    public void WithoutCostlyMeasuresAllOfItGoesToPasses()
+    {
+        var schedule = new MeasureSchedule(Budget, [0.001, 0.001]) { PassCost = 0.02 };
+        int[] taken = Simulate(schedule, 10_000, passSeconds: 0.02, [0.001, 0.001]);
+        Assert.That(taken[0], Is.EqualTo(taken[1]).And.InRange(0.95 * Budget * 10_000 * Step / 0.022, Budget * 10_000 * Step / 0.022));
     }
 
     [Test]

@@ -19,13 +19,84 @@ public class RecordedValuesTests
     {
         using var backend = new CpuBackend(1);
         using var model = new HandMadeModel(backend);
-        Dictionary<string, double?> written = Record(model, maskDocuments), expected = [];
+        Dictionary<string, double?> expected = [];
         IReadOnlyList<HandMadeLayer> layers = model.Run(maskDocuments);
         for (int layer = 0; layer < layers.Count; layer++)
         {
             Expect(expected, layer, layers[layer]);
         }
 
+        AssertSame(Record(model, maskDocuments, Measure.Defaults), expected);
+    }
+
+    [Test]
+    public void EveryNumberOfTheOtherMeasuresToo()
+    {
+        using var backend = new CpuBackend(1);
+        using var model = new HandMadeModel(backend);
+        Measure[] measures =
+        [
+            new AttentionHeadMeasure(), new GrideMeasure { MostRank = 4 }, new LevinaBickelMeasure { K = 5 }, new DecimationMeasure { LeastPoints = 5 },
+            new TokenCurvatureMeasure(), new LayerCurvatureMeasure(), new CkaMeasure(), new OverlapMeasure { K = 3 }, new WeightNormMeasure { Rounds = 200 },
+        ];
+        AssertSame(Record(model, false, measures), OtherFigures.Of(model));
+    }
+
+    [Test]
+    public void TheStreamIsComparedWithWhatItWas()
+    {
+        using var backend = new CpuBackend(1);
+        using var model = new HandMadeModel(backend);
+        IReadOnlyList<HandMadeLayer> before = model.Run();
+        using GeometryRecorder recorder = Recorder(model, false, [new DriftMeasure()], null);
+        recorder.Measure(3, 0.1, isCheckpoint: false, isLast: false);
+        Assert.That(recorder.Latest, Is.Empty, "the first time there is nothing before");
+        model.Move();
+        IReadOnlyList<HandMadeLayer> after = model.Run();
+        recorder.Measure(10, 0.1, isCheckpoint: false, isLast: false);
+        for (int layer = 0; layer < 2; layer++)
+        {
+            Measured measured = recorder.Latest.Single(m => m.Place == new FigurePlace("step", $"blocks.{layer}.hook_resid_post", layer));
+            (double[] X, double[] Moved)[] rows =
+            [
+                .. before[layer].After.Zip(after[layer].After, (x, y) => (x, x.Zip(y, (u, v) => v - u).ToArray())).Where((_, i) => i % HandMadeModel.Time > 0),
+            ];
+            Assert.That(measured.Figures[0].Value, Is.EqualTo(rows.Average(r => Norm(r.Moved) / Norm(r.X))).Within(1e-5));
+            Assert.That(measured.Figures[1].Value, Is.EqualTo(rows.Average(r => Cosine(r.X, r.Moved))).Within(1e-5));
+            Assert.That(measured.Figures[2].Value, Is.EqualTo(7));
+        }
+    }
+
+    [Test]
+    public void FiguresOfASampleAreOfItsTokens()
+    {
+        using var backend = new CpuBackend(1);
+        using var model = new HandMadeModel(backend);
+        ProbeShape shape = Shape() with { Points = 7, Neighbors = 4, Queries = 5 };
+        HandMadeLayer layer = model.Run()[1];
+        Dictionary<string, double?> written = Record(model, false, [new NormMeasure(), new AttentionMeasure()], shape);
+        Assert.That(written["1 norms norm"], Is.EqualTo(SampledRows.Points(shape, 1).Rows.ToArray().Average(row => Norm(layer.After[row]))).Within(1e-5));
+        int[] queries = SampledRows.Queries(shape, 1).Rows.ToArray();
+        Assert.That(written["1 attention firstTokenMass"], Is.EqualTo(queries.Average(row => layer.Pattern[row].Average(weights => weights[0]))).Within(1e-6));
+    }
+
+    [Test]
+    public void LinesSayWhatTheyAreOf()
+    {
+        using var backend = new CpuBackend(1);
+        using var model = new HandMadeModel(backend);
+        using var folder = new TemporaryFolder();
+        JsonElement line = Lines(model, false, folder["geometry.jsonl"], Measure.Defaults).First(l => l.GetProperty("measure").GetString() == "twonn");
+        Assert.That(line.EnumerateObject().Select(p => p.Name), Is.EqualTo(new[] { "version", "step", "measure", "scope", "point", "layer", "figures" }));
+        Assert.That((line.GetProperty("version").GetInt32(), line.GetProperty("step").GetInt64()), Is.EqualTo((2, 3L)));
+        Assert.That((line.GetProperty("scope").GetString(), line.GetProperty("point").GetString(), line.GetProperty("layer").GetInt32()), Is.EqualTo(("point", "blocks.0.hook_resid_post", 0)));
+        JsonElement dimension = line.GetProperty("figures").GetProperty("dimension");
+        Assert.That(dimension.GetProperty("points").GetInt32(), Is.EqualTo(10));
+        Assert.That(dimension.GetProperty("estimator").GetString(), Is.EqualTo("twonn f=0.1, position 0 out, 0 duplicates dropped, 0.9 kept"));
+    }
+
+    private static void AssertSame(Dictionary<string, double?> written, Dictionary<string, double?> expected)
+    {
         Assert.That(written.Keys, Is.EquivalentTo(expected.Keys));
         Assert.Multiple(() =>
         {
@@ -36,49 +107,45 @@ public class RecordedValuesTests
         });
     }
 
-    [Test]
-    public void LinesSayWhatTheyAreOf()
-    {
-        using var backend = new CpuBackend(1);
-        using var model = new HandMadeModel(backend);
-        using var folder = new TemporaryFolder();
-        JsonElement line = Lines(model, false, folder["geometry.jsonl"]).First(l => l.GetProperty("measure").GetString() == "twonn");
-        Assert.That(line.EnumerateObject().Select(p => p.Name), Is.EqualTo(new[] { "version", "step", "measure", "scope", "point", "layer", "figures" }));
-        Assert.That((line.GetProperty("version").GetInt32(), line.GetProperty("step").GetInt64()), Is.EqualTo((2, 3L)));
-        Assert.That((line.GetProperty("scope").GetString(), line.GetProperty("point").GetString(), line.GetProperty("layer").GetInt32()), Is.EqualTo(("point", "blocks.0.hook_resid_post", 0)));
-        JsonElement dimension = line.GetProperty("figures").GetProperty("dimension");
-        Assert.That(dimension.GetProperty("points").GetInt32(), Is.EqualTo(10));
-        Assert.That(dimension.GetProperty("estimator").GetString(), Is.EqualTo("twonn f=0.1, position 0 out, 0 duplicates dropped, 0.9 kept"));
-    }
-
-    private static Dictionary<string, double?> Record(HandMadeModel model, bool maskDocuments)
+    // By layer (or parameter, or model), measure, head and figure.
+    private static Dictionary<string, double?> Record(HandMadeModel model, bool maskDocuments, IReadOnlyList<Measure> measures, ProbeShape? shape = null)
     {
         using var folder = new TemporaryFolder();
-        return Lines(model, maskDocuments, folder["geometry.jsonl"]).SelectMany(line => line.GetProperty("figures").EnumerateObject().Select(figure => (
-            Name: $"{line.GetProperty("layer").GetInt32()} {line.GetProperty("measure").GetString()} {figure.Name}",
+        return Lines(model, maskDocuments, folder["geometry.jsonl"], measures, shape).SelectMany(line => line.GetProperty("figures").EnumerateObject().Select(figure => (
+            Name: $"{PlaceOf(line)} {line.GetProperty("measure").GetString()} {figure.Name}",
             Value: figure.Value.GetProperty("value").ValueKind == JsonValueKind.Null ? null : (double?)figure.Value.GetProperty("value").GetDouble())))
             .ToDictionary(f => f.Name, f => f.Value);
     }
 
-    private static IReadOnlyList<JsonElement> Lines(HandMadeModel model, bool maskDocuments, string path)
+    private static string PlaceOf(JsonElement line) => line.GetProperty("scope").GetString() switch
     {
-        var config = new GeometryConfig { Every = 1, ProbeTokens = 16 };
-        ProbeShape shape = ProbeShape.Of(config.ProbeTokens, config.NeighborTokens, HandMadeModel.Time) with { Batch = HandMadeModel.Batch, Points = 12, Neighbors = 12, Queries = 12 };
+        "weights" or "model" => line.GetProperty("point").GetString()!,
+        "head" => $"{line.GetProperty("layer").GetInt32()}.{line.GetProperty("head").GetInt32()}",
+        "pair" => $"{line.GetProperty("point").GetString()} {line.GetProperty("other").GetString()}",
+        _ => $"{line.GetProperty("layer").GetInt32()}",
+    };
+
+    private static IReadOnlyList<JsonElement> Lines(HandMadeModel model, bool maskDocuments, string path, IReadOnlyList<Measure> measures, ProbeShape? shape = null)
+    {
         using (JsonLinesLog log = JsonLinesLog.Open(path))
-        using (var recorder = new GeometryRecorder(Probe(), config, 12, log))
+        using (GeometryRecorder recorder = Recorder(model, maskDocuments, measures, log, shape))
         {
             recorder.Measure(3, 0.1, isCheckpoint: false, isLast: false);
         }
 
         return JsonLinesLog.Read(path);
-
-        GeometryProbe Probe()
-        {
-            var probe = new GeometryProbe(model.Model, shape, config.Measures, maskDocuments);
-            probe.Read(model.Tokens, model.Documents);
-            return probe;
-        }
     }
+
+    private static GeometryRecorder Recorder(HandMadeModel model, bool maskDocuments, IReadOnlyList<Measure> measures, JsonLinesLog? log, ProbeShape? shape = null)
+    {
+        var probe = new GeometryProbe(model.Model, shape ?? Shape(), measures, maskDocuments);
+        probe.Read(model.Tokens, model.Documents);
+        return new GeometryRecorder(probe, new GeometryConfig { Every = 1 }, 12, log);
+    }
+
+    // All tokens.
+    private static ProbeShape Shape() =>
+        ProbeShape.Of(12, 12, HandMadeModel.Time) with { Batch = HandMadeModel.Batch, Points = 12, Neighbors = 12, Queries = 12, Runs = 2 };
 
     private static void Expect(Dictionary<string, double?> expected, int layer, HandMadeLayer values)
     {
@@ -181,7 +248,7 @@ public class RecordedValuesTests
 
     private static T[] Where<T>(T[] rows, bool[] mask) => [.. rows.Where((_, i) => mask[i])];
 
-    private static double Norm(double[] x) => Math.Sqrt(x.Sum(v => v * v));
+    internal static double Norm(double[] x) => Math.Sqrt(x.Sum(v => v * v));
 
-    private static double Cosine(double[] a, double[] b) => a.Zip(b, (u, v) => u * v).Sum() / Norm(a) / Norm(b);
+    internal static double Cosine(double[] a, double[] b) => a.Zip(b, (u, v) => u * v).Sum() / Norm(a) / Norm(b);
 }

@@ -31,6 +31,18 @@ public unsafe class LaneDoubleTests
         });
     }
 
+    [TestCase(0, 1)]
+    [TestCase(0.5, 0.47950012218695346)]
+    [TestCase(1, 0.15729920705028513)]
+    [TestCase(-1, 1.8427007929497149)]
+    [TestCase(1.99999, 0.0046779416550342521)]
+    [TestCase(2, 0.0046777349810472658)]
+    [TestCase(3, 2.2090496998585441e-5)]
+    [TestCase(-3, 1.9999779095030014)]
+    [TestCase(5, 1.5374597944280349e-12)]
+    [TestCase(10, 2.088487583762545e-45)]
+    public void ErfcIsExactToRounding(double x, double erfc) => Assert.That(LaneDouble.Erfc(new(x)).Value, Is.EqualTo(erfc).Within(1e-13 * erfc));
+
     [Test]
     public void LoadsAndStores()
     {

@@ -97,6 +97,24 @@ public unsafe class LaneTests<V>
     }
 
     [Test]
+    public void ErfcOverTheWholeRange()
+    {
+        foreach (float[] block in Blocks(Enumerable.Range(-6000, 15201).Select(i => i * 1e-3f)))
+        {
+            float[] y = Apply(V.Erfc, block);
+            for (int i = 0; i < block.Length; i++)
+            {
+                // The square of x is rounded before its exponential is taken.
+                double x = block[i], exact = LaneDouble.Erfc(new(x)).Value;
+                Assert.That(y[i], Is.EqualTo(exact).Within((4e-7 + 1.5e-7 * x * x) * exact), $"erfc {block[i]:R}");
+            }
+        }
+
+        float[] special = Apply(V.Erfc, [float.NegativeInfinity, float.PositiveInfinity, float.NaN, 12]);
+        Assert.That(special, Is.EqualTo(new[] { 2, 0, float.NaN, 0 }));
+    }
+
+    [Test]
     public void EveryLaneHasTheBitsOfTheScalarOne()
     {
         IEnumerable<float> values = s_special.Concat(Floats(stride: 100_003));
@@ -104,6 +122,7 @@ public unsafe class LaneTests<V>
         {
             AssertSameBits(Apply(V.Exp, block), Scalar(Lane1.Exp, block), block, "exp");
             AssertSameBits(Apply(V.Log, block), Scalar(Lane1.Log, block), block, "log");
+            AssertSameBits(Apply(V.Erfc, block), Scalar(Lane1.Erfc, block), block, "erfc");
             AssertSameBits(Apply(V.Sqrt, block), Scalar(Lane1.Sqrt, block), block, "sqrt");
             AssertSameBits(Apply(V.Abs, block), Scalar(Lane1.Abs, block), block, "abs");
             AssertSameBits(Apply(x => -x, block), Scalar(x => -x, block), block, "negation");

@@ -65,6 +65,16 @@ public class DocumentMaskTests : EngineTests
         }
     }
 
+    [TestCaseSource(nameof(Mixers))]
+    public void RecomputationGivesTheSameBits(MixerConfig mixer)
+    {
+        using var model = new TinyModel(ModelVariants.Base with { Mixer = mixer }, Backend());
+        (double loss, double[] gradients) = model.Train(documents: s_documents);
+        (double again, double[] recomputed) = model.Train(recompute: true, documents: s_documents);
+        Assert.That(again, Is.EqualTo(loss));
+        Numbers.AssertSameBits(recomputed, gradients, mixer.Kind);
+    }
+
     [Test]
     public void One_document_is_no_mask()
     {

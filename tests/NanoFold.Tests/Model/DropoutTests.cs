@@ -1,6 +1,8 @@
 using NanoFold.Engine.Autograd;
 using NanoFold.Engine.FeedForward;
+using NanoFold.Engine.Mixers;
 using NanoFold.Engine.Model;
+using NanoFold.Engine.Ops;
 using NanoFold.Kernels;
 using NanoFold.Tests.Suites;
 
@@ -49,6 +51,16 @@ public class DropoutTests : EngineTests
         using var model = new TinyModel(Config, Backend(), DType.Float64);
         using var check = new GradCheck(model.Store, model.RecordLoss);
         Assert.That(check.Worst().Relative, Is.LessThan(1e-6), check.Worst().ToString());
+    }
+
+    [Test]
+    public void TheEmbeddingAndEachSubBlockDropOutOnce()
+    {
+        using var model = new TinyModel(Config, Backend());
+        string[] paths = [.. model.TrainingTape().Nodes.Where(node => node.Op is DropoutOp).Select(node => node.Path)];
+        Assert.That(paths, Is.EqualTo(new[] { "", "blocks.0", "blocks.0", "blocks.1", "blocks.1" }));
+        using var none = new TinyModel(Config with { Mixer = NoneConfig.Tiny }, Backend());
+        Assert.That(none.TrainingTape().Nodes.Count(node => node.Op is DropoutOp), Is.EqualTo(3));
     }
 
     [Test]

@@ -2,6 +2,7 @@ using NanoFold.Engine.Configuration;
 using NanoFold.Engine.FeedForward;
 using NanoFold.Engine.Mixers;
 using NanoFold.Engine.Model;
+using NanoFold.Engine.Residuals;
 
 namespace NanoFold.Tests.Model;
 
@@ -49,19 +50,24 @@ public class ModelConfigTests
     public void EveryRegisteredVariantIsWholeAndMakesSenseAtAContextOf16()
     {
         var model = new ModelConfig { Width = 16, Heads = 4, Context = 16, Vocab = 20 };
-        Variant[] variants = [.. Variant.Of<MixerConfig>(), .. Variant.Of<FeedForwardConfig>()];
+        Variant[] variants = [.. Variant.Of<MixerConfig>(), .. Variant.Of<FeedForwardConfig>(), .. Variant.Of<ResidualConfig>()];
 
         Assert.That(variants.Select(variant => variant.Kind), Is.SupersetOf(new[] { "attention", "sliding-window", "gated-attention", "top-k", "swiglu", "moe" }));
         foreach (Variant variant in variants)
         {
             object? tiny = variant.Type.GetProperty("Tiny")?.GetValue(null);
             Assert.That(tiny, Is.InstanceOf(variant.Type), $"{variant.Type.Name} needs a static Tiny");
-            ModelConfig with = tiny is MixerConfig mixer ? model with { Mixer = mixer } : model with { FeedForward = (FeedForwardConfig)tiny! };
+            (ModelConfig with, string kind) = tiny switch
+            {
+                MixerConfig mixer => (model with { Mixer = mixer }, mixer.Kind),
+                FeedForwardConfig feedForward => (model with { FeedForward = feedForward }, feedForward.Kind),
+                _ => (model with { Residual = (ResidualConfig)tiny! }, ((ResidualConfig)tiny!).Kind),
+            };
             Assert.That(with.Validate("model"), Is.Empty, variant.Kind);
             CostModel cost = CostModel.Of(with);
             Assert.That(cost.Parameters, Is.GreaterThan(0), variant.Kind);
             Assert.That(CostModel.FlopsPerToken(with), Is.Positive, variant.Kind);
-            Assert.That(tiny is MixerConfig m ? m.Kind : ((FeedForwardConfig)tiny!).Kind, Is.EqualTo(variant.Kind));
+            Assert.That(kind, Is.EqualTo(variant.Kind));
         }
     }
 }

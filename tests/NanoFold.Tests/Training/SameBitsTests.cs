@@ -87,6 +87,19 @@ public class SameBitsTests
         Assert.That(File.ReadAllLines(Path.Combine(_rig["measured"], RunFolder.GeometryFile)), Has.Length.EqualTo(12 * 2 * measures));
     }
 
+    [Test]
+    public void ALogOfTheFirstVersionGoesOn()
+    {
+        string[] settings = ["geometry.enabled=true", "geometry.every=4", "geometry.probeTokens=64"];
+        _rig.Train("straight", settings);
+        _rig.Train("older", [.. settings, "train.stopAfter=7"]);
+        string log = Path.Combine(_rig["older"], RunFolder.GeometryFile), first = """{"step":4,"layer":0,"point":"blocks.0.hook_resid_post","tokens":64,"norm":1.5}""";
+        File.WriteAllLines(log, [first, first.Replace("4,", "8,", StringComparison.Ordinal)]);
+        _rig.Resume("older");
+        string[] expected = File.ReadAllLines(Path.Combine(_rig["straight"], RunFolder.GeometryFile));
+        Assert.That(File.ReadAllLines(log), Is.EqualTo(expected.Where(line => !line.Contains("\"step\":4", StringComparison.Ordinal)).Prepend(first)));
+    }
+
     [TestCase("blocks.*")]
     [TestCase("*")]
     public void TappedOrNot(string pattern)

@@ -105,9 +105,6 @@ public sealed class PointCloud
         return _moments!;
     }
 
-    /// <summary>Bytes of a value of so many elements; what is made of it on demand not counted.</summary>
-    internal static long BytesOf(long elements) => elements * sizeof(float);
-
     /// <summary>Where values of another point or another measurement go, [N, width].</summary>
     internal Span<float> Begin(string point, int layer, int width)
     {
