@@ -29,6 +29,12 @@ internal static class GeometryTable
             output.Text.WriteLine($"for want of time: {string.Join(", ", earlier)}");
         }
 
+        int[] seen = [.. latest.Select(m => m.Place.Layer).OfType<int>()], missing = seen.Length == 0 ? [] : [.. Enumerable.Range(0, geometry.Layers).Except(seen)];
+        if (missing.Length > 0)
+        {
+            output.Text.WriteLine($"for want of time not measured: layers {string.Join(", ", missing)}");
+        }
+
         output.Text.WriteLine();
     }
 

@@ -56,6 +56,9 @@ public sealed class GeometryRecorder : IDisposable
     /// <summary>How many tokens were looked at.</summary>
     public ProbeShape Shape => _probe.Shape;
 
+    /// <summary>How many layers the model has: where time was short, <see cref="Latest"/> may lack the figures of some.</summary>
+    public int Layers => _probe.Layers;
+
     /// <summary>Measures what it is time to.</summary>
     /// <param name="step">Steps taken.</param>
     /// <param name="stepSeconds">What the last one took.</param>
