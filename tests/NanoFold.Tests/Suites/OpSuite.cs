@@ -76,19 +76,13 @@ public class OpSuite : EngineTests
         }
     }
 
-    /// <summary>Where calls that have a composed path are hidden, and the op is recorded otherwise for it.</summary>
+    /// <summary>With the calls hidden that have a composed path: an op then records others, or does without the kernel. Of the rest both runs are alike.</summary>
     [TestCaseSource(nameof(Cases))]
     public void The_composed_path_agrees_with_the_fused_kernel(OpCase opCase)
     {
         CpuBackend fused = Backend(), composed = Backend(composedOnly: true);
         using var first = new OpRun(opCase, fused, DType.Float32);
         using var second = new OpRun(opCase, composed, DType.Float32);
-        if (second.Tape.Nodes.Select(n => n.Op.Name).SequenceEqual(first.Tape.Nodes.Select(n => n.Op.Name)))
-        {
-            // One path only.
-            return;
-        }
-
         Numbers.AssertClose(second.Run(), first.Run(), 2 * opCase.Tolerance, $"{opCase}, composed");
         Numbers.AssertClose(second.Gradients(), first.Gradients(), 2 * opCase.GradientTolerance, $"gradients of {opCase}, composed");
     }
