@@ -7,7 +7,7 @@ namespace NanoFold.Gpu.Tests;
 public class DeviceTests : GpuTests
 {
     [Test]
-    public void Marks_of_its_clock_follow_each_other()
+    public void MarksOfItsClockFollowEachOther()
     {
         using DeviceClock clock = Gpu.NewClock()!;
         using var memory = new Memory(Gpu);
@@ -25,7 +25,7 @@ public class DeviceTests : GpuTests
     }
 
     [Test]
-    public void What_is_allocated_is_not_free_until_it_is_disposed()
+    public void WhatIsAllocatedIsNotFreeUntilItIsDisposed()
     {
         const long Bytes = 64L << 20;
         long before = Gpu.FreeBytes!.Value;

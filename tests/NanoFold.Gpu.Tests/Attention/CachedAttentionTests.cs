@@ -18,7 +18,7 @@ public class CachedAttentionTests : GpuTests
     [TestCase(24, 3, 9, 0, VisibleKind.Full)]
     [TestCase(24, 0, 0, 0, VisibleKind.Prefix)]
     [TestCase(24, 0, 0, 2, VisibleKind.Prefix)]
-    public void Is_that_of_the_cpu(int capacity, int window, int sinks, int topK, VisibleKind kind = VisibleKind.Causal)
+    public void IsThatOfTheCpu(int capacity, int window, int sinks, int topK, VisibleKind kind = VisibleKind.Causal)
     {
         foreach (DType type in kind == VisibleKind.Causal ? [DType.Float32, DType.BFloat16, DType.Float16] : new[] { DType.Float32 })
         {
@@ -38,7 +38,7 @@ public class CachedAttentionTests : GpuTests
     }
 
     [Test]
-    public void Counts_that_cannot_be_are_no_tokens()
+    public void CountsThatCannotBeAreNoTokens()
     {
         using var rig = new Rig(Gpu, DType.Float32, 8, VisibleKind.Causal, 0, 0, 0);
         float[][] results = rig.Run(0, [-3, 2], [1, 9]);

@@ -38,7 +38,7 @@ public class FlashAttentionTests
     }
 
     [TestCaseSource(nameof(Cases))]
-    public void Is_that_of_the_cpu(AttentionCase problem)
+    public void IsThatOfTheCpu(AttentionCase problem)
     {
         foreach (DType type in new[] { DType.BFloat16, DType.Float16 })
         {
@@ -70,7 +70,7 @@ public class FlashAttentionTests
 
     [TestCase(VisibleKind.Causal)]
     [TestCase(VisibleKind.Full)]
-    public void What_a_document_costs_does_not_depend_on_the_others(VisibleKind kind)
+    public void WhatADocumentCostsDoesNotDependOnTheOthers(VisibleKind kind)
     {
         // Cycles in shared memory are those of the tiles that are visited: twice as many documents take twice as many.
         long two = Cycles(2), four = Cycles(4);
@@ -94,7 +94,7 @@ public class FlashAttentionTests
     }
 
     [Test]
-    public void What_it_cannot_read_is_not_for_it()
+    public void WhatItCannotReadIsNotForIt()
     {
         using var backend = new CpuBackend(1);
         foreach ((AttentionCase problem, DType type) in new (AttentionCase, DType)[]

@@ -43,7 +43,7 @@ public class FusedAttentionTests : GpuTests
     }
 
     [TestCaseSource(nameof(Cases))]
-    public void Is_that_of_the_cpu(AttentionCase problem)
+    public void IsThatOfTheCpu(AttentionCase problem)
     {
         AssertLikeCpu(problem, DType.Float32);
         if (!IsSimulated || problem.Strided)
@@ -54,7 +54,7 @@ public class FusedAttentionTests : GpuTests
     }
 
     [Test]
-    public void Gradients_that_nobody_wants_are_left_out()
+    public void GradientsThatNobodyWantsAreLeftOut()
     {
         using var rig = new AttentionRig(Gpu, new(1, 9, 2, 1, 8), DType.Float32);
         using var memory = new Memory(Gpu);
@@ -69,7 +69,7 @@ public class FusedAttentionTests : GpuTests
     }
 
     [Test]
-    public void Small_scratch_is_an_error()
+    public void SmallScratchIsAnError()
     {
         using var rig = new AttentionRig(Gpu, new(1, 9, 2, 1, 8), DType.Float32);
         Assert.That(() => Gpu.Run(new AttentionBackwardCall(rig.Args, rig.Gradients(8))), Throws.ArgumentException.With.Message.Contains("scratch"));

@@ -30,7 +30,7 @@ public class TopKAttentionTests : GpuTests
     private static AttentionCase Exact(AttentionCase problem) => problem with { Sharpness = Math.Sqrt(problem.Depth) / 8 };
 
     [TestCaseSource(nameof(Cases))]
-    public void Is_that_of_the_cpu(AttentionCase problem, int keep)
+    public void IsThatOfTheCpu(AttentionCase problem, int keep)
     {
         foreach (DType type in new[] { DType.Float32, DType.BFloat16, DType.Float16 })
         {
@@ -48,7 +48,7 @@ public class TopKAttentionTests : GpuTests
     }
 
     [Test]
-    public void Equal_scores_keep_the_smaller_index()
+    public void EqualScoresKeepTheSmallerIndex()
     {
         using var rig = new AttentionRig(Gpu, new(1, 6, 1, 1, 4), DType.Float32);
         Gpu.Fill(rig.K, 1);

@@ -23,7 +23,7 @@ public sealed partial class CompilationTests
     public void Compile() => _works = WorkCompiler.Compile(Works.All, s_targets);
 
     [Test]
-    public void No_work_is_left_out()
+    public void NoWorkIsLeftOut()
     {
         Type[] definitions = [.. _works.Select(w => w.Work.IsGenericType ? w.Work.GetGenericTypeDefinition() : w.Work).Distinct()];
         Assert.That(definitions, Has.Length.GreaterThan(60).And.Contain(typeof(PointwiseWork<,>)).And.Contain(typeof(NormForwardWork<,,,,>)));
@@ -36,7 +36,7 @@ public sealed partial class CompilationTests
     [TestCase(8, 9, "sm_80")]
     [TestCase(9, 0, "sm_80")]
     [TestCase(12, 0, "sm_80")]
-    public void Code_is_for_the_device_or_an_older_one(int major, int minor, string target)
+    public void CodeIsForTheDeviceOrAnOlderOne(int major, int minor, string target)
     {
         using var compiler = new WorkCompiler();
         Assert.That(compiler.ToPtx(typeof(FillWork<F32>), new CudaArchitecture(major, minor)), Does.Contain($".target {target}\n").Or.Contain($".target {target}\r"));
@@ -44,16 +44,16 @@ public sealed partial class CompilationTests
 
     /// <summary>A function of the host that the device lacks becomes an external one, or one that calls itself, without a word.</summary>
     [Test]
-    public void Nothing_is_called()
+    public void NothingIsCalled()
         => AssertEach((work, text) => CallOrExtern().IsMatch(text) ? "calls a function" : null);
 
     /// <summary>Local memory is memory of the device, and slow: what is indexed or has its address taken lands there.</summary>
     [Test]
-    public void Nothing_lies_in_local_memory()
+    public void NothingLiesInLocalMemory()
         => AssertEach((work, text) => text.Contains(".local", StringComparison.Ordinal) ? "has local memory" : null);
 
     [Test]
-    public void Shared_memory_is_what_every_device_has()
+    public void SharedMemoryIsWhatEveryDeviceHas()
         => AssertEach((work, text) =>
         {
             int bytes = SharedArray().Matches(text).Sum(m => int.Parse(m.Groups["bytes"].Value, CultureInfo.InvariantCulture));
@@ -61,7 +61,7 @@ public sealed partial class CompilationTests
         });
 
     [Test]
-    public void Fours_are_loaded_at_once()
+    public void FoursAreLoadedAtOnce()
         => AssertEach((work, text) => ReadsFours(work.Work) && !text.Contains("ld.global.v4", StringComparison.Ordinal) ? "loads one by one" : null);
 
     /// <summary>
@@ -69,7 +69,7 @@ public sealed partial class CompilationTests
     /// See <see cref="Bits.IsGreater"/>, which asks twice.
     /// </summary>
     [Test]
-    public void Comparisons_with_constants_are_false_for_what_is_not_a_number()
+    public void ComparisonsWithConstantsAreFalseForWhatIsNotANumber()
         => AssertEach((work, text) =>
         {
             string[] lines = text.Split('\n');
@@ -86,12 +86,12 @@ public sealed partial class CompilationTests
         });
 
     [Test]
-    public void Code_for_OpenCL_has_no_function_but_the_kernel()
+    public void CodeForOpenCLHasNoFunctionButTheKernel()
         => Assert.That(_works.Where(w => w.OpenCl is { } text && Function().Count(text) != 1).Select(w => w.ToString()), Is.Empty);
 
     /// <summary>Checked by Clang where it is there.</summary>
     [Test]
-    public void Code_for_OpenCL_is_valid()
+    public void CodeForOpenCLIsValid()
     {
         string? clang = Clang.Find();
         if (clang is null)

@@ -34,7 +34,7 @@ public sealed class OpenClDeviceTests
     }
 
     [Test]
-    public void Formulas_and_sums()
+    public void FormulasAndSums()
     {
         using var twins = new Twins(_gpu!, _cpu);
         Twin x = twins.Random(DType.Float32, 1, 40, 12), y = twins.Random(DType.Float32, 2, 40, 12), sum = twins.Random(DType.Float32, 3, 1, 12);

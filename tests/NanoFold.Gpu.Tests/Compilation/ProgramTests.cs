@@ -11,7 +11,7 @@ public sealed partial class ProgramTests
     private const int MostShared = 99 * 1024, SharedUnasked = 48 * 1024;
 
     [Test]
-    public void Kernels_are_of_instructions_that_have_one_result()
+    public void KernelsAreOfInstructionsThatHaveOneResult()
     {
         var faults = new List<string>();
         int count = 0;

@@ -13,7 +13,7 @@ public class ExpertRoutingTests : GpuTests
     private static int Slots => 2;
 
     [Test]
-    public void Slots_are_sorted_by_expert()
+    public void SlotsAreSortedByExpert()
     {
         using var twins = new Twins(Gpu, Cpu);
         Twin indices = Indices(twins), offsets = twins.Integers([Experts + 1], new int[Experts + 1]);
@@ -26,7 +26,7 @@ public class ExpertRoutingTests : GpuTests
     }
 
     [Test]
-    public void Rows_are_combined([Values(DType.Float32, DType.BFloat16, DType.Float16)] DType type, [Values(6, 8)] int width, [Values] bool isWeighted)
+    public void RowsAreCombined([Values(DType.Float32, DType.BFloat16, DType.Float16)] DType type, [Values(6, 8)] int width, [Values] bool isWeighted)
     {
         using var twins = new Twins(Gpu, Cpu);
         int tokens = IsSimulated ? 3 : 100;
@@ -50,7 +50,7 @@ public class ExpertRoutingTests : GpuTests
     }
 
     [Test]
-    public void Weights_of_the_experts_kept([Values(DType.Float32, DType.BFloat16, DType.Float16)] DType type, [Values] bool renormalize)
+    public void WeightsOfTheExpertsKept([Values(DType.Float32, DType.BFloat16, DType.Float16)] DType type, [Values] bool renormalize)
     {
         using var twins = new Twins(Gpu, Cpu);
         Twin indices = Indices(twins), weights = twins.Random(type, 1, Tokens, Slots), dWeights = twins.Random(type, 2, Tokens, Slots);
@@ -65,7 +65,7 @@ public class ExpertRoutingTests : GpuTests
     }
 
     [Test]
-    public void Loss_of_the_router([Values(DType.Float32, DType.BFloat16, DType.Float16)] DType type, [Values] bool accumulate)
+    public void LossOfTheRouter([Values(DType.Float32, DType.BFloat16, DType.Float16)] DType type, [Values] bool accumulate)
     {
         foreach (Backend backend in new Backend[] { Gpu, Cpu })
         {

@@ -16,15 +16,15 @@ internal sealed class GemmKernelTests
     [TestCaseSource(nameof(Batches))]
     [TestCaseSource(nameof(Groups))]
     [TestCaseSource(nameof(FewRows))]
-    public void The_product_is_that_of_the_definition(object gemm) => ((GemmCase)gemm).Check();
+    public void TheProductIsThatOfTheDefinition(object gemm) => ((GemmCase)gemm).Check();
 
     [TestCaseSource(nameof(Tiles))]
     [Category("Long")]
-    public void Every_tile_works_and_lanes_do_not_meet_in_banks(object gemm)
+    public void EveryTileWorksAndLanesDoNotMeetInBanks(object gemm)
         => Assert.That(((GemmCase)gemm).Check(), Is.LessThan(0.02));
 
     [TestCaseSource(nameof(Residuals))]
-    public void A_residual_is_added_to_the_rounded_product(object gemm)
+    public void AResidualIsAddedToTheRoundedProduct(object gemm)
     {
         var added = (GemmCase)gemm;
         (double[] product, double[] residual) = (added with { Residual = null }).Run();

@@ -7,7 +7,7 @@ namespace NanoFold.Gpu.Tests.Gemm;
 internal sealed class GemmTextTests
 {
     [Test]
-    public void Sixteen_bits_use_tensor_cores_and_copies_in_the_background([Values(GpuType.BFloat16, GpuType.Float16)] GpuType type, [Values] bool columns)
+    public void SixteenBitsUseTensorCoresAndCopiesInTheBackground([Values(GpuType.BFloat16, GpuType.Float16)] GpuType type, [Values] bool columns)
     {
         string text = Text(GemmFamily.Mma, Spec(type, columns), GemmTiles.Mma[0]);
         string name = type == GpuType.BFloat16 ? "bf16" : "f16";
@@ -16,11 +16,11 @@ internal sealed class GemmTextTests
     }
 
     [Test]
-    public void Floats_may_use_tensor_cores()
+    public void FloatsMayUseTensorCores()
         => Assert.That(Text(GemmFamily.Mma, Spec(GpuType.Float32, columns: false), GemmTiles.Mma[0]), Does.Contain("mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32"));
 
     [Test]
-    public void Exact_products_run_on_every_device()
+    public void ExactProductsRunOnEveryDevice()
         => Assert.That(Text(GemmFamily.Simt, Spec(GpuType.Float32, columns: false), GemmTiles.Simt[0]), Does.Contain("fma.rn.f32").And.Contain("ld.shared.v4").And.Contain(".target sm_60").And.Not.Contain("cp.async"));
 
     [TestCase(75, 64)]
@@ -29,7 +29,7 @@ internal sealed class GemmTextTests
     [TestCase(89, 100)]
     [TestCase(90, 228)]
     [TestCase(120, 100)]
-    public void Chosen_kernels_fit_into_the_device(int architecture, int kilobytes)
+    public void ChosenKernelsFitIntoTheDevice(int architecture, int kilobytes)
     {
         var device = new GemmDeviceClass(architecture, 40, kilobytes * 1024);
         int limit = architecture == 75 ? 64 * 1024 : (kilobytes - 1) * 1024;
@@ -47,7 +47,7 @@ internal sealed class GemmTextTests
     [TestCase("bar.sync 0;", GemmFamily.Mma)]
     [TestCase("cp.async.wait_group 1;", GemmFamily.Mma)]
     [TestCase("bar.sync 0;", GemmFamily.Simt)]
-    public void The_machine_sees_what_is_missing(string instruction, object family)
+    public void TheMachineSeesWhatIsMissing(string instruction, object family)
     {
         GemmTile tile = (GemmFamily)family == GemmFamily.Mma ? new(64, 64, 32, 32, 64, 3, 0) : SimtGemm.Tile(64, 64, 32, 64, 0);
         var gemm = new GemmCase((GemmFamily)family, tile, GpuType.Float32, 64, 64, 128) { Edit = text => text.Replace(instruction, "", StringComparison.Ordinal) };

@@ -30,7 +30,7 @@ internal sealed class GemmTunerTests
     }
 
     [Test]
-    public void The_fastest_is_kept()
+    public void TheFastestIsKept()
     {
         GemmProblem problem = Problem(1024, 1024, 4096);
         GemmTile fast = _chooser.Candidates(problem, GpuPrecision.Float32).DistinctBy(c => c.Tile).ElementAt(3).Tile;
@@ -45,7 +45,7 @@ internal sealed class GemmTunerTests
     }
 
     [Test]
-    public void A_little_faster_is_no_reason_to_change()
+    public void ALittleFasterIsNoReasonToChange()
     {
         GemmProblem problem = Problem(1024, 1024, 4096);
         GemmChoice before = _chooser.Choose(problem, GpuPrecision.Float32);
@@ -54,14 +54,14 @@ internal sealed class GemmTunerTests
     }
 
     [Test]
-    public void Batches_and_groups_are_not_measured()
+    public void BatchesAndGroupsAreNotMeasured()
     {
         GemmProblem problem = Problem(64, 64, 64) with { InnerCount = 2 };
         Assert.That(new GemmTuner(_chooser, new MadeUpTimer(_ => 1)).Tune(problem, GpuPrecision.Float32), Is.Null);
     }
 
     [Test]
-    public void What_does_not_fit_the_operands_is_not_used()
+    public void WhatDoesNotFitTheOperandsIsNotUsed()
     {
         GemmProblem problem = Problem(4, 64, 64) with { ColumnsB = true, StrideB = 128 };
         _chooser.Keep(GemmProduct.Of(problem, GpuPrecision.Float32)!.Value, new GemmChoice(GemmFamily.FewRows, FewRowsGemm.Tile(4)));
@@ -70,7 +70,7 @@ internal sealed class GemmTunerTests
     }
 
     [Test]
-    public void Choices_come_back_from_the_file()
+    public void ChoicesComeBackFromTheFile()
     {
         Dictionary<GemmProduct, GemmChoice> choices = Choices();
         Assert.That(new GemmTable(Device, _folder).Write(choices));
@@ -85,7 +85,7 @@ internal sealed class GemmTunerTests
     [TestCase("[1]")]
     [TestCase("{\"key\":\"another\",\"choices\":[]}")]
     [TestCase("{\"key\":KEY,\"choices\":[{\"m\":\"one\",\"n\":1,\"k\":1,\"layout\":\"nn\",\"type\":\"Float32\",\"kernel\":\"Simt 64x64x32 32x64 s2 b6\"}]}")]
-    public void A_damaged_file_is_as_none(string text)
+    public void ADamagedFileIsAsNone(string text)
     {
         var table = new GemmTable(Device, _folder);
         Assert.That(table.Read(), Is.Empty);
@@ -98,7 +98,7 @@ internal sealed class GemmTunerTests
     }
 
     [Test]
-    public void An_unknown_kernel_is_passed_over()
+    public void AnUnknownKernelIsPassedOver()
     {
         var table = new GemmTable(Device, _folder);
         Dictionary<GemmProduct, GemmChoice> choices = Choices();
@@ -108,7 +108,7 @@ internal sealed class GemmTunerTests
     }
 
     [Test]
-    public void A_folder_that_cannot_be_written_costs_only_the_file()
+    public void AFolderThatCannotBeWrittenCostsOnlyTheFile()
     {
         Directory.CreateDirectory(_folder);
         string file = Path.Combine(_folder, "file");

@@ -33,25 +33,25 @@ internal sealed class GemmViewsTests
     }
 
     [Test]
-    public void Transposed_operands([Values] bool transposeA, [Values] bool transposeB)
+    public void TransposedOperands([Values] bool transposeA, [Values] bool transposeB)
         => Check(New(transposeA ? [24, 40] : [40, 24]), transposeA, New(transposeB ? [36, 24] : [24, 36]), transposeB, [40, 36]);
 
     [Test]
-    public void Permuted_and_sliced_views()
+    public void PermutedAndSlicedViews()
     {
         View a = New(2, 24, 3, 40), b = New(50, 60);
         Check(Permute(a, 0, 2, 3, 1), false, Slice(Slice(b, 0, 3, 24), 1, 5, 36), false, [2, 3, 40, 36]);
     }
 
     [Test]
-    public void Heads_in_the_middle_of_a_row()
+    public void HeadsInTheMiddleOfARow()
     {
         View q = New(2, 20, 4, 16), k = New(2, 20, 2, 16);
         Check(Permute(q, 0, 2, 1, 3), false, Slice(Permute(k, 0, 2, 1, 3), 1, 1, 1), true, [2, 4, 20, 20]);
     }
 
     [Test]
-    public void More_batch_dimensions_than_a_grid_has()
+    public void MoreBatchDimensionsThanAGridHas()
     {
         View a = New(2, 3, 2, 9, 8), b = New(2, 1, 2, 8, 10);
         Check(a, false, b, false, [2, 3, 2, 9, 10]);
@@ -59,7 +59,7 @@ internal sealed class GemmViewsTests
     }
 
     [Test]
-    public void Rows_of_a_batch_are_rows_of_one_product()
+    public void RowsOfABatchAreRowsOfOneProduct()
     {
         View a = New(4, 10, 16), b = New(16, 12), y = New(4, 10, 12);
         Assert.That(GemmViews.TryDescribe(new MatMulArgs { A = a, B = b, Y = y }, out GemmProblem problem, out GemmBatch batch));
@@ -68,35 +68,35 @@ internal sealed class GemmViewsTests
     }
 
     [Test]
-    public void Bias_residual_and_alpha([Values] bool broadcast, [Values] bool accumulate)
+    public void BiasResidualAndAlpha([Values] bool broadcast, [Values] bool accumulate)
     {
         View residual = broadcast ? New(12) : New(3, 10, 12);
         Check(New(3, 10, 16), false, New(3, 16, 12), false, [3, 10, 12], New(12), residual, accumulate, 0.5);
     }
 
     [Test]
-    public void One_row_is_read_along_the_depth()
+    public void OneRowIsReadAlongTheDepth()
     {
         Check(New(1, 64), false, New(40, 64), true, [1, 40]);
         Assert.That(_machine.Launched[^1].Family, Is.EqualTo(GemmFamily.FewRows));
     }
 
     [Test]
-    public void A_deep_product_of_few_sums_is_split()
+    public void ADeepProductOfFewSumsIsSplit()
     {
         Check(New(2048, 24), true, New(2048, 32), false, [24, 32]);
         Assert.That(_machine.Launched.ConvertAll(k => k.Family), Is.EqualTo(new[] { GemmFamily.Simt, GemmFamily.Reduce }));
     }
 
     [Test]
-    public void A_matrix_without_adjacent_elements_is_not_for_these_kernels()
+    public void AMatrixWithoutAdjacentElementsIsNotForTheseKernels()
     {
         View a = Permute(New(8, 12, 3), 2, 0, 1), y = New(3, 8, 4);
         Assert.That(GemmViews.TryDescribe(new MatMulArgs { A = a, B = New(12, 4), Y = y }, out _, out _), Is.False);
     }
 
     [Test]
-    public void Grouped_rows([Values] bool transposeB, [Values] bool accumulate)
+    public void GroupedRows([Values] bool transposeB, [Values] bool accumulate)
     {
         View offsets = _memory.Integers([4], [0, 7, 7, 30]);
         View a = New(33, 16), b = New(transposeB ? [3, 20, 16] : [3, 16, 20]), y = New(33, 20), expected = Copy(y);
@@ -105,7 +105,7 @@ internal sealed class GemmViewsTests
     }
 
     [Test]
-    public void Grouped_depth([Values] bool accumulate)
+    public void GroupedDepth([Values] bool accumulate)
     {
         View offsets = _memory.Integers([4], [0, 7, 7, 30]);
         View a = New(33, 16), b = New(33, 20), y = New(3, 16, 20), expected = Copy(y);
@@ -114,7 +114,7 @@ internal sealed class GemmViewsTests
     }
 
     [Test]
-    public void A_measured_choice_is_used_instead_of_the_estimate()
+    public void AMeasuredChoiceIsUsedInsteadOfTheEstimate()
     {
         View a = New(64, 64), b = New(64, 64), y = New(64, 64);
         Assert.That(GemmViews.TryDescribe(new MatMulArgs { A = a, B = b, Y = y }, out GemmProblem problem, out _));

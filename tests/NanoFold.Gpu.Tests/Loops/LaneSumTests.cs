@@ -11,10 +11,10 @@ public class LaneSumTests
     private const int Threads = 64;
 
     [Test]
-    public void Runs_of_lanes_are_added_up_by_halving([Values(1, 2, 8, 32, 64)] int lanes) => Check<SharedSum>(lanes);
+    public void RunsOfLanesAreAddedUpByHalving([Values(1, 2, 8, 32, 64)] int lanes) => Check<SharedSum>(lanes);
 
     [Test]
-    public void Runs_of_lanes_are_added_up_by_exchange_within_warps([Values(1, 2, 8, 32, 64)] int lanes) => Check<WarpSum>(lanes);
+    public void RunsOfLanesAreAddedUpByExchangeWithinWarps([Values(1, 2, 8, 32, 64)] int lanes) => Check<WarpSum>(lanes);
 
     private static void Check<TSum>(int lanes)
         where TSum : struct, ILaneSum

@@ -9,7 +9,7 @@ public class CrossEntropyTests : GpuTests
     private static int[][] Shapes => IsSimulated ? [[1, 2], [5, 17], [6, 300]] : [[1, 2], [5, 17], [33, 257], [512, 2048], [40, 50257], [64, 50304]];
 
     [Test]
-    public void Losses_and_gradients_are_those_of_the_cpu([Values(DType.Float32, DType.BFloat16, DType.Float16)] DType type, [Values(0, 3)] int padding, [Values] bool accumulate)
+    public void LossesAndGradientsAreThoseOfTheCpu([Values(DType.Float32, DType.BFloat16, DType.Float16)] DType type, [Values(0, 3)] int padding, [Values] bool accumulate)
     {
         double tolerance = type switch { DType.Float32 => 2e-6, DType.BFloat16 => 1e-2, _ => 2e-3 };
         foreach (int[] shape in Shapes)
@@ -41,7 +41,7 @@ public class CrossEntropyTests : GpuTests
     }
 
     [Test]
-    public void Infinite_logits_and_bad_targets()
+    public void InfiniteLogitsAndBadTargets()
     {
         using var memory = new Memory(Gpu);
         float none = float.NegativeInfinity;

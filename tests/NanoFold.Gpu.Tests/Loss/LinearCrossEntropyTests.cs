@@ -11,7 +11,7 @@ public class LinearCrossEntropyTests : GpuTests
     private static (int Rows, int Width, int Vocab)[] Shapes => IsSimulated ? [(1, 3, 2), (8, 5, 13)] : [(1, 3, 2), (300, 33, 257), (2048, 256, 4100)];
 
     [Test]
-    public void Losses_and_gradients_are_those_of_the_cpu([Values(DType.Float32, DType.BFloat16, DType.Float16)] DType type, [Values] bool keeps, [Values] bool accumulateX)
+    public void LossesAndGradientsAreThoseOfTheCpu([Values(DType.Float32, DType.BFloat16, DType.Float16)] DType type, [Values] bool keeps, [Values] bool accumulateX)
     {
         foreach ((int rows, int width, int vocab) in Shapes)
         {
@@ -50,7 +50,7 @@ public class LinearCrossEntropyTests : GpuTests
     }
 
     [Test]
-    public void Kept_logits_begin_at_sixteen_bytes()
+    public void KeptLogitsBeginAtSixteenBytes()
     {
         static View Shape(DType type, params ReadOnlySpan<int> shape) => View.OfShape(Layout.Of(shape), type);
         IKernel<LinearCrossEntropyCall> kernel = Gpu.Require<LinearCrossEntropyCall>();

@@ -7,7 +7,7 @@ public class MatMulTests : GpuTests
     private static int[][] Sizes => IsSimulated ? [[1, 1, 1], [5, 7, 6], [3, 2, 13]] : [[1, 1, 1], [5, 7, 6], [64, 64, 64], [65, 130, 33], [1, 300, 257], [128, 256, 512], [200, 15, 1000]];
 
     [Test]
-    public void A_product_is_that_of_the_cpu([Values(DType.Float32, DType.BFloat16, DType.Float16)] DType type, [Values] bool sums, [Values] bool transposeA, [Values] bool transposeB)
+    public void AProductIsThatOfTheCpu([Values(DType.Float32, DType.BFloat16, DType.Float16)] DType type, [Values] bool sums, [Values] bool transposeA, [Values] bool transposeB)
     {
         foreach (int[] size in Sizes)
         {
@@ -24,7 +24,7 @@ public class MatMulTests : GpuTests
     }
 
     [Test]
-    public void Bias_and_residual([Values(DType.Float32, DType.BFloat16, DType.Float16)] DType type, [Values] bool accumulate)
+    public void BiasAndResidual([Values(DType.Float32, DType.BFloat16, DType.Float16)] DType type, [Values] bool accumulate)
     {
         using var twins = new Twins(Gpu, Cpu);
         int m = IsSimulated ? 4 : 70, n = IsSimulated ? 6 : 90;
@@ -39,7 +39,7 @@ public class MatMulTests : GpuTests
     }
 
     [Test]
-    public void A_residual_gives_the_bits_of_an_addition_of_its_own([Values(DType.Float32, DType.BFloat16, DType.Float16)] DType type, [Values] bool biased)
+    public void AResidualGivesTheBitsOfAnAdditionOfItsOwn([Values(DType.Float32, DType.BFloat16, DType.Float16)] DType type, [Values] bool biased)
     {
         foreach (int[] size in IsSimulated ? Sizes : [.. Sizes, [40, 48, 4096]])
         {
@@ -55,7 +55,7 @@ public class MatMulTests : GpuTests
     }
 
     [Test]
-    public void Batches_of_any_strides([Values(DType.Float32, DType.BFloat16)] DType type)
+    public void BatchesOfAnyStrides([Values(DType.Float32, DType.BFloat16)] DType type)
     {
         using var twins = new Twins(Gpu, Cpu);
         int t = IsSimulated ? 3 : 40, d = IsSimulated ? 4 : 24;
@@ -79,7 +79,7 @@ public class MatMulTests : GpuTests
     }
 
     [Test]
-    public void Groups_of_rows([Values(DType.Float32, DType.BFloat16)] DType type, [Values] bool sums, [Values] bool transpose, [Values] bool accumulate)
+    public void GroupsOfRows([Values(DType.Float32, DType.BFloat16)] DType type, [Values] bool sums, [Values] bool transpose, [Values] bool accumulate)
     {
         using var twins = new Twins(Gpu, Cpu);
         int scale = IsSimulated ? 1 : 33, k = IsSimulated ? 4 : 40, n = IsSimulated ? 3 : 70;

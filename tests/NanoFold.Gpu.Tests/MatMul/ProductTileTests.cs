@@ -18,7 +18,7 @@ public class ProductTileTests : GpuTests
 
     [TestCase(false, false)]
     [TestCase(true, true)]
-    public void Edges_and_transposes(bool transposeA, bool transposeB)
+    public void EdgesAndTransposes(bool transposeA, bool transposeB)
     {
         using var twins = new Twins(_wide, Cpu);
         const int M = 67, N = 33, K = 19;
@@ -32,7 +32,7 @@ public class ProductTileTests : GpuTests
     }
 
     [Test]
-    public void Groups_of_rows()
+    public void GroupsOfRows()
     {
         using var twins = new Twins(_wide, Cpu);
         Twin offsets = twins.Integers([4], [0, 66, 66, 70]);

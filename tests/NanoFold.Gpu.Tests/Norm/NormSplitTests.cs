@@ -6,7 +6,7 @@ namespace NanoFold.Gpu.Tests.Norm;
 public class NormSplitTests
 {
     [Test]
-    public void Lanes_hold_rows_as_long_as_a_group_can([Values(6, 8)] int most, [Values] bool hasWarps)
+    public void LanesHoldRowsAsLongAsAGroupCan([Values(6, 8)] int most, [Values] bool hasWarps)
     {
         for (int width = 1; width < 9000; width++)
         {
@@ -18,7 +18,7 @@ public class NormSplitTests
     }
 
     [Test]
-    public void Rows_of_the_usual_widths_have_a_warp_each([Values(128, 256, 384, 512, 768)] int width)
+    public void RowsOfTheUsualWidthsHaveAWarpEach([Values(128, 256, 384, 512, 768)] int width)
     {
         var split = new NormSplit(hasWarps: true, 256, width, 6);
         Assert.That((split.Lanes, split.Lanes * split.Pieces * 4), Is.EqualTo((32, width)));

@@ -15,7 +15,7 @@ public class NormTests : GpuTests
             [9, 64], [301, 192], [700, 384], [300, 512], [99, 640], [3, 896], [55, 1024], [20, 1536]];
 
     [Test]
-    public void Norms_are_those_of_the_cpu([ValueSource(nameof(s_types))] (DType Type, double Tolerance) type, [Values] bool isCentered)
+    public void NormsAreThoseOfTheCpu([ValueSource(nameof(s_types))] (DType Type, double Tolerance) type, [Values] bool isCentered)
     {
         foreach (int[] shape in Shapes)
         {
@@ -27,14 +27,14 @@ public class NormTests : GpuTests
     }
 
     [Test]
-    public void Rows_are_heads_of_a_projection([ValueSource(nameof(s_types))] (DType Type, double Tolerance) type, [Values] bool isCentered)
+    public void RowsAreHeadsOfAProjection([ValueSource(nameof(s_types))] (DType Type, double Tolerance) type, [Values] bool isCentered)
     {
         Check(type.Type, type.Tolerance, [2, 3, 48], isCentered, isAffine: true, accumulate: true, Heads);
         Check(type.Type, type.Tolerance, [2, 3, 54], isCentered, isAffine: true, accumulate: false, Heads);
     }
 
     [Test]
-    public void Sums_have_the_same_bits_each_time()
+    public void SumsHaveTheSameBitsEachTime()
     {
         int rows = IsSimulated ? 40 : 20000;
         float[] first = Run(), second = Run();
@@ -53,7 +53,7 @@ public class NormTests : GpuTests
     }
 
     [Test]
-    public void Sums_are_exchanged_within_warps_where_there_are_some()
+    public void SumsAreExchangedWithinWarpsWhereThereAreSome()
     {
         Check(DType.Float32, 2e-6, [3, 40], isCentered: false, isAffine: true, accumulate: false, x => x);
         Type[] norms = [.. Gpu.Context.Works.Where(w => w.Name.StartsWith("Norm", StringComparison.Ordinal))];
@@ -62,7 +62,7 @@ public class NormTests : GpuTests
     }
 
     [Test]
-    public void Double_precision_is_refused()
+    public void DoublePrecisionIsRefused()
     {
         using var memory = new Memory(Gpu);
         View x = memory.New(DType.Float64, 2, 3);

@@ -12,7 +12,7 @@ public class OptimizerTests : GpuTests
 
     // A range within a store may begin anywhere.
     [Test]
-    public void Passes_are_those_of_the_cpu([Values(0, 4, 3)] int offset, [Values(1L, 2L, 1000L)] long step)
+    public void PassesAreThoseOfTheCpu([Values(0, 4, 3)] int offset, [Values(1L, 2L, 1000L)] long step)
     {
         foreach (int count in Counts)
         {
@@ -50,7 +50,7 @@ public class OptimizerTests : GpuTests
     [TestCase(65536.0, 1f, 1999L)]
     [TestCase(16777216.0, 1f, 1999L)]
     [TestCase(65536.0, 1f, 7L)]
-    public void A_step_is_decided_as_on_the_cpu(double lossScale, float gradient, long good)
+    public void AStepIsDecidedAsOnTheCpu(double lossScale, float gradient, long good)
     {
         foreach (bool isDynamic in new[] { false, true })
         {
@@ -72,7 +72,7 @@ public class OptimizerTests : GpuTests
     }
 
     [Test]
-    public void A_skipped_step_writes_nothing()
+    public void ASkippedStepWritesNothing()
     {
         using var twins = new Twins(Gpu, Cpu);
         Twin[] all = [.. Enumerable.Range(0, 5).Select(i => twins.Random(DType.Float32, i + 1, 70))];
@@ -91,7 +91,7 @@ public class OptimizerTests : GpuTests
     }
 
     [Test]
-    public void A_zero_matrix_stays_zero()
+    public void AZeroMatrixStaysZero()
     {
         using var memory = new Memory(Gpu);
         View x = memory.New(DType.Float32, 3, 5);

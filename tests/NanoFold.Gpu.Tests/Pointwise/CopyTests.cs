@@ -8,7 +8,7 @@ public class CopyTests : GpuTests
 
     // 32 elements go in fours, 33 one by one; from the fourth element on they are aligned, from the third on they are not.
     [Test]
-    public void Ranges_are_converted(
+    public void RangesAreConverted(
         [ValueSource(nameof(s_types))] DType from, [ValueSource(nameof(s_types))] DType to, [Values(32, 33)] int count, [Values(4, 3)] int offset, [Values] bool accumulate)
     {
         using var memory = new Memory(Gpu);

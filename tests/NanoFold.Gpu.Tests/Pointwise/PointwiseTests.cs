@@ -10,7 +10,7 @@ public class PointwiseTests : GpuTests
     [TestCase(DType.Float32, 1e-6)]
     [TestCase(DType.BFloat16, 1e-2)]
     [TestCase(DType.Float16, 2e-3)]
-    public void A_formula_is_that_of_the_cpu(DType type, double tolerance)
+    public void AFormulaIsThatOfTheCpu(DType type, double tolerance)
     {
         using var memory = new Memory(Gpu);
         foreach (int[] shape in new int[][] { [1], [7], [4, 8], [3, 5, 6] })
@@ -23,7 +23,7 @@ public class PointwiseTests : GpuTests
     }
 
     [Test]
-    public void Strided_and_broadcast_operands()
+    public void StridedAndBroadcastOperands()
     {
         using var memory = new Memory(Gpu);
         View a = memory.Random(DType.Float32, 1, 4, 3, 5), b = memory.Random(DType.Float32, 2, 5), y = memory.New(DType.Float32, 5, 3, 4);
@@ -33,7 +33,7 @@ public class PointwiseTests : GpuTests
     }
 
     [Test]
-    public void What_is_not_a_number_and_what_is_not_finite_are_those_of_the_cpu()
+    public void WhatIsNotANumberAndWhatIsNotFiniteAreThoseOfTheCpu()
     {
         float[] values = [float.NaN, float.PositiveInfinity, float.NegativeInfinity, 0, -0f, 1e30f, -1e30f, 100, -100, 88.5f, -87, 3];
         using var twins = new Twins(Gpu, Cpu);
@@ -62,7 +62,7 @@ public class PointwiseTests : GpuTests
     }
 
     [Test]
-    public void Fill_and_copy_between_types()
+    public void FillAndCopyBetweenTypes()
     {
         using var memory = new Memory(Gpu);
         foreach (DType type in new[] { DType.Float32, DType.BFloat16, DType.Float16 })
@@ -82,7 +82,7 @@ public class PointwiseTests : GpuTests
     }
 
     [Test]
-    public void State_is_written_with_the_next_launch_and_read_back()
+    public void StateIsWrittenWithTheNextLaunchAndReadBack()
     {
         Gpu.State.Set(StepSlot.Step, 7L);
         Gpu.State.Set(StepSlot.LearningRate, 0.25);

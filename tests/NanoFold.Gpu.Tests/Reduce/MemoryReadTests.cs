@@ -7,7 +7,7 @@ namespace NanoFold.Gpu.Tests.Reduce;
 public class MemoryReadTests : GpuTests
 {
     [Test]
-    public void The_sum_is_that_of_all_elements([Values(DType.Float32, DType.BFloat16, DType.Float16)] DType type)
+    public void TheSumIsThatOfAllElements([Values(DType.Float32, DType.BFloat16, DType.Float16)] DType type)
     {
         foreach (int count in IsSimulated ? new[] { 1, 6, 700 } : [1, 6, 700, 1 << 22, (1 << 24) + 5])
         {

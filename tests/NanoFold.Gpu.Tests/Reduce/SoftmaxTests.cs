@@ -21,7 +21,7 @@ public class SoftmaxTests : GpuTests
     }
 
     [Test]
-    public void Prefixes_and_block_tables([Values] VisibleKind kind, [Values(0, 3)] int window)
+    public void PrefixesAndBlockTables([Values] VisibleKind kind, [Values(0, 3)] int window)
     {
         using var twins = new Twins(Gpu, Cpu);
         int s = Time + 2;
@@ -44,7 +44,7 @@ public class SoftmaxTests : GpuTests
     }
 
     [Test]
-    public void In_place_and_strided()
+    public void InPlaceAndStrided()
     {
         using var twins = new Twins(Gpu, Cpu);
         Twin x = twins.Random(DType.Float32, 1, 40, 3);
@@ -55,7 +55,7 @@ public class SoftmaxTests : GpuTests
     }
 
     [Test]
-    public void Rows_without_anything_to_see_and_what_is_not_a_number()
+    public void RowsWithoutAnythingToSeeAndWhatIsNotANumber()
     {
         using var twins = new Twins(Gpu, Cpu);
         const float Hidden = float.NegativeInfinity;

@@ -11,7 +11,7 @@ public class SumTests : GpuTests
     ];
 
     [Test]
-    public void Sums_are_those_of_the_cpu([Values(DType.Float32, DType.BFloat16, DType.Float16)] DType type)
+    public void SumsAreThoseOfTheCpu([Values(DType.Float32, DType.BFloat16, DType.Float16)] DType type)
     {
         foreach ((int[] shape, int[] result) in IsSimulated && type != DType.Float32 ? Cases.Skip(3).Take(3) : Cases)
         {
@@ -27,7 +27,7 @@ public class SumTests : GpuTests
     }
 
     [Test]
-    public void Strided_operands()
+    public void StridedOperands()
     {
         using var twins = new Twins(Gpu, Cpu);
         Twin x = twins.Random(DType.Float32, 1, 3, 50, 12), y = twins.Random(DType.Float32, 2, 12, 5);

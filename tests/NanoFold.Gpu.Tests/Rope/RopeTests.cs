@@ -7,7 +7,7 @@ namespace NanoFold.Gpu.Tests.Rope;
 public class RopeTests : GpuTests
 {
     [Test]
-    public void Turns_as_the_cpu_does(
+    public void TurnsAsTheCpuDoes(
         [Values(DType.Float32, DType.BFloat16, DType.Float16)] DType type, [Values] bool interleaved, [Values] bool inverse, [Values] bool accumulate, [Values] bool hasPositions)
     {
         double tolerance = type switch { DType.Float32 => 1e-6, DType.BFloat16 => 1e-2, _ => 2e-3 };

@@ -20,7 +20,7 @@ public class RowsTests : GpuTests
 
     // Tables whose columns are strided have their ids sorted; rows of others are looked for.
     [Test]
-    public void Scatter_add([Values(DType.Float32, DType.BFloat16, DType.Float16)] DType type, [Values] bool sums, [Values] bool isSorted)
+    public void RowsAreAddedWhereTheirIdsSay([Values(DType.Float32, DType.BFloat16, DType.Float16)] DType type, [Values] bool sums, [Values] bool isSorted)
     {
         using var twins = new Twins(Gpu, Cpu);
 
@@ -46,7 +46,7 @@ public class RowsTests : GpuTests
     }
 
     [Test]
-    public void Top_k([Values(DType.Float32, DType.BFloat16, DType.Float16)] DType type)
+    public void TheLargestOfEachRowComeFirst([Values(DType.Float32, DType.BFloat16, DType.Float16)] DType type)
     {
         int[][] sizes = [[3, 6, 2], [2, 20, 12], [1, 130, 5], .. IsSimulated ? Array.Empty<int[]>() : [[4, 1000, 256], [2, 50257, 200], [3000, 64, 8], [2, 5000, 1500], [3, 2048, 1024]]];
         foreach (int[] size in sizes)
@@ -66,7 +66,7 @@ public class RowsTests : GpuTests
     }
 
     [Test]
-    public void Top_k_drops_what_is_small_many_times()
+    public void TopKDropsWhatIsSmallManyTimes()
     {
         // Ascending, so that all elements are kept at first: more than there is room for.
         using var twins = new Twins(Gpu, Cpu);

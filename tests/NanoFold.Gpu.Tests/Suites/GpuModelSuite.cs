@@ -14,7 +14,7 @@ public class GpuModelSuite : GpuTests
     private static IEnumerable<TestCaseData> Mixers => ModelVariants.All.Select(v => Case(v.Name, v.Model, ModelVariants.QuickToDecode));
 
     [TestCaseSource(nameof(Variants))]
-    public void Loss_and_gradients_are_those_of_the_cpu(ModelConfig config)
+    public void LossAndGradientsAreThoseOfTheCpu(ModelConfig config)
     {
         SetState(Cpu);
         SetState(Gpu);
@@ -30,7 +30,7 @@ public class GpuModelSuite : GpuTests
     }
 
     [TestCaseSource(nameof(Mixers))]
-    public void A_replay_gives_the_same_bits(ModelConfig config)
+    public void AReplayGivesTheSameBits(ModelConfig config)
     {
         SetState(Gpu);
         using var model = new TinyModel(config, Gpu);
@@ -48,7 +48,7 @@ public class GpuModelSuite : GpuTests
     }
 
     [TestCaseSource(nameof(Mixers))]
-    public void Taps_change_no_bit(ModelConfig config)
+    public void TapsChangeNoBit(ModelConfig config)
     {
         SetState(Gpu);
         using var model = new TinyModel(config, Gpu);
@@ -62,7 +62,7 @@ public class GpuModelSuite : GpuTests
     }
 
     [TestCaseSource(nameof(Mixers))]
-    public void Decoding_with_a_cache_gives_the_logits_of_the_whole(ModelConfig config)
+    public void DecodingWithACacheGivesTheLogitsOfTheWhole(ModelConfig config)
     {
         SetState(Gpu);
         using var model = new TinyModel(config, Gpu, DType.Float32, batch: 2);

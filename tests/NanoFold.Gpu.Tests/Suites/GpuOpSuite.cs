@@ -21,7 +21,7 @@ public class GpuOpSuite : GpuTests
     public void CloseComposed() => _composed?.Dispose();
 
     [TestCaseSource(nameof(Cases))]
-    public void It_matches_the_reference_and_itself(OpCase opCase)
+    public void ItMatchesTheReferenceAndItself(OpCase opCase)
     {
         SetState(Gpu);
         SetState(Cpu);
@@ -47,7 +47,7 @@ public class GpuOpSuite : GpuTests
 
     /// <summary>Where calls that have a composed path are hidden, and the op is recorded otherwise for it.</summary>
     [TestCaseSource(nameof(Cases))]
-    public void The_composed_path_agrees_with_the_fused_kernel(OpCase opCase)
+    public void TheComposedPathAgreesWithTheFusedKernel(OpCase opCase)
     {
         SetState(Gpu);
         SetState(_composed ??= OpenDevice(composedOnly: true));

@@ -5,7 +5,7 @@ namespace NanoFold.Tests.Autograd;
 public class ArenaLayoutTests
 {
     [Test]
-    public void Blocks_that_live_at_once_never_overlap()
+    public void BlocksThatLiveAtOnceNeverOverlap()
     {
         var random = new Random(3);
         for (int trial = 0; trial < 50; trial++)
@@ -35,7 +35,7 @@ public class ArenaLayoutTests
     }
 
     [Test]
-    public void A_block_takes_the_place_of_one_that_has_died()
+    public void ABlockTakesThePlaceOfOneThatHasDied()
     {
         var layout = new ArenaLayout();
         int first = layout.Add(1000, 0), second = layout.Add(1000, 1), third = layout.Add(1000, 2);

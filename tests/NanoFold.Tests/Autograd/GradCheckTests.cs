@@ -9,7 +9,7 @@ namespace NanoFold.Tests.Autograd;
 public class GradCheckTests : EngineTests
 {
     [Test]
-    public void A_wrong_gradient_is_found()
+    public void AWrongGradientIsFound()
     {
         using var store = new ParameterStore(Backend(), DType.Float64);
         Parameter x = store.Add("x", Layout.Of(5), ParameterRole.Matrix, Initializer.Uniform(1));
@@ -35,7 +35,7 @@ public class GradCheckTests : EngineTests
     }
 
     [Test]
-    public void It_asks_for_doubles_and_for_a_loss()
+    public void ItAsksForDoublesAndForALoss()
     {
         using var single = new ParameterStore(Backend());
         Assert.That(() => new GradCheck(single, _ => { }), Throws.ArgumentException.With.Message.Contains("Float64"));

@@ -12,7 +12,7 @@ public class PlanTests : EngineTests
     private static readonly (string, int[])[] s_parameters = [("x", [32, 16]), ("w1", [24, 16]), ("w2", [16, 24])];
 
     [Test]
-    public void What_the_arena_held_before_does_not_matter()
+    public void WhatTheArenaHeldBeforeDoesNotMatter()
     {
         using var model = new TinyModel(ModelVariants.Base with { Dropout = 0.1 }, Backend());
         var plan = new Plan(model.TrainingTape(), recompute: true);
@@ -33,7 +33,7 @@ public class PlanTests : EngineTests
     }
 
     [Test]
-    public void Plans_may_share_an_arena()
+    public void PlansMayShareAnArena()
     {
         using var model = new TinyModel(ModelVariants.Base, Backend());
         Backend backend = model.Store.Backend;
@@ -54,7 +54,7 @@ public class PlanTests : EngineTests
     }
 
     [Test]
-    public void Gradients_add_up_over_runs()
+    public void GradientsAddUpOverRuns()
     {
         using var function = new RecordedFunction(Backend(), DType.Float64, s_parameters, Feed);
         _ = function.Run();
@@ -65,7 +65,7 @@ public class PlanTests : EngineTests
 
     [TestCase(DType.Float64, 1e-13)]
     [TestCase(DType.Float32, 1e-5)]
-    public void Small_batches_accumulate_to_one_large_one(DType type, double tolerance)
+    public void SmallBatchesAccumulateToOneLargeOne(DType type, double tolerance)
     {
         using var whole = new TinyModel(ModelVariants.Base, Backend(), type, batch: 4);
         (double loss, double[] gradients) = whole.Train();
@@ -101,7 +101,7 @@ public class PlanTests : EngineTests
     }
 
     [Test]
-    public void Recomputation_keeps_what_is_used_outside_of_a_segment()
+    public void RecomputationKeepsWhatIsUsedOutsideOfASegment()
     {
         double[] Gradients(bool recompute)
         {
@@ -122,7 +122,7 @@ public class PlanTests : EngineTests
     }
 
     [Test]
-    public void An_inference_tape_has_no_backward_pass_and_a_smaller_arena()
+    public void AnInferenceTapeHasNoBackwardPassAndASmallerArena()
     {
         using var model = new TinyModel(ModelVariants.Base, Backend());
         var tape = new Tape(model.Store.Backend, model.Store);
@@ -134,7 +134,7 @@ public class PlanTests : EngineTests
     }
 
     [Test]
-    public void Frozen_parameters_get_no_gradient()
+    public void FrozenParametersGetNoGradient()
     {
         using var store = new ParameterStore(Backend());
         Parameter frozen = store.Add("frozen", Layout.Of(3, 4), ParameterRole.Matrix, Initializer.Uniform(1), frozen: true);
@@ -152,7 +152,7 @@ public class PlanTests : EngineTests
     }
 
     [Test]
-    public void Misuse_is_named()
+    public void MisuseIsNamed()
     {
         using var model = new TinyModel(ModelVariants.Base, Backend());
         var plan = new Plan(model.TrainingTape());

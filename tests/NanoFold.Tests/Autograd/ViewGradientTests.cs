@@ -82,7 +82,7 @@ public class ViewGradientTests : EngineTests
     }
 
     [TestCaseSource(nameof(Functions))]
-    public void They_match_finite_differences(Func<Tape, Func<string, Tensor>, Tensor> function)
+    public void TheyMatchFiniteDifferences(Func<Tape, Func<string, Tensor>, Tensor> function)
     {
         using var recorded = new RecordedFunction(Backend(), DType.Float64, s_parameters, function);
         using var check = new GradCheck(recorded.Store, recorded.Record);
@@ -93,7 +93,7 @@ public class ViewGradientTests : EngineTests
     }
 
     [TestCaseSource(nameof(Functions))]
-    public void They_do_not_depend_on_where_values_lie(Func<Tape, Func<string, Tensor>, Tensor> function)
+    public void TheyDoNotDependOnWhereValuesLie(Func<Tape, Func<string, Tensor>, Tensor> function)
     {
         using var recorded = new RecordedFunction(Backend(), DType.Float32, s_parameters, function);
         _ = recorded.Run();

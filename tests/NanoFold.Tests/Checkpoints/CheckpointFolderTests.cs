@@ -22,7 +22,7 @@ public class CheckpointFolderTests
     [TestCase(0, "step-000000")]
     [TestCase(500, "step-000500")]
     [TestCase(12_345_678, "step-12345678")]
-    public void Names_and_steps_go_both_ways(long step, string name)
+    public void NamesAndStepsGoBothWays(long step, string name)
     {
         Assert.That(CheckpointFolder.NameOf(step), Is.EqualTo(name));
         Assert.That(CheckpointFolder.TryParseName(name, out long parsed), Is.True);
@@ -35,11 +35,11 @@ public class CheckpointFolderTests
     [TestCase("step-000500.old")]
     [TestCase(".partial-step-000500")]
     [TestCase("step-99999999999999999999")]
-    public void Other_names_are_no_checkpoints(string name)
+    public void OtherNamesAreNoCheckpoints(string name)
         => Assert.That(CheckpointFolder.TryParseName(name, out _), Is.False);
 
     [Test]
-    public void A_checkpoint_holds_what_its_writers_wrote()
+    public void ACheckpointHoldsWhatItsWritersWrote()
     {
         Checkpoint written = Write(500, "five hundred");
         Assert.That(written, Is.EqualTo(new Checkpoint(500, Path.Combine(_folder.Path, "step-000500"))));
@@ -49,7 +49,7 @@ public class CheckpointFolderTests
     }
 
     [Test]
-    public void Steps_are_listed_in_order_and_strangers_passed_over()
+    public void StepsAreListedInOrderAndStrangersPassedOver()
     {
         Write(2_000_000, "c");
         Write(1000, "b");
@@ -61,7 +61,7 @@ public class CheckpointFolderTests
     }
 
     [Test]
-    public void A_folder_that_does_not_exist_has_none()
+    public void AFolderThatDoesNotExistHasNone()
     {
         Assert.That(_folder.List(), Is.Empty);
         Assert.That(_folder.Newest(), Is.Null);
@@ -71,14 +71,14 @@ public class CheckpointFolderTests
     }
 
     [Test]
-    public void A_writer_that_throws_leaves_nothing()
+    public void AWriterThatThrowsLeavesNothing()
     {
         Assert.That(() => _folder.Write(500, Content("half", fails: true)), Throws.TypeOf<InvalidDataException>());
         Assert.That(Entries(), Is.Empty);
     }
 
     [Test]
-    public void A_writer_that_throws_leaves_an_older_checkpoint_of_its_step()
+    public void AWriterThatThrowsLeavesAnOlderCheckpointOfItsStep()
     {
         Write(500, "old");
         Assert.That(() => _folder.Write(500, Content("half", fails: true)), Throws.TypeOf<InvalidDataException>());
@@ -87,7 +87,7 @@ public class CheckpointFolderTests
     }
 
     [Test]
-    public void A_full_disk_is_one_line_and_leaves_nothing()
+    public void AFullDiskIsOneLineAndLeavesNothing()
     {
         CheckpointFile[] files = [new("model.txt", _ => throw new IOException("No space left", OperatingSystem.IsWindows() ? unchecked((int)0x80070070) : 28))];
         Assert.That(() => _folder.Write(500, files), Throws.TypeOf<UserException>().With.Message.EqualTo($"cannot write {_folder.Path}: the disk is full"));
@@ -95,14 +95,14 @@ public class CheckpointFolderTests
     }
 
     [Test]
-    public void An_unwritable_folder_is_one_line()
+    public void AnUnwritableFolderIsOneLine()
     {
         File.WriteAllText(_folder.Path, "a file where the folder should be");
         Assert.That(() => Write(500, "x"), Throws.TypeOf<UserException>().With.Message.StartsWith($"cannot write {_folder.Path}: "));
     }
 
     [Test]
-    public void The_same_step_is_replaced()
+    public void TheSameStepIsReplaced()
     {
         Write(500, "old");
         Write(500, "new");
@@ -111,7 +111,7 @@ public class CheckpointFolderTests
     }
 
     [Test]
-    public void What_a_killed_writer_left_is_no_checkpoint_and_is_cleared_up()
+    public void WhatAKilledWriterLeftIsNoCheckpointAndIsClearedUp()
     {
         Write(500, "sound");
         LeaveBehind(".partial-step-001000");
@@ -125,7 +125,7 @@ public class CheckpointFolderTests
     }
 
     [Test]
-    public void A_checkpoint_that_made_way_for_one_that_never_arrived_comes_back()
+    public void ACheckpointThatMadeWayForOneThatNeverArrivedComesBack()
     {
         Write(500, "sound");
         Directory.Move(Path.Combine(_folder.Path, "step-000500"), Path.Combine(_folder.Path, ".replaced-step-000500"));
@@ -136,7 +136,7 @@ public class CheckpointFolderTests
     }
 
     [Test]
-    public void Folders_of_others_are_never_cleared_up()
+    public void FoldersOfOthersAreNeverClearedUp()
     {
         Write(500, "sound");
         LeaveBehind(".git");
@@ -146,7 +146,7 @@ public class CheckpointFolderTests
     }
 
     [Test]
-    public void Pruning_keeps_the_newest_and_the_best()
+    public void PruningKeepsTheNewestAndTheBest()
     {
         for (int step = 100; step <= 600; step += 100)
         {
@@ -164,7 +164,7 @@ public class CheckpointFolderTests
     }
 
     [Test]
-    public void A_best_that_is_gone_or_garbled_is_not_believed()
+    public void ABestThatIsGoneOrGarbledIsNotBelieved()
     {
         Write(100, "x");
         _folder.MarkBest(100, 1);
@@ -181,7 +181,7 @@ public class CheckpointFolderTests
     [TestCase("")]
     [TestCase("../model.txt")]
     [TestCase("sub/model.txt")]
-    public void Files_have_plain_names(string name)
+    public void FilesHavePlainNames(string name)
         => Assert.That(() => _folder.Write(1, [new CheckpointFile(name, _ => { })]), Throws.ArgumentException);
 
     private Checkpoint Write(long step, string content) => _folder.Write(step, Content(content, fails: false, step));

@@ -19,7 +19,7 @@ public class JsonLinesLogTests
     public void TearDown() => _folder.Dispose();
 
     [Test]
-    public void Each_object_is_a_line_that_can_be_read_at_once()
+    public void EachObjectIsALineThatCanBeReadAtOnce()
     {
         using JsonLinesLog log = JsonLinesLog.Open(_path);
         Append(log, 1);
@@ -30,7 +30,7 @@ public class JsonLinesLogTests
     }
 
     [Test]
-    public void Opening_again_appends()
+    public void OpeningAgainAppends()
     {
         for (int step = 1; step <= 3; step++)
         {
@@ -47,7 +47,7 @@ public class JsonLinesLogTests
     [TestCase("{\"st", new[] { 9L })]
     [TestCase("7", new[] { 9L })]
     [TestCase("", new[] { 9L })]
-    public void A_torn_last_line_is_mended(string content, long[] expected)
+    public void ATornLastLineIsMended(string content, long[] expected)
     {
         File.WriteAllText(_path, content);
         using (JsonLinesLog log = JsonLinesLog.Open(_path))
@@ -60,7 +60,7 @@ public class JsonLinesLogTests
     }
 
     [Test]
-    public void A_torn_line_longer_than_a_chunk_is_cut_off()
+    public void ATornLineLongerThanAChunkIsCutOff()
     {
         File.WriteAllText(_path, "{\"step\":1}\n{\"step\":2,\"text\":\"" + new string('x', 20_000));
         JsonLinesLog.Open(_path).Dispose();
@@ -68,7 +68,7 @@ public class JsonLinesLogTests
     }
 
     [Test]
-    public void Cutting_back_drops_later_steps_and_keeps_lines_without_one()
+    public void CuttingBackDropsLaterStepsAndKeepsLinesWithoutOne()
     {
         File.WriteAllText(_path, "{\"run\":\"a\"}\n{\"step\":1}\n{\"step\":3}\nnot json\n{\"note\":\"é\"}\n{\"step\":2}\n{\"step\":4}\n");
         using (JsonLinesLog log = JsonLinesLog.Open(_path))
@@ -82,7 +82,7 @@ public class JsonLinesLogTests
     }
 
     [Test]
-    public void Appending_allocates_nothing()
+    public void AppendingAllocatesNothing()
     {
         using JsonLinesLog log = JsonLinesLog.Open(_path);
         for (int step = 0; step < 50; step++)
@@ -100,7 +100,7 @@ public class JsonLinesLogTests
     }
 
     [Test]
-    public void A_log_that_cannot_be_opened_or_read_is_named()
+    public void ALogThatCannotBeOpenedOrReadIsNamed()
     {
         string missing = Path.Combine(_folder["no"], "metrics.jsonl");
         Assert.That(() => JsonLinesLog.Open(missing), Throws.TypeOf<UserException>().With.Message.StartsWith($"cannot write {missing}: "));
@@ -109,7 +109,7 @@ public class JsonLinesLogTests
 
     [Test]
     [Platform("Linux")]
-    public void A_full_disk_is_one_line()
+    public void AFullDiskIsOneLine()
     {
         using JsonLinesLog log = JsonLinesLog.Open("/dev/full");
         Assert.That(() => Append(log, 1), Throws.TypeOf<UserException>().With.Message.EqualTo("cannot write /dev/full: the disk is full"));

@@ -14,7 +14,7 @@ public class RunLockTests
     public void TearDown() => _folder.Dispose();
 
     [Test]
-    public void A_folder_is_locked_once_until_it_is_let_go()
+    public void AFolderIsLockedOnceUntilItIsLetGo()
     {
         string run = _folder["run"];
         using (RunLock.Acquire(run))
@@ -29,7 +29,7 @@ public class RunLockTests
     }
 
     [Test]
-    public void What_a_dead_process_left_does_not_lock()
+    public void WhatADeadProcessLeftDoesNotLock()
     {
         File.WriteAllText(_folder[RunLock.FileName], "123456789012345\n");
         using (RunLock.Acquire(_folder.Path))
@@ -40,7 +40,7 @@ public class RunLockTests
     }
 
     [Test]
-    public void A_folder_that_cannot_be_made_is_named()
+    public void AFolderThatCannotBeMadeIsNamed()
     {
         File.WriteAllText(_folder["file"], "");
         string run = Path.Combine(_folder["file"], "run");

@@ -39,7 +39,7 @@ public class SafeTensorsFaultTests
     [TestCase("{\"__metadata__\":{\"a\":1}}", 0, "__metadata__.a is not a string")]
     [TestCase("{\"__metadata__\":[]}", 0, "__metadata__ is not an object")]
     [TestCase("{\"\\ud800\":{}}", 0, "JSON")]
-    public void A_bad_header_is_named(string json, int dataBytes, string problem)
+    public void ABadHeaderIsNamed(string json, int dataBytes, string problem)
     {
         Write(json.Length, Encoding.UTF8.GetBytes(json), dataBytes);
         UserException exception = Assert.Throws<UserException>(() => SafeTensorsFile.Open(_folder["f"]))!;
@@ -52,14 +52,14 @@ public class SafeTensorsFaultTests
     [TestCase(99_999_999UL)]
     [TestCase(1UL << 40)]
     [TestCase(ulong.MaxValue)]
-    public void A_header_length_beyond_the_file_allocates_nothing(ulong claimed)
+    public void AHeaderLengthBeyondTheFileAllocatesNothing(ulong claimed)
     {
         Write(claimed, "{}"u8.ToArray(), 0);
         Assert.That(AllocatedByOpening(), Is.LessThan(200_000));
     }
 
     [Test]
-    public void Empty_short_and_missing_files_are_named()
+    public void EmptyShortAndMissingFilesAreNamed()
     {
         File.WriteAllBytes(_folder["short"], [1, 2, 3]);
         Assert.That(() => SafeTensorsFile.Open(_folder["short"]), Throws.TypeOf<UserException>().With.Message.Contains("only 3 bytes"));
@@ -68,11 +68,11 @@ public class SafeTensorsFaultTests
     }
 
     [Test]
-    public void Mutated_files_are_read_or_refused() => Mutate(400, seed: 1);
+    public void MutatedFilesAreReadOrRefused() => Mutate(400, seed: 1);
 
     [Test]
     [Category("Long")]
-    public void Many_mutated_files_are_read_or_refused() => Mutate(10_000, seed: 2);
+    public void ManyMutatedFilesAreReadOrRefused() => Mutate(10_000, seed: 2);
 
     private void Mutate(int count, int seed)
     {

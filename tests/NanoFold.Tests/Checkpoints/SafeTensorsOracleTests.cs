@@ -7,7 +7,7 @@ namespace NanoFold.Tests.Checkpoints;
 public class SafeTensorsOracleTests
 {
     [Test]
-    public void Real_files_are_read()
+    public void RealFilesAreRead()
     {
         string[] paths = Directory.GetFiles(SharedData.Path("oracle"), "*.safetensors");
         Assert.That(paths, Is.Not.Empty);

@@ -17,7 +17,7 @@ public class SafeTensorsRoundTripTests
     public void TearDown() => _folder.Dispose();
 
     [Test]
-    public void Whatever_is_written_is_read_back()
+    public void WhateverIsWrittenIsReadBack()
     {
         Gen<(string Name, long[] Shape, int Seed)> tensor =
             from name in ArbMap.Default.GeneratorFor<NonEmptyString>()
@@ -67,7 +67,7 @@ public class SafeTensorsRoundTripTests
     }
 
     [Test]
-    public void The_same_content_gives_the_same_bytes_with_the_data_aligned()
+    public void TheSameContentGivesTheSameBytesWithTheDataAligned()
     {
         byte[] Bytes(params string[] names)
         {
@@ -95,7 +95,7 @@ public class SafeTensorsRoundTripTests
     }
 
     [Test]
-    public void Every_float_type_is_widened_or_rounded()
+    public void EveryFloatTypeIsWidenedOrRounded()
     {
         double[] values = [0, -1.5, 0.1, 3e4, -6.1035e-05, 1.0 / 3];
         var writer = new SafeTensorsWriter();
@@ -121,7 +121,7 @@ public class SafeTensorsRoundTripTests
     }
 
     [Test]
-    public void Every_integer_type_is_widened()
+    public void EveryIntegerTypeIsWidened()
     {
         var writer = new SafeTensorsWriter();
         Add<long>(writer, "i64", SafeTensorType.I64, [-3, 0, 100]);
@@ -151,7 +151,7 @@ public class SafeTensorsRoundTripTests
     }
 
     [Test]
-    public void A_tensor_larger_than_a_chunk_is_read_whole_and_in_part()
+    public void ATensorLargerThanAChunkIsReadWholeAndInPart()
     {
         float[] values = Values([100_003], 5);
         var writer = new SafeTensorsWriter();
@@ -173,7 +173,7 @@ public class SafeTensorsRoundTripTests
     }
 
     [Test]
-    public void A_wrong_question_is_answered_with_the_tensor_and_the_file()
+    public void AWrongQuestionIsAnsweredWithTheTensorAndTheFile()
     {
         var writer = new SafeTensorsWriter();
         writer.Add("w", [2, 3], () => Values([2, 3], 1));
@@ -186,7 +186,7 @@ public class SafeTensorsRoundTripTests
     }
 
     [Test]
-    public void The_writer_refuses_what_would_be_a_bad_file()
+    public void TheWriterRefusesWhatWouldBeABadFile()
     {
         var writer = new SafeTensorsWriter();
         writer.Add("w", [2, 3], () => new float[5]);
@@ -198,7 +198,7 @@ public class SafeTensorsRoundTripTests
 
     [Test]
     [Platform("Linux")]
-    public void A_full_disk_is_one_line()
+    public void AFullDiskIsOneLine()
     {
         var writer = new SafeTensorsWriter();
         writer.Add("w", [100_000], () => new float[100_000]);

@@ -21,15 +21,15 @@ public class CiScriptTests
     public void TearDown() => _machine.Dispose();
 
     [Test]
-    public void It_runs_the_command_of_the_readme()
+    public void ItRunsTheCommandOfTheReadme()
         => Assert.That(Run("").Output, Does.StartWith("$ dotnet test -c Release --filter \"Category!=Long\"\n"));
 
     [Test]
-    public void It_finds_out_whether_the_gpu_packages_restore()
+    public void ItFindsOutWhetherTheGpuPackagesRestore()
         => Assert.That(Run("").Error, Does.Contain("GPU packages: found"));
 
     [Test]
-    public void It_closes_with_the_counts_over_all_projects_and_fails_with_the_tests()
+    public void ItClosesWithTheCountsOverAllProjectsAndFailsWithTheTests()
     {
         (int code, string output, _) = Run(TwoProjects, exitCode: 1);
         Assert.That(code, Is.EqualTo(1));
@@ -41,7 +41,7 @@ public class CiScriptTests
     }
 
     [Test]
-    public void No_test_is_a_failure()
+    public void NoTestIsAFailure()
     {
         (int code, string output, string error) = Run("nothing\\n");
         Assert.That(code, Is.EqualTo(1));
@@ -50,7 +50,7 @@ public class CiScriptTests
     }
 
     [Test]
-    public void A_readme_with_two_commands_is_refused()
+    public void AReadmeWithTwoCommandsIsRefused()
     {
         File.AppendAllText(_machine["README.md"], "\ndotnet test\n");
         Assert.That(Run(TwoProjects).ExitCode, Is.EqualTo(1));

@@ -15,7 +15,7 @@ public class GpuProbeTests
     private string Props => _machine["artifacts/gpu.props"];
 
     [Test]
-    public void Packages_that_restore_are_remembered()
+    public void PackagesThatRestoreAreRemembered()
     {
         Assert.That(Build(), Does.Contain("nanofold: GPU packages: found\n"));
         Assert.That(File.ReadAllText(Props), Does.Contain("<Gpu>true</Gpu>"));
@@ -24,7 +24,7 @@ public class GpuProbeTests
     }
 
     [Test]
-    public void Missing_packages_are_remembered_until_the_sdk_or_the_sources_change()
+    public void MissingPackagesAreRememberedUntilTheSdkOrTheSourcesChange()
     {
         _machine.Environment["FAKE_RESTORE"] = "NU1101";
         Assert.That(Build(), Does.Contain("nanofold: GPU packages: left out, for no package source has ILGPU (NU1101)"));
@@ -41,7 +41,7 @@ public class GpuProbeTests
     }
 
     [Test]
-    public void A_network_failure_is_not_remembered_and_is_tried_again_after_an_hour()
+    public void ANetworkFailureIsNotRememberedAndIsTriedAgainAfterAnHour()
     {
         _machine.Environment["FAKE_RESTORE"] = "NU1301";
         Assert.That(Build(), Does.Contain("nanofold: GPU packages: left out for now, the probe for its packages failed"));
@@ -60,7 +60,7 @@ public class GpuProbeTests
     }
 
     [Test]
-    public void The_environment_forces_it_without_a_probe_and_another_choice_builds_anew()
+    public void TheEnvironmentForcesItWithoutAProbeAndAnotherChoiceBuildsAnew()
     {
         _machine.Environment["NANOFOLD_GPU"] = "true";
         Assert.That(_machine.Start().Error, Is.EqualTo("building nanofold (once) …\nnanofold: GPU packages: true, as NANOFOLD_GPU says\n"));

@@ -19,7 +19,7 @@ public class LauncherTests
     public void TearDown() => _machine.Dispose();
 
     [Test]
-    public void The_first_start_builds_and_the_next_does_not()
+    public void TheFirstStartBuildsAndTheNextDoesNot()
     {
         (int code, string output, string error) = _machine.Start(arguments: ["train", "--out", "a b"]);
         Assert.That(code, Is.Zero, error);
@@ -34,7 +34,7 @@ public class LauncherTests
     }
 
     [Test]
-    public void It_starts_from_elsewhere_through_links_and_keeps_the_folder_and_the_exit_code()
+    public void ItStartsFromElsewhereThroughLinksAndKeepsTheFolderAndTheExitCode()
     {
         string link = Path.Combine(_machine.Elsewhere, "second link");
         File.CreateSymbolicLink(Path.Combine(_machine.Elsewhere, "first link"), "../a folder/nanofold");
@@ -47,7 +47,7 @@ public class LauncherTests
     }
 
     [Test]
-    public void Changed_new_and_deleted_sources_are_built()
+    public void ChangedNewAndDeletedSourcesAreBuilt()
     {
         foreach (Action change in new Action[]
         {
@@ -66,7 +66,7 @@ public class LauncherTests
     }
 
     [Test]
-    public void Build_outputs_and_other_files_are_not_sources()
+    public void BuildOutputsAndOtherFilesAreNotSources()
     {
         StartOnceAndAge();
         File.WriteAllText(_machine["tools/NanoFold.Cli/bin/Release/net10.0/other.dll"], "");
@@ -79,7 +79,7 @@ public class LauncherTests
     }
 
     [Test]
-    public void A_failed_build_prints_its_errors_once_and_is_tried_again()
+    public void AFailedBuildPrintsItsErrorsOnceAndIsTriedAgain()
     {
         _machine.Environment["FAKE_BUILD"] = "A.cs(1,2): error CS1002: ; expected\nA.cs(1,2): error CS1002: ; expected\nBuild FAILED.";
         (int code, string output, string error) = _machine.Start();
@@ -94,7 +94,7 @@ public class LauncherTests
     }
 
     [Test]
-    public void Without_dotnet_it_says_what_to_install()
+    public void WithoutDotnetItSaysWhatToInstall()
     {
         using var bare = new FakeMachine("dotnet");
         (int code, _, string error) = bare.Start();
@@ -103,7 +103,7 @@ public class LauncherTests
     }
 
     [Test]
-    public void An_old_dotnet_is_named()
+    public void AnOldDotnetIsNamed()
     {
         _machine.Environment["FAKE_SDK"] = "9.0.301";
         (int code, _, string error) = _machine.Start();
@@ -113,7 +113,7 @@ public class LauncherTests
 
     [TestCase("flock")]
     [TestCase("nothing")]
-    public void Of_several_starts_at_once_one_builds(string without)
+    public void OfSeveralStartsAtOnceOneBuilds(string without)
     {
         using var machine = new FakeMachine(without);
         machine.Environment["FAKE_SLEEP"] = "0.3";
@@ -131,7 +131,7 @@ public class LauncherTests
     }
 
     [Test]
-    public void A_lock_of_a_dead_process_is_taken_over()
+    public void ALockOfADeadProcessIsTakenOver()
     {
         using var machine = new FakeMachine("flock");
         Directory.CreateDirectory(machine["artifacts/build.lock.d"]);

@@ -5,7 +5,7 @@ namespace NanoFold.Tests.Memory;
 public class FileSystemSyncTests
 {
     [Test]
-    public void A_folder_is_flushed()
+    public void AFolderIsFlushed()
     {
         using var folder = new TemporaryFolder();
         File.WriteAllText(folder["a"], "x");
@@ -14,7 +14,7 @@ public class FileSystemSyncTests
 
     [Test]
     [Platform(Exclude = "Win")]
-    public void A_folder_that_is_not_there_is_named()
+    public void AFolderThatIsNotThereIsNamed()
     {
         using var folder = new TemporaryFolder();
         Assert.That(() => FileSystemSync.FlushFolder(folder["none"]), Throws.TypeOf<IOException>().With.Message.Contains(folder["none"]));

@@ -10,7 +10,7 @@ namespace NanoFold.Tests.Mixers;
 public class CacheTests : EngineTests
 {
     [Test]
-    public void A_windows_cache_does_not_grow_with_the_context()
+    public void AWindowsCacheDoesNotGrowWithTheContext()
     {
         long Bytes(int context, int chunk)
         {
@@ -27,7 +27,7 @@ public class CacheTests : EngineTests
     }
 
     [Test]
-    public void A_row_that_begins_finds_zeros_where_it_should()
+    public void ARowThatBeginsFindsZerosWhereItShould()
     {
         Backend backend = Backend();
         StateSlot[] slots =
@@ -50,7 +50,7 @@ public class CacheTests : EngineTests
     }
 
     [Test]
-    public void A_long_stream_turns_the_ring_many_times()
+    public void ALongStreamTurnsTheRingManyTimes()
     {
         ModelConfig config = ModelVariants.Base with { Context = 200, Mixer = new SlidingWindowConfig { Window = 6, Sinks = 3 } };
         using var model = new TinyModel(config, Backend());

@@ -24,7 +24,7 @@ public class DocumentMaskTests : EngineTests
         select new TestCaseData(model).SetArgDisplayNames(string.Join(" ", model.LayerConfigs().Select(l => l.Mixer).Distinct()));
 
     [TestCaseSource(nameof(Mixers))]
-    public void Tokens_of_another_document_change_nothing(MixerConfig mixer)
+    public void TokensOfAnotherDocumentChangeNothing(MixerConfig mixer)
     {
         using var model = new TinyModel(ModelVariants.Base with { Mixer = mixer }, Backend());
         double[] logits = model.Logits(model.Tokens, s_documents);
@@ -44,7 +44,7 @@ public class DocumentMaskTests : EngineTests
     }
 
     [TestCaseSource(nameof(ShiftInvariant))]
-    public void A_document_is_read_as_if_it_stood_alone(ModelConfig config)
+    public void ADocumentIsReadAsIfItStoodAlone(ModelConfig config)
     {
         using var model = new TinyModel(config, Backend(), DType.Float64, batch: 1);
         int vocab = model.Model.Config.Vocab;
@@ -54,7 +54,7 @@ public class DocumentMaskTests : EngineTests
     }
 
     [TestCaseSource(nameof(Mixers))]
-    public void Gradients_agree_with_finite_differences(MixerConfig mixer)
+    public void GradientsAgreeWithFiniteDifferences(MixerConfig mixer)
     {
         foreach (bool composedOnly in new[] { false, true })
         {
@@ -76,7 +76,7 @@ public class DocumentMaskTests : EngineTests
     }
 
     [Test]
-    public void One_document_is_no_mask()
+    public void OneDocumentIsNoMask()
     {
         using var model = new TinyModel(ModelVariants.Base, Backend());
         Numbers.AssertSameBits(model.Logits(model.Tokens, new int[32]), model.Logits(model.Tokens), "logits");

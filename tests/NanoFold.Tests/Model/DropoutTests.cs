@@ -13,7 +13,7 @@ public class DropoutTests : EngineTests
     private static ModelConfig Config => ModelVariants.Base with { Dropout = 0.2, FeedForward = MoeConfig.Tiny };
 
     [Test]
-    public void Recomputation_threads_and_taps_draw_the_same()
+    public void RecomputationThreadsAndTapsDrawTheSame()
     {
         using var model = new TinyModel(Config, Backend());
         (double loss, double[] gradients) = model.Train();
@@ -29,7 +29,7 @@ public class DropoutTests : EngineTests
     }
 
     [Test]
-    public void Each_step_and_micro_batch_draws_anew()
+    public void EachStepAndMicroBatchDrawsAnew()
     {
         CpuBackendState[] states = [new(1, 0), new(1, 1), new(2, 0), new(1, 0)];
         var losses = new List<double>();
@@ -46,7 +46,7 @@ public class DropoutTests : EngineTests
     }
 
     [Test]
-    public void Gradients_pass_the_mask()
+    public void GradientsPassTheMask()
     {
         using var model = new TinyModel(Config, Backend(), DType.Float64);
         using var check = new GradCheck(model.Store, model.RecordLoss);
@@ -64,7 +64,7 @@ public class DropoutTests : EngineTests
     }
 
     [Test]
-    public void Only_training_drops()
+    public void OnlyTrainingDrops()
     {
         using var model = new TinyModel(Config, Backend());
         using var without = new TinyModel(Config with { Dropout = 0 }, Backend());

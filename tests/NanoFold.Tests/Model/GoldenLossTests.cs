@@ -29,7 +29,7 @@ public class GoldenLossTests : EngineTests
     };
 
     [TestCaseSource(nameof(Paths))]
-    public void Ten_steps_give_the_losses_that_they_gave(Isa isa)
+    public void TenStepsGiveTheLossesThatTheyGave(Isa isa)
     {
         double[] expected = [4.161194, 3.988262, 3.970461, 3.705632, 3.549399, 3.508098, 3.276294, 3.263380, 3.125355, 2.813108];
         double[] losses = Train(Backend(isa, threads: 2), Config, steps: 10, rate: 1e-2, Window);
@@ -37,7 +37,7 @@ public class GoldenLossTests : EngineTests
     }
 
     [TestCaseSource(nameof(Paths))]
-    public void Ten_steps_without_shared_experts_give_the_losses_that_they_gave(Isa isa)
+    public void TenStepsWithoutSharedExpertsGiveTheLossesThatTheyGave(Isa isa)
     {
         double[] expected = [4.158770, 3.987241, 3.954847, 3.671107, 3.536350, 3.477916, 3.262572, 3.231252, 3.104442, 2.811267];
         ModelConfig config = Config with
@@ -49,7 +49,7 @@ public class GoldenLossTests : EngineTests
     }
 
     [Test]
-    public void One_batch_is_learnt_by_heart()
+    public void OneBatchIsLearntByHeart()
     {
         ModelConfig config = Config with { Dropout = 0, Pattern = null };
         double[] losses = Train(Backend(threads: 2), config, steps: 120, rate: 1e-2, _ => Window(0));

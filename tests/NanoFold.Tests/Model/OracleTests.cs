@@ -23,7 +23,7 @@ public class OracleTests : EngineTests
     }
 
     [TestCaseSource(nameof(Cases))]
-    public void The_engine_agrees(string path, DType type, double tolerance, double trainingTolerance)
+    public void TheEngineAgrees(string path, DType type, double tolerance, double trainingTolerance)
     {
         _ = SharedData.Path("oracle");
         foreach (bool composedOnly in new[] { false, true })

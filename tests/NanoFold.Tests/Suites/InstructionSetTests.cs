@@ -17,7 +17,7 @@ public partial class InstructionSetTests
 
     [TestCase("DOTNET_EnableAVX2")]
     [TestCase("DOTNET_EnableHWIntrinsic")]
-    public void The_ops_are_right_without(string setting)
+    public void TheOpsAreRightWithout(string setting)
     {
         string host = Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? "dotnet";
         var start = new ProcessStartInfo(host, ["vstest", typeof(InstructionSetTests).Assembly.Location, $"--TestCaseFilter:TestCategory={Category}"])
@@ -39,7 +39,7 @@ public partial class InstructionSetTests
 
     [Test]
     [Category(Category)]
-    public void The_setting_holds()
+    public void TheSettingHolds()
     {
         switch (SwitchedOff)
         {

@@ -15,10 +15,10 @@ public class ModelSuite : EngineTests
     private static IEnumerable<TestCaseData> Variants => ModelVariants.All.Select(v => new TestCaseData(v.Model).SetArgDisplayNames(v.Name));
 
     [Test]
-    public void Names_are_unique() => Assert.That(ModelVariants.All.Select(v => v.Name), Is.Unique);
+    public void NamesAreUnique() => Assert.That(ModelVariants.All.Select(v => v.Name), Is.Unique);
 
     [TestCaseSource(nameof(Variants))]
-    public void Its_settings_are_valid_and_survive_json(ModelConfig config)
+    public void ItsSettingsAreValidAndSurviveJson(ModelConfig config)
     {
         Assert.That(config.Validate("model"), Is.Empty);
         RunConfig run = new RunConfig { Model = config, Tokenizer = new FileTokenizerConfig { Path = "t" } }.Resolve();
@@ -29,7 +29,7 @@ public class ModelSuite : EngineTests
     }
 
     [TestCaseSource(nameof(Variants))]
-    public void Its_cost_counts_the_parameters_that_it_declares(ModelConfig config)
+    public void ItsCostCountsTheParametersThatItDeclares(ModelConfig config)
     {
         using var model = new TinyModel(config, Backend());
         Assert.That(model.Store.Count, Is.EqualTo(CostModel.Of(config).Parameters));
@@ -37,7 +37,7 @@ public class ModelSuite : EngineTests
     }
 
     [TestCaseSource(nameof(Variants))]
-    public void Its_logits_are_those_of_a_plain_implementation(ModelConfig config)
+    public void ItsLogitsAreThoseOfAPlainImplementation(ModelConfig config)
     {
         using var model = new TinyModel(config, Backend(), DType.Float64);
         var naive = new NaiveModel(model.Model.Config, name => Host.Find(model.Store, name));
@@ -51,7 +51,7 @@ public class ModelSuite : EngineTests
     }
 
     [TestCaseSource(nameof(Variants))]
-    public void A_token_changes_nothing_before_it(ModelConfig config)
+    public void ATokenChangesNothingBeforeIt(ModelConfig config)
     {
         using var model = new TinyModel(config, Backend());
         double[] logits = model.Logits(model.Tokens);
@@ -74,7 +74,7 @@ public class ModelSuite : EngineTests
     }
 
     [TestCaseSource(nameof(Variants))]
-    public void Its_gradients_match_finite_differences(ModelConfig config)
+    public void ItsGradientsMatchFiniteDifferences(ModelConfig config)
     {
         using var model = new TinyModel(config, Backend(), DType.Float64);
         using var check = new GradCheck(model.Store, model.RecordLoss);
@@ -85,7 +85,7 @@ public class ModelSuite : EngineTests
     }
 
     [TestCaseSource(nameof(Variants))]
-    public void Its_gradients_in_float32_match_those_in_float64(ModelConfig config)
+    public void ItsGradientsInFloat32MatchThoseInFloat64(ModelConfig config)
     {
         using var exact = new TinyModel(config, Backend(), DType.Float64);
         (double loss, double[] gradients) = exact.Train();
@@ -99,7 +99,7 @@ public class ModelSuite : EngineTests
     }
 
     [TestCaseSource(nameof(Variants))]
-    public void Threads_recomputation_and_memory_of_its_own_give_the_same_bits(ModelConfig config)
+    public void ThreadsRecomputationAndMemoryOfItsOwnGiveTheSameBits(ModelConfig config)
     {
         using var model = new TinyModel(config, Backend());
         (double loss, double[] gradients) = model.Train();
@@ -122,7 +122,7 @@ public class ModelSuite : EngineTests
     }
 
     [TestCaseSource(nameof(Variants))]
-    public void Recomputation_needs_less_memory(ModelConfig config)
+    public void RecomputationNeedsLessMemory(ModelConfig config)
     {
         using var model = new TinyModel(config with { Layers = 2 * config.Layers }, Backend());
         long kept = new Plan(model.TrainingTape()).ArenaBytes, recomputed = new Plan(model.TrainingTape(), recompute: true).ArenaBytes;
@@ -130,7 +130,7 @@ public class ModelSuite : EngineTests
     }
 
     [TestCaseSource(nameof(Variants))]
-    public void Decoding_with_a_cache_gives_the_logits_of_the_whole(ModelConfig config)
+    public void DecodingWithACacheGivesTheLogitsOfTheWhole(ModelConfig config)
     {
         foreach ((DType type, double tolerance) in new[] { (DType.Float64, 1e-12), (DType.Float32, 1e-5) })
         {
@@ -147,7 +147,7 @@ public class ModelSuite : EngineTests
     }
 
     [TestCaseSource(nameof(Variants))]
-    public void Its_cache_takes_what_its_cost_says(ModelConfig config)
+    public void ItsCacheTakesWhatItsCostSays(ModelConfig config)
     {
         using var model = new TinyModel(config, Backend());
         using DecodeCache cache = model.Model.NewCache(batch: 3, chunk: 1);
@@ -155,7 +155,7 @@ public class ModelSuite : EngineTests
     }
 
     [TestCaseSource(nameof(Variants))]
-    public void A_run_allocates_nothing(ModelConfig config)
+    public void ARunAllocatesNothing(ModelConfig config)
     {
         using var model = new TinyModel(config with { Dropout = 0.1 }, Backend());
         var plan = new Plan(model.TrainingTape(), recompute: true);

@@ -16,11 +16,11 @@ public class OpSuite : EngineTests
     private static IEnumerable<TestCaseData> Differentiable => OpCases.All.Where(c => c.CheckGradient).Select(c => new TestCaseData(c).SetArgDisplayNames(c.Name));
 
     [Test]
-    public void Names_are_unique() => Assert.That(OpCases.All.Select(c => c.Name), Is.Unique);
+    public void NamesAreUnique() => Assert.That(OpCases.All.Select(c => c.Name), Is.Unique);
 
     [TestCaseSource(nameof(Cases))]
     [Category(InstructionSetTests.Category)]
-    public void Forward_matches_the_reference(OpCase opCase)
+    public void ForwardMatchesTheReference(OpCase opCase)
     {
         double[] expected = opCase.Reference(OpRun.Values(opCase));
         using (var exact = new OpRun(opCase, Backend(), DType.Float64))
@@ -37,7 +37,7 @@ public class OpSuite : EngineTests
     }
 
     [TestCaseSource(nameof(Differentiable))]
-    public void Gradients_match_finite_differences(OpCase opCase)
+    public void GradientsMatchFiniteDifferences(OpCase opCase)
     {
         foreach (bool copied in new[] { false, true })
         {
@@ -52,7 +52,7 @@ public class OpSuite : EngineTests
 
     [TestCaseSource(nameof(Differentiable))]
     [Category(InstructionSetTests.Category)]
-    public void Gradients_in_float32_match_those_in_float64(OpCase opCase)
+    public void GradientsInFloat32MatchThoseInFloat64(OpCase opCase)
     {
         double[] expected = Run(opCase, Backend(), DType.Float64).Gradients;
         foreach (Isa isa in Paths)
@@ -65,7 +65,7 @@ public class OpSuite : EngineTests
     }
 
     [TestCaseSource(nameof(Cases))]
-    public void Any_number_of_threads_gives_the_same_bits(OpCase opCase)
+    public void AnyNumberOfThreadsGivesTheSameBits(OpCase opCase)
     {
         (double[] Output, double[] Gradients) one = Run(opCase, Backend(threads: 1), DType.Float32);
         foreach (int threads in new[] { 2, 3, 7 })
@@ -78,7 +78,7 @@ public class OpSuite : EngineTests
 
     /// <summary>With the calls hidden that have a composed path: an op then records others, or does without the kernel. Of the rest both runs are alike.</summary>
     [TestCaseSource(nameof(Cases))]
-    public void The_composed_path_agrees_with_the_fused_kernel(OpCase opCase)
+    public void TheComposedPathAgreesWithTheFusedKernel(OpCase opCase)
     {
         CpuBackend fused = Backend(), composed = Backend(composedOnly: true);
         using var first = new OpRun(opCase, fused, DType.Float32);
@@ -88,7 +88,7 @@ public class OpSuite : EngineTests
     }
 
     [TestCaseSource(nameof(Cases))]
-    public void Runs_allocate_nothing(OpCase opCase)
+    public void RunsAllocateNothing(OpCase opCase)
     {
         using var run = new OpRun(opCase, Backend(), DType.Float32);
         var plan = new Plan(run.Tape);
@@ -102,7 +102,7 @@ public class OpSuite : EngineTests
     }
 
     [TestCaseSource(nameof(Differentiable))]
-    public void Backward_reads_only_what_it_says(OpCase opCase)
+    public void BackwardReadsOnlyWhatItSays(OpCase opCase)
     {
         using var run = new OpRun(opCase, Backend(), DType.Float32, copied: true);
         run.Run();
@@ -114,7 +114,7 @@ public class OpSuite : EngineTests
     }
 
     [TestCaseSource(nameof(Differentiable))]
-    public void A_gradient_does_not_need_the_others(OpCase opCase)
+    public void AGradientDoesNotNeedTheOthers(OpCase opCase)
     {
         using var all = new OpRun(opCase, Backend(), DType.Float32, copied: true);
         all.Run();

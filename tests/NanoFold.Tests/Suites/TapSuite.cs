@@ -20,7 +20,7 @@ public class TapSuite : EngineTests
     private static IEnumerable<TestCaseData> Edited => ModelVariants.OneLayer.Select(v => new TestCaseData(v.Model).SetArgDisplayNames(v.Name));
 
     [TestCaseSource(nameof(Variants))]
-    public void Each_point_is_read_once_a_run_with_its_shape(ModelConfig config)
+    public void EachPointIsReadOnceARunWithItsShape(ModelConfig config)
     {
         using var model = new TinyModel(config, Backend());
         Dictionary<string, int[]> declared = model.Model.TapPoints.ToDictionary(p => p.Name, p => Shape(p, model));
@@ -43,7 +43,7 @@ public class TapSuite : EngineTests
     }
 
     [TestCaseSource(nameof(Variants))]
-    public void Reading_changes_no_bit(ModelConfig config)
+    public void ReadingChangesNoBit(ModelConfig config)
     {
         using var model = new TinyModel(config, Backend());
         (double loss, double[] gradients) = model.Train();
@@ -59,7 +59,7 @@ public class TapSuite : EngineTests
     }
 
     [TestCaseSource(nameof(Variants))]
-    public void A_point_that_nobody_reads_records_nothing(ModelConfig config)
+    public void APointThatNobodyReadsRecordsNothing(ModelConfig config)
     {
         using var model = new TinyModel(config, Backend());
         int nodes = model.TrainingTape().Nodes.Count;
@@ -69,7 +69,7 @@ public class TapSuite : EngineTests
     }
 
     [TestCaseSource(nameof(Variants))]
-    public void Patterns_are_what_attention_weighs_with(ModelConfig config)
+    public void PatternsAreWhatAttentionWeighsWith(ModelConfig config)
     {
         using var model = new TinyModel(config, Backend());
         config = model.Model.Config;
@@ -156,19 +156,19 @@ public class TapSuite : EngineTests
     }
 
     [TestCaseSource(nameof(Edited))]
-    public void Ablated_points_are_zero_and_gradients_agree(ModelConfig config) => CheckEditor(config, (pattern, _) => new Ablate(pattern),
+    public void AblatedPointsAreZeroAndGradientsAgree(ModelConfig config) => CheckEditor(config, (pattern, _) => new Ablate(pattern),
         (_, edited, _) => Assert.That(edited, Is.All.Zero));
 
     [TestCaseSource(nameof(Edited))]
-    public void Steered_points_are_moved_and_gradients_agree(ModelConfig config) => CheckEditor(config, (pattern, value) => new Steer(pattern, value),
+    public void SteeredPointsAreMovedAndGradientsAgree(ModelConfig config) => CheckEditor(config, (pattern, value) => new Steer(pattern, value),
         (before, edited, value) => Numbers.AssertClose(edited, [.. before.Zip(value, (x, y) => x + y)], 1e-6, "steered"));
 
     [TestCaseSource(nameof(Edited))]
-    public void Patched_points_are_replaced_and_gradients_agree(ModelConfig config) => CheckEditor(config, (pattern, value) => new Patch(pattern, value),
+    public void PatchedPointsAreReplacedAndGradientsAgree(ModelConfig config) => CheckEditor(config, (pattern, value) => new Patch(pattern, value),
         (_, edited, value) => Assert.That(edited, Is.EqualTo(value)));
 
     [Test]
-    public void A_vector_steers_every_token()
+    public void AVectorSteersEveryToken()
     {
         using var model = new TinyModel(ModelVariants.Base, Backend());
         var owned = new List<IDisposable>();
@@ -184,7 +184,7 @@ public class TapSuite : EngineTests
     }
 
     [Test]
-    public void Editors_apply_in_order_and_readers_see_the_result()
+    public void EditorsApplyInOrderAndReadersSeeTheResult()
     {
         using var model = new TinyModel(ModelVariants.Base, Backend());
         var owned = new List<IDisposable>();
@@ -196,7 +196,7 @@ public class TapSuite : EngineTests
     }
 
     [Test]
-    public void What_nothing_uses_cannot_be_edited()
+    public void WhatNothingUsesCannotBeEdited()
     {
         using var model = new TinyModel(ModelVariants.Base with { FeedForward = Engine.FeedForward.MoeConfig.Tiny }, Backend());
         Assert.That(() => model.TrainingTape(new TapSet([], [new Ablate("blocks.1.mlp.hook_r*")])),
@@ -204,7 +204,7 @@ public class TapSuite : EngineTests
     }
 
     [Test]
-    public void A_head_is_knocked_out_by_its_pattern()
+    public void AHeadIsKnockedOutByItsPattern()
     {
         using var model = new TinyModel(ModelVariants.Base, Backend());
         var owned = new List<IDisposable>();

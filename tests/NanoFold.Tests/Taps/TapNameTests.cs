@@ -17,6 +17,6 @@ public class TapNameTests
     [TestCase("", "hook_embed", false)]
     [TestCase("*.hook_*", "blocks.0.mlp.hook_post", true)]
     [TestCase("blocks[0]", "blocks0", false)]
-    public void Stars_and_question_marks_match(string pattern, string name, bool matches) =>
+    public void StarsAndQuestionMarksMatch(string pattern, string name, bool matches) =>
         Assert.That(TapName.Matches(pattern, name), Is.EqualTo(matches));
 }

@@ -12,11 +12,11 @@ public sealed class CpuCachedAttentionTests
     private static readonly Isa[] s_paths = [Isa.Scalar, Isa.Vector128, Isa.Vector256, Isa.Vector512];
 
     [Test]
-    public void Chunks_agree_with_the_full_pass([ValueSource(nameof(s_paths))] Isa isa, [Values(1, 2, 7, 40)] int chunk, [Values(1, 2, 6)] int keyHeads) =>
+    public void ChunksAgreeWithTheFullPass([ValueSource(nameof(s_paths))] Isa isa, [Values(1, 2, 7, 40)] int chunk, [Values(1, 2, 6)] int keyHeads) =>
         Verify(isa, new AttentionReference(2, 50, 6, keyHeads, 11), 50, chunk);
 
     [Test]
-    public void Values_may_be_wider_than_keys([ValueSource(nameof(s_paths))] Isa isa, [Values(1, 5)] int chunk) =>
+    public void ValuesMayBeWiderThanKeys([ValueSource(nameof(s_paths))] Isa isa, [Values(1, 5)] int chunk) =>
         Verify(isa, new AttentionReference(1, 20, 2, 1, 7) { ValueDepth = 37 }, 20, chunk);
 
     [TestCase(1, 8, 0, 8)]
@@ -28,7 +28,7 @@ public sealed class CpuCachedAttentionTests
     [TestCase(30, 33, 2, 64)]
     [TestCase(3, 1, 1, 4)]
     [TestCase(1, 90, 0, 97)]
-    public void A_ring_holds_the_window_and_the_sinks(int chunk, int window, int sinks, int capacity)
+    public void ARingHoldsTheWindowAndTheSinks(int chunk, int window, int sinks, int capacity)
     {
         foreach (Isa isa in new[] { Isa.Scalar, IsaExtensions.Best })
         {
@@ -38,29 +38,29 @@ public sealed class CpuCachedAttentionTests
     }
 
     [Test]
-    public void Rows_may_differ_in_length([ValueSource(nameof(s_paths))] Isa isa, [Values(1, 4, 9)] int chunk, [Values(0, 6)] int window) =>
+    public void RowsMayDifferInLength([ValueSource(nameof(s_paths))] Isa isa, [Values(1, 4, 9)] int chunk, [Values(0, 6)] int window) =>
         Verify(isa, new AttentionReference(3, 40, 4, 2, 8) { Window = window, Sinks = window / 3 }, 40, chunk, ragged: true);
 
     [Test]
-    public void Keeps_the_largest_scores([ValueSource(nameof(s_paths))] Isa isa, [Values(1, 3, 40)] int chunk, [Values(1, 2)] int keyHeads) =>
+    public void KeepsTheLargestScores([ValueSource(nameof(s_paths))] Isa isa, [Values(1, 3, 40)] int chunk, [Values(1, 2)] int keyHeads) =>
         Verify(isa, new AttentionReference(2, 40, 4, keyHeads, 8) { TopK = 5 }, 45, chunk, ragged: true);
 
     [Test]
-    public void Keeps_the_largest_scores_of_a_window([Values(1, 3, 9)] int chunk) =>
+    public void KeepsTheLargestScoresOfAWindow([Values(1, 3, 9)] int chunk) =>
         Verify(IsaExtensions.Best, new AttentionReference(2, 40, 4, 2, 8) { TopK = 5, Window = 11, Sinks = 2 }, 21, chunk, ragged: true);
 
     [Test]
-    public void Tokens_of_a_prefix_see_each_other_where_they_come_together([Values(9, 20, 40)] int chunk, [Values(0, 6)] int window, [Values(0, 4)] int topK) =>
+    public void TokensOfAPrefixSeeEachOtherWhereTheyComeTogether([Values(9, 20, 40)] int chunk, [Values(0, 6)] int window, [Values(0, 4)] int topK) =>
         Verify(
             IsaExtensions.Best,
             new AttentionReference(2, 40, 4, 2, 8) { Kind = VisibleKind.Prefix, Prefixes = [9, 3], Window = window, Sinks = window / 3, TopK = topK }, 48, chunk);
 
     [Test]
-    public void Full_attention_sees_the_tokens_that_are_there([Values(0, 7)] int window, [Values(0, 4)] int topK) =>
+    public void FullAttentionSeesTheTokensThatAreThere([Values(0, 7)] int window, [Values(0, 4)] int topK) =>
         Verify(IsaExtensions.Best, new AttentionReference(2, 40, 4, 2, 8) { Kind = VisibleKind.Full, Window = window, Sinks = window, TopK = topK }, 45, 40);
 
     [Test]
-    public void Documents_and_block_tables_are_for_the_full_pass_alone()
+    public void DocumentsAndBlockTablesAreForTheFullPassAlone()
     {
         using var rig = new CacheRig(new AttentionReference(1, 3, 2, 1, 4), DType.Float32, 3, 100);
         using var documents = new GuardedTensor(DType.Int32, [1, 100]).Fill(_ => 0);
@@ -70,7 +70,7 @@ public sealed class CpuCachedAttentionTests
     }
 
     [Test]
-    public void Long_caches_are_cut_by_keys([Values(1, 3)] int chunk, [Values(0, 300)] int window)
+    public void LongCachesAreCutByKeys([Values(1, 3)] int chunk, [Values(0, 300)] int window)
     {
         var reference = new AttentionReference(1, 30, 2, 2, 16) { Window = window, Sinks = window / 100 };
         Verify(IsaExtensions.Best, reference, window == 0 ? 700 : 310, chunk, start: 550);
@@ -80,11 +80,11 @@ public sealed class CpuCachedAttentionTests
     [TestCase(2, 3)]
     [TestCase(6, 1)]
     [TestCase(16, 1)]
-    public void Large_caches_are_read_for_all_heads_at_once(int heads, int chunk) =>
+    public void LargeCachesAreReadForAllHeadsAtOnce(int heads, int chunk) =>
         Verify(DType.Float32, IsaExtensions.Best, new AttentionReference(1, 12, heads, 2, 64), 2200, chunk, ragged: false, start: 501);
 
     [Test]
-    public void Bits_do_not_depend_on_threads([Values(1, 3, 60)] int chunk)
+    public void BitsDoNotDependOnThreads([Values(1, 3, 60)] int chunk)
     {
         var reference = new AttentionReference(1, 60, 4, 2, 16);
         double[] one = Run(1, IsaExtensions.Best, reference, 2000, chunk, 1500);
@@ -95,7 +95,7 @@ public sealed class CpuCachedAttentionTests
     }
 
     [Test]
-    public void Runs_without_managed_allocation([Values(0, 4)] int topK)
+    public void RunsWithoutManagedAllocation([Values(0, 4)] int topK)
     {
         using var rig = new CacheRig(new AttentionReference(1, 3, 4, 2, 16) { TopK = topK }, DType.Float32, 3, 1000);
         using var context = new CpuContext(2, IsaExtensions.Best);
@@ -111,7 +111,7 @@ public sealed class CpuCachedAttentionTests
     [TestCase(200, 3, 99, 0, "3 tokens at position 200 do not fit a cache of 100 with window 99")]
     [TestCase(-1, 1, 0, 0, "row 0 has 1 new tokens of 3 at position -1")]
     [TestCase(5, 4, 0, 0, "row 0 has 4 new tokens of 3 at position 5")]
-    public void Refuses_positions_that_do_not_fit(int position, int count, int window, int sinks, string message)
+    public void RefusesPositionsThatDoNotFit(int position, int count, int window, int sinks, string message)
     {
         using var rig = new CacheRig(new AttentionReference(1, 3, 2, 1, 4) { Window = window, Sinks = sinks }, DType.Float32, 3, 100);
         using var context = new CpuContext(1, IsaExtensions.Best);

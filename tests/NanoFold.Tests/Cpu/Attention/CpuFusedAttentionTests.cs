@@ -14,11 +14,11 @@ public sealed class CpuFusedAttentionTests
     private static readonly int[] s_depths = [1, 3, 7, 16, 17, 24, 32, 33, 48, 64, 80, 96, 128];
 
     [Test]
-    public void Matches_the_definition_at_every_length([ValueSource(nameof(s_paths))] Isa isa, [ValueSource(nameof(s_times))] int time) =>
+    public void MatchesTheDefinitionAtEveryLength([ValueSource(nameof(s_paths))] Isa isa, [ValueSource(nameof(s_times))] int time) =>
         Verify(isa, new AttentionReference(2, time, 2, 1, 20));
 
     [Test]
-    public void Matches_the_definition_at_every_depth([ValueSource(nameof(s_paths))] Isa isa, [ValueSource(nameof(s_depths))] int depth) =>
+    public void MatchesTheDefinitionAtEveryDepth([ValueSource(nameof(s_paths))] Isa isa, [ValueSource(nameof(s_depths))] int depth) =>
         Verify(isa, new AttentionReference(1, 37, 2, 2, depth));
 
     [TestCase(1, 0, 40)]
@@ -31,7 +31,7 @@ public sealed class CpuFusedAttentionTests
     [TestCase(39, 1, 40)]
     [TestCase(40, 1, 40)]
     [TestCase(1000, 2, 40)]
-    public void Sees_a_window_and_sinks(int window, int sinks, int time)
+    public void SeesAWindowAndSinks(int window, int sinks, int time)
     {
         foreach (Isa isa in time > 200 ? [Isa.Vector256] : s_paths)
         {
@@ -40,7 +40,7 @@ public sealed class CpuFusedAttentionTests
     }
 
     [Test]
-    public void Sees_only_its_document([ValueSource(nameof(s_paths))] Isa isa, [Values(0, 9)] int window, [Values(false, true)] bool sorted)
+    public void SeesOnlyItsDocument([ValueSource(nameof(s_paths))] Isa isa, [Values(0, 9)] int window, [Values(false, true)] bool sorted)
     {
         const int Time = 121;
         var random = new Random(3);
@@ -57,27 +57,27 @@ public sealed class CpuFusedAttentionTests
     [TestCase(3)]
     [TestCase(2)]
     [TestCase(6)]
-    public void Heads_share_keys_in_groups(int keyHeads) => Verify(IsaExtensions.Best, new AttentionReference(2, 50, 6, keyHeads, 16));
+    public void HeadsShareKeysInGroups(int keyHeads) => Verify(IsaExtensions.Best, new AttentionReference(2, 50, 6, keyHeads, 16));
 
     [Test]
-    public void Sees_every_key_without_a_causal_mask([ValueSource(nameof(s_paths))] Isa isa) =>
+    public void SeesEveryKeyWithoutACausalMask([ValueSource(nameof(s_paths))] Isa isa) =>
         Verify(isa, new AttentionReference(1, 45, 2, 1, 10) { Kind = VisibleKind.Full });
 
     [TestCase(true)]
     [TestCase(false)]
-    public void Keys_may_outnumber_queries_and_values_may_be_wider(bool causal) =>
+    public void KeysMayOutnumberQueriesAndValuesMayBeWider(bool causal) =>
         Verify(IsaExtensions.Best, new AttentionReference(1, 30, 2, 1, 10) { Keys = 141, ValueDepth = 21, Kind = causal ? VisibleKind.Causal : VisibleKind.Full, Window = 100, Sinks = 3 });
 
     [Test]
-    public void Adds_partial_sums_of_long_sequences([Values(0, 70)] int window) =>
+    public void AddsPartialSumsOfLongSequences([Values(0, 70)] int window) =>
         Verify(IsaExtensions.Best, new AttentionReference(1, 450, 2, 1, 8) { Window = window, Sinks = 5 });
 
     [Test]
-    public void Reads_parts_of_a_fused_projection([ValueSource(nameof(s_paths))] Isa isa) =>
+    public void ReadsPartsOfAFusedProjection([ValueSource(nameof(s_paths))] Isa isa) =>
         Verify(isa, new AttentionReference(2, 43, 4, 2, 24), strided: true);
 
     [Test]
-    public void Float64_agrees_to_twelve_digits()
+    public void Float64AgreesToTwelveDigits()
     {
         var reference = new AttentionReference(2, 70, 4, 2, 9) { Window = 20, Sinks = 2 };
         using var rig = new AttentionRig(reference, DType.Float64, strided: true);
@@ -88,7 +88,7 @@ public sealed class CpuFusedAttentionTests
     }
 
     [Test]
-    public void Gradients_agree_with_finite_differences()
+    public void GradientsAgreeWithFiniteDifferences()
     {
         var reference = new AttentionReference(1, 11, 2, 1, 5) { Window = 6, Sinks = 1 };
         using var rig = new AttentionRig(reference, DType.Float64);
@@ -106,7 +106,7 @@ public sealed class CpuFusedAttentionTests
     }
 
     [Test]
-    public void Adds_to_gradients_when_asked([Values(60, 450)] int time)
+    public void AddsToGradientsWhenAsked([Values(60, 450)] int time)
     {
         var reference = new AttentionReference(1, time, 2, 1, 10);
         using var rig = new AttentionRig(reference);
@@ -122,7 +122,7 @@ public sealed class CpuFusedAttentionTests
     }
 
     [Test]
-    public void Leaves_out_gradients_that_are_none()
+    public void LeavesOutGradientsThatAreNone()
     {
         var reference = new AttentionReference(1, 40, 2, 1, 10);
         using var rig = new AttentionRig(reference);
@@ -138,7 +138,7 @@ public sealed class CpuFusedAttentionTests
     }
 
     [Test]
-    public void Bits_do_not_depend_on_threads([ValueSource(nameof(s_paths))] Isa isa)
+    public void BitsDoNotDependOnThreads([ValueSource(nameof(s_paths))] Isa isa)
     {
         var reference = new AttentionReference(2, isa == IsaExtensions.Best ? 420 : 100, 4, 2, 24) { Window = 60, Sinks = 4 };
         using var one = new AttentionRig(reference);
@@ -163,7 +163,7 @@ public sealed class CpuFusedAttentionTests
     }
 
     [Test]
-    public void Large_scores_neither_overflow_nor_vanish()
+    public void LargeScoresNeitherOverflowNorVanish()
     {
         var reference = new AttentionReference(1, 120, 1, 1, 16);
         using var rig = new AttentionRig(reference, spread: 30);
@@ -175,7 +175,7 @@ public sealed class CpuFusedAttentionTests
     }
 
     [Test]
-    public void A_value_that_is_not_a_number_is_seen_by_its_readers_only()
+    public void AValueThatIsNotANumberIsSeenByItsReadersOnly()
     {
         const int Window = 30, Key = 101;
         using var rig = new AttentionRig(new AttentionReference(1, 300, 1, 1, 8) { Window = Window });
@@ -191,7 +191,7 @@ public sealed class CpuFusedAttentionTests
     }
 
     [Test]
-    public void Runs_without_managed_allocation()
+    public void RunsWithoutManagedAllocation()
     {
         var reference = new AttentionReference(1, 450, 2, 1, 19) { Window = 100, Sinks = 3 };
         using var rig = new AttentionRig(reference);
@@ -206,7 +206,7 @@ public sealed class CpuFusedAttentionTests
     }
 
     [Test]
-    public void Refuses_shapes_that_do_not_fit()
+    public void RefusesShapesThatDoNotFit()
     {
         using var rig = new AttentionRig(new AttentionReference(1, 12, 4, 2, 8));
         using var other = new AttentionRig(new AttentionReference(1, 12, 3, 3, 8));

@@ -10,21 +10,21 @@ public sealed class CpuTopKAttentionTests
     private static readonly Isa[] s_paths = [Isa.Scalar, Isa.Vector128, Isa.Vector256, Isa.Vector512];
 
     [Test]
-    public void Matches_the_definition([ValueSource(nameof(s_paths))] Isa isa, [Values(1, 2, 9, 33, 70)] int time, [Values(1, 4, 40)] int topK) =>
+    public void MatchesTheDefinition([ValueSource(nameof(s_paths))] Isa isa, [Values(1, 2, 9, 33, 70)] int time, [Values(1, 4, 40)] int topK) =>
         Verify(isa, new AttentionReference(2, time, 4, 2, 13) { TopK = Math.Min(topK, time) });
 
     [Test]
-    public void Sees_only_its_document([ValueSource(nameof(s_paths))] Isa isa)
+    public void SeesOnlyItsDocument([ValueSource(nameof(s_paths))] Isa isa)
     {
         int[] documents = [.. Enumerable.Range(0, 2 * 131).Select(i => i % 131 / 100)];
         Verify(isa, new AttentionReference(2, 131, 2, 1, 12) { TopK = 7, Documents = documents });
     }
 
     [Test]
-    public void Adds_partial_sums_of_long_sequences() => Verify(IsaExtensions.Best, new AttentionReference(1, 450, 2, 1, 8) { TopK = 11 });
+    public void AddsPartialSumsOfLongSequences() => Verify(IsaExtensions.Best, new AttentionReference(1, 450, 2, 1, 8) { TopK = 11 });
 
     [Test]
-    public void Float64_agrees_to_twelve_digits()
+    public void Float64AgreesToTwelveDigits()
     {
         var reference = new AttentionReference(2, 40, 4, 2, 9) { TopK = 6 };
         using var rig = new AttentionRig(reference, DType.Float64, strided: true);
@@ -35,7 +35,7 @@ public sealed class CpuTopKAttentionTests
     }
 
     [Test]
-    public void The_smallest_index_wins_among_equals([ValueSource(nameof(s_paths))] Isa isa)
+    public void TheSmallestIndexWinsAmongEquals([ValueSource(nameof(s_paths))] Isa isa)
     {
         var reference = new AttentionReference(1, 100, 1, 1, 5) { TopK = 4 };
         using var rig = new AttentionRig(reference);
@@ -62,7 +62,7 @@ public sealed class CpuTopKAttentionTests
     }
 
     [Test]
-    public void Adds_to_gradients_when_asked()
+    public void AddsToGradientsWhenAsked()
     {
         using var rig = new AttentionRig(new AttentionReference(1, 60, 2, 1, 10) { TopK = 5 });
         using var context = new CpuContext(2, IsaExtensions.Best);
@@ -77,7 +77,7 @@ public sealed class CpuTopKAttentionTests
     }
 
     [Test]
-    public void Bits_do_not_depend_on_threads()
+    public void BitsDoNotDependOnThreads()
     {
         var reference = new AttentionReference(2, 420, 4, 2, 24) { TopK = 20 };
         using var one = new AttentionRig(reference);
@@ -102,7 +102,7 @@ public sealed class CpuTopKAttentionTests
     }
 
     [Test]
-    public void A_score_that_is_not_a_number_shows([Values(0, 3, 40)] int key)
+    public void AScoreThatIsNotANumberShows([Values(0, 3, 40)] int key)
     {
         using var rig = new AttentionRig(new AttentionReference(1, 70, 1, 1, 8) { TopK = 3 });
         using var context = new CpuContext(1, IsaExtensions.Best);
@@ -113,7 +113,7 @@ public sealed class CpuTopKAttentionTests
     }
 
     [Test]
-    public void Runs_without_managed_allocation()
+    public void RunsWithoutManagedAllocation()
     {
         using var rig = new AttentionRig(new AttentionReference(1, 450, 2, 1, 19) { TopK = 9 });
         using var context = new CpuContext(2, IsaExtensions.Best);
@@ -127,7 +127,7 @@ public sealed class CpuTopKAttentionTests
     }
 
     [Test]
-    public void Refuses_block_tables_and_wrong_shapes()
+    public void RefusesBlockTablesAndWrongShapes()
     {
         int[][] blocks = [.. Enumerable.Repeat(new[] { 0 }, 2 * 3)];
         using var rig = new AttentionRig(new AttentionReference(1, 12, 2, 1, 8) { TopK = 3, Blocks = blocks, QuerySize = 4, KeySize = 4 });

@@ -9,7 +9,7 @@ namespace NanoFold.Tests.Cpu.Attention;
 public sealed unsafe class LargestScoresTests
 {
     [Test]
-    public void Keeps_the_largest_by_rank([Values(1, 7, 8, 9, 100, 700)] int count, [Values(1, 3, 8, 99, 300, 700)] int keep, [Values(0, 1, 2, 3)] int kind)
+    public void KeepsTheLargestByRank([Values(1, 7, 8, 9, 100, 700)] int count, [Values(1, 3, 8, 99, 300, 700)] int keep, [Values(0, 1, 2, 3)] int kind)
     {
         var random = new Random((count * 1000) + keep);
         float[] scores = [.. Enumerable.Range(0, count).Select(_ => kind switch
@@ -30,7 +30,7 @@ public sealed unsafe class LargestScoresTests
 
     [TestCase(float.NaN)]
     [TestCase(float.PositiveInfinity)]
-    public void Has_no_order_among_what_is_not_finite(float bad)
+    public void HasNoOrderAmongWhatIsNotFinite(float bad)
     {
         float[] scores = [.. Enumerable.Range(0, 37).Select(i => (float)i)];
         scores[20] = bad;

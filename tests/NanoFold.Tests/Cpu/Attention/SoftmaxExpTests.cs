@@ -7,7 +7,7 @@ namespace NanoFold.Tests.Cpu.Attention;
 public sealed class SoftmaxExpTests
 {
     [Test]
-    public void Agrees_with_the_exponential_of_the_library()
+    public void AgreesWithTheExponentialOfTheLibrary()
     {
         double worst = 0;
         for (int i = 0; i < 200_000; i++)
@@ -26,7 +26,7 @@ public sealed class SoftmaxExpTests
     [TestCase(-1e30f, 0f)]
     [TestCase(float.NegativeInfinity, 0f)]
     [TestCase(float.NaN, float.NaN)]
-    public void Ends_are_exact(float x, float expected)
+    public void EndsAreExact(float x, float expected)
     {
         Assert.That(Wide(x), Is.EqualTo(expected));
         Assert.That(Widest(x), Is.EqualTo(expected).Within(x == -87.5f ? 1e-37f : 0));

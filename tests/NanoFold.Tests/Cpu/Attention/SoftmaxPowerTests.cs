@@ -7,7 +7,7 @@ namespace NanoFold.Tests.Cpu.Attention;
 public sealed class SoftmaxPowerTests
 {
     [Test]
-    public void Agrees_with_powers_of_the_library()
+    public void AgreesWithPowersOfTheLibrary()
     {
         double worst = 0, worstOfWidest = 0;
         for (int i = 0; i < 200_000; i++)
@@ -30,7 +30,7 @@ public sealed class SoftmaxPowerTests
     [TestCase(-1e30f, 0f)]
     [TestCase(float.NegativeInfinity, 0f)]
     [TestCase(float.NaN, float.NaN)]
-    public void Ends_are_exact(float x, float expected)
+    public void EndsAreExact(float x, float expected)
     {
         Assert.That(Wide(x), Is.EqualTo(expected));
         Assert.That(Widest(x), Is.EqualTo(expected).Within(Vector512.IsHardwareAccelerated ? 0 : 1e-7f));

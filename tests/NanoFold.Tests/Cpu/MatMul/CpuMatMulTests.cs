@@ -11,11 +11,11 @@ public sealed class CpuMatMulTests
     public static IEnumerable<string> Engines => NanoFold.Kernels.Cpu.MatMul.Engines.AllSingle.Select(engine => engine.Name).Append("float64");
 
     [Test]
-    public void Every_path_has_an_engine([Values] Isa isa)
+    public void EveryPathHasAnEngine([Values] Isa isa)
         => Assert.That(NanoFold.Kernels.Cpu.MatMul.Engines.For(isa).Name, Does.StartWith(isa == Isa.Scalar ? "scalar" : $"{32 * (int)isa}-bit"));
 
     [TestCaseSource(nameof(Engines))]
-    public void Every_transposition_equals_the_naive_product(string engine)
+    public void EveryTranspositionEqualsTheNaiveProduct(string engine)
     {
         using var context = new CpuContext(1, Isa.Scalar);
         CpuMatMul matMul = Create(context, engine, out DType type);
@@ -30,7 +30,7 @@ public sealed class CpuMatMulTests
     }
 
     [TestCaseSource(nameof(Engines))]
-    public void A_symmetric_product_has_the_bits_of_the_whole_one(string engine)
+    public void ASymmetricProductHasTheBitsOfTheWholeOne(string engine)
     {
         using var context = new CpuContext(2, Isa.Scalar);
         CpuMatMul matMul = Create(context, engine, out DType type);
@@ -53,7 +53,7 @@ public sealed class CpuMatMulTests
     }
 
     [Test]
-    public void What_is_said_to_be_symmetric_is_square_and_overwritten()
+    public void WhatIsSaidToBeSymmetricIsSquareAndOverwritten()
     {
         using var context = new CpuContext(1, Isa.Scalar);
         var random = new Random(1);
@@ -66,7 +66,7 @@ public sealed class CpuMatMulTests
     }
 
     [TestCaseSource(nameof(Engines))]
-    public void Any_strides_equal_the_naive_product(string engine)
+    public void AnyStridesEqualTheNaiveProduct(string engine)
     {
         using var context = new CpuContext(2, Isa.Scalar);
         CpuMatMul matMul = Create(context, engine, out DType type);
@@ -94,7 +94,7 @@ public sealed class CpuMatMulTests
     }
 
     [TestCaseSource(nameof(Engines))]
-    public void Few_rows_of_a_large_product_equal_the_naive_product(string engine)
+    public void FewRowsOfALargeProductEqualTheNaiveProduct(string engine)
     {
         using var context = new CpuContext(2, Isa.Scalar);
         CpuMatMul matMul = Create(context, engine, out DType type);
@@ -107,7 +107,7 @@ public sealed class CpuMatMulTests
     }
 
     [TestCaseSource(nameof(Engines))]
-    public void Batches_may_be_permuted_and_broadcast(string engine)
+    public void BatchesMayBePermutedAndBroadcast(string engine)
     {
         using var context = new CpuContext(2, Isa.Scalar);
         CpuMatMul matMul = Create(context, engine, out DType type);
@@ -134,7 +134,7 @@ public sealed class CpuMatMulTests
     }
 
     [Test]
-    public void Leading_dimensions_of_a_shared_weight_are_rows([Values(1, 5)] int time)
+    public void LeadingDimensionsOfASharedWeightAreRows([Values(1, 5)] int time)
     {
         using var context = new CpuContext(2, IsaExtensions.Best);
         var random = new Random(10);
@@ -154,7 +154,7 @@ public sealed class CpuMatMulTests
     [TestCase(9, 2100, 1200, false, true)]
     [TestCase(7, 4200, 300, false, false)]
     [TestCase(12, 4500, 700, false, true)]
-    public void Long_shapes_are_cut_into_spans(int rows, int columns, int depth, bool transposeA, bool transposeB)
+    public void LongShapesAreCutIntoSpans(int rows, int columns, int depth, bool transposeA, bool transposeB)
     {
         using var context = new CpuContext(2, IsaExtensions.Best);
         var random = new Random(11);
@@ -163,7 +163,7 @@ public sealed class CpuMatMulTests
     }
 
     [Test]
-    public void Threads_do_not_change_a_bit([Values] Isa isa, [Values(2, 3, 7)] int threads)
+    public void ThreadsDoNotChangeABit([Values] Isa isa, [Values(2, 3, 7)] int threads)
     {
         foreach ((int rows, int columns, int depth) in new[] { (130, 200, 70), (3, 500, 200), (2, 150, 90), (1, 70, 700), (100, 64, 600) })
         {
@@ -186,7 +186,7 @@ public sealed class CpuMatMulTests
     }
 
     [Test]
-    public void Threads_do_not_change_a_bit_of_a_batch([Values(2, 3, 7)] int threads)
+    public void ThreadsDoNotChangeABitOfABatch([Values(2, 3, 7)] int threads)
     {
         double[][] results = new double[2][];
         for (int i = 0; i < 2; i++)
@@ -208,7 +208,7 @@ public sealed class CpuMatMulTests
 
     [TestCase(100, 70, 50)]
     [TestCase(2, 70, 50)]
-    public void Y_may_be_the_residual(int rows, int columns, int depth)
+    public void YMayBeTheResidual(int rows, int columns, int depth)
     {
         using var context = new CpuContext(1, IsaExtensions.Best);
         var matMul = new CpuMatMul(context);
@@ -232,7 +232,7 @@ public sealed class CpuMatMulTests
     }
 
     [Test]
-    public void A_call_allocates_nothing([Values(1, 2)] int threads)
+    public void ACallAllocatesNothing([Values(1, 2)] int threads)
     {
         using var context = new CpuContext(threads, IsaExtensions.Best);
         var matMul = new CpuMatMul(context);
@@ -256,7 +256,7 @@ public sealed class CpuMatMulTests
     }
 
     [Test]
-    public void Shapes_that_do_not_fit_are_named()
+    public void ShapesThatDoNotFitAreNamed()
     {
         using var context = new CpuContext(1, Isa.Scalar);
         var matMul = new CpuMatMul(context);

@@ -12,7 +12,7 @@ public sealed class GroupedMatMulTests
     public static IEnumerable<string> Engines => CpuMatMulTests.Engines;
 
     [TestCaseSource(nameof(Engines))]
-    public void Rows_meet_the_matrix_of_their_group(string engine)
+    public void RowsMeetTheMatrixOfTheirGroup(string engine)
     {
         using var context = new CpuContext(2, Isa.Scalar);
         CpuMatMul matMul = CpuMatMulTests.Create(context, engine, out DType type);
@@ -51,7 +51,7 @@ public sealed class GroupedMatMulTests
     }
 
     [TestCaseSource(nameof(Engines))]
-    public void Gradients_of_the_weights_go_to_their_group(string engine)
+    public void GradientsOfTheWeightsGoToTheirGroup(string engine)
     {
         using var context = new CpuContext(2, Isa.Scalar);
         CpuMatMul matMul = CpuMatMulTests.Create(context, engine, out DType type);
@@ -88,7 +88,7 @@ public sealed class GroupedMatMulTests
     }
 
     [Test]
-    public void Threads_do_not_change_a_bit_and_nothing_is_allocated([Values(2, 3)] int threads, [Values] bool perGroupOutput)
+    public void ThreadsDoNotChangeABitAndNothingIsAllocated([Values(2, 3)] int threads, [Values] bool perGroupOutput)
     {
         double[][] results = new double[2][];
         for (int i = 0; i < 2; i++)
@@ -119,7 +119,7 @@ public sealed class GroupedMatMulTests
     [TestCase(new[] { 0, 3, 3, 4, 41 }, "got 41 after 4 at 4")]
     [TestCase(new[] { -1, 3, 3, 4, 5 }, "got -1 after 0 at 0")]
     [TestCase(new[] { 0, 3, 3, 4 }, "offsets")]
-    public void Bad_offsets_are_named(int[] offsets, string message)
+    public void BadOffsetsAreNamed(int[] offsets, string message)
     {
         using var context = new CpuContext(1, Isa.Scalar);
         var random = new Random(22);
@@ -130,7 +130,7 @@ public sealed class GroupedMatMulTests
     }
 
     [Test]
-    public void Shapes_that_do_not_fit_are_named()
+    public void ShapesThatDoNotFitAreNamed()
     {
         using var context = new CpuContext(1, Isa.Scalar);
         var random = new Random(23);

@@ -30,7 +30,7 @@ public sealed class HalfSuite : EngineTests
     }
 
     [TestCaseSource(nameof(Cases))]
-    public void Ops_are_those_of_single_precision_but_for_rounding(OpCase opCase)
+    public void OpsAreThoseOfSinglePrecisionButForRounding(OpCase opCase)
     {
         foreach (DType type in s_types)
         {
@@ -54,7 +54,7 @@ public sealed class HalfSuite : EngineTests
     }
 
     [TestCaseSource(nameof(Variants))]
-    public void Models_are_those_of_single_precision_but_for_rounding(ModelConfig config)
+    public void ModelsAreThoseOfSinglePrecisionButForRounding(ModelConfig config)
     {
         // Rounding may choose another expert or key, or the other side of a kink, and then the gradient is another one.
         ModelConfig resolved = config.Resolve();
@@ -79,7 +79,7 @@ public sealed class HalfSuite : EngineTests
     }
 
     [TestCaseSource(nameof(Variants))]
-    public void Taps_recomputation_and_memory_of_its_own_give_the_same_bits(ModelConfig config)
+    public void TapsRecomputationAndMemoryOfItsOwnGiveTheSameBits(ModelConfig config)
     {
         foreach (DType type in s_types)
         {
@@ -99,7 +99,7 @@ public sealed class HalfSuite : EngineTests
     }
 
     [Test]
-    public void Editors_take_values_of_single_precision()
+    public void EditorsTakeValuesOfSinglePrecision()
     {
         var owned = new List<IDisposable>();
         View direction = Host.New(_fused, DType.Float32, [1, 1, 16], Numbers.Uniform("direction", 16, -1, 1), owned);
