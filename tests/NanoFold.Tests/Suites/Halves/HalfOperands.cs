@@ -39,11 +39,6 @@ internal sealed class HalfOperands : IDisposable
         return copy;
     }
 
-    /// <summary>An operand that must not have 16 bits: what sums over activations.</summary>
-    public static View Sum(in View x) => x.IsNone || !x.Type.Is16Bit()
-        ? x
-        : throw new ArgumentException($"half: {x} holds sums, expected Float32");
-
     /// <summary>Rounds what was written.</summary>
     public void Dispose()
     {
