@@ -34,7 +34,7 @@ public sealed class ScanOp(IKernel<ScanCall> kernel, IKernel<ScanBackwardCall>? 
     }
 
     /// <summary>
-    /// Goes on from <paramref name="state"/> [B, C] by <paramref name="counts"/>[b] places of each row and leaves the state behind them there; no gradient.
+    /// Goes on from <paramref name="state"/> [B, C] by <paramref name="counts"/>[b] places of each row and leaves the state after them there; no gradient.
     /// </summary>
     public static Tensor Decode(Tape tape, Tensor a, Tensor x, Tensor state, Tensor counts, Tensor continues = default)
     {

@@ -38,7 +38,7 @@ internal unsafe struct RecurrentWork<TCell> : ILaneWork
         Panels.Item(item, out int panel, out int first, out int rows);
         Panels.Panel(panel, out int head, out int unit, out int units);
         int size = V.Type.Size(), width = Panels.Width;
-        byte* sums = stackalloc byte[RowTiles.MostRows * 4 * RowTiles.Units * sizeof(double)];
+        byte* sums = stackalloc byte[RowTiles.MostRows * TCell.Gates * RowTiles.Units * sizeof(double)];
         nint gate = RowTiles.Units, stride = TCell.Gates * gate;
         if (Packed is not null && (Place > 0 || Initial is not null))
         {
