@@ -209,6 +209,36 @@ public class TrainLoopTests
     }
 
     [Test]
+    public void ARunWhoseLossIsBeyondEveryPerplexityHasDiverged()
+    {
+        // Muon's step of 10 gives losses of hundreds of nats, all of them finite.
+        RunConfig config = _rig.Config("train.learningRate=10", "train.steps=60", "train.warmup=6", "train.evaluateEvery=12", "train.checkpointEvery=4");
+        var recorder = new Recorder();
+        UserException fault = Assert.Throws<UserException>(() => _rig.Train("run", config, observer: recorder))!;
+
+        (long step, Evaluation evaluation) = recorder.Evaluations.Last();
+        Assert.That(evaluation.Loss, Is.GreaterThan(Math.Log(double.MaxValue)).And.LessThan(1e6));
+        Assert.That(fault.Message, Does.StartWith($"step {step}: the validation loss is ").And.Contain("nats per token, where guessing has 5.5452: the run has diverged; the state of step ").And.Contain("train.learningRate"));
+        // The last state before the losses rose that far.
+        long[] saved = _rig.Checkpoints("run");
+        Assert.That(saved, Is.Not.Empty.And.All.LessThan(step));
+        Assert.That(recorder.Losses[(int)saved[^1] - 1], Is.LessThan(Math.Log(double.MaxValue)));
+        Assert.That(fault.Message, Does.Contain($"the state of step {saved[^1]} is saved in {_rig["run"]}"));
+    }
+
+    [Test]
+    public void WithoutValidationTheLossOfManyStepsTells()
+    {
+        var recorder = new Recorder();
+        RunConfig config = _rig.Config("data.validationFraction=0", "train.learningRate=1000", "train.schedule=constant", "train.steps=60", "train.warmup=0", "train.checkpointEvery=60", "train.evaluateEvery=60");
+        UserException fault = Assert.Throws<UserException>(() => _rig.Train("run", config, observer: recorder))!;
+
+        Assert.That(fault.Message, Does.Match(@"^step \d+: the loss is [\d.]+ nats per token, where guessing has 5\.5452: the run has diverged; the state of step "));
+        Assert.That(recorder.Losses.TakeLast(20), Has.All.GreaterThan(Math.Log(double.MaxValue)));
+        Assert.That(_rig.Checkpoints("run"), Is.EqualTo(new[] { recorder.Steps[^1] }));
+    }
+
+    [Test]
     public void AValidationThatIsNotFiniteStopsToo()
     {
         using var backend = new CpuBackend(1);

@@ -34,9 +34,9 @@ internal static class TrainCommand
     private static JsonObject Result(TrainSession session, TrainSummary summary) => new()
     {
         ["steps"] = summary.Steps,
-        ["trainLoss"] = Finite(summary.TrainLoss),
-        ["validationLoss"] = Finite(summary.Validation?.Loss),
-        ["validationBitsPerByte"] = Finite(summary.Validation?.BitsPerByte),
+        ["trainLoss"] = summary.TrainLoss,
+        ["validationLoss"] = summary.Validation?.Loss,
+        ["validationBitsPerByte"] = summary.Validation?.BitsPerByte,
         ["tokensPerSecond"] = summary.TokensPerSecond,
         ["peakRssBytes"] = StepBenchmark.PeakResident(),
         ["seconds"] = summary.Seconds,
@@ -49,6 +49,4 @@ internal static class TrainCommand
             _ => "interrupted",
         },
     };
-
-    private static double? Finite(double? value) => value is { } number && double.IsFinite(number) ? number : null;
 }
