@@ -16,18 +16,19 @@ public static class FiniteJson
     /// <summary>Writes a figure, null where it is not finite.</summary>
     public static void WriteFigure(this Utf8JsonWriter json, ReadOnlySpan<byte> name, double value)
     {
-        if (double.IsFinite(value))
-        {
-            json.WriteNumber(name, value);
-        }
-        else
-        {
-            json.WriteNull(name);
-        }
+        json.WritePropertyName(name);
+        WriteFigure(json, value);
     }
 
     /// <inheritdoc cref="WriteFigure(Utf8JsonWriter, ReadOnlySpan{byte}, double)"/>
     public static void WriteFigure(this Utf8JsonWriter json, ReadOnlySpan<byte> name, long value) => json.WriteNumber(name, value);
+
+    /// <inheritdoc cref="WriteFigure(Utf8JsonWriter, ReadOnlySpan{byte}, double)"/>
+    public static void WriteFigure(this Utf8JsonWriter json, string name, double value)
+    {
+        json.WritePropertyName(name);
+        WriteFigure(json, value);
+    }
 
     /// <summary>Replaces figures that are not finite by null, throughout a tree; returns it.</summary>
     public static JsonNode? Clean(JsonNode? node)
@@ -63,6 +64,18 @@ public static class FiniteJson
         return IsNotFinite(node) ? null : node;
     }
 
+    private static void WriteFigure(Utf8JsonWriter json, double value)
+    {
+        if (double.IsFinite(value))
+        {
+            json.WriteNumberValue(value);
+        }
+        else
+        {
+            json.WriteNullValue();
+        }
+    }
+
     private static bool IsNotFinite(JsonNode? node) => node is JsonValue value
         && (value.TryGetValue(out double real) ? !double.IsFinite(real) : value.TryGetValue(out float single) && !float.IsFinite(single));
 
@@ -73,16 +86,6 @@ public static class FiniteJson
         public override double Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options)
             => reader.TokenType == JsonTokenType.Null ? double.NaN : reader.GetDouble();
 
-        public override void Write(Utf8JsonWriter writer, double value, JsonSerializerOptions options)
-        {
-            if (double.IsFinite(value))
-            {
-                writer.WriteNumberValue(value);
-            }
-            else
-            {
-                writer.WriteNullValue();
-            }
-        }
+        public override void Write(Utf8JsonWriter writer, double value, JsonSerializerOptions options) => WriteFigure(writer, value);
     }
 }

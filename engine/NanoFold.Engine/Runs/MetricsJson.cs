@@ -19,6 +19,14 @@ internal static class MetricsJson
             if (state.result.IsFinite)
             {
                 json.WriteFigure("loss"u8, state.result.Loss);
+                for (int i = 0; i < LossTerms.Count; i++)
+                {
+                    if (state.result.Terms[i] is (var key, { } term))
+                    {
+                        json.WriteFigure(key, term);
+                    }
+                }
+
                 json.WriteFigure("gradientNorm"u8, state.result.GradientNorm);
             }
             else
