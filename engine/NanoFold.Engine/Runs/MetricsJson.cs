@@ -19,6 +19,14 @@ internal static class MetricsJson
             if (state.result.IsFinite)
             {
                 json.WriteNumber("loss"u8, state.result.Loss);
+                for (int i = 0; i < LossTerms.Count; i++)
+                {
+                    if (state.result.Terms[i] is (var key, { } term))
+                    {
+                        json.WriteNumber(key, term);
+                    }
+                }
+
                 json.WriteNumber("gradientNorm"u8, state.result.GradientNorm);
             }
             else

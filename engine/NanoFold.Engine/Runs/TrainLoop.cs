@@ -20,6 +20,7 @@ public sealed class TrainLoop
     private readonly Queue<double> _recentLosses = new();
     private long _step;
     private int _skipped;
+    private LossTerms _terms;
 
     /// <param name="session">What is trained; several loops may follow each other.</param>
     /// <param name="observer">Told how it goes, or null.</param>
@@ -81,7 +82,7 @@ public sealed class TrainLoop
         }
 
         double seconds = Stopwatch.GetElapsedTime(started).TotalSeconds;
-        return new TrainSummary(end, _step, _recentLosses.DefaultIfEmpty(double.NaN).Average(), _session.State.LastEvaluation, _clock.TokensPerSecond, seconds);
+        return new TrainSummary(end, _step, _recentLosses.DefaultIfEmpty(double.NaN).Average(), _session.State.LastEvaluation, _clock.TokensPerSecond, seconds) { Terms = _terms };
     }
 
     private void Evaluate(bool isLast)
@@ -110,6 +111,7 @@ public sealed class TrainLoop
         if (result.IsFinite)
         {
             _recentLosses.Enqueue(result.Loss);
+            _terms = result.Terms;
         }
 
         if (_recentLosses.Count > 50)

@@ -112,7 +112,10 @@ public sealed class Trainer : IDisposable
             state.GetDouble(StepSlot.Loss),
             Math.Sqrt(state.GetDouble(StepSlot.GradientSquares)),
             state.GetDouble(StepSlot.LearningRate),
-            _buffers.Length * _batches.Batch * _batches.Context);
+            _buffers.Length * _batches.Batch * _batches.Context)
+        {
+            Terms = LossTerms.Of(state, Plan.Tape.LossTerms),
+        };
     }
 
     /// <summary>
@@ -200,6 +203,11 @@ public sealed class Trainer : IDisposable
         state.Set(StepSlot.LearningRate, factor * _config.LearningRate!.Value);
         state.Set(StepSlot.MatrixLearningRate, factor * (_config.MatrixLearningRate ?? 0));
         state.Set(StepSlot.Loss, 0.0);
+        foreach (StepSlot term in LossTerms.Slots)
+        {
+            state.Set(term, 0.0);
+        }
+
         state.Set(StepSlot.GradientSquares, 0.0);
         _log?.Begin(EventKind.Part, StepPart.ZeroGradients);
         _model.Backend.Fill(_model.Store.AllGradients, 0);
