@@ -40,7 +40,7 @@ public sealed class TrainLoop
         while (_step < Steps && (end = WhyStop(stop, started)) == TrainEnd.Finished)
         {
             _clock.Start();
-            StepResult result = _session.Trainer.Step(_step);
+            StepResult result = Saving(static loop => loop._session.Trainer.Step(loop._step));
             _clock.Stop(result.Tokens);
             if (_divergence.IsNotFinite(result))
             {
@@ -89,7 +89,7 @@ public sealed class TrainLoop
 
     private void Evaluate(bool isLast)
     {
-        if (_session.Evaluate(_step, isLast) is { } evaluation)
+        if (Saving(loop => loop._session.Evaluate(loop._step, isLast)) is { } evaluation)
         {
             _observer?.Evaluated(_step, evaluation);
             if (!double.IsFinite(evaluation.Loss))
@@ -156,6 +156,24 @@ public sealed class TrainLoop
         if (_session.Save(_step, _clock.StepSeconds) is { } path)
         {
             _observer?.Saved(_step, path);
+        }
+    }
+
+    // Where the text cannot be read any more, the steps that were taken are not lost.
+    private T Saving<T>(Func<TrainLoop, T> action)
+    {
+        try
+        {
+            return action(this);
+        }
+        catch (UserException e) when (_step > 0 && _session.RunPath is not null)
+        {
+            if (_session.SavedStep != _step)
+            {
+                Save();
+            }
+
+            throw new UserException($"{e.Message}; the state after step {_step} is saved in {_session.RunPath}", e);
         }
     }
 

@@ -98,6 +98,29 @@ public class TrainLoopTests
         _rig.AssertSame("run", "straight", 12);
     }
 
+    /// <summary>Someone cuts a file of the token cache short while it is trained on: what was learned is saved, and the entry made anew on going on.</summary>
+    [TestCase("train.tokens")]
+    [TestCase("validation.tokens")]
+    public void ATextThatIsCutShortEndsItWithACheckpoint(string name)
+    {
+        var recorder = new Recorder(step =>
+        {
+            if (step == 4)
+            {
+                using var file = new FileStream(Directory.GetFiles(_rig["cache"], name, SearchOption.AllDirectories).Single(), FileMode.Open, FileAccess.Write, FileShare.ReadWrite | FileShare.Delete);
+                file.SetLength(64);
+            }
+        });
+        UserException fault = Assert.Throws<UserException>(() => _rig.Train("run", _rig.Config("train.checkpointEvery=100"), observer: recorder))!;
+
+        Assert.That(fault.Message, Does.Contain($"{name}: became shorter").And.Contains("is saved in"));
+        Assert.That(_rig.Checkpoints("run"), Is.EqualTo(new long[] { name == "train.tokens" ? 5 : 6 }));
+        _rig.Resume("run");
+        _rig.Train("straight", "train.checkpointEvery=100");
+        // The evaluation that could not be made is not made up for.
+        _rig.AssertSame("run", "straight", 12, metrics: name == "train.tokens");
+    }
+
     [Test]
     public void AskedToStopBeforeTheFirstStepItCanStillBeTakenUp()
     {
