@@ -106,7 +106,7 @@ public sealed class Trainer : IDisposable
 
         Update();
         // While a device works on this step the host draws the next batch; reading the state waits.
-        Draw(step + 1);
+        DrawAhead(step + 1);
         StepState state = _model.Backend.State;
         return new StepResult(
             state.GetDouble(StepSlot.Loss),
@@ -222,6 +222,7 @@ public sealed class Trainer : IDisposable
             return;
         }
 
+        _drawn = -1;
         for (int i = 0; i < _buffers.Length; i++)
         {
             BatchBuffers buffers = _buffers[i];
@@ -229,6 +230,19 @@ public sealed class Trainer : IDisposable
         }
 
         _drawn = step;
+    }
+
+    // A text that cannot be read is a fault of the step that needs it, not of the one that is done.
+    private void DrawAhead(long step)
+    {
+        try
+        {
+            Draw(step);
+        }
+        catch (UserException)
+        {
+            _drawn = -1;
+        }
     }
 
     private void Upload(int microBatch)

@@ -39,7 +39,7 @@ internal static class TrainCommand
         {
             if (summary.Terms[i] is (var key, { } term))
             {
-                result[key] = Finite(term);
+                result[key] = term;
             }
         }
 
@@ -49,9 +49,9 @@ internal static class TrainCommand
     private static JsonObject Figures(TrainSession session, TrainSummary summary) => new()
     {
         ["steps"] = summary.Steps,
-        ["trainLoss"] = Finite(summary.TrainLoss),
-        ["validationLoss"] = Finite(summary.Validation?.Loss),
-        ["validationBitsPerByte"] = Finite(summary.Validation?.BitsPerByte),
+        ["trainLoss"] = summary.TrainLoss,
+        ["validationLoss"] = summary.Validation?.Loss,
+        ["validationBitsPerByte"] = summary.Validation?.BitsPerByte,
         ["tokensPerSecond"] = summary.TokensPerSecond,
         ["peakRssBytes"] = StepBenchmark.PeakResident(),
         ["seconds"] = summary.Seconds,
@@ -64,6 +64,4 @@ internal static class TrainCommand
             _ => "interrupted",
         },
     };
-
-    private static double? Finite(double? value) => value is { } number && double.IsFinite(number) ? number : null;
 }
