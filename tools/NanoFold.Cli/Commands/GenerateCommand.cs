@@ -47,7 +47,6 @@ internal static class GenerateCommand
         using Backend backend = Devices.Open(invocation);
         using TrainedModel trained = TrainedModel.Load(path, backend);
         using var generator = new Generator(trained.Model, trained.Tokenizer);
-        using var interrupt = new Interrupt();
         bool streams = prompts.Length == 1;
         ulong seed = (ulong)(invocation.Seed ?? Random.Shared.NextInt64());
         if (streams)
@@ -55,7 +54,7 @@ internal static class GenerateCommand
             output.Text.Write(prompts[0]);
         }
 
-        GenerationResult result = generator.Generate(prompts, change(trained.Config.Generation), seed, streams ? (_, text) => Stream(output, text) : null, interrupt.Token);
+        GenerationResult result = generator.Generate(prompts, change(trained.Config.Generation), seed, streams ? (_, text) => Stream(output, text) : null, invocation.Interrupt.Token);
         if (streams)
         {
             output.Text.WriteLine();

@@ -20,16 +20,17 @@ internal static class TrainCommand
     {
         RunConfig config = options.Config(invocation);
         using Backend backend = Devices.Open(invocation);
-        using var interrupt = new Interrupt();
+        Interrupt interrupt = invocation.Interrupt;
         var progress = new TrainProgress(invocation.Output);
         using TrainSession session = options.Resume(invocation) is { } resumed
             ? TrainSession.Resume(resumed, backend, config, progress.Note, interrupt.Token)
             : TrainSession.Open(config, backend, options.Out(invocation) ?? RunFolder.DefaultPath(config.Preset, DateTime.Now), progress.Note, interrupt.Token);
+        interrupt.Asked = progress.Asked;
         progress.Describe(session, backend);
         TrainSummary summary = progress.Show(() => new TrainLoop(session, progress).Run(interrupt.Token));
         progress.Conclude(session, summary);
         invocation.Output.Result(Result(session, summary));
-        return summary.End == TrainEnd.Interrupted ? Faults.Interrupted : Faults.Done;
+        return summary.End == TrainEnd.Interrupted ? interrupt.ExitCode ?? Faults.Interrupted : Faults.Done;
     }
 
     private static JsonObject Result(TrainSession session, TrainSummary summary)
