@@ -57,17 +57,13 @@ public class GenerateCommandTests
     [Test]
     public void StopsMayHoldEscapes()
     {
-        // The first byte that this model writes.
-        string first = ((string)Json("--seed", "1", "--prompt", "no")["samples"]![0]!["text"]!)[..1];
-        string escaped = string.Concat(Encoding.UTF8.GetBytes(first).Select(b => $@"\x{b:x2}"));
-        if (first == "\uFFFD")
-        {
-            Assert.Inconclusive("it is no text");
-        }
+        string text = (string)Json("--seed", "1", "--prompt", "no")["samples"]![0]!["text"]!;
+        char stop = text.First(char.IsAscii);
+        string escaped = $@"\x{(int)stop:x2}";
 
         JsonNode sample = Json("--seed", "1", "--prompt", "no", "-e", "--stop", escaped)["samples"]![0]!;
-        Assert.That(((string?)sample["text"], (string?)sample["finish"]), Is.EqualTo(("", "stop")));
-        Assert.That((string?)Json("--seed", "1", "--prompt", "no", "--stop", escaped)["samples"]![0]!["finish"], Is.EqualTo("length"));
+        Assert.That(((string?)sample["text"], (string?)sample["finish"]), Is.EqualTo((text[..text.IndexOf(stop)], "stop")));
+        Assert.That((string?)Json("--seed", "1", "--prompt", "no", "--stop", escaped)["samples"]![0]!["text"], Is.EqualTo(text));
     }
 
     [TestCase("--temperature -1", "--temperature: expected a number of at least 0, got '-1'")]
