@@ -12,8 +12,7 @@ public static class ModelFile
     /// <summary>The file, to be written into a checkpoint.</summary>
     public static CheckpointFile Of(ParameterStore store) => new(Name, stream =>
     {
-        var writer = new SafeTensorsWriter();
-        writer.SetMetadata("format", "nanofold");
+        SafeTensorsWriter writer = NewWriter();
         var download = new Downloads(store.Backend);
         foreach (Parameter parameter in store.Parameters)
         {
@@ -57,6 +56,18 @@ public static class ModelFile
         {
             throw new UserException($"{path}: is damaged: '{name}' has values that are not finite");
         }
+    }
+
+    /// <summary>
+    /// A writer whose file says what it holds: <c>format</c> is "pt" as in most files of the field (row-major, names of modules and parameters), for
+    /// some programs open no other; <c>producer</c> is ours.
+    /// </summary>
+    internal static SafeTensorsWriter NewWriter()
+    {
+        var writer = new SafeTensorsWriter();
+        writer.SetMetadata("format", "pt");
+        writer.SetMetadata("producer", "nanofold");
+        return writer;
     }
 
     private static long[] Shape(in Layout layout) => Array.ConvertAll(layout.ToShape(), d => (long)d);

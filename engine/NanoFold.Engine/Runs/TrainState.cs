@@ -1,7 +1,5 @@
-using System.Text.Json;
 using NanoFold.Engine.Checkpoints;
 using NanoFold.Engine.Training;
-using NanoFold.Kernels;
 
 namespace NanoFold.Engine.Runs;
 
@@ -15,11 +13,11 @@ namespace NanoFold.Engine.Runs;
 public sealed record TrainState(long Step, int Steps, double Seconds, double? BestLoss, Evaluation? LastEvaluation, string ContentHash)
 {
     public const string FileName = "state.json";
-    private const int CurrentVersion = 1;
 
-    private static readonly JsonSerializerOptions s_json = new(JsonSerializerDefaults.Web) { WriteIndented = true };
+    /// <summary>The version that is written; newer ones are refused. Version 1 has no <see cref="Files"/>.</summary>
+    public const int CurrentVersion = 2;
 
-    /// <summary>Layout of the file; a newer one is refused.</summary>
+    /// <summary>Layout of the file.</summary>
     public int Version { get; init; } = CurrentVersion;
 
     /// <summary>The factor on the loss's gradient; other than 1 in half precision only.</summary>
@@ -28,32 +26,30 @@ public sealed record TrainState(long Step, int Steps, double Seconds, double? Be
     /// <summary>Steps in a row that were not skipped, since the factor last changed.</summary>
     public long GoodSteps { get; init; }
 
-    /// <summary>The file, to be written into a checkpoint.</summary>
-    public CheckpointFile ToFile() => new(FileName, stream => JsonSerializer.Serialize(stream, this, s_json));
+    /// <summary>Length and hash of every other file of the checkpoint; null in those of version 1.</summary>
+    public IReadOnlyList<FileSeal>? Files { get; init; }
 
-    public static TrainState Load(string folder)
+    /// <summary>The file, to be written into a checkpoint after the <paramref name="others"/>.</summary>
+    public CheckpointFile ToFile(IReadOnlyList<FileSeal> others) => TrainStateFile.Of(this with { Version = CurrentVersion, Files = others });
+
+    /// <summary>Reads the file of a checkpoint.</summary>
+    /// <exception cref="UserException">It is missing, damaged, or of a newer version.</exception>
+    public static TrainState Load(string folder) => TrainStateFile.Load(Path.Combine(folder, FileName));
+
+    /// <summary>Throws where a file of the checkpoint is not what was written; checkpoints of version 1 cannot tell.</summary>
+    /// <param name="folder">The checkpoint.</param>
+    /// <param name="names">The files that will be read; all that were written where none is named.</param>
+    /// <exception cref="UserException">One differs, or cannot be read.</exception>
+    public void RequireFiles(string folder, params string[] names)
     {
-        string path = Path.Combine(folder, FileName);
-        try
+        foreach (string name in names.Length > 0 ? names : [.. Files?.Select(file => file.Name) ?? []])
         {
-            using FileStream stream = File.OpenRead(path);
-            TrainState? state = JsonSerializer.Deserialize<TrainState>(stream, s_json);
-            return state switch
+            if (Files is not null)
             {
-                { Version: > CurrentVersion } => throw new UserException($"{path}: was written by a newer NanoFold; update to resume from it"),
-                null or { Step: < 0 } or { ContentHash: null } => throw new UserException($"{path}: is damaged: it lacks step, steps or contentHash"),
-                { LossScale: not (>= LossScaling.Least and <= LossScaling.Most) } => throw new UserException($"{path}: is damaged: lossScale is {state.LossScale}"),
-                _ when state.Steps < Math.Max(1, state.Step) => throw new UserException($"{path}: is damaged: step {state.Step} of {state.Steps}"),
-                _ => state,
-            };
-        }
-        catch (JsonException e)
-        {
-            throw new UserException($"{path}: is damaged: it is not JSON with step, steps and contentHash", e);
-        }
-        catch (Exception e) when (FileFault.Is(e))
-        {
-            throw FileFault.Describe("cannot read", path, e);
+                FileSeal seal = Files.FirstOrDefault(file => file.Name == name)
+                    ?? throw new UserException($"{Path.Combine(folder, FileName)}: is damaged: it has no hash of {name}");
+                seal.Require(folder);
+            }
         }
     }
 }
