@@ -98,8 +98,12 @@ internal sealed class TrainOptions
     private bool Given(Invocation invocation, string key) => invocation.Get(_keyed.First(k => k.Key == key).Option) is not null;
 
     /// <summary>With the vocabulary that training would find, as far as that is known before.</summary>
-    public static RunConfig WithVocab(RunConfig config) => config.WithVocab(
-        config.Tokenizer is FileTokenizerConfig { Path: { } path } ? Tokenizer.Load(path).Vocab : config.Tokenizer.ExpectedVocab(config.Data));
+    public static RunConfig WithVocab(RunConfig config) => config.WithVocab(config switch
+    {
+        { Tokenizer: FileTokenizerConfig { Path: { } path } } => Tokenizer.Load(path).Vocab,
+        { Model.Vocab: > 0 } => config.Tokenizer.LeastVocab(config.Data),
+        _ => config.Tokenizer.ExpectedVocab(config.Data),
+    });
 
     private void CheckResumable(Invocation invocation)
     {
