@@ -154,6 +154,29 @@ public sealed class CheckpointFolder
         });
     }
 
+    /// <summary>Deletes the checkpoints after a step, the newest first, and the mark of the best where it was one of them.</summary>
+    /// <returns>Those that are gone, by step.</returns>
+    public IReadOnlyList<Checkpoint> DeleteAfter(long step)
+    {
+        Checkpoint[] after = [.. List().Where(checkpoint => checkpoint.Step > step)];
+        bool bestGoes = after.Length > 0 && Best()?.Checkpoint.Step > step;
+        return Guard("cannot delete from", () =>
+        {
+            PlainFile.RequireNoLink(Path);
+            if (bestGoes)
+            {
+                File.Delete(System.IO.Path.Combine(Path, BestName));
+            }
+
+            foreach (Checkpoint checkpoint in after.Reverse())
+            {
+                Discard(checkpoint.Path);
+            }
+
+            return after;
+        });
+    }
+
     /// <summary>
     /// Deletes what a writer that was killed left behind, and puts a checkpoint back that had made way for one that never
     /// arrived. <see cref="Write"/> does this first.

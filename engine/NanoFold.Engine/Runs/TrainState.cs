@@ -14,7 +14,7 @@ public sealed record TrainState(long Step, int Steps, double Seconds, double? Be
 {
     public const string FileName = "state.json";
 
-    /// <summary>The version that is written; newer ones are refused. Version 1 has no <see cref="Files"/>.</summary>
+    /// <summary>The version that is written; newer ones are refused. Version 1 has no hashes.</summary>
     public const int CurrentVersion = 2;
 
     /// <summary>Layout of the file.</summary>
@@ -26,30 +26,36 @@ public sealed record TrainState(long Step, int Steps, double Seconds, double? Be
     /// <summary>Steps in a row that were not skipped, since the factor last changed.</summary>
     public long GoodSteps { get; init; }
 
-    /// <summary>Length and hash of every other file of the checkpoint; null in those of version 1.</summary>
-    public IReadOnlyList<FileSeal>? Files { get; init; }
-
-    /// <summary>The file, to be written into a checkpoint after the <paramref name="others"/>.</summary>
-    public CheckpointFile ToFile(IReadOnlyList<FileSeal> others) => TrainStateFile.Of(this with { Version = CurrentVersion, Files = others });
+    /// <summary>The file, to be written into a checkpoint after the <paramref name="others"/>, whose lengths and hashes it keeps.</summary>
+    public CheckpointFile ToFile(IReadOnlyList<FileSeal> others) => TrainStateFile.Of(this with { Version = CurrentVersion }, others);
 
     /// <summary>Reads the file of a checkpoint.</summary>
     /// <exception cref="UserException">It is missing, damaged, or of a newer version.</exception>
-    public static TrainState Load(string folder) => TrainStateFile.Load(Path.Combine(folder, FileName));
+    public static TrainState Load(string folder) => TrainStateFile.Load(Path.Combine(folder, FileName)).State;
 
-    /// <summary>Throws where a file of the checkpoint is not what was written; checkpoints of version 1 cannot tell.</summary>
+    /// <summary>Reads the file of a checkpoint and throws where another one is not what was written; those of version 1 cannot tell.</summary>
     /// <param name="folder">The checkpoint.</param>
     /// <param name="names">The files that will be read; all that were written where none is named.</param>
-    /// <exception cref="UserException">One differs, or cannot be read.</exception>
-    public void RequireFiles(string folder, params string[] names)
+    /// <exception cref="UserException">One is missing, damaged, or of a newer version.</exception>
+    public static TrainState LoadSound(string folder, params string[] names)
     {
-        foreach (string name in names.Length > 0 ? names : [.. Files?.Select(file => file.Name) ?? []])
+        string path = Path.Combine(folder, FileName);
+        (TrainState state, IReadOnlyList<FileSeal>? seals) = TrainStateFile.Load(path);
+        if (CheckpointFolder.TryParseName(Path.GetFileName(Path.GetFullPath(folder)), out long step) && step != state.Step)
         {
-            if (Files is not null)
+            throw new UserException($"{path}: is of step {state.Step}, not of this checkpoint");
+        }
+
+        if (seals is not null)
+        {
+            foreach (string name in names.Length > 0 ? names : seals.Select(seal => seal.Name))
             {
-                FileSeal seal = Files.FirstOrDefault(file => file.Name == name)
-                    ?? throw new UserException($"{Path.Combine(folder, FileName)}: is damaged: it has no hash of {name}");
+                FileSeal seal = seals.FirstOrDefault(seal => seal.Name == name)
+                    ?? throw new UserException($"{path}: is damaged: it has no hash of {name}");
                 seal.Require(folder);
             }
         }
+
+        return state;
     }
 }

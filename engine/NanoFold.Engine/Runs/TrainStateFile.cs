@@ -9,11 +9,12 @@ using NanoFold.Kernels;
 namespace NanoFold.Engine.Runs;
 
 /// <summary>
-/// The JSON of a <see cref="TrainState"/>. Its last member, <c>sha256</c>, is the hash of all others, written without spaces: a state in which a
-/// digit has changed is found. Members are those of the record; none may be missing or stand there twice.
+/// The JSON of a <see cref="TrainState"/>, with <c>files</c>: length and hash of every other file of its checkpoint. Its last member, <c>sha256</c>, is the hash of all others, written without spaces: a state in which a
+/// digit has changed is found. Members are those of the record and these two; none may be missing or stand there twice.
 /// </summary>
 internal static class TrainStateFile
 {
+    private const string Files = "files";
     private const string Hash = "sha256";
     private const int LargestBytes = 1 << 20;
 
@@ -30,14 +31,16 @@ internal static class TrainStateFile
 
     private static readonly JsonDocumentOptions s_strict = new() { AllowDuplicateProperties = false };
 
-    public static CheckpointFile Of(TrainState state) => new(TrainState.FileName, stream =>
+    public static CheckpointFile Of(TrainState state, IReadOnlyList<FileSeal> seals) => new(TrainState.FileName, stream =>
     {
         var tree = (JsonObject)JsonSerializer.SerializeToNode(state, s_json)!;
+        tree[Files] = JsonSerializer.SerializeToNode(seals, s_json);
         tree[Hash] = HashOf(tree);
         stream.Write(Encoding.UTF8.GetBytes(tree.ToJsonString(s_json)));
     });
 
-    public static TrainState Load(string path)
+    /// <summary>The state and the seals of the other files; null in the first version.</summary>
+    public static (TrainState State, IReadOnlyList<FileSeal>? Seals) Load(string path)
     {
         try
         {
@@ -60,7 +63,8 @@ internal static class TrainStateFile
             }
 
             TrainState state = tree.Deserialize<TrainState>(s_json)!;
-            return Problem(state) is { } problem ? throw Damaged(path, problem) : state;
+            FileSeal[]? seals = version > 1 ? tree[Files].Deserialize<FileSeal[]>(s_json) : null;
+            return Problem(state, seals) is { } problem ? throw Damaged(path, problem) : (state, seals);
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException or FormatException or ArgumentException)
         {
@@ -73,19 +77,18 @@ internal static class TrainStateFile
         }
     }
 
-    private static string? Problem(TrainState state) => state switch
+    private static string? Problem(TrainState state, FileSeal[]? seals) => state switch
     {
         { ContentHash: null } => "contentHash is null",
         { Step: < 0 } => $"step is {state.Step}",
         { LossScale: not (>= LossScaling.Least and <= LossScaling.Most) } => FormattableString.Invariant($"lossScale is {state.LossScale}"),
-        { Version: > 1, Files: null } => "files is null",
         _ when state.Steps < Math.Max(1, state.Step) => $"step {state.Step} of {state.Steps}",
-        _ when state.Files?.Any(file => file?.Name is null || file.Sha256 is null || file.Name != Path.GetFileName(file.Name)) == true => "files is not a list of names and hashes",
+        { Version: > 1 } when seals is null || seals.Any(seal => seal?.Name is null || seal.Name != Path.GetFileName(seal.Name)) => "files is not a list of names and hashes",
         _ => null,
     };
 
     private static IEnumerable<string> Members(int version)
-        => version > 1 ? s_json.GetTypeInfo(typeof(TrainState)).Properties.Select(property => property.Name).Append(Hash) : s_first;
+        => version > 1 ? s_json.GetTypeInfo(typeof(TrainState)).Properties.Select(property => property.Name).Append(Files).Append(Hash) : s_first;
 
     private static string HashOf(JsonObject tree)
     {
