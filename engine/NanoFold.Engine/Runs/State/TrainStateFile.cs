@@ -24,6 +24,7 @@ internal static class TrainStateFile
         WriteIndented = true,
         RespectRequiredConstructorParameters = true,
         TypeInfoResolver = new DefaultJsonTypeInfoResolver(),
+        Converters = { FiniteJson.Converter },
     };
 
     // Those of the first version had these.
@@ -80,6 +81,7 @@ internal static class TrainStateFile
     private static string? Problem(TrainState state, FileSeal[]? seals) => state switch
     {
         { ContentHash: null } => "contentHash is null",
+        { Seconds: not (>= 0 and < double.PositiveInfinity) } => FormattableString.Invariant($"seconds is {state.Seconds}"),
         { Step: < 0 } => $"step is {state.Step}",
         { LossScale: not (>= LossScaling.Least and <= LossScaling.Most) } => FormattableString.Invariant($"lossScale is {state.LossScale}"),
         _ when state.Steps < Math.Max(1, state.Step) => $"step {state.Step} of {state.Steps}",
