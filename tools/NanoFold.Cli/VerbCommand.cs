@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Reflection;
+using NanoFold.Cli.Options;
 using NanoFold.Engine.Configuration;
 
 namespace NanoFold.Cli;

@@ -1,4 +1,4 @@
-using NanoFold.Cli;
+using NanoFold.Cli.Options;
 using NanoFold.Engine;
 
 namespace NanoFold.Tests.Cli;

@@ -2,7 +2,7 @@ using System.CommandLine;
 using System.Text;
 using NanoFold.Engine;
 
-namespace NanoFold.Cli;
+namespace NanoFold.Cli.Options;
 
 /// <summary>The options that give a verb its prompts: as they are typed, out of files, from standard input.</summary>
 internal sealed class Prompts

@@ -2,7 +2,7 @@ using System.Globalization;
 using System.Text;
 using NanoFold.Engine;
 
-namespace NanoFold.Cli;
+namespace NanoFold.Cli.Options;
 
 /// <summary>What <c>-e</c> makes of backslashes: line breaks and bytes that are hard to type.</summary>
 internal static class Escapes

@@ -1,7 +1,7 @@
 using System.CommandLine;
 using NanoFold.Engine.Generation;
 
-namespace NanoFold.Cli;
+namespace NanoFold.Cli.Options;
 
 /// <summary>The options that say how text is sampled; what is not given is as the run's configuration says.</summary>
 internal sealed class SamplingOptions

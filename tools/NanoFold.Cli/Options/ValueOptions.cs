@@ -3,7 +3,7 @@ using System.CommandLine.Parsing;
 using System.Globalization;
 using NanoFold.Engine.Configuration;
 
-namespace NanoFold.Cli;
+namespace NanoFold.Cli.Options;
 
 /// <summary>Options for whole numbers within bounds.</summary>
 internal static class IntegerOption
