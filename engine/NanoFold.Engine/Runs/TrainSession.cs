@@ -80,6 +80,9 @@ public sealed class TrainSession : IDisposable
 
     public Trainer Trainer { get; }
 
+    /// <summary>Measures the loss over the validation text, also with points of the model edited; null where there is no such text.</summary>
+    public Evaluator? Evaluator => _evaluator;
+
     public Text.Tokenizer Tokenizer => _dataset.Tokenizer;
 
     /// <summary>As of the last evaluation or checkpoint.</summary>
