@@ -37,12 +37,12 @@ internal sealed class TrainProgress : ITrainObserver
         _flopsPerToken = CostModel.FlopsPerToken(model);
         _peak = MatMulPeak.Measure(backend, session.Config.Train.Precision.Activations());
         (string name, long tokens, bool fromCache) = session.Corpus;
-        Line($"{session.Config.Preset}: {Display.Count(session.Model.Store.Count)} parameters, {Display.Count(model.Layers, "layer")}, width {model.Width}, context {model.Context}, {session.Tokenizer.Name} tokenizer of {session.Tokenizer.Vocab}");
-        Line($"{name}: {Display.Count(tokens)} tokens{(fromCache ? " (cached)" : "")}; {Display.Count(session.Trainer.Schedule.Steps, "step")} of {session.Config.Train.Batch * session.Config.Train.Accumulate} × {model.Context} tokens");
+        Line($"{session.Config.Preset}: {Display.Count(session.Model.Store.Count)} parameters, {Display.Count(model.Layers, "layer")}, width {Display.Count(model.Width)}, context {Display.Count(model.Context)}, {session.Tokenizer.Name} tokenizer of {Display.Count(session.Tokenizer.Vocab)}");
+        Line($"{name}: {Display.Count(tokens)} tokens{(fromCache ? " (cached)" : "")}; {Display.Count(session.Trainer.Schedule.Steps, "step")} of {Display.Count((long)session.Config.Train.Batch * session.Config.Train.Accumulate)} × {Display.Count(model.Context)} tokens");
         Line($"{backend.Name}: {Display.Quantity(_peak, "FLOP")}/s in matrix products; run folder {session.RunPath}");
         if (session.State.Step > 0)
         {
-            Line($"going on after step {session.State.Step}");
+            Line($"going on after step {Display.Count(session.State.Step)}");
         }
     }
 
@@ -64,19 +64,19 @@ internal sealed class TrainProgress : ITrainObserver
         {
             _task.MaxValue = report.Steps;
             _task.Value = report.Step;
-            _task.Description = $"{report.Step}/{report.Steps}  {Loss(report.Result)}  {Rates(report)}";
+            _task.Description = $"{Display.Count(report.Step)}/{Display.Count(report.Steps)}  {Loss(report.Result)}  {Rates(report)}";
         }
         else if (report.Step == 1 || report.Step >= _nextLine || report.Step == report.Steps)
         {
             _nextLine = (report.Step / Math.Max(1, report.Steps / LinesPerRun) + 1) * Math.Max(1, report.Steps / LinesPerRun);
-            Line($"step {report.Step}/{report.Steps}  {Loss(report.Result)}  {Rates(report)}");
+            Line($"step {Display.Count(report.Step)}/{Display.Count(report.Steps)}  {Loss(report.Result)}  {Rates(report)}");
         }
     }
 
     public void Evaluated(long step, Evaluation evaluation) =>
-        Line($"step {step}  validation {Figure(evaluation.Loss)} nats/token, {Figure(evaluation.BitsPerByte)} bits/byte");
+        Line($"step {Display.Count(step)}  validation {Figure(evaluation.Loss)} nats/token, {Figure(evaluation.BitsPerByte)} bits/byte");
 
-    public void Sampled(long step, string text) => Line($"step {step}  sample: {text.ReplaceLineEndings(" ⏎ ")}");
+    public void Sampled(long step, string text) => Line($"step {Display.Count(step)}  sample: {text.ReplaceLineEndings(" ⏎ ")}");
 
     public void Saved(long step, string path)
     {
@@ -91,7 +91,7 @@ internal sealed class TrainProgress : ITrainObserver
         }
 
         string loss = summary.Validation is { } validation ? $"validation {Figure(validation.Loss)} nats/token, {Figure(validation.BitsPerByte)} bits/byte" : $"training loss {Figure(summary.TrainLoss)}";
-        Line($"{loss} after {Display.Count(summary.Steps, "step")}, {Time(summary.Seconds)}, {summary.TokensPerSecond.ToString("N0", CultureInfo.InvariantCulture)} tokens/s");
+        Line($"{loss} after {Display.Count(summary.Steps, "step")}, {Time(summary.Seconds)}, {Display.Count((long)Math.Round(summary.TokensPerSecond))} tokens/s");
         Line(summary.Steps < session.Trainer.Schedule.Steps
             ? $"go on with:  ./nanofold train --resume {session.RunPath}"
             : $"write with:  ./nanofold generate --model {session.RunPath}");
@@ -107,7 +107,7 @@ internal sealed class TrainProgress : ITrainObserver
     {
         if (_task is null)
         {
-            _output.Text.WriteLine(text);
+            _output.Line(text);
         }
         else
         {
