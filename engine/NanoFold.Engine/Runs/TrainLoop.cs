@@ -62,7 +62,8 @@ public sealed class TrainLoop
 
             if (_config.SampleEvery > 0 && _step % _config.SampleEvery == 0)
             {
-                _observer?.Sampled(_step, _session.Sample());
+                string text = _session.Sample(_step);
+                _observer?.Sampled(_step, text);
             }
 
             _session.Geometry?.Measure(_step, _clock.LastSeconds, Due(_config.CheckpointEvery), isLast: _step == Steps);
@@ -84,14 +85,17 @@ public sealed class TrainLoop
         }
 
         double seconds = Stopwatch.GetElapsedTime(started).TotalSeconds;
-        return new TrainSummary(end, _step, _recentLosses.DefaultIfEmpty(double.NaN).Average(), _session.State.LastEvaluation, _clock.TokensPerSecond, seconds) { Terms = _terms };
+        return new TrainSummary(end, _step, _recentLosses.DefaultIfEmpty(double.NaN).Average(), _session.State.LastEvaluation, _clock.TokensPerSecond, seconds) 
+        {
+            Terms = _terms, FullValidation = _session.State.FullEvaluation,
+        };
     }
 
     private void Evaluate(bool isLast)
     {
         if (Saving(loop => loop._session.Evaluate(loop._step, isLast)) is { } evaluation)
         {
-            _observer?.Evaluated(_step, evaluation);
+            _observer?.Evaluated(_step, evaluation, isLast ? _session.State.FullEvaluation : null);
             if (!double.IsFinite(evaluation.Loss))
             {
                 throw NotFinite("the validation loss");
