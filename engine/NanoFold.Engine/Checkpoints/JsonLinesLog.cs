@@ -35,6 +35,11 @@ public sealed class JsonLinesLog : IDisposable
             FileStream file = OpenFile(path);
             try
             {
+                if (!file.CanSeek)
+                {
+                    throw new IOException("It is not a plain file.");
+                }
+
                 MendLastLine(file);
             }
             catch
@@ -114,7 +119,7 @@ public sealed class JsonLinesLog : IDisposable
         {
             string cut = Path + ".new";
             _file.Position = 0;
-            using (var target = new StreamWriter(cut) { NewLine = "\n" })
+            using (var target = new StreamWriter(PlainFile.CreateNew(cut)) { NewLine = "\n" })
             {
                 var source = new StreamReader(_file, leaveOpen: true);
                 while (source.ReadLine() is { } line)

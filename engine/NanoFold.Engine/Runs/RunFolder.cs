@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text;
 using NanoFold.Engine.Checkpoints;
 using NanoFold.Engine.Configuration;
 using NanoFold.Engine.Model;
@@ -14,8 +15,11 @@ public sealed class RunFolder : IDisposable
     public const string MetricsFile = "metrics.jsonl";
     public const string GeometryFile = "geometry.jsonl";
     public const string SamplesFile = "samples.jsonl";
-    private const string CheckpointsFolder = "checkpoints";
+    internal const string CheckpointsFolder = "checkpoints";
     private const string Beside = ".new";
+
+    // What is written in place; the others are written beside and renamed.
+    private static readonly string[] s_written = [RunLock.FileName, MetricsFile, GeometryFile, SamplesFile, CheckpointsFolder];
 
     private readonly RunLock _lock;
     private readonly string[] _made;
@@ -31,8 +35,13 @@ public sealed class RunFolder : IDisposable
         try
         {
             Directory.CreateDirectory(path);
+            foreach (string name in s_written)
+            {
+                PlainFile.RequireNoLink(System.IO.Path.Combine(path, name));
+            }
+
             _lock = RunLock.Acquire(path);
-            Checkpoints.ClearLeftovers();
+            ClearLeftovers();
             Metrics = metrics = JsonLinesLog.Open(System.IO.Path.Combine(path, MetricsFile));
             Geometry = JsonLinesLog.Open(System.IO.Path.Combine(path, GeometryFile));
         }
@@ -140,11 +149,13 @@ public sealed class RunFolder : IDisposable
     {
         if (!Directory.Exists(path))
         {
-            throw new UserException($"{path}: there is no such run or checkpoint folder");
+            throw new UserException(File.Exists(path)
+                ? $"{path}: is a file; name the folder of a run or checkpoint"
+                : $"{path}: there is no such run or checkpoint folder");
         }
 
         path = System.IO.Path.TrimEndingDirectorySeparator(path);
-        if (CheckpointFolder.TryParseName(System.IO.Path.GetFileName(path), out _) || File.Exists(System.IO.Path.Combine(path, ModelFile.Name)))
+        if (IsCheckpoint(path))
         {
             return path;
         }
@@ -163,10 +174,23 @@ public sealed class RunFolder : IDisposable
         }
     }
 
+    /// <summary>Whether a path is that of a checkpoint, by its name or by what it holds.</summary>
+    internal static bool IsCheckpoint(string path)
+    {
+        string name = System.IO.Path.GetFileName(System.IO.Path.TrimEndingDirectorySeparator(System.IO.Path.GetFullPath(path)));
+        return File.Exists(System.IO.Path.Combine(path, ModelFile.Name))
+            || (CheckpointFolder.TryParseName(name, out _) && !File.Exists(System.IO.Path.Combine(path, MetricsFile)));
+    }
+
     public void WriteConfig(RunConfig config) => Guard(Path, () =>
     {
         string target = System.IO.Path.Combine(Path, RunConfig.FileName), beside = target + Beside;
-        File.WriteAllText(beside, config.ToJson());
+        using (FileStream file = PlainFile.CreateNew(beside))
+        {
+            file.Write(Encoding.UTF8.GetBytes(config.ToJson()));
+            file.Flush(flushToDisk: true);
+        }
+
         File.Move(beside, target, overwrite: true);
         return 0;
     });
@@ -186,6 +210,16 @@ public sealed class RunFolder : IDisposable
         Geometry.Dispose();
         _samples?.Dispose();
         _lock.Dispose();
+    }
+
+    // What a writer that was killed left behind.
+    private void ClearLeftovers()
+    {
+        Checkpoints.ClearLeftovers();
+        foreach (string name in new[] { RunConfig.FileName, MetricsFile, GeometryFile })
+        {
+            File.Delete(System.IO.Path.Combine(Path, name + Beside));
+        }
     }
 
     // What a new run makes before its first checkpoint and does not exist yet.

@@ -113,9 +113,9 @@ public sealed class TrainSession : IDisposable
     public static TrainSession Open(RunConfig config, Backend backend, string? folder = null, Action<string>? note = null, CancellationToken cancel = default)
         => RunOpening.Open(config, backend, folder, note, cancel);
 
-    /// <inheritdoc cref="RunOpening.Resume"/>
-    public static TrainSession Resume(string folder, Backend backend, RunConfig? config = null, Action<string>? note = null, CancellationToken cancel = default)
-        => RunOpening.Resume(folder, backend, config, note, cancel);
+    /// <inheritdoc cref="RunResuming.Resume"/>
+    public static TrainSession Resume(string path, Backend backend, RunConfig? config = null, Action<string>? note = null, CancellationToken cancel = default)
+        => RunResuming.Resume(path, backend, config, note, cancel);
 
     /// <summary>Changes the number of steps planned, and with it the schedule.</summary>
     public void Replan(int steps)
@@ -185,10 +185,10 @@ public sealed class TrainSession : IDisposable
         [
             ModelFile.Of(Model.Store),
             OptimizerFile.Of(Trainer.Optimizer, Model.Store),
-            State.ToFile(),
             new CheckpointFile(RunConfig.FileName, stream => stream.Write(System.Text.Encoding.UTF8.GetBytes(Config.ToJson()))),
             new CheckpointFile(Text.Tokenizer.FileName, stream => stream.Write(Tokenizer.Serialize())),
-        ]);
+        ],
+        State.ToFile);
         if (isBest)
         {
             _folder.Checkpoints.MarkBest(step, _compared.Loss);

@@ -7,6 +7,7 @@ public sealed record TrainConfig
 {
     /// <summary>Updates of the parameters.</summary>
     [Bounds(1, int.MaxValue)]
+    [Resumable]
     public int Steps { get; init; } = 2000;
 
     /// <summary>Sequences per micro-batch; 0 for as many as memory and speed suggest.</summary>

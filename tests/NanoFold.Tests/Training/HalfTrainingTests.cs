@@ -79,6 +79,7 @@ public class HalfTrainingTests
     public void AnOlderCheckpointHasNoLossScale()
     {
         _rig.Train("run");
+        _rig.MakeOlder("run", 12);
         string path = _rig.Checkpoint("run", 12, TrainState.FileName);
         JsonObject json = JsonNode.Parse(File.ReadAllText(path))!.AsObject();
         Assert.That(json.Remove("lossScale") && json.Remove("goodSteps"));

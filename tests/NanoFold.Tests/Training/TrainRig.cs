@@ -1,3 +1,4 @@
+using System.Text.Json.Nodes;
 using NanoFold.Engine.Checkpoints;
 using NanoFold.Engine.Runs;
 using NanoFold.Kernels.Cpu;
@@ -65,6 +66,16 @@ internal sealed class TrainRig : IDisposable
     public byte[] Bytes(string folder, long step, string file) => File.ReadAllBytes(Checkpoint(folder, step, file));
 
     public string Checkpoint(string folder, long step, string file = "") => Path.TrimEndingDirectorySeparator(Path.Combine(_folder[folder], "checkpoints", CheckpointFolder.NameOf(step), file));
+
+    /// <summary>Turns the state of a checkpoint into one of the first version, which has no hashes.</summary>
+    public void MakeOlder(string folder, long step)
+    {
+        string path = Checkpoint(folder, step, TrainState.FileName);
+        JsonObject state = JsonNode.Parse(File.ReadAllText(path))!.AsObject();
+        Assert.That(state.Remove("files") && state.Remove("sha256"), Is.True);
+        state["version"] = 1;
+        File.WriteAllText(path, state.ToJsonString());
+    }
 
     /// <summary>Steps of the complete checkpoints.</summary>
     public long[] Checkpoints(string folder) => [.. new CheckpointFolder(Path.Combine(_folder[folder], "checkpoints")).List().Select(c => c.Step)];
