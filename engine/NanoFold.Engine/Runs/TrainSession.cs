@@ -128,15 +128,15 @@ public sealed class TrainSession : IDisposable
     /// Evaluates on <c>train.evaluationWindows</c> windows, the same every time, and at the end on all besides (<see cref="TrainState.FullEvaluation"/>). Logged
     /// where it is finite; null where there is no validation text.
     /// </summary>
-    public Evaluation? Evaluate(long step, bool isLast)
+    public Evaluation? Evaluate(long step, bool isLast, CancellationToken cancel = default)
     {
         if (_evaluator is null)
         {
             return null;
         }
 
-        Evaluation compared = _evaluator.Run(part: true);
-        Evaluation? full = !isLast ? null : _evaluator.HasPart ? _evaluator.Run() : compared;
+        Evaluation compared = _evaluator.Run(part: true, cancel);
+        Evaluation? full = !isLast ? null : _evaluator.HasPart ? _evaluator.Run(cancel: cancel) : compared;
         if (!double.IsFinite(compared.Loss + (full?.Loss ?? 0)))
         {
             return compared with { Loss = double.NaN };
@@ -152,10 +152,10 @@ public sealed class TrainSession : IDisposable
         => _metrics?.AppendStep(PlaceAt(step), result, tokensPerSecond, Config.Train.Precision.ScalesLoss() ? Trainer.LossScale.Scale : null, Trainer.ReadExpertLoads());
 
     /// <summary>Continues <c>train.samplePrompt</c> with the model as it is and logs it; the same draws every time, so that samples compare.</summary>
-    public string Sample(long step)
+    public string Sample(long step, CancellationToken cancel = default)
     {
         _generator ??= new Generator(Model, Tokenizer, _arena);
-        string prompt = Config.Train.SamplePrompt, text = _generator.Generate([prompt], Config.Generation, (ulong)Config.Train.Seed).Samples[0].Text;
+        string prompt = Config.Train.SamplePrompt, text = _generator.Generate([prompt], Config.Generation, (ulong)Config.Train.Seed, cancellationToken: cancel).Samples[0].Text;
         if (_folder is not null)
         {
             MetricsJson.AppendSample(_folder.Samples, step, prompt, text);
