@@ -66,7 +66,8 @@ internal static class Program
             error.WriteLine($"{Name}: {lost.Message}");
         }
 
-        return lost.Code;
+        // A closed terminal is told by a signal too.
+        return code > 128 ? code : lost.Code;
     }
 
     private static int Dispatch(string[] args, TextWriter standard, TextWriter error)

@@ -37,7 +37,7 @@ internal sealed class TrainOptions
         ];
         command.Add(_set);
         _out = command.Text("--out", "DIR", "The run's folder");
-        _resume = command.Text("--resume", "DIR", "Take up the run in this folder again");
+        _resume = command.Text("--resume", "RUN", "Take up the run in this folder again, or at this checkpoint of it");
         foreach (Option option in command.Options.Where(option => without.Contains(option.Name)))
         {
             option.Hidden = true;
@@ -64,6 +64,7 @@ internal sealed class TrainOptions
         if (resumed is not null)
         {
             CheckResumable(invocation);
+            resumed = ResumePoint.Of(resumed).Run;
             RunFolder.Require(resumed);
             RunFolder.LoadConfig(resumed);
         }
@@ -115,7 +116,7 @@ internal sealed class TrainOptions
     {
         string[] refused =
         [
-            .. _keyed.Select(keyed => keyed.Option).Prepend(_out).Prepend(_config).Prepend(_preset)
+            .. _keyed.Where(keyed => !Resumable.Keys.Contains(keyed.Key)).Select(keyed => keyed.Option).Prepend(_out).Prepend(_config).Prepend(_preset)
                 .Where(option => invocation.Get(option) is not null)
                 .Select(option => option.Name),
             .. invocation.Seed is null ? Array.Empty<string>() : [CommonOptions.Seed],
@@ -124,7 +125,7 @@ internal sealed class TrainOptions
         if (refused.Length > 0)
         {
             throw UserException.Usage(
-                $"--resume goes on as the run began, so it does not take {string.Join(", ", refused)}; it takes --threads, --device and --set of {string.Join(", ", Resumable.Keys)}");
+                $"--resume goes on as the run began, so it does not take {string.Join(", ", refused)}; it takes --threads, --device, --data, --steps and --set of {string.Join(", ", Resumable.Keys)}");
         }
     }
 }

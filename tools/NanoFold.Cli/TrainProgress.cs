@@ -1,4 +1,5 @@
 using System.Globalization;
+using NanoFold.Cli.Writing;
 using NanoFold.Engine.Measurement;
 using NanoFold.Engine.Model;
 using NanoFold.Engine.Runs;
@@ -30,11 +31,25 @@ internal sealed class TrainProgress : ITrainObserver
 
     public void Note(string line) => _output.Note(line);
 
+    /// <summary>A signal asks for the end: says that it was heard, for a step may take long.</summary>
+    public void Asked(string signal)
+    {
+        string heard = $"{signal}: ending after this step with a checkpoint; once more ends at once";
+        if (_task is null)
+        {
+            _output.Note(heard);
+        }
+        else
+        {
+            _task.Description = heard;
+        }
+    }
+
     /// <summary>Says what will be trained, on what, where.</summary>
     public void Describe(TrainSession session, Backend backend)
     {
         ModelConfig model = session.Config.Model;
-        _flopsPerToken = CostModel.FlopsPerToken(model);
+        _flopsPerToken = session.FlopsPerToken;
         _peak = MatMulPeak.Measure(backend, session.Config.Train.Precision.Activations());
         (string name, long tokens, bool fromCache) = session.Corpus;
         Line($"{session.Config.Preset}: {Display.Count(session.Model.Store.Count)} parameters, {Display.Count(model.Layers, "layer")}, width {Display.Count(model.Width)}, context {Display.Count(model.Context)}, {session.Tokenizer.Name} tokenizer of {Display.Count(session.Tokenizer.Vocab)}");
@@ -73,8 +88,7 @@ internal sealed class TrainProgress : ITrainObserver
         }
     }
 
-    public void Evaluated(long step, Evaluation evaluation) =>
-        Line($"step {Display.Count(step)}  validation {Figure(evaluation.Loss)} nats/token, {Figure(evaluation.BitsPerByte)} bits/byte");
+    public void Evaluated(long step, Evaluation evaluation, Evaluation? full) => Line($"step {Display.Count(step)}  {Validation(evaluation, full)}");
 
     public void Sampled(long step, string text) => Line($"step {Display.Count(step)}  sample: {text.ReplaceLineEndings(" ⏎ ")}");
 
@@ -90,7 +104,7 @@ internal sealed class TrainProgress : ITrainObserver
             GeometryTable.Write(_output, geometry);
         }
 
-        string loss = summary.Validation is { } validation ? $"validation {Figure(validation.Loss)} nats/token, {Figure(validation.BitsPerByte)} bits/byte" : $"training loss {Figure(summary.TrainLoss)}";
+        string loss = summary.Validation is { } validation ? Validation(validation, summary.FullValidation) : $"training loss {Figure(summary.TrainLoss)}";
         Line($"{loss} after {Display.Count(summary.Steps, "step")}, {Time(summary.Seconds)}, {Display.Count((long)Math.Round(summary.TokensPerSecond))} tokens/s");
         Line(summary.Steps < session.Trainer.Schedule.Steps
             ? $"go on with:  ./nanofold train --resume {session.RunPath}"
@@ -111,11 +125,24 @@ internal sealed class TrainProgress : ITrainObserver
         }
         else
         {
-            _console.WriteLine(text);
+            // A line at a time: what the bar left behind it is cleared in the first one only.
+            foreach (string line in TextLayout.Wrap(text, Output.Columns(_output.Text)))
+            {
+                _console.WriteLine(line);
+            }
         }
     }
 
     private static string Loss(in StepResult result) => result.IsFinite ? $"loss {Figure(result.Loss)}" : "skipped: a gradient overflowed";
+
+    // The figure of the curve first; that of all of the text beside it where it is another.
+    private static string Validation(Evaluation evaluation, Evaluation? full)
+    {
+        string whole = full is { } all && all.Tokens != evaluation.Tokens
+            ? $"; on all {Display.Count(all.Tokens)} tokens {Figure(all.Loss)} nats/token, {Figure(all.BitsPerByte)} bits/byte"
+            : "";
+        return $"validation {Figure(evaluation.Loss)} nats/token, {Figure(evaluation.BitsPerByte)} bits/byte{whole}";
+    }
 
     private static string Figure(double value) => value.ToString("0.0000", CultureInfo.InvariantCulture);
 

@@ -91,24 +91,33 @@ internal sealed class VerbCommand(string name, string description) : Command(nam
         return option;
     }
 
-    /// <summary>What it does; a device that was asked for and is not there ends it before.</summary>
+    /// <summary>What it does; a device that was asked for and is not there ends it before, a signal on the way.</summary>
     public void Does(Func<Invocation, int> action)
         => SetAction(parsed =>
         {
-            var invocation = new Invocation(parsed);
+            using var interrupt = new Interrupt();
+            var invocation = new Invocation(parsed, interrupt);
             Devices.Require(invocation.Device);
             if (Means(CommonOptions.Threads) && invocation.Threads > Environment.ProcessorCount)
             {
                 invocation.Output.Note($"{CommonOptions.Threads} {invocation.Threads}: this machine has {Display.Count(Environment.ProcessorCount, "processor")}; more threads than processors are slower");
             }
 
-            int code = action(invocation);
-            foreach (string option in Meaningless(parsed))
+            try
             {
-                invocation.Output.Note($"{option} means nothing to {Usage.PathOf(this)}");
-            }
+                int done = action(invocation);
+                foreach (string option in Meaningless(parsed))
+                {
+                    invocation.Output.Note($"{option} means nothing to {Usage.PathOf(this)}");
+                }
 
-            return code;
+                return done;
+            }
+            catch (OperationCanceledException) when (interrupt.ExitCode is { } code)
+            {
+                invocation.Output.Note("interrupted");
+                return code;
+            }
         });
 
     // What was given and changes nothing.

@@ -45,7 +45,7 @@ internal static class TextLayout
         int[] widths = [.. Enumerable.Range(0, rows.Max(row => row.Length)).Select(c => rows.Max(row => c < row.Length ? row[c].Length : 0))];
         return width <= 0 || Total(widths) <= width ? rows.Select(row => Row(row, widths, numbers))
             : numbers ? Blocks(rows, widths, width)
-            : rows.SelectMany(row => Paragraph(row, widths, width));
+            : Paragraphs(rows, widths, width);
     }
 
     private static IEnumerable<string> Blocks(IReadOnlyList<string[]> rows, int[] widths, int width)
@@ -74,16 +74,13 @@ internal static class TextLayout
         }
     }
 
-    private static IEnumerable<string> Paragraph(string[] row, int[] widths, int width)
+    private static IEnumerable<string> Paragraphs(IReadOnlyList<string[]> rows, int[] widths, int width)
     {
-        int before = Total(widths[..(row.Length - 1)]) + (row.Length > 1 ? Gap.Length : 0);
-        if (width - before < LeastCell)
-        {
-            return Wrap(string.Join(Gap, row), width, Gap);
-        }
-
-        string[] lines = [.. Wrap(row[^1], width - before)];
-        return lines.Select((line, i) => i == 0 ? Row([.. row[..^1], line], widths, numbers: false) : new string(' ', before) + line);
+        int before = Total(widths[..^1]) + (widths.Length > 1 ? Gap.Length : 0), left = width - before;
+        bool fits = left >= Math.Max(LeastCell, rows.Where(row => row.Length == widths.Length).SelectMany(row => row[^1].Split(' ')).Max(word => word.Length));
+        return rows.SelectMany(row => !fits ? Wrap(string.Join(Gap, row), width, Gap)
+            : row.Length < widths.Length ? [Row(row, widths, numbers: false)]
+            : Wrap(row[^1], left).Select((line, i) => i == 0 ? Row([.. row[..^1], line], widths, numbers: false) : new string(' ', before) + line));
     }
 
     private static string Row(string[] row, int[] widths, bool numbers)
