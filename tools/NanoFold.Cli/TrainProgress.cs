@@ -30,6 +30,20 @@ internal sealed class TrainProgress : ITrainObserver
 
     public void Note(string line) => _output.Note(line);
 
+    /// <summary>A signal asks for the end: says that it was heard, for a step may take long.</summary>
+    public void Asked(string signal)
+    {
+        string heard = $"{signal}: ending after this step with a checkpoint; once more ends at once";
+        if (_task is null)
+        {
+            _output.Note(heard);
+        }
+        else
+        {
+            _task.Description = heard;
+        }
+    }
+
     /// <summary>Says what will be trained, on what, where.</summary>
     public void Describe(TrainSession session, Backend backend)
     {

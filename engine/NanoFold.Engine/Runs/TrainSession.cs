@@ -116,7 +116,7 @@ public sealed class TrainSession : IDisposable
     /// Evaluates and, where it is finite, logs; null where there is no validation text. During training over <c>train.evaluationWindows</c>
     /// windows, at the end over all.
     /// </summary>
-    public Evaluation? Evaluate(long step, bool isLast)
+    public Evaluation? Evaluate(long step, bool isLast, CancellationToken cancel = default)
     {
         if (_evaluator is null)
         {
@@ -124,7 +124,7 @@ public sealed class TrainSession : IDisposable
         }
 
         // The best checkpoint is found on the same windows every time.
-        Evaluation compared = _evaluator.Run(part: true), reported = isLast && _evaluator.HasPart ? _evaluator.Run() : compared;
+        Evaluation compared = _evaluator.Run(part: true, cancel), reported = isLast && _evaluator.HasPart ? _evaluator.Run(cancel: cancel) : compared;
         if (!double.IsFinite(compared.Loss + reported.Loss))
         {
             return reported with { Loss = double.NaN };
@@ -149,10 +149,10 @@ public sealed class TrainSession : IDisposable
     }
 
     /// <summary>Continues <c>train.samplePrompt</c> with the model as it is; the same draws every time, so that samples compare.</summary>
-    public string Sample()
+    public string Sample(CancellationToken cancel = default)
     {
         _generator ??= new Generator(Model, Tokenizer, _arena);
-        return _generator.Generate([Config.Train.SamplePrompt], Config.Generation, (ulong)Config.Train.Seed).Samples[0].Text;
+        return _generator.Generate([Config.Train.SamplePrompt], Config.Generation, (ulong)Config.Train.Seed, cancellationToken: cancel).Samples[0].Text;
     }
 
     /// <summary>Writes a checkpoint; marks it as the best where its evaluation is. Returns its path, or null where nothing is written.</summary>

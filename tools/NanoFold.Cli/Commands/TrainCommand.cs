@@ -21,7 +21,7 @@ internal static class TrainCommand
     {
         RunConfig config = options.Config(invocation);
         using Backend backend = Devices.Open(invocation);
-        using var interrupt = new Interrupt();
+        Interrupt interrupt = invocation.Interrupt;
         // A run is saved before it ends because nobody reads on.
         using var unread = CancellationTokenSource.CreateLinkedTokenSource(interrupt.Token);
         LostOutput.Instead = unread.Cancel;
@@ -29,11 +29,12 @@ internal static class TrainCommand
         using TrainSession session = options.Resume(invocation) is { } resumed
             ? TrainSession.Resume(resumed, backend, config, progress.Note, unread.Token)
             : TrainSession.Open(config, backend, options.Out(invocation) ?? RunFolder.DefaultPath(config.Preset, DateTime.Now), progress.Note, unread.Token);
+        interrupt.Asked = progress.Asked;
         progress.Describe(session, backend);
         TrainSummary summary = progress.Show(() => new TrainLoop(session, progress).Run(unread.Token));
         progress.Conclude(session, summary);
         invocation.Output.Result(Result(session, summary));
-        return summary.End == TrainEnd.Interrupted ? Faults.Interrupted : Faults.Done;
+        return summary.End == TrainEnd.Interrupted ? interrupt.ExitCode ?? LostOutput.Last?.Code ?? Faults.Interrupted : Faults.Done;
     }
 
     private static JsonObject Result(TrainSession session, TrainSummary summary)

@@ -28,7 +28,7 @@ internal static class RunOpening
             InitialWeights.RequireTokenizer(start, dataset);
             config = config.WithVocab(dataset.Tokenizer.Vocab);
             MemoryCheck.Require(config, backend);
-            config = config with { Train = config.Train with { Batch = BatchSize.Choose(config, dataset, backend, note) } };
+            config = config with { Train = config.Train with { Batch = BatchSize.Choose(config, dataset, backend, note, cancel) } };
             config = FullPaths.Of(config);
             MemoryCheck.RequireRun(config, backend);
             session = new TrainSession(config, dataset, backend, run, drawsParameters: start is null);
