@@ -98,7 +98,7 @@ public sealed record TrainConfig
     [Bounds(0, int.MaxValue, Auto = true)]
     public int EvaluateEvery { get; init; }
 
-    /// <summary>Windows of the validation text, evenly spaced, per evaluation during training; 0 for all. The last evaluation takes all.</summary>
+    /// <summary>Windows of the validation text, evenly spaced, per evaluation; 0 for all. At the end of a run all are evaluated besides.</summary>
     [Bounds(0, int.MaxValue)]
     public int EvaluationWindows { get; init; } = 256;
 
