@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Text.Encodings.Web;
 using System.Text.Json;
 
 namespace NanoFold.Engine.Checkpoints;
@@ -19,7 +20,8 @@ public sealed class JsonLinesLog : IDisposable
     {
         Path = path;
         _file = file;
-        _json = new Utf8JsonWriter(_line);
+        // Text is written as it is, for people to read.
+        _json = new Utf8JsonWriter(_line, new JsonWriterOptions { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping });
     }
 
     public string Path { get; }

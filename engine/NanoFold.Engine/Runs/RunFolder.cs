@@ -2,6 +2,8 @@ using System.Globalization;
 using System.Text;
 using NanoFold.Engine.Checkpoints;
 using NanoFold.Engine.Configuration;
+using NanoFold.Engine.Model;
+using NanoFold.Engine.Training;
 
 namespace NanoFold.Engine.Runs;
 
@@ -12,14 +14,16 @@ public sealed class RunFolder : IDisposable
 {
     public const string MetricsFile = "metrics.jsonl";
     public const string GeometryFile = "geometry.jsonl";
+    public const string SamplesFile = "samples.jsonl";
     internal const string CheckpointsFolder = "checkpoints";
     private const string Beside = ".new";
 
     // What is written in place; the others are written beside and renamed.
-    private static readonly string[] s_written = [RunLock.FileName, MetricsFile, GeometryFile, CheckpointsFolder];
+    private static readonly string[] s_written = [RunLock.FileName, MetricsFile, GeometryFile, SamplesFile, CheckpointsFolder];
 
     private readonly RunLock _lock;
     private readonly string[] _made;
+    private JsonLinesLog? _samples;
 
     // made: the files and folders that do not exist yet, the innermost first.
     private RunFolder(string path, string[] made)
@@ -56,6 +60,11 @@ public sealed class RunFolder : IDisposable
     public JsonLinesLog Metrics { get; }
 
     public JsonLinesLog Geometry { get; }
+
+    /// <summary>Made when the first sample is written.</summary>
+    public JsonLinesLog Samples => _samples ??= JsonLinesLog.Open(SamplesPath);
+
+    private string SamplesPath => System.IO.Path.Combine(Path, SamplesFile);
 
     /// <summary>A folder for a new run; one that holds a run already is refused.</summary>
     public static RunFolder Create(string path)
@@ -107,10 +116,23 @@ public sealed class RunFolder : IDisposable
         }
     }
 
-    /// <summary>A name for a run that was given none: <c>runs/nano-20260131-093000</c>, made unique.</summary>
-    public static string DefaultPath(string preset, DateTime now)
+    /// <summary>
+    /// A name for a run that was given none, from what tells runs apart: preset, kinds of mixer and feed-forward, optimizer and seed, then the time:
+    /// <c>runs/nano-attention-swiglu-muon-seed1-20260131-093000</c>, made unique.
+    /// </summary>
+    public static string DefaultPath(RunConfig config, DateTime now)
     {
-        string path = System.IO.Path.Combine("runs", $"{preset}-{now.ToString("yyyyMMdd-HHmmss", CultureInfo.InvariantCulture)}");
+        IReadOnlyList<LayerConfig> layers = config.Model.LayerConfigs();
+        string[] parts =
+        [
+            config.Preset,
+            string.Join('+', layers.Select(layer => layer.Mixer.Kind).Distinct()),
+            string.Join('+', layers.Select(layer => layer.FeedForward.Kind).Distinct()),
+            config.Train.Optimizer == OptimizerKind.AdamW ? "adamw" : "muon",
+            string.Create(CultureInfo.InvariantCulture, $"seed{config.Train.Seed}"),
+            now.ToString("yyyyMMdd-HHmmss", CultureInfo.InvariantCulture),
+        ];
+        string path = System.IO.Path.Combine("runs", string.Join('-', parts));
         string unique = path;
         for (int i = 2; Directory.Exists(unique); i++)
         {
@@ -143,6 +165,15 @@ public sealed class RunFolder : IDisposable
         return found?.Path ?? throw new UserException($"{path}: holds no checkpoint; name a run folder of train, or one of its checkpoints");
     }
 
+    /// <summary>Drops the samples of later steps.</summary>
+    public void CutSamples(long step)
+    {
+        if (File.Exists(SamplesPath))
+        {
+            Samples.CutBackTo(step);
+        }
+    }
+
     /// <summary>Whether a path is that of a checkpoint, by its name or by what it holds.</summary>
     internal static bool IsCheckpoint(string path)
     {
@@ -169,6 +200,7 @@ public sealed class RunFolder : IDisposable
     {
         Metrics.Dispose();
         Geometry.Dispose();
+        _samples?.Dispose();
         TakeBack(_lock);
     }
 
@@ -176,6 +208,7 @@ public sealed class RunFolder : IDisposable
     {
         Metrics.Dispose();
         Geometry.Dispose();
+        _samples?.Dispose();
         _lock.Dispose();
     }
 
@@ -195,6 +228,7 @@ public sealed class RunFolder : IDisposable
         string config = System.IO.Path.Combine(path, RunConfig.FileName);
         var missing = new List<string>([config + Beside, config]);
         missing.AddRange(new[] { MetricsFile, GeometryFile, RunLock.FileName }.Select(name => System.IO.Path.Combine(path, name)).Where(file => !File.Exists(file)));
+        missing.AddRange(new[] { System.IO.Path.Combine(path, CheckpointsFolder) }.Where(folder => !Directory.Exists(folder)));
         for (string? folder = System.IO.Path.GetFullPath(path); folder is not null && !Directory.Exists(folder); folder = System.IO.Path.GetDirectoryName(folder))
         {
             missing.Add(folder);

@@ -66,7 +66,7 @@ public sealed class TrainLoop
         if (end == TrainEnd.OutOfTime)
         {
             Evaluate(isLast: true, stop);
-            _session.Geometry?.Measure(_step, _clock.LastSeconds, isCheckpoint: true, isLast: true, stop);
+            _session.Geometry?.Measure(_step, _clock.LastSeconds, isLast: true, stop);
         }
 
         if (_session.SavedStep != _step)
@@ -76,7 +76,10 @@ public sealed class TrainLoop
 
         end = isComplete ? end : TrainEnd.Interrupted;
         double seconds = Stopwatch.GetElapsedTime(started).TotalSeconds;
-        return new TrainSummary(end, _step, _recentLosses.DefaultIfEmpty(double.NaN).Average(), _session.State.LastEvaluation, _clock.TokensPerSecond, seconds) { Terms = _terms };
+        return new TrainSummary(end, _step, _recentLosses.DefaultIfEmpty(double.NaN).Average(), _session.State.LastEvaluation, _clock.TokensPerSecond, seconds)
+        {
+            Terms = _terms, FullValidation = _session.State.FullEvaluation,
+        };
     }
 
     // Evaluates, samples and measures where that is due; false where a stop was asked for on the way.
@@ -91,10 +94,11 @@ public sealed class TrainLoop
 
             if (_config.SampleEvery > 0 && _step % _config.SampleEvery == 0)
             {
-                _observer?.Sampled(_step, _session.Sample(stop));
+                string text = _session.Sample(_step, stop);
+                _observer?.Sampled(_step, text);
             }
 
-            _session.Geometry?.Measure(_step, _clock.LastSeconds, Due(_config.CheckpointEvery), isLast: _step == Steps, stop);
+            _session.Geometry?.Measure(_step, _clock.LastSeconds, isLast: _step == Steps, stop);
             return true;
         }
         catch (OperationCanceledException) when (stop.IsCancellationRequested)
@@ -107,7 +111,7 @@ public sealed class TrainLoop
     {
         if (Saving(loop => loop._session.Evaluate(loop._step, isLast, stop)) is { } evaluation)
         {
-            _observer?.Evaluated(_step, evaluation);
+            _observer?.Evaluated(_step, evaluation, isLast ? _session.State.FullEvaluation : null);
             if (!double.IsFinite(evaluation.Loss))
             {
                 throw NotFinite("the validation loss");

@@ -80,11 +80,11 @@ internal sealed class TrainRig : IDisposable
     /// <summary>Steps of the complete checkpoints.</summary>
     public long[] Checkpoints(string folder) => [.. new CheckpointFolder(Path.Combine(_folder[folder], "checkpoints")).List().Select(c => c.Step)];
 
-    /// <summary>Everything in metrics.jsonl but the speed.</summary>
+    /// <summary>Everything in metrics.jsonl but times and the speed.</summary>
     public string[] Metrics(string folder) =>
     [
         .. JsonLinesLog.Read(Path.Combine(_folder[folder], RunFolder.MetricsFile)).Select(line =>
-            string.Join(' ', line.EnumerateObject().Where(p => p.Name != "tokensPerSecond").Select(p => $"{p.Name}={p.Value.GetRawText()}"))),
+            string.Join(' ', line.EnumerateObject().Where(p => p.Name is not ("tokensPerSecond" or "elapsedSeconds")).Select(p => $"{p.Name}={p.Value.GetRawText()}"))),
     ];
 
     /// <summary>Asserts that two runs came to the same bits at a step.</summary>

@@ -8,7 +8,7 @@ namespace NanoFold.Engine.Runs;
 /// <param name="Steps">Steps planned; a time budget may have set them.</param>
 /// <param name="Seconds">Time spent training.</param>
 /// <param name="BestLoss">Lowest validation loss of a checkpoint so far, or null.</param>
-/// <param name="LastEvaluation">The last evaluation, or null.</param>
+/// <param name="LastEvaluation">The last evaluation, on the windows that every evaluation of the run takes, or null.</param>
 /// <param name="ContentHash">Of the text trained on.</param>
 public sealed record TrainState(long Step, int Steps, double Seconds, double? BestLoss, Evaluation? LastEvaluation, string ContentHash)
 {
@@ -25,6 +25,12 @@ public sealed record TrainState(long Step, int Steps, double Seconds, double? Be
 
     /// <summary>Steps in a row that were not skipped, since the factor last changed.</summary>
     public long GoodSteps { get; init; }
+
+    /// <summary>The evaluation at the end of the run on all of the validation text, or null.</summary>
+    public Evaluation? FullEvaluation { get; init; }
+
+    /// <summary>Seconds of the clock on the wall up to here, all starts of the run together; null in files of older versions.</summary>
+    public double? ElapsedSeconds { get; init; }
 
     /// <summary>The file, to be written into a checkpoint after the <paramref name="others"/>, whose lengths and hashes it keeps.</summary>
     public CheckpointFile ToFile(IReadOnlyList<FileSeal> others) => TrainStateFile.Of(this with { Version = CurrentVersion }, others);

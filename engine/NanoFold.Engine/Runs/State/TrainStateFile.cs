@@ -82,6 +82,7 @@ internal static class TrainStateFile
     {
         { ContentHash: null } => "contentHash is null",
         { Seconds: not (>= 0 and < double.PositiveInfinity) } => FormattableString.Invariant($"seconds is {state.Seconds}"),
+        { ElapsedSeconds: not (null or (>= 0 and < double.PositiveInfinity)) } => FormattableString.Invariant($"elapsedSeconds is {state.ElapsedSeconds}"),
         { Step: < 0 } => $"step is {state.Step}",
         { LossScale: not (>= LossScaling.Least and <= LossScaling.Most) } => FormattableString.Invariant($"lossScale is {state.LossScale}"),
         _ when state.Steps < Math.Max(1, state.Step) => $"step {state.Step} of {state.Steps}",
