@@ -12,7 +12,10 @@ internal static class GeometryTable
 {
     private const string Stream = "hook_resid_post";
 
-    public static void Write(Output output, GeometryRecorder geometry)
+    /// <param name="output">Where it goes.</param>
+    /// <param name="geometry">What was measured.</param>
+    /// <param name="steps">Steps that the model has taken: figures of an earlier one say so.</param>
+    public static void Write(Output output, GeometryRecorder geometry, long steps)
     {
         IReadOnlyList<Measured> latest = geometry.Latest;
         foreach (IGrouping<string, Measured> table in latest.GroupBy(m => TableOf(m.Place)))
@@ -21,8 +24,9 @@ internal static class GeometryTable
         }
 
         string legends = string.Join("; ", latest.Select(m => m.Measure).Where(m => m.Legend.Length > 0).Select(m => m.Legend).Distinct());
-        output.Text.WriteLine($"residual stream after each block, {geometry.Shape.Points} of {geometry.Shape.Tokens} probe tokens, neighbors of {geometry.Shape.Neighbors}; {legends}");
         long last = latest.Max(m => m.Step);
+        string at = last == steps ? "" : $" at step {last}";
+        output.Text.WriteLine($"residual stream after each block{at}, {geometry.Shape.Points} of {geometry.Shape.Tokens} probe tokens, neighbors of {geometry.Shape.Neighbors}; {legends}");
         string[] earlier = [.. latest.Where(m => m.Step < last).GroupBy(m => m.Measure.Kind).Select(g => $"{g.Key} of step {g.Max(m => m.Step)}")];
         if (earlier.Length > 0)
         {

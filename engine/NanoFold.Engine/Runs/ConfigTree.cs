@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using NanoFold.Engine.Configuration;
+using NanoFold.Engine.Training;
 
 namespace NanoFold.Engine.Runs;
 
@@ -100,12 +101,22 @@ public sealed class ConfigTree
         }
 
         tree.Remove("preset");
+        LeaveStepsToTheTime(tree);
         var read = (RunConfig)new ConfigReader(typeof(RunConfig), problems).Read(tree, Presets.Of(preset));
         RunConfig config = read with { Version = RunConfig.CurrentVersion };
         ThrowAny(problems);
         problems.AddRange(config.Validate());
         ThrowAny(problems);
         return config.Resolve();
+    }
+
+    // Minutes alone mean as many steps as fit; with steps, whichever ends first.
+    private static void LeaveStepsToTheTime(JsonObject tree)
+    {
+        if (tree["train"] is JsonObject train && !train.ContainsKey("steps") && train["minutes"] is JsonValue value && value.TryGetValue(out double minutes) && minutes > 0)
+        {
+            train["steps"] = TrainConfig.Unbounded;
+        }
     }
 
     private static void ThrowAny(List<ConfigProblem> problems)

@@ -45,6 +45,9 @@ public sealed class Evaluator : IDisposable
     /// <summary>Whether the fixed part is less than all.</summary>
     public bool HasPart => _part.Windows < _all.Windows;
 
+    /// <summary>Tokens of an evaluation over the fixed part, and of one over it and, where that is more, over all besides.</summary>
+    public (long Part, long Both) Tokens => (TokensOf(_part), TokensOf(_part) + (HasPart ? TokensOf(_all) : 0));
+
     /// <summary>The loss over all windows, or over the fixed part.</summary>
     /// <exception cref="OperationCanceledException">Cancelled between two batches.</exception>
     public Evaluation Run(bool part = false, CancellationToken cancel = default)
@@ -95,6 +98,9 @@ public sealed class Evaluator : IDisposable
             return (plan.ArenaBytes, buffers.Bytes);
         }
     }
+
+    // Whole batches, also where the last has rows without targets.
+    private static long TokensOf(EvaluationSource source) => source.Batches * source.Batch * source.Context;
 
     private static (Plan Plan, BatchBuffers Buffers, Tensors.Tensor Losses) Record(Transformer model, int batch, int context, bool maskDocuments, DType type)
     {
