@@ -25,6 +25,7 @@ internal sealed class TrainOptions
         _keyed =
         [
             (command.Text("--data", "PATH", "A file, folder or pattern of text (data.path)"), "data.path"),
+            (command.Text("--init", "MODEL", "Begin with the weights, model and tokenizer of a run (its best checkpoint), a checkpoint or a folder with a model (train.init)"), "train.init"),
             (command.Text("--steps", "N", "Optimizer steps (train.steps)"), "train.steps"),
             (command.Text("--minutes", "M", "End within so many minutes, the steps fitted to them; with --steps at whichever comes first (train.minutes)"), "train.minutes"),
             (command.Text("--batch", "N|auto", "Sequences per micro-batch (train.batch)"), "train.batch"),
@@ -97,7 +98,7 @@ internal sealed class TrainOptions
     /// <summary>With the vocabulary that training would find, as far as that is known before.</summary>
     public static RunConfig WithVocab(RunConfig config) => config.WithVocab(config switch
     {
-        { Tokenizer: FileTokenizerConfig { Path: { } path } } => Tokenizer.Load(path).Vocab,
+        { Tokenizer: FileTokenizerConfig { Path: { } path } } when config.Model.Vocab == 0 || Path.Exists(path) => Tokenizer.Load(path).Vocab,
         { Model.Vocab: > 0 } => config.Tokenizer.LeastVocab(config.Data),
         _ => config.Tokenizer.ExpectedVocab(config.Data),
     });

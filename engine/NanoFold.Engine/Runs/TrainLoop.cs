@@ -32,7 +32,7 @@ public sealed class TrainLoop
 
     private int Steps => _session.Trainer.Schedule.Steps;
 
-    private TrainConfig Plan => _session.Planned;
+    private bool IsEvaluationDue => _step == Steps || _pace.IsEvaluationDue(_step);
 
     /// <summary>Trains to the end of the plan, the time budget, <c>train.stopAfter</c>, or until asked to stop; then a checkpoint is on disk.</summary>
     public TrainSummary Run(CancellationToken stop = default)
@@ -43,7 +43,7 @@ public sealed class TrainLoop
         while (_step < Steps && isComplete && (end = WhyStop(stop)) == TrainEnd.Finished)
         {
             TakeStep();
-            bool evaluates = Due(Plan.EvaluateEvery), saves = Due(Plan.CheckpointEvery) || _pace.IsCheckpointDue;
+            bool evaluates = IsEvaluationDue, saves = _step == Steps || _pace.IsCheckpointDue(_step);
             isComplete = Look(stop);
             Fit(evaluates);
             if (saves && !_divergence.IsLost)
@@ -55,7 +55,7 @@ public sealed class TrainLoop
         if (end == TrainEnd.OutOfTime)
         {
             // What was planned beyond is not going to be.
-            _session.Fit(new FittedPlan(_step, (int)_step, Plan.EvaluateEvery));
+            _session.Fit(new FittedPlan(_step, (int)_step, _session.Planned.EvaluateEvery));
             isComplete = Look(stop);
         }
 
@@ -73,7 +73,7 @@ public sealed class TrainLoop
     }
 
     // A stop came in the evaluation that belonged to the step of the checkpoint.
-    private bool IsLeftOver => _step > 0 && Due(Plan.EvaluateEvery)
+    private bool IsLeftOver => _step > 0 && IsEvaluationDue
         && (_session.State.EvaluatedStep is { } evaluated ? evaluated < _step : _session.State.LastEvaluation is null && _session.EvaluationTokens.Curve > 0);
 
     private void TakeStep()
@@ -100,7 +100,7 @@ public sealed class TrainLoop
     {
         try
         {
-            if (Due(Plan.EvaluateEvery))
+            if (IsEvaluationDue)
             {
                 Evaluate(isLast: _step == Steps, stop);
             }
@@ -111,7 +111,7 @@ public sealed class TrainLoop
                 _observer?.Sampled(_step, text);
             }
 
-            _session.Geometry?.Measure(_step, _pace.Steps.LastSeconds, Due(Plan.CheckpointEvery), isLast: _step == Steps, _pace.MostToMeasure, stop);
+            _session.Geometry?.Measure(_step, _pace.Steps.LastSeconds, isLast: _step == Steps, _pace.MostToMeasure, stop);
             return true;
         }
         catch (OperationCanceledException) when (stop.IsCancellationRequested)
@@ -140,10 +140,8 @@ public sealed class TrainLoop
     private TrainEnd WhyStop(CancellationToken stop) =>
         stop.IsCancellationRequested ? TrainEnd.Interrupted
         : _config.StopAfter > 0 && _step >= _config.StopAfter ? TrainEnd.StoppedAfter
-        : _pace.IsOver ? TrainEnd.OutOfTime
+        : _step > 0 && _pace.IsOver ? TrainEnd.OutOfTime
         : TrainEnd.Finished;
-
-    private bool Due(int every) => _step == Steps || (_step - _session.PlannedAt) % every == 0;
 
     private void Report(in StepResult result)
     {

@@ -86,9 +86,6 @@ public sealed class TrainSession : IDisposable
     /// <summary>The section <c>train</c> as it is for the steps planned now, which a time budget may change.</summary>
     public TrainConfig Planned { get; private set; }
 
-    /// <summary>The step after which that was planned: intervals count from it.</summary>
-    public long PlannedAt { get; private set; }
-
     public Transformer Model { get; }
 
     public Trainer Trainer { get; }
@@ -160,6 +157,7 @@ public sealed class TrainSession : IDisposable
     {
         if (_evaluator is null)
         {
+            State = State with { EvaluatedStep = step };
             return null;
         }
 
@@ -222,7 +220,7 @@ public sealed class TrainSession : IDisposable
             _folder.Checkpoints.MarkBest(step, _compared.Loss);
         }
 
-        _folder.Checkpoints.Prune(Config.Train.KeepCheckpoints);
+        _folder.Checkpoints.Prune(Config.Train.KeepCheckpoints, Config.Train.CheckpointAtStart);
         return checkpoint.Path;
     }
 
@@ -240,7 +238,7 @@ public sealed class TrainSession : IDisposable
 
     private void Take(FittedPlan plan)
     {
-        (Planned, PlannedAt) = (Config.Planned(plan.Steps, plan.EvaluateEvery), plan.Step);
+        Planned = Config.Planned(plan.Steps, plan.EvaluateEvery);
         Trainer.Schedule = Trainer.Schedule.Fit(Planned, plan.Step);
         State = State with { Steps = plan.Steps, Plans = [.. State.Plans ?? [], plan] };
     }

@@ -46,11 +46,20 @@ internal sealed class Pace
     /// <summary>Whether the number of steps is known: with a time budget, once it was fitted.</summary>
     public bool IsPlanned => _budget is null or { IsPlanned: true } || _session.Planned.Steps < TrainConfig.Unbounded;
 
-    /// <summary>Whether the last checkpoint is <c>train.checkpointMinutes</c> old.</summary>
-    public bool IsCheckpointDue => _checkpointSeconds > 0 && _clock.GetElapsedTime(_saved).TotalSeconds >= _checkpointSeconds;
-
     /// <summary>Seconds that the measurement at the end may take.</summary>
     public double MostToMeasure => _budget?.LeftToMeasure(_session.ElapsedSeconds) ?? double.PositiveInfinity;
+
+    /// <summary>
+    /// Whether a step is followed by an evaluation: a multiple of the interval, or, where the interval changes with the plan, so long after the last one.
+    /// </summary>
+    public bool IsEvaluationDue(long step) => _budget is null
+        ? step % _session.Planned.EvaluateEvery == 0
+        : step - (_session.State.EvaluatedStep ?? 0) >= _session.Planned.EvaluateEvery;
+
+    /// <summary>Whether a step is followed by a checkpoint.</summary>
+    public bool IsCheckpointDue(long step)
+        => (_checkpointSeconds > 0 && _clock.GetElapsedTime(_saved).TotalSeconds >= _checkpointSeconds)
+        || (_budget is null ? step % _session.Planned.CheckpointEvery == 0 : step - Math.Max(0, _session.SavedStep) >= _session.Planned.CheckpointEvery);
 
     /// <summary>Seconds to the end of the run after a step; null until that is known.</summary>
     public double? LeftToShow(long step)
@@ -99,7 +108,11 @@ internal sealed class Pace
         return plan;
     }
 
-    private double? Left(long step) => _costs.Left(step - _session.PlannedAt, _session.Planned.Steps - _session.PlannedAt, _session.Planned.EvaluateEvery);
+    private double? Left(long step)
+    {
+        long evaluated = _session.State.EvaluatedStep ?? 0;
+        return _costs.Left(step - evaluated, _session.Planned.Steps - evaluated, _session.Planned.EvaluateEvery);
+    }
 
     // What an earlier start of the run fitted holds again, so that its steps are the same.
     private FittedPlan? Next(long step, bool isEvaluated)

@@ -12,15 +12,14 @@ internal sealed class RunCosts(long stepTokens, long curveTokens, long lastToken
     private const int StepsBefore = 3;
     private const int Recent = 16;
 
-    // Of a step with its backward pass, the forward pass is about a third.
-    private const double ForwardShare = 1.0 / 3;
-
     private readonly double[] _recent = new double[Recent];
     private readonly double[] _sorted = new double[Recent];
     private long _steps;
     private long _others;
     private double _other;
-    private double _perToken;
+
+    // What a token takes in an evaluation, of what it takes in a step: about a third before the first one, for there is no backward pass. Both get slower together.
+    private double _evaluatedShare = 1.0 / 3;
 
     /// <summary>Seconds of a step: the median of the last ones, which a single interruption does not move; null until some were taken.</summary>
     public double? Step { get; private set; }
@@ -34,7 +33,7 @@ internal sealed class RunCosts(long stepTokens, long curveTokens, long lastToken
     /// <summary>Seconds of the evaluations at the end.</summary>
     public double LastEvaluation => lastTokens * PerToken;
 
-    private double PerToken => _perToken > 0 ? _perToken : (Step ?? 0) * ForwardShare / stepTokens;
+    private double PerToken => _evaluatedShare * (Step ?? 0) / stepTokens;
 
     /// <summary>A step was taken.</summary>
     public void Stepped(double seconds)
@@ -53,7 +52,13 @@ internal sealed class RunCosts(long stepTokens, long curveTokens, long lastToken
     }
 
     /// <summary>An evaluation was made.</summary>
-    public void Evaluated(double seconds, long tokens) => _perToken = tokens > 0 ? seconds / tokens : _perToken;
+    public void Evaluated(double seconds, long tokens)
+    {
+        if (tokens > 0 && Step is > 0 and var step)
+        {
+            _evaluatedShare = seconds / tokens / (step / stepTokens);
+        }
+    }
 
     /// <summary>A step and what came after it, without evaluations, took so long.</summary>
     public void Passed(double seconds)
@@ -66,8 +71,8 @@ internal sealed class RunCosts(long stepTokens, long curveTokens, long lastToken
     }
 
     /// <summary>Seconds from a step to the end of a plan; null until a step's time is known.</summary>
-    /// <param name="step">Steps taken since it was planned.</param>
-    /// <param name="steps">Steps planned then.</param>
+    /// <param name="step">Steps taken since the last evaluation.</param>
+    /// <param name="steps">Steps planned since then.</param>
     /// <param name="evaluateEvery">Steps between evaluations.</param>
     public double? Left(long step, long steps, long evaluateEvery)
         => Step is { } each && step < steps

@@ -14,8 +14,9 @@ internal sealed class TimeBudget(double seconds, double atEnd, int mostSteps, in
     private const int StepsBeforePlan = 25;
     private const double ShareBeforePlan = 0.05;
 
-    // Kept for what cannot be foreseen; a run has fallen behind where even that is used up.
+    // Kept for what cannot be foreseen, of what is left and of all; a run has fallen behind where the first is used up.
     private const double Reserve = 0.03;
+    private const double LeastReserve = 0.01;
 
     // Of what is left of a plan; below, a fitting is not worth a line.
     private const double WorthPlanning = 0.02;
@@ -56,9 +57,9 @@ internal sealed class TimeBudget(double seconds, double atEnd, int mostSteps, in
             return null;
         }
 
-        double left = Left(elapsed) - atEnd - _save, reserved = left - Reserve * Left(elapsed);
+        double left = Left(elapsed) - atEnd - _save - LeastReserve * seconds, reserved = left - Reserve * Left(elapsed);
         bool isFirst = !IsPlanned && (step >= StepsBeforePlan || elapsed >= ShareBeforePlan * seconds);
-        bool isBehind = IsPlanned && planned > left;
+        bool isBehind = IsPlanned && planned + each > left;
         if (!isFirst && !isBehind && !(IsPlanned && isEvaluated))
         {
             return null;

@@ -35,7 +35,7 @@ public sealed record TrainState(long Step, int Steps, double Seconds, double? Be
     /// <summary>With a time budget, the plans that were fitted to it so far; from them follow the learning rates. Null without one.</summary>
     public IReadOnlyList<FittedPlan>? Plans { get; init; }
 
-    /// <summary>The step of <see cref="LastEvaluation"/>; null in files of older versions.</summary>
+    /// <summary>The step of <see cref="LastEvaluation"/>, or after which there would have been one with a text for it; null in files of older versions.</summary>
     public long? EvaluatedStep { get; init; }
 
     /// <summary>The file, to be written into a checkpoint after the <paramref name="others"/>, whose lengths and hashes it keeps.</summary>
