@@ -23,6 +23,9 @@ public sealed record DataConfig
     /// <summary>Tokens see only their own document.</summary>
     public bool MaskDocuments { get; init; }
 
+    /// <summary>How the rows that a step draws are numbered; without <c>train.accumulate</c> both are the same.</summary>
+    public DrawOrder Draws { get; init; }
+
     /// <summary>What is wrong with it.</summary>
     public IEnumerable<ConfigProblem> Validate(string path)
     {
