@@ -35,7 +35,7 @@ internal sealed class TrainOptions
         ];
         command.Add(_set);
         _out = command.Text("--out", "DIR", "The run's folder");
-        _resume = command.Text("--resume", "DIR", "Take up the run in this folder again");
+        _resume = command.Text("--resume", "RUN", "Take up the run in this folder again, or at this checkpoint of it");
     }
 
     /// <summary>The folder named by <c>--out</c>, or null.</summary>
@@ -58,6 +58,7 @@ internal sealed class TrainOptions
         if (resumed is not null)
         {
             CheckResumable(invocation);
+            resumed = ResumePoint.Of(resumed).Run;
             RunFolder.Require(resumed);
             RunFolder.LoadConfig(resumed);
         }
@@ -98,14 +99,18 @@ internal sealed class TrainOptions
     private bool Given(Invocation invocation, string key) => invocation.Get(_keyed.First(k => k.Key == key).Option) is not null;
 
     /// <summary>With the vocabulary that training would find, as far as that is known before.</summary>
-    public static RunConfig WithVocab(RunConfig config) => config.WithVocab(
-        config.Tokenizer is FileTokenizerConfig { Path: { } path } ? Tokenizer.Load(path).Vocab : config.Tokenizer.ExpectedVocab(config.Data));
+    public static RunConfig WithVocab(RunConfig config) => config.WithVocab(config switch
+    {
+        { Tokenizer: FileTokenizerConfig { Path: { } path } } => Tokenizer.Load(path).Vocab,
+        { Model.Vocab: > 0 } => config.Tokenizer.LeastVocab(config.Data),
+        _ => config.Tokenizer.ExpectedVocab(config.Data),
+    });
 
     private void CheckResumable(Invocation invocation)
     {
         string[] refused =
         [
-            .. _keyed.Select(keyed => keyed.Option).Prepend(_out).Prepend(_config).Prepend(_preset)
+            .. _keyed.Where(keyed => !Resumable.Keys.Contains(keyed.Key)).Select(keyed => keyed.Option).Prepend(_out).Prepend(_config).Prepend(_preset)
                 .Where(option => invocation.Get(option) is not null)
                 .Select(option => option.Name),
             .. invocation.Seed is null ? Array.Empty<string>() : [CommonOptions.Seed],
@@ -114,7 +119,7 @@ internal sealed class TrainOptions
         if (refused.Length > 0)
         {
             throw UserException.Usage(
-                $"--resume goes on as the run began, so it does not take {string.Join(", ", refused)}; it takes --threads, --device and --set of {string.Join(", ", Resumable.Keys)}");
+                $"--resume goes on as the run began, so it does not take {string.Join(", ", refused)}; it takes --threads, --device, --data, --steps and --set of {string.Join(", ", Resumable.Keys)}");
         }
     }
 }

@@ -1,4 +1,7 @@
 using System.CommandLine;
+using System.Reflection;
+using NanoFold.Cli.Options;
+using NanoFold.Engine.Configuration;
 
 namespace NanoFold.Cli;
 
@@ -39,6 +42,24 @@ internal sealed class VerbCommand(string name, string description) : Command(nam
         return option;
     }
 
+    /// <summary>Adds an option for a number within the bounds of a setting.</summary>
+    /// <param name="settings">The record of the setting.</param>
+    /// <param name="property">The setting's property.</param>
+    public Option<double?> Number(string name, string helpName, string description, Type settings, string property)
+    {
+        Option<double?> option = NumberOption.Create(name, helpName, description, settings.GetProperty(property)!.GetCustomAttribute<BoundsAttribute>()!);
+        Add(option);
+        return option;
+    }
+
+    /// <summary>Adds an option for text, given once or several times, which may be empty.</summary>
+    public Option<string[]> Texts(string name, string helpName, string description)
+    {
+        var option = new Option<string[]>(name) { HelpName = helpName, Description = description, Arity = ArgumentArity.OneOrMore };
+        Add(option);
+        return option;
+    }
+
     /// <summary>Adds an option for whole numbers separated by commas.</summary>
     public Option<int[]?> Integers(string name, string description, int minimum, int maximum)
     {
@@ -63,12 +84,21 @@ internal sealed class VerbCommand(string name, string description) : Command(nam
         return option;
     }
 
-    /// <summary>What it does; a device that was asked for and is not there ends it before.</summary>
+    /// <summary>What it does; a device that was asked for and is not there ends it before, a signal on the way.</summary>
     public void Does(Func<Invocation, int> action)
         => SetAction(parsed =>
         {
-            var invocation = new Invocation(parsed);
+            using var interrupt = new Interrupt();
+            var invocation = new Invocation(parsed, interrupt);
             Devices.Require(invocation.Device);
-            return action(invocation);
+            try
+            {
+                return action(invocation);
+            }
+            catch (OperationCanceledException) when (interrupt.ExitCode is { } code)
+            {
+                invocation.Output.Note("interrupted");
+                return code;
+            }
         });
 }

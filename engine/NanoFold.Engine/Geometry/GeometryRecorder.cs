@@ -64,7 +64,8 @@ public sealed class GeometryRecorder : IDisposable
     /// <param name="stepSeconds">What the last one took.</param>
     /// <param name="isCheckpoint">A checkpoint follows.</param>
     /// <param name="isLast">The run ends here.</param>
-    public void Measure(long step, double stepSeconds, bool isCheckpoint, bool isLast)
+    /// <param name="stop">Gives up what is left of a measurement.</param>
+    public void Measure(long step, double stepSeconds, bool isCheckpoint, bool isLast, CancellationToken stop = default)
     {
         double elapsed = Seconds(_started);
         _fastestStep = Math.Min(_fastestStep, stepSeconds);
@@ -81,27 +82,27 @@ public sealed class GeometryRecorder : IDisposable
             : _schedule.Due(elapsed, isCheckpoint);
         if (due.Count > 0)
         {
-            RunOnce(step, due, allowed);
+            RunOnce(step, due, allowed, stop);
         }
     }
 
     public void Dispose() => _probe.Dispose();
 
     // Nothing is measured twice at a step.
-    private void RunOnce(long step, IReadOnlyList<int> due, double allowed)
+    private void RunOnce(long step, IReadOnlyList<int> due, double allowed, CancellationToken stop)
     {
         due = [.. due.Where(i => _takenAt[i] != step)];
         if (due.Count > 0)
         {
-            Run(step, due, allowed);
+            Run(step, due, allowed, stop);
         }
     }
 
-    private void Run(long step, IReadOnlyList<int> due, double allowed)
+    private void Run(long step, IReadOnlyList<int> due, double allowed, CancellationToken stop)
     {
         long began = _clock.GetTimestamp();
         var seconds = new double[_probe.Measures.Count];
-        bool GoesOn() => Seconds(began) <= allowed;
+        bool GoesOn() => !stop.IsCancellationRequested && Seconds(began) <= allowed;
         _probe.Run(step, due, Take, GoesOn);
         void Take(int measure, PlacedMeasure placed)
         {

@@ -7,6 +7,7 @@ public sealed record TrainConfig
 {
     /// <summary>Updates of the parameters.</summary>
     [Bounds(1, int.MaxValue)]
+    [Resumable]
     public int Steps { get; init; } = 2000;
 
     /// <summary>Sequences per micro-batch; 0 for as many as memory and speed suggest.</summary>
@@ -88,7 +89,7 @@ public sealed record TrainConfig
     [Bounds(0, int.MaxValue, Auto = true)]
     public int EvaluateEvery { get; init; }
 
-    /// <summary>Windows of the validation text, evenly spaced, per evaluation during training; 0 for all. The last evaluation takes all.</summary>
+    /// <summary>Windows of the validation text, evenly spaced, per evaluation; 0 for all. At the end of a run all are evaluated besides.</summary>
     [Bounds(0, int.MaxValue)]
     public int EvaluationWindows { get; init; } = 256;
 

@@ -18,6 +18,7 @@ public sealed class Trainer : IDisposable
     private readonly bool _ownsArena;
     private Plan? _plan;
     private TapSet? _taps;
+    private float[][]? _expertLoads;
     private EventLog? _log;
     private long _drawn = -1;
 
@@ -106,13 +107,17 @@ public sealed class Trainer : IDisposable
 
         Update();
         // While a device works on this step the host draws the next batch; reading the state waits.
-        Draw(step + 1);
+        DrawAhead(step + 1);
         StepState state = _model.Backend.State;
         return new StepResult(
             state.GetDouble(StepSlot.Loss),
             Math.Sqrt(state.GetDouble(StepSlot.GradientSquares)),
             state.GetDouble(StepSlot.LearningRate),
-            _buffers.Length * _batches.Batch * _batches.Context);
+            _buffers.Length * _batches.Batch * _batches.Context)
+        {
+            MatrixLearningRate = _config.Optimizer == OptimizerKind.Muon ? state.GetDouble(StepSlot.MatrixLearningRate) : null,
+            Terms = LossTerms.Of(state, Plan.Tape.LossTerms),
+        };
     }
 
     /// <summary>
@@ -132,6 +137,22 @@ public sealed class Trainer : IDisposable
         }
 
         return finder.Found ?? NotFiniteFinder.FirstGradient(_model.Store);
+    }
+
+    /// <summary>
+    /// Right after a step: the share of the assignments that each expert got in its last micro-batch, [E] for each router, none without routers. The arrays
+    /// are filled again by the next call.
+    /// </summary>
+    public IReadOnlyList<float[]> ReadExpertLoads()
+    {
+        IReadOnlyList<Tensors.Tensor> loads = Plan.Tape.ExpertLoads;
+        _expertLoads ??= [.. loads.Select(load => new float[load.Layout.Count])];
+        for (int i = 0; i < _expertLoads.Length; i++)
+        {
+            _model.Backend.Read(Plan[loads[i]], _expertLoads[i]);
+        }
+
+        return _expertLoads;
     }
 
     public void Dispose()
@@ -200,6 +221,11 @@ public sealed class Trainer : IDisposable
         state.Set(StepSlot.LearningRate, factor * _config.LearningRate!.Value);
         state.Set(StepSlot.MatrixLearningRate, factor * (_config.MatrixLearningRate ?? 0));
         state.Set(StepSlot.Loss, 0.0);
+        foreach (StepSlot term in LossTerms.Slots)
+        {
+            state.Set(term, 0.0);
+        }
+
         state.Set(StepSlot.GradientSquares, 0.0);
         _log?.Begin(EventKind.Part, StepPart.ZeroGradients);
         _model.Backend.Fill(_model.Store.AllGradients, 0);
@@ -214,6 +240,7 @@ public sealed class Trainer : IDisposable
             return;
         }
 
+        _drawn = -1;
         for (int i = 0; i < _buffers.Length; i++)
         {
             BatchBuffers buffers = _buffers[i];
@@ -221,6 +248,19 @@ public sealed class Trainer : IDisposable
         }
 
         _drawn = step;
+    }
+
+    // A text that cannot be read is a fault of the step that needs it, not of the one that is done.
+    private void DrawAhead(long step)
+    {
+        try
+        {
+            Draw(step);
+        }
+        catch (UserException)
+        {
+            _drawn = -1;
+        }
     }
 
     private void Upload(int microBatch)

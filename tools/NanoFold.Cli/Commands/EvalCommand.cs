@@ -35,6 +35,11 @@ internal static class EvalCommand
             ["perplexity", Display.Number(result.Perplexity, "0.00")],
             ["tokens", Display.Count(result.Tokens)],
             ["bytes", Display.Count(result.Bytes)]);
+        if (!double.IsFinite(result.Perplexity))
+        {
+            output.Note("this loss has no perplexity that a number can hold: the model has diverged; train it again with a lower train.learningRate");
+        }
+
         output.Result(new JsonObject
         {
             ["loss"] = result.Loss,

@@ -1,0 +1,51 @@
+using NanoFold.Engine.Data;
+using NanoFold.Engine.Training;
+using NanoFold.Kernels;
+
+namespace NanoFold.Engine.Runs;
+
+/// <summary>From a configuration to the <see cref="TrainSession"/> of a new run.</summary>
+internal static class RunOpening
+{
+    /// <summary>Opens a new run.</summary>
+    /// <param name="config">What to do; checked here, and what it leaves open is filled in.</param>
+    /// <param name="backend">Where it is computed.</param>
+    /// <param name="folder">Where to write, or null to write nothing.</param>
+    /// <param name="note">Told, in a line, what takes time.</param>
+    /// <param name="cancel">Ends tokenizing.</param>
+    /// <exception cref="UserException">Settings, text, folder or memory do not allow it; nothing is left on the disk then.</exception>
+    public static TrainSession Open(RunConfig config, Backend backend, string? folder = null, Action<string>? note = null, CancellationToken cancel = default)
+    {
+        config = Checked(config);
+        PrecisionCheck.Require(config.Train.Precision, backend);
+        RunFolder? run = folder is null ? null : RunFolder.Create(folder);
+        TokenDataset? dataset = null;
+        TrainSession? session = null;
+        try
+        {
+            dataset = TrainData.Open(config, note, cancel);
+            config = config.WithVocab(dataset.Tokenizer.Vocab);
+            MemoryCheck.Require(config, backend);
+            config = config with { Train = config.Train with { Batch = BatchSize.Choose(config, dataset, backend, note, cancel) } };
+            config = FullPaths.Of(config);
+            MemoryCheck.RequireRun(config, backend);
+            session = new TrainSession(config, dataset, backend, run);
+            run?.WriteConfig(config);
+            return session;
+        }
+        catch
+        {
+            session?.Dispose();
+            dataset?.Dispose();
+            run?.Discard();
+            throw;
+        }
+    }
+
+    /// <summary>A configuration made in code is checked as one from a file, with the same messages.</summary>
+    internal static RunConfig Checked(RunConfig config)
+    {
+        RunConfig built = new ConfigTree().AddJson(config.ToJson(), "configuration").Build();
+        return built with { Train = built.Train with { StopAfter = config.Train.StopAfter } };
+    }
+}
