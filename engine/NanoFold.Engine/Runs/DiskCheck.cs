@@ -21,17 +21,18 @@ internal static class DiskCheck
             return;
         }
 
-        long all = checkpointBytes * (kept + BesidesKept);
         if (bytes < checkpointBytes)
         {
             throw new UserException(FormattableString.Invariant(
                 $"{path}: a checkpoint takes {Megabytes(checkpointBytes)} and the disk has {Megabytes(bytes)} free; make room or choose another --out"));
         }
 
+        Int128 all = (Int128)checkpointBytes * (kept + (long)BesidesKept);
         if (bytes < all)
         {
+            long fits = (bytes / checkpointBytes) - BesidesKept;
             note?.Invoke(FormattableString.Invariant(
-                $"{path}: the run's checkpoints take up to {Megabytes(all)} and the disk has {Megabytes(bytes)} free; train.keepCheckpoints={Math.Max(0, (bytes / checkpointBytes) - BesidesKept)} takes less"));
+                $"{path}: the run's checkpoints take up to {Megabytes(all)} and the disk has {Megabytes(bytes)} free; {(fits > 0 ? $"train.keepCheckpoints={fits} takes less" : "make room")}"));
         }
     }
 
@@ -55,5 +56,5 @@ internal static class DiskCheck
         }
     }
 
-    private static string Megabytes(long bytes) => FormattableString.Invariant($"{bytes / 1e6:0.0} MB");
+    private static string Megabytes(Int128 bytes) => FormattableString.Invariant($"{(double)bytes / 1e6:0.0} MB");
 }

@@ -30,7 +30,12 @@ internal static class RunOpening
             config = FullPaths.Of(config);
             MemoryCheck.RequireRun(config, backend);
             session = new TrainSession(config, dataset, backend, run);
-            run?.WriteConfig(config);
+            if (run is not null)
+            {
+                DiskCheck.Require(run.Path, DiskCheck.CheckpointBytes(session), config.Train.KeepCheckpoints, DiskCheck.FreeBytes(run.Path), note);
+                run.WriteConfig(config);
+            }
+
             return session;
         }
         catch
