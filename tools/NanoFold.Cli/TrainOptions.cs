@@ -20,13 +20,16 @@ internal sealed class TrainOptions
     private readonly Option<string[]> _set = new("--set") { HelpName = "KEY=VALUE", Description = "Any setting, such as model.layers=6; may be given several times" };
     private readonly (Option<string?> Option, string Key)[] _keyed;
 
-    public TrainOptions(VerbCommand command)
+    /// <param name="command">Gets the options.</param>
+    /// <param name="without">Names of those that mean nothing to it: they are taken, so that one command line serves several verbs, and not listed.</param>
+    public TrainOptions(VerbCommand command, params string[] without)
     {
-        _preset = command.Text("--preset", "NAME", "nano (the default), small or gpt2");
+        _preset = command.Text("--preset", string.Join('|', Presets.Names), "The model and training to begin with; nano if not given");
         _config = command.Text("--config", "FILE", "Settings in JSON, with comments");
         _keyed =
         [
             (command.Text("--data", "PATH", "A file, folder or pattern of text (data.path)"), "data.path"),
+            (command.Text("--init", "MODEL", "Begin with the weights, model and tokenizer of a run (its best checkpoint), a checkpoint or a folder with a model (train.init)"), "train.init"),
             (command.Text("--steps", "N", "Optimizer steps (train.steps)"), "train.steps"),
             (command.Text("--minutes", "M", "Train for so many minutes; without --steps, as many steps as fit (train.minutes)"), "train.minutes"),
             (command.Text("--batch", "N|auto", "Sequences per micro-batch (train.batch)"), "train.batch"),
@@ -36,6 +39,10 @@ internal sealed class TrainOptions
         command.Add(_set);
         _out = command.Text("--out", "DIR", "The run's folder");
         _resume = command.Text("--resume", "RUN", "Take up the run in this folder again, or at this checkpoint of it");
+        foreach (Option option in command.Options.Where(option => without.Contains(option.Name)))
+        {
+            option.Hidden = true;
+        }
     }
 
     /// <summary>The folder named by <c>--out</c>, or null.</summary>
@@ -101,7 +108,7 @@ internal sealed class TrainOptions
     /// <summary>With the vocabulary that training would find, as far as that is known before.</summary>
     public static RunConfig WithVocab(RunConfig config) => config.WithVocab(config switch
     {
-        { Tokenizer: FileTokenizerConfig { Path: { } path } } => Tokenizer.Load(path).Vocab,
+        { Tokenizer: FileTokenizerConfig { Path: { } path } } when config.Model.Vocab == 0 || Path.Exists(path) => Tokenizer.Load(path).Vocab,
         { Model.Vocab: > 0 } => config.Tokenizer.LeastVocab(config.Data),
         _ => config.Tokenizer.ExpectedVocab(config.Data),
     });

@@ -137,8 +137,8 @@ public sealed class CheckpointFolder
         FileSystemSync.FlushFolder(Path);
     });
 
-    /// <summary>Deletes all but the newest <paramref name="keep"/> checkpoints and the best one.</summary>
-    public void Prune(int keep)
+    /// <summary>Deletes all but the newest <paramref name="keep"/> checkpoints, the best one and, where asked for, that of step 0.</summary>
+    public void Prune(int keep, bool keepStart = false)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(keep);
         long? best = Best()?.Checkpoint.Step;
@@ -146,7 +146,7 @@ public sealed class CheckpointFolder
         {
             foreach (Checkpoint checkpoint in List().SkipLast(keep))
             {
-                if (checkpoint.Step != best)
+                if (checkpoint.Step != best && !(keepStart && checkpoint.Step == 0))
                 {
                     Discard(checkpoint.Path);
                 }

@@ -11,23 +11,33 @@ namespace NanoFold.Engine.Checkpoints;
 /// <param name="Sha256">Its hash, 64 hexadecimal digits in lower case.</param>
 public sealed record FileSeal(string Name, long Bytes, string Sha256)
 {
+    /// <summary>What a file is now.</summary>
+    /// <exception cref="UserException">It cannot be read.</exception>
+    public static FileSeal Of(string path) => Read(path, file => new FileSeal(Path.GetFileName(path), file.Length, Convert.ToHexStringLower(SHA256.HashData(file))));
+
     /// <summary>Throws where the file in <paramref name="folder"/> is not what was written.</summary>
     /// <exception cref="UserException">It differs, or cannot be read.</exception>
     public void Require(string folder)
     {
         string path = Path.Combine(folder, Name);
+        long length = Read(path, file => file.Length);
+        if (length != Bytes)
+        {
+            throw new UserException($"{path}: is damaged or was changed: it has {length} bytes, {Bytes} were written");
+        }
+
+        if (Of(path).Sha256 != Sha256)
+        {
+            throw new UserException($"{path}: is damaged or was changed: its SHA-256 is not that of what was written");
+        }
+    }
+
+    private static T Read<T>(string path, Func<FileStream, T> read)
+    {
         try
         {
             using var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read | FileShare.Delete, bufferSize: 0);
-            if (file.Length != Bytes)
-            {
-                throw new UserException($"{path}: is damaged or was changed: it has {file.Length} bytes, {Bytes} were written");
-            }
-
-            if (Convert.ToHexStringLower(SHA256.HashData(file)) != Sha256)
-            {
-                throw new UserException($"{path}: is damaged or was changed: its SHA-256 is not that of what was written");
-            }
+            return read(file);
         }
         catch (Exception exception) when (FileFault.Is(exception))
         {

@@ -228,6 +228,7 @@ public sealed class RunFolder : IDisposable
         string config = System.IO.Path.Combine(path, RunConfig.FileName);
         var missing = new List<string>([config + Beside, config]);
         missing.AddRange(new[] { MetricsFile, GeometryFile, RunLock.FileName }.Select(name => System.IO.Path.Combine(path, name)).Where(file => !File.Exists(file)));
+        missing.AddRange(new[] { System.IO.Path.Combine(path, CheckpointsFolder) }.Where(folder => !Directory.Exists(folder)));
         for (string? folder = System.IO.Path.GetFullPath(path); folder is not null && !Directory.Exists(folder); folder = System.IO.Path.GetDirectoryName(folder))
         {
             missing.Add(folder);

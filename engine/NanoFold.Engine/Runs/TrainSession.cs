@@ -194,7 +194,7 @@ public sealed class TrainSession : IDisposable
             _folder.Checkpoints.MarkBest(step, _compared.Loss);
         }
 
-        _folder.Checkpoints.Prune(Config.Train.KeepCheckpoints);
+        _folder.Checkpoints.Prune(Config.Train.KeepCheckpoints, Config.Train.CheckpointAtStart);
         return checkpoint.Path;
     }
 

@@ -17,6 +17,7 @@ internal static class RunOpening
     public static TrainSession Open(RunConfig config, Backend backend, string? folder = null, Action<string>? note = null, CancellationToken cancel = default)
     {
         config = Checked(config);
+        SavedModel? start = InitialWeights.Open(ref config);
         PrecisionCheck.Require(config.Train.Precision, backend);
         RunFolder? run = folder is null ? null : RunFolder.Create(folder);
         TokenDataset? dataset = null;
@@ -24,18 +25,21 @@ internal static class RunOpening
         try
         {
             dataset = TrainData.Open(config, note, cancel);
+            InitialWeights.RequireTokenizer(start, dataset);
             config = config.WithVocab(dataset.Tokenizer.Vocab);
             MemoryCheck.Require(config, backend);
             config = config with { Train = config.Train with { Batch = BatchSize.Choose(config, dataset, backend, note, cancel) } };
             config = FullPaths.Of(config);
             MemoryCheck.RequireRun(config, backend);
-            session = new TrainSession(config, dataset, backend, run);
+            session = new TrainSession(config, dataset, backend, run, drawsParameters: start is null);
+            InitialWeights.Read(start, session.Model.Store, note);
             if (run is not null)
             {
                 DiskCheck.Require(run.Path, DiskCheck.CheckpointBytes(session), config.Train.KeepCheckpoints, DiskCheck.FreeBytes(run.Path), note);
                 run.WriteConfig(config);
             }
 
+            SaveAtStart(session);
             return session;
         }
         catch
@@ -44,6 +48,15 @@ internal static class RunOpening
             dataset?.Dispose();
             run?.Discard();
             throw;
+        }
+    }
+
+    /// <summary>Writes the checkpoint of step 0 where there is to be one.</summary>
+    internal static void SaveAtStart(TrainSession session)
+    {
+        if (session.Config.Train.CheckpointAtStart)
+        {
+            session.Save(0, 0);
         }
     }
 

@@ -33,11 +33,13 @@ internal static class RunResuming
                 found = (state, tokenizer);
             }
 
+            SavedModel? start = found is null ? InitialWeights.Open(ref config) : null;
             PrecisionCheck.Require(config.Train.Precision, backend);
             dataset = OpenText(config, note, cancel, found?.Tokenizer);
+            InitialWeights.RequireTokenizer(start, dataset);
             config = FullPaths.Of(config.WithVocab(dataset.Tokenizer.Vocab));
             MemoryCheck.RequireRun(config, backend);
-            session = new TrainSession(config, dataset, backend, run, drawsParameters: checkpoint is null);
+            session = new TrainSession(config, dataset, backend, run, drawsParameters: checkpoint is null && start is null);
             if (found is { } begun)
             {
                 Restore(session, dataset, run, checkpoint!, begun.State, begun.Tokenizer, note);
@@ -45,7 +47,9 @@ internal static class RunResuming
             else
             {
                 note?.Invoke($"{run.Path} has no checkpoint yet: starting from the beginning");
+                InitialWeights.Read(start, session.Model.Store, note);
                 session.CutLogs(0);
+                RunOpening.SaveAtStart(session);
             }
 
             Remember(run, config);

@@ -18,12 +18,14 @@ internal sealed record SavedModel(string Folder, RunConfig Config, Tokenizer Tok
     public string WeightsPath => Path.Combine(Folder, ModelFile.Name);
 
     /// <summary>Looks at a checkpoint.</summary>
+    /// <param name="folder">Where it lies.</param>
+    /// <param name="weights">Whether its weights are held against their hash, which takes reading them.</param>
     /// <exception cref="UserException">One of its files is missing or damaged, or they do not belong together.</exception>
-    public static SavedModel Open(string folder)
+    public static SavedModel Open(string folder, bool weights = true)
     {
         if (File.Exists(Path.Combine(folder, TrainState.FileName)))
         {
-            TrainState.LoadSound(folder, RunConfig.FileName, Tokenizer.FileName, ModelFile.Name);
+            TrainState.LoadSound(folder, [RunConfig.FileName, Tokenizer.FileName, .. weights ? [ModelFile.Name] : Array.Empty<string>()]);
         }
 
         RunConfig config = RunFolder.LoadConfig(folder);
