@@ -120,8 +120,15 @@ internal static class TokenizerCommand
         string all = words.Length > 0 ? string.Join(' ', words) : Console.In.ReadToEnd();
         int[] ids = [.. all.Split([' ', ',', '\t', '\r', '\n'], StringSplitOptions.RemoveEmptyEntries).Select(word => IdOf(word, tokenizer))];
         string text = tokenizer.DecodeText(ids);
-        invocation.Output.Text.WriteLine(text);
-        invocation.Output.Result(new JsonObject { ["text"] = text });
+        Output output = invocation.Output;
+        output.Text.Write(text);
+        if (output.IsTerminal)
+        {
+            // A file or a program gets the text and nothing else.
+            output.Text.WriteLine();
+        }
+
+        output.Result(new JsonObject { ["text"] = text });
         return Faults.Done;
     }
 
