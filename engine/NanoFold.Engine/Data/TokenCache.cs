@@ -48,12 +48,12 @@ public sealed class TokenCache
         Corpus corpus, TokenizerSpec spec, DataConfig? config = null, Corpus? validation = null, Action<string>? note = null, CancellationToken cancel = default)
     {
         config ??= new DataConfig();
-        validation ??= config.Validation is { } path ? Corpus.Open(path) : null;
+        validation ??= config.Validation is { } path ? Corpus.Open(path, config.Reading) : null;
         try
         {
             Directory.CreateDirectory(Path.Combine(Folder, "seen"));
-            string content = ContentOf(corpus);
-            string hash = validation is not null ? Hash($"{content} {ContentOf(validation)}") : content;
+            string content = ContentOf(corpus, note);
+            string hash = validation is not null ? Hash($"{content} {ContentOf(validation, note)}") : content;
             string key = string.Create(
                 CultureInfo.InvariantCulture,
                 $"{Version}\n{hash}\n{validation is not null}\n{spec.Key}\n{config.ValidationFraction:R}\n{config.Documents}");
@@ -114,14 +114,24 @@ public sealed class TokenCache
         return TokenDataset.Open(entry, corpus.Name, hash, fromCache: false);
     }
 
+    private string ContentOf(Corpus corpus, Action<string>? note)
+    {
+        string hash = ContentOf(corpus);
+        foreach (string line in corpus.Notes)
+        {
+            note?.Invoke(line);
+        }
+
+        return hash;
+    }
+
     // The content hash, from memory where the files look as they did.
     private string ContentOf(Corpus corpus)
     {
         string? seen = corpus.StatKey is { } stat ? Path.Combine(Folder, "seen", stat) : null;
         if (seen is not null && File.Exists(seen))
         {
-            string remembered = File.ReadAllText(seen);
-            if (remembered.Length == 64 && remembered.All(char.IsAsciiHexDigitLower))
+            if (corpus.Recall(File.ReadAllText(seen)) is { } remembered)
             {
                 return remembered;
             }
@@ -133,7 +143,7 @@ public sealed class TokenCache
         if (seen is not null && corpus.Files.All(file => file.ModifiedUtc < before - s_settled))
         {
             string beside = $"{seen}.tmp-{Guid.NewGuid():N}";
-            File.WriteAllText(beside, hash);
+            File.WriteAllText(beside, corpus.Remembered);
             File.Move(beside, seen, overwrite: true);
         }
 

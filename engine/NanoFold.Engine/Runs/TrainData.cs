@@ -9,7 +9,7 @@ public static class TrainData
     /// <summary>Opens the corpus that a configuration names, tokenized; from the cache where it was tokenized before.</summary>
     public static TokenDataset Open(RunConfig config, Action<string>? note = null, CancellationToken cancel = default)
     {
-        Corpus corpus = Corpus.OpenOrDefault(config.Data.Path);
+        using Corpus corpus = Corpus.OpenOrDefault(config.Data.Path, config.Data.Reading);
         return new TokenCache().Open(corpus, TokenizerSpec.Of(config.Tokenizer), config.Data, null, note, cancel);
     }
 }
