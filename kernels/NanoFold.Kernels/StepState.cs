@@ -45,8 +45,14 @@ public enum StepSlot
     /// <summary>Learning rate of Muon's matrices (double).</summary>
     MatrixLearningRate,
 
-    /// <summary>Mean loss of the accumulated batch, added up by the loss op (double).</summary>
+    /// <summary>Mean loss of the accumulated batch in nats per target, added up by the loss op (double).</summary>
     Loss,
+
+    /// <summary>The balance losses of all routers, with their factors: part of what gradients are of, not of <see cref="Loss"/> (double).</summary>
+    BalanceLoss,
+
+    /// <summary>The z-losses of all routers, likewise (double).</summary>
+    ZLoss,
 
     /// <summary>Sum of squares of all gradients (double), written before the update; without the loss scale once the step is decided.</summary>
     GradientSquares,

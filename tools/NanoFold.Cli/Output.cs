@@ -1,6 +1,7 @@
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using NanoFold.Engine;
 
 namespace NanoFold.Cli;
 
@@ -36,12 +37,12 @@ internal sealed class Output(TextWriter standard, TextWriter error, bool json)
         }
     }
 
-    /// <summary>The result, where it is asked for as JSON. Nothing may be written to standard output after it.</summary>
+    /// <summary>The result, where it is asked for as JSON; figures that are not finite are null. Nothing may be written to standard output after it.</summary>
     public void Result(JsonObject result)
     {
         if (json)
         {
-            standard.WriteLine(result.ToJsonString(s_line));
+            standard.WriteLine(FiniteJson.Clean(result)!.ToJsonString(s_line));
             standard.Flush();
         }
     }

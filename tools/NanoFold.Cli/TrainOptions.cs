@@ -15,6 +15,7 @@ internal sealed class TrainOptions
 
     private readonly Option<string?> _preset;
     private readonly Option<string?> _config;
+    private readonly Option<bool> _strict;
     private readonly Option<string?> _out;
     private readonly Option<string?> _resume;
     private readonly Option<string[]> _set = new("--set") { HelpName = "KEY=VALUE", Description = "Any setting, such as model.layers=6; may be given several times" };
@@ -26,13 +27,16 @@ internal sealed class TrainOptions
         _config = command.Text("--config", "FILE", "Settings in JSON, with comments");
         _keyed =
         [
-            (command.Text("--data", "PATH", "A file, folder or pattern of text (data.path)"), "data.path"),
+            (command.Text("--data", "PATH", "A file, folder or pattern of text, or - for standard input (data.path)"), "data.path"),
+            (command.Text("--separator", "TEXT", TextOptions.SeparatorHelp), "data.separator"),
+            (command.Text("--field", "NAME", TextOptions.FieldHelp), "data.field"),
             (command.Text("--steps", "N", "Optimizer steps (train.steps)"), "train.steps"),
             (command.Text("--minutes", "M", "Train for so many minutes; without --steps, as many steps as fit (train.minutes)"), "train.minutes"),
             (command.Text("--batch", "N|auto", "Sequences per micro-batch (train.batch)"), "train.batch"),
             (command.Text("--context", "N", "Tokens per sequence (model.context)"), "model.context"),
             (command.Text("--precision", "fp32|tf32|bf16|fp16", "What activations are computed in; all but fp32 need a GPU (train.precision)"), "train.precision"),
         ];
+        _strict = command.Flag("--strict", TextOptions.StrictHelp);
         command.Add(_set);
         _out = command.Text("--out", "DIR", "The run's folder");
         _resume = command.Text("--resume", "DIR", "Take up the run in this folder again");
@@ -87,6 +91,11 @@ internal sealed class TrainOptions
             }
         }
 
+        if (invocation.Get(_strict))
+        {
+            tree.Set("data.strict", JsonValue.Create(true));
+        }
+
         if (invocation.Seed is { } seed)
         {
             tree.Set("train.seed", JsonValue.Create(seed));
@@ -98,8 +107,12 @@ internal sealed class TrainOptions
     private bool Given(Invocation invocation, string key) => invocation.Get(_keyed.First(k => k.Key == key).Option) is not null;
 
     /// <summary>With the vocabulary that training would find, as far as that is known before.</summary>
-    public static RunConfig WithVocab(RunConfig config) => config.WithVocab(
-        config.Tokenizer is FileTokenizerConfig { Path: { } path } ? Tokenizer.Load(path).Vocab : config.Tokenizer.ExpectedVocab(config.Data));
+    public static RunConfig WithVocab(RunConfig config) => config.WithVocab(config switch
+    {
+        { Tokenizer: FileTokenizerConfig { Path: { } path } } => Tokenizer.Load(path).Vocab,
+        { Model.Vocab: > 0 } => config.Tokenizer.LeastVocab(config.Data),
+        _ => config.Tokenizer.ExpectedVocab(config.Data),
+    });
 
     private void CheckResumable(Invocation invocation)
     {
@@ -108,6 +121,7 @@ internal sealed class TrainOptions
             .. _keyed.Select(keyed => keyed.Option).Prepend(_out).Prepend(_config).Prepend(_preset)
                 .Where(option => invocation.Get(option) is not null)
                 .Select(option => option.Name),
+            .. invocation.Get(_strict) ? ["--strict"] : Array.Empty<string>(),
             .. invocation.Seed is null ? Array.Empty<string>() : [CommonOptions.Seed],
             .. (invocation.Get(_set) ?? []).Select(assignment => assignment.Split('=')[0]).Where(key => !Resumable.Keys.Contains(key)),
         ];

@@ -12,6 +12,7 @@ public sealed class Tape
     private readonly List<Node> _nodes = [];
     private readonly List<TapeValue> _values = [];
     private readonly List<Tensor> _losses = [];
+    private readonly HashSet<StepSlot> _lossTerms = [];
     private readonly Dictionary<Parameter, Tensor> _parameters = [];
     private readonly Dictionary<Table, Tensor> _tables = [];
     private readonly ParameterStore? _store;
@@ -52,6 +53,9 @@ public sealed class Tape
     internal IReadOnlyList<TapeValue> Values => _values;
 
     internal IReadOnlyList<Tensor> Losses => _losses;
+
+    /// <summary>Slots in which terms beside the loss in nats per token are added up.</summary>
+    internal IReadOnlySet<StepSlot> LossTerms => _lossTerms;
 
     internal ParameterStore? Store => _store;
 
@@ -154,6 +158,9 @@ public sealed class Tape
         _losses.Add(loss);
         Keep(loss);
     }
+
+    /// <summary>Says that one of the losses adds a term to a slot of its own, which is to be reported.</summary>
+    public void AddLossTerm(StepSlot slot) => _lossTerms.Add(slot);
 
     /// <summary>Keeps a value's memory until the next run, for the host to read.</summary>
     public void Keep(Tensor tensor) => _values[tensor.Id].Kept = true;

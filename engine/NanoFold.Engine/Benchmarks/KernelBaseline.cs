@@ -13,6 +13,7 @@ public sealed record KernelBaseline(string Isa, int Threads, string Processor, K
     private static readonly JsonSerializerOptions s_json = new()
     {
         PropertyNamingPolicy = JsonNamingPolicy.CamelCase,
+        Converters = { FiniteJson.Converter },
         RespectNullableAnnotations = true,
         RespectRequiredConstructorParameters = true,
         UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow,
@@ -44,17 +45,7 @@ public sealed record KernelBaseline(string Isa, int Threads, string Processor, K
     }
 
     /// <exception cref="UserException">The file cannot be written.</exception>
-    public void Write(string path)
-    {
-        try
-        {
-            File.WriteAllBytes(path, JsonSerializer.SerializeToUtf8Bytes(this, s_json));
-        }
-        catch (Exception e) when (FileFault.Is(e))
-        {
-            throw FileFault.Describe("cannot write", path, e);
-        }
-    }
+    public void Write(string path) => OutputFile.Write(path, stream => JsonSerializer.Serialize(stream, this, s_json));
 
     /// <summary>The samples of a case's pass, or null.</summary>
     public KernelSamples? Find(string name, string phase) => Array.Find(Cases, c => c.Name == name && c.Phase == phase);

@@ -1,4 +1,5 @@
 using System.Collections;
+using System.Globalization;
 using System.Text.Json.Nodes;
 
 namespace NanoFold.Engine.Configuration;
@@ -15,7 +16,8 @@ internal static class ConfigWriter
         bool flag => JsonValue.Create(flag),
         int number => JsonValue.Create(number),
         long number => JsonValue.Create(number),
-        double number => JsonValue.Create(number),
+        // What is not finite can be made in code only; read again, it is refused by name.
+        double number => double.IsFinite(number) ? JsonValue.Create(number) : JsonValue.Create(number.ToString(CultureInfo.InvariantCulture)),
         Enum choice => JsonValue.Create(ConfigSchema.Choices(choice.GetType())[Array.IndexOf(Enum.GetNames(choice.GetType()), choice.ToString())]),
         IEnumerable list => new JsonArray([.. list.Cast<object?>().Select(item => ToTree(item, ConfigSchema.ElementOf(type)!))]),
         _ => Record(value, type),

@@ -1,4 +1,6 @@
+using System.Globalization;
 using System.Security.Cryptography;
+using System.Text;
 
 namespace NanoFold.Engine.Corpora;
 
@@ -38,6 +40,9 @@ public sealed class Corpus : IDisposable
     /// <summary>The files it is read from; empty for text in memory.</summary>
     public IReadOnlyList<SourceFile> Files { get; }
 
+    /// <summary>How many of them could be read; 0 for text in memory.</summary>
+    public int FilesRead => Files.Count - _text.Value.FilesUnread;
+
     /// <summary>The documents, in order; never none, and none of them empty.</summary>
     public IReadOnlyList<Document> Documents => _text.Value.Documents;
 
@@ -63,10 +68,34 @@ public sealed class Corpus : IDisposable
     internal string Remembered => string.Join('\n', [Hash, .. Notes]);
 
     /// <summary>
-    /// A hash of what the files look like without being read (paths, sizes, times, a sample of their content) and of how they are read; null for what can be
-    /// read only once and for text in memory.
+    /// A hash of what the file system says of the files (paths, sizes, times, what cannot be read) and of how they are read; null for what can be read only
+    /// once and for text in memory.
     /// </summary>
-    internal string? StatKey => Files.Count == 0 || IsStream ? null : FileSample.Hash(_reader, Files, _unread);
+    internal string? StatKey
+    {
+        get
+        {
+            if (Files.Count == 0 || IsStream)
+            {
+                return null;
+            }
+
+            using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+            hash.AppendData(Encoding.UTF8.GetBytes(_reader));
+            foreach (SourceFile file in Files)
+            {
+                string line = string.Create(CultureInfo.InvariantCulture, $"\0{file.Path}\0{file.Name}\0{file.Bytes}\0{file.ModifiedUtc.Ticks}");
+                hash.AppendData(Encoding.UTF8.GetBytes(line));
+            }
+
+            foreach (Unread file in _unread)
+            {
+                hash.AppendData(Encoding.UTF8.GetBytes($"\0{file.Name}\0{file.Reason}"));
+            }
+
+            return Convert.ToHexStringLower(hash.GetHashAndReset());
+        }
+    }
 
     /// <summary>The corpus at <paramref name="path"/>: a file, a pipe, a folder with all below it, or a pattern (<c>*</c>, <c>?</c>, <c>**</c>).</summary>
     /// <exception cref="UserException">There is no file, or only empty ones.</exception>
@@ -87,6 +116,7 @@ public sealed class Corpus : IDisposable
         {
             throw new UserException(
                 found.Unread is [var first, ..] ? $"{path}: there is no file that can be read: {first.Name} {first.Reason}"
+                : path.StartsWith("/dev/fd/", StringComparison.Ordinal) || path.StartsWith("/proc/self/fd/", StringComparison.Ordinal) ? $"{path}: is a pipe that is gone: give the text again with --data"
                 : $"{path}: there is no such file, and no folder or pattern with files: name one that exists");
         }
 

@@ -1,5 +1,5 @@
-using System.IO.Compression;
 using System.Text;
+using NanoFold.Engine.Corpora.Formats;
 using ZstdSharp;
 
 namespace NanoFold.Engine.Corpora;
@@ -7,8 +7,9 @@ namespace NanoFold.Engine.Corpora;
 /// <summary>What a corpus was read as.</summary>
 /// <param name="Documents">The documents, none of them empty.</param>
 /// <param name="Notes">What its user should know: files that were not read, and the like.</param>
+/// <param name="FilesUnread">How many of the corpus' files were not read.</param>
 /// <param name="Spool">Where text lies that is in no file as it is.</param>
-internal sealed record CorpusText(IReadOnlyList<Document> Documents, IReadOnlyList<string> Notes, TextSpool? Spool = null);
+internal sealed record CorpusText(IReadOnlyList<Document> Documents, IReadOnlyList<string> Notes, int FilesUnread = 0, TextSpool? Spool = null);
 
 /// <summary>Makes documents of files: text as it is, compressed, UTF-16, records, and what comes through pipes.</summary>
 internal sealed class CorpusReader
@@ -51,6 +52,7 @@ internal sealed class CorpusReader
     private CorpusText ReadAll()
     {
         UserException? first = null;
+        int filesUnread = 0;
         foreach (SourceFile file in _found.Files.Where(file => file.Bytes > 0 || file.IsStream))
         {
             long length = _spool.Length;
@@ -63,6 +65,7 @@ internal sealed class CorpusReader
                 (string reason, string advice) = e is UnreadTextException unread ? (e.Message, unread.Advice) : ($"cannot be read: {e.Message}", "");
                 first ??= new UserException($"{file.Path}: {reason}{(advice.Length > 0 ? ": " : "")}{advice}", e);
                 _notes.Unread(file.Name, reason);
+                filesUnread++;
                 _spool.CutBackTo(length);
             }
         }
@@ -83,7 +86,7 @@ internal sealed class CorpusReader
             throw new UserException($"{_name}: is neither JSON lines nor Parquet, so it has no field '{_options.Field}': leave data.field out");
         }
 
-        return new CorpusText(_documents, notes, _spool);
+        return new CorpusText(_documents, notes, filesUnread, _spool);
     }
 
     private void Read(SourceFile file)
@@ -139,7 +142,7 @@ internal sealed class CorpusReader
     }
 
     private static Stream? Decompressed(HeadStream stream)
-        => Signature.IsGzip(stream.Head) ? new GZipStream(stream, CompressionMode.Decompress)
+        => Signature.IsGzip(stream.Head) ? new GzipText(stream)
         : Signature.IsZstd(stream.Head) ? new DecompressionStream(stream)
         : null;
 

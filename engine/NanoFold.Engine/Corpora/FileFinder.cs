@@ -33,12 +33,17 @@ internal sealed class FileFinder
     {
         if (IsStream(path))
         {
+            if (SourceFile.IsStandardInput(path) && !Console.IsInputRedirected)
+            {
+                throw new UserException($"{path}: standard input is a terminal: pipe a text into it, or name a file");
+            }
+
             return new FoundFiles([SourceFile.Stream(path)], [], IsOne: true);
         }
 
         if (File.Exists(path))
         {
-            return new FoundFiles([SourceFile.Of(path, Path.GetFileName(path))], [], IsOne: true);
+            return new FoundFiles([One(path)], [], IsOne: true);
         }
 
         if (Directory.Exists(path))
@@ -56,11 +61,23 @@ internal sealed class FileFinder
         int cut = path.AsSpan(0, wildcard).LastIndexOfAny('/', '\\') + 1;
         string folder = cut == 0 ? "." : path[..cut];
         string[] pattern = path[cut..].Split(['/', '\\'], StringSplitOptions.RemoveEmptyEntries);
-        return Directory.Exists(folder) ? Below(folder, name => Matches(name.Split('/'), pattern), pattern.Length > 1) : new FoundFiles([], []);
+        return Directory.Exists(folder) ? Below(folder, name => Matches(name.Split('/'), pattern), deep: pattern.Length > 1 || pattern[0] == "**") : new FoundFiles([], []);
     }
 
     /// <summary>Whether a path names what can be read only once.</summary>
     public static bool IsStream(string path) => path == SourceFile.StandardInput || FileKind.IsSpecial(path);
+
+    private static SourceFile One(string path)
+    {
+        try
+        {
+            return SourceFile.Of(path, Path.GetFileName(path));
+        }
+        catch (Exception e) when (FileFault.Is(e))
+        {
+            throw new UserException($"{path}: {Reason(new FileInfo(path), e)}", e);
+        }
+    }
 
     private static FoundFiles Below(string folder, Func<string, bool> wanted, bool deep)
     {
@@ -125,7 +142,7 @@ internal sealed class FileFinder
     private static string Reason(FileSystemInfo entry, Exception fault) => fault switch
     {
         FileNotFoundException or DirectoryNotFoundException when entry.LinkTarget is { } target => $"is a link to {target}, which is not there",
-        FileNotFoundException when entry.Name.Contains('\uFFFD') => "its name is not UTF-8",
+        FileNotFoundException when entry.Name.Contains('\uFFFD') => "has a name that is not UTF-8",
         _ => $"cannot be read: {fault.Message}",
     };
 

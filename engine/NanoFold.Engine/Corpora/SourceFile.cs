@@ -29,13 +29,15 @@ public sealed record SourceFile(string Path, string Name, long Bytes, DateTime M
         return new SourceFile(info.FullName, name, RandomAccess.GetLength(target), File.GetLastWriteTimeUtc(target));
     }
 
+    internal static bool IsStandardInput(string path) => path is StandardInput or "/dev/stdin" or "/dev/fd/0" or "/proc/self/fd/0";
+
     internal static SourceFile Stream(string path) => new(path, path, 0, default) { IsStream = true };
 
     /// <summary>A stream from its begin.</summary>
     internal Stream Open()
     {
         // Standard input may be a socket, which has no name that can be opened.
-        if (IsStream && Path is StandardInput or "/dev/stdin" or "/dev/fd/0" or "/proc/self/fd/0")
+        if (IsStream && IsStandardInput(Path))
         {
             return Console.OpenStandardInput();
         }

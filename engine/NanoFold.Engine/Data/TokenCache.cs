@@ -2,17 +2,19 @@ using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
 using NanoFold.Engine.Corpora;
+using NanoFold.Engine.Text;
 using NanoFold.Kernels.Memory;
 
 namespace NanoFold.Engine.Data;
 
 /// <summary>
 /// A folder of tokenized corpora, so that a text is read and tokenized once. An entry is known by the hash of the text,
-/// the tokenizer and the split; sizes and times of the files stand in for the text where they have been seen before.
+/// the tokenizer and the split; sizes and times of the files and a sample of their bytes stand in for the text where they have been seen before.
 /// </summary>
 /// <remarks>
-/// <c>NAME/</c> holds a complete entry (<c>tokenizer.json</c>, <c>train.tokens</c>, <c>validation.tokens</c>), written
-/// beside and renamed; <c>NAME.lock</c> is held meanwhile, so a second process waits and then finds the entry;
+/// <c>NAME/</c> holds a complete entry (<c>tokenizer.json</c>, <c>train.tokens</c>, <c>validation.tokens</c> and their hashes), written
+/// beside and renamed; <c>NAME.lock</c> is held meanwhile, so a second process waits and then finds the entry; an entry that is not what it was
+/// is made again;
 /// <c>seen/</c> remembers the content hash of files. All of it can be deleted while no process uses it.
 /// </remarks>
 public sealed class TokenCache
@@ -63,7 +65,7 @@ public sealed class TokenCache
                 return found;
             }
 
-            using FileStream held = Lock(entry + ".lock", note, cancel);
+            using FileStream held = Lock(entry + CacheLock.Suffix, note, cancel);
             return TryOpen(entry, corpus.Name, hash) ?? Make(entry, corpus, validation, hash, note, folder => new DatasetBuilder(corpus, spec, config, validation, cancel).Build(folder));
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
@@ -76,9 +78,11 @@ public sealed class TokenCache
     {
         try
         {
-            return Directory.Exists(entry) ? TokenDataset.Open(entry, name, hash, fromCache: true) : null;
+            return Directory.Exists(entry) && EntryHashes.Match(entry, Tokenizer.FileName, TokenDataset.TrainFile, TokenDataset.ValidationFile)
+                ? TokenDataset.Open(entry, name, hash, fromCache: true)
+                : null;
         }
-        catch (UserException)
+        catch (Exception e) when (e is UserException || FileFault.Is(e))
         {
             // A damaged entry is made again by the process that holds its lock.
             return null;
@@ -89,11 +93,13 @@ public sealed class TokenCache
         string entry, Corpus corpus, Corpus? validation, string hash, Action<string>? note, Action<string> build)
     {
         note?.Invoke($"{corpus.Name}: tokenizing {corpus.Bytes / 1e6:0.0} MB in {corpus.Documents.Count} document{(corpus.Documents.Count == 1 ? "" : "s")}");
-        string beside = $"{entry}.tmp-{Guid.NewGuid():N}";
+        CacheSweep.Run(Path.GetDirectoryName(entry)!, entry);
+        string beside = CacheSweep.Beside(entry);
         Directory.CreateDirectory(beside);
         try
         {
             build(beside);
+            EntryHashes.Write(beside);
             corpus.CheckUnchanged();
             validation?.CheckUnchanged();
             if (Directory.Exists(entry))
@@ -125,25 +131,27 @@ public sealed class TokenCache
         return hash;
     }
 
-    // The content hash, from memory where the files look as they did.
+    // The content hash, from memory where the files look as they did: a line with their sample, then what the corpus was seen to be.
     private string ContentOf(Corpus corpus)
     {
-        string? seen = corpus.StatKey is { } stat ? Path.Combine(Folder, "seen", stat) : null;
-        if (seen is not null && File.Exists(seen))
+        if (corpus.StatKey is not { } stat)
         {
-            if (corpus.Recall(File.ReadAllText(seen)) is { } remembered)
-            {
-                return remembered;
-            }
+            return corpus.Hash;
+        }
+
+        string seen = Path.Combine(Folder, "seen", stat), sample = FileSample.Hash(corpus.Files);
+        if (File.Exists(seen) && File.ReadAllText(seen).Split('\n', 2) is [var sampled, var known] && sampled == sample && corpus.Recall(known) is { } remembered)
+        {
+            return remembered;
         }
 
         DateTime before = DateTime.UtcNow;
         string hash = corpus.Hash;
         corpus.CheckUnchanged();
-        if (seen is not null && corpus.Files.All(file => file.ModifiedUtc < before - s_settled))
+        if (corpus.Files.All(file => file.ModifiedUtc < before - s_settled))
         {
-            string beside = $"{seen}.tmp-{Guid.NewGuid():N}";
-            File.WriteAllText(beside, corpus.Remembered);
+            string beside = CacheSweep.Beside(seen);
+            File.WriteAllText(beside, $"{sample}\n{corpus.Remembered}");
             File.Move(beside, seen, overwrite: true);
         }
 
@@ -157,9 +165,9 @@ public sealed class TokenCache
         {
             try
             {
-                return new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+                return CacheLock.Take(path);
             }
-            catch (IOException e) when (IsHeld(e))
+            catch (IOException e) when (CacheLock.IsHeld(e))
             {
                 if (!told)
                 {
@@ -171,10 +179,6 @@ public sealed class TokenCache
             cancel.ThrowIfCancellationRequested();
         }
     }
-
-    // Windows: sharing or lock violation. Elsewhere the error number of a lock that is taken: EWOULDBLOCK.
-    private static bool IsHeld(IOException e) =>
-        OperatingSystem.IsWindows() ? (e.HResult & 0xFFFF) is 32 or 33 : e.HResult is 11 or 35;
 
     private static string Hash(string text) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text)));
 }

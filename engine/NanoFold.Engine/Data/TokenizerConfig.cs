@@ -17,6 +17,9 @@ public abstract record TokenizerConfig
     /// <summary>Symbols to reckon with before there is a tokenizer; 0 where only its file can tell.</summary>
     public abstract int ExpectedVocab(DataConfig data);
 
+    /// <summary>Symbols that its tokenizer has in any case; a learned one may stay far below <see cref="ExpectedVocab"/>.</summary>
+    public virtual int LeastVocab(DataConfig data) => ExpectedVocab(data);
+
     /// <summary>What is wrong with it.</summary>
     public virtual IEnumerable<ConfigProblem> Validate(string path) => [];
 }
@@ -30,6 +33,9 @@ public sealed record BpeTokenizerConfig : TokenizerConfig
 
     /// <inheritdoc/>
     public override int ExpectedVocab(DataConfig data) => Vocab;
+
+    /// <inheritdoc/>
+    public override int LeastVocab(DataConfig data) => data.Documents == DocumentMode.Mark ? 258 : 256;
 }
 
 /// <summary>A token per byte: 256 symbols, and two more where documents are marked.</summary>

@@ -34,7 +34,7 @@ public abstract record FeedForwardConfig
     public int HiddenFor(ModelShape model) => Hidden > 0 ? Hidden : model.Hidden > 0 ? model.Hidden : DefaultHidden(model.Width);
 
     /// <summary>This with its defaults worked out. Of the model, only what does not depend on feed-forwards is resolved.</summary>
-    public FeedForwardConfig Resolve(ModelShape model) => this with { Hidden = HiddenFor(model) };
+    public virtual FeedForwardConfig Resolve(ModelShape model) => this with { Hidden = HiddenFor(model) };
 
     /// <summary>F where nothing says otherwise.</summary>
     public abstract int DefaultHidden(int width);

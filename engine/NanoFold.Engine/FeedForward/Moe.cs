@@ -30,12 +30,17 @@ public sealed record MoeConfig : FeedForwardConfig
     [Bounds(0)]
     public double ZLoss { get; init; } = 0.001;
 
-    /// <summary>The weights of the chosen experts add up to 1.</summary>
-    public bool Renormalize { get; init; } = true;
+    /// <summary>
+    /// The weights of the chosen experts are made to add up to 1; null for that where more than one is active. A single weight would always be 1 and give the
+    /// router no gradient: it stays the expert's probability, as in Switch Transformer.
+    /// </summary>
+    public bool? Renormalize { get; init; }
 
     /// <summary>What each expert is: a kind without settings of its own.</summary>
     [KindOnly]
     public DenseConfig Activation { get; init; } = new SwiGluConfig();
+
+    internal bool Renormalizes => Renormalize ?? Active > 1;
 
     /// <inheritdoc/>
     public override IEnumerable<ConfigProblem> Validate(ModelShape model, string path)
@@ -44,7 +49,15 @@ public sealed record MoeConfig : FeedForwardConfig
         {
             yield return new ConfigProblem($"{path}.active", $"{Active} is more than {path}.experts = {Experts}");
         }
+
+        if (Renormalize == true && Active == 1 && Experts > 1)
+        {
+            yield return new ConfigProblem($"{path}.renormalize", $"true makes the only weight 1 where {path}.active = 1, so the loss gives the router no gradient; use null or false for the expert's probability");
+        }
     }
+
+    /// <inheritdoc/>
+    public override FeedForwardConfig Resolve(ModelShape model) => this with { Hidden = HiddenFor(model), Renormalize = Renormalizes };
 
     /// <inheritdoc/>
     public override int DefaultHidden(int width) => Activation.DefaultHidden(width);

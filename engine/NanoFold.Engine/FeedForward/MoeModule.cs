@@ -60,20 +60,29 @@ internal sealed class Moe : FeedForwardModule
         Tensor pre = GroupedLinearOp.Record(tape, rows, tape.Use(_gate ?? _up), offsets);
         Tensor linear = _gate is null ? default : GroupedLinearOp.Record(tape, rows, tape.Use(_up), offsets);
         Tensor results = GroupedLinearOp.Record(tape, _config.Activation.Activate(tape, pre, linear), tape.Use(_down), offsets);
-        Tensor weights = ExpertWeightsOp.Record(tape, probabilities, chosen, _config.Renormalize);
+        Tensor weights = ExpertWeightsOp.Record(tape, probabilities, chosen, _config.Renormalizes);
         Tensor y = ExpertCombineOp.Record(tape, results, weights, rowOfSlot).Reshape(x[0], x[1], x[2]);
         return shared.IsNone ? y : AddOp.Record(tape, y, shared);
     }
 
     private void RecordLoss(Tape tape, Tensor logits, Tensor probabilities, Tensor offsets)
     {
-        // Outside training only the load is wanted: the loss that the state adds up stays as it is.
+        // Outside training only the load is wanted: the terms that the state adds up stay as they are.
         (double balance, double z) = tape.IsTraining ? (_config.BalanceLoss, _config.ZLoss) : (0, 0);
         (Tensor loss, Tensor load) = RouterLossOp.Record(tape, logits, probabilities, offsets, balance, z);
         Tap.ReadOnly(tape, "hook_expert_load", load);
         if (tape.IsTraining)
         {
             tape.AddLoss(loss);
+            if (balance > 0)
+            {
+                tape.AddLossTerm(StepSlot.BalanceLoss);
+            }
+
+            if (z > 0)
+            {
+                tape.AddLossTerm(StepSlot.ZLoss);
+            }
         }
     }
 }

@@ -14,8 +14,8 @@ public static class GeometryLog
     public static void Write(Utf8JsonWriter json, Measured measured)
     {
         FigurePlace place = measured.Place;
-        json.WriteNumber("version"u8, Version);
-        json.WriteNumber("step"u8, measured.Step);
+        json.WriteFigure("version"u8, Version);
+        json.WriteFigure("step"u8, measured.Step);
         json.WriteString("measure"u8, measured.Measure.Kind);
         json.WriteString("scope"u8, place.Scope);
         json.WriteString("point"u8, place.Point);
@@ -26,12 +26,12 @@ public static class GeometryLog
 
         if (place.Layer is { } layer)
         {
-            json.WriteNumber("layer"u8, layer);
+            json.WriteFigure("layer"u8, layer);
         }
 
         if (place.Head is { } head)
         {
-            json.WriteNumber("head"u8, head);
+            json.WriteFigure("head"u8, head);
         }
 
         json.WriteStartObject("figures"u8);
@@ -48,7 +48,7 @@ public static class GeometryLog
         json.WriteStartObject(figure.Name);
         if (figure.Value is { } value)
         {
-            json.WriteNumber("value"u8, value);
+            json.WriteFigure("value"u8, value);
         }
         else
         {
@@ -57,7 +57,7 @@ public static class GeometryLog
 
         if (figure.Error is { } error)
         {
-            json.WriteNumber("error"u8, error);
+            json.WriteFigure("error"u8, error);
         }
 
         if (figure.Status != GeometryStatus.Ok)
@@ -66,7 +66,7 @@ public static class GeometryLog
         }
 
         json.WriteString("estimator"u8, figure.Estimator);
-        json.WriteNumber("points"u8, figure.Points);
+        json.WriteFigure("points"u8, figure.Points);
         json.WriteEndObject();
     }
 }

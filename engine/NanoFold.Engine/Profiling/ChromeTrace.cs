@@ -34,13 +34,13 @@ internal static class ChromeTrace
             }
 
             double seconds = StepRecording.SecondsOf(noted);
-            json.WriteNumber("flops"u8, costs[i].Flops);
-            json.WriteNumber("bytes"u8, costs[i].Bytes);
+            json.WriteFigure("flops"u8, costs[i].Flops);
+            json.WriteFigure("bytes"u8, costs[i].Bytes);
             if (seconds > 0)
             {
-                json.WriteNumber("gflops"u8, Math.Round(costs[i].Flops / seconds / 1e9, 3));
-                json.WriteNumber("gbps"u8, Math.Round(costs[i].Bytes / seconds / 1e9, 3));
-                json.WriteNumber("rooflineShare"u8, Math.Round(peak.LeastSeconds(costs[i].Flops, costs[i].Bytes) / seconds, 3));
+                json.WriteFigure("gflops"u8, Math.Round(costs[i].Flops / seconds / 1e9, 3));
+                json.WriteFigure("gbps"u8, Math.Round(costs[i].Bytes / seconds / 1e9, 3));
+                json.WriteFigure("rooflineShare"u8, Math.Round(peak.LeastSeconds(costs[i].Flops, costs[i].Bytes) / seconds, 3));
             }
 
             End(json);
@@ -51,7 +51,7 @@ internal static class ChromeTrace
             foreach (WorkEvent run in step.Work[worker])
             {
                 Begin(json, KernelName.Of(run.Work), "work", worker, step.Started, run.Started, run.Ended);
-                json.WriteNumber("items"u8, run.Items);
+                json.WriteFigure("items"u8, run.Items);
                 End(json);
             }
         }
@@ -65,8 +65,8 @@ internal static class ChromeTrace
         json.WriteStartObject();
         json.WriteString("name"u8, "thread_name");
         json.WriteString("ph"u8, "M");
-        json.WriteNumber("pid"u8, Process);
-        json.WriteNumber("tid"u8, thread);
+        json.WriteFigure("pid"u8, Process);
+        json.WriteFigure("tid"u8, thread);
         json.WriteStartObject("args"u8);
         json.WriteString("name"u8, name);
         End(json);
@@ -80,8 +80,8 @@ internal static class ChromeTrace
         json.WriteString("ph"u8, "X");
         json.WriteNumber("ts"u8, Microseconds(started - origin));
         json.WriteNumber("dur"u8, Microseconds(ended - started));
-        json.WriteNumber("pid"u8, Process);
-        json.WriteNumber("tid"u8, thread);
+        json.WriteFigure("pid"u8, Process);
+        json.WriteFigure("tid"u8, thread);
         json.WriteStartObject("args"u8);
     }
 

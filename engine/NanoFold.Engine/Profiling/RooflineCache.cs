@@ -80,7 +80,7 @@ public sealed class RooflineCache
             Directory.CreateDirectory(Path.GetDirectoryName(path)!);
             var json = new JsonObject { ["key"] = key, ["flopsPerSecond"] = measured.FlopsPerSecond, ["bytesPerSecond"] = measured.BytesPerSecond };
             string beside = $"{path}.tmp-{Guid.NewGuid():N}";
-            File.WriteAllText(beside, json.ToJsonString());
+            File.WriteAllText(beside, FiniteJson.Clean(json)!.ToJsonString());
             File.Move(beside, path, overwrite: true);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)

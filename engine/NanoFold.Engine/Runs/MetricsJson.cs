@@ -14,12 +14,20 @@ internal static class MetricsJson
     public static void AppendStep(JsonLinesLog log, long step, in StepResult result, double tokensPerSecond, double? lossScale)
         => log.Append((step, result, tokensPerSecond, lossScale), static (json, state) =>
         {
-            json.WriteNumber("step"u8, state.step);
+            json.WriteFigure("step"u8, state.step);
             // A step whose gradients overflowed was skipped.
             if (state.result.IsFinite)
             {
-                json.WriteNumber("loss"u8, state.result.Loss);
-                json.WriteNumber("gradientNorm"u8, state.result.GradientNorm);
+                json.WriteFigure("loss"u8, state.result.Loss);
+                for (int i = 0; i < LossTerms.Count; i++)
+                {
+                    if (state.result.Terms[i] is (var key, { } term))
+                    {
+                        json.WriteFigure(key, term);
+                    }
+                }
+
+                json.WriteFigure("gradientNorm"u8, state.result.GradientNorm);
             }
             else
             {
@@ -28,19 +36,19 @@ internal static class MetricsJson
 
             if (state.lossScale is { } scale)
             {
-                json.WriteNumber("lossScale"u8, scale);
+                json.WriteFigure("lossScale"u8, scale);
             }
 
-            json.WriteNumber("learningRate"u8, state.result.LearningRate);
-            json.WriteNumber("tokensPerSecond"u8, Math.Round(state.tokensPerSecond, 1));
+            json.WriteFigure("learningRate"u8, state.result.LearningRate);
+            json.WriteFigure("tokensPerSecond"u8, Math.Round(state.tokensPerSecond, 1));
         });
 
     public static void AppendEvaluation(JsonLinesLog log, long step, Evaluation evaluation)
         => log.Append((step, evaluation), static (json, state) =>
         {
-            json.WriteNumber("step"u8, state.step);
-            json.WriteNumber("validationLoss"u8, state.evaluation.Loss);
-            json.WriteNumber("validationBitsPerByte"u8, state.evaluation.BitsPerByte);
-            json.WriteNumber("validationTokens"u8, state.evaluation.Tokens);
+            json.WriteFigure("step"u8, state.step);
+            json.WriteFigure("validationLoss"u8, state.evaluation.Loss);
+            json.WriteFigure("validationBitsPerByte"u8, state.evaluation.BitsPerByte);
+            json.WriteFigure("validationTokens"u8, state.evaluation.Tokens);
         });
 }

@@ -53,7 +53,7 @@ public sealed record RunConfig
     /// <summary>Everything that is inconsistent in it.</summary>
     public IEnumerable<ConfigProblem> Validate()
     {
-        int vocab = Tokenizer.ExpectedVocab(Data);
+        int vocab = Tokenizer.LeastVocab(Data);
         IEnumerable<ConfigProblem> tooSmall = Model.Vocab > 0 && Model.Vocab < vocab
             ? [new ConfigProblem("model.vocab", $"{Model.Vocab} is less than the tokenizer's {vocab} symbols; use 0 to take the tokenizer's")]
             : [];

@@ -10,16 +10,14 @@ public sealed class TrainLoop
     private const int StepsBeforeTiming = 5;
     private const int StepsTimed = 20;
 
-    // In half precision the loss scale has fallen to 1 long before that.
-    private const int MostSkippedInARow = 50;
-
     private readonly TrainSession _session;
     private readonly ITrainObserver? _observer;
     private readonly TrainConfig _config;
     private readonly StepClock _clock = new();
+    private readonly Divergence _divergence;
     private readonly Queue<double> _recentLosses = new();
     private long _step;
-    private int _skipped;
+    private LossTerms _terms;
 
     /// <param name="session">What is trained; several loops may follow each other.</param>
     /// <param name="observer">Told how it goes, or null.</param>
@@ -27,6 +25,7 @@ public sealed class TrainLoop
     {
         _session = session;
         _observer = observer;
+        _divergence = new Divergence(session);
         _config = session.Config.Train;
         _step = session.State.Step;
     }
@@ -41,16 +40,20 @@ public sealed class TrainLoop
         while (_step < Steps && (end = WhyStop(stop, started)) == TrainEnd.Finished)
         {
             _clock.Start();
-            StepResult result = _session.Trainer.Step(_step);
+            StepResult result = Saving(static loop => loop._session.Trainer.Step(loop._step));
             _clock.Stop(result.Tokens);
-            _skipped = result.IsFinite ? 0 : _skipped + 1;
-            if (_skipped > 0 && (!_config.Precision.ScalesLoss() || _skipped == MostSkippedInARow))
+            if (_divergence.IsNotFinite(result))
             {
                 throw NotFinite("the loss");
             }
 
             _step++;
             Report(result);
+            if (_divergence.HasLost(result))
+            {
+                throw Beyond("the loss", result.Loss);
+            }
+
             PlanWithin(started);
             if (Due(_config.EvaluateEvery))
             {
@@ -63,7 +66,7 @@ public sealed class TrainLoop
             }
 
             _session.Geometry?.Measure(_step, _clock.LastSeconds, Due(_config.CheckpointEvery), isLast: _step == Steps);
-            if (Due(_config.CheckpointEvery))
+            if (Due(_config.CheckpointEvery) && !_divergence.IsLost)
             {
                 Save();
             }
@@ -81,17 +84,22 @@ public sealed class TrainLoop
         }
 
         double seconds = Stopwatch.GetElapsedTime(started).TotalSeconds;
-        return new TrainSummary(end, _step, _recentLosses.DefaultIfEmpty(double.NaN).Average(), _session.State.LastEvaluation, _clock.TokensPerSecond, seconds);
+        return new TrainSummary(end, _step, _recentLosses.DefaultIfEmpty(double.NaN).Average(), _session.State.LastEvaluation, _clock.TokensPerSecond, seconds) { Terms = _terms };
     }
 
     private void Evaluate(bool isLast)
     {
-        if (_session.Evaluate(_step, isLast) is { } evaluation)
+        if (Saving(loop => loop._session.Evaluate(loop._step, isLast)) is { } evaluation)
         {
             _observer?.Evaluated(_step, evaluation);
             if (!double.IsFinite(evaluation.Loss))
             {
                 throw NotFinite("the validation loss");
+            }
+
+            if (Divergence.IsBeyond(evaluation.Loss))
+            {
+                throw Beyond("the validation loss", evaluation.Loss);
             }
         }
     }
@@ -110,6 +118,7 @@ public sealed class TrainLoop
         if (result.IsFinite)
         {
             _recentLosses.Enqueue(result.Loss);
+            _terms = result.Terms;
         }
 
         if (_recentLosses.Count > 50)
@@ -150,6 +159,24 @@ public sealed class TrainLoop
         }
     }
 
+    // Where the text cannot be read any more, the steps that were taken are not lost.
+    private T Saving<T>(Func<TrainLoop, T> action)
+    {
+        try
+        {
+            return action(this);
+        }
+        catch (UserException e) when (_step > 0 && _session.RunPath is not null)
+        {
+            if (_session.SavedStep != _step)
+            {
+                Save();
+            }
+
+            throw new UserException($"{e.Message}; the state after step {_step} is saved in {_session.RunPath}", e);
+        }
+    }
+
     // The state is as it was before the step: nothing was updated.
     private UserException NotFinite(string what)
     {
@@ -158,14 +185,17 @@ public sealed class TrainLoop
             Save();
         }
 
-        string saved = _session.RunPath is { } run ? $"; the state before it is saved in {run}" : "";
-        if (_skipped == MostSkippedInARow)
+        return _divergence.NotFinite(_step, what);
+    }
+
+    // The last checkpoint is of a better state; without one, this state is better than none.
+    private UserException Beyond(string what, double loss)
+    {
+        if (_session.SavedStep < 0)
         {
-            return new UserException(
-                $"step {_step + 1}: {_session.Trainer.FindNotFinite(_step) ?? what} is not finite, and {_skipped - 1} steps before it were skipped for the same reason{saved}; start again with --precision bf16 or a lower train.learningRate");
+            Save();
         }
 
-        return new UserException(
-            $"step {_step + 1}: {_session.Trainer.FindNotFinite(_step) ?? what} is not finite{saved}; start again with a lower train.learningRate or train.clip");
+        return _divergence.Beyond(_step, what, loss);
     }
 }

@@ -17,7 +17,7 @@ public sealed record TrainState(long Step, int Steps, double Seconds, double? Be
     public const string FileName = "state.json";
     private const int CurrentVersion = 1;
 
-    private static readonly JsonSerializerOptions s_json = new(JsonSerializerDefaults.Web) { WriteIndented = true };
+    private static readonly JsonSerializerOptions s_json = new(JsonSerializerDefaults.Web) { WriteIndented = true, Converters = { FiniteJson.Converter } };
 
     /// <summary>Layout of the file; a newer one is refused.</summary>
     public int Version { get; init; } = CurrentVersion;

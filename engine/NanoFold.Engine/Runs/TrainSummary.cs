@@ -25,4 +25,8 @@ public enum TrainEnd
 /// <param name="Validation">The last evaluation, or null.</param>
 /// <param name="TokensPerSecond">Training tokens over training time, evaluation not counted.</param>
 /// <param name="Seconds">Wall time of this start.</param>
-public sealed record TrainSummary(TrainEnd End, long Steps, double TrainLoss, Evaluation? Validation, double TokensPerSecond, double Seconds);
+public sealed record TrainSummary(TrainEnd End, long Steps, double TrainLoss, Evaluation? Validation, double TokensPerSecond, double Seconds)
+{
+    /// <summary>What gradients were of besides the loss, in the last step.</summary>
+    public LossTerms Terms { get; init; }
+}

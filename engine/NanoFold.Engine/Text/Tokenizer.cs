@@ -105,15 +105,7 @@ public abstract class Tokenizer
     public void Save(string folder)
     {
         Directory.CreateDirectory(folder);
-        string path = Path.Combine(folder, FileName);
-        string beside = path + ".tmp-" + Guid.NewGuid().ToString("N");
-        using (var file = new FileStream(beside, FileMode.CreateNew, FileAccess.Write))
-        {
-            file.Write(Serialize());
-            file.Flush(flushToDisk: true);
-        }
-
-        File.Move(beside, path, overwrite: true);
+        OutputFile.Write(Path.Combine(folder, FileName), stream => stream.Write(Serialize()));
     }
 
     /// <summary>Reads a <c>tokenizer.json</c>, given itself or its folder.</summary>

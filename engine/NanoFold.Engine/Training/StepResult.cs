@@ -1,12 +1,15 @@
 namespace NanoFold.Engine.Training;
 
 /// <summary>What one optimizer step gave.</summary>
-/// <param name="Loss">Mean loss of the accumulated batch, nats per target, auxiliary losses included.</param>
+/// <param name="Loss">Mean loss of the accumulated batch, nats per target.</param>
 /// <param name="GradientNorm">Global norm before clipping.</param>
 /// <param name="LearningRate">Of AdamW.</param>
 /// <param name="Tokens">Tokens of the whole accumulated batch.</param>
 public readonly record struct StepResult(double Loss, double GradientNorm, double LearningRate, int Tokens)
 {
+    /// <summary>What gradients are of besides the loss.</summary>
+    public LossTerms Terms { get; init; }
+
     /// <summary>False: nothing was updated.</summary>
     public bool IsFinite => double.IsFinite(Loss) && double.IsFinite(GradientNorm);
 }

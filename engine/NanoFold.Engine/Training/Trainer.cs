@@ -106,13 +106,16 @@ public sealed class Trainer : IDisposable
 
         Update();
         // While a device works on this step the host draws the next batch; reading the state waits.
-        Draw(step + 1);
+        DrawAhead(step + 1);
         StepState state = _model.Backend.State;
         return new StepResult(
             state.GetDouble(StepSlot.Loss),
             Math.Sqrt(state.GetDouble(StepSlot.GradientSquares)),
             state.GetDouble(StepSlot.LearningRate),
-            _buffers.Length * _batches.Batch * _batches.Context);
+            _buffers.Length * _batches.Batch * _batches.Context)
+        {
+            Terms = LossTerms.Of(state, Plan.Tape.LossTerms),
+        };
     }
 
     /// <summary>
@@ -200,6 +203,11 @@ public sealed class Trainer : IDisposable
         state.Set(StepSlot.LearningRate, factor * _config.LearningRate!.Value);
         state.Set(StepSlot.MatrixLearningRate, factor * (_config.MatrixLearningRate ?? 0));
         state.Set(StepSlot.Loss, 0.0);
+        foreach (StepSlot term in LossTerms.Slots)
+        {
+            state.Set(term, 0.0);
+        }
+
         state.Set(StepSlot.GradientSquares, 0.0);
         _log?.Begin(EventKind.Part, StepPart.ZeroGradients);
         _model.Backend.Fill(_model.Store.AllGradients, 0);
@@ -214,6 +222,7 @@ public sealed class Trainer : IDisposable
             return;
         }
 
+        _drawn = -1;
         for (int i = 0; i < _buffers.Length; i++)
         {
             BatchBuffers buffers = _buffers[i];
@@ -221,6 +230,19 @@ public sealed class Trainer : IDisposable
         }
 
         _drawn = step;
+    }
+
+    // A text that cannot be read is a fault of the step that needs it, not of the one that is done.
+    private void DrawAhead(long step)
+    {
+        try
+        {
+            Draw(step);
+        }
+        catch (UserException)
+        {
+            _drawn = -1;
+        }
     }
 
     private void Upload(int microBatch)

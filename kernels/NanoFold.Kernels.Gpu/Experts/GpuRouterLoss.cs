@@ -14,7 +14,7 @@ internal sealed class GpuRouterLoss(GpuContext context) : IKernel<RouterLossCall
         call.Check();
         View logits = call.Logits;
         int groups = context.Groups(logits.Layout[0]);
-        ArrayView<double> partial = context.Scratch(groups * sizeof(double)).Cast<double>();
+        ArrayView<double> partial = context.Scratch(2 * groups * sizeof(double)).Cast<double>();
         ByElement.Run(RouterLossCall.Name, logits, new ForwardBody(context, call, partial));
 
         context.Launch(

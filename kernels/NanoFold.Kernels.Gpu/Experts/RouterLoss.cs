@@ -4,7 +4,7 @@ using NanoFold.Kernels.Gpu.Loops;
 
 namespace NanoFold.Kernels.Gpu.Experts;
 
-/// <summary>Sums over a group's rows of balance · ⟨f, p⟩ + z · logsumexp(logits)², f read from the offsets.</summary>
+/// <summary>Sums over a group's rows of balance · ⟨f, p⟩ and of z · logsumexp(logits)², side by side; f is read from the offsets.</summary>
 internal struct RouterLossWork<T> : IGpuWork<RouterLossWork<T>>
     where T : unmanaged, IElement<T>
 {
@@ -16,7 +16,7 @@ internal struct RouterLossWork<T> : IGpuWork<RouterLossWork<T>>
     {
         ArrayView<double> shared = SharedMemory.Allocate<double>(GroupReduce.Most);
         int row = Grid.IdxX * Group.DimX + Group.IdxX;
-        float loss = 0;
+        float balance = 0, square = 0;
         if (row < w.Row.Rows)
         {
             float product = 0, logSumExp = RouterRow<T>.LogSumExp(w.Row, row);
@@ -25,18 +25,20 @@ internal struct RouterLossWork<T> : IGpuWork<RouterLossWork<T>>
                 product += RouterLoadWork.Share(w.Offsets, e, w.Row.Experts) * RouterRow<T>.Probability(w.Row, row, e);
             }
 
-            loss = w.Row.Balance * product + w.Row.Z * logSumExp * logSumExp;
+            balance = w.Row.Balance * product;
+            square = w.Row.Z * logSumExp * logSumExp;
         }
 
-        double sum = GroupReduce.Sum(shared, loss);
+        double balances = GroupReduce.Sum(shared, balance), squares = GroupReduce.Sum(shared, square);
         if (Group.IdxX == 0)
         {
-            w.Partial[Grid.IdxX] = sum;
+            w.Partial[2 * Grid.IdxX] = balances;
+            w.Partial[2 * Grid.IdxX + 1] = squares;
         }
     }
 }
 
-/// <summary>One group: load[e] = f_e, and the loss, Σ partial sums / rows / MicroBatchCount, also added to the step's.</summary>
+/// <summary>One group: load[e] = f_e, and the loss, Σ partial sums / rows / MicroBatchCount, whose terms are also added to the step's.</summary>
 internal struct RouterLoadWork : IGpuWork<RouterLoadWork>
 {
     public ArrayView<int> Offsets;
@@ -53,18 +55,21 @@ internal struct RouterLoadWork : IGpuWork<RouterLoadWork>
             w.Load[e] = Share(w.Offsets, e, w.Experts);
         }
 
-        double sum = 0;
+        double balance = 0, z = 0;
         for (int i = Group.IdxX; i < w.Partials; i += Group.DimX)
         {
-            sum += w.Partial[i];
+            balance += w.Partial[2 * i];
+            z += w.Partial[2 * i + 1];
         }
 
-        sum = GroupReduce.Sum(shared, sum);
+        balance = GroupReduce.Sum(shared, balance);
+        z = GroupReduce.Sum(shared, z);
         if (Group.IdxX == 0)
         {
-            double mean = sum / w.Rows / w.State[(int)StepSlot.MicroBatchCount];
-            w.Loss[0] = (float)mean;
-            Slots.Set(w.State, StepSlot.Loss, Slots.Double(w.State, StepSlot.Loss) + mean);
+            double divisor = (double)w.Rows * w.State[(int)StepSlot.MicroBatchCount];
+            w.Loss[0] = (float)((balance + z) / divisor);
+            Slots.Set(w.State, StepSlot.BalanceLoss, Slots.Double(w.State, StepSlot.BalanceLoss) + balance / divisor);
+            Slots.Set(w.State, StepSlot.ZLoss, Slots.Double(w.State, StepSlot.ZLoss) + z / divisor);
         }
     }
 

@@ -14,7 +14,8 @@ internal struct DecideWork : IGpuWork<DecideWork>
         double lossScale = Slots.Double(w.State, StepSlot.LossScale);
         double squares = Slots.Double(w.State, StepSlot.GradientSquares) / (lossScale * lossScale);
         Slots.Set(w.State, StepSlot.GradientSquares, squares);
-        bool isFinite = double.IsFinite(Slots.Double(w.State, StepSlot.Loss)) && double.IsFinite(squares);
+        double loss = Slots.Double(w.State, StepSlot.Loss) + Slots.Double(w.State, StepSlot.BalanceLoss) + Slots.Double(w.State, StepSlot.ZLoss);
+        bool isFinite = double.IsFinite(loss) && double.IsFinite(squares);
         double scale = 0;
         if (isFinite)
         {

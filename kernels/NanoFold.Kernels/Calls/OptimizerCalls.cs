@@ -20,7 +20,7 @@ public readonly record struct AddSquaresCall(View Gradient) : IKernelCall<AddSqu
 }
 
 /// <summary>
-/// Decides about the step: divides GradientSquares by LossScale². GradientScale = 0 (and Skipped + 1) if Loss or GradientSquares is not finite, otherwise
+/// Decides about the step: divides GradientSquares by LossScale². GradientScale = 0 (and Skipped + 1) if Loss, a term beside it or GradientSquares is not finite, otherwise
 /// min(1, clip / √GradientSquares) / LossScale. The passes below do nothing where GradientScale is 0, so the last good state is never overwritten.
 /// </summary>
 /// <param name="Clip">The largest gradient norm; 0 for none.</param>

@@ -3,8 +3,8 @@ using NanoFold.Kernels.Profiling;
 namespace NanoFold.Kernels.Calls;
 
 /// <summary>
-/// loss[0] = (balance · E · Σ_e f_e P_e + z · mean(logsumexp(logits)²)) / MicroBatchCount with f_e the share of (token, slot) pairs of e, also added to
-/// <see cref="StepSlot.Loss"/>: Switch's balancing loss (arXiv 2101.03961) and ST-MoE's z-loss (arXiv 2202.08906).
+/// loss[0] = (balance · E · Σ_e f_e P_e + z · mean(logsumexp(logits)²)) / MicroBatchCount with f_e the share of (token, slot) pairs of e: Switch's balancing
+/// loss (arXiv 2101.03961) and ST-MoE's z-loss (arXiv 2202.08906). Its two terms are also added to <see cref="StepSlot.BalanceLoss"/> and <see cref="StepSlot.ZLoss"/>.
 /// </summary>
 /// <param name="Logits">[N, E].</param>
 /// <param name="Probabilities">[N, E].</param>

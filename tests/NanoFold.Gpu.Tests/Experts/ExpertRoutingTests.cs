@@ -71,6 +71,8 @@ public class ExpertRoutingTests : GpuTests
         {
             backend.State.Set(StepSlot.MicroBatchCount, 3L);
             backend.State.Set(StepSlot.Loss, 0.5);
+            backend.State.Set(StepSlot.BalanceLoss, 0.25);
+            backend.State.Set(StepSlot.ZLoss, 0.125);
             backend.State.Set(StepSlot.LossScale, 4.0);
         }
 
@@ -83,7 +85,11 @@ public class ExpertRoutingTests : GpuTests
         Cpu.Run(new RouterLossCall(logits.Cpu, probabilities.Cpu, offsets.Cpu, load.Cpu, loss.Cpu, 0.01, 0.001));
         twins.AssertClose(load, 1e-6);
         twins.AssertClose(loss, 1e-5);
-        Assert.That(Gpu.State.GetDouble(StepSlot.Loss), Is.EqualTo(Cpu.State.GetDouble(StepSlot.Loss)).Within(1e-6));
+        foreach (StepSlot slot in new[] { StepSlot.BalanceLoss, StepSlot.ZLoss, StepSlot.Loss })
+        {
+            Assert.That(Gpu.State.GetDouble(slot), Is.EqualTo(Cpu.State.GetDouble(slot)).Within(1e-6), slot.ToString());
+        }
+
         Twin dLoss = twins.New(DType.Float32, [1], [2]);
         Gpu.Run(new RouterLossBackwardCall(logits.Gpu, probabilities.Gpu, load.Gpu, dLoss.Gpu, dLogits.Gpu, 0.01, 0.001, accumulate));
         Cpu.Run(new RouterLossBackwardCall(logits.Cpu, probabilities.Cpu, load.Cpu, dLoss.Cpu, dLogits.Cpu, 0.01, 0.001, accumulate));

@@ -87,7 +87,7 @@ public class ConfigProblemTests
     [TestCase("model.pattern=[]", "model.pattern: is empty; use null for layers that are all alike")]
     [TestCase("model.pattern=[{\"mixer\":{\"kind\":\"top-k\",\"topK\":65}}]", "model.pattern.0.mixer.topK: 65 is more than model.context = 64")]
     [TestCase("train.warmup=2001", "train.warmup: 2001 is more than train.steps = 2000")]
-    [TestCase("model.vocab=100", "model.vocab: 100 is less than the tokenizer's 2048 symbols; use 0 to take the tokenizer's")]
+    [TestCase("model.vocab=100", "model.vocab: 100 is less than the tokenizer's 256 symbols; use 0 to take the tokenizer's")]
     [TestCase("data.path=", "data.path: is empty; use null for the default corpus")]
     [TestCase("generation.stop=[\"a\",\"\"]", "generation.stop.1: is empty and would end every sample at once")]
     public void WhatIsInconsistentIsAProblem(string setting, string problem)

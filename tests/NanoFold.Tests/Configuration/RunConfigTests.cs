@@ -140,4 +140,13 @@ public class RunConfigTests
         Assert.That(new ByteTokenizerConfig().ExpectedVocab(marked), Is.EqualTo(258));
         Assert.That(new FileTokenizerConfig().ExpectedVocab(marked), Is.Zero);
     }
+
+    /// <summary>A learned vocabulary may come out at any size down to the bytes and marks, so what a run writes down is no contradiction.</summary>
+    [TestCase("model.vocab=256", "tokenizer.vocab=2048")]
+    [TestCase("model.vocab=258", "data.documents=mark")]
+    public void AModelMayHaveFewerSymbolsThanABpeWasAllowed(params string[] settings)
+    {
+        RunConfig config = Configs.Build(settings), again = new ConfigTree().AddJson(config.ToJson(), "x").Build();
+        Assert.That(again.Model.Vocab, Is.EqualTo(config.Model.Vocab).And.LessThan(2048));
+    }
 }

@@ -76,6 +76,23 @@ public sealed class TokenCacheTests
     }
 
     [Test]
+    public void WhatWasNotReadIsSaidEveryTime()
+    {
+        _folder.Write("f/a.txt", Samples.English);
+        _folder.Write("f/image", [1, 0, 2]);
+        foreach (bool cached in (bool[])[false, true])
+        {
+            var notes = new List<string>();
+            Corpus corpus = Corpus.Open(_folder.At("f"));
+            using TokenDataset data = _cache.Open(corpus, TokenizerSpec.Byte, note: notes.Add);
+            Assert.That((data.FromCache, corpus.IsRead, notes[0]), Is.EqualTo((cached, !cached, $"{_folder.At("f")}: 1 file was not read: image is not text (a NUL byte at 1)")));
+        }
+
+        Assert.That(
+            () => _cache.Open(Corpus.Open(_folder.At("f"), new CorpusOptions { Strict = true }), TokenizerSpec.Byte), Throws.TypeOf<UserException>().With.Message.Contains("image"));
+    }
+
+    [Test]
     public void TheSameTextElsewhereIsFound()
     {
         _cache.Open(Corpus.Open(_folder.Write("a.txt", "the same text")), TokenizerSpec.Byte).Dispose();
@@ -137,6 +154,100 @@ public sealed class TokenCacheTests
         using TokenDataset again = _cache.Open(Corpus.Open(path), TokenizerSpec.Byte);
         Assert.That(again.FromCache, Is.False);
         Assert.That(All(again.Train), Has.Length.EqualTo(Samples.AllBytes.Length * 9 / 10));
+    }
+
+    /// <summary>Headers and lengths are as they were; only the content says another thing.</summary>
+    [TestCase("train.tokens", 64 + 10)]
+    [TestCase("validation.tokens", 64 + 1)]
+    [TestCase("tokenizer.json", 200)]
+    [TestCase("SHA256SUMS", 5)]
+    public void OneChangedBitMakesAnEntryAnew(string name, int at)
+    {
+        Corpus corpus = Corpus.FromText("x", Samples.English + Samples.Chinese);
+        int[] made;
+        using (TokenDataset first = _cache.Open(corpus, TokenizerSpec.Bpe(300)))
+        {
+            made = All(first.Train);
+        }
+
+        string damaged = Directory.GetFiles(_cache.Folder, name, SearchOption.AllDirectories).Single();
+        byte[] bytes = File.ReadAllBytes(damaged);
+        bytes[at] ^= 1;
+        File.WriteAllBytes(damaged, bytes);
+        using (TokenDataset again = _cache.Open(corpus, TokenizerSpec.Bpe(300)))
+        {
+            Assert.That((again.FromCache, All(again.Train)), Is.EqualTo((false, made)));
+        }
+
+        using TokenDataset found = _cache.Open(corpus, TokenizerSpec.Bpe(300));
+        Assert.That(found.FromCache, Is.True);
+    }
+
+    /// <summary>An editor that keeps times, a copy with its times, a clock that was set: the text is another all the same.</summary>
+    [TestCase(500, 250)]
+    [TestCase((int)FileSample.WholeBytes * 2, 0)]
+    [TestCase((int)FileSample.WholeBytes * 2, ((int)FileSample.WholeBytes * 2) - 1)]
+    public void AChangeOfTheSameSizeAndTimeIsNoticed(int bytes, int at)
+    {
+        byte[] text = new byte[bytes];
+        Array.Fill(text, (byte)'a');
+        string path = _folder.Write("a.txt", text);
+        DateTime time = File.GetLastWriteTimeUtc(path);
+        string hash = Open();
+        Assert.That(Open(), Is.EqualTo(hash));
+
+        text[at] = (byte)'b';
+        File.WriteAllBytes(path, text);
+        File.SetLastWriteTimeUtc(path, time);
+        Assert.That(Open(), Is.Not.EqualTo(hash));
+
+        string Open()
+        {
+            using TokenDataset data = _cache.Open(Corpus.Open(path), TokenizerSpec.Byte);
+            return data.ContentHash;
+        }
+    }
+
+    [Test]
+    public void AChangeInOneOfManyFilesIsNoticed()
+    {
+        for (int i = 0; i < 40; i++)
+        {
+            _folder.Write($"many/{i:D2}.txt", $"text {i:D2}");
+        }
+
+        string hash = Open(), changed = _folder.At("many", "37.txt");
+        DateTime time = File.GetLastWriteTimeUtc(changed);
+        File.WriteAllText(changed, "text 38");
+        File.SetLastWriteTimeUtc(changed, time);
+        Assert.That(Open(), Is.Not.EqualTo(hash));
+
+        string Open()
+        {
+            using TokenDataset data = _cache.Open(Corpus.Open(_folder.At("many")), TokenizerSpec.Byte);
+            return data.ContentHash;
+        }
+    }
+
+    /// <summary>A process that was killed leaves pieces beside the entry; one that lives holds the entry's lock.</summary>
+    [Test]
+    public void PiecesOfKilledProcessesAreSwept()
+    {
+        _cache.Open(Corpus.FromText("x", "abc"), TokenizerSpec.Byte).Dispose();
+        string Piece(string name) => Directory.CreateDirectory(Path.Combine(_cache.Folder, $"{name}.tmp-{Guid.NewGuid():N}")).FullName;
+        string dead = Piece("dead"), other = Piece("dead"), living = Piece("living");
+        File.WriteAllText(Path.Combine(dead, "train.tokens"), "half");
+        string seen = Path.Combine(_cache.Folder, "seen", "a.tmp-b"), young = Path.Combine(_cache.Folder, "seen", "c.tmp-d");
+        File.WriteAllText(seen, "");
+        File.WriteAllText(young, "");
+        File.SetLastWriteTimeUtc(seen, DateTime.UtcNow.AddHours(-2));
+        using (new FileStream(Path.Combine(_cache.Folder, "living.lock"), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None))
+        {
+            _cache.Open(Corpus.FromText("x", "another"), TokenizerSpec.Byte).Dispose();
+        }
+
+        Assert.That(new[] { dead, other, living }.Select(Directory.Exists), Is.EqualTo(new[] { false, false, true }));
+        Assert.That((File.Exists(seen), File.Exists(young)), Is.EqualTo((false, true)));
     }
 
     [Test]

@@ -146,7 +146,27 @@ public sealed class TokenShardTests
         using var damaged = new TokenShard(path);
         int[] tokens = new int[10];
         damaged.Copy(0, tokens);
-        Assert.That(() => damaged.Copy(5, tokens), Throws.TypeOf<UserException>().With.Message.Contains("token 266"));
+        Assert.That(() => damaged.Copy(5, tokens), Throws.TypeOf<UserException>().With.Message.Contains("token 266").And.Message.Contains("made anew"));
+    }
+
+    /// <summary>As another process does it: the mapping of a file would end this one.</summary>
+    [TestCase(64 + (2 * 30))]
+    [TestCase(3)]
+    [TestCase(0)]
+    public void AFileCutShortWhileItIsReadIsAnError(int left)
+    {
+        using var folder = new TempFolder();
+        using TokenShard shard = Shards.Counting(folder, 5000);
+        int[] tokens = new int[20];
+        shard.Copy(4980, tokens);
+        Assert.That(tokens, Is.EqualTo(Enumerable.Range(4980, 20)));
+        using (var file = new FileStream(shard.Path, FileMode.Open, FileAccess.Write, FileShare.ReadWrite | FileShare.Delete))
+        {
+            file.SetLength(left);
+        }
+
+        Assert.That(() => shard.Copy(4980, tokens), Throws.TypeOf<UserException>().With.Message.EqualTo($"{shard.Path}: became shorter while it was in use; start again or --resume, and it is made anew"));
+        Assert.That((shard.DocumentStart(0), shard.DocumentAt(4999)), Is.EqualTo((0L, 0)));
     }
 
     [Test]

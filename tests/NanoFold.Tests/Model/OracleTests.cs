@@ -81,15 +81,18 @@ public class OracleTests : EngineTests
             return Host.Read(_backend, plan[logits]);
         }
 
-        /// <summary>Cross-entropy, and the loss with the routers' terms as the state adds it up; sets the gradients.</summary>
+        /// <summary>Cross-entropy, and the loss with the routers' terms, as the state adds them up; sets the gradients.</summary>
         public (double CrossEntropy, double Loss) Run()
         {
             _backend.Fill(_store.AllGradients, 0);
-            _backend.State.Set(StepSlot.Loss, 0.0);
+            StepSlot[] slots = [StepSlot.Loss, StepSlot.BalanceLoss, StepSlot.ZLoss];
+            Array.ForEach(slots, slot => _backend.State.Set(slot, 0.0));
             _plan.Run();
             double sum = _plan.Tape.Losses.Sum(loss => Host.Read(_backend, _plan[loss])[0]);
-            Assert.That(_backend.State.GetDouble(StepSlot.Loss), Is.EqualTo(sum).Within(1e-6 * sum));
-            return (Host.Read(_backend, _plan[_crossEntropy])[0], sum);
+            double crossEntropy = Host.Read(_backend, _plan[_crossEntropy])[0];
+            Assert.That(_backend.State.GetDouble(StepSlot.Loss), Is.EqualTo(crossEntropy).Within(1e-6 * sum));
+            Assert.That(slots.Sum(_backend.State.GetDouble), Is.EqualTo(sum).Within(1e-6 * sum));
+            return (crossEntropy, sum);
         }
 
         /// <summary>The loss before each of some full-batch steps: the case's rate, β .9/.95, ε 1e-8, no decay, no clipping.</summary>

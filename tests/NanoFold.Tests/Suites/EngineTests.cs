@@ -46,6 +46,8 @@ public abstract class EngineTests : IDisposable
         backend.State.Set(StepSlot.TargetCount, (long)targets);
         backend.State.Set(StepSlot.RandomKey, 0x5eedL);
         backend.State.Set(StepSlot.Loss, 0.0);
+        backend.State.Set(StepSlot.BalanceLoss, 0.0);
+        backend.State.Set(StepSlot.ZLoss, 0.0);
         backend.State.Set(StepSlot.LossScale, 1.0);
     }
 }

@@ -98,6 +98,29 @@ public class TrainLoopTests
         _rig.AssertSame("run", "straight", 12);
     }
 
+    /// <summary>Someone cuts a file of the token cache short while it is trained on: what was learned is saved, and the entry made anew on going on.</summary>
+    [TestCase("train.tokens")]
+    [TestCase("validation.tokens")]
+    public void ATextThatIsCutShortEndsItWithACheckpoint(string name)
+    {
+        var recorder = new Recorder(step =>
+        {
+            if (step == 4)
+            {
+                using var file = new FileStream(Directory.GetFiles(_rig["cache"], name, SearchOption.AllDirectories).Single(), FileMode.Open, FileAccess.Write, FileShare.ReadWrite | FileShare.Delete);
+                file.SetLength(64);
+            }
+        });
+        UserException fault = Assert.Throws<UserException>(() => _rig.Train("run", _rig.Config("train.checkpointEvery=100"), observer: recorder))!;
+
+        Assert.That(fault.Message, Does.Contain($"{name}: became shorter").And.Contains("is saved in"));
+        Assert.That(_rig.Checkpoints("run"), Is.EqualTo(new long[] { name == "train.tokens" ? 5 : 6 }));
+        _rig.Resume("run");
+        _rig.Train("straight", "train.checkpointEvery=100");
+        // The evaluation that could not be made is not made up for.
+        _rig.AssertSame("run", "straight", 12, metrics: name == "train.tokens");
+    }
+
     [Test]
     public void AskedToStopBeforeTheFirstStepItCanStillBeTakenUp()
     {
@@ -206,6 +229,36 @@ public class TrainLoopTests
         Assert.That(saved, Has.Length.EqualTo(1));
         Assert.That(fault.Message, Does.StartWith($"step {saved[0] + 1}: "));
         Assert.That(Assert.Throws<UserException>(() => _rig.Resume("run"))!.Message, Is.EqualTo(fault.Message));
+    }
+
+    [Test]
+    public void ARunWhoseLossIsBeyondEveryPerplexityHasDiverged()
+    {
+        // Muon's step of 10 gives losses of hundreds of nats, all of them finite.
+        RunConfig config = _rig.Config("train.learningRate=10", "train.steps=60", "train.warmup=6", "train.evaluateEvery=12", "train.checkpointEvery=4");
+        var recorder = new Recorder();
+        UserException fault = Assert.Throws<UserException>(() => _rig.Train("run", config, observer: recorder))!;
+
+        (long step, Evaluation evaluation) = recorder.Evaluations.Last();
+        Assert.That(evaluation.Loss, Is.GreaterThan(Math.Log(double.MaxValue)).And.LessThan(1e6));
+        Assert.That(fault.Message, Does.StartWith($"step {step}: the validation loss is ").And.Contain("nats per token, where guessing has 5.5452: the run has diverged; the state of step ").And.Contain("train.learningRate"));
+        // The last state before the losses rose that far.
+        long[] saved = _rig.Checkpoints("run");
+        Assert.That(saved, Is.Not.Empty.And.All.LessThan(step));
+        Assert.That(recorder.Losses[(int)saved[^1] - 1], Is.LessThan(Math.Log(double.MaxValue)));
+        Assert.That(fault.Message, Does.Contain($"the state of step {saved[^1]} is saved in {_rig["run"]}"));
+    }
+
+    [Test]
+    public void WithoutValidationTheLossOfManyStepsTells()
+    {
+        var recorder = new Recorder();
+        RunConfig config = _rig.Config("data.validationFraction=0", "train.learningRate=1000", "train.schedule=constant", "train.steps=60", "train.warmup=0", "train.checkpointEvery=60", "train.evaluateEvery=60");
+        UserException fault = Assert.Throws<UserException>(() => _rig.Train("run", config, observer: recorder))!;
+
+        Assert.That(fault.Message, Does.Match(@"^step \d+: the loss is [\d.]+ nats per token, where guessing has 5\.5452: the run has diverged; the state of step "));
+        Assert.That(recorder.Losses.TakeLast(20), Has.All.GreaterThan(Math.Log(double.MaxValue)));
+        Assert.That(_rig.Checkpoints("run"), Is.EqualTo(new[] { recorder.Steps[^1] }));
     }
 
     [Test]

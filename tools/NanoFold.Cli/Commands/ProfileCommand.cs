@@ -49,7 +49,12 @@ internal static class ProfileCommand
             throw UserException.Usage($"profile: --steps {steps}: at most {MostSteps} steps are profiled");
         }
 
-        RequireWritable(trace);
+        // Before the steps run, not after.
+        if (trace is not null)
+        {
+            OutputFile.Require(trace, "--trace");
+        }
+
         config = TrainOptions.WithVocab(config);
         using Backend backend = Devices.Open(invocation);
         PrecisionCheck.Require(config.Train.Precision, backend);
@@ -62,8 +67,7 @@ internal static class ProfileCommand
         ProfileReport report = profiler.Run(peak, grouping, steps);
         if (trace is not null)
         {
-            using FileStream file = File.Create(trace);
-            report.WriteTrace(file);
+            OutputFile.Write(trace, report.WriteTrace);
         }
 
         output.Text.WriteLine($"{config.Preset}: {Display.Count(profiler.Parameters)} parameters, {config.Train.Batch * config.Train.Accumulate} × {config.Model.Context} tokens per step; {backend.Name}; {Display.Count(report.Steps, "step")} profiled");
@@ -80,26 +84,6 @@ internal static class ProfileCommand
 
         output.Result(Result(report, backend, trace));
         return Faults.Done;
-    }
-
-    // Before the steps run, not after.
-    private static void RequireWritable(string? trace)
-    {
-        if (trace is null)
-        {
-            return;
-        }
-
-        if (Directory.Exists(trace))
-        {
-            throw new UserException($"--trace {trace}: is a folder; name a file");
-        }
-
-        string folder = Path.GetDirectoryName(Path.GetFullPath(trace))!;
-        if (!Directory.Exists(folder))
-        {
-            throw new UserException($"--trace {trace}: there is no folder {folder}");
-        }
     }
 
     private static JsonObject Result(ProfileReport report, Backend backend, string? trace) => new()

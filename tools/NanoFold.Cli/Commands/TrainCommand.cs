@@ -1,6 +1,7 @@
 using System.Text.Json.Nodes;
 using NanoFold.Engine.Benchmarks;
 using NanoFold.Engine.Runs;
+using NanoFold.Engine.Training;
 using NanoFold.Kernels;
 
 namespace NanoFold.Cli.Commands;
@@ -11,7 +12,7 @@ internal static class TrainCommand
     public static void Build(VerbCommand command)
     {
         var train = new TrainOptions(command);
-        command.JsonKeys = "steps, trainLoss (mean of the last 50 steps), validationLoss (nats per token; the last evaluation), validationBitsPerByte, tokensPerSecond, peakRssBytes, seconds, run (the folder), end (finished, stopped-after, out-of-time or interrupted)";
+        command.JsonKeys = "steps, trainLoss (nats per token, mean of the last 50 steps), balanceLoss and zLoss (of routers, in the last step; where the model has them), validationLoss (nats per token; the last evaluation), validationBitsPerByte, tokensPerSecond, peakRssBytes, seconds, run (the folder), end (finished, stopped-after, out-of-time or interrupted)";
         command.Does(invocation => Run(invocation, train));
     }
 
@@ -31,12 +32,26 @@ internal static class TrainCommand
         return summary.End == TrainEnd.Interrupted ? Faults.Interrupted : Faults.Done;
     }
 
-    private static JsonObject Result(TrainSession session, TrainSummary summary) => new()
+    private static JsonObject Result(TrainSession session, TrainSummary summary)
+    {
+        JsonObject result = Figures(session, summary);
+        for (int i = 0; i < LossTerms.Count; i++)
+        {
+            if (summary.Terms[i] is (var key, { } term))
+            {
+                result[key] = term;
+            }
+        }
+
+        return result;
+    }
+
+    private static JsonObject Figures(TrainSession session, TrainSummary summary) => new()
     {
         ["steps"] = summary.Steps,
-        ["trainLoss"] = Finite(summary.TrainLoss),
-        ["validationLoss"] = Finite(summary.Validation?.Loss),
-        ["validationBitsPerByte"] = Finite(summary.Validation?.BitsPerByte),
+        ["trainLoss"] = summary.TrainLoss,
+        ["validationLoss"] = summary.Validation?.Loss,
+        ["validationBitsPerByte"] = summary.Validation?.BitsPerByte,
         ["tokensPerSecond"] = summary.TokensPerSecond,
         ["peakRssBytes"] = StepBenchmark.PeakResident(),
         ["seconds"] = summary.Seconds,
@@ -49,6 +64,4 @@ internal static class TrainCommand
             _ => "interrupted",
         },
     };
-
-    private static double? Finite(double? value) => value is { } number && double.IsFinite(number) ? number : null;
 }

@@ -8,6 +8,7 @@ namespace NanoFold.Engine.Ops;
 /// <summary>
 /// loss [1] = (balance · E · Σ_e f_e P_e + z · mean(logsumexp(logits)²)) / MicroBatchCount: Switch's balancing loss (arXiv 2101.03961) and
 /// ST-MoE's z-loss (arXiv 2202.08906). f_e is the share of (token, slot) pairs of expert e, constant in the gradient; P_e its mean probability.
+/// The two terms are reported apart, as <see cref="StepSlot.BalanceLoss"/> and <see cref="StepSlot.ZLoss"/>.
 /// </summary>
 public sealed class RouterLossOp(Backend backend, double balance, double z) : Op
 {

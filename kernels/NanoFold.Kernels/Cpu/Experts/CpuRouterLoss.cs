@@ -11,8 +11,8 @@ public sealed unsafe class CpuRouterLoss(CpuContext context) : IKernel<RouterLos
 {
     private const int MostItems = 1024;
 
-    // Pinned once: one sum per item.
-    private readonly double[] _partials = GC.AllocateArray<double>(MostItems, pinned: true);
+    // Pinned once: two sums per item.
+    private readonly double[] _partials = GC.AllocateArray<double>(2 * MostItems, pinned: true);
 
     public void Run(in RouterLossCall call)
     {
@@ -26,15 +26,17 @@ public sealed unsafe class CpuRouterLoss(CpuContext context) : IKernel<RouterLos
             work.Partials = partials;
             long items = RowBlocks.Items(rows, work.RowsPerItem);
             context.Run(logits.Type, items, ref work);
-            double sum = 0;
+            double balance = 0, z = 0;
             for (int i = 0; i < items; i++)
             {
-                sum += partials[i];
+                balance += partials[2 * i];
+                z += partials[2 * i + 1];
             }
 
-            double mean = sum / rows / MicroBatches(RouterLossCall.Name);
-            Element.Set(call.Loss, mean);
-            context.State.Set(StepSlot.Loss, context.State.GetDouble(StepSlot.Loss) + mean);
+            double divisor = (double)rows * MicroBatches(RouterLossCall.Name);
+            Element.Set(call.Loss, (balance + z) / divisor);
+            context.State.Set(StepSlot.BalanceLoss, context.State.GetDouble(StepSlot.BalanceLoss) + balance / divisor);
+            context.State.Set(StepSlot.ZLoss, context.State.GetDouble(StepSlot.ZLoss) + z / divisor);
         }
     }
 

@@ -6,7 +6,7 @@ using NanoFold.Kernels.Lanes;
 namespace NanoFold.Kernels.Cpu.Experts;
 
 /// <summary>
-/// Forward: the sum over an item's rows of balance · ⟨f, p⟩ + z · l² with l = logsumexp(logits).
+/// Forward: the sums over an item's rows of balance · ⟨f, p⟩ and of z · l² with l = logsumexp(logits), side by side.
 /// Backward: dLogits = scale · p ⊙ (balance · (f − ⟨f, p⟩) + 2 z l), which takes p for the softmax of the logits.
 /// </summary>
 internal unsafe struct RouterLossWork : ILaneWork
@@ -33,7 +33,7 @@ internal unsafe struct RouterLossWork : ILaneWork
         where V : struct, ICpuLane<V>
     {
         int size = V.Type.Size();
-        double total = 0;
+        double balances = 0, squares = 0;
         long end = Math.Min((item + 1) * RowsPerItem, Rows);
         for (long row = item * RowsPerItem; row < end; row++)
         {
@@ -42,7 +42,8 @@ internal unsafe struct RouterLossWork : ILaneWork
             double product = Balance == 0 ? 0 : LaneSum.Of<LaneSum.Product, V>(Load, p, null, default, Experts);
             if (DLogits is null)
             {
-                total += Balance * product + Z * logSumExp * logSumExp;
+                balances += Balance * product;
+                squares += Z * logSumExp * logSumExp;
                 continue;
             }
 
@@ -52,7 +53,8 @@ internal unsafe struct RouterLossWork : ILaneWork
 
         if (DLogits is null)
         {
-            Partials[item] = total;
+            Partials[2 * item] = balances;
+            Partials[2 * item + 1] = squares;
         }
     }
 

@@ -145,7 +145,10 @@ public sealed class CpuExpertRoutingTests
             router.Forward(balance, z);
             router.RouterLoss.Run(new RouterLossBackwardCall(router.Logits.View, router.Probabilities.View, router.Load.View, router.DLoss.View, router.DLogits.View, balance, z, accumulate));
             RowAssert.Close(router.Loss.Values, [loss], 2 * path.Tolerance, "loss");
-            RowAssert.Close([context.State.GetDouble(StepSlot.Loss)], [loss], 2 * path.Tolerance, "slot");
+            _ = router.Reference(balance, 0, 0.75, out double balanceLoss, out _);
+            RowAssert.Close(
+                [context.State.GetDouble(StepSlot.BalanceLoss), context.State.GetDouble(StepSlot.ZLoss), context.State.GetDouble(StepSlot.Loss)],
+                [balanceLoss, loss - balanceLoss, 0], 2 * path.Tolerance, "slots");
             RowAssert.Close(router.Load.Values, load, path.Tolerance, "load");
             RowAssert.Close(router.DLogits.Values, [.. expected.Zip(before, (a, b) => a + b)], path.Tolerance, "dLogits");
             router.AssertGuards();

@@ -152,6 +152,17 @@ public sealed class CpuOptimizerTests
         Assert.That(context.State.GetInteger(StepSlot.Skipped), Is.EqualTo(3 + skipped));
     }
 
+    [Test]
+    public void ATermBesideTheLossThatIsNotFiniteStopsTheUpdate([Values(StepSlot.BalanceLoss, StepSlot.ZLoss)] StepSlot term)
+    {
+        using CpuContext context = Context(1, Isa.Scalar, 17);
+        context.State.Set(StepSlot.GradientSquares, 4.0);
+        context.State.Set(term, double.PositiveInfinity);
+        new CpuOptimizer(context).Run(new DecideCall(0, DynamicLossScale: false));
+        Assert.That(context.State.GetDouble(StepSlot.GradientScale), Is.Zero);
+        Assert.That(context.State.GetInteger(StepSlot.Skipped), Is.EqualTo(1));
+    }
+
     // The norm is 2 where it is finite, and the scale left its mark on the squares.
     [TestCase(65536.0, 0.0, 7, 1.0 / 65536, 65536.0, 8)]
     [TestCase(65536.0, 1.0, 7, 0.5 / 65536, 65536.0, 8)]

@@ -34,7 +34,7 @@ internal sealed class Moe : FeedForwardReference
         double[] exponentials = [.. NaiveLayer.Times(layer.Weight("gate.weight"), x).Select(Math.Exp)];
         double[] probabilities = [.. exponentials.Select(e => e / exponentials.Sum())];
         int[] chosen = [.. Enumerable.Range(0, moe.Experts).OrderByDescending(e => probabilities[e]).Take(moe.Active)];
-        double share = moe.Renormalize ? chosen.Sum(e => probabilities[e]) : 1;
+        double share = moe.Renormalizes ? chosen.Sum(e => probabilities[e]) : 1;
         double[] y = moe.Shared > 0 ? Of(moe.Activation).Forward(moe.Activation, layer.In("shared_experts"), x) : new double[x.Length];
         foreach (int e in chosen)
         {

@@ -64,9 +64,9 @@ internal static class BenchKernel
             // What may be wrong with a file is said before anything takes time.
             string machine = path.Name();
             string? target = invocation.Get(save);
-            if (target is not null && !Directory.Exists(Path.GetDirectoryName(Path.GetFullPath(target))))
+            if (target is not null)
             {
-                throw new UserException($"cannot write {target}: its folder does not exist");
+                OutputFile.Require(target, save.Name);
             }
 
             KernelBaseline? then = invocation.Get(against) is { } file ? Baseline(file, machine, invocation.Threads, invocation.Get(force)) : null;

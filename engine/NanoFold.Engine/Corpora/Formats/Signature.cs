@@ -1,6 +1,6 @@
 using System.Text;
 
-namespace NanoFold.Engine.Corpora;
+namespace NanoFold.Engine.Corpora.Formats;
 
 /// <summary>What a file is, by its first bytes.</summary>
 internal static class Signature

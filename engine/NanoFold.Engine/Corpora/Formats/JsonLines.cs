@@ -3,7 +3,7 @@ using System.Runtime.InteropServices;
 using System.Text;
 using System.Text.Json;
 
-namespace NanoFold.Engine.Corpora;
+namespace NanoFold.Engine.Corpora.Formats;
 
 /// <summary>Reads JSON lines: an object a line, of which one field is a document.</summary>
 internal static class JsonLines

@@ -1,4 +1,4 @@
-namespace NanoFold.Engine.Corpora;
+namespace NanoFold.Engine.Corpora.Formats;
 
 /// <summary>Takes the documents of a file that holds records.</summary>
 /// <param name="spool">Where their text goes.</param>

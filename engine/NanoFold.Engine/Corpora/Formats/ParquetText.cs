@@ -2,7 +2,7 @@ using System.Text;
 using Parquet;
 using Parquet.Schema;
 
-namespace NanoFold.Engine.Corpora;
+namespace NanoFold.Engine.Corpora.Formats;
 
 /// <summary>Reads a column of text of a Parquet file, a document a row; a group of rows is in memory at a time.</summary>
 internal static class ParquetText
@@ -33,8 +33,8 @@ internal static class ParquetText
         DataField[] fields = reader.Schema.GetDataFields();
         DataField field = Array.Find(fields, field => NameOf(field) == column)
             ?? throw new UnreadTextException($"has no column '{column}' (it has {string.Join(", ", fields.Select(NameOf))})", "name a column with data.field");
-        bool isText = field.ClrType == typeof(string);
-        if (field.MaxRepetitionLevel > 0 || !(isText || field.ClrType == typeof(byte[])))
+        bool isText = field.ClrType == typeof(ReadOnlyMemory<char>);
+        if (field.MaxRepetitionLevel > 0 || !(isText || field.ClrType == typeof(ReadOnlyMemory<byte>)))
         {
             throw new UnreadTextException($"its column '{column}' is {(field.MaxRepetitionLevel > 0 ? "a list" : field.ClrType.Name)}, no text", "name another with data.field");
         }

@@ -1,0 +1,60 @@
+using NanoFold.Engine.Corpora;
+using NanoFold.Engine.Data;
+using NanoFold.Engine.Generation;
+using NanoFold.Engine.Runs;
+using NanoFold.Engine.Text;
+using NanoFold.Kernels.Cpu;
+using NanoFold.Tests.Text;
+
+namespace NanoFold.Tests.Training;
+
+/// <summary>What trains can be opened again, by everything that opens a run: whatever the tokenizer and however short the text.</summary>
+[NonParallelizable]
+public class OpenedAgainTests
+{
+    // A text of this kind that is long enough gives a BPE all the symbols that it may have, a shorter one fewer.
+    private static readonly string s_english = string.Concat(Enumerable.Range(0, 400).Select(i => $"{Samples.English} {i * i} "));
+
+    [Test, Combinatorial]
+    public void ARunThatTrainsIsReadEvaluatedContinuedAndTakenUp(
+        [Values("bpe", "bpe marked", "byte", "byte marked", "file")] string tokenizer, [Values(20, 400, 9000)] int bytes, [Values("english", "chinese")] string language)
+    {
+        using var rig = new TrainRig();
+        string text = language == "english" ? s_english : string.Concat(Enumerable.Repeat(Samples.Chinese, 40));
+        string path = rig.Write("a.txt", text[..Math.Min(bytes, text.Length)]);
+        Samples.Bpe.Save(rig["saved"]);
+        string[] settings =
+        [
+            "tokenizer=" + tokenizer.Split(' ')[0], $"data.path={path}", "data.validationFraction=0.5", "model.layers=1", "model.context=2",
+            .. tokenizer.EndsWith("marked", StringComparison.Ordinal) ? ["data.documents=mark"] : Array.Empty<string>(),
+            .. tokenizer == "file" ? [$"tokenizer.path={rig["saved"]}"] : Array.Empty<string>(),
+        ];
+        rig.Train("run", ["train.stopAfter=1", "train.steps=2", .. settings]);
+
+        using (var backend = new CpuBackend(1))
+        using (TrainedModel trained = TrainedModel.Load(rig["run"], backend))
+        {
+            Assert.That(trained.Config.Model.Vocab, Is.EqualTo(trained.Tokenizer.Vocab));
+            Assert.That(double.IsFinite(trained.Evaluate(Corpus.FromText("x", "some text")).Loss), Is.True);
+            using var generator = new Generator(trained.Model, trained.Tokenizer);
+            Assert.That(generator.Generate(["a"], trained.Config.Generation with { MaxTokens = 2 }, 1).Samples, Has.Count.EqualTo(1));
+        }
+
+        Assert.That(rig.Resume("run").Steps, Is.EqualTo(2));
+        rig.Train("again", RunConfig.Load(rig["run"]));
+        rig.AssertSame("again", "run", 2);
+    }
+
+    /// <summary>The text that a smaller vocabulary follows from is the common case of a first try: a file of a few kilobytes and a preset.</summary>
+    [TestCase(400, 256)]
+    [TestCase(9000, 300)]
+    public void AShortTextGivesFewerSymbolsThanWereAllowed(int bytes, int least)
+    {
+        using var rig = new TrainRig();
+        rig.Train("run", "tokenizer=bpe", "tokenizer.vocab=30000", $"data.path={rig.Write("a.txt", s_english[..bytes])}", "train.stopAfter=1");
+        RunConfig config = RunConfig.Load(rig["run"]);
+
+        Assert.That(((BpeTokenizerConfig)config.Tokenizer).Vocab, Is.EqualTo(30000));
+        Assert.That(config.Model.Vocab, Is.GreaterThan(least).And.LessThan(2048).And.EqualTo(Tokenizer.Load(rig.Checkpoint("run", 1)).Vocab));
+    }
+}
