@@ -3,7 +3,7 @@ using System.Security;
 namespace NanoFold.Engine;
 
 /// <summary>Turns what the file system says (disk full, no permission, no such folder) into one line for the user.</summary>
-internal static class FileFault
+public static class FileFault
 {
     // ERROR_HANDLE_DISK_FULL and ERROR_DISK_FULL on Windows; elsewhere errno ENOSPC and EDQUOT (Linux, macOS).
     private static readonly int[] s_diskFull = OperatingSystem.IsWindows()
@@ -16,7 +16,8 @@ internal static class FileFault
 
     /// <summary>The exception for the user; <paramref name="action"/> is what failed, such as "cannot write".</summary>
     public static UserException Describe(string action, string path, Exception cause)
-        => s_diskFull.Contains(cause.HResult)
-            ? new UserException($"{action} {path}: the disk is full", cause)
-            : new UserException($"{action} {path}: {cause.Message}", cause);
+        => new($"{action} {path}: {Explain(cause)}", cause);
+
+    /// <summary>What happened, in words.</summary>
+    public static string Explain(Exception cause) => s_diskFull.Contains(cause.HResult) ? "the disk is full" : cause.Message;
 }

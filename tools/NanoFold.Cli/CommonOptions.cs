@@ -1,4 +1,5 @@
 using System.CommandLine;
+using NanoFold.Cli.Options;
 
 namespace NanoFold.Cli;
 

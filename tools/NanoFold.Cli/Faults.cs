@@ -1,3 +1,4 @@
+using NanoFold.Cli.Writing;
 using NanoFold.Engine;
 using NanoFold.Engine.Configuration;
 
@@ -23,17 +24,25 @@ internal static class Faults
             UserException e => (e.ExitCode, [e.Message]),
             OutOfMemoryException => (Failed, ["there is not enough memory for this; a smaller --batch, --context or model takes less"]),
             OperationCanceledException => (Interrupted, ["interrupted"]),
-            InvalidDataException or IOException or UnauthorizedAccessException => (Failed, [exception.Message]),
+            InvalidDataException => (Failed, [exception.Message]),
+            _ when FileFault.Is(exception) => (Failed, [FileFault.Explain(exception)]),
             _ => (Failed, Unexpected(exception)),
         };
-        foreach (string line in lines)
+        try
         {
-            error.WriteLine($"{Program.Name}: {OneLine(line)}");
-        }
+            foreach (string line in lines)
+            {
+                error.WriteLine($"{Program.Name}: {OneLine(line)}");
+            }
 
-        if (!string.IsNullOrEmpty(Environment.GetEnvironmentVariable(TraceVariable)))
+            if (!string.IsNullOrEmpty(Environment.GetEnvironmentVariable(TraceVariable)))
+            {
+                error.WriteLine(exception);
+            }
+        }
+        catch (OutputException)
         {
-            error.WriteLine(exception);
+            // Nobody reads it.
         }
 
         return code;

@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Text;
 using NanoFold.Cli.Commands;
 using NanoFold.Cli.Commands.Bench;
+using NanoFold.Cli.Writing;
 
 namespace NanoFold.Cli;
 
@@ -31,20 +32,38 @@ internal static class Program
             Console.OutputEncoding = Encoding.UTF8;
         }
 
+        StandardStreams.TakeOver();
         return Run(args, Console.Out, Console.Error);
     }
 
     /// <summary>Runs a command line and returns its exit code.</summary>
     public static int Run(IReadOnlyList<string> args, TextWriter standard, TextWriter error)
     {
+        int code;
         try
         {
-            return Dispatch(args, standard, error);
+            code = Dispatch(args, standard, error);
+        }
+        catch (OutputException)
+        {
+            code = Faults.Failed;
         }
         catch (Exception exception)
         {
-            return Faults.Report(exception, error);
+            code = Faults.Report(exception, error);
         }
+
+        if (LostOutput.Last is not { } lost)
+        {
+            return code;
+        }
+
+        if (lost.Message is not null)
+        {
+            error.WriteLine($"{Name}: {lost.Message}");
+        }
+
+        return lost.Code;
     }
 
     private static int Dispatch(IReadOnlyList<string> args, TextWriter standard, TextWriter error)

@@ -1,4 +1,7 @@
 using System.CommandLine;
+using System.Reflection;
+using NanoFold.Cli.Options;
+using NanoFold.Engine.Configuration;
 
 namespace NanoFold.Cli;
 
@@ -35,6 +38,24 @@ internal sealed class VerbCommand(string name, string description) : Command(nam
     public Option<long?> Integer(string name, string description, long minimum, long maximum)
     {
         Option<long?> option = IntegerOption.Create(name, description, minimum, maximum);
+        Add(option);
+        return option;
+    }
+
+    /// <summary>Adds an option for a number within the bounds of a setting.</summary>
+    /// <param name="settings">The record of the setting.</param>
+    /// <param name="property">The setting's property.</param>
+    public Option<double?> Number(string name, string helpName, string description, Type settings, string property)
+    {
+        Option<double?> option = NumberOption.Create(name, helpName, description, settings.GetProperty(property)!.GetCustomAttribute<BoundsAttribute>()!);
+        Add(option);
+        return option;
+    }
+
+    /// <summary>Adds an option for text, given once or several times, which may be empty.</summary>
+    public Option<string[]> Texts(string name, string helpName, string description)
+    {
+        var option = new Option<string[]>(name) { HelpName = helpName, Description = description, Arity = ArgumentArity.OneOrMore };
         Add(option);
         return option;
     }

@@ -3,35 +3,35 @@ using System.Diagnostics;
 namespace NanoFold.Engine.Generation;
 
 /// <summary>
-/// How fast tokens are written after the first one: of what was sampled after the first token, so that reading the prompt does not blur
-/// it. Where there is nothing after the first token, over the whole time.
+/// How fast tokens are written after the first one of each sample, so that reading the prompts does not blur it. Where there is nothing after a
+/// first token, over the whole time.
 /// </summary>
 internal sealed class DecodeClock
 {
     private readonly long _created = Stopwatch.GetTimestamp();
-    private long _first;
     private long _last;
-    private long _firstTokens;
     private long _tokens;
+    private long _later;
+    private TimeSpan _laterTime;
+    private bool _isFirst;
 
-    public double TokensPerSecond => _tokens > _firstTokens
-        ? (_tokens - _firstTokens) / Stopwatch.GetElapsedTime(_first, _last).TotalSeconds
-        : _tokens / Stopwatch.GetElapsedTime(_created, _last).TotalSeconds;
+    public double TokensPerSecond => _later > 0 ? _later / _laterTime.TotalSeconds : _tokens / Stopwatch.GetElapsedTime(_created, _last).TotalSeconds;
 
-    /// <summary>Counts tokens sampled after one run.</summary>
-    public void Add(int tokens)
+    /// <summary>The next token is a sample's first.</summary>
+    public void Begin() => _isFirst = true;
+
+    /// <summary>Counts a token that was sampled now.</summary>
+    public void Add()
     {
-        if (tokens == 0)
+        long now = Stopwatch.GetTimestamp();
+        _tokens++;
+        if (!_isFirst)
         {
-            return;
+            _later++;
+            _laterTime += Stopwatch.GetElapsedTime(_last, now);
         }
 
-        _last = Stopwatch.GetTimestamp();
-        _tokens += tokens;
-        if (_firstTokens == 0)
-        {
-            _first = _last;
-            _firstTokens = tokens;
-        }
+        _isFirst = false;
+        _last = now;
     }
 }

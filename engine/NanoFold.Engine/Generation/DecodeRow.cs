@@ -2,7 +2,8 @@ namespace NanoFold.Engine.Generation;
 
 /// <summary>
 /// One row of a <see cref="Decoder"/>: its last tokens, and how many the model has read. Where the context is full, a model whose state serves any
-/// length goes on (<paramref name="slidesOn"/>); for others the row begins again with its last half.
+/// length goes on (<paramref name="slidesOn"/>); for others the row begins again with its last half, or with its first tokens, where they are to be
+/// kept, and the last half of the others.
 /// </summary>
 internal sealed class DecodeRow(int context, bool slidesOn)
 {
@@ -10,6 +11,7 @@ internal sealed class DecodeRow(int context, bool slidesOn)
     private int _first;
     private int _length;
     private int _read;
+    private int _keep;
 
     /// <summary>Tokens not read yet.</summary>
     public int Pending => _length - _read;
@@ -24,10 +26,13 @@ internal sealed class DecodeRow(int context, bool slidesOn)
 
     public bool Fits(int chunk) => slidesOn || _read + chunk <= context;
 
-    public int Begin(ReadOnlySpan<int> tokens)
+    public int Begin(ReadOnlySpan<int> tokens, int keep)
     {
         int dropped = Math.Max(0, tokens.Length - context);
-        tokens[dropped..].CopyTo(_tokens);
+        _keep = Math.Min(keep, context - 1);
+        int kept = dropped == 0 ? 0 : _keep;
+        tokens[..kept].CopyTo(_tokens);
+        tokens[(kept + dropped)..].CopyTo(_tokens.AsSpan(kept));
         _length = tokens.Length - dropped;
         _first = 0;
         _read = 0;
@@ -46,7 +51,9 @@ internal sealed class DecodeRow(int context, bool slidesOn)
             else
             {
                 // Keeps half, the new token included; what is cached has other positions and is of no use.
-                Drop(_length - Math.Max(1, context / 2) + 1);
+                int last = Math.Max(1, (context - _keep) / 2) - 1;
+                _tokens.AsSpan(_length - last, last).CopyTo(_tokens.AsSpan(_keep));
+                _length = _keep + last;
                 _first = 0;
                 _read = 0;
             }

@@ -63,16 +63,19 @@ public sealed class Decoder : IDisposable
     /// <summary>Tokens of a row that one run reads, from the smallest.</summary>
     public IReadOnlyList<int> ChunkSizes => _sizes;
 
-    /// <summary>Forgets what a row was and gives it tokens to read; of more than the context's length the last ones count.</summary>
-    /// <returns>Tokens at the beginning that were dropped.</returns>
-    public int Begin(int row, ReadOnlySpan<int> tokens)
+    /// <summary>Forgets what a row was and gives it tokens to read; of more than the context's length the kept and the last ones count.</summary>
+    /// <param name="row">Index of the row.</param>
+    /// <param name="tokens">What it begins with.</param>
+    /// <param name="keep">First tokens that stay wherever others are dropped, at most one less than the context.</param>
+    /// <returns>Tokens, after those to be kept, that were dropped.</returns>
+    public int Begin(int row, ReadOnlySpan<int> tokens, int keep = 0)
     {
         foreach (int token in tokens)
         {
             CheckToken(token);
         }
 
-        return _rows[row].Begin(tokens);
+        return _rows[row].Begin(tokens, keep);
     }
 
     /// <summary>Gives a row one token more to read.</summary>
@@ -83,7 +86,7 @@ public sealed class Decoder : IDisposable
     }
 
     /// <summary>Leaves a row idle until it begins again.</summary>
-    public void End(int row) => _rows[row].Begin([]);
+    public void End(int row) => _rows[row].Begin([], 0);
 
     /// <summary>Whether the last run read a row's last token, so that its next one can be drawn.</summary>
     public bool HasLogits(int row) => _rows[row].IsRead && _rows[row].Count > 0;

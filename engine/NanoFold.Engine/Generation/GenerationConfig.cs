@@ -29,12 +29,29 @@ public sealed record GenerationConfig
     [Bounds(0, AboveMinimum = true)]
     public double RepetitionPenalty { get; init; } = 1;
 
+    /// <summary>Whether the penalty counts the prompt's tokens too, or what was written only.</summary>
+    public bool PenalizePrompt { get; init; } = true;
+
     /// <summary>Texts at which a sample ends.</summary>
     public IReadOnlyList<string> Stop { get; init; } = [];
 
+    /// <summary>Never draw the mark that ends a text, so that a sample goes on to its last token.</summary>
+    public bool IgnoreEos { get; init; }
+
+    /// <summary>First tokens that stay in view where the context is full and the model goes on with the last part of it.</summary>
+    [Bounds(0, int.MaxValue)]
+    public int Keep { get; init; }
+
     /// <summary>What is wrong with it.</summary>
-    public IEnumerable<ConfigProblem> Validate(string path)
+    /// <param name="path">Of its section.</param>
+    /// <param name="context">Tokens that the model sees.</param>
+    public IEnumerable<ConfigProblem> Validate(string path, int context = int.MaxValue)
     {
+        if (Keep >= context)
+        {
+            yield return new ConfigProblem($"{path}.keep", FormattableString.Invariant($"{Keep} leaves no room in a context of {context}; use at most {context - 1}"));
+        }
+
         for (int i = 0; i < Stop.Count; i++)
         {
             if (Stop[i].Length == 0)

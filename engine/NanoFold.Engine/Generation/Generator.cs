@@ -8,8 +8,12 @@ namespace NanoFold.Engine.Generation;
 /// <summary>
 /// Continues prompts. A prompt begins with BOS where the tokenizer has it; an empty one has a newline otherwise. Of a prompt longer than the
 /// context the model sees the last part. Where the context is full while generating, the model goes on with the last half of it, as if that
-/// were the beginning of the text (see <see cref="Decoder"/>); one whose state
-/// serves a text of any length goes on with all of it.
+/// were the beginning of the text (see <see cref="Decoder"/>); one whose state serves a text of any length goes on with all of it. The first
+/// <see cref="GenerationConfig.Keep"/> tokens stay in either case.
+/// <para>
+/// Samples are written one after the other: products of several rows at once add up in another order than those of one, so that a text would
+/// depend on what stands beside it. So a sample follows to the bit from its prompt, the seed and its number among equal prompts.
+/// </para>
 /// </summary>
 /// <remarks>For one thread at a time. It may be kept while the model is trained further.</remarks>
 public sealed class Generator : IDisposable
@@ -37,12 +41,17 @@ public sealed class Generator : IDisposable
         _logits = new float[model.Config.Vocab];
     }
 
-    /// <summary>Generates one sample per prompt, all at once.</summary>
+    /// <summary>Throws where <see cref="Generate"/> would, for these options.</summary>
+    /// <exception cref="ConfigException">Options are out of their ranges.</exception>
+    public void Require(GenerationConfig options) => OptionCheck.Validate(options, _model.Config.Context);
+
+    /// <summary>Generates one sample per prompt, in their order.</summary>
     /// <param name="prompts">At least one; may be empty strings.</param>
     /// <param name="options">Checked here.</param>
-    /// <param name="seed">Of the draws: sample i of equal prompts, options and seed is the same every time.</param>
+    /// <param name="seed">Of the draws.</param>
     /// <param name="onText">
-    /// Told of each row's new text as it comes, in whole characters and never beyond a stop string. Its pieces make up the sample's text.
+    /// Told of each sample's new text as it comes, in whole characters and never beyond a stop string, with the index of the prompt. Its pieces make
+    /// up the sample's text.
     /// </param>
     /// <param name="cancellationToken">Looked at before every run of the model.</param>
     /// <exception cref="ConfigException">Options are out of their ranges.</exception>
@@ -59,66 +68,58 @@ public sealed class Generator : IDisposable
             throw new ArgumentException("generate: no prompts; give at least one, which may be empty");
         }
 
+        Require(options);
         var sampler = new Sampler(options, _tokenizer.Vocab, seed);
-        SampleRow[] rows = [.. prompts.Select(prompt => new SampleRow(prompt, _tokenizer, options))];
-        Decoder decoder = DecoderFor(rows.Length);
-        for (int row = 0; row < rows.Length; row++)
-        {
-            rows[row].DroppedPromptTokens = decoder.Begin(row, rows[row].Tokens);
-        }
-
+        _decoder ??= new Decoder(_model, batch: 1, _arena);
+        var samples = new GeneratedSample[prompts.Count];
         var clock = new DecodeClock();
-        cancellationToken.ThrowIfCancellationRequested();
-        while (decoder.Run() > 0)
+        for (int i = 0; i < samples.Length; i++)
         {
-            int sampled = 0;
-            for (int row = 0; row < rows.Length; row++)
-            {
-                if (decoder.HasLogits(row))
-                {
-                    SampleNext(decoder, sampler, rows[row], row, onText);
-                    sampled++;
-                }
-            }
-
-            clock.Add(sampled);
-            cancellationToken.ThrowIfCancellationRequested();
+            var row = new SampleRow(prompts[i], prompts.Take(i).Count(prompt => prompt == prompts[i]), _tokenizer, options);
+            int index = i;
+            Write(row, options, sampler, clock, onText is null ? null : text => onText(index, text), cancellationToken);
+            samples[i] = row.ToSample();
         }
 
-        return new GenerationResult([.. rows.Select(row => row.ToSample())], clock.TokensPerSecond);
+        return new GenerationResult(samples, clock.TokensPerSecond);
     }
 
     public void Dispose() => _decoder?.Dispose();
 
-    private void SampleNext(Decoder decoder, Sampler sampler, SampleRow sample, int row, Action<int, string>? onText)
+    private void Write(SampleRow row, GenerationConfig options, Sampler sampler, DecodeClock clock, Action<string>? onText, CancellationToken cancellationToken)
     {
-        decoder.ReadLogits(row, _logits);
-        int token = sampler.Next(_logits.AsSpan(0, _tokenizer.Vocab), sample.Tokens, row);
-        string text = sample.Add(token);
-        if (text.Length > 0)
+        Decoder decoder = _decoder!;
+        row.DroppedPromptTokens = decoder.Begin(0, row.Tokens, options.Keep);
+        clock.Begin();
+        while (row.Finish is null)
         {
-            onText?.Invoke(row, text);
+            cancellationToken.ThrowIfCancellationRequested();
+            decoder.Run();
+            if (!decoder.HasLogits(0))
+            {
+                continue;
+            }
+
+            decoder.ReadLogits(0, _logits);
+            if (options.IgnoreEos && _tokenizer.Eos is { } eos)
+            {
+                _logits[eos] = float.NegativeInfinity;
+            }
+
+            int token = sampler.Next(_logits.AsSpan(0, _tokenizer.Vocab), row.Tokens, row.Number, row.PromptTokens);
+            clock.Add();
+            string text = row.Add(token);
+            if (text.Length > 0)
+            {
+                onText?.Invoke(text);
+            }
+
+            if (row.Finish is null)
+            {
+                decoder.Append(0, token);
+            }
         }
 
-        if (sample.Finish is null)
-        {
-            decoder.Append(row, token);
-        }
-        else
-        {
-            decoder.End(row);
-        }
-    }
-
-    private Decoder DecoderFor(int batch)
-    {
-        if (_decoder?.Batch != batch)
-        {
-            _decoder?.Dispose();
-            _decoder = null;
-            _decoder = new Decoder(_model, batch, _arena);
-        }
-
-        return _decoder;
+        decoder.End(0);
     }
 }

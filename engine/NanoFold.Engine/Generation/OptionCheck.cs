@@ -11,7 +11,7 @@ internal static class OptionCheck
     private const string Section = "generation";
 
     /// <exception cref="ConfigException">Names every option that is out of its range, and the range.</exception>
-    public static void Validate(GenerationConfig options)
+    public static void Validate(GenerationConfig options, int context = int.MaxValue)
     {
         var problems = new List<ConfigProblem>();
         foreach (PropertyInfo property in typeof(GenerationConfig).GetProperties())
@@ -29,7 +29,7 @@ internal static class OptionCheck
             }
         }
 
-        problems.AddRange(options.Validate(Section));
+        problems.AddRange(options.Validate(Section, context));
         if (problems.Count > 0)
         {
             throw new ConfigException(problems);

@@ -14,9 +14,10 @@ internal sealed class SampleRow
     private readonly Utf8Stream _characters = new();
     private readonly StopText _text;
 
-    public SampleRow(string prompt, Tokenizer tokenizer, GenerationConfig options)
+    public SampleRow(string prompt, int number, Tokenizer tokenizer, GenerationConfig options)
     {
         _prompt = prompt;
+        Number = number;
         _tokenizer = tokenizer;
         _maxTokens = options.MaxTokens;
         _text = new StopText(options.Stop);
@@ -25,10 +26,16 @@ internal sealed class SampleRow
         _promptTokens = _tokens.Count;
     }
 
+    /// <summary>How many equal prompts stand before this one.</summary>
+    public int Number { get; }
+
+    /// <summary>Tokens before the first sampled one.</summary>
+    public int PromptTokens => _promptTokens;
+
     /// <summary>Prompt and output.</summary>
     public ReadOnlySpan<int> Tokens => CollectionsMarshal.AsSpan(_tokens);
 
-    /// <summary>Tokens at the beginning of the prompt that the model does not see.</summary>
+    /// <summary>Tokens at the beginning of the prompt (after those that are kept) that the model does not see.</summary>
     public int DroppedPromptTokens { get; set; }
 
     public FinishReason? Finish { get; private set; }
@@ -57,5 +64,5 @@ internal sealed class SampleRow
         return ready;
     }
 
-    public GeneratedSample ToSample() => new(_prompt, _text.ToString(), [.. _tokens[_promptTokens..]], Finish!.Value, DroppedPromptTokens);
+    public GeneratedSample ToSample() => new(_prompt, _text.ToString(), [.. _tokens[_promptTokens..]], Finish!.Value, DroppedPromptTokens, Number);
 }

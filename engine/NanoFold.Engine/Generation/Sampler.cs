@@ -6,7 +6,7 @@ namespace NanoFold.Engine.Generation;
 /// <summary>
 /// Draws the next token from logits, in this order: repetition penalty, temperature, top-k, top-p over what top-k left, min-p. Weights are
 /// exp((l − max) / temperature) in double; among equal logits the smaller id counts as the likelier one. The draw is a pure function of seed,
-/// row and the number of tokens before it, so that continuing a text from its own end goes on the same way. No managed allocation per token.
+/// number and the count of tokens before it, so that continuing a text from its own end goes on the same way. No managed allocation per token.
 /// </summary>
 /// <remarks>
 /// Penalty: CTRL (arXiv 1909.05858), for negative logits turned round so that it always makes a token less likely. Top-p: nucleus sampling
@@ -43,16 +43,17 @@ public sealed class Sampler
     /// <summary>The next token.</summary>
     /// <param name="logits">[V]; changed by the repetition penalty.</param>
     /// <param name="tokens">Prompt and output so far.</param>
-    /// <param name="row">Index of the sample in its batch.</param>
+    /// <param name="number">Of the sample, among those of one prompt.</param>
+    /// <param name="promptTokens">How many of the tokens are the prompt's.</param>
     /// <exception cref="UserException">A logit is not a number or infinitely large.</exception>
-    public int Next(Span<float> logits, ReadOnlySpan<int> tokens, int row)
+    public int Next(Span<float> logits, ReadOnlySpan<int> tokens, int number, int promptTokens = 0)
     {
         if (logits.Length != _keys.Length)
         {
             throw new ArgumentException($"sampler: {logits.Length} logits; expected {_keys.Length}");
         }
 
-        Penalize(logits, tokens);
+        Penalize(logits, _options.PenalizePrompt ? tokens : tokens[promptTokens..]);
         int likeliest = Likeliest(logits);
         if (_options.Temperature == 0)
         {
@@ -72,7 +73,7 @@ public sealed class Sampler
             (count, total) = KeepAbove(_options.MinP * (1 - Tolerance), count);
         }
 
-        return Draw(count, total * Uniform(row, tokens.Length));
+        return Draw(count, total * Uniform(number, tokens.Length));
     }
 
     private void Penalize(Span<float> logits, ReadOnlySpan<int> tokens)
@@ -220,9 +221,9 @@ public sealed class Sampler
     }
 
     // In [0, 1), with 53 bits.
-    private double Uniform(int row, int position)
+    private double Uniform(int number, int position)
     {
-        (uint low, uint high, _, _) = Philox.Next(_seed, (ulong)position, (ulong)row);
+        (uint low, uint high, _, _) = Philox.Next(_seed, (ulong)position, (ulong)number);
         return (((ulong)high << 32 | low) >> 11) * (1.0 / (1L << 53));
     }
 

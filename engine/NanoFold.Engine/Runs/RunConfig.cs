@@ -65,7 +65,7 @@ public sealed record RunConfig
             .. Model.Validate("model"),
             .. Train.Validate("train"),
             .. Geometry.Validate("geometry"),
-            .. Generation.Validate("generation"),
+            .. Generation.Validate("generation", Model.Context),
         ];
     }
 

@@ -38,9 +38,10 @@ public class RunCommandTests
         Assert.That((evaluated["tokens"]!.GetValue<long>(), evaluated["bytes"]!.GetValue<long>()), Is.EqualTo((374L, 374L)));
 
         JsonObject generated = CommandLine.Json("generate", "--model", _rig["run"], "--prompt", "no. ", "--max-tokens", "9", "--seed", "4", "--threads", "1");
-        AssertKeys(generated, "samples", "tokensPerSecond");
+        AssertKeys(generated, "samples", "seed", "tokensPerSecond");
+        Assert.That(generated["seed"]!.GetValue<long>(), Is.EqualTo(4));
         JsonObject sample = generated["samples"]!.AsArray().Single()!.AsObject();
-        AssertKeys(sample, "prompt", "text", "tokenIds", "finish");
+        AssertKeys(sample, "prompt", "text", "tokenIds", "finish", "number");
         Assert.That((sample["prompt"]!.GetValue<string>(), sample["finish"]!.GetValue<string>()), Is.EqualTo(("no. ", "length")));
         Assert.That(sample["tokenIds"]!.AsArray(), Has.Count.EqualTo(9));
     }

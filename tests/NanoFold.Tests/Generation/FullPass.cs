@@ -42,8 +42,8 @@ internal sealed class FullPass : IDisposable
         return logits;
     }
 
-    /// <summary>The likeliest tokens after a prompt; a full context goes on with its last half.</summary>
-    public int[] Greedy(IReadOnlyList<int> prompt, int count)
+    /// <summary>The likeliest tokens after a prompt; a full context goes on with its first tokens, where they are kept, and the last half of the others.</summary>
+    public int[] Greedy(IReadOnlyList<int> prompt, int count, int keep = 0)
     {
         int context = _model.Config.Context;
         List<int> seen = [.. prompt.TakeLast(context)];
@@ -55,7 +55,7 @@ internal sealed class FullPass : IDisposable
             seen.Add(output[i]);
             if (seen.Count > context)
             {
-                seen = [.. seen.TakeLast(Math.Max(1, context / 2))];
+                seen = [.. seen.Take(keep), .. seen.TakeLast(Math.Max(1, (context - keep) / 2))];
             }
         }
 

@@ -39,18 +39,65 @@ public class GeneratorTests
     }
 
     [TestCaseSource(typeof(DecoderTests), nameof(DecoderTests.Models))]
-    public void RaggedBatchEqualsEachAlone(ModelConfig config)
+    public void ASampleDoesNotDependOnWhatStandsBesideIt(ModelConfig config)
     {
         using Transformer model = TinyModels.Random(_backend, config);
         using var generator = new Generator(model, new ByteTokenizer());
-        IReadOnlyList<GeneratedSample> together = generator.Generate(s_prompts, s_greedy).Samples;
+        GenerationConfig options = s_greedy with { Temperature = 1 };
+        IReadOnlyList<GeneratedSample> together = generator.Generate(s_prompts, options, seed: 3).Samples;
         Assert.That(together.Select(sample => sample.Prompt), Is.EqualTo(s_prompts));
         foreach (GeneratedSample sample in together)
         {
-            GeneratedSample alone = generator.Generate([sample.Prompt], s_greedy).Samples[0];
+            GeneratedSample alone = generator.Generate([sample.Prompt], options, seed: 3).Samples[0];
             Assert.That(sample.TokenIds, Is.EqualTo(alone.TokenIds));
             Assert.That((sample.Text, sample.Finish, sample.DroppedPromptTokens), Is.EqualTo((alone.Text, alone.Finish, alone.DroppedPromptTokens)));
         }
+    }
+
+    [Test]
+    public void EqualPromptsAreNumbered()
+    {
+        using Transformer model = TinyModels.Random(_backend, TinyModels.Shape);
+        using var generator = new Generator(model, new ByteTokenizer());
+        GenerationConfig options = s_greedy with { Temperature = 1 };
+        IReadOnlyList<GeneratedSample> mixed = generator.Generate(["x", "same", "y", "same", "same"], options, 8).Samples;
+        IReadOnlyList<GeneratedSample> alone = generator.Generate(["same", "same", "same"], options, 8).Samples;
+        Assert.That(mixed.Select(s => s.Number), Is.EqualTo(new[] { 0, 0, 0, 1, 2 }));
+        Assert.That(mixed.Where(s => s.Prompt == "same").Select(s => s.Text), Is.EqualTo(alone.Select(s => s.Text)).And.Unique);
+    }
+
+    // 40 tokens at a context of 16: the context is full more than once.
+    [TestCase(1)]
+    [TestCase(5)]
+    [TestCase(14)]
+    [TestCase(15)]
+    public void TheFirstTokensStayWhereTheContextIsFull(int keep)
+    {
+        using Transformer model = TinyModels.Random(_backend, TinyModels.Shape);
+        using var full = new FullPass(model);
+        using var generator = new Generator(model, new ByteTokenizer());
+        foreach (string prompt in s_prompts.Where(prompt => prompt.Length > 0))
+        {
+            int[] all = new ByteTokenizer().Encode(prompt);
+            int[] seen = all.Length <= 16 ? all : [.. all[..keep], .. all[(keep + all.Length - 16)..]];
+            GeneratedSample sample = generator.Generate([prompt], s_greedy with { Keep = keep }).Samples[0];
+            Assert.That(sample.TokenIds, Is.EqualTo(full.Greedy(seen, 40, keep)), $"after \"{prompt}\"");
+            Assert.That(sample.DroppedPromptTokens, Is.EqualTo(Math.Max(0, all.Length - 16)));
+        }
+    }
+
+    [Test]
+    public void TheEndMarkCanBeIgnored()
+    {
+        int[] script = ['a', 'b', 257, 'c', 'd'];
+        using Transformer model = TinyModels.Scripted(_backend, script, 258);
+        using var generator = new Generator(model, new ByteTokenizer(documentMarks: true));
+        GenerationConfig options = s_greedy with { MaxTokens = 4, IgnoreEos = true };
+        GeneratedSample sample = generator.Generate([""], options).Samples[0];
+        Assert.That((sample.Finish, sample.TokenIds.Count), Is.EqualTo((FinishReason.Length, 4)));
+        Assert.That(sample.TokenIds.Take(2), Is.EqualTo(new[] { (int)'a', 'b' }));
+        Assert.That(sample.TokenIds, Has.None.EqualTo(257));
+        Assert.That(generator.Generate([""], options with { IgnoreEos = false }).Samples[0].TokenIds, Is.EqualTo(new[] { 'a', 'b', 257 }));
     }
 
     [Test]
@@ -231,6 +278,9 @@ public class GeneratorTests
         {
             Assert.That(() => generator.Generate([], s_greedy), Throws.ArgumentException);
             Assert.That(() => generator.Generate(["x"], s_greedy with { TopP = 7 }), Throws.InstanceOf<UserException>().With.Message.Contains("topP"));
+            Assert.That(
+                () => generator.Require(s_greedy with { Keep = 16 }),
+                Throws.InstanceOf<UserException>().With.Message.EqualTo("generation.keep: 16 leaves no room in a context of 16; use at most 15"));
             Assert.That(() => new Generator(model, new ByteTokenizer(documentMarks: true)), Throws.InstanceOf<UserException>().With.Message.Contains("258"));
         });
     }

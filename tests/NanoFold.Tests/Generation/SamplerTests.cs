@@ -133,6 +133,15 @@ public class SamplerTests
     public int Penalty(float[] logits, int[] tokens, double penalty) =>
         new Sampler(s_plain with { Temperature = 0, RepetitionPenalty = penalty }, 3, 0).Next(logits, tokens, 0);
 
+    [TestCase(true, ExpectedResult = 2)]
+    [TestCase(false, ExpectedResult = 0)]
+    public int ThePenaltyCanSpareThePrompt(bool penalizesPrompt)
+    {
+        var sampler = new Sampler(s_plain with { Temperature = 0, RepetitionPenalty = 2, PenalizePrompt = penalizesPrompt }, 3, 0);
+        // Tokens 0 and 1 are there, 1 since it was written.
+        return sampler.Next([2f, 3f, 1.6f], [0, 1], 0, promptTokens: 1);
+    }
+
     [Test]
     public void PenaltiesDoNotLastToTheNextDraw()
     {
@@ -146,7 +155,7 @@ public class SamplerTests
     }
 
     [Test]
-    public void DrawsAreAFunctionOfSeedRowAndPosition()
+    public void DrawsAreAFunctionOfSeedNumberAndPosition()
     {
         float[] logits = new float[1000];
         int at = Draw(1, 2, 3);
@@ -156,11 +165,11 @@ public class SamplerTests
             Assert.That(new[] { Draw(2, 2, 3), Draw(1, 3, 3), Draw(1, 2, 4) }, Has.None.EqualTo(at));
         });
 
-        int Draw(ulong seed, int row, int position)
+        int Draw(ulong seed, int number, int position)
         {
             var sampler = new Sampler(s_plain, 1000, seed);
-            sampler.Next(logits, [1], row: 9);
-            return sampler.Next(logits, new int[position], row);
+            sampler.Next(logits, [1], number: 9);
+            return sampler.Next(logits, new int[position], number);
         }
     }
 

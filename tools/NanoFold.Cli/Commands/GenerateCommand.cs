@@ -1,6 +1,6 @@
 using System.CommandLine;
-using System.Globalization;
 using System.Text.Json.Nodes;
+using NanoFold.Cli.Options;
 using NanoFold.Engine;
 using NanoFold.Engine.Generation;
 using NanoFold.Engine.Runs;
@@ -14,31 +14,14 @@ internal static class GenerateCommand
     public static void Build(VerbCommand command)
     {
         Option<string?> model = command.Text("--model", "RUN", "A run folder (its best checkpoint) or a checkpoint");
-        var prompts = new Option<string[]>("--prompt") { HelpName = "TEXT", Description = "What to continue; several are continued side by side" };
-        var stops = new Option<string[]>("--stop") { HelpName = "TEXT", Description = "End before this text; may be given several times" };
-        command.Add(prompts);
-        command.Add(stops);
-        Option<long?> maxTokens = command.Integer("--max-tokens", "Tokens at most (generation.maxTokens)", 1, int.MaxValue);
-        Option<string?> temperature = command.Text("--temperature", "X", "0 takes the likeliest token (generation.temperature)");
-        Option<long?> topK = command.Integer("--top-k", "Sample from the K likeliest only, 0 for all (generation.topK)", 0, int.MaxValue);
-        Option<string?> topP = command.Text("--top-p", "P", "Sample from the smallest set with this mass (generation.topP)");
-        Option<string?> minP = command.Text("--min-p", "P", "Leave out what is below this share of the likeliest (generation.minP)");
-        Option<string?> penalty = command.Text("--repetition-penalty", "X", "Above 1 makes tokens that were there less likely (generation.repetitionPenalty)");
-        command.JsonKeys = "samples [{prompt, text, tokenIds, finish (length, stop or eos)}], tokensPerSecond";
+        var prompts = new Prompts(command);
+        var sampling = new SamplingOptions(command, prompts);
+        command.JsonKeys = "samples [{prompt, text, tokenIds, finish (length, stop or eos), number (how many equal prompts stand before it: with prompt and seed it decides the text)}], seed, tokensPerSecond";
         command.Does(invocation => Run(
             invocation,
             invocation.Get(model) ?? throw UserException.Usage("--model is needed: a run folder of train, or a checkpoint"),
-            invocation.Get(prompts) is { Length: > 0 } given ? given : [""],
-            options => options with
-            {
-                MaxTokens = (int)(invocation.Get(maxTokens) ?? options.MaxTokens),
-                Temperature = Number(invocation, temperature) ?? options.Temperature,
-                TopK = (int)(invocation.Get(topK) ?? options.TopK),
-                TopP = Number(invocation, topP) ?? options.TopP,
-                MinP = Number(invocation, minP) ?? options.MinP,
-                RepetitionPenalty = Number(invocation, penalty) ?? options.RepetitionPenalty,
-                Stop = invocation.Get(stops) is { Length: > 0 } texts ? texts : options.Stop,
-            }));
+            prompts.All(invocation),
+            sampling.Change(invocation)));
     }
 
     private static int Run(Invocation invocation, string path, string[] prompts, Func<GenerationConfig, GenerationConfig> change)
@@ -48,44 +31,44 @@ internal static class GenerateCommand
         using TrainedModel trained = TrainedModel.Load(path, backend);
         using var generator = new Generator(trained.Model, trained.Tokenizer);
         using var interrupt = new Interrupt();
-        bool streams = prompts.Length == 1;
-        ulong seed = (ulong)(invocation.Seed ?? Random.Shared.NextInt64());
-        if (streams)
+        GenerationConfig options = change(trained.Config.Generation);
+        generator.Require(options);
+        if (options.Keep > 0 && trained.Model.SlidesOn)
         {
-            output.Text.Write(prompts[0]);
+            output.Note("--keep: this model goes on beyond its context without dropping anything; it counts for longer prompts only");
         }
 
-        GenerationResult result = generator.Generate(prompts, change(trained.Config.Generation), seed, streams ? (_, text) => Stream(output, text) : null, interrupt.Token);
-        if (streams)
-        {
-            output.Text.WriteLine();
-        }
-        else
-        {
-            foreach (GeneratedSample sample in result.Samples)
-            {
-                output.Text.WriteLine($"{sample.Prompt}{sample.Text}");
-                output.Text.WriteLine("---");
-            }
-        }
-
+        long seed = Seed(invocation);
+        var text = new SampleWriter(output, prompts);
+        text.Write(0, "");
+        GenerationResult result = generator.Generate(prompts, options, (ulong)seed, text.Write, interrupt.Token);
+        text.End();
         foreach (GeneratedSample sample in result.Samples.Where(s => s.DroppedPromptTokens > 0))
         {
-            output.Note($"the prompt is longer than the context of {trained.Config.Model.Context}: its first {sample.DroppedPromptTokens} tokens were left out");
+            string first = options.Keep > 0 ? $"after the first {Display.Count(options.Keep)} its next" : "its first";
+            output.Note($"the prompt is longer than the context of {Display.Count(trained.Config.Model.Context)}: {first} {Display.Count(sample.DroppedPromptTokens, "token")} were left out");
         }
 
         output.Result(new JsonObject
         {
             ["samples"] = new JsonArray([.. result.Samples.Select(Describe)]),
+            ["seed"] = seed,
             ["tokensPerSecond"] = result.TokensPerSecond,
         });
         return Faults.Done;
     }
 
-    private static void Stream(Output output, string text)
+    // One that was drawn is short enough to be typed again.
+    private static long Seed(Invocation invocation)
     {
-        output.Text.Write(text);
-        output.Text.Flush();
+        if (invocation.Seed is { } given)
+        {
+            return given;
+        }
+
+        int drawn = Random.Shared.Next();
+        invocation.Output.Note($"--seed {drawn}");
+        return drawn;
     }
 
     private static JsonNode Describe(GeneratedSample sample) => new JsonObject
@@ -94,17 +77,48 @@ internal static class GenerateCommand
         ["text"] = sample.Text,
         ["tokenIds"] = new JsonArray([.. sample.TokenIds.Select(id => (JsonNode)id)]),
         ["finish"] = sample.Finish.ToString().ToLowerInvariant(),
+        ["number"] = sample.Number,
     };
 
-    private static double? Number(Invocation invocation, Option<string?> option)
+    /// <summary>Each prompt with its text as it comes; a line of dashes after each where there are several.</summary>
+    private sealed class SampleWriter(Output output, string[] prompts)
     {
-        if (invocation.Get(option) is not { } text)
+        private int _shown = -1;
+
+        public void Write(int index, string text)
         {
-            return null;
+            Begin(index);
+            output.Text.Write(text);
+            output.Text.Flush();
         }
 
-        return double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out double value) && double.IsFinite(value)
-            ? value
-            : throw UserException.Usage($"{option.Name}: expected a number, got '{text}'");
+        public void End()
+        {
+            // A sample may have no text at all.
+            Begin(prompts.Length - 1);
+            EndOne();
+        }
+
+        private void Begin(int index)
+        {
+            while (_shown < index)
+            {
+                if (_shown >= 0)
+                {
+                    EndOne();
+                }
+
+                output.Text.Write(prompts[++_shown]);
+            }
+        }
+
+        private void EndOne()
+        {
+            output.Text.WriteLine();
+            if (prompts.Length > 1)
+            {
+                output.Text.WriteLine("---");
+            }
+        }
     }
 }

@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using NanoFold.Cli.Writing;
 using NanoFold.Engine.Benchmarks;
 using NanoFold.Engine.Runs;
 using NanoFold.Engine.Training;
@@ -21,12 +22,15 @@ internal static class TrainCommand
         RunConfig config = options.Config(invocation);
         using Backend backend = Devices.Open(invocation);
         using var interrupt = new Interrupt();
+        // A run is saved before it ends because nobody reads on.
+        using var unread = CancellationTokenSource.CreateLinkedTokenSource(interrupt.Token);
+        LostOutput.Instead = unread.Cancel;
         var progress = new TrainProgress(invocation.Output);
         using TrainSession session = options.Resume(invocation) is { } resumed
-            ? TrainSession.Resume(resumed, backend, config, progress.Note, interrupt.Token)
-            : TrainSession.Open(config, backend, options.Out(invocation) ?? RunFolder.DefaultPath(config.Preset, DateTime.Now), progress.Note, interrupt.Token);
+            ? TrainSession.Resume(resumed, backend, config, progress.Note, unread.Token)
+            : TrainSession.Open(config, backend, options.Out(invocation) ?? RunFolder.DefaultPath(config.Preset, DateTime.Now), progress.Note, unread.Token);
         progress.Describe(session, backend);
-        TrainSummary summary = progress.Show(() => new TrainLoop(session, progress).Run(interrupt.Token));
+        TrainSummary summary = progress.Show(() => new TrainLoop(session, progress).Run(unread.Token));
         progress.Conclude(session, summary);
         invocation.Output.Result(Result(session, summary));
         return summary.End == TrainEnd.Interrupted ? Faults.Interrupted : Faults.Done;

@@ -1,8 +1,9 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
 using System.Globalization;
+using NanoFold.Engine.Configuration;
 
-namespace NanoFold.Cli;
+namespace NanoFold.Cli.Options;
 
 /// <summary>Options for whole numbers within bounds.</summary>
 internal static class IntegerOption
@@ -25,6 +26,29 @@ internal static class IntegerOption
 
         string range = maximum == long.MaxValue ? $"of at least {minimum}" : $"from {minimum} to {maximum}";
         result.AddError($"{name}: expected an integer {range}, got '{text}'");
+        return null;
+    }
+}
+
+/// <summary>Options for numbers within the bounds of a setting.</summary>
+internal static class NumberOption
+{
+    public static Option<double?> Create(string name, string helpName, string description, BoundsAttribute bounds) => new(name)
+    {
+        Description = description,
+        HelpName = helpName,
+        CustomParser = result => Parse(result, name, bounds),
+    };
+
+    private static double? Parse(ArgumentResult result, string name, BoundsAttribute bounds)
+    {
+        string text = result.Tokens.Count == 1 ? result.Tokens[0].Value : "";
+        if (double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out double value) && double.IsFinite(value) && bounds.Contain(value))
+        {
+            return value;
+        }
+
+        result.AddError($"{name}: expected a number of {bounds}, got '{text}'");
         return null;
     }
 }
