@@ -1,4 +1,5 @@
 using NanoFold.Engine.Checkpoints;
+using NanoFold.Engine.Corpora;
 using NanoFold.Engine.Data;
 using NanoFold.Engine.Text;
 using NanoFold.Engine.Training;
@@ -26,6 +27,11 @@ internal static class RunOpening
         try
         {
             dataset = TrainData.Open(config, note, cancel);
+            if (run is not null && config.Data.Path is { } path && Corpus.CanBeReadOnce(path))
+            {
+                note?.Invoke($"{path}: can be read only once; to go on with this run later, keep the text in a file and name it: --resume {folder} --data FILE");
+            }
+
             config = config.WithVocab(dataset.Tokenizer.Vocab);
             MemoryCheck.Require(config, backend);
             config = config with { Train = config.Train with { Batch = BatchSize.Choose(config, dataset, backend, note) } };

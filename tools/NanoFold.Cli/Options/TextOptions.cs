@@ -1,7 +1,7 @@
 using System.CommandLine;
 using NanoFold.Engine.Corpora;
 
-namespace NanoFold.Cli;
+namespace NanoFold.Cli.Options;
 
 /// <summary>The options that say how text is read, for verbs without a configuration.</summary>
 internal sealed class TextOptions(VerbCommand command)
