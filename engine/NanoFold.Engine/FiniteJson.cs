@@ -64,7 +64,8 @@ public static class FiniteJson
         return IsNotFinite(node) ? null : node;
     }
 
-    private static void WriteFigure(Utf8JsonWriter json, double value)
+    /// <summary>Writes a figure of a list, null where it is not finite.</summary>
+    public static void WriteFigure(this Utf8JsonWriter json, double value)
     {
         if (double.IsFinite(value))
         {

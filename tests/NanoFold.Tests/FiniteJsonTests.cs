@@ -10,6 +10,7 @@ using NanoFold.Engine.Geometry;
 using NanoFold.Engine.Geometry.Measures;
 using NanoFold.Engine.Geometry.Statistics;
 using NanoFold.Engine.Runs;
+using NanoFold.Engine.Runs.Metrics;
 using NanoFold.Engine.Training;
 using NanoFold.Tests.Architecture;
 
@@ -25,7 +26,7 @@ public partial class FiniteJsonTests
 
     /// <summary>Where trees and records become text: cleaned, read back from a file, or of a configuration, whose figures are finite.</summary>
     private static readonly string[] s_trees =
-        ["CheckpointFolder.cs", "ConfigJson.cs", "ConfigReader.cs", "GemmTable.cs", "KernelBaseline.cs", "Output.cs", "RooflineCache.cs", "Settings.cs", "TrainState.cs"];
+        ["CheckpointFolder.cs", "ConfigJson.cs", "ConfigReader.cs", "GemmTable.cs", "KernelBaseline.cs", "Output.cs", "RooflineCache.cs", "Settings.cs", "TrainStateFile.cs"];
 
     [Test]
     public void AResultHasNullInPlaceOfWhatIsNotFinite()
@@ -46,8 +47,9 @@ public partial class FiniteJsonTests
         using var folder = new TemporaryFolder();
         using (JsonLinesLog log = JsonLinesLog.Open(folder["log"]))
         {
-            MetricsJson.AppendStep(log, 3, new StepResult(double.MaxValue, 1, Inf, 5), double.NaN, Inf);
-            MetricsJson.AppendEvaluation(log, 4, new Evaluation(double.NaN, Inf, 9, 9));
+            var metrics = new MetricsJson(log, 10, 1);
+            metrics.AppendStep(new RunPlace(3, Inf, 7), new StepResult(double.MaxValue, 1, Inf, 5) { MatrixLearningRate = -Inf }, double.NaN, Inf, [[0.25f, float.NaN]]);
+            metrics.AppendEvaluation(new RunPlace(4, 2, 7), new Evaluation(double.NaN, Inf, 9, 9), new Evaluation(Inf, 1, 9, 9));
             log.Append(
                 new Measured(new NormMeasure(), new FigurePlace("point", "blocks.0.hook_resid_post"), 5, [new Figure("norm", Inf, -Inf, GeometryStatus.Ok, "rms", 3)]),
                 GeometryLog.Write);
@@ -55,7 +57,10 @@ public partial class FiniteJsonTests
 
         JsonElement[] lines = [.. JsonLinesLog.Read(folder["log"])];
         Assert.That(lines, Has.Length.EqualTo(3));
-        Assert.That(lines.SelectMany(NullsOf), Is.EqualTo(new[] { "lossScale", "learningRate", "tokensPerSecond", "validationLoss", "validationBitsPerByte", "value", "error" }));
+        Assert.That(lines.SelectMany(NullsOf), Is.EqualTo(new[]
+        {
+            "elapsedSeconds", "lossScale", "learningRate", "matrixLearningRate", "tokensPerSecond", "validationLoss", "validationBitsPerByte", "fullValidationLoss", "value", "error",
+        }));
         Assert.That(lines[0].GetProperty("loss").GetDouble(), Is.EqualTo(double.MaxValue));
     }
 
@@ -66,7 +71,7 @@ public partial class FiniteJsonTests
         using var folder = new TemporaryFolder();
         using (FileStream file = File.Create(folder[TrainState.FileName]))
         {
-            state.ToFile().Write(file);
+            state.ToFile([]).Write(file);
         }
 
         Assert.That(File.ReadAllText(folder[TrainState.FileName]), Does.Contain("\"perplexity\": null"));

@@ -2,9 +2,12 @@ using System.CommandLine;
 
 namespace NanoFold.Cli;
 
-/// <summary>What a verb gets: its parsed options and its output.</summary>
-internal sealed class Invocation(ParseResult parsed)
+/// <summary>What a verb gets: its parsed options, its output, and what asks it to end.</summary>
+internal sealed class Invocation(ParseResult parsed, Interrupt interrupt)
 {
+    /// <summary>What asks it to end.</summary>
+    public Interrupt Interrupt { get; } = interrupt;
+
     public Output Output { get; } = new(parsed.InvocationConfiguration.Output, parsed.InvocationConfiguration.Error, parsed.GetValue<bool>(CommonOptions.Json));
 
     /// <summary>The device asked for, <c>auto</c> if none was.</summary>

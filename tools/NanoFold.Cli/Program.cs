@@ -52,6 +52,10 @@ internal static class Program
         {
             code = Faults.Report(exception, error);
         }
+        finally
+        {
+            LostOutput.Instead = null;
+        }
 
         if (LostOutput.Last is not { } lost)
         {
@@ -63,7 +67,8 @@ internal static class Program
             error.WriteLine($"{Name}: {lost.Message}");
         }
 
-        return lost.Code;
+        // A closed terminal is told by a signal too.
+        return code > 128 ? code : lost.Code;
     }
 
     private static int Dispatch(IReadOnlyList<string> args, TextWriter standard, TextWriter error)

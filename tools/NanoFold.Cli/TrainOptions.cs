@@ -31,6 +31,7 @@ internal sealed class TrainOptions
             (command.Text("--data", "PATH", "A file, folder or pattern of text, or - for standard input (data.path)"), "data.path"),
             (command.Text("--separator", "TEXT", TextOptions.SeparatorHelp), "data.separator"),
             (command.Text("--field", "NAME", TextOptions.FieldHelp), "data.field"),
+            (command.Text("--init", "MODEL", "Begin with the weights, model and tokenizer of a run (its best checkpoint), a checkpoint or a folder with a model (train.init)"), "train.init"),
             (command.Text("--steps", "N", "Optimizer steps (train.steps)"), "train.steps"),
             (command.Text("--minutes", "M", "Train for so many minutes; without --steps, as many steps as fit (train.minutes)"), "train.minutes"),
             (command.Text("--batch", "N|auto", "Sequences per micro-batch (train.batch)"), "train.batch"),
@@ -40,7 +41,7 @@ internal sealed class TrainOptions
         _strict = command.Flag("--strict", TextOptions.StrictHelp);
         command.Add(_set);
         _out = command.Text("--out", "DIR", "The run's folder");
-        _resume = command.Text("--resume", "DIR", "Take up the run in this folder again");
+        _resume = command.Text("--resume", "RUN", "Take up the run in this folder again, or at this checkpoint of it");
     }
 
     /// <summary>The folder named by <c>--out</c>, or null.</summary>
@@ -63,6 +64,7 @@ internal sealed class TrainOptions
         if (resumed is not null)
         {
             CheckResumable(invocation);
+            resumed = ResumePoint.Of(resumed).Run;
             RunFolder.Require(resumed);
             RunFolder.LoadConfig(resumed);
         }
@@ -110,7 +112,7 @@ internal sealed class TrainOptions
     /// <summary>With the vocabulary that training would find, as far as that is known before.</summary>
     public static RunConfig WithVocab(RunConfig config) => config.WithVocab(config switch
     {
-        { Tokenizer: FileTokenizerConfig { Path: { } path } } => Tokenizer.Load(path).Vocab,
+        { Tokenizer: FileTokenizerConfig { Path: { } path } } when config.Model.Vocab == 0 || Path.Exists(path) => Tokenizer.Load(path).Vocab,
         { Model.Vocab: > 0 } => config.Tokenizer.LeastVocab(config.Data),
         _ => config.Tokenizer.ExpectedVocab(config.Data),
     });
@@ -119,7 +121,7 @@ internal sealed class TrainOptions
     {
         string[] refused =
         [
-            .. _keyed.Select(keyed => keyed.Option).Prepend(_out).Prepend(_config).Prepend(_preset)
+            .. _keyed.Where(keyed => !Resumable.Keys.Contains(keyed.Key)).Select(keyed => keyed.Option).Prepend(_out).Prepend(_config).Prepend(_preset)
                 .Where(option => invocation.Get(option) is not null)
                 .Select(option => option.Name),
             .. invocation.Get(_strict) ? ["--strict"] : Array.Empty<string>(),
@@ -129,7 +131,7 @@ internal sealed class TrainOptions
         if (refused.Length > 0)
         {
             throw UserException.Usage(
-                $"--resume goes on as the run began, so it does not take {string.Join(", ", refused)}; it takes --threads, --device and --set of {string.Join(", ", Resumable.Keys)}");
+                $"--resume goes on as the run began, so it does not take {string.Join(", ", refused)}; it takes --threads, --device, --data, --steps and --set of {string.Join(", ", Resumable.Keys)}");
         }
     }
 }

@@ -30,11 +30,25 @@ internal sealed class TrainProgress : ITrainObserver
 
     public void Note(string line) => _output.Note(line);
 
+    /// <summary>A signal asks for the end: says that it was heard, for a step may take long.</summary>
+    public void Asked(string signal)
+    {
+        string heard = $"{signal}: ending after this step with a checkpoint; once more ends at once";
+        if (_task is null)
+        {
+            _output.Note(heard);
+        }
+        else
+        {
+            _task.Description = heard;
+        }
+    }
+
     /// <summary>Says what will be trained, on what, where.</summary>
     public void Describe(TrainSession session, Backend backend)
     {
         ModelConfig model = session.Config.Model;
-        _flopsPerToken = CostModel.FlopsPerToken(model);
+        _flopsPerToken = session.FlopsPerToken;
         _peak = MatMulPeak.Measure(backend, session.Config.Train.Precision.Activations());
         (string name, long tokens, bool fromCache) = session.Corpus;
         Line($"{session.Config.Preset}: {Display.Count(session.Model.Store.Count)} parameters, {Display.Count(model.Layers, "layer")}, width {model.Width}, context {model.Context}, {session.Tokenizer.Name} tokenizer of {session.Tokenizer.Vocab}");
@@ -73,8 +87,7 @@ internal sealed class TrainProgress : ITrainObserver
         }
     }
 
-    public void Evaluated(long step, Evaluation evaluation) =>
-        Line($"step {step}  validation {Figure(evaluation.Loss)} nats/token, {Figure(evaluation.BitsPerByte)} bits/byte");
+    public void Evaluated(long step, Evaluation evaluation, Evaluation? full) => Line($"step {step}  {Validation(evaluation, full)}");
 
     public void Sampled(long step, string text) => Line($"step {step}  sample: {text.ReplaceLineEndings(" ⏎ ")}");
 
@@ -90,7 +103,7 @@ internal sealed class TrainProgress : ITrainObserver
             GeometryTable.Write(_output, geometry);
         }
 
-        string loss = summary.Validation is { } validation ? $"validation {Figure(validation.Loss)} nats/token, {Figure(validation.BitsPerByte)} bits/byte" : $"training loss {Figure(summary.TrainLoss)}";
+        string loss = summary.Validation is { } validation ? Validation(validation, summary.FullValidation) : $"training loss {Figure(summary.TrainLoss)}";
         Line($"{loss} after {Display.Count(summary.Steps, "step")}, {Time(summary.Seconds)}, {summary.TokensPerSecond.ToString("N0", CultureInfo.InvariantCulture)} tokens/s");
         Line(summary.Steps < session.Trainer.Schedule.Steps
             ? $"go on with:  ./nanofold train --resume {session.RunPath}"
@@ -116,6 +129,15 @@ internal sealed class TrainProgress : ITrainObserver
     }
 
     private static string Loss(in StepResult result) => result.IsFinite ? $"loss {Figure(result.Loss)}" : "skipped: a gradient overflowed";
+
+    // The figure of the curve first; that of all of the text beside it where it is another.
+    private static string Validation(Evaluation evaluation, Evaluation? full)
+    {
+        string whole = full is { } all && all.Tokens != evaluation.Tokens
+            ? $"; on all {Display.Count(all.Tokens)} tokens {Figure(all.Loss)} nats/token, {Figure(all.BitsPerByte)} bits/byte"
+            : "";
+        return $"validation {Figure(evaluation.Loss)} nats/token, {Figure(evaluation.BitsPerByte)} bits/byte{whole}";
+    }
 
     private static string Figure(double value) => value.ToString("0.0000", CultureInfo.InvariantCulture);
 

@@ -84,12 +84,21 @@ internal sealed class VerbCommand(string name, string description) : Command(nam
         return option;
     }
 
-    /// <summary>What it does; a device that was asked for and is not there ends it before.</summary>
+    /// <summary>What it does; a device that was asked for and is not there ends it before, a signal on the way.</summary>
     public void Does(Func<Invocation, int> action)
         => SetAction(parsed =>
         {
-            var invocation = new Invocation(parsed);
+            using var interrupt = new Interrupt();
+            var invocation = new Invocation(parsed, interrupt);
             Devices.Require(invocation.Device);
-            return action(invocation);
+            try
+            {
+                return action(invocation);
+            }
+            catch (OperationCanceledException) when (interrupt.ExitCode is { } code)
+            {
+                invocation.Output.Note("interrupted");
+                return code;
+            }
         });
 }

@@ -13,6 +13,7 @@ public sealed class Tape
     private readonly List<TapeValue> _values = [];
     private readonly List<Tensor> _losses = [];
     private readonly HashSet<StepSlot> _lossTerms = [];
+    private readonly List<Tensor> _expertLoads = [];
     private readonly Dictionary<Parameter, Tensor> _parameters = [];
     private readonly Dictionary<Table, Tensor> _tables = [];
     private readonly ParameterStore? _store;
@@ -56,6 +57,9 @@ public sealed class Tape
 
     /// <summary>Slots in which terms beside the loss in nats per token are added up.</summary>
     internal IReadOnlySet<StepSlot> LossTerms => _lossTerms;
+
+    /// <summary>What experts got, a value [E] for each router.</summary>
+    internal IReadOnlyList<Tensor> ExpertLoads => _expertLoads;
 
     internal ParameterStore? Store => _store;
 
@@ -161,6 +165,13 @@ public sealed class Tape
 
     /// <summary>Says that one of the losses adds a term to a slot of its own, which is to be reported.</summary>
     public void AddLossTerm(StepSlot slot) => _lossTerms.Add(slot);
+
+    /// <summary>Keeps a router's load [E] until the next run, to be reported.</summary>
+    public void AddExpertLoad(Tensor load)
+    {
+        _expertLoads.Add(load);
+        Keep(load);
+    }
 
     /// <summary>Keeps a value's memory until the next run, for the host to read.</summary>
     public void Keep(Tensor tensor) => _values[tensor.Id].Kept = true;

@@ -18,6 +18,7 @@ public sealed class CheckpointFolder
     private const string ReplacedPrefix = ".replaced-";
     private const string DeletedPrefix = ".deleted-";
     private const string BestName = "best.json";
+    private const string NewSuffix = ".new";
 
     public CheckpointFolder(string path) => Path = path;
 
@@ -85,10 +86,13 @@ public sealed class CheckpointFolder
     }
 
     /// <summary>Writes a checkpoint, or nothing; one of the same step is replaced.</summary>
+    /// <param name="step">Steps taken.</param>
+    /// <param name="files">What goes into it.</param>
+    /// <param name="last">Makes one more file out of what the others were when they were written.</param>
     /// <returns>The complete checkpoint.</returns>
     /// <exception cref="UserException">The folder cannot be written, or the disk is full.</exception>
     /// <exception cref="ArgumentException">A file's name is not a plain one.</exception>
-    public Checkpoint Write(long step, IReadOnlyList<CheckpointFile> files)
+    public Checkpoint Write(long step, IReadOnlyList<CheckpointFile> files, Func<IReadOnlyList<FileSeal>, CheckpointFile>? last = null)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(step);
         if (files.FirstOrDefault(file => file.Name.Length == 0 || System.IO.Path.GetFileName(file.Name) != file.Name) is { } odd)
@@ -99,21 +103,23 @@ public sealed class CheckpointFolder
         string name = NameOf(step);
         return Guard("cannot write", () =>
         {
+            PlainFile.RequireNoLink(Path);
             Directory.CreateDirectory(Path);
             ClearLeftovers();
             string partial = Directory.CreateDirectory(System.IO.Path.Combine(Path, PartialPrefix + name)).FullName;
             try
             {
-                foreach (CheckpointFile file in files)
+                FileSeal[] seals = [.. files.Select(file => WriteFlushed(partial, file))];
+                if (last is not null)
                 {
-                    WriteFlushed(System.IO.Path.Combine(partial, file.Name), file.Write);
+                    WriteFlushed(partial, last(seals));
                 }
 
                 FileSystemSync.FlushFolder(partial);
             }
             catch
             {
-                Directory.Delete(partial, recursive: true);
+                Remove(partial);
                 throw;
             }
 
@@ -124,14 +130,15 @@ public sealed class CheckpointFolder
     /// <summary>Notes which checkpoint is the best so far, with its loss in nats per token.</summary>
     public void MarkBest(long step, double loss) => Guard("cannot write", () =>
     {
+        PlainFile.RequireNoLink(Path);
         string path = System.IO.Path.Combine(Path, BestName);
-        WriteFlushed(path + ".new", stream => JsonSerializer.Serialize(stream, new { step, loss }));
-        File.Move(path + ".new", path, overwrite: true);
+        WriteFlushed(Path, new CheckpointFile(BestName + NewSuffix, stream => JsonSerializer.Serialize(stream, new { step, loss })));
+        File.Move(path + NewSuffix, path, overwrite: true);
         FileSystemSync.FlushFolder(Path);
     });
 
-    /// <summary>Deletes all but the newest <paramref name="keep"/> checkpoints and the best one.</summary>
-    public void Prune(int keep)
+    /// <summary>Deletes all but the newest <paramref name="keep"/> checkpoints, the best one and, where asked for, that of step 0.</summary>
+    public void Prune(int keep, bool keepStart = false)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(keep);
         long? best = Best()?.Checkpoint.Step;
@@ -139,11 +146,34 @@ public sealed class CheckpointFolder
         {
             foreach (Checkpoint checkpoint in List().SkipLast(keep))
             {
-                if (checkpoint.Step != best)
+                if (checkpoint.Step != best && !(keepStart && checkpoint.Step == 0))
                 {
                     Discard(checkpoint.Path);
                 }
             }
+        });
+    }
+
+    /// <summary>Deletes the checkpoints after a step, the newest first, and the mark of the best where it was one of them.</summary>
+    /// <returns>Those that are gone, by step.</returns>
+    public IReadOnlyList<Checkpoint> DeleteAfter(long step)
+    {
+        Checkpoint[] after = [.. List().Where(checkpoint => checkpoint.Step > step)];
+        bool bestGoes = after.Length > 0 && Best()?.Checkpoint.Step > step;
+        return Guard("cannot delete from", () =>
+        {
+            PlainFile.RequireNoLink(Path);
+            if (bestGoes)
+            {
+                File.Delete(System.IO.Path.Combine(Path, BestName));
+            }
+
+            foreach (Checkpoint checkpoint in after.Reverse())
+            {
+                Discard(checkpoint.Path);
+            }
+
+            return after;
         });
     }
 
@@ -158,18 +188,20 @@ public sealed class CheckpointFolder
             return;
         }
 
-        foreach (string folder in Directory.GetDirectories(Path, ".*"))
+        PlainFile.RequireNoLink(Path);
+        File.Delete(System.IO.Path.Combine(Path, BestName + NewSuffix));
+        foreach (string folder in Directory.GetFileSystemEntries(Path, ".*"))
         {
             string name = System.IO.Path.GetFileName(folder);
             string replaced = name.StartsWith(ReplacedPrefix, StringComparison.Ordinal) ? name[ReplacedPrefix.Length..] : "";
             string target = System.IO.Path.Combine(Path, replaced);
-            if (TryParseName(replaced, out _) && !Directory.Exists(target))
+            if (TryParseName(replaced, out _) && Directory.Exists(folder) && !Directory.Exists(target))
             {
                 Directory.Move(folder, target);
             }
             else if (replaced.Length > 0 || name.StartsWith(PartialPrefix, StringComparison.Ordinal) || name.StartsWith(DeletedPrefix, StringComparison.Ordinal))
             {
-                Directory.Delete(folder, recursive: true);
+                Remove(folder);
             }
         }
     });
@@ -188,7 +220,7 @@ public sealed class CheckpointFolder
         FileSystemSync.FlushFolder(Path);
         if (replaces)
         {
-            Directory.Delete(replaced, recursive: true);
+            Remove(replaced);
         }
 
         return target;
@@ -199,14 +231,29 @@ public sealed class CheckpointFolder
     {
         string deleted = System.IO.Path.Combine(Path, DeletedPrefix + System.IO.Path.GetFileName(folder));
         Directory.Move(folder, deleted);
-        Directory.Delete(deleted, recursive: true);
+        Remove(deleted);
     }
 
-    private static void WriteFlushed(string path, Action<Stream> write)
+    // Of a link only itself.
+    private static void Remove(string path)
     {
-        using var stream = new FileStream(path, FileMode.Create, FileAccess.Write, FileShare.None, bufferSize: 1 << 16);
-        write(stream);
+        if (Directory.Exists(path) && new FileInfo(path).LinkTarget is null)
+        {
+            Directory.Delete(path, recursive: true);
+        }
+        else
+        {
+            File.Delete(path);
+        }
+    }
+
+    private static FileSeal WriteFlushed(string folder, CheckpointFile file)
+    {
+        using FileStream stream = PlainFile.CreateNew(System.IO.Path.Combine(folder, file.Name));
+        using var sealing = new SealingStream(stream);
+        file.Write(sealing);
         stream.Flush(flushToDisk: true);
+        return sealing.Seal(file.Name);
     }
 
     private void Guard(string action, Action body) => Guard<object?>(action, () =>

@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Text.Encodings.Web;
 using System.Text.Json;
 
 namespace NanoFold.Engine.Checkpoints;
@@ -19,7 +20,8 @@ public sealed class JsonLinesLog : IDisposable
     {
         Path = path;
         _file = file;
-        _json = new Utf8JsonWriter(_line);
+        // Text is written as it is, for people to read.
+        _json = new Utf8JsonWriter(_line, new JsonWriterOptions { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping });
     }
 
     public string Path { get; }
@@ -33,6 +35,11 @@ public sealed class JsonLinesLog : IDisposable
             FileStream file = OpenFile(path);
             try
             {
+                if (!file.CanSeek)
+                {
+                    throw new IOException("It is not a plain file.");
+                }
+
                 MendLastLine(file);
             }
             catch
@@ -112,7 +119,7 @@ public sealed class JsonLinesLog : IDisposable
         {
             string cut = Path + ".new";
             _file.Position = 0;
-            using (var target = new StreamWriter(cut) { NewLine = "\n" })
+            using (var target = new StreamWriter(PlainFile.CreateNew(cut)) { NewLine = "\n" })
             {
                 var source = new StreamReader(_file, leaveOpen: true);
                 while (source.ReadLine() is { } line)

@@ -12,8 +12,7 @@ public static class ModelFile
     /// <summary>The file, to be written into a checkpoint.</summary>
     public static CheckpointFile Of(ParameterStore store) => new(Name, stream =>
     {
-        var writer = new SafeTensorsWriter();
-        writer.SetMetadata("format", "nanofold");
+        SafeTensorsWriter writer = NewWriter();
         var download = new Downloads(store.Backend);
         foreach (Parameter parameter in store.Parameters)
         {
@@ -27,20 +26,9 @@ public static class ModelFile
     public static void Read(string path, ParameterStore store)
     {
         using SafeTensorsFile file = SafeTensorsFile.Open(path);
-        foreach (string name in file.Tensors.Select(t => t.Name).Where(name => !store.Contains(name)))
-        {
-            throw new UserException($"{path}: holds '{name}', which the model of its config does not have");
-        }
-
+        Require(file, store);
         foreach (Parameter parameter in store.Parameters)
         {
-            SafeTensorInfo info = file.Find(parameter.Name)
-                ?? throw new UserException($"{path}: '{parameter.Name}' is missing");
-            if (!info.Shape.SequenceEqual(Shape(parameter.Layout)))
-            {
-                throw new UserException($"{path}: '{parameter.Name}' is [{string.Join(", ", info.Shape)}]; the model expects {parameter.Layout}");
-            }
-
             var values = new float[parameter.Layout.Count];
             file.Read(parameter.Name, values.AsSpan());
             RequireFinite(path, parameter.Name, values);
@@ -50,6 +38,25 @@ public static class ModelFile
         store.Changed();
     }
 
+    /// <summary>Throws where the file's header does not name every parameter with its shape, and no other; no value is read.</summary>
+    internal static void Require(SafeTensorsFile file, ParameterStore store)
+    {
+        foreach (string name in file.Tensors.Select(t => t.Name).Where(name => !store.Contains(name)))
+        {
+            throw new UserException($"{file.Path}: holds '{name}', which the model of its config does not have");
+        }
+
+        foreach (Parameter parameter in store.Parameters)
+        {
+            SafeTensorInfo info = file.Find(parameter.Name)
+                ?? throw new UserException($"{file.Path}: '{parameter.Name}' is missing");
+            if (!info.Shape.SequenceEqual(Shape(parameter.Layout)))
+            {
+                throw new UserException($"{file.Path}: '{parameter.Name}' is [{string.Join(", ", info.Shape)}]; the model expects {parameter.Layout}");
+            }
+        }
+    }
+
     /// <summary>Throws where a value is not finite: no checkpoint is written with one.</summary>
     internal static void RequireFinite(string path, string name, ReadOnlySpan<float> values)
     {
@@ -57,6 +64,18 @@ public static class ModelFile
         {
             throw new UserException($"{path}: is damaged: '{name}' has values that are not finite");
         }
+    }
+
+    /// <summary>
+    /// A writer whose file says what it holds: <c>format</c> is "pt" as in most files of the field (row-major, names of modules and parameters), for
+    /// some programs open no other; <c>producer</c> is ours.
+    /// </summary>
+    internal static SafeTensorsWriter NewWriter()
+    {
+        var writer = new SafeTensorsWriter();
+        writer.SetMetadata("format", "pt");
+        writer.SetMetadata("producer", "nanofold");
+        return writer;
     }
 
     private static long[] Shape(in Layout layout) => Array.ConvertAll(layout.ToShape(), d => (long)d);

@@ -14,6 +14,9 @@ namespace NanoFold.Engine.Corpora;
 /// </remarks>
 public sealed class Corpus : IDisposable
 {
+    /// <summary>What runs remember of a text that could be read only once.</summary>
+    public const string Pipe = "(a pipe)";
+
     private readonly string _reader;
     private readonly IReadOnlyList<Unread> _unread;
     private readonly Lazy<CorpusText> _text;
@@ -101,6 +104,11 @@ public sealed class Corpus : IDisposable
     /// <exception cref="UserException">There is no file, or only empty ones.</exception>
     public static Corpus Open(string path, CorpusOptions? options = null)
     {
+        if (path == Pipe)
+        {
+            throw new UserException("the text came through a pipe, which could be read only once: give it again");
+        }
+
         options ??= new CorpusOptions();
         FoundFiles found;
         try
@@ -116,7 +124,7 @@ public sealed class Corpus : IDisposable
         {
             throw new UserException(
                 found.Unread is [var first, ..] ? $"{path}: there is no file that can be read: {first.Name} {first.Reason}"
-                : path.StartsWith("/dev/fd/", StringComparison.Ordinal) || path.StartsWith("/proc/self/fd/", StringComparison.Ordinal) ? $"{path}: is a pipe that is gone: give the text again with --data"
+                : SourceFile.IsDescriptor(path) ? $"{path}: is a pipe that is gone: give the text again with --data"
                 : $"{path}: there is no such file, and no folder or pattern with files: name one that exists");
         }
 

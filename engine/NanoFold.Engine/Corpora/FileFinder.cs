@@ -65,7 +65,7 @@ internal sealed class FileFinder
     }
 
     /// <summary>Whether a path names what can be read only once.</summary>
-    public static bool IsStream(string path) => path == SourceFile.StandardInput || FileKind.IsSpecial(path);
+    public static bool IsStream(string path) => SourceFile.IsStandardInput(path) || (SourceFile.IsDescriptor(path) && Path.Exists(path)) || FileKind.IsSpecial(path);
 
     private static SourceFile One(string path)
     {

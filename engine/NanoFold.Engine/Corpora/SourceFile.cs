@@ -31,6 +31,9 @@ public sealed record SourceFile(string Path, string Name, long Bytes, DateTime M
 
     internal static bool IsStandardInput(string path) => path is StandardInput or "/dev/stdin" or "/dev/fd/0" or "/proc/self/fd/0";
 
+    // What this process has open under a number, which means another file to another process.
+    internal static bool IsDescriptor(string path) => path.StartsWith("/dev/fd/", StringComparison.Ordinal) || path.StartsWith("/proc/self/fd/", StringComparison.Ordinal);
+
     internal static SourceFile Stream(string path) => new(path, path, 0, default) { IsStream = true };
 
     /// <summary>A stream from its begin.</summary>

@@ -8,9 +8,11 @@ namespace NanoFold.Engine.Data;
 public sealed record DataConfig
 {
     /// <summary>A file, pipe (- for standard input), folder or pattern of text; null for the default corpus.</summary>
+    [Resumable]
     public string? Path { get; init; }
 
     /// <summary>A file or folder to validate on; null to hold back <see cref="ValidationFraction"/>.</summary>
+    [Resumable]
     public string? Validation { get; init; }
 
     /// <summary>The share of the corpus, from its end, held back for validation where <see cref="Validation"/> is null.</summary>

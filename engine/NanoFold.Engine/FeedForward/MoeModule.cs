@@ -74,6 +74,7 @@ internal sealed class Moe : FeedForwardModule
         if (tape.IsTraining)
         {
             tape.AddLoss(loss);
+            tape.AddExpertLoad(load);
             if (balance > 0)
             {
                 tape.AddLossTerm(StepSlot.BalanceLoss);

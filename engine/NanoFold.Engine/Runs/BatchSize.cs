@@ -15,7 +15,7 @@ internal static class BatchSize
     private const int LargestTokens = 1 << 16;
 
     /// <summary>The configured batch, or, where that is 0, the one that is measured to be fastest.</summary>
-    public static int Choose(RunConfig config, TokenDataset dataset, Backend backend, Action<string>? note)
+    public static int Choose(RunConfig config, TokenDataset dataset, Backend backend, Action<string>? note, CancellationToken cancel = default)
     {
         if (config.Train.Batch > 0)
         {
@@ -28,6 +28,7 @@ internal static class BatchSize
         using var model = new Transformer(config.Model, backend);
         for (int batch = 1; batch == 1 || batch * config.Model.Context <= LargestTokens; batch *= 2)
         {
+            cancel.ThrowIfCancellationRequested();
             TrainConfig train = config.Train with { Batch = batch, Accumulate = 1 };
             var batches = new BatchSource(dataset.Train, dataset.Name, batch, config.Model.Context, 1);
             using var trainer = new Trainer(model, train, batches, config.Data.MaskDocuments);

@@ -92,20 +92,30 @@ public sealed class ConfigTree
     public RunConfig Build()
     {
         var problems = new List<ConfigProblem>(_problems);
-        string preset = PresetName(problems);
-        var tree = new JsonObject();
-        foreach (JsonObject layer in _layers)
-        {
-            ConfigMerge.Apply(tree, layer, typeof(RunConfig));
-        }
-
+        SavedModel? start = InitialWeights.Of(Merged(_layers));
+        IReadOnlyList<JsonObject> layers = start is null ? _layers : [InitialWeights.Layer(start), .. _layers];
+        string preset = PresetName(layers, problems);
+        JsonObject tree = Merged(layers);
         tree.Remove("preset");
         var read = (RunConfig)new ConfigReader(typeof(RunConfig), problems).Read(tree, Presets.Of(preset));
         RunConfig config = read with { Version = RunConfig.CurrentVersion };
         ThrowAny(problems);
+        problems.AddRange(start is null ? [] : InitialWeights.Problems(start, config.Model));
+        ThrowAny(problems);
         problems.AddRange(config.Validate());
         ThrowAny(problems);
         return config.Resolve();
+    }
+
+    private static JsonObject Merged(IReadOnlyList<JsonObject> layers)
+    {
+        var tree = new JsonObject();
+        foreach (JsonObject layer in layers)
+        {
+            ConfigMerge.Apply(tree, layer, typeof(RunConfig));
+        }
+
+        return tree;
     }
 
     private static void ThrowAny(List<ConfigProblem> problems)
@@ -170,9 +180,9 @@ public sealed class ConfigTree
         return this;
     }
 
-    private string PresetName(List<ConfigProblem> problems)
+    private string PresetName(IReadOnlyList<JsonObject> layers, List<ConfigProblem> problems)
     {
-        JsonNode? named = _layers.Where(layer => layer.ContainsKey("preset")).Select(layer => layer["preset"] ?? JsonValue.Create("null")).LastOrDefault();
+        JsonNode? named = layers.Where(layer => layer.ContainsKey("preset")).Select(layer => layer["preset"] ?? JsonValue.Create("null")).LastOrDefault();
         string name = Preset ?? (named is JsonValue value && value.TryGetValue(out string? text) ? text : named is null ? Presets.Default : ConfigJson.Show(named));
         if (Presets.Names.Contains(name))
         {

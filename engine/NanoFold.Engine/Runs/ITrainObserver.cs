@@ -10,7 +10,10 @@ public interface ITrainObserver
 
     void Stepped(in StepReport report);
 
-    void Evaluated(long step, Evaluation evaluation);
+    /// <param name="step">Steps taken.</param>
+    /// <param name="evaluation">On the windows that every evaluation of a run takes: what makes a curve.</param>
+    /// <param name="full">At the end of a run, on all of the validation text.</param>
+    void Evaluated(long step, Evaluation evaluation, Evaluation? full);
 
     void Sampled(long step, string text);
 

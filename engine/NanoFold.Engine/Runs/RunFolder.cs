@@ -1,6 +1,9 @@
 using System.Globalization;
+using System.Text;
 using NanoFold.Engine.Checkpoints;
 using NanoFold.Engine.Configuration;
+using NanoFold.Engine.Model;
+using NanoFold.Engine.Training;
 
 namespace NanoFold.Engine.Runs;
 
@@ -11,11 +14,16 @@ public sealed class RunFolder : IDisposable
 {
     public const string MetricsFile = "metrics.jsonl";
     public const string GeometryFile = "geometry.jsonl";
-    private const string CheckpointsFolder = "checkpoints";
+    public const string SamplesFile = "samples.jsonl";
+    internal const string CheckpointsFolder = "checkpoints";
     private const string Beside = ".new";
+
+    // What is written in place; the others are written beside and renamed.
+    private static readonly string[] s_written = [RunLock.FileName, MetricsFile, GeometryFile, SamplesFile, CheckpointsFolder];
 
     private readonly RunLock _lock;
     private readonly string[] _made;
+    private JsonLinesLog? _samples;
 
     // made: the files and folders that do not exist yet, the innermost first.
     private RunFolder(string path, string[] made)
@@ -27,8 +35,13 @@ public sealed class RunFolder : IDisposable
         try
         {
             Directory.CreateDirectory(path);
+            foreach (string name in s_written)
+            {
+                PlainFile.RequireNoLink(System.IO.Path.Combine(path, name));
+            }
+
             _lock = RunLock.Acquire(path);
-            Checkpoints.ClearLeftovers();
+            ClearLeftovers();
             Metrics = metrics = JsonLinesLog.Open(System.IO.Path.Combine(path, MetricsFile));
             Geometry = JsonLinesLog.Open(System.IO.Path.Combine(path, GeometryFile));
         }
@@ -47,6 +60,11 @@ public sealed class RunFolder : IDisposable
     public JsonLinesLog Metrics { get; }
 
     public JsonLinesLog Geometry { get; }
+
+    /// <summary>Made when the first sample is written.</summary>
+    public JsonLinesLog Samples => _samples ??= JsonLinesLog.Open(SamplesPath);
+
+    private string SamplesPath => System.IO.Path.Combine(Path, SamplesFile);
 
     /// <summary>A folder for a new run; one that holds a run already is refused.</summary>
     public static RunFolder Create(string path)
@@ -98,10 +116,23 @@ public sealed class RunFolder : IDisposable
         }
     }
 
-    /// <summary>A name for a run that was given none: <c>runs/nano-20260131-093000</c>, made unique.</summary>
-    public static string DefaultPath(string preset, DateTime now)
+    /// <summary>
+    /// A name for a run that was given none, from what tells runs apart: preset, kinds of mixer and feed-forward, optimizer and seed, then the time:
+    /// <c>runs/nano-attention-swiglu-muon-seed1-20260131-093000</c>, made unique.
+    /// </summary>
+    public static string DefaultPath(RunConfig config, DateTime now)
     {
-        string path = System.IO.Path.Combine("runs", $"{preset}-{now.ToString("yyyyMMdd-HHmmss", CultureInfo.InvariantCulture)}");
+        IReadOnlyList<LayerConfig> layers = config.Model.LayerConfigs();
+        string[] parts =
+        [
+            config.Preset,
+            string.Join('+', layers.Select(layer => layer.Mixer.Kind).Distinct()),
+            string.Join('+', layers.Select(layer => layer.FeedForward.Kind).Distinct()),
+            config.Train.Optimizer == OptimizerKind.AdamW ? "adamw" : "muon",
+            string.Create(CultureInfo.InvariantCulture, $"seed{config.Train.Seed}"),
+            now.ToString("yyyyMMdd-HHmmss", CultureInfo.InvariantCulture),
+        ];
+        string path = System.IO.Path.Combine("runs", string.Join('-', parts));
         string unique = path;
         for (int i = 2; Directory.Exists(unique); i++)
         {
@@ -118,11 +149,13 @@ public sealed class RunFolder : IDisposable
     {
         if (!Directory.Exists(path))
         {
-            throw new UserException($"{path}: there is no such run or checkpoint folder");
+            throw new UserException(File.Exists(path)
+                ? $"{path}: is a file; name the folder of a run or checkpoint"
+                : $"{path}: there is no such run or checkpoint folder");
         }
 
         path = System.IO.Path.TrimEndingDirectorySeparator(path);
-        if (CheckpointFolder.TryParseName(System.IO.Path.GetFileName(path), out _) || File.Exists(System.IO.Path.Combine(path, ModelFile.Name)))
+        if (IsCheckpoint(path))
         {
             return path;
         }
@@ -132,10 +165,32 @@ public sealed class RunFolder : IDisposable
         return found?.Path ?? throw new UserException($"{path}: holds no checkpoint; name a run folder of train, or one of its checkpoints");
     }
 
+    /// <summary>Drops the samples of later steps.</summary>
+    public void CutSamples(long step)
+    {
+        if (File.Exists(SamplesPath))
+        {
+            Samples.CutBackTo(step);
+        }
+    }
+
+    /// <summary>Whether a path is that of a checkpoint, by its name or by what it holds.</summary>
+    internal static bool IsCheckpoint(string path)
+    {
+        string name = System.IO.Path.GetFileName(System.IO.Path.TrimEndingDirectorySeparator(System.IO.Path.GetFullPath(path)));
+        return File.Exists(System.IO.Path.Combine(path, ModelFile.Name))
+            || (CheckpointFolder.TryParseName(name, out _) && !File.Exists(System.IO.Path.Combine(path, MetricsFile)));
+    }
+
     public void WriteConfig(RunConfig config) => Guard(Path, () =>
     {
         string target = System.IO.Path.Combine(Path, RunConfig.FileName), beside = target + Beside;
-        File.WriteAllText(beside, config.ToJson());
+        using (FileStream file = PlainFile.CreateNew(beside))
+        {
+            file.Write(Encoding.UTF8.GetBytes(config.ToJson()));
+            file.Flush(flushToDisk: true);
+        }
+
         File.Move(beside, target, overwrite: true);
         return 0;
     });
@@ -145,6 +200,7 @@ public sealed class RunFolder : IDisposable
     {
         Metrics.Dispose();
         Geometry.Dispose();
+        _samples?.Dispose();
         TakeBack(_lock);
     }
 
@@ -152,7 +208,18 @@ public sealed class RunFolder : IDisposable
     {
         Metrics.Dispose();
         Geometry.Dispose();
+        _samples?.Dispose();
         _lock.Dispose();
+    }
+
+    // What a writer that was killed left behind.
+    private void ClearLeftovers()
+    {
+        Checkpoints.ClearLeftovers();
+        foreach (string name in new[] { RunConfig.FileName, MetricsFile, GeometryFile })
+        {
+            File.Delete(System.IO.Path.Combine(Path, name + Beside));
+        }
     }
 
     // What a new run makes before its first checkpoint and does not exist yet.
@@ -161,6 +228,7 @@ public sealed class RunFolder : IDisposable
         string config = System.IO.Path.Combine(path, RunConfig.FileName);
         var missing = new List<string>([config + Beside, config]);
         missing.AddRange(new[] { MetricsFile, GeometryFile, RunLock.FileName }.Select(name => System.IO.Path.Combine(path, name)).Where(file => !File.Exists(file)));
+        missing.AddRange(new[] { System.IO.Path.Combine(path, CheckpointsFolder) }.Where(folder => !Directory.Exists(folder)));
         for (string? folder = System.IO.Path.GetFullPath(path); folder is not null && !Directory.Exists(folder); folder = System.IO.Path.GetDirectoryName(folder))
         {
             missing.Add(folder);

@@ -37,6 +37,7 @@ public sealed class TrainLoop
     {
         long started = Stopwatch.GetTimestamp();
         TrainEnd end = TrainEnd.Finished;
+        bool isComplete = true;
         while (_step < Steps && (end = WhyStop(stop, started)) == TrainEnd.Finished)
         {
             _clock.Start();
@@ -55,17 +56,7 @@ public sealed class TrainLoop
             }
 
             PlanWithin(started);
-            if (Due(_config.EvaluateEvery))
-            {
-                Evaluate(isLast: _step == Steps);
-            }
-
-            if (_config.SampleEvery > 0 && _step % _config.SampleEvery == 0)
-            {
-                _observer?.Sampled(_step, _session.Sample());
-            }
-
-            _session.Geometry?.Measure(_step, _clock.LastSeconds, Due(_config.CheckpointEvery), isLast: _step == Steps);
+            isComplete = Look(stop);
             if (Due(_config.CheckpointEvery) && !_divergence.IsLost)
             {
                 Save();
@@ -74,8 +65,8 @@ public sealed class TrainLoop
 
         if (end == TrainEnd.OutOfTime)
         {
-            Evaluate(isLast: true);
-            _session.Geometry?.Measure(_step, _clock.LastSeconds, isCheckpoint: true, isLast: true);
+            Evaluate(isLast: true, stop);
+            _session.Geometry?.Measure(_step, _clock.LastSeconds, isLast: true, stop);
         }
 
         if (_session.SavedStep != _step)
@@ -83,15 +74,44 @@ public sealed class TrainLoop
             Save();
         }
 
+        end = isComplete ? end : TrainEnd.Interrupted;
         double seconds = Stopwatch.GetElapsedTime(started).TotalSeconds;
-        return new TrainSummary(end, _step, _recentLosses.DefaultIfEmpty(double.NaN).Average(), _session.State.LastEvaluation, _clock.TokensPerSecond, seconds) { Terms = _terms };
+        return new TrainSummary(end, _step, _recentLosses.DefaultIfEmpty(double.NaN).Average(), _session.State.LastEvaluation, _clock.TokensPerSecond, seconds)
+        {
+            Terms = _terms, FullValidation = _session.State.FullEvaluation,
+        };
     }
 
-    private void Evaluate(bool isLast)
+    // Evaluates, samples and measures where that is due; false where a stop was asked for on the way.
+    private bool Look(CancellationToken stop)
     {
-        if (Saving(loop => loop._session.Evaluate(loop._step, isLast)) is { } evaluation)
+        try
         {
-            _observer?.Evaluated(_step, evaluation);
+            if (Due(_config.EvaluateEvery))
+            {
+                Evaluate(isLast: _step == Steps, stop);
+            }
+
+            if (_config.SampleEvery > 0 && _step % _config.SampleEvery == 0)
+            {
+                string text = _session.Sample(_step, stop);
+                _observer?.Sampled(_step, text);
+            }
+
+            _session.Geometry?.Measure(_step, _clock.LastSeconds, isLast: _step == Steps, stop);
+            return true;
+        }
+        catch (OperationCanceledException) when (stop.IsCancellationRequested)
+        {
+            return false;
+        }
+    }
+
+    private void Evaluate(bool isLast, CancellationToken stop)
+    {
+        if (Saving(loop => loop._session.Evaluate(loop._step, isLast, stop)) is { } evaluation)
+        {
+            _observer?.Evaluated(_step, evaluation, isLast ? _session.State.FullEvaluation : null);
             if (!double.IsFinite(evaluation.Loss))
             {
                 throw NotFinite("the validation loss");

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using NanoFold.Engine.Autograd;
 using NanoFold.Engine.Checkpoints;
 using NanoFold.Engine.Data;
@@ -5,6 +6,7 @@ using NanoFold.Engine.Generation;
 using NanoFold.Engine.Geometry;
 using NanoFold.Engine.Geometry.Sampling;
 using NanoFold.Engine.Model;
+using NanoFold.Engine.Runs.Metrics;
 using NanoFold.Engine.Text;
 using NanoFold.Engine.Training;
 using NanoFold.Kernels;
@@ -23,7 +25,10 @@ public sealed class TrainSession : IDisposable
     private readonly Evaluator? _evaluator;
     private Generator? _generator;
     private (long Step, double Loss) _compared = (-1, double.NaN);
+    private readonly MetricsJson? _metrics;
+    private readonly long _opened = Stopwatch.GetTimestamp();
     private double _secondsBefore;
+    private double _elapsedBefore;
 
     internal TrainSession(RunConfig config, TokenDataset dataset, Backend backend, RunFolder? folder, bool drawsParameters = true)
     {
@@ -61,6 +66,8 @@ public sealed class TrainSession : IDisposable
             }
 
             _arena.Reserve(arena);
+            FlopsPerToken = CostModel.FlopsPerToken(config.Model);
+            _metrics = folder is null ? null : new MetricsJson(folder.Metrics, FlopsPerToken, train.Clip);
         }
         catch
         {
@@ -82,6 +89,9 @@ public sealed class TrainSession : IDisposable
 
     public Text.Tokenizer Tokenizer => _dataset.Tokenizer;
 
+    /// <summary>Forward and backward, by <see cref="CostModel.FlopsPerToken"/>.</summary>
+    public long FlopsPerToken { get; }
+
     /// <summary>As of the last evaluation or checkpoint.</summary>
     public TrainState State { get; private set; }
 
@@ -97,13 +107,15 @@ public sealed class TrainSession : IDisposable
     /// <summary>The corpus: its name, its tokens to train on, and whether they were cached.</summary>
     public (string Name, long Tokens, bool FromCache) Corpus => (_dataset.Name, _dataset.Train.Tokens, _dataset.FromCache);
 
+    private double ElapsedSeconds => _elapsedBefore + Stopwatch.GetElapsedTime(_opened).TotalSeconds;
+
     /// <inheritdoc cref="RunOpening.Open"/>
     public static TrainSession Open(RunConfig config, Backend backend, string? folder = null, Action<string>? note = null, CancellationToken cancel = default)
         => RunOpening.Open(config, backend, folder, note, cancel);
 
-    /// <inheritdoc cref="RunOpening.Resume"/>
-    public static TrainSession Resume(string folder, Backend backend, RunConfig? config = null, Action<string>? note = null, CancellationToken cancel = default)
-        => RunOpening.Resume(folder, backend, config, note, cancel);
+    /// <inheritdoc cref="RunResuming.Resume"/>
+    public static TrainSession Resume(string path, Backend backend, RunConfig? config = null, Action<string>? note = null, CancellationToken cancel = default)
+        => RunResuming.Resume(path, backend, config, note, cancel);
 
     /// <summary>Changes the number of steps planned, and with it the schedule.</summary>
     public void Replan(int steps)
@@ -113,46 +125,43 @@ public sealed class TrainSession : IDisposable
     }
 
     /// <summary>
-    /// Evaluates and, where it is finite, logs; null where there is no validation text. During training over <c>train.evaluationWindows</c>
-    /// windows, at the end over all.
+    /// Evaluates on <c>train.evaluationWindows</c> windows, the same every time, and at the end on all besides (<see cref="TrainState.FullEvaluation"/>). Logged
+    /// where it is finite; null where there is no validation text.
     /// </summary>
-    public Evaluation? Evaluate(long step, bool isLast)
+    public Evaluation? Evaluate(long step, bool isLast, CancellationToken cancel = default)
     {
         if (_evaluator is null)
         {
             return null;
         }
 
-        // The best checkpoint is found on the same windows every time.
-        Evaluation compared = _evaluator.Run(part: true), reported = isLast && _evaluator.HasPart ? _evaluator.Run() : compared;
-        if (!double.IsFinite(compared.Loss + reported.Loss))
+        Evaluation compared = _evaluator.Run(part: true, cancel);
+        Evaluation? full = !isLast ? null : _evaluator.HasPart ? _evaluator.Run(cancel: cancel) : compared;
+        if (!double.IsFinite(compared.Loss + (full?.Loss ?? 0)))
         {
-            return reported with { Loss = double.NaN };
+            return compared with { Loss = double.NaN };
         }
 
         _compared = (step, compared.Loss);
-        State = State with { LastEvaluation = reported };
-        if (_folder is not null)
-        {
-            MetricsJson.AppendEvaluation(_folder.Metrics, step, reported);
-        }
-
-        return reported;
+        State = State with { LastEvaluation = compared, FullEvaluation = full };
+        _metrics?.AppendEvaluation(PlaceAt(step), compared, full);
+        return compared;
     }
 
     public void LogStep(long step, in StepResult result, double tokensPerSecond)
-    {
-        if (_folder is not null)
-        {
-            MetricsJson.AppendStep(_folder.Metrics, step, result, tokensPerSecond, Config.Train.Precision.ScalesLoss() ? Trainer.LossScale.Scale : null);
-        }
-    }
+        => _metrics?.AppendStep(PlaceAt(step), result, tokensPerSecond, Config.Train.Precision.ScalesLoss() ? Trainer.LossScale.Scale : null, Trainer.ReadExpertLoads());
 
-    /// <summary>Continues <c>train.samplePrompt</c> with the model as it is; the same draws every time, so that samples compare.</summary>
-    public string Sample()
+    /// <summary>Continues <c>train.samplePrompt</c> with the model as it is and logs it; the same draws every time, so that samples compare.</summary>
+    public string Sample(long step, CancellationToken cancel = default)
     {
         _generator ??= new Generator(Model, Tokenizer, _arena);
-        return _generator.Generate([Config.Train.SamplePrompt], Config.Generation, (ulong)Config.Train.Seed).Samples[0].Text;
+        string prompt = Config.Train.SamplePrompt, text = _generator.Generate([prompt], Config.Generation, (ulong)Config.Train.Seed, cancellationToken: cancel).Samples[0].Text;
+        if (_folder is not null)
+        {
+            MetricsJson.AppendSample(_folder.Samples, step, prompt, text);
+        }
+
+        return text;
     }
 
     /// <summary>Writes a checkpoint; marks it as the best where its evaluation is. Returns its path, or null where nothing is written.</summary>
@@ -164,7 +173,7 @@ public sealed class TrainSession : IDisposable
         (double lossScale, long goodSteps) = Trainer.LossScale;
         State = State with
         {
-            Step = step, Seconds = _secondsBefore + seconds, BestLoss = isBest ? _compared.Loss : State.BestLoss, LossScale = lossScale, GoodSteps = goodSteps,
+            Step = step, Seconds = _secondsBefore + seconds, ElapsedSeconds = ElapsedSeconds, BestLoss = isBest ? _compared.Loss : State.BestLoss, LossScale = lossScale, GoodSteps = goodSteps,
         };
         SavedStep = step;
         if (_folder is null)
@@ -176,16 +185,16 @@ public sealed class TrainSession : IDisposable
         [
             ModelFile.Of(Model.Store),
             OptimizerFile.Of(Trainer.Optimizer, Model.Store),
-            State.ToFile(),
             new CheckpointFile(RunConfig.FileName, stream => stream.Write(System.Text.Encoding.UTF8.GetBytes(Config.ToJson()))),
             new CheckpointFile(Text.Tokenizer.FileName, stream => stream.Write(Tokenizer.Serialize())),
-        ]);
+        ],
+        State.ToFile);
         if (isBest)
         {
             _folder.Checkpoints.MarkBest(step, _compared.Loss);
         }
 
-        _folder.Checkpoints.Prune(Config.Train.KeepCheckpoints);
+        _folder.Checkpoints.Prune(Config.Train.KeepCheckpoints, Config.Train.CheckpointAtStart);
         return checkpoint.Path;
     }
 
@@ -201,6 +210,9 @@ public sealed class TrainSession : IDisposable
         _folder?.Dispose();
     }
 
+    private RunPlace PlaceAt(long step)
+        => new(step, ElapsedSeconds, step * Config.Train.Batch * Config.Train.Accumulate * Config.Model.Context);
+
     /// <summary>Goes on from a checkpoint: its parameters and moments are read already.</summary>
     internal void Continue(TrainState state)
     {
@@ -209,6 +221,7 @@ public sealed class TrainSession : IDisposable
         State = state;
         SavedStep = state.Step;
         _secondsBefore = state.Seconds;
+        _elapsedBefore = state.ElapsedSeconds ?? state.Seconds;
         CutLogs(state.Step);
     }
 
@@ -217,5 +230,6 @@ public sealed class TrainSession : IDisposable
     {
         _folder!.Metrics.CutBackTo(step);
         _folder.Geometry.CutBackTo(step);
+        _folder.CutSamples(step);
     }
 }

@@ -22,11 +22,14 @@ public enum TrainEnd
 /// <param name="End">Why it ended.</param>
 /// <param name="Steps">Steps taken.</param>
 /// <param name="TrainLoss">Mean loss of the last steps (up to 50), nats per token.</param>
-/// <param name="Validation">The last evaluation, or null.</param>
+/// <param name="Validation">The last evaluation, on the windows that every evaluation of the run takes, or null.</param>
 /// <param name="TokensPerSecond">Training tokens over training time, evaluation not counted.</param>
 /// <param name="Seconds">Wall time of this start.</param>
 public sealed record TrainSummary(TrainEnd End, long Steps, double TrainLoss, Evaluation? Validation, double TokensPerSecond, double Seconds)
 {
+    /// <summary>At the end of a run, the evaluation on all of the validation text; null before.</summary>
+    public Evaluation? FullValidation { get; init; }
+
     /// <summary>What gradients were of besides the loss, in the last step.</summary>
     public LossTerms Terms { get; init; }
 }

@@ -34,7 +34,18 @@ public sealed class TrainedModel : IDisposable
         string folder = RunFolder.FindCheckpoint(path);
         try
         {
-            return LoadCheckpoint(path, folder, backend);
+            SavedModel saved = SavedModel.Open(folder);
+            var model = new Transformer(saved.Config.Model, backend, seed: null);
+            try
+            {
+                ModelFile.Read(saved.WeightsPath, model.Store);
+                return new TrainedModel(path, saved.Config, model, saved.Tokenizer);
+            }
+            catch
+            {
+                model.Dispose();
+                throw;
+            }
         }
         catch (UserException e)
         {
@@ -59,42 +70,4 @@ public sealed class TrainedModel : IDisposable
     }
 
     public void Dispose() => Model.Dispose();
-
-    private static TrainedModel LoadCheckpoint(string path, string folder, Backend backend)
-    {
-        string file = Path.Combine(folder, ModelFile.Name);
-        RunConfig config = RunFolder.LoadConfig(folder);
-        Tokenizer tokenizer = Tokenizer.Load(folder);
-        int vocab = config.Model.Vocab == 0 ? tokenizer.Vocab : config.Model.Vocab;
-        if (vocab < tokenizer.Vocab)
-        {
-            throw new UserException($"{Path.Combine(folder, Tokenizer.FileName)}: has {tokenizer.Vocab} tokens, the model {vocab}; the two do not belong together");
-        }
-
-        config = config with { Model = config.Model with { Vocab = vocab } };
-        RequireParameters(file, CostModel.Of(config.Model).Parameters);
-        var model = new Transformer(config.Model, backend, seed: null);
-        try
-        {
-            ModelFile.Read(file, model.Store);
-        }
-        catch
-        {
-            model.Dispose();
-            throw;
-        }
-
-        return new TrainedModel(path, config, model, tokenizer);
-    }
-
-    // Before a model is allocated: its size is only what config.json says.
-    private static void RequireParameters(string path, long expected)
-    {
-        using SafeTensorsFile file = SafeTensorsFile.Open(path);
-        long found = file.Tensors.Sum(t => t.Count);
-        if (expected < 0 || expected > found)
-        {
-            throw new UserException($"{path}: has {found} values, the model of {RunConfig.FileName} beside it {expected}; the two do not belong together, or one is damaged");
-        }
-    }
 }

@@ -46,7 +46,8 @@ public sealed class Evaluator : IDisposable
     public bool HasPart => _part.Windows < _all.Windows;
 
     /// <summary>The loss over all windows, or over the fixed part.</summary>
-    public Evaluation Run(bool part = false)
+    /// <exception cref="OperationCanceledException">Cancelled between two batches.</exception>
+    public Evaluation Run(bool part = false, CancellationToken cancel = default)
     {
         EvaluationSource source = part ? _part : _all;
         double sum = 0;
@@ -54,6 +55,7 @@ public sealed class Evaluator : IDisposable
         _model.Backend.State.Set(StepSlot.TargetCount, 1L);
         for (long i = 0; i < source.Batches; i++)
         {
+            cancel.ThrowIfCancellationRequested();
             count += source.Fill(i, _buffers.Tokens, _buffers.Targets, _buffers.Documents);
             _buffers.Upload();
             _arena.Bind(_plan);

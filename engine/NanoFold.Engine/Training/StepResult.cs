@@ -7,6 +7,9 @@ namespace NanoFold.Engine.Training;
 /// <param name="Tokens">Tokens of the whole accumulated batch.</param>
 public readonly record struct StepResult(double Loss, double GradientNorm, double LearningRate, int Tokens)
 {
+    /// <summary>Of Muon's matrices; null with AdamW.</summary>
+    public double? MatrixLearningRate { get; init; }
+
     /// <summary>What gradients are of besides the loss.</summary>
     public LossTerms Terms { get; init; }
 

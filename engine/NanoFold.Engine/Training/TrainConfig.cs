@@ -7,6 +7,7 @@ public sealed record TrainConfig
 {
     /// <summary>Updates of the parameters.</summary>
     [Bounds(1, int.MaxValue)]
+    [Resumable]
     public int Steps { get; init; } = 2000;
 
     /// <summary>Sequences per micro-batch; 0 for as many as memory and speed suggest.</summary>
@@ -16,6 +17,15 @@ public sealed record TrainConfig
     /// <summary>Micro-batches per step.</summary>
     [Bounds(1, 1 << 20)]
     public int Accumulate { get; init; } = 1;
+
+    /// <summary>
+    /// A run (its best checkpoint), a checkpoint or a folder with a model, whose weights a new run begins with; its model and tokenizer are taken too. Null
+    /// to draw weights by the seed.
+    /// </summary>
+    public string? Init { get; init; }
+
+    /// <summary>The SHA-256 of those weights, found when the run begins; other weights are refused where it is given.</summary>
+    public string? InitHash { get; init; }
 
     /// <summary>How gradients become updates.</summary>
     public OptimizerKind Optimizer { get; init; } = OptimizerKind.Muon;
@@ -88,7 +98,7 @@ public sealed record TrainConfig
     [Bounds(0, int.MaxValue, Auto = true)]
     public int EvaluateEvery { get; init; }
 
-    /// <summary>Windows of the validation text, evenly spaced, per evaluation during training; 0 for all. The last evaluation takes all.</summary>
+    /// <summary>Windows of the validation text, evenly spaced, per evaluation; 0 for all. At the end of a run all are evaluated besides.</summary>
     [Bounds(0, int.MaxValue)]
     public int EvaluationWindows { get; init; } = 256;
 
@@ -104,6 +114,9 @@ public sealed record TrainConfig
     /// <summary>Steps between checkpoints; 0 for one per evaluation.</summary>
     [Bounds(0, int.MaxValue, Auto = true)]
     public int CheckpointEvery { get; init; }
+
+    /// <summary>Writes a checkpoint of step 0 too, before anything is trained; it stays.</summary>
+    public bool CheckpointAtStart { get; init; }
 
     /// <summary>Checkpoints that stay, besides the best one.</summary>
     [Bounds(1, int.MaxValue)]
@@ -123,6 +136,16 @@ public sealed record TrainConfig
     /// <summary>What is wrong with it.</summary>
     public IEnumerable<ConfigProblem> Validate(string path)
     {
+        if (Init is { Length: 0 })
+        {
+            yield return new ConfigProblem($"{path}.init", "is empty; use null to draw weights by the seed");
+        }
+
+        if (InitHash is not null && Init is null)
+        {
+            yield return new ConfigProblem($"{path}.initHash", "is of weights to begin with; name them in train.init");
+        }
+
         if (Warmup > Steps)
         {
             yield return new ConfigProblem($"{path}.warmup", $"{Warmup} is more than train.steps = {Steps}");

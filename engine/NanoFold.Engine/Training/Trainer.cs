@@ -18,6 +18,7 @@ public sealed class Trainer : IDisposable
     private readonly bool _ownsArena;
     private Plan? _plan;
     private TapSet? _taps;
+    private float[][]? _expertLoads;
     private EventLog? _log;
     private long _drawn = -1;
 
@@ -114,6 +115,7 @@ public sealed class Trainer : IDisposable
             state.GetDouble(StepSlot.LearningRate),
             _buffers.Length * _batches.Batch * _batches.Context)
         {
+            MatrixLearningRate = _config.Optimizer == OptimizerKind.Muon ? state.GetDouble(StepSlot.MatrixLearningRate) : null,
             Terms = LossTerms.Of(state, Plan.Tape.LossTerms),
         };
     }
@@ -135,6 +137,22 @@ public sealed class Trainer : IDisposable
         }
 
         return finder.Found ?? NotFiniteFinder.FirstGradient(_model.Store);
+    }
+
+    /// <summary>
+    /// Right after a step: the share of the assignments that each expert got in its last micro-batch, [E] for each router, none without routers. The arrays
+    /// are filled again by the next call.
+    /// </summary>
+    public IReadOnlyList<float[]> ReadExpertLoads()
+    {
+        IReadOnlyList<Tensors.Tensor> loads = Plan.Tape.ExpertLoads;
+        _expertLoads ??= [.. loads.Select(load => new float[load.Layout.Count])];
+        for (int i = 0; i < _expertLoads.Length; i++)
+        {
+            _model.Backend.Read(Plan[loads[i]], _expertLoads[i]);
+        }
+
+        return _expertLoads;
     }
 
     public void Dispose()

@@ -54,12 +54,13 @@ public class KillTests
         rig.AssertSame("run", "straight", reached, metrics: false);
     }
 
-    [Test]
-    public void InterruptedItFinishesTheStepAndSaysHowToGoOn()
+    [TestCase("INT", 130)]
+    [TestCase("TERM", 143)]
+    public void AskedToEndItFinishesTheStepAndSaysHowToGoOn(string signal, int code)
     {
         if (OperatingSystem.IsWindows())
         {
-            Assert.Ignore("there is no SIGINT to send");
+            Assert.Ignore("there are no signals to send");
         }
 
         using var rig = new TrainRig();
@@ -70,15 +71,16 @@ public class KillTests
         CommandLine second = CommandLine.Run("train", "--resume", rig["run"]);
         Assert.That((second.Code, second.ErrorLines.Length), Is.EqualTo((1, 1)));
         Assert.That(second.Error, Does.StartWith($"nanofold: {rig["run"]} is being written by another nanofold"));
-        using (var kill = Process.Start("kill", ["-INT", $"{process.Id}"]))
+        using (var kill = Process.Start("kill", [$"-{signal}", $"{process.Id}"]))
         {
             kill.WaitForExit();
         }
 
         Assert.That(process.WaitForExit(s_patience), "it did not end");
-        Assert.That(process.ExitCode, Is.EqualTo(Faults.Interrupted), error.Result);
+        Assert.That(process.ExitCode, Is.EqualTo(code), error.Result);
         JsonElement result = JsonDocument.Parse(standard.Result.TrimEnd().Split('\n')[^1]).RootElement;
         Assert.That(result.GetProperty("end").GetString(), Is.EqualTo("interrupted"));
+        Assert.That(error.Result, Does.Contain($"nanofold: SIG{signal}: ending after this step with a checkpoint"));
         Assert.That(error.Result, Does.Contain($"go on with:  ./nanofold train --resume {rig["run"]}"));
         Assert.That(rig.Checkpoints("run"), Is.EqualTo(new[] { result.GetProperty("steps").GetInt64() }));
     }

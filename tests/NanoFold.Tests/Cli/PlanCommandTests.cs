@@ -79,9 +79,9 @@ public class PlanCommandTests
 
         Assert.That(CommandLine.Json("plan", "--resume", run.Path, "--set", "train.stopAfter=5")["vocab"]!.GetValue<int>(), Is.EqualTo(3000));
 
-        CommandLine refused = CommandLine.Run("plan", "--resume", run.Path, "--steps", "5", "--seed", "3", "--set", "model.layers=3", "--set", "train.logEvery=2");
+        CommandLine refused = CommandLine.Run("plan", "--resume", run.Path, "--minutes", "5", "--seed", "3", "--set", "model.layers=3", "--set", "train.logEvery=2");
         Assert.That(refused.Code, Is.EqualTo(2));
-        Assert.That(refused.Error, Does.StartWith("nanofold: --resume goes on as the run began, so it does not take --steps, --seed, model.layers; "));
+        Assert.That(refused.Error, Does.StartWith("nanofold: --resume goes on as the run began, so it does not take --minutes, --seed, model.layers; "));
     }
 
     [Test]

@@ -21,7 +21,7 @@ public class RunCommandTests
     public void ARunIsTrainedEvaluatedAndWrites()
     {
         JsonObject trained = CommandLine.Json(Train("--out", _rig["run"], "--set", "geometry.enabled=true"));
-        AssertKeys(trained, "steps", "trainLoss", "validationLoss", "validationBitsPerByte", "tokensPerSecond", "peakRssBytes", "seconds", "run", "end");
+        AssertKeys(trained, "steps", "trainLoss", "validationLoss", "validationBitsPerByte", "fullValidationLoss", "fullValidationBitsPerByte", "tokensPerSecond", "peakRssBytes", "seconds", "run", "end");
         Assert.That(trained["steps"]!.GetValue<int>(), Is.EqualTo(12));
         Assert.That(trained["trainLoss"]!.GetValue<double>(), Is.InRange(2, 6));
         Assert.That(trained["validationBitsPerByte"]!.GetValue<double>(), Is.EqualTo(trained["validationLoss"]!.GetValue<double>() / Math.Log(2)).Within(1e-9));
@@ -34,7 +34,7 @@ public class RunCommandTests
         string rest = _rig.Write("rest.txt", TrainRig.Text[^375..]);
         JsonObject evaluated = CommandLine.Json("eval", "--model", _rig.Checkpoint("run", 12), "--data", rest, "--threads", "1");
         AssertKeys(evaluated, "loss", "bitsPerByte", "perplexity", "tokens", "bytes");
-        Assert.That(evaluated["loss"]!.GetValue<double>(), Is.EqualTo(trained["validationLoss"]!.GetValue<double>()).Within(1e-6));
+        Assert.That(evaluated["loss"]!.GetValue<double>(), Is.EqualTo(trained["fullValidationLoss"]!.GetValue<double>()).Within(1e-6));
         Assert.That((evaluated["tokens"]!.GetValue<long>(), evaluated["bytes"]!.GetValue<long>()), Is.EqualTo((374L, 374L)));
 
         JsonObject generated = CommandLine.Json("generate", "--model", _rig["run"], "--prompt", "no. ", "--max-tokens", "9", "--seed", "4", "--threads", "1");

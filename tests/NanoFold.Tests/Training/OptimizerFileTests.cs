@@ -36,6 +36,7 @@ public class OptimizerFileTests
         string path = _rig.Checkpoint("older", 5, OptimizerFile.Name);
         float[] first = Read(path, "first"), second = Read(path, "second");
         Write(path, ("first", first), ("second", [.. new float[Matrices], .. second]));
+        _rig.MakeOlder("older", 5);
         _rig.Resume("older");
 
         _rig.AssertSame("older", "straight", 12);
@@ -48,6 +49,7 @@ public class OptimizerFileTests
         _rig.Train("run", "train.optimizer=muon", "train.stopAfter=5");
         string path = _rig.Checkpoint("run", 5, OptimizerFile.Name);
         Write(path, ("first", Read(path, "first")), ("second", new float[length]));
+        _rig.MakeOlder("run", 5);
 
         Assert.That(() => _rig.Resume("run"), Throws.TypeOf<UserException>().With.Message.Contains($"'second' with {Others} elements is missing"));
     }

@@ -27,7 +27,16 @@ internal sealed class Recorder(Action<long>? onStep = null) : ITrainObserver
         onStep?.Invoke(report.Step);
     }
 
-    public void Evaluated(long step, Evaluation evaluation) => Evaluations.Add(step, evaluation);
+    public Dictionary<long, Evaluation> FullEvaluations { get; } = [];
+
+    public void Evaluated(long step, Evaluation evaluation, Evaluation? full)
+    {
+        Evaluations.Add(step, evaluation);
+        if (full is { } all)
+        {
+            FullEvaluations.Add(step, all);
+        }
+    }
 
     public void Sampled(long step, string text) => Samples.Add((step, text));
 

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using NanoFold.Engine;
 using NanoFold.Engine.Checkpoints;
 using NanoFold.Engine.Configuration;
@@ -64,13 +65,23 @@ public class TrainLoopTests
         Assert.That(TrainState.Load(_rig.Checkpoint("run", 9)).BestLoss, Is.Null);
     }
 
+    /// <summary>A curve is of the same text from its first point to its last, and all of the text has figures of its own at the end.</summary>
     [Test]
-    public void EvaluationsTakeAPartOfTheWindowsAndTheLastAll()
+    public void EvaluationsTakeTheSameWindowsAndTheLastAllBesides()
     {
         var recorder = new Recorder();
-        _rig.Train("run", _rig.Config("train.evaluationWindows=3", "train.evaluateEvery=4"), observer: recorder);
+        TrainSummary summary = _rig.Train("run", _rig.Config("train.evaluationWindows=3", "train.evaluateEvery=4"), observer: recorder);
 
-        Assert.That(recorder.Evaluations.Select(e => e.Value.Tokens), Is.EqualTo(new long[] { 24, 24, TrainRig.Text.Length / 4 - 1 }));
+        Assert.That(recorder.Evaluations.Select(e => (e.Key, e.Value.Tokens)), Is.EqualTo(new[] { (4L, 24L), (8L, 24L), (12L, 24L) }));
+        Assert.That(recorder.FullEvaluations.Select(e => (e.Key, e.Value.Tokens)), Is.EqualTo(new[] { (12L, TrainRig.Text.Length / 4 - 1L) }));
+        Assert.That((summary.Validation, summary.FullValidation), Is.EqualTo(((Evaluation?)recorder.Evaluations[12], (Evaluation?)recorder.FullEvaluations[12])));
+        TrainState state = TrainState.Load(_rig.Checkpoint("run", 12));
+        Assert.That((state.LastEvaluation, state.FullEvaluation, state.BestLoss), Is.EqualTo((summary.Validation, summary.FullValidation, (double?)recorder.Evaluations.Min(e => e.Value.Loss))));
+
+        JsonElement[] lines = [.. JsonLinesLog.Read(Path.Combine(_rig["run"], RunFolder.MetricsFile)).Where(line => line.TryGetProperty("validationLoss", out _))];
+        Assert.That(lines.Select(line => line.GetProperty("validationTokens").GetInt64()), Is.All.EqualTo(24).And.Exactly(3).Items);
+        Assert.That(lines.Count(line => line.TryGetProperty("fullValidationLoss", out _)), Is.EqualTo(1));
+        Assert.That(lines[^1].GetProperty("fullValidationLoss").GetDouble(), Is.EqualTo(recorder.FullEvaluations[12].Loss));
     }
 
     [Test]
@@ -81,6 +92,22 @@ public class TrainLoopTests
 
         Assert.That(recorder.Samples.Select(s => s.Step), Is.EqualTo(new long[] { 5, 10 }));
         Assert.That(recorder.Samples, Has.All.Matches<(long Step, string Text)>(s => s.Text.Length > 0));
+        IEnumerable<(long, string?, string?)> Kept() => JsonLinesLog.Read(Path.Combine(_rig["run"], RunFolder.SamplesFile))
+            .Select(line => (line.GetProperty("step").GetInt64(), line.GetProperty("prompt").GetString(), line.GetProperty("text").GetString()));
+        Assert.That(Kept(), Is.EqualTo(recorder.Samples.Select(s => (s.Step, "no. ", s.Text))));
+
+        // A sample that was taken after the checkpoint that a run goes on from is not kept twice.
+        _rig.Train("other", "train.sampleEvery=5", "train.samplePrompt=no. ", "generation.maxTokens=6", "train.stopAfter=11", "train.checkpointEvery=4");
+        Directory.Delete(_rig.Checkpoint("other", 11), recursive: true);
+        _rig.Resume("other");
+        Assert.That(File.ReadAllText(Path.Combine(_rig["other"], RunFolder.SamplesFile)), Is.EqualTo(File.ReadAllText(Path.Combine(_rig["run"], RunFolder.SamplesFile))));
+    }
+
+    [Test]
+    public void WithoutSamplesThereIsNoFileOfThem()
+    {
+        _rig.Train("run", "train.stopAfter=1");
+        Assert.That(File.Exists(Path.Combine(_rig["run"], RunFolder.SamplesFile)), Is.False);
     }
 
     [Test]

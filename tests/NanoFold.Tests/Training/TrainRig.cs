@@ -1,3 +1,4 @@
+using System.Text.Json.Nodes;
 using NanoFold.Engine.Checkpoints;
 using NanoFold.Engine.Runs;
 using NanoFold.Kernels.Cpu;
@@ -66,14 +67,24 @@ internal sealed class TrainRig : IDisposable
 
     public string Checkpoint(string folder, long step, string file = "") => Path.TrimEndingDirectorySeparator(Path.Combine(_folder[folder], "checkpoints", CheckpointFolder.NameOf(step), file));
 
+    /// <summary>Turns the state of a checkpoint into one of the first version, which has no hashes.</summary>
+    public void MakeOlder(string folder, long step)
+    {
+        string path = Checkpoint(folder, step, TrainState.FileName);
+        JsonObject state = JsonNode.Parse(File.ReadAllText(path))!.AsObject();
+        Assert.That(state.Remove("files") && state.Remove("sha256"), Is.True);
+        state["version"] = 1;
+        File.WriteAllText(path, state.ToJsonString());
+    }
+
     /// <summary>Steps of the complete checkpoints.</summary>
     public long[] Checkpoints(string folder) => [.. new CheckpointFolder(Path.Combine(_folder[folder], "checkpoints")).List().Select(c => c.Step)];
 
-    /// <summary>Everything in metrics.jsonl but the speed.</summary>
+    /// <summary>Everything in metrics.jsonl but times and the speed.</summary>
     public string[] Metrics(string folder) =>
     [
         .. JsonLinesLog.Read(Path.Combine(_folder[folder], RunFolder.MetricsFile)).Select(line =>
-            string.Join(' ', line.EnumerateObject().Where(p => p.Name != "tokensPerSecond").Select(p => $"{p.Name}={p.Value.GetRawText()}"))),
+            string.Join(' ', line.EnumerateObject().Where(p => p.Name is not ("tokensPerSecond" or "elapsedSeconds")).Select(p => $"{p.Name}={p.Value.GetRawText()}"))),
     ];
 
     /// <summary>Asserts that two runs came to the same bits at a step.</summary>

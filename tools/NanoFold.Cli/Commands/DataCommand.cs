@@ -53,9 +53,8 @@ internal static class DataCommand
     private static int Tokenize(Invocation invocation, RunConfig config)
     {
         Output output = invocation.Output;
-        using var interrupt = new Interrupt();
         long start = Stopwatch.GetTimestamp();
-        using TokenDataset dataset = TrainData.Open(config, output.Note, interrupt.Token);
+        using TokenDataset dataset = TrainData.Open(config, output.Note, invocation.Interrupt.Token);
         double seconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
 
         long tokens = dataset.Train.Tokens + dataset.Validation.Tokens;

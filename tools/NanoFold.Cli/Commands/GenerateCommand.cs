@@ -30,7 +30,6 @@ internal static class GenerateCommand
         using Backend backend = Devices.Open(invocation);
         using TrainedModel trained = TrainedModel.Load(path, backend);
         using var generator = new Generator(trained.Model, trained.Tokenizer);
-        using var interrupt = new Interrupt();
         GenerationConfig options = change(trained.Config.Generation);
         generator.Require(options);
         if (options.Keep > 0 && trained.Model.SlidesOn)
@@ -41,7 +40,7 @@ internal static class GenerateCommand
         long seed = Seed(invocation);
         var text = new SampleWriter(output, prompts);
         text.Write(0, "");
-        GenerationResult result = generator.Generate(prompts, options, (ulong)seed, text.Write, interrupt.Token);
+        GenerationResult result = generator.Generate(prompts, options, (ulong)seed, text.Write, invocation.Interrupt.Token);
         text.End();
         foreach (GeneratedSample sample in result.Samples.Where(s => s.DroppedPromptTokens > 0))
         {

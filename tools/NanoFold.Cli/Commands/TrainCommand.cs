@@ -13,7 +13,7 @@ internal static class TrainCommand
     public static void Build(VerbCommand command)
     {
         var train = new TrainOptions(command);
-        command.JsonKeys = "steps, trainLoss (nats per token, mean of the last 50 steps), balanceLoss and zLoss (of routers, in the last step; where the model has them), validationLoss (nats per token; the last evaluation), validationBitsPerByte, tokensPerSecond, peakRssBytes, seconds, run (the folder), end (finished, stopped-after, out-of-time or interrupted)";
+        command.JsonKeys = "steps, trainLoss (nats per token, mean of the last 50 steps), balanceLoss and zLoss (of routers, in the last step; where the model has them), validationLoss (nats per token; the last evaluation, on train.evaluationWindows windows as all of the run) and validationBitsPerByte, fullValidationLoss and fullValidationBitsPerByte (of all of the validation text, at the end of a run), tokensPerSecond, peakRssBytes, seconds, run (the folder), end (finished, stopped-after, out-of-time or interrupted)";
         command.Does(invocation => Run(invocation, train));
     }
 
@@ -21,19 +21,20 @@ internal static class TrainCommand
     {
         RunConfig config = options.Config(invocation);
         using Backend backend = Devices.Open(invocation);
-        using var interrupt = new Interrupt();
+        Interrupt interrupt = invocation.Interrupt;
         // A run is saved before it ends because nobody reads on.
         using var unread = CancellationTokenSource.CreateLinkedTokenSource(interrupt.Token);
         LostOutput.Instead = unread.Cancel;
         var progress = new TrainProgress(invocation.Output);
         using TrainSession session = options.Resume(invocation) is { } resumed
             ? TrainSession.Resume(resumed, backend, config, progress.Note, unread.Token)
-            : TrainSession.Open(config, backend, options.Out(invocation) ?? RunFolder.DefaultPath(config.Preset, DateTime.Now), progress.Note, unread.Token);
+            : TrainSession.Open(config, backend, options.Out(invocation) ?? RunFolder.DefaultPath(config, DateTime.Now), progress.Note, unread.Token);
+        interrupt.Asked = progress.Asked;
         progress.Describe(session, backend);
         TrainSummary summary = progress.Show(() => new TrainLoop(session, progress).Run(unread.Token));
         progress.Conclude(session, summary);
         invocation.Output.Result(Result(session, summary));
-        return summary.End == TrainEnd.Interrupted ? Faults.Interrupted : Faults.Done;
+        return summary.End == TrainEnd.Interrupted ? interrupt.ExitCode ?? LostOutput.Last?.Code ?? Faults.Interrupted : Faults.Done;
     }
 
     private static JsonObject Result(TrainSession session, TrainSummary summary)
@@ -56,6 +57,8 @@ internal static class TrainCommand
         ["trainLoss"] = summary.TrainLoss,
         ["validationLoss"] = summary.Validation?.Loss,
         ["validationBitsPerByte"] = summary.Validation?.BitsPerByte,
+        ["fullValidationLoss"] = summary.FullValidation?.Loss,
+        ["fullValidationBitsPerByte"] = summary.FullValidation?.BitsPerByte,
         ["tokensPerSecond"] = summary.TokensPerSecond,
         ["peakRssBytes"] = StepBenchmark.PeakResident(),
         ["seconds"] = summary.Seconds,

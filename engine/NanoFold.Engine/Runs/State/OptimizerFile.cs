@@ -17,7 +17,7 @@ internal static class OptimizerFile
 
     public static CheckpointFile Of(Optimizer optimizer, ParameterStore store) => new(Name, stream =>
     {
-        var writer = new SafeTensorsWriter();
+        SafeTensorsWriter writer = ModelFile.NewWriter();
         var download = new ModelFile.Downloads(store.Backend);
         writer.Add(First, [store.TrainedElements], () => download.Read(optimizer.First));
         if (!optimizer.Second.IsNone)

@@ -1,0 +1,121 @@
+using System.Text.Json;
+using NanoFold.Engine.Checkpoints;
+using NanoFold.Engine.Training;
+
+namespace NanoFold.Engine.Runs.Metrics;
+
+/// <summary>
+/// The lines of <see cref="RunFolder.MetricsFile"/>, one a step that is logged and one an evaluation, and of <see cref="RunFolder.SamplesFile"/>. All that is
+/// written there is written here.
+/// </summary>
+/// <param name="log">Where lines go.</param>
+/// <param name="flopsPerToken">Of the model, forward and backward.</param>
+/// <param name="clip">The largest gradient norm; 0 for no clipping.</param>
+internal sealed class MetricsJson(JsonLinesLog log, long flopsPerToken, double clip)
+{
+    /// <summary>A step.</summary>
+    /// <param name="place">How far the run is.</param>
+    /// <param name="result">What the step gave.</param>
+    /// <param name="tokensPerSecond">Smoothed.</param>
+    /// <param name="lossScale">The factor on the loss's gradient, null where it is not scaled.</param>
+    /// <param name="expertLoads">What the experts of each router got, [E] each; none without routers.</param>
+    public void AppendStep(RunPlace place, in StepResult result, double tokensPerSecond, double? lossScale, IReadOnlyList<float[]> expertLoads)
+        => log.Append((place, result, tokensPerSecond, lossScale, expertLoads, flopsPerToken, clip), static (json, state) =>
+        {
+            WritePlace(json, state.place, state.flopsPerToken);
+            // A step whose gradients overflowed was skipped.
+            if (state.result.IsFinite)
+            {
+                json.WriteFigure("loss"u8, state.result.Loss);
+                for (int i = 0; i < LossTerms.Count; i++)
+                {
+                    if (state.result.Terms[i] is (var key, { } term))
+                    {
+                        json.WriteFigure(key, term);
+                    }
+                }
+
+                json.WriteFigure("gradientNorm"u8, state.result.GradientNorm);
+                json.WriteBoolean("clipped"u8, state.clip > 0 && state.result.GradientNorm > state.clip);
+            }
+            else
+            {
+                json.WriteBoolean("skipped"u8, true);
+            }
+
+            if (state.lossScale is { } scale)
+            {
+                json.WriteFigure("lossScale"u8, scale);
+            }
+
+            json.WriteFigure("learningRate"u8, state.result.LearningRate);
+            if (state.result.MatrixLearningRate is { } matrixLearningRate)
+            {
+                json.WriteFigure("matrixLearningRate"u8, matrixLearningRate);
+            }
+
+            json.WriteFigure("tokensPerSecond"u8, Math.Round(state.tokensPerSecond, 1));
+            WriteLoads(json, state.expertLoads);
+        });
+
+    /// <summary>An evaluation: on the windows that every evaluation of the run takes, and at its end on all of them.</summary>
+    public void AppendEvaluation(RunPlace place, Evaluation evaluation, Evaluation? full)
+        => log.Append((place, evaluation, full, flopsPerToken), static (json, state) =>
+        {
+            WritePlace(json, state.place, state.flopsPerToken);
+            json.WriteFigure("validationLoss"u8, state.evaluation.Loss);
+            json.WriteFigure("validationBitsPerByte"u8, state.evaluation.BitsPerByte);
+            json.WriteFigure("validationTokens"u8, state.evaluation.Tokens);
+            if (state.full is { } full)
+            {
+                json.WriteFigure("fullValidationLoss"u8, full.Loss);
+                json.WriteFigure("fullValidationBitsPerByte"u8, full.BitsPerByte);
+                json.WriteFigure("fullValidationTokens"u8, full.Tokens);
+            }
+        });
+
+    /// <summary>A sample, into a log of its own.</summary>
+    public static void AppendSample(JsonLinesLog log, long step, string prompt, string text)
+        => log.Append((step, prompt, text), static (json, state) =>
+        {
+            json.WriteFigure("step"u8, state.step);
+            json.WriteString("prompt"u8, state.prompt);
+            json.WriteString("text"u8, state.text);
+        });
+
+    private static void WritePlace(Utf8JsonWriter json, RunPlace place, long flopsPerToken)
+    {
+        json.WriteFigure("step"u8, place.Step);
+        json.WriteFigure("elapsedSeconds"u8, Math.Round(place.ElapsedSeconds, 3));
+        json.WriteFigure("tokens"u8, place.Tokens);
+        json.WriteFigure("flops"u8, (double)flopsPerToken * place.Tokens);
+    }
+
+    private static void WriteLoads(Utf8JsonWriter json, IReadOnlyList<float[]> loads)
+    {
+        if (loads.Count == 0)
+        {
+            return;
+        }
+
+        json.WriteStartArray("expertLoad"u8);
+        for (int i = 0; i < loads.Count; i++)
+        {
+            json.WriteStartArray();
+            foreach (float share in loads[i])
+            {
+                json.WriteFigure(Math.Round((double)share, 4));
+            }
+
+            json.WriteEndArray();
+        }
+
+        json.WriteEndArray();
+    }
+}
+
+/// <summary>How far a run is.</summary>
+/// <param name="Step">Steps taken.</param>
+/// <param name="ElapsedSeconds">Of the clock on the wall, all starts of the run together.</param>
+/// <param name="Tokens">Tokens trained on.</param>
+internal readonly record struct RunPlace(long Step, double ElapsedSeconds, long Tokens);

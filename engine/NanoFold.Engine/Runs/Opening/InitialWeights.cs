@@ -1,0 +1,107 @@
+using System.Text.Json.Nodes;
+using NanoFold.Engine.Checkpoints;
+using NanoFold.Engine.Configuration;
+using NanoFold.Engine.Data;
+using NanoFold.Engine.Model;
+using NanoFold.Engine.Tensors;
+using NanoFold.Engine.Text;
+
+namespace NanoFold.Engine.Runs;
+
+/// <summary>
+/// A run that begins with weights from elsewhere (<c>train.init</c>): it takes their model and tokenizer, the text and the training are its own.
+/// Moments begin at zero, the schedule at step 0.
+/// </summary>
+internal static class InitialWeights
+{
+    private const string Init = "init";
+    private const string InitHash = "initHash";
+
+    // What of a model may be other than the weights were trained with; where a shape depends on it, that is found.
+    private static readonly string[] s_free = ["context", "dropout"];
+
+    /// <summary>
+    /// The model that merged settings begin with, not yet its weights; null where they name none, and where they are those of a run that has begun: they
+    /// are complete.
+    /// </summary>
+    public static SavedModel? Of(JsonObject tree)
+        => tree["train"] is JsonObject train && train[InitHash] is null && ConfigJson.TextOf(train[Init]) is { Length: > 0 } path
+            ? SavedModel.Open(RunFolder.FindCheckpoint(path), weights: false)
+            : null;
+
+    /// <summary>What stands under all other settings: its preset, its model, its tokenizer.</summary>
+    public static JsonObject Layer(SavedModel start) => new()
+    {
+        ["preset"] = start.Config.Preset,
+        ["model"] = ConfigWriter.ToTree(start.Config.Model, typeof(ModelConfig)),
+        ["tokenizer"] = ConfigWriter.ToTree(new FileTokenizerConfig { Path = Path.GetFullPath(Path.Combine(start.Folder, Tokenizer.FileName)) }, typeof(TokenizerConfig)),
+    };
+
+    /// <summary>The settings in which a model is not that of the weights.</summary>
+    public static IEnumerable<ConfigProblem> Problems(SavedModel start, ModelConfig model)
+    {
+        ModelConfig expected = start.Config.Model;
+        model = model with { Vocab = model.Vocab == 0 ? expected.Vocab : model.Vocab };
+        return Differences("model", ConfigWriter.ToTree(model.Resolve(), typeof(ModelConfig)), ConfigWriter.ToTree(expected, typeof(ModelConfig)))
+            .Where(difference => !s_free.Contains(difference.Path["model.".Length..]))
+            .Select(difference => difference with { Message = $"{difference.Message} of the weights to begin with, {start.Folder}; leave it out to take theirs" });
+    }
+
+    /// <summary>Opens the weights that a configuration names, all of them held against their hashes; null where it names none.</summary>
+    /// <exception cref="UserException">They are gone, damaged, not those that the configuration means, or of another model.</exception>
+    public static SavedModel? Open(ref RunConfig config)
+    {
+        if (config.Train.Init is not { } path)
+        {
+            return null;
+        }
+
+        SavedModel start = SavedModel.Open(RunFolder.FindCheckpoint(path));
+        ConfigProblem[] problems = [.. Problems(start, config.Model)];
+        if (problems.Length > 0)
+        {
+            throw new ConfigException(problems);
+        }
+
+        config = config with { Model = config.Model with { Vocab = start.Config.Model.Vocab } };
+        SavedModel.RequireShapes(start.WeightsPath, config);
+        string hash = FileSeal.Of(start.WeightsPath).Sha256;
+        if (config.Train.InitHash is { } expected && expected != hash)
+        {
+            throw new UserException($"{start.WeightsPath}: is not what the run begins with: its SHA-256 is {hash}, train.initHash says {expected}");
+        }
+
+        config = config with { Train = config.Train with { Init = Path.GetFullPath(start.Folder), InitHash = hash } };
+        return start;
+    }
+
+    /// <summary>Throws where the text has another tokenizer than the weights were trained with.</summary>
+    public static void RequireTokenizer(SavedModel? start, TokenDataset dataset)
+    {
+        if (start is not null && !dataset.Tokenizer.Serialize().AsSpan().SequenceEqual(start.Tokenizer.Serialize()))
+        {
+            throw new UserException(
+                $"tokenizer: that of {dataset.Name} ({dataset.Tokenizer.Name}, {dataset.Tokenizer.Vocab} tokens) is not that of the weights to begin with ({start.Tokenizer.Name}, {start.Tokenizer.Vocab} tokens, {start.Folder}); leave the section out to take theirs");
+        }
+    }
+
+    /// <summary>Reads them, where there are any.</summary>
+    public static void Read(SavedModel? start, ParameterStore store, Action<string>? note)
+    {
+        if (start is not null)
+        {
+            ModelFile.Read(start.WeightsPath, store);
+            note?.Invoke($"beginning with the weights of {start.Folder}");
+        }
+    }
+
+    private static IEnumerable<ConfigProblem> Differences(string path, JsonNode? found, JsonNode? expected)
+    {
+        if (found is JsonObject a && expected is JsonObject b && JsonNode.DeepEquals(a[ConfigJson.Kind], b[ConfigJson.Kind]))
+        {
+            return a.Select(pair => pair.Key).Union(b.Select(pair => pair.Key)).SelectMany(key => Differences($"{path}.{key}", a[key], b[key]));
+        }
+
+        return JsonNode.DeepEquals(found, expected) ? [] : [new ConfigProblem(path, $"{ConfigJson.Show(found)} is not the {ConfigJson.Show(expected)}")];
+    }
+}

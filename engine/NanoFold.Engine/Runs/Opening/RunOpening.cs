@@ -1,0 +1,70 @@
+using NanoFold.Engine.Corpora;
+using NanoFold.Engine.Data;
+using NanoFold.Engine.Training;
+using NanoFold.Kernels;
+
+namespace NanoFold.Engine.Runs;
+
+/// <summary>From a configuration to the <see cref="TrainSession"/> of a new run.</summary>
+internal static class RunOpening
+{
+    /// <summary>Opens a new run.</summary>
+    /// <param name="config">What to do; checked here, and what it leaves open is filled in.</param>
+    /// <param name="backend">Where it is computed.</param>
+    /// <param name="folder">Where to write, or null to write nothing.</param>
+    /// <param name="note">Told, in a line, what takes time.</param>
+    /// <param name="cancel">Ends tokenizing.</param>
+    /// <exception cref="UserException">Settings, text, folder or memory do not allow it; nothing is left on the disk then.</exception>
+    public static TrainSession Open(RunConfig config, Backend backend, string? folder = null, Action<string>? note = null, CancellationToken cancel = default)
+    {
+        config = Checked(config);
+        SavedModel? start = InitialWeights.Open(ref config);
+        PrecisionCheck.Require(config.Train.Precision, backend);
+        RunFolder? run = folder is null ? null : RunFolder.Create(folder);
+        TokenDataset? dataset = null;
+        TrainSession? session = null;
+        try
+        {
+            dataset = TrainData.Open(config, note, cancel);
+            InitialWeights.RequireTokenizer(start, dataset);
+            config = config.WithVocab(dataset.Tokenizer.Vocab);
+            MemoryCheck.Require(config, backend);
+            config = config with { Train = config.Train with { Batch = BatchSize.Choose(config, dataset, backend, note, cancel) } };
+            if (run is not null && config.Data.Path is { } path && Corpus.CanBeReadOnce(path))
+            {
+                note?.Invoke($"{path}: can be read only once; to go on with this run later, keep the text in a file and name it: --resume {folder} --data FILE");
+            }
+
+            config = FullPaths.Of(config);
+            MemoryCheck.RequireRun(config, backend);
+            session = new TrainSession(config, dataset, backend, run, drawsParameters: start is null);
+            InitialWeights.Read(start, session.Model.Store, note);
+            run?.WriteConfig(config);
+            SaveAtStart(session);
+            return session;
+        }
+        catch
+        {
+            session?.Dispose();
+            dataset?.Dispose();
+            run?.Discard();
+            throw;
+        }
+    }
+
+    /// <summary>Writes the checkpoint of step 0 where there is to be one.</summary>
+    internal static void SaveAtStart(TrainSession session)
+    {
+        if (session.Config.Train.CheckpointAtStart)
+        {
+            session.Save(0, 0);
+        }
+    }
+
+    /// <summary>A configuration made in code is checked as one from a file, with the same messages.</summary>
+    internal static RunConfig Checked(RunConfig config)
+    {
+        RunConfig built = new ConfigTree().AddJson(config.ToJson(), "configuration").Build();
+        return built with { Train = built.Train with { StopAfter = config.Train.StopAfter } };
+    }
+}

@@ -1,0 +1,167 @@
+using NanoFold.Engine.Checkpoints;
+using NanoFold.Engine.Data;
+using NanoFold.Engine.Text;
+using NanoFold.Engine.Training;
+using NanoFold.Kernels;
+
+namespace NanoFold.Engine.Runs;
+
+/// <summary>From a run's folder to a <see cref="TrainSession"/> that goes on from a checkpoint, to the bits of a run that never stopped.</summary>
+internal static class RunResuming
+{
+    /// <summary>Opens a run at its newest checkpoint, or at the one that is named: what came after that one is deleted then.</summary>
+    /// <param name="path">The run's folder, or a checkpoint in it.</param>
+    /// <param name="backend">Where it is computed.</param>
+    /// <param name="config">The run's configuration with what may change on resuming (<see cref="Resumable"/>); null as it was.</param>
+    /// <param name="note">Told, in a line, what takes time.</param>
+    /// <param name="cancel">Ends tokenizing.</param>
+    /// <exception cref="UserException">There is no such run, it is being written, or its text or its files are not what they were.</exception>
+    public static TrainSession Resume(string path, Backend backend, RunConfig? config = null, Action<string>? note = null, CancellationToken cancel = default)
+    {
+        ResumePoint point = ResumePoint.Of(path);
+        RunFolder run = RunFolder.Open(point.Run);
+        TokenDataset? dataset = null;
+        TrainSession? session = null;
+        try
+        {
+            Checkpoint? checkpoint = point.Find(run.Checkpoints);
+            config = config is null ? RunFolder.LoadConfig(run.Path) : RunOpening.Checked(config);
+            (TrainState State, Tokenizer Tokenizer)? found = null;
+            if (checkpoint is not null)
+            {
+                (config, TrainState state, Tokenizer tokenizer) = Look(run, checkpoint, config);
+                found = (state, tokenizer);
+            }
+
+            SavedModel? start = found is null ? InitialWeights.Open(ref config) : null;
+            PrecisionCheck.Require(config.Train.Precision, backend);
+            dataset = OpenText(config, note, cancel, found?.Tokenizer);
+            InitialWeights.RequireTokenizer(start, dataset);
+            config = FullPaths.Of(config.WithVocab(dataset.Tokenizer.Vocab));
+            MemoryCheck.RequireRun(config, backend);
+            session = new TrainSession(config, dataset, backend, run, drawsParameters: checkpoint is null && start is null);
+            if (found is { } begun)
+            {
+                Restore(session, dataset, run, checkpoint!, begun.State, begun.Tokenizer, note);
+            }
+            else
+            {
+                note?.Invoke($"{run.Path} has no checkpoint yet: starting from the beginning");
+                InitialWeights.Read(start, session.Model.Store, note);
+                session.CutLogs(0);
+                RunOpening.SaveAtStart(session);
+            }
+
+            Remember(run, config);
+            return session;
+        }
+        catch
+        {
+            session?.Dispose();
+            dataset?.Dispose();
+            run.Dispose();
+            throw;
+        }
+    }
+
+    // Everything about the checkpoint that can be found wrong before a model is allocated.
+    private static (RunConfig Config, TrainState State, Tokenizer Tokenizer) Look(RunFolder run, Checkpoint checkpoint, RunConfig config)
+    {
+        (RunConfig saved, TrainState state, Tokenizer tokenizer) = Read(run, checkpoint, () =>
+        {
+            TrainState state = TrainState.LoadSound(checkpoint.Path);
+            return (RunFolder.LoadConfig(checkpoint.Path), state, Tokenizer.Load(checkpoint.Path));
+        });
+        config = AsBegun(saved, config, run, checkpoint);
+        Read(run, checkpoint, () =>
+        {
+            SavedModel.RequireShapes(checkpoint.File(ModelFile.Name), config);
+            return 0;
+        });
+        return (config, MoreSteps.Plan(state, saved, config, run), tokenizer);
+    }
+
+    // The configuration that the checkpoint was trained with, but for the keys that may change on resuming. Values that the run found, such as the vocabulary, stay.
+    private static RunConfig AsBegun(RunConfig saved, RunConfig config, RunFolder run, Checkpoint checkpoint)
+    {
+        RunConfig begun = Resumable.Take(saved, config);
+        RunConfig found = config with
+        {
+            Model = config.Model.Vocab > 0 ? config.Model : config.Model with { Vocab = begun.Model.Vocab },
+            Train = config.Train.Batch > 0 ? config.Train : config.Train with { Batch = begun.Train.Batch },
+        };
+        return found.ToJson() == begun.ToJson()
+            ? begun
+            : throw new UserException(
+                $"{Path.Combine(run.Path, RunConfig.FileName)}: is not what the run was trained with; to go on, take back what was changed ({checkpoint.File(RunConfig.FileName)} has it)");
+    }
+
+    private static TokenDataset OpenText(RunConfig config, Action<string>? note, CancellationToken cancel, Tokenizer? own)
+    {
+        try
+        {
+            return TrainData.Open(config, note, cancel, own);
+        }
+        catch (UserException e) when (config.Data.Path is { } path && !Path.Exists(path))
+        {
+            throw new UserException($"{e.Message}; where the run's text has moved, say so with --data", e);
+        }
+    }
+
+    private static void Restore(TrainSession session, TokenDataset dataset, RunFolder run, Checkpoint checkpoint, TrainState state, Tokenizer tokenizer, Action<string>? note)
+    {
+        if (state.ContentHash != dataset.ContentHash)
+        {
+            throw new UserException($"{dataset.Name}: has changed since the run began; resuming needs the same text");
+        }
+
+        if (!dataset.Tokenizer.Serialize().AsSpan().SequenceEqual(tokenizer.Serialize()))
+        {
+            throw new UserException($"{checkpoint.File(Tokenizer.FileName)}: is not the tokenizer that {dataset.Name} has now; resuming needs the same");
+        }
+
+        Read(run, checkpoint, () =>
+        {
+            ModelFile.Read(checkpoint.File(ModelFile.Name), session.Model.Store);
+            OptimizerFile.Read(checkpoint.File(OptimizerFile.Name), session.Trainer.Optimizer, session.Model.Store);
+            return 0;
+        });
+
+        // Before the logs are cut: a kill between the two leaves a run that goes on from here.
+        if (run.Checkpoints.DeleteAfter(checkpoint.Step) is { Count: > 0 } deleted)
+        {
+            note?.Invoke($"going back to step {checkpoint.Step}: deleted what came after it, {string.Join(", ", deleted.Select(c => Path.GetFileName(c.Path)))}");
+        }
+
+        session.Continue(state);
+    }
+
+    // Where a file of a checkpoint is damaged, the message names the checkpoint before it.
+    private static T Read<T>(RunFolder run, Checkpoint checkpoint, Func<T> read)
+    {
+        try
+        {
+            return read();
+        }
+        catch (UserException e)
+        {
+            string instead = run.Checkpoints.List().Count > 1 ? "go on from the checkpoint before it" : "start from the beginning";
+            throw new UserException($"{e.Message}; delete {checkpoint.Path} to {instead}", e);
+        }
+    }
+
+    // A text that has moved and a number of steps hold from now on; other keys for this start only.
+    private static void Remember(RunFolder run, RunConfig config)
+    {
+        RunConfig before = RunFolder.LoadConfig(run.Path);
+        RunConfig after = before with
+        {
+            Data = before.Data with { Path = config.Data.Path, Validation = config.Data.Validation },
+            Train = before.Train with { Steps = config.Train.Steps },
+        };
+        if (after.ToJson() != before.ToJson())
+        {
+            run.WriteConfig(after);
+        }
+    }
+}

@@ -1,0 +1,53 @@
+using NanoFold.Engine.Checkpoints;
+using NanoFold.Engine.Model;
+using NanoFold.Engine.Text;
+using NanoFold.Kernels.Null;
+
+namespace NanoFold.Engine.Runs;
+
+/// <summary>
+/// A checkpoint, or any folder with a <c>model.safetensors</c>, its <c>config.json</c> and <c>tokenizer.json</c>: found sound as far as that can be
+/// seen without reading weights. Nothing is allocated for a model before that.
+/// </summary>
+/// <param name="Folder">Where it lies.</param>
+/// <param name="Config">Its configuration, the vocabulary known.</param>
+/// <param name="Tokenizer">Its tokenizer.</param>
+internal sealed record SavedModel(string Folder, RunConfig Config, Tokenizer Tokenizer)
+{
+    /// <summary>The file of its weights.</summary>
+    public string WeightsPath => Path.Combine(Folder, ModelFile.Name);
+
+    /// <summary>Looks at a checkpoint.</summary>
+    /// <param name="folder">Where it lies.</param>
+    /// <param name="weights">Whether its weights are held against their hash, which takes reading them.</param>
+    /// <exception cref="UserException">One of its files is missing or damaged, or they do not belong together.</exception>
+    public static SavedModel Open(string folder, bool weights = true)
+    {
+        if (File.Exists(Path.Combine(folder, TrainState.FileName)))
+        {
+            TrainState.LoadSound(folder, [RunConfig.FileName, Tokenizer.FileName, .. weights ? [ModelFile.Name] : Array.Empty<string>()]);
+        }
+
+        RunConfig config = RunFolder.LoadConfig(folder);
+        Tokenizer tokenizer = Tokenizer.Load(folder);
+        int vocab = config.Model.Vocab == 0 ? tokenizer.Vocab : config.Model.Vocab;
+        if (vocab < tokenizer.Vocab)
+        {
+            throw new UserException($"{Path.Combine(folder, Tokenizer.FileName)}: has {tokenizer.Vocab} tokens, the model {vocab}; the two do not belong together");
+        }
+
+        config = config with { Model = config.Model with { Vocab = vocab } };
+        RequireShapes(Path.Combine(folder, ModelFile.Name), config);
+        return new SavedModel(folder, config, tokenizer);
+    }
+
+    /// <summary>Throws where the file's header names other parameters than the model of a configuration has, or other shapes.</summary>
+    /// <exception cref="UserException">The two do not belong together.</exception>
+    public static void RequireShapes(string weights, RunConfig config)
+    {
+        using var backend = new NullBackend();
+        using var model = new Transformer(config.Model, backend, seed: null);
+        using SafeTensorsFile file = SafeTensorsFile.Open(weights);
+        ModelFile.Require(file, model.Store);
+    }
+}

@@ -1,0 +1,136 @@
+using NanoFold.Engine;
+using NanoFold.Engine.Checkpoints;
+using NanoFold.Engine.Runs;
+using NanoFold.Tests.Cli;
+using NanoFold.Tests.Training;
+
+namespace NanoFold.Tests.Runs;
+
+/// <summary>Where a run can be taken up again: elsewhere, at an earlier checkpoint, for longer.</summary>
+[NonParallelizable]
+public class ResumePointTests
+{
+    private TrainRig _rig = null!;
+
+    [SetUp]
+    public void Begin() => _rig = new TrainRig();
+
+    [TearDown]
+    public void End() => _rig.Dispose();
+
+    [Test]
+    public void ACheckpointMeansItsRunAtThatStep()
+    {
+        _rig.Train("straight");
+        _rig.Train("run");
+        string[] before = Directory.GetFileSystemEntries(_rig.Checkpoint("run", 10));
+        CommandLine run = CommandLine.Run("train", "--resume", _rig.Checkpoint("run", 10), "--device", "cpu", "--set", "train.stopAfter=11");
+
+        Assert.That((run.Code, run.Error), Is.EqualTo((0, "nanofold: going back to step 10: deleted what came after it, step-000012\n")));
+        Assert.That(_rig.Checkpoints("run"), Is.EqualTo(new long[] { 10, 11 }));
+        Assert.That(Directory.GetFileSystemEntries(_rig.Checkpoint("run", 10)), Is.EquivalentTo(before));
+        Assert.That(_rig.Metrics("run")[^1], Does.StartWith("step=11 "));
+        Assert.That(CommandLine.Run("train", "--resume", _rig["run"], "--device", "cpu").Code, Is.Zero);
+        _rig.AssertSame("run", "straight", 12);
+    }
+
+    [Test]
+    public void AStepThatTheRunHasNotIsRefused()
+    {
+        _rig.Train("run", "train.stopAfter=7");
+        CommandLine run = CommandLine.Run("train", "--resume", _rig.Checkpoint("run", 6), "--device", "cpu");
+
+        Assert.That((run.Code, run.Error), Is.EqualTo((1, $"nanofold: {_rig["run"]}: has no checkpoint of step 6; it has those of 5, 7\n")));
+    }
+
+    [Test]
+    public void ACheckpointOutsideOfItsRunIsRefused()
+    {
+        _rig.Train("run", "train.stopAfter=7");
+        Directory.Move(_rig.Checkpoint("run", 7), _rig["step-000007"]);
+        string[] before = Directory.GetFileSystemEntries(_rig["step-000007"]);
+
+        Assert.That(
+            () => ResumePoint.Of(_rig["step-000007"]),
+            Throws.TypeOf<UserException>().With.Message.StartsWith($"{_rig["step-000007"]}: is a checkpoint outside of its run").And.Message.EndsWith($"--init {_rig["step-000007"]}"));
+        Assert.That(CommandLine.Run("train", "--resume", _rig["step-000007"]).Code, Is.EqualTo(1));
+        Assert.That(Directory.GetFileSystemEntries(_rig["step-000007"]), Is.EquivalentTo(before));
+    }
+
+    [Test]
+    public void ARunThatWasBegunElsewhereAndMovedGoesOn()
+    {
+        _rig.Train("straight");
+        string before = Environment.CurrentDirectory;
+        Directory.CreateDirectory(_rig["there"]);
+        File.Copy(_rig.TextPath, Path.Combine(_rig["there"], "text.txt"));
+        try
+        {
+            Environment.CurrentDirectory = _rig["there"];
+            _rig.Train("there/run", "data.path=text.txt", "train.stopAfter=5");
+        }
+        finally
+        {
+            Environment.CurrentDirectory = before;
+        }
+
+        string found = Path.Combine(_rig["there"], "text.txt");
+        Assert.That(RunConfig.Load(_rig["there/run"]).Data.Path, Is.EqualTo(found));
+        Directory.Move(_rig["there/run"], _rig["moved"]);
+        Assert.That(CommandLine.Run("train", "--resume", _rig["moved"], "--device", "cpu", "--set", "train.stopAfter=7").Code, Is.Zero);
+
+        // Its text moves too.
+        File.Move(found, _rig["elsewhere.txt"]);
+        CommandLine lost = CommandLine.Run("train", "--resume", _rig["moved"], "--device", "cpu");
+        Assert.That((lost.Code, lost.ErrorLines.Length), Is.EqualTo((1, 1)));
+        Assert.That(lost.Error, Does.StartWith($"nanofold: {found}: ").And.EndWith("say so with --data\n"));
+
+        File.WriteAllText(_rig["other.txt"], TrainRig.Text + "more");
+        Assert.That(
+            CommandLine.Run("train", "--resume", _rig["moved"], "--device", "cpu", "--data", _rig["other.txt"]).Error,
+            Does.EndWith($"nanofold: {_rig["other.txt"]}: has changed since the run began; resuming needs the same text\n"));
+
+        Assert.That(CommandLine.Run("train", "--resume", _rig["moved"], "--device", "cpu", "--data", _rig["elsewhere.txt"], "--set", "train.stopAfter=9").Code, Is.Zero);
+        Assert.That(CommandLine.Run("train", "--resume", _rig["moved"], "--device", "cpu").Code, Is.Zero, "it remembers");
+        _rig.AssertSame("moved", "straight", 12);
+    }
+
+    [TestCase("constant", 12)]
+    [TestCase("wsd", 9)]
+    public void AScheduleThatAllowsItGoesOnForLonger(string schedule, int stop)
+    {
+        string[] settings = [$"train.schedule={schedule}", "train.warmup=2", "train.decayFraction=0.25", "train.keepCheckpoints=9"];
+        _rig.Train("straight", [.. settings, "train.steps=20"]);
+        _rig.Train("run", [.. settings, $"train.stopAfter={stop}"]);
+        CommandLine run = CommandLine.Run("train", "--resume", _rig["run"], "--steps", "20", "--device", "cpu", "--set", "train.stopAfter=13");
+        Assert.That(run.Code, Is.Zero, run.Error);
+        Assert.That(CommandLine.Run("train", "--resume", _rig["run"], "--device", "cpu").Code, Is.Zero, "it remembers");
+
+        // The configurations differ by nothing, the weights and moments neither.
+        Assert.That(RunConfig.Load(_rig["run"]).ToJson(), Is.EqualTo(RunConfig.Load(_rig["straight"]).ToJson()));
+        _rig.AssertSame("run", "straight", 20, metrics: false);
+    }
+
+    [Test]
+    public void ADecayThatHasBegunIsNotUndone()
+    {
+        _rig.Train("run", "train.schedule=wsd", "train.warmup=2", "train.decayFraction=0.25", "train.keepCheckpoints=9");
+        CommandLine refused = CommandLine.Run("train", "--resume", _rig["run"], "--steps", "20");
+
+        Assert.That(refused.Code, Is.EqualTo(1));
+        Assert.That(refused.Error, Is.EqualTo(
+            $"nanofold: train.steps: from step 11 on, {_rig["run"]} had the learning rates of a run of 12 steps (train.schedule=wsd), not of 20; " +
+            $"go on from before that with --resume {_rig.Checkpoint("run", 10)} --steps 20, or begin a new run with its weights: train --init {_rig["run"]} --steps 8\n"));
+        Assert.That(CommandLine.Run("train", "--resume", _rig.Checkpoint("run", 10), "--steps", "20", "--device", "cpu").Code, Is.Zero, "as it says");
+        Assert.That(_rig.Checkpoints("run")[^1], Is.EqualTo(20));
+    }
+
+    [Test]
+    public void StepsThatCannotBeAreRefused()
+    {
+        _rig.Train("run", "train.schedule=cosine", "train.stopAfter=7");
+        Assert.That(CommandLine.Run("train", "--resume", _rig["run"], "--steps", "30").Error, Does.Contain("(train.schedule=cosine), not of 30; ").And.Contain($"train --init {_rig["run"]} --steps 23"));
+        Assert.That(CommandLine.Run("train", "--resume", _rig["run"], "--steps", "7").Error, Is.EqualTo($"nanofold: train.steps: {_rig["run"]} has taken 7 steps already; ask for more than 7\n"));
+        Assert.That(_rig.Checkpoints("run"), Is.EqualTo(new long[] { 5, 7 }));
+    }
+}

@@ -1,0 +1,109 @@
+using System.Text.Json;
+using NanoFold.Engine.Autograd;
+using NanoFold.Engine.Checkpoints;
+using NanoFold.Engine.Model;
+using NanoFold.Engine.Runs;
+using NanoFold.Kernels.Cpu;
+
+namespace NanoFold.Tests.Training;
+
+/// <summary>What metrics.jsonl says of each step, and how a run that was given no name is called.</summary>
+[NonParallelizable]
+public class RunMetricsTests
+{
+    private static readonly string[] s_experts = ["model.feedForward=moe", "model.feedForward.experts=4", "model.feedForward.active=2", "train.accumulate=2"];
+
+    private TrainRig _rig = null!;
+
+    [SetUp]
+    public void SetUp() => _rig = new TrainRig();
+
+    [TearDown]
+    public void TearDown() => _rig.Dispose();
+
+    [Test]
+    public void EachLineSaysHowFarTheRunIs()
+    {
+        RunConfig config = _rig.Config([.. s_experts, "train.stopAfter=7"]);
+        _rig.Train("run", config);
+        double before = Steps().Concat(Evaluations()).Max(line => line.GetProperty("elapsedSeconds").GetDouble());
+        _rig.Resume("run");
+        JsonElement[] steps = Steps(), evaluations = Evaluations();
+
+        double flops = CostModel.FlopsPerToken(config.WithVocab(256).Model);
+        Assert.That(steps.Select(line => line.GetProperty("tokens").GetInt64()), Is.EqualTo(Enumerable.Range(1, 12).Select(step => step * 3 * 2 * 8)));
+        Assert.That(evaluations.Select(line => line.GetProperty("tokens").GetInt64()), Is.EqualTo(new[] { 6 * 48, 12 * 48 }));
+        Assert.That(steps.Select(line => line.GetProperty("flops").GetDouble()), Is.EqualTo(Enumerable.Range(1, 12).Select(step => step * 48 * flops)).Within(1e-9).Percent);
+        double[] elapsed = [.. steps.Select(line => line.GetProperty("elapsedSeconds").GetDouble())];
+        Assert.That(elapsed, Is.Ordered.And.All.Positive);
+        Assert.That(elapsed[7], Is.GreaterThanOrEqualTo(before), "a run that is taken up goes on counting");
+    }
+
+    [Test]
+    public void RatesClippingAndLoadsAreThere()
+    {
+        RunConfig config = _rig.Config([.. s_experts, "train.clip=1.2", "train.warmup=2", "train.evaluateEvery=12"]);
+        _rig.Train("run", config);
+        JsonElement[] steps = Steps();
+
+        double Rate(JsonElement line, string key) => line.GetProperty(key).GetDouble();
+        double share = config.Train.MatrixLearningRate!.Value / config.Train.LearningRate!.Value;
+        Assert.That(steps.Select(line => Rate(line, "matrixLearningRate")), Is.EqualTo(steps.Select(line => share * Rate(line, "learningRate"))).Within(1e-9).Percent);
+        Assert.That(steps.Select(line => line.GetProperty("clipped").GetBoolean()), Is.EqualTo(steps.Select(line => Rate(line, "gradientNorm") > 1.2)).And.Contains(true).And.Contains(false));
+        foreach (JsonElement line in steps)
+        {
+            double[][] loads = [.. line.GetProperty("expertLoad").EnumerateArray().Select(router => router.EnumerateArray().Select(e => e.GetDouble()).ToArray())];
+            Assert.That(loads, Has.Length.EqualTo(2), "a router in each of two layers");
+            Assert.That(loads, Has.All.Length.EqualTo(4));
+            Assert.That(loads.Select(router => router.Sum()), Is.All.EqualTo(1).Within(3e-4));
+        }
+    }
+
+    [Test]
+    public void AModelWithoutRoutersAndMuonHasNeitherLoadsNorASecondRate()
+    {
+        _rig.Train("run", "train.optimizer=adamw", "train.clip=0", "train.stopAfter=1");
+        JsonElement line = Steps()[0];
+
+        Assert.That((line.TryGetProperty("expertLoad", out _), line.TryGetProperty("matrixLearningRate", out _)), Is.EqualTo((false, false)));
+        Assert.That(line.GetProperty("clipped").GetBoolean(), Is.False);
+    }
+
+    /// <summary>Against what a reader of the training pass sees.</summary>
+    [Test]
+    public void LoadsAreThoseOfTheLastMicroBatch()
+    {
+        using var backend = new CpuBackend(1);
+        using var session = TrainSession.Open(_rig.Config(s_experts), backend, _rig["run"]);
+        var reader = new LoadReader();
+        session.Trainer.Taps = new TapSet([reader]);
+        session.Trainer.Step(0);
+
+        Assert.That(reader.Loads, Has.Count.EqualTo(2 * 2));
+        Assert.That(session.Trainer.ReadExpertLoads(), Is.EqualTo(reader.Loads[2..]));
+    }
+
+    [TestCase("nano-attention-swiglu-muon-seed1-20260131-093000")]
+    [TestCase("nano-attention-swiglu-muon-seed1-20260131-093000", "model.layers=6")]
+    [TestCase("small-gated-attention-moe-adamw-seed3-20260131-093000", "preset=small", "model.mixer=gated-attention", "model.feedForward=moe", "train.optimizer=adamw", "train.seed=3")]
+    [TestCase("nano-attention+gru-swiglu-muon-seed1-20260131-093000", "model.pattern=[{},{\"mixer\":\"gru\"}]")]
+    public void ARunWithoutANameIsNamedByWhatTellsItApart(string name, params string[] settings)
+        => Assert.That(
+            RunFolder.DefaultPath(settings.Aggregate(new ConfigTree(), (tree, setting) => tree.Set(setting)).Build(), new DateTime(2026, 1, 31, 9, 30, 0)),
+            Is.EqualTo(Path.Combine("runs", name)));
+
+    private JsonElement[] Steps() => [.. Lines().Where(line => line.TryGetProperty("loss", out _))];
+
+    private JsonElement[] Evaluations() => [.. Lines().Where(line => line.TryGetProperty("validationLoss", out _))];
+
+    private IReadOnlyList<JsonElement> Lines() => JsonLinesLog.Read(Path.Combine(_rig["run"], RunFolder.MetricsFile));
+
+    private sealed class LoadReader : ITapReader
+    {
+        public string Pattern => "blocks.*.mlp.hook_expert_load";
+
+        public List<float[]> Loads { get; } = [];
+
+        public void Read(TapValue value) => Loads.Add(value.ToArray());
+    }
+}
