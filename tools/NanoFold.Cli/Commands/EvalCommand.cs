@@ -17,6 +17,7 @@ internal static class EvalCommand
         Option<string?> model = command.Text("--model", "RUN", "A run folder (its best checkpoint) or a checkpoint");
         Option<string?> data = command.Text("--data", "PATH", "A file, folder or pattern of text, or - for standard input; all of it is evaluated");
         var reading = new TextOptions(command);
+        command.Common = [CommonOptions.Device, CommonOptions.Threads];
         command.JsonKeys = "loss (nats per token), bitsPerByte, perplexity, tokens, bytes";
         command.Does(invocation => Run(
             invocation,

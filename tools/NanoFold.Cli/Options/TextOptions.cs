@@ -10,6 +10,9 @@ internal sealed class TextOptions(VerbCommand command)
     public const string FieldHelp = "The field of JSON lines or column of Parquet that holds the text; text if not given (data.field)";
     public const string StrictHelp = "Refuse a text of which something cannot be read, instead of a note (data.strict)";
 
+    /// <summary>What goes with <c>--data</c>.</summary>
+    public static readonly string[] Names = ["--separator", "--field", "--strict"];
+
     private readonly Option<string?> _separator = command.Text("--separator", "TEXT", SeparatorHelp);
     private readonly Option<string?> _field = command.Text("--field", "NAME", FieldHelp);
     private readonly Option<bool> _strict = command.Flag("--strict", StrictHelp);
