@@ -2,7 +2,9 @@ using System.Globalization;
 
 namespace NanoFold.Cli;
 
-/// <summary>Numbers for people.</summary>
+/// <summary>
+/// Numbers for people: counts and figures have commas between thousands, everywhere. What is typed back (settings, seeds, token ids) has none, and JSON neither.
+/// </summary>
 internal static class Display
 {
     private static readonly string[] s_binary = ["B", "KiB", "MiB", "GiB", "TiB"];
@@ -18,7 +20,7 @@ internal static class Display
     /// <summary>With a decimal prefix before <paramref name="unit"/>: <c>5.1 MFLOP</c>.</summary>
     public static string Quantity(double value, string unit) => Scaled(value, 1000, s_decimal, "") + (value < 1000 ? " " : "") + unit;
 
-    public static string Number(double value, string format = "0.##") => value.ToString(format, CultureInfo.InvariantCulture);
+    public static string Number(double value, string format = "0.##") => value.ToString(format.StartsWith('0') ? $"#,{format}" : format, CultureInfo.InvariantCulture);
 
     private static string Scaled(double value, double step, string[] units, string space)
     {

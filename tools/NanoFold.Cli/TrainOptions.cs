@@ -20,9 +20,11 @@ internal sealed class TrainOptions
     private readonly Option<string[]> _set = new("--set") { HelpName = "KEY=VALUE", Description = "Any setting, such as model.layers=6; may be given several times" };
     private readonly (Option<string?> Option, string Key)[] _keyed;
 
-    public TrainOptions(VerbCommand command)
+    /// <param name="command">Gets the options.</param>
+    /// <param name="without">Names of those that mean nothing to it: they are taken, so that one command line serves several verbs, and not listed.</param>
+    public TrainOptions(VerbCommand command, params string[] without)
     {
-        _preset = command.Text("--preset", "NAME", "nano (the default), small or gpt2");
+        _preset = command.Text("--preset", string.Join('|', Presets.Names), "The model and training to begin with; nano if not given");
         _config = command.Text("--config", "FILE", "Settings in JSON, with comments");
         _keyed =
         [
@@ -37,6 +39,10 @@ internal sealed class TrainOptions
         command.Add(_set);
         _out = command.Text("--out", "DIR", "The run's folder");
         _resume = command.Text("--resume", "RUN", "Take up the run in this folder again, or at this checkpoint of it");
+        foreach (Option option in command.Options.Where(option => without.Contains(option.Name)))
+        {
+            option.Hidden = true;
+        }
     }
 
     /// <summary>The folder named by <c>--out</c>, or null.</summary>

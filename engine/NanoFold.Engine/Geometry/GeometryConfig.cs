@@ -9,7 +9,7 @@ public sealed record GeometryConfig
     /// <summary>Measure at all.</summary>
     public bool Enabled { get; init; } = true;
 
-    /// <summary>Steps between measurements, of all measures then; 0 as often as <see cref="Budget"/> allows.</summary>
+    /// <summary>Steps between measurements, of all measures then; 0 for multiples of powers of two, as often as <see cref="Budget"/> allows.</summary>
     [Bounds(0, int.MaxValue, Auto = true)]
     public int Every { get; init; }
 

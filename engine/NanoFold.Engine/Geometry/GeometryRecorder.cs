@@ -5,7 +5,7 @@ using NanoFold.Engine.Geometry.Sampling;
 namespace NanoFold.Engine.Geometry;
 
 /// <summary>
-/// Measures a probe while a model trains, as often as a share of the time allows (or every k steps), and writes a line for each measure and place to
+/// Measures a probe while a model trains, at multiples of powers of two as a share of the time allows (or every k steps), and writes a line for each measure and place to
 /// <c>geometry.jsonl</c>. The measurement at the end has a budget of its own.
 /// </summary>
 public sealed class GeometryRecorder : IDisposable
@@ -62,10 +62,9 @@ public sealed class GeometryRecorder : IDisposable
     /// <summary>Measures what it is time to.</summary>
     /// <param name="step">Steps taken.</param>
     /// <param name="stepSeconds">What the last one took.</param>
-    /// <param name="isCheckpoint">A checkpoint follows.</param>
     /// <param name="isLast">The run ends here.</param>
     /// <param name="stop">Gives up what is left of a measurement.</param>
-    public void Measure(long step, double stepSeconds, bool isCheckpoint, bool isLast, CancellationToken stop = default)
+    public void Measure(long step, double stepSeconds, bool isLast, CancellationToken stop = default)
     {
         double elapsed = Seconds(_started);
         _fastestStep = Math.Min(_fastestStep, stepSeconds);
@@ -79,7 +78,7 @@ public sealed class GeometryRecorder : IDisposable
         IReadOnlyList<int> due = isWanted ? _all
             : isLast ? _schedule.Within(allowed)
             : _config.Every > 0 ? []
-            : _schedule.Due(elapsed, isCheckpoint);
+            : _schedule.Due(step, _fastestStep, elapsed);
         if (due.Count > 0)
         {
             RunOnce(step, due, allowed, stop);

@@ -1,10 +1,13 @@
+using System.Numerics;
+
 namespace NanoFold.Engine.Geometry;
 
 /// <summary>
 /// Spends one budget of time on measures of very different cost. Half of it is for passes through the model and for measures that cost little beside one,
 /// which are taken with every pass; the other half is shared out evenly among the costly ones, so that each is taken as often as its share allows and none
-/// goes without. What a measure costs is a guess before it was taken for the first time and what it took then; it is taken when its share has come up for
-/// what it has spent and what it is going to cost, so the budget holds from the beginning.
+/// goes without. Each is taken at the multiples of a power of two of steps, the smallest that its share pays for, so two runs that can afford different
+/// powers meet at the multiples of the larger one. What a measure costs is a guess before it was taken for the first time and what it took then; nothing is
+/// taken before its share has come up for what it has spent and what it is going to cost, so the budget holds from the beginning.
 /// </summary>
 /// <param name="budget">Share of the time.</param>
 /// <param name="guesses">Seconds that each measure is reckoned to cost.</param>
@@ -27,9 +30,10 @@ internal sealed class MeasureSchedule(double budget, IReadOnlyList<double> guess
     public double Cost(int measure) => _costs[measure];
 
     /// <summary>The measures to be taken now; none where there is nothing to be measured.</summary>
+    /// <param name="step">Steps taken.</param>
+    /// <param name="stepSeconds">What a step takes.</param>
     /// <param name="elapsed">Seconds since the run began.</param>
-    /// <param name="isCheckpoint">The model is about to be saved: what other measures left of the budget may be used up too.</param>
-    public IReadOnlyList<int> Due(double elapsed, bool isCheckpoint)
+    public IReadOnlyList<int> Due(long step, double stepSeconds, double elapsed)
     {
         double pass = PassCost, passSpent = _passSpent;
         int costly = 0;
@@ -38,9 +42,9 @@ internal sealed class MeasureSchedule(double budget, IReadOnlyList<double> guess
             (pass, passSpent, costly) = IsCheap(i) ? (pass + _costs[i], passSpent + _spent[i], costly) : (pass, passSpent, costly + 1);
         }
 
-        double earned = budget * elapsed, left = earned - Spent - pass;
-        bool isDue = passSpent + pass <= (costly > 0 ? earned / 2 : earned);
-        if (left < 0 || (!isDue && !isCheckpoint))
+        double passShare = costly > 0 ? budget / 2 : budget, costlyShare = budget / 2 / Math.Max(1, costly);
+        double left = (budget * elapsed) - Spent - pass;
+        if (left < 0 || passSpent + pass > passShare * elapsed || !IsAt(step, pass / (passShare * stepSeconds)))
         {
             return [];
         }
@@ -52,7 +56,7 @@ internal sealed class MeasureSchedule(double budget, IReadOnlyList<double> guess
             {
                 (due ??= []).Add(i);
             }
-            else if (_costs[i] <= left && (isCheckpoint || _spent[i] + _costs[i] <= earned / 2 / costly))
+            else if (_costs[i] <= left && _spent[i] + _costs[i] <= costlyShare * elapsed && IsAt(step, _costs[i] / (costlyShare * stepSeconds)))
             {
                 (due ??= []).Add(i);
                 left -= _costs[i];
@@ -61,6 +65,9 @@ internal sealed class MeasureSchedule(double budget, IReadOnlyList<double> guess
 
         return due ?? (IReadOnlyList<int>)[];
     }
+
+    // Whether a step is a multiple of the smallest power of two that is at least so many steps.
+    private static bool IsAt(long step, double least) => least <= 1 || (least <= 1L << 62 && step % (long)BitOperations.RoundUpToPowerOf2((ulong)Math.Ceiling(least)) == 0);
 
     /// <summary>The cheapest measures that can be taken within a time of their own; none where not even a pass can, if what that takes is known.</summary>
     public IReadOnlyList<int> Within(double seconds)

@@ -80,7 +80,7 @@ public sealed class TrainLoop
         if (end == TrainEnd.OutOfTime)
         {
             Evaluate(isLast: true, stop);
-            _session.Geometry?.Measure(_step, _clock.LastSeconds, isCheckpoint: true, isLast: true, stop);
+            _session.Geometry?.Measure(_step, _clock.LastSeconds, isLast: true, stop);
         }
 
         if (_session.SavedStep != _step)
@@ -112,7 +112,7 @@ public sealed class TrainLoop
                 _observer?.Sampled(_step, text);
             }
 
-            _session.Geometry?.Measure(_step, _clock.LastSeconds, Due(_config.CheckpointEvery), isLast: _step == Steps, stop);
+            _session.Geometry?.Measure(_step, _clock.LastSeconds, isLast: _step == Steps, stop);
             return true;
         }
         catch (OperationCanceledException) when (stop.IsCancellationRequested)

@@ -18,7 +18,7 @@ public class GeometryRecorderTests
         for (int step = 1; step <= 1000; step++)
         {
             _clock.Move(1);
-            rig.Recorder.Measure(step, 1, isCheckpoint: false, isLast: false);
+            rig.Recorder.Measure(step, 1, isLast: false);
             Assert.That(rig.Spent, Is.LessThanOrEqualTo((0.02 * _clock.Seconds) + 5), $"after step {step}");
         }
 
@@ -32,11 +32,11 @@ public class GeometryRecorderTests
     {
         using var rig = new Rig(_clock, 0.2, 1.5);
         _clock.Move(2);
-        rig.Recorder.Measure(2, 1, isCheckpoint: true, isLast: true);
+        rig.Recorder.Measure(2, 1, isLast: true);
         Assert.That((rig.Taken(0), rig.Taken(1)), Is.EqualTo((2, 2)));
 
         using var slow = new Rig(_clock, 0.2, 100);
-        slow.Recorder.Measure(2, 1, isCheckpoint: true, isLast: true);
+        slow.Recorder.Measure(2, 1, isLast: true);
         Assert.That((slow.Taken(0), slow.Taken(1)), Is.EqualTo((1, 1)), "given up after the first layer");
         Assert.That(slow.Recorder.Latest, Has.Count.EqualTo(2));
     }
@@ -47,7 +47,7 @@ public class GeometryRecorderTests
         using var rig = new Rig(_clock, 3, 50, every: 4);
         for (int step = 1; step <= 12; step++)
         {
-            rig.Recorder.Measure(step, 0.001, isCheckpoint: false, isLast: step == 12);
+            rig.Recorder.Measure(step, 0.001, isLast: step == 12);
         }
 
         Assert.That((rig.Taken(0), rig.Taken(1)), Is.EqualTo((3 * 2, 3 * 2)));
@@ -58,8 +58,8 @@ public class GeometryRecorderTests
     public void NothingIsMeasuredTwiceAtOneStep()
     {
         using var rig = new Rig(_clock, 0.1, 0.1, every: 2);
-        rig.Recorder.Measure(2, 1, isCheckpoint: false, isLast: false);
-        rig.Recorder.Measure(2, 1, isCheckpoint: true, isLast: true);
+        rig.Recorder.Measure(2, 1, isLast: false);
+        rig.Recorder.Measure(2, 1, isLast: true);
         Assert.That((rig.Taken(0), rig.Taken(1)), Is.EqualTo((2, 2)));
     }
 

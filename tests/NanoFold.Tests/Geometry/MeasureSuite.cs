@@ -96,7 +96,7 @@ public class MeasureSuite : EngineTests
         using var recorder = new GeometryRecorder(probe, new GeometryConfig { Every = 1 }, shape.Tokens);
         for (int step = 1; step <= 2; step++)
         {
-            recorder.Measure(step, 1, isCheckpoint: false, isLast: false);
+            recorder.Measure(step, 1, isLast: false);
             tiny.Store.Backend.Fill(tiny.Store.Values(tiny.Store.Parameters[0]).With(Kernels.Layout.Of(1)), step);
         }
 

@@ -49,11 +49,11 @@ public class RecordedValuesTests
         using var model = new HandMadeModel(backend);
         IReadOnlyList<HandMadeLayer> before = model.Run();
         using GeometryRecorder recorder = Recorder(model, false, [new DriftMeasure()], null);
-        recorder.Measure(3, 0.1, isCheckpoint: false, isLast: false);
+        recorder.Measure(3, 0.1, isLast: false);
         Assert.That(recorder.Latest, Is.Empty, "the first time there is nothing before");
         model.Move();
         IReadOnlyList<HandMadeLayer> after = model.Run();
-        recorder.Measure(10, 0.1, isCheckpoint: false, isLast: false);
+        recorder.Measure(10, 0.1, isLast: false);
         for (int layer = 0; layer < 2; layer++)
         {
             Measured measured = recorder.Latest.Single(m => m.Place == new FigurePlace("step", $"blocks.{layer}.hook_resid_post", layer));
@@ -130,7 +130,7 @@ public class RecordedValuesTests
         using (JsonLinesLog log = JsonLinesLog.Open(path))
         using (GeometryRecorder recorder = Recorder(model, maskDocuments, measures, log, shape))
         {
-            recorder.Measure(3, 0.1, isCheckpoint: false, isLast: false);
+            recorder.Measure(3, 0.1, isLast: false);
         }
 
         return JsonLinesLog.Read(path);

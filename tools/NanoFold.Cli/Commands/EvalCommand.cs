@@ -15,6 +15,7 @@ internal static class EvalCommand
     {
         Option<string?> model = command.Text("--model", "RUN", "A run folder (its best checkpoint) or a checkpoint");
         Option<string?> data = command.Text("--data", "PATH", "A file, folder or pattern of text; all of it is evaluated");
+        command.Common = [CommonOptions.Device, CommonOptions.Threads];
         command.JsonKeys = "loss (nats per token), bitsPerByte, perplexity, tokens, bytes";
         command.Does(invocation => Run(
             invocation,

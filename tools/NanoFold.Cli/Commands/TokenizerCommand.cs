@@ -27,6 +27,7 @@ internal static class TokenizerCommand
         Option<string?> folder = command.Text("--out", "DIR", "The folder that gets the tokenizer.json; the current one if not given");
         Option<long?> vocab = command.Integer("--vocab", $"Symbols, 256 bytes and marks included ({s_defaultVocab} if not given)", 258, BpeTrainer.LargestVocab);
         Option<bool> marks = command.Flag("--marks", "Have two symbols that begin and end a document");
+        command.Common = [];
         command.JsonKeys = "path, vocab, merges, bytes, fingerprint, seconds";
         command.Does(invocation => Train(
             invocation,
@@ -42,6 +43,7 @@ internal static class TokenizerCommand
         Option<string?> file = command.Text("--file", "PATH", "The text");
         var text = new Argument<string?>("TEXT") { Description = "The text; standard input if neither it nor a file is given", Arity = ArgumentArity.ZeroOrOne };
         command.Add(text);
+        command.Common = [];
         command.JsonKeys = "tokenIds, tokens (what each stands for), count, bytes";
         command.Does(invocation => Encode(invocation, Load(invocation, model), Bytes(invocation.Get(text), invocation.Get(file))));
     }
@@ -51,6 +53,7 @@ internal static class TokenizerCommand
         Option<string?> model = AddModel(command);
         var ids = new Argument<string[]>("IDS") { Description = "Token ids, separated by spaces or commas; standard input if not given", Arity = ArgumentArity.ZeroOrMore };
         command.Add(ids);
+        command.Common = [];
         command.JsonKeys = "text";
         command.Does(invocation => Decode(invocation, Load(invocation, model), invocation.Get(ids) ?? []));
     }
@@ -83,8 +86,8 @@ internal static class TokenizerCommand
 
         string path = Path.Combine(folder, Tokenizer.FileName);
         Output output = invocation.Output;
-        output.Text.WriteLine(FormattableString.Invariant(
-            $"{path}: {tokenizer.Vocab} symbols, {tokenizer.Merges} merges from {corpus.Bytes} bytes of {corpus.Name} in {seconds:0.0} s"));
+        output.Line(
+            $"{path}: {Display.Count(tokenizer.Vocab, "symbol")}, {Display.Count(tokenizer.Merges, "merge")} from {Display.Count(corpus.Bytes, "byte")} of {corpus.Name} in {Display.Number(seconds, "0.0")} s");
         output.Result(new JsonObject
         {
             ["path"] = path,

@@ -24,7 +24,7 @@ internal static class TrainCommand
         Interrupt interrupt = invocation.Interrupt;
         // A run is saved before it ends because nobody reads on.
         using var unread = CancellationTokenSource.CreateLinkedTokenSource(interrupt.Token);
-        LostOutput.Instead = unread.Cancel;
+        using IDisposable ending = LostOutput.Instead(unread.Cancel);
         var progress = new TrainProgress(invocation.Output);
         using TrainSession session = options.Resume(invocation) is { } resumed
             ? TrainSession.Resume(resumed, backend, config, progress.Note, unread.Token)
