@@ -32,7 +32,8 @@ public sealed class RunLock : IDisposable
     }
 
     /// <summary>Locks a folder, which is created where it does not exist.</summary>
-    /// <exception cref="UserException">Another process, or this one, has it locked; or it cannot be written.</exception>
+    /// <exception cref="FolderInUseException">Another process, or this one, has it locked.</exception>
+    /// <exception cref="UserException">It cannot be written.</exception>
     public static RunLock Acquire(string folder)
     {
         string path = Path.Combine(folder, FileName);
@@ -57,7 +58,7 @@ public sealed class RunLock : IDisposable
         catch (Exception exception) when (FileFault.Is(exception))
         {
             throw IsHeld(exception)
-                ? new UserException($"{folder} is being written by another nanofold; wait for it to end or choose another folder (--out)", exception)
+                ? new FolderInUseException(folder, exception)
                 : FileFault.Describe("cannot lock", folder, exception);
         }
     }
@@ -74,3 +75,7 @@ public sealed class RunLock : IDisposable
     private static bool IsHeld(Exception exception) => exception.GetType() == typeof(IOException)
         && (OperatingSystem.IsWindows() ? (exception.HResult & 0xFFFF) is 32 or 33 : exception.HResult is 11 or 35);
 }
+
+/// <summary>A folder is locked by someone who writes it.</summary>
+public sealed class FolderInUseException(string folder, Exception innerException)
+    : UserException($"{folder} is being written by another nanofold; wait for it to end or choose another folder (--out)", innerException);

@@ -87,6 +87,9 @@ public sealed class TrainSession : IDisposable
 
     public Trainer Trainer { get; }
 
+    /// <summary>Measures the loss over the validation text, also with points of the model edited; null where there is no such text.</summary>
+    public Evaluator? Evaluator => _evaluator;
+
     public Text.Tokenizer Tokenizer => _dataset.Tokenizer;
 
     /// <summary>Forward and backward, by <see cref="CostModel.FlopsPerToken"/>.</summary>
