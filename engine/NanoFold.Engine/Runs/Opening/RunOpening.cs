@@ -39,7 +39,12 @@ internal static class RunOpening
             MemoryCheck.RequireRun(config, backend);
             session = new TrainSession(config, dataset, backend, run, drawsParameters: start is null);
             InitialWeights.Read(start, session.Model.Store, note);
-            run?.WriteConfig(config);
+            if (run is not null)
+            {
+                DiskCheck.Require(run.Path, DiskCheck.CheckpointBytes(session), config.Train.KeepCheckpoints, DiskCheck.FreeBytes(run.Path), note);
+                run.WriteConfig(config);
+            }
+
             SaveAtStart(session);
             return session;
         }
