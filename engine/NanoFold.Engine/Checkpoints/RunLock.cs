@@ -12,9 +12,24 @@ public sealed class RunLock : IDisposable
     /// <summary>The file in the locked folder; it holds the process's number.</summary>
     public const string FileName = "run.lock";
 
+    private readonly string _path;
     private readonly FileStream _file;
 
-    private RunLock(FileStream file) => _file = file;
+    private RunLock(string path, FileStream file)
+    {
+        _path = path;
+        _file = file;
+    }
+
+    /// <summary>Whether the locked file is still where it was: false where its folder was moved, deleted, or another one is in its place.</summary>
+    public bool IsInPlace => IsAt(_path);
+
+    /// <summary>Where the locked folder is now, as far as the system can say (Linux); null where it is deleted.</summary>
+    public string? Find()
+    {
+        string? file = OperatingSystem.IsLinux() ? new FileInfo($"/proc/self/fd/{_file.SafeFileHandle.DangerousGetHandle()}").LinkTarget : null;
+        return file is not null && IsAt(file) ? Path.GetDirectoryName(file) : null;
+    }
 
     /// <summary>Locks a folder, which is created where it does not exist.</summary>
     /// <exception cref="FolderInUseException">Another process, or this one, has it locked.</exception>
@@ -38,7 +53,7 @@ public sealed class RunLock : IDisposable
                 throw;
             }
 
-            return new RunLock(file);
+            return new RunLock(path, file);
         }
         catch (Exception exception) when (FileFault.Is(exception))
         {
@@ -49,6 +64,12 @@ public sealed class RunLock : IDisposable
     }
 
     public void Dispose() => _file.Dispose();
+
+    // .NET has no number of a file to compare; no two files were made at the same time and under the same name.
+    private bool IsAt(string path)
+        => File.Exists(path)
+            && File.GetCreationTimeUtc(path) == File.GetCreationTimeUtc(_file.SafeFileHandle)
+            && File.GetLastWriteTimeUtc(path) == File.GetLastWriteTimeUtc(_file.SafeFileHandle);
 
     // ERROR_SHARING_VIOLATION and ERROR_LOCK_VIOLATION; EWOULDBLOCK on Linux and macOS.
     private static bool IsHeld(Exception exception) => exception.GetType() == typeof(IOException)
