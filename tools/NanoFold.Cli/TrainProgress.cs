@@ -1,4 +1,5 @@
 using System.Globalization;
+using NanoFold.Cli.Writing;
 using NanoFold.Engine.Measurement;
 using NanoFold.Engine.Model;
 using NanoFold.Engine.Runs;
@@ -51,12 +52,12 @@ internal sealed class TrainProgress : ITrainObserver
         _flopsPerToken = session.FlopsPerToken;
         _peak = MatMulPeak.Measure(backend, session.Config.Train.Precision.Activations());
         (string name, long tokens, bool fromCache) = session.Corpus;
-        Line($"{session.Config.Preset}: {Display.Count(session.Model.Store.Count)} parameters, {Display.Count(model.Layers, "layer")}, width {model.Width}, context {model.Context}, {session.Tokenizer.Name} tokenizer of {session.Tokenizer.Vocab}");
-        Line($"{name}: {Display.Count(tokens)} tokens{(fromCache ? " (cached)" : "")}; {Display.Count(session.Trainer.Schedule.Steps, "step")} of {session.Config.Train.Batch * session.Config.Train.Accumulate} × {model.Context} tokens");
+        Line($"{session.Config.Preset}: {Display.Count(session.Model.Store.Count)} parameters, {Display.Count(model.Layers, "layer")}, width {Display.Count(model.Width)}, context {Display.Count(model.Context)}, {session.Tokenizer.Name} tokenizer of {Display.Count(session.Tokenizer.Vocab)}");
+        Line($"{name}: {Display.Count(tokens)} tokens{(fromCache ? " (cached)" : "")}; {Display.Count(session.Trainer.Schedule.Steps, "step")} of {Display.Count((long)session.Config.Train.Batch * session.Config.Train.Accumulate)} × {Display.Count(model.Context)} tokens");
         Line($"{backend.Name}: {Display.Quantity(_peak, "FLOP")}/s in matrix products; run folder {session.RunPath}");
         if (session.State.Step > 0)
         {
-            Line($"going on after step {session.State.Step}");
+            Line($"going on after step {Display.Count(session.State.Step)}");
         }
     }
 
@@ -78,18 +79,18 @@ internal sealed class TrainProgress : ITrainObserver
         {
             _task.MaxValue = report.Steps;
             _task.Value = report.Step;
-            _task.Description = $"{report.Step}/{report.Steps}  {Loss(report.Result)}  {Rates(report)}";
+            _task.Description = $"{Display.Count(report.Step)}/{Display.Count(report.Steps)}  {Loss(report.Result)}  {Rates(report)}";
         }
         else if (report.Step == 1 || report.Step >= _nextLine || report.Step == report.Steps)
         {
             _nextLine = (report.Step / Math.Max(1, report.Steps / LinesPerRun) + 1) * Math.Max(1, report.Steps / LinesPerRun);
-            Line($"step {report.Step}/{report.Steps}  {Loss(report.Result)}  {Rates(report)}");
+            Line($"step {Display.Count(report.Step)}/{Display.Count(report.Steps)}  {Loss(report.Result)}  {Rates(report)}");
         }
     }
 
-    public void Evaluated(long step, Evaluation evaluation, Evaluation? full) => Line($"step {step}  {Validation(evaluation, full)}");
+    public void Evaluated(long step, Evaluation evaluation, Evaluation? full) => Line($"step {Display.Count(step)}  {Validation(evaluation, full)}");
 
-    public void Sampled(long step, string text) => Line($"step {step}  sample: {text.ReplaceLineEndings(" ⏎ ")}");
+    public void Sampled(long step, string text) => Line($"step {Display.Count(step)}  sample: {text.ReplaceLineEndings(" ⏎ ")}");
 
     public void Saved(long step, string path)
     {
@@ -104,10 +105,10 @@ internal sealed class TrainProgress : ITrainObserver
         }
 
         string loss = summary.Validation is { } validation ? Validation(validation, summary.FullValidation) : $"training loss {Figure(summary.TrainLoss)}";
-        Line($"{loss} after {Display.Count(summary.Steps, "step")}, {Time(summary.Seconds)}, {summary.TokensPerSecond.ToString("N0", CultureInfo.InvariantCulture)} tokens/s");
+        Line($"{loss} after {Display.Count(summary.Steps, "step")}, {Time(summary.Seconds)}, {Display.Count((long)Math.Round(summary.TokensPerSecond))} tokens/s");
         Line(summary.Steps < session.Trainer.Schedule.Steps
-            ? $"go on with:  ./nanofold train --resume {session.RunPath}"
-            : $"write with:  ./nanofold generate --model {session.RunPath}");
+            ? $"go on with:  ./nanofold train --resume {Display.Argument(session.RunPath!)}"
+            : $"write with:  ./nanofold generate --model {Display.Argument(session.RunPath!)}");
     }
 
     private string Rates(in StepReport report)
@@ -120,11 +121,15 @@ internal sealed class TrainProgress : ITrainObserver
     {
         if (_task is null)
         {
-            _output.Text.WriteLine(text);
+            _output.Line(text);
         }
         else
         {
-            _console.WriteLine(text);
+            // A line at a time: what the bar left behind it is cleared in the first one only.
+            foreach (string line in TextLayout.Wrap(text, Output.Columns(_output.Text)))
+            {
+                _console.WriteLine(line);
+            }
         }
     }
 
