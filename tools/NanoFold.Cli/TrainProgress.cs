@@ -107,8 +107,8 @@ internal sealed class TrainProgress : ITrainObserver
         string loss = summary.Validation is { } validation ? Validation(validation, summary.FullValidation) : $"training loss {Figure(summary.TrainLoss)}";
         Line($"{loss} after {Display.Count(summary.Steps, "step")}, {Time(summary.Seconds)}, {Display.Count((long)Math.Round(summary.TokensPerSecond))} tokens/s");
         Line(summary.Steps < session.Trainer.Schedule.Steps
-            ? $"go on with:  ./nanofold train --resume {session.RunPath}"
-            : $"write with:  ./nanofold generate --model {session.RunPath}");
+            ? $"go on with:  ./nanofold train --resume {Display.Argument(session.RunPath!)}"
+            : $"write with:  ./nanofold generate --model {Display.Argument(session.RunPath!)}");
     }
 
     private string Rates(in StepReport report)

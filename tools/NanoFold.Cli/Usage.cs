@@ -23,7 +23,9 @@ internal static class Usage
         {
             // What follows an unknown option may be its value.
             string[] options = [.. unmatched.Where(token => token.StartsWith('-'))];
-            return [.. (options.Length > 0 ? options : unmatched).Select(token => Unknown(root, command, token))];
+            return options.Length == 0 && IsAfterData(parsed)
+                ? [$"{unmatched[0]}: --data takes one path: name a folder, or a pattern in quotes such as --data '*.txt'"]
+                : [.. (options.Length > 0 ? options : unmatched).Select(token => Unknown(root, command, token))];
         }
 
         return command.Subcommands.Count > 0
@@ -34,6 +36,14 @@ internal static class Usage
     /// <summary>A command as it is typed: <c>nanofold tokenizer train</c>.</summary>
     public static string PathOf(Command command)
         => command is RootCommand ? Program.Name : $"{PathOf(command.Parents.OfType<Command>().First())} {command.Name}";
+
+    // The shell makes several paths of a pattern without quotes.
+    private static bool IsAfterData(ParseResult parsed)
+    {
+        string[] tokens = [.. parsed.Tokens.Select(token => token.Value)];
+        int first = Array.IndexOf(tokens, parsed.UnmatchedTokens[0]);
+        return first >= 2 && tokens[first - 2] == "--data";
+    }
 
     private static string Describe(ParseError error) => error.SymbolResult is OptionResult { Tokens.Count: 0, Option: { } option }
         ? $"{option.Name}: its value is missing; expected {option.HelpName}"

@@ -28,7 +28,7 @@ public sealed class BatchSource : IBatchSource
         if (shard.Tokens <= context)
         {
             throw new UserException(
-                $"{name}: has {shard.Tokens} tokens to train on, but a context of {context} needs {context + 1L}: use more text or a context of at most {Math.Max(0, shard.Tokens - 1)}");
+                $"{name}: has {shard.Tokens} tokens to train on, but a context of {context} needs {context + 1L}: use more text{(shard.Tokens > 1 ? $" or a context of at most {shard.Tokens - 1}" : "")}");
         }
 
         _shard = shard;

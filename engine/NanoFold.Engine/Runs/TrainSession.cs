@@ -87,6 +87,9 @@ public sealed class TrainSession : IDisposable
 
     public Trainer Trainer { get; }
 
+    /// <summary>Measures the loss over the validation text, also with points of the model edited; null where there is no such text.</summary>
+    public Evaluator? Evaluator => _evaluator;
+
     public Text.Tokenizer Tokenizer => _dataset.Tokenizer;
 
     /// <summary>Forward and backward, by <see cref="CostModel.FlopsPerToken"/>.</summary>
@@ -175,27 +178,27 @@ public sealed class TrainSession : IDisposable
         {
             Step = step, Seconds = _secondsBefore + seconds, ElapsedSeconds = ElapsedSeconds, BestLoss = isBest ? _compared.Loss : State.BestLoss, LossScale = lossScale, GoodSteps = goodSteps,
         };
-        SavedStep = step;
         if (_folder is null)
         {
+            SavedStep = step;
             return null;
         }
 
-        Checkpoint checkpoint = _folder.Checkpoints.Write(step,
-        [
-            ModelFile.Of(Model.Store),
-            OptimizerFile.Of(Trainer.Optimizer, Model.Store),
-            new CheckpointFile(RunConfig.FileName, stream => stream.Write(System.Text.Encoding.UTF8.GetBytes(Config.ToJson()))),
-            new CheckpointFile(Text.Tokenizer.FileName, stream => stream.Write(Tokenizer.Serialize())),
-        ],
-        State.ToFile);
-        if (isBest)
+        string path;
+        try
         {
-            _folder.Checkpoints.MarkBest(step, _compared.Loss);
+            _folder.Mend(Config);
+            path = Write(_folder.Checkpoints, step, isBest);
+            _folder.Mend(Config);
+        }
+        catch (UserException e) when (step > Math.Max(0, SavedStep))
+        {
+            throw new RunRescue(_folder, Config).Save(step, folder => Write(folder, step, isBest), e);
         }
 
+        SavedStep = step;
         _folder.Checkpoints.Prune(Config.Train.KeepCheckpoints, Config.Train.CheckpointAtStart);
-        return checkpoint.Path;
+        return path;
     }
 
     public void Dispose()
@@ -208,6 +211,24 @@ public sealed class TrainSession : IDisposable
         Model.Dispose();
         _dataset.Dispose();
         _folder?.Dispose();
+    }
+
+    private string Write(CheckpointFolder checkpoints, long step, bool isBest)
+    {
+        Checkpoint checkpoint = checkpoints.Write(step,
+        [
+            ModelFile.Of(Model.Store),
+            OptimizerFile.Of(Trainer.Optimizer, Model.Store),
+            new CheckpointFile(RunConfig.FileName, stream => stream.Write(System.Text.Encoding.UTF8.GetBytes(Config.ToJson()))),
+            new CheckpointFile(Text.Tokenizer.FileName, stream => stream.Write(Tokenizer.Serialize())),
+        ],
+        State.ToFile);
+        if (isBest)
+        {
+            checkpoints.MarkBest(step, _compared.Loss);
+        }
+
+        return checkpoint.Path;
     }
 
     private RunPlace PlaceAt(long step)

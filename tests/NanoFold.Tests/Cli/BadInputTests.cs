@@ -166,7 +166,8 @@ public class BadInputTests
         File.WriteAllText(path, "mine");
         CommandLine run = Train("--out", _rig["run"]);
 
-        Assert.That((run.Code, run.ErrorLines[^1]), Is.EqualTo((1, $"nanofold: cannot write {path}: The file '{path}' already exists.")));
+        string rescued = _rig["run-rescued"];
+        Assert.That((run.Code, run.ErrorLines[^1]), Is.EqualTo((1, $"nanofold: cannot write {path}: The file '{path}' already exists; the state of step 5 is saved in {rescued}; the run's own folder has no checkpoint; go on with --resume {rescued}")));
         Assert.That(File.ReadAllText(path), Is.EqualTo("mine"));
     }
 
