@@ -11,6 +11,9 @@ internal static class CommonOptions
     public const string Threads = "--threads";
     public const string Seed = "--seed";
 
+    /// <summary>All of them.</summary>
+    public static readonly string[] Names = [Json, Device, Threads, Seed];
+
     public static void AddTo(RootCommand root)
     {
         root.Add(new Option<bool>(Json)
@@ -20,8 +23,8 @@ internal static class CommonOptions
         });
         root.Add(new Option<string>(Device)
         {
-            Description = "Where to compute: auto, cpu, cuda or opencl",
-            HelpName = "DEVICE",
+            Description = "Where to compute",
+            HelpName = "auto|cpu|cuda|opencl",
             DefaultValueFactory = static _ => "auto",
             Recursive = true,
         });

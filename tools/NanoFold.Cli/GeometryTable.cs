@@ -23,23 +23,27 @@ internal static class GeometryTable
             Write(output, table.Key, [.. table]);
         }
 
-        string legends = string.Join("; ", latest.Select(m => m.Measure).Where(m => m.Legend.Length > 0).Select(m => m.Legend).Distinct());
         long last = latest.Max(m => m.Step);
-        string at = last == steps ? "" : $" at step {last}";
-        output.Text.WriteLine($"residual stream after each block{at}, {geometry.Shape.Points} of {geometry.Shape.Tokens} probe tokens, neighbors of {geometry.Shape.Neighbors}; {legends}");
-        string[] earlier = [.. latest.Where(m => m.Step < last).GroupBy(m => m.Measure.Kind).Select(g => $"{g.Key} of step {g.Max(m => m.Step)}")];
+        string at = last == steps ? "" : $" at step {Display.Count(last)}";
+        output.Line($"residual stream after each block{at}, {Display.Count(geometry.Shape.Points)} of {Display.Count(geometry.Shape.Tokens)} probe tokens, neighbors of {Display.Count(geometry.Shape.Neighbors)}");
+        foreach (string legend in latest.Select(m => m.Measure.Legend).Where(legend => legend.Length > 0).Distinct())
+        {
+            output.Line($"  {legend}");
+        }
+
+        string[] earlier = [.. latest.Where(m => m.Step < last).GroupBy(m => m.Measure.Kind).Select(g => $"{g.Key} of step {Display.Count(g.Max(m => m.Step))}")];
         if (earlier.Length > 0)
         {
-            output.Text.WriteLine($"for want of time: {string.Join(", ", earlier)}");
+            output.Line($"for want of time: {string.Join(", ", earlier)}");
         }
 
         int[] seen = [.. latest.Select(m => m.Place.Layer).OfType<int>()], missing = seen.Length == 0 ? [] : [.. Enumerable.Range(0, geometry.Layers).Except(seen)];
         if (missing.Length > 0)
         {
-            output.Text.WriteLine($"for want of time not measured: layers {string.Join(", ", missing)}");
+            output.Line($"for want of time not measured: layers {string.Join(", ", missing)}");
         }
 
-        output.Text.WriteLine();
+        output.Line();
     }
 
     private static void Write(Output output, string title, IReadOnlyList<Measured> measured)
@@ -57,7 +61,7 @@ internal static class GeometryTable
         string[] rows = [.. measured.Select(m => m.Place).OrderBy(p => p.Layer ?? -1).ThenBy(p => p.Head ?? -1).Select(RowOf).Distinct()];
         // A column that no row has a figure for would only take room.
         columns = [.. columns.Where(c => rows.Any(row => values.GetValueOrDefault((row, c.Measure, c.Column.Figure)) is not null))];
-        output.Text.WriteLine();
+        output.Line();
         output.Table(
             numbers: true,
             [

@@ -1,6 +1,7 @@
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using NanoFold.Cli.Writing;
 using NanoFold.Engine;
 
 namespace NanoFold.Cli;
@@ -9,12 +10,16 @@ namespace NanoFold.Cli;
 /// Where a verb writes. With <c>--json</c>, standard output gets one JSON object as its last line and nothing else; what is meant for
 /// people goes to standard error.
 /// </summary>
-internal sealed class Output(TextWriter standard, TextWriter error, bool json)
+/// <param name="standard">Standard output.</param>
+/// <param name="error">Standard error.</param>
+/// <param name="json">Whether the result is asked for as JSON.</param>
+/// <param name="width">Columns that lines are laid out for, 0 for any; null for those of the terminal, where there is one.</param>
+internal sealed class Output(TextWriter standard, TextWriter error, bool json, int? width = null)
 {
     private static readonly JsonSerializerOptions s_line = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
-    /// <summary>Whether <see cref="Text"/> is a terminal, where a bar can move.</summary>
-    public bool IsTerminal => ReferenceEquals(Text, Console.Out) && !Console.IsOutputRedirected || ReferenceEquals(Text, Console.Error) && !Console.IsErrorRedirected;
+    /// <summary>Whether <see cref="Text"/> is a terminal where a bar can move; one that says it is dumb, or that is to have no colors, gets plain lines.</summary>
+    public bool IsTerminal => Columns(Text) > 0 && Environment.GetEnvironmentVariable("TERM") is not "dumb" && string.IsNullOrEmpty(Environment.GetEnvironmentVariable("NO_COLOR"));
 
     /// <summary>Text that a verb is asked for: a table, a sample.</summary>
     public TextWriter Text => json ? error : standard;
@@ -23,17 +28,37 @@ internal sealed class Output(TextWriter standard, TextWriter error, bool json)
     public TextWriter Error => error;
 
     /// <summary>A line about what goes on, marked as this program's.</summary>
-    public void Note(string line) => error.WriteLine($"{Program.Name}: {line}");
+    public void Note(string line) => Write(error, $"{Program.Name}: {line}");
+
+    /// <summary>A line of text, in whole words where a terminal is narrower.</summary>
+    public void Line(string text = "") => Write(Text, text);
 
     /// <summary>Rows in aligned columns.</summary>
     /// <param name="numbers">The columns after the first hold numbers and are aligned to the right.</param>
     /// <param name="rows">Their cells.</param>
     public void Table(bool numbers, params IReadOnlyList<string[]> rows)
     {
-        int[] widths = [.. Enumerable.Range(0, rows.Max(row => row.Length)).Select(c => rows.Max(row => c < row.Length ? row[c].Length : 0))];
-        foreach (string[] row in rows)
+        foreach (string line in TextLayout.Table(rows, numbers, width ?? Columns(Text)))
         {
-            Text.WriteLine(string.Join("  ", row.Select((cell, c) => numbers && c > 0 ? cell.PadLeft(widths[c]) : cell.PadRight(widths[c]))).TrimEnd());
+            Text.WriteLine(line);
+        }
+    }
+
+    /// <summary>Columns of the terminal that a writer is, or 0 where it is none.</summary>
+    public static int Columns(TextWriter writer)
+    {
+        if (!(ReferenceEquals(writer, Console.Out) && !Console.IsOutputRedirected) && !(ReferenceEquals(writer, Console.Error) && !Console.IsErrorRedirected))
+        {
+            return 0;
+        }
+
+        try
+        {
+            return Console.WindowWidth;
+        }
+        catch (IOException)
+        {
+            return 0;
         }
     }
 
@@ -44,6 +69,14 @@ internal sealed class Output(TextWriter standard, TextWriter error, bool json)
         {
             standard.WriteLine(FiniteJson.Clean(result)!.ToJsonString(s_line));
             standard.Flush();
+        }
+    }
+
+    private void Write(TextWriter writer, string text)
+    {
+        foreach (string line in TextLayout.Wrap(text, width ?? Columns(writer)))
+        {
+            writer.WriteLine(line);
         }
     }
 }

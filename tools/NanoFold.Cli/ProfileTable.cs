@@ -14,12 +14,12 @@ internal sealed class ProfileTable(Output output, ProfileReport report)
     public void Write()
     {
         Roofline peak = report.Peak;
-        output.Text.WriteLine($"this machine reaches {Figure(peak.FlopsPerSecond / 1e9)} GFLOP/s and {Figure(peak.BytesPerSecond / 1e9)} GB/s from memory; below {Figure(peak.Ridge)} FLOP/byte memory limits");
-        output.Text.WriteLine();
+        output.Line($"this machine reaches {Figure(peak.FlopsPerSecond / 1e9)} GFLOP/s and {Figure(peak.BytesPerSecond / 1e9)} GB/s from memory; below {Figure(peak.Ridge)} FLOP/byte memory limits");
+        output.Line();
         Table("op", report.Ops, "in no op");
-        output.Text.WriteLine();
+        output.Line();
         Table("kernel", report.Kernels, "in no kernel");
-        output.Text.WriteLine();
+        output.Line();
         Conclude();
     }
 
@@ -65,25 +65,25 @@ internal sealed class ProfileTable(Output output, ProfileReport report)
     {
         ProfileRow step = report.Step;
         (double low, double high) = report.OverheadQuartiles;
-        output.Text.WriteLine($"step {Time(step.Seconds)} ms, {Percent(report.SecondsOutside / step.Seconds)} % of it in no op; executed {Figure(step.FlopsPerSecond / 1e9)} GFLOP/s, {Percent(step.FlopsPerSecond / report.Peak.FlopsPerSecond)} % of peak");
-        output.Text.WriteLine($"{Display.Count((long)report.TokensPerSecond)} tokens/s without profiling, which adds {Percent(report.Overhead)} % (median of {Display.Count(report.Steps, "pair")}, quartiles {Percent(low)} and {Percent(high)})");
+        output.Line($"step {Time(step.Seconds)} ms, {Percent(report.SecondsOutside / step.Seconds)} % of it in no op; executed {Figure(step.FlopsPerSecond / 1e9)} GFLOP/s, {Percent(step.FlopsPerSecond / report.Peak.FlopsPerSecond)} % of peak");
+        output.Line($"{Display.Count((long)report.TokensPerSecond)} tokens/s without profiling, which adds {Percent(report.Overhead)} % (median of {Display.Count(report.Steps, "pair")}, quartiles {Percent(low)} and {Percent(high)})");
         ProfileRow[] above = [.. report.Ops.Concat(report.Kernels).Where(row => row.Share >= LeastShare && report.Peak.ShareOf(row) > 1)];
         if (above.Any(row => !IsComputeBound(row)))
         {
-            output.Text.WriteLine("memory over 100 %: the data was still in a cache, which is faster than memory");
+            output.Line("memory over 100 %: the data was still in a cache, which is faster than memory");
         }
 
         if (above.Any(IsComputeBound))
         {
-            output.Text.WriteLine("compute over 100 %: the machine was busy when its peak was measured; --remeasure does it again");
+            output.Line("compute over 100 %: the machine was busy when its peak was measured; --remeasure does it again");
         }
 
-        output.Text.WriteLine("largest:");
+        output.Line("largest:");
         IEnumerable<string> largest = report.Ops.OrderByDescending(row => row.Seconds).Take(3)
             .Select(row => $"{row.Name}, {row.Phase.ToString().ToLowerInvariant()}: {row.Share * 100:0} % of the step, bound by {(IsComputeBound(row) ? "computing" : "memory")}, at {report.Peak.ShareOf(row) * 100:0} % of the roofline");
         foreach (string line in largest)
         {
-            output.Text.WriteLine($"  {line}");
+            output.Line($"  {line}");
         }
     }
 

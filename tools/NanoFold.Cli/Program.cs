@@ -11,6 +11,8 @@ internal static class Program
 {
     public const string Name = "nanofold";
 
+    private const string Help = "help";
+
     private static readonly Verb[] s_verbs =
     [
         new("train", "Train a model; writes a run folder", TrainCommand.Build),
@@ -23,6 +25,7 @@ internal static class Program
         new("tokenizer", "Train a tokenizer; turn text into tokens and back", TokenizerCommand.Build),
         new("data", "What a corpus holds, and what it is as tokens", DataCommand.Build),
         new("devices", "The devices that can compute", DevicesCommand.Build),
+        new(Help, "What a verb does and takes: help VERB is VERB --help", static _ => { }),
     ];
 
     public static int Main(string[] args)
@@ -37,7 +40,7 @@ internal static class Program
     }
 
     /// <summary>Runs a command line and returns its exit code.</summary>
-    public static int Run(IReadOnlyList<string> args, TextWriter standard, TextWriter error)
+    public static int Run(string[] args, TextWriter standard, TextWriter error)
     {
         int code;
         try
@@ -51,10 +54,6 @@ internal static class Program
         catch (Exception exception)
         {
             code = Faults.Report(exception, error);
-        }
-        finally
-        {
-            LostOutput.Instead = null;
         }
 
         if (LostOutput.Last is not { } lost)
@@ -71,8 +70,14 @@ internal static class Program
         return code > 128 ? code : lost.Code;
     }
 
-    private static int Dispatch(IReadOnlyList<string> args, TextWriter standard, TextWriter error)
+    private static int Dispatch(string[] args, TextWriter standard, TextWriter error)
     {
+        if (args is [Help, .. { } asked])
+        {
+            // What is no verb is said to be none.
+            args = asked is [] || Array.Exists(s_verbs, verb => verb.Name == asked[0]) ? [.. asked, "--help"] : asked;
+        }
+
         RootCommand root = Root(args);
         ParseResult parsed = root.Parse(args, new ParserConfiguration { EnablePosixBundling = false, ResponseFileTokenReplacer = null });
         if (Usage.Problems(root, parsed) is { Count: > 0 } problems)
@@ -91,12 +96,12 @@ internal static class Program
     }
 
     // Where the first word is a verb, only that one gets its options: the others are there to be listed.
-    private static RootCommand Root(IReadOnlyList<string> args)
+    private static RootCommand Root(string[] args)
     {
         var root = new RootCommand("A transformer engine from scratch: trains, compares, profiles and measures small models.");
         CommonOptions.AddTo(root);
         VerbHelp.AddTo(root);
-        Verb? named = args.Count > 0 ? Array.Find(s_verbs, verb => verb.Name == args[0]) : null;
+        Verb? named = args.Length > 0 ? Array.Find(s_verbs, verb => verb.Name == args[0]) : null;
         foreach (Verb verb in s_verbs)
         {
             root.Add(verb.ToCommand(complete: named is null || named == verb));

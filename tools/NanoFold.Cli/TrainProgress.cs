@@ -1,4 +1,5 @@
 using System.Globalization;
+using NanoFold.Cli.Writing;
 using NanoFold.Engine.Measurement;
 using NanoFold.Engine.Model;
 using NanoFold.Engine.Runs;
@@ -61,12 +62,12 @@ internal sealed class TrainProgress : ITrainObserver
         _flopsPerToken = session.FlopsPerToken;
         _peak = MatMulPeak.Measure(backend, session.Config.Train.Precision.Activations());
         (string name, long tokens, bool fromCache) = session.Corpus;
-        Line($"{session.Config.Preset}: {Display.Count(session.Model.Store.Count)} parameters, {Display.Count(model.Layers, "layer")}, width {model.Width}, context {model.Context}, {session.Tokenizer.Name} tokenizer of {session.Tokenizer.Vocab}");
-        Line($"{name}: {Display.Count(tokens)} tokens{(fromCache ? " (cached)" : "")}; {Plan(session)} of {session.Config.Train.Batch * session.Config.Train.Accumulate} × {model.Context} tokens");
+        Line($"{session.Config.Preset}: {Display.Count(session.Model.Store.Count)} parameters, {Display.Count(model.Layers, "layer")}, width {Display.Count(model.Width)}, context {Display.Count(model.Context)}, {session.Tokenizer.Name} tokenizer of {Display.Count(session.Tokenizer.Vocab)}");
+        Line($"{name}: {Display.Count(tokens)} tokens{(fromCache ? " (cached)" : "")}; {Plan(session)} of {Display.Count((long)session.Config.Train.Batch * session.Config.Train.Accumulate)} × {Display.Count(model.Context)} tokens");
         Line($"{backend.Name}: {Display.Quantity(_peak, "FLOP")}/s in matrix products; run folder {session.RunPath}");
         if (session.State.Step > 0)
         {
-            Line($"going on after step {session.State.Step}");
+            Line($"going on after step {Display.Count(session.State.Step)}");
         }
     }
 
@@ -84,7 +85,7 @@ internal sealed class TrainProgress : ITrainObserver
 
     public void Stepped(in StepReport report)
     {
-        string steps = report.Steps is { } planned ? $"{report.Step}/{planned}" : $"{report.Step}";
+        string steps = report.Steps is { } planned ? $"{Display.Count(report.Step)}/{Display.Count(planned)}" : Display.Count(report.Step);
         if (_task is not null)
         {
             _task.MaxValue = report.Steps ?? double.MaxValue;
@@ -98,9 +99,9 @@ internal sealed class TrainProgress : ITrainObserver
         }
     }
 
-    public void Evaluated(long step, Evaluation evaluation, Evaluation? full) => Line($"step {step}  {Validation(evaluation, full)}");
+    public void Evaluated(long step, Evaluation evaluation, Evaluation? full) => Line($"step {Display.Count(step)}  {Validation(evaluation, full)}");
 
-    public void Sampled(long step, string text) => Line($"step {step}  sample: {text.ReplaceLineEndings(" ⏎ ")}");
+    public void Sampled(long step, string text) => Line($"step {Display.Count(step)}  sample: {text.ReplaceLineEndings(" ⏎ ")}");
 
     public void Saved(long step, string path)
     {
@@ -114,10 +115,10 @@ internal sealed class TrainProgress : ITrainObserver
             GeometryTable.Write(_output, geometry, summary.Steps);
         }
 
-        Line($"{Losses(summary)} after {Display.Count(summary.Steps, "step")}, {Time(summary.Seconds)}, {summary.TokensPerSecond.ToString("N0", CultureInfo.InvariantCulture)} tokens/s");
+        Line($"{Losses(summary)} after {Display.Count(summary.Steps, "step")}, {Time(summary.Seconds)}, {Display.Count((long)Math.Round(summary.TokensPerSecond))} tokens/s");
         Line(summary.Steps < session.Trainer.Schedule.Steps
-            ? $"go on with:  ./nanofold train --resume {session.RunPath}"
-            : $"write with:  ./nanofold generate --model {session.RunPath}");
+            ? $"go on with:  ./nanofold train --resume {Display.Argument(session.RunPath!)}"
+            : $"write with:  ./nanofold generate --model {Display.Argument(session.RunPath!)}");
     }
 
     // A plan may change on the way; until there is one, lines get further apart.
@@ -141,11 +142,15 @@ internal sealed class TrainProgress : ITrainObserver
     {
         if (_task is null)
         {
-            _output.Text.WriteLine(text);
+            _output.Line(text);
         }
         else
         {
-            _console.WriteLine(text);
+            // A line at a time: what the bar left behind it is cleared in the first one only.
+            foreach (string line in TextLayout.Wrap(text, Output.Columns(_output.Text)))
+            {
+                _console.WriteLine(line);
+            }
         }
     }
 
@@ -166,7 +171,7 @@ internal sealed class TrainProgress : ITrainObserver
         string training = double.IsNaN(summary.TrainLoss) ? "no step" : $"training loss {Figure(summary.TrainLoss)}";
         return summary.Validation is not { } validation ? training
             : summary.ValidationStep is { } step && step == summary.Steps ? Validation(validation, summary.FullValidation)
-            : $"{Validation(validation, summary.FullValidation)} {(summary.ValidationStep is { } before ? $"at step {before}" : "before")}; {training}";
+            : $"{Validation(validation, summary.FullValidation)} {(summary.ValidationStep is { } before ? $"at step {Display.Count(before)}" : "before")}; {training}";
     }
 
     private static string Figure(double value) => value.ToString("0.0000", CultureInfo.InvariantCulture);

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.CommandLine.Parsing;
 using System.Reflection;
 using NanoFold.Cli.Options;
 using NanoFold.Engine.Configuration;
@@ -10,6 +11,12 @@ internal sealed class VerbCommand(string name, string description) : Command(nam
 {
     /// <summary>The keys of its JSON result, for its help.</summary>
     public string? JsonKeys { get; set; }
+
+    /// <summary>Which of the options that every verb takes mean something to this one, besides <c>--json</c>; null for all of them.</summary>
+    public IReadOnlyList<string>? Common { get; set; }
+
+    /// <summary>Whether an option that every verb takes means something to this one.</summary>
+    public bool Means(string common) => Subcommands.Count == 0 && (common == CommonOptions.Json || Common is null || Common.Contains(common));
 
     /// <summary>Adds a part.</summary>
     public VerbCommand Sub(string name, string description)
@@ -91,9 +98,20 @@ internal sealed class VerbCommand(string name, string description) : Command(nam
             using var interrupt = new Interrupt();
             var invocation = new Invocation(parsed, interrupt);
             Devices.Require(invocation.Device);
+            if (Means(CommonOptions.Threads) && invocation.Threads > Environment.ProcessorCount)
+            {
+                invocation.Output.Note($"{CommonOptions.Threads} {invocation.Threads}: this machine has {Display.Count(Environment.ProcessorCount, "processor")}; more threads than processors are slower");
+            }
+
             try
             {
-                return action(invocation);
+                int done = action(invocation);
+                foreach (string option in Meaningless(parsed))
+                {
+                    invocation.Output.Note($"{option} means nothing to {Usage.PathOf(this)}");
+                }
+
+                return done;
             }
             catch (OperationCanceledException) when (interrupt.ExitCode is { } code)
             {
@@ -101,4 +119,13 @@ internal sealed class VerbCommand(string name, string description) : Command(nam
                 return code;
             }
         });
+
+    // What was given and changes nothing.
+    private IEnumerable<string> Meaningless(ParseResult parsed) =>
+    [
+        .. CommonOptions.Names.Where(name => !Means(name) && IsGiven(parsed.GetResult(name))),
+        .. Options.Where(option => option.Hidden && IsGiven(parsed.GetResult(option))).Select(option => option.Name),
+    ];
+
+    private static bool IsGiven(SymbolResult? result) => result is OptionResult { Implicit: false };
 }

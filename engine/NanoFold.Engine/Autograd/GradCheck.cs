@@ -19,7 +19,7 @@ public sealed class GradCheck : IDisposable
 
     /// <summary>Records the function and computes its gradients once.</summary>
     /// <param name="store">The parameters, allocated, in float64.</param>
-    /// <param name="record">Records on a training tape and calls <see cref="Tape.AddLoss"/>.</param>
+    /// <param name="record">Records on a training tape and calls <see cref="Tape.AddLoss"/> with numbers: values of one element.</param>
     /// <param name="taps">Editors that the function passes, or null.</param>
     /// <param name="step">h, for directions of length 1.</param>
     public GradCheck(ParameterStore store, Action<Tape> record, TapSet? taps = null, double step = 1e-5)
@@ -33,6 +33,12 @@ public sealed class GradCheck : IDisposable
         if (tape.Losses.Count == 0)
         {
             throw new ArgumentException("gradient check: the recording added no loss", nameof(record));
+        }
+
+        if (tape.Losses.FirstOrDefault(loss => loss.Layout.Count > 1) is { IsNone: false } vector)
+        {
+            throw new ArgumentException(
+                $"gradient check: a loss is {vector}, not one number; add up its elements first, by fixed random weights: DotOp.Record(tape, y, weights)", nameof(record));
         }
 
         _plan = new Plan(tape);

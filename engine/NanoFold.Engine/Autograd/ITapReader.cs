@@ -14,6 +14,9 @@ public interface ITapReader
     /// </summary>
     TapRows? Rows => null;
 
+    /// <summary>Whether a model without such a point is no mistake.</summary>
+    bool IsOptional => false;
+
     /// <summary>Called at every run of a plan that was recorded with this reader.</summary>
     void Read(TapValue value);
 }

@@ -17,8 +17,10 @@ public sealed class Plan : IDisposable
 
     /// <param name="tape">What to run.</param>
     /// <param name="recompute">Drop the inner activations of segments and compute them again for the backward pass.</param>
+    /// <exception cref="UserException">A tap's pattern matches no point of the tape.</exception>
     public Plan(Tape tape, bool recompute = false)
     {
+        tape.Taps?.RequireMatches();
         Tape = tape;
         _builder = new PlanBuilder(tape, recompute);
         ArenaBytes = _builder.Build();

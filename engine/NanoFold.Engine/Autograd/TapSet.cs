@@ -1,28 +1,101 @@
 using System.IO.Enumeration;
+using NanoFold.Engine.Configuration;
 
 namespace NanoFold.Engine.Autograd;
 
-/// <summary>Readers and editors of one recording. A point that none of them wants records nothing and costs nothing.</summary>
+/// <summary>
+/// Readers and editors of recordings. A point that none of them wants records nothing and costs nothing; a pattern that meets no point of a recording is
+/// a mistake, which a <see cref="Plan"/> finds.
+/// </summary>
 public sealed class TapSet
 {
     private readonly ITapReader[] _readers;
     private readonly ITapEditor[] _editors;
+    private readonly TapIndex _wanted;
+    private readonly TapIndex _edited;
+    private readonly HashSet<string> _points = new(StringComparer.Ordinal);
 
     public TapSet(IEnumerable<ITapReader> readers, IEnumerable<ITapEditor>? editors = null)
     {
         _readers = [.. readers];
         _editors = [.. editors ?? []];
+        _wanted = new TapIndex([.. _readers.Select(r => r.Pattern)]);
+        _edited = new TapIndex([.. _editors.Select(e => e.Pattern)]);
     }
 
     public bool Wants(string name) => Readers(name).Any() || Editors(name).Any();
 
-    internal IEnumerable<ITapReader> Readers(string name) => _readers.Where(r => TapName.Matches(r.Pattern, name));
+    internal IEnumerable<ITapReader> Readers(string name)
+    {
+        _points.Add(name);
+        return _wanted.Of(name).Select(i => _readers[i]);
+    }
 
-    internal IEnumerable<ITapEditor> Editors(string name) => _editors.Where(e => TapName.Matches(e.Pattern, name));
+    internal IEnumerable<ITapEditor> Editors(string name)
+    {
+        _points.Add(name);
+        return _edited.Of(name).Select(i => _editors[i]);
+    }
+
+    /// <summary>To be called when something was recorded.</summary>
+    /// <exception cref="UserException">A pattern matched nothing, of all that was recorded with this set.</exception>
+    internal void RequireMatches()
+    {
+        string? unmatched = _edited.Unmatched.Select(i => _editors[i].Pattern)
+            .Concat(_wanted.Unmatched.Select(i => _readers[i]).Where(reader => !reader.IsOptional).Select(reader => reader.Pattern))
+            .FirstOrDefault();
+        if (unmatched is null)
+        {
+            return;
+        }
+
+        string near = NearestName.Among(unmatched, Candidates(unmatched)) is { } name ? $"; did you mean '{name}'?"
+            : _points.Count == 0 ? ": nothing that was recorded has points"
+            : $"; there are {string.Join(", ", _points.Order(StringComparer.Ordinal).Take(3))}{(_points.Count > 3 ? " and others" : "")}";
+        throw new UserException($"tap '{unmatched}' matches no point of what was recorded{near}");
+    }
+
+    // A pattern is put right by a pattern: blocks.3.attn.hook_q may stand for all layers.
+    private IEnumerable<string> Candidates(string pattern) => pattern.Contains('*', StringComparison.Ordinal)
+        ? _points.Select(point => string.Join('.', point.Split('.').Select(part => part.All(char.IsAsciiDigit) ? "*" : part))).Distinct()
+        : _points;
 }
 
 /// <summary>Matches names of points against patterns with <c>*</c> and <c>?</c>.</summary>
 public static class TapName
 {
     public static bool Matches(string pattern, string name) => FileSystemName.MatchesSimpleExpression(pattern, name, ignoreCase: false);
+}
+
+/// <summary>Finds patterns by the names that they match. Those without wildcards are looked up: a probe has some for every layer, and every layer asks.</summary>
+internal sealed class TapIndex
+{
+    private readonly string[] _patterns;
+    private readonly bool[] _matched;
+    private readonly ILookup<string, int> _whole;
+    private readonly int[] _wild;
+
+    public TapIndex(string[] patterns)
+    {
+        _patterns = patterns;
+        _matched = new bool[patterns.Length];
+        int[] all = [.. Enumerable.Range(0, patterns.Length)];
+        _wild = [.. all.Where(i => patterns[i].AsSpan().ContainsAny('*', '?', '\\'))];
+        _whole = all.Except(_wild).ToLookup(i => patterns[i], StringComparer.Ordinal);
+    }
+
+    /// <summary>Indices of patterns that no name has matched so far.</summary>
+    public IEnumerable<int> Unmatched => Enumerable.Range(0, _patterns.Length).Where(i => !_matched[i]);
+
+    /// <summary>Indices of the patterns that a name matches, in order.</summary>
+    public IReadOnlyList<int> Of(string name)
+    {
+        int[] found = [.. _whole[name].Concat(_wild.Where(i => TapName.Matches(_patterns[i], name))).Order()];
+        foreach (int i in found)
+        {
+            _matched[i] = true;
+        }
+
+        return found;
+    }
 }

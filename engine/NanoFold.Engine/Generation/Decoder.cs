@@ -25,6 +25,7 @@ public sealed class Decoder : IDisposable
     private readonly int[] _sizes;
     private readonly DecodeRow[] _rows;
     private View _lastLogits;
+    private TapSet? _taps;
 
     /// <param name="model">Its parameters are in float32, and so is decoding, whatever the precision of training. What the rows remember is lost when its parameters change: begin them again.</param>
     /// <param name="batch">B, the number of rows.</param>
@@ -52,6 +53,20 @@ public sealed class Decoder : IDisposable
     }
 
     public int Batch => _rows.Length;
+
+    /// <summary>
+    /// Readers and editors of every run; setting it records the runs again. A row remembers what was edited while it was read: begin it again.
+    /// Readers see the tokens of a run, [B, chunk, ..], padded ones among them.
+    /// </summary>
+    public TapSet? Taps
+    {
+        get => _taps;
+        set
+        {
+            _taps = value;
+            _plans.Clear();
+        }
+    }
 
     /// <summary>Bytes of the caches of all layers.</summary>
     public long CacheBytes => _cache.Bytes;
@@ -166,7 +181,7 @@ public sealed class Decoder : IDisposable
 
     private Plan Record(int size)
     {
-        var tape = new Tape(_model.Backend, _model.Store);
+        var tape = new Tape(_model.Backend, _model.Store, taps: _taps);
         _logits[size] = _inputs.RecordOn(tape, _model, _cache, _sizes[size]);
         tape.Keep(_logits[size]);
         return new Plan(tape);

@@ -23,6 +23,7 @@ public sealed class Generator : IDisposable
     private readonly SharedArena? _arena;
     private readonly float[] _logits;
     private Decoder? _decoder;
+    private TapSet? _taps;
 
     /// <param name="model">In float32; not disposed here.</param>
     /// <param name="tokenizer">The one that the model was trained with. Ids beyond its vocabulary are never sampled.</param>
@@ -70,7 +71,7 @@ public sealed class Generator : IDisposable
 
         Require(options);
         var sampler = new Sampler(options, _tokenizer.Vocab, seed);
-        _decoder ??= new Decoder(_model, batch: 1, _arena);
+        _decoder ??= new Decoder(_model, batch: 1, _arena) { Taps = _taps };
         var samples = new GeneratedSample[prompts.Count];
         var clock = new DecodeClock();
         for (int i = 0; i < samples.Length; i++)
@@ -82,6 +83,20 @@ public sealed class Generator : IDisposable
         }
 
         return new GenerationResult(samples, clock.TokensPerSecond);
+    }
+
+    /// <summary>Readers and editors of the model while it writes, as in <see cref="Decoder.Taps"/>: an edit shows in the text.</summary>
+    public TapSet? Taps
+    {
+        get => _taps;
+        set
+        {
+            _taps = value;
+            if (_decoder is not null)
+            {
+                _decoder.Taps = value;
+            }
+        }
     }
 
     public void Dispose() => _decoder?.Dispose();

@@ -37,6 +37,20 @@ public sealed class TrainLoop
     /// <summary>Trains to the end of the plan, the time budget, <c>train.stopAfter</c>, or until asked to stop; then a checkpoint is on disk.</summary>
     public TrainSummary Run(CancellationToken stop = default)
     {
+        try
+        {
+            return Train(stop);
+        }
+        catch (UserException e) when (e.InnerException is { } cause && FileFault.Is(cause) && _step > Math.Max(0, _session.SavedStep))
+        {
+            // A log could not be written: the steps are not lost for that.
+            Save();
+            throw new UserException($"{e.Message.TrimEnd('.')}; the state of step {_step} is saved in {_session.RunPath}", e);
+        }
+    }
+
+    private TrainSummary Train(CancellationToken stop)
+    {
         long started = _session.Clock.GetTimestamp();
         TrainEnd end = TrainEnd.Finished;
         bool isComplete = !IsLeftOver || (Look(stop) && Save());

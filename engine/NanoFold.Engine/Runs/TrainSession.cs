@@ -37,7 +37,7 @@ public sealed class TrainSession : IDisposable
         _folder = folder;
         TrainConfig train = Planned = config.Planned(config.Train.Steps);
         State = new TrainState(0, train.Steps, 0, null, null, dataset.ContentHash);
-        var batches = new BatchSource(dataset.Train, dataset.Name, train.Batch, config.Model.Context, (ulong)train.Seed);
+        var batches = new BatchSource(dataset.Train, dataset.Name, train.Batch, config.Model.Context, (ulong)train.Seed, config.Data.Draws);
         Model = new Transformer(config.Model, backend, drawsParameters ? (ulong)train.Seed : null);
         _arena = new SharedArena(backend);
         try
@@ -89,6 +89,9 @@ public sealed class TrainSession : IDisposable
     public Transformer Model { get; }
 
     public Trainer Trainer { get; }
+
+    /// <summary>Measures the loss over the validation text, also with points of the model edited; null where there is no such text.</summary>
+    public Evaluator? Evaluator => _evaluator;
 
     public Text.Tokenizer Tokenizer => _dataset.Tokenizer;
 
@@ -201,27 +204,27 @@ public sealed class TrainSession : IDisposable
         {
             Step = step, Seconds = _secondsBefore + seconds, ElapsedSeconds = ElapsedSeconds, BestLoss = isBest ? _compared.Loss : State.BestLoss, LossScale = lossScale, GoodSteps = goodSteps,
         };
-        SavedStep = step;
         if (_folder is null)
         {
+            SavedStep = step;
             return null;
         }
 
-        Checkpoint checkpoint = _folder.Checkpoints.Write(step,
-        [
-            ModelFile.Of(Model.Store),
-            OptimizerFile.Of(Trainer.Optimizer, Model.Store),
-            new CheckpointFile(RunConfig.FileName, stream => stream.Write(System.Text.Encoding.UTF8.GetBytes(Config.ToJson()))),
-            new CheckpointFile(Text.Tokenizer.FileName, stream => stream.Write(Tokenizer.Serialize())),
-        ],
-        State.ToFile);
-        if (isBest)
+        string path;
+        try
         {
-            _folder.Checkpoints.MarkBest(step, _compared.Loss);
+            _folder.Mend(Config);
+            path = Write(_folder.Checkpoints, step, isBest);
+            _folder.Mend(Config);
+        }
+        catch (UserException e) when (step > Math.Max(0, SavedStep))
+        {
+            throw new RunRescue(_folder, Config).Save(step, folder => Write(folder, step, isBest), e);
         }
 
+        SavedStep = step;
         _folder.Checkpoints.Prune(Config.Train.KeepCheckpoints, Config.Train.CheckpointAtStart);
-        return checkpoint.Path;
+        return path;
     }
 
     public void Dispose()
@@ -241,6 +244,24 @@ public sealed class TrainSession : IDisposable
         Planned = Config.Planned(plan.Steps, plan.EvaluateEvery);
         Trainer.Schedule = Trainer.Schedule.Fit(Planned, plan.Step);
         State = State with { Steps = plan.Steps, Plans = [.. State.Plans ?? [], plan] };
+    }
+
+    private string Write(CheckpointFolder checkpoints, long step, bool isBest)
+    {
+        Checkpoint checkpoint = checkpoints.Write(step,
+        [
+            ModelFile.Of(Model.Store),
+            OptimizerFile.Of(Trainer.Optimizer, Model.Store),
+            new CheckpointFile(RunConfig.FileName, stream => stream.Write(System.Text.Encoding.UTF8.GetBytes(Config.ToJson()))),
+            new CheckpointFile(Text.Tokenizer.FileName, stream => stream.Write(Tokenizer.Serialize())),
+        ],
+        State.ToFile);
+        if (isBest)
+        {
+            checkpoints.MarkBest(step, _compared.Loss);
+        }
+
+        return checkpoint.Path;
     }
 
     private RunPlace PlaceAt(long step)

@@ -13,8 +13,8 @@ public sealed class Evaluator : IDisposable
     private readonly EvaluationSource _part;
     private readonly int[] _byteLengths;
     private readonly BatchBuffers _buffers;
-    private readonly Plan _plan;
-    private readonly Tensors.Tensor _losses;
+    private readonly Recording _plain;
+    private readonly DType _type;
     private readonly SharedArena _arena;
     private readonly bool _ownsArena;
     private readonly float[] _nats;
@@ -35,12 +35,14 @@ public sealed class Evaluator : IDisposable
         _byteLengths = byteLengths.ToArray();
         _arena = arena ?? new SharedArena(model.Backend);
         _ownsArena = arena is null;
-        (_plan, _buffers, _losses) = Record(model, all.Batch, all.Context, maskDocuments, type);
+        _type = type;
+        _buffers = new BatchBuffers(model.Backend, all.Batch, all.Context, maskDocuments);
+        _plain = Recording.Of(model, _buffers, type, taps: null);
         _nats = new float[all.Batch * all.Context];
     }
 
     /// <summary>Bytes of the arena that an evaluation needs.</summary>
-    public long ArenaBytes => _plan.ArenaBytes;
+    public long ArenaBytes => _plain.Plan.ArenaBytes;
 
     /// <summary>Whether the fixed part is less than all.</summary>
     public bool HasPart => _part.Windows < _all.Windows;
@@ -50,7 +52,26 @@ public sealed class Evaluator : IDisposable
 
     /// <summary>The loss over all windows, or over the fixed part.</summary>
     /// <exception cref="OperationCanceledException">Cancelled between two batches.</exception>
-    public Evaluation Run(bool part = false, CancellationToken cancel = default)
+    public Evaluation Run(bool part = false, CancellationToken cancel = default) => Run(_plain, part, cancel);
+
+    /// <summary>The same with points of the model read or edited; the loss under an edit is <c>Run([new Ablate("blocks.1.attn.hook_z")])</c>.</summary>
+    /// <param name="taps">Readers are called once a batch; what editors return is what the rest of the model sees.</param>
+    /// <param name="part">Over the fixed part only.</param>
+    /// <param name="cancel">Looked at between two batches.</param>
+    /// <exception cref="UserException">A pattern matches no point of the model.</exception>
+    public Evaluation Run(TapSet taps, bool part = false, CancellationToken cancel = default)
+    {
+        Recording edited = Recording.Of(_model, _buffers, _type, taps);
+        using (edited.Plan)
+        {
+            return Run(edited, part, cancel);
+        }
+    }
+
+    /// <inheritdoc cref="Run(TapSet, bool, CancellationToken)"/>
+    public Evaluation Run(IEnumerable<ITapEditor> edits, bool part = false, CancellationToken cancel = default) => Run(new TapSet([], edits), part, cancel);
+
+    private Evaluation Run(Recording recording, bool part, CancellationToken cancel)
     {
         EvaluationSource source = part ? _part : _all;
         double sum = 0;
@@ -61,9 +82,9 @@ public sealed class Evaluator : IDisposable
             cancel.ThrowIfCancellationRequested();
             count += source.Fill(i, _buffers.Tokens, _buffers.Targets, _buffers.Documents);
             _buffers.Upload();
-            _arena.Bind(_plan);
-            _plan.Run();
-            _model.Backend.Download(_plan[_losses], _nats.AsSpan());
+            _arena.Bind(recording.Plan);
+            recording.Plan.Run();
+            _model.Backend.Download(recording.Plan[recording.Losses], _nats.AsSpan());
             for (int n = 0; n < _nats.Length; n++)
             {
                 int target = _buffers.Targets[n];
@@ -80,7 +101,7 @@ public sealed class Evaluator : IDisposable
 
     public void Dispose()
     {
-        _plan.Dispose();
+        _plain.Plan.Dispose();
         _buffers.Dispose();
         if (_ownsArena)
         {
@@ -91,24 +112,24 @@ public sealed class Evaluator : IDisposable
     /// <summary>Bytes of the arena, and of the device besides, of evaluations of this shape.</summary>
     internal static (long ArenaBytes, long InputBytes) Needs(Transformer model, int batch, int context, bool maskDocuments, DType type)
     {
-        (Plan plan, BatchBuffers buffers, _) = Record(model, batch, context, maskDocuments, type);
-        using (plan)
-        using (buffers)
-        {
-            return (plan.ArenaBytes, buffers.Bytes);
-        }
+        using var buffers = new BatchBuffers(model.Backend, batch, context, maskDocuments);
+        using Plan plan = Recording.Of(model, buffers, type, taps: null).Plan;
+        return (plan.ArenaBytes, buffers.Bytes);
     }
 
     // Whole batches, also where the last has rows without targets.
     private static long TokensOf(EvaluationSource source) => source.Batches * source.Batch * source.Context;
 
-    private static (Plan Plan, BatchBuffers Buffers, Tensors.Tensor Losses) Record(Transformer model, int batch, int context, bool maskDocuments, DType type)
+    /// <summary>A forward pass and where it leaves each token's nats.</summary>
+    private sealed record Recording(Plan Plan, Tensors.Tensor Losses)
     {
-        var buffers = new BatchBuffers(model.Backend, batch, context, maskDocuments);
-        var tape = new Tape(model.Backend, model.Store, type);
-        (var tokens, var targets, var documents) = buffers.On(tape);
-        Tensors.Tensor losses = model.RecordLoss(tape, tokens, targets, documents).Losses;
-        tape.Keep(losses);
-        return (new Plan(tape), buffers, losses);
+        public static Recording Of(Transformer model, BatchBuffers buffers, DType type, TapSet? taps)
+        {
+            var tape = new Tape(model.Backend, model.Store, type, taps: taps);
+            (var tokens, var targets, var documents) = buffers.On(tape);
+            Tensors.Tensor losses = model.RecordLoss(tape, tokens, targets, documents).Losses;
+            tape.Keep(losses);
+            return new Recording(new Plan(tape), losses);
+        }
     }
 }

@@ -11,7 +11,6 @@ namespace NanoFold.Engine.Training;
 internal sealed class NewtonSchulz : IDisposable
 {
     private const int Iterations = 5;
-    private const double NormEpsilon = 1e-7;
 
     private readonly Backend _backend;
     private readonly IKernel<NormalizeFrobeniusCall> _normalize;
@@ -45,7 +44,7 @@ internal sealed class NewtonSchulz : IDisposable
         View x = Scratch(0, matrix.Layout), product = Scratch(_matrixElements, matrix.Layout);
         View gram = Scratch(2 * _matrixElements, Layout.Of(side, side));
         View polynomial = Scratch(2 * _matrixElements + _gramElements, Layout.Of(side, side));
-        _normalize.Run(new NormalizeFrobeniusCall(matrix, x, NormEpsilon));
+        _normalize.Run(new NormalizeFrobeniusCall(matrix, x));
         for (int i = 0; i < Iterations; i++)
         {
             _backend.MatMul(new MatMulArgs { A = x, B = x, TransposeA = isTall, TransposeB = !isTall, Y = gram, IsSymmetric = true });

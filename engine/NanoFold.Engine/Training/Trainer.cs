@@ -9,6 +9,9 @@ namespace NanoFold.Engine.Training;
 /// <summary>A model, its optimizer and its batches: one step is Accumulate × k and one Update. After the first, a step allocates no managed memory.</summary>
 public sealed class Trainer : IDisposable
 {
+    // The settings of a small model: those that no preset names.
+    private const string Unnamed = "";
+
     private readonly Transformer _model;
     private readonly TrainConfig _config;
     private readonly IBatchSource _batches;
@@ -23,7 +26,7 @@ public sealed class Trainer : IDisposable
     private long _drawn = -1;
 
     /// <param name="model">Its parameters, in float32, are trained.</param>
-    /// <param name="config">Resolved settings; their precision is the activations'.</param>
+    /// <param name="config">Settings, whose precision is the activations'. What they leave open becomes that of a small model (<see cref="TrainConfig.Resolve"/>).</param>
     /// <param name="batches">Where batches come from.</param>
     /// <param name="maskDocuments">Whether tokens see their own document only.</param>
     /// <param name="arena">Memory shared with what does not run during a step; null for its own.</param>
@@ -32,7 +35,7 @@ public sealed class Trainer : IDisposable
         _arena = arena ?? new SharedArena(model.Backend);
         _ownsArena = arena is null;
         _model = model;
-        _config = config;
+        _config = config = config.Resolve(Unnamed);
         _batches = batches;
         DType type = config.Precision.Activations();
         if (type.Is16Bit())

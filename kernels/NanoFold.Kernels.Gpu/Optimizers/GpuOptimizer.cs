@@ -72,11 +72,11 @@ internal sealed class GpuOptimizer(GpuContext context) :
         Single(NormalizeFrobeniusCall.Name, call.X);
         if (AreWhole(call.X, call.Y))
         {
-            NormalizeFrobenius<AlignedPiece>(call.X, call.Y, call.Epsilon);
+            NormalizeFrobenius<AlignedPiece>(call.X, call.Y);
         }
         else
         {
-            NormalizeFrobenius<RaggedPiece>(call.X, call.Y, call.Epsilon);
+            NormalizeFrobenius<RaggedPiece>(call.X, call.Y);
         }
     }
 
@@ -126,10 +126,10 @@ internal sealed class GpuOptimizer(GpuContext context) :
             },
             Groups(call.Gradient.Count, context.GroupSize), context.GroupSize);
 
-    private void NormalizeFrobenius<TPiece>(in View x, in View y, double epsilon)
+    private void NormalizeFrobenius<TPiece>(in View x, in View y)
         where TPiece : struct, IPiece
     {
-        ArrayView<double> sums = Squares(x, MostMatrixSums);
+        ArrayView<double> sums = Squares(x, MostMatrixSums, NormalizeFrobeniusCall.Lift);
         context.Launch(
             new NormalizeWork<TPiece>
             {
@@ -137,8 +137,7 @@ internal sealed class GpuOptimizer(GpuContext context) :
                 Y = context.View<F32>(y),
                 Sums = sums,
                 State = context.StateView,
-                Epsilon = epsilon,
-                Groups = (int)sums.Length,
+                Groups = (int)sums.Length / 2,
                 Count = (int)x.Count,
             },
             Groups(x.Count, PiecesPerThread * context.GroupSize), context.GroupSize);
@@ -158,12 +157,13 @@ internal sealed class GpuOptimizer(GpuContext context) :
             },
             Groups(call.Parameter.Count, context.GroupSize), context.GroupSize);
 
-    private ArrayView<double> Squares(in View x, int most)
+    // With a lift as many sums again, of what is multiplied by it.
+    private ArrayView<double> Squares(in View x, int most, float lift = 0)
     {
         int groups = Groups(x.Count, PiecesPerThread * context.GroupSize, most);
-        ArrayView<double> sums = context.Scratch(groups * sizeof(double)).Cast<double>();
+        ArrayView<double> sums = context.Scratch((lift == 0 ? 1 : 2) * groups * sizeof(double)).Cast<double>();
         context.Launch(
-            new SquareSumWork { X = context.View<F32>(x), Sums = sums, Count = x.Count, Whole = AlignedPiece.Elements(x, x.Count) }, groups, context.GroupSize);
+            new SquareSumWork { X = context.View<F32>(x), Sums = sums, Count = x.Count, Whole = AlignedPiece.Elements(x, x.Count), Lift = lift }, groups, context.GroupSize);
         return sums;
     }
 

@@ -106,9 +106,18 @@ public readonly record struct MuonMomentumCall(View Gradient, View Momentum, Vie
         => new(visitor.Visit("gradient", Gradient, Access.Read), visitor.Visit("momentum", Momentum, Access.Update), visitor.Visit("update", Update, Access.Write), Beta);
 }
 
-/// <summary>y = x / (‖x‖_F + ε): one matrix.</summary>
-public readonly record struct NormalizeFrobeniusCall(View X, View Y, double Epsilon) : IKernelCall<NormalizeFrobeniusCall>
+/// <summary>
+/// y = x / ‖x‖_F: one matrix, however small its elements; zero stays zero. Where Σ x² is below <see cref="Small"/>, squares may have vanished in single
+/// precision: then x is multiplied by <see cref="Lift"/> first, which is exact.
+/// </summary>
+public readonly record struct NormalizeFrobeniusCall(View X, View Y) : IKernelCall<NormalizeFrobeniusCall>
 {
+    /// <summary>2⁻⁸⁰, far above what is lost where squares below 2⁻¹²⁶ count as 0.</summary>
+    public const double Small = 1.0 / (1L << 40) / (1L << 40);
+
+    /// <summary>2¹⁰⁰: squares of the smallest elements are normal numbers then, and those of a matrix of <see cref="Small"/> squares do not overflow.</summary>
+    public const float Lift = (float)(1L << 50) * (1L << 50);
+
     private const int Flops = 3;
 
     public static string Name => "normalize-frobenius";
@@ -119,7 +128,7 @@ public readonly record struct NormalizeFrobeniusCall(View X, View Y, double Epsi
 
     public NormalizeFrobeniusCall Visit<TVisitor>(ref TVisitor visitor)
         where TVisitor : struct, IOperandVisitor
-        => new(visitor.Visit("x", X, Access.Read), visitor.Visit("y", Y, Access.Write), Epsilon);
+        => new(visitor.Visit("x", X, Access.Read), visitor.Visit("y", Y, Access.Write));
 }
 
 /// <summary>p −= MatrixLearningRate · rateFactor · (update + decay · p).</summary>

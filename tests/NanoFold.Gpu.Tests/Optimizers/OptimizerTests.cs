@@ -34,8 +34,8 @@ public class OptimizerTests : GpuTests
             Cpu.Run(new AdamWCall(p.Cpu, g.Cpu, m.Cpu, v.Cpu, 0.9, 0.95, 1e-8, 0.1));
             Gpu.Run(new MuonMomentumCall(g.Gpu, momentum.Gpu, update.Gpu, 0.95));
             Cpu.Run(new MuonMomentumCall(g.Cpu, momentum.Cpu, update.Cpu, 0.95));
-            Gpu.Run(new NormalizeFrobeniusCall(update.Gpu, y.Gpu, 1e-7));
-            Cpu.Run(new NormalizeFrobeniusCall(update.Cpu, y.Cpu, 1e-7));
+            Gpu.Run(new NormalizeFrobeniusCall(update.Gpu, y.Gpu));
+            Cpu.Run(new NormalizeFrobeniusCall(update.Cpu, y.Cpu));
             Gpu.Run(new MuonApplyCall(p.Gpu, y.Gpu, 0.1, 2));
             Cpu.Run(new MuonApplyCall(p.Cpu, y.Cpu, 0.1, 2));
             for (int i = 0; i < all.Length; i++)
@@ -82,7 +82,7 @@ public class OptimizerTests : GpuTests
         Assert.That((Gpu.State.GetDouble(StepSlot.GradientScale), Gpu.State.GetInteger(StepSlot.Skipped)), Is.EqualTo((0.0, 1L)));
         Gpu.Run(new AdamWCall(all[0].Gpu, all[1].Gpu, all[2].Gpu, all[3].Gpu, 0.9, 0.95, 1e-8, 0.1));
         Gpu.Run(new MuonMomentumCall(all[0].Gpu, all[1].Gpu, all[2].Gpu, 0.9));
-        Gpu.Run(new NormalizeFrobeniusCall(all[0].Gpu, all[1].Gpu, 1e-7));
+        Gpu.Run(new NormalizeFrobeniusCall(all[0].Gpu, all[1].Gpu));
         Gpu.Run(new MuonApplyCall(all[0].Gpu, all[1].Gpu, 0.1, 1));
         for (int i = 0; i < all.Length; i++)
         {
@@ -97,8 +97,34 @@ public class OptimizerTests : GpuTests
         View x = memory.New(DType.Float32, 3, 5);
         Set(1, lossScale: 1, loss: 1);
         Gpu.State.Set(StepSlot.GradientScale, 1.0);
-        Gpu.Run(new NormalizeFrobeniusCall(x, x, 0));
+        Gpu.Run(new NormalizeFrobeniusCall(x, x));
         Assert.That(memory.Read(x), Is.All.EqualTo(0f));
+    }
+
+    // To 1e-40, where the elements themselves have few bits left: as large as 1e-30 asks for, and beyond.
+    [Test]
+    public void ANormalizedMatrixDoesNotDependOnItsScale([Values(12, 203, 5000)] int count)
+    {
+        using var memory = new Memory(Gpu);
+        View x = memory.New(DType.Float32, count), y = memory.New(DType.Float32, count);
+        float[] values = [.. Enumerable.Range(1, count).Select(i => MathF.Sin(i))];
+        Set(1, lossScale: 1, loss: 1);
+        Gpu.State.Set(StepSlot.GradientScale, 1.0);
+        float[] Normalized(double scale)
+        {
+            Gpu.Upload<float>([.. values.Select(v => (float)(v * scale))], x);
+            Gpu.Run(new NormalizeFrobeniusCall(x, y));
+            return [.. memory.Read(y)];
+        }
+
+        float[] expected = Normalized(1);
+        Assert.That(expected.Sum(v => (double)v * v), Is.EqualTo(1).Within(1e-5));
+        foreach (int power in new[] { -10, -39, -41, -60, -100, -110, 20 })
+        {
+            Assert.That(Normalized(Math.ScaleB(1, power)), Is.EqualTo(expected).Within(power is -39 or -41 or < -60 ? 1e-6f : 0f), $"2^{power}");
+        }
+
+        Assert.That(Normalized(1e-30), Is.EqualTo(expected).Within(1e-6));
     }
 
     private void Absolute(in Twin x)

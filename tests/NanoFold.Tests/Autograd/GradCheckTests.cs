@@ -43,6 +43,12 @@ public class GradCheckTests : EngineTests
         twice.Add("x", Layout.Of(1), ParameterRole.Matrix, Initializer.One);
         twice.Allocate(1);
         Assert.That(() => new GradCheck(twice, _ => { }), Throws.ArgumentException.With.Message.Contains("no loss"));
+        using var vector = new ParameterStore(Backend(), DType.Float64);
+        Parameter x = vector.Add("x", Layout.Of(2, 3), ParameterRole.Matrix, Initializer.One);
+        vector.Allocate(1);
+        Assert.That(
+            () => new GradCheck(vector, tape => tape.AddLoss(AddOp.Record(tape, tape.Use(x), tape.Use(x)))),
+            Throws.ArgumentException.With.Message.Contains("a loss is Float64[2, 3], not one number; add up its elements first"));
     }
 
     /// <summary>a + b that forgets half of the gradient.</summary>

@@ -53,7 +53,7 @@ public class LostOutputTests
     public void AVerbThatSavesFirstIsToldOnce()
     {
         int told = 0;
-        LostOutput.Instead = () => told++;
+        using IDisposable ending = LostOutput.Instead(() => told++);
         var stream = new GuardedStream(new Broken(BrokenPipe), isAsked: true);
         stream.Write("a"u8);
         stream.Write("b"u8);

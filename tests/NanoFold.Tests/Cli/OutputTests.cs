@@ -34,11 +34,41 @@ public class OutputTests
         Assert.That(standard.ToString(), Is.EqualTo("a     1,000\nlong      5\na     x\nlong  yy\nb\n"));
     }
 
+    [Test]
+    public void ANarrowTerminalGetsWholeWords()
+    {
+        using var standard = new StringWriter { NewLine = "\n" };
+        var output = new Output(standard, standard, json: false, width: 20);
+
+        output.Line("a line of words that is longer");
+        output.Line("  indented lines stay so");
+        output.Note("said to the reader");
+        output.Table(numbers: false, ["a", "x"], ["b", "words of a last cell"]);
+        Assert.That(standard.ToString(), Is.EqualTo(
+            "a line of words that\nis longer\n  indented lines\n  stay so\nnanofold: said to\nthe reader\na  x\nb  words of a last\n   cell\n"));
+    }
+
+    [Test]
+    public void ColumnsThatDoNotFitFollowBelow()
+    {
+        using var standard = new StringWriter { NewLine = "\n" };
+        var output = new Output(standard, standard, json: false, width: 20);
+
+        output.Table(numbers: true, ["name", "one", "two", "three"], ["a long name", "1", "22", "333"]);
+        Assert.That(standard.ToString(), Is.EqualTo("name         one\na long name    1\n\nname         two\na long name   22\n\nname         three\na long name    333\n"));
+    }
+
     [TestCase(0, "0 B")]
-    [TestCase(1023, "1023 B")]
+    [TestCase(1023, "1,023 B")]
     [TestCase(1536, "1.50 KiB")]
     [TestCase(25_276_514_304, "23.5 GiB")]
     public void BytesAreForPeople(long bytes, string text) => Assert.That(Display.Bytes(bytes), Is.EqualTo(text));
+
+    [TestCase(999, "0", "999")]
+    [TestCase(97383.4, "0", "97,383")]
+    [TestCase(1234567.891, "0.00", "1,234,567.89")]
+    [TestCase(0.5, "0.000", "0.500")]
+    public void ThousandsAreSeparated(double value, string format, string text) => Assert.That(Display.Number(value, format), Is.EqualTo(text));
 
     [TestCase(12, "12 FLOP")]
     [TestCase(6_709_248, "6.71 MFLOP")]

@@ -6,17 +6,39 @@ namespace NanoFold.Tests.Cli;
 
 public class ProgramTests
 {
-    [TestCase("plan", "Keys of the --json line:\n  parameters, ")]
-    [TestCase("devices", "Keys of the --json line:\n  devices ")]
-    [TestCase("tokenizer", "encode")]
-    [TestCase("data", "tokenize")]
-    public void EveryVerbHasHelp(string verb, string content)
+    [TestCase("train", "Keys of the --json line:\n  steps, ", "--json --device --threads --seed --steps --out --resume --data --precision", "")]
+    [TestCase("plan", "Keys of the --json line:\n  parameters, ", "--json --device --threads --preset --resume --precision", "--seed --steps --minutes --out --data")]
+    [TestCase("devices", "Keys of the --json line:\n  devices ", "--json", "--device --threads --seed")]
+    [TestCase("tokenizer", "encode", "", "--device --threads --seed")]
+    [TestCase("data", "tokenize", "", "--device --threads --seed")]
+    [TestCase("data corpus", "Keys of the --json line:\n  name, ", "--json --data --config --set", "--device --threads --steps --minutes --out --precision --context")]
+    [TestCase("data tokenize", "Keys of the --json line:\n  name, ", "--json --data --seed --set", "--device --threads --steps --minutes --out --precision --context")]
+    [TestCase("bench", "gemm", "", "--device --threads --seed")]
+    [TestCase("bench kernel", "Keys of the --json line:\n  cases ", "--json --threads --save", "--device --seed")]
+    public void EveryVerbListsTheOptionsThatMeanSomethingToIt(string verb, string content, string listed, string others)
     {
-        CommandLine run = CommandLine.Run(verb, "--help");
+        string[] words = verb.Split(' ');
+        CommandLine run = CommandLine.Run([.. words, "--help"]);
 
         Assert.That((run.Code, run.Error), Is.EqualTo((0, "")));
         Assert.That(run.Standard, Does.Contain($" {verb} [").And.Contain(content));
-        Assert.That(run.Standard, Does.Contain("--json").And.Contain("--device").And.Contain("--threads").And.Contain("--seed"));
+        Assert.That(listed.Split(' ').Where(option => !run.Standard.Contains($"  {option}")), Is.Empty);
+        Assert.That(others.Split(' ', StringSplitOptions.RemoveEmptyEntries).Where(option => run.Standard.Contains($"  {option} ")), Is.Empty);
+        Assert.That(CommandLine.Run(["help", .. words]).Standard, Is.EqualTo(run.Standard));
+    }
+
+    [Test]
+    public void WhatMeansNothingIsTakenAndSaid()
+    {
+        CommandLine run = CommandLine.Run("plan", "--steps", "7", "--seed", "3");
+        Assert.That((run.Code, run.Error), Is.EqualTo((0, "nanofold: --seed means nothing to nanofold plan\nnanofold: --steps means nothing to nanofold plan\n")));
+    }
+
+    [Test]
+    public void MoreThreadsThanProcessorsAreNoted()
+    {
+        Assert.That(CommandLine.Run("plan", "--threads", "1024").Error, Does.Match("^nanofold: --threads 1024: this machine has [0-9]+ processors?; more threads than processors are slower\n$"));
+        Assert.That(CommandLine.Run("plan", "--threads", "1").Error, Is.Empty);
     }
 
     [Test]
@@ -31,6 +53,11 @@ public class ProgramTests
 
     [TestCase("", "nanofold: a verb is missing: train, ")]
     [TestCase("plann", "nanofold: plann: unknown verb; did you mean plan?")]
+    [TestCase("train --lr 0.1", "nanofold: --lr: unknown option; did you mean --set train.learningRate=…?")]
+    [TestCase("train --batch-size 4", "nanofold: --batch-size: unknown option; did you mean --batch?")]
+    [TestCase("train --max-steps 4", "nanofold: --max-steps: unknown option; did you mean --steps?")]
+    [TestCase("plan --layers 4", "nanofold: --layers: unknown option; did you mean --set model.layers=…?")]
+    [TestCase("help plann", "nanofold: plann: unknown verb; did you mean plan?")]
     [TestCase("plan --step 3", "nanofold: --step: unknown option; did you mean --steps?")]
     [TestCase("plan three", "nanofold: three: unknown argument")]
     [TestCase("plan --threads 0", "nanofold: --threads: expected an integer from 1 to 1024, got '0'")]

@@ -1,8 +1,11 @@
+using NanoFold.Engine.Autograd;
 using NanoFold.Engine.FeedForward;
 using NanoFold.Engine.Mixers;
 using NanoFold.Engine.Model;
 using NanoFold.Engine.Modules;
+using NanoFold.Engine.Ops;
 using NanoFold.Engine.Runs;
+using NanoFold.Kernels;
 
 namespace NanoFold.Tests.Model;
 
@@ -67,6 +70,21 @@ public class CostModelTests
         Assert.That(CostModel.Of(model).CacheBytesPerSequence, Is.EqualTo(4 * 2 * 128 * 10 * 4));
     }
 
+    [TestCase(8, 2)]
+    [TestCase(16, 16)]
+    [TestCase(1, 40)]
+    public void SinksCountInWhatIsNominalAsInWhatIsExecuted(int window, int sinks)
+    {
+        ModelConfig With(int s) => Nano with { Mixer = new SlidingWindowConfig { Window = window, Sinks = s } };
+        long Pairs(int s) => Enumerable.Range(0, 64).Sum(t => Enumerable.Range(0, t + 1).LongCount(j => j > t - window || j < s));
+
+        Assert.That(AttentionFlops(With(sinks)) / AttentionFlops(With(0)), Is.EqualTo((double)Pairs(sinks) / Pairs(0)).Within(1e-9));
+        Assert.That(CostModel.FlopsPerToken(With(sinks)) - CostModel.FlopsPerToken(With(0)), Is.EqualTo(4 * 12 * 128 * sinks));
+        // Three times two products of 2 · D for each pair of a head: no more is executed than the convention has.
+        long weights = 6 * 823_296;
+        Assert.That((CostModel.FlopsPerToken(With(sinks)) - weights) * 64, Is.GreaterThanOrEqualTo(3L * 4 * 128 * 4 * Pairs(sinks)));
+    }
+
     [Test]
     public void TopKStillScoresEveryKey()
     {
@@ -103,6 +121,16 @@ public class CostModelTests
         // Of experts only the shared ones have biases.
         CostModel biased = CostModel.Of(Nano with { Bias = true, FeedForward = moe with { Activation = new ReluConfig() } });
         Assert.That(biased.FeedForward, Is.EqualTo(4 * ((128 * 8) + (9 * 2 * 128 * 100) + 100 + 128)));
+    }
+
+    // Of all attention kernels of a forward pass.
+    private static double AttentionFlops(ModelConfig model)
+    {
+        using var dry = new DryRun();
+        using var transformer = new Transformer(model, dry.Backend);
+        var tape = new Tape(dry.Backend, transformer.Store);
+        transformer.RecordLogits(tape, tape.External("tokens", new View(dry.Backend.Allocate(64 * sizeof(int)), 0, Layout.Of(1, 64), DType.Int32)));
+        return dry.Of(new Plan(tape)).Where(call => call.Step.Call?.Node.Op is AttentionOp).Sum(call => call.Cost.Flops);
     }
 
     /// <summary>Whether there is memory for a model is asked of its count.</summary>

@@ -9,6 +9,8 @@ internal sealed class Collector(string pattern) : ITapReader
 
     public TapRows? Rows { get; init; }
 
+    public bool IsOptional { get; init; }
+
     public List<(string Name, int[] Shape, double[] Values)> Read { get; } = [];
 
     void ITapReader.Read(TapValue value) => Read.Add((value.Name, value.Layout.ToShape(), Array.ConvertAll(value.ToArray(), v => (double)v)));

@@ -54,7 +54,7 @@ public class KernelCallTests : EngineTests
         backend.Run(new AddSquaresCall(x));
         backend.Run(new AdamWCall(x, x, x, x, 0.9, 0.9, 1, 0));
         backend.Run(new MuonMomentumCall(x, x, x, 0.9));
-        backend.Run(new NormalizeFrobeniusCall(x, x, 1));
+        backend.Run(new NormalizeFrobeniusCall(x, x));
         backend.Run(new MuonApplyCall(x, x, 0, 1));
         backend.Run(new MemoryReadCall(x, x.With(Layout.Of(1))));
         Assert.That(KernelCalls.All.Select(KernelCalls.Name).Except(broken), Is.EquivalentTo(new[] { "decide", "cached-attention" }), "calls without operands, and what is tested with its caches");

@@ -26,10 +26,19 @@ public class NewtonSchulzTests
     [Test]
     public void SizeDoesNotMatter()
     {
-        double[] matrix = WellConditioned(12, 20);
-        double[] small = Apply([.. matrix.Select(v => v * 1e-3)], 12, 20), large = Apply([.. matrix.Select(v => v * 1e3)], 12, 20);
+        double[] matrix = WellConditioned(12, 20), expected = Apply(matrix, 12, 20);
+        foreach (double size in new[] { 1e3, 1e-3, 1e-7, 1e-12, 1e-15, 1e-19, 1e-25, 1e-30, 1e-37 })
+        {
+            double[] result = Apply([.. matrix.Select(v => v * size)], 12, 20);
+            Assert.That(result.Zip(expected).Max(pair => Math.Abs(pair.First - pair.Second)), Is.LessThan(1e-5), $"{size}");
+        }
 
-        Assert.That(small.Zip(large).Max(pair => Math.Abs(pair.First - pair.Second)), Is.LessThan(1e-3));
+        // Powers of 2 change nothing: every step of the way is exact.
+        foreach (int power in new[] { 30, -20, -38, -90 })
+        {
+            Assert.That(Apply([.. matrix.Select(v => Math.ScaleB(v, power))], 12, 20), Is.EqualTo(expected), $"2^{power}");
+        }
+
         Assert.That(Apply(new double[40], 5, 8), Has.All.Zero);
     }
 
@@ -53,7 +62,7 @@ public class NewtonSchulzTests
     private static double[] Reference(double[] matrix, int rows, int columns)
     {
         double norm = Math.Sqrt(matrix.Sum(v => v * v));
-        double[] x = [.. matrix.Select(v => v / (norm + 1e-7))];
+        double[] x = [.. matrix.Select(v => v / norm)];
         for (int i = 0; i < 5; i++)
         {
             double[] gram = Product(x, Transpose(x, rows, columns), rows, columns, rows);

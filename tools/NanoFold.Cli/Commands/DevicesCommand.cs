@@ -8,6 +8,7 @@ internal static class DevicesCommand
 {
     public static void Build(VerbCommand command)
     {
+        command.Common = [];
         command.JsonKeys = """
             devices [{kind, name, isa and threads (cpu), driver and abilities [] (gpu), memoryBytes}], default (what --device auto takes),
               missing [{kind, name (of a device that was found, or null), reason}]
@@ -46,11 +47,11 @@ internal static class DevicesCommand
 
         Output output = invocation.Output;
         output.Table(numbers: false, [.. rows]);
-        output.Text.WriteLine($"--device auto takes {chosen}");
+        output.Line($"--device auto takes {chosen}");
         (string Kind, string? Name, string Reason)[] missing = [.. Missing(gpus)];
         foreach ((string kind, string? device, string reason) in missing)
         {
-            output.Text.WriteLine(device is null ? $"{kind}: {reason}" : $"{kind}: {device}: {reason}");
+            output.Line(device is null ? $"{kind}: {reason}" : $"{kind}: {device}: {reason}");
         }
 
         output.Result(new JsonObject

@@ -13,7 +13,8 @@ internal static class PlanCommand
 
     public static void Build(VerbCommand command)
     {
-        var train = new TrainOptions(command);
+        var train = new TrainOptions(command, "--data", "--steps", "--minutes", "--out");
+        command.Common = [CommonOptions.Device, CommonOptions.Threads];
         command.JsonKeys = "parameters, parametersByPart {embedding, mixer, feedForward, norms, head}, vocab, flopsPerToken (by the convention 6 N + 12 H D T a layer, of which train's share of peak is), executedFlopsPerToken (of all kernels of forward and backward, visible pairs only), cacheBytesPerSequence, tokensPerStep (null while the batch is auto), peakBytes (of a run: the sum of memory {parameters, gradients, optimizer, activations (shared by training, evaluating, measuring and sampling), inputs (batches and tables), samples (what the geometry reads)}), residentBytes (the same with the process itself, where the host computes; otherwise null), "
             + "bytesMovedPerToken (read and written by the kernels of forward and backward), phases [{phase (forward, backward, update), bytes (most in use besides parameters, gradients and inputs: of activations, in update of the optimizer), at (where)}], "
             + "largestActivations [{name (op, gradient or scratch of it), count, bytes}] (in use where most is)";
@@ -31,7 +32,7 @@ internal static class PlanCommand
         MemoryPlan memory = run.Step;
         long? resident = backend.FreeBytes is null ? run.ResidentBytes : null;
         Output output = invocation.Output;
-        output.Text.WriteLine(Describe(config));
+        output.Line(Describe(config));
         output.Table(
             numbers: true,
             ["parameters", Display.Count(cost.Parameters)],
@@ -105,6 +106,6 @@ internal static class PlanCommand
         string kinds = string.Join(", ", model.LayerConfigs()
             .GroupBy(layer => $"{layer.Mixer.Kind} + {layer.FeedForward.Kind}")
             .Select(group => $"{group.Count()} × {group.Key}"));
-        return $"{config.Preset}: {kinds}, width {model.Width}, {model.Heads} heads of {model.HeadDim}, hidden {model.Hidden}, context {model.Context}, vocabulary {model.Vocab}";
+        return $"{config.Preset}: {kinds}, width {Display.Count(model.Width)}, {Display.Count(model.Heads, "head")} of {Display.Count(model.HeadDim)}, hidden {Display.Count(model.Hidden)}, context {Display.Count(model.Context)}, vocabulary {Display.Count(model.Vocab)}";
     }
 }

@@ -19,7 +19,7 @@ internal static class ProfileCommand
 
     public static void Build(VerbCommand command)
     {
-        var train = new TrainOptions(command);
+        var train = new TrainOptions(command, "--data", "--minutes", "--out");
         Option<string?> by = command.Text("--by", "op|module|node", "Rows of the first table: ops (the default), modules, or every node of the tape");
         Option<string?> trace = command.Text("--trace", "FILE", "Write one step in Chrome's trace format, for ui.perfetto.dev");
         Option<bool> remeasure = command.Flag("--remeasure", "Measure the machine's peak rate and memory bandwidth again");
@@ -70,16 +70,16 @@ internal static class ProfileCommand
             OutputFile.Write(trace, report.WriteTrace);
         }
 
-        output.Text.WriteLine($"{config.Preset}: {Display.Count(profiler.Parameters)} parameters, {config.Train.Batch * config.Train.Accumulate} × {config.Model.Context} tokens per step; {backend.Name}; {Display.Count(report.Steps, "step")} profiled");
+        output.Line($"{config.Preset}: {Display.Count(profiler.Parameters)} parameters, {Display.Count((long)config.Train.Batch * config.Train.Accumulate)} × {Display.Count(config.Model.Context)} tokens per step; {backend.Name}; {Display.Count(report.Steps, "step")} profiled");
         new ProfileTable(output, report).Write();
         foreach (CompiledKernel kernel in backend.CompiledKernels.Where(k => k.LocalBytes > 0))
         {
-            output.Text.WriteLine($"{kernel.Name}: {kernel.LocalBytes} bytes of local memory a thread, beside {kernel.Registers} registers");
+            output.Line($"{kernel.Name}: {Display.Count(kernel.LocalBytes)} bytes of local memory a thread, beside {kernel.Registers} registers");
         }
 
         if (trace is not null)
         {
-            output.Text.WriteLine($"trace of one step: {trace}, for ui.perfetto.dev or chrome://tracing");
+            output.Line($"trace of one step: {trace}, for ui.perfetto.dev or chrome://tracing");
         }
 
         output.Result(Result(report, backend, trace));

@@ -19,6 +19,7 @@ internal static class SettingsCommand
         };
         command.Add(pattern);
         Option<bool> markdown = command.Flag("--markdown", "Write them as the page docs/settings.md");
+        command.Common = [];
         command.JsonKeys = "settings [{key, kinds [], type, default, resolved (in preset nano, or null), meaning, choices [{name, meaning}]}]";
         command.Does(invocation => Run(invocation, invocation.Get(pattern)!, invocation.Get(markdown)));
     }

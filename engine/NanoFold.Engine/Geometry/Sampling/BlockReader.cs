@@ -148,6 +148,9 @@ internal sealed class BlockReader : IDisposable
 
         public string Pattern => $"blocks.{layer}.{want.Point}";
 
+        // What blocks do not have is not measured.
+        public bool IsOptional => true;
+
         public TapRows? Rows => want.Kind == SampleKind.Whole ? null : reader._rows[want.Kind].Taps;
 
         public void Read(TapValue value) => reader.Read(want, layer, value);

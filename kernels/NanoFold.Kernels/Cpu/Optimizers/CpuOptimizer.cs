@@ -101,9 +101,16 @@ public sealed unsafe class CpuOptimizer(CpuContext context) :
         call.Check();
         if (context.State.GetDouble(StepSlot.GradientScale) != 0)
         {
-            // A zero matrix stays zero, with ε = 0 too.
-            double norm = Math.Sqrt(_squares.Of(call.X)) + call.Epsilon;
-            Scale(call.X, call.Y, norm > 0 ? 1 / norm : 0, decay: 0, step: false);
+            View x = call.X;
+            double squares = _squares.Of(x);
+            if (squares < NormalizeFrobeniusCall.Small)
+            {
+                Scale(x, call.Y, NormalizeFrobeniusCall.Lift, decay: 0, step: false);
+                x = call.Y;
+                squares = _squares.Of(x);
+            }
+
+            Scale(x, call.Y, squares == 0 ? 0 : 1 / Math.Sqrt(squares), decay: 0, step: false);
         }
     }
 

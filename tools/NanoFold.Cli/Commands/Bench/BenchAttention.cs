@@ -25,7 +25,8 @@ internal static class BenchAttention
         Option<long?> headDim = command.Integer("--head-dim", "Elements of a head", 1, 4096);
         Option<long?> batch = command.Integer("--batch", $"Sequences; {TokensPerCase} tokens in all if not given", 1, 1 << 20);
         Option<long?> window = command.Integer("--window", "Keys that a query sees, its own and those before it; all if not given", 1, MostContext);
-        Option<string?> preset = command.Text("--preset", "NAME", "Whose heads: nano, small (the default) or gpt2");
+        Option<string?> preset = command.Text("--preset", string.Join('|', Presets.Names), "Whose heads; small if not given");
+        command.Common = [CommonOptions.Device, CommonOptions.Threads];
         command.JsonKeys = "cases [{context, heads, kvHeads, headDim, batch, window (0 for all), threads, forwardMs, backwardMs (of the whole batch, medians), gflops (both passes, by visible pairs), bytes (operands, results, gradients and scratch)}], "
             + "growth {context, timePerSquare, bytesPerToken} (the last case relative to the first; time for a sequence over context²)";
         command.Does(invocation =>
@@ -61,19 +62,19 @@ internal static class BenchAttention
         double square = last.SecondsPerSquare / first.SecondsPerSquare, perToken = last.BytesPerToken / first.BytesPerToken;
         Output output = invocation.Output;
         AttentionCase shape = cases[0];
-        output.Text.WriteLine($"{shape.Heads} heads of {shape.HeadDim} on {Display.Count(shape.KvHeads, "key head")}, {(shape.Window == 0 ? "causal" : $"causal, window {shape.Window}")}, {backend.Name}");
+        output.Line($"{shape.Heads} heads of {shape.HeadDim} on {Display.Count(shape.KvHeads, "key head")}, {(shape.Window == 0 ? "causal" : $"causal, window {Display.Count(shape.Window)}")}, {backend.Name}");
         output.Table(
             numbers: true,
             [
                 ["context", "batch", "forward ms", "backward ms", "GFLOP/s", "memory"],
                 .. results.Select(r => (string[])
                 [
-                    $"{r.Case.Context}", $"{r.Case.Batch}", Display.Number(1000 * r.ForwardSeconds, "0.00"), Display.Number(1000 * r.BackwardSeconds, "0.00"),
+                    Display.Count(r.Case.Context), Display.Count(r.Case.Batch), Display.Number(1000 * r.ForwardSeconds, "0.00"), Display.Number(1000 * r.BackwardSeconds, "0.00"),
                     Display.Number(r.FlopsPerSecond / 1e9, "0.0"), Display.Bytes(r.Bytes),
                 ]),
             ]);
-        output.Text.WriteLine(
-            $"from context {first.Case.Context} to {last.Case.Context}: time for a sequence / context² {Display.Number(square)} ×, bytes / token {Display.Number(perToken)} ×");
+        output.Line(
+            $"from context {Display.Count(first.Case.Context)} to {Display.Count(last.Case.Context)}: time for a sequence / context² {Display.Number(square)} ×, bytes / token {Display.Number(perToken)} ×");
         output.Result(new JsonObject
         {
             ["cases"] = new JsonArray([.. results.Select(r => (JsonNode)Describe(r, invocation.Threads))]),

@@ -15,7 +15,7 @@ internal static class BenchDecode
 
     public static void Build(VerbCommand command)
     {
-        var train = new TrainOptions(command);
+        var train = new TrainOptions(command, "--data", "--steps", "--minutes", "--precision", "--out");
         Option<long?> prompt = command.Integer("--prompt-tokens", "Tokens of the prompt; half the context if not given", 1, MostTokens);
         Option<long?> written = command.Integer("--tokens", $"Tokens to write; what is left of the context, at most {MostDefaultTokens}, if not given", 1, MostTokens);
         command.JsonKeys = "tokensPerSecond (written, of the whole batch; median), prefillTokensPerSecond (read), bytesPerToken (weights and cache that a written token reads, at the mean position), "
@@ -42,7 +42,7 @@ internal static class BenchDecode
         Output output = invocation.Output;
         output.Table(
             numbers: false,
-            ["written", $"{Display.Number(result.TokensPerSecond, "0")} tokens/s ({Display.Count(tokens, "token")} to {Display.Count(batch, "prompt")} of {promptTokens})"],
+            ["written", $"{Display.Number(result.TokensPerSecond, "0")} tokens/s ({Display.Count(tokens, "token")} to {Display.Count(batch, "prompt")} of {Display.Count(promptTokens)})"],
             ["prompt read", $"{Display.Number(result.PrefillTokensPerSecond, "0")} tokens/s"],
             ["reads per token", Display.Bytes((long)result.BytesPerToken)],
             ["memory", $"{Display.Number(result.BandwidthBytesPerSecond / 1e9, "0.0")} GB/s, of which writing takes {Display.Number(100 * result.BandwidthShare, "0")} %{(result.BandwidthShare > 1 ? ": caches hold weights" : "")}"]);

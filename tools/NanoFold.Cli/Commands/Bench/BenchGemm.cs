@@ -13,12 +13,13 @@ internal static class BenchGemm
 {
     public static void Build(VerbCommand command)
     {
-        Option<string?> preset = command.Text("--preset", "NAME", "nano, small (the default) or gpt2, with a byte vocabulary");
+        Option<string?> preset = command.Text("--preset", string.Join('|', Presets.Names), "Whose linear layers, with a byte vocabulary; small if not given");
         Option<long?> m = command.Integer("--m", "Rows of the result; the tokens of a preset's batch if only this is given", 1, 1 << 20);
         Option<long?> n = command.Integer("--n", "Columns of the result", 1, 1 << 20);
         Option<long?> k = command.Integer("--k", "Inner length", 1, 1 << 20);
         Option<bool> transposeA = command.Flag("--trans-a", "a is stored [k, m]");
         Option<bool> transposeB = command.Flag("--trans-b", "b is stored [n, k]");
+        command.Common = [CommonOptions.Device, CommonOptions.Threads];
         command.JsonKeys = "cases [{name, m, n, k, transA, transB, threads, gflops (median)}]";
         command.Does(invocation => Run(invocation, Cases(
             invocation.Get(preset) ?? "small", invocation.Get(m), invocation.Get(n), invocation.Get(k), invocation.Get(transposeA), invocation.Get(transposeB))));
@@ -49,7 +50,7 @@ internal static class BenchGemm
                 ["product", "m", "n", "k", "form", "GFLOP/s"],
                 .. results.Select(r => (string[])
                 [
-                    r.Case.Name, $"{r.Case.M}", $"{r.Case.N}", $"{r.Case.K}",
+                    r.Case.Name, Display.Count(r.Case.M), Display.Count(r.Case.N), Display.Count(r.Case.K),
                     $"{(r.Case.TransposeA ? "aᵀ" : "a")} {(r.Case.TransposeB ? "bᵀ" : "b")}", Display.Number(r.FlopsPerSecond / 1e9, "0.0"),
                 ]),
             ]);

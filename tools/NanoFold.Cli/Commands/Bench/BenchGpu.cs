@@ -33,6 +33,7 @@ internal static class BenchGpu
         Option<bool> alone = command.Flag("--alone", "Leave PyTorch out");
         Option<string?> data = command.Text("--data", "PATH", "Text for the curves; without it tokens are random");
         Option<long?> steps = command.Integer("--steps", "Steps of the curves, 200 if not given", 1, 100_000);
+        command.Common = [CommonOptions.Device];
         command.JsonKeys = """
             device, precisions [names], tune [{name, m, n, k, transA, transB, precision, before, after, secondsBefore, secondsAfter}], products [{name, m, n, k, transA, transB, fp32, tf32, bf16 (TFLOP/s), peer {fp32, tf32, bf16}}],
               attention [{context, heads, headDim, batch, forwardMs, bothMs, tflops, peer {forwardMs, bothMs}}],
@@ -53,7 +54,7 @@ internal static class BenchGpu
 
         Output output = invocation.Output;
         PrecisionKind[] precisions = [.. Enum.GetValues<PrecisionKind>().Where(p => p != PrecisionKind.TensorFloat32 || backend.HasTensorFloat32)];
-        output.Text.WriteLine($"{backend.Name}, {Display.Bytes(backend.FreeBytes ?? 0)} free");
+        output.Line($"{backend.Name}, {Display.Bytes(backend.FreeBytes ?? 0)} free");
         var json = new JsonObject { ["device"] = backend.Name, ["precisions"] = new JsonArray([.. precisions.Select(p => (JsonNode)p.Name())]) };
         var figures = new GpuFigures(backend, output, json, alone ? null : GpuPeer.Find(output));
 

@@ -29,12 +29,13 @@ internal static class BenchKernel
         Option<bool> tests = command.Flag("--tests", "With the small cases that the tests check; a full name needs no flag");
         Option<bool> check = command.Flag("--check", "Only check that results are right");
         Option<long?> samples = command.Integer("--samples", "Timings of each pass; about three seconds of them if not given", KernelTiming.FewestSamples, 1_000_000);
-        Option<string?> isa = command.Text("--isa", "PATH", "avx2, avx512, 128 or scalar; any runs anywhere, emulated if need be; the machine's best if not given");
+        Option<string?> isa = command.Text("--isa", string.Join('|', s_isas.Select(p => p.Name)), "Instruction set; any runs anywhere, emulated if need be; the machine's best if not given");
         Option<string?> save = command.Text("--save", "FILE", "Write the timings to a file, as JSON");
         Option<string?> against = command.Text("--against", "FILE", "Compare with the timings that --save wrote");
         Option<bool> force = command.Flag("--force", "Compare with timings of another processor, path or number of threads too");
         Option<bool> disassemble = command.Flag("--disassemble", "Only print the machine code of the kernels that the cases run, and what their loops consist of");
         Option<string?> method = command.Text("--method", "PATTERN", "With --disassemble: only methods of such a name, as in '*Tile6x2*'");
+        command.Common = [CommonOptions.Threads];
         command.JsonKeys =
             "cases [{name, phase (forward, backward), ms (median of a call), low, high (of its 95 % interval), gflops, gbps, rooflineShare (the time that "
             + "this machine's rate of matrix products or of copies of as many bytes would allow / ms), reference (naive: float64 code of its own; float64: the op in "

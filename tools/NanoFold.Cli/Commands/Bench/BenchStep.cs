@@ -17,7 +17,7 @@ internal static class BenchStep
 
     public static void Build(VerbCommand command)
     {
-        var train = new TrainOptions(command);
+        var train = new TrainOptions(command, "--data", "--minutes", "--out");
         Option<string[]?> sweep = command.Names("--sweep", "Times other batches, contexts, widths (in heads of 64) or depths too", s_axes);
         command.JsonKeys = "tokensPerSecond (median step), gflops (by FLOPs per token, forward and backward), peakRssBytes, managedBytesPerStep (after warm-up), parameters, stepSeconds [each timed step]; "
             + "with --sweep: sweep [{axis, value, parameters, tokensPerSecond (whole steps), gflops (of forward and backward), peakShare (of a matrix product's rate), updateMs (the optimizer's part), planBytes, "
@@ -69,14 +69,14 @@ internal static class BenchStep
         foreach (SweepAxis axis in SweepAxis.All.Where(axis => axes.Contains(axis.Name)))
         {
             IReadOnlyList<SweepCell> cells = StepSweep.Run(config, axis, backend, output.Note);
-            output.Text.WriteLine();
+            output.Line();
             output.Table(
                 numbers: true,
                 [
                     [axis.Name, "parameters", "tokens/s", "GFLOP/s", "of peak", "update ms", "memory", ""],
                     .. cells.Select((cell, i) => (string[])
                     [
-                        $"{cell.Value}", Display.Count(cell.Parameters), Display.Count((long)cell.TokensPerSecond), Display.Number(cell.FlopsPerSecond / 1e9, "0.0"),
+                        Display.Count(cell.Value), Display.Count(cell.Parameters), Display.Count((long)cell.TokensPerSecond), Display.Number(cell.FlopsPerSecond / 1e9, "0.0"),
                         Display.Number(100 * cell.PeakShare, "0") + " %", Display.Number(1000 * cell.UpdateSeconds, "0.0"), Display.Bytes(cell.PlanBytes),
                         StepSweep.IsCliff(cells, i) ? "cliff" : "",
                     ]),
@@ -98,8 +98,8 @@ internal static class BenchStep
             }
         }
 
-        output.Text.WriteLine();
-        output.Text.WriteLine(
+        output.Line();
+        output.Line(
             $"GFLOP/s and share of a matrix product's rate: of forward and backward, by the model's FLOPs; tokens/s: of whole steps; cliff: below {Display.Number(100 * StepSweep.CliffShare)} % of the best neighbor's share");
         return json;
     }

@@ -22,7 +22,7 @@ internal sealed class GpuFigures(Backend backend, Output output, JsonObject json
         List<string[]> rows = [["tuned", "m", "n", "k", "in", "before", "now", "µs", "of before"]];
         rows.AddRange(changed.Select(t => (string[])
         [
-            t.Shape.Name, $"{t.Shape.M}", $"{t.Shape.N}", $"{t.Shape.K}", t.Kind.Name, t.Before, t.After,
+            t.Shape.Name, Display.Count(t.Shape.M), Display.Count(t.Shape.N), Display.Count(t.Shape.K), t.Kind.Name, t.Before, t.After,
             Display.Number(1e6 * t.SecondsAfter, "0.0"), Display.Number(t.SecondsBefore / t.SecondsAfter, "0.00"),
         ]));
         Add("tune", rows, new JsonArray([.. tuned.Select(t => (JsonNode)new JsonObject
@@ -31,7 +31,7 @@ internal sealed class GpuFigures(Backend backend, Output output, JsonObject json
             ["precision"] = t.Kind.Name, ["before"] = t.Before, ["after"] = t.After, ["secondsBefore"] = t.SecondsBefore, ["secondsAfter"] = t.SecondsAfter,
         })]));
         double gain = tuned.Count == 0 ? 1 : Math.Exp(tuned.Average(t => Math.Log(t.SecondsBefore / t.SecondsAfter)));
-        output.Text.WriteLine(
+        output.Line(
             $"measured kernels of {tuned.Count} products in {Display.Number(Stopwatch.GetElapsedTime(started).TotalSeconds, "0.0")} s: {changed.Length} are done by another one now, "
             + $"all of them {Display.Number(gain, "0.00")} times as fast on average");
     }
@@ -61,7 +61,7 @@ internal sealed class GpuFigures(Backend backend, Output output, JsonObject json
             result.Add(own);
             rows.Add(
             [
-                shape.Name, $"{shape.M}", $"{shape.N}", $"{shape.K}", .. rates.Select(r => Display.Number(r, "0.0")), "",
+                shape.Name, Display.Count(shape.M), Display.Count(shape.N), Display.Count(shape.K), .. rates.Select(r => Display.Number(r, "0.0")), "",
                 .. GpuProducts.All.Select((p, i) => Ratio(rates[i], (double?)other?[p.Name])),
             ]);
         }
@@ -87,7 +87,7 @@ internal sealed class GpuFigures(Backend backend, Output output, JsonObject json
             });
             rows.Add(
             [
-                $"{shape.Context}", $"{shape.Batch}", $"{shape.Heads}", $"{shape.HeadDim}", Display.Number(forward, "0.000"), Display.Number(both, "0.000"),
+                Display.Count(shape.Context), Display.Count(shape.Batch), Display.Count(shape.Heads), Display.Count(shape.HeadDim), Display.Number(forward, "0.000"), Display.Number(both, "0.000"),
                 Display.Number(own.FlopsPerSecond / 1e12, "0.0"), Ratio((double?)other?["forwardMs"], forward), Ratio((double?)other?["bothMs"], both),
             ]);
         }
@@ -159,7 +159,7 @@ internal sealed class GpuFigures(Backend backend, Output output, JsonObject json
         })]);
         foreach (CompiledKernel kernel in backend.CompiledKernels.Where(k => k.LocalBytes > 0))
         {
-            output.Text.WriteLine($"{kernel.Name}: {kernel.LocalBytes} bytes of local memory a thread, {kernel.Registers} registers");
+            output.Line($"{kernel.Name}: {Display.Count(kernel.LocalBytes)} bytes of local memory a thread, {kernel.Registers} registers");
         }
     }
 
@@ -182,7 +182,7 @@ internal sealed class GpuFigures(Backend backend, Output output, JsonObject json
 
     private void Add(string name, IReadOnlyList<string[]> rows, JsonArray result)
     {
-        output.Text.WriteLine();
+        output.Line();
         output.Table(numbers: true, rows);
         json[name] = result;
     }

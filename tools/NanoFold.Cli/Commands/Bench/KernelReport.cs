@@ -57,10 +57,10 @@ internal sealed class KernelReport(string isa, int threads, string processor)
     {
         string[] timed = _isTimed ? ["ms", "95 %", "GFLOP/s", "GB/s", "of roof"] : [];
         output.Table(numbers: true, [["case", "pass", .. timed, "error", "tolerance", .. _isCompared ? ["ratio", "95 %", "machine", "verdict"] : (string[])[]], .. _rows]);
-        output.Text.WriteLine($"{processor}, {isa}, {threads} {(threads == 1 ? "thread" : "threads")}");
+        output.Line($"{processor}, {isa}, {threads} {(threads == 1 ? "thread" : "threads")}");
         if (_isCompared)
         {
-            output.Text.WriteLine("ratio: time now / time then, of these two sessions; machine: that of fixed work in between. Sessions differ by themselves where others use the machine: alternate a few of each before believing a verdict");
+            output.Line("ratio: time now / time then, of these two sessions; machine: that of fixed work in between. Sessions differ by themselves where others use the machine: alternate a few of each before believing a verdict");
         }
 
         output.Result(new JsonObject { ["cases"] = _cases, ["isa"] = isa, ["threads"] = threads, ["processor"] = processor });
