@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Text.Json.Nodes;
+using NanoFold.Cli.Options;
 using NanoFold.Engine;
 using NanoFold.Engine.Data;
 using NanoFold.Engine.Runs;
@@ -15,6 +16,7 @@ internal sealed class TrainOptions
 
     private readonly Option<string?> _preset;
     private readonly Option<string?> _config;
+    private readonly Option<bool> _strict;
     private readonly Option<string?> _out;
     private readonly Option<string?> _resume;
     private readonly Option<string[]> _set = new("--set") { HelpName = "KEY=VALUE", Description = "Any setting, such as model.layers=6; may be given several times" };
@@ -28,7 +30,9 @@ internal sealed class TrainOptions
         _config = command.Text("--config", "FILE", "Settings in JSON, with comments");
         _keyed =
         [
-            (command.Text("--data", "PATH", "A file, folder or pattern of text (data.path)"), "data.path"),
+            (command.Text("--data", "PATH", "A file, folder or pattern of text, or - for standard input (data.path)"), "data.path"),
+            (command.Text("--separator", "TEXT", TextOptions.SeparatorHelp), "data.separator"),
+            (command.Text("--field", "NAME", TextOptions.FieldHelp), "data.field"),
             (command.Text("--init", "MODEL", "Begin with the weights, model and tokenizer of a run (its best checkpoint), a checkpoint or a folder with a model (train.init)"), "train.init"),
             (command.Text("--steps", "N", "Optimizer steps (train.steps)"), "train.steps"),
             (command.Text("--minutes", "M", "Train for so many minutes; without --steps, as many steps as fit (train.minutes)"), "train.minutes"),
@@ -36,10 +40,11 @@ internal sealed class TrainOptions
             (command.Text("--context", "N", "Tokens per sequence (model.context)"), "model.context"),
             (command.Text("--precision", "fp32|tf32|bf16|fp16", "What activations are computed in; all but fp32 need a GPU (train.precision)"), "train.precision"),
         ];
+        _strict = command.Flag("--strict", TextOptions.StrictHelp);
         command.Add(_set);
         _out = command.Text("--out", "DIR", "The run's folder");
         _resume = command.Text("--resume", "RUN", "Take up the run in this folder again, or at this checkpoint of it");
-        foreach (Option option in command.Options.Where(option => without.Contains(option.Name)))
+        foreach (Option option in command.Options.Where(option => without.Contains(TextOptions.Names.Contains(option.Name) ? "--data" : option.Name)))
         {
             option.Hidden = true;
         }
@@ -95,6 +100,11 @@ internal sealed class TrainOptions
             }
         }
 
+        if (invocation.Get(_strict))
+        {
+            tree.Set("data.strict", JsonValue.Create(true));
+        }
+
         if (invocation.Seed is { } seed)
         {
             tree.Set("train.seed", JsonValue.Create(seed));
@@ -120,6 +130,7 @@ internal sealed class TrainOptions
             .. _keyed.Where(keyed => !Resumable.Keys.Contains(keyed.Key)).Select(keyed => keyed.Option).Prepend(_out).Prepend(_config).Prepend(_preset)
                 .Where(option => invocation.Get(option) is not null)
                 .Select(option => option.Name),
+            .. invocation.Get(_strict) ? ["--strict"] : Array.Empty<string>(),
             .. invocation.Seed is null ? Array.Empty<string>() : [CommonOptions.Seed],
             .. (invocation.Get(_set) ?? []).Select(assignment => assignment.Split('=')[0]).Where(key => !Resumable.Keys.Contains(key)),
         ];

@@ -46,6 +46,14 @@ public class TextCommandTests
     }
 
     [Test]
+    public void DecodedTextThatIsNotForATerminalIsTheTextAndNothingElse()
+    {
+        string text = "one\r\n\r\ntwo\t three\n";
+        string ids = string.Join(' ', CommandLine.Json("tokenizer", "encode", "--model", "byte", text)["tokenIds"]!.AsArray().Select(id => id!.ToString()));
+        Assert.That(CommandLine.Run("tokenizer", "decode", "--model", "byte", ids).Standard, Is.EqualTo(text));
+    }
+
+    [Test]
     public void TextMayComeFromAFile()
     {
         File.WriteAllText(_folder["a.txt"], "Hi");
