@@ -10,6 +10,9 @@ internal static class Display
     private static readonly string[] s_binary = ["B", "KiB", "MiB", "GiB", "TiB"];
     private static readonly string[] s_decimal = ["", " k", " M", " G", " T", " P"];
 
+    // What no shell takes for anything else.
+    private static readonly string s_plain = "_-+=:,./@%" + (OperatingSystem.IsWindows() ? @"\" : "");
+
     public static string Count(long value) => value.ToString("N0", CultureInfo.InvariantCulture);
 
     /// <summary>A count and what is counted: <c>1 layer</c>, <c>4 layers</c>.</summary>
@@ -21,6 +24,18 @@ internal static class Display
     public static string Quantity(double value, string unit) => Scaled(value, 1000, s_decimal, "") + (value < 1000 ? " " : "") + unit;
 
     public static string Number(double value, string format = "0.##") => value.ToString(format.StartsWith('0') ? $"#,{format}" : format, CultureInfo.InvariantCulture);
+
+    /// <summary>A path as a shell reads it: in quotes where it needs them, and never taken for an option.</summary>
+    public static string Argument(string path)
+    {
+        path = path.StartsWith('-') ? $"./{path}" : path;
+        if (path.All(c => char.IsLetterOrDigit(c) || s_plain.Contains(c)))
+        {
+            return path;
+        }
+
+        return OperatingSystem.IsWindows() ? $"\"{path}\"" : $"'{path.Replace("'", @"'\''")}'";
+    }
 
     private static string Scaled(double value, double step, string[] units, string space)
     {

@@ -1,5 +1,7 @@
 using System.CommandLine;
+using System.Globalization;
 using System.Text.Json.Nodes;
+using NanoFold.Cli.Options;
 using NanoFold.Engine;
 using NanoFold.Engine.Data;
 using NanoFold.Engine.Runs;
@@ -10,11 +12,9 @@ namespace NanoFold.Cli;
 /// <summary>The options that describe a training run, and the configuration that they make.</summary>
 internal sealed class TrainOptions
 {
-    // The time decides; the plan is fitted to it once a step's time is known.
-    private const int UnboundedSteps = 1_000_000_000;
-
     private readonly Option<string?> _preset;
     private readonly Option<string?> _config;
+    private readonly Option<bool> _strict;
     private readonly Option<string?> _out;
     private readonly Option<string?> _resume;
     private readonly Option<string[]> _set = new("--set") { HelpName = "KEY=VALUE", Description = "Any setting, such as model.layers=6; may be given several times" };
@@ -28,18 +28,21 @@ internal sealed class TrainOptions
         _config = command.Text("--config", "FILE", "Settings in JSON, with comments");
         _keyed =
         [
-            (command.Text("--data", "PATH", "A file, folder or pattern of text (data.path)"), "data.path"),
+            (command.Text("--data", "PATH", "A file, folder or pattern of text, or - for standard input (data.path)"), "data.path"),
+            (command.Text("--separator", "TEXT", TextOptions.SeparatorHelp), "data.separator"),
+            (command.Text("--field", "NAME", TextOptions.FieldHelp), "data.field"),
             (command.Text("--init", "MODEL", "Begin with the weights, model and tokenizer of a run (its best checkpoint), a checkpoint or a folder with a model (train.init)"), "train.init"),
             (command.Text("--steps", "N", "Optimizer steps (train.steps)"), "train.steps"),
-            (command.Text("--minutes", "M", "Train for so many minutes; without --steps, as many steps as fit (train.minutes)"), "train.minutes"),
+            (command.Text("--minutes", "M", "End within so many minutes, the steps fitted to them; with --steps at whichever comes first (train.minutes)"), "train.minutes"),
             (command.Text("--batch", "N|auto", "Sequences per micro-batch (train.batch)"), "train.batch"),
             (command.Text("--context", "N", "Tokens per sequence (model.context)"), "model.context"),
             (command.Text("--precision", "fp32|tf32|bf16|fp16", "What activations are computed in; all but fp32 need a GPU (train.precision)"), "train.precision"),
         ];
+        _strict = command.Flag("--strict", TextOptions.StrictHelp);
         command.Add(_set);
         _out = command.Text("--out", "DIR", "The run's folder");
         _resume = command.Text("--resume", "RUN", "Take up the run in this folder again, or at this checkpoint of it");
-        foreach (Option option in command.Options.Where(option => without.Contains(option.Name)))
+        foreach (Option option in command.Options.Where(option => without.Contains(TextOptions.Names.Contains(option.Name) ? "--data" : option.Name)))
         {
             option.Hidden = true;
         }
@@ -82,17 +85,22 @@ internal sealed class TrainOptions
             tree.Set(assignment);
         }
 
-        if (Given(invocation, "train.minutes") && !Given(invocation, "train.steps"))
-        {
-            tree.Set($"train.steps={UnboundedSteps}");
-        }
-
         foreach ((Option<string?> option, string key) in _keyed)
         {
             if (invocation.Get(option) is { } text)
             {
+                if (key == "train.minutes" && double.TryParse(text, CultureInfo.InvariantCulture, out double minutes) && minutes == 0)
+                {
+                    throw UserException.Usage($"{option.Name} {text}: expected more than 0");
+                }
+
                 tree.Set($"{key}={text}");
             }
+        }
+
+        if (invocation.Get(_strict))
+        {
+            tree.Set("data.strict", JsonValue.Create(true));
         }
 
         if (invocation.Seed is { } seed)
@@ -102,8 +110,6 @@ internal sealed class TrainOptions
 
         return tree.Build();
     }
-
-    private bool Given(Invocation invocation, string key) => invocation.Get(_keyed.First(k => k.Key == key).Option) is not null;
 
     /// <summary>With the vocabulary that training would find, as far as that is known before.</summary>
     public static RunConfig WithVocab(RunConfig config) => config.WithVocab(config switch
@@ -120,6 +126,7 @@ internal sealed class TrainOptions
             .. _keyed.Where(keyed => !Resumable.Keys.Contains(keyed.Key)).Select(keyed => keyed.Option).Prepend(_out).Prepend(_config).Prepend(_preset)
                 .Where(option => invocation.Get(option) is not null)
                 .Select(option => option.Name),
+            .. invocation.Get(_strict) ? ["--strict"] : Array.Empty<string>(),
             .. invocation.Seed is null ? Array.Empty<string>() : [CommonOptions.Seed],
             .. (invocation.Get(_set) ?? []).Select(assignment => assignment.Split('=')[0]).Where(key => !Resumable.Keys.Contains(key)),
         ];

@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.CommandLine.Invocation;
 using System.CommandLine.Parsing;
 using NanoFold.Engine.Configuration;
+using NanoFold.Engine.Runs;
 
 namespace NanoFold.Cli;
 
@@ -22,7 +23,9 @@ internal static class Usage
         {
             // What follows an unknown option may be its value.
             string[] options = [.. unmatched.Where(token => token.StartsWith('-'))];
-            return [.. (options.Length > 0 ? options : unmatched).Select(token => Unknown(root, command, token))];
+            return options.Length == 0 && IsAfterData(parsed)
+                ? [$"{unmatched[0]}: --data takes one path: name a folder, or a pattern in quotes such as --data '*.txt'"]
+                : [.. (options.Length > 0 ? options : unmatched).Select(token => Unknown(root, command, token))];
         }
 
         return command.Subcommands.Count > 0
@@ -34,6 +37,14 @@ internal static class Usage
     public static string PathOf(Command command)
         => command is RootCommand ? Program.Name : $"{PathOf(command.Parents.OfType<Command>().First())} {command.Name}";
 
+    // The shell makes several paths of a pattern without quotes.
+    private static bool IsAfterData(ParseResult parsed)
+    {
+        string[] tokens = [.. parsed.Tokens.Select(token => token.Value)];
+        int first = Array.IndexOf(tokens, parsed.UnmatchedTokens[0]);
+        return first >= 2 && tokens[first - 2] == "--data";
+    }
+
     private static string Describe(ParseError error) => error.SymbolResult is OptionResult { Tokens.Count: 0, Option: { } option }
         ? $"{option.Name}: its value is missing; expected {option.HelpName}"
         : error.Message;
@@ -44,6 +55,12 @@ internal static class Usage
         IEnumerable<string> known = isOption
             ? command.Options.Concat(root.Options).Select(option => option.Name)
             : command.Subcommands.Select(sub => sub.Name);
+        if (isOption && SettingAliases.OfOption(token) is { } key && command.Options.Any(option => option.Name == "--set"))
+        {
+            string? own = command.Options.FirstOrDefault(option => option.Description?.EndsWith($"({key})", StringComparison.Ordinal) == true)?.Name;
+            return $"{token}: unknown option; did you mean {own ?? $"--set {key}=…"}?";
+        }
+
         string what = isOption ? "option" : command == root ? "verb" : "argument";
         return $"{token}: unknown {what}{(NearestName.Among(token, known) is { } near ? $"; did you mean {near}?" : "")}";
     }

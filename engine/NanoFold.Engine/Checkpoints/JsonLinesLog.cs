@@ -145,6 +145,49 @@ public sealed class JsonLinesLog : IDisposable
         }
     }
 
+    /// <summary>Puts the log back where its file was deleted or moved away while it was open.</summary>
+    /// <exception cref="UserException">It cannot be written, or the disk is full.</exception>
+    public void PutBack()
+    {
+        if (File.Exists(Path))
+        {
+            return;
+        }
+
+        try
+        {
+            FileStream again = OpenFile(Path);
+            CopyTo(again);
+            _file.Dispose();
+            _file = again;
+        }
+        catch (Exception exception) when (FileFault.Is(exception))
+        {
+            throw FileFault.Describe("cannot write", Path, exception);
+        }
+    }
+
+    /// <summary>Appends all lines to another log, from this one's file even where it was deleted.</summary>
+    /// <exception cref="UserException">The other one cannot be written, or the disk is full.</exception>
+    public void CopyTo(JsonLinesLog other)
+    {
+        try
+        {
+            CopyTo(other._file);
+        }
+        catch (Exception exception) when (FileFault.Is(exception))
+        {
+            throw FileFault.Describe("cannot write", other.Path, exception);
+        }
+    }
+
+    private void CopyTo(FileStream target)
+    {
+        _file.Position = 0;
+        _file.CopyTo(target);
+        _file.Seek(0, SeekOrigin.End);
+    }
+
     public void Dispose()
     {
         _json.Dispose();

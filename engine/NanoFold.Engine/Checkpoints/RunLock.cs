@@ -12,12 +12,28 @@ public sealed class RunLock : IDisposable
     /// <summary>The file in the locked folder; it holds the process's number.</summary>
     public const string FileName = "run.lock";
 
+    private readonly string _path;
     private readonly FileStream _file;
 
-    private RunLock(FileStream file) => _file = file;
+    private RunLock(string path, FileStream file)
+    {
+        _path = path;
+        _file = file;
+    }
+
+    /// <summary>Whether the locked file is still where it was: false where its folder was moved, deleted, or another one is in its place.</summary>
+    public bool IsInPlace => IsAt(_path);
+
+    /// <summary>Where the locked folder is now, as far as the system can say (Linux); null where it is deleted.</summary>
+    public string? Find()
+    {
+        string? file = OperatingSystem.IsLinux() ? new FileInfo($"/proc/self/fd/{_file.SafeFileHandle.DangerousGetHandle()}").LinkTarget : null;
+        return file is not null && IsAt(file) ? Path.GetDirectoryName(file) : null;
+    }
 
     /// <summary>Locks a folder, which is created where it does not exist.</summary>
-    /// <exception cref="UserException">Another process, or this one, has it locked; or it cannot be written.</exception>
+    /// <exception cref="FolderInUseException">Another process, or this one, has it locked.</exception>
+    /// <exception cref="UserException">It cannot be written.</exception>
     public static RunLock Acquire(string folder)
     {
         string path = Path.Combine(folder, FileName);
@@ -37,19 +53,29 @@ public sealed class RunLock : IDisposable
                 throw;
             }
 
-            return new RunLock(file);
+            return new RunLock(path, file);
         }
         catch (Exception exception) when (FileFault.Is(exception))
         {
             throw IsHeld(exception)
-                ? new UserException($"{folder} is being written by another nanofold; wait for it to end or choose another folder (--out)", exception)
+                ? new FolderInUseException(folder, exception)
                 : FileFault.Describe("cannot lock", folder, exception);
         }
     }
 
     public void Dispose() => _file.Dispose();
 
+    // .NET has no number of a file to compare; no two files were made at the same time and under the same name.
+    private bool IsAt(string path)
+        => File.Exists(path)
+            && File.GetCreationTimeUtc(path) == File.GetCreationTimeUtc(_file.SafeFileHandle)
+            && File.GetLastWriteTimeUtc(path) == File.GetLastWriteTimeUtc(_file.SafeFileHandle);
+
     // ERROR_SHARING_VIOLATION and ERROR_LOCK_VIOLATION; EWOULDBLOCK on Linux and macOS.
     private static bool IsHeld(Exception exception) => exception.GetType() == typeof(IOException)
         && (OperatingSystem.IsWindows() ? (exception.HResult & 0xFFFF) is 32 or 33 : exception.HResult is 11 or 35);
 }
+
+/// <summary>A folder is locked by someone who writes it.</summary>
+public sealed class FolderInUseException(string folder, Exception innerException)
+    : UserException($"{folder} is being written by another nanofold; wait for it to end or choose another folder (--out)", innerException);

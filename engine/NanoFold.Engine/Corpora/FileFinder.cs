@@ -1,60 +1,150 @@
 using System.IO.Enumeration;
+using NanoFold.Kernels.Memory;
 
 namespace NanoFold.Engine.Corpora;
 
+/// <summary>The files that a path names.</summary>
+/// <param name="Files">Those that are there, in order.</param>
+/// <param name="Unread">What a folder or pattern names and cannot be read.</param>
+/// <param name="IsOne">Whether the path names one file.</param>
+internal sealed record FoundFiles(IReadOnlyList<SourceFile> Files, IReadOnlyList<Unread> Unread, bool IsOne = false);
+
 /// <summary>
-/// Finds the files that a path names: a file, a folder (all below it), or a pattern with <c>*</c>, <c>?</c> and
+/// Finds the files that a path names: a file, a pipe, a folder (all below it), or a pattern with <c>*</c>, <c>?</c> and
 /// <c>**</c> (any folders). Names that begin with a dot are passed over in folders and patterns. The order is ordinal
 /// by relative name, the same on every system.
 /// </summary>
-internal static class FileFinder
+internal sealed class FileFinder
 {
-    public static IReadOnlyList<SourceFile> Find(string path)
+    private static readonly EnumerationOptions s_all = new() { AttributesToSkip = 0, IgnoreInaccessible = false };
+
+    private readonly List<SourceFile> _files = [];
+    private readonly List<Unread> _unread = [];
+    private readonly Func<string, bool> _wanted;
+    private readonly bool _deep;
+
+    private FileFinder(Func<string, bool> wanted, bool deep)
     {
+        _wanted = wanted;
+        _deep = deep;
+    }
+
+    public static FoundFiles Find(string path)
+    {
+        if (IsStream(path))
+        {
+            if (SourceFile.IsStandardInput(path) && !Console.IsInputRedirected)
+            {
+                throw new UserException($"{path}: standard input is a terminal: pipe a text into it, or name a file");
+            }
+
+            return new FoundFiles([SourceFile.Stream(path)], [], IsOne: true);
+        }
+
         if (File.Exists(path))
         {
-            return [SourceFile.Of(path, Path.GetFileName(path))];
+            return new FoundFiles([One(path)], [], IsOne: true);
         }
 
         if (Directory.Exists(path))
         {
-            return Below(path, _ => true);
+            return Below(path, _ => true, deep: true);
         }
 
         int wildcard = path.AsSpan().IndexOfAny('*', '?');
         if (wildcard < 0)
         {
-            return [];
+            return new FoundFiles([], []);
         }
 
         // The part before the first segment with a wildcard is the folder to look in.
         int cut = path.AsSpan(0, wildcard).LastIndexOfAny('/', '\\') + 1;
         string folder = cut == 0 ? "." : path[..cut];
         string[] pattern = path[cut..].Split(['/', '\\'], StringSplitOptions.RemoveEmptyEntries);
-        return Directory.Exists(folder) ? Below(folder, name => Matches(name.Split('/'), pattern)) : [];
+        return Directory.Exists(folder) ? Below(folder, name => Matches(name.Split('/'), pattern), deep: pattern.Length > 1 || pattern[0] == "**") : new FoundFiles([], []);
     }
 
-    private static List<SourceFile> Below(string folder, Func<string, bool> wanted)
+    /// <summary>Whether a path names what can be read only once.</summary>
+    public static bool IsStream(string path) => SourceFile.IsStandardInput(path) || (SourceFile.IsDescriptor(path) && Path.Exists(path)) || FileKind.IsSpecial(path);
+
+    private static SourceFile One(string path)
     {
-        // Links are not followed into folders, so a loop cannot occur; a linked file counts as a file.
-        var found = new FileSystemEnumerable<string>(
-            folder,
-            (ref FileSystemEntry entry) => entry.ToFullPath(),
-            new EnumerationOptions { RecurseSubdirectories = true, IgnoreInaccessible = true, AttributesToSkip = 0 })
+        try
         {
-            ShouldIncludePredicate = (ref FileSystemEntry entry) => !entry.IsDirectory && entry.FileName[0] != '.',
-            ShouldRecursePredicate = (ref FileSystemEntry entry) =>
-                entry.FileName[0] != '.' && (entry.Attributes & FileAttributes.ReparsePoint) == 0,
-        };
-        return
-        [
-            .. found
-                .Select(file => (Path: file, Name: Path.GetRelativePath(folder, file).Replace('\\', '/')))
-                .Where(file => wanted(file.Name))
-                .OrderBy(file => file.Name, StringComparer.Ordinal)
-                .Select(file => SourceFile.Of(file.Path, file.Name)),
-        ];
+            return SourceFile.Of(path, Path.GetFileName(path));
+        }
+        catch (Exception e) when (FileFault.Is(e))
+        {
+            throw new UserException($"{path}: {Reason(new FileInfo(path), e)}", e);
+        }
     }
+
+    private static FoundFiles Below(string folder, Func<string, bool> wanted, bool deep)
+    {
+        var finder = new FileFinder(wanted, deep);
+        finder.Walk(folder, "");
+        return new FoundFiles(
+            [.. finder._files.OrderBy(file => file.Name, StringComparer.Ordinal)], [.. finder._unread.OrderBy(file => file.Name, StringComparer.Ordinal)]);
+    }
+
+    private void Walk(string folder, string prefix)
+    {
+        try
+        {
+            foreach (FileSystemInfo entry in new DirectoryInfo(folder).EnumerateFileSystemInfos("*", s_all).Where(entry => entry.Name[0] != '.'))
+            {
+                string name = prefix + entry.Name;
+                if (entry is FileInfo)
+                {
+                    Add(entry, name);
+                }
+                else if (_deep && entry.LinkTarget is not null)
+                {
+                    // Not followed, so a loop cannot occur.
+                    _unread.Add(new Unread(name, "is a link to a folder"));
+                }
+                else if (_deep)
+                {
+                    Walk(entry.FullName, name + "/");
+                }
+            }
+        }
+        catch (Exception e) when (prefix.Length > 0 && FileFault.Is(e))
+        {
+            _unread.Add(new Unread(prefix, $"cannot be read: {e.Message}"));
+        }
+    }
+
+    private void Add(FileSystemInfo entry, string name)
+    {
+        if (!_wanted(name))
+        {
+            return;
+        }
+
+        try
+        {
+            // Opening a pipe would wait for who writes into it.
+            if (FileKind.IsSpecial(entry.FullName))
+            {
+                _unread.Add(new Unread(name, "is a pipe, socket or device"));
+                return;
+            }
+
+            _files.Add(SourceFile.Of(entry.FullName, name));
+        }
+        catch (Exception e) when (FileFault.Is(e))
+        {
+            _unread.Add(new Unread(name, Reason(entry, e)));
+        }
+    }
+
+    private static string Reason(FileSystemInfo entry, Exception fault) => fault switch
+    {
+        FileNotFoundException or DirectoryNotFoundException when entry.LinkTarget is { } target => $"is a link to {target}, which is not there",
+        FileNotFoundException when entry.Name.Contains('\uFFFD') => "has a name that is not UTF-8",
+        _ => $"cannot be read: {fault.Message}",
+    };
 
     private static bool Matches(ReadOnlySpan<string> names, ReadOnlySpan<string> pattern)
     {

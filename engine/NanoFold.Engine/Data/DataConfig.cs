@@ -1,11 +1,13 @@
+using System.Text.Json.Serialization;
 using NanoFold.Engine.Configuration;
+using NanoFold.Engine.Corpora;
 
 namespace NanoFold.Engine.Data;
 
 /// <summary>The section <c>data</c>: what is trained on.</summary>
 public sealed record DataConfig
 {
-    /// <summary>A file or folder of text; null for the default corpus.</summary>
+    /// <summary>A file, pipe (- for standard input), folder or pattern of text; null for the default corpus.</summary>
     [Resumable]
     public string? Path { get; init; }
 
@@ -20,8 +22,24 @@ public sealed record DataConfig
     /// <summary>What becomes of the boundaries between documents.</summary>
     public DocumentMode Documents { get; init; } = DocumentMode.Auto;
 
+    /// <summary>Text that stands between two documents of one file, such as &lt;|endoftext|&gt;; null where a file is one document.</summary>
+    public string? Separator { get; init; }
+
+    /// <summary>The field of JSON lines (dots lead into objects) or column of Parquet that holds the text; null for text.</summary>
+    public string? Field { get; init; }
+
+    /// <summary>A text of which something cannot be read is refused; otherwise the rest is used, and a note says what was left out.</summary>
+    public bool Strict { get; init; }
+
     /// <summary>Tokens see only their own document.</summary>
     public bool MaskDocuments { get; init; }
+
+    /// <summary>How the rows that a step draws are numbered; without <c>train.accumulate</c> both are the same.</summary>
+    public DrawOrder Draws { get; init; }
+
+    /// <summary>How its files are read.</summary>
+    [JsonIgnore]
+    public CorpusOptions Reading => new() { Separator = Separator, Field = Field, Strict = Strict };
 
     /// <summary>What is wrong with it.</summary>
     public IEnumerable<ConfigProblem> Validate(string path)
@@ -34,6 +52,16 @@ public sealed record DataConfig
         if (Path is { Length: 0 })
         {
             yield return new ConfigProblem($"{path}.path", "is empty; use null for the default corpus");
+        }
+
+        if (Separator is { Length: 0 })
+        {
+            yield return new ConfigProblem($"{path}.separator", "is empty; use null where a file is one document");
+        }
+
+        if (Field is { Length: 0 })
+        {
+            yield return new ConfigProblem($"{path}.field", "is empty; use null for the field text");
         }
 
         if (Validation is { Length: 0 })

@@ -15,7 +15,7 @@ internal sealed class DatasetBuilder(Corpus corpus, TokenizerSpec spec, DataConf
         Split split = validation is not null
             ? new Split(Split.Whole(corpus.Documents), Split.Whole(validation.Documents))
             : Split.Of(corpus.Documents, config.ValidationFraction, atCharacter: !bytes);
-        Tokenizer tokenizer = spec.Tokenizer ?? (bytes ? new ByteTokenizer(marked) : Learn(split.Train, marked));
+        Tokenizer tokenizer = spec.Tokenizer ?? (bytes ? new ByteTokenizer(marked) : BpeLearning.Learn(split.Train, spec.BpeVocab, marked, cancel));
         tokenizer.Save(folder);
         Write(Path.Combine(folder, TokenDataset.TrainFile), tokenizer, split.Train, marked);
         Write(Path.Combine(folder, TokenDataset.ValidationFile), tokenizer, split.Validation, marked);
@@ -32,21 +32,6 @@ internal sealed class DatasetBuilder(Corpus corpus, TokenizerSpec spec, DataConf
             DocumentMode.Auto => corpus.Documents.Count > 1 && (hasMarks || spec.BpeVocab > 0),
             _ => false,
         };
-    }
-
-    private BpeTokenizer Learn(IReadOnlyList<TextPiece> pieces, bool marked)
-    {
-        var trainer = new BpeTrainer();
-        foreach (TextPiece piece in pieces)
-        {
-            foreach (ReadOnlyMemory<byte> chunk in TextChunks.Read(piece))
-            {
-                cancel.ThrowIfCancellationRequested();
-                trainer.Add(chunk.Span);
-            }
-        }
-
-        return trainer.Train(spec.BpeVocab, marked);
     }
 
     private void Write(string path, Tokenizer tokenizer, IReadOnlyList<TextPiece> pieces, bool marked)

@@ -50,12 +50,12 @@ public sealed class TokenCache
         Corpus corpus, TokenizerSpec spec, DataConfig? config = null, Corpus? validation = null, Action<string>? note = null, CancellationToken cancel = default)
     {
         config ??= new DataConfig();
-        validation ??= config.Validation is { } path ? Corpus.Open(path) : null;
+        validation ??= config.Validation is { } path ? Corpus.Open(path, config.Reading) : null;
         try
         {
             Directory.CreateDirectory(Path.Combine(Folder, "seen"));
-            string content = ContentOf(corpus);
-            string hash = validation is not null ? Hash($"{content} {ContentOf(validation)}") : content;
+            string content = ContentOf(corpus, note);
+            string hash = validation is not null ? Hash($"{content} {ContentOf(validation, note)}") : content;
             string key = string.Create(
                 CultureInfo.InvariantCulture,
                 $"{Version}\n{hash}\n{validation is not null}\n{spec.Key}\n{config.ValidationFraction:R}\n{config.Documents}");
@@ -120,7 +120,18 @@ public sealed class TokenCache
         return TokenDataset.Open(entry, corpus.Name, hash, fromCache: false);
     }
 
-    // The content hash, from memory where the files look as they did: "HASH SAMPLE".
+    private string ContentOf(Corpus corpus, Action<string>? note)
+    {
+        string hash = ContentOf(corpus);
+        foreach (string line in corpus.Notes)
+        {
+            note?.Invoke(line);
+        }
+
+        return hash;
+    }
+
+    // The content hash, from memory where the files look as they did: a line with their sample, then what the corpus was seen to be.
     private string ContentOf(Corpus corpus)
     {
         if (corpus.StatKey is not { } stat)
@@ -129,7 +140,7 @@ public sealed class TokenCache
         }
 
         string seen = Path.Combine(Folder, "seen", stat), sample = FileSample.Hash(corpus.Files);
-        if (File.Exists(seen) && File.ReadAllText(seen).Split(' ') is [{ Length: 64 } remembered, { } sampled] && sampled == sample && remembered.All(char.IsAsciiHexDigitLower))
+        if (File.Exists(seen) && File.ReadAllText(seen).Split('\n', 2) is [var sampled, var known] && sampled == sample && corpus.Recall(known) is { } remembered)
         {
             return remembered;
         }
@@ -140,7 +151,7 @@ public sealed class TokenCache
         if (corpus.Files.All(file => file.ModifiedUtc < before - s_settled))
         {
             string beside = CacheSweep.Beside(seen);
-            File.WriteAllText(beside, $"{hash} {sample}");
+            File.WriteAllText(beside, $"{sample}\n{corpus.Remembered}");
             File.Move(beside, seen, overwrite: true);
         }
 

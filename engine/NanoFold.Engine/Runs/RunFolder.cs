@@ -21,7 +21,7 @@ public sealed class RunFolder : IDisposable
     // What is written in place; the others are written beside and renamed.
     private static readonly string[] s_written = [RunLock.FileName, MetricsFile, GeometryFile, SamplesFile, CheckpointsFolder];
 
-    private readonly RunLock _lock;
+    private RunLock _lock;
     private readonly string[] _made;
     private JsonLinesLog? _samples;
 
@@ -195,6 +195,47 @@ public sealed class RunFolder : IDisposable
         return 0;
     });
 
+    /// <summary>Whether the folder is still the one that was opened.</summary>
+    internal bool IsInPlace() => _lock.IsInPlace;
+
+    /// <summary>Where the folder is now, if it was moved and the system can say; null where it is in place or deleted.</summary>
+    internal string? MovedTo() => _lock.IsInPlace ? null : _lock.Find();
+
+    /// <summary>
+    /// Throws where the folder was moved or deleted. Single files that were deleted in it are put back: a run that ends well can be taken up again.
+    /// </summary>
+    /// <exception cref="UserException">The folder is gone, or cannot be written.</exception>
+    internal void Mend(RunConfig config)
+    {
+        if (!_lock.IsInPlace && !File.Exists(System.IO.Path.Combine(Path, RunLock.FileName)) && File.Exists(System.IO.Path.Combine(Path, RunConfig.FileName)))
+        {
+            _lock.Dispose();
+            _lock = RunLock.Acquire(Path);
+        }
+
+        if (!_lock.IsInPlace)
+        {
+            throw new UserException($"{Path}: was deleted or moved while it was written");
+        }
+
+        if (!File.Exists(System.IO.Path.Combine(Path, RunConfig.FileName)))
+        {
+            WriteConfig(config);
+        }
+
+        Metrics.PutBack();
+        Geometry.PutBack();
+        _samples?.PutBack();
+    }
+
+    /// <summary>Appends the lines of the logs to those of another run.</summary>
+    internal void CopyLogsTo(RunFolder other)
+    {
+        Metrics.CopyTo(other.Metrics);
+        Geometry.CopyTo(other.Geometry);
+        _samples?.CopyTo(other.Samples);
+    }
+
     /// <summary>For a run that could not begin: closes the folder and takes back what making it has added to the disk.</summary>
     public void Discard()
     {
@@ -216,7 +257,7 @@ public sealed class RunFolder : IDisposable
     private void ClearLeftovers()
     {
         Checkpoints.ClearLeftovers();
-        foreach (string name in new[] { RunConfig.FileName, MetricsFile, GeometryFile })
+        foreach (string name in new[] { RunConfig.FileName, MetricsFile, GeometryFile, SamplesFile })
         {
             File.Delete(System.IO.Path.Combine(Path, name + Beside));
         }

@@ -19,7 +19,7 @@ public class RunLockTests
         string run = _folder["run"];
         using (RunLock.Acquire(run))
         {
-            Assert.That(() => RunLock.Acquire(run), Throws.TypeOf<UserException>()
+            Assert.That(() => RunLock.Acquire(run), Throws.TypeOf<FolderInUseException>()
                 .With.Message.EqualTo($"{run} is being written by another nanofold; wait for it to end or choose another folder (--out)"));
             Assert.That(() => RunLock.Acquire(_folder["other"]).Dispose(), Throws.Nothing);
         }

@@ -76,6 +76,23 @@ public sealed class TokenCacheTests
     }
 
     [Test]
+    public void WhatWasNotReadIsSaidEveryTime()
+    {
+        _folder.Write("f/a.txt", Samples.English);
+        _folder.Write("f/image", [1, 0, 2]);
+        foreach (bool cached in (bool[])[false, true])
+        {
+            var notes = new List<string>();
+            Corpus corpus = Corpus.Open(_folder.At("f"));
+            using TokenDataset data = _cache.Open(corpus, TokenizerSpec.Byte, note: notes.Add);
+            Assert.That((data.FromCache, corpus.IsRead, notes[0]), Is.EqualTo((cached, !cached, $"{_folder.At("f")}: 1 file was not read: image is not text (a NUL byte at 1)")));
+        }
+
+        Assert.That(
+            () => _cache.Open(Corpus.Open(_folder.At("f"), new CorpusOptions { Strict = true }), TokenizerSpec.Byte), Throws.TypeOf<UserException>().With.Message.Contains("image"));
+    }
+
+    [Test]
     public void TheSameTextElsewhereIsFound()
     {
         _cache.Open(Corpus.Open(_folder.Write("a.txt", "the same text")), TokenizerSpec.Byte).Dispose();

@@ -14,7 +14,7 @@ internal static class DataCommand
         VerbCommand corpus = command.Sub("corpus", "Files, documents and bytes of the text");
         var corpusOptions = new TrainOptions(corpus, "--preset", "--steps", "--minutes", "--batch", "--context", "--precision", "--out");
         corpus.Common = [];
-        corpus.JsonKeys = "name, files, documents, bytes, hash (SHA-256 of the text)";
+        corpus.JsonKeys = "name, files (that were read), documents, bytes, hash (SHA-256 of the text), notes (what of it was not read as it may be meant)";
         corpus.Does(invocation => Describe(invocation, corpusOptions.Config(invocation)));
 
         VerbCommand tokenize = command.Sub("tokenize", "Tokenize the text as train would, into the token cache");
@@ -26,22 +26,28 @@ internal static class DataCommand
 
     private static int Describe(Invocation invocation, RunConfig config)
     {
-        Corpus corpus = Corpus.OpenOrDefault(config.Data.Path);
+        using Corpus corpus = Corpus.OpenOrDefault(config.Data.Path, config.Data.Reading);
         Output output = invocation.Output;
+        foreach (string note in corpus.Notes)
+        {
+            output.Note(note);
+        }
+
         output.Table(
             numbers: false,
             ["corpus", corpus.Name],
-            ["files", Display.Count(corpus.Files.Count)],
+            ["files", Display.Count(corpus.FilesRead)],
             ["documents", Display.Count(corpus.Documents.Count)],
             ["bytes", Display.Count(corpus.Bytes)],
             ["hash", corpus.Hash]);
         output.Result(new JsonObject
         {
             ["name"] = corpus.Name,
-            ["files"] = corpus.Files.Count,
+            ["files"] = corpus.FilesRead,
             ["documents"] = corpus.Documents.Count,
             ["bytes"] = corpus.Bytes,
             ["hash"] = corpus.Hash,
+            ["notes"] = new JsonArray([.. corpus.Notes.Select(note => JsonValue.Create(note))]),
         });
         return Faults.Done;
     }

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Text.Json.Nodes;
+using NanoFold.Cli.Options;
 using NanoFold.Engine;
 using NanoFold.Engine.Corpora;
 using NanoFold.Engine.Runs;
@@ -14,20 +15,23 @@ internal static class EvalCommand
     public static void Build(VerbCommand command)
     {
         Option<string?> model = command.Text("--model", "RUN", "A run folder (its best checkpoint) or a checkpoint");
-        Option<string?> data = command.Text("--data", "PATH", "A file, folder or pattern of text; all of it is evaluated");
+        Option<string?> data = command.Text("--data", "PATH", "A file, folder or pattern of text, or - for standard input; all of it is evaluated");
+        var reading = new TextOptions(command);
         command.Common = [CommonOptions.Device, CommonOptions.Threads];
         command.JsonKeys = "loss (nats per token), bitsPerByte, perplexity, tokens, bytes";
         command.Does(invocation => Run(
             invocation,
             invocation.Get(model) ?? throw UserException.Usage("--model is needed: a run folder of train, or a checkpoint"),
-            invocation.Get(data) ?? throw UserException.Usage("--data is needed: a file, folder or pattern of text")));
+            invocation.Get(data) ?? throw UserException.Usage("--data is needed: a file, folder or pattern of text"),
+            reading));
     }
 
-    private static int Run(Invocation invocation, string path, string data)
+    private static int Run(Invocation invocation, string path, string data, TextOptions reading)
     {
         using Backend backend = Devices.Open(invocation);
         using TrainedModel trained = TrainedModel.Load(path, backend);
-        Evaluation result = trained.Evaluate(Corpus.Open(data), invocation.Output.Note);
+        using Corpus corpus = Corpus.Open(data, reading.Reading(invocation, trained.Config.Data.Reading));
+        Evaluation result = trained.Evaluate(corpus, invocation.Output.Note);
         Output output = invocation.Output;
         output.Table(
             numbers: false,

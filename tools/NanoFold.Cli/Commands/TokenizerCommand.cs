@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json.Nodes;
+using NanoFold.Cli.Options;
 using NanoFold.Engine;
 using NanoFold.Engine.Corpora;
 using NanoFold.Engine.Data;
@@ -23,29 +24,31 @@ internal static class TokenizerCommand
 
     private static void BuildTrain(VerbCommand command)
     {
-        Option<string?> data = command.Text("--data", "PATH", "A file, folder or pattern of text; the default corpus if not given");
-        Option<string?> folder = command.Text("--out", "DIR", "The folder that gets the tokenizer.json; the current one if not given");
+        Option<string?> data = command.Text("--data", "PATH", "A file, folder or pattern of text, or - for standard input; the default corpus if not given");
+        var reading = new TextOptions(command);
+        Option<string?> folder = command.Text("--out", "DIR", "The folder that gets the tokenizer.json; the current one if not given and none is there");
         Option<long?> vocab = command.Integer("--vocab", $"Symbols, 256 bytes and marks included ({s_defaultVocab} if not given)", 258, BpeTrainer.LargestVocab);
         Option<bool> marks = command.Flag("--marks", "Have two symbols that begin and end a document");
         command.Common = [];
         command.JsonKeys = "path, vocab, merges, bytes, fingerprint, seconds";
         command.Does(invocation => Train(
             invocation,
-            Corpus.OpenOrDefault(invocation.Get(data)),
+            Corpus.OpenOrDefault(invocation.Get(data), reading.Reading(invocation)),
             (int)(invocation.Get(vocab) ?? s_defaultVocab),
             invocation.Get(marks),
-            invocation.Get(folder) ?? "."));
+            FolderFor(invocation.Get(folder))));
     }
 
     private static void BuildEncode(VerbCommand command)
     {
         Option<string?> model = AddModel(command);
-        Option<string?> file = command.Text("--file", "PATH", "The text");
+        Option<string?> file = command.Text("--file", "PATH", "The text, read as train reads it; - for standard input");
+        var reading = new TextOptions(command);
         var text = new Argument<string?>("TEXT") { Description = "The text; standard input if neither it nor a file is given", Arity = ArgumentArity.ZeroOrOne };
         command.Add(text);
         command.Common = [];
         command.JsonKeys = "tokenIds, tokens (what each stands for), count, bytes";
-        command.Does(invocation => Encode(invocation, Load(invocation, model), Bytes(invocation.Get(text), invocation.Get(file))));
+        command.Does(invocation => Encode(invocation, Load(invocation, model), Bytes(invocation, invocation.Get(text), invocation.Get(file), reading)));
     }
 
     private static void BuildDecode(VerbCommand command)
@@ -71,16 +74,20 @@ internal static class TokenizerCommand
         return path == "byte" ? new ByteTokenizer() : Tokenizer.Load(path);
     }
 
+    // What is there is replaced only where the folder was named.
+    private static string FolderFor(string? given) => given is null && File.Exists(Tokenizer.FileName)
+        ? throw new UserException($"{Tokenizer.FileName}: is there already; name a folder with --out, or --out . to replace it")
+        : given ?? ".";
+
     private static int Train(Invocation invocation, Corpus corpus, int vocab, bool marks, string folder)
     {
         long start = Stopwatch.GetTimestamp();
-        var trainer = new BpeTrainer();
-        foreach (Document document in corpus.Documents)
+        foreach (string note in corpus.Notes)
         {
-            trainer.Add(ReadAll(document));
+            invocation.Output.Note(note);
         }
 
-        BpeTokenizer tokenizer = trainer.Train(vocab, marks);
+        BpeTokenizer tokenizer = BpeLearning.Learn(corpus.Documents.Select(document => new TextPiece(document, 0, document.Bytes)), vocab, marks);
         tokenizer.Save(folder);
         double seconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
 
@@ -120,8 +127,15 @@ internal static class TokenizerCommand
         string all = words.Length > 0 ? string.Join(' ', words) : Console.In.ReadToEnd();
         int[] ids = [.. all.Split([' ', ',', '\t', '\r', '\n'], StringSplitOptions.RemoveEmptyEntries).Select(word => IdOf(word, tokenizer))];
         string text = tokenizer.DecodeText(ids);
-        invocation.Output.Text.WriteLine(text);
-        invocation.Output.Result(new JsonObject { ["text"] = text });
+        Output output = invocation.Output;
+        output.Text.Write(text);
+        if (output.IsTerminal)
+        {
+            // A file or a program gets the text and nothing else.
+            output.Text.WriteLine();
+        }
+
+        output.Result(new JsonObject { ["text"] = text });
         return Faults.Done;
     }
 
@@ -130,7 +144,7 @@ internal static class TokenizerCommand
             ? id
             : throw UserException.Usage($"'{word}' is not a token id; this tokenizer has 0 to {tokenizer.Vocab - 1}");
 
-    private static byte[] Bytes(string? text, string? file)
+    private static byte[] Bytes(Invocation invocation, string? text, string? file, TextOptions reading)
     {
         if (text is not null && file is not null)
         {
@@ -144,7 +158,7 @@ internal static class TokenizerCommand
 
         if (file is not null)
         {
-            return File.ReadAllBytes(file);
+            return ReadAll(invocation, file, reading);
         }
 
         using Stream input = Console.OpenStandardInput();
@@ -153,15 +167,27 @@ internal static class TokenizerCommand
         return bytes.ToArray();
     }
 
-    private static byte[] ReadAll(Document document)
+    private static byte[] ReadAll(Invocation invocation, string file, TextOptions reading)
     {
-        if (document.Bytes > Array.MaxLength)
+        using Corpus corpus = Corpus.Open(file, reading.Reading(invocation));
+        foreach (string note in corpus.Notes)
         {
-            throw new UserException($"{document.Name}: has {document.Bytes} bytes; split it into files below 2 GB to train a tokenizer on it");
+            invocation.Output.Note(note);
         }
 
-        var bytes = new byte[document.Bytes];
-        document.Read(0, bytes);
+        if (corpus.Bytes > Array.MaxLength)
+        {
+            throw new UserException($"{file}: has {corpus.Bytes} bytes; data tokenize takes texts of that size");
+        }
+
+        byte[] bytes = new byte[corpus.Bytes];
+        int at = 0;
+        foreach (Document document in corpus.Documents)
+        {
+            document.Read(0, bytes.AsSpan(at, (int)document.Bytes));
+            at += (int)document.Bytes;
+        }
+
         return bytes;
     }
 }

@@ -1,6 +1,7 @@
 using System.Text.Json.Nodes;
 using NanoFold.Cli.Writing;
 using NanoFold.Engine.Benchmarks;
+using NanoFold.Engine.Checkpoints;
 using NanoFold.Engine.Runs;
 using NanoFold.Engine.Training;
 using NanoFold.Kernels;
@@ -28,13 +29,28 @@ internal static class TrainCommand
         var progress = new TrainProgress(invocation.Output);
         using TrainSession session = options.Resume(invocation) is { } resumed
             ? TrainSession.Resume(resumed, backend, config, progress.Note, unread.Token)
-            : TrainSession.Open(config, backend, options.Out(invocation) ?? RunFolder.DefaultPath(config, DateTime.Now), progress.Note, unread.Token);
+            : OpenNew(config, backend, options.Out(invocation), progress.Note, unread.Token);
         interrupt.Asked = progress.Asked;
         progress.Describe(session, backend);
         TrainSummary summary = progress.Show(() => new TrainLoop(session, progress).Run(unread.Token));
         progress.Conclude(session, summary);
         invocation.Output.Result(Result(session, summary));
         return summary.End == TrainEnd.Interrupted ? interrupt.ExitCode ?? LostOutput.Last?.Code ?? Faults.Interrupted : Faults.Done;
+    }
+
+    private static TrainSession OpenNew(RunConfig config, Backend backend, string? folder, Action<string> note, CancellationToken cancel)
+    {
+        while (true)
+        {
+            try
+            {
+                return TrainSession.Open(config, backend, folder ?? RunFolder.DefaultPath(config, DateTime.Now), note, cancel);
+            }
+            catch (FolderInUseException) when (folder is null)
+            {
+                // Another run that began in the same moment took the name; it is there now, so the next is another one.
+            }
+        }
     }
 
     private static JsonObject Result(TrainSession session, TrainSummary summary)

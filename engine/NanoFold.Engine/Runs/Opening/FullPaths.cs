@@ -1,3 +1,4 @@
+using NanoFold.Engine.Corpora;
 using NanoFold.Engine.Data;
 
 namespace NanoFold.Engine.Runs;
@@ -5,9 +6,6 @@ namespace NanoFold.Engine.Runs;
 /// <summary>What a run remembers does not depend on the folder in which it was begun.</summary>
 internal static class FullPaths
 {
-    // Standard input has no place.
-    private const string StandardInput = "-";
-
     /// <summary>A configuration whose files and folders are named from the root.</summary>
     public static RunConfig Of(RunConfig config) => config with
     {
@@ -15,5 +13,6 @@ internal static class FullPaths
         Tokenizer = config.Tokenizer is FileTokenizerConfig file ? file with { Path = Full(file.Path) } : config.Tokenizer,
     };
 
-    private static string? Full(string? path) => path is null or StandardInput ? path : Path.GetFullPath(path);
+    // A pipe is gone when the run goes on, and its name may then lead to another.
+    private static string? Full(string? path) => path is null or Corpus.Pipe ? path : Corpus.CanBeReadOnce(path) ? Corpus.Pipe : Path.GetFullPath(path);
 }

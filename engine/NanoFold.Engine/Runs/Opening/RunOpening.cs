@@ -1,3 +1,4 @@
+using NanoFold.Engine.Corpora;
 using NanoFold.Engine.Data;
 using NanoFold.Engine.Training;
 using NanoFold.Kernels;
@@ -29,11 +30,21 @@ internal static class RunOpening
             config = config.WithVocab(dataset.Tokenizer.Vocab);
             MemoryCheck.Require(config, backend);
             config = config with { Train = config.Train with { Batch = BatchSize.Choose(config, dataset, backend, note, cancel) } };
+            if (run is not null && config.Data.Path is { } path && Corpus.CanBeReadOnce(path))
+            {
+                note?.Invoke($"{path}: can be read only once; to go on with this run later, keep the text in a file and name it: --resume {folder} --data FILE");
+            }
+
             config = FullPaths.Of(config);
             MemoryCheck.RequireRun(config, backend);
             session = new TrainSession(config, dataset, backend, run, drawsParameters: start is null);
             InitialWeights.Read(start, session.Model.Store, note);
-            run?.WriteConfig(config);
+            if (run is not null)
+            {
+                DiskCheck.Require(run.Path, DiskCheck.CheckpointBytes(session), config.Train.KeepCheckpoints, DiskCheck.FreeBytes(run.Path), note);
+                run.WriteConfig(config);
+            }
+
             SaveAtStart(session);
             return session;
         }

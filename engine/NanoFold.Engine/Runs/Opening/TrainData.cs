@@ -14,7 +14,7 @@ public static class TrainData
     /// <param name="own">The tokenizer of a checkpoint, in place of the file that <c>tokenizer.path</c> names: that one may be gone.</param>
     public static TokenDataset Open(RunConfig config, Action<string>? note = null, CancellationToken cancel = default, Tokenizer? own = null)
     {
-        Corpus corpus = Corpus.OpenOrDefault(config.Data.Path);
+        using Corpus corpus = Corpus.OpenOrDefault(config.Data.Path, config.Data.Reading);
         TokenizerSpec spec = own is not null && config.Tokenizer is FileTokenizerConfig ? TokenizerSpec.Given(own) : TokenizerSpec.Of(config.Tokenizer);
         return new TokenCache().Open(corpus, spec, config.Data, null, note, cancel);
     }
