@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.CommandLine.Invocation;
 using System.CommandLine.Parsing;
 using NanoFold.Engine.Configuration;
+using NanoFold.Engine.Runs;
 
 namespace NanoFold.Cli;
 
@@ -54,6 +55,12 @@ internal static class Usage
         IEnumerable<string> known = isOption
             ? command.Options.Concat(root.Options).Select(option => option.Name)
             : command.Subcommands.Select(sub => sub.Name);
+        if (isOption && SettingAliases.OfOption(token) is { } key && command.Options.Any(option => option.Name == "--set"))
+        {
+            string? own = command.Options.FirstOrDefault(option => option.Description?.EndsWith($"({key})", StringComparison.Ordinal) == true)?.Name;
+            return $"{token}: unknown option; did you mean {own ?? $"--set {key}=…"}?";
+        }
+
         string what = isOption ? "option" : command == root ? "verb" : "argument";
         return $"{token}: unknown {what}{(NearestName.Among(token, known) is { } near ? $"; did you mean {near}?" : "")}";
     }

@@ -9,12 +9,18 @@ internal static class ConfigKeys
     /// <param name="key">The unknown key.</param>
     /// <param name="type">The record's type.</param>
     /// <param name="family">The abstract type of which the record is one kind, or null.</param>
-    public static string Unknown(Type root, string parent, string key, Type type, Type? family)
+    /// <param name="aliases">The key that a name of another tool stands for, or null.</param>
+    public static string Unknown(Type root, string parent, string key, Type type, Type? family, Func<string, string?>? aliases = null)
     {
         string[] here = [.. ConfigSchema.Keys(type).Select(known => known.Name)];
         if (family is not null && OtherKinds(family, key) is { } others)
         {
             return $"is not a key of kind \"{Variant.KindOf(family, type)}\", but of {others}";
+        }
+
+        if (aliases?.Invoke(key) is { } meant)
+        {
+            return $"unknown key; did you mean {meant}?";
         }
 
         if (NearestName.Among(key, here) is { } near)

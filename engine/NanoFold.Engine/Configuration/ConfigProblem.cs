@@ -3,8 +3,9 @@ namespace NanoFold.Engine.Configuration;
 /// <summary>One thing wrong with a configuration.</summary>
 /// <param name="Path">The key, as <c>--set</c> would name it: <c>model.mixer.window</c>.</param>
 /// <param name="Message">What was expected and what is there.</param>
-public sealed record ConfigProblem(string Path, string Message)
+/// <param name="Place">The file and line that set it, <c>config.json:12</c>, where it came out of a file.</param>
+public sealed record ConfigProblem(string Path, string Message, string? Place = null)
 {
     /// <inheritdoc/>
-    public override string ToString() => $"{Path}: {Message}";
+    public override string ToString() => Place is null ? $"{Path}: {Message}" : $"{Place}: {Path}: {Message}";
 }

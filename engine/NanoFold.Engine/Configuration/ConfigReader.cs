@@ -10,7 +10,8 @@ namespace NanoFold.Engine.Configuration;
 /// </summary>
 /// <param name="root">The record of the whole configuration.</param>
 /// <param name="problems">Where they are added.</param>
-internal sealed class ConfigReader(Type root, List<ConfigProblem> problems)
+/// <param name="aliases">The key that a name of another tool stands for, or null.</param>
+internal sealed class ConfigReader(Type root, List<ConfigProblem> problems, Func<string, string?>? aliases = null)
 {
     /// <summary>A record with the keys of <paramref name="tree"/>, the others as in <paramref name="defaults"/>.</summary>
     public object Read(JsonObject tree, object defaults) => ReadRecord(tree, root, family: null, "", defaults);
@@ -69,7 +70,7 @@ internal sealed class ConfigReader(Type root, List<ConfigProblem> problems)
             string keyPath = ConfigKeys.Join(path, name);
             if (ConfigSchema.Key(type, name) is not { } key)
             {
-                problems.Add(new ConfigProblem(keyPath, ConfigKeys.Unknown(root, path, name, type, family)));
+                problems.Add(new ConfigProblem(keyPath, ConfigKeys.Unknown(root, path, name, type, family, aliases)));
                 continue;
             }
 

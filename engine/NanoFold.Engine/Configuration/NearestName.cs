@@ -22,7 +22,8 @@ public static class NearestName
         return best;
     }
 
-    private static string Normal(string name)
+    /// <summary>A name as it is compared: letters and digits only, small.</summary>
+    internal static string Normal(string name)
         => string.Concat(name.Where(char.IsLetterOrDigit)).ToLowerInvariant();
 
     // Edits and swaps of neighbors (optimal string alignment).

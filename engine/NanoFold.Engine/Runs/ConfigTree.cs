@@ -14,6 +14,7 @@ public sealed class ConfigTree
 
     private readonly List<JsonObject> _layers = [];
     private readonly List<ConfigProblem> _problems = [];
+    private readonly ConfigPlaces _places = new();
 
     /// <summary>Starts from a preset: its name, or null to leave that to the key <c>preset</c> of the layers.</summary>
     public ConfigTree(string? preset = null) => Preset = preset;
@@ -44,7 +45,9 @@ public sealed class ConfigTree
     {
         try
         {
-            return Add(ConfigJson.Parse(json) as JsonObject ?? throw new UserException($"{source}: expected a JSON object with sections such as \"model\""), source);
+            JsonObject layer = ConfigJson.Parse(json) as JsonObject ?? throw new UserException($"{source}: expected a JSON object with sections such as \"model\"");
+            _places.AddFile(json, source);
+            return Add(layer, source);
         }
         catch (JsonException e)
         {
@@ -84,6 +87,7 @@ public sealed class ConfigTree
             node = new JsonObject { [part] = node };
         }
 
+        _places.Forget(key);
         return Add((JsonObject)node!, key);
     }
 
@@ -97,7 +101,7 @@ public sealed class ConfigTree
         string preset = PresetName(layers, problems);
         JsonObject tree = Merged(layers);
         tree.Remove("preset");
-        var read = (RunConfig)new ConfigReader(typeof(RunConfig), problems).Read(tree, Presets.Of(preset));
+        var read = (RunConfig)new ConfigReader(typeof(RunConfig), problems, SettingAliases.Find).Read(tree, Presets.Of(preset));
         RunConfig config = read with { Version = RunConfig.CurrentVersion };
         ThrowAny(problems);
         problems.AddRange(start is null ? [] : InitialWeights.Problems(start, config.Model));
@@ -118,11 +122,11 @@ public sealed class ConfigTree
         return tree;
     }
 
-    private static void ThrowAny(List<ConfigProblem> problems)
+    private void ThrowAny(List<ConfigProblem> problems)
     {
         if (problems.Count > 0)
         {
-            throw new ConfigException(problems);
+            throw new ConfigException([.. problems.Select(_places.Locate)]);
         }
     }
 

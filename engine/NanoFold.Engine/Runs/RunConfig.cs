@@ -15,7 +15,7 @@ namespace NanoFold.Engine.Runs;
 public sealed record RunConfig
 {
     /// <summary>The version that is written. Newer ones are refused, older ones loaded as what they meant (<see cref="ConfigUpgrade"/>).</summary>
-    public const int CurrentVersion = 2;
+    public const int CurrentVersion = 3;
 
     /// <summary>The file's name inside a run or checkpoint folder.</summary>
     public const string FileName = "config.json";

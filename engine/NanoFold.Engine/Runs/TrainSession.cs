@@ -37,7 +37,7 @@ public sealed class TrainSession : IDisposable
         _folder = folder;
         TrainConfig train = config.Train;
         State = new TrainState(0, train.Steps, 0, null, null, dataset.ContentHash);
-        var batches = new BatchSource(dataset.Train, dataset.Name, train.Batch, config.Model.Context, (ulong)train.Seed);
+        var batches = new BatchSource(dataset.Train, dataset.Name, train.Batch, config.Model.Context, (ulong)train.Seed, config.Data.Draws);
         Model = new Transformer(config.Model, backend, drawsParameters ? (ulong)train.Seed : null);
         _arena = new SharedArena(backend);
         try

@@ -93,7 +93,7 @@ public class BadInputTests
         AssertRefused(1, $"{_rig["list.json"]}: expected a JSON object", "--config", _rig.Write("list.json", "[1, 2]"));
         AssertRefused(1, $"{_rig["torn.json"]}: line 2, column ", "--config", _rig.Write("torn.json", "{ \"model\": {\n \"layers\": "));
         AssertRefused(1, $"{_rig["newer.json"]}: is a configuration of version 99", "--config", _rig.Write("newer.json", "{ \"version\": 99 }"));
-        AssertRefused(2, "train.clip: ", "--config", _rig.Write("typed.json", "{ \"train\": { \"clip\": [2] } }"));
+        AssertRefused(2, $"{_rig["typed.json"]}:1: train.clip: ", "--config", _rig.Write("typed.json", "{ \"train\": { \"clip\": [2] } }"));
     }
 
     [Test]

@@ -53,6 +53,10 @@ public class ProgramTests
 
     [TestCase("", "nanofold: a verb is missing: train, ")]
     [TestCase("plann", "nanofold: plann: unknown verb; did you mean plan?")]
+    [TestCase("train --lr 0.1", "nanofold: --lr: unknown option; did you mean --set train.learningRate=…?")]
+    [TestCase("train --batch-size 4", "nanofold: --batch-size: unknown option; did you mean --batch?")]
+    [TestCase("train --max-steps 4", "nanofold: --max-steps: unknown option; did you mean --steps?")]
+    [TestCase("plan --layers 4", "nanofold: --layers: unknown option; did you mean --set model.layers=…?")]
     [TestCase("help plann", "nanofold: plann: unknown verb; did you mean plan?")]
     [TestCase("plan --step 3", "nanofold: --step: unknown option; did you mean --steps?")]
     [TestCase("plan three", "nanofold: three: unknown argument")]
