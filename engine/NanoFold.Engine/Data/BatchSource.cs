@@ -4,7 +4,8 @@ namespace NanoFold.Engine.Data;
 
 /// <summary>
 /// Training batches: windows of T + 1 tokens at random places of a shard. A batch is a pure function of (seed, step,
-/// micro-batch), so a resumed run draws what an uninterrupted one would have drawn, whatever was drawn before.
+/// micro-batch), so a resumed run draws what an uninterrupted one would have drawn, whatever was drawn before. Row r of micro-batch m of B rows is row m · B + r
+/// of the step, so a step of k micro-batches draws what one batch of k · B rows draws.
 /// </summary>
 public sealed class BatchSource : IBatchSource
 {
@@ -13,6 +14,7 @@ public sealed class BatchSource : IBatchSource
 
     private readonly TokenShard _shard;
     private readonly ulong _key;
+    private readonly DrawOrder _order;
 
     /// <summary>Draws from <paramref name="shard"/>.</summary>
     /// <param name="shard">The tokens; not disposed here.</param>
@@ -20,8 +22,9 @@ public sealed class BatchSource : IBatchSource
     /// <param name="batch">Rows, B.</param>
     /// <param name="context">Tokens a row, T.</param>
     /// <param name="seed">Decides every draw.</param>
+    /// <param name="order">How rows are numbered.</param>
     /// <exception cref="UserException">The text is shorter than T + 1 tokens.</exception>
-    public BatchSource(TokenShard shard, string name, int batch, int context, ulong seed)
+    public BatchSource(TokenShard shard, string name, int batch, int context, ulong seed, DrawOrder order = DrawOrder.Step)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(batch, 1);
         ArgumentOutOfRangeException.ThrowIfLessThan(context, 1);
@@ -33,6 +36,7 @@ public sealed class BatchSource : IBatchSource
 
         _shard = shard;
         _key = seed ^ Stream;
+        _order = order;
         Batch = batch;
         Context = context;
     }
@@ -58,7 +62,8 @@ public sealed class BatchSource : IBatchSource
         ulong places = (ulong)(_shard.Tokens - Context);
         for (int row = 0; row < Batch; row++)
         {
-            long start = (long)Philox.Below(places, _key, ((ulong)(uint)microBatch << 32) | (uint)row, (ulong)step);
+            ulong number = _order == DrawOrder.Step ? ((ulong)microBatch * (ulong)Batch) + (ulong)row : ((ulong)(uint)microBatch << 32) | (uint)row;
+            long start = (long)Philox.Below(places, _key, number, (ulong)step);
             int first = row * Context;
             TokenWindow.Fill(
                 _shard,
@@ -68,4 +73,14 @@ public sealed class BatchSource : IBatchSource
                 documents.IsEmpty ? [] : documents.Slice(first, Context));
         }
     }
+}
+
+/// <summary>How the rows that a step draws are numbered: a row's number decides what is drawn for it.</summary>
+public enum DrawOrder
+{
+    /// <summary>Through all micro-batches of a step: 8 rows are the same text as 2 micro-batches of 4.</summary>
+    Step,
+
+    /// <summary>In each micro-batch anew, as runs did that began before version 3 of configurations.</summary>
+    MicroBatch,
 }

@@ -34,6 +34,9 @@ public sealed record DataConfig
     /// <summary>Tokens see only their own document.</summary>
     public bool MaskDocuments { get; init; }
 
+    /// <summary>How the rows that a step draws are numbered; without <c>train.accumulate</c> both are the same.</summary>
+    public DrawOrder Draws { get; init; }
+
     /// <summary>How its files are read.</summary>
     [JsonIgnore]
     public CorpusOptions Reading => new() { Separator = Separator, Field = Field, Strict = Strict };

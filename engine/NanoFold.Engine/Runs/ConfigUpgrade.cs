@@ -17,6 +17,22 @@ internal static class ConfigUpgrade
                 TanhForms(block, "feedForward");
             }
         }
+
+        if (version < 3)
+        {
+            Before3(tree);
+        }
+    }
+
+    // What was not a setting yet, as it was: a run that is taken up draws the text that it would have drawn.
+    private static void Before3(JsonObject tree)
+    {
+        if (tree["data"] is not JsonObject data)
+        {
+            tree["data"] = data = [];
+        }
+
+        data.TryAdd("draws", JsonValue.Create("micro-batch"));
     }
 
     // Before version 2 "gelu" and "geglu" were the tanh forms, in mixtures of experts too.

@@ -15,7 +15,7 @@ namespace NanoFold.Engine.Runs;
 public sealed record RunConfig
 {
     /// <summary>The version that is written. Newer ones are refused, older ones loaded as what they meant (<see cref="ConfigUpgrade"/>).</summary>
-    public const int CurrentVersion = 2;
+    public const int CurrentVersion = 3;
 
     /// <summary>The file's name inside a run or checkpoint folder.</summary>
     public const string FileName = "config.json";
@@ -78,6 +78,9 @@ public sealed record RunConfig
         },
         Train = Train.Resolve(Preset),
     };
+
+    /// <summary>The section <c>train</c> as it is for so many steps: what depends on their number is filled in.</summary>
+    public TrainConfig Planned(int steps, int evaluateEvery = 0) => Train.Planned(Preset, steps, evaluateEvery);
 
     /// <summary>Takes the tokenizer's vocabulary where <c>model.vocab</c> is 0.</summary>
     /// <exception cref="ConfigException">The model's own vocabulary is too small.</exception>

@@ -52,7 +52,13 @@ internal static class TokenizerJson
                 throw new UserException($"{path}: {file.Length} bytes are too many for a tokenizer ({LargestFile} at most)");
             }
 
-            using JsonDocument document = JsonDocument.Parse(File.ReadAllBytes(path));
+            byte[] bytes = File.ReadAllBytes(path);
+            if (ForeignTokenizer.NameOf(bytes) is { } kind)
+            {
+                throw new UserException($"{path}: is {kind}, which is not supported; only byte-level BPE in a tokenizer.json is");
+            }
+
+            using JsonDocument document = JsonDocument.Parse(bytes);
             BpeModel model = new TokenizerJsonReader(path).Read(document.RootElement);
             return model.IsBytes ? new ByteTokenizer(model.Specials.Length > 0) : new BpeTokenizer(model);
         }

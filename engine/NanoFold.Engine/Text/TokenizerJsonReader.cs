@@ -4,7 +4,7 @@ namespace NanoFold.Engine.Text;
 
 /// <summary>
 /// Reads a <c>tokenizer.json</c> and checks all of it: what cannot be done exactly as written is refused by name.
-/// Supported: BPE whose pre-tokenizer is <c>ByteLevel</c> with its regular expression and no prefix space (GPT-2's
+/// A model without a <c>type</c>, as GPT-2's own file has it, is of the kind that its fields show. Supported: BPE whose pre-tokenizer is <c>ByteLevel</c> with its regular expression and no prefix space (GPT-2's
 /// kind), no normalizer, added tokens that are special. What only concerns batches or pairs of texts (truncation,
 /// padding, post-processor) is passed over: encoding never adds tokens.
 /// </summary>
@@ -21,7 +21,14 @@ internal sealed class TokenizerJsonReader(string path)
         }
 
         JsonElement? model = Part(root, "model");
-        string kind = TypeOf(model);
+        if (model is null)
+        {
+            throw Bad(root.EnumerateObject().Take(300).Count(entry => entry.Value.ValueKind == JsonValueKind.Number) >= 256
+                ? "is a vocabulary without merges; a tokenizer.json has both"
+                : "has no \"model\", so it is not a tokenizer.json");
+        }
+
+        string kind = KindOf(model.Value);
         if (kind != "BPE")
         {
             throw Bad($"model type '{kind}' is not supported, only BPE");
@@ -39,13 +46,13 @@ internal sealed class TokenizerJsonReader(string path)
     {
         if (Part(root, "normalizer") is { } normalizer)
         {
-            throw Bad($"normalizer '{TypeOf(normalizer)}' is not supported: text must be taken as it is");
+            throw Bad($"normalizer '{NameOf(normalizer, "normalizers")}' is not supported: text must be taken as it is");
         }
 
         JsonElement? cutter = OnlyOf(Part(root, "pre_tokenizer"), "pretokenizers");
         if (TypeOf(cutter) != "ByteLevel")
         {
-            throw Bad($"pre_tokenizer '{TypeOf(cutter)}' is not supported, only ByteLevel");
+            throw Bad($"pre_tokenizer '{NameOf(cutter, "pretokenizers")}' is not supported, only ByteLevel");
         }
 
         if (!Flag(cutter!.Value, "use_regex", true))
@@ -61,7 +68,7 @@ internal sealed class TokenizerJsonReader(string path)
         JsonElement? decoder = OnlyOf(Part(root, "decoder"), "decoders");
         if (TypeOf(decoder) != "ByteLevel")
         {
-            throw Bad($"decoder '{TypeOf(decoder)}' is not supported, only ByteLevel");
+            throw Bad($"decoder '{NameOf(decoder, "decoders")}' is not supported, only ByteLevel");
         }
     }
 
@@ -205,11 +212,28 @@ internal sealed class TokenizerJsonReader(string path)
         tokens[id] = bytes;
     }
 
+    // In the order in which Hugging Face's readers try them.
+    private static string KindOf(JsonElement model) => Part(model, "type") switch
+    {
+        not null => TypeOf(model),
+        null when Part(model, "merges") is not null => "BPE",
+        null when Part(model, "max_input_chars_per_word") is not null => "WordPiece",
+        null when Part(model, "vocab") is { ValueKind: JsonValueKind.Array } => "Unigram",
+        null when Part(model, "vocab") is not null => "WordLevel",
+        _ => "none",
+    };
+
     // A Sequence of just one stage is that stage.
     private static JsonElement? OnlyOf(JsonElement? stage, string list) =>
         TypeOf(stage) == "Sequence" && Part(stage!.Value, list) is { ValueKind: JsonValueKind.Array } inner && inner.GetArrayLength() == 1
             ? inner[0]
             : stage;
+
+    // A Sequence is named with its stages.
+    private static string NameOf(JsonElement? stage, string list) =>
+        TypeOf(stage) == "Sequence" && Part(stage!.Value, list) is { ValueKind: JsonValueKind.Array } inner
+            ? $"Sequence of {string.Join(", ", inner.EnumerateArray().Take(8).Select(part => TypeOf(part)))}"
+            : TypeOf(stage);
 
     private static JsonElement? Part(JsonElement owner, string key) =>
         owner.ValueKind == JsonValueKind.Object && owner.TryGetProperty(key, out JsonElement value) && value.ValueKind != JsonValueKind.Null

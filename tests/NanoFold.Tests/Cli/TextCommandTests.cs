@@ -45,6 +45,29 @@ public class TextCommandTests
         Assert.That(CommandLine.Json("tokenizer", "decode", "--model", _folder.Path, joined)["text"]!.GetValue<string>(), Is.EqualTo("the mat über"));
     }
 
+    /// <summary>Without <c>--out</c> it goes into the current folder, where a tokenizer of something else may lie.</summary>
+    [Test]
+    public void ATokenizerThatIsThereIsReplacedOnlyInAFolderThatWasNamed()
+    {
+        string before = Directory.GetCurrentDirectory();
+        try
+        {
+            Directory.SetCurrentDirectory(_folder.Path);
+            string[] train = ["tokenizer", "train", "--data", "text.txt", "--vocab"];
+            Assert.That(CommandLine.Run([.. train, "270"]).Code, Is.Zero);
+            byte[] first = File.ReadAllBytes(_folder["tokenizer.json"]);
+            CommandLine again = CommandLine.Run([.. train, "280"]);
+            Assert.That((again.Code, again.Error), Is.EqualTo((1, "nanofold: tokenizer.json: is there already; name a folder with --out, or --out . to replace it\n")));
+            Assert.That(File.ReadAllBytes(_folder["tokenizer.json"]), Is.EqualTo(first));
+            Assert.That(CommandLine.Run([.. train, "280", "--out", "."]).Code, Is.Zero);
+            Assert.That(File.ReadAllBytes(_folder["tokenizer.json"]), Is.Not.EqualTo(first));
+        }
+        finally
+        {
+            Directory.SetCurrentDirectory(before);
+        }
+    }
+
     [Test]
     public void DecodedTextThatIsNotForATerminalIsTheTextAndNothingElse()
     {

@@ -47,7 +47,7 @@ public class RunConfigTests
 
         string json = config.ToJson();
         Assert.That(new ConfigTree().AddJson(json, "config.json").Build().ToJson(), Is.EqualTo(json));
-        Assert.That(json, Does.Contain("\"version\": 2").And.Contain("\"kind\": \"top-k\"").And.Contain("\"gate\": \"G1\"").And.Contain("é"));
+        Assert.That(json, Does.Contain("\"version\": 3").And.Contain("\"kind\": \"top-k\"").And.Contain("\"gate\": \"G1\"").And.Contain("é"));
         Assert.That(json, Does.Not.Contain('\r'));
     }
 
@@ -69,9 +69,9 @@ public class RunConfigTests
     [Test]
     public void ANewerVersionIsRefused()
     {
-        UserException e = Assert.Throws<UserException>(() => new ConfigTree().AddJson("""{ "version": 3, "some": "thing" }""", "runs/a/config.json"))!;
+        UserException e = Assert.Throws<UserException>(() => new ConfigTree().AddJson("""{ "version": 4, "some": "thing" }""", "runs/a/config.json"))!;
 
-        Assert.That(e.Message, Is.EqualTo("runs/a/config.json: is a configuration of version 3; this NanoFold reads versions up to 2: use a newer one"));
+        Assert.That(e.Message, Is.EqualTo("runs/a/config.json: is a configuration of version 4; this NanoFold reads versions up to 3: use a newer one"));
     }
 
     [Test]
@@ -83,7 +83,7 @@ public class RunConfigTests
         tree["train"]!.AsObject().Remove("momentum");
 
         RunConfig config = new ConfigTree().AddJson(tree.ToJsonString(), "old").Build();
-        Assert.That((config.Version, config.Model.Layers, config.Train.Momentum, config.Geometry), Is.EqualTo((2, 2, 0.95, new GeometryConfig())));
+        Assert.That((config.Version, config.Model.Layers, config.Train.Momentum, config.Geometry), Is.EqualTo((3, 2, 0.95, new GeometryConfig())));
     }
 
     [Test]
@@ -118,6 +118,19 @@ public class RunConfigTests
         Assert.That(new ConfigTree().AddJson(trained.ToJson(), "saved").Build().ToJson(), Is.EqualTo(trained.ToJson()));
         RunConfig changed = new ConfigTree().AddJson(Old, "old").Set("model.feedForward.activation=gelu").Set("model.pattern=null").Build();
         Assert.That(((MoeConfig)changed.Model.FeedForward).Activation, Is.EqualTo(new GeluConfig()));
+    }
+
+    /// <summary>What became a setting with version 3 was as it is named here; a file without a version is of today.</summary>
+    [TestCase("""{ "version": 1 }""", DrawOrder.MicroBatch)]
+    [TestCase("""{ "version": 2, "data": { "validationFraction": 0.2 } }""", DrawOrder.MicroBatch)]
+    [TestCase("""{ "version": 2, "data": { "draws": "step" } }""", DrawOrder.Step)]
+    [TestCase("""{ "version": 3, "data": {} }""", DrawOrder.Step)]
+    [TestCase("""{ "data": {} }""", DrawOrder.Step)]
+    public void BeforeVersion3RowsWereNumberedInEachMicroBatch(string json, DrawOrder draws)
+    {
+        RunConfig config = new ConfigTree().AddJson(json, "old").Build();
+        Assert.That(config.Data.Draws, Is.EqualTo(draws));
+        Assert.That(new ConfigTree().AddJson(config.ToJson(), "saved").Build().ToJson(), Is.EqualTo(config.ToJson()));
     }
 
     [Test]

@@ -1,5 +1,6 @@
 using NanoFold.Engine;
 using NanoFold.Engine.Data;
+using NanoFold.Kernels;
 using NanoFold.Tests.Memory;
 
 namespace NanoFold.Tests.Data;
@@ -24,13 +25,29 @@ public sealed class BatchSourceTests
         Assert.That(different.Select(tokens => string.Join(' ', tokens)).Distinct().Count(), Is.EqualTo(5));
     }
 
-    [Test]
-    public void RowsOfABatchDoNotDependOnItsSize()
+    /// <summary>So what fits into memory does not decide what is learned.</summary>
+    [TestCase(1, 12)]
+    [TestCase(4, 3)]
+    [TestCase(6, 2)]
+    public void MicroBatchesTogetherDrawWhatOneBatchDraws(int batch, int count)
     {
         using var folder = new TempFolder();
         using TokenShard shard = Shards.Counting(folder, 5000);
-        int[] small = Tokens(new BatchSource(shard, "x", 2, 8, seed: 7), 5, 1);
-        Assert.That(Tokens(new BatchSource(shard, "x", 6, 8, seed: 7), 5, 1)[..16], Is.EqualTo(small));
+        int[] whole = Tokens(new BatchSource(shard, "x", 12, 8, seed: 7), 5, 0);
+        var parts = new BatchSource(shard, "x", batch, 8, seed: 7);
+        Assert.That(Enumerable.Range(0, count).SelectMany(micro => Tokens(parts, 5, micro)), Is.EqualTo(whole));
+    }
+
+    /// <summary>As runs did that began before rows were numbered through a step: they go on so.</summary>
+    [Test]
+    public void RowsMayBeNumberedInEachMicroBatchAnew()
+    {
+        using var folder = new TempFolder();
+        using TokenShard shard = Shards.Counting(folder, 5000);
+        int[] small = Tokens(new BatchSource(shard, "x", 2, 8, seed: 7, DrawOrder.MicroBatch), 5, 1);
+        Assert.That(Tokens(new BatchSource(shard, "x", 6, 8, seed: 7, DrawOrder.MicroBatch), 5, 1)[..16], Is.EqualTo(small));
+        Assert.That(small[8], Is.EqualTo((int)Philox.Below(5000 - 8, 7 ^ 0x62617463682D7631UL, (1UL << 32) | 1, 5)));
+        Assert.That(Tokens(new BatchSource(shard, "x", 6, 8, seed: 7), 5, 0), Is.EqualTo(Tokens(new BatchSource(shard, "x", 6, 8, seed: 7, DrawOrder.MicroBatch), 5, 0)), "without accumulation both are the same");
     }
 
     [Test]

@@ -73,6 +73,59 @@ public sealed class TokenizerJsonTests
         });
     }
 
+    /// <summary>As OpenAI's file of 2019 was converted: no type in the model, all else as later.</summary>
+    [Test]
+    public void AModelWithoutATypeIsWhatItsFieldsShow()
+    {
+        JsonNode root = Gpt2Like();
+        root["version"] = "1.0";
+        root["truncation"] = null;
+        root["padding"] = null;
+        JsonObject model = root["model"]!.AsObject();
+        Assert.That(model.Remove("type"), Is.True);
+        model["dropout"] = null;
+        model["unk_token"] = null;
+        model["end_of_word_suffix"] = "";
+        model["fuse_unk"] = false;
+        Tokenizer tokenizer = Load(root);
+        Assert.That((tokenizer.Vocab, tokenizer.Eos, tokenizer.Fingerprint), Is.EqualTo((259, (int?)258, Load(Gpt2Like()).Fingerprint)));
+
+        model["max_input_chars_per_word"] = 100;
+        Assert.That(Load(root).Vocab, Is.EqualTo(259), "merges say BPE");
+        model.Remove("merges");
+        AssertRefused(root, "model type 'WordPiece' is not supported");
+        model.Remove("max_input_chars_per_word");
+        AssertRefused(root, "model type 'WordLevel' is not supported");
+        model["vocab"] = new JsonArray(new JsonArray("a", -1.5));
+        AssertRefused(root, "model type 'Unigram' is not supported");
+        model.Remove("vocab");
+        AssertRefused(root, "model type 'none' is not supported");
+        root.AsObject().Remove("model");
+        AssertRefused(root, "has no \"model\", so it is not a tokenizer.json");
+        AssertRefused(Gpt2Like()["model"]!["vocab"]!, "is a vocabulary without merges; a tokenizer.json has both");
+
+        static void AssertRefused(JsonNode root, string message) => Assert.That(() => Load(root), Throws.TypeOf<UserException>().With.Message.Contains(message));
+    }
+
+    [Test]
+    public void StagesOfASequenceAreNamed()
+    {
+        JsonNode root = Gpt2Like();
+        root["pre_tokenizer"] = new JsonObject { ["type"] = "Sequence", ["pretokenizers"] = new JsonArray(new JsonObject { ["type"] = "Split" }, new JsonObject { ["type"] = "ByteLevel" }) };
+        Assert.That(() => Load(root), Throws.TypeOf<UserException>().With.Message.EndsWith("pre_tokenizer 'Sequence of Split, ByteLevel' is not supported, only ByteLevel"));
+    }
+
+    [TestCase("#version: 0.2\nĠ t\n", "a list of merges (merges.txt)")]
+    [TestCase("\n\u000e\n\u0005<unk>\u0015\0\0\0\0", "a SentencePiece model")]
+    [TestCase("IQ== 0\nIg== 1\n", "a tiktoken vocabulary")]
+    [TestCase("PK\u0003\u0004", "a compressed file")]
+    public void OtherFilesOfTokenizersAreRefusedByName(string content, string kind)
+    {
+        using var folder = new TempFolder();
+        string path = folder.Write("tokenizer.json", content);
+        Assert.That(() => Tokenizer.Load(path), Throws.TypeOf<UserException>().With.Message.EqualTo($"{path}: is {kind}, which is not supported; only byte-level BPE in a tokenizer.json is"));
+    }
+
     [Test]
     public void WholePiecesComeBeforeMergesWhereTheFileSaysSo()
     {

@@ -26,7 +26,7 @@ internal static class TokenizerCommand
     {
         Option<string?> data = command.Text("--data", "PATH", "A file, folder or pattern of text, or - for standard input; the default corpus if not given");
         var reading = new TextOptions(command);
-        Option<string?> folder = command.Text("--out", "DIR", "The folder that gets the tokenizer.json; the current one if not given");
+        Option<string?> folder = command.Text("--out", "DIR", "The folder that gets the tokenizer.json; the current one if not given and none is there");
         Option<long?> vocab = command.Integer("--vocab", $"Symbols, 256 bytes and marks included ({s_defaultVocab} if not given)", 258, BpeTrainer.LargestVocab);
         Option<bool> marks = command.Flag("--marks", "Have two symbols that begin and end a document");
         command.Common = [];
@@ -36,7 +36,7 @@ internal static class TokenizerCommand
             Corpus.OpenOrDefault(invocation.Get(data), reading.Reading(invocation)),
             (int)(invocation.Get(vocab) ?? s_defaultVocab),
             invocation.Get(marks),
-            invocation.Get(folder) ?? "."));
+            FolderFor(invocation.Get(folder))));
     }
 
     private static void BuildEncode(VerbCommand command)
@@ -73,6 +73,11 @@ internal static class TokenizerCommand
         string path = invocation.Get(model)!;
         return path == "byte" ? new ByteTokenizer() : Tokenizer.Load(path);
     }
+
+    // What is there is replaced only where the folder was named.
+    private static string FolderFor(string? given) => given is null && File.Exists(Tokenizer.FileName)
+        ? throw new UserException($"{Tokenizer.FileName}: is there already; name a folder with --out, or --out . to replace it")
+        : given ?? ".";
 
     private static int Train(Invocation invocation, Corpus corpus, int vocab, bool marks, string folder)
     {
