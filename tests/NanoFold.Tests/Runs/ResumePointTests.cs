@@ -36,6 +36,17 @@ public class ResumePointTests
     }
 
     [Test]
+    [Platform(Exclude = "Win")]
+    public void ALinkToACheckpointMeansIt()
+    {
+        _rig.Train("run", "train.stopAfter=7");
+        Directory.CreateSymbolicLink(_rig["latest"], _rig.Checkpoint("run", 5));
+
+        Assert.That(ResumePoint.Of(_rig["latest"]), Is.EqualTo(new ResumePoint(_rig["run"], 5)));
+        Assert.That(ResumePoint.Of(_rig["run"]), Is.EqualTo(new ResumePoint(_rig["run"], null)));
+    }
+
+    [Test]
     public void AStepThatTheRunHasNotIsRefused()
     {
         _rig.Train("run", "train.stopAfter=7");
