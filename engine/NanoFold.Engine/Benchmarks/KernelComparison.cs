@@ -27,8 +27,13 @@ public readonly record struct KernelComparison(double Ratio, double Low, double 
     // Student's t at 97.5 %, by degrees of freedom from 1; the last one serves all above, a little too wide.
     private static readonly double[] s_student = [12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228];
 
-    /// <summary>Faster or slower only where the whole interval says so, as measured and with the machine's own speed taken out.</summary>
-    public string Verdict => High < Math.Min(1, Machine) ? "faster" : Low > Math.Max(1, Machine) ? "slower" : "no difference";
+    /// <summary>
+    /// Faster or slower only where the whole interval says so, as measured and with the machine's own speed taken out; that is known no better than the
+    /// rest where there are few sessions.
+    /// </summary>
+    public string Verdict => High < Math.Min(1, Machine / MachineDiffers) ? "faster" : Low > Math.Max(1, Machine * MachineDiffers) ? "slower" : "no difference";
+
+    private double MachineDiffers => Sessions < FewestSessions ? SessionsDiffer : 1;
 
     /// <summary>Compares the newest sessions, as many as both have.</summary>
     /// <param name="now">One a session, in their order.</param>
