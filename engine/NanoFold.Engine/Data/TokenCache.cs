@@ -54,6 +54,8 @@ public sealed class TokenCache
         try
         {
             Directory.CreateDirectory(Path.Combine(Folder, "seen"));
+            corpus.Cancel = cancel;
+            validation?.Cancel = cancel;
             string content = ContentOf(corpus, note);
             string hash = validation is not null ? Hash($"{content} {ContentOf(validation, note)}") : content;
             string key = string.Create(
