@@ -112,6 +112,9 @@ public sealed class TrainSession : IDisposable
 
     private double ElapsedSeconds => _elapsedBefore + Stopwatch.GetElapsedTime(_opened).TotalSeconds;
 
+    /// <summary>The text to validate with: its tokens and, where it is part of the corpus, what part.</summary>
+    public (long Tokens, HeldBack? HeldBack) Validation => (_dataset.Validation.Tokens, Config.Data.Validation is null ? _dataset.HeldBack : null);
+
     /// <inheritdoc cref="RunOpening.Open"/>
     public static TrainSession Open(RunConfig config, Backend backend, string? folder = null, Action<string>? note = null, CancellationToken cancel = default)
         => RunOpening.Open(config, backend, folder, note, cancel);
