@@ -12,7 +12,10 @@ internal static class GeometryTable
 {
     private const string Stream = "hook_resid_post";
 
-    public static void Write(Output output, GeometryRecorder geometry)
+    /// <param name="output">Where it goes.</param>
+    /// <param name="geometry">What was measured.</param>
+    /// <param name="steps">Steps that the model has taken: figures of an earlier one say so.</param>
+    public static void Write(Output output, GeometryRecorder geometry, long steps)
     {
         IReadOnlyList<Measured> latest = geometry.Latest;
         foreach (IGrouping<string, Measured> table in latest.GroupBy(m => TableOf(m.Place)))
@@ -20,14 +23,14 @@ internal static class GeometryTable
             Write(output, table.Key, [.. table]);
         }
 
-        output.Line($"residual stream after each block, {Display.Count(geometry.Shape.Points)} of {Display.Count(geometry.Shape.Tokens)} probe tokens, neighbors of {Display.Count(geometry.Shape.Neighbors)}");
+        long last = latest.Max(m => m.Step);
+        string at = last == steps ? "" : $" at step {Display.Count(last)}";
+        output.Line($"residual stream after each block{at}, {Display.Count(geometry.Shape.Points)} of {Display.Count(geometry.Shape.Tokens)} probe tokens, neighbors of {Display.Count(geometry.Shape.Neighbors)}");
         foreach (string legend in latest.Select(m => m.Measure.Legend).Where(legend => legend.Length > 0).Distinct())
         {
             output.Line($"  {legend}");
         }
 
-
-        long last = latest.Max(m => m.Step);
         string[] earlier = [.. latest.Where(m => m.Step < last).GroupBy(m => m.Measure.Kind).Select(g => $"{g.Key} of step {Display.Count(g.Max(m => m.Step))}")];
         if (earlier.Length > 0)
         {

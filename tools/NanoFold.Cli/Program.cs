@@ -25,7 +25,8 @@ internal static class Program
         new("tokenizer", "Train a tokenizer; turn text into tokens and back", TokenizerCommand.Build),
         new("data", "What a corpus holds, and what it is as tokens", DataCommand.Build),
         new("devices", "The devices that can compute", DevicesCommand.Build),
-        new(Help, "What a verb does and takes: help VERB is VERB --help", static _ => { }),
+        new("completion", "A script for bash, zsh, fish or pwsh that completes verbs, options and settings", CompletionCommand.Build),
+        new(Help, "What a verb does and takes: help VERB is VERB --help", BuildHelp),
     ];
 
     public static int Main(string[] args)
@@ -93,6 +94,16 @@ internal static class Program
 
         var streams = new InvocationConfiguration { Output = standard, Error = error, EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null };
         return parsed.Invoke(streams);
+    }
+
+    /// <summary>The command line with all options of every verb.</summary>
+    public static RootCommand Whole() => Root([]);
+
+    // It is never parsed: what follows is taken for the verb that is asked about.
+    private static void BuildHelp(VerbCommand command)
+    {
+        command.Common = [];
+        command.Add(new Argument<string>("VERB") { Description = "The verb, with its part where it has parts", Arity = ArgumentArity.ZeroOrOne });
     }
 
     // Where the first word is a verb, only that one gets its options: the others are there to be listed.

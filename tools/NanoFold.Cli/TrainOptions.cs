@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Globalization;
 using System.Text.Json.Nodes;
 using NanoFold.Cli.Options;
 using NanoFold.Engine;
@@ -11,9 +12,6 @@ namespace NanoFold.Cli;
 /// <summary>The options that describe a training run, and the configuration that they make.</summary>
 internal sealed class TrainOptions
 {
-    // The time decides; the plan is fitted to it once a step's time is known.
-    private const int UnboundedSteps = 1_000_000_000;
-
     private readonly Option<string?> _preset;
     private readonly Option<string?> _config;
     private readonly Option<bool> _strict;
@@ -35,7 +33,7 @@ internal sealed class TrainOptions
             (command.Text("--field", "NAME", TextOptions.FieldHelp), "data.field"),
             (command.Text("--init", "MODEL", "Begin with the weights, model and tokenizer of a run (its best checkpoint), a checkpoint or a folder with a model (train.init)"), "train.init"),
             (command.Text("--steps", "N", "Optimizer steps (train.steps)"), "train.steps"),
-            (command.Text("--minutes", "M", "Train for so many minutes; without --steps, as many steps as fit (train.minutes)"), "train.minutes"),
+            (command.Text("--minutes", "M", "End within so many minutes, the steps fitted to them; with --steps at whichever comes first (train.minutes)"), "train.minutes"),
             (command.Text("--batch", "N|auto", "Sequences per micro-batch (train.batch)"), "train.batch"),
             (command.Text("--context", "N", "Tokens per sequence (model.context)"), "model.context"),
             (command.Text("--precision", "fp32|tf32|bf16|fp16", "What activations are computed in; all but fp32 need a GPU (train.precision)"), "train.precision"),
@@ -87,15 +85,15 @@ internal sealed class TrainOptions
             tree.Set(assignment);
         }
 
-        if (Given(invocation, "train.minutes") && !Given(invocation, "train.steps"))
-        {
-            tree.Set($"train.steps={UnboundedSteps}");
-        }
-
         foreach ((Option<string?> option, string key) in _keyed)
         {
             if (invocation.Get(option) is { } text)
             {
+                if (key == "train.minutes" && double.TryParse(text, CultureInfo.InvariantCulture, out double minutes) && minutes == 0)
+                {
+                    throw UserException.Usage($"{option.Name} {text}: expected more than 0");
+                }
+
                 tree.Set($"{key}={text}");
             }
         }
@@ -112,8 +110,6 @@ internal sealed class TrainOptions
 
         return tree.Build();
     }
-
-    private bool Given(Invocation invocation, string key) => invocation.Get(_keyed.First(k => k.Key == key).Option) is not null;
 
     /// <summary>With the vocabulary that training would find, as far as that is known before.</summary>
     public static RunConfig WithVocab(RunConfig config) => config.WithVocab(config switch

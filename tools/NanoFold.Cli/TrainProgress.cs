@@ -21,7 +21,7 @@ internal sealed class TrainProgress : ITrainObserver
     private ProgressTask? _task;
     private double _flopsPerToken;
     private double _peak;
-    private long _nextLine;
+    private long _lastLine;
 
     public TrainProgress(Output output)
     {
@@ -30,7 +30,17 @@ internal sealed class TrainProgress : ITrainObserver
         _console = AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(output.Text) });
     }
 
-    public void Note(string line) => _output.Note(line);
+    public void Note(string line)
+    {
+        if (_task is null)
+        {
+            _output.Note(line);
+        }
+        else
+        {
+            Line($"{Program.Name}: {line}");
+        }
+    }
 
     /// <summary>A signal asks for the end: says that it was heard, for a step may take long.</summary>
     public void Asked(string signal)
@@ -54,7 +64,7 @@ internal sealed class TrainProgress : ITrainObserver
         _peak = MatMulPeak.Measure(backend, session.Config.Train.Precision.Activations());
         (string name, long tokens, bool fromCache) = session.Corpus;
         Line($"{session.Config.Preset}: {Display.Count(session.Model.Store.Count)} parameters, {Display.Count(model.Layers, "layer")}, width {Display.Count(model.Width)}, context {Display.Count(model.Context)}, {session.Tokenizer.Name} tokenizer of {Display.Count(session.Tokenizer.Vocab)}");
-        Line($"{name}: {Display.Count(tokens)} tokens{(fromCache ? " (cached)" : "")}; {Display.Count(session.Trainer.Schedule.Steps, "step")} of {Display.Count((long)session.Config.Train.Batch * session.Config.Train.Accumulate)} × {Display.Count(model.Context)} tokens");
+        Line($"{name}: {Display.Count(tokens)} tokens{(fromCache ? " (cached)" : "")}; {Plan(session)} of {Display.Count((long)session.Config.Train.Batch * session.Config.Train.Accumulate)} × {Display.Count(model.Context)} tokens");
         (long validationTokens, HeldBack? heldBack) = session.Validation;
         Line($"validation: {Display.Count(validationTokens)} tokens{(heldBack is null ? $" of {session.Config.Data.Validation}" : $"; {heldBack}")}");
         Line($"{backend.Name}: {Display.Quantity(_peak, "FLOP")}/s in matrix products; run folder {session.RunPath}");
@@ -78,16 +88,17 @@ internal sealed class TrainProgress : ITrainObserver
 
     public void Stepped(in StepReport report)
     {
+        string steps = report.Steps is { } planned ? $"{Display.Count(report.Step)}/{Display.Count(planned)}" : Display.Count(report.Step);
         if (_task is not null)
         {
-            _task.MaxValue = report.Steps;
+            _task.MaxValue = report.Steps ?? double.MaxValue;
             _task.Value = report.Step;
-            _task.Description = $"{Display.Count(report.Step)}/{Display.Count(report.Steps)}  {Loss(report.Result)}  {Rates(report)}";
+            _task.Description = $"{steps}  {Loss(report.Result)}  {Rates(report)}";
         }
-        else if (report.Step == 1 || report.Step >= _nextLine || report.Step == report.Steps)
+        else if (report.Step == 1 || IsLineDue(report) || report.Step == report.Steps)
         {
-            _nextLine = (report.Step / Math.Max(1, report.Steps / LinesPerRun) + 1) * Math.Max(1, report.Steps / LinesPerRun);
-            Line($"step {Display.Count(report.Step)}/{Display.Count(report.Steps)}  {Loss(report.Result)}  {Rates(report)}");
+            _lastLine = report.Step;
+            Line($"step {steps}  {Loss(report.Result)}  {Rates(report)}");
         }
     }
 
@@ -104,21 +115,31 @@ internal sealed class TrainProgress : ITrainObserver
     {
         if (session.Geometry is { Latest.Count: > 0 } geometry)
         {
-            GeometryTable.Write(_output, geometry);
+            GeometryTable.Write(_output, geometry, summary.Steps);
         }
 
-        string loss = summary.Validation is { } validation ? Validation(validation, summary.FullValidation) : $"training loss {Figure(summary.TrainLoss)}";
-        Line($"{loss} after {Display.Count(summary.Steps, "step")}, {Time(summary.Seconds)}, {Display.Count((long)Math.Round(summary.TokensPerSecond))} tokens/s");
+        Line($"{Losses(summary)} after {Display.Count(summary.Steps, "step")}, {Time(summary.Seconds)}, {Display.Count((long)Math.Round(summary.TokensPerSecond))} tokens/s");
         Line(summary.Steps < session.Trainer.Schedule.Steps
             ? $"go on with:  ./nanofold train --resume {Display.Argument(session.RunPath!)}"
             : $"write with:  ./nanofold generate --model {Display.Argument(session.RunPath!)}");
     }
 
+    // A plan may change on the way; until there is one, lines get further apart.
+    private bool IsLineDue(in StepReport report)
+    {
+        long apart = report.Steps is { } steps ? Math.Max(1, steps / LinesPerRun) : Math.Max(1, _lastLine);
+        return report.Step >= (_lastLine / apart + 1) * apart;
+    }
+
     private string Rates(in StepReport report)
     {
         double share = _peak > 0 ? report.TokensPerSecond * _flopsPerToken / _peak : 0;
-        return string.Create(CultureInfo.InvariantCulture, $"{report.TokensPerSecond:N0} tokens/s  {share:P0} of peak  {Time(report.SecondsLeft)} left");
+        return string.Create(CultureInfo.InvariantCulture, $"{report.TokensPerSecond:N0} tokens/s  {share:P0} of peak  {(report.SecondsLeft is { } left ? Time(left) : "?")} left");
     }
+
+    private static string Plan(TrainSession session) => session.Trainer.Schedule.Steps < TrainConfig.Unbounded
+        ? Display.Count(session.Trainer.Schedule.Steps, "step") + (session.Config.Train.Minutes is > 0 and var both ? $" or {Display.Number(both)} minutes" : "")
+        : $"as many steps as fit into {Display.Number(session.Config.Train.Minutes)} minutes,";
 
     private void Line(string text)
     {
@@ -145,6 +166,15 @@ internal sealed class TrainProgress : ITrainObserver
             ? $"; on all {Display.Count(all.Tokens)} tokens {Figure(all.Loss)} nats/token, {Figure(all.BitsPerByte)} bits/byte"
             : "";
         return $"validation {Figure(evaluation.Loss)} nats/token, {Figure(evaluation.BitsPerByte)} bits/byte{whole}";
+    }
+
+    // Each figure is of the last step, or says of which.
+    private static string Losses(TrainSummary summary)
+    {
+        string training = double.IsNaN(summary.TrainLoss) ? "no step" : $"training loss {Figure(summary.TrainLoss)}";
+        return summary.Validation is not { } validation ? training
+            : summary.ValidationStep is { } step && step == summary.Steps ? Validation(validation, summary.FullValidation)
+            : $"{Validation(validation, summary.FullValidation)} {(summary.ValidationStep is { } before ? $"at step {Display.Count(before)}" : "before")}; {training}";
     }
 
     private static string Figure(double value) => value.ToString("0.0000", CultureInfo.InvariantCulture);

@@ -16,7 +16,7 @@ internal sealed class VerbCommand(string name, string description) : Command(nam
     public IReadOnlyList<string>? Common { get; set; }
 
     /// <summary>Whether an option that every verb takes means something to this one.</summary>
-    public bool Means(string common) => Subcommands.Count == 0 && (common == CommonOptions.Json || Common is null || Common.Contains(common));
+    public bool Means(string common) => Subcommands.Count == 0 && CommonOptions.Names.Contains(common) && (common == CommonOptions.Json || Common?.Contains(common) != false);
 
     /// <summary>Adds a part.</summary>
     public VerbCommand Sub(string name, string description)

@@ -32,7 +32,7 @@ public sealed record DataConfig
     /// <summary>Text that stands between two documents of one file, such as &lt;|endoftext|&gt;; null where a file is one document.</summary>
     public string? Separator { get; init; }
 
-    /// <summary>The field of JSON lines (dots lead into objects) or column of Parquet that holds the text; null for text.</summary>
+    /// <summary>The field of JSON lines (dots lead into objects) or column of Parquet that holds the text; the one called text if null.</summary>
     public string? Field { get; init; }
 
     /// <summary>A text of which something cannot be read is refused; otherwise the rest is used, and a note says what was left out.</summary>

@@ -8,7 +8,7 @@ namespace NanoFold.Engine.Data;
 /// <param name="AllDocuments">Documents of the corpus.</param>
 /// <param name="Bytes">Bytes of text.</param>
 /// <param name="AllBytes">Bytes of the corpus.</param>
-/// <param name="Names">Of the first of these documents.</param>
+/// <param name="Names">Of the first of these documents, without the folders that all documents of the corpus have in common.</param>
 public sealed record HeldBack(int Documents, int AllDocuments, long Bytes, long AllBytes, IReadOnlyList<string> Names)
 {
     internal const string FileName = "validation.txt";
@@ -17,12 +17,20 @@ public sealed record HeldBack(int Documents, int AllDocuments, long Bytes, long 
     internal static HeldBack Of(Split split)
     {
         TextPiece[] all = [.. split.Train, .. split.Validation];
+        int common = CommonFolders(all);
         return new HeldBack(
             split.Validation.Count,
             all.Select(piece => piece.Document).Distinct().Count(),
             split.Validation.Sum(piece => piece.Bytes),
             all.Sum(piece => piece.Bytes),
-            [.. split.Validation.Take(MostNames).Select(piece => piece.Document.Name.ReplaceLineEndings(" "))]);
+            [.. split.Validation.Take(MostNames).Select(piece => piece.Document.Name[common..].ReplaceLineEndings(" "))]);
+    }
+
+    private static int CommonFolders(TextPiece[] pieces)
+    {
+        string first = pieces.Length > 0 ? pieces[0].Document.Name : "";
+        int common = pieces.Aggregate(first.Length, (length, piece) => first.AsSpan(0, length).CommonPrefixLength(piece.Document.Name));
+        return first.AsSpan(0, common).LastIndexOfAny('/', '\\') + 1;
     }
 
     /// <summary>In words: <c>2 of 30 documents are held back, 1,000 of 9,000 bytes: b.txt, k.txt</c>.</summary>

@@ -63,8 +63,9 @@ public sealed class GeometryRecorder : IDisposable
     /// <param name="step">Steps taken.</param>
     /// <param name="stepSeconds">What the last one took.</param>
     /// <param name="isLast">The run ends here.</param>
+    /// <param name="most">Seconds that the measurement at the end may take at most.</param>
     /// <param name="stop">Gives up what is left of a measurement.</param>
-    public void Measure(long step, double stepSeconds, bool isLast, CancellationToken stop = default)
+    public void Measure(long step, double stepSeconds, bool isLast, double most = double.PositiveInfinity, CancellationToken stop = default)
     {
         double elapsed = Seconds(_started);
         _fastestStep = Math.Min(_fastestStep, stepSeconds);
@@ -74,7 +75,7 @@ public sealed class GeometryRecorder : IDisposable
         }
 
         bool isWanted = _config.Every > 0 && step % _config.Every == 0;
-        double allowed = isLast && !isWanted ? Math.Max(LastSeconds, _config.Budget * elapsed) : double.PositiveInfinity;
+        double allowed = isLast && !isWanted ? Math.Min(most, Math.Max(LastSeconds, _config.Budget * elapsed)) : double.PositiveInfinity;
         IReadOnlyList<int> due = isWanted ? _all
             : isLast ? _schedule.Within(allowed)
             : _config.Every > 0 ? []

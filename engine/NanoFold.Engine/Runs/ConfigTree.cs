@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using NanoFold.Engine.Configuration;
+using NanoFold.Engine.Training;
 
 namespace NanoFold.Engine.Runs;
 
@@ -101,6 +102,7 @@ public sealed class ConfigTree
         string preset = PresetName(layers, problems);
         JsonObject tree = Merged(layers);
         tree.Remove("preset");
+        LeaveStepsToTheTime(tree);
         var read = (RunConfig)new ConfigReader(typeof(RunConfig), problems, SettingAliases.Find).Read(tree, Presets.Of(preset));
         RunConfig config = read with { Version = RunConfig.CurrentVersion };
         ThrowAny(problems);
@@ -109,6 +111,15 @@ public sealed class ConfigTree
         problems.AddRange(config.Validate());
         ThrowAny(problems);
         return config.Resolve();
+    }
+
+    // Minutes alone mean as many steps as fit; with steps, whichever ends first.
+    private static void LeaveStepsToTheTime(JsonObject tree)
+    {
+        if (tree["train"] is JsonObject train && !train.ContainsKey("steps") && train["minutes"] is JsonValue value && value.TryGetValue(out double minutes) && minutes > 0)
+        {
+            train["steps"] = TrainConfig.Unbounded;
+        }
     }
 
     private static JsonObject Merged(IReadOnlyList<JsonObject> layers)

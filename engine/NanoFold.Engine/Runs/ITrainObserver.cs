@@ -23,8 +23,8 @@ public interface ITrainObserver
 
 /// <summary>One step, for display.</summary>
 /// <param name="Step">Steps taken, this one included.</param>
-/// <param name="Steps">Steps planned.</param>
+/// <param name="Steps">Steps planned; null until a time budget has been turned into steps.</param>
 /// <param name="Result">What the step gave.</param>
 /// <param name="TokensPerSecond">Smoothed.</param>
-/// <param name="SecondsLeft">Estimated, for the rest of the run.</param>
-public readonly record struct StepReport(long Step, int Steps, StepResult Result, double TokensPerSecond, double SecondsLeft);
+/// <param name="SecondsLeft">Estimated, for the rest of the run with its evaluations; null until that is known.</param>
+public readonly record struct StepReport(long Step, int? Steps, StepResult Result, double TokensPerSecond, double? SecondsLeft);

@@ -79,6 +79,9 @@ public sealed record RunConfig
         Train = Train.Resolve(Preset),
     };
 
+    /// <summary>The section <c>train</c> as it is for so many steps: what depends on their number is filled in.</summary>
+    public TrainConfig Planned(int steps, int evaluateEvery = 0) => Train.Planned(Preset, steps, evaluateEvery);
+
     /// <summary>Takes the tokenizer's vocabulary where <c>model.vocab</c> is 0.</summary>
     /// <exception cref="ConfigException">The model's own vocabulary is too small.</exception>
     public RunConfig WithVocab(int tokenizerVocab)

@@ -1,4 +1,4 @@
-using System.Diagnostics;
+using System.Globalization;
 using NanoFold.Engine.Training;
 
 namespace NanoFold.Engine.Runs;
@@ -6,14 +6,13 @@ namespace NanoFold.Engine.Runs;
 /// <summary>The way the data goes, step by step: batch → step → metrics, evaluation, geometry, sample, checkpoint.</summary>
 public sealed class TrainLoop
 {
-    // The first steps compile kernels; a time budget is spread over steps timed after them.
-    private const int StepsBeforeTiming = 5;
-    private const int StepsTimed = 20;
+    // A plan that changed by less is not worth a word.
+    private const double WorthTelling = 0.1;
 
     private readonly TrainSession _session;
     private readonly ITrainObserver? _observer;
     private readonly TrainConfig _config;
-    private readonly StepClock _clock = new();
+    private readonly Pace _pace;
     private readonly Divergence _divergence;
     private readonly Queue<double> _recentLosses = new();
     private long _step;
@@ -26,11 +25,14 @@ public sealed class TrainLoop
         _session = session;
         _observer = observer;
         _divergence = new Divergence(session);
+        _pace = new Pace(session);
         _config = session.Config.Train;
         _step = session.State.Step;
     }
 
     private int Steps => _session.Trainer.Schedule.Steps;
+
+    private bool IsEvaluationDue => _step == Steps || _pace.IsEvaluationDue(_step);
 
     /// <summary>Trains to the end of the plan, the time budget, <c>train.stopAfter</c>, or until asked to stop; then a checkpoint is on disk.</summary>
     public TrainSummary Run(CancellationToken stop = default)
@@ -49,29 +51,16 @@ public sealed class TrainLoop
 
     private TrainSummary Train(CancellationToken stop)
     {
-        long started = Stopwatch.GetTimestamp();
+        long started = _session.Clock.GetTimestamp();
         TrainEnd end = TrainEnd.Finished;
-        bool isComplete = true;
-        while (_step < Steps && (end = WhyStop(stop, started)) == TrainEnd.Finished)
+        bool isComplete = !IsLeftOver || (Look(stop) && Save());
+        while (_step < Steps && isComplete && (end = WhyStop(stop)) == TrainEnd.Finished)
         {
-            _clock.Start();
-            StepResult result = Saving(static loop => loop._session.Trainer.Step(loop._step));
-            _clock.Stop(result.Tokens);
-            if (_divergence.IsNotFinite(result))
-            {
-                throw NotFinite("the loss");
-            }
-
-            _step++;
-            Report(result);
-            if (_divergence.HasLost(result))
-            {
-                throw Beyond("the loss", result.Loss);
-            }
-
-            PlanWithin(started);
+            TakeStep();
+            bool evaluates = IsEvaluationDue, saves = _step == Steps || _pace.IsCheckpointDue(_step);
             isComplete = Look(stop);
-            if (Due(_config.CheckpointEvery) && !_divergence.IsLost)
+            Fit(evaluates);
+            if (saves && !_divergence.IsLost)
             {
                 Save();
             }
@@ -79,21 +68,45 @@ public sealed class TrainLoop
 
         if (end == TrainEnd.OutOfTime)
         {
-            Evaluate(isLast: true, stop);
-            _session.Geometry?.Measure(_step, _clock.LastSeconds, isLast: true, stop);
+            // What was planned beyond is not going to be.
+            _session.Fit(new FittedPlan(_step, (int)_step, _session.Planned.EvaluateEvery));
+            isComplete = Look(stop);
         }
 
-        if (_session.SavedStep != _step)
+        end = isComplete ? end : TrainEnd.Interrupted;
+        if (_session.SavedStep != _step || end == TrainEnd.OutOfTime)
         {
             Save();
         }
 
-        end = isComplete ? end : TrainEnd.Interrupted;
-        double seconds = Stopwatch.GetElapsedTime(started).TotalSeconds;
-        return new TrainSummary(end, _step, _recentLosses.DefaultIfEmpty(double.NaN).Average(), _session.State.LastEvaluation, _clock.TokensPerSecond, seconds)
+        double seconds = _session.Clock.GetElapsedTime(started).TotalSeconds;
+        return new TrainSummary(end, _step, _recentLosses.DefaultIfEmpty(double.NaN).Average(), _session.State.LastEvaluation, _pace.Steps.TokensPerSecond, seconds)
         {
-            Terms = _terms, FullValidation = _session.State.FullEvaluation,
+            Terms = _terms, FullValidation = _session.State.FullEvaluation, ValidationStep = _session.State.EvaluatedStep,
         };
+    }
+
+    // A stop came in the evaluation that belonged to the step of the checkpoint.
+    private bool IsLeftOver => _step > 0 && IsEvaluationDue
+        && (_session.State.EvaluatedStep is { } evaluated ? evaluated < _step : _session.State.LastEvaluation is null && _session.EvaluationTokens.Curve > 0);
+
+    private void TakeStep()
+    {
+        _pace.Steps.Start();
+        StepResult result = Saving(static loop => loop._session.Trainer.Step(loop._step));
+        _pace.Steps.Stop(result.Tokens);
+        if (_divergence.IsNotFinite(result))
+        {
+            throw NotFinite("the loss");
+        }
+
+        _step++;
+        _pace.Stepped();
+        Report(result);
+        if (_divergence.HasLost(result))
+        {
+            throw Beyond("the loss", result.Loss);
+        }
     }
 
     // Evaluates, samples and measures where that is due; false where a stop was asked for on the way.
@@ -101,7 +114,7 @@ public sealed class TrainLoop
     {
         try
         {
-            if (Due(_config.EvaluateEvery))
+            if (IsEvaluationDue)
             {
                 Evaluate(isLast: _step == Steps, stop);
             }
@@ -112,7 +125,7 @@ public sealed class TrainLoop
                 _observer?.Sampled(_step, text);
             }
 
-            _session.Geometry?.Measure(_step, _clock.LastSeconds, isLast: _step == Steps, stop);
+            _session.Geometry?.Measure(_step, _pace.Steps.LastSeconds, isLast: _step == Steps, _pace.MostToMeasure, stop);
             return true;
         }
         catch (OperationCanceledException) when (stop.IsCancellationRequested)
@@ -123,7 +136,7 @@ public sealed class TrainLoop
 
     private void Evaluate(bool isLast, CancellationToken stop)
     {
-        if (Saving(loop => loop._session.Evaluate(loop._step, isLast, stop)) is { } evaluation)
+        if (_pace.Evaluation(isLast, () => Saving(loop => loop._session.Evaluate(loop._step, isLast, stop))) is { } evaluation)
         {
             _observer?.Evaluated(_step, evaluation, isLast ? _session.State.FullEvaluation : null);
             if (!double.IsFinite(evaluation.Loss))
@@ -138,14 +151,11 @@ public sealed class TrainLoop
         }
     }
 
-    private TrainEnd WhyStop(CancellationToken stop, long started) =>
+    private TrainEnd WhyStop(CancellationToken stop) =>
         stop.IsCancellationRequested ? TrainEnd.Interrupted
         : _config.StopAfter > 0 && _step >= _config.StopAfter ? TrainEnd.StoppedAfter
-        : _config.Minutes > 0 && Stopwatch.GetElapsedTime(started).TotalMinutes >= _config.Minutes ? TrainEnd.OutOfTime
+        : _step > 0 && _pace.IsOver ? TrainEnd.OutOfTime
         : TrainEnd.Finished;
-
-    // Intervals shrink with a plan that a time budget made shorter.
-    private bool Due(int every) => _step == Steps || _step % Math.Max(1, (long)every * Steps / _config.Steps) == 0;
 
     private void Report(in StepResult result)
     {
@@ -160,37 +170,32 @@ public sealed class TrainLoop
             _recentLosses.Dequeue();
         }
 
+        double rate = _pace.Steps.SmoothedTokensPerSecond;
         if (_step % _config.LogEvery == 0 || _step == Steps)
         {
-            _session.LogStep(_step, result, _clock.SmoothedTokensPerSecond);
+            _session.LogStep(_step, result, rate);
         }
 
-        double left = (Steps - _step) * _clock.SecondsPerStep;
-        _observer?.Stepped(new StepReport(_step, Steps, result, _clock.SmoothedTokensPerSecond, left));
+        _observer?.Stepped(new StepReport(_step, _pace.IsPlanned ? Steps : null, result, rate, _pace.LeftToShow(_step)));
     }
 
-    // With a time budget the plan, and so the learning rate's decay, is fitted to it once, as soon as a step's time is known.
-    private void PlanWithin(long started)
+    private void Fit(bool isEvaluated)
     {
-        if (_config.Minutes > 0 && _step == StepsBeforeTiming + StepsTimed)
+        int before = Steps;
+        if (_pace.Fit(_step, isEvaluated) is { } plan && Math.Abs((long)plan.Steps - before) > WorthTelling * before)
         {
-            double left = _config.Minutes * 60 - Stopwatch.GetElapsedTime(started).TotalSeconds;
-            // A tenth is kept for evaluations and checkpoints.
-            int fitting = (int)Math.Clamp(_step + 0.9 * left / _clock.SecondsPerStep, _step + 1, Steps);
-            if (fitting < Steps)
-            {
-                _session.Replan(fitting);
-                _observer?.Note($"{_config.Minutes:0.##} minutes are about {fitting} steps");
-            }
+            _observer?.Note(string.Create(CultureInfo.InvariantCulture, $"{_config.Minutes:0.##} minutes are about {plan.Steps} steps"));
         }
     }
 
-    private void Save()
+    private bool Save()
     {
-        if (_session.Save(_step, _clock.StepSeconds) is { } path)
+        if (_pace.Checkpoint(() => _session.Save(_step, _pace.Steps.StepSeconds)) is { } path)
         {
             _observer?.Saved(_step, path);
         }
+
+        return true;
     }
 
     // Where the text cannot be read any more, the steps that were taken are not lost.

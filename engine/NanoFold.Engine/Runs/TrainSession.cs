@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using NanoFold.Engine.Autograd;
 using NanoFold.Engine.Checkpoints;
 using NanoFold.Engine.Data;
@@ -26,7 +25,8 @@ public sealed class TrainSession : IDisposable
     private Generator? _generator;
     private (long Step, double Loss) _compared = (-1, double.NaN);
     private readonly MetricsJson? _metrics;
-    private readonly long _opened = Stopwatch.GetTimestamp();
+    private TimeProvider _clock = TimeProvider.System;
+    private long _opened = TimeProvider.System.GetTimestamp();
     private double _secondsBefore;
     private double _elapsedBefore;
 
@@ -35,7 +35,7 @@ public sealed class TrainSession : IDisposable
         Config = config;
         _dataset = dataset;
         _folder = folder;
-        TrainConfig train = config.Train;
+        TrainConfig train = Planned = config.Planned(config.Train.Steps);
         State = new TrainState(0, train.Steps, 0, null, null, dataset.ContentHash);
         var batches = new BatchSource(dataset.Train, dataset.Name, train.Batch, config.Model.Context, (ulong)train.Seed, config.Data.Draws);
         Model = new Transformer(config.Model, backend, drawsParameters ? (ulong)train.Seed : null);
@@ -83,6 +83,9 @@ public sealed class TrainSession : IDisposable
     /// <summary>Resolved: what the run will do, in full.</summary>
     public RunConfig Config { get; }
 
+    /// <summary>The section <c>train</c> as it is for the steps planned now, which a time budget may change.</summary>
+    public TrainConfig Planned { get; private set; }
+
     public Transformer Model { get; }
 
     public Trainer Trainer { get; }
@@ -110,7 +113,21 @@ public sealed class TrainSession : IDisposable
     /// <summary>The corpus: its name, its tokens to train on, and whether they were cached.</summary>
     public (string Name, long Tokens, bool FromCache) Corpus => (_dataset.Name, _dataset.Train.Tokens, _dataset.FromCache);
 
-    private double ElapsedSeconds => _elapsedBefore + Stopwatch.GetElapsedTime(_opened).TotalSeconds;
+    /// <summary>Another clock than the system's, from now on.</summary>
+    internal TimeProvider Clock
+    {
+        get => _clock;
+        set => (_clock, _opened) = (value, value.GetTimestamp());
+    }
+
+    /// <summary>Seconds of the clock on the wall, of all starts of the run together.</summary>
+    internal double ElapsedSeconds => _elapsedBefore + _clock.GetElapsedTime(_opened).TotalSeconds;
+
+    /// <summary>Tokens of an evaluation on the way, and of all evaluations at the end together.</summary>
+    internal (long Curve, long Last) EvaluationTokens => _evaluator?.Tokens ?? (0, 0);
+
+    /// <summary>Plans that a start before this one fitted after the checkpoint from which it goes on: they hold again.</summary>
+    internal IReadOnlyList<FittedPlan> PlansToRepeat { get; private set; } = [];
 
     /// <summary>The text to validate with: its tokens and, where it is part of the corpus, what part.</summary>
     public (long Tokens, HeldBack? HeldBack) Validation => (_dataset.Validation.Tokens, Config.Data.Validation is null ? _dataset.HeldBack : null);
@@ -123,11 +140,19 @@ public sealed class TrainSession : IDisposable
     public static TrainSession Resume(string path, Backend backend, RunConfig? config = null, Action<string>? note = null, CancellationToken cancel = default)
         => RunResuming.Resume(path, backend, config, note, cancel);
 
-    /// <summary>Changes the number of steps planned, and with it the schedule.</summary>
+    /// <summary>Changes the number of steps planned, and with it the schedule, as of the beginning.</summary>
     public void Replan(int steps)
     {
-        Trainer.Schedule = LearningRateSchedule.From(Config.Train, steps);
+        Planned = Config.Planned(steps);
+        Trainer.Schedule = LearningRateSchedule.From(Planned, steps);
         State = State with { Steps = steps };
+    }
+
+    /// <summary>Changes the plan after some steps, and notes that in state and log.</summary>
+    internal void Fit(FittedPlan plan)
+    {
+        Take(plan);
+        _metrics?.AppendPlan(PlaceAt(plan.Step), plan);
     }
 
     /// <summary>
@@ -138,6 +163,7 @@ public sealed class TrainSession : IDisposable
     {
         if (_evaluator is null)
         {
+            State = State with { EvaluatedStep = step };
             return null;
         }
 
@@ -149,7 +175,7 @@ public sealed class TrainSession : IDisposable
         }
 
         _compared = (step, compared.Loss);
-        State = State with { LastEvaluation = compared, FullEvaluation = full };
+        State = State with { LastEvaluation = compared, FullEvaluation = full, EvaluatedStep = step };
         _metrics?.AppendEvaluation(PlaceAt(step), compared, full);
         return compared;
     }
@@ -216,6 +242,13 @@ public sealed class TrainSession : IDisposable
         _folder?.Dispose();
     }
 
+    private void Take(FittedPlan plan)
+    {
+        Planned = Config.Planned(plan.Steps, plan.EvaluateEvery);
+        Trainer.Schedule = Trainer.Schedule.Fit(Planned, plan.Step);
+        State = State with { Steps = plan.Steps, Plans = [.. State.Plans ?? [], plan] };
+    }
+
     private string Write(CheckpointFolder checkpoints, long step, bool isBest)
     {
         Checkpoint checkpoint = checkpoints.Write(step,
@@ -240,7 +273,19 @@ public sealed class TrainSession : IDisposable
     /// <summary>Goes on from a checkpoint: its parameters and moments are read already.</summary>
     internal void Continue(TrainState state)
     {
-        Replan(state.Steps);
+        if (state.Plans is { Count: > 0 } plans)
+        {
+            foreach (FittedPlan plan in plans)
+            {
+                Take(plan);
+            }
+        }
+        else
+        {
+            Replan(state.Steps);
+        }
+
+        PlansToRepeat = MetricsJson.ReadPlans(_folder!.Metrics.Path, state.Step);
         Trainer.LossScale = (state.LossScale, state.GoodSteps);
         State = state;
         SavedStep = state.Step;

@@ -27,6 +27,9 @@ public enum TrainEnd
 /// <param name="Seconds">Wall time of this start.</param>
 public sealed record TrainSummary(TrainEnd End, long Steps, double TrainLoss, Evaluation? Validation, double TokensPerSecond, double Seconds)
 {
+    /// <summary>The step of <see cref="Validation"/>; null where it is not known.</summary>
+    public long? ValidationStep { get; init; }
+
     /// <summary>At the end of a run, the evaluation on all of the validation text; null before.</summary>
     public Evaluation? FullValidation { get; init; }
 

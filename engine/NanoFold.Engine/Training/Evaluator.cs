@@ -47,6 +47,9 @@ public sealed class Evaluator : IDisposable
     /// <summary>Whether the fixed part is less than all.</summary>
     public bool HasPart => _part.Windows < _all.Windows;
 
+    /// <summary>Tokens of an evaluation over the fixed part, and of one over it and, where that is more, over all besides.</summary>
+    public (long Part, long Both) Tokens => (TokensOf(_part), TokensOf(_part) + (HasPart ? TokensOf(_all) : 0));
+
     /// <summary>The loss over all windows, or over the fixed part.</summary>
     /// <exception cref="OperationCanceledException">Cancelled between two batches.</exception>
     public Evaluation Run(bool part = false, CancellationToken cancel = default) => Run(_plain, part, cancel);
@@ -113,6 +116,9 @@ public sealed class Evaluator : IDisposable
         using Plan plan = Recording.Of(model, buffers, type, taps: null).Plan;
         return (plan.ArenaBytes, buffers.Bytes);
     }
+
+    // Whole batches, also where the last has rows without targets.
+    private static long TokensOf(EvaluationSource source) => source.Batches * source.Batch * source.Context;
 
     /// <summary>A forward pass and where it leaves each token's nats.</summary>
     private sealed record Recording(Plan Plan, Tensors.Tensor Losses)

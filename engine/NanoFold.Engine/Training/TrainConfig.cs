@@ -5,6 +5,9 @@ namespace NanoFold.Engine.Training;
 /// <summary>The section <c>train</c>. What is null follows from the preset and the optimizer.</summary>
 public sealed record TrainConfig
 {
+    /// <summary>What <see cref="Steps"/> is where nothing but the time ends a run.</summary>
+    public const int Unbounded = 1_000_000_000;
+
     /// <summary>Updates of the parameters.</summary>
     [Bounds(1, int.MaxValue)]
     [Resumable]
@@ -85,7 +88,7 @@ public sealed record TrainConfig
     [Bounds(0, long.MaxValue)]
     public long Seed { get; init; } = 1;
 
-    /// <summary>Ends training after so many minutes, if the steps are not done before; 0 for no limit.</summary>
+    /// <summary>Ends training within so many minutes, the plan fitted to them; with <c>train.steps</c> at whichever comes first. 0 for no limit.</summary>
     [Bounds(0)]
     public double Minutes { get; init; }
 
@@ -114,6 +117,11 @@ public sealed record TrainConfig
     /// <summary>Steps between checkpoints; 0 for one per evaluation.</summary>
     [Bounds(0, int.MaxValue, Auto = true)]
     public int CheckpointEvery { get; init; }
+
+    /// <summary>Minutes after which there is a checkpoint in any case; 0 for checkpoints by steps only.</summary>
+    [Bounds(0)]
+    [Resumable]
+    public double CheckpointMinutes { get; init; }
 
     /// <summary>Writes a checkpoint of step 0 too, before anything is trained; it stays.</summary>
     public bool CheckpointAtStart { get; init; }
@@ -170,11 +178,38 @@ public sealed record TrainConfig
         }
     }
 
-    /// <summary>Fills in everything that follows from the rest, with the defaults of <paramref name="preset"/> for this optimizer.</summary>
+    /// <summary>
+    /// Fills in everything that follows from the rest, with the defaults of <paramref name="preset"/> for this optimizer. What depends on the number of steps stays
+    /// open where the time decides about that; <see cref="Planned"/> fills it in.
+    /// </summary>
     public TrainConfig Resolve(string preset)
     {
+        TrainConfig resolved = ResolveRates(preset);
+        return Minutes > 0 ? resolved : resolved.Planned(preset, Steps);
+    }
+
+    /// <summary>As it is for a run of so many steps.</summary>
+    /// <param name="preset">Whose warm-up is taken where it is open.</param>
+    /// <param name="steps">Steps of the run.</param>
+    /// <param name="evaluateEvery">Steps between evaluations, where that is open; 0 for ten in the run.</param>
+    public TrainConfig Planned(string preset, int steps, int evaluateEvery = 0)
+    {
+        int every = !FollowsPlan ? EvaluateEvery : evaluateEvery > 0 ? evaluateEvery : (int)Math.Max(1, Math.Round(steps / 10.0, MidpointRounding.AwayFromZero));
+        return this with
+        {
+            Steps = steps,
+            Warmup = Warmup ?? Math.Min(OptimizerDefaults.Of(preset, Optimizer).Warmup, steps / 10),
+            EvaluateEvery = every,
+            CheckpointEvery = CheckpointEvery > 0 && !(FollowsPlan && CheckpointEvery == EvaluateEvery) ? CheckpointEvery : every,
+        };
+    }
+
+    /// <summary>Whether the number of steps between evaluations is left to the plan; in timed runs of older versions it stands as a tenth of the unbounded steps.</summary>
+    internal bool FollowsPlan => EvaluateEvery == 0 || (Steps == Unbounded && EvaluateEvery == Unbounded / 10);
+
+    private TrainConfig ResolveRates(string preset)
+    {
         OptimizerDefaults defaults = OptimizerDefaults.Of(preset, Optimizer);
-        int evaluateEvery = EvaluateEvery > 0 ? EvaluateEvery : (int)Math.Max(1, Math.Round(Steps / 10.0, MidpointRounding.AwayFromZero));
         return this with
         {
             LearningRate = LearningRate ?? defaults.LearningRate,
@@ -184,9 +219,6 @@ public sealed record TrainConfig
             Beta1 = Beta1 ?? defaults.Beta1,
             Beta2 = Beta2 ?? defaults.Beta2,
             Epsilon = Epsilon ?? defaults.Epsilon,
-            Warmup = Warmup ?? Math.Min(defaults.Warmup, Steps / 10),
-            EvaluateEvery = evaluateEvery,
-            CheckpointEvery = CheckpointEvery > 0 ? CheckpointEvery : evaluateEvery,
         };
     }
 }

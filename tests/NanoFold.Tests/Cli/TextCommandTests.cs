@@ -1,3 +1,5 @@
+using System.IO.Compression;
+using System.Text;
 using System.Text.Json.Nodes;
 using NanoFold.Cli;
 
@@ -118,6 +120,53 @@ public class TextCommandTests
 
         CommandLine missing = CommandLine.Run("data", "corpus", "--data", _folder["none.txt"]);
         Assert.That((missing.Code, missing.ErrorLines.Length), Is.EqualTo((1, 1)));
+    }
+
+    [Test]
+    public void EveryVerbReadsTextInTheSameWay()
+    {
+        // A link to compressed records in which a separator stands.
+        string records = string.Concat(Enumerable.Range(0, 40).Select(i => $"{{\"a\": {{\"story\": \"cat no. {i} sat here.<e>it is fat.\"}}}}\n"));
+        using (var packed = new GZipStream(File.Create(_folder["records"]), CompressionLevel.Fastest))
+        {
+            packed.Write(Encoding.UTF8.GetBytes(records));
+        }
+
+        File.CreateSymbolicLink(_folder["link.jsonl.gz"], "records");
+        string[] text = ["--data", _folder["link.jsonl.gz"], "--field", "a.story", "--separator", "<e>", "--strict"];
+        const int bytes = (40 * 30) - 10;
+
+        JsonObject corpus = CommandLine.Json(["data", "corpus", .. text]);
+        Assert.That((corpus["documents"]!.GetValue<int>(), corpus["bytes"]!.GetValue<long>(), corpus["notes"]!.AsArray().Count), Is.EqualTo((80, (long)bytes, 0)));
+        Assert.That(CommandLine.Json(["data", "tokenize", .. text])["bytes"]!.GetValue<long>(), Is.EqualTo(bytes));
+        Assert.That(CommandLine.Json(["tokenizer", "train", .. text, "--vocab", "270", "--out", _folder.Path])["bytes"]!.GetValue<long>(), Is.EqualTo(bytes));
+        Assert.That(CommandLine.Json(["tokenizer", "encode", "--model", "byte", "--file", .. text[1..]])["count"]!.GetValue<int>(), Is.EqualTo(bytes));
+    }
+
+    [Test]
+    public void StrictRefusesWhatOtherwiseIsNoted()
+    {
+        Directory.CreateDirectory(_folder["texts"]);
+        File.Copy(_folder["text.txt"], _folder["texts/a.txt"]);
+        File.WriteAllBytes(_folder["texts/image"], [1, 0]);
+        string note = $"{_folder["texts"]}: 1 file was not read: image is not text (a NUL byte at 1)";
+
+        JsonObject corpus = CommandLine.Json("data", "corpus", "--data", _folder["texts"]);
+        Assert.That((corpus["files"]!.GetValue<int>(), corpus["notes"]!.AsArray().Single()!.GetValue<string>()), Is.EqualTo((1, note)));
+        foreach (string[] verb in (string[][])[["data", "corpus"], ["data", "tokenize"], ["tokenizer", "train", "--out", _folder["out"]], ["train", "--out", _folder["run"]]])
+        {
+            CommandLine run = CommandLine.Run([.. verb, "--data", _folder["texts"], "--strict"]);
+            Assert.That((run.Code, run.Error), Is.EqualTo((1, $"nanofold: {note} (refused by data.strict)\n")), string.Join(' ', verb));
+        }
+    }
+
+    [Test]
+    public void SeveralPathsAreAPatternWithoutQuotes()
+    {
+        CommandLine run = CommandLine.Run("train", "--data", "a.txt", "b.txt", "c.txt", "--steps", "1");
+
+        Assert.That((run.Code, run.ErrorLines[0]), Is.EqualTo((2, "nanofold: b.txt: --data takes one path: name a folder, or a pattern in quotes such as --data '*.txt'")));
+        Assert.That(CommandLine.Run("train", "a.txt").ErrorLines[0], Is.EqualTo("nanofold: a.txt: unknown argument"));
     }
 
     [Test]

@@ -109,6 +109,7 @@ public sealed class CorpusFormatTests
 
     [TestCase("{\"text\": \"a\"}\n[1]", "is not JSON lines: line 2 is no object")]
     [TestCase("{\"text\": \"a\"}\n{\"text\": \"a", "is not JSON lines: line 2 is no JSON at byte")]
+    [TestCase("{\"text\": \"a\", \"\u00ff", "is not JSON lines: line 1 is no JSON")]
     [TestCase("{\"text\": 7}", "its field 'text' is no text in line 1")]
     [TestCase("{\"story\": \"a\", \"id\": 7}", "has no text in the field 'text' (it has story, id): name a field with data.field")]
     public void WhatIsWrongInJsonLinesIsNamed(string lines, string message)

@@ -116,9 +116,9 @@ public sealed class SplitTests
     [Test]
     public void WhatIsHeldBackIsSaid()
     {
-        Document[] documents = [.. Enumerable.Range(0, 40).Select(i => new Document($"{i:D2}.txt", new byte[100]))];
-        Assert.That(HeldBack.Of(Split.Of(documents, 0.1, false)).ToString(), Is.EqualTo("4 of 40 documents are held back, 400 of 4,000 bytes: 36.txt, 37.txt, 38.txt and 1 more"));
-        Assert.That(HeldBack.Of(Split.Of(documents, 0.04, false)).ToString(), Is.EqualTo("2 of 40 documents are held back, 160 of 4,000 bytes: 38.txt, 39.txt"));
+        Document[] documents = [.. Enumerable.Range(0, 40).Select(i => new Document($"/texts/a/{(i < 38 ? "" : "b/")}{i:D2}.txt", new byte[100]))];
+        Assert.That(HeldBack.Of(Split.Of(documents, 0.1, false)).ToString(), Is.EqualTo("4 of 40 documents are held back, 400 of 4,000 bytes: 36.txt, 37.txt, b/38.txt and 1 more"));
+        Assert.That(HeldBack.Of(Split.Of(documents, 0.04, false)).ToString(), Is.EqualTo("2 of 40 documents are held back, 160 of 4,000 bytes: b/38.txt, b/39.txt"));
         Assert.That(HeldBack.Of(Split.Of(documents[..1], 0.1, false)).ToString(), Is.EqualTo("the last 10 of 100 bytes are held back"));
         Assert.That(HeldBack.Of(Split.Of(documents[..1], 0, false)).ToString(), Is.EqualTo("nothing is held back"));
     }

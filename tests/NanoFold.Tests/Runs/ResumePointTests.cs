@@ -1,5 +1,6 @@
 using NanoFold.Engine;
 using NanoFold.Engine.Checkpoints;
+using NanoFold.Engine.Corpora;
 using NanoFold.Engine.Runs;
 using NanoFold.Tests.Cli;
 using NanoFold.Tests.Training;
@@ -35,6 +36,17 @@ public class ResumePointTests
     }
 
     [Test]
+    [Platform(Exclude = "Win")]
+    public void ALinkToACheckpointMeansIt()
+    {
+        _rig.Train("run", "train.stopAfter=7");
+        Directory.CreateSymbolicLink(_rig["latest"], _rig.Checkpoint("run", 5));
+
+        Assert.That(ResumePoint.Of(_rig["latest"]), Is.EqualTo(new ResumePoint(_rig["run"], 5)));
+        Assert.That(ResumePoint.Of(_rig["run"]), Is.EqualTo(new ResumePoint(_rig["run"], null)));
+    }
+
+    [Test]
     public void AStepThatTheRunHasNotIsRefused()
     {
         _rig.Train("run", "train.stopAfter=7");
@@ -55,6 +67,33 @@ public class ResumePointTests
             Throws.TypeOf<UserException>().With.Message.StartsWith($"{_rig["step-000007"]}: is a checkpoint outside of its run").And.Message.EndsWith($"--init {_rig["step-000007"]}"));
         Assert.That(CommandLine.Run("train", "--resume", _rig["step-000007"]).Code, Is.EqualTo(1));
         Assert.That(Directory.GetFileSystemEntries(_rig["step-000007"]), Is.EquivalentTo(before));
+    }
+
+    [Test]
+    public void ARunOnAPipeGoesOnWhereItsTextIsGivenAgain()
+    {
+        if (OperatingSystem.IsWindows())
+        {
+            Assert.Ignore("pipes have no file names here");
+        }
+
+        _rig.Train("straight");
+        string pipe = _rig["pipe"];
+        using (var made = System.Diagnostics.Process.Start("mkfifo", [pipe]))
+        {
+            made.WaitForExit();
+        }
+
+        var writer = Task.Run(() => File.WriteAllText(pipe, TrainRig.Text));
+        _rig.Train("run", $"data.path={pipe}", "train.stopAfter=5");
+        writer.Wait();
+        Assert.That(RunConfig.Load(_rig["run"]).Data.Path, Is.EqualTo(Corpus.Pipe));
+
+        CommandLine gone = CommandLine.Run("train", "--resume", _rig["run"], "--device", "cpu");
+        Assert.That((gone.Code, gone.Error), Is.EqualTo(
+            (1, "nanofold: the text came through a pipe, which could be read only once: give it again; where the run's text has moved, say so with --data\n")));
+        Assert.That(CommandLine.Run("train", "--resume", _rig["run"], "--device", "cpu", "--data", _rig.TextPath).Code, Is.Zero);
+        _rig.AssertSame("run", "straight", 12);
     }
 
     [Test]

@@ -61,7 +61,7 @@ public class TrainStateFileTests
         JsonObject whole = JsonNode.Parse(Write())!.AsObject();
         if (version == 1)
         {
-            foreach (string later in new[] { "files", "sha256", "lossScale", "goodSteps", "fullEvaluation", "elapsedSeconds" })
+            foreach (string later in new[] { "files", "sha256", "lossScale", "goodSteps", "fullEvaluation", "elapsedSeconds", "plans", "evaluatedStep" })
             {
                 whole.Remove(later);
             }

@@ -4,7 +4,7 @@ using NanoFold.Engine.Training;
 namespace NanoFold.Tests.Training;
 
 /// <summary>Writes down what it is told, and may do something at a step.</summary>
-internal sealed class Recorder(Action<long>? onStep = null) : ITrainObserver
+internal sealed class Recorder(Action<long>? onStep = null, Action<StepReport>? onReport = null) : ITrainObserver
 {
     public List<long> Steps { get; } = [];
 
@@ -24,6 +24,7 @@ internal sealed class Recorder(Action<long>? onStep = null) : ITrainObserver
     {
         Steps.Add(report.Step);
         Losses.Add(report.Result.Loss);
+        onReport?.Invoke(report);
         onStep?.Invoke(report.Step);
     }
 

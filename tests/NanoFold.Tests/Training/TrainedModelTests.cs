@@ -1,3 +1,4 @@
+using NanoFold.Engine;
 using NanoFold.Engine.Corpora;
 using NanoFold.Engine.Generation;
 using NanoFold.Engine.Model;
@@ -72,6 +73,31 @@ public class TrainedModelTests
         Assert.That(trained.Evaluate(foreign), Is.EqualTo(trained.Evaluate(own, TextPart.Validation)));
         Assert.That(trained.Evaluate(own, TextPart.Train).Tokens, Is.EqualTo(TrainRig.Text.Length - 1));
         Assert.That(trained.Evaluate(foreign, TextPart.Validation).Tokens, Is.EqualTo(125 - 1), "a quarter of it");
+    }
+
+    /// <summary>What a configuration claims is compared with the header of the weights before any of it is allocated; hashes are not needed for it.</summary>
+    [TestCase("\"width\": 16", "\"width\": 4096", "'model.embed_tokens.weight' is [256, 16]; the model expects [256, 4096]")]
+    [TestCase("\"vocab\": 256", "\"vocab\": 4000000", "'model.embed_tokens.weight' is [256, 16]; the model expects [4000000, 16]")]
+    [TestCase("\"layers\": 2", "\"layers\": 1000", "'model.layers.2.input_layernorm.weight' is missing")]
+    [TestCase("\"hidden\": 24", "\"hidden\": 200000", "'model.layers.0.mlp.gate_proj.weight' is [24, 16]; the model expects [200000, 16]")]
+    public void NothingIsAllocatedForWhatAConfigurationOnlyClaims(string what, string with, string problem)
+    {
+        using var rig = new TrainRig();
+        rig.Train("run", "train.stopAfter=2");
+        rig.MakeOlder("run", 2);
+        foreach (string path in new[] { rig.Checkpoint("run", 2, RunConfig.FileName), Path.Combine(rig["run"], RunConfig.FileName) })
+        {
+            string text = File.ReadAllText(path);
+            Assert.That(text, Does.Contain(what));
+            File.WriteAllText(path, text.Replace(what, with, StringComparison.Ordinal));
+        }
+
+        using var inner = new CpuBackend(1);
+        using var backend = new CountingBackend(inner);
+        string expected = $"{rig.Checkpoint("run", 2, "model.safetensors")}: {problem}";
+        Assert.That(() => TrainedModel.Load(rig["run"], backend), Throws.TypeOf<UserException>().With.Message.StartsWith(expected));
+        Assert.That(() => TrainSession.Resume(rig["run"], backend), Throws.TypeOf<UserException>().With.Message.StartsWith(expected));
+        Assert.That(backend.AllocatedBytes, Is.Zero);
     }
 
     [Test]

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Text.Json.Nodes;
+using NanoFold.Cli.Writing;
 using NanoFold.Engine;
 using NanoFold.Engine.Runs;
 
@@ -8,6 +9,7 @@ namespace NanoFold.Cli.Commands;
 /// <summary><c>settings</c>: every key of a configuration, with type, default and meaning.</summary>
 internal static class SettingsCommand
 {
+    // Of a page that goes somewhere else than to a terminal.
     private const int Width = 80;
 
     public static void Build(VerbCommand command)
@@ -64,23 +66,9 @@ internal static class SettingsCommand
 
     private static void Wrap(string line, string indent, TextWriter text)
     {
-        int column = 0;
-        foreach (string word in line.Split(' ', StringSplitOptions.RemoveEmptyEntries))
+        foreach (string part in TextLayout.Wrap(indent + line, Output.Columns(text) is > 0 and var columns ? columns : Width))
         {
-            if (column > 0 && column + 1 + word.Length > Width)
-            {
-                text.WriteLine();
-                column = 0;
-            }
-
-            string lead = column > 0 ? " " : indent;
-            text.Write(lead + word);
-            column += lead.Length + word.Length;
-        }
-
-        if (column > 0)
-        {
-            text.WriteLine();
+            text.WriteLine(part);
         }
     }
 

@@ -32,24 +32,17 @@ internal static class JsonLines
                 continue;
             }
 
-            using JsonDocument json = Parse(line, number);
-            if (json.RootElement.ValueKind != JsonValueKind.Object)
+            try
             {
-                throw new UnreadTextException(Invariant($"is not JSON lines: line {number} is no object"), "name text, or a file with an object a line");
+                using JsonDocument json = JsonDocument.Parse(line);
+                ReadLine(json.RootElement, number, field, records);
+                names ??= string.Join(", ", json.RootElement.EnumerateObject().Select(property => property.Name).Take(NamesShown));
             }
-
-            names ??= string.Join(", ", json.RootElement.EnumerateObject().Select(property => property.Name).Take(NamesShown));
-            if (Find(json.RootElement, field) is not { ValueKind: not JsonValueKind.Null } value)
+            catch (Exception e) when (e is JsonException or InvalidOperationException)
             {
-                records.AddNone();
-            }
-            else if (value.ValueKind == JsonValueKind.String)
-            {
-                records.Add(Text(JsonMarshal.GetRawUtf8Value(value)[1..^1]));
-            }
-            else
-            {
-                throw new UnreadTextException(Invariant($"its field '{field}' is no text in line {number}"), "name another with data.field");
+                // The second is said of names that are not UTF-8.
+                throw new UnreadTextException(
+                    Invariant($"is not JSON lines: line {number} is no JSON{(e is JsonException { BytePositionInLine: { } at } ? Invariant($" at byte {at}") : "")}"), "mend or remove the line");
             }
         }
 
@@ -59,15 +52,24 @@ internal static class JsonLines
         }
     }
 
-    private static JsonDocument Parse(ReadOnlyMemory<byte> line, long number)
+    private static void ReadLine(JsonElement json, long number, string field, RecordWriter records)
     {
-        try
+        if (json.ValueKind != JsonValueKind.Object)
         {
-            return JsonDocument.Parse(line);
+            throw new UnreadTextException(Invariant($"is not JSON lines: line {number} is no object"), "name text, or a file with an object a line");
         }
-        catch (JsonException e)
+
+        if (Find(json, field) is not { ValueKind: not JsonValueKind.Null } value)
         {
-            throw new UnreadTextException(Invariant($"is not JSON lines: line {number} is no JSON at byte {e.BytePositionInLine}"), "mend or remove the line");
+            records.AddNone();
+        }
+        else if (value.ValueKind == JsonValueKind.String)
+        {
+            records.Add(Text(JsonMarshal.GetRawUtf8Value(value)[1..^1]));
+        }
+        else
+        {
+            throw new UnreadTextException(Invariant($"its field '{field}' is no text in line {number}"), "name another with data.field");
         }
     }
 
@@ -127,37 +129,50 @@ internal static class JsonLines
     // What stands between the quotes. Half of a surrogate pair, which JSON can hold and UTF-8 cannot, becomes U+FFFD.
     private static ReadOnlySpan<byte> Text(ReadOnlySpan<byte> raw)
     {
-        if (!raw.Contains((byte)'\\'))
+        int escape = raw.IndexOf((byte)'\\');
+        if (escape < 0)
         {
             return raw;
         }
 
-        string escaped = Encoding.UTF8.GetString(raw);
-        var text = new StringBuilder(escaped.Length);
-        for (int i = 0; i < escaped.Length; i++)
+        // No escape is shorter than what it stands for.
+        byte[] text = new byte[raw.Length];
+        int length = 0;
+        for (; escape >= 0; escape = raw.IndexOf((byte)'\\'))
         {
-            if (escaped[i] != '\\')
-            {
-                text.Append(escaped[i]);
-                continue;
-            }
-
-            char kind = escaped[++i];
-            text.Append(kind switch
-            {
-                'b' => '\b',
-                'f' => '\f',
-                'n' => '\n',
-                'r' => '\r',
-                't' => '\t',
-                'u' => (char)ushort.Parse(escaped.AsSpan(i + 1, 4), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture),
-                _ => kind,
-            });
-            i += kind == 'u' ? 4 : 0;
+            raw[..escape].CopyTo(text.AsSpan(length));
+            length += escape;
+            raw = raw[(escape + 1)..];
+            Rune rune = Unescape(ref raw);
+            length += rune.EncodeToUtf8(text.AsSpan(length));
         }
 
-        return Encoding.UTF8.GetBytes(text.ToString());
+        raw.CopyTo(text.AsSpan(length));
+        return text.AsSpan(0, length + raw.Length);
     }
+
+    // What begins after a backslash, and passes over it.
+    private static Rune Unescape(ref ReadOnlySpan<byte> raw)
+    {
+        byte kind = raw[0];
+        raw = raw[1..];
+        if (kind != 'u')
+        {
+            return new Rune(kind switch { (byte)'b' => '\b', (byte)'f' => '\f', (byte)'n' => '\n', (byte)'r' => '\r', (byte)'t' => '\t', _ => (char)kind });
+        }
+
+        char unit = Unit(raw);
+        raw = raw[4..];
+        if (char.IsHighSurrogate(unit) && raw.StartsWith("\\u"u8) && Rune.TryCreate(unit, Unit(raw[2..]), out Rune pair))
+        {
+            raw = raw[6..];
+            return pair;
+        }
+
+        return Rune.TryCreate(unit, out Rune rune) ? rune : Rune.ReplacementChar;
+    }
+
+    private static char Unit(ReadOnlySpan<byte> digits) => (char)ushort.Parse(digits[..4], NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture);
 
     private static string Invariant(FormattableString text) => FormattableString.Invariant(text);
 }

@@ -74,6 +74,25 @@ internal sealed class MetricsJson(JsonLinesLog log, long flopsPerToken, double c
             }
         });
 
+    /// <summary>A plan that was fitted to the time.</summary>
+    public void AppendPlan(RunPlace place, FittedPlan plan) => log.Append((place, plan, flopsPerToken), static (json, state) =>
+    {
+        WritePlace(json, state.place, state.flopsPerToken);
+        json.WriteFigure("plannedSteps"u8, state.plan.Steps);
+        json.WriteFigure("evaluateEvery"u8, state.plan.EvaluateEvery);
+    });
+
+    /// <summary>The plans of a log that were fitted after a step.</summary>
+    public static IReadOnlyList<FittedPlan> ReadPlans(string path, long after) =>
+    [
+        .. from line in JsonLinesLog.Read(path)
+           let step = Number(line, "step")
+           let steps = Number(line, "plannedSteps")
+           let every = Number(line, "evaluateEvery")
+           where step > after && steps >= step && steps <= int.MaxValue && every is > 0 and <= int.MaxValue
+           select new FittedPlan(step.Value, (int)steps.Value, (int)every.Value),
+    ];
+
     /// <summary>A sample, into a log of its own.</summary>
     public static void AppendSample(JsonLinesLog log, long step, string prompt, string text)
         => log.Append((step, prompt, text), static (json, state) =>
@@ -112,6 +131,9 @@ internal sealed class MetricsJson(JsonLinesLog log, long flopsPerToken, double c
 
         json.WriteEndArray();
     }
+
+    private static long? Number(JsonElement line, string key)
+        => line.TryGetProperty(key, out JsonElement element) && element.ValueKind == JsonValueKind.Number && element.TryGetInt64(out long value) ? value : null;
 }
 
 /// <summary>How far a run is.</summary>

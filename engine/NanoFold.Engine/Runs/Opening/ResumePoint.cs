@@ -7,7 +7,7 @@ namespace NanoFold.Engine.Runs;
 /// <param name="Step">The step to go back to; null for the newest.</param>
 public sealed record ResumePoint(string Run, long? Step)
 {
-    /// <summary>What a path means: a run's folder, or <c>RUN/checkpoints/step-000500</c>.</summary>
+    /// <summary>What a path means: a run's folder, or <c>RUN/checkpoints/step-000500</c> or a link to it.</summary>
     /// <exception cref="UserException">It is a checkpoint that lies in no run.</exception>
     public static ResumePoint Of(string path)
     {
@@ -16,7 +16,9 @@ public sealed record ResumePoint(string Run, long? Step)
             return new ResumePoint(path, null);
         }
 
-        string full = Path.TrimEndingDirectorySeparator(Path.GetFullPath(path));
+        string named = Path.TrimEndingDirectorySeparator(Path.GetFullPath(path));
+        var folder = new DirectoryInfo(named);
+        string full = folder.LinkTarget is null ? named : folder.ResolveLinkTarget(returnFinalTarget: true)?.FullName ?? named;
         string? checkpoints = Path.GetDirectoryName(full), run = Path.GetDirectoryName(checkpoints);
         return CheckpointFolder.TryParseName(Path.GetFileName(full), out long step)
             && Path.GetFileName(checkpoints) == RunFolder.CheckpointsFolder

@@ -32,6 +32,12 @@ public sealed record TrainState(long Step, int Steps, double Seconds, double? Be
     /// <summary>Seconds of the clock on the wall up to here, all starts of the run together; null in files of older versions.</summary>
     public double? ElapsedSeconds { get; init; }
 
+    /// <summary>With a time budget, the plans that were fitted to it so far; from them follow the learning rates. Null without one.</summary>
+    public IReadOnlyList<FittedPlan>? Plans { get; init; }
+
+    /// <summary>The step of <see cref="LastEvaluation"/>, or after which there would have been one with a text for it; null in files of older versions.</summary>
+    public long? EvaluatedStep { get; init; }
+
     /// <summary>The file, to be written into a checkpoint after the <paramref name="others"/>, whose lengths and hashes it keeps.</summary>
     public CheckpointFile ToFile(IReadOnlyList<FileSeal> others) => TrainStateFile.Of(this with { Version = CurrentVersion }, others);
 

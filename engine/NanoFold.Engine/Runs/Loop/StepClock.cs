@@ -1,9 +1,7 @@
-using System.Diagnostics;
-
 namespace NanoFold.Engine.Runs;
 
 /// <summary>Times steps, and nothing between them.</summary>
-internal sealed class StepClock
+internal sealed class StepClock(TimeProvider clock)
 {
     private const double Smoothing = 0.1;
 
@@ -18,17 +16,14 @@ internal sealed class StepClock
 
     public double SmoothedTokensPerSecond { get; private set; }
 
-    /// <summary>Smoothed duration of a step.</summary>
-    public double SecondsPerStep => _smoothed;
-
     /// <summary>Seconds of the last step.</summary>
     public double LastSeconds { get; private set; }
 
-    public void Start() => _started = Stopwatch.GetTimestamp();
+    public void Start() => _started = clock.GetTimestamp();
 
     public void Stop(int tokens)
     {
-        double seconds = Stopwatch.GetElapsedTime(_started).TotalSeconds;
+        double seconds = clock.GetElapsedTime(_started).TotalSeconds;
         LastSeconds = seconds;
         StepSeconds += seconds;
         _tokens += tokens;
