@@ -20,7 +20,10 @@ public sealed class TapRows : IDisposable
         _backend = backend;
         Count = count;
         _buffer = backend.Allocate((long)count * sizeof(int));
-        Set([.. Enumerable.Range(0, count)]);
+        if (backend.HoldsValues)
+        {
+            Set([.. Enumerable.Range(0, count)]);
+        }
     }
 
     /// <summary>R.</summary>

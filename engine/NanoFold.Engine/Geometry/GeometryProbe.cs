@@ -16,6 +16,9 @@ public sealed class GeometryProbe : IDisposable
 {
     private const ulong SampleSeed = 1;
 
+    // Far more than measures of usual widths take, and within what arrays hold.
+    private const double MostMeasureBytes = 16e9;
+
     private readonly Transformer _model;
     private readonly SharedArena _arena;
     private readonly bool _ownsArena;
@@ -33,6 +36,7 @@ public sealed class GeometryProbe : IDisposable
     public GeometryProbe(
         Transformer model, ProbeShape shape, IReadOnlyList<Measure> measures, bool maskDocuments = false, DType type = DType.Float32, SharedArena? arena = null)
     {
+        double measuring = MostBytes(shape, measures, model.Config.Width);
         _model = model;
         Shape = shape;
         Measures = measures;
@@ -53,7 +57,8 @@ public sealed class GeometryProbe : IDisposable
         tape.Keep(model.RecordBody(tape, tokens, documents));
         _plan = new Plan(tape);
         _streams = keepsStreams ? new StreamKeeper(_reader.Points, shape, mostNeighbors, model.Config.Layers, measures.Any(m => m.NeedsBefore)) : null;
-        SampleBytes = _reader.BytesFor(tape) + ((_streams?.ElementsPerWidth ?? 0) * model.Config.Width * sizeof(float));
+        double graphs = _streams is null ? 0 : (double)model.Config.Layers * shape.Neighbors * Math.Min(mostNeighbors, shape.Neighbors) * (sizeof(double) + sizeof(int));
+        SampleBytes = _reader.BytesFor(tape) + ((_streams?.ElementsPerWidth ?? 0) * model.Config.Width * sizeof(float)) + (long)(measuring + graphs);
     }
 
     /// <summary>How many tokens go through the model, and how many are looked at.</summary>
@@ -74,7 +79,7 @@ public sealed class GeometryProbe : IDisposable
     /// <summary>Bytes on the device besides the arena.</summary>
     public long InputBytes => _buffers.Bytes + _reader.DeviceBytes;
 
-    /// <summary>Bytes of the host that samples take.</summary>
+    /// <summary>Bytes of the host that samples take, and measuring them.</summary>
     public long SampleBytes { get; }
 
     /// <summary>Takes the tokens to be measured: windows evenly spaced over a text.</summary>
@@ -146,6 +151,20 @@ public sealed class GeometryProbe : IDisposable
         {
             _arena.Dispose();
         }
+    }
+
+    // What the measure takes that takes most: one is taken after the other.
+    private static double MostBytes(ProbeShape shape, IReadOnlyList<Measure> measures, int width)
+    {
+        if (measures.Count == 0)
+        {
+            return 0;
+        }
+
+        Measure largest = measures.MaxBy(m => m.Bytes(shape, width))!;
+        double most = largest.Bytes(shape, width);
+        return most <= MostMeasureBytes ? most : throw UserException.Usage(FormattableString.Invariant(
+            $"geometry.measures: {largest.Kind} takes {most / 1e9:0.0} GB at model.width={width} and geometry.neighborTokens={shape.Neighbors}, and at most {MostMeasureBytes / 1e9:0} GB are supported; leave it out, or set geometry.enabled=false"));
     }
 
     private void Take(IReadOnlyList<int> due, Func<Measure, IEnumerable<PlacedMeasure>> places, Action<int, PlacedMeasure> take)

@@ -6,5 +6,8 @@ namespace NanoFold.Engine.Measurement;
 internal static class DeviceMemory
 {
     /// <summary>Bytes that a backend may take: what is free of a device's own memory, or the machine's.</summary>
-    public static long Available(Backend backend) => backend.FreeBytes ?? GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
+    public static long Available(Backend backend) => backend.FreeBytes ?? OfHost;
+
+    /// <summary>Bytes of the machine's own.</summary>
+    public static long OfHost => GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
 }

@@ -19,6 +19,8 @@ public static class MemoryCheck
     private const int BytesPerParameter = 4 * sizeof(float);
 
     private const string Step = "a training step";
+    private const string Measuring = "a run with its evaluations and measurements";
+    private const string MeasuringRemedy = "a smaller geometry.probeTokens, geometry.enabled=false or a smaller model";
     private const string StepRemedy = "a smaller --batch with train.accumulate, train.recompute=true or a smaller model";
 
     /// <summary>Throws where the shape is too large, or parameters or what a step cannot do without do not fit this machine.</summary>
@@ -38,10 +40,29 @@ public static class MemoryCheck
         if (config.Train.Batch > 0 && backend.FreeBytes is { } free)
         {
             RequirePlan(config, backend, free, c => RunMemory.Of(c, backend).DeviceBytes);
+            Require(RunMemory.Of(config, backend).HostBytes, Measuring, MeasuringRemedy, "this machine has", DeviceMemory.OfHost);
         }
         else if (config.Train.Batch > 0 && backend.HoldsValues)
         {
-            Require(RunMemory.Of(config, backend).ResidentBytes, Step, StepRemedy, backend);
+            RunMemory run = RunMemory.Of(config, backend);
+            bool isStep = run.Step.PeakBytes + run.BatchBytes + RunMemory.ProcessBytes > DeviceMemory.Available(backend);
+            Require(run.ResidentBytes, isStep ? Step : Measuring, isStep ? StepRemedy : MeasuringRemedy, backend);
+        }
+    }
+
+    /// <summary>Plans something; where a size in it cannot be counted, that is the fault of a setting.</summary>
+    /// <param name="what">The setting.</param>
+    /// <param name="remedy">What is smaller.</param>
+    /// <param name="plan">Records, on a backend that holds nothing.</param>
+    internal static T Counted<T>(string what, string remedy, Func<T> plan)
+    {
+        try
+        {
+            return plan();
+        }
+        catch (OverflowException)
+        {
+            throw UserException.Usage($"{what}: with this model a tensor has more elements than the {int.MaxValue} that are supported; {remedy} has fewer");
         }
     }
 
@@ -88,12 +109,19 @@ public static class MemoryCheck
 
     private static void Require(Int128 bytes, string what, string remedy, Backend backend)
     {
-        long available = DeviceMemory.Available(backend);
-        if (backend.HoldsValues && available > 0 && bytes > available)
+        if (backend.HoldsValues)
         {
-            string where = backend is CpuBackend ? "this machine has" : $"{backend.Name} has";
+            bool isHost = backend is CpuBackend;
+            Require(bytes, what, remedy, isHost ? "this machine has" : $"{backend.Name} has", DeviceMemory.Available(backend), isHost ? "" : " free");
+        }
+    }
+
+    private static void Require(Int128 bytes, string what, string remedy, string where, long available, string free = "")
+    {
+        if (available > 0 && bytes > available)
+        {
             throw new UserException(FormattableString.Invariant(
-                $"{what}: {Gigabytes(bytes):0.0} GB are needed and {where} {Gigabytes(available):0.0} GB{(backend is CpuBackend ? "" : " free")}; {remedy} takes less"));
+                $"{what}: {Gigabytes(bytes):0.0} GB are needed and {where} {Gigabytes(available):0.0} GB{free}; {remedy} takes less"));
         }
     }
 
@@ -102,10 +130,17 @@ public static class MemoryCheck
     internal static long RequireShape(RunConfig config)
     {
         ModelConfig model = config.Model.Resolve();
-        long parameters = CostModel.Of(model).Parameters;
+        CostModel cost = CostModel.Of(model);
+        long parameters = cost.Parameters;
         if (parameters is < 0 or > MostParameters)
         {
-            throw Exceeds("model", "parameters", parameters, MostParameters);
+            (string settings, long most) = new[]
+            {
+                ("model.layers × model.width × model.hidden", cost.FeedForward),
+                ("model.layers × model.width × model.heads × model.headDim", cost.Mixer),
+                ("model.vocab × model.width", cost.Embedding + cost.Head),
+            }.MaxBy(part => (ulong)part.Item2);
+            throw UserException.Usage($"{settings}: {most} of {parameters} parameters; at most {MostParameters} are supported");
         }
 
         if ((long)model.Context * model.HeadDim > MostRopeElements)

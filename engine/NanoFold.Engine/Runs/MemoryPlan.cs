@@ -27,6 +27,13 @@ public sealed record MemoryPlan(
     public static MemoryPlan Of(RunConfig config, Backend like)
     {
         MemoryCheck.RequireShape(config);
+        // One micro-batch after the other is on the device.
+        config = config with { Train = config.Train with { Accumulate = 1 } };
+        return MemoryCheck.Counted("train.batch × model.context", "a smaller --batch with train.accumulate, a smaller --context or model", () => Planned(config, like));
+    }
+
+    private static MemoryPlan Planned(RunConfig config, Backend like)
+    {
         using var dry = new DryRun(like.Supports(config.Train.Precision.Activations()) ? like : null);
         using var model = new Transformer(config.Model, dry.Backend);
         var batches = new RandomBatchSource(Math.Max(1, config.Train.Batch), config.Model.Context, model.Config.Vocab, 0);

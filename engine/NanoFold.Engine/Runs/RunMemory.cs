@@ -16,8 +16,9 @@ namespace NanoFold.Engine.Runs;
 /// <param name="Step">Of training alone.</param>
 /// <param name="ArenaBytes">The shared arena: as large as the largest of the four needs.</param>
 /// <param name="InputBytes">Batches of training, evaluating and measuring, tables of positions, what sampling remembers.</param>
-/// <param name="SampleBytes">Of the host: what the probe of the geometry reads.</param>
-public sealed record RunMemory(MemoryPlan Step, long ArenaBytes, long InputBytes, long SampleBytes)
+/// <param name="SampleBytes">Of the host: what the probe of the geometry reads, and what measuring it takes.</param>
+/// <param name="BatchBytes">Of the host: batches before they are uploaded.</param>
+public sealed record RunMemory(MemoryPlan Step, long ArenaBytes, long InputBytes, long SampleBytes, long BatchBytes)
 {
     /// <summary>
     /// What a process takes besides: runtime, compiled code, tokens and the managed heap. Measured on Linux with two threads; it hardly depends on the model.
@@ -31,7 +32,10 @@ public sealed record RunMemory(MemoryPlan Step, long ArenaBytes, long InputBytes
     public long PeakBytes => DeviceBytes + SampleBytes;
 
     /// <summary>What the system is going to see, where the host computes.</summary>
-    public long ResidentBytes => PeakBytes + ProcessBytes;
+    public long ResidentBytes => PeakBytes + HostBytes - SampleBytes;
+
+    /// <summary>What is taken of the host in any case, wherever is computed.</summary>
+    public long HostBytes => SampleBytes + BatchBytes + ProcessBytes;
 
     /// <param name="config">Resolved, its vocabulary known; a batch of 0 counts as 1.</param>
     /// <param name="like">The backend that will run, as in <see cref="MemoryPlan.Of"/>.</param>
@@ -47,12 +51,14 @@ public sealed record RunMemory(MemoryPlan Step, long ArenaBytes, long InputBytes
             model.Store.Shadow(type);
         }
 
-        (long arena, long inputs) = Evaluator.Needs(model, EvaluationSource.RowsFor(config.Model.Context), config.Model.Context, masks, type);
+        (long arena, long inputs) = MemoryCheck.Counted(
+            "model.context", "a smaller --context or model", () => Evaluator.Needs(model, EvaluationSource.RowsFor(config.Model.Context), config.Model.Context, masks, type));
         long samples = 0;
         if (config.Geometry.Enabled)
         {
             ProbeShape shape = ProbeShape.Of(config.Geometry.ProbeTokens, config.Geometry.NeighborTokens, config.Model.Context);
-            using var probe = new GeometryProbe(model, shape, config.Geometry.Measures, masks, type);
+            using GeometryProbe probe = MemoryCheck.Counted(
+                "geometry.probeTokens", "a smaller one or geometry.enabled=false", () => new GeometryProbe(model, shape, config.Geometry.Measures, masks, type));
             (arena, inputs, samples) = (Math.Max(arena, probe.ArenaBytes), inputs + probe.InputBytes, probe.SampleBytes);
         }
 
@@ -63,6 +69,7 @@ public sealed record RunMemory(MemoryPlan Step, long ArenaBytes, long InputBytes
             (arena, inputs) = (Math.Max(arena, decoding), inputs + remembered);
         }
 
-        return new RunMemory(step, Math.Max(step.ArenaBytes, arena), step.InputBytes + inputs, samples);
+        long batches = BatchBuffers.HostBytes(Math.Max(1, config.Train.Batch), config.Model.Context, config.Train.Accumulate, masks);
+        return new RunMemory(step, Math.Max(step.ArenaBytes, arena), step.InputBytes + inputs, samples, batches);
     }
 }

@@ -46,7 +46,7 @@ public sealed class Trainer : IDisposable
         model.Backend.AllowsTensorFloat32 = config.Precision != PrecisionKind.Float32;
         LossScale = (config.Precision.ScalesLoss() ? LossScaling.Initial : 1, 0);
         // Every micro-batch is drawn before the first runs: the loss is divided by the targets of all of them.
-        _buffers = [.. Enumerable.Range(0, config.Accumulate).Select(_ => new BatchBuffers(model.Backend, batches.Batch, batches.Context, maskDocuments))];
+        _buffers = [.. Enumerable.Range(0, config.Accumulate).Select(i => new BatchBuffers(model.Backend, batches.Batch, batches.Context, maskDocuments, onDevice: i == 0))];
         Optimizer = new Optimizer(model.Store, config);
         _update = new Replay(model.Backend, Optimizer.Update);
         Schedule = LearningRateSchedule.From(config, config.Steps);

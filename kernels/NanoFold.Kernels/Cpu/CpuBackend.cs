@@ -38,13 +38,13 @@ public sealed unsafe class CpuBackend : Backend
     public override void Upload<T>(ReadOnlySpan<T> source, in View target)
     {
         BackendChecks.Transfer<T>("upload", target, source.Length);
-        MemoryMarshal.AsBytes(source).CopyTo(new Span<byte>(target.Address, checked(source.Length * Unsafe.SizeOf<T>())));
+        source.CopyTo(new Span<T>(target.Address, source.Length));
     }
 
     public override void Download<T>(in View source, Span<T> target)
     {
         BackendChecks.Transfer<T>("download", source, target.Length);
-        new ReadOnlySpan<byte>(source.Address, checked(target.Length * Unsafe.SizeOf<T>())).CopyTo(MemoryMarshal.AsBytes(target));
+        new ReadOnlySpan<T>(source.Address, target.Length).CopyTo(target);
     }
 
     public override void Fill(in View y, double value)

@@ -16,6 +16,9 @@ public sealed record CkaMeasure : PairMeasure
     public override double Work(in ProbeShape shape, int width) => 3.0 * shape.Neighbors * width * width;
 
     /// <inheritdoc/>
+    public override double Bytes(in ProbeShape shape, int width) => 2.0 * sizeof(double) * shape.Neighbors * width;
+
+    /// <inheritdoc/>
     public override void Take(PointCloud first, PointCloud second, FigureWriter figures)
     {
         CkaEstimate cka = LinearCka.Between(first.Values, first.Width, second.Values, second.Width, first.Count);

@@ -1,6 +1,7 @@
 using System.Globalization;
 using NanoFold.Engine.Configuration;
 using NanoFold.Engine.Geometry.Dimensions;
+using NanoFold.Engine.Geometry.Neighbors;
 using NanoFold.Engine.Geometry.Sampling;
 
 namespace NanoFold.Engine.Geometry.Measures;
@@ -17,6 +18,9 @@ public sealed record DecimationMeasure : PointMeasure
 
     /// <inheritdoc/>
     public override double Work(in ProbeShape shape, int width) => 2.0 * shape.Neighbors * shape.Neighbors * width;
+
+    /// <inheritdoc/>
+    public override double Bytes(in ProbeShape shape, int width) => ((double)sizeof(float) * shape.Neighbors * width) + NearestNeighbors.Bytes(shape.Neighbors, width, 2);
 
     /// <inheritdoc/>
     public override void Take(PointCloud cloud, FigureWriter figures)

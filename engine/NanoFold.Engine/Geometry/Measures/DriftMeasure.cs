@@ -21,6 +21,9 @@ public sealed record DriftMeasure : StepMeasure
     public override double Work(in ProbeShape shape, int width) => 6.0 * shape.Neighbors * width;
 
     /// <inheritdoc/>
+    public override double Bytes(in ProbeShape shape, int width) => (double)sizeof(float) * shape.Neighbors * width;
+
+    /// <inheritdoc/>
     public override void Take(PointCloud before, PointCloud now, long steps, FigureWriter figures)
     {
         var moved = new float[now.Values.Length];

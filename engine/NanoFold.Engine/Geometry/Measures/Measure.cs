@@ -1,5 +1,6 @@
 using System.Text.Json.Serialization;
 using NanoFold.Engine.Configuration;
+using NanoFold.Engine.Geometry.Neighbors;
 using NanoFold.Engine.Geometry.Sampling;
 
 namespace NanoFold.Engine.Geometry.Measures;
@@ -64,6 +65,9 @@ public abstract record Measure
 
     /// <summary>About how many multiply-adds it takes in a block: what it is reckoned to cost until its time is known.</summary>
     public abstract double Work(in ProbeShape shape, int width);
+
+    /// <summary>Bytes of the host that taking it needs at most, besides what it looks at.</summary>
+    public virtual double Bytes(in ProbeShape shape, int width) => Neighbors > 0 ? NearestNeighbors.Bytes(shape.Neighbors, width, Neighbors) : 0;
 
     /// <summary>What there is to measure of a block as soon as the pass is through it.</summary>
     internal virtual IEnumerable<PlacedMeasure> AfterBlock(BlockSample block) => [];

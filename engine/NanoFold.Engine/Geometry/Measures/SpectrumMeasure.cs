@@ -19,6 +19,10 @@ public sealed record SpectrumMeasure : PointMeasure
     public override double Work(in ProbeShape shape, int width) => ((double)shape.Points * width * width / 2) + (4.0 / 3 * width * width * width);
 
     /// <inheritdoc/>
+    /// <remarks>Second moments, the covariance and the matrix that is made diagonal.</remarks>
+    public override double Bytes(in ProbeShape shape, int width) => StreamingMoments.Bytes(width) + (2.0 * sizeof(double) * width * width);
+
+    /// <inheritdoc/>
     public override void Take(PointCloud cloud, FigureWriter figures)
     {
         SpectrumSummary spectrum = cloud.Moments().Summarize();

@@ -17,6 +17,9 @@ public static class NearestNeighbors
     private const int QueryBlock = 32;
     private const int Spare = 8;
 
+    /// <summary>Bytes that a search takes, with what it finds.</summary>
+    internal static double Bytes(int n, int d, int k) => 8.0 * n * (d + QueryBlock) + (double)n * Math.Min(k, n) * (sizeof(double) + sizeof(int));
+
     /// <summary>
     /// Finds the neighbors. Equal rows count once: the first stays. Needs 3 distinct points; all rows equal is
     /// ZeroVariance, any NaN or infinity NotFinite. Ties go to the lower row number.

@@ -21,18 +21,20 @@ internal sealed class BlockReader : IDisposable
     public BlockReader(Backend backend, ProbeShape shape, IReadOnlyList<Want> wants, int mostNeighbors, int layers, ulong seed)
     {
         _shape = shape;
-        Points = SampledRows.Points(shape, seed);
+        // A plan needs their number only.
+        SampledRows Drawn(int count, Func<ProbeShape, ulong, SampledRows> draw) => backend.HoldsValues ? draw(shape, seed) : SampledRows.Planned(count);
+        Points = Drawn(shape.Points, SampledRows.Points);
         Add(backend, SampleKind.Points, Points);
         _nothing = new TapRows(backend, 1);
         foreach (Want want in wants)
         {
             if (want.Kind == SampleKind.Queries && !_rows.ContainsKey(want.Kind))
             {
-                Add(backend, want.Kind, SampledRows.Queries(shape, seed));
+                Add(backend, want.Kind, Drawn(shape.Queries, SampledRows.Queries));
             }
             else if (want.Kind == SampleKind.Runs && !_rows.ContainsKey(want.Kind))
             {
-                Add(backend, want.Kind, SampledRows.Runs(shape, seed));
+                Add(backend, want.Kind, Drawn(shape.Runs * shape.RunLength, SampledRows.Runs));
             }
 
             if (want == new Want(Pattern, SampleKind.Queries))
@@ -66,6 +68,7 @@ internal sealed class BlockReader : IDisposable
     public long DeviceBytes => _rows.Values.Sum(r => r.Taps.Bytes) + _nothing.Bytes;
 
     /// <summary>Bytes of the host that reading the blocks of a tape takes.</summary>
+    /// <exception cref="UserException">A point has more values than an array holds.</exception>
     public long BytesFor(Tape tape)
     {
         var elements = new Dictionary<Want, long>();
@@ -73,11 +76,17 @@ internal sealed class BlockReader : IDisposable
         {
             if (reader is WantReader { Want: var want })
             {
+                if (layout.Count > Array.MaxLength)
+                {
+                    throw UserException.Usage(
+                        $"geometry.probeTokens: {want.Point} of {layout} is more than the {Array.MaxLength} values that can be measured; a smaller one, other geometry.measures or geometry.enabled=false takes less");
+                }
+
                 elements[want] = Math.Max(elements.GetValueOrDefault(want), layout.Count);
             }
         }
 
-        return elements.Values.Sum() * sizeof(float);
+        return elements.Values.Sum() * sizeof(float) + _rows.Values.Sum(rows => rows.Rows.Bytes);
     }
 
     /// <summary>Takes over what the tokens [B, T] are.</summary>
@@ -109,7 +118,11 @@ internal sealed class BlockReader : IDisposable
     private void Add(Backend backend, SampleKind kind, SampledRows rows)
     {
         var taps = new TapRows(backend, rows.Count);
-        taps.Set(rows.Rows);
+        if (backend.HoldsValues)
+        {
+            taps.Set(rows.Rows);
+        }
+
         _rows.Add(kind, (rows, taps));
     }
 

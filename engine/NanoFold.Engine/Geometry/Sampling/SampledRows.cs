@@ -29,6 +29,7 @@ public sealed class SampledRows
     private SampledRows(int[] rows, int time, int first)
     {
         _rows = rows;
+        Count = rows.Length;
         First = first;
         Positions = Array.ConvertAll(rows, row => row % time);
         Tokens = new int[rows.Length];
@@ -36,13 +37,16 @@ public sealed class SampledRows
     }
 
     /// <summary>How many.</summary>
-    public int Count => _rows.Length;
+    public int Count { get; private init; }
 
     /// <summary>How many at the beginning are at position 0, where massive activations are; all others are not. 0 where windows have one token.</summary>
     public int First { get; }
 
     /// <summary>L where they are stretches of successive tokens, otherwise 1.</summary>
     public int RunLength { get; private init; } = 1;
+
+    /// <summary>Bytes of the host, with what drawing takes for a moment.</summary>
+    internal long Bytes => 8L * sizeof(int) * Count;
 
     /// <summary>b · T + t each.</summary>
     public ReadOnlySpan<int> Rows => _rows;
@@ -86,9 +90,17 @@ public sealed class SampledRows
         return new SampledRows([.. rows], shape.Time, 0) { RunLength = shape.RunLength };
     }
 
+    /// <summary>So many that were not drawn, for a plan of what they are going to take.</summary>
+    internal static SampledRows Planned(int count) => new([], 1, 0) { Count = count };
+
     /// <summary>The tokens after those at position 0, at most so many of them.</summary>
     public SampledRows Later(int count, int time)
     {
+        if (_rows.Length < Count)
+        {
+            return Planned(Math.Min(Count, count));
+        }
+
         var later = new SampledRows(_rows[First..Math.Min(Count, First + count)], time, 0);
         Tokens.AsSpan(First, later.Count).CopyTo(later.Tokens);
         Documents.AsSpan(First, later.Count).CopyTo(later.Documents);

@@ -34,6 +34,9 @@ public sealed class StreamingMoments
         _panels = new double[BlockRows * _stride];
     }
 
+    /// <summary>Bytes of one for rows of a length.</summary>
+    internal static double Bytes(int dimension) => sizeof(double) * ((double)dimension + BlockRows + 3 * GramTile.Width) * (dimension + GramTile.Width);
+
     /// <summary>D.</summary>
     public int Dimension { get; }
 
@@ -112,7 +115,7 @@ public sealed class StreamingMoments
     /// <summary>The covariance matrix <c>[D, D]</c>, M/(N − 1), symmetric; zeros while N &lt; 2.</summary>
     public double[] Covariance()
     {
-        double[] result = new double[Dimension * Dimension];
+        double[] result = new double[checked(Dimension * Dimension)];
         double scale = Count > 1 ? 1.0 / (Count - 1) : 0;
         for (int i = 0; i < Dimension; i++)
         {
