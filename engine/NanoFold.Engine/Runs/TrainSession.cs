@@ -129,6 +129,9 @@ public sealed class TrainSession : IDisposable
     /// <summary>Plans that a start before this one fitted after the checkpoint from which it goes on: they hold again.</summary>
     internal IReadOnlyList<FittedPlan> PlansToRepeat { get; private set; } = [];
 
+    /// <summary>The text to validate with: its tokens and, where it is part of the corpus, what part.</summary>
+    public (long Tokens, HeldBack? HeldBack) Validation => (_dataset.Validation.Tokens, Config.Data.Validation is null ? _dataset.HeldBack : null);
+
     /// <inheritdoc cref="RunOpening.Open"/>
     public static TrainSession Open(RunConfig config, Backend backend, string? folder = null, Action<string>? note = null, CancellationToken cancel = default)
         => RunOpening.Open(config, backend, folder, note, cancel);

@@ -34,9 +34,21 @@ public class RunCommandTests
         // The validation text is the last quarter.
         string rest = _rig.Write("rest.txt", TrainRig.Text[^375..]);
         JsonObject evaluated = CommandLine.Json("eval", "--model", _rig.Checkpoint("run", 12), "--data", rest, "--threads", "1");
-        AssertKeys(evaluated, "loss", "bitsPerByte", "perplexity", "tokens", "bytes");
+        AssertKeys(evaluated, "loss", "bitsPerByte", "perplexity", "tokens", "bytes", "part");
         Assert.That(evaluated["loss"]!.GetValue<double>(), Is.EqualTo(trained["fullValidationLoss"]!.GetValue<double>()).Within(1e-6));
         Assert.That((evaluated["tokens"]!.GetValue<long>(), evaluated["bytes"]!.GetValue<long>()), Is.EqualTo((374L, 374L)));
+
+        // The run's own text, named or not, has a part that was held back.
+        string[] eval = ["eval", "--model", _rig["run"], "--threads", "1"];
+        foreach (string[] own in new[] { eval, [.. eval, "--data", _rig.TextPath], [.. eval, "--data", _rig.TextPath, "--part", "validation"] })
+        {
+            JsonObject held = CommandLine.Json(own);
+            Assert.That((held["part"]!.GetValue<string>(), held["loss"]!.GetValue<double>()), Is.EqualTo(("validation", trained["fullValidationLoss"]!.GetValue<double>())));
+        }
+
+        Assert.That(CommandLine.Json([.. eval, "--part", "train"])["tokens"]!.GetValue<long>(), Is.EqualTo(1125 - 1));
+        Assert.That(CommandLine.Json([.. eval, "--data", _rig.TextPath, "--part", "all"])["tokens"]!.GetValue<long>(), Is.EqualTo(1500 - 1));
+        Assert.That(CommandLine.Run([.. eval, "--data", _rig.TextPath]).Error, Does.Contain($"{_rig.TextPath} is what the run was trained on: the part that it validated with is evaluated; --part all takes all of it"));
 
         JsonObject generated = CommandLine.Json("generate", "--model", _rig["run"], "--prompt", "no. ", "--max-tokens", "9", "--seed", "4", "--threads", "1");
         AssertKeys(generated, "samples", "seed", "tokensPerSecond");

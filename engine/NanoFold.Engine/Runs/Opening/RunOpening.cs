@@ -46,6 +46,11 @@ internal static class RunOpening
             }
 
             SaveAtStart(session);
+            if (TrainData.DoubtAbout(dataset, config.Data) is { } doubt)
+            {
+                note?.Invoke(doubt);
+            }
+
             return session;
         }
         catch
