@@ -12,6 +12,8 @@ namespace NanoFold.Cli;
 /// <summary>The options that describe a training run, and the configuration that they make.</summary>
 internal sealed class TrainOptions
 {
+    private const string Auto = "auto";
+
     private readonly Option<string?> _preset;
     private readonly Option<string?> _config;
     private readonly Option<bool> _strict;
@@ -41,7 +43,7 @@ internal sealed class TrainOptions
         _strict = command.Flag("--strict", TextOptions.StrictHelp);
         command.Add(_set);
         _out = command.Text("--out", "DIR", "The run's folder");
-        _resume = command.Text("--resume", "RUN", "Take up the run in this folder again, or at this checkpoint of it");
+        _resume = command.Text("--resume", "RUN|auto", "Take up the run in this folder again, or at this checkpoint of it; auto: the run in --out if there is one, or else begin it");
         foreach (Option option in command.Options.Where(option => without.Contains(TextOptions.Names.Contains(option.Name) ? "--data" : option.Name)))
         {
             option.Hidden = true;
@@ -51,8 +53,17 @@ internal sealed class TrainOptions
     /// <summary>The folder named by <c>--out</c>, or null.</summary>
     public string? Out(Invocation invocation) => invocation.Get(_out);
 
-    /// <summary>The folder named by <c>--resume</c>, or null.</summary>
-    public string? Resume(Invocation invocation) => invocation.Get(_resume);
+    /// <summary>The run to go on with: what <c>--resume</c> names, with <c>auto</c> the one in <c>--out</c>; null where a run is to begin.</summary>
+    public string? Resume(Invocation invocation)
+    {
+        if (!IsAuto(invocation))
+        {
+            return invocation.Get(_resume);
+        }
+
+        string folder = Out(invocation) ?? throw UserException.Usage("--resume auto goes on with the run in --out, or begins it there; name the folder with --out");
+        return File.Exists(Path.Combine(folder, RunConfig.FileName)) ? folder : null;
+    }
 
     /// <summary>The steps named by <c>--steps</c>, or null; a benchmark's own otherwise.</summary>
     public int? Steps(Invocation invocation) => invocation.Get(_keyed.First(k => k.Key == "train.steps").Option) is null ? null : Config(invocation).Train.Steps;
@@ -67,15 +78,19 @@ internal sealed class TrainOptions
         string? resumed = Resume(invocation);
         if (resumed is not null)
         {
-            CheckResumable(invocation);
+            if (!IsAuto(invocation))
+            {
+                CheckResumable(invocation);
+            }
+
             resumed = ResumePoint.Of(resumed).Run;
             RunFolder.Require(resumed);
             RunFolder.LoadConfig(resumed);
         }
 
-        string? file = resumed is null ? invocation.Get(_config) : Path.Combine(resumed, RunConfig.FileName);
+        // The same command line begins a run and goes on with it: then its options are to be what the run has.
         var tree = new ConfigTree(invocation.Get(_preset));
-        if (file is not null)
+        foreach (string file in new[] { resumed is null ? null : Path.Combine(resumed, RunConfig.FileName), invocation.Get(_config) }.OfType<string>())
         {
             tree.AddFile(file);
         }
@@ -87,7 +102,7 @@ internal sealed class TrainOptions
 
         foreach ((Option<string?> option, string key) in _keyed)
         {
-            if (invocation.Get(option) is { } text)
+            if (invocation.Get(option) is { } text && !(resumed is not null && key == "train.init"))
             {
                 if (key == "train.minutes" && double.TryParse(text, CultureInfo.InvariantCulture, out double minutes) && minutes == 0)
                 {
@@ -108,8 +123,16 @@ internal sealed class TrainOptions
             tree.Set("train.seed", JsonValue.Create(seed));
         }
 
-        return tree.Build();
+        RunConfig config = tree.Build();
+        if (resumed is not null && IsAuto(invocation) && Resumable.Changed(RunFolder.LoadConfig(resumed), config) is { Count: > 0 } changed)
+        {
+            throw new UserException($"--resume auto: {resumed} was begun with {string.Join(", ", changed)}; give that, or name another --out");
+        }
+
+        return config;
     }
+
+    private bool IsAuto(Invocation invocation) => invocation.Get(_resume) == Auto;
 
     /// <summary>With the vocabulary that training would find, as far as that is known before.</summary>
     public static RunConfig WithVocab(RunConfig config) => config.WithVocab(config switch

@@ -1,5 +1,6 @@
 using System.Globalization;
 using NanoFold.Cli.Writing;
+using NanoFold.Engine.Data;
 using NanoFold.Engine.Measurement;
 using NanoFold.Engine.Model;
 using NanoFold.Engine.Runs;
@@ -64,6 +65,8 @@ internal sealed class TrainProgress : ITrainObserver
         (string name, long tokens, bool fromCache) = session.Corpus;
         Line($"{session.Config.Preset}: {Display.Count(session.Model.Store.Count)} parameters, {Display.Count(model.Layers, "layer")}, width {Display.Count(model.Width)}, context {Display.Count(model.Context)}, {session.Tokenizer.Name} tokenizer of {Display.Count(session.Tokenizer.Vocab)}");
         Line($"{name}: {Display.Count(tokens)} tokens{(fromCache ? " (cached)" : "")}; {Plan(session)} of {Display.Count((long)session.Config.Train.Batch * session.Config.Train.Accumulate)} × {Display.Count(model.Context)} tokens");
+        (long validationTokens, HeldBack? heldBack) = session.Validation;
+        Line($"validation: {Display.Count(validationTokens)} tokens{(heldBack is null ? $" of {session.Config.Data.Validation}" : $"; {heldBack}")}");
         Line($"{backend.Name}: {Display.Quantity(_peak, "FLOP")}/s in matrix products; run folder {session.RunPath}");
         if (session.State.Step > 0)
         {

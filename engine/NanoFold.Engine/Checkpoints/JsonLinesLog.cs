@@ -208,7 +208,10 @@ public sealed class JsonLinesLog : IDisposable
     }
 
     private static FileStream OpenFile(string path)
-        => new(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.Read | FileShare.Delete, bufferSize: 0);
+    {
+        PlainFile.RequireNoLink(path);
+        return new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.Read | FileShare.Delete, bufferSize: 0);
+    }
 
     // Leaves the position at the end.
     private static void MendLastLine(FileStream file)

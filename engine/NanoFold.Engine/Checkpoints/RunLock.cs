@@ -40,6 +40,7 @@ public sealed class RunLock : IDisposable
         try
         {
             Directory.CreateDirectory(folder);
+            PlainFile.RequireNoLink(path);
             // Elsewhere than on Windows, FileShare.None is an advisory lock (flock) that .NET takes and asks for.
             var file = new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None, bufferSize: 0);
             try

@@ -15,9 +15,16 @@ public sealed record DataConfig
     [Resumable]
     public string? Validation { get; init; }
 
-    /// <summary>The share of the corpus, from its end, held back for validation where <see cref="Validation"/> is null.</summary>
+    /// <summary>The share of the corpus held back for validation where <see cref="Validation"/> is null: of a single document its end, of several those that <see cref="Split"/> says.</summary>
     [Bounds(0, 1, BelowMaximum = true)]
     public double ValidationFraction { get; init; } = 0.1;
+
+    /// <summary>Which documents are held back, where there are several.</summary>
+    public SplitKind Split { get; init; }
+
+    /// <summary>Decides what is drawn for <see cref="SplitKind.Shuffled"/>; apart from train.seed, so that runs of different seeds validate on the same text.</summary>
+    [Bounds(0, long.MaxValue)]
+    public long SplitSeed { get; init; } = 1;
 
     /// <summary>What becomes of the boundaries between documents.</summary>
     public DocumentMode Documents { get; init; } = DocumentMode.Auto;
@@ -82,4 +89,14 @@ public enum DocumentMode
 
     /// <summary>Special tokens begin and end each document.</summary>
     Mark,
+}
+
+/// <summary>Which documents of several are held back for validation.</summary>
+public enum SplitKind
+{
+    /// <summary>Some from everywhere: those at the end of a shuffled order.</summary>
+    Shuffled,
+
+    /// <summary>The last ones by name.</summary>
+    End,
 }

@@ -14,9 +14,10 @@ internal sealed class DatasetBuilder(Corpus corpus, TokenizerSpec spec, DataConf
         bool bytes = spec.Tokenizer is ByteTokenizer || (spec.Tokenizer is null && spec.BpeVocab == 0);
         Split split = validation is not null
             ? new Split(Split.Whole(corpus.Documents), Split.Whole(validation.Documents))
-            : Split.Of(corpus.Documents, config.ValidationFraction, atCharacter: !bytes);
+            : Split.Of(corpus.Documents, config.ValidationFraction, atCharacter: !bytes, config.Split == SplitKind.Shuffled ? config.SplitSeed : null);
         Tokenizer tokenizer = spec.Tokenizer ?? (bytes ? new ByteTokenizer(marked) : BpeLearning.Learn(split.Train, spec.BpeVocab, marked, cancel));
         tokenizer.Save(folder);
+        HeldBack.Of(split).Write(folder);
         Write(Path.Combine(folder, TokenDataset.TrainFile), tokenizer, split.Train, marked);
         Write(Path.Combine(folder, TokenDataset.ValidationFile), tokenizer, split.Validation, marked);
     }

@@ -12,7 +12,7 @@ namespace NanoFold.Engine.Data;
 /// the tokenizer and the split; sizes and times of the files and a sample of their bytes stand in for the text where they have been seen before.
 /// </summary>
 /// <remarks>
-/// <c>NAME/</c> holds a complete entry (<c>tokenizer.json</c>, <c>train.tokens</c>, <c>validation.tokens</c> and their hashes), written
+/// <c>NAME/</c> holds a complete entry (<c>tokenizer.json</c>, <c>train.tokens</c>, <c>validation.tokens</c>, what was held back, and their hashes), written
 /// beside and renamed; <c>NAME.lock</c> is held meanwhile, so a second process waits and then finds the entry; an entry that is not what it was
 /// is made again;
 /// <c>seen/</c> remembers the content hash of files. All of it can be deleted while no process uses it.
@@ -54,11 +54,12 @@ public sealed class TokenCache
         try
         {
             Directory.CreateDirectory(Path.Combine(Folder, "seen"));
-            string content = ContentOf(corpus, note);
-            string hash = validation is not null ? Hash($"{content} {ContentOf(validation, note)}") : content;
+            corpus.Cancel = cancel;
+            validation?.Cancel = cancel;
+            string hash = HashOf(corpus, validation, note);
             string key = string.Create(
                 CultureInfo.InvariantCulture,
-                $"{Version}\n{hash}\n{validation is not null}\n{spec.Key}\n{config.ValidationFraction:R}\n{config.Documents}");
+                $"{Version}\n{hash}\n{validation is not null}\n{spec.Key}\n{config.ValidationFraction:R}\n{config.Documents}{SplitKey(config, validation)}");
             string entry = Path.Combine(Folder, Hash(key)[..32]);
             if (TryOpen(entry, corpus.Name, hash) is { } found)
             {
@@ -70,15 +71,35 @@ public sealed class TokenCache
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new UserException($"{Folder}: the token cache cannot be used: {e.Message} Set NANOFOLD_CACHE to a folder that can be written.", e);
+            throw Unusable(e);
         }
     }
+
+    /// <summary>The content hash of the data set that <see cref="Open"/> would give.</summary>
+    public string ContentHash(Corpus corpus, Corpus? validation = null)
+    {
+        try
+        {
+            Directory.CreateDirectory(Path.Combine(Folder, "seen"));
+            return HashOf(corpus, validation, null);
+        }
+        catch (Exception e) when (FileFault.Is(e))
+        {
+            throw Unusable(e);
+        }
+    }
+
+    // Without a choice between documents an entry is known as before there was one.
+    private static string SplitKey(DataConfig config, Corpus? validation) =>
+        config.Split == SplitKind.Shuffled && validation is null && config.ValidationFraction is > 0 and < 1
+            ? string.Create(CultureInfo.InvariantCulture, $"\nshuffled {config.SplitSeed}")
+            : "";
 
     private static TokenDataset? TryOpen(string entry, string name, string hash)
     {
         try
         {
-            return Directory.Exists(entry) && EntryHashes.Match(entry, Tokenizer.FileName, TokenDataset.TrainFile, TokenDataset.ValidationFile)
+            return Directory.Exists(entry) && EntryHashes.Match(entry, Tokenizer.FileName, TokenDataset.TrainFile, TokenDataset.ValidationFile, HeldBack.FileName)
                 ? TokenDataset.Open(entry, name, hash, fromCache: true)
                 : null;
         }
@@ -118,6 +139,14 @@ public sealed class TokenCache
         }
 
         return TokenDataset.Open(entry, corpus.Name, hash, fromCache: false);
+    }
+
+    private UserException Unusable(Exception e) => new($"{Folder}: the token cache cannot be used: {e.Message} Set NANOFOLD_CACHE to a folder that can be written.", e);
+
+    private string HashOf(Corpus corpus, Corpus? validation, Action<string>? note)
+    {
+        string content = ContentOf(corpus, note);
+        return validation is not null ? Hash($"{content} {ContentOf(validation, note)}") : content;
     }
 
     private string ContentOf(Corpus corpus, Action<string>? note)

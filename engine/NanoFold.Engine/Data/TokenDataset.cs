@@ -8,7 +8,7 @@ public sealed class TokenDataset : IDisposable
     internal const string TrainFile = "train.tokens";
     internal const string ValidationFile = "validation.tokens";
 
-    private TokenDataset(string name, string contentHash, bool fromCache, Tokenizer tokenizer, TokenShard train, TokenShard validation)
+    private TokenDataset(string name, string contentHash, bool fromCache, Tokenizer tokenizer, TokenShard train, TokenShard validation, HeldBack heldBack)
     {
         Name = name;
         ContentHash = contentHash;
@@ -16,6 +16,7 @@ public sealed class TokenDataset : IDisposable
         Tokenizer = tokenizer;
         Train = train;
         Validation = validation;
+        HeldBack = heldBack;
     }
 
     /// <summary>The corpus' name, for messages.</summary>
@@ -35,6 +36,9 @@ public sealed class TokenDataset : IDisposable
 
     /// <summary>Tokens to validate with; none where the share is 0.</summary>
     public TokenShard Validation { get; }
+
+    /// <summary>What <see cref="Validation"/> is of the corpus; where it has a text of its own, that.</summary>
+    public HeldBack HeldBack { get; }
 
     /// <summary>Closes the files.</summary>
     public void Dispose()
@@ -59,7 +63,7 @@ public sealed class TokenDataset : IDisposable
                 throw new UserException($"{folder}: is damaged: its tokens are not its tokenizer's");
             }
 
-            return new TokenDataset(name, contentHash, fromCache, tokenizer, train, validation);
+            return new TokenDataset(name, contentHash, fromCache, tokenizer, train, validation, HeldBack.Read(folder));
         }
         catch
         {

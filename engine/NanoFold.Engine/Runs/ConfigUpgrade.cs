@@ -24,7 +24,7 @@ internal static class ConfigUpgrade
         }
     }
 
-    // What was not a setting yet, as it was: a run that is taken up draws the text that it would have drawn.
+    // What was not a setting yet, as it was: a run that is taken up trains on the text that it would have drawn, and validates on the same.
     private static void Before3(JsonObject tree)
     {
         if (tree["data"] is not JsonObject data)
@@ -33,6 +33,7 @@ internal static class ConfigUpgrade
         }
 
         data.TryAdd("draws", JsonValue.Create("micro-batch"));
+        data.TryAdd("split", JsonValue.Create("end"));
     }
 
     // Before version 2 "gelu" and "geglu" were the tanh forms, in mixtures of experts too.

@@ -70,7 +70,17 @@ public sealed record RunConfig
     }
 
     /// <summary>Fills in everything that follows from the rest; does nothing to what is resolved already.</summary>
-    public RunConfig Resolve() => this with
+    public RunConfig Resolve()
+    {
+        RunConfig resolved = ResolveSections();
+        TrainConfig train = resolved.Train;
+        // An automatic batch is found when the run begins, and this with it.
+        return train.EvaluationWindows is null && train.Batch > 0
+            ? resolved with { Train = train with { EvaluationWindows = EvaluationShare.Windows(train, resolved.Model.Context) } }
+            : resolved;
+    }
+
+    private RunConfig ResolveSections() => this with
     {
         Model = Model.Resolve() with
         {

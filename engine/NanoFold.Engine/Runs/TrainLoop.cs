@@ -88,7 +88,7 @@ public sealed class TrainLoop
 
     // A stop came in the evaluation that belonged to the step of the checkpoint.
     private bool IsLeftOver => _step > 0 && IsEvaluationDue
-        && (_session.State.EvaluatedStep is { } evaluated ? evaluated < _step : _session.State.LastEvaluation is null && _session.EvaluationTokens.Curve > 0);
+        && (_session.State.EvaluatedStep is { } evaluated ? evaluated < _step : _session.State.LastEvaluation is null && _session.EvaluationTokens > 0);
 
     private void TakeStep()
     {
@@ -136,7 +136,7 @@ public sealed class TrainLoop
 
     private void Evaluate(bool isLast, CancellationToken stop)
     {
-        if (_pace.Evaluation(isLast, () => Saving(loop => loop._session.Evaluate(loop._step, isLast, stop))) is { } evaluation)
+        if (_pace.Evaluation(_step, isLast, () => Saving(loop => loop._session.Evaluate(loop._step, isLast, stop))) is { } evaluation)
         {
             _observer?.Evaluated(_step, evaluation, isLast ? _session.State.FullEvaluation : null);
             if (!double.IsFinite(evaluation.Loss))

@@ -49,7 +49,7 @@ public sealed class TrainSession : IDisposable
             {
                 int rows = EvaluationSource.RowsFor(config.Model.Context);
                 var all = new EvaluationSource(dataset.Validation, dataset.Name, rows, config.Model.Context);
-                var part = new EvaluationSource(dataset.Validation, dataset.Name, rows, config.Model.Context, train.EvaluationWindows);
+                var part = new EvaluationSource(dataset.Validation, dataset.Name, rows, config.Model.Context, train.EvaluationWindows ?? EvaluationShare.Windows(train, config.Model.Context));
                 _evaluator = new Evaluator(Model, all, part, dataset.Tokenizer.ByteLengths, config.Data.MaskDocuments, type, _arena);
                 arena = Math.Max(arena, _evaluator.ArenaBytes);
             }
@@ -123,11 +123,14 @@ public sealed class TrainSession : IDisposable
     /// <summary>Seconds of the clock on the wall, of all starts of the run together.</summary>
     internal double ElapsedSeconds => _elapsedBefore + _clock.GetElapsedTime(_opened).TotalSeconds;
 
-    /// <summary>Tokens of an evaluation on the way, and of all evaluations at the end together.</summary>
-    internal (long Curve, long Last) EvaluationTokens => _evaluator?.Tokens ?? (0, 0);
+    /// <summary>Tokens of an evaluation on the way.</summary>
+    internal long EvaluationTokens => _evaluator?.Tokens.Part ?? 0;
 
     /// <summary>Plans that a start before this one fitted after the checkpoint from which it goes on: they hold again.</summary>
     internal IReadOnlyList<FittedPlan> PlansToRepeat { get; private set; } = [];
+
+    /// <summary>The text to validate with: its tokens and, where it is part of the corpus, what part.</summary>
+    public (long Tokens, HeldBack? HeldBack) Validation => (_dataset.Validation.Tokens, Config.Data.Validation is null ? _dataset.HeldBack : null);
 
     /// <inheritdoc cref="RunOpening.Open"/>
     public static TrainSession Open(RunConfig config, Backend backend, string? folder = null, Action<string>? note = null, CancellationToken cancel = default)
@@ -153,7 +156,7 @@ public sealed class TrainSession : IDisposable
     }
 
     /// <summary>
-    /// Evaluates on <c>train.evaluationWindows</c> windows, the same every time, and at the end on all besides (<see cref="TrainState.FullEvaluation"/>). Logged
+    /// Evaluates on <c>train.evaluationWindows</c> windows, the same every time, and at the end on all besides (<see cref="TrainState.FullEvaluation"/>), where that is not long beside the steps. Logged
     /// where it is finite; null where there is no validation text.
     /// </summary>
     public Evaluation? Evaluate(long step, bool isLast, CancellationToken cancel = default)
@@ -165,7 +168,7 @@ public sealed class TrainSession : IDisposable
         }
 
         Evaluation compared = _evaluator.Run(part: true, cancel);
-        Evaluation? full = !isLast ? null : _evaluator.HasPart ? _evaluator.Run(cancel: cancel) : compared;
+        Evaluation? full = !isLast ? null : !_evaluator.HasPart ? compared : TakesAll(step) ? _evaluator.Run(cancel: cancel) : null;
         if (!double.IsFinite(compared.Loss + (full?.Loss ?? 0)))
         {
             return compared with { Loss = double.NaN };
@@ -238,6 +241,12 @@ public sealed class TrainSession : IDisposable
         _dataset.Dispose();
         _folder?.Dispose();
     }
+
+    /// <summary>Tokens of the evaluations at the end of a run of so many steps.</summary>
+    internal long LastEvaluationTokens(long steps) => _evaluator is null ? 0
+        : _evaluator.Tokens.Part + (_evaluator.HasPart && TakesAll(steps) ? _evaluator.Tokens.All : 0);
+
+    private bool TakesAll(long steps) => EvaluationShare.TakesAll(_evaluator!.Windows, Config.Train, Config.Model.Context, steps);
 
     private void Take(FittedPlan plan)
     {

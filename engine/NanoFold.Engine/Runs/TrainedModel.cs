@@ -12,10 +12,12 @@ namespace NanoFold.Engine.Runs;
 public sealed class TrainedModel : IDisposable
 {
     private readonly string _path;
+    private readonly string? _contentHash;
 
-    private TrainedModel(string path, RunConfig config, Transformer model, Tokenizer tokenizer)
+    private TrainedModel(string path, RunConfig config, Transformer model, Tokenizer tokenizer, string? contentHash)
     {
         _path = path;
+        _contentHash = contentHash;
         Config = config;
         Model = model;
         Tokenizer = tokenizer;
@@ -39,7 +41,8 @@ public sealed class TrainedModel : IDisposable
             try
             {
                 ModelFile.Read(saved.WeightsPath, model.Store);
-                return new TrainedModel(path, saved.Config, model, saved.Tokenizer);
+                string? contentHash = File.Exists(Path.Combine(folder, TrainState.FileName)) ? TrainState.Load(folder).ContentHash : null;
+                return new TrainedModel(path, saved.Config, model, saved.Tokenizer, contentHash);
             }
             catch
             {
@@ -53,21 +56,56 @@ public sealed class TrainedModel : IDisposable
         }
     }
 
+    /// <summary>Whether a text is the one that the model was trained on: then a part of it was held back from training, and the rest says nothing new.</summary>
+    public bool IsOwn(Corpus corpus)
+    {
+        using Corpus? validation = Config.Data.Validation is { } path && Path.Exists(path) ? Corpus.Open(path, Config.Data.Reading) : null;
+        return _contentHash is not null && new TokenCache().ContentHash(corpus, validation) == _contentHash;
+    }
+
+    /// <summary>Whether the run validated with something.</summary>
+    public bool HasHeldBack => Config.Data.Validation is not null || Config.Data.ValidationFraction > 0;
+
     /// <summary>The loss over all of a text, with the documents and masks that the model was trained with.</summary>
     /// <param name="corpus">The text.</param>
     /// <param name="note">Told, in a line, what takes time.</param>
     /// <exception cref="UserException">The text is too short, or the loss is not finite.</exception>
-    public Evaluation Evaluate(Corpus corpus, Action<string>? note = null)
+    public Evaluation Evaluate(Corpus corpus, Action<string>? note = null) => Evaluate(corpus, TextPart.All, note);
+
+    /// <summary>The loss over a part of a text, with the documents and masks that the model was trained with.</summary>
+    /// <param name="corpus">The text.</param>
+    /// <param name="part">Which part: cut as the run's own text was, where it is that one at the same place.</param>
+    /// <param name="note">Told, in a line, what takes time.</param>
+    /// <exception cref="UserException">That part is too short, or the loss is not finite.</exception>
+    public Evaluation Evaluate(Corpus corpus, TextPart part, Action<string>? note = null)
     {
-        DataConfig whole = Config.Data with { Validation = null, ValidationFraction = 1 };
-        using TokenDataset dataset = new TokenCache().Open(corpus, TokenizerSpec.Given(Tokenizer), whole, note: note);
-        var source = new EvaluationSource(dataset.Validation, corpus.Name, EvaluationSource.RowsFor(Config.Model.Context), Config.Model.Context);
+        // A validation text of its own belongs to the run's own text only.
+        DataConfig cut = part == TextPart.All ? Config.Data with { Validation = null, ValidationFraction = 1 }
+            : Config.Data.Validation is not null && !IsOwn(corpus) ? Config.Data with { Validation = null }
+            : Config.Data;
+        using TokenDataset dataset = new TokenCache().Open(corpus, TokenizerSpec.Given(Tokenizer), cut, note: note);
+        TokenShard tokens = part == TextPart.Train ? dataset.Train : dataset.Validation;
+        string name = part switch { TextPart.Train => $"{corpus.Name}, the part to train on", TextPart.Validation => $"{corpus.Name}, the part to validate with", _ => corpus.Name };
+        var source = new EvaluationSource(tokens, name, EvaluationSource.RowsFor(Config.Model.Context), Config.Model.Context);
         using var evaluator = new Evaluator(Model, source, null, Tokenizer.ByteLengths, Config.Data.MaskDocuments);
         Evaluation result = evaluator.Run();
         return double.IsFinite(result.Loss)
             ? result
-            : throw new UserException($"{_path}: its loss on {corpus.Name} is not finite; its weights are damaged or its training diverged");
+            : throw new UserException($"{_path}: its loss on {name} is not finite; its weights are damaged or its training diverged");
     }
 
     public void Dispose() => Model.Dispose();
+}
+
+/// <summary>A part of a text.</summary>
+public enum TextPart
+{
+    /// <summary>What is trained on.</summary>
+    Train,
+
+    /// <summary>What is held back, or a text of its own.</summary>
+    Validation,
+
+    /// <summary>Everything.</summary>
+    All,
 }

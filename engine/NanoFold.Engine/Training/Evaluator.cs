@@ -47,8 +47,11 @@ public sealed class Evaluator : IDisposable
     /// <summary>Whether the fixed part is less than all.</summary>
     public bool HasPart => _part.Windows < _all.Windows;
 
-    /// <summary>Tokens of an evaluation over the fixed part, and of one over it and, where that is more, over all besides.</summary>
-    public (long Part, long Both) Tokens => (TokensOf(_part), TokensOf(_part) + (HasPart ? TokensOf(_all) : 0));
+    /// <summary>How many windows there are in all.</summary>
+    public long Windows => _all.Windows;
+
+    /// <summary>Tokens that an evaluation over the fixed part runs through, and one over all.</summary>
+    public (long Part, long All) Tokens => (TokensOf(_part), TokensOf(_all));
 
     /// <summary>The loss over all windows, or over the fixed part.</summary>
     /// <exception cref="OperationCanceledException">Cancelled between two batches.</exception>

@@ -101,9 +101,12 @@ public sealed record TrainConfig
     [Bounds(0, int.MaxValue, Auto = true)]
     public int EvaluateEvery { get; init; }
 
-    /// <summary>Windows of the validation text, evenly spaced, per evaluation; 0 for all. At the end of a run all are evaluated besides.</summary>
+    /// <summary>
+    /// Windows of the validation text, evenly spaced, per evaluation; 0 for all, null for 256, or fewer where evaluations would take long beside the steps between
+    /// them. At the end of a run all are evaluated besides, unless that would.
+    /// </summary>
     [Bounds(0, int.MaxValue)]
-    public int EvaluationWindows { get; init; } = 256;
+    public int? EvaluationWindows { get; init; }
 
     /// <summary>Steps between samples; 0 for none.</summary>
     [Bounds(0, int.MaxValue)]

@@ -305,7 +305,7 @@ public class BadInputTests
     {
         AssertFault(2, "--model is needed: a run folder of train, or a checkpoint", CommandLine.Run("generate"));
         AssertFault(2, "--model is needed: a run folder of train, or a checkpoint", CommandLine.Run("eval", "--data", "x"));
-        AssertFault(2, "--data is needed: a file, folder or pattern of text", CommandLine.Run("eval", "--model", "x"));
+        AssertFault(2, "--part: expected train, validation or all, not 'some'", CommandLine.Run("eval", "--model", "x", "--part", "some"));
     }
 
     [Test]

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using NanoFold.Engine.Runs;
+using NanoFold.Engine.Training;
 using NanoFold.Tests.Training;
 
 namespace NanoFold.Tests.Cli;
@@ -33,9 +34,21 @@ public class RunCommandTests
         // The validation text is the last quarter.
         string rest = _rig.Write("rest.txt", TrainRig.Text[^375..]);
         JsonObject evaluated = CommandLine.Json("eval", "--model", _rig.Checkpoint("run", 12), "--data", rest, "--threads", "1");
-        AssertKeys(evaluated, "loss", "bitsPerByte", "perplexity", "tokens", "bytes");
+        AssertKeys(evaluated, "loss", "bitsPerByte", "perplexity", "tokens", "bytes", "part");
         Assert.That(evaluated["loss"]!.GetValue<double>(), Is.EqualTo(trained["fullValidationLoss"]!.GetValue<double>()).Within(1e-6));
         Assert.That((evaluated["tokens"]!.GetValue<long>(), evaluated["bytes"]!.GetValue<long>()), Is.EqualTo((374L, 374L)));
+
+        // The run's own text, named or not, has a part that was held back.
+        string[] eval = ["eval", "--model", _rig["run"], "--threads", "1"];
+        foreach (string[] own in new[] { eval, [.. eval, "--data", _rig.TextPath], [.. eval, "--data", _rig.TextPath, "--part", "validation"] })
+        {
+            JsonObject held = CommandLine.Json(own);
+            Assert.That((held["part"]!.GetValue<string>(), held["loss"]!.GetValue<double>()), Is.EqualTo(("validation", trained["fullValidationLoss"]!.GetValue<double>())));
+        }
+
+        Assert.That(CommandLine.Json([.. eval, "--part", "train"])["tokens"]!.GetValue<long>(), Is.EqualTo(1125 - 1));
+        Assert.That(CommandLine.Json([.. eval, "--data", _rig.TextPath, "--part", "all"])["tokens"]!.GetValue<long>(), Is.EqualTo(1500 - 1));
+        Assert.That(CommandLine.Run([.. eval, "--data", _rig.TextPath]).Error, Does.Contain($"{_rig.TextPath} is what the run was trained on: the part that it validated with is evaluated; --part all takes all of it"));
 
         JsonObject generated = CommandLine.Json("generate", "--model", _rig["run"], "--prompt", "no. ", "--max-tokens", "9", "--seed", "4", "--threads", "1");
         AssertKeys(generated, "samples", "seed", "tokensPerSecond");
@@ -58,6 +71,48 @@ public class RunCommandTests
         Assert.That(resumed.Code, Is.Zero, resumed.Error);
         Assert.That(resumed.Standard, Does.Contain("going on after step 4").And.Contain($"write with:  ./nanofold generate --model {_rig["run"]}"));
         _rig.AssertSame("run", "straight", 12);
+    }
+
+    [Test]
+    public void TheSameCommandBeginsARunAndGoesOnWithIt()
+    {
+        string[] command = Train("--out", _rig["run"], "--resume", "auto", "--seed", "1");
+        CommandLine.Json(Train("--out", _rig["straight"]));
+        Assert.That(CommandLine.Json([.. command, "--set", "train.stopAfter=4"])["steps"]!.GetValue<int>(), Is.EqualTo(4));
+        Assert.That(CommandLine.Json([.. command, "--set", "train.stopAfter=7"])["steps"]!.GetValue<int>(), Is.EqualTo(7));
+
+        CommandLine last = CommandLine.Run(command);
+        Assert.That(last.Code, Is.Zero, last.Error);
+        Assert.That(last.Standard, Does.Contain("going on after step 7"));
+        _rig.AssertSame("run", "straight", 12);
+        Assert.That(CommandLine.Json(command)["end"]!.GetValue<string>(), Is.EqualTo("finished"), "nothing is left to be done");
+    }
+
+    [Test]
+    public void WhatTheRunWasNotBegunWithIsNamed()
+    {
+        string[] command = Train("--out", _rig["run"], "--resume", "auto", "--set", "train.stopAfter=2");
+        CommandLine.Json(command);
+
+        CommandLine changed = CommandLine.Run([.. command, "--set", "train.batch=5", "--seed", "9"]);
+        Assert.That(changed.Code, Is.EqualTo(1));
+        Assert.That(changed.Error, Is.EqualTo($"nanofold: --resume auto: {_rig["run"]} was begun with train.batch=3, train.seed=1; give that, or name another --out\n"));
+        CommandLine nowhere = CommandLine.Run(Train("--resume", "auto"));
+        Assert.That((nowhere.Code, nowhere.Error), Is.EqualTo((2, "nanofold: --resume auto goes on with the run in --out, or begins it there; name the folder with --out\n")));
+    }
+
+    [Test]
+    public void StepsAndMinutesAreBothKept()
+    {
+        CommandLine.Json(Train("--out", _rig["run"], "--minutes", "50"));
+        RunConfig saved = RunConfig.Load(_rig["run"]);
+        Assert.That((saved.Train.Steps, saved.Train.Minutes), Is.EqualTo((12, 50)));
+        Assert.That(TrainState.Load(_rig.Checkpoint("run", 12)).Steps, Is.EqualTo(12));
+
+        CommandLine none = CommandLine.Run(Train("--out", _rig["none"], "--minutes", "0"));
+        Assert.That((none.Code, none.Error), Is.EqualTo((2, "nanofold: --minutes 0: expected more than 0\n")));
+        Assert.That(new ConfigTree().Set("train.minutes=5").Build().Train.Steps, Is.EqualTo(TrainConfig.Unbounded));
+        Assert.That(new ConfigTree().AddJson("""{ "train": { "steps": 7 } }""", "file").Set("train.minutes=5").Build().Train.Steps, Is.EqualTo(7));
     }
 
     [Test]

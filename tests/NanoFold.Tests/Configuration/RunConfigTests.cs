@@ -121,15 +121,15 @@ public class RunConfigTests
     }
 
     /// <summary>What became a setting with version 3 was as it is named here; a file without a version is of today.</summary>
-    [TestCase("""{ "version": 1 }""", DrawOrder.MicroBatch)]
-    [TestCase("""{ "version": 2, "data": { "validationFraction": 0.2 } }""", DrawOrder.MicroBatch)]
-    [TestCase("""{ "version": 2, "data": { "draws": "step" } }""", DrawOrder.Step)]
-    [TestCase("""{ "version": 3, "data": {} }""", DrawOrder.Step)]
-    [TestCase("""{ "data": {} }""", DrawOrder.Step)]
-    public void BeforeVersion3RowsWereNumberedInEachMicroBatch(string json, DrawOrder draws)
+    [TestCase("""{ "version": 1 }""", DrawOrder.MicroBatch, SplitKind.End)]
+    [TestCase("""{ "version": 2, "data": { "validationFraction": 0.2 } }""", DrawOrder.MicroBatch, SplitKind.End)]
+    [TestCase("""{ "version": 2, "data": { "draws": "step" } }""", DrawOrder.Step, SplitKind.End)]
+    [TestCase("""{ "version": 3, "data": {} }""", DrawOrder.Step, SplitKind.Shuffled)]
+    [TestCase("""{ "data": {} }""", DrawOrder.Step, SplitKind.Shuffled)]
+    public void BeforeVersion3RowsWereNumberedInEachMicroBatchAndTheLastDocumentsHeldBack(string json, DrawOrder draws, SplitKind split)
     {
         RunConfig config = new ConfigTree().AddJson(json, "old").Build();
-        Assert.That(config.Data.Draws, Is.EqualTo(draws));
+        Assert.That((config.Data.Draws, config.Data.Split), Is.EqualTo((draws, split)));
         Assert.That(new ConfigTree().AddJson(config.ToJson(), "saved").Build().ToJson(), Is.EqualTo(config.ToJson()));
     }
 

@@ -132,6 +132,24 @@ public sealed class TokenCacheTests
     }
 
     [Test]
+    public void TheChoiceOfDocumentsIsPartOfWhatAnEntryIsKnownBy()
+    {
+        Corpus corpus = Corpus.FromText("x", [.. Enumerable.Range(0, 30).Select(i => $"document {i:D2}. ")]);
+        string[] held = [.. new[] { new DataConfig(), new DataConfig { SplitSeed = 2 }, new DataConfig { Split = SplitKind.End } }.Select(Validation)];
+        Assert.That(held, Is.Unique);
+        Assert.That(held[2], Is.EqualTo("document 27. document 28. document 29. "));
+        Assert.That(Validation(new DataConfig()), Is.EqualTo(held[0]));
+
+        string Validation(DataConfig config)
+        {
+            using TokenDataset data = _cache.Open(corpus, TokenizerSpec.Byte, config);
+            Assert.That((data.HeldBack.Documents, data.HeldBack.AllDocuments, data.HeldBack.Bytes, data.HeldBack.AllBytes), Is.EqualTo((3, 30, 39L, 390L)));
+            Assert.That(data.HeldBack.Names, Has.Count.EqualTo(3));
+            return data.Tokenizer.DecodeText(All(data.Validation));
+        }
+    }
+
+    [Test]
     public void AFileWrittenJustNowIsReadAgain()
     {
         string path = _folder.Write("a.txt", "some text here");
@@ -160,6 +178,7 @@ public sealed class TokenCacheTests
     [TestCase("train.tokens", 64 + 10)]
     [TestCase("validation.tokens", 64 + 1)]
     [TestCase("tokenizer.json", 200)]
+    [TestCase("validation.txt", 0)]
     [TestCase("SHA256SUMS", 5)]
     public void OneChangedBitMakesAnEntryAnew(string name, int at)
     {

@@ -1,6 +1,7 @@
 using NanoFold.Engine;
 using NanoFold.Engine.Checkpoints;
 using NanoFold.Engine.Corpora;
+using NanoFold.Engine.Data;
 using NanoFold.Engine.Runs;
 using NanoFold.Tests.Cli;
 using NanoFold.Tests.Training;
@@ -91,7 +92,7 @@ public class ResumePointTests
 
         CommandLine gone = CommandLine.Run("train", "--resume", _rig["run"], "--device", "cpu");
         Assert.That((gone.Code, gone.Error), Is.EqualTo(
-            (1, "nanofold: the text came through a pipe, which could be read only once: give it again; where the run's text has moved, say so with --data\n")));
+            (1, "nanofold: the text came through a pipe, which could be read only once: give it again; say where the run's text is now with --data\n")));
         Assert.That(CommandLine.Run("train", "--resume", _rig["run"], "--device", "cpu", "--data", _rig.TextPath).Code, Is.Zero);
         _rig.AssertSame("run", "straight", 12);
     }
@@ -118,11 +119,15 @@ public class ResumePointTests
         Directory.Move(_rig["there/run"], _rig["moved"]);
         Assert.That(CommandLine.Run("train", "--resume", _rig["moved"], "--device", "cpu", "--set", "train.stopAfter=7").Code, Is.Zero);
 
+        string[] reading = ["--model", _rig["moved"], "--device", "cpu"];
+        Assert.That(CommandLine.Run(["generate", .. reading, "--max-tokens", "2"]).Code, Is.Zero);
+        Assert.That(CommandLine.Run(["eval", .. reading, "--data", _rig.TextPath]).Code, Is.Zero);
+
         // Its text moves too.
         File.Move(found, _rig["elsewhere.txt"]);
         CommandLine lost = CommandLine.Run("train", "--resume", _rig["moved"], "--device", "cpu");
         Assert.That((lost.Code, lost.ErrorLines.Length), Is.EqualTo((1, 1)));
-        Assert.That(lost.Error, Does.StartWith($"nanofold: {found}: ").And.EndWith("say so with --data\n"));
+        Assert.That(lost.Error, Does.StartWith($"nanofold: {found}: ").And.EndWith("; say where the run's text is now with --data\n"));
 
         File.WriteAllText(_rig["other.txt"], TrainRig.Text + "more");
         Assert.That(
@@ -132,6 +137,40 @@ public class ResumePointTests
         Assert.That(CommandLine.Run("train", "--resume", _rig["moved"], "--device", "cpu", "--data", _rig["elsewhere.txt"], "--set", "train.stopAfter=9").Code, Is.Zero);
         Assert.That(CommandLine.Run("train", "--resume", _rig["moved"], "--device", "cpu").Code, Is.Zero, "it remembers");
         _rig.AssertSame("moved", "straight", 12);
+    }
+
+    [Test]
+    public void WhatARunRemembersIsNamedFromTheRoot()
+    {
+        RunConfig config = FullPaths.Of(new RunConfig
+        {
+            Data = new DataConfig { Path = "a/**/*.txt", Validation = Path.Combine("..", "b.txt") }, Tokenizer = new FileTokenizerConfig { Path = "c" },
+        });
+        string here = Environment.CurrentDirectory;
+        Assert.That(config.Data.Path, Is.EqualTo(Path.Combine(here, "a", "**", "*.txt")));
+        Assert.That(config.Data.Validation, Is.EqualTo(Path.Combine(Path.GetDirectoryName(here)!, "b.txt")));
+        Assert.That(config.Tokenizer, Is.EqualTo(new FileTokenizerConfig { Path = Path.Combine(here, "c") }));
+        Assert.That(FullPaths.Of(config), Is.EqualTo(config));
+        Assert.That(FullPaths.Of(new RunConfig()).Data, Is.EqualTo(new DataConfig()));
+    }
+
+    [Test]
+    public void ATokenizerAndATextToValidateOnMayMove()
+    {
+        string settings = _rig.Write("validation.txt", TrainRig.Text[..600]);
+        Directory.CreateDirectory(_rig["tokenizer"]);
+        new Engine.Text.ByteTokenizer().Save(_rig["tokenizer"]);
+        string[] more = [$"data.validation={settings}", "tokenizer=file", $"tokenizer.path={_rig["tokenizer"]}"];
+        _rig.Train("straight", more);
+        _rig.Train("run", [.. more, "train.stopAfter=5"]);
+        Directory.Delete(_rig["tokenizer"], recursive: true);
+        File.Move(settings, _rig["moved.txt"]);
+
+        CommandLine lost = CommandLine.Run("train", "--resume", _rig["run"], "--device", "cpu");
+        Assert.That(lost.Error, Does.StartWith($"nanofold: {settings}: ").And.EndWith("; say where the run's text to validate on is now with --set data.validation=PATH\n"));
+        CommandLine found = CommandLine.Run("train", "--resume", _rig["run"], "--device", "cpu", "--set", $"data.validation={_rig["moved.txt"]}");
+        Assert.That(found.Code, Is.Zero, found.Error);
+        _rig.AssertSame("run", "straight", 12);
     }
 
     [TestCase("constant", 12)]
@@ -162,6 +201,18 @@ public class ResumePointTests
             $"go on from before that with --resume {_rig.Checkpoint("run", 10)} --steps 20, or begin a new run with its weights: train --init {_rig["run"]} --steps 8\n"));
         Assert.That(CommandLine.Run("train", "--resume", _rig.Checkpoint("run", 10), "--steps", "20", "--device", "cpu").Code, Is.Zero, "as it says");
         Assert.That(_rig.Checkpoints("run")[^1], Is.EqualTo(20));
+    }
+
+    [Test]
+    public void ARunOfWhichOnlyTheStartIsSavedGoesOn()
+    {
+        _rig.Train("straight");
+        _rig.Train("run", "train.checkpointAtStart=true", "train.stopAfter=2");
+        Directory.Delete(_rig.Checkpoint("run", 2), recursive: true);
+        Assert.That(_rig.Checkpoints("run"), Is.EqualTo(new long[] { 0 }));
+        _rig.Resume("run");
+        Assert.That(_rig.Checkpoints("run"), Is.EqualTo(new long[] { 0, 10, 12 }));
+        _rig.AssertSame("run", "straight", 12);
     }
 
     [Test]

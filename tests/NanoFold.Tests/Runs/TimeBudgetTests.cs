@@ -92,21 +92,21 @@ public class TimeBudgetTests
     [Test]
     public void TheTimeLeftCountsEvaluations()
     {
-        var costs = new RunCosts(stepTokens: 768, curveTokens: 7680, lastTokens: 30720);
-        Assert.That(costs.Left(0, 60, 6), Is.Null);
+        var costs = new RunCosts(stepTokens: 768, curveTokens: 7680, _ => 30720);
+        Assert.That(costs.Left(0, 60, 6, 0), Is.Null);
         for (int i = 0; i < 6; i++)
         {
             costs.Stepped(i < 3 ? 9 : 0.1);
         }
 
         // A forward pass is a third of a step; nine evaluations are on the way and one is at the end.
-        Assert.That(costs.Left(0, 60, 6), Is.EqualTo(60 * 0.1 + 9 * (10 * 0.1 / 3) + 40 * 0.1 / 3).Within(1e-9));
+        Assert.That(costs.Left(0, 60, 6, 0), Is.EqualTo(60 * 0.1 + 9 * (10 * 0.1 / 3) + 40 * 0.1 / 3).Within(1e-9));
         costs.Evaluated(0.5, 7680);
-        Assert.That(costs.Left(6, 60, 6), Is.EqualTo(54 * 0.1 + 8 * 0.5 + 2).Within(1e-9));
+        Assert.That(costs.Left(6, 60, 6, 6), Is.EqualTo(54 * 0.1 + 8 * 0.5 + 2).Within(1e-9));
         costs.Passed(0.1);
         costs.Passed(0.3);
-        Assert.That(costs.Left(59, 60, 6), Is.EqualTo(0.1 + 0.1 + 2).Within(1e-9));
-        Assert.That(costs.Left(60, 60, 6), Is.Zero);
+        Assert.That(costs.Left(59, 60, 6, 54), Is.EqualTo(0.1 + 0.1 + 2).Within(1e-9));
+        Assert.That(costs.Left(60, 60, 6, 60), Is.Zero);
     }
 
     private static IEnumerable<string> Machines() => s_machines.Keys;
@@ -120,7 +120,7 @@ public class TimeBudgetTests
         }
 
         config = config.Resolve("small");
-        var costs = new RunCosts(1000, (long)(evaluation * 1000), (long)(last * 1000));
+        var costs = new RunCosts(1000, (long)(evaluation * 1000), _ => (long)(last * 1000));
         var budget = new TimeBudget(seconds, AtEnd, config.Steps, config.EvaluateEvery);
         TrainConfig plan = config.Planned("small", config.Steps);
         LearningRateSchedule schedule = LearningRateSchedule.From(plan, plan.Steps);
@@ -145,7 +145,7 @@ public class TimeBudgetTests
             }
 
             costs.Passed(took);
-            if (budget.Fit(now, taken, plan.Steps, costs.Left(taken - at, plan.Steps - at, plan.EvaluateEvery), costs, evaluates) is { } fitted)
+            if (budget.Fit(now, taken, plan.Steps, costs.Left(taken, plan.Steps, plan.EvaluateEvery, at), costs, evaluates) is { } fitted)
             {
                 plan = config.Planned("small", fitted.Steps, fitted.EvaluateEvery);
                 schedule = schedule.Fit(plan, taken);
@@ -159,7 +159,7 @@ public class TimeBudgetTests
             }
         }
 
-        return played with { Seconds = now + costs.LastEvaluation + Math.Min(AtEnd, budget.LeftToMeasure(now)) + save, Evaluations = evaluations };
+        return played with { Seconds = now + costs.LastEvaluation(plan.Steps) + Math.Min(AtEnd, budget.LeftToMeasure(now)) + save, Evaluations = evaluations };
     }
 
     private sealed record Played(List<double> Rates, List<FittedPlan> Plans, double Seconds, int Evaluations);

@@ -41,18 +41,23 @@ public class AccumulationTests
         Assert.That(whole.Losses[^1], Is.LessThan(whole.Losses[0] - 0.05));
     }
 
-    /// <summary>A configuration of version 2 has no word for the order; it is the one of its time.</summary>
+    /// <summary>A configuration of version 2 has no words for the order of rows and the choice of documents; they are those of its time.</summary>
     [Test]
-    public void ARunOfBeforeGoesOnWithTheBatchesItBeganWith()
+    public void ARunOfBeforeGoesOnWithTheBatchesAndTheSplitItBeganWith()
     {
-        string[] settings = ["train.accumulate=2", "data.draws=micro-batch"];
+        for (int i = 0; i < 12; i++)
+        {
+            _rig.Write($"many-{i:D2}.txt", string.Concat(TrainRig.Text.Skip(i * 100).Take(100)));
+        }
+
+        string[] settings = ["train.accumulate=2", "data.draws=micro-batch", "data.split=end", $"data.path={_rig["many-*.txt"]}"];
         _rig.Train("straight", settings);
         _rig.Train("old", [.. settings, "train.stopAfter=7"]);
         foreach (string file in new[] { Path.Combine(_rig["old"], RunConfig.FileName), _rig.Checkpoint("old", 5, RunConfig.FileName), _rig.Checkpoint("old", 7, RunConfig.FileName) })
         {
             JsonObject config = JsonNode.Parse(File.ReadAllText(file))!.AsObject();
             config["version"] = 2;
-            Assert.That(config["data"]!.AsObject().Remove("draws"), Is.True);
+            Assert.That(config["data"]!.AsObject().Remove("draws") && config["data"]!.AsObject().Remove("split"), Is.True);
             File.WriteAllText(file, config.ToJsonString());
         }
 
@@ -60,7 +65,7 @@ public class AccumulationTests
         _rig.MakeOlder("old", 7);
         _rig.Resume("old");
         _rig.AssertSame("old", "straight", 12);
-        _rig.Train("today", "train.accumulate=2");
+        _rig.Train("today", settings[0], settings[3]);
         Assert.That(_rig.Metrics("today"), Is.Not.EqualTo(_rig.Metrics("straight")));
     }
 

@@ -45,6 +45,28 @@ public class OpenedAgainTests
         rig.AssertSame("again", "run", 2);
     }
 
+    /// <summary>A validation part that can say little is noted, and one without tokens; where none was asked for there is nothing to say.</summary>
+    [TestCase("data.validationFraction=0.25", "what is held back for validation has only 375 tokens, so its loss says little: use more text, a larger data.validationFraction, or a text of its own (data.validation)")]
+    [TestCase("data.validationFraction=0.0001", "what is held back for validation has one token, so there will be no validation loss: use more text, a larger data.validationFraction, or a text of its own (data.validation)")]
+    [TestCase("data.validation=v.txt", "the validation text v.txt has only 9 tokens, so its loss says little: give it more")]
+    [TestCase("data.validationFraction=0", null)]
+    [TestCase("data.validationFraction=0.7", null)]
+    public void AValidationPartThatIsTooSmallIsNoted(string setting, string? note)
+    {
+        using var rig = new TrainRig();
+        string own = rig.Write("v.txt", "some text"), place = Path.GetDirectoryName(own)! + Path.DirectorySeparatorChar;
+        RunConfig config = rig.Config(setting.Replace("=v.txt", $"={own}", StringComparison.Ordinal));
+        using (TokenDataset data = TrainData.Open(config))
+        {
+            Assert.That(TrainData.DoubtAbout(data, config.Data)?.Replace(place, "", StringComparison.Ordinal), Is.EqualTo(note));
+        }
+
+        var notes = new List<string>();
+        using var backend = new CpuBackend(1);
+        using var session = TrainSession.Open(config, backend, note: notes.Add);
+        Assert.That(notes.Select(line => line.Replace(place, "", StringComparison.Ordinal)), Is.EqualTo(note is null ? Array.Empty<string>() : [note]));
+    }
+
     /// <summary>The text that a smaller vocabulary follows from is the common case of a first try: a file of a few kilobytes and a preset.</summary>
     [TestCase(400, 256)]
     [TestCase(9000, 300)]

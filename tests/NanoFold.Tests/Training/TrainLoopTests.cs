@@ -149,6 +149,35 @@ public class TrainLoopTests
     }
 
     [Test]
+    public void AskedToStopInAnEvaluationItIsMadeWhenTheRunGoesOn()
+    {
+        using var stop = new CancellationTokenSource();
+        var recorder = new Recorder(step => { if (step == 6) { stop.Cancel(); } });
+        TrainSummary summary = _rig.Train("run", _rig.Config(), observer: recorder, stop: stop.Token);
+        Assert.That((summary.End, summary.Steps, recorder.Evaluations.Count), Is.EqualTo((TrainEnd.Interrupted, 6L, 0)));
+
+        _rig.Resume("run");
+        _rig.Train("straight");
+        _rig.AssertSame("run", "straight", 12);
+        Assert.That(_rig.Metrics("run").Count(line => line.Contains("validationLoss")), Is.EqualTo(2));
+    }
+
+    [TestCase(12)]
+    [TestCase(24)]
+    public void AskedToStopInTheLastEvaluationTheRunIsNotFinished(int evaluateEvery)
+    {
+        using var stop = new CancellationTokenSource();
+        var recorder = new Recorder(step => { if (step == 12) { stop.Cancel(); } });
+        TrainSummary summary = _rig.Train("run", _rig.Config($"train.evaluateEvery={evaluateEvery}"), observer: recorder, stop: stop.Token);
+        Assert.That((summary.End, summary.Steps, summary.ValidationStep), Is.EqualTo((TrainEnd.Interrupted, 12L, (long?)null)));
+
+        TrainSummary resumed = _rig.Resume("run");
+        Assert.That((resumed.End, resumed.ValidationStep), Is.EqualTo((TrainEnd.Finished, (long?)12)));
+        Assert.That(RunFolder.FindCheckpoint(_rig["run"]), Does.EndWith("step-000012"));
+        Assert.That(TrainState.Load(_rig.Checkpoint("run", 12)).BestLoss, Is.EqualTo(resumed.Validation!.Value.Loss));
+    }
+
+    [Test]
     public void AskedToStopBeforeTheFirstStepItCanStillBeTakenUp()
     {
         TrainSummary summary = _rig.Train("run", _rig.Config(), stop: new CancellationToken(canceled: true));

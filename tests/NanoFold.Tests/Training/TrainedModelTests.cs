@@ -3,6 +3,7 @@ using NanoFold.Engine.Corpora;
 using NanoFold.Engine.Generation;
 using NanoFold.Engine.Model;
 using NanoFold.Engine.Runs;
+using NanoFold.Engine.Training;
 using NanoFold.Kernels.Cpu;
 using NanoFold.Tests.Suites;
 
@@ -28,6 +29,50 @@ public class TrainedModelTests
 
         _ = trained.Model.Store.AllGradients;
         Assert.That(trained.Model.Store.Bytes, Is.EqualTo((trained.Model.Store.Elements + trained.Model.Store.TrainedElements) * sizeof(float)));
+    }
+
+    /// <summary>Of the run's own text the part that was held back gives the figure of training; parts add up to all.</summary>
+    [TestCase(false)]
+    [TestCase(true)]
+    public void PartsOfTheRunsOwnTextAreThoseOfTraining(bool several)
+    {
+        using var rig = new TrainRig();
+        string path = rig.TextPath;
+        for (int i = 0; several && i < 12; i++)
+        {
+            path = rig["many-*.txt"];
+            rig.Write($"many-{i:D2}.txt", string.Concat(TrainRig.Text.Skip(i * 120).Take(120)));
+        }
+
+        TrainSummary summary = rig.Train("run", $"data.path={path}", "train.evaluationWindows=3");
+        using var backend = new CpuBackend(1);
+        using TrainedModel trained = TrainedModel.Load(rig["run"], backend);
+        using Corpus own = Corpus.Open(path);
+        Evaluation held = trained.Evaluate(own, TextPart.Validation), learned = trained.Evaluate(own, TextPart.Train), all = trained.Evaluate(own, TextPart.All);
+
+        Assert.That(trained.IsOwn(own), Is.True);
+        Assert.That((held.Loss, held.Tokens), Is.EqualTo((summary.FullValidation!.Value.Loss, summary.FullValidation.Value.Tokens)));
+        Assert.That(learned.Loss, Is.Not.EqualTo(held.Loss));
+        Assert.That(learned.Tokens + held.Tokens + 1, Is.EqualTo(all.Tokens), "the first token of each is no target");
+        Assert.That(trained.Evaluate(own), Is.EqualTo(all));
+        Assert.That(trained.IsOwn(Corpus.FromText("x", TrainRig.Text + " ")), Is.False);
+    }
+
+    [Test]
+    public void AValidationTextOfItsOwnIsThePartOfTheRunsTextOnly()
+    {
+        using var rig = new TrainRig();
+        string other = rig.Write("other.txt", TrainRig.Text[..500]);
+        TrainSummary summary = rig.Train("run", $"data.validation={other}");
+        using var backend = new CpuBackend(1);
+        using TrainedModel trained = TrainedModel.Load(rig["run"], backend);
+        using Corpus own = Corpus.Open(rig.TextPath), foreign = Corpus.Open(other);
+
+        Assert.That((trained.IsOwn(own), trained.IsOwn(foreign)), Is.EqualTo((true, false)));
+        Assert.That(trained.Evaluate(own, TextPart.Validation).Loss, Is.EqualTo(summary.FullValidation!.Value.Loss));
+        Assert.That(trained.Evaluate(foreign), Is.EqualTo(trained.Evaluate(own, TextPart.Validation)));
+        Assert.That(trained.Evaluate(own, TextPart.Train).Tokens, Is.EqualTo(TrainRig.Text.Length - 1));
+        Assert.That(trained.Evaluate(foreign, TextPart.Validation).Tokens, Is.EqualTo(125 - 1), "a quarter of it");
     }
 
     /// <summary>What a configuration claims is compared with the header of the weights before any of it is allocated; hashes are not needed for it.</summary>

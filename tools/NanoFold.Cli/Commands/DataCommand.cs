@@ -20,7 +20,7 @@ internal static class DataCommand
         VerbCommand tokenize = command.Sub("tokenize", "Tokenize the text as train would, into the token cache");
         var tokenizeOptions = new TrainOptions(tokenize, "--steps", "--minutes", "--batch", "--context", "--precision", "--init", "--out");
         tokenize.Common = [CommonOptions.Seed];
-        tokenize.JsonKeys = "name, tokenizer, vocab, trainTokens, validationTokens, bytes, bytesPerToken, hash, fromCache, seconds";
+        tokenize.JsonKeys = "name, tokenizer, vocab, trainTokens, validationTokens, heldBack {documents (a part counts), ofDocuments, bytes, names (of up to 100)} (null with data.validation), bytes, bytesPerToken, hash, fromCache, seconds";
         tokenize.Does(invocation => Tokenize(invocation, tokenizeOptions.Config(invocation)));
     }
 
@@ -59,6 +59,11 @@ internal static class DataCommand
         using TokenDataset dataset = TrainData.Open(config, output.Note, invocation.Interrupt.Token);
         double seconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
 
+        if (TrainData.DoubtAbout(dataset, config.Data) is { } doubt)
+        {
+            output.Note(doubt);
+        }
+
         long tokens = dataset.Train.Tokens + dataset.Validation.Tokens;
         long bytes = dataset.Train.TextBytes + dataset.Validation.TextBytes;
         double bytesPerToken = (double)bytes / Math.Max(1, tokens);
@@ -68,6 +73,7 @@ internal static class DataCommand
             ["tokenizer", $"{dataset.Tokenizer.Name} of {Display.Count(dataset.Tokenizer.Vocab)}"],
             ["to train on", $"{Display.Count(dataset.Train.Tokens)} tokens"],
             ["to validate on", $"{Display.Count(dataset.Validation.Tokens)} tokens"],
+            ["of the text", config.Data.Validation is { } own ? $"all, as {own} is for validation" : dataset.HeldBack.ToString()],
             ["bytes per token", Display.Number(bytesPerToken, "0.000")],
             [dataset.FromCache ? "read from the cache" : "tokenized", $"in {Display.Number(seconds)} s"]);
         output.Result(new JsonObject
@@ -77,6 +83,13 @@ internal static class DataCommand
             ["vocab"] = dataset.Tokenizer.Vocab,
             ["trainTokens"] = dataset.Train.Tokens,
             ["validationTokens"] = dataset.Validation.Tokens,
+            ["heldBack"] = config.Data.Validation is not null ? null : new JsonObject
+            {
+                ["documents"] = dataset.HeldBack.Documents,
+                ["ofDocuments"] = dataset.HeldBack.AllDocuments,
+                ["bytes"] = dataset.HeldBack.Bytes,
+                ["names"] = new JsonArray([.. dataset.HeldBack.Names.Select(name => JsonValue.Create(name))]),
+            },
             ["bytes"] = bytes,
             ["bytesPerToken"] = bytesPerToken,
             ["hash"] = dataset.ContentHash,

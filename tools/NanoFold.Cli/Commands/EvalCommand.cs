@@ -15,24 +15,41 @@ internal static class EvalCommand
     public static void Build(VerbCommand command)
     {
         Option<string?> model = command.Text("--model", "RUN", "A run folder (its best checkpoint) or a checkpoint");
-        Option<string?> data = command.Text("--data", "PATH", "A file, folder or pattern of text, or - for standard input; all of it is evaluated");
+        Option<string?> data = command.Text("--data", "PATH", "A file, folder or pattern of text, or - for standard input; the run's own text if not given");
+        Option<string?> part = command.Text("--part", "train|validation|all", "Which part of the text; if not given, of the run's own text what was held back from training, of others all");
         var reading = new TextOptions(command);
         command.Common = [CommonOptions.Device, CommonOptions.Threads];
-        command.JsonKeys = "loss (nats per token), bitsPerByte, perplexity, tokens, bytes";
+        command.JsonKeys = "loss (nats per token), bitsPerByte, perplexity, tokens, bytes, part (train, validation or all)";
         command.Does(invocation => Run(
             invocation,
             invocation.Get(model) ?? throw UserException.Usage("--model is needed: a run folder of train, or a checkpoint"),
-            invocation.Get(data) ?? throw UserException.Usage("--data is needed: a file, folder or pattern of text"),
+            invocation.Get(data),
+            PartOf(invocation.Get(part)),
             reading));
     }
 
-    private static int Run(Invocation invocation, string path, string data, TextOptions reading)
+    private static TextPart? PartOf(string? name) => name switch
     {
+        null => null,
+        "train" => TextPart.Train,
+        "validation" => TextPart.Validation,
+        "all" => TextPart.All,
+        _ => throw UserException.Usage($"--part: expected train, validation or all, not '{name}'"),
+    };
+
+    private static int Run(Invocation invocation, string path, string? data, TextPart? wanted, TextOptions reading)
+    {
+        Output output = invocation.Output;
         using Backend backend = Devices.Open(invocation);
         using TrainedModel trained = TrainedModel.Load(path, backend);
-        using Corpus corpus = Corpus.Open(data, reading.Reading(invocation, trained.Config.Data.Reading));
-        Evaluation result = trained.Evaluate(corpus, invocation.Output.Note);
-        Output output = invocation.Output;
+        using Corpus corpus = Corpus.OpenOrDefault(data ?? trained.Config.Data.Path, reading.Reading(invocation, trained.Config.Data.Reading));
+        TextPart part = wanted ?? (trained.IsOwn(corpus) && trained.HasHeldBack ? TextPart.Validation : TextPart.All);
+        if (wanted is null && part == TextPart.Validation)
+        {
+            output.Note($"{corpus.Name} is what the run was trained on: the part that it validated with is evaluated; --part all takes all of it");
+        }
+
+        Evaluation result = trained.Evaluate(corpus, part, output.Note);
         output.Table(
             numbers: false,
             ["loss", $"{Display.Number(result.Loss, "0.0000")} nats per token"],
@@ -52,6 +69,7 @@ internal static class EvalCommand
             ["perplexity"] = result.Perplexity,
             ["tokens"] = result.Tokens,
             ["bytes"] = result.Bytes,
+            ["part"] = part switch { TextPart.Train => "train", TextPart.Validation => "validation", _ => "all" },
         });
         return Faults.Done;
     }

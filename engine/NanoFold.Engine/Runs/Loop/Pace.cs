@@ -21,8 +21,7 @@ internal sealed class Pace
         _session = session;
         _clock = session.Clock;
         Steps = new StepClock(_clock);
-        (long curve, long last) = session.EvaluationTokens;
-        _costs = new RunCosts((long)config.Batch * config.Accumulate * session.Config.Model.Context, curve, last);
+        _costs = new RunCosts((long)config.Batch * config.Accumulate * session.Config.Model.Context, session.EvaluationTokens, session.LastEvaluationTokens);
         _checkpointSeconds = config.CheckpointMinutes * 60;
         _since = _saved = _clock.GetTimestamp();
         if (config.Minutes > 0)
@@ -73,13 +72,13 @@ internal sealed class Pace
     public void Stepped() => _costs.Stepped(Steps.LastSeconds);
 
     /// <summary>Times an evaluation.</summary>
-    public T Evaluation<T>(bool isLast, Func<T> evaluate)
+    public T Evaluation<T>(long step, bool isLast, Func<T> evaluate)
     {
         long began = _clock.GetTimestamp();
         T result = evaluate();
         double seconds = _clock.GetElapsedTime(began).TotalSeconds;
         _evaluated += seconds;
-        _costs.Evaluated(seconds, isLast ? _session.EvaluationTokens.Last : _session.EvaluationTokens.Curve);
+        _costs.Evaluated(seconds, isLast ? _session.LastEvaluationTokens(step) : _session.EvaluationTokens);
         return result;
     }
 
@@ -108,11 +107,7 @@ internal sealed class Pace
         return plan;
     }
 
-    private double? Left(long step)
-    {
-        long evaluated = _session.State.EvaluatedStep ?? 0;
-        return _costs.Left(step - evaluated, _session.Planned.Steps - evaluated, _session.Planned.EvaluateEvery);
-    }
+    private double? Left(long step) => _costs.Left(step, _session.Planned.Steps, _session.Planned.EvaluateEvery, _session.State.EvaluatedStep ?? 0);
 
     // What an earlier start of the run fitted holds again, so that its steps are the same.
     private FittedPlan? Next(long step, bool isEvaluated)

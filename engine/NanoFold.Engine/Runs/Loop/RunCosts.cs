@@ -5,8 +5,8 @@ namespace NanoFold.Engine.Runs;
 /// </summary>
 /// <param name="stepTokens">Tokens of a step.</param>
 /// <param name="curveTokens">Tokens of an evaluation on the way.</param>
-/// <param name="lastTokens">Tokens of all evaluations at the end of the run together.</param>
-internal sealed class RunCosts(long stepTokens, long curveTokens, long lastTokens)
+/// <param name="lastTokens">Tokens of all evaluations at the end of a run of so many steps together.</param>
+internal sealed class RunCosts(long stepTokens, long curveTokens, Func<long, long> lastTokens)
 {
     // The first steps compile kernels, so they tell nothing of the others.
     private const int StepsBefore = 3;
@@ -30,10 +30,10 @@ internal sealed class RunCosts(long stepTokens, long curveTokens, long lastToken
     /// <summary>Seconds of an evaluation on the way; before the first one, by the time of a step.</summary>
     public double Evaluation => curveTokens * PerToken;
 
-    /// <summary>Seconds of the evaluations at the end.</summary>
-    public double LastEvaluation => lastTokens * PerToken;
-
     private double PerToken => _evaluatedShare * (Step ?? 0) / stepTokens;
+
+    /// <summary>Seconds of the evaluations at the end of a run of so many steps.</summary>
+    public double LastEvaluation(long steps) => lastTokens(steps) * PerToken;
 
     /// <summary>A step was taken.</summary>
     public void Stepped(double seconds)
@@ -71,11 +71,18 @@ internal sealed class RunCosts(long stepTokens, long curveTokens, long lastToken
     }
 
     /// <summary>Seconds from a step to the end of a plan; null until a step's time is known.</summary>
-    /// <param name="step">Steps taken since the last evaluation.</param>
-    /// <param name="steps">Steps planned since then.</param>
+    /// <param name="step">Steps taken.</param>
+    /// <param name="steps">Steps planned.</param>
     /// <param name="evaluateEvery">Steps between evaluations.</param>
-    public double? Left(long step, long steps, long evaluateEvery)
-        => Step is { } each && step < steps
-            ? (steps - step) * (each + Between) + ((steps - 1) / evaluateEvery - step / evaluateEvery) * Evaluation + LastEvaluation
-            : step < steps ? null : 0;
+    /// <param name="evaluated">The step of the last one.</param>
+    public double? Left(long step, long steps, long evaluateEvery, long evaluated)
+    {
+        if (step >= steps || Step is not { } each)
+        {
+            return step >= steps ? 0 : null;
+        }
+
+        long evaluations = (steps - 1 - evaluated) / evaluateEvery - (step - evaluated) / evaluateEvery;
+        return (steps - step) * (each + Between) + evaluations * Evaluation + LastEvaluation(steps);
+    }
 }

@@ -73,8 +73,9 @@ internal sealed class TimeBudget(double seconds, double atEnd, int mostSteps, in
 
     private FittedPlan Fitting(long step, double left, double each, RunCosts costs)
     {
-        left -= costs.LastEvaluation;
         double most = Math.Clamp(left / each, 1, mostSteps - step);
+        left -= costs.LastEvaluation((long)(step + most));
+        most = Math.Clamp(left / each, 1, mostSteps - step);
         double apart = evaluateEvery > 0 ? evaluateEvery : Math.Max((step + most) / EvaluationsPerRun, costs.Evaluation / (EvaluationShare * each));
         apart = Math.Clamp(Math.Round(apart), 1, int.MaxValue);
         double fitting = Math.Clamp(Math.Floor(left / (each + costs.Evaluation / apart)), 1, mostSteps - step);

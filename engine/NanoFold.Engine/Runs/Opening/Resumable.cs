@@ -1,4 +1,5 @@
 using System.Reflection;
+using System.Text.Json.Nodes;
 using NanoFold.Engine.Configuration;
 
 namespace NanoFold.Engine.Runs;
@@ -20,6 +21,35 @@ public static class Resumable
         }
 
         return tree.Build();
+    }
+
+    /// <summary>What a run has, <c>train.batch=12</c>, where another configuration has something else that cannot change on resuming.</summary>
+    public static IReadOnlyList<string> Changed(RunConfig run, RunConfig asked)
+    {
+        asked = Take(FullPaths.Of(asked), run);
+        if (asked.Train.Batch == 0)
+        {
+            asked = (asked with { Train = asked.Train with { Batch = run.Train.Batch } }).Resolve();
+        }
+
+        var changed = new List<string>();
+        Compare("", JsonNode.Parse(run.ToJson()), JsonNode.Parse(asked.ToJson()), changed);
+        return changed;
+    }
+
+    private static void Compare(string key, JsonNode? run, JsonNode? asked, List<string> changed)
+    {
+        if (run is JsonObject before && asked is JsonObject now && before.Count == now.Count && before.All(pair => now.ContainsKey(pair.Key)))
+        {
+            foreach ((string name, JsonNode? value) in before)
+            {
+                Compare(ConfigKeys.Join(key, name), value, now[name], changed);
+            }
+        }
+        else if (!JsonNode.DeepEquals(run, asked))
+        {
+            changed.Add($"{key}={ConfigJson.Show(run)}");
+        }
     }
 
     private static IEnumerable<(ConfigKey Section, ConfigKey Key)> Marked()

@@ -35,7 +35,7 @@ internal static class RunOpening
                 note?.Invoke($"{path}: can be read only once; to go on with this run later, keep the text in a file and name it: --resume {folder} --data FILE");
             }
 
-            config = FullPaths.Of(config);
+            config = FullPaths.Of(config.Resolve());
             MemoryCheck.RequireRun(config, backend);
             session = new TrainSession(config, dataset, backend, run, drawsParameters: start is null);
             InitialWeights.Read(start, session.Model.Store, note);
@@ -46,6 +46,11 @@ internal static class RunOpening
             }
 
             SaveAtStart(session);
+            if (TrainData.DoubtAbout(dataset, config.Data) is { } doubt)
+            {
+                note?.Invoke(doubt);
+            }
+
             return session;
         }
         catch

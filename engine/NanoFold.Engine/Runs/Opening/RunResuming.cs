@@ -104,7 +104,11 @@ internal static class RunResuming
         }
         catch (UserException e) when (config.Data.Path is { } path && !Path.Exists(path))
         {
-            throw new UserException($"{e.Message}; where the run's text has moved, say so with --data", e);
+            throw new UserException($"{e.Message}; say where the run's text is now with --data", e);
+        }
+        catch (UserException e) when (config.Data.Validation is { } path && !Path.Exists(path))
+        {
+            throw new UserException($"{e.Message}; say where the run's text to validate on is now with --set data.validation=PATH", e);
         }
     }
 

@@ -10,7 +10,7 @@ namespace NanoFold.Engine.Runs;
 /// <param name="config">Its configuration.</param>
 internal sealed class RunRescue(RunFolder run, RunConfig config)
 {
-    /// <summary>Throws what is to be said in the end.</summary>
+    /// <summary>Saves it where that is possible; gives what is to be said in the end.</summary>
     /// <param name="step">Steps taken.</param>
     /// <param name="write">Writes the checkpoint into a folder of checkpoints.</param>
     /// <param name="fault">Why the run's folder did not take it.</param>

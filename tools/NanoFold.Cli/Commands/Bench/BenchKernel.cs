@@ -67,6 +67,11 @@ internal static class BenchKernel
             string? target = invocation.Get(save);
             if (target is not null)
             {
+                if (invocation.Get(check))
+                {
+                    throw UserException.Usage($"{check.Name} times nothing, so that {save.Name} has nothing to write");
+                }
+
                 OutputFile.Require(target, save.Name);
             }
 
