@@ -171,7 +171,7 @@ internal sealed class TrainProgress : ITrainObserver
     // Each figure is of the last step, or says of which.
     private static string Losses(TrainSummary summary)
     {
-        string training = double.IsNaN(summary.TrainLoss) ? "no step" : $"training loss {Figure(summary.TrainLoss)}";
+        string training = double.IsNaN(summary.TrainLoss) ? "stopped" : $"training loss {Figure(summary.TrainLoss)}";
         return summary.Validation is not { } validation ? training
             : summary.ValidationStep is { } step && step == summary.Steps ? Validation(validation, summary.FullValidation)
             : $"{Validation(validation, summary.FullValidation)} {(summary.ValidationStep is { } before ? $"at step {Display.Count(before)}" : "before")}; {training}";
