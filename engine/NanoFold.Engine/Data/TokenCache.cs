@@ -54,6 +54,8 @@ public sealed class TokenCache
         try
         {
             Directory.CreateDirectory(Path.Combine(Folder, "seen"));
+            corpus.Cancel = cancel;
+            validation?.Cancel = cancel;
             string hash = HashOf(corpus, validation, note);
             string key = string.Create(
                 CultureInfo.InvariantCulture,

@@ -37,6 +37,15 @@ public sealed class CorpusFormatTests
         Assert.That((corpus.Hash, corpus.Notes.Count), Is.EqualTo((Corpus.FromText("x", text).Hash, 0)));
     }
 
+    [TestCase("utf-16", "UTF-16LE")]
+    [TestCase("utf-16BE", "UTF-16BE")]
+    public void Utf16WithoutAMarkIsNamed(string encoding, string name)
+    {
+        string path = _folder.Write("a.txt", Encoding.GetEncoding(encoding).GetBytes("some plain text"));
+        Assert.That(() => Corpus.Open(path).Documents, Throws.TypeOf<UserException>().With.Message.EqualTo(
+            $"{path}: is not UTF-8 text, but by its bytes {name} without a byte order mark: convert it to UTF-8 (iconv -f {name} -t UTF-8)"));
+    }
+
     [Test]
     public void HalfACharacterOfUtf16IsOneLine()
     {
