@@ -70,7 +70,7 @@ public static class OutputFile
 
     // A name of a file that this process has open; a rename would cut its other writers off.
     private static bool IsOpenAlready(string full) =>
-        StandardStream(full) is not null || full.StartsWith("/dev/fd/", StringComparison.Ordinal) || full.StartsWith("/proc/", StringComparison.Ordinal);
+        StandardStream(full) is not null || full.StartsWith("/dev/fd/", StringComparison.Ordinal) || (full.StartsWith("/proc/", StringComparison.Ordinal) && full.Contains("/fd/", StringComparison.Ordinal));
 
     // What this process prints has one place in its file, which is shared.
     private static Func<Stream>? StandardStream(string full) => full switch

@@ -19,7 +19,7 @@ internal sealed class Output(TextWriter standard, TextWriter error, bool json, i
     private static readonly JsonSerializerOptions s_line = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     /// <summary>Whether <see cref="Text"/> is a terminal where a bar can move; one that says it is dumb, or that is to have no colors, gets plain lines.</summary>
-    public bool IsTerminal => Columns(Text) > 0 && Environment.GetEnvironmentVariable("TERM") is not "dumb" && string.IsNullOrEmpty(Environment.GetEnvironmentVariable("NO_COLOR"));
+    public bool IsTerminal => CanMove(Columns(Text), Environment.GetEnvironmentVariable("TERM"), Environment.GetEnvironmentVariable("NO_COLOR"));
 
     /// <summary>Text that a verb is asked for: a table, a sample.</summary>
     public TextWriter Text => json ? error : standard;
@@ -43,6 +43,9 @@ internal sealed class Output(TextWriter standard, TextWriter error, bool json, i
             Text.WriteLine(line);
         }
     }
+
+    /// <summary>Whether a bar can move in a terminal of so many columns (0: none) with these values of TERM and NO_COLOR.</summary>
+    internal static bool CanMove(int columns, string? term, string? noColor) => columns > 0 && term is not "dumb" && string.IsNullOrEmpty(noColor);
 
     /// <summary>Columns of the terminal that a writer is, or 0 where it is none.</summary>
     public static int Columns(TextWriter writer)

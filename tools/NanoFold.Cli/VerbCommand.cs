@@ -106,9 +106,10 @@ internal sealed class VerbCommand(string name, string description) : Command(nam
             try
             {
                 int done = action(invocation);
-                foreach (string option in Meaningless(parsed))
+                string[] meaningless = [.. Meaningless(parsed)];
+                if (meaningless.Length > 0)
                 {
-                    invocation.Output.Note($"{option} means nothing to {Usage.PathOf(this)}");
+                    invocation.Output.Note($"{string.Join(", ", meaningless)} {(meaningless.Length == 1 ? "means" : "mean")} nothing to {Usage.PathOf(this)}");
                 }
 
                 return done;

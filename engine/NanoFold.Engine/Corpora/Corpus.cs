@@ -27,13 +27,13 @@ public sealed class Corpus : IDisposable
     /// <param name="reader">How files become documents, with a version: part of <see cref="StatKey"/>.</param>
     /// <param name="found">What it is read from; no files for text in memory.</param>
     /// <param name="read">Gives the documents.</param>
-    internal Corpus(string name, string reader, FoundFiles found, Func<CorpusText> read)
+    internal Corpus(string name, string reader, FoundFiles found, Func<CancellationToken, CorpusText> read)
     {
         Name = name;
         Files = found.Files;
         _unread = found.Unread;
         _reader = reader;
-        _text = new Lazy<CorpusText>(read);
+        _text = new Lazy<CorpusText>(() => read(Cancel));
         _hash = new Lazy<string>(HashContent);
     }
 
@@ -66,6 +66,9 @@ public sealed class Corpus : IDisposable
 
     /// <summary>The hash of the documents' content and where each ends (SHA-256, hexadecimal); names do not count.</summary>
     public string Hash => _hash.Value;
+
+    /// <summary>Ends reading it.</summary>
+    internal CancellationToken Cancel { get; set; }
 
     /// <summary>What <see cref="Recall"/> takes: the hash, then the notes, a line each.</summary>
     internal string Remembered => string.Join('\n', [Hash, .. Notes]);
@@ -106,7 +109,7 @@ public sealed class Corpus : IDisposable
     {
         if (path == Pipe)
         {
-            throw new UserException("the text came through a pipe, which could be read only once: give it again");
+            throw new UserException("the text came through a pipe, which could be read only once: give it again with --data");
         }
 
         options ??= new CorpusOptions();
@@ -133,7 +136,7 @@ public sealed class Corpus : IDisposable
             throw new UserException($"{path}: is empty: name a file with text");
         }
 
-        return new Corpus(path, string.Join('\0', "text 2", options.Separator, options.Field, options.Strict), found, () => CorpusReader.Read(path, found, options));
+        return new Corpus(path, string.Join('\0', "text 2", options.Separator, options.Field, options.Strict), found, cancel => CorpusReader.Read(path, found, options, cancel));
     }
 
     /// <summary>Whether what a path names can be read only once, so that whoever needs the text again must be given it again.</summary>
@@ -155,7 +158,7 @@ public sealed class Corpus : IDisposable
     {
         Document[] kept = [.. documents.Where(document => document.Bytes > 0)];
         return kept.Length > 0
-            ? new Corpus(name, "memory", new FoundFiles([], []), () => new CorpusText(kept, []))
+            ? new Corpus(name, "memory", new FoundFiles([], []), _ => new CorpusText(kept, []))
             : throw new UserException($"{name}: is empty: give it text");
     }
 
@@ -214,6 +217,7 @@ public sealed class Corpus : IDisposable
                 stream!.Position = document.From;
                 for (long done = 0; done < document.Bytes;)
                 {
+                    Cancel.ThrowIfCancellationRequested();
                     Span<byte> part = buffer.AsSpan(0, (int)Math.Min(buffer.Length, document.Bytes - done));
                     text.Fill(stream, part);
                     hash.AppendData(part);

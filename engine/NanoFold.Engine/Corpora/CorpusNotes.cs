@@ -8,16 +8,18 @@ internal sealed class CorpusNotes
     private readonly string _name;
     private readonly CorpusOptions _options;
     private readonly List<Unread> _unread;
+    private readonly IReadOnlyList<string> _twice;
     private readonly List<string> _invalid = [];
     private readonly Dictionary<string, long> _marks = [];
     private (long Count, long All) _without;
     private long _separators;
 
-    public CorpusNotes(string name, CorpusOptions options, IEnumerable<Unread> unread)
+    public CorpusNotes(string name, CorpusOptions options, FoundFiles found)
     {
         _name = name;
         _options = options;
-        _unread = [.. unread];
+        _unread = [.. found.Unread];
+        _twice = found.Twice;
     }
 
     /// <summary>A file was not read.</summary>
@@ -68,6 +70,11 @@ internal sealed class CorpusNotes
         if (_options.Strict && left.Count > 0)
         {
             throw new UserException($"{left[0]} (refused by data.strict)");
+        }
+
+        if (_twice.Count > 0)
+        {
+            left.Add($"{_name}: holds the same file more than once, through links, and it is read as often: {First(_twice)}");
         }
 
         if (_marks.Count > 0)

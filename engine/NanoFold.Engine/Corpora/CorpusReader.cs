@@ -17,27 +17,29 @@ internal sealed class CorpusReader
     private readonly string _name;
     private readonly FoundFiles _found;
     private readonly CorpusOptions _options;
+    private readonly CancellationToken _cancel;
     private readonly byte[]? _separator;
     private readonly TextSpool _spool;
     private readonly CorpusNotes _notes;
     private readonly List<Document> _documents = [];
     private bool _hasRecords;
 
-    private CorpusReader(string name, FoundFiles found, CorpusOptions options)
+    private CorpusReader(string name, FoundFiles found, CorpusOptions options, CancellationToken cancel)
     {
+        _cancel = cancel;
         _name = name;
         _found = found;
         _options = options;
         _separator = options.Separator is { Length: > 0 } separator ? Encoding.UTF8.GetBytes(separator) : null;
         _spool = new TextSpool(name);
-        _notes = new CorpusNotes(name, options, found.Unread);
+        _notes = new CorpusNotes(name, options, found);
     }
 
     /// <summary>Reads all files.</summary>
     /// <exception cref="UserException">None can be read, or one where that is to be refused.</exception>
-    public static CorpusText Read(string name, FoundFiles found, CorpusOptions options)
+    public static CorpusText Read(string name, FoundFiles found, CorpusOptions options, CancellationToken cancel)
     {
-        var reader = new CorpusReader(name, found, options);
+        var reader = new CorpusReader(name, found, options, cancel);
         try
         {
             return reader.ReadAll();
@@ -81,9 +83,9 @@ internal sealed class CorpusReader
             throw first ?? new UserException($"{_name}: is empty: name a file with text");
         }
 
-        if (_options.Field is not null && !_hasRecords)
+        if (_options is { Field: not null, RequiresField: true } && !_hasRecords)
         {
-            throw new UserException($"{_name}: is neither JSON lines nor Parquet, so it has no field '{_options.Field}': leave data.field out");
+            throw new UserException($"{_name}: is neither JSON lines nor Parquet, so it has no field '{_options.Field}': leave --field (data.field) out");
         }
 
         return new CorpusText(_documents, notes, filesUnread, _spool);
@@ -91,9 +93,10 @@ internal sealed class CorpusReader
 
     private void Read(SourceFile file)
     {
-        using Stream raw = file.Open();
+        // A named pipe opens when somebody writes into it.
+        using Stream raw = file.IsStream ? Task.Run(file.Open, CancellationToken.None).WaitAsync(_cancel).GetAwaiter().GetResult() : file.Open();
         string name = file.Path;
-        var head = new HeadStream(raw);
+        var head = new HeadStream(new InterruptibleStream(raw, file.IsStream, _cancel));
         bool isPlain = !file.IsStream;
         if (Decompressed(head) is { } text)
         {
@@ -119,6 +122,10 @@ internal sealed class CorpusReader
             head.Skip(encoding.Preamble.Length);
             head = new HeadStream(Encoding.CreateTranscodingStream(head, encoding, Encoding.UTF8));
             isPlain = false;
+        }
+        else if (Signature.WideByZeros(head.Head) is { } wide)
+        {
+            throw new UnreadTextException($"is not UTF-8 text, but by its bytes {wide} without a byte order mark", $"convert it to UTF-8 (iconv -f {wide} -t UTF-8)");
         }
         else
         {
@@ -170,7 +177,7 @@ internal sealed class CorpusReader
         read(records);
         _hasRecords = true;
         _notes.Without(records.Without, records.Count);
-        var scan = new TextScan(_separator, isText: false);
+        var scan = new TextScan(_separator, isText: false, _cancel);
         if (_separator is null)
         {
             scan.Read(_spool, from, _spool.Length);
@@ -208,7 +215,7 @@ internal sealed class CorpusReader
 
     private void ReadText(SourceFile file, StoredText text, long from, long to)
     {
-        var scan = new TextScan(_separator, isText: true);
+        var scan = new TextScan(_separator, isText: true, _cancel);
         scan.Read(text, from, to);
         long begin = text == _spool ? from : 0;
         if (scan.NulAt >= 0)

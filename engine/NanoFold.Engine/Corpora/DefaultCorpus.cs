@@ -27,7 +27,7 @@ public static class DefaultCorpus
             SourceFile[] files = Files(root);
             if (files.Length > 0)
             {
-                return new Corpus(Name, Reader, new FoundFiles(files, []), () => new CorpusText(Read(files), []));
+                return new Corpus(Name, Reader, new FoundFiles(files, []), _ => new CorpusText(Read(files), []));
             }
         }
 

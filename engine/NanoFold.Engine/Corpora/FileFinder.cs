@@ -7,7 +7,11 @@ namespace NanoFold.Engine.Corpora;
 /// <param name="Files">Those that are there, in order.</param>
 /// <param name="Unread">What a folder or pattern names and cannot be read.</param>
 /// <param name="IsOne">Whether the path names one file.</param>
-internal sealed record FoundFiles(IReadOnlyList<SourceFile> Files, IReadOnlyList<Unread> Unread, bool IsOne = false);
+internal sealed record FoundFiles(IReadOnlyList<SourceFile> Files, IReadOnlyList<Unread> Unread, bool IsOne = false)
+{
+    /// <summary>Names of links to files that are among <see cref="Files"/> by another name too.</summary>
+    public IReadOnlyList<string> Twice { get; init; } = [];
+}
 
 /// <summary>
 /// Finds the files that a path names: a file, a pipe, a folder (all below it), or a pattern with <c>*</c>, <c>?</c> and
@@ -20,6 +24,7 @@ internal sealed class FileFinder
 
     private readonly List<SourceFile> _files = [];
     private readonly List<Unread> _unread = [];
+    private readonly List<(string Path, string Name, string Target)> _targets = [];
     private readonly Func<string, bool> _wanted;
     private readonly bool _deep;
 
@@ -71,7 +76,10 @@ internal sealed class FileFinder
     {
         try
         {
-            return SourceFile.Of(path, Path.GetFileName(path));
+            SourceFile file = SourceFile.Of(path, Path.GetFileName(path));
+
+            // What the system makes when it is read, as below /proc, has no size before.
+            return file.Bytes == 0 && HasBytes(file) ? SourceFile.Stream(path) : file;
         }
         catch (Exception e) when (FileFault.Is(e))
         {
@@ -79,12 +87,22 @@ internal sealed class FileFinder
         }
     }
 
+    private static bool HasBytes(SourceFile file)
+    {
+        using Stream stream = file.Open();
+        return stream.ReadByte() >= 0;
+    }
+
     private static FoundFiles Below(string folder, Func<string, bool> wanted, bool deep)
     {
         var finder = new FileFinder(wanted, deep);
         finder.Walk(folder, "");
-        return new FoundFiles(
-            [.. finder._files.OrderBy(file => file.Name, StringComparer.Ordinal)], [.. finder._unread.OrderBy(file => file.Name, StringComparer.Ordinal)]);
+        SourceFile[] files = [.. finder._files.OrderBy(file => file.Name, StringComparer.Ordinal)];
+        var paths = files.Select(file => file.Path).Except(finder._targets.Select(link => link.Path)).ToHashSet();
+        return new FoundFiles(files, [.. finder._unread.OrderBy(file => file.Name, StringComparer.Ordinal)])
+        {
+            Twice = [.. finder._targets.OrderBy(link => link.Name, StringComparer.Ordinal).Where(link => !paths.Add(link.Target)).Select(link => link.Name)],
+        };
     }
 
     private void Walk(string folder, string prefix)
@@ -132,6 +150,10 @@ internal sealed class FileFinder
             }
 
             _files.Add(SourceFile.Of(entry.FullName, name));
+            if (entry.ResolveLinkTarget(returnFinalTarget: true) is { } target)
+            {
+                _targets.Add((entry.FullName, name, target.FullName));
+            }
         }
         catch (Exception e) when (FileFault.Is(e))
         {

@@ -24,6 +24,7 @@ internal sealed class TextScan
 
     private readonly byte[]? _separator;
     private readonly bool _isText;
+    private readonly CancellationToken _cancel;
     private readonly int _longest;
     private readonly byte[] _buffer;
     private readonly long[] _markCounts = new long[s_marks.Length];
@@ -31,8 +32,10 @@ internal sealed class TextScan
 
     /// <param name="separator">What stands between documents; null to look for special tokens' names.</param>
     /// <param name="isText">False for what is text for certain: strings of records, which may hold a NUL.</param>
-    public TextScan(byte[]? separator, bool isText)
+    /// <param name="cancel">Ends reading.</param>
+    public TextScan(byte[]? separator, bool isText, CancellationToken cancel = default)
     {
+        _cancel = cancel;
         _separator = separator;
         _isText = isText;
         _longest = separator?.Length ?? s_marks.Max(mark => mark.Length);
@@ -69,6 +72,7 @@ internal sealed class TextScan
         _begin = from;
         for (long at = from; at + held < to;)
         {
+            _cancel.ThrowIfCancellationRequested();
             int more = (int)Math.Min(_buffer.Length - held, to - at - held);
             text.Fill(stream, _buffer.AsSpan(held, more));
             Span<byte> block = _buffer.AsSpan(0, held + more);

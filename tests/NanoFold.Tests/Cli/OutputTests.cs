@@ -58,6 +58,13 @@ public class OutputTests
         Assert.That(standard.ToString(), Is.EqualTo("name         one\na long name    1\n\nname         two\na long name   22\n\nname         three\na long name    333\n"));
     }
 
+    [TestCase(80, "xterm-256color", null, true)]
+    [TestCase(80, null, "", true)]
+    [TestCase(0, "xterm-256color", null, false)]
+    [TestCase(80, "dumb", null, false)]
+    [TestCase(80, "xterm-256color", "1", false)]
+    public void ABarMovesWhereItCan(int columns, string? term, string? noColor, bool moves) => Assert.That(Output.CanMove(columns, term, noColor), Is.EqualTo(moves));
+
     [TestCase(0, "0 B")]
     [TestCase(1023, "1,023 B")]
     [TestCase(1536, "1.50 KiB")]

@@ -31,7 +31,7 @@ public class ProgramTests
     public void WhatMeansNothingIsTakenAndSaid()
     {
         CommandLine run = CommandLine.Run("plan", "--steps", "7", "--seed", "3");
-        Assert.That((run.Code, run.Error), Is.EqualTo((0, "nanofold: --seed means nothing to nanofold plan\nnanofold: --steps means nothing to nanofold plan\n")));
+        Assert.That((run.Code, run.Error), Is.EqualTo((0, "nanofold: --seed, --steps mean nothing to nanofold plan\n")));
     }
 
     [Test]

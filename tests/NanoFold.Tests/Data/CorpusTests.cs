@@ -126,6 +126,10 @@ public sealed class CorpusTests
         File.CreateSymbolicLink(folder.At("snapshot", "a.txt"), Path.Combine("..", "link.txt"));
         Assert.That(Texts(Corpus.Open(folder.At("snapshot"))), Is.EqualTo(new[] { "the text of the target" }));
 
+        Corpus all = Corpus.Open(folder.Path);
+        Assert.That(all.Documents, Has.Count.EqualTo(3));
+        Assert.That(all.Notes, Is.EqualTo(new[] { $"{folder.Path}: holds the same file more than once, through links, and it is read as often: link.txt, snapshot/a.txt" }));
+
         folder.Write("blobs/0123", "the text was changed");
         Assert.That(corpus.CheckUnchanged, Throws.TypeOf<UserException>().With.Message.Contains("changed"));
         Assert.That(Corpus.Open(link).StatKey, Is.Not.EqualTo(corpus.StatKey));
@@ -203,6 +207,13 @@ public sealed class CorpusTests
 
         folder.Write("a.txt", "a");
         Assert.That(Corpus.Open(folder.Path).Notes.Single(), Does.EndWith("1 file was not read: pipe is a pipe, socket or device"), "nothing waits for a writer");
+        using var cancel = new CancellationTokenSource();
+        Corpus silent = Corpus.Open(pipe);
+        silent.Cancel = cancel.Token;
+        var reader = Task.Run(() => silent.Documents);
+        cancel.Cancel();
+        Assert.That(async () => await reader, Throws.InstanceOf<OperationCanceledException>(), "a pipe that nobody writes into");
+
         Assert.That(() => Corpus.Open("/dev/null").Documents, Throws.TypeOf<UserException>().With.Message.EqualTo("/dev/null: is empty: name a file with text"));
         Assert.That(() => Corpus.Open("/dev/zero").Documents, Throws.TypeOf<UserException>().With.Message.StartsWith("/dev/zero: is not text"));
         Assert.That(() => Corpus.Open("/dev/fd/9999"), Throws.TypeOf<UserException>().With.Message.EqualTo("/dev/fd/9999: is a pipe that is gone: give the text again with --data"));

@@ -46,6 +46,11 @@ internal sealed class Prompts
 
     private static string Read(string path)
     {
+        if (path.Length == 0)
+        {
+            throw UserException.Usage("--prompt-file: is empty; expected FILE");
+        }
+
         string name = path == StandardInput ? "standard input" : path;
         try
         {

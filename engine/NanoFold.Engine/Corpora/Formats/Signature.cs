@@ -54,6 +54,19 @@ internal static class Signature
         return null;
     }
 
+    /// <summary>What text without a byte order mark is encoded in, by its zeros at every other byte, for messages; null where it is not so.</summary>
+    public static string? WideByZeros(ReadOnlySpan<byte> head)
+    {
+        Span<int> zeros = [0, 0];
+        for (int i = 0; i < head.Length; i++)
+        {
+            zeros[i & 1] += head[i] == 0 ? 1 : 0;
+        }
+
+        int most = head.Length / 2 * 3 / 4, least = head.Length / 20;
+        return head.Length < 4 ? null : zeros[1] > most && zeros[0] <= least ? "UTF-16LE" : zeros[0] > most && zeros[1] <= least ? "UTF-16BE" : null;
+    }
+
     /// <summary>What a file that is not read is: <c>a zip archive</c>; null where it may be text.</summary>
     public static string? Foreign(ReadOnlySpan<byte> head)
     {
