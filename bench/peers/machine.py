@@ -30,9 +30,10 @@ def output_of(*command):
 def describe(run, needs_torch):
     """CPU and versions; the first call of ours builds it."""
     run.ours("devices", threads=len(allowed_cores()) or os.cpu_count())
-    torch = output_of(run.python, "-c", "import torch; print(torch.__version__)") if needs_torch else None
+    torch = run.torch("check") if needs_torch else None
     return dict(
-        cpu=cpu_name(), cores=len(allowed_cores()) or os.cpu_count(), system=platform.platform(), dotnet=output_of("dotnet", "--version"), torch=torch,
+        cpu=cpu_name(), cores=len(allowed_cores()) or os.cpu_count(), system=platform.platform(), dotnet=output_of("dotnet", "--version"),
+        torch=torch and f"{torch['torch']} with {torch['blas']}",
         openblas=run.openblas([])["openblas"])
 
 

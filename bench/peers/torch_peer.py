@@ -9,7 +9,7 @@
 
 Prints one JSON object: step tokensPerSecond (median), peakRssBytes, peakRssGrowthBytes (since PyTorch was loaded); attention cases
 [{context, batch, heads, headDim, variant, forwardMs, backwardMs}]; decode tokensPerSecond (median); train validationLoss, seconds,
-tokensPerSecond; check decodingDifference, gradientDifference (relative). Needs PyTorch (Debian: python3-torch; its BLAS libopenblas0).
+tokensPerSecond; check decodingDifference, gradientDifference (relative); with torch, threads, blas (openblas, mkl, …; reference is refused) and blasGflops. Needs PyTorch (Debian: python3-torch; its BLAS libopenblas0).
 """
 import argparse
 import json
@@ -58,6 +58,7 @@ def arguments():
     parser.add_argument("--tokens", type=count, default=64)
     parser.add_argument("--data", help="train: a text file")
     parser.add_argument("--lr", type=float, default=1e-3)
+    parser.add_argument("--reference-blas", action="store_true", help="measure PyTorch on the reference BLAS too, which is refused otherwise")
     args = parser.parse_args()
     if args.what == "train" and not args.data:
         parser.error("train needs --data TEXT")
@@ -75,12 +76,14 @@ def main():
         sys.exit("torch_peer: PyTorch is missing for this Python; in Debian: apt install python3-torch libopenblas0, then /usr/bin/python3")
     torch.manual_seed(1)
     torch.set_num_threads(args.threads)
+    import torch_blas
+    blas = torch_blas.require(args.reference_blas)
     import torch_attention
     import torch_check
     import torch_decode
     import torch_train
     verbs = dict(step=torch_train.step, train=torch_train.train, attention=torch_attention.run, decode=torch_decode.run, check=torch_check.run)
-    print(json.dumps({**verbs[args.what](args), "torch": torch.__version__, "threads": args.threads}))
+    print(json.dumps({**verbs[args.what](args), "torch": torch.__version__, **blas, "threads": args.threads}))
 
 
 if __name__ == "__main__":

@@ -1,13 +1,14 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using NanoFold.Kernels.Cpu;
 
 namespace NanoFold.Engine.Benchmarks;
 
-/// <summary>Timings of kernels in a file, to be compared with later ones.</summary>
+/// <summary>Timings of kernels in a file, of one build, in one session or several, to be compared with another build's.</summary>
 /// <param name="Isa">The instruction-set path.</param>
 /// <param name="Threads">How many worked.</param>
 /// <param name="Processor">Its name.</param>
-/// <param name="Cases">One for every case and pass.</param>
+/// <param name="Cases">One for every case, pass and session.</param>
 public sealed record KernelBaseline(string Isa, int Threads, string Processor, KernelSamples[] Cases)
 {
     private static readonly JsonSerializerOptions s_json = new()
@@ -18,6 +19,16 @@ public sealed record KernelBaseline(string Isa, int Threads, string Processor, K
         RespectRequiredConstructorParameters = true,
         UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow,
     };
+
+    /// <summary>Which kernels were timed: builds of the same sources have the same. Files of older versions have none.</summary>
+    public string? Build { get; init; }
+
+    /// <summary>The build that is running.</summary>
+    public static string ThisBuild => typeof(CpuBackend).Assembly.ManifestModule.ModuleVersionId.ToString("N");
+
+    /// <summary>The number of a session that is added.</summary>
+    [JsonIgnore]
+    public int NextSession => Cases.Length == 0 ? 0 : Cases.Max(c => c.Session) + 1;
 
     /// <summary>Where it was taken, for people.</summary>
     [JsonIgnore]
@@ -47,8 +58,8 @@ public sealed record KernelBaseline(string Isa, int Threads, string Processor, K
     /// <exception cref="UserException">The file cannot be written.</exception>
     public void Write(string path) => OutputFile.Write(path, stream => JsonSerializer.Serialize(stream, this, s_json));
 
-    /// <summary>The samples of a case's pass, or null.</summary>
-    public KernelSamples? Find(string name, string phase) => Array.Find(Cases, c => c.Name == name && c.Phase == phase);
+    /// <summary>The samples of a case's pass, one a session, in their order.</summary>
+    public IReadOnlyList<KernelSamples> Find(string name, string phase) => [.. Cases.Where(c => c.Name == name && c.Phase == phase).OrderBy(c => c.Session)];
 
     private static bool IsUsable(KernelSamples? samples) =>
         samples is { Name.Length: > 0, SamplesMs.Length: > 0, YardstickMs.Length: > 0 }

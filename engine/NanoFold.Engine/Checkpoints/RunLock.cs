@@ -14,11 +14,14 @@ public sealed class RunLock : IDisposable
 
     private readonly string _path;
     private readonly FileStream _file;
+    private readonly bool _timesTell;
 
     private RunLock(string path, FileStream file)
     {
         _path = path;
         _file = file;
+        // Some file systems of networks give other times by name than by handle.
+        _timesTell = HasTimesOf(path);
     }
 
     /// <summary>Whether the locked file is still where it was: false where its folder was moved, deleted, or another one is in its place.</summary>
@@ -66,10 +69,11 @@ public sealed class RunLock : IDisposable
 
     public void Dispose() => _file.Dispose();
 
+    private bool IsAt(string path) => File.Exists(path) && (!_timesTell || HasTimesOf(path));
+
     // .NET has no number of a file to compare; no two files were made at the same time and under the same name.
-    private bool IsAt(string path)
-        => File.Exists(path)
-            && File.GetCreationTimeUtc(path) == File.GetCreationTimeUtc(_file.SafeFileHandle)
+    private bool HasTimesOf(string path)
+        => File.GetCreationTimeUtc(path) == File.GetCreationTimeUtc(_file.SafeFileHandle)
             && File.GetLastWriteTimeUtc(path) == File.GetLastWriteTimeUtc(_file.SafeFileHandle);
 
     // ERROR_SHARING_VIOLATION and ERROR_LOCK_VIOLATION; EWOULDBLOCK on Linux and macOS.

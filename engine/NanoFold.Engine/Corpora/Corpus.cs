@@ -109,7 +109,7 @@ public sealed class Corpus : IDisposable
     {
         if (path == Pipe)
         {
-            throw new UserException("the text came through a pipe, which could be read only once: give it again");
+            throw new UserException("the text came through a pipe, which could be read only once: give it again with --data");
         }
 
         options ??= new CorpusOptions();

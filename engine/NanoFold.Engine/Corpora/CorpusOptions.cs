@@ -15,6 +15,9 @@ public sealed record CorpusOptions
     /// </summary>
     public string? Field { get; init; }
 
+    /// <summary>Whether a text that has no fields is refused where <see cref="Field"/> is named; false where that was named for another text.</summary>
+    public bool RequiresField { get; init; } = true;
+
     /// <summary>Whether a corpus with a file that cannot be read as it should is refused; otherwise the others are used, and a note names it.</summary>
     public bool Strict { get; init; }
 }

@@ -83,9 +83,9 @@ internal sealed class CorpusReader
             throw first ?? new UserException($"{_name}: is empty: name a file with text");
         }
 
-        if (_options.Field is not null && !_hasRecords)
+        if (_options is { Field: not null, RequiresField: true } && !_hasRecords)
         {
-            throw new UserException($"{_name}: is neither JSON lines nor Parquet, so it has no field '{_options.Field}': leave data.field out");
+            throw new UserException($"{_name}: is neither JSON lines nor Parquet, so it has no field '{_options.Field}': leave --field (data.field) out");
         }
 
         return new CorpusText(_documents, notes, filesUnread, _spool);
@@ -116,17 +116,16 @@ internal sealed class CorpusReader
             throw new UnreadTextException($"is {kind}", "unpack it, or name a text file");
         }
 
-        if (Signature.WideByZeros(head.Head) is { } wide)
-        {
-            throw new UnreadTextException($"is not UTF-8 text, but by its bytes {wide} without a byte order mark", $"convert it to UTF-8 (iconv -f {wide} -t UTF-8)");
-        }
-
         int mark = head.Head.StartsWith(Signature.Utf8Mark) ? Signature.Utf8Mark.Length : 0;
         if (Signature.Wide(head.Head) is { } encoding)
         {
             head.Skip(encoding.Preamble.Length);
             head = new HeadStream(Encoding.CreateTranscodingStream(head, encoding, Encoding.UTF8));
             isPlain = false;
+        }
+        else if (Signature.WideByZeros(head.Head) is { } wide)
+        {
+            throw new UnreadTextException($"is not UTF-8 text, but by its bytes {wide} without a byte order mark", $"convert it to UTF-8 (iconv -f {wide} -t UTF-8)");
         }
         else
         {

@@ -35,7 +35,7 @@ internal sealed class TextSpool(string name, int memoryBytes = TextSpool.MemoryB
         }
         catch (Exception e) when (FileFault.Is(e))
         {
-            throw FileFault.Describe("cannot keep the text in", CacheFolder.Default, e);
+            throw CannotKeep(e);
         }
     }
 
@@ -66,18 +66,29 @@ internal sealed class TextSpool(string name, int memoryBytes = TextSpool.MemoryB
     }
 
     /// <summary>A file in the cache's folder that no name leads to.</summary>
+    /// <exception cref="UserException">There can be none.</exception>
     public static FileStream CreateUnnamed()
     {
-        string path = Path.Combine(Directory.CreateDirectory(CacheFolder.Default).FullName, $"text-{Guid.NewGuid():N}.tmp");
-        FileOptions options = OperatingSystem.IsWindows() ? FileOptions.DeleteOnClose : FileOptions.None;
-        var file = new FileStream(path, FileMode.CreateNew, FileAccess.ReadWrite, FileShare.ReadWrite | FileShare.Delete, 1 << 16, options);
-        if (!OperatingSystem.IsWindows())
+        try
         {
-            File.Delete(path);
-        }
+            string path = Path.Combine(Directory.CreateDirectory(CacheFolder.Default).FullName, $"text-{Guid.NewGuid():N}.tmp");
+            FileOptions options = OperatingSystem.IsWindows() ? FileOptions.DeleteOnClose : FileOptions.None;
+            var file = new FileStream(path, FileMode.CreateNew, FileAccess.ReadWrite, FileShare.ReadWrite | FileShare.Delete, 1 << 16, options);
+            if (!OperatingSystem.IsWindows())
+            {
+                File.Delete(path);
+            }
 
-        return file;
+            return file;
+        }
+        catch (Exception e) when (FileFault.Is(e))
+        {
+            throw CannotKeep(e);
+        }
     }
+
+    private static UserException CannotKeep(Exception e)
+        => new($"{FileFault.Describe("cannot keep the text in", CacheFolder.Default, e).Message}; set NANOFOLD_CACHE to a folder with room for it", e);
 
     // Streams of one file with a place each.
     private sealed class HandleStream(SafeFileHandle handle, long length) : Stream

@@ -50,7 +50,7 @@ public sealed class TokenCache
         Corpus corpus, TokenizerSpec spec, DataConfig? config = null, Corpus? validation = null, Action<string>? note = null, CancellationToken cancel = default)
     {
         config ??= new DataConfig();
-        validation ??= config.Validation is { } path ? Corpus.Open(path, config.Reading) : null;
+        validation ??= config.Validation is { } path ? Corpus.Open(path, config.Reading with { RequiresField = false }) : null;
         try
         {
             Directory.CreateDirectory(Path.Combine(Folder, "seen"));

@@ -59,7 +59,7 @@ public sealed class TrainedModel : IDisposable
     /// <summary>Whether a text is the one that the model was trained on: then a part of it was held back from training, and the rest says nothing new.</summary>
     public bool IsOwn(Corpus corpus)
     {
-        using Corpus? validation = Config.Data.Validation is { } path && Path.Exists(path) ? Corpus.Open(path, Config.Data.Reading) : null;
+        using Corpus? validation = Config.Data.Validation is { } path && Path.Exists(path) ? Corpus.Open(path, Config.Data.Reading with { RequiresField = false }) : null;
         return _contentHash is not null && new TokenCache().ContentHash(corpus, validation) == _contentHash;
     }
 

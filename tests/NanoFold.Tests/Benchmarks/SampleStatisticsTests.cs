@@ -53,9 +53,46 @@ public class SampleStatisticsTests
     [TestCase(0.6, 0.8, "faster")]
     public void VerdictIsNotTheMachines(double factor, double machine, string verdict)
     {
-        var then = new KernelSamples("a", "forward", Noisy(1, 40, seed: 4), [1]);
-        var now = new KernelSamples("a", "forward", [.. then.SamplesMs.Select(ms => factor * ms)], [machine]);
-        Assert.That(KernelComparison.Of(now, then).Verdict, Is.EqualTo(verdict));
+        // What one session shows has to be plainer than what several do.
+        foreach ((int sessions, int power) in new[] { (4, 1), (1, 2) })
+        {
+            double times = Math.Pow(factor, power);
+            KernelSamples[] then = [.. Enumerable.Range(0, sessions).Select(i => new KernelSamples("a", "forward", Noisy(1, 40, seed: 4 + i), [1]))];
+            KernelSamples[] now = [.. then.Select(t => t with { SamplesMs = [.. t.SamplesMs.Select(ms => times * ms)], YardstickMs = [Math.Pow(machine, power)] })];
+            KernelComparison comparison = KernelComparison.Of(now, then);
+            Assert.That((comparison.Verdict, comparison.Sessions), Is.EqualTo((verdict, sessions)));
+            Assert.That(comparison.Ratio, Is.EqualTo(times).Within(1e-9).And.InRange(comparison.Low, comparison.High));
+        }
+    }
+
+    // Samples of a session are close together, sessions are not: one in five is disturbed and takes up to three times as long for half of its time.
+    [TestCase(1, 0.01)]
+    [TestCase(2, 0.01)]
+    [TestCase(3, 0.05)]
+    [TestCase(5, 0.05)]
+    [TestCase(10, 0.05)]
+    public void ABuildIsNeitherFasterNorSlowerThanItself(int sessions, double share)
+    {
+        const int Rounds = 100;
+        var random = new Random(sessions);
+        int verdicts = Enumerable.Range(0, Rounds).Count(_ => KernelComparison.Of(Sessions(), Sessions()).Verdict != "no difference");
+        Assert.That(verdicts, Is.LessThanOrEqualTo(share * Rounds));
+
+        KernelSamples[] Sessions() => [.. Enumerable.Range(0, sessions).Select(_ =>
+        {
+            double session = 1 + 0.06 * random.NextDouble(), burst = random.NextDouble() < 0.2 ? 1 + 2 * random.NextDouble() : 1;
+            return new KernelSamples("a", "forward", [.. Enumerable.Range(0, 40).Select(i => session * (i < 18 ? burst : 1) * (0.99 + 0.02 * random.NextDouble()))], [1]);
+        })];
+    }
+
+    [Test]
+    public void SeveralSessionsFindASmallerDifferenceThanOne()
+    {
+        static KernelSamples[] Sessions(double centre, int seed) =>
+            [.. Enumerable.Range(0, 5).Select(i => new KernelSamples("a", "forward", Noisy(centre * (1 + 0.004 * i), 40, seed + i), [1]))];
+        KernelSamples[] now = Sessions(0.95, 10), then = Sessions(1, 20);
+        Assert.That(KernelComparison.Of(now, then).Verdict, Is.EqualTo("faster"));
+        Assert.That(KernelComparison.Of(now[..1], then).Verdict, Is.EqualTo("no difference"));
     }
 
     private static double[] Noisy(double centre, int count, int seed)

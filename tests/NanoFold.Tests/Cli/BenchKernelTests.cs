@@ -87,6 +87,35 @@ public class BenchKernelTests
         JsonNode against = Cases(second).First(c => c["against"] is not null)["against"]!;
         Assert.That((double)against["low"]!, Is.LessThanOrEqualTo((double)against["high"]!));
         Assert.That((string?)against["verdict"], Is.AnyOf("faster", "slower", "no difference"));
+        Assert.That((int)against["sessions"]!, Is.EqualTo(1));
+    }
+
+    [Test]
+    public void SessionsOfABuildAreKeptTogether()
+    {
+        using var folder = new TemporaryFolder();
+        string then = folder["then.json"], now = folder["now.json"];
+        string[] command = ["bench", "kernel", Case, "--threads", "1", "--samples", "11", "--save"];
+        _ = CommandLine.Json([.. command, then]);
+        _ = CommandLine.Json([.. command, then]);
+        _ = CommandLine.Json([.. command, now]);
+        JsonObject compared = CommandLine.Json([.. command, now, "--against", then]);
+        Assert.That(Cases(compared).Select(c => (int)c["against"]!["sessions"]!), Is.EqualTo(new[] { 2, 2 }));
+        Assert.That(Sessions(now), Is.EqualTo(new[] { 0, 0, 1, 1 }));
+
+        // Of a version that kept one session and named no build: read as such, and begun anew where it is written.
+        JsonObject old = JsonNode.Parse(File.ReadAllText(then))!.AsObject();
+        old.Remove("build");
+        JsonNode[] first = [.. Cases(old).Where(c => (int)c["session"]! == 0).Select(c => c.DeepClone())];
+        Array.ForEach(first, c => c.AsObject().Remove("session"));
+        old["cases"] = new JsonArray(first);
+        File.WriteAllText(then, old.ToJsonString());
+        Assert.That(Cases(CommandLine.Json([.. command[..^1], "--against", then])).Select(c => (int)c["against"]!["sessions"]!), Is.EqualTo(new[] { 1, 1 }));
+        CommandLine anew = CommandLine.Run([.. command, then]);
+        Assert.That(anew.Error, Is.EqualTo($"nanofold: {then}: is of another build or machine; begun anew\n"));
+        Assert.That(Sessions(then), Is.EqualTo(new[] { 0, 0 }));
+
+        static int[] Sessions(string file) => [.. Cases(JsonNode.Parse(File.ReadAllText(file))!.AsObject()).Select(c => (int)c["session"]!)];
     }
 
     [Test]

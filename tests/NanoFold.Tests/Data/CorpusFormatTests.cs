@@ -31,7 +31,7 @@ public sealed class CorpusFormatTests
     [TestCaseSource(nameof(Wide))]
     public void AByteOrderMarkNamesTheEncoding(Encoding encoding)
     {
-        const string text = "床前明月光, 😀 and so on\r\n";
+        const string text = "mostly English, so that every other byte is zero, 床前明月光, 😀 and so on\r\n";
         Corpus corpus = Corpus.Open(_folder.Write("a.txt", [.. encoding.GetPreamble(), .. encoding.GetBytes(text)]));
         Assert.That(Texts(corpus), Is.EqualTo(new[] { text }));
         Assert.That((corpus.Hash, corpus.Notes.Count), Is.EqualTo((Corpus.FromText("x", text).Hash, 0)));
@@ -120,7 +120,7 @@ public sealed class CorpusFormatTests
     [TestCase("{\"text\": \"a\"}\n{\"text\": \"a", "is not JSON lines: line 2 is no JSON at byte")]
     [TestCase("{\"text\": \"a\", \"\u00ff", "is not JSON lines: line 1 is no JSON")]
     [TestCase("{\"text\": 7}", "its field 'text' is no text in line 1")]
-    [TestCase("{\"story\": \"a\", \"id\": 7}", "has no text in the field 'text' (it has story, id): name a field with data.field")]
+    [TestCase("{\"story\": \"a\", \"id\": 7}", "has no text in the field 'text' (it has story, id): name one with --field (data.field)")]
     public void WhatIsWrongInJsonLinesIsNamed(string lines, string message)
     {
         string path = _folder.Write("a.jsonl", lines);
@@ -184,7 +184,14 @@ public sealed class CorpusFormatTests
         string path = _folder.Write("a.txt", "text");
         Assert.That(
             () => Corpus.Open(path, new CorpusOptions { Field = "story" }).Documents,
-            Throws.TypeOf<UserException>().With.Message.EqualTo($"{path}: is neither JSON lines nor Parquet, so it has no field 'story': leave data.field out"));
+            Throws.TypeOf<UserException>().With.Message.EqualTo($"{path}: is neither JSON lines nor Parquet, so it has no field 'story': leave --field (data.field) out"));
+    }
+
+    [Test]
+    public void AFieldThatWasNamedForAnotherTextIsNotRequired()
+    {
+        string path = _folder.Write("a.txt", "text");
+        Assert.That(Texts(Corpus.Open(path, new CorpusOptions { Field = "story", RequiresField = false })), Is.EqualTo(new[] { "text" }));
     }
 
     [Test]

@@ -92,7 +92,7 @@ public class ResumePointTests
 
         CommandLine gone = CommandLine.Run("train", "--resume", _rig["run"], "--device", "cpu");
         Assert.That((gone.Code, gone.Error), Is.EqualTo(
-            (1, "nanofold: the text came through a pipe, which could be read only once: give it again; say where the run's text is now with --data\n")));
+            (1, "nanofold: the text came through a pipe, which could be read only once: give it again with --data\n")));
         Assert.That(CommandLine.Run("train", "--resume", _rig["run"], "--device", "cpu", "--data", _rig.TextPath).Code, Is.Zero);
         _rig.AssertSame("run", "straight", 12);
     }

@@ -22,6 +22,7 @@ internal sealed class TextOptions(VerbCommand command)
     {
         Separator = invocation.Get(_separator) ?? otherwise?.Separator,
         Field = invocation.Get(_field) ?? otherwise?.Field,
+        RequiresField = invocation.Get(_field) is not null,
         Strict = invocation.Get(_strict) || otherwise is { Strict: true },
     };
 }

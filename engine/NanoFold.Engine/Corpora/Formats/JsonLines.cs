@@ -48,7 +48,7 @@ internal static class JsonLines
 
         if (records.IsEmpty && names is not null)
         {
-            throw new UnreadTextException($"has no text in the field '{field}' (it has {names})", "name a field with data.field");
+            throw new UnreadTextException($"has no text in the field '{field}' (it has {names})", "name one with --field (data.field)");
         }
     }
 
@@ -69,7 +69,7 @@ internal static class JsonLines
         }
         else
         {
-            throw new UnreadTextException(Invariant($"its field '{field}' is no text in line {number}"), "name another with data.field");
+            throw new UnreadTextException(Invariant($"its field '{field}' is no text in line {number}"), "name another with --field (data.field)");
         }
     }
 

@@ -32,11 +32,11 @@ internal static class ParquetText
         await using ParquetReader reader = await ParquetReader.CreateAsync(stream).ConfigureAwait(false);
         DataField[] fields = reader.Schema.GetDataFields();
         DataField field = Array.Find(fields, field => NameOf(field) == column)
-            ?? throw new UnreadTextException($"has no column '{column}' (it has {string.Join(", ", fields.Select(NameOf))})", "name a column with data.field");
+            ?? throw new UnreadTextException($"has no column '{column}' (it has {string.Join(", ", fields.Select(NameOf))})", "name one with --field (data.field)");
         bool isText = field.ClrType == typeof(ReadOnlyMemory<char>);
         if (field.MaxRepetitionLevel > 0 || !(isText || field.ClrType == typeof(ReadOnlyMemory<byte>)))
         {
-            throw new UnreadTextException($"its column '{column}' is {(field.MaxRepetitionLevel > 0 ? "a list" : field.ClrType.Name)}, no text", "name another with data.field");
+            throw new UnreadTextException($"its column '{column}' is {(field.MaxRepetitionLevel > 0 ? "a list" : field.ClrType.Name)}, no text", "name another with --field (data.field)");
         }
 
         for (int group = 0; group < reader.RowGroupCount; group++)

@@ -1,4 +1,5 @@
 using NanoFold.Engine.Checkpoints;
+using NanoFold.Engine.Corpora;
 using NanoFold.Engine.Data;
 using NanoFold.Engine.Text;
 using NanoFold.Engine.Training;
@@ -102,11 +103,11 @@ internal static class RunResuming
         {
             return TrainData.Open(config, note, cancel, own);
         }
-        catch (UserException e) when (config.Data.Path is { } path && !Path.Exists(path))
+        catch (UserException e) when (config.Data.Path is { } path and not Corpus.Pipe && !Path.Exists(path))
         {
             throw new UserException($"{e.Message}; say where the run's text is now with --data", e);
         }
-        catch (UserException e) when (config.Data.Validation is { } path && !Path.Exists(path))
+        catch (UserException e) when (config.Data.Validation is { } path and not Corpus.Pipe && !Path.Exists(path))
         {
             throw new UserException($"{e.Message}; say where the run's text to validate on is now with --set data.validation=PATH", e);
         }

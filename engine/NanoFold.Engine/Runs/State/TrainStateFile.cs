@@ -16,7 +16,7 @@ internal static class TrainStateFile
 {
     private const string Files = "files";
     private const string Hash = "sha256";
-    private const int LargestBytes = 1 << 20;
+    private const int LargestBytes = 1 << 26;
 
     private static readonly JsonSerializerOptions s_json = new()
     {

@@ -30,8 +30,8 @@ internal static class BenchKernel
         Option<bool> check = command.Flag("--check", "Only check that results are right");
         Option<long?> samples = command.Integer("--samples", "Timings of each pass; about three seconds of them if not given", KernelTiming.FewestSamples, 1_000_000);
         Option<string?> isa = command.Text("--isa", string.Join('|', s_isas.Select(p => p.Name)), "Instruction set; any runs anywhere, emulated if need be; the machine's best if not given");
-        Option<string?> save = command.Text("--save", "FILE", "Write the timings to a file, as JSON");
-        Option<string?> against = command.Text("--against", "FILE", "Compare with the timings that --save wrote");
+        Option<string?> save = command.Text("--save", "FILE", "Write the timings to a file, as JSON; to a file of this build they are added, as another session");
+        Option<string?> against = command.Text("--against", "FILE", "Compare with the timings that --save wrote, of as many sessions as both builds have; run the two builds in turn, three times or more");
         Option<bool> force = command.Flag("--force", "Compare with timings of another processor, path or number of threads too");
         Option<bool> disassemble = command.Flag("--disassemble", "Only print the machine code of the kernels that the cases run, and what their loops consist of");
         Option<string?> method = command.Text("--method", "PATTERN", "With --disassemble: only methods of such a name, as in '*Tile6x2*'");
@@ -39,7 +39,7 @@ internal static class BenchKernel
         command.JsonKeys =
             "cases [{name, phase (forward, backward), ms (median of a call), low, high (of its 95 % interval), gflops, gbps, rooflineShare (the time that "
             + "this machine's rate of matrix products or of copies of as many bytes would allow / ms), reference (naive: float64 code of its own; float64: the op in "
-            + "that type), error (of the output or of a gradient / the largest magnitude), tolerance, against {ratio (of medians, now / then), low, high, machine (the ratio of fixed work timed in between), verdict (faster, slower, no difference)} or null}], isa, threads, "
+            + "that type), error (of the output or of a gradient / the largest magnitude), tolerance, against {ratio (of medians, now / then), low, high, machine (the ratio of fixed work timed in between), sessions (of each build; from three on the interval is of their own spread), verdict (faster, slower, no difference)} or null}], isa, threads, "
             + "processor; with --list names; with --check cases without timings; with --disassemble methods [{name, bytes, loops [{label, instructions, fma, loads, stores}]}]";
         command.Does(invocation =>
         {
@@ -76,9 +76,10 @@ internal static class BenchKernel
             }
 
             KernelBaseline? then = invocation.Get(against) is { } file ? Baseline(file, machine, invocation.Threads, invocation.Get(force)) : null;
+            KernelBaseline own = Kept(target, machine, invocation.Threads, invocation.Output);
             using var backend = new CpuBackend(invocation.Threads, path);
             KernelCheck[] checks = Check(invocation.Output, cases, backend);
-            var report = new KernelReport(machine, invocation.Threads, Processor.Name());
+            var report = new KernelReport(own);
             if (invocation.Get(check))
             {
                 report.AddChecks(cases, checks);
@@ -123,6 +124,25 @@ internal static class BenchKernel
         return force || baseline.Machine == now.Machine
             ? baseline
             : throw new UserException($"{path}: was taken on {baseline.Machine}, and this is {now.Machine}; --force compares all the same");
+    }
+
+    // The sessions that the file to be written has already; others' are not mixed with this build's.
+    private static KernelBaseline Kept(string? path, string isa, int threads, Output output)
+    {
+        KernelBaseline none = new(isa, threads, Processor.Name(), []) { Build = KernelBaseline.ThisBuild };
+        if (path is null || !File.Exists(path) || new FileInfo(path).Length == 0)
+        {
+            return none;
+        }
+
+        KernelBaseline kept = KernelBaseline.Read(path);
+        if (kept.Build == none.Build && kept.Machine == none.Machine)
+        {
+            return kept;
+        }
+
+        output.Note($"{path}: is of another build or machine; begun anew");
+        return none;
     }
 
     // All of them before the first is timed: what is wrong has no speed.

@@ -7,7 +7,8 @@ using NanoFold.Kernels.Profiling;
 namespace NanoFold.Cli.Commands.Bench;
 
 /// <summary>What <c>bench kernel</c> found, a line for each pass of each case.</summary>
-internal sealed class KernelReport(string isa, int threads, string processor)
+/// <param name="own">Where it is taken, and sessions of this build that came before.</param>
+internal sealed class KernelReport(KernelBaseline own)
 {
     private const string Forward = "forward";
     private const string Backward = "backward";
@@ -17,6 +18,7 @@ internal sealed class KernelReport(string isa, int threads, string processor)
     private readonly JsonArray _cases = [];
     private bool _isTimed;
     private bool _isCompared;
+    private int _sessions;
 
     /// <summary>Cases that were checked and are not timed.</summary>
     public void AddChecks(OpCase[] cases, KernelCheck[] checks)
@@ -49,7 +51,7 @@ internal sealed class KernelReport(string isa, int threads, string processor)
     {
         if (path is not null)
         {
-            new KernelBaseline(isa, threads, processor, [.. _samples]).Write(path);
+            (own with { Cases = [.. own.Cases, .. _samples] }).Write(path);
         }
     }
 
@@ -57,13 +59,15 @@ internal sealed class KernelReport(string isa, int threads, string processor)
     {
         string[] timed = _isTimed ? ["ms", "95 %", "GFLOP/s", "GB/s", "of roof"] : [];
         output.Table(numbers: true, [["case", "pass", .. timed, "error", "tolerance", .. _isCompared ? ["ratio", "95 %", "machine", "verdict"] : (string[])[]], .. _rows]);
-        output.Line($"{processor}, {isa}, {threads} {(threads == 1 ? "thread" : "threads")}");
+        output.Line(own.Machine);
         if (_isCompared)
         {
-            output.Line("ratio: time now / time then, of these two sessions; machine: that of fixed work in between. Sessions differ by themselves where others use the machine: alternate a few of each before believing a verdict");
+            output.Line(_sessions >= KernelComparison.FewestSessions
+                ? $"ratio: time now / time then, over {_sessions} sessions of each build in turn; machine: that of fixed work in between"
+                : $"ratio: time now / time then, of {Display.Count(_sessions, "session")} each, the interval as wide as sessions differ by themselves; machine: that of fixed work in between. For a narrower one run the two builds in turn, {KernelComparison.FewestSessions} times or more, each with a --save file of its own");
         }
 
-        output.Result(new JsonObject { ["cases"] = _cases, ["isa"] = isa, ["threads"] = threads, ["processor"] = processor });
+        output.Result(new JsonObject { ["cases"] = _cases, ["isa"] = own.Isa, ["threads"] = own.Threads, ["processor"] = own.Processor });
     }
 
     private static (double Error, double Tolerance) Of(KernelCheck check, string phase) =>
@@ -83,7 +87,11 @@ internal sealed class KernelReport(string isa, int threads, string processor)
         double ms = SampleStatistics.Median(samples.SamplesMs), perSecond = 1000 / ms;
         (double low, double high) = SampleStatistics.MedianInterval(samples.SamplesMs);
         double share = roof.Seconds(cost.Flops, (long)cost.Bytes) * perSecond;
-        KernelComparison? comparison = then?.Find(samples.Name, samples.Phase) is { } before ? KernelComparison.Of(samples, before) : null;
+        samples = samples with { Session = own.NextSession };
+        KernelComparison? comparison = then?.Find(samples.Name, samples.Phase) is { Count: > 0 } before
+            ? KernelComparison.Of([.. own.Find(samples.Name, samples.Phase), samples], before)
+            : null;
+        _sessions = Math.Max(_sessions, comparison?.Sessions ?? 0);
         (double error, double tolerance) = Of(check, samples.Phase);
         _samples.Add(samples);
         _rows.Add(
@@ -101,7 +109,7 @@ internal sealed class KernelReport(string isa, int threads, string processor)
         line["gbps"] = cost.Bytes * perSecond / 1e9;
         line["rooflineShare"] = share;
         line["against"] = comparison is { } against
-            ? new JsonObject { ["ratio"] = against.Ratio, ["low"] = against.Low, ["high"] = against.High, ["machine"] = against.Machine, ["verdict"] = against.Verdict }
+            ? new JsonObject { ["ratio"] = against.Ratio, ["low"] = against.Low, ["high"] = against.High, ["machine"] = against.Machine, ["sessions"] = against.Sessions, ["verdict"] = against.Verdict }
             : null;
         _cases.Add((JsonNode)line);
     }
