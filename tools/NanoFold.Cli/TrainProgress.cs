@@ -119,6 +119,11 @@ internal sealed class TrainProgress : ITrainObserver
         }
 
         Line($"{Losses(summary)} after {Display.Count(summary.Steps, "step")}, {Time(summary.Seconds)}, {Display.Count((long)Math.Round(summary.TokensPerSecond))} tokens/s");
+        if (summary is { End: TrainEnd.Finished, Validation: not null, FullValidation: null } && session.RunPath is not null)
+        {
+            Line($"on all of the validation text:  ./nanofold eval --model {Display.Argument(session.RunPath)}");
+        }
+
         Line(summary.Steps < session.Trainer.Schedule.Steps
             ? $"go on with:  ./nanofold train --resume {Display.Argument(session.RunPath!)}"
             : $"write with:  ./nanofold generate --model {Display.Argument(session.RunPath!)}");
@@ -171,7 +176,7 @@ internal sealed class TrainProgress : ITrainObserver
     // Each figure is of the last step, or says of which.
     private static string Losses(TrainSummary summary)
     {
-        string training = double.IsNaN(summary.TrainLoss) ? "no step" : $"training loss {Figure(summary.TrainLoss)}";
+        string training = double.IsNaN(summary.TrainLoss) ? "stopped" : $"training loss {Figure(summary.TrainLoss)}";
         return summary.Validation is not { } validation ? training
             : summary.ValidationStep is { } step && step == summary.Steps ? Validation(validation, summary.FullValidation)
             : $"{Validation(validation, summary.FullValidation)} {(summary.ValidationStep is { } before ? $"at step {Display.Count(before)}" : "before")}; {training}";

@@ -125,6 +125,20 @@ public class RunCommandTests
     }
 
     [Test]
+    public void FiguresOfAnEarlierStepSaySo()
+    {
+        CommandLine stopped = CommandLine.Run(Train(
+            "--out", _rig["run"], "--set", "train.stopAfter=7", "--set", "train.evaluateEvery=5", "--set", "geometry.enabled=true", "--set", "geometry.every=3", "--set", "geometry.measures=[\"norms\"]"));
+
+        Assert.That(stopped.Code, Is.Zero, stopped.Error);
+        Assert.That(stopped.Standard, Does.Contain("residual stream after each block at step 6, "));
+        Assert.That(stopped.Standard, Does.Match(@"\nvalidation [\d.]+ nats/token, [\d.]+ bits/byte at step 5; training loss [\d.]+ after 7 steps, "));
+
+        CommandLine finished = CommandLine.Run("train", "--resume", _rig["run"], "--device", "cpu", "--threads", "1");
+        Assert.That(finished.Standard, Does.Contain("residual stream after each block, ").And.Match(@"\nvalidation [\d.]+ nats/token, [\d.]+ bits/byte after 12 steps, "));
+    }
+
+    [Test]
     public void AFolderWithoutARunIsTaken()
     {
         Directory.CreateDirectory(_rig["run"]);
