@@ -142,9 +142,15 @@ internal sealed class TrainProgress : ITrainObserver
         return string.Create(CultureInfo.InvariantCulture, $"{report.TokensPerSecond:N0} tokens/s  {share:P0} of peak  {(report.SecondsLeft is { } left ? Time(left) : "?")} left");
     }
 
-    private static string Plan(TrainSession session) => session.Trainer.Schedule.Steps < TrainConfig.Unbounded
-        ? Display.Count(session.Trainer.Schedule.Steps, "step") + (session.Config.Train.Minutes is > 0 and var both ? $" or {Display.Number(both)} minutes" : "")
-        : $"as many steps as fit into {Display.Number(session.Config.Train.Minutes)} minutes,";
+    private static string Plan(TrainSession session)
+    {
+        TrainConfig train = session.Config.Train;
+        string minutes = $"{Display.Number(train.Minutes)} minutes", steps = Display.Count(session.Trainer.Schedule.Steps, "step");
+        return train.Minutes == 0 ? steps
+            : train.Steps < TrainConfig.Unbounded ? $"{steps} or {minutes}"
+            : session.Trainer.Schedule.Steps < TrainConfig.Unbounded ? $"{steps} within {minutes}"
+            : $"as many steps as fit into {minutes},";
+    }
 
     private void Line(string text)
     {

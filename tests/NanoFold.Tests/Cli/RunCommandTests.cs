@@ -22,9 +22,10 @@ public class RunCommandTests
     public void ARunIsTrainedEvaluatedAndWrites()
     {
         JsonObject trained = CommandLine.Json(Train("--out", _rig["run"], "--set", "geometry.enabled=true"));
-        AssertKeys(trained, "steps", "trainLoss", "validationLoss", "validationBitsPerByte", "fullValidationLoss", "fullValidationBitsPerByte", "tokensPerSecond", "peakRssBytes", "seconds", "run", "end");
+        AssertKeys(trained, "steps", "trainLoss", "validationLoss", "validationBitsPerByte", "validationStep", "fullValidationLoss", "fullValidationBitsPerByte", "tokensPerSecond", "peakRssBytes", "seconds", "run", "end");
         Assert.That(trained["steps"]!.GetValue<int>(), Is.EqualTo(12));
         Assert.That(trained["trainLoss"]!.GetValue<double>(), Is.InRange(2, 6));
+        Assert.That(trained["validationStep"]!.GetValue<int>(), Is.EqualTo(12));
         Assert.That(trained["validationBitsPerByte"]!.GetValue<double>(), Is.EqualTo(trained["validationLoss"]!.GetValue<double>() / Math.Log(2)).Within(1e-9));
         Assert.That(trained["tokensPerSecond"]!.GetValue<double>(), Is.Positive);
         Assert.That(trained["peakRssBytes"]!.GetValue<long>(), Is.GreaterThan(1 << 20));
