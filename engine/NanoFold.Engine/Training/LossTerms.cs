@@ -14,6 +14,9 @@ public readonly record struct LossTerms(double? Balance, double? Z)
     /// <summary>How many there are, whether a model has them or not.</summary>
     public const int Count = 2;
 
+    /// <summary>Whether all are numbers: otherwise nothing is updated.</summary>
+    public bool IsFinite => double.IsFinite((Balance ?? 0) + (Z ?? 0));
+
     /// <summary>Where kernels add them up.</summary>
     internal static ReadOnlySpan<StepSlot> Slots => [StepSlot.BalanceLoss, StepSlot.ZLoss];
 

@@ -14,5 +14,5 @@ public readonly record struct StepResult(double Loss, double GradientNorm, doubl
     public LossTerms Terms { get; init; }
 
     /// <summary>False: nothing was updated.</summary>
-    public bool IsFinite => double.IsFinite(Loss) && double.IsFinite(GradientNorm);
+    public bool IsFinite => double.IsFinite(Loss) && double.IsFinite(GradientNorm) && Terms.IsFinite;
 }
