@@ -40,4 +40,5 @@ def describe(run, needs_torch):
 def line(about, core):
     pinned = f", one-thread runs on core {core}" if core is not None else ", no run is bound to a core"
     torch = f"PyTorch {about['torch']}, " if about["torch"] else ""
-    return f"{about['cpu']}, {about['cores']} cores{pinned}; .NET SDK {about['dotnet']}, {torch}{about['openblas']}"
+    library = f"libtorch {about['libtorch']}, " if about.get("libtorch") else ""
+    return f"{about['cpu']}, {about['cores']} cores{pinned}; .NET SDK {about['dotnet']}, {torch}{library}{about['openblas']}"

@@ -30,6 +30,7 @@ class Runner:
     core: int | None
     python: str
     core_shares: list = field(default_factory=list)
+    has_libtorch: bool = False
 
     def ours(self, *args, threads=1):
         launcher = "nanofold.cmd" if os.name == "nt" else "./nanofold"
@@ -37,6 +38,9 @@ class Runner:
 
     def torch(self, *args, threads=1):
         return self._run([self.python, "bench/peers/torch_peer.py", *args, "--threads", str(threads)], threads)
+
+    def libtorch(self, *args, threads=1):
+        return self._run(["dotnet", "bench/peers/LibTorch/bin/Release/net10.0/libtorch_peer.dll", *args, "--threads", str(threads)], threads)
 
     def openblas(self, cases, threads=1):
         return self._run([sys.executable, "bench/peers/openblas_peer.py", "--threads", str(threads)], threads, json.dumps(dict(cases=cases)))

@@ -8,15 +8,17 @@ Ratios above 1 say that NanoFold is faster (or smaller). Each is the median of t
 core, and the share of the time that they had it says how disturbed the machine was. Prints Markdown, then one line of JSON {machine, figures:
 {NAME: {peer, coreShare (null without one-thread runs), rows: [{name, unit, ours, peer, ratio, lowerQuartile, upperQuartile, pairs}]}}}. Exit code 1 when a command fails, 2 for wrong usage.
 
-Needs the .NET SDK 10, and in Debian: apt install python3-torch libopenblas0
+Needs the .NET SDK 10, and in Debian: apt install python3-torch libopenblas0. Steps have a row more where libtorch, which NuGet has, loads.
 """
 import argparse
+import dataclasses
 import json
 import shutil
 import statistics
 import subprocess
 import sys
 
+import libtorch
 import machine
 from pairing import Failed, Row, Runner, allowed_cores, geometric_means, markdown
 
@@ -42,11 +44,14 @@ def peer_step(run, preset, threads=1, *options):
 def step(preset):
     def measure(run, pairs):
         tuned, plain = Row(f"step `{preset}`, PyTorch tuned", "tokens/s"), Row(f"step `{preset}`, PyTorch as a textbook writes it", "tokens/s")
+        library = Row(f"step `{preset}`, libtorch from C#", "tokens/s")
         for _ in pairs:
             mine = our_step(run, preset)["tokensPerSecond"]
             tuned.add(mine, peer_step(run, preset)["tokensPerSecond"])
             plain.add(mine, peer_step(run, preset, 1, *PLAIN)["tokensPerSecond"])
-        return "PyTorch", [tuned.summary(), plain.summary()]
+            if run.has_libtorch:
+                library.add(mine, run.libtorch("step", "--preset", preset, "--steps", str(STEPS[preset]))["tokensPerSecond"])
+        return "PyTorch", [row.summary() for row in (tuned, plain, library) if row.ours]
     return measure
 
 
@@ -129,6 +134,10 @@ FIGURES = {
 }
 
 
+# The figures that the second peer has a row in.
+LIBTORCH = ("step-small", "step-nano")
+
+
 def progress(figure, pairs):
     for i in range(pairs):
         print(f"\r{figure}: pair {i + 1} of {pairs} ", end="" if i + 1 < pairs else "\n", file=sys.stderr, flush=True)
@@ -173,7 +182,11 @@ def main():
     try:
         needs_torch = any(not name.startswith("gemm") for name in names)
         run = Runner(args.core, peer_python(args.python) if needs_torch else sys.executable)
-        about = machine.describe(run, needs_torch)
+        version, reason = libtorch.prepare(run) if any(name in LIBTORCH for name in names) else (None, None)
+        if reason:
+            print(f"pairs: libtorch is left out: {reason}", file=sys.stderr, flush=True)
+        run = dataclasses.replace(run, has_libtorch=version is not None)
+        about = dict(machine.describe(run, needs_torch), libtorch=version)
         print(machine.line(about, args.core), end="\n\n", flush=True)
         figures = {}
         for name in names:

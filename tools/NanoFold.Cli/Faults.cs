@@ -32,7 +32,7 @@ internal static class Faults
         {
             foreach (string line in lines)
             {
-                error.WriteLine($"{Program.Name}: {OneLine(line)}");
+                Output.Note(error, OneLine(line));
             }
 
             if (!string.IsNullOrEmpty(Environment.GetEnvironmentVariable(TraceVariable)))

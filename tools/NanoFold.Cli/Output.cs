@@ -28,10 +28,13 @@ internal sealed class Output(TextWriter standard, TextWriter error, bool json, i
     public TextWriter Error => error;
 
     /// <summary>A line about what goes on, marked as this program's.</summary>
-    public void Note(string line) => Write(error, $"{Program.Name}: {line}");
+    public void Note(string line) => Write(error, Marked(line), width);
+
+    /// <inheritdoc cref="Note(string)"/>
+    public static void Note(TextWriter error, string line) => Write(error, Marked(line), width: null);
 
     /// <summary>A line of text, in whole words where a terminal is narrower.</summary>
-    public void Line(string text = "") => Write(Text, text);
+    public void Line(string text = "") => Write(Text, text, width);
 
     /// <summary>Rows in aligned columns.</summary>
     /// <param name="numbers">The columns after the first hold numbers and are aligned to the right.</param>
@@ -75,7 +78,9 @@ internal sealed class Output(TextWriter standard, TextWriter error, bool json, i
         }
     }
 
-    private void Write(TextWriter writer, string text)
+    private static string Marked(string line) => $"{Program.Name}: {line}";
+
+    private static void Write(TextWriter writer, string text, int? width)
     {
         foreach (string line in TextLayout.Wrap(text, width ?? Columns(writer)))
         {

@@ -64,7 +64,7 @@ internal static class Program
 
         if (lost.Message is not null)
         {
-            error.WriteLine($"{Name}: {lost.Message}");
+            Output.Note(error, lost.Message);
         }
 
         // A closed terminal is told by a signal too.
@@ -85,10 +85,10 @@ internal static class Program
         {
             foreach (string problem in problems)
             {
-                error.WriteLine($"{Name}: {problem}");
+                Output.Note(error, problem);
             }
 
-            error.WriteLine($"{Name}: see '{Usage.PathOf(parsed.CommandResult.Command)} --help'");
+            Output.Note(error, $"see '{Usage.PathOf(parsed.CommandResult.Command)} --help'");
             return Faults.WrongUsage;
         }
 

@@ -5,7 +5,6 @@ using NanoFold.Cli.Options;
 using NanoFold.Engine;
 using NanoFold.Engine.Data;
 using NanoFold.Engine.Runs;
-using NanoFold.Engine.Text;
 
 namespace NanoFold.Cli;
 
@@ -137,7 +136,7 @@ internal sealed class TrainOptions
     /// <summary>With the vocabulary that training would find, as far as that is known before.</summary>
     public static RunConfig WithVocab(RunConfig config) => config.WithVocab(config switch
     {
-        { Tokenizer: FileTokenizerConfig { Path: { } path } } when config.Model.Vocab == 0 || Path.Exists(path) => Tokenizer.Load(path).Vocab,
+        { Tokenizer: FileTokenizerConfig { Path: { } path } } when config.Model.Vocab == 0 || Path.Exists(path) => SavedTokenizer.Load(path).Vocab,
         { Model.Vocab: > 0 } => config.Tokenizer.LeastVocab(config.Data),
         _ => config.Tokenizer.ExpectedVocab(config.Data),
     });

@@ -119,6 +119,11 @@ internal sealed class TrainProgress : ITrainObserver
         }
 
         Line($"{Losses(summary)} after {Display.Count(summary.Steps, "step")}, {Time(summary.Seconds)}, {Display.Count((long)Math.Round(summary.TokensPerSecond))} tokens/s");
+        if (summary is { End: TrainEnd.Finished, Validation: not null, FullValidation: null } && session.RunPath is not null)
+        {
+            Line($"on all of the validation text:  ./nanofold eval --model {Display.Argument(session.RunPath)}");
+        }
+
         Line(summary.Steps < session.Trainer.Schedule.Steps
             ? $"go on with:  ./nanofold train --resume {Display.Argument(session.RunPath!)}"
             : $"write with:  ./nanofold generate --model {Display.Argument(session.RunPath!)}");
@@ -137,9 +142,15 @@ internal sealed class TrainProgress : ITrainObserver
         return string.Create(CultureInfo.InvariantCulture, $"{report.TokensPerSecond:N0} tokens/s  {share:P0} of peak  {(report.SecondsLeft is { } left ? Time(left) : "?")} left");
     }
 
-    private static string Plan(TrainSession session) => session.Trainer.Schedule.Steps < TrainConfig.Unbounded
-        ? Display.Count(session.Trainer.Schedule.Steps, "step") + (session.Config.Train.Minutes is > 0 and var both ? $" or {Display.Number(both)} minutes" : "")
-        : $"as many steps as fit into {Display.Number(session.Config.Train.Minutes)} minutes,";
+    private static string Plan(TrainSession session)
+    {
+        TrainConfig train = session.Config.Train;
+        string minutes = $"{Display.Number(train.Minutes)} minutes", steps = Display.Count(session.Trainer.Schedule.Steps, "step");
+        return train.Minutes == 0 ? steps
+            : train.Steps < TrainConfig.Unbounded ? $"{steps} or {minutes}"
+            : session.Trainer.Schedule.Steps < TrainConfig.Unbounded ? $"{steps} within {minutes}"
+            : $"as many steps as fit into {minutes},";
+    }
 
     private void Line(string text)
     {
@@ -171,7 +182,7 @@ internal sealed class TrainProgress : ITrainObserver
     // Each figure is of the last step, or says of which.
     private static string Losses(TrainSummary summary)
     {
-        string training = double.IsNaN(summary.TrainLoss) ? "no step" : $"training loss {Figure(summary.TrainLoss)}";
+        string training = double.IsNaN(summary.TrainLoss) ? "stopped" : $"training loss {Figure(summary.TrainLoss)}";
         return summary.Validation is not { } validation ? training
             : summary.ValidationStep is { } step && step == summary.Steps ? Validation(validation, summary.FullValidation)
             : $"{Validation(validation, summary.FullValidation)} {(summary.ValidationStep is { } before ? $"at step {Display.Count(before)}" : "before")}; {training}";

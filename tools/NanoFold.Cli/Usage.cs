@@ -45,9 +45,12 @@ internal static class Usage
         return first >= 2 && tokens[first - 2] == "--data";
     }
 
-    private static string Describe(ParseError error) => error.SymbolResult is OptionResult { Tokens.Count: 0, Option: { } option }
-        ? $"{option.Name}: its value is missing; expected {option.HelpName}"
-        : error.Message;
+    private static string Describe(ParseError error) => error.SymbolResult switch
+    {
+        OptionResult { Tokens.Count: 0, Option: { } option } => $"{option.Name}: its value is missing; expected {option.HelpName}",
+        OptionResult { Tokens.Count: > 1, Option: { Arity.MaximumNumberOfValues: 1 } option } given => $"{option.Name}: is given {given.Tokens.Count} times; it takes one value",
+        _ => error.Message,
+    };
 
     private static string Unknown(RootCommand root, Command command, string token)
     {

@@ -4,7 +4,7 @@ namespace NanoFold.Engine.Checkpoints;
 
 /// <summary>
 /// What a file of a checkpoint was when it was written, so that a bit that changed since is found when it is read. The hash is SHA-256: it is part
-/// of .NET, <c>sha256sum</c> computes it too, and processors with instructions for it hash faster than a disk gives bytes.
+/// of .NET, where xxHash would be a package more; <c>sha256sum</c> computes it too; and it is the hash of texts and tokenizers already.
 /// </summary>
 /// <param name="Name">Its plain name, such as <c>model.safetensors</c>.</param>
 /// <param name="Bytes">Its length.</param>

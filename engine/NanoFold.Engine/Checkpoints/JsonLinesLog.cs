@@ -181,17 +181,17 @@ public sealed class JsonLinesLog : IDisposable
         }
     }
 
+    public void Dispose()
+    {
+        _json.Dispose();
+        _file.Dispose();
+    }
+
     private void CopyTo(FileStream target)
     {
         _file.Position = 0;
         _file.CopyTo(target);
         _file.Seek(0, SeekOrigin.End);
-    }
-
-    public void Dispose()
-    {
-        _json.Dispose();
-        _file.Dispose();
     }
 
     // After a failed write, so that a later line is not glued to half of one; opening the log would mend it too.

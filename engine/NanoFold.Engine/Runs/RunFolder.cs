@@ -29,6 +29,7 @@ public sealed class RunFolder : IDisposable
     private RunFolder(string path, string[] made)
     {
         Path = path;
+        FullPath = System.IO.Path.TrimEndingDirectorySeparator(System.IO.Path.GetFullPath(path));
         _made = made;
         Checkpoints = new CheckpointFolder(System.IO.Path.Combine(path, CheckpointsFolder));
         JsonLinesLog? metrics = null;
@@ -54,6 +55,9 @@ public sealed class RunFolder : IDisposable
     }
 
     public string Path { get; }
+
+    /// <summary>From the root; found when it was opened, for the folder one stands in may go away too.</summary>
+    public string FullPath { get; }
 
     public CheckpointFolder Checkpoints { get; }
 

@@ -59,7 +59,11 @@ public sealed class TrainLoop
             TakeStep();
             bool evaluates = IsEvaluationDue, saves = _step == Steps || _pace.IsCheckpointDue(_step);
             isComplete = Look(stop);
-            Fit(evaluates);
+            if (isComplete)
+            {
+                Fit(evaluates);
+            }
+
             if (saves && !_divergence.IsLost)
             {
                 Save();

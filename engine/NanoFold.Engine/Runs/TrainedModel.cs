@@ -76,19 +76,20 @@ public sealed class TrainedModel : IDisposable
     /// <param name="corpus">The text.</param>
     /// <param name="part">Which part: cut as the run's own text was, where it is that one at the same place.</param>
     /// <param name="note">Told, in a line, what takes time.</param>
+    /// <param name="cancel">Ends tokenizing and evaluating.</param>
     /// <exception cref="UserException">That part is too short, or the loss is not finite.</exception>
-    public Evaluation Evaluate(Corpus corpus, TextPart part, Action<string>? note = null)
+    public Evaluation Evaluate(Corpus corpus, TextPart part, Action<string>? note = null, CancellationToken cancel = default)
     {
         // A validation text of its own belongs to the run's own text only.
         DataConfig cut = part == TextPart.All ? Config.Data with { Validation = null, ValidationFraction = 1 }
             : Config.Data.Validation is not null && !IsOwn(corpus) ? Config.Data with { Validation = null }
             : Config.Data;
-        using TokenDataset dataset = new TokenCache().Open(corpus, TokenizerSpec.Given(Tokenizer), cut, note: note);
+        using TokenDataset dataset = new TokenCache().Open(corpus, TokenizerSpec.Given(Tokenizer), cut, note: note, cancel: cancel);
         TokenShard tokens = part == TextPart.Train ? dataset.Train : dataset.Validation;
         string name = part switch { TextPart.Train => $"{corpus.Name}, the part to train on", TextPart.Validation => $"{corpus.Name}, the part to validate with", _ => corpus.Name };
         var source = new EvaluationSource(tokens, name, EvaluationSource.RowsFor(Config.Model.Context), Config.Model.Context);
         using var evaluator = new Evaluator(Model, source, null, Tokenizer.ByteLengths, Config.Data.MaskDocuments);
-        Evaluation result = evaluator.Run();
+        Evaluation result = evaluator.Run(cancel: cancel);
         return double.IsFinite(result.Loss)
             ? result
             : throw new UserException($"{_path}: its loss on {name} is not finite; its weights are damaged or its training diverged");

@@ -61,6 +61,26 @@ public class DamagedRunTests
     }
 
     [Test]
+    public void ATokenizerOfACheckpointThatChanged()
+    {
+        string path = _rig.Checkpoint("run", 7, "tokenizer.json"), sound = File.ReadAllText(path);
+        string[] models = [_rig["run"], _rig.Checkpoint("run", 7), path];
+        foreach (string model in models)
+        {
+            Assert.That(CommandLine.Run("tokenizer", "encode", "--model", model, "AB").Standard, Does.Contain("65 66"), model);
+        }
+
+        File.WriteAllText(path, sound + " ");
+        foreach (string model in models)
+        {
+            AssertFault(CommandLine.Run("tokenizer", "encode", "--model", model, "AB"), path);
+        }
+
+        CommandLine train = CommandLine.Run("train", "--set", "tokenizer=file", "--set", $"tokenizer.path={path}", "--data", _rig.TextPath, "--steps", "1", "--out", _rig["never"], "--device", "cpu");
+        AssertFault(train, path);
+    }
+
+    [Test]
     public void TheRunsConfiguration([Values] Damage damage)
     {
         string path = Path.Combine(_rig["run"], "config.json");

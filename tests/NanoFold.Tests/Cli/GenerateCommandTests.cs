@@ -87,6 +87,7 @@ public class GenerateCommandTests
         File.WriteAllBytes(_rig["latin"], [0x61, 0xE9, 0x62]);
         CommandLine run = Generate("--prompt-file", _rig["latin"]);
         Assert.That((run.Code, run.Standard, run.Error), Is.EqualTo((1, "", $"nanofold: {_rig["latin"]}: is not UTF-8 text (at byte 1); convert it first\n")));
+        Assert.That(Generate("--prompt-file", _rig["run"]).Error, Is.EqualTo($"nanofold: --prompt-file {_rig["run"]}: is a folder; name a file\n"));
         Assert.That(Generate("--prompt-file", "").Error, Is.EqualTo("nanofold: --prompt-file: is empty; expected FILE\n"));
         Assert.That(Generate("--prompt-file", _rig["none"]).Error, Does.StartWith($"nanofold: cannot read {_rig["none"]}: "));
     }

@@ -57,6 +57,7 @@ public class ProgramTests
     [TestCase("train --batch-size 4", "nanofold: --batch-size: unknown option; did you mean --batch?")]
     [TestCase("train --max-steps 4", "nanofold: --max-steps: unknown option; did you mean --steps?")]
     [TestCase("plan --layers 4", "nanofold: --layers: unknown option; did you mean --set model.layers=…?")]
+    [TestCase("plan --context 8 --context 9 --context 10", "nanofold: --context: is given 3 times; it takes one value")]
     [TestCase("help plann", "nanofold: plann: unknown verb; did you mean plan?")]
     [TestCase("plan --step 3", "nanofold: --step: unknown option; did you mean --steps?")]
     [TestCase("plan three", "nanofold: three: unknown argument")]

@@ -22,9 +22,10 @@ public class RunCommandTests
     public void ARunIsTrainedEvaluatedAndWrites()
     {
         JsonObject trained = CommandLine.Json(Train("--out", _rig["run"], "--set", "geometry.enabled=true"));
-        AssertKeys(trained, "steps", "trainLoss", "validationLoss", "validationBitsPerByte", "fullValidationLoss", "fullValidationBitsPerByte", "tokensPerSecond", "peakRssBytes", "seconds", "run", "end");
+        AssertKeys(trained, "steps", "trainLoss", "validationLoss", "validationBitsPerByte", "validationStep", "fullValidationLoss", "fullValidationBitsPerByte", "tokensPerSecond", "peakRssBytes", "seconds", "run", "end");
         Assert.That(trained["steps"]!.GetValue<int>(), Is.EqualTo(12));
         Assert.That(trained["trainLoss"]!.GetValue<double>(), Is.InRange(2, 6));
+        Assert.That(trained["validationStep"]!.GetValue<int>(), Is.EqualTo(12));
         Assert.That(trained["validationBitsPerByte"]!.GetValue<double>(), Is.EqualTo(trained["validationLoss"]!.GetValue<double>() / Math.Log(2)).Within(1e-9));
         Assert.That(trained["tokensPerSecond"]!.GetValue<double>(), Is.Positive);
         Assert.That(trained["peakRssBytes"]!.GetValue<long>(), Is.GreaterThan(1 << 20));
@@ -122,6 +123,20 @@ public class RunCommandTests
 
         Assert.That(stopped.Code, Is.Zero, stopped.Error);
         Assert.That(stopped.Standard, Does.EndWith($"go on with:  ./nanofold train --resume {_rig["run"]}\n"));
+    }
+
+    [Test]
+    public void FiguresOfAnEarlierStepSaySo()
+    {
+        CommandLine stopped = CommandLine.Run(Train(
+            "--out", _rig["run"], "--set", "train.stopAfter=7", "--set", "train.evaluateEvery=5", "--set", "geometry.enabled=true", "--set", "geometry.every=3", "--set", "geometry.measures=[\"norms\"]"));
+
+        Assert.That(stopped.Code, Is.Zero, stopped.Error);
+        Assert.That(stopped.Standard, Does.Contain("residual stream after each block at step 6, "));
+        Assert.That(stopped.Standard, Does.Match(@"\nvalidation [\d.]+ nats/token, [\d.]+ bits/byte at step 5; training loss [\d.]+ after 7 steps, "));
+
+        CommandLine finished = CommandLine.Run("train", "--resume", _rig["run"], "--device", "cpu", "--threads", "1");
+        Assert.That(finished.Standard, Does.Contain("residual stream after each block, ").And.Match(@"\nvalidation [\d.]+ nats/token, [\d.]+ bits/byte after 12 steps, "));
     }
 
     [Test]

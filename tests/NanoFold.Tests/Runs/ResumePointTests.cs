@@ -173,6 +173,28 @@ public class ResumePointTests
         _rig.AssertSame("run", "straight", 12);
     }
 
+    [Test]
+    public void ARunOfAnOlderVersionHasNamesFromWhereItWasBegun()
+    {
+        Directory.CreateDirectory(_rig["tokenizer"]);
+        new Engine.Text.ByteTokenizer().Save(_rig["tokenizer"]);
+        string[] more = ["tokenizer=file", $"tokenizer.path={_rig["tokenizer"]}"];
+        _rig.Train("straight", more);
+        _rig.Train("run", [.. more, "train.stopAfter=5"]);
+        _rig.MakeOlder("run", 5);
+        foreach (string path in new[] { _rig.Checkpoint("run", 5, RunConfig.FileName), Path.Combine(_rig["run"], RunConfig.FileName) })
+        {
+            string text = File.ReadAllText(path), shorter = text.Replace(Path.GetDirectoryName(_rig.TextPath)! + Path.DirectorySeparatorChar, "", StringComparison.Ordinal);
+            Assert.That(text.Length - shorter.Length, Is.GreaterThan(20));
+            File.WriteAllText(path, shorter);
+        }
+
+        Assert.That(CommandLine.Run("train", "--resume", _rig["run"], "--device", "cpu").Error, Does.EndWith("; say where the run's text is now with --data\n"));
+        Assert.That(CommandLine.Run("train", "--resume", _rig["run"], "--device", "cpu", "--data", _rig.TextPath, "--set", "train.stopAfter=7").Code, Is.Zero);
+        Assert.That(CommandLine.Run("train", "--resume", _rig["run"], "--device", "cpu").Code, Is.Zero);
+        _rig.AssertSame("run", "straight", 12);
+    }
+
     [TestCase("constant", 12)]
     [TestCase("wsd", 9)]
     public void AScheduleThatAllowsItGoesOnForLonger(string schedule, int stop)

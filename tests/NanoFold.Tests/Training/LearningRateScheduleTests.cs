@@ -53,4 +53,41 @@ public class LearningRateScheduleTests
         Assert.That(LearningRateSchedule.From(config, 20).At(19), Is.EqualTo(1).Within(Tolerance));
         Assert.That(LearningRateSchedule.From(config, 100).At(19), Is.EqualTo(0.4).Within(Tolerance));
     }
+
+    [TestCase(ScheduleKind.Linear, 10)]
+    [TestCase(ScheduleKind.Cosine, 4)]
+    [TestCase(ScheduleKind.Wsd, 75)]
+    [TestCase(ScheduleKind.Constant, 100)]
+    public void UntilItDecaysAChangedPlanIsThatOfSoManySteps(ScheduleKind kind, int step)
+    {
+        LearningRateSchedule changed = Planned(kind, 100).Fit(Config(kind, 300), step), expected = Planned(kind, 300);
+
+        Assert.That(changed.Steps, Is.EqualTo(300));
+        Assert.That(Enumerable.Range(step, 300 - step).Select(i => changed.At(i)), Is.EqualTo(Enumerable.Range(step, 300 - step).Select(i => expected.At(i))));
+    }
+
+    [TestCase(ScheduleKind.Linear, 40, 60)]
+    [TestCase(ScheduleKind.Linear, 40, 200)]
+    [TestCase(ScheduleKind.Cosine, 40, 60)]
+    [TestCase(ScheduleKind.Cosine, 40, 200)]
+    [TestCase(ScheduleKind.Wsd, 90, 93)]
+    [TestCase(ScheduleKind.Wsd, 90, 150)]
+    public void WhatIsLeftOfADecayIsSpreadOverWhatIsLeftOfTheSteps(ScheduleKind kind, int step, int steps)
+    {
+        LearningRateSchedule before = Planned(kind, 100), changed = before.Fit(Config(kind, steps), step);
+
+        Assert.That(changed.At(step), Is.EqualTo(before.At(step)).Within(Tolerance));
+        Assert.That(changed.At(step + ((steps - step) / 2)), Is.EqualTo(before.At(step + ((100 - step) / 2))).Within(0.06));
+        Assert.That(changed.At(steps), Is.EqualTo(0.2).Within(Tolerance));
+        Assert.That(Enumerable.Range(step, steps - step).Select(i => changed.At(i)), Is.Ordered.Descending);
+
+        // Changed again, and back: as if nothing had been.
+        LearningRateSchedule twice = changed.Fit(Config(kind, 500), step).Fit(Config(kind, 100), step);
+        Assert.That(Enumerable.Range(step, 100 - step).Max(i => Math.Abs(twice.At(i) - before.At(i))), Is.LessThan(Tolerance));
+    }
+
+    private static TrainConfig Config(ScheduleKind kind, int steps)
+        => new() { Schedule = kind, Steps = steps, Warmup = steps / 10, FinalLearningRate = 0.2, DecayFraction = 0.25 };
+
+    private static LearningRateSchedule Planned(ScheduleKind kind, int steps) => LearningRateSchedule.From(Config(kind, steps), steps);
 }

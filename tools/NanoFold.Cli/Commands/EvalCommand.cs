@@ -49,7 +49,7 @@ internal static class EvalCommand
             output.Note($"{corpus.Name} is what the run was trained on: the part that it validated with is evaluated; --part all takes all of it");
         }
 
-        Evaluation result = trained.Evaluate(corpus, part, output.Note);
+        Evaluation result = trained.Evaluate(corpus, part, output.Note, invocation.Interrupt.Token);
         output.Table(
             numbers: false,
             ["loss", $"{Display.Number(result.Loss, "0.0000")} nats per token"],

@@ -45,7 +45,7 @@ internal static class GenerateCommand
         foreach (GeneratedSample sample in result.Samples.Where(s => s.DroppedPromptTokens > 0))
         {
             string first = options.Keep > 0 ? $"after the first {Display.Count(options.Keep)} its next" : "its first";
-            output.Note($"the prompt is longer than the context of {Display.Count(trained.Config.Model.Context)}: {first} {Display.Count(sample.DroppedPromptTokens, "token")} were left out");
+            output.Note($"the prompt is longer than the context of {Display.Count(trained.Config.Model.Context)}: {first} {Display.Count(sample.DroppedPromptTokens, "token")} {(sample.DroppedPromptTokens == 1 ? "was" : "were")} left out");
         }
 
         output.Result(new JsonObject

@@ -6,6 +6,7 @@ using NanoFold.Cli.Options;
 using NanoFold.Engine;
 using NanoFold.Engine.Corpora;
 using NanoFold.Engine.Data;
+using NanoFold.Engine.Runs;
 using NanoFold.Engine.Text;
 
 namespace NanoFold.Cli.Commands;
@@ -63,7 +64,7 @@ internal static class TokenizerCommand
 
     private static Option<string?> AddModel(VerbCommand command)
     {
-        Option<string?> option = command.Text("--model", "PATH", "A tokenizer.json or the folder of one, or byte");
+        Option<string?> option = command.Text("--model", "PATH", "A tokenizer.json or the folder of one, a run or a checkpoint, or byte");
         option.Required = true;
         return option;
     }
@@ -71,7 +72,7 @@ internal static class TokenizerCommand
     private static Tokenizer Load(Invocation invocation, Option<string?> model)
     {
         string path = invocation.Get(model)!;
-        return path == "byte" ? new ByteTokenizer() : Tokenizer.Load(path);
+        return path == "byte" ? new ByteTokenizer() : SavedTokenizer.Load(path);
     }
 
     // What is there is replaced only where the folder was named.

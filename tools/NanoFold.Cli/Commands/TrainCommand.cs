@@ -14,7 +14,7 @@ internal static class TrainCommand
     public static void Build(VerbCommand command)
     {
         var train = new TrainOptions(command);
-        command.JsonKeys = "steps, trainLoss (nats per token, mean of the last 50 steps), balanceLoss and zLoss (of routers, in the last step; where the model has them), validationLoss (nats per token; the last evaluation, on train.evaluationWindows windows as all of the run) and validationBitsPerByte, fullValidationLoss and fullValidationBitsPerByte (of all of the validation text, at the end of a run), tokensPerSecond, peakRssBytes, seconds, run (the folder), end (finished, stopped-after, out-of-time or interrupted)";
+        command.JsonKeys = "steps, trainLoss (nats per token, mean of the last 50 steps), balanceLoss and zLoss (of routers, in the last step; where the model has them), validationLoss (nats per token; the last evaluation, on train.evaluationWindows windows as all of the run), validationBitsPerByte and validationStep (after which it was made), fullValidationLoss and fullValidationBitsPerByte (of all of the validation text, at the end of a run), tokensPerSecond, peakRssBytes, seconds, run (the folder), end (finished, stopped-after, out-of-time or interrupted)";
         command.Does(invocation => Run(invocation, train));
     }
 
@@ -73,6 +73,7 @@ internal static class TrainCommand
         ["trainLoss"] = summary.TrainLoss,
         ["validationLoss"] = summary.Validation?.Loss,
         ["validationBitsPerByte"] = summary.Validation?.BitsPerByte,
+        ["validationStep"] = summary.Validation is null ? null : summary.ValidationStep,
         ["fullValidationLoss"] = summary.FullValidation?.Loss,
         ["fullValidationBitsPerByte"] = summary.FullValidation?.BitsPerByte,
         ["tokensPerSecond"] = summary.TokensPerSecond,

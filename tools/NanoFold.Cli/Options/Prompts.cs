@@ -51,6 +51,11 @@ internal sealed class Prompts
             throw UserException.Usage("--prompt-file: is empty; expected FILE");
         }
 
+        if (Directory.Exists(path))
+        {
+            throw new UserException($"--prompt-file {path}: is a folder; name a file");
+        }
+
         string name = path == StandardInput ? "standard input" : path;
         try
         {

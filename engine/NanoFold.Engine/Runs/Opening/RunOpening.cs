@@ -38,6 +38,11 @@ internal static class RunOpening
             config = FullPaths.Of(config.Resolve());
             MemoryCheck.RequireRun(config, backend);
             session = new TrainSession(config, dataset, backend, run, drawsParameters: start is null);
+            if (TrainData.DoubtAbout(dataset, config.Data) is { } doubt)
+            {
+                note?.Invoke(doubt);
+            }
+
             InitialWeights.Read(start, session.Model.Store, note);
             if (run is not null)
             {
@@ -46,11 +51,6 @@ internal static class RunOpening
             }
 
             SaveAtStart(session);
-            if (TrainData.DoubtAbout(dataset, config.Data) is { } doubt)
-            {
-                note?.Invoke(doubt);
-            }
-
             return session;
         }
         catch

@@ -38,7 +38,7 @@ internal static class RunResuming
             PrecisionCheck.Require(config.Train.Precision, backend);
             dataset = OpenText(config, note, cancel, found?.Tokenizer);
             InitialWeights.RequireTokenizer(start, dataset);
-            config = FullPaths.Of(config.WithVocab(dataset.Tokenizer.Vocab));
+            config = config.WithVocab(dataset.Tokenizer.Vocab) with { Data = FullPaths.Of(config.Data) };
             MemoryCheck.RequireRun(config, backend);
             session = new TrainSession(config, dataset, backend, run, drawsParameters: checkpoint is null && start is null);
             if (found is { } begun)

@@ -18,7 +18,7 @@ public static class TrainData
     public static TokenDataset Open(RunConfig config, Action<string>? note = null, CancellationToken cancel = default, Tokenizer? own = null)
     {
         using Corpus corpus = Corpus.OpenOrDefault(config.Data.Path, config.Data.Reading);
-        TokenizerSpec spec = own is not null && config.Tokenizer is FileTokenizerConfig ? TokenizerSpec.Given(own) : TokenizerSpec.Of(config.Tokenizer);
+        TokenizerSpec spec = config.Tokenizer is FileTokenizerConfig { Path: { } path } ? TokenizerSpec.Given(own ?? SavedTokenizer.Load(path)) : TokenizerSpec.Of(config.Tokenizer);
         return new TokenCache().Open(corpus, spec, config.Data, null, note, cancel);
     }
 

@@ -48,8 +48,8 @@ internal sealed class RunRescue(RunFolder run, RunConfig config)
     // Beside the run first: that is where one looks.
     private IEnumerable<string> Places()
     {
-        string full = Path.TrimEndingDirectorySeparator(Path.GetFullPath(run.Path)), name = Path.GetFileName(full);
-        return [Unused($"{full}-rescued"), Unused(Path.Combine(Path.GetTempPath(), $"{(name.Length > 0 ? name : "run")}-rescued"))];
+        string name = Path.GetFileName(run.FullPath);
+        return [Unused($"{run.FullPath}-rescued"), Unused(Path.Combine(Path.GetTempPath(), $"{(name.Length > 0 ? name : "run")}-rescued"))];
     }
 
     private static string Unused(string path)

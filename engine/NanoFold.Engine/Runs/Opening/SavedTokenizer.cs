@@ -1,0 +1,27 @@
+using NanoFold.Engine.Text;
+
+namespace NanoFold.Engine.Runs;
+
+/// <summary>A tokenizer by the name of its file, its folder, a checkpoint or a run.</summary>
+public static class SavedTokenizer
+{
+    /// <summary>Reads it; that of a checkpoint is held against its hash first.</summary>
+    /// <param name="path">A <c>tokenizer.json</c>, a folder with one, or a run (its best checkpoint, or else its newest).</param>
+    /// <exception cref="UserException">The file is missing, damaged, or of a kind that is not supported.</exception>
+    public static Tokenizer Load(string path)
+    {
+        if (File.Exists(Path.Combine(path, RunConfig.FileName)) && !File.Exists(Path.Combine(path, Tokenizer.FileName)))
+        {
+            path = RunFolder.FindCheckpoint(path);
+        }
+
+        string file = Directory.Exists(path) ? Path.Combine(path, Tokenizer.FileName) : path;
+        string folder = Path.GetDirectoryName(Path.GetFullPath(file))!;
+        if (Path.GetFileName(file) == Tokenizer.FileName && RunFolder.IsCheckpoint(folder) && File.Exists(Path.Combine(folder, TrainState.FileName)))
+        {
+            TrainState.LoadSound(folder, Tokenizer.FileName);
+        }
+
+        return Tokenizer.Load(file);
+    }
+}
