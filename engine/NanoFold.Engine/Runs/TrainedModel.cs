@@ -63,8 +63,19 @@ public sealed class TrainedModel : IDisposable
         return _contentHash is not null && new TokenCache().ContentHash(corpus, validation) == _contentHash;
     }
 
-    /// <summary>Whether the run validated with something.</summary>
-    public bool HasHeldBack => Config.Data.Validation is not null || Config.Data.ValidationFraction > 0;
+    /// <summary>The part of a text that says something: of the run's own text what it validated with, if anything was held back; of others all.</summary>
+    /// <param name="corpus">The text.</param>
+    /// <param name="note">Told, in a line, what takes time.</param>
+    public TextPart PartToEvaluate(Corpus corpus, Action<string>? note = null)
+    {
+        if (!IsOwn(corpus))
+        {
+            return TextPart.All;
+        }
+
+        using TokenDataset dataset = new TokenCache().Open(corpus, TokenizerSpec.Given(Tokenizer), Config.Data, note: note);
+        return dataset.Validation.Tokens > 1 ? TextPart.Validation : TextPart.All;
+    }
 
     /// <summary>The loss over all of a text, with the documents and masks that the model was trained with.</summary>
     /// <param name="corpus">The text.</param>

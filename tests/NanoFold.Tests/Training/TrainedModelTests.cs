@@ -59,6 +59,19 @@ public class TrainedModelTests
     }
 
     [Test]
+    public void WhereNothingWasHeldBackAllIsEvaluated()
+    {
+        using var rig = new TrainRig();
+        rig.Train("run", "data.validationFraction=0.0001", "train.stopAfter=1");
+        using var backend = new CpuBackend(1);
+        using TrainedModel trained = TrainedModel.Load(rig["run"], backend);
+        using Corpus own = Corpus.Open(rig.TextPath);
+
+        Assert.That((trained.IsOwn(own), trained.PartToEvaluate(own)), Is.EqualTo((true, TextPart.All)));
+        Assert.That(() => trained.Evaluate(own, TextPart.Validation), Throws.TypeOf<UserException>().With.Message.Contains("the part to validate with: has 1 tokens"));
+    }
+
+    [Test]
     public void AValidationTextOfItsOwnIsThePartOfTheRunsTextOnly()
     {
         using var rig = new TrainRig();
@@ -69,6 +82,7 @@ public class TrainedModelTests
         using Corpus own = Corpus.Open(rig.TextPath), foreign = Corpus.Open(other);
 
         Assert.That((trained.IsOwn(own), trained.IsOwn(foreign)), Is.EqualTo((true, false)));
+        Assert.That((trained.PartToEvaluate(own), trained.PartToEvaluate(foreign)), Is.EqualTo((TextPart.Validation, TextPart.All)));
         Assert.That(trained.Evaluate(own, TextPart.Validation).Loss, Is.EqualTo(summary.FullValidation!.Value.Loss));
         Assert.That(trained.Evaluate(foreign), Is.EqualTo(trained.Evaluate(own, TextPart.Validation)));
         Assert.That(trained.Evaluate(own, TextPart.Train).Tokens, Is.EqualTo(TrainRig.Text.Length - 1));

@@ -43,7 +43,7 @@ internal static class EvalCommand
         using Backend backend = Devices.Open(invocation);
         using TrainedModel trained = TrainedModel.Load(path, backend);
         using Corpus corpus = Corpus.OpenOrDefault(data ?? trained.Config.Data.Path, reading.Reading(invocation, trained.Config.Data.Reading));
-        TextPart part = wanted ?? (trained.IsOwn(corpus) && trained.HasHeldBack ? TextPart.Validation : TextPart.All);
+        TextPart part = wanted ?? trained.PartToEvaluate(corpus, output.Note);
         if (wanted is null && part == TextPart.Validation)
         {
             output.Note($"{corpus.Name} is what the run was trained on: the part that it validated with is evaluated; --part all takes all of it");
