@@ -3,7 +3,6 @@ using NanoFold.Engine.Measurement;
 using NanoFold.Engine.Model;
 using NanoFold.Engine.Training;
 using NanoFold.Kernels;
-using NanoFold.Kernels.Cpu;
 
 namespace NanoFold.Engine.Runs;
 
@@ -40,13 +39,13 @@ public static class MemoryCheck
         if (config.Train.Batch > 0 && backend.FreeBytes is { } free)
         {
             RequirePlan(config, backend, free, c => RunMemory.Of(c, backend).DeviceBytes);
-            Require(RunMemory.Of(config, backend).HostBytes, Measuring, MeasuringRemedy, "this machine has", DeviceMemory.OfHost);
+            DeviceMemory.RequireOfHost(RunMemory.Of(config, backend).HostBytes, Measuring, MeasuringRemedy);
         }
         else if (config.Train.Batch > 0 && backend.HoldsValues)
         {
             RunMemory run = RunMemory.Of(config, backend);
             bool isStep = run.Step.PeakBytes + run.BatchBytes + RunMemory.ProcessBytes > DeviceMemory.Available(backend);
-            Require(run.ResidentBytes, isStep ? Step : Measuring, isStep ? StepRemedy : MeasuringRemedy, backend);
+            DeviceMemory.Require(run.ResidentBytes, isStep ? Step : Measuring, isStep ? StepRemedy : MeasuringRemedy, backend);
         }
     }
 
@@ -71,11 +70,11 @@ public static class MemoryCheck
     {
         DType type = config.Train.Precision.Activations();
         long parameters = RequireShape(config) * (BytesPerParameter + (type.Is16Bit() ? type.Size() : 0));
-        Require(parameters, "parameters, gradients and optimizer state", "a smaller model", backend);
+        DeviceMemory.Require(parameters, "parameters, gradients and optimizer state", "a smaller model", backend);
 
         // Recomputed or not, the input of every block is kept.
         Int128 tokens = (long)config.Train.Batch * config.Model.Context;
-        Require(parameters + (tokens * config.Model.Width * config.Model.Layers * type.Size()), Step, StepRemedy, backend);
+        DeviceMemory.Require(parameters + (tokens * config.Model.Width * config.Model.Layers * type.Size()), Step, StepRemedy, backend);
     }
 
     // With the largest batch that fits.
@@ -96,7 +95,7 @@ public static class MemoryCheck
         }
 
         throw new UserException(FormattableString.Invariant(
-            $"{Step}: {Gigabytes(needed):0.0} GB are needed and {backend.Name} has {Gigabytes(free):0.0} GB free; {(fits > 0 ? $"--batch {fits} is the largest that fits" : $"{StepRemedy} takes less")}"));
+            $"{Step}: {needed / 1e9:0.0} GB are needed and {backend.Name} has {free / 1e9:0.0} GB free; {(fits > 0 ? $"--batch {fits} is the largest that fits" : $"{StepRemedy} takes less")}"));
     }
 
     /// <summary>Throws where a model and the caches of a batch do not fit this machine.</summary>
@@ -104,25 +103,7 @@ public static class MemoryCheck
     {
         CostModel cost = CostModel.Of(model);
         Int128 bytes = ((Int128)cost.Parameters * sizeof(float)) + ((Int128)cost.CacheBytesPerSequence * batch);
-        Require(bytes, "decoding", "a smaller --batch, --context or model", backend);
-    }
-
-    private static void Require(Int128 bytes, string what, string remedy, Backend backend)
-    {
-        if (backend.HoldsValues)
-        {
-            bool isHost = backend is CpuBackend;
-            Require(bytes, what, remedy, isHost ? "this machine has" : $"{backend.Name} has", DeviceMemory.Available(backend), isHost ? "" : " free");
-        }
-    }
-
-    private static void Require(Int128 bytes, string what, string remedy, string where, long available, string free = "")
-    {
-        if (available > 0 && bytes > available)
-        {
-            throw new UserException(FormattableString.Invariant(
-                $"{what}: {Gigabytes(bytes):0.0} GB are needed and {where} {Gigabytes(available):0.0} GB{free}; {remedy} takes less"));
-        }
+        DeviceMemory.Require(bytes, "decoding", "a smaller --batch, --context or model", backend);
     }
 
     /// <summary>Throws where the model or the batch is beyond what can be computed at all.</summary>
@@ -160,6 +141,4 @@ public static class MemoryCheck
 
     private static UserException Exceeds(string what, string unit, Int128 value, long most)
         => UserException.Usage($"{what}: {(value < 0 ? "too many" : value)} {unit}; at most {most} are supported");
-
-    private static double Gigabytes(Int128 bytes) => (double)bytes / 1e9;
 }

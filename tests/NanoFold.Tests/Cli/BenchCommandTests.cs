@@ -9,6 +9,16 @@ public class BenchCommandTests
     private static readonly string[] s_tiny =
         ["--set", "tokenizer=byte", "--set", "model.width=16", "--set", "model.heads=2", "--set", "model.layers=1", "--context", "16", "--threads", "1"];
 
+    [TestCase("bench gemm: 13194.1 GB are needed and this machine has ", "a smaller --m, --n or --k takes less", "gemm", "--m", "1048576", "--n", "1048576", "--k", "1048576")]
+    [TestCase("decoding: ", "a smaller --batch, --context or model takes less", "decode", "--batch", "1048576", "--set", "tokenizer=byte")]
+    [TestCase("a training step: ", "or a smaller model takes less", "step", "--batch", "1048576", "--set", "tokenizer=byte")]
+    public void WhatDoesNotFitIsOneLine(string start, string end, params string[] arguments)
+    {
+        CommandLine run = CommandLine.Run(["bench", .. arguments, "--device", "cpu"]);
+        Assert.That((run.Code, run.ErrorLines.Length), Is.EqualTo((1, 1)), run.Error);
+        Assert.That(run.ErrorLines[0], Does.StartWith($"nanofold: {start}").And.EndsWith(end));
+    }
+
     [Test]
     public void AttentionIsTimedOverContexts()
     {

@@ -84,11 +84,30 @@ public class LostOutputTests
         Assert.That(rig.Checkpoints("run"), Has.Length.EqualTo(1));
     }
 
-    private static Process Start(params string[] arguments)
+    [TestCase("C")]
+    [TestCase("de_DE.ISO-8859-1")]
+    public void JsonIsUtf8WhateverTheLocaleAndWithoutAHome(string locale)
+    {
+        using Process process = Start(["tokenizer", "decode", "--model", "byte", "195", "169", "--json"], locale);
+        using var bytes = new MemoryStream();
+        process.StandardOutput.BaseStream.CopyTo(bytes);
+        Assert.That((process.StandardError.ReadToEnd().TrimEnd(), bytes.ToArray()), Is.EqualTo(("é", "{\"text\":\"é\"}\n"u8.ToArray())));
+    }
+
+    private static Process Start(params string[] arguments) => Start(arguments, locale: null);
+
+    private static Process Start(string[] arguments, string? locale)
     {
         var start = new ProcessStartInfo("dotnet") { RedirectStandardOutput = true, RedirectStandardError = true };
         start.ArgumentList.Add(Path.Combine(AppContext.BaseDirectory, "nanofold.dll"));
         Array.ForEach(arguments, start.ArgumentList.Add);
+        if (locale is not null)
+        {
+            start.Environment["LC_ALL"] = locale;
+            start.Environment.Remove("HOME");
+            start.StandardOutputEncoding = start.StandardErrorEncoding = System.Text.Encoding.UTF8;
+        }
+
         return Process.Start(start)!;
     }
 

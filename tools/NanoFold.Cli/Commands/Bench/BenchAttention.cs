@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Text.Json.Nodes;
 using NanoFold.Engine;
 using NanoFold.Engine.Benchmarks;
+using NanoFold.Engine.Measurement;
 using NanoFold.Engine.Model;
 using NanoFold.Engine.Runs;
 using NanoFold.Kernels;
@@ -57,6 +58,8 @@ internal static class BenchAttention
     private static int Run(Invocation invocation, AttentionCase[] cases)
     {
         using Backend backend = Devices.Open(invocation);
+        // q, y and their gradients, and as much of keys and values at most.
+        DeviceMemory.Require(8 * sizeof(float) * cases.Max(c => (Int128)c.Elements), "bench attention", "a smaller --batch or --context", backend);
         AttentionResult[] results = [.. cases.Select(c => AttentionResult.Measure(c, backend))];
         AttentionResult first = results[0], last = results[^1];
         double square = last.SecondsPerSquare / first.SecondsPerSquare, perToken = last.BytesPerToken / first.BytesPerToken;

@@ -42,6 +42,9 @@ internal static class BenchGemm
     private static int Run(Invocation invocation, IEnumerable<GemmCase> cases)
     {
         using Backend backend = Devices.Open(invocation);
+        cases = [.. cases];
+        Int128 most = cases.Max(c => ((Int128)c.M * c.K) + ((Int128)c.K * c.N) + ((Int128)c.M * c.N));
+        DeviceMemory.Require(sizeof(float) * most, "bench gemm", "a smaller --m, --n or --k", backend);
         GemmResult[] results = [.. cases.Select(c => GemmResult.Measure(c, backend))];
         Output output = invocation.Output;
         output.Table(
