@@ -167,7 +167,7 @@ internal sealed class CorpusReader
 
         Stream whole = copy ?? stream;
         whole.Position = 0;
-        ReadRecords(file, records => ParquetText.Read(whole, _options.Field ?? CorpusOptions.DefaultField, records));
+        ReadRecords(file, records => ParquetText.Read(whole, _options.Field ?? CorpusOptions.DefaultField, records, _cancel));
     }
 
     private void ReadRecords(SourceFile file, Action<RecordWriter> read)

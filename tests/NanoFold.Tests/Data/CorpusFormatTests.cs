@@ -2,6 +2,7 @@ using System.IO.Compression;
 using System.Text;
 using NanoFold.Engine;
 using NanoFold.Engine.Corpora;
+using NanoFold.Engine.Corpora.Formats;
 using NanoFold.Tests.Memory;
 using Parquet;
 using Parquet.Schema;
@@ -170,6 +171,24 @@ public sealed class CorpusFormatTests
         Assert.That(Texts(Corpus.Open(_folder.Write("a.parquet.gz", Gzip(bytes)))), Has.Length.EqualTo(4));
     }
 
+    /// <summary>Counts in a damaged file can make the reader count to them.</summary>
+    [Test]
+    public void AParquetFileThatKeepsItsReaderBusyIsGivenUp()
+    {
+        using var spool = new TextSpool("x");
+        var records = new RecordWriter(spool);
+        using var stream = new SilentStream();
+        Assert.That(
+            () => ParquetText.Read(stream, "text", records, patience: TimeSpan.FromMilliseconds(1)),
+            Throws.TypeOf<UnreadTextException>().With.Message.EqualTo("is damaged, or Parquet of a kind that is not read (reading it comes to no end)"));
+        Assert.That(() => records.Add("late"u8), Throws.TypeOf<ObjectDisposedException>());
+
+        using var cancel = new CancellationTokenSource();
+        cancel.Cancel();
+        Assert.That(() => ParquetText.Read(stream, "text", new RecordWriter(spool), cancel.Token), Throws.InstanceOf<OperationCanceledException>());
+        stream.End.Set();
+    }
+
     [TestCase("PK\u0003\u0004", "is a zip archive: unpack it, or name a text file")]
     [TestCase("%PDF-1.7 text", "is a PDF: unpack it, or name a text file")]
     public void ArchivesAreNamed(string begin, string message)
@@ -208,6 +227,29 @@ public sealed class CorpusFormatTests
         second.ReadExactly(begin);
         Assert.That((Encoding.ASCII.GetString(end), Encoding.ASCII.GetString(begin), spool.Length), Is.EqualTo(("89aXY", "012", 13L)));
         Assert.That(first.ReadByte(), Is.EqualTo(-1));
+    }
+
+    // Gives nothing until it is ended.
+    private sealed class SilentStream : MemoryStream
+    {
+        public SilentStream()
+            : base(new byte[100])
+        {
+        }
+
+        public ManualResetEventSlim End { get; } = new();
+
+        public override int Read(byte[] buffer, int offset, int count)
+        {
+            End.Wait();
+            return 0;
+        }
+
+        public override Task<int> ReadAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) => Task.FromResult(Read(buffer, offset, count));
+
+        public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default) => new(Read([], 0, 0));
+
+        public override int Read(Span<byte> buffer) => Read([], 0, 0);
     }
 
     private static byte[] Gzip(byte[] bytes)

@@ -42,6 +42,25 @@ public class GeometryRecorderTests
     }
 
     [Test]
+    public void TheLastMeasurementTakesNoLongerThanTheRunHasLeft()
+    {
+        using var rig = new Rig(_clock, 0.2, 1.5);
+        _clock.Move(2);
+        rig.Recorder.Measure(2, 1, isLast: true, most: 1.2);
+
+        Assert.That((rig.Taken(0), rig.Taken(1)), Is.EqualTo((1, 1)), "given up after the first layer");
+    }
+
+    [Test]
+    public void AskedToStopNothingIsMeasured()
+    {
+        using var rig = new Rig(_clock, 0.2, 1.5, every: 4);
+        rig.Recorder.Measure(4, 1, isLast: false, stop: new CancellationToken(canceled: true));
+
+        Assert.That((rig.Taken(0), rig.Taken(1), rig.Recorder.Latest.Count), Is.EqualTo((0, 0, 0)));
+    }
+
+    [Test]
     public void EveryMeansAllMeasuresEveryTime()
     {
         using var rig = new Rig(_clock, 3, 50, every: 4);

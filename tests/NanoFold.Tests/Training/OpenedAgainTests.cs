@@ -15,7 +15,7 @@ public class OpenedAgainTests
     // A text of this kind that is long enough gives a BPE all the symbols that it may have, a shorter one fewer.
     private static readonly string s_english = string.Concat(Enumerable.Range(0, 400).Select(i => $"{Samples.English} {i * i} "));
 
-    [Test, Combinatorial]
+    [Test, Pairwise]
     public void ARunThatTrainsIsReadEvaluatedContinuedAndTakenUp(
         [Values("bpe", "bpe marked", "byte", "byte marked", "file")] string tokenizer, [Values(20, 400, 9000)] int bytes, [Values("english", "chinese")] string language)
     {

@@ -9,23 +9,46 @@ internal static class ParquetText
 {
     private const long MostRows = 1 << 26;
 
+    // What a damaged file claims can keep the reader busy without end, and without a byte more being read.
+    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(15);
+
     /// <summary>Adds each row's document to <paramref name="records"/>.</summary>
     /// <param name="stream">The file, from its begin; it can be moved.</param>
     /// <param name="column">The column; dots lead into structures.</param>
     /// <param name="records">Gets the documents.</param>
+    /// <param name="cancel">Ends reading.</param>
+    /// <param name="patience">How long nothing may be read before the file counts as damaged.</param>
     /// <exception cref="UnreadTextException">There is no such column of text, or the file is damaged or of a kind that is not read.</exception>
-    public static void Read(Stream stream, string column, RecordWriter records)
+    public static void Read(Stream stream, string column, RecordWriter records, CancellationToken cancel = default, TimeSpan? patience = null)
     {
         try
         {
-            ReadAsync(stream, column, records).GetAwaiter().GetResult();
+            Task reading = Task.Run(() => ReadAsync(stream, column, records), CancellationToken.None);
+            for ((long, long) before = (-1, -1), now = default; Task.WaitAny([reading], (int)(patience ?? s_patience).TotalMilliseconds, cancel) < 0; before = now)
+            {
+                now = (stream.Position, records.Count);
+                if (now == before)
+                {
+                    throw Damaged("reading it comes to no end");
+                }
+            }
+
+            reading.GetAwaiter().GetResult();
         }
-        catch (Exception e) when (e is not (UserException or UnreadTextException))
+        catch (Exception e) when (e is not (UserException or UnreadTextException or OperationCanceledException))
         {
             // What a damaged file leads to in the reader may be any exception.
-            throw new UnreadTextException($"is damaged, or Parquet of a kind that is not read ({e.Message})", "write it again, or name another file");
+            throw Damaged(e.Message);
+        }
+        finally
+        {
+            // A reader that is left behind adds nothing more.
+            records.Close();
         }
     }
+
+    private static UnreadTextException Damaged(string how)
+        => new($"is damaged, or Parquet of a kind that is not read ({how})", "write it again, or name another file");
 
     private static async Task ReadAsync(Stream stream, string column, RecordWriter records)
     {

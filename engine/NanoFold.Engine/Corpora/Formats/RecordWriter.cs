@@ -5,6 +5,7 @@ namespace NanoFold.Engine.Corpora.Formats;
 internal sealed class RecordWriter(TextSpool spool)
 {
     private readonly List<(long From, long To)> _documents = [];
+    private volatile bool _isClosed;
 
     /// <summary>Where the documents lie; none of them is empty.</summary>
     public IReadOnlyList<(long From, long To)> Documents => _documents;
@@ -18,8 +19,12 @@ internal sealed class RecordWriter(TextSpool spool)
     /// <summary>Whether no record had a text, not even an empty one.</summary>
     public bool IsEmpty => Count == Without;
 
+    /// <summary>Nothing can be added any more.</summary>
+    public void Close() => _isClosed = true;
+
     public void Add(ReadOnlySpan<byte> text)
     {
+        ObjectDisposedException.ThrowIf(_isClosed, this);
         Count++;
         if (text.Length > 0)
         {
