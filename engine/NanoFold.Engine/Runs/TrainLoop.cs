@@ -188,7 +188,7 @@ public sealed class TrainLoop
         int before = Steps;
         if (_pace.Fit(_step, isEvaluated) is { } plan && Math.Abs((long)plan.Steps - before) > WorthTelling * before)
         {
-            _observer?.Note(string.Create(CultureInfo.InvariantCulture, $"{_config.Minutes:0.##} minutes are about {plan.Steps} steps"));
+            _observer?.Note(string.Create(CultureInfo.InvariantCulture, $"{_config.Minutes:0.##} minutes are about {plan.Steps:N0} steps"));
         }
     }
 

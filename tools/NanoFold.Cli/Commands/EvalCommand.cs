@@ -54,7 +54,7 @@ internal static class EvalCommand
             numbers: false,
             ["loss", $"{Display.Number(result.Loss, "0.0000")} nats per token"],
             ["bits per byte", Display.Number(result.BitsPerByte, "0.0000")],
-            ["perplexity", Display.Number(result.Perplexity, "0.00")],
+            ["perplexity", Display.Number(result.Perplexity, result.Perplexity < 1e9 ? "0.00" : "g4")],
             ["tokens", Display.Count(result.Tokens)],
             ["bytes", Display.Count(result.Bytes)]);
         if (!double.IsFinite(result.Perplexity))

@@ -27,7 +27,7 @@ internal sealed class GzipText : ForwardStream
         {
             _buffer.AsSpan(_begin, _length - _begin).CopyTo(_buffer);
             (_begin, _length) = (0, _length - _begin);
-            int read = _text.Read(_buffer, _length, _buffer.Length - _length);
+            int read = Unpack(_buffer.AsSpan(_length));
             if (read == 0)
             {
                 return _buffer.AsSpan(0, _length).SequenceEqual(s_end) ? 0 : throw new InvalidDataException("It is gzip that was cut short or is followed by something else.");
@@ -40,6 +40,19 @@ internal sealed class GzipText : ForwardStream
         _buffer.AsSpan(_begin, count).CopyTo(buffer);
         _begin += count;
         return count;
+    }
+
+    // What .NET says of damaged data speaks of archives.
+    private int Unpack(Span<byte> buffer)
+    {
+        try
+        {
+            return _text.Read(buffer);
+        }
+        catch (InvalidDataException e)
+        {
+            throw new InvalidDataException("It is gzip that is damaged or was cut short.", e);
+        }
     }
 
     private static byte[] Pack(byte[] text)
