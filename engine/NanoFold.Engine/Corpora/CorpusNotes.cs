@@ -54,7 +54,7 @@ internal sealed class CorpusNotes
         var left = new List<string>();
         if (_unread.Count > 0)
         {
-            left.Add($"{_name}: {(_unread.Count == 1 ? "1 file was" : Invariant($"{_unread.Count} files were"))} not read: {First([.. _unread.Select(file => $"{file.Name} {file.Reason}")])}");
+            left.Add($"{_name}: {(_unread.Count == 1 ? "1 file was" : Invariant($"{_unread.Count} files were"))} not read: {First([.. _unread.OrderBy(file => file.Name, StringComparer.Ordinal).Select(file => $"{file.Name} {file.Reason}")])}");
         }
 
         if (_invalid.Count > 0)

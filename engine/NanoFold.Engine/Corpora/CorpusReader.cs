@@ -64,7 +64,7 @@ internal sealed class CorpusReader
             }
             catch (Exception e) when (e is UnreadTextException or ZstdException or InvalidDataException or DecoderFallbackException || FileFault.Is(e))
             {
-                (string reason, string advice) = e is UnreadTextException unread ? (e.Message, unread.Advice) : ($"cannot be read: {e.Message}", "");
+                (string reason, string advice) = e is UnreadTextException unread ? (e.Message, unread.Advice) : ($"cannot be read: {e.Message.TrimEnd('.')}", "");
                 first ??= new UserException($"{file.Path}: {reason}{(advice.Length > 0 ? ": " : "")}{advice}", e);
                 _notes.Unread(file.Name, reason);
                 filesUnread++;

@@ -129,7 +129,7 @@ internal sealed class FileFinder
         }
         catch (Exception e) when (prefix.Length > 0 && FileFault.Is(e))
         {
-            _unread.Add(new Unread(prefix, $"cannot be read: {e.Message}"));
+            _unread.Add(new Unread(prefix, $"cannot be read: {e.Message.TrimEnd('.')}"));
         }
     }
 
@@ -165,7 +165,7 @@ internal sealed class FileFinder
     {
         FileNotFoundException or DirectoryNotFoundException when entry.LinkTarget is { } target => $"is a link to {target}, which is not there",
         FileNotFoundException when entry.Name.Contains('\uFFFD') => "has a name that is not UTF-8",
-        _ => $"cannot be read: {fault.Message}",
+        _ => $"cannot be read: {fault.Message.TrimEnd('.')}",
     };
 
     private static bool Matches(ReadOnlySpan<string> names, ReadOnlySpan<string> pattern)

@@ -45,7 +45,7 @@ public sealed record TrainConfig
     [Bounds(0, 1)]
     public double FinalLearningRate { get; init; }
 
-    /// <summary>Steps over which the learning rate rises to its peak; null for what suits the preset, at most a tenth of the steps.</summary>
+    /// <summary>Steps over which the learning rate rises to its peak; null for what suits the preset, at most a tenth of the steps. At most half of steps that were fitted to <c>train.minutes</c>.</summary>
     [Bounds(0, int.MaxValue)]
     public int? Warmup { get; init; }
 
@@ -201,7 +201,10 @@ public sealed record TrainConfig
         return this with
         {
             Steps = steps,
-            Warmup = Warmup ?? Math.Min(OptimizerDefaults.Of(preset, Optimizer).Warmup, steps / 10),
+            // A plan that was fitted to a time may have fewer steps than a warm-up that was given for more.
+            Warmup = Warmup is not { } given ? Math.Min(OptimizerDefaults.Of(preset, Optimizer).Warmup, steps / 10)
+                : evaluateEvery > 0 ? Math.Min(given, steps / 2)
+                : given,
             EvaluateEvery = every,
             CheckpointEvery = CheckpointEvery > 0 && !(FollowsPlan && CheckpointEvery == EvaluateEvery) ? CheckpointEvery : every,
         };

@@ -156,7 +156,7 @@ public sealed class CorpusTests
         Assert.That(corpus.FilesRead, Is.EqualTo(2));
         Assert.That(corpus.Notes, Is.EqualTo(new[]
         {
-            $"{folder.At("f")}: 4 files were not read: dangling is a link to nowhere, which is not there, loop is a link to a folder, late is not text (a NUL byte at 99999) and 1 more",
+            $"{folder.At("f")}: 4 files were not read: dangling is a link to nowhere, which is not there, late is not text (a NUL byte at 99999), latin is not UTF-8 text and 1 more",
         }));
         Assert.That(
             () => Corpus.Open(folder.At("f"), new CorpusOptions { Strict = true }).Documents,

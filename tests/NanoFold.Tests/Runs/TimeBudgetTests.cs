@@ -59,6 +59,15 @@ public class TimeBudgetTests
     }
 
     [Test]
+    public void AWarmUpThatWasGivenForMoreStepsLeavesRoomForTheDecay()
+    {
+        Played run = Play(60, _ => 0.2, new TrainConfig { Minutes = 1, Warmup = 5000 });
+
+        Assert.That(run.Rates.Max(), Is.GreaterThan(0.9));
+        Assert.That(run.Rates[^1], Is.LessThan(0.05));
+    }
+
+    [Test]
     public void WhateverEndsFirstEnds()
     {
         Assert.That(Play(720, s_machines["steady"], new TrainConfig { Minutes = 12, Steps = 300 }).Rates, Has.Count.EqualTo(300));

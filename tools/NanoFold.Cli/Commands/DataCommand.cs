@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Text.Json.Nodes;
+using NanoFold.Cli.Options;
 using NanoFold.Engine.Corpora;
 using NanoFold.Engine.Data;
 using NanoFold.Engine.Runs;
@@ -28,10 +29,7 @@ internal static class DataCommand
     {
         using Corpus corpus = Corpus.OpenOrDefault(config.Data.Path, config.Data.Reading);
         Output output = invocation.Output;
-        foreach (string note in corpus.Notes)
-        {
-            output.Note(note);
-        }
+        TextOptions.Tell(output, corpus);
 
         output.Table(
             numbers: false,

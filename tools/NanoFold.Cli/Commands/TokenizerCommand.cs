@@ -83,10 +83,7 @@ internal static class TokenizerCommand
     private static int Train(Invocation invocation, Corpus corpus, int vocab, bool marks, string folder)
     {
         long start = Stopwatch.GetTimestamp();
-        foreach (string note in corpus.Notes)
-        {
-            invocation.Output.Note(note);
-        }
+        TextOptions.Tell(invocation.Output, corpus);
 
         BpeTokenizer tokenizer = BpeLearning.Learn(corpus.Documents.Select(document => new TextPiece(document, 0, document.Bytes)), vocab, marks);
         tokenizer.Save(folder);
@@ -171,10 +168,7 @@ internal static class TokenizerCommand
     private static byte[] ReadAll(Invocation invocation, string file, TextOptions reading)
     {
         using Corpus corpus = Corpus.Open(file, reading.Reading(invocation));
-        foreach (string note in corpus.Notes)
-        {
-            invocation.Output.Note(note);
-        }
+        TextOptions.Tell(invocation.Output, corpus);
 
         if (corpus.Bytes > Array.MaxLength)
         {

@@ -17,6 +17,15 @@ internal sealed class TextOptions(VerbCommand command)
     private readonly Option<string?> _field = command.Text("--field", "NAME", FieldHelp);
     private readonly Option<bool> _strict = command.Flag("--strict", StrictHelp);
 
+    /// <summary>Says what of a text was not read as it may be meant.</summary>
+    public static void Tell(Output output, Corpus corpus)
+    {
+        foreach (string note in corpus.Notes)
+        {
+            output.Note(note);
+        }
+    }
+
     /// <summary>What was given; the rest is as in <paramref name="otherwise"/>.</summary>
     public CorpusOptions Reading(Invocation invocation, CorpusOptions? otherwise = null) => new()
     {
