@@ -89,6 +89,16 @@ public sealed class CorpusFormatTests
         }
     }
 
+    [TestCase(60)]
+    [TestCase(12)]
+    public void DamagedGzipIsCalledThat(int bytes)
+    {
+        byte[] packed = Gzip([.. Enumerable.Range(0, 4000).Select(i => (byte)('a' + (i * i % 24571 % 23)))]);
+        packed.AsSpan(bytes / 2).Fill(0xFF);
+        string path = _folder.Write("a.gz", packed[..bytes]);
+        Assert.That(() => Corpus.Open(path).Documents, Throws.TypeOf<UserException>().With.Message.EqualTo($"{path}: cannot be read: It is gzip that is damaged or was cut short"));
+    }
+
     [TestCase("a.jsonl")]
     [TestCase("a.ndjson.gz")]
     [TestCase("a.jsonl.zst")]
