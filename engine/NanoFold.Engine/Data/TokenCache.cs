@@ -113,7 +113,8 @@ public sealed class TokenCache
     private static TokenDataset Make(
         string entry, Corpus corpus, Corpus? validation, string hash, Action<string>? note, Action<string> build)
     {
-        note?.Invoke($"{corpus.Name}: tokenizing {corpus.Bytes / 1e6:0.0} MB in {corpus.Documents.Count} document{(corpus.Documents.Count == 1 ? "" : "s")}");
+        note?.Invoke(FormattableString.Invariant(
+            $"{corpus.Name}: tokenizing {corpus.Bytes / 1e6:0.0} MB in {corpus.Documents.Count:N0} document{(corpus.Documents.Count == 1 ? "" : "s")}"));
         CacheSweep.Run(Path.GetDirectoryName(entry)!, entry);
         string beside = CacheSweep.Beside(entry);
         Directory.CreateDirectory(beside);

@@ -46,7 +46,7 @@ internal static class BatchSize
             (best, bestRate) = (batch, rate);
         }
 
-        note?.Invoke($"batch {best}: fastest of those that fit ({bestRate:0} tokens/s)");
+        note?.Invoke(FormattableString.Invariant($"batch {best}: fastest of those that fit ({bestRate:N0} tokens/s)"));
         return best;
     }
 
