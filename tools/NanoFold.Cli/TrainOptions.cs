@@ -83,8 +83,8 @@ internal sealed class TrainOptions
             }
 
             resumed = ResumePoint.Of(resumed).Run;
-            RunFolder.Require(resumed);
-            RunFolder.LoadConfig(resumed);
+            SavedRun.Require(resumed);
+            SavedRun.LoadConfig(resumed);
         }
 
         // The same command line begins a run and goes on with it: then its options are to be what the run has.
@@ -123,7 +123,7 @@ internal sealed class TrainOptions
         }
 
         RunConfig config = tree.Build();
-        if (resumed is not null && IsAuto(invocation) && Resumable.Changed(RunFolder.LoadConfig(resumed), config) is { Count: > 0 } changed)
+        if (resumed is not null && IsAuto(invocation) && Resumable.Changed(SavedRun.LoadConfig(resumed), config) is { Count: > 0 } changed)
         {
             throw new UserException($"--resume auto: {resumed} was begun with {string.Join(", ", changed)}; give that, or name another --out");
         }

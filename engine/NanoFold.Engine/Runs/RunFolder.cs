@@ -92,81 +92,8 @@ public sealed class RunFolder : IDisposable
     /// <summary>The folder of a run that is to go on.</summary>
     public static RunFolder Open(string path)
     {
-        Require(path);
+        SavedRun.Require(path);
         return Guard(path, () => new RunFolder(path, []));
-    }
-
-    /// <summary>Throws where there is no run to go on with.</summary>
-    public static void Require(string path)
-    {
-        if (!File.Exists(System.IO.Path.Combine(path, RunConfig.FileName)))
-        {
-            throw new UserException(Directory.Exists(path)
-                ? $"{path}: is not a run folder (it has no {RunConfig.FileName}); --resume takes the folder that train wrote"
-                : $"{path}: there is no such run folder; --resume takes the folder that train wrote");
-        }
-    }
-
-    /// <summary>The configuration of a run or checkpoint folder.</summary>
-    public static RunConfig LoadConfig(string path)
-    {
-        try
-        {
-            return RunConfig.Load(path);
-        }
-        catch (ConfigException e)
-        {
-            throw new UserException($"{System.IO.Path.Combine(path, RunConfig.FileName)}: is damaged: {e.Message}", e);
-        }
-    }
-
-    /// <summary>
-    /// A name for a run that was given none, from what tells runs apart: preset, kinds of mixer and feed-forward, optimizer and seed, then the time:
-    /// <c>runs/nano-attention-swiglu-muon-seed1-20260131-093000</c>, made unique.
-    /// </summary>
-    public static string DefaultPath(RunConfig config, DateTime now)
-    {
-        IReadOnlyList<LayerConfig> layers = config.Model.LayerConfigs();
-        string[] parts =
-        [
-            config.Preset,
-            string.Join('+', layers.Select(layer => layer.Mixer.Kind).Distinct()),
-            string.Join('+', layers.Select(layer => layer.FeedForward.Kind).Distinct()),
-            config.Train.Optimizer == OptimizerKind.AdamW ? "adamw" : "muon",
-            string.Create(CultureInfo.InvariantCulture, $"seed{config.Train.Seed}"),
-            now.ToString("yyyyMMdd-HHmmss", CultureInfo.InvariantCulture),
-        ];
-        string path = System.IO.Path.Combine("runs", string.Join('-', parts));
-        string unique = path;
-        for (int i = 2; Directory.Exists(unique); i++)
-        {
-            unique = $"{path}-{i}";
-        }
-
-        return unique;
-    }
-
-    /// <summary>
-    /// The checkpoint that a path names: itself, or the best of a run folder, or its newest.
-    /// </summary>
-    public static string FindCheckpoint(string path)
-    {
-        if (!Directory.Exists(path))
-        {
-            throw new UserException(File.Exists(path)
-                ? $"{path}: is a file; name the folder of a run or checkpoint"
-                : $"{path}: there is no such run or checkpoint folder");
-        }
-
-        path = System.IO.Path.TrimEndingDirectorySeparator(path);
-        if (IsCheckpoint(path))
-        {
-            return path;
-        }
-
-        var checkpoints = new CheckpointFolder(System.IO.Path.Combine(path, CheckpointsFolder));
-        Checkpoint? found = checkpoints.Best()?.Checkpoint ?? checkpoints.Newest();
-        return found?.Path ?? throw new UserException($"{path}: holds no checkpoint; name a run folder of train, or one of its checkpoints");
     }
 
     /// <summary>Drops the samples of later steps.</summary>
@@ -176,14 +103,6 @@ public sealed class RunFolder : IDisposable
         {
             Samples.CutBackTo(step);
         }
-    }
-
-    /// <summary>Whether a path is that of a checkpoint, by its name or by what it holds.</summary>
-    internal static bool IsCheckpoint(string path)
-    {
-        string name = System.IO.Path.GetFileName(System.IO.Path.TrimEndingDirectorySeparator(System.IO.Path.GetFullPath(path)));
-        return File.Exists(System.IO.Path.Combine(path, ModelFile.Name))
-            || (CheckpointFolder.TryParseName(name, out _) && !File.Exists(System.IO.Path.Combine(path, MetricsFile)));
     }
 
     public void WriteConfig(RunConfig config) => Guard(Path, () =>

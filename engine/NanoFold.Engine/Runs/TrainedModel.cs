@@ -33,7 +33,7 @@ public sealed class TrainedModel : IDisposable
     /// <exception cref="UserException">There is none, or one of its files is damaged.</exception>
     public static TrainedModel Load(string path, Backend backend)
     {
-        string folder = RunFolder.FindCheckpoint(path);
+        string folder = SavedRun.FindCheckpoint(path);
         try
         {
             SavedModel saved = SavedModel.Open(folder);

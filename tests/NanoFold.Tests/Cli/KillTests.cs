@@ -127,7 +127,7 @@ public class KillTests
             Assert.That(moments.Tensors, Has.Count.EqualTo(2));
         }
 
-        Assert.That(RunFolder.FindCheckpoint(rig["run"]), Does.StartWith(checkpoints));
+        Assert.That(SavedRun.FindCheckpoint(rig["run"]), Does.StartWith(checkpoints));
         return found[^1].Step;
     }
 }

@@ -89,7 +89,7 @@ public class RunMetricsTests
     [TestCase("nano-attention+gru-swiglu-muon-seed1-20260131-093000", "model.pattern=[{},{\"mixer\":\"gru\"}]")]
     public void ARunWithoutANameIsNamedByWhatTellsItApart(string name, params string[] settings)
         => Assert.That(
-            RunFolder.DefaultPath(settings.Aggregate(new ConfigTree(), (tree, setting) => tree.Set(setting)).Build(), new DateTime(2026, 1, 31, 9, 30, 0)),
+            RunName.Unused(settings.Aggregate(new ConfigTree(), (tree, setting) => tree.Set(setting)).Build(), new DateTime(2026, 1, 31, 9, 30, 0)),
             Is.EqualTo(Path.Combine("runs", name)));
 
     private JsonElement[] Steps() => [.. Lines().Where(line => line.TryGetProperty("loss", out _))];

@@ -51,7 +51,7 @@ public class TrainLoopTests
         long best = recorder.Evaluations.MinBy(e => e.Value.Loss).Key;
         Assert.That(best, Is.LessThan(10), string.Join(", ", recorder.Evaluations.Select(e => e.Value.Loss)));
         Assert.That(_rig.Checkpoints("run"), Is.EqualTo(new[] { best, 10, 12 }));
-        Assert.That(RunFolder.FindCheckpoint(_rig["run"]), Is.EqualTo(_rig.Checkpoint("run", best)));
+        Assert.That(SavedRun.FindCheckpoint(_rig["run"]), Is.EqualTo(_rig.Checkpoint("run", best)));
         Assert.That(TrainState.Load(_rig.Checkpoint("run", 12)).BestLoss, Is.EqualTo(recorder.Evaluations[best].Loss));
     }
 
@@ -61,7 +61,7 @@ public class TrainLoopTests
         // Evaluated at 4, 8 and 12, saved at 3, 6, 9 and 12.
         _rig.Train("run", "train.evaluateEvery=4", "train.checkpointEvery=3");
 
-        Assert.That(RunFolder.FindCheckpoint(_rig["run"]), Does.EndWith("step-000012"));
+        Assert.That(SavedRun.FindCheckpoint(_rig["run"]), Does.EndWith("step-000012"));
         Assert.That(TrainState.Load(_rig.Checkpoint("run", 9)).BestLoss, Is.Null);
     }
 
@@ -173,7 +173,7 @@ public class TrainLoopTests
 
         TrainSummary resumed = _rig.Resume("run");
         Assert.That((resumed.End, resumed.ValidationStep), Is.EqualTo((TrainEnd.Finished, (long?)12)));
-        Assert.That(RunFolder.FindCheckpoint(_rig["run"]), Does.EndWith("step-000012"));
+        Assert.That(SavedRun.FindCheckpoint(_rig["run"]), Does.EndWith("step-000012"));
         Assert.That(TrainState.Load(_rig.Checkpoint("run", 12)).BestLoss, Is.EqualTo(resumed.Validation!.Value.Loss));
     }
 

@@ -44,7 +44,7 @@ internal static class TrainCommand
         {
             try
             {
-                return TrainSession.Open(config, backend, folder ?? RunFolder.DefaultPath(config, DateTime.Now), note, cancel);
+                return TrainSession.Open(config, backend, folder ?? RunName.Unused(config, DateTime.Now), note, cancel);
             }
             catch (FolderInUseException) when (folder is null)
             {

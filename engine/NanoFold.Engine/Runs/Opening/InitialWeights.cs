@@ -26,7 +26,7 @@ internal static class InitialWeights
     /// </summary>
     public static SavedModel? Of(JsonObject tree)
         => tree["train"] is JsonObject train && train[InitHash] is null && ConfigJson.TextOf(train[Init]) is { Length: > 0 } path
-            ? SavedModel.Open(RunFolder.FindCheckpoint(path), weights: false)
+            ? SavedModel.Open(SavedRun.FindCheckpoint(path), weights: false)
             : null;
 
     /// <summary>What stands under all other settings: its preset, its model, its tokenizer.</summary>
@@ -56,7 +56,7 @@ internal static class InitialWeights
             return null;
         }
 
-        SavedModel start = SavedModel.Open(RunFolder.FindCheckpoint(path));
+        SavedModel start = SavedModel.Open(SavedRun.FindCheckpoint(path));
         ConfigProblem[] problems = [.. Problems(start, config.Model)];
         if (problems.Length > 0)
         {

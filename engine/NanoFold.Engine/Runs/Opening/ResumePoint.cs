@@ -11,7 +11,7 @@ public sealed record ResumePoint(string Run, long? Step)
     /// <exception cref="UserException">It is a checkpoint that lies in no run.</exception>
     public static ResumePoint Of(string path)
     {
-        if (!RunFolder.IsCheckpoint(path))
+        if (!SavedRun.IsCheckpoint(path))
         {
             return new ResumePoint(path, null);
         }

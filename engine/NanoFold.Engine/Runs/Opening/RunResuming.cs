@@ -26,7 +26,7 @@ internal static class RunResuming
         try
         {
             Checkpoint? checkpoint = point.Find(run.Checkpoints);
-            config = config is null ? RunFolder.LoadConfig(run.Path) : RunOpening.Checked(config);
+            config = config is null ? SavedRun.LoadConfig(run.Path) : RunOpening.Checked(config);
             (TrainState State, Tokenizer Tokenizer)? found = null;
             if (checkpoint is not null)
             {
@@ -71,7 +71,7 @@ internal static class RunResuming
         (RunConfig saved, TrainState state, Tokenizer tokenizer) = Read(run, checkpoint, () =>
         {
             TrainState state = TrainState.LoadSound(checkpoint.Path);
-            return (RunFolder.LoadConfig(checkpoint.Path), state, Tokenizer.Load(checkpoint.Path));
+            return (SavedRun.LoadConfig(checkpoint.Path), state, Tokenizer.Load(checkpoint.Path));
         });
         config = AsBegun(saved, config, run, checkpoint);
         Read(run, checkpoint, () =>
@@ -158,7 +158,7 @@ internal static class RunResuming
     // A text that has moved and a number of steps hold from now on; other keys for this start only.
     private static void Remember(RunFolder run, RunConfig config)
     {
-        RunConfig before = RunFolder.LoadConfig(run.Path);
+        RunConfig before = SavedRun.LoadConfig(run.Path);
         RunConfig after = before with
         {
             Data = before.Data with { Path = config.Data.Path, Validation = config.Data.Validation },

@@ -28,7 +28,7 @@ internal sealed record SavedModel(string Folder, RunConfig Config, Tokenizer Tok
             TrainState.LoadSound(folder, [RunConfig.FileName, Tokenizer.FileName, .. weights ? [ModelFile.Name] : Array.Empty<string>()]);
         }
 
-        RunConfig config = RunFolder.LoadConfig(folder);
+        RunConfig config = SavedRun.LoadConfig(folder);
         Tokenizer tokenizer = Tokenizer.Load(folder);
         int vocab = config.Model.Vocab == 0 ? tokenizer.Vocab : config.Model.Vocab;
         if (vocab < tokenizer.Vocab)

@@ -12,12 +12,12 @@ public static class SavedTokenizer
     {
         if (File.Exists(Path.Combine(path, RunConfig.FileName)) && !File.Exists(Path.Combine(path, Tokenizer.FileName)))
         {
-            path = RunFolder.FindCheckpoint(path);
+            path = SavedRun.FindCheckpoint(path);
         }
 
         string file = Directory.Exists(path) ? Path.Combine(path, Tokenizer.FileName) : path;
         string folder = Path.GetDirectoryName(Path.GetFullPath(file))!;
-        if (Path.GetFileName(file) == Tokenizer.FileName && RunFolder.IsCheckpoint(folder) && File.Exists(Path.Combine(folder, TrainState.FileName)))
+        if (Path.GetFileName(file) == Tokenizer.FileName && SavedRun.IsCheckpoint(folder) && File.Exists(Path.Combine(folder, TrainState.FileName)))
         {
             TrainState.LoadSound(folder, Tokenizer.FileName);
         }

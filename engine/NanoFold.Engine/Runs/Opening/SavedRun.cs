@@ -1,0 +1,63 @@
+using NanoFold.Engine.Checkpoints;
+using NanoFold.Engine.Configuration;
+
+namespace NanoFold.Engine.Runs;
+
+/// <summary>What lies in the folder of a run, for those who read it.</summary>
+public static class SavedRun
+{
+    /// <summary>Throws where there is no run to go on with.</summary>
+    public static void Require(string path)
+    {
+        if (!File.Exists(Path.Combine(path, RunConfig.FileName)))
+        {
+            throw new UserException(Directory.Exists(path)
+                ? $"{path}: is not a run folder (it has no {RunConfig.FileName}); --resume takes the folder that train wrote"
+                : $"{path}: there is no such run folder; --resume takes the folder that train wrote");
+        }
+    }
+
+    /// <summary>The configuration of a run or checkpoint folder.</summary>
+    public static RunConfig LoadConfig(string path)
+    {
+        try
+        {
+            return RunConfig.Load(path);
+        }
+        catch (ConfigException e)
+        {
+            throw new UserException($"{Path.Combine(path, RunConfig.FileName)}: is damaged: {e.Message}", e);
+        }
+    }
+
+    /// <summary>
+    /// The checkpoint that a path names: itself, or the best of a run folder, or its newest.
+    /// </summary>
+    public static string FindCheckpoint(string path)
+    {
+        if (!Directory.Exists(path))
+        {
+            throw new UserException(File.Exists(path)
+                ? $"{path}: is a file; name the folder of a run or checkpoint"
+                : $"{path}: there is no such run or checkpoint folder");
+        }
+
+        path = Path.TrimEndingDirectorySeparator(path);
+        if (IsCheckpoint(path))
+        {
+            return path;
+        }
+
+        var checkpoints = new CheckpointFolder(Path.Combine(path, RunFolder.CheckpointsFolder));
+        Checkpoint? found = checkpoints.Best()?.Checkpoint ?? checkpoints.Newest();
+        return found?.Path ?? throw new UserException($"{path}: holds no checkpoint; name a run folder of train, or one of its checkpoints");
+    }
+
+    /// <summary>Whether a path is that of a checkpoint, by its name or by what it holds.</summary>
+    internal static bool IsCheckpoint(string path)
+    {
+        string name = Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(path)));
+        return File.Exists(Path.Combine(path, ModelFile.Name))
+            || (CheckpointFolder.TryParseName(name, out _) && !File.Exists(Path.Combine(path, RunFolder.MetricsFile)));
+    }
+}
