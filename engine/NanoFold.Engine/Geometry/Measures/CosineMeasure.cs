@@ -7,10 +7,10 @@ namespace NanoFold.Engine.Geometry.Measures;
 public sealed record CosineMeasure : PointMeasure
 {
     /// <inheritdoc/>
-    public override string Legend => "cosine = mean over pairs of tokens, position 0 out";
+    public override string Legend => "cos = mean cosine over pairs of tokens, position 0 out";
 
     /// <inheritdoc/>
-    public override IReadOnlyList<FigureColumn> Columns => [new("meanCosineWithoutFirst", "cosine", "0.00")];
+    public override IReadOnlyList<FigureColumn> Columns => [new("meanCosineWithoutFirst", "cos", "0.00")];
 
     /// <inheritdoc/>
     public override double Work(in ProbeShape shape, int width) => 3.0 * shape.Points * width;

@@ -15,10 +15,10 @@ public sealed record TwoNNMeasure : PointMeasure
     public double Discard { get; init; } = TwoNN.DefaultDiscard;
 
     /// <inheritdoc/>
-    public override string Legend => "≈ Gauss = dimension of a Gaussian that TwoNN would measure the same";
+    public override string Legend => "Gauss = dimension of a Gaussian that TwoNN would measure the same";
 
     /// <inheritdoc/>
-    public override IReadOnlyList<FigureColumn> Columns => [new("dimension", "TwoNN", "0.0"), new("gaussianDimension", "≈ Gauss", "0")];
+    public override IReadOnlyList<FigureColumn> Columns => [new("dimension", "TwoNN", "0.0"), new("gaussianDimension", "Gauss", "0")];
 
     /// <inheritdoc/>
     public override int Neighbors => 2;
