@@ -26,4 +26,12 @@ internal static class Shards
     /// <summary>One document of the tokens 0, 1, … count − 1.</summary>
     public static TokenShard Counting(TempFolder folder, int count) =>
         Of(folder, Math.Max(1, count), marked: false, [.. Enumerable.Range(0, count)]);
+
+    /// <summary>Every token.</summary>
+    public static int[] All(TokenShard shard)
+    {
+        int[] tokens = new int[shard.Tokens];
+        shard.Copy(0, tokens);
+        return tokens;
+    }
 }

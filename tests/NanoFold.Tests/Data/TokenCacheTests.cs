@@ -33,8 +33,8 @@ public sealed class TokenCacheTests
         {
             Assert.That(data.FromCache, Is.False);
             Assert.That(data.Tokenizer.Vocab, Is.EqualTo(256));
-            Assert.That(All(data.Train), Is.EqualTo(text[..cut]));
-            Assert.That(All(data.Validation), Is.EqualTo(text[cut..]));
+            Assert.That(Shards.All(data.Train), Is.EqualTo(text[..cut]));
+            Assert.That(Shards.All(data.Validation), Is.EqualTo(text[cut..]));
             Assert.That(data.Validation.TextBytes, Is.EqualTo(text.Length - cut));
         });
     }
@@ -50,8 +50,8 @@ public sealed class TokenCacheTests
         var trainer = new BpeTrainer();
         trainer.Add(train);
         Assert.That(data.Tokenizer.Fingerprint, Is.EqualTo(trainer.Train(300).Fingerprint));
-        Assert.That(data.Tokenizer.Decode(All(data.Train)), Is.EqualTo(train));
-        int[] validation = All(data.Validation);
+        Assert.That(data.Tokenizer.Decode(Shards.All(data.Train)), Is.EqualTo(train));
+        int[] validation = Shards.All(data.Validation);
         Assert.That(data.Tokenizer.CountBytes(validation), Is.EqualTo(data.Validation.TextBytes));
         Assert.That(data.Tokenizer.CountBytes([-1, .. validation[1..]]), Is.EqualTo(data.Validation.TextBytes - data.Tokenizer.ByteLengths[validation[0]]));
     }
@@ -63,7 +63,7 @@ public sealed class TokenCacheTests
         int[] made;
         using (TokenDataset first = _cache.Open(Corpus.Open(path), TokenizerSpec.Bpe(300)))
         {
-            made = All(first.Train);
+            made = Shards.All(first.Train);
         }
 
         Corpus again = Corpus.Open(path);
@@ -71,7 +71,7 @@ public sealed class TokenCacheTests
         using TokenDataset second = _cache.Open(again, TokenizerSpec.Bpe(300), note: notes.Add);
         Assert.That((second.FromCache, again.IsRead), Is.EqualTo((true, false)));
         Assert.That(notes, Is.Empty);
-        Assert.That(All(second.Train), Is.EqualTo(made));
+        Assert.That(Shards.All(second.Train), Is.EqualTo(made));
         Assert.That(second.ContentHash, Is.EqualTo(again.Hash));
     }
 
@@ -145,7 +145,7 @@ public sealed class TokenCacheTests
             using TokenDataset data = _cache.Open(corpus, TokenizerSpec.Byte, config);
             Assert.That((data.HeldBack.Documents, data.HeldBack.AllDocuments, data.HeldBack.Bytes, data.HeldBack.AllBytes), Is.EqualTo((3, 30, 39L, 390L)));
             Assert.That(data.HeldBack.Names, Has.Count.EqualTo(3));
-            return data.Tokenizer.DecodeText(All(data.Validation));
+            return data.Tokenizer.DecodeText(Shards.All(data.Validation));
         }
     }
 
@@ -160,176 +160,6 @@ public sealed class TokenCacheTests
         Assert.That((data.FromCache, again.IsRead), Is.EqualTo((true, true)));
     }
 
-    [TestCase("train.tokens")]
-    [TestCase("validation.tokens")]
-    [TestCase("tokenizer.json")]
-    public void ADamagedEntryIsMadeAgain(string name)
-    {
-        string path = _folder.Write("a.txt", Samples.AllBytes);
-        _cache.Open(Corpus.Open(path), TokenizerSpec.Byte).Dispose();
-        string damaged = Directory.GetFiles(_cache.Folder, name, SearchOption.AllDirectories).Single();
-        File.WriteAllBytes(damaged, File.ReadAllBytes(damaged)[..^5]);
-        using TokenDataset again = _cache.Open(Corpus.Open(path), TokenizerSpec.Byte);
-        Assert.That(again.FromCache, Is.False);
-        Assert.That(All(again.Train), Has.Length.EqualTo(Samples.AllBytes.Length * 9 / 10));
-    }
-
-    /// <summary>Headers and lengths are as they were; only the content says another thing.</summary>
-    [TestCase("train.tokens", 64 + 10)]
-    [TestCase("validation.tokens", 64 + 1)]
-    [TestCase("tokenizer.json", 200)]
-    [TestCase("validation.txt", 0)]
-    [TestCase("SHA256SUMS", 5)]
-    public void OneChangedBitMakesAnEntryAnew(string name, int at)
-    {
-        Corpus corpus = Corpus.FromText("x", Samples.English + Samples.Chinese);
-        int[] made;
-        using (TokenDataset first = _cache.Open(corpus, TokenizerSpec.Bpe(300)))
-        {
-            made = All(first.Train);
-        }
-
-        string damaged = Directory.GetFiles(_cache.Folder, name, SearchOption.AllDirectories).Single();
-        byte[] bytes = File.ReadAllBytes(damaged);
-        bytes[at] ^= 1;
-        File.WriteAllBytes(damaged, bytes);
-        using (TokenDataset again = _cache.Open(corpus, TokenizerSpec.Bpe(300)))
-        {
-            Assert.That((again.FromCache, All(again.Train)), Is.EqualTo((false, made)));
-        }
-
-        using TokenDataset found = _cache.Open(corpus, TokenizerSpec.Bpe(300));
-        Assert.That(found.FromCache, Is.True);
-    }
-
-    /// <summary>An editor that keeps times, a copy with its times, a clock that was set: the text is another all the same.</summary>
-    [Test]
-    public void AChangeOfTheSameSizeAndTimeIsNoticed()
-    {
-        string path = _folder.Write("a.txt", new string('a', 500));
-        DateTime time = File.GetLastWriteTimeUtc(path);
-        string hash = Open();
-        Assert.That(Open(), Is.EqualTo(hash));
-
-        File.WriteAllText(path, new string('a', 250) + 'b' + new string('a', 249));
-        File.SetLastWriteTimeUtc(path, time);
-        Assert.That(Open(), Is.Not.EqualTo(hash));
-
-        string Open()
-        {
-            using TokenDataset data = _cache.Open(Corpus.Open(path), TokenizerSpec.Byte);
-            return data.ContentHash;
-        }
-    }
-
-    /// <summary>Of large texts a sample stands for the rest: at least every 256th part is looked at.</summary>
-    [TestCase(0, 1)]
-    [TestCase((int)FileSample.WholeBytes + 999, 1)]
-    [TestCase((int)FileSample.WholeBytes / 2, ((int)FileSample.WholeBytes / 255) + 4096)]
-    public void ASampleOfALargeTextHasItsBeginningAndEndAndEveryStretchBetween(int at, int length)
-    {
-        byte[] text = new byte[FileSample.WholeBytes + 1000];
-        string path = _folder.Write("a.txt", text);
-        string Hash() => FileSample.Hash([SourceFile.Of(path, "a.txt")]);
-        string before = Hash();
-        text.AsSpan(at, length).Fill(1);
-        File.WriteAllBytes(path, text);
-        Assert.That(Hash(), Is.Not.EqualTo(before));
-    }
-
-    [Test]
-    public void AChangeInOneOfManyFilesIsNoticed()
-    {
-        for (int i = 0; i < 40; i++)
-        {
-            _folder.Write($"many/{i:D2}.txt", $"text {i:D2}");
-        }
-
-        string hash = Open(), changed = _folder.At("many", "37.txt");
-        DateTime time = File.GetLastWriteTimeUtc(changed);
-        File.WriteAllText(changed, "text 38");
-        File.SetLastWriteTimeUtc(changed, time);
-        Assert.That(Open(), Is.Not.EqualTo(hash));
-
-        string Open()
-        {
-            using TokenDataset data = _cache.Open(Corpus.Open(_folder.At("many")), TokenizerSpec.Byte);
-            return data.ContentHash;
-        }
-    }
-
-    /// <summary>A process that was killed leaves pieces beside the entry; one that lives holds the entry's lock.</summary>
-    [Test]
-    public void PiecesOfKilledProcessesAreSwept()
-    {
-        _cache.Open(Corpus.FromText("x", "abc"), TokenizerSpec.Byte).Dispose();
-        string Piece(string name) => Directory.CreateDirectory(Path.Combine(_cache.Folder, $"{name}.tmp-{Guid.NewGuid():N}")).FullName;
-        string dead = Piece("dead"), other = Piece("dead"), living = Piece("living");
-        File.WriteAllText(Path.Combine(dead, "train.tokens"), "half");
-        string seen = Path.Combine(_cache.Folder, "seen", "a.tmp-b"), young = Path.Combine(_cache.Folder, "seen", "c.tmp-d");
-        File.WriteAllText(seen, "");
-        File.WriteAllText(young, "");
-        File.SetLastWriteTimeUtc(seen, DateTime.UtcNow.AddHours(-2));
-        using (new FileStream(Path.Combine(_cache.Folder, "living.lock"), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None))
-        {
-            _cache.Open(Corpus.FromText("x", "another"), TokenizerSpec.Byte).Dispose();
-        }
-
-        Assert.That(new[] { dead, other, living }.Select(Directory.Exists), Is.EqualTo(new[] { false, false, true }));
-        Assert.That((File.Exists(seen), File.Exists(young)), Is.EqualTo((false, true)));
-    }
-
-    [Test]
-    public void TwoAtOnceMakeItOnce()
-    {
-        Corpus corpus = Corpus.FromText("x", Samples.English);
-        using var ready = new Barrier(4);
-        bool[] cached = new bool[4];
-        Thread[] threads = [.. Enumerable.Range(0, 4).Select(i => new Thread(() =>
-        {
-            ready.SignalAndWait();
-            using TokenDataset data = new TokenCache(_cache.Folder).Open(corpus, TokenizerSpec.Bpe(300));
-            cached[i] = data.FromCache;
-        }))];
-        Array.ForEach(threads, thread => thread.Start());
-        Array.ForEach(threads, thread => thread.Join());
-        Assert.That(cached.Count(found => !found), Is.EqualTo(1));
-    }
-
-    [Test]
-    public void WaitsForWhoHoldsTheLock()
-    {
-        Corpus corpus = Corpus.FromText("x", Samples.English);
-        _cache.Open(corpus, TokenizerSpec.Byte).Dispose();
-        string path = Directory.GetFiles(_cache.Folder, "*.lock").Single();
-        Directory.Delete(path[..^5], recursive: true);
-        using var told = new ManualResetEventSlim();
-        using var cancel = new CancellationTokenSource();
-        Task<TokenDataset> waiting;
-        using (new FileStream(path, FileMode.Open, FileAccess.ReadWrite, FileShare.None))
-        {
-            waiting = Task.Run(() => _cache.Open(corpus, TokenizerSpec.Byte, note: line => told.Set()));
-            Assert.That(told.Wait(TimeSpan.FromSeconds(30)), Is.True);
-            Assert.That(waiting.IsCompleted, Is.False);
-
-            var impatient = Task.Run(() => _cache.Open(corpus, TokenizerSpec.Byte, note: _ => cancel.Cancel(), cancel: cancel.Token));
-            Assert.That(async () => await impatient, Throws.InstanceOf<OperationCanceledException>());
-        }
-
-        using TokenDataset data = waiting.Result;
-        Assert.That(data.FromCache, Is.False);
-    }
-
-    [Test]
-    public void ACancelledRunLeavesNoEntry()
-    {
-        using var cancel = new CancellationTokenSource();
-        Assert.That(
-            () => _cache.Open(Corpus.FromText("x", Samples.English), TokenizerSpec.Byte, note: _ => cancel.Cancel(), cancel: cancel.Token),
-            Throws.InstanceOf<OperationCanceledException>());
-        Assert.That(Directory.GetDirectories(_cache.Folder).Select(Path.GetFileName), Is.EqualTo(new[] { "seen" }));
-    }
-
     [Test]
     public void SeveralDocumentsAreMarkedWhereABpeIsLearned()
     {
@@ -337,8 +167,8 @@ public sealed class TokenCacheTests
         using TokenDataset data = _cache.Open(corpus, TokenizerSpec.Bpe(300), new DataConfig { ValidationFraction = 0.5 });
         int bos = data.Tokenizer.Bos!.Value;
         int eos = data.Tokenizer.Eos!.Value;
-        int[] train = All(data.Train);
-        int[] validation = All(data.Validation);
+        int[] train = Shards.All(data.Train);
+        int[] validation = Shards.All(data.Validation);
         int second = (int)data.Train.DocumentStart(1);
         Assert.Multiple(() =>
         {
@@ -356,7 +186,7 @@ public sealed class TokenCacheTests
     {
         using TokenDataset data = _cache.Open(Corpus.FromText("x", "abc", "def"), TokenizerSpec.Byte, new DataConfig { Documents = mode, ValidationFraction = 0 });
         Assert.That((data.Tokenizer.Vocab, data.Train.Marked), Is.EqualTo((vocab, marked)));
-        Assert.That(All(data.Train), Is.EqualTo(marked ? [256, 97, 98, 99, 257, 256, 100, 101, 102, 257] : new[] { 97, 98, 99, 100, 101, 102 }));
+        Assert.That(Shards.All(data.Train), Is.EqualTo(marked ? [256, 97, 98, 99, 257, 256, 100, 101, 102, 257] : new[] { 97, 98, 99, 100, 101, 102 }));
         Assert.That(data.Train.DocumentStart(1), Is.EqualTo(marked ? 5 : 3));
         Assert.That(data.Validation.Tokens, Is.Zero);
     }
@@ -373,7 +203,7 @@ public sealed class TokenCacheTests
     {
         using TokenDataset data = _cache.Open(Corpus.FromText("x", Samples.English), TokenizerSpec.Given(Samples.Bpe), new DataConfig { ValidationFraction = 1 });
         Assert.That(data.Tokenizer.Fingerprint, Is.EqualTo(Samples.Bpe.Fingerprint));
-        Assert.That(All(data.Validation), Is.EqualTo(Samples.Bpe.Encode(Samples.English)));
+        Assert.That(Shards.All(data.Validation), Is.EqualTo(Samples.Bpe.Encode(Samples.English)));
         Assert.That(
             () => _cache.Open(Corpus.FromText("x", "a"), TokenizerSpec.Given(Samples.Bpe), new DataConfig { Documents = DocumentMode.Mark }),
             Throws.TypeOf<UserException>().With.Message.Contains("no BOS and EOS"));
@@ -384,8 +214,8 @@ public sealed class TokenCacheTests
     {
         using TokenDataset data = _cache.Open(
             Corpus.FromText("x", "train"), TokenizerSpec.Byte, validation: Corpus.FromText("v", "check"));
-        Assert.That(data.Tokenizer.DecodeText(All(data.Train)), Is.EqualTo("train"));
-        Assert.That(data.Tokenizer.DecodeText(All(data.Validation)), Is.EqualTo("check"));
+        Assert.That(data.Tokenizer.DecodeText(Shards.All(data.Train)), Is.EqualTo("train"));
+        Assert.That(data.Tokenizer.DecodeText(Shards.All(data.Validation)), Is.EqualTo("check"));
     }
 
     [Test]
@@ -419,14 +249,7 @@ public sealed class TokenCacheTests
     {
         var config = new DataConfig { Validation = _folder.Write("v.txt", "check"), ValidationFraction = 0.3, Documents = DocumentMode.Mark };
         using TokenDataset data = _cache.Open(Corpus.FromText("x", "train"), TokenizerSpec.Byte, config);
-        Assert.That(All(data.Train), Is.EqualTo(new[] { 256, 't', 'r', 'a', 'i', 'n', 257 }));
-        Assert.That(All(data.Validation), Is.EqualTo(new[] { 256, 'c', 'h', 'e', 'c', 'k', 257 }));
-    }
-
-    private static int[] All(TokenShard shard)
-    {
-        int[] tokens = new int[shard.Tokens];
-        shard.Copy(0, tokens);
-        return tokens;
+        Assert.That(Shards.All(data.Train), Is.EqualTo(new[] { 256, 't', 'r', 'a', 'i', 'n', 257 }));
+        Assert.That(Shards.All(data.Validation), Is.EqualTo(new[] { 256, 'c', 'h', 'e', 'c', 'k', 257 }));
     }
 }
