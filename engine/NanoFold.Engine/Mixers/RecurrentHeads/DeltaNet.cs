@@ -50,7 +50,7 @@ internal class DeltaNet : RecurrentHeadsMixer
 
     protected override IReadOnlyList<TapPoint> OwnPoints => [new("attn.hook_beta", "B T H")];
 
-    protected override Tensor Feature(Tape tape, Tensor x) => RmsNormOp.ToLength(tape, x, LengthEpsilon);
+    protected override Tensor Normed(Tape tape, Tensor x) => RmsNormOp.ToLength(tape, x, LengthEpsilon);
 
     protected override Tensor Beta(Tape tape, Tensor x)
     {

@@ -61,8 +61,7 @@ internal sealed class GatedDeltaNet : DeltaNet
         _decay = new StepDecay(Builder, Shape.Heads, leastRate: 0);
     }
 
-    protected override IReadOnlyList<TapPoint> OwnPoints => [new("attn.hook_decay", "B T H"), .. base.OwnPoints];
+    protected override IReadOnlyList<TapPoint> OwnPoints => [.. StepDecay.Points("H"), .. base.OwnPoints];
 
-    protected override Tensor Decay(Tape tape, Tensor x) =>
-        Tap.At(tape, "hook_decay", _decay.Decay(tape, _decay.Step(tape, _step.Forward(tape, x))));
+    protected override Tensor Decay(Tape tape, Tensor x) => _decay.Decay(tape, _decay.Step(tape, _step.Forward(tape, x)));
 }

@@ -18,7 +18,7 @@ public sealed record LinearAttentionConfig : RecurrentHeadsConfig
 internal sealed class LinearAttention(ModuleBuilder builder, HeadShape shape)
     : RecurrentHeadsMixer(builder, shape, new RecurrentHeadsParts(Convolution: null, HasNorm: false, HasGate: false), Recurrence(builder, shape))
 {
-    protected override Tensor Feature(Tape tape, Tensor x) => ActivationOp<EluPlusOne>.Record(tape, x);
+    protected override Tensor Feature(ForwardContext context, Tensor x) => ActivationOp<EluPlusOne>.Record(context.Tape, x);
 
     protected override Tensor Recur(ForwardContext context, Tensor q, Tensor k, Tensor v, Tensor decay, Tensor beta) =>
         NormalizedOp.Record(context.Tape, base.Recur(context, q, k, WithOneOp.Record(context.Tape, v), decay, beta));

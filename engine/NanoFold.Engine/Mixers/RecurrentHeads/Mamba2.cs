@@ -100,8 +100,7 @@ internal sealed class Mamba2 : Mixer
         new("attn.hook_q", $"B T 1 {_state}"),
         new("attn.hook_k", $"B T 1 {_state}"),
         new("attn.hook_v", $"B T {_heads} {_channels / _heads}"),
-        new("attn.hook_step", $"B T {_heads}"),
-        new("attn.hook_decay", $"B T {_heads}"),
+        .. StepDecay.Points($"{_heads}"),
         new("attn.hook_gate_pre", $"B T {_channels}"),
         new("attn.hook_z", $"B T {_channels}"),
     ];
@@ -115,9 +114,8 @@ internal sealed class Mamba2 : Mixer
         Tensor v = Tap.At(tape, "hook_v", convolved.Slice(2, 0, _channels).SplitLast(_heads));
         Tensor k = Tap.At(tape, "hook_k", convolved.Slice(2, _channels, _state).SplitLast(1));
         Tensor q = Tap.At(tape, "hook_q", convolved.Slice(2, _channels + _state, _state).SplitLast(1));
-        Tensor step = Tap.At(tape, "hook_step", _decay.Step(tape, projected.Slice(2, 2 * _channels + 2 * _state, _heads)));
-        Tensor decay = Tap.At(tape, "hook_decay", _decay.Decay(tape, step));
-        Tensor y = _recurrence.Run(context, q, k, MultiplyOp.Record(tape, v, step.SplitLast(_heads)), decay);
+        Tensor step = _decay.Step(tape, projected.Slice(2, 2 * _channels + 2 * _state, _heads));
+        Tensor y = _recurrence.Run(context, q, k, MultiplyOp.Record(tape, v, step.SplitLast(_heads)), _decay.Decay(tape, step));
         // A copy first: parameters stay in single precision where activations have 16 bits.
         Tensor skip = BroadcastOp.Record(tape, tape.Use(_skip).Reshape(1, 1, _heads, 1), 1, 1, _heads, 1);
         y = AddOp.Record(tape, y, MultiplyOp.Record(tape, v, skip)).Reshape(x[0], x[1], _channels);

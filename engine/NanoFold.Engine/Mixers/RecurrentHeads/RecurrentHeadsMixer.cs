@@ -14,7 +14,7 @@ internal sealed record RecurrentHeadsParts(int? Convolution, bool HasNorm, bool 
 
 /// <summary>
 /// What kinds of recurrent heads share: projections q [H·D, C], k [G·D, C], v [G·DV, C], o [C, H·DV], optional QK-norm, the recurrence, norm and gate. Keys and values
-/// of G below H serve several query heads each. A variant changes queries and keys (<see cref="Feature"/>), and says how states fade (<see cref="Decay"/>) and are
+/// of G below H serve several query heads each. A variant changes queries and keys (<see cref="Normed"/>, <see cref="Feature"/>), and says how states fade (<see cref="Decay"/>) and are
 /// written to (<see cref="Beta"/>).
 /// </summary>
 internal abstract class RecurrentHeadsMixer : Mixer
@@ -88,10 +88,10 @@ internal abstract class RecurrentHeadsMixer : Mixer
             k = _keyNorm!.Forward(tape, k);
         }
 
-        q = Tap.At(tape, "hook_q", Feature(tape, q));
-        k = Tap.At(tape, "hook_k", Feature(tape, k));
+        q = Tap.At(tape, "hook_q", Normed(tape, q));
+        k = Tap.At(tape, "hook_k", Normed(tape, k));
         v = Tap.At(tape, "hook_v", v);
-        Tensor y = Recur(context, Placed(context, q), Repeated(tape, Placed(context, k), q[2]), Repeated(tape, v, Shape.Heads), Decay(tape, x), Beta(tape, x));
+        Tensor y = Recur(context, Feature(context, q), Repeated(tape, Feature(context, k), q[2]), Repeated(tape, v, Shape.Heads), Decay(tape, x), Beta(tape, x));
         y = _norm?.Forward(tape, y) ?? y;
         if (_gate is not null)
         {
@@ -106,11 +106,11 @@ internal abstract class RecurrentHeadsMixer : Mixer
     public override IEnumerable<StateSlot> State(int batch, int chunk) =>
         [_recurrence.State(batch), .. _query.State(batch), .. _key.State(batch), .. _value.State(batch)];
 
-    /// <summary>What becomes of queries and keys [B, T, .., D].</summary>
-    protected virtual Tensor Feature(Tape tape, Tensor x) => x;
+    /// <summary>Queries or keys [B, T, .., D] as their points show them.</summary>
+    protected virtual Tensor Normed(Tape tape, Tensor x) => x;
 
-    /// <summary>Queries or keys with what depends on their position.</summary>
-    protected virtual Tensor Placed(ForwardContext context, Tensor x) => x;
+    /// <summary>What becomes of queries or keys after their points.</summary>
+    protected virtual Tensor Feature(ForwardContext context, Tensor x) => x;
 
     /// <summary>Logarithms of the decays: none, [H], [B, T, H] or [B, T, H, D].</summary>
     protected virtual Tensor Decay(Tape tape, Tensor x) => default;

@@ -48,7 +48,7 @@ internal sealed class Retention : RecurrentHeadsMixer
         _decay = Builder.Table($"retention {shape.Heads}", Layout.Of(shape.Heads), () => [.. Enumerable.Range(0, shape.Heads).Select(h => Math.Log(1 - Math.Pow(2, -5 - h)))]);
     }
 
-    protected override Tensor Placed(ForwardContext context, Tensor x) => _rotary.Forward(context, x);
+    protected override Tensor Feature(ForwardContext context, Tensor x) => _rotary.Forward(context, x);
 
     protected override Tensor Decay(Tape tape, Tensor x) => tape.Use(_decay);
 }

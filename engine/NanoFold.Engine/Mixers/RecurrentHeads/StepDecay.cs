@@ -1,6 +1,7 @@
 using NanoFold.Engine.Autograd;
 using NanoFold.Engine.Modules;
 using NanoFold.Engine.Ops;
+using NanoFold.Engine.Taps;
 using NanoFold.Engine.Tensors;
 using NanoFold.Kernels;
 
@@ -28,15 +29,21 @@ internal sealed class StepDecay
         _bias = builder.Add("dt_bias", Layout.Of(heads), ParameterRole.Vector, Initializer.StepOfLogUniform(LeastStep, MostStep));
     }
 
+    /// <summary>Its points, for heads of that letter or number.</summary>
+    public static IReadOnlyList<TapPoint> Points(string heads) => [new("attn.hook_step_pre", $"B T {heads}"), new("attn.hook_decay", $"B T {heads}")];
+
     /// <summary>The steps of a [B, T, H].</summary>
-    public Tensor Step(Tape tape, Tensor a) =>
-        ActivationOp<Softplus>.Record(tape, AddOp.Record(tape, a, BroadcastOp.Record(tape, tape.Use(_bias).Reshape(1, 1, _heads), a[0], a[1], _heads)));
+    public Tensor Step(Tape tape, Tensor a)
+    {
+        Tensor bias = BroadcastOp.Record(tape, tape.Use(_bias).Reshape(1, 1, _heads), a[0], a[1], _heads);
+        return ActivationOp<Softplus>.Record(tape, Tap.At(tape, "hook_step_pre", AddOp.Record(tape, a, bias)));
+    }
 
     /// <summary>Logarithms of the decays over some steps [B, T, H].</summary>
     public Tensor Decay(Tape tape, Tensor step)
     {
         // A copy first: parameters stay in single precision where activations have 16 bits.
         Tensor rate = BroadcastOp.Record(tape, tape.Use(_rate).Reshape(1, 1, _heads), 1, 1, _heads);
-        return MultiplyOp.Record(tape, step, ActivationOp<NegativeExp>.Record(tape, rate));
+        return Tap.At(tape, "hook_decay", MultiplyOp.Record(tape, step, ActivationOp<NegativeExp>.Record(tape, rate)));
     }
 }
