@@ -11,6 +11,7 @@ using NanoFold.Kernels.Cpu.Reduce;
 using NanoFold.Kernels.Cpu.Rope;
 using NanoFold.Kernels.Cpu.Rows;
 using NanoFold.Kernels.Cpu.Time;
+using NanoFold.Kernels.Cpu.Time.Selective;
 
 namespace NanoFold.Kernels.Cpu;
 
@@ -35,6 +36,7 @@ internal static class CpuKernels
         new CpuAlong(context),
         new CpuIntegers(context),
         new CpuScan(context),
+        new CpuSelectiveScan(context),
         new CpuConvolution(context),
         new CpuContinuation(context),
         new CpuRecurrent<Rnn>(context),
