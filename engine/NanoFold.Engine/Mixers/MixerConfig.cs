@@ -21,6 +21,8 @@ namespace NanoFold.Engine.Mixers;
 [JsonDerivedType(typeof(Mamba2Config), "mamba2")]
 [JsonDerivedType(typeof(RetentionConfig), "retention")]
 [JsonDerivedType(typeof(GruConfig), "gru")]
+[JsonDerivedType(typeof(MambaConfig), "mamba")]
+[JsonDerivedType(typeof(RnnConfig), "rnn")]
 [JsonDerivedType(typeof(ConvolutionConfig), "convolution")]
 [JsonDerivedType(typeof(NoneConfig), "none")]
 public abstract record MixerConfig
