@@ -15,6 +15,8 @@ namespace NanoFold.Engine.Mixers;
 [JsonDerivedType(typeof(GatedAttentionConfig), "gated-attention")]
 [JsonDerivedType(typeof(TopKConfig), "top-k")]
 [JsonDerivedType(typeof(GruConfig), "gru")]
+[JsonDerivedType(typeof(MambaConfig), "mamba")]
+[JsonDerivedType(typeof(RnnConfig), "rnn")]
 [JsonDerivedType(typeof(ConvolutionConfig), "convolution")]
 [JsonDerivedType(typeof(NoneConfig), "none")]
 public abstract record MixerConfig

@@ -7,10 +7,12 @@ using NanoFold.Kernels.Cpu.Loss;
 using NanoFold.Kernels.Cpu.Norm;
 using NanoFold.Kernels.Cpu.Optimizers;
 using NanoFold.Kernels.Cpu.Pointwise;
+using NanoFold.Kernels.Cpu.RecurrentHeads;
 using NanoFold.Kernels.Cpu.Reduce;
 using NanoFold.Kernels.Cpu.Rope;
 using NanoFold.Kernels.Cpu.Rows;
 using NanoFold.Kernels.Cpu.Time;
+using NanoFold.Kernels.Cpu.Time.Selective;
 
 namespace NanoFold.Kernels.Cpu;
 
@@ -36,8 +38,10 @@ internal static class CpuKernels
         new CpuAlong(context),
         new CpuIntegers(context),
         new CpuScan(context),
+        new CpuSelectiveScan(context),
         new CpuConvolution(context),
         new CpuContinuation(context),
+        new CpuRecurrentHeads(context),
         new CpuRecurrent<Rnn>(context),
         new CpuRecurrent<Gru>(context),
         new CpuRecurrent<Lstm>(context),

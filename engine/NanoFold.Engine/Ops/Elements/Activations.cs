@@ -80,13 +80,7 @@ public readonly struct Softplus : IActivation
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public V Value<V>(V x)
         where V : struct, ILane<V>
-    {
-        // max(x, 0) + ln(1 + e) with e = e^−|x|. What 1 + e rounds e to is divided out again: ln(1 + e) = ln u · e / (u − 1) with u = 1 + e.
-        V e = V.Exp(-V.Abs(x));
-        V u = V.Constant(1) + e, rounded = u - V.Constant(1);
-        V logarithm = V.SelectGreater(rounded, V.Constant(0), V.Log(u) * (e / V.Max(rounded, V.Constant(1e-30))), e);
-        return V.Max(V.Constant(0), x) + logarithm;
-    }
+        => LaneFormulas.Softplus(x);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public V Value<V>(V x, out V derivative)
@@ -95,4 +89,65 @@ public readonly struct Softplus : IActivation
         derivative = default(Sigmoid).Value(x);
         return Value(x);
     }
+}
+
+/// <summary>ln σ(x) = −ln(1 + e⁻ˣ).</summary>
+public readonly struct LogSigmoid : IActivation
+{
+    public static string Name => "log-sigmoid";
+
+    public static double Reference(double x) => Math.Min(x, 0) - Math.Log(1 + Math.Exp(-Math.Abs(x)));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public V Value<V>(V x)
+        where V : struct, ILane<V>
+        => -default(Softplus).Value(-x);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public V Value<V>(V x, out V derivative)
+        where V : struct, ILane<V>
+    {
+        derivative = default(Sigmoid).Value(-x);
+        return Value(x);
+    }
+}
+
+/// <summary>elu(x) + 1, which is positive: x + 1 where x is positive, eˣ elsewhere (the feature map of arXiv 2006.16236).</summary>
+public readonly struct EluPlusOne : IActivation
+{
+    public static string Name => "elu-plus-one";
+
+    public static double Reference(double x) => x > 0 ? x + 1 : Math.Exp(x);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public V Value<V>(V x)
+        where V : struct, ILane<V>
+        => Value(x, out _);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public V Value<V>(V x, out V derivative)
+        where V : struct, ILane<V>
+    {
+        V zero = V.Constant(0), one = V.Constant(1), power = V.Exp(V.Min(x, zero));
+        derivative = V.SelectGreater(x, zero, one, power);
+        return V.SelectGreater(x, zero, x + one, power);
+    }
+}
+
+/// <summary>−eˣ, the rate of a decay that is learned by its logarithm.</summary>
+public readonly struct NegativeExp : IActivation
+{
+    public static string Name => "negative-exp";
+
+    public static double Reference(double x) => -Math.Exp(x);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public V Value<V>(V x)
+        where V : struct, ILane<V>
+        => -V.Exp(x);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public V Value<V>(V x, out V derivative)
+        where V : struct, ILane<V>
+        => derivative = Value(x);
 }

@@ -1,5 +1,3 @@
-using System.Text.Json;
-using NanoFold.Engine.Configuration;
 using NanoFold.Engine.FeedForward;
 using NanoFold.Engine.Model;
 using NanoFold.Tests.Suites;
@@ -27,34 +25,6 @@ internal sealed class Moe : FeedForwardReference
             },
         }),
     ];
-
-    public override FeedForwardConfig Read(JsonElement config)
-    {
-        // Options are members of the config, or of an object of their own; those that are not there are as usual.
-        JsonElement options = config.TryGetProperty("feedForwardOptions", out JsonElement own) ? own : config;
-        bool Has(string key, out JsonElement value) =>
-            (options.TryGetProperty(key, out value) || config.TryGetProperty(key, out value)) && value.ValueKind is not (JsonValueKind.Null or JsonValueKind.Undefined);
-        int Number(string key, int usual) => Has(key, out JsonElement value) ? value.GetInt32() : usual;
-        double? Real(string key) => Has(key, out JsonElement value) ? value.GetDouble() : null;
-        string Word(string key, string usual) => Has(key, out JsonElement value) ? value.GetString()! : usual;
-        return new MoeConfig
-        {
-            Experts = Number("experts", 8),
-            Active = Number("active", 2),
-            Shared = Number("shared", 0),
-            Routing = Enum.Parse<RouterKind>(Word("routing", "softmax"), ignoreCase: true),
-            BalanceLoss = Real("balanceLoss"),
-            ZLoss = Real("zLoss"),
-            Renormalize = Has("renormalize", out JsonElement renormalize) ? renormalize.GetBoolean() : null,
-            RouteScale = Real("routeScale") ?? 1,
-            Groups = Number("groups", 1),
-            ActiveGroups = Number("activeGroups", 0),
-            Capacity = Real("capacity") ?? 0,
-            DenseLayers = Number("denseLayers", 0),
-            DenseHidden = Number("denseHidden", 0),
-            Activation = (DenseConfig)Activator.CreateInstance(Variant.Of<FeedForwardConfig>().Single(v => v.Kind == Word("activation", "swiglu")).Type)!,
-        };
-    }
 
     public override double[] Forward(FeedForwardConfig feedForward, NaiveLayer layer, double[] x)
     {
