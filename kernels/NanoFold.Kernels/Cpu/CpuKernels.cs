@@ -30,6 +30,7 @@ internal static class CpuKernels
         new CpuLinearCrossEntropy(context),
         new CpuOptimizer(context),
         new CpuExpertRouting(context),
+        new CpuExpertChoice(context),
         new CpuRouterLoss(context),
         new CpuMemoryRead(context),
         new CpuMaximum(context),
