@@ -39,6 +39,7 @@ internal static class PlanCommand
             ["  embedding", Display.Count(cost.Embedding)],
             ["  mixers", Display.Count(cost.Mixer)],
             ["  feed-forwards", Display.Count(cost.FeedForward)],
+            .. cost.Residual > 0 ? (string[][])[["  residual connections", Display.Count(cost.Residual)]] : [],
             ["  norms", Display.Count(cost.Norms)],
             [config.Model.Tied ? "  head (tied)" : "  head", Display.Count(cost.Head)]);
         PlanProfile passes = memory.Passes;
@@ -74,6 +75,7 @@ internal static class PlanCommand
                 ["embedding"] = cost.Embedding,
                 ["mixer"] = cost.Mixer,
                 ["feedForward"] = cost.FeedForward,
+                ["residual"] = cost.Residual,
                 ["norms"] = cost.Norms,
                 ["head"] = cost.Head,
             },
