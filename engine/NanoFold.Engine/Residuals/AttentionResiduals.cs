@@ -24,15 +24,14 @@ public sealed record AttentionResidualsConfig : ResidualConfig
 internal sealed class AttentionResiduals : Residual
 {
     private readonly DepthRead _end;
-    private readonly Table _minus;
-    private readonly Table _plus;
+    private readonly Table _shares;
     private int _values = 1;
 
     public AttentionResiduals(ModuleBuilder builder)
     {
         _end = new DepthRead(builder, "final_residual");
-        _minus = builder.Table("minus", Layout.Of(1, 1), () => [-1]);
-        _plus = builder.Table("plus", Layout.Of(1), () => [1]);
+        int most = (2 * builder.Model.Layers) + 1;
+        _shares = builder.Table($"shares.{most}", Layout.Of(most), () => [.. Enumerable.Range(1, most).Select(count => 1.0 / count)]);
     }
 
     public override IReadOnlyList<TapPoint> EndPoints => _end.TapPoints(_values);
@@ -49,21 +48,15 @@ internal sealed class AttentionResiduals : Residual
         }
 
         bool isEdited = Tap.IsEdited(tape, name);
-        Tensor newest = stream[^1], earlier = stream.Count > 1 ? stream.SkipLast(1).Aggregate((sum, value) => AddOp.Record(tape, sum, value)) : default;
-        Tensor all = Tap.At(tape, name, earlier.IsNone ? newest : AddOp.Record(tape, earlier, newest));
+        Tensor sum = Tap.At(tape, name, stream.Aggregate((sum, value) => AddOp.Record(tape, sum, value)));
         if (!isEdited)
         {
             return stream;
         }
 
-        // As if the newest of them were another, so that the sum is the edited one.
-        if (!earlier.IsNone)
-        {
-            (int batch, int time, int width) = (earlier[0], earlier[1], earlier[2]);
-            all = MixStreamsOp.Record(tape, tape.Use(_minus), earlier.Reshape(batch, time, 1, width), tape.Use(_plus), all).Reshape(batch, time, width);
-        }
-
-        return [.. stream.SkipLast(1), all];
+        int count = stream.Count, batch = sum[0], time = sum[1], width = sum[2];
+        Tensor share = MixStreamsOp.Record(tape, tape.Use(_shares).Slice(0, count - 1, 1).Reshape(1, 1), sum.Reshape(batch, time, 1, width));
+        return [.. Enumerable.Repeat(share.Reshape(batch, time, width), count)];
     }
 
     public override Tensor End(ForwardContext context, IReadOnlyList<Tensor> stream) => _end.Forward(context.Tape, stream);

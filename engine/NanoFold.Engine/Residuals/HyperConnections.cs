@@ -35,16 +35,14 @@ internal sealed class HyperConnections : Residual
 {
     private readonly HyperConnectionsConfig _config;
     private readonly Table _sum;
-    private readonly Table _evenly;
-    private readonly Table _apart;
+    private readonly Table _shares;
 
     public HyperConnections(ModuleBuilder builder, HyperConnectionsConfig config)
     {
         _config = config;
         int n = config.Streams;
         _sum = builder.Table($"streams.{n}.sum", Layout.Of(1, n), () => Filled(n, 1));
-        _evenly = builder.Table($"streams.{n}.evenly", Layout.Of(n), () => Filled(n, 1.0 / n));
-        _apart = builder.Table($"streams.{n}.apart", Layout.Of(n, n), () => [.. Enumerable.Range(0, n * n).Select(k => (k / n == k % n ? 1 : 0) - (1.0 / n))]);
+        _shares = builder.Table($"streams.{n}.shares", Layout.Of(n, 1), () => Filled(n, 1.0 / n));
     }
 
     public override IReadOnlyList<TapPoint> StreamPoints(string place) => [new($"hook_streams_{place}", $"B T {_config.Streams} C"), .. base.StreamPoints(place)];
@@ -66,8 +64,7 @@ internal sealed class HyperConnections : Residual
         {
             bool isEdited = Tap.IsEdited(tape, name);
             Tensor sum = Tap.At(tape, name, End(context, [x]));
-            // What an edit adds is spread evenly, so that the sum is the edited one: x_i − mean(x) + sum / n.
-            x = isEdited ? MixStreamsOp.Record(tape, tape.Use(_apart), x, tape.Use(_evenly), sum) : x;
+            x = isEdited ? MixStreamsOp.Record(tape, tape.Use(_shares), sum.Reshape(x[0], x[1], 1, x[3])) : x;
         }
 
         return [x];

@@ -25,8 +25,8 @@ public abstract class Residual
     public virtual IReadOnlyList<Tensor> Begin(ForwardContext context, Tensor embedding) => [embedding];
 
     /// <summary>
-    /// Names the stream at a place. <c>hook_resid_…</c> [B, T, C] means for tools what it means where sub-blocks add: all that was written so far, summed. An
-    /// editor's value takes its place.
+    /// Names the stream at a place. <c>hook_resid_…</c> [B, T, C] means for tools what it means where sub-blocks add: all that was written so far, summed. Where an
+    /// editor replaces it, the sum is split evenly among what is carried, so that nothing of before gets past the edit.
     /// </summary>
     /// <returns>The stream, or what an editor made of it.</returns>
     public abstract IReadOnlyList<Tensor> At(ForwardContext context, string place, IReadOnlyList<Tensor> stream);

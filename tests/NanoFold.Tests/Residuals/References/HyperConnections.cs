@@ -1,6 +1,5 @@
 using NanoFold.Engine.Mixers;
 using NanoFold.Engine.Model;
-using NanoFold.Engine.Modules;
 using NanoFold.Engine.Residuals;
 using NanoFold.Tests.Suites;
 
@@ -16,7 +15,7 @@ internal sealed class HyperConnections : ResidualReference
     public override IEnumerable<(string Name, ModelConfig Model)> Variants(ResidualConfig tiny, ModelConfig small) =>
     [
         .. base.Variants(tiny, small),
-        ("hyper-connections free", small with { Residual = new HyperConnectionsConfig { Streams = 3, Sinkhorn = 0 }, Norm = NormKind.Layer, Bias = true }),
+        ("hyper-connections free", small with { Residual = new HyperConnectionsConfig { Streams = 3, Sinkhorn = 0 }, Bias = true }),
         ("hyper-connections, not every layer mixes", small with
         {
             Residual = new HyperConnectionsConfig { Sinkhorn = 1 }, Pattern = [new BlockConfig { Mixer = new NoneConfig() }, new BlockConfig()],
