@@ -47,11 +47,23 @@ internal static class AttentionChecks
         }
     }
 
-    public static void Grouping(string op, int heads, int keyHeads)
+    /// <summary>As <see cref="Shape"/>, and contiguous.</summary>
+    public static void Dense(string op, string name, in View view, DType type, ReadOnlySpan<int> shape)
+    {
+        Shape(op, name, view, type, shape);
+        Contiguous(op, name, view);
+    }
+
+    public static void Grouping(string op, int heads, int keyHeads, int valueHeads)
     {
         if (heads % keyHeads != 0)
         {
             Checks.Throw(op, $"{heads} query heads are not a multiple of {keyHeads} key heads");
+        }
+
+        if (keyHeads % valueHeads != 0)
+        {
+            Checks.Throw(op, $"{keyHeads} key heads are not a multiple of {valueHeads} value heads");
         }
     }
 

@@ -46,7 +46,7 @@ internal readonly unsafe struct TopKBackwardWork(CpuContext context, AttentionPr
 
         if (plan.Parts == 1)
         {
-            gradients.WriteKeys<V>(sums, batch, 0, problem.Keys, keyHead);
+            gradients.WriteKeys<V>(problem, sums, batch, 0, problem.Keys, keyHead);
         }
     }
 
@@ -88,7 +88,7 @@ internal readonly unsafe struct TopKBackwardWork(CpuContext context, AttentionPr
             double dp = HeadRow.Dot<V>(dy, problem.V.Row<V>(batch, indices[i], keyHead), problem.ValueDepth);
             V ds = V.Constant(weight * (dp - delta) * problem.Scale);
             HeadRow.AddScaled(ds, k, scratch.QuerySum, problem.Depth);
-            HeadRow.AddScaled(ds, q, sums.Key<V>(indices[i]), problem.Depth);
+            HeadRow.AddScaled(ds, q, sums.Key<V>(0, indices[i]), problem.Depth);
             HeadRow.AddScaled(V.Splat(scratch.Weights, i), dy, sums.Value<V>(indices[i]), problem.ValueDepth);
         }
 
