@@ -54,14 +54,14 @@ public sealed record TopKConfig : AttentionFamilyConfig
 
 internal sealed class TopKAttention(ModuleBuilder builder, HeadShape shape, int topK) : AttentionMixer(builder, shape)
 {
-    protected override Tensor Cached(ForwardContext context, AttentionInput input, (Tensor Keys, Tensor Values) cache) =>
+    protected override Tensor Cached(ForwardContext context, AttentionInput input, AttentionCache cache) =>
         CachedAttentionOp.Record(context.Tape, input.Q, input.K, input.V, cache, context.Positions, context.Counts, Scale, Visibility, topK);
 
     protected override Tensor Pattern(ForwardContext context, AttentionInput input) =>
-        AttentionOp.Pattern(context.Tape, input.Q, input.K, Scale, Seen(context), topK);
+        AttentionOp.Pattern(context.Tape, input.Q, input.K, Scale, Seen(context), topK: topK);
 
     protected override Tensor PatternRows(ForwardContext context, AttentionInput input, Tensor rows) =>
-        PatternRowsOp.Record(context.Tape, input.Q, input.K, rows, Scale, Seen(context), topK);
+        PatternRowsOp.Record(context.Tape, input.Q, input.K, rows, Scale, Seen(context), topK: topK);
 
     protected override Tensor Fused(ForwardContext context, AttentionInput input) =>
         TopKAttentionOp.Record(context.Tape, input.Q, input.K, input.V, Scale, topK, Seen(context));

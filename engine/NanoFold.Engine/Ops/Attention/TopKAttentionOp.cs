@@ -21,7 +21,7 @@ public sealed class TopKAttentionOp(IKernel<TopKAttentionCall> kernel, IKernel<T
         AttentionOp.CheckShapes("top-k-attention", q, k, v);
         if (tape.Backend.Find<TopKAttentionCall>() is not { } kernel)
         {
-            return AttentionOp.Weigh(tape, AttentionOp.Pattern(tape, q, k, scale, visibility, topK), v);
+            return AttentionOp.Weigh(tape, AttentionOp.Pattern(tape, q, k, scale, visibility, topK: topK), v);
         }
 
         var op = new TopKAttentionOp(kernel, tape.Backend.Require<TopKAttentionBackwardCall>(), scale, visibility);
