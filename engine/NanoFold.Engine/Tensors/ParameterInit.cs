@@ -24,10 +24,30 @@ internal static class ParameterInit
 
     private static void Draw(float[] values, Parameter parameter, ulong seed)
     {
+        if (parameter.Initializer.Given is { } given)
+        {
+            for (int i = 0; i < values.Length; i++)
+            {
+                values[i] = (float)given[i % given.Count];
+            }
+
+            return;
+        }
+
         (InitializerKind kind, double value, double high) = parameter.Initializer;
         if (kind == InitializerKind.Constant)
         {
             Array.Fill(values, (float)value);
+            return;
+        }
+
+        if (kind == InitializerKind.LogOfIndex)
+        {
+            for (int i = 0; i < values.Length; i++)
+            {
+                values[i] = (float)Math.Log(1 + i % (int)value);
+            }
+
             return;
         }
 

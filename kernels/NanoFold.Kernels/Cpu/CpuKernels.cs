@@ -9,9 +9,11 @@ using NanoFold.Kernels.Cpu.Optimizers;
 using NanoFold.Kernels.Cpu.Pointwise;
 using NanoFold.Kernels.Cpu.RecurrentHeads;
 using NanoFold.Kernels.Cpu.Reduce;
+using NanoFold.Kernels.Cpu.Residuals;
 using NanoFold.Kernels.Cpu.Rope;
 using NanoFold.Kernels.Cpu.Rows;
 using NanoFold.Kernels.Cpu.Time;
+using NanoFold.Kernels.Cpu.Time.Selective;
 
 namespace NanoFold.Kernels.Cpu;
 
@@ -26,10 +28,14 @@ internal static class CpuKernels
         new CpuCachedAttention(context),
         new CpuNorm(context),
         new CpuRope(context),
+        new CpuMixStreams(context),
+        new CpuStreamGates(context),
+        new CpuDepthAttention(context),
         new CpuCrossEntropy(context),
         new CpuLinearCrossEntropy(context),
         new CpuOptimizer(context),
         new CpuExpertRouting(context),
+        new CpuExpertChoice(context),
         new CpuRouterLoss(context),
         new CpuMemoryRead(context),
         new CpuMaximum(context),
@@ -37,6 +43,7 @@ internal static class CpuKernels
         new CpuAlong(context),
         new CpuIntegers(context),
         new CpuScan(context),
+        new CpuSelectiveScan(context),
         new CpuConvolution(context),
         new CpuContinuation(context),
         new CpuRecurrentHeads(context),
