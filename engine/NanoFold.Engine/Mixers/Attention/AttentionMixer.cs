@@ -152,11 +152,11 @@ public class AttentionMixer : Mixer
 
     /// <summary>The weights [B, H, T, T].</summary>
     protected virtual Tensor Pattern(ForwardContext context, AttentionInput input) =>
-        AttentionOp.Pattern(context.Tape, input.Q, input.K, Scale, Seen(context), input.Terms);
+        AttentionOp.Pattern(context.Tape, input.Q, input.K, Scale, Seen(context), terms: input.Terms);
 
     /// <summary>The weights [R, H, T] of the queries of some tokens Int32 [R], b · T + t: rows of <see cref="Pattern"/> without the rest of it.</summary>
     protected virtual Tensor PatternRows(ForwardContext context, AttentionInput input, Tensor rows) =>
-        PatternRowsOp.Record(context.Tape, input.Q, input.K, rows, Scale, Seen(context), input.Terms);
+        PatternRowsOp.Record(context.Tape, input.Q, input.K, rows, Scale, Seen(context), terms: input.Terms);
 
     /// <summary>Attends over the batch itself.</summary>
     protected virtual Tensor Fused(ForwardContext context, AttentionInput input) =>

@@ -21,7 +21,7 @@ public sealed class AttentionOp(IKernel<AttentionCall> kernel, IKernel<Attention
         terms.Check("attention", q);
         if (tape.Backend.Find<AttentionCall>() is not { } kernel)
         {
-            return Weigh(tape, Pattern(tape, q, k, scale, visibility, terms), v);
+            return Weigh(tape, Pattern(tape, q, k, scale, visibility, terms: terms), v);
         }
 
         Layout logSumExp = Layout.Of(q[0], q[2], q[1]);
@@ -29,13 +29,13 @@ public sealed class AttentionOp(IKernel<AttentionCall> kernel, IKernel<Attention
         return tape.Record(op, [q, k, v, .. visibility.Inputs, terms.Decay, terms.SinkLogits], [(Output(q, v), tape.Type), (logSumExp, tape.Type.Sum())])[0];
     }
 
-    /// <summary>The weights themselves, [B, H, T, T]: for readers and composed paths.</summary>
-    public static Tensor Pattern(Tape tape, Tensor q, Tensor k, double scale, Visibility visibility, ScoreTerms terms = default, int topK = 0)
+    /// <summary>The weights themselves, [B, H, T, T], over listed keys only where lists are given: for readers and composed paths.</summary>
+    public static Tensor Pattern(Tape tape, Tensor q, Tensor k, double scale, Visibility visibility, KeyList kept = default, ScoreTerms terms = default)
     {
         Tensor queries = BroadcastOp.Contiguous(tape, q.Permute(0, 2, 1, 3));
         Tensor scores = MatMulOp.Record(tape, queries, PerQueryHead(tape, k, q[2]), transposeB: true);
         Tensor pattern = terms.IsNone ? SoftmaxOp.Record(tape, scores, scale, visibility) : ScoreSoftmaxOp.Record(tape, scores, scale, visibility, terms);
-        return topK > 0 ? KeepLargestOp.Record(tape, pattern, topK) : pattern;
+        return kept.IsNone ? pattern : KeepListedOp.Record(tape, pattern, kept);
     }
 
     public override bool IsDifferentiable(int input) => input is < Seen or >= Decay;

@@ -84,23 +84,6 @@ internal readonly struct AttentionShape
         Term(op, "dsink logits", gradients.DSinkLogits, HasSinkLogits, [Heads]);
     }
 
-    /// <exception cref="ArgumentException">The view is not a contiguous Int32 [B, H, T, k], or there is what is not for keys that are kept by score.</exception>
-    public void CheckKept(string op, in View kept)
-    {
-        AttentionChecks.Rank4(op, "kept", kept);
-        AttentionChecks.Shape(op, "kept", kept, DType.Int32, [Batch, Heads, Time, kept.Layout[3]]);
-        AttentionChecks.Contiguous(op, "kept", kept);
-        if (HasBlocks)
-        {
-            Checks.Throw(op, "keys are kept by score, a block table is not for it");
-        }
-
-        if (!IsPlain)
-        {
-            Checks.Throw(op, "keys are kept by score; decays, sink logits and values with heads of their own are not for it");
-        }
-    }
-
     private void Term(string op, string name, in View view, bool isThere, ReadOnlySpan<int> shape)
     {
         if (!view.IsNone && !isThere)
