@@ -1,6 +1,7 @@
 using NanoFold.Engine.Model;
 using NanoFold.Tests.FeedForward.References;
 using NanoFold.Tests.Mixers.References;
+using NanoFold.Tests.Residuals.References;
 
 namespace NanoFold.Tests.Suites;
 
@@ -17,22 +18,25 @@ internal sealed class NaiveModel(ModelConfig config, Func<string, double[]?> wei
             double[] row = NaiveLayer.Row(_model.Weight("embed_tokens.weight"), token, config.Width);
             return _model.Find("embed_positions.weight") is { } positions ? NaiveLayer.Add(row, NaiveLayer.Row(positions, t, config.Width)) : row;
         })];
+        NaiveStream stream = ResidualReference.Of(config.Residual).Begin(config.Residual, _model, x);
         IReadOnlyList<LayerConfig> layers = config.LayerConfigs();
-        for (int i = 0; i < layers.Count; i++)
+        for (int l = 0; l < layers.Count; l++)
         {
+            int i = l;
             NaiveLayer layer = _model.In($"layers.{i}");
             if (layers[i].Mixer.Traits(config).Mixes)
             {
-                double[][] mixed = MixerReference.Of(layers[i].Mixer).Forward(layers[i].Mixer, layer.In("self_attn"), layer.Norm(x, "input_layernorm"));
-                x = [.. x.Zip(mixed, NaiveLayer.Add)];
+                stream.Around(layer, "attn_residual", read =>
+                    MixerReference.Of(layers[i].Mixer).Forward(layers[i].Mixer, layer.In("self_attn"), layer.Norm(read, "input_layernorm")));
             }
 
             FeedForwardReference feed = FeedForwardReference.Of(layers[i].FeedForward);
-            x = [.. x.Zip(layer.Norm(x, "post_attention_layernorm").Select(row => feed.Forward(layers[i].FeedForward, layer.In("mlp"), row)), NaiveLayer.Add)];
+            stream.Around(layer, "mlp_residual", read =>
+                [.. layer.Norm(read, "post_attention_layernorm").Select(row => feed.Forward(layers[i].FeedForward, layer.In("mlp"), row))]);
         }
 
         double[] head = config.Tied ? _model.Weight("embed_tokens.weight") : weights("lm_head.weight")!;
-        return [.. _model.Norm(x, "norm").SelectMany(row => NaiveLayer.Times(head, row))];
+        return [.. _model.Norm(stream.End(_model), "norm").SelectMany(row => NaiveLayer.Times(head, row))];
     }
 
     /// <summary>The weights of a layer's mixer [H · T · T] at a normed input [T][C].</summary>
@@ -47,6 +51,9 @@ internal sealed class NaiveModel(ModelConfig config, Func<string, double[]?> wei
 internal sealed class NaiveLayer(ModelConfig model, Func<string, double[]?> weights, string prefix)
 {
     public ModelConfig Model => model;
+
+    /// <summary>Of the layer, in <c>model.layers.3.self_attn.</c>; 0 outside one.</summary>
+    public int Number => prefix.Split('.') is ["model", "layers", { } number, ..] ? int.Parse(number, System.Globalization.CultureInfo.InvariantCulture) : 0;
 
     /// <summary>The part of that name within this one.</summary>
     public NaiveLayer In(string name) => new(model, weights, $"{prefix}{name}.");
@@ -76,6 +83,21 @@ internal sealed class NaiveLayer(ModelConfig model, Func<string, double[]?> weig
     }
 
     public double[] Rms(double[] x, double[] gain) => [.. x.Select((v, i) => v / Math.Sqrt(x.Average(u => u * u) + model.NormEpsilon) * gain[i])];
+
+    /// <summary>One head turned by its position.</summary>
+    public double[] Rotate(double[] head, int position)
+    {
+        var y = new double[head.Length];
+        for (int i = 0; i < head.Length / 2; i++)
+        {
+            (int a, int b) = model.RopeInterleaved ? (2 * i, 2 * i + 1) : (i, i + head.Length / 2);
+            (double sin, double cos) = Math.SinCos(position / Math.Pow(model.RopeBase, 2.0 * i / head.Length));
+            y[a] = head[a] * cos - head[b] * sin;
+            y[b] = head[b] * cos + head[a] * sin;
+        }
+
+        return y;
+    }
 
     /// <summary>W x, W row-major.</summary>
     public static double[] Times(double[] w, double[] x) =>

@@ -11,7 +11,7 @@ public readonly record struct AttentionArgs
     /// <summary>[B, S, G, D].</summary>
     public required View K { get; init; }
 
-    /// <summary>[B, S, G, DV].</summary>
+    /// <summary>[B, S, GV, DV]; GV, the heads of values, divides G, and query head h takes of value head h / (H / GV).</summary>
     public required View V { get; init; }
 
     /// <summary>[B, T, H, DV]; 0 where a query sees no key.</summary>
@@ -23,6 +23,15 @@ public readonly record struct AttentionArgs
     public required double Scale { get; init; }
 
     public required Visible Visible { get; init; }
+
+    /// <summary>
+    /// Running sums c of log decays, [B, H, S] of the type of sums, contiguous, or none: the score of the query at position t and the key at s is
+    /// scale · q · k + c_t − c_s (forgetting attention, arXiv 2503.02130).
+    /// </summary>
+    public View Decay { get; init; }
+
+    /// <summary>A score for each head that joins every row's softmax and has no value, [H] of q's type, contiguous, or none (gpt-oss).</summary>
+    public View SinkLogits { get; init; }
 
     /// <summary>Pairs of a query and a key that is visible, of all heads.</summary>
     internal double Pairs => VisiblePairs.Count(Visible, Q.Layout[0], Q.Layout[2], Q.Layout[1], K.Layout[1]);
@@ -39,6 +48,8 @@ public readonly record struct AttentionArgs
             Y = visitor.Visit("y", Y, result),
             LogSumExp = visitor.Visit("log-sum-exp", LogSumExp, result),
             Visible = Visible.Visit(ref visitor),
+            Decay = visitor.Visit("decay", Decay, Access.Read),
+            SinkLogits = visitor.Visit("sink logits", SinkLogits, Access.Read),
         };
 }
 
@@ -59,6 +70,16 @@ public readonly record struct AttentionGradients
 
     public bool AccumulateV { get; init; }
 
+    /// <summary>As <see cref="AttentionArgs.Decay"/>.</summary>
+    public View DDecay { get; init; }
+
+    public bool AccumulateDecay { get; init; }
+
+    /// <summary>As <see cref="AttentionArgs.SinkLogits"/>, of the type of sums.</summary>
+    public View DSinkLogits { get; init; }
+
+    public bool AccumulateSinkLogits { get; init; }
+
     /// <summary>Bytes as asked for, as a Float32 view; none where 0 bytes were asked for.</summary>
     public required View Scratch { get; init; }
 
@@ -74,13 +95,15 @@ public readonly record struct AttentionGradients
             DQ = visitor.Visit("dq", DQ, Operands.Result(AccumulateQ)),
             DK = visitor.Visit("dk", DK, Operands.Result(AccumulateK)),
             DV = visitor.Visit("dv", DV, Operands.Result(AccumulateV)),
+            DDecay = visitor.Visit("ddecay", DDecay, Operands.Result(AccumulateDecay)),
+            DSinkLogits = visitor.Visit("dsink logits", DSinkLogits, Operands.Result(AccumulateSinkLogits)),
             Scratch = visitor.Visit("scratch", Scratch, Access.Scratch),
         };
 }
 
 /// <summary>
 /// Attention that never holds T × T: y = softmax(scale · q kᵀ) v over the visible keys (FlashAttention's online softmax, arXiv 2205.14135).
-/// Query head h reads key/value head h / (H / G).
+/// Query head h reads key head h / (H / G).
 /// </summary>
 public readonly record struct AttentionCall(AttentionArgs Args) : IKernelCall<AttentionCall>
 {
@@ -111,56 +134,4 @@ public readonly record struct AttentionBackwardCall(AttentionArgs Args, Attentio
     public AttentionBackwardCall Visit<TVisitor>(ref TVisitor visitor)
         where TVisitor : struct, IOperandVisitor
         => new(Args.Visit(ref visitor, Access.Read), Gradients.Visit(ref visitor));
-}
-
-/// <summary>
-/// Attention over the k largest scores of the keys that a row sees, the smaller index winning among equals.
-/// All that it sees are scored; the product with v and the backward pass touch only those kept.
-/// </summary>
-/// <param name="Args">Any visibility but a block table.</param>
-/// <param name="Kept">Gets the indices of the keys kept, ascending by score rank, −1 after the last; Int32 [B, H, T, k].</param>
-public readonly record struct TopKAttentionCall(AttentionArgs Args, View Kept) : IKernelCall<TopKAttentionCall>
-{
-    public static string Name => "fused-top-k-attention";
-
-    public static bool HasComposedPath => true;
-
-    public KernelCost Cost => new(2 * ((Args.Pairs * Args.Q.Layout[3]) + (TopKChecks.KeptPairs(Args, Kept) * Args.V.Layout[3])), Operands.Bytes(this));
-
-    public void Check() => TopKChecks.Shape(Name, Args, Kept);
-
-    public TopKAttentionCall Visit<TVisitor>(ref TVisitor visitor)
-        where TVisitor : struct, IOperandVisitor
-        => new(Args.Visit(ref visitor, Access.Write), visitor.Visit("kept", Kept, Access.Write));
-}
-
-/// <summary>dq, dk, dv of <see cref="TopKAttentionCall"/> through the keys that were kept.</summary>
-public readonly record struct TopKAttentionBackwardCall(AttentionArgs Args, View Kept, AttentionGradients Gradients) : IKernelCall<TopKAttentionBackwardCall>
-{
-    public static string Name => "fused-top-k-attention-backward";
-
-    public static bool HasComposedPath => true;
-
-    public KernelCost Cost => new(
-        Gradients.PairFlops(Args.Q.Layout[3], Args.V.Layout[3]) * TopKChecks.KeptPairs(Args, Kept), Operands.Bytes(this));
-
-    public void Check() => TopKChecks.Shape(Name, Args, Kept).Check(Name, Gradients);
-
-    public TopKAttentionBackwardCall Visit<TVisitor>(ref TVisitor visitor)
-        where TVisitor : struct, IOperandVisitor
-        => new(Args.Visit(ref visitor, Access.Read), visitor.Visit("kept", Kept, Access.Read), Gradients.Visit(ref visitor));
-}
-
-internal static class TopKChecks
-{
-    public static AttentionShape Shape(string op, in AttentionArgs args, in View kept)
-    {
-        var shape = new AttentionShape(op, args);
-        shape.CheckKept(op, kept);
-        return shape;
-    }
-
-    // kept [B, H, T, k]: the first queries may see fewer than k keys.
-    public static double KeptPairs(in AttentionArgs args, in View kept)
-        => VisiblePairs.Count(args.Visible, kept.Layout[0], kept.Layout[1], kept.Layout[2], args.K.Layout[1], kept.Layout[3]);
 }
