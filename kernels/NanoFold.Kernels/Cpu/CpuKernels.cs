@@ -1,6 +1,7 @@
 using NanoFold.Kernels.Calls.Time;
 using NanoFold.Kernels.Cpu.Attention.Cached;
 using NanoFold.Kernels.Cpu.Attention.Full;
+using NanoFold.Kernels.Cpu.Attention.Selected;
 using NanoFold.Kernels.Cpu.Attention.TopK;
 using NanoFold.Kernels.Cpu.Experts;
 using NanoFold.Kernels.Cpu.Loss;
@@ -22,6 +23,9 @@ internal static class CpuKernels
         new CpuFusedAttention(context),
         new CpuTopKAttention(context),
         new CpuCachedAttention(context),
+        new CpuBlockMean(context),
+        new CpuBlockChoice(context),
+        new CpuPooledAttention(context),
         new CpuNorm(context),
         new CpuRope(context),
         new CpuCrossEntropy(context),

@@ -51,6 +51,11 @@ internal readonly unsafe struct CachedProblem
     /// <summary>Query heads that share a key head.</summary>
     public int Group => Heads / KeyHeads;
 
+    /// <summary>Of each row, see <see cref="CachedAttentionCall"/>.</summary>
+    public int* Positions => _positions;
+
+    public int* Counts => _counts;
+
     public int Position(int batch) => _positions[batch];
 
     public int Count(int batch) => _counts[batch];
