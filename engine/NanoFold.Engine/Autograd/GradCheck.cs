@@ -48,7 +48,8 @@ public sealed class GradCheck : IDisposable
         _gradients = new double[store.TrainedElements];
         store.Backend.Download<double>(Trained, _values);
         store.Backend.Fill(store.AllGradients, 0);
-        Loss = Evaluate();
+        _plan.Run();
+        Loss = ReadLoss();
         store.Backend.Download<double>(store.AllGradients, _gradients);
         _largest = _gradients.Max(Math.Abs);
     }
@@ -142,12 +143,12 @@ public sealed class GradCheck : IDisposable
         }
 
         _store.Backend.Upload<double>(shifted, Trained);
-        return Evaluate();
+        _plan.RunForward();
+        return ReadLoss();
     }
 
-    private double Evaluate()
+    private double ReadLoss()
     {
-        _plan.Run();
         double sum = 0;
         Span<double> loss = stackalloc double[1];
         foreach (Tensor tensor in _plan.Tape.Losses)

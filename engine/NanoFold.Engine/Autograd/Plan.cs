@@ -67,6 +67,21 @@ public sealed class Plan : IDisposable
         }
     }
 
+    /// <summary>Runs the forward pass alone: the losses, and no gradients.</summary>
+    internal void RunForward()
+    {
+        Backend backend = Tape.Backend;
+        foreach (PlanStep step in _steps)
+        {
+            if (step.IsBackward)
+            {
+                return;
+            }
+
+            step.Run(backend);
+        }
+    }
+
     /// <summary>Lets go of what the device recorded; the memory that it was bound to is its owner's.</summary>
     public void Dispose() => _replay?.Dispose();
 

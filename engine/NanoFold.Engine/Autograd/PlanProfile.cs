@@ -3,8 +3,9 @@ namespace NanoFold.Engine.Autograd;
 /// <summary>What a run of a plan holds, by its recording: known before anything runs.</summary>
 /// <param name="Forward">Where the forward pass holds most of the arena.</param>
 /// <param name="Backward">Where the backward pass does; null where there is none.</param>
+/// <param name="SavedBytes">What the arena holds between the passes: what the backward pass needs of the forward pass. 0 where there is none.</param>
 /// <param name="Largest">What the arena holds at the higher of the two, by op, the largest first.</param>
-public sealed record PlanProfile(PlanPeak Forward, PlanPeak? Backward, IReadOnlyList<PlanHolding> Largest);
+public sealed record PlanProfile(PlanPeak Forward, PlanPeak? Backward, long SavedBytes, IReadOnlyList<PlanHolding> Largest);
 
 /// <summary>The call at which a pass holds most.</summary>
 /// <param name="Bytes">Of activations, their gradients and scratch that are in use then. The arena may be larger: blocks do not always fit gaps.</param>

@@ -17,6 +17,7 @@ internal sealed class PlanProfiler(Tape tape, IReadOnlyList<ScheduledCall> calls
         return new PlanProfile(
             new PlanPeak(live[forward], Describe(forward)),
             backward is { } call ? new PlanPeak(live[call], Describe(call)) : null,
+            backward is null ? 0 : live[tape.Nodes.Count],
             Holdings(peak));
     }
 

@@ -30,14 +30,14 @@ public static class StepSweep
             RunConfig at = axis.With(config, value);
             if (at.Model.Validate("model").FirstOrDefault() is { } problem)
             {
-                note($"{axis.Name} {value} is left out: {problem}");
+                note($"{axis.Name} {axis.Label(value)} is left out: {problem}");
                 continue;
             }
 
             long planBytes = MemoryPlan.Of(at, backend).PeakBytes;
             if (planBytes > DeviceMemory.Available(backend))
             {
-                note($"{axis.Name} {value} is left out: its {planBytes / 1e9:0.0} GB do not fit this machine");
+                note($"{axis.Name} {axis.Label(value)} is left out: its {planBytes / 1e9:0.0} GB do not fit this machine");
                 continue;
             }
 

@@ -1,12 +1,16 @@
+using System.Globalization;
+using NanoFold.Engine.Configuration;
 using NanoFold.Engine.FeedForward;
+using NanoFold.Engine.Mixers;
 using NanoFold.Engine.Model;
+using NanoFold.Engine.Residuals;
 using NanoFold.Engine.Runs;
 
 namespace NanoFold.Engine.Benchmarks;
 
-/// <summary>One quantity of a configuration that a <see cref="StepSweep"/> varies while the rest stays.</summary>
+/// <summary>One quantity of a configuration, or the kind of one of its parts, that a <see cref="StepSweep"/> varies while the rest stays.</summary>
 /// <param name="Name">As <c>--sweep</c> takes it.</param>
-/// <param name="Values">From the smallest.</param>
+/// <param name="Values">From the smallest; of kinds the places in <see cref="Kinds"/>.</param>
 /// <param name="With">The configuration with another value; it may be inconsistent.</param>
 public sealed record SweepAxis(string Name, IReadOnlyList<int> Values, Func<RunConfig, int, RunConfig> With)
 {
@@ -19,7 +23,29 @@ public sealed record SweepAxis(string Name, IReadOnlyList<int> Values, Func<RunC
         new("context", [64, 128, 256, 512, 1024], (config, context) => config with { Model = config.Model with { Context = context } }),
         new("width", [64, 128, 256, 384, 512, 768], (config, width) => config with { Model = WithWidth(config.Model, width) }),
         new("depth", [1, 2, 4, 8, 12], (config, depth) => config with { Model = config.Model with { Layers = depth * PatternLayers(config.Model) } }),
+        OfKinds<MixerConfig>("mixer", (model, mixer) => model with { Mixer = mixer, Pattern = null }),
+        OfKinds<FeedForwardConfig>("feedForward", (model, feedForward) => model with { FeedForward = feedForward, Pattern = null }),
+        OfKinds<ResidualConfig>("residual", (model, residual) => model with { Residual = residual }),
     ];
+
+    /// <summary>Names of the values where they are kinds: nothing grows along the axis then.</summary>
+    public IReadOnlyList<string>? Kinds { get; private init; }
+
+    /// <summary>A value as it is shown.</summary>
+    public string Label(int value) => Kinds?[value] ?? value.ToString("N0", CultureInfo.InvariantCulture);
+
+    // Each kind with its defaults, in all layers.
+    private static SweepAxis OfKinds<TPart>(string name, Func<ModelConfig, TPart, ModelConfig> with)
+    {
+        IReadOnlyList<Variant> kinds = Variant.Of<TPart>();
+        return new SweepAxis(
+            name,
+            [.. Enumerable.Range(0, kinds.Count)],
+            (config, kind) => config with { Model = with(config.Model, (TPart)Activator.CreateInstance(kinds[kind].Type)!).Resolve() })
+        {
+            Kinds = [.. kinds.Select(kind => kind.Kind)],
+        };
+    }
 
     // Heads of 64; as many query heads to a key head and as wide a hidden layer, relative to the width, as before.
     private static ModelConfig WithWidth(ModelConfig model, int width)

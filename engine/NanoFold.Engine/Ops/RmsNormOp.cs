@@ -7,30 +7,35 @@ namespace NanoFold.Engine.Ops;
 
 /// <summary>
 /// y = x · r ⊙ g with r = rsqrt(mean(x²) + ε) over the last dimension (arXiv 1910.07467). x [.., D], g [D] or none.
-/// dx = r · (dy ⊙ g − x · r² · mean(dy ⊙ g ⊙ x)), dg += Σ dy ⊙ x · r.
+/// dx = r · (dy ⊙ g − x · r² · mean(dy ⊙ g ⊙ x)), dg += Σ dy ⊙ x · r. <see cref="ToLength"/> takes sums in place of the means.
 /// </summary>
-public sealed class RmsNormOp(Backend backend, double epsilon) : Op
+public sealed class RmsNormOp(Backend backend, double epsilon, bool toLength) : Op
 {
     private readonly IKernel<RmsNormCall> _forward = backend.Require<RmsNormCall>();
     private readonly IKernel<RmsNormBackwardCall> _backward = backend.Require<RmsNormBackwardCall>();
 
     public override string Name => "rms-norm";
 
-    public static Tensor Record(Tape tape, Tensor x, Tensor gain, double epsilon)
+    public static Tensor Record(Tape tape, Tensor x, Tensor gain, double epsilon) => Record(tape, x, gain, epsilon, toLength: false);
+
+    /// <summary>Rows of length 1: y = x · rsqrt(Σ x² + ε) over the last dimension.</summary>
+    public static Tensor ToLength(Tape tape, Tensor x, double epsilon) => Record(tape, x, default, epsilon, toLength: true);
+
+    private static Tensor Record(Tape tape, Tensor x, Tensor gain, double epsilon, bool toLength)
     {
         if (!gain.IsNone && gain.Layout.Count != x[-1])
         {
             throw new ArgumentException($"rms-norm: x {x} and gain {gain}; expected [.., D] and [D]");
         }
 
-        var op = new RmsNormOp(tape.Backend, epsilon);
+        var op = new RmsNormOp(tape.Backend, epsilon, toLength);
         return tape.Record(op, [x, gain], [(x.Layout, tape.Type), (Layout.Of(checked((int)x.Layout.Rows), 1), tape.Type.Sum())])[0];
     }
 
     public override bool BackwardReadsOutput(int output) => output == 1;
 
     public override void Forward(Backend backend, OpCall call) =>
-        _forward.Run(new RmsNormCall(call.Input(0), call.Input(1), call.Output(0), call.Output(1), epsilon));
+        _forward.Run(new RmsNormCall(call.Input(0), call.Input(1), call.Output(0), call.Output(1), epsilon) { ToLength = toLength });
 
     public override void Backward(Backend backend, OpCall call)
     {
@@ -53,6 +58,8 @@ public sealed class RmsNormOp(Backend backend, double epsilon) : Op
         yield return new OpCase("rms-norm of strided heads", [OpInput.Real(3, 5, 24)],
             (tape, t) => Record(tape, t[0].Slice(2, 8, 8).SplitLast(2), default, 1e-5),
             a => Reference([.. a[0].Where((_, i) => i % 24 is >= 8 and < 16)], null, 4));
+        yield return new OpCase("rms-norm to length 1", [OpInput.Real(2, 3, 19)],
+            (tape, t) => ToLength(tape, t[0], 1e-6), a => [.. a[0].Chunk(19).SelectMany(row => row.Select(v => v / Math.Sqrt(row.Sum(u => u * u) + 1e-6)))]);
     }
 
     internal static IEnumerable<OpCase> SpeedCases(BlockShape s)
@@ -63,8 +70,9 @@ public sealed class RmsNormOp(Backend backend, double epsilon) : Op
             (tape, t) => Record(tape, t[0], t[1], 1e-5), a => Reference(a[0], a[1], s.HeadDim));
     }
 
-    private static RmsNormBackwardCall Gradient(OpCall call) => new(
-        call.Input(0), call.Input(1), call.Output(1), call.OutputGradient(0), call.InputGradient(0), call.Accumulates(0), call.InputGradient(1), call.Scratch);
+    private RmsNormBackwardCall Gradient(OpCall call) => new(
+        call.Input(0), call.Input(1), call.Output(1), call.OutputGradient(0), call.InputGradient(0), call.Accumulates(0), call.InputGradient(1), call.Scratch)
+    { ToLength = toLength };
 
     private static double[] Reference(double[] x, double[]? gain, int width) => [.. x.Chunk(width).SelectMany(row =>
     {

@@ -1,7 +1,10 @@
 namespace NanoFold.Engine.Tensors;
 
-/// <summary>How a parameter starts: normal with a standard deviation, uniform within a bound, or one constant.</summary>
-public readonly record struct Initializer(InitializerKind Kind, double Value)
+/// <summary>How a parameter starts: normal with a standard deviation, uniform within a bound, one constant, or as rates and steps of a recurrence do.</summary>
+/// <param name="Kind">Which of these.</param>
+/// <param name="Value">The constant, the deviation, the bound, or the low end of a range.</param>
+/// <param name="High">The high end of a range.</param>
+public readonly record struct Initializer(InitializerKind Kind, double Value, double High = 0)
 {
     public static Initializer Zero => new(InitializerKind.Constant, 0);
 
@@ -11,6 +14,12 @@ public readonly record struct Initializer(InitializerKind Kind, double Value)
 
     /// <summary>Uniform in [−bound, bound].</summary>
     public static Initializer Uniform(double bound) => new(InitializerKind.Uniform, bound);
+
+    /// <summary>ln u, u uniform in (low, high): a rate that is learned by its logarithm.</summary>
+    public static Initializer LogOfUniform(double low, double high) => new(InitializerKind.LogOfUniform, low, high);
+
+    /// <summary>softplus⁻¹(u), u log-uniform in (low, high): the bias of a time step.</summary>
+    public static Initializer StepOfLogUniform(double low, double high) => new(InitializerKind.StepOfLogUniform, low, high);
 }
 
 public enum InitializerKind
@@ -18,4 +27,6 @@ public enum InitializerKind
     Constant,
     Normal,
     Uniform,
+    LogOfUniform,
+    StepOfLogUniform,
 }

@@ -24,7 +24,7 @@ internal static class ParameterInit
 
     private static void Draw(float[] values, Parameter parameter, ulong seed)
     {
-        (InitializerKind kind, double value) = parameter.Initializer;
+        (InitializerKind kind, double value, double high) = parameter.Initializer;
         if (kind == InitializerKind.Constant)
         {
             Array.Fill(values, (float)value);
@@ -36,11 +36,17 @@ internal static class ParameterInit
         {
             (uint a, uint b, uint c, uint d) = Philox.Next(seed, stream, (ulong)i);
             double u = Uniform(a, b), v = Uniform(c, d);
-            (double first, double second) = kind == InitializerKind.Normal ? BoxMuller(u, v) : (2 * u - 1, 2 * v - 1);
-            values[i] = (float)(first * value);
+            (double first, double second) = kind switch
+            {
+                InitializerKind.Normal => BoxMuller(u, v, value),
+                InitializerKind.Uniform => ((2 * u - 1) * value, (2 * v - 1) * value),
+                InitializerKind.LogOfUniform => (LogOfUniform(u, value, high), LogOfUniform(v, value, high)),
+                _ => (StepOfLogUniform(u, value, high), StepOfLogUniform(v, value, high)),
+            };
+            values[i] = (float)first;
             if (i + 1 < values.Length)
             {
-                values[i + 1] = (float)(second * value);
+                values[i + 1] = (float)second;
             }
         }
     }
@@ -48,10 +54,19 @@ internal static class ParameterInit
     /// <summary>In (0, 1), with 53 bits.</summary>
     private static double Uniform(uint high, uint low) => ((((ulong)high << 32 | low) >> 11) + 0.5) * (1.0 / (1L << 53));
 
-    private static (double, double) BoxMuller(double u, double v)
+    private static (double, double) BoxMuller(double u, double v, double deviation)
     {
         double radius = Math.Sqrt(-2 * Math.Log(u));
         (double sin, double cos) = Math.SinCos(2 * Math.PI * v);
-        return (radius * cos, radius * sin);
+        return (radius * cos * deviation, radius * sin * deviation);
+    }
+
+    private static double LogOfUniform(double u, double low, double high) => Math.Log(low + u * (high - low));
+
+    // softplus⁻¹(s) = ln(eˢ − 1) = s + ln(1 − e⁻ˢ).
+    private static double StepOfLogUniform(double u, double low, double high)
+    {
+        double step = low * Math.Pow(high / low, u);
+        return step + Math.Log(-Math.Exp(-step) + 1);
     }
 }

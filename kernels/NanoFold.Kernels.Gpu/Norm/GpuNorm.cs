@@ -14,7 +14,7 @@ internal sealed class GpuNorm(GpuContext context)
     public void Run(in RmsNormCall call)
     {
         call.Check();
-        Forward<RmsKind>(RmsNormCall.Name, call.X, call.Gain, default, call.Y, call.Statistics, call.Epsilon);
+        Forward<RmsKind>(RmsNormCall.Name, call.X, call.Gain, default, call.Y, call.Statistics, call.Epsilon, call.ToLength);
     }
 
     public void Run(in LayerNormCall call)
@@ -26,7 +26,8 @@ internal sealed class GpuNorm(GpuContext context)
     public void Run(in RmsNormBackwardCall call)
     {
         call.Check();
-        Backward<RmsKind>(RmsNormBackwardCall.Name, call.X, call.Gain, call.Statistics, call.DY, call.DX, call.AccumulateX, call.DGain, default, call.Scratch);
+        Backward<RmsKind>(
+            RmsNormBackwardCall.Name, call.X, call.Gain, call.Statistics, call.DY, call.DX, call.AccumulateX, call.DGain, default, call.Scratch, call.ToLength);
     }
 
     public void Run(in LayerNormBackwardCall call)
@@ -42,16 +43,17 @@ internal sealed class GpuNorm(GpuContext context)
 
     private long ScratchBytes(in View x) => NormGroups.MostGroups(context, x.Layout.Rows, x.Layout[-1]) * 2L * x.Layout[-1] * sizeof(float);
 
-    private void Forward<TKind>(string op, in View x, in View gain, in View bias, in View y, in View statistics, double epsilon)
+    private void Forward<TKind>(string op, in View x, in View gain, in View bias, in View y, in View statistics, double epsilon, bool toLength = false)
         where TKind : struct, INormKind
     {
         ByElement.NotDouble(op, x);
         bool isWhole = x.Layout[-1] % 4 == 0 && AlignedPiece.IsAligned(x) && AlignedPiece.IsAligned(y) && AlignedPiece.IsAligned(gain) && AlignedPiece.IsAligned(bias);
-        ByPiece.Run(op, x, isWhole, new ForwardBody<TKind>(context, x, gain, bias, y, statistics, epsilon));
+        ByPiece.Run(op, x, isWhole, new ForwardBody<TKind>(context, x, gain, bias, y, statistics, epsilon, toLength ? 1 : x.Layout[-1]));
     }
 
     private void Backward<TKind>(
-        string op, in View x, in View gain, in View statistics, in View dy, in View dx, bool accumulateX, in View dGain, in View dBias, in View scratch)
+        string op, in View x, in View gain, in View statistics, in View dy, in View dx, bool accumulateX, in View dGain, in View dBias, in View scratch,
+        bool toLength = false)
         where TKind : struct, INormKind
     {
         ByElement.NotDouble(op, x);
@@ -69,7 +71,7 @@ internal sealed class GpuNorm(GpuContext context)
 
         View partials = hasSums ? scratch.As(DType.Float32, Layout.Of(NormGroups.Groups(context, rows, width, TKind.IsCentered), 2, width)) : default;
         bool isWhole = x.Layout[-1] % 4 == 0 && AlignedPiece.IsAligned(x) && AlignedPiece.IsAligned(dy) && AlignedPiece.IsAligned(dx) && AlignedPiece.IsAligned(gain);
-        ByPiece.Run(op, x, isWhole, new BackwardBody<TKind>(context, x, gain, statistics, dy, dx, accumulateX, partials));
+        ByPiece.Run(op, x, isWhole, new BackwardBody<TKind>(context, x, gain, statistics, dy, dx, accumulateX, partials, toLength ? 1 : width));
 
         if (hasSums)
         {
@@ -94,7 +96,7 @@ internal sealed class GpuNorm(GpuContext context)
             (columns + PartialSumWork.Columns - 1) / PartialSumWork.Columns, context.GroupSize);
     }
 
-    private readonly struct ForwardBody<TKind>(GpuContext context, View x, View gain, View bias, View y, View statistics, double epsilon) : IPieceBody
+    private readonly struct ForwardBody<TKind>(GpuContext context, View x, View gain, View bias, View y, View statistics, double epsilon, float divisor) : IPieceBody
         where TKind : struct, INormKind
     {
         public void Run<T, TPiece>()
@@ -110,6 +112,7 @@ internal sealed class GpuNorm(GpuContext context)
                 Bias = context.View<T>(bias),
                 Statistics = context.View<float>(statistics),
                 Width = x.Layout[-1],
+                Divisor = divisor,
                 HasGain = gain.IsNone ? 0 : 1,
                 HasBias = bias.IsNone ? 0 : 1,
                 Epsilon = (float)epsilon,
@@ -119,7 +122,8 @@ internal sealed class GpuNorm(GpuContext context)
         }
     }
 
-    private readonly struct BackwardBody<TKind>(GpuContext context, View x, View gain, View statistics, View dy, View dx, bool accumulateX, View partials) : IPieceBody
+    private readonly struct BackwardBody<TKind>(GpuContext context, View x, View gain, View statistics, View dy, View dx, bool accumulateX, View partials, float divisor)
+        : IPieceBody
         where TKind : struct, INormKind
     {
         public void Run<T, TPiece>()
@@ -136,6 +140,7 @@ internal sealed class GpuNorm(GpuContext context)
                 Statistics = context.View<float>(statistics),
                 Partials = context.View<F32>(partials),
                 Width = x.Layout[-1],
+                Divisor = divisor,
                 RowsPerGroup = NormGroups.RowsPerGroup(context, x.Layout.Rows, x.Layout[-1], TKind.IsCentered),
                 HasGain = gain.IsNone ? 0 : 1,
                 HasDX = dx.IsNone ? 0 : 1,

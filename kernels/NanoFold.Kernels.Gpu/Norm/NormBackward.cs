@@ -149,6 +149,9 @@ internal struct NormGradient<T>
     public ArrayView<F32> Partials;
     public int Width, RowsPerGroup;
 
+    /// <summary>As in the forward pass.</summary>
+    public float Divisor;
+
     /// <summary>The logarithm of the threads that have a row together.</summary>
     public int LaneBits;
     public int HasGain, HasDX, HasSums, Accumulate;
@@ -174,7 +177,7 @@ internal struct NormGradient<T>
         where TTile : struct, IRegisterTile<TTile>
         where TKind : struct, INormKind
     {
-        float slope = -sums.First / n.Width * inverse * inverse * inverse;
+        float slope = -sums.First / n.Divisor * inverse * inverse * inverse;
         TTile value = gained * inverse + centered * slope;
         if (TKind.IsCentered)
         {

@@ -14,6 +14,9 @@ internal struct NormOperands<T>
     public ArrayView<float> Statistics;
     public int Width;
 
+    /// <summary>What sums of squares are divided by: the width, or 1 for rows of length 1.</summary>
+    public float Divisor;
+
     /// <summary>The logarithm of the threads that have a row together.</summary>
     public int LaneBits;
     public int HasGain, HasBias;
@@ -96,7 +99,7 @@ internal struct NormForwardWork<T, TPiece, TSum, TTile, TKind> : IGpuWork<NormFo
             squares += Float4.Dot(other, other);
         }
 
-        float inverse = 1 / MathF.Sqrt(TSum.Sum(shared, squares, lanes) / n.Width + n.Epsilon);
+        float inverse = 1 / MathF.Sqrt(TSum.Sum(shared, squares, lanes) / n.Divisor + n.Epsilon);
         TTile.Store<T, TPiece>(n.Y, target, lane, lanes, width, NormOperands<T>.Affine<TPiece, TTile>(n, x * inverse, lane, lanes));
         for (int i = rest; 4 * i < width; i += lanes)
         {

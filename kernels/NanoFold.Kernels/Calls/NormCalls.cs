@@ -2,7 +2,10 @@ using NanoFold.Kernels.Profiling;
 
 namespace NanoFold.Kernels.Calls;
 
-/// <summary>RMSNorm y = x · rsqrt(mean(x²) + ε) ⊙ g over the last dimension. Rows may be strided (heads of a projection), the last stride is 1.</summary>
+/// <summary>
+/// RMSNorm y = x · rsqrt(mean(x²) + ε) ⊙ g over the last dimension, or with <see cref="ToLength"/> of the sum of squares in place of their mean. Rows may be
+/// strided (heads of a projection), the last stride is 1.
+/// </summary>
 /// <param name="X">[.., D].</param>
 /// <param name="Gain">[D] or none.</param>
 /// <param name="Y">As x, and may be x.</param>
@@ -10,6 +13,9 @@ namespace NanoFold.Kernels.Calls;
 /// <param name="Epsilon">ε.</param>
 public readonly record struct RmsNormCall(View X, View Gain, View Y, View Statistics, double Epsilon) : IKernelCall<RmsNormCall>
 {
+    /// <summary>Makes rows of length 1, x · rsqrt(Σ x² + ε), where otherwise their mean square is 1.</summary>
+    public bool ToLength { get; init; }
+
     // A square and its sum, the factor, the gain.
     private const int Flops = 4;
 
@@ -22,10 +28,14 @@ public readonly record struct RmsNormCall(View X, View Gain, View Y, View Statis
     public RmsNormCall Visit<TVisitor>(ref TVisitor visitor)
         where TVisitor : struct, IOperandVisitor
         => new(visitor.Visit("x", X, Access.Read), visitor.Visit("gain", Gain, Access.Read), visitor.Visit("y", Y, Access.Write),
-            visitor.Visit("statistics", Statistics, Access.Write), Epsilon);
+            visitor.Visit("statistics", Statistics, Access.Write), Epsilon)
+        { ToLength = ToLength };
 }
 
-/// <summary>The gradient of <see cref="RmsNormCall"/>: dx = r · (dy ⊙ g − x · r² · mean(dy ⊙ g ⊙ x)), dg += Σ dy ⊙ x · r.</summary>
+/// <summary>
+/// The gradient of <see cref="RmsNormCall"/>: dx = r · (dy ⊙ g − x · r² · mean(dy ⊙ g ⊙ x)), dg += Σ dy ⊙ x · r; with <see cref="ToLength"/> the sum in place
+/// of the mean.
+/// </summary>
 /// <param name="X">[.., D].</param>
 /// <param name="Gain">[D] or none.</param>
 /// <param name="Statistics">As the forward call left them.</param>
@@ -37,6 +47,9 @@ public readonly record struct RmsNormCall(View X, View Gain, View Y, View Statis
 public readonly record struct RmsNormBackwardCall(View X, View Gain, View Statistics, View DY, View DX, bool AccumulateX, View DGain, View Scratch)
     : IKernelCall<RmsNormBackwardCall>
 {
+    /// <summary>As in the forward call.</summary>
+    public bool ToLength { get; init; }
+
     public static string Name => "rms-norm-backward";
 
     public KernelCost Cost => new(NormChecks.BackwardFlops(X, DX, DGain, default), Operands.Bytes(this));
@@ -47,7 +60,8 @@ public readonly record struct RmsNormBackwardCall(View X, View Gain, View Statis
         where TVisitor : struct, IOperandVisitor
         => new(visitor.Visit("x", X, Access.Read), visitor.Visit("gain", Gain, Access.Read), visitor.Visit("statistics", Statistics, Access.Read),
             visitor.Visit("dy", DY, Access.Read), visitor.Visit("dx", DX, Operands.Result(AccumulateX)), AccumulateX,
-            visitor.Visit("dGain", DGain, Access.Update), visitor.Visit("scratch", Scratch, Access.Scratch));
+            visitor.Visit("dGain", DGain, Access.Update), visitor.Visit("scratch", Scratch, Access.Scratch))
+        { ToLength = ToLength };
 }
 
 /// <summary>LayerNorm y = (x − mean) · rsqrt(var + ε) ⊙ g + b over the last dimension; rows as in <see cref="RmsNormCall"/>.</summary>

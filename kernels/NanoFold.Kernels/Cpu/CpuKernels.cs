@@ -8,6 +8,7 @@ using NanoFold.Kernels.Cpu.Loss;
 using NanoFold.Kernels.Cpu.Norm;
 using NanoFold.Kernels.Cpu.Optimizers;
 using NanoFold.Kernels.Cpu.Pointwise;
+using NanoFold.Kernels.Cpu.RecurrentHeads;
 using NanoFold.Kernels.Cpu.Reduce;
 using NanoFold.Kernels.Cpu.Rope;
 using NanoFold.Kernels.Cpu.Rows;
@@ -41,6 +42,7 @@ internal static class CpuKernels
         new CpuScan(context),
         new CpuConvolution(context),
         new CpuContinuation(context),
+        new CpuRecurrentHeads(context),
         new CpuRecurrent<Rnn>(context),
         new CpuRecurrent<Gru>(context),
         new CpuRecurrent<Lstm>(context),

@@ -1,15 +1,9 @@
 using System.Text.Json;
 using NanoFold.Engine.Checkpoints;
-using NanoFold.Engine.Configuration;
 using NanoFold.Engine.FeedForward;
-using NanoFold.Engine.Mixers;
 using NanoFold.Engine.Model;
-using NanoFold.Engine.Modules;
-using NanoFold.Engine.Residuals;
 using NanoFold.Engine.Tensors;
 using NanoFold.Kernels;
-using NanoFold.Tests.FeedForward.References;
-using NanoFold.Tests.Mixers.References;
 using NanoFold.Tests.Suites;
 
 namespace NanoFold.Tests.Model;
@@ -23,25 +17,15 @@ internal sealed class OracleModel : IDisposable
     {
         _file = SafeTensorsFile.Open(path);
         using JsonDocument document = JsonDocument.Parse(_file.Metadata["config"]);
-        Config = Read(document.RootElement);
-        LearningRate = document.RootElement.TryGetProperty("mixerOptions", out _) ? 3e-3 : 1e-2;
-        Batch = document.RootElement.GetProperty("batch").GetInt32();
+        JsonElement config = document.RootElement;
+        Config = OracleConfig.Read(config);
+        LearningRate = config.TryGetProperty("mixerOptions", out _) ? 3e-3 : 1e-2;
+        Batch = config.GetProperty("batch").GetInt32();
         Model = new Transformer(Config, backend, type: type);
         foreach (Parameter parameter in Model.Store.Parameters)
         {
             Host.Write(Model.Store, parameter, Find("", parameter));
         }
-    }
-
-    /// <summary>Whether the engine has the kinds that a case is made of.</summary>
-    public static bool IsKnown(string path)
-    {
-        using var file = SafeTensorsFile.Open(path);
-        using JsonDocument document = JsonDocument.Parse(file.Metadata["config"]);
-        JsonElement config = document.RootElement;
-        bool isAdded = !config.TryGetProperty("residual", out JsonElement residual) || Variant.Of<ResidualConfig>().Any(variant => variant.Kind == residual.GetString());
-        return isAdded && TypeOf<MixerConfig>(config, "mixer") is { } mixer && MixerReference.Of(mixer).Read(config) is not null
-            && TypeOf<FeedForwardConfig>(config, "feedForward") is not null;
     }
 
     public ModelConfig Config { get; }
@@ -98,30 +82,4 @@ internal sealed class OracleModel : IDisposable
 
     private static double[] SideBySide(double[][] matrices, int rows) =>
         [.. Enumerable.Range(0, rows).SelectMany(row => matrices.SelectMany(m => m.Skip(row * (m.Length / rows)).Take(m.Length / rows)))];
-
-    private static ModelConfig Read(JsonElement config)
-    {
-        int Number(string key) => config.GetProperty(key).GetInt32();
-        bool Flag(string key) => config.TryGetProperty(key, out JsonElement flag) && flag.GetBoolean();
-        return new ModelConfig
-        {
-            Layers = Number("layers"),
-            Width = Number("width"),
-            Heads = Number("heads"),
-            KvHeads = Number("kvHeads"),
-            Context = Number("context"),
-            Vocab = Number("vocab"),
-            Hidden = Number("hidden"),
-            QkNorm = Flag("qkNorm"),
-            Tied = Flag("tied"),
-            NormEpsilon = config.GetProperty("eps").GetDouble(),
-            RopeBase = config.GetProperty("ropeBase").GetDouble(),
-            Position = config.TryGetProperty("position", out JsonElement position) && position.GetString() == "none" ? PositionKind.None : PositionKind.Rope,
-            Mixer = MixerReference.Of(TypeOf<MixerConfig>(config, "mixer")!).Read(config)!,
-            FeedForward = FeedForwardReference.Of(TypeOf<FeedForwardConfig>(config, "feedForward")!).Read(config),
-        };
-    }
-
-    private static Type? TypeOf<TConfig>(JsonElement config, string key) =>
-        Variant.Of<TConfig>().FirstOrDefault(variant => variant.Kind == config.GetProperty(key).GetString())?.Type;
 }

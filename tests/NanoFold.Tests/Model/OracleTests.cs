@@ -11,9 +11,9 @@ public class OracleTests : EngineTests
 {
     private static IEnumerable<TestCaseData> Cases()
     {
-        // Of the second folder what the engine has: it grows towards the rest.
+        // Every file: one of a kind or with an option that the engine does not know fails.
         string[] files = [.. new[] { "oracle", "oracle-lab" }.Select(SharedData.Find).OfType<string>()
-            .SelectMany(folder => Directory.GetFiles(folder, "*.safetensors").Order(StringComparer.Ordinal)).Where(OracleModel.IsKnown)];
+            .SelectMany(folder => Directory.GetFiles(folder, "*.safetensors").Order(StringComparer.Ordinal))];
         files = files.Length > 0 ? files : ["absent"];
         foreach (string path in files)
         {

@@ -27,12 +27,12 @@ internal static class ModelVariants
         [
             .. Mixers.Select(mixer => Plain(mixer)),
             .. Mixers.SelectMany(mixer => MixerReference.Of(mixer).Variants(Base)),
-            .. FeedForwards.Select(feedForward => OfFeedForward(feedForward).First()),
-            ("learned positions", Base with { Position = PositionKind.Learned }),
-            .. Settings.Where(v => v.Name == "tied"),
+            // Without a mixer, whose points the others have.
+            .. FeedForwards.Select(feedForward => OfFeedForward(feedForward).First()).Select(v => (v.Name, v.Model with { Mixer = new NoneConfig() })),
+            .. Settings.Where(v => v.Name is "tied" or "learned positions"),
         ]
         where variant.Model.Pattern is null
-        select (variant.Name, variant.Model with { Layers = 1 });
+        select (variant.Name, variant.Model with { Layers = 1, Hidden = 8 });
 
     /// <summary>What a simulated GPU has time for whenever tests run: enough to reach every kernel.</summary>
     public static IReadOnlySet<string> Quick { get; } = Mixers.SelectMany(mixer => MixerReference.Of(mixer).Quick(mixer.Kind)).Append("moe").ToHashSet();
@@ -42,6 +42,9 @@ internal static class ModelVariants
 
     private static IEnumerable<(string Name, ModelConfig Model)> Settings =>
     [
+        // They are added to the embedding: no mixer knows of them, but decoding does.
+        ("learned positions", Base with { Position = PositionKind.Learned }),
+        ("learned positions with a recurrence", Base with { Position = PositionKind.Learned, Mixer = GruConfig.Tiny }),
         ("qk-norm", Base with { QkNorm = true }),
         ("tied", Base with { Tied = true }),
         ("bias", Base with { Bias = true }),
@@ -63,13 +66,11 @@ internal static class ModelVariants
 
     private static IEnumerable<(string Name, ModelConfig Model)> OfMixer(MixerConfig mixer)
     {
-        foreach (PositionKind position in Enum.GetValues<PositionKind>())
+        yield return Plain(mixer);
+        bool hasHeads = mixer.Traits(Base.Resolve()).HasHeads;
+        if (hasHeads)
         {
-            yield return Plain(mixer, position);
-        }
-
-        if (mixer.Traits(Base.Resolve()).HasHeads)
-        {
+            yield return Plain(mixer, PositionKind.None);
             yield return ($"{mixer.Kind} grouped", Base with { Mixer = mixer, KvHeads = 2 });
             yield return ($"{mixer.Kind} multi-query", Base with { Mixer = mixer, KvHeads = 1, HeadDim = 6 });
         }

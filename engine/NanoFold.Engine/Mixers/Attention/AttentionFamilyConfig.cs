@@ -3,27 +3,9 @@ using NanoFold.Engine.Modules;
 
 namespace NanoFold.Engine.Mixers;
 
-/// <summary>
-/// Mixers with heads of queries, keys and values. The shape of the heads is the mixer's own; where it says nothing, the model's.
-/// </summary>
-public abstract record AttentionFamilyConfig : MixerConfig
+/// <summary>Mixers that weigh tokens by queries and keys.</summary>
+public abstract record AttentionFamilyConfig : HeadsConfig
 {
-    /// <summary>H, the query heads; 0 for model.heads.</summary>
-    [Bounds(0, 4096, Auto = true)]
-    public int Heads { get; init; }
-
-    /// <summary>G, the key/value heads; 0 for model.kvHeads, or as many as the heads where those are the mixer's own.</summary>
-    [Bounds(0, 4096, Auto = true)]
-    public int KvHeads { get; init; }
-
-    /// <summary>D, of queries and keys; 0 for model.headDim.</summary>
-    [Bounds(0, 4096, Auto = true)]
-    public int HeadDim { get; init; }
-
-    /// <summary>DV, of values; 0 for as many as queries and keys have.</summary>
-    [Bounds(0, 4096, Auto = true)]
-    public int ValueDim { get; init; }
-
     /// <summary>R, the first elements of each head that rotary positions turn; 0 for all.</summary>
     [Bounds(0, 4096, Auto = true)]
     public int RopeDim { get; init; }
@@ -39,16 +21,11 @@ public abstract record AttentionFamilyConfig : MixerConfig
         SlidesOn = !SeesAll && model.Position == PositionKind.None,
     };
 
-    /// <summary>The shape of its heads in a model.</summary>
-    public HeadShape ShapeFor(ModelShape model)
+    /// <inheritdoc/>
+    public override HeadShape ShapeFor(ModelShape model)
     {
-        int heads = Heads > 0 ? Heads : model.Heads, headDim = HeadDim > 0 ? HeadDim : model.HeadDim;
-        return new HeadShape(
-            heads,
-            KvHeads > 0 ? KvHeads : Heads > 0 ? heads : model.KvHeads,
-            headDim,
-            ValueDim > 0 ? ValueDim : headDim,
-            model.Position == PositionKind.Rope ? RopeDim > 0 ? RopeDim : headDim : 0);
+        HeadShape shape = base.ShapeFor(model);
+        return shape with { RopeDim = model.Position == PositionKind.Rope ? RopeDim > 0 ? RopeDim : shape.HeadDim : 0 };
     }
 
     /// <inheritdoc/>
@@ -60,22 +37,20 @@ public abstract record AttentionFamilyConfig : MixerConfig
     /// <inheritdoc/>
     public override IEnumerable<ConfigProblem> Validate(ModelShape model, string path)
     {
-        HeadShape shape = ShapeFor(model);
-        string root = path[..path.IndexOf('.', StringComparison.Ordinal)];
-        string Key(string name, int own) => own > 0 ? $"{path}.{name}" : $"{root}.{name}";
-        if (shape.Heads % shape.KvHeads != 0)
+        foreach (ConfigProblem problem in base.Validate(model, path))
         {
-            yield return new ConfigProblem(Key("kvHeads", KvHeads), $"{shape.KvHeads} does not divide {Key("heads", Heads)} = {shape.Heads}");
+            yield return problem;
         }
 
+        HeadShape shape = ShapeFor(model);
         if (shape.RopeDim > shape.HeadDim)
         {
-            yield return new ConfigProblem($"{path}.ropeDim", $"{shape.RopeDim} is more than {Key("headDim", HeadDim)} = {shape.HeadDim}");
+            yield return new ConfigProblem($"{path}.ropeDim", $"{shape.RopeDim} is more than {Key(path, "headDim", HeadDim)} = {shape.HeadDim}");
         }
         else if (shape.RopeDim % 2 != 0)
         {
             yield return new ConfigProblem(
-                RopeDim > 0 ? $"{path}.ropeDim" : Key("headDim", HeadDim), $"{shape.RopeDim} is odd; rotary positions need an even one");
+                RopeDim > 0 ? $"{path}.ropeDim" : Key(path, "headDim", HeadDim), $"{shape.RopeDim} is odd; rotary positions need an even one");
         }
     }
 }

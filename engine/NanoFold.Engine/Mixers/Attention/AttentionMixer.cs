@@ -87,7 +87,7 @@ public class AttentionMixer : Mixer
             k = _rotary.Forward(context, k);
         }
 
-        Tensor z = Tap.At(tape, "hook_z", OnHeads(tape, x, Attend(context, q, k, v)));
+        Tensor z = Tap.At(tape, "hook_z", OnHeads(tape, x, Attend(context, new AttentionInput(x, q, k, v))));
         return OnOutput(tape, x, _output.Forward(tape, z.Reshape(x[0], x[1], Shape.OutputWidth)));
     }
 
@@ -115,41 +115,48 @@ public class AttentionMixer : Mixer
     protected virtual Tensor OnOutput(Tape tape, Tensor x, Tensor y) => y;
 
     /// <summary>
-    /// What queries q [B, T, H, D] take of values v [B, T, G, DV] by keys k [B, T, G, D]: [B, T, H, DV]. From the cache while decoding; with the weights
-    /// written out where <c>hook_pattern</c> is wanted; otherwise without them.
+    /// What queries take of values by keys: [B, T, H, DV]. From the cache while decoding; with the weights written out where <c>hook_pattern</c> is
+    /// wanted; otherwise without them.
     /// </summary>
-    protected virtual Tensor Attend(ForwardContext context, Tensor q, Tensor k, Tensor v)
+    protected virtual Tensor Attend(ForwardContext context, AttentionInput input)
     {
         Tape tape = context.Tape;
         if (context.Cache is { } cache)
         {
             return Tap.IsEdited(tape, "hook_pattern")
                 ? throw new ArgumentException($"tap {tape.Path}.hook_pattern: cannot be edited while decoding with a cache")
-                : Cached(context, q, k, v, (cache.Use(tape, _layer, "keys"), cache.Use(tape, _layer, "values")));
+                : Cached(context, input, (cache.Use(tape, _layer, "keys"), cache.Use(tape, _layer, "values")));
         }
 
-        Tensor edited = Tap.At(tape, "hook_pattern", () => Pattern(context, q, k), rows => PatternRows(context, q, k, rows));
-        return edited.IsNone ? Fused(context, q, k, v) : AttentionOp.Weigh(tape, edited, v);
+        Tensor edited = Tap.At(tape, "hook_pattern", () => Pattern(context, input), rows => PatternRows(context, input, rows));
+        return edited.IsNone ? Fused(context, input) : AttentionOp.Weigh(tape, edited, input.V);
     }
 
-    /// <summary>Attends over a cache [B, capacity, G, ..] after adding k and v to it.</summary>
-    protected virtual Tensor Cached(ForwardContext context, Tensor q, Tensor k, Tensor v, (Tensor Keys, Tensor Values) cache) =>
-        CachedAttentionOp.Record(context.Tape, q, k, v, cache, context.Positions, context.Counts, Scale, Visibility);
+    /// <summary>Attends over a cache [B, capacity, G, ..] after adding keys and values to it.</summary>
+    protected virtual Tensor Cached(ForwardContext context, AttentionInput input, (Tensor Keys, Tensor Values) cache) =>
+        CachedAttentionOp.Record(context.Tape, input.Q, input.K, input.V, cache, context.Positions, context.Counts, Scale, Visibility);
 
     /// <summary>The weights [B, H, T, T].</summary>
-    protected virtual Tensor Pattern(ForwardContext context, Tensor q, Tensor k) =>
-        AttentionOp.Pattern(context.Tape, q, k, Scale, Seen(context));
+    protected virtual Tensor Pattern(ForwardContext context, AttentionInput input) =>
+        AttentionOp.Pattern(context.Tape, input.Q, input.K, Scale, Seen(context));
 
     /// <summary>The weights [R, H, T] of the queries of some tokens Int32 [R], b · T + t: rows of <see cref="Pattern"/> without the rest of it.</summary>
-    protected virtual Tensor PatternRows(ForwardContext context, Tensor q, Tensor k, Tensor rows) =>
-        PatternRowsOp.Record(context.Tape, q, k, rows, Scale, Seen(context));
+    protected virtual Tensor PatternRows(ForwardContext context, AttentionInput input, Tensor rows) =>
+        PatternRowsOp.Record(context.Tape, input.Q, input.K, rows, Scale, Seen(context));
 
     /// <summary>Attends over the batch itself.</summary>
-    protected virtual Tensor Fused(ForwardContext context, Tensor q, Tensor k, Tensor v) =>
-        AttentionOp.Record(context.Tape, q, k, v, Scale, Seen(context));
+    protected virtual Tensor Fused(ForwardContext context, AttentionInput input) =>
+        AttentionOp.Record(context.Tape, input.Q, input.K, input.V, Scale, Seen(context));
 
     /// <summary>What a query of the batch sees.</summary>
     protected Visibility Seen(ForwardContext context) => Visibility with { Documents = context.Documents };
 
     private static Tensor Heads(Tensor x, int heads) => x.Reshape(x[0], x[1], heads, x[2] / heads);
 }
+
+/// <summary>What a layer of attention works on.</summary>
+/// <param name="X">The normed stream [B, T, C].</param>
+/// <param name="Q">Queries [B, T, H, D], turned by their positions.</param>
+/// <param name="K">Keys [B, T, G, D], turned by theirs.</param>
+/// <param name="V">Values [B, T, G, DV].</param>
+public readonly record struct AttentionInput(Tensor X, Tensor Q, Tensor K, Tensor V);

@@ -54,15 +54,15 @@ public sealed record TopKConfig : AttentionFamilyConfig
 
 internal sealed class TopKAttention(ModuleBuilder builder, HeadShape shape, int topK) : AttentionMixer(builder, shape)
 {
-    protected override Tensor Cached(ForwardContext context, Tensor q, Tensor k, Tensor v, (Tensor Keys, Tensor Values) cache) =>
-        CachedAttentionOp.Record(context.Tape, q, k, v, cache, context.Positions, context.Counts, Scale, Visibility, topK);
+    protected override Tensor Cached(ForwardContext context, AttentionInput input, (Tensor Keys, Tensor Values) cache) =>
+        CachedAttentionOp.Record(context.Tape, input.Q, input.K, input.V, cache, context.Positions, context.Counts, Scale, Visibility, topK);
 
-    protected override Tensor Pattern(ForwardContext context, Tensor q, Tensor k) =>
-        AttentionOp.Pattern(context.Tape, q, k, Scale, Seen(context), topK);
+    protected override Tensor Pattern(ForwardContext context, AttentionInput input) =>
+        AttentionOp.Pattern(context.Tape, input.Q, input.K, Scale, Seen(context), topK);
 
-    protected override Tensor PatternRows(ForwardContext context, Tensor q, Tensor k, Tensor rows) =>
-        PatternRowsOp.Record(context.Tape, q, k, rows, Scale, Seen(context), topK);
+    protected override Tensor PatternRows(ForwardContext context, AttentionInput input, Tensor rows) =>
+        PatternRowsOp.Record(context.Tape, input.Q, input.K, rows, Scale, Seen(context), topK);
 
-    protected override Tensor Fused(ForwardContext context, Tensor q, Tensor k, Tensor v) =>
-        TopKAttentionOp.Record(context.Tape, q, k, v, Scale, topK, Seen(context));
+    protected override Tensor Fused(ForwardContext context, AttentionInput input) =>
+        TopKAttentionOp.Record(context.Tape, input.Q, input.K, input.V, Scale, topK, Seen(context));
 }

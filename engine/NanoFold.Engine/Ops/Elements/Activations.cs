@@ -96,3 +96,64 @@ public readonly struct Softplus : IActivation
         return Value(x);
     }
 }
+
+/// <summary>ln σ(x) = −ln(1 + e⁻ˣ).</summary>
+public readonly struct LogSigmoid : IActivation
+{
+    public static string Name => "log-sigmoid";
+
+    public static double Reference(double x) => Math.Min(x, 0) - Math.Log(1 + Math.Exp(-Math.Abs(x)));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public V Value<V>(V x)
+        where V : struct, ILane<V>
+        => -default(Softplus).Value(-x);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public V Value<V>(V x, out V derivative)
+        where V : struct, ILane<V>
+    {
+        derivative = default(Sigmoid).Value(-x);
+        return Value(x);
+    }
+}
+
+/// <summary>elu(x) + 1, which is positive: x + 1 where x is positive, eˣ elsewhere (the feature map of arXiv 2006.16236).</summary>
+public readonly struct EluPlusOne : IActivation
+{
+    public static string Name => "elu-plus-one";
+
+    public static double Reference(double x) => x > 0 ? x + 1 : Math.Exp(x);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public V Value<V>(V x)
+        where V : struct, ILane<V>
+        => Value(x, out _);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public V Value<V>(V x, out V derivative)
+        where V : struct, ILane<V>
+    {
+        V zero = V.Constant(0), one = V.Constant(1), power = V.Exp(V.Min(x, zero));
+        derivative = V.SelectGreater(x, zero, one, power);
+        return V.SelectGreater(x, zero, x + one, power);
+    }
+}
+
+/// <summary>−eˣ, the rate of a decay that is learned by its logarithm.</summary>
+public readonly struct NegativeExp : IActivation
+{
+    public static string Name => "negative-exp";
+
+    public static double Reference(double x) => -Math.Exp(x);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public V Value<V>(V x)
+        where V : struct, ILane<V>
+        => -V.Exp(x);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public V Value<V>(V x, out V derivative)
+        where V : struct, ILane<V>
+        => derivative = Value(x);
+}

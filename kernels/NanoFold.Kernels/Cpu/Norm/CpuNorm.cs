@@ -12,7 +12,7 @@ public sealed unsafe class CpuNorm(CpuContext context)
     public void Run(in RmsNormCall call)
     {
         call.Check();
-        Forward(call.X, call.Gain, default, call.Y, call.Statistics, call.Epsilon, centered: false);
+        Forward(call.X, call.Gain, default, call.Y, call.Statistics, call.Epsilon, centered: false, call.ToLength);
     }
 
     public void Run(in LayerNormCall call)
@@ -25,7 +25,8 @@ public sealed unsafe class CpuNorm(CpuContext context)
     {
         call.Check();
         Backward(
-            RmsNormBackwardCall.Name, call.X, call.Gain, call.Statistics, call.DY, call.DX, call.AccumulateX, call.DGain, default, call.Scratch, centered: false);
+            RmsNormBackwardCall.Name, call.X, call.Gain, call.Statistics, call.DY, call.DX, call.AccumulateX, call.DGain, default, call.Scratch, centered: false,
+            call.ToLength);
     }
 
     public void Run(in LayerNormBackwardCall call)
@@ -42,7 +43,7 @@ public sealed unsafe class CpuNorm(CpuContext context)
     private static long ScratchBytes(in View x)
         => RowBlocks.Items(x.Layout.Rows, RowBlocks.RowsPerItem(x.Layout.Rows, x.Layout[-1], MostPartials)) * 2 * x.Layout[-1] * x.Type.Size();
 
-    private void Forward(in View x, in View gain, in View bias, in View y, in View statistics, double epsilon, bool centered)
+    private void Forward(in View x, in View gain, in View bias, in View y, in View statistics, double epsilon, bool centered, bool toLength = false)
     {
         int width = x.Layout[-1];
         long rows = x.Layout.Rows;
@@ -57,6 +58,7 @@ public sealed unsafe class CpuNorm(CpuContext context)
             Rows = rows,
             RowsPerItem = rowsPerItem,
             Width = width,
+            Divisor = toLength ? 1 : width,
             Epsilon = epsilon,
             Centered = centered,
         };
@@ -64,7 +66,8 @@ public sealed unsafe class CpuNorm(CpuContext context)
     }
 
     private void Backward(
-        string op, in View x, in View gain, in View statistics, in View dy, in View dx, bool accumulateX, in View dGain, in View dBias, in View scratch, bool centered)
+        string op, in View x, in View gain, in View statistics, in View dy, in View dx, bool accumulateX, in View dGain, in View dBias, in View scratch, bool centered,
+        bool toLength = false)
     {
         int width = x.Layout[-1];
         long rows = x.Layout.Rows;
@@ -88,6 +91,7 @@ public sealed unsafe class CpuNorm(CpuContext context)
             Rows = rows,
             RowsPerItem = rowsPerItem,
             Width = width,
+            Divisor = toLength ? 1 : width,
             Accumulate = accumulateX,
             Centered = centered,
         };

@@ -19,6 +19,9 @@ internal unsafe struct NormBackward : ILaneWork
     public long Rows;
     public long RowsPerItem;
     public int Width;
+
+    /// <summary>As in the forward pass.</summary>
+    public int Divisor;
     public bool HasDX;
     public bool Accumulate;
     public bool Centered;
@@ -72,7 +75,7 @@ internal unsafe struct NormBackward : ILaneWork
 
         // dx = r·w + slope·(x − mean) + offset
         V scale = V.Constant(inverse);
-        V slope = V.Constant(-product / Width * inverse * inverse * inverse);
+        V slope = V.Constant(-product / Divisor * inverse * inverse * inverse);
         V offset = V.Constant(-sum / Width * inverse);
         void* gain = Gain;
         bool accumulate = Accumulate;

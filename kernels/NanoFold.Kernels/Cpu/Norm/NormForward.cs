@@ -15,6 +15,9 @@ internal unsafe struct NormForward : ILaneWork
     public long Rows;
     public int RowsPerItem;
     public int Width;
+
+    /// <summary>What the sum of squares is divided by without centering: the width, or 1 for rows of length 1.</summary>
+    public int Divisor;
     public double Epsilon;
     public bool Centered;
 
@@ -38,7 +41,7 @@ internal unsafe struct NormForward : ILaneWork
             }
             else
             {
-                double squares = LaneSum.Of<LaneSum.Square, V>(x.Pointer, null, null, default, Width) / Width;
+                double squares = LaneSum.Of<LaneSum.Square, V>(x.Pointer, null, null, default, Width) / Divisor;
                 double inverse = 1 / Math.Sqrt(squares + Epsilon);
                 Element.Set<V>(Statistics, row, inverse);
                 RmsRow(x.Pointer, y.Pointer, V.Constant(inverse));

@@ -1,4 +1,3 @@
-using System.Text.Json;
 using NanoFold.Engine.FeedForward;
 using NanoFold.Engine.Model;
 using NanoFold.Tests.Suites;
@@ -38,7 +37,4 @@ internal abstract class FeedForwardReference
 
     /// <summary>Models that show what is special about it, made of a small one; names begin with its kind.</summary>
     public virtual IEnumerable<(string Name, ModelConfig Model)> Variants(ModelConfig small) => [];
-
-    /// <summary>The settings that the <c>config</c> entry of a reference file describes.</summary>
-    public virtual FeedForwardConfig Read(JsonElement config) => (FeedForwardConfig)Activator.CreateInstance(Config)!;
 }

@@ -1,4 +1,3 @@
-using System.Text.Json;
 using NanoFold.Engine.FeedForward;
 using NanoFold.Engine.Model;
 using NanoFold.Tests.Suites;
@@ -19,13 +18,6 @@ internal sealed class Moe : FeedForwardReference
         ("moe not renormalized", small with { FeedForward = MoeConfig.Tiny with { Renormalize = false, Shared = 0, Activation = new Relu2Config() } }),
         ("moe of one", small with { FeedForward = MoeConfig.Tiny with { Experts = 3, Active = 1, Shared = 2 } }),
     ];
-
-    public override FeedForwardConfig Read(JsonElement config) => new MoeConfig
-    {
-        Experts = config.GetProperty("experts").GetInt32(),
-        Active = config.GetProperty("active").GetInt32(),
-        Shared = config.GetProperty("shared").GetInt32(),
-    };
 
     public override double[] Forward(FeedForwardConfig feedForward, NaiveLayer layer, double[] x)
     {

@@ -1,4 +1,3 @@
-using System.Text.Json;
 using NanoFold.Engine.Mixers;
 using NanoFold.Engine.Model;
 using NanoFold.Tests.Suites;
@@ -10,8 +9,6 @@ internal sealed class Convolution : MixerReference<ConvolutionConfig>
 {
     public override IEnumerable<(string Name, ModelConfig Model)> Variants(ModelConfig small) =>
         [("convolution longer than the context", small with { Mixer = new ConvolutionConfig { Taps = 19 } })];
-
-    public override MixerConfig? Read(JsonElement config) => new ConvolutionConfig { Taps = config.GetProperty("mixerOptions").GetProperty("conv").GetInt32() };
 
     protected override double[][] Forward(ConvolutionConfig mixer, NaiveLayer layer, double[][] x)
     {

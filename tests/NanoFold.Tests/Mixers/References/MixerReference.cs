@@ -1,4 +1,3 @@
-using System.Text.Json;
 using NanoFold.Engine.Mixers;
 using NanoFold.Engine.Model;
 using NanoFold.Tests.Suites;
@@ -44,10 +43,6 @@ internal abstract class MixerReference
 
     /// <summary>Which of its models a simulated GPU has time to decode with, to replay and to tap; none where another kind's say as much.</summary>
     public virtual IReadOnlyList<string> QuickToDecode(string kind) => [$"{kind} Rope"];
-
-    /// <summary>The settings that the <c>config</c> entry of a reference file describes; null where it asks for what the kind does not have.</summary>
-    public virtual MixerConfig? Read(JsonElement config) =>
-        config.TryGetProperty("mixerOptions", out JsonElement options) && options.EnumerateObject().Any() ? null : (MixerConfig)Activator.CreateInstance(Config)!;
 }
 
 /// <summary>The reference of one type of settings.</summary>

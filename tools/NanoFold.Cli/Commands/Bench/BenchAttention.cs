@@ -9,7 +9,7 @@ using NanoFold.Kernels;
 
 namespace NanoFold.Cli.Commands.Bench;
 
-/// <summary><c>bench attention</c>: the fused kernel over contexts.</summary>
+/// <summary><c>bench attention</c>: the fused kernel over contexts, or every kind of mixer beside it.</summary>
 internal static class BenchAttention
 {
     private const int TokensPerCase = 4096;
@@ -27,9 +27,12 @@ internal static class BenchAttention
         Option<long?> batch = command.Integer("--batch", $"Sequences; {TokensPerCase} tokens in all if not given", 1, 1 << 20);
         Option<long?> window = command.Integer("--window", "Keys that a query sees, its own and those before it; all if not given", 1, MostContext);
         Option<string?> preset = command.Text("--preset", string.Join('|', Presets.Names), "Whose heads; small if not given");
+        contexts.Aliases.Add("--contexts");
+        var mixers = new BenchMixers(command);
         command.Common = [CommonOptions.Device, CommonOptions.Threads];
         command.JsonKeys = "cases [{context, heads, kvHeads, headDim, batch, window (0 for all), threads, forwardMs, backwardMs (of the whole batch, medians), gflops (both passes, by visible pairs), bytes (operands, results, gradients and scratch)}], "
-            + "growth {context, timePerSquare, bytesPerToken} (the last case relative to the first; time for a sequence over context²)";
+            + "growth {context, timePerSquare, bytesPerToken} (the last case relative to the first; time for a sequence over context²); "
+            + BenchMixers.JsonKeys;
         command.Does(invocation =>
         {
             ModelConfig model = Presets.Of(invocation.Get(preset) ?? "small").Model.Resolve();
@@ -37,8 +40,24 @@ internal static class BenchAttention
             int g = (int)(invocation.Get(kvHeads) ?? (invocation.Get(heads) is null ? model.KvHeads : h));
             // An option for a list that is not given is an empty one.
             int[] lengths = invocation.Get(contexts) is { Length: > 0 } given ? given : s_contexts;
+            if (mixers.IsAsked(invocation))
+            {
+                if (invocation.Get(window) is not null)
+                {
+                    throw UserException.Usage("bench attention: --window is for the kernel alone; with --mixers sliding-window say --set model.mixer.window=N");
+                }
+
+                (string Key, long? Value)[] shape =
+                [
+                    ("heads", invocation.Get(heads)), ("kvHeads", invocation.Get(kvHeads) ?? invocation.Get(heads)), ("headDim", invocation.Get(headDim) ?? model.HeadDim),
+                ];
+                return mixers.Run(invocation, invocation.Get(preset) ?? "small", shape, [.. lengths.Select(context => (context, Batch(context)))]);
+            }
+
             return Run(invocation, [.. lengths.Select(context => Checked(new AttentionCase(
-                context, h, g, (int)(invocation.Get(headDim) ?? model.HeadDim), (int)(invocation.Get(batch) ?? Math.Max(1, TokensPerCase / context)), (int)(invocation.Get(window) ?? 0))))]);
+                context, h, g, (int)(invocation.Get(headDim) ?? model.HeadDim), Batch(context), (int)(invocation.Get(window) ?? 0))))]);
+
+            int Batch(int context) => (int)(invocation.Get(batch) ?? Math.Max(1, TokensPerCase / context));
         });
     }
 

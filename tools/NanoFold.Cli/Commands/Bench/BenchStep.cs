@@ -18,10 +18,10 @@ internal static class BenchStep
     public static void Build(VerbCommand command)
     {
         var train = new TrainOptions(command, "--data", "--minutes", "--out");
-        Option<string[]?> sweep = command.Names("--sweep", "Times other batches, contexts, widths (in heads of 64) or depths too", s_axes);
+        Option<string[]?> sweep = command.Names("--sweep", "Times other batches, contexts, widths (in heads of 64) or depths too, or every kind of mixer, feed-forward or residual connection", s_axes);
         command.JsonKeys = "tokensPerSecond (median step), gflops (by FLOPs per token, forward and backward), peakRssBytes, managedBytesPerStep (after warm-up), parameters, stepSeconds [each timed step]; "
-            + "with --sweep: sweep [{axis, value, parameters, tokensPerSecond (whole steps), gflops (of forward and backward), peakShare (of a matrix product's rate), updateMs (the optimizer's part), planBytes, "
-            + $"cliff (peakShare is below {Display.Number(StepSweep.CliffShare)} of the best neighbor's)}}]";
+            + "with --sweep: sweep [{axis, value (a number or a kind), parameters, tokensPerSecond (whole steps), gflops (of forward and backward), peakShare (of a matrix product's rate), updateMs (the optimizer's part), planBytes, "
+            + $"cliff (peakShare is below {Display.Number(StepSweep.CliffShare)} of the best neighbor's; of numbers)}}]";
         command.Does(invocation => Run(invocation, train.Config(invocation), train.Steps(invocation) ?? DefaultSteps, invocation.Get(sweep) ?? []));
     }
 
@@ -69,6 +69,7 @@ internal static class BenchStep
         foreach (SweepAxis axis in SweepAxis.All.Where(axis => axes.Contains(axis.Name)))
         {
             IReadOnlyList<SweepCell> cells = StepSweep.Run(config, axis, backend, output.Note);
+            bool IsCliff(int i) => axis.Kinds is null && StepSweep.IsCliff(cells, i);
             output.Line();
             output.Table(
                 numbers: true,
@@ -76,17 +77,17 @@ internal static class BenchStep
                     [axis.Name, "parameters", "tokens/s", "GFLOP/s", "of peak", "update ms", "memory", ""],
                     .. cells.Select((cell, i) => (string[])
                     [
-                        Display.Count(cell.Value), Display.Count(cell.Parameters), Display.Count((long)cell.TokensPerSecond), Display.Number(cell.FlopsPerSecond / 1e9, "0.0"),
+                        axis.Label(cell.Value), Display.Count(cell.Parameters), Display.Count((long)cell.TokensPerSecond), Display.Number(cell.FlopsPerSecond / 1e9, "0.0"),
                         Display.Number(100 * cell.PeakShare, "0") + " %", Display.Number(1000 * cell.UpdateSeconds, "0.0"), Display.Bytes(cell.PlanBytes),
-                        StepSweep.IsCliff(cells, i) ? "cliff" : "",
+                        IsCliff(i) ? "cliff" : "",
                     ]),
                 ]);
-            foreach ((SweepCell cell, bool isCliff) in cells.Select((cell, i) => (cell, StepSweep.IsCliff(cells, i))))
+            foreach ((SweepCell cell, bool isCliff) in cells.Select((cell, i) => (cell, IsCliff(i))))
             {
                 json.Add(new JsonObject
                 {
                     ["axis"] = cell.Axis,
-                    ["value"] = cell.Value,
+                    ["value"] = axis.Kinds is null ? cell.Value : axis.Label(cell.Value),
                     ["parameters"] = cell.Parameters,
                     ["tokensPerSecond"] = cell.TokensPerSecond,
                     ["gflops"] = cell.FlopsPerSecond / 1e9,

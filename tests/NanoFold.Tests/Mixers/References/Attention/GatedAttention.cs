@@ -1,4 +1,3 @@
-using System.Text.Json;
 using NanoFold.Engine.Mixers;
 using NanoFold.Engine.Model;
 using NanoFold.Tests.Suites;
@@ -26,12 +25,6 @@ internal sealed class GatedAttention : AttentionFamily<GatedAttentionConfig>
     public override bool IsPatternTimesValues(MixerConfig mixer) => ((GatedAttentionConfig)mixer).Gate != GatePosition.AttentionOutput;
 
     public override IReadOnlyList<string> QuickToDecode(string kind) => [];
-
-    public override MixerConfig? Read(JsonElement config)
-    {
-        string gate = config.GetProperty("gate").GetString()!;
-        return new GatedAttentionConfig { Gate = (GatePosition)(gate[1] - '1'), Granularity = Enum.Parse<GateGranularity>(gate[3..], ignoreCase: true) };
-    }
 
     // Gates are as many as elements, or one per head.
     protected override double[][] Gate(GatedAttentionConfig mixer, NaiveLayer layer, double[][] x, GatePosition place, double[][] y) => place != mixer.Gate

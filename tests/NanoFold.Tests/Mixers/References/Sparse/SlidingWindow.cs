@@ -1,4 +1,3 @@
-using System.Text.Json;
 using NanoFold.Engine.Mixers;
 using NanoFold.Engine.Model;
 
@@ -11,9 +10,6 @@ internal sealed class SlidingWindow : AttentionFamily<SlidingWindowConfig>
         [("sliding-window without sinks", small with { Mixer = SlidingWindowConfig.Tiny with { Sinks = 0 } })];
 
     public override IReadOnlyList<string> QuickToDecode(string kind) => [];
-
-    public override MixerConfig? Read(JsonElement config) =>
-        new SlidingWindowConfig { Window = config.GetProperty("window").GetInt32(), Sinks = config.GetProperty("sinks").GetInt32() };
 
     protected override IEnumerable<int> Seen(SlidingWindowConfig mixer, int t, Func<int, double> score) =>
         Enumerable.Range(0, t + 1).Where(j => j > t - mixer.Window || j < mixer.Sinks);

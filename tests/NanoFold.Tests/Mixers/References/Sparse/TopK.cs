@@ -1,4 +1,3 @@
-using System.Text.Json;
 using NanoFold.Engine.Mixers;
 using NanoFold.Engine.Model;
 
@@ -9,8 +8,6 @@ internal sealed class TopK : AttentionFamily<TopKConfig>
 {
     public override IEnumerable<(string Name, ModelConfig Model)> Variants(ModelConfig small) =>
         [("top-k of its own shape", small with { Mixer = TopKConfig.Tiny with { Heads = 2, KvHeads = 1, HeadDim = 4, ValueDim = 9 } })];
-
-    public override MixerConfig? Read(JsonElement config) => new TopKConfig { TopK = config.GetProperty("topK").GetInt32() };
 
     protected override IEnumerable<int> Seen(TopKConfig mixer, int t, Func<int, double> score) =>
         Enumerable.Range(0, t + 1).OrderByDescending(score).ThenBy(j => j).Take(mixer.TopK);
