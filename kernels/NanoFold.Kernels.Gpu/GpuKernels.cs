@@ -2,6 +2,7 @@ using NanoFold.Kernels.Calls.Time;
 using NanoFold.Kernels.Gpu.Attention.Cached;
 using NanoFold.Kernels.Gpu.Attention.Flash;
 using NanoFold.Kernels.Gpu.Attention.Full;
+using NanoFold.Kernels.Gpu.Attention.Selected;
 using NanoFold.Kernels.Gpu.Attention.TopK;
 using NanoFold.Kernels.Gpu.Experts;
 using NanoFold.Kernels.Gpu.Loss;
@@ -26,6 +27,9 @@ internal static class GpuKernels
             CudaFlashAttention.IsSupported(context) ? new CudaFlashAttention(context, attention) : attention,
             new GpuTopKAttention(context),
             new GpuCachedAttention(context),
+            new GpuBlockMean(context),
+            new GpuBlockChoice(context),
+            new GpuPooledAttention(context),
             new GpuNorm(context),
             new GpuRope(context),
             new GpuCrossEntropy(context),

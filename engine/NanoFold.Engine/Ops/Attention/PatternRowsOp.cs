@@ -32,11 +32,6 @@ public sealed class PatternRowsOp(double scale, Visibility visibility, int topK)
             throw new ArgumentException($"pattern-rows: rows {rows}; expected Int32 [R]");
         }
 
-        if (!visibility.Blocks.IsNone)
-        {
-            throw new ArgumentException("pattern-rows: block tables are not for it");
-        }
-
         Tensor flat = BroadcastOp.Contiguous(tape, q).Reshape(q[0] * q[1], q[2] * q[3]);
         Tensor queries = EmbeddingOp.Record(tape, flat, rows).Reshape(rows[0], q[2], q[3]);
         return tape.Record(
@@ -52,7 +47,8 @@ public sealed class PatternRowsOp(double scale, Visibility visibility, int topK)
         int count = q.Layout[0], heads = q.Layout[1], depth = q.Layout[2], time = k.Layout[1], keyHeads = k.Layout[2];
         int keyLength = time * keyHeads * depth, rowLength = heads * time, atOnce = Math.Clamp(HeldElements / rowLength, 1, count);
         double[] queries = Rent<double>(count * heads * depth), keys = Rent<double>(keyLength), pattern = Rent<double>(atOnce * rowLength), scores = Rent<double>(2 * time);
-        int[] rows = Rent<int>(count), document = Rent<int>(time), seen = Rent<int>(time), prefix = Rent<int>(1);
+        int[] rows = Rent<int>(count), document = Rent<int>(time), seen = Rent<int>(time), listed = Rent<int>(time), prefix = Rent<int>(1);
+        var lists = new ListReader(backend, visible.Blocks, k.Layout[0] * heads, time);
         VisibleRule rule = visible.Rule(time);
         backend.Read(q, queries.AsSpan(0, count * heads * depth));
         backend.Download(call.Input(Rows), rows.AsSpan(0, count));
@@ -85,20 +81,21 @@ public sealed class PatternRowsOp(double scale, Visibility visibility, int topK)
             int held = row % atOnce;
             for (int h = 0; h < heads; h++)
             {
-                Span<double> target = pattern.AsSpan((held * rowLength) + (h * time), time), weights = scores.AsSpan(0, keysSeen);
+                (int[] keysOf, int own) = visible.Blocks.IsNone ? (seen, keysSeen) : (listed, lists.Keep((b * heads) + h, t, seen.AsSpan(0, keysSeen), listed));
+                Span<double> target = pattern.AsSpan((held * rowLength) + (h * time), time), weights = scores.AsSpan(0, own);
                 ReadOnlySpan<double> query = queries.AsSpan(((row * heads) + h) * depth, depth);
                 int group = h / (heads / keyHeads);
-                for (int i = 0; i < keysSeen; i++)
+                for (int i = 0; i < own; i++)
                 {
-                    weights[i] = TensorPrimitives.Dot(query, keys.AsSpan(((seen[i] * keyHeads) + group) * depth, depth));
+                    weights[i] = TensorPrimitives.Dot(query, keys.AsSpan(((keysOf[i] * keyHeads) + group) * depth, depth));
                 }
 
-                KeepLargest(weights, scores.AsSpan(time, keysSeen));
+                KeepLargest(weights, scores.AsSpan(time, own));
                 Softmax(weights);
                 target.Clear();
-                for (int i = 0; i < keysSeen; i++)
+                for (int i = 0; i < own; i++)
                 {
-                    target[seen[i]] = weights[i];
+                    target[keysOf[i]] = weights[i];
                 }
             }
 
@@ -110,7 +107,8 @@ public sealed class PatternRowsOp(double scale, Visibility visibility, int topK)
         }
 
         Return(queries, keys, pattern, scores);
-        Return(rows, document, seen, prefix);
+        Return(rows, document, seen, listed, prefix);
+        lists.Dispose();
     }
 
     private void Softmax(Span<double> scores)
@@ -156,5 +154,41 @@ public sealed class PatternRowsOp(double scale, Visibility visibility, int topK)
         {
             ArrayPool<T>.Shared.Return(array);
         }
+    }
+
+    /// <summary>Reads single lists of key blocks from a device.</summary>
+    private readonly struct ListReader(Backend backend, BlockTable table, int pairs, int queries) : IDisposable
+    {
+        private readonly int[] _list = Rent<int>(table.IsNone ? 1 : table.Most + 1);
+
+        /// <summary>The keys of those given that are in a block listed for a query; how many there are.</summary>
+        /// <param name="pair">b · H + h.</param>
+        /// <param name="query">t.</param>
+        /// <param name="keys">Ascending.</param>
+        /// <param name="kept">Gets them.</param>
+        public int Keep(int pair, int query, ReadOnlySpan<int> keys, int[] kept)
+        {
+            int rows = (queries + table.QuerySize - 1) / table.QuerySize, count = 0, at = 0;
+            long list = (pair / table.Share(pairs, queries) * (long)rows) + (query / table.QuerySize);
+            backend.Download(table.Counts.With(Layout.Of(1), list), _list.AsSpan(0, 1));
+            int length = Math.Min(_list[0], table.Most);
+            backend.Download(table.Lists.With(Layout.Of(table.Most), list * table.Most), _list.AsSpan(0, table.Most));
+            foreach (int key in keys)
+            {
+                while (at < length && _list[at] < key / table.KeySize)
+                {
+                    at++;
+                }
+
+                if (at < length && _list[at] == key / table.KeySize)
+                {
+                    kept[count++] = key;
+                }
+            }
+
+            return count;
+        }
+
+        public void Dispose() => Return(_list);
     }
 }

@@ -1,4 +1,5 @@
 using NanoFold.Kernels.Calls.Attention;
+using NanoFold.Kernels.Gpu.Attention.Selected;
 using NanoFold.Kernels.Gpu.Elements;
 
 namespace NanoFold.Kernels.Gpu.Attention.Cached;
@@ -42,6 +43,13 @@ internal sealed class GpuCachedAttention(GpuContext context) : IKernel<CachedAtt
             };
             Append<T>(cache, args.K, args.KeyCache);
             Append<T>(cache, args.V, args.ValueCache);
+            if (!args.Visible.Blocks.IsNone)
+            {
+                AttentionArgs listed = new() { Q = args.Q, K = args.KeyCache, V = args.ValueCache, Y = args.Y, LogSumExp = default, Scale = args.Scale, Visible = args.Visible };
+                new SelectedForwardBody(context, listed, SelectedView.Of(context, shape, args)).Run<T>();
+                return;
+            }
+
             int rows = checked(shape.Batch * shape.Time * shape.Heads), keep = Math.Min(args.TopK, shape.Capacity);
             int groups = Math.Min(rows, context.IsSimulator ? 1 : MostGroups);
             long floats = (long)groups * (shape.Capacity + keep), picked = (long)groups * keep;

@@ -125,7 +125,7 @@ public readonly struct BlockTable
     /// <summary>How many pairs of a batch row and a head, numbered b · H + h, share a list.</summary>
     /// <param name="pairs">B · H.</param>
     /// <param name="queries">T.</param>
-    internal int Share(int pairs, int queries) => IsNone ? 1 : (int)Math.Max(1, (long)pairs * ((queries + QuerySize - 1) / QuerySize) / Math.Max(1, Counts.Count));
+    public int Share(int pairs, int queries) => IsNone ? 1 : (int)Math.Max(1, (long)pairs * ((queries + QuerySize - 1) / QuerySize) / Math.Max(1, Counts.Count));
 
     internal void Check(string op, int batch, int heads, int queries, int keys)
     {
