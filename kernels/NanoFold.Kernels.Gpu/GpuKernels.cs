@@ -35,6 +35,7 @@ internal static class GpuKernels
             new GpuCrossEntropy(context),
             new GpuLinearCrossEntropy(context, matMul),
             new GpuExpertRouting(context),
+            new GpuExpertChoice(context),
             new GpuRouterLoss(context),
             new GpuOptimizer(context),
             new GpuMemoryRead(context),

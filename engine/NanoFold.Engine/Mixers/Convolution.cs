@@ -11,17 +11,17 @@ namespace NanoFold.Engine.Mixers;
 /// <summary>A depthwise causal convolution with a gate: y = W_o (conv(W_v x) ⊙ silu(W_g x)). The convolution always has a bias.</summary>
 public sealed record ConvolutionConfig : MixerConfig
 {
-    public static ConvolutionConfig Tiny => new() { Taps = 3 };
+    public static ConvolutionConfig Tiny => new() { Conv = 3 };
 
     /// <summary>K, the tokens that a token takes of: its own and those just before it.</summary>
     [Bounds(2, 1024)]
-    public int Taps { get; init; } = 4;
+    public int Conv { get; init; } = 4;
 
     /// <inheritdoc/>
     public override MixerTraits Traits(ModelShape model) => new() { SlidesOn = true };
 
     /// <inheritdoc/>
-    public override Mixer Build(ModuleBuilder builder) => new ConvolutionMixer(builder, Taps);
+    public override Mixer Build(ModuleBuilder builder) => new ConvolutionMixer(builder, Conv);
 }
 
 internal sealed class ConvolutionMixer : Mixer

@@ -18,6 +18,8 @@ namespace NanoFold.Engine.Mixers;
 [JsonDerivedType(typeof(MobaConfig), "moba")]
 [JsonDerivedType(typeof(NsaConfig), "nsa")]
 [JsonDerivedType(typeof(GruConfig), "gru")]
+[JsonDerivedType(typeof(MambaConfig), "mamba")]
+[JsonDerivedType(typeof(RnnConfig), "rnn")]
 [JsonDerivedType(typeof(ConvolutionConfig), "convolution")]
 [JsonDerivedType(typeof(NoneConfig), "none")]
 public abstract record MixerConfig

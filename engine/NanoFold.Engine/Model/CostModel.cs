@@ -35,7 +35,7 @@ public sealed record CostModel
         using var backend = new NullBackend();
         using var transformer = new Transformer(model, backend);
         using DecodeCache cache = transformer.NewCache(batch: 1, chunk: 1);
-        ILookup<string, long> parts = transformer.Store.Parameters.ToLookup(p => PartOf(p.Name), p => p.Layout.Count);
+        ILookup<string, long> parts = transformer.Store.Parameters.Where(p => !p.Frozen).ToLookup(p => PartOf(p.Name), p => p.Layout.Count);
         return new CostModel
         {
             Embedding = parts[nameof(Embedding)].Sum(),

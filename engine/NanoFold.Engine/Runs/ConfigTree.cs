@@ -191,6 +191,7 @@ public sealed class ConfigTree
             ConfigUpgrade.Apply(layer, version);
         }
 
+        ConfigUpgrade.Names(layer);
         _layers.Add(layer);
         return this;
     }

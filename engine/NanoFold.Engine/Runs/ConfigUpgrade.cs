@@ -6,13 +6,21 @@ namespace NanoFold.Engine.Runs;
 /// <summary>Says in today's words what a configuration of an older version meant.</summary>
 internal static class ConfigUpgrade
 {
+    /// <summary>Gives keys today's names, whoever wrote the tree.</summary>
+    public static void Names(JsonObject tree)
+    {
+        foreach (JsonObject block in Blocks(tree))
+        {
+            Rename(block["mixer"] as JsonObject, "convolution", "taps", "conv");
+        }
+    }
+
     /// <summary>Changes a tree that names its version; one that names none is taken to be written by hand, today.</summary>
     public static void Apply(JsonObject tree, double version)
     {
-        if (version < 2 && tree["model"] is JsonObject model)
+        if (version < 2)
         {
-            TanhForms(model, "feedForward");
-            foreach (JsonObject block in (model["pattern"] as JsonArray)?.OfType<JsonObject>() ?? [])
+            foreach (JsonObject block in Blocks(tree))
             {
                 TanhForms(block, "feedForward");
             }
@@ -21,6 +29,20 @@ internal static class ConfigUpgrade
         if (version < 3)
         {
             Before3(tree);
+        }
+    }
+
+    // The model itself, and the blocks of its pattern.
+    private static IEnumerable<JsonObject> Blocks(JsonObject tree) =>
+        tree["model"] is JsonObject model ? [model, .. (model["pattern"] as JsonArray)?.OfType<JsonObject>() ?? []] : [];
+
+    // A key of a kind that had another name.
+    private static void Rename(JsonObject? record, string kind, string old, string name)
+    {
+        if (record is not null && ConfigJson.TextOf(record[ConfigJson.Kind]) == kind && record[old] is { } value && !record.ContainsKey(name))
+        {
+            record.Remove(old);
+            record[name] = value;
         }
     }
 

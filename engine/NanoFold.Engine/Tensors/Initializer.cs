@@ -2,7 +2,7 @@ namespace NanoFold.Engine.Tensors;
 
 /// <summary>How a parameter starts: normal with a standard deviation, uniform within a bound, one constant, or as rates and steps of a recurrence do.</summary>
 /// <param name="Kind">Which of these.</param>
-/// <param name="Value">The constant, the deviation, the bound, or the low end of a range.</param>
+/// <param name="Value">The constant, the deviation, the bound, the low end of a range, or a count.</param>
 /// <param name="High">The high end of a range.</param>
 public readonly record struct Initializer(InitializerKind Kind, double Value, double High = 0)
 {
@@ -20,6 +20,9 @@ public readonly record struct Initializer(InitializerKind Kind, double Value, do
 
     /// <summary>softplus⁻¹(u), u log-uniform in (low, high): the bias of a time step.</summary>
     public static Initializer StepOfLogUniform(double low, double high) => new(InitializerKind.StepOfLogUniform, low, high);
+
+    /// <summary>ln 1, ln 2, … ln <paramref name="count"/> along the last dimension, of that length: rates learned by their logarithms, one for each number of a state.</summary>
+    public static Initializer LogOfIndex(int count) => new(InitializerKind.LogOfIndex, count);
 }
 
 public enum InitializerKind
@@ -29,4 +32,5 @@ public enum InitializerKind
     Uniform,
     LogOfUniform,
     StepOfLogUniform,
+    LogOfIndex,
 }

@@ -31,6 +31,16 @@ internal static class ParameterInit
             return;
         }
 
+        if (kind == InitializerKind.LogOfIndex)
+        {
+            for (int i = 0; i < values.Length; i++)
+            {
+                values[i] = (float)Math.Log(1 + i % (int)value);
+            }
+
+            return;
+        }
+
         ulong stream = BitConverter.ToUInt64(SHA256.HashData(Encoding.UTF8.GetBytes(parameter.Name)));
         for (int i = 0; i < values.Length; i += 2)
         {

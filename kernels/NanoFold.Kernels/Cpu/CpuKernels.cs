@@ -13,6 +13,7 @@ using NanoFold.Kernels.Cpu.Reduce;
 using NanoFold.Kernels.Cpu.Rope;
 using NanoFold.Kernels.Cpu.Rows;
 using NanoFold.Kernels.Cpu.Time;
+using NanoFold.Kernels.Cpu.Time.Selective;
 
 namespace NanoFold.Kernels.Cpu;
 
@@ -33,6 +34,7 @@ internal static class CpuKernels
         new CpuLinearCrossEntropy(context),
         new CpuOptimizer(context),
         new CpuExpertRouting(context),
+        new CpuExpertChoice(context),
         new CpuRouterLoss(context),
         new CpuMemoryRead(context),
         new CpuMaximum(context),
@@ -40,6 +42,7 @@ internal static class CpuKernels
         new CpuAlong(context),
         new CpuIntegers(context),
         new CpuScan(context),
+        new CpuSelectiveScan(context),
         new CpuConvolution(context),
         new CpuContinuation(context),
         new CpuRecurrentHeads(context),

@@ -120,6 +120,16 @@ public class RunConfigTests
         Assert.That(((MoeConfig)changed.Model.FeedForward).Activation, Is.EqualTo(new GeluConfig()));
     }
 
+    [TestCase(""" "version": 3, """)]
+    [TestCase("")]
+    public void TheWidthOfAConvolutionWasCalledTaps(string version)
+    {
+        const string Model = """ "model": { "layers": 2, "mixer": { "kind": "convolution", "taps": 7 }, "pattern": [{ "mixer": { "kind": "convolution", "taps": 5 } }, {}] } """;
+        RunConfig config = new ConfigTree().AddJson($"{{ {version} {Model} }}", "old").Build();
+        Assert.That(config.Model.LayerConfigs().Select(l => l.Mixer), Is.EqualTo(new[] { new ConvolutionConfig { Conv = 5 }, new ConvolutionConfig { Conv = 7 } }));
+        Assert.That(config.ToJson(), Does.Not.Contain("taps"));
+    }
+
     /// <summary>What became a setting with version 3 was as it is named here; a file without a version is of today.</summary>
     [TestCase("""{ "version": 1 }""", DrawOrder.MicroBatch, SplitKind.End)]
     [TestCase("""{ "version": 2, "data": { "validationFraction": 0.2 } }""", DrawOrder.MicroBatch, SplitKind.End)]

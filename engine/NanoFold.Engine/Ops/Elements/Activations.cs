@@ -80,13 +80,7 @@ public readonly struct Softplus : IActivation
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public V Value<V>(V x)
         where V : struct, ILane<V>
-    {
-        // max(x, 0) + ln(1 + e) with e = e^−|x|. What 1 + e rounds e to is divided out again: ln(1 + e) = ln u · e / (u − 1) with u = 1 + e.
-        V e = V.Exp(-V.Abs(x));
-        V u = V.Constant(1) + e, rounded = u - V.Constant(1);
-        V logarithm = V.SelectGreater(rounded, V.Constant(0), V.Log(u) * (e / V.Max(rounded, V.Constant(1e-30))), e);
-        return V.Max(V.Constant(0), x) + logarithm;
-    }
+        => LaneFormulas.Softplus(x);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public V Value<V>(V x, out V derivative)

@@ -6,7 +6,7 @@ using NanoFold.Kernels.Calls;
 namespace NanoFold.Engine.Ops;
 
 /// <summary>
-/// Sorts the N·k (token, slot) pairs by expert, dropless: the shapes are fixed, the counts are data. indices Int32 [N, k].
+/// Sorts the N·k (token, slot) pairs by expert: the shapes are fixed, the counts are data. indices Int32 [N, k], −1 for pairs that are dropped and get no row.
 /// </summary>
 public sealed class ExpertSortOp(IKernel<ExpertSortCall> kernel) : Op
 {

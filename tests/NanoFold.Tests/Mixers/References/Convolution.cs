@@ -8,26 +8,30 @@ namespace NanoFold.Tests.Mixers.References;
 internal sealed class Convolution : MixerReference<ConvolutionConfig>
 {
     public override IEnumerable<(string Name, ModelConfig Model)> Variants(ModelConfig small) =>
-        [("convolution longer than the context", small with { Mixer = new ConvolutionConfig { Taps = 19 } })];
+        [("convolution longer than the context", small with { Mixer = new ConvolutionConfig { Conv = 19 } })];
+
+    /// <summary>A depthwise causal convolution of rows, with the weight and the bias of that name.</summary>
+    public static double[][] Of(NaiveLayer layer, double[][] x, string name)
+    {
+        double[] weight = layer.Weight(name + ".weight"), bias = layer.Weight(name + ".bias");
+        int taps = weight.Length / bias.Length;
+        return [.. x.Select((_, t) => bias.Select((sum, c) =>
+        {
+            for (int back = 0; back < taps && back <= t; back++)
+            {
+                sum += weight[(c + 1) * taps - 1 - back] * x[t - back][c];
+            }
+
+            return sum;
+        }).ToArray())];
+    }
 
     protected override double[][] Forward(ConvolutionConfig mixer, NaiveLayer layer, double[][] x)
     {
-        int taps = mixer.Taps;
-        double[] weight = layer.Weight("conv1d.weight"), bias = layer.Weight("conv1d.bias");
-        double[][] v = [.. x.Select(row => layer.Linear(row, "v_proj"))];
+        double[][] convolved = Of(layer, [.. x.Select(row => layer.Linear(row, "v_proj"))], "conv1d");
         return [.. x.Select((row, t) =>
         {
-            double[] gate = layer.Linear(row, "g_proj");
-            double[] z = [.. gate.Select((g, c) =>
-            {
-                double sum = bias[c];
-                for (int back = 0; back < taps && back <= t; back++)
-                {
-                    sum += weight[(c + 1) * taps - 1 - back] * v[t - back][c];
-                }
-
-                return sum * g * NaiveLayer.Sigmoid(g);
-            })];
+            double[] z = [.. layer.Linear(row, "g_proj").Select((g, c) => convolved[t][c] * g * NaiveLayer.Sigmoid(g))];
             return layer.Linear(z, "o_proj");
         })];
     }

@@ -7,9 +7,9 @@ namespace NanoFold.Tests.Mixers.References;
 /// <summary>Three branches with gates: over means of blocks, over blocks that those choose, over a window.</summary>
 internal sealed class Nsa : AttentionFamily<NsaConfig>
 {
-    public override IReadOnlyList<string> Quick(string kind) => [];
+    public override IReadOnlyList<string> Quick(string kind) => [$"{kind} grouped"];
 
-    public override IReadOnlyList<string> QuickToDecode(string kind) => [];
+    public override IReadOnlyList<string> QuickToDecode(string kind) => [$"{kind} grouped"];
 
     protected override double[][] Forward(NsaConfig mixer, NaiveLayer layer, double[][] x)
     {

@@ -1,0 +1,49 @@
+using NanoFold.Engine.Autograd;
+using NanoFold.Engine.Modules;
+using NanoFold.Engine.Ops;
+using NanoFold.Engine.Tensors;
+using NanoFold.Kernels;
+
+namespace NanoFold.Engine.Mixers;
+
+/// <summary>silu(conv(x)): a depthwise causal convolution over the last few tokens before a recurrence; with a width of 0 silu alone.</summary>
+internal sealed class ShortConvolution
+{
+    private readonly ModuleBuilder _builder;
+    private readonly Parameter? _weight;
+    private readonly Parameter? _bias;
+    private readonly string _name;
+    private readonly int _channels;
+    private readonly int _width;
+
+    /// <param name="builder">Where the parameters are declared.</param>
+    /// <param name="name">As in <c>q_conv1d</c>.</param>
+    /// <param name="channels">C.</param>
+    /// <param name="width">K, tokens that a token takes of; 0 for no convolution.</param>
+    /// <param name="bias">Whether there is a bias, from 0.</param>
+    public ShortConvolution(ModuleBuilder builder, string name, int channels, int width, bool bias)
+    {
+        (_builder, _name, _channels, _width) = (builder, name, channels, width);
+        if (width > 0)
+        {
+            // Filters of channels, no matrix: not for Muon.
+            _weight = builder.Add($"{name}.weight", Layout.Of(channels, width), ParameterRole.Head, Initialization.Input(width));
+            _bias = bias ? builder.Add($"{name}.bias", Layout.Of(channels), ParameterRole.Vector, Initializer.Zero) : null;
+        }
+    }
+
+    /// <summary>What decoding keeps: the last K − 1 inputs.</summary>
+    public IEnumerable<StateSlot> State(int batch) =>
+        _width > 1 ? [new StateSlot(_name, Layout.Of(batch, _width - 1, _channels), _builder.Type, StateStart.Zero)] : [];
+
+    /// <summary>x [B, T, C].</summary>
+    public Tensor Forward(ForwardContext context, Tensor x)
+    {
+        Tape tape = context.Tape;
+        return ActivationOp<Silu>.Record(tape, _weight is null ? x : Convolve(context, x, tape.Use(_weight), _bias is null ? default : tape.Use(_bias)));
+    }
+
+    private Tensor Convolve(ForwardContext context, Tensor x, Tensor weight, Tensor bias) => context.Cache is { } cache
+        ? ConvolutionOp.Decode(context.Tape, x, weight, bias, _width > 1 ? cache.Use(context.Tape, _builder.Layer, _name) : default, context.Counts, context.Continues())
+        : ConvolutionOp.Record(context.Tape, x, weight, bias, context.Continues());
+}
