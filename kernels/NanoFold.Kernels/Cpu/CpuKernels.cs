@@ -10,6 +10,7 @@ using NanoFold.Kernels.Cpu.Optimizers;
 using NanoFold.Kernels.Cpu.Pointwise;
 using NanoFold.Kernels.Cpu.RecurrentHeads;
 using NanoFold.Kernels.Cpu.Reduce;
+using NanoFold.Kernels.Cpu.Residuals;
 using NanoFold.Kernels.Cpu.Rope;
 using NanoFold.Kernels.Cpu.Rows;
 using NanoFold.Kernels.Cpu.Time;
@@ -30,6 +31,9 @@ internal static class CpuKernels
         new CpuPooledAttention(context),
         new CpuNorm(context),
         new CpuRope(context),
+        new CpuMixStreams(context),
+        new CpuStreamGates(context),
+        new CpuDepthAttention(context),
         new CpuCrossEntropy(context),
         new CpuLinearCrossEntropy(context),
         new CpuOptimizer(context),
