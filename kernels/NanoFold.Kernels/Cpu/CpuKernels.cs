@@ -1,8 +1,8 @@
 using NanoFold.Kernels.Calls.Time;
 using NanoFold.Kernels.Cpu.Attention.Cached;
 using NanoFold.Kernels.Cpu.Attention.Full;
+using NanoFold.Kernels.Cpu.Attention.Listed;
 using NanoFold.Kernels.Cpu.Attention.Selected;
-using NanoFold.Kernels.Cpu.Attention.TopK;
 using NanoFold.Kernels.Cpu.Experts;
 using NanoFold.Kernels.Cpu.Loss;
 using NanoFold.Kernels.Cpu.Norm;
@@ -24,7 +24,8 @@ internal static class CpuKernels
     public static IReadOnlyList<IKernel> Create(CpuContext context) =>
     [
         new CpuFusedAttention(context),
-        new CpuTopKAttention(context),
+        new CpuKeySelection(context),
+        new CpuKeyListAttention(context),
         new CpuCachedAttention(context),
         new CpuBlockMean(context),
         new CpuBlockChoice(context),
