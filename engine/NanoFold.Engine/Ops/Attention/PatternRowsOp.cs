@@ -86,9 +86,16 @@ public sealed class PatternRowsOp(double scale, Visibility visibility, int keySi
             {
                 if (!lists.IsNone && (h == 0 || ((b * heads) + h) % share == 0))
                 {
-                    long at = ((((b * heads) + h) / share * (long)listsOfHead) + (t / queriesOfList)) * most;
-                    backend.Download(lists.With(Layout.Of(most), at), list.AsSpan(0, most));
-                    keysSeen = Listed(rule, t, list.AsSpan(0, most), visible.Documents.IsNone ? [] : document.AsSpan(0, time), seen.AsSpan(0, time));
+                    long at = (((b * heads) + h) / share * (long)listsOfHead) + (t / queriesOfList);
+                    int length = most;
+                    backend.Download(lists.With(Layout.Of(most), at * most), list.AsSpan(0, most));
+                    if (call.Input(Kept).IsNone)
+                    {
+                        backend.Download(visible.Blocks.Counts.With(Layout.Of(1), at), prefix.AsSpan(0, 1));
+                        length = Math.Min(prefix[0], most);
+                    }
+
+                    keysSeen = Listed(rule, t, list.AsSpan(0, length), visible.Documents.IsNone ? [] : document.AsSpan(0, time), seen.AsSpan(0, time));
                 }
 
                 Span<double> target = pattern.AsSpan((held * rowLength) + (h * time), time), weights = scores.AsSpan(0, keysSeen);
