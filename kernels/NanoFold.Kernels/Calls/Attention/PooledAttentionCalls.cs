@@ -70,7 +70,7 @@ public readonly struct PooledBlocks
 
     internal void Check(string op, in AttentionShape shape, in Visible visible)
     {
-        if (visible.Kind != VisibleKind.Full || visible.Window > 0 || !visible.Documents.IsNone || !visible.Blocks.IsNone)
+        if (!shape.IsPlain || visible.Kind != VisibleKind.Full || visible.Window > 0 || !visible.Documents.IsNone || !visible.Blocks.IsNone)
         {
             Checks.Throw(op, "what is seen follows from the blocks; nothing else can be asked for");
         }

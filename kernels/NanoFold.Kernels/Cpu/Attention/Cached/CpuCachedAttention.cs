@@ -21,7 +21,7 @@ public sealed unsafe class CpuCachedAttention(CpuContext context) : IKernel<Cach
         var problem = new CachedProblem(call);
         var plan = new CachedPlan(problem);
         bool isListed = !call.Visible.Blocks.IsNone;
-        if (problem.TopK > 0 || plan.TokenBlocks > 1 || isListed)
+        if (plan.AppendsFirst || isListed)
         {
             var append = new CachedAppendWork(problem);
             context.Run(problem.Type, append.Items, ref append);

@@ -48,6 +48,12 @@ public sealed class CpuFusedAttention(CpuContext context) : IKernel<AttentionCal
             var sums = new GradientSumWork(problem, gradientProblem);
             context.Run(problem.Type, sums.Items, ref sums);
         }
+
+        if (gradientProblem.WantsSinkLogits || (gradientProblem.WantsDecay && problem.HasSinkLogits))
+        {
+            var sinks = new SinkGradientWork(problem, gradientProblem);
+            context.Run(problem.Type, sinks.Items, ref sinks);
+        }
     }
 
     public long ScratchBytes(in AttentionBackwardCall shape)
@@ -55,7 +61,7 @@ public sealed class CpuFusedAttention(CpuContext context) : IKernel<AttentionCal
 
     /// <summary>Whether queries beside each other have lists of their own, so that tiles are better made of the queries that chose a block.</summary>
     private static bool HasListsOfFewQueries(in AttentionProblem problem)
-        => !problem.Lists.IsNone && problem.Lists.QuerySize < BlockSizes.QueryUnit && problem.Shape is { HasPrefixes: false, Rule: { Prefix: 0, Window: VisibleRule.Far } };
+        => !problem.Lists.IsNone && problem.Lists.QuerySize < BlockSizes.QueryUnit && problem.Shape is { IsPlain: true, HasPrefixes: false, Rule: { Prefix: 0, Window: VisibleRule.Far } };
 
     public void Dispose() => _memory.Dispose();
 }
