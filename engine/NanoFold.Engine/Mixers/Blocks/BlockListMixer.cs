@@ -66,7 +66,7 @@ internal abstract class BlockListMixer(ModuleBuilder builder, HeadShape shape, i
         {
             return Tap.IsEdited(tape, "hook_pattern")
                 ? throw new ArgumentException($"tap {tape.Path}.hook_pattern: cannot be edited while decoding with a cache")
-                : CachedAttentionOp.Record(tape, q, k, v, (Slot(context, "keys"), Slot(context, "values")), context.Positions, context.Counts, Scale, Listed(context, input));
+                : CachedAttentionOp.Record(tape, q, k, v, new AttentionCache(Slot(context, "keys"), Slot(context, "values")), context.Positions, context.Counts, Scale, Listed(context, input));
         }
 
         Visibility seen = Listed(context, input);

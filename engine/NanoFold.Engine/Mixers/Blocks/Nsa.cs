@@ -133,7 +133,7 @@ internal sealed class Nsa : AttentionMixer
 
     private Tensor Attend(ForwardContext context, AttentionInput input, Visibility seen) => context.Cache is { } cache
         ? CachedAttentionOp.Record(
-            context.Tape, input.Q, input.K, input.V, (cache.Use(context.Tape, _layer, "keys"), cache.Use(context.Tape, _layer, "values")),
+            context.Tape, input.Q, input.K, input.V, new AttentionCache(cache.Use(context.Tape, _layer, "keys"), cache.Use(context.Tape, _layer, "values")),
             context.Positions, context.Counts, Scale, seen)
         : AttentionOp.Record(context.Tape, input.Q, input.K, input.V, Scale, seen with { Documents = context.Documents });
 }

@@ -52,7 +52,7 @@ internal readonly unsafe struct SelectedBackwardWork(CpuContext context, Selecte
 
         if (plan.Parts == 1)
         {
-            gradients.WriteKeys<V>(sums, batch, 0, problem.Keys, keyHead);
+            gradients.WriteKeys<V>(full, sums, batch, 0, problem.Keys, keyHead);
         }
     }
 
@@ -137,7 +137,7 @@ internal readonly unsafe struct SelectedBackwardWork(CpuContext context, Selecte
             {
                 Tiles.Across<V>(
                     Element.At<V>(scratch.ScoreGradients, (j * row) + low), row, 1, rows, count - low, scratch.QueryRows, SelectedTile.Columns, low,
-                    scratch.DepthLanes, sums.Key<V>(key + j), sums.KeyRow);
+                    scratch.DepthLanes, sums.Key<V>(0, key + j), sums.KeyRow);
             }
         }
     }
