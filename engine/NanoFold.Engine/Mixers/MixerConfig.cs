@@ -31,6 +31,7 @@ namespace NanoFold.Engine.Mixers;
 [JsonDerivedType(typeof(RnnConfig), "rnn")]
 [JsonDerivedType(typeof(ConvolutionConfig), "convolution")]
 [JsonDerivedType(typeof(NoneConfig), "none")]
+[JsonDerivedType(typeof(ParallelConfig), "parallel")]
 public abstract record MixerConfig
 {
     /// <summary>The name in configurations.</summary>
