@@ -16,7 +16,7 @@ internal sealed class GpuRecurrentHeads(GpuContext context) : IKernel<RecurrentH
     private const int Chunk = RecurrentHeadsShape.Chunk, SixteensOfChunk = Chunk / PlaceBlock.Places;
 
     /// <summary>What the states of a span may take, where one chunk does not take more.</summary>
-    private const long MostSpanBytes = 128L << 20;
+    internal long MostSpanBytes { get; set; } = 128L << 20;
 
     public void Run(in RecurrentHeadsCall call)
     {
@@ -38,7 +38,7 @@ internal sealed class GpuRecurrentHeads(GpuContext context) : IKernel<RecurrentH
         return StateFloats(sizes) * sizes.Chunks * sizeof(float);
     }
 
-    public long ScratchBytes(in RecurrentHeadsBackwardCall shape) => new Span(new(RecurrentHeadsBackwardCall.Name, shape.Args)).Floats * sizeof(float);
+    public long ScratchBytes(in RecurrentHeadsBackwardCall shape) => new Span(new(RecurrentHeadsBackwardCall.Name, shape.Args), MostSpanBytes).Floats * sizeof(float);
 
     private static bool IsSingle(in View state) => !state.IsNone && state.Type == DType.Float32;
 
@@ -89,7 +89,7 @@ internal sealed class GpuRecurrentHeads(GpuContext context) : IKernel<RecurrentH
         where T : unmanaged, IElement<T>
     {
         var shape = new RecurrentHeadsShape(RecurrentHeadsBackwardCall.Name, call.Args);
-        var span = new Span(shape);
+        var span = new Span(shape, MostSpanBytes);
         RowCheck.Scratch(RecurrentHeadsBackwardCall.Name, call.Scratch, span.Floats * sizeof(float));
         ArrayView<float> memory = context.View<float>(call.Scratch.As(DType.Float32, Layout.Of(checked((int)span.Floats))));
         ArrayView<float> states = memory.SubView(0, span.States), gradients = memory.SubView(span.States, span.Gradients);
@@ -167,11 +167,11 @@ internal sealed class GpuRecurrentHeads(GpuContext context) : IKernel<RecurrentH
     /// <summary>Places that a backward pass works on together, as many chunks as have room, and floats of its scratch.</summary>
     private readonly struct Span
     {
-        public Span(in RecurrentHeadsShape shape)
+        public Span(in RecurrentHeadsShape shape, long mostBytes)
         {
             long pairs = (long)shape.Batch * shape.Heads, size = (long)shape.KeyWidth * shape.ValueWidth;
             long chunk = pairs * (2 * SixteensOfChunk * size + 2 * Chunk * shape.ValueWidth) * sizeof(float);
-            Sixteens = SixteensOfChunk * (int)Math.Clamp(MostSpanBytes / chunk, 1, shape.Chunks);
+            Sixteens = SixteensOfChunk * (int)Math.Clamp(mostBytes / chunk, 1, shape.Chunks);
             States = pairs * Sixteens * size;
             Gradients = pairs * (Sixteens + 1) * size;
             Values = pairs * Places * shape.ValueWidth;
