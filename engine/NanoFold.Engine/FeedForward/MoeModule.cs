@@ -41,7 +41,9 @@ internal sealed class Moe : FeedForwardModule
     public override IReadOnlyList<TapPoint> TapPoints =>
     [
         new("mlp.hook_router", "B T E"),
+        new("mlp.hook_expert_choice", $"B T {_config.Active}"),
         new("mlp.hook_expert_load", "E"),
+        new("mlp.hook_expert_weights", $"B T {_config.Active}"),
         .. _shared?.TapPoints ?? [],
     ];
 
@@ -55,18 +57,21 @@ internal sealed class Moe : FeedForwardModule
         Tensor scores = _config.Routing == RouterKind.Sigmoid ? ActivationOp<Sigmoid>.Record(tape, logits) : SoftmaxOp.Record(tape, logits);
         Tap.ReadOnly(tape, "hook_router", scores.Reshape(x[0], x[1], _config.Experts));
         Tensor chosen = Choose(tape, scores), kept = chosen, routed = default;
-        if (tape.IsTraining && Capacity(x[1]) is { } capacity)
+        int? capacity = tape.IsTraining ? Capacity(x[1]) : null;
+        if (capacity is { } limit)
         {
-            (kept, routed) = ExpertCapacityOp.Record(tape, chosen, _config.Experts, x[0], capacity);
+            (kept, routed) = ExpertCapacityOp.Record(tape, chosen, _config.Experts, x[0], limit);
         }
 
-        (Tensor offsets, Tensor rowOfSlot, Tensor tokenOfRow) = ExpertSortOp.Record(tape, kept, _config.Experts);
+        (Tensor offsets, Tensor rowOfSlot, Tensor tokenOfRow) = ExpertSortOp.Record(tape, kept, _config.Experts, (long?)capacity * _config.Experts * x[0]);
+        ReadChoice(tape, chosen, x);
         RecordLoad(tape, logits, scores, routed.IsNone ? offsets : routed, offsets);
         Tensor rows = ExpertGatherOp.Record(tape, tokens, rowOfSlot, tokenOfRow);
         Tensor pre = GroupedLinearOp.Record(tape, rows, tape.Use(_gate ?? _up), offsets);
         Tensor linear = _gate is null ? default : GroupedLinearOp.Record(tape, rows, tape.Use(_up), offsets);
         Tensor results = GroupedLinearOp.Record(tape, _config.Activation.Activate(tape, pre, linear), tape.Use(_down), offsets);
         Tensor weights = ExpertWeightsOp.Record(tape, scores, chosen, _config.Renormalizes, _config.RouteScale);
+        weights = Tap.At(tape, "hook_expert_weights", weights.Reshape(x[0], x[1], _config.Active)).Reshape(x[0] * x[1], _config.Active);
         Tensor y = ExpertCombineOp.Record(tape, results, weights, rowOfSlot).Reshape(x[0], x[1], x[2]);
         return shared.IsNone ? y : AddOp.Record(tape, y, shared);
     }
@@ -82,6 +87,15 @@ internal sealed class Moe : FeedForwardModule
     {
         double most = Math.Ceiling(_config.Capacity * _config.Active * time / _config.Experts);
         return _config.Capacity > 0 && most < time ? (int)most : null;
+    }
+
+    // Numbers of experts as real ones: those that a token is sent to, whether they take it or not.
+    private void ReadChoice(Tape tape, Tensor chosen, Tensor x)
+    {
+        if (Tap.IsWanted(tape, "hook_expert_choice"))
+        {
+            Tap.ReadOnly(tape, "hook_expert_choice", IntegerConversionOp.Record(tape, chosen).Reshape(x[0], x[1], _config.Active));
+        }
     }
 
     private void RecordLoad(Tape tape, Tensor logits, Tensor scores, Tensor routed, Tensor kept)

@@ -26,22 +26,25 @@ public sealed class ExpertLoad
     /// <summary>Entropy of the shares ÷ ln E: 1 is even, 0 a single expert; 1 of one expert.</summary>
     public double Entropy { get; private set; }
 
-    /// <summary>Pairs that experts dropped because they were full.</summary>
+    /// <summary>(Token, slot) pairs of the step.</summary>
+    public long Pairs { get; private set; }
+
+    /// <summary>Of these, pairs that experts dropped because they were full.</summary>
     public long Dropped { get; private set; }
 
     internal void Read(ParameterStore store)
     {
         store.Backend.Download<int>(store.Counts(_router), _counts);
-        long sum = 0;
+        Pairs = 0;
         for (int e = 0; e < _shares.Length; e++)
         {
-            sum += _counts[e];
+            Pairs += _counts[e];
         }
 
         double entropy = 0;
         for (int e = 0; e < _shares.Length; e++)
         {
-            double share = sum > 0 ? _counts[e] / (double)sum : 0;
+            double share = Pairs > 0 ? _counts[e] / (double)Pairs : 0;
             entropy -= share > 0 ? share * Math.Log(share) : 0;
             _shares[e] = (float)share;
         }

@@ -19,7 +19,7 @@ internal sealed class ExpertSort(GpuContext context)
             new ExpertPlaceWork
             {
                 Expert = expert, Starts = starts, Offsets = context.View<int>(offsets), RowOfSlot = context.View<int>(rowOfSlot),
-                TokenOfRow = context.View<int>(tokenOfRow), Slots = indices.Layout[1],
+                TokenOfRow = context.View<int>(tokenOfRow), Slots = indices.Layout[1], Rows = checked((int)tokenOfRow.Count),
             },
             _sort.Blocks(count), context.GroupSize);
     }
@@ -33,7 +33,7 @@ internal struct ExpertPlaceWork : IGpuWork<ExpertPlaceWork>
     /// <summary>Scanned counts [expert, block], those that were dropped after the last expert.</summary>
     public ArrayView<int> Starts;
     public ArrayView<int> Offsets, RowOfSlot, TokenOfRow;
-    public int Slots;
+    public int Slots, Rows;
 
     public static void Run(ExpertPlaceWork w)
     {
@@ -43,8 +43,11 @@ internal struct ExpertPlaceWork : IGpuWork<ExpertPlaceWork>
         if (row >= 0)
         {
             bool isDropped = expert == experts;
-            w.RowOfSlot[slot] = isDropped ? -1 : row;
-            w.TokenOfRow[row] = isDropped ? -1 : slot / w.Slots;
+            w.RowOfSlot[slot] = isDropped || row >= w.Rows ? -1 : row;
+            if (row < w.Rows)
+            {
+                w.TokenOfRow[row] = isDropped ? -1 : slot / w.Slots;
+            }
         }
 
         if (Grid.IdxX == 0)

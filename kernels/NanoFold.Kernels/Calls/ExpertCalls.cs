@@ -4,12 +4,12 @@ namespace NanoFold.Kernels.Calls;
 
 /// <summary>
 /// Mixture-of-experts routing with static shapes: N tokens, k slots each, N·k rows sorted by expert. Slot s = n·k + j.
-/// Stable: by expert, then slot. Slots that were dropped have no row, and the last rows, as many, no token. All Int32.
+/// Stable: by expert, then slot. Slots that were dropped have no row, and the last rows, where there are as many, no token. All Int32.
 /// </summary>
 /// <param name="Indices">Expert of each slot, [N, k]; −1 where it was dropped.</param>
 /// <param name="Offsets">Gets where each expert's rows begin, [E + 1].</param>
 /// <param name="RowOfSlot">[N, k]; −1 where it was dropped.</param>
-/// <param name="TokenOfRow">[N·k]; −1 where the row is no slot's.</param>
+/// <param name="TokenOfRow">[R], R ≤ N·k where no more slots can have a row; −1 where the row is no slot's.</param>
 public readonly record struct ExpertSortCall(View Indices, View Offsets, View RowOfSlot, View TokenOfRow) : IKernelCall<ExpertSortCall>
 {
     public static string Name => "expert-sort";
@@ -21,7 +21,8 @@ public readonly record struct ExpertSortCall(View Indices, View Offsets, View Ro
         ExpertChecks.Slots(Name, "indices", Indices);
         ExpertChecks.Starts(Name, "offsets", Offsets);
         Checks.Integers(Name, "rowOfSlot", RowOfSlot, Indices.Count);
-        Checks.Integers(Name, "tokenOfRow", TokenOfRow, Indices.Count);
+        ExpertChecks.RowsOf(Name, "tokenOfRow", TokenOfRow.Count, Indices);
+        Checks.Integers(Name, "tokenOfRow", TokenOfRow, TokenOfRow.Count);
     }
 
     public ExpertSortCall Visit<TVisitor>(ref TVisitor visitor)
@@ -31,7 +32,7 @@ public readonly record struct ExpertSortCall(View Indices, View Offsets, View Ro
 }
 
 /// <summary>y[n] = Σ_j weights[n, j] · rows[rowOfSlot[n, j]] over the slots that have a row.</summary>
-/// <param name="Rows">[N·k, C].</param>
+/// <param name="Rows">[R, C], R ≤ N·k.</param>
 /// <param name="Weights">[N, k], or none: 1.</param>
 /// <param name="RowOfSlot">Int32 [N, k]; −1 for none.</param>
 /// <param name="Y">[N, C].</param>
@@ -160,8 +161,19 @@ internal static class ExpertChecks
         RowCheck.Matrix(op, name, tokens);
         int width = tokens.Layout[1];
         RowCheck.Matrix(op, name, tokens, tokens.Type, rowOfSlot.Layout[0], width);
-        RowCheck.Matrix(op, "rows", rows, tokens.Type, rowOfSlot.Count, width);
+        RowCheck.Matrix(op, "rows", rows);
+        RowsOf(op, "rows", rows.Layout[0], rowOfSlot);
+        RowCheck.Matrix(op, "rows", rows, tokens.Type, rows.Layout[0], width);
         RowCheck.OptionalVector(op, "weights", weights, tokens.Type, rowOfSlot.Count);
+    }
+
+    /// <summary>No more rows than slots.</summary>
+    public static void RowsOf(string op, string name, long rows, in View slots)
+    {
+        if (rows > slots.Count)
+        {
+            Checks.Throw(op, $"{name} has {rows} rows, expected at most {slots.Count}, one for each slot");
+        }
     }
 
     public static void Slots(string op, string name, in View slots)

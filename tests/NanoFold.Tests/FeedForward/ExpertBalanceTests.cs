@@ -109,7 +109,12 @@ public class ExpertBalanceTests
         {
             // An expert takes ⌈0.5 · 1 · 16 / 4⌉ = 2 of a sequence of 16, of which there are two in each of two micro-batches.
             Assert.That(load.Dropped, Is.InRange(4 * (16 - 4 * 2), 4 * (16 - 2)));
+            Assert.That(load.Pairs, Is.EqualTo(4 * 16));
         }
+
+        // Half of the rows are all that can be taken, and all that there is memory for.
+        using var dropless = new Rig(accumulate: 2, config: config with { FeedForward = ((MoeConfig)config.FeedForward) with { Capacity = 0 } });
+        Assert.That(rig.Trainer.ArenaBytes, Is.LessThan(0.9 * dropless.Trainer.ArenaBytes));
     }
 
     /// <summary>A small model with a trainer.</summary>

@@ -36,7 +36,7 @@ public sealed class ExpertCapacityOp(IKernel<ExpertCapacityCall> kernel, int seq
             (tape, t) =>
             {
                 Tensor kept = Record(tape, t[3], 3, sequences: 2, capacity: 2).Kept;
-                (Tensor offsets, Tensor rowOfSlot, Tensor tokenOfRow) = ExpertSortOp.Record(tape, kept, 3);
+                (Tensor offsets, Tensor rowOfSlot, Tensor tokenOfRow) = ExpertSortOp.Record(tape, kept, 3, most: 11);
                 Tensor rows = GroupedLinearOp.Record(tape, ExpertGatherOp.Record(tape, t[0], rowOfSlot, tokenOfRow), t[1], offsets);
                 // A copy, as the op has to be the only reader of its weights.
                 return ExpertCombineOp.Record(tape, rows, BroadcastOp.Record(tape, t[2], 6, 2), rowOfSlot);

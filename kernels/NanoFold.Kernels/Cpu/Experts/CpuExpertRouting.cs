@@ -23,8 +23,13 @@ public sealed unsafe class CpuExpertRouting(CpuContext context) :
             start[expert[slot] + 1]++;
         }
 
-        long dropped = start[0];
+        long rows = call.TokenOfRow.Count, kept = slots - start[0];
         start[0] = 0;
+        if (kept > rows)
+        {
+            Checks.Throw(ExpertSortCall.Name, $"{kept} slots have an expert, expected at most one for each of the {rows} rows");
+        }
+
 
         for (int e = 0; e < experts; e++)
         {
@@ -45,7 +50,7 @@ public sealed unsafe class CpuExpertRouting(CpuContext context) :
             token[place] = (int)(slot / k);
         }
 
-        new Span<int>(token + (slots - dropped), (int)dropped).Fill(-1);
+        new Span<int>(token + kept, checked((int)(rows - kept))).Fill(-1);
 
         for (int e = experts; e > 0; e--)
         {
@@ -95,7 +100,7 @@ public sealed unsafe class CpuExpertRouting(CpuContext context) :
 
     private static CombineWork Start(string op, in View rows, in View weights, in View rowOfSlot, in View tokens)
     {
-        RowCheck.Indices(op, "place", rowOfSlot, rowOfSlot.Count, optional: true);
+        RowCheck.Indices(op, "place", rowOfSlot, rows.Layout[0], optional: true);
         int width = tokens.Layout[1];
         return new CombineWork
         {

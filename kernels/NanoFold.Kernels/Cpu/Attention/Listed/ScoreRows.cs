@@ -2,7 +2,7 @@ using NanoFold.Kernels.Cpu.Attention.Blocks;
 using NanoFold.Kernels.Cpu.Loops;
 using NanoFold.Kernels.Lanes;
 
-namespace NanoFold.Kernels.Cpu.Attention.TopK;
+namespace NanoFold.Kernels.Cpu.Attention.Listed;
 
 /// <summary>Whole rows of scores of one block of query columns, for selections that need all of a row; and the rows kept of them.</summary>
 internal readonly unsafe struct ScoreRows
@@ -10,8 +10,7 @@ internal readonly unsafe struct ScoreRows
     private readonly int _columns, _keep, _depth;
     private readonly nint _rowLength;
     private readonly void* _rows, _weights;
-    private readonly KeyScore* _kept;
-    private readonly int* _keys;
+    private readonly int* _kept;
 
     /// <param name="memory">As many bytes as <see cref="Bytes"/> of the same sizes at null says.</param>
     public ScoreRows(void* memory, int columns, int depth, int valueDepth, int keys, int keep, LaneSize lane)
@@ -25,9 +24,8 @@ internal readonly unsafe struct ScoreRows
         Positions = cursor.Take((long)_columns * lane.Bytes);
         Scores = cursor.Take((long)BlockSizes.Keys * _columns * lane.Bytes);
         _rows = cursor.Take(columns * (long)_rowLength * lane.Bytes);
-        _weights = cursor.Take((long)lane.Padded(keep + 1) * lane.Bytes);
-        _keys = (int*)cursor.Take((keep + 1L) * sizeof(int));
-        _kept = (KeyScore*)cursor.Take((long)keep * sizeof(KeyScore));
+        _weights = cursor.Take((long)lane.Padded(keep) * lane.Bytes);
+        _kept = (int*)cursor.Take((long)keep * sizeof(int));
         Output = cursor.Take((long)lane.Padded(valueDepth) * lane.Bytes);
         Bytes = cursor.Used;
     }
@@ -46,8 +44,8 @@ internal readonly unsafe struct ScoreRows
 
     public long Bytes { get; }
 
-    /// <summary>What <see cref="Select{V}"/> kept, best first.</summary>
-    public KeyScore* Kept => _kept;
+    /// <summary>Indices of what <see cref="Select{V}"/> kept, ascending.</summary>
+    public int* Kept => _kept;
 
     /// <summary>Scores of one block of keys, masked; invisible ones become −∞.</summary>
     /// <param name="firstIndex">Where the block's first key stands in the rows.</param>
@@ -86,14 +84,20 @@ internal readonly unsafe struct ScoreRows
     public int Select<V>(int column, int count, out double logSumExp)
         where V : struct, ICpuLane<V>
     {
-        int kept = LargestScores.Select<V>(Element.At<V>(_rows, column * _rowLength), count, _keep, _kept, _weights, _keys, out bool isFinite);
-        double maximum = kept > 0 ? _kept[0].Score : 0;
+        void* row = Element.At<V>(_rows, column * _rowLength);
+        int kept = LargestScores.Select<V>(row, count, _keep, _kept, out int unordered);
+        double maximum = kept > 0 ? double.NegativeInfinity : 0;
         for (int i = 0; i < kept; i++)
         {
-            Element.Set<V>(_weights, i, _kept[i].Score - maximum);
+            maximum = Math.Max(maximum, Element.Get<V>(row, _kept[i]));
         }
 
-        double sum = isFinite ? 0 : double.NaN;
+        for (int i = 0; i < kept; i++)
+        {
+            Element.Set<V>(_weights, i, Element.Get<V>(row, _kept[i]) - maximum);
+        }
+
+        double sum = unordered < 0 ? 0 : double.NaN;
         for (int i = 0; i < kept; i += V.Width)
         {
             int part = Math.Min(V.Width, kept - i);

@@ -2,40 +2,38 @@ using ILGPU;
 using NanoFold.Kernels.Gpu.Elements;
 using NanoFold.Kernels.Gpu.Loops;
 
-namespace NanoFold.Kernels.Gpu.Attention.TopK;
+namespace NanoFold.Kernels.Gpu.Attention.Listed;
 
-/// <summary>Backward pass of top-k attention, a group for a query of one head: weights of the keys kept and the gradients of their scores [B, H, T, k], and dq.</summary>
-internal struct TopKQueryWork<T> : IGpuWork<TopKQueryWork<T>>
+/// <summary>
+/// Backward pass of attention over lists of keys, a group for a query of one head: weights of its keys and the gradients of their scores, [B, H, T] rows as
+/// long as a list, and dq.
+/// </summary>
+internal struct KeyListQueryWork<T> : IGpuWork<KeyListQueryWork<T>>
     where T : unmanaged, IElement<T>
 {
     public HeadView<T> Q, K, V, DY, DQ;
     public ScoreGradient Rows;
-    public ArrayView<int> Kept;
+    public ListView Kept;
     public ArrayView<float> Weights, Gradients;
-    public int Heads, GroupHeads, Keep, Accumulate;
+    public int Heads, GroupHeads, Accumulate;
 
-    public static void Run(TopKQueryWork<T> w)
+    public static void Run(KeyListQueryWork<T> w)
     {
         ArrayView<Vector4<float>> sums = SharedMemory.Allocate<Vector4<float>>(GroupReduce.Most);
         int query = Grid.IdxX % w.Rows.Seen.Time, pair = Grid.IdxX / w.Rows.Seen.Time;
-        int batch = pair / w.Heads, head = pair % w.Heads, keyHead = head / w.GroupHeads;
+        int batch = pair / w.Heads, head = pair % w.Heads, keyHead = head / w.GroupHeads, length = w.Kept.Length;
         ScoreGradient scores = w.Rows;
         scores.Seen = w.Rows.Seen.InRow(batch);
-        long first = (long)Grid.IdxX * w.Keep;
-        ArrayView<int> kept = w.Kept.SubView(first, w.Keep);
-        ArrayView<float> gradients = w.Gradients.SubView(first, w.Keep);
-        int count = 0;
-        while (count < w.Keep && kept[count] >= 0)
+        long first = (long)Grid.IdxX * length;
+        ListOrder keys = default;
+        keys.View = w.Kept;
+        keys.First = w.Kept.First(batch, head, query);
+        ArrayView<float> gradients = w.Gradients.SubView(first, length);
+        for (int i = Group.IdxX; i < length; i += Group.DimX)
         {
-            count++;
-        }
-
-        for (int i = Group.IdxX; i < count; i += Group.DimX)
-        {
-            // Indices come from memory that others may write to: hidden or impossible ones have no weight.
-            int key = kept[i];
+            int key = keys.KeyAt(i);
             float weight = 0, gradient = 0;
-            if (key < w.Rows.Seen.Keys)
+            if (key >= 0)
             {
                 float score = RowWeights.Dot(w.Q, w.Q.Row(batch, query, head), w.K, w.K.Row(batch, key, keyHead));
                 float dp = RowWeights.Dot(w.DY, w.DY.Row(batch, query, head), w.V, w.V.Row(batch, key, keyHead));
@@ -47,29 +45,31 @@ internal struct TopKQueryWork<T> : IGpuWork<TopKQueryWork<T>>
             gradients[i] = gradient;
         }
 
-        Group.Barrier();
-        RowWeights.Combine(
-            sums, gradients, count, new ListedKeys { Keys = kept }, w.K, batch, keyHead, w.DQ, w.DQ.Row(batch, query, head), 1, w.Accumulate);
+        if (!w.DQ.IsNone)
+        {
+            Group.Barrier();
+            RowWeights.Combine(sums, gradients, length, keys, w.K, batch, keyHead, w.DQ, w.DQ.Row(batch, query, head), 1, w.Accumulate);
+        }
     }
 }
 
 /// <summary>
-/// dx[key] = Σ weight · row over the queries that kept the key: dk of gradients and queries, dv of weights and dy. A thread owns a column of
-/// a block of keys and goes through the lists of all queries in order. Grid: batch · key head, block of keys, chunk of columns.
+/// dx[key] = Σ weight · row over the queries whose lists name the key: dk of gradients and queries, dv of weights and dy. A thread owns a column of
+/// a block of keys and looks these up in the lists of all queries in order. Grid: batch · key head, block of keys, chunk of columns.
 /// </summary>
-internal struct TopKKeyWork<T> : IGpuWork<TopKKeyWork<T>>
+internal struct KeyListKeyWork<T> : IGpuWork<KeyListKeyWork<T>>
     where T : unmanaged, IElement<T>
 {
     public const int Keys = 32;
     public const int MostThreads = 64;
 
     public HeadView<T> X, DX;
-    public ArrayView<int> Kept;
+    public ListView Kept;
     public ArrayView<float> Weights;
     public VisibleView Seen;
-    public int KeyHeads, GroupHeads, Keep, Accumulate;
+    public int KeyHeads, GroupHeads, Accumulate;
 
-    public static void Run(TopKKeyWork<T> w)
+    public static void Run(KeyListKeyWork<T> w)
     {
         ArrayView<float> sums = SharedMemory.Allocate<float>(Keys * MostThreads);
         int batch = Grid.IdxX / w.KeyHeads, keyHead = Grid.IdxX % w.KeyHeads;
@@ -86,16 +86,22 @@ internal struct TopKKeyWork<T> : IGpuWork<TopKKeyWork<T>>
         for (int i = 0; i < w.GroupHeads; i++)
         {
             int head = keyHead * w.GroupHeads + i, pair = batch * (w.KeyHeads * w.GroupHeads) + head;
-            for (int query = start; query < end; query++)
+            for (int query = start; query < end && isThere; query++)
             {
-                long list = ((long)pair * seen.Time + query) * w.Keep;
-                for (int r = 0; r < w.Keep; r++)
+                long list = w.Kept.First(batch, head, query), weights = ((long)pair * seen.Time + query) * w.Kept.Length;
+                float x = T.Read(w.X.Memory[w.X.Row(batch, query, head) + column]);
+                int entry = w.Kept.From(list, first), size = w.Kept.KeySize;
+                int block = entry < w.Kept.Most ? w.Kept.Lists[list + entry] : -1;
+                while (block >= 0 && block * size <= last)
                 {
-                    int key = w.Kept[list + r] - first;
-                    if (key >= 0 && key < Keys && isThere)
+                    int from = IntrinsicMath.Max(first - block * size, 0), to = IntrinsicMath.Min(last - block * size + 1, size);
+                    for (int j = from; j < to; j++)
                     {
-                        sums[key * MostThreads + own] += w.Weights[list + r] * T.Read(w.X.Memory[w.X.Row(batch, query, head) + column]);
+                        sums[(block * size + j - first) * MostThreads + own] += w.Weights[weights + entry * size + j] * x;
                     }
+
+                    entry++;
+                    block = entry < w.Kept.Most ? w.Kept.Lists[list + entry] : -1;
                 }
             }
         }
