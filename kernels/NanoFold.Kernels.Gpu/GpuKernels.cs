@@ -11,6 +11,7 @@ using NanoFold.Kernels.Gpu.Optimizers;
 using NanoFold.Kernels.Gpu.Pointwise;
 using NanoFold.Kernels.Gpu.RecurrentHeads;
 using NanoFold.Kernels.Gpu.Reduce;
+using NanoFold.Kernels.Gpu.Residuals;
 using NanoFold.Kernels.Gpu.Rope;
 using NanoFold.Kernels.Gpu.Time;
 
@@ -30,6 +31,9 @@ internal static class GpuKernels
             new GpuCachedAttention(context),
             new GpuNorm(context),
             new GpuRope(context),
+            new GpuMixStreams(context),
+            new GpuStreamGates(context),
+            new GpuDepthAttention(context),
             new GpuCrossEntropy(context),
             new GpuLinearCrossEntropy(context, matMul),
             new GpuExpertRouting(context),

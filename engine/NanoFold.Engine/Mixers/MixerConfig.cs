@@ -13,6 +13,9 @@ namespace NanoFold.Engine.Mixers;
 [JsonDerivedType(typeof(AttentionConfig), "attention")]
 [JsonDerivedType(typeof(SlidingWindowConfig), "sliding-window")]
 [JsonDerivedType(typeof(GatedAttentionConfig), "gated-attention")]
+[JsonDerivedType(typeof(DifferentialConfig), "differential")]
+[JsonDerivedType(typeof(ForgettingConfig), "forgetting")]
+[JsonDerivedType(typeof(LatentAttentionConfig), "latent-attention")]
 [JsonDerivedType(typeof(TopKConfig), "top-k")]
 [JsonDerivedType(typeof(DeltaNetConfig), "delta-net")]
 [JsonDerivedType(typeof(GatedDeltaNetConfig), "gated-delta-net")]
@@ -25,6 +28,7 @@ namespace NanoFold.Engine.Mixers;
 [JsonDerivedType(typeof(RnnConfig), "rnn")]
 [JsonDerivedType(typeof(ConvolutionConfig), "convolution")]
 [JsonDerivedType(typeof(NoneConfig), "none")]
+[JsonDerivedType(typeof(ParallelConfig), "parallel")]
 public abstract record MixerConfig
 {
     /// <summary>The name in configurations.</summary>

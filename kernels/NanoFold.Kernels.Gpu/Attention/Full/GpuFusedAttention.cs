@@ -51,9 +51,12 @@ internal sealed class GpuFusedAttention(GpuContext context) : IKernel<AttentionC
                 Y = HeadView<T>.Of(context, args.Y),
                 LogSumExp = context.View<float>(args.LogSumExp),
                 Seen = VisibleView.Of(context, shape, args.Visible, Reach(context, shape)),
+                Decay = DecayView.Of(context, args.Decay),
+                Sinks = SinkView<T>.Of(context, args.SinkLogits),
                 Scale = (float)args.Scale,
                 Heads = shape.Heads,
                 GroupHeads = shape.Group,
+                ValueGroup = shape.ValueGroup,
             };
             int threads = TileGroup.Threads(context);
             context.Launch(work, shape.Batch * shape.Heads, work.Seen.Blocks.QueryGroups(TileGroup.Rows(threads)), Chunks(shape.ValueDepth), threads);
@@ -71,24 +74,41 @@ internal sealed class GpuFusedAttention(GpuContext context) : IKernel<AttentionC
             var v = HeadView<T>.Of(context, args.V);
             var dy = HeadView<T>.Of(context, gradients.DY);
             int threads = TileGroup.Threads(context), size = TileGroup.Rows(threads);
-            if (!gradients.DK.IsNone || !gradients.DV.IsNone)
+            bool wantsDecay = !gradients.DDecay.IsNone, together = shape.ValueHeads == shape.KeyHeads;
+            var keys = new KeyGradientWork<T>
             {
-                var keys = new KeyGradientWork<T>
-                {
-                    Q = q,
-                    K = k,
-                    V = v,
-                    DY = dy,
-                    DK = HeadView<T>.Of(context, gradients.DK),
-                    DV = HeadView<T>.Of(context, gradients.DV),
-                    Rows = rows,
-                    KeyHeads = shape.KeyHeads,
-                    GroupHeads = shape.Group,
-                    AccumulateK = gradients.AccumulateK ? 1 : 0,
-                    AccumulateV = gradients.AccumulateV ? 1 : 0,
-                };
+                Q = q,
+                K = k,
+                V = v,
+                DY = dy,
+                DK = HeadView<T>.Of(context, gradients.DK),
+                DV = HeadView<T>.Of(context, together ? gradients.DV : default),
+                DDecay = context.View<float>(gradients.DDecay),
+                Rows = rows,
+                OwnHeads = shape.KeyHeads,
+                GroupHeads = shape.Group,
+                KeyGroup = shape.Group,
+                ValueGroup = shape.ValueGroup,
+                WantsDecay = wantsDecay ? 1 : 0,
+                AccumulateK = gradients.AccumulateK ? 1 : 0,
+                AccumulateV = gradients.AccumulateV ? 1 : 0,
+                AccumulateDecay = gradients.AccumulateDecay ? 1 : 0,
+            };
+            if (!gradients.DK.IsNone || (together && !gradients.DV.IsNone) || wantsDecay)
+            {
                 int chunks = Math.Max(Chunks(shape.Depth), Chunks(shape.ValueDepth));
                 context.Launch(keys, shape.Batch * shape.KeyHeads, rows.Seen.Blocks.KeyGroups(size), chunks, threads);
+            }
+
+            if (!together && !gradients.DV.IsNone)
+            {
+                // Values with heads of their own: once more, by these.
+                keys.DK = HeadView<T>.Of(context, default);
+                keys.DV = HeadView<T>.Of(context, gradients.DV);
+                keys.WantsDecay = 0;
+                keys.OwnHeads = shape.ValueHeads;
+                keys.GroupHeads = shape.ValueGroup;
+                context.Launch(keys, shape.Batch * shape.ValueHeads, rows.Seen.Blocks.KeyGroups(size), Chunks(shape.ValueDepth), threads);
             }
 
             if (!gradients.DQ.IsNone)
@@ -103,9 +123,31 @@ internal sealed class GpuFusedAttention(GpuContext context) : IKernel<AttentionC
                     Rows = rows,
                     Heads = shape.Heads,
                     GroupHeads = shape.Group,
+                    ValueGroup = shape.ValueGroup,
                     Accumulate = gradients.AccumulateQ ? 1 : 0,
                 };
                 context.Launch(queries, shape.Batch * shape.Heads, rows.Seen.Blocks.QueryGroups(size), Chunks(shape.Depth), threads);
+            }
+
+            if (!gradients.DSinkLogits.IsNone || (wantsDecay && shape.HasSinkLogits))
+            {
+                var sinks = new SinkGradientWork<T>
+                {
+                    Sinks = SinkView<T>.Of(context, args.SinkLogits),
+                    Bits = rows.Bits,
+                    Delta = rows.Delta,
+                    DSinks = context.View<float>(gradients.DSinkLogits),
+                    DDecay = context.View<float>(gradients.DDecay),
+                    Batch = shape.Batch,
+                    Time = shape.Time,
+                    Keys = shape.Keys,
+                    Heads = shape.Heads,
+                    RowLength = rows.RowLength,
+                    WantsSinks = gradients.DSinkLogits.IsNone ? 0 : 1,
+                    WantsDecay = wantsDecay ? 1 : 0,
+                    Accumulate = gradients.AccumulateSinkLogits ? 1 : 0,
+                };
+                context.Launch(sinks, shape.Heads, context.GroupSize);
             }
         }
     }

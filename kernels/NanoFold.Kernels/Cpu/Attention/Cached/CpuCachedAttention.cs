@@ -16,7 +16,7 @@ public sealed unsafe class CpuCachedAttention(CpuContext context) : IKernel<Cach
     {
         var problem = new CachedProblem(call);
         var plan = new CachedPlan(problem);
-        if (problem.TopK > 0 || plan.TokenBlocks > 1)
+        if (plan.AppendsFirst)
         {
             var append = new CachedAppendWork(problem);
             context.Run(problem.Type, append.Items, ref append);

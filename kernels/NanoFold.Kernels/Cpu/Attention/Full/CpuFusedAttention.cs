@@ -31,6 +31,12 @@ public sealed class CpuFusedAttention(CpuContext context) : IKernel<AttentionCal
             var sums = new GradientSumWork(problem, gradientProblem);
             context.Run(problem.Type, sums.Items, ref sums);
         }
+
+        if (gradientProblem.WantsSinkLogits || (gradientProblem.WantsDecay && problem.HasSinkLogits))
+        {
+            var sinks = new SinkGradientWork(problem, gradientProblem);
+            context.Run(problem.Type, sinks.Items, ref sinks);
+        }
     }
 
     public long ScratchBytes(in AttentionBackwardCall shape)
