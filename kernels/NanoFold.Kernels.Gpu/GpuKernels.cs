@@ -10,6 +10,7 @@ using NanoFold.Kernels.Gpu.MatMul;
 using NanoFold.Kernels.Gpu.Norm;
 using NanoFold.Kernels.Gpu.Optimizers;
 using NanoFold.Kernels.Gpu.Pointwise;
+using NanoFold.Kernels.Gpu.RecurrentHeads;
 using NanoFold.Kernels.Gpu.Reduce;
 using NanoFold.Kernels.Gpu.Residuals;
 using NanoFold.Kernels.Gpu.Rope;
@@ -46,6 +47,7 @@ internal static class GpuKernels
             new GpuMemoryRead(context),
             new GpuAxis(context),
             new GpuIntegers(context),
+            new GpuRecurrentHeads(context),
             new GpuScan(context),
             new GpuConvolution(context),
             new GpuContinuation(context),
