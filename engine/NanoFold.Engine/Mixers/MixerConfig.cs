@@ -17,6 +17,9 @@ namespace NanoFold.Engine.Mixers;
 [JsonDerivedType(typeof(ForgettingConfig), "forgetting")]
 [JsonDerivedType(typeof(LatentAttentionConfig), "latent-attention")]
 [JsonDerivedType(typeof(TopKConfig), "top-k")]
+[JsonDerivedType(typeof(BlockSparseConfig), "block-sparse")]
+[JsonDerivedType(typeof(MobaConfig), "moba")]
+[JsonDerivedType(typeof(NsaConfig), "nsa")]
 [JsonDerivedType(typeof(DeltaNetConfig), "delta-net")]
 [JsonDerivedType(typeof(GatedDeltaNetConfig), "gated-delta-net")]
 [JsonDerivedType(typeof(GatedLinearAttentionConfig), "gated-linear-attention")]
@@ -28,6 +31,7 @@ namespace NanoFold.Engine.Mixers;
 [JsonDerivedType(typeof(RnnConfig), "rnn")]
 [JsonDerivedType(typeof(ConvolutionConfig), "convolution")]
 [JsonDerivedType(typeof(NoneConfig), "none")]
+[JsonDerivedType(typeof(ParallelConfig), "parallel")]
 public abstract record MixerConfig
 {
     /// <summary>The name in configurations.</summary>
