@@ -12,6 +12,7 @@ using NanoFold.Kernels.Gpu.Pointwise;
 using NanoFold.Kernels.Gpu.Reduce;
 using NanoFold.Kernels.Gpu.Rope;
 using NanoFold.Kernels.Gpu.Time;
+using NanoFold.Kernels.Gpu.Time.Selective;
 
 namespace NanoFold.Kernels.Gpu;
 
@@ -37,6 +38,7 @@ internal static class GpuKernels
             new GpuAxis(context),
             new GpuIntegers(context),
             new GpuScan(context),
+            new GpuSelectiveScan(context),
             new GpuConvolution(context),
             new GpuContinuation(context),
             new GpuRecurrent<Rnn>(context, matMul, reduce),
