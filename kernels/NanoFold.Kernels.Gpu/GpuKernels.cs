@@ -38,6 +38,7 @@ internal static class GpuKernels
             new GpuAxis(context),
             new GpuIntegers(context),
             new GpuScan(context),
+            new GpuMix(context),
             new GpuSelectiveScan(context),
             new GpuConvolution(context),
             new GpuContinuation(context),

@@ -37,6 +37,7 @@ internal static class CpuKernels
         new CpuAlong(context),
         new CpuIntegers(context),
         new CpuScan(context),
+        new CpuMix(context),
         new CpuSelectiveScan(context),
         new CpuConvolution(context),
         new CpuContinuation(context),

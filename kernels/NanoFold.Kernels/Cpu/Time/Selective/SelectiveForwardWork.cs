@@ -79,10 +79,10 @@ internal unsafe struct SelectiveForwardWork : ILaneWork
             for (int i = 0, block = 0; i < item.Channels; i += V.Width, block++)
             {
                 int count = Math.Min(V.Width, item.Channels - i);
-                V value = Rows.Load<V>(x, i, count), step = LaneFormulas.Softplus(Rows.Load<V>(raw, i, count));
+                V value = LaneRow.Load<V>(x, i, count), step = LaneFormulas.Softplus(LaneRow.Load<V>(raw, i, count));
                 V.Store(delta.At(block, t), 0, step);
                 V.Store(input.At(block, t), 0, step * value);
-                V.Store(y.At(block, t), 0, Rows.Load<V>(skip, i, count) * value);
+                V.Store(y.At(block, t), 0, LaneRow.Load<V>(skip, i, count) * value);
             }
         }
     }
@@ -95,7 +95,7 @@ internal unsafe struct SelectiveForwardWork : ILaneWork
             byte* target = Y.At(item.Row, first + t, item.Channel);
             for (int i = 0, block = 0; i < item.Channels; i += V.Width, block++)
             {
-                Rows.Store(target, i, Math.Min(V.Width, item.Channels - i), V.Load(y.At(block, t), 0));
+                LaneRow.Store(target, i, Math.Min(V.Width, item.Channels - i), V.Load(y.At(block, t), 0));
             }
         }
     }
@@ -201,7 +201,7 @@ internal static unsafe class StateRows
             int count = Math.Min(V.Width, item.Channels - i);
             for (int n = 0; n < problem.States; n++, state += V.Width * V.Type.Size())
             {
-                V.Store(state, 0, source is null ? V.Constant(0) : Rows.Load<V>(source + n * row, i, count));
+                V.Store(state, 0, source is null ? V.Constant(0) : LaneRow.Load<V>(source + n * row, i, count));
             }
         }
     }
@@ -215,31 +215,8 @@ internal static unsafe class StateRows
             int count = Math.Min(V.Width, item.Channels - i);
             for (int n = 0; n < problem.States; n++, state += V.Width * V.Type.Size())
             {
-                Rows.Store(target + n * row, i, count, V.Load(state, 0));
+                LaneRow.Store(target + n * row, i, count, V.Load(state, 0));
             }
-        }
-    }
-}
-
-/// <summary>Lanes of a row of which the last may be a part.</summary>
-internal static unsafe class Rows
-{
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static V Load<V>(byte* source, nint index, int count)
-        where V : struct, ICpuLane<V>
-        => count == V.Width ? V.Load(source, index) : V.LoadPart(source, index, count);
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Store<V>(byte* target, nint index, int count, V value)
-        where V : struct, ICpuLane<V>
-    {
-        if (count == V.Width)
-        {
-            V.Store(target, index, value);
-        }
-        else
-        {
-            V.StorePart(target, index, count, value);
         }
     }
 }
