@@ -2,7 +2,7 @@ using NanoFold.Kernels.Calls.Time;
 using NanoFold.Kernels.Gpu.Attention.Cached;
 using NanoFold.Kernels.Gpu.Attention.Flash;
 using NanoFold.Kernels.Gpu.Attention.Full;
-using NanoFold.Kernels.Gpu.Attention.TopK;
+using NanoFold.Kernels.Gpu.Attention.Listed;
 using NanoFold.Kernels.Gpu.Experts;
 using NanoFold.Kernels.Gpu.Loss;
 using NanoFold.Kernels.Gpu.MatMul;
@@ -25,13 +25,15 @@ internal static class GpuKernels
         return
         [
             CudaFlashAttention.IsSupported(context) ? new CudaFlashAttention(context, attention) : attention,
-            new GpuTopKAttention(context),
+            new GpuKeySelection(context),
+            new GpuKeyListAttention(context),
             new GpuCachedAttention(context),
             new GpuNorm(context),
             new GpuRope(context),
             new GpuCrossEntropy(context),
             new GpuLinearCrossEntropy(context, matMul),
             new GpuExpertRouting(context),
+            new GpuExpertChoice(context),
             new GpuRouterLoss(context),
             new GpuOptimizer(context),
             new GpuMemoryRead(context),

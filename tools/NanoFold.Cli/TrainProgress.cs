@@ -118,6 +118,11 @@ internal sealed class TrainProgress : ITrainObserver
             GeometryTable.Write(_output, geometry, summary.Steps);
         }
 
+        if (Experts(session) is { } experts)
+        {
+            Line(experts);
+        }
+
         Line($"{Losses(summary)} after {Display.Count(summary.Steps, "step")}, {Time(summary.Seconds)}, {Display.Count((long)Math.Round(summary.TokensPerSecond))} tokens/s");
         if (summary is { End: TrainEnd.Finished, Validation: not null, FullValidation: null } && session.RunPath is not null)
         {
@@ -186,6 +191,21 @@ internal sealed class TrainProgress : ITrainObserver
         return summary.Validation is not { } validation ? training
             : summary.ValidationStep is { } step && step == summary.Steps ? Validation(validation, summary.FullValidation)
             : $"{Validation(validation, summary.FullValidation)} {(summary.ValidationStep is { } before ? $"at step {Display.Count(before)}" : "before")}; {training}";
+    }
+
+    // Of the last step, in words as in the table by layer; nothing where this start of the run took none.
+    private static string? Experts(TrainSession session)
+    {
+        IReadOnlyList<ExpertLoad> loads = session.Trainer.ReadExpertLoads();
+        long pairs = loads.Sum(load => load.Pairs), dropped = loads.Sum(load => load.Dropped);
+        if (pairs == 0)
+        {
+            return null;
+        }
+
+        string drops = dropped > 0 ? string.Create(CultureInfo.InvariantCulture, $", {(double)dropped / pairs:P1} of pairs dropped") : "";
+        ExpertLoad uneven = loads.MinBy(load => load.Entropy)!;
+        return string.Create(CultureInfo.InvariantCulture, $"experts: load H {loads.Average(load => load.Entropy):0.000} on average, least {uneven.Entropy:0.000} in layer {uneven.Layer}{drops}");
     }
 
     private static string Figure(double value) => value.ToString("0.0000", CultureInfo.InvariantCulture);

@@ -38,6 +38,15 @@ public sealed class OpCall
 
     public ref readonly View Input(int index) => ref _inputs[index];
 
+    /// <summary>The inputs from one on, for kernels of any number of them.</summary>
+    public ReadOnlyMemory<View> Inputs(int start) => _inputs.AsMemory(start);
+
+    /// <summary>Where the gradients of the inputs from one on go; none where one is not wanted.</summary>
+    public ReadOnlyMemory<View> InputGradients(int start) => _inputGradients.AsMemory(start);
+
+    /// <summary>Whether to add to the gradients of the inputs from one on.</summary>
+    public ReadOnlyMemory<bool> AccumulatesFrom(int start) => _accumulate.AsMemory(start);
+
     public ref readonly View Output(int index) => ref _outputs[index];
 
     /// <summary>Where the gradient of an input goes; none where it is not wanted.</summary>

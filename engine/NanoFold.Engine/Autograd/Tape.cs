@@ -13,7 +13,6 @@ public sealed class Tape
     private readonly List<TapeValue> _values = [];
     private readonly List<Tensor> _losses = [];
     private readonly HashSet<StepSlot> _lossTerms = [];
-    private readonly List<Tensor> _expertLoads = [];
     private readonly Dictionary<Parameter, Tensor> _parameters = [];
     private readonly Dictionary<Table, Tensor> _tables = [];
     private readonly ParameterStore? _store;
@@ -58,9 +57,6 @@ public sealed class Tape
     /// <summary>Slots in which terms beside the loss in nats per token are added up.</summary>
     internal IReadOnlySet<StepSlot> LossTerms => _lossTerms;
 
-    /// <summary>What experts got, a value [E] for each router.</summary>
-    internal IReadOnlyList<Tensor> ExpertLoads => _expertLoads;
-
     internal ParameterStore? Store => _store;
 
     /// <summary>Path of the module that is recording, as in <c>blocks.3.attn</c>.</summary>
@@ -78,7 +74,7 @@ public sealed class Tape
     {
         if (!_parameters.TryGetValue(parameter, out Tensor tensor))
         {
-            ParameterStore store = _store ?? throw new InvalidOperationException($"tape: parameter '{parameter.Name}' used without a store");
+            ParameterStore store = StoreOf(parameter);
             DType type = Type.Is16Bit() ? Type : store.Type;
             if (type != store.Type)
             {
@@ -96,6 +92,13 @@ public sealed class Tape
 
         return tensor;
     }
+
+    /// <summary>The handle of a parameter's values as they are stored, never of a rounded copy; no gradient flows to it.</summary>
+    public Tensor UseExact(Parameter parameter) => External(parameter.Name, StoreOf(parameter).Values(parameter));
+
+    /// <summary>The handle of what a router counts in a step.</summary>
+    public Tensor UseCounts(Router router) => External("expert counts",
+        _store?.Counts(router) ?? throw new InvalidOperationException("tape: a router used without a store"));
 
     /// <summary>The handle of a table; the same value however often it is used.</summary>
     public Tensor Use(Table table)
@@ -166,13 +169,6 @@ public sealed class Tape
     /// <summary>Says that one of the losses adds a term to a slot of its own, which is to be reported.</summary>
     public void AddLossTerm(StepSlot slot) => _lossTerms.Add(slot);
 
-    /// <summary>Keeps a router's load [E] until the next run, to be reported.</summary>
-    public void AddExpertLoad(Tensor load)
-    {
-        _expertLoads.Add(load);
-        Keep(load);
-    }
-
     /// <summary>Keeps a value's memory until the next run, for the host to read.</summary>
     public void Keep(Tensor tensor) => _values[tensor.Id].Kept = true;
 
@@ -191,6 +187,8 @@ public sealed class Tape
     public void BeginSegment() => _segment = _segments++;
 
     public void EndSegment() => _segment = -1;
+
+    private ParameterStore StoreOf(Parameter parameter) => _store ?? throw new InvalidOperationException($"tape: parameter '{parameter.Name}' used without a store");
 
     public readonly struct Scope(Tape tape, string outer) : IDisposable
     {

@@ -14,14 +14,17 @@ internal sealed class Dense : FeedForwardModule
     private readonly Linear _up;
     private readonly Linear _down;
     private readonly string _scope;
+    private readonly string _shape;
 
     /// <param name="builder">Where the parameters are declared.</param>
     /// <param name="hidden">F.</param>
     /// <param name="kind">What lies between the matrices.</param>
     /// <param name="scope">Where its points are, from the block.</param>
-    public Dense(ModuleBuilder builder, int hidden, DenseConfig kind, string scope = "mlp")
+    /// <param name="isPart">It is part of a feed-forward that has another width: shapes of points say its own as a number.</param>
+    public Dense(ModuleBuilder builder, int hidden, DenseConfig kind, string scope = "mlp", bool isPart = false)
     {
         _scope = scope;
+        _shape = isPart ? $"B T {hidden}" : "B T F";
         ModelShape model = builder.Model;
         _kind = kind;
         _gate = kind.IsGated ? new Linear(builder, "gate_proj", model.Width, hidden, Initialization.Input(model.Width), model.Bias) : null;
@@ -30,8 +33,8 @@ internal sealed class Dense : FeedForwardModule
     }
 
     public override IReadOnlyList<TapPoint> TapPoints => _gate is null
-        ? [new($"{_scope}.hook_pre", "B T F"), new($"{_scope}.hook_post", "B T F")]
-        : [new($"{_scope}.hook_pre", "B T F"), new($"{_scope}.hook_pre_linear", "B T F"), new($"{_scope}.hook_post", "B T F")];
+        ? [new($"{_scope}.hook_pre", _shape), new($"{_scope}.hook_post", _shape)]
+        : [new($"{_scope}.hook_pre", _shape), new($"{_scope}.hook_pre_linear", _shape), new($"{_scope}.hook_post", _shape)];
 
     public override Tensor Forward(ForwardContext context, Tensor x)
     {

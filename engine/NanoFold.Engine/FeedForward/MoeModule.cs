@@ -8,36 +8,43 @@ using NanoFold.Kernels;
 namespace NanoFold.Engine.FeedForward;
 
 /// <summary>
-/// Softmax routing to k of E experts, dropless (Mixtral, arXiv 2401.04088), shared experts beside them (DeepSeekMoE, arXiv 2401.06066).
+/// Routing to k of E experts (Mixtral, arXiv 2401.04088; DeepSeek-V3, arXiv 2412.19437), shared experts beside them (DeepSeekMoE, arXiv 2401.06066).
 /// Expert matrices are stacked: up and gate [E, F, C], down [E, C, F]. Shared experts are one dense feed-forward of width shared · F.
 /// </summary>
 internal sealed class Moe : FeedForwardModule
 {
     private readonly MoeConfig _config;
     private readonly Linear _router;
+    private readonly Router _state;
     private readonly Parameter? _gate;
     private readonly Parameter _up;
     private readonly Parameter _down;
     private readonly Dense? _shared;
 
+    /// <param name="builder">Where the parameters are declared.</param>
+    /// <param name="config">Resolved.</param>
     public Moe(ModuleBuilder builder, MoeConfig config)
     {
         ModelShape model = builder.Model;
         int width = model.Width, hidden = config.Hidden, experts = config.Experts;
         _config = config;
         _router = new Linear(builder, "gate", width, experts, Initialization.Input(width), role: ParameterRole.Head);
+        Parameter? bias = config.HasBias ? builder.AddState("gate.e_score_correction_bias", Layout.Of(experts)) : null;
+        _state = builder.AddRouter(experts, bias, config.BiasRate ?? 0);
         Layout input = Layout.Of(experts, hidden, width);
         _gate = config.Activation.IsGated ? builder.Add("experts.gate_proj.weight", input, ParameterRole.Matrix, Initialization.Input(width)) : null;
         _up = builder.Add("experts.up_proj.weight", input, ParameterRole.Matrix, Initialization.Input(width));
         _down = builder.Add("experts.down_proj.weight", Layout.Of(experts, width, hidden), ParameterRole.Matrix, Initialization.Output(hidden, model));
-        _shared = config.Shared > 0 ? new Dense(builder.In("shared_experts"), config.Shared * hidden, config.Activation, "mlp.shared") : null;
+        _shared = config.Shared > 0 ? new Dense(builder.In("shared_experts"), config.Shared * hidden, config.Activation, "mlp.shared", isPart: true) : null;
     }
 
     public override IReadOnlyList<TapPoint> TapPoints =>
     [
         new("mlp.hook_router", "B T E"),
+        new("mlp.hook_expert_choice", $"B T {_config.Active}"),
         new("mlp.hook_expert_load", "E"),
-        .. _shared?.TapPoints.Select(p => p with { Shape = $"B T {_config.Shared * _config.Hidden}" }) ?? [],
+        new("mlp.hook_expert_weights", $"B T {_config.Active}"),
+        .. _shared?.TapPoints ?? [],
     ];
 
     public override Tensor Forward(ForwardContext context, Tensor x)
@@ -47,34 +54,68 @@ internal sealed class Moe : FeedForwardModule
         using Tape.Scope scope = tape.Enter("mlp");
         Tensor tokens = x.Reshape(x[0] * x[1], x[2]);
         Tensor logits = _router.Forward(tape, tokens);
-        Tensor probabilities = SoftmaxOp.Record(tape, logits);
-        Tap.ReadOnly(tape, "hook_router", probabilities.Reshape(x[0], x[1], _config.Experts));
-        Tensor chosen = TopKOp.Record(tape, probabilities, _config.Active).Indices;
-        (Tensor offsets, Tensor rowOfSlot, Tensor tokenOfRow) = ExpertSortOp.Record(tape, chosen, _config.Experts);
-        if (tape.IsTraining || Tap.IsWanted(tape, "hook_expert_load"))
+        Tensor scores = _config.Routing == RouterKind.Sigmoid ? ActivationOp<Sigmoid>.Record(tape, logits) : SoftmaxOp.Record(tape, logits);
+        Tap.ReadOnly(tape, "hook_router", scores.Reshape(x[0], x[1], _config.Experts));
+        Tensor chosen = Choose(tape, scores), kept = chosen, routed = default;
+        int? capacity = tape.IsTraining ? Capacity(x[1]) : null;
+        if (capacity is { } limit)
         {
-            RecordLoss(tape, logits, probabilities, offsets);
+            (kept, routed) = ExpertCapacityOp.Record(tape, chosen, _config.Experts, x[0], limit);
         }
 
+        (Tensor offsets, Tensor rowOfSlot, Tensor tokenOfRow) = ExpertSortOp.Record(tape, kept, _config.Experts, (long?)capacity * _config.Experts * x[0]);
+        ReadChoice(tape, chosen, x);
+        RecordLoad(tape, logits, scores, routed.IsNone ? offsets : routed, offsets);
         Tensor rows = ExpertGatherOp.Record(tape, tokens, rowOfSlot, tokenOfRow);
         Tensor pre = GroupedLinearOp.Record(tape, rows, tape.Use(_gate ?? _up), offsets);
         Tensor linear = _gate is null ? default : GroupedLinearOp.Record(tape, rows, tape.Use(_up), offsets);
         Tensor results = GroupedLinearOp.Record(tape, _config.Activation.Activate(tape, pre, linear), tape.Use(_down), offsets);
-        Tensor weights = ExpertWeightsOp.Record(tape, probabilities, chosen, _config.Renormalizes);
+        Tensor weights = ExpertWeightsOp.Record(tape, scores, chosen, _config.Renormalizes, _config.RouteScale);
+        weights = Tap.At(tape, "hook_expert_weights", weights.Reshape(x[0], x[1], _config.Active)).Reshape(x[0] * x[1], _config.Active);
         Tensor y = ExpertCombineOp.Record(tape, results, weights, rowOfSlot).Reshape(x[0], x[1], x[2]);
         return shared.IsNone ? y : AddOp.Record(tape, y, shared);
     }
 
-    private void RecordLoss(Tape tape, Tensor logits, Tensor probabilities, Tensor offsets)
+    private Tensor Choose(Tape tape, Tensor scores) => _state.Bias is null && _config.ActiveGroups == _config.Groups
+        ? TopKOp.Record(tape, scores, _config.Active).Indices
+        : ExpertChoiceOp.Record(
+            tape, scores, _state.Bias is null ? default : tape.UseExact(_state.Bias), _config.Active,
+            _config.ActiveGroups < _config.Groups ? _config.Groups : 1, _config.ActiveGroups < _config.Groups ? _config.ActiveGroups : 1);
+
+    // ⌈c · k · T / E⌉, or null where that is no limit: a token goes to an expert once.
+    private int? Capacity(int time)
+    {
+        double most = Math.Ceiling(_config.Capacity * _config.Active * time / _config.Experts);
+        return _config.Capacity > 0 && most < time ? (int)most : null;
+    }
+
+    // Numbers of experts as real ones: those that a token is sent to, whether they take it or not.
+    private void ReadChoice(Tape tape, Tensor chosen, Tensor x)
+    {
+        if (Tap.IsWanted(tape, "hook_expert_choice"))
+        {
+            Tap.ReadOnly(tape, "hook_expert_choice", IntegerConversionOp.Record(tape, chosen).Reshape(x[0], x[1], _config.Active));
+        }
+    }
+
+    private void RecordLoad(Tape tape, Tensor logits, Tensor scores, Tensor routed, Tensor kept)
     {
         // Outside training only the load is wanted: the terms that the state adds up stay as they are.
-        (double balance, double z) = tape.IsTraining ? (_config.BalanceLoss, _config.ZLoss) : (0, 0);
-        (Tensor loss, Tensor load) = RouterLossOp.Record(tape, logits, probabilities, offsets, balance, z);
-        Tap.ReadOnly(tape, "hook_expert_load", load);
+        (double balance, double z) = tape.IsTraining ? (_config.BalanceLoss ?? 0, _config.ZLoss ?? 0) : (0, 0);
+        bool hasLoss = balance > 0 || z > 0;
+        if (hasLoss || Tap.IsWanted(tape, "hook_expert_load"))
+        {
+            (Tensor loss, Tensor load) = RouterLossOp.Record(tape, logits, scores, routed, balance, z);
+            Tap.ReadOnly(tape, "hook_expert_load", load);
+            if (hasLoss)
+            {
+                tape.AddLoss(loss);
+            }
+        }
+
         if (tape.IsTraining)
         {
-            tape.AddLoss(loss);
-            tape.AddExpertLoad(load);
+            ExpertTallyOp.Record(tape, routed, kept, tape.UseCounts(_state));
             if (balance > 0)
             {
                 tape.AddLossTerm(StepSlot.BalanceLoss);

@@ -18,6 +18,9 @@ public sealed record CostModel
     /// <summary>Parameters of all feed-forwards, idle experts included.</summary>
     public required long FeedForward { get; init; }
 
+    /// <summary>Parameters of the residual connections.</summary>
+    public required long Residual { get; init; }
+
     /// <summary>Parameters of the norms of the residual stream.</summary>
     public required long Norms { get; init; }
 
@@ -27,7 +30,7 @@ public sealed record CostModel
     /// <summary>Bytes that decoding keeps per sequence of full context, in float32.</summary>
     public required long CacheBytesPerSequence { get; init; }
 
-    public long Parameters => Embedding + Mixer + FeedForward + Norms + Head;
+    public long Parameters => Embedding + Mixer + FeedForward + Residual + Norms + Head;
 
     /// <summary>The counts of a model whose vocabulary is known, however large.</summary>
     public static CostModel Of(ModelConfig model)
@@ -35,12 +38,13 @@ public sealed record CostModel
         using var backend = new NullBackend();
         using var transformer = new Transformer(model, backend);
         using DecodeCache cache = transformer.NewCache(batch: 1, chunk: 1);
-        ILookup<string, long> parts = transformer.Store.Parameters.ToLookup(p => PartOf(p.Name), p => p.Layout.Count);
+        ILookup<string, long> parts = transformer.Store.Parameters.Where(p => !p.Frozen).ToLookup(p => PartOf(p.Name), p => p.Layout.Count);
         return new CostModel
         {
             Embedding = parts[nameof(Embedding)].Sum(),
             Mixer = parts[nameof(Mixer)].Sum(),
             FeedForward = parts[nameof(FeedForward)].Sum(),
+            Residual = parts[nameof(Residual)].Sum(),
             Norms = parts[nameof(Norms)].Sum(),
             Head = parts[nameof(Head)].Sum(),
             CacheBytesPerSequence = cache.Bytes,
@@ -72,6 +76,7 @@ public sealed record CostModel
     {
         ["lm_head", ..] => nameof(Head),
         ["model", "layers", _, "mlp", ..] => nameof(FeedForward),
+        ["model", .. { Length: > 0 } path] when path.Any(module => module.EndsWith("_residual", StringComparison.Ordinal)) => nameof(Residual),
         ["model", "layers", _, var module, ..] => module.EndsWith("layernorm", StringComparison.Ordinal) ? nameof(Norms) : nameof(Mixer),
         ["model", "norm", ..] => nameof(Norms),
         _ => nameof(Embedding),

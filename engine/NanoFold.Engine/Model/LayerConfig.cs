@@ -1,8 +1,7 @@
 using NanoFold.Engine.FeedForward;
 using NanoFold.Engine.Mixers;
-using NanoFold.Engine.Residuals;
 
 namespace NanoFold.Engine.Model;
 
 /// <summary>What one layer consists of.</summary>
-public sealed record LayerConfig(MixerConfig Mixer, FeedForwardConfig FeedForward, ResidualConfig Residual);
+public sealed record LayerConfig(MixerConfig Mixer, FeedForwardConfig FeedForward);

@@ -18,7 +18,7 @@ public sealed record ModelConfig : ModelShape
     /// <summary>The kind of every layer that <see cref="Pattern"/> gives none: what acts on each token alone.</summary>
     public FeedForwardConfig FeedForward { get; init; } = new SwiGluConfig();
 
-    /// <summary>How mixers and feed-forwards join the stream, in every layer.</summary>
+    /// <summary>How mixers and feed-forwards read the stream, and how what they make joins it, in every layer.</summary>
     public ResidualConfig Residual { get; init; } = new AddConfig();
 
     /// <summary>
@@ -32,7 +32,7 @@ public sealed record ModelConfig : ModelShape
     {
         IReadOnlyList<BlockConfig> pattern = Pattern ?? [new BlockConfig()];
         LayerConfig[] cycle = [.. pattern.SelectMany(block =>
-            Enumerable.Repeat(new LayerConfig(block.Mixer ?? Mixer, block.FeedForward ?? FeedForward, Residual), block.Repeat))];
+            Enumerable.Repeat(new LayerConfig(block.Mixer ?? Mixer, block.FeedForward ?? FeedForward), block.Repeat))];
         return [.. Enumerable.Range(0, Layers).Select(layer => cycle[layer % cycle.Length])];
     }
 

@@ -1,6 +1,7 @@
 using NanoFold.Engine.Autograd;
 using NanoFold.Engine.Modules;
 using NanoFold.Engine.Ops;
+using NanoFold.Engine.Residuals;
 using NanoFold.Engine.Taps;
 using NanoFold.Engine.Tensors;
 using NanoFold.Kernels;
@@ -8,13 +9,14 @@ using NanoFold.Kernels;
 namespace NanoFold.Engine.Model;
 
 /// <summary>
-/// A decoder-only language model: embedding (plus learned positions), pre-norm blocks, a final norm, a head that may be the embedding again.
+/// A decoder-only language model: embedding (plus learned positions), pre-norm blocks on a residual stream, a final norm, a head that may be the embedding again.
 /// It owns its parameters; recordings on tapes use them.
 /// </summary>
 public sealed class Transformer : IDisposable
 {
     private readonly Parameter _embedding;
     private readonly Parameter? _positions;
+    private readonly Residual _residual;
     private readonly Block[] _blocks;
     private readonly Norm _norm;
     private readonly Parameter _head;
@@ -40,7 +42,8 @@ public sealed class Transformer : IDisposable
         _positions = config.Position == PositionKind.Learned
             ? model.Add("embed_positions.weight", Layout.Of(config.Context, config.Width), ParameterRole.Embedding, Initialization.Positions)
             : null;
-        _blocks = [.. config.LayerConfigs().Select((layer, i) => new Block(model.InLayer(i), layer))];
+        _residual = config.Residual.Build(model);
+        _blocks = [.. config.LayerConfigs().Select((layer, i) => new Block(model.InLayer(i), layer, _residual))];
         _norm = new Norm(model, "norm", config.Width);
         _head = config.Tied
             ? _embedding
@@ -65,6 +68,7 @@ public sealed class Transformer : IDisposable
     [
         new("hook_embed", "B T C"),
         .. _blocks.SelectMany((block, i) => block.TapPoints.Select(p => p with { Name = $"blocks.{i}.{p.Name}" })),
+        .. _residual.EndPoints,
         new("ln_final.hook_normalized", "B T C"),
         new("hook_logits", "B T V"),
     ];
@@ -159,15 +163,16 @@ public sealed class Transformer : IDisposable
         }
 
         x = Tap.At(tape, "hook_embed", DropoutOp.Record(tape, x, Config.Dropout));
+        IReadOnlyList<Tensor> stream = _residual.Begin(context, x);
         for (int i = 0; i < _blocks.Length; i++)
         {
             using Tape.Scope scope = tape.Enter($"blocks.{i}");
             tape.BeginSegment();
-            x = _blocks[i].Forward(context, x);
+            stream = _blocks[i].Forward(context, stream);
             tape.EndSegment();
         }
 
-        return Tap.At(tape, "ln_final.hook_normalized", _norm.Forward(tape, x));
+        return Tap.At(tape, "ln_final.hook_normalized", _norm.Forward(tape, _residual.End(context, stream)));
     }
 
     // [B, T, C]: the first T learned positions for every row, or those of the rows' own places while decoding.

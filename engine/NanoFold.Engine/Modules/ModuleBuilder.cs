@@ -34,6 +34,12 @@ public sealed class ModuleBuilder
     public Parameter Add(string name, Layout layout, ParameterRole role, Initializer initializer) =>
         _store.Add(Full(name), layout, role, initializer);
 
+    /// <summary>State that is saved with the parameters, from 0: neither a gradient nor an optimizer changes it.</summary>
+    public Parameter AddState(string name, Layout layout) => _store.Add(Full(name), layout, ParameterRole.Vector, Initializer.Zero, frozen: true);
+
+    /// <summary>Declares what the router of this layer keeps; see <see cref="ParameterStore.AddRouter"/>.</summary>
+    public Router AddRouter(int experts, Parameter? bias, double biasRate) => _store.AddRouter(Layer, experts, bias, biasRate);
+
     /// <summary>Constants that a module reads; see <see cref="TableStore.Get"/>.</summary>
     public Table Table(string name, in Layout layout, Func<double[]> values) => _tables.Get(name, layout, values);
 

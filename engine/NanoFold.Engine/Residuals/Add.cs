@@ -1,10 +1,11 @@
 using NanoFold.Engine.Modules;
 using NanoFold.Engine.Ops;
+using NanoFold.Engine.Taps;
 using NanoFold.Engine.Tensors;
 
 namespace NanoFold.Engine.Residuals;
 
-/// <summary>x + y.</summary>
+/// <summary>x + f(x).</summary>
 public sealed record AddConfig : ResidualConfig
 {
     public static AddConfig Tiny => new();
@@ -15,5 +16,16 @@ public sealed record AddConfig : ResidualConfig
 
 internal sealed class Add : Residual
 {
-    public override Tensor Join(ForwardContext context, Tensor x, Tensor y) => AddOp.RecordOntoLast(context.Tape, x, y);
+    public override Connection Connect(ModuleBuilder builder, string name) => new Sum();
+
+    public override IReadOnlyList<Tensor> At(ForwardContext context, string place, IReadOnlyList<Tensor> stream) =>
+        [Tap.At(context.Tape, $"hook_resid_{place}", stream[0])];
+
+    public override Tensor End(ForwardContext context, IReadOnlyList<Tensor> stream) => stream[0];
+
+    private sealed class Sum : Connection
+    {
+        public override IReadOnlyList<Tensor> Around(ForwardContext context, IReadOnlyList<Tensor> stream, Func<Tensor, Tensor> subBlock) =>
+            [AddOp.RecordOntoLast(context.Tape, stream[0], subBlock(stream[0]))];
+    }
 }

@@ -5,12 +5,14 @@ using NanoFold.Engine.Modules;
 namespace NanoFold.Engine.Residuals;
 
 /// <summary>
-/// How what a sub-block makes joins the stream that it was made of. A variant is a record of its settings with a line here; it also has a static
+/// How sub-blocks read the residual stream and how what they make joins it. A variant is a record of its settings with a line here; it also has a static
 /// <c>Tiny</c>.
 /// </summary>
 /// <remarks>The model given to a method is resolved.</remarks>
 [JsonPolymorphic(TypeDiscriminatorPropertyName = ConfigJson.Kind)]
 [JsonDerivedType(typeof(AddConfig), "add")]
+[JsonDerivedType(typeof(HyperConnectionsConfig), "hyper-connections")]
+[JsonDerivedType(typeof(AttentionResidualsConfig), "attention-residuals")]
 public abstract record ResidualConfig
 {
     /// <summary>The name in configurations.</summary>
@@ -20,6 +22,6 @@ public abstract record ResidualConfig
     /// <summary>What is inconsistent with the model.</summary>
     public virtual IEnumerable<ConfigProblem> Validate(ModelShape model, string path) => [];
 
-    /// <summary>Declares the parameters of one sub-block's connection, where it has any, and returns its module.</summary>
+    /// <summary>Declares the parameters that belong to no sub-block, where there are any, and returns the module of a model's stream.</summary>
     public abstract Residual Build(ModuleBuilder builder);
 }

@@ -119,6 +119,7 @@ public static class MemoryCheck
             {
                 ("model.layers × model.width × model.hidden", cost.FeedForward),
                 ("model.layers × model.width × model.heads × model.headDim", cost.Mixer),
+                ("model.layers × model.width", cost.Residual),
                 ("model.vocab × model.width", cost.Embedding + cost.Head),
             }.MaxBy(part => (ulong)part.Item2);
             throw UserException.Usage($"{settings}: {most} of {parameters} parameters; at most {MostParameters} are supported");

@@ -89,8 +89,9 @@ public static class Tap
         return value;
     }
 
+    // A part of a larger value is copied for readers.
     private static void Read(Tape tape, string full, ITapReader reader, Tensor value) =>
-        tape.Record(new ReadOp(full, reader), [value], ReadOnlySpan<(Layout, DType)>.Empty);
+        tape.Record(new ReadOp(full, reader), [BroadcastOp.Contiguous(tape, value)], ReadOnlySpan<(Layout, DType)>.Empty);
 
     // [B, T, ..] to [R, ..].
     private static Tensor RowsOf(Tape tape, string full, Tensor value, TapRows rows)

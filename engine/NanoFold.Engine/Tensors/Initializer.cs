@@ -1,11 +1,14 @@
 namespace NanoFold.Engine.Tensors;
 
-/// <summary>How a parameter starts: normal with a standard deviation, uniform within a bound, one constant, or as rates and steps of a recurrence do.</summary>
+/// <summary>How a parameter starts: normal with a standard deviation, uniform within a bound, one constant, given values, or as rates and steps of a recurrence do.</summary>
 /// <param name="Kind">Which of these.</param>
 /// <param name="Value">The constant, the deviation, the bound, the low end of a range, or a count.</param>
 /// <param name="High">The high end of a range.</param>
 public readonly record struct Initializer(InitializerKind Kind, double Value, double High = 0)
 {
+    /// <summary>The values themselves, row by row, begun again where there are too few of them; null where they follow from the rest.</summary>
+    public IReadOnlyList<double>? Given { get; private init; }
+
     public static Initializer Zero => new(InitializerKind.Constant, 0);
 
     public static Initializer One => new(InitializerKind.Constant, 1);
@@ -14,6 +17,9 @@ public readonly record struct Initializer(InitializerKind Kind, double Value, do
 
     /// <summary>Uniform in [−bound, bound].</summary>
     public static Initializer Uniform(double bound) => new(InitializerKind.Uniform, bound);
+
+    /// <summary>These values, row by row, begun again where there are too few of them.</summary>
+    public static Initializer Values(IReadOnlyList<double> values) => new(InitializerKind.Constant, 0) { Given = values };
 
     /// <summary>ln u, u uniform in (low, high): a rate that is learned by its logarithm.</summary>
     public static Initializer LogOfUniform(double low, double high) => new(InitializerKind.LogOfUniform, low, high);

@@ -24,6 +24,16 @@ internal static class ParameterInit
 
     private static void Draw(float[] values, Parameter parameter, ulong seed)
     {
+        if (parameter.Initializer.Given is { } given)
+        {
+            for (int i = 0; i < values.Length; i++)
+            {
+                values[i] = (float)given[i % given.Count];
+            }
+
+            return;
+        }
+
         (InitializerKind kind, double value, double high) = parameter.Initializer;
         if (kind == InitializerKind.Constant)
         {

@@ -16,11 +16,14 @@ public sealed class ParameterStore : IDisposable
     private const int AlignmentElements = 64;
 
     private readonly List<Parameter> _parameters = [];
+    private readonly List<Router> _routers = [];
     private readonly Dictionary<string, Parameter> _byName = new(StringComparer.Ordinal);
     private readonly (long Start, long End)[] _ranges = new (long, long)[Enum.GetValues<ParameterRole>().Length];
     private DeviceBuffer? _values;
     private DeviceBuffer? _gradients;
     private DeviceBuffer? _shadow;
+    private DeviceBuffer? _counts;
+    private int _countElements;
 
     public ParameterStore(Backend backend, DType type = DType.Float32)
     {
@@ -35,15 +38,18 @@ public sealed class ParameterStore : IDisposable
     /// <summary>Type of the rounded copy of the values, or null where there is none; see <see cref="Shadow"/>.</summary>
     public DType? ShadowType { get; private set; }
 
-    /// <summary>Bytes of values, gradients and shadow.</summary>
-    public long Bytes => (_values?.Bytes ?? 0) + (_gradients?.Bytes ?? 0) + (_shadow?.Bytes ?? 0);
+    /// <summary>Bytes of values, gradients, shadow and what routers count.</summary>
+    public long Bytes => (_values?.Bytes ?? 0) + (_gradients?.Bytes ?? 0) + (_shadow?.Bytes ?? 0) + (_counts?.Bytes ?? 0);
 
     public long ShadowBytes => _shadow?.Bytes ?? 0;
 
     public IReadOnlyList<Parameter> Parameters => _parameters;
 
+    /// <summary>Routers of mixtures of experts, in the order of their layers.</summary>
+    public IReadOnlyList<Router> Routers => _routers;
+
     /// <summary>Number of trained scalars, padding not counted.</summary>
-    public long Count => _parameters.Sum(p => p.Layout.Count);
+    public long Count => _parameters.Where(p => !p.Frozen).Sum(p => p.Layout.Count);
 
     /// <summary>Elements of each buffer, padding included.</summary>
     public long Elements { get; private set; }
@@ -70,6 +76,24 @@ public sealed class ParameterStore : IDisposable
 
         _parameters.Add(parameter);
         return parameter;
+    }
+
+    /// <summary>Declares what a router keeps beside its parameters; before <see cref="Allocate"/>.</summary>
+    /// <param name="layer">Its layer.</param>
+    /// <param name="experts">E.</param>
+    /// <param name="bias">Frozen, [E]: what balances the experts, or null.</param>
+    /// <param name="biasRate">How far a step moves an element of the bias.</param>
+    public Router AddRouter(int layer, int experts, Parameter? bias = null, double biasRate = 0)
+    {
+        if (IsAllocated)
+        {
+            throw new InvalidOperationException($"parameter store: a router of layer {layer} added after the store was allocated");
+        }
+
+        var router = new Router(layer, experts, bias, biasRate) { Offset = _countElements };
+        _countElements = checked(_countElements + experts + 1);
+        _routers.Add(router);
+        return router;
     }
 
     public bool Contains(string name) => _byName.ContainsKey(name);
@@ -100,6 +124,12 @@ public sealed class ParameterStore : IDisposable
         Elements = offset;
         _values = Backend.Allocate(offset * Type.Size());
         TrainedElements = trained;
+        if (_routers.Count > 0)
+        {
+            _counts = Backend.Allocate((long)_countElements * sizeof(int));
+            ClearCounts();
+        }
+
         if (seed is { } drawn && Backend.HoldsValues)
         {
             foreach (Parameter parameter in _parameters)
@@ -148,6 +178,19 @@ public sealed class ParameterStore : IDisposable
         }
     }
 
+    /// <summary>What a router has sent where since <see cref="ClearCounts"/>, Int32 [E + 1]: slots of each expert, and slots that were dropped.</summary>
+    public View Counts(Router router) => new(Buffer(_counts), router.Offset, Layout.Of(router.Experts + 1), DType.Int32);
+
+    /// <summary>Sets the counts of all routers to 0: a step begins.</summary>
+    public void ClearCounts()
+    {
+        if (_counts is not null)
+        {
+            // 0 has the same bits as a real number, which every device can fill with.
+            Backend.Fill(new View(_counts, 0, Layout.Of(_countElements), DType.Float32), 0);
+        }
+    }
+
     public View Gradients(Parameter parameter) => parameter.Frozen
         ? throw new InvalidOperationException($"parameter '{parameter.Name}' is frozen and has no gradient")
         : new(AllocateGradients(), parameter.Offset, parameter.Layout, Type);
@@ -177,7 +220,8 @@ public sealed class ParameterStore : IDisposable
         _values?.Dispose();
         _gradients?.Dispose();
         _shadow?.Dispose();
-        _values = _gradients = _shadow = null;
+        _counts?.Dispose();
+        _values = _gradients = _shadow = _counts = null;
         ShadowType = null;
     }
 

@@ -7,7 +7,7 @@ namespace NanoFold.Engine.Training;
 
 /// <summary>
 /// AdamW for every parameter, or Muon for hidden matrices and AdamW for the rest. One conditional update per step:
-/// where loss or gradient is not finite nothing is written.
+/// where loss or gradient is not finite nothing is written. The biases that balance experts move with it.
 /// </summary>
 public sealed class Optimizer : IDisposable
 {
@@ -18,6 +18,7 @@ public sealed class Optimizer : IDisposable
     private readonly IKernel<AdamWCall> _adamW;
     private readonly IKernel<MuonMomentumCall> _momentum;
     private readonly IKernel<MuonApplyCall> _apply;
+    private readonly IKernel<ExpertBiasCall> _balance;
     private readonly DeviceBuffer _first;
     private readonly DeviceBuffer? _second;
     private readonly long _secondStart;
@@ -25,6 +26,7 @@ public sealed class Optimizer : IDisposable
     private readonly NewtonSchulz? _newtonSchulz;
     private readonly (long Start, long End) _matrices;
     private readonly Parameter[] _hidden = [];
+    private readonly Router[] _balanced;
 
     /// <param name="store">Allocated parameters in float32.</param>
     /// <param name="config">Resolved settings.</param>
@@ -38,7 +40,9 @@ public sealed class Optimizer : IDisposable
         _adamW = backend.Require<AdamWCall>();
         _momentum = backend.Require<MuonMomentumCall>();
         _apply = backend.Require<MuonApplyCall>();
+        _balance = backend.Require<ExpertBiasCall>();
         _matrices = store.Range(ParameterRole.Matrix);
+        _balanced = [.. store.Routers.Where(router => router is { Bias: not null, BiasRate: > 0 })];
         _first = backend.Allocate(store.TrainedElements * sizeof(float));
         store.AllocateGradients();
         if (UsesMuon)
@@ -99,6 +103,7 @@ public sealed class Optimizer : IDisposable
             Log?.End();
         }
 
+        Balance();
         if (_store.ShadowType is not null)
         {
             Log?.Begin(EventKind.Part, StepPart.Shadow);
@@ -117,6 +122,16 @@ public sealed class Optimizer : IDisposable
 
     private static ReadOnlySpan<ParameterRole> Roles =>
         [ParameterRole.Matrix, ParameterRole.Head, ParameterRole.Embedding, ParameterRole.Vector];
+
+    private void Balance()
+    {
+        foreach (Router router in _balanced)
+        {
+            Log?.Begin(EventKind.Part, StepPart.Balance);
+            _balance.Run(new ExpertBiasCall(_store.Counts(router), _store.Values(router.Bias!), router.BiasRate));
+            Log?.End();
+        }
+    }
 
     private void UpdateMatrices()
     {

@@ -15,6 +15,9 @@ internal sealed record StepPart(string Name, StepPhase Phase)
 
     public static StepPart Muon { get; } = new("muon", StepPhase.Update);
 
+    /// <summary>The biases that balance experts.</summary>
+    public static StepPart Balance { get; } = new("balance experts", StepPhase.Update);
+
     /// <summary>The copy of the parameters that activations of 16 bits read.</summary>
     public static StepPart Shadow { get; } = new("round parameters", StepPhase.Update);
 }

@@ -21,7 +21,7 @@ public sealed class Trainer : IDisposable
     private readonly bool _ownsArena;
     private Plan? _plan;
     private TapSet? _taps;
-    private float[][]? _expertLoads;
+    private ExpertLoad[]? _expertLoads;
     private EventLog? _log;
     private long _drawn = -1;
 
@@ -142,17 +142,13 @@ public sealed class Trainer : IDisposable
         return finder.Found ?? NotFiniteFinder.FirstGradient(_model.Store);
     }
 
-    /// <summary>
-    /// Right after a step: the share of the assignments that each expert got in its last micro-batch, [E] for each router, none without routers. The arrays
-    /// are filled again by the next call.
-    /// </summary>
-    public IReadOnlyList<float[]> ReadExpertLoads()
+    /// <summary>Right after a step: what its routers sent where, none without routers. The same objects every time, filled again by the next call.</summary>
+    public IReadOnlyList<ExpertLoad> ReadExpertLoads()
     {
-        IReadOnlyList<Tensors.Tensor> loads = Plan.Tape.ExpertLoads;
-        _expertLoads ??= [.. loads.Select(load => new float[load.Layout.Count])];
-        for (int i = 0; i < _expertLoads.Length; i++)
+        _expertLoads ??= [.. _model.Store.Routers.Select(router => new ExpertLoad(router))];
+        foreach (ExpertLoad load in _expertLoads)
         {
-            _model.Backend.Read(Plan[loads[i]], _expertLoads[i]);
+            load.Read(_model.Store);
         }
 
         return _expertLoads;
@@ -232,6 +228,7 @@ public sealed class Trainer : IDisposable
         state.Set(StepSlot.GradientSquares, 0.0);
         _log?.Begin(EventKind.Part, StepPart.ZeroGradients);
         _model.Backend.Fill(_model.Store.AllGradients, 0);
+        _model.Store.ClearCounts();
         _log?.End();
     }
 

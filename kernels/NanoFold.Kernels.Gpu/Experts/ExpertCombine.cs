@@ -4,7 +4,7 @@ using NanoFold.Kernels.Gpu.Loops;
 
 namespace NanoFold.Kernels.Gpu.Experts;
 
-/// <summary>y[n] = Σⱼ w[n, j] · rows[r(n, j)] (+ y), four columns a thread.</summary>
+/// <summary>y[n] = Σⱼ w[n, j] · rows[r(n, j)] (+ y) over the slots that have a row, four columns a thread.</summary>
 internal struct CombineWork<T, TPiece> : IGpuWork<CombineWork<T, TPiece>>
     where T : unmanaged, IElement<T>
     where TPiece : struct, IPiece
@@ -27,7 +27,11 @@ internal struct CombineWork<T, TPiece> : IGpuWork<CombineWork<T, TPiece>>
         Float4 sum = Float4.All(0);
         for (int slot = token * w.Rows.Slots; slot < (token + 1) * w.Rows.Slots; slot++)
         {
-            sum += TPiece.Load(w.Rows.Rows, w.Rows.RowOfSlot[slot] * w.Rows.Row, piece, w.Rows.Width) * ExpertRows<T>.Weight(w.Rows, slot);
+            int row = w.Rows.RowOfSlot[slot];
+            if (row >= 0)
+            {
+                sum += TPiece.Load(w.Rows.Rows, row * w.Rows.Row, piece, w.Rows.Width) * ExpertRows<T>.Weight(w.Rows, slot);
+            }
         }
 
         if (w.Accumulate != 0)
@@ -39,7 +43,7 @@ internal struct CombineWork<T, TPiece> : IGpuWork<CombineWork<T, TPiece>>
     }
 }
 
-/// <summary>dRows[r(n, j)] = w[n, j] · dy[n] and dw[n, j] = ⟨dy[n], rows[r(n, j)]⟩, a slot a group.</summary>
+/// <summary>dRows[r(n, j)] = w[n, j] · dy[n] and dw[n, j] = ⟨dy[n], rows[r(n, j)]⟩, a slot a group; dw is 0 where the slot has no row.</summary>
 internal struct CombineBackwardWork<T, TPiece> : IGpuWork<CombineBackwardWork<T, TPiece>>
     where T : unmanaged, IElement<T>
     where TPiece : struct, IPiece
@@ -55,7 +59,7 @@ internal struct CombineBackwardWork<T, TPiece> : IGpuWork<CombineBackwardWork<T,
         int slot = Grid.IdxX, row = w.Rows.RowOfSlot[slot];
         long dy = slot / w.Rows.Slots * w.DYRow;
         float weight = ExpertRows<T>.Weight(w.Rows, slot), sum = 0;
-        for (int piece = Group.IdxX; 4 * piece < w.Rows.Width; piece += Group.DimX)
+        for (int piece = Group.IdxX; row >= 0 && 4 * piece < w.Rows.Width; piece += Group.DimX)
         {
             Float4 gradient = TPiece.Load(w.DY, dy, piece, w.Rows.Width);
             if (w.WantsWeights != 0)

@@ -1,9 +1,10 @@
 using ILGPU;
+using NanoFold.Kernels.Calls;
 using NanoFold.Kernels.Gpu.Elements;
 
 namespace NanoFold.Kernels.Gpu.Experts;
 
-/// <summary>w = p, or p / S with S = Σ p over the experts kept; a token a thread.</summary>
+/// <summary>w = s p, or s p / S with S = Σ p over the experts chosen; a token a thread.</summary>
 internal struct ExpertWeightsWork<T> : IGpuWork<ExpertWeightsWork<T>>
     where T : unmanaged, IElement<T>
 {
@@ -11,6 +12,7 @@ internal struct ExpertWeightsWork<T> : IGpuWork<ExpertWeightsWork<T>>
     public ArrayView<int> Indices;
     public long ProbabilityRow;
     public int Tokens, Slots, Renormalize;
+    public float Scale;
 
     public static void Run(ExpertWeightsWork<T> w)
     {
@@ -23,7 +25,7 @@ internal struct ExpertWeightsWork<T> : IGpuWork<ExpertWeightsWork<T>>
         float inverse = Inverse(w, token);
         for (int slot = token * w.Slots; slot < (token + 1) * w.Slots; slot++)
         {
-            w.Weights[slot] = T.Write(T.Read(w.Probabilities[token * w.ProbabilityRow + w.Indices[slot]]) * inverse);
+            w.Weights[slot] = T.Write(T.Read(w.Probabilities[token * w.ProbabilityRow + w.Indices[slot]]) * (w.Scale * inverse));
         }
     }
 
@@ -41,11 +43,11 @@ internal struct ExpertWeightsWork<T> : IGpuWork<ExpertWeightsWork<T>>
             sum += T.Read(w.Probabilities[token * w.ProbabilityRow + w.Indices[slot]]);
         }
 
-        return 1 / sum;
+        return 1 / (sum + (float)ExpertWeightsCall.Least);
     }
 }
 
-/// <summary>dp = dw, or (dw − Σᵢ dwᵢ wᵢ) / S, for the experts kept, and 0 for the others; a token a thread.</summary>
+/// <summary>dp = s dw, or (s dw − Σᵢ dwᵢ wᵢ) / S, for the experts chosen, and 0 for the others; a token a thread.</summary>
 internal struct ExpertWeightsBackwardWork<T> : IGpuWork<ExpertWeightsBackwardWork<T>>
     where T : unmanaged, IElement<T>
 {
@@ -81,7 +83,7 @@ internal struct ExpertWeightsBackwardWork<T> : IGpuWork<ExpertWeightsBackwardWor
         for (int slot = first; slot < end; slot++)
         {
             long at = row + w.Forward.Indices[slot];
-            w.DProbabilities[at] = T.Write(T.Read(w.DProbabilities[at]) + (T.Read(w.DWeights[slot]) - mean) * inverse);
+            w.DProbabilities[at] = T.Write(T.Read(w.DProbabilities[at]) + (w.Forward.Scale * T.Read(w.DWeights[slot]) - mean) * inverse);
         }
     }
 }

@@ -52,12 +52,12 @@ internal sealed class GpuExpertRouting(GpuContext context) :
             Tokens = rowOfSlot.Layout[0], Slots = rowOfSlot.Layout[1], Width = rows.Layout[1], HasWeights = weights.IsNone ? 0 : 1,
         };
 
-    private static ExpertWeightsWork<T> WeightsWork<T>(GpuContext context, in View probabilities, in View indices, in View weights, bool renormalize)
+    private static ExpertWeightsWork<T> WeightsWork<T>(GpuContext context, in View probabilities, in View indices, in View weights, bool renormalize, double scale)
         where T : unmanaged, IElement<T>
         => new()
         {
             Probabilities = context.View<T>(probabilities), Weights = context.View<T>(weights), Indices = context.View<int>(indices),
-            ProbabilityRow = probabilities.Layout.Stride(0), Tokens = indices.Layout[0], Slots = indices.Layout[1], Renormalize = renormalize ? 1 : 0,
+            ProbabilityRow = probabilities.Layout.Stride(0), Tokens = indices.Layout[0], Slots = indices.Layout[1], Renormalize = renormalize ? 1 : 0, Scale = (float)scale,
         };
 
     private readonly struct CombineBody(GpuContext context, ExpertCombineCall call) : IPieceBody
@@ -96,7 +96,7 @@ internal sealed class GpuExpertRouting(GpuContext context) :
     {
         public void Run<T>()
             where T : unmanaged, IElement<T>
-            => context.LaunchThreads(WeightsWork<T>(context, call.Probabilities, call.Indices, call.Weights, call.Renormalize), call.Indices.Layout[0]);
+            => context.LaunchThreads(WeightsWork<T>(context, call.Probabilities, call.Indices, call.Weights, call.Renormalize, call.Scale), call.Indices.Layout[0]);
     }
 
     private readonly struct WeightsBackwardBody(GpuContext context, ExpertWeightsBackwardCall call) : IElementBody
@@ -106,7 +106,7 @@ internal sealed class GpuExpertRouting(GpuContext context) :
             => context.LaunchThreads(
                 new ExpertWeightsBackwardWork<T>
                 {
-                    Forward = WeightsWork<T>(context, call.Probabilities, call.Indices, call.Weights, call.Renormalize), DWeights = context.View<T>(call.DWeights),
+                    Forward = WeightsWork<T>(context, call.Probabilities, call.Indices, call.Weights, call.Renormalize, call.Scale), DWeights = context.View<T>(call.DWeights),
                     DProbabilities = context.View<T>(call.DProbabilities), DProbabilityRow = call.DProbabilities.Layout.Stride(0), Experts = call.Probabilities.Layout[1],
                 },
                 call.Indices.Layout[0]);

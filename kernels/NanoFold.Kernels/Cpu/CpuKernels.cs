@@ -1,7 +1,7 @@
 using NanoFold.Kernels.Calls.Time;
 using NanoFold.Kernels.Cpu.Attention.Cached;
 using NanoFold.Kernels.Cpu.Attention.Full;
-using NanoFold.Kernels.Cpu.Attention.TopK;
+using NanoFold.Kernels.Cpu.Attention.Listed;
 using NanoFold.Kernels.Cpu.Experts;
 using NanoFold.Kernels.Cpu.Loss;
 using NanoFold.Kernels.Cpu.Norm;
@@ -9,6 +9,7 @@ using NanoFold.Kernels.Cpu.Optimizers;
 using NanoFold.Kernels.Cpu.Pointwise;
 using NanoFold.Kernels.Cpu.RecurrentHeads;
 using NanoFold.Kernels.Cpu.Reduce;
+using NanoFold.Kernels.Cpu.Residuals;
 using NanoFold.Kernels.Cpu.Rope;
 using NanoFold.Kernels.Cpu.Rows;
 using NanoFold.Kernels.Cpu.Time;
@@ -22,14 +23,19 @@ internal static class CpuKernels
     public static IReadOnlyList<IKernel> Create(CpuContext context) =>
     [
         new CpuFusedAttention(context),
-        new CpuTopKAttention(context),
+        new CpuKeySelection(context),
+        new CpuKeyListAttention(context),
         new CpuCachedAttention(context),
         new CpuNorm(context),
         new CpuRope(context),
+        new CpuMixStreams(context),
+        new CpuStreamGates(context),
+        new CpuDepthAttention(context),
         new CpuCrossEntropy(context),
         new CpuLinearCrossEntropy(context),
         new CpuOptimizer(context),
         new CpuExpertRouting(context),
+        new CpuExpertChoice(context),
         new CpuRouterLoss(context),
         new CpuMemoryRead(context),
         new CpuMaximum(context),

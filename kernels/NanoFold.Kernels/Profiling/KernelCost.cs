@@ -1,4 +1,5 @@
 using NanoFold.Kernels.Calls.Attention;
+using NanoFold.Kernels.Memory;
 
 namespace NanoFold.Kernels.Profiling;
 
@@ -45,10 +46,21 @@ public readonly record struct KernelCost(double Flops, double Bytes)
         return new(args.Y.Count / m / n, m, n, args.A.Layout[args.TransposeA ? -2 : -1], args.TransposeA, args.TransposeB);
     }
 
-    /// <remarks>Which rows are in which group is data: all are in one, and no more groups are read than there are rows.</remarks>
-    internal static KernelCost GroupedMatMul(in GroupedMatMulArgs args) => new(
-        2.0 * args.A.Count * args.Y.Layout[-1],
-        BytesOf(args.A) + (BytesOf(args.B) * (args.PerGroupOutput ? 1 : Math.Min(1, (double)args.A.Layout[0] / args.B.Layout[0]))) + BytesOf(args.Offsets) + BytesOf(args.Y, args.Accumulate));
+    /// <remarks>
+    /// Which rows are in which group is data: where it lies in the host's memory, the rows that are in one count, otherwise all do. No more groups are read than there are rows.
+    /// </remarks>
+    internal static KernelCost GroupedMatMul(in GroupedMatMulArgs args)
+    {
+        int all = args.A.Layout[0];
+        double rows = RowsInGroups(args.Offsets, all), share = all > 0 ? rows / all : 0;
+        double b = args.PerGroupOutput ? share : Math.Min(1, rows / args.B.Layout[0]), y = args.PerGroupOutput ? 1 : share;
+        return new(
+            2 * rows * args.A.Layout[1] * args.Y.Layout[-1],
+            (BytesOf(args.A) * share) + (BytesOf(args.B) * b) + BytesOf(args.Offsets) + (BytesOf(args.Y, args.Accumulate) * y));
+    }
+
+    private static unsafe int RowsInGroups(in View offsets, int all)
+        => offsets.Buffer is NativeBuffer ? Math.Clamp(offsets.Ints[(offsets.Layout[0] - 1) * offsets.Layout.Stride(0)], 0, all) : all;
 
     internal static ProductShape ShapeOf(in GroupedMatMulArgs args) => args.PerGroupOutput
         ? new(1, args.A.Layout[1], args.Y.Layout[2], args.A.Layout[0], true, false)

@@ -126,8 +126,10 @@ internal sealed class AttentionRig : IDisposable
     public float[][] Run(int keep)
     {
         View kept = _memory.New(DType.Int32, _case.Batch, _case.Heads, _case.Time, keep);
-        _backend.Run(new TopKAttentionCall(Args, kept));
-        _backend.Run(new TopKAttentionBackwardCall(Args, kept, Gradients(_backend.ScratchBytes(new TopKAttentionBackwardCall(Args, kept, Gradients(0))))));
+        var lists = new KeptKeys(kept, 1, default, default);
+        _backend.Run(new SelectKeysCall { Q = Q, K = K, Kept = kept, Scale = _case.Scale, Visible = Args.Visible, KeySize = 1 });
+        _backend.Run(new KeyListAttentionCall(Args, lists));
+        _backend.Run(new KeyListAttentionBackwardCall(Args, lists, Gradients(_backend.ScratchBytes(new KeyListAttentionBackwardCall(Args, lists, Gradients(0))))));
         return [.. Results(), _memory.Read(kept)];
     }
 

@@ -65,6 +65,68 @@ public class ExpertRoutingTests : GpuTests
     }
 
     [Test]
+    public void ExpertsAreChosen(
+        [Values(DType.Float32, DType.BFloat16, DType.Float16)] DType type, [Values(1, 3)] int groups, [Values] bool isBiased)
+    {
+        using var twins = new Twins(Gpu, Cpu);
+        // Multiples of 1/8: ties.
+        Twin scores = twins.New(type, [Tokens, 6], [.. Enumerable.Range(0, 6 * Tokens).Select(i => i * 5 % 7 / 8f)]);
+        Twin bias = isBiased ? twins.New(DType.Float32, [6], [0.25f, -1, 0, 0.125f, -0.875f, 0]) : Twins.None;
+        Twin indices = twins.Integers([Tokens, 3], new int[3 * Tokens]);
+        Gpu.Run(new ExpertChoiceCall(scores.Gpu, bias.Gpu, indices.Gpu, groups, groups > 1 ? 1 : groups));
+        Cpu.Run(new ExpertChoiceCall(scores.Cpu, bias.Cpu, indices.Cpu, groups, groups > 1 ? 1 : groups));
+        twins.AssertSame(indices);
+    }
+
+    [Test]
+    public void SlotsBeyondTheCapacityAreDroppedAndCounted()
+    {
+        using var twins = new Twins(Gpu, Cpu);
+        int sequences = IsSimulated ? 3 : 8;
+        Twin indices = Indices(twins), kept = twins.Integers([Tokens, Slots], new int[Tokens * Slots]), routed = twins.Integers([Experts + 1], new int[Experts + 1]);
+        Twin offsets = twins.Integers([Experts + 1], new int[Experts + 1]), counts = twins.Integers([Experts + 1], [7, 0, 0, 1, 0, 2]);
+        Twin rowOfSlot = twins.Integers([Tokens, Slots], new int[Tokens * Slots]), tokenOfRow = twins.Integers([Tokens * Slots], new int[Tokens * Slots]);
+        foreach (Backend backend in new Backend[] { Gpu, Cpu })
+        {
+            View Of(Twin twin) => backend == Gpu ? twin.Gpu : twin.Cpu;
+            backend.Run(new ExpertCapacityCall(Of(indices), Of(kept), Of(routed), sequences, 4));
+            backend.Run(new ExpertSortCall(Of(kept), Of(offsets), Of(rowOfSlot), Of(tokenOfRow)));
+            backend.Run(new ExpertTallyCall(Of(routed), Of(offsets), Of(counts)));
+        }
+
+        foreach (Twin twin in new[] { kept, routed, offsets, rowOfSlot, tokenOfRow, counts })
+        {
+            twins.AssertSame(twin);
+        }
+
+        int width = 8;
+        Twin rows = twins.Random(DType.Float32, 1, Tokens * Slots, width), weights = twins.Random(DType.Float32, 2, Tokens, Slots), y = twins.Random(DType.Float32, 3, Tokens, width);
+        Twin dRows = twins.Random(DType.Float32, 4, Tokens * Slots, width), dWeights = twins.Random(DType.Float32, 5, Tokens, Slots);
+        Gpu.Run(new ExpertCombineCall(rows.Gpu, weights.Gpu, rowOfSlot.Gpu, y.Gpu, Accumulate: false));
+        Cpu.Run(new ExpertCombineCall(rows.Cpu, weights.Cpu, rowOfSlot.Cpu, y.Cpu, Accumulate: false));
+        Gpu.Run(new ExpertCombineBackwardCall(rows.Gpu, weights.Gpu, rowOfSlot.Gpu, y.Gpu, dRows.Gpu, dWeights.Gpu));
+        Cpu.Run(new ExpertCombineBackwardCall(rows.Cpu, weights.Cpu, rowOfSlot.Cpu, y.Cpu, dRows.Cpu, dWeights.Cpu));
+        twins.AssertClose(y, 1e-6);
+        twins.AssertClose(dRows, 1e-5);
+        twins.AssertClose(dWeights, 1e-5);
+    }
+
+    [TestCase(0)]
+    [TestCase(0.5)]
+    public void TheBiasFollowsTheCounts(double gradientScale)
+    {
+        Gpu.State.Set(StepSlot.GradientScale, gradientScale);
+        Cpu.State.Set(StepSlot.GradientScale, gradientScale);
+        using var twins = new Twins(Gpu, Cpu);
+        Twin counts = twins.Integers([Experts + 1], [3, 5, 0, 4, 8, 99]), bias = twins.New(DType.Float32, [Experts], [1, 2, 3, 4, 5]);
+        Gpu.Run(new ExpertBiasCall(counts.Gpu, bias.Gpu, 0.25));
+        Cpu.Run(new ExpertBiasCall(counts.Cpu, bias.Cpu, 0.25));
+        float[] expected = gradientScale == 0 ? [1, 2, 3, 4, 5] : [1.25f, 1.75f, 3.25f, 4, 4.75f];
+        Assert.That(twins.Read(bias), Is.EqualTo(expected));
+        twins.AssertClose(bias, 0);
+    }
+
+    [Test]
     public void LossOfTheRouter([Values(DType.Float32, DType.BFloat16, DType.Float16)] DType type, [Values] bool accumulate)
     {
         foreach (Backend backend in new Backend[] { Gpu, Cpu })

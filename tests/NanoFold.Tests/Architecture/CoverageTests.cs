@@ -21,6 +21,8 @@ public class CoverageTests
         [nameof(CachedAttentionOp)] = typeof(ModelSuite),
         // Its result is random.
         [nameof(DropoutOp)] = typeof(Model.DropoutTests),
+        // Adds up from run to run.
+        [nameof(ExpertTallyOp)] = typeof(FeedForward.ExpertBalanceTests),
         // Edits of a tap.
         ["ZeroOp"] = typeof(TapSuite),
         // Has no output.

@@ -148,7 +148,7 @@ public class ConfigTreeTests
         }));
         Assert.That(layers[3].Mixer, Is.EqualTo(new SlidingWindowConfig { Window = 8 }));
         Assert.That(layers[3].FeedForward, Is.EqualTo(new SwiGluConfig { Hidden = 344 }));
-        Assert.That(layers[5].FeedForward, Is.EqualTo(new MoeConfig { Experts = 4, Hidden = 344, Renormalize = true }));
+        Assert.That(layers[5].FeedForward, Is.EqualTo(new MoeConfig { Experts = 4, Hidden = 344, Renormalize = true, BalanceLoss = 0.01, ZLoss = 0.001, BiasRate = 0, ActiveGroups = 1 }));
     }
 
     [Test]

@@ -16,7 +16,10 @@ internal static class OracleConfig
 
     // Options that the older cases name beside the shape.
     private static readonly string[] s_mixerKeys = ["window", "sinks", "topK"];
-    private static readonly string[] s_feedForwardKeys = ["experts", "active", "shared"];
+    private static readonly string[] s_feedForwardKeys =
+    [
+        "experts", "active", "shared", "activation", "routing", "balanceLoss", "zLoss", "renormalize", "routeScale", "groups", "activeGroups", "denseLayers", "denseHidden",
+    ];
 
     /// <summary>The model that a case describes.</summary>
     /// <exception cref="Engine.UserException">It has a kind or an option that the engine does not know; the message names it.</exception>

@@ -1,6 +1,7 @@
 using NanoFold.Engine.Ops;
 using NanoFold.Kernels;
 using NanoFold.Kernels.Lanes;
+using NanoFold.Kernels.Memory;
 using NanoFold.Kernels.Null;
 using NanoFold.Kernels.Profiling;
 
@@ -29,6 +30,25 @@ public class KernelCostTests
 
         Assert.That(KernelCost.MatMul(args), Is.EqualTo(new KernelCost(2.0 * 3 * 5 * 11 * 7, 4 * ((3 * 7 * 5) + (3 * 7 * 11) + 11 + (2 * 3 * 5 * 11)))));
         Assert.That(KernelCost.ShapeOf(args).ToString(), Is.EqualTo("3× 5×11×7 aᵀ·b"));
+    }
+
+    /// <summary>Rows that are in no group are not multiplied; where a plan cannot know them, all count.</summary>
+    [TestCase(true, 5)]
+    [TestCase(false, 9)]
+    public unsafe void AGroupedProductCountsTheRowsThatAreInAGroup(bool isHere, int rows)
+    {
+        using DeviceBuffer buffer = isHere ? new NativeBuffer(1 << 12) : new NullBuffer(1 << 12);
+        View Of(params int[] shape) => new(buffer, 100, Layout.Of(shape), DType.Float32);
+        var offsets = new View(buffer, 0, Layout.Of(4), DType.Int32);
+        if (isHere)
+        {
+            new[] { 0, 2, 2, 5 }.CopyTo(new Span<int>(offsets.Ints, 4));
+        }
+
+        var forward = new GroupedMatMulArgs { A = Of(9, 7), B = Of(3, 7, 11), Y = Of(9, 11), Offsets = offsets };
+        var weights = new GroupedMatMulArgs { A = Of(9, 7), B = Of(9, 11), Y = Of(3, 7, 11), Offsets = offsets, PerGroupOutput = true };
+        Assert.That(KernelCost.GroupedMatMul(forward), Is.EqualTo(new KernelCost(2.0 * rows * 7 * 11, 4 * ((rows * 7) + (3 * 7 * 11) + 4 + (rows * 11)))));
+        Assert.That(KernelCost.GroupedMatMul(weights), Is.EqualTo(new KernelCost(2.0 * rows * 7 * 11, 4 * ((rows * 7) + (rows * 11) + 4 + (3 * 7 * 11)))));
     }
 
     [Test]

@@ -13,8 +13,8 @@ namespace NanoFold.Tests.Suites;
 /// <summary>What holds for every call of a fused kernel, those to come included.</summary>
 public class KernelCallTests : EngineTests
 {
-    // What no op calls: the optimizer's passes, a yardstick, and decoding.
-    private static readonly string[] s_beyondOps = ["adamw", "add-squares", "cached-attention", "decide", "memory-read", "muon-apply", "muon-momentum", "normalize-frobenius"];
+    // What no case of an op calls: the optimizer's passes, what a step counts, a yardstick, and decoding.
+    private static readonly string[] s_beyondOps = ["adamw", "add-squares", "cached-attention", "decide", "expert-bias", "expert-tally", "memory-read", "muon-apply", "muon-momentum", "normalize-frobenius"];
 
     [Test]
     public void NamesAreUnique() => Assert.That(KernelCalls.All.Select(KernelCalls.Name), Is.Unique);
@@ -56,6 +56,9 @@ public class KernelCallTests : EngineTests
         backend.Run(new MuonMomentumCall(x, x, x, 0.9));
         backend.Run(new NormalizeFrobeniusCall(x, x));
         backend.Run(new MuonApplyCall(x, x, 0, 1));
+        var counts = new View(memory, 0, Layout.Of(5), DType.Int32);
+        backend.Run(new ExpertTallyCall(counts, counts, counts));
+        backend.Run(new ExpertBiasCall(counts, x, 1));
         backend.Run(new MemoryReadCall(x, x.With(Layout.Of(1))));
         Assert.That(KernelCalls.All.Select(KernelCalls.Name).Except(broken), Is.EquivalentTo(new[] { "decide", "cached-attention" }), "calls without operands, and what is tested with its caches");
     }

@@ -6,6 +6,7 @@ using NanoFold.Engine.Modules;
 using NanoFold.Engine.Runs;
 using NanoFold.Kernels;
 using NanoFold.Tests.FeedForward.References;
+using NanoFold.Tests.Mixers.References;
 
 namespace NanoFold.Tests.Suites;
 
@@ -33,7 +34,7 @@ public class ModelSuite : EngineTests
     {
         using var model = new TinyModel(config, Backend());
         Assert.That(model.Store.Count, Is.EqualTo(CostModel.Of(config).Parameters));
-        Assert.That(model.Store.Parameters.Sum(p => p.Layout.Count), Is.EqualTo(model.Store.Count));
+        Assert.That(model.Store.Parameters.Where(p => !p.Frozen).Sum(p => p.Layout.Count), Is.EqualTo(model.Store.Count));
     }
 
     [TestCaseSource(nameof(Variants))]
@@ -80,7 +81,7 @@ public class ModelSuite : EngineTests
         using var check = new GradCheck(model.Store, model.RecordLoss);
         foreach (GradientDifference difference in check.Run(elements: 1))
         {
-            Assert.That(difference.Relative, Is.LessThan(1e-6), difference.ToString());
+            Assert.That(difference.Relative, Is.LessThan(1e-6 * MixerReference.SensitivityOf(config)), difference.ToString());
         }
     }
 
@@ -132,7 +133,7 @@ public class ModelSuite : EngineTests
     [TestCaseSource(nameof(Variants))]
     public void DecodingWithACacheGivesTheLogitsOfTheWhole(ModelConfig config)
     {
-        foreach ((DType type, double tolerance) in new[] { (DType.Float64, 1e-12), (DType.Float32, 1e-5) })
+        foreach ((DType type, double tolerance) in new[] { (DType.Float64, 1e-12), (DType.Float32, 1e-5 * MixerReference.SensitivityOf(config)) })
         {
             using var model = new TinyModel(config, Backend(), type, batch: 3);
             double[] whole = model.Logits(model.Tokens);

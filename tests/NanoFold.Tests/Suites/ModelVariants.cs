@@ -4,8 +4,10 @@ using NanoFold.Engine.FeedForward;
 using NanoFold.Engine.Mixers;
 using NanoFold.Engine.Model;
 using NanoFold.Engine.Modules;
+using NanoFold.Engine.Residuals;
 using NanoFold.Tests.FeedForward.References;
 using NanoFold.Tests.Mixers.References;
+using NanoFold.Tests.Residuals.References;
 
 namespace NanoFold.Tests.Suites;
 
@@ -19,7 +21,10 @@ internal static class ModelVariants
 
     public static IEnumerable<FeedForwardConfig> FeedForwards => Tiny<FeedForwardConfig>();
 
-    public static IEnumerable<(string Name, ModelConfig Model)> All => [.. Mixers.SelectMany(OfMixer), .. FeedForwards.SelectMany(OfFeedForward), .. Settings];
+    public static IEnumerable<ResidualConfig> Residuals => Tiny<ResidualConfig>();
+
+    public static IEnumerable<(string Name, ModelConfig Model)> All =>
+        [.. Mixers.SelectMany(OfMixer), .. FeedForwards.SelectMany(OfFeedForward), .. Residuals.SelectMany(OfResidual), .. Settings];
 
     /// <summary>One layer of each kind, and all that a kind lists as special: together they have every kind of point.</summary>
     public static IEnumerable<(string Name, ModelConfig Model)> OneLayer =>
@@ -30,6 +35,7 @@ internal static class ModelVariants
             // Without a mixer, whose points the others have.
             .. FeedForwards.Select(feedForward => OfFeedForward(feedForward).First()).Select(v => (v.Name, v.Model with { Mixer = new NoneConfig() })),
             .. Settings.Where(v => v.Name is "tied" or "learned positions"),
+            .. Residuals.SelectMany(OfResidual),
         ]
         where variant.Model.Pattern is null
         select (variant.Name, variant.Model with { Layers = 1, Hidden = 8 });
@@ -97,6 +103,8 @@ internal static class ModelVariants
         ($"{feedForward.Kind} bias", Base with { FeedForward = feedForward, Hidden = 0, Bias = true }),
         .. FeedForwardReference.Of(feedForward).Variants(Base),
     ];
+
+    private static IEnumerable<(string Name, ModelConfig Model)> OfResidual(ResidualConfig residual) => ResidualReference.Of(residual).Variants(residual, Base);
 
     private static IEnumerable<TConfig> Tiny<TConfig>() => Variant.Of<TConfig>().Select(variant =>
         (TConfig)variant.Type.GetProperty("Tiny", BindingFlags.Public | BindingFlags.Static)!.GetValue(null)!);

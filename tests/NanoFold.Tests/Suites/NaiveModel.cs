@@ -1,6 +1,7 @@
 using NanoFold.Engine.Model;
 using NanoFold.Tests.FeedForward.References;
 using NanoFold.Tests.Mixers.References;
+using NanoFold.Tests.Residuals.References;
 
 namespace NanoFold.Tests.Suites;
 
@@ -17,22 +18,25 @@ internal sealed class NaiveModel(ModelConfig config, Func<string, double[]?> wei
             double[] row = NaiveLayer.Row(_model.Weight("embed_tokens.weight"), token, config.Width);
             return _model.Find("embed_positions.weight") is { } positions ? NaiveLayer.Add(row, NaiveLayer.Row(positions, t, config.Width)) : row;
         })];
+        NaiveStream stream = ResidualReference.Of(config.Residual).Begin(config.Residual, _model, x);
         IReadOnlyList<LayerConfig> layers = config.LayerConfigs();
-        for (int i = 0; i < layers.Count; i++)
+        for (int l = 0; l < layers.Count; l++)
         {
+            int i = l;
             NaiveLayer layer = _model.In($"layers.{i}");
             if (layers[i].Mixer.Traits(config).Mixes)
             {
-                double[][] mixed = MixerReference.Of(layers[i].Mixer).Forward(layers[i].Mixer, layer.In("self_attn"), layer.Norm(x, "input_layernorm"));
-                x = [.. x.Zip(mixed, NaiveLayer.Add)];
+                stream.Around(layer, "attn_residual", read =>
+                    MixerReference.Of(layers[i].Mixer).Forward(layers[i].Mixer, layer.In("self_attn"), layer.Norm(read, "input_layernorm")));
             }
 
             FeedForwardReference feed = FeedForwardReference.Of(layers[i].FeedForward);
-            x = [.. x.Zip(layer.Norm(x, "post_attention_layernorm").Select(row => feed.Forward(layers[i].FeedForward, layer.In("mlp"), row)), NaiveLayer.Add)];
+            stream.Around(layer, "mlp_residual", read =>
+                [.. layer.Norm(read, "post_attention_layernorm").Select(row => feed.Forward(layers[i].FeedForward, layer.In("mlp"), row))]);
         }
 
         double[] head = config.Tied ? _model.Weight("embed_tokens.weight") : weights("lm_head.weight")!;
-        return [.. _model.Norm(x, "norm").SelectMany(row => NaiveLayer.Times(head, row))];
+        return [.. _model.Norm(stream.End(_model), "norm").SelectMany(row => NaiveLayer.Times(head, row))];
     }
 
     /// <summary>The weights of a layer's mixer [H · T · T] at a normed input [T][C].</summary>

@@ -70,7 +70,7 @@ internal sealed class TinyModel : IDisposable
     }
 
     /// <summary>All gradients, in the order of the parameters.</summary>
-    public double[] Gradients() => [.. Store.Parameters.SelectMany(p => Host.Gradient(Store, p))];
+    public double[] Gradients() => [.. Store.Parameters.Where(p => !p.Frozen).SelectMany(p => Host.Gradient(Store, p))];
 
     /// <summary>Logits [B · T · V] of tokens [B, T].</summary>
     public double[] Logits(int[] tokens, int[]? documents = null, TapSet? taps = null)

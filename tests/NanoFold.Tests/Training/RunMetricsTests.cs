@@ -3,6 +3,7 @@ using NanoFold.Engine.Autograd;
 using NanoFold.Engine.Checkpoints;
 using NanoFold.Engine.Model;
 using NanoFold.Engine.Runs;
+using NanoFold.Engine.Training;
 using NanoFold.Kernels.Cpu;
 
 namespace NanoFold.Tests.Training;
@@ -56,6 +57,9 @@ public class RunMetricsTests
             Assert.That(loads, Has.Length.EqualTo(2), "a router in each of two layers");
             Assert.That(loads, Has.All.Length.EqualTo(4));
             Assert.That(loads.Select(router => router.Sum()), Is.All.EqualTo(1).Within(3e-4));
+            Assert.That(line.GetProperty("expertLayer").EnumerateArray().Select(layer => layer.GetInt32()), Is.EqualTo(new[] { 0, 1 }));
+            Assert.That(line.GetProperty("expertEntropy").EnumerateArray().Select(e => e.GetDouble()), Has.Exactly(2).InRange(0, 1));
+            Assert.That(line.GetProperty("expertDrops").EnumerateArray().Select(e => e.GetInt64()), Is.EqualTo(new long[] { 0, 0 }));
         }
     }
 
@@ -69,9 +73,9 @@ public class RunMetricsTests
         Assert.That(line.GetProperty("clipped").GetBoolean(), Is.False);
     }
 
-    /// <summary>Against what a reader of the training pass sees.</summary>
+    /// <summary>Against what a reader of the training pass sees of each micro-batch.</summary>
     [Test]
-    public void LoadsAreThoseOfTheLastMicroBatch()
+    public void LoadsAreThoseOfTheWholeStep()
     {
         using var backend = new CpuBackend(1);
         using var session = TrainSession.Open(_rig.Config(s_experts), backend, _rig["run"]);
@@ -80,7 +84,15 @@ public class RunMetricsTests
         session.Trainer.Step(0);
 
         Assert.That(reader.Loads, Has.Count.EqualTo(2 * 2));
-        Assert.That(session.Trainer.ReadExpertLoads(), Is.EqualTo(reader.Loads[2..]));
+        IReadOnlyList<ExpertLoad> loads = session.Trainer.ReadExpertLoads();
+        for (int layer = 0; layer < 2; layer++)
+        {
+            double[] expected = [.. reader.Loads[layer].Zip(reader.Loads[2 + layer], (first, second) => (first + second) / 2.0)];
+            Assert.That(loads[layer].Layer, Is.EqualTo(layer));
+            Assert.That(loads[layer].Shares, Is.EqualTo(expected).Within(1e-6));
+            Assert.That(loads[layer].Entropy, Is.EqualTo(-expected.Where(s => s > 0).Sum(s => s * Math.Log(s)) / Math.Log(4)).Within(1e-6));
+            Assert.That(loads[layer].Dropped, Is.Zero);
+        }
     }
 
     [TestCase("nano-attention-swiglu-muon-seed1-20260131-093000")]

@@ -35,12 +35,15 @@ internal static class PlanCommand
         output.Line(Describe(config));
         output.Table(
             numbers: true,
-            ["parameters", Display.Count(cost.Parameters)],
-            ["  embedding", Display.Count(cost.Embedding)],
-            ["  mixers", Display.Count(cost.Mixer)],
-            ["  feed-forwards", Display.Count(cost.FeedForward)],
-            ["  norms", Display.Count(cost.Norms)],
-            [config.Model.Tied ? "  head (tied)" : "  head", Display.Count(cost.Head)]);
+            [
+                ["parameters", Display.Count(cost.Parameters)],
+                ["  embedding", Display.Count(cost.Embedding)],
+                ["  mixers", Display.Count(cost.Mixer)],
+                ["  feed-forwards", Display.Count(cost.FeedForward)],
+                .. cost.Residual > 0 ? (string[][])[["  residual connections", Display.Count(cost.Residual)]] : [],
+                ["  norms", Display.Count(cost.Norms)],
+                [config.Model.Tied ? "  head (tied)" : "  head", Display.Count(cost.Head)],
+            ]);
         PlanProfile passes = memory.Passes;
         long flopsPerToken = CostModel.FlopsPerToken(config.Model);
         double tokensPerPass = (double)Math.Max(1, config.Train.Batch) * config.Model.Context;
@@ -74,6 +77,7 @@ internal static class PlanCommand
                 ["embedding"] = cost.Embedding,
                 ["mixer"] = cost.Mixer,
                 ["feedForward"] = cost.FeedForward,
+                ["residual"] = cost.Residual,
                 ["norms"] = cost.Norms,
                 ["head"] = cost.Head,
             },

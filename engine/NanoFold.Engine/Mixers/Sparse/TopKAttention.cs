@@ -52,17 +52,11 @@ public sealed record TopKConfig : AttentionFamilyConfig
         new TopKAttention(builder, ShapeFor(builder.Model), Math.Min(KeptOf(builder.Model), builder.Model.Context));
 }
 
-internal sealed class TopKAttention(ModuleBuilder builder, HeadShape shape, int topK) : AttentionMixer(builder, shape)
+internal sealed class TopKAttention(ModuleBuilder builder, HeadShape shape, int topK) : KeyListMixer(builder, shape)
 {
     protected override Tensor Cached(ForwardContext context, AttentionInput input, (Tensor Keys, Tensor Values) cache) =>
         CachedAttentionOp.Record(context.Tape, input.Q, input.K, input.V, cache, context.Positions, context.Counts, Scale, Visibility, topK);
 
-    protected override Tensor Pattern(ForwardContext context, AttentionInput input) =>
-        AttentionOp.Pattern(context.Tape, input.Q, input.K, Scale, Seen(context), topK);
-
-    protected override Tensor PatternRows(ForwardContext context, AttentionInput input, Tensor rows) =>
-        PatternRowsOp.Record(context.Tape, input.Q, input.K, rows, Scale, Seen(context), topK);
-
-    protected override Tensor Fused(ForwardContext context, AttentionInput input) =>
-        TopKAttentionOp.Record(context.Tape, input.Q, input.K, input.V, Scale, topK, Seen(context));
+    protected override KeyList Keep(ForwardContext context, AttentionInput input) =>
+        SelectKeysOp.Record(context.Tape, input.Q, input.K, default, Scale, new KeyBudget(topK), Seen(context));
 }

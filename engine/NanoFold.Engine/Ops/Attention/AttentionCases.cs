@@ -41,7 +41,7 @@ internal static class AttentionCases
             new(1, 9, 1, 1, 8) { Keep = 3, ValueDim = 12 },
         })
         {
-            yield return s.Case($"top-k-attention {s}", (tape, x, seen) => TopKAttentionOp.Record(tape, x[0], x[1], x[2], s.Scale, s.Keep, seen));
+            yield return s.Case($"top-k-attention {s}", (tape, x, seen) => KeyListAttentionOp.OfLargest(tape, x[0], x[1], x[2], s.Scale, new KeyBudget(s.Keep), seen));
         }
     }
 
@@ -71,7 +71,7 @@ internal static class AttentionCases
     {
         // Queries and keys of a coarse grid and a power of two, so that scores are exact: rounding must not choose among keys that are nearly equal.
         var shape = new Shape(s.Batch, s.Time, s.Heads, s.Heads, s.HeadDim) { Keep = s.Time / 8, Scale = 0.125, Step = 0.125 };
-        yield return shape.Case($"top-k-attention {s.Name} {shape}", (tape, x, seen) => TopKAttentionOp.Record(tape, x[0], x[1], x[2], shape.Scale, shape.Keep, seen));
+        yield return shape.Case($"top-k-attention {s.Name} {shape}", (tape, x, seen) => KeyListAttentionOp.OfLargest(tape, x[0], x[1], x[2], shape.Scale, new KeyBudget(shape.Keep), seen));
     }
 
     public static IEnumerable<OpCase> PatternRowsAt(BlockShape s)
@@ -112,7 +112,8 @@ internal static class AttentionCases
         public OpCase PatternRows(string name, int[] rows)
         {
             var numbers = new OpInput([rows.Length]) { IsInteger = true, Values = [.. rows.Select(r => (double)r)] };
-            OpCase whole = Case(name, numbers, (tape, x, seen) => PatternRowsOp.Record(tape, x[0], x[1], x[2], Scale, seen, Keep), a =>
+            OpCase whole = Case(name, numbers, (tape, x, seen) => PatternRowsOp.Record(
+                tape, x[0], x[1], x[2], Scale, seen, Keep > 0 ? SelectKeysOp.Record(tape, x[0], x[1], default, Scale, new KeyBudget(Keep), seen) : default), a =>
             {
                 // The weight of a key is attention's result at an element where its value is 1 and that of the others 0.
                 double[] v = [.. Enumerable.Range(0, Batch * Time * KeyHeads * Time).Select(i => i / (KeyHeads * Time) % Time == i % Time ? 1.0 : 0)];

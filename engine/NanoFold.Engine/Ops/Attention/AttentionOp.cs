@@ -28,13 +28,13 @@ public sealed class AttentionOp(IKernel<AttentionCall> kernel, IKernel<Attention
         return tape.Record(op, [q, k, v, .. visibility.Inputs], [(Output(q, v), tape.Type), (logSumExp, tape.Type.Sum())])[0];
     }
 
-    /// <summary>The weights themselves, [B, H, T, T]: for readers and composed paths.</summary>
-    public static Tensor Pattern(Tape tape, Tensor q, Tensor k, double scale, Visibility visibility, int topK = 0)
+    /// <summary>The weights themselves, [B, H, T, T], over listed keys only where lists are given: for readers and composed paths.</summary>
+    public static Tensor Pattern(Tape tape, Tensor q, Tensor k, double scale, Visibility visibility, KeyList kept = default)
     {
         Tensor queries = BroadcastOp.Contiguous(tape, q.Permute(0, 2, 1, 3));
         Tensor scores = MatMulOp.Record(tape, queries, PerQueryHead(tape, k, q[2]), transposeB: true);
         Tensor pattern = SoftmaxOp.Record(tape, scores, scale, visibility);
-        return topK > 0 ? KeepLargestOp.Record(tape, pattern, topK) : pattern;
+        return kept.IsNone ? pattern : KeepListedOp.Record(tape, pattern, kept);
     }
 
     public override bool IsDifferentiable(int input) => input < Seen;

@@ -10,12 +10,12 @@ namespace NanoFold.Engine.Ops;
 /// <summary>
 /// Rows of the attention pattern, softmax(scale · q kᵀ) over the keys that each query sees, for a few queries: what measurements look at, where the
 /// whole pattern would take T × T. q [B, T, H, D], k [B, T, G, D], rows Int32 [R], numbered b · T + t; y [R, H, T], 0 where nothing is seen.
-/// With top-k, only the k largest scores of a row count; the smaller index wins among equals.
+/// Where lists of keys are given, those a query keeps count only.
 /// </summary>
 /// <remarks>Computed by the host in double precision, in memory linear in T. It has no gradient.</remarks>
-public sealed class PatternRowsOp(double scale, Visibility visibility, int topK) : Op
+public sealed class PatternRowsOp(double scale, Visibility visibility, int keySize) : Op
 {
-    private const int Q = 0, K = 1, Rows = 2, Seen = 3;
+    private const int Q = 0, K = 1, Rows = 2, Kept = 3, Seen = 4;
 
     // Weights that the host holds at a time.
     private const int HeldElements = 1 << 16;
@@ -24,7 +24,7 @@ public sealed class PatternRowsOp(double scale, Visibility visibility, int topK)
 
     public override bool ReadsBack => true;
 
-    public static Tensor Record(Tape tape, Tensor q, Tensor k, Tensor rows, double scale, Visibility visibility, int topK = 0)
+    public static Tensor Record(Tape tape, Tensor q, Tensor k, Tensor rows, double scale, Visibility visibility, KeyList kept = default)
     {
         AttentionOp.CheckShapes("pattern-rows", q, k, k);
         if (rows.Layout.Rank != 1 || rows.Type != DType.Int32)
@@ -40,7 +40,7 @@ public sealed class PatternRowsOp(double scale, Visibility visibility, int topK)
         Tensor flat = BroadcastOp.Contiguous(tape, q).Reshape(q[0] * q[1], q[2] * q[3]);
         Tensor queries = EmbeddingOp.Record(tape, flat, rows).Reshape(rows[0], q[2], q[3]);
         return tape.Record(
-            new PatternRowsOp(scale, visibility, topK), [queries, BroadcastOp.Contiguous(tape, k), rows, .. visibility.Inputs], Layout.Of(rows[0], q[2], k[1]));
+            new PatternRowsOp(scale, visibility, kept.KeySize), [queries, BroadcastOp.Contiguous(tape, k), rows, kept.Lists, .. visibility.Inputs], Layout.Of(rows[0], q[2], k[1]));
     }
 
     public override bool IsDifferentiable(int input) => false;
@@ -51,8 +51,10 @@ public sealed class PatternRowsOp(double scale, Visibility visibility, int topK)
         Visible visible = visibility.At(call, Seen);
         int count = q.Layout[0], heads = q.Layout[1], depth = q.Layout[2], time = k.Layout[1], keyHeads = k.Layout[2];
         int keyLength = time * keyHeads * depth, rowLength = heads * time, atOnce = Math.Clamp(HeldElements / rowLength, 1, count);
-        double[] queries = Rent<double>(count * heads * depth), keys = Rent<double>(keyLength), pattern = Rent<double>(atOnce * rowLength), scores = Rent<double>(2 * time);
-        int[] rows = Rent<int>(count), document = Rent<int>(time), seen = Rent<int>(time), prefix = Rent<int>(1);
+        double[] queries = Rent<double>(count * heads * depth), keys = Rent<double>(keyLength), pattern = Rent<double>(atOnce * rowLength), scores = Rent<double>(time);
+        View lists = call.Input(Kept);
+        int most = lists.IsNone ? 1 : lists.Layout[3], listHeads = lists.IsNone ? heads : heads / lists.Layout[1];
+        int[] rows = Rent<int>(count), document = Rent<int>(time), seen = Rent<int>(time), prefix = Rent<int>(1), list = Rent<int>(most);
         VisibleRule rule = visible.Rule(time);
         backend.Read(q, queries.AsSpan(0, count * heads * depth));
         backend.Download(call.Input(Rows), rows.AsSpan(0, count));
@@ -80,11 +82,18 @@ public sealed class PatternRowsOp(double scale, Visibility visibility, int topK)
             for (int j = 0; j < time; j++)
             {
                 seen[keysSeen] = j;
-                keysSeen += rule.Sees(t, j) && (visible.Documents.IsNone || document[j] == document[t]) ? 1 : 0;            }
+                keysSeen += rule.Sees(t, j) && (visible.Documents.IsNone || document[j] == document[t]) ? 1 : 0;
+            }
 
             int held = row % atOnce;
             for (int h = 0; h < heads; h++)
             {
+                if (!lists.IsNone && h % listHeads == 0)
+                {
+                    backend.Download(lists.With(Layout.Of(most), ((((long)b * lists.Layout[1]) + (h / listHeads)) * time + t) * most), list.AsSpan(0, most));
+                    keysSeen = Listed(rule, t, list.AsSpan(0, most), visible.Documents.IsNone ? [] : document.AsSpan(0, time), seen.AsSpan(0, time));
+                }
+
                 Span<double> target = pattern.AsSpan((held * rowLength) + (h * time), time), weights = scores.AsSpan(0, keysSeen);
                 ReadOnlySpan<double> query = queries.AsSpan(((row * heads) + h) * depth, depth);
                 int group = h / (heads / keyHeads);
@@ -93,7 +102,6 @@ public sealed class PatternRowsOp(double scale, Visibility visibility, int topK)
                     weights[i] = TensorPrimitives.Dot(query, keys.AsSpan(((seen[i] * keyHeads) + group) * depth, depth));
                 }
 
-                KeepLargest(weights, scores.AsSpan(time, keysSeen));
                 Softmax(weights);
                 target.Clear();
                 for (int i = 0; i < keysSeen; i++)
@@ -110,7 +118,7 @@ public sealed class PatternRowsOp(double scale, Visibility visibility, int topK)
         }
 
         Return(queries, keys, pattern, scores);
-        Return(rows, document, seen, prefix);
+        Return(rows, document, seen, prefix, list);
     }
 
     private void Softmax(Span<double> scores)
@@ -124,28 +132,22 @@ public sealed class PatternRowsOp(double scale, Visibility visibility, int topK)
         }
     }
 
-    // What is not among the k largest weighs nothing.
-    private void KeepLargest(Span<double> scores, Span<double> sorted)
+    // The keys of a list that the query sees.
+    private int Listed(VisibleRule rule, int t, ReadOnlySpan<int> list, ReadOnlySpan<int> document, Span<int> seen)
     {
-        if (topK == 0 || topK >= scores.Length)
+        int count = 0;
+        foreach (int entry in list)
         {
-            return;
+            for (int j = entry * keySize; entry >= 0 && j < Math.Min((entry + 1) * keySize, seen.Length); j++)
+            {
+                if (rule.Sees(t, j) && (document.IsEmpty || document[j] == document[t]))
+                {
+                    seen[count++] = j;
+                }
+            }
         }
 
-        scores.CopyTo(sorted);
-        sorted.Sort();
-        double least = sorted[^topK];
-        int equal = topK;
-        foreach (double score in scores)
-        {
-            equal -= score > least ? 1 : 0;
-        }
-
-        foreach (ref double score in scores)
-        {
-            bool keeps = score > least || (score == least && equal-- > 0);
-            score = keeps ? score : double.NegativeInfinity;
-        }
+        return count;
     }
 
     private static T[] Rent<T>(int length) => ArrayPool<T>.Shared.Rent(length);

@@ -6,7 +6,7 @@ using NanoFold.Kernels.Calls;
 namespace NanoFold.Engine.Ops;
 
 /// <summary>
-/// Brings the experts' results back to their tokens: y[n] = Σ_j weights[n, j] · rows[rowOfSlot[n, j]]. rows [N·k, C], weights [N, k], y [N, C].
+/// Brings the experts' results back to their tokens: y[n] = Σ_j weights[n, j] · rows[rowOfSlot[n, j]] over the slots that have a row. rows [R, C], weights [N, k], y [N, C].
 /// </summary>
 public sealed class ExpertCombineOp(Backend backend) : Op
 {

@@ -5,7 +5,7 @@ using NanoFold.Kernels.Calls;
 
 namespace NanoFold.Engine.Ops;
 
-/// <summary>Brings each token to the rows of its experts: y[r] = x[tokenOfRow[r]]. x [N, C], y [N·k, C]. dx[n] = Σ_j dy[rowOfSlot[n, j]].</summary>
+/// <summary>Brings each token to the rows of its experts: y[r] = x[tokenOfRow[r]]. x [N, C], y [R, C], zeros where a row is no token's. dx[n] = Σ_j dy[rowOfSlot[n, j]].</summary>
 public sealed class ExpertGatherOp(IKernel<ExpertCombineCall> kernel) : Op
 {
     public override string Name => "expert-gather";

@@ -6,20 +6,25 @@ using NanoFold.Kernels.Calls;
 namespace NanoFold.Engine.Ops;
 
 /// <summary>
-/// Sorts the N·k (token, slot) pairs by expert, dropless: the shapes are fixed, the counts are data. indices Int32 [N, k].
+/// Sorts the N·k (token, slot) pairs by expert: the shapes are fixed, the counts are data. indices Int32 [N, k], −1 for pairs that are dropped and get no row.
 /// </summary>
 public sealed class ExpertSortOp(IKernel<ExpertSortCall> kernel) : Op
 {
     public override string Name => "expert-sort";
 
-    /// <returns>Offsets [E + 1], row of each slot [N, k], token of each row [N·k].</returns>
-    public static (Tensor Offsets, Tensor RowOfSlot, Tensor TokenOfRow) Record(Tape tape, Tensor indices, int experts)
+    /// <param name="tape">Where to record.</param>
+    /// <param name="indices">Of the experts.</param>
+    /// <param name="experts">E.</param>
+    /// <param name="most">R, pairs that are not dropped at most; null for all.</param>
+    /// <returns>Offsets [E + 1], row of each slot [N, k], token of each row [R].</returns>
+    public static (Tensor Offsets, Tensor RowOfSlot, Tensor TokenOfRow) Record(Tape tape, Tensor indices, int experts, long? most = null)
     {
+        int rows = checked((int)Math.Min(indices.Layout.Count, most ?? long.MaxValue));
         Tensor[] outputs = tape.Record(new ExpertSortOp(tape.Backend.Require<ExpertSortCall>()), [indices],
         [
             (Layout.Of(experts + 1), DType.Int32),
             (indices.Layout, DType.Int32),
-            (Layout.Of(checked((int)indices.Layout.Count)), DType.Int32),
+            (Layout.Of(rows), DType.Int32),
         ]);
         return (outputs[0], outputs[1], outputs[2]);
     }

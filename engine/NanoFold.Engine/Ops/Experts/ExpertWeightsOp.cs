@@ -5,29 +5,32 @@ using NanoFold.Kernels.Calls;
 
 namespace NanoFold.Engine.Ops;
 
-/// <summary>Weights of the chosen experts: their probabilities, divided by their sum where renormalized (Mixtral). probabilities [N, E], indices Int32 [N, k], weights [N, k].</summary>
-public sealed class ExpertWeightsOp(Backend backend, bool renormalize) : Op
+/// <summary>
+/// Weights of the chosen experts: their probabilities, or other scores, divided by their sum where renormalized (Mixtral), times a scale (DeepSeek-V3). probabilities [N, E],
+/// indices Int32 [N, k], weights [N, k].
+/// </summary>
+public sealed class ExpertWeightsOp(Backend backend, bool renormalize, double scale) : Op
 {
     private readonly IKernel<ExpertWeightsCall> _forward = backend.Require<ExpertWeightsCall>();
     private readonly IKernel<ExpertWeightsBackwardCall> _backward = backend.Require<ExpertWeightsBackwardCall>();
 
     public override string Name => "expert-weights";
 
-    public static Tensor Record(Tape tape, Tensor probabilities, Tensor indices, bool renormalize) => tape.Record(
-        new ExpertWeightsOp(tape.Backend, renormalize), [probabilities, indices], indices.Layout);
+    public static Tensor Record(Tape tape, Tensor probabilities, Tensor indices, bool renormalize, double scale = 1) => tape.Record(
+        new ExpertWeightsOp(tape.Backend, renormalize, scale), [probabilities, indices], indices.Layout);
 
     public override bool IsDifferentiable(int input) => input == 0;
 
     public override bool BackwardReadsOutput(int output) => true;
 
     public override void Forward(Backend backend, OpCall call) =>
-        _forward.Run(new ExpertWeightsCall(call.Input(0), call.Input(1), call.Output(0), renormalize));
+        _forward.Run(new ExpertWeightsCall(call.Input(0), call.Input(1), call.Output(0), renormalize, scale));
 
     public override void Backward(Backend backend, OpCall call)
     {
         ref readonly View dProbabilities = ref call.InputGradient(0);
         View target = call.Accumulates(0) ? call.Scratch.As(dProbabilities.Type, dProbabilities.Layout.Contiguous()) : dProbabilities;
-        _backward.Run(new ExpertWeightsBackwardCall(call.Input(0), call.Input(1), call.Output(0), call.OutputGradient(0), target, renormalize));
+        _backward.Run(new ExpertWeightsBackwardCall(call.Input(0), call.Input(1), call.Output(0), call.OutputGradient(0), target, renormalize, scale));
         if (call.Accumulates(0))
         {
             backend.Copy(target, dProbabilities, accumulate: true);
@@ -38,15 +41,15 @@ public sealed class ExpertWeightsOp(Backend backend, bool renormalize) : Op
 
     internal static IEnumerable<OpCase> Cases()
     {
-        foreach (bool renormalize in new[] { false, true })
+        foreach ((bool renormalize, double scale) in new[] { (false, 1.0), (true, 1), (true, 2.5) })
         {
-            yield return new OpCase($"expert-weights{(renormalize ? " renormalized" : "")} [5, 4]",
+            yield return new OpCase($"expert-weights{(renormalize ? " renormalized" : "")}{(scale != 1 ? " and scaled" : "")} [5, 4]",
                 [new OpInput([5, 4], 0.1, 1), new OpInput([5, 2]) { IsInteger = true, Values = [0, 1, 3, 2, 1, 3, 2, 0, 0, 3] }],
-                (tape, t) => Record(tape, t[0], t[1], renormalize),
+                (tape, t) => Record(tape, t[0], t[1], renormalize, scale),
                 a => [.. Enumerable.Range(0, 10).Select(i =>
                 {
                     double Probability(int slot) => a[0][slot / 2 * 4 + (int)a[1][slot]];
-                    return Probability(i) / (renormalize ? Probability(i / 2 * 2) + Probability(i / 2 * 2 + 1) : 1);
+                    return scale * Probability(i) / (renormalize ? Probability(i / 2 * 2) + Probability(i / 2 * 2 + 1) : 1);
                 })]);
         }
     }

@@ -18,8 +18,8 @@ internal sealed class MetricsJson(JsonLinesLog log, long flopsPerToken, double c
     /// <param name="result">What the step gave.</param>
     /// <param name="tokensPerSecond">Smoothed.</param>
     /// <param name="lossScale">The factor on the loss's gradient, null where it is not scaled.</param>
-    /// <param name="expertLoads">What the experts of each router got, [E] each; none without routers.</param>
-    public void AppendStep(RunPlace place, in StepResult result, double tokensPerSecond, double? lossScale, IReadOnlyList<float[]> expertLoads)
+    /// <param name="expertLoads">What each router sent where; none without routers.</param>
+    public void AppendStep(RunPlace place, in StepResult result, double tokensPerSecond, double? lossScale, IReadOnlyList<ExpertLoad> expertLoads)
         => log.Append((place, result, tokensPerSecond, lossScale, expertLoads, flopsPerToken, clip), static (json, state) =>
         {
             WritePlace(json, state.place, state.flopsPerToken);
@@ -110,23 +110,44 @@ internal sealed class MetricsJson(JsonLinesLog log, long flopsPerToken, double c
         json.WriteFigure("flops"u8, (double)flopsPerToken * place.Tokens);
     }
 
-    private static void WriteLoads(Utf8JsonWriter json, IReadOnlyList<float[]> loads)
+    private static void WriteLoads(Utf8JsonWriter json, IReadOnlyList<ExpertLoad> loads)
     {
         if (loads.Count == 0)
         {
             return;
         }
 
+        json.WriteStartArray("expertLayer"u8);
+        for (int i = 0; i < loads.Count; i++)
+        {
+            json.WriteFigure(loads[i].Layer);
+        }
+
+        json.WriteEndArray();
         json.WriteStartArray("expertLoad"u8);
         for (int i = 0; i < loads.Count; i++)
         {
             json.WriteStartArray();
-            foreach (float share in loads[i])
+            for (int e = 0; e < loads[i].Shares.Count; e++)
             {
-                json.WriteFigure(Math.Round((double)share, 4));
+                json.WriteFigure(Math.Round((double)loads[i].Shares[e], 4));
             }
 
             json.WriteEndArray();
+        }
+
+        json.WriteEndArray();
+        json.WriteStartArray("expertEntropy"u8);
+        for (int i = 0; i < loads.Count; i++)
+        {
+            json.WriteFigure(Math.Round(loads[i].Entropy, 4));
+        }
+
+        json.WriteEndArray();
+        json.WriteStartArray("expertDrops"u8);
+        for (int i = 0; i < loads.Count; i++)
+        {
+            json.WriteFigure(loads[i].Dropped);
         }
 
         json.WriteEndArray();

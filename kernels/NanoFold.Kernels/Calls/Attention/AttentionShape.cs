@@ -63,18 +63,6 @@ internal readonly struct AttentionShape
         Optional(op, "dv", gradients.DV, [Batch, Keys, KeyHeads, ValueDepth]);
     }
 
-    /// <exception cref="ArgumentException">The view is not a contiguous Int32 [B, H, T, k], or there is a block table.</exception>
-    public void CheckKept(string op, in View kept)
-    {
-        AttentionChecks.Rank4(op, "kept", kept);
-        AttentionChecks.Shape(op, "kept", kept, DType.Int32, [Batch, Heads, Time, kept.Layout[3]]);
-        AttentionChecks.Contiguous(op, "kept", kept);
-        if (HasBlocks)
-        {
-            Checks.Throw(op, "keys are kept by score, a block table is not for it");
-        }
-    }
-
     private void Optional(string op, string name, in View view, ReadOnlySpan<int> shape)
     {
         if (!view.IsNone)

@@ -6,7 +6,7 @@ namespace NanoFold.Kernels.Cpu.Experts;
 
 /// <summary>
 /// Forward y[n] = Σⱼ w[n, j] · rows[r(n, j)]; backward dRows[r(n, j)] = w[n, j] · dy[n] and dw[n, j] = ⟨dy[n], rows[r(n, j)]⟩.
-/// Each row belongs to one slot, so items share no output.
+/// Each row belongs to one slot, so items share no output; a slot without a row counts as 0.
 /// </summary>
 internal unsafe struct CombineWork : ILaneWork
 {
@@ -36,14 +36,26 @@ internal unsafe struct CombineWork : ILaneWork
         for (long token = item * TokensPerItem; token < end; token++)
         {
             byte* own = Token + token * TokenStride * size;
+            bool hasBegun = Accumulate;
             for (int j = 0; j < Slots; j++)
             {
                 long slot = token * Slots + j, row = RowOfSlot[slot];
+                if (row < 0)
+                {
+                    if (DWeights is not null)
+                    {
+                        Element.Set<V>(DWeights, slot, 0);
+                    }
+
+                    continue;
+                }
+
                 byte* values = Rows + row * RowStride * size;
                 V weight = V.Constant(Weights is null ? 1 : Element.Get<V>(Weights, slot));
                 if (!Backward)
                 {
-                    Scale(values, own, weight, Accumulate || j > 0);
+                    Scale(values, own, weight, hasBegun);
+                    hasBegun = true;
                     continue;
                 }
 
@@ -56,6 +68,11 @@ internal unsafe struct CombineWork : ILaneWork
                 {
                     Scale(own, DRows + row * DRowStride * size, weight, accumulate: false);
                 }
+            }
+
+            if (!Backward && !hasBegun)
+            {
+                Element.Fill<V>(own, Width, 0);
             }
         }
     }

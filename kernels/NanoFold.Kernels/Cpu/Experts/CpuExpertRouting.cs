@@ -14,13 +14,22 @@ public sealed unsafe class CpuExpertRouting(CpuContext context) :
         long slots = indices.Count;
         int k = indices.Layout[1];
         int experts = checked((int)(call.Offsets.Count - 1));
-        RowCheck.Indices(ExpertSortCall.Name, "expert", indices, experts, optional: false);
+        RowCheck.Indices(ExpertSortCall.Name, "expert", indices, experts, optional: true);
         int* expert = indices.Ints, start = call.Offsets.Ints, row = call.RowOfSlot.Ints, token = call.TokenOfRow.Ints;
         new Span<int>(start, experts + 1).Clear();
         for (long slot = 0; slot < slots; slot++)
         {
+            // Of a dropped slot the count goes to the first start, which is 0 again below.
             start[expert[slot] + 1]++;
         }
+
+        long rows = call.TokenOfRow.Count, kept = slots - start[0];
+        start[0] = 0;
+        if (kept > rows)
+        {
+            Checks.Throw(ExpertSortCall.Name, $"{kept} slots have an expert, expected at most one for each of the {rows} rows");
+        }
+
 
         for (int e = 0; e < experts; e++)
         {
@@ -30,10 +39,18 @@ public sealed unsafe class CpuExpertRouting(CpuContext context) :
         // Each start counts up to the next one's while its rows are given out, and is shifted back after the loop.
         for (long slot = 0; slot < slots; slot++)
         {
+            if (expert[slot] < 0)
+            {
+                row[slot] = -1;
+                continue;
+            }
+
             int place = start[expert[slot]]++;
             row[slot] = place;
             token[place] = (int)(slot / k);
         }
+
+        new Span<int>(token + kept, checked((int)(rows - kept))).Fill(-1);
 
         for (int e = experts; e > 0; e--)
         {
@@ -66,14 +83,14 @@ public sealed unsafe class CpuExpertRouting(CpuContext context) :
     public void Run(in ExpertWeightsCall call)
     {
         call.Check();
-        ExpertWeights work = Start(ExpertWeightsCall.Name, call.Probabilities, call.Indices, call.Weights, call.Renormalize);
+        ExpertWeights work = Start(ExpertWeightsCall.Name, call.Probabilities, call.Indices, call.Weights, call.Renormalize, call.Scale);
         context.Run(call.Probabilities.Type, RowBlocks.Items(work.Tokens, work.TokensPerItem), ref work);
     }
 
     public void Run(in ExpertWeightsBackwardCall call)
     {
         call.Check();
-        ExpertWeights work = Start(ExpertWeightsBackwardCall.Name, call.Probabilities, call.Indices, call.Weights, call.Renormalize);
+        ExpertWeights work = Start(ExpertWeightsBackwardCall.Name, call.Probabilities, call.Indices, call.Weights, call.Renormalize, call.Scale);
         work.Backward = true;
         work.DWeights = call.DWeights.Address;
         work.DProbabilities = (byte*)call.DProbabilities.Address;
@@ -83,7 +100,7 @@ public sealed unsafe class CpuExpertRouting(CpuContext context) :
 
     private static CombineWork Start(string op, in View rows, in View weights, in View rowOfSlot, in View tokens)
     {
-        RowCheck.Indices(op, "place", rowOfSlot, rowOfSlot.Count, optional: false);
+        RowCheck.Indices(op, "place", rowOfSlot, rows.Layout[0], optional: true);
         int width = tokens.Layout[1];
         return new CombineWork
         {
@@ -100,7 +117,7 @@ public sealed unsafe class CpuExpertRouting(CpuContext context) :
         };
     }
 
-    private static ExpertWeights Start(string op, in View probabilities, in View indices, in View weights, bool renormalize)
+    private static ExpertWeights Start(string op, in View probabilities, in View indices, in View weights, bool renormalize, double scale)
     {
         int experts = probabilities.Layout[1];
         RowCheck.Indices(op, "expert", indices, experts, optional: false);
@@ -115,6 +132,7 @@ public sealed unsafe class CpuExpertRouting(CpuContext context) :
             Slots = indices.Layout[1],
             Experts = experts,
             Renormalize = renormalize,
+            Scale = scale,
         };
     }
 }

@@ -1,12 +1,13 @@
 using System.Runtime.CompilerServices;
+using NanoFold.Kernels.Calls;
 using NanoFold.Kernels.Cpu.Loops;
 using NanoFold.Kernels.Lanes;
 
 namespace NanoFold.Kernels.Cpu.Experts;
 
 /// <summary>
-/// Weights of the experts kept: w = p, or p / S with S = Σ p over those kept. Backward dp = dw, or (dw − Σᵢ dwᵢ wᵢ) / S;
-/// 0 for the experts not kept. A few scalars per token, so there is nothing for wide lanes to do.
+/// Weights of the experts chosen: w = s p, or s p / S with S = Σ p over those chosen. Backward dp = s dw, or (s dw − Σᵢ dwᵢ wᵢ) / S;
+/// 0 for the others. A few scalars per token, so there is nothing for wide lanes to do.
 /// </summary>
 internal unsafe struct ExpertWeights : ILaneWork
 {
@@ -22,6 +23,7 @@ internal unsafe struct ExpertWeights : ILaneWork
     public int Slots;
     public int Experts;
     public bool Renormalize;
+    public double Scale;
     public bool Backward;
 
     public readonly void Invoke<V>(long item, int worker)
@@ -40,7 +42,7 @@ internal unsafe struct ExpertWeights : ILaneWork
                     sum += Element.Get<V>(p, Indices[token * Slots + j]);
                 }
 
-                inverse = 1 / sum;
+                inverse = 1 / (sum + ExpertWeightsCall.Least);
             }
 
             if (Backward)
@@ -52,7 +54,7 @@ internal unsafe struct ExpertWeights : ILaneWork
                 for (int j = 0; j < Slots; j++)
                 {
                     long slot = token * Slots + j;
-                    Element.Set<V>(Weights, slot, Element.Get<V>(p, Indices[slot]) * inverse);
+                    Element.Set<V>(Weights, slot, Element.Get<V>(p, Indices[slot]) * (Scale * inverse));
                 }
             }
         }
@@ -74,7 +76,7 @@ internal unsafe struct ExpertWeights : ILaneWork
         {
             long slot = token * Slots + j;
             int expert = Indices[slot];
-            Element.Set<V>(dp, expert, Element.Get<V>(dp, expert) + (Element.Get<V>(DWeights, slot) - mean) * inverse);
+            Element.Set<V>(dp, expert, Element.Get<V>(dp, expert) + (Scale * Element.Get<V>(DWeights, slot) - mean) * inverse);
         }
     }
 }

@@ -3,7 +3,7 @@ using NanoFold.Kernels.Calls;
 using NanoFold.Kernels.Calls.Attention;
 using NanoFold.Kernels.Cpu;
 using NanoFold.Kernels.Cpu.Attention.Full;
-using NanoFold.Kernels.Cpu.Attention.TopK;
+using NanoFold.Kernels.Cpu.Attention.Listed;
 using NanoFold.Kernels.Memory;
 
 namespace NanoFold.Tests.Cpu.Attention;
@@ -98,6 +98,11 @@ internal sealed class AttentionRig : IDisposable
         },
     };
 
+    public KeptKeys Lists => new(KeptView, 1, default, default);
+
+    public void Select(CpuKeySelection selection)
+        => selection.Run(new SelectKeysCall { Q = Q.View, K = K.View, Kept = KeptView, Scale = _reference.Scale, Visible = Args.Visible, KeySize = 1 });
+
     public AttentionGradients Gradients(bool accumulate = false) => new()
     {
         DY = DY.View,
@@ -114,7 +119,8 @@ internal sealed class AttentionRig : IDisposable
     {
         if (_reference.TopK > 0)
         {
-            new CpuTopKAttention(context).Run(new TopKAttentionCall(Args, KeptView));
+            Select(new CpuKeySelection(context));
+            new CpuKeyListAttention(context).Run(new KeyListAttentionCall(Args, Lists));
         }
         else
         {
@@ -126,7 +132,7 @@ internal sealed class AttentionRig : IDisposable
     {
         if (_reference.TopK > 0)
         {
-            new CpuTopKAttention(context).Run(new TopKAttentionBackwardCall(Args, KeptView, Gradients(accumulate)));
+            new CpuKeyListAttention(context).Run(new KeyListAttentionBackwardCall(Args, Lists, Gradients(accumulate)));
         }
         else
         {

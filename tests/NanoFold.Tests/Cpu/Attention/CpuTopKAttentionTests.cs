@@ -1,7 +1,7 @@
 using NanoFold.Kernels;
 using NanoFold.Kernels.Calls.Attention;
 using NanoFold.Kernels.Cpu;
-using NanoFold.Kernels.Cpu.Attention.TopK;
+using NanoFold.Kernels.Cpu.Attention.Listed;
 
 namespace NanoFold.Tests.Cpu.Attention;
 
@@ -53,7 +53,7 @@ public sealed class CpuTopKAttentionTests
             // Exact order of the 25 distinct keys, then the index.
             int[] expected = [.. Enumerable.Range(0, t + 1)
                 .OrderByDescending(j => Enumerable.Range(0, 5).Sum(d => q[d] * rig.K[(j % 25 * 5) + d]))
-                .ThenBy(j => j).Take(4)];
+                .ThenBy(j => j).Take(4).Order()];
             int[] kept = [.. Enumerable.Range(0, 4).Select(i => (int)rig.Kept[(t * 4) + i]).Where(j => j >= 0)];
             Assert.That(kept, Is.EqualTo(expected));
         }
@@ -119,10 +119,13 @@ public sealed class CpuTopKAttentionTests
         using var context = new CpuContext(2, IsaExtensions.Best);
         rig.Forward(context);
         rig.Backward(context);
-        var attention = new CpuTopKAttention(context);
+        using var selection = new CpuKeySelection(context);
+        using var attention = new CpuKeyListAttention(context);
+        rig.Select(selection);
         long before = GC.GetAllocatedBytesForCurrentThread();
-        attention.Run(new TopKAttentionCall(rig.Args, rig.KeptView));
-        attention.Run(new TopKAttentionBackwardCall(rig.Args, rig.KeptView, rig.Gradients()));
+        rig.Select(selection);
+        attention.Run(new KeyListAttentionCall(rig.Args, rig.Lists));
+        attention.Run(new KeyListAttentionBackwardCall(rig.Args, rig.Lists, rig.Gradients()));
         Assert.That(GC.GetAllocatedBytesForCurrentThread() - before, Is.Zero);
     }
 
@@ -133,9 +136,11 @@ public sealed class CpuTopKAttentionTests
         using var rig = new AttentionRig(new AttentionReference(1, 12, 2, 1, 8) { TopK = 3, Blocks = blocks, QuerySize = 4, KeySize = 4 });
         using var plain = new AttentionRig(new AttentionReference(1, 12, 2, 1, 8) { TopK = 3 });
         using var context = new CpuContext(1, IsaExtensions.Best);
-        var attention = new CpuTopKAttention(context);
-        Assert.That(() => attention.Run(new TopKAttentionCall(rig.Args, rig.KeptView)), Throws.ArgumentException.With.Message.Contains("a block table is not for it"));
-        Assert.That(() => attention.Run(new TopKAttentionCall(plain.Args, plain.Kept.View)), Throws.ArgumentException.With.Message.Contains("kept must have 4 dimensions"));
+        using var selection = new CpuKeySelection(context);
+        using var attention = new CpuKeyListAttention(context);
+        Assert.That(() => rig.Select(selection), Throws.ArgumentException.With.Message.Contains("a block table is not for it"));
+        Assert.That(() => attention.Run(new KeyListAttentionCall(rig.Args, rig.Lists)), Throws.ArgumentException.With.Message.Contains("a block table is not for it"));
+        Assert.That(() => attention.Run(new KeyListAttentionCall(plain.Args, plain.Lists with { Lists = plain.Kept.View })), Throws.ArgumentException.With.Message.Contains("kept must have 4 dimensions"));
     }
 
     private static void Verify(Isa isa, AttentionReference reference)

@@ -4,7 +4,7 @@ using NanoFold.Tests.Suites;
 
 namespace NanoFold.Tests.FeedForward.References;
 
-/// <summary>The likeliest experts, weighted, and those that every token passes.</summary>
+/// <summary>The best experts, weighted, and those that every token passes; outside of training, so that nothing is dropped.</summary>
 internal sealed class Moe : FeedForwardReference
 {
     public override Type Config => typeof(MoeConfig);
@@ -17,25 +17,45 @@ internal sealed class Moe : FeedForwardReference
     [
         ("moe not renormalized", small with { FeedForward = MoeConfig.Tiny with { Renormalize = false, Shared = 0, Activation = new Relu2Config() } }),
         ("moe of one", small with { FeedForward = MoeConfig.Tiny with { Experts = 3, Active = 1, Shared = 2 } }),
+        ("moe of sigmoids", small with
+        {
+            FeedForward = MoeConfig.Tiny with
+            {
+                Routing = RouterKind.Sigmoid, Groups = 2, ActiveGroups = 1, RouteScale = 2.5, Capacity = 0.75, DenseLayers = 1, DenseHidden = 8, Activation = new GeGluTanhConfig(),
+            },
+        }),
     ];
 
     public override double[] Forward(FeedForwardConfig feedForward, NaiveLayer layer, double[] x)
     {
         var moe = (MoeConfig)feedForward;
         var dense = (IDenseReference)Of(moe.Activation);
-        double[] exponentials = [.. NaiveLayer.Times(layer.Weight("gate.weight"), x).Select(Math.Exp)];
-        double[] probabilities = [.. exponentials.Select(e => e / exponentials.Sum())];
-        int[] chosen = [.. Enumerable.Range(0, moe.Experts).OrderByDescending(e => probabilities[e]).Take(moe.Active)];
-        double share = moe.Renormalizes ? chosen.Sum(e => probabilities[e]) : 1;
+        if (!layer.Has("gate.weight"))
+        {
+            return Of(moe.Activation).Forward(moe.Activation, layer, x);
+        }
+
+        double[] logits = NaiveLayer.Times(layer.Weight("gate.weight"), x), exponentials = [.. logits.Select(Math.Exp)];
+        double[] scores = [.. moe.Routing == RouterKind.Sigmoid ? logits.Select(NaiveLayer.Sigmoid) : exponentials.Select(e => e / exponentials.Sum())];
+        int[] chosen = Choose(moe, layer.Find("gate.e_score_correction_bias") is { } bias ? NaiveLayer.Add(scores, bias) : scores);
+        double share = (moe.Renormalizes ? chosen.Sum(e => scores[e]) + 1e-20 : 1) / moe.RouteScale;
         double[] y = moe.Shared > 0 ? Of(moe.Activation).Forward(moe.Activation, layer.In("shared_experts"), x) : new double[x.Length];
         foreach (int e in chosen)
         {
             double[] Part(string name) => layer.Weight($"experts.{name}.weight") is { } all ? NaiveLayer.Row(all, e, all.Length / moe.Experts) : [];
             double[]? gate = layer.Has("experts.gate_proj.weight") ? NaiveLayer.Times(Part("gate_proj"), x) : null;
             double[] result = NaiveLayer.Times(Part("down_proj"), dense.Activate(gate, NaiveLayer.Times(Part("up_proj"), x)));
-            y = NaiveLayer.Add(y, [.. result.Select(r => r * probabilities[e] / share)]);
+            y = NaiveLayer.Add(y, [.. result.Select(r => r * scores[e] / share)]);
         }
 
         return y;
+    }
+
+    private static int[] Choose(MoeConfig moe, double[] values)
+    {
+        int size = moe.Experts / moe.Groups;
+        double[] worths = [.. values.Chunk(size).Select(group => group.OrderDescending().Take(2).Sum())];
+        int[] groups = [.. Enumerable.Range(0, moe.Groups).OrderByDescending(g => worths[g]).Take(moe.ActiveGroups > 0 ? moe.ActiveGroups : moe.Groups)];
+        return [.. Enumerable.Range(0, moe.Experts).OrderByDescending(e => groups.Contains(e / size) ? values[e] : 0).Take(moe.Active)];
     }
 }

@@ -35,6 +35,12 @@ internal abstract class MixerReference
     /// <summary>Lengths of the letters in the shapes of its points that are its own, such as heads; null for the model's.</summary>
     public virtual int? Length(string letter, MixerConfig mixer, ModelConfig model) => null;
 
+    /// <summary>How many times as much as in others a rounding changes its values: where what is small is divided by its own size.</summary>
+    public virtual double Sensitivity => 1;
+
+    /// <summary>The largest <see cref="Sensitivity"/> of a model's layers.</summary>
+    public static double SensitivityOf(ModelConfig model) => model.LayerConfigs().Max(layer => Of(layer.Mixer).Sensitivity);
+
     /// <summary>Models that show what is special about it, made of a small one; names begin with its kind.</summary>
     public virtual IEnumerable<(string Name, ModelConfig Model)> Variants(ModelConfig small) => [];
 

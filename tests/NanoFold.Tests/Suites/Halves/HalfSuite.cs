@@ -4,6 +4,7 @@ using NanoFold.Engine.Ops;
 using NanoFold.Engine.Taps;
 using NanoFold.Kernels;
 using NanoFold.Tests.FeedForward.References;
+using NanoFold.Tests.Mixers.References;
 
 namespace NanoFold.Tests.Suites.Halves;
 
@@ -72,7 +73,7 @@ public sealed class HalfSuite : EngineTests
                 Assert.That(halfGradients, Is.All.Matches<double>(double.IsFinite));
                 if (!jumps)
                 {
-                    Assert.That(Angle([.. halfGradients.Select(g => g / LossScale)], gradients), Is.LessThan(32 * Rounding(type)), $"{type} on {backend.Name}");
+                    Assert.That(Angle([.. halfGradients.Select(g => g / LossScale)], gradients), Is.LessThan(32 * MixerReference.SensitivityOf(config) * Rounding(type)), $"{type} on {backend.Name}");
                 }
             }
         }

@@ -84,9 +84,9 @@ internal static unsafe class Tiles
         }
     }
 
-    /// <summary>Tiles work on plain vectors: wrapped in a lane they cost the compiler a register copy per multiply-add.</summary>
+    /// <summary>Tiles of one or two lanes; they work on plain vectors: wrapped in a lane they cost the compiler a register copy per multiply-add.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Run<V>(in TileRun run, int width)
+    public static void Run<V>(in TileRun run, int width)
         where V : struct, ICpuLane<V>
     {
         if (typeof(V) == typeof(Lane16))

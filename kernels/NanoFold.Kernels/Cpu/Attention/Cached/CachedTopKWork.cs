@@ -1,5 +1,5 @@
 using NanoFold.Kernels.Cpu.Attention.Blocks;
-using NanoFold.Kernels.Cpu.Attention.TopK;
+using NanoFold.Kernels.Cpu.Attention.Listed;
 using NanoFold.Kernels.Cpu.Loops;
 using NanoFold.Kernels.Lanes;
 
@@ -66,7 +66,7 @@ internal readonly unsafe struct CachedTopKWork(CpuContext context, CachedProblem
             HeadRow.Zero<V>(rows.Output, lane.Padded(problem.ValueDepth));
             for (int i = 0; i < size; i++)
             {
-                int slot = problem.Slot(keys.KeyAt(rows.Kept[i].Key));
+                int slot = problem.Slot(keys.KeyAt(rows.Kept[i]));
                 HeadRow.AddScaled(rows.Weight<V>(i), problem.ValueCache.Row<V>(batch, slot, keyHead), rows.Output, problem.ValueDepth);
             }
 

@@ -1,0 +1,31 @@
+using NanoFold.Engine.Autograd;
+using NanoFold.Engine.Modules;
+using NanoFold.Engine.Ops;
+using NanoFold.Engine.Taps;
+using NanoFold.Engine.Tensors;
+using NanoFold.Kernels;
+
+namespace NanoFold.Engine.Mixers;
+
+/// <summary>The recurrence of a mixer's heads, see <see cref="RecurrentHeadsOp"/>: over a batch, or from the state that decoding keeps.</summary>
+/// <param name="builder">The mixer's.</param>
+/// <param name="heads">H.</param>
+/// <param name="keyWidth">DK.</param>
+/// <param name="valueWidth">DV.</param>
+/// <param name="scale">Factor on what is read.</param>
+internal sealed class HeadRecurrence(ModuleBuilder builder, int heads, int keyWidth, int valueWidth, double scale)
+{
+    private const string Slot = "state";
+
+    /// <summary>What is read of the states [B, T, H, DV] by q and written by k [B, T, G, DK] and v [B, T, H, DV].</summary>
+    public Tensor Run(ForwardContext context, Tensor q, Tensor k, Tensor v, Tensor decay = default, Tensor beta = default)
+    {
+        Tape tape = context.Tape;
+        return context.Cache is { } cache
+            ? RecurrentHeadsOp.Decode(tape, q, k, v, decay, beta, cache.Use(tape, builder.Layer, Slot), context.Counts, context.Continues(), scale)
+            : RecurrentHeadsOp.Record(tape, q, k, v, decay, beta, context.Continues(), scale);
+    }
+
+    /// <summary>What decoding keeps: S, in the type of sums.</summary>
+    public StateSlot State(int batch) => new(Slot, Layout.Of(batch, heads, keyWidth, valueWidth), builder.Type.Sum(), StateStart.Zero);
+}
