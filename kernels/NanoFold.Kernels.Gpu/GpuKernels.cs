@@ -12,6 +12,7 @@ using NanoFold.Kernels.Gpu.Pointwise;
 using NanoFold.Kernels.Gpu.Reduce;
 using NanoFold.Kernels.Gpu.Rope;
 using NanoFold.Kernels.Gpu.Time;
+using NanoFold.Kernels.Gpu.Time.Legendre;
 using NanoFold.Kernels.Gpu.Time.Selective;
 
 namespace NanoFold.Kernels.Gpu;
@@ -42,6 +43,7 @@ internal static class GpuKernels
             new GpuScan(context),
             new GpuMix(context),
             new GpuSelectiveScan(context),
+            new GpuLegendreScan(context),
             new GpuConvolution(context),
             new GpuContinuation(context),
             new GpuRecurrent<Rnn>(context, matMul, reduce),

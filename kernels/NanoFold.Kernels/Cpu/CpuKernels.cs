@@ -13,6 +13,7 @@ using NanoFold.Kernels.Cpu.Residuals;
 using NanoFold.Kernels.Cpu.Rope;
 using NanoFold.Kernels.Cpu.Rows;
 using NanoFold.Kernels.Cpu.Time;
+using NanoFold.Kernels.Cpu.Time.Legendre;
 using NanoFold.Kernels.Cpu.Time.Selective;
 
 namespace NanoFold.Kernels.Cpu;
@@ -45,6 +46,7 @@ internal static class CpuKernels
         new CpuScan(context),
         new CpuMix(context),
         new CpuSelectiveScan(context),
+        new CpuLegendreScan(context),
         new CpuConvolution(context),
         new CpuContinuation(context),
         new CpuRecurrentHeads(context),

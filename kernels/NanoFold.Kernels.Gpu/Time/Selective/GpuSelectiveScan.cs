@@ -100,19 +100,8 @@ internal sealed class GpuSelectiveScan(GpuContext context) : IKernel<SelectiveSc
                 (threads + (long)context.GroupSize - 1) / context.GroupSize, context.GroupSize);
         }
 
-        Add(decayParts, call.DLogDecay, shape[0]);
-        Add(skipParts, call.DSkip, shape[0]);
-    }
-
-    private void Add(ArrayView<float> parts, in View target, int rows)
-    {
-        if (!target.IsNone)
-        {
-            int threads = checked((int)target.Count);
-            context.Launch(
-                new RowSumWork { Parts = parts, Target = context.View<float>(target), Threads = threads, Rows = rows },
-                (threads + (long)context.GroupSize - 1) / context.GroupSize, context.GroupSize);
-        }
+        RowSumWork.Add(context, decayParts, call.DLogDecay, shape[0]);
+        RowSumWork.Add(context, skipParts, call.DSkip, shape[0]);
     }
 
     private readonly struct Forward(GpuSelectiveScan kernel, SelectiveScanCall call) : IElementBody

@@ -238,27 +238,3 @@ internal struct SelectiveSumWork<T> : IGpuWork<SelectiveSumWork<T>>
         }
     }
 }
-
-/// <summary>Adds the rows' sums to the gradients of parameters, in their order: an element a thread.</summary>
-internal struct RowSumWork : IGpuWork<RowSumWork>
-{
-    public ArrayView<float> Parts, Target;
-    public int Threads, Rows;
-
-    public static void Run(RowSumWork w)
-    {
-        int thread = Grid.IdxX * Group.DimX + Group.IdxX;
-        if (thread >= w.Threads)
-        {
-            return;
-        }
-
-        float sum = 0;
-        for (int row = 0; row < w.Rows; row++)
-        {
-            sum += w.Parts[(long)row * w.Threads + thread];
-        }
-
-        w.Target[thread] += sum;
-    }
-}
