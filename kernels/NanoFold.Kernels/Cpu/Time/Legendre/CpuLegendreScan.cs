@@ -53,7 +53,7 @@ public sealed unsafe class CpuLegendreScan(CpuContext context) : IKernel<Legendr
     private LegendreProblem Problem(in View x, in View delta, in View output, in View skip, in View continues, in View counts) => new()
     {
         Context = context,
-        Walk = new Walk(x.Layout, continues, counts, reverse: false, x.Type.Size()),
+        Walk = new Walk(x.Layout, continues, counts, reverse: false, x.Type.Size(), Walk.Channels),
         X = new Steps(x, x.Layout),
         Delta = (byte*)delta.Address,
         Out = (byte*)output.Address,

@@ -103,7 +103,8 @@ internal unsafe struct SelectiveForwardWork : ILaneWork
     private readonly void Four<V>(byte* a, byte* s, byte* delta, byte* input, byte* y, byte* into, byte* from, int* begins, int places)
         where V : struct, ICpuLane<V>
     {
-        V a0 = V.Load(a, 0), a1 = V.Load(a, V.Width), a2 = V.Load(a, 2 * V.Width), a3 = V.Load(a, 3 * V.Width);
+        V ofTwo = V.Constant(SelectiveProblem.OfTwo);
+        V a0 = V.Load(a, 0) * ofTwo, a1 = V.Load(a, V.Width) * ofTwo, a2 = V.Load(a, 2 * V.Width) * ofTwo, a3 = V.Load(a, 3 * V.Width) * ofTwo;
         V s0 = V.Load(s, 0), s1 = V.Load(s, V.Width), s2 = V.Load(s, 2 * V.Width), s3 = V.Load(s, 3 * V.Width);
         nint inPlace = Problem.In.Place, outPlace = Problem.Out.Place;
         nint at = 0;
@@ -112,10 +113,10 @@ internal unsafe struct SelectiveForwardWork : ILaneWork
             for (; t < *begins; t++, at += V.Width, into += inPlace, from += outPlace)
             {
                 V step = V.Load(delta, at), u = V.Load(input, at), sum = V.Load(y, at);
-                s0 = V.MultiplyAdd(V.Exp(step * a0), s0, u * V.Splat(into, 0));
-                s1 = V.MultiplyAdd(V.Exp(step * a1), s1, u * V.Splat(into, 1));
-                s2 = V.MultiplyAdd(V.Exp(step * a2), s2, u * V.Splat(into, 2));
-                s3 = V.MultiplyAdd(V.Exp(step * a3), s3, u * V.Splat(into, 3));
+                s0 = V.MultiplyAdd(V.DecayOfTwo(step * a0), s0, u * V.Splat(into, 0));
+                s1 = V.MultiplyAdd(V.DecayOfTwo(step * a1), s1, u * V.Splat(into, 1));
+                s2 = V.MultiplyAdd(V.DecayOfTwo(step * a2), s2, u * V.Splat(into, 2));
+                s3 = V.MultiplyAdd(V.DecayOfTwo(step * a3), s3, u * V.Splat(into, 3));
                 sum = V.MultiplyAdd(s0, V.Splat(from, 0), sum);
                 sum = V.MultiplyAdd(s1, V.Splat(from, 1), sum);
                 sum = V.MultiplyAdd(s2, V.Splat(from, 2), sum);
@@ -140,13 +141,13 @@ internal unsafe struct SelectiveForwardWork : ILaneWork
     private readonly void One<V>(byte* a, byte* s, byte* delta, byte* input, byte* y, byte* into, byte* from, int* begins, int places)
         where V : struct, ICpuLane<V>
     {
-        V decay = V.Load(a, 0), state = V.Load(s, 0);
+        V decay = V.Load(a, 0) * V.Constant(SelectiveProblem.OfTwo), state = V.Load(s, 0);
         nint at = 0;
         for (int t = 0; ; begins++)
         {
             for (; t < *begins; t++, at += V.Width, into += Problem.In.Place, from += Problem.Out.Place)
             {
-                state = V.MultiplyAdd(V.Exp(V.Load(delta, at) * decay), state, V.Load(input, at) * V.Splat(into, 0));
+                state = V.MultiplyAdd(V.DecayOfTwo(V.Load(delta, at) * decay), state, V.Load(input, at) * V.Splat(into, 0));
                 V.Store(y, at, V.MultiplyAdd(state, V.Splat(from, 0), V.Load(y, at)));
             }
 
