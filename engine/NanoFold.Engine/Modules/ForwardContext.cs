@@ -7,7 +7,8 @@ namespace NanoFold.Engine.Modules;
 /// <summary>What all layers of one recording share.</summary>
 public sealed class ForwardContext
 {
-    private Tensor _continues;
+    private readonly Shared _shared = new();
+    private DecodeCache? _cache;
 
     public required Tape Tape { get; init; }
 
@@ -28,7 +29,11 @@ public sealed class ForwardContext
     public Tensor Counts { get; init; }
 
     /// <summary>Decoding: what the layers remember, otherwise null.</summary>
-    public DecodeCache? Cache { get; init; }
+    public DecodeCache? Cache
+    {
+        get => _cache;
+        init => _cache = value;
+    }
 
     public bool IsDecoding => Cache is not null;
 
@@ -38,11 +43,24 @@ public sealed class ForwardContext
     /// </summary>
     public Tensor Continues()
     {
-        if (_continues.IsNone && !(Documents.IsNone && Positions.IsNone))
+        if (_shared.Continues.IsNone && !(Documents.IsNone && Positions.IsNone))
         {
-            _continues = ContinuationOp.Record(Tape, Batch, Time, Documents, Positions);
+            _shared.Continues = ContinuationOp.Record(Tape, Batch, Time, Documents, Positions);
         }
 
-        return _continues;
+        return _shared.Continues;
+    }
+
+    /// <summary>The same for one of several mixers of a layer, which keeps what it remembers under names that begin so.</summary>
+    public ForwardContext Within(string slots)
+    {
+        var own = (ForwardContext)MemberwiseClone();
+        own._cache = _cache?.In(slots);
+        return own;
+    }
+
+    private sealed class Shared
+    {
+        public Tensor Continues { get; set; }
     }
 }

@@ -9,6 +9,7 @@ public sealed class ModuleBuilder
     private readonly ParameterStore _store;
     private readonly TableStore _tables;
     private readonly string _prefix;
+    private readonly (string Name, string As) _renamed = ("", "");
 
     public ModuleBuilder(ParameterStore store, TableStore tables, ModelShape model, string prefix = "", int layer = 0)
     {
@@ -19,6 +20,10 @@ public sealed class ModuleBuilder
         Layer = layer;
     }
 
+    private ModuleBuilder(ModuleBuilder of, ModelShape model, (string Name, string As) renamed)
+        : this(of._store, of._tables, model, of._prefix, of.Layer)
+        => _renamed = renamed;
+
     public ModelShape Model { get; }
 
     /// <summary>Index of the layer, 0 outside one.</summary>
@@ -27,7 +32,13 @@ public sealed class ModuleBuilder
     /// <summary>Real type of the parameters.</summary>
     public DType Type => _store.Type;
 
-    public ModuleBuilder In(string name) => new(_store, _tables, Model, Full(name), Layer);
+    public ModuleBuilder In(string name) => new(_store, _tables, Model, Full(name == _renamed.Name ? _renamed.As : name), Layer);
+
+    /// <summary>For one of several modules that would take the same name: what it declares in <paramref name="name"/> goes by another one.</summary>
+    /// <param name="name">The name that it takes.</param>
+    /// <param name="renamed">The one that it gets.</param>
+    /// <param name="model">What it is to know of the model.</param>
+    public ModuleBuilder Renaming(string name, string renamed, ModelShape model) => new(this, model, (name, renamed));
 
     public ModuleBuilder InLayer(int layer) => new(_store, _tables, Model, Full($"layers.{layer}"), layer);
 
