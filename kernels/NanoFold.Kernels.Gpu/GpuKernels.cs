@@ -3,6 +3,7 @@ using NanoFold.Kernels.Gpu.Attention.Cached;
 using NanoFold.Kernels.Gpu.Attention.Flash;
 using NanoFold.Kernels.Gpu.Attention.Full;
 using NanoFold.Kernels.Gpu.Attention.Listed;
+using NanoFold.Kernels.Gpu.Attention.Selected;
 using NanoFold.Kernels.Gpu.Experts;
 using NanoFold.Kernels.Gpu.Loss;
 using NanoFold.Kernels.Gpu.MatMul;
@@ -29,6 +30,9 @@ internal static class GpuKernels
             new GpuKeySelection(context),
             new GpuKeyListAttention(context),
             new GpuCachedAttention(context),
+            new GpuBlockMean(context),
+            new GpuBlockChoice(context),
+            new GpuPooledAttention(context),
             new GpuNorm(context),
             new GpuRope(context),
             new GpuMixStreams(context),
