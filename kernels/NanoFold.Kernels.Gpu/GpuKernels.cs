@@ -3,12 +3,14 @@ using NanoFold.Kernels.Gpu.Attention.Cached;
 using NanoFold.Kernels.Gpu.Attention.Flash;
 using NanoFold.Kernels.Gpu.Attention.Full;
 using NanoFold.Kernels.Gpu.Attention.Listed;
+using NanoFold.Kernels.Gpu.Attention.Selected;
 using NanoFold.Kernels.Gpu.Experts;
 using NanoFold.Kernels.Gpu.Loss;
 using NanoFold.Kernels.Gpu.MatMul;
 using NanoFold.Kernels.Gpu.Norm;
 using NanoFold.Kernels.Gpu.Optimizers;
 using NanoFold.Kernels.Gpu.Pointwise;
+using NanoFold.Kernels.Gpu.RecurrentHeads;
 using NanoFold.Kernels.Gpu.Reduce;
 using NanoFold.Kernels.Gpu.Residuals;
 using NanoFold.Kernels.Gpu.Rope;
@@ -28,6 +30,9 @@ internal static class GpuKernels
             new GpuKeySelection(context),
             new GpuKeyListAttention(context),
             new GpuCachedAttention(context),
+            new GpuBlockMean(context),
+            new GpuBlockChoice(context),
+            new GpuPooledAttention(context),
             new GpuNorm(context),
             new GpuRope(context),
             new GpuMixStreams(context),
@@ -42,6 +47,7 @@ internal static class GpuKernels
             new GpuMemoryRead(context),
             new GpuAxis(context),
             new GpuIntegers(context),
+            new GpuRecurrentHeads(context),
             new GpuScan(context),
             new GpuConvolution(context),
             new GpuContinuation(context),

@@ -2,6 +2,7 @@ using NanoFold.Kernels.Calls.Time;
 using NanoFold.Kernels.Cpu.Attention.Cached;
 using NanoFold.Kernels.Cpu.Attention.Full;
 using NanoFold.Kernels.Cpu.Attention.Listed;
+using NanoFold.Kernels.Cpu.Attention.Selected;
 using NanoFold.Kernels.Cpu.Experts;
 using NanoFold.Kernels.Cpu.Loss;
 using NanoFold.Kernels.Cpu.Norm;
@@ -26,6 +27,9 @@ internal static class CpuKernels
         new CpuKeySelection(context),
         new CpuKeyListAttention(context),
         new CpuCachedAttention(context),
+        new CpuBlockMean(context),
+        new CpuBlockChoice(context),
+        new CpuPooledAttention(context),
         new CpuNorm(context),
         new CpuRope(context),
         new CpuMixStreams(context),

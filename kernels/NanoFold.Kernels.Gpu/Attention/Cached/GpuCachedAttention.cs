@@ -1,4 +1,5 @@
 using NanoFold.Kernels.Calls.Attention;
+using NanoFold.Kernels.Gpu.Attention.Selected;
 using NanoFold.Kernels.Gpu.Elements;
 
 namespace NanoFold.Kernels.Gpu.Attention.Cached;
@@ -50,6 +51,13 @@ internal sealed class GpuCachedAttention(GpuContext context) : IKernel<CachedAtt
             else
             {
                 Append<T>(cache, args.V, args.ValueCache);
+            }
+
+            if (!args.Visible.Blocks.IsNone)
+            {
+                AttentionArgs listed = new() { Q = args.Q, K = args.KeyCache, V = args.ValueCache, Y = args.Y, LogSumExp = default, Scale = args.Scale, Visible = args.Visible };
+                new SelectedForwardBody(context, listed, SelectedView.Of(context, shape, args)).Run<T>();
+                return;
             }
 
             DecayView decay = DecayView.Of(context, args.Decay), cachedDecay = DecayView.Of(context, args.DecayCache);

@@ -1,5 +1,6 @@
 using ILGPU;
 using NanoFold.Kernels.Calls.Attention;
+using NanoFold.Kernels.Gpu.Attention.Selected;
 using NanoFold.Kernels.Gpu.Elements;
 
 namespace NanoFold.Kernels.Gpu.Attention.Full;
@@ -12,11 +13,19 @@ namespace NanoFold.Kernels.Gpu.Attention.Full;
 /// </summary>
 internal sealed class GpuFusedAttention(GpuContext context) : IKernel<AttentionCall>, IKernel<AttentionBackwardCall>
 {
+    private const int FewQueries = 16;
+
     /// <exception cref="ArgumentException">A shape, stride or type does not fit the others.</exception>
     public void Run(in AttentionCall call)
     {
         AttentionArgs args = call.Args;
         var shape = new AttentionShape(AttentionCall.Name, args);
+        if (HasListsOfFewQueries(shape, args))
+        {
+            ByElement.Run(AttentionCall.Name, args.Q, new SelectedForwardBody(context, args, SelectedView.Of(context, shape, args.Visible)));
+            return;
+        }
+
         ByElement.Run(AttentionCall.Name, args.Q, new ForwardBody(context, shape, args));
     }
 
@@ -27,10 +36,21 @@ internal sealed class GpuFusedAttention(GpuContext context) : IKernel<AttentionC
         AttentionGradients gradients = call.Gradients;
         var shape = new AttentionShape(AttentionBackwardCall.Name, args);
         shape.Check(AttentionBackwardCall.Name, gradients);
+        if (HasListsOfFewQueries(shape, args))
+        {
+            var selected = new SelectedBackwardBody(context, AttentionBackwardCall.Name, shape, args, gradients, SelectedView.Of(context, shape, args.Visible));
+            ByElement.Run(AttentionBackwardCall.Name, args.Q, selected);
+            return;
+        }
+
         ByElement.Run(AttentionBackwardCall.Name, args.Q, new BackwardBody(context, shape, args, gradients));
     }
 
     public long ScratchBytes(in AttentionBackwardCall shape) => DeltaRows.Bytes(shape.Args);
+
+    /// <summary>Whether queries beside each other have lists of their own, so that tiles would be all but empty.</summary>
+    private static bool HasListsOfFewQueries(in AttentionShape shape, in AttentionArgs args)
+        => shape is { IsPlain: true, HasBlocks: true, HasPrefixes: false, Rule: { Prefix: 0, Window: VisibleRule.Far } } && args.Visible.Blocks.QuerySize < FewQueries;
 
     private static int Chunks(int depth) => (depth + TileGroup.Chunk - 1) / TileGroup.Chunk;
 

@@ -38,7 +38,8 @@ public readonly record struct CachedAttentionCall : IKernelCall<CachedAttentionC
     public required double Scale { get; init; }
 
     /// <summary>
-    /// What a token sees of the tokens up to the last new one of its row; no documents and no blocks. A ring must hold the window and T − 1
+    /// What a token sees of the tokens up to the last new one of its row; no documents. Blocks have a list for each token; positions in a cache are those of
+    /// the row. A ring must hold the window and T − 1
     /// positions more, besides the sinks. Tokens of a prefix see each other where they come in one call.
     /// </summary>
     public required Visible Visible { get; init; }
@@ -57,7 +58,7 @@ public readonly record struct CachedAttentionCall : IKernelCall<CachedAttentionC
 
     /// <remarks>How full the cache is, is data: as if it were full. Of what is written to it only a few rows are new; a number for each row of q does not count.</remarks>
     public KernelCost Cost => new(
-        2.0 * (Q.Count + Y.Count) * KeyCache.Layout[1],
+        2.0 * (Q.Count + Y.Count) * (Visible.Blocks.IsNone ? KeyCache.Layout[1] : Math.Min(KeyCache.Layout[1], (long)Visible.Blocks.Most * Visible.Blocks.KeySize)),
         Operands.Bytes(this with { KeyCache = default, ValueCache = default, DecayCache = default, Positions = default, Counts = default })
             + KernelCost.BytesOf(KeyCache) + KernelCost.BytesOf(ValueCache) + KernelCost.BytesOf(DecayCache));
 

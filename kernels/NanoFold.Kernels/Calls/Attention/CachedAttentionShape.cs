@@ -34,10 +34,18 @@ internal readonly struct CachedAttentionShape
         AttentionChecks.Contiguous(op, "counts", args.Counts);
         AttentionChecks.Grouping(op, Heads, KeyHeads, ValueHeads);
         CheckTerms(op, args);
-        args.Visible.Check(op, Batch, Heads, 0, Capacity);
-        if (!args.Visible.Documents.IsNone || !args.Visible.Blocks.IsNone)
+        (args.Visible with { Blocks = default }).Check(op, Batch, Heads, 0, Capacity);
+        if (!args.Visible.Documents.IsNone)
         {
-            Checks.Throw(op, "a row of a cache is one document, and all of its blocks are read: documents and block tables are not for it");
+            Checks.Throw(op, "a row of a cache is one document: documents and block tables of more than one query are not for it");
+        }
+
+        BlockTable blocks = args.Visible.Blocks;
+        blocks.Check(op, Batch, Heads, Time, Math.Max(Time, Capacity));
+        bool isPlain = args.Decay.IsNone && args.SinkLogits.IsNone && !args.V.IsNone && ValueHeads == KeyHeads;
+        if (!blocks.IsNone && (!isPlain || blocks.QuerySize != 1 || args.TopK > 0 || args.Visible.Window > 0 || args.Visible.Kind != VisibleKind.Causal))
+        {
+            Checks.Throw(op, $"documents and block tables of {blocks.QuerySize} queries are not for it: expected a list for each query, with no window, no prefix and nothing else that keeps or weighs keys");
         }
 
         if (args.TopK < 0)

@@ -57,6 +57,11 @@ internal readonly unsafe struct CachedProblem
     /// <summary>Query heads that share a key head.</summary>
     public int Group => Heads / KeyHeads;
 
+    /// <summary>Of each row, see <see cref="CachedAttentionCall"/>.</summary>
+    public int* Positions => _positions;
+
+    public int* Counts => _counts;
+
     /// <summary>Whether values are apart from keys, whose first elements they are otherwise.</summary>
     public bool HasValues { get; }
 

@@ -41,7 +41,7 @@ internal readonly unsafe struct AttentionProblem
             _reach = new DocumentReach(_documents, Batch, Keys, memory.Take(DocumentReach.Bytes(Batch, Keys)));
         }
 
-        _lists = new KeyLists(args.Visible.Blocks, Time, Keys);
+        _lists = new KeyLists(args.Visible.Blocks, Batch * Heads, Time, Keys);
         Q = new HeadRows(args.Q);
         K = new HeadRows(args.K);
         V = new HeadRows(args.V);

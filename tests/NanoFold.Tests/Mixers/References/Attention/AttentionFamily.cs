@@ -56,10 +56,10 @@ internal abstract class AttentionFamily<TConfig> : MixerReference<TConfig>
         }).ToArray())];
     }
 
-    private double[][] Queries(TConfig mixer, NaiveLayer layer, double[][] x) =>
+    protected double[][] Queries(TConfig mixer, NaiveLayer layer, double[][] x) =>
         Turned(mixer, layer, Gate(mixer, layer, x, GatePosition.Queries, Normed(mixer, layer, Project(layer, x, "q_proj", mixer.ShapeFor(layer.Model).QueryWidth), "q_norm")));
 
-    private double[][] Keys(TConfig mixer, NaiveLayer layer, double[][] x) =>
+    protected double[][] Keys(TConfig mixer, NaiveLayer layer, double[][] x) =>
         Turned(mixer, layer, Gate(mixer, layer, x, GatePosition.Keys, Normed(mixer, layer, Project(layer, x, "k_proj", mixer.ShapeFor(layer.Model).KeyWidth), "k_norm")));
 
     private double[] Weights(TConfig mixer, HeadShape shape, int head, int t, double[][] q, double[][] k, Func<int, double> term, double? sink)
@@ -77,7 +77,7 @@ internal abstract class AttentionFamily<TConfig> : MixerReference<TConfig>
         return weights;
     }
 
-    private static double[][] Project(NaiveLayer layer, double[][] x, string name, int width)
+    protected static double[][] Project(NaiveLayer layer, double[][] x, string name, int width)
     {
         double[][] y = [.. x.Select(row => layer.Linear(row, name))];
         Assert.That(y[0], Has.Length.EqualTo(width), name);
