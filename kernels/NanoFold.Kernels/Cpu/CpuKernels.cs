@@ -25,6 +25,8 @@ internal static class CpuKernels
         new CpuFusedAttention(context),
         new CpuKeySelection(context),
         new CpuKeyListAttention(context),
+        new CpuCacheAppend(context),
+        new CpuIndexLoss(context),
         new CpuCachedAttention(context),
         new CpuNorm(context),
         new CpuRope(context),
