@@ -13,6 +13,8 @@ namespace NanoFold.Engine.Mixers;
 [JsonDerivedType(typeof(AttentionConfig), "attention")]
 [JsonDerivedType(typeof(SlidingWindowConfig), "sliding-window")]
 [JsonDerivedType(typeof(GatedAttentionConfig), "gated-attention")]
+[JsonDerivedType(typeof(BudgetAdaptiveConfig), "budget-adaptive")]
+[JsonDerivedType(typeof(DsaConfig), "dsa")]
 [JsonDerivedType(typeof(TopKConfig), "top-k")]
 [JsonDerivedType(typeof(DeltaNetConfig), "delta-net")]
 [JsonDerivedType(typeof(GatedDeltaNetConfig), "gated-delta-net")]

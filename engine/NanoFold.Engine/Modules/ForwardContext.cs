@@ -7,6 +7,7 @@ namespace NanoFold.Engine.Modules;
 /// <summary>What all layers of one recording share.</summary>
 public sealed class ForwardContext
 {
+    private readonly Dictionary<object, KeyList> _kept = [];
     private Tensor _continues;
 
     public required Tape Tape { get; init; }
@@ -31,6 +32,12 @@ public sealed class ForwardContext
     public DecodeCache? Cache { get; init; }
 
     public bool IsDecoding => Cache is not null;
+
+    /// <summary>Keys that a layer chose, for later layers of the same settings that share its choice.</summary>
+    public void Share(object settings, KeyList kept) => _kept[settings] = kept;
+
+    /// <summary>What <see cref="Share"/> was last given for these settings.</summary>
+    public KeyList Shared(object settings) => _kept[settings];
 
     /// <summary>
     /// 1 where a token goes on from the one before it, 0 where a row or a document begins: real, [B, T]. None where it would say nothing but that rows begin at

@@ -8,10 +8,17 @@ public sealed class ModuleBuilder
 {
     private readonly ParameterStore _store;
     private readonly TableStore _tables;
+    private readonly Dictionary<object, int> _counts;
     private readonly string _prefix;
 
     public ModuleBuilder(ParameterStore store, TableStore tables, ModelShape model, string prefix = "", int layer = 0)
+        : this(store, tables, [], model, prefix, layer)
     {
+    }
+
+    private ModuleBuilder(ParameterStore store, TableStore tables, Dictionary<object, int> counts, ModelShape model, string prefix, int layer)
+    {
+        _counts = counts;
         _store = store;
         _tables = tables;
         Model = model;
@@ -27,9 +34,9 @@ public sealed class ModuleBuilder
     /// <summary>Real type of the parameters.</summary>
     public DType Type => _store.Type;
 
-    public ModuleBuilder In(string name) => new(_store, _tables, Model, Full(name), Layer);
+    public ModuleBuilder In(string name) => new(_store, _tables, _counts, Model, Full(name), Layer);
 
-    public ModuleBuilder InLayer(int layer) => new(_store, _tables, Model, Full($"layers.{layer}"), layer);
+    public ModuleBuilder InLayer(int layer) => new(_store, _tables, _counts, Model, Full($"layers.{layer}"), layer);
 
     public Parameter Add(string name, Layout layout, ParameterRole role, Initializer initializer) =>
         _store.Add(Full(name), layout, role, initializer);
@@ -39,6 +46,14 @@ public sealed class ModuleBuilder
 
     /// <summary>Declares what the router of this layer keeps; see <see cref="ParameterStore.AddRouter"/>.</summary>
     public Router AddRouter(int experts, Parameter? bias, double biasRate) => _store.AddRouter(Layer, experts, bias, biasRate);
+
+    /// <summary>How often it was asked with equal settings before, over all layers: the place of a layer among those that are alike.</summary>
+    public int Place(object settings)
+    {
+        int place = _counts.GetValueOrDefault(settings);
+        _counts[settings] = place + 1;
+        return place;
+    }
 
     /// <summary>Constants that a module reads; see <see cref="TableStore.Get"/>.</summary>
     public Table Table(string name, in Layout layout, Func<double[]> values) => _tables.Get(name, layout, values);

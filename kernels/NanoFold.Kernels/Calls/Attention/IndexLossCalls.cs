@@ -71,7 +71,8 @@ public readonly record struct IndexLossCall : IKernelCall<IndexLossCall>
         AttentionChecks.Shape(Name, "q", Q, Q.Type, [batch, time, heads, Q.Layout[3]]);
         AttentionChecks.Shape(Name, "k", K, Q.Type, [batch, time, K.Layout[2], Q.Layout[3]]);
         AttentionChecks.Grouping(Name, heads, K.Layout[2]);
-        int[] queries = [batch, time, IndexQ.Layout[2], IndexQ.Layout[3]], keys = [batch, time, 1, IndexQ.Layout[3]], weights = [batch, time, IndexQ.Layout[2]];
+        ReadOnlySpan<int> queries = [batch, time, IndexQ.Layout[2], IndexQ.Layout[3]];
+        ReadOnlySpan<int> keys = [batch, time, 1, IndexQ.Layout[3]], weights = [batch, time, IndexQ.Layout[2]];
         AttentionChecks.Shape(Name, "index q", IndexQ, Q.Type, queries);
         AttentionChecks.Shape(Name, "index k", IndexK, Q.Type, keys);
         AttentionChecks.Shape(Name, "weights", Weights, Q.Type, weights);
