@@ -26,6 +26,8 @@ internal static class GpuKernels
             CudaFlashAttention.IsSupported(context) ? new CudaFlashAttention(context, attention) : attention,
             new GpuKeySelection(context),
             new GpuKeyListAttention(context),
+            new GpuCacheAppend(context),
+            new GpuIndexLoss(context),
             new GpuCachedAttention(context),
             new GpuNorm(context),
             new GpuRope(context),
