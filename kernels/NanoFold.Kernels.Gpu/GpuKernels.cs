@@ -3,15 +3,20 @@ using NanoFold.Kernels.Gpu.Attention.Cached;
 using NanoFold.Kernels.Gpu.Attention.Flash;
 using NanoFold.Kernels.Gpu.Attention.Full;
 using NanoFold.Kernels.Gpu.Attention.Listed;
+using NanoFold.Kernels.Gpu.Attention.Selected;
 using NanoFold.Kernels.Gpu.Experts;
 using NanoFold.Kernels.Gpu.Loss;
 using NanoFold.Kernels.Gpu.MatMul;
 using NanoFold.Kernels.Gpu.Norm;
 using NanoFold.Kernels.Gpu.Optimizers;
 using NanoFold.Kernels.Gpu.Pointwise;
+using NanoFold.Kernels.Gpu.RecurrentHeads;
 using NanoFold.Kernels.Gpu.Reduce;
+using NanoFold.Kernels.Gpu.Residuals;
 using NanoFold.Kernels.Gpu.Rope;
 using NanoFold.Kernels.Gpu.Time;
+using NanoFold.Kernels.Gpu.Time.Legendre;
+using NanoFold.Kernels.Gpu.Time.Selective;
 
 namespace NanoFold.Kernels.Gpu;
 
@@ -29,8 +34,14 @@ internal static class GpuKernels
             new GpuCacheAppend(context),
             new GpuIndexLoss(context),
             new GpuCachedAttention(context),
+            new GpuBlockMean(context),
+            new GpuBlockChoice(context),
+            new GpuPooledAttention(context),
             new GpuNorm(context),
             new GpuRope(context),
+            new GpuMixStreams(context),
+            new GpuStreamGates(context),
+            new GpuDepthAttention(context),
             new GpuCrossEntropy(context),
             new GpuLinearCrossEntropy(context, matMul),
             new GpuExpertRouting(context),
@@ -40,7 +51,11 @@ internal static class GpuKernels
             new GpuMemoryRead(context),
             new GpuAxis(context),
             new GpuIntegers(context),
+            new GpuRecurrentHeads(context),
             new GpuScan(context),
+            new GpuMix(context),
+            new GpuSelectiveScan(context),
+            new GpuLegendreScan(context),
             new GpuConvolution(context),
             new GpuContinuation(context),
             new GpuRecurrent<Rnn>(context, matMul, reduce),

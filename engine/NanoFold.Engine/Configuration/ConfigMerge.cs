@@ -27,6 +27,11 @@ internal static class ConfigMerge
             return new JsonObject { [ConfigJson.Kind] = overlay.DeepClone() };
         }
 
+        if (type is not null && ConfigJson.TextOf(overlay) is { } text && ConfigSchema.TextOf(type)?.Parse(text, out _) is { } written)
+        {
+            overlay = written;
+        }
+
         if (overlay is JsonArray items && type is not null && ConfigSchema.ElementOf(type) is { } item)
         {
             return new JsonArray([.. items.Select(value => Merged(null, value, item))]);

@@ -31,7 +31,9 @@ internal sealed class ConfigReader(Type root, List<ConfigProblem> problems, Func
 
         if (ConfigSchema.ElementOf(type) is { } element)
         {
-            return node is JsonArray list ? ReadList(list, element, path) : Wrong(path, type, bounds, node);
+            string? problem = null;
+            JsonArray? list = node as JsonArray ?? (ConfigJson.TextOf(node) is { } text ? ConfigSchema.TextOf(type)?.Parse(text, out problem) : null);
+            return list is not null ? ReadList(list, element, path) : problem is not null ? Add(path, problem) : Wrong(path, type, bounds, node);
         }
 
         if (type.IsEnum)

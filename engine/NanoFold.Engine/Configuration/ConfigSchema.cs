@@ -39,6 +39,9 @@ internal static class ConfigSchema
     public static Type? ElementOf(Type type)
         => type.IsGenericType && type.GetGenericTypeDefinition() == typeof(IReadOnlyList<>) ? type.GetGenericArguments()[0] : null;
 
+    /// <summary>How a list of that type is written as one text, or null where it is not.</summary>
+    public static ListTextAttribute? TextOf(Type list) => ElementOf(list)?.GetCustomAttribute<ListTextAttribute>();
+
     /// <summary>How the values of an enumeration are written, in the order of the values.</summary>
     public static IReadOnlyList<string> Choices(Type enumeration)
         => [.. Enum.GetNames(enumeration).Select(name =>

@@ -13,9 +13,15 @@ namespace NanoFold.Engine.Mixers;
 [JsonDerivedType(typeof(AttentionConfig), "attention")]
 [JsonDerivedType(typeof(SlidingWindowConfig), "sliding-window")]
 [JsonDerivedType(typeof(GatedAttentionConfig), "gated-attention")]
+[JsonDerivedType(typeof(DifferentialConfig), "differential")]
+[JsonDerivedType(typeof(ForgettingConfig), "forgetting")]
+[JsonDerivedType(typeof(LatentAttentionConfig), "latent-attention")]
 [JsonDerivedType(typeof(BudgetAdaptiveConfig), "budget-adaptive")]
 [JsonDerivedType(typeof(DsaConfig), "dsa")]
 [JsonDerivedType(typeof(TopKConfig), "top-k")]
+[JsonDerivedType(typeof(BlockSparseConfig), "block-sparse")]
+[JsonDerivedType(typeof(MobaConfig), "moba")]
+[JsonDerivedType(typeof(NsaConfig), "nsa")]
 [JsonDerivedType(typeof(DeltaNetConfig), "delta-net")]
 [JsonDerivedType(typeof(GatedDeltaNetConfig), "gated-delta-net")]
 [JsonDerivedType(typeof(GatedLinearAttentionConfig), "gated-linear-attention")]
@@ -26,7 +32,9 @@ namespace NanoFold.Engine.Mixers;
 [JsonDerivedType(typeof(MambaConfig), "mamba")]
 [JsonDerivedType(typeof(RnnConfig), "rnn")]
 [JsonDerivedType(typeof(ConvolutionConfig), "convolution")]
+[JsonDerivedType(typeof(MlpMixerConfig), "mlp-mixer")]
 [JsonDerivedType(typeof(NoneConfig), "none")]
+[JsonDerivedType(typeof(ParallelConfig), "parallel")]
 public abstract record MixerConfig
 {
     /// <summary>The name in configurations.</summary>

@@ -5,6 +5,7 @@ using NanoFold.Engine.Mixers;
 namespace NanoFold.Engine.Model;
 
 /// <summary>One entry of <c>model.pattern</c>: a layer, or several alike. What is null is the model's.</summary>
+[PatternText]
 public sealed record BlockConfig
 {
     /// <summary>The mixer of these layers; null for model.mixer.</summary>

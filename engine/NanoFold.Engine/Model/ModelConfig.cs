@@ -23,7 +23,8 @@ public sealed record ModelConfig : ModelShape
 
     /// <summary>
     /// Blocks, repeated from the first as often as it takes to fill <see cref="ModelShape.Layers"/>, of which their sum must be a divisor;
-    /// null for layers that are all alike.
+    /// null for layers that are all alike. Or one text: <c>sliding-window*3, attention/moe</c>, with <c>(…)*2</c> to repeat several, and
+    /// <c>attention+mamba2</c> for mixers beside each other.
     /// </summary>
     public IReadOnlyList<BlockConfig>? Pattern { get; init; }
 

@@ -8,6 +8,7 @@ namespace NanoFold.Engine.Modules;
 public sealed class DecodeCache : IDisposable
 {
     private readonly Dictionary<(int Layer, string Name), View> _slots = [];
+    private readonly string _prefix = "";
     private readonly List<DeviceBuffer> _buffers = [];
     private readonly List<View>[] _zeroAtBegin;
     private readonly Backend _backend;
@@ -35,6 +36,13 @@ public sealed class DecodeCache : IDisposable
         Chunk = chunk;
     }
 
+    // A part of another one, which owns the memory.
+    private DecodeCache(DecodeCache whole, string prefix)
+    {
+        (_backend, _slots, _zeroAtBegin, _prefix) = (whole._backend, whole._slots, whole._zeroAtBegin, whole._prefix + prefix);
+        (Batch, Chunk) = (whole.Batch, whole.Chunk);
+    }
+
     public int Batch { get; }
 
     /// <summary>Most new tokens a row may bring at a time.</summary>
@@ -51,7 +59,10 @@ public sealed class DecodeCache : IDisposable
         }
     }
 
-    public Tensor Use(Tape tape, int layer, string name) => tape.External($"cache.{layer}.{name}", _slots[(layer, name)]);
+    public Tensor Use(Tape tape, int layer, string name) => tape.External($"cache.{layer}.{_prefix}{name}", _slots[(layer, _prefix + name)]);
+
+    /// <summary>The slots whose names begin so, by the rest of their names; the memory stays this one's.</summary>
+    internal DecodeCache In(string prefix) => new(this, prefix);
 
     public void Dispose()
     {

@@ -7,8 +7,8 @@ namespace NanoFold.Engine.Modules;
 /// <summary>What all layers of one recording share.</summary>
 public sealed class ForwardContext
 {
-    private readonly Dictionary<object, KeyList> _kept = [];
-    private Tensor _continues;
+    private readonly Shared _shared = new();
+    private DecodeCache? _cache;
 
     public required Tape Tape { get; init; }
 
@@ -29,15 +29,19 @@ public sealed class ForwardContext
     public Tensor Counts { get; init; }
 
     /// <summary>Decoding: what the layers remember, otherwise null.</summary>
-    public DecodeCache? Cache { get; init; }
+    public DecodeCache? Cache
+    {
+        get => _cache;
+        init => _cache = value;
+    }
 
     public bool IsDecoding => Cache is not null;
 
     /// <summary>Keys that a layer chose, for later layers of the same settings that share its choice.</summary>
-    public void Share(object settings, KeyList kept) => _kept[settings] = kept;
+    public void Share(object settings, KeyList kept) => _shared.Kept[settings] = kept;
 
     /// <summary>What <see cref="Share"/> was last given for these settings.</summary>
-    public KeyList Shared(object settings) => _kept[settings];
+    public KeyList SharedBy(object settings) => _shared.Kept[settings];
 
     /// <summary>
     /// 1 where a token goes on from the one before it, 0 where a row or a document begins: real, [B, T]. None where it would say nothing but that rows begin at
@@ -45,11 +49,26 @@ public sealed class ForwardContext
     /// </summary>
     public Tensor Continues()
     {
-        if (_continues.IsNone && !(Documents.IsNone && Positions.IsNone))
+        if (_shared.Continues.IsNone && !(Documents.IsNone && Positions.IsNone))
         {
-            _continues = ContinuationOp.Record(Tape, Batch, Time, Documents, Positions);
+            _shared.Continues = ContinuationOp.Record(Tape, Batch, Time, Documents, Positions);
         }
 
-        return _continues;
+        return _shared.Continues;
+    }
+
+    /// <summary>The same for one of several mixers of a layer, which keeps what it remembers under names that begin so.</summary>
+    public ForwardContext Within(string slots)
+    {
+        var own = (ForwardContext)MemberwiseClone();
+        own._cache = _cache?.In(slots);
+        return own;
+    }
+
+    private sealed class Shared
+    {
+        public Tensor Continues { get; set; }
+
+        public Dictionary<object, KeyList> Kept { get; } = [];
     }
 }

@@ -16,13 +16,19 @@ public sealed class Linear
     /// <param name="inputs">Columns of W.</param>
     /// <param name="outputs">Rows of W.</param>
     /// <param name="initializer">Of W; see <see cref="Initialization"/>.</param>
-    /// <param name="bias">Whether there is a bias, from 0.</param>
+    /// <param name="bias">Whether there is a bias.</param>
     /// <param name="role">Decides the optimizer.</param>
-    public Linear(ModuleBuilder builder, string name, int inputs, int outputs, Initializer initializer, bool bias = false, ParameterRole role = ParameterRole.Matrix)
+    /// <param name="biasInitializer">Of a bias that does not start from 0.</param>
+    public Linear(
+        ModuleBuilder builder, string name, int inputs, int outputs, Initializer initializer, bool bias = false, ParameterRole role = ParameterRole.Matrix,
+        Initializer? biasInitializer = null)
     {
         _weight = builder.Add($"{name}.weight", Layout.Of(outputs, inputs), role, initializer);
-        _bias = bias ? builder.Add($"{name}.bias", Layout.Of(outputs), ParameterRole.Vector, Initializer.Zero) : null;
+        _bias = bias ? builder.Add($"{name}.bias", Layout.Of(outputs), ParameterRole.Vector, biasInitializer ?? Initializer.Zero) : null;
     }
+
+    /// <summary>W [out, in] itself.</summary>
+    public Tensor Weight(Tape tape) => tape.Use(_weight);
 
     public Tensor Forward(Tape tape, Tensor x, Tensor residual = default) =>
         LinearOp.Record(tape, x, tape.Use(_weight), _bias is null ? default : tape.Use(_bias), residual);

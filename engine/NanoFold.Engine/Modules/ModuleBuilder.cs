@@ -10,20 +10,23 @@ public sealed class ModuleBuilder
     private readonly TableStore _tables;
     private readonly Dictionary<object, int> _counts;
     private readonly string _prefix;
+    private readonly (string Name, string As) _renamed = ("", "");
 
     public ModuleBuilder(ParameterStore store, TableStore tables, ModelShape model, string prefix = "", int layer = 0)
-        : this(store, tables, [], model, prefix, layer)
     {
-    }
-
-    private ModuleBuilder(ParameterStore store, TableStore tables, Dictionary<object, int> counts, ModelShape model, string prefix, int layer)
-    {
-        _counts = counts;
         _store = store;
         _tables = tables;
+        _counts = [];
         Model = model;
         _prefix = prefix;
         Layer = layer;
+    }
+
+    private ModuleBuilder(ModuleBuilder of, ModelShape model, string prefix, int layer, (string Name, string As) renamed)
+        : this(of._store, of._tables, model, prefix, layer)
+    {
+        _counts = of._counts;
+        _renamed = renamed;
     }
 
     public ModelShape Model { get; }
@@ -34,9 +37,15 @@ public sealed class ModuleBuilder
     /// <summary>Real type of the parameters.</summary>
     public DType Type => _store.Type;
 
-    public ModuleBuilder In(string name) => new(_store, _tables, _counts, Model, Full(name), Layer);
+    public ModuleBuilder In(string name) => new(this, Model, Full(name == _renamed.Name ? _renamed.As : name), Layer, ("", ""));
 
-    public ModuleBuilder InLayer(int layer) => new(_store, _tables, _counts, Model, Full($"layers.{layer}"), layer);
+    /// <summary>For one of several modules that would take the same name: what it declares in <paramref name="name"/> goes by another one.</summary>
+    /// <param name="name">The name that it takes.</param>
+    /// <param name="renamed">The one that it gets.</param>
+    /// <param name="model">What it is to know of the model.</param>
+    public ModuleBuilder Renaming(string name, string renamed, ModelShape model) => new(this, model, _prefix, Layer, (name, renamed));
+
+    public ModuleBuilder InLayer(int layer) => new(this, Model, Full($"layers.{layer}"), layer, ("", ""));
 
     public Parameter Add(string name, Layout layout, ParameterRole role, Initializer initializer) =>
         _store.Add(Full(name), layout, role, initializer);

@@ -22,7 +22,7 @@ public sealed class Rotary
             () => RopeTable.Compute(model.Context, width, model.RopeBase));
     }
 
-    /// <summary>x [B, T, H, D], each head turned by its token's position.</summary>
-    public Tensor Forward(ForwardContext context, Tensor x) =>
-        RopeOp.Record(context.Tape, x, context.Tape.Use(_table), context.Positions, _interleaved);
+    /// <summary>x [B, T, H, D], each head turned by its token's position, from its element <paramref name="start"/> on.</summary>
+    public Tensor Forward(ForwardContext context, Tensor x, int start = 0) =>
+        RopeOp.Record(context.Tape, x, context.Tape.Use(_table), context.Positions, _interleaved, start);
 }

@@ -86,8 +86,8 @@ internal sealed class HyperConnections : Residual
 
 internal sealed class HyperConnection : Connection
 {
-    // What a stream keeps of itself at first, before exp: nine tenths of it with four streams.
-    private const double OwnLogit = 4;
+    // What a stream keeps of itself at first, before exp: with four streams 87 %. The more it is, the slower the rounds converge: 20 of them leave 0.0006 of an error here.
+    private const double OwnLogit = 3;
 
     private readonly HyperConnectionsConfig _config;
     private readonly string _name;

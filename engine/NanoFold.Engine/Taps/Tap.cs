@@ -17,7 +17,8 @@ public static class Tap
         }
 
         string full = FullName(tape, name);
-        value = Edited(tape, full, value);
+        // Readers copy from one stretch of memory; a part of another value is none.
+        value = Edited(tape, full, taps.Wants(full) ? BroadcastOp.Contiguous(tape, value) : value);
         foreach (ITapReader reader in taps.Readers(full))
         {
             Read(tape, full, reader, reader.Rows is { } rows ? RowsOf(tape, full, value, rows) : value);

@@ -54,6 +54,7 @@ internal static class DeltaRows
             Delta = work.Delta,
             RowLength = work.RowLength,
             Scale = (float)args.Scale,
+            Decay = DecayView.Of(context, args.Decay),
         };
     }
 }
@@ -119,10 +120,12 @@ internal struct ScoreGradient
     public ArrayView<float> Bits, Delta;
     public int RowLength;
     public float Scale;
+    public DecayView Decay;
 
-    /// <summary>p = exp(scale · s − log-sum-exp), 0 where the key is hidden.</summary>
-    public readonly float Weight(float score, int batch, int pair, int query, int key) =>
-        Seen.Sees(batch, query, key) ? XMath.Exp2(score * (Scale * BitsPerNat) - Bits[(long)pair * RowLength + query]) : 0;
+    /// <summary>p = exp(scale · s + c of the query − c of the key − log-sum-exp), 0 where the key is hidden.</summary>
+    public readonly float Weight(float score, int batch, int pair, int query, int key) => Seen.Sees(batch, query, key)
+        ? XMath.Exp2(score * (Scale * BitsPerNat) + (Decay.At(pair, query + Seen.Shift) - Decay.At(pair, key)) * BitsPerNat - Bits[(long)pair * RowLength + query])
+        : 0;
 
     /// <summary>Gradient of the scaled score with weight p, of whose product with v the gradient is dp.</summary>
     public readonly float OfWeight(float weight, float dp, int pair, int query) => weight == 0 ? 0 : weight * (dp - Delta[(long)pair * RowLength + query]);

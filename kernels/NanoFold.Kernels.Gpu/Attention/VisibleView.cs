@@ -25,10 +25,11 @@ internal struct VisibleView
 
     /// <param name="context">Of the device.</param>
     /// <param name="visible">Checked.</param>
+    /// <param name="batch">B.</param>
     /// <param name="heads">H.</param>
     /// <param name="queries">T.</param>
     /// <param name="keys">S.</param>
-    public static VisibleView Of(GpuContext context, in Visible visible, int heads, int queries, int keys) => new()
+    public static VisibleView Of(GpuContext context, in Visible visible, int batch, int heads, int queries, int keys) => new()
     {
         Rule = visible.Rule(keys),
         Time = queries,
@@ -38,7 +39,7 @@ internal struct VisibleView
         HasDocuments = visible.Documents.IsNone ? 0 : 1,
         Prefixes = context.View<int>(visible.Prefixes),
         Documents = context.View<int>(visible.Documents),
-        Blocks = BlockLists.Of(context, visible.Blocks, queries, keys),
+        Blocks = BlockLists.Of(context, visible.Blocks, batch * heads, queries, keys),
         Reach = new DocumentReach { Memory = context.View<int>(default) },
         QueryLimit = queries,
         KeyLimit = keys,
@@ -47,7 +48,7 @@ internal struct VisibleView
     /// <summary>As above; with what documents reach, where there are any and there is room for it (see <see cref="DocumentReach.Length"/>).</summary>
     public static VisibleView Of(GpuContext context, in AttentionShape shape, in Visible visible, ArrayView<int> memory)
     {
-        VisibleView view = Of(context, visible, shape.Heads, shape.Time, shape.Keys);
+        VisibleView view = Of(context, visible, shape.Batch, shape.Heads, shape.Time, shape.Keys);
         if (shape.HasDocuments && memory.Length > 0)
         {
             view.Reach = DocumentReach.Find(context, view.Documents, shape.Batch, shape.Keys, memory);
@@ -85,11 +86,11 @@ internal struct VisibleView
 /// <summary>A <see cref="BlockTable"/> as kernels read it. Without one all queries and all keys are one block.</summary>
 internal struct BlockLists
 {
-    public int HasLists, QuerySize, KeySize, Most, Rows, Blocks;
+    public int HasLists, QuerySize, KeySize, Most, Rows, Blocks, Share;
 
     public ArrayView<int> Lists, Counts;
 
-    public static BlockLists Of(GpuContext context, in BlockTable table, int queries, int keys)
+    public static BlockLists Of(GpuContext context, in BlockTable table, int pairs, int queries, int keys)
     {
         bool isNone = table.IsNone;
         int querySize = isNone ? Math.Max(1, queries) : table.QuerySize, keySize = isNone ? Math.Max(1, keys) : table.KeySize;
@@ -101,6 +102,7 @@ internal struct BlockLists
             Most = isNone ? 1 : table.Most,
             Rows = Count(queries, querySize),
             Blocks = Count(keys, keySize),
+            Share = table.Share(pairs, queries),
             Lists = context.View<int>(table.Lists),
             Counts = context.View<int>(table.Counts),
         };
@@ -117,7 +119,10 @@ internal struct BlockLists
     public readonly int FirstKey(int group, int rows) => First(group, rows, KeySize);
 
     /// <summary>The list of a query of a head, numbered over all batch rows.</summary>
-    public readonly long ListOf(int pair, int query) => (long)pair * Rows + query / QuerySize;
+    public readonly long ListOf(int pair, int query) => ListAt(pair, query / QuerySize);
+
+    /// <summary>The list of a block of queries of a head.</summary>
+    public readonly long ListAt(int pair, int row) => (long)(pair / Share) * Rows + row;
 
     /// <summary>Blocks in a list; one where there are no lists.</summary>
     public readonly int Length(long list) => HasLists == 0 ? 1 : IntrinsicMath.Min(Counts[list], Most);

@@ -25,12 +25,12 @@ internal sealed class GpuSoftmax(GpuContext context)
         {
             Layout layout = x.Layout;
             long rows = layout.Rows;
-            int queries = layout.Rank > 1 ? layout[-2] : 1;
+            int queries = layout.Rank > 1 ? layout[-2] : 1, batch = layout.Rank > 2 ? layout[0] : 1;
             var work = new SoftmaxWork<T>
             {
                 X = context.View<T>(x), Y = context.View<T>(y), Rows = RowNest.Of(y, x),
                 XStep = layout.Stride(-1), YStep = y.Layout.Stride(-1), Length = layout[-1], Scale = scale == 0 ? 1 : (float)Math.Abs(scale), Sign = Math.Sign(scale),
-                Seen = VisibleView.Of(context, visible, checked((int)(rows / (layout.Rank > 2 ? layout[0] : 1) / queries)), queries, layout[-1]),
+                Seen = VisibleView.Of(context, visible, batch, checked((int)(rows / batch / queries)), queries, layout[-1]),
             };
             context.Launch(work, rows, Threads(context, work.Length));
         }

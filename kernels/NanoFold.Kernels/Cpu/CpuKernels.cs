@@ -2,6 +2,7 @@ using NanoFold.Kernels.Calls.Time;
 using NanoFold.Kernels.Cpu.Attention.Cached;
 using NanoFold.Kernels.Cpu.Attention.Full;
 using NanoFold.Kernels.Cpu.Attention.Listed;
+using NanoFold.Kernels.Cpu.Attention.Selected;
 using NanoFold.Kernels.Cpu.Experts;
 using NanoFold.Kernels.Cpu.Loss;
 using NanoFold.Kernels.Cpu.Norm;
@@ -13,6 +14,7 @@ using NanoFold.Kernels.Cpu.Residuals;
 using NanoFold.Kernels.Cpu.Rope;
 using NanoFold.Kernels.Cpu.Rows;
 using NanoFold.Kernels.Cpu.Time;
+using NanoFold.Kernels.Cpu.Time.Legendre;
 using NanoFold.Kernels.Cpu.Time.Selective;
 
 namespace NanoFold.Kernels.Cpu;
@@ -28,6 +30,9 @@ internal static class CpuKernels
         new CpuCacheAppend(context),
         new CpuIndexLoss(context),
         new CpuCachedAttention(context),
+        new CpuBlockMean(context),
+        new CpuBlockChoice(context),
+        new CpuPooledAttention(context),
         new CpuNorm(context),
         new CpuRope(context),
         new CpuMixStreams(context),
@@ -45,7 +50,9 @@ internal static class CpuKernels
         new CpuAlong(context),
         new CpuIntegers(context),
         new CpuScan(context),
+        new CpuMix(context),
         new CpuSelectiveScan(context),
+        new CpuLegendreScan(context),
         new CpuConvolution(context),
         new CpuContinuation(context),
         new CpuRecurrentHeads(context),

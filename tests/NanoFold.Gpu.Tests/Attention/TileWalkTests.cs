@@ -39,7 +39,7 @@ public class TileWalkTests
         keys.MemSetToZero();
         queries.MemSetToZero();
         VisibleView seen = VisibleView.Of(context, shape, rig.Args.Visible, reach.View.AsContiguous());
-        var rule = VisibleView.Of(context, rig.Args.Visible, problem.Heads, problem.Time, problem.KeyCount);
+        var rule = VisibleView.Of(context, rig.Args.Visible, problem.Batch, problem.Heads, problem.Time, problem.KeyCount);
         context.Launch(new TileCountWork { Seen = seen, Keys = keys.View.AsContiguous(), Queries = queries.View.AsContiguous(), Rows = Rows }, pairs * (problem.Time / Rows), 1);
         context.Stream.Synchronize();
         int[] visitedKeys = keys.GetAsArray1D(), visitedQueries = queries.GetAsArray1D();

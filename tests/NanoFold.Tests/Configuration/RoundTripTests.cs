@@ -40,7 +40,8 @@ public class RoundTripTests
         from preset in Gen.Elements(Presets.Names.ToArray())
         from tokenizer in Gen.Elements<TokenizerConfig>(
             new BpeTokenizerConfig(), new BpeTokenizerConfig { Vocab = 300 }, new ByteTokenizerConfig(), new FileTokenizerConfig { Path = "töken \"izer\".json" })
-        from model in Models()
+        // Not every kind fits every shape: some want an even number of heads.
+        from model in Models().Where(m => !m.Validate("model").Any())
         from train in Trainings()
         from budget in Gen.Choose(0, 1000)
         from stops in Gen.Elements(Array.Empty<string>(), ["\n"], ["a", "\u2028", "</s>"])

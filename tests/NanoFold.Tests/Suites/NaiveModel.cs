@@ -52,6 +52,9 @@ internal sealed class NaiveLayer(ModelConfig model, Func<string, double[]?> weig
 {
     public ModelConfig Model => model;
 
+    /// <summary>Of the layer, in <c>model.layers.3.self_attn.</c>; 0 outside one.</summary>
+    public int Number => prefix.Split('.') is ["model", "layers", { } number, ..] ? int.Parse(number, System.Globalization.CultureInfo.InvariantCulture) : 0;
+
     /// <summary>The part of that name within this one.</summary>
     public NaiveLayer In(string name) => new(model, weights, $"{prefix}{name}.");
 
@@ -80,6 +83,21 @@ internal sealed class NaiveLayer(ModelConfig model, Func<string, double[]?> weig
     }
 
     public double[] Rms(double[] x, double[] gain) => [.. x.Select((v, i) => v / Math.Sqrt(x.Average(u => u * u) + model.NormEpsilon) * gain[i])];
+
+    /// <summary>One head turned by its position.</summary>
+    public double[] Rotate(double[] head, int position)
+    {
+        var y = new double[head.Length];
+        for (int i = 0; i < head.Length / 2; i++)
+        {
+            (int a, int b) = model.RopeInterleaved ? (2 * i, 2 * i + 1) : (i, i + head.Length / 2);
+            (double sin, double cos) = Math.SinCos(position / Math.Pow(model.RopeBase, 2.0 * i / head.Length));
+            y[a] = head[a] * cos - head[b] * sin;
+            y[b] = head[b] * cos + head[a] * sin;
+        }
+
+        return y;
+    }
 
     /// <summary>W x, W row-major.</summary>
     public static double[] Times(double[] w, double[] x) =>

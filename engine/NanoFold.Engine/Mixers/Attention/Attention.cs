@@ -7,6 +7,9 @@ public sealed record AttentionConfig : AttentionFamilyConfig
 {
     public static AttentionConfig Tiny => new();
 
+    /// <summary>A learned score for each head joins the softmax of every row and has no value, so that a head may attend to nothing (gpt-oss).</summary>
+    public bool SinkLogits { get; init; }
+
     /// <inheritdoc/>
-    public override Mixer Build(ModuleBuilder builder) => new AttentionMixer(builder, ShapeFor(builder.Model));
+    public override Mixer Build(ModuleBuilder builder) => new AttentionMixer(builder, ShapeFor(builder.Model), SinkLogits);
 }

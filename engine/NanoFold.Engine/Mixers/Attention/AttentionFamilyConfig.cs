@@ -32,7 +32,7 @@ public abstract record AttentionFamilyConfig : HeadsConfig
     public override long PairFlopsPerToken(ModelShape model) => FlopsOfKeys(model, model.Context);
 
     /// <summary>6 · H · (D + DV) for each of <paramref name="keys"/>: 12 · H · D where values have the width of keys.</summary>
-    protected long FlopsOfKeys(ModelShape model, long keys) => 6L * (ShapeFor(model).QueryWidth + ShapeFor(model).OutputWidth) * keys;
+    protected long FlopsOfKeys(ModelShape model, long keys) => 6L * ShapeFor(model).Heads * (ShapeFor(model).HeadDim + ShapeFor(model).ValueDim) * keys;
 
     /// <inheritdoc/>
     public override IEnumerable<ConfigProblem> Validate(ModelShape model, string path)
@@ -69,11 +69,20 @@ public readonly record struct HeadShape(int Heads, int KvHeads, int HeadDim, int
     /// <summary>G · D.</summary>
     public int KeyWidth => KvHeads * HeadDim;
 
-    /// <summary>G · DV.</summary>
-    public int ValueWidth => KvHeads * ValueDim;
+    /// <summary>Query heads 2i and 2i + 1 make one result together, from one value head: differential attention.</summary>
+    public bool IsPaired { get; init; }
 
-    /// <summary>H · DV, what the heads make together.</summary>
-    public int OutputWidth => Heads * ValueDim;
+    /// <summary>GV, of values: as many as of keys, or half of them.</summary>
+    public int ValueHeads => IsPaired ? Math.Max(1, KvHeads / 2) : KvHeads;
+
+    /// <summary>Results: one of each query head, or of each pair.</summary>
+    public int OutputHeads => IsPaired ? Heads / 2 : Heads;
+
+    /// <summary>GV · DV.</summary>
+    public int ValueWidth => ValueHeads * ValueDim;
+
+    /// <summary>What the heads make together.</summary>
+    public int OutputWidth => OutputHeads * ValueDim;
 
     /// <summary>DV in the shape of a point: the letter D where it is the same.</summary>
     public string ValueLetter => ValueDim == HeadDim ? "D" : $"{ValueDim}";

@@ -8,7 +8,7 @@ using NanoFold.Kernels;
 namespace NanoFold.Engine.Mixers;
 
 /// <summary>
-/// What all kinds of attention share: projections q [H·D, C], k [G·D, C], v [G·DV, C], o [C, H·DV], optional QK-norm, rotary positions, the cache.
+/// What all kinds of attention share: projections q [H·D, C], k [G·D, C], v [G·DV, C], o [C, H·DV], optional QK-norm, rotary positions, sink logits, the cache.
 /// A variant changes what a query sees (<see cref="Visibility"/>), how it attends (<see cref="Attend"/>, or the ways of it), or passes values through
 /// <see cref="OnQueries"/> and its kin.
 /// </summary>
@@ -21,9 +21,13 @@ public class AttentionMixer : Mixer
     private readonly Norm? _queryNorm;
     private readonly Norm? _keyNorm;
     private readonly Rotary? _rotary;
+    private readonly Parameter? _sinks;
     private readonly int _layer;
 
-    public AttentionMixer(ModuleBuilder builder, HeadShape shape)
+    /// <param name="builder">Of the layer.</param>
+    /// <param name="shape">Of the heads.</param>
+    /// <param name="sinkLogits">Whether each head has a learned score that joins every row and has no value.</param>
+    public AttentionMixer(ModuleBuilder builder, HeadShape shape, bool sinkLogits = false)
     {
         Model = builder.Model;
         Shape = shape;
@@ -41,6 +45,7 @@ public class AttentionMixer : Mixer
         }
 
         _rotary = shape.RopeDim > 0 ? new Rotary(Builder, shape.RopeDim) : null;
+        _sinks = sinkLogits ? Builder.Add("sinks", Layout.Of(shape.Heads), ParameterRole.Vector, Initializer.Zero) : null;
     }
 
     public override IReadOnlyList<TapPoint> TapPoints =>
@@ -70,7 +75,7 @@ public class AttentionMixer : Mixer
         using Tape.Scope scope = tape.Enter("attn");
         Tensor q = Heads(_query.Forward(tape, x), Shape.Heads);
         Tensor k = Heads(_key.Forward(tape, x), Shape.KvHeads);
-        Tensor v = Heads(_value.Forward(tape, x), Shape.KvHeads);
+        Tensor v = Heads(_value.Forward(tape, x), Shape.ValueHeads);
         if (_queryNorm is not null)
         {
             q = _queryNorm.Forward(tape, q);
@@ -87,21 +92,30 @@ public class AttentionMixer : Mixer
             k = _rotary.Forward(context, k);
         }
 
-        Tensor z = Tap.At(tape, "hook_z", OnHeads(tape, x, Attend(context, new AttentionInput(x, q, k, v))));
+        Tensor z = Tap.At(tape, "hook_z", OnHeads(tape, x, Attend(context, new AttentionInput(x, q, k, v, Terms(context, x)))));
         return OnOutput(tape, x, _output.Forward(tape, z.Reshape(x[0], x[1], Shape.OutputWidth)));
     }
 
     public override IEnumerable<StateSlot> State(int batch, int chunk)
     {
-        // A window needs itself, the chunk that is written before it is read, and the sinks. Without positions it goes on beyond the context.
-        int window = Visibility.Sinks + Visibility.Window + chunk - 1;
-        int capacity = Visibility.Window == 0 ? Model.Context : Model.Position == PositionKind.None ? window : Math.Min(Model.Context, window);
+        int capacity = Capacity(chunk);
         return
         [
             new StateSlot("keys", Layout.Of(batch, capacity, Shape.KvHeads, Shape.HeadDim), Builder.Type, StateStart.Kept),
-            new StateSlot("values", Layout.Of(batch, capacity, Shape.KvHeads, Shape.ValueDim), Builder.Type, StateStart.Kept),
+            new StateSlot("values", Layout.Of(batch, capacity, Shape.ValueHeads, Shape.ValueDim), Builder.Type, StateStart.Kept),
         ];
     }
+
+    /// <summary>Tokens that a cache has room for.</summary>
+    protected int Capacity(int chunk)
+    {
+        // A window needs itself, the chunk that is written before it is read, and the sinks. Without positions it goes on beyond the context.
+        int window = Visibility.Sinks + Visibility.Window + chunk - 1;
+        return Visibility.Window == 0 ? Model.Context : Model.Position == PositionKind.None ? window : Math.Min(Model.Context, window);
+    }
+
+    /// <summary>What scores get besides products.</summary>
+    protected virtual ScoreTerms Terms(ForwardContext context, Tensor x) => new(default, _sinks is null ? default : context.Tape.Use(_sinks));
 
     protected virtual Tensor OnQueries(Tape tape, Tensor x, Tensor q) => q;
 
@@ -125,7 +139,7 @@ public class AttentionMixer : Mixer
         {
             return Tap.IsEdited(tape, "hook_pattern")
                 ? throw new ArgumentException($"tap {tape.Path}.hook_pattern: cannot be edited while decoding with a cache")
-                : Cached(context, input, (cache.Use(tape, _layer, "keys"), cache.Use(tape, _layer, "values")));
+                : Cached(context, input, new AttentionCache(cache.Use(tape, _layer, "keys"), cache.Use(tape, _layer, "values")));
         }
 
         Tensor edited = Tap.At(tape, "hook_pattern", () => Pattern(context, input), rows => PatternRows(context, input, rows));
@@ -133,20 +147,20 @@ public class AttentionMixer : Mixer
     }
 
     /// <summary>Attends over a cache [B, capacity, G, ..] after adding keys and values to it.</summary>
-    protected virtual Tensor Cached(ForwardContext context, AttentionInput input, (Tensor Keys, Tensor Values) cache) =>
-        CachedAttentionOp.Record(context.Tape, input.Q, input.K, input.V, cache, context.Positions, context.Counts, Scale, Visibility);
+    protected virtual Tensor Cached(ForwardContext context, AttentionInput input, AttentionCache cache) =>
+        CachedAttentionOp.Record(context.Tape, input.Q, input.K, input.V, cache, context.Positions, context.Counts, Scale, Visibility, terms: input.Terms);
 
     /// <summary>The weights [B, H, T, T].</summary>
     protected virtual Tensor Pattern(ForwardContext context, AttentionInput input) =>
-        AttentionOp.Pattern(context.Tape, input.Q, input.K, Scale, Seen(context));
+        AttentionOp.Pattern(context.Tape, input.Q, input.K, Scale, Seen(context), terms: input.Terms);
 
     /// <summary>The weights [R, H, T] of the queries of some tokens Int32 [R], b · T + t: rows of <see cref="Pattern"/> without the rest of it.</summary>
     protected virtual Tensor PatternRows(ForwardContext context, AttentionInput input, Tensor rows) =>
-        PatternRowsOp.Record(context.Tape, input.Q, input.K, rows, Scale, Seen(context));
+        PatternRowsOp.Record(context.Tape, input.Q, input.K, rows, Scale, Seen(context), terms: input.Terms);
 
     /// <summary>Attends over the batch itself.</summary>
     protected virtual Tensor Fused(ForwardContext context, AttentionInput input) =>
-        AttentionOp.Record(context.Tape, input.Q, input.K, input.V, Scale, Seen(context));
+        AttentionOp.Record(context.Tape, input.Q, input.K, input.V, Scale, Seen(context), input.Terms);
 
     /// <summary>What a query of the batch sees.</summary>
     protected Visibility Seen(ForwardContext context) => Visibility with { Documents = context.Documents };
@@ -158,5 +172,6 @@ public class AttentionMixer : Mixer
 /// <param name="X">The normed stream [B, T, C].</param>
 /// <param name="Q">Queries [B, T, H, D], turned by their positions.</param>
 /// <param name="K">Keys [B, T, G, D], turned by theirs.</param>
-/// <param name="V">Values [B, T, G, DV].</param>
-public readonly record struct AttentionInput(Tensor X, Tensor Q, Tensor K, Tensor V);
+/// <param name="V">Values [B, T, GV, DV].</param>
+/// <param name="Terms">What scores get besides products.</param>
+public readonly record struct AttentionInput(Tensor X, Tensor Q, Tensor K, Tensor V, ScoreTerms Terms);

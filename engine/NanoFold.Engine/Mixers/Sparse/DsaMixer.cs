@@ -50,7 +50,7 @@ internal sealed class DsaMixer : KeyListMixer
         bool isDense = tape.IsTraining && tape.Step < _config.DenseSteps;
         if (_query is null)
         {
-            return isDense ? default : context.Shared(_config);
+            return isDense ? default : context.SharedBy(_config);
         }
 
         // With a place for what it learns: gradients end here.

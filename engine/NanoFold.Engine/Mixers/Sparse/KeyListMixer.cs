@@ -32,7 +32,7 @@ internal abstract class KeyListMixer(ModuleBuilder builder, HeadShape shape) : A
                 throw new ArgumentException($"tap {tape.Path}.hook_pattern: cannot be edited while decoding with a cache");
             }
 
-            return Cached(context, input, (cache.Use(tape, _layer, "keys"), cache.Use(tape, _layer, "values")));
+            return Cached(context, input, new AttentionCache(cache.Use(tape, _layer, "keys"), cache.Use(tape, _layer, "values")));
         }
 
         KeyList kept = Keep(context, input);
@@ -43,7 +43,7 @@ internal abstract class KeyListMixer(ModuleBuilder builder, HeadShape shape) : A
         return edited.IsNone ? Fused(context, input, kept) : AttentionOp.Weigh(tape, edited, input.V);
     }
 
-    protected override Tensor Cached(ForwardContext context, AttentionInput input, (Tensor Keys, Tensor Values) cache)
+    protected override Tensor Cached(ForwardContext context, AttentionInput input, AttentionCache cache)
     {
         Tape tape = context.Tape;
         Tensor keys = CacheAppendOp.Record(tape, input.K, cache.Keys, context.Positions, context.Counts);

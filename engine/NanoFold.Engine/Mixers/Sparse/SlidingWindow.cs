@@ -17,6 +17,9 @@ public sealed record SlidingWindowConfig : AttentionFamilyConfig
     [Bounds(0, int.MaxValue)]
     public int Sinks { get; init; } = 4;
 
+    /// <summary>As of attention: a learned score for each head joins the softmax of every row and has no value (gpt-oss).</summary>
+    public bool SinkLogits { get; init; }
+
     /// <inheritdoc/>
     protected override bool SeesAll => false;
 
@@ -52,10 +55,10 @@ public sealed record SlidingWindowConfig : AttentionFamilyConfig
 
     /// <inheritdoc/>
     public override Mixer Build(ModuleBuilder builder) =>
-        new SlidingWindow(builder, ShapeFor(builder.Model), Visibility.Causal with { Window = WindowFor(builder.Model), Sinks = Sinks });
+        new SlidingWindow(builder, ShapeFor(builder.Model), Visibility.Causal with { Window = WindowFor(builder.Model), Sinks = Sinks }, SinkLogits);
 }
 
-internal sealed class SlidingWindow(ModuleBuilder builder, HeadShape shape, Visibility visibility) : AttentionMixer(builder, shape)
+internal sealed class SlidingWindow(ModuleBuilder builder, HeadShape shape, Visibility visibility, bool sinkLogits) : AttentionMixer(builder, shape, sinkLogits)
 {
     protected override Visibility Visibility { get; } = visibility;
 }

@@ -25,9 +25,11 @@ internal static class AttentionCases
             new(1, 19, 2, 1, 4) { HasBlocks = true }, new(2, 9, 1, 1, 4) { HasBlocks = true, Kind = VisibleKind.Full, Documents = s_documents },
             new(1, 19, 2, 1, 4) { HasBlocks = true, Kind = VisibleKind.Prefix, Prefixes = [11], Window = 6, Sinks = 2 },
             new(1, 11, 2, 1, 8) { ValueDim = 12 }, new(1, 6, 1, 1, 192) { ValueDim = 128 }, new(1, 6, 1, 1, 96) { ValueDim = 256, Window = 3 },
+            new(2, 9, 4, 2, 4) { HasDecay = true }, new(1, 19, 2, 2, 4) { HasSinkLogits = true, ValueDim = 6 }, new(2, 9, 4, 4, 4) { ValueHeads = 2, ValueDim = 8 },
+            new(2, 9, 4, 2, 4) { HasDecay = true, HasSinkLogits = true, ValueHeads = 1, Documents = s_documents, Window = 5 },
         })
         {
-            yield return s.Case($"attention {s}", (tape, x, seen) => AttentionOp.Record(tape, x[0], x[1], x[2], s.Scale, seen));
+            yield return s.Case($"attention {s}", (tape, x, seen, terms) => AttentionOp.Record(tape, x[0], x[1], x[2], s.Scale, seen, terms));
         }
     }
 
@@ -41,7 +43,7 @@ internal static class AttentionCases
             new(1, 9, 1, 1, 8) { Keep = 3, ValueDim = 12 },
         })
         {
-            yield return s.Case($"top-k-attention {s}", (tape, x, seen) => KeyListAttentionOp.OfLargest(tape, x[0], x[1], x[2], s.Scale, new KeyBudget(s.Keep), seen));
+            yield return s.Case($"top-k-attention {s}", (tape, x, seen, _) => KeyListAttentionOp.OfLargest(tape, x[0], x[1], x[2], s.Scale, new KeyBudget(s.Keep), seen));
         }
     }
 
@@ -52,6 +54,7 @@ internal static class AttentionCases
             new(1, 1, 1, 1, 2), new(2, 9, 4, 2, 6), new(2, 21, 2, 1, 4) { Window = 5, Sinks = 2 }, new(1, 17, 2, 2, 4) { Keep = 3 },
             new(2, 9, 2, 2, 4) { Documents = s_documents }, new(2, 9, 2, 1, 4) { Documents = s_documents, Kind = VisibleKind.Full },
             new(2, 9, 2, 1, 4) { Kind = VisibleKind.Prefix, Prefixes = [6, 1] },
+            new(2, 9, 2, 1, 4) { HasDecay = true, HasSinkLogits = true },
         })
         {
             yield return s.PatternRows($"pattern-rows {s}", [.. Enumerable.Range(0, Math.Min(5, s.Batch * s.Time)).Select(i => i * 7 % (s.Batch * s.Time))]);
@@ -63,7 +66,7 @@ internal static class AttentionCases
         foreach ((string part, int keyHeads, int window) in new[] { ("causal", s.Heads, 0), ("grouped", s.Heads / 2, 0), ("window", s.Heads, s.Time / 4) })
         {
             var shape = new Shape(s.Batch, s.Time, s.Heads, keyHeads, s.HeadDim) { Window = window };
-            yield return shape.Case($"attention {s.Name} {part} {shape}", (tape, x, seen) => AttentionOp.Record(tape, x[0], x[1], x[2], shape.Scale, seen));
+            yield return shape.Case($"attention {s.Name} {part} {shape}", (tape, x, seen, _) => AttentionOp.Record(tape, x[0], x[1], x[2], shape.Scale, seen));
         }
     }
 
@@ -71,7 +74,7 @@ internal static class AttentionCases
     {
         // Queries and keys of a coarse grid and a power of two, so that scores are exact: rounding must not choose among keys that are nearly equal.
         var shape = new Shape(s.Batch, s.Time, s.Heads, s.Heads, s.HeadDim) { Keep = s.Time / 8, Scale = 0.125, Step = 0.125 };
-        yield return shape.Case($"top-k-attention {s.Name} {shape}", (tape, x, seen) => KeyListAttentionOp.OfLargest(tape, x[0], x[1], x[2], shape.Scale, new KeyBudget(shape.Keep), seen));
+        yield return shape.Case($"top-k-attention {s.Name} {shape}", (tape, x, seen, _) => KeyListAttentionOp.OfLargest(tape, x[0], x[1], x[2], shape.Scale, new KeyBudget(shape.Keep), seen));
     }
 
     public static IEnumerable<OpCase> PatternRowsAt(BlockShape s)
@@ -84,6 +87,12 @@ internal static class AttentionCases
     private sealed record Shape(int Batch, int Time, int Heads, int KeyHeads, int HeadDim)
     {
         public int ValueDim { get; init; } = HeadDim;
+
+        public int ValueHeads { get; init; } = KeyHeads;
+
+        public bool HasDecay { get; init; }
+
+        public bool HasSinkLogits { get; init; }
 
         public VisibleKind Kind { get; init; } = VisibleKind.Causal;
 
@@ -105,29 +114,31 @@ internal static class AttentionCases
 
         private int BlockRows => (Time + QuerySize - 1) / QuerySize;
 
-        public OpCase Case(string name, Func<Tape, Tensor[], Visibility, Tensor> record)
-            => Case(name, OpInput.Real(Batch, Time, KeyHeads, ValueDim), record, Reference);
+        public OpCase Case(string name, Func<Tape, Tensor[], Visibility, ScoreTerms, Tensor> record)
+            => Case(name, OpInput.Real(Batch, Time, ValueHeads, ValueDim), record, Reference);
 
         /// <summary>Rows b · T + t of the pattern.</summary>
         public OpCase PatternRows(string name, int[] rows)
         {
             var numbers = new OpInput([rows.Length]) { IsInteger = true, Values = [.. rows.Select(r => (double)r)] };
-            OpCase whole = Case(name, numbers, (tape, x, seen) => PatternRowsOp.Record(
-                tape, x[0], x[1], x[2], Scale, seen, Keep > 0 ? SelectKeysOp.Record(tape, x[0], x[1], default, Scale, new KeyBudget(Keep), seen) : default), a =>
+            OpCase whole = Case(name, numbers, (tape, x, seen, terms) => PatternRowsOp.Record(
+                tape, x[0], x[1], x[2], Scale, seen, Keep > 0 ? SelectKeysOp.Record(tape, x[0], x[1], default, Scale, new KeyBudget(Keep), seen) : default, terms), a =>
             {
                 // The weight of a key is attention's result at an element where its value is 1 and that of the others 0.
                 double[] v = [.. Enumerable.Range(0, Batch * Time * KeyHeads * Time).Select(i => i / (KeyHeads * Time) % Time == i % Time ? 1.0 : 0)];
-                double[] pattern = (this with { ValueDim = Time }).Reference([a[0], a[1], v]);
+                double[] pattern = (this with { ValueDim = Time }).Reference([a[0], a[1], v, .. a[3..]]);
                 return [.. rows.SelectMany(r => pattern.AsSpan(r * Heads * Time, Heads * Time).ToArray())];
             });
             return whole with { CheckGradient = false };
         }
 
-        private OpCase Case(string name, OpInput third, Func<Tape, Tensor[], Visibility, Tensor> record, Func<double[][], double[]> reference)
+        private OpCase Case(string name, OpInput third, Func<Tape, Tensor[], Visibility, ScoreTerms, Tensor> record, Func<double[][], double[]> reference)
         {
             List<OpInput> inputs = [OpInput.Real(Batch, Time, Heads, HeadDim) with { Step = Step }, OpInput.Real(Batch, Time, KeyHeads, HeadDim) with { Step = Step }, third];
             int prefixes = Integers(Prefixes, Batch), documents = Integers(Documents, Batch, Time);
             int blocks = Integers(HasBlocks ? Lists() : null, Batch, Heads, BlockRows, Listed), counts = Integers(HasBlocks ? Counts() : null, Batch, Heads, BlockRows);
+            int decay = Add(HasDecay ? new OpInput([Batch, Time, Heads], -2, 3) : null);
+            int sinks = Add(HasSinkLogits ? OpInput.Weight(Heads) : null);
             return new OpCase(name, [.. inputs],
                 (tape, x) => record(tape, x, new Visibility
                 {
@@ -140,26 +151,29 @@ internal static class AttentionCases
                     BlockCounts = At(x, counts),
                     QuerySize = QuerySize,
                     KeySize = KeySize,
-                }),
+                }, new ScoreTerms(decay < 0 ? default : DecaySumsOp.Record(tape, x[decay]), At(x, sinks))),
                 reference)
             { Tolerance = 5e-6 };
 
-            int Integers(double[]? values, params int[] shape)
+            int Add(OpInput? input)
             {
-                if (values is not null)
+                if (input is not null)
                 {
-                    inputs.Add(new OpInput(shape) { IsInteger = true, Values = values });
+                    inputs.Add(input);
                 }
 
-                return values is null ? -1 : inputs.Count - 1;
+                return input is null ? -1 : inputs.Count - 1;
             }
+
+            int Integers(double[]? values, params int[] shape) => Add(values is null ? null : new OpInput(shape) { IsInteger = true, Values = values });
 
             static Tensor At(Tensor[] x, int index) => index < 0 ? default : x[index];
         }
 
         public override string ToString()
             => $"[{Batch}, {Time}, {Heads}/{KeyHeads}, {HeadDim}{(ValueDim == HeadDim ? "" : $"/{ValueDim}")}] {Kind}{Some(Window, "window")}{Some(Sinks, "sinks")}"
-                + $"{(Documents is null ? "" : " documents")}{(HasBlocks ? " blocks" : "")}{Some(Keep, "keep")}";
+                + $"{(Documents is null ? "" : " documents")}{(HasBlocks ? " blocks" : "")}{Some(Keep, "keep")}{Some(ValueHeads == KeyHeads ? 0 : ValueHeads, "value heads")}"
+                + $"{(HasDecay ? " decay" : "")}{(HasSinkLogits ? " sink logits" : "")}";
 
         private static string Some(int value, string name) => value > 0 ? $" {name} {value}" : "";
 
@@ -184,7 +198,8 @@ internal static class AttentionCases
         /// <summary>Naive attention, over the largest scores of a row only where <see cref="Keep"/> is above 0.</summary>
         private double[] Reference(double[][] a)
         {
-            int d = HeadDim, dv = ValueDim;
+            int d = HeadDim, dv = ValueDim, sinks = a.Length - 1;
+            double[] sums = HasDecay ? DecaySumsOp.Reference(a[sinks - (HasSinkLogits ? 1 : 0)], Batch, Time, Heads) : [];
             var y = new double[Batch * Time * Heads * dv];
             for (int row = 0; row < Batch * Time * Heads; row++)
             {
@@ -192,10 +207,11 @@ internal static class AttentionCases
                 var scores = new List<(double Score, int Key)>();
                 for (int j = 0; j < Time; j++)
                 {
-                    int key = (((b * Time) + j) * KeyHeads) + g;
+                    int key = (((b * Time) + j) * KeyHeads) + g, own = ((b * Heads) + h) * Time;
                     if (Sees(b, h, t, j))
                     {
-                        scores.Add((Enumerable.Range(0, d).Sum(i => a[0][(row * d) + i] * a[1][(key * d) + i]) * Scale, key));
+                        double score = Enumerable.Range(0, d).Sum(i => a[0][(row * d) + i] * a[1][(key * d) + i]) * Scale;
+                        scores.Add((score + (HasDecay ? sums[own + t] - sums[own + j] : 0), (((b * Time) + j) * ValueHeads) + (h / (Heads / ValueHeads))));
                     }
                 }
 
@@ -204,7 +220,7 @@ internal static class AttentionCases
                     scores = [.. scores.OrderByDescending(s => s.Score).ThenBy(s => s.Key).Take(Keep)];
                 }
 
-                double sum = scores.Sum(s => Math.Exp(s.Score));
+                double sum = scores.Sum(s => Math.Exp(s.Score)) + (HasSinkLogits ? Math.Exp(a[sinks][h]) : 0);
                 foreach ((double score, int key) in scores)
                 {
                     for (int i = 0; i < dv; i++)

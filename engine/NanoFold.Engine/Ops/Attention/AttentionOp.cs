@@ -6,44 +6,45 @@ using NanoFold.Kernels.Calls.Attention;
 namespace NanoFold.Engine.Ops;
 
 /// <summary>
-/// Attention y = softmax(scale · q kᵀ) v over the keys that are visible, with grouped heads. q [B, T, H, D], k [B, T, G, D], v [B, T, G, DV],
-/// y [B, T, H, DV]; where a query sees no key y is 0. The fused kernel never holds T × T values; where the backend lacks it, the op is composed of products and a softmax.
+/// Attention y = softmax(scale · q kᵀ + terms) v over the keys that are visible, with grouped heads. q [B, T, H, D], k [B, T, G, D], v [B, T, GV, DV],
+/// y [B, T, H, DV]; query head h reads key head h / (H / G) and value head h / (H / GV); where a query sees no key y is 0. The fused kernel never holds T × T values; where the backend lacks it, the op is composed of products and a softmax.
 /// </summary>
 public sealed class AttentionOp(IKernel<AttentionCall> kernel, IKernel<AttentionBackwardCall> backwardKernel, double scale, Visibility visibility) : Op
 {
-    private const int Q = 0, K = 1, V = 2, Seen = 3;
+    private const int Q = 0, K = 1, V = 2, Seen = 3, Decay = Seen + Visibility.InputCount, SinkLogits = Decay + 1;
 
     public override string Name => "attention";
 
-    public static Tensor Record(Tape tape, Tensor q, Tensor k, Tensor v, double scale, Visibility visibility)
+    public static Tensor Record(Tape tape, Tensor q, Tensor k, Tensor v, double scale, Visibility visibility, ScoreTerms terms = default)
     {
         CheckShapes("attention", q, k, v);
+        terms.Check("attention", q);
         if (tape.Backend.Find<AttentionCall>() is not { } kernel)
         {
-            return Weigh(tape, Pattern(tape, q, k, scale, visibility), v);
+            return Weigh(tape, Pattern(tape, q, k, scale, visibility, terms: terms), v);
         }
 
         Layout logSumExp = Layout.Of(q[0], q[2], q[1]);
         var op = new AttentionOp(kernel, tape.Backend.Require<AttentionBackwardCall>(), scale, visibility);
-        return tape.Record(op, [q, k, v, .. visibility.Inputs], [(Output(q, v), tape.Type), (logSumExp, tape.Type.Sum())])[0];
+        return tape.Record(op, [q, k, v, .. visibility.Inputs, terms.Decay, terms.SinkLogits], [(Output(q, v), tape.Type), (logSumExp, tape.Type.Sum())])[0];
     }
 
     /// <summary>The weights themselves, [B, H, T, T], over listed keys only where lists are given: for readers and composed paths.</summary>
-    public static Tensor Pattern(Tape tape, Tensor q, Tensor k, double scale, Visibility visibility, KeyList kept = default)
+    public static Tensor Pattern(Tape tape, Tensor q, Tensor k, double scale, Visibility visibility, KeyList kept = default, ScoreTerms terms = default)
     {
         Tensor queries = BroadcastOp.Contiguous(tape, q.Permute(0, 2, 1, 3));
         Tensor scores = MatMulOp.Record(tape, queries, PerQueryHead(tape, k, q[2]), transposeB: true);
-        Tensor pattern = SoftmaxOp.Record(tape, scores, scale, visibility);
+        Tensor pattern = terms.IsNone ? SoftmaxOp.Record(tape, scores, scale, visibility) : ScoreSoftmaxOp.Record(tape, scores, scale, visibility, terms);
         return kept.IsNone ? pattern : KeepListedOp.Record(tape, pattern, kept);
     }
 
-    public override bool IsDifferentiable(int input) => input < Seen;
+    public override bool IsDifferentiable(int input) => input is < Seen or >= Decay;
 
     public override bool BackwardReadsOutput(int output) => true;
 
     public override void Forward(Backend backend, OpCall call) => kernel.Run(new AttentionCall(Args(call)));
 
-    public override void Backward(Backend backend, OpCall call) => backwardKernel.Run(new AttentionBackwardCall(Args(call), Gradients(call)));
+    public override void Backward(Backend backend, OpCall call) => backwardKernel.Run(new AttentionBackwardCall(Args(call), OwnGradients(call)));
 
     public override long BackwardScratchBytes(Node node)
     {
@@ -65,11 +66,11 @@ public sealed class AttentionOp(IKernel<AttentionCall> kernel, IKernel<Attention
 
     internal static void CheckShapes(string name, Tensor q, Tensor k, Tensor v)
     {
-        bool fits = q.Layout.Rank == 4 && k.Layout.Rank == 4 && v.Layout.Rank == 4 && k[0] == v[0] && k[1] == v[1] && k[2] == v[2]
+        bool fits = q.Layout.Rank == 4 && k.Layout.Rank == 4 && v.Layout.Rank == 4 && k[0] == v[0] && k[1] == v[1] && k[2] % v[2] == 0
             && q[0] == k[0] && q[1] == k[1] && q[3] == k[3] && q[2] % k[2] == 0;
         if (!fits)
         {
-            throw new ArgumentException($"{name}: q {q}, k {k}, v {v}; expected [B, T, H, D], [B, T, G, D] and [B, T, G, DV] with H a multiple of G");
+            throw new ArgumentException($"{name}: q {q}, k {k}, v {v}; expected [B, T, H, D], [B, T, G, D] and [B, T, GV, DV] with H a multiple of G and that of GV");
         }
     }
 
@@ -85,9 +86,20 @@ public sealed class AttentionOp(IKernel<AttentionCall> kernel, IKernel<Attention
         LogSumExp = call.Output(1),
         Scale = scale,
         Visible = visibility.At(call, Seen),
+        Decay = call.Input(Decay),
+        SinkLogits = call.Input(SinkLogits),
     };
 
-    /// <summary>pattern · v, [B, H, T, T] and [B, T, G, DV] to [B, T, H, DV].</summary>
+    private static AttentionGradients OwnGradients(OpCall call) => Gradients(call) with
+    {
+        DDecay = call.InputGradient(Decay),
+        AccumulateDecay = call.Accumulates(Decay),
+        DSinkLogits = call.InputGradient(SinkLogits),
+        AccumulateSinkLogits = call.Accumulates(SinkLogits),
+    };
+
+
+    /// <summary>pattern · v, [B, H, T, T] and [B, T, GV, DV] to [B, T, H, DV].</summary>
     internal static Tensor Weigh(Tape tape, Tensor pattern, Tensor v)
     {
         Tensor y = MatMulOp.Record(tape, pattern, PerQueryHead(tape, v, pattern[1]));

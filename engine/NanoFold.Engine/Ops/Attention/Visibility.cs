@@ -31,10 +31,10 @@ public readonly struct Visibility
     /// <summary>Document of each token, Int32 [B, T], or none.</summary>
     public Tensor Documents { get; init; }
 
-    /// <summary>Key blocks for each block of queries, ascending, Int32 [B, H, T / QuerySize, n] (rounded up), or none; see <see cref="BlockTable"/>.</summary>
+    /// <summary>Key blocks for each block of queries, ascending, Int32 [B, L, T / QuerySize, n] (rounded up), L dividing H, or none; see <see cref="BlockTable"/>.</summary>
     public Tensor Blocks { get; init; }
 
-    /// <summary>Length of each list of blocks, Int32 [B, H, T / QuerySize].</summary>
+    /// <summary>Length of each list of blocks, Int32 [B, L, T / QuerySize].</summary>
     public Tensor BlockCounts { get; init; }
 
     /// <summary>Queries of a block.</summary>

@@ -1,4 +1,5 @@
 using NanoFold.Kernels.Calls.Attention;
+using NanoFold.Kernels.Gpu.Attention.Selected;
 using NanoFold.Kernels.Gpu.Elements;
 
 namespace NanoFold.Kernels.Gpu.Attention.Cached;
@@ -41,7 +42,33 @@ internal sealed class GpuCachedAttention(GpuContext context) : IKernel<CachedAtt
                 Prefixes = context.View<int>(args.Visible.Prefixes),
             };
             Append<T>(cache, args.K, args.KeyCache);
-            Append<T>(cache, args.V, args.ValueCache);
+            View values = args.ValueCache;
+            if (args.V.IsNone)
+            {
+                // The first elements of keys.
+                values = args.KeyCache.With(args.KeyCache.Layout.Slice(3, 0, shape.ValueDepth, out long offset), offset);
+            }
+            else
+            {
+                Append<T>(cache, args.V, args.ValueCache);
+            }
+
+            if (!args.Visible.Blocks.IsNone)
+            {
+                AttentionArgs listed = new() { Q = args.Q, K = args.KeyCache, V = args.ValueCache, Y = args.Y, LogSumExp = default, Scale = args.Scale, Visible = args.Visible };
+                new SelectedForwardBody(context, listed, SelectedView.Of(context, shape, args)).Run<T>();
+                return;
+            }
+
+            DecayView decay = DecayView.Of(context, args.Decay), cachedDecay = DecayView.Of(context, args.DecayCache);
+            if (decay.Has != 0)
+            {
+                int count = checked((int)args.Decay.Count);
+                context.Launch(
+                    new CachedDecayWork { New = decay, Slots = cachedDecay, Cache = cache, Heads = shape.Heads, Count = count },
+                    (count + context.GroupSize - 1) / context.GroupSize, context.GroupSize);
+            }
+
             int rows = checked(shape.Batch * shape.Time * shape.Heads), keep = Math.Min(args.TopK, shape.Capacity);
             int groups = Math.Min(rows, context.IsSimulator ? 1 : MostGroups);
             long floats = (long)groups * (shape.Capacity + keep), picked = (long)groups * keep;
@@ -50,14 +77,18 @@ internal sealed class GpuCachedAttention(GpuContext context) : IKernel<CachedAtt
             {
                 Q = HeadView<T>.Of(context, args.Q),
                 Keys = HeadView<T>.Of(context, args.KeyCache),
-                Values = HeadView<T>.Of(context, args.ValueCache),
+                Values = HeadView<T>.Of(context, values),
                 Y = HeadView<T>.Of(context, args.Y),
                 Cache = cache,
+                Decay = decay,
+                CachedDecay = cachedDecay,
+                Sinks = SinkView<T>.Of(context, args.SinkLogits),
                 Scratch = scratch.SubView(0, floats * sizeof(float)).Cast<float>(),
                 Picked = scratch.SubView(keep > 0 ? floats * sizeof(float) : 0, Math.Max(picked, 1) * sizeof(int)).Cast<int>(),
                 Scale = (float)args.Scale,
                 Heads = shape.Heads,
                 GroupHeads = shape.Heads / shape.KeyHeads,
+                ValueGroup = shape.Heads / shape.ValueHeads,
                 Keep = keep,
                 Rows = rows,
             };
@@ -72,10 +103,10 @@ internal sealed class GpuCachedAttention(GpuContext context) : IKernel<CachedAtt
                 X = HeadView<T>.Of(context, x),
                 Slots = HeadView<T>.Of(context, slots),
                 Cache = cache,
-                KeyHeads = shape.KeyHeads,
+                Heads = x.Layout[2],
             };
             int fours = (x.Layout[3] + 3) / 4, threads = Math.Min(context.GroupSize, 32);
-            context.Launch(work, shape.Batch * shape.Time * shape.KeyHeads, (fours + threads - 1) / threads, 1, threads);
+            context.Launch(work, shape.Batch * shape.Time * x.Layout[2], (fours + threads - 1) / threads, 1, threads);
         }
     }
 }

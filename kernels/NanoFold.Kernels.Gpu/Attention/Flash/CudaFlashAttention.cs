@@ -11,7 +11,7 @@ namespace NanoFold.Kernels.Gpu.Attention.Flash;
 /// <summary>
 /// Attention of 16-bit types on tensor cores (CUDA, compute capability 8.0 and above), sums in single precision; what it does not fit goes to the portable
 /// kernel. Full, causal and prefix attention, windows, sinks and documents are its own, each block going through what it sees of them; block tables,
-/// values of another width than keys and head dimensions above 128 are the portable kernel's. Backward one kernel computes dk and dv, another dq, each its own scores again: no sums across blocks, so the same bits each time.
+/// decays, sink logits, values of another width or with other heads than keys, and head dimensions above 128 are the portable kernel's. Backward one kernel computes dk and dv, another dq, each its own scores again: no sums across blocks, so the same bits each time.
 /// </summary>
 internal sealed class CudaFlashAttention(GpuContext context, GpuFusedAttention portable) :
     IKernel<AttentionCall>, IKernel<AttentionBackwardCall>, IFlashDevice, IDisposable

@@ -12,7 +12,7 @@ internal static class FlashRun
     /// </summary>
     public static bool Fits<TDevice>(TDevice device, in AttentionShape shape, in AttentionArgs args)
         where TDevice : IFlashDevice
-        => shape.Type.Is16Bit() && shape.Depth == shape.ValueDepth && shape.Depth % 8 == 0 && shape.Depth <= FlashSpec.MostDepth && args.Scale > 0
+        => shape.Type.Is16Bit() && shape.IsPlain && shape.Depth == shape.ValueDepth && shape.Depth % 8 == 0 && shape.Depth <= FlashSpec.MostDepth && args.Scale > 0
             && !shape.HasBlocks && (long)shape.Batch * shape.Keys < int.MaxValue / DocumentReach.Numbers && (long)shape.Batch * shape.Heads * DeltaRows.Length(shape.Time) < int.MaxValue
             && IsAligned(device, args.Q) && IsAligned(device, args.K) && IsAligned(device, args.V) && IsAligned(device, args.Y);
 

@@ -17,8 +17,10 @@ internal struct ForwardWork<T> : IGpuWork<ForwardWork<T>>
     public HeadView<T> Q, K, V, Y;
     public ArrayView<float> LogSumExp;
     public VisibleView Seen;
+    public DecayView Decay;
+    public SinkView<T> Sinks;
     public float Scale;
-    public int Heads, GroupHeads;
+    public int Heads, GroupHeads, ValueGroup;
 
     public static void Run(ForwardWork<T> w)
     {
@@ -26,7 +28,7 @@ internal struct ForwardWork<T> : IGpuWork<ForwardWork<T>>
         ArrayView<Vector4<float>> b = SharedMemory.Allocate<Vector4<float>>(TileGroup.Columns * TileGroup.Stride);
         ArrayView<float> weights = SharedMemory.Allocate<float>(TileGroup.MostRows * TileGroup.WeightStride * 4);
         ArrayView<float> shared = SharedMemory.Allocate<float>(TileGroup.MostRows * TileGroup.Across);
-        int batch = Grid.IdxX / w.Heads, head = Grid.IdxX % w.Heads, keyHead = head / w.GroupHeads;
+        int batch = Grid.IdxX / w.Heads, head = Grid.IdxX % w.Heads, keyHead = head / w.GroupHeads, valueHead = head / w.ValueGroup;
         int rows = Group.DimX / TileGroup.Across * 4;
         int first = w.Seen.Blocks.FirstQuery(Grid.DimY - 1 - Grid.IdxY, rows), column = Grid.IdxZ * TileGroup.Chunk;
         int limit = IntrinsicMath.Min((first / w.Seen.Blocks.QuerySize + 1) * w.Seen.Blocks.QuerySize, w.Seen.Time);
@@ -40,7 +42,8 @@ internal struct ForwardWork<T> : IGpuWork<ForwardWork<T>>
         seen.QueryLimit = limit;
         KeyWalk keys = KeyWalk.Of(seen, batch, Grid.IdxX, first, IntrinsicMath.Min(first + rows, limit) - 1);
         Block left = default, right = default;
-        Vector4<float> maximum = new() { A = Lowest, B = Lowest, C = Lowest, D = Lowest }, sum = default;
+        float sink = w.Sinks.Of(head, Lowest), joined = w.Sinks.Has != 0 && Group.IdxX % TileGroup.Across == 0 ? 1f : 0f;
+        Vector4<float> maximum = new() { A = sink, B = sink, C = sink, D = sink }, sum = new() { A = joined, B = joined, C = joined, D = joined };
         while (keys.Next(seen, batch))
         {
             int key = keys.Key;
@@ -57,10 +60,10 @@ internal struct ForwardWork<T> : IGpuWork<ForwardWork<T>>
 
             // Every thread's part of its rows' maxima, then the whole of them.
             int at = Group.IdxX / TileGroup.Across * 4 * TileGroup.Across, place = at + Group.IdxX % TileGroup.Across;
-            s.A = Masked(seen, w.Scale, s.A, batch, own, key);
-            s.B = Masked(seen, w.Scale, s.B, batch, own + 1, key);
-            s.C = Masked(seen, w.Scale, s.C, batch, own + 2, key);
-            s.D = Masked(seen, w.Scale, s.D, batch, own + 3, key);
+            s.A = Masked(w, seen, s.A, batch, own, key);
+            s.B = Masked(w, seen, s.B, batch, own + 1, key);
+            s.C = Masked(w, seen, s.C, batch, own + 2, key);
+            s.D = Masked(w, seen, s.D, batch, own + 3, key);
             shared[place] = Largest(s.A);
             shared[place + TileGroup.Across] = Largest(s.B);
             shared[place + 2 * TileGroup.Across] = Largest(s.C);
@@ -74,7 +77,7 @@ internal struct ForwardWork<T> : IGpuWork<ForwardWork<T>>
             left.ScaleRows(factor);
             right.ScaleRows(factor);
             TileGroup.Store(weights, s);
-            TileGroup.Load(b, w.V, batch, keyHead, key, TileGroup.Columns, keys.Limit, column);
+            TileGroup.Load(b, w.V, batch, valueHead, key, TileGroup.Columns, keys.Limit, column);
             Group.Barrier();
             TileGroup.AddOutput(ref left, ref right, weights, b);
         }
@@ -87,17 +90,20 @@ internal struct ForwardWork<T> : IGpuWork<ForwardWork<T>>
         TileGroup.Write(w.Y, batch, head, first, limit, column, left, right, scale, 0);
     }
 
-    private static Vector4<float> Masked(in VisibleView seen, float scale, in Vector4<float> s, int batch, int query, int key)
+    private static Vector4<float> Masked(in ForwardWork<T> w, in VisibleView seen, in Vector4<float> s, int batch, int query, int key)
     {
         key += Group.IdxX % TileGroup.Across;
+        float own = w.Decay.At(Grid.IdxX, query + seen.Shift);
         return new()
         {
-            A = seen.Sees(batch, query, key) ? s.A * scale : float.NegativeInfinity,
-            B = seen.Sees(batch, query, key + 8) ? s.B * scale : float.NegativeInfinity,
-            C = seen.Sees(batch, query, key + 16) ? s.C * scale : float.NegativeInfinity,
-            D = seen.Sees(batch, query, key + 24) ? s.D * scale : float.NegativeInfinity,
+            A = seen.Sees(batch, query, key) ? Score(w, s.A, own, key) : float.NegativeInfinity,
+            B = seen.Sees(batch, query, key + 8) ? Score(w, s.B, own, key + 8) : float.NegativeInfinity,
+            C = seen.Sees(batch, query, key + 16) ? Score(w, s.C, own, key + 16) : float.NegativeInfinity,
+            D = seen.Sees(batch, query, key + 24) ? Score(w, s.D, own, key + 24) : float.NegativeInfinity,
         };
     }
+
+    private static float Score(in ForwardWork<T> w, float product, float own, int key) => product * w.Scale + (own - w.Decay.At(Grid.IdxX, key));
 
     private static float Largest(in Vector4<float> s) => Larger(Larger(s.A, s.B), Larger(s.C, s.D));
 

@@ -1,5 +1,6 @@
 using ILGPU;
 using NanoFold.Kernels.Calls.Attention;
+using NanoFold.Kernels.Gpu.Attention.Selected;
 using NanoFold.Kernels.Gpu.Elements;
 
 namespace NanoFold.Kernels.Gpu.Attention.Full;
@@ -12,11 +13,19 @@ namespace NanoFold.Kernels.Gpu.Attention.Full;
 /// </summary>
 internal sealed class GpuFusedAttention(GpuContext context) : IKernel<AttentionCall>, IKernel<AttentionBackwardCall>
 {
+    private const int FewQueries = 16;
+
     /// <exception cref="ArgumentException">A shape, stride or type does not fit the others.</exception>
     public void Run(in AttentionCall call)
     {
         AttentionArgs args = call.Args;
         var shape = new AttentionShape(AttentionCall.Name, args);
+        if (HasListsOfFewQueries(shape, args))
+        {
+            ByElement.Run(AttentionCall.Name, args.Q, new SelectedForwardBody(context, args, SelectedView.Of(context, shape, args.Visible)));
+            return;
+        }
+
         ByElement.Run(AttentionCall.Name, args.Q, new ForwardBody(context, shape, args));
     }
 
@@ -27,10 +36,21 @@ internal sealed class GpuFusedAttention(GpuContext context) : IKernel<AttentionC
         AttentionGradients gradients = call.Gradients;
         var shape = new AttentionShape(AttentionBackwardCall.Name, args);
         shape.Check(AttentionBackwardCall.Name, gradients);
+        if (HasListsOfFewQueries(shape, args))
+        {
+            var selected = new SelectedBackwardBody(context, AttentionBackwardCall.Name, shape, args, gradients, SelectedView.Of(context, shape, args.Visible));
+            ByElement.Run(AttentionBackwardCall.Name, args.Q, selected);
+            return;
+        }
+
         ByElement.Run(AttentionBackwardCall.Name, args.Q, new BackwardBody(context, shape, args, gradients));
     }
 
     public long ScratchBytes(in AttentionBackwardCall shape) => DeltaRows.Bytes(shape.Args);
+
+    /// <summary>Whether queries beside each other have lists of their own, so that tiles would be all but empty.</summary>
+    private static bool HasListsOfFewQueries(in AttentionShape shape, in AttentionArgs args)
+        => shape is { IsPlain: true, HasBlocks: true, HasPrefixes: false, Rule: { Prefix: 0, Window: VisibleRule.Far } } && args.Visible.Blocks.QuerySize < FewQueries;
 
     private static int Chunks(int depth) => (depth + TileGroup.Chunk - 1) / TileGroup.Chunk;
 
@@ -51,9 +71,12 @@ internal sealed class GpuFusedAttention(GpuContext context) : IKernel<AttentionC
                 Y = HeadView<T>.Of(context, args.Y),
                 LogSumExp = context.View<float>(args.LogSumExp),
                 Seen = VisibleView.Of(context, shape, args.Visible, Reach(context, shape)),
+                Decay = DecayView.Of(context, args.Decay),
+                Sinks = SinkView<T>.Of(context, args.SinkLogits),
                 Scale = (float)args.Scale,
                 Heads = shape.Heads,
                 GroupHeads = shape.Group,
+                ValueGroup = shape.ValueGroup,
             };
             int threads = TileGroup.Threads(context);
             context.Launch(work, shape.Batch * shape.Heads, work.Seen.Blocks.QueryGroups(TileGroup.Rows(threads)), Chunks(shape.ValueDepth), threads);
@@ -71,24 +94,41 @@ internal sealed class GpuFusedAttention(GpuContext context) : IKernel<AttentionC
             var v = HeadView<T>.Of(context, args.V);
             var dy = HeadView<T>.Of(context, gradients.DY);
             int threads = TileGroup.Threads(context), size = TileGroup.Rows(threads);
-            if (!gradients.DK.IsNone || !gradients.DV.IsNone)
+            bool wantsDecay = !gradients.DDecay.IsNone, together = shape.ValueHeads == shape.KeyHeads;
+            var keys = new KeyGradientWork<T>
             {
-                var keys = new KeyGradientWork<T>
-                {
-                    Q = q,
-                    K = k,
-                    V = v,
-                    DY = dy,
-                    DK = HeadView<T>.Of(context, gradients.DK),
-                    DV = HeadView<T>.Of(context, gradients.DV),
-                    Rows = rows,
-                    KeyHeads = shape.KeyHeads,
-                    GroupHeads = shape.Group,
-                    AccumulateK = gradients.AccumulateK ? 1 : 0,
-                    AccumulateV = gradients.AccumulateV ? 1 : 0,
-                };
+                Q = q,
+                K = k,
+                V = v,
+                DY = dy,
+                DK = HeadView<T>.Of(context, gradients.DK),
+                DV = HeadView<T>.Of(context, together ? gradients.DV : default),
+                DDecay = context.View<float>(gradients.DDecay),
+                Rows = rows,
+                OwnHeads = shape.KeyHeads,
+                GroupHeads = shape.Group,
+                KeyGroup = shape.Group,
+                ValueGroup = shape.ValueGroup,
+                WantsDecay = wantsDecay ? 1 : 0,
+                AccumulateK = gradients.AccumulateK ? 1 : 0,
+                AccumulateV = gradients.AccumulateV ? 1 : 0,
+                AccumulateDecay = gradients.AccumulateDecay ? 1 : 0,
+            };
+            if (!gradients.DK.IsNone || (together && !gradients.DV.IsNone) || wantsDecay)
+            {
                 int chunks = Math.Max(Chunks(shape.Depth), Chunks(shape.ValueDepth));
                 context.Launch(keys, shape.Batch * shape.KeyHeads, rows.Seen.Blocks.KeyGroups(size), chunks, threads);
+            }
+
+            if (!together && !gradients.DV.IsNone)
+            {
+                // Values with heads of their own: once more, by these.
+                keys.DK = HeadView<T>.Of(context, default);
+                keys.DV = HeadView<T>.Of(context, gradients.DV);
+                keys.WantsDecay = 0;
+                keys.OwnHeads = shape.ValueHeads;
+                keys.GroupHeads = shape.ValueGroup;
+                context.Launch(keys, shape.Batch * shape.ValueHeads, rows.Seen.Blocks.KeyGroups(size), Chunks(shape.ValueDepth), threads);
             }
 
             if (!gradients.DQ.IsNone)
@@ -103,9 +143,31 @@ internal sealed class GpuFusedAttention(GpuContext context) : IKernel<AttentionC
                     Rows = rows,
                     Heads = shape.Heads,
                     GroupHeads = shape.Group,
+                    ValueGroup = shape.ValueGroup,
                     Accumulate = gradients.AccumulateQ ? 1 : 0,
                 };
                 context.Launch(queries, shape.Batch * shape.Heads, rows.Seen.Blocks.QueryGroups(size), Chunks(shape.Depth), threads);
+            }
+
+            if (!gradients.DSinkLogits.IsNone || (wantsDecay && shape.HasSinkLogits))
+            {
+                var sinks = new SinkGradientWork<T>
+                {
+                    Sinks = SinkView<T>.Of(context, args.SinkLogits),
+                    Bits = rows.Bits,
+                    Delta = rows.Delta,
+                    DSinks = context.View<float>(gradients.DSinkLogits),
+                    DDecay = context.View<float>(gradients.DDecay),
+                    Batch = shape.Batch,
+                    Time = shape.Time,
+                    Keys = shape.Keys,
+                    Heads = shape.Heads,
+                    RowLength = rows.RowLength,
+                    WantsSinks = gradients.DSinkLogits.IsNone ? 0 : 1,
+                    WantsDecay = wantsDecay ? 1 : 0,
+                    Accumulate = gradients.AccumulateSinkLogits ? 1 : 0,
+                };
+                context.Launch(sinks, shape.Heads, context.GroupSize);
             }
         }
     }

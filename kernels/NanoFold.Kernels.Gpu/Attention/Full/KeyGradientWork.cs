@@ -4,22 +4,31 @@ using NanoFold.Kernels.Gpu.Elements;
 namespace NanoFold.Kernels.Gpu.Attention.Full;
 
 /// <summary>
-/// dk and dv of a block of keys of one key head, over the queries of all its heads in order: dv = Σ pᵀ dy, dk = scale · Σ (p ⊙ (dy vᵀ − delta))ᵀ q.
-/// Scores are computed key by query. A group owns 64 columns. Grid: batch · key head, block of keys, chunk of columns.
+/// dk and dv of a block of keys of one head, of keys and values alike or of one of them, over the queries of all its heads in order: dv = Σ pᵀ dy,
+/// dk = scale · Σ (p ⊙ (dy vᵀ − delta))ᵀ q, and dc = −Σ p ⊙ (dy vᵀ − delta) where scores decay. Scores are computed key by query. A group owns 64 columns.
+/// Grid: batch · own head, block of keys, chunk of columns.
 /// </summary>
 internal struct KeyGradientWork<T> : IGpuWork<KeyGradientWork<T>>
     where T : unmanaged, IElement<T>
 {
     public HeadView<T> Q, K, V, DY, DK, DV;
+    public ArrayView<float> DDecay;
     public ScoreGradient Rows;
-    public int KeyHeads, GroupHeads, AccumulateK, AccumulateV;
+
+    /// <summary>Heads that gradients are of, and query heads that read each.</summary>
+    public int OwnHeads, GroupHeads;
+
+    /// <summary>Query heads that read a head of keys, and one of values.</summary>
+    public int KeyGroup, ValueGroup;
+
+    public int WantsDecay, AccumulateK, AccumulateV, AccumulateDecay;
 
     public static void Run(KeyGradientWork<T> w)
     {
         ArrayView<Vector4<float>> a = SharedMemory.Allocate<Vector4<float>>(TileGroup.MostRows * TileGroup.Stride);
         ArrayView<Vector4<float>> b = SharedMemory.Allocate<Vector4<float>>(TileGroup.Columns * TileGroup.Stride);
         ArrayView<float> weights = SharedMemory.Allocate<float>(TileGroup.MostRows * TileGroup.WeightStride * 4);
-        int batch = Grid.IdxX / w.KeyHeads, keyHead = Grid.IdxX % w.KeyHeads;
+        int batch = Grid.IdxX / w.OwnHeads, ownHead = Grid.IdxX % w.OwnHeads;
         int rows = Group.DimX / TileGroup.Across * 4;
         ScoreGradient scores = w.Rows;
         scores.Seen = w.Rows.Seen.InRow(batch);
@@ -35,7 +44,8 @@ internal struct KeyGradientWork<T> : IGpuWork<KeyGradientWork<T>>
         Block leftK = default, rightK = default, leftV = default, rightV = default;
         for (int i = 0; i < w.GroupHeads; i++)
         {
-            int head = keyHead * w.GroupHeads + i, pair = batch * (w.KeyHeads * w.GroupHeads) + head;
+            int head = ownHead * w.GroupHeads + i, pair = batch * (w.OwnHeads * w.GroupHeads) + head, keyHead = head / w.KeyGroup, valueHead = head / w.ValueGroup;
+            Vector4<float> sums = default;
             QueryWalk queries = QueryWalk.Of(scores.Seen, batch, pair, first, IntrinsicMath.Min(first + rows, limit) - 1);
             while (queries.Next(scores.Seen, batch))
             {
@@ -60,7 +70,7 @@ internal struct KeyGradientWork<T> : IGpuWork<KeyGradientWork<T>>
                 for (int chunk = 0; chunk < w.V.Depth; chunk += TileGroup.Chunk)
                 {
                     Group.Barrier();
-                    TileGroup.Load(a, w.V, batch, keyHead, first, rows, limit, chunk);
+                    TileGroup.Load(a, w.V, batch, valueHead, first, rows, limit, chunk);
                     TileGroup.Load(b, w.DY, batch, head, query, TileGroup.Columns, queries.Limit, chunk);
                     Group.Barrier();
                     TileGroup.AddScores(ref dp, a, b);
@@ -74,18 +84,52 @@ internal struct KeyGradientWork<T> : IGpuWork<KeyGradientWork<T>>
                 p.B = Gradients(scores, p.B, dp.B, pair, from);
                 p.C = Gradients(scores, p.C, dp.C, pair, from);
                 p.D = Gradients(scores, p.D, dp.D, pair, from);
+                sums.A += p.A.A + p.A.B + (p.A.C + p.A.D);
+                sums.B += p.B.A + p.B.B + (p.B.C + p.B.D);
+                sums.C += p.C.A + p.C.B + (p.C.C + p.C.D);
+                sums.D += p.D.A + p.D.B + (p.D.C + p.D.D);
                 Group.Barrier();
                 TileGroup.Store(weights, p);
                 TileGroup.Load(b, w.Q, batch, head, query, TileGroup.Columns, queries.Limit, column);
                 Group.Barrier();
                 TileGroup.AddOutput(ref leftK, ref rightK, weights, b);
             }
+
+            if (w.WantsDecay != 0 && column == 0)
+            {
+                WriteDecay(w, weights, sums, pair, own, limit);
+            }
         }
 
         Vector4<float> one = new() { A = 1, B = 1, C = 1, D = 1 };
         Vector4<float> scale = new() { A = w.Rows.Scale, B = w.Rows.Scale, C = w.Rows.Scale, D = w.Rows.Scale };
-        TileGroup.Write(w.DK, batch, keyHead, first, limit, column, leftK, rightK, scale, w.AccumulateK);
-        TileGroup.Write(w.DV, batch, keyHead, first, limit, column, leftV, rightV, one, w.AccumulateV);
+        TileGroup.Write(w.DK, batch, ownHead, first, limit, column, leftK, rightK, scale, w.AccumulateK);
+        TileGroup.Write(w.DV, batch, ownHead, first, limit, column, leftV, rightV, one, w.AccumulateV);
+    }
+
+    /// <summary>Adds up what the eight threads of a row of keys have, and writes its negative.</summary>
+    private static void WriteDecay(in KeyGradientWork<T> w, ArrayView<float> shared, in Vector4<float> sums, int pair, int own, int limit)
+    {
+        int row = Group.IdxX / TileGroup.Across * 4, lane = Group.IdxX % TileGroup.Across;
+        Group.Barrier();
+        shared[row * TileGroup.Across + lane] = sums.A;
+        shared[(row + 1) * TileGroup.Across + lane] = sums.B;
+        shared[(row + 2) * TileGroup.Across + lane] = sums.C;
+        shared[(row + 3) * TileGroup.Across + lane] = sums.D;
+        Group.Barrier();
+        if (lane < 4 && own + lane < limit)
+        {
+            float sum = 0;
+            for (int i = 0; i < TileGroup.Across; i++)
+            {
+                sum += shared[(row + lane) * TileGroup.Across + i];
+            }
+
+            long at = (long)pair * w.Rows.Seen.Keys + own + lane;
+            w.DDecay[at] = w.AccumulateDecay != 0 ? w.DDecay[at] - sum : -sum;
+        }
+
+        Group.Barrier();
     }
 
     private static Vector4<float> Weights(in ScoreGradient scores, in Vector4<float> s, int batch, int pair, int query, int key) => new()

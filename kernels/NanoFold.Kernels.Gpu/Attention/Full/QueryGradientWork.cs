@@ -11,14 +11,14 @@ internal struct QueryGradientWork<T> : IGpuWork<QueryGradientWork<T>>
 {
     public HeadView<T> Q, K, V, DY, DQ;
     public ScoreGradient Rows;
-    public int Heads, GroupHeads, Accumulate;
+    public int Heads, GroupHeads, ValueGroup, Accumulate;
 
     public static void Run(QueryGradientWork<T> w)
     {
         ArrayView<Vector4<float>> a = SharedMemory.Allocate<Vector4<float>>(TileGroup.MostRows * TileGroup.Stride);
         ArrayView<Vector4<float>> b = SharedMemory.Allocate<Vector4<float>>(TileGroup.Columns * TileGroup.Stride);
         ArrayView<float> weights = SharedMemory.Allocate<float>(TileGroup.MostRows * TileGroup.WeightStride * 4);
-        int pair = Grid.IdxX, batch = pair / w.Heads, head = pair % w.Heads, keyHead = head / w.GroupHeads;
+        int pair = Grid.IdxX, batch = pair / w.Heads, head = pair % w.Heads, keyHead = head / w.GroupHeads, valueHead = head / w.ValueGroup;
         int rows = Group.DimX / TileGroup.Across * 4;
         ScoreGradient scores = w.Rows;
         scores.Seen = w.Rows.Seen.InRow(batch);
@@ -51,7 +51,7 @@ internal struct QueryGradientWork<T> : IGpuWork<QueryGradientWork<T>>
             {
                 Group.Barrier();
                 TileGroup.Load(a, w.DY, batch, head, first, rows, limit, chunk);
-                TileGroup.Load(b, w.V, batch, keyHead, key, TileGroup.Columns, keys.Limit, chunk);
+                TileGroup.Load(b, w.V, batch, valueHead, key, TileGroup.Columns, keys.Limit, chunk);
                 Group.Barrier();
                 TileGroup.AddScores(ref dp, a, b);
             }

@@ -121,7 +121,7 @@ internal struct QueryWalk
             {
                 int first = _row * view.Blocks.QuerySize;
                 isDone = first >= _end;
-                bool isListed = !isDone && view.Blocks.Has((long)_pair * view.Blocks.Rows + _row, _block);
+                bool isListed = !isDone && view.Blocks.Has(view.Blocks.ListAt(_pair, _row), _block);
                 _next = first + IntrinsicMath.Max(_start - first, 0) / TileGroup.Columns * TileGroup.Columns;
                 Limit = isListed ? IntrinsicMath.Min(first + view.Blocks.QuerySize, _end) : 0;
                 _row++;

@@ -11,7 +11,7 @@ public readonly record struct AttentionArgs
     /// <summary>[B, S, G, D].</summary>
     public required View K { get; init; }
 
-    /// <summary>[B, S, G, DV].</summary>
+    /// <summary>[B, S, GV, DV]; GV, the heads of values, divides G, and query head h takes of value head h / (H / GV).</summary>
     public required View V { get; init; }
 
     /// <summary>[B, T, H, DV]; 0 where a query sees no key.</summary>
@@ -23,6 +23,15 @@ public readonly record struct AttentionArgs
     public required double Scale { get; init; }
 
     public required Visible Visible { get; init; }
+
+    /// <summary>
+    /// Running sums c of log decays, [B, H, S] of the type of sums, contiguous, or none: the score of the query at position t and the key at s is
+    /// scale · q · k + c_t − c_s (forgetting attention, arXiv 2503.02130).
+    /// </summary>
+    public View Decay { get; init; }
+
+    /// <summary>A score for each head that joins every row's softmax and has no value, [H] of q's type, contiguous, or none (gpt-oss).</summary>
+    public View SinkLogits { get; init; }
 
     /// <summary>Pairs of a query and a key that is visible, of all heads.</summary>
     internal double Pairs => VisiblePairs.Count(Visible, Q.Layout[0], Q.Layout[2], Q.Layout[1], K.Layout[1]);
@@ -39,6 +48,8 @@ public readonly record struct AttentionArgs
             Y = visitor.Visit("y", Y, result),
             LogSumExp = visitor.Visit("log-sum-exp", LogSumExp, result),
             Visible = Visible.Visit(ref visitor),
+            Decay = visitor.Visit("decay", Decay, Access.Read),
+            SinkLogits = visitor.Visit("sink logits", SinkLogits, Access.Read),
         };
 }
 
@@ -59,6 +70,16 @@ public readonly record struct AttentionGradients
 
     public bool AccumulateV { get; init; }
 
+    /// <summary>As <see cref="AttentionArgs.Decay"/>.</summary>
+    public View DDecay { get; init; }
+
+    public bool AccumulateDecay { get; init; }
+
+    /// <summary>As <see cref="AttentionArgs.SinkLogits"/>, of the type of sums.</summary>
+    public View DSinkLogits { get; init; }
+
+    public bool AccumulateSinkLogits { get; init; }
+
     /// <summary>Bytes as asked for, as a Float32 view; none where 0 bytes were asked for.</summary>
     public required View Scratch { get; init; }
 
@@ -74,13 +95,15 @@ public readonly record struct AttentionGradients
             DQ = visitor.Visit("dq", DQ, Operands.Result(AccumulateQ)),
             DK = visitor.Visit("dk", DK, Operands.Result(AccumulateK)),
             DV = visitor.Visit("dv", DV, Operands.Result(AccumulateV)),
+            DDecay = visitor.Visit("ddecay", DDecay, Operands.Result(AccumulateDecay)),
+            DSinkLogits = visitor.Visit("dsink logits", DSinkLogits, Operands.Result(AccumulateSinkLogits)),
             Scratch = visitor.Visit("scratch", Scratch, Access.Scratch),
         };
 }
 
 /// <summary>
 /// Attention that never holds T × T: y = softmax(scale · q kᵀ) v over the visible keys (FlashAttention's online softmax, arXiv 2205.14135).
-/// Query head h reads key/value head h / (H / G).
+/// Query head h reads key head h / (H / G).
 /// </summary>
 public readonly record struct AttentionCall(AttentionArgs Args) : IKernelCall<AttentionCall>
 {

@@ -47,11 +47,27 @@ internal static class AttentionChecks
         }
     }
 
+    /// <summary>As <see cref="Shape"/>, and contiguous.</summary>
+    public static void Dense(string op, string name, in View view, DType type, ReadOnlySpan<int> shape)
+    {
+        Shape(op, name, view, type, shape);
+        Contiguous(op, name, view);
+    }
+
     public static void Grouping(string op, int heads, int keyHeads)
     {
         if (heads % keyHeads != 0)
         {
             Checks.Throw(op, $"{heads} query heads are not a multiple of {keyHeads} key heads");
+        }
+    }
+
+    public static void Grouping(string op, int heads, int keyHeads, int valueHeads)
+    {
+        Grouping(op, heads, keyHeads);
+        if (keyHeads % valueHeads != 0)
+        {
+            Checks.Throw(op, $"{keyHeads} key heads are not a multiple of {valueHeads} value heads");
         }
     }
 

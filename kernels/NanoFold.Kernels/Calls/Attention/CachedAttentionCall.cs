@@ -17,7 +17,7 @@ public readonly record struct CachedAttentionCall : IKernelCall<CachedAttentionC
     /// <summary>[B, T, G, D].</summary>
     public required View K { get; init; }
 
-    /// <summary>[B, T, G, DV].</summary>
+    /// <summary>[B, T, GV, DV] with GV a divisor of G; or none: then values are the first DV elements of keys (latent attention).</summary>
     public required View V { get; init; }
 
     /// <summary>[B, T, H, DV]; rows after Counts[b] become 0.</summary>
@@ -26,7 +26,7 @@ public readonly record struct CachedAttentionCall : IKernelCall<CachedAttentionC
     /// <summary>[B, Capacity, G, D], contiguous.</summary>
     public required View KeyCache { get; init; }
 
-    /// <summary>[B, Capacity, G, DV], contiguous.</summary>
+    /// <summary>[B, Capacity, GV, DV], contiguous; none where <see cref="V"/> is.</summary>
     public required View ValueCache { get; init; }
 
     /// <summary>Position of each row's first new token, Int32 [B].</summary>
@@ -38,7 +38,8 @@ public readonly record struct CachedAttentionCall : IKernelCall<CachedAttentionC
     public required double Scale { get; init; }
 
     /// <summary>
-    /// What a token sees of the tokens up to the last new one of its row; no documents and no blocks. A ring must hold the window and T − 1
+    /// What a token sees of the tokens up to the last new one of its row; no documents. Blocks have a list for each token; positions in a cache are those of
+    /// the row. A ring must hold the window and T − 1
     /// positions more, besides the sinks. Tokens of a prefix see each other where they come in one call.
     /// </summary>
     public required Visible Visible { get; init; }
@@ -46,10 +47,20 @@ public readonly record struct CachedAttentionCall : IKernelCall<CachedAttentionC
     /// <summary>Keys kept per row by score, 0 for all (top-k attention).</summary>
     public int TopK { get; init; }
 
+    /// <summary>Running sums of log decays of the new tokens, [B, H, T] of the type of sums, contiguous, or none; see <see cref="AttentionArgs.Decay"/>.</summary>
+    public View Decay { get; init; }
+
+    /// <summary>Those of the tokens before, [B, H, Capacity], contiguous; the new ones are added.</summary>
+    public View DecayCache { get; init; }
+
+    /// <summary>See <see cref="AttentionArgs.SinkLogits"/>.</summary>
+    public View SinkLogits { get; init; }
+
     /// <remarks>How full the cache is, is data: as if it were full. Of what is written to it only a few rows are new; a number for each row of q does not count.</remarks>
     public KernelCost Cost => new(
-        2.0 * (Q.Count + Y.Count) * KeyCache.Layout[1],
-        Operands.Bytes(this with { KeyCache = default, ValueCache = default, Positions = default, Counts = default }) + KernelCost.BytesOf(KeyCache) + KernelCost.BytesOf(ValueCache));
+        2.0 * (Q.Count + Y.Count) * (Visible.Blocks.IsNone ? KeyCache.Layout[1] : Math.Min(KeyCache.Layout[1], (long)Visible.Blocks.Most * Visible.Blocks.KeySize)),
+        Operands.Bytes(this with { KeyCache = default, ValueCache = default, DecayCache = default, Positions = default, Counts = default })
+            + KernelCost.BytesOf(KeyCache) + KernelCost.BytesOf(ValueCache) + KernelCost.BytesOf(DecayCache));
 
     public void Check() => _ = new CachedAttentionShape(Name, this);
 
@@ -66,5 +77,8 @@ public readonly record struct CachedAttentionCall : IKernelCall<CachedAttentionC
             Positions = visitor.Visit("positions", Positions, Access.Read),
             Counts = visitor.Visit("counts", Counts, Access.Read),
             Visible = Visible.Visit(ref visitor),
+            Decay = visitor.Visit("decay", Decay, Access.Read),
+            DecayCache = visitor.Visit("decay cache", DecayCache, Access.Update),
+            SinkLogits = visitor.Visit("sink logits", SinkLogits, Access.Read),
         };
 }

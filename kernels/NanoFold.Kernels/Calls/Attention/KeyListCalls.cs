@@ -32,10 +32,20 @@ public readonly record struct KeptKeys(View Lists, int KeySize, View Positions, 
         AttentionChecks.Shape(op, "kept", Lists, DType.Int32, [shape.Batch, Lists.Layout[1], shape.Time, Lists.Layout[3]]);
         AttentionChecks.Contiguous(op, "kept", Lists);
         AttentionChecks.Grouping(op, shape.Heads, Lists.Layout[1]);
+        if (!shape.IsPlain)
+        {
+            Checks.Throw(op, "decays, sink logits and values with heads of their own are not for listed keys");
+        }
+
         KeyListChecks.Visible(op, args.Visible, shape.Batch, shape.Heads, shape.Time, shape.Keys, Positions, Counts);
         if (KeySize < 1)
         {
             Checks.Throw(op, $"blocks of {KeySize} keys, expected at least 1");
+        }
+
+        if (!args.Decay.IsNone || !args.SinkLogits.IsNone)
+        {
+            Checks.Throw(op, "decay and sink logits are not for lists of keys");
         }
 
         return shape;

@@ -100,14 +100,15 @@ public readonly struct Visible
 
 /// <summary>
 /// Lists of key blocks: a query in block i = t / <see cref="QuerySize"/> of a head sees of the keys that it could see those in the first Counts[i]
-/// blocks of its list. Lists and counts may change from step to step on the device (block-sparse, budget-adaptive, mixture-of-block attention).
+/// blocks of its list. Heads may share lists: L divides H, and head h reads list h / (H / L); of lists that are the same for all rows and heads there
+/// need be only one. Lists and counts may change from step to step on the device (block-sparse, mixture of block attention, native sparse attention).
 /// </summary>
 public readonly struct BlockTable
 {
-    /// <summary>Blocks in ascending order, each once, Int32 [B, H, T / QuerySize, n] (rounded up), contiguous. What lies after the count is not read.</summary>
+    /// <summary>Blocks in ascending order, each once, Int32 [B, L, T / QuerySize, n] (rounded up) or [1, 1, ..], contiguous. What lies after the count is not read.</summary>
     public View Lists { get; init; }
 
-    /// <summary>Length of each list, at most n, Int32 [B, H, T / QuerySize], contiguous.</summary>
+    /// <summary>Length of each list, at most n, Int32 [B, L, T / QuerySize], contiguous.</summary>
     public View Counts { get; init; }
 
     /// <summary>Queries of a block.</summary>
@@ -121,6 +122,11 @@ public readonly struct BlockTable
     /// <summary>n.</summary>
     public int Most => Lists.Layout[-1];
 
+    /// <summary>How many pairs of a batch row and a head, numbered b · H + h, share a list.</summary>
+    /// <param name="pairs">B · H.</param>
+    /// <param name="queries">T.</param>
+    public int Share(int pairs, int queries) => IsNone ? 1 : (int)Math.Max(1, (long)pairs * ((queries + QuerySize - 1) / QuerySize) / Math.Max(1, Counts.Count));
+
     internal void Check(string op, int batch, int heads, int queries, int keys)
     {
         if (IsNone)
@@ -133,9 +139,11 @@ public readonly struct BlockTable
             Checks.Throw(op, $"blocks of {QuerySize} queries and {KeySize} keys, expected at least 1");
         }
 
-        long rows = (long)batch * heads * ((queries + QuerySize - 1L) / QuerySize);
-        Checks.Integers(op, "blocks", Lists, rows * (Lists.Layout.Rank == 0 ? 1 : Most));
-        Checks.Integers(op, "block counts", Counts, rows);
+        long each = (queries + QuerySize - 1L) / QuerySize, rows = each == 0 ? 0 : Counts.Count / each, perRow = batch == 0 ? 0 : rows / batch;
+        bool isShared = rows == 1 || (perRow > 0 && rows == perRow * batch && heads % perRow == 0);
+        long expected = (isShared ? rows : (long)batch * heads) * each;
+        Checks.Integers(op, "block counts", Counts, expected);
+        Checks.Integers(op, "blocks", Lists, expected * (Lists.Layout.Rank == 0 ? 1 : Most));
         if (keys < queries)
         {
             Checks.Throw(op, $"{keys} keys are fewer than {queries} queries, which blocks are listed for");

@@ -51,7 +51,7 @@ public static class VisiblePairs
             pairs += heads * seen;
             if (!visible.Blocks.IsNone)
             {
-                listed += InBlocks(row, visible.Blocks, b, heads, queries, keys);
+                listed += InBlocks(row, visible.Blocks, b, batch, heads, queries, keys);
             }
         }
 
@@ -89,7 +89,7 @@ public static class VisiblePairs
         return pairs;
     }
 
-    private static long InBlocks(in VisibleRule rule, in BlockTable blocks, int batch, int heads, int queries, int keys)
+    private static long InBlocks(in VisibleRule rule, in BlockTable blocks, int batch, int batches, int heads, int queries, int keys)
     {
         int rows = (queries + blocks.QuerySize - 1) / blocks.QuerySize, shift = keys - queries;
         if (!IsRead(blocks.Lists) || !IsRead(blocks.Counts))
@@ -98,12 +98,13 @@ public static class VisiblePairs
         }
 
         long pairs = 0;
-        for (int row = batch * heads * rows; row < (batch + 1) * heads * rows; row++)
+        int share = blocks.Share(batches * heads, queries);
+        for (int i = batch * heads * rows; i < (batch + 1) * heads * rows; i++)
         {
-            int first = row % rows * blocks.QuerySize, end = Math.Min(first + blocks.QuerySize, queries);
-            for (int i = 0; i < Math.Min(Number(blocks.Counts, row), blocks.Most); i++)
+            int row = (i / rows / share * rows) + (i % rows), first = row % rows * blocks.QuerySize, end = Math.Min(first + blocks.QuerySize, queries);
+            for (int entry = 0; entry < Math.Min(Number(blocks.Counts, row), blocks.Most); entry++)
             {
-                int key = Number(blocks.Lists, ((long)row * blocks.Most) + i) * blocks.KeySize, keyEnd = Math.Min(key + blocks.KeySize, keys);
+                int key = Number(blocks.Lists, ((long)row * blocks.Most) + entry) * blocks.KeySize, keyEnd = Math.Min(key + blocks.KeySize, keys);
                 for (int t = first + shift; t < end + shift; t++)
                 {
                     int sinks = rule.SinkEnd(t);

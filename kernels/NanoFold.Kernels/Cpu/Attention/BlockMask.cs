@@ -82,6 +82,49 @@ internal readonly unsafe struct BlockMask(int keys, int columns, int group, int 
         }
     }
 
+    /// <summary>Adds factor · (c of a column's query − c of a key) to all scores that are visible; c are running sums of log decays.</summary>
+    /// <param name="scores">[Keys, row].</param>
+    /// <param name="queries">c of the queries, [Group, queryRow].</param>
+    /// <param name="keySums">c of the keys, [Group, keyRow].</param>
+    public void AddDecay<V>(void* scores, nint row, void* queries, nint queryRow, void* keySums, nint keyRow, double factor)
+        where V : struct, ICpuLane<V>
+    {
+        if (group > 1)
+        {
+            AddGroupDecay<V>(scores, row, queries, queryRow, keySums, keyRow, factor);
+            return;
+        }
+
+        V scale = V.Constant(factor);
+        for (int c = 0; c < columns; c += V.Width)
+        {
+            int low = KeyLow(c), high = KeyHigh(Math.Min(c + V.Width, columns) - 1);
+            V query = c + V.Width <= columns ? V.Load(queries, c) : V.LoadPart(queries, c, columns - c);
+            for (int j = low; j < high; j++)
+            {
+                V.Store(scores, j * row + c, V.MultiplyAdd(scale, query - V.Splat(keySums, j), V.Load(scores, j * row + c)));
+            }
+        }
+    }
+
+    /// <summary>sums[j] −= Σ over the columns that see key j of values[j, column] (Group = 1).</summary>
+    /// <param name="values">[Keys, row], 0 where the column does not see the key.</param>
+    public void SubtractRowSums<V>(void* values, nint row, void* sums)
+        where V : struct, ICpuLane<V>
+    {
+        for (int j = 0; j < keys; j++)
+        {
+            V sum = default;
+            int high = ColumnHigh(j);
+            for (int c = ColumnLow(j) / V.Width * V.Width; c < high; c += V.Width)
+            {
+                sum += c + V.Width <= columns ? V.Load(values, j * row + c) : V.LoadPart(values, j * row + c, columns - c);
+            }
+
+            Element.Set<V>(sums, j, Element.Get<V>(sums, j) - V.Sum(sum));
+        }
+    }
+
     /// <summary>Writes −∞ where the documents of key and column differ (Group = 1).</summary>
     public void ApplyDocuments<V>(void* scores, nint row, int* keyDocuments, int* columnDocuments)
         where V : struct, ICpuLane<V>
@@ -118,6 +161,22 @@ internal readonly unsafe struct BlockMask(int keys, int columns, int group, int 
                 Tiles.Down<V>(
                     Element.At<V>(source, low * rowStride), rowStride, rows, depth,
                     Element.At<V>(transposed, (nint)c * depth), width, Element.At<V>(scores, low * scoreRow + c), scoreRow);
+            }
+        }
+    }
+
+    // Every column of a group has a head, and so sums, of its own.
+    private void AddGroupDecay<V>(void* scores, nint row, void* queries, nint queryRow, void* keySums, nint keyRow, double factor)
+        where V : struct, ICpuLane<V>
+    {
+        for (int c = 0; c < columns; c++)
+        {
+            double query = Element.Get<V>(queries, (c % group * queryRow) + (c / group));
+            void* own = Element.At<V>(keySums, c % group * keyRow);
+            int high = KeyHigh(c);
+            for (nint j = KeyLow(c), i = (j * row) + c; j < high; j++, i += row)
+            {
+                Element.Set<V>(scores, i, Element.Get<V>(scores, i) + (factor * (query - Element.Get<V>(own, j))));
             }
         }
     }

@@ -113,7 +113,7 @@ internal static class BlockSizes
     private const int MaxQueries = 96;
 
     /// <summary>Two of the widest lanes.</summary>
-    private const int QueryUnit = 32;
+    public const int QueryUnit = 32;
 
     /// <summary>Queries of a block: blocks of nearly equal size, in whole pairs of lanes.</summary>
     public static int Queries(int time)

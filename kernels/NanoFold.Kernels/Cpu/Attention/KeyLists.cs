@@ -6,12 +6,13 @@ namespace NanoFold.Kernels.Cpu.Attention;
 internal readonly unsafe struct KeyLists
 {
     private readonly int* _blocks, _counts;
-    private readonly int _most, _keySize, _keys, _rows;
+    private readonly int _most, _keySize, _keys, _rows, _share;
 
     /// <param name="table">May be none.</param>
+    /// <param name="pairs">B · H.</param>
     /// <param name="queries">T.</param>
     /// <param name="keys">S.</param>
-    public KeyLists(in BlockTable table, int queries, int keys)
+    public KeyLists(in BlockTable table, int pairs, int queries, int keys)
     {
         _blocks = table.Lists.Ints;
         _counts = table.Counts.Ints;
@@ -20,6 +21,7 @@ internal readonly unsafe struct KeyLists
         _most = table.IsNone ? 0 : table.Most;
         _keys = keys;
         _rows = BlockSizes.Count(queries, QuerySize);
+        _share = table.Share(pairs, queries);
     }
 
     public bool IsNone => _blocks is null;
@@ -35,7 +37,7 @@ internal readonly unsafe struct KeyLists
     /// <param name="query">Its number.</param>
     public KeyList Of(long pair, int query)
     {
-        long row = (pair * _rows) + (query / QuerySize);
+        long row = (pair / _share * _rows) + (query / QuerySize);
         return IsNone ? default : new KeyList(_blocks + (row * _most), Math.Min(_counts[row], _most), _keySize, _keys);
     }
 }
@@ -45,29 +47,12 @@ internal readonly unsafe struct KeyList(int* blocks, int count, int size, int ke
 {
     public bool IsNone => size == 0;
 
-    /// <summary>The next run of keys whose blocks stand side by side.</summary>
-    /// <exception cref="ArgumentException">A block is not after the one before it, or not there. Lists come from memory that others may write to.</exception>
-    public bool Next(ref int entry, out int first, out int end)
-    {
-        first = end = 0;
-        if (entry >= count)
-        {
-            return false;
-        }
+    /// <summary>Blocks listed.</summary>
+    public int Count => count;
 
-        int block = Checked(entry++);
-        first = block * size;
-        while (entry < count && Checked(entry) == block + 1)
-        {
-            block++;
-            entry++;
-        }
-
-        end = Math.Min((int)Math.Min((block + 1L) * size, int.MaxValue), keys);
-        return true;
-    }
-
-    private int Checked(int entry)
+    /// <summary>A block of the list.</summary>
+    /// <exception cref="ArgumentException">It is not after the one before it, or not there. Lists come from memory that others may write to.</exception>
+    public int Block(int entry)
     {
         int block = blocks[entry];
         if (block < 0 || (long)block * size >= keys || (entry > 0 && block <= blocks[entry - 1]))
@@ -76,5 +61,27 @@ internal readonly unsafe struct KeyList(int* blocks, int count, int size, int ke
         }
 
         return block;
+    }
+
+    /// <summary>The next run of keys whose blocks stand side by side.</summary>
+    /// <exception cref="ArgumentException">See <see cref="Block"/>.</exception>
+    public bool Next(ref int entry, out int first, out int end)
+    {
+        first = end = 0;
+        if (entry >= count)
+        {
+            return false;
+        }
+
+        int block = Block(entry++);
+        first = block * size;
+        while (entry < count && Block(entry) == block + 1)
+        {
+            block++;
+            entry++;
+        }
+
+        end = Math.Min((int)Math.Min((block + 1L) * size, int.MaxValue), keys);
+        return true;
     }
 }

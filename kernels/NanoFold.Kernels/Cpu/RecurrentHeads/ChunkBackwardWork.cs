@@ -79,6 +79,7 @@ internal unsafe struct ChunkBackwardWork : ILaneWork
     {
         ChunkScores scores = scratch.Scores;
         int count = at.Count, depth = Problem.KeyWidth, values = Problem.ValueWidth, width = scratch.Width, keyRow = scores.Width;
+        Fetch<V>(scores, at);
         scores.Load<V>(Problem, at.Batch, at.Head, at.First, count, sign: 1);
         ChunkRows.Load<V>(Gradients.DY.Row<V>(at.Batch, at.First, at.Head), Gradients.DY.Time, count, values, scratch.OutputGradients, width, 1);
         Right outputs = Right.InRows<V>(scratch.OutputGradients, width), state = Right.InRows<V>(scratch.StateGradient, width);
@@ -88,13 +89,13 @@ internal unsafe struct ChunkBackwardWork : ILaneWork
         if (at.After is not null)
         {
             void* written = scores.Decay.ToEnd<V>(scores.Keys, scratch.Faded, count);
-            ChunkProducts.Full<V>(new Left(written, keyRow), count, depth, state, state.Lanes, scratch.UpdateGradients, width, accumulate: false);
+            scores.Products.Full<V>(new Left(written, keyRow), count, depth, state, state.Lanes, scratch.UpdateGradients, width, accumulate: false);
         }
 
-        ChunkProducts.OfLowerTransposed<V>(scores.OfQueries, Chunk, count, outputs, outputs.Lanes, scratch.UpdateGradients, width, accumulate: at.After is not null);
+        scores.Products.OfLowerTransposed<V>(scores.OfQueries, Chunk, count, outputs, outputs.Lanes, scratch.UpdateGradients, width, accumulate: at.After is not null);
         if (Problem.HasBeta)
         {
-            Substitution.Backward<V>(scores.OfKeys, scratch.Betas, scratch.UpdateGradients, scratch.Reads, count, width);
+            Substitution.Backward<V>(scores.Products, scores.OfKeys, scratch.Betas, scratch.UpdateGradients, scratch.Reads, count, width);
         }
 
         Gradients.WriteValues<V>(scratch, Problem, at);
@@ -102,10 +103,10 @@ internal unsafe struct ChunkBackwardWork : ILaneWork
         // Gradients of the scores, from here on of what is left of states and of the places of the chunk for each other.
         BlockPacking.Transposed<V>(scratch.Updates, width, 0, 1, count, values, scratch.Panels, 1);
         var updates = Right.InPanels<V>(scratch.Panels, values, (count + V.Width - 1) / V.Width);
-        ChunkProducts.Lower<V>(new Left(scratch.OutputGradients, width), count, values, updates, scratch.OfQueries, Chunk);
+        scores.Products.Lower<V>(new Left(scratch.OutputGradients, width), count, values, updates, scratch.OfQueries, Chunk);
         if (Problem.HasBeta)
         {
-            ChunkProducts.Lower<V>(new Left(scratch.Reads, width), count, values, updates, scratch.OfKeys, Chunk);
+            scores.Products.Lower<V>(new Left(scratch.Reads, width), count, values, updates, scratch.OfKeys, Chunk);
         }
 
         Through<V>(scratch, at);
@@ -118,12 +119,12 @@ internal unsafe struct ChunkBackwardWork : ILaneWork
 
         scores.Decay.Whole<V>(scratch.StateGradient, depth, width);
         void* faded = scores.Decay.FromStart<V>(scores.Queries, scratch.Faded, count);
-        ChunkProducts.Full<V>(new Left(faded, 1, keyRow), depth, count, outputs, outputs.Lanes, scratch.StateGradient, width, accumulate: true);
+        scores.Products.Full<V>(new Left(faded, 1, keyRow), depth, count, outputs, outputs.Lanes, scratch.StateGradient, width, accumulate: true);
         if (Problem.HasBeta)
         {
             faded = scores.Decay.FromStart<V>(scores.Keys, scratch.Faded, count);
             Right reads = Right.InRows<V>(scratch.Reads, width);
-            ChunkProducts.Full<V>(new Left(faded, 1, keyRow), depth, count, reads, reads.Lanes, scratch.StateGradient, width, accumulate: true);
+            scores.Products.Full<V>(new Left(faded, 1, keyRow), depth, count, reads, reads.Lanes, scratch.StateGradient, width, accumulate: true);
         }
     }
 
@@ -157,7 +158,7 @@ internal unsafe struct ChunkBackwardWork : ILaneWork
         if (at.After is not null)
         {
             BlockPacking.Transposed<V>(scratch.StateGradient, width, 0, 1, depth, values, scratch.Panels, 1);
-            ChunkProducts.Full<V>(new Left(scratch.Updates, width), count, values, panels, panels.Lanes, scratch.WrittenGradients, keyRow, accumulate: false);
+            scores.Products.Full<V>(new Left(scratch.Updates, width), count, values, panels, panels.Lanes, scratch.WrittenGradients, keyRow, accumulate: false);
             scores.Decay.ToEnd<V>(scratch.WrittenGradients, scratch.WrittenGradients, count);
         }
         else
@@ -168,7 +169,7 @@ internal unsafe struct ChunkBackwardWork : ILaneWork
         if (at.Before is not null)
         {
             BlockPacking.Transposed<V>(at.Before, values, 0, 1, depth, values, scratch.Panels, 1);
-            ChunkProducts.Full<V>(new Left(scratch.OutputGradients, width), count, values, panels, panels.Lanes, scratch.QueryGradients, keyRow, accumulate: false);
+            scores.Products.Full<V>(new Left(scratch.OutputGradients, width), count, values, panels, panels.Lanes, scratch.QueryGradients, keyRow, accumulate: false);
             scores.Decay.FromStart<V>(scratch.QueryGradients, scratch.QueryGradients, count);
         }
         else
@@ -183,12 +184,41 @@ internal unsafe struct ChunkBackwardWork : ILaneWork
 
         if (at.Before is not null)
         {
-            ChunkProducts.Full<V>(new Left(scratch.Reads, width), count, values, panels, panels.Lanes, scratch.ReadGradients, keyRow, accumulate: false);
+            scores.Products.Full<V>(new Left(scratch.Reads, width), count, values, panels, panels.Lanes, scratch.ReadGradients, keyRow, accumulate: false);
             scores.Decay.FromStart<V>(scratch.ReadGradients, scratch.ReadGradients, count);
         }
         else
         {
             HeadRow.Zero<V>(scratch.ReadGradients, (nint)count * keyRow);
+        }
+    }
+
+    // What this chunk writes and the one before it reads.
+    private readonly void Fetch<V>(in ChunkScores scores, in Place at)
+        where V : struct, ICpuLane<V>
+    {
+        int values = Problem.ValueWidth, next = at.First - Chunk;
+        scores.Ahead->Clear();
+        Gradients.Fetch<V>(scores.Ahead, Problem, at);
+        if (next < 0)
+        {
+            return;
+        }
+
+        scores.Fetch<V>(Problem, at.Batch, at.Head, next, Chunk);
+        scores.Ahead->Add<V>(Gradients.DY, at.Batch, next, at.Head, Chunk, values);
+        if (Problem.HasBeta)
+        {
+            scores.Ahead->Add<V>(Kept.Row<V>(at.Batch, at.Head, next), values, Chunk, values);
+        }
+        else
+        {
+            scores.Ahead->Add<V>(Problem.V, at.Batch, next, at.Head, Chunk, values);
+        }
+
+        if (next > 0)
+        {
+            scores.Ahead->Add<V>(Kept.State<V>(at.Batch, at.Head, next / Chunk), values, Problem.KeyWidth, values);
         }
     }
 

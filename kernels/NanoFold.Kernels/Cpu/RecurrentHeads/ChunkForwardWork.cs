@@ -69,6 +69,7 @@ internal unsafe struct ChunkForwardWork : ILaneWork
             ChunkRows.Store<V>(scratch.State, width, Kept.State<V>(batch, head, first / Chunk), Problem.ValueWidth, depth, Problem.ValueWidth, 1, accumulate: false);
         }
 
+        Fetch<V>(scores, batch, head, first, count);
         scores.Load<V>(Problem, batch, head, first, count, sign: -1);
         var state = Right.InRows<V>(scratch.State, width);
         ChunkRows.Load<V>(Problem.V.Row<V>(batch, first, head), Problem.V.Time, count, Problem.ValueWidth, scratch.Values, width, 1);
@@ -84,10 +85,10 @@ internal unsafe struct ChunkForwardWork : ILaneWork
             if (comes)
             {
                 void* read = decay.FromStart<V>(scores.Keys, scratch.Faded, count, sign: -1);
-                ChunkProducts.Full<V>(new Left(read, keyRow), count, depth, state, state.Lanes, scratch.Values, width, accumulate: true);
+                scores.Products.Full<V>(new Left(read, keyRow), count, depth, state, state.Lanes, scratch.Values, width, accumulate: true);
             }
 
-            Substitution.Forward<V>(scores.OfKeys, scratch.Betas, scratch.Values, u, count, width);
+            Substitution.Forward<V>(scores.Products, scores.OfKeys, scratch.Betas, scratch.Values, u, count, width);
             if (!Kept.IsNone)
             {
                 ChunkRows.Store<V>(scratch.Values, width, Kept.Row<V>(batch, head, first), Problem.ValueWidth, count, Problem.ValueWidth, 1, accumulate: false);
@@ -95,11 +96,11 @@ internal unsafe struct ChunkForwardWork : ILaneWork
         }
 
         var updates = Right.InRows<V>(u, width);
-        ChunkProducts.OfLower<V>(new Left(scores.OfQueries, Chunk), count, updates, updates.Lanes, scratch.Outputs, width, accumulate: false);
+        scores.Products.OfLower<V>(new Left(scores.OfQueries, Chunk), count, updates, updates.Lanes, scratch.Outputs, width, accumulate: false);
         if (comes)
         {
             void* read = decay.FromStart<V>(scores.Queries, scratch.Faded, count);
-            ChunkProducts.Full<V>(new Left(read, keyRow), count, depth, state, state.Lanes, scratch.Outputs, width, accumulate: true);
+            scores.Products.Full<V>(new Left(read, keyRow), count, depth, state, state.Lanes, scratch.Outputs, width, accumulate: true);
         }
 
         ChunkRows.Store<V>(scratch.Outputs, width, Y.Row<V>(batch, first, head), Y.Time, count, Problem.ValueWidth, 1, accumulate: false);
@@ -107,7 +108,21 @@ internal unsafe struct ChunkForwardWork : ILaneWork
         {
             decay.Whole<V>(scratch.State, depth, width);
             void* written = decay.ToEnd<V>(scores.Keys, scratch.Faded, count);
-            ChunkProducts.Full<V>(new Left(written, 1, keyRow), depth, count, updates, updates.Lanes, scratch.State, width, accumulate: true);
+            scores.Products.Full<V>(new Left(written, 1, keyRow), depth, count, updates, updates.Lanes, scratch.State, width, accumulate: true);
+        }
+    }
+
+    // What this chunk writes and the next one reads.
+    private readonly void Fetch<V>(in ChunkScores scores, int batch, int head, int first, int count)
+        where V : struct, ICpuLane<V>
+    {
+        scores.Ahead->Clear();
+        scores.Ahead->Add<V>(Y, batch, first, head, count, Problem.ValueWidth);
+        int next = first + count, rest = Math.Min(Chunk, Problem.Time - next);
+        if (rest > 0)
+        {
+            scores.Fetch<V>(Problem, batch, head, next, rest);
+            scores.Ahead->Add<V>(Problem.V, batch, next, head, rest, Problem.ValueWidth);
         }
     }
 

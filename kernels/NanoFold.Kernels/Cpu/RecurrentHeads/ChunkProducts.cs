@@ -7,7 +7,8 @@ namespace NanoFold.Kernels.Cpu.RecurrentHeads;
 /// <summary>
 /// Products inside a chunk, in tiles of 6 rows by one or two lanes. What is triangular costs what lies below the diagonal, up to the edge of a tile. Distances in elements.
 /// </summary>
-internal static unsafe class ChunkProducts
+/// <param name="ahead">Asked for more at each strip of tiles.</param>
+internal readonly unsafe struct ChunkProducts(FetchAhead* ahead)
 {
     /// <summary>Rows of a tile; buffers of places have a multiple of it, the last ones 0.</summary>
     public const int Rows = Tiles.Rows;
@@ -16,7 +17,7 @@ internal static unsafe class ChunkProducts
     public static int Padded(int count) => (count + Rows - 1) / Rows * Rows;
 
     /// <summary>C (+)= A · B.</summary>
-    public static void Full<V>(in Left a, int rows, int depth, in Right b, int lanes, void* c, nint cRow, bool accumulate)
+    public void Full<V>(in Left a, int rows, int depth, in Right b, int lanes, void* c, nint cRow, bool accumulate)
         where V : struct, ICpuLane<V>
     {
         for (int r = 0; r < rows; r += Rows)
@@ -26,7 +27,7 @@ internal static unsafe class ChunkProducts
     }
 
     /// <summary>The part s ≤ t of C[t, s] = A · B, and what else lies in its lanes.</summary>
-    public static void Lower<V>(in Left a, int rows, int depth, in Right b, void* c, nint cRow)
+    public void Lower<V>(in Left a, int rows, int depth, in Right b, void* c, nint cRow)
         where V : struct, ICpuLane<V>
     {
         for (int r = 0; r < rows; r += Rows)
@@ -38,7 +39,7 @@ internal static unsafe class ChunkProducts
     }
 
     /// <summary>C (+)= A · B where A[t, s] is 0 for s &gt; t.</summary>
-    public static void OfLower<V>(in Left a, int rows, in Right b, int lanes, void* c, nint cRow, bool accumulate)
+    public void OfLower<V>(in Left a, int rows, in Right b, int lanes, void* c, nint cRow, bool accumulate)
         where V : struct, ICpuLane<V>
     {
         for (int r = 0; r < rows; r += Rows)
@@ -49,7 +50,7 @@ internal static unsafe class ChunkProducts
     }
 
     /// <summary>C (+)= Aᵀ · B where A[t, s] is 0 for s &gt; t.</summary>
-    public static void OfLowerTransposed<V>(void* a, nint aRow, int rows, in Right b, int lanes, void* c, nint cRow, bool accumulate)
+    public void OfLowerTransposed<V>(void* a, nint aRow, int rows, in Right b, int lanes, void* c, nint cRow, bool accumulate)
         where V : struct, ICpuLane<V>
     {
         Left transposed = new(a, 1, aRow);
@@ -61,9 +62,10 @@ internal static unsafe class ChunkProducts
     }
 
     /// <summary>Up to 6 rows by all lanes.</summary>
-    public static void Strip<V>(in Left a, int rows, int depth, in Right b, int lanes, void* c, nint cRow, bool accumulate)
+    public void Strip<V>(in Left a, int rows, int depth, in Right b, int lanes, void* c, nint cRow, bool accumulate)
         where V : struct, ICpuLane<V>
     {
+        ahead->Next(depth * lanes);
         nint size = Element.Size<V>();
         var run = new TileRun
         {

@@ -18,6 +18,8 @@ internal readonly unsafe struct ChunkScores
     public ChunkScores(ref ScratchCursor cursor, in HeadsProblem problem, LaneSize lane)
     {
         _depth = problem.KeyWidth;
+        Ahead = (FetchAhead*)cursor.Take(sizeof(FetchAhead));
+        Products = new ChunkProducts(Ahead);
         Width = lane.Padded(_depth);
         Queries = cursor.Take((long)Chunk * Width * lane.Bytes);
         Keys = cursor.Take((long)Chunk * Width * lane.Bytes);
@@ -26,13 +28,18 @@ internal readonly unsafe struct ChunkScores
         Decay = new ChunkDecay(ref cursor, problem, lane);
         if (Decay.Kind == HeadDecay.Vector)
         {
-            _elements = new ElementBlocks(ref cursor, problem, lane);
+            _elements = new ElementBlocks(ref cursor, problem, lane, Products);
         }
         else
         {
             _panels = cursor.Take((long)Chunk * _depth * lane.Bytes);
         }
     }
+
+    /// <summary>What the products of the chunk fetch on the way.</summary>
+    public FetchAhead* Ahead { get; }
+
+    public ChunkProducts Products { get; }
 
     /// <summary>Elements of a row of q and k.</summary>
     public int Width { get; }
@@ -54,6 +61,7 @@ internal readonly unsafe struct ChunkScores
     public void Start<V>()
         where V : struct, ICpuLane<V>
     {
+        Ahead->Clear();
         Decay.Start<V>();
         HeadRow.Zero<V>(OfQueries, Chunk * Chunk);
         if (OfKeys is not null)
@@ -78,12 +86,25 @@ internal readonly unsafe struct ChunkScores
 
         BlockPacking.Transposed<V>(Keys, Width, 0, 1, count, _depth, _panels, 1);
         var right = Right.InPanels<V>(_panels, _depth, (count + V.Width - 1) / V.Width);
-        ChunkProducts.Lower<V>(new Left(Queries, Width), count, _depth, right, OfQueries, Chunk);
+        Products.Lower<V>(new Left(Queries, Width), count, _depth, right, OfQueries, Chunk);
         Mask<V>(OfQueries, count, 1, withDiagonal: true);
         if (OfKeys is not null)
         {
-            ChunkProducts.Lower<V>(new Left(Keys, Width), count, _depth, right, OfKeys, Chunk);
+            Products.Lower<V>(new Left(Keys, Width), count, _depth, right, OfKeys, Chunk);
             Mask<V>(OfKeys, count, sign, withDiagonal: false);
+        }
+    }
+
+    /// <summary>Lets the products fetch what <see cref="Load"/> reads of places [first, first + count).</summary>
+    public void Fetch<V>(in HeadsProblem problem, int batch, int head, int first, int count)
+        where V : struct, ICpuLane<V>
+    {
+        int group = problem.Group(head);
+        Ahead->Add<V>(problem.Q, batch, first, group, count, _depth);
+        Ahead->Add<V>(problem.K, batch, first, group, count, _depth);
+        if (Decay.Kind == HeadDecay.Vector)
+        {
+            Ahead->Add<V>(problem.Decays.At<V>(batch, first, head), problem.Decays.Time, count, _depth);
         }
     }
 
@@ -100,13 +121,13 @@ internal readonly unsafe struct ChunkScores
 
         Right queries = Right.InRows<V>(Queries, Width), keys = Right.InRows<V>(Keys, Width);
         Mask<V>(dOfQueries, count, 1, withDiagonal: true);
-        ChunkProducts.OfLower<V>(new Left(dOfQueries, Chunk), count, keys, keys.Lanes, dq, Width, accumulate: true);
-        ChunkProducts.OfLowerTransposed<V>(dOfQueries, Chunk, count, queries, keys.Lanes, dWritten, Width, accumulate: true);
+        Products.OfLower<V>(new Left(dOfQueries, Chunk), count, keys, keys.Lanes, dq, Width, accumulate: true);
+        Products.OfLowerTransposed<V>(dOfQueries, Chunk, count, queries, keys.Lanes, dWritten, Width, accumulate: true);
         if (dOfKeys is not null)
         {
             Mask<V>(dOfKeys, count, 1, withDiagonal: false);
-            ChunkProducts.OfLower<V>(new Left(dOfKeys, Chunk), count, keys, keys.Lanes, dRead, Width, accumulate: true);
-            ChunkProducts.OfLowerTransposed<V>(dOfKeys, Chunk, count, keys, keys.Lanes, dWritten, Width, accumulate: true);
+            Products.OfLower<V>(new Left(dOfKeys, Chunk), count, keys, keys.Lanes, dRead, Width, accumulate: true);
+            Products.OfLowerTransposed<V>(dOfKeys, Chunk, count, keys, keys.Lanes, dWritten, Width, accumulate: true);
         }
     }
 

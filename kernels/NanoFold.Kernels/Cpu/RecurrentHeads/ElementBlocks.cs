@@ -16,10 +16,12 @@ internal readonly unsafe struct ElementBlocks
     private const int Chunk = RecurrentHeadsShape.Chunk, Largest = Chunk / 2;
 
     private readonly int _depth, _width;
+    private readonly ChunkProducts _products;
     private readonly void* _writers, _queries, _keys, _panels;
 
-    public ElementBlocks(ref ScratchCursor cursor, in HeadsProblem problem, LaneSize lane)
+    public ElementBlocks(ref ScratchCursor cursor, in HeadsProblem problem, LaneSize lane, ChunkProducts products)
     {
+        _products = products;
         _depth = problem.KeyWidth;
         _width = lane.Padded(problem.KeyWidth);
         long bytes = (long)Largest * _width * lane.Bytes;
@@ -44,10 +46,10 @@ internal readonly unsafe struct ElementBlocks
                 Prepare<V>(factors, q, k, first, half, readers, ofKeys is null ? null : _keys, sign);
                 BlockPacking.Transposed<V>(_writers, _width, 0, 1, half, _depth, _panels, 1);
                 var right = Right.InPanels<V>(_panels, _depth, half / V.Width);
-                ChunkProducts.Full<V>(new Left(_queries, _width), readers, _depth, right, right.Lanes, Element.At<V>(scores, corner), Chunk, accumulate: false);
+                _products.Full<V>(new Left(_queries, _width), readers, _depth, right, right.Lanes, Element.At<V>(scores, corner), Chunk, accumulate: false);
                 if (ofKeys is not null)
                 {
-                    ChunkProducts.Full<V>(new Left(_keys, _width), readers, _depth, right, right.Lanes, Element.At<V>(ofKeys, corner), Chunk, accumulate: false);
+                    _products.Full<V>(new Left(_keys, _width), readers, _depth, right, right.Lanes, Element.At<V>(ofKeys, corner), Chunk, accumulate: false);
                 }
             }
         }
@@ -76,18 +78,18 @@ internal readonly unsafe struct ElementBlocks
                 var writers = Right.InRows<V>(_writers, _width);
                 void* scores = Element.At<V>(dScores, corner), ofKeys = dOfKeys is null ? null : Element.At<V>(dOfKeys, corner);
 
-                ChunkProducts.Full<V>(new Left(scores, Chunk), readers, half, writers, lanes, sums, _width, accumulate: false);
+                _products.Full<V>(new Left(scores, Chunk), readers, half, writers, lanes, sums, _width, accumulate: false);
                 DecayRows.FromStart(after, sums, Element.At<V>(dq, atMiddle), readers, _width, V.Constant(1), add: true);
-                ChunkProducts.Full<V>(new Left(scores, 1, Chunk), half, readers, Right.InRows<V>(_queries, _width), lanes, sums, _width, accumulate: false);
+                _products.Full<V>(new Left(scores, 1, Chunk), half, readers, Right.InRows<V>(_queries, _width), lanes, sums, _width, accumulate: false);
                 if (ofKeys is not null)
                 {
-                    ChunkProducts.Full<V>(new Left(ofKeys, 1, Chunk), half, readers, Right.InRows<V>(_keys, _width), lanes, sums, _width, accumulate: true);
+                    _products.Full<V>(new Left(ofKeys, 1, Chunk), half, readers, Right.InRows<V>(_keys, _width), lanes, sums, _width, accumulate: true);
                 }
 
                 DecayRows.ToEnd<V>(before, sums, Element.At<V>(dWritten, atFirst), half, _width, add: true);
                 if (ofKeys is not null)
                 {
-                    ChunkProducts.Full<V>(new Left(ofKeys, Chunk), readers, half, writers, lanes, sums, _width, accumulate: false);
+                    _products.Full<V>(new Left(ofKeys, Chunk), readers, half, writers, lanes, sums, _width, accumulate: false);
                     DecayRows.FromStart(after, sums, Element.At<V>(dRead, atMiddle), readers, _width, V.Constant(1), add: true);
                 }
             }

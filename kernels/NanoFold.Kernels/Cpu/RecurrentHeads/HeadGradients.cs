@@ -37,6 +37,24 @@ internal readonly unsafe struct HeadGradients
         _partial = call.Scratch.Address;
     }
 
+    /// <summary>Lets the products of a chunk fetch the rows that its gradients go to.</summary>
+    public void Fetch<V>(FetchAhead* ahead, in HeadsProblem problem, in ChunkBackwardWork.Place at)
+        where V : struct, ICpuLane<V>
+    {
+        int group = problem.Group(at.Head);
+        ahead->Add<V>(DV, at.Batch, at.First, at.Head, at.Count, problem.ValueWidth);
+        if (!_dDecay.IsNone && problem.Decay == HeadDecay.Vector)
+        {
+            ahead->Add<V>(_dDecay.At<V>(at.Batch, at.First, at.Head), _dDecay.Time, at.Count, problem.KeyWidth);
+        }
+
+        if (Parts.Count == 1)
+        {
+            ahead->Add<V>(DQ, at.Batch, at.First, group, at.Count, problem.KeyWidth);
+            ahead->Add<V>(DK, at.Batch, at.First, group, at.Count, problem.KeyWidth);
+        }
+    }
+
     /// <summary>dv and dβ of a chunk: dv is dU, or −W of the delta rule, dβ_t = z_t · e_t.</summary>
     public void WriteValues<V>(in BackwardScratch scratch, in HeadsProblem problem, in ChunkBackwardWork.Place at)
         where V : struct, ICpuLane<V>
@@ -89,9 +107,18 @@ internal readonly unsafe struct HeadGradients
                 sum = continues ? V.MultiplyAdd(V.Load(scores.Keys, row + d), ofKeys, sum) : V.Constant(0);
                 V.Store(sums, d, sum);
                 all += sum;
-                if (problem.Decay == HeadDecay.Vector && d < problem.KeyWidth)
+                if (problem.Decay != HeadDecay.Vector)
                 {
-                    int rest = (int)Math.Min(V.Width, problem.KeyWidth - d);
+                    continue;
+                }
+
+                if (d + V.Width <= problem.KeyWidth)
+                {
+                    V.Store(target, d, _accumulateDecay ? V.Load(target, d) + sum : sum);
+                }
+                else
+                {
+                    int rest = (int)(problem.KeyWidth - d);
                     V.StorePart(target, d, rest, _accumulateDecay ? V.LoadPart(target, d, rest) + sum : sum);
                 }
             }

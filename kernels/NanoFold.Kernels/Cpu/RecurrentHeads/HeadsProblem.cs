@@ -68,14 +68,15 @@ internal readonly unsafe struct PlaceValues(in View view)
 {
     private readonly void* _start = view.Address;
     private readonly nint _batch = view.IsNone || view.Layout.Rank == 1 ? 0 : (nint)view.Layout.Stride(0);
-    private readonly nint _time = view.IsNone || view.Layout.Rank == 1 ? 0 : (nint)view.Layout.Stride(1);
+    /// <summary>Elements between neighbors in time.</summary>
+    public readonly nint Time = view.IsNone || view.Layout.Rank == 1 ? 0 : (nint)view.Layout.Stride(1);
     private readonly nint _head = view.IsNone ? 0 : (nint)view.Layout.Stride(view.Layout.Rank == 1 ? 0 : 2);
 
     public bool IsNone => _start is null;
 
     public void* At<V>(int batch, int time, int head)
         where V : struct, ICpuLane<V>
-        => Element.At<V>(_start, (batch * _batch) + (time * _time) + (head * _head));
+        => Element.At<V>(_start, (batch * _batch) + (time * Time) + (head * _head));
 
     public double Get<V>(int batch, int time, int head)
         where V : struct, ICpuLane<V>

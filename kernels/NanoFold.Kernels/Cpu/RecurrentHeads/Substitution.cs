@@ -12,7 +12,7 @@ internal static unsafe class Substitution
     private const int Chunk = RecurrentHeadsShape.Chunk, Rows = ChunkProducts.Rows;
 
     /// <summary>e_t = e_t + Σ_{s&lt;t} M[t, s] u_s with u = beta · e: what the values of a chunk are beside what the state gives, M = −k kᵀ with its factors.</summary>
-    public static void Forward<V>(void* m, void* betas, void* e, void* u, int count, int width)
+    public static void Forward<V>(ChunkProducts products, void* m, void* betas, void* e, void* u, int count, int width)
         where V : struct, ICpuLane<V>
     {
         var values = Right.InRows<V>(u, width);
@@ -21,7 +21,7 @@ internal static unsafe class Substitution
             int rows = Math.Min(Rows, count - first);
             if (first > 0)
             {
-                ChunkProducts.Strip<V>(new Left(m, Chunk).From<V>(first, 0), rows, first, values, values.Lanes, Element.At<V>(e, (nint)first * width), width, accumulate: true);
+                products.Strip<V>(new Left(m, Chunk).From<V>(first, 0), rows, first, values, values.Lanes, Element.At<V>(e, (nint)first * width), width, accumulate: true);
             }
 
             for (nint i = 0; i < width; i += V.Width)
@@ -42,7 +42,7 @@ internal static unsafe class Substitution
     }
 
     /// <summary>z_s = z_s + Σ_{t&gt;s} M[t, s] w_t with w = −beta · z, from the last place to the first; M = k kᵀ with its factors.</summary>
-    public static void Backward<V>(void* m, void* betas, void* z, void* w, int count, int width)
+    public static void Backward<V>(ChunkProducts products, void* m, void* betas, void* z, void* w, int count, int width)
         where V : struct, ICpuLane<V>
     {
         Left transposed = new(m, 1, Chunk);
@@ -52,7 +52,7 @@ internal static unsafe class Substitution
             int rows = Math.Min(Rows, count - first), later = first + rows;
             if (later < count)
             {
-                ChunkProducts.Strip<V>(
+                products.Strip<V>(
                     transposed.From<V>(first, later), rows, count - later, values.From<V>(later), values.Lanes, Element.At<V>(z, (nint)first * width), width, accumulate: true);
             }
 

@@ -22,7 +22,7 @@ internal readonly unsafe struct VisibleRows
         _rowsPerBatch = rank > 2 ? layout.Rows / layout[0] : layout.Rows;
         _prefixes = visible.Prefixes.Ints;
         _documents = visible.Documents.Ints;
-        _lists = new KeyLists(visible.Blocks, _queries, _keys);
+        _lists = new KeyLists(visible.Blocks, (int)(layout.Rows / Math.Max(1, _queries)), _queries, _keys);
     }
 
     /// <summary>Whether anything before a row's end may be hidden.</summary>

@@ -60,12 +60,51 @@ internal static unsafe class BlockPacking
             void* target = Element.At<V>(panels, (nint)panel * depth + (n - panel));
             if (V.Type == DType.Float32 && V.Width >= 8 && Avx.IsSupported)
             {
-                Eight((float*)source, timeStride, headStride, group, n, rows, depth, (float*)target, width, (float)scale);
+                float* from = (float*)source;
+                Eight(
+                    from + RowOffset(Math.Min(n, rows - 1), group, timeStride, headStride), from + RowOffset(Math.Min(n + 1, rows - 1), group, timeStride, headStride),
+                    from + RowOffset(Math.Min(n + 2, rows - 1), group, timeStride, headStride), from + RowOffset(Math.Min(n + 3, rows - 1), group, timeStride, headStride),
+                    from + RowOffset(Math.Min(n + 4, rows - 1), group, timeStride, headStride), from + RowOffset(Math.Min(n + 5, rows - 1), group, timeStride, headStride),
+                    from + RowOffset(Math.Min(n + 6, rows - 1), group, timeStride, headStride), from + RowOffset(Math.Min(n + 7, rows - 1), group, timeStride, headStride),
+                    depth, (float*)target, width, (float)scale);
                 n += 8;
             }
             else
             {
                 void* row = Element.At<V>(source, RowOffset(Math.Min(n, rows - 1), group, timeStride, headStride));
+                for (nint k = 0; k < depth; k++)
+                {
+                    Element.Set<V>(target, k * width, Element.Get<V>(row, k) * scale);
+                }
+
+                n++;
+            }
+        }
+    }
+
+    /// <summary>As <see cref="Transposed{V}"/>, of rows that lie anywhere.</summary>
+    public static void Gathered<V>(void** sources, int rows, int depth, void* panels, double scale)
+        where V : struct, ICpuLane<V>
+    {
+        int padded = LaneSize.Of<V>().Padded(rows), last = rows - 1;
+        int wide = 2 * V.Width;
+        for (int n = 0; n < padded;)
+        {
+            int panel = n / wide * wide;
+            int width = Math.Min(wide, padded - panel);
+            void* target = Element.At<V>(panels, (nint)panel * depth + (n - panel));
+            if (V.Type == DType.Float32 && V.Width >= 8 && Avx.IsSupported)
+            {
+                float** from = (float**)sources;
+                Eight(
+                    from[Math.Min(n, last)], from[Math.Min(n + 1, last)], from[Math.Min(n + 2, last)], from[Math.Min(n + 3, last)],
+                    from[Math.Min(n + 4, last)], from[Math.Min(n + 5, last)], from[Math.Min(n + 6, last)], from[Math.Min(n + 7, last)],
+                    depth, (float*)target, width, (float)scale);
+                n += 8;
+            }
+            else
+            {
+                void* row = sources[Math.Min(n, last)];
                 for (nint k = 0; k < depth; k++)
                 {
                     Element.Set<V>(target, k * width, Element.Get<V>(row, k) * scale);
@@ -97,16 +136,8 @@ internal static unsafe class BlockPacking
 
     /// <summary>Eight columns: 8 × 8 blocks transposed in registers.</summary>
     private static void Eight(
-        float* source, nint timeStride, nint headStride, int group, int first, int rows, int depth, float* target, nint width, float scale)
+        float* p0, float* p1, float* p2, float* p3, float* p4, float* p5, float* p6, float* p7, int depth, float* target, nint width, float scale)
     {
-        float* p0 = source + RowOffset(Math.Min(first, rows - 1), group, timeStride, headStride);
-        float* p1 = source + RowOffset(Math.Min(first + 1, rows - 1), group, timeStride, headStride);
-        float* p2 = source + RowOffset(Math.Min(first + 2, rows - 1), group, timeStride, headStride);
-        float* p3 = source + RowOffset(Math.Min(first + 3, rows - 1), group, timeStride, headStride);
-        float* p4 = source + RowOffset(Math.Min(first + 4, rows - 1), group, timeStride, headStride);
-        float* p5 = source + RowOffset(Math.Min(first + 5, rows - 1), group, timeStride, headStride);
-        float* p6 = source + RowOffset(Math.Min(first + 6, rows - 1), group, timeStride, headStride);
-        float* p7 = source + RowOffset(Math.Min(first + 7, rows - 1), group, timeStride, headStride);
         Vector256<float> factor = Vector256.Create(scale);
         nint k = 0;
         for (; k + 8 <= depth; k += 8)

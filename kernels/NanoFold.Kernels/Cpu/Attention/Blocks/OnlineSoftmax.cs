@@ -54,6 +54,17 @@ internal readonly unsafe struct OnlineSoftmax
         HeadRow.Zero<V>(_output, _columns * _outputRow);
     }
 
+    /// <summary>A score in nats without a value joins the columns from <paramref name="first"/> on, which have seen no key yet.</summary>
+    public void Join<V>(int first, int count, double score)
+        where V : struct, ICpuLane<V>
+    {
+        for (int c = first; c < first + count; c++)
+        {
+            Element.Set<V>(_maximum, c, score * SoftmaxPower.BitsPerNat);
+            Element.Set<V>(_sum, c, 1);
+        }
+    }
+
     /// <summary>Takes in one block of masked scores [keys, scoreRow] and its values; scores become exponentials.</summary>
     /// <param name="values">Packed by <see cref="BlockPacking.Rows{V}"/>, <paramref name="valuePanelRows"/> rows to a panel.</param>
     public void Add<V>(in BlockMask mask, void* scores, nint scoreRow, void* values, int valuePanelRows)

@@ -28,6 +28,7 @@ internal readonly struct CachedPlan
         HeadBlock = 1;
         BlockKeys = BlockSizes.Keys;
         Parts = 1;
+        AppendsFirst = problem.TopK > 0 || TokenBlocks > 1 || problem.ValueHeads < problem.KeyHeads;
         if (problem.Time * problem.Group > MaxSplitColumns)
         {
             return;
@@ -51,6 +52,9 @@ internal readonly struct CachedPlan
     public int TokenBlock { get; }
 
     public int TokenBlocks { get; }
+
+    /// <summary>Whether items share what is new, which is written to the cache before any of them starts.</summary>
+    public bool AppendsFirst { get; }
 
     public int BlockKeys { get; }
 

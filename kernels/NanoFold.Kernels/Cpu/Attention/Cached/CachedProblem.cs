@@ -7,12 +7,13 @@ namespace NanoFold.Kernels.Cpu.Attention.Cached;
 /// <summary>Checked arguments of cached attention, as plain sizes and addresses.</summary>
 internal readonly unsafe struct CachedProblem
 {
-    public readonly int Batch, Time, Heads, KeyHeads, Depth, ValueDepth, Capacity;
+    public readonly int Batch, Time, Heads, KeyHeads, ValueHeads, Depth, ValueDepth, Capacity;
     public readonly DType Type;
     public readonly HeadRows Q, K, V, Y, KeyCache, ValueCache;
     public readonly double Scale;
     public readonly VisibleRule Rule;
     public readonly int TopK;
+    private readonly void* _decay, _decayCache, _sinkLogits;
     private readonly int* _positions, _counts, _prefixes;
 
     /// <exception cref="ArgumentException">A shape, stride or type does not fit, or a row's positions do not fit the cache.</exception>
@@ -27,15 +28,20 @@ internal readonly unsafe struct CachedProblem
         Heads = shape.Heads;
         KeyHeads = shape.KeyHeads;
         Depth = shape.Depth;
+        ValueHeads = shape.ValueHeads;
         ValueDepth = shape.ValueDepth;
         Capacity = shape.Capacity;
         Type = shape.Type;
         Q = new HeadRows(args.Q);
         K = new HeadRows(args.K);
-        V = new HeadRows(args.V);
+        V = new HeadRows(args.V.IsNone ? args.K : args.V);
         Y = new HeadRows(args.Y);
         KeyCache = new HeadRows(args.KeyCache);
-        ValueCache = new HeadRows(args.ValueCache);
+        HasValues = !args.V.IsNone;
+        ValueCache = new HeadRows(HasValues ? args.ValueCache : args.KeyCache);
+        _decay = args.Decay.Address;
+        _decayCache = args.DecayCache.Address;
+        _sinkLogits = args.SinkLogits.Address;
         _positions = args.Positions.Ints;
         _counts = args.Counts.Ints;
         Scale = args.Scale;
@@ -51,6 +57,18 @@ internal readonly unsafe struct CachedProblem
     /// <summary>Query heads that share a key head.</summary>
     public int Group => Heads / KeyHeads;
 
+    /// <summary>Of each row, see <see cref="CachedAttentionCall"/>.</summary>
+    public int* Positions => _positions;
+
+    public int* Counts => _counts;
+
+    /// <summary>Whether values are apart from keys, whose first elements they are otherwise.</summary>
+    public bool HasValues { get; }
+
+    public bool HasDecay => _decay is not null;
+
+    public bool HasSinkLogits => _sinkLogits is not null;
+
     public int Position(int batch) => _positions[batch];
 
     public int Count(int batch) => _counts[batch];
@@ -65,7 +83,26 @@ internal readonly unsafe struct CachedProblem
         return new KeyBlocks(rule, Position(batch) + first, Position(batch) + first + count - 1, Position(batch) + Count(batch), blockKeys);
     }
 
-    /// <summary>Copies new keys and values into their slots; those of one key head with an index in [firstIndex, endIndex).</summary>
+    public int ValueHead(int keyHead) => keyHead / (KeyHeads / ValueHeads);
+
+    /// <summary>Running sums of log decays of the new tokens of a head from one on.</summary>
+    public void* Decay<V>(int batch, int head, int time)
+        where V : struct, ICpuLane<V>
+        => Element.At<V>(_decay, ((((nint)batch * Heads) + head) * Time) + time);
+
+    /// <summary>Those in the cache from a slot on.</summary>
+    public void* CachedDecay<V>(int batch, int head, int slot)
+        where V : struct, ICpuLane<V>
+        => Element.At<V>(_decayCache, ((((nint)batch * Heads) + head) * Capacity) + slot);
+
+    public double SinkLogit<V>(int head)
+        where V : struct, ICpuLane<V>
+        => Element.Get<V>(_sinkLogits, head);
+
+    /// <summary>
+    /// Copies new keys, with the values and the sums of decays that go with them, into their slots; those of one key head with an index in
+    /// [firstIndex, endIndex). Values that heads share come with the first of these.
+    /// </summary>
     public void Append<V>(int batch, int keyHead, in KeyBlocks keys, int firstIndex, int endIndex)
         where V : struct, ICpuLane<V>
     {
@@ -77,7 +114,16 @@ internal readonly unsafe struct CachedProblem
             {
                 int slot = Slot(position);
                 Buffer.MemoryCopy(K.Row<V>(batch, i, keyHead), KeyCache.Row<V>(batch, slot, keyHead), Depth * size, Depth * size);
-                Buffer.MemoryCopy(this.V.Row<V>(batch, i, keyHead), ValueCache.Row<V>(batch, slot, keyHead), ValueDepth * size, ValueDepth * size);
+                int valueHead = ValueHead(keyHead);
+                if (HasValues && keyHead * ValueHeads == valueHead * KeyHeads)
+                {
+                    Buffer.MemoryCopy(this.V.Row<V>(batch, i, valueHead), ValueCache.Row<V>(batch, slot, valueHead), ValueDepth * size, ValueDepth * size);
+                }
+
+                for (int head = keyHead * Group; head < (keyHead + 1) * Group && HasDecay; head++)
+                {
+                    Element.Set<V>(CachedDecay<V>(batch, head, slot), 0, Element.Get<V>(Decay<V>(batch, head, i), 0));
+                }
             }
         }
     }

@@ -38,7 +38,7 @@ internal readonly unsafe struct CachedWork(CpuContext context, CachedProblem pro
 
         KeyBlocks keys = problem.Keys(batch, first, count, plan.BlockKeys);
         (int firstIndex, int endIndex) = plan.Part(part, keys.Total);
-        for (int h = firstHead; h < firstHead + plan.HeadBlock && plan.TokenBlocks == 1; h++)
+        for (int h = firstHead; h < firstHead + plan.HeadBlock && !plan.AppendsFirst; h++)
         {
             problem.Append<V>(batch, h, keys, firstIndex, endIndex);
         }
@@ -76,8 +76,12 @@ internal readonly unsafe struct CachedWork(CpuContext context, CachedProblem pro
         for (int i = 0; i < columns * plan.HeadBlock; i++)
         {
             int c = i % columns, head = (firstHead + i / columns) * problem.Group + c % problem.Group;
-            new DecodeState(memory + i * bytes, problem.Depth, problem.ValueDepth, lane)
-                .Reset<V>(problem.Q.Row<V>(batch, first + c / problem.Group, head), problem.Scale);
+            var state = new DecodeState(memory + i * bytes, problem.Depth, problem.ValueDepth, lane);
+            state.Reset<V>(problem.Q.Row<V>(batch, first + c / problem.Group, head), problem.Scale);
+            if (problem.HasSinkLogits && part == 0)
+            {
+                state.Join<V>(problem.SinkLogit<V>(head));
+            }
         }
 
         int position = problem.Position(batch) + first;
@@ -95,13 +99,16 @@ internal readonly unsafe struct CachedWork(CpuContext context, CachedProblem pro
 
                 var rows = new CacheRows(
                     problem.KeyCache.Row<V>(batch, slot, firstHead + h), problem.KeyCache.Time,
-                    problem.ValueCache.Row<V>(batch, slot, firstHead + h), problem.ValueCache.Time, visible);
+                    problem.ValueCache.Row<V>(batch, slot, problem.ValueHead(firstHead + h)), problem.ValueCache.Time, visible);
                 if (c == 0)
                 {
                     rows = Ahead<V>(rows, batch, blocks.Slot, blocks.Count, h);
                 }
 
-                new DecodeState(memory + i * bytes, problem.Depth, problem.ValueDepth, lane).Add<V>(rows);
+                int head = (firstHead + h) * problem.Group + c % problem.Group;
+                double own = problem.HasDecay ? Element.Get<V>(problem.Decay<V>(batch, head, first + c / problem.Group), 0) : 0;
+                new DecodeState(memory + i * bytes, problem.Depth, problem.ValueDepth, lane)
+                    .Add<V>(rows, own, problem.HasDecay ? problem.CachedDecay<V>(batch, head, slot) : null);
             }
         }
 
@@ -156,6 +163,10 @@ internal readonly unsafe struct CachedWork(CpuContext context, CachedProblem pro
             scratch.State(h).Start<V>(
                 problem.Q.Row<V>(batch, first, (firstHead + h) * problem.Group), problem.Q.Time, problem.Q.Head, problem.Group, columns, problem.Depth,
                 problem.Scale);
+            for (int c = 0; c < columns && problem.HasSinkLogits && part == 0; c++)
+            {
+                scratch.State(h).Join<V>(c, 1, problem.SinkLogit<V>(((firstHead + h) * problem.Group) + (c % problem.Group)));
+            }
         }
 
         int position = problem.Position(batch) + first;
@@ -165,8 +176,16 @@ internal readonly unsafe struct CachedWork(CpuContext context, CachedProblem pro
             for (int h = 0; h < plan.HeadBlock; h++)
             {
                 OnlineSoftmax state = scratch.State(h);
-                void* keys = problem.KeyCache.Row<V>(batch, blocks.Slot, firstHead + h), values = problem.ValueCache.Row<V>(batch, blocks.Slot, firstHead + h);
+                void* keys = problem.KeyCache.Row<V>(batch, blocks.Slot, firstHead + h), values = problem.ValueCache.Row<V>(batch, blocks.Slot, problem.ValueHead(firstHead + h));
                 mask.Products<V>(keys, problem.KeyCache.Time, problem.Depth, state.Queries, scratch.Scores, scoreRow);
+                if (problem.HasDecay)
+                {
+                    int head = (firstHead + h) * problem.Group;
+                    mask.AddDecay<V>(
+                        scratch.Scores, scoreRow, problem.Decay<V>(batch, head, first), problem.Time,
+                        problem.CachedDecay<V>(batch, head, blocks.Slot), problem.Capacity, SoftmaxPower.BitsPerNat);
+                }
+
                 mask.Apply<V>(scratch.Scores, scoreRow, scratch.Positions);
                 BlockPacking.Rows<V>(values, problem.ValueCache.Time, blocks.Count, problem.ValueDepth, scratch.Values, BlockSizes.Keys, 0, 1);
                 state.Add<V>(mask, scratch.Scores, scoreRow, scratch.Values, BlockSizes.Keys);

@@ -1,4 +1,5 @@
 using NanoFold.Kernels.Calls.Attention;
+using NanoFold.Kernels.Cpu.Attention.Selected;
 using NanoFold.Kernels.Lanes;
 
 namespace NanoFold.Kernels.Cpu.Attention.Cached;
@@ -9,6 +10,9 @@ namespace NanoFold.Kernels.Cpu.Attention.Cached;
 /// </summary>
 public sealed unsafe class CpuCachedAttention(CpuContext context) : IKernel<CachedAttentionCall>, IDisposable
 {
+    /// <summary>Columns from which on tiles of those that chose a block are fuller than lanes.</summary>
+    private const int LeastColumns = 128;
+
     private readonly CallMemory _memory = new();
 
     /// <exception cref="ArgumentException">A shape, stride or type does not fit the others, or a row's positions do not fit the cache.</exception>
@@ -16,10 +20,17 @@ public sealed unsafe class CpuCachedAttention(CpuContext context) : IKernel<Cach
     {
         var problem = new CachedProblem(call);
         var plan = new CachedPlan(problem);
-        if (problem.TopK > 0 || plan.TokenBlocks > 1)
+        bool isListed = !call.Visible.Blocks.IsNone;
+        if (plan.AppendsFirst || isListed)
         {
             var append = new CachedAppendWork(problem);
             context.Run(problem.Type, append.Items, ref append);
+        }
+
+        if (isListed)
+        {
+            Selected(new SelectedProblem(problem, call.Visible.Blocks));
+            return;
         }
 
         if (problem.TopK > 0)
@@ -40,6 +51,20 @@ public sealed unsafe class CpuCachedAttention(CpuContext context) : IKernel<Cach
     }
 
     public void Dispose() => _memory.Dispose();
+
+    /// <summary>New keys are in place: over the blocks that each token lists.</summary>
+    private void Selected(in SelectedProblem problem)
+    {
+        if (problem.Time * problem.Group < LeastColumns)
+        {
+            var rows = new SelectedRowsWork(context, problem);
+            context.Run(problem.Type, rows.Items, ref rows);
+            return;
+        }
+
+        var tiles = new SelectedForwardWork(context, problem);
+        context.Run(problem.Type, tiles.Items, ref tiles);
+    }
 }
 
 /// <summary>Writes new keys and values into their slots, ahead of items that share them.</summary>

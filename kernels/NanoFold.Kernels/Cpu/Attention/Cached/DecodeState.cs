@@ -42,12 +42,29 @@ internal readonly unsafe struct DecodeState
         HeadRow.Zero<V>(_output, _paddedDepth);
     }
 
+    /// <summary>A score without a value joins, before any key was seen.</summary>
+    public void Join<V>(double score)
+        where V : struct, ICpuLane<V>
+    {
+        Element.Set<V>(_state, 0, score);
+        Element.Set<V>(_state, 1, 1);
+    }
+
     /// <summary>Takes in keys and values that are all visible.</summary>
-    public void Add<V>(in CacheRows rows)
+    /// <param name="rows">Keys and values.</param>
+    /// <param name="own">The query's running sum of log decays.</param>
+    /// <param name="decays">Those of the keys, or null.</param>
+    public void Add<V>(in CacheRows rows, double own, void* decays)
         where V : struct, ICpuLane<V>
     {
         DecodeDots.Scores<V>(rows, Query, _depth, _valueDepth, _scores);
         int count = rows.Count;
+        for (int j = 0; decays is not null && j < count; j += V.Width)
+        {
+            V sums = j + V.Width <= count ? V.Load(decays, j) : V.LoadPart(decays, j, count - j);
+            V.Store(_scores, j, V.Load(_scores, j) + (V.Constant(own) - sums));
+        }
+
         int padded = LaneSize.Of<V>().Padded(count);
         for (int j = count; j < padded; j++)
         {

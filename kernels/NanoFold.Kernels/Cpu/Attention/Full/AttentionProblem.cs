@@ -8,11 +8,12 @@ namespace NanoFold.Kernels.Cpu.Attention.Full;
 internal readonly unsafe struct AttentionProblem
 {
     public readonly AttentionShape Shape;
-    public readonly int Batch, Time, Keys, Heads, KeyHeads, Depth, ValueDepth;
+    public readonly int Batch, Time, Keys, Heads, KeyHeads, ValueHeads, Depth, ValueDepth;
     public readonly DType Type;
     public readonly HeadRows Q, K, V, Y;
     public readonly void* LogSumExp;
     public readonly double Scale;
+    private readonly void* _decay, _sinkLogits;
     private readonly int* _prefixes, _documents;
     private readonly DocumentReach _reach;
     private readonly KeyLists _lists;
@@ -30,6 +31,7 @@ internal readonly unsafe struct AttentionProblem
         Heads = shape.Heads;
         KeyHeads = shape.KeyHeads;
         Depth = shape.Depth;
+        ValueHeads = shape.ValueHeads;
         ValueDepth = shape.ValueDepth;
         Type = shape.Type;
         _prefixes = args.Visible.Prefixes.Ints;
@@ -39,17 +41,27 @@ internal readonly unsafe struct AttentionProblem
             _reach = new DocumentReach(_documents, Batch, Keys, memory.Take(DocumentReach.Bytes(Batch, Keys)));
         }
 
-        _lists = new KeyLists(args.Visible.Blocks, Time, Keys);
+        _lists = new KeyLists(args.Visible.Blocks, Batch * Heads, Time, Keys);
         Q = new HeadRows(args.Q);
         K = new HeadRows(args.K);
         V = new HeadRows(args.V);
         Y = new HeadRows(args.Y);
         LogSumExp = args.LogSumExp.Address;
         Scale = args.Scale;
+        _decay = args.Decay.Address;
+        _sinkLogits = args.SinkLogits.Address;
     }
 
     /// <summary>Query heads that share a key head.</summary>
     public int Group => Heads / KeyHeads;
+
+    /// <summary>Key heads that share a value head.</summary>
+    public int KeyGroup => KeyHeads / ValueHeads;
+
+    /// <summary>Whether scores decay, see <see cref="AttentionArgs.Decay"/>.</summary>
+    public bool HasDecay => _decay is not null;
+
+    public bool HasSinkLogits => _sinkLogits is not null;
 
     /// <summary>Position of query 0 among the keys: the last query stands at the last key.</summary>
     public int Shift => Keys - Time;
@@ -95,6 +107,15 @@ internal readonly unsafe struct AttentionProblem
     public void* LogSumExpRow<V>(int batch, int head, int time)
         where V : struct, ICpuLane<V>
         => Element.At<V>(LogSumExp, ((nint)batch * Heads + head) * Time + time);
+
+    /// <summary>Running sums of log decays of a head from a position on.</summary>
+    public void* DecayRow<V>(int batch, int head, int position)
+        where V : struct, ICpuLane<V>
+        => Element.At<V>(_decay, (((nint)batch * Heads) + head) * Keys + position);
+
+    public double SinkLogit<V>(int head)
+        where V : struct, ICpuLane<V>
+        => Element.Get<V>(_sinkLogits, head);
 
     private KeyBlocks Walk(int batch, int firstQuery, int lastQuery, in KeyList list)
     {

@@ -26,14 +26,14 @@ internal readonly unsafe struct BackwardWork : ILaneWork
         _queries = BlockSizes.Queries(problem.Time);
     }
 
-    public long Items => (long)_problem.Batch * _problem.KeyHeads * _gradients.Plan.Parts;
+    public long Items => (long)_problem.Batch * _problem.ValueHeads * _gradients.Plan.Parts;
 
     public void Invoke<V>(long item, int worker)
         where V : struct, ICpuLane<V>
     {
         GradientPlan plan = _gradients.Plan;
-        long pairs = (long)_problem.Batch * _problem.KeyHeads;
-        int batch = (int)(item % pairs / _problem.KeyHeads), keyHead = (int)(item % pairs % _problem.KeyHeads);
+        long pairs = (long)_problem.Batch * _problem.ValueHeads;
+        int batch = (int)(item % pairs / _problem.ValueHeads), valueHead = (int)(item % pairs % _problem.ValueHeads);
         // Late parts see the most keys, so they start first.
         int part = plan.Parts - 1 - (int)(item / pairs);
         int first = part * plan.PartRows;
@@ -47,7 +47,7 @@ internal readonly unsafe struct BackwardWork : ILaneWork
             Element.Set<V>(scratch.Positions, c, c);
         }
 
-        KeyGradients sums = plan.Parts == 1 ? scratch.Sums : _gradients.Partial(_problem, batch, keyHead, part);
+        KeyGradients sums = plan.Parts == 1 ? scratch.Sums : _gradients.Partial(_problem, batch, valueHead, part);
         KeyBlocks range = _problem.KeysOf(batch, first, first + rows - 1);
         if (plan.Parts == 1)
         {
@@ -59,20 +59,23 @@ internal readonly unsafe struct BackwardWork : ILaneWork
             sums.Zero<V>(range.Start, range.End);
         }
 
-        PackKeys<V>(scratch, batch, keyHead, 0, range.SinkEnd);
-        PackKeys<V>(scratch, batch, keyHead, range.Start, range.End);
-        for (int h = keyHead * _problem.Group; h < (keyHead + 1) * _problem.Group; h++)
+        for (int keyHead = valueHead * _problem.KeyGroup; keyHead < (valueHead + 1) * _problem.KeyGroup; keyHead++)
         {
-            for (int start = first, count; start < first + rows; start += count)
+            PackKeys<V>(scratch, batch, keyHead, 0, range.SinkEnd);
+            PackKeys<V>(scratch, batch, keyHead, range.Start, range.End);
+            for (int h = keyHead * _problem.Group; h < (keyHead + 1) * _problem.Group; h++)
             {
-                count = Math.Min(_queries, _problem.Lists.Together(start, first + rows));
-                QueryBlock<V>(scratch, sums, batch, h, keyHead, start, count);
+                for (int start = first, count; start < first + rows; start += count)
+                {
+                    count = Math.Min(_queries, _problem.Lists.Together(start, first + rows));
+                    QueryBlock<V>(scratch, sums, batch, h, start, count);
+                }
             }
         }
 
         if (plan.Parts == 1)
         {
-            _gradients.WriteKeys<V>(sums, batch, 0, _problem.Keys, keyHead);
+            _gradients.WriteKeys<V>(_problem, sums, batch, 0, _problem.Keys, valueHead);
         }
     }
 
@@ -86,7 +89,7 @@ internal readonly unsafe struct BackwardWork : ILaneWork
         }
     }
 
-    private void QueryBlock<V>(in BackwardScratch scratch, in KeyGradients sums, int batch, int head, int keyHead, int start, int count)
+    private void QueryBlock<V>(in BackwardScratch scratch, in KeyGradients sums, int batch, int head, int start, int count)
         where V : struct, ICpuLane<V>
     {
         void* q = _problem.Q.Row<V>(batch, start, head);
@@ -113,7 +116,7 @@ internal readonly unsafe struct BackwardWork : ILaneWork
         {
             if (_problem.DocumentsMeet(batch, keys, start, count, out int* keyDocuments, out int* queryDocuments))
             {
-                KeyBlock<V>(_problem.Mask(keys, start, count), scratch, sums, batch, keyHead, keys.First, keyDocuments, queryDocuments);
+                KeyBlock<V>(_problem.Mask(keys, start, count), scratch, sums, (batch, head, start), keys.First, keyDocuments, queryDocuments);
             }
         }
 
@@ -127,18 +130,27 @@ internal readonly unsafe struct BackwardWork : ILaneWork
         }
     }
 
-    private void KeyBlock<V>(in BlockMask mask, in BackwardScratch scratch, in KeyGradients sums, int batch, int keyHead, int firstKey, int* keyDocuments, int* queryDocuments)
+    private void KeyBlock<V>(
+        in BlockMask mask, in BackwardScratch scratch, in KeyGradients sums, (int Batch, int Head, int Start) queries, int firstKey, int* keyDocuments, int* queryDocuments)
         where V : struct, ICpuLane<V>
     {
         nint row = scratch.Columns;
+        (int batch, int head) = (queries.Batch, queries.Head);
+        int keyHead = head / _problem.Group, valueHead = keyHead / _problem.KeyGroup;
         mask.Products<V>(_problem.K.Row<V>(batch, firstKey, keyHead), _problem.K.Time, _problem.Depth, scratch.QueryColumns, scratch.Scores, row);
+        if (_problem.HasDecay)
+        {
+            mask.AddDecay<V>(
+                scratch.Scores, row, _problem.DecayRow<V>(batch, head, queries.Start + _problem.Shift), 0, _problem.DecayRow<V>(batch, head, firstKey), 0, SoftmaxPower.BitsPerNat);
+        }
+
         mask.Apply<V>(scratch.Scores, row, scratch.Positions);
         if (keyDocuments is not null)
         {
             mask.ApplyDocuments<V>(scratch.Scores, row, keyDocuments, queryDocuments);
         }
 
-        mask.Products<V>(_problem.V.Row<V>(batch, firstKey, keyHead), _problem.V.Time, _problem.ValueDepth, scratch.OutputColumns, scratch.ScoreGradients, row);
+        mask.Products<V>(_problem.V.Row<V>(batch, firstKey, valueHead), _problem.V.Time, _problem.ValueDepth, scratch.OutputColumns, scratch.ScoreGradients, row);
         for (int c = 0; c < mask.Columns; c += V.Width)
         {
             int low = mask.KeyLow(c), high = mask.KeyHigh(Math.Min(c + V.Width, mask.Columns) - 1);
@@ -146,6 +158,11 @@ internal readonly unsafe struct BackwardWork : ILaneWork
             ScoreGradients(p, ds, row, low, high, V.Load(scratch.LogSumExp, c), V.Load(scratch.Delta, c));
             mask.ZeroMargin<V>(p, row, low, high);
             mask.ZeroMargin<V>(ds, row, low, high);
+        }
+
+        if (_gradients.WantsDecay)
+        {
+            mask.SubtractRowSums<V>(scratch.ScoreGradients, row, sums.Decay<V>(head - (valueHead * _problem.Group * _problem.KeyGroup), firstKey));
         }
 
         for (int j = 0; j < mask.Keys; j += Tiles.Rows)
@@ -168,7 +185,7 @@ internal readonly unsafe struct BackwardWork : ILaneWork
             {
                 Tiles.Across<V>(
                     Element.At<V>(scratch.ScoreGradients, j * row + low), row, 1, rows, high - low, scratch.QueryRows, _queries, low,
-                    scratch.DepthLanes, sums.Key<V>(firstKey + j), sums.KeyRow);
+                    scratch.DepthLanes, sums.Key<V>(keyHead % _problem.KeyGroup, firstKey + j), sums.KeyRow);
             }
         }
 

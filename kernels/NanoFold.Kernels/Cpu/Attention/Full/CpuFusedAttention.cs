@@ -1,4 +1,5 @@
 using NanoFold.Kernels.Calls.Attention;
+using NanoFold.Kernels.Cpu.Attention.Selected;
 
 namespace NanoFold.Kernels.Cpu.Attention.Full;
 
@@ -15,6 +16,13 @@ public sealed class CpuFusedAttention(CpuContext context) : IKernel<AttentionCal
     public void Run(in AttentionCall call)
     {
         var problem = new AttentionProblem(AttentionCall.Name, call.Args, _memory);
+        if (HasListsOfFewQueries(problem))
+        {
+            var selected = new SelectedForwardWork(context, new SelectedProblem(problem, call.Args));
+            context.Run(problem.Type, selected.Items, ref selected);
+            return;
+        }
+
         var work = new ForwardWork(context, problem);
         context.Run(problem.Type, work.Items, ref work);
     }
@@ -24,17 +32,36 @@ public sealed class CpuFusedAttention(CpuContext context) : IKernel<AttentionCal
     {
         var problem = new AttentionProblem(AttentionBackwardCall.Name, call.Args, _memory);
         var gradientProblem = new GradientProblem(AttentionBackwardCall.Name, problem, call.Gradients);
-        var work = new BackwardWork(context, problem, gradientProblem);
-        context.Run(problem.Type, work.Items, ref work);
+        if (HasListsOfFewQueries(problem))
+        {
+            var selected = new SelectedBackwardWork(context, new SelectedProblem(problem, call.Args), problem, gradientProblem);
+            context.Run(problem.Type, selected.Items, ref selected);
+        }
+        else
+        {
+            var work = new BackwardWork(context, problem, gradientProblem);
+            context.Run(problem.Type, work.Items, ref work);
+        }
+
         if (gradientProblem.Plan.Parts > 1)
         {
             var sums = new GradientSumWork(problem, gradientProblem);
             context.Run(problem.Type, sums.Items, ref sums);
         }
+
+        if (gradientProblem.WantsSinkLogits || (gradientProblem.WantsDecay && problem.HasSinkLogits))
+        {
+            var sinks = new SinkGradientWork(problem, gradientProblem);
+            context.Run(problem.Type, sinks.Items, ref sinks);
+        }
     }
 
     public long ScratchBytes(in AttentionBackwardCall shape)
         => GradientPlan.ScratchBytes(new AttentionShape(AttentionBackwardCall.Name, shape.Args));
+
+    /// <summary>Whether queries beside each other have lists of their own, so that tiles are better made of the queries that chose a block.</summary>
+    private static bool HasListsOfFewQueries(in AttentionProblem problem)
+        => !problem.Lists.IsNone && problem.Lists.QuerySize < BlockSizes.QueryUnit && problem.Shape is { IsPlain: true, HasPrefixes: false, Rule: { Prefix: 0, Window: VisibleRule.Far } };
 
     public void Dispose() => _memory.Dispose();
 }

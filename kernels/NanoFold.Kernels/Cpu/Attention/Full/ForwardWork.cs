@@ -34,7 +34,7 @@ internal readonly unsafe struct ForwardWork : ILaneWork
     {
         long pairs = (long)_problem.Batch * _problem.Heads;
         int batch = (int)(item % pairs / _problem.Heads), head = (int)(item % pairs % _problem.Heads);
-        int keyHead = head / _problem.Group;
+        int keyHead = head / _problem.Group, valueHead = keyHead / _problem.KeyGroup;
         // Late chunks see the most keys, so they start first.
         int chunk = (int)((Items - 1 - item) / pairs);
         int first = (chunk / _chunks * _problem.Lists.QuerySize) + (chunk % _chunks * ChunkBlocks * _queries);
@@ -52,7 +52,12 @@ internal readonly unsafe struct ForwardWork : ILaneWork
         for (int i = 0; i < blocks; i++)
         {
             int start = first + i * _queries, count = Math.Min(_queries, first + rows - start);
-            scratch.State(i).Start<V>(_problem.Q.Row<V>(batch, start, head), _problem.Q.Time, 0, 1, count, _problem.Depth, _problem.Scale);
+            OnlineSoftmax state = scratch.State(i);
+            state.Start<V>(_problem.Q.Row<V>(batch, start, head), _problem.Q.Time, 0, 1, count, _problem.Depth, _problem.Scale);
+            if (_problem.HasSinkLogits)
+            {
+                state.Join<V>(0, count, _problem.SinkLogit<V>(head));
+            }
         }
 
         if (rows == 0)
@@ -76,12 +81,19 @@ internal readonly unsafe struct ForwardWork : ILaneWork
                 if (!packed)
                 {
                     BlockPacking.Rows<V>(
-                        _problem.V.Row<V>(batch, keys.First, keyHead), _problem.V.Time, keys.Count, _problem.ValueDepth, scratch.Values, BlockSizes.Keys, 0, 1);
+                        _problem.V.Row<V>(batch, keys.First, valueHead), _problem.V.Time, keys.Count, _problem.ValueDepth, scratch.Values, BlockSizes.Keys, 0, 1);
                     packed = true;
                 }
 
                 OnlineSoftmax state = scratch.State(i);
                 mask.Products<V>(_problem.K.Row<V>(batch, keys.First, keyHead), _problem.K.Time, _problem.Depth, state.Queries, scratch.Scores, scratch.Columns);
+                if (_problem.HasDecay)
+                {
+                    mask.AddDecay<V>(
+                        scratch.Scores, scratch.Columns, _problem.DecayRow<V>(batch, head, start + _problem.Shift), 0,
+                        _problem.DecayRow<V>(batch, head, keys.First), 0, SoftmaxPower.BitsPerNat);
+                }
+
                 mask.Apply<V>(scratch.Scores, scratch.Columns, scratch.Positions);
                 if (keyDocuments is not null)
                 {

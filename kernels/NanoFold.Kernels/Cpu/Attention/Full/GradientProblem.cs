@@ -10,8 +10,9 @@ internal readonly unsafe struct GradientProblem
     public readonly HeadRows DY, DQ, DK, DV;
     public readonly bool AccumulateQ, AccumulateK, AccumulateV;
     public readonly GradientPlan Plan;
-    private readonly float* _scratch;
-    private readonly int _depth, _valueDepth;
+    private readonly byte* _scratch;
+    private readonly View _dDecay, _dSinkLogits;
+    private readonly bool _accumulateDecay, _accumulateSinkLogits;
 
     /// <exception cref="ArgumentException">A shape, stride or type does not fit, or the scratch is too small.</exception>
     public GradientProblem(string op, in AttentionProblem problem, in AttentionGradients gradients)
@@ -22,11 +23,9 @@ internal readonly unsafe struct GradientProblem
         if (bytes > 0)
         {
             RowCheck.Scratch(op, gradients.Scratch, bytes);
-            _scratch = gradients.Scratch.Floats;
+            _scratch = (byte*)gradients.Scratch.Address;
         }
 
-        _depth = problem.Depth;
-        _valueDepth = problem.ValueDepth;
         DY = new HeadRows(gradients.DY);
         DQ = new HeadRows(gradients.DQ);
         DK = new HeadRows(gradients.DK);
@@ -34,33 +33,58 @@ internal readonly unsafe struct GradientProblem
         AccumulateQ = gradients.AccumulateQ;
         AccumulateK = gradients.AccumulateK;
         AccumulateV = gradients.AccumulateV;
+        _dDecay = gradients.DDecay;
+        _dSinkLogits = gradients.DSinkLogits;
+        _accumulateDecay = gradients.AccumulateDecay;
+        _accumulateSinkLogits = gradients.AccumulateSinkLogits;
     }
+
+    public bool WantsDecay => !_dDecay.IsNone;
+
+    public bool WantsSinkLogits => !_dSinkLogits.IsNone;
 
     /// <summary>Sums of one part, in the caller's scratch.</summary>
-    public KeyGradients Partial(in AttentionProblem problem, int batch, int keyHead, int part)
+    public KeyGradients Partial(in AttentionProblem problem, int batch, int valueHead, int part)
     {
-        int keyRow = GradientPlan.Padded(problem.Depth), valueRow = GradientPlan.Padded(problem.ValueDepth);
-        long index = ((long)batch * problem.KeyHeads + keyHead) * Plan.Parts + part;
-        float* start = _scratch + index * problem.Keys * (keyRow + valueRow);
-        return new KeyGradients(start, start + (long)problem.Keys * keyRow, keyRow, valueRow);
+        long index = ((long)batch * problem.ValueHeads + valueHead) * Plan.Parts + part;
+        return new KeyGradients(_scratch + (index * GradientPlan.PartialBytes(problem.Shape)), problem.Shape, sizeof(float));
     }
 
-    /// <summary>dk and dv of keys [first, end) from their sums.</summary>
-    public void WriteKeys<V>(in KeyGradients sums, int batch, int first, int end, int keyHead)
+    /// <summary>dk, dv and dc of keys [first, end) from their sums.</summary>
+    public void WriteKeys<V>(in AttentionProblem problem, in KeyGradients sums, int batch, int first, int end, int valueHead)
         where V : struct, ICpuLane<V>
     {
         double one;
         Element.Set<V>(&one, 0, 1);
-        if (!DK.IsNone)
+        for (int i = 0; i < problem.KeyGroup && !DK.IsNone; i++)
         {
-            HeadRow.WriteRows<V>(
-                sums.Key<V>(first), sums.KeyRow, DK.Row<V>(batch, first, keyHead), DK.Time, end - first, _depth, &one, 0, AccumulateK);
+            void* dk = DK.Row<V>(batch, first, (valueHead * problem.KeyGroup) + i);
+            HeadRow.WriteRows<V>(sums.Key<V>(i, first), sums.KeyRow, dk, DK.Time, end - first, problem.Depth, &one, 0, AccumulateK);
         }
 
         if (!DV.IsNone)
         {
             HeadRow.WriteRows<V>(
-                sums.Value<V>(first), sums.ValueRow, DV.Row<V>(batch, first, keyHead), DV.Time, end - first, _valueDepth, &one, 0, AccumulateV);
+                sums.Value<V>(first), sums.ValueRow, DV.Row<V>(batch, first, valueHead), DV.Time, end - first, problem.ValueDepth, &one, 0, AccumulateV);
+        }
+
+        int heads = problem.Heads / problem.ValueHeads;
+        for (int i = 0; i < heads && WantsDecay; i++)
+        {
+            nint at = (((((nint)batch * problem.Heads) + (valueHead * heads)) + i) * problem.Keys) + first;
+            HeadRow.Write(sums.Decay<V>(i, first), Element.At<V>(_dDecay.Address, at), end - first, V.Constant(1), _accumulateDecay);
         }
     }
+
+    /// <summary>Adds to dc of a query's position, once those of keys are written.</summary>
+    public void AddDecay<V>(in AttentionProblem problem, int batch, int head, int position, double value)
+        where V : struct, ICpuLane<V>
+    {
+        nint at = ((((nint)batch * problem.Heads) + head) * problem.Keys) + position;
+        Element.Set<V>(_dDecay.Address, at, Element.Get<V>(_dDecay.Address, at) + value);
+    }
+
+    public void WriteSinkLogit<V>(int head, double value)
+        where V : struct, ICpuLane<V>
+        => Element.Set<V>(_dSinkLogits.Address, head, value + (_accumulateSinkLogits ? Element.Get<V>(_dSinkLogits.Address, head) : 0));
 }

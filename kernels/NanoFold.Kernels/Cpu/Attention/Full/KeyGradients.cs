@@ -1,39 +1,80 @@
+using NanoFold.Kernels.Calls.Attention;
 using NanoFold.Kernels.Cpu.Loops;
 using NanoFold.Kernels.Lanes;
 
 namespace NanoFold.Kernels.Cpu.Attention.Full;
 
-/// <summary>Sums of dk and dv over queries, [keys, padded D] each.</summary>
-internal readonly unsafe struct KeyGradients(void* key, void* value, int keyRow, int valueRow)
+/// <summary>
+/// Sums over queries for the keys of one value head: dk [key heads that share it, keys, padded D], dv [keys, padded DV] and, where scores decay, dc
+/// [query heads, keys].
+/// </summary>
+internal readonly unsafe struct KeyGradients
 {
-    /// <summary>Elements between rows.</summary>
-    public int KeyRow { get; } = keyRow;
+    private readonly void* _key, _value, _decay;
+    private readonly int _keys, _keyHeads, _heads;
 
-    public int ValueRow { get; } = valueRow;
+    /// <param name="memory">As many bytes as <see cref="Bytes"/> says, or null.</param>
+    /// <param name="shape">Of the problem.</param>
+    /// <param name="size">Bytes of an element.</param>
+    public KeyGradients(void* memory, in AttentionShape shape, int size)
+    {
+        var cursor = new ScratchCursor(memory);
+        _keys = shape.Keys;
+        _keyHeads = shape.KeyHeads / shape.ValueHeads;
+        _heads = shape.HasDecay ? shape.ValueGroup : 0;
+        KeyRow = GradientPlan.Padded(shape.Depth);
+        ValueRow = GradientPlan.Padded(shape.ValueDepth);
+        _key = cursor.Take((long)_keyHeads * _keys * KeyRow * size);
+        _value = cursor.Take((long)_keys * ValueRow * size);
+        _decay = cursor.Take((long)_heads * GradientPlan.Padded(_keys) * size);
+        Bytes = cursor.Used;
+    }
+
+    public long Bytes { get; }
 
     /// <summary>Sums that a worker owns.</summary>
     public static KeyGradients Take(ref ScratchCursor cursor, in AttentionProblem problem, LaneSize lane)
     {
-        int keyRow = GradientPlan.Padded(problem.Depth), valueRow = GradientPlan.Padded(problem.ValueDepth);
-        void* key = cursor.Take((long)problem.Keys * keyRow * lane.Bytes);
-        return new KeyGradients(key, cursor.Take((long)problem.Keys * valueRow * lane.Bytes), keyRow, valueRow);
+        long bytes = new KeyGradients(null, problem.Shape, lane.Bytes).Bytes;
+        return new KeyGradients(cursor.Take(bytes), problem.Shape, lane.Bytes);
     }
 
-    public void* Key<V>(int index)
+    /// <summary>Elements between rows.</summary>
+    public int KeyRow { get; }
+
+    public int ValueRow { get; }
+
+    /// <param name="head">Key head, counted from the first that shares the value head.</param>
+    /// <param name="index">Of the key.</param>
+    public void* Key<V>(int head, int index)
         where V : struct, ICpuLane<V>
-        => Element.At<V>(key, (nint)index * KeyRow);
+        => Element.At<V>(_key, (((nint)head * _keys) + index) * KeyRow);
 
     public void* Value<V>(int index)
         where V : struct, ICpuLane<V>
-        => Element.At<V>(value, (nint)index * ValueRow);
+        => Element.At<V>(_value, (nint)index * ValueRow);
+
+    /// <param name="head">Query head, counted from the first that reads the value head.</param>
+    /// <param name="index">Of the key.</param>
+    public void* Decay<V>(int head, int index)
+        where V : struct, ICpuLane<V>
+        => Element.At<V>(_decay, ((nint)head * GradientPlan.Padded(_keys)) + index);
 
     public void Zero<V>(int first, int end)
         where V : struct, ICpuLane<V>
     {
         if (first < end)
         {
-            HeadRow.Zero<V>(Key<V>(first), (nint)(end - first) * KeyRow);
+            for (int head = 0; head < _keyHeads; head++)
+            {
+                HeadRow.Zero<V>(Key<V>(head, first), (nint)(end - first) * KeyRow);
+            }
+
             HeadRow.Zero<V>(Value<V>(first), (nint)(end - first) * ValueRow);
+            for (int head = 0; head < _heads; head++)
+            {
+                HeadRow.Zero<V>(Decay<V>(head, first), end - first);
+            }
         }
     }
 
@@ -41,8 +82,17 @@ internal readonly unsafe struct KeyGradients(void* key, void* value, int keyRow,
     public void Add<V>(int index, in KeyGradients other)
         where V : struct, ICpuLane<V>
     {
-        Add<V>(Key<V>(index), other.Key<V>(index), KeyRow);
+        for (int head = 0; head < _keyHeads; head++)
+        {
+            Add<V>(Key<V>(head, index), other.Key<V>(head, index), KeyRow);
+        }
+
         Add<V>(Value<V>(index), other.Value<V>(index), ValueRow);
+        for (int head = 0; head < _heads; head++)
+        {
+            double sum = Element.Get<V>(Decay<V>(head, index), 0) + Element.Get<V>(other.Decay<V>(head, index), 0);
+            Element.Set<V>(Decay<V>(head, index), 0, sum);
+        }
     }
 
     private static void Add<V>(void* target, void* source, int count)

@@ -49,7 +49,7 @@ internal readonly unsafe struct KeyListBackwardWork(CpuContext context, Attentio
 
         if (plan.Parts == 1)
         {
-            gradients.WriteKeys<V>(sums, batch, 0, problem.Keys, keyHead);
+            gradients.WriteKeys<V>(problem, sums, batch, 0, problem.Keys, keyHead);
         }
     }
 
@@ -114,7 +114,7 @@ internal readonly unsafe struct KeyListBackwardWork(CpuContext context, Attentio
 
         if (!gradients.DK.IsNone)
         {
-            ListedRows.Spread<V>(scratch.Gradients, q, keys, size, sums.Key<V>(0), sums.KeyRow, problem.Depth);
+            ListedRows.Spread<V>(scratch.Gradients, q, keys, size, sums.Key<V>(0, 0), sums.KeyRow, problem.Depth);
         }
 
         if (!gradients.DV.IsNone)

@@ -7,9 +7,9 @@ namespace NanoFold.Tests.Mixers.References;
 /// <summary>A query sees all before it.</summary>
 internal sealed class Attention : AttentionFamily<AttentionConfig>
 {
-    public override IReadOnlyList<string> Quick(string kind) => ["attention grouped", "attention everything", "attention of its own shape"];
+    public override IReadOnlyList<string> Quick(string kind) => ["attention grouped", "attention everything", "attention of its own shape", "attention with sink logits"];
 
-    public override IReadOnlyList<string> QuickToDecode(string kind) => ["attention grouped"];
+    public override IReadOnlyList<string> QuickToDecode(string kind) => ["attention grouped", "attention with sink logits"];
 
     public override IEnumerable<(string Name, ModelConfig Model)> Variants(ModelConfig small)
     {
@@ -21,5 +21,6 @@ internal sealed class Attention : AttentionFamily<AttentionConfig>
             KvHeads = 1,
             RopeInterleaved = true,
         });
+        yield return ("attention with sink logits", small with { Mixer = new AttentionConfig { SinkLogits = true }, KvHeads = 2 });
     }
 }

@@ -14,7 +14,12 @@ internal abstract class AttentionFamily<TConfig> : MixerReference<TConfig>
         var own = (TConfig)mixer;
         HeadShape shape = own.ShapeFor(layer.Model);
         double[][] q = Queries(own, layer, x), k = Keys(own, layer, x);
-        return [.. Enumerable.Range(0, shape.Heads).Select(h => x.Select((_, t) => Weights(own, shape, h, t, q, k)).ToArray())];
+        double[][]? sums = DecaySums(layer, x);
+        return
+        [
+            .. Enumerable.Range(0, shape.Heads).Select(h => x.Select((_, t) =>
+                Weights(own, shape, h, t, q, k, j => sums is null ? 0 : sums[t][h] - sums[j][h], layer.Find("sinks")?[h])).ToArray()),
+        ];
     }
 
     public override int? Length(string letter, MixerConfig mixer, ModelConfig model)
@@ -26,36 +31,44 @@ internal abstract class AttentionFamily<TConfig> : MixerReference<TConfig>
     /// <summary>The keys that query t takes of those up to its own, given their scores.</summary>
     protected virtual IEnumerable<int> Seen(TConfig mixer, int t, Func<int, double> score) => Enumerable.Range(0, t + 1);
 
+    /// <summary>Running sums of log decays [T][H], where scores have some.</summary>
+    protected virtual double[][]? DecaySums(NaiveLayer layer, double[][] x) => null;
+
     /// <summary>What a gate at that place makes of y [T][..].</summary>
     protected virtual double[][] Gate(TConfig mixer, NaiveLayer layer, double[][] x, GatePosition place, double[][] y) => y;
 
     protected override double[][] Forward(TConfig mixer, NaiveLayer layer, double[][] x)
     {
-        HeadShape shape = mixer.ShapeFor(layer.Model);
-        double[][][] pattern = Pattern(mixer, layer, x);
-        double[][] v = Gate(mixer, layer, x, GatePosition.Values, Project(layer, x, "v_proj", shape.ValueWidth));
-        double[][] z = [.. x.Select((_, t) => Enumerable.Range(0, shape.OutputWidth).Select(i =>
-        {
-            int h = i / shape.ValueDim, shared = h / (shape.Heads / shape.KvHeads) * shape.ValueDim + i % shape.ValueDim;
-            return Enumerable.Range(0, x.Length).Sum(j => pattern[h][t][j] * v[j][shared]);
-        }).ToArray())];
-        z = Gate(mixer, layer, x, GatePosition.AttentionOutput, z);
+        double[][] z = Gate(mixer, layer, x, GatePosition.AttentionOutput, Weighed(mixer, layer, x));
         return Gate(mixer, layer, x, GatePosition.Output, [.. z.Select(row => layer.Linear(row, "o_proj"))]);
     }
 
-    private double[][] Queries(TConfig mixer, NaiveLayer layer, double[][] x) =>
+    /// <summary>What each query head takes of the values, [T][H · DV].</summary>
+    protected double[][] Weighed(TConfig mixer, NaiveLayer layer, double[][] x)
+    {
+        HeadShape shape = mixer.ShapeFor(layer.Model);
+        double[][][] pattern = Pattern(mixer, layer, x);
+        double[][] v = Gate(mixer, layer, x, GatePosition.Values, Project(layer, x, "v_proj", shape.ValueWidth));
+        return [.. x.Select((_, t) => Enumerable.Range(0, shape.Heads * shape.ValueDim).Select(i =>
+        {
+            int h = i / shape.ValueDim, shared = h / (shape.Heads / shape.ValueHeads) * shape.ValueDim + i % shape.ValueDim;
+            return Enumerable.Range(0, x.Length).Sum(j => pattern[h][t][j] * v[j][shared]);
+        }).ToArray())];
+    }
+
+    protected double[][] Queries(TConfig mixer, NaiveLayer layer, double[][] x) =>
         Turned(mixer, layer, Gate(mixer, layer, x, GatePosition.Queries, Normed(mixer, layer, Project(layer, x, "q_proj", mixer.ShapeFor(layer.Model).QueryWidth), "q_norm")));
 
-    private double[][] Keys(TConfig mixer, NaiveLayer layer, double[][] x) =>
+    protected double[][] Keys(TConfig mixer, NaiveLayer layer, double[][] x) =>
         Turned(mixer, layer, Gate(mixer, layer, x, GatePosition.Keys, Normed(mixer, layer, Project(layer, x, "k_proj", mixer.ShapeFor(layer.Model).KeyWidth), "k_norm")));
 
-    private double[] Weights(TConfig mixer, HeadShape shape, int head, int t, double[][] q, double[][] k)
+    private double[] Weights(TConfig mixer, HeadShape shape, int head, int t, double[][] q, double[][] k, Func<int, double> term, double? sink)
     {
         int d = shape.HeadDim, own = head * d, shared = head / (shape.Heads / shape.KvHeads) * d;
-        double Score(int j) => Enumerable.Range(0, d).Sum(i => q[t][own + i] * k[j][shared + i]) / Math.Sqrt(d);
+        double Score(int j) => Enumerable.Range(0, d).Sum(i => q[t][own + i] * k[j][shared + i]) / Math.Sqrt(d) + term(j);
         var weights = new double[q.Length];
         int[] seen = [.. Seen(mixer, t, Score)];
-        double sum = seen.Sum(j => Math.Exp(Score(j)));
+        double sum = seen.Sum(j => Math.Exp(Score(j))) + (sink is { } logit ? Math.Exp(logit) : 0);
         foreach (int j in seen)
         {
             weights[j] = Math.Exp(Score(j)) / sum;
@@ -64,7 +77,7 @@ internal abstract class AttentionFamily<TConfig> : MixerReference<TConfig>
         return weights;
     }
 
-    private static double[][] Project(NaiveLayer layer, double[][] x, string name, int width)
+    protected static double[][] Project(NaiveLayer layer, double[][] x, string name, int width)
     {
         double[][] y = [.. x.Select(row => layer.Linear(row, name))];
         Assert.That(y[0], Has.Length.EqualTo(width), name);
@@ -81,20 +94,6 @@ internal abstract class AttentionFamily<TConfig> : MixerReference<TConfig>
     {
         HeadShape shape = mixer.ShapeFor(layer.Model);
         return [.. y.Select((row, t) => row.Chunk(shape.HeadDim)
-            .SelectMany(head => Rotate(layer.Model, head[..shape.RopeDim], t).Concat(head[shape.RopeDim..])).ToArray())];
-    }
-
-    private static double[] Rotate(ModelConfig model, double[] head, int position)
-    {
-        var y = new double[head.Length];
-        for (int i = 0; i < head.Length / 2; i++)
-        {
-            (int a, int b) = model.RopeInterleaved ? (2 * i, 2 * i + 1) : (i, i + head.Length / 2);
-            (double sin, double cos) = Math.SinCos(position / Math.Pow(model.RopeBase, 2.0 * i / head.Length));
-            y[a] = head[a] * cos - head[b] * sin;
-            y[b] = head[b] * cos + head[a] * sin;
-        }
-
-        return y;
+            .SelectMany(head => layer.Rotate(head[..shape.RopeDim], t).Concat(head[shape.RopeDim..])).ToArray())];
     }
 }

@@ -30,6 +30,10 @@ internal sealed class GatedDeltaNet : DeltaFamily<GatedDeltaNetConfig>
     public override IEnumerable<(string Name, ModelConfig Model)> Variants(ModelConfig small) =>
         [("gated-delta-net with shared keys", small with { Mixer = new GatedDeltaNetConfig { KeyHeads = 2, HeadDim = 3, ValueDim = 5, Conv = 1 } })];
 
+    public override IReadOnlyList<string> Quick(string kind) => ["gated-delta-net with shared keys"];
+
+    public override IReadOnlyList<string> QuickToDecode(string kind) => ["gated-delta-net with shared keys"];
+
     protected override double[] Decay(GatedDeltaNetConfig mixer, NaiveLayer layer, double[] x, int head, int keyWidth)
     {
         double step = Softplus(layer.Linear(x, "a_proj")[head] + layer.Weight("dt_bias")[head]);

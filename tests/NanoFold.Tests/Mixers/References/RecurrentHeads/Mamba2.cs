@@ -6,6 +6,8 @@ namespace NanoFold.Tests.Mixers.References;
 /// <summary>h ← exp(−exp(A_log) dt) h + dt x Bᵀ for each channel, y = h C + D x, RMSNorm(y ⊙ silu(z)).</summary>
 internal sealed class Mamba2 : MixerReference<Mamba2Config>
 {
+    public override IReadOnlyList<string> Quick(string kind) => [];
+
     public override IReadOnlyList<string> QuickToDecode(string kind) => [];
 
     protected override double[][] Forward(Mamba2Config mixer, NaiveLayer layer, double[][] x)

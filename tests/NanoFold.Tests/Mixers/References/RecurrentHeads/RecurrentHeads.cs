@@ -18,7 +18,9 @@ internal abstract class RecurrentHeads<TConfig> : MixerReference<TConfig>
     /// <summary>The first tokens read little of a head, which its norm then makes as large as any.</summary>
     public override double Sensitivity => IsNormalized ? 1 : 4;
 
-    /// <summary>The kinds share their kernels.</summary>
+    /// <summary>The kinds share their kernels: one of them reaches all.</summary>
+    public override IReadOnlyList<string> Quick(string kind) => [];
+
     public override IReadOnlyList<string> QuickToDecode(string kind) => [];
 
     /// <summary>Projected channels [T][..] of q, k or v, before they are split into heads.</summary>

@@ -7,7 +7,10 @@ namespace NanoFold.Tests.Mixers.References;
 internal sealed class SlidingWindow : AttentionFamily<SlidingWindowConfig>
 {
     public override IEnumerable<(string Name, ModelConfig Model)> Variants(ModelConfig small) =>
-        [("sliding-window without sinks", small with { Mixer = SlidingWindowConfig.Tiny with { Sinks = 0 } })];
+    [
+        ("sliding-window without sinks", small with { Mixer = SlidingWindowConfig.Tiny with { Sinks = 0 } }),
+        ("sliding-window with sink logits", small with { Mixer = SlidingWindowConfig.Tiny with { Sinks = 0, SinkLogits = true } }),
+    ];
 
     public override IReadOnlyList<string> QuickToDecode(string kind) => [];
 

@@ -1,0 +1,82 @@
+using NanoFold.Engine.Autograd;
+using NanoFold.Engine.Configuration;
+using NanoFold.Engine.Modules;
+using NanoFold.Engine.Ops;
+using NanoFold.Engine.Taps;
+using NanoFold.Engine.Tensors;
+using NanoFold.Kernels;
+
+namespace NanoFold.Engine.Mixers;
+
+/// <summary>
+/// Differential attention (arXiv 2410.05258): query heads 2i and 2i + 1 attend to values of one head of 2D, and the second result is taken off the first,
+/// z = (1 − λ0) · RMSNorm(y_2i − λ y_2i+1). λ = exp(λq1 · λk1) − exp(λq2 · λk2) + λ0 is learned for each layer, λ0 = 0.8 − 0.6 e^(−0.3 · layer), layers
+/// counted from 0; the norm has one gain [2D] for all heads.
+/// </summary>
+public sealed record DifferentialConfig : AttentionFamilyConfig
+{
+    public static DifferentialConfig Tiny => new();
+
+    /// <summary>Of paired heads, whose values are twice as wide where nothing else is said.</summary>
+    public override HeadShape ShapeFor(ModelShape model)
+    {
+        HeadShape shape = base.ShapeFor(model);
+        return shape with { ValueDim = ValueDim > 0 ? ValueDim : 2 * shape.HeadDim, IsPaired = true };
+    }
+
+    /// <inheritdoc/>
+    public override IEnumerable<ConfigProblem> Validate(ModelShape model, string path)
+    {
+        foreach (ConfigProblem problem in base.Validate(model, path))
+        {
+            yield return problem;
+        }
+
+        HeadShape shape = ShapeFor(model);
+        if (shape.Heads % 2 != 0)
+        {
+            yield return new ConfigProblem(Key(path, "heads", Heads), $"{shape.Heads} is odd; differential attention takes one head off another, so it needs an even number");
+        }
+        else if (shape.KvHeads % 2 != 0 && shape.KvHeads > 1)
+        {
+            yield return new ConfigProblem(Key(path, "kvHeads", KvHeads), $"{shape.KvHeads} is odd; two heads of keys share one of values, so differential attention needs an even number, or 1");
+        }
+    }
+
+    /// <inheritdoc/>
+    public override Mixer Build(ModuleBuilder builder) => new Differential(builder, ShapeFor(builder.Model));
+}
+
+internal sealed class Differential : AttentionMixer
+{
+    private readonly Parameter[] _lambda;
+    private readonly Norm _norm;
+    private readonly double _start;
+
+    public Differential(ModuleBuilder builder, HeadShape shape)
+        : base(builder, shape)
+    {
+        _start = 0.8 - (0.6 * Math.Exp(-0.3 * builder.Layer));
+        _norm = new Norm(Builder, "o_norm", shape.ValueDim, NormKind.Rms);
+        _lambda = [.. new[] { "lambda_q1", "lambda_k1", "lambda_q2", "lambda_k2" }.Select(name =>
+            Builder.Add(name, Layout.Of(shape.HeadDim), ParameterRole.Vector, Initializer.Normal(0.1)))];
+    }
+
+    public override IReadOnlyList<TapPoint> TapPoints =>
+    [
+        new("attn.hook_q", "B T H D"),
+        new("attn.hook_k", "B T G D"),
+        new("attn.hook_v", $"B T {Shape.ValueHeads} {Shape.ValueDim}"),
+        new("attn.hook_pattern", "B H T T"),
+        new("attn.hook_lambda", "1"),
+        new("attn.hook_difference", $"B T {Shape.OutputHeads} {Shape.ValueDim}"),
+        new("attn.hook_z", $"B T {Shape.OutputHeads} {Shape.ValueDim}"),
+    ];
+
+    protected override Tensor OnHeads(Tape tape, Tensor x, Tensor z)
+    {
+        Tensor lambda = Tap.At(tape, "hook_lambda", DifferentialLambdaOp.Record(tape, [.. _lambda.Select(tape.Use)], _start));
+        Tensor difference = Tap.At(tape, "hook_difference", DifferenceOp.Record(tape, z, lambda));
+        return ScaleOp.Record(tape, _norm.Forward(tape, difference), 1 - _start);
+    }
+}
