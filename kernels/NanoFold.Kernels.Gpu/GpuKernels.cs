@@ -15,6 +15,8 @@ using NanoFold.Kernels.Gpu.Reduce;
 using NanoFold.Kernels.Gpu.Residuals;
 using NanoFold.Kernels.Gpu.Rope;
 using NanoFold.Kernels.Gpu.Time;
+using NanoFold.Kernels.Gpu.Time.Legendre;
+using NanoFold.Kernels.Gpu.Time.Selective;
 
 namespace NanoFold.Kernels.Gpu;
 
@@ -49,6 +51,9 @@ internal static class GpuKernels
             new GpuIntegers(context),
             new GpuRecurrentHeads(context),
             new GpuScan(context),
+            new GpuMix(context),
+            new GpuSelectiveScan(context),
+            new GpuLegendreScan(context),
             new GpuConvolution(context),
             new GpuContinuation(context),
             new GpuRecurrent<Rnn>(context, matMul, reduce),

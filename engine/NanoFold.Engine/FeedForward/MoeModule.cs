@@ -82,11 +82,16 @@ internal sealed class Moe : FeedForwardModule
             tape, scores, _state.Bias is null ? default : tape.UseExact(_state.Bias), _config.Active,
             _config.ActiveGroups < _config.Groups ? _config.Groups : 1, _config.ActiveGroups < _config.Groups ? _config.ActiveGroups : 1);
 
-    // ⌈c · k · T / E⌉, or null where that is no limit: a token goes to an expert once.
+    // ⌈c · k · T / E⌉, or null where that is no limit: a token goes to an expert once. In decimal digits, as the factor was written: 1.1 · 10 is 11, not a bit more.
     private int? Capacity(int time)
     {
-        double most = Math.Ceiling(_config.Capacity * _config.Active * time / _config.Experts);
-        return _config.Capacity > 0 && most < time ? (int)most : null;
+        if (_config.Capacity == 0 || _config.Capacity * _config.Active >= _config.Experts)
+        {
+            return null;
+        }
+
+        int most = (int)Math.Max(1, decimal.Ceiling((decimal)_config.Capacity * _config.Active * time / _config.Experts));
+        return most < time ? most : null;
     }
 
     // Numbers of experts as real ones: those that a token is sent to, whether they take it or not.

@@ -30,6 +30,7 @@ namespace NanoFold.Engine.Mixers;
 [JsonDerivedType(typeof(MambaConfig), "mamba")]
 [JsonDerivedType(typeof(RnnConfig), "rnn")]
 [JsonDerivedType(typeof(ConvolutionConfig), "convolution")]
+[JsonDerivedType(typeof(MlpMixerConfig), "mlp-mixer")]
 [JsonDerivedType(typeof(NoneConfig), "none")]
 [JsonDerivedType(typeof(ParallelConfig), "parallel")]
 public abstract record MixerConfig

@@ -14,6 +14,7 @@ using NanoFold.Kernels.Cpu.Residuals;
 using NanoFold.Kernels.Cpu.Rope;
 using NanoFold.Kernels.Cpu.Rows;
 using NanoFold.Kernels.Cpu.Time;
+using NanoFold.Kernels.Cpu.Time.Legendre;
 using NanoFold.Kernels.Cpu.Time.Selective;
 
 namespace NanoFold.Kernels.Cpu;
@@ -47,7 +48,9 @@ internal static class CpuKernels
         new CpuAlong(context),
         new CpuIntegers(context),
         new CpuScan(context),
+        new CpuMix(context),
         new CpuSelectiveScan(context),
+        new CpuLegendreScan(context),
         new CpuConvolution(context),
         new CpuContinuation(context),
         new CpuRecurrentHeads(context),

@@ -44,6 +44,25 @@ internal static class FloatMath
         return V.SelectGreater(V.Constant(-87.33654), x, V.Constant(0), result);
     }
 
+    /// <summary>2ˣ for x ≤ 0 with a relative error below 2⁻²³; 2⁻¹²⁶ below −126.</summary>
+    /// <remarks>x = n + f with |f| ≤ ½, which is exact, then the polynomial of <see cref="Exp"/> in f ln 2.</remarks>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V DecayOfTwo<V>(V x)
+        where V : struct, IFloatLane<V>
+    {
+        // Not-a-number as the second operand is the result, and goes through all that follows.
+        V clamped = V.Max(V.Constant(-126), x), shifted = clamped + V.Constant(Shift);
+        V f = clamped - (shifted - V.Constant(Shift));
+        V p = V.Constant(0.0001532113760527119);
+        p = V.MultiplyAdd(p, f, V.Constant(0.0013390172889923046));
+        p = V.MultiplyAdd(p, f, V.Constant(0.00961852646611431));
+        p = V.MultiplyAdd(p, f, V.Constant(0.05550362232984629));
+        p = V.MultiplyAdd(p, f, V.Constant(0.2402264754784355));
+        p = V.MultiplyAdd(p, f, V.Constant(0.69314718055994531));
+        p = V.MultiplyAdd(p, f, V.Constant(1));
+        return V.AddToExponent(p, shifted);
+    }
+
     /// <summary>tanh x with a relative error below 2⁻²¹.</summary>
     /// <remarks>
     /// (1 − e)/(1 + e) with e = e^(−2|x|); below 0.55, where that difference loses digits, x + x³ p(x²) with p of degree 4, which interpolates to a relative

@@ -24,6 +24,9 @@ public unsafe interface ICpuLane<V> : ILane<V>
 
     static abstract double Largest(V value);
 
+    /// <summary>2ᵃ where a is at most 0, as decays have it: cheaper than <see cref="ILane{V}.Exp"/>. Below −126 it stays at 2⁻¹²⁶ in float32.</summary>
+    static abstract V DecayOfTwo(V a);
+
     /// <summary>One element, broadcast.</summary>
     static abstract V Splat(void* source, nint index);
 }

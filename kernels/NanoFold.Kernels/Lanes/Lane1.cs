@@ -52,6 +52,9 @@ public readonly struct Lane1 : ICpuLane<Lane1>, IFloatLane<Lane1>
     public static Lane1 Exp(Lane1 a) => FloatMath.Exp(a);
 
     [MethodImpl(Inline)]
+    public static Lane1 DecayOfTwo(Lane1 a) => FloatMath.DecayOfTwo(a);
+
+    [MethodImpl(Inline)]
     public static Lane1 Tanh(Lane1 a) => FloatMath.Tanh(a);
 
     [MethodImpl(Inline)]

@@ -53,6 +53,9 @@ public readonly struct Lane16 : ICpuLane<Lane16>, IFloatLane<Lane16>
     public static Lane16 Exp(Lane16 a) => FloatMath.Exp(a);
 
     [MethodImpl(Inline)]
+    public static Lane16 DecayOfTwo(Lane16 a) => FloatMath.DecayOfTwo(a);
+
+    [MethodImpl(Inline)]
     public static Lane16 Tanh(Lane16 a) => FloatMath.Tanh(a);
 
     [MethodImpl(Inline)]

@@ -55,6 +55,9 @@ public readonly struct Lane4 : ICpuLane<Lane4>, IFloatLane<Lane4>
     public static Lane4 Exp(Lane4 a) => FloatMath.Exp(a);
 
     [MethodImpl(Inline)]
+    public static Lane4 DecayOfTwo(Lane4 a) => FloatMath.DecayOfTwo(a);
+
+    [MethodImpl(Inline)]
     public static Lane4 Tanh(Lane4 a) => FloatMath.Tanh(a);
 
     [MethodImpl(Inline)]

@@ -55,6 +55,9 @@ public readonly struct Lane8 : ICpuLane<Lane8>, IFloatLane<Lane8>
     public static Lane8 Exp(Lane8 a) => FloatMath.Exp(a);
 
     [MethodImpl(Inline)]
+    public static Lane8 DecayOfTwo(Lane8 a) => FloatMath.DecayOfTwo(a);
+
+    [MethodImpl(Inline)]
     public static Lane8 Tanh(Lane8 a) => FloatMath.Tanh(a);
 
     [MethodImpl(Inline)]

@@ -52,6 +52,9 @@ public readonly struct LaneDouble : ICpuLane<LaneDouble>
     public static LaneDouble Exp(LaneDouble a) => new(Math.Exp(a._value));
 
     [MethodImpl(Inline)]
+    public static LaneDouble DecayOfTwo(LaneDouble a) => new(double.Exp2(a._value));
+
+    [MethodImpl(Inline)]
     public static LaneDouble Tanh(LaneDouble a) => new(Math.Tanh(a._value));
 
     [MethodImpl(Inline)]

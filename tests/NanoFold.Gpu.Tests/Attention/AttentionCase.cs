@@ -29,6 +29,12 @@ public sealed record AttentionCase(int Batch, int Time, int Heads, int KeyHeads,
 
     public int KeySize { get; init; }
 
+    /// <summary>Heads of values; as many as of keys where null.</summary>
+    public int? ValueHeads { get; init; }
+
+    /// <summary>Scores decay, and a score without a value joins each row.</summary>
+    public bool HasTerms { get; init; }
+
     /// <summary>q, k, v and their gradients are parts of the rows of one tensor.</summary>
     public bool Strided { get; init; }
 
@@ -41,6 +47,8 @@ public sealed record AttentionCase(int Batch, int Time, int Heads, int KeyHeads,
     public double Scale => Sharpness / Math.Sqrt(Depth);
 
     public int KeyCount => Keys ?? Time;
+
+    public int ValueHeadCount => ValueHeads ?? KeyHeads;
 
     public int ValueSize => ValueDepth ?? Depth;
 }

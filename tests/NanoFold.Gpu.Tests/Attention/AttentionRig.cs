@@ -14,7 +14,7 @@ internal sealed class AttentionRig : IDisposable
     private readonly Backend _backend;
     private readonly Memory _memory;
     private readonly DType _type;
-    private readonly View _inputs, _gradients, _documents, _prefixes;
+    private readonly View _inputs, _gradients, _documents, _prefixes, _decay, _sinkLogits, _dDecay, _dSinkLogits;
     private readonly BlockTable _blocks;
     private readonly float[] _before;
 
@@ -24,7 +24,7 @@ internal sealed class AttentionRig : IDisposable
         _type = type;
         _backend = backend;
         _memory = new Memory(backend);
-        int queries = c.Heads * c.Depth, keys = c.KeyHeads * c.Depth, values = c.KeyHeads * c.ValueSize;
+        int queries = c.Heads * c.Depth, keys = c.KeyHeads * c.Depth, values = c.ValueHeadCount * c.ValueSize;
         if (c.Strided)
         {
             int width = queries + keys + values + Margin;
@@ -33,19 +33,28 @@ internal sealed class AttentionRig : IDisposable
             _gradients = _memory.New(type, [c.Batch, c.Time, width], _before);
             (Q, DQ) = (Part(_inputs, 0, c.Heads, c.Depth), Part(_gradients, 0, c.Heads, c.Depth));
             (K, DK) = (Part(_inputs, queries, c.KeyHeads, c.Depth), Part(_gradients, queries, c.KeyHeads, c.Depth));
-            (V, DV) = (Part(_inputs, queries + keys, c.KeyHeads, c.ValueSize), Part(_gradients, queries + keys, c.KeyHeads, c.ValueSize));
+            (V, DV) = (Part(_inputs, queries + keys, c.ValueHeadCount, c.ValueSize), Part(_gradients, queries + keys, c.ValueHeadCount, c.ValueSize));
         }
         else
         {
             _before = [];
             (Q, DQ) = (New(3, c.Time, c.Heads, c.Depth), New(4, c.Time, c.Heads, c.Depth));
             (K, DK) = (New(5, c.KeyCount, c.KeyHeads, c.Depth), New(6, c.KeyCount, c.KeyHeads, c.Depth));
-            (V, DV) = (New(7, c.KeyCount, c.KeyHeads, c.ValueSize), New(8, c.KeyCount, c.KeyHeads, c.ValueSize));
+            (V, DV) = (New(7, c.KeyCount, c.ValueHeadCount, c.ValueSize), New(8, c.KeyCount, c.ValueHeadCount, c.ValueSize));
         }
 
         Y = New(9, c.Time, c.Heads, c.ValueSize);
         DY = New(10, c.Time, c.Heads, c.ValueSize);
         LogSumExp = _memory.New(DType.Float32, c.Batch, c.Heads, c.Time);
+        if (c.HasTerms)
+        {
+            int count = c.Batch * c.Heads * c.KeyCount;
+            _decay = _memory.New(DType.Float32, [c.Batch, c.Heads, c.KeyCount], [.. Enumerable.Range(0, count).Select(i => -0.125f * (i % c.KeyCount) * (1 + (i / c.KeyCount % c.Heads)))]);
+            _dDecay = _memory.New(DType.Float32, [c.Batch, c.Heads, c.KeyCount], Rounded(11, count));
+            _sinkLogits = _memory.New(type, [c.Heads], Rounded(12, c.Heads));
+            _dSinkLogits = _memory.New(DType.Float32, [c.Heads], Rounded(13, c.Heads));
+        }
+
         if (c.DocumentLength > 0)
         {
             int Document(int i) => c.Interleaved ? i * 7 % 3 : i / c.DocumentLength;
@@ -100,6 +109,8 @@ internal sealed class AttentionRig : IDisposable
         LogSumExp = LogSumExp,
         Scale = _case.Scale,
         Visible = new Visible { Kind = _case.Kind, Window = _case.Window, Sinks = _case.Sinks, Prefixes = _prefixes, Documents = _documents, Blocks = _blocks },
+        Decay = _decay,
+        SinkLogits = _sinkLogits,
     };
 
     public AttentionGradients Gradients(long scratchBytes) => new()
@@ -111,6 +122,10 @@ internal sealed class AttentionRig : IDisposable
         AccumulateQ = _case.Accumulates,
         AccumulateK = _case.Accumulates,
         AccumulateV = _case.Accumulates,
+        DDecay = _dDecay,
+        AccumulateDecay = _case.Accumulates,
+        DSinkLogits = _dSinkLogits,
+        AccumulateSinkLogits = _case.Accumulates,
         Scratch = scratchBytes == 0 ? default : _memory.New(DType.Float32, (int)(scratchBytes / sizeof(float))),
     };
 
@@ -160,7 +175,8 @@ internal sealed class AttentionRig : IDisposable
         return rows.With(layout, offset);
     }
 
-    public float[][] Results() => [Read(Y), _memory.Read(LogSumExp), Read(DQ), Read(DK), Read(DV)];
+    public float[][] Results() =>
+        [Read(Y), _memory.Read(LogSumExp), Read(DQ), Read(DK), Read(DV), .. _case.HasTerms ? new[] { _memory.Read(_dDecay), _memory.Read(_dSinkLogits) } : []];
 
     private float[] Read(in View view)
     {

@@ -6,7 +6,7 @@ namespace NanoFold.Gpu.Tests.Attention;
 
 public class FusedAttentionTests : GpuTests
 {
-    private static readonly string[] s_names = ["y", "log-sum-exp", "dq", "dk", "dv"];
+    private static readonly string[] s_names = ["y", "log-sum-exp", "dq", "dk", "dv", "ddecay", "dsink logits"];
 
     private static IEnumerable<AttentionCase> Cases()
     {
@@ -28,6 +28,8 @@ public class FusedAttentionTests : GpuTests
         yield return new(2, 40, 2, 1, 4) { QuerySize = 20, KeySize = 8 };
         yield return new(1, 70, 1, 1, 4) { QuerySize = 16, KeySize = 40, Kind = VisibleKind.Full, DocumentLength = 30, Accumulates = true };
         yield return new(1, 33, 2, 1, 4) { QuerySize = 40, KeySize = 5, Kind = VisibleKind.Prefix, Prefix = 20, Window = 10, Sinks = 4 };
+        yield return new(2, 37, 4, 2, 8) { HasTerms = true, ValueHeads = 1, ValueDepth = 12, Strided = true };
+        yield return new(1, 9, 2, 2, 8) { HasTerms = true, Keys = 40, Accumulates = true, Window = 20 };
         if (!IsSimulated)
         {
             yield return new(2, 257, 4, 2, 64) { Strided = true };

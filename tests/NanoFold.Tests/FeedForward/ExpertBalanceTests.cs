@@ -6,6 +6,7 @@ using NanoFold.Engine.Tensors;
 using NanoFold.Engine.Training;
 using NanoFold.Kernels;
 using NanoFold.Kernels.Cpu;
+using NanoFold.Kernels.Profiling;
 using NanoFold.Tests.Suites;
 using NanoFold.Tests.Training;
 
@@ -117,13 +118,37 @@ public class ExpertBalanceTests
         Assert.That(rig.Trainer.ArenaBytes, Is.LessThan(0.9 * dropless.Trainer.ArenaBytes));
     }
 
+    /// <summary>Up, gate and down of each pair that was taken: forward, and the gradients of rows and matrices.</summary>
+    [TestCase(0)]
+    [TestCase(0.75)]
+    public void TheWorkThatIsCountedIsThatOfThePairsTaken(double capacity)
+    {
+        MoeConfig moe = MoeConfig.Tiny with { Capacity = capacity };
+        using var rig = new Rig(accumulate: 1, config: ModelVariants.Base with { FeedForward = moe });
+        rig.Log.IsOn = true;
+        rig.Trainer.Step(0);
+        rig.Log.IsOn = false;
+        double counted = 0;
+        foreach (ref readonly ProfileEvent noted in rig.Log.Events)
+        {
+            counted += noted.Source is "grouped-matmul" ? noted.Cost.Flops : 0;
+        }
+
+        // Two layers with two sequences of 16 tokens, each sent to two experts.
+        long taken = rig.Trainer.ReadExpertLoads().Sum(load => load.Pairs - load.Dropped);
+        Assert.That(taken, capacity > 0 ? Is.LessThan(2 * 2 * 16 * 2) : Is.EqualTo(2 * 2 * 16 * 2));
+        Assert.That(counted, Is.EqualTo(3.0 * 3 * 2 * taken * ModelVariants.Base.Width * moe.Hidden));
+    }
+
     /// <summary>A small model with a trainer.</summary>
     private sealed class Rig : IDisposable
     {
-        private readonly CpuBackend _backend = new(1);
+        private readonly CpuBackend _cpu = new(1);
+        private readonly ProfiledBackend _backend;
 
         public Rig(int accumulate, double rate = Rate, double learningRate = 1e-3, ModelConfig? config = null)
         {
+            _backend = new ProfiledBackend(_cpu, Log);
             Model = new Transformer(config ?? ModelVariants.Base with { FeedForward = MoeConfig.Tiny with { Routing = RouterKind.Sigmoid, BiasRate = rate } }, _backend);
             var train = new TrainConfig { Optimizer = OptimizerKind.AdamW, LearningRate = learningRate, Batch = 2, Accumulate = accumulate, Steps = 100 };
             Trainer = new Trainer(Model, train, new RandomBatchSource(2, Model.Config.Context, Model.Config.Vocab, seed: 1));
@@ -133,6 +158,8 @@ public class ExpertBalanceTests
 
         public Trainer Trainer { get; }
 
+        public EventLog Log { get; } = new(1 << 12);
+
         public double[][] Biases() => [.. Model.Store.Routers.Select(router => Host.Read(Model.Store, router.Bias!))];
 
         public void Dispose()
@@ -140,6 +167,7 @@ public class ExpertBalanceTests
             Trainer.Dispose();
             Model.Dispose();
             _backend.Dispose();
+            _cpu.Dispose();
         }
     }
 }

@@ -49,6 +49,34 @@ public class CacheTests : EngineTests
         Assert.That(views.Select(view => Host.Read(backend, view)), Is.EqualTo(new double[][] { [7, 7, 7, 0, 0, 0], [7, 7, 0, 0], [7, 7, 7, 7] }));
     }
 
+    // Blocks of 96 keys, parts of 256, several tokens and heads to a block of queries; a cache of one head of latents.
+    [TestCaseSource(nameof(Softmax))]
+    public void ALongStreamCrossesBlocksAndParts(MixerConfig mixer)
+    {
+        ModelConfig config = ModelVariants.Base with { Layers = 1, Context = 300, KvHeads = 2, Mixer = mixer };
+        using var model = new TinyModel(config, Backend());
+        double[] whole = model.Logits(model.Tokens);
+        foreach (int chunk in new[] { 1, 110 })
+        {
+            using var decoding = new Decoding(model, chunk);
+            Numbers.AssertClose(decoding.Run((b, call) => 1 + ((b + call) * 37 % chunk)), whole, 1e-5, $"up to {chunk} at a time");
+        }
+    }
+
+    private static IEnumerable<TestCaseData> Softmax => new MixerConfig[]
+    {
+        new AttentionConfig { SinkLogits = true }, new SlidingWindowConfig { Window = 120, Sinks = 3, SinkLogits = true }, new ForgettingConfig(), new DifferentialConfig(), new LatentAttentionConfig(),
+    }.Select(m => new TestCaseData(m).SetArgDisplayNames(m.Kind));
+
+    [Test]
+    public void ALatentIsAllThatIsKeptOfAToken()
+    {
+        var mixer = new LatentAttentionConfig { Latent = 6, RopeDim = 2 };
+        using var model = new Transformer(ModelVariants.Base with { Mixer = mixer }, Backend());
+        using DecodeCache cache = model.NewCache(batch: 3, chunk: 4);
+        Assert.That(cache.Bytes, Is.EqualTo(3 * 16 * (6 + 2) * 2 * sizeof(float)));
+    }
+
     [Test]
     public void ALongStreamTurnsTheRingManyTimes()
     {

@@ -37,8 +37,7 @@ public sealed record DifferentialConfig : AttentionFamilyConfig
         {
             yield return new ConfigProblem(Key(path, "heads", Heads), $"{shape.Heads} is odd; differential attention takes one head off another, so it needs an even number");
         }
-
-        if (shape.KvHeads % 2 != 0 && shape.KvHeads > 1)
+        else if (shape.KvHeads % 2 != 0 && shape.KvHeads > 1)
         {
             yield return new ConfigProblem(Key(path, "kvHeads", KvHeads), $"{shape.KvHeads} is odd; two heads of keys share one of values, so differential attention needs an even number, or 1");
         }

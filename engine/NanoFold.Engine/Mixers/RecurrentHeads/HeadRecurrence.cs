@@ -15,15 +15,35 @@ namespace NanoFold.Engine.Mixers;
 /// <param name="scale">Factor on what is read.</param>
 internal sealed class HeadRecurrence(ModuleBuilder builder, int heads, int keyWidth, int valueWidth, double scale)
 {
-    private const string Slot = "state";
+    private const string Slot = "state", FinalState = "hook_final_state";
+
+    /// <summary>Its point: S after the last token.</summary>
+    public TapPoint Point => new($"attn.{FinalState}", $"B {heads} {keyWidth} {valueWidth}");
 
     /// <summary>What is read of the states [B, T, H, DV] by q and written by k [B, T, G, DK] and v [B, T, H, DV].</summary>
     public Tensor Run(ForwardContext context, Tensor q, Tensor k, Tensor v, Tensor decay = default, Tensor beta = default)
     {
         Tape tape = context.Tape;
-        return context.Cache is { } cache
-            ? RecurrentHeadsOp.Decode(tape, q, k, v, decay, beta, cache.Use(tape, builder.Layer, Slot), context.Counts, context.Continues(), scale)
-            : RecurrentHeadsOp.Record(tape, q, k, v, decay, beta, context.Continues(), scale);
+        bool isWanted = Tap.IsWanted(tape, FinalState);
+        if (context.Cache is { } cache)
+        {
+            Tensor kept = cache.Use(tape, builder.Layer, Slot), read = RecurrentHeadsOp.Decode(tape, q, k, v, decay, beta, kept, context.Counts, context.Continues(), scale);
+            if (isWanted)
+            {
+                Tap.ReadOnly(tape, FinalState, kept);
+            }
+
+            return read;
+        }
+
+        if (!isWanted)
+        {
+            return RecurrentHeadsOp.Record(tape, q, k, v, decay, beta, context.Continues(), scale);
+        }
+
+        (Tensor y, Tensor state) = RecurrentHeadsOp.RecordWithState(tape, q, k, v, decay, beta, context.Continues(), scale);
+        Tap.ReadOnly(tape, FinalState, state);
+        return y;
     }
 
     /// <summary>What decoding keeps: S, in the type of sums.</summary>

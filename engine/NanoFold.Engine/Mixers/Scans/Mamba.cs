@@ -33,6 +33,12 @@ public sealed record MambaConfig : MixerConfig
     [Bounds(0, 1 << 16, Auto = true)]
     public int DtRank { get; init; }
 
+    /// <summary>
+    /// Whether Δ, B and C depend on the token. Where not, the states are those of HiPPO-LegS, which hold the history of x in Legendre polynomials
+    /// (arXiv 2008.07669): A and B are fixed, each channel learns one step and one C.
+    /// </summary>
+    public bool Selective { get; init; } = true;
+
     /// <inheritdoc/>
     public override MixerTraits Traits(ModelShape model) => new() { SlidesOn = true };
 
@@ -40,75 +46,45 @@ public sealed record MambaConfig : MixerConfig
     public override MambaConfig Resolve(ModelShape model) => this with { DtRank = DtRank > 0 ? DtRank : (model.Width + 15) / 16 };
 
     /// <inheritdoc/>
-    public override Mixer Build(ModuleBuilder builder) => new MambaMixer(builder, Resolve(builder.Model));
+    public override Mixer Build(ModuleBuilder builder) => Selective ? new MambaMixer(builder, Resolve(builder.Model)) : new LegendreMixer(builder, this);
 }
 
-internal sealed class MambaMixer : Mixer
+internal sealed class MambaMixer : StateSpaceMixer
 {
-    private readonly ModuleBuilder _builder;
-    private readonly MambaConfig _config;
-    private readonly int _channels;
-    private readonly Parameter _input;
-    private readonly ShortConvolution _convolution;
+    private readonly int _rank;
     private readonly Linear _selection;
     private readonly Parameter _stepWeight;
     private readonly Parameter _stepBias;
     private readonly Parameter _logDecay;
-    private readonly Parameter _skip;
-    private readonly Linear _output;
 
     public MambaMixer(ModuleBuilder builder, MambaConfig config)
+        : base(builder.In("self_attn"), config)
     {
-        _builder = builder = builder.In("self_attn");
-        _config = config;
-        ModelShape model = builder.Model;
-        _channels = config.Expand * model.Width;
-        _input = builder.Add("in_proj.weight", Layout.Of(2 * _channels, model.Width), ParameterRole.Matrix, Initialization.Input(model.Width));
-        _convolution = new ShortConvolution(builder, "conv1d", _channels, config.Conv, bias: true);
-        _selection = new Linear(builder, "x_proj", _channels, config.DtRank + 2 * config.State, Initialization.Input(_channels));
-        _stepWeight = builder.Add("dt_proj.weight", Layout.Of(_channels, config.DtRank), ParameterRole.Matrix, Initializer.Uniform(1 / Math.Sqrt(config.DtRank)));
-        _stepBias = builder.Add("dt_proj.bias", Layout.Of(_channels), ParameterRole.Vector, Initializer.StepOfLogUniform(1e-3, 0.1));
-        _logDecay = builder.Add("A_log", Layout.Of(_channels, config.State), ParameterRole.Vector, Initializer.LogOfIndex(config.State));
-        _skip = builder.Add("D", Layout.Of(_channels), ParameterRole.Vector, Initializer.One);
-        _output = new Linear(builder, "out_proj", _channels, model.Width, Initialization.Output(_channels, model));
+        _rank = config.DtRank;
+        _selection = new Linear(Builder, "x_proj", Channels, _rank + 2 * Numbers, Initialization.Input(Channels));
+        _stepWeight = Builder.Add("dt_proj.weight", Layout.Of(Channels, _rank), ParameterRole.Matrix, Initializer.Uniform(1 / Math.Sqrt(_rank)));
+        _stepBias = Builder.Add("dt_proj.bias", Layout.Of(Channels), ParameterRole.Vector, Initializer.StepOfLogUniform(1e-3, 0.1));
+        _logDecay = Builder.Add("A_log", Layout.Of(Channels, Numbers), ParameterRole.Vector, Initializer.LogOfIndex(Numbers));
     }
 
-    public override IReadOnlyList<TapPoint> TapPoints =>
+    protected override IEnumerable<TapPoint> ScanPoints =>
     [
-        new("attn.hook_x", $"B T {_channels}"),
-        new("attn.hook_delta_pre", $"B T {_channels}"),
-        new("attn.hook_b", $"B T {_config.State}"),
-        new("attn.hook_c", $"B T {_config.State}"),
-        new("attn.hook_scan", $"B T {_channels}"),
-        new("attn.hook_gate_pre", $"B T {_channels}"),
-        new("attn.hook_z", $"B T {_channels}"),
+        new("attn.hook_delta_pre", $"B T {Channels}"),
+        new("attn.hook_b", $"B T {Numbers}"),
+        new("attn.hook_c", $"B T {Numbers}"),
     ];
 
-    public override Tensor Forward(ForwardContext context, Tensor h)
+    protected override Tensor Scan(ForwardContext context, Tensor x)
     {
         Tape tape = context.Tape;
-        using Tape.Scope scope = tape.Enter("attn");
-        Tensor x = Tap.At(tape, "hook_x", _convolution.Forward(context, Half(tape, h, 0)));
         Tensor selected = _selection.Forward(tape, x);
-        Tensor delta = Tap.At(tape, "hook_delta_pre", LinearOp.Record(tape, Part(tape, selected, 0, _config.DtRank), tape.Use(_stepWeight), tape.Use(_stepBias)));
-        Tensor b = Tap.At(tape, "hook_b", Part(tape, selected, _config.DtRank, _config.State));
-        Tensor c = Tap.At(tape, "hook_c", Part(tape, selected, _config.DtRank + _config.State, _config.State));
-        Tensor decay = tape.Use(_logDecay), skip = tape.Use(_skip);
-        Tensor scanned = Tap.At(tape, "hook_scan", context.Cache is { } cache
-            ? SelectiveScanOp.Decode(tape, x, delta, decay, b, c, skip, cache.Use(tape, _builder.Layer, "state"), context.Counts, context.Continues())
-            : SelectiveScanOp.Record(tape, x, delta, decay, b, c, skip, context.Continues()));
-        Tensor gate = Tap.At(tape, "hook_gate_pre", Half(tape, h, 1));
-        return _output.Forward(tape, Tap.At(tape, "hook_z", GatedActivationOp<Silu>.Record(tape, gate, scanned)));
+        Tensor delta = Tap.At(tape, "hook_delta_pre", LinearOp.Record(tape, Part(tape, selected, 0, _rank), tape.Use(_stepWeight), tape.Use(_stepBias)));
+        Tensor b = Tap.At(tape, "hook_b", Part(tape, selected, _rank, Numbers)), c = Tap.At(tape, "hook_c", Part(tape, selected, _rank + Numbers, Numbers));
+        Tensor decay = tape.Use(_logDecay), skip = tape.Use(Skip);
+        return context.Cache is { } cache
+            ? SelectiveScanOp.Decode(tape, x, delta, decay, b, c, skip, cache.Use(tape, Builder.Layer, "state"), context.Counts, context.Continues())
+            : SelectiveScanOp.Record(tape, x, delta, decay, b, c, skip, context.Continues());
     }
 
-    public override IEnumerable<StateSlot> State(int batch, int chunk) =>
-    [
-        .. _convolution.State(batch),
-        new StateSlot("state", Layout.Of(batch, _config.State, _channels), _builder.Type.Sum(), StateStart.Zero),
-    ];
-
     private static Tensor Part(Tape tape, Tensor selected, int first, int width) => BroadcastOp.Contiguous(tape, selected.Slice(2, first, width));
-
-    // The rows of in_proj are those of x, then those of z.
-    private Tensor Half(Tape tape, Tensor h, int half) => LinearOp.Record(tape, h, tape.Use(_input).Slice(0, half * _channels, _channels));
 }

@@ -137,7 +137,7 @@ internal static class AttentionCases
             List<OpInput> inputs = [OpInput.Real(Batch, Time, Heads, HeadDim) with { Step = Step }, OpInput.Real(Batch, Time, KeyHeads, HeadDim) with { Step = Step }, third];
             int prefixes = Integers(Prefixes, Batch), documents = Integers(Documents, Batch, Time);
             int blocks = Integers(HasBlocks ? Lists() : null, Batch, Heads, BlockRows, Listed), counts = Integers(HasBlocks ? Counts() : null, Batch, Heads, BlockRows);
-            int decay = Add(HasDecay ? new OpInput([Batch, Heads, Time], -2, 0) { IsTable = true } : null);
+            int decay = Add(HasDecay ? new OpInput([Batch, Time, Heads], -2, 3) : null);
             int sinks = Add(HasSinkLogits ? OpInput.Weight(Heads) : null);
             return new OpCase(name, [.. inputs],
                 (tape, x) => record(tape, x, new Visibility
@@ -151,7 +151,7 @@ internal static class AttentionCases
                     BlockCounts = At(x, counts),
                     QuerySize = QuerySize,
                     KeySize = KeySize,
-                }, new ScoreTerms(At(x, decay), At(x, sinks))),
+                }, new ScoreTerms(decay < 0 ? default : DecaySumsOp.Record(tape, x[decay]), At(x, sinks))),
                 reference)
             { Tolerance = 5e-6 };
 
@@ -198,7 +198,8 @@ internal static class AttentionCases
         /// <summary>Naive attention, over the largest scores of a row only where <see cref="Keep"/> is above 0.</summary>
         private double[] Reference(double[][] a)
         {
-            int d = HeadDim, dv = ValueDim, sinks = a.Length - 1, decay = sinks - (HasSinkLogits ? 1 : 0);
+            int d = HeadDim, dv = ValueDim, sinks = a.Length - 1;
+            double[] sums = HasDecay ? DecaySumsOp.Reference(a[sinks - (HasSinkLogits ? 1 : 0)], Batch, Time, Heads) : [];
             var y = new double[Batch * Time * Heads * dv];
             for (int row = 0; row < Batch * Time * Heads; row++)
             {
@@ -206,11 +207,11 @@ internal static class AttentionCases
                 var scores = new List<(double Score, int Key)>();
                 for (int j = 0; j < Time; j++)
                 {
-                    int key = (((b * Time) + j) * KeyHeads) + g, sums = ((b * Heads) + h) * Time;
+                    int key = (((b * Time) + j) * KeyHeads) + g, own = ((b * Heads) + h) * Time;
                     if (Sees(b, h, t, j))
                     {
                         double score = Enumerable.Range(0, d).Sum(i => a[0][(row * d) + i] * a[1][(key * d) + i]) * Scale;
-                        scores.Add((score + (HasDecay ? a[decay][sums + t] - a[decay][sums + j] : 0), (((b * Time) + j) * ValueHeads) + (h / (Heads / ValueHeads))));
+                        scores.Add((score + (HasDecay ? sums[own + t] - sums[own + j] : 0), (((b * Time) + j) * ValueHeads) + (h / (Heads / ValueHeads))));
                     }
                 }
 

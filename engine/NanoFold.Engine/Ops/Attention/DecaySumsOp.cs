@@ -106,7 +106,7 @@ public sealed class DecaySumsOp(IKernel<ScanCall> scan, bool isDecoding) : Op
         scan.Run(new ScanCall { A = one, X = x, H = x, Initial = state, Final = state, Counts = counts, Continues = continues, Reverse = reverse });
     }
 
-    private static double[] Reference(double[] x, int batch, int time, int heads)
+    internal static double[] Reference(double[] x, int batch, int time, int heads)
     {
         var y = new double[x.Length];
         for (int pair = 0; pair < batch * heads; pair++)

@@ -14,12 +14,16 @@ internal sealed record RecurrentHeadsCase(int Batch, int Time, int Groups, int H
 
     public bool HasInitial { get; init; }
 
+    /// <summary>The last state is an output too.</summary>
+    public bool GivesState { get; init; }
+
     public static IEnumerable<OpCase> All =>
     [
         .. Enum.GetValues<HeadDecay>().SelectMany(decay => new[] { false, true }.Select(isDelta =>
             new RecurrentHeadsCase(2, 6, 1, 2, 3, 4, decay, isDelta) { HasDocuments = isDelta, HasInitial = decay == HeadDecay.Scalar }.Case)),
         new RecurrentHeadsCase(1, 133, 1, 1, 2, 3, HeadDecay.None, false) { HasInitial = true }.Case,
-        new RecurrentHeadsCase(1, 133, 1, 1, 2, 3, HeadDecay.Scalar, true) { HasDocuments = true }.Case,
+        new RecurrentHeadsCase(1, 133, 1, 1, 2, 3, HeadDecay.Scalar, true) { HasDocuments = true, GivesState = true }.Case,
+        new RecurrentHeadsCase(2, 6, 1, 2, 3, 4, HeadDecay.Vector, false) { HasInitial = true, GivesState = true }.Case,
         new RecurrentHeadsCase(1, 133, 1, 1, 2, 3, HeadDecay.Vector, true) { HasDocuments = true, HasInitial = true }.Case,
         new RecurrentHeadsCase(1, 40, 1, 1, 20, 18, HeadDecay.Scalar, true).Case,
         new RecurrentHeadsCase(1, 40, 1, 1, 20, 18, HeadDecay.Vector, false).Case,
@@ -67,9 +71,11 @@ internal sealed record RecurrentHeadsCase(int Batch, int Time, int Groups, int H
             int initial = Next(HasInitial ? OpInput.Real(Batch, Heads, KeyWidth, ValueWidth) : null);
             Tensor Of(Tensor[] t, int index) => index < 0 ? default : t[index];
             double[]? Values(double[][] v, int index) => index < 0 ? null : v[index];
-            string name = $"recurrent-heads {(IsDelta ? "delta" : "plain")}, decay {Decay}{(HasDocuments ? ", documents" : "")}{(HasInitial ? ", initial" : "")} [{Batch}, {Time}, {Groups}, {KeyWidth}] to [{Heads}, {ValueWidth}]";
+            string name = $"recurrent-heads {(IsDelta ? "delta" : "plain")}, decay {Decay}{(HasDocuments ? ", documents" : "")}{(HasInitial ? ", initial" : "")}{(GivesState ? ", last state" : "")} [{Batch}, {Time}, {Groups}, {KeyWidth}] to [{Heads}, {ValueWidth}]";
             return new OpCase(name, [.. inputs],
-                (tape, t) => RecurrentHeadsOp.Record(tape, t[0], t[1], t[2], Of(t, decay), Of(t, beta), Of(t, continues), Scale, Of(t, initial)),
+                (tape, t) => GivesState
+                    ? RecurrentHeadsOp.RecordWithState(tape, t[0], t[1], t[2], Of(t, decay), Of(t, beta), Of(t, continues), Scale, Of(t, initial))
+                    : RecurrentHeadsOp.Record(tape, t[0], t[1], t[2], Of(t, decay), Of(t, beta), Of(t, continues), Scale, Of(t, initial)),
                 v => Reference(v[0], v[1], v[2], Values(v, decay), Values(v, beta), Values(v, continues), Values(v, initial)))
             { Tolerance = 5e-6 };
         }
@@ -78,6 +84,7 @@ internal sealed record RecurrentHeadsCase(int Batch, int Time, int Groups, int H
     private double[] Reference(double[] q, double[] k, double[] v, double[]? decay, double[]? beta, double[]? continues, double[]? initial)
     {
         var y = new double[v.Length];
+        List<double> states = [];
         for (int b = 0; b < Batch; b++)
         {
             for (int h = 0; h < Heads; h++)
@@ -106,9 +113,11 @@ internal sealed record RecurrentHeadsCase(int Batch, int Time, int Groups, int H
                         y[(head * ValueWidth) + j] = Scale * Read(q);
                     }
                 }
+
+                states.AddRange(GivesState ? s : []);
             }
         }
 
-        return y;
+        return [.. y, .. states];
     }
 }

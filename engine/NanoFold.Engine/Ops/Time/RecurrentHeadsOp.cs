@@ -9,7 +9,7 @@ namespace NanoFold.Engine.Ops;
 /// Heads with a matrix as state, S ← exp(decay) ⊙ S, u = v or beta (v − Sᵀ k), S ← S + k uᵀ, y = scale · Sᵀ q: see <see cref="RecurrentHeadsCall"/>. q, k
 /// [B, T, G, DK], v, y [B, T, H, DV]; decay none, [H], [B, T, H] or [B, T, H, DK]; beta [B, T, H] or none; continues [B, T] or none. Linear in T.
 /// </summary>
-public sealed class RecurrentHeadsOp(IKernel<RecurrentHeadsCall> kernel, IKernel<RecurrentHeadsBackwardCall>? backward, double scale, bool isConstant) : Op
+public sealed class RecurrentHeadsOp(IKernel<RecurrentHeadsCall> kernel, IKernel<RecurrentHeadsBackwardCall>? backward, double scale, bool isConstant, bool givesState) : Op
 {
     private const int Q = 0, K = 1, V = 2, Decay = 3, Beta = 4, Continues = 5, Initial = 6, Counts = 7;
 
@@ -28,12 +28,16 @@ public sealed class RecurrentHeadsOp(IKernel<RecurrentHeadsCall> kernel, IKernel
     /// <param name="scale">Factor on y.</param>
     /// <param name="initial">State before the first place, [B, H, DK, DV], or none for 0.</param>
     /// <returns>y [B, T, H, DV].</returns>
-    public static Tensor Record(Tape tape, Tensor q, Tensor k, Tensor v, Tensor decay, Tensor beta, Tensor continues, double scale, Tensor initial = default)
+    public static Tensor Record(Tape tape, Tensor q, Tensor k, Tensor v, Tensor decay, Tensor beta, Tensor continues, double scale, Tensor initial = default) =>
+        Record(tape, [q, k, v, decay, beta, continues, initial, default], scale, givesState: false)[0];
+
+    /// <summary>As <see cref="Record(Tape, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, double, Tensor)"/>.</summary>
+    /// <returns>y, and the state after the last place [B, H, DK, DV] in the type of sums.</returns>
+    public static (Tensor Y, Tensor State) RecordWithState(
+        Tape tape, Tensor q, Tensor k, Tensor v, Tensor decay, Tensor beta, Tensor continues, double scale, Tensor initial = default)
     {
-        Layout output = Output(q, k, v);
-        var op = new RecurrentHeadsOp(tape.Backend.Require<RecurrentHeadsCall>(), tape.Backend.Require<RecurrentHeadsBackwardCall>(), scale, IsConstant(decay));
-        Tensor[] inputs = [q, k, v, decay, beta, continues, initial, default];
-        return tape.Record(op, inputs, [(output, tape.Type), .. op.KeptOutput(tape, inputs)])[0];
+        Tensor[] outputs = Record(tape, [q, k, v, decay, beta, continues, initial, default], scale, givesState: true);
+        return (outputs[0], outputs[1]);
     }
 
     /// <summary>
@@ -43,7 +47,7 @@ public sealed class RecurrentHeadsOp(IKernel<RecurrentHeadsCall> kernel, IKernel
     public static Tensor Decode(Tape tape, Tensor q, Tensor k, Tensor v, Tensor decay, Tensor beta, Tensor state, Tensor counts, Tensor continues, double scale)
     {
         Layout output = Output(q, k, v);
-        var op = new RecurrentHeadsOp(tape.Backend.Require<RecurrentHeadsCall>(), null, scale, IsConstant(decay));
+        var op = new RecurrentHeadsOp(tape.Backend.Require<RecurrentHeadsCall>(), null, scale, IsConstant(decay), givesState: false);
         return tape.Record(op, [q, k, v, decay, beta, continues, state, counts], output);
     }
 
@@ -51,7 +55,7 @@ public sealed class RecurrentHeadsOp(IKernel<RecurrentHeadsCall> kernel, IKernel
 
     public override bool BackwardReadsInput(int input) => input != Counts;
 
-    public override bool BackwardReadsOutput(int output) => output == 1;
+    public override bool BackwardReadsOutput(int output) => output > 0;
 
     public override void Forward(Backend backend, OpCall call) => kernel.Run(Values(call));
 
@@ -60,6 +64,16 @@ public sealed class RecurrentHeadsOp(IKernel<RecurrentHeadsCall> kernel, IKernel
     public override long ForwardScratchBytes(Node node) => kernel.ScratchBytes(Values(OpCall.OfShapes(node)));
 
     public override long BackwardScratchBytes(Node node) => backward!.ScratchBytes(Gradients(OpCall.OfShapes(node)));
+
+    private static Tensor[] Record(Tape tape, Tensor[] inputs, double scale, bool givesState)
+    {
+        (Tensor q, Tensor k, Tensor v) = (inputs[Q], inputs[K], inputs[V]);
+        Layout output = Output(q, k, v);
+        var op = new RecurrentHeadsOp(
+            tape.Backend.Require<RecurrentHeadsCall>(), tape.Backend.Require<RecurrentHeadsBackwardCall>(), scale, IsConstant(inputs[Decay]), givesState);
+        (Layout, DType)[] state = givesState ? [(Layout.Of(v[0], v[2], k[3], v[3]), tape.Type.Sum())] : [];
+        return tape.Record(op, inputs, [(output, tape.Type), .. state, .. op.KeptOutput(tape, inputs)]);
+    }
 
     private static bool IsConstant(Tensor decay) => !decay.IsNone && decay.Layout.Rank == 1;
 
@@ -86,7 +100,7 @@ public sealed class RecurrentHeadsOp(IKernel<RecurrentHeadsCall> kernel, IKernel
         Args = Args(call),
         Y = call.Output(0),
         Counts = call.Input(Counts),
-        Final = backward is null ? call.Input(Initial) : default,
+        Final = backward is null ? call.Input(Initial) : State(call),
         Kept = Kept(call),
         Scratch = call.Scratch,
     };
@@ -96,6 +110,8 @@ public sealed class RecurrentHeadsOp(IKernel<RecurrentHeadsCall> kernel, IKernel
         Args = Args(call),
         Kept = Kept(call),
         DY = call.OutputGradient(0),
+        Final = State(call),
+        DFinal = givesState ? call.OutputGradient(1) : default,
         DQ = call.InputGradient(Q),
         AccumulateQ = call.Accumulates(Q),
         DK = call.InputGradient(K),
@@ -123,8 +139,14 @@ public sealed class RecurrentHeadsOp(IKernel<RecurrentHeadsCall> kernel, IKernel
         Scale = scale,
     };
 
+    private View State(OpCall call) => givesState ? call.Output(1) : default;
+
     // Kept for the backward pass only.
-    private static View Kept(OpCall call) => call.Node.Outputs.Count > 1 ? call.Output(1) : default;
+    private View Kept(OpCall call)
+    {
+        int outputs = givesState ? 2 : 1;
+        return call.Node.Outputs.Count > outputs ? call.Output(outputs) : default;
+    }
 
     private static Layout Output(Tensor q, Tensor k, Tensor v)
     {

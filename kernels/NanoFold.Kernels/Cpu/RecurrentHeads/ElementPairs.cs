@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using NanoFold.Kernels.Calls.RecurrentHeads;
 using NanoFold.Kernels.Cpu.Loops;
 using NanoFold.Kernels.Lanes;
@@ -34,10 +35,10 @@ internal static unsafe class ElementPairs
             for (int d = 0, lanes; d < width; d += lanes * V.Width)
             {
                 lanes = d + (4 * V.Width) <= width ? 4 : 1;
-                Row<V>(lanes, factors, q, k, width, d, first, t, t, row, 1);
+                Row(lanes, factors, q, k, width, d, first, t, row, V.Constant(1), withOwn: true);
                 if (keyRow is not null)
                 {
-                    Row<V>(lanes, factors, k, k, width, d, first, t, t - 1, keyRow, sign);
+                    Row(lanes, factors, k, k, width, d, first, t, keyRow, V.Constant(sign), withOwn: false);
                 }
             }
         }
@@ -70,48 +71,79 @@ internal static unsafe class ElementPairs
         }
     }
 
-    /// <summary>row[s] (+)= sign · Σ_d x_t[d] k_s[d] a_{s+1}[d] … a_t[d] over lanes of d, for s from <paramref name="last"/>, t or t − 1, down to first.</summary>
-    private static void Row<V>(int lanes, void* factors, void* x, void* k, int width, int d, int first, int t, int last, void* row, double sign)
+    /// <summary>row[s] (+)= Σ_d x_t[d] k_s[d] a_{s+1}[d] … a_t[d] over one or four lanes of d, for s from t down to first, by fours; s = t is 0 where it is not wanted.</summary>
+    private static void Row<V>(int lanes, void* factors, void* x, void* k, int width, int d, int first, int t, void* row, V sign, bool withOwn)
         where V : struct, ICpuLane<V>
     {
-        nint at = ((nint)t * width) + d;
-        if (lanes == 1)
+        var reader = new Reader<V>(x, ((nint)t * width) + d, lanes, sign);
+        bool add = d > 0;
+        int s = t;
+        if (!withOwn)
         {
-            V one = V.Load(x, at);
-            for (int s = t; s >= first; s--, at -= width)
-            {
-                if (s <= last)
-                {
-                    Add<V>(row, s, d, sign * V.Sum(one * V.Load(k, at)));
-                }
-
-                one *= V.Load(factors, at);
-            }
-
-            return;
+            reader.Fade(factors, ((nint)s * width) + d, lanes);
+            s--;
         }
 
-        nint w = V.Width;
-        V x0 = V.Load(x, at), x1 = V.Load(x, at + w), x2 = V.Load(x, at + (2 * w)), x3 = V.Load(x, at + (3 * w));
-        for (int s = t; s >= first; s--, at -= width)
+        // Fours that end at a multiple of four.
+        for (; s >= first && (s - first) % 4 != 3; s--)
         {
-            if (s <= last)
-            {
-                V low = V.MultiplyAdd(x1, V.Load(k, at + w), x0 * V.Load(k, at));
-                V high = V.MultiplyAdd(x3, V.Load(k, at + (3 * w)), x2 * V.Load(k, at + (2 * w)));
-                Add<V>(row, s, d, sign * V.Sum(low + high));
-            }
+            LaneSums.One(reader.Meet(k, factors, ((nint)s * width) + d, lanes), row, s, add);
+        }
 
-            x0 *= V.Load(factors, at);
-            x1 *= V.Load(factors, at + w);
-            x2 *= V.Load(factors, at + (2 * w));
-            x3 *= V.Load(factors, at + (3 * w));
+        for (; s >= first; s -= 4)
+        {
+            nint at = ((nint)s * width) + d;
+            V last = reader.Meet(k, factors, at, lanes), third = reader.Meet(k, factors, at - width, lanes);
+            V second = reader.Meet(k, factors, at - (2 * width), lanes);
+            LaneSums.Four(reader.Meet(k, factors, at - (3 * width), lanes), second, third, last, row, s - 3, add);
         }
     }
 
-    private static void Add<V>(void* row, int s, int d, double sum)
+    /// <summary>What a place reads with, on its way back: one lane, or four side by side.</summary>
+    private struct Reader<V>
         where V : struct, ICpuLane<V>
-        => Element.Set<V>(row, s, d == 0 ? sum : Element.Get<V>(row, s) + sum);
+    {
+        private V _x0, _x1, _x2, _x3;
+
+        public Reader(void* x, nint at, int lanes, V sign)
+        {
+            _x0 = V.Load(x, at) * sign;
+            if (lanes == 4)
+            {
+                _x1 = V.Load(x, at + V.Width) * sign;
+                _x2 = V.Load(x, at + (2 * V.Width)) * sign;
+                _x3 = V.Load(x, at + (3 * V.Width)) * sign;
+            }
+        }
+
+        /// <summary>The products with k of a place, still to be summed; then its factors are taken up.</summary>
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public V Meet(void* k, void* factors, nint at, int lanes)
+        {
+            V sum = _x0 * V.Load(k, at);
+            if (lanes == 4)
+            {
+                sum = V.MultiplyAdd(_x1, V.Load(k, at + V.Width), sum);
+                V high = V.MultiplyAdd(_x3, V.Load(k, at + (3 * V.Width)), _x2 * V.Load(k, at + (2 * V.Width)));
+                sum += high;
+            }
+
+            Fade(factors, at, lanes);
+            return sum;
+        }
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public void Fade(void* factors, nint at, int lanes)
+        {
+            _x0 *= V.Load(factors, at);
+            if (lanes == 4)
+            {
+                _x1 *= V.Load(factors, at + V.Width);
+                _x2 *= V.Load(factors, at + (2 * V.Width));
+                _x3 *= V.Load(factors, at + (3 * V.Width));
+            }
+        }
+    }
 
     /// <summary>
     /// target += end ⊙ (… (c_0 x_0 ⊙ f_1 + c_1 x_1) ⊙ f_2 + …): places from <paramref name="from"/> to before <paramref name="to"/>, which may lie backwards, their
@@ -148,7 +180,7 @@ internal static unsafe class ElementPairs
         }
     }
 
-    [System.Runtime.CompilerServices.MethodImpl(System.Runtime.CompilerServices.MethodImplOptions.AggressiveInlining)]
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static V Next<V>(V sum, void* factors, void* x, void* y, nint at, V coefficient, V second, bool fades, bool both)
         where V : struct, ICpuLane<V>
     {
@@ -157,7 +189,7 @@ internal static unsafe class ElementPairs
         return both ? V.MultiplyAdd(second, V.Load(y, at), sum) : sum;
     }
 
-    [System.Runtime.CompilerServices.MethodImpl(System.Runtime.CompilerServices.MethodImplOptions.AggressiveInlining)]
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Finish<V>(void* target, nint at, V sum, void* end)
         where V : struct, ICpuLane<V>
         => V.Store(target, at, V.Load(target, at) + (end is null ? sum : sum * V.Load(end, at)));

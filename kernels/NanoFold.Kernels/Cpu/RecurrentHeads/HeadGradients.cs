@@ -107,9 +107,18 @@ internal readonly unsafe struct HeadGradients
                 sum = continues ? V.MultiplyAdd(V.Load(scores.Keys, row + d), ofKeys, sum) : V.Constant(0);
                 V.Store(sums, d, sum);
                 all += sum;
-                if (problem.Decay == HeadDecay.Vector && d < problem.KeyWidth)
+                if (problem.Decay != HeadDecay.Vector)
                 {
-                    int rest = (int)Math.Min(V.Width, problem.KeyWidth - d);
+                    continue;
+                }
+
+                if (d + V.Width <= problem.KeyWidth)
+                {
+                    V.Store(target, d, _accumulateDecay ? V.Load(target, d) + sum : sum);
+                }
+                else
+                {
+                    int rest = (int)(problem.KeyWidth - d);
                     V.StorePart(target, d, rest, _accumulateDecay ? V.LoadPart(target, d, rest) + sum : sum);
                 }
             }

@@ -70,6 +70,8 @@ internal unsafe struct ConvolutionInputWork : ILaneWork
         where P : struct, IPiece<V>
     {
         nint dyPlace = DY.Place, dxPlace = DX.Place;
+        Beginnings.Fetch(dy, dyPlace);
+        Beginnings.Fetch(dx, dxPlace);
         V sum0 = V.Constant(0), sum1 = sum0, sum2 = sum0, sum3 = sum0;
         V y0 = P.Load(dy, 0, part), y1 = P.Load(dy + dyPlace, 0, part), y2 = P.Load(dy + 2 * dyPlace, 0, part);
         dy += 3 * dyPlace;
@@ -166,6 +168,12 @@ internal unsafe struct ConvolutionWeightWork : ILaneWork
         V sum0 = V.Constant(0), sum1 = sum0, sum2 = sum0, sum3 = sum0;
         for (int t = 0; t < stretch.Count; t++)
         {
+            if (t % 4 == 0)
+            {
+                Beginnings.Fetch(X.At(stretch.Row, stretch.First + t, channel), X.Place);
+                Beginnings.Fetch(DY.At(stretch.Row, stretch.First + t, channel), DY.Place);
+            }
+
             int first = stretch.First + t - Beginnings.Taps + 1 + tap;
             V dy = P.Load(DY.At(stretch.Row, stretch.First + t, channel), 0, part);
             if (earliest[t] <= first)

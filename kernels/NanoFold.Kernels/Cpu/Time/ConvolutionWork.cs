@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using NanoFold.Kernels.Cpu.Loops;
+using NanoFold.Kernels.Cpu.MatMul.Tiles;
 using NanoFold.Kernels.Lanes;
 
 namespace NanoFold.Kernels.Cpu.Time;
@@ -49,6 +50,9 @@ internal readonly record struct Stretch(int Row, long Part, int First, int Count
 /// <summary>How far a place reaches: not over a beginning, and at most as many places as there are taps.</summary>
 internal readonly unsafe struct Beginnings(in View continues, int time, int taps)
 {
+    /// <summary>Places from what is worked on to what is fetched.</summary>
+    private const int Ahead = 16;
+
     private readonly byte* _continues = (byte*)continues.Address;
     private readonly int _size = continues.Type.Size();
 
@@ -90,6 +94,17 @@ internal readonly unsafe struct Beginnings(in View continues, int time, int taps
         }
 
         return begin;
+    }
+
+    /// <summary>Fetches four places to come, as many places after those that are worked on as takes: a lane of places lies far apart.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Fetch(byte* at, nint place)
+    {
+        at += Ahead * place;
+        Prefetch.Line(at);
+        Prefetch.Line(at + place);
+        Prefetch.Line(at + 2 * place);
+        Prefetch.Line(at + 3 * place);
     }
 
     /// <summary>Of each place from <paramref name="first"/> on the latest that reaches it.</summary>
@@ -208,6 +223,8 @@ internal unsafe struct ConvolutionWork : ILaneWork
         where V : struct, ICpuLane<V>
         where P : struct, IPiece<V>
     {
+        Beginnings.Fetch(x + (Beginnings.Taps - 1) * xPlace, xPlace);
+        Beginnings.Fetch(y, yPlace);
         V sum0 = bias, sum1 = bias, sum2 = bias, sum3 = bias;
         V x0 = P.Load(x, 0, part), x1 = P.Load(x + xPlace, 0, part), x2 = P.Load(x + 2 * xPlace, 0, part);
         x += 3 * xPlace;

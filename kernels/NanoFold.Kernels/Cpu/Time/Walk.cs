@@ -10,8 +10,14 @@ internal readonly unsafe struct Walk
     /// <summary>Channels of an item are a multiple of so many: four lanes of the widest kind.</summary>
     public const int Channels = 64;
 
-    /// <summary>Channels of an item at most: a few kilobytes beside each other in each operand.</summary>
-    public const int MostChannels = 512;
+    /// <summary>Channels of an item at most.</summary>
+    public const int MostChannels = 2048;
+
+    /// <summary>
+    /// Channels of an item at least, where there are as many: whole rows as far as possible, which the machine fetches ahead by itself. Pieces of 256 channels in rows
+    /// of 768 come from memory at a third of that rate.
+    /// </summary>
+    private const int LeastChannels = 1024;
 
     private const int WantedItems = 16;
 
@@ -20,7 +26,13 @@ internal readonly unsafe struct Walk
     private readonly byte* _continues;
     private readonly int* _counts;
 
-    public Walk(in Layout shape, in View continues, in View counts, bool reverse, int size)
+    /// <param name="shape">[B, T, C].</param>
+    /// <param name="continues">See <see cref="Carries"/>.</param>
+    /// <param name="counts">Places that move, or none.</param>
+    /// <param name="reverse">From the last place to the first.</param>
+    /// <param name="size">Bytes of an element.</param>
+    /// <param name="channels">Channels of an item; 0 for what suits work that memory bounds.</param>
+    public Walk(in Layout shape, in View continues, in View counts, bool reverse, int size, int channels = 0)
     {
         Batch = shape[0];
         Time = shape[1];
@@ -29,7 +41,7 @@ internal readonly unsafe struct Walk
         _continues = (byte*)continues.Address;
         _counts = counts.Ints;
         Size = size;
-        _channels = (int)Math.Clamp(((long)Batch * Width / WantedItems + Channels - 1) / Channels * Channels, Channels, MostChannels);
+        _channels = channels > 0 ? channels : (int)Math.Clamp(((long)Batch * Width / WantedItems + Channels - 1) / Channels * Channels, LeastChannels, MostChannels);
         _blocks = (Width + _channels - 1) / _channels;
     }
 

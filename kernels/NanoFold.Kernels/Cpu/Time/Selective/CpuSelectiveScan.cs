@@ -15,7 +15,7 @@ public sealed unsafe class CpuSelectiveScan(CpuContext context) : IKernel<Select
             Problem = new SelectiveProblem
             {
                 Context = context,
-                Walk = new Walk(shape, call.Continues, call.Counts, reverse: false, call.X.Type.Size()),
+                Walk = new Walk(shape, call.Continues, call.Counts, reverse: false, call.X.Type.Size(), SelectiveProblem.Channels),
                 X = new Steps(call.X, shape),
                 Delta = new Steps(call.Delta, shape),
                 In = new Steps(call.In, call.In.Layout),
@@ -37,7 +37,7 @@ public sealed unsafe class CpuSelectiveScan(CpuContext context) : IKernel<Select
         RowCheck.Scratch(SelectiveScanBackwardCall.Name, call.Scratch, ScratchBytes(call));
         ref readonly Layout shape = ref call.X.Layout;
         int states = call.LogDecay.Layout[1];
-        var walk = new Walk(shape, call.Continues, default, reverse: false, call.X.Type.Size());
+        var walk = new Walk(shape, call.Continues, default, reverse: false, call.X.Type.Size(), SelectiveProblem.Channels);
         bool parallel = call.X.Count * states >= Map.SmallElements / 4;
         var work = new SelectiveBackwardWork
         {
@@ -76,5 +76,5 @@ public sealed unsafe class CpuSelectiveScan(CpuContext context) : IKernel<Select
     }
 
     public long ScratchBytes(in SelectiveScanBackwardCall shape)
-        => SelectiveParts.Bytes(new Walk(shape.X.Layout, default, default, reverse: false, shape.X.Type.Size()), shape.LogDecay.Layout[1]);
+        => SelectiveParts.Bytes(new Walk(shape.X.Layout, default, default, reverse: false, shape.X.Type.Size(), SelectiveProblem.Channels), shape.LogDecay.Layout[1]);
 }

@@ -85,9 +85,9 @@ internal unsafe struct SelectiveBackwardWork : ILaneWork
             for (int i = 0, block = 0; i < item.Channels; i += V.Width, block++)
             {
                 int count = Math.Min(V.Width, item.Channels - i);
-                V.Store(tiles.X.At(block, t), 0, Rows.Load<V>(x, i, count));
-                V.Store(tiles.Delta.At(block, t), 0, LaneFormulas.Softplus(Rows.Load<V>(raw, i, count)));
-                V.Store(tiles.DY.At(block, t), 0, Rows.Load<V>(dy, i, count));
+                V.Store(tiles.X.At(block, t), 0, LaneRow.Load<V>(x, i, count));
+                V.Store(tiles.Delta.At(block, t), 0, LaneFormulas.Softplus(LaneRow.Load<V>(raw, i, count)));
+                V.Store(tiles.DY.At(block, t), 0, LaneRow.Load<V>(dy, i, count));
                 V.Store(tiles.Into.At(block, t), 0, V.Constant(0));
                 V.Store(tiles.Through.At(block, t), 0, V.Constant(0));
             }
@@ -107,17 +107,17 @@ internal unsafe struct SelectiveBackwardWork : ILaneWork
             {
                 int count = Math.Min(V.Width, item.Channels - i);
                 V x = V.Load(tiles.X.At(block, t), 0), dy = V.Load(tiles.DY.At(block, t), 0), into = V.Load(tiles.Into.At(block, t), 0);
-                Rows.Store(dSkip, i, count, V.MultiplyAdd(dy, x, Rows.Load<V>(dSkip, i, count)));
+                LaneRow.Store(dSkip, i, count, V.MultiplyAdd(dy, x, LaneRow.Load<V>(dSkip, i, count)));
                 if (dx is not null)
                 {
-                    V value = V.MultiplyAdd(V.Load(tiles.Delta.At(block, t), 0), into, dy * Rows.Load<V>(skip, i, count));
-                    Rows.Store(dx, i, count, AccumulateX ? Rows.Load<V>(dx, i, count) + value : value);
+                    V value = V.MultiplyAdd(V.Load(tiles.Delta.At(block, t), 0), into, dy * LaneRow.Load<V>(skip, i, count));
+                    LaneRow.Store(dx, i, count, AccumulateX ? LaneRow.Load<V>(dx, i, count) + value : value);
                 }
 
                 if (dDelta is not null)
                 {
-                    V value = V.MultiplyAdd(into, x, V.Load(tiles.Through.At(block, t), 0)) * LaneFormulas.Sigmoid(Rows.Load<V>(raw, i, count));
-                    Rows.Store(dDelta, i, count, AccumulateDelta ? Rows.Load<V>(dDelta, i, count) + value : value);
+                    V value = V.MultiplyAdd(into, x, V.Load(tiles.Through.At(block, t), 0)) * LaneFormulas.Sigmoid(LaneRow.Load<V>(raw, i, count));
+                    LaneRow.Store(dDelta, i, count, AccumulateDelta ? LaneRow.Load<V>(dDelta, i, count) + value : value);
                 }
             }
         }

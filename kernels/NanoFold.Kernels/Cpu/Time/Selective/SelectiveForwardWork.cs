@@ -79,10 +79,10 @@ internal unsafe struct SelectiveForwardWork : ILaneWork
             for (int i = 0, block = 0; i < item.Channels; i += V.Width, block++)
             {
                 int count = Math.Min(V.Width, item.Channels - i);
-                V value = Rows.Load<V>(x, i, count), step = LaneFormulas.Softplus(Rows.Load<V>(raw, i, count));
+                V value = LaneRow.Load<V>(x, i, count), step = LaneFormulas.Softplus(LaneRow.Load<V>(raw, i, count));
                 V.Store(delta.At(block, t), 0, step);
                 V.Store(input.At(block, t), 0, step * value);
-                V.Store(y.At(block, t), 0, Rows.Load<V>(skip, i, count) * value);
+                V.Store(y.At(block, t), 0, LaneRow.Load<V>(skip, i, count) * value);
             }
         }
     }
@@ -95,7 +95,7 @@ internal unsafe struct SelectiveForwardWork : ILaneWork
             byte* target = Y.At(item.Row, first + t, item.Channel);
             for (int i = 0, block = 0; i < item.Channels; i += V.Width, block++)
             {
-                Rows.Store(target, i, Math.Min(V.Width, item.Channels - i), V.Load(y.At(block, t), 0));
+                LaneRow.Store(target, i, Math.Min(V.Width, item.Channels - i), V.Load(y.At(block, t), 0));
             }
         }
     }
@@ -103,7 +103,8 @@ internal unsafe struct SelectiveForwardWork : ILaneWork
     private readonly void Four<V>(byte* a, byte* s, byte* delta, byte* input, byte* y, byte* into, byte* from, int* begins, int places)
         where V : struct, ICpuLane<V>
     {
-        V a0 = V.Load(a, 0), a1 = V.Load(a, V.Width), a2 = V.Load(a, 2 * V.Width), a3 = V.Load(a, 3 * V.Width);
+        V ofTwo = V.Constant(SelectiveProblem.OfTwo);
+        V a0 = V.Load(a, 0) * ofTwo, a1 = V.Load(a, V.Width) * ofTwo, a2 = V.Load(a, 2 * V.Width) * ofTwo, a3 = V.Load(a, 3 * V.Width) * ofTwo;
         V s0 = V.Load(s, 0), s1 = V.Load(s, V.Width), s2 = V.Load(s, 2 * V.Width), s3 = V.Load(s, 3 * V.Width);
         nint inPlace = Problem.In.Place, outPlace = Problem.Out.Place;
         nint at = 0;
@@ -112,10 +113,10 @@ internal unsafe struct SelectiveForwardWork : ILaneWork
             for (; t < *begins; t++, at += V.Width, into += inPlace, from += outPlace)
             {
                 V step = V.Load(delta, at), u = V.Load(input, at), sum = V.Load(y, at);
-                s0 = V.MultiplyAdd(V.Exp(step * a0), s0, u * V.Splat(into, 0));
-                s1 = V.MultiplyAdd(V.Exp(step * a1), s1, u * V.Splat(into, 1));
-                s2 = V.MultiplyAdd(V.Exp(step * a2), s2, u * V.Splat(into, 2));
-                s3 = V.MultiplyAdd(V.Exp(step * a3), s3, u * V.Splat(into, 3));
+                s0 = V.MultiplyAdd(V.DecayOfTwo(step * a0), s0, u * V.Splat(into, 0));
+                s1 = V.MultiplyAdd(V.DecayOfTwo(step * a1), s1, u * V.Splat(into, 1));
+                s2 = V.MultiplyAdd(V.DecayOfTwo(step * a2), s2, u * V.Splat(into, 2));
+                s3 = V.MultiplyAdd(V.DecayOfTwo(step * a3), s3, u * V.Splat(into, 3));
                 sum = V.MultiplyAdd(s0, V.Splat(from, 0), sum);
                 sum = V.MultiplyAdd(s1, V.Splat(from, 1), sum);
                 sum = V.MultiplyAdd(s2, V.Splat(from, 2), sum);
@@ -140,13 +141,13 @@ internal unsafe struct SelectiveForwardWork : ILaneWork
     private readonly void One<V>(byte* a, byte* s, byte* delta, byte* input, byte* y, byte* into, byte* from, int* begins, int places)
         where V : struct, ICpuLane<V>
     {
-        V decay = V.Load(a, 0), state = V.Load(s, 0);
+        V decay = V.Load(a, 0) * V.Constant(SelectiveProblem.OfTwo), state = V.Load(s, 0);
         nint at = 0;
         for (int t = 0; ; begins++)
         {
             for (; t < *begins; t++, at += V.Width, into += Problem.In.Place, from += Problem.Out.Place)
             {
-                state = V.MultiplyAdd(V.Exp(V.Load(delta, at) * decay), state, V.Load(input, at) * V.Splat(into, 0));
+                state = V.MultiplyAdd(V.DecayOfTwo(V.Load(delta, at) * decay), state, V.Load(input, at) * V.Splat(into, 0));
                 V.Store(y, at, V.MultiplyAdd(state, V.Splat(from, 0), V.Load(y, at)));
             }
 
@@ -201,7 +202,7 @@ internal static unsafe class StateRows
             int count = Math.Min(V.Width, item.Channels - i);
             for (int n = 0; n < problem.States; n++, state += V.Width * V.Type.Size())
             {
-                V.Store(state, 0, source is null ? V.Constant(0) : Rows.Load<V>(source + n * row, i, count));
+                V.Store(state, 0, source is null ? V.Constant(0) : LaneRow.Load<V>(source + n * row, i, count));
             }
         }
     }
@@ -215,31 +216,8 @@ internal static unsafe class StateRows
             int count = Math.Min(V.Width, item.Channels - i);
             for (int n = 0; n < problem.States; n++, state += V.Width * V.Type.Size())
             {
-                Rows.Store(target + n * row, i, count, V.Load(state, 0));
+                LaneRow.Store(target + n * row, i, count, V.Load(state, 0));
             }
-        }
-    }
-}
-
-/// <summary>Lanes of a row of which the last may be a part.</summary>
-internal static unsafe class Rows
-{
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static V Load<V>(byte* source, nint index, int count)
-        where V : struct, ICpuLane<V>
-        => count == V.Width ? V.Load(source, index) : V.LoadPart(source, index, count);
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Store<V>(byte* target, nint index, int count, V value)
-        where V : struct, ICpuLane<V>
-    {
-        if (count == V.Width)
-        {
-            V.Store(target, index, value);
-        }
-        else
-        {
-            V.StorePart(target, index, count, value);
         }
     }
 }

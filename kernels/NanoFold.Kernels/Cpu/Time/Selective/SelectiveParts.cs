@@ -113,8 +113,8 @@ internal unsafe struct SelectiveSumWork : ILaneWork
                 V into = V.Constant(0), output = into;
                 for (long part = from; part < from + parts; part++)
                 {
-                    into += Rows.Load<V>(Parts.IntoAt(part, place), n, count);
-                    output += Rows.Load<V>(Parts.FromAt(part, place), n, count);
+                    into += LaneRow.Load<V>(Parts.IntoAt(part, place), n, count);
+                    output += LaneRow.Load<V>(Parts.FromAt(part, place), n, count);
                 }
 
                 Put(DIn.AtOrNull(row, place, 0), n, count, into, AccumulateIn);
@@ -128,7 +128,7 @@ internal unsafe struct SelectiveSumWork : ILaneWork
     {
         if (target is not null)
         {
-            Rows.Store(target, n, count, accumulate ? Rows.Load<V>(target, n, count) + value : value);
+            LaneRow.Store(target, n, count, accumulate ? LaneRow.Load<V>(target, n, count) + value : value);
         }
     }
 

@@ -11,6 +11,12 @@ internal unsafe struct SelectiveProblem
     /// <summary>Numbers of a state that are walked together, in registers.</summary>
     public const int Together = 4;
 
+    /// <summary>Channels of an item: what it works on stays in the second-level cache.</summary>
+    public const int Channels = 256;
+
+    /// <summary>1 / ln 2: exp(Δ A) = 2^(Δ A / ln 2).</summary>
+    public const double OfTwo = 1.4426950408889634;
+
     public required CpuContext Context;
     public required Walk Walk;
     public required Steps X;

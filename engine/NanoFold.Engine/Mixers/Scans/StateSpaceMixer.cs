@@ -1,0 +1,69 @@
+using NanoFold.Engine.Autograd;
+using NanoFold.Engine.Modules;
+using NanoFold.Engine.Ops;
+using NanoFold.Engine.Taps;
+using NanoFold.Engine.Tensors;
+using NanoFold.Kernels;
+
+namespace NanoFold.Engine.Mixers;
+
+/// <summary>What the kinds of Mamba have around their states: x, z = W_in h, x ← silu(conv(x)), y = W_out (scan(x) ⊙ silu(z)).</summary>
+internal abstract class StateSpaceMixer : Mixer
+{
+    private readonly Parameter _input;
+    private readonly ShortConvolution _convolution;
+    private readonly Linear _output;
+
+    /// <param name="builder">Where the parameters are declared: <c>self_attn</c> of a layer.</param>
+    /// <param name="config">Of the model.</param>
+    protected StateSpaceMixer(ModuleBuilder builder, MambaConfig config)
+    {
+        ModelShape model = builder.Model;
+        (Builder, Numbers, Channels) = (builder, config.State, config.Expand * model.Width);
+        _input = builder.Add("in_proj.weight", Layout.Of(2 * Channels, model.Width), ParameterRole.Matrix, Initialization.Input(model.Width));
+        _convolution = new ShortConvolution(builder, "conv1d", Channels, config.Conv, bias: true);
+        Skip = builder.Add("D", Layout.Of(Channels), ParameterRole.Vector, Initializer.One);
+        _output = new Linear(builder, "out_proj", Channels, model.Width, Initialization.Output(Channels, model));
+    }
+
+    protected ModuleBuilder Builder { get; }
+
+    protected int Channels { get; }
+
+    /// <summary>N.</summary>
+    protected int Numbers { get; }
+
+    /// <summary>[C].</summary>
+    protected Parameter Skip { get; }
+
+    public override IReadOnlyList<TapPoint> TapPoints =>
+    [
+        new("attn.hook_x", $"B T {Channels}"),
+        .. ScanPoints,
+        new("attn.hook_scan", $"B T {Channels}"),
+        new("attn.hook_gate_pre", $"B T {Channels}"),
+        new("attn.hook_z", $"B T {Channels}"),
+    ];
+
+    /// <summary>Points of what the scan is made of.</summary>
+    protected virtual IEnumerable<TapPoint> ScanPoints => [];
+
+    public override Tensor Forward(ForwardContext context, Tensor h)
+    {
+        Tape tape = context.Tape;
+        using Tape.Scope scope = tape.Enter("attn");
+        Tensor x = Tap.At(tape, "hook_x", _convolution.Forward(context, Half(tape, h, 0)));
+        Tensor scanned = Tap.At(tape, "hook_scan", Scan(context, x));
+        Tensor gate = Tap.At(tape, "hook_gate_pre", Half(tape, h, 1));
+        return _output.Forward(tape, Tap.At(tape, "hook_z", GatedActivationOp<Silu>.Record(tape, gate, scanned)));
+    }
+
+    public override IEnumerable<StateSlot> State(int batch, int chunk) =>
+        [.. _convolution.State(batch), new StateSlot("state", Layout.Of(batch, Numbers, Channels), Builder.Type.Sum(), StateStart.Zero)];
+
+    /// <summary>x [B, T, C] through the states; decoding goes on from the slot <c>state</c>.</summary>
+    protected abstract Tensor Scan(ForwardContext context, Tensor x);
+
+    // The rows of in_proj are those of x, then those of z.
+    private Tensor Half(Tape tape, Tensor h, int half) => LinearOp.Record(tape, h, tape.Use(_input).Slice(0, half * Channels, Channels));
+}
