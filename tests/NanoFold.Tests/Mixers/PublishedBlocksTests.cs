@@ -37,7 +37,7 @@ public class PublishedBlocksTests : EngineTests
         Tensor Gated(Tensor y, Tensor gate) => MultiplyOp.Record(tape, y, gate.Reshape(y[0], y[1], y[2], 1));
     });
 
-    private static void Verify(string name, bool composedOnly, string[] inputs, Func<SafeTensorsFile, Tape, Tensor[], Tensor> record)
+    private void Verify(string name, bool composedOnly, string[] inputs, Func<SafeTensorsFile, Tape, Tensor[], Tensor> record)
     {
         using SafeTensorsFile file = SafeTensorsFile.Open(SharedData.Path($"peers/mixer-functions/{name}.safetensors"));
         Backend backend = Backend(composedOnly: composedOnly);
