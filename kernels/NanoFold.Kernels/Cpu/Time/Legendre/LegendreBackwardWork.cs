@@ -46,6 +46,13 @@ internal unsafe struct LegendreBackwardWork : ILaneWork
             for (int t = places - 1; t >= 0; t--)
             {
                 bool begins = Problem.Walk.Carries(row, first + t, time) == 0;
+                if (first > 0)
+                {
+                    Problem.X.Fetch(row, first - Chunk + t, channel);
+                    DY.Fetch(row, first - Chunk + t, channel);
+                    DX.Fetch(row, first - Chunk + t, channel);
+                }
+
                 V x = LaneRow.Load<V>(Problem.X.At(row, first + t, channel), 0, part), dy = LaneRow.Load<V>(DY.At(row, first + t, channel), 0, part);
                 byte* before = history + t * numbers, after = before + numbers;
                 // Down: w, the sum of √(2n+1) w over the numbers after, what goes to the place before.

@@ -53,6 +53,9 @@ internal unsafe struct LegendreProblem
 /// <summary>The bilinear step of each place, n after n.</summary>
 internal unsafe struct LegendreForwardWork : ILaneWork
 {
+    /// <summary>Places from the one that is walked to the one that is fetched.</summary>
+    private const int Ahead = 16;
+
     public required LegendreProblem Problem;
     public required Steps Y;
     public required byte* State;
@@ -85,6 +88,12 @@ internal unsafe struct LegendreForwardWork : ILaneWork
 
         for (int t = 0; t < count; t++)
         {
+            if (t + Ahead < count)
+            {
+                Problem.X.Fetch(row, t + Ahead, channel);
+                Y.Fetch(row, t + Ahead, channel);
+            }
+
             if (Problem.Walk.Carries(row, t, time) == 0)
             {
                 new Span<byte>(states, numbers * V.Width * size).Clear();
