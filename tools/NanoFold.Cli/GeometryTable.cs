@@ -58,7 +58,7 @@ internal static class GeometryTable
             }
         }
 
-        string[] rows = [.. measured.Select(m => m.Place).OrderBy(p => p.Layer ?? -1).ThenBy(p => p.Head ?? -1).Select(RowOf).Distinct()];
+        string[] rows = [.. measured.Select(m => m.Place).OrderBy(p => p.Layer ?? -1).ThenBy(p => p.Head ?? p.Stream ?? -1).Select(RowOf).Distinct()];
         // A column that no row has a figure for would only take room.
         columns = [.. columns.Where(c => rows.Any(row => values.GetValueOrDefault((row, c.Measure, c.Column.Figure)) is not null))];
         output.Line();
@@ -89,6 +89,7 @@ internal static class GeometryTable
     private static string RowOf(FigurePlace place) => place.Scope switch
     {
         "head" => string.Create(CultureInfo.InvariantCulture, $"{place.Layer}.{place.Head}"),
+        "stream" => string.Create(CultureInfo.InvariantCulture, $"{place.Point}, stream {place.Stream}"),
         "pair" => $"{place.Point.Replace("." + Stream, "", StringComparison.Ordinal)} and {place.Other!.Replace("." + Stream, "", StringComparison.Ordinal)}",
         "point" or "block" or "step" => string.Create(CultureInfo.InvariantCulture, $"{place.Layer}"),
         _ => place.Point,

@@ -34,6 +34,11 @@ public static class GeometryLog
             json.WriteFigure("head"u8, head);
         }
 
+        if (place.Stream is { } stream)
+        {
+            json.WriteFigure("stream"u8, stream);
+        }
+
         json.WriteStartObject("figures"u8);
         foreach (Figure figure in measured.Figures)
         {

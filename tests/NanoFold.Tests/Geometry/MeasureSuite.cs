@@ -4,6 +4,7 @@ using NanoFold.Engine.Geometry.Measures;
 using NanoFold.Engine.Geometry.Sampling;
 using NanoFold.Engine.Geometry.Statistics;
 using NanoFold.Engine.Model;
+using NanoFold.Engine.Residuals;
 using NanoFold.Engine.Runs;
 using NanoFold.Tests.Suites;
 
@@ -23,19 +24,45 @@ public class MeasureSuite : EngineTests
     [TestCaseSource(nameof(Kinds))]
     public void ItsFiguresAreNamedOnceAndItsColumnsAreAmongThem(Measure measure)
     {
-        IReadOnlyList<Measured> measured = Run([measure], ModelVariants.All.First(v => v.Name == "pattern").Model with { Mixer = Gated });
-        Assert.That(measured, Is.Not.Empty);
+        // No residual connection has all that is measured of them.
+        ResidualConfig[] residuals = measure is StreamMeasure ? [HyperConnectionsConfig.Tiny, AttentionResidualsConfig.Tiny] : [AddConfig.Tiny];
+        ModelConfig model = ModelVariants.All.First(v => v.Name == "pattern").Model with { Mixer = Gated };
+        Measured[][] runs = [.. residuals.Select(residual => Run([measure], model with { Residual = residual }).ToArray())];
+        Assert.That(runs, Is.All.Not.Empty);
         Assert.That(measure.Legend, Is.Not.Empty);
-        foreach (Measured one in measured)
+        foreach (Measured[] measured in runs)
         {
-            Assert.That(one.Figures.Select(f => f.Name), Is.Unique);
-            Assert.That(one.Figures, Is.All.Matches<Figure>(f => f.Estimator.Length > 0 && f.Status.HasValue() == f.Value is not null && (f.Value is not { } v || double.IsFinite(v))));
+            Assert.That(measured.Select(one => one.Figures), Is.All.Matches<IReadOnlyList<Figure>>(figures => figures.Select(f => f.Name).Distinct().Count() == figures.Count));
+            Assert.That(measured.SelectMany(one => one.Figures), Is.All.Matches<Figure>(f => f.Estimator.Length > 0 && f.Status.HasValue() == f.Value is not null && (f.Value is not { } v || double.IsFinite(v))));
+            Assert.That(measured.Select(m => m.Place), Is.Unique);
+            Assert.That(measured.SelectMany(m => m.Figures).Count(f => f.Status.HasValue()), Is.GreaterThan(0));
         }
 
-        Assert.That(measured.Select(m => m.Place), Is.Unique);
-        string[] names = [.. measured.SelectMany(m => m.Figures).Select(f => f.Name)];
+        string[] names = [.. runs.SelectMany(measured => measured).SelectMany(m => m.Figures).Select(f => f.Name)];
         Assert.That(measure is GrideMeasure ? measure.Columns.Take(3).Select(c => c.Figure) : measure.Columns.Select(c => c.Figure), Is.SubsetOf(names));
-        Assert.That(measured.SelectMany(m => m.Figures).Count(f => f.Status.HasValue()), Is.GreaterThan(0));
+    }
+
+    [Test]
+    public void StreamsAreMeasuredOneByOne()
+    {
+        ModelConfig model = ModelVariants.Base with { Layers = 3, Residual = new HyperConnectionsConfig { Streams = 3 } };
+        Measure alone = new NormMeasure { Point = "hook_streams_post" }, streams = new StreamMeasure();
+        IReadOnlyList<Measured> measured = Run([alone, streams], model);
+        for (int layer = 0; layer < model.Layers; layer++)
+        {
+            IReadOnlyList<Figure> together = measured.Single(m => m.Measure == streams && m.Place.Layer == layer).Figures;
+            for (int stream = 0; stream < 3; stream++)
+            {
+                Measured own = measured.Single(m => m.Place == new FigurePlace("stream", $"blocks.{layer}.hook_streams_post", layer, Stream: stream));
+                Assert.That(own.Figures[0].Value, Is.EqualTo(together.Single(f => f.Name == $"streamNorm.{stream}").Value).Within(1e-4).Percent);
+            }
+
+            Assert.That(together.Single(f => f.Name == "mixingRowError").Value, Is.LessThan(1e-3));
+            Assert.That(together.Single(f => f.Name == "mixingColumnError").Value, Is.LessThan(1e-5));
+        }
+
+        IReadOnlyList<Measured> free = Run([streams], model with { Residual = new HyperConnectionsConfig { Streams = 3, Sinkhorn = 0 } });
+        Assert.That(free[^1].Figures.Single(f => f.Name == "mixingRowError").Value, Is.GreaterThan(0.1));
     }
 
     [TestCaseSource(nameof(Kinds))]

@@ -12,12 +12,13 @@ namespace NanoFold.Engine.Geometry.Measures;
 public sealed record Figure(string Name, double? Value, double? Error, GeometryStatus Status, string Estimator, long Points);
 
 /// <summary>Where a figure was measured.</summary>
-/// <param name="Scope"><c>point</c>, <c>block</c>, <c>head</c>, <c>pair</c>, <c>step</c>, <c>weights</c> or <c>model</c>.</param>
+/// <param name="Scope"><c>point</c>, <c>stream</c>, <c>block</c>, <c>head</c>, <c>pair</c>, <c>step</c>, <c>weights</c> or <c>model</c>.</param>
 /// <param name="Point">The point's, the block's or the parameter's full name.</param>
 /// <param name="Layer">The block, from 0, where it is of one.</param>
 /// <param name="Head">The head, from 0, where it is of one.</param>
 /// <param name="Other">The second point of a pair.</param>
-public sealed record FigurePlace(string Scope, string Point, int? Layer = null, int? Head = null, string? Other = null);
+/// <param name="Stream">The stream, from 0, where it is of one of several.</param>
+public sealed record FigurePlace(string Scope, string Point, int? Layer = null, int? Head = null, string? Other = null, int? Stream = null);
 
 /// <summary>How a figure looks in the table at the end of a run.</summary>
 /// <param name="Figure">Its name.</param>

@@ -20,6 +20,7 @@ namespace NanoFold.Engine.Geometry.Measures;
 [JsonDerivedType(typeof(AttentionMeasure), "attention")]
 [JsonDerivedType(typeof(GateMeasure), "gates")]
 [JsonDerivedType(typeof(ExpertMeasure), "experts")]
+[JsonDerivedType(typeof(StreamMeasure), "streams")]
 [JsonDerivedType(typeof(AttentionHeadMeasure), "attention-heads")]
 [JsonDerivedType(typeof(GrideMeasure), "gride")]
 [JsonDerivedType(typeof(LevinaBickelMeasure), "levina-bickel")]
@@ -36,6 +37,7 @@ public abstract record Measure
     public static IReadOnlyList<Measure> Defaults { get; } =
     [
         new NormMeasure(), new UpdateMeasure(), new CosineMeasure(), new SpectrumMeasure(), new TwoNNMeasure(), new AttentionMeasure(), new GateMeasure(), new ExpertMeasure(),
+        new StreamMeasure(),
     ];
 
     /// <summary>The name in configurations and in geometry.jsonl.</summary>

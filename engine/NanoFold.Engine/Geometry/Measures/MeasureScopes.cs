@@ -10,12 +10,15 @@ public abstract record PointMeasure : Measure
     /// <summary>The residual stream after a block.</summary>
     internal const string Stream = "hook_resid_post";
 
+    // Of residual connections with several streams.
+    private static readonly string[] s_streams = ["hook_streams_pre", "hook_streams_mid", "hook_streams_post"];
+
     private static readonly string[] s_points =
     [
         "hook_resid_pre", "ln1.hook_normalized", "hook_attn_out", "hook_resid_mid", "ln2.hook_normalized", "hook_mlp_out", Stream,
     ];
 
-    /// <summary>The point within a block, one of those of the stream's width.</summary>
+    /// <summary>The point within a block, one of those of the stream's width; or of several streams, each of which is measured alone.</summary>
     public string Point { get; init; } = Stream;
 
     /// <inheritdoc/>
@@ -27,15 +30,22 @@ public abstract record PointMeasure : Measure
     /// <inheritdoc/>
     public override IEnumerable<ConfigProblem> Validate(string path)
     {
-        if (!s_points.Contains(Point))
+        if (!s_points.Contains(Point) && !s_streams.Contains(Point))
         {
-            yield return new ConfigProblem($"{path}.point", $"\"{Point}\" is not one of {string.Join(", ", s_points)}");
+            yield return new ConfigProblem($"{path}.point", $"\"{Point}\" is not one of {string.Join(", ", s_points.Concat(s_streams))}");
         }
     }
 
     internal sealed override IEnumerable<PlacedMeasure> AfterBlock(BlockSample block)
     {
-        if (block.Cloud(Point) is { } cloud)
+        PointCloud? cloud = block.Cloud(Point);
+        for (int stream = 0; cloud is { Parts: > 1 } && stream < cloud.Parts; stream++)
+        {
+            int of = stream;
+            yield return new(new FigurePlace("stream", cloud.Point, block.Layer, Stream: of), figures => Take(cloud.Part(of), figures));
+        }
+
+        if (cloud is { Parts: 1 })
         {
             yield return new(new FigurePlace("point", cloud.Point, block.Layer), figures => Take(cloud, figures));
         }

@@ -7,7 +7,7 @@ namespace NanoFold.Engine.Geometry.Sampling;
 /// <summary>Reads the sampled tokens of the points that are wanted, block by block, into memory that all blocks share.</summary>
 internal sealed class BlockReader : IDisposable
 {
-    private const string Pattern = "attn.hook_pattern";
+    private const string Pattern = "attn.hook_pattern", Streams = "hook_streams_", Mixing = "_residual.hook_res";
 
     private readonly ProbeShape _shape;
     private readonly Dictionary<SampleKind, (SampledRows Rows, TapRows Taps)> _rows = [];
@@ -82,7 +82,9 @@ internal sealed class BlockReader : IDisposable
                         $"geometry.probeTokens: {want.Point} of {layout} is more than the {Array.MaxLength} values that can be measured; a smaller one, other geometry.measures or geometry.enabled=false takes less");
                 }
 
-                elements[want] = Math.Max(elements.GetValueOrDefault(want), layout.Count);
+                // Streams are copied apart.
+                long copies = want.Point.StartsWith(Streams, StringComparison.Ordinal) ? 2 : 1;
+                elements[want] = Math.Max(elements.GetValueOrDefault(want), copies * layout.Count);
             }
         }
 
@@ -104,6 +106,7 @@ internal sealed class BlockReader : IDisposable
         _read.Clear();
         _read.UnionWith(wants);
         _block.Begin(0);
+        _block.Mixing.Begin();
     }
 
     public void Dispose()
@@ -139,8 +142,14 @@ internal sealed class BlockReader : IDisposable
         }
         else if (_clouds.TryGetValue(want, out PointCloud? cloud))
         {
-            value.CopyTo(cloud.Begin(value.Name, layer, value.Count / cloud.Count));
+            // Streams [R, n, C] are measured one by one.
+            int parts = want.Point.StartsWith(Streams, StringComparison.Ordinal) ? value.Layout[1] : 1;
+            value.CopyTo(cloud.Begin(value.Name, layer, value.Count / cloud.Count, parts));
             _block.Add(want, cloud);
+            if (want.Point.EndsWith(Mixing, StringComparison.Ordinal))
+            {
+                _block.Mixing.Then(cloud.Values, cloud.Count);
+            }
         }
         else
         {

@@ -18,6 +18,9 @@ public sealed class BlockSample
     /// <summary>Rows of the attention pattern, or null where the mixer has none.</summary>
     public PatternSample? Pattern { get; private set; }
 
+    /// <summary>How streams are mixed from the first block up to this one, where that is read.</summary>
+    public MixingProduct Mixing { get; } = new();
+
     /// <summary>The sampled tokens' values at a point, or null where the block has no such point.</summary>
     public PointCloud? Cloud(string point) => _clouds.GetValueOrDefault(new Want(point));
 

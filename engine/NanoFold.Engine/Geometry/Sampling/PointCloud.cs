@@ -14,6 +14,8 @@ public sealed class PointCloud
     private StreamingMoments? _moments;
     private bool _hasMoments;
     private int _mostNeighbors;
+    private PointCloud[] _parts = [];
+    private bool[] _hasPart = [];
 
     internal PointCloud(SampledRows rows, int neighborPoints, int mostNeighbors)
     {
@@ -52,6 +54,9 @@ public sealed class PointCloud
 
     /// <summary>D, the values of a token.</summary>
     public int Width { get; private set; }
+
+    /// <summary>How many values of the stream's width a token has: the streams, where there are several.</summary>
+    public int Parts { get; private set; } = 1;
 
     /// <summary>[N, D].</summary>
     public ReadOnlySpan<float> Values => _values.AsSpan(0, Count * Width);
@@ -105,10 +110,35 @@ public sealed class PointCloud
         return _moments!;
     }
 
-    /// <summary>Where values of another point or another measurement go, [N, width].</summary>
-    internal Span<float> Begin(string point, int layer, int width)
+    /// <summary>One of the <see cref="Parts"/> of every token, [N, D / parts]. Made once, when first asked for.</summary>
+    public PointCloud Part(int index)
     {
-        (Point, Layer, Width, Graph, _hasMoments) = (point, layer, width, null, false);
+        int width = Width / Parts;
+        if (_parts.Length < Parts)
+        {
+            _parts = [.. Enumerable.Range(0, Parts).Select(_ => new PointCloud(Rows, _neighborPoints, _mostNeighbors))];
+            _hasPart = new bool[Parts];
+        }
+
+        if (!_hasPart[index])
+        {
+            Span<float> part = _parts[index].Begin(Point, Layer, width);
+            for (int row = 0; row < Count; row++)
+            {
+                Values.Slice((row * Width) + (index * width), width).CopyTo(part[(row * width)..]);
+            }
+
+            _hasPart[index] = true;
+        }
+
+        return _parts[index];
+    }
+
+    /// <summary>Where values of another point or another measurement go, [N, width].</summary>
+    internal Span<float> Begin(string point, int layer, int width, int parts = 1)
+    {
+        (Point, Layer, Width, Parts, Graph, _hasMoments) = (point, layer, width, parts, null, false);
+        Array.Clear(_hasPart);
         if (_values.Length < Count * width)
         {
             _values = new float[Count * width];

@@ -193,32 +193,40 @@ internal unsafe struct ChunkBackwardWork : ILaneWork
         }
     }
 
-    // What this chunk writes and the one before it reads.
+    // What this chunk writes and the one before it reads: of the head, or of that which this thread will likely take after it.
     private readonly void Fetch<V>(in ChunkScores scores, in Place at)
         where V : struct, ICpuLane<V>
     {
-        int values = Problem.ValueWidth, next = at.First - Chunk;
+        int values = Problem.ValueWidth, next = at.First - Chunk, batch = at.Batch, head = at.Head;
         scores.Ahead->Clear();
         Gradients.Fetch<V>(scores.Ahead, Problem, at);
         if (next < 0)
         {
+            // Heads of an item follow on each other, and items on those that the other threads take.
+            long following = ((long)batch * Problem.Heads) + head + (Gradients.Parts.Heads > 1 ? 1 : Context.Workers.Count);
+            (batch, head, next) = ((int)(following / Problem.Heads), (int)(following % Problem.Heads), (Problem.Time - 1) / Chunk * Chunk);
+        }
+
+        if (batch >= Problem.Batch)
+        {
             return;
         }
 
-        scores.Fetch<V>(Problem, at.Batch, at.Head, next, Chunk);
-        scores.Ahead->Add<V>(Gradients.DY, at.Batch, next, at.Head, Chunk, values);
+        int rows = Math.Min(Chunk, Problem.Time - next);
+        scores.Fetch<V>(Problem, batch, head, next, rows);
+        scores.Ahead->Add<V>(Gradients.DY, batch, next, head, rows, values);
         if (Problem.HasBeta)
         {
-            scores.Ahead->Add<V>(Kept.Row<V>(at.Batch, at.Head, next), values, Chunk, values);
+            scores.Ahead->Add<V>(Kept.Row<V>(batch, head, next), values, rows, values);
         }
         else
         {
-            scores.Ahead->Add<V>(Problem.V, at.Batch, next, at.Head, Chunk, values);
+            scores.Ahead->Add<V>(Problem.V, batch, next, head, rows, values);
         }
 
         if (next > 0)
         {
-            scores.Ahead->Add<V>(Kept.State<V>(at.Batch, at.Head, next / Chunk), values, Problem.KeyWidth, values);
+            scores.Ahead->Add<V>(Kept.State<V>(batch, head, next / Chunk), values, Problem.KeyWidth, values);
         }
     }
 

@@ -112,17 +112,34 @@ internal unsafe struct ChunkForwardWork : ILaneWork
         }
     }
 
-    // What this chunk writes and the next one reads.
+    // What this chunk writes and the next one reads: of the head, or of that which this thread will likely take after it.
     private readonly void Fetch<V>(in ChunkScores scores, int batch, int head, int first, int count)
         where V : struct, ICpuLane<V>
     {
         scores.Ahead->Clear();
         scores.Ahead->Add<V>(Y, batch, first, head, count, Problem.ValueWidth);
-        int next = first + count, rest = Math.Min(Chunk, Problem.Time - next);
-        if (rest > 0)
+        int next = first + count;
+        if (!Kept.IsNone && Problem.HasBeta)
         {
-            scores.Fetch<V>(Problem, batch, head, next, rest);
-            scores.Ahead->Add<V>(Problem.V, batch, next, head, rest, Problem.ValueWidth);
+            scores.Ahead->Add<V>(Kept.Row<V>(batch, head, first), Problem.ValueWidth, count, Problem.ValueWidth);
+        }
+
+        if (!Kept.IsNone && next < Problem.Time)
+        {
+            scores.Ahead->Add<V>(Kept.State<V>(batch, head, next / Chunk), Problem.ValueWidth, Problem.KeyWidth, Problem.ValueWidth);
+        }
+
+        if (next >= Problem.Time)
+        {
+            long item = ((long)batch * Problem.Heads) + head + Context.Workers.Count;
+            (batch, head, next) = ((int)(item / Problem.Heads), (int)(item % Problem.Heads), 0);
+        }
+
+        if (batch < Problem.Batch)
+        {
+            int rows = Math.Min(Chunk, Problem.Time - next);
+            scores.Fetch<V>(Problem, batch, head, next, rows);
+            scores.Ahead->Add<V>(Problem.V, batch, next, head, rows, Problem.ValueWidth);
         }
     }
 

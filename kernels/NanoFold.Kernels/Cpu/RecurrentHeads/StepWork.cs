@@ -1,4 +1,3 @@
-using System.Runtime.CompilerServices;
 using NanoFold.Kernels.Cpu.Attention;
 using NanoFold.Kernels.Cpu.Loops;
 using NanoFold.Kernels.Lanes;
@@ -83,75 +82,21 @@ internal unsafe struct StepWork : ILaneWork
         where V : struct, ICpuLane<V>
     {
         int group = Problem.Group(head);
-        var at = new Operands
+        var at = new StepColumns
         {
             State = state,
             Factors = factors,
             Q = Problem.Q.Row<V>(batch, time, group),
             K = Problem.K.Row<V>(batch, time, group),
-            V = Problem.V.Row<V>(batch, time, head),
+            Values = Problem.V.Row<V>(batch, time, head),
             Y = Y.Row<V>(batch, time, head),
+            Depth = Problem.KeyWidth,
+            Width = Problem.ValueWidth,
+            HasBeta = Problem.HasBeta,
             Beta = Problem.HasBeta ? Problem.Beta.Get<V>(batch, time, head) : 0,
+            Scale = Problem.Scale,
         };
         at.Meeting = Problem.HasBeta ? HeadRow.Dot<V>(at.Q, at.K, Problem.KeyWidth) : 0;
-        nint i = 0;
-        for (; i + V.Width <= Problem.ValueWidth; i += V.Width)
-        {
-            Columns<V, Whole<V>>(at, i, V.Width);
-        }
-
-        if (i < Problem.ValueWidth)
-        {
-            Columns<V, Part<V>>(at, i, (int)(Problem.ValueWidth - i));
-        }
-    }
-
-    /// <summary>A lane of columns of the state, down all of its rows.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private readonly void Columns<V, P>(in Operands at, nint column, int count)
-        where V : struct, ICpuLane<V>
-        where P : struct, IPiece<V>
-    {
-        V added = P.Load(at.V, column, count), y = V.Constant(0), scale = V.Constant(Problem.Scale);
-        if (Problem.HasBeta)
-        {
-            V read = V.Constant(0);
-            for (nint d = 0; d < Problem.KeyWidth; d++)
-            {
-                V faded = P.Load(Element.At<V>(at.State, d * Problem.ValueWidth), column, count) * V.Splat(at.Factors, d);
-                read = V.MultiplyAdd(V.Splat(at.K, d), faded, read);
-                y = V.MultiplyAdd(V.Splat(at.Q, d), faded, y);
-            }
-
-            added = V.Constant(at.Beta) * (added - read);
-            P.Store(at.Y, column, count, scale * V.MultiplyAdd(V.Constant(at.Meeting), added, y));
-        }
-
-        for (nint d = 0; d < Problem.KeyWidth; d++)
-        {
-            void* row = Element.At<V>(at.State, d * Problem.ValueWidth);
-            V next = V.MultiplyAdd(V.Splat(at.K, d), added, P.Load(row, column, count) * V.Splat(at.Factors, d));
-            P.Store(row, column, count, next);
-            y = V.MultiplyAdd(V.Splat(at.Q, d), next, y);
-        }
-
-        if (!Problem.HasBeta)
-        {
-            P.Store(at.Y, column, count, scale * y);
-        }
-    }
-
-    private struct Operands
-    {
-        public void* State;
-        public void* Factors;
-        public void* Q;
-        public void* K;
-        public void* V;
-        public void* Y;
-        public double Beta;
-
-        /// <summary>k · q.</summary>
-        public double Meeting;
+        at.Run<V>();
     }
 }
