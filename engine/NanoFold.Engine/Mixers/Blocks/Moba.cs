@@ -1,6 +1,7 @@
 using NanoFold.Engine.Configuration;
 using NanoFold.Engine.Modules;
 using NanoFold.Engine.Ops;
+using NanoFold.Engine.Taps;
 using NanoFold.Engine.Tensors;
 using NanoFold.Kernels;
 
@@ -40,6 +41,8 @@ public sealed record MobaConfig : BlockFamilyConfig
 
 internal sealed class Moba(ModuleBuilder builder, HeadShape shape, int block, int topBlocks) : BlockListMixer(builder, shape, block)
 {
+    public override IReadOnlyList<TapPoint> TapPoints => [.. base.TapPoints, new("attn.hook_blocks", $"B T H {topBlocks}")];
+
     public override IEnumerable<StateSlot> State(int batch, int chunk) =>
     [
         .. base.State(batch, chunk),
@@ -59,7 +62,9 @@ internal sealed class Moba(ModuleBuilder builder, HeadShape shape, int block, in
             means = BlockMeanOp.Record(context.Tape, input.K, Block, context.Documents);
         }
 
-        return Causal(context, BlockChoiceOp.Record(
-            context.Tape, input.Q, means, Block, topBlocks, documents: context.Documents, positions: context.Positions, counts: context.Counts));
+        (Tensor Lists, Tensor Lengths) chosen = BlockChoiceOp.Record(
+            context.Tape, input.Q, means, Block, topBlocks, documents: context.Documents, positions: context.Positions, counts: context.Counts);
+        ShowBlocks(context.Tape, chosen.Lists);
+        return Causal(context, chosen);
     }
 }

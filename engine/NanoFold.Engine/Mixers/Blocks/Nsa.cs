@@ -81,6 +81,7 @@ internal sealed class Nsa : AttentionMixer
     [
         .. base.TapPoints.Where(point => point.Name != "attn.hook_pattern"),
         new("attn.hook_gate", "B T H 3"),
+        new("attn.hook_blocks", $"B T G {_topBlocks}"),
         new("attn.hook_compressed", $"B T H {Shape.ValueLetter}"),
         new("attn.hook_selected", $"B T H {Shape.ValueLetter}"),
         new("attn.hook_window", $"B T H {Shape.ValueLetter}"),
@@ -105,6 +106,7 @@ internal sealed class Nsa : AttentionMixer
             tape, input.Q, k, v, _block, Scale, context.Documents, context.Positions, context.Counts);
         (Tensor lists, Tensor lengths) = BlockChoiceOp.Record(
             tape, input.Q, k, _block, _topBlocks, logSumExp, Scale, context.Documents, context.Positions, context.Counts);
+        BlockListMixer.ShowBlocks(tape, lists);
         Tensor selected = Attend(context, input, Visibility.Causal with { Blocks = lists, BlockCounts = lengths, QuerySize = 1, KeySize = _block });
         Tensor window = Attend(context, input, Visibility.Causal with { Window = _window });
 

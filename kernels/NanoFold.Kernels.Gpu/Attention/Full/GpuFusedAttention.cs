@@ -20,7 +20,7 @@ internal sealed class GpuFusedAttention(GpuContext context) : IKernel<AttentionC
     {
         AttentionArgs args = call.Args;
         var shape = new AttentionShape(AttentionCall.Name, args);
-        if (HasListsOfFewQueries(shape, args))
+        if (shape.HasListsOfFew(FewQueries))
         {
             ByElement.Run(AttentionCall.Name, args.Q, new SelectedForwardBody(context, args, SelectedView.Of(context, shape, args.Visible)));
             return;
@@ -36,7 +36,7 @@ internal sealed class GpuFusedAttention(GpuContext context) : IKernel<AttentionC
         AttentionGradients gradients = call.Gradients;
         var shape = new AttentionShape(AttentionBackwardCall.Name, args);
         shape.Check(AttentionBackwardCall.Name, gradients);
-        if (HasListsOfFewQueries(shape, args))
+        if (shape.HasListsOfFew(FewQueries))
         {
             var selected = new SelectedBackwardBody(context, AttentionBackwardCall.Name, shape, args, gradients, SelectedView.Of(context, shape, args.Visible));
             ByElement.Run(AttentionBackwardCall.Name, args.Q, selected);
@@ -47,10 +47,6 @@ internal sealed class GpuFusedAttention(GpuContext context) : IKernel<AttentionC
     }
 
     public long ScratchBytes(in AttentionBackwardCall shape) => DeltaRows.Bytes(shape.Args);
-
-    /// <summary>Whether queries beside each other have lists of their own, so that tiles would be all but empty.</summary>
-    private static bool HasListsOfFewQueries(in AttentionShape shape, in AttentionArgs args)
-        => shape is { IsPlain: true, HasBlocks: true, HasPrefixes: false, Rule: { Prefix: 0, Window: VisibleRule.Far } } && args.Visible.Blocks.QuerySize < FewQueries;
 
     private static int Chunks(int depth) => (depth + TileGroup.Chunk - 1) / TileGroup.Chunk;
 

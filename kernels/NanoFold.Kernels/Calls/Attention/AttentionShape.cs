@@ -13,6 +13,8 @@ internal readonly struct AttentionShape
 
     public readonly bool HasPrefixes, HasDocuments, HasBlocks, HasDecay, HasSinkLogits;
 
+    private readonly int _listed;
+
     /// <exception cref="ArgumentException">A shape, stride or type does not fit the others.</exception>
     public AttentionShape(string op, in AttentionArgs args)
     {
@@ -59,6 +61,7 @@ internal readonly struct AttentionShape
         HasPrefixes = !args.Visible.Prefixes.IsNone;
         HasDocuments = !args.Visible.Documents.IsNone;
         HasBlocks = !args.Visible.Blocks.IsNone;
+        _listed = HasBlocks ? args.Visible.Blocks.QuerySize : Time;
     }
 
     /// <summary>Query heads that share a key head.</summary>
@@ -72,6 +75,12 @@ internal readonly struct AttentionShape
 
     /// <summary>Position of query 0 among the keys: the last query stands at the last key.</summary>
     public int Shift => Keys - Time;
+
+    /// <summary>
+    /// Whether queries beside each other, fewer than <paramref name="few"/>, have lists of key blocks of their own and nothing else hides keys: tiles are then
+    /// better made of the queries that chose a block.
+    /// </summary>
+    public bool HasListsOfFew(int few) => HasBlocks && _listed < few && IsPlain && !HasPrefixes && Rule is { Prefix: 0, Window: VisibleRule.Far };
 
     /// <exception cref="ArgumentException">A gradient does not have the shape of its tensor.</exception>
     public void Check(string op, in AttentionGradients gradients)

@@ -16,7 +16,7 @@ public sealed class CpuFusedAttention(CpuContext context) : IKernel<AttentionCal
     public void Run(in AttentionCall call)
     {
         var problem = new AttentionProblem(AttentionCall.Name, call.Args, _memory);
-        if (HasListsOfFewQueries(problem))
+        if (problem.Shape.HasListsOfFew(BlockSizes.QueryUnit))
         {
             var selected = new SelectedForwardWork(context, new SelectedProblem(problem, call.Args));
             context.Run(problem.Type, selected.Items, ref selected);
@@ -32,7 +32,7 @@ public sealed class CpuFusedAttention(CpuContext context) : IKernel<AttentionCal
     {
         var problem = new AttentionProblem(AttentionBackwardCall.Name, call.Args, _memory);
         var gradientProblem = new GradientProblem(AttentionBackwardCall.Name, problem, call.Gradients);
-        if (HasListsOfFewQueries(problem))
+        if (problem.Shape.HasListsOfFew(BlockSizes.QueryUnit))
         {
             var selected = new SelectedBackwardWork(context, new SelectedProblem(problem, call.Args), problem, gradientProblem);
             context.Run(problem.Type, selected.Items, ref selected);
@@ -58,10 +58,6 @@ public sealed class CpuFusedAttention(CpuContext context) : IKernel<AttentionCal
 
     public long ScratchBytes(in AttentionBackwardCall shape)
         => GradientPlan.ScratchBytes(new AttentionShape(AttentionBackwardCall.Name, shape.Args));
-
-    /// <summary>Whether queries beside each other have lists of their own, so that tiles are better made of the queries that chose a block.</summary>
-    private static bool HasListsOfFewQueries(in AttentionProblem problem)
-        => !problem.Lists.IsNone && problem.Lists.QuerySize < BlockSizes.QueryUnit && problem.Shape is { IsPlain: true, HasPrefixes: false, Rule: { Prefix: 0, Window: VisibleRule.Far } };
 
     public void Dispose() => _memory.Dispose();
 }

@@ -11,16 +11,19 @@ internal readonly struct GradientPlan
 {
     /// <summary>Enough items to feed the threads of common machines; more would only cost scratch.</summary>
     private const int WantedItems = 32;
+
+    /// <summary>Where few keys are listed, adding up the parts would cost as much as making them.</summary>
+    private const int WantedItemsOfLists = 8;
     private const int MaxParts = 16;
     private const int MinPartRows = 192;
 
     /// <summary>Accumulator rows are padded to the widest lane, so that scratch does not depend on the path.</summary>
     private const int RowUnit = 16;
 
-    private GradientPlan(int batch, int time, int valueHeads)
+    private GradientPlan(int batch, int time, int valueHeads, int wantedItems)
     {
         long pairs = (long)batch * valueHeads;
-        int wanted = (int)Math.Min(MaxParts, (WantedItems + pairs - 1) / pairs);
+        int wanted = (int)Math.Min(MaxParts, (wantedItems + pairs - 1) / pairs);
         int block = BlockSizes.Queries(time);
         int parts = Math.Clamp(Math.Min(wanted, time / MinPartRows), 1, MaxParts);
         PartRows = BlockSizes.Count(BlockSizes.Count(time, parts), block) * block;
@@ -40,7 +43,8 @@ internal readonly struct GradientPlan
 
     /// <summary>In double precision, or with more keys than queries, one part: such cases get along without scratch.</summary>
     public static GradientPlan Of(in AttentionShape shape)
-        => shape.Type == DType.Float64 || shape.Keys != shape.Time ? new(shape.Time) : new(shape.Batch, shape.Time, shape.ValueHeads);
+        => shape.Type == DType.Float64 || shape.Keys != shape.Time ? new(shape.Time)
+            : new(shape.Batch, shape.Time, shape.ValueHeads, shape.HasListsOfFew(BlockSizes.QueryUnit) ? WantedItemsOfLists : WantedItems);
 
     public static long ScratchBytes(in AttentionShape shape)
     {

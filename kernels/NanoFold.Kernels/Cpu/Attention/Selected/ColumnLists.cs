@@ -9,7 +9,7 @@ namespace NanoFold.Kernels.Cpu.Attention.Selected;
 internal readonly unsafe struct ColumnLists
 {
     private readonly SelectedProblem _problem;
-    private readonly int _batch, _keyHead, _first, _rows;
+    private readonly int _batch, _firstHead, _first, _rows, _group;
     private readonly int* _starts, _columns;
 
     /// <param name="memory">As many bytes as <see cref="Bytes"/> says.</param>
@@ -22,7 +22,8 @@ internal readonly unsafe struct ColumnLists
     {
         _problem = problem;
         _batch = batch;
-        _keyHead = keyHead;
+        _firstHead = keyHead * problem.Group;
+        _group = problem.Group;
         _first = first;
         _rows = rows;
         _starts = (int*)memory;
@@ -51,14 +52,14 @@ internal readonly unsafe struct ColumnLists
     /// <summary>The columns that see a block.</summary>
     public ReadOnlySpan<int> Of(int block) => new(_columns + _starts[block], _starts[block + 1] - _starts[block]);
 
-    public int Query(int column) => _first + (column / _problem.Group);
+    public int Query(int column) => _first + (_group == 1 ? column : column / _group);
 
-    public int Head(int column) => (_keyHead * _problem.Group) + (column % _problem.Group);
+    public int Head(int column) => _firstHead + (_group == 1 ? 0 : column % _group);
 
     private void All()
     {
         _starts[0] = 0;
-        _starts[1] = _rows * _problem.Group;
+        _starts[1] = _rows * _group;
         for (int i = 0; i < _starts[1]; i++)
         {
             _columns[i] = i;
@@ -70,9 +71,9 @@ internal readonly unsafe struct ColumnLists
     {
         for (int i = 0; i < _rows; i++)
         {
-            for (int h = 0; h < _problem.Group; h++)
+            for (int h = 0; h < _group; h++)
             {
-                KeyList list = _problem.Lists.Of(((long)_batch * _problem.Heads) + (_keyHead * _problem.Group) + h, _first + i);
+                KeyList list = _problem.Lists.Of(((long)_batch * _problem.Heads) + _firstHead + h, _first + i);
                 for (int entry = 0; entry < list.Count; entry++)
                 {
                     int block = list.Block(entry);
@@ -82,7 +83,7 @@ internal readonly unsafe struct ColumnLists
                     }
                     else
                     {
-                        _columns[_starts[block + 1]++] = (i * _problem.Group) + h;
+                        _columns[_starts[block + 1]++] = (i * _group) + h;
                     }
                 }
             }

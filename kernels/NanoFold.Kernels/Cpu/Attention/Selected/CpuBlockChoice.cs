@@ -199,13 +199,15 @@ internal readonly unsafe struct BlockChoiceWork : ILaneWork
             }
         }
 
-        int wanted = _most - forced;
-        for (int c = low; c < own && wanted > 0; c++)
+        // Most blocks are turned away by one comparison.
+        double least = double.NegativeInfinity;
+        int first = isShared ? low + 1 : low, last = isShared ? own - 1 : own, wanted = _most - forced;
+        for (int c = first; c < last && wanted > 0; c++)
         {
-            bool isForced = isShared && (c == low || c == own - 1);
-            if (!isForced && (documents is null || IsOf(documents, c, position)))
+            double score = Element.Get<V>(scores, (nint)c * scratch.Columns);
+            if (score > least && (documents is null || IsOf(documents, c, position)))
             {
-                best.Offer(Element.Get<V>(scores, (nint)c * scratch.Columns), c, wanted);
+                least = best.Offer(score, c, wanted);
             }
         }
 
@@ -258,17 +260,12 @@ internal readonly unsafe struct BestBlocks(int* memory, double* scores)
 
     public void Clear() => Count = 0;
 
-    /// <summary>Takes a block where it is among the <paramref name="most"/> best.</summary>
-    public void Offer(double score, int block, int most)
+    /// <summary>Takes a block that is among the <paramref name="most"/> best; what others must be above.</summary>
+    public double Offer(double score, int block, int most)
     {
         int at = Count;
         if (at == most)
         {
-            if (!(score > scores[most - 1]))
-            {
-                return;
-            }
-
             at--;
         }
         else
@@ -284,6 +281,7 @@ internal readonly unsafe struct BestBlocks(int* memory, double* scores)
 
         scores[at] = score;
         Blocks[at] = block;
+        return Count == most ? scores[most - 1] : double.NegativeInfinity;
     }
 
     /// <summary>Takes a block whatever its score.</summary>

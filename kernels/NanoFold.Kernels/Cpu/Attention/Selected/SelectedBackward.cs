@@ -77,7 +77,7 @@ internal readonly unsafe struct SelectedBackwardWork(CpuContext context, Selecte
     private void Add<V>(in Scratch scratch, in KeyGradients sums, in ColumnLists lists, ReadOnlySpan<int> columns, int batch, int keyHead, int key, int keys)
         where V : struct, ICpuLane<V>
     {
-        SelectedTile tile = scratch.Tile;
+        ref readonly SelectedTile tile = ref scratch.Tile;
         if (!tile.Start(lists, columns, batch, key, keys))
         {
             return;
@@ -208,7 +208,7 @@ internal readonly unsafe struct SelectedBackwardWork(CpuContext context, Selecte
             Bytes = cursor.Used;
         }
 
-        public SelectedTile Tile { get; }
+        public readonly SelectedTile Tile;
 
         public int DepthLanes { get; }
 

@@ -72,7 +72,7 @@ internal readonly unsafe struct SelectedForwardWork(CpuContext context, Selected
     private void Add<V>(in Scratch scratch, in ColumnLists lists, ReadOnlySpan<int> columns, int batch, int keyHead, int key, int keys)
         where V : struct, ICpuLane<V>
     {
-        SelectedTile tile = scratch.Tile;
+        ref readonly SelectedTile tile = ref scratch.Tile;
         if (!tile.Start(lists, columns, batch, key, keys))
         {
             return;
@@ -88,12 +88,7 @@ internal readonly unsafe struct SelectedForwardWork(CpuContext context, Selected
         }
 
         nint row = scratch.ValueRow;
-        for (int i = 0; i < columns.Length; i++)
-        {
-            HeadRow.WriteRows<V>(
-                Element.At<V>(scratch.Outputs, columns[i] * row), 0, Element.At<V>(scratch.TileOutputs, i * row), 0, 1, (int)row, Element.At<V>(scratch.Corrections, i), 0);
-        }
-
+        HeadRow.Zero<V>(scratch.TileOutputs, columns.Length * row);
         for (int c = 0; c < columns.Length; c += Tiles.Rows)
         {
             int count = Math.Min(Tiles.Rows, columns.Length - c), seen = tile.LaneEnd<V>(c + count - 1, columns.Length);
@@ -105,10 +100,14 @@ internal readonly unsafe struct SelectedForwardWork(CpuContext context, Selected
             }
         }
 
-        nint bytes = row * Element.Size<V>();
         for (int i = 0; i < columns.Length; i++)
         {
-            Buffer.MemoryCopy(Element.At<V>(scratch.TileOutputs, i * row), Element.At<V>(scratch.Outputs, columns[i] * row), bytes, bytes);
+            void* from = Element.At<V>(scratch.TileOutputs, i * row), to = Element.At<V>(scratch.Outputs, columns[i] * row);
+            V correction = V.Splat(scratch.Corrections, i);
+            for (nint e = 0; e < row; e += V.Width)
+            {
+                V.Store(to, e, V.MultiplyAdd(V.Load(to, e), correction, V.Load(from, e)));
+            }
         }
     }
 
@@ -182,7 +181,7 @@ internal readonly unsafe struct SelectedForwardWork(CpuContext context, Selected
             Bytes = cursor.Used;
         }
 
-        public SelectedTile Tile { get; }
+        public readonly SelectedTile Tile;
 
         public int ValueLanes { get; }
 
@@ -216,10 +215,10 @@ internal readonly unsafe struct SelectedForwardWork(CpuContext context, Selected
 internal readonly struct SelectedPlan
 {
     /// <summary>Enough items to feed the threads of common machines.</summary>
-    private const int WantedItems = 32;
+    private const int WantedItems = 8;
 
     /// <summary>Columns of a part at most: their outputs stay in the second-level cache, and so many are enough to fill tiles.</summary>
-    private const int MostColumns = 4096;
+    private const int MostColumns = 2048;
     private const int LeastRows = 256;
 
     private SelectedPlan(int rows, int time, int blockKeys)

@@ -73,6 +73,7 @@ internal readonly unsafe struct SelectedProblem
         Lists = new KeyLists(table, Batch * Heads, Time, Keys);
         Most = table.Most;
         BlockKeys = table.KeySize;
+        Group = Heads / KeyHeads;
         _span = 1;
         _positions = problem.Positions;
         _counts = problem.Counts;
@@ -95,12 +96,13 @@ internal readonly unsafe struct SelectedProblem
         LogSumExp = problem.LogSumExp;
         Scale = problem.Scale;
         Lists = lists;
+        Group = Heads / KeyHeads;
         Most = table.IsNone ? 1 : table.Most;
         BlockKeys = table.IsNone ? Keys : table.KeySize;
     }
 
     /// <summary>Query heads that share a key head.</summary>
-    public int Group => Heads / KeyHeads;
+    public int Group { get; }
 
     /// <summary>Blocks that may be listed.</summary>
     public int Blocks => BlockSizes.Count(Keys, BlockKeys);
@@ -109,7 +111,12 @@ internal readonly unsafe struct SelectedProblem
     public int Queries(int batch) => _counts is null ? Time : Math.Clamp(_counts[batch], 0, Time);
 
     /// <summary>Keys that are in order for a query: those before the result. Never falls as the query grows.</summary>
-    public int End(int batch, int query) => Math.Min((Position(batch, query) + 1) / _span, Keys);
+    public int End(int batch, int query)
+    {
+        // A division costs as much as a few lanes of products.
+        int end = Position(batch, query) + 1;
+        return Math.Min(_span == 1 ? end : end / _span, Keys);
+    }
 
     public bool HasDocuments => _documents is not null;
 
