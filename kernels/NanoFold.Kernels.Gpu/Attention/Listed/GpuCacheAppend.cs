@@ -34,7 +34,7 @@ internal sealed class GpuCacheAppend(GpuContext context) : IKernel<CacheAppendCa
                     Capacity = call.Cache.Layout[1],
                     Rule = Visible.Causal.Rule(),
                 },
-                KeyHeads = x[2],
+                Heads = x[2],
             };
             int fours = (x[3] + 3) / 4, threads = Math.Min(context.GroupSize, 32);
             context.Launch(work, x[0] * x[1] * x[2], (fours + threads - 1) / threads, 1, threads);
