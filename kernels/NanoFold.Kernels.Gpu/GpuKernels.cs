@@ -31,6 +31,8 @@ internal static class GpuKernels
             CudaFlashAttention.IsSupported(context) ? new CudaFlashAttention(context, attention) : attention,
             new GpuKeySelection(context),
             new GpuKeyListAttention(context),
+            new GpuCacheAppend(context),
+            new GpuIndexLoss(context),
             new GpuCachedAttention(context),
             new GpuBlockMean(context),
             new GpuBlockChoice(context),

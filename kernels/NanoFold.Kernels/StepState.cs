@@ -54,6 +54,9 @@ public enum StepSlot
     /// <summary>The z-losses of all routers, likewise (double).</summary>
     ZLoss,
 
+    /// <summary>The losses that teach the indexers of sparse attention, likewise (double).</summary>
+    IndexLoss,
+
     /// <summary>Sum of squares of all gradients (double), written before the update; without the loss scale once the step is decided.</summary>
     GradientSquares,
 

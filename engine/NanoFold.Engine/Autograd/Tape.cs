@@ -46,6 +46,9 @@ public sealed class Tape
 
     public bool IsTraining { get; }
 
+    /// <summary>The step of training, from 0, that the pass is recorded for: what changes at a step is recorded anew there. After all such outside of training.</summary>
+    public long Step { get; init; } = long.MaxValue;
+
     public TapSet? Taps { get; }
 
     public IReadOnlyList<Node> Nodes => _nodes;

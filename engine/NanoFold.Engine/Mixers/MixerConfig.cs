@@ -16,6 +16,8 @@ namespace NanoFold.Engine.Mixers;
 [JsonDerivedType(typeof(DifferentialConfig), "differential")]
 [JsonDerivedType(typeof(ForgettingConfig), "forgetting")]
 [JsonDerivedType(typeof(LatentAttentionConfig), "latent-attention")]
+[JsonDerivedType(typeof(BudgetAdaptiveConfig), "budget-adaptive")]
+[JsonDerivedType(typeof(DsaConfig), "dsa")]
 [JsonDerivedType(typeof(TopKConfig), "top-k")]
 [JsonDerivedType(typeof(BlockSparseConfig), "block-sparse")]
 [JsonDerivedType(typeof(MobaConfig), "moba")]

@@ -24,6 +24,9 @@ public sealed record MixerTraits
     /// <summary>It chooses among tokens by size, so that a rounding may choose another one.</summary>
     public bool Chooses { get; init; }
 
+    /// <summary>Steps of training in which it works in another way than after them; the pass is recorded anew when they are over.</summary>
+    public long WarmUpSteps { get; init; }
+
     /// <summary>It has heads of queries and keys: the model's shapes of heads, QK-norm and rotary positions are for it.</summary>
     public bool HasHeads { get; init; }
 

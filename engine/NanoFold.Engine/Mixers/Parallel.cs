@@ -58,6 +58,7 @@ public sealed record ParallelConfig : MixerConfig
             IsShiftInvariant = all.All(traits => traits.IsShiftInvariant),
             SlidesOn = all.All(traits => traits.SlidesOn),
             Chooses = all.Any(traits => traits.Chooses),
+            WarmUpSteps = all.Max(traits => traits.WarmUpSteps),
             HasHeads = all.Any(traits => traits.HasHeads),
             Alone = "it is several already; name all of them in one list",
         };

@@ -37,6 +37,12 @@ public sealed class ForwardContext
 
     public bool IsDecoding => Cache is not null;
 
+    /// <summary>Keys that a layer chose, for later layers of the same settings that share its choice.</summary>
+    public void Share(object settings, KeyList kept) => _shared.Kept[settings] = kept;
+
+    /// <summary>What <see cref="Share"/> was last given for these settings.</summary>
+    public KeyList SharedBy(object settings) => _shared.Kept[settings];
+
     /// <summary>
     /// 1 where a token goes on from the one before it, 0 where a row or a document begins: real, [B, T]. None where it would say nothing but that rows begin at
     /// their first token, as without documents in training. Recorded where the first layer asks for it.
@@ -62,5 +68,7 @@ public sealed class ForwardContext
     private sealed class Shared
     {
         public Tensor Continues { get; set; }
+
+        public Dictionary<object, KeyList> Kept { get; } = [];
     }
 }

@@ -8,6 +8,7 @@ public sealed class ModuleBuilder
 {
     private readonly ParameterStore _store;
     private readonly TableStore _tables;
+    private readonly Dictionary<object, int> _counts;
     private readonly string _prefix;
     private readonly (string Name, string As) _renamed = ("", "");
 
@@ -15,14 +16,18 @@ public sealed class ModuleBuilder
     {
         _store = store;
         _tables = tables;
+        _counts = [];
         Model = model;
         _prefix = prefix;
         Layer = layer;
     }
 
-    private ModuleBuilder(ModuleBuilder of, ModelShape model, (string Name, string As) renamed)
-        : this(of._store, of._tables, model, of._prefix, of.Layer)
-        => _renamed = renamed;
+    private ModuleBuilder(ModuleBuilder of, ModelShape model, string prefix, int layer, (string Name, string As) renamed)
+        : this(of._store, of._tables, model, prefix, layer)
+    {
+        _counts = of._counts;
+        _renamed = renamed;
+    }
 
     public ModelShape Model { get; }
 
@@ -32,15 +37,15 @@ public sealed class ModuleBuilder
     /// <summary>Real type of the parameters.</summary>
     public DType Type => _store.Type;
 
-    public ModuleBuilder In(string name) => new(_store, _tables, Model, Full(name == _renamed.Name ? _renamed.As : name), Layer);
+    public ModuleBuilder In(string name) => new(this, Model, Full(name == _renamed.Name ? _renamed.As : name), Layer, ("", ""));
 
     /// <summary>For one of several modules that would take the same name: what it declares in <paramref name="name"/> goes by another one.</summary>
     /// <param name="name">The name that it takes.</param>
     /// <param name="renamed">The one that it gets.</param>
     /// <param name="model">What it is to know of the model.</param>
-    public ModuleBuilder Renaming(string name, string renamed, ModelShape model) => new(this, model, (name, renamed));
+    public ModuleBuilder Renaming(string name, string renamed, ModelShape model) => new(this, model, _prefix, Layer, (name, renamed));
 
-    public ModuleBuilder InLayer(int layer) => new(_store, _tables, Model, Full($"layers.{layer}"), layer);
+    public ModuleBuilder InLayer(int layer) => new(this, Model, Full($"layers.{layer}"), layer, ("", ""));
 
     public Parameter Add(string name, Layout layout, ParameterRole role, Initializer initializer) =>
         _store.Add(Full(name), layout, role, initializer);
@@ -50,6 +55,14 @@ public sealed class ModuleBuilder
 
     /// <summary>Declares what the router of this layer keeps; see <see cref="ParameterStore.AddRouter"/>.</summary>
     public Router AddRouter(int experts, Parameter? bias, double biasRate) => _store.AddRouter(Layer, experts, bias, biasRate);
+
+    /// <summary>How often it was asked with equal settings before, over all layers: the place of a layer among those that are alike.</summary>
+    public int Place(object settings)
+    {
+        int place = _counts.GetValueOrDefault(settings);
+        _counts[settings] = place + 1;
+        return place;
+    }
 
     /// <summary>Constants that a module reads; see <see cref="TableStore.Get"/>.</summary>
     public Table Table(string name, in Layout layout, Func<double[]> values) => _tables.Get(name, layout, values);

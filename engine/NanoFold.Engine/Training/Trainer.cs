@@ -19,7 +19,9 @@ public sealed class Trainer : IDisposable
     private readonly Replay _update;
     private readonly SharedArena _arena;
     private readonly bool _ownsArena;
+    private readonly long[] _changes;
     private Plan? _plan;
+    private long _recordedFor = long.MaxValue;
     private TapSet? _taps;
     private ExpertLoad[]? _expertLoads;
     private EventLog? _log;
@@ -47,6 +49,7 @@ public sealed class Trainer : IDisposable
         LossScale = (config.Precision.ScalesLoss() ? LossScaling.Initial : 1, 0);
         // Every micro-batch is drawn before the first runs: the loss is divided by the targets of all of them.
         _buffers = [.. Enumerable.Range(0, config.Accumulate).Select(i => new BatchBuffers(model.Backend, batches.Batch, batches.Context, maskDocuments, onDevice: i == 0))];
+        _changes = [.. model.Config.LayerConfigs().Select(layer => layer.Mixer.Traits(model.Config).WarmUpSteps).Where(steps => steps > 0).Distinct()];
         Optimizer = new Optimizer(model.Store, config);
         _update = new Replay(model.Backend, Optimizer.Update);
         Schedule = LearningRateSchedule.From(config, config.Steps);
@@ -84,8 +87,7 @@ public sealed class Trainer : IDisposable
         set
         {
             _taps = value;
-            _plan?.Dispose();
-            _plan = null;
+            RecordAnew();
         }
     }
 
@@ -211,6 +213,7 @@ public sealed class Trainer : IDisposable
         }
 
         _log?.End();
+        ChangeAt(step);
         double factor = Schedule.At(step);
         StepState state = _model.Backend.State;
         state.Set(StepSlot.Step, step + 1);
@@ -273,9 +276,29 @@ public sealed class Trainer : IDisposable
         _log?.End();
     }
 
+    // Where parts of the model work in another way from a step on.
+    private void ChangeAt(long step)
+    {
+        foreach (long change in _changes)
+        {
+            if (step < change != _recordedFor < change)
+            {
+                _recordedFor = step;
+                RecordAnew();
+                return;
+            }
+        }
+    }
+
+    private void RecordAnew()
+    {
+        _plan?.Dispose();
+        _plan = null;
+    }
+
     private Plan Record(TapSet? taps)
     {
-        var tape = new Tape(_model.Backend, _model.Store, _config.Precision.Activations(), training: true, taps);
+        var tape = new Tape(_model.Backend, _model.Store, _config.Precision.Activations(), training: true, taps) { Step = _recordedFor };
         (var tokens, var targets, var documents) = _buffers[0].On(tape);
         _model.RecordLoss(tape, tokens, targets, documents);
         return new Plan(tape, _config.Recompute);

@@ -14,7 +14,8 @@ internal struct DecideWork : IGpuWork<DecideWork>
         double lossScale = Slots.Double(w.State, StepSlot.LossScale);
         double squares = Slots.Double(w.State, StepSlot.GradientSquares) / (lossScale * lossScale);
         Slots.Set(w.State, StepSlot.GradientSquares, squares);
-        double loss = Slots.Double(w.State, StepSlot.Loss) + Slots.Double(w.State, StepSlot.BalanceLoss) + Slots.Double(w.State, StepSlot.ZLoss);
+        double loss = Slots.Double(w.State, StepSlot.Loss) + Slots.Double(w.State, StepSlot.BalanceLoss) + Slots.Double(w.State, StepSlot.ZLoss)
+            + Slots.Double(w.State, StepSlot.IndexLoss);
         bool isFinite = double.IsFinite(loss) && double.IsFinite(squares);
         double scale = 0;
         if (isFinite)

@@ -27,6 +27,8 @@ internal static class CpuKernels
         new CpuFusedAttention(context),
         new CpuKeySelection(context),
         new CpuKeyListAttention(context),
+        new CpuCacheAppend(context),
+        new CpuIndexLoss(context),
         new CpuCachedAttention(context),
         new CpuBlockMean(context),
         new CpuBlockChoice(context),

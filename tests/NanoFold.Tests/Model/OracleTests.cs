@@ -85,7 +85,7 @@ public class OracleTests : EngineTests
         public (double CrossEntropy, double Loss) Run()
         {
             _backend.Fill(_store.AllGradients, 0);
-            StepSlot[] slots = [StepSlot.Loss, StepSlot.BalanceLoss, StepSlot.ZLoss];
+            StepSlot[] slots = [StepSlot.Loss, StepSlot.BalanceLoss, StepSlot.ZLoss, StepSlot.IndexLoss];
             Array.ForEach(slots, slot => _backend.State.Set(slot, 0.0));
             _plan.Run();
             double sum = _plan.Tape.Losses.Sum(loss => Host.Read(_backend, _plan[loss])[0]);

@@ -48,6 +48,7 @@ public abstract class EngineTests : IDisposable
         backend.State.Set(StepSlot.Loss, 0.0);
         backend.State.Set(StepSlot.BalanceLoss, 0.0);
         backend.State.Set(StepSlot.ZLoss, 0.0);
+        backend.State.Set(StepSlot.IndexLoss, 0.0);
         backend.State.Set(StepSlot.LossScale, 1.0);
     }
 }

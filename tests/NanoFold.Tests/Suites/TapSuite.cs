@@ -237,6 +237,11 @@ public class TapSuite : EngineTests
             _ = model.Train(new TapSet([reader], [editor(point.Name, Host.New(model.Store.Backend, DType.Float32, shape, value, owned))]));
             check(before[point.Name], reader[point.Name], value);
 
+            if (config.LayerConfigs().Any(layer => MixerReference.Of(layer.Mixer).HasConstants(layer.Mixer)))
+            {
+                continue;
+            }
+
             var taps = new TapSet([], [editor(point.Name, Host.New(model.Store.Backend, DType.Float64, shape, value, owned))]);
             using var gradients = new GradCheck(exact.Store, exact.RecordLoss, taps);
             GradientDifference worst = gradients.Worst(elements: 0);

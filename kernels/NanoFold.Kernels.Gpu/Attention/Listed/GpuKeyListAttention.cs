@@ -104,6 +104,8 @@ internal sealed class GpuKeyListAttention(GpuContext context) : IKernel<KeyListA
                 KeyHeads = shape.KeyHeads,
                 GroupHeads = shape.Group,
                 Accumulate = accumulate ? 1 : 0,
+                EndQuery = shape.Time,
+                WeightRows = shape.Time,
             };
             int threads = Math.Min(context.GroupSize, KeyListKeyWork<T>.MostThreads), blocks = (shape.Keys + KeyListKeyWork<T>.Keys - 1) / KeyListKeyWork<T>.Keys;
             context.Launch(work, shape.Batch * shape.KeyHeads, blocks, (x.Depth + threads - 1) / threads, threads);

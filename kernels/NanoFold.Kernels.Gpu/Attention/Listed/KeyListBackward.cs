@@ -69,6 +69,9 @@ internal struct KeyListKeyWork<T> : IGpuWork<KeyListKeyWork<T>>
     public VisibleView Seen;
     public int KeyHeads, GroupHeads, Accumulate;
 
+    /// <summary>Only queries in [FirstQuery, EndQuery) are looked at; the weights are [B, H, WeightRows, n] from the first on.</summary>
+    public int FirstQuery, EndQuery, WeightRows;
+
     public static void Run(KeyListKeyWork<T> w)
     {
         ArrayView<float> sums = SharedMemory.Allocate<float>(Keys * MostThreads);
@@ -81,17 +84,17 @@ internal struct KeyListKeyWork<T> : IGpuWork<KeyListKeyWork<T>>
         }
 
         VisibleView seen = w.Seen.InRow(batch);
-        int last = IntrinsicMath.Min(first + Keys, seen.Keys) - 1, start = IntrinsicMath.Max(seen.Rule.QueryStart(first) - seen.Shift, 0);
-        int end = IntrinsicMath.Min(first < seen.Rule.Sinks ? seen.Time : seen.Rule.QueryEnd(last) - seen.Shift, seen.Time);
+        int last = IntrinsicMath.Min(first + Keys, seen.Keys) - 1, start = IntrinsicMath.Max(seen.Rule.QueryStart(first) - seen.Shift, w.FirstQuery);
+        int end = IntrinsicMath.Min(first < seen.Rule.Sinks ? seen.Time : seen.Rule.QueryEnd(last) - seen.Shift, w.EndQuery);
         for (int i = 0; i < w.GroupHeads; i++)
         {
             int head = keyHead * w.GroupHeads + i, pair = batch * (w.KeyHeads * w.GroupHeads) + head;
             for (int query = start; query < end && isThere; query++)
             {
-                long list = w.Kept.First(batch, head, query), weights = ((long)pair * seen.Time + query) * w.Kept.Length;
+                long list = w.Kept.First(batch, head, query), weights = ((long)pair * w.WeightRows + (query - w.FirstQuery)) * w.Kept.Length;
                 float x = T.Read(w.X.Memory[w.X.Row(batch, query, head) + column]);
                 int entry = w.Kept.From(list, first), size = w.Kept.KeySize;
-                int block = entry < w.Kept.Most ? w.Kept.Lists[list + entry] : -1;
+                int block = entry < w.Kept.Most ? w.Kept.At(list, entry) : -1;
                 while (block >= 0 && block * size <= last)
                 {
                     int from = IntrinsicMath.Max(first - block * size, 0), to = IntrinsicMath.Min(last - block * size + 1, size);
@@ -101,7 +104,7 @@ internal struct KeyListKeyWork<T> : IGpuWork<KeyListKeyWork<T>>
                     }
 
                     entry++;
-                    block = entry < w.Kept.Most ? w.Kept.Lists[list + entry] : -1;
+                    block = entry < w.Kept.Most ? w.Kept.At(list, entry) : -1;
                 }
             }
         }

@@ -3,7 +3,7 @@ using NanoFold.Kernels.Calls.Attention;
 
 namespace NanoFold.Kernels.Gpu.Attention.Listed;
 
-/// <summary>Lists of keys, or of blocks of keys, as kernels read them.</summary>
+/// <summary>Lists of keys, or of blocks of keys, as kernels read them. Without lists each query has one of all keys.</summary>
 internal struct ListView
 {
     /// <summary>[B, L, T, n].</summary>
@@ -12,18 +12,22 @@ internal struct ListView
     /// <summary>Lists of a query, and the heads that share one.</summary>
     public int Count, GroupHeads;
 
-    public int Most, KeySize, Time, Keys;
+    public int HasLists, Most, KeySize, Time, Keys;
 
     public static ListView Of(GpuContext context, in KeptKeys kept, int heads, int keys) => new()
     {
         Lists = context.View<int>(kept.Lists),
-        Count = kept.Lists.Layout[1],
-        GroupHeads = heads / kept.Lists.Layout[1],
-        Most = kept.Lists.Layout[3],
-        KeySize = kept.KeySize,
-        Time = kept.Lists.Layout[2],
+        HasLists = kept.Lists.IsNone ? 0 : 1,
+        Count = kept.Lists.IsNone ? 1 : kept.Lists.Layout[1],
+        GroupHeads = kept.Lists.IsNone ? heads : heads / kept.Lists.Layout[1],
+        Most = kept.Lists.IsNone ? keys : kept.Lists.Layout[3],
+        KeySize = kept.Lists.IsNone ? 1 : kept.KeySize,
+        Time = kept.Lists.IsNone ? 0 : kept.Lists.Layout[2],
         Keys = keys,
     };
+
+    /// <summary>An entry of the list that begins at a place; below 0 after its last.</summary>
+    public readonly int At(long first, int entry) => HasLists == 0 ? entry : Lists[first + entry];
 
     /// <summary>Places for keys in a list.</summary>
     public readonly int Length => Most * KeySize;
@@ -37,7 +41,7 @@ internal struct ListView
         int block = key / KeySize, low = 0, high = Most;
         while (low < high)
         {
-            int middle = (low + high) / 2, entry = Lists[first + middle];
+            int middle = (low + high) / 2, entry = At(first, middle);
             if (entry >= 0 && entry < block)
             {
                 low = middle + 1;
@@ -61,7 +65,7 @@ internal struct ListOrder : IKeyOrder
     /// <summary>Below 0 where there is none.</summary>
     public readonly int KeyAt(int place)
     {
-        int entry = View.Lists[First + place / View.KeySize], key = entry * View.KeySize + place % View.KeySize;
+        int entry = View.At(First, place / View.KeySize), key = entry * View.KeySize + place % View.KeySize;
         return entry < 0 || key >= View.Keys ? -1 : key;
     }
 

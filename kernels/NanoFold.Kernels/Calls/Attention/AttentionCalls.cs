@@ -102,8 +102,8 @@ public readonly record struct AttentionGradients
 }
 
 /// <summary>
-/// Attention that never holds T × T: y = softmax(scale · q kᵀ) v over the visible keys (FlashAttention's online softmax, arXiv 2205.14135).
-/// Query head h reads key head h / (H / G).
+/// Attention that never holds T × T: y = softmax(scale · q kᵀ) v over the visible keys (FlashAttention's online softmax, arXiv 2205.14135), with decays and
+/// sink logits where there are some. Query head h reads key head h / (H / G) and value head h / (H / GV).
 /// </summary>
 public readonly record struct AttentionCall(AttentionArgs Args) : IKernelCall<AttentionCall>
 {

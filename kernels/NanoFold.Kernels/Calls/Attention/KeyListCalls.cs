@@ -43,6 +43,11 @@ public readonly record struct KeptKeys(View Lists, int KeySize, View Positions, 
             Checks.Throw(op, $"blocks of {KeySize} keys, expected at least 1");
         }
 
+        if (!args.Decay.IsNone || !args.SinkLogits.IsNone)
+        {
+            Checks.Throw(op, "decay and sink logits are not for lists of keys");
+        }
+
         return shape;
     }
 

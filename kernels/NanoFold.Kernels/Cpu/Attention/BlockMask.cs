@@ -165,18 +165,31 @@ internal readonly unsafe struct BlockMask(int keys, int columns, int group, int 
         }
     }
 
-    // Every column of a group has a head, and so sums, of its own.
+    // Every column of a group has a head, and so sums, of its own: those of a key repeat from group to group, and lanes begin anywhere in it.
     private void AddGroupDecay<V>(void* scores, nint row, void* queries, nint queryRow, void* keySums, nint keyRow, double factor)
         where V : struct, ICpuLane<V>
     {
-        for (int c = 0; c < columns; c++)
+        int padded = LaneSize.Of<V>().Padded(columns), repeated = group + V.Width, size = (int)Element.Size<V>();
+        byte* own = stackalloc byte[(padded + repeated) * size], other = own + (padded * size);
+        for (int c = 0; c < padded; c++)
         {
-            double query = Element.Get<V>(queries, (c % group * queryRow) + (c / group));
-            void* own = Element.At<V>(keySums, c % group * keyRow);
-            int high = KeyHigh(c);
-            for (nint j = KeyLow(c), i = (j * row) + c; j < high; j++, i += row)
+            int column = Math.Min(c, columns - 1);
+            Element.Set<V>(own, c, Element.Get<V>(queries, (column % group * queryRow) + (column / group)));
+        }
+
+        V scale = V.Constant(factor);
+        for (int j = 0; j < keys; j++)
+        {
+            int c = ColumnLow(j) / V.Width * V.Width, high = ColumnHigh(j);
+            for (int i = 0; i < repeated && c < high; i++)
             {
-                Element.Set<V>(scores, i, Element.Get<V>(scores, i) + (factor * (query - Element.Get<V>(own, j))));
+                Element.Set<V>(other, i, Element.Get<V>(keySums, (i % group * keyRow) + j));
+            }
+
+            for (; c < high; c += V.Width)
+            {
+                V between = V.Load(own, c) - V.Load(other, c % group);
+                V.Store(scores, (j * row) + c, V.MultiplyAdd(scale, between, V.Load(scores, (j * row) + c)));
             }
         }
     }

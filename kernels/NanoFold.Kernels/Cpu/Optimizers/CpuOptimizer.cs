@@ -22,7 +22,7 @@ public sealed unsafe class CpuOptimizer(CpuContext context) :
         double lossScale = state.GetDouble(StepSlot.LossScale);
         double squares = state.GetDouble(StepSlot.GradientSquares) / (lossScale * lossScale);
         state.Set(StepSlot.GradientSquares, squares);
-        bool isFinite = double.IsFinite(state.GetDouble(StepSlot.Loss) + state.GetDouble(StepSlot.BalanceLoss) + state.GetDouble(StepSlot.ZLoss)) && double.IsFinite(squares);
+        bool isFinite = double.IsFinite(state.GetDouble(StepSlot.Loss) + state.GetDouble(StepSlot.BalanceLoss) + state.GetDouble(StepSlot.ZLoss) + state.GetDouble(StepSlot.IndexLoss)) && double.IsFinite(squares);
         if (isFinite)
         {
             double norm = Math.Sqrt(squares);

@@ -153,7 +153,7 @@ public sealed class CpuOptimizerTests
     }
 
     [Test]
-    public void ATermBesideTheLossThatIsNotFiniteStopsTheUpdate([Values(StepSlot.BalanceLoss, StepSlot.ZLoss)] StepSlot term)
+    public void ATermBesideTheLossThatIsNotFiniteStopsTheUpdate([Values(StepSlot.BalanceLoss, StepSlot.ZLoss, StepSlot.IndexLoss)] StepSlot term)
     {
         using CpuContext context = Context(1, Isa.Scalar, 17);
         context.State.Set(StepSlot.GradientSquares, 4.0);

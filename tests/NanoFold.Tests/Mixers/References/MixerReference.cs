@@ -41,6 +41,9 @@ internal abstract class MixerReference
     /// <summary>The largest <see cref="Sensitivity"/> of a model's layers.</summary>
     public static double SensitivityOf(ModelConfig model) => model.LayerConfigs().Max(layer => Of(layer.Mixer).Sensitivity);
 
+    /// <summary>Whether its loss has parts that gradients take for constants, so that they are not those of differences.</summary>
+    public virtual bool HasConstants(MixerConfig mixer) => false;
+
     /// <summary>Models that show what is special about it, made of a small one; names begin with its kind.</summary>
     public virtual IEnumerable<(string Name, ModelConfig Model)> Variants(ModelConfig small) => [];
 

@@ -9,7 +9,7 @@ internal sealed class Attention : AttentionFamily<AttentionConfig>
 {
     public override IReadOnlyList<string> Quick(string kind) => ["attention grouped", "attention everything", "attention of its own shape", "attention with sink logits"];
 
-    public override IReadOnlyList<string> QuickToDecode(string kind) => ["attention grouped", "attention with sink logits"];
+    public override IReadOnlyList<string> QuickToDecode(string kind) => ["attention grouped"];
 
     public override IEnumerable<(string Name, ModelConfig Model)> Variants(ModelConfig small)
     {

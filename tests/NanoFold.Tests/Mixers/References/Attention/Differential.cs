@@ -9,7 +9,9 @@ internal sealed class Differential : AttentionFamily<DifferentialConfig>
 {
     public override bool IsPatternTimesValues(MixerConfig mixer) => false;
 
-    public override IReadOnlyList<string> Quick(string kind) => ["differential Rope", "differential grouped"];
+    public override IReadOnlyList<string> Quick(string kind) => ["differential grouped"];
+
+    public override IReadOnlyList<string> QuickToDecode(string kind) => [];
 
     protected override double[][] Forward(DifferentialConfig mixer, NaiveLayer layer, double[][] x)
     {

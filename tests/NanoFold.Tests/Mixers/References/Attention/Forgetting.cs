@@ -6,7 +6,7 @@ namespace NanoFold.Tests.Mixers.References;
 /// <summary>Scores with Σ log σ(f) from after the key up to the query.</summary>
 internal sealed class Forgetting : AttentionFamily<ForgettingConfig>
 {
-    public override IReadOnlyList<string> Quick(string kind) => ["forgetting None", "forgetting grouped"];
+    public override IReadOnlyList<string> Quick(string kind) => ["forgetting grouped"];
 
     public override IReadOnlyList<string> QuickToDecode(string kind) => ["forgetting grouped"];
 
