@@ -1,7 +1,8 @@
 """Heads with a matrix as state, forward and backward, in eager PyTorch: the chunked form in products of all chunks at once, the state from chunk to chunk.
 
-S ← exp(decay) ⊙ S, u = v or beta (v − Sᵀ k), S ← S + k uᵀ, y = Sᵀ q / √D. Inside a chunk pairs meet in masked products, the delta rule's triangular system is solved for
-all chunks together (its UT transform). With factors of elements q takes exp(G − G of the middle) and k the inverse: one product, good for mild decays only.
+S ← exp(decay) ⊙ S, u = v or beta (v − Sᵀ k), S ← S + k uᵀ, y = Sᵀ q / √D. Inside a chunk pairs meet in masked products, the delta rule's triangular
+system is solved for all chunks together (its UT transform). With factors of elements q takes exp(G − G of the middle) and k the inverse: one product, good
+for mild decays only.
 """
 import argparse
 import json
@@ -54,13 +55,16 @@ def recurrent(chunk, kind, is_delta):
             system = unit + beta * scores(k, k, logs, is_vector, strict)
             both = torch.linalg.solve_triangular(system, torch.cat([beta * v, beta * read[1]], -1), upper=False, unitriangular=True)
             u, w = both.split((v.shape[-1], k.shape[-1]), -1)
+        # Taken apart once: the gradient of an index into all chunks is as large as all of them.
+        split = lambda x: x.unbind(1) if x is not None else (None,) * q.shape[1]
         state, outputs = q.new_zeros(q.shape[0], k.shape[-1], v.shape[-1]), []
-        inner = None if is_delta else within @ u
-        for i in range(q.shape[1]):
-            update = u[:, i] - w[:, i] @ state if is_delta else u[:, i]
-            outputs.append((within[:, i] @ update if is_delta else inner[:, i]) + read[0][:, i] @ state)
-            faded = state if whole is None else state * whole[:, i]
-            state = faded + written[:, i].transpose(-1, -2) @ update
+        given = zip(*(split(x) for x in (u, w, read[0], written, whole, within if is_delta else within @ u)))
+        for update, erased, reader, writer, faded, inner in given:
+            if is_delta:
+                update = update - erased @ state
+                inner = inner @ update
+            outputs.append(inner + reader @ state)
+            state = (state if faded is None else state * faded) + writer.transpose(-1, -2) @ update
         return torch.stack(outputs, 1).flatten(1, 2)
 
     return forward

@@ -44,7 +44,7 @@ internal sealed class GpuRecurrentHeads(GpuContext context) : IKernel<RecurrentH
 
     private static long StateFloats(in RecurrentHeadsShape shape) => (long)shape.Batch * shape.Heads * shape.KeyWidth * shape.ValueWidth;
 
-    private static int Columns(in RecurrentHeadsShape shape) => (shape.ValueWidth + WalkWork<F32>.Columns - 1) / WalkWork<F32>.Columns;
+    private static int Columns(in RecurrentHeadsShape shape) => (shape.ValueWidth + WalkMemory.Columns - 1) / WalkMemory.Columns;
 
     private void Run<T>(in RecurrentHeadsCall call)
         where T : unmanaged, IElement<T>

@@ -14,7 +14,7 @@ namespace NanoFold.Kernels.Gpu.RecurrentHeads;
 internal struct ReverseWalkWork<T> : IGpuWork<ReverseWalkWork<T>>
     where T : unmanaged, IElement<T>
 {
-    private const int Columns = WalkWork<T>.Columns, Slice = WalkWork<T>.Slice, Fours = WalkWork<T>.Fours, Quarter = PlaceBlock.Stride / 4;
+    private const int Columns = WalkMemory.Columns, Slice = WalkMemory.Slice, Fours = WalkMemory.Fours, Quarter = WalkMemory.Quarter;
 
     public HeadsView<T> Heads;
     public HeadView<T> DY, DV;
@@ -31,14 +31,9 @@ internal struct ReverseWalkWork<T> : IGpuWork<ReverseWalkWork<T>>
 
     public static void Run(ReverseWalkWork<T> w)
     {
-        ArrayView<float> q = SharedMemory.Allocate<float>(Slice * PlaceBlock.Stride), k = SharedMemory.Allocate<float>(Slice * PlaceBlock.Stride);
-        ArrayView<float> logs = SharedMemory.Allocate<float>(Slice * PlaceBlock.Stride);
-        ArrayView<float> written = SharedMemory.Allocate<float>(PlaceBlock.Places * Columns), gradient = SharedMemory.Allocate<float>(PlaceBlock.Places * Columns);
-        ArrayView<float> reads = SharedMemory.Allocate<float>(PlaceBlock.Places * PlaceBlock.Places), meets = SharedMemory.Allocate<float>(PlaceBlock.Places * PlaceBlock.Places);
-        PlaceBlock block = PlaceBlock.Allocate();
-
+        WalkMemory m = WalkMemory.Allocate();
         HeadsView<T> heads = w.Heads;
-        int pair = Grid.IdxX, batch = pair / heads.Heads, head = pair % heads.Heads, keyHead = head / heads.GroupHeads;
+        int pair = Grid.IdxX, batch = pair / heads.Heads, head = pair % heads.Heads;
         int column = Grid.IdxY * Columns, columns = IntrinsicMath.Min(Columns, heads.ValueWidth - column);
         int blocks = (w.End - w.First + PlaceBlock.Places - 1) / PlaceBlock.Places;
         long size = heads.Size, states = (long)pair * w.Slots * size;
@@ -48,35 +43,20 @@ internal struct ReverseWalkWork<T> : IGpuWork<ReverseWalkWork<T>>
             int first = w.First + i * PlaceBlock.Places, count = IntrinsicMath.Min(w.End - first, PlaceBlock.Places);
             long after = states + (i + 1) * size;
             Group.Barrier();
-            PlaceBlock.Load(block, heads, batch, head, first, count);
+            PlaceBlock.Load(m.Block, heads, batch, head, first, count);
             for (int slice = 0; slice < heads.KeyWidth; slice += Slice)
             {
-                int width = IntrinsicMath.Min(Slice, heads.KeyWidth - slice), isFirst = slice == 0 ? 1 : 0;
-                Group.Barrier();
-                PlaceBlock.LoadRows(q, heads.Q, batch, keyHead, first, count, slice, width, 1f);
-                PlaceBlock.LoadRows(k, heads.K, batch, keyHead, first, count, slice, width, 1f);
-                if (heads.IsVector != 0)
-                {
-                    PlaceBlock.LoadSums(logs, heads, batch, head, first, count, slice, width);
-                }
-
-                Group.Barrier();
-                PlaceBlock.AddScores(block, q, k, logs, width, heads.IsVector, heads.Beta.Has, isFirst, reads, meets);
-                if (heads.IsVector != 0)
-                {
-                    Group.Barrier();
-                    PlaceBlock.FadeRows(k, logs, width, 1);
-                    Group.Barrier();
-                }
-
-                Read(w, k, after + (long)slice * heads.ValueWidth, width, isFirst, column, columns, written);
+                int width = IntrinsicMath.Min(Slice, heads.KeyWidth - slice);
+                WalkMemory.Score(m, heads, batch, head, first, count, slice, width, 1);
+                Read(w, m, after + (long)slice * heads.ValueWidth, width, slice == 0 ? 1 : 0, column, columns);
             }
 
-            PlaceBlock.Fade(block, reads, meets);
-            LoadGradient(w, batch, head, first, count, column, columns, gradient);
+            PlaceBlock.Fade(m.Block, m.Reads, m.Meets);
+            LoadGradient(w, m.Read, batch, head, first, count, column, columns);
             Group.Barrier();
-            Solve(w, block, batch, head, first, count, column, columns, reads, meets, gradient, written);
-            Update(w, block, q, k, logs, batch, head, first, count, after, after - size, column, columns, gradient, written);
+            Solve(w, m, batch, head, first, count, column, columns);
+            Group.Barrier();
+            Update(w, m, batch, head, first, count, after, after - size, column, columns);
         }
 
         if (w.First == 0 && w.DInitial.Has != 0)
@@ -84,7 +64,7 @@ internal struct ReverseWalkWork<T> : IGpuWork<ReverseWalkWork<T>>
             Group.Barrier();
             for (int i = Group.IdxX; i < heads.KeyWidth * columns; i += Group.DimX)
             {
-                long element = (long)(i / columns) * heads.ValueWidth + column + i % columns;
+                long element = WalkMemory.Element(heads, i, column, columns);
                 StateView<T>.Put(w.DInitial, pair * size + element, w.States[states + element], w.AccumulateInitial);
             }
         }
@@ -95,7 +75,7 @@ internal struct ReverseWalkWork<T> : IGpuWork<ReverseWalkWork<T>>
     {
         for (int i = Group.IdxX; i < w.Heads.KeyWidth * columns; i += Group.DimX)
         {
-            long element = (long)(i / columns) * w.Heads.ValueWidth + column + i % columns;
+            long element = WalkMemory.Element(w.Heads, i, column, columns);
             float value = 0;
             if (w.IsLast == 0)
             {
@@ -110,7 +90,7 @@ internal struct ReverseWalkWork<T> : IGpuWork<ReverseWalkWork<T>>
         }
     }
 
-    private static void LoadGradient(in ReverseWalkWork<T> w, int batch, int head, int first, int count, int column, int columns, ArrayView<float> gradient)
+    private static void LoadGradient(in ReverseWalkWork<T> w, ArrayView<float> gradient, int batch, int head, int first, int count, int column, int columns)
     {
         for (int i = Group.IdxX; i < PlaceBlock.Places * Columns; i += Group.DimX)
         {
@@ -126,9 +106,9 @@ internal struct ReverseWalkWork<T> : IGpuWork<ReverseWalkWork<T>>
     }
 
     // What the gradient of the state gives to what is written.
-    private static void Read(in ReverseWalkWork<T> w, ArrayView<float> k, long state, int width, int isFirst, int column, int columns, ArrayView<float> written)
+    private static void Read(in ReverseWalkWork<T> w, in WalkMemory m, long state, int width, int isFirst, int column, int columns)
     {
-        ArrayView<Vector4<float>> keys = k.Cast<Vector4<float>>();
+        ArrayView<Vector4<float>> keys = m.K.Cast<Vector4<float>>();
         for (int i = Group.IdxX; i < Fours * Columns; i += Group.DimX)
         {
             int j = i % Columns, four = i / Columns;
@@ -141,36 +121,35 @@ internal struct ReverseWalkWork<T> : IGpuWork<ReverseWalkWork<T>>
                     sum = FourPlaces.Fma(keys[d * Quarter + four], s, sum);
                 }
 
-                FourPlaces.Put(written, four * 4 * Columns + j, Columns, sum, isFirst);
+                FourPlaces.Put(m.Written, four * 4 * Columns + j, Columns, sum, isFirst);
             }
         }
     }
 
     // Leaves β du, which is dv, in the place of what keys read.
-    private static void Solve(
-        in ReverseWalkWork<T> w, in PlaceBlock block, int batch, int head, int first, int count, int column, int columns,
-        ArrayView<float> reads, ArrayView<float> meets, ArrayView<float> gradient, ArrayView<float> written)
+    private static void Solve(in ReverseWalkWork<T> w, in WalkMemory m, int batch, int head, int first, int count, int column, int columns)
     {
+        ArrayView<float> written = m.Written;
         long span = w.End - w.First;
         for (int j = Group.IdxX; j < columns; j += Group.DimX)
         {
             for (int s = PlaceBlock.Places - 1; s >= 0; s--)
             {
-                float du = block.Stays[s] * written[s * Columns + j];
+                float du = m.Block.Stays[s] * written[s * Columns + j];
                 for (int t = s; t < count; t++)
                 {
-                    du += reads[t * PlaceBlock.Places + s] * gradient[t * Columns + j];
+                    du += m.Reads[t * PlaceBlock.Places + s] * m.Read[t * Columns + j];
                 }
 
                 if (w.Heads.Beta.Has != 0)
                 {
                     for (int t = s + 1; t < count; t++)
                     {
-                        du -= meets[t * PlaceBlock.Places + s] * written[t * Columns + j];
+                        du -= m.Meets[t * PlaceBlock.Places + s] * written[t * Columns + j];
                     }
                 }
 
-                float dv = block.Beta[s] * du;
+                float dv = m.Block.Beta[s] * du;
                 written[s * Columns + j] = dv;
                 if (s < count)
                 {
@@ -185,44 +164,27 @@ internal struct ReverseWalkWork<T> : IGpuWork<ReverseWalkWork<T>>
         }
     }
 
-    private static void Update(
-        in ReverseWalkWork<T> w, in PlaceBlock block, ArrayView<float> q, ArrayView<float> k, ArrayView<float> logs, int batch, int head, int first, int count,
-        long state, long next, int column, int columns, ArrayView<float> gradient, ArrayView<float> written)
+    private static void Update(in ReverseWalkWork<T> w, in WalkMemory m, int batch, int head, int first, int count, long state, long next, int column, int columns)
     {
         HeadsView<T> heads = w.Heads;
-        ArrayView<Vector4<float>> queries = q.Cast<Vector4<float>>(), keys = k.Cast<Vector4<float>>();
+        ArrayView<Vector4<float>> queries = m.Q.Cast<Vector4<float>>(), keys = m.K.Cast<Vector4<float>>();
         for (int slice = 0; slice < heads.KeyWidth; slice += Slice)
         {
             int width = IntrinsicMath.Min(Slice, heads.KeyWidth - slice);
-            Group.Barrier();
-            if (heads.KeyWidth > Slice || heads.IsVector != 0)
-            {
-                PlaceBlock.LoadRows(q, heads.Q, batch, head / heads.GroupHeads, first, count, slice, width, 1f);
-                PlaceBlock.LoadRows(k, heads.K, batch, head / heads.GroupHeads, first, count, slice, width, 1f);
-                if (heads.IsVector != 0)
-                {
-                    PlaceBlock.LoadSums(logs, heads, batch, head, first, count, slice, width);
-                    Group.Barrier();
-                    PlaceBlock.FadeRows(q, logs, width, 0);
-                    PlaceBlock.FadeRows(k, logs, width, 0);
-                }
-
-                Group.Barrier();
-            }
-
+            WalkMemory.Again(m, heads, batch, head, first, count, slice, width, 0);
             for (int i = Group.IdxX; i < Fours * Columns; i += Group.DimX)
             {
                 int j = i % Columns;
                 if (j < columns)
                 {
-                    SixteenPlaces values = SixteenPlaces.Of(gradient, j, Columns, block.Comes), taken = SixteenPlaces.Of(written, j, Columns, block.Comes);
-                    float from = block.Passes;
+                    SixteenPlaces values = SixteenPlaces.Of(m.Read, j, Columns, m.Block.Comes), taken = SixteenPlaces.Of(m.Written, j, Columns, m.Block.Comes);
+                    float from = m.Block.Passes;
                     for (int d = i / Columns; d < width; d += Fours)
                     {
                         float factor = from;
                         if (heads.IsVector != 0)
                         {
-                            factor *= XMath.Exp(logs[d * PlaceBlock.Stride + PlaceBlock.Places - 1]);
+                            factor *= XMath.Exp(m.Logs[d * PlaceBlock.Stride + PlaceBlock.Places - 1]);
                         }
 
                         long element = (long)(slice + d) * heads.ValueWidth + column + j;

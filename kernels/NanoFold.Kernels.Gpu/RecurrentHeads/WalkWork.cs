@@ -14,7 +14,7 @@ namespace NanoFold.Kernels.Gpu.RecurrentHeads;
 internal struct WalkWork<T> : IGpuWork<WalkWork<T>>
     where T : unmanaged, IElement<T>
 {
-    public const int Columns = 64, Slice = 64, Fours = PlaceBlock.Places / 4;
+    private const int Columns = WalkMemory.Columns, Slice = WalkMemory.Slice, Fours = WalkMemory.Fours, Quarter = WalkMemory.Quarter;
 
     public HeadsView<T> Heads;
     public HeadView<T> Y;
@@ -42,18 +42,13 @@ internal struct WalkWork<T> : IGpuWork<WalkWork<T>>
 
     public static void Run(WalkWork<T> w)
     {
-        ArrayView<float> q = SharedMemory.Allocate<float>(Slice * PlaceBlock.Stride), k = SharedMemory.Allocate<float>(Slice * PlaceBlock.Stride);
-        ArrayView<float> logs = SharedMemory.Allocate<float>(Slice * PlaceBlock.Stride);
-        ArrayView<float> written = SharedMemory.Allocate<float>(PlaceBlock.Places * Columns), read = SharedMemory.Allocate<float>(PlaceBlock.Places * Columns);
-        ArrayView<float> reads = SharedMemory.Allocate<float>(PlaceBlock.Places * PlaceBlock.Places), meets = SharedMemory.Allocate<float>(PlaceBlock.Places * PlaceBlock.Places);
-        PlaceBlock block = PlaceBlock.Allocate();
-
+        WalkMemory m = WalkMemory.Allocate();
         HeadsView<T> heads = w.Heads;
-        int pair = Grid.IdxX, batch = pair / heads.Heads, head = pair % heads.Heads, keyHead = head / heads.GroupHeads;
+        int pair = Grid.IdxX, batch = pair / heads.Heads, head = pair % heads.Heads;
         int column = Grid.IdxY * Columns, columns = IntrinsicMath.Min(Columns, heads.ValueWidth - column);
         int start = w.First + Grid.IdxZ * w.Length, stop = IntrinsicMath.Min(start + w.Length, w.End), end = IntrinsicMath.Min(stop, Seams<T>.Count(heads.Seams, batch));
         long size = heads.Size, state = (long)pair * w.Slots * size;
-        int isDelta = heads.Beta.Has, hasState = w.HasInitial;
+        int hasState = w.HasInitial;
         if (w.KeepsAll != 0)
         {
             state += (start - w.First) / PlaceBlock.Places * size;
@@ -75,38 +70,21 @@ internal struct WalkWork<T> : IGpuWork<WalkWork<T>>
         {
             int places = IntrinsicMath.Min(stop - first, PlaceBlock.Places), count = IntrinsicMath.Clamp(end - first, 0, places);
             Group.Barrier();
-            PlaceBlock.Load(block, heads, batch, head, first, count);
+            PlaceBlock.Load(m.Block, heads, batch, head, first, count);
             for (int slice = 0; slice < heads.KeyWidth; slice += Slice)
             {
-                int width = IntrinsicMath.Min(Slice, heads.KeyWidth - slice), isFirst = slice == 0 ? 1 : 0;
-                Group.Barrier();
-                PlaceBlock.LoadRows(q, heads.Q, batch, keyHead, first, count, slice, width, 1f);
-                PlaceBlock.LoadRows(k, heads.K, batch, keyHead, first, count, slice, width, 1f);
-                if (heads.IsVector != 0)
-                {
-                    PlaceBlock.LoadSums(logs, heads, batch, head, first, count, slice, width);
-                }
-
-                Group.Barrier();
-                PlaceBlock.AddScores(block, q, k, logs, width, heads.IsVector, isDelta, isFirst, reads, meets);
-                if (heads.IsVector != 0)
-                {
-                    Group.Barrier();
-                    PlaceBlock.FadeRows(q, logs, width, 0);
-                    PlaceBlock.FadeRows(k, logs, width, 0);
-                    Group.Barrier();
-                }
-
-                Read(w, q, k, state + (long)slice * heads.ValueWidth, width, hasState, isDelta, isFirst, column, columns, read, written);
+                int width = IntrinsicMath.Min(Slice, heads.KeyWidth - slice);
+                WalkMemory.Score(m, heads, batch, head, first, count, slice, width, 0);
+                Read(w, m, state + (long)slice * heads.ValueWidth, width, hasState, slice == 0 ? 1 : 0, column, columns);
             }
 
-            PlaceBlock.Fade(block, reads, meets);
+            PlaceBlock.Fade(m.Block, m.Reads, m.Meets);
             Group.Barrier();
-            Solve(w, block, batch, head, first, count, column, columns, meets, written);
+            Solve(w, m, batch, head, first, count, column, columns);
             Group.Barrier();
             if (w.KeepsAll == 0)
             {
-                Write(w, block, batch, head, first, places, count, column, columns, reads, read, written);
+                Write(w, m, batch, head, first, places, count, column, columns);
             }
 
             // The last places of a stretch leave no state behind that somebody wants, but where it is asked for.
@@ -114,7 +92,8 @@ internal struct WalkWork<T> : IGpuWork<WalkWork<T>>
             bool goesOn = first + PlaceBlock.Places < stop, isKept = w.Keeps != 0 && (first + PlaceBlock.Places) % w.Chunk == 0 && goesOn;
             if (goesOn || w.Goes != 0)
             {
-                Update(w, block, q, k, logs, batch, head, first, count, state, next, hasState, column, columns, written, isKept ? ((long)pair * w.Chunks + (first + PlaceBlock.Places) / w.Chunk) * size : -1L);
+                long kept = isKept ? ((long)pair * w.Chunks + (first + PlaceBlock.Places) / w.Chunk) * size : -1L;
+                Update(w, m, batch, head, first, count, state, next, hasState, column, columns, kept);
                 hasState = 1;
             }
 
@@ -129,12 +108,10 @@ internal struct WalkWork<T> : IGpuWork<WalkWork<T>>
     }
 
     // What the state gives to queries, and by the delta rule to keys.
-    private static void Read(
-        in WalkWork<T> w, ArrayView<float> q, ArrayView<float> k, long state, int width, int hasState, int isDelta, int isFirst, int column, int columns,
-        ArrayView<float> read, ArrayView<float> written)
+    private static void Read(in WalkWork<T> w, in WalkMemory m, long state, int width, int hasState, int isFirst, int column, int columns)
     {
-        ArrayView<Vector4<float>> queries = q.Cast<Vector4<float>>(), keys = k.Cast<Vector4<float>>();
-        int valueWidth = w.Heads.ValueWidth;
+        ArrayView<Vector4<float>> queries = m.Q.Cast<Vector4<float>>(), keys = m.K.Cast<Vector4<float>>();
+        int valueWidth = w.Heads.ValueWidth, isDelta = w.Heads.Beta.Has;
         for (int i = Group.IdxX; i < Fours * Columns; i += Group.DimX)
         {
             int j = i % Columns, four = i / Columns;
@@ -146,24 +123,24 @@ internal struct WalkWork<T> : IGpuWork<WalkWork<T>>
                     for (int d = 0; d < width; d++)
                     {
                         float s = w.States[state + (long)d * valueWidth + column + j];
-                        y = FourPlaces.Fma(queries[d * (PlaceBlock.Stride / 4) + four], s, y);
+                        y = FourPlaces.Fma(queries[d * Quarter + four], s, y);
                         if (isDelta != 0)
                         {
-                            r = FourPlaces.Fma(keys[d * (PlaceBlock.Stride / 4) + four], s, r);
+                            r = FourPlaces.Fma(keys[d * Quarter + four], s, r);
                         }
                     }
                 }
 
-                FourPlaces.Put(read, four * 4 * Columns + j, Columns, y, isFirst);
-                FourPlaces.Put(written, four * 4 * Columns + j, Columns, r, isFirst);
+                FourPlaces.Put(m.Read, four * 4 * Columns + j, Columns, y, isFirst);
+                FourPlaces.Put(m.Written, four * 4 * Columns + j, Columns, r, isFirst);
             }
         }
     }
 
     // Leaves what is written in the place of what keys read: v, or β (v − Sᵀ k).
-    private static void Solve(
-        in WalkWork<T> w, in PlaceBlock block, int batch, int head, int first, int count, int column, int columns, ArrayView<float> meets, ArrayView<float> written)
+    private static void Solve(in WalkWork<T> w, in WalkMemory m, int batch, int head, int first, int count, int column, int columns)
     {
+        ArrayView<float> written = m.Written;
         for (int j = Group.IdxX; j < columns; j += Group.DimX)
         {
             for (int t = 0; t < PlaceBlock.Places; t++)
@@ -174,10 +151,10 @@ internal struct WalkWork<T> : IGpuWork<WalkWork<T>>
                     u = T.Read(w.Heads.V.Memory[w.Heads.V.Row(batch, first + t, head) + column + j]);
                     if (w.Heads.Beta.Has != 0)
                     {
-                        u -= block.Comes[t] * written[t * Columns + j];
+                        u -= m.Block.Comes[t] * written[t * Columns + j];
                         for (int s = 0; s < t; s++)
                         {
-                            u -= meets[t * PlaceBlock.Places + s] * written[s * Columns + j];
+                            u -= m.Meets[t * PlaceBlock.Places + s] * written[s * Columns + j];
                         }
                     }
 
@@ -188,14 +165,12 @@ internal struct WalkWork<T> : IGpuWork<WalkWork<T>>
                     }
                 }
 
-                written[t * Columns + j] = block.Beta[t] * u;
+                written[t * Columns + j] = m.Block.Beta[t] * u;
             }
         }
     }
 
-    private static void Write(
-        in WalkWork<T> w, in PlaceBlock block, int batch, int head, int first, int places, int count, int column, int columns,
-        ArrayView<float> reads, ArrayView<float> read, ArrayView<float> written)
+    private static void Write(in WalkWork<T> w, in WalkMemory m, int batch, int head, int first, int places, int count, int column, int columns)
     {
         for (int i = Group.IdxX; i < places * Columns; i += Group.DimX)
         {
@@ -205,10 +180,10 @@ internal struct WalkWork<T> : IGpuWork<WalkWork<T>>
                 float y = 0;
                 if (t < count)
                 {
-                    y = block.Comes[t] * read[t * Columns + j];
+                    y = m.Block.Comes[t] * m.Read[t * Columns + j];
                     for (int s = 0; s <= t; s++)
                     {
-                        y += reads[t * PlaceBlock.Places + s] * written[s * Columns + j];
+                        y += m.Reads[t * PlaceBlock.Places + s] * m.Written[s * Columns + j];
                     }
                 }
 
@@ -219,38 +194,24 @@ internal struct WalkWork<T> : IGpuWork<WalkWork<T>>
 
     // S ← decay ⊙ S + Σ k uᵀ with what is left of each at the last place.
     private static void Update(
-        in WalkWork<T> w, in PlaceBlock block, ArrayView<float> q, ArrayView<float> k, ArrayView<float> logs, int batch, int head, int first, int count,
-        long state, long next, int hasState, int column, int columns, ArrayView<float> written, long kept)
+        in WalkWork<T> w, in WalkMemory m, int batch, int head, int first, int count, long state, long next, int hasState, int column, int columns, long kept)
     {
         HeadsView<T> heads = w.Heads;
-        ArrayView<Vector4<float>> keys = k.Cast<Vector4<float>>();
+        ArrayView<Vector4<float>> keys = m.K.Cast<Vector4<float>>();
         for (int slice = 0; slice < heads.KeyWidth; slice += Slice)
         {
             int width = IntrinsicMath.Min(Slice, heads.KeyWidth - slice);
-            if (heads.KeyWidth > Slice || heads.IsVector != 0)
-            {
-                Group.Barrier();
-                PlaceBlock.LoadRows(k, heads.K, batch, head / heads.GroupHeads, first, count, slice, width, 1f);
-                if (heads.IsVector != 0)
-                {
-                    PlaceBlock.LoadSums(logs, heads, batch, head, first, count, slice, width);
-                    Group.Barrier();
-                    PlaceBlock.FadeRows(k, logs, width, 1);
-                }
-
-                Group.Barrier();
-            }
-
+            WalkMemory.Again(m, heads, batch, head, first, count, slice, width, 1);
             for (int i = Group.IdxX; i < Fours * Columns; i += Group.DimX)
             {
                 int j = i % Columns;
                 if (j < columns)
                 {
-                    SixteenPlaces values = SixteenPlaces.Of(written, j, Columns, block.Stays);
-                    float from = block.Passes;
+                    SixteenPlaces values = SixteenPlaces.Of(m.Written, j, Columns, m.Block.Stays);
+                    float from = m.Block.Passes;
                     for (int d = i / Columns; d < width; d += Fours)
                     {
-                        int at = d * (PlaceBlock.Stride / 4);
+                        int at = d * Quarter;
                         float sum = values.Dot(keys, at);
                         long element = (long)(slice + d) * heads.ValueWidth + column + j;
                         if (hasState != 0)
@@ -258,7 +219,7 @@ internal struct WalkWork<T> : IGpuWork<WalkWork<T>>
                             float factor = from;
                             if (heads.IsVector != 0)
                             {
-                                factor *= XMath.Exp(logs[d * PlaceBlock.Stride + PlaceBlock.Places - 1]);
+                                factor *= XMath.Exp(m.Logs[d * PlaceBlock.Stride + PlaceBlock.Places - 1]);
                             }
 
                             sum += factor * w.States[state + element];
@@ -279,7 +240,7 @@ internal struct WalkWork<T> : IGpuWork<WalkWork<T>>
     {
         for (int i = Group.IdxX; i < w.Heads.KeyWidth * columns; i += Group.DimX)
         {
-            long element = (long)(i / columns) * w.Heads.ValueWidth + column + i % columns;
+            long element = WalkMemory.Element(w.Heads, i, column, columns);
             w.States[state + element] = from[at + element];
         }
     }
@@ -288,7 +249,7 @@ internal struct WalkWork<T> : IGpuWork<WalkWork<T>>
     {
         for (int i = Group.IdxX; i < w.Heads.KeyWidth * columns; i += Group.DimX)
         {
-            long element = (long)(i / columns) * w.Heads.ValueWidth + column + i % columns;
+            long element = WalkMemory.Element(w.Heads, i, column, columns);
             w.States[state + element] = StateView<T>.Read(w.Initial, pair * w.Heads.Size + element);
         }
     }
@@ -297,7 +258,7 @@ internal struct WalkWork<T> : IGpuWork<WalkWork<T>>
     {
         for (int i = Group.IdxX; i < w.Heads.KeyWidth * columns; i += Group.DimX)
         {
-            long element = (long)(i / columns) * w.Heads.ValueWidth + column + i % columns;
+            long element = WalkMemory.Element(w.Heads, i, column, columns);
             float value = 0;
             if (hasState != 0)
             {
@@ -312,7 +273,7 @@ internal struct WalkWork<T> : IGpuWork<WalkWork<T>>
     {
         for (int i = Group.IdxX; i < w.Heads.KeyWidth * columns; i += Group.DimX)
         {
-            long element = (long)(i / columns) * w.Heads.ValueWidth + column + i % columns;
+            long element = WalkMemory.Element(w.Heads, i, column, columns);
             StateView<T>.Put(w.Final, pair * w.Heads.Size + element, w.States[state + element], 0);
         }
     }

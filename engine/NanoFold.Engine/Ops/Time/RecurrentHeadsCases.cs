@@ -21,6 +21,9 @@ internal sealed record RecurrentHeadsCase(int Batch, int Time, int Groups, int H
     [
         .. Enum.GetValues<HeadDecay>().SelectMany(decay => new[] { false, true }.Select(isDelta =>
             new RecurrentHeadsCase(2, 6, 1, 2, 3, 4, decay, isDelta) { HasDocuments = isDelta, HasInitial = decay == HeadDecay.Scalar }.Case)),
+        // Several heads of v to one of q and k, in one part and in several.
+        new RecurrentHeadsCase(16, 2, 1, 2, 3, 2, HeadDecay.Vector, false).Case,
+        new RecurrentHeadsCase(5, 3, 1, 8, 2, 3, HeadDecay.Scalar, true).Case,
         new RecurrentHeadsCase(1, 133, 1, 1, 2, 3, HeadDecay.None, false) { HasInitial = true }.Case,
         new RecurrentHeadsCase(1, 133, 1, 1, 2, 3, HeadDecay.Scalar, true) { HasDocuments = true, GivesState = true }.Case,
         new RecurrentHeadsCase(2, 6, 1, 2, 3, 4, HeadDecay.Vector, false) { HasInitial = true, GivesState = true }.Case,
@@ -67,11 +70,13 @@ internal sealed record RecurrentHeadsCase(int Batch, int Time, int Groups, int H
                 _ => new OpInput([Batch, Time, Heads, KeyWidth], -1, 0),
             });
             int beta = Next(IsDelta ? new OpInput([Batch, Time, Heads], 0, 1) : null);
-            int continues = Next(HasDocuments ? new OpInput([Batch, Time]) { Values = [.. Enumerable.Range(0, Batch * Time).Select(i => i % 29 == 4 || i % Time == 0 && i % 2 == 0 ? 0.0 : 1)] } : null);
+            IEnumerable<double> goesOn = Enumerable.Range(0, Batch * Time).Select(i => i % 29 == 4 || (i % Time == 0 && i % 2 == 0) ? 0.0 : 1);
+            int continues = Next(HasDocuments ? new OpInput([Batch, Time]) { Values = [.. goesOn] } : null);
             int initial = Next(HasInitial ? OpInput.Real(Batch, Heads, KeyWidth, ValueWidth) : null);
             Tensor Of(Tensor[] t, int index) => index < 0 ? default : t[index];
             double[]? Values(double[][] v, int index) => index < 0 ? null : v[index];
-            string name = $"recurrent-heads {(IsDelta ? "delta" : "plain")}, decay {Decay}{(HasDocuments ? ", documents" : "")}{(HasInitial ? ", initial" : "")}{(GivesState ? ", last state" : "")} [{Batch}, {Time}, {Groups}, {KeyWidth}] to [{Heads}, {ValueWidth}]";
+            string also = $"{(HasDocuments ? ", documents" : "")}{(HasInitial ? ", initial" : "")}{(GivesState ? ", last state" : "")}";
+            string name = $"recurrent-heads {(IsDelta ? "delta" : "plain")}, decay {Decay}{also} [{Batch}, {Time}, {Groups}, {KeyWidth}] to [{Heads}, {ValueWidth}]";
             return new OpCase(name, [.. inputs],
                 (tape, t) => GivesState
                     ? RecurrentHeadsOp.RecordWithState(tape, t[0], t[1], t[2], Of(t, decay), Of(t, beta), Of(t, continues), Scale, Of(t, initial))

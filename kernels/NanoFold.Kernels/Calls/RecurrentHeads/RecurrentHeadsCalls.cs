@@ -14,7 +14,9 @@ public readonly record struct RecurrentHeadsArgs
     /// <summary>[B, T, H, DV]; value head h meets head h / (H / G) of q and k.</summary>
     public required View V { get; init; }
 
-    /// <summary>Natural logarithms of the factors of the state, none above 0: none, [H], [B, T, H] or [B, T, H, DK], of q's type or of its sums; see <see cref="HeadDecay"/>.</summary>
+    /// <summary>
+    /// Natural logarithms of the factors of the state, none above 0: none, [H], [B, T, H] or [B, T, H, DK], of q's type or of its sums; see <see cref="HeadDecay"/>.
+    /// </summary>
     public View Decay { get; init; }
 
     /// <summary>[B, T, H], of q's type or of its sums: the delta rule; none for the plain sum.</summary>
@@ -44,8 +46,8 @@ public readonly record struct RecurrentHeadsArgs
 }
 
 /// <summary>
-/// Heads with a matrix S [DK, DV] as state, from place to place: S ← exp(decay) ⊙ S (along the key, 0 where <see cref="RecurrentHeadsArgs.Continues"/> is 0), u = v, or
-/// by the delta rule u = beta (v − Sᵀ k), S ← S + k uᵀ, y = scale · Sᵀ q. One form of linear attention (arXiv 2006.16236), retention (2307.08621), gated
+/// Heads with a matrix S [DK, DV] as state, from place to place: S ← exp(decay) ⊙ S (along the key, 0 where <see cref="RecurrentHeadsArgs.Continues"/> is 0),
+/// u = v, or by the delta rule u = beta (v − Sᵀ k), S ← S + k uᵀ, y = scale · Sᵀ q. One form of linear attention (arXiv 2006.16236), retention (2307.08621), gated
 /// linear attention (2312.06635), Mamba-2 (2405.21060), delta networks (2406.06484, gated: 2412.06464).
 /// </summary>
 public readonly record struct RecurrentHeadsCall : IKernelCall<RecurrentHeadsCall>
@@ -63,7 +65,9 @@ public readonly record struct RecurrentHeadsCall : IKernelCall<RecurrentHeadsCal
     /// <summary>State after the last place that moves, like <see cref="RecurrentHeadsArgs.Initial"/>, which it may be; or none.</summary>
     public View Final { get; init; }
 
-    /// <summary>Room for what the backward call uses again, as many bytes as the kernel asks for (<see cref="IKernel{TCall}.KeptBytes"/>), zero or more; none: there is no backward call.</summary>
+    /// <summary>
+    /// Room for what the backward call uses again, as many bytes as the kernel asks for (<see cref="IKernel{TCall}.KeptBytes"/>); none: there is no backward call.
+    /// </summary>
     public View Kept { get; init; }
 
     public View Scratch { get; init; }

@@ -6,9 +6,9 @@ using NanoFold.Kernels.Lanes;
 namespace NanoFold.Kernels.Cpu.RecurrentHeads;
 
 /// <summary>
-/// The forward pass in chunks; an item is a batch row and a head, whose state goes from chunk to chunk. With scores P of q and k and L of k and k in a chunk, Q̄, K̄ with what
-/// is left of the state that comes, K̂ with what is left of a place at the end: U = V, or of the delta rule U = β E with E = V − K̄ S − L U by substitution;
-/// Y = Q̄ S + P U; S ← what is left of S + K̂ᵀ U (arXiv 2312.06635, 2406.06484).
+/// The forward pass in chunks; an item is a batch row and a head, whose state goes from chunk to chunk. With scores P of q and k and L of k and k in a
+/// chunk, Q̄, K̄ with what is left of the state that comes, K̂ with what is left of a place at the end: U = V, or of the delta rule U = β E with
+/// E = V − K̄ S − L U by substitution; Y = Q̄ S + P U; S ← what is left of S + K̂ᵀ U (arXiv 2312.06635, 2406.06484).
 /// </summary>
 internal unsafe struct ChunkForwardWork : ILaneWork
 {
@@ -44,7 +44,8 @@ internal unsafe struct ChunkForwardWork : ILaneWork
 
         for (int first = 0; first < count; first += Chunk)
         {
-            Places<V>(scratch, batch, head, first, Math.Min(Chunk, count - first), comes: first > 0 || initial is not null, goes: first + Chunk < count || final is not null);
+            bool comes = first > 0 || initial is not null, goes = first + Chunk < count || final is not null;
+            Places<V>(scratch, batch, head, first, Math.Min(Chunk, count - first), comes, goes);
         }
 
         for (int time = count; time < Problem.Time; time++)

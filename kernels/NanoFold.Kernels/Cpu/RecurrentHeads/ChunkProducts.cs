@@ -5,7 +5,8 @@ using NanoFold.Kernels.Lanes;
 namespace NanoFold.Kernels.Cpu.RecurrentHeads;
 
 /// <summary>
-/// Products inside a chunk, in tiles of 6 rows by one or two lanes. What is triangular costs what lies below the diagonal, up to the edge of a tile. Distances in elements.
+/// Products inside a chunk, in tiles of 6 rows by one or two lanes. What is triangular costs what lies below the diagonal, up to the edge of a tile.
+/// Distances in elements.
 /// </summary>
 /// <param name="ahead">Asked for more at each strip of tiles.</param>
 internal readonly unsafe struct ChunkProducts(FetchAhead* ahead)

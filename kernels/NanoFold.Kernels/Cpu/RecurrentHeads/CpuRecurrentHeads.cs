@@ -4,8 +4,8 @@ using NanoFold.Kernels.Cpu.Attention;
 namespace NanoFold.Kernels.Cpu.RecurrentHeads;
 
 /// <summary>
-/// Recurrent heads on the CPU: in chunks, so that nearly all work is products of matrices, or place after place where there are few. Linear in T; the same bits for any number of
-/// threads.
+/// Recurrent heads on the CPU: in chunks, so that nearly all work is products of matrices, or place after place where there are few. Linear in T; the same
+/// bits for any number of threads.
 /// </summary>
 public sealed unsafe class CpuRecurrentHeads(CpuContext context) : IKernel<RecurrentHeadsCall>, IKernel<RecurrentHeadsBackwardCall>
 {

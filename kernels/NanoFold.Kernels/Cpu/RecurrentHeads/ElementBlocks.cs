@@ -8,8 +8,8 @@ namespace NanoFold.Kernels.Cpu.RecurrentHeads;
 
 /// <summary>
 /// Scores of a chunk whose factors are of elements, Σ_d x_t[d] k_s[d] a_{s+1}[d] … a_t[d] for s ≤ t: no product of two matrices, for the factors belong to pairs. But
-/// for s &lt; m ≤ t they part at m, so a block of later places meets the one of as many before it in one product, x with the factors from m on and k with those up to
-/// m. Halves of the chunk, quarters … do; inside the smallest blocks pairs are summed one by one (<see cref="ElementPairs"/>).
+/// for s &lt; m ≤ t they part at m, so a block of later places meets the one of as many before it in one product, x with the factors from m on and k with
+/// those up to m. Halves of the chunk, quarters … do; inside the smallest blocks pairs are summed one by one (<see cref="ElementPairs"/>).
 /// </summary>
 internal readonly unsafe struct ElementBlocks
 {
@@ -31,7 +31,9 @@ internal readonly unsafe struct ElementBlocks
         _panels = cursor.Take(bytes);
     }
 
-    /// <summary>Scores of q and k, and sign · those of k and k for s &lt; t; rows of C. What is above the diagonal and not in a smallest block is left as it is: 0.</summary>
+    /// <summary>
+    /// Scores of q and k, and sign · those of k and k for s &lt; t; rows of C. What is above the diagonal and not in a smallest block is left as it is: 0.
+    /// </summary>
     /// <param name="factors">Rows of the padded key width, as q and k.</param>
     /// <param name="ofKeys">Null for no scores of k and k.</param>
     public void Scores<V>(void* factors, void* q, void* k, int count, void* scores, void* ofKeys, double sign)

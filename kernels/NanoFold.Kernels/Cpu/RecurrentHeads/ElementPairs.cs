@@ -71,7 +71,9 @@ internal static unsafe class ElementPairs
         }
     }
 
-    /// <summary>row[s] (+)= Σ_d x_t[d] k_s[d] a_{s+1}[d] … a_t[d] over one or four lanes of d, for s from t down to first, by fours; s = t is 0 where it is not wanted.</summary>
+    /// <summary>
+    /// row[s] (+)= Σ_d x_t[d] k_s[d] a_{s+1}[d] … a_t[d] over one or four lanes of d, for s from t down to first, by fours; s = t stays 0 where it is not wanted.
+    /// </summary>
     private static void Row<V>(int lanes, void* factors, void* x, void* k, int width, int d, int first, int t, void* row, V sign, bool withOwn)
         where V : struct, ICpuLane<V>
     {

@@ -6,8 +6,8 @@ using NanoFold.Kernels.Lanes;
 namespace NanoFold.Kernels.Cpu.RecurrentHeads;
 
 /// <summary>
-/// Rows of tensors that a chunk will soon read or write. The rows of a head lie apart, so the machine does not guess them; here their cache lines are asked for a few at a
-/// time between the tiles of a product, which do not wait for memory. Nothing where the machine has no such hint.
+/// Rows of tensors that a chunk will soon read or write. The rows of a head lie apart, so the machine does not guess them; here their cache lines are asked
+/// for a few at a time between the tiles of a product, which do not wait for memory. Nothing where the machine has no such hint.
 /// </summary>
 internal unsafe struct FetchAhead
 {

@@ -75,8 +75,9 @@ internal readonly unsafe struct HeadGradients
     }
 
     /// <summary>
-    /// Gradients of the logarithms of the factors. A factor of place l is on every way from a place before l to one not before it; the ways of q and of k as it is read end, those of k as
-    /// it is written begin, so what crosses l is Σ_{t≥l} (q_t dq_t + k_t dk_t as read − k_t dk_t as written) + what goes on through the state after the chunk.
+    /// Gradients of the logarithms of the factors. A factor of place l is on every way from a place before l to one not before it. Ways end where q, or k as it
+    /// is read, meets the state and begin where k is written, so what crosses l is Σ_{t≥l} (q_t dq_t + k_t dk_t as read − k_t dk_t as written) and what goes on
+    /// through the state after the chunk.
     /// </summary>
     public void WriteDecay<V>(in BackwardScratch scratch, in HeadsProblem problem, in ChunkBackwardWork.Place at)
         where V : struct, ICpuLane<V>
@@ -103,7 +104,12 @@ internal readonly unsafe struct HeadGradients
             for (nint d = 0; d < scores.Width; d += V.Width)
             {
                 V sum = V.MultiplyAdd(V.Load(scores.Queries, row + d), V.Load(scratch.QueryGradients, row + d), V.Load(sums, d));
-                V ofKeys = problem.HasBeta ? V.Load(scratch.ReadGradients, row + d) - V.Load(scratch.WrittenGradients, row + d) : -V.Load(scratch.WrittenGradients, row + d);
+                V ofKeys = -V.Load(scratch.WrittenGradients, row + d);
+                if (problem.HasBeta)
+                {
+                    ofKeys += V.Load(scratch.ReadGradients, row + d);
+                }
+
                 sum = continues ? V.MultiplyAdd(V.Load(scores.Keys, row + d), ofKeys, sum) : V.Constant(0);
                 V.Store(sums, d, sum);
                 all += sum;
@@ -143,9 +149,9 @@ internal readonly unsafe struct HeadGradients
         if (Parts.Count > 1)
         {
             nint row = (nint)problem.Groups * problem.KeyWidth;
-            ChunkRows.Store<V>(
-                scratch.QueryGradients, width, Partial<V>(problem, part, isKey: false, at.Batch, at.First, group), row, at.Count, problem.KeyWidth, problem.Scale, !isFirst);
-            ChunkRows.Store<V>(scratch.WrittenGradients, width, Partial<V>(problem, part, isKey: true, at.Batch, at.First, group), row, at.Count, problem.KeyWidth, 1, !isFirst);
+            void* ofQueries = Partial<V>(problem, part, isKey: false, at.Batch, at.First, group), ofKeys = Partial<V>(problem, part, isKey: true, at.Batch, at.First, group);
+            ChunkRows.Store<V>(scratch.QueryGradients, width, ofQueries, row, at.Count, problem.KeyWidth, problem.Scale, !isFirst);
+            ChunkRows.Store<V>(scratch.WrittenGradients, width, ofKeys, row, at.Count, problem.KeyWidth, 1, !isFirst);
             return;
         }
 
@@ -193,35 +199,12 @@ internal readonly unsafe struct HeadGradients
 
     private void* Partial<V>(in HeadsProblem problem, int part, bool isKey, int batch, int time, int group)
         where V : struct, ICpuLane<V>
-        => Element.At<V>(_partial, checked((nint)((((2 * part) + (isKey ? 1 : 0)) * Parts.PartElements) + (((((long)batch * problem.Time) + time) * problem.Groups) + group) * problem.KeyWidth)));
+    {
+        long row = ((((long)batch * problem.Time) + time) * problem.Groups) + group;
+        return Element.At<V>(_partial, checked((nint)((((2 * part) + (isKey ? 1 : 0)) * Parts.PartElements) + (row * problem.KeyWidth))));
+    }
 
     private static void Write<V>(void* target, double value, bool accumulate)
         where V : struct, ICpuLane<V>
         => Element.Set<V>(target, 0, accumulate ? Element.Get<V>(target, 0) + value : value);
-}
-
-/// <summary>Adds the parts of dq and dk; an item is some places of a batch row.</summary>
-internal struct HeadPartsWork : ILaneWork
-{
-    private const int Places = 64;
-
-    public HeadsProblem Problem;
-    public HeadGradients Gradients;
-
-    private readonly int Blocks => (Problem.Time + Places - 1) / Places;
-
-    public readonly long Items => (long)Problem.Batch * Blocks;
-
-    public readonly void Invoke<V>(long item, int worker)
-        where V : struct, ICpuLane<V>
-    {
-        int batch = (int)(item / Blocks), first = (int)(item % Blocks) * Places;
-        for (int time = first; time < Math.Min(first + Places, Problem.Time); time++)
-        {
-            for (int group = 0; group < Problem.Groups; group++)
-            {
-                Gradients.AddParts<V>(Problem, batch, time, group);
-            }
-        }
-    }
 }

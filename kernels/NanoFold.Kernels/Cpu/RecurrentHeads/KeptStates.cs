@@ -5,7 +5,7 @@ using NanoFold.Kernels.Lanes;
 
 namespace NanoFold.Kernels.Cpu.RecurrentHeads;
 
-/// <summary>What the forward pass leaves for the backward pass: the state that comes to each chunk but the first, and with the delta rule v beside what the state gave.</summary>
+/// <summary>What the forward pass leaves for the backward pass: the state that comes to each chunk but the first, and E of the delta rule, v − what the state gave.</summary>
 internal readonly unsafe struct KeptStates
 {
     private readonly int _heads, _time, _chunks, _stateSize, _valueWidth;
@@ -39,35 +39,4 @@ internal readonly unsafe struct KeptStates
     public void* Row<V>(int batch, int head, int time)
         where V : struct, ICpuLane<V>
         => Element.At<V>(_states, (nint)(Values + ((((((long)batch * _heads) + head) * _time) + time) * _valueWidth)));
-}
-
-/// <summary>
-/// How the backward pass is cut: an item is a batch row, a head of q and k and a part of the heads of v that meet it. With more than one part each has sums of dq and dk
-/// of its own in the caller's scratch, which are added in order.
-/// </summary>
-internal readonly struct HeadParts
-{
-    /// <summary>Enough items to feed the threads of common machines; more would only cost scratch.</summary>
-    private const int WantedItems = 16;
-
-    public HeadParts(in RecurrentHeadsShape shape)
-    {
-        int heads = shape.Heads / shape.Groups;
-        long pairs = (long)shape.Batch * shape.Groups;
-        int parts = (int)Math.Clamp((WantedItems + pairs - 1) / pairs, 1, heads);
-        Heads = (heads + parts - 1) / parts;
-        Count = (heads + Heads - 1) / Heads;
-        PartElements = Count == 1 ? 0 : pairs * shape.Time * shape.KeyWidth;
-    }
-
-    /// <summary>Parts.</summary>
-    public int Count { get; }
-
-    /// <summary>Heads of a part; the last may have fewer.</summary>
-    public int Heads { get; }
-
-    /// <summary>Elements of a part's dq, and of its dk, [B, T, G, DK].</summary>
-    public long PartElements { get; }
-
-    public long ScratchBytes(DType type) => 2 * Count * PartElements * type.Size();
 }

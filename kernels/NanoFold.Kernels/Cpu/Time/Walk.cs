@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using NanoFold.Kernels.Cpu.Loops;
+using NanoFold.Kernels.Cpu.MatMul.Tiles;
 using NanoFold.Kernels.Lanes;
 
 namespace NanoFold.Kernels.Cpu.Time;
@@ -125,6 +126,18 @@ internal readonly unsafe struct Steps
     /// <summary>As <see cref="At"/>, or null where there is none.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public byte* AtOrNull(int row, int place, int channel) => _address is null ? null : At(row, place, channel);
+
+    /// <summary>
+    /// Asks for the line of a channel of a place that is still to come, which may be none: pieces of rows lie apart, so that the machine does not see by itself what comes.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void Fetch(int row, int place, int channel)
+    {
+        if (_address is not null)
+        {
+            Prefetch.Line(At(row, place, channel));
+        }
+    }
 
     /// <summary>The first channel of an item at a place.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -56,6 +56,10 @@ public sealed class CpuVisibilityTests
     }
 
     [Test]
+    public void QueriesWithListsOfTheirOwnMeetTheBlocksThatTheyList([Values(7, 40, 100)] int keySize, [Values(false, true)] bool hasDocuments)
+        => Verify(IsaExtensions.Best, Tabled(600, VisibleKind.Causal, 1, keySize) with { Documents = hasDocuments ? [.. Enumerable.Range(0, 1200).Select(i => i % 600 / 110)] : null });
+
+    [Test]
     public void ListsThatDoNotAscendAreAnError()
     {
         AttentionReference reference = Tabled(70, VisibleKind.Causal, 16, 16);
@@ -68,9 +72,9 @@ public sealed class CpuVisibilityTests
     }
 
     [Test]
-    public void BitsDoNotDependOnThreads([Values] VisibleKind kind)
+    public void BitsDoNotDependOnThreads([Values] VisibleKind kind, [Values(1, 64)] int querySize)
     {
-        AttentionReference reference = Tabled(450, kind, 64, 32);
+        AttentionReference reference = Tabled(450, kind, querySize, 32);
         double[][] one = Run(1);
         foreach (int threads in new[] { 2, 7 })
         {

@@ -42,7 +42,8 @@ internal sealed class HeadsRig : IDisposable
     public (double[] Y, double[] State) Whole(int[]? counts = null)
     {
         View y = New(Args.V.Layout.ToShape()), state = State();
-        _backend.Require<RecurrentHeadsCall>().Run(new RecurrentHeadsCall { Args = Args, Y = y, Final = state, Counts = counts is null ? default : Host.New(_backend, [Batch], counts, _owned) });
+        View moved = counts is null ? default : Host.New(_backend, [Batch], counts, _owned);
+        _backend.Require<RecurrentHeadsCall>().Run(new RecurrentHeadsCall { Args = Args, Y = y, Final = state, Counts = moved });
         return (Host.Read(_backend, y), Host.Read(_backend, state));
     }
 
@@ -94,7 +95,8 @@ internal sealed class HeadsRig : IDisposable
         var call = new RecurrentHeadsCall { Args = Args, Y = New(Args.V.Layout.ToShape()) };
         call = call with { Kept = Room(kernel.KeptBytes(call)) };
         kernel.Run(call);
-        View[] results = [Like(Args.Q), Like(Args.K), Like(Args.V), Args.Decay is { IsNone: false, Layout.Rank: > 1 } ? Like(Args.Decay) : default, Args.Beta.IsNone ? default : Like(Args.Beta)];
+        View dDecay = Args.Decay is { IsNone: false, Layout.Rank: > 1 } ? Like(Args.Decay) : default, dBeta = Args.Beta.IsNone ? default : Like(Args.Beta);
+        View[] results = [Like(Args.Q), Like(Args.K), Like(Args.V), dDecay, dBeta];
         var gradient = new RecurrentHeadsBackwardCall
         {
             Args = Args, Kept = call.Kept, DY = Random("dy", -1, 1, Args.V.Layout.ToShape()),

@@ -9,7 +9,8 @@ namespace NanoFold.Tests.Cpu.RecurrentHeads;
 internal sealed class PublishedHeads : IDisposable
 {
     /// <summary>Names of the files begin so; others of the folder are of other functions.</summary>
-    private static readonly string[] s_families = ["delta-rule", "gated-delta-rule", "gated-linear-attention", "kimi-delta", "linear-attention-plain", "retention", "simple-gla"];
+    private static readonly string[] s_families =
+        ["delta-rule", "gated-delta-rule", "gated-linear-attention", "kimi-delta", "linear-attention-plain", "retention", "simple-gla"];
 
     private readonly List<IDisposable> _owned = [];
     private readonly SafeTensorsFile _file;

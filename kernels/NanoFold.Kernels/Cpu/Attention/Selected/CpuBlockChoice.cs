@@ -155,6 +155,7 @@ internal readonly unsafe struct BlockChoiceWork : ILaneWork
         where V : struct, ICpuLane<V>
     {
         int perRow = isShared ? _keyHeads : _heads;
+        int* lists = _call.Lists.Ints, lengths = _call.Lengths.Ints, blocks = scratch.Best.Blocks;
         for (int t = first; t < end; t++)
         {
             long row = (((long)batch * perRow) + list) * _time + t;
@@ -165,13 +166,13 @@ internal readonly unsafe struct BlockChoiceWork : ILaneWork
                 length = Choose<V>(scratch, Element.At<V>(scores, t - first), batch, position + t - first, isShared);
             }
 
-            int* target = _call.Lists.Ints + (row * _most);
+            int* target = lists + (row * _most);
             for (int i = 0; i < _most; i++)
             {
-                target[i] = i < length ? scratch.Best.Blocks[i] : -1;
+                target[i] = i < length ? blocks[i] : -1;
             }
 
-            _call.Lengths.Ints[row] = length;
+            lengths[row] = length;
         }
     }
 
@@ -254,6 +255,9 @@ internal readonly unsafe struct BlockChoiceWork : ILaneWork
 /// <summary>The blocks with the largest scores so far, best first; of equal ones the one that came first.</summary>
 internal readonly unsafe struct BestBlocks(int* memory, double* scores)
 {
+    /// <summary>Up to here a list is sorted by insertion, which costs less than a call.</summary>
+    private const int MostInserted = 24;
+
     public int* Blocks => memory + 1;
 
     private ref int Count => ref memory[0];
@@ -290,7 +294,24 @@ internal readonly unsafe struct BestBlocks(int* memory, double* scores)
     /// <summary>Puts the blocks in ascending order; how many they are.</summary>
     public int Sort()
     {
-        new Span<int>(Blocks, Count).Sort();
-        return Count;
+        int count = Count;
+        if (count > MostInserted)
+        {
+            new Span<int>(Blocks, count).Sort();
+            return count;
+        }
+
+        for (int i = 1; i < count; i++)
+        {
+            int block = Blocks[i], at = i;
+            for (; at > 0 && Blocks[at - 1] > block; at--)
+            {
+                Blocks[at] = Blocks[at - 1];
+            }
+
+            Blocks[at] = block;
+        }
+
+        return count;
     }
 }

@@ -1,5 +1,6 @@
 using NanoFold.Kernels.Calls.Time;
 using NanoFold.Kernels.Cpu.Loops;
+using NanoFold.Kernels.Cpu.Time.Selective;
 using NanoFold.Kernels.Lanes;
 
 namespace NanoFold.Kernels.Cpu.Time.Legendre;
@@ -18,99 +19,146 @@ internal unsafe struct LegendreBackwardWork : ILaneWork
     /// <summary>Of each row dOut [N][C], dDelta [C], dSkip [C].</summary>
     public required byte* Parts;
 
-    public readonly void Invoke<V>(long item, int worker)
+    public readonly void Invoke<V>(long index, int worker)
         where V : struct, ICpuLane<V>
     {
-        Problem.Walk.Item(item, out int row, out int first, out int channels);
-        nint numbers = (nint)Problem.States * V.Width * V.Type.Size();
-        var scratch = (byte*)Problem.Context.Scratch(worker, (Chunk + 6) * numbers);
-        for (int channel = first; channel < first + channels; channel += V.Width)
-        {
-            Lane<V>(row, channel, Math.Min(V.Width, first + channels - channel), scratch, numbers);
-        }
-    }
-
-    private readonly void Lane<V>(int row, int channel, int part, byte* history, nint numbers)
-        where V : struct, ICpuLane<V>
-    {
-        int states = Problem.States, time = Problem.Walk.Time, size = V.Type.Size();
-        byte* outs = history + (Chunk + 1) * numbers, carried = outs + numbers, dOuts = carried + numbers, solved = dOuts + numbers, roots = solved + numbers;
+        Problem.Walk.Item(index, out int row, out int channel, out int channels);
+        var item = new SelectiveProblem.Item(row, channel, channels);
+        int blocks = item.Blocks<V>(), time = Problem.Walk.Time;
+        long tile = LaneTile<V>.Bytes(blocks, Chunk), numbers = (long)Problem.States * V.Width * V.Type.Size(), own = 3 * numbers + 2 * V.Width * V.Type.Size();
+        var scratch = (byte*)Problem.Context.Scratch(worker, 3 * tile + (Chunk + 3) * numbers + blocks * own);
+        LaneTile<V> x = new(scratch, Chunk), dy = new(scratch + tile, Chunk), dx = new(scratch + 2 * tile, Chunk);
+        byte* history = scratch + 3 * tile, solved = history + (Chunk + 1) * numbers, roots = solved + numbers, lanes = roots + numbers;
         Problem.Roots<V>(roots);
-        Problem.Outs<V>(channel, part, outs);
-        new Span<byte>(carried, (int)(2 * numbers)).Clear();
-        V half = Problem.Half<V>(channel, part), skip = LaneRow.Load<V>(Problem.Skip, channel, part), dHalf = V.Constant(0), dSkip = dHalf;
+        new Span<byte>(lanes, checked((int)(blocks * own))).Clear();
+        for (int block = 0; block < blocks; block++)
+        {
+            Problem.Outs<V>(channel + block * V.Width, Math.Min(V.Width, channels - block * V.Width), lanes + block * own);
+        }
+
         for (int first = (time - 1) / Chunk * Chunk; first >= 0; first -= Chunk)
         {
             int places = Math.Min(Chunk, time - first);
-            Again<V>(row, channel, part, first, places, half, history, numbers, roots);
-            for (int t = places - 1; t >= 0; t--)
+            LegendreProblem.Open(Problem.X, item, first, places, x);
+            LegendreProblem.Open(DY, item, first, places, dy);
+            for (int block = 0; block < blocks; block++)
             {
-                bool begins = Problem.Walk.Carries(row, first + t, time) == 0;
-                V x = LaneRow.Load<V>(Problem.X.At(row, first + t, channel), 0, part), dy = LaneRow.Load<V>(DY.At(row, first + t, channel), 0, part);
-                byte* before = history + t * numbers, after = before + numbers;
-                // Down: w, the sum of √(2n+1) w over the numbers after, what goes to the place before.
-                V sum = V.Constant(0);
-                for (int n = states - 1; n >= 0; n--)
-                {
-                    V root = V.Splat(roots, n), next = V.Load(after, n * V.Width);
-                    V.Store(dOuts, n * V.Width, V.MultiplyAdd(dy, next, V.Load(dOuts, n * V.Width)));
-                    V g = V.MultiplyAdd(dy, V.Load(outs, n * V.Width), V.Load(carried, n * V.Width)), through = half * root * sum;
-                    V w = (g - through) / V.MultiplyAdd(half, V.Constant(n + 1), V.Constant(1));
-                    V.Store(solved, n * V.Width, w);
-                    V.Store(carried, n * V.Width, begins ? V.Constant(0) : w * (V.Constant(1) - half * V.Constant(n + 1)) - through);
-                    sum = V.MultiplyAdd(root, w, sum);
-                }
+                var lane = new Lane<V>(lanes + block * own, numbers, history, solved, roots);
+                int at = channel + block * V.Width, part = Math.Min(V.Width, channels - block * V.Width);
+                V half = Problem.Half<V>(at, part);
+                Again(lane, row, at, part, first, places, half, x.Block(block));
+                Back(lane, row, first, places, half, LaneRow.Load<V>(Problem.Skip, at, part), x.Block(block), dy.Block(block), dx.Block(block));
+            }
 
-                dSkip = V.MultiplyAdd(dy, x, dSkip);
-                byte* dx = DX.AtOrNull(row, first + t, channel);
-                if (dx is not null)
-                {
-                    V value = V.MultiplyAdd(half + half, sum, skip * dy);
-                    LaneRow.Store(dx, 0, part, AccumulateX ? LaneRow.Load<V>(dx, 0, part) + value : value);
-                }
-
-                // Up: the sums that the step had, and what δ gets.
-                V twice = x + x, passed = V.Constant(0);
-                for (int n = 0; n < states; n++)
-                {
-                    V root = V.Splat(roots, n), both = V.Load(after, n * V.Width) + (begins ? V.Constant(0) : V.Load(before, n * V.Width));
-                    dHalf = V.MultiplyAdd(V.Load(solved, n * V.Width), root * (twice - passed) - V.Constant(n + 1) * both, dHalf);
-                    passed = V.MultiplyAdd(root, both, passed);
-                }
+            if (!DX.IsNone)
+            {
+                LegendreProblem.Close(DX, item, first, places, dx, AccumulateX);
             }
         }
 
-        byte* parts = Parts + (nint)row * (states + 2) * Problem.Walk.Width * size;
-        for (int n = 0; n < states; n++)
+        for (int block = 0; block < blocks; block++)
         {
-            LaneRow.Store(parts, (nint)n * Problem.Walk.Width + channel, part, V.Load(dOuts, n * V.Width));
+            Put(new Lane<V>(lanes + block * own, numbers, history, solved, roots), row, channel + block * V.Width, Math.Min(V.Width, channels - block * V.Width));
         }
-
-        V slope = LaneFormulas.Sigmoid(LaneRow.Load<V>(Problem.Delta, channel, part));
-        LaneRow.Store(parts, (nint)states * Problem.Walk.Width + channel, part, V.Constant(0.5) * dHalf * slope);
-        LaneRow.Store(parts, (nint)(states + 1) * Problem.Walk.Width + channel, part, dSkip);
     }
 
     /// <summary>The states before the chunk and after each of its places.</summary>
-    private readonly void Again<V>(int row, int channel, int part, int first, int places, V half, byte* history, nint numbers, byte* roots)
+    private readonly void Again<V>(in Lane<V> lane, int row, int channel, int part, int first, int places, V half, byte* xs)
         where V : struct, ICpuLane<V>
     {
-        byte* kept = Problem.KeptAt(Kept, row, first / Chunk, V.Type.Size());
+        byte* kept = Problem.KeptAt(Kept, row, first / Chunk, V.Type.Size()), before = lane.History;
         for (int n = 0; n < Problem.States; n++)
         {
-            V.Store(history, n * V.Width, LaneRow.Load<V>(kept, (nint)n * Problem.Walk.Width + channel, part));
+            V.Store(before, n * V.Width, LaneRow.Load<V>(kept, (nint)n * Problem.Walk.Width + channel, part));
         }
 
-        for (int t = 0; t < places; t++, history += numbers)
+        for (int t = 0; t < places; t++, before += lane.Numbers)
         {
             bool begins = Problem.Walk.Carries(row, first + t, Problem.Walk.Time) == 0;
-            V x = LaneRow.Load<V>(Problem.X.At(row, first + t, channel), 0, part), twice = x + x, sum = V.Constant(0);
+            V x = V.Load(xs, t * V.Width), twice = x + x, sum = V.Constant(0);
             for (int n = 0; n < Problem.States; n++)
             {
-                V before = begins ? V.Constant(0) : V.Load(history, n * V.Width);
-                V.Store(history + numbers, n * V.Width, LegendreStep.Next(before, half, twice, V.Splat(roots, n), V.Constant(n + 1), ref sum));
+                V state = begins ? V.Constant(0) : V.Load(before, n * V.Width);
+                V.Store(before + lane.Numbers, n * V.Width, LegendreStep.Next(state, half, twice, V.Splat(lane.Roots, n), V.Constant(n + 1), ref sum));
             }
         }
+    }
+
+    private readonly void Back<V>(in Lane<V> lane, int row, int first, int places, V half, V skip, byte* xs, byte* dys, byte* dxs)
+        where V : struct, ICpuLane<V>
+    {
+        byte* outs = lane.Outs, carried = lane.Carried, dOuts = lane.DOuts, solved = lane.Solved, roots = lane.Roots;
+        V dHalf = V.Load(lane.Sums, 0), dSkip = V.Load(lane.Sums, V.Width);
+        for (int t = places - 1; t >= 0; t--)
+        {
+            bool begins = Problem.Walk.Carries(row, first + t, Problem.Walk.Time) == 0;
+            V x = V.Load(xs, t * V.Width), dy = V.Load(dys, t * V.Width);
+            byte* before = lane.History + t * lane.Numbers, after = before + lane.Numbers;
+            // Down: w, the sum of √(2n+1) w over the numbers after, what goes to the place before.
+            V sum = V.Constant(0);
+            for (int n = Problem.States - 1; n >= 0; n--)
+            {
+                V root = V.Splat(roots, n), order = V.Constant(n + 1), next = V.Load(after, n * V.Width);
+                V.Store(dOuts, n * V.Width, V.MultiplyAdd(dy, next, V.Load(dOuts, n * V.Width)));
+                V g = V.MultiplyAdd(dy, V.Load(outs, n * V.Width), V.Load(carried, n * V.Width)), through = half * root * sum;
+                V w = (g - through) / V.MultiplyAdd(half, order, V.Constant(1));
+                V.Store(solved, n * V.Width, w);
+                V.Store(carried, n * V.Width, begins ? V.Constant(0) : w * (V.Constant(1) - half * order) - through);
+                sum = V.MultiplyAdd(root, w, sum);
+            }
+
+            dSkip = V.MultiplyAdd(dy, x, dSkip);
+            V.Store(dxs, t * V.Width, V.MultiplyAdd(half + half, sum, skip * dy));
+            // Up: the sums that the step had, and what δ gets.
+            V twice = x + x, passed = V.Constant(0);
+            for (int n = 0; n < Problem.States; n++)
+            {
+                V root = V.Splat(roots, n), both = V.Load(after, n * V.Width) + (begins ? V.Constant(0) : V.Load(before, n * V.Width));
+                dHalf = V.MultiplyAdd(V.Load(solved, n * V.Width), root * (twice - passed) - V.Constant(n + 1) * both, dHalf);
+                passed = V.MultiplyAdd(root, both, passed);
+            }
+        }
+
+        V.Store(lane.Sums, 0, dHalf);
+        V.Store(lane.Sums, V.Width, dSkip);
+    }
+
+    private readonly void Put<V>(in Lane<V> lane, int row, int channel, int part)
+        where V : struct, ICpuLane<V>
+    {
+        int states = Problem.States;
+        byte* parts = Parts + (nint)row * (states + 2) * Problem.Walk.Width * V.Type.Size();
+        for (int n = 0; n < states; n++)
+        {
+            LaneRow.Store(parts, (nint)n * Problem.Walk.Width + channel, part, V.Load(lane.DOuts, n * V.Width));
+        }
+
+        V slope = LaneFormulas.Sigmoid(LaneRow.Load<V>(Problem.Delta, channel, part));
+        LaneRow.Store(parts, (nint)states * Problem.Walk.Width + channel, part, V.Constant(0.5) * V.Load(lane.Sums, 0) * slope);
+        LaneRow.Store(parts, (nint)(states + 1) * Problem.Walk.Width + channel, part, V.Load(lane.Sums, V.Width));
+    }
+
+    /// <summary>Scratch of a lane of channels: out, what goes back and dOut, [N] lanes each, the sums of dδ and dSkip; what all lanes use in turn.</summary>
+    private readonly struct Lane<V>(byte* own, long numbers, byte* history, byte* solved, byte* roots)
+        where V : struct, ICpuLane<V>
+    {
+        /// <summary>Bytes of N lanes.</summary>
+        public nint Numbers { get; } = (nint)numbers;
+
+        public byte* Outs { get; } = own;
+
+        public byte* Carried { get; } = own + numbers;
+
+        public byte* DOuts { get; } = own + 2 * numbers;
+
+        public byte* Sums { get; } = own + 3 * numbers;
+
+        public byte* History { get; } = history;
+
+        public byte* Solved { get; } = solved;
+
+        /// <summary>√(2n + 1), [N] elements.</summary>
+        public byte* Roots { get; } = roots;
     }
 }
 

@@ -1,10 +1,11 @@
 using NanoFold.Kernels.Calls.Time;
 using NanoFold.Kernels.Cpu.Loops;
+using NanoFold.Kernels.Cpu.Time.Selective;
 using NanoFold.Kernels.Lanes;
 
 namespace NanoFold.Kernels.Cpu.Time.Legendre;
 
-/// <summary>What both directions of a Legendre scan read; an item is some channels of a row, walked a lane of channels after the other.</summary>
+/// <summary>What both directions of a Legendre scan read; an item is some channels of a row. Chunks are copied lane by lane first: rows lie apart.</summary>
 internal unsafe struct LegendreProblem
 {
     public required CpuContext Context;
@@ -48,54 +49,112 @@ internal unsafe struct LegendreProblem
     /// <summary>Kept states of a row before a chunk, [N, C].</summary>
     public readonly byte* KeptAt(byte* kept, int row, int chunk, int size)
         => kept + (((nint)row * SelectiveScanCall.Chunks(Walk.Time)) + chunk) * States * Walk.Width * size;
+
+    /// <summary>Places of a tensor into a tile.</summary>
+    public static void Open<V>(in Steps tensor, in SelectiveProblem.Item item, int first, int places, LaneTile<V> tile)
+        where V : struct, ICpuLane<V>
+    {
+        for (int t = 0; t < places; t++)
+        {
+            byte* row = tensor.At(item.Row, first + t, item.Channel);
+            for (int i = 0, block = 0; i < item.Channels; i += V.Width, block++)
+            {
+                V.Store(tile.At(block, t), 0, LaneRow.Load<V>(row, i, Math.Min(V.Width, item.Channels - i)));
+            }
+        }
+    }
+
+    /// <summary>A tile to places of a tensor.</summary>
+    public static void Close<V>(in Steps tensor, in SelectiveProblem.Item item, int first, int places, LaneTile<V> tile, bool accumulate)
+        where V : struct, ICpuLane<V>
+    {
+        for (int t = 0; t < places; t++)
+        {
+            byte* row = tensor.At(item.Row, first + t, item.Channel);
+            for (int i = 0, block = 0; i < item.Channels; i += V.Width, block++)
+            {
+                int count = Math.Min(V.Width, item.Channels - i);
+                V value = V.Load(tile.At(block, t), 0);
+                LaneRow.Store(row, i, count, accumulate ? LaneRow.Load<V>(row, i, count) + value : value);
+            }
+        }
+    }
 }
 
 /// <summary>The bilinear step of each place, n after n.</summary>
 internal unsafe struct LegendreForwardWork : ILaneWork
 {
+    private const int Chunk = SelectiveScanCall.Chunk;
+
     public required LegendreProblem Problem;
     public required Steps Y;
     public required byte* State;
     public required byte* Kept;
 
-    public readonly void Invoke<V>(long item, int worker)
+    public readonly void Invoke<V>(long index, int worker)
         where V : struct, ICpuLane<V>
     {
-        Problem.Walk.Item(item, out int row, out int first, out int channels);
-        var scratch = (byte*)Problem.Context.Scratch(worker, 3L * Problem.States * V.Width * V.Type.Size());
-        for (int channel = first; channel < first + channels; channel += V.Width)
+        Problem.Walk.Item(index, out int row, out int channel, out int channels);
+        var item = new SelectiveProblem.Item(row, channel, channels);
+        int blocks = item.Blocks<V>(), count = Problem.Walk.Count(row), time = Problem.Walk.Time, size = V.Type.Size();
+        long tile = LaneTile<V>.Bytes(blocks, Chunk), numbers = (long)Problem.States * V.Width * size;
+        var scratch = (byte*)Problem.Context.Scratch(worker, 2 * tile + (2 * blocks + 1) * numbers);
+        LaneTile<V> x = new(scratch, Chunk), y = new(scratch + tile, Chunk);
+        byte* states = scratch + 2 * tile, outs = states + blocks * numbers, roots = outs + blocks * numbers;
+        Problem.Roots<V>(roots);
+        for (int block = 0; block < blocks; block++)
         {
-            Lane<V>(row, channel, Math.Min(V.Width, first + channels - channel), scratch);
+            int at = channel + block * V.Width, part = Math.Min(V.Width, channel + channels - at);
+            Problem.Outs<V>(at, part, outs + block * numbers);
+            byte* state = State is null ? null : Problem.Walk.State(State, row * Problem.States);
+            for (int n = 0; n < Problem.States; n++)
+            {
+                V.Store(states + block * numbers, n * V.Width, state is null ? V.Constant(0) : LaneRow.Load<V>(state, (nint)n * Problem.Walk.Width + at, part));
+            }
+        }
+
+        for (int first = 0; first < count; first += Chunk)
+        {
+            int places = Math.Min(Chunk, count - first);
+            LegendreProblem.Open(Problem.X, item, first, places, x);
+            for (int block = 0; block < blocks; block++)
+            {
+                Lane<V>(item, block, first, places, x.Block(block), y.Block(block), states + block * numbers, outs + block * numbers, roots);
+            }
+
+            LegendreProblem.Close(Y, item, first, places, y, accumulate: false);
+        }
+
+        for (int place = count; place < time; place++)
+        {
+            new Span<byte>(Y.At(row, place, channel), channels * size).Clear();
+        }
+
+        for (int block = 0; State is not null && block < blocks; block++)
+        {
+            int at = channel + block * V.Width;
+            Put<V>(Problem.Walk.State(State, row * Problem.States), at, Math.Min(V.Width, channel + channels - at), states + block * numbers);
         }
     }
 
-    private readonly void Lane<V>(int row, int channel, int part, byte* states)
+    private readonly void Lane<V>(in SelectiveProblem.Item item, int block, int first, int places, byte* xs, byte* ys, byte* states, byte* outs, byte* roots)
         where V : struct, ICpuLane<V>
     {
-        int numbers = Problem.States, time = Problem.Walk.Time, count = Problem.Walk.Count(row), size = V.Type.Size();
-        byte* outs = states + (nint)numbers * V.Width * size, roots = outs + (nint)numbers * V.Width * size;
-        Problem.Roots<V>(roots);
-        byte* state = State is null ? null : Problem.Walk.State(State, row * numbers);
-        Problem.Outs<V>(channel, part, outs);
+        int numbers = Problem.States, channel = item.Channel + block * V.Width, part = Math.Min(V.Width, item.Channel + item.Channels - channel);
         V half = Problem.Half<V>(channel, part), skip = LaneRow.Load<V>(Problem.Skip, channel, part);
-        for (int n = 0; n < numbers; n++)
+        for (int t = 0; t < places; t++)
         {
-            V.Store(states, n * V.Width, state is null ? V.Constant(0) : LaneRow.Load<V>(state, (nint)n * Problem.Walk.Width + channel, part));
-        }
-
-        for (int t = 0; t < count; t++)
-        {
-            if (Problem.Walk.Carries(row, t, time) == 0)
+            if (Problem.Walk.Carries(item.Row, first + t, Problem.Walk.Time) == 0)
             {
-                new Span<byte>(states, numbers * V.Width * size).Clear();
+                new Span<byte>(states, numbers * V.Width * V.Type.Size()).Clear();
             }
 
-            if (Kept is not null && t % SelectiveScanCall.Chunk == 0)
+            if (Kept is not null && t == 0)
             {
-                Put<V>(Problem.KeptAt(Kept, row, t / SelectiveScanCall.Chunk, size), channel, part, states);
+                Put<V>(Problem.KeptAt(Kept, item.Row, first / Chunk, V.Type.Size()), channel, part, states);
             }
 
-            V x = LaneRow.Load<V>(Problem.X.At(row, t, channel), 0, part), twice = x + x, sum = V.Constant(0), y = skip * x;
+            V x = V.Load(xs, t * V.Width), twice = x + x, sum = V.Constant(0), y = skip * x;
             for (int n = 0; n < numbers; n++)
             {
                 V next = LegendreStep.Next(V.Load(states, n * V.Width), half, twice, V.Splat(roots, n), V.Constant(n + 1), ref sum);
@@ -103,17 +162,7 @@ internal unsafe struct LegendreForwardWork : ILaneWork
                 y = V.MultiplyAdd(V.Load(outs, n * V.Width), next, y);
             }
 
-            LaneRow.Store(Y.At(row, t, channel), 0, part, y);
-        }
-
-        for (int t = count; t < time; t++)
-        {
-            LaneRow.Store(Y.At(row, t, channel), 0, part, V.Constant(0));
-        }
-
-        if (state is not null)
-        {
-            Put<V>(state, channel, part, states);
+            V.Store(ys, t * V.Width, y);
         }
     }
 

@@ -57,6 +57,7 @@ internal unsafe struct SelectiveBackwardWork : ILaneWork
                 for (int block = 0; block < blocks; block++)
                 {
                     nint at = ((nint)block * states + n) * lane;
+                    Fetch(item, first - Chunk, block * V.Width, n, states);
                     walker.Forward(decays + at, kept + at, tiles.Delta.Block(block), tiles.X.Block(block));
                     walker.Backward(decays + at, carried + at, dDecays + at, tiles, block);
                 }
@@ -91,6 +92,20 @@ internal unsafe struct SelectiveBackwardWork : ILaneWork
                 V.Store(tiles.Into.At(block, t), 0, V.Constant(0));
                 V.Store(tiles.Through.At(block, t), 0, V.Constant(0));
             }
+        }
+    }
+
+    /// <summary>Some rows of the chunk before, while the numbers of this one are walked.</summary>
+    private readonly void Fetch(in SelectiveProblem.Item item, int first, int channel, int number, int states)
+    {
+        int end = first < 0 ? 0 : first + Math.Min(Chunk, (number + Together) * Chunk / states);
+        for (int place = first + number * Chunk / states; place < end; place++)
+        {
+            Problem.X.Fetch(item.Row, place, item.Channel + channel);
+            Problem.Delta.Fetch(item.Row, place, item.Channel + channel);
+            DY.Fetch(item.Row, place, item.Channel + channel);
+            DX.Fetch(item.Row, place, item.Channel + channel);
+            DDelta.Fetch(item.Row, place, item.Channel + channel);
         }
     }
 

@@ -48,6 +48,7 @@ internal unsafe struct SelectiveForwardWork : ILaneWork
                 int n = 0;
                 for (; n + Together <= states; n += Together)
                 {
+                    Fetch(item, first + Chunk, block * V.Width, n, states);
                     Four<V>(a + n * lane, s + n * lane, delta.Block(block), input.Block(block), y.Block(block), into + n * size, from + n * size, begins, places);
                 }
 
@@ -84,6 +85,18 @@ internal unsafe struct SelectiveForwardWork : ILaneWork
                 V.Store(input.At(block, t), 0, step * value);
                 V.Store(y.At(block, t), 0, LaneRow.Load<V>(skip, i, count) * value);
             }
+        }
+    }
+
+    /// <summary>Some rows of the next chunk, while the numbers of this one are walked.</summary>
+    private readonly void Fetch(in SelectiveProblem.Item item, int first, int channel, int number, int states)
+    {
+        int end = Math.Min(first + (number + Together) * Chunk / states, Problem.Walk.Time);
+        for (int place = first + number * Chunk / states; place < end; place++)
+        {
+            Problem.X.Fetch(item.Row, place, item.Channel + channel);
+            Problem.Delta.Fetch(item.Row, place, item.Channel + channel);
+            Y.Fetch(item.Row, place, item.Channel + channel);
         }
     }
 
