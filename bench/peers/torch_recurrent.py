@@ -56,10 +56,9 @@ def recurrent(chunk, kind, is_delta):
             both = torch.linalg.solve_triangular(system, torch.cat([beta * v, beta * read[1]], -1), upper=False, unitriangular=True)
             u, w = both.split((v.shape[-1], k.shape[-1]), -1)
         # Taken apart once: the gradient of an index into all chunks is as large as all of them.
-        split = lambda x: x.unbind(1) if x is not None else (None,) * q.shape[1]
+        parts = [x.unbind(1) if x is not None else (None,) * q.shape[1] for x in (u, w, read[0], written, whole, within if is_delta else within @ u)]
         state, outputs = q.new_zeros(q.shape[0], k.shape[-1], v.shape[-1]), []
-        given = zip(*(split(x) for x in (u, w, read[0], written, whole, within if is_delta else within @ u)))
-        for update, erased, reader, writer, faded, inner in given:
+        for update, erased, reader, writer, faded, inner in zip(*parts):
             if is_delta:
                 update = update - erased @ state
                 inner = inner @ update

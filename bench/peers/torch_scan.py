@@ -41,15 +41,15 @@ def arguments():
 
 
 def loops(torch):
-    """The recurrences, each a function of [B, T, ..] that returns all outputs."""
+    """The recurrences, each a function of [B, T, ..] that returns all outputs. Tokens are taken apart at once: the gradient of x[:, t] would be as large as that of x."""
     from typing import List
 
     @torch.jit.script
     def scan(a: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
         h = torch.zeros_like(x[:, 0])
         outputs: List[torch.Tensor] = []
-        for t in range(x.shape[1]):
-            h = a[:, t] * h + x[:, t]
+        for a_t, x_t in zip(a.unbind(1), x.unbind(1)):
+            h = a_t * h + x_t
             outputs.append(h)
         return torch.stack(outputs, 1)
 
@@ -59,18 +59,17 @@ def loops(torch):
         decay = -torch.exp(log_decay)
         h = torch.zeros([x.shape[0], x.shape[2], log_decay.shape[1]])
         outputs: List[torch.Tensor] = []
-        for t in range(x.shape[1]):
-            s = step[:, t].unsqueeze(-1)
-            h = torch.exp(s * decay) * h + (s * x[:, t].unsqueeze(-1)) * b[:, t].unsqueeze(1)
-            outputs.append((h * c[:, t].unsqueeze(1)).sum(-1))
+        for s, x_t, b_t, c_t in zip(step.unsqueeze(-1).unbind(1), x.unsqueeze(-1).unbind(1), b.unsqueeze(2).unbind(1), c.unsqueeze(2).unbind(1)):
+            h = torch.exp(s * decay) * h + (s * x_t) * b_t
+            outputs.append((h * c_t).sum(-1))
         return torch.stack(outputs, 1) + skip * x
 
     @torch.jit.script
     def rnn(x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor) -> torch.Tensor:
         h = torch.zeros_like(x[:, 0])
         outputs: List[torch.Tensor] = []
-        for t in range(x.shape[1]):
-            h = torch.tanh(x[:, t] + torch.addmm(bias, h, weight.t()))
+        for x_t in x.unbind(1):
+            h = torch.tanh(x_t + torch.addmm(bias, h, weight.t()))
             outputs.append(h)
         return torch.stack(outputs, 1)
 
@@ -78,8 +77,8 @@ def loops(torch):
     def gru(x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor) -> torch.Tensor:
         h = torch.zeros([x.shape[0], weight.shape[1]])
         outputs: List[torch.Tensor] = []
-        for t in range(x.shape[1]):
-            xr, xz, xn = x[:, t].chunk(3, -1)
+        for x_t in x.unbind(1):
+            xr, xz, xn = x_t.chunk(3, -1)
             hr, hz, hn = torch.addmm(bias, h, weight.t()).chunk(3, -1)
             z = torch.sigmoid(xz + hz)
             n = torch.tanh(xn + torch.sigmoid(xr + hr) * hn)

@@ -23,7 +23,10 @@ public sealed record HyperConnectionsConfig : ResidualConfig
     [Bounds(1, StreamGatesCall.MostStreams)]
     public int Streams { get; init; } = 4;
 
-    /// <summary>Rounds of dividing rows, then columns, by their sums; 0 leaves the mixing of streams free.</summary>
+    /// <summary>
+    /// Rounds of dividing rows, then columns, by their sums; 0 leaves the mixing of streams free. flash-linear-attention divides columns first: matrices
+    /// differ by about 1e-6 after 20 rounds, and by 0.2 after one.
+    /// </summary>
     [Bounds(0, 1000)]
     public int Sinkhorn { get; init; } = 20;
 
@@ -52,7 +55,7 @@ internal sealed class HyperConnections : Residual
     public override IReadOnlyList<Tensor> Begin(ForwardContext context, Tensor embedding)
     {
         (int batch, int time, int width) = (embedding[0], embedding[1], embedding[2]);
-        return [BroadcastOp.Record(context.Tape, embedding.Reshape(batch, time, 1, width), batch, time, _config.Streams, width)];
+        return [MixStreamsOp.Record(context.Tape, context.Tape.Use(_sum).Reshape(_config.Streams, 1), embedding.Reshape(batch, time, 1, width))];
     }
 
     public override IReadOnlyList<Tensor> At(ForwardContext context, string place, IReadOnlyList<Tensor> stream)

@@ -9,62 +9,33 @@ public sealed unsafe class CpuMixStreams(CpuContext context) : IKernel<MixStream
     public void Run(in MixStreamsCall call)
     {
         call.Check();
-        int inputs = call.X.Layout[1], outputs = call.Y.Layout[1];
-        Mix(new StreamMix
+        int tokens = call.X.Layout[0], inputs = call.X.Layout[1], outputs = call.Y.Layout[1], width = call.X.Layout[2];
+        var work = new StreamMix
         {
-            A = Coefficients.Of(call.A, 3, inputs, 1), X = (byte*)call.X.Address, Inputs = inputs,
-            B = Coefficients.Of(call.B, 2, 1, 0), F = (byte*)call.F.Address, Y = (byte*)call.Y.Address, Outputs = outputs,
-        }, call.X);
+            A = Coefficients.Of(call.A, 3, inputs, 1), X = (byte*)call.X.Address, B = Coefficients.Of(call.B, 2, 1, 0), F = (byte*)call.F.Address, Y = (byte*)call.Y.Address,
+            Inputs = inputs, Outputs = outputs, Width = width, Tokens = tokens, TokensPerItem = RowBlocks.RowsPerItem(width * Math.Max(inputs, outputs)),
+        };
+        context.Run(call.X.Type, RowBlocks.Items(tokens, work.TokensPerItem), ref work);
     }
 
     public void Run(in MixStreamsBackwardCall call)
     {
         call.Check();
-        int inputs = call.X.Layout[1], outputs = call.DY.Layout[1];
-        if (!call.DX.IsNone)
+        int tokens = call.X.Layout[0], inputs = call.X.Layout[1], outputs = call.DY.Layout[1], width = call.X.Layout[2];
+        byte* dy = (byte*)call.DY.Address;
+        var work = new StreamMixBackward
         {
-            // Aᵀ dy.
-            Mix(new StreamMix
+            // Aᵀ dy and bᵀ dy.
+            DX = new()
             {
-                A = Coefficients.Of(call.A, 3, 1, inputs), X = (byte*)call.DY.Address, Inputs = outputs,
-                Y = (byte*)call.DX.Address, Outputs = inputs, Accumulate = call.AccumulateX,
-            }, call.X);
-        }
-
-        if (!call.DF.IsNone)
-        {
-            // bᵀ dy.
-            Mix(new StreamMix
-            {
-                A = Coefficients.Of(call.B, 2, 0, 1), X = (byte*)call.DY.Address, Inputs = outputs, Y = (byte*)call.DF.Address, Outputs = 1, Accumulate = call.AccumulateF,
-            }, call.X);
-        }
-
-        if (!call.DA.IsNone)
-        {
-            Dot(new StreamDots { DY = (byte*)call.DY.Address, Outputs = outputs, X = (byte*)call.X.Address, Inputs = inputs, Dots = (byte*)call.DA.Address, Accumulate = call.AccumulateA }, call.X);
-        }
-
-        if (!call.DB.IsNone)
-        {
-            Dot(new StreamDots { DY = (byte*)call.DY.Address, Outputs = outputs, X = (byte*)call.F.Address, Inputs = 1, Dots = (byte*)call.DB.Address, Accumulate = call.AccumulateB }, call.X);
-        }
-    }
-
-    private void Mix(StreamMix work, in View x)
-    {
-        work.Width = x.Layout[2];
-        work.Tokens = x.Layout[0];
-        work.TokensPerItem = RowBlocks.RowsPerItem(work.Width * Math.Max(work.Inputs, work.Outputs));
-        context.Run(x.Type, RowBlocks.Items(work.Tokens, work.TokensPerItem), ref work);
-    }
-
-    private void Dot(StreamDots work, in View x)
-    {
-        work.Width = x.Layout[2];
-        work.Tokens = x.Layout[0];
-        work.TokensPerItem = RowBlocks.RowsPerItem(work.Width * Math.Max(work.Inputs, work.Outputs));
-        context.Run(x.Type, RowBlocks.Items(work.Tokens, work.TokensPerItem), ref work);
+                A = Coefficients.Of(call.A, 3, 1, inputs), X = dy, Y = (byte*)call.DX.Address, Inputs = outputs, Outputs = inputs, Width = width, Accumulate = call.AccumulateX,
+            },
+            DF = new() { A = Coefficients.Of(call.B, 2, 0, 1), X = dy, Y = (byte*)call.DF.Address, Inputs = outputs, Outputs = 1, Width = width, Accumulate = call.AccumulateF },
+            DA = new() { DY = dy, X = (byte*)call.X.Address, Dots = (byte*)call.DA.Address, Inputs = inputs, Outputs = outputs, Width = width, Accumulate = call.AccumulateA },
+            DB = new() { DY = dy, X = (byte*)call.F.Address, Dots = (byte*)call.DB.Address, Inputs = 1, Outputs = outputs, Width = width, Accumulate = call.AccumulateB },
+            Tokens = tokens, TokensPerItem = RowBlocks.RowsPerItem(width * Math.Max(inputs, outputs)),
+        };
+        context.Run(call.X.Type, RowBlocks.Items(tokens, work.TokensPerItem), ref work);
     }
 }
 

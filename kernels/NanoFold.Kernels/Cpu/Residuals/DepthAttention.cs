@@ -36,7 +36,7 @@ internal unsafe struct DepthAttention : ILaneWork
             for (int i = 0; i < count; i++)
             {
                 void* v = values[i] + row;
-                double square = LaneSum.Of<LaneSum.Square, V>(v, null, null, default, Width), dot = LaneSum.Of<LaneSum.Product, V>(v, w, null, default, Width);
+                (double square, double dot, _) = DepthLanes.Products<V>(v, w, null, Width);
                 scores[i] = dot / Math.Sqrt((square / Width) + Epsilon);
                 largest = Math.Max(largest, scores[i]);
             }
@@ -83,6 +83,46 @@ internal static unsafe class DepthLanes
         {
             V.StorePart(y, c, rest, V.LoadPart(a, c, rest) * V.LoadPart(b, c, rest));
         }
+    }
+
+    /// <summary>⟨v, v⟩, ⟨v, w⟩ and, where there is one, ⟨v, dy⟩ in one pass.</summary>
+    public static (double Square, double Query, double Gradient) Products<V>(void* v, void* w, void* dy, nint width)
+        where V : struct, ICpuLane<V>
+    {
+        double square = 0, query = 0, gradient = 0;
+        for (nint start = 0; start < width; start += LaneSum.Chunk)
+        {
+            nint end = Math.Min(start + LaneSum.Chunk, width), c = start;
+            V s0 = V.Constant(0), s1 = s0, q0 = s0, q1 = s0, g0 = s0, g1 = s0;
+            for (; c <= end - (2 * V.Width); c += 2 * V.Width)
+            {
+                V a = V.Load(v, c), b = V.Load(v, c + V.Width);
+                s0 = V.MultiplyAdd(a, a, s0);
+                s1 = V.MultiplyAdd(b, b, s1);
+                q0 = V.MultiplyAdd(a, V.Load(w, c), q0);
+                q1 = V.MultiplyAdd(b, V.Load(w, c + V.Width), q1);
+                if (dy is not null)
+                {
+                    g0 = V.MultiplyAdd(a, V.Load(dy, c), g0);
+                    g1 = V.MultiplyAdd(b, V.Load(dy, c + V.Width), g1);
+                }
+            }
+
+            for (; c < end; c += V.Width)
+            {
+                int count = (int)Math.Min(V.Width, end - c);
+                V a = V.LoadPart(v, c, count);
+                s0 = V.MultiplyAdd(a, a, s0);
+                q0 = V.MultiplyAdd(a, V.LoadPart(w, c, count), q0);
+                g0 = dy is null ? g0 : V.MultiplyAdd(a, V.LoadPart(dy, c, count), g0);
+            }
+
+            square += V.Sum(s0 + s1);
+            query += V.Sum(q0 + q1);
+            gradient += V.Sum(g0 + g1);
+        }
+
+        return (square, query, gradient);
     }
 
     /// <summary>y = Σ_i weights_i v_i, four lanes beside each other.</summary>

@@ -70,24 +70,23 @@ internal unsafe struct DepthAttentionBackward : ILaneWork
         where V : struct, ICpuLane<V>
     {
         int count = Values.Length;
-        void* dy = DY + row;
         double mean = 0;
         for (int i = 0; i < count; i++)
         {
-            void* v = values[i] + row;
-            double p = Element.Get<V>(Weights, (token * count) + i), dot = LaneSum.Of<LaneSum.Product, V>(dy, v, null, default, Width);
-            factors[3 * i] = p;
-            factors[(3 * i) + 1] = dot;
-            mean += p * dot;
+            (double square, double query, double gradient) = DepthLanes.Products<V>(values[i] + row, w, DY + row, Width);
+            double p = Element.Get<V>(Weights, (token * count) + i), inverse = 1 / Math.Sqrt((square / Width) + Epsilon);
+            factors[3 * i] = gradient;
+            factors[(3 * i) + 1] = inverse;
+            factors[(3 * i) + 2] = -inverse * inverse / Width * query;
+            mean += p * gradient;
         }
 
         for (int i = 0; i < count; i++)
         {
-            void* v = values[i] + row;
-            double ds = factors[3 * i] * (factors[(3 * i) + 1] - mean);
-            double inverse = 1 / Math.Sqrt((LaneSum.Of<LaneSum.Square, V>(v, null, null, default, Width) / Width) + Epsilon);
-            factors[(3 * i) + 1] = ds * inverse;
-            factors[(3 * i) + 2] = -ds * inverse * inverse * inverse / Width * LaneSum.Of<LaneSum.Product, V>(v, w, null, default, Width);
+            double p = Element.Get<V>(Weights, (token * count) + i), slope = p * (factors[3 * i] - mean) * factors[(3 * i) + 1];
+            factors[3 * i] = p;
+            factors[(3 * i) + 1] = slope;
+            factors[(3 * i) + 2] *= slope;
         }
     }
 
