@@ -20,6 +20,7 @@ public class CoverageTests
         // Its result depends on what a cache holds: decoding is compared with the full pass.
         [nameof(CachedAttentionOp)] = typeof(ModelSuite),
         [nameof(CachedBlockMeanOp)] = typeof(ModelSuite),
+        [nameof(CacheAppendOp)] = typeof(ModelSuite),
         // Its result is random.
         [nameof(DropoutOp)] = typeof(Model.DropoutTests),
         // Adds up from run to run.

@@ -1,4 +1,6 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 using NanoFold.Kernels.Cpu.Loops;
 using NanoFold.Kernels.Lanes;
 
@@ -15,11 +17,12 @@ internal static unsafe class ListedRows
         where V : struct, ICpuLane<V>
     {
         nint whole = depth / V.Width * V.Width;
-        int rest = depth - (int)whole, i = 0;
-        for (; i + 4 <= count; i += 4)
+        int rest = depth - (int)whole, last = count - 1;
+        for (int i = 0; i < count; i += 4)
         {
-            void* a = Element.At<V>(rows, keys[i] * row), b = Element.At<V>(rows, keys[i + 1] * row);
-            void* c = Element.At<V>(rows, keys[i + 2] * row), d = Element.At<V>(rows, keys[i + 3] * row);
+            // Of the last few the last one is computed again, so that every product is summed alike.
+            void* a = Element.At<V>(rows, keys[i] * row), b = Element.At<V>(rows, keys[Math.Min(i + 1, last)] * row);
+            void* c = Element.At<V>(rows, keys[Math.Min(i + 2, last)] * row), d = Element.At<V>(rows, keys[Math.Min(i + 3, last)] * row);
             V sumA = default, sumB = default, sumC = default, sumD = default;
             for (nint e = 0; e < whole; e += V.Width)
             {
@@ -39,27 +42,7 @@ internal static unsafe class ListedRows
                 sumD = V.MultiplyAdd(own, V.LoadPart(d, whole, rest), sumD);
             }
 
-            Element.Set<V>(target, i, V.Sum(sumA));
-            Element.Set<V>(target, i + 1, V.Sum(sumB));
-            Element.Set<V>(target, i + 2, V.Sum(sumC));
-            Element.Set<V>(target, i + 3, V.Sum(sumD));
-        }
-
-        for (; i < count; i++)
-        {
-            void* a = Element.At<V>(rows, keys[i] * row);
-            V sum = default;
-            for (nint e = 0; e < whole; e += V.Width)
-            {
-                sum = V.MultiplyAdd(V.Load(x, e), V.Load(a, e), sum);
-            }
-
-            if (rest > 0)
-            {
-                sum = V.MultiplyAdd(V.LoadPart(x, whole, rest), V.LoadPart(a, whole, rest), sum);
-            }
-
-            Element.Set<V>(target, i, V.Sum(sum));
+            StoreSums(sumA, sumB, sumC, sumD, Element.At<V>(target, i), Math.Min(4, count - i));
         }
     }
 
@@ -141,6 +124,51 @@ internal static unsafe class ListedRows
             }
         }
     }
+
+    // The sums of up to four lanes: side by side where the machine adds neighbors.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void StoreSums<V>(V a, V b, V c, V d, void* target, int count)
+        where V : struct, ICpuLane<V>
+    {
+        if ((typeof(V) == typeof(Lane16) || typeof(V) == typeof(Lane8)) && Avx.IsSupported)
+        {
+            Vector256<float> pairs = Avx.HorizontalAdd(Avx.HorizontalAdd(Eight(a), Eight(b)), Avx.HorizontalAdd(Eight(c), Eight(d)));
+            Vector128<float> sums = pairs.GetLower() + pairs.GetUpper();
+            if (count == 4)
+            {
+                sums.Store((float*)target);
+                return;
+            }
+
+            for (int i = 0; i < count; i++)
+            {
+                ((float*)target)[i] = sums.GetElement(i);
+            }
+
+            return;
+        }
+
+        Element.Set<V>(target, 0, V.Sum(a));
+        if (count > 1)
+        {
+            Element.Set<V>(target, 1, V.Sum(b));
+        }
+
+        if (count > 2)
+        {
+            Element.Set<V>(target, 2, V.Sum(c));
+        }
+
+        if (count > 3)
+        {
+            Element.Set<V>(target, 3, V.Sum(d));
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector256<float> Eight<V>(V lane)
+        where V : struct, ICpuLane<V>
+        => typeof(V) == typeof(Lane16) ? ((Lane16)(object)lane).Value.GetLower() + ((Lane16)(object)lane).Value.GetUpper() : ((Lane8)(object)lane).Value;
 
     /// <summary>How many of the keys from one on are before <paramref name="end"/>.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
