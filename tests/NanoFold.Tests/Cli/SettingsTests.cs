@@ -33,7 +33,7 @@ public class SettingsTests
     [Test]
     public void KeysOfEveryVariantAreThere()
     {
-        Assert.That(Find("model.mixer.window").Kinds, Is.EqualTo(new[] { "sliding-window" }));
+        Assert.That(Find("model.mixer.granularity").Kinds, Is.EqualTo(new[] { "gated-attention" }));
         Assert.That(Find("model.feedForward.experts").Default, Is.EqualTo("8"));
         Assert.That(Find("model.feedForward.hidden").Kinds, Is.Empty, "every kind has it");
         Assert.That(Find("model.pattern.N.repeat").Type, Is.EqualTo("an integer of at least 1 and at most 4096"));

@@ -106,11 +106,22 @@ public sealed class ScoreSoftmaxOp(IKernel<TakeAlongCall> taking, double scale, 
 
     internal static IEnumerable<OpCase> Cases()
     {
-        (int b, int h, int t) = (2, 2, 7);
-        yield return new OpCase("score-softmax [2, 2, 7, 7]", [new OpInput([b, h, t, t], -4, 4), new OpInput([b, h, t]) { IsTable = true }, OpInput.Weight(h)],
-            (tape, x) => Record(tape, x[0], 0.7, Visibility.Causal, new ScoreTerms(x[1], x[2])), a => Reference(a, b, h, t))
-        { CheckGradient = false };
+        yield return Case("", 2, 2, 7);
     }
+
+    internal static IEnumerable<OpCase> SpeedCases(BlockShape s)
+    {
+        yield return Case($"{s.Name} ", 1, s.Heads, s.Time);
+    }
+
+    private static OpCase Case(string name, int b, int h, int t) => new(
+        $"score-softmax {name}[{b}, {h}, {t}, {t}]",
+        [new OpInput([b, h, t, t], -4, 4), new OpInput([b, h, t]) { IsTable = true }, OpInput.Weight(h)],
+        (tape, x) => Record(tape, x[0], 0.7, Visibility.Causal, new ScoreTerms(x[1], x[2])),
+        a => Reference(a, b, h, t))
+    {
+        CheckGradient = false,
+    };
 
     private void Decayed(Backend backend, in View x, in View decay, in View z, ref Pieces scratch)
     {

@@ -78,13 +78,18 @@ public sealed class IndexLossOp(Backend backend, double factor, double indexScal
 
     internal static IEnumerable<OpCase> Cases()
     {
-        yield return Case("index-loss over all keys [2, 7, 4/2, 3], 2 of 3", keep: 0);
-        yield return Case("index-loss over 3 keys [2, 7, 4/2, 3], 2 of 3", keep: 3);
+        yield return Case("all keys", (2, 7, 4, 2, 3), (2, 3), keep: 0);
+        yield return Case("3 keys", (2, 7, 4, 2, 3), (2, 3), keep: 3);
     }
 
-    private static OpCase Case(string name, int keep)
+    internal static IEnumerable<OpCase> SpeedCases(BlockShape s)
     {
-        const int B = 2, T = 7, H = 4, G = 2, D = 3, I = 2, E = 3;
+        yield return Case($"{s.Name} {s.Time / 8} keys", (s.Batch, s.Time, s.Heads, s.Heads, s.HeadDim), (4, s.HeadDim / 2), keep: s.Time / 8);
+    }
+
+    private static OpCase Case(string keys, (int Batch, int Time, int Heads, int KeyHeads, int Depth) attention, (int Heads, int Depth) index, int keep)
+    {
+        ((int B, int T, int H, int G, int D), (int I, int E)) = (attention, index);
         double[] q = Fixed(B * T * H * D, 3), k = Fixed(B * T * G * D, 5);
         // The lists are data: every other key, ending with the query's own.
         double[] lists = [.. Enumerable.Range(0, B * T).SelectMany(row => List(row % T, keep))];
@@ -93,25 +98,25 @@ public sealed class IndexLossOp(Backend backend, double factor, double indexScal
             OpInput.Real(B, T, I, E), OpInput.Real(B, T, 1, E), OpInput.Real(B, T, I), new OpInput([B, T, H, D]) { Values = q }, new OpInput([B, T, G, D]) { Values = k },
             .. keep > 0 ? [new OpInput([B, 1, T, keep]) { IsInteger = true, Values = lists }] : Array.Empty<OpInput>(),
         ];
-        return new OpCase(name, inputs,
+        return new OpCase($"index-loss over {keys} [{B}, {T}, {H}/{G}, {D}], {I} of {E}", inputs,
             (tape, x) => Record(tape, (x[0], x[1], x[2]), 0.7, x[3], x[4], 0.9, keep > 0 ? new KeyList(x[5]) : default, 2.5, Visibility.Causal),
             a => [.. Enumerable.Range(0, B * T).Select(row => Divergence(a, row, [.. List(row % T, keep).Where(j => j >= 0).Select(j => (int)j)])).Chunk(B * T).Select(c => 2.5 * c.Average())]);
 
         static IEnumerable<double> List(int t, int keep)
             => keep == 0 ? Enumerable.Range(0, t + 1).Select(j => (double)j) : Enumerable.Range(0, keep).Select(i => t - (2.0 * (keep - 1 - i))).Where(j => j >= 0).Concat(Enumerable.Repeat(-1.0, keep)).Take(keep);
 
-        static double Divergence(double[][] a, int row, int[] keys)
+        double Divergence(double[][] a, int row, int[] listed)
         {
             int first = row / T * T;
             double Product(double[] x, int i, double[] y, int j, int n) => Enumerable.Range(0, n).Sum(e => x[(i * n) + e] * y[(j * n) + e]);
-            double[] p = [.. keys.Select(_ => 0.0)];
+            double[] p = [.. listed.Select(_ => 0.0)];
             for (int h = 0; h < H; h++)
             {
-                double[] powers = [.. keys.Select(j => Math.Exp(0.9 * Product(a[3], (row * H) + h, a[4], ((first + j) * G) + (h / (H / G)), D)))];
+                double[] powers = [.. listed.Select(j => Math.Exp(0.9 * Product(a[3], (row * H) + h, a[4], ((first + j) * G) + (h / (H / G)), D)))];
                 p = [.. p.Zip(powers, (sum, power) => sum + (power / powers.Sum() / H))];
             }
 
-            double[] scores = [.. keys.Select(j => Enumerable.Range(0, I).Sum(i => a[2][(row * I) + i] * Math.Max(0, 0.7 * Product(a[0], (row * I) + i, a[1], first + j, E))))];
+            double[] scores = [.. listed.Select(j => Enumerable.Range(0, I).Sum(i => a[2][(row * I) + i] * Math.Max(0, 0.7 * Product(a[0], (row * I) + i, a[1], first + j, E))))];
             double logSum = Math.Log(scores.Sum(Math.Exp));
             return p.Zip(scores, (share, score) => share * (Math.Log(share) - score + logSum)).Sum();
         }
