@@ -41,7 +41,7 @@ public class SpeedCasesTests
         {
             (KernelCost forward, KernelCost backward) = OpRunner.CostOf(opCase);
             Assert.That(forward.Bytes, Is.Positive, opCase.Name);
-            Assert.That(forward.Flops, s_withoutFlops.Contains(Nodes(opCase)[^1].Op.GetType()) ? Is.Zero : Is.Positive, opCase.Name);
+            Assert.That(forward.Flops, Nodes(opCase).All(node => s_withoutFlops.Contains(node.Op.GetType())) ? Is.Zero : Is.Positive, opCase.Name);
             Assert.That(backward.Bytes, opCase.CheckGradient ? Is.Positive : Is.Zero, opCase.Name);
         }
     }
