@@ -9,6 +9,9 @@ namespace NanoFold.Tests.Autograd;
 
 public class DryRunTests : EngineTests
 {
+    // Cases of what is visible, or of what experts take.
+    private static readonly string[] s_ofData = ["attention", "block-choice", "expert-capacity"];
+
     /// <summary>Every op, each of its two passes, with fused kernels and without.</summary>
     [Test]
     public void ADryRunCostsWhatARealRunCosts([Values] bool composedOnly)
@@ -36,12 +39,13 @@ public class DryRunTests : EngineTests
             }
 
             (KernelCost Forward, KernelCost Backward) dry = OpRunner.CostOf(opCase, backend), real = (Noted(runner.Forward), Noted(runner.Backward));
-            if (opCase.Inputs.Any(input => input.IsInteger) && opCase.Name.Contains("attention", StringComparison.Ordinal))
+            if ((opCase.Inputs.Any(input => input.IsInteger) || opCase.Name.StartsWith("expert", StringComparison.Ordinal)) && s_ofData.Any(name => opCase.Name.Contains(name, StringComparison.Ordinal)))
             {
-                // Documents, prefixes and blocks are data: as if they hid nothing.
+                // Documents, prefixes, blocks and routes are data: as if they hid nothing.
                 Assert.That(real.Forward.Flops, Is.LessThanOrEqualTo(dry.Forward.Flops), opCase.Name);
                 Assert.That(real.Backward.Flops, Is.LessThanOrEqualTo(dry.Backward.Flops), opCase.Name);
-                Assert.That((real.Forward.Bytes, real.Backward.Bytes), Is.EqualTo((dry.Forward.Bytes, dry.Backward.Bytes)), opCase.Name);
+                Assert.That(real.Forward.Bytes, Is.LessThanOrEqualTo(dry.Forward.Bytes), opCase.Name);
+                Assert.That(real.Backward.Bytes, Is.LessThanOrEqualTo(dry.Backward.Bytes), opCase.Name);
                 hidden += real.Forward.Flops < dry.Forward.Flops ? 1 : 0;
                 continue;
             }

@@ -13,10 +13,10 @@ namespace NanoFold.Tests.Benchmarks;
 /// <summary>The large cases are recorded, not run: what they stand for and what they cost.</summary>
 public class SpeedCasesTests
 {
-    // What only moves values or takes integers calculates no real number, and what the host calculates is no kernel's.
+    // What only moves or compares values or takes integers calculates no real number, and what the host calculates is no kernel's.
     private static readonly HashSet<Type> s_withoutFlops =
     [
-        typeof(EmbeddingOp), typeof(BroadcastOp), typeof(JoinOp), typeof(WithOneOp), typeof(DetachOp), typeof(ExpertGatherOp), typeof(PatternRowsOp), typeof(ContinuationOp),
+        typeof(EmbeddingOp), typeof(BroadcastOp), typeof(JoinOp), typeof(WithOneOp), typeof(DetachOp), typeof(ExpertGatherOp), typeof(ExpertChoiceOp), typeof(ExpertWeightsOp), typeof(PatternRowsOp), typeof(ContinuationOp),
         typeof(TakeAlongOp), typeof(IntegerMapOp), typeof(IntegerRangeOp), typeof(IntegerConversionOp),
     ];
 

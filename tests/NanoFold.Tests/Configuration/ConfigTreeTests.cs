@@ -80,7 +80,7 @@ public class ConfigTreeTests
             Is.EqualTo(new TopKConfig { TopK = 8 }));
         Assert.That(
             Configs.Problems("model.mixer=top-k", "model.mixer.topK=16", "model.mixer=attention", "model.mixer.topK=16"),
-            Is.EqualTo(new[] { "model.mixer.topK: is not a key of kind \"attention\", but of \"top-k\"" }));
+            Is.EqualTo(new[] { "model.mixer.topK: is not a key of kind \"attention\", but of \"dsa\", \"top-k\"" }));
     }
 
     [Test]

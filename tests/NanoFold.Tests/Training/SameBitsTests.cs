@@ -82,8 +82,8 @@ public class SameBitsTests
 
         _rig.AssertSame("measured", "plain", 12);
         _rig.AssertSame("sampled", "plain", 12);
-        // A line for each step, layer and measure; gates and experts are not there.
-        int measures = Measure.Defaults.Count(m => m is not GateMeasure and not ExpertMeasure);
+        // A line for each step, layer and measure; gates, experts and streams are not there.
+        int measures = Measure.Defaults.Count(m => m is not GateMeasure and not ExpertMeasure and not StreamMeasure);
         Assert.That(File.ReadAllLines(Path.Combine(_rig["measured"], RunFolder.GeometryFile)), Has.Length.EqualTo(12 * 2 * measures));
     }
 

@@ -54,13 +54,13 @@ public sealed class BlockChoiceOp(IKernel<BlockChoiceCall> kernel, int size, dou
 
     internal static IEnumerable<OpCase> Cases()
     {
-        double[] documents = [0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1];
+        double[] documents = [0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1], logSums = [.. Enumerable.Range(0, 4 * 13).Select(i => ((i * 7) % 16 - 8) / 8.0)];
         yield return Case("block-choice of each head [1, 13, 4/2, 5]", 2, isShared: false, null);
         yield return Case("block-choice of heads that share keys [1, 13, 4/2, 5]", 4, isShared: true, null);
         yield return Case("block-choice among documents [1, 13, 4/2, 5]", 4, isShared: true, documents);
 
         OpCase Case(string name, int most, bool isShared, double[]? of) => new(
-            name, [OpInput.Real(1, 13, 4, 5), OpInput.Real(1, 7, 2, 5), new OpInput([1, 4, 13]) { IsTable = true }, new OpInput([1, 13]) { IsInteger = true, Values = documents }],
+            name, [OpInput.Real(1, 13, 4, 5), OpInput.Real(1, 7, 2, 5), new OpInput([1, 4, 13]) { Values = logSums, IsTable = true }, new OpInput([1, 13]) { IsInteger = true, Values = documents }],
             (tape, x) => IntegerConversionOp.Record(tape, Record(tape, x[0], x[1], 2, most, isShared ? x[2] : default, 0.5, of is null ? default : x[3]).Lists),
             x => BlockReference.Choice(x, 13, 4, 2, 5, 2, most, isShared, 0.5, of))
         { CheckGradient = false };

@@ -116,7 +116,7 @@ public sealed class ScoreSoftmaxOp(IKernel<TakeAlongCall> taking, double scale, 
 
     private static OpCase Case(string name, int b, int h, int t) => new(
         $"score-softmax {name}[{b}, {h}, {t}, {t}]",
-        [new OpInput([b, h, t, t], -4, 4), new OpInput([b, h, t]) { IsTable = true }, OpInput.Weight(h)],
+        [new OpInput([b, h, t, t], -4, 4), new OpInput([b, h, t]) { Values = [.. Enumerable.Range(0, b * h * t).Select(i => ((i * 7) % 16 - 8) / 8.0)], IsTable = true }, OpInput.Weight(h)],
         (tape, x) => Record(tape, x[0], 0.7, Visibility.Causal, new ScoreTerms(x[1], x[2])),
         a => Reference(a, b, h, t))
     {
