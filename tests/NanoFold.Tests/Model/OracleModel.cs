@@ -67,6 +67,11 @@ internal sealed class OracleModel : IDisposable
             return Reals(prefix + parameter.Name);
         }
 
+        if (OtherName(parameter) is { } other)
+        {
+            return Reals(prefix + other);
+        }
+
         string parts = parameter.Name.Contains(".shared_experts.", StringComparison.Ordinal) ? ".shared_experts." : ".experts.";
         string[] names = [.. Enumerable.Range(0, Config.FeedForward is MoeConfig moe ? Math.Max(moe.Experts, moe.Shared) : 0)
             .Select(e => prefix + parameter.Name.Replace(parts, $"{parts}{e}.", StringComparison.Ordinal))
@@ -78,6 +83,17 @@ internal sealed class OracleModel : IDisposable
         return joined.Length == parameter.Layout.Count
             ? joined
             : throw new InvalidDataException($"{_file.Path}: {joined.Length} values in {names.Length} tensors for {prefix}{parameter}");
+    }
+
+    // Where the cases leave a name open: the one tensor of its size in the same part of the layer that no parameter has the name of.
+    private string? OtherName(Parameter parameter)
+    {
+        string[] path = parameter.Name.Split('.');
+        string part = string.Join('.', path.Take(path is ["model", "layers", ..] ? 4 : 2)) + ".";
+        HashSet<string> taken = [.. Model.Store.Parameters.Select(p => p.Name)];
+        string[] names = [.. _file.Tensors.Select(t => t.Name)
+            .Where(name => name.StartsWith(part, StringComparison.Ordinal) && !taken.Contains(name) && _file[name].Count == parameter.Layout.Count)];
+        return names.Length == 1 ? names[0] : null;
     }
 
     private static double[] SideBySide(double[][] matrices, int rows) =>

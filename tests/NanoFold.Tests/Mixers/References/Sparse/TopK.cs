@@ -9,6 +9,9 @@ internal sealed class TopK : AttentionFamily<TopKConfig>
     public override IEnumerable<(string Name, ModelConfig Model)> Variants(ModelConfig small) =>
         [("top-k of its own shape", small with { Mixer = TopKConfig.Tiny with { Heads = 2, KvHeads = 1, HeadDim = 4, ValueDim = 9 } })];
 
+    /// <summary>Another kind of lists decodes.</summary>
+    public override IReadOnlyList<string> QuickToDecode(string kind) => [];
+
     protected override IEnumerable<int> Seen(TopKConfig mixer, int t, Func<int, double> score) =>
         Enumerable.Range(0, t + 1).OrderByDescending(score).ThenBy(j => j).Take(mixer.TopK);
 }
