@@ -23,7 +23,7 @@ public sealed record RunMemory(MemoryPlan Step, long ArenaBytes, long InputBytes
     /// <summary>
     /// What a process takes besides: runtime, compiled code, tokens and the managed heap. Measured on Linux with two threads; it hardly depends on the model.
     /// </summary>
-    public const long ProcessBytes = 80_000_000;
+    public const long ProcessBytes = 100_000_000;
 
     /// <summary>All that a run allocates on the device.</summary>
     public long DeviceBytes => Step.PeakBytes - Step.ArenaBytes - Step.InputBytes + ArenaBytes + InputBytes;

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Diagnostics;
 using System.Text.Json.Nodes;
 using NanoFold.Engine;
 using NanoFold.Engine.Benchmarks.Mixers;
@@ -17,6 +18,7 @@ internal sealed class BenchMixers
         + "tokenMs (decoding one token of one sequence at the context's end, linear layers included), timeOfAttention (mixing, over dense attention's in turn), gflop (work of mixing, both passes), gflops, arenaBytes, stateBytes (of decoding a sequence)}]";
 
     private const long MostElements = 1L << 28;
+    private const double SecondsWithoutWord = 5;
 
     private static readonly string[] s_kinds = [.. Variant.Of<MixerConfig>().Select(v => v.Kind).Where(kind => kind != new NoneConfig().Kind)];
 
@@ -87,7 +89,16 @@ internal sealed class BenchMixers
         var results = new List<MixerResult>();
         foreach ((MixerCase dense, MixerCase[] others) in planned)
         {
-            IReadOnlyList<MixerResult> ofContext = MixerResult.Measure(dense, others, backend);
+            // Long contexts take minutes: who waits sees that it goes on.
+            long started = Stopwatch.GetTimestamp();
+            IReadOnlyList<MixerResult> ofContext = MixerResult.Measure(dense, others, backend, done =>
+            {
+                if (Stopwatch.GetElapsedTime(started).TotalSeconds > SecondsWithoutWord)
+                {
+                    output.Note($"context {Display.Count(dense.Context)}: {done.Case.Kind} is measured, {Display.Number(done.TimeOfAttention)} × dense attention");
+                    started = Stopwatch.GetTimestamp();
+                }
+            });
             results.AddRange(ofContext);
             output.Line();
             output.Line($"context {Display.Count(dense.Context)}, {Display.Count(dense.Batch, "sequence")}");
