@@ -7,6 +7,8 @@ namespace NanoFold.Engine.Mixers;
 /// <summary>Attention in which token t sees j with t − window &lt; j ≤ t, or j &lt; sinks (StreamingLLM).</summary>
 public sealed record SlidingWindowConfig : AttentionFamilyConfig
 {
+    private const int UsualSinks = 4;
+
     public static SlidingWindowConfig Tiny => new() { Window = 4, Sinks = 2 };
 
     /// <summary>Keys back from and including the query's own; 0 for a quarter of the context.</summary>
@@ -15,7 +17,7 @@ public sealed record SlidingWindowConfig : AttentionFamilyConfig
 
     /// <summary>First tokens that stay visible.</summary>
     [Bounds(0, int.MaxValue)]
-    public int Sinks { get; init; } = 4;
+    public int Sinks { get; init; } = UsualSinks;
 
     /// <summary>As of attention: a learned score for each head joins the softmax of every row and has no value (gpt-oss).</summary>
     public bool SinkLogits { get; init; }
@@ -39,7 +41,8 @@ public sealed record SlidingWindowConfig : AttentionFamilyConfig
             yield return new ConfigProblem($"{path}.window", $"{Window} is more than model.context = {model.Context}");
         }
 
-        if (Sinks > model.Context)
+        // The usual number is right for a shorter context too: it sees all.
+        if (Sinks > Math.Max(UsualSinks, model.Context))
         {
             yield return new ConfigProblem($"{path}.sinks", $"{Sinks} is more than model.context = {model.Context}");
         }

@@ -106,7 +106,7 @@ internal sealed class BenchMixers
         }
 
         output.Line();
-        output.Line("forward, backward: ms of mixing the batch, without linear layers; × dense: both over dense attention's, by turns; token: decoding one at the context's end, all of it; state: kept of a sequence");
+        output.Line("forward, backward: ms of mixing the batch, without linear layers; × dense: both over dense attention's, by turns; GFLOP: work of both; token: ms of decoding one at the context's end, linear layers included; state: kept of a sequence");
         if (invocation.Get(_plot) is { } path)
         {
             MixerPlot.Write(path, results);
@@ -125,13 +125,15 @@ internal sealed class BenchMixers
     private static void Write(Output output, IReadOnlyList<MixerResult> results) => output.Table(
         numbers: true,
         [
-            ["mixer", "forward", "backward", "× dense", "GFLOP/s", "token ms", "state"],
+            ["mixer", "forward", "backward", "× dense", "GFLOP", "token", "state"],
             .. results.Select(r => (string[])
             [
-                r.Case.Kind, Display.Number(1000 * r.ForwardSeconds, "0.00"), Display.Number(1000 * r.BackwardSeconds, "0.00"), Display.Number(r.TimeOfAttention, "0.00"),
-                Display.Number(r.FlopsPerSecond / 1e9, "0.0"), Display.Number(1000 * r.TokenSeconds, "0.000"), Display.Bytes(r.StateBytes),
+                r.Case.Kind, Milliseconds(r.ForwardSeconds), Milliseconds(r.BackwardSeconds), Display.Number(r.TimeOfAttention, "0.00"),
+                Display.Number(r.Flops / 1e9, r.Flops < 1e11 ? "0.00" : "0"), Display.Number(1000 * r.TokenSeconds, "0.000"), Display.Bytes(r.StateBytes),
             ]),
         ]);
+
+    private static string Milliseconds(double seconds) => Display.Number(1000 * seconds, seconds < 1 ? "0.00" : "0");
 
     private static JsonObject Describe(MixerResult result, int threads) => new()
     {
