@@ -5,7 +5,7 @@ namespace NanoFold.Kernels.Gpu.RecurrentHeads;
 /// <summary>What <see cref="HeadGradientWork{T}"/> has in shared memory; elements of keys and values by <see cref="PlaceBlock.Stride"/>.</summary>
 internal struct HeadGradientMemory
 {
-    private const int Slice = 32, Rows = Slice * PlaceBlock.Stride, Tile = Slice * (Slice + 1), Pairs = PlaceBlock.Places * PlaceBlock.Places;
+    private const int Slice = HeadGradientTiles.Slice, Rows = Slice * PlaceBlock.Stride, Tile = Slice * HeadGradientTiles.TileStride, Pairs = PlaceBlock.Places * PlaceBlock.Places;
 
     /// <summary>Elements of keys: q, k, sums of log decays; then the parts of gradients that come by the states: of q, of k as reader, of k as writer.</summary>
     public ArrayView<float> Q, K, Logs, DQ, DReader, DWriter;

@@ -14,10 +14,7 @@ namespace NanoFold.Kernels.Gpu.RecurrentHeads;
 internal struct HeadGradientWork<T> : IGpuWork<HeadGradientWork<T>>
     where T : unmanaged, IElement<T>
 {
-    /// <summary>Elements of a key, and of a value, in shared memory at once.</summary>
-    public const int Slice = 32, TileStride = Slice + 1;
-
-    private const int Fours = PlaceBlock.Places / 4, Quarter = PlaceBlock.Stride / 4, Pairs = PlaceBlock.Places * PlaceBlock.Places;
+    private const int Slice = HeadGradientTiles.Slice;
 
     public HeadsView<T> Heads;
     public HeadView<T> DY, DQ, DK;
@@ -45,7 +42,7 @@ internal struct HeadGradientWork<T> : IGpuWork<HeadGradientWork<T>>
             int head = keyHead * w.Heads.GroupHeads + i;
             Group.Barrier();
             PlaceBlock.Load(block, w.Heads, batch, head, first, count);
-            Products(w, m, block, batch, head, first, count);
+            HeadGradientTiles.Products(w, m, block, batch, head, first, count);
             for (int slice = 0; slice < w.Heads.KeyWidth; slice += Slice)
             {
                 Keys(w, m, block, batch, head, i, first, count, slice);
@@ -62,79 +59,6 @@ internal struct HeadGradientWork<T> : IGpuWork<HeadGradientWork<T>>
 
                 PutDecay(w, block, m.DSums, 0, sum, batch, head, 0, first, count);
             }
-        }
-    }
-
-    // (y'_t · u_s) and (a_t · u_s), and dβ.
-    private static void Products(in HeadGradientWork<T> w, in HeadGradientMemory m, in PlaceBlock block, int batch, int head, int first, int count)
-    {
-        for (int tile = 0; tile < w.Heads.ValueWidth; tile += Slice)
-        {
-            Group.Barrier();
-            LoadValues(w, m, block, batch, head, first, count, tile);
-            Group.Barrier();
-            for (int i = Group.IdxX; i < Pairs; i += Group.DimX)
-            {
-                int t = i / PlaceBlock.Places, s = i - t * PlaceBlock.Places;
-                float read = 0, meet = 0;
-                for (int j = 0; j < Slice; j++)
-                {
-                    float u = m.U[j * PlaceBlock.Stride + s];
-                    read += m.DY[j * PlaceBlock.Stride + t] * u;
-                    meet += m.A[j * PlaceBlock.Stride + t] * u;
-                }
-
-                float old = 0, oldMeet = 0;
-                if (tile > 0)
-                {
-                    old = m.Reads[i];
-                    oldMeet = m.Meets[i];
-                }
-
-                m.Reads[i] = old + read;
-                m.Meets[i] = oldMeet + meet;
-            }
-
-            if (w.DBeta.Has != 0)
-            {
-                // du · e: of a tile, then of the row.
-                for (int t = Group.IdxX; t < count; t += Group.DimX)
-                {
-                    float sum = 0;
-                    int width = IntrinsicMath.Min(Slice, w.Heads.ValueWidth - tile);
-                    long at = Row(w, batch, head, first + t) + tile;
-                    for (int j = 0; j < width; j++)
-                    {
-                        sum += w.Written[at + j] * w.WrittenGradient[at + j];
-                    }
-
-                    float old = 0;
-                    if (tile > 0)
-                    {
-                        old = m.DBeta[t];
-                    }
-
-                    m.DBeta[t] = old + sum;
-                    if (tile + Slice >= w.Heads.ValueWidth)
-                    {
-                        PlaceView<T>.Put(w.DBeta, batch, first + t, head, 0, old + sum, w.AccumulateBeta);
-                    }
-                }
-            }
-        }
-
-        // What decays of heads leave of each pair; each thread its own.
-        for (int i = Group.IdxX; i < Pairs; i += Group.DimX)
-        {
-            int t = i / PlaceBlock.Places, s = i - t * PlaceBlock.Places;
-            float factor = 0;
-            if (s <= t)
-            {
-                factor = PlaceBlock.Between(block, s, t);
-            }
-
-            m.Reads[i] *= factor;
-            m.Meets[i] = s < t && w.Heads.Beta.Has != 0 ? factor * m.Meets[i] : 0f;
         }
     }
 
@@ -158,11 +82,11 @@ internal struct HeadGradientWork<T> : IGpuWork<HeadGradientWork<T>>
         {
             int columns = IntrinsicMath.Min(Slice, heads.ValueWidth - tile);
             Group.Barrier();
-            LoadValues(w, m, block, batch, head, first, count, tile);
-            LoadTile(m.S, w.States, state, slice, width, tile, columns, heads.ValueWidth);
-            LoadTile(m.G, w.Gradients, gradient, slice, width, tile, columns, heads.ValueWidth);
+            HeadGradientTiles.LoadValues(w, m, block, batch, head, first, count, tile);
+            HeadGradientTiles.LoadTile(m.S, w.States, state, slice, width, tile, columns, heads.ValueWidth);
+            HeadGradientTiles.LoadTile(m.G, w.Gradients, gradient, slice, width, tile, columns, heads.ValueWidth);
             Group.Barrier();
-            AddStates(m, width, tile == 0 ? 1 : 0, heads.Beta.Has);
+            HeadGradientTiles.AddStates(m, width, tile == 0 ? 1 : 0, heads.Beta.Has);
         }
 
         Group.Barrier();
@@ -216,61 +140,6 @@ internal struct HeadGradientWork<T> : IGpuWork<HeadGradientWork<T>>
 
             m.DSums[t] = given;
             m.DEnds[t] = ends;
-        }
-    }
-
-    // S y', S a and G u of a tile, added; and Σ G ⊙ S of each element of the key.
-    private static void AddStates(in HeadGradientMemory m, int width, int isFirst, int isDelta)
-    {
-        ArrayView<Vector4<float>> dy = m.DY.Cast<Vector4<float>>(), a = m.A.Cast<Vector4<float>>(), u = m.U.Cast<Vector4<float>>();
-        for (int i = Group.IdxX; i < 2 * Fours * Slice; i += Group.DimX)
-        {
-            int d = i % Slice, four = i / Slice % Fours, at = d * PlaceBlock.Stride + four * 4;
-            if (d < width)
-            {
-                Vector4<float> x = default, z = default;
-                if (i < Fours * Slice)
-                {
-                    for (int j = 0; j < Slice; j++)
-                    {
-                        float s = m.S[d * TileStride + j];
-                        x = FourPlaces.Fma(dy[j * Quarter + four], s, x);
-                        if (isDelta != 0)
-                        {
-                            z = FourPlaces.Fma(a[j * Quarter + four], s, z);
-                        }
-                    }
-
-                    FourPlaces.Put(m.DQ, at, 1, x, isFirst);
-                    FourPlaces.Put(m.DReader, at, 1, z, isFirst);
-                }
-                else
-                {
-                    for (int j = 0; j < Slice; j++)
-                    {
-                        x = FourPlaces.Fma(u[j * Quarter + four], m.G[d * TileStride + j], x);
-                    }
-
-                    FourPlaces.Put(m.DWriter, at, 1, x, isFirst);
-                }
-            }
-        }
-
-        for (int d = Group.IdxX; d < width; d += Group.DimX)
-        {
-            float sum = 0;
-            for (int j = 0; j < Slice; j++)
-            {
-                sum += m.S[d * TileStride + j] * m.G[d * TileStride + j];
-            }
-
-            float old = 0;
-            if (isFirst == 0)
-            {
-                old = m.Both[d];
-            }
-
-            m.Both[d] = old + sum;
         }
     }
 
@@ -377,43 +246,6 @@ internal struct HeadGradientWork<T> : IGpuWork<HeadGradientWork<T>>
             }
 
             PlaceView<T>.Put(w.DDecay, batch, first + t, head, element, sum, w.AccumulateDecay);
-        }
-    }
-
-    private static long Row(in HeadGradientWork<T> w, int batch, int head, int time) =>
-        (((long)batch * w.Heads.Heads + head) * (w.End - w.First) + time - w.First) * w.Heads.ValueWidth;
-
-    private static void LoadValues(in HeadGradientWork<T> w, in HeadGradientMemory m, in PlaceBlock block, int batch, int head, int first, int count, int tile)
-    {
-        PlaceBlock.LoadRows(m.DY, w.DY, batch, head, first, count, tile, Slice, w.Heads.Scale);
-        for (int i = Group.IdxX; i < Slice * PlaceBlock.Places; i += Group.DimX)
-        {
-            int t = i / Slice, j = i - t * Slice;
-            float u = 0, a = 0;
-            if (t < count && tile + j < w.Heads.ValueWidth)
-            {
-                long at = Row(w, batch, head, first + t) + tile + j;
-                u = block.Beta[t] * w.Written[at];
-                a = block.Beta[t] * w.WrittenGradient[at];
-            }
-
-            m.U[j * PlaceBlock.Stride + t] = u;
-            m.A[j * PlaceBlock.Stride + t] = a;
-        }
-    }
-
-    private static void LoadTile(ArrayView<float> tile, ArrayView<float> states, long state, int row, int rows, int column, int columns, int width)
-    {
-        for (int i = Group.IdxX; i < rows * Slice; i += Group.DimX)
-        {
-            int d = i / Slice, j = i - d * Slice;
-            float value = 0;
-            if (j < columns)
-            {
-                value = states[state + (long)(row + d) * width + column + j];
-            }
-
-            tile[d * TileStride + j] = value;
         }
     }
 }
