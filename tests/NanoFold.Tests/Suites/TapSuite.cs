@@ -14,7 +14,7 @@ namespace NanoFold.Tests.Suites;
 public class TapSuite : EngineTests
 {
     // Read, not edited: nothing downstream uses them.
-    private static readonly string[] s_readOnly = ["hook_blocks", "hook_router", "hook_expert_choice", "hook_expert_load", "residual.hook_weights", "hook_final_state"];
+    private static readonly string[] s_readOnly = ["hook_blocks", "hook_kept", "hook_router", "hook_expert_choice", "hook_expert_load", "residual.hook_weights", "hook_final_state"];
 
     private static IEnumerable<TestCaseData> Variants => ModelVariants.All.Select(v => new TestCaseData(v.Model).SetArgDisplayNames(v.Name));
 

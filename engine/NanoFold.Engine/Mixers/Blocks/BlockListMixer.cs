@@ -83,13 +83,4 @@ internal abstract class BlockListMixer(ModuleBuilder builder, HeadShape shape, i
     /// <summary>Causal order, documents and the lists given.</summary>
     protected Visibility Causal(ForwardContext context, (Tensor Lists, Tensor Lengths) blocks, int querySize = 1) =>
         Visibility.Causal with { Documents = context.Documents, Blocks = blocks.Lists, BlockCounts = blocks.Lengths, QuerySize = querySize, KeySize = block };
-
-    /// <summary>Names lists Int32 [B, L, T, n] for readers as <c>hook_blocks</c>, [B, T, L, n]; −1 stands after the last block.</summary>
-    internal static void ShowBlocks(Tape tape, Tensor lists)
-    {
-        if (Tap.IsWanted(tape, "hook_blocks"))
-        {
-            Tap.ReadOnly(tape, "hook_blocks", IntegerConversionOp.Record(tape, lists.Permute(0, 2, 1, 3)));
-        }
-    }
 }

@@ -64,7 +64,7 @@ internal sealed class Moba(ModuleBuilder builder, HeadShape shape, int block, in
 
         (Tensor Lists, Tensor Lengths) chosen = BlockChoiceOp.Record(
             context.Tape, input.Q, means, Block, topBlocks, documents: context.Documents, positions: context.Positions, counts: context.Counts);
-        ShowBlocks(context.Tape, chosen.Lists);
+        ListTap.Show(context.Tape, "hook_blocks", chosen.Lists);
         return Causal(context, chosen);
     }
 }

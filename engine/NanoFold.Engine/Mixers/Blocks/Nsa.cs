@@ -106,7 +106,7 @@ internal sealed class Nsa : AttentionMixer
             tape, input.Q, k, v, _block, Scale, context.Documents, context.Positions, context.Counts);
         (Tensor lists, Tensor lengths) = BlockChoiceOp.Record(
             tape, input.Q, k, _block, _topBlocks, logSumExp, Scale, context.Documents, context.Positions, context.Counts);
-        BlockListMixer.ShowBlocks(tape, lists);
+        ListTap.Show(tape, "hook_blocks", lists);
         Tensor selected = Attend(context, input, Visibility.Causal with { Blocks = lists, BlockCounts = lengths, QuerySize = 1, KeySize = _block });
         Tensor window = Attend(context, input, Visibility.Causal with { Window = _window });
 

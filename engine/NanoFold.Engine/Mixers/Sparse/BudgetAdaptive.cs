@@ -108,6 +108,8 @@ public sealed record BudgetAdaptiveConfig : AttentionFamilyConfig
 
 internal sealed class BudgetAdaptive(ModuleBuilder builder, HeadShape shape, BudgetAdaptiveConfig config) : KeyListMixer(builder, shape)
 {
+    protected override int MostKept => config.Ceiling;
+
     protected override KeyList Keep(ForwardContext context, AttentionInput input)
     {
         KeyBudget budget = !context.IsDecoding ? config.Training : context.Time > 1 ? config.Prefill : config.Decoding;

@@ -41,6 +41,11 @@ internal sealed class DsaMixer : KeyListMixer
         new("attn.hook_index_weights", $"B T {_config.IndexHeads}"),
     ];
 
+    protected override int MostKept => _config.TopK;
+
+    // One list for all heads.
+    protected override int KeptLists => 1;
+
     public override IEnumerable<StateSlot> State(int batch, int chunk) => _query is null ? base.State(batch, chunk) :
         [.. base.State(batch, chunk), new StateSlot("indexKeys", Layout.Of(batch, Model.Context, 1, _config.IndexDim), Builder.Type, StateStart.Kept)];
 

@@ -11,6 +11,14 @@ internal abstract class KeyListMixer(ModuleBuilder builder, HeadShape shape) : A
 {
     private readonly int _layer = builder.Layer;
 
+    public override IReadOnlyList<TapPoint> TapPoints => [.. base.TapPoints, new("attn.hook_kept", $"B T {KeptLists} {MostKept}")];
+
+    /// <summary>Keys, or blocks of them, that a list of the training pass has room for.</summary>
+    protected abstract int MostKept { get; }
+
+    /// <summary>Lists of a query: one for each head.</summary>
+    protected virtual int KeptLists => Shape.Heads;
+
     /// <summary>The keys that queries keep, of a batch or of new tokens over a cache.</summary>
     /// <param name="context">Of the pass.</param>
     /// <param name="input">What the layer works on; its keys are those of the cache while decoding.</param>
@@ -36,6 +44,7 @@ internal abstract class KeyListMixer(ModuleBuilder builder, HeadShape shape) : A
         }
 
         KeyList kept = Keep(context, input);
+        ListTap.Show(tape, "hook_kept", kept.Lists);
         Tensor edited = Tap.At(
             tape, "hook_pattern",
             () => AttentionOp.Pattern(tape, input.Q, input.K, Scale, Seen(context), kept),
@@ -49,6 +58,7 @@ internal abstract class KeyListMixer(ModuleBuilder builder, HeadShape shape) : A
         Tensor keys = CacheAppendOp.Record(tape, input.K, cache.Keys, context.Positions, context.Counts);
         Tensor values = CacheAppendOp.Record(tape, input.V, cache.Values, context.Positions, context.Counts);
         KeyList kept = Keep(context, input with { K = keys, V = values });
+        ListTap.Show(tape, "hook_kept", kept.Lists);
         return KeyListAttentionOp.Record(tape, input.Q, keys, values, kept, Scale, Visibility, context.Positions, context.Counts);
     }
 }

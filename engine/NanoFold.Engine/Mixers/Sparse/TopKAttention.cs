@@ -54,10 +54,8 @@ public sealed record TopKConfig : AttentionFamilyConfig
 
 internal sealed class TopKAttention(ModuleBuilder builder, HeadShape shape, int topK) : KeyListMixer(builder, shape)
 {
-    // One pass over the cache scores, chooses and attends.
-    protected override Tensor Cached(ForwardContext context, AttentionInput input, AttentionCache cache) =>
-        CachedAttentionOp.Record(context.Tape, input.Q, input.K, input.V, cache, context.Positions, context.Counts, Scale, Visibility, topK);
+    protected override int MostKept => topK;
 
-    protected override KeyList Keep(ForwardContext context, AttentionInput input) =>
-        SelectKeysOp.Record(context.Tape, input.Q, input.K, default, Scale, new KeyBudget(topK), Seen(context));
+    protected override KeyList Keep(ForwardContext context, AttentionInput input) => SelectKeysOp.Record(
+        context.Tape, input.Q, input.K, default, Scale, new KeyBudget(topK), Seen(context), positions: context.Positions, counts: context.Counts);
 }
