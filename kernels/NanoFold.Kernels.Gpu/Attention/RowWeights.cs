@@ -5,7 +5,7 @@ using NanoFold.Kernels.Gpu.Loops;
 
 namespace NanoFold.Kernels.Gpu.Attention;
 
-/// <summary>What a group does with one query's row of scores: keep the largest, take exponentials, add up values.</summary>
+/// <summary>What a group does with one query's row of scores: take exponentials, add up values.</summary>
 internal static class RowWeights
 {
     /// <summary>Σ x · y over rows of two tensors.</summary>
@@ -20,35 +20,6 @@ internal static class RowWeights
         }
 
         return sum;
-    }
-
-    /// <summary>
-    /// The largest scores above −∞ in order, the smaller index first among equals: weights[r] and order[r] are those with r before them.
-    /// Ranks are counted, n² / threads comparisons.
-    /// </summary>
-    public static void KeepLargest(ArrayView<float> scores, int count, int keep, ArrayView<float> weights, ArrayView<int> order)
-    {
-        for (int i = Group.IdxX; i < count; i += Group.DimX)
-        {
-            float own = scores[i];
-            if (own > float.NegativeInfinity)
-            {
-                int rank = 0;
-                for (int j = 0; j < count; j++)
-                {
-                    float other = scores[j];
-                    rank += other > own || (other == own && j < i) ? 1 : 0;
-                }
-
-                if (rank < keep)
-                {
-                    weights[rank] = own;
-                    order[rank] = i;
-                }
-            }
-        }
-
-        Group.Barrier();
     }
 
     /// <summary>Weights become exp(weight − maximum); their sum comes back.</summary>
@@ -118,12 +89,4 @@ internal static class RowWeights
 internal interface IKeyOrder
 {
     int At(int index);
-}
-
-/// <summary>Keys by a list of their indices.</summary>
-internal struct ListedKeys : IKeyOrder
-{
-    public ArrayView<int> Keys;
-
-    public readonly int At(int index) => Keys[index];
 }

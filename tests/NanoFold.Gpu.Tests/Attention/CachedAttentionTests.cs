@@ -9,21 +9,18 @@ public class CachedAttentionTests : GpuTests
     /// <summary>Chunks of new tokens for each of two rows.</summary>
     private static readonly int[][] s_counts = [[5, 3], [1, 1], [4, 0], [1, 1], [5, 5], [1, 1]];
 
-    [TestCase(24, 0, 0, 0)]
-    [TestCase(12, 4, 2, 0)]
-    [TestCase(9, 5, 0, 0)]
-    [TestCase(24, 0, 0, 3)]
-    [TestCase(12, 4, 2, 3)]
-    [TestCase(24, 0, 0, 0, VisibleKind.Full)]
-    [TestCase(24, 3, 9, 0, VisibleKind.Full)]
-    [TestCase(24, 0, 0, 0, VisibleKind.Prefix)]
-    [TestCase(24, 0, 0, 2, VisibleKind.Prefix)]
-    public void IsThatOfTheCpu(int capacity, int window, int sinks, int topK, VisibleKind kind = VisibleKind.Causal)
+    [TestCase(24, 0, 0)]
+    [TestCase(12, 4, 2)]
+    [TestCase(9, 5, 0)]
+    [TestCase(24, 0, 0, VisibleKind.Full)]
+    [TestCase(24, 3, 9, VisibleKind.Full)]
+    [TestCase(24, 0, 0, VisibleKind.Prefix)]
+    public void IsThatOfTheCpu(int capacity, int window, int sinks, VisibleKind kind = VisibleKind.Causal)
     {
         foreach (DType type in kind == VisibleKind.Causal ? [DType.Float32, DType.BFloat16, DType.Float16] : new[] { DType.Float32 })
         {
-            using var gpu = new Rig(Gpu, type, capacity, kind, window, sinks, topK);
-            using var cpu = new Rig(Cpu, DType.Float32, capacity, kind, window, sinks, topK);
+            using var gpu = new Rig(Gpu, type, capacity, kind, window, sinks);
+            using var cpu = new Rig(Cpu, DType.Float32, capacity, kind, window, sinks);
             int[] positions = [0, 0];
             for (int step = 0; step < s_counts.Length; step++)
             {
@@ -44,8 +41,8 @@ public class CachedAttentionTests : GpuTests
     {
         foreach (DType type in new[] { DType.Float32, DType.BFloat16 })
         {
-            using var gpu = new Rig(Gpu, type, capacity, VisibleKind.Causal, window, 0, 0, valueHeads, hasTerms: true);
-            using var cpu = new Rig(Cpu, DType.Float32, capacity, VisibleKind.Causal, window, 0, 0, valueHeads, hasTerms: true);
+            using var gpu = new Rig(Gpu, type, capacity, VisibleKind.Causal, window, 0, valueHeads, hasTerms: true);
+            using var cpu = new Rig(Cpu, DType.Float32, capacity, VisibleKind.Causal, window, 0, valueHeads, hasTerms: true);
             int[] positions = [0, 0];
             for (int step = 0; step < s_counts.Length; step++)
             {
@@ -65,12 +62,12 @@ public class CachedAttentionTests : GpuTests
     [Test]
     public void CountsThatCannotBeAreNoTokens()
     {
-        using var rig = new Rig(Gpu, DType.Float32, 8, VisibleKind.Causal, 0, 0, 0);
+        using var rig = new Rig(Gpu, DType.Float32, 8, VisibleKind.Causal, 0, 0);
         float[][] results = rig.Run(0, [-3, 2], [1, 9]);
         Assert.That(results.SelectMany(x => x), Is.All.EqualTo(0f));
     }
 
-    private sealed class Rig(Backend backend, DType type, int capacity, VisibleKind kind, int window, int sinks, int topK, int valueHeads = 2, bool hasTerms = false) : IDisposable
+    private sealed class Rig(Backend backend, DType type, int capacity, VisibleKind kind, int window, int sinks, int valueHeads = 2, bool hasTerms = false) : IDisposable
     {
         private const int Time = 5, Heads = 4, KeyHeads = 2, Depth = 8, ValueDepth = 12, PartDepth = 6;
 
@@ -103,7 +100,6 @@ public class CachedAttentionTests : GpuTests
                 Counts = _memory.Integers([2], counts),
                 Scale = 0.4,
                 Visible = new Visible { Kind = kind, Window = window, Sinks = sinks, Prefixes = kind == VisibleKind.Prefix ? _memory.Integers([2], [4, 3]) : default },
-                TopK = topK,
                 Decay = hasTerms ? _memory.New(DType.Float32, [2, Heads, Time], [.. Enumerable.Range(0, 2 * Heads * Time).Select(i => -0.25f * ((seed * Time) + (i % Time)) * (1 + (i / Time % Heads)))]) : default,
                 DecayCache = _decays,
                 SinkLogits = hasTerms ? _memory.New(type, [Heads], [0.5f, -1, 2, 0]) : default,

@@ -6,7 +6,7 @@ using NanoFold.Kernels.Calls.Attention;
 namespace NanoFold.Engine.Ops;
 
 /// <summary>Attention of decoding: appends new keys and values to a cache and attends over it; see <see cref="CachedAttentionCall"/>. No gradient.</summary>
-public sealed class CachedAttentionOp(IKernel<CachedAttentionCall> kernel, double scale, Visibility visibility, int topK) : Op
+public sealed class CachedAttentionOp(IKernel<CachedAttentionCall> kernel, double scale, Visibility visibility) : Op
 {
     private const int Seen = 7, Decay = Seen + Visibility.InputCount;
 
@@ -21,20 +21,19 @@ public sealed class CachedAttentionOp(IKernel<CachedAttentionCall> kernel, doubl
     /// <param name="counts">New tokens of each row, Int32 [B].</param>
     /// <param name="scale">Factor on the scores.</param>
     /// <param name="visibility">What a token sees, without documents and blocks.</param>
-    /// <param name="topK">Keys kept per row, 0 for all.</param>
     /// <param name="terms">What scores get besides.</param>
     public static Tensor Record(
-        Tape tape, Tensor q, Tensor k, Tensor v, AttentionCache cache, Tensor positions, Tensor counts, double scale, Visibility visibility, int topK = 0, ScoreTerms terms = default)
+        Tape tape, Tensor q, Tensor k, Tensor v, AttentionCache cache, Tensor positions, Tensor counts, double scale, Visibility visibility, ScoreTerms terms = default)
     {
         AttentionOp.CheckShapes("cached-attention", q, k, v);
-        return Record(tape, q, k, v, v[3], cache, positions, counts, scale, visibility, topK, terms);
+        return Record(tape, q, k, v, v[3], cache, positions, counts, scale, visibility, terms);
     }
 
     /// <summary>As above, with values that are the first elements of keys: [B, T, H, <paramref name="valueDim"/>].</summary>
     public static Tensor RecordInKeys(Tape tape, Tensor q, Tensor k, int valueDim, Tensor keys, Tensor positions, Tensor counts, double scale, Visibility visibility)
     {
         AttentionOp.CheckShapes("cached-attention", q, k, k);
-        return Record(tape, q, k, default, valueDim, new AttentionCache(keys, default), positions, counts, scale, visibility, topK: 0, terms: default);
+        return Record(tape, q, k, default, valueDim, new AttentionCache(keys, default), positions, counts, scale, visibility, terms: default);
     }
 
     public override bool IsDifferentiable(int input) => false;
@@ -53,17 +52,16 @@ public sealed class CachedAttentionOp(IKernel<CachedAttentionCall> kernel, doubl
         Counts = call.Input(6),
         Scale = scale,
         Visible = visibility.At(call, Seen),
-        TopK = topK,
         Decay = call.Input(Decay),
         DecayCache = call.Input(Decay + 1),
         SinkLogits = call.Input(Decay + 2),
     });
 
     private static Tensor Record(
-        Tape tape, Tensor q, Tensor k, Tensor v, int valueDim, AttentionCache cache, Tensor positions, Tensor counts, double scale, Visibility visibility, int topK, ScoreTerms terms)
+        Tape tape, Tensor q, Tensor k, Tensor v, int valueDim, AttentionCache cache, Tensor positions, Tensor counts, double scale, Visibility visibility, ScoreTerms terms)
     {
         terms.Check("cached-attention", q);
-        var op = new CachedAttentionOp(tape.Backend.Require<CachedAttentionCall>(), scale, visibility, topK);
+        var op = new CachedAttentionOp(tape.Backend.Require<CachedAttentionCall>(), scale, visibility);
         return tape.Record(
             op, [q, k, v, cache.Keys, cache.Values, positions, counts, .. visibility.Inputs, terms.Decay, cache.Decay, terms.SinkLogits], Layout.Of(q[0], q[1], q[2], valueDim));
     }

@@ -38,23 +38,14 @@ internal struct CacheView
     }
 }
 
-/// <summary>Slots of the keys that a token sees: all in order, or those that a list picks.</summary>
+/// <summary>Slots of the keys that a token sees, in order.</summary>
 internal struct CachedKeys : IKeyOrder
 {
     public CacheView Cache;
-    public ArrayView<int> Picked;
-    public int IsPicked, SinkEnd, Start;
+    public int SinkEnd, Start;
 
     /// <summary>Keys that the token sees.</summary>
     public int Count;
 
-    public readonly int At(int index)
-    {
-        if (IsPicked != 0)
-        {
-            index = Picked[index];
-        }
-
-        return Cache.Slot(index < SinkEnd ? index : index - SinkEnd + Start);
-    }
+    public readonly int At(int index) => Cache.Slot(index < SinkEnd ? index : index - SinkEnd + Start);
 }

@@ -5,7 +5,7 @@ using NanoFold.Kernels.Gpu.Loops;
 
 namespace NanoFold.Kernels.Gpu.Attention.Cached;
 
-/// <summary>Attention over a cache: a group takes a new token of one head at a time, over all it sees or the largest scores of it.</summary>
+/// <summary>Attention over a cache: a group takes a new token of one head at a time, over all it sees.</summary>
 internal struct CachedWork<T> : IGpuWork<CachedWork<T>>
     where T : unmanaged, IElement<T>
 {
@@ -17,63 +17,39 @@ internal struct CachedWork<T> : IGpuWork<CachedWork<T>>
 
     public SinkView<T> Sinks;
 
-    /// <summary>For every group a row of scores, then the weights kept; and the keys kept.</summary>
+    /// <summary>For every group a row of scores.</summary>
     public ArrayView<float> Scratch;
 
-    public ArrayView<int> Picked;
     public float Scale;
-    public int Heads, GroupHeads, ValueGroup, Keep, Rows;
+    public int Heads, GroupHeads, ValueGroup, Rows;
 
     public static void Run(CachedWork<T> w)
     {
         ArrayView<float> shared = SharedMemory.Allocate<float>(GroupReduce.Most);
         ArrayView<Vector4<float>> sums = SharedMemory.Allocate<Vector4<float>>(GroupReduce.Most);
-        int room = w.Cache.Capacity + w.Keep;
-        ArrayView<float> scores = w.Scratch.SubView((long)Grid.IdxX * room, w.Cache.Capacity), weights = scores;
-        ArrayView<int> picked = w.Picked;
-        if (w.Keep > 0)
-        {
-            weights = w.Scratch.SubView((long)Grid.IdxX * room + w.Cache.Capacity, w.Keep);
-            picked = w.Picked.SubView((long)Grid.IdxX * w.Keep, w.Keep);
-        }
-
+        ArrayView<float> scores = w.Scratch.SubView((long)Grid.IdxX * w.Cache.Capacity, w.Cache.Capacity);
         for (int row = Grid.IdxX; row < w.Rows; row += Grid.DimX)
         {
             int head = row % w.Heads, token = row / w.Heads, time = token % w.Cache.Time, batch = token / w.Cache.Time;
             bool isNew = time < w.Cache.Count(batch);
             CachedKeys keys = w.Cache.Seen(batch, w.Cache.Positions[batch] + time);
-            keys.Picked = picked;
             int count = isNew ? keys.Count : 0, keyHead = head / w.GroupHeads;
             long pair = (long)batch * w.Heads + head;
-            float maximum = w.Sinks.Of(head, float.NegativeInfinity), unordered = 0, own = w.Decay.At(pair, time);
+            float maximum = w.Sinks.Of(head, float.NegativeInfinity), own = w.Decay.At(pair, time);
             for (int i = Group.IdxX; i < count; i += Group.DimX)
             {
                 float score = RowWeights.Dot(w.Q, w.Q.Row(batch, time, head), w.Keys, w.Keys.Row(batch, keys.At(i), keyHead)) * w.Scale;
                 score += own - w.CachedDecay.At(pair, keys.At(i));
                 scores[i] = score;
                 maximum = score > maximum ? score : maximum;
-                unordered += score < float.PositiveInfinity ? 0f : 1f;
             }
 
             maximum = GroupReduce.Max(shared, maximum);
-            bool isOrdered = w.Keep == 0 || GroupReduce.Sum(shared, unordered) == 0;
-            if (w.Keep > 0 && isOrdered)
-            {
-                RowWeights.KeepLargest(scores, count, w.Keep, weights, keys.Picked);
-                count = IntrinsicMath.Min(count, w.Keep);
-                keys.IsPicked = 1;
-            }
-
-            if (!isOrdered)
-            {
-                count = 0;
-            }
-
             Group.Barrier();
-            float sum = RowWeights.Exponentiate(shared, weights, count, maximum);
+            float sum = RowWeights.Exponentiate(shared, scores, count, maximum);
             sum += w.Sinks.Has != 0 ? XMath.Exp(w.Sinks.Of(head, 0) - maximum) : 0;
-            float factor = !isNew ? 0 : isOrdered ? 1 / sum : float.NaN;
-            RowWeights.Combine(sums, weights, count, keys, w.Values, batch, head / w.ValueGroup, w.Y, w.Y.Row(batch, time, head), factor, 0);
+            float factor = isNew ? 1 / sum : 0;
+            RowWeights.Combine(sums, scores, count, keys, w.Values, batch, head / w.ValueGroup, w.Y, w.Y.Row(batch, time, head), factor, 0);
         }
     }
 }

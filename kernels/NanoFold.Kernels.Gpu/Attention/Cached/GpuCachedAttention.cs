@@ -69,10 +69,8 @@ internal sealed class GpuCachedAttention(GpuContext context) : IKernel<CachedAtt
                     (count + context.GroupSize - 1) / context.GroupSize, context.GroupSize);
             }
 
-            int rows = checked(shape.Batch * shape.Time * shape.Heads), keep = Math.Min(args.TopK, shape.Capacity);
-            int groups = Math.Min(rows, context.IsSimulator ? 1 : MostGroups);
-            long floats = (long)groups * (shape.Capacity + keep), picked = (long)groups * keep;
-            var scratch = context.Scratch((floats + picked) * sizeof(float));
+            int rows = checked(shape.Batch * shape.Time * shape.Heads), groups = Math.Min(rows, context.IsSimulator ? 1 : MostGroups);
+            var scratch = context.Scratch((long)groups * shape.Capacity * sizeof(float));
             var work = new CachedWork<T>
             {
                 Q = HeadView<T>.Of(context, args.Q),
@@ -83,13 +81,11 @@ internal sealed class GpuCachedAttention(GpuContext context) : IKernel<CachedAtt
                 Decay = decay,
                 CachedDecay = cachedDecay,
                 Sinks = SinkView<T>.Of(context, args.SinkLogits),
-                Scratch = scratch.SubView(0, floats * sizeof(float)).Cast<float>(),
-                Picked = scratch.SubView(keep > 0 ? floats * sizeof(float) : 0, Math.Max(picked, 1) * sizeof(int)).Cast<int>(),
+                Scratch = scratch.SubView(0, (long)groups * shape.Capacity * sizeof(float)).Cast<float>(),
                 Scale = (float)args.Scale,
                 Heads = shape.Heads,
                 GroupHeads = shape.Heads / shape.KeyHeads,
                 ValueGroup = shape.Heads / shape.ValueHeads,
-                Keep = keep,
                 Rows = rows,
             };
             context.Launch(work, groups, context.GroupSize);

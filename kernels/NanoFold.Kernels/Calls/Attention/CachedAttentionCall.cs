@@ -44,9 +44,6 @@ public readonly record struct CachedAttentionCall : IKernelCall<CachedAttentionC
     /// </summary>
     public required Visible Visible { get; init; }
 
-    /// <summary>Keys kept per row by score, 0 for all (top-k attention).</summary>
-    public int TopK { get; init; }
-
     /// <summary>Running sums of log decays of the new tokens, [B, H, T] of the type of sums, contiguous, or none; see <see cref="AttentionArgs.Decay"/>.</summary>
     public View Decay { get; init; }
 

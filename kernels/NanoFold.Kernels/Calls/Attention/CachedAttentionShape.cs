@@ -43,14 +43,9 @@ internal readonly struct CachedAttentionShape
         BlockTable blocks = args.Visible.Blocks;
         blocks.Check(op, Batch, Heads, Time, Math.Max(Time, Capacity));
         bool isPlain = args.Decay.IsNone && args.SinkLogits.IsNone && !args.V.IsNone && ValueHeads == KeyHeads;
-        if (!blocks.IsNone && (!isPlain || blocks.QuerySize != 1 || args.TopK > 0 || args.Visible.Window > 0 || args.Visible.Kind != VisibleKind.Causal))
+        if (!blocks.IsNone && (!isPlain || blocks.QuerySize != 1 || args.Visible.Window > 0 || args.Visible.Kind != VisibleKind.Causal))
         {
             Checks.Throw(op, $"documents and block tables of {blocks.QuerySize} queries are not for it: expected a list for each query, with no window, no prefix and nothing else that keeps or weighs keys");
-        }
-
-        if (args.TopK < 0)
-        {
-            Checks.Throw(op, $"top-k is {args.TopK}, expected at least 0");
         }
     }
 
@@ -80,11 +75,6 @@ internal readonly struct CachedAttentionShape
         if (!args.SinkLogits.IsNone)
         {
             AttentionChecks.Dense(op, "sink logits", args.SinkLogits, Type, [Heads]);
-        }
-
-        if (args.TopK > 0 && (!args.Decay.IsNone || !args.SinkLogits.IsNone || args.V.IsNone || ValueHeads != KeyHeads))
-        {
-            Checks.Throw(op, "keys are kept by score; decays, sink logits and values with heads of their own are not for it");
         }
     }
 }

@@ -41,7 +41,6 @@ internal sealed class CacheRig : IDisposable
         Counts = _counts.View,
         Scale = _reference.Scale,
         Visible = new Visible { Kind = _reference.Kind, Window = _reference.Window, Sinks = _reference.Sinks, Prefixes = _prefixes?.View ?? default },
-        TopK = _reference.TopK,
     };
 
     public int Count(int batch) => (int)_counts[batch];

@@ -42,22 +42,14 @@ public sealed class CpuCachedAttentionTests
         Verify(isa, new AttentionReference(3, 40, 4, 2, 8) { Window = window, Sinks = window / 3 }, 40, chunk, ragged: true);
 
     [Test]
-    public void KeepsTheLargestScores([ValueSource(nameof(s_paths))] Isa isa, [Values(1, 3, 40)] int chunk, [Values(1, 2)] int keyHeads) =>
-        Verify(isa, new AttentionReference(2, 40, 4, keyHeads, 8) { TopK = 5 }, 45, chunk, ragged: true);
-
-    [Test]
-    public void KeepsTheLargestScoresOfAWindow([Values(1, 3, 9)] int chunk) =>
-        Verify(IsaExtensions.Best, new AttentionReference(2, 40, 4, 2, 8) { TopK = 5, Window = 11, Sinks = 2 }, 21, chunk, ragged: true);
-
-    [Test]
-    public void TokensOfAPrefixSeeEachOtherWhereTheyComeTogether([Values(9, 20, 40)] int chunk, [Values(0, 6)] int window, [Values(0, 4)] int topK) =>
+    public void TokensOfAPrefixSeeEachOtherWhereTheyComeTogether([Values(9, 20, 40)] int chunk, [Values(0, 6)] int window) =>
         Verify(
             IsaExtensions.Best,
-            new AttentionReference(2, 40, 4, 2, 8) { Kind = VisibleKind.Prefix, Prefixes = [9, 3], Window = window, Sinks = window / 3, TopK = topK }, 48, chunk);
+            new AttentionReference(2, 40, 4, 2, 8) { Kind = VisibleKind.Prefix, Prefixes = [9, 3], Window = window, Sinks = window / 3 }, 48, chunk);
 
     [Test]
-    public void FullAttentionSeesTheTokensThatAreThere([Values(0, 7)] int window, [Values(0, 4)] int topK) =>
-        Verify(IsaExtensions.Best, new AttentionReference(2, 40, 4, 2, 8) { Kind = VisibleKind.Full, Window = window, Sinks = window, TopK = topK }, 45, 40);
+    public void FullAttentionSeesTheTokensThatAreThere([Values(0, 7)] int window) =>
+        Verify(IsaExtensions.Best, new AttentionReference(2, 40, 4, 2, 8) { Kind = VisibleKind.Full, Window = window, Sinks = window }, 45, 40);
 
     [Test]
     public void DocumentsAndBlockTablesAreForTheFullPassAlone()
@@ -95,9 +87,9 @@ public sealed class CpuCachedAttentionTests
     }
 
     [Test]
-    public void RunsWithoutManagedAllocation([Values(0, 4)] int topK)
+    public void RunsWithoutManagedAllocation()
     {
-        using var rig = new CacheRig(new AttentionReference(1, 3, 4, 2, 16) { TopK = topK }, DType.Float32, 3, 1000);
+        using var rig = new CacheRig(new AttentionReference(1, 3, 4, 2, 16), DType.Float32, 3, 1000);
         using var context = new CpuContext(2, IsaExtensions.Best);
         using var attention = new CpuCachedAttention(context);
         rig.Set(0, 900, 3);

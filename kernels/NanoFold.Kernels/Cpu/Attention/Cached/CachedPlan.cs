@@ -28,7 +28,7 @@ internal readonly struct CachedPlan
         HeadBlock = 1;
         BlockKeys = BlockSizes.Keys;
         Parts = 1;
-        AppendsFirst = problem.TopK > 0 || TokenBlocks > 1 || problem.ValueHeads < problem.KeyHeads;
+        AppendsFirst = TokenBlocks > 1 || problem.ValueHeads < problem.KeyHeads;
         if (problem.Time * problem.Group > MaxSplitColumns)
         {
             return;

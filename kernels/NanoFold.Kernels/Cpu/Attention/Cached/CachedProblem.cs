@@ -12,7 +12,6 @@ internal readonly unsafe struct CachedProblem
     public readonly HeadRows Q, K, V, Y, KeyCache, ValueCache;
     public readonly double Scale;
     public readonly VisibleRule Rule;
-    public readonly int TopK;
     private readonly void* _decay, _decayCache, _sinkLogits;
     private readonly int* _positions, _counts, _prefixes;
 
@@ -47,7 +46,6 @@ internal readonly unsafe struct CachedProblem
         Scale = args.Scale;
         Rule = args.Visible.Rule();
         _prefixes = args.Visible.Prefixes.Ints;
-        TopK = args.TopK;
         for (int b = 0; b < Batch; b++)
         {
             CheckRow(op, b);

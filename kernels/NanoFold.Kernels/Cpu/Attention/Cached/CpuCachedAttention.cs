@@ -33,13 +33,6 @@ public sealed unsafe class CpuCachedAttention(CpuContext context) : IKernel<Cach
             return;
         }
 
-        if (problem.TopK > 0)
-        {
-            var select = new CachedTopKWork(context, problem);
-            context.Run(problem.Type, select.Items, ref select);
-            return;
-        }
-
         var parts = new CachedParts(_memory.Take(CachedParts.Bytes(problem, plan)), plan);
         var work = new CachedWork(context, problem, plan, parts);
         context.Run(problem.Type, work.Items, ref work);
