@@ -28,7 +28,7 @@ public sealed class GradCheck : IDisposable
             ? store
             : throw new ArgumentException($"gradient check: the parameters are {store.Type}; differences need Float64", nameof(store));
         _step = step;
-        var tape = new Tape(store.Backend, store, DType.Float64, training: true, taps);
+        var tape = new Tape(store.Backend, DType.Float64, training: true, taps);
         record(tape);
         if (tape.Losses.Count == 0)
         {

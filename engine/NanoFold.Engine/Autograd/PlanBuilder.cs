@@ -211,7 +211,7 @@ internal sealed class PlanBuilder
         TapeValue value = _values[tensor.Id];
         return value.Kind switch
         {
-            ValueKind.Parameter => _tape.Store!.Values(value.Parameter!, value.Type).With(tensor.Layout, tensor.Offset),
+            ValueKind.Parameter => value.Parameter!.Store.Values(value.Parameter, value.Type).With(tensor.Layout, tensor.Offset),
             ValueKind.External => value.External.With(tensor.Layout, tensor.Offset),
             _ => InArena(_original[tensor.Id], tensor, arena),
         };
@@ -221,7 +221,7 @@ internal sealed class PlanBuilder
     {
         TapeValue value = _values[id];
         return value.Kind == ValueKind.Parameter
-            ? _tape.Store!.Gradients(value.Parameter!).With(layout, offset)
+            ? value.Parameter!.Store.Gradients(value.Parameter).With(layout, offset)
             : InArena(_gradient[id], new Tensor(id, offset, layout, value.Type), arena);
     }
 

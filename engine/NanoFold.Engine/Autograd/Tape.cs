@@ -15,18 +15,17 @@ public sealed class Tape
     private readonly HashSet<StepSlot> _lossTerms = [];
     private readonly Dictionary<Parameter, Tensor> _parameters = [];
     private readonly Dictionary<Table, Tensor> _tables = [];
-    private readonly ParameterStore? _store;
+    private readonly List<ParameterStore> _stores = [];
     private string _path = "";
     private int _segment = -1;
     private int _segments;
     private int _randomStreams;
 
     /// <param name="backend">Decides which fused kernels ops may record.</param>
-    /// <param name="store">Parameters that may be used, or null.</param>
-    /// <param name="type">Real type of all activations; what sums over them has <see cref="DTypeExtensions.Sum"/>. With 16 bits parameters are read from the store's shadow.</param>
+    /// <param name="type">Real type of all activations; what sums over them has <see cref="DTypeExtensions.Sum"/>. With 16 bits parameters are read from the shadow of their store.</param>
     /// <param name="training">Whether dropout is active and gradients will be asked for.</param>
     /// <param name="taps">Readers and editors of named points, or null.</param>
-    public Tape(Backend backend, ParameterStore? store = null, DType type = DType.Float32, bool training = false, TapSet? taps = null)
+    public Tape(Backend backend, DType type = DType.Float32, bool training = false, TapSet? taps = null)
     {
         if (!backend.Supports(type))
         {
@@ -34,7 +33,6 @@ public sealed class Tape
         }
 
         Backend = backend;
-        _store = store;
         Type = type;
         IsTraining = training;
         Taps = taps;
@@ -53,14 +51,15 @@ public sealed class Tape
 
     public IReadOnlyList<Node> Nodes => _nodes;
 
+    /// <summary>The stores whose parameters it uses, in the order in which it met them.</summary>
+    public IReadOnlyList<ParameterStore> Stores => _stores;
+
     internal IReadOnlyList<TapeValue> Values => _values;
 
     internal IReadOnlyList<Tensor> Losses => _losses;
 
     /// <summary>Slots in which terms beside the loss in nats per token are added up.</summary>
     internal IReadOnlySet<StepSlot> LossTerms => _lossTerms;
-
-    internal ParameterStore? Store => _store;
 
     /// <summary>Path of the module that is recording, as in <c>blocks.3.attn</c>.</summary>
     public string Path => _path;
@@ -72,12 +71,12 @@ public sealed class Tape
         return new Tensor(_values.Count - 1, 0, view.Layout, view.Type);
     }
 
-    /// <summary>The handle of a parameter; the same value however often it is used.</summary>
+    /// <summary>The handle of a parameter, of any store; the same value however often it is used.</summary>
     public Tensor Use(Parameter parameter)
     {
         if (!_parameters.TryGetValue(parameter, out Tensor tensor))
         {
-            ParameterStore store = StoreOf(parameter);
+            ParameterStore store = Meet(parameter.Store);
             DType type = Type.Is16Bit() ? Type : store.Type;
             if (type != store.Type)
             {
@@ -97,11 +96,10 @@ public sealed class Tape
     }
 
     /// <summary>The handle of a parameter's values as they are stored, never of a rounded copy; no gradient flows to it.</summary>
-    public Tensor UseExact(Parameter parameter) => External(parameter.Name, StoreOf(parameter).Values(parameter));
+    public Tensor UseExact(Parameter parameter) => External(parameter.Name, Meet(parameter.Store).Values(parameter));
 
     /// <summary>The handle of what a router counts in a step.</summary>
-    public Tensor UseCounts(Router router) => External("expert counts",
-        _store?.Counts(router) ?? throw new InvalidOperationException("tape: a router used without a store"));
+    public Tensor UseCounts(Router router) => External("expert counts", Meet(router.Store).Counts(router));
 
     /// <summary>The handle of a table; the same value however often it is used.</summary>
     public Tensor Use(Table table)
@@ -191,7 +189,15 @@ public sealed class Tape
 
     public void EndSegment() => _segment = -1;
 
-    private ParameterStore StoreOf(Parameter parameter) => _store ?? throw new InvalidOperationException($"tape: parameter '{parameter.Name}' used without a store");
+    private ParameterStore Meet(ParameterStore store)
+    {
+        if (!_stores.Contains(store))
+        {
+            _stores.Add(store);
+        }
+
+        return store;
+    }
 
     public readonly struct Scope(Tape tape, string outer) : IDisposable
     {

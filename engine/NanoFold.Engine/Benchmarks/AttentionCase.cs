@@ -44,7 +44,7 @@ public sealed record AttentionCase(int Context, int Heads, int KvHeads, int Head
     /// <summary>The op on <see cref="NewOperands"/>, forward or both passes.</summary>
     internal Plan Record(ParameterStore store, bool training)
     {
-        var tape = new Tape(store.Backend, store, training: training);
+        var tape = new Tape(store.Backend, training: training);
         Tensor y = AttentionOp.Record(tape, tape.Use(store["q"]), tape.Use(store["k"]), tape.Use(store["v"]), 1 / Math.Sqrt(HeadDim), Visibility.Causal with { Window = Window });
         if (training)
         {

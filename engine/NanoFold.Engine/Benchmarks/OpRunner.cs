@@ -38,7 +38,7 @@ public sealed class OpRunner : IDisposable
         backend.State.Set(StepSlot.TargetCount, 1L);
         backend.State.Set(StepSlot.MicroBatchCount, 1L);
         _store = StoreOf(opCase, backend, type.Sum());
-        var tape = new Tape(backend, _store, type, training: opCase.CheckGradient);
+        var tape = new Tape(backend, type, training: opCase.CheckGradient);
         Tensor[] inputs = [.. opCase.Inputs.Select((input, i) => Input(tape, input, i))];
         int first = tape.Nodes.Count;
         _outputs = opCase.Record(tape, inputs).Tensors;

@@ -25,7 +25,7 @@ public static class DecodeCost
         using var transformer = new Transformer(model with { Context = Math.Min(keys, model.Context) }, dry.Backend);
         using DecodeCache cache = transformer.NewCache(batch, chunk: 1);
         using var inputs = new DecodeInputs(dry.Backend, batch, largestChunk: 1);
-        var tape = new Tape(dry.Backend, transformer.Store);
+        var tape = new Tape(dry.Backend);
         inputs.RecordOn(tape, transformer, cache, chunk: 1);
         return dry.Of(new Plan(tape)).Sum(call => BytesRead(tape, call.Step.Call!.Node, call.Cost)) / batch;
     }

@@ -181,7 +181,7 @@ public sealed class Decoder : IDisposable
 
     private Plan Record(int size)
     {
-        var tape = new Tape(_model.Backend, _model.Store, taps: _taps);
+        var tape = new Tape(_model.Backend, taps: _taps);
         _logits[size] = _inputs.RecordOn(tape, _model, _cache, _sizes[size]);
         tape.Keep(_logits[size]);
         return new Plan(tape);

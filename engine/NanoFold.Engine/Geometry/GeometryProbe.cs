@@ -52,7 +52,7 @@ public sealed class GeometryProbe : IDisposable
         }
 
         _reader = new BlockReader(model.Backend, shape, wants, mostNeighbors, model.Config.Layers, SampleSeed);
-        var tape = new Tape(model.Backend, model.Store, type, taps: new TapSet(_reader.Taps));
+        var tape = new Tape(model.Backend, type, taps: new TapSet(_reader.Taps));
         (var tokens, _, var documents) = _buffers.On(tape);
         tape.Keep(model.RecordBody(tape, tokens, documents));
         _plan = new Plan(tape);

@@ -61,7 +61,7 @@ public sealed record CostModel
         model = model.Resolve();
         using var dry = new DryRun();
         using var transformer = new Transformer(model, dry.Backend);
-        var tape = new Tape(dry.Backend, transformer.Store);
+        var tape = new Tape(dry.Backend);
         Layout layout = Layout.Of(1, model.Context);
         transformer.RecordLogits(tape, tape.External("tokens", new View(dry.Backend.Allocate(layout.Count * sizeof(int)), 0, layout, DType.Int32)));
         double forward = dry.Of(new Plan(tape)).Where(call => ReadsMatrix(tape, call.Step.Call!.Node)).Sum(call => call.Cost.Flops);

@@ -2,17 +2,21 @@ using NanoFold.Kernels;
 
 namespace NanoFold.Engine.Tensors;
 
-/// <summary>A named, trained tensor; its values and gradients live in a <see cref="ParameterStore"/>.</summary>
+/// <summary>A named, trained tensor; its values and gradients live in its <see cref="ParameterStore"/>.</summary>
 public sealed class Parameter
 {
-    internal Parameter(string name, Layout layout, ParameterRole role, Initializer initializer, bool frozen)
+    internal Parameter(ParameterStore store, string name, Layout layout, ParameterRole role, Initializer initializer, bool frozen)
     {
+        Store = store;
         Name = name;
         Layout = layout;
         Role = role;
         Initializer = initializer;
         Frozen = frozen;
     }
+
+    /// <summary>Where its values are.</summary>
+    public ParameterStore Store { get; }
 
     public string Name { get; }
 

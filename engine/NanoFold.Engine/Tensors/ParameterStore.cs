@@ -68,7 +68,7 @@ public sealed class ParameterStore : IDisposable
             throw new InvalidOperationException($"parameter store: '{name}' added after the store was allocated");
         }
 
-        var parameter = new Parameter(name, layout, role, initializer, frozen);
+        var parameter = new Parameter(this, name, layout, role, initializer, frozen);
         if (!_byName.TryAdd(name, parameter))
         {
             throw new ArgumentException($"parameter store: '{name}' is there already");
@@ -90,7 +90,7 @@ public sealed class ParameterStore : IDisposable
             throw new InvalidOperationException($"parameter store: a router of layer {layer} added after the store was allocated");
         }
 
-        var router = new Router(layer, experts, bias, biasRate) { Offset = _countElements };
+        var router = new Router(this, layer, experts, bias, biasRate) { Offset = _countElements };
         _countElements = checked(_countElements + experts + 1);
         _routers.Add(router);
         return router;

@@ -3,13 +3,17 @@ namespace NanoFold.Engine.Tensors;
 /// <summary>What the router of a layer keeps from step to step, in a <see cref="ParameterStore"/>: what it sent where in this step, and the bias that balances its experts.</summary>
 public sealed class Router
 {
-    internal Router(int layer, int experts, Parameter? bias, double biasRate)
+    internal Router(ParameterStore store, int layer, int experts, Parameter? bias, double biasRate)
     {
+        Store = store;
         Layer = layer;
         Experts = experts;
         Bias = bias;
         BiasRate = biasRate;
     }
+
+    /// <summary>Where its counts are.</summary>
+    public ParameterStore Store { get; }
 
     /// <summary>The layer that it is in, from 0.</summary>
     public int Layer { get; }

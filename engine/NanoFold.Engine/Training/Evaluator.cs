@@ -128,7 +128,7 @@ public sealed class Evaluator : IDisposable
     {
         public static Recording Of(Transformer model, BatchBuffers buffers, DType type, TapSet? taps)
         {
-            var tape = new Tape(model.Backend, model.Store, type, taps: taps);
+            var tape = new Tape(model.Backend, type, taps: taps);
             (var tokens, var targets, var documents) = buffers.On(tape);
             Tensors.Tensor losses = model.RecordLoss(tape, tokens, targets, documents).Losses;
             tape.Keep(losses);

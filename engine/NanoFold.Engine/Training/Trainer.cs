@@ -298,7 +298,7 @@ public sealed class Trainer : IDisposable
 
     private Plan Record(TapSet? taps)
     {
-        var tape = new Tape(_model.Backend, _model.Store, _config.Precision.Activations(), training: true, taps) { Step = _recordedFor };
+        var tape = new Tape(_model.Backend, _config.Precision.Activations(), training: true, taps) { Step = _recordedFor };
         (var tokens, var targets, var documents) = _buffers[0].On(tape);
         _model.RecordLoss(tape, tokens, targets, documents);
         return new Plan(tape, _config.Recompute);

@@ -17,7 +17,7 @@ public class PlanProfileTests : EngineTests
     public void PhasesAreThoseCountedByHand()
     {
         using RecordedFunction function = FeedForward();
-        var tape = new Tape(function.Store.Backend, function.Store, training: true);
+        var tape = new Tape(function.Store.Backend, training: true);
         function.Record(tape);
         var plan = new Plan(tape);
         PlanProfile profile = plan.Profile();
@@ -37,7 +37,7 @@ public class PlanProfileTests : EngineTests
     public void APassWithoutGradientsHasNoBackward()
     {
         using RecordedFunction function = FeedForward();
-        var tape = new Tape(function.Store.Backend, function.Store);
+        var tape = new Tape(function.Store.Backend);
         function.Record(tape);
         PlanProfile profile = new Plan(tape).Profile();
 

@@ -79,7 +79,7 @@ public class PlanTests : EngineTests
             int length = half.Batch * half.Time;
             View tokens = Host.New(backend, [2, 16], whole.Tokens[(part * length)..((part + 1) * length)], owned);
             View targets = Host.New(backend, [2, 16], whole.Targets[(part * length)..((part + 1) * length)], owned);
-            var tape = new Tape(backend, half.Store, type, training: true);
+            var tape = new Tape(backend, type, training: true);
             Tensor partLoss = half.Model.RecordLoss(tape, tape.External("tokens", tokens), tape.External("targets", targets)).Loss;
             var plan = new Plan(tape);
             DeviceBuffer arena = backend.Allocate(plan.ArenaBytes);
@@ -125,7 +125,7 @@ public class PlanTests : EngineTests
     public void AnInferenceTapeHasNoBackwardPassAndASmallerArena()
     {
         using var model = new TinyModel(ModelVariants.Base, Backend());
-        var tape = new Tape(model.Store.Backend, model.Store);
+        var tape = new Tape(model.Store.Backend);
         Tensor loss = model.RecordLoss(tape, null);
         tape.Keep(loss);
         var plan = new Plan(tape);
@@ -140,7 +140,7 @@ public class PlanTests : EngineTests
         Parameter frozen = store.Add("frozen", Layout.Of(3, 4), ParameterRole.Matrix, Initializer.Uniform(1), frozen: true);
         Parameter trained = store.Add("trained", Layout.Of(5, 4), ParameterRole.Matrix, Initializer.Uniform(1));
         store.Allocate(1);
-        var tape = new Tape(store.Backend, store, training: true);
+        var tape = new Tape(store.Backend, training: true);
         Tensor y = LinearOp.Record(tape, tape.Use(trained), tape.Use(frozen));
         tape.AddLoss(DotOp.Record(tape, y, y));
         var plan = new Plan(tape);

@@ -41,7 +41,7 @@ internal sealed class RecordedFunction : IDisposable
     /// <summary>Runs a training tape once, in an arena full of NaN; gradients are added to what is there.</summary>
     public double Run(bool recompute = false)
     {
-        var tape = new Tape(Store.Backend, Store, Store.Type, training: true);
+        var tape = new Tape(Store.Backend, Store.Type, training: true);
         Tensor loss = RecordLoss(tape);
         var plan = new Plan(tape, recompute);
         using DeviceBuffer arena = Store.Backend.Allocate(plan.ArenaBytes);

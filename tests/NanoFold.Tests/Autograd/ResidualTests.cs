@@ -44,7 +44,7 @@ public class ResidualTests : EngineTests
         Parameter x = store.Add("x", Layout.Of(2, 4), ParameterRole.Matrix, Initializer.Uniform(1), frozen: true);
         Parameter r = store.Add("r", Layout.Of(2, 3), ParameterRole.Matrix, Initializer.Uniform(1));
         store.Allocate(1);
-        var tape = new Tape(store.Backend, store, training: true);
+        var tape = new Tape(store.Backend, training: true);
         tape.AddLoss(AddOp.RecordOntoLast(tape, tape.Use(r), LinearOp.Record(tape, tape.Use(x), tape.Use(w))));
         var plan = new Plan(tape);
         using DeviceBuffer arena = store.Backend.Allocate(plan.ArenaBytes);
@@ -58,7 +58,7 @@ public class ResidualTests : EngineTests
 
     private static string Ops(RecordedFunction function)
     {
-        var tape = new Tape(function.Store.Backend, function.Store, training: true);
+        var tape = new Tape(function.Store.Backend, training: true);
         function.Record(tape);
         return string.Join(' ', tape.Nodes.Select(node => node.Op.Name));
     }

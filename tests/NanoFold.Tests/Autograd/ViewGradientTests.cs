@@ -100,7 +100,7 @@ public class ViewGradientTests : EngineTests
         double[] gradients = recorded.Gradients();
         Backend backend = recorded.Store.Backend;
         backend.Fill(recorded.Store.AllGradients, 0);
-        var tape = new Tape(backend, recorded.Store, training: true);
+        var tape = new Tape(backend, training: true);
         recorded.Record(tape);
         using var separate = new SeparateMemory(tape);
         separate.Run();

@@ -179,7 +179,7 @@ public class DecoderTests
         using var model = new Transformer(TinyModels.Shape, backend);
         using DecodeCache cache = model.NewCache(batch: 3, chunk: 8);
         Collector head = new("hook_logits"), norm = new("ln_final.hook_normalized");
-        var tape = new Tape(backend, model.Store, taps: new TapSet([head, norm]));
+        var tape = new Tape(backend, taps: new TapSet([head, norm]));
         Tensor Input(params int[] shape) => tape.External("input", new View(backend.Allocate(Layout.Of(shape).Count * sizeof(int)), 0, Layout.Of(shape), DType.Int32));
         Tensor logits = model.RecordDecode(tape, Input(3, 8), Input(3), Input(3, 8), Input(3), cache, rows: Input(3));
 

@@ -21,7 +21,7 @@ internal sealed class FullPass : IDisposable
         int context = model.Config.Context;
         _tokens = model.Backend.Allocate(context * sizeof(int));
         _input = new View(_tokens, 0, Layout.Of(1, context), DType.Int32);
-        var tape = new Tape(model.Backend, model.Store);
+        var tape = new Tape(model.Backend);
         _logits = model.RecordLogits(tape, tape.External("tokens", _input));
         tape.Keep(_logits);
         _plan = new Plan(tape);

@@ -39,7 +39,7 @@ public partial class KeyListMixerTests : EngineTests
             Host.Write(store, parameter, Values(name));
         }
 
-        var tape = new Tape(backend, store, DType.Float64, training: true);
+        var tape = new Tape(backend, DType.Float64, training: true);
         Tensor Constant(string name, params int[] shape) => tape.External(name, Host.New(backend, DType.Float64, shape, Values(name), owned));
         int[] index = Shape("q_idx"), output = Shape("o");
         (int batch, int time, int heads, int width) = (index[0], index[1], index[2], index[3]);

@@ -41,7 +41,7 @@ public class MixerMemoryTests
     {
         using var backend = new NullBackend();
         using var model = new Transformer(Model(mixer, context, layers), backend, seed: null);
-        var tape = new Tape(backend, model.Store, model.Store.Type, training: true);
+        var tape = new Tape(backend, model.Store.Type, training: true);
         Layout layout = Layout.Of(1, context);
         using DeviceBuffer memory = backend.Allocate(2L * context * sizeof(int));
         Tensor tokens = tape.External("tokens", new View(memory, 0, layout, DType.Int32)), targets = tape.External("targets", new View(memory, context, layout, DType.Int32));

@@ -50,7 +50,7 @@ public class PublishedBlocksTests : EngineTests
             Host.Write(store, parameter, Reals(file, parameter.Name));
         }
 
-        var tape = new Tape(backend, store, DType.Float64, training: true);
+        var tape = new Tape(backend, DType.Float64, training: true);
         Tensor y = record(file, tape, [.. parameters.Select(tape.Use)]);
         tape.Keep(y);
         tape.AddLoss(DotOp.Record(tape, y, tape.External("do", Host.New(backend, DType.Float64, y.Layout.ToShape(), Reals(file, "do"), owned))));

@@ -102,7 +102,7 @@ public class RecurrentHeadsTests : EngineTests
     {
         using var dry = new DryRun();
         using var transformer = new Transformer(config, dry.Backend);
-        var tape = new Tape(dry.Backend, transformer.Store);
+        var tape = new Tape(dry.Backend);
         Layout layout = Layout.Of(1, config.Context);
         transformer.RecordLogits(tape, tape.External("tokens", new View(dry.Backend.Allocate(layout.Count * sizeof(int)), 0, layout, DType.Int32)));
         return dry.Of(new Plan(tape)).Sum(call => call.Cost.Flops);

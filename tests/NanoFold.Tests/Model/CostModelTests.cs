@@ -128,7 +128,7 @@ public class CostModelTests
     {
         using var dry = new DryRun();
         using var transformer = new Transformer(model, dry.Backend);
-        var tape = new Tape(dry.Backend, transformer.Store);
+        var tape = new Tape(dry.Backend);
         transformer.RecordLogits(tape, tape.External("tokens", new View(dry.Backend.Allocate(64 * sizeof(int)), 0, Layout.Of(1, 64), DType.Int32)));
         return dry.Of(new Plan(tape)).Where(call => call.Step.Call?.Node.Op is AttentionOp).Sum(call => call.Cost.Flops);
     }

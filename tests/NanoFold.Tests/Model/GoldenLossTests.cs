@@ -78,7 +78,7 @@ public class GoldenLossTests : EngineTests
         ParameterStore store = model.Store;
         View tokens = Host.New(backend, [Batch, config.Context], new int[Batch * config.Context], owned);
         View targets = Host.New(backend, [Batch, config.Context], new int[Batch * config.Context], owned);
-        var tape = new Tape(backend, store, training: true);
+        var tape = new Tape(backend, training: true);
         Tensor loss = model.RecordLoss(tape, tape.External("tokens", tokens), tape.External("targets", targets)).Loss;
         var plan = new Plan(tape, recompute: true);
         DeviceBuffer arena = backend.Allocate(plan.ArenaBytes);

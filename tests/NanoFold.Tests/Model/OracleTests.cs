@@ -66,14 +66,14 @@ public class OracleTests : EngineTests
             _tokens = Host.New(_backend, shape, oracle.Integers("tokens"), _owned);
             View targetView = Host.New(_backend, shape, targets, _owned);
             _backend.State.Set(StepSlot.TargetCount, (long)targets.Count(t => t >= 0));
-            var tape = new Tape(_backend, _store, _store.Type, training: true);
+            var tape = new Tape(_backend, _store.Type, training: true);
             _crossEntropy = oracle.Model.RecordLoss(tape, tape.External("tokens", _tokens), tape.External("targets", targetView)).Loss;
             _plan = Bound(tape);
         }
 
         public double[] Logits()
         {
-            var tape = new Tape(_backend, _store, _store.Type);
+            var tape = new Tape(_backend, _store.Type);
             Tensor logits = _oracle.Model.RecordLogits(tape, tape.External("tokens", _tokens));
             tape.Keep(logits);
             Plan plan = Bound(tape);

@@ -49,7 +49,7 @@ internal sealed class OpRun : IDisposable
             Host.Write(Store, parameter, values[Index(parameter)]);
         }
 
-        Tape = new Tape(backend, Store, type, training: opCase.CheckGradient);
+        Tape = new Tape(backend, type, training: opCase.CheckGradient);
         _outputs = Record(Tape);
         foreach (Tensor output in _outputs)
         {

@@ -99,7 +99,7 @@ internal sealed class SeparateMemory : IDisposable
         TapeValue value = _tape.Values[id];
         return value.Kind switch
         {
-            ValueKind.Parameter => _tape.Store!.Values(value.Parameter!, value.Type),
+            ValueKind.Parameter => value.Parameter!.Store.Values(value.Parameter, value.Type),
             ValueKind.External => value.External,
             _ => Memory((recomputed ? 'r' : 'v', id), value),
         };
@@ -108,7 +108,7 @@ internal sealed class SeparateMemory : IDisposable
     private View Gradient(int id)
     {
         TapeValue value = _tape.Values[id];
-        return value.Kind == ValueKind.Parameter ? _tape.Store!.Gradients(value.Parameter!) : Memory(('g', id), value);
+        return value.Kind == ValueKind.Parameter ? value.Parameter!.Store.Gradients(value.Parameter) : Memory(('g', id), value);
     }
 
     private View Memory((char, int) key, TapeValue value)

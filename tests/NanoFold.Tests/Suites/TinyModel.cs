@@ -50,7 +50,7 @@ internal sealed class TinyModel : IDisposable
 
     public Tape TrainingTape(TapSet? taps = null, int[]? documents = null)
     {
-        var tape = new Tape(_backend, Store, _type, training: true, taps);
+        var tape = new Tape(_backend, _type, training: true, taps);
         RecordLoss(tape, documents);
         return tape;
     }
@@ -76,7 +76,7 @@ internal sealed class TinyModel : IDisposable
     public double[] Logits(int[] tokens, int[]? documents = null, TapSet? taps = null)
     {
         int time = tokens.Length / Batch;
-        var tape = new Tape(_backend, Store, _type, training: false, taps);
+        var tape = new Tape(_backend, _type, training: false, taps);
         Tensor logits = Model.RecordLogits(tape, Integers(tape, "tokens", tokens, time), documents is null ? default : Integers(tape, "documents", documents, time));
         tape.Keep(logits);
         var plan = new Plan(tape);

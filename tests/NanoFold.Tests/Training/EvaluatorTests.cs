@@ -73,7 +73,7 @@ public class EvaluatorTests
         using DeviceBuffer ids = backend.Allocate(time * sizeof(int));
         var view = new View(ids, 0, Layout.Of(1, time), DType.Int32);
         backend.Upload<int>([.. window[..time].Select(b => (int)b)], view);
-        var tape = new Tape(backend, model.Store);
+        var tape = new Tape(backend);
         Tensor logits = model.RecordLogits(tape, tape.External("tokens", view));
         tape.Keep(logits);
         var plan = new Plan(tape);

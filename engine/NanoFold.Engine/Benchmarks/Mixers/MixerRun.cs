@@ -145,7 +145,7 @@ internal sealed class MixerRun : IDisposable
 
     private Plan Record()
     {
-        var tape = new Tape(_backend, _store, _store.Type, training: true);
+        var tape = new Tape(_backend, _store.Type, training: true);
         Tensor x = tape.Use(_input);
         // The sum of the result: its gradient is 1 everywhere, which costs no op of its own.
         tape.AddLoss(_mixer.Forward(new ForwardContext { Tape = tape, Batch = x[0], Time = x[1] }, x));
@@ -154,7 +154,7 @@ internal sealed class MixerRun : IDisposable
 
     private Plan Decode(DecodeCache cache, in View inputs, in View numbers, in View ids, int chunk)
     {
-        var tape = new Tape(_backend, _store, _store.Type);
+        var tape = new Tape(_backend, _store.Type);
         Layout row = Layout.Of(1, chunk);
         Tensor x = tape.External("x", inputs.With(Layout.Of(1, chunk, _model.Width), 0));
         tape.Keep(_mixer.Forward(
