@@ -29,7 +29,7 @@ public sealed class Body
         int width = config.Width;
         if (config.Inputs > 0)
         {
-            _readIn = new Linear(builder, "read_in", config.Inputs, width, Initialization.ReadIn(config), bias: true, ParameterRole.Embedding);
+            _readIn = builder.Linear("read_in", config.Inputs, width, Initialization.ReadIn(config), bias: true, ParameterRole.Embedding);
         }
         else
         {
@@ -41,7 +41,7 @@ public sealed class Body
             : null;
         _residual = config.Residual.Build(builder);
         _blocks = [.. config.LayerConfigs().Select((layer, i) => new Block(builder.InLayer(i), layer, _residual))];
-        _norm = new Norm(builder, "norm", width);
+        _norm = builder.Norm("norm", width);
     }
 
     /// <summary>Points of the body by their full names.</summary>

@@ -17,7 +17,7 @@ public sealed class ReadOut
     public ReadOut(ModuleBuilder builder, ModelConfig config)
     {
         TapPoints = [new TapPoint("hook_outputs", $"B T {config.Outputs}")];
-        _linear = new Linear(builder, "read_out", config.Width, config.Outputs, Initialization.Head(config), bias: true, ParameterRole.Head);
+        _linear = builder.Linear("read_out", config.Width, config.Outputs, Initialization.Head(config), bias: true, ParameterRole.Head);
     }
 
     /// <summary>Its point.</summary>
