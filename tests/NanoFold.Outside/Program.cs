@@ -2,6 +2,7 @@ using NanoFold.Engine.Configuration;
 using NanoFold.Engine.FeedForward;
 using NanoFold.Engine.Geometry.Measures;
 using NanoFold.Engine.Mixers;
+using NanoFold.Engine.Taps;
 using NanoFold.Kernels;
 using NanoFold.Kernels.Cpu;
 using Outside;
@@ -9,6 +10,7 @@ using Outside;
 Kinds.Register<MixerConfig>("ema", typeof(EmaConfig));
 Kinds.Register<FeedForwardConfig>("centered", typeof(CenteredConfig));
 Kinds.Register<Measure>("crest", typeof(CrestMeasure));
+Kinds.Register<EditConfig>("dampen", typeof(DampenConfig));
 KernelTable.Register<CpuBackend>(backend => new CpuCenter(backend.Context));
 
 // With these this program is nanofold: every verb, every option.

@@ -23,7 +23,7 @@ internal sealed partial class OutsideProject : IDisposable
     private OutsideProject()
     {
         Copy(RepositoryRoot.File("tests/NanoFold.Outside"), this["program"]);
-        File.WriteAllText(this["text.txt"], TrainRig.Text(400));
+        File.WriteAllText(this["text.txt"], string.Concat(Enumerable.Repeat(TrainRig.Text, 20)));
         string packages = Directory.CreateDirectory(this["packages"]).FullName;
         // Nothing is asked of a network: what the packages need was restored for the suite.
         string restored = string.Join("", Restored().Select((folder, i) => $"<add key=\"restored{i}\" value=\"{folder}\"/>"));
@@ -55,6 +55,9 @@ internal sealed partial class OutsideProject : IDisposable
         Assert.That(project._shell.ExitCode, Is.Zero, log);
         return project;
     }
+
+    /// <summary>Ends what still runs, and deletes the folder.</summary>
+    public static void Delete() => s_begun.Value.Dispose();
 
     /// <summary>The full path of what lies in the folder.</summary>
     public string this[string name] => _folder[name];
