@@ -220,7 +220,7 @@ public sealed class ParameterStore : IDisposable
     public View Counts(Router router) => _counts.Of(router);
 
     /// <summary>What all routers have sent where, as one vector.</summary>
-    public View AllCounts => new(Buffer(_counts), 0, Layout.Of(_countElements), DType.Int32);
+    public View AllCounts => _counts.All;
 
     /// <summary>Sets the counts of all routers to 0: a step begins.</summary>
     public void ClearCounts() => _counts.Clear(Backend);

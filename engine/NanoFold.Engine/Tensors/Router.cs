@@ -58,8 +58,9 @@ internal sealed class RouterCounts : IDisposable
         }
     }
 
-    public View Of(Router router) =>
-        new(_buffer ?? throw new InvalidOperationException("parameter store: used before it was allocated"), router.Offset, Layout.Of(router.Experts + 1), DType.Int32);
+    public View All => new(_buffer ?? throw new InvalidOperationException("parameter store: has no routers, or is not allocated"), 0, Layout.Of(_elements), DType.Int32);
+
+    public View Of(Router router) => All.With(Layout.Of(router.Experts + 1), router.Offset);
 
     public void Clear(Backend backend)
     {
