@@ -35,7 +35,7 @@ public sealed class TrainSession : IDisposable
         Config = config;
         _dataset = dataset;
         _folder = folder;
-        TrainConfig train = Planned = config.Planned(config.Train.Steps);
+        TrainConfig train = Planned = config.Planned(Budget.Of(config).Steps);
         State = new TrainState(0, train.Steps, 0, null, null, dataset.ContentHash);
         var batches = new BatchSource(dataset.Train, dataset.Name, train.Batch, config.Model.Context, (ulong)train.Seed, config.Data.Draws);
         Model = new Transformer(config.Model, backend, drawsParameters ? (ulong)train.Seed : null);
