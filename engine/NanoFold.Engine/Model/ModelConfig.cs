@@ -130,7 +130,7 @@ public sealed record ModelConfig : ModelShape
             yield return new ConfigProblem($"{path}.tied", $"the head is the embedding only where tokens are read and predicted; {path}.{(Inputs > 0 ? $"inputs = {Inputs}" : $"outputs = {Outputs}")}");
         }
 
-        string[] causal = [.. resolved.LayerConfigs().Select(layer => layer.Mixer).Where(mixer => !mixer.Traits(resolved).FollowsVisibility).Select(mixer => mixer.Kind).Distinct()];
+        string[] causal = Pattern is { Count: 0 } ? [] : [.. resolved.LayerConfigs().Select(layer => layer.Mixer).Where(mixer => !mixer.Traits(resolved).FollowsVisibility).Select(mixer => mixer.Kind).Distinct()];
         if (Visibility != VisibilityKind.Causal && causal.Length > 0)
         {
             IEnumerable<string> able = Variant.Of<MixerConfig>()

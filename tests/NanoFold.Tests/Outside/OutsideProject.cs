@@ -1,7 +1,6 @@
 using System.Diagnostics;
 using System.Text.Json;
 using System.Text.RegularExpressions;
-using NanoFold.Cli;
 using NanoFold.Tests.Training;
 
 namespace NanoFold.Tests.Outside;
@@ -26,7 +25,8 @@ internal sealed partial class OutsideProject : IDisposable
         File.WriteAllText(this["text.txt"], string.Concat(Enumerable.Repeat(TrainRig.Text, 20)));
         string packages = Directory.CreateDirectory(this["packages"]).FullName;
         // Nothing is asked of a network: what the packages need was restored for the suite.
-        string restored = string.Join("", Restored().Select((folder, i) => $"<add key=\"restored{i}\" value=\"{folder}\"/>"));
+        using JsonDocument assets = JsonDocument.Parse(File.ReadAllText(RepositoryRoot.File("tools/NanoFold.Cli/obj/project.assets.json")));
+        string restored = string.Join("", assets.RootElement.GetProperty("packageFolders").EnumerateObject().Select(folder => folder.Name).Select((folder, i) => $"<add key=\"restored{i}\" value=\"{folder}\"/>"));
         File.WriteAllText(this["nuget.config"], $"""
             <configuration>
               <packageSources><clear/><add key="packed" value="{packages}"/></packageSources>
@@ -34,7 +34,8 @@ internal sealed partial class OutsideProject : IDisposable
               <config><add key="globalPackagesFolder" value="{this["extracted"]}"/></config>
             </configuration>
             """);
-        _shell = Begin(string.Join(" && ", Steps(packages)));
+        bool hasGpu = assets.RootElement.GetProperty("libraries").EnumerateObject().Any(library => library.Name.StartsWith("NanoFold.Kernels.Gpu/", StringComparison.Ordinal));
+        _shell = Begin(string.Join(" && ", Steps(packages, hasGpu)));
         AppDomain.CurrentDomain.ProcessExit += (_, _) => Dispose();
     }
 
@@ -90,11 +91,10 @@ internal sealed partial class OutsideProject : IDisposable
         }
     }
 
-    private IEnumerable<string> Steps(string packages)
+    private IEnumerable<string> Steps(string packages, bool hasGpu)
     {
         string dotnet = Quoted(Environment.ProcessPath is { } host && Path.GetFileNameWithoutExtension(host) == "dotnet" ? host : "dotnet");
         string configuration = new DirectoryInfo(TestContext.CurrentContext.TestDirectory).Parent!.Name;
-        bool hasGpu = typeof(Program).Assembly.GetReferencedAssemblies().Any(assembly => assembly.Name == "NanoFold.Kernels.Gpu");
         string program = Quoted(Executable("program")), tool = Quoted(Executable("tool")), log = $">> {Quoted(this["log"])} 2>&1", project = Quoted(this["program"]);
         yield return $"{dotnet} msbuild {Quoted(RepositoryRoot.File("tools/pack.proj"))} -nologo -v:q -nodeReuse:false"
             + $" -p:Configuration={configuration} -p:Gpu={(hasGpu ? "true" : "false")} -p:PackageVersion={Version} {Quoted($"-p:PackageOutputPath={packages}/")} {log}";
@@ -133,13 +133,6 @@ internal sealed partial class OutsideProject : IDisposable
         return program == "tool" ? this[$"tool/nanofold{suffix}"] : this[$"program/bin/Release/net10.0/NanoFold.Outside{suffix}"];
     }
 
-    // The folders from which the command line's own packages came.
-    private static IEnumerable<string> Restored()
-    {
-        using JsonDocument assets = JsonDocument.Parse(File.ReadAllText(RepositoryRoot.File("tools/NanoFold.Cli/obj/project.assets.json")));
-        return [.. assets.RootElement.GetProperty("packageFolders").EnumerateObject().Select(folder => folder.Name)];
-    }
-
     private static void Copy(string from, string to)
     {
         Directory.CreateDirectory(to);
@@ -151,6 +144,6 @@ internal sealed partial class OutsideProject : IDisposable
 
     private static string Quoted(string text) => $"\"{text}\"";
 
-    [GeneratedRegex(@"error NU1(101|102|301)[^\n]*", RegexOptions.CultureInvariant)]
+    [GeneratedRegex(@"error NU1(101|102|301): (?![^\n]*NanoFold)[^\n]*", RegexOptions.CultureInvariant)]
     private static partial Regex Unrestored();
 }
