@@ -39,6 +39,17 @@ internal static class ConfigSchema
     public static Type? ElementOf(Type type)
         => type.IsGenericType && type.GetGenericTypeDefinition() == typeof(IReadOnlyList<>) ? type.GetGenericArguments()[0] : null;
 
+    /// <summary>The type of the records that have names of their own, or null.</summary>
+    public static Type? ValueOf(Type type)
+        => type.IsGenericType && type.GetGenericTypeDefinition() == typeof(IReadOnlyDictionary<,>) ? type.GetGenericArguments()[1] : null;
+
+    /// <summary>The record for which a type holds settings, or null.</summary>
+    public static Type? OverlaidBy(Type type)
+        => type.IsGenericType && type.GetGenericTypeDefinition() == typeof(ConfigOverlay<>) ? type.GetGenericArguments()[0] : null;
+
+    /// <summary>Whether a key is a record of its own, of one kind only.</summary>
+    public static bool IsSection(Type type) => Keys(type).Count > 0 && Kinds(type).Count == 0 && ElementOf(type) is null && OverlaidBy(type) is null;
+
     /// <summary>How a list of that type is written as one text, or null where it is not.</summary>
     public static ListTextAttribute? TextOf(Type list) => ElementOf(list)?.GetCustomAttribute<ListTextAttribute>();
 
@@ -64,6 +75,8 @@ internal static class ConfigSchema
             : type == typeof(double) ? "a number"
             : type.IsEnum ? $"one of {string.Join(", ", Choices(type))}"
             : ElementOf(type) is not null ? "a list"
+            : ValueOf(type) is not null ? "records by name { \"name\": … }"
+            : OverlaidBy(type) is not null ? "settings { … }"
             : Kinds(type).Count > 0 ? $"a kind (one of {Names(type)}) or its record"
             : "a section { … }";
         string range = bounds is null ? "" : $" of {bounds}";
@@ -72,7 +85,7 @@ internal static class ConfigSchema
 
     private static ConfigKey[] FindKeys(Type type)
     {
-        if (!type.IsClass || type.Namespace?.StartsWith("NanoFold.", StringComparison.Ordinal) != true)
+        if (!type.IsClass || OverlaidBy(type) is not null || type.Namespace?.StartsWith("NanoFold.", StringComparison.Ordinal) != true)
         {
             return [];
         }

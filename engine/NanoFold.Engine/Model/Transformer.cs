@@ -44,7 +44,7 @@ public sealed class Transformer : IDisposable
             : null;
         _residual = config.Residual.Build(model);
         _blocks = [.. config.LayerConfigs().Select((layer, i) => new Block(model.InLayer(i), layer, _residual))];
-        _norm = new Norm(model, "norm", config.Width);
+        _norm = model.Norm("norm", config.Width);
         _head = config.Tied
             ? _embedding
             : builder.Add("lm_head.weight", Layout.Of(config.Vocab, config.Width), ParameterRole.Head, Initialization.Head(config));

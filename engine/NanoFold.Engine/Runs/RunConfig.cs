@@ -12,7 +12,7 @@ namespace NanoFold.Engine.Runs;
 /// Everything that decides a run. Made by <see cref="ConfigTree"/> out of a preset, files and single settings; what it gives is
 /// resolved: no field is left to be worked out, except the vocabulary, which a tokenizer decides (<see cref="WithVocab"/>).
 /// </summary>
-public sealed record RunConfig
+public sealed record RunConfig : IValidated
 {
     /// <summary>The version that is written. Newer ones are refused, older ones loaded as what they meant (<see cref="ConfigUpgrade"/>).</summary>
     public const int CurrentVersion = 3;

@@ -34,14 +34,14 @@ public class AttentionMixer : Mixer
         Builder = builder.In("self_attn");
         _layer = builder.Layer;
         int width = Model.Width;
-        _query = new Linear(Builder, "q_proj", width, shape.QueryWidth, Initialization.Input(width), Model.Bias);
-        _key = new Linear(Builder, "k_proj", width, shape.KeyWidth, Initialization.Input(width), Model.Bias);
-        _value = new Linear(Builder, "v_proj", width, shape.ValueWidth, Initialization.Input(width), Model.Bias);
-        _output = new Linear(Builder, "o_proj", shape.OutputWidth, width, Initialization.Output(shape.OutputWidth, Model), Model.Bias);
+        _query = Builder.Linear("q_proj", width, shape.QueryWidth, Initialization.Input(width), Model.Bias);
+        _key = Builder.Linear("k_proj", width, shape.KeyWidth, Initialization.Input(width), Model.Bias);
+        _value = Builder.Linear("v_proj", width, shape.ValueWidth, Initialization.Input(width), Model.Bias);
+        _output = Builder.Linear("o_proj", shape.OutputWidth, width, Initialization.Output(shape.OutputWidth, Model), Model.Bias);
         if (Model.QkNorm)
         {
-            _queryNorm = new Norm(Builder, "q_norm", shape.HeadDim, NormKind.Rms);
-            _keyNorm = new Norm(Builder, "k_norm", shape.HeadDim, NormKind.Rms);
+            _queryNorm = Builder.Norm("q_norm", shape.HeadDim, NormKind.Rms);
+            _keyNorm = Builder.Norm("k_norm", shape.HeadDim, NormKind.Rms);
         }
 
         _rotary = shape.RopeDim > 0 ? new Rotary(Builder, shape.RopeDim) : null;

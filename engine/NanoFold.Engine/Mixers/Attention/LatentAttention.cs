@@ -101,11 +101,11 @@ internal sealed class LatentAttention : Mixer
         (_builder, _shape) = (builder.In("self_attn"), shape);
         ModelShape model = builder.Model;
         int width = model.Width, heads = shape.Heads;
-        _query = new Linear(_builder, "q_proj", width, heads * QueryDim, Initialization.Input(width), model.Bias);
-        _down = new Linear(_builder, "kv_a_proj", width, shape.Latent + shape.RopeDim, Initialization.Input(width), model.Bias);
-        _norm = new Norm(_builder, "kv_a_norm", shape.Latent, NormKind.Rms);
-        _up = new Linear(_builder, "kv_b_proj", shape.Latent, heads * (shape.NopeDim + shape.ValueDim), Initialization.Input(shape.Latent));
-        _output = new Linear(_builder, "o_proj", heads * shape.ValueDim, width, Initialization.Output(heads * shape.ValueDim, model), model.Bias);
+        _query = _builder.Linear("q_proj", width, heads * QueryDim, Initialization.Input(width), model.Bias);
+        _down = _builder.Linear("kv_a_proj", width, shape.Latent + shape.RopeDim, Initialization.Input(width), model.Bias);
+        _norm = _builder.Norm("kv_a_norm", shape.Latent, NormKind.Rms);
+        _up = _builder.Linear("kv_b_proj", shape.Latent, heads * (shape.NopeDim + shape.ValueDim), Initialization.Input(shape.Latent));
+        _output = _builder.Linear("o_proj", heads * shape.ValueDim, width, Initialization.Output(heads * shape.ValueDim, model), model.Bias);
         _rotary = model.Position == PositionKind.Rope ? new Rotary(_builder, shape.RopeDim) : null;
     }
 

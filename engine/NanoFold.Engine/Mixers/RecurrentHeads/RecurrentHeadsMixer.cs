@@ -48,13 +48,13 @@ internal abstract class RecurrentHeadsMixer : Mixer
         _value = new Projection(Builder, "v", heads.Value, shape.ValueDim, parts.Convolution);
         if (Model.QkNorm)
         {
-            _queryNorm = new Norm(Builder, "q_norm", shape.HeadDim, NormKind.Rms);
-            _keyNorm = new Norm(Builder, "k_norm", shape.HeadDim, NormKind.Rms);
+            _queryNorm = Builder.Norm("q_norm", shape.HeadDim, NormKind.Rms);
+            _keyNorm = Builder.Norm("k_norm", shape.HeadDim, NormKind.Rms);
         }
 
-        _gate = parts.HasGate ? new Linear(Builder, "g_proj", width, shape.OutputWidth, Initialization.Input(width)) : null;
-        _norm = parts.HasNorm ? new Norm(Builder, "o_norm", shape.ValueDim, NormKind.Rms) : null;
-        _output = new Linear(Builder, "o_proj", shape.OutputWidth, width, Initialization.Output(shape.OutputWidth, Model), Model.Bias);
+        _gate = parts.HasGate ? Builder.Linear("g_proj", width, shape.OutputWidth, Initialization.Input(width)) : null;
+        _norm = parts.HasNorm ? Builder.Norm("o_norm", shape.ValueDim, NormKind.Rms) : null;
+        _output = Builder.Linear("o_proj", shape.OutputWidth, width, Initialization.Output(shape.OutputWidth, Model), Model.Bias);
         _recurrence = recurrence ?? new HeadRecurrence(Builder, shape.Heads, shape.HeadDim, shape.ValueDim, 1 / Math.Sqrt(shape.HeadDim));
     }
 
@@ -133,8 +133,8 @@ internal abstract class RecurrentHeadsMixer : Mixer
     /// <summary>x W, convolved where the kind does that, as heads.</summary>
     private sealed class Projection(ModuleBuilder builder, string letter, int heads, int headDim, int? convolution)
     {
-        private readonly Linear _linear = new(
-            builder, $"{letter}_proj", builder.Model.Width, heads * headDim, Initialization.Input(builder.Model.Width), builder.Model.Bias);
+        private readonly Linear _linear = builder.Linear(
+            $"{letter}_proj", builder.Model.Width, heads * headDim, Initialization.Input(builder.Model.Width), builder.Model.Bias);
 
         private readonly ShortConvolution? _convolution = convolution is { } taps ? new(builder, $"{letter}_conv1d", heads * headDim, taps, bias: false) : null;
 
