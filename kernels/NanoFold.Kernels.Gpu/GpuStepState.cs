@@ -23,7 +23,7 @@ internal sealed class GpuStepState : StepState
         _buffer = new GpuBuffer(context, Capacity * sizeof(long));
         _mirror = context.Accelerator.AllocatePageLocked1D<long>(Capacity);
         context.States.Add(this);
-        Set(StepSlot.LossScale, 1.0);
+        Start();
     }
 
     public GpuContext Context { get; }

@@ -3,7 +3,8 @@ namespace NanoFold.Kernels;
 /// <summary>
 /// What changes from one step to the next and is read by kernels: eight-byte slots in the device's memory, so that a recorded step can be replayed unchanged.
 /// The host writes them between steps. A recording has a state, and calls that read or write slots are given it; recordings that belong together, as a
-/// trainer's passes and its update, share one. Slots start at 0, but <see cref="StepSlot.LossScale"/> at 1. <see cref="Backend.NewState"/> makes one.
+/// trainer's passes and its update, share one. A new one (<see cref="Backend.NewState"/>) stands at the only micro-batch of the first step, with one target:
+/// <see cref="StepSlot.Step"/>, <see cref="StepSlot.MicroBatchCount"/>, <see cref="StepSlot.TargetCount"/> and <see cref="StepSlot.LossScale"/> are 1, all others 0.
 /// </summary>
 public abstract class StepState : IDisposable
 {
@@ -92,6 +93,15 @@ public abstract class StepState : IDisposable
     }
 
     public abstract void Dispose();
+
+    /// <summary>Sets what is not 0 in a new state.</summary>
+    protected void Start()
+    {
+        Set(StepSlot.Step, 1L);
+        Set(StepSlot.MicroBatchCount, 1L);
+        Set(StepSlot.TargetCount, 1L);
+        Set(StepSlot.LossScale, 1.0);
+    }
 }
 
 /// <summary>A term beside the loss.</summary>

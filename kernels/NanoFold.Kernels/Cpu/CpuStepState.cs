@@ -5,7 +5,7 @@ public sealed class CpuStepState : StepState
 {
     private readonly long[] _slots = new long[Capacity];
 
-    public CpuStepState() => Set(StepSlot.LossScale, 1.0);
+    public CpuStepState() => Start();
 
     public override void Set(StepSlot slot, double value) => _slots[(int)slot] = BitConverter.DoubleToInt64Bits(value);
 
