@@ -26,18 +26,29 @@ public sealed class NameGlobs(string setting, IReadOnlyList<string> globs)
         return false;
     }
 
-    /// <summary>Throws where a pattern matches none of the names.</summary>
+    /// <summary>Of each pattern that matches none of the names: that it does not, and the nearest name, or some.</summary>
     /// <param name="names">All that could be meant.</param>
     /// <param name="what">What they are names of, as in <c>parameter</c>.</param>
-    /// <exception cref="UserException">Names the nearest, or some.</exception>
-    public void RequireMatches(IReadOnlyCollection<string> names, string what)
+    public IEnumerable<ConfigProblem> Problems(IReadOnlyCollection<string> names, string what)
     {
         foreach (string glob in globs.Where(glob => !names.Any(name => Matches(glob, name))))
         {
             string near = NearestName.Among(glob, Candidates(glob, names)) is { } name ? $"; did you mean '{name}'?"
                 : names.Count == 0 ? $": there is no {what}"
                 : $"; there are {string.Join(", ", names.Take(3))}{(names.Count > 3 ? " and others" : "")}";
-            throw UserException.Usage($"{setting}: '{glob}' matches no {what}{near}");
+            yield return new ConfigProblem(setting, $"'{glob}' matches no {what}{near}");
+        }
+    }
+
+    /// <summary>Throws where a pattern matches none of the names.</summary>
+    /// <inheritdoc cref="Problems"/>
+    /// <exception cref="ConfigException">Names the pattern and the nearest name.</exception>
+    public void RequireMatches(IReadOnlyCollection<string> names, string what)
+    {
+        ConfigProblem[] problems = [.. Problems(names, what)];
+        if (problems.Length > 0)
+        {
+            throw new ConfigException(problems);
         }
     }
 

@@ -52,6 +52,14 @@ public sealed record CostModel
         };
     }
 
+    /// <summary>The names of a model's parameters, whether its vocabulary is known or not.</summary>
+    public static IReadOnlyList<string> ParameterNames(ModelConfig model)
+    {
+        using var backend = new NullBackend();
+        using var transformer = new Transformer(model with { Vocab = Math.Max(1, model.Vocab) }, backend);
+        return [.. transformer.Store.Parameters.Select(p => p.Name)];
+    }
+
     /// <summary>
     /// FLOPs per token, forward and backward, by the convention for shares of a peak (MFU, PaLM, arXiv 2204.02311): 6 · N + Σ_layers 12 · H · D · T. N are the weights that a token meets, the head
     /// included and no embedding: three times what a dry run's forward pass spends on parameters with more than one dimension. The rest is
