@@ -2,6 +2,7 @@ using NanoFold.Engine.Configuration;
 using NanoFold.Engine.FeedForward;
 using NanoFold.Engine.Mixers;
 using NanoFold.Engine.Modules;
+using NanoFold.Engine.Modules.Adapters;
 using NanoFold.Engine.Residuals;
 
 namespace NanoFold.Engine.Model;
@@ -27,6 +28,12 @@ public sealed record ModelConfig : ModelShape
     /// <c>attention+mamba2</c> for mixers beside each other.
     /// </summary>
     public IReadOnlyList<BlockConfig>? Pattern { get; init; }
+
+    /// <summary>
+    /// What is put around linear layers and, where <c>train.trainable</c> names nothing else, is trained alone; each a kind or its record, of those that mean a layer the first
+    /// takes it. Null for none.
+    /// </summary>
+    public IReadOnlyList<AdapterConfig>? Adapters { get; init; }
 
     /// <summary>What each layer consists of, [<see cref="ModelShape.Layers"/>].</summary>
     public IReadOnlyList<LayerConfig> LayerConfigs()
@@ -88,6 +95,11 @@ public sealed record ModelConfig : ModelShape
             parts = parts
                 .Concat(block.Mixer?.Validate(resolved, $"{path}.pattern.{i}.mixer") ?? [])
                 .Concat(block.FeedForward?.Validate(resolved, $"{path}.pattern.{i}.feedForward") ?? []);
+        }
+
+        for (int i = 0; i < (Adapters?.Count ?? 0); i++)
+        {
+            parts = parts.Concat(Adapters![i].Validate($"{path}.adapters.{i}"));
         }
 
         // Mixers whose heads are the model's find the same of it.

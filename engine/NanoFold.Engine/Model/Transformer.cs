@@ -1,5 +1,6 @@
 using NanoFold.Engine.Autograd;
 using NanoFold.Engine.Modules;
+using NanoFold.Engine.Modules.Adapters;
 using NanoFold.Engine.Ops;
 using NanoFold.Engine.Residuals;
 using NanoFold.Engine.Taps;
@@ -36,7 +37,7 @@ public sealed class Transformer : IDisposable
 
         Store = new ParameterStore(backend, type);
         _tables = new TableStore(backend, type);
-        var builder = new ModuleBuilder(Store, _tables, config);
+        var builder = new ModuleBuilder(Store, _tables, config, config.Adapters is { } listed ? Adapters = new AdapterSet(listed) : null);
         ModuleBuilder model = builder.In("model");
         _embedding = model.Add("embed_tokens.weight", Layout.Of(config.Vocab, config.Width), ParameterRole.Embedding, Initialization.Embedding(config));
         _positions = config.Position == PositionKind.Learned
@@ -48,12 +49,16 @@ public sealed class Transformer : IDisposable
         _head = config.Tied
             ? _embedding
             : builder.Add("lm_head.weight", Layout.Of(config.Vocab, config.Width), ParameterRole.Head, Initialization.Head(config));
+        Adapters?.RequireMatches();
         Store.Allocate(seed);
     }
 
     public ModelConfig Config { get; }
 
     public ParameterStore Store { get; }
+
+    /// <summary>What is put around the model's linear layers, or null.</summary>
+    public AdapterSet? Adapters { get; }
 
     public Backend Backend => Store.Backend;
 
