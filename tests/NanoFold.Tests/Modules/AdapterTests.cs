@@ -27,6 +27,7 @@ public class AdapterTests : EngineTests
         Case("attention", ModelVariants.Base with { Bias = true, Adapters = [LoraConfig.Tiny with { Bias = true, Dropout = 0.25 }] }),
         Case("gru", ModelVariants.Base with { Mixer = GruConfig.Tiny, Adapters = [LoraConfig.Tiny] }),
         Case("mamba", ModelVariants.Base with { Mixer = MambaConfig.Tiny, Adapters = [LoraConfig.Tiny] }),
+        Case("head", ModelVariants.Base with { Adapters = [LoraConfig.Tiny with { Targets = ["lm_head", "o_proj", "mlp.*"] }] }),
         Case("moe", ModelVariants.Base with { FeedForward = MoeConfig.Tiny, Hidden = 0, Adapters = [LoraConfig.Tiny with { RankStabilized = true }] }),
     ];
 
@@ -117,8 +118,8 @@ public class AdapterTests : EngineTests
     }
 
     [TestCase("""{"kind":"lora","targets":["q_porj"]}""", "model.adapters.0.targets.0: \"q_porj\" is no linear layer of the model; did you mean q_proj?")]
-    [TestCase("""{"kind":"lora","targets":["embed_tokens"]}""", "model.adapters.0.targets.0: \"embed_tokens\" is no linear layer of the model; there are q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj, down_proj")]
-    [TestCase("""{"kind":"lora","exclude":["layers.7.*"]}""", "model.adapters.0.exclude.0: \"layers.7.*\" is no linear layer of the model; there are q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj, down_proj")]
+    [TestCase("""{"kind":"lora","targets":["embed_tokens"]}""", "model.adapters.0.targets.0: \"embed_tokens\" is no linear layer of the model; there are q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj, down_proj, lm_head")]
+    [TestCase("""{"kind":"lora","exclude":["layers.7.*"]}""", "model.adapters.0.exclude.0: \"layers.7.*\" is no linear layer of the model; there are q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj, down_proj, lm_head")]
     [TestCase("""{"kind":"lora"},"lora" """, "model.adapters.1: is put around no layer: what it names is excluded or has an adapter that stands before it")]
     public void WhatMeetsNoLayerIsAProblem(string adapters, string problem)
     {

@@ -68,7 +68,7 @@ internal sealed class DsaMixer : KeyListMixer
         {
             Tensor keys = CacheAppendOp.Record(tape, k, cache.Use(tape, _layer, "indexKeys"), context.Positions, context.Counts);
             KeyList chosen = SelectKeysOp.Record(
-                tape, q, keys, weights, scale, new KeyBudget(_config.TopK), Visibility, _config.KeySize, context.Positions, context.Counts);
+                tape, q, keys, weights, scale, new KeyBudget(_config.TopK), Seen(context), _config.KeySize, context.Positions, context.Counts);
             context.Share(_config, chosen);
             return chosen;
         }
