@@ -24,7 +24,7 @@ public sealed class Optimizer : IDisposable
     private readonly long _secondStart;
     private readonly DeviceBuffer? _update;
     private readonly NewtonSchulz? _newtonSchulz;
-    private readonly (long Start, long End) _matrices;
+    private readonly ElementRange _matrices;
     private readonly Parameter[] _hidden = [];
     private readonly Router[] _balanced;
 

@@ -281,7 +281,7 @@ public sealed class Trainer : IDisposable
 
         state.Set(StepSlot.GradientSquares, 0.0);
         _log?.Begin(EventKind.Part, StepPart.ZeroGradients);
-        _model.Backend.Fill(_model.Store.AllGradients, 0);
+        _model.Store.ClearGradients();
         _model.Store.ClearCounts();
         _log?.End();
     }

@@ -13,10 +13,10 @@ public sealed class AdapterSet(IReadOnlyList<AdapterConfig> adapters, string pat
     private readonly bool[][] _excluded = [.. adapters.Select(adapter => new bool[adapter.Exclude.Count])];
     private readonly bool[] _used = new bool[adapters.Count];
     private readonly List<string> _layers = [];
-    private readonly HashSet<Parameter> _parameters = [];
+    private readonly List<string> _names = [];
 
-    /// <summary>What the adapters have declared so far.</summary>
-    public IReadOnlySet<Parameter> Parameters => _parameters;
+    /// <summary>The parameters that the adapters have declared: those that are trained where nothing else is said.</summary>
+    public NameGlobs Names => new(path, _names);
 
     /// <summary>Throws where a target or an exception met none of the layers, or an adapter got none; to be called when all are declared.</summary>
     /// <exception cref="ConfigException">Each of these, with the layer that may have been meant.</exception>
@@ -61,7 +61,7 @@ public sealed class AdapterSet(IReadOnlyList<AdapterConfig> adapters, string pat
         return found;
     }
 
-    internal void Add(Parameter parameter) => _parameters.Add(parameter);
+    internal void Add(Parameter parameter) => _names.Add(parameter.Name);
 
     private static bool Mark(bool[] matched, IReadOnlyList<string> targets, string name, bool isHead)
     {
