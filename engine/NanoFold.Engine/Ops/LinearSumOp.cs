@@ -32,8 +32,14 @@ public sealed class LinearSumOp : Op
     public override void Forward(Backend backend, OpCall call)
     {
         View y = LinearOp.Flat(call.Output(0));
-        backend.MatMul(new MatMulArgs { A = LinearOp.Flat(call.Input(X)), B = call.Input(W), TransposeB = true, Bias = call.Input(Bias), Y = y });
-        backend.MatMul(new MatMulArgs { A = LinearOp.Flat(call.Input(H)), B = call.Input(U), TransposeB = true, Y = y, Accumulate = true });
+        backend.MatMul(new MatMulArgs
+        {
+            A = LinearOp.Flat(call.Input(X)), B = call.Input(W), TransposeB = true, Bias = call.Input(Bias), Y = y, AllowsTensorFloat32 = call.AllowsTensorFloat32,
+        });
+        backend.MatMul(new MatMulArgs
+        {
+            A = LinearOp.Flat(call.Input(H)), B = call.Input(U), TransposeB = true, Y = y, Accumulate = true, AllowsTensorFloat32 = call.AllowsTensorFloat32,
+        });
     }
 
     public override void Backward(Backend backend, OpCall call)
@@ -69,18 +75,18 @@ public sealed class LinearSumOp : Op
     {
         if (!call.InputGradient(input).IsNone)
         {
-            backend.MatMul(new MatMulArgs { A = dy, B = call.Input(matrix), Y = LinearOp.Flat(call.InputGradient(input)), Accumulate = call.Accumulates(input) });
+            backend.MatMul(new MatMulArgs
+            {
+                A = dy, B = call.Input(matrix), Y = LinearOp.Flat(call.InputGradient(input)), Accumulate = call.Accumulates(input), AllowsTensorFloat32 = call.AllowsTensorFloat32,
+            });
         }
 
         if (!call.InputGradient(matrix).IsNone)
         {
             backend.MatMul(new MatMulArgs
             {
-                A = dy,
-                TransposeA = true,
-                B = LinearOp.Flat(call.Input(input)),
-                Y = call.InputGradient(matrix),
-                Accumulate = call.Accumulates(matrix),
+                A = dy, TransposeA = true, B = LinearOp.Flat(call.Input(input)), Y = call.InputGradient(matrix), Accumulate = call.Accumulates(matrix),
+                AllowsTensorFloat32 = call.AllowsTensorFloat32,
             });
         }
     }

@@ -69,8 +69,8 @@ public class PublishedAdapterTests : EngineTests
 
         // The last token of a sequence has no target.
         int[] targets = [.. tokens.Select((_, i) => i % T == T - 1 ? -1 : tokens[i + 1])];
-        backend.State.Set(StepSlot.TargetCount, (long)(B * (T - 1)));
         var training = new Tape(backend, training: true);
+        training.State.Set(StepSlot.TargetCount, (long)(B * (T - 1)));
         Tensor loss = model.RecordLoss(
             training, training.External("tokens", Host.New(backend, [B, T], tokens, owned)), training.External("targets", Host.New(backend, [B, T], targets, owned))).Loss;
         training.Keep(loss);
