@@ -5,6 +5,7 @@ using NanoFold.Engine.Mixers;
 using NanoFold.Engine.Modules;
 using NanoFold.Engine.Modules.Adapters;
 using NanoFold.Engine.Residuals;
+using NanoFold.Engine.Taps;
 
 namespace NanoFold.Engine.Model;
 
@@ -32,9 +33,14 @@ public sealed record ModelConfig : ModelShape
 
     /// <summary>
     /// What is put around linear layers and, where <c>train.trainable</c> names nothing else, is trained alone; each a kind or its record, of those that mean a layer the first
-    /// takes it. Null for none.
+    /// takes it.
     /// </summary>
-    public IReadOnlyList<AdapterConfig>? Adapters { get; init; }
+    public IReadOnlyList<AdapterConfig> Adapters { get; init; } = [];
+
+    /// <summary>
+    /// Edits of the model's points, one after the other, that belong to it: they hold wherever it runs, in training, evaluation, measuring and decoding.
+    /// </summary>
+    public IReadOnlyList<EditConfig> Edits { get; init; } = [];
 
     /// <summary>Whether tokens are read or predicted, so that there is a vocabulary.</summary>
     [JsonIgnore]
@@ -101,6 +107,7 @@ public sealed record ModelConfig : ModelShape
             .. Mixer.Validate(resolved, $"{path}.mixer"),
             .. FeedForward.Validate(resolved, $"{path}.feedForward"),
             .. Residual.Validate(resolved, $"{path}.residual"),
+            .. Edits.SelectMany((edit, i) => edit.Validate($"{path}.edits.{i}")),
         ];
         for (int i = 0; i < (Pattern?.Count ?? 0); i++)
         {
@@ -110,9 +117,9 @@ public sealed record ModelConfig : ModelShape
                 .Concat(block.FeedForward?.Validate(resolved, $"{path}.pattern.{i}.feedForward") ?? []);
         }
 
-        for (int i = 0; i < (Adapters?.Count ?? 0); i++)
+        for (int i = 0; i < Adapters.Count; i++)
         {
-            parts = parts.Concat(Adapters![i].Validate($"{path}.adapters.{i}"));
+            parts = parts.Concat(Adapters[i].Validate($"{path}.adapters.{i}"));
         }
 
         foreach (ConfigProblem problem in ValidateEnds(path, resolved))
@@ -135,7 +142,7 @@ public sealed record ModelConfig : ModelShape
             yield return new ConfigProblem($"{path}.tied", $"the head is the embedding only where tokens are read and predicted; {path}.{(Inputs > 0 ? $"inputs = {Inputs}" : $"outputs = {Outputs}")}");
         }
 
-        string[] causal = [.. resolved.LayerConfigs().Select(layer => layer.Mixer).Where(mixer => !mixer.Traits(resolved).FollowsVisibility).Select(mixer => mixer.Kind).Distinct()];
+        string[] causal = Pattern is { Count: 0 } ? [] : [.. resolved.LayerConfigs().Select(layer => layer.Mixer).Where(mixer => !mixer.Traits(resolved).FollowsVisibility).Select(mixer => mixer.Kind).Distinct()];
         if (Visibility != VisibilityKind.Causal && causal.Length > 0)
         {
             IEnumerable<string> able = Variant.Of<MixerConfig>()

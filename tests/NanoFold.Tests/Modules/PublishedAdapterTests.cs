@@ -101,7 +101,7 @@ public class PublishedAdapterTests : EngineTests
             }
 
             Parameter down = model.Store[$"{layer}.lora_A.weight"], up = model.Store[$"{layer}.lora_B.weight"];
-            LoraConfig config = model.Config.Adapters!.OfType<LoraConfig>().First(lora =>
+            LoraConfig config = model.Config.Adapters.OfType<LoraConfig>().First(lora =>
                 lora.Rank == down.Layout[0] && lora.Targets.Any(target => target == AdapterConfig.AllLinear || layer.EndsWith(target, StringComparison.Ordinal)));
             var linear = new LoraLinear(new Plain(model.Store[$"{layer}.weight"]), down, up, null, config);
             var tape = new Tape(backend);
