@@ -180,9 +180,9 @@ public sealed class Trainer : IDisposable
     /// <summary>Gives every process the parameters, the moments and the loss scale of process 0: the next step is then the same in all of them.</summary>
     internal void Align()
     {
-        foreach (Parameter parameter in _model.Store.Parameters)
+        foreach (StoredTensor tensor in _model.Store.Tensors)
         {
-            _collective.Broadcast(_model.Store.Values(parameter));
+            _collective.Broadcast(_model.Store.Values(tensor));
         }
 
         foreach (View moments in new[] { Optimizer.First, Optimizer.Second })
