@@ -7,7 +7,7 @@ using NanoFold.Kernels.Null;
 
 namespace NanoFold.Engine.Model;
 
-/// <summary>What a model takes: its parameters and caches are declared where nothing is allocated and counted, its work is that of a dry run.</summary>
+/// <summary>What a model takes: its parameters, trained or not, and caches are declared where nothing is allocated and counted, its work is that of a dry run.</summary>
 public sealed record CostModel
 {
     /// <summary>Parameters of the token embedding or the read-in of features, and of learned positions.</summary>
@@ -39,7 +39,7 @@ public sealed record CostModel
         using var backend = new NullBackend();
         using var transformer = new Transformer(model, backend);
         using DecodeCache? cache = model.Resolve().WhyNotDecoded is null ? transformer.NewCache(batch: 1, chunk: 1) : null;
-        ILookup<string, long> parts = transformer.Store.Parameters.Where(p => !p.Frozen).ToLookup(p => PartOf(p.Name), p => p.Layout.Count);
+        ILookup<string, long> parts = transformer.Store.Parameters.ToLookup(p => PartOf(p.Name), p => p.Layout.Count);
         return new CostModel
         {
             Embedding = parts[nameof(Embedding)].Sum(),
