@@ -103,12 +103,17 @@ public sealed class ConfigTree
         JsonObject tree = Merged(layers);
         tree.Remove("preset");
         LeaveStepsToTheTime(tree);
-        var read = (RunConfig)new ConfigReader(typeof(RunConfig), problems, SettingAliases.Find).Read(tree, Presets.Of(preset));
+        RunConfig defaults = Presets.Of(preset);
+        MovedKeys moved = MovedKeys.Apply(tree, defaults.Train.Optimizer);
+        var found = new List<ConfigProblem>();
+        var read = (RunConfig)new ConfigReader(typeof(RunConfig), found, SettingAliases.Find).Read(tree, defaults);
+        problems.AddRange(found.Select(moved.AsWritten));
         RunConfig config = read with { Version = RunConfig.CurrentVersion };
         ThrowAny(problems);
         problems.AddRange(start is null ? [] : InitialWeights.Problems(start, config.Model));
         ThrowAny(problems);
         problems.AddRange(config.Validate());
+        problems.AddRange(moved.Problems);
         ThrowAny(problems);
         return config.Resolve();
     }
@@ -128,6 +133,7 @@ public sealed class ConfigTree
         foreach (JsonObject layer in layers)
         {
             ConfigMerge.Apply(tree, layer, typeof(RunConfig));
+            MovedKeys.Forget(tree, layer);
         }
 
         return tree;

@@ -15,7 +15,7 @@ namespace NanoFold.Engine.Runs;
 public sealed record RunConfig
 {
     /// <summary>The version that is written. Newer ones are refused, older ones loaded as what they meant (<see cref="ConfigUpgrade"/>).</summary>
-    public const int CurrentVersion = 3;
+    public const int CurrentVersion = 4;
 
     /// <summary>The file's name inside a run or checkpoint folder.</summary>
     public const string FileName = "config.json";
@@ -84,7 +84,7 @@ public sealed record RunConfig
     {
         Model = Model.Resolve() with
         {
-            Initialization = Model.Initialization ?? (Train.Optimizer == OptimizerKind.Muon ? InitializationKind.Zero : InitializationKind.Scaled),
+            Initialization = Model.Initialization ?? Train.Optimizer.Initialization,
         },
         Train = Train.Resolve(Preset),
     };

@@ -120,7 +120,7 @@ public sealed class Trainer : IDisposable
             state.GetDouble(StepSlot.LearningRate),
             _buffers.Length * _batches.Batch * _batches.Context)
         {
-            MatrixLearningRate = _config.Optimizer == OptimizerKind.Muon ? state.GetDouble(StepSlot.MatrixLearningRate) : null,
+            OwnRates = Optimizer.ReadOwnRates(),
             Terms = LossTerms.Of(state, Plan.Tape.LossTerms),
         };
     }
@@ -214,14 +214,12 @@ public sealed class Trainer : IDisposable
 
         _log?.End();
         ChangeAt(step);
-        double factor = Schedule.At(step);
         StepState state = _model.Backend.State;
         state.Set(StepSlot.Step, step + 1);
         state.Set(StepSlot.MicroBatchCount, (long)_buffers.Length);
         state.Set(StepSlot.RandomKey, _config.Seed);
         state.Set(StepSlot.TargetCount, (long)Math.Max(1, targets));
-        state.Set(StepSlot.LearningRate, factor * _config.LearningRate!.Value);
-        state.Set(StepSlot.MatrixLearningRate, factor * (_config.MatrixLearningRate ?? 0));
+        Optimizer.SetRates(Schedule.At(step));
         state.Set(StepSlot.Loss, 0.0);
         foreach (StepSlot term in LossTerms.Slots)
         {

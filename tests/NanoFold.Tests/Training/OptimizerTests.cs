@@ -28,7 +28,7 @@ public class OptimizerTests
         using var store = new ParameterStore(backend);
         Parameter matrix = store.Add("matrix", Layout.Of(6, 10), ParameterRole.Matrix, Initializer.Zero);
         store.Allocate(1);
-        using var optimizer = new Optimizer(store, new TrainConfig { Optimizer = OptimizerKind.Muon, Clip = 0 }.Resolve("nano"));
+        using var optimizer = new Optimizer(store, new TrainConfig { Optimizer = new MuonConfig(), Clip = 0 }.Resolve("nano"));
         backend.State.Set(StepSlot.MatrixLearningRate, 0.01);
         for (int step = 0; step < 3; step++)
         {

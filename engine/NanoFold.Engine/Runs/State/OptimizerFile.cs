@@ -6,23 +6,20 @@ using NanoFold.Kernels;
 namespace NanoFold.Engine.Runs;
 
 /// <summary>
-/// The optimizer's moments in a safetensors file, laid out as the parameter store: <c>first</c> of every trained element, and <c>second</c> of those that AdamW
-/// updates, which are the last. In files of older runs with Muon <c>second</c> has elements for the matrices too, in front; they are skipped.
+/// The optimizer's slots in a safetensors file, under their names, each laid out as the parameters of its roles in the store. In files of older runs with Muon
+/// <c>second</c> has elements for every trained parameter: those of roles without the slot are skipped.
 /// </summary>
 internal static class OptimizerFile
 {
     public const string Name = "optimizer.safetensors";
-    private const string First = "first";
-    private const string Second = "second";
 
     public static CheckpointFile Of(Optimizer optimizer, ParameterStore store) => new(Name, stream =>
     {
         SafeTensorsWriter writer = ModelFile.NewWriter();
         var download = new ModelFile.Downloads(store.Backend);
-        writer.Add(First, [store.TrainedElements], () => download.Read(optimizer.First));
-        if (!optimizer.Second.IsNone)
+        foreach (OptimizerSlot slot in optimizer.Slots.Where(slot => slot.Elements > 0))
         {
-            writer.Add(Second, [optimizer.Second.Count], () => download.Read(optimizer.Second));
+            writer.Add(slot.Name, [slot.Elements], () => download.Read(slot.View(0, slot.Elements)));
         }
 
         writer.WriteTo(stream);
@@ -31,22 +28,18 @@ internal static class OptimizerFile
     public static void Read(string path, Optimizer optimizer, ParameterStore store)
     {
         using SafeTensorsFile file = SafeTensorsFile.Open(path);
-        foreach ((string name, View target) in new[] { (First, optimizer.First), (Second, optimizer.Second) })
+        foreach (OptimizerSlot slot in optimizer.Slots.Where(slot => slot.Elements > 0))
         {
-            if (target.IsNone)
+            if (file.Find(slot.Name) is not { } info || (info.Count != slot.Elements && info.Count != store.TrainedElements))
             {
-                continue;
-            }
-
-            if (file.Find(name) is not { } info || (info.Count != target.Count && info.Count != store.TrainedElements))
-            {
-                throw new UserException($"{path}: '{name}' with {target.Count} elements is missing; it belongs to another model");
+                throw new UserException($"{path}: '{slot.Name}' with {slot.Elements} elements is missing; it belongs to another model");
             }
 
             var values = new float[info.Count];
-            file.Read(name, values.AsSpan());
-            ModelFile.RequireFinite(path, name, values);
-            store.Backend.Upload<float>(values.AsSpan((int)(info.Count - target.Count)), target);
+            file.Read(slot.Name, values.AsSpan());
+            ModelFile.RequireFinite(path, slot.Name, values);
+            // Roles without a slot come first in the store: they are Muon's matrices.
+            store.Backend.Upload<float>(values.AsSpan((int)(info.Count - slot.Elements)), slot.View(0, slot.Elements));
         }
     }
 }
