@@ -150,9 +150,10 @@ internal sealed class TrainProgress : ITrainObserver
     private static string Plan(TrainSession session)
     {
         TrainConfig train = session.Config.Train;
+        Budget budget = Budget.Of(session.Config);
         string minutes = $"{Display.Number(train.Minutes)} minutes", steps = Display.Count(session.Trainer.Schedule.Steps, "step");
         return train.Minutes == 0 ? steps
-            : train.Steps < TrainConfig.Unbounded ? $"{steps} or {minutes}"
+            : !budget.IsUnbounded ? $"{steps} or {minutes}"
             : session.Trainer.Schedule.Steps < TrainConfig.Unbounded ? $"{steps} within {minutes}"
             : $"as many steps as fit into {minutes},";
     }

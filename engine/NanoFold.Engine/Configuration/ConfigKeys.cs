@@ -44,7 +44,7 @@ internal static class ConfigKeys
         Type? type = root;
         foreach (string key in path)
         {
-            type = type is null ? null : ConfigSchema.ElementOf(type) ?? ConfigSchema.Key(type, key)?.Type;
+            type = type is null ? null : ConfigSchema.ElementOf(type) ?? ConfigSchema.ValueOf(type) ?? ConfigSchema.Key(ConfigSchema.OverlaidBy(type) ?? type, key)?.Type;
         }
 
         return type;

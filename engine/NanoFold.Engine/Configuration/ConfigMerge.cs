@@ -14,13 +14,14 @@ internal static class ConfigMerge
     {
         foreach ((string key, JsonNode? value) in overlay)
         {
-            Type? valueType = ConfigSchema.Key(type, key)?.Type;
+            Type? valueType = ConfigSchema.ValueOf(type) ?? ConfigSchema.Key(type, key)?.Type;
             target[key] = Merged(target[key], value, valueType);
         }
     }
 
     private static JsonNode? Merged(JsonNode? target, JsonNode? overlay, Type? type)
     {
+        type = type is null ? null : ConfigSchema.OverlaidBy(type) ?? type;
         bool hasKinds = type is not null && ConfigSchema.Kinds(type).Count > 0;
         if (hasKinds && overlay is JsonValue)
         {

@@ -1,3 +1,4 @@
+using System.Collections;
 using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Nodes;
@@ -11,7 +12,8 @@ namespace NanoFold.Engine.Configuration;
 /// <param name="root">The record of the whole configuration.</param>
 /// <param name="problems">Where they are added.</param>
 /// <param name="aliases">The key that a name of another tool stands for, or null.</param>
-internal sealed class ConfigReader(Type root, List<ConfigProblem> problems, Func<string, string?>? aliases = null)
+/// <param name="places">Where keys stand, for settings that are checked later; or null.</param>
+internal sealed class ConfigReader(Type root, List<ConfigProblem> problems, Func<string, string?>? aliases = null, ConfigPlaces? places = null)
 {
     /// <summary>A record with the keys of <paramref name="tree"/>, the others as in <paramref name="defaults"/>.</summary>
     public object Read(JsonObject tree, object defaults) => ReadRecord(tree, root, family: null, "", defaults);
@@ -34,6 +36,16 @@ internal sealed class ConfigReader(Type root, List<ConfigProblem> problems, Func
             string? problem = null;
             JsonArray? list = node as JsonArray ?? (ConfigJson.TextOf(node) is { } text ? ConfigSchema.TextOf(type)?.Parse(text, out problem) : null);
             return list is not null ? ReadList(list, element, path) : problem is not null ? Add(path, problem) : Wrong(path, type, bounds, node);
+        }
+
+        if (ConfigSchema.ValueOf(type) is { } value)
+        {
+            return node is JsonObject records ? ReadByName(records, value, path, defaults as IDictionary) : Wrong(path, type, bounds, node);
+        }
+
+        if (ConfigSchema.OverlaidBy(type) is not null)
+        {
+            return node is JsonObject settings ? Overlay(settings, type, path) : Wrong(path, type, bounds, node);
         }
 
         if (type.IsEnum)
@@ -61,7 +73,7 @@ internal sealed class ConfigReader(Type root, List<ConfigProblem> problems, Func
 
     private object ReadRecord(JsonObject tree, Type type, Type? family, string path, object? defaults)
     {
-        object record = defaults?.GetType() == type ? Copy(defaults) : Activator.CreateInstance(type)!;
+        object record = defaults?.GetType() == type ? ConfigSchema.Copy(defaults) : Activator.CreateInstance(type)!;
         foreach ((string name, JsonNode? node) in tree)
         {
             if (family is not null && name == ConfigJson.Kind)
@@ -103,6 +115,35 @@ internal sealed class ConfigReader(Type root, List<ConfigProblem> problems, Func
         }
 
         return items;
+    }
+
+    // In the order in which they are written; those that the defaults have too are changed.
+    private IDictionary ReadByName(JsonObject records, Type value, string path, IDictionary? defaults)
+    {
+        var read = (IDictionary)Activator.CreateInstance(typeof(OrderedDictionary<,>).MakeGenericType(typeof(string), value))!;
+        foreach (string name in defaults?.Keys ?? Array.Empty<string>())
+        {
+            read.Add(name, defaults![name]);
+        }
+
+        foreach ((string name, JsonNode? node) in records)
+        {
+            int before = problems.Count;
+            object? item = Read(node, value, ConfigKeys.Join(path, name), defaults?[name]);
+            if (problems.Count == before)
+            {
+                read[name] = item;
+            }
+        }
+
+        return read;
+    }
+
+    private object Overlay(JsonObject settings, Type type, string path)
+    {
+        object overlay = Activator.CreateInstance(type)!;
+        ((IConfigOverlay)overlay).Fill((JsonObject)settings.DeepClone(), places?.Below(path) ?? new ConfigPlaces());
+        return overlay;
     }
 
     private object? ReadKind(JsonNode node, Type family, IReadOnlyList<Variant> kinds, string path, object? defaults)
@@ -203,7 +244,4 @@ internal sealed class ConfigReader(Type root, List<ConfigProblem> problems, Func
 
     private static string Meant(string text, IEnumerable<string> names)
         => NearestName.Among(text, names) is { } near ? $", did you mean \"{near}\"?" : "";
-
-    // What `with { }` compiles to.
-    private static object Copy(object record) => record.GetType().GetMethod("<Clone>$")!.Invoke(record, null)!;
 }

@@ -19,6 +19,8 @@ internal static class ConfigWriter
         // What is not finite can be made in code only; read again, it is refused by name.
         double number => double.IsFinite(number) ? JsonValue.Create(number) : JsonValue.Create(number.ToString(CultureInfo.InvariantCulture)),
         Enum choice => JsonValue.Create(ConfigSchema.Choices(choice.GetType())[Array.IndexOf(Enum.GetNames(choice.GetType()), choice.ToString())]),
+        IConfigOverlay overlay => overlay.Tree.DeepClone(),
+        IDictionary records => new JsonObject(records.Keys.Cast<string>().Select(name => KeyValuePair.Create(name, ToTree(records[name], ConfigSchema.ValueOf(type)!)))),
         IEnumerable list => new JsonArray([.. list.Cast<object?>().Select(item => ToTree(item, ConfigSchema.ElementOf(type)!))]),
         _ => Record(value, type),
     };

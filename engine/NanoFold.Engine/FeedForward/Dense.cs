@@ -7,7 +7,7 @@ using NanoFold.Engine.Tensors;
 namespace NanoFold.Engine.FeedForward;
 
 /// <summary>down(f(up x)), or down(f(gate x) ⊙ up x) for gated kinds. up and gate [F, C], down [C, F].</summary>
-internal sealed class Dense : FeedForwardModule
+public sealed class Dense : FeedForwardModule
 {
     private readonly DenseConfig _kind;
     private readonly Linear? _gate;
@@ -27,9 +27,9 @@ internal sealed class Dense : FeedForwardModule
         _shape = isPart ? $"B T {hidden}" : "B T F";
         ModelShape model = builder.Model;
         _kind = kind;
-        _gate = kind.IsGated ? new Linear(builder, "gate_proj", model.Width, hidden, Initialization.Input(model.Width), model.Bias) : null;
-        _up = new Linear(builder, "up_proj", model.Width, hidden, Initialization.Input(model.Width), model.Bias);
-        _down = new Linear(builder, "down_proj", hidden, model.Width, Initialization.Output(hidden, model), model.Bias);
+        _gate = kind.IsGated ? builder.Linear("gate_proj", model.Width, hidden, Initialization.Input(model.Width), model.Bias) : null;
+        _up = builder.Linear("up_proj", model.Width, hidden, Initialization.Input(model.Width), model.Bias);
+        _down = builder.Linear("down_proj", hidden, model.Width, Initialization.Output(hidden, model), model.Bias);
     }
 
     public override IReadOnlyList<TapPoint> TapPoints => _gate is null

@@ -16,9 +16,9 @@ internal sealed class Moe : FeedForwardModule
     private readonly MoeConfig _config;
     private readonly Linear _router;
     private readonly Router _state;
-    private readonly Parameter? _gate;
-    private readonly Parameter _up;
-    private readonly Parameter _down;
+    private readonly GroupedLinear? _gate;
+    private readonly GroupedLinear _up;
+    private readonly GroupedLinear _down;
     private readonly Dense? _shared;
 
     /// <param name="builder">Where the parameters are declared.</param>
@@ -28,13 +28,12 @@ internal sealed class Moe : FeedForwardModule
         ModelShape model = builder.Model;
         int width = model.Width, hidden = config.Hidden, experts = config.Experts;
         _config = config;
-        _router = new Linear(builder, "gate", width, experts, Initialization.Input(width), role: ParameterRole.Head);
+        _router = builder.Linear("gate", width, experts, Initialization.Input(width), role: ParameterRole.Head);
         Parameter? bias = config.HasBias ? builder.AddState("gate.e_score_correction_bias", Layout.Of(experts)) : null;
         _state = builder.AddRouter(experts, bias, config.BiasRate ?? 0);
-        Layout input = Layout.Of(experts, hidden, width);
-        _gate = config.Activation.IsGated ? builder.Add("experts.gate_proj.weight", input, ParameterRole.Matrix, Initialization.Input(width)) : null;
-        _up = builder.Add("experts.up_proj.weight", input, ParameterRole.Matrix, Initialization.Input(width));
-        _down = builder.Add("experts.down_proj.weight", Layout.Of(experts, width, hidden), ParameterRole.Matrix, Initialization.Output(hidden, model));
+        _gate = config.Activation.IsGated ? builder.GroupedLinear("experts.gate_proj", experts, width, hidden, Initialization.Input(width)) : null;
+        _up = builder.GroupedLinear("experts.up_proj", experts, width, hidden, Initialization.Input(width));
+        _down = builder.GroupedLinear("experts.down_proj", experts, hidden, width, Initialization.Output(hidden, model));
         _shared = config.Shared > 0 ? new Dense(builder.In("shared_experts"), config.Shared * hidden, config.Activation, "mlp.shared", isPart: true) : null;
     }
 
@@ -67,9 +66,9 @@ internal sealed class Moe : FeedForwardModule
         ReadChoice(tape, chosen, x);
         RecordLoad(tape, logits, scores, routed.IsNone ? offsets : routed, offsets);
         Tensor rows = ExpertGatherOp.Record(tape, tokens, rowOfSlot, tokenOfRow);
-        Tensor pre = GroupedLinearOp.Record(tape, rows, tape.Use(_gate ?? _up), offsets);
-        Tensor linear = _gate is null ? default : GroupedLinearOp.Record(tape, rows, tape.Use(_up), offsets);
-        Tensor results = GroupedLinearOp.Record(tape, _config.Activation.Activate(tape, pre, linear), tape.Use(_down), offsets);
+        Tensor pre = (_gate ?? _up).Forward(tape, rows, offsets);
+        Tensor linear = _gate is null ? default : _up.Forward(tape, rows, offsets);
+        Tensor results = _down.Forward(tape, _config.Activation.Activate(tape, pre, linear), offsets);
         Tensor weights = ExpertWeightsOp.Record(tape, scores, chosen, _config.Renormalizes, _config.RouteScale);
         weights = Tap.At(tape, "hook_expert_weights", weights.Reshape(x[0], x[1], _config.Active)).Reshape(x[0] * x[1], _config.Active);
         Tensor y = ExpertCombineOp.Record(tape, results, weights, rowOfSlot).Reshape(x[0], x[1], x[2]);

@@ -39,12 +39,12 @@ internal sealed class ConvolutionMixer : Mixer
         (_taps, _builder) = (taps, builder.In("self_attn"));
         ModelShape model = builder.Model;
         int width = model.Width;
-        _value = new Linear(_builder, "v_proj", width, width, Initialization.Input(width), model.Bias);
-        _gate = new Linear(_builder, "g_proj", width, width, Initialization.Input(width), model.Bias);
+        _value = _builder.Linear("v_proj", width, width, Initialization.Input(width), model.Bias);
+        _gate = _builder.Linear("g_proj", width, width, Initialization.Input(width), model.Bias);
         // Filters of channels, no matrix: not for Muon.
         _weight = _builder.Add("conv1d.weight", Layout.Of(width, taps), ParameterRole.Head, Initialization.Input(taps));
         _bias = _builder.Add("conv1d.bias", Layout.Of(width), ParameterRole.Vector, Initializer.Zero);
-        _output = new Linear(_builder, "o_proj", width, width, Initialization.Output(width, model), model.Bias);
+        _output = _builder.Linear("o_proj", width, width, Initialization.Output(width, model), model.Bias);
     }
 
     public override IReadOnlyList<TapPoint> TapPoints =>

@@ -51,10 +51,10 @@ internal sealed class MlpMixer : Mixer
     {
         _builder = builder.In("self_attn");
         ModelShape model = builder.Model;
-        _value = new Linear(_builder, "v_proj", model.Width, model.Width, Initialization.Input(model.Width), model.Bias);
+        _value = _builder.Linear("v_proj", model.Width, model.Width, Initialization.Input(model.Width), model.Bias);
         // Weights of places, no map between features: not for Muon.
         _mix = _builder.Add("mix", Layout.Of(groups, model.Context, model.Context), ParameterRole.Head, Initialization.Input(model.Context));
-        _output = new Linear(_builder, "o_proj", model.Width, model.Width, Initialization.Output(model.Width, model), model.Bias);
+        _output = _builder.Linear("o_proj", model.Width, model.Width, Initialization.Output(model.Width, model), model.Bias);
     }
 
     public override IReadOnlyList<TapPoint> TapPoints => [new("attn.hook_v", "B T C"), new("attn.hook_z", "B T C")];

@@ -24,12 +24,12 @@ public sealed class Block
         _residual = residual;
         if (config.Mixer.Traits(builder.Model).Mixes)
         {
-            var norm = new Norm(builder, "input_layernorm", builder.Model.Width);
+            var norm = builder.Norm("input_layernorm", builder.Model.Width);
             _mixer = config.Mixer.Build(builder);
             _mixing = new SubBlock("ln1", norm, "hook_attn_out", _mixer, residual.Connect(builder, "attn_residual"), builder.Model.Dropout);
         }
 
-        var feedingNorm = new Norm(builder, "post_attention_layernorm", builder.Model.Width);
+        var feedingNorm = builder.Norm("post_attention_layernorm", builder.Model.Width);
         _feeding = new SubBlock("ln2", feedingNorm, "hook_mlp_out", config.FeedForward.Build(builder), residual.Connect(builder, "mlp_residual"), builder.Model.Dropout);
     }
 

@@ -5,31 +5,52 @@ using NanoFold.Kernels;
 
 namespace NanoFold.Engine.Modules;
 
-/// <summary>y = x Wᵀ (+ b). W [out, in], as Hugging Face stores it.</summary>
-public sealed class Linear
+/// <summary>
+/// y = x Wᵀ (+ b). W [out, in], as Hugging Face stores it. Made by <see cref="ModuleBuilder.Linear"/> only, so that what stands in a model may be more than its own
+/// matrix.
+/// </summary>
+public abstract class Linear
 {
-    private readonly Parameter _weight;
-    private readonly Parameter? _bias;
+    /// <summary>Columns of W.</summary>
+    public abstract int Inputs { get; }
 
-    /// <param name="builder">Where the parameters are declared.</param>
-    /// <param name="name">As in <c>q_proj</c>.</param>
-    /// <param name="inputs">Columns of W.</param>
-    /// <param name="outputs">Rows of W.</param>
-    /// <param name="initializer">Of W; see <see cref="Initialization"/>.</param>
-    /// <param name="bias">Whether there is a bias.</param>
-    /// <param name="role">Decides the optimizer.</param>
-    /// <param name="biasInitializer">Of a bias that does not start from 0.</param>
-    public Linear(
-        ModuleBuilder builder, string name, int inputs, int outputs, Initializer initializer, bool bias = false, ParameterRole role = ParameterRole.Matrix,
-        Initializer? biasInitializer = null)
+    /// <summary>Rows of W.</summary>
+    public abstract int Outputs { get; }
+
+    /// <summary>W [out, in] as it acts, for what reads the matrix itself; a gradient flows to whatever it is made of.</summary>
+    public abstract Tensor Weight(Tape tape);
+
+    /// <summary>b [out], none where there is no bias.</summary>
+    public abstract Tensor Bias(Tape tape);
+
+    /// <summary>x [.., in] to y [.., out], the residual [.., out] added where one is given.</summary>
+    public Tensor Forward(Tape tape, Tensor x, Tensor residual = default) => Forward(tape, x, 0, Outputs, residual);
+
+    /// <summary>The part of y that some rows of W give: x [.., in] to [.., rows].</summary>
+    /// <param name="tape">Where it is recorded.</param>
+    /// <param name="x">[.., in].</param>
+    /// <param name="start">The first row.</param>
+    /// <param name="rows">How many there are.</param>
+    /// <param name="residual">[.., rows], or none.</param>
+    public abstract Tensor Forward(Tape tape, Tensor x, int start, int rows, Tensor residual = default);
+}
+
+/// <summary>A matrix of its own, and a bias where it has one.</summary>
+internal sealed class PlainLinear(Parameter weight, Parameter? bias) : Linear
+{
+    public override int Inputs => weight.Layout[1];
+
+    public override int Outputs => weight.Layout[0];
+
+    public override Tensor Weight(Tape tape) => tape.Use(weight);
+
+    public override Tensor Bias(Tape tape) => bias is null ? default : tape.Use(bias);
+
+    public override Tensor Forward(Tape tape, Tensor x, int start, int rows, Tensor residual = default)
     {
-        _weight = builder.Add($"{name}.weight", Layout.Of(outputs, inputs), role, initializer);
-        _bias = bias ? builder.Add($"{name}.bias", Layout.Of(outputs), ParameterRole.Vector, biasInitializer ?? Initializer.Zero) : null;
+        Tensor w = tape.Use(weight), b = Bias(tape);
+        return rows == Outputs
+            ? LinearOp.Record(tape, x, w, b, residual)
+            : LinearOp.Record(tape, x, w.Slice(0, start, rows), b.IsNone ? b : b.Slice(0, start, rows), residual);
     }
-
-    /// <summary>W [out, in] itself.</summary>
-    public Tensor Weight(Tape tape) => tape.Use(_weight);
-
-    public Tensor Forward(Tape tape, Tensor x, Tensor residual = default) =>
-        LinearOp.Record(tape, x, tape.Use(_weight), _bias is null ? default : tape.Use(_bias), residual);
 }

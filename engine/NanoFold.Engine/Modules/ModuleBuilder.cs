@@ -50,6 +50,36 @@ public sealed class ModuleBuilder
     public Parameter Add(string name, Layout layout, ParameterRole role, Initializer initializer) =>
         _store.Add(Full(name), layout, role, initializer);
 
+    /// <summary>Declares y = x Wᵀ (+ b), with the parameters <c>NAME.weight</c> and <c>NAME.bias</c>.</summary>
+    /// <param name="name">As in <c>q_proj</c>.</param>
+    /// <param name="inputs">Columns of W.</param>
+    /// <param name="outputs">Rows of W.</param>
+    /// <param name="initializer">Of W; see <see cref="Initialization"/>.</param>
+    /// <param name="bias">Whether there is a bias.</param>
+    /// <param name="role">Decides the optimizer.</param>
+    /// <param name="biasInitializer">Of a bias that does not start from 0.</param>
+    public Linear Linear(
+        string name, int inputs, int outputs, Initializer initializer, bool bias = false, ParameterRole role = ParameterRole.Matrix, Initializer? biasInitializer = null)
+    {
+        Parameter weight = Add($"{name}.weight", Layout.Of(outputs, inputs), role, initializer);
+        return new PlainLinear(weight, bias ? Add($"{name}.bias", Layout.Of(outputs), ParameterRole.Vector, biasInitializer ?? Initializer.Zero) : null);
+    }
+
+    /// <summary>Declares a matrix for each of some groups of rows, W [groups, outputs, inputs], with the parameter <c>NAME.weight</c>.</summary>
+    public GroupedLinear GroupedLinear(string name, int groups, int inputs, int outputs, Initializer initializer) =>
+        new PlainGroupedLinear(Add($"{name}.weight", Layout.Of(groups, outputs, inputs), ParameterRole.Matrix, initializer));
+
+    /// <summary>Declares a norm over <paramref name="width"/> elements, with the parameters <c>NAME.weight</c> and, of a layer norm, <c>NAME.bias</c>.</summary>
+    /// <param name="name">As in <c>input_layernorm</c>.</param>
+    /// <param name="width">What it runs over.</param>
+    /// <param name="kind">Null for the model's.</param>
+    public Norm Norm(string name, int width, NormKind? kind = null)
+    {
+        Parameter gain = Add($"{name}.weight", Layout.Of(width), ParameterRole.Vector, Initializer.One);
+        Parameter? bias = (kind ?? Model.Norm) == NormKind.Layer ? Add($"{name}.bias", Layout.Of(width), ParameterRole.Vector, Initializer.Zero) : null;
+        return new Norm(gain, bias, Model.NormEpsilon);
+    }
+
     /// <summary>State that is saved with the parameters, from 0: neither a gradient nor an optimizer changes it.</summary>
     public Parameter AddState(string name, Layout layout) => _store.Add(Full(name), layout, ParameterRole.Vector, Initializer.Zero, frozen: true);
 

@@ -1,25 +1,17 @@
 using NanoFold.Engine.Autograd;
 using NanoFold.Engine.Ops;
 using NanoFold.Engine.Tensors;
-using NanoFold.Kernels;
 
 namespace NanoFold.Engine.Modules;
 
-/// <summary>RMSNorm with gain or LayerNorm with gain and bias, as the model's <see cref="ModelShape.Norm"/> says.</summary>
+/// <summary>RMSNorm with gain or LayerNorm with gain and bias; made by <see cref="ModuleBuilder.Norm"/>.</summary>
 public sealed class Norm
 {
     private readonly Parameter _gain;
     private readonly Parameter? _bias;
     private readonly double _epsilon;
 
-    public Norm(ModuleBuilder builder, string name, int width, NormKind? kind = null)
-    {
-        _gain = builder.Add($"{name}.weight", Layout.Of(width), ParameterRole.Vector, Initializer.One);
-        _bias = (kind ?? builder.Model.Norm) == NormKind.Layer
-            ? builder.Add($"{name}.bias", Layout.Of(width), ParameterRole.Vector, Initializer.Zero)
-            : null;
-        _epsilon = builder.Model.NormEpsilon;
-    }
+    internal Norm(Parameter gain, Parameter? bias, double epsilon) => (_gain, _bias, _epsilon) = (gain, bias, epsilon);
 
     public Tensor Forward(Tape tape, Tensor x) => _bias is null
         ? RmsNormOp.Record(tape, x, tape.Use(_gain), _epsilon)

@@ -105,7 +105,7 @@ internal sealed class HyperConnection : Connection
         builder = builder.In(name);
         int n = config.Streams, inputs = n * builder.Model.Width;
         // Makes coefficients, as a router does: not for Muon.
-        _phi = new Linear(builder, "phi", inputs, n * (n + 2), Initialization.Input(inputs), role: ParameterRole.Head);
+        _phi = builder.Linear("phi", inputs, n * (n + 2), Initialization.Input(inputs), role: ParameterRole.Head);
         _alpha = builder.Add("alpha", Layout.Of(3), ParameterRole.Vector, Initialization.Gate);
         _bias = builder.Add("bias", Layout.Of(n * (n + 2)), ParameterRole.Vector, Initializer.Values(
         [

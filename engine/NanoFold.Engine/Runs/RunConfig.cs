@@ -12,7 +12,7 @@ namespace NanoFold.Engine.Runs;
 /// Everything that decides a run. Made by <see cref="ConfigTree"/> out of a preset, files and single settings; what it gives is
 /// resolved: no field is left to be worked out, except the vocabulary, which a tokenizer decides (<see cref="WithVocab"/>).
 /// </summary>
-public sealed record RunConfig
+public sealed record RunConfig : IValidated
 {
     /// <summary>The version that is written. Newer ones are refused, older ones loaded as what they meant (<see cref="ConfigUpgrade"/>).</summary>
     public const int CurrentVersion = 4;
@@ -88,6 +88,9 @@ public sealed record RunConfig
         },
         Train = Train.Resolve(Preset),
     };
+
+    /// <summary>The section <c>train</c> for the steps of the <see cref="Budget"/>.</summary>
+    public TrainConfig Planned() => Planned(Budget.Of(this).Steps);
 
     /// <summary>The section <c>train</c> as it is for so many steps: what depends on their number is filled in.</summary>
     public TrainConfig Planned(int steps, int evaluateEvery = 0) => Train.Planned(Preset, steps, evaluateEvery);

@@ -27,14 +27,14 @@ public sealed record Setting(
 /// <summary>Every key of <see cref="RunConfig"/> and of every variant, described by the documentation of the records themselves.</summary>
 public sealed class Settings
 {
-    private readonly XmlMeanings _meanings = new(XmlMeanings.FileOf(typeof(RunConfig).Assembly));
+    private readonly XmlMeanings _meanings = new(typeof(RunConfig).Assembly);
     private readonly List<Setting> _all = [];
     private readonly HashSet<Type> _families = [];
 
     private Settings()
     {
         Add("", new RunConfig(), Presets.Of(Presets.Default).Resolve());
-        Sections = [.. ConfigSchema.Keys(typeof(RunConfig)).Where(key => IsSection(key.Type)).Select(key => (key.Name, _meanings.Of(key.Property)))];
+        Sections = [.. ConfigSchema.Keys(typeof(RunConfig)).Where(key => ConfigSchema.IsSection(key.Type)).Select(key => (key.Name, _meanings.Of(key.Property)))];
     }
 
     /// <summary>Reads the documentation.</summary>
@@ -53,7 +53,7 @@ public sealed class Settings
         {
             object? value = key.Property.GetValue(record), later = resolved is null ? null : key.Property.GetValue(resolved);
             string path = ConfigKeys.Join(parent, key.Name);
-            if (IsSection(key.Type))
+            if (ConfigSchema.IsSection(key.Type))
             {
                 Add(path, value!, later);
             }
@@ -81,7 +81,7 @@ public sealed class Settings
         if (ConfigSchema.ElementOf(type) is { } element)
         {
             string place = ConfigKeys.Join(path, "N");
-            if (IsSection(element))
+            if (ConfigSchema.IsSection(element))
             {
                 Add(place, Activator.CreateInstance(element)!, null);
             }
@@ -107,9 +107,6 @@ public sealed class Settings
             Add(ConfigKeys.Join(path, key.Name), having, key, key.Property.GetValue(Activator.CreateInstance(kind.Type)), null);
         }
     }
-
-    private static bool IsSection(Type type)
-        => ConfigSchema.Keys(type).Count > 0 && ConfigSchema.Kinds(type).Count == 0 && ConfigSchema.ElementOf(type) is null;
 
     private static string Show(object? value, ConfigKey key)
     {

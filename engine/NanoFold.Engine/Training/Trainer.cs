@@ -6,7 +6,10 @@ using NanoFold.Kernels.Profiling;
 
 namespace NanoFold.Engine.Training;
 
-/// <summary>A model, its optimizer and its batches: one step is Accumulate × k and one Update. After the first, a step allocates no managed memory.</summary>
+/// <summary>
+/// A model, its optimizer and its batches: one step is Accumulate × k and one Update. After the first, a step allocates no managed memory. Of several processes
+/// each runs its part of a step's micro-batches, and all make the same update.
+/// </summary>
 public sealed class Trainer : IDisposable
 {
     // The settings of a small model: those that no preset names.
@@ -17,6 +20,9 @@ public sealed class Trainer : IDisposable
     private readonly IBatchSource _batches;
     private readonly BatchBuffers[] _buffers;
     private readonly Replay _update;
+    private readonly ICollective _collective;
+    private readonly StepSum _sum;
+    private readonly double[] _agreed = new double[2];
     private readonly SharedArena _arena;
     private readonly bool _ownsArena;
     private readonly long[] _changes;
@@ -32,8 +38,13 @@ public sealed class Trainer : IDisposable
     /// <param name="batches">Where batches come from.</param>
     /// <param name="maskDocuments">Whether tokens see their own document only.</param>
     /// <param name="arena">Memory shared with what does not run during a step; null for its own.</param>
-    public Trainer(Transformer model, TrainConfig config, IBatchSource batches, bool maskDocuments = false, SharedArena? arena = null)
+    /// <param name="collective">The processes that train together; null for this one alone.</param>
+    /// <exception cref="UserException">The micro-batches of a step cannot be shared evenly by the processes.</exception>
+    public Trainer(
+        Transformer model, TrainConfig config, IBatchSource batches, bool maskDocuments = false, SharedArena? arena = null, ICollective? collective = null)
     {
+        _collective = collective ?? Alone.Instance;
+        int rounds = Share(config, _collective);
         _arena = arena ?? new SharedArena(model.Backend);
         _ownsArena = arena is null;
         _model = model;
@@ -48,9 +59,10 @@ public sealed class Trainer : IDisposable
         model.Backend.AllowsTensorFloat32 = config.Precision != PrecisionKind.Float32;
         LossScale = (config.Precision.ScalesLoss() ? LossScaling.Initial : 1, 0);
         // Every micro-batch is drawn before the first runs: the loss is divided by the targets of all of them.
-        _buffers = [.. Enumerable.Range(0, config.Accumulate).Select(i => new BatchBuffers(model.Backend, batches.Batch, batches.Context, maskDocuments, onDevice: i == 0))];
+        _buffers = [.. Enumerable.Range(0, rounds).Select(i => new BatchBuffers(model.Backend, batches.Batch, batches.Context, maskDocuments, onDevice: i == 0))];
         _changes = [.. model.Config.LayerConfigs().Select(layer => layer.Mixer.Traits(model.Config).WarmUpSteps).Where(steps => steps > 0).Distinct()];
         Optimizer = new Optimizer(model.Store, config);
+        _sum = new StepSum(model.Store, _collective, rounds);
         _update = new Replay(model.Backend, Optimizer.Update);
         Schedule = LearningRateSchedule.From(config, config.Steps);
     }
@@ -94,9 +106,12 @@ public sealed class Trainer : IDisposable
     /// <summary>Bytes of batches and of the model's tables.</summary>
     public long InputBytes => _buffers.Sum(b => b.Bytes) + _model.TableBytes;
 
+    /// <summary>Bytes of what carries gradients from one micro-batch to the next; none where a process runs a single one in a step.</summary>
+    public long SumBytes => _sum.Bytes;
+
     /// <summary>Bytes of parameters, gradients, optimizer state, inputs and activations: all that training allocates on the device.</summary>
     public long PeakBytes =>
-        _model.Store.Bytes + Optimizer.Bytes + InputBytes + ArenaBytes;
+        _model.Store.Bytes + SumBytes + Optimizer.Bytes + InputBytes + ArenaBytes;
 
     /// <summary>The recorded step.</summary>
     public Plan Plan => _plan ??= Record(_taps);
@@ -118,7 +133,7 @@ public sealed class Trainer : IDisposable
             state.GetDouble(StepSlot.Loss),
             Math.Sqrt(state.GetDouble(StepSlot.GradientSquares)),
             state.GetDouble(StepSlot.LearningRate),
-            _buffers.Length * _batches.Batch * _batches.Context)
+            _config.Accumulate * _batches.Batch * _batches.Context)
         {
             OwnRates = Optimizer.ReadOwnRates(),
             Terms = LossTerms.Of(state, Plan.Tape.LossTerms),
@@ -127,17 +142,27 @@ public sealed class Trainer : IDisposable
 
     /// <summary>
     /// After a step that was not finite: runs it again, without the update, and names the first point, or else the first parameter gradient,
-    /// that is not finite; null where all are.
+    /// that is not finite; null where all are. A process looks at all micro-batches by itself, so that every one finds the same.
     /// </summary>
     public string? FindNotFinite(long step)
     {
         var finder = new NotFiniteFinder();
-        Begin(step);
+        BatchBuffers buffers = _buffers[0];
+        _drawn = -1;
+        int targets = 0;
+        for (int i = 0; i < _config.Accumulate; i++)
+        {
+            _batches.Fill(step, i, buffers.Tokens, buffers.Targets, buffers.Documents);
+            targets += buffers.CountTargets();
+        }
+
+        Prepare(step, targets, Schedule.At(step));
         using Plan plan = Record(new TapSet([finder]));
         _arena.Bind(plan);
-        for (int i = 0; i < _buffers.Length && finder.Found is null; i++)
+        for (int i = 0; i < _config.Accumulate && finder.Found is null; i++)
         {
-            Upload(i);
+            _batches.Fill(step, i, buffers.Tokens, buffers.Targets, buffers.Documents);
+            Upload(buffers, i);
             plan.Run();
         }
 
@@ -159,6 +184,7 @@ public sealed class Trainer : IDisposable
     public void Dispose()
     {
         _update.Dispose();
+        _sum.Dispose();
         _plan?.Dispose();
         Optimizer.Dispose();
         if (_ownsArena)
@@ -172,10 +198,17 @@ public sealed class Trainer : IDisposable
         }
     }
 
-    /// <summary>Forward and backward of one micro-batch; gradients add up.</summary>
-    internal void Accumulate(int microBatch)
+    /// <summary>How many micro-batches of a step each process runs.</summary>
+    /// <exception cref="UserException">They cannot be shared evenly.</exception>
+    internal static int Share(TrainConfig config, ICollective collective) => config.Accumulate % collective.World == 0
+        ? config.Accumulate / collective.World
+        : throw UserException.Usage(
+            $"train.accumulate: {collective.World} processes cannot share {config.Accumulate} micro-batches of a step evenly; it takes a multiple of {collective.World}");
+
+    /// <summary>Forward and backward of one of this process's micro-batches; gradients add up, and after the last one they are those of all processes.</summary>
+    internal void Accumulate(int index)
     {
-        Upload(microBatch);
+        Upload(_buffers[index], MicroBatch(index));
         Plan plan = Plan;
         _arena.Bind(plan);
         if (_log is null)
@@ -185,6 +218,13 @@ public sealed class Trainer : IDisposable
         else
         {
             plan.Run(_log);
+        }
+
+        if (_sum.IsNeeded)
+        {
+            _log?.Begin(EventKind.Part, StepPart.Sum);
+            _sum.Add(index);
+            _log?.End();
         }
     }
 
@@ -213,13 +253,22 @@ public sealed class Trainer : IDisposable
         }
 
         _log?.End();
+        // All targets, and the rate of process 0: its clock decides about the plan.
+        (_agreed[0], _agreed[1]) = (targets, _collective.Rank == 0 ? Schedule.At(step) : 0);
+        _collective.Sum(_agreed);
+        Prepare(step, (long)_agreed[0], _agreed[1]);
+    }
+
+    // What is the same for all micro-batches of a step, of whatever process.
+    private void Prepare(long step, long targets, double factor)
+    {
         ChangeAt(step);
         StepState state = _model.Backend.State;
         state.Set(StepSlot.Step, step + 1);
-        state.Set(StepSlot.MicroBatchCount, (long)_buffers.Length);
+        state.Set(StepSlot.MicroBatchCount, (long)_config.Accumulate);
         state.Set(StepSlot.RandomKey, _config.Seed);
-        state.Set(StepSlot.TargetCount, (long)Math.Max(1, targets));
-        Optimizer.SetRates(Schedule.At(step));
+        state.Set(StepSlot.TargetCount, Math.Max(1, targets));
+        Optimizer.SetRates(factor);
         state.Set(StepSlot.Loss, 0.0);
         foreach (StepSlot term in LossTerms.Slots)
         {
@@ -245,7 +294,7 @@ public sealed class Trainer : IDisposable
         for (int i = 0; i < _buffers.Length; i++)
         {
             BatchBuffers buffers = _buffers[i];
-            _batches.Fill(step, i, buffers.Tokens, buffers.Targets, buffers.Documents);
+            _batches.Fill(step, MicroBatch(i), buffers.Tokens, buffers.Targets, buffers.Documents);
         }
 
         _drawn = step;
@@ -264,11 +313,14 @@ public sealed class Trainer : IDisposable
         }
     }
 
-    private void Upload(int microBatch)
+    // In a round every process runs one, in the order of their numbers.
+    private int MicroBatch(int index) => (index * _collective.World) + _collective.Rank;
+
+    private void Upload(BatchBuffers buffers, int microBatch)
     {
         _model.Backend.State.Set(StepSlot.MicroBatch, (long)microBatch);
         // The tape reads the first buffers; later micro-batches take their place in turn.
-        BatchBuffers first = _buffers[0], buffers = _buffers[microBatch];
+        BatchBuffers first = _buffers[0];
         _log?.Begin(EventKind.Part, StepPart.Upload);
         first.Upload(buffers.Tokens, buffers.Targets, buffers.Documents);
         _log?.End();

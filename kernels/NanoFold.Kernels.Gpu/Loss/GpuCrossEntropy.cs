@@ -14,7 +14,7 @@ internal sealed class GpuCrossEntropy(GpuContext context) : IKernel<CrossEntropy
     {
         call.Check();
         Losses(call.Logits, call.Targets, call.Losses, call.LogSumExp);
-        AddLoss(call.Losses, call.Loss);
+        AddLoss(context, call.Losses, call.Loss);
     }
 
     public void Run(in CrossEntropyBackwardCall call)
@@ -28,7 +28,7 @@ internal sealed class GpuCrossEntropy(GpuContext context) : IKernel<CrossEntropy
         => ByElement.Run(CrossEntropyCall.Name, logits, new ForwardBody(context, logits, targets, losses, logSumExp));
 
     /// <summary>loss = Σ losses / TargetCount, also added to the step's loss.</summary>
-    internal void AddLoss(in View losses, in View loss) => context.Launch(
+    internal static void AddLoss(GpuContext context, in View losses, in View loss) => context.Launch(
         new MeanLossWork
         {
             Losses = context.View<F32>(losses),

@@ -40,7 +40,7 @@ internal sealed class GpuLinearCrossEntropy(GpuContext context, GpuMatMul matMul
             _rows.Losses(part, Rows(call.Targets, start, count), Rows(call.Losses, start, count), Rows(call.LogSumExp, start, count));
         }
 
-        _rows.AddLoss(call.Losses, call.Loss);
+        GpuCrossEntropy.AddLoss(context, call.Losses, call.Loss);
     }
 
     public void Run(in LinearCrossEntropyBackwardCall call)

@@ -1,5 +1,6 @@
 using NanoFold.Engine.Autograd;
 using NanoFold.Engine.Model;
+using NanoFold.Engine.Modules;
 using NanoFold.Engine.Tensors;
 using NanoFold.Kernels;
 
@@ -42,11 +43,14 @@ internal sealed class TinyModel : IDisposable
 
     public int[] Targets { get; }
 
+    /// <summary>First tokens of each row that all its tokens see, where the model's visibility is a prefix; otherwise null.</summary>
+    public int[]? Prefixes => Model.Config.Visibility == VisibilityKind.Prefix ? [.. Enumerable.Range(0, Batch).Select(row => 3 + (4 * row))] : null;
+
     /// <summary>Records the loss of the batch.</summary>
     public void RecordLoss(Tape tape) => RecordLoss(tape, null);
 
     public Tensor RecordLoss(Tape tape, int[]? documents) =>
-        Model.RecordLoss(tape, Integers(tape, "tokens", Tokens), Integers(tape, "targets", Targets), documents is null ? default : Integers(tape, "documents", documents)).Loss;
+        Model.RecordLoss(tape, Integers(tape, "tokens", Tokens), Integers(tape, "targets", Targets), documents is null ? default : Integers(tape, "documents", documents), RecordPrefixes(tape)).Loss;
 
     public Tape TrainingTape(TapSet? taps = null, int[]? documents = null)
     {
@@ -77,7 +81,7 @@ internal sealed class TinyModel : IDisposable
     {
         int time = tokens.Length / Batch;
         var tape = new Tape(_backend, _type, training: false, taps);
-        Tensor logits = Model.RecordLogits(tape, Integers(tape, "tokens", tokens, time), documents is null ? default : Integers(tape, "documents", documents, time));
+        Tensor logits = Model.RecordLogits(tape, Integers(tape, "tokens", tokens, time), documents is null ? default : Integers(tape, "documents", documents, time), RecordPrefixes(tape));
         tape.Keep(logits);
         var plan = new Plan(tape);
         using DeviceBuffer arena = _backend.Allocate(plan.ArenaBytes);
@@ -89,6 +93,8 @@ internal sealed class TinyModel : IDisposable
 
     public Tensor Integers(Tape tape, string name, int[] values, int? time = null) =>
         tape.External(name, Host.New(_backend, [Batch, time ?? Time], values, _owned));
+
+    private Tensor RecordPrefixes(Tape tape) => Prefixes is { } lengths ? tape.External("prefixes", Host.New(_backend, [Batch], lengths, _owned)) : default;
 
     public void Dispose()
     {

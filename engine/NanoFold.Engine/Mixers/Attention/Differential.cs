@@ -57,7 +57,7 @@ internal sealed class Differential : AttentionMixer
         : base(builder, shape)
     {
         _start = 0.8 - (0.6 * Math.Exp(-0.3 * builder.Layer));
-        _norm = new Norm(Builder, "o_norm", shape.ValueDim, NormKind.Rms);
+        _norm = Builder.Norm("o_norm", shape.ValueDim, NormKind.Rms);
         _lambda = [.. new[] { "lambda_q1", "lambda_k1", "lambda_q2", "lambda_k2" }.Select(name =>
             Builder.Add(name, Layout.Of(shape.HeadDim), ParameterRole.Vector, Initializer.Normal(0.1)))];
     }

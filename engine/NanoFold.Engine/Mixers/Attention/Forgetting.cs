@@ -16,6 +16,9 @@ public sealed record ForgettingConfig : AttentionFamilyConfig
 {
     public static ForgettingConfig Tiny => new();
 
+    /// <summary>What is forgotten lies before a token.</summary>
+    public override MixerTraits Traits(ModelShape model) => base.Traits(model) with { FollowsVisibility = false };
+
     /// <inheritdoc/>
     public override Mixer Build(ModuleBuilder builder) => new Forgetting(builder, ShapeFor(builder.Model));
 }
@@ -28,8 +31,8 @@ internal sealed class Forgetting : AttentionMixer
     private readonly Linear _forget;
 
     public Forgetting(ModuleBuilder builder, HeadShape shape)
-        : base(builder, shape) => _forget = new Linear(
-            Builder, "f_proj", Model.Width, shape.Heads, Initialization.Gate, bias: true, ParameterRole.Head, new Initializer(InitializerKind.Constant, FirstBias));
+        : base(builder, shape) => _forget = Builder.Linear(
+            "f_proj", Model.Width, shape.Heads, Initialization.Gate, bias: true, ParameterRole.Head, new Initializer(InitializerKind.Constant, FirstBias));
 
     public override IReadOnlyList<TapPoint> TapPoints => [.. base.TapPoints, new("attn.hook_forget_pre", "B T H")];
 

@@ -60,7 +60,7 @@ internal sealed class GatedAttention : AttentionMixer
         : base(builder, config.ShapeFor(builder.Model))
     {
         _config = config;
-        _gate = new Linear(Builder, "gate_proj", Model.Width, config.Gates(Model), Initialization.Gate);
+        _gate = Builder.Linear("gate_proj", Model.Width, config.Gates(Model), Initialization.Gate);
     }
 
     public override IReadOnlyList<TapPoint> TapPoints => [.. base.TapPoints, new("attn.hook_gate", GateShape)];

@@ -18,7 +18,7 @@ public abstract record BlockFamilyConfig : AttentionFamilyConfig
     public int Block { get; init; }
 
     /// <summary>Blocks begin where a row does, whatever stands there.</summary>
-    public override MixerTraits Traits(ModelShape model) => base.Traits(model) with { IsShiftInvariant = false };
+    public override MixerTraits Traits(ModelShape model) => base.Traits(model) with { IsShiftInvariant = false, FollowsVisibility = false };
 
     /// <inheritdoc/>
     public override IEnumerable<ConfigProblem> Validate(ModelShape model, string path)
@@ -51,7 +51,7 @@ public abstract record BlockFamilyConfig : AttentionFamilyConfig
 }
 
 /// <summary>Attention in which each query has a list of key blocks. A variant says which.</summary>
-internal abstract class BlockListMixer(ModuleBuilder builder, HeadShape shape, int block) : AttentionMixer(builder, shape)
+public abstract class BlockListMixer(ModuleBuilder builder, HeadShape shape, int block) : AttentionMixer(builder, shape)
 {
     private readonly int _layer = builder.Layer;
 

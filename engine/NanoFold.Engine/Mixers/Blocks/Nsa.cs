@@ -74,7 +74,7 @@ internal sealed class Nsa : AttentionMixer
         _block = block;
         _topBlocks = topBlocks;
         _window = window;
-        _gates = new Linear(Builder, "g_proj", Model.Width, 3 * shape.Heads, Initialization.Gate);
+        _gates = Builder.Linear("g_proj", Model.Width, 3 * shape.Heads, Initialization.Gate);
     }
 
     public override IReadOnlyList<TapPoint> TapPoints =>

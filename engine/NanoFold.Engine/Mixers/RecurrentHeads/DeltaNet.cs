@@ -45,7 +45,7 @@ internal class DeltaNet : RecurrentHeadsMixer
         : base(builder, shape, heads, new RecurrentHeadsParts(config.Conv, HasNorm: true, hasGate))
     {
         _isDoubled = config.NegativeEigenvalues;
-        _beta = new Linear(Builder, "b_proj", Model.Width, shape.Heads, Initialization.Input(Model.Width));
+        _beta = Builder.Linear("b_proj", Model.Width, shape.Heads, Initialization.Input(Model.Width));
     }
 
     protected override IReadOnlyList<TapPoint> OwnPoints => [new("attn.hook_beta", "B T H")];

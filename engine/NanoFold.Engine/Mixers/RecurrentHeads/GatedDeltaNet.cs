@@ -57,7 +57,7 @@ internal sealed class GatedDeltaNet : DeltaNet
     public GatedDeltaNet(ModuleBuilder builder, GatedDeltaNetConfig config)
         : base(builder, config, config.ShapeFor(builder.Model), config.HeadsFor(builder.Model), hasGate: true)
     {
-        _step = new Linear(Builder, "a_proj", Model.Width, Shape.Heads, Initialization.Input(Model.Width));
+        _step = Builder.Linear("a_proj", Model.Width, Shape.Heads, Initialization.Input(Model.Width));
         _decay = new StepDecay(Builder, Shape.Heads, leastRate: 0);
     }
 

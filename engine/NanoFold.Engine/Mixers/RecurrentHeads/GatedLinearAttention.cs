@@ -37,8 +37,8 @@ internal sealed class GatedLinearAttention : RecurrentHeadsMixer
         : base(builder, config.ShapeFor(builder.Model), new RecurrentHeadsParts(Convolution: null, HasNorm: true, HasGate: true))
     {
         int width = Model.Width, rank = config.GateRank;
-        _down = new Linear(Builder, "gk_proj.0", width, rank, Initialization.Input(width));
-        _up = new Linear(Builder, "gk_proj.1", rank, Shape.QueryWidth, Initialization.Input(rank), bias: true);
+        _down = Builder.Linear("gk_proj.0", width, rank, Initialization.Input(width));
+        _up = Builder.Linear("gk_proj.1", rank, Shape.QueryWidth, Initialization.Input(rank), bias: true);
         _share = 1 / config.GateNormalizer;
     }
 

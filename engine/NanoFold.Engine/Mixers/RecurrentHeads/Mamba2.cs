@@ -86,12 +86,12 @@ internal sealed class Mamba2 : Mixer
         (_channels, _state, _heads) = (config.Channels(model), config.State, config.HeadsFor(model));
         builder = builder.In("self_attn");
         // Rows: z, x, B, C, dt.
-        _input = new Linear(builder, "in_proj", model.Width, checked(2 * _channels + 2 * _state + _heads), Initialization.Input(model.Width), model.Bias);
+        _input = builder.Linear("in_proj", model.Width, checked(2 * _channels + 2 * _state + _heads), Initialization.Input(model.Width), model.Bias);
         _convolution = new ShortConvolution(builder, "conv1d", _channels + 2 * _state, config.Conv, bias: true);
         _decay = new StepDecay(builder, _heads, leastRate: 1);
         _skip = builder.Add("D", Layout.Of(_heads), ParameterRole.Vector, Initializer.One);
-        _norm = new Norm(builder, "norm", _channels, NormKind.Rms);
-        _output = new Linear(builder, "out_proj", _channels, model.Width, Initialization.Output(_channels, model), model.Bias);
+        _norm = builder.Norm("norm", _channels, NormKind.Rms);
+        _output = builder.Linear("out_proj", _channels, model.Width, Initialization.Output(_channels, model), model.Bias);
         _recurrence = new HeadRecurrence(builder, _heads, _state, _channels / _heads, scale: 1);
     }
 

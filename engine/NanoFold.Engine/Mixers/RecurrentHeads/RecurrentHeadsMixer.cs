@@ -10,14 +10,14 @@ namespace NanoFold.Engine.Mixers;
 /// <param name="Convolution">Width of the short convolutions with silu on q, k and v, 0 for silu alone; null for neither.</param>
 /// <param name="HasNorm">RMSNorm with one gain [DV] on what each head gives.</param>
 /// <param name="HasGate">That times silu(g_proj x).</param>
-internal sealed record RecurrentHeadsParts(int? Convolution, bool HasNorm, bool HasGate);
+public sealed record RecurrentHeadsParts(int? Convolution, bool HasNorm, bool HasGate);
 
 /// <summary>
 /// What kinds of recurrent heads share: projections q [H·D, C], k [G·D, C], v [G·DV, C], o [C, H·DV], optional QK-norm, the recurrence, norm and gate. Keys and values
 /// of G below H serve several query heads each. A variant changes queries and keys (<see cref="Normed"/>, <see cref="Feature"/>), and says how states fade (<see cref="Decay"/>) and are
 /// written to (<see cref="Beta"/>).
 /// </summary>
-internal abstract class RecurrentHeadsMixer : Mixer
+public abstract class RecurrentHeadsMixer : Mixer
 {
     private readonly Projection _query;
     private readonly Projection _key;
@@ -48,13 +48,13 @@ internal abstract class RecurrentHeadsMixer : Mixer
         _value = new Projection(Builder, "v", heads.Value, shape.ValueDim, parts.Convolution);
         if (Model.QkNorm)
         {
-            _queryNorm = new Norm(Builder, "q_norm", shape.HeadDim, NormKind.Rms);
-            _keyNorm = new Norm(Builder, "k_norm", shape.HeadDim, NormKind.Rms);
+            _queryNorm = Builder.Norm("q_norm", shape.HeadDim, NormKind.Rms);
+            _keyNorm = Builder.Norm("k_norm", shape.HeadDim, NormKind.Rms);
         }
 
-        _gate = parts.HasGate ? new Linear(Builder, "g_proj", width, shape.OutputWidth, Initialization.Input(width)) : null;
-        _norm = parts.HasNorm ? new Norm(Builder, "o_norm", shape.ValueDim, NormKind.Rms) : null;
-        _output = new Linear(Builder, "o_proj", shape.OutputWidth, width, Initialization.Output(shape.OutputWidth, Model), Model.Bias);
+        _gate = parts.HasGate ? Builder.Linear("g_proj", width, shape.OutputWidth, Initialization.Input(width)) : null;
+        _norm = parts.HasNorm ? Builder.Norm("o_norm", shape.ValueDim, NormKind.Rms) : null;
+        _output = Builder.Linear("o_proj", shape.OutputWidth, width, Initialization.Output(shape.OutputWidth, Model), Model.Bias);
         _recurrence = recurrence ?? new HeadRecurrence(Builder, shape.Heads, shape.HeadDim, shape.ValueDim, 1 / Math.Sqrt(shape.HeadDim));
     }
 
@@ -133,8 +133,8 @@ internal abstract class RecurrentHeadsMixer : Mixer
     /// <summary>x W, convolved where the kind does that, as heads.</summary>
     private sealed class Projection(ModuleBuilder builder, string letter, int heads, int headDim, int? convolution)
     {
-        private readonly Linear _linear = new(
-            builder, $"{letter}_proj", builder.Model.Width, heads * headDim, Initialization.Input(builder.Model.Width), builder.Model.Bias);
+        private readonly Linear _linear = builder.Linear(
+            $"{letter}_proj", builder.Model.Width, heads * headDim, Initialization.Input(builder.Model.Width), builder.Model.Bias);
 
         private readonly ShortConvolution? _convolution = convolution is { } taps ? new(builder, $"{letter}_conv1d", heads * headDim, taps, bias: false) : null;
 

@@ -61,7 +61,7 @@ internal sealed class MambaMixer : StateSpaceMixer
         : base(builder.In("self_attn"), config)
     {
         _rank = config.DtRank;
-        _selection = new Linear(Builder, "x_proj", Channels, _rank + 2 * Numbers, Initialization.Input(Channels));
+        _selection = Builder.Linear("x_proj", Channels, _rank + 2 * Numbers, Initialization.Input(Channels));
         _stepWeight = Builder.Add("dt_proj.weight", Layout.Of(Channels, _rank), ParameterRole.Matrix, Initializer.Uniform(1 / Math.Sqrt(_rank)));
         _stepBias = Builder.Add("dt_proj.bias", Layout.Of(Channels), ParameterRole.Vector, Initializer.StepOfLogUniform(1e-3, 0.1));
         _logDecay = Builder.Add("A_log", Layout.Of(Channels, Numbers), ParameterRole.Vector, Initializer.LogOfIndex(Numbers));

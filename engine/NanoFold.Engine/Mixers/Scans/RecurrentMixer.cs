@@ -10,14 +10,13 @@ namespace NanoFold.Engine.Mixers;
 
 /// <summary>A recurrent cell between two linear layers: h_t = cell(W_in x_t, W_h h_{t−1} + b_h), y = W_o h.</summary>
 /// <typeparam name="TCell">The cell, of one vector of state.</typeparam>
-internal sealed class RecurrentMixer<TCell> : Mixer
+public sealed class RecurrentMixer<TCell> : Mixer
     where TCell : struct, IRecurrentCell
 {
     private readonly Linear _input;
-    private readonly Parameter _weight;
-    private readonly Parameter _bias;
+    private readonly Linear _state;
     private readonly Linear _output;
-    private readonly int _state;
+    private readonly int _width;
     private readonly int _layer;
     private readonly DType _type;
 
@@ -27,26 +26,25 @@ internal sealed class RecurrentMixer<TCell> : Mixer
     public RecurrentMixer(ModuleBuilder builder, int state, bool inputBias)
     {
         ModelShape model = builder.Model;
-        (_state, _layer, _type) = (state, builder.Layer, builder.Type);
+        (_width, _layer, _type) = (state, builder.Layer, builder.Type);
         builder = builder.In("self_attn");
-        _input = new Linear(builder, "in_proj", model.Width, TCell.Gates * state, Initialization.Input(model.Width), inputBias);
-        _weight = builder.Add("h_proj.weight", Layout.Of(TCell.Gates * state, state), ParameterRole.Matrix, Initialization.Input(state));
-        _bias = builder.Add("h_proj.bias", Layout.Of(TCell.Gates * state), ParameterRole.Vector, Initializer.Zero);
-        _output = new Linear(builder, "o_proj", state, model.Width, Initialization.Output(state, model), model.Bias);
+        _input = builder.Linear("in_proj", model.Width, TCell.Gates * state, Initialization.Input(model.Width), inputBias);
+        _state = builder.Linear("h_proj", state, TCell.Gates * state, Initialization.Input(state), bias: true);
+        _output = builder.Linear("o_proj", state, model.Width, Initialization.Output(state, model), model.Bias);
     }
 
-    public override IReadOnlyList<TapPoint> TapPoints => [new("attn.hook_in", $"B T {TCell.Gates * _state}"), new("attn.hook_state", $"B T {_state}")];
+    public override IReadOnlyList<TapPoint> TapPoints => [new("attn.hook_in", $"B T {TCell.Gates * _width}"), new("attn.hook_state", $"B T {_width}")];
 
     public override Tensor Forward(ForwardContext context, Tensor x)
     {
         Tape tape = context.Tape;
         using Tape.Scope scope = tape.Enter("attn");
-        Tensor input = Tap.At(tape, "hook_in", _input.Forward(tape, x)), weight = tape.Use(_weight), bias = tape.Use(_bias);
+        Tensor input = Tap.At(tape, "hook_in", _input.Forward(tape, x)), weight = _state.Weight(tape), bias = _state.Bias(tape);
         Tensor states = context.Cache is { } cache
             ? RecurrentOp<TCell>.Decode(tape, input, weight, bias, cache.Use(tape, _layer, "state"), context.Counts, context.Continues())
             : RecurrentOp<TCell>.Record(tape, input, weight, bias, context.Continues()).States;
         return _output.Forward(tape, Tap.At(tape, "hook_state", states));
     }
 
-    public override IEnumerable<StateSlot> State(int batch, int chunk) => [new StateSlot("state", Layout.Of(batch, _state), _type, StateStart.Zero)];
+    public override IEnumerable<StateSlot> State(int batch, int chunk) => [new StateSlot("state", Layout.Of(batch, _width), _type, StateStart.Zero)];
 }

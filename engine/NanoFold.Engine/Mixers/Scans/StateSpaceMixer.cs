@@ -8,9 +8,9 @@ using NanoFold.Kernels;
 namespace NanoFold.Engine.Mixers;
 
 /// <summary>What the kinds of Mamba have around their states: x, z = W_in h, x ← silu(conv(x)), y = W_out (scan(x) ⊙ silu(z)).</summary>
-internal abstract class StateSpaceMixer : Mixer
+public abstract class StateSpaceMixer : Mixer
 {
-    private readonly Parameter _input;
+    private readonly Linear _input;
     private readonly ShortConvolution _convolution;
     private readonly Linear _output;
 
@@ -20,10 +20,10 @@ internal abstract class StateSpaceMixer : Mixer
     {
         ModelShape model = builder.Model;
         (Builder, Numbers, Channels) = (builder, config.State, config.Expand * model.Width);
-        _input = builder.Add("in_proj.weight", Layout.Of(2 * Channels, model.Width), ParameterRole.Matrix, Initialization.Input(model.Width));
+        _input = builder.Linear("in_proj", model.Width, 2 * Channels, Initialization.Input(model.Width));
         _convolution = new ShortConvolution(builder, "conv1d", Channels, config.Conv, bias: true);
         Skip = builder.Add("D", Layout.Of(Channels), ParameterRole.Vector, Initializer.One);
-        _output = new Linear(builder, "out_proj", Channels, model.Width, Initialization.Output(Channels, model));
+        _output = builder.Linear("out_proj", Channels, model.Width, Initialization.Output(Channels, model));
     }
 
     protected ModuleBuilder Builder { get; }
@@ -65,5 +65,5 @@ internal abstract class StateSpaceMixer : Mixer
     protected abstract Tensor Scan(ForwardContext context, Tensor x);
 
     // The rows of in_proj are those of x, then those of z.
-    private Tensor Half(Tape tape, Tensor h, int half) => LinearOp.Record(tape, h, tape.Use(_input).Slice(0, half * Channels, Channels));
+    private Tensor Half(Tape tape, Tensor h, int half) => _input.Forward(tape, h, half * Channels, Channels);
 }

@@ -27,9 +27,9 @@ internal sealed class DsaMixer : KeyListMixer
         if (builder.Place(config) % config.SharedLayers == 0)
         {
             int width = Model.Width;
-            _query = new Linear(Builder, "index_q_proj", width, config.IndexHeads * config.IndexDim, Initialization.Input(width));
-            _key = new Linear(Builder, "index_k_proj", width, config.IndexDim, Initialization.Input(width));
-            _weight = new Linear(Builder, "index_w_proj", width, config.IndexHeads, Initialization.Input(width));
+            _query = Builder.Linear("index_q_proj", width, config.IndexHeads * config.IndexDim, Initialization.Input(width));
+            _key = Builder.Linear("index_k_proj", width, config.IndexDim, Initialization.Input(width));
+            _weight = Builder.Linear("index_w_proj", width, config.IndexHeads, Initialization.Input(width));
         }
     }
 
@@ -68,7 +68,7 @@ internal sealed class DsaMixer : KeyListMixer
         {
             Tensor keys = CacheAppendOp.Record(tape, k, cache.Use(tape, _layer, "indexKeys"), context.Positions, context.Counts);
             KeyList chosen = SelectKeysOp.Record(
-                tape, q, keys, weights, scale, new KeyBudget(_config.TopK), Visibility, _config.KeySize, context.Positions, context.Counts);
+                tape, q, keys, weights, scale, new KeyBudget(_config.TopK), Seen(context), _config.KeySize, context.Positions, context.Counts);
             context.Share(_config, chosen);
             return chosen;
         }

@@ -7,7 +7,7 @@ using NanoFold.Engine.Tensors;
 namespace NanoFold.Engine.Mixers;
 
 /// <summary>Attention in which each query first keeps some of the keys that it sees, by score, and then attends to these alone.</summary>
-internal abstract class KeyListMixer(ModuleBuilder builder, HeadShape shape) : AttentionMixer(builder, shape)
+public abstract class KeyListMixer(ModuleBuilder builder, HeadShape shape) : AttentionMixer(builder, shape)
 {
     private readonly int _layer = builder.Layer;
 
@@ -59,6 +59,6 @@ internal abstract class KeyListMixer(ModuleBuilder builder, HeadShape shape) : A
         Tensor values = CacheAppendOp.Record(tape, input.V, cache.Values, context.Positions, context.Counts);
         KeyList kept = Keep(context, input with { K = keys, V = values });
         ListTap.Show(tape, "hook_kept", kept.Lists);
-        return KeyListAttentionOp.Record(tape, input.Q, keys, values, kept, Scale, Visibility, context.Positions, context.Counts);
+        return KeyListAttentionOp.Record(tape, input.Q, keys, values, kept, Scale, Seen(context), context.Positions, context.Counts);
     }
 }

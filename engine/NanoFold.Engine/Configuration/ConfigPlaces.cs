@@ -1,6 +1,4 @@
-using NanoFold.Engine.Configuration;
-
-namespace NanoFold.Engine.Runs;
+namespace NanoFold.Engine.Configuration;
 
 /// <summary>Which file and line each setting came from, as layers are laid over each other.</summary>
 internal sealed class ConfigPlaces
@@ -28,6 +26,27 @@ internal sealed class ConfigPlaces
         }
 
         _places[key] = null;
+    }
+
+    /// <summary>Takes the places of settings that are laid over those before them.</summary>
+    public void Add(ConfigPlaces places)
+    {
+        foreach ((string key, string? place) in places._places)
+        {
+            _places[key] = place;
+        }
+    }
+
+    /// <summary>The places of all below a key, named from there.</summary>
+    public ConfigPlaces Below(string key)
+    {
+        var below = new ConfigPlaces();
+        foreach ((string path, string? place) in _places.Where(pair => pair.Key.StartsWith($"{key}.", StringComparison.Ordinal)))
+        {
+            below._places[path[(key.Length + 1)..]] = place;
+        }
+
+        return below;
     }
 
     /// <summary>A problem with the place of its key, or of the record that it is in.</summary>

@@ -1,0 +1,45 @@
+using NanoFold.Engine.Training;
+
+namespace NanoFold.Engine.Runs;
+
+/// <summary>When a run evaluates on what: the windows of every evaluation, and at the end all of them.</summary>
+/// <param name="evaluator">Null where there is nothing to validate with.</param>
+/// <param name="config">Of the run.</param>
+internal sealed class RunEvaluation(Evaluator? evaluator, RunConfig config)
+{
+    private (long Step, double Loss) _last = (-1, double.NaN);
+
+    /// <summary>Tokens of an evaluation on the way.</summary>
+    public long Tokens => evaluator?.Tokens.Part ?? 0;
+
+    /// <summary>Tokens of the evaluations at the end of a run of so many steps.</summary>
+    public long LastTokens(long steps) => evaluator is null ? 0
+        : evaluator.Tokens.Part + (evaluator.HasPart && TakesAll(steps) ? evaluator.Tokens.All : 0);
+
+    /// <summary>The loss that the evaluation after a step found on the windows of every evaluation; null where there was none.</summary>
+    public double? LossAt(long step) => _last.Step == step ? _last.Loss : null;
+
+    /// <summary>
+    /// Evaluates on <c>train.evaluationWindows</c> windows, the same every time, and at the end on all besides, where that is not long beside the steps. Null where there is nothing to
+    /// validate with; a loss of NaN where one of the two is not finite.
+    /// </summary>
+    public (Evaluation Compared, Evaluation? Full)? Run(long step, bool isLast, CancellationToken cancel)
+    {
+        if (evaluator is null)
+        {
+            return null;
+        }
+
+        Evaluation compared = evaluator.Run(part: true, cancel);
+        Evaluation? full = !isLast ? null : !evaluator.HasPart ? compared : TakesAll(step) ? evaluator.Run(cancel: cancel) : null;
+        if (!double.IsFinite(compared.Loss + (full?.Loss ?? 0)))
+        {
+            return (compared with { Loss = double.NaN }, null);
+        }
+
+        _last = (step, compared.Loss);
+        return (compared, full);
+    }
+
+    private bool TakesAll(long steps) => EvaluationShare.TakesAll(evaluator!.Windows, config.Train, config.Model.Context, steps);
+}
