@@ -95,8 +95,8 @@ public sealed class Tape
         return tensor;
     }
 
-    /// <summary>The handle of a parameter's values as they are stored, never of a rounded copy; no gradient flows to it.</summary>
-    public Tensor UseExact(Parameter parameter) => External(parameter.Name, Meet(parameter.Store).Values(parameter));
+    /// <summary>The handle of state in its own type; no gradient flows to it. An op may write it.</summary>
+    public Tensor Use(StateTensor state) => External(state.Name, Meet(state.Store).Values(state));
 
     /// <summary>The handle of what a router counts in a step.</summary>
     public Tensor UseCounts(Router router) => External("expert counts", Meet(router.Store).Counts(router));

@@ -87,7 +87,7 @@ public sealed class OpRunner : IDisposable
     {
         if (_store.TrainedElements > 0)
         {
-            Backend.Fill(_store.AllGradients, 0);
+            _store.ClearGradients();
         }
 
         Run(_all);

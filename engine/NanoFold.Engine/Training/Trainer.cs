@@ -44,7 +44,7 @@ public sealed class Trainer : IDisposable
         Transformer model, TrainConfig config, IBatchSource batches, bool maskDocuments = false, SharedArena? arena = null, ICollective? collective = null)
     {
         _collective = collective ?? Alone.Instance;
-        int rounds = Share(config, _collective);
+        int rounds = Rounds(config, _collective);
         _arena = arena ?? new SharedArena(model.Backend);
         _ownsArena = arena is null;
         _model = model;
@@ -68,6 +68,9 @@ public sealed class Trainer : IDisposable
     }
 
     public Optimizer Optimizer { get; }
+
+    /// <summary>The processes that train together.</summary>
+    public ICollective Collective => _collective;
 
     public LearningRateSchedule Schedule { get; set; }
 
@@ -200,7 +203,7 @@ public sealed class Trainer : IDisposable
 
     /// <summary>How many micro-batches of a step each process runs.</summary>
     /// <exception cref="UserException">They cannot be shared evenly.</exception>
-    internal static int Share(TrainConfig config, ICollective collective) => config.Accumulate % collective.World == 0
+    internal static int Rounds(TrainConfig config, ICollective collective) => config.Accumulate % collective.World == 0
         ? config.Accumulate / collective.World
         : throw UserException.Usage(
             $"train.accumulate: {collective.World} processes cannot share {config.Accumulate} micro-batches of a step evenly; it takes a multiple of {collective.World}");
@@ -277,7 +280,7 @@ public sealed class Trainer : IDisposable
 
         state.Set(StepSlot.GradientSquares, 0.0);
         _log?.Begin(EventKind.Part, StepPart.ZeroGradients);
-        _model.Backend.Fill(_model.Store.AllGradients, 0);
+        _model.Store.ClearGradients();
         _model.Store.ClearCounts();
         _log?.End();
     }

@@ -1,4 +1,5 @@
 using NanoFold.Engine.Autograd;
+using NanoFold.Engine.Configuration;
 using NanoFold.Engine.FeedForward;
 using NanoFold.Engine.Ops;
 using NanoFold.Engine.Tensors;
@@ -137,9 +138,9 @@ public class PlanTests : EngineTests
     public void FrozenParametersGetNoGradient()
     {
         using var store = new ParameterStore(Backend());
-        Parameter frozen = store.Add("frozen", Layout.Of(3, 4), ParameterRole.Matrix, Initializer.Uniform(1), frozen: true);
+        Parameter frozen = store.Add("frozen", Layout.Of(3, 4), ParameterRole.Matrix, Initializer.Uniform(1));
         Parameter trained = store.Add("trained", Layout.Of(5, 4), ParameterRole.Matrix, Initializer.Uniform(1));
-        store.Allocate(1);
+        store.Allocate(new SeedSource(1), new NameGlobs("trained", ["trained"]));
         var tape = new Tape(store.Backend, training: true);
         Tensor y = LinearOp.Record(tape, tape.Use(trained), tape.Use(frozen));
         tape.AddLoss(DotOp.Record(tape, y, y));

@@ -7,7 +7,7 @@ namespace NanoFold.Engine.Runs;
 
 /// <summary>
 /// The optimizer's slots in a safetensors file, under their names, each laid out as the parameters of its roles in the store. In files of older runs with Muon
-/// <c>second</c> has elements for every trained parameter: those of roles without the slot are skipped.
+/// <c>second</c> has elements for every trained parameter: those of the matrices, which come first, are skipped.
 /// </summary>
 internal static class OptimizerFile
 {
@@ -17,9 +17,9 @@ internal static class OptimizerFile
     {
         SafeTensorsWriter writer = ModelFile.NewWriter();
         var download = new ModelFile.Downloads(store.Backend);
-        foreach (OptimizerSlot slot in optimizer.Slots.Where(slot => slot.Elements > 0))
+        foreach (OptimizerSlot slot in Used(optimizer))
         {
-            writer.Add(slot.Name, [slot.Elements], () => download.Read(slot.View(0, slot.Elements)));
+            writer.Add(slot.Name, ModelFile.TypeOf(slot.Type), [slot.Elements], start => download.Piece(slot.Piece(start / slot.Type.Size()), 0));
         }
 
         writer.WriteTo(stream);
@@ -28,18 +28,20 @@ internal static class OptimizerFile
     public static void Read(string path, Optimizer optimizer, ParameterStore store)
     {
         using SafeTensorsFile file = SafeTensorsFile.Open(path);
-        foreach (OptimizerSlot slot in optimizer.Slots.Where(slot => slot.Elements > 0))
+        var source = new FileSource(file);
+        foreach (OptimizerSlot slot in Used(optimizer))
         {
             if (file.Find(slot.Name) is not { } info || (info.Count != slot.Elements && info.Count != store.TrainedElements))
             {
                 throw new UserException($"{path}: '{slot.Name}' with {slot.Elements} elements is missing; it belongs to another model");
             }
 
-            var values = new float[info.Count];
-            file.Read(slot.Name, values.AsSpan());
-            ModelFile.RequireFinite(path, slot.Name, values);
-            // Roles without a slot come first in the store: they are Muon's matrices.
-            store.Backend.Upload<float>(values.AsSpan((int)(info.Count - slot.Elements)), slot.View(0, slot.Elements));
+            foreach (ElementRange piece in new ElementRange(0, slot.Elements))
+            {
+                source.Fill(store.Backend, slot.Name, info.Count - slot.Elements + piece.Start, slot.Piece(piece.Start));
+            }
         }
     }
+
+    private static IEnumerable<OptimizerSlot> Used(Optimizer optimizer) => optimizer.Slots.Where(slot => slot.Elements > 0);
 }

@@ -67,11 +67,12 @@ internal sealed class Muon : AdamW
         _momentum = builder.Backend.Require<MuonMomentumCall>();
         _apply = builder.Backend.Require<MuonApplyCall>();
         builder.Rate("matrixLearningRate", config.MatrixLearningRate!.Value);
-        (_start, long end) = _store.Range(ParameterRole.Matrix);
+        ElementRange matrices = _store.Range(ParameterRole.Matrix);
+        _start = matrices.Start;
         _hidden = [.. _store.Parameters.Where(p => p.Role == ParameterRole.Matrix && !p.Frozen)];
         if (_hidden.Length > 0)
         {
-            _update = builder.Scratch(end - _start);
+            _update = builder.Scratch(matrices.Count);
             _newtonSchulz = new NewtonSchulz(builder, _hidden.Select(m => (m.Layout[-2], m.Layout[-1])));
         }
     }
@@ -105,7 +106,7 @@ internal sealed class Muon : AdamW
     {
         if (piece.Role == ParameterRole.Matrix)
         {
-            var update = new View(_update!, piece.Start - _start, Layout.Of(checked((int)piece.Elements)), _store.Type);
+            var update = new View(_update!, piece.Elements.Start - _start, Layout.Of(checked((int)piece.Elements.Count)), _store.Type);
             _momentum.Run(new MuonMomentumCall(piece.Gradients, piece.In(First), update, _config.Momentum));
         }
         else

@@ -46,7 +46,7 @@ public sealed class Optimizer : IDisposable
             throw;
         }
 
-        _ranges = [.. Enum.GetValues<ParameterRole>().Select(RangeOf).Where(range => range.Elements > 0)
+        _ranges = [.. Enum.GetValues<ParameterRole>().Select(RangeOf).Where(range => !range.Elements.IsEmpty)
             .Select(range => (range, new StepPart(_rule.NameOf(range.Role), StepPhase.Update)))];
         _rates = [.. _builder.Rates];
         _ownRates = new LearningRate[_rates.Length];
@@ -88,7 +88,11 @@ public sealed class Optimizer : IDisposable
     public void Update()
     {
         Log?.Begin(EventKind.Part, StepPart.GradientNorm);
-        _addSquares.Run(new AddSquaresCall(_store.AllGradients));
+        foreach (ElementRange piece in _store.Trained)
+        {
+            _addSquares.Run(new AddSquaresCall(_store.Slice(piece).Gradients));
+        }
+
         _decide.Run(new DecideCall(_config.Clip, _config.Precision.ScalesLoss()));
         Log?.End();
         foreach ((RoleRange range, StepPart part) in _ranges)
@@ -119,11 +123,7 @@ public sealed class Optimizer : IDisposable
         _builder.Dispose();
     }
 
-    private RoleRange RangeOf(ParameterRole role)
-    {
-        (long start, long end) = _store.Range(role);
-        return new RoleRange(_store, role, start, end - start, RoleRange.Decays(role) ? _config.WeightDecay!.Value : 0);
-    }
+    private RoleRange RangeOf(ParameterRole role) => new(_store, role, _store.Range(role), RoleRange.Decays(role) ? _config.WeightDecay!.Value : 0);
 }
 
 /// <summary>A learning rate with the name that metrics.jsonl gives it.</summary>

@@ -9,7 +9,6 @@ namespace NanoFold.Engine.Training;
 /// </summary>
 public sealed class OptimizerSlot : IDisposable
 {
-    private readonly DType _type;
     private readonly DeviceBuffer? _buffer;
 
     // Where a role begins, by role; -1 where it has none.
@@ -18,17 +17,16 @@ public sealed class OptimizerSlot : IDisposable
     internal OptimizerSlot(ParameterStore store, string name, IEnumerable<ParameterRole> roles)
     {
         Name = name;
-        _type = store.Type;
+        Type = store.Type;
         _starts = new long[Enum.GetValues<ParameterRole>().Length];
         Array.Fill(_starts, -1);
         foreach (ParameterRole role in roles.Order())
         {
-            (long start, long end) = store.Range(role);
             _starts[(int)role] = Elements;
-            Elements += end - start;
+            Elements += store.Range(role).Count;
         }
 
-        _buffer = Elements > 0 ? store.Backend.Allocate(Elements * _type.Size()) : null;
+        _buffer = Elements > 0 ? store.Backend.Allocate(Elements * Type.Size()) : null;
     }
 
     /// <summary>The tensor's name in a checkpoint.</summary>
@@ -37,16 +35,22 @@ public sealed class OptimizerSlot : IDisposable
     /// <summary>Elements of all its roles, padding included; 0 where the store has no parameters of them.</summary>
     public long Elements { get; }
 
+    /// <summary>The parameters' type.</summary>
+    public DType Type { get; }
+
     internal long Bytes => _buffer?.Bytes ?? 0;
 
     /// <summary>Whether parameters of a role have it.</summary>
     public bool Has(ParameterRole role) => _starts[(int)role] >= 0;
 
-    /// <summary>A piece of it, from an element on.</summary>
-    public View View(long start, long elements) => new(_buffer!, start, Layout.Of(checked((int)elements)), _type);
+    /// <summary>Some of it, as a vector.</summary>
+    public View View(ElementRange elements) => new(_buffer!, elements.Start, Layout.Of(checked((int)elements.Count)), Type);
 
-    internal View View(ParameterRole role, long offset, long elements) => Has(role)
-        ? View(_starts[(int)role] + offset, elements)
+    /// <summary>From an element on as much as one vector may have.</summary>
+    internal View Piece(long start) => View(new ElementRange(start, Math.Min(Elements, start + ElementRange.MostInPiece)));
+
+    internal long StartOf(ParameterRole role) => Has(role)
+        ? _starts[(int)role]
         : throw new InvalidOperationException($"optimizer: parameters of role {role} have no slot '{Name}'");
 
     public void Dispose() => _buffer?.Dispose();

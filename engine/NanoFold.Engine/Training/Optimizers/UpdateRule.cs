@@ -9,18 +9,15 @@ namespace NanoFold.Engine.Training;
 /// <param name="name">What profiles call it.</param>
 public abstract class UpdateRule(string name) : IDisposable
 {
-    // Vectors are indexed by integers; a power of 2 keeps pieces aligned.
-    private const long MostElements = 1 << 30;
-
     /// <summary>What profiles call its work on a role.</summary>
     public virtual string NameOf(ParameterRole role) => name;
 
     /// <summary>Updates all parameters of a role; piece by piece unless a rule looks at whole parameters.</summary>
     public virtual void UpdateRole(in RoleRange range)
     {
-        for (long at = 0; at < range.Elements; at += MostElements)
+        foreach (ElementRange piece in range.Elements)
         {
-            Update(range.Piece(at, Math.Min(MostElements, range.Elements - at)));
+            Update(range with { Elements = piece });
         }
     }
 

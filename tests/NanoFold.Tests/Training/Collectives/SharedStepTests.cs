@@ -4,6 +4,7 @@ using NanoFold.Engine;
 using NanoFold.Engine.Data;
 using NanoFold.Engine.FeedForward;
 using NanoFold.Engine.Model;
+using NanoFold.Engine.Tensors;
 using NanoFold.Engine.Training;
 using NanoFold.Kernels;
 using NanoFold.Kernels.Cpu;
@@ -126,7 +127,7 @@ public class SharedStepTests
         }
 
         found.AddRange(model.Store.Parameters.SelectMany(parameter => Host.Read(model.Store, parameter)));
-        found.AddRange(trainer.Optimizer.Slots.SelectMany(slot => Host.Read(backend, slot.View(0, slot.Elements))));
+        found.AddRange(trainer.Optimizer.Slots.SelectMany(slot => Host.Read(backend, slot.View(new ElementRange(0, slot.Elements)))));
         return [.. found];
     }
 
