@@ -120,15 +120,6 @@ internal sealed class Moe : FeedForwardModule
         if (tape.IsTraining)
         {
             ExpertTallyOp.Record(tape, routed, kept, tape.UseCounts(_state));
-            if (balance > 0)
-            {
-                tape.AddLossTerm(StepSlot.BalanceLoss);
-            }
-
-            if (z > 0)
-            {
-                tape.AddLossTerm(StepSlot.ZLoss);
-            }
         }
     }
 }

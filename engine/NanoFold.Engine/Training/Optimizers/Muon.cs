@@ -95,9 +95,9 @@ internal sealed class Muon : AdamW
             for (long offset = 0; offset < parameter.Layout.Count; offset += matrix.Count)
             {
                 var update = new View(_update!, parameter.Offset - _start + offset, matrix, _store.Type);
-                _newtonSchulz!.Apply(update);
+                _newtonSchulz!.Apply(range.State, update);
                 _apply.Run(new MuonApplyCall(
-                    _store.Values(parameter).With(matrix, offset), update, _config.MatrixWeightDecay!.Value, Math.Sqrt(Math.Max(1, (double)rows / columns))));
+                    range.State, _store.Values(parameter).With(matrix, offset), update, _config.MatrixWeightDecay!.Value, Math.Sqrt(Math.Max(1, (double)rows / columns))));
             }
         }
     }
@@ -107,7 +107,7 @@ internal sealed class Muon : AdamW
         if (piece.Role == ParameterRole.Matrix)
         {
             var update = new View(_update!, piece.Elements.Start - _start, Layout.Of(checked((int)piece.Elements.Count)), _store.Type);
-            _momentum.Run(new MuonMomentumCall(piece.Gradients, piece.In(First), update, _config.Momentum));
+            _momentum.Run(new MuonMomentumCall(piece.State, piece.Gradients, piece.In(First), update, _config.Momentum));
         }
         else
         {

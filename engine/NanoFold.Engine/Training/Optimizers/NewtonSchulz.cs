@@ -13,6 +13,7 @@ internal sealed class NewtonSchulz
     private const int Iterations = 5;
 
     private readonly Backend _backend;
+    private readonly bool _allowsTensorFloat32;
     private readonly IKernel<NormalizeFrobeniusCall> _normalize;
     private readonly DType _type;
     private readonly DeviceBuffer _scratch;
@@ -24,6 +25,7 @@ internal sealed class NewtonSchulz
     public NewtonSchulz(OptimizerBuilder builder, IEnumerable<(int Rows, int Columns)> shapes)
     {
         _backend = builder.Backend;
+        _allowsTensorFloat32 = builder.AllowsTensorFloat32;
         _type = builder.Store.Type;
         _normalize = _backend.Require<NormalizeFrobeniusCall>();
         foreach ((int rows, int columns) in shapes)
@@ -37,22 +39,22 @@ internal sealed class NewtonSchulz
     }
 
     /// <summary>Orthogonalises <paramref name="matrix"/> in place.</summary>
-    public void Apply(in View matrix)
+    public void Apply(StepState state, in View matrix)
     {
         int rows = matrix.Layout[0], columns = matrix.Layout[1], side = Math.Min(rows, columns);
         bool isTall = rows > columns;
         View x = Scratch(0, matrix.Layout), product = Scratch(_matrixElements, matrix.Layout);
         View gram = Scratch(2 * _matrixElements, Layout.Of(side, side));
         View polynomial = Scratch(2 * _matrixElements + _gramElements, Layout.Of(side, side));
-        _normalize.Run(new NormalizeFrobeniusCall(matrix, x));
+        _normalize.Run(new NormalizeFrobeniusCall(state, matrix, x));
         for (int i = 0; i < Iterations; i++)
         {
-            _backend.MatMul(new MatMulArgs { A = x, B = x, TransposeA = isTall, TransposeB = !isTall, Y = gram, IsSymmetric = true });
-            _backend.MatMul(new MatMulArgs { A = gram, B = gram, Y = polynomial, IsSymmetric = true });
+            _backend.MatMul(new MatMulArgs { A = x, B = x, TransposeA = isTall, TransposeB = !isTall, Y = gram, IsSymmetric = true, AllowsTensorFloat32 = _allowsTensorFloat32 });
+            _backend.MatMul(new MatMulArgs { A = gram, B = gram, Y = polynomial, IsSymmetric = true, AllowsTensorFloat32 = _allowsTensorFloat32 });
             _backend.Zip(default(Polynomial), gram, polynomial, polynomial);
             _backend.MatMul(isTall
-                ? new MatMulArgs { A = x, B = polynomial, Y = product }
-                : new MatMulArgs { A = polynomial, B = x, Y = product });
+                ? new MatMulArgs { A = x, B = polynomial, Y = product, AllowsTensorFloat32 = _allowsTensorFloat32 }
+                : new MatMulArgs { A = polynomial, B = x, Y = product, AllowsTensorFloat32 = _allowsTensorFloat32 });
             _backend.Zip(default(Step), x, product, i == Iterations - 1 ? matrix : x);
         }
     }

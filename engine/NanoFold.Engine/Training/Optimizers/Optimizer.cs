@@ -13,6 +13,7 @@ public sealed class Optimizer : IDisposable
 {
     private readonly ParameterStore _store;
     private readonly TrainConfig _config;
+    private readonly StepState _state;
     private readonly IKernel<AddSquaresCall> _addSquares;
     private readonly IKernel<DecideCall> _decide;
     private readonly IKernel<ExpertBiasCall> _balance;
@@ -25,8 +26,10 @@ public sealed class Optimizer : IDisposable
 
     /// <param name="store">Allocated parameters in float32.</param>
     /// <param name="config">Resolved settings.</param>
-    public Optimizer(ParameterStore store, TrainConfig config)
+    /// <param name="state">Of the training: what was added up in it decides about an update, and its rates are taken.</param>
+    public Optimizer(ParameterStore store, TrainConfig config, StepState state)
     {
+        _state = state;
         _store = store;
         _config = config;
         Backend backend = store.Backend;
@@ -35,7 +38,7 @@ public sealed class Optimizer : IDisposable
         _balance = backend.Require<ExpertBiasCall>();
         _balanced = [.. store.Routers.Where(router => router is { Bias: not null, BiasRate: > 0 })];
         store.AllocateGradients();
-        _builder = new OptimizerBuilder(store);
+        _builder = new OptimizerBuilder(store, state, config.Precision.Arithmetic().AllowsTensorFloat32);
         try
         {
             _rule = config.Optimizer.Build(_builder);
@@ -65,11 +68,10 @@ public sealed class Optimizer : IDisposable
     /// <param name="factor">The schedule's: a share of the peaks.</param>
     public void SetRates(double factor)
     {
-        StepState state = _store.Backend.State;
-        state.Set(StepSlot.LearningRate, factor * _config.LearningRate!.Value);
+        _state.Set(StepSlot.LearningRate, factor * _config.LearningRate!.Value);
         foreach (OptimizerRate rate in _rates)
         {
-            state.Set(rate.Slot, factor * rate.Peak);
+            _state.Set(rate.Slot, factor * rate.Peak);
         }
     }
 
@@ -78,7 +80,7 @@ public sealed class Optimizer : IDisposable
     {
         for (int i = 0; i < _ownRates.Length; i++)
         {
-            _ownRates[i] = new LearningRate(_rates[i].Key, _store.Backend.State.GetDouble(_rates[i].Slot));
+            _ownRates[i] = new LearningRate(_rates[i].Key, _state.GetDouble(_rates[i].Slot));
         }
 
         return _ownRates;
@@ -90,10 +92,10 @@ public sealed class Optimizer : IDisposable
         Log?.Begin(EventKind.Part, StepPart.GradientNorm);
         foreach (ElementRange piece in _store.Trained)
         {
-            _addSquares.Run(new AddSquaresCall(_store.Slice(piece).Gradients));
+            _addSquares.Run(new AddSquaresCall(_state, _store.Slice(piece).Gradients));
         }
 
-        _decide.Run(new DecideCall(_config.Clip, _config.Precision.ScalesLoss()));
+        _decide.Run(new DecideCall(_state, _config.Clip, _config.Precision.ScalesLoss()));
         Log?.End();
         foreach ((RoleRange range, StepPart part) in _ranges)
         {
@@ -105,7 +107,7 @@ public sealed class Optimizer : IDisposable
         foreach (Router router in _balanced)
         {
             Log?.Begin(EventKind.Part, StepPart.Balance);
-            _balance.Run(new ExpertBiasCall(_store.Counts(router), _store.Values(router.Bias!), router.BiasRate));
+            _balance.Run(new ExpertBiasCall(_state, _store.Counts(router), _store.Values(router.Bias!), router.BiasRate));
             Log?.End();
         }
 
@@ -123,7 +125,7 @@ public sealed class Optimizer : IDisposable
         _builder.Dispose();
     }
 
-    private RoleRange RangeOf(ParameterRole role) => new(_store, role, _store.Range(role), RoleRange.Decays(role) ? _config.WeightDecay!.Value : 0);
+    private RoleRange RangeOf(ParameterRole role) => new(_state, _store, role, _store.Range(role), RoleRange.Decays(role) ? _config.WeightDecay!.Value : 0);
 }
 
 /// <summary>A learning rate with the name that metrics.jsonl gives it.</summary>

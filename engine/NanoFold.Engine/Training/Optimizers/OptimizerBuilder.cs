@@ -10,12 +10,19 @@ public sealed class OptimizerBuilder : IDisposable
     private readonly List<OptimizerRate> _rates = [];
     private readonly List<DeviceBuffer> _scratch = [];
 
-    internal OptimizerBuilder(ParameterStore store) => Store = store;
+    internal OptimizerBuilder(ParameterStore store, StepState state, bool allowsTensorFloat32 = false)
+        => (Store, State, AllowsTensorFloat32) = (store, state, allowsTensorFloat32);
 
     /// <summary>The parameters; those that are trained lie in the range of their role.</summary>
     public ParameterStore Store { get; }
 
     public Backend Backend => Store.Backend;
+
+    /// <summary>What kernels read of the step; its free slots may hold what changes from step to step.</summary>
+    public StepState State { get; }
+
+    /// <summary>Whether products of matrices may round to tf32, as <see cref="MatMulArgs"/> are told.</summary>
+    public bool AllowsTensorFloat32 { get; }
 
     /// <summary>Slots in the order in which they were asked for.</summary>
     public IReadOnlyList<OptimizerSlot> Slots => _slots;

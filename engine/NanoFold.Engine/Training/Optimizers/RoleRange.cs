@@ -4,11 +4,12 @@ using NanoFold.Kernels;
 namespace NanoFold.Engine.Training;
 
 /// <summary>Trained elements of a store, all of parameters of one role: what an update works on.</summary>
+/// <param name="State">Of the training: what kernels read of the step.</param>
 /// <param name="Store">Where they are.</param>
 /// <param name="Role">What they are for.</param>
 /// <param name="Elements">Which, padding between parameters included.</param>
 /// <param name="Decay">Their weight decay: <c>train.weightDecay</c> where the role has any (<see cref="Decays"/>).</param>
-public readonly record struct RoleRange(ParameterStore Store, ParameterRole Role, ElementRange Elements, double Decay)
+public readonly record struct RoleRange(StepState State, ParameterStore Store, ParameterRole Role, ElementRange Elements, double Decay)
 {
     /// <summary>Values as a vector.</summary>
     public View Values => Store.Slice(Elements).Values;
