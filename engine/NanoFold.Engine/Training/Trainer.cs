@@ -177,7 +177,7 @@ public sealed class Trainer : IDisposable
         return finder.Found ?? NotFiniteFinder.FirstGradient(_model.Store);
     }
 
-    /// <summary>Gives every process the parameters, the moments and the loss scale of process 0: the next step is then the same in all of them.</summary>
+    /// <summary>Gives every process the parameters, what the optimizer remembers and the loss scale of process 0: the next step is then the same in all of them.</summary>
     internal void Align()
     {
         foreach (StoredTensor tensor in _model.Store.Tensors)
@@ -185,11 +185,11 @@ public sealed class Trainer : IDisposable
             _collective.Broadcast(_model.Store.Values(tensor));
         }
 
-        foreach (View moments in new[] { Optimizer.First, Optimizer.Second })
+        foreach (OptimizerSlot slot in Optimizer.Slots)
         {
-            if (!moments.IsNone)
+            foreach (ElementRange piece in slot.All)
             {
-                _collective.Broadcast(moments);
+                _collective.Broadcast(slot.View(piece));
             }
         }
 

@@ -36,9 +36,9 @@ internal static class OptimizerFile
                 throw new UserException($"{path}: '{slot.Name}' with {slot.Elements} elements is missing; it belongs to another model");
             }
 
-            foreach (ElementRange piece in new ElementRange(0, slot.Elements))
+            foreach (ElementRange piece in slot.All)
             {
-                source.Fill(store.Backend, slot.Name, info.Count - slot.Elements + piece.Start, slot.Piece(piece.Start));
+                source.Fill(store.Backend, slot.Name, info.Count - slot.Elements + piece.Start, slot.View(piece));
             }
         }
     }

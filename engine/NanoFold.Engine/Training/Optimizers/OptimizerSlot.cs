@@ -43,6 +43,9 @@ public sealed class OptimizerSlot : IDisposable
     /// <summary>Whether parameters of a role have it.</summary>
     public bool Has(ParameterRole role) => _starts[(int)role] >= 0;
 
+    /// <summary>All of it: enumerated it gives pieces that a vector may have.</summary>
+    public ElementRange All => new(0, Elements);
+
     /// <summary>Some of it, as a vector.</summary>
     public View View(ElementRange elements) => new(_buffer!, elements.Start, Layout.Of(checked((int)elements.Count)), Type);
 

@@ -123,7 +123,7 @@ public class SharedStepTests
         }
 
         found.AddRange(model.Store.Parameters.SelectMany(parameter => Host.Read(model.Store, parameter)));
-        found.AddRange(trainer.Optimizer.Slots.SelectMany(slot => Host.Read(backend, slot.View(new ElementRange(0, slot.Elements)))));
+        found.AddRange(trainer.Optimizer.Slots.SelectMany(slot => Host.Read(backend, slot.View(slot.All))));
         return [.. found];
     }
 
