@@ -3,6 +3,7 @@ using NanoFold.Engine.Data;
 using NanoFold.Engine.Geometry;
 using NanoFold.Engine.Geometry.Sampling;
 using NanoFold.Engine.Model;
+using NanoFold.Engine.Tensors;
 using NanoFold.Engine.Training;
 using NanoFold.Kernels;
 
@@ -24,7 +25,7 @@ internal sealed class RunParts : IDisposable
     {
         TrainConfig train = config.Planned();
         var batches = new BatchSource(dataset.Train, dataset.Name, train.Batch, config.Model.Context, (ulong)train.Seed, config.Data.Draws);
-        Model = new Transformer(config.Model, backend, drawsParameters ? (ulong)train.Seed : null);
+        Model = new Transformer(config.Model, backend, drawsParameters ? new SeedSource((ulong)train.Seed) : null, train.Trains);
         Arena = new SharedArena(backend);
         try
         {
