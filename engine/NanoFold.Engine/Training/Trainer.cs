@@ -1,12 +1,12 @@
 using NanoFold.Engine.Autograd;
-using NanoFold.Engine.Data;
 using NanoFold.Engine.Model;
+using NanoFold.Engine.Tasks;
 using NanoFold.Kernels;
 using NanoFold.Kernels.Profiling;
 
 namespace NanoFold.Engine.Training;
 
-/// <summary>A model, its optimizer and its batches: one step is Accumulate × k and one Update. After the first, a step allocates no managed memory.</summary>
+/// <summary>A model, its optimizer and its task: one step is Accumulate × k and one Update. After the first, a step allocates no managed memory.</summary>
 public sealed class Trainer : IDisposable
 {
     // The settings of a small model: those that no preset names.
@@ -14,8 +14,10 @@ public sealed class Trainer : IDisposable
 
     private readonly Transformer _model;
     private readonly TrainConfig _config;
-    private readonly IBatchSource _batches;
-    private readonly BatchBuffers[] _buffers;
+    private readonly LearningTask _task;
+    private readonly BatchShape _shape;
+    private readonly BatchRows[] _rows;
+    private readonly BatchBuffers _buffers;
     private readonly Replay _update;
     private readonly SharedArena _arena;
     private readonly bool _ownsArena;
@@ -29,16 +31,15 @@ public sealed class Trainer : IDisposable
 
     /// <param name="model">Its parameters, in float32, are trained.</param>
     /// <param name="config">Settings, whose precision is the activations'. What they leave open becomes that of a small model (<see cref="TrainConfig.Resolve"/>).</param>
-    /// <param name="batches">Where batches come from.</param>
-    /// <param name="maskDocuments">Whether tokens see their own document only.</param>
+    /// <param name="task">What it learns; not disposed here.</param>
     /// <param name="arena">Memory shared with what does not run during a step; null for its own.</param>
-    public Trainer(Transformer model, TrainConfig config, IBatchSource batches, bool maskDocuments = false, SharedArena? arena = null)
+    public Trainer(Transformer model, TrainConfig config, LearningTask task, SharedArena? arena = null)
     {
         _arena = arena ?? new SharedArena(model.Backend);
         _ownsArena = arena is null;
         _model = model;
         _config = config = config.Resolve(Unnamed);
-        _batches = batches;
+        _task = task;
         DType type = config.Precision.Activations();
         if (type.Is16Bit())
         {
@@ -47,8 +48,11 @@ public sealed class Trainer : IDisposable
 
         model.Backend.AllowsTensorFloat32 = config.Precision != PrecisionKind.Float32;
         LossScale = (config.Precision.ScalesLoss() ? LossScaling.Initial : 1, 0);
+        _shape = new BatchShape(Math.Max(1, config.Batch), model.Config.Context);
+        BatchField[] fields = [.. task.Fields(_shape.Time).Where(field => field.IsInput)];
         // Every micro-batch is drawn before the first runs: the loss is divided by the targets of all of them.
-        _buffers = [.. Enumerable.Range(0, config.Accumulate).Select(i => new BatchBuffers(model.Backend, batches.Batch, batches.Context, maskDocuments, onDevice: i == 0))];
+        _rows = [.. Enumerable.Range(0, config.Accumulate).Select(_ => new BatchRows(fields, _shape.Rows))];
+        _buffers = new BatchBuffers(model.Backend, fields, _shape.Rows, type);
         _changes = [.. model.Config.LayerConfigs().Select(layer => layer.Mixer.Traits(model.Config).WarmUpSteps).Where(steps => steps > 0).Distinct()];
         Optimizer = new Optimizer(model.Store, config);
         _update = new Replay(model.Backend, Optimizer.Update);
@@ -92,7 +96,7 @@ public sealed class Trainer : IDisposable
     }
 
     /// <summary>Bytes of batches and of the model's tables.</summary>
-    public long InputBytes => _buffers.Sum(b => b.Bytes) + _model.TableBytes;
+    public long InputBytes => _buffers.Bytes + _model.TableBytes;
 
     /// <summary>Bytes of parameters, gradients, optimizer state, inputs and activations: all that training allocates on the device.</summary>
     public long PeakBytes =>
@@ -105,7 +109,7 @@ public sealed class Trainer : IDisposable
     public StepResult Step(long step)
     {
         Begin(step);
-        for (int i = 0; i < _buffers.Length; i++)
+        for (int i = 0; i < _rows.Length; i++)
         {
             Accumulate(i);
         }
@@ -118,7 +122,7 @@ public sealed class Trainer : IDisposable
             state.GetDouble(StepSlot.Loss),
             Math.Sqrt(state.GetDouble(StepSlot.GradientSquares)),
             state.GetDouble(StepSlot.LearningRate),
-            _buffers.Length * _batches.Batch * _batches.Context)
+            _rows.Length * _shape.Places)
         {
             MatrixLearningRate = _config.Optimizer == OptimizerKind.Muon ? state.GetDouble(StepSlot.MatrixLearningRate) : null,
             Terms = LossTerms.Of(state, Plan.Tape.LossTerms),
@@ -135,7 +139,7 @@ public sealed class Trainer : IDisposable
         Begin(step);
         using Plan plan = Record(new TapSet([finder]));
         _arena.Bind(plan);
-        for (int i = 0; i < _buffers.Length && finder.Found is null; i++)
+        for (int i = 0; i < _rows.Length && finder.Found is null; i++)
         {
             Upload(i);
             plan.Run();
@@ -166,10 +170,7 @@ public sealed class Trainer : IDisposable
             _arena.Dispose();
         }
 
-        foreach (BatchBuffers buffers in _buffers)
-        {
-            buffers.Dispose();
-        }
+        _buffers.Dispose();
     }
 
     /// <summary>Forward and backward of one micro-batch; gradients add up.</summary>
@@ -207,9 +208,9 @@ public sealed class Trainer : IDisposable
         _log?.Begin(EventKind.Part, StepPart.Batch);
         Draw(step);
         int targets = 0;
-        foreach (BatchBuffers buffers in _buffers)
+        foreach (BatchRows rows in _rows)
         {
-            targets += buffers.CountTargets();
+            targets += rows.Targets;
         }
 
         _log?.End();
@@ -217,7 +218,7 @@ public sealed class Trainer : IDisposable
         double factor = Schedule.At(step);
         StepState state = _model.Backend.State;
         state.Set(StepSlot.Step, step + 1);
-        state.Set(StepSlot.MicroBatchCount, (long)_buffers.Length);
+        state.Set(StepSlot.MicroBatchCount, (long)_rows.Length);
         state.Set(StepSlot.RandomKey, _config.Seed);
         state.Set(StepSlot.TargetCount, (long)Math.Max(1, targets));
         state.Set(StepSlot.LearningRate, factor * _config.LearningRate!.Value);
@@ -244,10 +245,9 @@ public sealed class Trainer : IDisposable
         }
 
         _drawn = -1;
-        for (int i = 0; i < _buffers.Length; i++)
+        for (int i = 0; i < _rows.Length; i++)
         {
-            BatchBuffers buffers = _buffers[i];
-            _batches.Fill(step, i, buffers.Tokens, buffers.Targets, buffers.Documents);
+            _rows[i].Fill(_task, step, i);
         }
 
         _drawn = step;
@@ -269,10 +269,8 @@ public sealed class Trainer : IDisposable
     private void Upload(int microBatch)
     {
         _model.Backend.State.Set(StepSlot.MicroBatch, (long)microBatch);
-        // The tape reads the first buffers; later micro-batches take their place in turn.
-        BatchBuffers first = _buffers[0], buffers = _buffers[microBatch];
         _log?.Begin(EventKind.Part, StepPart.Upload);
-        first.Upload(buffers.Tokens, buffers.Targets, buffers.Documents);
+        _buffers.Upload(_rows[microBatch]);
         _log?.End();
     }
 
@@ -299,8 +297,7 @@ public sealed class Trainer : IDisposable
     private Plan Record(TapSet? taps)
     {
         var tape = new Tape(_model.Backend, _config.Precision.Activations(), training: true, taps) { Step = _recordedFor };
-        (var tokens, var targets, var documents) = _buffers[0].On(tape);
-        _model.RecordLoss(tape, tokens, targets, documents);
+        _task.RecordLoss(tape, _model, _buffers.On(tape));
         return new Plan(tape, _config.Recompute);
     }
 }
