@@ -33,6 +33,7 @@ public sealed class GpuBackend : Backend
         _softmax = new GpuSoftmax(context);
         _rows = new GpuRows(context);
         Kernels = new KernelTable(composedOnly, GpuKernels.Create(context, _matMul, _reduce));
+        Kernels.AddRegistered(this);
     }
 
     public override string Name => $"{Kind} {_context.Accelerator.Name}";

@@ -3,7 +3,7 @@ using System.Diagnostics.CodeAnalysis;
 namespace NanoFold.Kernels;
 
 /// <summary>Validation that every backend does in the same words: the op, what was expected, what came.</summary>
-internal static class Checks
+public static class Checks
 {
     /// <summary>The view exists and lies within its buffer.</summary>
     public static void Inside(string op, string name, in View x)

@@ -5,7 +5,38 @@ namespace NanoFold.Kernels;
 /// <param name="kernels">The backend's own.</param>
 public sealed class KernelTable(bool composedOnly, params IReadOnlyList<IKernel> kernels) : IDisposable
 {
+    private static readonly Lock s_lock = new();
+    private static readonly List<Func<Backend, IKernel?>> s_registered = [];
+
     private readonly List<IKernel> _kernels = [.. kernels];
+
+    /// <summary>
+    /// Makes a kernel for every backend of a type that is opened from now on, as if each were given it by <see cref="Add"/>: for programs that do not open their
+    /// backends themselves.
+    /// </summary>
+    /// <typeparam name="TBackend">As <c>CpuBackend</c>.</typeparam>
+    /// <param name="make">Makes the kernel.</param>
+    public static void Register<TBackend>(Func<TBackend, IKernel> make)
+        where TBackend : Backend
+    {
+        ArgumentNullException.ThrowIfNull(make);
+        lock (s_lock)
+        {
+            s_registered.Add(backend => backend is TBackend own ? make(own) : null);
+        }
+    }
+
+    /// <summary>Adds what was registered for a backend; its constructor ends with it.</summary>
+    internal void AddRegistered(Backend backend)
+    {
+        lock (s_lock)
+        {
+            foreach (IKernel kernel in s_registered.Select(make => make(backend)).OfType<IKernel>())
+            {
+                Add(kernel);
+            }
+        }
+    }
 
     /// <summary>
     /// Adds a kernel that is preferred to those there are, the backend's own included. Ops take their kernel when they are recorded, so it comes before that.

@@ -1,7 +1,7 @@
 namespace NanoFold.Kernels;
 
 /// <summary>What kernels over rows ask of their operands beyond <see cref="Checks"/>.</summary>
-internal static class RowCheck
+public static class RowCheck
 {
     /// <summary>A real tensor inside its buffer whose rows are contiguous.</summary>
     public static void Rows(string op, string name, in View view)

@@ -43,6 +43,21 @@ public class KernelDoorTests
         Assert.That(kernels.Select(k => k.IsDisposed), Is.All.True);
     }
 
+    /// <summary>For programs that do not open their backends themselves.</summary>
+    [Test]
+    public void ARegisteredKernelIsInEveryBackendOfItsTypeThatIsOpenedLater()
+    {
+        using var before = new CpuBackend(1);
+        KernelTable.Register<CpuBackend>(backend => new CpuTally(backend.Context));
+        using var after = new CpuBackend(1);
+
+        Assert.That(before.Find<Tally>(), Is.Null);
+        Assert.That(((CpuTally)after.Require<Tally>()).Context, Is.SameAs(after.Context));
+        Assert.That(new NullBackend(after).Find<Tally>(), Is.Not.Null);
+        using var half = new HalfBackend();
+        Assert.That(half.Kernels.Find<Tally>(), Is.Not.Null, "it opens a CPU backend");
+    }
+
     /// <summary>What has a composed path is hidden where only those are wanted, because the call says so.</summary>
     [Test]
     public void ACallWithAComposedPathIsHiddenWhereOnlyThoseAreWanted()
@@ -146,5 +161,28 @@ public class KernelDoorTests
         public long ScratchBytes(in Negation shape) => shape.X.Count;
 
         public void Dispose() => IsDisposed = true;
+    }
+
+    /// <summary>Has no operands.</summary>
+    private readonly record struct Tally : IKernelCall<Tally>
+    {
+        public static string Name => "tally";
+
+        public KernelCost Cost => default;
+
+        public void Check()
+        {
+        }
+
+        public Tally Visit<TVisitor>(ref TVisitor visitor)
+            where TVisitor : struct, IOperandVisitor
+            => this;
+    }
+
+    private sealed class CpuTally(CpuContext context) : IKernel<Tally>
+    {
+        public CpuContext Context => context;
+
+        public void Run(in Tally call) => call.Check();
     }
 }

@@ -6,10 +6,13 @@ using NanoFold.Cli.Writing;
 
 namespace NanoFold.Cli;
 
-/// <summary>The command line: a table of verbs, and what they have in common.</summary>
-internal static class Program
+/// <summary>
+/// The command line: a table of verbs, and what they have in common. A program of one's own calls <see cref="Main"/> after it has registered its kinds, and is
+/// <c>nanofold</c> with these.
+/// </summary>
+public static class Program
 {
-    public const string Name = "nanofold";
+    internal const string Name = "nanofold";
 
     private const string Help = "help";
 
@@ -29,6 +32,7 @@ internal static class Program
         new(Help, "What a verb does and takes: help VERB is VERB --help", BuildHelp),
     ];
 
+    /// <summary>Runs a command line on the console and returns its exit code: 0 done, 1 failed, 2 wrong usage, 130 interrupted.</summary>
     public static int Main(string[] args)
     {
         if (OperatingSystem.IsWindows())
@@ -40,7 +44,10 @@ internal static class Program
         return Run(args, Console.Out, Console.Error);
     }
 
-    /// <summary>Runs a command line and returns its exit code.</summary>
+    /// <summary>Runs a command line and returns its exit code, see <see cref="Main"/>.</summary>
+    /// <param name="args">Verb and options.</param>
+    /// <param name="standard">Where results go.</param>
+    /// <param name="error">Where notes and errors go.</param>
     public static int Run(string[] args, TextWriter standard, TextWriter error)
     {
         int code;
@@ -97,7 +104,7 @@ internal static class Program
     }
 
     /// <summary>The command line with all options of every verb.</summary>
-    public static RootCommand Whole() => Root([]);
+    internal static RootCommand Whole() => Root([]);
 
     // It is never parsed: what follows is taken for the verb that is asked about.
     private static void BuildHelp(VerbCommand command)

@@ -56,7 +56,7 @@ public sealed class OpCall
     public bool Accumulates(int index) => _accumulate[index];
 
     /// <summary>For kernels that always add to a gradient: makes a gradient that is to be overwritten start at 0.</summary>
-    internal void ZeroUnlessAccumulating(Backend backend, int index)
+    public void ZeroUnlessAccumulating(Backend backend, int index)
     {
         if (!_inputGradients[index].IsNone && !_accumulate[index])
         {

@@ -182,7 +182,7 @@ public sealed class Tape
     }
 
     /// <summary>A number for the next op that draws random numbers: counted apart from nodes, so that taps do not change what is drawn.</summary>
-    internal int NextRandomStream() => _randomStreams++;
+    public int NextRandomStream() => _randomStreams++;
 
     /// <summary>A stretch of nodes whose inner activations a plan may drop and compute again in the backward pass.</summary>
     public void BeginSegment() => _segment = _segments++;

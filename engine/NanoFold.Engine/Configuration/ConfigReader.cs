@@ -73,7 +73,7 @@ internal sealed class ConfigReader(Type root, List<ConfigProblem> problems, Func
 
     private object ReadRecord(JsonObject tree, Type type, Type? family, string path, object? defaults)
     {
-        object record = defaults?.GetType() == type ? Copy(defaults) : Activator.CreateInstance(type)!;
+        object record = defaults?.GetType() == type ? ConfigSchema.Copy(defaults) : Activator.CreateInstance(type)!;
         foreach ((string name, JsonNode? node) in tree)
         {
             if (family is not null && name == ConfigJson.Kind)
@@ -244,7 +244,4 @@ internal sealed class ConfigReader(Type root, List<ConfigProblem> problems, Func
 
     private static string Meant(string text, IEnumerable<string> names)
         => NearestName.Among(text, names) is { } near ? $", did you mean \"{near}\"?" : "";
-
-    // What `with { }` compiles to.
-    private static object Copy(object record) => record.GetType().GetMethod("<Clone>$")!.Invoke(record, null)!;
 }

@@ -11,6 +11,8 @@ namespace NanoFold.Engine.Configuration;
 /// </summary>
 internal static class ConfigSchema
 {
+    private const string Clone = "<Clone>$";
+
     private static readonly ConcurrentDictionary<Type, ConfigKey[]> s_keys = new();
     private static readonly ConcurrentDictionary<Type, Variant[]> s_kinds = new();
 
@@ -33,7 +35,30 @@ internal static class ConfigSchema
 
     /// <summary>The variants of an abstract record; none of other types.</summary>
     public static IReadOnlyList<Variant> Kinds(Type type)
-        => type.IsAbstract ? s_kinds.GetOrAdd(type, FindKinds) : [];
+        => type.IsAbstract ? s_kinds.GetOrAdd(type, Configuration.Kinds.Find) : [];
+
+    /// <summary>To be called when a kind was registered.</summary>
+    public static void ForgetKinds() => s_kinds.Clear();
+
+    /// <summary>Whether a type is a record: only those have keys.</summary>
+    public static bool IsRecord(Type type) => type.IsClass && type.GetMethod(Clone) is not null;
+
+    /// <summary>What <c>with { }</c> compiles to.</summary>
+    public static object Copy(object record) => record.GetType().GetMethod(Clone)!.Invoke(record, null)!;
+
+    /// <summary>Whether the reader can make a value of that type.</summary>
+    public static bool CanBeRead(Type declared)
+    {
+        Type type = Nullable.GetUnderlyingType(declared) ?? declared;
+        return type == typeof(string) || type == typeof(bool) || type == typeof(int) || type == typeof(long) || type == typeof(double) || type.IsEnum
+            || OverlaidBy(type) is not null
+            || ((ElementOf(type) ?? ValueOf(type)) is { } element ? CanBeRead(element) : Kinds(type).Count > 0 || (IsRecord(type) && type.GetConstructor(Type.EmptyTypes) is not null));
+    }
+
+    /// <summary>The properties of a record that can be set, its own last.</summary>
+    public static IEnumerable<PropertyInfo> SettingsOf(Type record) => record.GetProperties(BindingFlags.Public | BindingFlags.Instance)
+        .Where(property => property.CanWrite)
+        .OrderBy(property => property.DeclaringType == record);
 
     /// <summary>The element type of a list, or null.</summary>
     public static Type? ElementOf(Type type)
@@ -85,34 +110,18 @@ internal static class ConfigSchema
 
     private static ConfigKey[] FindKeys(Type type)
     {
-        if (!type.IsClass || OverlaidBy(type) is not null || type.Namespace?.StartsWith("NanoFold.", StringComparison.Ordinal) != true)
+        if (!IsRecord(type) || OverlaidBy(type) is not null)
         {
             return [];
         }
 
         var nullability = new NullabilityInfoContext();
-        return [.. type.GetProperties(BindingFlags.Public | BindingFlags.Instance)
-            .Where(property => property.CanWrite)
-            .OrderBy(property => property.DeclaringType == type)
+        return [.. SettingsOf(type)
             .Select(property => new ConfigKey(
                 JsonNamingPolicy.CamelCase.ConvertName(property.Name),
                 property,
                 property.PropertyType.IsValueType
                     ? Nullable.GetUnderlyingType(property.PropertyType) is not null
                     : nullability.Create(property).WriteState == NullabilityState.Nullable))];
-    }
-
-    // A branch of a family, such as feed-forwards without routing, has those of the family's kinds that belong to it.
-    private static Variant[] FindKinds(Type type)
-    {
-        Type family = type;
-        while (family.BaseType is { IsAbstract: true } parent && !family.IsDefined(typeof(JsonDerivedTypeAttribute), false))
-        {
-            family = parent;
-        }
-
-        return [.. family.GetCustomAttributes<JsonDerivedTypeAttribute>(false)
-            .Where(line => line.DerivedType.IsAssignableTo(type))
-            .Select(line => new Variant((string)line.TypeDiscriminator!, line.DerivedType))];
     }
 }

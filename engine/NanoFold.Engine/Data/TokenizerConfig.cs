@@ -3,13 +3,17 @@ using NanoFold.Engine.Configuration;
 
 namespace NanoFold.Engine.Data;
 
-/// <summary>The section <c>tokenizer</c>: how text becomes tokens.</summary>
+/// <summary>The section <c>tokenizer</c>: how text becomes tokens. A tokenizer of another program comes as a file.</summary>
 [JsonPolymorphic(TypeDiscriminatorPropertyName = ConfigJson.Kind)]
 [JsonDerivedType(typeof(BpeTokenizerConfig), "bpe")]
 [JsonDerivedType(typeof(ByteTokenizerConfig), "byte")]
 [JsonDerivedType(typeof(FileTokenizerConfig), "file")]
 public abstract record TokenizerConfig
 {
+    private protected TokenizerConfig()
+    {
+    }
+
     /// <summary>The name in configurations.</summary>
     [JsonIgnore]
     public string Kind => Variant.KindOf(this);

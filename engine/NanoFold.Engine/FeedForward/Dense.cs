@@ -7,7 +7,7 @@ using NanoFold.Engine.Tensors;
 namespace NanoFold.Engine.FeedForward;
 
 /// <summary>down(f(up x)), or down(f(gate x) ⊙ up x) for gated kinds. up and gate [F, C], down [C, F].</summary>
-internal sealed class Dense : FeedForwardModule
+public sealed class Dense : FeedForwardModule
 {
     private readonly DenseConfig _kind;
     private readonly Linear? _gate;

@@ -3,7 +3,7 @@ using NanoFold.Kernels;
 namespace NanoFold.Engine.Ops;
 
 /// <summary>Sums that stay activations: those of 16 bits are made in single precision, in scratch, and then rounded.</summary>
-internal static class Reduction
+public static class Reduction
 {
     private const long Alignment = 256;
 

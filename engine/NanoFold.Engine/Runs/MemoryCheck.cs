@@ -14,8 +14,8 @@ public static class MemoryCheck
     private const long MostRopeElements = 1L << 28;
     private const long MostTokens = 1L << 26;
 
-    // Value, gradient and two moments.
-    private const int BytesPerParameter = 4 * sizeof(float);
+    // Value, gradient and two moments; with several micro-batches their sum too.
+    private static int BytesPerParameter(TrainConfig config) => (config.Accumulate > 1 ? 5 : 4) * sizeof(float);
 
     private const string Step = "a training step";
     private const string Measuring = "a run with its evaluations and measurements";
@@ -69,7 +69,7 @@ public static class MemoryCheck
     private static void RequireAtLeast(RunConfig config, Backend backend)
     {
         DType type = config.Train.Precision.Activations();
-        long parameters = RequireShape(config) * (BytesPerParameter + (type.Is16Bit() ? type.Size() : 0));
+        long parameters = RequireShape(config) * (BytesPerParameter(config.Train) + (type.Is16Bit() ? type.Size() : 0));
         DeviceMemory.Require(parameters, "parameters, gradients and optimizer state", "a smaller model", backend);
 
         // Recomputed or not, the input of every block is kept.

@@ -9,7 +9,7 @@ namespace NanoFold.Engine.Runs;
 
 /// <summary>Memory of training, known before anything runs: the step is recorded on a backend that holds nothing.</summary>
 /// <param name="ParameterBytes">Values, and their rounded copy where activations have 16 bits.</param>
-/// <param name="GradientBytes">Gradients of parameters.</param>
+/// <param name="GradientBytes">Gradients of parameters, and their sum over micro-batches where a step has several.</param>
 /// <param name="OptimizerBytes">Moments and the update's scratch.</param>
 /// <param name="ArenaBytes">Activations, their gradients and scratch, at their peak.</param>
 /// <param name="InputBytes">Batches and tables of positions.</param>
@@ -27,8 +27,8 @@ public sealed record MemoryPlan(
     public static MemoryPlan Of(RunConfig config, Backend like)
     {
         MemoryCheck.RequireShape(config);
-        // One micro-batch after the other is on the device.
-        config = config with { Train = config.Train with { Accumulate = 1 } };
+        // One micro-batch after the other is on the device, beside the sum of those before it.
+        config = config with { Train = config.Train with { Accumulate = Math.Min(2, config.Train.Accumulate) } };
         return MemoryCheck.Counted("train.batch × model.context", "a smaller --batch with train.accumulate, a smaller --context or model", () => Planned(config, like));
     }
 
@@ -40,7 +40,7 @@ public sealed record MemoryPlan(
         using var trainer = new Trainer(model, config.Train, batches, config.Data.MaskDocuments);
         long trained = model.Store.TrainedElements * sizeof(float);
         return new MemoryPlan(
-            (model.Store.Elements * sizeof(float)) + model.Store.ShadowBytes, trained, trainer.Optimizer.Bytes, trainer.ArenaBytes, trainer.InputBytes, trainer.PeakBytes, trainer.Plan.Profile(),
+            (model.Store.Elements * sizeof(float)) + model.Store.ShadowBytes, trained + trainer.SumBytes, trainer.Optimizer.Bytes, trainer.ArenaBytes, trainer.InputBytes, trainer.PeakBytes, trainer.Plan.Profile(),
             dry.Of(trainer.Plan).Aggregate(default(KernelCost), (sum, call) => sum + call.Cost));
     }
 }

@@ -26,7 +26,7 @@ public sealed record Setting(
 /// <summary>Every key of <see cref="RunConfig"/> and of every variant, described by the documentation of the records themselves.</summary>
 public sealed class Settings
 {
-    private readonly XmlMeanings _meanings = new(XmlMeanings.FileOf(typeof(RunConfig).Assembly));
+    private readonly XmlMeanings _meanings = new(typeof(RunConfig).Assembly);
     private readonly List<Setting> _all = [];
     private readonly HashSet<Type> _families = [];
 

@@ -181,6 +181,9 @@ public sealed class ParameterStore : IDisposable
     /// <summary>What a router has sent where since <see cref="ClearCounts"/>, Int32 [E + 1]: slots of each expert, and slots that were dropped.</summary>
     public View Counts(Router router) => new(Buffer(_counts), router.Offset, Layout.Of(router.Experts + 1), DType.Int32);
 
+    /// <summary>What all routers have sent where, as one vector.</summary>
+    public View AllCounts => new(Buffer(_counts), 0, Layout.Of(_countElements), DType.Int32);
+
     /// <summary>Sets the counts of all routers to 0: a step begins.</summary>
     public void ClearCounts()
     {

@@ -9,6 +9,9 @@ internal sealed record StepPart(string Name, StepPhase Phase)
 
     public static StepPart Upload { get; } = new("upload batch", StepPhase.Begin);
 
+    /// <summary>Of micro-batches and processes.</summary>
+    public static StepPart Sum { get; } = new("sum gradients", StepPhase.Update);
+
     public static StepPart GradientNorm { get; } = new("gradient norm", StepPhase.Update);
 
     public static StepPart AdamW { get; } = new("adamw", StepPhase.Update);

@@ -6,7 +6,10 @@ using NanoFold.Kernels.Profiling;
 
 namespace NanoFold.Engine.Training;
 
-/// <summary>A model, its optimizer and its task: one step is Accumulate × k and one Update. After the first, a step allocates no managed memory.</summary>
+/// <summary>
+/// A model, its optimizer and its task: one step is Accumulate × k and one Update. After the first, a step allocates no managed memory. Of several processes
+/// each runs its part of a step's micro-batches, and all make the same update.
+/// </summary>
 public sealed class Trainer : IDisposable
 {
     // The settings of a small model: those that no preset names.
@@ -19,6 +22,9 @@ public sealed class Trainer : IDisposable
     private readonly BatchRows[] _rows;
     private readonly BatchBuffers _buffers;
     private readonly Replay _update;
+    private readonly ICollective _collective;
+    private readonly StepSum _sum;
+    private readonly double[] _agreed = new double[2];
     private readonly SharedArena _arena;
     private readonly bool _ownsArena;
     private readonly long[] _changes;
@@ -33,8 +39,12 @@ public sealed class Trainer : IDisposable
     /// <param name="config">Settings, whose precision is the activations'. What they leave open becomes that of a small model (<see cref="TrainConfig.Resolve"/>).</param>
     /// <param name="task">What it learns; not disposed here.</param>
     /// <param name="arena">Memory shared with what does not run during a step; null for its own.</param>
-    public Trainer(Transformer model, TrainConfig config, LearningTask task, SharedArena? arena = null)
+    /// <param name="collective">The processes that train together; null for this one alone.</param>
+    /// <exception cref="UserException">The micro-batches of a step cannot be shared evenly by the processes.</exception>
+    public Trainer(Transformer model, TrainConfig config, LearningTask task, SharedArena? arena = null, ICollective? collective = null)
     {
+        _collective = collective ?? Alone.Instance;
+        int rounds = Share(config, _collective);
         _arena = arena ?? new SharedArena(model.Backend);
         _ownsArena = arena is null;
         _model = model;
@@ -51,10 +61,11 @@ public sealed class Trainer : IDisposable
         _shape = new BatchShape(Math.Max(1, config.Batch), model.Config.Context);
         BatchField[] fields = [.. task.Fields(_shape.Time).Where(field => field.IsInput)];
         // Every micro-batch is drawn before the first runs: the loss is divided by the targets of all of them.
-        _rows = [.. Enumerable.Range(0, config.Accumulate).Select(_ => new BatchRows(fields, _shape.Rows))];
+        _rows = [.. Enumerable.Range(0, rounds).Select(_ => new BatchRows(fields, _shape.Rows))];
         _buffers = new BatchBuffers(model.Backend, fields, _shape.Rows, type);
         _changes = [.. model.Config.LayerConfigs().Select(layer => layer.Mixer.Traits(model.Config).WarmUpSteps).Where(steps => steps > 0).Distinct()];
         Optimizer = new Optimizer(model.Store, config);
+        _sum = new StepSum(model.Store, _collective, rounds);
         _update = new Replay(model.Backend, Optimizer.Update);
         Schedule = LearningRateSchedule.From(config, config.Steps);
     }
@@ -98,9 +109,12 @@ public sealed class Trainer : IDisposable
     /// <summary>Bytes of batches and of the model's tables.</summary>
     public long InputBytes => _buffers.Bytes + _model.TableBytes;
 
+    /// <summary>Bytes of what carries gradients from one micro-batch to the next; none where a process runs a single one in a step.</summary>
+    public long SumBytes => _sum.Bytes;
+
     /// <summary>Bytes of parameters, gradients, optimizer state, inputs and activations: all that training allocates on the device.</summary>
     public long PeakBytes =>
-        _model.Store.Bytes + Optimizer.Bytes + InputBytes + ArenaBytes;
+        _model.Store.Bytes + SumBytes + Optimizer.Bytes + InputBytes + ArenaBytes;
 
     /// <summary>The recorded step.</summary>
     public Plan Plan => _plan ??= Record(_taps);
@@ -122,7 +136,7 @@ public sealed class Trainer : IDisposable
             state.GetDouble(StepSlot.Loss),
             Math.Sqrt(state.GetDouble(StepSlot.GradientSquares)),
             state.GetDouble(StepSlot.LearningRate),
-            _rows.Length * _shape.Places)
+            _config.Accumulate * _shape.Places)
         {
             MatrixLearningRate = _config.Optimizer == OptimizerKind.Muon ? state.GetDouble(StepSlot.MatrixLearningRate) : null,
             Terms = LossTerms.Of(state, Plan.Tape.LossTerms),
@@ -131,17 +145,27 @@ public sealed class Trainer : IDisposable
 
     /// <summary>
     /// After a step that was not finite: runs it again, without the update, and names the first point, or else the first parameter gradient,
-    /// that is not finite; null where all are.
+    /// that is not finite; null where all are. A process looks at all micro-batches by itself, so that every one finds the same.
     /// </summary>
     public string? FindNotFinite(long step)
     {
         var finder = new NotFiniteFinder();
-        Begin(step);
+        BatchRows rows = _rows[0];
+        _drawn = -1;
+        int targets = 0;
+        for (int i = 0; i < _config.Accumulate; i++)
+        {
+            rows.Fill(_task, step, i);
+            targets += rows.Targets;
+        }
+
+        Prepare(step, targets, Schedule.At(step));
         using Plan plan = Record(new TapSet([finder]));
         _arena.Bind(plan);
-        for (int i = 0; i < _rows.Length && finder.Found is null; i++)
+        for (int i = 0; i < _config.Accumulate && finder.Found is null; i++)
         {
-            Upload(i);
+            rows.Fill(_task, step, i);
+            Upload(rows, i);
             plan.Run();
         }
 
@@ -163,6 +187,7 @@ public sealed class Trainer : IDisposable
     public void Dispose()
     {
         _update.Dispose();
+        _sum.Dispose();
         _plan?.Dispose();
         Optimizer.Dispose();
         if (_ownsArena)
@@ -173,10 +198,17 @@ public sealed class Trainer : IDisposable
         _buffers.Dispose();
     }
 
-    /// <summary>Forward and backward of one micro-batch; gradients add up.</summary>
-    internal void Accumulate(int microBatch)
+    /// <summary>How many micro-batches of a step each process runs.</summary>
+    /// <exception cref="UserException">They cannot be shared evenly.</exception>
+    internal static int Share(TrainConfig config, ICollective collective) => config.Accumulate % collective.World == 0
+        ? config.Accumulate / collective.World
+        : throw UserException.Usage(
+            $"train.accumulate: {collective.World} processes cannot share {config.Accumulate} micro-batches of a step evenly; it takes a multiple of {collective.World}");
+
+    /// <summary>Forward and backward of one of this process's micro-batches; gradients add up, and after the last one they are those of all processes.</summary>
+    internal void Accumulate(int index)
     {
-        Upload(microBatch);
+        Upload(_rows[index], MicroBatch(index));
         Plan plan = Plan;
         _arena.Bind(plan);
         if (_log is null)
@@ -186,6 +218,13 @@ public sealed class Trainer : IDisposable
         else
         {
             plan.Run(_log);
+        }
+
+        if (_sum.IsNeeded)
+        {
+            _log?.Begin(EventKind.Part, StepPart.Sum);
+            _sum.Add(index);
+            _log?.End();
         }
     }
 
@@ -214,13 +253,21 @@ public sealed class Trainer : IDisposable
         }
 
         _log?.End();
+        // All targets, and the rate of process 0: its clock decides about the plan.
+        (_agreed[0], _agreed[1]) = (targets, _collective.Rank == 0 ? Schedule.At(step) : 0);
+        _collective.Sum(_agreed);
+        Prepare(step, (long)_agreed[0], _agreed[1]);
+    }
+
+    // What is the same for all micro-batches of a step, of whatever process.
+    private void Prepare(long step, long targets, double factor)
+    {
         ChangeAt(step);
-        double factor = Schedule.At(step);
         StepState state = _model.Backend.State;
         state.Set(StepSlot.Step, step + 1);
-        state.Set(StepSlot.MicroBatchCount, (long)_rows.Length);
+        state.Set(StepSlot.MicroBatchCount, (long)_config.Accumulate);
         state.Set(StepSlot.RandomKey, _config.Seed);
-        state.Set(StepSlot.TargetCount, (long)Math.Max(1, targets));
+        state.Set(StepSlot.TargetCount, Math.Max(1, targets));
         state.Set(StepSlot.LearningRate, factor * _config.LearningRate!.Value);
         state.Set(StepSlot.MatrixLearningRate, factor * (_config.MatrixLearningRate ?? 0));
         state.Set(StepSlot.Loss, 0.0);
@@ -247,7 +294,7 @@ public sealed class Trainer : IDisposable
         _drawn = -1;
         for (int i = 0; i < _rows.Length; i++)
         {
-            _rows[i].Fill(_task, step, i);
+            _rows[i].Fill(_task, step, MicroBatch(i));
         }
 
         _drawn = step;
@@ -266,11 +313,14 @@ public sealed class Trainer : IDisposable
         }
     }
 
-    private void Upload(int microBatch)
+    // In a round every process runs one, in the order of their numbers.
+    private int MicroBatch(int index) => (index * _collective.World) + _collective.Rank;
+
+    private void Upload(BatchRows rows, int microBatch)
     {
         _model.Backend.State.Set(StepSlot.MicroBatch, (long)microBatch);
         _log?.Begin(EventKind.Part, StepPart.Upload);
-        _buffers.Upload(_rows[microBatch]);
+        _buffers.Upload(rows);
         _log?.End();
     }
 

@@ -21,6 +21,7 @@ public sealed unsafe class CpuBackend : Backend
         Context = new CpuContext(threads, isa ?? IsaExtensions.Best);
         _matMul = new CpuMatMul(Context);
         Kernels = new KernelTable(composedOnly, CpuKernels.Create(Context));
+        Kernels.AddRegistered(this);
     }
 
     public CpuContext Context { get; }

@@ -51,7 +51,7 @@ public abstract record BlockFamilyConfig : AttentionFamilyConfig
 }
 
 /// <summary>Attention in which each query has a list of key blocks. A variant says which.</summary>
-internal abstract class BlockListMixer(ModuleBuilder builder, HeadShape shape, int block) : AttentionMixer(builder, shape)
+public abstract class BlockListMixer(ModuleBuilder builder, HeadShape shape, int block) : AttentionMixer(builder, shape)
 {
     private readonly int _layer = builder.Layer;
 

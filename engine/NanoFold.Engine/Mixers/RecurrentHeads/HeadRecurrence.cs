@@ -13,7 +13,7 @@ namespace NanoFold.Engine.Mixers;
 /// <param name="keyWidth">DK.</param>
 /// <param name="valueWidth">DV.</param>
 /// <param name="scale">Factor on what is read.</param>
-internal sealed class HeadRecurrence(ModuleBuilder builder, int heads, int keyWidth, int valueWidth, double scale)
+public sealed class HeadRecurrence(ModuleBuilder builder, int heads, int keyWidth, int valueWidth, double scale)
 {
     private const string Slot = "state", FinalState = "hook_final_state";
 

@@ -10,14 +10,14 @@ namespace NanoFold.Engine.Mixers;
 /// <param name="Convolution">Width of the short convolutions with silu on q, k and v, 0 for silu alone; null for neither.</param>
 /// <param name="HasNorm">RMSNorm with one gain [DV] on what each head gives.</param>
 /// <param name="HasGate">That times silu(g_proj x).</param>
-internal sealed record RecurrentHeadsParts(int? Convolution, bool HasNorm, bool HasGate);
+public sealed record RecurrentHeadsParts(int? Convolution, bool HasNorm, bool HasGate);
 
 /// <summary>
 /// What kinds of recurrent heads share: projections q [H·D, C], k [G·D, C], v [G·DV, C], o [C, H·DV], optional QK-norm, the recurrence, norm and gate. Keys and values
 /// of G below H serve several query heads each. A variant changes queries and keys (<see cref="Normed"/>, <see cref="Feature"/>), and says how states fade (<see cref="Decay"/>) and are
 /// written to (<see cref="Beta"/>).
 /// </summary>
-internal abstract class RecurrentHeadsMixer : Mixer
+public abstract class RecurrentHeadsMixer : Mixer
 {
     private readonly Projection _query;
     private readonly Projection _key;

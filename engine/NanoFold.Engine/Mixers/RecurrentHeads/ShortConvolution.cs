@@ -7,7 +7,7 @@ using NanoFold.Kernels;
 namespace NanoFold.Engine.Mixers;
 
 /// <summary>silu(conv(x)): a depthwise causal convolution over the last few tokens before a recurrence; with a width of 0 silu alone.</summary>
-internal sealed class ShortConvolution
+public sealed class ShortConvolution
 {
     private readonly ModuleBuilder _builder;
     private readonly Parameter? _weight;

@@ -10,7 +10,7 @@ namespace NanoFold.Engine.Mixers;
 
 /// <summary>A recurrent cell between two linear layers: h_t = cell(W_in x_t, W_h h_{t−1} + b_h), y = W_o h.</summary>
 /// <typeparam name="TCell">The cell, of one vector of state.</typeparam>
-internal sealed class RecurrentMixer<TCell> : Mixer
+public sealed class RecurrentMixer<TCell> : Mixer
     where TCell : struct, IRecurrentCell
 {
     private readonly Linear _input;

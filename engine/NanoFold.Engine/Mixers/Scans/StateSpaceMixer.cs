@@ -8,7 +8,7 @@ using NanoFold.Kernels;
 namespace NanoFold.Engine.Mixers;
 
 /// <summary>What the kinds of Mamba have around their states: x, z = W_in h, x ← silu(conv(x)), y = W_out (scan(x) ⊙ silu(z)).</summary>
-internal abstract class StateSpaceMixer : Mixer
+public abstract class StateSpaceMixer : Mixer
 {
     private readonly Linear _input;
     private readonly ShortConvolution _convolution;

@@ -7,7 +7,7 @@ using NanoFold.Engine.Tensors;
 namespace NanoFold.Engine.Mixers;
 
 /// <summary>Attention in which each query first keeps some of the keys that it sees, by score, and then attends to these alone.</summary>
-internal abstract class KeyListMixer(ModuleBuilder builder, HeadShape shape) : AttentionMixer(builder, shape)
+public abstract class KeyListMixer(ModuleBuilder builder, HeadShape shape) : AttentionMixer(builder, shape)
 {
     private readonly int _layer = builder.Layer;
 

@@ -7,7 +7,7 @@ namespace NanoFold.Kernels.Cpu.Loops;
 /// How a loop's body reaches memory: whole lanes inside the loop, the first few elements of one after it.
 /// A body written over this is written once and gives the same bits wherever an element lies.
 /// </summary>
-internal unsafe interface IPiece<V>
+public unsafe interface IPiece<V>
     where V : struct, ICpuLane<V>
 {
     /// <summary>Elements after <paramref name="count"/> are 0.</summary>
@@ -19,7 +19,8 @@ internal unsafe interface IPiece<V>
     static abstract void Store(void* target, nint index, int count, V value);
 }
 
-internal readonly unsafe struct Whole<V> : IPiece<V>
+/// <summary>All elements of a lane.</summary>
+public readonly unsafe struct Whole<V> : IPiece<V>
     where V : struct, ICpuLane<V>
 {
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -32,7 +33,8 @@ internal readonly unsafe struct Whole<V> : IPiece<V>
     public static void Store(void* target, nint index, int count, V value) => V.Store(target, index, value);
 }
 
-internal readonly unsafe struct Part<V> : IPiece<V>
+/// <summary>The first elements of a lane.</summary>
+public readonly unsafe struct Part<V> : IPiece<V>
     where V : struct, ICpuLane<V>
 {
     private const int LargestLaneBytes = 64;

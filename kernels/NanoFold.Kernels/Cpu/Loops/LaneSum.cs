@@ -4,7 +4,7 @@ using NanoFold.Kernels.Lanes;
 namespace NanoFold.Kernels.Cpu.Loops;
 
 /// <summary>One term of a sum over a row, from up to three rows and a constant. Where fewer elements than a lane are left, the others must come out as 0.</summary>
-internal unsafe interface ITerm
+public unsafe interface ITerm
 {
     static abstract V At<V, P>(void* a, void* b, void* c, V k, nint i, int count)
         where V : struct, ICpuLane<V>
@@ -15,7 +15,7 @@ internal unsafe interface ITerm
 /// Sums over a row: four accumulators hide the latency of the additions; every <see cref="Chunk"/> elements go into a double,
 /// so that long rows lose no accuracy. The order depends on the row's length and the lane only.
 /// </summary>
-internal static unsafe class LaneSum
+public static unsafe class LaneSum
 {
     public const int Chunk = 2048;
 

@@ -3,7 +3,7 @@ using NanoFold.Kernels.Cpu.Pointwise;
 namespace NanoFold.Kernels.Cpu.Loops;
 
 /// <summary>Cuts rows × inner elements into work items: several short rows, or a piece of a long one. A function of the shape only.</summary>
-internal readonly struct RowCut
+public readonly struct RowCut
 {
     private readonly long _rows;
     private readonly long _inner;
@@ -34,7 +34,7 @@ internal readonly struct RowCut
 }
 
 /// <summary>How rows are cut into work items: by shape only, so that results do not depend on the number of threads.</summary>
-internal static class RowBlocks
+public static class RowBlocks
 {
     private const int ElementsPerItem = 16384;
     private const int MostRowsPerItem = 256;

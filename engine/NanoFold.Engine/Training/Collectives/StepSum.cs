@@ -1,0 +1,95 @@
+using NanoFold.Engine.Tensors;
+using NanoFold.Kernels;
+
+namespace NanoFold.Engine.Training;
+
+/// <summary>
+/// Adds up what the micro-batches of a step give: gradients, the loss and the terms beside it. Each micro-batch begins from zero and is added to the total of
+/// those before it, in their order, in whichever process it was run; so any number of processes gives the same bits.
+/// <para>
+/// In round i of k, process r of W has run micro-batch i · W + r. Process 0 carries the total from round to round in a buffer of its own; after the last round
+/// the total is where gradients are. With one micro-batch in all there is nothing to add, and no such buffer.
+/// </para>
+/// </summary>
+internal sealed class StepSum : IDisposable
+{
+    private readonly ParameterStore _store;
+    private readonly ICollective _collective;
+    private readonly int _rounds;
+    private readonly DeviceBuffer? _total;
+    private readonly double[] _losses = new double[1 + LossTerms.Count];
+
+    /// <param name="store">Its gradients are added up.</param>
+    /// <param name="collective">The processes.</param>
+    /// <param name="rounds">Micro-batches of a step that each process runs.</param>
+    public StepSum(ParameterStore store, ICollective collective, int rounds)
+    {
+        _store = store;
+        _collective = collective;
+        _rounds = rounds;
+        _total = rounds > 1 && collective.Rank == 0 ? store.Backend.Allocate(store.TrainedElements * store.Type.Size()) : null;
+    }
+
+    /// <summary>Whether there is more than one micro-batch to add.</summary>
+    public bool IsNeeded => _rounds > 1 || _collective.World > 1;
+
+    public long Bytes => _total?.Bytes ?? 0;
+
+    /// <summary>After a micro-batch: adds it, and makes room for the next one or leaves the totals of the step.</summary>
+    public void Add(int round)
+    {
+        bool isLast = round == _rounds - 1;
+        AddLosses(round, isLast);
+        Backend backend = _store.Backend;
+        View gradients = _store.AllGradients;
+        View total = _total is null ? gradients : new View(_total, 0, gradients.Layout, gradients.Type);
+        if (isLast)
+        {
+            if (round > 0 && _total is not null)
+            {
+                backend.Copy(total, gradients, accumulate: true);
+            }
+
+            _collective.Sum(gradients);
+            SumCounts();
+            return;
+        }
+
+        if (_total is not null)
+        {
+            backend.Copy(gradients, total, accumulate: round > 0);
+        }
+
+        _collective.Sum(total);
+        backend.Fill(gradients, 0);
+    }
+
+    public void Dispose() => _total?.Dispose();
+
+    private void AddLosses(int round, bool isLast)
+    {
+        StepState state = _store.Backend.State;
+        bool carries = round > 0 && _collective.Rank == 0;
+        for (int i = 0; i < _losses.Length; i++)
+        {
+            _losses[i] = (carries ? _losses[i] : 0) + state.GetDouble(Slot(i));
+        }
+
+        _collective.Sum(_losses);
+        for (int i = 0; i < _losses.Length; i++)
+        {
+            state.Set(Slot(i), isLast ? _losses[i] : 0);
+        }
+    }
+
+    // Integers: they may add up in any order.
+    private void SumCounts()
+    {
+        if (_collective.World > 1 && _store.Routers.Count > 0)
+        {
+            _collective.Sum(_store.AllCounts);
+        }
+    }
+
+    private static StepSlot Slot(int index) => index == 0 ? StepSlot.Loss : LossTerms.Slots[index - 1];
+}
