@@ -19,6 +19,11 @@ public readonly record struct Evaluation(double Loss, double BitsPerByte, long T
     [JsonIgnore]
     public bool IsText => Bytes > 0;
 
+    /// <summary>What there is of it, by name: the loss, the length in bits per byte where there is one, and what else is scored.</summary>
+    [JsonIgnore]
+    public IEnumerable<Score> Figures =>
+        [new("loss", Loss), .. IsText ? [new Score("bitsPerByte", BitsPerByte)] : Array.Empty<Score>(), .. Scores ?? []];
+
     /// <summary>Of targets that are no text.</summary>
     /// <param name="loss">Mean over the targets.</param>
     /// <param name="targets">How many.</param>

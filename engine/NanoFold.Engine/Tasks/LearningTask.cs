@@ -39,6 +39,12 @@ public abstract class LearningTask : IDisposable
     /// <remarks>Rows of T places are ⌈places / T⌉. Of <see cref="TaskSplit.Probe"/> there is at least one place.</remarks>
     public abstract long Places(TaskSplit split);
 
+    /// <summary>Throws where what there is to train on is shorter than a row of so many places.</summary>
+    /// <exception cref="UserException">It is.</exception>
+    public virtual void RequireRows(int time)
+    {
+    }
+
     /// <summary>Fills one row: a pure function of the key that allocates nothing.</summary>
     /// <param name="key">Which row.</param>
     /// <param name="row">To be filled; full of what its fields say.</param>

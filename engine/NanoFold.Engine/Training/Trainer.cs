@@ -40,7 +40,7 @@ public sealed class Trainer : IDisposable
     /// <param name="task">What it learns; not disposed here.</param>
     /// <param name="arena">Memory shared with what does not run during a step; null for its own.</param>
     /// <param name="collective">The processes that train together; null for this one alone.</param>
-    /// <exception cref="UserException">The micro-batches of a step cannot be shared evenly by the processes.</exception>
+    /// <exception cref="UserException">The micro-batches of a step cannot be shared evenly by the processes, or what there is to train on is shorter than a row.</exception>
     public Trainer(Transformer model, TrainConfig config, LearningTask task, SharedArena? arena = null, ICollective? collective = null)
     {
         _collective = collective ?? Alone.Instance;
@@ -58,6 +58,7 @@ public sealed class Trainer : IDisposable
 
         model.Backend.AllowsTensorFloat32 = config.Precision != PrecisionKind.Float32;
         LossScale = (config.Precision.ScalesLoss() ? LossScaling.Initial : 1, 0);
+        task.RequireRows(model.Config.Context);
         _shape = new BatchShape(Math.Max(1, config.Batch), model.Config.Context);
         BatchField[] fields = [.. task.Fields(_shape.Time).Where(field => field.IsInput)];
         // Every micro-batch is drawn before the first runs: the loss is divided by the targets of all of them.

@@ -18,19 +18,7 @@ public sealed record TextConfig : TaskConfig
     }
 
     /// <inheritdoc/>
-    public override LearningTask Open(TaskContext context)
-    {
-        TokenDataset dataset = Read(context);
-        try
-        {
-            return new TextTask(dataset, context.Data, context.Model.Context, context.Seed);
-        }
-        catch
-        {
-            dataset.Dispose();
-            throw;
-        }
-    }
+    public override LearningTask Open(TaskContext context) => new TextTask(Read(context), context.Data, context.Seed);
 
     /// <inheritdoc/>
     public override LearningTask Sketch(TaskContext context) => new RandomTokens(Math.Max(1, context.Model.Vocab), context.Seed, context.Data.MaskDocuments);

@@ -17,26 +17,16 @@ public sealed class TextDraws
     private readonly DrawOrder _order;
 
     /// <param name="shard">The tokens; not disposed here.</param>
-    /// <param name="name">What messages call the text, for example its path.</param>
-    /// <param name="context">Tokens of a row at most.</param>
     /// <param name="seed">Decides every draw.</param>
     /// <param name="order">How rows are numbered.</param>
-    /// <exception cref="UserException">The text is shorter than a row and its last target.</exception>
-    public TextDraws(TokenShard shard, string name, int context, ulong seed, DrawOrder order = DrawOrder.Step)
+    public TextDraws(TokenShard shard, ulong seed, DrawOrder order = DrawOrder.Step)
     {
-        ArgumentOutOfRangeException.ThrowIfLessThan(context, 1);
-        if (shard.Tokens <= context)
-        {
-            throw new UserException(
-                $"{name}: has {shard.Tokens} tokens to train on, but a context of {context} needs {context + 1L}: use more text{(shard.Tokens > 1 ? $" or a context of at most {shard.Tokens - 1}" : "")}");
-        }
-
         _shard = shard;
         _key = seed ^ Stream;
         _order = order;
     }
 
-    /// <summary>Where a row of so many tokens begins.</summary>
+    /// <summary>Where a row of so many tokens begins; the shard is longer than it.</summary>
     public long StartOf(in RowKey key, int time)
     {
         ulong number = _order == DrawOrder.Step ? (ulong)key.Number : ((ulong)(uint)key.MicroBatch << 32) | (uint)key.Row;

@@ -15,6 +15,7 @@ public sealed class TextTask : LearningTask
 
     private readonly TokenDataset? _dataset;
     private readonly DataConfig _data;
+    private readonly TokenShard? _train;
     private readonly TokenShard _validation;
     private readonly TextDraws? _draws;
     private readonly int[] _byteLengths;
@@ -22,18 +23,10 @@ public sealed class TextTask : LearningTask
     /// <summary>To train on, with what is held back of it.</summary>
     /// <param name="dataset">The text; disposed with the task.</param>
     /// <param name="data">How it is cut into rows.</param>
-    /// <param name="context">Tokens of a row at most.</param>
     /// <param name="seed">Decides every draw.</param>
-    /// <exception cref="UserException">The text is shorter than a row and its last target.</exception>
-    public TextTask(TokenDataset dataset, DataConfig data, int context, ulong seed)
-    {
-        _dataset = dataset;
-        _data = data;
-        _validation = dataset.Validation;
-        _byteLengths = dataset.Tokenizer.ByteLengths.ToArray();
-        _draws = new TextDraws(dataset.Train, dataset.Name, context, seed, data.Draws);
-        (Name, Tokenizer) = (dataset.Name, dataset.Tokenizer);
-    }
+    public TextTask(TokenDataset dataset, DataConfig data, ulong seed)
+        : this(dataset.Train, dataset.Validation, dataset.Name, dataset.Tokenizer.ByteLengths, data, seed)
+        => (_dataset, Tokenizer) = (dataset, dataset.Tokenizer);
 
     /// <summary>To evaluate on all of a text.</summary>
     /// <param name="text">Its tokens; not disposed here.</param>
@@ -51,6 +44,17 @@ public sealed class TextTask : LearningTask
         _validation = text;
         _byteLengths = byteLengths.ToArray();
         _data = new DataConfig { MaskDocuments = maskDocuments };
+        Name = name;
+    }
+
+    /// <summary>To train on a shard; neither is disposed here.</summary>
+    internal TextTask(TokenShard train, TokenShard validation, string name, ReadOnlySpan<int> byteLengths, DataConfig data, ulong seed)
+    {
+        _data = data;
+        _train = train;
+        _validation = validation;
+        _byteLengths = byteLengths.ToArray();
+        _draws = new TextDraws(train, seed, data.Draws);
         Name = name;
     }
 
@@ -73,7 +77,7 @@ public sealed class TextTask : LearningTask
     public override string? Doubt => _dataset is null ? null : DoubtAbout(_dataset, _data);
 
     // Where nothing is held back, what is trained on is measured.
-    private TokenShard Measured => _validation.Tokens > 1 || _dataset is null ? _validation : _dataset.Train;
+    private TokenShard Measured => _validation.Tokens > 1 || _train is null ? _validation : _train;
 
     /// <summary>Why a validation loss is going to say little, in a line, or null; where none was asked for, none is missing.</summary>
     public static string? DoubtAbout(TokenDataset dataset, DataConfig data)
@@ -92,9 +96,19 @@ public sealed class TextTask : LearningTask
         => [.. BatchField.OfTokens(time), BatchField.OfDocuments(time, _data.MaskDocuments)];
 
     /// <inheritdoc/>
+    public override void RequireRows(int time)
+    {
+        if (_train!.Tokens <= time)
+        {
+            throw new UserException(
+                $"{Name}: has {_train.Tokens} tokens to train on, but a context of {time} needs {time + 1L}: use more text{(_train.Tokens > 1 ? $" or a context of at most {_train.Tokens - 1}" : "")}");
+        }
+    }
+
+    /// <inheritdoc/>
     public override long Places(TaskSplit split) => split switch
     {
-        TaskSplit.Training => _dataset!.Train.Tokens - 1,
+        TaskSplit.Training => _train!.Tokens - 1,
         TaskSplit.Validation => Math.Max(0, _validation.Tokens - 1),
         _ => Measured.Tokens - 1,
     };
@@ -105,7 +119,7 @@ public sealed class TextTask : LearningTask
         Span<int> tokens = row.Integers(BatchField.Tokens), targets = row.Integers(BatchField.Targets), documents = row.Integers(BatchField.Documents);
         (TokenShard shard, long start) = key.Split switch
         {
-            TaskSplit.Training => (_dataset!.Train, _draws!.StartOf(key, tokens.Length)),
+            TaskSplit.Training => (_train!, _draws!.StartOf(key, tokens.Length)),
             TaskSplit.Validation => (_validation, key.Number * tokens.Length),
             _ => (Measured, key.Number * tokens.Length),
         };
