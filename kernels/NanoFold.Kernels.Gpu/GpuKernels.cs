@@ -44,6 +44,7 @@ internal static class GpuKernels
             new GpuDepthAttention(context),
             new GpuCrossEntropy(context),
             new GpuLinearCrossEntropy(context, matMul),
+            new GpuSquaredError(context),
             new GpuExpertRouting(context),
             new GpuExpertChoice(context),
             new GpuRouterLoss(context),

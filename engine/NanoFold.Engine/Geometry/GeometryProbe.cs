@@ -33,10 +33,10 @@ public sealed class GeometryProbe : IDisposable
     /// <param name="task">What the model reads; not disposed here.</param>
     /// <param name="shape">How many tokens, and how many are looked at.</param>
     /// <param name="measures">What may be measured: their points are recorded.</param>
-    /// <param name="type">Type of the activations.</param>
+    /// <param name="arithmetic">What it computes in.</param>
     /// <param name="arena">Memory shared with what does not run at the same time; null for its own.</param>
     public GeometryProbe(
-        Transformer model, LearningTask task, ProbeShape shape, IReadOnlyList<Measure> measures, DType type = DType.Float32, SharedArena? arena = null)
+        Transformer model, LearningTask task, ProbeShape shape, IReadOnlyList<Measure> measures, Arithmetic arithmetic = default, SharedArena? arena = null)
     {
         double measuring = MostBytes(shape, measures, model.Config.Width);
         _model = model;
@@ -46,7 +46,7 @@ public sealed class GeometryProbe : IDisposable
         _ownsArena = arena is null;
         _task = task;
         _rows = new BatchRows(task.Fields(shape.Time), shape.Batch);
-        _buffers = new BatchBuffers(model.Backend, _rows.Fields, shape.Batch, type);
+        _buffers = new BatchBuffers(model.Backend, _rows.Fields, shape.Batch, arithmetic.Type);
         int mostNeighbors = Math.Max(1, measures.Select(m => m.Neighbors).DefaultIfEmpty().Max());
         Want[] wants = [.. measures.SelectMany(m => m.Wants).Distinct()];
         bool keepsStreams = measures.Any(m => m.NeedsStreams);
@@ -56,7 +56,7 @@ public sealed class GeometryProbe : IDisposable
         }
 
         _reader = new BlockReader(model.Backend, shape, wants, mostNeighbors, model.Config.Layers, SampleSeed);
-        var tape = new Tape(model.Backend, type, taps: new TapSet(_reader.Taps));
+        var tape = new Tape(model.Backend, arithmetic, taps: new TapSet(_reader.Taps));
         tape.Keep(task.RecordBody(tape, model, _buffers.On(tape)));
         _plan = new Plan(tape);
         _streams = keepsStreams ? new StreamKeeper(_reader.Points, shape, mostNeighbors, model.Config.Layers, measures.Any(m => m.NeedsBefore)) : null;
@@ -127,8 +127,6 @@ public sealed class GeometryProbe : IDisposable
                 _streams!.Keep(block);
             }
         };
-        // The load of experts comes with their loss, which is divided by it; a step sets it anew.
-        _model.Backend.State.Set(StepSlot.MicroBatchCount, 1L);
         _arena.Bind(_plan);
         _plan.RunWhile(goesOn);
         if (!goesOn())

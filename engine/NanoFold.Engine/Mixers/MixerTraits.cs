@@ -1,3 +1,5 @@
+using NanoFold.Engine.Modules;
+
 namespace NanoFold.Engine.Mixers;
 
 /// <summary>What holds of a mixer in a given model: decoding, measures and tests ask this, never its type.</summary>
@@ -9,8 +11,8 @@ public sealed record MixerTraits
     /// <summary>Whether tokens learn of others at all; where not, the layer has no such sub-block, norm and residual connection included.</summary>
     public bool Mixes { get; init; } = true;
 
-    /// <summary>No token learns of a later one.</summary>
-    public bool IsCausal { get; init; } = true;
+    /// <summary>Tokens learn of those that <see cref="ModelShape.Visibility"/> shows them. Where not, of none after them: it serves causal models only.</summary>
+    public bool FollowsVisibility { get; init; }
 
     /// <summary>A text comes to the same wherever in a row it stands, up to rounding: what it adds depends on distances, not on positions.</summary>
     public bool IsShiftInvariant { get; init; } = true;

@@ -11,7 +11,7 @@ public sealed record NoneConfig : MixerConfig
     public static NoneConfig Tiny => new();
 
     /// <inheritdoc/>
-    public override MixerTraits Traits(ModelShape model) => new() { Mixes = false, SlidesOn = true, Alone = "it does not mix" };
+    public override MixerTraits Traits(ModelShape model) => new() { Mixes = false, FollowsVisibility = true, SlidesOn = true, Alone = "it does not mix" };
 
     /// <inheritdoc/>
     public override Mixer Build(ModuleBuilder builder) => throw new NotSupportedException("none: has no module; the block leaves it out");

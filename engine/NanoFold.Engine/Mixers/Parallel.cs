@@ -54,7 +54,7 @@ public sealed record ParallelConfig : MixerConfig
         MixerTraits[] all = [.. Mixers.Select(mixer => mixer.Traits(model))];
         return new()
         {
-            IsCausal = all.All(traits => traits.IsCausal),
+            FollowsVisibility = all.All(traits => traits.FollowsVisibility),
             IsShiftInvariant = all.All(traits => traits.IsShiftInvariant),
             SlidesOn = all.All(traits => traits.SlidesOn),
             Chooses = all.Any(traits => traits.Chooses),

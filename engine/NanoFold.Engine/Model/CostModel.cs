@@ -1,6 +1,7 @@
 using NanoFold.Engine.Autograd;
 using NanoFold.Engine.Mixers;
 using NanoFold.Engine.Modules;
+using NanoFold.Engine.Tensors;
 using NanoFold.Kernels;
 using NanoFold.Kernels.Null;
 
@@ -9,7 +10,7 @@ namespace NanoFold.Engine.Model;
 /// <summary>What a model takes: its parameters and caches are declared where nothing is allocated and counted, its work is that of a dry run.</summary>
 public sealed record CostModel
 {
-    /// <summary>Parameters of the token embedding and of learned positions.</summary>
+    /// <summary>Parameters of the token embedding or the read-in of features, and of learned positions.</summary>
     public required long Embedding { get; init; }
 
     /// <summary>Parameters of all mixers, QK-norm gains included.</summary>
@@ -24,10 +25,10 @@ public sealed record CostModel
     /// <summary>Parameters of the norms of the residual stream.</summary>
     public required long Norms { get; init; }
 
-    /// <summary>Parameters of the head; 0 where it is tied to the embedding.</summary>
+    /// <summary>Parameters of the head or the read-out; 0 where it is tied to the embedding.</summary>
     public required long Head { get; init; }
 
-    /// <summary>Bytes that decoding keeps per sequence of full context, in float32.</summary>
+    /// <summary>Bytes that decoding keeps per sequence of full context, in float32; 0 where the model cannot be decoded.</summary>
     public required long CacheBytesPerSequence { get; init; }
 
     public long Parameters => Embedding + Mixer + FeedForward + Residual + Norms + Head;
@@ -37,7 +38,7 @@ public sealed record CostModel
     {
         using var backend = new NullBackend();
         using var transformer = new Transformer(model, backend);
-        using DecodeCache cache = transformer.NewCache(batch: 1, chunk: 1);
+        using DecodeCache? cache = model.Resolve().WhyNotDecoded is null ? transformer.NewCache(batch: 1, chunk: 1) : null;
         ILookup<string, long> parts = transformer.Store.Parameters.Where(p => !p.Frozen).ToLookup(p => PartOf(p.Name), p => p.Layout.Count);
         return new CostModel
         {
@@ -47,7 +48,7 @@ public sealed record CostModel
             Residual = parts[nameof(Residual)].Sum(),
             Norms = parts[nameof(Norms)].Sum(),
             Head = parts[nameof(Head)].Sum(),
-            CacheBytesPerSequence = cache.Bytes,
+            CacheBytesPerSequence = cache?.Bytes ?? 0,
         };
     }
 
@@ -62,8 +63,14 @@ public sealed record CostModel
         using var dry = new DryRun();
         using var transformer = new Transformer(model, dry.Backend);
         var tape = new Tape(dry.Backend);
-        Layout layout = Layout.Of(1, model.Context);
-        transformer.RecordLogits(tape, tape.External("tokens", new View(dry.Backend.Allocate(layout.Count * sizeof(int)), 0, layout, DType.Int32)));
+        Tensor New(string name, DType type, params ReadOnlySpan<int> shape)
+        {
+            Layout layout = Layout.Of(shape);
+            return tape.External(name, new View(dry.Backend.Allocate(layout.Count * type.Size()), 0, layout, type));
+        }
+
+        Tensor input = model.Inputs > 0 ? New("features", DType.Float32, 1, model.Context, model.Inputs) : New("tokens", DType.Int32, 1, model.Context);
+        transformer.RecordOutputs(tape, input, prefixes: model.Visibility == VisibilityKind.Prefix ? New("prefixes", DType.Int32, 1) : default);
         double forward = dry.Of(new Plan(tape)).Where(call => ReadsMatrix(tape, call.Step.Call!.Node)).Sum(call => call.Cost.Flops);
         return (long)(3 * forward / model.Context) + model.LayerConfigs().Sum(layer => layer.Mixer.PairFlopsPerToken(model));
     }
@@ -74,7 +81,7 @@ public sealed record CostModel
     // By where it is declared: model.embed_tokens, model.layers.3.mlp.up_proj, model.norm, lm_head.
     private static string PartOf(string name) => name.Split('.') switch
     {
-        ["lm_head", ..] => nameof(Head),
+        ["lm_head" or "read_out", ..] => nameof(Head),
         ["model", "layers", _, "mlp", ..] => nameof(FeedForward),
         ["model", .. { Length: > 0 } path] when path.Any(module => module.EndsWith("_residual", StringComparison.Ordinal)) => nameof(Residual),
         ["model", "layers", _, var module, ..] => module.EndsWith("layernorm", StringComparison.Ordinal) ? nameof(Norms) : nameof(Mixer),

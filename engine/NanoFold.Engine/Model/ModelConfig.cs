@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization;
 using NanoFold.Engine.Configuration;
 using NanoFold.Engine.FeedForward;
 using NanoFold.Engine.Mixers;
@@ -27,6 +28,18 @@ public sealed record ModelConfig : ModelShape
     /// <c>attention+mamba2</c> for mixers beside each other.
     /// </summary>
     public IReadOnlyList<BlockConfig>? Pattern { get; init; }
+
+    /// <summary>Whether tokens are read or predicted, so that there is a vocabulary.</summary>
+    [JsonIgnore]
+    public bool HasVocab => Inputs == 0 || Outputs == 0;
+
+    /// <summary>In a line, why tokens cannot be made one by one; null where they can.</summary>
+    [JsonIgnore]
+    public string? WhyNotDecoded => Inputs > 0 || Outputs > 0
+        ? $"model.{(Inputs > 0 ? "inputs" : "outputs")}: the model {(Inputs > 0 ? "reads real features" : "gives real values")}, so that it makes no text"
+        : Visibility != VisibilityKind.Causal
+            ? $"model.visibility: the model is \"{Visibility.ToString().ToLowerInvariant()}\", so that it makes no text; only causal models can, in which no token sees a later one"
+            : null;
 
     /// <summary>What each layer consists of, [<see cref="ModelShape.Layers"/>].</summary>
     public IReadOnlyList<LayerConfig> LayerConfigs()
@@ -90,10 +103,34 @@ public sealed record ModelConfig : ModelShape
                 .Concat(block.FeedForward?.Validate(resolved, $"{path}.pattern.{i}.feedForward") ?? []);
         }
 
+        foreach (ConfigProblem problem in ValidateEnds(path, resolved))
+        {
+            yield return problem;
+        }
+
         // Mixers whose heads are the model's find the same of it.
         foreach (ConfigProblem problem in parts.Distinct())
         {
             yield return problem;
+        }
+    }
+
+    // What goes in, what comes out, and what is seen of it.
+    private IEnumerable<ConfigProblem> ValidateEnds(string path, ModelConfig resolved)
+    {
+        if (Tied && (Inputs > 0 || Outputs > 0))
+        {
+            yield return new ConfigProblem($"{path}.tied", $"the head is the embedding only where tokens are read and predicted; {path}.{(Inputs > 0 ? $"inputs = {Inputs}" : $"outputs = {Outputs}")}");
+        }
+
+        string[] causal = [.. resolved.LayerConfigs().Select(layer => layer.Mixer).Where(mixer => !mixer.Traits(resolved).FollowsVisibility).Select(mixer => mixer.Kind).Distinct()];
+        if (Visibility != VisibilityKind.Causal && causal.Length > 0)
+        {
+            IEnumerable<string> able = Variant.Of<MixerConfig>()
+                .Where(kind => ((MixerConfig)Activator.CreateInstance(kind.Type)!).Traits(resolved) is { FollowsVisibility: true, Mixes: true })
+                .Select(kind => kind.Kind);
+            yield return new ConfigProblem(
+                $"{path}.visibility", $"a token of \"{causal[0]}\" sees only those before it; use causal, or a mixer that can: {string.Join(", ", able)}");
         }
     }
 }

@@ -1,7 +1,7 @@
 using NanoFold.Engine.Autograd;
+using NanoFold.Engine.Configuration;
 using NanoFold.Engine.Modules;
 using NanoFold.Engine.Ops;
-using NanoFold.Engine.Residuals;
 using NanoFold.Engine.Taps;
 using NanoFold.Engine.Tensors;
 using NanoFold.Kernels;
@@ -9,17 +9,13 @@ using NanoFold.Kernels;
 namespace NanoFold.Engine.Model;
 
 /// <summary>
-/// A decoder-only language model: embedding (plus learned positions), pre-norm blocks on a residual stream, a final norm, a head that may be the embedding again.
-/// It owns its parameters; recordings on tapes use them.
+/// A model: a body, and a head over the vocabulary or, where <see cref="ModelShape.Outputs"/> says so, a read-out of real values. It owns its parameters; recordings
+/// on tapes use them. What is recorded here in one call is the body's pass and the head's.
 /// </summary>
 public sealed class Transformer : IDisposable
 {
-    private readonly Parameter _embedding;
-    private readonly Parameter? _positions;
-    private readonly Residual _residual;
-    private readonly Block[] _blocks;
-    private readonly Norm _norm;
-    private readonly Parameter _head;
+    private readonly LanguageHead? _language;
+    private readonly ReadOut? _readOut;
     private readonly TableStore _tables;
 
     /// <param name="config">The shape; resolved here, its vocabulary must be known.</param>
@@ -27,9 +23,18 @@ public sealed class Transformer : IDisposable
     /// <param name="seed">Of the initial values; null where all parameters are read from a file next.</param>
     /// <param name="type">Real type; double where gradients are checked.</param>
     public Transformer(ModelConfig config, Backend backend, ulong? seed = 1, DType type = DType.Float32)
+        : this(config, backend, seed is { } drawn ? new SeedSource(drawn) : null, trains: null, type)
+    {
+    }
+
+    /// <inheritdoc cref="Transformer(ModelConfig, Backend, ulong?, DType)"/>
+    /// <param name="source">Of the initial values; null where all are written next.</param>
+    /// <param name="trains">The names of the parameters that are trained; null for all.</param>
+    /// <exception cref="UserException">A pattern matches no parameter, or the source has not what is wanted.</exception>
+    public Transformer(ModelConfig config, Backend backend, IParameterSource? source, NameGlobs? trains, DType type = DType.Float32)
     {
         Config = config = config.Resolve();
-        if (config.Vocab < 1)
+        if (config.HasVocab && config.Vocab < 1)
         {
             throw new ArgumentException("model.vocab: not known; take it from the tokenizer");
         }
@@ -37,18 +42,10 @@ public sealed class Transformer : IDisposable
         Store = new ParameterStore(backend, type);
         _tables = new TableStore(backend, type);
         var builder = new ModuleBuilder(Store, _tables, config);
-        ModuleBuilder model = builder.In("model");
-        _embedding = model.Add("embed_tokens.weight", Layout.Of(config.Vocab, config.Width), ParameterRole.Embedding, Initialization.Embedding(config));
-        _positions = config.Position == PositionKind.Learned
-            ? model.Add("embed_positions.weight", Layout.Of(config.Context, config.Width), ParameterRole.Embedding, Initialization.Positions)
-            : null;
-        _residual = config.Residual.Build(model);
-        _blocks = [.. config.LayerConfigs().Select((layer, i) => new Block(model.InLayer(i), layer, _residual))];
-        _norm = model.Norm("norm", config.Width);
-        _head = config.Tied
-            ? _embedding
-            : builder.Add("lm_head.weight", Layout.Of(config.Vocab, config.Width), ParameterRole.Head, Initialization.Head(config));
-        Store.Allocate(seed);
+        Body = new Body(builder.In("model"), config);
+        _language = config.Outputs > 0 ? null : new LanguageHead(builder, config, Body);
+        _readOut = config.Outputs > 0 ? new ReadOut(builder, config) : null;
+        Store.Allocate(source, trains);
     }
 
     public ModelConfig Config { get; }
@@ -57,6 +54,17 @@ public sealed class Transformer : IDisposable
 
     public Backend Backend => Store.Backend;
 
+    /// <summary>Everything but the head.</summary>
+    public Body Body { get; }
+
+    /// <summary>The head over the vocabulary.</summary>
+    /// <exception cref="InvalidOperationException">The model has a read-out in its place.</exception>
+    public LanguageHead Language => _language ?? throw new InvalidOperationException($"model.outputs = {Config.Outputs}: it has a read-out of real values, no head over the vocabulary");
+
+    /// <summary>The read-out of real values.</summary>
+    /// <exception cref="InvalidOperationException">The model has a head over the vocabulary in its place.</exception>
+    public ReadOut ReadOut => _readOut ?? throw new InvalidOperationException("model.outputs = 0: it has a head over the vocabulary, no read-out of real values");
+
     /// <summary>Bytes besides the parameters: of tables, such as those of rotary positions.</summary>
     public long TableBytes => _tables.Bytes;
 
@@ -64,51 +72,32 @@ public sealed class Transformer : IDisposable
     public bool SlidesOn => Config.Position != PositionKind.Learned && Config.LayerConfigs().All(layer => layer.Mixer.Traits(Config).SlidesOn);
 
     /// <summary>Every point that the model declares, by its full name.</summary>
-    public IEnumerable<TapPoint> TapPoints =>
-    [
-        new("hook_embed", "B T C"),
-        .. _blocks.SelectMany((block, i) => block.TapPoints.Select(p => p with { Name = $"blocks.{i}.{p.Name}" })),
-        .. _residual.EndPoints,
-        new("ln_final.hook_normalized", "B T C"),
-        new("hook_logits", "B T V"),
-    ];
+    public IEnumerable<TapPoint> TapPoints => [.. Body.TapPoints, .. _language?.TapPoints ?? ReadOut.TapPoints];
 
     /// <summary>Memory for decoding <paramref name="batch"/> sequences, at most <paramref name="chunk"/> new tokens of each at a time.</summary>
-    public DecodeCache NewCache(int batch, int chunk) => new(Backend, [.. _blocks.Select(b => b.State(batch, chunk))], batch, chunk);
+    /// <exception cref="UserException">The model cannot be decoded; see <see cref="ModelConfig.WhyNotDecoded"/>.</exception>
+    public DecodeCache NewCache(int batch, int chunk) => Config.WhyNotDecoded is { } reason
+        ? throw new UserException(reason)
+        : new DecodeCache(Backend, Body.State(batch, chunk), batch, chunk);
 
     /// <summary>Records the loss for tokens and targets, Int32 [B, T]; −1 marks places without a target.</summary>
     /// <returns>The mean loss [1] over <see cref="StepSlot.TargetCount"/> and each token's nats [B·T].</returns>
-    public (Tensor Loss, Tensor Losses) RecordLoss(Tape tape, Tensor tokens, Tensor targets, Tensor documents = default)
-    {
-        Tensor x = RecordBody(Context(tape, tokens, documents), tokens);
-        (Tensor loss, Tensor losses) result;
-        if (Tap.IsWanted(tape, "hook_logits"))
-        {
-            Tensor logits = Tap.At(tape, "hook_logits", LinearOp.Record(tape, x, tape.Use(_head)));
-            result = CrossEntropyOp.Record(tape, logits, targets);
-        }
-        else
-        {
-            result = LinearCrossEntropyOp.Record(tape, x, tape.Use(_head), targets);
-        }
-
-        if (tape.IsTraining)
-        {
-            tape.AddLoss(result.loss);
-        }
-
-        return result;
-    }
+    public (Tensor Loss, Tensor Losses) RecordLoss(Tape tape, Tensor tokens, Tensor targets, Tensor documents = default, Tensor prefixes = default) =>
+        Language.Loss(tape, Body.Forward(tape, tokens, documents, prefixes), targets);
 
     /// <summary>Records the logits [B, T, V] of tokens, Int32 [B, T].</summary>
-    public Tensor RecordLogits(Tape tape, Tensor tokens, Tensor documents = default)
+    public Tensor RecordLogits(Tape tape, Tensor tokens, Tensor documents = default, Tensor prefixes = default) =>
+        Language.Logits(tape, Body.Forward(tape, tokens, documents, prefixes));
+
+    /// <summary>Records what the head gives of an input: the logits [B, T, V], or the values [B, T, O].</summary>
+    public Tensor RecordOutputs(Tape tape, Tensor input, Tensor documents = default, Tensor prefixes = default)
     {
-        Tensor x = RecordBody(Context(tape, tokens, documents), tokens);
-        return Tap.At(tape, "hook_logits", LinearOp.Record(tape, x, tape.Use(_head)));
+        Tensor x = Body.Forward(tape, input, documents, prefixes);
+        return _language?.Logits(tape, x) ?? ReadOut.Values(tape, x);
     }
 
-    /// <summary>Records everything but the head: tokens Int32 [B, T] to the normed stream [B, T, C].</summary>
-    public Tensor RecordBody(Tape tape, Tensor tokens, Tensor documents = default) => RecordBody(Context(tape, tokens, documents), tokens);
+    /// <summary>Records everything but the head, see <see cref="Body.Forward(Tape, Tensor, Tensor, Tensor)"/>.</summary>
+    public Tensor RecordBody(Tape tape, Tensor input, Tensor documents = default, Tensor prefixes = default) => Body.Forward(tape, input, documents, prefixes);
 
     /// <summary>Records one step of decoding: new tokens [B, T] at positions [B], of which counts [B] count.</summary>
     /// <param name="rows">
@@ -128,59 +117,18 @@ public sealed class Transformer : IDisposable
             Counts = counts,
             Cache = cache,
         };
-        Tensor x = RecordBody(context, tokens);
+        Tensor x = Body.Forward(context, tokens);
         if (!rows.IsNone)
         {
             x = EmbeddingOp.Record(tape, x.Reshape(tokens[0] * tokens[1], Config.Width), rows).Reshape(tokens[0], 1, Config.Width);
         }
 
-        return Tap.At(tape, "hook_logits", LinearOp.Record(tape, x, tape.Use(_head)));
+        return Language.Logits(tape, x);
     }
 
     public void Dispose()
     {
         Store.Dispose();
         _tables.Dispose();
-    }
-
-    private ForwardContext Context(Tape tape, Tensor tokens, Tensor documents) => new()
-    {
-        Tape = tape,
-        Batch = tokens[0],
-        Time = tokens[1] <= Config.Context
-            ? tokens[1]
-            : throw new ArgumentException($"model: {tokens[1]} tokens; its context is {Config.Context}"),
-        Documents = documents,
-    };
-
-    private Tensor RecordBody(ForwardContext context, Tensor tokens)
-    {
-        Tape tape = context.Tape;
-        Tensor x = EmbeddingOp.Record(tape, tape.Use(_embedding), tokens);
-        if (_positions is not null)
-        {
-            x = AddOp.Record(tape, x, Positions(context));
-        }
-
-        x = Tap.At(tape, "hook_embed", DropoutOp.Record(tape, x, Config.Dropout));
-        IReadOnlyList<Tensor> stream = _residual.Begin(context, x);
-        for (int i = 0; i < _blocks.Length; i++)
-        {
-            using Tape.Scope scope = tape.Enter($"blocks.{i}");
-            tape.BeginSegment();
-            stream = _blocks[i].Forward(context, stream);
-            tape.EndSegment();
-        }
-
-        return Tap.At(tape, "ln_final.hook_normalized", _norm.Forward(tape, _residual.End(context, stream)));
-    }
-
-    // [B, T, C]: the first T learned positions for every row, or those of the rows' own places while decoding.
-    private Tensor Positions(ForwardContext context)
-    {
-        Tensor table = context.Tape.Use(_positions!);
-        return context.IsDecoding
-            ? EmbeddingOp.Record(context.Tape, table, context.PositionIds)
-            : BroadcastOp.Record(context.Tape, table.Slice(0, 0, context.Time).Reshape(1, context.Time, Config.Width), context.Batch, context.Time, Config.Width);
     }
 }

@@ -19,6 +19,9 @@ public sealed class ForwardContext
     /// <summary>Document of each token, Int32 [B, T], or none: tokens then see their own document only.</summary>
     public Tensor Documents { get; init; }
 
+    /// <summary>What tokens see of each other by <see cref="ModelShape.Visibility"/> and <see cref="Documents"/>, before a mixer narrows it.</summary>
+    public Visibility Visible { get; init; } = Visibility.Causal;
+
     /// <summary>Decoding: position of each row's first token, Int32 [B], otherwise none.</summary>
     public Tensor Positions { get; init; }
 

@@ -36,6 +36,17 @@ public abstract record ModelShape
     [Bounds(0, 1 << 22, Auto = true)]
     public int Vocab { get; init; }
 
+    /// <summary>Real features of a place, read in by a linear layer; 0 for tokens, which are looked up. The task says it.</summary>
+    [Bounds(0, 1 << 16)]
+    public int Inputs { get; init; }
+
+    /// <summary>Real values read out of a place by a linear layer; 0 for a head over the vocabulary. The task says it.</summary>
+    [Bounds(0, 1 << 16)]
+    public int Outputs { get; init; }
+
+    /// <summary>What tokens see of each other; other than causal only where all mixers can, which are kinds of attention.</summary>
+    public VisibilityKind Visibility { get; init; }
+
     /// <summary>F, the width within a feed-forward; 0 for 8/3 · width rounded to a multiple of 8 in gated kinds, 4 · width in others.</summary>
     [Bounds(0, 1 << 18, Auto = true)]
     public int Hidden { get; init; }

@@ -51,6 +51,9 @@ public sealed class TrainSession : IDisposable
     /// <summary>What is learned.</summary>
     public LearningTask Task { get; }
 
+    /// <summary>The processes that train together; number 0 has the folder, evaluates and measures.</summary>
+    public ICollective Collective => Trainer.Collective;
+
     /// <summary>Scores the model on what is held back, also with points of the model edited; null where nothing is.</summary>
     public Evaluator? Evaluator => _parts.Evaluator;
 

@@ -15,7 +15,8 @@ public sealed class Evaluator : IDisposable
     private readonly BatchRows _rows;
     private readonly BatchBuffers _buffers;
     private readonly Recording _plain;
-    private readonly DType _type;
+    private readonly Arithmetic _arithmetic;
+    private readonly StepState _state;
     private readonly SharedArena _arena;
     private readonly bool _ownsArena;
 
@@ -23,9 +24,9 @@ public sealed class Evaluator : IDisposable
     /// <param name="task">What is scored; it has rows to validate with. Not disposed here.</param>
     /// <param name="shape">Rows and length of a batch; null for what suits the model's context.</param>
     /// <param name="part">How many of the rows, evenly spaced, evaluations during training take; 0 for all.</param>
-    /// <param name="type">Type of the activations.</param>
+    /// <param name="arithmetic">What it computes in.</param>
     /// <param name="arena">Memory shared with what does not run during an evaluation; null for its own.</param>
-    public Evaluator(Transformer model, LearningTask task, BatchShape? shape = null, int part = 0, DType type = DType.Float32, SharedArena? arena = null)
+    public Evaluator(Transformer model, LearningTask task, BatchShape? shape = null, int part = 0, Arithmetic arithmetic = default, SharedArena? arena = null)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(part);
         _model = model;
@@ -35,11 +36,12 @@ public sealed class Evaluator : IDisposable
         Part = part == 0 ? Windows : Math.Min(part, Windows);
         _arena = arena ?? new SharedArena(model.Backend);
         _ownsArena = arena is null;
-        _type = type;
+        _arithmetic = arithmetic;
+        _state = model.Backend.NewState();
         BatchField[] fields = InputsOf(task, _shape);
         _rows = new BatchRows(fields, _shape.Rows);
-        _buffers = new BatchBuffers(model.Backend, fields, _shape.Rows, type);
-        _plain = Recording.Of(model, task, _buffers, type, taps: null);
+        _buffers = new BatchBuffers(model.Backend, fields, _shape.Rows, arithmetic.Type);
+        _plain = Recording.Of(model, task, _buffers, arithmetic, _state, taps: null);
     }
 
     /// <summary>Bytes of the arena that an evaluation needs.</summary>
@@ -68,7 +70,7 @@ public sealed class Evaluator : IDisposable
     /// <exception cref="UserException">A pattern matches no point of the model.</exception>
     public Evaluation Run(TapSet taps, bool part = false, CancellationToken cancel = default)
     {
-        Recording edited = Recording.Of(_model, _task, _buffers, _type, taps);
+        Recording edited = Recording.Of(_model, _task, _buffers, _arithmetic, _state, taps);
         using (edited.Plan)
         {
             return Run(edited, part, cancel);
@@ -82,6 +84,7 @@ public sealed class Evaluator : IDisposable
     {
         _plain.Plan.Dispose();
         _buffers.Dispose();
+        _state.Dispose();
         if (_ownsArena)
         {
             _arena.Dispose();
@@ -92,7 +95,8 @@ public sealed class Evaluator : IDisposable
     internal static (long ArenaBytes, long InputBytes) Needs(Transformer model, LearningTask task, BatchShape shape, DType type)
     {
         using var buffers = new BatchBuffers(model.Backend, InputsOf(task, shape), shape.Rows, type);
-        using Plan plan = Recording.Of(model, task, buffers, type, taps: null).Plan;
+        using StepState state = model.Backend.NewState();
+        using Plan plan = Recording.Of(model, task, buffers, type, state, taps: null).Plan;
         return (plan.ArenaBytes, buffers.Bytes);
     }
 
@@ -105,7 +109,6 @@ public sealed class Evaluator : IDisposable
     {
         long taken = part ? Part : Windows;
         TaskScore score = _task.NewScore();
-        _model.Backend.State.Set(StepSlot.TargetCount, 1L);
         for (long first = 0; first < taken; first += _shape.Rows)
         {
             cancel.ThrowIfCancellationRequested();
@@ -123,9 +126,9 @@ public sealed class Evaluator : IDisposable
     /// <summary>A forward pass and where it leaves what is scored.</summary>
     private sealed record Recording(Plan Plan, IReadOnlyList<Tensor> Scored, ScoredValues Values)
     {
-        public static Recording Of(Transformer model, LearningTask task, BatchBuffers buffers, DType type, TapSet? taps)
+        public static Recording Of(Transformer model, LearningTask task, BatchBuffers buffers, Arithmetic arithmetic, StepState state, TapSet? taps)
         {
-            var tape = new Tape(model.Backend, type, taps: taps);
+            var tape = new Tape(model.Backend, arithmetic, taps: taps) { State = state };
             IReadOnlyList<Tensor> scored = task.RecordLoss(tape, model, buffers.On(tape)).Scored;
             foreach (Tensor tensor in scored)
             {

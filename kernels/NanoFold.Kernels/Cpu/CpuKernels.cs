@@ -40,6 +40,7 @@ internal static class CpuKernels
         new CpuDepthAttention(context),
         new CpuCrossEntropy(context),
         new CpuLinearCrossEntropy(context),
+        new CpuSquaredError(context),
         new CpuOptimizer(context),
         new CpuExpertRouting(context),
         new CpuExpertChoice(context),

@@ -55,6 +55,20 @@ internal static class ModelVariants
         ("tied", Base with { Tied = true }),
         ("bias", Base with { Bias = true }),
         ("layer-norm", Base with { Norm = NormKind.Layer }),
+        ("full visibility", Base with
+        {
+            Layers = 3,
+            KvHeads = 2,
+            Visibility = VisibilityKind.Full,
+            Pattern = [new BlockConfig { Mixer = SlidingWindowConfig.Tiny }, new BlockConfig { Mixer = TopKConfig.Tiny }, new BlockConfig { Mixer = DifferentialConfig.Tiny }],
+        }),
+        ("prefix visibility", Base with
+        {
+            Layers = 3,
+            KvHeads = 2,
+            Visibility = VisibilityKind.Prefix,
+            Pattern = [new BlockConfig { Mixer = AttentionConfig.Tiny }, new BlockConfig { Mixer = LatentAttentionConfig.Tiny }, new BlockConfig { Mixer = BudgetAdaptiveConfig.Tiny }],
+        }),
         ("pattern", Base with
         {
             Layers = 4,

@@ -1,4 +1,5 @@
 using NanoFold.Engine.Model;
+using NanoFold.Engine.Modules;
 using NanoFold.Tests.FeedForward.References;
 using NanoFold.Tests.Mixers.References;
 using NanoFold.Tests.Residuals.References;
@@ -6,18 +7,31 @@ using NanoFold.Tests.Residuals.References;
 namespace NanoFold.Tests.Suites;
 
 /// <summary>The forward pass of a model in plain loops over doubles, one sequence at a time, from its weights by name and the references of its parts.</summary>
-internal sealed class NaiveModel(ModelConfig config, Func<string, double[]?> weights)
+/// <param name="config">The model.</param>
+/// <param name="weights">Of a name, or null where there are none.</param>
+/// <param name="prefix">First tokens that all see, where the model's visibility is a prefix.</param>
+internal sealed class NaiveModel(ModelConfig config, Func<string, double[]?> weights, int prefix = 0)
 {
-    private readonly NaiveLayer _model = new(config, weights, "model.");
+    private readonly NaiveLayer _model = new(config, weights, "model.", prefix);
 
     /// <summary>Logits [T · V].</summary>
     public double[] Logits(int[] tokens)
     {
-        double[][] x = [.. tokens.Select((token, t) =>
-        {
-            double[] row = NaiveLayer.Row(_model.Weight("embed_tokens.weight"), token, config.Width);
-            return _model.Find("embed_positions.weight") is { } positions ? NaiveLayer.Add(row, NaiveLayer.Row(positions, t, config.Width)) : row;
-        })];
+        double[] head = config.Tied ? _model.Weight("embed_tokens.weight") : weights("lm_head.weight")!;
+        return [.. Body([.. tokens.Select(token => NaiveLayer.Row(_model.Weight("embed_tokens.weight"), token, config.Width))]).SelectMany(row => NaiveLayer.Times(head, row))];
+    }
+
+    /// <summary>Values [T · O] of features [T][F].</summary>
+    public double[] Values(double[][] features)
+    {
+        var whole = new NaiveLayer(config, weights, "", prefix);
+        return [.. Body([.. features.Select(row => _model.Linear(row, "read_in"))]).SelectMany(row => whole.Linear(row, "read_out"))];
+    }
+
+    // The normed stream [T][C] of what is looked up or read in.
+    private double[][] Body(double[][] x)
+    {
+        x = [.. x.Select((row, t) => _model.Find("embed_positions.weight") is { } positions ? NaiveLayer.Add(row, NaiveLayer.Row(positions, t, config.Width)) : row)];
         NaiveStream stream = ResidualReference.Of(config.Residual).Begin(config.Residual, _model, x);
         IReadOnlyList<LayerConfig> layers = config.LayerConfigs();
         for (int l = 0; l < layers.Count; l++)
@@ -35,8 +49,7 @@ internal sealed class NaiveModel(ModelConfig config, Func<string, double[]?> wei
                 [.. layer.Norm(read, "post_attention_layernorm").Select(row => feed.Forward(layers[i].FeedForward, layer.In("mlp"), row))]);
         }
 
-        double[] head = config.Tied ? _model.Weight("embed_tokens.weight") : weights("lm_head.weight")!;
-        return [.. _model.Norm(stream.End(_model), "norm").SelectMany(row => NaiveLayer.Times(head, row))];
+        return _model.Norm(stream.End(_model), "norm");
     }
 
     /// <summary>The weights of a layer's mixer [H · T · T] at a normed input [T][C].</summary>
@@ -48,7 +61,7 @@ internal sealed class NaiveModel(ModelConfig config, Func<string, double[]?> wei
 }
 
 /// <summary>The weights of one part of a model by their names below a prefix, and plain arithmetic with them: rows of doubles, one token at a time.</summary>
-internal sealed class NaiveLayer(ModelConfig model, Func<string, double[]?> weights, string prefix)
+internal sealed class NaiveLayer(ModelConfig model, Func<string, double[]?> weights, string prefix, int shown = 0)
 {
     public ModelConfig Model => model;
 
@@ -56,7 +69,18 @@ internal sealed class NaiveLayer(ModelConfig model, Func<string, double[]?> weig
     public int Number => prefix.Split('.') is ["model", "layers", { } number, ..] ? int.Parse(number, System.Globalization.CultureInfo.InvariantCulture) : 0;
 
     /// <summary>The part of that name within this one.</summary>
-    public NaiveLayer In(string name) => new(model, weights, $"{prefix}{name}.");
+    public NaiveLayer In(string name) => new(model, weights, $"{prefix}{name}.", shown);
+
+    /// <summary>The keys that the model shows query t of a sequence.</summary>
+    public IReadOnlyList<int> Shown(int t, int length) =>
+    [
+        .. Enumerable.Range(0, length).Where(j => model.Visibility switch
+        {
+            VisibilityKind.Full => true,
+            VisibilityKind.Prefix => j <= t || j < shown,
+            _ => j <= t,
+        }),
+    ];
 
     public bool Has(string name) => weights(prefix + name) is not null;
 

@@ -79,7 +79,7 @@ public class TapSuite : EngineTests
         config = model.Model.Config;
         IReadOnlyList<LayerConfig> layers = config.LayerConfigs();
         HashSet<string> declared = [.. model.Model.TapPoints.Select(p => p.Name)];
-        var naive = new NaiveModel(config, name => Host.Find(model.Store, name));
+        NaiveModel[] naive = [.. Enumerable.Range(0, model.Batch).Select(row => new NaiveModel(config, name => Host.Find(model.Store, name), model.Prefixes?[row] ?? 0))];
         var collector = new Collector("blocks.*");
         _ = model.Train(new TapSet([collector]));
         for (int layer = 0; layer < layers.Count; layer++)
@@ -95,7 +95,7 @@ public class TapSuite : EngineTests
 
             double[] pattern = collector[prefix + "hook_pattern"], normed = collector[block + "ln1.hook_normalized"];
             double[][][] rows = [.. normed.Chunk(config.Width).Chunk(model.Time)];
-            double[] expected = [.. rows.SelectMany(x => naive.Pattern(layer, x))];
+            double[] expected = [.. rows.SelectMany((x, row) => naive[row].Pattern(layer, x))];
             Numbers.AssertClose(pattern, expected, 1e-5, $"{mixer.Kind}: pattern");
             Assert.That(pattern.Select(w => w != 0), Is.EqualTo(expected.Select(w => w != 0)), $"{mixer.Kind}: which keys are seen");
             if (MixerReference.Of(mixer).IsPatternTimesValues(mixer))

@@ -1,5 +1,6 @@
 using NanoFold.Engine.Autograd;
 using NanoFold.Engine.Model;
+using NanoFold.Engine.Modules;
 using NanoFold.Engine.Tensors;
 using NanoFold.Kernels;
 
@@ -12,7 +13,7 @@ internal sealed class TinyModel : IDisposable
     private readonly Backend _backend;
     private readonly DType _type;
 
-    public TinyModel(ModelConfig config, Backend backend, DType type = DType.Float32, int batch = 2, bool perturbed = true)
+    public TinyModel(ModelConfig config, Backend backend, DType type = DType.Float32, int batch = 2, bool perturbed = true, double lossScale = 1)
     {
         _backend = backend;
         _type = type;
@@ -27,10 +28,16 @@ internal sealed class TinyModel : IDisposable
             Perturb();
         }
 
-        backend.State.Set(StepSlot.TargetCount, (long)Targets.Count(t => t >= 0));
+        State = backend.NewState();
+        _owned.Add(State);
+        SetTargets(State);
+        State.Set(StepSlot.LossScale, lossScale);
     }
 
     public Transformer Model { get; }
+
+    /// <summary>Of the tapes that are made here.</summary>
+    public StepState State { get; }
 
     public ParameterStore Store => Model.Store;
 
@@ -42,15 +49,21 @@ internal sealed class TinyModel : IDisposable
 
     public int[] Targets { get; }
 
+    /// <summary>First tokens of each row that all its tokens see, where the model's visibility is a prefix; otherwise null.</summary>
+    public int[]? Prefixes => Model.Config.Visibility == VisibilityKind.Prefix ? [.. Enumerable.Range(0, Batch).Select(row => 3 + (4 * row))] : null;
+
     /// <summary>Records the loss of the batch.</summary>
     public void RecordLoss(Tape tape) => RecordLoss(tape, null);
 
-    public Tensor RecordLoss(Tape tape, int[]? documents) =>
-        Model.RecordLoss(tape, Integers(tape, "tokens", Tokens), Integers(tape, "targets", Targets), documents is null ? default : Integers(tape, "documents", documents)).Loss;
+    public Tensor RecordLoss(Tape tape, int[]? documents)
+    {
+        SetTargets(tape.State);
+        return Model.RecordLoss(tape, Integers(tape, "tokens", Tokens), Integers(tape, "targets", Targets), documents is null ? default : Integers(tape, "documents", documents), RecordPrefixes(tape)).Loss;
+    }
 
     public Tape TrainingTape(TapSet? taps = null, int[]? documents = null)
     {
-        var tape = new Tape(_backend, _type, training: true, taps);
+        var tape = new Tape(_backend, _type, training: true, taps) { State = State };
         RecordLoss(tape, documents);
         return tape;
     }
@@ -77,7 +90,7 @@ internal sealed class TinyModel : IDisposable
     {
         int time = tokens.Length / Batch;
         var tape = new Tape(_backend, _type, training: false, taps);
-        Tensor logits = Model.RecordLogits(tape, Integers(tape, "tokens", tokens, time), documents is null ? default : Integers(tape, "documents", documents, time));
+        Tensor logits = Model.RecordLogits(tape, Integers(tape, "tokens", tokens, time), documents is null ? default : Integers(tape, "documents", documents, time), RecordPrefixes(tape));
         tape.Keep(logits);
         var plan = new Plan(tape);
         using DeviceBuffer arena = _backend.Allocate(plan.ArenaBytes);
@@ -90,12 +103,20 @@ internal sealed class TinyModel : IDisposable
     public Tensor Integers(Tape tape, string name, int[] values, int? time = null) =>
         tape.External(name, Host.New(_backend, [Batch, time ?? Time], values, _owned));
 
+    private Tensor RecordPrefixes(Tape tape) => Prefixes is { } lengths ? tape.External("prefixes", Host.New(_backend, [Batch], lengths, _owned)) : default;
+
     public void Dispose()
     {
         for (int i = _owned.Count - 1; i >= 0; i--)
         {
             _owned[i].Dispose();
         }
+    }
+
+    private void SetTargets(StepState state)
+    {
+        state.Set(StepSlot.TargetCount, (long)Targets.Count(t => t >= 0));
+        state.Set(StepSlot.RandomKey, 0x5eedL);
     }
 
     private void Perturb()

@@ -59,12 +59,10 @@ internal static class TrainCommand
         JsonObject result = Figures(session, summary);
         Add(result, "validation", summary.Validation);
         Add(result, "fullValidation", summary.FullValidation);
-        for (int i = 0; i < LossTerms.Count; i++)
+        for (int i = 0; i < summary.Terms.Count; i++)
         {
-            if (summary.Terms[i] is (var key, { } term))
-            {
-                result[key] = term;
-            }
+            (string key, double term) = summary.Terms[i];
+            result[key] = term;
         }
 
         return result;

@@ -18,6 +18,7 @@ public abstract record AttentionFamilyConfig : HeadsConfig
     {
         PatternHeads = ShapeFor(model).Heads,
         HasHeads = true,
+        FollowsVisibility = true,
         SlidesOn = !SeesAll && model.Position == PositionKind.None,
     };
 

@@ -9,7 +9,7 @@ namespace NanoFold.Engine.Mixers;
 
 /// <summary>
 /// What all kinds of attention share: projections q [H·D, C], k [G·D, C], v [G·DV, C], o [C, H·DV], optional QK-norm, rotary positions, sink logits, the cache.
-/// A variant changes what a query sees (<see cref="Visibility"/>), how it attends (<see cref="Attend"/>, or the ways of it), or passes values through
+/// A variant narrows what a query sees (<see cref="Window"/>), changes how it attends (<see cref="Attend"/>, or the ways of it), or passes values through
 /// <see cref="OnQueries"/> and its kin.
 /// </summary>
 public class AttentionMixer : Mixer
@@ -63,8 +63,11 @@ public class AttentionMixer : Mixer
 
     protected ModuleBuilder Builder { get; }
 
-    /// <summary>What a query sees, but for documents.</summary>
-    protected virtual Visibility Visibility => Visibility.Causal;
+    /// <summary>Keys closer than this are seen, of those that the model shows; 0 for all.</summary>
+    protected virtual int Window => 0;
+
+    /// <summary>First keys that stay visible outside of the window.</summary>
+    protected virtual int Sinks => 0;
 
     /// <summary>Factor on the scores, 1/√D.</summary>
     protected double Scale => 1 / Math.Sqrt(Shape.HeadDim);
@@ -110,8 +113,8 @@ public class AttentionMixer : Mixer
     protected int Capacity(int chunk)
     {
         // A window needs itself, the chunk that is written before it is read, and the sinks. Without positions it goes on beyond the context.
-        int window = Visibility.Sinks + Visibility.Window + chunk - 1;
-        return Visibility.Window == 0 ? Model.Context : Model.Position == PositionKind.None ? window : Math.Min(Model.Context, window);
+        int window = Sinks + Window + chunk - 1;
+        return Window == 0 ? Model.Context : Model.Position == PositionKind.None ? window : Math.Min(Model.Context, window);
     }
 
     /// <summary>What scores get besides products.</summary>
@@ -148,7 +151,7 @@ public class AttentionMixer : Mixer
 
     /// <summary>Attends over a cache [B, capacity, G, ..] after adding keys and values to it.</summary>
     protected virtual Tensor Cached(ForwardContext context, AttentionInput input, AttentionCache cache) =>
-        CachedAttentionOp.Record(context.Tape, input.Q, input.K, input.V, cache, context.Positions, context.Counts, Scale, Visibility, terms: input.Terms);
+        CachedAttentionOp.Record(context.Tape, input.Q, input.K, input.V, cache, context.Positions, context.Counts, Scale, Seen(context), terms: input.Terms);
 
     /// <summary>The weights [B, H, T, T].</summary>
     protected virtual Tensor Pattern(ForwardContext context, AttentionInput input) =>
@@ -162,8 +165,8 @@ public class AttentionMixer : Mixer
     protected virtual Tensor Fused(ForwardContext context, AttentionInput input) =>
         AttentionOp.Record(context.Tape, input.Q, input.K, input.V, Scale, Seen(context), input.Terms);
 
-    /// <summary>What a query of the batch sees.</summary>
-    protected Visibility Seen(ForwardContext context) => Visibility with { Documents = context.Documents };
+    /// <summary>What a query sees.</summary>
+    protected Visibility Seen(ForwardContext context) => context.Visible with { Window = Window, Sinks = Sinks };
 
     private static Tensor Heads(Tensor x, int heads) => x.Reshape(x[0], x[1], heads, x[2] / heads);
 }

@@ -16,6 +16,9 @@ public sealed record ForgettingConfig : AttentionFamilyConfig
 {
     public static ForgettingConfig Tiny => new();
 
+    /// <summary>What is forgotten lies before a token.</summary>
+    public override MixerTraits Traits(ModelShape model) => base.Traits(model) with { FollowsVisibility = false };
+
     /// <inheritdoc/>
     public override Mixer Build(ModuleBuilder builder) => new Forgetting(builder, ShapeFor(builder.Model));
 }

@@ -52,7 +52,7 @@ public sealed record LatentAttentionConfig : MixerConfig
     }
 
     /// <inheritdoc/>
-    public override MixerTraits Traits(ModelShape model) => new() { PatternHeads = Resolve(model).Heads };
+    public override MixerTraits Traits(ModelShape model) => new() { PatternHeads = Resolve(model).Heads, FollowsVisibility = true };
 
     /// <inheritdoc/>
     public override IEnumerable<ConfigProblem> Validate(ModelShape model, string path)
@@ -148,7 +148,7 @@ internal sealed class LatentAttention : Mixer
     private Tensor Expanded(ForwardContext context, Tensor q, Tensor c, Tensor ropeKey)
     {
         Tape tape = context.Tape;
-        Visibility seen = Visibility.Causal with { Documents = context.Documents };
+        Visibility seen = context.Visible;
         (Tensor k, Tensor v) = KeysAndValues(tape, c, ropeKey);
         k = Tap.At(tape, "hook_k", k);
         v = Tap.At(tape, "hook_v", v);
@@ -186,7 +186,7 @@ internal sealed class LatentAttention : Mixer
         Tensor queries = JoinOp.Record(tape, query.Permute(1, 0, 2), flat.Slice(2, nope, _shape.RopeDim)).Reshape(batch, time, heads, latent + _shape.RopeDim);
         Tensor keys = JoinOp.Record(tape, c.SplitLast(1), ropeKey);
         Tensor z = CachedAttentionOp.RecordInKeys(
-            tape, queries, keys, latent, context.Cache!.Use(tape, _builder.Layer, "latents"), context.Positions, context.Counts, Scale, Visibility.Causal);
+            tape, queries, keys, latent, context.Cache!.Use(tape, _builder.Layer, "latents"), context.Positions, context.Counts, Scale, context.Visible);
         Tensor values = MatMulOp.Record(tape, z.Reshape(batch * time, heads, latent).Permute(1, 0, 2), up.Slice(1, nope, _shape.ValueDim), transposeB: true);
         return BroadcastOp.Contiguous(tape, values.Permute(1, 0, 2)).Reshape(batch, time, heads, _shape.ValueDim);
     }

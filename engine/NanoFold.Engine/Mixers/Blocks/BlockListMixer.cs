@@ -18,7 +18,7 @@ public abstract record BlockFamilyConfig : AttentionFamilyConfig
     public int Block { get; init; }
 
     /// <summary>Blocks begin where a row does, whatever stands there.</summary>
-    public override MixerTraits Traits(ModelShape model) => base.Traits(model) with { IsShiftInvariant = false };
+    public override MixerTraits Traits(ModelShape model) => base.Traits(model) with { IsShiftInvariant = false, FollowsVisibility = false };
 
     /// <inheritdoc/>
     public override IEnumerable<ConfigProblem> Validate(ModelShape model, string path)

@@ -41,7 +41,7 @@ public sealed record DsaConfig : AttentionFamilyConfig
     public int SharedLayers { get; init; } = 1;
 
     /// <inheritdoc/>
-    public override MixerTraits Traits(ModelShape model) => base.Traits(model) with { Chooses = true, WarmUpSteps = DenseSteps };
+    public override MixerTraits Traits(ModelShape model) => base.Traits(model) with { Chooses = true, FollowsVisibility = false, WarmUpSteps = DenseSteps };
 
     /// <inheritdoc/>
     public override IEnumerable<ConfigProblem> Validate(ModelShape model, string path)

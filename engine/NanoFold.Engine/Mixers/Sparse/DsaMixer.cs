@@ -68,7 +68,7 @@ internal sealed class DsaMixer : KeyListMixer
         {
             Tensor keys = CacheAppendOp.Record(tape, k, cache.Use(tape, _layer, "indexKeys"), context.Positions, context.Counts);
             KeyList chosen = SelectKeysOp.Record(
-                tape, q, keys, weights, scale, new KeyBudget(_config.TopK), Visibility, _config.KeySize, context.Positions, context.Counts);
+                tape, q, keys, weights, scale, new KeyBudget(_config.TopK), Seen(context), _config.KeySize, context.Positions, context.Counts);
             context.Share(_config, chosen);
             return chosen;
         }
@@ -78,7 +78,6 @@ internal sealed class DsaMixer : KeyListMixer
         if (tape.IsTraining && _config.IndexLoss > 0)
         {
             tape.AddLoss(IndexLossOp.Record(tape, (q, k, weights), scale, input.Q, input.K, Scale, kept, _config.IndexLoss, Seen(context)));
-            tape.AddLossTerm(StepSlot.IndexLoss);
         }
 
         return kept;

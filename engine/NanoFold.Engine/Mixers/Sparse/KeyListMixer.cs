@@ -59,6 +59,6 @@ public abstract class KeyListMixer(ModuleBuilder builder, HeadShape shape) : Att
         Tensor values = CacheAppendOp.Record(tape, input.V, cache.Values, context.Positions, context.Counts);
         KeyList kept = Keep(context, input with { K = keys, V = values });
         ListTap.Show(tape, "hook_kept", kept.Lists);
-        return KeyListAttentionOp.Record(tape, input.Q, keys, values, kept, Scale, Visibility, context.Positions, context.Counts);
+        return KeyListAttentionOp.Record(tape, input.Q, keys, values, kept, Scale, Seen(context), context.Positions, context.Counts);
     }
 }

@@ -4,7 +4,10 @@ using NanoFold.Engine.Ops;
 
 namespace NanoFold.Engine.Mixers;
 
-/// <summary>Attention in which token t sees j with t − window &lt; j ≤ t, or j &lt; sinks (StreamingLLM).</summary>
+/// <summary>
+/// Attention in which token t sees j with t − window &lt; j ≤ t, or j &lt; sinks (StreamingLLM). Where model.visibility shows tokens ahead, also those of them that are
+/// closer than the window.
+/// </summary>
 public sealed record SlidingWindowConfig : AttentionFamilyConfig
 {
     private const int UsualSinks = 4;
@@ -58,10 +61,12 @@ public sealed record SlidingWindowConfig : AttentionFamilyConfig
 
     /// <inheritdoc/>
     public override Mixer Build(ModuleBuilder builder) =>
-        new SlidingWindow(builder, ShapeFor(builder.Model), Visibility.Causal with { Window = WindowFor(builder.Model), Sinks = Sinks }, SinkLogits);
+        new SlidingWindow(builder, ShapeFor(builder.Model), WindowFor(builder.Model), Sinks, SinkLogits);
 }
 
-internal sealed class SlidingWindow(ModuleBuilder builder, HeadShape shape, Visibility visibility, bool sinkLogits) : AttentionMixer(builder, shape, sinkLogits)
+internal sealed class SlidingWindow(ModuleBuilder builder, HeadShape shape, int window, int sinks, bool sinkLogits) : AttentionMixer(builder, shape, sinkLogits)
 {
-    protected override Visibility Visibility { get; } = visibility;
+    protected override int Window => window;
+
+    protected override int Sinks => sinks;
 }

@@ -21,24 +21,24 @@ internal sealed class RunParts : IDisposable
     /// <param name="drawsParameters">False where all parameters are read from a file next.</param>
     public RunParts(RunConfig config, LearningTask task, Backend backend, RunFolder? folder, bool drawsParameters)
     {
-        TrainConfig train = config.Planned(config.Train.Steps);
+        TrainConfig train = config.Planned();
         Model = new Transformer(config.Model, backend, drawsParameters ? (ulong)train.Seed : null);
         Arena = new SharedArena(backend);
         try
         {
             Trainer = new Trainer(Model, train, task, Arena);
             long arena = Trainer.ArenaBytes;
-            DType type = train.Precision.Activations();
+            Arithmetic arithmetic = train.Precision.Arithmetic();
             if (task.Places(TaskSplit.Validation) > 0)
             {
                 int part = train.EvaluationWindows ?? EvaluationShare.Windows(train, config.Model.Context);
-                Evaluator = new Evaluator(Model, task, part: part, type: type, arena: Arena);
+                Evaluator = new Evaluator(Model, task, part: part, arithmetic: arithmetic, arena: Arena);
                 arena = Math.Max(arena, Evaluator.ArenaBytes);
             }
 
             if (config.Geometry.Enabled)
             {
-                GeometryProbe probe = NewProbe(config, task, type);
+                GeometryProbe probe = NewProbe(config, task, arithmetic);
                 Geometry = new GeometryRecorder(probe, config.Geometry, (long)train.Batch * train.Accumulate * config.Model.Context, folder?.Geometry);
                 arena = Math.Max(arena, probe.ArenaBytes);
             }
@@ -74,10 +74,10 @@ internal sealed class RunParts : IDisposable
         Model.Dispose();
     }
 
-    private GeometryProbe NewProbe(RunConfig config, LearningTask task, DType type)
+    private GeometryProbe NewProbe(RunConfig config, LearningTask task, Arithmetic arithmetic)
     {
         ProbeShape shape = ProbeShape.Of(config.Geometry.ProbeTokens, config.Geometry.NeighborTokens, config.Model.Context, task.Places(TaskSplit.Probe));
-        var probe = new GeometryProbe(Model, task, shape, config.Geometry.Measures, type, Arena);
+        var probe = new GeometryProbe(Model, task, shape, config.Geometry.Measures, arithmetic, Arena);
         try
         {
             probe.Read();

@@ -18,7 +18,7 @@ internal abstract class AttentionFamily<TConfig> : MixerReference<TConfig>
         return
         [
             .. Enumerable.Range(0, shape.Heads).Select(h => x.Select((_, t) =>
-                Weights(own, shape, h, t, q, k, j => sums is null ? 0 : sums[t][h] - sums[j][h], layer.Find("sinks")?[h])).ToArray()),
+                Weights(own, shape, h, t, layer.Shown(t, x.Length), q, k, j => sums is null ? 0 : sums[t][h] - sums[j][h], layer.Find("sinks")?[h])).ToArray()),
         ];
     }
 
@@ -28,8 +28,8 @@ internal abstract class AttentionFamily<TConfig> : MixerReference<TConfig>
         return letter switch { "H" => shape.Heads, "G" => shape.KvHeads, "D" => shape.HeadDim, _ => null };
     }
 
-    /// <summary>The keys that query t takes of those up to its own, given their scores.</summary>
-    protected virtual IEnumerable<int> Seen(TConfig mixer, int t, Func<int, double> score) => Enumerable.Range(0, t + 1);
+    /// <summary>The keys that query t takes of those that the model shows it, given their scores.</summary>
+    protected virtual IEnumerable<int> Seen(TConfig mixer, int t, IReadOnlyList<int> shown, Func<int, double> score) => shown;
 
     /// <summary>Running sums of log decays [T][H], where scores have some.</summary>
     protected virtual double[][]? DecaySums(NaiveLayer layer, double[][] x) => null;
@@ -62,12 +62,12 @@ internal abstract class AttentionFamily<TConfig> : MixerReference<TConfig>
     protected double[][] Keys(TConfig mixer, NaiveLayer layer, double[][] x) =>
         Turned(mixer, layer, Gate(mixer, layer, x, GatePosition.Keys, Normed(mixer, layer, Project(layer, x, "k_proj", mixer.ShapeFor(layer.Model).KeyWidth), "k_norm")));
 
-    private double[] Weights(TConfig mixer, HeadShape shape, int head, int t, double[][] q, double[][] k, Func<int, double> term, double? sink)
+    private double[] Weights(TConfig mixer, HeadShape shape, int head, int t, IReadOnlyList<int> shown, double[][] q, double[][] k, Func<int, double> term, double? sink)
     {
         int d = shape.HeadDim, own = head * d, shared = head / (shape.Heads / shape.KvHeads) * d;
         double Score(int j) => Enumerable.Range(0, d).Sum(i => q[t][own + i] * k[j][shared + i]) / Math.Sqrt(d) + term(j);
         var weights = new double[q.Length];
-        int[] seen = [.. Seen(mixer, t, Score)];
+        int[] seen = [.. Seen(mixer, t, shown, Score)];
         double sum = seen.Sum(j => Math.Exp(Score(j))) + (sink is { } logit ? Math.Exp(logit) : 0);
         foreach (int j in seen)
         {

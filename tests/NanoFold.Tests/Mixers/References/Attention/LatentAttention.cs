@@ -25,7 +25,7 @@ internal sealed class LatentAttention : MixerReference<LatentAttentionConfig>
         double[][] k = [.. Expanded(own, layer, x).Select((row, t) => row.Chunk(nope + own.ValueDim).SelectMany(head => head[..nope].Concat(Turned(down[t][own.Latent..], t))).ToArray())];
         return [.. Enumerable.Range(0, own.Heads).Select(h => x.Select((_, t) =>
         {
-            double[] powers = [.. Enumerable.Range(0, x.Length).Select(j => j > t
+            double[] powers = [.. Enumerable.Range(0, x.Length).Select(j => !layer.Shown(t, x.Length).Contains(j)
                 ? 0
                 : Math.Exp(Enumerable.Range(h * all, all).Sum(i => q[t][i] * k[j][i]) / Math.Sqrt(all)))];
             return powers.Select(p => p / powers.Sum()).ToArray();
@@ -40,7 +40,7 @@ internal sealed class LatentAttention : MixerReference<LatentAttentionConfig>
         return [.. x.Select((_, t) => layer.Linear([.. Enumerable.Range(0, own.Heads * own.ValueDim).Select(i =>
         {
             int h = i / own.ValueDim, at = h * (own.NopeDim + own.ValueDim) + own.NopeDim + i % own.ValueDim;
-            return Enumerable.Range(0, t + 1).Sum(j => pattern[h][t][j] * expanded[j][at]);
+            return Enumerable.Range(0, x.Length).Sum(j => pattern[h][t][j] * expanded[j][at]);
         })], "o_proj"))];
     }
 

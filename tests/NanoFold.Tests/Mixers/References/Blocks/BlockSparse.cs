@@ -9,6 +9,6 @@ internal sealed class BlockSparse : AttentionFamily<BlockSparseConfig>
 
     public override IReadOnlyList<string> QuickToDecode(string kind) => [];
 
-    protected override IEnumerable<int> Seen(BlockSparseConfig mixer, int t, Func<int, double> score) =>
+    protected override IEnumerable<int> Seen(BlockSparseConfig mixer, int t, IReadOnlyList<int> shown, Func<int, double> score) =>
         Enumerable.Range(0, t + 1).Where(j => (t / mixer.Block) - (j / mixer.Block) is int back && (back < mixer.Local || back % mixer.Stride == 0));
 }

@@ -9,7 +9,7 @@ internal sealed class Moba : AttentionFamily<MobaConfig>
 
     public override IReadOnlyList<string> QuickToDecode(string kind) => [];
 
-    protected override IEnumerable<int> Seen(MobaConfig mixer, int t, Func<int, double> score)
+    protected override IEnumerable<int> Seen(MobaConfig mixer, int t, IReadOnlyList<int> shown, Func<int, double> score)
     {
         int own = t / mixer.Block;
         int[] blocks =

@@ -11,11 +11,11 @@ internal sealed class BudgetAdaptive : AttentionFamily<BudgetAdaptiveConfig>
 
     public override IReadOnlyList<string> QuickToDecode(string kind) => [$"{kind} wide"];
 
-    protected override IEnumerable<int> Seen(BudgetAdaptiveConfig mixer, int t, Func<int, double> score)
+    protected override IEnumerable<int> Seen(BudgetAdaptiveConfig mixer, int t, IReadOnlyList<int> shown, Func<int, double> score)
     {
-        double total = Enumerable.Range(0, t + 1).Sum(j => Math.Exp(score(j))), sum = 0;
+        double total = shown.Sum(j => Math.Exp(score(j))), sum = 0;
         int count = 0;
-        foreach (int j in Enumerable.Range(0, t + 1).OrderByDescending(score).ThenBy(j => j).Take(mixer.Ceiling))
+        foreach (int j in shown.OrderByDescending(score).ThenBy(j => j).Take(mixer.Ceiling))
         {
             if (sum < mixer.Mass * total || count < mixer.Floor)
             {

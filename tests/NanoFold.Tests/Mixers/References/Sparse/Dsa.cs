@@ -41,7 +41,7 @@ internal sealed class Dsa : AttentionFamily<DsaConfig>
         return base.Pattern(mixer, layer, x);
     }
 
-    protected override IEnumerable<int> Seen(DsaConfig mixer, int t, Func<int, double> score) => _now.Value![t];
+    protected override IEnumerable<int> Seen(DsaConfig mixer, int t, IReadOnlyList<int> shown, Func<int, double> score) => _now.Value![t];
 
     private static IEnumerable<int> Chosen(DsaConfig mixer, NaiveLayer layer, double[][] x, int t)
     {

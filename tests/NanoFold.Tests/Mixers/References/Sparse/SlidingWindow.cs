@@ -3,7 +3,7 @@ using NanoFold.Engine.Model;
 
 namespace NanoFold.Tests.Mixers.References;
 
-/// <summary>A query sees the last keys and the first ones.</summary>
+/// <summary>A query sees the keys near it and the first ones.</summary>
 internal sealed class SlidingWindow : AttentionFamily<SlidingWindowConfig>
 {
     public override IEnumerable<(string Name, ModelConfig Model)> Variants(ModelConfig small) =>
@@ -14,6 +14,6 @@ internal sealed class SlidingWindow : AttentionFamily<SlidingWindowConfig>
 
     public override IReadOnlyList<string> QuickToDecode(string kind) => [];
 
-    protected override IEnumerable<int> Seen(SlidingWindowConfig mixer, int t, Func<int, double> score) =>
-        Enumerable.Range(0, t + 1).Where(j => j > t - mixer.Window || j < mixer.Sinks);
+    protected override IEnumerable<int> Seen(SlidingWindowConfig mixer, int t, IReadOnlyList<int> shown, Func<int, double> score) =>
+        shown.Where(j => Math.Abs(t - j) < mixer.Window || j < mixer.Sinks);
 }

@@ -12,6 +12,6 @@ internal sealed class TopK : AttentionFamily<TopKConfig>
     /// <summary>Another kind of lists decodes.</summary>
     public override IReadOnlyList<string> QuickToDecode(string kind) => [];
 
-    protected override IEnumerable<int> Seen(TopKConfig mixer, int t, Func<int, double> score) =>
-        Enumerable.Range(0, t + 1).OrderByDescending(score).ThenBy(j => j).Take(mixer.TopK);
+    protected override IEnumerable<int> Seen(TopKConfig mixer, int t, IReadOnlyList<int> shown, Func<int, double> score) =>
+        shown.OrderByDescending(score).ThenBy(j => j).Take(mixer.TopK);
 }

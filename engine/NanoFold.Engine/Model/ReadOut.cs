@@ -1,0 +1,45 @@
+using NanoFold.Engine.Autograd;
+using NanoFold.Engine.Modules;
+using NanoFold.Engine.Ops;
+using NanoFold.Engine.Taps;
+using NanoFold.Engine.Tensors;
+using NanoFold.Kernels;
+
+namespace NanoFold.Engine.Model;
+
+/// <summary>Real values of every place, y = x Wᵀ + b with W [O, C], b [O]; see <see cref="ModelShape.Outputs"/>.</summary>
+public sealed class ReadOut
+{
+    private readonly Linear _linear;
+
+    /// <param name="builder">Of the whole model.</param>
+    /// <param name="config">The model, resolved.</param>
+    public ReadOut(ModuleBuilder builder, ModelConfig config)
+    {
+        TapPoints = [new TapPoint("hook_outputs", $"B T {config.Outputs}")];
+        _linear = builder.Linear("read_out", config.Width, config.Outputs, Initialization.Head(config), bias: true, ParameterRole.Head);
+    }
+
+    /// <summary>Its point.</summary>
+    public IEnumerable<TapPoint> TapPoints { get; }
+
+    /// <summary>Records the values [B, T, O] of the normed stream x [B, T, C].</summary>
+    public Tensor Values(Tape tape, Tensor x) => Tap.At(tape, "hook_outputs", _linear.Forward(tape, x));
+
+    /// <summary>Records the squared error of the stream's values. While training it is the tape's loss.</summary>
+    /// <param name="tape">Where to record.</param>
+    /// <param name="x">The normed stream [B, T, C].</param>
+    /// <param name="targets">What the values should be, [B, T, O].</param>
+    /// <param name="marks">Int32 [B, T]; −1 marks places without a target.</param>
+    /// <returns>The mean loss [1] over <see cref="StepSlot.TargetCount"/> and each place's error [B·T], the mean of its O squares.</returns>
+    public (Tensor Loss, Tensor Losses) Loss(Tape tape, Tensor x, Tensor targets, Tensor marks)
+    {
+        (Tensor Loss, Tensor Losses) result = SquaredErrorOp.Record(tape, Values(tape, x), targets, marks);
+        if (tape.IsTraining)
+        {
+            tape.AddLoss(result.Loss);
+        }
+
+        return result;
+    }
+}
