@@ -3,6 +3,7 @@ using NanoFold.Engine.Geometry;
 using NanoFold.Engine.Geometry.Sampling;
 using NanoFold.Engine.Model;
 using NanoFold.Engine.Tasks;
+using NanoFold.Engine.Tensors;
 using NanoFold.Engine.Training;
 using NanoFold.Kernels;
 
@@ -23,7 +24,7 @@ internal sealed class RunParts : IDisposable
     public RunParts(RunConfig config, LearningTask task, Backend backend, RunFolder? folder, bool drawsParameters, ICollective collective)
     {
         TrainConfig train = config.Planned();
-        Model = new Transformer(config.Model, backend, drawsParameters ? (ulong)train.Seed : null);
+        Model = new Transformer(config.Model, backend, drawsParameters ? new SeedSource((ulong)train.Seed) : null, train.Trains);
         Arena = new SharedArena(backend);
         try
         {
