@@ -15,7 +15,7 @@ namespace NanoFold.Engine.Runs;
 public sealed record RunConfig : IValidated
 {
     /// <summary>The version that is written. Newer ones are refused, older ones loaded as what they meant (<see cref="ConfigUpgrade"/>).</summary>
-    public const int CurrentVersion = 3;
+    public const int CurrentVersion = 4;
 
     /// <summary>The file's name inside a run or checkpoint folder.</summary>
     public const string FileName = "config.json";
@@ -86,7 +86,7 @@ public sealed record RunConfig : IValidated
     {
         Model = Model.Resolve() with
         {
-            Initialization = Model.Initialization ?? (Train.Optimizer == OptimizerKind.Muon ? InitializationKind.Zero : InitializationKind.Scaled),
+            Initialization = Model.Initialization ?? Train.Optimizer.Initialization,
         },
         Train = Train.Resolve(Preset),
     };

@@ -143,7 +143,7 @@ public sealed class Trainer : IDisposable
             state.GetDouble(StepSlot.LearningRate),
             _config.Accumulate * _batches.Batch * _batches.Context)
         {
-            MatrixLearningRate = _config.Optimizer == OptimizerKind.Muon ? state.GetDouble(StepSlot.MatrixLearningRate) : null,
+            OwnRates = Optimizer.ReadOwnRates(),
             Terms = LossTerms.Of(state, _terms ??= LossTerms.InOrder(Plan.Tape.LossTerms)),
         };
     }
@@ -177,7 +177,7 @@ public sealed class Trainer : IDisposable
         return finder.Found ?? NotFiniteFinder.FirstGradient(_model.Store);
     }
 
-    /// <summary>Gives every process the parameters, the moments and the loss scale of process 0: the next step is then the same in all of them.</summary>
+    /// <summary>Gives every process the parameters, what the optimizer remembers and the loss scale of process 0: the next step is then the same in all of them.</summary>
     internal void Align()
     {
         foreach (StoredTensor tensor in _model.Store.Tensors)
@@ -185,11 +185,11 @@ public sealed class Trainer : IDisposable
             _collective.Broadcast(_model.Store.Values(tensor));
         }
 
-        foreach (View moments in new[] { Optimizer.First, Optimizer.Second })
+        foreach (OptimizerSlot slot in Optimizer.Slots)
         {
-            if (!moments.IsNone)
+            foreach (ElementRange piece in slot.All)
             {
-                _collective.Broadcast(moments);
+                _collective.Broadcast(slot.View(piece));
             }
         }
 
@@ -298,8 +298,7 @@ public sealed class Trainer : IDisposable
         state.Set(StepSlot.MicroBatchCount, (long)_config.Accumulate);
         state.Set(StepSlot.RandomKey, _config.Seed);
         state.Set(StepSlot.TargetCount, Math.Max(1, targets));
-        state.Set(StepSlot.LearningRate, factor * _config.LearningRate!.Value);
-        state.Set(StepSlot.MatrixLearningRate, factor * (_config.MatrixLearningRate ?? 0));
+        Optimizer.SetRates(factor);
         state.ClearLosses();
         state.Set(StepSlot.GradientSquares, 0.0);
         _log?.Begin(EventKind.Part, StepPart.ZeroGradients);

@@ -2,6 +2,7 @@ using NanoFold.Engine;
 using NanoFold.Engine.Data;
 using NanoFold.Engine.FeedForward;
 using NanoFold.Engine.Model;
+using NanoFold.Engine.Tensors;
 using NanoFold.Engine.Training;
 using NanoFold.Kernels;
 using NanoFold.Kernels.Cpu;
@@ -105,7 +106,7 @@ public class SharedStepTests
 
     private static TrainConfig Config(string optimizer, int accumulate) => new TrainConfig
     {
-        Optimizer = optimizer == "muon" ? OptimizerKind.Muon : OptimizerKind.AdamW, Batch = 2, Accumulate = accumulate, Steps = 100, Warmup = 0,
+        Optimizer = Optimizers.Of(optimizer), Batch = 2, Accumulate = accumulate, Steps = 100, Warmup = 0,
     }.Resolve("nano");
 
     // Losses, terms, loads, parameters and moments of some steps.
@@ -122,8 +123,7 @@ public class SharedStepTests
         }
 
         found.AddRange(model.Store.Parameters.SelectMany(parameter => Host.Read(model.Store, parameter)));
-        found.AddRange(Host.Read(backend, trainer.Optimizer.First));
-        found.AddRange(Host.Read(backend, trainer.Optimizer.Second));
+        found.AddRange(trainer.Optimizer.Slots.SelectMany(slot => Host.Read(backend, slot.View(slot.All))));
         return [.. found];
     }
 
