@@ -4,6 +4,7 @@ using NanoFold.Engine.Model;
 using NanoFold.Engine.Tensors;
 using NanoFold.Engine.Training;
 using NanoFold.Kernels;
+using NanoFold.Kernels.Null;
 
 namespace NanoFold.Engine.Runs;
 
@@ -14,9 +15,6 @@ public static class MemoryCheck
     private const long MostOfOneParameter = ElementRange.MostInPiece;
     private const long MostRopeElements = 1L << 28;
     private const long MostTokens = 1L << 26;
-
-    // Gradient and two moments; with several micro-batches their sum too.
-    private static int BytesToTrain(TrainConfig config) => (config.Accumulate > 1 ? 4 : 3) * sizeof(float);
 
     private const string Step = "a training step";
     private const string Measuring = "a run with its evaluations and measurements";
@@ -71,12 +69,23 @@ public static class MemoryCheck
     {
         DType type = config.Train.Precision.Activations();
         CostModel cost = RequireShape(config);
-        Int128 parameters = ((Int128)cost.Parameters * (sizeof(float) + (type.Is16Bit() ? type.Size() : 0))) + ((Int128)cost.Trained * BytesToTrain(config.Train));
+        // With several micro-batches there is the sum of gradients besides.
+        int gradients = config.Train.Accumulate > 1 ? 2 : 1;
+        Int128 parameters = ((Int128)cost.Parameters * (sizeof(float) + (type.Is16Bit() ? type.Size() : 0))) + ((Int128)cost.Trained * gradients * sizeof(float)) + OptimizerBytes(config);
         DeviceMemory.Require(parameters, "parameters, gradients and optimizer state", "a smaller model", backend);
 
         // Recomputed or not, the input of every block is kept.
         Int128 tokens = (long)config.Train.Batch * config.Model.Context;
         DeviceMemory.Require(parameters + (tokens * config.Model.Width * config.Model.Layers * type.Size()), Step, StepRemedy, backend);
+    }
+
+    private static long OptimizerBytes(RunConfig config)
+    {
+        using var nowhere = new NullBackend();
+        using var model = new Transformer(config.Model, nowhere, source: null, config.Train.Trains);
+        using StepState state = nowhere.NewState();
+        using var optimizer = new Optimizer(model.Store, config.Train.Resolve(config.Preset), state);
+        return optimizer.Bytes;
     }
 
     // With the largest batch that fits.
