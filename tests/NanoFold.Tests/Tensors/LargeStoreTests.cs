@@ -1,7 +1,7 @@
 using NanoFold.Engine.Checkpoints;
-using NanoFold.Engine.Data;
 using NanoFold.Engine.Model;
 using NanoFold.Engine.Runs;
+using NanoFold.Engine.Tasks;
 using NanoFold.Engine.Tensors;
 using NanoFold.Engine.Training;
 using NanoFold.Kernels;
@@ -42,7 +42,7 @@ public class LargeStoreTests
 
         using var backend = new NullBackend();
         using var model = new Transformer(config.Model, backend);
-        using var trainer = new Trainer(model, config.Train, new RandomBatchSource(1, 8, 32000, 1));
+        using var trainer = new Trainer(model, config.Train, new RandomTokens(32000, 1));
         Assert.That(trainer.Step(0).Tokens, Is.EqualTo(16));
         Assert.That(model.Store.Bytes, Is.EqualTo(2 * 4 * parameters));
         MemoryPlan plan = MemoryPlan.Of(config, backend);
