@@ -46,7 +46,7 @@ public class AdapterRunTests
         double start = Loss(_rig["base"]);
         Assert.That(Loss(_rig.Checkpoint("run", 0)), Is.EqualTo(start));
         Assert.That(Loss(_rig["run"]), Is.LessThan(start));
-        Assert.That(CommandLine.Run("generate", "--model", _rig["run"], "--prompt", "no.", "--tokens", "4", "--device", "cpu").Code, Is.Zero);
+        Assert.That(CommandLine.Run("generate", "--model", _rig["run"], "--prompt", "no.", "--max-tokens", "4", "--device", "cpu").Code, Is.Zero);
     }
 
     [Test]
@@ -106,9 +106,9 @@ public class AdapterRunTests
         Directory.Move(_rig["base"], Path.Combine(_rig["elsewhere"], "base"));
         AssertLine($"{needs}, which are not there; put them back\n");
         Directory.Move(_rig["run"], Path.Combine(_rig["elsewhere"], "run"));
-        Assert.That(CommandLine.Run("generate", "--model", Path.Combine(_rig["elsewhere"], "run"), "--prompt", "no.", "--tokens", "2", "--device", "cpu").Code, Is.Zero);
+        Assert.That(CommandLine.Run("generate", "--model", Path.Combine(_rig["elsewhere"], "run"), "--prompt", "no.", "--max-tokens", "2", "--device", "cpu").Code, Is.Zero);
 
-        CommandLine Generate() => CommandLine.Run("generate", "--model", _rig["run"], "--prompt", "no.", "--tokens", "2", "--device", "cpu");
+        CommandLine Generate() => CommandLine.Run("generate", "--model", _rig["run"], "--prompt", "no.", "--max-tokens", "2", "--device", "cpu");
 
         void AssertLine(string line)
         {
