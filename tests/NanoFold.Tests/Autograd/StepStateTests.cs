@@ -85,7 +85,7 @@ public class StepStateTests : EngineTests
         plan.Bind(arena);
         state.Set(StepSlot.LossScale, 8.0);
         double sum = 0;
-        foreach ((double w, double t, long microBatches) in new[] { (1, 1, 1L), (0.5, 3, 2), (0, 1, 1), (-2, 0.25, 4) })
+        foreach ((double w, double t, long microBatches) in new[] { (1.0, 1.0, 1L), (0.5, 3.0, 2L), (0.0, 1.0, 1L), (-2.0, 0.25, 4L) })
         {
             state.Set(weight, w);
             state.Set(temperature, t);
