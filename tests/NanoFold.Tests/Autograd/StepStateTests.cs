@@ -33,8 +33,9 @@ public class StepStateTests : EngineTests
         state.Set(temperature, 0.5);
         Assert.That((state.GetDouble(weight), state.GetDouble(temperature)), Is.EqualTo((0.0, 0.5)));
         Assert.That(state.Terms, Is.Empty);
-        Assert.That(state.AddTerm("klLoss"), Is.EqualTo(state.AddTerm("klLoss")));
-        Assert.That(state.Terms, Is.EqualTo(new[] { new LossTerm("klLoss", StepSlot.Free + 2) }));
+        StepSlot term = state.AddTerm("klLoss");
+        Assert.That((state.AddTerm("klLoss"), state.Add("klLoss")), Is.EqualTo((term, term)));
+        Assert.That(state.Terms, Is.EqualTo(new[] { new LossTerm("klLoss", term) }));
     }
 
     [Test]
