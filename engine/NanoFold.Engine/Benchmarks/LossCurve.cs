@@ -1,6 +1,7 @@
 using NanoFold.Engine.Data;
 using NanoFold.Engine.Model;
 using NanoFold.Engine.Runs;
+using NanoFold.Engine.Tensors;
 using NanoFold.Engine.Training;
 using NanoFold.Kernels;
 
@@ -18,7 +19,7 @@ public static class LossCurve
     /// <param name="steps">How many.</param>
     public static double[] Of(RunConfig config, Backend backend, string? data, int steps)
     {
-        using var model = new Transformer(config.Model, backend, (ulong)config.Train.Seed);
+        using var model = new Transformer(config.Model, backend, new SeedSource((ulong)config.Train.Seed), config.Train.Trains);
         using TokenDataset? dataset = data is null ? null : TrainData.Open(config with { Data = config.Data with { Path = data } }, note: null, CancellationToken.None);
         IBatchSource batches = dataset is null
             ? new RandomBatchSource(config.Train.Batch, config.Model.Context, model.Config.Vocab, (ulong)config.Train.Seed)

@@ -3,7 +3,9 @@ using NanoFold.Engine.Configuration;
 using NanoFold.Engine.FeedForward;
 using NanoFold.Engine.Mixers;
 using NanoFold.Engine.Modules;
+using NanoFold.Engine.Modules.Adapters;
 using NanoFold.Engine.Residuals;
+using NanoFold.Engine.Taps;
 
 namespace NanoFold.Engine.Model;
 
@@ -28,6 +30,17 @@ public sealed record ModelConfig : ModelShape
     /// <c>attention+mamba2</c> for mixers beside each other.
     /// </summary>
     public IReadOnlyList<BlockConfig>? Pattern { get; init; }
+
+    /// <summary>
+    /// What is put around linear layers and, where <c>train.trainable</c> names nothing else, is trained alone; each a kind or its record, of those that mean a layer the first
+    /// takes it.
+    /// </summary>
+    public IReadOnlyList<AdapterConfig> Adapters { get; init; } = [];
+
+    /// <summary>
+    /// Edits of the model's points, one after the other, that belong to it: they hold wherever it runs, in training, evaluation, measuring and decoding.
+    /// </summary>
+    public IReadOnlyList<EditConfig> Edits { get; init; } = [];
 
     /// <summary>Whether tokens are read or predicted, so that there is a vocabulary.</summary>
     [JsonIgnore]
@@ -94,6 +107,7 @@ public sealed record ModelConfig : ModelShape
             .. Mixer.Validate(resolved, $"{path}.mixer"),
             .. FeedForward.Validate(resolved, $"{path}.feedForward"),
             .. Residual.Validate(resolved, $"{path}.residual"),
+            .. Edits.SelectMany((edit, i) => edit.Validate($"{path}.edits.{i}")),
         ];
         for (int i = 0; i < (Pattern?.Count ?? 0); i++)
         {
@@ -101,6 +115,11 @@ public sealed record ModelConfig : ModelShape
             parts = parts
                 .Concat(block.Mixer?.Validate(resolved, $"{path}.pattern.{i}.mixer") ?? [])
                 .Concat(block.FeedForward?.Validate(resolved, $"{path}.pattern.{i}.feedForward") ?? []);
+        }
+
+        for (int i = 0; i < Adapters.Count; i++)
+        {
+            parts = parts.Concat(Adapters[i].Validate($"{path}.adapters.{i}"));
         }
 
         foreach (ConfigProblem problem in ValidateEnds(path, resolved))
@@ -123,7 +142,7 @@ public sealed record ModelConfig : ModelShape
             yield return new ConfigProblem($"{path}.tied", $"the head is the embedding only where tokens are read and predicted; {path}.{(Inputs > 0 ? $"inputs = {Inputs}" : $"outputs = {Outputs}")}");
         }
 
-        string[] causal = [.. resolved.LayerConfigs().Select(layer => layer.Mixer).Where(mixer => !mixer.Traits(resolved).FollowsVisibility).Select(mixer => mixer.Kind).Distinct()];
+        string[] causal = Pattern is { Count: 0 } ? [] : [.. resolved.LayerConfigs().Select(layer => layer.Mixer).Where(mixer => !mixer.Traits(resolved).FollowsVisibility).Select(mixer => mixer.Kind).Distinct()];
         if (Visibility != VisibilityKind.Causal && causal.Length > 0)
         {
             IEnumerable<string> able = Variant.Of<MixerConfig>()

@@ -3,6 +3,7 @@ using NanoFold.Engine.Data;
 using NanoFold.Engine.Measurement;
 using NanoFold.Engine.Model;
 using NanoFold.Engine.Runs;
+using NanoFold.Engine.Tensors;
 using NanoFold.Engine.Training;
 using NanoFold.Kernels;
 using NanoFold.Kernels.Cpu;
@@ -46,7 +47,7 @@ public sealed class Profiler : IDisposable
 
         _log.Clock = backend.NewClock();
         _backend = new ProfiledBackend(backend, _log);
-        _model = new Transformer(config.Model, _backend, (ulong)config.Train.Seed);
+        _model = new Transformer(config.Model, _backend, new SeedSource((ulong)config.Train.Seed), config.Train.Trains);
         _batches = new RandomBatchSource(Math.Max(1, config.Train.Batch), config.Model.Context, _model.Config.Vocab, (ulong)config.Train.Seed);
         _accumulate = config.Train.Accumulate;
         _trainer = new Trainer(_model, config.Train, _batches, config.Data.MaskDocuments);

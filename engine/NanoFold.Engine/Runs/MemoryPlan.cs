@@ -35,7 +35,7 @@ public sealed record MemoryPlan(
     private static MemoryPlan Planned(RunConfig config, Backend like)
     {
         using var dry = new DryRun(like.Supports(config.Train.Precision.Activations()) ? like : null);
-        using var model = new Transformer(config.Model, dry.Backend);
+        using var model = new Transformer(config.Model, dry.Backend, source: null, config.Train.Trains);
         var batches = new RandomBatchSource(Math.Max(1, config.Train.Batch), config.Model.Context, model.Config.Vocab, 0);
         using var trainer = new Trainer(model, config.Train, batches, config.Data.MaskDocuments);
         long trained = model.Store.TrainedElements * sizeof(float);

@@ -57,7 +57,7 @@ public sealed record RunConfig : IValidated
         IEnumerable<ConfigProblem> tooSmall = Model.Vocab > 0 && Model.Vocab < vocab
             ? [new ConfigProblem("model.vocab", $"{Model.Vocab} is less than the tokenizer's {vocab} symbols; use 0 to take the tokenizer's")]
             : [];
-        return
+        ConfigProblem[] problems =
         [
             .. Tokenizer.Validate("tokenizer"),
             .. Data.Validate("data"),
@@ -67,6 +67,8 @@ public sealed record RunConfig : IValidated
             .. Geometry.Validate("geometry"),
             .. Generation.Validate("generation", Model.Context),
         ];
+        // The names of parameters follow from a sound model only.
+        return problems.Length > 0 || Train.Trains is not { } trains ? problems : [.. trains.Problems(CostModel.ParameterNames(Model), "parameter")];
     }
 
     /// <summary>Fills in everything that follows from the rest; does nothing to what is resolved already.</summary>

@@ -22,12 +22,12 @@ public sealed class TrainSession : IDisposable
     private readonly CheckpointWriter? _checkpoints;
     private readonly MetricsJson? _metrics;
 
-    internal TrainSession(RunConfig config, TokenDataset dataset, Backend backend, RunFolder? folder, bool drawsParameters = true)
+    internal TrainSession(RunConfig config, TokenDataset dataset, Backend backend, RunFolder? folder, bool drawsParameters = true, ICollective? collective = null)
     {
         Config = config;
         _dataset = dataset;
         _folder = folder;
-        _parts = new RunParts(config, dataset, backend, folder, drawsParameters);
+        _parts = new RunParts(config, dataset, backend, folder, drawsParameters, collective ?? Alone.Instance);
         _progress = new RunProgress(config, Trainer, dataset.ContentHash);
         _evaluation = new RunEvaluation(Evaluator, config);
         _sampler = new RunSampler(Model, Tokenizer, config, _parts.Arena, folder);
@@ -95,12 +95,18 @@ public sealed class TrainSession : IDisposable
     internal IReadOnlyList<FittedPlan> PlansToRepeat => _progress.PlansToRepeat;
 
     /// <inheritdoc cref="RunOpening.Open"/>
-    public static TrainSession Open(RunConfig config, Backend backend, string? folder = null, Action<string>? note = null, CancellationToken cancel = default)
-        => RunOpening.Open(config, backend, folder, note, cancel);
+    public static TrainSession Open(
+        RunConfig config, Backend backend, string? folder = null, Action<string>? note = null, CancellationToken cancel = default, ICollective? collective = null)
+        => RunJoining.Lead(collective ?? Alone.Instance, () => RunOpening.Open(config, backend, folder, note, cancel, collective ?? Alone.Instance));
 
     /// <inheritdoc cref="RunResuming.Resume"/>
-    public static TrainSession Resume(string path, Backend backend, RunConfig? config = null, Action<string>? note = null, CancellationToken cancel = default)
-        => RunResuming.Resume(path, backend, config, note, cancel);
+    public static TrainSession Resume(
+        string path, Backend backend, RunConfig? config = null, Action<string>? note = null, CancellationToken cancel = default, ICollective? collective = null)
+        => RunJoining.Lead(collective ?? Alone.Instance, () => RunResuming.Resume(path, backend, config, note, cancel, collective ?? Alone.Instance));
+
+    /// <inheritdoc cref="RunJoining.Join"/>
+    public static TrainSession Join(Backend backend, ICollective collective, Action<string>? note = null, CancellationToken cancel = default)
+        => RunJoining.Join(backend, collective, note, cancel);
 
     /// <inheritdoc cref="RunProgress.Replan"/>
     public void Replan(int steps) => _progress.Replan(steps);
@@ -162,6 +168,9 @@ public sealed class TrainSession : IDisposable
 
     /// <inheritdoc cref="RunEvaluation.LastTokens"/>
     internal long LastEvaluationTokens(long steps) => _evaluation.LastTokens(steps);
+
+    /// <summary>Goes on after so many steps, of which process 0 has the state.</summary>
+    internal void Begin(long step) => _progress.State = State with { Step = step };
 
     /// <summary>Goes on from a checkpoint: its parameters and moments are read already.</summary>
     internal void Continue(TrainState state)

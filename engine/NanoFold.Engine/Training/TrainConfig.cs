@@ -30,6 +30,15 @@ public sealed record TrainConfig
     /// <summary>The SHA-256 of those weights, found when the run begins; other weights are refused where it is given.</summary>
     public string? InitHash { get; init; }
 
+    /// <summary>
+    /// The parameters that are trained, by their names in model.safetensors, with * and ?: <c>["model.layers.3.*", "lm_head.*"]</c>. The others keep the values
+    /// that they begin with, and have neither gradients nor optimizer state. Null for all.
+    /// </summary>
+    public IReadOnlyList<string>? Trainable { get; init; }
+
+    /// <summary><see cref="Trainable"/> for <see cref="Tensors.ParameterStore.Allocate(Tensors.IParameterSource?, NameGlobs?)"/>.</summary>
+    public NameGlobs? Trains => Trainable is null ? null : new NameGlobs("train.trainable", Trainable);
+
     /// <summary>How gradients become updates.</summary>
     public OptimizerKind Optimizer { get; init; } = OptimizerKind.Muon;
 
@@ -165,6 +174,11 @@ public sealed record TrainConfig
         if (InitHash is not null && Init is null)
         {
             yield return new ConfigProblem($"{path}.initHash", "is of weights to begin with; name them in train.init");
+        }
+
+        if (Trainable is { Count: 0 })
+        {
+            yield return new ConfigProblem($"{path}.trainable", "is empty, so that nothing would be trained; use null to train all");
         }
 
         if (Warmup > Steps)

@@ -1,6 +1,7 @@
 using NanoFold.Engine.Autograd;
 using NanoFold.Engine.Data;
 using NanoFold.Engine.Model;
+using NanoFold.Engine.Tensors;
 using NanoFold.Kernels;
 using NanoFold.Kernels.Profiling;
 
@@ -174,6 +175,27 @@ public sealed class Trainer : IDisposable
         }
 
         return finder.Found ?? NotFiniteFinder.FirstGradient(_model.Store);
+    }
+
+    /// <summary>Gives every process the parameters, the moments and the loss scale of process 0: the next step is then the same in all of them.</summary>
+    internal void Align()
+    {
+        foreach (StoredTensor tensor in _model.Store.Tensors)
+        {
+            _collective.Broadcast(_model.Store.Values(tensor));
+        }
+
+        foreach (View moments in new[] { Optimizer.First, Optimizer.Second })
+        {
+            if (!moments.IsNone)
+            {
+                _collective.Broadcast(moments);
+            }
+        }
+
+        (double scale, long good) = LossScale;
+        LossScale = (_collective.Agree(scale), _collective.Agree(good));
+        _model.Store.Changed();
     }
 
     /// <summary>Right after a step: what its routers sent where, none without routers. The same objects every time, filled again by the next call.</summary>

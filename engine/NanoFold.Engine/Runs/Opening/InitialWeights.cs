@@ -18,7 +18,7 @@ internal static class InitialWeights
     private const string InitHash = "initHash";
 
     // What of a model may be other than the weights were trained with; where a shape depends on it, that is found.
-    private static readonly string[] s_free = ["context", "dropout"];
+    private static readonly string[] s_free = ["context", "dropout", "edits"];
 
     /// <summary>
     /// The model that merged settings begin with, not yet its weights; null where they name none, and where they are those of a run that has begun: they

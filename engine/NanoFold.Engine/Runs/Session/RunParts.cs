@@ -3,6 +3,7 @@ using NanoFold.Engine.Data;
 using NanoFold.Engine.Geometry;
 using NanoFold.Engine.Geometry.Sampling;
 using NanoFold.Engine.Model;
+using NanoFold.Engine.Tensors;
 using NanoFold.Engine.Training;
 using NanoFold.Kernels;
 
@@ -19,24 +20,25 @@ internal sealed class RunParts : IDisposable
     /// <param name="backend">Where it is computed.</param>
     /// <param name="folder">Where measurements are written, or null.</param>
     /// <param name="drawsParameters">False where all parameters are read from a file next.</param>
-    public RunParts(RunConfig config, TokenDataset dataset, Backend backend, RunFolder? folder, bool drawsParameters)
+    /// <param name="collective">The processes that train together; number 0 evaluates and measures.</param>
+    public RunParts(RunConfig config, TokenDataset dataset, Backend backend, RunFolder? folder, bool drawsParameters, ICollective collective)
     {
         TrainConfig train = config.Planned();
         var batches = new BatchSource(dataset.Train, dataset.Name, train.Batch, config.Model.Context, (ulong)train.Seed, config.Data.Draws);
-        Model = new Transformer(config.Model, backend, drawsParameters ? (ulong)train.Seed : null);
+        Model = new Transformer(config.Model, backend, drawsParameters ? new SeedSource((ulong)train.Seed) : null, train.Trains);
         Arena = new SharedArena(backend);
         try
         {
-            Trainer = new Trainer(Model, train, batches, config.Data.MaskDocuments, Arena);
+            Trainer = new Trainer(Model, train, batches, config.Data.MaskDocuments, Arena, collective);
             long arena = Trainer.ArenaBytes;
             DType type = train.Precision.Activations();
-            if (dataset.Validation.Tokens > 1)
+            if (dataset.Validation.Tokens > 1 && collective.Rank == 0)
             {
                 Evaluator = NewEvaluator(config, train, dataset, type);
                 arena = Math.Max(arena, Evaluator.ArenaBytes);
             }
 
-            if (config.Geometry.Enabled)
+            if (config.Geometry.Enabled && collective.Rank == 0)
             {
                 GeometryProbe probe = NewProbe(config, dataset, type);
                 Geometry = new GeometryRecorder(probe, config.Geometry, (long)train.Batch * train.Accumulate * config.Model.Context, folder?.Geometry);
