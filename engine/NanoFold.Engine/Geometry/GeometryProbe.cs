@@ -31,10 +31,10 @@ public sealed class GeometryProbe : IDisposable
     /// <param name="shape">How many tokens, and how many are looked at.</param>
     /// <param name="measures">What may be measured: their points are recorded.</param>
     /// <param name="maskDocuments">Whether tokens see their own document only, as in training.</param>
-    /// <param name="type">Type of the activations.</param>
+    /// <param name="arithmetic">What it computes in.</param>
     /// <param name="arena">Memory shared with what does not run at the same time; null for its own.</param>
     public GeometryProbe(
-        Transformer model, ProbeShape shape, IReadOnlyList<Measure> measures, bool maskDocuments = false, DType type = DType.Float32, SharedArena? arena = null)
+        Transformer model, ProbeShape shape, IReadOnlyList<Measure> measures, bool maskDocuments = false, Arithmetic arithmetic = default, SharedArena? arena = null)
     {
         double measuring = MostBytes(shape, measures, model.Config.Width);
         _model = model;
@@ -52,7 +52,7 @@ public sealed class GeometryProbe : IDisposable
         }
 
         _reader = new BlockReader(model.Backend, shape, wants, mostNeighbors, model.Config.Layers, SampleSeed);
-        var tape = new Tape(model.Backend, type, taps: new TapSet(_reader.Taps));
+        var tape = new Tape(model.Backend, arithmetic, taps: new TapSet(_reader.Taps));
         (var tokens, _, var documents) = _buffers.On(tape);
         tape.Keep(model.RecordBody(tape, tokens, documents));
         _plan = new Plan(tape);

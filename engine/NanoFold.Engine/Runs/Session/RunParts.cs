@@ -31,16 +31,16 @@ internal sealed class RunParts : IDisposable
         {
             Trainer = new Trainer(Model, train, batches, config.Data.MaskDocuments, Arena, collective);
             long arena = Trainer.ArenaBytes;
-            DType type = train.Precision.Activations();
+            Arithmetic arithmetic = train.Precision.Arithmetic();
             if (dataset.Validation.Tokens > 1 && collective.Rank == 0)
             {
-                Evaluator = NewEvaluator(config, train, dataset, type);
+                Evaluator = NewEvaluator(config, train, dataset, arithmetic);
                 arena = Math.Max(arena, Evaluator.ArenaBytes);
             }
 
             if (config.Geometry.Enabled && collective.Rank == 0)
             {
-                GeometryProbe probe = NewProbe(config, dataset, type);
+                GeometryProbe probe = NewProbe(config, dataset, arithmetic);
                 Geometry = new GeometryRecorder(probe, config.Geometry, (long)train.Batch * train.Accumulate * config.Model.Context, folder?.Geometry);
                 arena = Math.Max(arena, probe.ArenaBytes);
             }
@@ -76,19 +76,19 @@ internal sealed class RunParts : IDisposable
         Model.Dispose();
     }
 
-    private Evaluator NewEvaluator(RunConfig config, TrainConfig train, TokenDataset dataset, DType type)
+    private Evaluator NewEvaluator(RunConfig config, TrainConfig train, TokenDataset dataset, Arithmetic arithmetic)
     {
         int context = config.Model.Context, rows = EvaluationSource.RowsFor(context);
         var all = new EvaluationSource(dataset.Validation, dataset.Name, rows, context);
         var part = new EvaluationSource(dataset.Validation, dataset.Name, rows, context, train.EvaluationWindows ?? EvaluationShare.Windows(train, context));
-        return new Evaluator(Model, all, part, dataset.Tokenizer.ByteLengths, config.Data.MaskDocuments, type, Arena);
+        return new Evaluator(Model, all, part, dataset.Tokenizer.ByteLengths, config.Data.MaskDocuments, arithmetic, Arena);
     }
 
-    private GeometryProbe NewProbe(RunConfig config, TokenDataset dataset, DType type)
+    private GeometryProbe NewProbe(RunConfig config, TokenDataset dataset, Arithmetic arithmetic)
     {
         TokenShard text = dataset.Validation.Tokens > 1 ? dataset.Validation : dataset.Train;
         ProbeShape shape = ProbeShape.Of(config.Geometry.ProbeTokens, config.Geometry.NeighborTokens, config.Model.Context, text.Tokens);
-        var probe = new GeometryProbe(Model, shape, config.Geometry.Measures, config.Data.MaskDocuments, type, Arena);
+        var probe = new GeometryProbe(Model, shape, config.Geometry.Measures, config.Data.MaskDocuments, arithmetic, Arena);
         try
         {
             probe.Read(text, dataset.Name);
