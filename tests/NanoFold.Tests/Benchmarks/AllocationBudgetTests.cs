@@ -4,6 +4,7 @@ using NanoFold.Engine.Data;
 using NanoFold.Engine.Generation;
 using NanoFold.Engine.Model;
 using NanoFold.Engine.Runs;
+using NanoFold.Engine.Tasks;
 using NanoFold.Engine.Training;
 using NanoFold.Kernels;
 using NanoFold.Kernels.Cpu;
@@ -98,9 +99,9 @@ public class AllocationBudgetTests
             yield return ($"training step, {preset} made small", owner => TrainingStep(owner, Small(preset)));
         }
 
-        foreach (OptimizerKind optimizer in Enum.GetValues<OptimizerKind>())
+        foreach (OptimizerConfig optimizer in Optimizers.All)
         {
-            yield return ($"training step, optimizer {optimizer.ToString().ToLowerInvariant()}", owner => TrainingStep(owner, Of(ModelVariants.Base, optimizer)));
+            yield return ($"training step, optimizer {optimizer.Kind}", owner => TrainingStep(owner, Of(ModelVariants.Base, optimizer)));
         }
 
         foreach (var mixer in ModelVariants.Mixers)
@@ -130,14 +131,14 @@ public class AllocationBudgetTests
         }).Resolve();
     }
 
-    private static RunConfig Of(ModelConfig model, OptimizerKind optimizer = OptimizerKind.Muon, int accumulate = 1) =>
-        new RunConfig { Model = model, Train = new TrainConfig { Batch = 2, Optimizer = optimizer, Accumulate = accumulate } }.Resolve();
+    private static RunConfig Of(ModelConfig model, OptimizerConfig? optimizer = null, int accumulate = 1) =>
+        new RunConfig { Model = model, Train = new TrainConfig { Batch = 2, Optimizer = optimizer ?? new MuonConfig(), Accumulate = accumulate } }.Resolve();
 
     private static Action TrainingStep(Owner owner, RunConfig config, TapSet? taps = null)
     {
         CpuBackend backend = owner.Add(new CpuBackend(2));
         Transformer model = owner.Add(new Transformer(config.Model, backend, seed: 1));
-        Trainer trainer = owner.Add(new Trainer(model, config.Train, new RandomBatchSource(config.Train.Batch, config.Model.Context, model.Config.Vocab, seed: 1)));
+        Trainer trainer = owner.Add(new Trainer(model, config.Train, new RandomTokens(model.Config.Vocab, seed: 1)));
         trainer.Taps = taps;
         long step = 0;
         return () => trainer.Step(step++);
@@ -177,8 +178,7 @@ public class AllocationBudgetTests
         Transformer model = owner.Add(new Transformer(ModelVariants.Base, backend, seed: 1));
         TempFolder folder = owner.Add(new TempFolder());
         TokenShard shard = owner.Add(Shards.Of(folder, model.Config.Vocab, false, [.. Enumerable.Range(0, 33).Select(i => i % model.Config.Vocab)]));
-        var source = new EvaluationSource(shard, "text", batch: 2, model.Config.Context);
-        Evaluator evaluator = owner.Add(new Evaluator(model, source, null, new int[model.Config.Vocab]));
+        Evaluator evaluator = owner.Add(new Evaluator(model, new TextTask(shard, "text", new int[model.Config.Vocab]), new BatchShape(2, model.Config.Context)));
         return () => evaluator.Run();
     }
 

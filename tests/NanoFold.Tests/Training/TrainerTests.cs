@@ -2,6 +2,7 @@ using NanoFold.Engine.Data;
 using NanoFold.Engine.Model;
 using NanoFold.Engine.Modules;
 using NanoFold.Engine.Runs;
+using NanoFold.Engine.Tasks;
 using NanoFold.Engine.Tensors;
 using NanoFold.Engine.Training;
 using NanoFold.Kernels;
@@ -47,13 +48,13 @@ public class TrainerTests
         Assert.That(partGradients.Zip(wholeGradients).Max(pair => Math.Abs(pair.First - pair.Second)), Is.LessThan(1e-6));
     }
 
-    [TestCase(OptimizerKind.AdamW)]
-    [TestCase(OptimizerKind.Muon)]
-    public void AStepAllocatesNothing(OptimizerKind optimizer)
+    [TestCase("adamw")]
+    [TestCase("muon")]
+    public void AStepAllocatesNothing(string optimizer)
     {
         using var backend = new CpuBackend(1);
         using var model = TinyModels.Random(backend, s_model with { Dropout = 0.1 });
-        using var trainer = new Trainer(model, Config(2) with { Optimizer = optimizer, MatrixLearningRate = 0.02, MatrixWeightDecay = 0 }, new RandomBatchSource(3, 8, 50, 1));
+        using var trainer = new Trainer(model, Config(2) with { Optimizer = Optimizers.Of(optimizer) }, new RandomTokens(50, 1));
         for (int i = 0; i < 5; i++)
         {
             trainer.Step(i);
@@ -74,26 +75,26 @@ public class TrainerTests
         var config = new RunConfig { Model = s_model, Train = new TrainConfig { Batch = 3, Accumulate = 2 } }.Resolve();
         using var backend = new CpuBackend(1);
         using var model = TinyModels.Random(backend, s_model);
-        using var trainer = new Trainer(model, config.Train, new RandomBatchSource(3, 8, 50, 1));
+        using var trainer = new Trainer(model, config.Train, new RandomTokens(50, 1));
 
         MemoryPlan plan = MemoryPlan.Of(config, backend);
         Assert.That((plan.ArenaBytes, plan.OptimizerBytes), Is.EqualTo((trainer.ArenaBytes, trainer.Optimizer.Bytes)));
         Assert.That(plan.PeakBytes, Is.EqualTo(trainer.PeakBytes).And.GreaterThan(trainer.ArenaBytes + 16 * model.Store.Count));
     }
 
-    [TestCase(OptimizerKind.AdamW, PositionKind.Learned)]
-    [TestCase(OptimizerKind.Muon, PositionKind.Rope)]
-    public void WhatIsPlannedIsWhatIsAllocated(OptimizerKind optimizer, PositionKind position)
+    [TestCase("adamw", PositionKind.Learned)]
+    [TestCase("muon", PositionKind.Rope)]
+    public void WhatIsPlannedIsWhatIsAllocated(string optimizer, PositionKind position)
     {
         RunConfig config = new RunConfig
         {
             Model = s_model with { Position = position },
-            Train = new TrainConfig { Batch = 3, Accumulate = 2, Optimizer = optimizer },
+            Train = new TrainConfig { Batch = 3, Accumulate = 2, Optimizer = Optimizers.Of(optimizer) },
         }.Resolve();
         using var inner = new CpuBackend(1);
         using var backend = new CountingBackend(inner);
         using var model = new Transformer(config.Model, backend);
-        using var trainer = new Trainer(model, config.Train, new RandomBatchSource(3, 8, 50, 1));
+        using var trainer = new Trainer(model, config.Train, new RandomTokens(50, 1));
         for (int step = 0; step < 3; step++)
         {
             trainer.Step(step);
@@ -112,25 +113,25 @@ public class TrainerTests
         using var model = new Transformer(s_model, backend);
         (long start, long end) = model.Store.Range(ParameterRole.Matrix);
         using StepState state = backend.NewState();
-        using var muon = new Optimizer(model.Store, (Config(1) with { Optimizer = OptimizerKind.Muon }).Resolve("nano"), state);
+        using var muon = new Optimizer(model.Store, (Config(1) with { Optimizer = new MuonConfig() }).Resolve("nano"), state);
         using var adamW = new Optimizer(model.Store, Config(1), state);
 
         Assert.That(start, Is.Zero);
-        Assert.That((muon.First.Count, muon.Second.Count), Is.EqualTo((model.Store.TrainedElements, model.Store.TrainedElements - end)));
-        Assert.That((adamW.First.Count, adamW.Second.Count), Is.EqualTo((model.Store.TrainedElements, model.Store.TrainedElements)));
+        Assert.That((muon.Slot("first").Elements, muon.Slot("second").Elements), Is.EqualTo((model.Store.TrainedElements, model.Store.TrainedElements - end)));
+        Assert.That((adamW.Slot("first").Elements, adamW.Slot("second").Elements), Is.EqualTo((model.Store.TrainedElements, model.Store.TrainedElements)));
         Assert.That(adamW.Bytes, Is.EqualTo(2 * 4 * model.Store.TrainedElements));
     }
 
-    private static TrainConfig Config(int accumulate) => new TrainConfig
+    private static TrainConfig Config(int accumulate, int batch = 3) => new TrainConfig
     {
-        Accumulate = accumulate, Optimizer = OptimizerKind.AdamW, Steps = 100, Warmup = 0, Clip = 0,
+        Batch = batch, Accumulate = accumulate, Optimizer = new AdamWConfig(), Steps = 100, Warmup = 0, Clip = 0,
     }.Resolve("nano");
 
     // The loss of the first step of a new model and its gradients.
     private static (double Loss, double[] Gradients) Step(Backend backend, int[] counts, int rows = 3, int microBatch = 0)
     {
         using var model = TinyModels.Random(backend, s_model);
-        using var trainer = new Trainer(model, Config(counts.Length), new SparseSource(rows, counts, microBatch));
+        using var trainer = new Trainer(model, Config(counts.Length, rows), new SparseTask(rows, counts, microBatch));
         double loss = trainer.Step(0).Loss;
         var gradients = new float[model.Store.TrainedElements];
         backend.Download(model.Store.AllGradients, gradients.AsSpan());
@@ -138,22 +139,30 @@ public class TrainerTests
     }
 
     /// <summary>The same stream of tokens whatever its rows, of which only the first so many of each micro-batch have a target.</summary>
-    private sealed class SparseSource(int rows, int[] counts, int skipped) : IBatchSource
+    private sealed class SparseTask(int rows, int[] counts, int skipped) : LearningTask
     {
-        public int Batch => rows;
+        public override string Name => "sparse";
 
-        public int Context => 8;
+        public override IReadOnlyList<BatchField> Fields(int time) => BatchField.OfTokens(time);
 
-        public void Fill(long step, int microBatch, Span<int> tokens, Span<int> targets, Span<int> documents = default)
+        public override long Places(TaskSplit split) => long.MaxValue;
+
+        public override int Fill(in RowKey key, in BatchRow row)
         {
-            int start = (skipped + microBatch) * tokens.Length;
-            for (int i = 0; i < tokens.Length; i++)
+            Span<int> tokens = row.Integers(BatchField.Tokens), targets = row.Integers(BatchField.Targets);
+            int start = (((skipped + key.MicroBatch) * rows) + (int)key.Row) * tokens.Length, count = 0;
+            for (int t = 0; t < tokens.Length; t++)
             {
+                tokens[t] = (start + t) * 31 % 50;
                 // With a target: the first places of every row, evenly over the rows.
-                bool isTarget = i % 8 * rows + i / 8 < counts[microBatch];
-                tokens[i] = (start + i) * 31 % 50;
-                targets[i] = isTarget ? (start + i) * 17 % 50 : -1;
+                if (t * rows + (int)key.Row < counts[key.MicroBatch])
+                {
+                    targets[t] = (start + t) * 17 % 50;
+                    count++;
+                }
             }
+
+            return count;
         }
     }
 }
