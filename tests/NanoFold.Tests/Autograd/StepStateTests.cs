@@ -1,8 +1,8 @@
 using NanoFold.Engine.Autograd;
-using NanoFold.Engine.Data;
 using NanoFold.Engine.FeedForward;
 using NanoFold.Engine.Model;
 using NanoFold.Engine.Ops;
+using NanoFold.Engine.Tasks;
 using NanoFold.Engine.Tensors;
 using NanoFold.Engine.Training;
 using NanoFold.Kernels;
@@ -176,9 +176,9 @@ public class StepStateTests : EngineTests
             _model = new Transformer(s_model, backend, seed: (ulong)number + 1);
             TrainConfig config = new TrainConfig
             {
-                Accumulate = 2, Steps = 100, Warmup = 0, Seed = number + 3, Optimizer = number == 0 ? OptimizerKind.AdamW : OptimizerKind.Muon,
+                Batch = 2 + number, Accumulate = 2, Steps = 100, Warmup = 0, Seed = number + 3, Optimizer = Optimizers.Of(number == 0 ? "adamw" : "muon"),
             }.Resolve("nano");
-            Trainer = new Trainer(_model, config, new RandomBatchSource(2 + number, s_model.Context, s_model.Vocab, (ulong)number));
+            Trainer = new Trainer(_model, config, new RandomTokens(s_model.Vocab, (ulong)number));
             View text = Host.New(backend, [2, s_model.Context], Numbers.Integers("text", 2 * s_model.Context, 0, s_model.Vocab), _owned);
             var tape = new Tape(backend);
             _nats = _model.RecordLoss(tape, tape.External("tokens", text), tape.External("targets", text)).Loss;
