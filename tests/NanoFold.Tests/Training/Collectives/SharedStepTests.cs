@@ -87,7 +87,22 @@ public class SharedStepTests
         Assert.That(left, Is.EqualTo(new[] { "process 2 of 3 has ended: no text", "process 0 of 3 has ended: process 2 of 3 has ended: no text", "" }));
         string[] gone = LoopbackCollective.Together(2, Message(c => ((IDisposable)c).Dispose()));
         Assert.That(gone[0], Is.EqualTo("process 1 of 2 is gone"));
-        string[] silent = LoopbackCollective.Together(2, Message(_ => Thread.Sleep(1000)), TimeSpan.FromSeconds(0.3));
+        using var isNoticed = new ManualResetEventSlim();
+        string[] silent = LoopbackCollective.Together(
+            2,
+            (_, collective) =>
+            {
+                if (collective.Rank == 1)
+                {
+                    isNoticed.Wait();
+                    return "";
+                }
+
+                string message = Fault(collective);
+                isNoticed.Set();
+                return message;
+            },
+            TimeSpan.FromSeconds(0.2));
         Assert.That(silent[0], Is.EqualTo("process 1 of 2 does not answer"));
     }
 
@@ -100,10 +115,12 @@ public class SharedStepTests
             return "";
         }
 
-        string message = Assert.Throws<UserException>(() => collective.Any(false))!.Message;
+        string message = Fault(collective);
         collective.Leave(message);
         return message;
     };
+
+    private static string Fault(ICollective collective) => Assert.Throws<UserException>(() => collective.Any(false))!.Message;
 
     private static TrainConfig Config(string optimizer, int accumulate) => new TrainConfig
     {
