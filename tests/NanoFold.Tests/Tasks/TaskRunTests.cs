@@ -124,7 +124,7 @@ public sealed class TaskRunTests
     [TestCase("data.validation=a.txt", "data.validation: has no effect on task \"modular-addition\", which has no text; leave it out")]
     [TestCase("train.sampleEvery=5", "train.sampleEvery: has no effect on task \"modular-addition\", which has no text; leave it out")]
     [TestCase("task=modular-adition", "did you mean \"modular-addition\"")]
-    [TestCase("task.modulo=5", "did you mean \"modulus\"")]
+    [TestCase("task.modulo=5", "did you mean task.modulus?")]
     public void WhatDoesNotSuitIsOneLine(string setting, string problem)
         => Assert.That(() => Config(setting), Throws.TypeOf<ConfigException>().With.Message.Contains(problem));
 
