@@ -40,7 +40,7 @@ public sealed class GpuBackend : Backend
 
     public override KernelTable Kernels { get; }
 
-    public override StepState State => _context.State;
+    public override StepState NewState() => new GpuStepState(_context);
 
     public override long? FreeBytes => _context.FreeBytes;
 
@@ -50,12 +50,6 @@ public sealed class GpuBackend : Backend
     public override bool Supports(DType type) => type != DType.Float64;
 
     public override IReadOnlyList<CompiledKernel> CompiledKernels => _context.Compiled;
-
-    public override bool AllowsTensorFloat32
-    {
-        get => _context.AllowsTensorFloat32;
-        set => _context.AllowsTensorFloat32 = value;
-    }
 
     /// <summary>Whether <see cref="Tune"/> does anything: on CUDA.</summary>
     public bool CanTune => _context.IsCuda;
@@ -132,13 +126,13 @@ public sealed class GpuBackend : Backend
     public override void MatMul(in MatMulArgs args)
     {
         BackendChecks.MatMul(args);
-        _matMul.MatMul(args, AllowsTensorFloat32);
+        _matMul.MatMul(args, args.AllowsTensorFloat32);
     }
 
     public override void GroupedMatMul(in GroupedMatMulArgs args)
     {
         BackendChecks.GroupedMatMul(args);
-        _matMul.GroupedMatMul(args, AllowsTensorFloat32);
+        _matMul.GroupedMatMul(args, args.AllowsTensorFloat32);
     }
 
     /// <summary>
@@ -181,10 +175,10 @@ public sealed class GpuBackend : Backend
         _rows.TopK(x, values, indices);
     }
 
-    public override void Dropout(in View x, in View y, double rate, int stream, bool accumulate = false)
+    public override void Dropout(StepState state, in View x, in View y, double rate, int stream, bool accumulate = false)
     {
-        BackendChecks.Dropout(x, y, rate);
-        _rows.Dropout(x, y, rate, stream, accumulate);
+        BackendChecks.Dropout(state, x, y, rate);
+        _rows.Dropout(state, x, y, rate, stream, accumulate);
     }
 
     public override void Softmax(in View x, in View y, double scale, in Visible visible)

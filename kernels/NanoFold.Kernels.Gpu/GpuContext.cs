@@ -9,7 +9,7 @@ using NanoFold.Kernels.Profiling;
 
 namespace NanoFold.Kernels.Gpu;
 
-/// <summary>What every GPU kernel shares: the accelerator and its stream, compiled kernels, scratch memory, the step's state.</summary>
+/// <summary>What every GPU kernel shares: the accelerator and its stream, compiled kernels, scratch memory, states.</summary>
 internal sealed class GpuContext : IDisposable
 {
     private readonly Dictionary<Type, Delegate> _kernels = [];
@@ -27,7 +27,6 @@ internal sealed class GpuContext : IDisposable
         Accelerator = device.CreateAccelerator(context);
         Stream = Accelerator.CreateStream();
         _nothing = Accelerator.Allocate1D<byte>(256);
-        State = new GpuStepState(this);
     }
 
     public Context IlContext { get; }
@@ -37,10 +36,8 @@ internal sealed class GpuContext : IDisposable
     /// <summary>The one stream of everything: not CUDA's null stream, so that a step can be captured.</summary>
     public AcceleratorStream Stream { get; }
 
-    public GpuStepState State { get; }
-
-    /// <summary>Slots of the step's state as kernels read them: integers, or the bits of doubles.</summary>
-    public ArrayView<long> StateView => State.Slots;
+    /// <summary>The states that are not disposed yet.</summary>
+    public List<GpuStepState> States { get; } = [];
 
     public bool IsCuda => Accelerator is CudaAccelerator;
 
@@ -55,9 +52,6 @@ internal sealed class GpuContext : IDisposable
 
     /// <summary>Counts what was launched: what was read before may be stale once it has changed.</summary>
     public long Version { get; private set; }
-
-    /// <summary>See <see cref="Backend.AllowsTensorFloat32"/>.</summary>
-    public bool AllowsTensorFloat32 { get; set; }
 
     /// <summary>As the driver says; where it does not, what the device has less what was taken here.</summary>
     public long FreeBytes => Accelerator is CudaAccelerator cuda ? cuda.GetFreeMemory() : Accelerator.MemorySize - _taken;
@@ -82,6 +76,28 @@ internal sealed class GpuContext : IDisposable
 
         int size = Interop.SizeOf<T>();
         return ((GpuBuffer)view.Buffer).Memory.SubView(view.Offset * size, view.Layout.Extent * size).Cast<T>();
+    }
+
+    /// <summary>The slots of a state as the next kernel reads them: integers, or the bits of doubles.</summary>
+    /// <exception cref="ArgumentException">It is the state of another backend.</exception>
+    public ArrayView<long> Slots(StepState state)
+    {
+        if (state is not GpuStepState own || own.Context != this)
+        {
+            throw new ArgumentException($"{Accelerator.Name}: the state is of another backend, expected one that this backend made", nameof(state));
+        }
+
+        own.Flush();
+        return own.Slots;
+    }
+
+    /// <summary>Sends what was set in any state: before work that reads states on its own.</summary>
+    public void FlushStates()
+    {
+        foreach (GpuStepState state in States)
+        {
+            state.Flush();
+        }
     }
 
     /// <summary>The bytes of a contiguous view.</summary>
@@ -149,7 +165,6 @@ internal sealed class GpuContext : IDisposable
     public void Launch<TWork>(in TWork work, int gridX, int gridY, int gridZ, int threads)
         where TWork : struct, IGpuWork<TWork>
     {
-        State.Flush();
         Version++;
         if (!_kernels.TryGetValue(typeof(TWork), out Delegate? kernel))
         {
@@ -168,11 +183,7 @@ internal sealed class GpuContext : IDisposable
     public int Groups(long threads) => checked((int)((threads + GroupSize - 1) / GroupSize));
 
     /// <summary>Work that was not launched through <see cref="Launch{TWork}(in TWork, long, int)"/> is about to be.</summary>
-    public void BeforeForeignLaunch()
-    {
-        State.Flush();
-        Version++;
-    }
+    public void BeforeForeignLaunch() => Version++;
 
     /// <summary>Notes a kernel that is there now; <paramref name="function"/> is CUDA's handle of it.</summary>
     public void Note(string name, nint function) => _compiled.Add(CudaKernelInfo.Of(name, function));
@@ -183,7 +194,11 @@ internal sealed class GpuContext : IDisposable
         _scratch?.Dispose();
         _outgrown.ForEach(o => o.Dispose());
         _nothing.Dispose();
-        State.Dispose();
+        foreach (GpuStepState state in States.ToArray())
+        {
+            state.Dispose();
+        }
+
         Stream.Dispose();
         Accelerator.Dispose();
         IlContext.Dispose();

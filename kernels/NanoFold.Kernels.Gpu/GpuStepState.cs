@@ -1,3 +1,4 @@
+using System.Numerics;
 using System.Runtime.InteropServices;
 using ILGPU;
 using ILGPU.Runtime;
@@ -5,54 +6,52 @@ using ILGPU.Runtime;
 namespace NanoFold.Kernels.Gpu;
 
 /// <summary>
-/// The step's slots in device memory. What the host sets is sent with the next launch, as arguments of a kernel of its own: no copy, no waiting,
+/// Slots in device memory. What the host sets is sent before the next kernel that reads the state, as arguments of a kernel of its own: no copy, no waiting,
 /// and slots that kernels write are left alone. Reading waits for what was launched.
 /// </summary>
-internal sealed class GpuStepState : StepState, IDisposable
+internal sealed class GpuStepState : StepState
 {
-    private const int Count = (int)StepSlot.Count;
-
-    private readonly GpuContext _context;
     private readonly GpuBuffer _buffer;
     private readonly PageLockedArray1D<long> _mirror;
-    private readonly long[] _pending = new long[Count];
-    private int _isPending;
+    private readonly long[] _pending = new long[Capacity];
+    private ulong _isPending;
     private long _mirrored = -1;
 
     public GpuStepState(GpuContext context)
     {
-        _context = context;
-        _buffer = new GpuBuffer(context, Count * sizeof(long));
-        _mirror = context.Accelerator.AllocatePageLocked1D<long>(Count);
-        Set(StepSlot.LossScale, 1.0);
+        Context = context;
+        _buffer = new GpuBuffer(context, Capacity * sizeof(long));
+        _mirror = context.Accelerator.AllocatePageLocked1D<long>(Capacity);
+        context.States.Add(this);
+        Start();
     }
 
-    public ArrayView<long> Slots => _buffer.Memory.SubView(0, Count * sizeof(long)).Cast<long>();
+    public GpuContext Context { get; }
 
-    public override View View => new(_buffer, 0, Layout.Of(Count), DType.Float64);
+    public ArrayView<long> Slots => _buffer.Memory.SubView(0, Capacity * sizeof(long)).Cast<long>();
 
     public override void Set(StepSlot slot, double value) => Set(slot, BitConverter.DoubleToInt64Bits(value));
 
     public override void Set(StepSlot slot, long value)
     {
         _pending[(int)slot] = value;
-        _isPending |= 1 << (int)slot;
+        _isPending |= 1UL << (int)slot;
     }
 
     public override double GetDouble(StepSlot slot) => BitConverter.Int64BitsToDouble(GetInteger(slot));
 
     public override long GetInteger(StepSlot slot)
     {
-        if ((_isPending & (1 << (int)slot)) != 0)
+        if ((_isPending & (1UL << (int)slot)) != 0)
         {
             return _pending[(int)slot];
         }
 
-        if (_mirrored != _context.Version)
+        if (_mirrored != Context.Version)
         {
-            Slots.CopyTo(_context.Stream, _mirror.ArrayView);
-            _context.Stream.Synchronize();
-            _mirrored = _context.Version;
+            Slots.CopyTo(Context.Stream, _mirror.ArrayView);
+            Context.Stream.Synchronize();
+            _mirrored = Context.Version;
         }
 
         return _mirror[(int)slot];
@@ -66,21 +65,29 @@ internal sealed class GpuStepState : StepState, IDisposable
             return;
         }
 
-        if (_context.IsCapturing)
+        if (Context.IsCapturing)
         {
-            throw new InvalidOperationException("gpu: the step's state was set while a step was captured");
+            throw new InvalidOperationException("gpu: a step's state was set while a step was captured");
         }
 
-        var work = new SetSlots { Slots = Slots, Mask = _isPending };
-        _isPending = 0;
-        _pending.CopyTo(MemoryMarshal.CreateSpan(ref work.V0, SetSlots.Room));
-        _context.Launch(work, 1, 1);
+        while (_isPending != 0)
+        {
+            int first = BitOperations.TrailingZeroCount(_isPending) / SetSlots.Room * SetSlots.Room;
+            ulong room = ((1UL << SetSlots.Room) - 1) << first;
+            var work = new SetSlots { Slots = Slots.SubView(first, SetSlots.Room), Mask = (int)((_isPending & room) >> first) };
+            _isPending &= ~room;
+            _pending.AsSpan(first, SetSlots.Room).CopyTo(MemoryMarshal.CreateSpan(ref work.V0, SetSlots.Room));
+            Context.Launch(work, 1, 1);
+        }
     }
 
-    public void Dispose()
+    public override void Dispose()
     {
-        _mirror.Dispose();
-        _buffer.Dispose();
+        if (Context.States.Remove(this))
+        {
+            _mirror.Dispose();
+            _buffer.Dispose();
+        }
     }
 
     /// <summary>One thread writes the slots whose bit is set.</summary>
@@ -123,10 +130,19 @@ internal sealed class GpuStepState : StepState, IDisposable
     }
 }
 
-/// <summary>Slots of the step's state that are doubles, as kernels see them.</summary>
+/// <summary>Slots of a state that are doubles, as kernels see them.</summary>
 internal static class Slots
 {
     public static double Double(ArrayView<long> state, StepSlot slot) => Interop.IntAsFloat((ulong)state[(int)slot]);
 
     public static void Set(ArrayView<long> state, StepSlot slot, double value) => state[(int)slot] = (long)Interop.FloatAsInt(value);
+
+    /// <summary>Adds to a slot; nothing with −1, which is none.</summary>
+    public static void Increase(ArrayView<long> state, int slot, double by)
+    {
+        if (slot >= 0)
+        {
+            Set(state, (StepSlot)slot, Double(state, (StepSlot)slot) + by);
+        }
+    }
 }

@@ -21,17 +21,14 @@ public abstract class Backend : IDisposable
     /// <summary>False where memory is only reckoned with, so that filling it would be for nothing.</summary>
     public virtual bool HoldsValues => true;
 
-    /// <summary>Slots of what changes between steps, see <see cref="StepSlot"/>.</summary>
-    public abstract StepState State { get; }
+    /// <summary>Slots of what changes between the steps of a recording; the caller disposes it. What is left of them goes with the backend.</summary>
+    public abstract StepState NewState();
 
     /// <summary>Whether calls may have views of this type. Without those of 16 bits a backend computes in single precision only.</summary>
     public virtual bool Supports(DType type) => true;
 
-    /// <summary>Whether <see cref="AllowsTensorFloat32"/> makes a difference.</summary>
+    /// <summary>Whether <see cref="MatMulArgs.AllowsTensorFloat32"/> makes a difference.</summary>
     public virtual bool HasTensorFloat32 => false;
-
-    /// <summary>Products of Float32 may round their operands to tf32 (10 bits of mantissa). Off at first.</summary>
-    public virtual bool AllowsTensorFloat32 { get; set; }
 
     /// <summary>Bytes of memory that can still be allocated, or null where the device does not say.</summary>
     public virtual long? FreeBytes => null;
@@ -43,7 +40,7 @@ public abstract class Backend : IDisposable
 
     /// <summary>
     /// Makes the calls of <paramref name="calls"/> one piece of work without running them: on CUDA a graph, whose replay costs one launch for all.
-    /// They must have run once before, and may not allocate, read back or write the state from the host. Null where the device has nothing of the kind.
+    /// They must have run once before, and may not allocate, read back or set a state from the host. Null where the device has nothing of the kind.
     /// </summary>
     public virtual RecordedCalls? Capture(Action calls) => null;
 
@@ -105,8 +102,8 @@ public abstract class Backend : IDisposable
     /// <summary>The k largest of each row with their indices, largest first; among equals the smaller index wins. x [N, C], values [N, k], indices [N, k].</summary>
     public abstract void TopK(in View x, in View values, in View indices);
 
-    /// <summary>Multiplies by 0 or 1/(1 − rate), the choice a pure function of (random key, step, micro-batch, stream, element).</summary>
-    public abstract void Dropout(in View x, in View y, double rate, int stream, bool accumulate = false);
+    /// <summary>Multiplies by 0 or 1/(1 − rate), the choice a pure function of (random key, step, micro-batch, stream, element), of which the state has the first three.</summary>
+    public abstract void Dropout(StepState state, in View x, in View y, double rate, int stream, bool accumulate = false);
 
     /// <summary>Softmax of scale · x over the last dimension; x [.., T, S]. Entries that are not visible become 0; <c>default</c> sees all. The first dimension is the batch, those between it and T are heads.</summary>
     public abstract void Softmax(in View x, in View y, double scale, in Visible visible);
@@ -134,7 +131,7 @@ public abstract class Backend : IDisposable
 /// <summary>Calls that a device keeps as one piece of work, see <see cref="Backend.Capture"/>.</summary>
 public abstract class RecordedCalls : IDisposable
 {
-    /// <summary>Does all of it again, with what lies in its operands and in the step's state now.</summary>
+    /// <summary>Does all of it again, with what lies in its operands and in the state now.</summary>
     public abstract void Replay();
 
     public abstract void Dispose();

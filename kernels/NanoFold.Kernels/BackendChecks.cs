@@ -101,8 +101,9 @@ internal static class BackendChecks
         }
     }
 
-    public static void Dropout(in View x, in View y, double rate)
+    public static void Dropout(StepState state, in View x, in View y, double rate)
     {
+        Checks.State("dropout", state);
         Checks.Writable("dropout", "y", y);
         Checks.Real("dropout", "x", x);
         Checks.Same("dropout", "x", x, y);

@@ -124,6 +124,15 @@ public static class Checks
         }
     }
 
+    /// <summary>A call that reads or writes slots has a state.</summary>
+    public static void State(string op, StepState? state)
+    {
+        if (state is null)
+        {
+            Throw(op, "state is missing");
+        }
+    }
+
     [DoesNotReturn]
     public static void Throw(string op, string message)
         => throw new ArgumentException($"{op}: {message}");

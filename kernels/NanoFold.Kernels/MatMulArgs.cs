@@ -30,6 +30,9 @@ public readonly ref struct MatMulArgs
     /// </summary>
     public bool IsSymmetric { get; init; }
 
+    /// <summary>Operands of Float32 may be rounded to tf32 (10 bits of mantissa) where the device has that.</summary>
+    public bool AllowsTensorFloat32 { get; init; }
+
     /// <summary>[N], added to every row, or none.</summary>
     public View Bias { get; init; }
 
@@ -65,4 +68,7 @@ public readonly ref struct GroupedMatMulArgs
     public bool PerGroupOutput { get; init; }
 
     public bool Accumulate { get; init; }
+
+    /// <inheritdoc cref="MatMulArgs.AllowsTensorFloat32"/>
+    public bool AllowsTensorFloat32 { get; init; }
 }

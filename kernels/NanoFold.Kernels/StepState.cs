@@ -1,13 +1,24 @@
 namespace NanoFold.Kernels;
 
 /// <summary>
-/// Eight-byte slots, one per <see cref="StepSlot"/>, in the device's memory; kernels read them, the host writes them between steps. All start at 0
-/// but <see cref="StepSlot.LossScale"/>, which starts at 1.
+/// What changes from one step to the next and is read by kernels: eight-byte slots in the device's memory, so that a recorded step can be replayed unchanged.
+/// The host writes them between steps. A recording has a state, and calls that read or write slots are given it; recordings that belong together, as a
+/// trainer's passes and its update, share one. A new one (<see cref="Backend.NewState"/>) stands at the only micro-batch of the first step, with one target:
+/// <see cref="StepSlot.Step"/>, <see cref="StepSlot.MicroBatchCount"/>, <see cref="StepSlot.TargetCount"/> and <see cref="StepSlot.LossScale"/> are 1, all others 0.
 /// </summary>
-public abstract class StepState
+public abstract class StepState : IDisposable
 {
-    /// <summary>The slots as a view of <see cref="StepSlot.Count"/> doubles.</summary>
-    public abstract View View { get; }
+    /// <summary>Slots of a state.</summary>
+    public const int Capacity = 64;
+
+    /// <summary>Terms beside the loss at most.</summary>
+    public const int MostTerms = 16;
+
+    private readonly List<string> _free = [];
+    private readonly List<LossTerm> _terms = [];
+
+    /// <summary>The terms beside the loss, in the order in which they were added.</summary>
+    public IReadOnlyList<LossTerm> Terms => _terms;
 
     public abstract void Set(StepSlot slot, double value);
 
@@ -16,77 +27,84 @@ public abstract class StepState
     public abstract double GetDouble(StepSlot slot);
 
     public abstract long GetInteger(StepSlot slot);
+
+    /// <summary>
+    /// The free slot of a name: the one that has it, or else a new one. For factors that change from step to step without a new recording, as the weight of a
+    /// term or a temperature; what it holds is not saved with a run, so whoever sets it does so from the number of the step.
+    /// </summary>
+    /// <exception cref="InvalidOperationException">All slots are taken.</exception>
+    public StepSlot Add(string name)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(name);
+        int index = _free.IndexOf(name);
+        if (index < 0)
+        {
+            index = _free.Count;
+            if ((int)StepSlot.Free + index == Capacity)
+            {
+                throw new InvalidOperationException($"step state: no room for '{name}'; it has {Capacity - (int)StepSlot.Free} free slots: {string.Join(", ", _free)}");
+            }
+
+            _free.Add(name);
+        }
+
+        return StepSlot.Free + index;
+    }
+
+    /// <summary>
+    /// The free slot in which kernels add up a term beside the loss: part of what gradients are of. A step is skipped where a term is not finite.
+    /// </summary>
+    /// <param name="key">The name of the slot, and the key under which the term is reported.</param>
+    /// <exception cref="InvalidOperationException">There are too many terms.</exception>
+    public StepSlot AddTerm(string key)
+    {
+        StepSlot slot = Add(key);
+        if (!_terms.Exists(term => term.Slot == slot))
+        {
+            if (_terms.Count == MostTerms)
+            {
+                throw new InvalidOperationException($"step state: no room for the term '{key}'; it has {MostTerms}: {string.Join(", ", _terms.Select(term => term.Key))}");
+            }
+
+            _terms.Add(new LossTerm(key, slot));
+            Set(StepSlot.TermMask, GetInteger(StepSlot.TermMask) | (1L << (int)slot));
+        }
+
+        return slot;
+    }
+
+    /// <summary>Sets the loss and all terms beside it to 0: the begin of a step.</summary>
+    public void ClearLosses()
+    {
+        Set(StepSlot.Loss, 0.0);
+        foreach (LossTerm term in _terms)
+        {
+            Set(term.Slot, 0.0);
+        }
+    }
+
+    /// <summary>Adds to a slot of the host's own; nothing with <see cref="StepSlot.None"/>.</summary>
+    public void Increase(StepSlot slot, double by)
+    {
+        if (slot != StepSlot.None)
+        {
+            Set(slot, GetDouble(slot) + by);
+        }
+    }
+
+    public abstract void Dispose();
+
+    /// <summary>Sets what is not 0 in a new state.</summary>
+    protected void Start()
+    {
+        Set(StepSlot.Step, 1L);
+        Set(StepSlot.MicroBatchCount, 1L);
+        Set(StepSlot.TargetCount, 1L);
+        Set(StepSlot.LossScale, 1.0);
+    }
 }
 
-/// <summary>
-/// What changes from one step to the next and is read by kernels: eight-byte slots in one buffer on the device,
-/// so that a recorded step can be replayed unchanged.
-/// </summary>
-public enum StepSlot
-{
-    /// <summary>Number of the optimizer step, from 1 (integer).</summary>
-    Step,
-
-    /// <summary>Index of the micro-batch within the step (integer).</summary>
-    MicroBatch,
-
-    /// <summary>Key of the counter-based random numbers (integer).</summary>
-    RandomKey,
-
-    /// <summary>Micro-batches of the step: the divisor of auxiliary losses (integer).</summary>
-    MicroBatchCount,
-
-    /// <summary>Targets in the whole accumulated batch: the divisor of the loss (integer).</summary>
-    TargetCount,
-
-    /// <summary>Learning rate of AdamW (double).</summary>
-    LearningRate,
-
-    /// <summary>Learning rate of Muon's matrices (double).</summary>
-    MatrixLearningRate,
-
-    /// <summary>Mean loss of the accumulated batch in nats per target, added up by the loss op (double).</summary>
-    Loss,
-
-    /// <summary>The balance losses of all routers, with their factors: part of what gradients are of, not of <see cref="Loss"/> (double).</summary>
-    BalanceLoss,
-
-    /// <summary>The z-losses of all routers, likewise (double).</summary>
-    ZLoss,
-
-    /// <summary>The losses that teach the indexers of sparse attention, likewise (double).</summary>
-    IndexLoss,
-
-    /// <summary>Sum of squares of all gradients (double), written before the update; without the loss scale once the step is decided.</summary>
-    GradientSquares,
-
-    /// <summary>Factor on the gradients from clipping and the loss scale (double), 0 where the step is skipped.</summary>
-    GradientScale,
-
-    /// <summary>Steps skipped because loss or gradient was not finite (integer).</summary>
-    Skipped,
-
-    /// <summary>Factor on the gradient of the loss (double), divided out again by <see cref="GradientScale"/>; 1 from the start, see <see cref="LossScaling"/>.</summary>
-    LossScale,
-
-    /// <summary>Steps in a row that were not skipped, since <see cref="LossScale"/> last changed (integer).</summary>
-    GoodSteps,
-
-    Count,
-}
-
-/// <summary>
-/// Dynamic loss scaling (arXiv 1710.03740): the loss's gradient is multiplied by <see cref="StepSlot.LossScale"/>, so that small gradients do not vanish in
-/// half precision. A step that overflows is skipped and halves the scale; <see cref="StepsPerDoubling"/> good ones in a row double it.
-/// </summary>
-public static class LossScaling
-{
-    /// <summary>Where half precision starts.</summary>
-    public const double Initial = 1 << 16;
-
-    public const double Least = 1;
-
-    public const double Most = 1 << 24;
-
-    public const long StepsPerDoubling = 2000;
-}
+/// <summary>A term beside the loss.</summary>
+/// <param name="Key">Under which it is reported, as <c>balanceLoss</c>.</param>
+/// <param name="Slot">Where kernels add it up.</param>
+public readonly record struct LossTerm(string Key, StepSlot Slot);

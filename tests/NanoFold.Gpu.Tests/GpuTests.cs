@@ -18,6 +18,10 @@ public abstract class GpuTests
 
     protected CpuBackend Cpu { get; private set; } = null!;
 
+    protected StepState GpuState { get; private set; } = null!;
+
+    protected StepState CpuState { get; private set; } = null!;
+
     [OneTimeSetUp]
     public void Open()
     {
@@ -32,15 +36,15 @@ public abstract class GpuTests
         Cpu.Dispose();
     }
 
-    /// <summary>Sets what the loss and the random ops read: the first micro-batch of step 1.</summary>
-    protected static void SetState(Backend backend, int targets = 1)
+    /// <summary>A state of each backend, new for each test.</summary>
+    [SetUp]
+    public void NewStates() => (GpuState, CpuState) = (Gpu.NewState(), Cpu.NewState());
+
+    [TearDown]
+    public void DisposeStates()
     {
-        backend.State.Set(StepSlot.Step, 1L);
-        backend.State.Set(StepSlot.MicroBatch, 0L);
-        backend.State.Set(StepSlot.MicroBatchCount, 1L);
-        backend.State.Set(StepSlot.TargetCount, (long)targets);
-        backend.State.Set(StepSlot.RandomKey, 0x5eedL);
-        backend.State.Set(StepSlot.Loss, 0.0);
+        GpuState.Dispose();
+        CpuState.Dispose();
     }
 
     /// <summary>The device of a fixture.</summary>

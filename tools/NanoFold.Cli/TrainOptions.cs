@@ -25,6 +25,8 @@ internal sealed class TrainOptions
     /// <param name="without">Names of those that mean nothing to it: they are taken, so that one command line serves several verbs, and not listed.</param>
     public TrainOptions(VerbCommand command, params string[] without)
     {
+        // A verb may count tokens of another kind.
+        bool ownsTokens = command.Options.Any(option => option.Name == "--tokens");
         _preset = command.Text("--preset", string.Join('|', Presets.Names), "The model and training to begin with; nano if not given");
         _config = command.Text("--config", "FILE", "Settings in JSON, with comments");
         _keyed =
@@ -34,6 +36,8 @@ internal sealed class TrainOptions
             (command.Text("--field", "NAME", TextOptions.FieldHelp), "data.field"),
             (command.Text("--init", "MODEL", "Begin with the weights, model and tokenizer of a run (its best checkpoint), a checkpoint or a folder with a model (train.init)"), "train.init"),
             (command.Text("--steps", "N", "Optimizer steps (train.steps)"), "train.steps"),
+            .. ownsTokens ? Array.Empty<(Option<string?>, string)>() : [(command.Text("--tokens", "N", "End after so many tokens (train.tokens)"), "train.tokens")],
+            (command.Text("--flops", "N", "End after so many FLOPs, such as 1e15 (train.flops)"), "train.flops"),
             (command.Text("--minutes", "M", "End within so many minutes, the steps fitted to them; with --steps at whichever comes first (train.minutes)"), "train.minutes"),
             (command.Text("--batch", "N|auto", "Sequences per micro-batch (train.batch)"), "train.batch"),
             (command.Text("--context", "N", "Tokens per sequence (model.context)"), "model.context"),
@@ -43,11 +47,16 @@ internal sealed class TrainOptions
         command.Add(_set);
         _out = command.Text("--out", "DIR", "The run's folder");
         _resume = command.Text("--resume", "RUN|auto", "Take up the run in this folder again, or at this checkpoint of it; auto: the run in --out if there is one, or else begin it");
-        foreach (Option option in command.Options.Where(option => without.Contains(TextOptions.Names.Contains(option.Name) ? "--data" : option.Name)))
+        foreach (Option option in command.Options.Where(option => without.Contains(OfGroup(option.Name, ownsTokens))))
         {
             option.Hidden = true;
         }
     }
+
+    // Options that mean something to a verb together or not at all.
+    private static string OfGroup(string option, bool ownsTokens) => TextOptions.Names.Contains(option) ? "--data"
+        : option == "--flops" || (option == "--tokens" && !ownsTokens) ? "--minutes"
+        : option;
 
     /// <summary>The folder named by <c>--out</c>, or null.</summary>
     public string? Out(Invocation invocation) => invocation.Get(_out);
@@ -103,7 +112,7 @@ internal sealed class TrainOptions
         {
             if (invocation.Get(option) is { } text && !(resumed is not null && key == "train.init"))
             {
-                if (key == "train.minutes" && double.TryParse(text, CultureInfo.InvariantCulture, out double minutes) && minutes == 0)
+                if (key is "train.minutes" or "train.tokens" or "train.flops" && double.TryParse(text, CultureInfo.InvariantCulture, out double limit) && limit == 0)
                 {
                     throw UserException.Usage($"{option.Name} {text}: expected more than 0");
                 }
@@ -155,7 +164,7 @@ internal sealed class TrainOptions
         if (refused.Length > 0)
         {
             throw UserException.Usage(
-                $"--resume goes on as the run began, so it does not take {string.Join(", ", refused)}; it takes --threads, --device, --data, --steps and --set of {string.Join(", ", Resumable.Keys)}");
+                $"--resume goes on as the run began, so it does not take {string.Join(", ", refused)}; it takes --threads, --device, --data, --steps, --tokens, --flops and --set of {string.Join(", ", Resumable.Keys)}");
         }
     }
 }

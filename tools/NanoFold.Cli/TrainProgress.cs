@@ -61,7 +61,7 @@ internal sealed class TrainProgress : ITrainObserver
     {
         ModelConfig model = session.Config.Model;
         _flopsPerToken = session.FlopsPerToken;
-        _peak = MatMulPeak.Measure(backend, session.Config.Train.Precision.Activations());
+        _peak = MatMulPeak.Measure(backend, session.Config.Train.Precision.Arithmetic());
         (string name, long tokens, bool fromCache) = session.Corpus;
         Line($"{session.Config.Preset}: {Display.Count(session.Model.Store.Count)} parameters, {Display.Count(model.Layers, "layer")}, width {Display.Count(model.Width)}, context {Display.Count(model.Context)}, {session.Tokenizer.Name} tokenizer of {Display.Count(session.Tokenizer.Vocab)}");
         Line($"{name}: {Display.Count(tokens)} tokens{(fromCache ? " (cached)" : "")}; {Plan(session)} of {Display.Count((long)session.Config.Train.Batch * session.Config.Train.Accumulate)} × {Display.Count(model.Context)} tokens");
@@ -150,9 +150,10 @@ internal sealed class TrainProgress : ITrainObserver
     private static string Plan(TrainSession session)
     {
         TrainConfig train = session.Config.Train;
+        Budget budget = Budget.Of(session.Config);
         string minutes = $"{Display.Number(train.Minutes)} minutes", steps = Display.Count(session.Trainer.Schedule.Steps, "step");
         return train.Minutes == 0 ? steps
-            : train.Steps < TrainConfig.Unbounded ? $"{steps} or {minutes}"
+            : !budget.IsUnbounded ? $"{steps} or {minutes}"
             : session.Trainer.Schedule.Steps < TrainConfig.Unbounded ? $"{steps} within {minutes}"
             : $"as many steps as fit into {minutes},";
     }

@@ -57,7 +57,7 @@ public sealed class GradCheck : IDisposable
     /// <summary>The function's value.</summary>
     public double Loss { get; }
 
-    private View Trained => _store.Slice(0, _store.TrainedElements).Values;
+    private View Trained => _store.Slice(_store.Trained).Values;
 
     /// <summary>The gradient of a parameter, row-major.</summary>
     public double[] Gradient(Parameter parameter) => _gradients.AsSpan((int)parameter.Offset, (int)parameter.Layout.Count).ToArray();

@@ -6,14 +6,16 @@ namespace NanoFold.Engine.Autograd;
 /// <summary>A node's operands, resolved to memory once when its plan is bound.</summary>
 public sealed class OpCall
 {
+    private readonly Tape? _tape;
     private readonly View[] _inputs;
     private readonly View[] _outputs;
     private readonly View[] _inputGradients;
     private readonly View[] _outputGradients;
     private readonly bool[] _accumulate;
 
-    internal OpCall(Node node, View[] inputs, View[] outputs, View[] inputGradients, View[] outputGradients, bool[] accumulate, View scratch)
+    internal OpCall(Tape? tape, Node node, View[] inputs, View[] outputs, View[] inputGradients, View[] outputGradients, bool[] accumulate, View scratch)
     {
+        _tape = tape;
         Node = node;
         _inputs = inputs;
         _outputs = outputs;
@@ -28,10 +30,16 @@ public sealed class OpCall
     {
         View[] inputs = [.. node.Inputs.Select(Shape)], outputs = [.. node.Outputs.Select(Shape)];
         View[] gradients = [.. inputs.Select((input, i) => node.Op.IsDifferentiable(i) ? input : default)];
-        return new OpCall(node, inputs, outputs, gradients, outputs, new bool[inputs.Length], scratch: default);
+        return new OpCall(null, node, inputs, outputs, gradients, outputs, new bool[inputs.Length], scratch: default);
     }
 
     public Node Node { get; }
+
+    /// <summary>The recording's, for calls that read or write slots; null where there are shapes only.</summary>
+    public StepState State => _tape?.State!;
+
+    /// <summary>Whether products may round their operands to tf32.</summary>
+    public bool AllowsTensorFloat32 => _tape is { Arithmetic.AllowsTensorFloat32: true };
 
     /// <summary>Scratch as asked for, none where no bytes were.</summary>
     public View Scratch { get; }

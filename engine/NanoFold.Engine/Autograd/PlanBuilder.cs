@@ -87,7 +87,7 @@ internal sealed class PlanBuilder
             }
 
             View scratch = _scratch[t] < 0 ? default : Scratch(node, backward, arena, _arena.Offset(_scratch[t]));
-            steps[t] = new(call.Kind, new OpCall(node, inputs, outputs, inputGradients, outputGradients, call.Accumulate, scratch), call.IsRecomputed, default, 0);
+            steps[t] = new(call.Kind, new OpCall(_tape, node, inputs, outputs, inputGradients, outputGradients, call.Accumulate, scratch), call.IsRecomputed, default, 0);
         }
 
         return steps;

@@ -12,40 +12,54 @@ public sealed class Tape
     private readonly List<Node> _nodes = [];
     private readonly List<TapeValue> _values = [];
     private readonly List<Tensor> _losses = [];
-    private readonly HashSet<StepSlot> _lossTerms = [];
+    private readonly List<LossTerm> _lossTerms = [];
     private readonly Dictionary<Parameter, Tensor> _parameters = [];
     private readonly Dictionary<Table, Tensor> _tables = [];
     private readonly List<ParameterStore> _stores = [];
+    private StepState? _state;
     private string _path = "";
     private int _segment = -1;
     private int _segments;
     private int _randomStreams;
 
     /// <param name="backend">Decides which fused kernels ops may record.</param>
-    /// <param name="type">Real type of all activations; what sums over them has <see cref="DTypeExtensions.Sum"/>. With 16 bits parameters are read from the shadow of their store.</param>
+    /// <param name="arithmetic">Real type of all activations, and how products round. With 16 bits parameters are read from the shadow of their store.</param>
     /// <param name="training">Whether dropout is active and gradients will be asked for.</param>
     /// <param name="taps">Readers and editors of named points, or null.</param>
-    public Tape(Backend backend, DType type = DType.Float32, bool training = false, TapSet? taps = null)
+    public Tape(Backend backend, Arithmetic arithmetic = default, bool training = false, TapSet? taps = null)
     {
-        if (!backend.Supports(type))
+        if (!backend.Supports(arithmetic.Type))
         {
-            throw new NotSupportedException($"{backend.Name}: cannot compute in {type}");
+            throw new NotSupportedException($"{backend.Name}: cannot compute in {arithmetic.Type}");
         }
 
         Backend = backend;
-        Type = type;
+        Arithmetic = arithmetic;
         IsTraining = training;
         Taps = taps;
     }
 
     public Backend Backend { get; }
 
-    public DType Type { get; }
+    public Arithmetic Arithmetic { get; }
+
+    /// <summary>Real type of all activations; what sums over them has <see cref="DTypeExtensions.Sum"/>.</summary>
+    public DType Type => Arithmetic.Type;
 
     public bool IsTraining { get; }
 
     /// <summary>The step of training, from 0, that the pass is recorded for: what changes at a step is recorded anew there. After all such outside of training.</summary>
     public long Step { get; init; } = long.MaxValue;
+
+    /// <summary>
+    /// What its calls read that changes from step to step, and add up. Given by whoever records several passes that belong together and disposed there;
+    /// otherwise the tape's own, made where it is first asked for.
+    /// </summary>
+    public StepState State
+    {
+        get => _state ??= Backend.NewState();
+        init => _state = value;
+    }
 
     public TapSet? Taps { get; }
 
@@ -58,8 +72,8 @@ public sealed class Tape
 
     internal IReadOnlyList<Tensor> Losses => _losses;
 
-    /// <summary>Slots in which terms beside the loss in nats per token are added up.</summary>
-    internal IReadOnlySet<StepSlot> LossTerms => _lossTerms;
+    /// <summary>The terms beside the loss in nats per token that its losses add up, in the order in which they were recorded.</summary>
+    public IReadOnlyList<LossTerm> LossTerms => _lossTerms;
 
     /// <summary>Path of the module that is recording, as in <c>blocks.3.attn</c>.</summary>
     public string Path => _path;
@@ -95,8 +109,8 @@ public sealed class Tape
         return tensor;
     }
 
-    /// <summary>The handle of a parameter's values as they are stored, never of a rounded copy; no gradient flows to it.</summary>
-    public Tensor UseExact(Parameter parameter) => External(parameter.Name, Meet(parameter.Store).Values(parameter));
+    /// <summary>The handle of state in its own type; no gradient flows to it. An op may write it.</summary>
+    public Tensor Use(StateTensor state) => External(state.Name, Meet(state.Store).Values(state));
 
     /// <summary>The handle of what a router counts in a step.</summary>
     public Tensor UseCounts(Router router) => External("expert counts", Meet(router.Store).Counts(router));
@@ -167,8 +181,21 @@ public sealed class Tape
         Keep(loss);
     }
 
-    /// <summary>Says that one of the losses adds a term to a slot of its own, which is to be reported.</summary>
-    public void AddLossTerm(StepSlot slot) => _lossTerms.Add(slot);
+    /// <summary>
+    /// Says that one of the losses adds a term to a slot of its own, which is to be reported; several may add to one. A step is skipped where a term is not finite.
+    /// </summary>
+    /// <param name="key">Under which the term is reported, as <c>balanceLoss</c>.</param>
+    /// <returns>The slot, for the op that adds to it.</returns>
+    public StepSlot AddLossTerm(string key)
+    {
+        var term = new LossTerm(key, State.AddTerm(key));
+        if (!_lossTerms.Contains(term))
+        {
+            _lossTerms.Add(term);
+        }
+
+        return term.Slot;
+    }
 
     /// <summary>Keeps a value's memory until the next run, for the host to read.</summary>
     public void Keep(Tensor tensor) => _values[tensor.Id].Kept = true;

@@ -28,15 +28,13 @@ public sealed class OpRunner : IDisposable
     public Backend Backend { get; }
 
     /// <param name="opCase">What to run.</param>
-    /// <param name="backend">Where; its state is set to the first micro-batch of a step with one target.</param>
+    /// <param name="backend">Where; at the only micro-batch of a step with one target.</param>
     /// <param name="type">Type of the activations; with 16 bits parameters are in single precision.</param>
     public OpRunner(OpCase opCase, Backend backend, DType type = DType.Float32)
     {
         Case = opCase;
         Backend = backend;
         _type = type;
-        backend.State.Set(StepSlot.TargetCount, 1L);
-        backend.State.Set(StepSlot.MicroBatchCount, 1L);
         _store = StoreOf(opCase, backend, type.Sum());
         var tape = new Tape(backend, type, training: opCase.CheckGradient);
         Tensor[] inputs = [.. opCase.Inputs.Select((input, i) => Input(tape, input, i))];
@@ -87,7 +85,7 @@ public sealed class OpRunner : IDisposable
     {
         if (_store.TrainedElements > 0)
         {
-            Backend.Fill(_store.AllGradients, 0);
+            _store.ClearGradients();
         }
 
         Run(_all);

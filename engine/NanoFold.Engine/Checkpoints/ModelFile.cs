@@ -1,10 +1,10 @@
-using System.Numerics.Tensors;
+using System.Runtime.InteropServices;
 using NanoFold.Engine.Tensors;
 using NanoFold.Kernels;
 
 namespace NanoFold.Engine.Checkpoints;
 
-/// <summary>A model's parameters in a safetensors file, under their own names.</summary>
+/// <summary>A model's parameters and state in a safetensors file, under their own names.</summary>
 public static class ModelFile
 {
     public const string Name = "model.safetensors";
@@ -14,31 +14,23 @@ public static class ModelFile
     {
         SafeTensorsWriter writer = NewWriter();
         var download = new Downloads(store.Backend);
-        foreach (Parameter parameter in store.Parameters)
+        foreach (StoredTensor tensor in store.Tensors)
         {
-            writer.Add(parameter.Name, Shape(parameter.Layout), () => download.Read(store.Values(parameter)));
+            writer.Add(tensor.Name, TypeOf(tensor.Type), FileSource.ShapeOf(tensor.Layout), start => download.Piece(store.Values(tensor), start));
         }
 
         writer.WriteTo(stream);
     });
 
-    /// <summary>Reads every parameter; a missing, extra or misshapen one is an error naming it.</summary>
+    /// <summary>Reads every parameter and all state; a missing, extra or misshapen one is an error naming it.</summary>
     public static void Read(string path, ParameterStore store)
     {
         using SafeTensorsFile file = SafeTensorsFile.Open(path);
         Require(file, store);
-        foreach (Parameter parameter in store.Parameters)
-        {
-            var values = new float[parameter.Layout.Count];
-            file.Read(parameter.Name, values.AsSpan());
-            RequireFinite(path, parameter.Name, values);
-            store.Backend.Upload<float>(values, store.Values(parameter));
-        }
-
-        store.Changed();
+        store.Fill(new FileSource(file));
     }
 
-    /// <summary>Throws where the file's header does not name every parameter with its shape, and no other; no value is read.</summary>
+    /// <summary>Throws where the file's header does not name every tensor of the store with its shape, and no other; no value is read.</summary>
     internal static void Require(SafeTensorsFile file, ParameterStore store)
     {
         foreach (string name in file.Tensors.Select(t => t.Name).Where(name => !store.Contains(name)))
@@ -46,23 +38,11 @@ public static class ModelFile
             throw new UserException($"{file.Path}: holds '{name}', which the model of its config does not have");
         }
 
-        foreach (Parameter parameter in store.Parameters)
+        foreach (StoredTensor tensor in store.Tensors)
         {
-            SafeTensorInfo info = file.Find(parameter.Name)
-                ?? throw new UserException($"{file.Path}: '{parameter.Name}' is missing");
-            if (!info.Shape.SequenceEqual(Shape(parameter.Layout)))
-            {
-                throw new UserException($"{file.Path}: '{parameter.Name}' is [{string.Join(", ", info.Shape)}]; the model expects {parameter.Layout}");
-            }
-        }
-    }
-
-    /// <summary>Throws where a value is not finite: no checkpoint is written with one.</summary>
-    internal static void RequireFinite(string path, string name, ReadOnlySpan<float> values)
-    {
-        if (!TensorPrimitives.IsFiniteAll(values))
-        {
-            throw new UserException($"{path}: is damaged: '{name}' has values that are not finite");
+            SafeTensorInfo info = file.Find(tensor.Name)
+                ?? throw new UserException($"{file.Path}: '{tensor.Name}' is missing");
+            FileSource.RequireShape(file, info, tensor);
         }
     }
 
@@ -78,24 +58,48 @@ public static class ModelFile
         return writer;
     }
 
-    private static long[] Shape(in Layout layout) => Array.ConvertAll(layout.ToShape(), d => (long)d);
+    internal static SafeTensorType TypeOf(DType type) => type switch
+    {
+        DType.Float64 => SafeTensorType.F64,
+        DType.Int32 => SafeTensorType.I32,
+        DType.BFloat16 => SafeTensorType.BF16,
+        DType.Float16 => SafeTensorType.F16,
+        _ => SafeTensorType.F32,
+    };
 
-    /// <summary>Brings one view after another to the host, through one array.</summary>
+    /// <summary>Brings one piece of a view after another to the host, through one array.</summary>
     internal sealed class Downloads(Backend backend)
     {
-        private float[] _values = [];
+        private const int PieceBytes = 1 << 22;
 
-        /// <summary>The view's values, until the next call.</summary>
-        public ReadOnlySpan<float> Read(View view)
+        private byte[] _piece = [];
+
+        /// <summary>Bytes of a contiguous view from one on, until the next call.</summary>
+        public ReadOnlySpan<byte> Piece(View view, long start)
         {
-            int count = checked((int)view.Count);
-            if (_values.Length < count)
+            int size = view.Type.Size();
+            int bytes = (int)Math.Min(PieceBytes, (view.Count * size) - start);
+            if (_piece.Length < bytes)
             {
-                _values = new float[count];
+                _piece = new byte[bytes];
             }
 
-            backend.Download(view, _values.AsSpan(0, count));
-            return _values.AsSpan(0, count);
+            Span<byte> piece = _piece.AsSpan(0, bytes);
+            View part = view.With(Layout.Of(bytes / size), start / size);
+            switch (size)
+            {
+                case 2:
+                    backend.Download(part, MemoryMarshal.Cast<byte, ushort>(piece));
+                    break;
+                case 4:
+                    backend.Download(part, MemoryMarshal.Cast<byte, uint>(piece));
+                    break;
+                default:
+                    backend.Download(part, MemoryMarshal.Cast<byte, ulong>(piece));
+                    break;
+            }
+
+            return piece;
         }
     }
 }

@@ -99,6 +99,12 @@ public sealed class SafeTensorsFile : IDisposable
     /// <summary>Reads the elements from <paramref name="start"/> on, for tensors too large for one span.</summary>
     public void ReadPart(string name, long start, Span<float> destination) => ReadPart(name, start, destination, whole: false);
 
+    /// <inheritdoc cref="ReadPart(string, long, Span{float})"/>
+    public void ReadPart(string name, long start, Span<double> destination) => ReadPart(name, start, destination, whole: false);
+
+    /// <inheritdoc cref="ReadPart(string, long, Span{float})"/>
+    public void ReadPart(string name, long start, Span<int> destination) => ReadPart(name, start, destination, whole: false);
+
     public void Dispose() => _handle.Dispose();
 
     private void ReadPart<T>(string name, long start, Span<T> destination, bool whole)

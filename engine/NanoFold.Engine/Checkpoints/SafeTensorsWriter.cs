@@ -24,6 +24,9 @@ public sealed class SafeTensorsWriter
     /// <summary>Gives a tensor's little-endian bytes when they are written; the span need not outlive the next call.</summary>
     public delegate ReadOnlySpan<byte> ByteSource();
 
+    /// <summary>Gives a tensor's little-endian bytes from one on, as many as it likes but at least one; the span need not outlive the next call.</summary>
+    public delegate ReadOnlySpan<byte> PieceSource(long start);
+
     /// <summary>Adds a string to the header's <c>__metadata__</c>, or replaces it.</summary>
     public void SetMetadata(string key, string value) => _metadata[key] = value;
 
@@ -36,6 +39,11 @@ public sealed class SafeTensorsWriter
     /// <exception cref="ArgumentException">The name is taken, or an extent negative.</exception>
     public void Add(string name, SafeTensorType type, ReadOnlySpan<long> shape, ByteSource source)
         => Add(name, type, shape, stream => WriteBytes(name, stream, source()));
+
+    /// <summary>Adds a tensor of any type and size by pieces of its bytes.</summary>
+    /// <exception cref="ArgumentException">The name is taken, or an extent negative.</exception>
+    public void Add(string name, SafeTensorType type, ReadOnlySpan<long> shape, PieceSource source)
+        => Add(name, type, shape, stream => WritePieces(name, stream, source));
 
     /// <summary>Writes the whole file to a stream, from its current position on.</summary>
     /// <exception cref="InvalidOperationException">A source gave another number of elements than its shape has.</exception>
@@ -142,6 +150,7 @@ public sealed class SafeTensorsWriter
         json.WriteEndObject();
     }
 
+    // A span of bytes counts in 32 bits.
     private void WriteFloats(string name, Stream stream, ReadOnlySpan<float> values)
     {
         CheckBytes(name, (long)values.Length * sizeof(float));
@@ -155,6 +164,22 @@ public sealed class SafeTensorsWriter
     {
         CheckBytes(name, bytes.Length);
         stream.Write(bytes);
+    }
+
+    private void WritePieces(string name, Stream stream, PieceSource source)
+    {
+        long bytes = _entries[name].Bytes;
+        for (long start = 0; start < bytes;)
+        {
+            ReadOnlySpan<byte> piece = source(start);
+            start += piece.Length;
+            if (piece.IsEmpty || start > bytes)
+            {
+                CheckBytes(name, start);
+            }
+
+            stream.Write(piece);
+        }
     }
 
     private void CheckBytes(string name, long bytes)

@@ -29,7 +29,7 @@ internal sealed class Moe : FeedForwardModule
         int width = model.Width, hidden = config.Hidden, experts = config.Experts;
         _config = config;
         _router = builder.Linear("gate", width, experts, Initialization.Input(width), role: ParameterRole.Head);
-        Parameter? bias = config.HasBias ? builder.AddState("gate.e_score_correction_bias", Layout.Of(experts)) : null;
+        StateTensor? bias = config.HasBias ? builder.AddState("gate.e_score_correction_bias", Layout.Of(experts)) : null;
         _state = builder.AddRouter(experts, bias, config.BiasRate ?? 0);
         _gate = config.Activation.IsGated ? builder.GroupedLinear("experts.gate_proj", experts, width, hidden, Initialization.Input(width)) : null;
         _up = builder.GroupedLinear("experts.up_proj", experts, width, hidden, Initialization.Input(width));
@@ -78,7 +78,7 @@ internal sealed class Moe : FeedForwardModule
     private Tensor Choose(Tape tape, Tensor scores) => _state.Bias is null && _config.ActiveGroups == _config.Groups
         ? TopKOp.Record(tape, scores, _config.Active).Indices
         : ExpertChoiceOp.Record(
-            tape, scores, _state.Bias is null ? default : tape.UseExact(_state.Bias), _config.Active,
+            tape, scores, _state.Bias is null ? default : tape.Use(_state.Bias), _config.Active,
             _config.ActiveGroups < _config.Groups ? _config.Groups : 1, _config.ActiveGroups < _config.Groups ? _config.ActiveGroups : 1);
 
     // ⌈c · k · T / E⌉, or null where that is no limit: a token goes to an expert once. In decimal digits, as the factor was written: 1.1 · 10 is 11, not a bit more.
@@ -120,15 +120,6 @@ internal sealed class Moe : FeedForwardModule
         if (tape.IsTraining)
         {
             ExpertTallyOp.Record(tape, routed, kept, tape.UseCounts(_state));
-            if (balance > 0)
-            {
-                tape.AddLossTerm(StepSlot.BalanceLoss);
-            }
-
-            if (z > 0)
-            {
-                tape.AddLossTerm(StepSlot.ZLoss);
-            }
         }
     }
 }

@@ -125,8 +125,6 @@ public sealed class GeometryProbe : IDisposable
                 _streams!.Keep(block);
             }
         };
-        // The load of experts comes with their loss, which is divided by it; a step sets it anew.
-        _model.Backend.State.Set(StepSlot.MicroBatchCount, 1L);
         _arena.Bind(_plan);
         _plan.RunWhile(goesOn);
         if (!goesOn())

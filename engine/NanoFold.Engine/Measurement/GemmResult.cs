@@ -11,16 +11,17 @@ public sealed record GemmResult(GemmCase Case, double FlopsPerSecond)
 
     /// <param name="shape">What is multiplied.</param>
     /// <param name="backend">Where.</param>
-    /// <param name="type">Of the operands and the result.</param>
-    public static GemmResult Measure(GemmCase shape, Backend backend, DType type = DType.Float32)
+    /// <param name="arithmetic">The type of the operands and the result, and how products round.</param>
+    public static GemmResult Measure(GemmCase shape, Backend backend, Arithmetic arithmetic = default)
     {
+        DType type = arithmetic.Type;
         using DeviceBuffer a = Filled(backend, shape.M, shape.K, type), b = Filled(backend, shape.K, shape.N, type);
         using DeviceBuffer y = backend.Allocate((long)shape.M * shape.N * type.Size());
         View Operand(DeviceBuffer buffer, int rows, int columns) => new(buffer, 0, Layout.Of(rows, columns), type);
         View left = shape.TransposeA ? Operand(a, shape.K, shape.M) : Operand(a, shape.M, shape.K);
         View right = shape.TransposeB ? Operand(b, shape.N, shape.K) : Operand(b, shape.K, shape.N);
         View target = Operand(y, shape.M, shape.N);
-        void Multiply() => backend.MatMul(new MatMulArgs { A = left, B = right, Y = target, TransposeA = shape.TransposeA, TransposeB = shape.TransposeB });
+        void Multiply() => backend.MatMul(new MatMulArgs { A = left, B = right, Y = target, TransposeA = shape.TransposeA, TransposeB = shape.TransposeB, AllowsTensorFloat32 = arithmetic.AllowsTensorFloat32 });
         return new GemmResult(shape, shape.Flops / AlternatingTimer.Medians(backend, SecondsPerCase, Multiply)[0]);
     }
 

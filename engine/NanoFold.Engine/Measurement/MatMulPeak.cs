@@ -13,11 +13,11 @@ public static class MatMulPeak
     private const int Repetitions = 5;
 
     /// <summary>FLOP/s of the best of a few products of 768³, or of 4096³ on a device with memory of its own.</summary>
-    public static double Measure(Backend backend, DType type = DType.Float32)
+    public static double Measure(Backend backend, Arithmetic arithmetic = default)
     {
         if (backend.FreeBytes is not null)
         {
-            return GemmResult.Measure(new GemmCase("peak", DeviceSize, DeviceSize, DeviceSize, false, true), backend, type).FlopsPerSecond;
+            return GemmResult.Measure(new GemmCase("peak", DeviceSize, DeviceSize, DeviceSize, false, true), backend, arithmetic).FlopsPerSecond;
         }
 
         const long Bytes = (long)Size * Size * sizeof(float);

@@ -1,4 +1,5 @@
 using NanoFold.Engine.Autograd;
+using NanoFold.Engine.Configuration;
 using NanoFold.Engine.Modules;
 using NanoFold.Engine.Ops;
 using NanoFold.Engine.Taps;
@@ -22,6 +23,15 @@ public sealed class Transformer : IDisposable
     /// <param name="seed">Of the initial values; null where all parameters are read from a file next.</param>
     /// <param name="type">Real type; double where gradients are checked.</param>
     public Transformer(ModelConfig config, Backend backend, ulong? seed = 1, DType type = DType.Float32)
+        : this(config, backend, seed is { } drawn ? new SeedSource(drawn) : null, trains: null, type)
+    {
+    }
+
+    /// <inheritdoc cref="Transformer(ModelConfig, Backend, ulong?, DType)"/>
+    /// <param name="source">Of the initial values; null where all are written next.</param>
+    /// <param name="trains">The names of the parameters that are trained; null for all.</param>
+    /// <exception cref="UserException">A pattern matches no parameter, or the source has not what is wanted.</exception>
+    public Transformer(ModelConfig config, Backend backend, IParameterSource? source, NameGlobs? trains, DType type = DType.Float32)
     {
         Config = config = config.Resolve();
         if (config.HasVocab && config.Vocab < 1)
@@ -35,7 +45,7 @@ public sealed class Transformer : IDisposable
         Body = new Body(builder.In("model"), config);
         _language = config.Outputs > 0 ? null : new LanguageHead(builder, config, Body);
         _readOut = config.Outputs > 0 ? new ReadOut(builder, config) : null;
-        Store.Allocate(seed);
+        Store.Allocate(source, trains);
     }
 
     public ModelConfig Config { get; }

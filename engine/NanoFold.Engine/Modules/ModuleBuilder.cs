@@ -80,11 +80,15 @@ public sealed class ModuleBuilder
         return new Norm(gain, bias, Model.NormEpsilon);
     }
 
-    /// <summary>State that is saved with the parameters, from 0: neither a gradient nor an optimizer changes it.</summary>
-    public Parameter AddState(string name, Layout layout) => _store.Add(Full(name), layout, ParameterRole.Vector, Initializer.Zero, frozen: true);
+    /// <summary>State that is saved with the parameters: neither a gradient nor an optimizer changes it.</summary>
+    /// <param name="name">In the file.</param>
+    /// <param name="layout">Its shape.</param>
+    /// <param name="type">Of its elements; null for that of the parameters.</param>
+    /// <param name="initializer">Where it starts; 0 by default.</param>
+    public StateTensor AddState(string name, Layout layout, DType? type = null, Initializer initializer = default) => _store.AddState(Full(name), layout, type, initializer);
 
     /// <summary>Declares what the router of this layer keeps; see <see cref="ParameterStore.AddRouter"/>.</summary>
-    public Router AddRouter(int experts, Parameter? bias, double biasRate) => _store.AddRouter(Layer, experts, bias, biasRate);
+    public Router AddRouter(int experts, StateTensor? bias, double biasRate) => _store.AddRouter(Layer, experts, bias, biasRate);
 
     /// <summary>How often it was asked with equal settings before, over all layers: the place of a layer among those that are alike.</summary>
     public int Place(object settings)

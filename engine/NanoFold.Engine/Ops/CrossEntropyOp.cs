@@ -38,10 +38,10 @@ public sealed class CrossEntropyOp(Backend backend) : Op
     public override bool BackwardReadsOutput(int output) => output == 2;
 
     public override void Forward(Backend backend, OpCall call) =>
-        _forward.Run(new CrossEntropyCall(call.Input(0), call.Input(1), call.Output(1), call.Output(2), call.Output(0)));
+        _forward.Run(new CrossEntropyCall(call.State, call.Input(0), call.Input(1), call.Output(1), call.Output(2), call.Output(0)));
 
     public override void Backward(Backend backend, OpCall call) => _backward.Run(new CrossEntropyBackwardCall(
-        call.Input(0), call.Input(1), call.Output(2), call.OutputGradient(0), call.InputGradient(0), call.Accumulates(0)));
+        call.State, call.Input(0), call.Input(1), call.Output(2), call.OutputGradient(0), call.InputGradient(0), call.Accumulates(0)));
 
     internal static IEnumerable<OpCase> Cases()
     {

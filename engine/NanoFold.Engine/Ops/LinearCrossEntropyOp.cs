@@ -85,7 +85,7 @@ public sealed class LinearCrossEntropyOp(IKernel<LinearCrossEntropyCall> kernel,
         }
 
         View Shape(in Layout layout) => View.OfShape(layout, tape.Type);
-        long bytes = kernel.KeptBytes(new LinearCrossEntropyCall(Shape(x.Layout), Shape(weight.Layout), default, default, default, default, default, default));
+        long bytes = kernel.KeptBytes(new LinearCrossEntropyCall { X = Shape(x.Layout), Weight = Shape(weight.Layout) });
         long rowBytes = (bytes + x[0] - 1) / x[0];
         return bytes == 0 ? [] : [(Layout.Of(x[0], checked((int)((rowBytes + sizeof(float) - 1) / sizeof(float)))), DType.Float32)];
     }
@@ -95,11 +95,12 @@ public sealed class LinearCrossEntropyOp(IKernel<LinearCrossEntropyCall> kernel,
     private static View KeptOf(OpCall call) => Keeps(call.Node) ? call.Output(Kept) : default;
 
     private static LinearCrossEntropyCall Call(OpCall call) => new(
-        call.Input(0), call.Input(1), call.Input(2), call.Output(Losses), call.Output(LogSumExp), call.Output(0), call.Scratch, KeptOf(call));
+        call.State, call.Input(0), call.Input(1), call.Input(2), call.Output(Losses), call.Output(LogSumExp), call.Output(0), call.Scratch, KeptOf(call),
+        call.AllowsTensorFloat32);
 
     private static LinearCrossEntropyBackwardCall Gradient(OpCall call) => new(
-        call.Input(0), call.Input(1), call.Input(2), call.Output(LogSumExp), call.OutputGradient(0),
-        call.InputGradient(0), call.Accumulates(0), call.InputGradient(1), call.Scratch, KeptOf(call));
+        call.State, call.Input(0), call.Input(1), call.Input(2), call.Output(LogSumExp), call.OutputGradient(0),
+        call.InputGradient(0), call.Accumulates(0), call.InputGradient(1), call.Scratch, KeptOf(call), call.AllowsTensorFloat32);
 
     private static double[] NaiveLogits(double[] x, double[] w, int rows, int width, int vocab) =>
         [.. Enumerable.Range(0, rows * vocab).Select(i => Enumerable.Range(0, width).Sum(c => x[i / vocab * width + c] * w[i % vocab * width + c]))];

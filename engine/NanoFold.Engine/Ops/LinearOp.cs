@@ -50,6 +50,7 @@ public sealed class LinearOp : Op
         Bias = call.Input(Bias),
         Residual = Flat(call.Input(Residual)),
         Y = Flat(call.Output(0)),
+        AllowsTensorFloat32 = call.AllowsTensorFloat32,
     });
 
     public override void Backward(Backend backend, OpCall call)
@@ -57,12 +58,18 @@ public sealed class LinearOp : Op
         View dy = Flat(call.OutputGradient(0));
         if (!call.InputGradient(X).IsNone)
         {
-            backend.MatMul(new MatMulArgs { A = dy, B = call.Input(W), Y = Flat(call.InputGradient(X)), Accumulate = call.Accumulates(X) });
+            backend.MatMul(new MatMulArgs
+            {
+                A = dy, B = call.Input(W), Y = Flat(call.InputGradient(X)), Accumulate = call.Accumulates(X), AllowsTensorFloat32 = call.AllowsTensorFloat32,
+            });
         }
 
         if (!call.InputGradient(W).IsNone)
         {
-            backend.MatMul(new MatMulArgs { A = dy, TransposeA = true, B = Flat(call.Input(X)), Y = call.InputGradient(W), Accumulate = call.Accumulates(W) });
+            backend.MatMul(new MatMulArgs
+            {
+                A = dy, TransposeA = true, B = Flat(call.Input(X)), Y = call.InputGradient(W), Accumulate = call.Accumulates(W), AllowsTensorFloat32 = call.AllowsTensorFloat32,
+            });
         }
 
         if (!call.InputGradient(Bias).IsNone)

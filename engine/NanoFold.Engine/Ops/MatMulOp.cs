@@ -30,14 +30,22 @@ public sealed class MatMulOp(bool transposeB) : Op
     }
 
     public override void Forward(Backend backend, OpCall call) =>
-        backend.MatMul(new MatMulArgs { A = call.Input(0), B = call.Input(1), TransposeB = transposeB, Y = call.Output(0) });
+        backend.MatMul(new MatMulArgs { A = call.Input(0), B = call.Input(1), TransposeB = transposeB, Y = call.Output(0), AllowsTensorFloat32 = call.AllowsTensorFloat32 });
 
     public override void Backward(Backend backend, OpCall call)
     {
         ref readonly View dy = ref call.OutputGradient(0);
         if (!call.InputGradient(0).IsNone)
         {
-            backend.MatMul(new MatMulArgs { A = dy, B = call.Input(1), TransposeB = !transposeB, Y = call.InputGradient(0), Accumulate = call.Accumulates(0) });
+            backend.MatMul(new MatMulArgs
+            {
+                A = dy,
+                B = call.Input(1),
+                TransposeB = !transposeB,
+                Y = call.InputGradient(0),
+                Accumulate = call.Accumulates(0),
+                AllowsTensorFloat32 = call.AllowsTensorFloat32,
+            });
         }
 
         if (!call.InputGradient(1).IsNone)
@@ -50,6 +58,7 @@ public sealed class MatMulOp(bool transposeB) : Op
                 B = transposeB ? call.Input(0) : dy,
                 Y = call.InputGradient(1),
                 Accumulate = call.Accumulates(1),
+                AllowsTensorFloat32 = call.AllowsTensorFloat32,
             });
         }
     }

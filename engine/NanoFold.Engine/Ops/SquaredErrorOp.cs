@@ -35,10 +35,10 @@ public sealed class SquaredErrorOp(Backend backend) : Op
     public override bool IsDifferentiable(int input) => input == 0;
 
     public override void Forward(Backend backend, OpCall call) =>
-        _forward.Run(new SquaredErrorCall(call.Input(0), call.Input(1), call.Input(2), call.Output(1), call.Output(0)));
+        _forward.Run(new SquaredErrorCall(call.State, call.Input(0), call.Input(1), call.Input(2), call.Output(1), call.Output(0)));
 
     public override void Backward(Backend backend, OpCall call) => _backward.Run(new SquaredErrorBackwardCall(
-        call.Input(0), call.Input(1), call.Input(2), call.OutputGradient(0), call.InputGradient(0), call.Accumulates(0)));
+        call.State, call.Input(0), call.Input(1), call.Input(2), call.OutputGradient(0), call.InputGradient(0), call.Accumulates(0)));
 
     internal static IEnumerable<OpCase> Cases()
     {

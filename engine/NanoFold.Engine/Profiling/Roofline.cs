@@ -33,12 +33,12 @@ public sealed record Roofline(double FlopsPerSecond, double BytesPerSecond)
     public double ShareOf(ProfileRow row) => row.Seconds > 0 ? LeastSeconds(row.Flops, row.Bytes) / row.Seconds : 0;
 
     /// <summary>Measures it, in one or two seconds: the best of several runs, as what disturbs a machine only makes it slower.</summary>
-    public static Roofline Measure(Backend backend) => Measure(backend, DType.Float32);
+    public static Roofline Measure(Backend backend) => Measure(backend, default);
 
     /// <summary>The same with products in another type.</summary>
-    public static Roofline Measure(Backend backend, DType type)
+    public static Roofline Measure(Backend backend, Arithmetic arithmetic)
     {
-        double products = MatMulPeak.Measure(backend, type);
+        double products = MatMulPeak.Measure(backend, arithmetic);
         double registers = backend is CpuBackend cpu ? MultiplyAddRate.Measure(cpu.Context) : 0;
         return new Roofline(Math.Max(products, registers), Triad(backend));
     }

@@ -17,7 +17,7 @@ public sealed class RooflineCache
     private const int Version = 1;
 
     private readonly string _folder;
-    private readonly Func<Backend, DType, Roofline> _measure;
+    private readonly Func<Backend, Arithmetic, Roofline> _measure;
 
     /// <param name="folder">Where to keep it, or null for <c>roofline</c> in <see cref="TokenCache.DefaultFolder"/>.</param>
     public RooflineCache(string? folder = null)
@@ -25,7 +25,7 @@ public sealed class RooflineCache
     {
     }
 
-    internal RooflineCache(string folder, Func<Backend, DType, Roofline> measure)
+    internal RooflineCache(string folder, Func<Backend, Arithmetic, Roofline> measure)
     {
         _folder = folder;
         _measure = measure;
@@ -36,10 +36,10 @@ public sealed class RooflineCache
     /// <param name="processor">Its processor's name.</param>
     /// <param name="remeasure">Measures in any case.</param>
     /// <param name="note">Told, in a line, what takes time.</param>
-    /// <param name="type">Of the products.</param>
-    public Roofline Get(Backend backend, string processor, bool remeasure = false, Action<string>? note = null, DType type = DType.Float32)
+    /// <param name="arithmetic">Of the products.</param>
+    public Roofline Get(Backend backend, string processor, bool remeasure = false, Action<string>? note = null, Arithmetic arithmetic = default)
     {
-        string products = type == DType.Float32 ? backend.AllowsTensorFloat32 ? "; tf32" : "" : $"; {type}";
+        string products = arithmetic.Type == DType.Float32 ? arithmetic.AllowsTensorFloat32 ? "; tf32" : "" : $"; {arithmetic.Type}";
         string key = string.Create(CultureInfo.InvariantCulture, $"roofline {Version}: {processor}; {backend.Name}{products}");
         string path = Path.Combine(_folder, Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(key)))[..16] + ".json");
         if (!remeasure && Read(path, key) is { } known)
@@ -48,7 +48,7 @@ public sealed class RooflineCache
         }
 
         note?.Invoke($"measuring what {backend.Name} can reach (once; --remeasure does it again)");
-        Roofline measured = _measure(backend, type);
+        Roofline measured = _measure(backend, arithmetic);
         Write(path, key, measured);
         return measured;
     }

@@ -7,6 +7,8 @@ namespace NanoFold.Engine.Runs;
 /// <summary>The settings of a run in layers: the preset, then files and single settings in the order in which they were added.</summary>
 public sealed class ConfigTree : ConfigTree<RunConfig>
 {
+    private static readonly string[] s_limits = ["minutes", "tokens", "flops"];
+
     /// <summary>Starts from a preset: its name, or null to leave that to the key <c>preset</c> of the layers.</summary>
     public ConfigTree(string? preset = null) => Preset = preset;
 
@@ -41,7 +43,7 @@ public sealed class ConfigTree : ConfigTree<RunConfig>
         string preset = PresetName(layers, problems);
         JsonObject tree = Merged(layers);
         tree.Remove("preset");
-        LeaveStepsToTheTime(tree);
+        LeaveStepsOpen(tree);
         RunConfig config = Bind(tree, Presets.Of(preset), problems) with { Version = RunConfig.CurrentVersion };
         problems.AddRange(start is null ? [] : InitialWeights.Problems(start, config.Model));
         ThrowAny(problems);
@@ -70,10 +72,10 @@ public sealed class ConfigTree : ConfigTree<RunConfig>
     /// <inheritdoc/>
     protected override string? Meant(string key) => SettingAliases.Find(key);
 
-    // Minutes alone mean as many steps as fit; with steps, whichever ends first.
-    private static void LeaveStepsToTheTime(JsonObject tree)
+    // Another limit alone means as many steps as fit into it; with steps, whichever ends first.
+    private static void LeaveStepsOpen(JsonObject tree)
     {
-        if (tree["train"] is JsonObject train && !train.ContainsKey("steps") && train["minutes"] is JsonValue value && value.TryGetValue(out double minutes) && minutes > 0)
+        if (tree["train"] is JsonObject train && !train.ContainsKey("steps") && s_limits.Any(key => train[key] is JsonValue value && value.TryGetValue(out double limit) && limit > 0))
         {
             train["steps"] = TrainConfig.Unbounded;
         }

@@ -89,6 +89,9 @@ public sealed record RunConfig : IValidated
         Train = Train.Resolve(Preset),
     };
 
+    /// <summary>The section <c>train</c> for the steps of the <see cref="Budget"/>.</summary>
+    public TrainConfig Planned() => Planned(Budget.Of(this).Steps);
+
     /// <summary>The section <c>train</c> as it is for so many steps: what depends on their number is filled in.</summary>
     public TrainConfig Planned(int steps, int evaluateEvery = 0) => Train.Planned(Preset, steps, evaluateEvery);
 

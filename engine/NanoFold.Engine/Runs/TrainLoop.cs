@@ -3,7 +3,10 @@ using NanoFold.Engine.Training;
 
 namespace NanoFold.Engine.Runs;
 
-/// <summary>The way the data goes, step by step: batch → step → metrics, evaluation, geometry, sample, checkpoint.</summary>
+/// <summary>
+/// The way the data goes, step by step: batch → step → metrics, evaluation, geometry, sample, checkpoint. Of several processes number 0 decides about all of it and
+/// does all but the steps alone; the others take the steps that it orders.
+/// </summary>
 public sealed class TrainLoop
 {
     // A plan that changed by less is not worth a word.
@@ -14,9 +17,11 @@ public sealed class TrainLoop
     private readonly TrainConfig _config;
     private readonly Pace _pace;
     private readonly Divergence _divergence;
-    private readonly Queue<double> _recentLosses = new();
+    private readonly ICollective _collective;
+    private readonly RecentLosses _losses = new();
     private long _step;
-    private LossTerms _terms;
+    private CancellationToken _stop;
+    private bool _isAskedToStop;
 
     /// <param name="session">What is trained; several loops may follow each other.</param>
     /// <param name="observer">Told how it goes, or null.</param>
@@ -26,6 +31,7 @@ public sealed class TrainLoop
         _observer = observer;
         _divergence = new Divergence(session);
         _pace = new Pace(session);
+        _collective = session.Collective;
         _config = session.Config.Train;
         _step = session.State.Step;
     }
@@ -34,8 +40,26 @@ public sealed class TrainLoop
 
     private bool IsEvaluationDue => _step == Steps || _pace.IsEvaluationDue(_step);
 
-    /// <summary>Trains to the end of the plan, the time budget, <c>train.stopAfter</c>, or until asked to stop; then a checkpoint is on disk.</summary>
+    /// <summary>
+    /// Trains to the end of the plan, the time budget, <c>train.stopAfter</c>, or until asked to stop; then a checkpoint is on disk. Where any process of several is asked
+    /// to stop, all do.
+    /// </summary>
     public TrainSummary Run(CancellationToken stop = default)
+    {
+        _stop = stop;
+        try
+        {
+            return _collective.Rank == 0 ? Lead(stop) : FollowerLoop.Run(_session, stop);
+        }
+        catch (Exception e)
+        {
+            // No other process waits for this one.
+            _collective.Leave(e.Message);
+            throw;
+        }
+    }
+
+    private TrainSummary Lead(CancellationToken stop)
     {
         try
         {
@@ -83,10 +107,11 @@ public sealed class TrainLoop
             Save();
         }
 
+        StepOrder.End(_collective, end);
         double seconds = _session.Clock.GetElapsedTime(started).TotalSeconds;
-        return new TrainSummary(end, _step, _recentLosses.DefaultIfEmpty(double.NaN).Average(), _session.State.LastEvaluation, _pace.Steps.TokensPerSecond, seconds)
+        return new TrainSummary(end, _step, _losses.Mean, _session.State.LastEvaluation, _pace.Steps.TokensPerSecond, seconds)
         {
-            Terms = _terms, FullValidation = _session.State.FullEvaluation, ValidationStep = _session.State.EvaluatedStep,
+            Terms = _losses.Terms, FullValidation = _session.State.FullEvaluation, ValidationStep = _session.State.EvaluatedStep,
         };
     }
 
@@ -97,7 +122,11 @@ public sealed class TrainLoop
     private void TakeStep()
     {
         _pace.Steps.Start();
-        StepResult result = Saving(static loop => loop._session.Trainer.Step(loop._step));
+        StepResult result = Saving(static loop =>
+        {
+            loop._isAskedToStop = StepOrder.Give(loop._collective, loop._stop.IsCancellationRequested);
+            return loop._session.Trainer.Step(loop._step);
+        });
         _pace.Steps.Stop(result.Tokens);
         if (_divergence.IsNotFinite(result))
         {
@@ -156,24 +185,14 @@ public sealed class TrainLoop
     }
 
     private TrainEnd WhyStop(CancellationToken stop) =>
-        stop.IsCancellationRequested ? TrainEnd.Interrupted
+        stop.IsCancellationRequested || _isAskedToStop ? TrainEnd.Interrupted
         : _config.StopAfter > 0 && _step >= _config.StopAfter ? TrainEnd.StoppedAfter
         : _step > 0 && _pace.IsOver ? TrainEnd.OutOfTime
         : TrainEnd.Finished;
 
     private void Report(in StepResult result)
     {
-        if (result.IsFinite)
-        {
-            _recentLosses.Enqueue(result.Loss);
-            _terms = result.Terms;
-        }
-
-        if (_recentLosses.Count > 50)
-        {
-            _recentLosses.Dequeue();
-        }
-
+        _losses.Add(result);
         double rate = _pace.Steps.SmoothedTokensPerSecond;
         if (_step % _config.LogEvery == 0 || _step == Steps)
         {

@@ -49,6 +49,9 @@ public sealed class TrainSession : IDisposable
 
     public Trainer Trainer => _parts.Trainer;
 
+    /// <summary>The processes that train together; number 0 has the folder, evaluates and measures.</summary>
+    public ICollective Collective => Trainer.Collective;
+
     /// <summary>Measures the loss over the validation text, also with points of the model edited; null where there is no such text.</summary>
     public Evaluator? Evaluator => _parts.Evaluator;
 

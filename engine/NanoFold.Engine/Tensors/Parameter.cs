@@ -2,17 +2,15 @@ using NanoFold.Kernels;
 
 namespace NanoFold.Engine.Tensors;
 
-/// <summary>A named, trained tensor; its values and gradients live in its <see cref="ParameterStore"/>.</summary>
-public sealed class Parameter
+/// <summary>A named tensor of a <see cref="ParameterStore"/>, in a checkpoint under its name: a <see cref="Parameter"/> or a <see cref="StateTensor"/>.</summary>
+public abstract class StoredTensor
 {
-    internal Parameter(ParameterStore store, string name, Layout layout, ParameterRole role, Initializer initializer, bool frozen)
+    private protected StoredTensor(ParameterStore store, string name, Layout layout, Initializer initializer)
     {
         Store = store;
         Name = name;
         Layout = layout;
-        Role = role;
         Initializer = initializer;
-        Frozen = frozen;
     }
 
     /// <summary>Where its values are.</summary>
@@ -22,15 +20,45 @@ public sealed class Parameter
 
     public Layout Layout { get; }
 
-    public ParameterRole Role { get; }
-
+    /// <summary>How it starts where a seed decides.</summary>
     public Initializer Initializer { get; }
 
-    /// <summary>Frozen parameters have neither gradient nor optimizer slots.</summary>
-    public bool Frozen { get; }
+    /// <summary>Element type of the values that are stored.</summary>
+    public abstract DType Type { get; }
 
-    /// <summary>First element in the store's values.</summary>
+    /// <summary>First element of its values, counted in elements of its own type.</summary>
     public long Offset { get; internal set; }
 
     public override string ToString() => $"{Name} {Layout}";
+}
+
+/// <summary>A tensor that gradients can train; its values and gradients live in its store, in the store's type.</summary>
+public sealed class Parameter : StoredTensor
+{
+    internal Parameter(ParameterStore store, string name, Layout layout, ParameterRole role, Initializer initializer)
+        : base(store, name, layout, initializer) => Role = role;
+
+    public ParameterRole Role { get; }
+
+    /// <inheritdoc/>
+    public override DType Type => Store.Type;
+
+    /// <summary>
+    /// Not of the set that is trained, which is chosen by <see cref="ParameterStore.Allocate(IParameterSource?, Configuration.NameGlobs?)"/>: it has neither gradient nor
+    /// optimizer slots.
+    /// </summary>
+    public bool Frozen { get; internal set; }
+}
+
+/// <summary>
+/// What a model keeps and no gradient moves, such as the bias that balances experts or a moving average: saved and resumed with the parameters, bit by bit.
+/// It may have any type; real values are finite in a file.
+/// </summary>
+public sealed class StateTensor : StoredTensor
+{
+    internal StateTensor(ParameterStore store, string name, Layout layout, DType type, Initializer initializer)
+        : base(store, name, layout, initializer) => Type = type;
+
+    /// <inheritdoc/>
+    public override DType Type { get; }
 }

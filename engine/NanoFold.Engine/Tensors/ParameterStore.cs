@@ -1,10 +1,11 @@
+using NanoFold.Engine.Configuration;
 using NanoFold.Kernels;
 
 namespace NanoFold.Engine.Tensors;
 
 /// <summary>
-/// All parameters of a model: values in one contiguous buffer and gradients in another, ordered by role so that an optimizer's
-/// pass is one range. Gradients always accumulate; a step begins by zeroing them.
+/// All parameters of a model: values in one contiguous buffer and gradients of those that are trained in another, ordered by role so that an optimizer's
+/// pass is one range. Gradients always accumulate; a step begins by zeroing them. What a model keeps besides, its state, is in a buffer of its own.
 /// <para>
 /// Tapes whose activations have 16 bits read a rounded copy of the values, the shadow; the values themselves, gradients and the optimizer stay in
 /// single precision. Whoever writes values calls <see cref="Changed"/> afterwards.
@@ -15,15 +16,19 @@ public sealed class ParameterStore : IDisposable
     /// <summary>Every parameter starts at a multiple of this many elements.</summary>
     private const int AlignmentElements = 64;
 
+    /// <summary>State starts at multiples of so many bytes.</summary>
+    private const int StateAlignment = 256;
+
+    private readonly List<StoredTensor> _tensors = [];
     private readonly List<Parameter> _parameters = [];
     private readonly List<Router> _routers = [];
-    private readonly Dictionary<string, Parameter> _byName = new(StringComparer.Ordinal);
-    private readonly (long Start, long End)[] _ranges = new (long, long)[Enum.GetValues<ParameterRole>().Length];
+    private readonly Dictionary<string, StoredTensor> _byName = new(StringComparer.Ordinal);
+    private readonly ElementRange[] _ranges = new ElementRange[Enum.GetValues<ParameterRole>().Length];
+    private readonly RouterCounts _counts = new();
     private DeviceBuffer? _values;
+    private DeviceBuffer? _states;
     private DeviceBuffer? _gradients;
     private DeviceBuffer? _shadow;
-    private DeviceBuffer? _counts;
-    private int _countElements;
 
     public ParameterStore(Backend backend, DType type = DType.Float32)
     {
@@ -38,12 +43,20 @@ public sealed class ParameterStore : IDisposable
     /// <summary>Type of the rounded copy of the values, or null where there is none; see <see cref="Shadow"/>.</summary>
     public DType? ShadowType { get; private set; }
 
-    /// <summary>Bytes of values, gradients, shadow and what routers count.</summary>
-    public long Bytes => (_values?.Bytes ?? 0) + (_gradients?.Bytes ?? 0) + (_shadow?.Bytes ?? 0) + (_counts?.Bytes ?? 0);
+    /// <summary>Bytes of values, gradients, shadow, state and what routers count.</summary>
+    public long Bytes => (_values?.Bytes ?? 0) + (_gradients?.Bytes ?? 0) + ShadowBytes + StateBytes + _counts.Bytes;
 
     public long ShadowBytes => _shadow?.Bytes ?? 0;
 
+    /// <summary>Bytes of <see cref="States"/>.</summary>
+    public long StateBytes => _states?.Bytes ?? 0;
+
+    /// <summary>All that a checkpoint holds, in the order in which it was declared.</summary>
+    public IReadOnlyList<StoredTensor> Tensors => _tensors;
+
     public IReadOnlyList<Parameter> Parameters => _parameters;
+
+    public IEnumerable<StateTensor> States => _tensors.OfType<StateTensor>();
 
     /// <summary>Routers of mixtures of experts, in the order of their layers.</summary>
     public IReadOnlyList<Router> Routers => _routers;
@@ -51,59 +64,73 @@ public sealed class ParameterStore : IDisposable
     /// <summary>Number of trained scalars, padding not counted.</summary>
     public long Count => _parameters.Where(p => !p.Frozen).Sum(p => p.Layout.Count);
 
-    /// <summary>Elements of each buffer, padding included.</summary>
+    /// <summary>Elements of the values, padding included.</summary>
     public long Elements { get; private set; }
+
+    /// <summary>Elements of the gradients, padding included.</summary>
+    public long TrainedElements { get; private set; }
 
     public bool IsAllocated => _values is not null;
 
-    public Parameter this[string name] => _byName.TryGetValue(name, out Parameter? parameter)
-        ? parameter
-        : throw new KeyNotFoundException($"parameter store: no parameter '{name}'");
+    public Parameter this[string name] => Find(name) as Parameter ?? throw new KeyNotFoundException($"parameter store: no parameter '{name}'");
 
-    /// <summary>Declares a parameter; all are declared before <see cref="Allocate"/>.</summary>
-    public Parameter Add(string name, Layout layout, ParameterRole role, Initializer initializer, bool frozen = false)
+    /// <summary>The parameter or the state of that name, or null.</summary>
+    public StoredTensor? Find(string name) => _byName.GetValueOrDefault(name);
+
+    public bool Contains(string name) => _byName.ContainsKey(name);
+
+    /// <summary>Declares a parameter; all are declared before <see cref="Allocate(IParameterSource?, NameGlobs?)"/>.</summary>
+    public Parameter Add(string name, Layout layout, ParameterRole role, Initializer initializer)
     {
-        if (IsAllocated)
-        {
-            throw new InvalidOperationException($"parameter store: '{name}' added after the store was allocated");
-        }
-
-        var parameter = new Parameter(this, name, layout, role, initializer, frozen);
-        if (!_byName.TryAdd(name, parameter))
-        {
-            throw new ArgumentException($"parameter store: '{name}' is there already");
-        }
-
+        var parameter = new Parameter(this, name, layout, role, initializer);
+        Declare(parameter);
         _parameters.Add(parameter);
         return parameter;
     }
 
-    /// <summary>Declares what a router keeps beside its parameters; before <see cref="Allocate"/>.</summary>
+    /// <summary>Declares state; before <see cref="Allocate(IParameterSource?, NameGlobs?)"/>.</summary>
+    /// <param name="name">In the file; parameters and state share names.</param>
+    /// <param name="layout">Its shape.</param>
+    /// <param name="type">Of its elements; null for the store's.</param>
+    /// <param name="initializer">Where it starts by a seed; 0 by default.</param>
+    public StateTensor AddState(string name, Layout layout, DType? type = null, Initializer initializer = default)
+    {
+        var state = new StateTensor(this, name, layout, type ?? Type, initializer);
+        Declare(state);
+        return state;
+    }
+
+    /// <summary>Declares what a router keeps beside its parameters; before <see cref="Allocate(IParameterSource?, NameGlobs?)"/>.</summary>
     /// <param name="layer">Its layer.</param>
     /// <param name="experts">E.</param>
-    /// <param name="bias">Frozen, [E]: what balances the experts, or null.</param>
+    /// <param name="bias">[E]: what balances the experts, or null.</param>
     /// <param name="biasRate">How far a step moves an element of the bias.</param>
-    public Router AddRouter(int layer, int experts, Parameter? bias = null, double biasRate = 0)
+    public Router AddRouter(int layer, int experts, StateTensor? bias = null, double biasRate = 0)
     {
-        if (IsAllocated)
-        {
-            throw new InvalidOperationException($"parameter store: a router of layer {layer} added after the store was allocated");
-        }
-
-        var router = new Router(this, layer, experts, bias, biasRate) { Offset = _countElements };
-        _countElements = checked(_countElements + experts + 1);
+        RequireNotAllocated($"a router of layer {layer}");
+        var router = new Router(this, layer, experts, bias, biasRate) { Offset = _counts.Reserve(experts) };
         _routers.Add(router);
         return router;
     }
 
-    public bool Contains(string name) => _byName.ContainsKey(name);
+    /// <summary>Lays the parameters out, all of them trained, and draws them by a seed.</summary>
+    public void Allocate(ulong seed) => Allocate(new SeedSource(seed));
 
-    /// <summary>Lays the parameters out and initializes them; each from its own random stream, so that names, not order, decide.</summary>
-    /// <param name="seed">Of the initial values; null where all are written next, as from a checkpoint: none are drawn then.</param>
-    public void Allocate(ulong? seed)
+    /// <summary>Lays parameters and state out and fills them, one after the other.</summary>
+    /// <param name="source">Of all values; null where they are written next, by <see cref="Fill"/> or otherwise.</param>
+    /// <param name="trains">The names of the parameters that are trained; null for all. The others are frozen.</param>
+    /// <exception cref="UserException">A pattern matches no parameter, or the source has not what is wanted.</exception>
+    public void Allocate(IParameterSource? source, NameGlobs? trains = null)
     {
-        long offset = 0;
+        RequireNotAllocated("everything");
+        trains?.RequireMatches([.. _parameters.Select(p => p.Name)], "parameter");
+        foreach (Parameter parameter in _parameters)
+        {
+            parameter.Frozen = trains?.Matches(parameter.Name) == false;
+        }
+
         // Trained parameters first, by role; frozen ones after them, beyond the gradient buffer.
+        long offset = 0;
         foreach (ParameterRole role in Enum.GetValues<ParameterRole>())
         {
             long start = offset;
@@ -112,37 +139,46 @@ public sealed class ParameterStore : IDisposable
                 Place(parameter, ref offset);
             }
 
-            _ranges[(int)role] = (start, offset);
+            _ranges[(int)role] = new(start, offset);
         }
 
-        long trained = offset;
+        TrainedElements = offset;
         foreach (Parameter parameter in _parameters.Where(p => p.Frozen))
         {
             Place(parameter, ref offset);
         }
 
         Elements = offset;
-        _values = Backend.Allocate(offset * Type.Size());
-        TrainedElements = trained;
-        if (_routers.Count > 0)
+        _values = Backend.Allocate(checked(offset * Type.Size()));
+        AllocateStates();
+        _counts.Allocate(Backend);
+        if (source is not null)
         {
-            _counts = Backend.Allocate((long)_countElements * sizeof(int));
-            ClearCounts();
-        }
-
-        if (seed is { } drawn && Backend.HoldsValues)
-        {
-            foreach (Parameter parameter in _parameters)
-            {
-                ParameterInit.Fill(this, parameter, drawn);
-            }
+            Fill(source);
         }
     }
 
-    /// <summary>Elements of the gradient buffer.</summary>
-    public long TrainedElements { get; private set; }
+    /// <summary>Writes all values anew, one tensor after the other. Nothing on a backend that holds no values.</summary>
+    /// <exception cref="UserException">The source has not what is wanted.</exception>
+    public void Fill(IParameterSource source)
+    {
+        if (!Backend.HoldsValues)
+        {
+            return;
+        }
 
-    public View Values(Parameter parameter) => new(Buffer(_values), parameter.Offset, parameter.Layout, Type);
+        foreach (StoredTensor tensor in _tensors)
+        {
+            if (!source.TryFill(tensor))
+            {
+                throw new UserException($"'{tensor.Name}' is missing where the model's values are taken from");
+            }
+        }
+
+        Changed();
+    }
+
+    public View Values(StoredTensor tensor) => new(Buffer(tensor is StateTensor ? _states : _values), tensor.Offset, tensor.Layout, tensor.Type);
 
     /// <summary>The values in the store's own type, or their shadow.</summary>
     public View Values(Parameter parameter, DType type) => type == Type
@@ -173,43 +209,49 @@ public sealed class ParameterStore : IDisposable
     {
         if (ShadowType is { } type)
         {
-            Layout all = Layout.Of(checked((int)Elements));
-            Backend.Copy(new View(_values!, 0, all, Type), new View(_shadow!, 0, all, type));
+            foreach (ElementRange piece in new ElementRange(0, Elements))
+            {
+                Backend.Copy(Vector(_values, piece, Type), Vector(_shadow, piece, type));
+            }
         }
     }
 
     /// <summary>What a router has sent where since <see cref="ClearCounts"/>, Int32 [E + 1]: slots of each expert, and slots that were dropped.</summary>
-    public View Counts(Router router) => new(Buffer(_counts), router.Offset, Layout.Of(router.Experts + 1), DType.Int32);
+    public View Counts(Router router) => _counts.Of(router);
 
     /// <summary>What all routers have sent where, as one vector.</summary>
-    public View AllCounts => new(Buffer(_counts), 0, Layout.Of(_countElements), DType.Int32);
+    public View AllCounts => _counts.All;
 
     /// <summary>Sets the counts of all routers to 0: a step begins.</summary>
-    public void ClearCounts()
-    {
-        if (_counts is not null)
-        {
-            // 0 has the same bits as a real number, which every device can fill with.
-            Backend.Fill(new View(_counts, 0, Layout.Of(_countElements), DType.Float32), 0);
-        }
-    }
+    public void ClearCounts() => _counts.Clear(Backend);
 
     public View Gradients(Parameter parameter) => parameter.Frozen
         ? throw new InvalidOperationException($"parameter '{parameter.Name}' is frozen and has no gradient")
         : new(AllocateGradients(), parameter.Offset, parameter.Layout, Type);
 
-    /// <summary>All gradients as one vector.</summary>
-    public View AllGradients => new(AllocateGradients(), 0, Layout.Of(checked((int)TrainedElements)), Type);
+    /// <summary>All gradients as one vector, for stores of at most 2³¹ − 1 trained elements; <see cref="Trained"/> gives pieces of any.</summary>
+    public View AllGradients => Vector(AllocateGradients(), Trained, Type);
 
-    /// <summary>First and last element (exclusive) of the trained parameters of a role.</summary>
-    public (long Start, long End) Range(ParameterRole role) => _ranges[(int)role];
-
-    /// <summary>Values and gradients of a range of elements, as vectors.</summary>
-    public (View Values, View Gradients) Slice(long start, long end)
+    /// <summary>Sets all gradients to 0: a step begins.</summary>
+    public void ClearGradients()
     {
-        Layout layout = Layout.Of(checked((int)(end - start)));
-        return (new(Buffer(_values), start, layout, Type), new(AllocateGradients(), start, layout, Type));
+        foreach (ElementRange piece in Trained)
+        {
+            Backend.Fill(Vector(AllocateGradients(), piece, Type), 0);
+        }
     }
+
+    /// <summary>The elements of all trained parameters.</summary>
+    public ElementRange Trained => new(0, TrainedElements);
+
+    /// <summary>The elements of the trained parameters of a role.</summary>
+    public ElementRange Range(ParameterRole role) => _ranges[(int)role];
+
+    /// <summary>Values and gradients of trained elements, as vectors; of as many as 32 bits can count, as the pieces of a range have.</summary>
+    public (View Values, View Gradients) Slice(long start, long end) => Slice(new ElementRange(start, end));
+
+    /// <inheritdoc cref="Slice(long, long)"/>
+    public (View Values, View Gradients) Slice(ElementRange piece) => (Vector(_values, piece, Type), Vector(AllocateGradients(), piece, Type));
 
     /// <summary>Takes the memory of the gradients, which is not there before anyone asks for them.</summary>
     internal DeviceBuffer AllocateGradients()
@@ -221,18 +263,52 @@ public sealed class ParameterStore : IDisposable
     public void Dispose()
     {
         _values?.Dispose();
+        _states?.Dispose();
         _gradients?.Dispose();
         _shadow?.Dispose();
-        _counts?.Dispose();
-        _values = _gradients = _shadow = _counts = null;
+        _counts.Dispose();
+        _values = _states = _gradients = _shadow = null;
         ShadowType = null;
+    }
+
+    private void Declare(StoredTensor tensor)
+    {
+        RequireNotAllocated($"'{tensor.Name}'");
+        if (!_byName.TryAdd(tensor.Name, tensor))
+        {
+            throw new ArgumentException($"parameter store: '{tensor.Name}' is there already");
+        }
+
+        _tensors.Add(tensor);
+    }
+
+    private void RequireNotAllocated(string what)
+    {
+        if (IsAllocated)
+        {
+            throw new InvalidOperationException($"parameter store: {what} added after the store was allocated");
+        }
+    }
+
+    private void AllocateStates()
+    {
+        long bytes = 0;
+        foreach (StateTensor state in States)
+        {
+            state.Offset = bytes / state.Type.Size();
+            bytes = checked((bytes + (state.Layout.Count * state.Type.Size()) + StateAlignment - 1) / StateAlignment * StateAlignment);
+        }
+
+        _states = bytes > 0 ? Backend.Allocate(bytes) : null;
     }
 
     private static void Place(Parameter parameter, ref long offset)
     {
         parameter.Offset = offset;
-        offset += (parameter.Layout.Count + AlignmentElements - 1) / AlignmentElements * AlignmentElements;
+        offset = checked(offset + ((parameter.Layout.Count + AlignmentElements - 1) / AlignmentElements * AlignmentElements));
     }
+
+    private static View Vector(DeviceBuffer? buffer, ElementRange piece, DType type) => new(Buffer(buffer), piece.Start, Layout.Of(checked((int)piece.Count)), type);
 
     private static DeviceBuffer Buffer(DeviceBuffer? buffer) =>
         buffer ?? throw new InvalidOperationException("parameter store: used before it was allocated");

@@ -14,7 +14,8 @@ public sealed class Evaluator : IDisposable
     private readonly int[] _byteLengths;
     private readonly BatchBuffers _buffers;
     private readonly Recording _plain;
-    private readonly DType _type;
+    private readonly Arithmetic _arithmetic;
+    private readonly StepState _state;
     private readonly SharedArena _arena;
     private readonly bool _ownsArena;
     private readonly float[] _nats;
@@ -24,10 +25,10 @@ public sealed class Evaluator : IDisposable
     /// <param name="part">A fixed part of them, for evaluations during training; null for all. Of the same batch and context.</param>
     /// <param name="byteLengths">Bytes of each token of the vocabulary.</param>
     /// <param name="maskDocuments">Whether tokens see their own document only.</param>
-    /// <param name="type">Type of the activations.</param>
+    /// <param name="arithmetic">What it computes in.</param>
     /// <param name="arena">Memory shared with what does not run during an evaluation; null for its own.</param>
     public Evaluator(
-        Transformer model, EvaluationSource all, EvaluationSource? part, ReadOnlySpan<int> byteLengths, bool maskDocuments = false, DType type = DType.Float32, SharedArena? arena = null)
+        Transformer model, EvaluationSource all, EvaluationSource? part, ReadOnlySpan<int> byteLengths, bool maskDocuments = false, Arithmetic arithmetic = default, SharedArena? arena = null)
     {
         _model = model;
         _all = all;
@@ -35,9 +36,10 @@ public sealed class Evaluator : IDisposable
         _byteLengths = byteLengths.ToArray();
         _arena = arena ?? new SharedArena(model.Backend);
         _ownsArena = arena is null;
-        _type = type;
+        _arithmetic = arithmetic;
+        _state = model.Backend.NewState();
         _buffers = new BatchBuffers(model.Backend, all.Batch, all.Context, maskDocuments);
-        _plain = Recording.Of(model, _buffers, type, taps: null);
+        _plain = Recording.Of(model, _buffers, arithmetic, _state, taps: null);
         _nats = new float[all.Batch * all.Context];
     }
 
@@ -64,7 +66,7 @@ public sealed class Evaluator : IDisposable
     /// <exception cref="UserException">A pattern matches no point of the model.</exception>
     public Evaluation Run(TapSet taps, bool part = false, CancellationToken cancel = default)
     {
-        Recording edited = Recording.Of(_model, _buffers, _type, taps);
+        Recording edited = Recording.Of(_model, _buffers, _arithmetic, _state, taps);
         using (edited.Plan)
         {
             return Run(edited, part, cancel);
@@ -79,7 +81,6 @@ public sealed class Evaluator : IDisposable
         EvaluationSource source = part ? _part : _all;
         double sum = 0;
         long count = 0, bytes = 0;
-        _model.Backend.State.Set(StepSlot.TargetCount, 1L);
         for (long i = 0; i < source.Batches; i++)
         {
             cancel.ThrowIfCancellationRequested();
@@ -106,6 +107,7 @@ public sealed class Evaluator : IDisposable
     {
         _plain.Plan.Dispose();
         _buffers.Dispose();
+        _state.Dispose();
         if (_ownsArena)
         {
             _arena.Dispose();
@@ -116,7 +118,8 @@ public sealed class Evaluator : IDisposable
     internal static (long ArenaBytes, long InputBytes) Needs(Transformer model, int batch, int context, bool maskDocuments, DType type)
     {
         using var buffers = new BatchBuffers(model.Backend, batch, context, maskDocuments);
-        using Plan plan = Recording.Of(model, buffers, type, taps: null).Plan;
+        using StepState state = model.Backend.NewState();
+        using Plan plan = Recording.Of(model, buffers, type, state, taps: null).Plan;
         return (plan.ArenaBytes, buffers.Bytes);
     }
 
@@ -126,9 +129,9 @@ public sealed class Evaluator : IDisposable
     /// <summary>A forward pass and where it leaves each token's nats.</summary>
     private sealed record Recording(Plan Plan, Tensors.Tensor Losses)
     {
-        public static Recording Of(Transformer model, BatchBuffers buffers, DType type, TapSet? taps)
+        public static Recording Of(Transformer model, BatchBuffers buffers, Arithmetic arithmetic, StepState state, TapSet? taps)
         {
-            var tape = new Tape(model.Backend, type, taps: taps);
+            var tape = new Tape(model.Backend, arithmetic, taps: taps) { State = state };
             (var tokens, var targets, var documents) = buffers.On(tape);
             Tensors.Tensor losses = model.RecordLoss(tape, tokens, targets, documents).Losses;
             tape.Keep(losses);

@@ -13,6 +13,7 @@ internal sealed class NewtonSchulz : IDisposable
     private const int Iterations = 5;
 
     private readonly Backend _backend;
+    private readonly bool _allowsTensorFloat32;
     private readonly IKernel<NormalizeFrobeniusCall> _normalize;
     private readonly DeviceBuffer _scratch;
     private readonly long _matrixElements;
@@ -20,8 +21,10 @@ internal sealed class NewtonSchulz : IDisposable
 
     /// <param name="backend">Where to compute.</param>
     /// <param name="shapes">(rows, columns) of every matrix that will come.</param>
-    public NewtonSchulz(Backend backend, IEnumerable<(int Rows, int Columns)> shapes)
+    /// <param name="allowsTensorFloat32">As of <see cref="MatMulArgs"/>.</param>
+    public NewtonSchulz(Backend backend, IEnumerable<(int Rows, int Columns)> shapes, bool allowsTensorFloat32 = false)
     {
+        _allowsTensorFloat32 = allowsTensorFloat32;
         _backend = backend;
         _normalize = backend.Require<NormalizeFrobeniusCall>();
         foreach ((int rows, int columns) in shapes)
@@ -37,22 +40,22 @@ internal sealed class NewtonSchulz : IDisposable
     public long Bytes => _scratch.Bytes;
 
     /// <summary>Orthogonalises <paramref name="matrix"/> in place.</summary>
-    public void Apply(in View matrix)
+    public void Apply(StepState state, in View matrix)
     {
         int rows = matrix.Layout[0], columns = matrix.Layout[1], side = Math.Min(rows, columns);
         bool isTall = rows > columns;
         View x = Scratch(0, matrix.Layout), product = Scratch(_matrixElements, matrix.Layout);
         View gram = Scratch(2 * _matrixElements, Layout.Of(side, side));
         View polynomial = Scratch(2 * _matrixElements + _gramElements, Layout.Of(side, side));
-        _normalize.Run(new NormalizeFrobeniusCall(matrix, x));
+        _normalize.Run(new NormalizeFrobeniusCall(state, matrix, x));
         for (int i = 0; i < Iterations; i++)
         {
-            _backend.MatMul(new MatMulArgs { A = x, B = x, TransposeA = isTall, TransposeB = !isTall, Y = gram, IsSymmetric = true });
-            _backend.MatMul(new MatMulArgs { A = gram, B = gram, Y = polynomial, IsSymmetric = true });
+            _backend.MatMul(new MatMulArgs { A = x, B = x, TransposeA = isTall, TransposeB = !isTall, Y = gram, IsSymmetric = true, AllowsTensorFloat32 = _allowsTensorFloat32 });
+            _backend.MatMul(new MatMulArgs { A = gram, B = gram, Y = polynomial, IsSymmetric = true, AllowsTensorFloat32 = _allowsTensorFloat32 });
             _backend.Zip(default(Polynomial), gram, polynomial, polynomial);
             _backend.MatMul(isTall
-                ? new MatMulArgs { A = x, B = polynomial, Y = product }
-                : new MatMulArgs { A = polynomial, B = x, Y = product });
+                ? new MatMulArgs { A = x, B = polynomial, Y = product, AllowsTensorFloat32 = _allowsTensorFloat32 }
+                : new MatMulArgs { A = polynomial, B = x, Y = product, AllowsTensorFloat32 = _allowsTensorFloat32 });
             _backend.Zip(default(Step), x, product, i == Iterations - 1 ? matrix : x);
         }
     }

@@ -13,6 +13,7 @@ public sealed class Optimizer : IDisposable
 {
     private readonly ParameterStore _store;
     private readonly TrainConfig _config;
+    private readonly StepState _state;
     private readonly IKernel<AddSquaresCall> _addSquares;
     private readonly IKernel<DecideCall> _decide;
     private readonly IKernel<AdamWCall> _adamW;
@@ -24,14 +25,16 @@ public sealed class Optimizer : IDisposable
     private readonly long _secondStart;
     private readonly DeviceBuffer? _update;
     private readonly NewtonSchulz? _newtonSchulz;
-    private readonly (long Start, long End) _matrices;
+    private readonly ElementRange _matrices;
     private readonly Parameter[] _hidden = [];
     private readonly Router[] _balanced;
 
     /// <param name="store">Allocated parameters in float32.</param>
     /// <param name="config">Resolved settings.</param>
-    public Optimizer(ParameterStore store, TrainConfig config)
+    /// <param name="state">Of the training: what was added up in it decides about an update, and its rates are taken.</param>
+    public Optimizer(ParameterStore store, TrainConfig config, StepState state)
     {
+        _state = state;
         _store = store;
         _config = config;
         Backend backend = store.Backend;
@@ -51,7 +54,7 @@ public sealed class Optimizer : IDisposable
             _secondStart = _matrices.End;
             _update = backend.Allocate((_matrices.End - _matrices.Start) * sizeof(float));
             _hidden = [.. store.Parameters.Where(p => p.Role == ParameterRole.Matrix && !p.Frozen)];
-            _newtonSchulz = new NewtonSchulz(backend, _hidden.Select(m => (m.Layout[-2], m.Layout[-1])));
+            _newtonSchulz = new NewtonSchulz(backend, _hidden.Select(m => (m.Layout[-2], m.Layout[-1])), config.Precision.Arithmetic().AllowsTensorFloat32);
         }
 
         _second = store.TrainedElements > _secondStart ? backend.Allocate((store.TrainedElements - _secondStart) * sizeof(float)) : null;
@@ -75,8 +78,8 @@ public sealed class Optimizer : IDisposable
     public void Update()
     {
         Log?.Begin(EventKind.Part, StepPart.GradientNorm);
-        _addSquares.Run(new AddSquaresCall(_store.AllGradients));
-        _decide.Run(new DecideCall(_config.Clip, _config.Precision.ScalesLoss()));
+        _addSquares.Run(new AddSquaresCall(_state, _store.AllGradients));
+        _decide.Run(new DecideCall(_state, _config.Clip, _config.Precision.ScalesLoss()));
         Log?.End();
         foreach (ParameterRole role in Roles)
         {
@@ -98,7 +101,7 @@ public sealed class Optimizer : IDisposable
             (View values, View gradients) = _store.Slice(start, end);
             double decay = role is ParameterRole.Matrix or ParameterRole.Head ? _config.WeightDecay!.Value : 0;
             _adamW.Run(new AdamWCall(
-                values, gradients, Vector(_first, start, end), Vector(_second!, start - _secondStart, end - _secondStart),
+                _state, values, gradients, Vector(_first, start, end), Vector(_second!, start - _secondStart, end - _secondStart),
                 _config.Beta1!.Value, _config.Beta2!.Value, _config.Epsilon!.Value, decay));
             Log?.End();
         }
@@ -128,7 +131,7 @@ public sealed class Optimizer : IDisposable
         foreach (Router router in _balanced)
         {
             Log?.Begin(EventKind.Part, StepPart.Balance);
-            _balance.Run(new ExpertBiasCall(_store.Counts(router), _store.Values(router.Bias!), router.BiasRate));
+            _balance.Run(new ExpertBiasCall(_state, _store.Counts(router), _store.Values(router.Bias!), router.BiasRate));
             Log?.End();
         }
     }
@@ -137,7 +140,7 @@ public sealed class Optimizer : IDisposable
     {
         (_, View gradients) = _store.Slice(_matrices.Start, _matrices.End);
         View momentum = Vector(_first, _matrices.Start, _matrices.End);
-        _momentum.Run(new MuonMomentumCall(gradients, momentum, Vector(_update!, 0, _matrices.End - _matrices.Start), _config.Momentum));
+        _momentum.Run(new MuonMomentumCall(_state, gradients, momentum, Vector(_update!, 0, _matrices.End - _matrices.Start), _config.Momentum));
         foreach (Parameter parameter in _hidden)
         {
             // A stack of experts' matrices is updated one by one.
@@ -146,9 +149,9 @@ public sealed class Optimizer : IDisposable
             for (long offset = 0; offset < parameter.Layout.Count; offset += matrix.Count)
             {
                 var update = new View(_update!, parameter.Offset - _matrices.Start + offset, matrix, DType.Float32);
-                _newtonSchulz!.Apply(update);
+                _newtonSchulz!.Apply(_state, update);
                 _apply.Run(new MuonApplyCall(
-                    _store.Values(parameter).With(matrix, offset), update, _config.MatrixWeightDecay!.Value, Math.Sqrt(Math.Max(1, (double)rows / columns))));
+                    _state, _store.Values(parameter).With(matrix, offset), update, _config.MatrixWeightDecay!.Value, Math.Sqrt(Math.Max(1, (double)rows / columns))));
             }
         }
     }

@@ -33,6 +33,9 @@ public static class PrecisionKindExtensions
         _ => DType.Float32,
     };
 
+    /// <summary>What recordings compute in: products in Float32 may round to tf32 with each but <see cref="PrecisionKind.Float32"/>.</summary>
+    public static Arithmetic Arithmetic(this PrecisionKind precision) => new(precision.Activations(), precision != PrecisionKind.Float32);
+
     /// <summary>Whether the loss is scaled so that small gradients do not vanish, see <see cref="LossScaling"/>.</summary>
     public static bool ScalesLoss(this PrecisionKind precision) => precision == PrecisionKind.Float16;
 

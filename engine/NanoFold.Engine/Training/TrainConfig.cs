@@ -8,7 +8,7 @@ public sealed record TrainConfig
     /// <summary>What <see cref="Steps"/> is where nothing but the time ends a run.</summary>
     public const int Unbounded = 1_000_000_000;
 
-    /// <summary>Updates of the parameters.</summary>
+    /// <summary>Updates of the parameters, at most; without it as many as <c>train.tokens</c>, <c>train.flops</c> or <c>train.minutes</c> allow, where one of those is set.</summary>
     [Bounds(1, int.MaxValue)]
     [Resumable]
     public int Steps { get; init; } = 2000;
@@ -91,6 +91,16 @@ public sealed record TrainConfig
     /// <summary>Ends training within so many minutes, the plan fitted to them; with <c>train.steps</c> at whichever comes first. 0 for no limit.</summary>
     [Bounds(0)]
     public double Minutes { get; init; }
+
+    /// <summary>Ends training after so many tokens, in whole steps of batch · accumulate · context; 0 for no limit. With other limits at whichever comes first.</summary>
+    [Bounds(0, long.MaxValue)]
+    [Resumable]
+    public long Tokens { get; init; }
+
+    /// <summary>Ends training after so many FLOPs, tokens times the FLOPs per token that <c>plan</c> shows; 0 for no limit. With other limits at whichever comes first.</summary>
+    [Bounds(0)]
+    [Resumable]
+    public double Flops { get; init; }
 
     /// <summary>Interrupts training after this step, counted from the start of the run; 0 never. Not saved with a run.</summary>
     [Bounds(0, int.MaxValue)]
@@ -183,12 +193,12 @@ public sealed record TrainConfig
 
     /// <summary>
     /// Fills in everything that follows from the rest, with the defaults of <paramref name="preset"/> for this optimizer. What depends on the number of steps stays
-    /// open where the time decides about that; <see cref="Planned"/> fills it in.
+    /// open where time, tokens or FLOPs decide about that; <see cref="Planned"/> fills it in.
     /// </summary>
     public TrainConfig Resolve(string preset)
     {
         TrainConfig resolved = ResolveRates(preset);
-        return Minutes > 0 ? resolved : resolved.Planned(preset, Steps);
+        return IsOpen ? resolved : resolved.Planned(preset, Steps);
     }
 
     /// <summary>As it is for a run of so many steps.</summary>
@@ -209,6 +219,9 @@ public sealed record TrainConfig
             CheckpointEvery = CheckpointEvery > 0 && !(FollowsPlan && CheckpointEvery == EvaluateEvery) ? CheckpointEvery : every,
         };
     }
+
+    /// <summary>Whether more than <see cref="Steps"/> decides about the number of steps, which a run finds out when it begins or on its way.</summary>
+    internal bool IsOpen => Minutes > 0 || Tokens > 0 || Flops > 0;
 
     /// <summary>Whether the number of steps between evaluations is left to the plan; in timed runs of older versions it stands as a tenth of the unbounded steps.</summary>
     internal bool FollowsPlan => EvaluateEvery == 0 || (Steps == Unbounded && EvaluateEvery == Unbounded / 10);

@@ -27,6 +27,7 @@ public sealed class Trainer : IDisposable
     private readonly bool _ownsArena;
     private readonly long[] _changes;
     private Plan? _plan;
+    private LossTerm[]? _terms;
     private long _recordedFor = long.MaxValue;
     private TapSet? _taps;
     private ExpertLoad[]? _expertLoads;
@@ -44,7 +45,7 @@ public sealed class Trainer : IDisposable
         Transformer model, TrainConfig config, IBatchSource batches, bool maskDocuments = false, SharedArena? arena = null, ICollective? collective = null)
     {
         _collective = collective ?? Alone.Instance;
-        int rounds = Share(config, _collective);
+        int rounds = Rounds(config, _collective);
         _arena = arena ?? new SharedArena(model.Backend);
         _ownsArena = arena is null;
         _model = model;
@@ -56,29 +57,35 @@ public sealed class Trainer : IDisposable
             model.Store.Shadow(type);
         }
 
-        model.Backend.AllowsTensorFloat32 = config.Precision != PrecisionKind.Float32;
+        State = model.Backend.NewState();
         LossScale = (config.Precision.ScalesLoss() ? LossScaling.Initial : 1, 0);
         // Every micro-batch is drawn before the first runs: the loss is divided by the targets of all of them.
         _buffers = [.. Enumerable.Range(0, rounds).Select(i => new BatchBuffers(model.Backend, batches.Batch, batches.Context, maskDocuments, onDevice: i == 0))];
         _changes = [.. model.Config.LayerConfigs().Select(layer => layer.Mixer.Traits(model.Config).WarmUpSteps).Where(steps => steps > 0).Distinct()];
-        Optimizer = new Optimizer(model.Store, config);
-        _sum = new StepSum(model.Store, _collective, rounds);
+        Optimizer = new Optimizer(model.Store, config, State);
+        _sum = new StepSum(model.Store, State, _collective, rounds);
         _update = new Replay(model.Backend, Optimizer.Update);
         Schedule = LearningRateSchedule.From(config, config.Steps);
     }
 
     public Optimizer Optimizer { get; }
 
+    /// <summary>What its passes and its update read and add up; its free slots are for whoever sets what changes from step to step.</summary>
+    public StepState State { get; }
+
+    /// <summary>The processes that train together.</summary>
+    public ICollective Collective => _collective;
+
     public LearningRateSchedule Schedule { get; set; }
 
     /// <summary>The factor on the loss's gradient, and good steps in a row with it: part of the state of training, changed by steps in half precision.</summary>
     public (double Scale, long GoodSteps) LossScale
     {
-        get => (_model.Backend.State.GetDouble(StepSlot.LossScale), _model.Backend.State.GetInteger(StepSlot.GoodSteps));
+        get => (State.GetDouble(StepSlot.LossScale), State.GetInteger(StepSlot.GoodSteps));
         set
         {
-            _model.Backend.State.Set(StepSlot.LossScale, value.Scale);
-            _model.Backend.State.Set(StepSlot.GoodSteps, value.GoodSteps);
+            State.Set(StepSlot.LossScale, value.Scale);
+            State.Set(StepSlot.GoodSteps, value.GoodSteps);
         }
     }
 
@@ -128,7 +135,7 @@ public sealed class Trainer : IDisposable
         Update();
         // While a device works on this step the host draws the next batch; reading the state waits.
         DrawAhead(step + 1);
-        StepState state = _model.Backend.State;
+        StepState state = State;
         return new StepResult(
             state.GetDouble(StepSlot.Loss),
             Math.Sqrt(state.GetDouble(StepSlot.GradientSquares)),
@@ -136,7 +143,7 @@ public sealed class Trainer : IDisposable
             _config.Accumulate * _batches.Batch * _batches.Context)
         {
             MatrixLearningRate = _config.Optimizer == OptimizerKind.Muon ? state.GetDouble(StepSlot.MatrixLearningRate) : null,
-            Terms = LossTerms.Of(state, Plan.Tape.LossTerms),
+            Terms = LossTerms.Of(state, _terms ??= LossTerms.InOrder(Plan.Tape.LossTerms)),
         };
     }
 
@@ -187,6 +194,7 @@ public sealed class Trainer : IDisposable
         _sum.Dispose();
         _plan?.Dispose();
         Optimizer.Dispose();
+        State.Dispose();
         if (_ownsArena)
         {
             _arena.Dispose();
@@ -200,7 +208,7 @@ public sealed class Trainer : IDisposable
 
     /// <summary>How many micro-batches of a step each process runs.</summary>
     /// <exception cref="UserException">They cannot be shared evenly.</exception>
-    internal static int Share(TrainConfig config, ICollective collective) => config.Accumulate % collective.World == 0
+    internal static int Rounds(TrainConfig config, ICollective collective) => config.Accumulate % collective.World == 0
         ? config.Accumulate / collective.World
         : throw UserException.Usage(
             $"train.accumulate: {collective.World} processes cannot share {config.Accumulate} micro-batches of a step evenly; it takes a multiple of {collective.World}");
@@ -263,22 +271,17 @@ public sealed class Trainer : IDisposable
     private void Prepare(long step, long targets, double factor)
     {
         ChangeAt(step);
-        StepState state = _model.Backend.State;
+        StepState state = State;
         state.Set(StepSlot.Step, step + 1);
         state.Set(StepSlot.MicroBatchCount, (long)_config.Accumulate);
         state.Set(StepSlot.RandomKey, _config.Seed);
         state.Set(StepSlot.TargetCount, Math.Max(1, targets));
         state.Set(StepSlot.LearningRate, factor * _config.LearningRate!.Value);
         state.Set(StepSlot.MatrixLearningRate, factor * (_config.MatrixLearningRate ?? 0));
-        state.Set(StepSlot.Loss, 0.0);
-        foreach (StepSlot term in LossTerms.Slots)
-        {
-            state.Set(term, 0.0);
-        }
-
+        state.ClearLosses();
         state.Set(StepSlot.GradientSquares, 0.0);
         _log?.Begin(EventKind.Part, StepPart.ZeroGradients);
-        _model.Backend.Fill(_model.Store.AllGradients, 0);
+        _model.Store.ClearGradients();
         _model.Store.ClearCounts();
         _log?.End();
     }
@@ -319,7 +322,7 @@ public sealed class Trainer : IDisposable
 
     private void Upload(BatchBuffers buffers, int microBatch)
     {
-        _model.Backend.State.Set(StepSlot.MicroBatch, (long)microBatch);
+        State.Set(StepSlot.MicroBatch, (long)microBatch);
         // The tape reads the first buffers; later micro-batches take their place in turn.
         BatchBuffers first = _buffers[0];
         _log?.Begin(EventKind.Part, StepPart.Upload);
@@ -345,11 +348,12 @@ public sealed class Trainer : IDisposable
     {
         _plan?.Dispose();
         _plan = null;
+        _terms = null;
     }
 
     private Plan Record(TapSet? taps)
     {
-        var tape = new Tape(_model.Backend, _config.Precision.Activations(), training: true, taps) { Step = _recordedFor };
+        var tape = new Tape(_model.Backend, _config.Precision.Arithmetic(), training: true, taps) { Step = _recordedFor, State = State };
         (var tokens, var targets, var documents) = _buffers[0].On(tape);
         _model.RecordLoss(tape, tokens, targets, documents);
         return new Plan(tape, _config.Recompute);

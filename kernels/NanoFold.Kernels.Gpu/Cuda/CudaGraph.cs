@@ -22,7 +22,7 @@ internal sealed class CudaGraph : RecordedCalls
         // Finalizers of the runtime's objects would call the driver in the middle of a capture.
         GC.Collect();
         GC.WaitForPendingFinalizers();
-        context.State.Flush();
+        context.FlushStates();
         context.Stream.Synchronize();
         context.Accelerator.Bind();
         nint stream = ((CudaStream)context.Stream).StreamPtr;
@@ -50,6 +50,7 @@ internal sealed class CudaGraph : RecordedCalls
     public override void Replay()
     {
         ObjectDisposedException.ThrowIf(_executable == 0, this);
+        _context.FlushStates();
         _context.BeforeForeignLaunch();
         _context.Accelerator.Bind();
         CudaDriver.Check(CudaDriver.GraphLaunch(_executable, _stream), "the launch of a graph");

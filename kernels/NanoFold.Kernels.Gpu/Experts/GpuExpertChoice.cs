@@ -50,7 +50,7 @@ internal sealed class GpuExpertChoice(GpuContext context) :
         context.Launch(
             new ExpertBiasWork
             {
-                Counts = context.View<int>(call.Counts), Bias = context.View<float>(call.Bias), State = context.StateView, Experts = checked((int)call.Bias.Count), Rate = (float)call.Rate,
+                Counts = context.View<int>(call.Counts), Bias = context.View<float>(call.Bias), State = context.Slots(call.State), Experts = checked((int)call.Bias.Count), Rate = (float)call.Rate,
             },
             1, context.GroupSize);
     }

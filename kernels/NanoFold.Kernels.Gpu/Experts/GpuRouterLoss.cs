@@ -20,8 +20,8 @@ internal sealed class GpuRouterLoss(GpuContext context) : IKernel<RouterLossCall
         context.Launch(
             new RouterLoadWork
             {
-                Offsets = context.View<int>(call.Offsets), Partial = partial, Load = context.View<float>(call.Load), Loss = context.View<float>(call.Loss), State = context.StateView,
-                Partials = groups, Rows = logits.Layout[0], Experts = logits.Layout[1],
+                Offsets = context.View<int>(call.Offsets), Partial = partial, Load = context.View<float>(call.Load), Loss = context.View<float>(call.Loss), State = context.Slots(call.State),
+                BalanceTerm = (int)call.BalanceTerm, ZTerm = (int)call.ZTerm, Partials = groups, Rows = logits.Layout[0], Experts = logits.Layout[1],
             },
             1, context.GroupSize);
     }
@@ -58,7 +58,7 @@ internal sealed class GpuRouterLoss(GpuContext context) : IKernel<RouterLossCall
                 new RouterLossBackwardWork<T>
                 {
                     Row = Row<T>(context, call.Logits, call.Probabilities, call.Balance, call.Z), Load = context.View<float>(call.Load), DLoss = context.View<float>(call.DLoss),
-                    DLogits = context.View<T>(call.DLogits), State = context.StateView, DLogitRow = call.DLogits.Layout.Stride(0), Accumulate = call.Accumulate ? 1 : 0,
+                    DLogits = context.View<T>(call.DLogits), State = context.Slots(call.State), DLogitRow = call.DLogits.Layout.Stride(0), Accumulate = call.Accumulate ? 1 : 0,
                 },
                 call.Logits.Layout[0]);
     }

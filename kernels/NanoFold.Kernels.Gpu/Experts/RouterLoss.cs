@@ -38,14 +38,14 @@ internal struct RouterLossWork<T> : IGpuWork<RouterLossWork<T>>
     }
 }
 
-/// <summary>One group: load[e] = f_e, and the loss, Σ partial sums / rows / MicroBatchCount, whose terms are also added to the step's.</summary>
+/// <summary>One group: load[e] = f_e, and the loss, Σ partial sums / rows / MicroBatchCount, whose parts are also added to the step's terms.</summary>
 internal struct RouterLoadWork : IGpuWork<RouterLoadWork>
 {
     public ArrayView<int> Offsets;
     public ArrayView<double> Partial;
     public ArrayView<float> Load, Loss;
     public ArrayView<long> State;
-    public int Partials, Rows, Experts;
+    public int BalanceTerm, ZTerm, Partials, Rows, Experts;
 
     public static void Run(RouterLoadWork w)
     {
@@ -68,8 +68,8 @@ internal struct RouterLoadWork : IGpuWork<RouterLoadWork>
         {
             double divisor = (double)w.Rows * w.State[(int)StepSlot.MicroBatchCount];
             w.Loss[0] = (float)((balance + z) / divisor);
-            Slots.Set(w.State, StepSlot.BalanceLoss, Slots.Double(w.State, StepSlot.BalanceLoss) + balance / divisor);
-            Slots.Set(w.State, StepSlot.ZLoss, Slots.Double(w.State, StepSlot.ZLoss) + z / divisor);
+            Slots.Increase(w.State, w.BalanceTerm, balance / divisor);
+            Slots.Increase(w.State, w.ZTerm, z / divisor);
         }
     }
 

@@ -14,13 +14,13 @@ internal sealed class GpuCrossEntropy(GpuContext context) : IKernel<CrossEntropy
     {
         call.Check();
         Losses(call.Logits, call.Targets, call.Losses, call.LogSumExp);
-        AddLoss(context, call.Losses, call.Loss);
+        AddLoss(context, call.State, call.Losses, call.Loss);
     }
 
     public void Run(in CrossEntropyBackwardCall call)
     {
         call.Check();
-        Gradients(call.Logits, call.Targets, call.LogSumExp, call.DLoss, call.DLogits, call.Accumulate);
+        Gradients(call.State, call.Logits, call.Targets, call.LogSumExp, call.DLoss, call.DLogits, call.Accumulate);
     }
 
     /// <summary>Losses and log-sum-exps of some rows.</summary>
@@ -28,20 +28,20 @@ internal sealed class GpuCrossEntropy(GpuContext context) : IKernel<CrossEntropy
         => ByElement.Run(CrossEntropyCall.Name, logits, new ForwardBody(context, logits, targets, losses, logSumExp));
 
     /// <summary>loss = Σ losses / TargetCount, also added to the step's loss.</summary>
-    internal static void AddLoss(GpuContext context, in View losses, in View loss) => context.Launch(
+    internal static void AddLoss(GpuContext context, StepState state, in View losses, in View loss) => context.Launch(
         new MeanLossWork
         {
             Losses = context.View<F32>(losses),
             Loss = context.View<float>(loss),
-            State = context.StateView,
+            State = context.Slots(state),
             Count = checked((int)losses.Count),
             Whole = (int)AlignedPiece.Elements(losses, losses.Count),
         },
         1, context.GroupSize);
 
     /// <summary>Gradients of some rows of logits.</summary>
-    internal void Gradients(in View logits, in View targets, in View logSumExp, in View dLoss, in View dLogits, bool accumulate)
-        => ByElement.Run(CrossEntropyBackwardCall.Name, logits, new BackwardBody(context, logits, targets, logSumExp, dLoss, dLogits, accumulate));
+    internal void Gradients(StepState state, in View logits, in View targets, in View logSumExp, in View dLoss, in View dLogits, bool accumulate)
+        => ByElement.Run(CrossEntropyBackwardCall.Name, logits, new BackwardBody(context, state, logits, targets, logSumExp, dLoss, dLogits, accumulate));
 
     private readonly struct ForwardBody(GpuContext context, View logits, View targets, View losses, View logSumExp) : IElementBody
     {
@@ -61,7 +61,7 @@ internal sealed class GpuCrossEntropy(GpuContext context) : IKernel<CrossEntropy
                 logits.Layout[0], context.GroupSize);
     }
 
-    private readonly struct BackwardBody(GpuContext context, View logits, View targets, View logSumExp, View dLoss, View dLogits, bool accumulate) : IElementBody
+    private readonly struct BackwardBody(GpuContext context, StepState state, View logits, View targets, View logSumExp, View dLoss, View dLogits, bool accumulate) : IElementBody
     {
         public void Run<T>()
             where T : unmanaged, IElement<T>
@@ -73,7 +73,7 @@ internal sealed class GpuCrossEntropy(GpuContext context) : IKernel<CrossEntropy
                     Targets = context.View<int>(targets),
                     LogSumExp = context.View<float>(logSumExp),
                     DLoss = context.View<float>(dLoss),
-                    State = context.StateView,
+                    State = context.Slots(state),
                     Stride = logits.Layout.Stride(0),
                     DStride = dLogits.Layout.Stride(0),
                     Vocab = logits.Layout[1],

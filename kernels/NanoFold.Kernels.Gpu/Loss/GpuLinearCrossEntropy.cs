@@ -36,11 +36,11 @@ internal sealed class GpuLinearCrossEntropy(GpuContext context, GpuMatMul matMul
         {
             int count = Math.Min(chunk, rows - start);
             View part = Logits(weight, scratch, logits, start, count, x.Type);
-            Multiply(new MatMulArgs { A = Rows(x, start, count), B = weight, TransposeB = true, Y = part });
+            matMul.MatMul(new MatMulArgs { A = Rows(x, start, count), B = weight, TransposeB = true, Y = part }, call.AllowsTensorFloat32);
             _rows.Losses(part, Rows(call.Targets, start, count), Rows(call.Losses, start, count), Rows(call.LogSumExp, start, count));
         }
 
-        GpuCrossEntropy.AddLoss(context, call.Losses, call.Loss);
+        GpuCrossEntropy.AddLoss(context, call.State, call.Losses, call.Loss);
     }
 
     public void Run(in LinearCrossEntropyBackwardCall call)
@@ -55,18 +55,18 @@ internal sealed class GpuLinearCrossEntropy(GpuContext context, GpuMatMul matMul
             View part = Logits(weight, scratch, logits, start, count, x.Type), xPart = Rows(x, start, count);
             if (logits.IsNone)
             {
-                Multiply(new MatMulArgs { A = xPart, B = weight, TransposeB = true, Y = part });
+                matMul.MatMul(new MatMulArgs { A = xPart, B = weight, TransposeB = true, Y = part }, call.AllowsTensorFloat32);
             }
 
-            _rows.Gradients(part, Rows(call.Targets, start, count), Rows(call.LogSumExp, start, count), call.DLoss, part, accumulate: false);
+            _rows.Gradients(call.State, part, Rows(call.Targets, start, count), Rows(call.LogSumExp, start, count), call.DLoss, part, accumulate: false);
             if (!call.DWeight.IsNone)
             {
-                Multiply(new MatMulArgs { A = part, TransposeA = true, B = xPart, Y = call.DWeight, Accumulate = true });
+                matMul.MatMul(new MatMulArgs { A = part, TransposeA = true, B = xPart, Y = call.DWeight, Accumulate = true }, call.AllowsTensorFloat32);
             }
 
             if (!call.DX.IsNone)
             {
-                Multiply(new MatMulArgs { A = part, B = weight, Y = Rows(call.DX, start, count), Accumulate = call.AccumulateX });
+                matMul.MatMul(new MatMulArgs { A = part, B = weight, Y = Rows(call.DX, start, count), Accumulate = call.AccumulateX }, call.AllowsTensorFloat32);
             }
         }
     }
@@ -125,8 +125,6 @@ internal sealed class GpuLinearCrossEntropy(GpuContext context, GpuMatMul matMul
         int vocab = weight.Layout[0];
         return scratch.As(type, Layout.Of(count, Columns(vocab)).Slice(1, 0, vocab, out _));
     }
-
-    private void Multiply(in MatMulArgs args) => matMul.MatMul(args, context.AllowsTensorFloat32);
 
     private static View Rows(in View x, int start, int count)
     {

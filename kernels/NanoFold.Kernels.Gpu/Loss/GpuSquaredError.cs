@@ -12,7 +12,7 @@ internal sealed class GpuSquaredError(GpuContext context) : IKernel<SquaredError
     {
         call.Check();
         ByElement.Run(SquaredErrorCall.Name, call.Y, new ForwardBody(context, call));
-        GpuCrossEntropy.AddLoss(context, call.Losses, call.Loss);
+        GpuCrossEntropy.AddLoss(context, call.State, call.Losses, call.Loss);
     }
 
     public void Run(in SquaredErrorBackwardCall call)
@@ -43,7 +43,7 @@ internal sealed class GpuSquaredError(GpuContext context) : IKernel<SquaredError
                 new SquaredErrorBackwardWork<T>
                 {
                     Y = context.View<T>(call.Y), DY = context.View<T>(call.DY), Targets = context.View<float>(call.Targets), Marks = context.View<int>(call.Marks),
-                    DLoss = context.View<float>(call.DLoss), State = context.StateView, Rows = call.Y.Layout[0], Width = call.Y.Layout[1],
+                    DLoss = context.View<float>(call.DLoss), State = context.Slots(call.State), Rows = call.Y.Layout[0], Width = call.Y.Layout[1],
                     Stride = call.Y.Layout.Stride(0), DStride = call.DY.Layout.Stride(0), TargetStride = call.Targets.Layout.Stride(0),
                     Accumulate = call.Accumulate ? 1 : 0,
                 },

@@ -14,8 +14,13 @@ internal struct DecideWork : IGpuWork<DecideWork>
         double lossScale = Slots.Double(w.State, StepSlot.LossScale);
         double squares = Slots.Double(w.State, StepSlot.GradientSquares) / (lossScale * lossScale);
         Slots.Set(w.State, StepSlot.GradientSquares, squares);
-        double loss = Slots.Double(w.State, StepSlot.Loss) + Slots.Double(w.State, StepSlot.BalanceLoss) + Slots.Double(w.State, StepSlot.ZLoss)
-            + Slots.Double(w.State, StepSlot.IndexLoss);
+        double loss = Slots.Double(w.State, StepSlot.Loss);
+        long terms = w.State[(int)StepSlot.TermMask];
+        for (int slot = (int)StepSlot.Free; slot < StepState.Capacity; slot++)
+        {
+            loss += ((terms >> slot) & 1) != 0 ? Slots.Double(w.State, (StepSlot)slot) : 0;
+        }
+
         bool isFinite = double.IsFinite(loss) && double.IsFinite(squares);
         double scale = 0;
         if (isFinite)

@@ -29,13 +29,13 @@ internal sealed class GpuOptimizer(GpuContext context) :
         call.Check();
         Single(AddSquaresCall.Name, call.Gradient);
         ArrayView<double> sums = Squares(call.Gradient, MostSums);
-        context.Launch(new AddSumWork { Sums = sums, State = context.StateView, Count = (int)sums.Length }, 1, context.GroupSize);
+        context.Launch(new AddSumWork { Sums = sums, State = context.Slots(call.State), Count = (int)sums.Length }, 1, context.GroupSize);
     }
 
     public void Run(in DecideCall call)
     {
         call.Check();
-        context.Launch(new DecideWork { State = context.StateView, Clip = call.Clip, IsDynamic = call.DynamicLossScale ? 1 : 0 }, 1, 1);
+        context.Launch(new DecideWork { State = context.Slots(call.State), Clip = call.Clip, IsDynamic = call.DynamicLossScale ? 1 : 0 }, 1, 1);
     }
 
     public void Run(in AdamWCall call)
@@ -72,11 +72,11 @@ internal sealed class GpuOptimizer(GpuContext context) :
         Single(NormalizeFrobeniusCall.Name, call.X);
         if (AreWhole(call.X, call.Y))
         {
-            NormalizeFrobenius<AlignedPiece>(call.X, call.Y);
+            NormalizeFrobenius<AlignedPiece>(call);
         }
         else
         {
-            NormalizeFrobenius<RaggedPiece>(call.X, call.Y);
+            NormalizeFrobenius<RaggedPiece>(call);
         }
     }
 
@@ -103,7 +103,7 @@ internal sealed class GpuOptimizer(GpuContext context) :
                 Gradient = context.View<F32>(call.Gradient),
                 First = context.View<F32>(call.First),
                 Second = context.View<F32>(call.Second),
-                State = context.StateView,
+                State = context.Slots(call.State),
                 Beta1 = call.Beta1,
                 Beta2 = call.Beta2,
                 Decay = call.Decay,
@@ -120,23 +120,24 @@ internal sealed class GpuOptimizer(GpuContext context) :
                 Gradient = context.View<F32>(call.Gradient),
                 Momentum = context.View<F32>(call.Momentum),
                 Update = context.View<F32>(call.Update),
-                State = context.StateView,
+                State = context.Slots(call.State),
                 Beta = call.Beta,
                 Count = (int)call.Gradient.Count,
             },
             Groups(call.Gradient.Count, context.GroupSize), context.GroupSize);
 
-    private void NormalizeFrobenius<TPiece>(in View x, in View y)
+    private void NormalizeFrobenius<TPiece>(in NormalizeFrobeniusCall call)
         where TPiece : struct, IPiece
     {
+        View x = call.X;
         ArrayView<double> sums = Squares(x, MostMatrixSums, NormalizeFrobeniusCall.Lift);
         context.Launch(
             new NormalizeWork<TPiece>
             {
                 X = context.View<F32>(x),
-                Y = context.View<F32>(y),
+                Y = context.View<F32>(call.Y),
                 Sums = sums,
-                State = context.StateView,
+                State = context.Slots(call.State),
                 Groups = (int)sums.Length / 2,
                 Count = (int)x.Count,
             },
@@ -150,7 +151,7 @@ internal sealed class GpuOptimizer(GpuContext context) :
             {
                 Parameter = context.View<F32>(call.Parameter),
                 Update = context.View<F32>(call.Update),
-                State = context.StateView,
+                State = context.Slots(call.State),
                 RateFactor = call.RateFactor,
                 Decay = call.Decay,
                 Count = (int)call.Parameter.Count,

@@ -15,9 +15,9 @@ internal sealed class GpuRows(GpuContext context)
 
     public void TopK(in View x, in View values, in View indices) => ByElement.Run("top-k", x, new Largest(context, x, values, indices));
 
-    public void Dropout(in View x, in View y, double rate, int stream, bool accumulate)
+    public void Dropout(StepState state, in View x, in View y, double rate, int stream, bool accumulate)
     {
-        var draw = new DropoutDraw { State = context.StateView, Stream = stream, Threshold = DropoutRandom.Threshold(rate), Factor = (float)(1 / (1 - rate)) };
+        var draw = new DropoutDraw { State = context.Slots(state), Stream = stream, Threshold = DropoutRandom.Threshold(rate), Factor = (float)(1 / (1 - rate)) };
         ByElement.Run("dropout", y, new Dropping(context, x, y, draw, accumulate));
     }
 

@@ -5,12 +5,13 @@ namespace NanoFold.Kernels.Calls;
 /// <summary>
 /// Cross-entropy in nats, divided by <see cref="StepSlot.TargetCount"/>: loss[0] = Σ losses / TargetCount, also added to <see cref="StepSlot.Loss"/>.
 /// </summary>
+/// <param name="State">Of the recording.</param>
 /// <param name="Logits">[N, V].</param>
 /// <param name="Targets">Int32 [N], −1 for none.</param>
 /// <param name="Losses">Gets each row's nats (0 without target), [N].</param>
 /// <param name="LogSumExp">Gets each row's log of the sum of exponentials, [N].</param>
 /// <param name="Loss">[1].</param>
-public readonly record struct CrossEntropyCall(View Logits, View Targets, View Losses, View LogSumExp, View Loss) : IKernelCall<CrossEntropyCall>
+public readonly record struct CrossEntropyCall(StepState State, View Logits, View Targets, View Losses, View LogSumExp, View Loss) : IKernelCall<CrossEntropyCall>
 {
     public static string Name => "cross-entropy";
 
@@ -19,24 +20,26 @@ public readonly record struct CrossEntropyCall(View Logits, View Targets, View L
 
     public void Check()
     {
+        Checks.State(Name, State);
         CrossEntropyChecks.Rows(Name, Logits, Targets, LogSumExp);
         CrossEntropyChecks.Losses(Name, Logits, Losses, Loss);
     }
 
     public CrossEntropyCall Visit<TVisitor>(ref TVisitor visitor)
         where TVisitor : struct, IOperandVisitor
-        => new(visitor.Visit("logits", Logits, Access.Read), visitor.Visit("targets", Targets, Access.Read), visitor.Visit("losses", Losses, Access.Write),
+        => new(State, visitor.Visit("logits", Logits, Access.Read), visitor.Visit("targets", Targets, Access.Read), visitor.Visit("losses", Losses, Access.Write),
             visitor.Visit("logSumExp", LogSumExp, Access.Write), visitor.Visit("loss", Loss, Access.Write));
 }
 
 /// <summary>dLogits = dLoss[0] · <see cref="StepSlot.LossScale"/> · (softmax − onehot) / TargetCount, 0 for rows without target.</summary>
+/// <param name="State">Of the recording.</param>
 /// <param name="Logits">[N, V].</param>
 /// <param name="Targets">Int32 [N], −1 for none.</param>
 /// <param name="LogSumExp">As the forward call left it.</param>
 /// <param name="DLoss">[1].</param>
 /// <param name="DLogits">[N, V]; may be the logits themselves where it is not added to.</param>
 /// <param name="Accumulate">Whether dLogits is added to.</param>
-public readonly record struct CrossEntropyBackwardCall(View Logits, View Targets, View LogSumExp, View DLoss, View DLogits, bool Accumulate)
+public readonly record struct CrossEntropyBackwardCall(StepState State, View Logits, View Targets, View LogSumExp, View DLoss, View DLogits, bool Accumulate)
     : IKernelCall<CrossEntropyBackwardCall>
 {
     public static string Name => "cross-entropy-backward";
@@ -45,6 +48,7 @@ public readonly record struct CrossEntropyBackwardCall(View Logits, View Targets
 
     public void Check()
     {
+        Checks.State(Name, State);
         CrossEntropyChecks.Rows(Name, Logits, Targets, LogSumExp);
         RowCheck.Vector(Name, "dLoss", DLoss, Logits.Type.Sum(), 1);
         RowCheck.Output(Name, "dLogits", DLogits, Logits);
@@ -56,7 +60,7 @@ public readonly record struct CrossEntropyBackwardCall(View Logits, View Targets
 
     public CrossEntropyBackwardCall Visit<TVisitor>(ref TVisitor visitor)
         where TVisitor : struct, IOperandVisitor
-        => new(visitor.Visit("logits", Logits, Access.Read), visitor.Visit("targets", Targets, Access.Read), visitor.Visit("logSumExp", LogSumExp, Access.Read),
+        => new(State, visitor.Visit("logits", Logits, Access.Read), visitor.Visit("targets", Targets, Access.Read), visitor.Visit("logSumExp", LogSumExp, Access.Read),
             visitor.Visit("dLoss", DLoss, Access.Read), visitor.Visit("dLogits", DLogits, Operands.Result(Accumulate)), Accumulate);
 }
 

@@ -100,7 +100,7 @@ public readonly record struct ExpertTallyCall(View Routed, View Kept, View Count
 /// <param name="Counts">Of the whole step, Int32 [E + 1], of which the last is not read.</param>
 /// <param name="Bias">[E].</param>
 /// <param name="Rate">u.</param>
-public readonly record struct ExpertBiasCall(View Counts, View Bias, double Rate) : IKernelCall<ExpertBiasCall>
+public readonly record struct ExpertBiasCall(StepState State, View Counts, View Bias, double Rate) : IKernelCall<ExpertBiasCall>
 {
     public static string Name => "expert-bias";
 
@@ -108,6 +108,7 @@ public readonly record struct ExpertBiasCall(View Counts, View Bias, double Rate
 
     public void Check()
     {
+        Checks.State(Name, State);
         Checks.Writable(Name, "bias", Bias);
         RowCheck.Vector(Name, "bias", Bias, Bias.Type == DType.Float64 ? DType.Float64 : DType.Float32, Bias.Count);
         Checks.Integers(Name, "counts", Counts, Bias.Count + 1);

@@ -6,6 +6,7 @@ namespace NanoFold.Kernels.Calls;
 /// Head and cross-entropy in one: logits = x Wᵀ are made a chunk of rows at a time and held as a whole only where the caller gives them room;
 /// rows without a target never reach the head. Loss as in <see cref="CrossEntropyCall"/>.
 /// </summary>
+/// <param name="State">Of the recording.</param>
 /// <param name="X">[N, C].</param>
 /// <param name="Weight">[V, C].</param>
 /// <param name="Targets">Int32 [N], −1 for none.</param>
@@ -14,7 +15,9 @@ namespace NanoFold.Kernels.Calls;
 /// <param name="Loss">[1].</param>
 /// <param name="Scratch">For the logits of a chunk.</param>
 /// <param name="Kept">Room for what the backward call can use again, as many bytes as the kernel asks for (<see cref="IKernel{TCall}.KeptBytes"/>); none: nothing is kept.</param>
-public readonly record struct LinearCrossEntropyCall(View X, View Weight, View Targets, View Losses, View LogSumExp, View Loss, View Scratch, View Kept)
+/// <param name="AllowsTensorFloat32">As of <see cref="MatMulArgs"/>.</param>
+public readonly record struct LinearCrossEntropyCall(StepState State, View X, View Weight, View Targets, View Losses, View LogSumExp, View Loss, View Scratch, View Kept,
+    bool AllowsTensorFloat32 = false)
     : IKernelCall<LinearCrossEntropyCall>
 {
     public static string Name => "linear-cross-entropy";
@@ -26,18 +29,20 @@ public readonly record struct LinearCrossEntropyCall(View X, View Weight, View T
 
     public void Check()
     {
+        Checks.State(Name, State);
         CrossEntropyChecks.Linear(Name, X, Weight, Targets, LogSumExp, Kept);
         CrossEntropyChecks.Losses(Name, X, Losses, Loss);
     }
 
     public LinearCrossEntropyCall Visit<TVisitor>(ref TVisitor visitor)
         where TVisitor : struct, IOperandVisitor
-        => new(visitor.Visit("x", X, Access.Read), visitor.Visit("weight", Weight, Access.Read), visitor.Visit("targets", Targets, Access.Read),
+        => new(State, visitor.Visit("x", X, Access.Read), visitor.Visit("weight", Weight, Access.Read), visitor.Visit("targets", Targets, Access.Read),
             visitor.Visit("losses", Losses, Access.Write), visitor.Visit("logSumExp", LogSumExp, Access.Write), visitor.Visit("loss", Loss, Access.Write),
-            visitor.Visit("scratch", Scratch, Access.Scratch), visitor.Visit("kept", Kept, Access.Write));
+            visitor.Visit("scratch", Scratch, Access.Scratch), visitor.Visit("kept", Kept, Access.Write), AllowsTensorFloat32);
 }
 
 /// <summary>dX (0 for rows without target) and dWeight +=, of dLoss[0] · <see cref="StepSlot.LossScale"/>; either may be none.</summary>
+/// <param name="State">Of the recording.</param>
 /// <param name="X">[N, C].</param>
 /// <param name="Weight">[V, C].</param>
 /// <param name="Targets">Int32 [N], −1 for none.</param>
@@ -48,8 +53,10 @@ public readonly record struct LinearCrossEntropyCall(View X, View Weight, View T
 /// <param name="DWeight">[V, C] or none, added to; in Float32 where the rest has 16 bits.</param>
 /// <param name="Scratch">For the logits of a chunk.</param>
 /// <param name="Kept">What the forward call kept, overwritten; none: logits are made again, chunk by chunk.</param>
+/// <param name="AllowsTensorFloat32">As of <see cref="MatMulArgs"/>.</param>
 public readonly record struct LinearCrossEntropyBackwardCall(
-    View X, View Weight, View Targets, View LogSumExp, View DLoss, View DX, bool AccumulateX, View DWeight, View Scratch, View Kept)
+    StepState State, View X, View Weight, View Targets, View LogSumExp, View DLoss, View DX, bool AccumulateX, View DWeight, View Scratch, View Kept,
+    bool AllowsTensorFloat32 = false)
     : IKernelCall<LinearCrossEntropyBackwardCall>
 {
     public static string Name => "linear-cross-entropy-backward";
@@ -62,6 +69,7 @@ public readonly record struct LinearCrossEntropyBackwardCall(
 
     public void Check()
     {
+        Checks.State(Name, State);
         CrossEntropyChecks.Linear(Name, X, Weight, Targets, LogSumExp, Kept);
         RowCheck.Vector(Name, "dLoss", DLoss, X.Type.Sum(), 1);
         if (!DX.IsNone)
@@ -78,8 +86,8 @@ public readonly record struct LinearCrossEntropyBackwardCall(
 
     public LinearCrossEntropyBackwardCall Visit<TVisitor>(ref TVisitor visitor)
         where TVisitor : struct, IOperandVisitor
-        => new(visitor.Visit("x", X, Access.Read), visitor.Visit("weight", Weight, Access.Read), visitor.Visit("targets", Targets, Access.Read),
+        => new(State, visitor.Visit("x", X, Access.Read), visitor.Visit("weight", Weight, Access.Read), visitor.Visit("targets", Targets, Access.Read),
             visitor.Visit("logSumExp", LogSumExp, Access.Read), visitor.Visit("dLoss", DLoss, Access.Read),
             visitor.Visit("dX", DX, Operands.Result(AccumulateX)), AccumulateX, visitor.Visit("dWeight", DWeight, Access.Update),
-            visitor.Visit("scratch", Scratch, Access.Scratch), visitor.Visit("kept", Kept, Access.Update));
+            visitor.Visit("scratch", Scratch, Access.Scratch), visitor.Visit("kept", Kept, Access.Update), AllowsTensorFloat32);
 }

@@ -6,29 +6,34 @@ namespace NanoFold.Kernels.Calls;
 /// Adds Σ g² to <see cref="StepSlot.GradientSquares"/>, in double, in an order fixed by the shape. Like all of an optimizer's passes it works on
 /// contiguous ranges of a parameter store.
 /// </summary>
-public readonly record struct AddSquaresCall(View Gradient) : IKernelCall<AddSquaresCall>
+public readonly record struct AddSquaresCall(StepState State, View Gradient) : IKernelCall<AddSquaresCall>
 {
     public static string Name => "add-squares";
 
     public KernelCost Cost => new(2.0 * Gradient.Count, Operands.Bytes(this));
 
-    public void Check() => OptimizerChecks.Vector(Name, "gradient", Gradient);
+    public void Check()
+    {
+        Checks.State(Name, State);
+        OptimizerChecks.Vector(Name, "gradient", Gradient);
+    }
 
     public AddSquaresCall Visit<TVisitor>(ref TVisitor visitor)
         where TVisitor : struct, IOperandVisitor
-        => new(visitor.Visit("gradient", Gradient, Access.Read));
+        => new(State, visitor.Visit("gradient", Gradient, Access.Read));
 }
 
 /// <summary>
-/// Decides about the step: divides GradientSquares by LossScale². GradientScale = 0 (and Skipped + 1) if Loss, a term beside it or GradientSquares is not finite, otherwise
+/// Decides about the step: divides GradientSquares by LossScale². GradientScale = 0 (and Skipped + 1) if Loss, one of the state's terms beside it or GradientSquares is not finite, otherwise
 /// min(1, clip / √GradientSquares) / LossScale. The passes below do nothing where GradientScale is 0, so the last good state is never overwritten.
 /// </summary>
+/// <param name="State">Of the training.</param>
 /// <param name="Clip">The largest gradient norm; 0 for none.</param>
 /// <param name="DynamicLossScale">
 /// Then also: where not finite, LossScale = max(<see cref="LossScaling.Least"/>, LossScale / 2) and GoodSteps = 0; otherwise GoodSteps + 1, and after
 /// <see cref="LossScaling.StepsPerDoubling"/> of them LossScale = min(<see cref="LossScaling.Most"/>, 2 · LossScale) and GoodSteps = 0.
 /// </param>
-public readonly record struct DecideCall(double Clip, bool DynamicLossScale) : IKernelCall<DecideCall>
+public readonly record struct DecideCall(StepState State, double Clip, bool DynamicLossScale) : IKernelCall<DecideCall>
 {
     public static string Name => "decide";
 
@@ -36,6 +41,7 @@ public readonly record struct DecideCall(double Clip, bool DynamicLossScale) : I
 
     public void Check()
     {
+        Checks.State(Name, State);
         if (!(Clip >= 0))
         {
             Checks.Throw(Name, $"clip is {Clip}, expected 0 (none) or a positive norm");
@@ -50,6 +56,7 @@ public readonly record struct DecideCall(double Clip, bool DynamicLossScale) : I
 /// <summary>
 /// AdamW with decoupled decay (arXiv 1711.05101): g' = scale · g; m, v lerp; p −= lr · (m̂ / (√v̂ + ε) + decay · p). Step and learning rate are read from the state.
 /// </summary>
+/// <param name="State">Of the training.</param>
 /// <param name="Parameter">p.</param>
 /// <param name="Gradient">g.</param>
 /// <param name="First">m.</param>
@@ -58,7 +65,7 @@ public readonly record struct DecideCall(double Clip, bool DynamicLossScale) : I
 /// <param name="Beta2">What v keeps.</param>
 /// <param name="Epsilon">ε.</param>
 /// <param name="Decay">Of the weights, times the rate.</param>
-public readonly record struct AdamWCall(View Parameter, View Gradient, View First, View Second, double Beta1, double Beta2, double Epsilon, double Decay)
+public readonly record struct AdamWCall(StepState State, View Parameter, View Gradient, View First, View Second, double Beta1, double Beta2, double Epsilon, double Decay)
     : IKernelCall<AdamWCall>
 {
     // Scale; two moving means, one of a square; the correction, root, ε, quotient; decay and step.
@@ -70,6 +77,7 @@ public readonly record struct AdamWCall(View Parameter, View Gradient, View Firs
 
     public void Check()
     {
+        Checks.State(Name, State);
         OptimizerChecks.Pass(Name, "parameter", Parameter, "gradient", Gradient);
         OptimizerChecks.Pass(Name, "parameter", Parameter, "first", First);
         OptimizerChecks.Pass(Name, "parameter", Parameter, "second", Second);
@@ -87,7 +95,7 @@ public readonly record struct AdamWCall(View Parameter, View Gradient, View Firs
 }
 
 /// <summary>Muon's momentum: m ← β m + (1 − β) g'; update = (1 − β) g' + β m (Nesterov).</summary>
-public readonly record struct MuonMomentumCall(View Gradient, View Momentum, View Update, double Beta) : IKernelCall<MuonMomentumCall>
+public readonly record struct MuonMomentumCall(StepState State, View Gradient, View Momentum, View Update, double Beta) : IKernelCall<MuonMomentumCall>
 {
     private const int Flops = 6;
 
@@ -97,20 +105,21 @@ public readonly record struct MuonMomentumCall(View Gradient, View Momentum, Vie
 
     public void Check()
     {
+        Checks.State(Name, State);
         OptimizerChecks.Pass(Name, "gradient", Gradient, "momentum", Momentum);
         OptimizerChecks.Pass(Name, "gradient", Gradient, "update", Update);
     }
 
     public MuonMomentumCall Visit<TVisitor>(ref TVisitor visitor)
         where TVisitor : struct, IOperandVisitor
-        => new(visitor.Visit("gradient", Gradient, Access.Read), visitor.Visit("momentum", Momentum, Access.Update), visitor.Visit("update", Update, Access.Write), Beta);
+        => new(State, visitor.Visit("gradient", Gradient, Access.Read), visitor.Visit("momentum", Momentum, Access.Update), visitor.Visit("update", Update, Access.Write), Beta);
 }
 
 /// <summary>
 /// y = x / ‖x‖_F: one matrix, however small its elements; zero stays zero. Where Σ x² is below <see cref="Small"/>, squares may have vanished in single
 /// precision: then x is multiplied by <see cref="Lift"/> first, which is exact.
 /// </summary>
-public readonly record struct NormalizeFrobeniusCall(View X, View Y) : IKernelCall<NormalizeFrobeniusCall>
+public readonly record struct NormalizeFrobeniusCall(StepState State, View X, View Y) : IKernelCall<NormalizeFrobeniusCall>
 {
     /// <summary>2⁻⁸⁰, far above what is lost where squares below 2⁻¹²⁶ count as 0.</summary>
     public const double Small = 1.0 / (1L << 40) / (1L << 40);
@@ -124,15 +133,19 @@ public readonly record struct NormalizeFrobeniusCall(View X, View Y) : IKernelCa
 
     public KernelCost Cost => new((double)X.Count * Flops, Operands.Bytes(this));
 
-    public void Check() => OptimizerChecks.Pass(Name, "x", X, "y", Y);
+    public void Check()
+    {
+        Checks.State(Name, State);
+        OptimizerChecks.Pass(Name, "x", X, "y", Y);
+    }
 
     public NormalizeFrobeniusCall Visit<TVisitor>(ref TVisitor visitor)
         where TVisitor : struct, IOperandVisitor
-        => new(visitor.Visit("x", X, Access.Read), visitor.Visit("y", Y, Access.Write));
+        => new(State, visitor.Visit("x", X, Access.Read), visitor.Visit("y", Y, Access.Write));
 }
 
 /// <summary>p −= MatrixLearningRate · rateFactor · (update + decay · p).</summary>
-public readonly record struct MuonApplyCall(View Parameter, View Update, double Decay, double RateFactor) : IKernelCall<MuonApplyCall>
+public readonly record struct MuonApplyCall(StepState State, View Parameter, View Update, double Decay, double RateFactor) : IKernelCall<MuonApplyCall>
 {
     private const int Flops = 4;
 
@@ -140,7 +153,11 @@ public readonly record struct MuonApplyCall(View Parameter, View Update, double 
 
     public KernelCost Cost => new((double)Parameter.Count * Flops, Operands.Bytes(this));
 
-    public void Check() => OptimizerChecks.Pass(Name, "parameter", Parameter, "update", Update);
+    public void Check()
+    {
+        Checks.State(Name, State);
+        OptimizerChecks.Pass(Name, "parameter", Parameter, "update", Update);
+    }
 
     public MuonApplyCall Visit<TVisitor>(ref TVisitor visitor)
         where TVisitor : struct, IOperandVisitor

@@ -6,12 +6,13 @@ namespace NanoFold.Kernels.Calls;
 /// Squared errors: losses[i] = mean over o of (y[i, o] − targets[i, o])²; loss[0] = Σ losses / <see cref="StepSlot.TargetCount"/>, also added to
 /// <see cref="StepSlot.Loss"/>.
 /// </summary>
+/// <param name="State">Of the recording.</param>
 /// <param name="Y">[N, O].</param>
 /// <param name="Targets">[N, O], of the type of sums over y.</param>
 /// <param name="Marks">Int32 [N], −1 for rows without a target.</param>
 /// <param name="Losses">Gets each row's error, 0 without a target, [N].</param>
 /// <param name="Loss">[1].</param>
-public readonly record struct SquaredErrorCall(View Y, View Targets, View Marks, View Losses, View Loss) : IKernelCall<SquaredErrorCall>
+public readonly record struct SquaredErrorCall(StepState State, View Y, View Targets, View Marks, View Losses, View Loss) : IKernelCall<SquaredErrorCall>
 {
     public static string Name => "squared-error";
 
@@ -19,24 +20,26 @@ public readonly record struct SquaredErrorCall(View Y, View Targets, View Marks,
 
     public void Check()
     {
+        Checks.State(Name, State);
         SquaredErrorChecks.Rows(Name, Y, Targets, Marks);
         CrossEntropyChecks.Losses(Name, Y, Losses, Loss);
     }
 
     public SquaredErrorCall Visit<TVisitor>(ref TVisitor visitor)
         where TVisitor : struct, IOperandVisitor
-        => new(visitor.Visit("y", Y, Access.Read), visitor.Visit("targets", Targets, Access.Read), visitor.Visit("marks", Marks, Access.Read),
+        => new(State, visitor.Visit("y", Y, Access.Read), visitor.Visit("targets", Targets, Access.Read), visitor.Visit("marks", Marks, Access.Read),
             visitor.Visit("losses", Losses, Access.Write), visitor.Visit("loss", Loss, Access.Write));
 }
 
 /// <summary>dY = dLoss[0] · <see cref="StepSlot.LossScale"/> · 2 (y − targets) / (O · TargetCount), 0 for rows without a target.</summary>
+/// <param name="State">Of the recording.</param>
 /// <param name="Y">[N, O].</param>
 /// <param name="Targets">[N, O].</param>
 /// <param name="Marks">Int32 [N], −1 for rows without a target.</param>
 /// <param name="DLoss">[1].</param>
 /// <param name="DY">[N, O].</param>
 /// <param name="Accumulate">Whether dY is added to.</param>
-public readonly record struct SquaredErrorBackwardCall(View Y, View Targets, View Marks, View DLoss, View DY, bool Accumulate) : IKernelCall<SquaredErrorBackwardCall>
+public readonly record struct SquaredErrorBackwardCall(StepState State, View Y, View Targets, View Marks, View DLoss, View DY, bool Accumulate) : IKernelCall<SquaredErrorBackwardCall>
 {
     public static string Name => "squared-error-backward";
 
@@ -44,6 +47,7 @@ public readonly record struct SquaredErrorBackwardCall(View Y, View Targets, Vie
 
     public void Check()
     {
+        Checks.State(Name, State);
         SquaredErrorChecks.Rows(Name, Y, Targets, Marks);
         RowCheck.Vector(Name, "dLoss", DLoss, Y.Type.Sum(), 1);
         RowCheck.Output(Name, "dY", DY, Y);
@@ -51,7 +55,7 @@ public readonly record struct SquaredErrorBackwardCall(View Y, View Targets, Vie
 
     public SquaredErrorBackwardCall Visit<TVisitor>(ref TVisitor visitor)
         where TVisitor : struct, IOperandVisitor
-        => new(visitor.Visit("y", Y, Access.Read), visitor.Visit("targets", Targets, Access.Read), visitor.Visit("marks", Marks, Access.Read),
+        => new(State, visitor.Visit("y", Y, Access.Read), visitor.Visit("targets", Targets, Access.Read), visitor.Visit("marks", Marks, Access.Read),
             visitor.Visit("dLoss", DLoss, Access.Read), visitor.Visit("dY", DY, Operands.Result(Accumulate)), Accumulate);
 }
 

@@ -30,7 +30,7 @@ public sealed unsafe class CpuBackend : Backend
 
     public override KernelTable Kernels { get; }
 
-    public override StepState State => Context.State;
+    public override StepState NewState() => new CpuStepState();
 
     public override bool Supports(DType type) => CpuContext.Supports(type);
 
@@ -123,10 +123,10 @@ public sealed unsafe class CpuBackend : Backend
         Select.TopK(Context, x, values, indices);
     }
 
-    public override void Dropout(in View x, in View y, double rate, int stream, bool accumulate = false)
+    public override void Dropout(StepState state, in View x, in View y, double rate, int stream, bool accumulate = false)
     {
-        BackendChecks.Dropout(x, y, rate);
-        Rows.Dropout.Run(Context, x, y, rate, stream, accumulate);
+        BackendChecks.Dropout(state, x, y, rate);
+        Rows.Dropout.Run(Context, state, x, y, rate, stream, accumulate);
     }
 
     public override void Softmax(in View x, in View y, double scale, in Visible visible)

@@ -3,7 +3,7 @@ using NanoFold.Kernels.Memory;
 
 namespace NanoFold.Kernels.Cpu;
 
-/// <summary>What every CPU kernel shares: the worker pool, the instruction-set path, scratch memory per worker, the step's state.</summary>
+/// <summary>What every CPU kernel shares: the worker pool, the instruction-set path, scratch memory per worker.</summary>
 public sealed class CpuContext : IDisposable
 {
     /// <summary>A huge page where the system has them: packed operands are read over and over.</summary>
@@ -23,8 +23,6 @@ public sealed class CpuContext : IDisposable
     public Workers Workers { get; }
 
     public Isa Isa { get; }
-
-    public CpuStepState State { get; } = new();
 
     /// <summary>Scratch of one worker, at least <paramref name="bytes"/> long and aligned; contents are arbitrary and live until the next call for this worker.</summary>
     public unsafe void* Scratch(int worker, long bytes)
@@ -98,7 +96,6 @@ public sealed class CpuContext : IDisposable
     public void Dispose()
     {
         Workers.Dispose();
-        State.Dispose();
         foreach (NativeBuffer? buffer in _scratch)
         {
             buffer?.Dispose();

@@ -1,4 +1,5 @@
 using NanoFold.Kernels.Calls.Attention;
+using NanoFold.Kernels.Cpu;
 
 namespace NanoFold.Kernels.Null;
 
@@ -18,7 +19,7 @@ public sealed class NullBackend : Backend
 
     public override bool HoldsValues => false;
 
-    public override StepState State { get; } = new NullStepState();
+    public override StepState NewState() => new CpuStepState();
 
     public override KernelTable Kernels { get; }
 
@@ -61,7 +62,7 @@ public sealed class NullBackend : Backend
 
     public override void TopK(in View x, in View values, in View indices) => BackendChecks.TopK(x, values, indices);
 
-    public override void Dropout(in View x, in View y, double rate, int stream, bool accumulate = false) => BackendChecks.Dropout(x, y, rate);
+    public override void Dropout(StepState state, in View x, in View y, double rate, int stream, bool accumulate = false) => BackendChecks.Dropout(state, x, y, rate);
 
     public override void Softmax(in View x, in View y, double scale, in Visible visible) => BackendChecks.Softmax(x, y, visible);
 
@@ -97,23 +98,4 @@ public sealed class NullBuffer : DeviceBuffer
     public override void Dispose()
     {
     }
-}
-
-/// <summary>Slots that the host can set and read back; no kernel ever reads them.</summary>
-public sealed class NullStepState : StepState
-{
-    private readonly long[] _slots = new long[(int)StepSlot.Count];
-    private readonly NullBuffer _buffer = new((long)StepSlot.Count * sizeof(double));
-
-    public NullStepState() => Set(StepSlot.LossScale, 1.0);
-
-    public override View View => new(_buffer, 0, Layout.Of((int)StepSlot.Count), DType.Float64);
-
-    public override void Set(StepSlot slot, double value) => _slots[(int)slot] = BitConverter.DoubleToInt64Bits(value);
-
-    public override void Set(StepSlot slot, long value) => _slots[(int)slot] = value;
-
-    public override double GetDouble(StepSlot slot) => BitConverter.Int64BitsToDouble(_slots[(int)slot]);
-
-    public override long GetInteger(StepSlot slot) => _slots[(int)slot];
 }

@@ -23,17 +23,11 @@ public sealed class ProfiledBackend : Backend
 
     public override bool HoldsValues => _inner.HoldsValues;
 
-    public override StepState State => _inner.State;
+    public override StepState NewState() => _inner.NewState();
 
     public override KernelTable Kernels => _inner.Kernels;
 
     public override bool HasTensorFloat32 => _inner.HasTensorFloat32;
-
-    public override bool AllowsTensorFloat32
-    {
-        get => _inner.AllowsTensorFloat32;
-        set => _inner.AllowsTensorFloat32 = value;
-    }
 
     public override bool Supports(DType type) => _inner.Supports(type);
 
@@ -208,14 +202,14 @@ public sealed class ProfiledBackend : Backend
         _log.End();
     }
 
-    public override void Dropout(in View x, in View y, double rate, int stream, bool accumulate = false)
+    public override void Dropout(StepState state, in View x, in View y, double rate, int stream, bool accumulate = false)
     {
         if (_log.IsOn)
         {
             Begin("dropout", KernelCost.Pointwise(1, y, accumulate, KernelCost.BytesOf(x)));
         }
 
-        _inner.Dropout(x, y, rate, stream, accumulate);
+        _inner.Dropout(state, x, y, rate, stream, accumulate);
         _log.End();
     }
 

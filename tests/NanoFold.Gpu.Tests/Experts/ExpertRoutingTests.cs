@@ -115,12 +115,12 @@ public class ExpertRoutingTests : GpuTests
     [TestCase(0.5)]
     public void TheBiasFollowsTheCounts(double gradientScale)
     {
-        Gpu.State.Set(StepSlot.GradientScale, gradientScale);
-        Cpu.State.Set(StepSlot.GradientScale, gradientScale);
+        GpuState.Set(StepSlot.GradientScale, gradientScale);
+        CpuState.Set(StepSlot.GradientScale, gradientScale);
         using var twins = new Twins(Gpu, Cpu);
         Twin counts = twins.Integers([Experts + 1], [3, 5, 0, 4, 8, 99]), bias = twins.New(DType.Float32, [Experts], [1, 2, 3, 4, 5]);
-        Gpu.Run(new ExpertBiasCall(counts.Gpu, bias.Gpu, 0.25));
-        Cpu.Run(new ExpertBiasCall(counts.Cpu, bias.Cpu, 0.25));
+        Gpu.Run(new ExpertBiasCall(GpuState, counts.Gpu, bias.Gpu, 0.25));
+        Cpu.Run(new ExpertBiasCall(CpuState, counts.Cpu, bias.Cpu, 0.25));
         float[] expected = gradientScale == 0 ? [1, 2, 3, 4, 5] : [1.25f, 1.75f, 3.25f, 4, 4.75f];
         Assert.That(twins.Read(bias), Is.EqualTo(expected));
         twins.AssertClose(bias, 0);
@@ -129,13 +129,15 @@ public class ExpertRoutingTests : GpuTests
     [Test]
     public void LossOfTheRouter([Values(DType.Float32, DType.BFloat16, DType.Float16)] DType type, [Values] bool accumulate)
     {
-        foreach (Backend backend in new Backend[] { Gpu, Cpu })
+        (StepSlot balance, StepSlot z) = (default, default);
+        foreach (StepState state in new[] { GpuState, CpuState })
         {
-            backend.State.Set(StepSlot.MicroBatchCount, 3L);
-            backend.State.Set(StepSlot.Loss, 0.5);
-            backend.State.Set(StepSlot.BalanceLoss, 0.25);
-            backend.State.Set(StepSlot.ZLoss, 0.125);
-            backend.State.Set(StepSlot.LossScale, 4.0);
+            (balance, z) = (state.AddTerm("balanceLoss"), state.AddTerm("zLoss"));
+            state.Set(StepSlot.MicroBatchCount, 3L);
+            state.Set(StepSlot.Loss, 0.5);
+            state.Set(balance, 0.25);
+            state.Set(z, 0.125);
+            state.Set(StepSlot.LossScale, 4.0);
         }
 
         using var twins = new Twins(Gpu, Cpu);
@@ -143,18 +145,18 @@ public class ExpertRoutingTests : GpuTests
         Twin logits = twins.Random(type, 1, Tokens, Experts), probabilities = Probabilities(twins, logits, type);
         Twin offsets = twins.Integers([Experts + 1], [0, 4, 4, 9, 20, slots]);
         Twin load = twins.Random(DType.Float32, 2, Experts), loss = twins.Random(DType.Float32, 3, 1), dLogits = twins.Random(type, 4, Tokens, Experts);
-        Gpu.Run(new RouterLossCall(logits.Gpu, probabilities.Gpu, offsets.Gpu, load.Gpu, loss.Gpu, 0.01, 0.001));
-        Cpu.Run(new RouterLossCall(logits.Cpu, probabilities.Cpu, offsets.Cpu, load.Cpu, loss.Cpu, 0.01, 0.001));
+        Gpu.Run(new RouterLossCall(GpuState, logits.Gpu, probabilities.Gpu, offsets.Gpu, load.Gpu, loss.Gpu, 0.01, 0.001, balance, z));
+        Cpu.Run(new RouterLossCall(CpuState, logits.Cpu, probabilities.Cpu, offsets.Cpu, load.Cpu, loss.Cpu, 0.01, 0.001, balance, z));
         twins.AssertClose(load, 1e-6);
         twins.AssertClose(loss, 1e-5);
-        foreach (StepSlot slot in new[] { StepSlot.BalanceLoss, StepSlot.ZLoss, StepSlot.Loss })
+        foreach (StepSlot slot in new[] { balance, z, StepSlot.Loss })
         {
-            Assert.That(Gpu.State.GetDouble(slot), Is.EqualTo(Cpu.State.GetDouble(slot)).Within(1e-6), slot.ToString());
+            Assert.That(GpuState.GetDouble(slot), Is.EqualTo(CpuState.GetDouble(slot)).Within(1e-6), slot.ToString());
         }
 
         Twin dLoss = twins.New(DType.Float32, [1], [2]);
-        Gpu.Run(new RouterLossBackwardCall(logits.Gpu, probabilities.Gpu, load.Gpu, dLoss.Gpu, dLogits.Gpu, 0.01, 0.001, accumulate));
-        Cpu.Run(new RouterLossBackwardCall(logits.Cpu, probabilities.Cpu, load.Cpu, dLoss.Cpu, dLogits.Cpu, 0.01, 0.001, accumulate));
+        Gpu.Run(new RouterLossBackwardCall(GpuState, logits.Gpu, probabilities.Gpu, load.Gpu, dLoss.Gpu, dLogits.Gpu, 0.01, 0.001, accumulate));
+        Cpu.Run(new RouterLossBackwardCall(CpuState, logits.Cpu, probabilities.Cpu, load.Cpu, dLoss.Cpu, dLogits.Cpu, 0.01, 0.001, accumulate));
         twins.AssertClose(dLogits, 2 * Twins.Tolerance(type));
     }
 

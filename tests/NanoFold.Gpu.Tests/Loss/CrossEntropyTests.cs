@@ -23,19 +23,19 @@ public class CrossEntropyTests : GpuTests
             Twin losses = twins.Random(DType.Float32, 3, rows), logSumExp = twins.Random(DType.Float32, 4, rows), loss = twins.Random(DType.Float32, 5, 1);
             Twin dLoss = twins.New(DType.Float32, [1], [0.5f]);
             Set(rows - rows / 4);
-            Gpu.Run(new CrossEntropyCall(logits.Gpu, targets.Gpu, losses.Gpu, logSumExp.Gpu, loss.Gpu));
-            Cpu.Run(new CrossEntropyCall(logits.Cpu, targets.Cpu, losses.Cpu, logSumExp.Cpu, loss.Cpu));
+            Gpu.Run(new CrossEntropyCall(GpuState, logits.Gpu, targets.Gpu, losses.Gpu, logSumExp.Gpu, loss.Gpu));
+            Cpu.Run(new CrossEntropyCall(CpuState, logits.Cpu, targets.Cpu, losses.Cpu, logSumExp.Cpu, loss.Cpu));
             twins.AssertClose(losses, 2e-6, "losses");
             twins.AssertClose(logSumExp, 2e-6, "logSumExp");
             twins.AssertClose(loss, 2e-6, "loss");
-            Assert.That(Gpu.State.GetDouble(StepSlot.Loss), Is.EqualTo(Cpu.State.GetDouble(StepSlot.Loss)).Within(1e-5));
+            Assert.That(GpuState.GetDouble(StepSlot.Loss), Is.EqualTo(CpuState.GetDouble(StepSlot.Loss)).Within(1e-5));
 
-            Gpu.Run(new CrossEntropyBackwardCall(logits.Gpu, targets.Gpu, logSumExp.Gpu, dLoss.Gpu, dLogits.Gpu, accumulate));
-            Cpu.Run(new CrossEntropyBackwardCall(logits.Cpu, targets.Cpu, logSumExp.Cpu, dLoss.Cpu, dLogits.Cpu, accumulate));
+            Gpu.Run(new CrossEntropyBackwardCall(GpuState, logits.Gpu, targets.Gpu, logSumExp.Gpu, dLoss.Gpu, dLogits.Gpu, accumulate));
+            Cpu.Run(new CrossEntropyBackwardCall(CpuState, logits.Cpu, targets.Cpu, logSumExp.Cpu, dLoss.Cpu, dLogits.Cpu, accumulate));
             twins.AssertClose(dPadded, tolerance, "dLogits");
 
-            Gpu.Run(new CrossEntropyBackwardCall(logits.Gpu, targets.Gpu, logSumExp.Gpu, dLoss.Gpu, logits.Gpu, Accumulate: false));
-            Cpu.Run(new CrossEntropyBackwardCall(logits.Cpu, targets.Cpu, logSumExp.Cpu, dLoss.Cpu, logits.Cpu, Accumulate: false));
+            Gpu.Run(new CrossEntropyBackwardCall(GpuState, logits.Gpu, targets.Gpu, logSumExp.Gpu, dLoss.Gpu, logits.Gpu, Accumulate: false));
+            Cpu.Run(new CrossEntropyBackwardCall(CpuState, logits.Cpu, targets.Cpu, logSumExp.Cpu, dLoss.Cpu, logits.Cpu, Accumulate: false));
             twins.AssertClose(padded, tolerance, "dLogits in place");
         }
     }
@@ -48,17 +48,17 @@ public class CrossEntropyTests : GpuTests
         View logits = memory.New(DType.Float32, [3, 6], [none, none, none, none, 1, 1, 0, 0, 0, 0, 0, 0, 0, float.NaN, 0, 0, 0, 0]);
         View targets = memory.Integers([3], [4, 6, 0]), losses = memory.New(DType.Float32, 3), logSumExp = memory.New(DType.Float32, 3), loss = memory.New(DType.Float32, 1);
         Set(3);
-        Gpu.Run(new CrossEntropyCall(logits, targets, losses, logSumExp, loss));
+        Gpu.Run(new CrossEntropyCall(GpuState, logits, targets, losses, logSumExp, loss));
         float[] nats = memory.Read(losses);
         Assert.That(nats[0], Is.EqualTo(MathF.Log(2)).Within(1e-6));
         Assert.That(nats[1..], Is.All.NaN);
         Assert.That(memory.Read(loss)[0], Is.NaN);
-        Assert.That(Gpu.State.GetDouble(StepSlot.Loss), Is.NaN);
+        Assert.That(GpuState.GetDouble(StepSlot.Loss), Is.NaN);
     }
 
     private void Set(long targets)
     {
-        foreach (StepState state in new[] { Gpu.State, Cpu.State })
+        foreach (StepState state in new[] { GpuState, CpuState })
         {
             state.Set(StepSlot.TargetCount, targets);
             state.Set(StepSlot.Loss, 0.25);

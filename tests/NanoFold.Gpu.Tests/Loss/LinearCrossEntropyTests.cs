@@ -26,23 +26,23 @@ public class LinearCrossEntropyTests : GpuTests
             var shape = new LinearCrossEntropyCall { X = x.Gpu, Weight = weight.Gpu };
             Twin kept = keeps ? twins.Scratch(gpu.KeptBytes(shape), 0) : default;
             Twin scratch = twins.Scratch(gpu.ScratchBytes(shape with { Kept = kept.Gpu }), Cpu.ScratchBytes(new LinearCrossEntropyCall { X = x.Cpu, Weight = weight.Cpu }));
-            foreach (StepState state in new[] { Gpu.State, Cpu.State })
+            foreach (StepState state in new[] { GpuState, CpuState })
             {
                 state.Set(StepSlot.TargetCount, (long)rows);
                 state.Set(StepSlot.Loss, 0.25);
                 state.Set(StepSlot.LossScale, 2.0 * rows);
             }
 
-            gpu.Run(new LinearCrossEntropyCall(x.Gpu, weight.Gpu, targets.Gpu, losses.Gpu, logSumExp.Gpu, loss.Gpu, scratch.Gpu, kept.Gpu));
-            Cpu.Run(new LinearCrossEntropyCall(x.Cpu, weight.Cpu, targets.Cpu, losses.Cpu, logSumExp.Cpu, loss.Cpu, scratch.Cpu, default));
+            gpu.Run(new LinearCrossEntropyCall(GpuState, x.Gpu, weight.Gpu, targets.Gpu, losses.Gpu, logSumExp.Gpu, loss.Gpu, scratch.Gpu, kept.Gpu));
+            Cpu.Run(new LinearCrossEntropyCall(CpuState, x.Cpu, weight.Cpu, targets.Cpu, losses.Cpu, logSumExp.Cpu, loss.Cpu, scratch.Cpu, default));
             double tolerance = Twins.Tolerance(type);
             twins.AssertClose(losses, tolerance, "losses");
             twins.AssertClose(logSumExp, tolerance, "logSumExp");
             twins.AssertClose(loss, tolerance, "loss");
-            Assert.That(Gpu.State.GetDouble(StepSlot.Loss), Is.EqualTo(Cpu.State.GetDouble(StepSlot.Loss)).Within(10 * tolerance));
+            Assert.That(GpuState.GetDouble(StepSlot.Loss), Is.EqualTo(CpuState.GetDouble(StepSlot.Loss)).Within(10 * tolerance));
 
-            gpu.Run(new LinearCrossEntropyBackwardCall(x.Gpu, weight.Gpu, targets.Gpu, logSumExp.Gpu, dLoss.Gpu, dX.Gpu, accumulateX, dWeight.Gpu, scratch.Gpu, kept.Gpu));
-            Cpu.Run(new LinearCrossEntropyBackwardCall(x.Cpu, weight.Cpu, targets.Cpu, logSumExp.Cpu, dLoss.Cpu, dX.Cpu, accumulateX, dWeight.Cpu, scratch.Cpu, default));
+            gpu.Run(new LinearCrossEntropyBackwardCall(GpuState, x.Gpu, weight.Gpu, targets.Gpu, logSumExp.Gpu, dLoss.Gpu, dX.Gpu, accumulateX, dWeight.Gpu, scratch.Gpu, kept.Gpu));
+            Cpu.Run(new LinearCrossEntropyBackwardCall(CpuState, x.Cpu, weight.Cpu, targets.Cpu, logSumExp.Cpu, dLoss.Cpu, dX.Cpu, accumulateX, dWeight.Cpu, scratch.Cpu, default));
             // Logits of 16 bits are rounded, and so are their gradients: two roundings of the type.
             twins.AssertClose(dX, 2 * tolerance, "dX");
             twins.AssertClose(dWeight, 2 * tolerance, "dWeight");

@@ -23,21 +23,21 @@ public class OptimizerTests : GpuTests
             Twin update = all[4].With(range, offset), momentum = all[5].With(range, offset), y = all[6].With(range, offset);
             Absolute(v);
             Set(step, lossScale: 4, loss: 1);
-            Gpu.Run(new AddSquaresCall(g.Gpu));
-            Cpu.Run(new AddSquaresCall(g.Cpu));
-            Gpu.Run(new AddSquaresCall(m.Gpu));
-            Cpu.Run(new AddSquaresCall(m.Cpu));
-            Gpu.Run(new DecideCall(0.125, DynamicLossScale: false));
-            Cpu.Run(new DecideCall(0.125, DynamicLossScale: false));
+            Gpu.Run(new AddSquaresCall(GpuState, g.Gpu));
+            Cpu.Run(new AddSquaresCall(CpuState, g.Cpu));
+            Gpu.Run(new AddSquaresCall(GpuState, m.Gpu));
+            Cpu.Run(new AddSquaresCall(CpuState, m.Cpu));
+            Gpu.Run(new DecideCall(GpuState, 0.125, DynamicLossScale: false));
+            Cpu.Run(new DecideCall(CpuState, 0.125, DynamicLossScale: false));
             AssertStates();
-            Gpu.Run(new AdamWCall(p.Gpu, g.Gpu, m.Gpu, v.Gpu, 0.9, 0.95, 1e-8, 0.1));
-            Cpu.Run(new AdamWCall(p.Cpu, g.Cpu, m.Cpu, v.Cpu, 0.9, 0.95, 1e-8, 0.1));
-            Gpu.Run(new MuonMomentumCall(g.Gpu, momentum.Gpu, update.Gpu, 0.95));
-            Cpu.Run(new MuonMomentumCall(g.Cpu, momentum.Cpu, update.Cpu, 0.95));
-            Gpu.Run(new NormalizeFrobeniusCall(update.Gpu, y.Gpu));
-            Cpu.Run(new NormalizeFrobeniusCall(update.Cpu, y.Cpu));
-            Gpu.Run(new MuonApplyCall(p.Gpu, y.Gpu, 0.1, 2));
-            Cpu.Run(new MuonApplyCall(p.Cpu, y.Cpu, 0.1, 2));
+            Gpu.Run(new AdamWCall(GpuState, p.Gpu, g.Gpu, m.Gpu, v.Gpu, 0.9, 0.95, 1e-8, 0.1));
+            Cpu.Run(new AdamWCall(CpuState, p.Cpu, g.Cpu, m.Cpu, v.Cpu, 0.9, 0.95, 1e-8, 0.1));
+            Gpu.Run(new MuonMomentumCall(GpuState, g.Gpu, momentum.Gpu, update.Gpu, 0.95));
+            Cpu.Run(new MuonMomentumCall(CpuState, g.Cpu, momentum.Cpu, update.Cpu, 0.95));
+            Gpu.Run(new NormalizeFrobeniusCall(GpuState, update.Gpu, y.Gpu));
+            Cpu.Run(new NormalizeFrobeniusCall(CpuState, update.Cpu, y.Cpu));
+            Gpu.Run(new MuonApplyCall(GpuState, p.Gpu, y.Gpu, 0.1, 2));
+            Cpu.Run(new MuonApplyCall(CpuState, p.Cpu, y.Cpu, 0.1, 2));
             for (int i = 0; i < all.Length; i++)
             {
                 twins.AssertClose(all[i], 2e-6, $"tensor {i}");
@@ -57,18 +57,31 @@ public class OptimizerTests : GpuTests
             using var twins = new Twins(Gpu, Cpu);
             Twin g = twins.New(DType.Float32, [3], [gradient, gradient, -gradient]);
             Set(1, lossScale, loss: 2);
-            foreach (StepState state in new[] { Gpu.State, Cpu.State })
+            foreach (StepState state in new[] { GpuState, CpuState })
             {
                 state.Set(StepSlot.GoodSteps, good);
                 state.Set(StepSlot.Skipped, 5L);
             }
 
-            Gpu.Run(new AddSquaresCall(g.Gpu));
-            Gpu.Run(new DecideCall(1, isDynamic));
-            Cpu.Run(new AddSquaresCall(g.Cpu));
-            Cpu.Run(new DecideCall(1, isDynamic));
+            Gpu.Run(new AddSquaresCall(GpuState, g.Gpu));
+            Gpu.Run(new DecideCall(GpuState, 1, isDynamic));
+            Cpu.Run(new AddSquaresCall(CpuState, g.Cpu));
+            Cpu.Run(new DecideCall(CpuState, 1, isDynamic));
             AssertStates();
         }
+    }
+
+    [Test]
+    public void ATermThatIsNotFiniteSkipsTheStep()
+    {
+        Set(1, lossScale: 1, loss: 1);
+        StepSlot[] terms = [.. Enumerable.Range(0, StepState.MostTerms).Select(i => GpuState.AddTerm($"term {i}"))];
+        GpuState.Set(GpuState.Add("no term"), double.NaN);
+        Gpu.Run(new DecideCall(GpuState, 1, DynamicLossScale: false));
+        Assert.That((GpuState.GetDouble(StepSlot.GradientScale), GpuState.GetInteger(StepSlot.Skipped)), Is.EqualTo((1.0, 0L)));
+        GpuState.Set(terms[^1], double.PositiveInfinity);
+        Gpu.Run(new DecideCall(GpuState, 1, DynamicLossScale: false));
+        Assert.That((GpuState.GetDouble(StepSlot.GradientScale), GpuState.GetInteger(StepSlot.Skipped)), Is.EqualTo((0.0, 1L)));
     }
 
     [Test]
@@ -77,13 +90,13 @@ public class OptimizerTests : GpuTests
         using var twins = new Twins(Gpu, Cpu);
         Twin[] all = [.. Enumerable.Range(0, 5).Select(i => twins.Random(DType.Float32, i + 1, 70))];
         Set(1, lossScale: 1, loss: double.NaN);
-        Gpu.Run(new AddSquaresCall(all[0].Gpu));
-        Gpu.Run(new DecideCall(1, DynamicLossScale: false));
-        Assert.That((Gpu.State.GetDouble(StepSlot.GradientScale), Gpu.State.GetInteger(StepSlot.Skipped)), Is.EqualTo((0.0, 1L)));
-        Gpu.Run(new AdamWCall(all[0].Gpu, all[1].Gpu, all[2].Gpu, all[3].Gpu, 0.9, 0.95, 1e-8, 0.1));
-        Gpu.Run(new MuonMomentumCall(all[0].Gpu, all[1].Gpu, all[2].Gpu, 0.9));
-        Gpu.Run(new NormalizeFrobeniusCall(all[0].Gpu, all[1].Gpu));
-        Gpu.Run(new MuonApplyCall(all[0].Gpu, all[1].Gpu, 0.1, 1));
+        Gpu.Run(new AddSquaresCall(GpuState, all[0].Gpu));
+        Gpu.Run(new DecideCall(GpuState, 1, DynamicLossScale: false));
+        Assert.That((GpuState.GetDouble(StepSlot.GradientScale), GpuState.GetInteger(StepSlot.Skipped)), Is.EqualTo((0.0, 1L)));
+        Gpu.Run(new AdamWCall(GpuState, all[0].Gpu, all[1].Gpu, all[2].Gpu, all[3].Gpu, 0.9, 0.95, 1e-8, 0.1));
+        Gpu.Run(new MuonMomentumCall(GpuState, all[0].Gpu, all[1].Gpu, all[2].Gpu, 0.9));
+        Gpu.Run(new NormalizeFrobeniusCall(GpuState, all[0].Gpu, all[1].Gpu));
+        Gpu.Run(new MuonApplyCall(GpuState, all[0].Gpu, all[1].Gpu, 0.1, 1));
         for (int i = 0; i < all.Length; i++)
         {
             twins.AssertClose(all[i], 0, $"tensor {i}");
@@ -96,8 +109,8 @@ public class OptimizerTests : GpuTests
         using var memory = new Memory(Gpu);
         View x = memory.New(DType.Float32, 3, 5);
         Set(1, lossScale: 1, loss: 1);
-        Gpu.State.Set(StepSlot.GradientScale, 1.0);
-        Gpu.Run(new NormalizeFrobeniusCall(x, x));
+        GpuState.Set(StepSlot.GradientScale, 1.0);
+        Gpu.Run(new NormalizeFrobeniusCall(GpuState, x, x));
         Assert.That(memory.Read(x), Is.All.EqualTo(0f));
     }
 
@@ -109,11 +122,11 @@ public class OptimizerTests : GpuTests
         View x = memory.New(DType.Float32, count), y = memory.New(DType.Float32, count);
         float[] values = [.. Enumerable.Range(1, count).Select(i => MathF.Sin(i))];
         Set(1, lossScale: 1, loss: 1);
-        Gpu.State.Set(StepSlot.GradientScale, 1.0);
+        GpuState.Set(StepSlot.GradientScale, 1.0);
         float[] Normalized(double scale)
         {
             Gpu.Upload<float>([.. values.Select(v => (float)(v * scale))], x);
-            Gpu.Run(new NormalizeFrobeniusCall(x, y));
+            Gpu.Run(new NormalizeFrobeniusCall(GpuState, x, y));
             return [.. memory.Read(y)];
         }
 
@@ -138,7 +151,7 @@ public class OptimizerTests : GpuTests
 
     private void Set(long step, double lossScale, double loss)
     {
-        foreach (StepState state in new[] { Gpu.State, Cpu.State })
+        foreach (StepState state in new[] { GpuState, CpuState })
         {
             state.Set(StepSlot.Step, step);
             state.Set(StepSlot.LearningRate, 0.01);
@@ -155,10 +168,10 @@ public class OptimizerTests : GpuTests
     {
         foreach (StepSlot slot in s_doubles)
         {
-            Assert.That(Gpu.State.GetDouble(slot), Is.EqualTo(Cpu.State.GetDouble(slot)).Within(1e-4).Percent, slot.ToString());
+            Assert.That(GpuState.GetDouble(slot), Is.EqualTo(CpuState.GetDouble(slot)).Within(1e-4).Percent, slot.ToString());
         }
 
-        Assert.That(Gpu.State.GetInteger(StepSlot.Skipped), Is.EqualTo(Cpu.State.GetInteger(StepSlot.Skipped)));
-        Assert.That(Gpu.State.GetInteger(StepSlot.GoodSteps), Is.EqualTo(Cpu.State.GetInteger(StepSlot.GoodSteps)));
+        Assert.That(GpuState.GetInteger(StepSlot.Skipped), Is.EqualTo(CpuState.GetInteger(StepSlot.Skipped)));
+        Assert.That(GpuState.GetInteger(StepSlot.GoodSteps), Is.EqualTo(CpuState.GetInteger(StepSlot.GoodSteps)));
     }
 }

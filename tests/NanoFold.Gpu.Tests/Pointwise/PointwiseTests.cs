@@ -1,7 +1,10 @@
 using NanoFold.Engine.FeedForward;
 using NanoFold.Engine.Ops;
 using NanoFold.Kernels;
+using NanoFold.Kernels.Calls;
+using NanoFold.Kernels.Cpu;
 using NanoFold.Kernels.Lanes;
+using NanoFold.Tests.Suites;
 
 namespace NanoFold.Gpu.Tests.Pointwise;
 
@@ -82,16 +85,35 @@ public class PointwiseTests : GpuTests
     }
 
     [Test]
-    public void StateIsWrittenWithTheNextLaunchAndReadBack()
+    public void AStateIsWrittenBeforeAKernelThatReadsItAndReadBack()
     {
-        Gpu.State.Set(StepSlot.Step, 7L);
-        Gpu.State.Set(StepSlot.LearningRate, 0.25);
-        Assert.That(Gpu.State.GetInteger(StepSlot.Step), Is.EqualTo(7));
+        using StepState other = Gpu.NewState();
+        StepSlot far = other.Add("a"), last = default;
+        for (int i = 0; i < StepState.Capacity - (int)StepSlot.Free - 1; i++)
+        {
+            last = other.Add($"{i}");
+        }
+
+        other.Set(far, 1.5);
+        other.Set(last, 2.5);
+        GpuState.Set(StepSlot.Step, 7L);
+        GpuState.Set(StepSlot.LearningRate, 0.25);
+        Assert.That(GpuState.GetInteger(StepSlot.Step), Is.EqualTo(7));
         using var memory = new Memory(Gpu);
         Gpu.Fill(memory.New(DType.Float32, 1), 1);
-        Assert.That(Gpu.State.GetDouble(StepSlot.LearningRate), Is.EqualTo(0.25));
-        Gpu.Fill(Gpu.State.View, 3);
-        Assert.That(Gpu.State.GetDouble(StepSlot.LearningRate), Is.EqualTo(3));
+        Assert.That(GpuState.GetDouble(StepSlot.LearningRate), Is.EqualTo(0.25));
+        View x = memory.New(DType.Float32, [2], [3, 4]);
+        foreach (StepState state in new[] { GpuState, other })
+        {
+            Gpu.Run(new AddSquaresCall(state, x));
+        }
+
+        Gpu.Run(new AddSquaresCall(other, x));
+        Assert.That((GpuState.GetDouble(StepSlot.GradientSquares), GpuState.GetDouble(StepSlot.LearningRate), GpuState.GetInteger(StepSlot.Step)), Is.EqualTo((25.0, 0.25, 7L)));
+        Assert.That((other.GetDouble(StepSlot.GradientSquares), other.GetDouble(StepSlot.LearningRate), other.GetInteger(StepSlot.Step)), Is.EqualTo((50.0, 0.0, 1L)));
+        Assert.That((other.GetDouble(far), other.GetDouble(last)), Is.EqualTo((1.5, 2.5)));
+        using var elsewhere = new CpuStepState();
+        Assert.That(() => Gpu.Run(new AddSquaresCall(elsewhere, x)), Throws.ArgumentException.With.Message.Contains("of another backend"));
     }
 
     private static void AssertClose(float[] actual, float[] expected, double tolerance)

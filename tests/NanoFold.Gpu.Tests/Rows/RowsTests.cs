@@ -82,11 +82,11 @@ public class RowsTests : GpuTests
     [Test]
     public void Dropout([Values(DType.Float32, DType.BFloat16, DType.Float16)] DType type, [Values] bool accumulate)
     {
-        foreach (Backend backend in new Backend[] { Gpu, Cpu })
+        foreach (StepState state in new[] { GpuState, CpuState })
         {
-            backend.State.Set(StepSlot.RandomKey, 0x1234_5678_9abc_def0);
-            backend.State.Set(StepSlot.Step, 7L);
-            backend.State.Set(StepSlot.MicroBatch, 2L);
+            state.Set(StepSlot.RandomKey, 0x1234_5678_9abc_def0);
+            state.Set(StepSlot.Step, 7L);
+            state.Set(StepSlot.MicroBatch, 2L);
         }
 
         using var twins = new Twins(Gpu, Cpu);
@@ -95,8 +95,8 @@ public class RowsTests : GpuTests
             Twin x = twins.Random(type, 1, shape), y = twins.Random(type, 2, shape), z = twins.Random(type, 3, shape[1], shape[0] + 1), part = z.Permute(1, 0).Slice(0, 1, shape[0]);
             foreach ((Twin from, Twin to, Twin all) in new[] { (x, y, y), (x, part, z) })
             {
-                Gpu.Dropout(from.Gpu, to.Gpu, 0.3, 5, accumulate);
-                Cpu.Dropout(from.Cpu, to.Cpu, 0.3, 5, accumulate);
+                Gpu.Dropout(GpuState, from.Gpu, to.Gpu, 0.3, 5, accumulate);
+                Cpu.Dropout(CpuState, from.Cpu, to.Cpu, 0.3, 5, accumulate);
                 twins.AssertClose(all, Twins.Tolerance(type));
                 Assert.That(accumulate || twins.Read(all).Contains(0f));
             }

@@ -21,8 +21,6 @@ public class GpuModelSuite : GpuTests
     [TestCaseSource(nameof(Variants))]
     public void LossAndGradientsAreThoseOfTheCpu(ModelConfig config)
     {
-        SetState(Cpu);
-        SetState(Gpu);
         using var exact = new TinyModel(config, Cpu);
         (double loss, double[] gradients) = exact.Train();
         using var model = new TinyModel(config, Gpu);
@@ -37,7 +35,6 @@ public class GpuModelSuite : GpuTests
     [TestCaseSource(nameof(Replayed))]
     public void AReplayGivesTheSameBits(ModelConfig config)
     {
-        SetState(Gpu);
         using var model = new TinyModel(config, Gpu);
         using var plan = new Plan(model.TrainingTape());
         (double loss, double[] gradients) = model.Train(plan);
@@ -55,7 +52,6 @@ public class GpuModelSuite : GpuTests
     [TestCaseSource(nameof(Replayed))]
     public void TapsChangeNoBit(ModelConfig config)
     {
-        SetState(Gpu);
         using var model = new TinyModel(config, Gpu);
         (double loss, double[] gradients) = model.Train();
         // Of the blocks: logits that are wanted are made by a head apart from the loss, on the CPU too.
@@ -69,7 +65,6 @@ public class GpuModelSuite : GpuTests
     [TestCaseSource(nameof(Decoded))]
     public void DecodingWithACacheGivesTheLogitsOfTheWhole(ModelConfig config)
     {
-        SetState(Gpu);
         using var model = new TinyModel(config, Gpu, DType.Float32, batch: 2);
         double[] whole = model.Logits(model.Tokens);
         foreach (int chunk in IsSimulated ? [5] : new[] { 1, 3, 5 })

@@ -23,8 +23,6 @@ public class GpuOpSuite : GpuTests
     [TestCaseSource(nameof(Cases))]
     public void ItMatchesTheReferenceAndItself(OpCase opCase)
     {
-        SetState(Gpu);
-        SetState(Cpu);
         using var run = new OpRun(opCase, Gpu, DType.Float32);
         double[] output = run.Run(), gradients = run.Gradients();
         Numbers.AssertClose(output, opCase.Reference(OpRun.Values(opCase)), opCase.Tolerance, opCase.Name);
@@ -49,8 +47,7 @@ public class GpuOpSuite : GpuTests
     [TestCaseSource(nameof(Cases))]
     public void TheComposedPathAgreesWithTheFusedKernel(OpCase opCase)
     {
-        SetState(Gpu);
-        SetState(_composed ??= OpenDevice(composedOnly: true));
+        _composed ??= OpenDevice(composedOnly: true);
         using var first = new OpRun(opCase, Gpu, DType.Float32);
         using var second = new OpRun(opCase, _composed, DType.Float32);
         if (second.Tape.Nodes.Select(n => n.Op.Name).SequenceEqual(first.Tape.Nodes.Select(n => n.Op.Name)))

@@ -1,4 +1,5 @@
 using NanoFold.Engine.Autograd;
+using NanoFold.Engine.Configuration;
 using NanoFold.Engine.FeedForward;
 using NanoFold.Engine.Ops;
 using NanoFold.Engine.Tensors;
@@ -71,7 +72,8 @@ public class PlanTests : EngineTests
         (double loss, double[] gradients) = whole.Train();
         using var half = new TinyModel(ModelVariants.Base, Backend(), type, batch: 2);
         Backend backend = half.Store.Backend;
-        SetState(backend, targets: whole.Targets.Count(t => t >= 0));
+        using StepState state = backend.NewState();
+        state.Set(StepSlot.TargetCount, (long)whole.Targets.Count(t => t >= 0));
         var owned = new List<IDisposable>();
         double sum = 0;
         for (int part = 0; part < 2; part++)
@@ -79,7 +81,7 @@ public class PlanTests : EngineTests
             int length = half.Batch * half.Time;
             View tokens = Host.New(backend, [2, 16], whole.Tokens[(part * length)..((part + 1) * length)], owned);
             View targets = Host.New(backend, [2, 16], whole.Targets[(part * length)..((part + 1) * length)], owned);
-            var tape = new Tape(backend, type, training: true);
+            var tape = new Tape(backend, type, training: true) { State = state };
             Tensor partLoss = half.Model.RecordLoss(tape, tape.External("tokens", tokens), tape.External("targets", targets)).Loss;
             var plan = new Plan(tape);
             DeviceBuffer arena = backend.Allocate(plan.ArenaBytes);
@@ -95,7 +97,7 @@ public class PlanTests : EngineTests
         }
 
         Assert.That(sum, Is.EqualTo(loss).Within(tolerance * loss));
-        Assert.That(backend.State.GetDouble(StepSlot.Loss), Is.EqualTo(loss).Within(tolerance * loss));
+        Assert.That(state.GetDouble(StepSlot.Loss), Is.EqualTo(loss).Within(tolerance * loss));
         Numbers.AssertClose(half.Gradients(), gradients, tolerance, "gradients");
         owned.ForEach(o => o.Dispose());
     }
@@ -137,9 +139,9 @@ public class PlanTests : EngineTests
     public void FrozenParametersGetNoGradient()
     {
         using var store = new ParameterStore(Backend());
-        Parameter frozen = store.Add("frozen", Layout.Of(3, 4), ParameterRole.Matrix, Initializer.Uniform(1), frozen: true);
+        Parameter frozen = store.Add("frozen", Layout.Of(3, 4), ParameterRole.Matrix, Initializer.Uniform(1));
         Parameter trained = store.Add("trained", Layout.Of(5, 4), ParameterRole.Matrix, Initializer.Uniform(1));
-        store.Allocate(1);
+        store.Allocate(new SeedSource(1), new NameGlobs("trained", ["trained"]));
         var tape = new Tape(store.Backend, training: true);
         Tensor y = LinearOp.Record(tape, tape.Use(trained), tape.Use(frozen));
         tape.AddLoss(DotOp.Record(tape, y, y));

@@ -1,4 +1,5 @@
 using NanoFold.Engine.Autograd;
+using NanoFold.Engine.Configuration;
 using NanoFold.Engine.Ops;
 using NanoFold.Engine.Tensors;
 using NanoFold.Kernels;
@@ -40,10 +41,10 @@ public class ResidualTests : EngineTests
     public void AProductWithoutGradientDoesNotSwallowASummandThatHasOne()
     {
         using var store = new ParameterStore(Backend());
-        Parameter w = store.Add("w", Layout.Of(3, 4), ParameterRole.Matrix, Initializer.Uniform(1), frozen: true);
-        Parameter x = store.Add("x", Layout.Of(2, 4), ParameterRole.Matrix, Initializer.Uniform(1), frozen: true);
+        Parameter w = store.Add("w", Layout.Of(3, 4), ParameterRole.Matrix, Initializer.Uniform(1));
+        Parameter x = store.Add("x", Layout.Of(2, 4), ParameterRole.Matrix, Initializer.Uniform(1));
         Parameter r = store.Add("r", Layout.Of(2, 3), ParameterRole.Matrix, Initializer.Uniform(1));
-        store.Allocate(1);
+        store.Allocate(new SeedSource(1), new NameGlobs("trained", ["r"]));
         var tape = new Tape(store.Backend, training: true);
         tape.AddLoss(AddOp.RecordOntoLast(tape, tape.Use(r), LinearOp.Record(tape, tape.Use(x), tape.Use(w))));
         var plan = new Plan(tape);

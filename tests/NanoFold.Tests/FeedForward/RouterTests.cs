@@ -60,7 +60,7 @@ public class RouterTests : EngineTests
         (double Loss, double? Balance, double? Z, double Validation)[] runs = [.. new[] { "0", "10" }.Select(factor =>
         {
             TrainSummary summary = rig.Train($"balance {factor}", [.. moe, $"model.feedForward.balanceLoss={factor}", $"model.feedForward.zLoss={factor}"]);
-            return (summary.TrainLoss, summary.Terms.Balance, summary.Terms.Z, summary.Validation!.Value.Loss);
+            return (summary.TrainLoss, summary.Terms["balanceLoss"], summary.Terms["zLoss"], summary.Validation!.Value.Loss);
         })];
 
         Assert.That(runs[1].Loss, Is.EqualTo(runs[0].Loss));

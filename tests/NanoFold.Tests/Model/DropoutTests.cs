@@ -31,13 +31,14 @@ public class DropoutTests : EngineTests
     [Test]
     public void EachStepAndMicroBatchDrawsAnew()
     {
-        CpuBackendState[] states = [new(1, 0), new(1, 1), new(2, 0), new(1, 0)];
+        Place[] states = [new(1, 0), new(1, 1), new(2, 0), new(1, 0)];
         var losses = new List<double>();
         using var model = new TinyModel(Config, Backend());
         var plan = new Plan(model.TrainingTape());
-        foreach (CpuBackendState state in states)
+        foreach (Place state in states)
         {
-            SetState(model.Store.Backend, targets: 10, state.Step, state.MicroBatch);
+            model.State.Set(StepSlot.Step, (long)state.Step);
+            model.State.Set(StepSlot.MicroBatch, (long)state.MicroBatch);
             losses.Add(model.Train(plan).Loss);
         }
 
@@ -71,5 +72,5 @@ public class DropoutTests : EngineTests
         Numbers.AssertSameBits(model.Logits(model.Tokens), without.Logits(model.Tokens), "logits");
     }
 
-    private readonly record struct CpuBackendState(int Step, int MicroBatch);
+    private readonly record struct Place(int Step, int MicroBatch);
 }

@@ -144,7 +144,6 @@ public class FeatureModelTests : EngineTests
                 Host.Write(Model.Store, parameter, [.. Host.Read(Model.Store, parameter).Zip(noise, (v, n) => (double)(float)(v + n))]);
             }
 
-            backend.State.Set(StepSlot.TargetCount, (long)Marks.Count(mark => mark >= 0));
         }
 
         public Transformer Model { get; }
@@ -178,6 +177,7 @@ public class FeatureModelTests : EngineTests
 
         public Tensor RecordLoss(Tape tape)
         {
+            tape.State.Set(StepSlot.TargetCount, (long)Marks.Count(mark => mark >= 0));
             Tensor x = Model.Body.Forward(tape, Features(tape), prefixes: Prefixes(tape));
             Tensor targets = Reals(tape, "targets", Targets, Config.Outputs);
             return Model.ReadOut.Loss(tape, x, targets, tape.External("marks", Host.New(Model.Backend, [Batch, Config.Context], Marks, _owned))).Loss;

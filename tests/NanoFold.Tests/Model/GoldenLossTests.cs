@@ -72,13 +72,15 @@ public class GoldenLossTests : EngineTests
 
     private static double[] Train(Backend backend, ModelConfig config, int steps, double rate, Func<int, int[]> window)
     {
-        SetState(backend, targets: Batch * config.Context);
+        using StepState state = backend.NewState();
+        state.Set(StepSlot.TargetCount, (long)Batch * config.Context);
+        state.Set(StepSlot.RandomKey, 0x5eedL);
         var owned = new List<IDisposable>();
         using var model = new Transformer(config, backend, seed: 5);
         ParameterStore store = model.Store;
         View tokens = Host.New(backend, [Batch, config.Context], new int[Batch * config.Context], owned);
         View targets = Host.New(backend, [Batch, config.Context], new int[Batch * config.Context], owned);
-        var tape = new Tape(backend, training: true);
+        var tape = new Tape(backend, training: true) { State = state };
         Tensor loss = model.RecordLoss(tape, tape.External("tokens", tokens), tape.External("targets", targets)).Loss;
         var plan = new Plan(tape, recompute: true);
         DeviceBuffer arena = backend.Allocate(plan.ArenaBytes);
@@ -86,7 +88,7 @@ public class GoldenLossTests : EngineTests
         plan.Bind(arena);
         int count = (int)store.TrainedElements;
         View first = Host.New(backend, DType.Float32, [count], new double[count], owned), second = Host.New(backend, DType.Float32, [count], new double[count], owned);
-        backend.State.Set(StepSlot.LearningRate, rate);
+        state.Set(StepSlot.LearningRate, rate);
         var losses = new double[steps];
         for (int step = 0; step < steps; step++)
         {
@@ -94,16 +96,16 @@ public class GoldenLossTests : EngineTests
             // Rows of context + 1 tokens: inputs, and the same one further.
             Host.Write(backend, tokens, [.. stream.Chunk(config.Context + 1).SelectMany(row => row[..^1]).Select(t => (double)t)]);
             Host.Write(backend, targets, [.. stream.Chunk(config.Context + 1).SelectMany(row => row[1..]).Select(t => (double)t)]);
-            backend.State.Set(StepSlot.Step, step + 1L);
-            backend.State.Set(StepSlot.Loss, 0.0);
-            backend.State.Set(StepSlot.GradientSquares, 0.0);
+            state.Set(StepSlot.Step, step + 1L);
+            state.Set(StepSlot.Loss, 0.0);
+            state.Set(StepSlot.GradientSquares, 0.0);
             backend.Fill(store.AllGradients, 0);
             plan.Run();
             losses[step] = Host.Read(backend, plan[loss])[0];
-            backend.Run(new AddSquaresCall(store.AllGradients));
-            backend.Run(new DecideCall(Clip: 1, DynamicLossScale: false));
+            backend.Run(new AddSquaresCall(state, store.AllGradients));
+            backend.Run(new DecideCall(state, Clip: 1, DynamicLossScale: false));
             (View values, View gradients) = store.Slice(0, count);
-            backend.Run(new AdamWCall(values, gradients, first, second, 0.9, 0.95, 1e-8, Decay: 0.1));
+            backend.Run(new AdamWCall(state, values, gradients, first, second, 0.9, 0.95, 1e-8, Decay: 0.1));
         }
 
         owned.ForEach(o => o.Dispose());

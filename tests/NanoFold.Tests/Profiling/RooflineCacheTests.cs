@@ -48,8 +48,10 @@ public class RooflineCacheTests
         using var path = new CpuBackend(1, Isa.Scalar);
         Cache().Get(path, "processor");
 
-        Assert.That(_measured, Is.EqualTo(4));
-        Assert.That(Directory.GetFiles(_folder.Path), Has.Length.EqualTo(4));
+        Cache().Get(_backend, "processor", arithmetic: new Arithmetic(DType.Float32, AllowsTensorFloat32: true));
+
+        Assert.That(_measured, Is.EqualTo(5));
+        Assert.That(Directory.GetFiles(_folder.Path), Has.Length.EqualTo(5));
     }
 
     [TestCase("")]
@@ -96,5 +98,5 @@ public class RooflineCacheTests
 
     private Roofline Get(string processor = "processor", bool remeasure = false, Action<string>? note = null) => Cache().Get(_backend, processor, remeasure, note);
 
-    private Roofline Measure(Backend backend, DType type) => new(1.25e9 * ++_measured, 0.1);
+    private Roofline Measure(Backend backend, Arithmetic arithmetic) => new(1.25e9 * ++_measured, 0.1);
 }

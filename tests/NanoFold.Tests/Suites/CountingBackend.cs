@@ -19,7 +19,7 @@ internal sealed class CountingBackend(Backend inner) : Backend
 
     public override KernelTable Kernels => inner.Kernels;
 
-    public override StepState State => inner.State;
+    public override StepState NewState() => inner.NewState();
 
     public override RecordedCalls? Capture(Action calls) => inner.Capture(calls);
 
@@ -60,7 +60,7 @@ internal sealed class CountingBackend(Backend inner) : Backend
 
     public override void TopK(in View x, in View values, in View indices) => inner.TopK(x, values, indices);
 
-    public override void Dropout(in View x, in View y, double rate, int stream, bool accumulate = false) => inner.Dropout(x, y, rate, stream, accumulate);
+    public override void Dropout(StepState state, in View x, in View y, double rate, int stream, bool accumulate = false) => inner.Dropout(state, x, y, rate, stream, accumulate);
 
     public override void Softmax(in View x, in View y, double scale, in Visible visible) => inner.Softmax(x, y, scale, visible);
 

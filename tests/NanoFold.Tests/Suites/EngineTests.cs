@@ -24,7 +24,6 @@ public abstract class EngineTests : IDisposable
         GC.SuppressFinalize(this);
     }
 
-    /// <summary>A backend whose state stands at the first micro-batch of step 1, with one target.</summary>
     protected CpuBackend Backend(Isa? isa = null, int threads = 1, bool composedOnly = false)
     {
         (Isa, int, bool) key = (isa ?? IsaExtensions.Best, threads, composedOnly);
@@ -33,22 +32,6 @@ public abstract class EngineTests : IDisposable
             _backends.Add(key, backend = new CpuBackend(threads, key.Item1, composedOnly));
         }
 
-        SetState(backend);
         return backend;
-    }
-
-    /// <summary>Sets what the loss and the random ops read.</summary>
-    protected static void SetState(Backend backend, int targets = 1, int step = 1, int microBatch = 0, int microBatches = 1)
-    {
-        backend.State.Set(StepSlot.Step, (long)step);
-        backend.State.Set(StepSlot.MicroBatch, (long)microBatch);
-        backend.State.Set(StepSlot.MicroBatchCount, (long)microBatches);
-        backend.State.Set(StepSlot.TargetCount, (long)targets);
-        backend.State.Set(StepSlot.RandomKey, 0x5eedL);
-        backend.State.Set(StepSlot.Loss, 0.0);
-        backend.State.Set(StepSlot.BalanceLoss, 0.0);
-        backend.State.Set(StepSlot.ZLoss, 0.0);
-        backend.State.Set(StepSlot.IndexLoss, 0.0);
-        backend.State.Set(StepSlot.LossScale, 1.0);
     }
 }

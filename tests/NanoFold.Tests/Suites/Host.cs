@@ -49,10 +49,10 @@ internal static class Host
         store.Changed();
     }
 
-    /// <summary>A parameter's values, or null where the store has none of that name.</summary>
-    public static double[]? Find(ParameterStore store, string name) => store.Contains(name) ? Read(store, store[name]) : null;
+    /// <summary>A tensor's values, or null where the store has none of that name.</summary>
+    public static double[]? Find(ParameterStore store, string name) => store.Find(name) is { } found ? Read(store, found) : null;
 
-    public static double[] Read(ParameterStore store, Parameter parameter) => Read(store.Backend, store.Values(parameter));
+    public static double[] Read(ParameterStore store, StoredTensor tensor) => Read(store.Backend, store.Values(tensor));
 
     public static double[] Gradient(ParameterStore store, Parameter parameter) => Read(store.Backend, store.Gradients(parameter));
 

@@ -40,7 +40,6 @@ public class KernelCallTests : EngineTests
     public void EveryKernelAsksThatEveryOperandIsInItsBuffer()
     {
         using var backend = new CpuBackend(1);
-        SetState(backend);
         var broken = new HashSet<string>();
         BreakingKernel.AddAll(backend, broken);
         foreach (OpCase opCase in OpCases.All)
@@ -49,16 +48,17 @@ public class KernelCallTests : EngineTests
             run.Run();
         }
 
+        using StepState state = backend.NewState();
         using var memory = new NativeBuffer(64);
         var x = new View(memory, 0, Layout.Of(4), DType.Float32);
-        backend.Run(new AddSquaresCall(x));
-        backend.Run(new AdamWCall(x, x, x, x, 0.9, 0.9, 1, 0));
-        backend.Run(new MuonMomentumCall(x, x, x, 0.9));
-        backend.Run(new NormalizeFrobeniusCall(x, x));
-        backend.Run(new MuonApplyCall(x, x, 0, 1));
+        backend.Run(new AddSquaresCall(state, x));
+        backend.Run(new AdamWCall(state, x, x, x, x, 0.9, 0.9, 1, 0));
+        backend.Run(new MuonMomentumCall(state, x, x, x, 0.9));
+        backend.Run(new NormalizeFrobeniusCall(state, x, x));
+        backend.Run(new MuonApplyCall(state, x, x, 0, 1));
         var counts = new View(memory, 0, Layout.Of(5), DType.Int32);
         backend.Run(new ExpertTallyCall(counts, counts, counts));
-        backend.Run(new ExpertBiasCall(counts, x, 1));
+        backend.Run(new ExpertBiasCall(state, counts, x, 1));
         backend.Run(new MemoryReadCall(x, x.With(Layout.Of(1))));
         Assert.That(KernelCalls.All.Select(KernelCalls.Name).Except(broken), Is.EquivalentTo(new[] { "decide", "cache-append", "cached-attention", "cached-block-mean" }), "calls without operands, and what is tested with its caches");
     }

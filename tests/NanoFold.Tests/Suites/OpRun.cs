@@ -1,4 +1,5 @@
 using NanoFold.Engine.Autograd;
+using NanoFold.Engine.Configuration;
 using NanoFold.Engine.Ops;
 using NanoFold.Engine.Tensors;
 using NanoFold.Kernels;
@@ -39,11 +40,11 @@ internal sealed class OpRun : IDisposable
         {
             if (IsParameter(opCase.Inputs[i]))
             {
-                Store.Add($"input {i}", Layout.Of(opCase.Inputs[i].Shape), ParameterRole.Matrix, Initializer.Zero, frozen: trained is { } only && only != i);
+                Store.Add($"input {i}", Layout.Of(opCase.Inputs[i].Shape), ParameterRole.Matrix, Initializer.Zero);
             }
         }
 
-        Store.Allocate(1);
+        Store.Allocate(null, trained is { } only ? new NameGlobs("trained", [$"input {only}"]) : null);
         foreach (Parameter parameter in Store.Parameters)
         {
             Host.Write(Store, parameter, values[Index(parameter)]);

@@ -79,7 +79,7 @@ internal sealed class SeparateMemory : IDisposable
         View[] inputGradients = [.. node.Inputs.Select((t, i) =>
             backward && !t.IsNone && _schedule.WantsGradient(node, i) ? Gradient(t.Id).With(t.Layout, t.Offset) : default)];
         View[] outputGradients = [.. node.Outputs.Select(t => backward && _schedule.HasGradient(t.Id) ? Gradient(t.Id) : default)];
-        return new OpCall(node, inputs, outputs, inputGradients, outputGradients, call.Accumulate, Scratch(node, backward));
+        return new OpCall(_tape, node, inputs, outputs, inputGradients, outputGradients, call.Accumulate, Scratch(node, backward));
     }
 
     private View Scratch(Node node, bool backward)

@@ -13,7 +13,7 @@ internal sealed class TinyModel : IDisposable
     private readonly Backend _backend;
     private readonly DType _type;
 
-    public TinyModel(ModelConfig config, Backend backend, DType type = DType.Float32, int batch = 2, bool perturbed = true)
+    public TinyModel(ModelConfig config, Backend backend, DType type = DType.Float32, int batch = 2, bool perturbed = true, double lossScale = 1)
     {
         _backend = backend;
         _type = type;
@@ -28,10 +28,16 @@ internal sealed class TinyModel : IDisposable
             Perturb();
         }
 
-        backend.State.Set(StepSlot.TargetCount, (long)Targets.Count(t => t >= 0));
+        State = backend.NewState();
+        _owned.Add(State);
+        SetTargets(State);
+        State.Set(StepSlot.LossScale, lossScale);
     }
 
     public Transformer Model { get; }
+
+    /// <summary>Of the tapes that are made here.</summary>
+    public StepState State { get; }
 
     public ParameterStore Store => Model.Store;
 
@@ -49,12 +55,15 @@ internal sealed class TinyModel : IDisposable
     /// <summary>Records the loss of the batch.</summary>
     public void RecordLoss(Tape tape) => RecordLoss(tape, null);
 
-    public Tensor RecordLoss(Tape tape, int[]? documents) =>
-        Model.RecordLoss(tape, Integers(tape, "tokens", Tokens), Integers(tape, "targets", Targets), documents is null ? default : Integers(tape, "documents", documents), RecordPrefixes(tape)).Loss;
+    public Tensor RecordLoss(Tape tape, int[]? documents)
+    {
+        SetTargets(tape.State);
+        return Model.RecordLoss(tape, Integers(tape, "tokens", Tokens), Integers(tape, "targets", Targets), documents is null ? default : Integers(tape, "documents", documents), RecordPrefixes(tape)).Loss;
+    }
 
     public Tape TrainingTape(TapSet? taps = null, int[]? documents = null)
     {
-        var tape = new Tape(_backend, _type, training: true, taps);
+        var tape = new Tape(_backend, _type, training: true, taps) { State = State };
         RecordLoss(tape, documents);
         return tape;
     }
@@ -102,6 +111,12 @@ internal sealed class TinyModel : IDisposable
         {
             _owned[i].Dispose();
         }
+    }
+
+    private void SetTargets(StepState state)
+    {
+        state.Set(StepSlot.TargetCount, (long)Targets.Count(t => t >= 0));
+        state.Set(StepSlot.RandomKey, 0x5eedL);
     }
 
     private void Perturb()

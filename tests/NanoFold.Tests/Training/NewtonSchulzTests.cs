@@ -51,8 +51,9 @@ public class NewtonSchulzTests
         var view = new View(buffer, 0, Layout.Of(rows, columns), DType.Float32);
         backend.Upload<float>([.. matrix.Select(v => (float)v)], view);
         // As decided for a step whose gradients are finite: else nothing is to be done.
-        backend.State.Set(StepSlot.GradientScale, 1.0);
-        newtonSchulz.Apply(view);
+        using StepState state = backend.NewState();
+        state.Set(StepSlot.GradientScale, 1.0);
+        newtonSchulz.Apply(state, view);
         var result = new float[matrix.Length];
         backend.Download(view, result.AsSpan());
         return [.. result.Select(v => (double)v)];

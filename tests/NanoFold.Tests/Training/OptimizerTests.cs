@@ -28,12 +28,13 @@ public class OptimizerTests
         using var store = new ParameterStore(backend);
         Parameter matrix = store.Add("matrix", Layout.Of(6, 10), ParameterRole.Matrix, Initializer.Zero);
         store.Allocate(1);
-        using var optimizer = new Optimizer(store, new TrainConfig { Optimizer = OptimizerKind.Muon, Clip = 0 }.Resolve("nano"));
-        backend.State.Set(StepSlot.MatrixLearningRate, 0.01);
+        using StepState state = backend.NewState();
+        using var optimizer = new Optimizer(store, new TrainConfig { Optimizer = OptimizerKind.Muon, Clip = 0 }.Resolve("nano"), state);
+        state.Set(StepSlot.MatrixLearningRate, 0.01);
         for (int step = 0; step < 3; step++)
         {
-            backend.State.Set(StepSlot.Step, step + 1L);
-            backend.State.Set(StepSlot.GradientSquares, 0.0);
+            state.Set(StepSlot.Step, step + 1L);
+            state.Set(StepSlot.GradientSquares, 0.0);
             backend.Upload<float>([.. Numbers.Uniform($"gradient {step}", 60, -1, 1).Select(v => (float)(v * size))], store.Gradients(matrix));
             optimizer.Update();
         }

@@ -55,10 +55,13 @@ internal sealed class TrainRig : IDisposable
     }
 
     /// <summary>Takes a run up again.</summary>
-    public TrainSummary Resume(string folder, int threads = 1)
+    public TrainSummary Resume(string folder, int threads = 1) => Resume(folder, null, threads);
+
+    /// <summary>The same with what may change on resuming.</summary>
+    public TrainSummary Resume(string folder, RunConfig? config, int threads = 1)
     {
         using var backend = new CpuBackend(threads);
-        using var session = TrainSession.Resume(_folder[folder], backend);
+        using var session = TrainSession.Resume(_folder[folder], backend, config);
         return new TrainLoop(session).Run();
     }
 

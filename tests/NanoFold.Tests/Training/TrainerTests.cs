@@ -111,8 +111,9 @@ public class TrainerTests
         using var backend = new NullBackend();
         using var model = new Transformer(s_model, backend);
         (long start, long end) = model.Store.Range(ParameterRole.Matrix);
-        using var muon = new Optimizer(model.Store, (Config(1) with { Optimizer = OptimizerKind.Muon }).Resolve("nano"));
-        using var adamW = new Optimizer(model.Store, Config(1));
+        using StepState state = backend.NewState();
+        using var muon = new Optimizer(model.Store, (Config(1) with { Optimizer = OptimizerKind.Muon }).Resolve("nano"), state);
+        using var adamW = new Optimizer(model.Store, Config(1), state);
 
         Assert.That(start, Is.Zero);
         Assert.That((muon.First.Count, muon.Second.Count), Is.EqualTo((model.Store.TrainedElements, model.Store.TrainedElements - end)));

@@ -56,12 +56,10 @@ internal static class TrainCommand
     private static JsonObject Result(TrainSession session, TrainSummary summary)
     {
         JsonObject result = Figures(session, summary);
-        for (int i = 0; i < LossTerms.Count; i++)
+        for (int i = 0; i < summary.Terms.Count; i++)
         {
-            if (summary.Terms[i] is (var key, { } term))
-            {
-                result[key] = term;
-            }
+            (string key, double term) = summary.Terms[i];
+            result[key] = term;
         }
 
         return result;

@@ -180,9 +180,9 @@ internal sealed class MixerRun : IDisposable
 
     private void SetState()
     {
-        _backend.State.Set(StepSlot.Step, Step);
-        _backend.State.Set(StepSlot.TargetCount, _input.Layout[0] * (long)_input.Layout[1]);
-        _backend.State.Set(StepSlot.MicroBatchCount, 1L);
+        Training.Tape.State.Set(StepSlot.Step, Step);
+        Training.Tape.State.Set(StepSlot.TargetCount, _input.Layout[0] * (long)_input.Layout[1]);
+        Training.Tape.State.Set(StepSlot.MicroBatchCount, 1L);
     }
 
     private View New(DType type, params ReadOnlySpan<int> shape)

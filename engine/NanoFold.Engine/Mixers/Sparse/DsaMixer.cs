@@ -78,7 +78,6 @@ internal sealed class DsaMixer : KeyListMixer
         if (tape.IsTraining && _config.IndexLoss > 0)
         {
             tape.AddLoss(IndexLossOp.Record(tape, (q, k, weights), scale, input.Q, input.K, Scale, kept, _config.IndexLoss, Seen(context)));
-            tape.AddLossTerm(StepSlot.IndexLoss);
         }
 
         return kept;

@@ -20,8 +20,8 @@ public sealed class DropoutOp(double rate, int stream) : Op
     public override bool BackwardReadsInput(int input) => false;
 
     public override void Forward(Backend backend, OpCall call) =>
-        backend.Dropout(call.Input(0), call.Output(0), rate, stream);
+        backend.Dropout(call.State, call.Input(0), call.Output(0), rate, stream);
 
     public override void Backward(Backend backend, OpCall call) =>
-        backend.Dropout(call.OutputGradient(0), call.InputGradient(0), rate, stream, call.Accumulates(0));
+        backend.Dropout(call.State, call.OutputGradient(0), call.InputGradient(0), rate, stream, call.Accumulates(0));
 }

@@ -26,6 +26,7 @@ public sealed class GroupedLinearOp : Op
         TransposeB = true,
         Offsets = call.Input(2),
         Y = call.Output(0),
+        AllowsTensorFloat32 = call.AllowsTensorFloat32,
     });
 
     public override void Backward(Backend backend, OpCall call)
@@ -39,6 +40,7 @@ public sealed class GroupedLinearOp : Op
                 Offsets = call.Input(2),
                 Y = call.InputGradient(0),
                 Accumulate = call.Accumulates(0),
+                AllowsTensorFloat32 = call.AllowsTensorFloat32,
             });
         }
 
@@ -52,6 +54,7 @@ public sealed class GroupedLinearOp : Op
                 Y = call.InputGradient(1),
                 PerGroupOutput = true,
                 Accumulate = call.Accumulates(1),
+                AllowsTensorFloat32 = call.AllowsTensorFloat32,
             });
         }
     }

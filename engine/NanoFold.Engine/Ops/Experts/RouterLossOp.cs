@@ -8,9 +8,9 @@ namespace NanoFold.Engine.Ops;
 /// <summary>
 /// loss [1] = (balance · E · Σ_e f_e P_e + z · mean(logsumexp(logits)²)) / MicroBatchCount: Switch's balancing loss (arXiv 2101.03961) and
 /// ST-MoE's z-loss (arXiv 2202.08906). f_e is the share of (token, slot) pairs of expert e, constant in the gradient; P_e its mean probability.
-/// The two terms are reported apart, as <see cref="StepSlot.BalanceLoss"/> and <see cref="StepSlot.ZLoss"/>.
+/// The two terms are reported apart, as <c>balanceLoss</c> and <c>zLoss</c>, each where it has a factor.
 /// </summary>
-public sealed class RouterLossOp(Backend backend, double balance, double z) : Op
+public sealed class RouterLossOp(Backend backend, (double Factor, StepSlot Term) balance, (double Factor, StepSlot Term) z) : Op
 {
     private readonly IKernel<RouterLossCall> _forward = backend.Require<RouterLossCall>();
     private readonly IKernel<RouterLossBackwardCall> _backward = backend.Require<RouterLossBackwardCall>();
@@ -20,7 +20,9 @@ public sealed class RouterLossOp(Backend backend, double balance, double z) : Op
     /// <returns>The loss [1] and the load f [E].</returns>
     public static (Tensor Loss, Tensor Load) Record(Tape tape, Tensor logits, Tensor probabilities, Tensor offsets, double balance, double z)
     {
-        Tensor[] outputs = tape.Record(new RouterLossOp(tape.Backend, balance, z), [logits, probabilities, offsets],
+        (double, StepSlot) Term(double factor, string key) => (factor, factor > 0 ? tape.AddLossTerm(key) : StepSlot.None);
+        var op = new RouterLossOp(tape.Backend, Term(balance, "balanceLoss"), Term(z, "zLoss"));
+        Tensor[] outputs = tape.Record(op, [logits, probabilities, offsets],
             [(Layout.Of(1), tape.Type.Sum()), (Layout.Of(logits[1]), tape.Type.Sum())]);
         return (outputs[0], outputs[1]);
     }
@@ -35,10 +37,11 @@ public sealed class RouterLossOp(Backend backend, double balance, double z) : Op
     public override bool BackwardReadsOutput(int output) => output == 1;
 
     public override void Forward(Backend backend, OpCall call) =>
-        _forward.Run(new RouterLossCall(call.Input(0), call.Input(1), call.Input(2), call.Output(1), call.Output(0), balance, z));
+        _forward.Run(new RouterLossCall(
+            call.State, call.Input(0), call.Input(1), call.Input(2), call.Output(1), call.Output(0), balance.Factor, z.Factor, balance.Term, z.Term));
 
     public override void Backward(Backend backend, OpCall call) => _backward.Run(new RouterLossBackwardCall(
-        call.Input(0), call.Input(1), call.Output(1), call.OutputGradient(0), call.InputGradient(0), balance, z, call.Accumulates(0)));
+        call.State, call.Input(0), call.Input(1), call.Output(1), call.OutputGradient(0), call.InputGradient(0), balance.Factor, z.Factor, call.Accumulates(0)));
 
     internal static IEnumerable<OpCase> Cases()
     {

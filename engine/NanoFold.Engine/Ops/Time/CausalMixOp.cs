@@ -38,7 +38,7 @@ public sealed class CausalMixOp(IKernel<MixRowsCall> kernel, IKernel<MixRowsBack
         for (int first = 0; first < time; first += Block)
         {
             View rows = Rows(call, first);
-            backend.MatMul(new MatMulArgs { A = Broadcast(rows, v), B = Part(v, 0, rows.Layout[3]), Y = Part(y, first, rows.Layout[2]) });
+            backend.MatMul(new MatMulArgs { A = Broadcast(rows, v), B = Part(v, 0, rows.Layout[3]), Y = Part(y, first, rows.Layout[2]), AllowsTensorFloat32 = call.AllowsTensorFloat32 });
         }
     }
 
@@ -55,13 +55,21 @@ public sealed class CausalMixOp(IKernel<MixRowsCall> kernel, IKernel<MixRowsBack
             if (!dV.IsNone)
             {
                 bool adds = call.Accumulates(V) || first < last;
-                backend.MatMul(new MatMulArgs { A = Broadcast(rows, v), TransposeA = true, B = part, Y = Part(Heads(dV, call), 0, rows.Layout[3]), Accumulate = adds });
+                backend.MatMul(new MatMulArgs
+                {
+                    A = Broadcast(rows, v),
+                    TransposeA = true,
+                    B = part,
+                    Y = Part(Heads(dV, call), 0, rows.Layout[3]),
+                    Accumulate = adds,
+                    AllowsTensorFloat32 = call.AllowsTensorFloat32,
+                });
             }
 
             if (!dMix.IsNone)
             {
                 View dRows = call.Scratch.As(v.Type, Layout.Of(v.Layout[0], v.Layout[1], rows.Layout[2], rows.Layout[3]), Aligned(RowBytes(call.Node)) / v.Type.Size());
-                backend.MatMul(new MatMulArgs { A = part, B = Part(v, 0, rows.Layout[3]), TransposeB = true, Y = dRows });
+                backend.MatMul(new MatMulArgs { A = part, B = Part(v, 0, rows.Layout[3]), TransposeB = true, Y = dRows, AllowsTensorFloat32 = call.AllowsTensorFloat32 });
                 backward.Run(new MixRowsBackwardCall { DY = dRows, DMix = dMix, First = first, Continues = call.Input(Continues) });
             }
         }

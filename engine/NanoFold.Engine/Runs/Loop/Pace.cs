@@ -24,11 +24,11 @@ internal sealed class Pace
         _costs = new RunCosts((long)config.Batch * config.Accumulate * session.Config.Model.Context, session.EvaluationTokens, session.LastEvaluationTokens);
         _checkpointSeconds = config.CheckpointMinutes * 60;
         _since = _saved = _clock.GetTimestamp();
-        if (config.Minutes > 0)
+        Budget budget = Budget.Of(session.Config);
+        if (budget.Seconds is { } seconds)
         {
-            double seconds = config.Minutes * 60;
             double measuring = session.Geometry is null ? 0 : Math.Min(0.1 * seconds, Math.Max(GeometryRecorder.LastSeconds, session.Config.Geometry.Budget * seconds));
-            _budget = new TimeBudget(seconds, measuring, config.Steps, config.FollowsPlan ? 0 : config.EvaluateEvery);
+            _budget = new TimeBudget(seconds, measuring, budget.Steps, config.FollowsPlan ? 0 : config.EvaluateEvery);
             if (session.State.Plans is { Count: > 0 })
             {
                 _budget.Planned();

@@ -27,12 +27,10 @@ internal sealed class MetricsJson(JsonLinesLog log, long flopsPerToken, double c
             if (state.result.IsFinite)
             {
                 json.WriteFigure("loss"u8, state.result.Loss);
-                for (int i = 0; i < LossTerms.Count; i++)
+                for (int i = 0; i < state.result.Terms.Count; i++)
                 {
-                    if (state.result.Terms[i] is (var key, { } term))
-                    {
-                        json.WriteFigure(key, term);
-                    }
+                    (string key, double term) = state.result.Terms[i];
+                    json.WriteFigure(key, term);
                 }
 
                 json.WriteFigure("gradientNorm"u8, state.result.GradientNorm);

@@ -17,23 +17,29 @@ internal static class MoreSteps
     /// <exception cref="UserException">The steps taken do not belong to a run of so many steps.</exception>
     public static TrainState Plan(TrainState state, RunConfig saved, RunConfig config, RunFolder run)
     {
-        int steps = config.Train.Steps;
-        if (steps == saved.Train.Steps)
+        Budget budget = Budget.Of(config);
+        int steps = budget.Steps;
+        if (config.Train.Steps != saved.Train.Steps && steps < config.Train.Steps)
+        {
+            throw new UserException($"train.steps: {run.Path} ends by {budget.Key} after {steps} steps; ask for more of that");
+        }
+
+        if (steps == Budget.Of(saved).Steps)
         {
             return state;
         }
 
-        if (config.Train.Minutes > 0)
+        if (budget.Seconds is not null)
         {
-            throw new UserException($"train.steps: {run.Path} plans its steps by train.minutes, so they cannot be set now; begin a new run with its weights: train --init {run.Path}");
+            throw new UserException($"{budget.Key}: {run.Path} plans its steps by train.minutes, so they cannot be set now; begin a new run with its weights: train --init {run.Path}");
         }
 
         if (steps <= state.Step)
         {
-            throw new UserException($"train.steps: {run.Path} has taken {state.Step} steps already; ask for more than {state.Step}");
+            throw new UserException($"{budget.Key}: {run.Path} has taken {state.Step} steps already; ask for more{(budget.Key == "train.steps" ? $" than {state.Step}" : "")}");
         }
 
-        LearningRateSchedule before = LearningRateSchedule.From(saved.Train, state.Steps), after = LearningRateSchedule.From(config.Train, steps);
+        LearningRateSchedule before = LearningRateSchedule.From(saved.Planned(state.Steps), state.Steps), after = LearningRateSchedule.From(config.Planned(steps), steps);
         long alike = 0;
         while (alike < state.Step && before.At(alike) == after.At(alike))
         {
@@ -46,8 +52,15 @@ internal static class MoreSteps
         }
 
         Checkpoint? earlier = run.Checkpoints.List().LastOrDefault(checkpoint => checkpoint.Step <= alike && checkpoint.Step > 0);
-        string back = earlier is null ? "" : $"go on from before that with --resume {earlier.Path} --steps {steps}, or ";
+        string back = earlier is null ? "" : $"go on from before that with --resume {earlier.Path} {Option(budget, config)}, or ";
         throw new UserException(
-            $"train.steps: from step {alike + 1} on, {run.Path} had the learning rates of a run of {state.Steps} steps (train.schedule={saved.Train.Schedule.ToString().ToLowerInvariant()}), not of {steps}; {back}begin a new run with its weights: train --init {run.Path} --steps {steps - state.Step}");
+            $"{budget.Key}: from step {alike + 1} on, {run.Path} had the learning rates of a run of {state.Steps} steps (train.schedule={saved.Train.Schedule.ToString().ToLowerInvariant()}), not of {steps}; {back}begin a new run with its weights: train --init {run.Path} --steps {steps - state.Step}");
     }
+
+    private static string Option(Budget budget, RunConfig config) => budget.Key switch
+    {
+        "train.tokens" => FormattableString.Invariant($"--tokens {config.Train.Tokens}"),
+        "train.flops" => FormattableString.Invariant($"--flops {config.Train.Flops}"),
+        _ => FormattableString.Invariant($"--steps {budget.Steps}"),
+    };
 }

@@ -155,14 +155,14 @@ internal static class RunResuming
         }
     }
 
-    // A text that has moved and a number of steps hold from now on; other keys for this start only.
+    // A text that has moved and how long a run is hold from now on; other keys for this start only.
     private static void Remember(RunFolder run, RunConfig config)
     {
         RunConfig before = SavedRun.LoadConfig(run.Path);
         RunConfig after = before with
         {
             Data = before.Data with { Path = config.Data.Path, Validation = config.Data.Validation },
-            Train = before.Train with { Steps = config.Train.Steps },
+            Train = before.Train with { Steps = config.Train.Steps, Tokens = config.Train.Tokens, Flops = config.Train.Flops },
         };
         if (after.ToJson() != before.ToJson())
         {

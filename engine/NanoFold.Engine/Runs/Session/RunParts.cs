@@ -21,7 +21,7 @@ internal sealed class RunParts : IDisposable
     /// <param name="drawsParameters">False where all parameters are read from a file next.</param>
     public RunParts(RunConfig config, TokenDataset dataset, Backend backend, RunFolder? folder, bool drawsParameters)
     {
-        TrainConfig train = config.Planned(config.Train.Steps);
+        TrainConfig train = config.Planned();
         var batches = new BatchSource(dataset.Train, dataset.Name, train.Batch, config.Model.Context, (ulong)train.Seed, config.Data.Draws);
         Model = new Transformer(config.Model, backend, drawsParameters ? (ulong)train.Seed : null);
         Arena = new SharedArena(backend);

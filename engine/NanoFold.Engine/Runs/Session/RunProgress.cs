@@ -14,10 +14,10 @@ internal sealed class RunProgress(RunConfig config, Trainer trainer, string cont
     private double _elapsedBefore;
 
     /// <summary>As of the last evaluation or checkpoint.</summary>
-    public TrainState State { get; set; } = new(0, config.Train.Steps, 0, null, null, contentHash);
+    public TrainState State { get; set; } = new(0, Budget.Of(config).Steps, 0, null, null, contentHash);
 
     /// <summary>The section <c>train</c> as it is for the steps planned now, which a time budget may change.</summary>
-    public TrainConfig Planned { get; private set; } = config.Planned(config.Train.Steps);
+    public TrainConfig Planned { get; private set; } = config.Planned();
 
     /// <summary>The step of the newest checkpoint, −1 where there is none yet.</summary>
     public long SavedStep { get; set; } = -1;

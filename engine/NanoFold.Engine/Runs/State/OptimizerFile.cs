@@ -19,10 +19,10 @@ internal static class OptimizerFile
     {
         SafeTensorsWriter writer = ModelFile.NewWriter();
         var download = new ModelFile.Downloads(store.Backend);
-        writer.Add(First, [store.TrainedElements], () => download.Read(optimizer.First));
+        writer.Add(First, SafeTensorType.F32, [store.TrainedElements], start => download.Piece(optimizer.First, start));
         if (!optimizer.Second.IsNone)
         {
-            writer.Add(Second, [optimizer.Second.Count], () => download.Read(optimizer.Second));
+            writer.Add(Second, SafeTensorType.F32, [optimizer.Second.Count], start => download.Piece(optimizer.Second, start));
         }
 
         writer.WriteTo(stream);
@@ -45,7 +45,7 @@ internal static class OptimizerFile
 
             var values = new float[info.Count];
             file.Read(name, values.AsSpan());
-            ModelFile.RequireFinite(path, name, values);
+            FileSource.RequireFinite(path, name, values);
             store.Backend.Upload<float>(values.AsSpan((int)(info.Count - target.Count)), target);
         }
     }

@@ -17,14 +17,17 @@ internal sealed class StepSum : IDisposable
     private readonly ICollective _collective;
     private readonly int _rounds;
     private readonly DeviceBuffer? _total;
-    private readonly double[] _losses = new double[1 + LossTerms.Count];
+    private readonly StepState _state;
+    private readonly double[] _losses = new double[1 + StepState.MostTerms];
 
     /// <param name="store">Its gradients are added up.</param>
+    /// <param name="state">Its loss and the terms beside it are.</param>
     /// <param name="collective">The processes.</param>
     /// <param name="rounds">Micro-batches of a step that each process runs.</param>
-    public StepSum(ParameterStore store, ICollective collective, int rounds)
+    public StepSum(ParameterStore store, StepState state, ICollective collective, int rounds)
     {
         _store = store;
+        _state = state;
         _collective = collective;
         _rounds = rounds;
         _total = rounds > 1 && collective.Rank == 0 ? store.Backend.Allocate(store.TrainedElements * store.Type.Size()) : null;
@@ -68,17 +71,17 @@ internal sealed class StepSum : IDisposable
 
     private void AddLosses(int round, bool isLast)
     {
-        StepState state = _store.Backend.State;
+        Span<double> losses = _losses.AsSpan(0, 1 + _state.Terms.Count);
         bool carries = round > 0 && _collective.Rank == 0;
-        for (int i = 0; i < _losses.Length; i++)
+        for (int i = 0; i < losses.Length; i++)
         {
-            _losses[i] = (carries ? _losses[i] : 0) + state.GetDouble(Slot(i));
+            losses[i] = (carries ? losses[i] : 0) + _state.GetDouble(Slot(i));
         }
 
-        _collective.Sum(_losses);
-        for (int i = 0; i < _losses.Length; i++)
+        _collective.Sum(losses);
+        for (int i = 0; i < losses.Length; i++)
         {
-            state.Set(Slot(i), isLast ? _losses[i] : 0);
+            _state.Set(Slot(i), isLast ? losses[i] : 0);
         }
     }
 
@@ -91,5 +94,5 @@ internal sealed class StepSum : IDisposable
         }
     }
 
-    private static StepSlot Slot(int index) => index == 0 ? StepSlot.Loss : LossTerms.Slots[index - 1];
+    private StepSlot Slot(int index) => index == 0 ? StepSlot.Loss : _state.Terms[index - 1].Slot;
 }

@@ -58,7 +58,7 @@ internal sealed class GpuIndexLoss(GpuContext context) : IKernel<IndexLossCall>,
                 Losses = memory.SubView(0, losses),
                 Gradients = gradients,
                 Rows = memory.SubView(losses + gradients.Length, (long)queries * batch * 3 * kept.Length),
-                State = context.StateView,
+                State = context.Slots(call.State),
                 Scale = (float)call.Scale,
                 IndexScale = (float)call.IndexScale,
                 Factor = (float)(call.Factor / ((double)batch * time)),
@@ -90,7 +90,7 @@ internal sealed class GpuIndexLoss(GpuContext context) : IKernel<IndexLossCall>,
             }
 
             context.Launch(
-                new IndexLossSumWork { Losses = work.Losses, Loss = context.View<float>(call.Loss), State = context.StateView, Factor = call.Factor / losses, Count = (int)losses }, 1, context.GroupSize);
+                new IndexLossSumWork { Losses = work.Losses, Loss = context.View<float>(call.Loss), State = context.Slots(call.State), Term = (int)call.Term, Factor = call.Factor / losses, Count = (int)losses }, 1, context.GroupSize);
         }
     }
 

@@ -159,13 +159,13 @@ internal struct IndexLossWork<T> : IGpuWork<IndexLossWork<T>>
     private readonly float Weight(int batch, int query, int head) => T.Read(Weights[batch * WeightBatch + query * WeightTime + head * WeightHead]);
 }
 
-/// <summary>One group: the loss, factor · Σ of the queries' / MicroBatchCount, which is also added to the step's.</summary>
+/// <summary>One group: the loss, factor · Σ of the queries' / MicroBatchCount, which is also added to a term of the step's.</summary>
 internal struct IndexLossSumWork : IGpuWork<IndexLossSumWork>
 {
     public ArrayView<float> Losses, Loss;
     public ArrayView<long> State;
     public double Factor;
-    public int Count;
+    public int Term, Count;
 
     public static void Run(IndexLossSumWork w)
     {
@@ -181,7 +181,7 @@ internal struct IndexLossSumWork : IGpuWork<IndexLossSumWork>
         {
             double loss = sum * w.Factor / w.State[(int)StepSlot.MicroBatchCount];
             w.Loss[0] = (float)loss;
-            Slots.Set(w.State, StepSlot.IndexLoss, Slots.Double(w.State, StepSlot.IndexLoss) + loss);
+            Slots.Increase(w.State, w.Term, loss);
         }
     }
 }

@@ -6,11 +6,16 @@ namespace NanoFold.Kernels.Calls.Attention;
 /// What teaches an indexer (DeepSeek-V3.2, arXiv 2512.02556): loss = factor · mean over [B, T] of KL(p ‖ softmax of the index scores) / MicroBatchCount, over the
 /// keys that lists name or over all that are visible. p is the softmax of scale · q · k over the same keys, averaged over the heads, a constant. Index scores are
 /// those of <see cref="SelectKeysCall"/>. The gradients of the indexer's operands are made on the way, so that nothing is kept for each pair; they have the
-/// <see cref="StepSlot.LossScale"/> in them. The loss is also added to <see cref="StepSlot.IndexLoss"/>.
+/// <see cref="StepSlot.LossScale"/> in them. The loss is also added to <see cref="Term"/>.
 /// </summary>
 public readonly record struct IndexLossCall : IKernelCall<IndexLossCall>
 {
     public static string Name => "index-loss";
+
+    public required StepState State { get; init; }
+
+    /// <summary>The slot in which the loss is added up, or none.</summary>
+    public required StepSlot Term { get; init; }
 
     /// <summary>[B, T, I, E].</summary>
     public required View IndexQ { get; init; }
@@ -63,6 +68,7 @@ public readonly record struct IndexLossCall : IKernelCall<IndexLossCall>
 
     public void Check()
     {
+        Checks.State(Name, State);
         AttentionChecks.Rank4(Name, "q", Q);
         AttentionChecks.Rank4(Name, "k", K);
         AttentionChecks.Rank4(Name, "index q", IndexQ);

@@ -42,6 +42,9 @@ public readonly record struct RecurrentCall<TCell> : IKernelCall<RecurrentCall<T
 
     public View Scratch { get; init; }
 
+    /// <summary>As of <see cref="MatMulArgs"/>.</summary>
+    public bool AllowsTensorFloat32 { get; init; }
+
     public KernelCost Cost => new(
         H.Count * ((2.0 * TCell.Gates * Weight.Layout[1]) + CellFlops.Of<TCell>.Forward), Operands.Bytes(this));
 
@@ -118,6 +121,9 @@ public readonly record struct RecurrentBackwardCall<TCell> : IKernelCall<Recurre
     public bool AccumulateInitial { get; init; }
 
     public View Scratch { get; init; }
+
+    /// <summary>As of <see cref="MatMulArgs"/>.</summary>
+    public bool AllowsTensorFloat32 { get; init; }
 
     public KernelCost Cost => new(
         H.Count * ((2.0 * TCell.Gates * Weight.Layout[1] * (DWeight.IsNone ? 1 : 2)) + CellFlops.Of<TCell>.Backward), Operands.Bytes(this));

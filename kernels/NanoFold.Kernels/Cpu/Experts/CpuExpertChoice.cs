@@ -68,7 +68,7 @@ public sealed unsafe class CpuExpertChoice(CpuContext context) :
     public void Run(in ExpertBiasCall call)
     {
         call.Check();
-        if (context.State.GetDouble(StepSlot.GradientScale) == 0)
+        if (call.State.GetDouble(StepSlot.GradientScale) == 0)
         {
             return;
         }

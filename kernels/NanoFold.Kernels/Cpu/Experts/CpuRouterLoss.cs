@@ -33,10 +33,10 @@ public sealed unsafe class CpuRouterLoss(CpuContext context) : IKernel<RouterLos
                 z += partials[2 * i + 1];
             }
 
-            double divisor = (double)rows * MicroBatches(RouterLossCall.Name);
+            double divisor = (double)rows * MicroBatches(RouterLossCall.Name, call.State);
             Element.Set(call.Loss, (balance + z) / divisor);
-            context.State.Set(StepSlot.BalanceLoss, context.State.GetDouble(StepSlot.BalanceLoss) + balance / divisor);
-            context.State.Set(StepSlot.ZLoss, context.State.GetDouble(StepSlot.ZLoss) + z / divisor);
+            call.State.Increase(call.BalanceTerm, balance / divisor);
+            call.State.Increase(call.ZTerm, z / divisor);
         }
     }
 
@@ -46,7 +46,7 @@ public sealed unsafe class CpuRouterLoss(CpuContext context) : IKernel<RouterLos
         RouterLossWork work = Start(call.Logits, call.Probabilities, call.Load, call.Balance, call.Z);
         work.DLogits = (byte*)call.DLogits.Address;
         work.DLogitStride = call.DLogits.Layout.Stride(0);
-        work.Scale = Element.Get(call.DLoss) * context.State.GetDouble(StepSlot.LossScale) / work.Rows / MicroBatches(RouterLossBackwardCall.Name);
+        work.Scale = Element.Get(call.DLoss) * call.State.GetDouble(StepSlot.LossScale) / work.Rows / MicroBatches(RouterLossBackwardCall.Name, call.State);
         work.Accumulate = call.Accumulate;
         context.Run(call.Logits.Type, RowBlocks.Items(work.Rows, work.RowsPerItem), ref work);
     }
@@ -88,9 +88,9 @@ public sealed unsafe class CpuRouterLoss(CpuContext context) : IKernel<RouterLos
         }
     }
 
-    private long MicroBatches(string op)
+    private static long MicroBatches(string op, StepState state)
     {
-        long count = context.State.GetInteger(StepSlot.MicroBatchCount);
+        long count = state.GetInteger(StepSlot.MicroBatchCount);
         return count > 0
             ? count
             : throw new InvalidOperationException($"{op}: {nameof(StepSlot.MicroBatchCount)} is {count}; set it to the number of micro-batches of the step");

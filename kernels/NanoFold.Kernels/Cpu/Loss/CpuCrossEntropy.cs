@@ -28,7 +28,7 @@ public sealed unsafe class CpuCrossEntropy(CpuContext context) : IKernel<CrossEn
             RowsPerItem = RowsPerItem(logits.Layout[1]),
         };
         context.Run(logits.Type, RowBlocks.Items(rows, work.RowsPerItem), ref work);
-        AddLoss(CrossEntropyCall.Name, context, targets, call.Losses, call.Loss);
+        AddLoss(CrossEntropyCall.Name, call.State, targets, call.Losses, call.Loss);
     }
 
     public void Run(in CrossEntropyBackwardCall call)
@@ -46,7 +46,7 @@ public sealed unsafe class CpuCrossEntropy(CpuContext context) : IKernel<CrossEn
             Rows = rows,
             Vocab = logits.Layout[1],
             RowsPerItem = RowsPerItem(logits.Layout[1]),
-            Scale = Scale(CrossEntropyBackwardCall.Name, context, targets, call.DLoss),
+            Scale = Scale(CrossEntropyBackwardCall.Name, call.State, targets, call.DLoss),
             Accumulate = call.Accumulate,
         };
         context.Run(logits.Type, RowBlocks.Items(rows, work.RowsPerItem), ref work);
@@ -55,7 +55,7 @@ public sealed unsafe class CpuCrossEntropy(CpuContext context) : IKernel<CrossEn
     internal static int RowsPerItem(int vocab) => Math.Clamp(ElementsPerItem / vocab, 1, MostRowsPerItem);
 
     /// <summary>loss = Σ losses / TargetCount, also added to the step's loss.</summary>
-    internal static void AddLoss(string op, CpuContext context, in View targets, in View losses, in View loss)
+    internal static void AddLoss(string op, StepState state, in View targets, in View losses, in View loss)
     {
         double sum = 0;
         long rows = losses.Count;
@@ -65,17 +65,17 @@ public sealed unsafe class CpuCrossEntropy(CpuContext context) : IKernel<CrossEn
             sum += losses.Type == DType.Float64 ? ((double*)values)[i] : ((float*)values)[i];
         }
 
-        double mean = sum * InverseTargetCount(op, context, targets);
+        double mean = sum * InverseTargetCount(op, state, targets);
         Element.Set(loss, mean);
-        context.State.Set(StepSlot.Loss, context.State.GetDouble(StepSlot.Loss) + mean);
+        state.Increase(StepSlot.Loss, mean);
     }
 
-    internal static double Scale(string op, CpuContext context, in View targets, in View dLoss)
-        => Element.Get(dLoss) * context.State.GetDouble(StepSlot.LossScale) * InverseTargetCount(op, context, targets);
+    internal static double Scale(string op, StepState state, in View targets, in View dLoss)
+        => Element.Get(dLoss) * state.GetDouble(StepSlot.LossScale) * InverseTargetCount(op, state, targets);
 
-    private static double InverseTargetCount(string op, CpuContext context, in View targets)
+    private static double InverseTargetCount(string op, StepState state, in View targets)
     {
-        long count = context.State.GetInteger(StepSlot.TargetCount);
+        long count = state.GetInteger(StepSlot.TargetCount);
         if (count > 0)
         {
             return 1.0 / count;

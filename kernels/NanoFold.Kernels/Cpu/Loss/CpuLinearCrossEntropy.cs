@@ -45,7 +45,7 @@ public sealed unsafe class CpuLinearCrossEntropy(CpuContext context) :
             context.Run(x.Type, RowBlocks.Items(work.Rows, work.RowsPerItem), ref work);
         }
 
-        CpuCrossEntropy.AddLoss(LinearCrossEntropyCall.Name, context, targets, call.Losses, call.Loss);
+        CpuCrossEntropy.AddLoss(LinearCrossEntropyCall.Name, call.State, targets, call.Losses, call.Loss);
     }
 
     public void Run(in LinearCrossEntropyBackwardCall call)
@@ -59,7 +59,7 @@ public sealed unsafe class CpuLinearCrossEntropy(CpuContext context) :
             ClearWithoutTarget(targets, dX);
         }
 
-        double scale = CpuCrossEntropy.Scale(LinearCrossEntropyBackwardCall.Name, context, targets, call.DLoss);
+        double scale = CpuCrossEntropy.Scale(LinearCrossEntropyBackwardCall.Name, call.State, targets, call.DLoss);
         var chunk = new HeadChunk(x, weight, targets, call.Scratch, logits);
         while (chunk.Next(context))
         {

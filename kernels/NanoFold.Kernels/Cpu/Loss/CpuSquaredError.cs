@@ -11,7 +11,7 @@ public sealed unsafe class CpuSquaredError(CpuContext context) : IKernel<Squared
     {
         call.Check();
         Run(new Work { Y = new RowSpace(call.Y), Targets = new RowSpace(call.Targets), Marks = call.Marks.Ints, Losses = call.Losses.Address }, call.Y);
-        CpuCrossEntropy.AddLoss(SquaredErrorCall.Name, context, call.Marks, call.Losses, call.Loss);
+        CpuCrossEntropy.AddLoss(SquaredErrorCall.Name, call.State, call.Marks, call.Losses, call.Loss);
     }
 
     public void Run(in SquaredErrorBackwardCall call)
@@ -24,7 +24,7 @@ public sealed unsafe class CpuSquaredError(CpuContext context) : IKernel<Squared
                 Targets = new RowSpace(call.Targets),
                 Marks = call.Marks.Ints,
                 DY = new RowSpace(call.DY),
-                Scale = 2 * CpuCrossEntropy.Scale(SquaredErrorBackwardCall.Name, context, call.Marks, call.DLoss) / call.Y.Layout[1],
+                Scale = 2 * CpuCrossEntropy.Scale(SquaredErrorBackwardCall.Name, call.State, call.Marks, call.DLoss) / call.Y.Layout[1],
                 Accumulate = call.Accumulate,
             },
             call.Y);

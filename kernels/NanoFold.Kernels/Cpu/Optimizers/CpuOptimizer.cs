@@ -1,3 +1,4 @@
+using System.Numerics;
 using NanoFold.Kernels.Calls;
 using NanoFold.Kernels.Cpu.Loops;
 
@@ -12,17 +13,17 @@ public sealed unsafe class CpuOptimizer(CpuContext context) :
     public void Run(in AddSquaresCall call)
     {
         call.Check();
-        context.State.Set(StepSlot.GradientSquares, context.State.GetDouble(StepSlot.GradientSquares) + _squares.Of(call.Gradient));
+        call.State.Increase(StepSlot.GradientSquares, _squares.Of(call.Gradient));
     }
 
     public void Run(in DecideCall call)
     {
         call.Check();
-        CpuStepState state = context.State;
+        StepState state = call.State;
         double lossScale = state.GetDouble(StepSlot.LossScale);
         double squares = state.GetDouble(StepSlot.GradientSquares) / (lossScale * lossScale);
         state.Set(StepSlot.GradientSquares, squares);
-        bool isFinite = double.IsFinite(state.GetDouble(StepSlot.Loss) + state.GetDouble(StepSlot.BalanceLoss) + state.GetDouble(StepSlot.ZLoss) + state.GetDouble(StepSlot.IndexLoss)) && double.IsFinite(squares);
+        bool isFinite = IsFinite(state) && double.IsFinite(squares);
         if (isFinite)
         {
             double norm = Math.Sqrt(squares);
@@ -44,19 +45,19 @@ public sealed unsafe class CpuOptimizer(CpuContext context) :
     public void Run(in AdamWCall call)
     {
         call.Check();
-        double scale = context.State.GetDouble(StepSlot.GradientScale);
+        double scale = call.State.GetDouble(StepSlot.GradientScale);
         if (scale == 0)
         {
             return;
         }
 
-        long step = context.State.GetInteger(StepSlot.Step);
+        long step = call.State.GetInteger(StepSlot.Step);
         if (step < 1)
         {
             throw new InvalidOperationException($"{AdamWCall.Name}: {nameof(StepSlot.Step)} is {step}, expected 1 for the first step");
         }
 
-        double rate = context.State.GetDouble(StepSlot.LearningRate);
+        double rate = call.State.GetDouble(StepSlot.LearningRate);
         var work = new AdamWork
         {
             Parameter = (byte*)call.Parameter.Address,
@@ -78,7 +79,7 @@ public sealed unsafe class CpuOptimizer(CpuContext context) :
     public void Run(in MuonMomentumCall call)
     {
         call.Check();
-        double scale = context.State.GetDouble(StepSlot.GradientScale);
+        double scale = call.State.GetDouble(StepSlot.GradientScale);
         if (scale == 0)
         {
             return;
@@ -99,7 +100,7 @@ public sealed unsafe class CpuOptimizer(CpuContext context) :
     public void Run(in NormalizeFrobeniusCall call)
     {
         call.Check();
-        if (context.State.GetDouble(StepSlot.GradientScale) != 0)
+        if (call.State.GetDouble(StepSlot.GradientScale) != 0)
         {
             View x = call.X;
             double squares = _squares.Of(x);
@@ -117,14 +118,25 @@ public sealed unsafe class CpuOptimizer(CpuContext context) :
     public void Run(in MuonApplyCall call)
     {
         call.Check();
-        if (context.State.GetDouble(StepSlot.GradientScale) != 0)
+        if (call.State.GetDouble(StepSlot.GradientScale) != 0)
         {
-            double rate = context.State.GetDouble(StepSlot.MatrixLearningRate) * call.RateFactor;
+            double rate = call.State.GetDouble(StepSlot.MatrixLearningRate) * call.RateFactor;
             Scale(call.Update, call.Parameter, rate, rate * call.Decay, step: true);
         }
     }
 
-    private static void AdjustLossScale(CpuStepState state, double scale, bool isFinite)
+    private static bool IsFinite(StepState state)
+    {
+        double loss = state.GetDouble(StepSlot.Loss);
+        for (long terms = state.GetInteger(StepSlot.TermMask); terms != 0; terms &= terms - 1)
+        {
+            loss += state.GetDouble((StepSlot)BitOperations.TrailingZeroCount(terms));
+        }
+
+        return double.IsFinite(loss);
+    }
+
+    private static void AdjustLossScale(StepState state, double scale, bool isFinite)
     {
         long good = isFinite ? state.GetInteger(StepSlot.GoodSteps) + 1 : 0;
         if (!isFinite)

@@ -11,9 +11,8 @@ internal static unsafe class Dropout
 {
     private const int BlockElements = 256;
 
-    public static void Run(CpuContext context, in View x, in View y, double rate, int stream, bool accumulate)
+    public static void Run(CpuContext context, StepState state, in View x, in View y, double rate, int stream, bool accumulate)
     {
-        StepState state = context.State;
         var work = new Work
         {
             Nest = new Nest(y.Layout),

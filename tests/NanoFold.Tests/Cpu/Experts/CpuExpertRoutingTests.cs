@@ -34,6 +34,8 @@ public sealed class CpuExpertRoutingTests
         }
     }
 
+    private CpuStepState _state = new();
+
     [Test]
     public void CombineMatchesTheReference(
         [ValueSource(typeof(LanePath), nameof(LanePath.All))] LanePath path, [Values] bool weighted, [Values] bool accumulate, [Values(1, 2, 3)] int k)
@@ -121,12 +123,12 @@ public sealed class CpuExpertRoutingTests
     public void TheRoutersGradientIsTimesTheLossScale()
     {
         using CpuContext context = Context(1, Isa.Scalar, 4);
-        using var router = new Router(DType.Float32, context, 6, 5);
+        using var router = new Router(DType.Float32, context, _state, 6, 5);
         router.Forward(0.1, 0.2);
         double[][] gradients = [.. new[] { 1.0, 256 }.Select(scale =>
         {
-            context.State.Set(StepSlot.LossScale, scale);
-            router.RouterLoss.Run(new RouterLossBackwardCall(router.Logits.View, router.Probabilities.View, router.Load.View, router.DLoss.View, router.DLogits.View, 0.1, 0.2, Accumulate: false));
+            _state.Set(StepSlot.LossScale, scale);
+            router.RouterLoss.Run(new RouterLossBackwardCall(_state, router.Logits.View, router.Probabilities.View, router.Load.View, router.DLoss.View, router.DLogits.View, 0.1, 0.2, Accumulate: false));
             return router.DLogits.Values;
         })];
         Assert.That(gradients[1], Is.EqualTo(gradients[0].Select(g => 256 * g)));
@@ -139,15 +141,15 @@ public sealed class CpuExpertRoutingTests
         foreach (int experts in new[] { 1, 2, 5, 8, 17, 64 })
         {
             using CpuContext context = Context(1, path.Isa, 4);
-            using var router = new Router(path.Type, context, 6, experts);
+            using var router = new Router(path.Type, context, _state, 6, experts);
             double[] expected = router.Reference(balance, z, 0.75, out double loss, out double[] load);
             double[] before = accumulate ? router.DLogits.Values : new double[6 * experts];
             router.Forward(balance, z);
-            router.RouterLoss.Run(new RouterLossBackwardCall(router.Logits.View, router.Probabilities.View, router.Load.View, router.DLoss.View, router.DLogits.View, balance, z, accumulate));
+            router.RouterLoss.Run(new RouterLossBackwardCall(_state, router.Logits.View, router.Probabilities.View, router.Load.View, router.DLoss.View, router.DLogits.View, balance, z, accumulate));
             RowAssert.Close(router.Loss.Values, [loss], 2 * path.Tolerance, "loss");
             _ = router.Reference(balance, 0, 0.75, out double balanceLoss, out _);
             RowAssert.Close(
-                [context.State.GetDouble(StepSlot.BalanceLoss), context.State.GetDouble(StepSlot.ZLoss), context.State.GetDouble(StepSlot.Loss)],
+                [_state.GetDouble(_state.Add("balanceLoss")), _state.GetDouble(_state.Add("zLoss")), _state.GetDouble(StepSlot.Loss)],
                 [balanceLoss, loss - balanceLoss, 0], 2 * path.Tolerance, "slots");
             RowAssert.Close(router.Load.Values, load, path.Tolerance, "load");
             RowAssert.Close(router.DLogits.Values, [.. expected.Zip(before, (a, b) => a + b)], path.Tolerance, "dLogits");
@@ -159,10 +161,10 @@ public sealed class CpuExpertRoutingTests
     public void RouterLossGradientAgreesWithDifferences([Values(0, 2)] double balance, [Values(0, 0.5)] double z)
     {
         using CpuContext context = Context(1, Isa.Scalar, 2);
-        using var router = new Router(DType.Float64, context, 5, 4);
+        using var router = new Router(DType.Float64, context, _state, 5, 4);
         router.Forward(balance, z);
         router.DLoss[0] = 1;
-        router.RouterLoss.Run(new RouterLossBackwardCall(router.Logits.View, router.Probabilities.View, router.Load.View, router.DLoss.View, router.DLogits.View, balance, z, false));
+        router.RouterLoss.Run(new RouterLossBackwardCall(_state, router.Logits.View, router.Probabilities.View, router.Load.View, router.DLoss.View, router.DLogits.View, balance, z, false));
         RowAssert.Gradient(
             router.Logits,
             router.DLogits.Values,
@@ -182,7 +184,7 @@ public sealed class CpuExpertRoutingTests
         foreach (int threads in new[] { 1, 2, 3, 7 })
         {
             using CpuContext context = Context(threads, path.Isa, 1);
-            using var router = new Router(path.Type, context, 3000, 6);
+            using var router = new Router(path.Type, context, _state, 3000, 6);
             using var weights = new Operand(path.Type, [3000, 2]);
             using var rows = new Operand(path.Type, [6000, 19], Operand.Random(5, 114000));
             using var y = new Operand(path.Type, [3000, 19]);
@@ -196,7 +198,7 @@ public sealed class CpuExpertRoutingTests
                 routing.Run(new ExpertCombineBackwardCall(rows.View, weights.View, router.RowOfSlot.View, y.View, dRows.View, weights.View));
                 routing.Run(new ExpertWeightsBackwardCall(router.Probabilities.View, router.Indices.View, weights.View, weights.View, router.DLogits.View, true));
                 router.Forward(0.01, 0.001);
-                router.RouterLoss.Run(new RouterLossBackwardCall(router.Logits.View, router.Probabilities.View, router.Load.View, router.DLoss.View, router.DLogits.View, 0.01, 0.001, true));
+                router.RouterLoss.Run(new RouterLossBackwardCall(_state, router.Logits.View, router.Probabilities.View, router.Load.View, router.DLoss.View, router.DLogits.View, 0.01, 0.001, true));
             }
 
             Step();
@@ -214,7 +216,7 @@ public sealed class CpuExpertRoutingTests
     public void NamesWhatDoesNotFit()
     {
         using CpuContext context = Context(1, Isa.Scalar, 0);
-        using var router = new Router(DType.Float32, context, 4, 3);
+        using var router = new Router(DType.Float32, context, _state, 4, 3);
         using var indices = new Operand(DType.Int32, [4, 2], [0, 1, 2, 0, 1, 3, 0, 0]);
         using var y = new Operand(DType.Float32, [5, 7]);
         CpuExpertRouting routing = router.Routing;
@@ -233,21 +235,24 @@ public sealed class CpuExpertRoutingTests
         });
     }
 
-    private static CpuContext Context(int threads, Isa isa, long microBatches)
+    private CpuContext Context(int threads, Isa isa, long microBatches)
     {
-        var context = new CpuContext(threads, isa);
-        context.State.Set(StepSlot.MicroBatchCount, microBatches);
-        return context;
+        _state = new CpuStepState();
+        _state.Set(StepSlot.MicroBatchCount, microBatches);
+        return new CpuContext(threads, isa);
     }
 
     /// <summary>A router's tensors, two experts kept per token.</summary>
     private sealed class Router : IDisposable
     {
+        private readonly (StepSlot Balance, StepSlot Z) _terms;
         private readonly int _tokens;
         private readonly int _experts;
 
-        public Router(DType type, CpuContext context, int tokens, int experts)
+        public Router(DType type, CpuContext context, CpuStepState state, int tokens, int experts)
         {
+            State = state;
+            _terms = (state.AddTerm("balanceLoss"), state.AddTerm("zLoss"));
             _tokens = tokens;
             _experts = experts;
             Routing = new CpuExpertRouting(context);
@@ -265,6 +270,8 @@ public sealed class CpuExpertRoutingTests
             Routing.Run(new ExpertSortCall(Indices.View, Offsets.View, RowOfSlot.View, TokenOfRow.View));
             Softmax();
         }
+
+        public CpuStepState State { get; }
 
         public CpuExpertRouting Routing { get; }
 
@@ -293,7 +300,8 @@ public sealed class CpuExpertRoutingTests
         private Operand[] All => [Logits, Probabilities, DLogits, Indices, Offsets, RowOfSlot, TokenOfRow, Load, Loss, DLoss];
 
         public void Forward(double balance, double z)
-            => RouterLoss.Run(new RouterLossCall(Logits.View, Probabilities.View, Offsets.View, Load.View, Loss.View, balance, z));
+            => RouterLoss.Run(new RouterLossCall(
+                State, Logits.View, Probabilities.View, Offsets.View, Load.View, Loss.View, balance, z, _terms.Balance, _terms.Z));
 
         public void Softmax()
             => Probabilities.Values = [.. Logits.Values.Chunk(_experts).SelectMany(row => row.Select(x => Math.Exp(x) / row.Sum(Math.Exp)))];

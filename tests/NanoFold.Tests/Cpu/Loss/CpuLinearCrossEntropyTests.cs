@@ -31,13 +31,13 @@ public sealed class CpuLinearCrossEntropyTests
     {
         using var head = new Head(new LanePath(Isa.Vector256, DType.Float32), 1, 40, 9, 21, 3);
         head.Forward();
-        head.Kernel.Run(new LinearCrossEntropyBackwardCall(head.X.View, head.Weight.View, head.Targets.View, head.LogSumExp.View, head.DLoss.View, head.DX.View, false, head.DWeight.View, head.Scratch.View, default));
+        head.Kernel.Run(new LinearCrossEntropyBackwardCall(head.State, head.X.View, head.Weight.View, head.Targets.View, head.LogSumExp.View, head.DLoss.View, head.DX.View, false, head.DWeight.View, head.Scratch.View, default));
         double[] dX = head.DX.Values, dWeight = head.DWeight.Values;
         head.DWeight.Values = head.DWeightBefore;
-        head.Kernel.Run(new LinearCrossEntropyBackwardCall(head.X.View, head.Weight.View, head.Targets.View, head.LogSumExp.View, head.DLoss.View, default, false, head.DWeight.View, head.Scratch.View, default));
+        head.Kernel.Run(new LinearCrossEntropyBackwardCall(head.State, head.X.View, head.Weight.View, head.Targets.View, head.LogSumExp.View, head.DLoss.View, default, false, head.DWeight.View, head.Scratch.View, default));
         Assert.That(head.DWeight.Values, Is.EqualTo(dWeight));
         head.DX.Values = new double[dX.Length];
-        head.Kernel.Run(new LinearCrossEntropyBackwardCall(head.X.View, head.Weight.View, head.Targets.View, head.LogSumExp.View, head.DLoss.View, head.DX.View, false, default, head.Scratch.View, default));
+        head.Kernel.Run(new LinearCrossEntropyBackwardCall(head.State, head.X.View, head.Weight.View, head.Targets.View, head.LogSumExp.View, head.DLoss.View, head.DX.View, false, default, head.Scratch.View, default));
         Assert.That(head.DX.Values, Is.EqualTo(dX));
     }
 
@@ -164,10 +164,10 @@ public sealed class CpuLinearCrossEntropyTests
         Assert.Multiple(() =>
         {
             Assert.That(
-                () => head.Kernel.Run(new LinearCrossEntropyCall(head.X.View, head.X.View.With(Layout.Of(3, 6)), head.Targets.View, head.Losses.View, head.LogSumExp.View, head.Loss.View, head.Scratch.View, default)),
+                () => head.Kernel.Run(new LinearCrossEntropyCall(head.State, head.X.View, head.X.View.With(Layout.Of(3, 6)), head.Targets.View, head.Losses.View, head.LogSumExp.View, head.Loss.View, head.Scratch.View, default)),
                 Throws.ArgumentException.With.Message.StartsWith("linear-cross-entropy: weight is Float32[3, 6], expected Float32[3, 3]"));
             Assert.That(
-                () => head.Kernel.Run(new LinearCrossEntropyCall(head.X.View, head.Weight.View, head.Targets.View, head.Losses.View, head.LogSumExp.View, head.Loss.View, head.Loss.View, default)),
+                () => head.Kernel.Run(new LinearCrossEntropyCall(head.State, head.X.View, head.Weight.View, head.Targets.View, head.Losses.View, head.LogSumExp.View, head.Loss.View, head.Loss.View, default)),
                 Throws.ArgumentException.With.Message.StartsWith("linear-cross-entropy: scratch is Float32[1], expected at least"));
         });
         head.Targets[4] = 5;
@@ -217,7 +217,7 @@ public sealed class CpuLinearCrossEntropyTests
         public Head(LanePath path, int threads, int rows, int width, int vocab, int every)
         {
             _context = new CpuContext(threads, path.Isa);
-            _context.State.Set(StepSlot.TargetCount, (long)TargetCount);
+            State.Set(StepSlot.TargetCount, (long)TargetCount);
             Kernel = new CpuLinearCrossEntropy(_context);
             Layout strided = Layout.Of(rows, width + 3).Slice(1, 2, width, out long offset);
             X = new Operand(path.Type, strided, offset, Operand.Random(1, rows * width));
@@ -232,6 +232,8 @@ public sealed class CpuLinearCrossEntropyTests
             DWeightBefore = DWeight.Values;
             Scratch = new Operand(DType.Int32, [(int)Kernel.ScratchBytes(Shape) / 4]);
         }
+
+        public CpuStepState State { get; } = new();
 
         public CpuLinearCrossEntropy Kernel { get; }
 
@@ -263,14 +265,14 @@ public sealed class CpuLinearCrossEntropyTests
 
         private Operand[] All => [X, Weight, Targets, Losses, LogSumExp, Loss, DLoss, DX, DWeight, Scratch];
 
-        public void LossScale(double scale) => _context.State.Set(StepSlot.LossScale, scale);
+        public void LossScale(double scale) => State.Set(StepSlot.LossScale, scale);
 
         public void Forward() => Forward(default);
 
-        public void Forward(View kept) => Kernel.Run(new LinearCrossEntropyCall(X.View, Weight.View, Targets.View, Losses.View, LogSumExp.View, Loss.View, Scratch.View, kept));
+        public void Forward(View kept) => Kernel.Run(new LinearCrossEntropyCall(State, X.View, Weight.View, Targets.View, Losses.View, LogSumExp.View, Loss.View, Scratch.View, kept));
 
         public void Backward(bool accumulate, View kept = default)
-            => Kernel.Run(new LinearCrossEntropyBackwardCall(X.View, Weight.View, Targets.View, LogSumExp.View, DLoss.View, DX.View, accumulate, DWeight.View, Scratch.View, kept));
+            => Kernel.Run(new LinearCrossEntropyBackwardCall(State, X.View, Weight.View, Targets.View, LogSumExp.View, DLoss.View, DX.View, accumulate, DWeight.View, Scratch.View, kept));
 
         public void AssertGuards()
         {

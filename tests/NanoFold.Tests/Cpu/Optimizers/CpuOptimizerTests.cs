@@ -10,6 +10,8 @@ public sealed class CpuOptimizerTests
 {
     private static readonly int[] s_counts = [1, 2, 3, 7, 8, 15, 17, 33, 100, 257, 16383, 16384, 16400];
 
+    private CpuStepState _state = new();
+
     [Test]
     public void AdamWMatchesTheFormulaOverSteps([ValueSource(typeof(LanePath), nameof(LanePath.All))] LanePath path)
     {
@@ -17,7 +19,7 @@ public sealed class CpuOptimizerTests
         foreach (int count in s_counts)
         {
             using CpuContext context = Context(1, path.Isa, Scale);
-            context.State.Set(StepSlot.LearningRate, Rate);
+            _state.Set(StepSlot.LearningRate, Rate);
             var optimizer = new CpuOptimizer(context);
             using var p = new Operand(path.Type, [count], Operand.Random(1, count));
             using var g = new Operand(path.Type, [count]);
@@ -27,8 +29,8 @@ public sealed class CpuOptimizerTests
             for (int step = 1; step <= 4; step++)
             {
                 g.Values = Operand.Random(10 + step, count);
-                context.State.Set(StepSlot.Step, (long)step);
-                optimizer.Run(new AdamWCall(p.View, g.View, m.View, v.View, Beta1, Beta2, Epsilon, Decay));
+                _state.Set(StepSlot.Step, (long)step);
+                optimizer.Run(new AdamWCall(_state, p.View, g.View, m.View, v.View, Beta1, Beta2, Epsilon, Decay));
                 double[] gradient = g.Values;
                 for (int i = 0; i < count; i++)
                 {
@@ -58,7 +60,7 @@ public sealed class CpuOptimizerTests
         foreach (int count in s_counts)
         {
             using CpuContext context = Context(1, path.Isa, Scale);
-            context.State.Set(StepSlot.MatrixLearningRate, Rate);
+            _state.Set(StepSlot.MatrixLearningRate, Rate);
             var optimizer = new CpuOptimizer(context);
             using var p = new Operand(path.Type, [count], Operand.Random(1, count));
             using var g = new Operand(path.Type, [count], Operand.Random(2, count));
@@ -66,19 +68,19 @@ public sealed class CpuOptimizerTests
             using var update = new Operand(path.Type, [count]);
             double[] momentum = [.. m.Values.Zip(g.Values, (a, b) => Beta * a + (1 - Beta) * Scale * b)];
             double[] expected = [.. momentum.Zip(g.Values, (a, b) => (1 - Beta) * Scale * b + Beta * a)];
-            optimizer.Run(new MuonMomentumCall(g.View, m.View, update.View, Beta));
+            optimizer.Run(new MuonMomentumCall(_state, g.View, m.View, update.View, Beta));
             RowAssert.Close(m.Values, momentum, path.Tolerance, "momentum");
             RowAssert.Close(update.Values, expected, path.Tolerance, "update");
 
             double[] before = update.Values;
             double norm = Math.Sqrt(before.Sum(value => value * value));
-            optimizer.Run(new NormalizeFrobeniusCall(update.View, g.View));
+            optimizer.Run(new NormalizeFrobeniusCall(_state, update.View, g.View));
             RowAssert.Close(g.Values, [.. before.Select(value => value / norm)], path.Tolerance, "normalized");
-            optimizer.Run(new NormalizeFrobeniusCall(update.View, update.View));
+            optimizer.Run(new NormalizeFrobeniusCall(_state, update.View, update.View));
             Assert.That(update.Values, Is.EqualTo(g.Values), "in place");
 
             double[] applied = [.. p.Values.Zip(update.Values, (a, b) => a - Rate * RateFactor * (b + Decay * a))];
-            optimizer.Run(new MuonApplyCall(p.View, update.View, Decay, RateFactor));
+            optimizer.Run(new MuonApplyCall(_state, p.View, update.View, Decay, RateFactor));
             RowAssert.Close(p.Values, applied, path.Tolerance, "parameter");
             foreach (Operand operand in new[] { p, g, m, update })
             {
@@ -92,7 +94,7 @@ public sealed class CpuOptimizerTests
     {
         using CpuContext context = Context(1, Isa.Vector256, 1);
         using var x = new Operand(DType.Float32, [3, 3]);
-        new CpuOptimizer(context).Run(new NormalizeFrobeniusCall(x.View, x.View));
+        new CpuOptimizer(context).Run(new NormalizeFrobeniusCall(_state, x.View, x.View));
         Assert.That(x.Values, Is.All.Zero);
     }
 
@@ -105,9 +107,9 @@ public sealed class CpuOptimizerTests
         foreach (int count in s_counts)
         {
             using var g = new Operand(path.Type, [count], Operand.Random(count, count));
-            optimizer.Run(new AddSquaresCall(g.View));
+            optimizer.Run(new AddSquaresCall(_state, g.View));
             expected += g.Values.Sum(value => value * value);
-            RowAssert.Close([context.State.GetDouble(StepSlot.GradientSquares)], [expected], path.Tolerance, $"{count}");
+            RowAssert.Close([_state.GetDouble(StepSlot.GradientSquares)], [expected], path.Tolerance, $"{count}");
         }
     }
 
@@ -115,17 +117,17 @@ public sealed class CpuOptimizerTests
     public void NothingChangesWhereTheStepIsSkipped([ValueSource(typeof(LanePath), nameof(LanePath.All))] LanePath path)
     {
         using CpuContext context = Context(1, path.Isa, 0);
-        context.State.Set(StepSlot.Step, 1L);
-        context.State.Set(StepSlot.LearningRate, 1.0);
-        context.State.Set(StepSlot.MatrixLearningRate, 1.0);
+        _state.Set(StepSlot.Step, 1L);
+        _state.Set(StepSlot.LearningRate, 1.0);
+        _state.Set(StepSlot.MatrixLearningRate, 1.0);
         var optimizer = new CpuOptimizer(context);
         Operand[] all = [.. Enumerable.Range(0, 4).Select(i => new Operand(path.Type, [37], Operand.Random(i, 37)))];
         all[1][5] = double.NaN;
         byte[][] before = [.. all.Select(operand => operand.Bytes)];
-        optimizer.Run(new AdamWCall(all[0].View, all[1].View, all[2].View, all[3].View, 0.9, 0.95, 1e-8, 0.1));
-        optimizer.Run(new MuonMomentumCall(all[1].View, all[2].View, all[3].View, 0.9));
-        optimizer.Run(new NormalizeFrobeniusCall(all[1].View, all[2].View));
-        optimizer.Run(new MuonApplyCall(all[0].View, all[1].View, 0.1, 1));
+        optimizer.Run(new AdamWCall(_state, all[0].View, all[1].View, all[2].View, all[3].View, 0.9, 0.95, 1e-8, 0.1));
+        optimizer.Run(new MuonMomentumCall(_state, all[1].View, all[2].View, all[3].View, 0.9));
+        optimizer.Run(new NormalizeFrobeniusCall(_state, all[1].View, all[2].View));
+        optimizer.Run(new MuonApplyCall(_state, all[0].View, all[1].View, 0.1, 1));
         RowAssert.SameBits([.. all.Select(operand => operand.Bytes)], before);
         foreach (Operand operand in all)
         {
@@ -144,23 +146,27 @@ public sealed class CpuOptimizerTests
     public void DecidesOnTheUpdate(double loss, double squares, double clip, double scale, long skipped)
     {
         using CpuContext context = Context(1, Isa.Scalar, 17);
-        context.State.Set(StepSlot.Loss, loss);
-        context.State.Set(StepSlot.GradientSquares, squares);
-        context.State.Set(StepSlot.Skipped, 3L);
-        new CpuOptimizer(context).Run(new DecideCall(clip, DynamicLossScale: false));
-        Assert.That(context.State.GetDouble(StepSlot.GradientScale), Is.EqualTo(scale));
-        Assert.That(context.State.GetInteger(StepSlot.Skipped), Is.EqualTo(3 + skipped));
+        _state.Set(StepSlot.Loss, loss);
+        _state.Set(StepSlot.GradientSquares, squares);
+        _state.Set(StepSlot.Skipped, 3L);
+        new CpuOptimizer(context).Run(new DecideCall(_state, clip, DynamicLossScale: false));
+        Assert.That(_state.GetDouble(StepSlot.GradientScale), Is.EqualTo(scale));
+        Assert.That(_state.GetInteger(StepSlot.Skipped), Is.EqualTo(3 + skipped));
     }
 
     [Test]
-    public void ATermBesideTheLossThatIsNotFiniteStopsTheUpdate([Values(StepSlot.BalanceLoss, StepSlot.ZLoss, StepSlot.IndexLoss)] StepSlot term)
+    public void ATermBesideTheLossThatIsNotFiniteStopsTheUpdate([Values(0, 1, StepState.MostTerms - 1)] int term)
     {
         using CpuContext context = Context(1, Isa.Scalar, 17);
-        context.State.Set(StepSlot.GradientSquares, 4.0);
-        context.State.Set(term, double.PositiveInfinity);
-        new CpuOptimizer(context).Run(new DecideCall(0, DynamicLossScale: false));
-        Assert.That(context.State.GetDouble(StepSlot.GradientScale), Is.Zero);
-        Assert.That(context.State.GetInteger(StepSlot.Skipped), Is.EqualTo(1));
+        _state.Set(StepSlot.GradientSquares, 4.0);
+        StepSlot[] terms = [.. Enumerable.Range(0, StepState.MostTerms).Select(i => _state.AddTerm($"term {i}"))];
+        _state.Set(_state.Add("no term"), double.NaN);
+        new CpuOptimizer(context).Run(new DecideCall(_state, 0, DynamicLossScale: false));
+        Assert.That((_state.GetDouble(StepSlot.GradientScale), _state.GetInteger(StepSlot.Skipped)), Is.EqualTo((1.0, 0L)));
+        _state.Set(terms[term], double.PositiveInfinity);
+        new CpuOptimizer(context).Run(new DecideCall(_state, 0, DynamicLossScale: false));
+        Assert.That(_state.GetDouble(StepSlot.GradientScale), Is.Zero);
+        Assert.That(_state.GetInteger(StepSlot.Skipped), Is.EqualTo(1));
     }
 
     // The norm is 2 where it is finite, and the scale left its mark on the squares.
@@ -176,16 +182,16 @@ public sealed class CpuOptimizerTests
         foreach (bool isDynamic in new[] { true, false })
         {
             using CpuContext context = Context(1, Isa.Scalar, 17);
-            Assert.That(context.State.GetDouble(StepSlot.LossScale), Is.EqualTo(1));
-            context.State.Set(StepSlot.LossScale, lossScale);
-            context.State.Set(StepSlot.GoodSteps, Math.Max(0, good));
-            context.State.Set(StepSlot.GradientSquares, overflows ? double.PositiveInfinity : 4 * lossScale * lossScale);
-            new CpuOptimizer(context).Run(new DecideCall(clip, isDynamic));
-            Assert.That(context.State.GetDouble(StepSlot.GradientScale), Is.EqualTo(scale));
-            Assert.That(context.State.GetDouble(StepSlot.GradientSquares), Is.EqualTo(overflows ? double.PositiveInfinity : 4));
-            Assert.That(context.State.GetInteger(StepSlot.Skipped), Is.EqualTo(overflows ? 1 : 0));
-            Assert.That(context.State.GetDouble(StepSlot.LossScale), Is.EqualTo(isDynamic ? nextLossScale : lossScale));
-            Assert.That(context.State.GetInteger(StepSlot.GoodSteps), Is.EqualTo(isDynamic ? nextGood : Math.Max(0, good)));
+            Assert.That(_state.GetDouble(StepSlot.LossScale), Is.EqualTo(1));
+            _state.Set(StepSlot.LossScale, lossScale);
+            _state.Set(StepSlot.GoodSteps, Math.Max(0, good));
+            _state.Set(StepSlot.GradientSquares, overflows ? double.PositiveInfinity : 4 * lossScale * lossScale);
+            new CpuOptimizer(context).Run(new DecideCall(_state, clip, isDynamic));
+            Assert.That(_state.GetDouble(StepSlot.GradientScale), Is.EqualTo(scale));
+            Assert.That(_state.GetDouble(StepSlot.GradientSquares), Is.EqualTo(overflows ? double.PositiveInfinity : 4));
+            Assert.That(_state.GetInteger(StepSlot.Skipped), Is.EqualTo(overflows ? 1 : 0));
+            Assert.That(_state.GetDouble(StepSlot.LossScale), Is.EqualTo(isDynamic ? nextLossScale : lossScale));
+            Assert.That(_state.GetInteger(StepSlot.GoodSteps), Is.EqualTo(isDynamic ? nextGood : Math.Max(0, good)));
         }
     }
 
@@ -197,9 +203,9 @@ public sealed class CpuOptimizerTests
         var optimizer = new CpuOptimizer(context);
         using var g = new Operand(path.Type, [41], Operand.Random(1, 41));
         g[place] = bad;
-        optimizer.Run(new AddSquaresCall(g.View));
-        optimizer.Run(new DecideCall(1, DynamicLossScale: false));
-        Assert.That(context.State.GetDouble(StepSlot.GradientScale), Is.Zero);
+        optimizer.Run(new AddSquaresCall(_state, g.View));
+        optimizer.Run(new DecideCall(_state, 1, DynamicLossScale: false));
+        Assert.That(_state.GetDouble(StepSlot.GradientScale), Is.Zero);
     }
 
     [Test]
@@ -210,22 +216,22 @@ public sealed class CpuOptimizerTests
         foreach (int threads in new[] { 1, 2, 3, 7 })
         {
             using CpuContext context = Context(threads, path.Isa, 0.5);
-            context.State.Set(StepSlot.Step, 3L);
-            context.State.Set(StepSlot.LearningRate, 0.01);
-            context.State.Set(StepSlot.MatrixLearningRate, 0.01);
+            _state.Set(StepSlot.Step, 3L);
+            _state.Set(StepSlot.LearningRate, 0.01);
+            _state.Set(StepSlot.MatrixLearningRate, 0.01);
             var optimizer = new CpuOptimizer(context);
             Operand[] all = [.. Enumerable.Range(0, 4).Select(i => new Operand(path.Type, [Count], Operand.Random(i, Count).Select(Math.Abs)))];
             void Step()
             {
-                optimizer.Run(new AddSquaresCall(all[1].View));
-                optimizer.Run(new AdamWCall(all[0].View, all[1].View, all[2].View, all[3].View, 0.9, 0.95, 1e-8, 0.1));
-                optimizer.Run(new MuonMomentumCall(all[1].View, all[2].View, all[3].View, 0.9));
-                optimizer.Run(new NormalizeFrobeniusCall(all[3].View, all[3].View));
-                optimizer.Run(new MuonApplyCall(all[0].View, all[3].View, 0.1, 1));
+                optimizer.Run(new AddSquaresCall(_state, all[1].View));
+                optimizer.Run(new AdamWCall(_state, all[0].View, all[1].View, all[2].View, all[3].View, 0.9, 0.95, 1e-8, 0.1));
+                optimizer.Run(new MuonMomentumCall(_state, all[1].View, all[2].View, all[3].View, 0.9));
+                optimizer.Run(new NormalizeFrobeniusCall(_state, all[3].View, all[3].View));
+                optimizer.Run(new MuonApplyCall(_state, all[0].View, all[3].View, 0.1, 1));
             }
 
             Step();
-            byte[][] bytes = [.. all.Select(operand => operand.Bytes), BitConverter.GetBytes(context.State.GetDouble(StepSlot.GradientSquares))];
+            byte[][] bytes = [.. all.Select(operand => operand.Bytes), BitConverter.GetBytes(_state.GetDouble(StepSlot.GradientSquares))];
             first ??= bytes;
             RowAssert.SameBits(bytes, first);
             if (threads <= 2)
@@ -249,17 +255,19 @@ public sealed class CpuOptimizerTests
         using var g = new Operand(DType.Float32, [5]);
         Assert.Multiple(() =>
         {
-            Assert.That(() => optimizer.Run(new AdamWCall(p.View, g.View, p.View, p.View, 0.9, 0.9, 0, 0)), Throws.ArgumentException.With.Message.EqualTo("adamw: gradient is Float32[5], expected 4 contiguous elements of Float32"));
-            Assert.That(() => optimizer.Run(new AdamWCall(p.View, p.View, p.View, p.View, 0.9, 0.9, 0, 0)), Throws.InvalidOperationException.With.Message.Contains("Step is 0"));
-            Assert.That(() => optimizer.Run(new MuonApplyCall(p.View, default, 0, 1)), Throws.ArgumentException.With.Message.EqualTo("muon-apply: update is missing"));
-            Assert.That(() => optimizer.Run(new DecideCall(-1, DynamicLossScale: false)), Throws.ArgumentException.With.Message.Contains("clip is -1"));
+            Assert.That(() => optimizer.Run(new AddSquaresCall(null!, p.View)), Throws.ArgumentException.With.Message.EqualTo("add-squares: state is missing"));
+            Assert.That(() => optimizer.Run(new AdamWCall(_state, p.View, g.View, p.View, p.View, 0.9, 0.9, 0, 0)), Throws.ArgumentException.With.Message.EqualTo("adamw: gradient is Float32[5], expected 4 contiguous elements of Float32"));
+            _state.Set(StepSlot.Step, 0L);
+            Assert.That(() => optimizer.Run(new AdamWCall(_state, p.View, p.View, p.View, p.View, 0.9, 0.9, 0, 0)), Throws.InvalidOperationException.With.Message.Contains("Step is 0"));
+            Assert.That(() => optimizer.Run(new MuonApplyCall(_state, p.View, default, 0, 1)), Throws.ArgumentException.With.Message.EqualTo("muon-apply: update is missing"));
+            Assert.That(() => optimizer.Run(new DecideCall(_state, -1, DynamicLossScale: false)), Throws.ArgumentException.With.Message.Contains("clip is -1"));
         });
     }
 
-    private static CpuContext Context(int threads, Isa isa, double gradientScale)
+    private CpuContext Context(int threads, Isa isa, double gradientScale)
     {
-        var context = new CpuContext(threads, isa);
-        context.State.Set(StepSlot.GradientScale, gradientScale);
-        return context;
+        _state = new CpuStepState();
+        _state.Set(StepSlot.GradientScale, gradientScale);
+        return new CpuContext(threads, isa);
     }
 }

@@ -23,7 +23,7 @@ internal sealed class HalfBackend : Backend
 
     public override KernelTable Kernels => _cpu.Kernels;
 
-    public override StepState State => _cpu.State;
+    public override StepState NewState() => _cpu.NewState();
 
     public override DeviceBuffer Allocate(long bytes) => _cpu.Allocate(bytes);
 
@@ -145,11 +145,11 @@ internal sealed class HalfBackend : Backend
         _cpu.TopK(half.In(x), half.Out(values), indices);
     }
 
-    public override void Dropout(in View x, in View y, double rate, int stream, bool accumulate = false)
+    public override void Dropout(StepState state, in View x, in View y, double rate, int stream, bool accumulate = false)
     {
-        BackendChecks.Dropout(x, y, rate);
+        BackendChecks.Dropout(state, x, y, rate);
         using var half = new HalfOperands();
-        _cpu.Dropout(half.In(x), half.Out(y), rate, stream, accumulate);
+        _cpu.Dropout(state, half.In(x), half.Out(y), rate, stream, accumulate);
     }
 
     public override void Softmax(in View x, in View y, double scale, in Visible visible)

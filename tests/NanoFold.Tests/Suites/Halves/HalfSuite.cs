@@ -42,7 +42,6 @@ public sealed class HalfSuite : EngineTests
             HalfBackend[] backends = opCase.Name.StartsWith("top-", StringComparison.Ordinal) ? [_fused] : [_fused, _composed];
             foreach (HalfBackend backend in backends)
             {
-                SetState(backend);
                 using var run = new OpRun(opCase, backend, type);
                 Numbers.AssertClose(run.Run(), expected, 4 * Rounding(type), $"{opCase} in {type} on {backend.Name}");
                 run.AssertGapsUntouched();
@@ -67,7 +66,7 @@ public sealed class HalfSuite : EngineTests
         {
             foreach (HalfBackend backend in (HalfBackend[])[_fused, _composed])
             {
-                using var model = new TinyModel(config, Scaled(backend), type);
+                using var model = new TinyModel(config, backend, type, lossScale: LossScale);
                 (double halfLoss, double[] halfGradients) = model.Train();
                 Assert.That(halfLoss, Is.EqualTo(loss).Within((chooses ? 100 : 8) * Rounding(type) * loss), $"{type} on {backend.Name}");
                 Assert.That(halfGradients, Is.All.Matches<double>(double.IsFinite));
@@ -84,7 +83,7 @@ public sealed class HalfSuite : EngineTests
     {
         foreach (DType type in s_types)
         {
-            using var model = new TinyModel(config, Scaled(_fused), type);
+            using var model = new TinyModel(config, _fused, type, lossScale: LossScale);
             (double loss, double[] gradients) = model.Train();
             var body = new Collector("blocks.*");
             (double tappedLoss, double[] tapped) = model.Train(new TapSet([body]));
@@ -106,7 +105,7 @@ public sealed class HalfSuite : EngineTests
         View direction = Host.New(_fused, DType.Float32, [1, 1, 16], Numbers.Uniform("direction", 16, -1, 1), owned);
         foreach (DType type in s_types)
         {
-            using var model = new TinyModel(ModelVariants.Base, Scaled(_fused), type);
+            using var model = new TinyModel(ModelVariants.Base, _fused, type, lossScale: LossScale);
             const string Point = "blocks.0.hook_resid_post";
             Collector before = new(Point), after = new(Point), patched = new(Point);
             _ = model.Logits(model.Tokens, taps: new TapSet([before]));
@@ -118,13 +117,6 @@ public sealed class HalfSuite : EngineTests
         }
 
         owned.ForEach(o => o.Dispose());
-    }
-
-    private static HalfBackend Scaled(HalfBackend backend)
-    {
-        SetState(backend);
-        backend.State.Set(StepSlot.LossScale, LossScale);
-        return backend;
     }
 
     // Half a unit in the last place, relative.

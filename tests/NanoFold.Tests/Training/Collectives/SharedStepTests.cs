@@ -121,7 +121,7 @@ public class SharedStepTests
         for (int step = 0; step < Steps; step++)
         {
             StepResult result = trainer.Step(step);
-            found.AddRange([result.Loss, result.GradientNorm, result.LearningRate, result.Tokens, result.Terms.Balance!.Value, result.Terms.Z!.Value]);
+            found.AddRange([result.Loss, result.GradientNorm, result.LearningRate, result.Tokens, result.Terms["balanceLoss"]!.Value, result.Terms["zLoss"]!.Value]);
             found.AddRange(trainer.ReadExpertLoads().SelectMany(load => load.Shares.Select(share => (double)share).Append(load.Pairs)));
         }
 

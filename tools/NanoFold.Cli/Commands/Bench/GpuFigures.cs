@@ -51,12 +51,10 @@ internal sealed class GpuFigures(Backend backend, Output output, JsonObject json
             var rates = new double[GpuProducts.All.Count];
             for (int i = 0; i < rates.Length; i++)
             {
-                backend.AllowsTensorFloat32 = GpuProducts.All[i].Tensor;
-                rates[i] = GemmResult.Measure(shape, backend, GpuProducts.All[i].Type).FlopsPerSecond / 1e12;
+                rates[i] = GemmResult.Measure(shape, backend, new Arithmetic(GpuProducts.All[i].Type, GpuProducts.All[i].Tensor)).FlopsPerSecond / 1e12;
                 own[GpuProducts.All[i].Name] = rates[i];
             }
 
-            backend.AllowsTensorFloat32 = false;
             own["peer"] = Only(other, [.. GpuProducts.All.Select(p => p.Name)]);
             result.Add(own);
             rows.Add(
@@ -128,8 +126,7 @@ internal sealed class GpuFigures(Backend backend, Output output, JsonObject json
         List<string[]> rows = [["kernel", "in", "calls", "ms", "TFLOP/s", "GB/s", "of roofline"]];
         foreach (RunConfig config in configs)
         {
-            backend.AllowsTensorFloat32 = true;
-            Roofline peak = Roofline.Measure(backend, config.Train.Precision.Activations());
+            Roofline peak = Roofline.Measure(backend, config.Train.Precision.Arithmetic());
             using var profiler = new Profiler(config, backend);
             ProfileReport report = profiler.Run(peak, OpGrouping.Op);
             output.Note($"{config.Preset}: {Display.Number(1e3 * report.StepSeconds, "0.000")} ms a profiled step, {Display.Number(1e3 * report.SecondsOutside, "0.000")} ms of it between kernels");

@@ -7,9 +7,9 @@ namespace NanoFold.Engine.Ops;
 
 /// <summary>
 /// loss [1] = factor · mean KL(p ‖ softmax of the index scores) / MicroBatchCount, over listed keys or all that are visible; see <see cref="IndexLossCall"/>. p, the
-/// attention averaged over heads, is a constant: gradients flow to the indexer's operands alone, and are made with the loss.
+/// attention averaged over heads, is a constant: gradients flow to the indexer's operands alone, and are made with the loss. Reported as <c>indexLoss</c>.
 /// </summary>
-public sealed class IndexLossOp(Backend backend, double factor, double indexScale, double scale, int keySize, Visibility visibility) : Op
+public sealed class IndexLossOp(Backend backend, StepSlot term, double factor, double indexScale, double scale, int keySize, Visibility visibility) : Op
 {
     private const int Indexer = 3;
 
@@ -30,7 +30,7 @@ public sealed class IndexLossOp(Backend backend, double factor, double indexScal
     public static Tensor Record(
         Tape tape, (Tensor Q, Tensor K, Tensor Weights) index, double indexScale, Tensor q, Tensor k, double scale, KeyList kept, double factor, Visibility visibility)
         => tape.Record(
-            new IndexLossOp(tape.Backend, factor, indexScale, scale, Math.Max(1, kept.KeySize), visibility),
+            new IndexLossOp(tape.Backend, tape.AddLossTerm("indexLoss"), factor, indexScale, scale, Math.Max(1, kept.KeySize), visibility),
             [index.Q, index.K, index.Weights, q, k, kept.Lists, .. visibility.Inputs],
             [(Layout.Of(1), tape.Type.Sum()), (index.Q.Layout, tape.Type), (index.K.Layout, tape.Type), (index.Weights.Layout, tape.Type)])[0];
 
@@ -59,6 +59,8 @@ public sealed class IndexLossOp(Backend backend, double factor, double indexScal
 
     private IndexLossCall Call(OpCall call, View scratch) => new()
     {
+        State = call.State,
+        Term = term,
         IndexQ = call.Input(0),
         IndexK = call.Input(1),
         Weights = call.Input(2),

@@ -14,7 +14,7 @@ public sealed unsafe class CpuIndexLoss(CpuContext context) : IKernel<IndexLossC
     public void Run(in IndexLossCall call)
     {
         call.Check();
-        long microBatches = context.State.GetInteger(StepSlot.MicroBatchCount);
+        long microBatches = call.State.GetInteger(StepSlot.MicroBatchCount);
         if (microBatches < 1)
         {
             throw new InvalidOperationException($"{IndexLossCall.Name}: {nameof(StepSlot.MicroBatchCount)} is {microBatches}; set it to the number of micro-batches of the step");
@@ -22,7 +22,7 @@ public sealed unsafe class CpuIndexLoss(CpuContext context) : IKernel<IndexLossC
 
         RowCheck.Scratch(IndexLossCall.Name, call.Scratch, ScratchBytes(call));
         double share = call.Factor / ((double)call.Q.Layout[0] * call.Q.Layout[1] * microBatches);
-        var problem = new IndexLossProblem(call, share * context.State.GetDouble(StepSlot.LossScale), _reach, _losses);
+        var problem = new IndexLossProblem(call, share * call.State.GetDouble(StepSlot.LossScale), _reach, _losses);
         var work = new IndexLossWork(context, problem);
         context.Run(call.Q.Type, work.Items, ref work);
         var sums = new IndexLossSumWork(problem);
@@ -34,7 +34,7 @@ public sealed unsafe class CpuIndexLoss(CpuContext context) : IKernel<IndexLossC
         }
 
         Element.Set(call.Loss, loss * share);
-        context.State.Set(StepSlot.IndexLoss, context.State.GetDouble(StepSlot.IndexLoss) + (loss * share));
+        call.State.Increase(call.Term, loss * share);
     }
 
     public void Run(in IndexLossBackwardCall call)

@@ -4,40 +4,56 @@ using NanoFold.Kernels;
 
 namespace NanoFold.Engine.Tensors;
 
-/// <summary>Draws initial values: a counter-based stream per parameter name, the same on every machine.</summary>
-internal static class ParameterInit
+/// <summary>
+/// Initial values by a seed: a counter-based stream per name, the same on every machine, whatever the order and whatever else there is.
+/// </summary>
+public sealed class SeedSource(ulong seed) : IParameterSource
 {
-    public static void Fill(ParameterStore store, Parameter parameter, ulong seed)
+    // Even, for numbers are drawn in pairs.
+    private const int PieceElements = 1 << 20;
+
+    /// <inheritdoc/>
+    public bool TryFill(StoredTensor tensor)
     {
-        var values = new float[parameter.Layout.Count];
-        Draw(values, parameter, seed);
-        View target = store.Values(parameter);
-        if (store.Type == DType.Float64)
+        Backend backend = tensor.Store.Backend;
+        View target = tensor.Store.Values(tensor);
+        ulong stream = BitConverter.ToUInt64(SHA256.HashData(Encoding.UTF8.GetBytes(tensor.Name)));
+        var piece = new float[Math.Min(PieceElements, target.Count)];
+        for (long start = 0; start < target.Count; start += piece.Length)
         {
-            store.Backend.Upload<double>(Array.ConvertAll(values, v => (double)v), target);
+            Span<float> values = piece.AsSpan(0, (int)Math.Min(piece.Length, target.Count - start));
+            Draw(values, start, tensor.Initializer, stream);
+            View part = target.With(Layout.Of(values.Length), start);
+            if (part.Type == DType.Int32)
+            {
+                backend.Upload<int>(Array.ConvertAll(values.ToArray(), v => checked((int)v)), part);
+            }
+            else
+            {
+                backend.Write(values, part);
+            }
         }
-        else
-        {
-            store.Backend.Upload<float>(values, target);
-        }
+
+        return true;
     }
 
-    private static void Draw(float[] values, Parameter parameter, ulong seed)
+    // The elements from start on, which is even.
+    private void Draw(Span<float> values, long start, in Initializer initializer, ulong stream)
     {
-        if (parameter.Initializer.Given is { } given)
+        if (initializer.Given is { } given)
         {
             for (int i = 0; i < values.Length; i++)
             {
-                values[i] = (float)given[i % given.Count];
+                values[i] = (float)given[(int)((start + i) % given.Count)];
             }
 
             return;
         }
 
-        (InitializerKind kind, double value, double high) = parameter.Initializer;
+        (InitializerKind kind, double value, double high) = initializer;
         if (kind == InitializerKind.Constant)
         {
-            Array.Fill(values, (float)value);
+            values.Fill((float)value);
             return;
         }
 
@@ -45,16 +61,15 @@ internal static class ParameterInit
         {
             for (int i = 0; i < values.Length; i++)
             {
-                values[i] = (float)Math.Log(1 + i % (int)value);
+                values[i] = (float)Math.Log(1 + ((start + i) % (int)value));
             }
 
             return;
         }
 
-        ulong stream = BitConverter.ToUInt64(SHA256.HashData(Encoding.UTF8.GetBytes(parameter.Name)));
         for (int i = 0; i < values.Length; i += 2)
         {
-            (uint a, uint b, uint c, uint d) = Philox.Next(seed, stream, (ulong)i);
+            (uint a, uint b, uint c, uint d) = Philox.Next(seed, stream, (ulong)(start + i));
             double u = Uniform(a, b), v = Uniform(c, d);
             (double first, double second) = kind switch
             {
