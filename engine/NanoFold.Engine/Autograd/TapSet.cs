@@ -49,16 +49,19 @@ public sealed class TapSet
             return;
         }
 
-        string near = NearestName.Among(unmatched, Candidates(unmatched)) is { } name ? $"; did you mean '{name}'?"
-            : _points.Count == 0 ? ": nothing that was recorded has points"
-            : $"; there are {string.Join(", ", _points.Order(StringComparer.Ordinal).Take(3))}{(_points.Count > 3 ? " and others" : "")}";
-        throw new UserException($"tap '{unmatched}' matches no point of what was recorded{near}");
+        throw new UserException($"tap '{unmatched}' matches no point of what was recorded{Instead(unmatched, _points)}");
     }
 
+    /// <summary>What is to be said of a pattern that matches none of some points: which may have been meant, or which there are.</summary>
+    internal static string Instead(string pattern, IReadOnlyCollection<string> points) =>
+        NearestName.Among(pattern, Candidates(pattern, points)) is { } name ? $"; did you mean '{name}'?"
+        : points.Count == 0 ? ": nothing that was recorded has points"
+        : $"; there are {string.Join(", ", points.Order(StringComparer.Ordinal).Take(3))}{(points.Count > 3 ? " and others" : "")}";
+
     // A pattern is put right by a pattern: blocks.3.attn.hook_q may stand for all layers.
-    private IEnumerable<string> Candidates(string pattern) => pattern.Contains('*', StringComparison.Ordinal)
-        ? _points.Select(point => string.Join('.', point.Split('.').Select(part => part.All(char.IsAsciiDigit) ? "*" : part))).Distinct()
-        : _points;
+    private static IEnumerable<string> Candidates(string pattern, IReadOnlyCollection<string> points) => pattern.Contains('*', StringComparison.Ordinal)
+        ? points.Select(point => string.Join('.', point.Split('.').Select(part => part.All(char.IsAsciiDigit) ? "*" : part))).Distinct()
+        : points;
 }
 
 /// <summary>Matches names of points against patterns with <c>*</c> and <c>?</c>.</summary>

@@ -63,6 +63,9 @@ public sealed class Tape
 
     public TapSet? Taps { get; }
 
+    /// <summary>Editors that belong to the model that is recording, see <see cref="EditBy"/>.</summary>
+    internal TapSet? Edits { get; private set; }
+
     public IReadOnlyList<Node> Nodes => _nodes;
 
     /// <summary>The stores whose parameters it uses, in the order in which it met them.</summary>
@@ -208,6 +211,14 @@ public sealed class Tape
         return scope;
     }
 
+    /// <summary>What is recorded until disposed passes these editors, before those of <see cref="Taps"/>: a model's own, which other models on the tape do not pass.</summary>
+    internal EditScope EditBy(TapSet? edits)
+    {
+        var scope = new EditScope(this, Edits);
+        Edits = edits;
+        return scope;
+    }
+
     /// <summary>A number for the next op that draws random numbers: counted apart from nodes, so that taps do not change what is drawn.</summary>
     public int NextRandomStream() => _randomStreams++;
 
@@ -229,5 +240,10 @@ public sealed class Tape
     public readonly struct Scope(Tape tape, string outer) : IDisposable
     {
         public void Dispose() => tape._path = outer;
+    }
+
+    internal readonly struct EditScope(Tape tape, TapSet? outer) : IDisposable
+    {
+        public void Dispose() => tape.Edits = outer;
     }
 }

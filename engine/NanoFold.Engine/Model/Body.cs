@@ -20,12 +20,14 @@ public sealed class Body
     private readonly Residual _residual;
     private readonly Block[] _blocks;
     private readonly Norm _norm;
+    private readonly TapSet? _edits;
 
     /// <param name="builder">Of the part <c>model</c>.</param>
     /// <param name="config">The model, resolved.</param>
-    public Body(ModuleBuilder builder, ModelConfig config)
+    /// <param name="edits">The model's own editors, or null.</param>
+    public Body(ModuleBuilder builder, ModelConfig config, TapSet? edits = null)
     {
-        _config = config;
+        (_config, _edits) = (config, edits);
         int width = config.Width;
         if (config.Inputs > 0)
         {
@@ -91,6 +93,7 @@ public sealed class Body
     internal Tensor Forward(ForwardContext context, Tensor input)
     {
         Tape tape = context.Tape;
+        using Tape.EditScope edits = tape.EditBy(_edits);
         Tensor x = _readIn is null
             ? EmbeddingOp.Record(tape, tape.Use(Embedding!), input)
             // Features may have another precision than activations have.

@@ -11,24 +11,35 @@ namespace NanoFold.Engine.Model;
 public sealed class LanguageHead
 {
     private readonly Parameter _weight;
+    private readonly TapSet? _edits;
 
     /// <param name="builder">Of the whole model.</param>
     /// <param name="config">The model, resolved.</param>
     /// <param name="body">Whose embedding it may be.</param>
-    public LanguageHead(ModuleBuilder builder, ModelConfig config, Body body) => _weight = config.Tied
-        ? body.Embedding ?? throw new ArgumentException("model.tied: features are read in, so that there is no embedding to be the head")
-        : builder.Add("lm_head.weight", Layout.Of(config.Vocab, config.Width), ParameterRole.Head, Initialization.Head(config));
+    /// <param name="edits">The model's own editors, or null.</param>
+    public LanguageHead(ModuleBuilder builder, ModelConfig config, Body body, TapSet? edits = null)
+    {
+        _edits = edits;
+        _weight = config.Tied
+            ? body.Embedding ?? throw new ArgumentException("model.tied: features are read in, so that there is no embedding to be the head")
+            : builder.Add("lm_head.weight", Layout.Of(config.Vocab, config.Width), ParameterRole.Head, Initialization.Head(config));
+    }
 
     /// <summary>Its point.</summary>
     public IEnumerable<TapPoint> TapPoints => [new("hook_logits", "B T V")];
 
     /// <summary>Records the logits [B, T, V] of the normed stream x [B, T, C].</summary>
-    public Tensor Logits(Tape tape, Tensor x) => Tap.At(tape, "hook_logits", LinearOp.Record(tape, x, tape.Use(_weight)));
+    public Tensor Logits(Tape tape, Tensor x)
+    {
+        using Tape.EditScope edits = tape.EditBy(_edits);
+        return Tap.At(tape, "hook_logits", LinearOp.Record(tape, x, tape.Use(_weight)));
+    }
 
     /// <summary>Records the cross-entropy of the stream's tokens with targets Int32 [B, T]; −1 marks places without one. While training it is the tape's loss.</summary>
     /// <returns>The mean loss [1] over <see cref="StepSlot.TargetCount"/> and each place's nats [B·T].</returns>
     public (Tensor Loss, Tensor Losses) Loss(Tape tape, Tensor x, Tensor targets)
     {
+        using Tape.EditScope edits = tape.EditBy(_edits);
         // Logits that nobody reads are never there as a whole.
         (Tensor Loss, Tensor Losses) result = Tap.IsWanted(tape, "hook_logits")
             ? CrossEntropyOp.Record(tape, Logits(tape, x), targets)

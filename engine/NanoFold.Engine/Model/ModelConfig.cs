@@ -4,6 +4,7 @@ using NanoFold.Engine.FeedForward;
 using NanoFold.Engine.Mixers;
 using NanoFold.Engine.Modules;
 using NanoFold.Engine.Residuals;
+using NanoFold.Engine.Taps;
 
 namespace NanoFold.Engine.Model;
 
@@ -28,6 +29,11 @@ public sealed record ModelConfig : ModelShape
     /// <c>attention+mamba2</c> for mixers beside each other.
     /// </summary>
     public IReadOnlyList<BlockConfig>? Pattern { get; init; }
+
+    /// <summary>
+    /// Edits of the model's points, one after the other, that belong to it: they hold wherever it runs, in training, evaluation, measuring and decoding.
+    /// </summary>
+    public IReadOnlyList<EditConfig> Edits { get; init; } = [];
 
     /// <summary>Whether tokens are read or predicted, so that there is a vocabulary.</summary>
     [JsonIgnore]
@@ -94,6 +100,7 @@ public sealed record ModelConfig : ModelShape
             .. Mixer.Validate(resolved, $"{path}.mixer"),
             .. FeedForward.Validate(resolved, $"{path}.feedForward"),
             .. Residual.Validate(resolved, $"{path}.residual"),
+            .. Edits.SelectMany((edit, i) => edit.Validate($"{path}.edits.{i}")),
         ];
         for (int i = 0; i < (Pattern?.Count ?? 0); i++)
         {
@@ -123,7 +130,7 @@ public sealed record ModelConfig : ModelShape
             yield return new ConfigProblem($"{path}.tied", $"the head is the embedding only where tokens are read and predicted; {path}.{(Inputs > 0 ? $"inputs = {Inputs}" : $"outputs = {Outputs}")}");
         }
 
-        string[] causal = [.. resolved.LayerConfigs().Select(layer => layer.Mixer).Where(mixer => !mixer.Traits(resolved).FollowsVisibility).Select(mixer => mixer.Kind).Distinct()];
+        string[] causal = Pattern is { Count: 0 } ? [] : [.. resolved.LayerConfigs().Select(layer => layer.Mixer).Where(mixer => !mixer.Traits(resolved).FollowsVisibility).Select(mixer => mixer.Kind).Distinct()];
         if (Visibility != VisibilityKind.Causal && causal.Length > 0)
         {
             IEnumerable<string> able = Variant.Of<MixerConfig>()

@@ -11,11 +11,14 @@ namespace NanoFold.Engine.Model;
 public sealed class ReadOut
 {
     private readonly Linear _linear;
+    private readonly TapSet? _edits;
 
     /// <param name="builder">Of the whole model.</param>
     /// <param name="config">The model, resolved.</param>
-    public ReadOut(ModuleBuilder builder, ModelConfig config)
+    /// <param name="edits">The model's own editors, or null.</param>
+    public ReadOut(ModuleBuilder builder, ModelConfig config, TapSet? edits = null)
     {
+        _edits = edits;
         TapPoints = [new TapPoint("hook_outputs", $"B T {config.Outputs}")];
         _linear = builder.Linear("read_out", config.Width, config.Outputs, Initialization.Head(config), bias: true, ParameterRole.Head);
     }
@@ -24,7 +27,11 @@ public sealed class ReadOut
     public IEnumerable<TapPoint> TapPoints { get; }
 
     /// <summary>Records the values [B, T, O] of the normed stream x [B, T, C].</summary>
-    public Tensor Values(Tape tape, Tensor x) => Tap.At(tape, "hook_outputs", _linear.Forward(tape, x));
+    public Tensor Values(Tape tape, Tensor x)
+    {
+        using Tape.EditScope edits = tape.EditBy(_edits);
+        return Tap.At(tape, "hook_outputs", _linear.Forward(tape, x));
+    }
 
     /// <summary>Records the squared error of the stream's values. While training it is the tape's loss.</summary>
     /// <param name="tape">Where to record.</param>

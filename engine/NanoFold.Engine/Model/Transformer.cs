@@ -42,9 +42,11 @@ public sealed class Transformer : IDisposable
         Store = new ParameterStore(backend, type);
         _tables = new TableStore(backend, type);
         var builder = new ModuleBuilder(Store, _tables, config);
-        Body = new Body(builder.In("model"), config);
-        _language = config.Outputs > 0 ? null : new LanguageHead(builder, config, Body);
-        _readOut = config.Outputs > 0 ? new ReadOut(builder, config) : null;
+        TapSet? edits = config.Edits.Count == 0 ? null : new TapSet([], config.Edits.Select(edit => edit.Build(_tables)));
+        Body = new Body(builder.In("model"), config, edits);
+        _language = config.Outputs > 0 ? null : new LanguageHead(builder, config, Body, edits);
+        _readOut = config.Outputs > 0 ? new ReadOut(builder, config, edits) : null;
+        RequirePoints(config.Edits);
         Store.Allocate(source, trains);
     }
 
@@ -124,6 +126,20 @@ public sealed class Transformer : IDisposable
         }
 
         return Language.Logits(tape, x);
+    }
+
+    private void RequirePoints(IReadOnlyList<EditConfig> edits)
+    {
+        string[] points = [.. TapPoints.Select(point => point.Name)];
+        for (int i = 0; i < edits.Count; i++)
+        {
+            string pattern = edits[i].Points;
+            if (!points.Any(point => TapName.Matches(pattern, point)))
+            {
+                Dispose();
+                throw new UserException($"model.edits.{i}.points: '{pattern}' matches no point of the model{TapSet.Instead(pattern, points)}");
+            }
+        }
     }
 
     public void Dispose()

@@ -177,7 +177,7 @@ public sealed class TrainLoop
                 throw NotFinite("the validation loss");
             }
 
-            if (Divergence.IsBeyond(evaluation.Loss))
+            if (_divergence.IsBeyond(evaluation.Loss))
             {
                 throw Beyond("the validation loss", evaluation.Loss);
             }

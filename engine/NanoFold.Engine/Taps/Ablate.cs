@@ -4,6 +4,13 @@ using NanoFold.Kernels;
 
 namespace NanoFold.Engine.Taps;
 
+/// <summary>Points are 0; nothing flows back through them.</summary>
+public sealed record AblateConfig : EditConfig
+{
+    /// <inheritdoc/>
+    public override ITapEditor Build(TableStore tables) => new Ablate(Points);
+}
+
 /// <summary>Sets points to 0; nothing flows back through them.</summary>
 public sealed class Ablate(string pattern) : ITapEditor
 {

@@ -11,15 +11,15 @@ public static class Tap
     /// <summary>Names <paramref name="value"/>; returns it, or what an editor put in its place. Without anyone who wants the name nothing is recorded.</summary>
     public static Tensor At(Tape tape, string name, Tensor value)
     {
-        if (tape.Taps is not { } taps)
+        if (!HasTaps(tape))
         {
             return value;
         }
 
         string full = FullName(tape, name);
         // Readers copy from one stretch of memory; a part of another value is none.
-        value = Edited(tape, full, taps.Wants(full) ? BroadcastOp.Contiguous(tape, value) : value);
-        foreach (ITapReader reader in taps.Readers(full))
+        value = Edited(tape, full, Wants(tape, full) ? BroadcastOp.Contiguous(tape, value) : value);
+        foreach (ITapReader reader in Readers(tape, full))
         {
             Read(tape, full, reader, reader.Rows is { } rows ? RowsOf(tape, full, value, rows) : value);
         }
@@ -38,15 +38,15 @@ public static class Tap
     /// <returns>What an editor put in the value's place, or none where nothing was edited.</returns>
     public static Tensor At(Tape tape, string name, Func<Tensor> whole, Func<Tensor, Tensor> rows)
     {
-        if (tape.Taps is not { } taps)
+        if (!HasTaps(tape))
         {
             return default;
         }
 
         string full = FullName(tape, name);
-        bool isEdited = taps.Editors(full).Any();
-        Tensor value = isEdited || taps.Readers(full).Any(r => r.Rows is null) ? Edited(tape, full, whole()) : default;
-        foreach (ITapReader reader in taps.Readers(full))
+        bool isEdited = Editors(tape, full).Any();
+        Tensor value = isEdited || Readers(tape, full).Any(r => r.Rows is null) ? Edited(tape, full, whole()) : default;
+        foreach (ITapReader reader in Readers(tape, full))
         {
             Read(tape, full, reader, reader.Rows is not { } wanted ? value
                 : isEdited ? RowsOf(tape, full, value.Permute(0, 2, 1, 3), wanted)
@@ -61,25 +61,37 @@ public static class Tap
     {
         if (IsEdited(tape, name))
         {
-            throw new ArgumentException($"tap {FullName(tape, name)}: can be read, not edited; nothing uses its value");
+            throw new UserException($"tap {FullName(tape, name)}: can be read, not edited; nothing uses its value");
         }
 
         _ = At(tape, name, value);
     }
 
     /// <summary>Whether a point is wanted: for values that are computed for readers only, such as attention patterns.</summary>
-    public static bool IsWanted(Tape tape, string name) => tape.Taps is { } taps && taps.Wants(FullName(tape, name));
+    public static bool IsWanted(Tape tape, string name) => HasTaps(tape) && Wants(tape, FullName(tape, name));
 
     /// <summary>Whether a point is edited: then a composed path is recorded that uses its value.</summary>
-    public static bool IsEdited(Tape tape, string name) => tape.Taps is { } taps && taps.Editors(FullName(tape, name)).Any();
+    public static bool IsEdited(Tape tape, string name) => HasTaps(tape) && Editors(tape, FullName(tape, name)).Any();
+
+    /// <summary>What a module throws where a point is edited that it does not make while decoding.</summary>
+    public static UserException NotWhileDecoding(Tape tape, string name) => new($"tap {FullName(tape, name)}: cannot be edited while decoding with a cache");
 
     /// <summary>Who reads what on a tape, in order.</summary>
     internal static IEnumerable<(ITapReader Reader, Layout Layout)> ReadsOf(Tape tape) =>
         tape.Nodes.Where(n => n.Op is ReadOp).Select(n => (((ReadOp)n.Op).Reader, n.Inputs[0].Layout));
 
+    private static bool HasTaps(Tape tape) => tape.Taps is not null || tape.Edits is not null;
+
+    private static bool Wants(Tape tape, string full) => Readers(tape, full).Any() || Editors(tape, full).Any();
+
+    private static IEnumerable<ITapReader> Readers(Tape tape, string full) => tape.Taps?.Readers(full) ?? [];
+
+    // The model's own come first: they are part of it.
+    private static IEnumerable<ITapEditor> Editors(Tape tape, string full) => [.. tape.Edits?.Editors(full) ?? [], .. tape.Taps?.Editors(full) ?? []];
+
     private static Tensor Edited(Tape tape, string full, Tensor value)
     {
-        foreach (ITapEditor editor in tape.Taps!.Editors(full))
+        foreach (ITapEditor editor in Editors(tape, full))
         {
             Tensor edited = editor.Edit(tape, full, value);
             value = edited.Layout.SameShape(value.Layout)

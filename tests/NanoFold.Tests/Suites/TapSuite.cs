@@ -1,4 +1,5 @@
 using System.Globalization;
+using NanoFold.Engine;
 using NanoFold.Engine.Autograd;
 using NanoFold.Engine.Mixers;
 using NanoFold.Engine.Model;
@@ -204,7 +205,7 @@ public class TapSuite : EngineTests
     {
         using var model = new TinyModel(ModelVariants.Base with { FeedForward = Engine.FeedForward.MoeConfig.Tiny }, Backend());
         Assert.That(() => model.TrainingTape(new TapSet([], [new Ablate("blocks.1.mlp.hook_r*")])),
-            Throws.ArgumentException.With.Message.EqualTo("tap blocks.1.mlp.hook_router: can be read, not edited; nothing uses its value"));
+            Throws.TypeOf<UserException>().With.Message.EqualTo("tap blocks.1.mlp.hook_router: can be read, not edited; nothing uses its value"));
     }
 
     [Test]

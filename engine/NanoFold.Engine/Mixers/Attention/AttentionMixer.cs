@@ -141,7 +141,7 @@ public class AttentionMixer : Mixer
         if (context.Cache is { } cache)
         {
             return Tap.IsEdited(tape, "hook_pattern")
-                ? throw new ArgumentException($"tap {tape.Path}.hook_pattern: cannot be edited while decoding with a cache")
+                ? throw Tap.NotWhileDecoding(tape, "hook_pattern")
                 : Cached(context, input, new AttentionCache(cache.Use(tape, _layer, "keys"), cache.Use(tape, _layer, "values")));
         }
 

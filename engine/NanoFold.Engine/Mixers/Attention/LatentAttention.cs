@@ -170,7 +170,7 @@ internal sealed class LatentAttention : Mixer
         Tape tape = context.Tape;
         if (Tap.IsEdited(tape, "hook_pattern"))
         {
-            throw new ArgumentException($"tap {tape.Path}.hook_pattern: cannot be edited while decoding with a cache");
+            throw Tap.NotWhileDecoding(tape, "hook_pattern");
         }
 
         if (Tap.IsWanted(tape, "hook_k") || Tap.IsWanted(tape, "hook_v"))

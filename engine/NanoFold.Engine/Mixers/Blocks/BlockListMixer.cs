@@ -65,7 +65,7 @@ public abstract class BlockListMixer(ModuleBuilder builder, HeadShape shape, int
         if (context.Cache is not null)
         {
             return Tap.IsEdited(tape, "hook_pattern")
-                ? throw new ArgumentException($"tap {tape.Path}.hook_pattern: cannot be edited while decoding with a cache")
+                ? throw Tap.NotWhileDecoding(tape, "hook_pattern")
                 : CachedAttentionOp.Record(tape, q, k, v, new AttentionCache(Slot(context, "keys"), Slot(context, "values")), context.Positions, context.Counts, Scale, Listed(context, input));
         }
 

@@ -37,7 +37,7 @@ public abstract class KeyListMixer(ModuleBuilder builder, HeadShape shape) : Att
         {
             if (Tap.IsEdited(tape, "hook_pattern"))
             {
-                throw new ArgumentException($"tap {tape.Path}.hook_pattern: cannot be edited while decoding with a cache");
+                throw Tap.NotWhileDecoding(tape, "hook_pattern");
             }
 
             return Cached(context, input, new AttentionCache(cache.Use(tape, _layer, "keys"), cache.Use(tape, _layer, "values")));

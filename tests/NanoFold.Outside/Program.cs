@@ -1,0 +1,17 @@
+using NanoFold.Engine.Configuration;
+using NanoFold.Engine.FeedForward;
+using NanoFold.Engine.Geometry.Measures;
+using NanoFold.Engine.Mixers;
+using NanoFold.Engine.Taps;
+using NanoFold.Kernels;
+using NanoFold.Kernels.Cpu;
+using Outside;
+
+Kinds.Register<MixerConfig>("ema", typeof(EmaConfig));
+Kinds.Register<FeedForwardConfig>("centered", typeof(CenteredConfig));
+Kinds.Register<Measure>("crest", typeof(CrestMeasure));
+Kinds.Register<EditConfig>("dampen", typeof(DampenConfig));
+KernelTable.Register<CpuBackend>(backend => new CpuCenter(backend.Context));
+
+// With these this program is nanofold: every verb, every option.
+return args is ["check"] ? Check.Run() : NanoFold.Cli.Program.Main(args);

@@ -1,0 +1,82 @@
+using System.Text.Json;
+using NanoFold.Engine.Checkpoints;
+using NanoFold.Engine.Runs;
+
+namespace NanoFold.Tests.Outside;
+
+/// <summary>
+/// The program of <c>tests/NanoFold.Outside</c>, built against freshly packed packages: its mixer, feed-forward, op, kernel, measure and editor train from a
+/// configuration, and the checkpoint is loaded again.
+/// </summary>
+[NonParallelizable]
+public class OutsideTests
+{
+    [Test]
+    public void ItTrainsFromAConfigurationWithItsOwnParts()
+    {
+        OutsideProject project = OutsideProject.Done();
+        JsonElement trained = project.Json("train");
+        Assert.That(trained.GetProperty("steps").GetInt32(), Is.EqualTo(60));
+        Assert.That(trained.GetProperty("validationLoss").GetDouble(), Is.InRange(0.05, 2), "of ln 256 = 5.5 at first");
+
+        using JsonDocument config = JsonDocument.Parse(File.ReadAllText(Path.Combine(project["run"], RunConfig.FileName)));
+        JsonElement model = config.RootElement.GetProperty("model"), first = model.GetProperty("pattern")[0];
+        JsonElement mixer = first.GetProperty("mixer");
+        Assert.That((mixer.GetProperty("kind").GetString(), mixer.GetProperty("slowest").GetDouble()), Is.EqualTo(("ema", 0.9)));
+        Assert.That(first.GetProperty("feedForward").GetProperty("kind").GetString(), Is.EqualTo("centered"));
+        Assert.That(model.GetProperty("edits")[0].GetProperty("kind").GetString(), Is.EqualTo("dampen"));
+
+        double[] crests =
+        [
+            .. JsonLinesLog.Read(Path.Combine(project["run"], RunFolder.GeometryFile))
+            .Where(line => line.GetProperty("measure").GetString() == "crest")
+            .Select(line => line.GetProperty("figures").GetProperty("crest").GetProperty("value").GetDouble()),
+        ];
+        Assert.That(crests, Is.Not.Empty.And.All.InRange(1, 100));
+    }
+
+    [Test]
+    public void ItsCheckpointIsEvaluatedAndWritesText()
+    {
+        OutsideProject project = OutsideProject.Done();
+        Assert.That(project.Json("eval").GetProperty("loss").GetDouble(), Is.EqualTo(project.Json("train").GetProperty("fullValidationLoss").GetDouble()).Within(1e-9));
+        JsonElement sample = project.Json("generate").GetProperty("samples")[0];
+        Assert.That(sample.GetProperty("tokenIds").GetArrayLength(), Is.EqualTo(12));
+        Assert.That(sample.GetProperty("text").GetString(), Is.Not.Empty);
+    }
+
+    [Test]
+    public void ItsOpRunsByItsOwnKernelAndItsGradientIsRight()
+    {
+        OutsideProject project = OutsideProject.Done();
+        Assert.That(File.ReadAllLines(project["check"]), Has.Length.EqualTo(2).And.All.Match(@"^center, (kernel|plain ops): .* differs by \d\.\de-(0|1)?\d+$"));
+        JsonElement[] ops = [.. project.Json("profile").GetProperty("ops").EnumerateArray()];
+        Assert.That(ops.Where(op => op.GetProperty("name").GetString() == "center").Select(op => op.GetProperty("phase").GetString()), Is.EquivalentTo(new[] { "forward", "backward" }));
+    }
+
+    [Test]
+    public void ItsSettingsAreDescribedAndItsKindsAreSuggested()
+    {
+        OutsideProject project = OutsideProject.Done();
+        JsonElement setting = project.Json("settings").GetProperty("settings")[0];
+        Assert.That(setting.GetProperty("kinds")[0].GetString(), Is.EqualTo("ema"));
+        Assert.That(setting.GetProperty("meaning").GetString(), Is.EqualTo("What a channel keeps from one token to the next at most."));
+        (int code, string error) = project.Run("program", "train", "--set", "model.mixer=eme");
+        Assert.That(code, Is.EqualTo(2), error);
+        Assert.That(error, Does.StartWith("nanofold: model.mixer: unknown kind \"eme\", did you mean \"ema\"?"));
+    }
+
+    /// <summary>The tool is NanoFold without these parts, and says so of their checkpoint.</summary>
+    [Test]
+    public void TheToolIsInstalledAndRuns()
+    {
+        OutsideProject project = OutsideProject.Done();
+        Assert.That(project.Json("tool-settings").GetProperty("settings")[0].GetProperty("meaning").GetString(), Is.EqualTo("C, the width of the residual stream."));
+        (int code, string error) = project.Run("tool", "generate", "--model", project["run"], "--prompt", "no.");
+        Assert.That(code, Is.Not.Zero);
+        Assert.That(error, Does.Contain("unknown kind \"ema\"").And.Not.Contain("a fault of this program"));
+    }
+
+    [OneTimeTearDown]
+    public void Delete() => OutsideProject.Delete();
+}
