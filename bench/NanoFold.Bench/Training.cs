@@ -18,14 +18,14 @@ public class Training
     private Trainer? _trainer;
     private long _step;
 
-    [Params(OptimizerKind.AdamW, OptimizerKind.Muon)]
-    public OptimizerKind Optimizer { get; set; }
+    [Params("adamw", "muon")]
+    public string Optimizer { get; set; } = "muon";
 
     [GlobalSetup]
     public void Setup()
     {
         RunConfig preset = Presets.Of("nano");
-        RunConfig config = (preset with { Tokenizer = new ByteTokenizerConfig(), Train = preset.Train with { Optimizer = Optimizer } }).Resolve().WithVocab(256);
+        RunConfig config = (preset with { Tokenizer = new ByteTokenizerConfig(), Train = preset.Train with { Optimizer = Optimizer == "adamw" ? new AdamWConfig() : new MuonConfig() } }).Resolve().WithVocab(256);
         _backend = new CpuBackend(1);
         _model = new Transformer(config.Model, _backend, seed: 1);
         _trainer = new Trainer(_model, config.Train, new RandomTokens(config.Model.Vocab, seed: 1));

@@ -49,7 +49,7 @@ public partial class FiniteJsonTests
         using (JsonLinesLog log = JsonLinesLog.Open(folder["log"]))
         {
             var metrics = new MetricsJson(log, 10, 1);
-            metrics.AppendStep(new RunPlace(3, Inf, 7), new StepResult(double.MaxValue, 1, Inf, 5) { MatrixLearningRate = -Inf }, double.NaN, Inf, []);
+            metrics.AppendStep(new RunPlace(3, Inf, 7), new StepResult(double.MaxValue, 1, Inf, 5) { OwnRates = [new LearningRate("matrixLearningRate", -Inf)] }, double.NaN, Inf, []);
             metrics.AppendEvaluation(new RunPlace(4, 2, 7), new Evaluation(double.NaN, Inf, 9, 9), new Evaluation(Inf, 1, 9, 9));
             log.Append(
                 new Measured(new NormMeasure(), new FigurePlace("point", "blocks.0.hook_resid_post"), 5, [new Figure("norm", Inf, -Inf, GeometryStatus.Ok, "rms", 3)]),

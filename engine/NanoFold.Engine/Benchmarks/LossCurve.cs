@@ -1,6 +1,7 @@
 using NanoFold.Engine.Model;
 using NanoFold.Engine.Runs;
 using NanoFold.Engine.Tasks;
+using NanoFold.Engine.Tensors;
 using NanoFold.Engine.Training;
 using NanoFold.Kernels;
 
@@ -18,7 +19,7 @@ public static class LossCurve
     /// <param name="steps">How many.</param>
     public static double[] Of(RunConfig config, Backend backend, string? data, int steps)
     {
-        using var model = new Transformer(config.Model, backend, (ulong)config.Train.Seed);
+        using var model = new Transformer(config.Model, backend, new SeedSource((ulong)config.Train.Seed), config.Train.Trains);
         using LearningTask task = data is null
             ? TrainData.Sketch(config)
             : config.Task.Open(TrainData.ContextOf(config with { Data = config.Data with { Path = data } }));

@@ -3,6 +3,7 @@ using NanoFold.Engine.Measurement;
 using NanoFold.Engine.Model;
 using NanoFold.Engine.Runs;
 using NanoFold.Engine.Tasks;
+using NanoFold.Engine.Tensors;
 using NanoFold.Engine.Training;
 using NanoFold.Kernels;
 
@@ -25,7 +26,7 @@ public sealed record StepBenchmark(double TokensPerSecond, double FlopsPerSecond
     public static StepBenchmark Run(RunConfig config, Backend backend, int steps)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(steps, 1);
-        using var model = new Transformer(config.Model, backend, (ulong)config.Train.Seed);
+        using var model = new Transformer(config.Model, backend, new SeedSource((ulong)config.Train.Seed), config.Train.Trains);
         using LearningTask task = TrainData.Sketch(config);
         using var trainer = new Trainer(model, config.Train, task);
         for (int i = 0; i < WarmUpSteps; i++)

@@ -3,6 +3,7 @@ using NanoFold.Engine.Measurement;
 using NanoFold.Engine.Model;
 using NanoFold.Engine.Runs;
 using NanoFold.Engine.Tasks;
+using NanoFold.Engine.Tensors;
 using NanoFold.Engine.Training;
 using NanoFold.Kernels;
 
@@ -56,7 +57,7 @@ public static class StepSweep
 
     private static SweepCell Measure(RunConfig config, string axis, int value, long planBytes, Backend backend)
     {
-        using var model = new Transformer(config.Model, backend, (ulong)config.Train.Seed);
+        using var model = new Transformer(config.Model, backend, new SeedSource((ulong)config.Train.Seed), config.Train.Trains);
         using LearningTask task = TrainData.Sketch(config);
         using var trainer = new Trainer(model, config.Train, task);
         List<double> passes = [], updates = [], peaks = [];

@@ -20,14 +20,18 @@ public sealed class FileSource(SafeTensorsFile file) : IParameterSource
         }
 
         RequireShape(file, info, tensor);
-        View target = tensor.Store.Values(tensor);
+        Fill(tensor.Store.Backend, tensor.Name, 0, tensor.Store.Values(tensor));
+        return true;
+    }
+
+    /// <summary>Writes a tensor's elements, from one on, into a contiguous view.</summary>
+    internal void Fill(Backend backend, string name, long first, in View target)
+    {
         for (long start = 0; start < target.Count; start += PieceElements)
         {
             int count = (int)Math.Min(PieceElements, target.Count - start);
-            Write(tensor.Store.Backend, tensor.Name, start, target.With(Layout.Of(count), start));
+            Write(backend, name, first + start, target.With(Layout.Of(count), start));
         }
-
-        return true;
     }
 
     /// <summary>Throws where a tensor of the file has not the shape of the model's.</summary>

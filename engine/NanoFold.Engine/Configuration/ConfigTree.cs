@@ -118,6 +118,11 @@ public class ConfigTree<T>
     {
     }
 
+    /// <summary>Called with the layers laid over each other up to one, and with that one.</summary>
+    protected virtual void Merging(JsonObject tree, JsonObject layer)
+    {
+    }
+
     /// <summary>The key that a name of another tool stands for, or null.</summary>
     protected virtual string? Meant(string key) => null;
 
@@ -125,23 +130,29 @@ public class ConfigTree<T>
     protected List<ConfigProblem> NewProblems() => [.. _problems];
 
     /// <summary>Layers laid over each other.</summary>
-    protected static JsonObject Merged(IReadOnlyList<JsonObject> layers)
+    protected JsonObject Merged(IReadOnlyList<JsonObject> layers)
     {
         var tree = new JsonObject();
         foreach (JsonObject layer in layers)
         {
             ConfigMerge.Apply(tree, layer, typeof(T));
+            Merging(tree, layer);
         }
 
         return tree;
     }
 
     /// <summary>The record that a tree describes, its other keys as in <paramref name="defaults"/>.</summary>
+    /// <param name="tree">Layers laid over each other.</param>
+    /// <param name="defaults">Whose values are taken where the tree has none.</param>
+    /// <param name="problems">Those known before, to be told with what is found.</param>
+    /// <param name="asWritten">What is found in other words, where the tree does not have the keys that were written; null for none.</param>
     /// <exception cref="ConfigException">There are problems.</exception>
-    protected T Bind(JsonObject tree, T defaults, List<ConfigProblem> problems)
+    protected T Bind(JsonObject tree, T defaults, List<ConfigProblem> problems, Func<ConfigProblem, ConfigProblem>? asWritten = null)
     {
-        var read = (T)new ConfigReader(typeof(T), problems, Meant, _places).Read(tree, defaults);
-        ThrowAny(problems);
+        var found = new List<ConfigProblem>();
+        var read = (T)new ConfigReader(typeof(T), found, Meant, _places).Read(tree, defaults);
+        ThrowAny([.. problems, .. asWritten is null ? found : found.Select(asWritten)]);
         return read;
     }
 

@@ -7,6 +7,10 @@ namespace NanoFold.Engine.Configuration;
 /// <param name="globs">The patterns.</param>
 public sealed class NameGlobs(string setting, IReadOnlyList<string> globs)
 {
+    // Whole names are looked up, for there may be as many as a model has parameters.
+    private readonly HashSet<string> _names = [.. globs.Where(glob => !IsPattern(glob))];
+    private readonly string[] _patterns = [.. globs.Where(IsPattern)];
+
     /// <summary>No name at all.</summary>
     public static NameGlobs None { get; } = new("none", []);
 
@@ -15,9 +19,14 @@ public sealed class NameGlobs(string setting, IReadOnlyList<string> globs)
     /// <summary>Whether one of the patterns matches.</summary>
     public bool Matches(string name)
     {
-        foreach (string glob in globs)
+        if (_names.Contains(name))
         {
-            if (Matches(glob, name))
+            return true;
+        }
+
+        foreach (string pattern in _patterns)
+        {
+            if (Matches(pattern, name))
             {
                 return true;
             }
@@ -26,20 +35,34 @@ public sealed class NameGlobs(string setting, IReadOnlyList<string> globs)
         return false;
     }
 
-    /// <summary>Throws where a pattern matches none of the names.</summary>
+    /// <summary>Of each pattern that matches none of the names: that it does not, and the nearest name, or some.</summary>
     /// <param name="names">All that could be meant.</param>
     /// <param name="what">What they are names of, as in <c>parameter</c>.</param>
-    /// <exception cref="UserException">Names the nearest, or some.</exception>
-    public void RequireMatches(IReadOnlyCollection<string> names, string what)
+    public IEnumerable<ConfigProblem> Problems(IReadOnlyCollection<string> names, string what)
     {
-        foreach (string glob in globs.Where(glob => !names.Any(name => Matches(glob, name))))
+        HashSet<string> known = [.. names];
+        foreach (string glob in globs.Where(glob => IsPattern(glob) ? !names.Any(name => Matches(glob, name)) : !known.Contains(glob)))
         {
             string near = NearestName.Among(glob, Candidates(glob, names)) is { } name ? $"; did you mean '{name}'?"
                 : names.Count == 0 ? $": there is no {what}"
                 : $"; there are {string.Join(", ", names.Take(3))}{(names.Count > 3 ? " and others" : "")}";
-            throw UserException.Usage($"{setting}: '{glob}' matches no {what}{near}");
+            yield return new ConfigProblem(setting, $"'{glob}' matches no {what}{near}");
         }
     }
+
+    /// <summary>Throws where a pattern matches none of the names.</summary>
+    /// <inheritdoc cref="Problems"/>
+    /// <exception cref="ConfigException">Names the pattern and the nearest name.</exception>
+    public void RequireMatches(IReadOnlyCollection<string> names, string what)
+    {
+        ConfigProblem[] problems = [.. Problems(names, what)];
+        if (problems.Length > 0)
+        {
+            throw new ConfigException(problems);
+        }
+    }
+
+    private static bool IsPattern(string glob) => glob.AsSpan().ContainsAny('*', '?', '\\');
 
     private static bool Matches(string glob, string name) => FileSystemName.MatchesSimpleExpression(glob, name, ignoreCase: false);
 

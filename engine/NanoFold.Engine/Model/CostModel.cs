@@ -7,7 +7,7 @@ using NanoFold.Kernels.Null;
 
 namespace NanoFold.Engine.Model;
 
-/// <summary>What a model takes: its parameters and caches are declared where nothing is allocated and counted, its work is that of a dry run.</summary>
+/// <summary>What a model takes: its parameters, trained or not, and caches are declared where nothing is allocated and counted, its work is that of a dry run.</summary>
 public sealed record CostModel
 {
     /// <summary>Parameters of the token embedding or the read-in of features, and of learned positions.</summary>
@@ -39,7 +39,7 @@ public sealed record CostModel
         using var backend = new NullBackend();
         using var transformer = new Transformer(model, backend);
         using DecodeCache? cache = model.Resolve().WhyNotDecoded is null ? transformer.NewCache(batch: 1, chunk: 1) : null;
-        ILookup<string, long> parts = transformer.Store.Parameters.Where(p => !p.Frozen).ToLookup(p => PartOf(p.Name), p => p.Layout.Count);
+        ILookup<string, long> parts = transformer.Store.Parameters.ToLookup(p => PartOf(p.Name), p => p.Layout.Count);
         return new CostModel
         {
             Embedding = parts[nameof(Embedding)].Sum(),
@@ -50,6 +50,14 @@ public sealed record CostModel
             Head = parts[nameof(Head)].Sum(),
             CacheBytesPerSequence = cache?.Bytes ?? 0,
         };
+    }
+
+    /// <summary>The names of a model's parameters, whether its vocabulary is known or not.</summary>
+    public static IReadOnlyList<string> ParameterNames(ModelConfig model)
+    {
+        using var backend = new NullBackend();
+        using var transformer = new Transformer(model with { Vocab = Math.Max(1, model.Vocab) }, backend);
+        return [.. transformer.Store.Parameters.Select(p => p.Name)];
     }
 
     /// <summary>

@@ -10,7 +10,8 @@ namespace NanoFold.Engine.Model;
 /// <summary>Logits over the vocabulary, x Wᵀ; W [V, C] is its own or, tied, the embedding.</summary>
 public sealed class LanguageHead
 {
-    private readonly Parameter _weight;
+    private readonly Linear? _own;
+    private readonly Parameter? _embedding;
     private readonly TapSet? _edits;
 
     /// <param name="builder">Of the whole model.</param>
@@ -20,9 +21,14 @@ public sealed class LanguageHead
     public LanguageHead(ModuleBuilder builder, ModelConfig config, Body body, TapSet? edits = null)
     {
         _edits = edits;
-        _weight = config.Tied
-            ? body.Embedding ?? throw new ArgumentException("model.tied: features are read in, so that there is no embedding to be the head")
-            : builder.Add("lm_head.weight", Layout.Of(config.Vocab, config.Width), ParameterRole.Head, Initialization.Head(config));
+        if (config.Tied)
+        {
+            _embedding = body.Embedding ?? throw new ArgumentException("model.tied: features are read in, so that there is no embedding to be the head");
+        }
+        else
+        {
+            _own = builder.Linear("lm_head", config.Width, config.Vocab, Initialization.Head(config), role: ParameterRole.Head);
+        }
     }
 
     /// <summary>Its point.</summary>
@@ -32,7 +38,7 @@ public sealed class LanguageHead
     public Tensor Logits(Tape tape, Tensor x)
     {
         using Tape.EditScope edits = tape.EditBy(_edits);
-        return Tap.At(tape, "hook_logits", LinearOp.Record(tape, x, tape.Use(_weight)));
+        return Tap.At(tape, "hook_logits", _own?.Forward(tape, x) ?? LinearOp.Record(tape, x, Weight(tape)));
     }
 
     /// <summary>Records the cross-entropy of the stream's tokens with targets Int32 [B, T]; −1 marks places without one. While training it is the tape's loss.</summary>
@@ -43,7 +49,7 @@ public sealed class LanguageHead
         // Logits that nobody reads are never there as a whole.
         (Tensor Loss, Tensor Losses) result = Tap.IsWanted(tape, "hook_logits")
             ? CrossEntropyOp.Record(tape, Logits(tape, x), targets)
-            : LinearCrossEntropyOp.Record(tape, x, tape.Use(_weight), targets);
+            : LinearCrossEntropyOp.Record(tape, x, Weight(tape), targets);
         if (tape.IsTraining)
         {
             tape.AddLoss(result.Loss);
@@ -60,4 +66,6 @@ public sealed class LanguageHead
         int rows = checked((int)logits.Layout.Rows);
         return (loss, losses, TopKOp.Record(tape, logits.Reshape(rows, logits[-1]), 1).Indices.Reshape(rows));
     }
+
+    private Tensor Weight(Tape tape) => _own?.Weight(tape) ?? tape.Use(_embedding!);
 }

@@ -3,6 +3,7 @@ using NanoFold.Engine.Configuration;
 using NanoFold.Engine.FeedForward;
 using NanoFold.Engine.Mixers;
 using NanoFold.Engine.Modules;
+using NanoFold.Engine.Modules.Adapters;
 using NanoFold.Engine.Residuals;
 using NanoFold.Engine.Taps;
 
@@ -29,6 +30,12 @@ public sealed record ModelConfig : ModelShape
     /// <c>attention+mamba2</c> for mixers beside each other.
     /// </summary>
     public IReadOnlyList<BlockConfig>? Pattern { get; init; }
+
+    /// <summary>
+    /// What is put around linear layers and, where <c>train.trainable</c> names nothing else, is trained alone; each a kind or its record, of those that mean a layer the first
+    /// takes it.
+    /// </summary>
+    public IReadOnlyList<AdapterConfig> Adapters { get; init; } = [];
 
     /// <summary>
     /// Edits of the model's points, one after the other, that belong to it: they hold wherever it runs, in training, evaluation, measuring and decoding.
@@ -108,6 +115,11 @@ public sealed record ModelConfig : ModelShape
             parts = parts
                 .Concat(block.Mixer?.Validate(resolved, $"{path}.pattern.{i}.mixer") ?? [])
                 .Concat(block.FeedForward?.Validate(resolved, $"{path}.pattern.{i}.feedForward") ?? []);
+        }
+
+        for (int i = 0; i < Adapters.Count; i++)
+        {
+            parts = parts.Concat(Adapters[i].Validate($"{path}.adapters.{i}"));
         }
 
         foreach (ConfigProblem problem in ValidateEnds(path, resolved))

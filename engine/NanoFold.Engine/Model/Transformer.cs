@@ -1,6 +1,7 @@
 using NanoFold.Engine.Autograd;
 using NanoFold.Engine.Configuration;
 using NanoFold.Engine.Modules;
+using NanoFold.Engine.Modules.Adapters;
 using NanoFold.Engine.Ops;
 using NanoFold.Engine.Taps;
 using NanoFold.Engine.Tensors;
@@ -29,7 +30,7 @@ public sealed class Transformer : IDisposable
 
     /// <inheritdoc cref="Transformer(ModelConfig, Backend, ulong?, DType)"/>
     /// <param name="source">Of the initial values; null where all are written next.</param>
-    /// <param name="trains">The names of the parameters that are trained; null for all.</param>
+    /// <param name="trains">The names of the parameters that are trained; null for all or, with adapters, for theirs.</param>
     /// <exception cref="UserException">A pattern matches no parameter, or the source has not what is wanted.</exception>
     public Transformer(ModelConfig config, Backend backend, IParameterSource? source, NameGlobs? trains, DType type = DType.Float32)
     {
@@ -41,18 +42,23 @@ public sealed class Transformer : IDisposable
 
         Store = new ParameterStore(backend, type);
         _tables = new TableStore(backend, type);
-        var builder = new ModuleBuilder(Store, _tables, config);
+        Adapters = config.Adapters.Count == 0 ? null : new AdapterSet(config.Adapters);
+        var builder = new ModuleBuilder(Store, _tables, config, Adapters);
         TapSet? edits = config.Edits.Count == 0 ? null : new TapSet([], config.Edits.Select(edit => edit.Build(_tables)));
         Body = new Body(builder.In("model"), config, edits);
         _language = config.Outputs > 0 ? null : new LanguageHead(builder, config, Body, edits);
         _readOut = config.Outputs > 0 ? new ReadOut(builder, config, edits) : null;
         RequirePoints(config.Edits);
-        Store.Allocate(source, trains);
+        Adapters?.RequireMatches();
+        Store.Allocate(source, trains ?? Adapters?.Names);
     }
 
     public ModelConfig Config { get; }
 
     public ParameterStore Store { get; }
+
+    /// <summary>What is put around the model's linear layers, or null.</summary>
+    public AdapterSet? Adapters { get; }
 
     public Backend Backend => Store.Backend;
 

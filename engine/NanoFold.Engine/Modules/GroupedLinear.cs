@@ -10,6 +10,15 @@ namespace NanoFold.Engine.Modules;
 /// </summary>
 public abstract class GroupedLinear
 {
+    /// <summary>E.</summary>
+    public abstract int Groups { get; }
+
+    /// <summary>Columns of each W.</summary>
+    public abstract int Inputs { get; }
+
+    /// <summary>Rows of each W.</summary>
+    public abstract int Outputs { get; }
+
     /// <summary>x [R, in] to y [R, out].</summary>
     /// <param name="tape">Where it is recorded.</param>
     /// <param name="x">Rows, those of one group together.</param>
@@ -20,5 +29,11 @@ public abstract class GroupedLinear
 /// <summary>Matrices of their own.</summary>
 internal sealed class PlainGroupedLinear(Parameter weight) : GroupedLinear
 {
+    public override int Groups => weight.Layout[0];
+
+    public override int Inputs => weight.Layout[2];
+
+    public override int Outputs => weight.Layout[1];
+
     public override Tensor Forward(Tape tape, Tensor x, Tensor offsets) => GroupedLinearOp.Record(tape, x, tape.Use(weight), offsets);
 }

@@ -1,7 +1,6 @@
 using NanoFold.Engine.Autograd;
 using NanoFold.Engine.Ops;
 using NanoFold.Engine.Tensors;
-using NanoFold.Kernels;
 
 namespace NanoFold.Engine.Modules;
 
@@ -23,16 +22,18 @@ public abstract class Linear
     /// <summary>b [out], none where there is no bias.</summary>
     public abstract Tensor Bias(Tape tape);
 
-    /// <summary>x [.., in] to y [.., out], the residual [.., out] added where one is given.</summary>
-    public Tensor Forward(Tape tape, Tensor x, Tensor residual = default) => Forward(tape, x, 0, Outputs, residual);
+    /// <summary>x [.., in] to y [.., out].</summary>
+    public Tensor Forward(Tape tape, Tensor x) => Forward(tape, x, 0, Outputs);
 
     /// <summary>The part of y that some rows of W give: x [.., in] to [.., rows].</summary>
     /// <param name="tape">Where it is recorded.</param>
     /// <param name="x">[.., in].</param>
     /// <param name="start">The first row.</param>
     /// <param name="rows">How many there are.</param>
-    /// <param name="residual">[.., rows], or none.</param>
-    public abstract Tensor Forward(Tape tape, Tensor x, int start, int rows, Tensor residual = default);
+    public abstract Tensor Forward(Tape tape, Tensor x, int start, int rows);
+
+    /// <summary>Some rows of a matrix, or some elements of a bias; itself where that is all of them.</summary>
+    protected static Tensor Rows(Tensor of, int start, int rows) => of[0] == rows ? of : of.Slice(0, start, rows);
 }
 
 /// <summary>A matrix of its own, and a bias where it has one.</summary>
@@ -46,11 +47,6 @@ internal sealed class PlainLinear(Parameter weight, Parameter? bias) : Linear
 
     public override Tensor Bias(Tape tape) => bias is null ? default : tape.Use(bias);
 
-    public override Tensor Forward(Tape tape, Tensor x, int start, int rows, Tensor residual = default)
-    {
-        Tensor w = tape.Use(weight), b = Bias(tape);
-        return rows == Outputs
-            ? LinearOp.Record(tape, x, w, b, residual)
-            : LinearOp.Record(tape, x, w.Slice(0, start, rows), b.IsNone ? b : b.Slice(0, start, rows), residual);
-    }
+    public override Tensor Forward(Tape tape, Tensor x, int start, int rows) =>
+        LinearOp.Record(tape, x, Rows(tape.Use(weight), start, rows), bias is null ? default : Rows(tape.Use(bias), start, rows));
 }

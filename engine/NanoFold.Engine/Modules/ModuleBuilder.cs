@@ -1,3 +1,4 @@
+using NanoFold.Engine.Modules.Adapters;
 using NanoFold.Engine.Tensors;
 using NanoFold.Kernels;
 
@@ -9,24 +10,33 @@ public sealed class ModuleBuilder
     private readonly ParameterStore _store;
     private readonly TableStore _tables;
     private readonly Dictionary<object, int> _counts;
+    private readonly AdapterSet? _adapters;
     private readonly string _prefix;
+    private readonly bool _isAdapter;
     private readonly (string Name, string As) _renamed = ("", "");
 
-    public ModuleBuilder(ParameterStore store, TableStore tables, ModelShape model, string prefix = "", int layer = 0)
+    /// <param name="store">Where parameters are declared.</param>
+    /// <param name="tables">Where tables are.</param>
+    /// <param name="model">What modules know of their model.</param>
+    /// <param name="adapters">What is put around linear layers, or null.</param>
+    public ModuleBuilder(ParameterStore store, TableStore tables, ModelShape model, AdapterSet? adapters = null)
     {
         _store = store;
         _tables = tables;
         _counts = [];
         Model = model;
-        _prefix = prefix;
-        Layer = layer;
+        _adapters = adapters;
+        _prefix = "";
     }
 
-    private ModuleBuilder(ModuleBuilder of, ModelShape model, string prefix, int layer, (string Name, string As) renamed)
-        : this(of._store, of._tables, model, prefix, layer)
+    private ModuleBuilder(ModuleBuilder of, ModelShape model, string prefix, int layer, (string Name, string As) renamed, bool isAdapter = false)
+        : this(of._store, of._tables, model, of._adapters)
     {
         _counts = of._counts;
+        _prefix = prefix;
+        Layer = layer;
         _renamed = renamed;
+        _isAdapter = isAdapter;
     }
 
     public ModelShape Model { get; }
@@ -47,8 +57,16 @@ public sealed class ModuleBuilder
 
     public ModuleBuilder InLayer(int layer) => new(this, Model, Full($"layers.{layer}"), layer, ("", ""));
 
-    public Parameter Add(string name, Layout layout, ParameterRole role, Initializer initializer) =>
-        _store.Add(Full(name), layout, role, initializer);
+    public Parameter Add(string name, Layout layout, ParameterRole role, Initializer initializer)
+    {
+        Parameter parameter = _store.Add(Full(name), layout, role, initializer);
+        if (_isAdapter)
+        {
+            _adapters!.Add(parameter);
+        }
+
+        return parameter;
+    }
 
     /// <summary>Declares y = x Wᵀ (+ b), with the parameters <c>NAME.weight</c> and <c>NAME.bias</c>.</summary>
     /// <param name="name">As in <c>q_proj</c>.</param>
@@ -62,12 +80,17 @@ public sealed class ModuleBuilder
         string name, int inputs, int outputs, Initializer initializer, bool bias = false, ParameterRole role = ParameterRole.Matrix, Initializer? biasInitializer = null)
     {
         Parameter weight = Add($"{name}.weight", Layout.Of(outputs, inputs), role, initializer);
-        return new PlainLinear(weight, bias ? Add($"{name}.bias", Layout.Of(outputs), ParameterRole.Vector, biasInitializer ?? Initializer.Zero) : null);
+        var linear = new PlainLinear(weight, bias ? Add($"{name}.bias", Layout.Of(outputs), ParameterRole.Vector, biasInitializer ?? Initializer.Zero) : null);
+        // What is declared beside the model's body is a head.
+        return _adapters?.For(Full(name), isHead: _prefix.Length == 0)?.Wrap(AdapterIn(name), linear) ?? linear;
     }
 
     /// <summary>Declares a matrix for each of some groups of rows, W [groups, outputs, inputs], with the parameter <c>NAME.weight</c>.</summary>
-    public GroupedLinear GroupedLinear(string name, int groups, int inputs, int outputs, Initializer initializer) =>
-        new PlainGroupedLinear(Add($"{name}.weight", Layout.Of(groups, outputs, inputs), ParameterRole.Matrix, initializer));
+    public GroupedLinear GroupedLinear(string name, int groups, int inputs, int outputs, Initializer initializer)
+    {
+        var linear = new PlainGroupedLinear(Add($"{name}.weight", Layout.Of(groups, outputs, inputs), ParameterRole.Matrix, initializer));
+        return _adapters?.For(Full(name))?.Wrap(AdapterIn(name), linear) ?? linear;
+    }
 
     /// <summary>Declares a norm over <paramref name="width"/> elements, with the parameters <c>NAME.weight</c> and, of a layer norm, <c>NAME.bias</c>.</summary>
     /// <param name="name">As in <c>input_layernorm</c>.</param>
@@ -100,6 +123,8 @@ public sealed class ModuleBuilder
 
     /// <summary>Constants that a module reads; see <see cref="TableStore.Get"/>.</summary>
     public Table Table(string name, in Layout layout, Func<double[]> values) => _tables.Get(name, layout, values);
+
+    private ModuleBuilder AdapterIn(string layer) => new(this, Model, Full(layer), Layer, ("", ""), isAdapter: true);
 
     private string Full(string name) => _prefix.Length == 0 ? name : $"{_prefix}.{name}";
 }

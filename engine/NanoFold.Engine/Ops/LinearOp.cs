@@ -5,16 +5,16 @@ using NanoFold.Kernels;
 namespace NanoFold.Engine.Ops;
 
 /// <summary>
-/// y = x Wᵀ (+ bias) (+ residual). x [.., K], W [N, K], bias [N], residual and y [.., N].
-/// dx = dy W, dW += dyᵀ x, dBias += Σ dy, dResidual = dy.
+/// y = factor · x Wᵀ (+ bias) (+ residual). x [.., K], W [N, K], bias [N], residual and y [.., N].
+/// dx = factor · dy W, dW += factor · dyᵀ x, dBias += Σ dy, dResidual = dy.
 /// </summary>
-public sealed class LinearOp : Op
+public sealed class LinearOp(double factor = 1) : Op
 {
     private const int X = 0, W = 1, Bias = 2, Residual = 3;
 
     public override string Name => "linear";
 
-    public static Tensor Record(Tape tape, Tensor x, Tensor weight, Tensor bias = default, Tensor residual = default)
+    public static Tensor Record(Tape tape, Tensor x, Tensor weight, Tensor bias = default, Tensor residual = default, double factor = 1)
     {
         if (weight.Layout.Rank != 2 || x[-1] != weight[1] || !x.Layout.IsContiguous)
         {
@@ -29,7 +29,7 @@ public sealed class LinearOp : Op
             throw new ArgumentException($"linear: residual {residual}; expected {output}");
         }
 
-        return tape.Record(new LinearOp(), [x, weight, bias, residual], output);
+        return tape.Record(new LinearOp(factor), [x, weight, bias, residual], output);
     }
 
     /// <summary>Gives the product that was recorded last a residual; false where <paramref name="output"/> is not its result or it has one.</summary>
@@ -47,6 +47,7 @@ public sealed class LinearOp : Op
         A = Flat(call.Input(X)),
         B = call.Input(W),
         TransposeB = true,
+        Alpha = factor,
         Bias = call.Input(Bias),
         Residual = Flat(call.Input(Residual)),
         Y = Flat(call.Output(0)),
@@ -60,7 +61,7 @@ public sealed class LinearOp : Op
         {
             backend.MatMul(new MatMulArgs
             {
-                A = dy, B = call.Input(W), Y = Flat(call.InputGradient(X)), Accumulate = call.Accumulates(X), AllowsTensorFloat32 = call.AllowsTensorFloat32,
+                A = dy, B = call.Input(W), Alpha = factor, Y = Flat(call.InputGradient(X)), Accumulate = call.Accumulates(X), AllowsTensorFloat32 = call.AllowsTensorFloat32,
             });
         }
 
@@ -68,7 +69,8 @@ public sealed class LinearOp : Op
         {
             backend.MatMul(new MatMulArgs
             {
-                A = dy, TransposeA = true, B = Flat(call.Input(X)), Y = call.InputGradient(W), Accumulate = call.Accumulates(W), AllowsTensorFloat32 = call.AllowsTensorFloat32,
+                A = dy, TransposeA = true, B = Flat(call.Input(X)), Alpha = factor, Y = call.InputGradient(W), Accumulate = call.Accumulates(W),
+                AllowsTensorFloat32 = call.AllowsTensorFloat32,
             });
         }
 
@@ -94,6 +96,8 @@ public sealed class LinearOp : Op
 
         yield return new OpCase("linear bias residual", [OpInput.Real(2, 9, 13), OpInput.Weight(11, 13), OpInput.Weight(11), OpInput.Real(2, 9, 11)],
             (tape, t) => Record(tape, t[0], t[1], t[2], t[3]), a => Reference(a[0], a[1], 18, 13, 11, (i, j) => a[2][j] + a[3][i * 11 + j]));
+        yield return new OpCase("linear factor bias", [OpInput.Real(3, 5), OpInput.Weight(4, 5), OpInput.Weight(4)],
+            (tape, t) => Record(tape, t[0], t[1], t[2], factor: -0.75), a => [.. Reference(a[0], a[1], 3, 5, 4, (_, _) => 0).Select((y, i) => -0.75 * y + a[2][i % 4])]);
     }
 
     internal static IEnumerable<OpCase> SpeedCases(BlockShape s)
@@ -110,11 +114,11 @@ public sealed class LinearOp : Op
         }
     }
 
-    private static View Flat(in View view) => view.IsNone || view.Layout.Rank == 2
+    internal static View Flat(in View view) => view.IsNone || view.Layout.Rank == 2
         ? view
         : view.With(view.Layout.Reshape(checked((int)view.Layout.Rows), view.Layout[-1]));
 
-    private static double[] Reference(double[] x, double[] w, int rows, int k, int n, Func<int, int, double> added)
+    internal static double[] Reference(double[] x, double[] w, int rows, int k, int n, Func<int, int, double> added)
     {
         var y = new double[rows * n];
         for (int i = 0; i < rows; i++)

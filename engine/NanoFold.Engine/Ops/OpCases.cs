@@ -9,6 +9,7 @@ public static class OpCases
     public static IEnumerable<OpCase> All =>
     [
         .. LinearOp.Cases(),
+        .. LinearSumOp.Cases(),
         .. MatMulOp.Cases(),
         .. GroupedLinearOp.Cases(),
         .. EmbeddingOp.Cases(),
@@ -75,6 +76,7 @@ public static class OpCases
     public static IEnumerable<OpCase> At(BlockShape shape) =>
     [
         .. LinearOp.SpeedCases(shape),
+        .. LinearSumOp.SpeedCases(shape),
         .. MatMulOp.SpeedCases(shape),
         .. GroupedLinearOp.SpeedCases(shape),
         .. EmbeddingOp.SpeedCases(shape),

@@ -3,6 +3,7 @@ using NanoFold.Engine.Measurement;
 using NanoFold.Engine.Model;
 using NanoFold.Engine.Runs;
 using NanoFold.Engine.Tasks;
+using NanoFold.Engine.Tensors;
 using NanoFold.Engine.Training;
 using NanoFold.Kernels;
 using NanoFold.Kernels.Cpu;
@@ -47,7 +48,7 @@ public sealed class Profiler : IDisposable
 
         _log.Clock = backend.NewClock();
         _backend = new ProfiledBackend(backend, _log);
-        _model = new Transformer(config.Model, _backend, (ulong)config.Train.Seed);
+        _model = new Transformer(config.Model, _backend, new SeedSource((ulong)config.Train.Seed), config.Train.Trains);
         _task = TrainData.Sketch(config);
         _places = Math.Max(1, config.Train.Batch) * config.Model.Context;
         _accumulate = config.Train.Accumulate;

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using NanoFold.Engine.Measurement;
 using NanoFold.Engine.Model;
 using NanoFold.Engine.Tasks;
+using NanoFold.Engine.Tensors;
 using NanoFold.Engine.Training;
 using NanoFold.Kernels;
 
@@ -25,7 +26,7 @@ internal static class BatchSize
         long memory = (long)(DeviceMemory.Available(backend) * MemoryShare);
         int best = 1;
         double bestRate = 0;
-        using var model = new Transformer(config.Model, backend);
+        using var model = new Transformer(config.Model, backend, new SeedSource(1), config.Train.Trains);
         for (int batch = 1; batch == 1 || batch * config.Model.Context <= LargestTokens; batch *= 2)
         {
             cancel.ThrowIfCancellationRequested();

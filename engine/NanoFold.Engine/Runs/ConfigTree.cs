@@ -44,10 +44,13 @@ public sealed class ConfigTree : ConfigTree<RunConfig>
         JsonObject tree = Merged(layers);
         tree.Remove("preset");
         LeaveStepsOpen(tree);
-        RunConfig config = Bind(tree, Presets.Of(preset), problems) with { Version = RunConfig.CurrentVersion };
+        RunConfig defaults = Presets.Of(preset);
+        MovedKeys moved = MovedKeys.Apply(tree, defaults.Train.Optimizer);
+        RunConfig config = Bind(tree, defaults, problems, moved.AsWritten) with { Version = RunConfig.CurrentVersion };
         problems.AddRange(start is null ? [] : InitialWeights.Problems(start, config.Model));
         ThrowAny(problems);
         problems.AddRange(config.Validate());
+        problems.AddRange(moved.Problems);
         ThrowAny(problems);
         return config.Resolve();
     }
@@ -68,6 +71,9 @@ public sealed class ConfigTree : ConfigTree<RunConfig>
 
         ConfigUpgrade.Names(layer);
     }
+
+    /// <inheritdoc/>
+    protected override void Merging(JsonObject tree, JsonObject layer) => MovedKeys.Forget(tree, layer);
 
     /// <inheritdoc/>
     protected override string? Meant(string key) => SettingAliases.Find(key);

@@ -38,10 +38,7 @@ internal static class DiskCheck
 
     /// <summary>Bytes of a checkpoint: parameters and moments; what else is in it is small.</summary>
     public static long CheckpointBytes(TrainSession session)
-    {
-        Optimizer optimizer = session.Trainer.Optimizer;
-        return (session.Model.Store.Elements + optimizer.First.Count + (optimizer.Second.IsNone ? 0 : optimizer.Second.Count)) * sizeof(float);
-    }
+        => (session.Model.Store.Elements + session.Trainer.Optimizer.Slots.Sum(slot => slot.Elements)) * sizeof(float);
 
     /// <summary>Bytes that this user may still write where a folder is, or null where the system does not say.</summary>
     public static long? FreeBytes(string folder)

@@ -35,7 +35,7 @@ public sealed record MemoryPlan(
     private static MemoryPlan Planned(RunConfig config, Backend like)
     {
         using var dry = new DryRun(like.Supports(config.Train.Precision.Activations()) ? like : null);
-        using var model = new Transformer(config.Model, dry.Backend);
+        using var model = new Transformer(config.Model, dry.Backend, source: null, config.Train.Trains);
         using LearningTask task = TrainData.Sketch(config);
         using var trainer = new Trainer(model, config.Train, task);
         long trained = model.Store.TrainedElements * sizeof(float);

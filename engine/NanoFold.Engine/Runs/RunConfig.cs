@@ -16,7 +16,7 @@ namespace NanoFold.Engine.Runs;
 public sealed record RunConfig : IValidated
 {
     /// <summary>The version that is written. Newer ones are refused, older ones loaded as what they meant (<see cref="ConfigUpgrade"/>).</summary>
-    public const int CurrentVersion = 3;
+    public const int CurrentVersion = 4;
 
     /// <summary>The file's name inside a run or checkpoint folder.</summary>
     public const string FileName = "config.json";
@@ -61,7 +61,7 @@ public sealed record RunConfig : IValidated
         IEnumerable<ConfigProblem> tooSmall = Model.Vocab > 0 && Model.Vocab < vocab
             ? [new ConfigProblem("model.vocab", $"{Model.Vocab} is less than the tokenizer's {vocab} symbols; use 0 to take the tokenizer's")]
             : [];
-        return
+        ConfigProblem[] problems =
         [
             .. Task.Validate(Model, "task"),
             .. Task.IsText ? [.. Tokenizer.Validate("tokenizer"), .. Data.Validate("data")] : WithoutText(),
@@ -71,6 +71,8 @@ public sealed record RunConfig : IValidated
             .. Geometry.Validate("geometry"),
             .. Generation.Validate("generation", Model.Context),
         ];
+        // The names of parameters follow from a sound model only.
+        return problems.Length > 0 || Train.Trains is not { } trains ? problems : [.. trains.Problems(CostModel.ParameterNames(Model), "parameter")];
     }
 
     /// <summary>Fills in everything that follows from the rest; does nothing to what is resolved already.</summary>
@@ -95,7 +97,7 @@ public sealed record RunConfig : IValidated
     {
         Model = Task.Fit(Model).Resolve() with
         {
-            Initialization = Model.Initialization ?? (Train.Optimizer == OptimizerKind.Muon ? InitializationKind.Zero : InitializationKind.Scaled),
+            Initialization = Model.Initialization ?? Train.Optimizer.Initialization,
         },
         Train = Train.Resolve(Preset),
     };

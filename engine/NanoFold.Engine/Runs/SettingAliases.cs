@@ -30,15 +30,15 @@ public static class SettingAliases
         ("train.batch", "batchsize microbatchsize perdevicetrainbatchsize devicebatchsize trainbatchsize bs"),
         ("train.accumulate", "gradientaccumulationsteps gradaccum gradaccumsteps accumulationsteps accumulategradbatches"),
         ("train.learningRate", "lr maxlr peaklr baselr"),
-        ("train.matrixLearningRate", "muonlr matrixlr"),
+        ("train.optimizer.matrixLearningRate", "muonlr matrixlr"),
         ("train.finalLearningRate", "minlr lrmin finallr etamin"),
         ("train.warmup", "warmupsteps warmupiters numwarmupsteps lrwarmupsteps"),
         ("train.schedule", "lrscheduler lrschedulertype lrschedule scheduler"),
         ("train.optimizer", "optim opt"),
         ("train.weightDecay", "wd"),
-        ("train.beta1", "adambeta1"),
-        ("train.beta2", "adambeta2"),
-        ("train.epsilon", "adamepsilon adameps eps"),
+        ("train.optimizer.beta1", "adambeta1"),
+        ("train.optimizer.beta2", "adambeta2"),
+        ("train.optimizer.epsilon", "adamepsilon adameps eps"),
         ("train.clip", "gradclip maxgradnorm gradientclipval clipgrad clipgradnorm"),
         ("train.seed", "randomseed"),
         ("train.minutes", "maxtime"),
@@ -71,6 +71,7 @@ public static class SettingAliases
         string wanted = NearestName.Normal(option);
         return Find(option) ?? ConfigSchema.Keys(typeof(RunConfig))
             .SelectMany(section => ConfigSchema.Keys(section.Type).Select(key => (Path: $"{section.Name}.{key.Name}", key.Name)))
-            .FirstOrDefault(key => NearestName.Normal(key.Name) == wanted).Path;
+            .FirstOrDefault(key => NearestName.Normal(key.Name) == wanted).Path
+            ?? MovedKeys.All.Select(key => key.Now).FirstOrDefault(key => NearestName.Normal(key[(key.LastIndexOf('.') + 1)..]) == wanted);
     }
 }

@@ -18,9 +18,10 @@ public sealed record Setting(
     /// <summary>The section that it is in: the part before the first dot, empty for keys of the top.</summary>
     public string Section => Key.Contains('.') ? Key[..Key.IndexOf('.')] : "";
 
-    /// <summary>Whether a pattern names it: its key, a key above it, or with <c>*</c> and <c>?</c> for any characters.</summary>
+    /// <summary>Whether a pattern names it: its key, a key above it, or with <c>*</c> and <c>?</c> for any characters. A key that was moved has its old name too.</summary>
     public bool Matches(string pattern)
-        => FileSystemName.MatchesSimpleExpression(pattern, Key) || Key.StartsWith($"{pattern}.", StringComparison.OrdinalIgnoreCase);
+        => FileSystemName.MatchesSimpleExpression(pattern, Key) || Key.StartsWith($"{pattern}.", StringComparison.OrdinalIgnoreCase)
+            || MovedKeys.All.Any(moved => moved.Now == Key && FileSystemName.MatchesSimpleExpression(pattern, moved.Old));
 }
 
 /// <summary>Every key of <see cref="RunConfig"/> and of every variant, described by the documentation of the records themselves.</summary>

@@ -46,7 +46,7 @@ public sealed class TrainLoop
     /// </summary>
     public TrainSummary Run(CancellationToken stop = default)
     {
-        _stop = stop;
+        (_stop, _isAskedToStop) = (stop, false);
         try
         {
             return _collective.Rank == 0 ? Lead(stop) : FollowerLoop.Run(_session, stop);

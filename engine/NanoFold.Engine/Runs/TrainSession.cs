@@ -21,12 +21,12 @@ public sealed class TrainSession : IDisposable
     private readonly CheckpointWriter? _checkpoints;
     private readonly MetricsJson? _metrics;
 
-    internal TrainSession(RunConfig config, LearningTask task, Backend backend, RunFolder? folder, bool drawsParameters = true)
+    internal TrainSession(RunConfig config, LearningTask task, Backend backend, RunFolder? folder, bool drawsParameters = true, ICollective? collective = null)
     {
         Config = config;
         Task = task;
         _folder = folder;
-        _parts = new RunParts(config, task, backend, folder, drawsParameters);
+        _parts = new RunParts(config, task, backend, folder, drawsParameters, collective ?? Alone.Instance);
         _progress = new RunProgress(config, Trainer, task.ContentHash);
         _evaluation = new RunEvaluation(Evaluator, config);
         _sampler = task.Tokenizer is { } tokenizer ? new RunSampler(Model, tokenizer, config, _parts.Arena, folder) : null;
@@ -93,12 +93,18 @@ public sealed class TrainSession : IDisposable
     internal IReadOnlyList<FittedPlan> PlansToRepeat => _progress.PlansToRepeat;
 
     /// <inheritdoc cref="RunOpening.Open"/>
-    public static TrainSession Open(RunConfig config, Backend backend, string? folder = null, Action<string>? note = null, CancellationToken cancel = default)
-        => RunOpening.Open(config, backend, folder, note, cancel);
+    public static TrainSession Open(
+        RunConfig config, Backend backend, string? folder = null, Action<string>? note = null, CancellationToken cancel = default, ICollective? collective = null)
+        => RunJoining.Lead(collective ?? Alone.Instance, () => RunOpening.Open(config, backend, folder, note, cancel, collective ?? Alone.Instance));
 
     /// <inheritdoc cref="RunResuming.Resume"/>
-    public static TrainSession Resume(string path, Backend backend, RunConfig? config = null, Action<string>? note = null, CancellationToken cancel = default)
-        => RunResuming.Resume(path, backend, config, note, cancel);
+    public static TrainSession Resume(
+        string path, Backend backend, RunConfig? config = null, Action<string>? note = null, CancellationToken cancel = default, ICollective? collective = null)
+        => RunJoining.Lead(collective ?? Alone.Instance, () => RunResuming.Resume(path, backend, config, note, cancel, collective ?? Alone.Instance));
+
+    /// <inheritdoc cref="RunJoining.Join"/>
+    public static TrainSession Join(Backend backend, ICollective collective, Action<string>? note = null, CancellationToken cancel = default)
+        => RunJoining.Join(backend, collective, note, cancel);
 
     /// <inheritdoc cref="RunProgress.Replan"/>
     public void Replan(int steps) => _progress.Replan(steps);
@@ -144,7 +150,7 @@ public sealed class TrainSession : IDisposable
     /// <param name="seconds">Spent on them since the run was opened.</param>
     public string? Save(long step, double seconds)
     {
-        double? best = _evaluation.LossAt(step) is { } loss && loss < (State.BestLoss ?? double.PositiveInfinity) ? loss : null;
+        double? best = _evaluation.ShortfallAt(step) is { } found && found < (State.BestLoss ?? double.PositiveInfinity) ? found : null;
         _progress.Reach(step, seconds, best);
         string? path = _checkpoints?.Write(State, best, isNew: step > Math.Max(0, SavedStep));
         _progress.SavedStep = step;
@@ -162,6 +168,9 @@ public sealed class TrainSession : IDisposable
 
     /// <inheritdoc cref="RunEvaluation.LastTokens"/>
     internal long LastEvaluationTokens(long steps) => _evaluation.LastTokens(steps);
+
+    /// <summary>Goes on after so many steps, of which process 0 has the state.</summary>
+    internal void Begin(long step) => _progress.State = State with { Step = step };
 
     /// <summary>Goes on from a checkpoint: its parameters and moments are read already.</summary>
     internal void Continue(TrainState state)

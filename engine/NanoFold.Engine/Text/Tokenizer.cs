@@ -113,6 +113,12 @@ public abstract class Tokenizer
     public static Tokenizer Load(string path) =>
         TokenizerJson.Load(Directory.Exists(path) ? Path.Combine(path, FileName) : path);
 
+    /// <summary>Reads what <see cref="Serialize"/> wrote, or any <c>tokenizer.json</c>.</summary>
+    /// <param name="bytes">Of the file.</param>
+    /// <param name="name">For messages.</param>
+    /// <exception cref="UserException">They are damaged, or of a kind that is not supported.</exception>
+    public static Tokenizer Parse(byte[] bytes, string name) => TokenizerJson.Parse(bytes, name);
+
     /// <summary>Throws where <paramref name="id"/> is not one of this tokenizer's.</summary>
     protected void CheckId(int id)
     {

@@ -52,24 +52,31 @@ internal static class TokenizerJson
                 throw new UserException($"{path}: {file.Length} bytes are too many for a tokenizer ({LargestFile} at most)");
             }
 
-            byte[] bytes = File.ReadAllBytes(path);
-            if (ForeignTokenizer.NameOf(bytes) is { } kind)
-            {
-                throw new UserException($"{path}: is {kind}, which is not supported; only byte-level BPE in a tokenizer.json is");
-            }
+            return Parse(File.ReadAllBytes(path), path);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new UserException($"{path}: cannot be read: {e.Message}", e);
+        }
+    }
 
+    public static Tokenizer Parse(byte[] bytes, string name)
+    {
+        if (ForeignTokenizer.NameOf(bytes) is { } kind)
+        {
+            throw new UserException($"{name}: is {kind}, which is not supported; only byte-level BPE in a tokenizer.json is");
+        }
+
+        try
+        {
             using JsonDocument document = JsonDocument.Parse(bytes);
-            BpeModel model = new TokenizerJsonReader(path).Read(document.RootElement);
+            BpeModel model = new TokenizerJsonReader(name).Read(document.RootElement);
             return model.IsBytes ? new ByteTokenizer(model.Specials.Length > 0) : new BpeTokenizer(model);
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException or FormatException)
         {
             // InvalidOperationException is what JsonElement throws for text that is not Unicode.
-            throw new UserException($"{path}: not a valid tokenizer.json: {Shorten(e.Message)}", e);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw new UserException($"{path}: cannot be read: {e.Message}", e);
+            throw new UserException($"{name}: not a valid tokenizer.json: {Shorten(e.Message)}", e);
         }
     }
 

@@ -14,10 +14,6 @@ internal sealed record StepPart(string Name, StepPhase Phase)
 
     public static StepPart GradientNorm { get; } = new("gradient norm", StepPhase.Update);
 
-    public static StepPart AdamW { get; } = new("adamw", StepPhase.Update);
-
-    public static StepPart Muon { get; } = new("muon", StepPhase.Update);
-
     /// <summary>The biases that balance experts.</summary>
     public static StepPart Balance { get; } = new("balance experts", StepPhase.Update);
 

@@ -17,7 +17,7 @@ public sealed record TrainConfig
     [Bounds(0, 1 << 20, Auto = true)]
     public int Batch { get; init; } = 12;
 
-    /// <summary>Micro-batches per step.</summary>
+    /// <summary>Micro-batches per step, of all processes together.</summary>
     [Bounds(1, 1 << 20)]
     public int Accumulate { get; init; } = 1;
 
@@ -30,16 +30,23 @@ public sealed record TrainConfig
     /// <summary>The SHA-256 of those weights, found when the run begins; other weights are refused where it is given.</summary>
     public string? InitHash { get; init; }
 
-    /// <summary>How gradients become updates.</summary>
-    public OptimizerKind Optimizer { get; init; } = OptimizerKind.Muon;
+    /// <summary>
+    /// The parameters that are trained, by their names in model.safetensors, with * and ?: <c>["model.layers.3.*", "lm_head.*"]</c>. The others keep the values
+    /// that they begin with, and have neither gradients nor optimizer state. Null for all.
+    /// </summary>
+    public IReadOnlyList<string>? Trainable { get; init; }
 
-    /// <summary>The peak of AdamW, for every parameter or, with Muon, for those that Muon does not update; null for what suits preset and optimizer.</summary>
+    /// <summary><see cref="Trainable"/> for <see cref="Tensors.ParameterStore.Allocate(Tensors.IParameterSource?, NameGlobs?)"/>.</summary>
+    public NameGlobs? Trains => Trainable is null ? null : new NameGlobs("train.trainable", Trainable);
+
+    /// <summary>
+    /// How gradients become updates. Keys that stood in <c>train</c> before version 4, such as <c>train.beta1</c>, may be written there as ever.
+    /// </summary>
+    public OptimizerConfig Optimizer { get; init; } = new MuonConfig();
+
+    /// <summary>The peak, for every parameter or, with Muon, for those that Muon does not update; null for what suits preset and optimizer.</summary>
     [Bounds(0)]
     public double? LearningRate { get; init; }
-
-    /// <summary>The peak of Muon, for hidden matrices; null for what suits the preset, and with AdamW.</summary>
-    [Bounds(0)]
-    public double? MatrixLearningRate { get; init; }
 
     /// <summary>Where the schedule ends, as a share of the peak.</summary>
     [Bounds(0, 1)]
@@ -56,29 +63,9 @@ public sealed record TrainConfig
     [Bounds(0, 1)]
     public double DecayFraction { get; init; } = 0.2;
 
-    /// <summary>AdamW's decoupled decay of matrices; null for what suits the optimizer.</summary>
+    /// <summary>The decay of matrices and head, of those that Muon does not update; null for what suits the optimizer.</summary>
     [Bounds(0)]
     public double? WeightDecay { get; init; }
-
-    /// <summary>Muon's decoupled decay; null for none, and with AdamW.</summary>
-    [Bounds(0)]
-    public double? MatrixWeightDecay { get; init; }
-
-    /// <summary>AdamW's average of gradients: the share of the past; null for 0.9.</summary>
-    [Bounds(0, 1, BelowMaximum = true)]
-    public double? Beta1 { get; init; }
-
-    /// <summary>AdamW's average of squared gradients: the share of the past; null for what suits the preset.</summary>
-    [Bounds(0, 1, BelowMaximum = true)]
-    public double? Beta2 { get; init; }
-
-    /// <summary>What AdamW adds to the root of the squared gradients; null for 1e-8.</summary>
-    [Bounds(0, AboveMinimum = true)]
-    public double? Epsilon { get; init; }
-
-    /// <summary>Muon's momentum.</summary>
-    [Bounds(0, 1, BelowMaximum = true)]
-    public double Momentum { get; init; } = 0.95;
 
     /// <summary>The largest gradient norm; 0 for no clipping.</summary>
     [Bounds(0)]
@@ -167,6 +154,11 @@ public sealed record TrainConfig
             yield return new ConfigProblem($"{path}.initHash", "is of weights to begin with; name them in train.init");
         }
 
+        if (Trainable is { Count: 0 })
+        {
+            yield return new ConfigProblem($"{path}.trainable", "is empty, so that nothing would be trained; use null to train all");
+        }
+
         if (Warmup > Steps)
         {
             yield return new ConfigProblem($"{path}.warmup", $"{Warmup} is more than train.steps = {Steps}");
@@ -177,17 +169,9 @@ public sealed record TrainConfig
                 $"{DecayFraction} of {Steps} steps and {Warmup} of warm-up are more than train.steps"));
         }
 
-        if (Optimizer == OptimizerKind.AdamW)
+        foreach (ConfigProblem problem in Optimizer.Validate($"{path}.optimizer"))
         {
-            if (MatrixLearningRate is not null)
-            {
-                yield return new ConfigProblem($"{path}.matrixLearningRate", "is Muon's and has no effect with optimizer \"adamw\"; set it to null, or set train.learningRate");
-            }
-
-            if (MatrixWeightDecay is not null)
-            {
-                yield return new ConfigProblem($"{path}.matrixWeightDecay", "is Muon's and has no effect with optimizer \"adamw\"; set it to null, or set train.weightDecay");
-            }
+            yield return problem;
         }
     }
 
@@ -212,7 +196,7 @@ public sealed record TrainConfig
         {
             Steps = steps,
             // A plan that was fitted to a time may have fewer steps than a warm-up that was given for more.
-            Warmup = Warmup is not { } given ? Math.Min(OptimizerDefaults.Of(preset, Optimizer).Warmup, steps / 10)
+            Warmup = Warmup is not { } given ? Math.Min(Optimizer.Defaults(preset).Warmup, steps / 10)
                 : evaluateEvery > 0 ? Math.Min(given, steps / 2)
                 : given,
             EvaluateEvery = every,
@@ -228,16 +212,12 @@ public sealed record TrainConfig
 
     private TrainConfig ResolveRates(string preset)
     {
-        OptimizerDefaults defaults = OptimizerDefaults.Of(preset, Optimizer);
+        OptimizerDefaults defaults = Optimizer.Defaults(preset);
         return this with
         {
+            Optimizer = Optimizer.Resolve(preset),
             LearningRate = LearningRate ?? defaults.LearningRate,
-            MatrixLearningRate = MatrixLearningRate ?? defaults.MatrixLearningRate,
             WeightDecay = WeightDecay ?? defaults.WeightDecay,
-            MatrixWeightDecay = MatrixWeightDecay ?? defaults.MatrixWeightDecay,
-            Beta1 = Beta1 ?? defaults.Beta1,
-            Beta2 = Beta2 ?? defaults.Beta2,
-            Epsilon = Epsilon ?? defaults.Epsilon,
         };
     }
 }

@@ -1,6 +1,7 @@
 using NanoFold.Engine.Autograd;
 using NanoFold.Engine.Model;
 using NanoFold.Engine.Tasks;
+using NanoFold.Engine.Tensors;
 using NanoFold.Kernels;
 using NanoFold.Kernels.Profiling;
 
@@ -146,7 +147,7 @@ public sealed class Trainer : IDisposable
             state.GetDouble(StepSlot.LearningRate),
             _config.Accumulate * _shape.Places)
         {
-            MatrixLearningRate = _config.Optimizer == OptimizerKind.Muon ? state.GetDouble(StepSlot.MatrixLearningRate) : null,
+            OwnRates = Optimizer.ReadOwnRates(),
             Terms = LossTerms.Of(state, _terms ??= LossTerms.InOrder(Plan.Tape.LossTerms)),
         };
     }
@@ -178,6 +179,27 @@ public sealed class Trainer : IDisposable
         }
 
         return finder.Found ?? NotFiniteFinder.FirstGradient(_model.Store);
+    }
+
+    /// <summary>Gives every process the parameters, what the optimizer remembers and the loss scale of process 0: the next step is then the same in all of them.</summary>
+    internal void Align()
+    {
+        foreach (StoredTensor tensor in _model.Store.Tensors)
+        {
+            _collective.Broadcast(_model.Store.Values(tensor));
+        }
+
+        foreach (OptimizerSlot slot in Optimizer.Slots)
+        {
+            foreach (ElementRange piece in slot.All)
+            {
+                _collective.Broadcast(slot.View(piece));
+            }
+        }
+
+        (double scale, long good) = LossScale;
+        LossScale = (_collective.Agree(scale), _collective.Agree(good));
+        _model.Store.Changed();
     }
 
     /// <summary>Right after a step: what its routers sent where, none without routers. The same objects every time, filled again by the next call.</summary>
@@ -277,8 +299,7 @@ public sealed class Trainer : IDisposable
         state.Set(StepSlot.MicroBatchCount, (long)_config.Accumulate);
         state.Set(StepSlot.RandomKey, _config.Seed);
         state.Set(StepSlot.TargetCount, Math.Max(1, targets));
-        state.Set(StepSlot.LearningRate, factor * _config.LearningRate!.Value);
-        state.Set(StepSlot.MatrixLearningRate, factor * (_config.MatrixLearningRate ?? 0));
+        Optimizer.SetRates(factor);
         state.ClearLosses();
         state.Set(StepSlot.GradientSquares, 0.0);
         _log?.Begin(EventKind.Part, StepPart.ZeroGradients);

@@ -99,9 +99,9 @@ public class AllocationBudgetTests
             yield return ($"training step, {preset} made small", owner => TrainingStep(owner, Small(preset)));
         }
 
-        foreach (OptimizerKind optimizer in Enum.GetValues<OptimizerKind>())
+        foreach (OptimizerConfig optimizer in Optimizers.All)
         {
-            yield return ($"training step, optimizer {optimizer.ToString().ToLowerInvariant()}", owner => TrainingStep(owner, Of(ModelVariants.Base, optimizer)));
+            yield return ($"training step, optimizer {optimizer.Kind}", owner => TrainingStep(owner, Of(ModelVariants.Base, optimizer)));
         }
 
         foreach (var mixer in ModelVariants.Mixers)
@@ -131,8 +131,8 @@ public class AllocationBudgetTests
         }).Resolve();
     }
 
-    private static RunConfig Of(ModelConfig model, OptimizerKind optimizer = OptimizerKind.Muon, int accumulate = 1) =>
-        new RunConfig { Model = model, Train = new TrainConfig { Batch = 2, Optimizer = optimizer, Accumulate = accumulate } }.Resolve();
+    private static RunConfig Of(ModelConfig model, OptimizerConfig? optimizer = null, int accumulate = 1) =>
+        new RunConfig { Model = model, Train = new TrainConfig { Batch = 2, Optimizer = optimizer ?? new MuonConfig(), Accumulate = accumulate } }.Resolve();
 
     private static Action TrainingStep(Owner owner, RunConfig config, TapSet? taps = null)
     {

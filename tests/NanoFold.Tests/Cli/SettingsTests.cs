@@ -50,9 +50,10 @@ public class SettingsTests
         Assert.That(Find("model.norm").Choices[0].Name, Is.EqualTo("rms"));
     }
 
-    [TestCase("train.*Rate", "train.learningRate", "train.matrixLearningRate", "train.finalLearningRate")]
+    [TestCase("train.*Rate", "train.optimizer.matrixLearningRate", "train.learningRate", "train.finalLearningRate")]
     [TestCase("tokenizer", "tokenizer", "tokenizer.vocab", "tokenizer.path")]
     [TestCase("model.width", "model.width")]
+    [TestCase("train.beta1", "train.optimizer.beta1")]
     public void AGlobChoosesKeys(string glob, params string[] keys)
     {
         JsonArray found = CommandLine.Json("settings", glob)["settings"]!.AsArray();

@@ -17,7 +17,7 @@ public class ConfigProblemTests
             Configs.WithKinds("model.mixer: unknown kind \"atention\", did you mean \"attention\"?; known: {mixers}"),
             "model.tied: expected true or false, got 1",
             "train.batch: expected an integer of at least 0 and at most 1048576 or \"auto\", got -1",
-            "train.optimizer: expected one of adamw, muon, got \"adam\", did you mean \"adamw\"?",
+            Configs.WithKinds("train.optimizer: unknown kind \"adam\", did you mean \"adamw\"?; known: {optimizers}"),
             "modle: unknown key; did you mean model?",
             "data: expected a section { … }, got 3",
         }));

@@ -3,6 +3,7 @@ using NanoFold.Engine.FeedForward;
 using NanoFold.Engine.Mixers;
 using NanoFold.Engine.Residuals;
 using NanoFold.Engine.Runs;
+using NanoFold.Engine.Training;
 
 namespace NanoFold.Tests.Configuration;
 
@@ -21,7 +22,8 @@ internal static class Configs
         .Replace("{mixers}", Kinds<MixerConfig>(), StringComparison.Ordinal)
         .Replace("{feedForwards}", Kinds<FeedForwardConfig>(), StringComparison.Ordinal)
         .Replace("{activations}", Kinds<DenseConfig>(), StringComparison.Ordinal)
-        .Replace("{residuals}", Kinds<ResidualConfig>(), StringComparison.Ordinal);
+        .Replace("{residuals}", Kinds<ResidualConfig>(), StringComparison.Ordinal)
+        .Replace("{optimizers}", Kinds<OptimizerConfig>(), StringComparison.Ordinal);
 
     public static ConfigTree Tree(params string[] settings)
     {

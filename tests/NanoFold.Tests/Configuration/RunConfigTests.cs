@@ -32,12 +32,17 @@ public class RunConfigTests
         TrainConfig adamW = new ConfigTree(preset).Set("train.optimizer=adamw").Build().Train;
         TrainConfig own = new ConfigTree(preset).Set("train.optimizer=adamw").Set("train.learningRate=0.5").Set("train.beta2=0.9").Build().Train;
 
-        Assert.That(muon.Optimizer, Is.EqualTo(OptimizerKind.Muon));
-        Assert.That(muon.MatrixLearningRate, Is.EqualTo(preset == "nano" ? 0.01 : 0.02));
-        Assert.That(new[] { muon.LearningRate, muon.WeightDecay, muon.MatrixWeightDecay, muon.Beta1, muon.Beta2, muon.Epsilon }, Has.None.Null);
+        double beta2 = preset == "gpt2" ? 0.95 : 0.99;
+        Assert.That(muon.Optimizer, Is.EqualTo(new MuonConfig
+        {
+            MatrixLearningRate = preset == "nano" ? 0.01 : 0.02, MatrixWeightDecay = 0, Momentum = 0.95, Beta1 = 0.9, Beta2 = beta2, Epsilon = 1e-8,
+        }));
+        Assert.That((muon.LearningRate, muon.WeightDecay), Is.EqualTo(((double?)(preset switch { "nano" => 1e-2, "small" => 3e-3, _ => 1e-3 }), (double?)0)));
+        Assert.That(muon.Warmup, Is.EqualTo(preset switch { "nano" => 20, "small" => 100, _ => 300 }));
+        Assert.That(adamW.Optimizer, Is.EqualTo(new AdamWConfig { Beta1 = 0.9, Beta2 = beta2, Epsilon = 1e-8 }));
         Assert.That(adamW.LearningRate, Is.EqualTo(preset == "gpt2" ? 6e-4 : 1e-3));
-        Assert.That(adamW.MatrixLearningRate, Is.Null);
-        Assert.That((own.LearningRate, own.Beta2, own.WeightDecay), Is.EqualTo(((double?)0.5, (double?)0.9, adamW.WeightDecay)));
+        Assert.That((adamW.WeightDecay, adamW.Warmup), Is.EqualTo(((double?)0.1, (int?)(preset == "gpt2" ? 700 : 100))));
+        Assert.That((own.LearningRate, ((AdamWConfig)own.Optimizer).Beta2, own.WeightDecay), Is.EqualTo(((double?)0.5, (double?)0.9, adamW.WeightDecay)));
     }
 
     [Test]
@@ -47,7 +52,7 @@ public class RunConfigTests
 
         string json = config.ToJson();
         Assert.That(new ConfigTree().AddJson(json, "config.json").Build().ToJson(), Is.EqualTo(json));
-        Assert.That(json, Does.Contain("\"version\": 3").And.Contain("\"kind\": \"top-k\"").And.Contain("\"gate\": \"G1\"").And.Contain("é"));
+        Assert.That(json, Does.Contain("\"version\": 4").And.Contain("\"kind\": \"top-k\"").And.Contain("\"gate\": \"G1\"").And.Contain("é"));
         Assert.That(json, Does.Not.Contain('\r'));
     }
 
@@ -69,9 +74,9 @@ public class RunConfigTests
     [Test]
     public void ANewerVersionIsRefused()
     {
-        UserException e = Assert.Throws<UserException>(() => new ConfigTree().AddJson("""{ "version": 4, "some": "thing" }""", "runs/a/config.json"))!;
+        UserException e = Assert.Throws<UserException>(() => new ConfigTree().AddJson("""{ "version": 5, "some": "thing" }""", "runs/a/config.json"))!;
 
-        Assert.That(e.Message, Is.EqualTo("runs/a/config.json: is a configuration of version 4; this NanoFold reads versions up to 3: use a newer one"));
+        Assert.That(e.Message, Is.EqualTo("runs/a/config.json: is a configuration of version 5; this NanoFold reads versions up to 4: use a newer one"));
     }
 
     [Test]
@@ -80,10 +85,10 @@ public class RunConfigTests
         JsonObject tree = JsonNode.Parse(Configs.Build("model.layers=2").ToJson())!.AsObject();
         tree.Remove("version");
         tree.Remove("geometry");
-        tree["train"]!.AsObject().Remove("momentum");
+        tree["train"]!["optimizer"]!.AsObject().Remove("momentum");
 
         RunConfig config = new ConfigTree().AddJson(tree.ToJsonString(), "old").Build();
-        Assert.That((config.Version, config.Model.Layers, config.Train.Momentum, config.Geometry), Is.EqualTo((3, 2, 0.95, new GeometryConfig())));
+        Assert.That((config.Version, config.Model.Layers, ((MuonConfig)config.Train.Optimizer).Momentum, config.Geometry), Is.EqualTo((4, 2, 0.95, new GeometryConfig())));
     }
 
     [Test]

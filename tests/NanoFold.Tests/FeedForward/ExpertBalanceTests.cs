@@ -151,7 +151,7 @@ public class ExpertBalanceTests
         {
             _backend = new ProfiledBackend(_cpu, Log);
             Model = new Transformer(config ?? ModelVariants.Base with { FeedForward = MoeConfig.Tiny with { Routing = RouterKind.Sigmoid, BiasRate = rate } }, _backend);
-            var train = new TrainConfig { Optimizer = OptimizerKind.AdamW, LearningRate = learningRate, Batch = 2, Accumulate = accumulate, Steps = 100 };
+            var train = new TrainConfig { Optimizer = new AdamWConfig(), LearningRate = learningRate, Batch = 2, Accumulate = accumulate, Steps = 100 };
             Trainer = new Trainer(Model, train, new RandomTokens(Model.Config.Vocab, seed: 1));
         }
 

@@ -54,7 +54,7 @@ public class ChromeTraceTests
     private static JsonElement[] Trace(int threads)
     {
         using var backend = new CpuBackend(threads);
-        using var profiler = new Profiler(ProfilerTests.Config(ModelVariants.Base with { Width = 32, Hidden = 64 }, OptimizerKind.Muon), backend);
+        using var profiler = new Profiler(ProfilerTests.Config(ModelVariants.Base with { Width = 32, Hidden = 64 }, "muon"), backend);
         using var stream = new MemoryStream();
         profiler.Run(new Roofline(1e11, 1e10), steps: 2).WriteTrace(stream);
         return [.. JsonDocument.Parse(stream.ToArray()).RootElement.GetProperty("traceEvents").EnumerateArray()];

@@ -1,4 +1,5 @@
 using NanoFold.Engine.Autograd;
+using NanoFold.Engine.Configuration;
 using NanoFold.Engine.Model;
 using NanoFold.Engine.Modules;
 using NanoFold.Engine.Tensors;
@@ -13,12 +14,13 @@ internal sealed class TinyModel : IDisposable
     private readonly Backend _backend;
     private readonly DType _type;
 
-    public TinyModel(ModelConfig config, Backend backend, DType type = DType.Float32, int batch = 2, bool perturbed = true, double lossScale = 1)
+    public TinyModel(
+        ModelConfig config, Backend backend, DType type = DType.Float32, int batch = 2, bool perturbed = true, double lossScale = 1, NameGlobs? trains = null)
     {
         _backend = backend;
         _type = type;
         Batch = batch;
-        Model = new Transformer(config, backend, seed: 11, type.Sum());
+        Model = new Transformer(config, backend, new SeedSource(11), trains, type.Sum());
         _owned.Add(Model);
         Tokens = Numbers.Integers("tokens", (long)batch * Time, 0, config.Vocab);
         // Some places have no target.

@@ -1,3 +1,4 @@
+using NanoFold.Engine.Tensors;
 using NanoFold.Engine.Geometry.Spectra;
 using NanoFold.Engine.Training;
 using NanoFold.Kernels;
@@ -46,12 +47,14 @@ public class NewtonSchulzTests
     {
         using var backend = new CpuBackend(2);
         // Larger matrices share the scratch.
-        using var newtonSchulz = new NewtonSchulz(backend, [(rows, columns), (8, 300), (90, 90)]);
+        using var store = new ParameterStore(backend);
+        using StepState state = backend.NewState();
+        using var builder = new OptimizerBuilder(store, state);
+        var newtonSchulz = new NewtonSchulz(builder, [(rows, columns), (8, 300), (90, 90)]);
         using DeviceBuffer buffer = backend.Allocate(matrix.Length * sizeof(float));
         var view = new View(buffer, 0, Layout.Of(rows, columns), DType.Float32);
         backend.Upload<float>([.. matrix.Select(v => (float)v)], view);
         // As decided for a step whose gradients are finite: else nothing is to be done.
-        using StepState state = backend.NewState();
         state.Set(StepSlot.GradientScale, 1.0);
         newtonSchulz.Apply(state, view);
         var result = new float[matrix.Length];

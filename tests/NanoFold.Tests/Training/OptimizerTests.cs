@@ -29,7 +29,7 @@ public class OptimizerTests
         Parameter matrix = store.Add("matrix", Layout.Of(6, 10), ParameterRole.Matrix, Initializer.Zero);
         store.Allocate(1);
         using StepState state = backend.NewState();
-        using var optimizer = new Optimizer(store, new TrainConfig { Optimizer = OptimizerKind.Muon, Clip = 0 }.Resolve("nano"), state);
+        using var optimizer = new Optimizer(store, new TrainConfig { Optimizer = new MuonConfig(), Clip = 0 }.Resolve("nano"), state);
         state.Set(StepSlot.MatrixLearningRate, 0.01);
         for (int step = 0; step < 3; step++)
         {

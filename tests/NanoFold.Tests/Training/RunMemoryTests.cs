@@ -17,6 +17,7 @@ public class RunMemoryTests
     [TestCase("model.context=128", "train.batch=1", "model.mixer=sliding-window")]
     [TestCase("model.context=128", "train.batch=1", "geometry.measures=[\"attention\", \"cka\", \"drift\"]")]
     [TestCase("model.context=64", "model.feedForward=moe", "model.mixer=gated-attention", "data.documents=mark", "data.maskDocuments=true")]
+    [TestCase("model.context=64", "train.trainable=[\"model.layers.1.*\", \"model.norm.weight\"]")]
     [TestCase("model.context=64", "train.sampleEvery=3", "generation.maxTokens=80")]
     public void WhatIsPlannedIsWhatARunAllocates(params string[] settings)
     {

@@ -48,7 +48,7 @@ public class RunMetricsTests
         JsonElement[] steps = Steps();
 
         double Rate(JsonElement line, string key) => line.GetProperty(key).GetDouble();
-        double share = config.Train.MatrixLearningRate!.Value / config.Train.LearningRate!.Value;
+        double share = ((MuonConfig)config.Train.Optimizer).MatrixLearningRate!.Value / config.Train.LearningRate!.Value;
         Assert.That(steps.Select(line => Rate(line, "matrixLearningRate")), Is.EqualTo(steps.Select(line => share * Rate(line, "learningRate"))).Within(1e-9).Percent);
         Assert.That(steps.Select(line => line.GetProperty("clipped").GetBoolean()), Is.EqualTo(steps.Select(line => Rate(line, "gradientNorm") > 1.2)).And.Contains(true).And.Contains(false));
         foreach (JsonElement line in steps)

@@ -48,13 +48,13 @@ public class TrainerTests
         Assert.That(partGradients.Zip(wholeGradients).Max(pair => Math.Abs(pair.First - pair.Second)), Is.LessThan(1e-6));
     }
 
-    [TestCase(OptimizerKind.AdamW)]
-    [TestCase(OptimizerKind.Muon)]
-    public void AStepAllocatesNothing(OptimizerKind optimizer)
+    [TestCase("adamw")]
+    [TestCase("muon")]
+    public void AStepAllocatesNothing(string optimizer)
     {
         using var backend = new CpuBackend(1);
         using var model = TinyModels.Random(backend, s_model with { Dropout = 0.1 });
-        using var trainer = new Trainer(model, Config(2) with { Optimizer = optimizer, MatrixLearningRate = 0.02, MatrixWeightDecay = 0 }, new RandomTokens(50, 1));
+        using var trainer = new Trainer(model, Config(2) with { Optimizer = Optimizers.Of(optimizer) }, new RandomTokens(50, 1));
         for (int i = 0; i < 5; i++)
         {
             trainer.Step(i);
@@ -82,14 +82,14 @@ public class TrainerTests
         Assert.That(plan.PeakBytes, Is.EqualTo(trainer.PeakBytes).And.GreaterThan(trainer.ArenaBytes + 16 * model.Store.Count));
     }
 
-    [TestCase(OptimizerKind.AdamW, PositionKind.Learned)]
-    [TestCase(OptimizerKind.Muon, PositionKind.Rope)]
-    public void WhatIsPlannedIsWhatIsAllocated(OptimizerKind optimizer, PositionKind position)
+    [TestCase("adamw", PositionKind.Learned)]
+    [TestCase("muon", PositionKind.Rope)]
+    public void WhatIsPlannedIsWhatIsAllocated(string optimizer, PositionKind position)
     {
         RunConfig config = new RunConfig
         {
             Model = s_model with { Position = position },
-            Train = new TrainConfig { Batch = 3, Accumulate = 2, Optimizer = optimizer },
+            Train = new TrainConfig { Batch = 3, Accumulate = 2, Optimizer = Optimizers.Of(optimizer) },
         }.Resolve();
         using var inner = new CpuBackend(1);
         using var backend = new CountingBackend(inner);
@@ -113,18 +113,18 @@ public class TrainerTests
         using var model = new Transformer(s_model, backend);
         (long start, long end) = model.Store.Range(ParameterRole.Matrix);
         using StepState state = backend.NewState();
-        using var muon = new Optimizer(model.Store, (Config(1) with { Optimizer = OptimizerKind.Muon }).Resolve("nano"), state);
+        using var muon = new Optimizer(model.Store, (Config(1) with { Optimizer = new MuonConfig() }).Resolve("nano"), state);
         using var adamW = new Optimizer(model.Store, Config(1), state);
 
         Assert.That(start, Is.Zero);
-        Assert.That((muon.First.Count, muon.Second.Count), Is.EqualTo((model.Store.TrainedElements, model.Store.TrainedElements - end)));
-        Assert.That((adamW.First.Count, adamW.Second.Count), Is.EqualTo((model.Store.TrainedElements, model.Store.TrainedElements)));
+        Assert.That((muon.Slot("first").Elements, muon.Slot("second").Elements), Is.EqualTo((model.Store.TrainedElements, model.Store.TrainedElements - end)));
+        Assert.That((adamW.Slot("first").Elements, adamW.Slot("second").Elements), Is.EqualTo((model.Store.TrainedElements, model.Store.TrainedElements)));
         Assert.That(adamW.Bytes, Is.EqualTo(2 * 4 * model.Store.TrainedElements));
     }
 
     private static TrainConfig Config(int accumulate, int batch = 3) => new TrainConfig
     {
-        Batch = batch, Accumulate = accumulate, Optimizer = OptimizerKind.AdamW, Steps = 100, Warmup = 0, Clip = 0,
+        Batch = batch, Accumulate = accumulate, Optimizer = new AdamWConfig(), Steps = 100, Warmup = 0, Clip = 0,
     }.Resolve("nano");
 
     // The loss of the first step of a new model and its gradients.

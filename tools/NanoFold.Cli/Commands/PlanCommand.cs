@@ -52,7 +52,7 @@ internal static class PlanCommand
         [
             ("forward", passes.Forward.Bytes, passes.Forward.At),
             .. passes.Backward is { } backward ? new[] { ("backward", backward.Bytes, backward.At) } : [],
-            ("update", memory.OptimizerBytes, config.Train.Optimizer.ToString().ToLowerInvariant()),
+            ("update", memory.OptimizerBytes, config.Train.Optimizer.Kind),
         ];
         PlanHolding[] largest = [.. passes.Largest.Take(LargestShown)];
         output.Table(

@@ -41,7 +41,7 @@ internal sealed class MixerRun : IDisposable
         _store = new ParameterStore(backend);
         _tables = new TableStore(backend, _store.Type);
         _input = _store.Add("x", Layout.Of(shape.Batch, shape.Context, _model.Width), ParameterRole.Matrix, Initializer.Normal(1));
-        _mixer = _model.Mixer.Build(new ModuleBuilder(_store, _tables, _model, "mixer"));
+        _mixer = _model.Mixer.Build(new ModuleBuilder(_store, _tables, _model).In("mixer"));
         _store.Allocate(Seed);
         Training = Record();
         _log.Clock = backend.NewClock();

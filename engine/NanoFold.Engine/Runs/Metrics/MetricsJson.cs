@@ -48,9 +48,9 @@ internal sealed class MetricsJson(JsonLinesLog log, long flopsPerToken, double c
             }
 
             json.WriteFigure("learningRate"u8, state.result.LearningRate);
-            if (state.result.MatrixLearningRate is { } matrixLearningRate)
+            for (int i = 0; i < state.result.OwnRates.Count; i++)
             {
-                json.WriteFigure("matrixLearningRate"u8, matrixLearningRate);
+                json.WriteFigure(state.result.OwnRates[i].Key, state.result.OwnRates[i].Value);
             }
 
             json.WriteFigure("tokensPerSecond"u8, Math.Round(state.tokensPerSecond, 1));

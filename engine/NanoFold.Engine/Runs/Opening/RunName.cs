@@ -1,6 +1,5 @@
 using System.Globalization;
 using NanoFold.Engine.Model;
-using NanoFold.Engine.Training;
 
 namespace NanoFold.Engine.Runs;
 
@@ -19,7 +18,7 @@ public static class RunName
             config.Preset,
             string.Join('+', layers.Select(layer => layer.Mixer.Kind).Distinct()),
             string.Join('+', layers.Select(layer => layer.FeedForward.Kind).Distinct()),
-            config.Train.Optimizer == OptimizerKind.AdamW ? "adamw" : "muon",
+            config.Train.Optimizer.Kind,
             string.Create(CultureInfo.InvariantCulture, $"seed{config.Train.Seed}"),
             now.ToString("yyyyMMdd-HHmmss", CultureInfo.InvariantCulture),
         ];

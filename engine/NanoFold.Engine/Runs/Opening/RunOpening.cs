@@ -14,10 +14,12 @@ internal static class RunOpening
     /// <param name="folder">Where to write, or null to write nothing.</param>
     /// <param name="note">Told, in a line, what takes time.</param>
     /// <param name="cancel">Ends tokenizing.</param>
+    /// <param name="collective">The processes that train together, of which this is number 0.</param>
     /// <exception cref="UserException">Settings, text, folder or memory do not allow it; nothing is left on the disk then.</exception>
-    public static TrainSession Open(RunConfig config, Backend backend, string? folder = null, Action<string>? note = null, CancellationToken cancel = default)
+    public static TrainSession Open(RunConfig config, Backend backend, string? folder, Action<string>? note, CancellationToken cancel, ICollective collective)
     {
         config = Checked(config);
+        RunJoining.RequireShared(config, collective);
         SavedModel? start = InitialWeights.Open(ref config);
         PrecisionCheck.Require(config.Train.Precision, backend);
         RunFolder? run = folder is null ? null : RunFolder.Create(folder);
@@ -28,7 +30,7 @@ internal static class RunOpening
             task = config.Task.Open(TrainData.ContextOf(config, note, cancel));
             InitialWeights.RequireTokenizer(start, task);
             config = config.WithVocab(task.Vocab);
-            MemoryCheck.Require(config, backend);
+            MemoryCheck.Require(RunJoining.Part(config, collective), backend);
             config = config with { Train = config.Train with { Batch = BatchSize.Choose(config, task, backend, note, cancel) } };
             if (run is not null && config.Data.Path is { } path && Corpus.CanBeReadOnce(path))
             {
@@ -36,14 +38,15 @@ internal static class RunOpening
             }
 
             config = FullPaths.Of(config.Resolve());
-            MemoryCheck.RequireRun(config, backend);
-            session = new TrainSession(config, task, backend, run, drawsParameters: start is null);
+            MemoryCheck.RequireRun(RunJoining.Part(config, collective), backend);
+            session = new TrainSession(config, task, backend, run, drawsParameters: start is null, collective);
             if (task.Doubt is { } doubt)
             {
                 note?.Invoke(doubt);
             }
 
             InitialWeights.Read(start, session.Model.Store, note);
+            RunJoining.Give(session);
             if (run is not null)
             {
                 DiskCheck.Require(run.Path, DiskCheck.CheckpointBytes(session), config.Train.KeepCheckpoints, DiskCheck.FreeBytes(run.Path), note);

@@ -16,8 +16,9 @@ internal static class RunResuming
     /// <param name="config">The run's configuration with what may change on resuming (<see cref="Resumable"/>); null as it was.</param>
     /// <param name="note">Told, in a line, what takes time.</param>
     /// <param name="cancel">Ends tokenizing.</param>
+    /// <param name="collective">The processes that train together, of which this is number 0.</param>
     /// <exception cref="UserException">There is no such run, it is being written, or its text or its files are not what they were.</exception>
-    public static TrainSession Resume(string path, Backend backend, RunConfig? config = null, Action<string>? note = null, CancellationToken cancel = default)
+    public static TrainSession Resume(string path, Backend backend, RunConfig? config, Action<string>? note, CancellationToken cancel, ICollective collective)
     {
         ResumePoint point = ResumePoint.Of(path);
         RunFolder run = RunFolder.Open(point.Run);
@@ -35,20 +36,23 @@ internal static class RunResuming
             }
 
             SavedModel? start = found is null ? InitialWeights.Open(ref config) : null;
+            RunJoining.RequireShared(config, collective);
             PrecisionCheck.Require(config.Train.Precision, backend);
             task = OpenTask(config, note, cancel, found?.Tokenizer);
             InitialWeights.RequireTokenizer(start, task);
             config = config.WithVocab(task.Vocab) with { Data = FullPaths.Of(config.Data) };
-            MemoryCheck.RequireRun(config, backend);
-            session = new TrainSession(config, task, backend, run, drawsParameters: checkpoint is null && start is null);
+            MemoryCheck.RequireRun(RunJoining.Part(config, collective), backend);
+            session = new TrainSession(config, task, backend, run, drawsParameters: checkpoint is null && start is null, collective);
             if (found is { } begun)
             {
                 Restore(session, run, checkpoint!, begun.State, begun.Tokenizer, note);
+                RunJoining.Give(session);
             }
             else
             {
                 note?.Invoke($"{run.Path} has no checkpoint yet: starting from the beginning");
                 InitialWeights.Read(start, session.Model.Store, note);
+                RunJoining.Give(session);
                 session.CutLogs(0);
                 RunOpening.SaveAtStart(session);
             }

@@ -3,6 +3,7 @@ using NanoFold.Engine.Geometry;
 using NanoFold.Engine.Geometry.Sampling;
 using NanoFold.Engine.Model;
 using NanoFold.Engine.Tasks;
+using NanoFold.Engine.Tensors;
 using NanoFold.Engine.Training;
 using NanoFold.Kernels;
 
@@ -19,24 +20,25 @@ internal sealed class RunParts : IDisposable
     /// <param name="backend">Where it is computed.</param>
     /// <param name="folder">Where measurements are written, or null.</param>
     /// <param name="drawsParameters">False where all parameters are read from a file next.</param>
-    public RunParts(RunConfig config, LearningTask task, Backend backend, RunFolder? folder, bool drawsParameters)
+    /// <param name="collective">The processes that train together; number 0 evaluates and measures.</param>
+    public RunParts(RunConfig config, LearningTask task, Backend backend, RunFolder? folder, bool drawsParameters, ICollective collective)
     {
         TrainConfig train = config.Planned();
-        Model = new Transformer(config.Model, backend, drawsParameters ? (ulong)train.Seed : null);
+        Model = new Transformer(config.Model, backend, drawsParameters ? new SeedSource((ulong)train.Seed) : null, train.Trains);
         Arena = new SharedArena(backend);
         try
         {
-            Trainer = new Trainer(Model, train, task, Arena);
+            Trainer = new Trainer(Model, train, task, Arena, collective);
             long arena = Trainer.ArenaBytes;
             Arithmetic arithmetic = train.Precision.Arithmetic();
-            if (task.Places(TaskSplit.Validation) > 0)
+            if (task.Places(TaskSplit.Validation) > 0 && collective.Rank == 0)
             {
                 int part = train.EvaluationWindows ?? EvaluationShare.Windows(train, config.Model.Context);
                 Evaluator = new Evaluator(Model, task, part: part, arithmetic: arithmetic, arena: Arena);
                 arena = Math.Max(arena, Evaluator.ArenaBytes);
             }
 
-            if (config.Geometry.Enabled)
+            if (config.Geometry.Enabled && collective.Rank == 0)
             {
                 GeometryProbe probe = NewProbe(config, task, arithmetic);
                 Geometry = new GeometryRecorder(probe, config.Geometry, (long)train.Batch * train.Accumulate * config.Model.Context, folder?.Geometry);

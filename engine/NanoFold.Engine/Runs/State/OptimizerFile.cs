@@ -6,23 +6,20 @@ using NanoFold.Kernels;
 namespace NanoFold.Engine.Runs;
 
 /// <summary>
-/// The optimizer's moments in a safetensors file, laid out as the parameter store: <c>first</c> of every trained element, and <c>second</c> of those that AdamW
-/// updates, which are the last. In files of older runs with Muon <c>second</c> has elements for the matrices too, in front; they are skipped.
+/// The optimizer's slots in a safetensors file, under their names, each laid out as the parameters of its roles in the store. In files of older runs with Muon
+/// <c>second</c> has elements for every trained parameter: those of the matrices, which come first, are skipped.
 /// </summary>
 internal static class OptimizerFile
 {
     public const string Name = "optimizer.safetensors";
-    private const string First = "first";
-    private const string Second = "second";
 
     public static CheckpointFile Of(Optimizer optimizer, ParameterStore store) => new(Name, stream =>
     {
         SafeTensorsWriter writer = ModelFile.NewWriter();
         var download = new ModelFile.Downloads(store.Backend);
-        writer.Add(First, SafeTensorType.F32, [store.TrainedElements], start => download.Piece(optimizer.First, start));
-        if (!optimizer.Second.IsNone)
+        foreach (OptimizerSlot slot in Used(optimizer))
         {
-            writer.Add(Second, SafeTensorType.F32, [optimizer.Second.Count], start => download.Piece(optimizer.Second, start));
+            writer.Add(slot.Name, ModelFile.TypeOf(slot.Type), [slot.Elements], start => download.Piece(slot.Piece(start / slot.Type.Size()), 0));
         }
 
         writer.WriteTo(stream);
@@ -31,22 +28,20 @@ internal static class OptimizerFile
     public static void Read(string path, Optimizer optimizer, ParameterStore store)
     {
         using SafeTensorsFile file = SafeTensorsFile.Open(path);
-        foreach ((string name, View target) in new[] { (First, optimizer.First), (Second, optimizer.Second) })
+        var source = new FileSource(file);
+        foreach (OptimizerSlot slot in Used(optimizer))
         {
-            if (target.IsNone)
+            if (file.Find(slot.Name) is not { } info || (info.Count != slot.Elements && info.Count != store.TrainedElements))
             {
-                continue;
+                throw new UserException($"{path}: '{slot.Name}' with {slot.Elements} elements is missing; it belongs to another model");
             }
 
-            if (file.Find(name) is not { } info || (info.Count != target.Count && info.Count != store.TrainedElements))
+            foreach (ElementRange piece in slot.All)
             {
-                throw new UserException($"{path}: '{name}' with {target.Count} elements is missing; it belongs to another model");
+                source.Fill(store.Backend, slot.Name, info.Count - slot.Elements + piece.Start, slot.View(piece));
             }
-
-            var values = new float[info.Count];
-            file.Read(name, values.AsSpan());
-            FileSource.RequireFinite(path, name, values);
-            store.Backend.Upload<float>(values.AsSpan((int)(info.Count - target.Count)), target);
         }
     }
+
+    private static IEnumerable<OptimizerSlot> Used(Optimizer optimizer) => optimizer.Slots.Where(slot => slot.Elements > 0);
 }

@@ -75,6 +75,11 @@ internal sealed class ModularAddition : LabelledTask
 
     public override double? LossOfGuessing => Math.Log(_config.Modulus);
 
+    // No more than it takes to ask for each pair once.
+    protected override long ValidationRows => Math.Min(base.ValidationRows, (HeldBack + (Time / PlacesOfProblem) - 1) / (Time / PlacesOfProblem));
+
+    private int HeldBack => _pairs.Length - _trained;
+
     public override IReadOnlyList<BatchField> Fields(int time) => [.. base.Fields(time), BatchField.OfDocuments(time)];
 
     public override IEnumerable<string> Describe() =>
@@ -83,12 +88,12 @@ internal sealed class ModularAddition : LabelledTask
     protected override int Fill(in RowKey key, ref RowDraws draws, in BatchRow row)
     {
         Span<int> tokens = row.Integers(BatchField.Tokens), targets = row.Integers(BatchField.Targets), documents = row.Integers(BatchField.Documents);
-        int problems = tokens.Length / PlacesOfProblem, heldBack = _pairs.Length - _trained, asked = 0;
+        int problems = tokens.Length / PlacesOfProblem, asked = 0;
         for (int problem = 0; problem < problems; problem++)
         {
             // Validation goes through what is held back, each pair once.
-            long number = key.Split == TaskSplit.Validation ? (key.Number * problems) + problem : draws.Below(key.Split == TaskSplit.Training ? _trained : heldBack);
-            if (key.Split == TaskSplit.Validation && number >= heldBack)
+            long number = key.Split == TaskSplit.Validation ? (key.Number * problems) + problem : draws.Below(key.Split == TaskSplit.Training ? _trained : HeldBack);
+            if (key.Split == TaskSplit.Validation && number >= HeldBack)
             {
                 break;
             }

@@ -43,28 +43,16 @@ internal sealed class StepSum : IDisposable
     {
         bool isLast = round == _rounds - 1;
         AddLosses(round, isLast);
-        Backend backend = _store.Backend;
-        View gradients = _store.AllGradients;
-        View total = _total is null ? gradients : new View(_total, 0, gradients.Layout, gradients.Type);
-        if (isLast)
+        foreach (ElementRange piece in _store.Trained)
         {
-            if (round > 0 && _total is not null)
-            {
-                backend.Copy(total, gradients, accumulate: true);
-            }
-
-            _collective.Sum(gradients);
-            SumCounts();
-            return;
+            AddGradients(_store.Slice(piece).Gradients, round, isLast);
         }
 
-        if (_total is not null)
+        // Integers: they may add up in any order.
+        if (isLast && _collective.World > 1 && _store.Routers.Count > 0)
         {
-            backend.Copy(gradients, total, accumulate: round > 0);
+            _collective.Sum(_store.AllCounts);
         }
-
-        _collective.Sum(total);
-        backend.Fill(gradients, 0);
     }
 
     public void Dispose() => _total?.Dispose();
@@ -85,13 +73,28 @@ internal sealed class StepSum : IDisposable
         }
     }
 
-    // Integers: they may add up in any order.
-    private void SumCounts()
+    private void AddGradients(in View gradients, int round, bool isLast)
     {
-        if (_collective.World > 1 && _store.Routers.Count > 0)
+        Backend backend = _store.Backend;
+        View total = _total is null ? gradients : new View(_total, gradients.Offset, gradients.Layout, gradients.Type);
+        if (isLast)
         {
-            _collective.Sum(_store.AllCounts);
+            if (round > 0 && _total is not null)
+            {
+                backend.Copy(total, gradients, accumulate: true);
+            }
+
+            _collective.Sum(gradients);
+            return;
         }
+
+        if (_total is not null)
+        {
+            backend.Copy(gradients, total, accumulate: round > 0);
+        }
+
+        _collective.Sum(total);
+        backend.Fill(gradients, 0);
     }
 
     private StepSlot Slot(int index) => index == 0 ? StepSlot.Loss : _state.Terms[index - 1].Slot;

@@ -5,6 +5,7 @@ using System.Text;
 using NanoFold.Engine;
 using NanoFold.Engine.Training;
 using NanoFold.Kernels;
+using NanoFold.Kernels.Cpu;
 
 namespace NanoFold.Tests.Training.Collectives;
 
@@ -13,6 +14,8 @@ internal sealed class LoopbackCollective : ICollective, IDisposable
 {
     private const byte Data = 1;
     private const byte Left = 2;
+
+    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(60);
 
     private readonly Backend _backend;
     private readonly Socket?[] _sockets;
@@ -36,30 +39,55 @@ internal sealed class LoopbackCollective : ICollective, IDisposable
     public int World => _sockets.Length;
 
     /// <summary>Process 0: waits until all others have come.</summary>
-    public static LoopbackCollective Lead(Backend backend, TcpListener listener, int world, TimeSpan patience)
+    public static LoopbackCollective Lead(Backend backend, TcpListener listener, int world, TimeSpan? patience = null)
     {
         var sockets = new Socket?[world];
         byte[] rank = new byte[1];
         for (int i = 1; i < world; i++)
         {
-            Socket socket = listener.AcceptSocket();
+            using var limit = new CancellationTokenSource(patience ?? s_patience);
+            Socket socket = listener.AcceptSocketAsync(limit.Token).AsTask().GetAwaiter().GetResult();
             socket.Receive(rank);
             sockets[rank[0]] = socket;
         }
 
-        return new LoopbackCollective(backend, 0, sockets, patience);
+        return new LoopbackCollective(backend, 0, sockets, patience ?? s_patience);
     }
 
     /// <summary>Another process.</summary>
-    public static LoopbackCollective Follow(Backend backend, int port, int rank, int world, TimeSpan patience)
+    public static LoopbackCollective Follow(Backend backend, int port, int rank, int world, TimeSpan? patience = null)
     {
         var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
         socket.Connect(IPAddress.Loopback, port);
         socket.Send([(byte)rank]);
         var sockets = new Socket?[world];
         sockets[0] = socket;
-        return new LoopbackCollective(backend, rank, sockets, patience);
+        return new LoopbackCollective(backend, rank, sockets, patience ?? s_patience);
     }
+
+    /// <summary>Threads of this process in the place of processes, with a backend each; what each of them gives.</summary>
+    public static T[] Together<T>(int world, Func<Backend, ICollective, T> process, TimeSpan? patience = null)
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        int port = PortOf(listener);
+        Task<T>[] processes =
+        [
+            .. Enumerable.Range(0, world).Select(rank => Task.Factory.StartNew(
+                () =>
+                {
+                    using var backend = new CpuBackend(1);
+                    using LoopbackCollective collective = rank == 0
+                        ? Lead(backend, listener, world, patience)
+                        : Follow(backend, port, rank, world, patience);
+                    return process(backend, collective);
+                },
+                CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default)),
+        ];
+        return Task.WhenAll(processes).GetAwaiter().GetResult();
+    }
+
+    public static int PortOf(TcpListener listener) => ((IPEndPoint)listener.LocalEndpoint).Port;
 
     public void Sum(in View x)
     {

@@ -1,10 +1,9 @@
-using System.Net;
-using System.Net.Sockets;
-using NanoFold.Engine.Tasks;
 using NanoFold.Engine;
 using NanoFold.Engine.Data;
 using NanoFold.Engine.FeedForward;
 using NanoFold.Engine.Model;
+using NanoFold.Engine.Tasks;
+using NanoFold.Engine.Tensors;
 using NanoFold.Engine.Training;
 using NanoFold.Kernels;
 using NanoFold.Kernels.Cpu;
@@ -16,8 +15,6 @@ namespace NanoFold.Tests.Training.Collectives;
 public class SharedStepTests
 {
     private const int Steps = 3;
-
-    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(20);
 
     private static readonly ModelConfig s_model = ModelVariants.Base with
     {
@@ -33,7 +30,7 @@ public class SharedStepTests
         Assert.That(alone, Has.All.Matches<double>(double.IsFinite));
         foreach (int world in new[] { 2, 4 })
         {
-            double[][] together = Together(world, (backend, collective) => Train(config, collective, backend));
+            double[][] together = LoopbackCollective.Together(world, (backend, collective) => Train(config, collective, backend));
             foreach (double[] found in together)
             {
                 Assert.That(found, Is.EqualTo(alone), $"{world} processes");
@@ -47,14 +44,14 @@ public class SharedStepTests
         long one = SumBytes(Config("adamw", accumulate: 1), Alone.Instance);
         long two = SumBytes(Config("adamw", accumulate: 2), Alone.Instance);
         Assert.That((one, two), Is.EqualTo((0L, 4 * Elements())));
-        Assert.That(Together(2, (_, collective) => SumBytes(Config("adamw", accumulate: 4), collective)), Is.EqualTo(new[] { two, 0 }));
-        Assert.That(Together(2, (_, collective) => SumBytes(Config("adamw", accumulate: 2), collective)), Is.EqualTo(new[] { 0L, 0 }));
+        Assert.That(LoopbackCollective.Together(2, (_, collective) => SumBytes(Config("adamw", accumulate: 4), collective)), Is.EqualTo(new[] { two, 0 }));
+        Assert.That(LoopbackCollective.Together(2, (_, collective) => SumBytes(Config("adamw", accumulate: 2), collective)), Is.EqualTo(new[] { 0L, 0 }));
     }
 
     [Test]
     public void MicroBatchesThatCannotBeSharedEvenlyAreRefused()
     {
-        string[] messages = Together(2, (_, collective) => Assert.Throws<UserException>(() => SumBytes(Config("adamw", accumulate: 3), collective))!.Message);
+        string[] messages = LoopbackCollective.Together(2, (_, collective) => Assert.Throws<UserException>(() => SumBytes(Config("adamw", accumulate: 3), collective))!.Message);
         Assert.That(messages, Is.All.EqualTo("train.accumulate: 2 processes cannot share 3 micro-batches of a step evenly; it takes a multiple of 2"));
     }
 
@@ -62,7 +59,7 @@ public class SharedStepTests
     public void EveryProcessFindsByItselfWhatIsNotFinite()
     {
         // A single token of the third micro-batch has an embedding that is not a number.
-        string?[] found = Together(2, (backend, collective) =>
+        string?[] found = LoopbackCollective.Together(2, (backend, collective) =>
         {
             using var model = new Transformer(s_model with { Dropout = 0 }, backend);
             double[] values = Host.Read(model.Store, model.Store["model.embed_tokens.weight"]);
@@ -77,7 +74,7 @@ public class SharedStepTests
     [Test]
     public void DecisionsAreThoseOfProcess0AndAnyMayAsk()
     {
-        var found = Together(3, (_, collective) => (
+        var found = LoopbackCollective.Together(3, (_, collective) => (
             collective.Agree(collective.Rank == 0), collective.Agree(collective.Rank + 7L), collective.Agree(0.1 + collective.Rank),
             collective.Agree($"näht {collective.Rank}"), collective.Any(collective.Rank == 2), collective.Any(false)));
         Assert.That(found, Is.All.EqualTo((true, 7L, 0.1, "näht 0", true, false)));
@@ -86,11 +83,26 @@ public class SharedStepTests
     [Test]
     public void AProcessThatLeavesOrIsGoneOrSilentLeavesNoOtherWaiting()
     {
-        string[] left = Together(3, Message(c => c.Leave("no text")), s_patience);
+        string[] left = LoopbackCollective.Together(3, Message(c => c.Leave("no text")));
         Assert.That(left, Is.EqualTo(new[] { "process 2 of 3 has ended: no text", "process 0 of 3 has ended: process 2 of 3 has ended: no text", "" }));
-        string[] gone = Together(2, Message(c => ((IDisposable)c).Dispose()), s_patience);
+        string[] gone = LoopbackCollective.Together(2, Message(c => ((IDisposable)c).Dispose()));
         Assert.That(gone[0], Is.EqualTo("process 1 of 2 is gone"));
-        string[] silent = Together(2, Message(_ => Thread.Sleep(1000)), TimeSpan.FromSeconds(0.3));
+        using var isNoticed = new ManualResetEventSlim();
+        string[] silent = LoopbackCollective.Together(
+            2,
+            (_, collective) =>
+            {
+                if (collective.Rank == 1)
+                {
+                    isNoticed.Wait();
+                    return "";
+                }
+
+                string message = Fault(collective);
+                isNoticed.Set();
+                return message;
+            },
+            TimeSpan.FromSeconds(0.2));
         Assert.That(silent[0], Is.EqualTo("process 1 of 2 does not answer"));
     }
 
@@ -103,14 +115,16 @@ public class SharedStepTests
             return "";
         }
 
-        string message = Assert.Throws<UserException>(() => collective.Any(false))!.Message;
+        string message = Fault(collective);
         collective.Leave(message);
         return message;
     };
 
+    private static string Fault(ICollective collective) => Assert.Throws<UserException>(() => collective.Any(false))!.Message;
+
     private static TrainConfig Config(string optimizer, int accumulate) => new TrainConfig
     {
-        Optimizer = optimizer == "muon" ? OptimizerKind.Muon : OptimizerKind.AdamW, Batch = 2, Accumulate = accumulate, Steps = 100, Warmup = 0,
+        Optimizer = Optimizers.Of(optimizer), Batch = 2, Accumulate = accumulate, Steps = 100, Warmup = 0,
     }.Resolve("nano");
 
     // Losses, terms, loads, parameters and moments of some steps.
@@ -127,8 +141,7 @@ public class SharedStepTests
         }
 
         found.AddRange(model.Store.Parameters.SelectMany(parameter => Host.Read(model.Store, parameter)));
-        found.AddRange(Host.Read(backend, trainer.Optimizer.First));
-        found.AddRange(Host.Read(backend, trainer.Optimizer.Second));
+        found.AddRange(trainer.Optimizer.Slots.SelectMany(slot => Host.Read(backend, slot.View(slot.All))));
         return [.. found];
     }
 
@@ -145,27 +158,6 @@ public class SharedStepTests
         using var backend = new CpuBackend(1);
         using var model = new Transformer(s_model, backend);
         return model.Store.TrainedElements;
-    }
-
-    private static T[] Together<T>(int world, Func<Backend, ICollective, T> process, TimeSpan? patience = null)
-    {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        int port = ((IPEndPoint)listener.LocalEndpoint).Port;
-        Task<T>[] processes =
-        [
-            .. Enumerable.Range(0, world).Select(rank => Task.Factory.StartNew(
-                () =>
-                {
-                    using var backend = new CpuBackend(1);
-                    using LoopbackCollective collective = rank == 0
-                        ? LoopbackCollective.Lead(backend, listener, world, patience ?? s_patience)
-                        : LoopbackCollective.Follow(backend, port, rank, world, patience ?? s_patience);
-                    return process(backend, collective);
-                },
-                CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default)),
-        ];
-        return Task.WhenAll(processes).GetAwaiter().GetResult();
     }
 
     /// <summary>Token 3 stands in the third micro-batch alone.</summary>

@@ -8,25 +8,26 @@ namespace NanoFold.Engine.Training;
 /// Brings a matrix near its orthogonal factor U Vᵀ by five Newton–Schulz steps with Muon's quintic coefficients
 /// (Keller Jordan's Muon): X ← aX + (bA + cA²) X with A = X Xᵀ on the shorter side.
 /// </summary>
-internal sealed class NewtonSchulz : IDisposable
+internal sealed class NewtonSchulz
 {
     private const int Iterations = 5;
 
     private readonly Backend _backend;
     private readonly bool _allowsTensorFloat32;
     private readonly IKernel<NormalizeFrobeniusCall> _normalize;
+    private readonly DType _type;
     private readonly DeviceBuffer _scratch;
     private readonly long _matrixElements;
     private readonly long _gramElements;
 
-    /// <param name="backend">Where to compute.</param>
+    /// <param name="builder">Gives scratch.</param>
     /// <param name="shapes">(rows, columns) of every matrix that will come.</param>
-    /// <param name="allowsTensorFloat32">As of <see cref="MatMulArgs"/>.</param>
-    public NewtonSchulz(Backend backend, IEnumerable<(int Rows, int Columns)> shapes, bool allowsTensorFloat32 = false)
+    public NewtonSchulz(OptimizerBuilder builder, IEnumerable<(int Rows, int Columns)> shapes)
     {
-        _allowsTensorFloat32 = allowsTensorFloat32;
-        _backend = backend;
-        _normalize = backend.Require<NormalizeFrobeniusCall>();
+        _backend = builder.Backend;
+        _allowsTensorFloat32 = builder.AllowsTensorFloat32;
+        _type = builder.Store.Type;
+        _normalize = _backend.Require<NormalizeFrobeniusCall>();
         foreach ((int rows, int columns) in shapes)
         {
             int side = Math.Min(rows, columns);
@@ -34,10 +35,8 @@ internal sealed class NewtonSchulz : IDisposable
             _gramElements = Math.Max(_gramElements, Align((long)side * side));
         }
 
-        _scratch = backend.Allocate((2 * _matrixElements + 2 * _gramElements) * sizeof(float));
+        _scratch = builder.Scratch(2 * _matrixElements + 2 * _gramElements);
     }
-
-    public long Bytes => _scratch.Bytes;
 
     /// <summary>Orthogonalises <paramref name="matrix"/> in place.</summary>
     public void Apply(StepState state, in View matrix)
@@ -60,11 +59,9 @@ internal sealed class NewtonSchulz : IDisposable
         }
     }
 
-    public void Dispose() => _scratch.Dispose();
-
     private static long Align(long elements) => (elements + 63) / 64 * 64;
 
-    private View Scratch(long offset, in Layout layout) => new(_scratch, offset, layout, DType.Float32);
+    private View Scratch(long offset, in Layout layout) => new(_scratch, offset, layout, _type);
 
     /// <summary>b A + c A².</summary>
     internal readonly struct Polynomial : IBinaryOp

@@ -1,0 +1,117 @@
+using NanoFold.Engine.Configuration;
+using NanoFold.Engine.Modules;
+using NanoFold.Engine.Tensors;
+using NanoFold.Kernels;
+using NanoFold.Kernels.Calls;
+
+namespace NanoFold.Engine.Training;
+
+/// <summary>Muon for hidden matrices; AdamW for embeddings, head and gains.</summary>
+public sealed record MuonConfig : AdamConfig
+{
+    /// <summary>The peak of Muon, for hidden matrices; null for what suits the preset.</summary>
+    [Bounds(0)]
+    public double? MatrixLearningRate { get; init; }
+
+    /// <summary>Muon's decoupled decay of hidden matrices; null for none.</summary>
+    [Bounds(0)]
+    public double? MatrixWeightDecay { get; init; }
+
+    /// <summary>Muon's momentum.</summary>
+    [Bounds(0, 1, BelowMaximum = true)]
+    public double Momentum { get; init; } = 0.95;
+
+    /// <inheritdoc/>
+    /// <remarks>Updates have one size whatever the gradient's, so what begins at 0 grows at once.</remarks>
+    public override InitializationKind Initialization => InitializationKind.Zero;
+
+    /// <inheritdoc/>
+    public override OptimizerDefaults Defaults(string preset) => preset switch
+    {
+        "gpt2" => new(1e-3, 0, 300),
+        "nano" => new(1e-2, 0, 20),
+        _ => new(3e-3, 0, 100),
+    };
+
+    /// <inheritdoc/>
+    /// <remarks>Its authors' rate, but for nano, where half of it was measured to be better.</remarks>
+    public override OptimizerConfig Resolve(string preset) => (MuonConfig)base.Resolve(preset) with
+    {
+        MatrixLearningRate = MatrixLearningRate ?? (preset == "nano" ? 1e-2 : 0.02),
+        MatrixWeightDecay = MatrixWeightDecay ?? 0,
+    };
+
+    /// <inheritdoc/>
+    public override UpdateRule Build(OptimizerBuilder builder) => new Muon(builder, this);
+}
+
+/// <summary>
+/// Muon (Keller Jordan): a step along the orthogonal factor of a matrix's momentum, as large whatever the gradient's size; √(rows ÷ columns) larger where a matrix
+/// is tall. Its momentum lies in the slot <c>first</c>; no other of Adam's is there for matrices.
+/// </summary>
+internal sealed class Muon : AdamW
+{
+    private readonly MuonConfig _config;
+    private readonly ParameterStore _store;
+    private readonly IKernel<MuonMomentumCall> _momentum;
+    private readonly IKernel<MuonApplyCall> _apply;
+    private readonly Parameter[] _hidden;
+    private readonly long _start;
+    private readonly DeviceBuffer? _update;
+    private readonly NewtonSchulz? _newtonSchulz;
+
+    public Muon(OptimizerBuilder builder, MuonConfig config)
+        : base(builder, config, ParameterRole.Head, ParameterRole.Embedding, ParameterRole.Vector)
+    {
+        (_config, _store) = (config, builder.Store);
+        _momentum = builder.Backend.Require<MuonMomentumCall>();
+        _apply = builder.Backend.Require<MuonApplyCall>();
+        builder.Rate("matrixLearningRate", config.MatrixLearningRate!.Value);
+        ElementRange matrices = _store.Range(ParameterRole.Matrix);
+        _start = matrices.Start;
+        _hidden = [.. _store.Parameters.Where(p => p.Role == ParameterRole.Matrix && !p.Frozen)];
+        if (_hidden.Length > 0)
+        {
+            _update = builder.Scratch(matrices.Count);
+            _newtonSchulz = new NewtonSchulz(builder, _hidden.Select(m => (m.Layout[-2], m.Layout[-1])));
+        }
+    }
+
+    public override string NameOf(ParameterRole role) => role == ParameterRole.Matrix ? "muon" : base.NameOf(role);
+
+    public override void UpdateRole(in RoleRange range)
+    {
+        base.UpdateRole(range);
+        if (range.Role != ParameterRole.Matrix)
+        {
+            return;
+        }
+
+        foreach (Parameter parameter in _hidden)
+        {
+            // A stack of experts' matrices is updated one by one.
+            int rows = parameter.Layout[-2], columns = parameter.Layout[-1];
+            Layout matrix = Layout.Of(rows, columns);
+            for (long offset = 0; offset < parameter.Layout.Count; offset += matrix.Count)
+            {
+                var update = new View(_update!, parameter.Offset - _start + offset, matrix, _store.Type);
+                _newtonSchulz!.Apply(range.State, update);
+                _apply.Run(new MuonApplyCall(
+                    range.State, _store.Values(parameter).With(matrix, offset), update, _config.MatrixWeightDecay!.Value, Math.Sqrt(Math.Max(1, (double)rows / columns))));
+            }
+        }
+    }
+
+    protected override void Update(in RoleRange piece)
+    {
+        if (piece.Role == ParameterRole.Matrix)
+        {
+            var update = new View(_update!, piece.Elements.Start - _start, Layout.Of(checked((int)piece.Elements.Count)), _store.Type);
+            _momentum.Run(new MuonMomentumCall(piece.State, piece.Gradients, piece.In(First), update, _config.Momentum));
+        }
+        else
+        {
+            base.Update(piece);
+        }
+    }
+}

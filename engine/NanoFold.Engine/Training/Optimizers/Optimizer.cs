@@ -1,0 +1,132 @@
+using NanoFold.Engine.Tensors;
+using NanoFold.Kernels;
+using NanoFold.Kernels.Calls;
+using NanoFold.Kernels.Profiling;
+
+namespace NanoFold.Engine.Training;
+
+/// <summary>
+/// One conditional update per step, by the rule of the configuration's optimizer: where loss or gradient is not finite nothing is written. The biases that
+/// balance experts, and the rounded copies of parameters, follow.
+/// </summary>
+public sealed class Optimizer : IDisposable
+{
+    private readonly ParameterStore _store;
+    private readonly TrainConfig _config;
+    private readonly StepState _state;
+    private readonly IKernel<AddSquaresCall> _addSquares;
+    private readonly IKernel<DecideCall> _decide;
+    private readonly IKernel<ExpertBiasCall> _balance;
+    private readonly OptimizerBuilder _builder;
+    private readonly UpdateRule _rule;
+    private readonly (RoleRange Range, StepPart Part)[] _ranges;
+    private readonly OptimizerRate[] _rates;
+    private readonly LearningRate[] _ownRates;
+    private readonly Router[] _balanced;
+
+    /// <param name="store">Allocated parameters in float32.</param>
+    /// <param name="config">Resolved settings.</param>
+    /// <param name="state">Of the training: what was added up in it decides about an update, and its rates are taken.</param>
+    public Optimizer(ParameterStore store, TrainConfig config, StepState state)
+    {
+        _state = state;
+        _store = store;
+        _config = config;
+        Backend backend = store.Backend;
+        _addSquares = backend.Require<AddSquaresCall>();
+        _decide = backend.Require<DecideCall>();
+        _balance = backend.Require<ExpertBiasCall>();
+        _balanced = [.. store.Routers.Where(router => router is { Bias: not null, BiasRate: > 0 })];
+        store.AllocateGradients();
+        _builder = new OptimizerBuilder(store, state, config.Precision.Arithmetic().AllowsTensorFloat32);
+        try
+        {
+            _rule = config.Optimizer.Build(_builder);
+        }
+        catch
+        {
+            _builder.Dispose();
+            throw;
+        }
+
+        _ranges = [.. Enum.GetValues<ParameterRole>().Select(RangeOf).Where(range => !range.Elements.IsEmpty)
+            .Select(range => (range, new StepPart(_rule.NameOf(range.Role), StepPhase.Update)))];
+        _rates = [.. _builder.Rates];
+        _ownRates = new LearningRate[_rates.Length];
+    }
+
+    /// <summary>What is remembered of each element from step to step: a checkpoint's tensors.</summary>
+    public IReadOnlyList<OptimizerSlot> Slots => _builder.Slots;
+
+    /// <summary>Memory of slots and scratch.</summary>
+    public long Bytes => _builder.Bytes;
+
+    /// <summary>Where the parts of the update are noted, or null.</summary>
+    internal EventLog? Log { get; set; }
+
+    /// <summary>Sets the rates that the next update reads.</summary>
+    /// <param name="factor">The schedule's: a share of the peaks.</param>
+    public void SetRates(double factor)
+    {
+        _state.Set(StepSlot.LearningRate, factor * _config.LearningRate!.Value);
+        foreach (OptimizerRate rate in _rates)
+        {
+            _state.Set(rate.Slot, factor * rate.Peak);
+        }
+    }
+
+    /// <summary>The rates that the optimizer has beside <c>train.learningRate</c>, as they are set now. The same list every time, filled again by the next call.</summary>
+    public IReadOnlyList<LearningRate> ReadOwnRates()
+    {
+        for (int i = 0; i < _ownRates.Length; i++)
+        {
+            _ownRates[i] = new LearningRate(_rates[i].Key, _state.GetDouble(_rates[i].Slot));
+        }
+
+        return _ownRates;
+    }
+
+    /// <summary>Updates all parameters, and their shadow, from the accumulated gradients, with the rates in the step's state.</summary>
+    public void Update()
+    {
+        Log?.Begin(EventKind.Part, StepPart.GradientNorm);
+        foreach (ElementRange piece in _store.Trained)
+        {
+            _addSquares.Run(new AddSquaresCall(_state, _store.Slice(piece).Gradients));
+        }
+
+        _decide.Run(new DecideCall(_state, _config.Clip, _config.Precision.ScalesLoss()));
+        Log?.End();
+        foreach ((RoleRange range, StepPart part) in _ranges)
+        {
+            Log?.Begin(EventKind.Part, part);
+            _rule.UpdateRole(range);
+            Log?.End();
+        }
+
+        foreach (Router router in _balanced)
+        {
+            Log?.Begin(EventKind.Part, StepPart.Balance);
+            _balance.Run(new ExpertBiasCall(_state, _store.Counts(router), _store.Values(router.Bias!), router.BiasRate));
+            Log?.End();
+        }
+
+        if (_store.ShadowType is not null)
+        {
+            Log?.Begin(EventKind.Part, StepPart.Shadow);
+            _store.Changed();
+            Log?.End();
+        }
+    }
+
+    public void Dispose()
+    {
+        _rule.Dispose();
+        _builder.Dispose();
+    }
+
+    private RoleRange RangeOf(ParameterRole role) => new(_state, _store, role, _store.Range(role), RoleRange.Decays(role) ? _config.WeightDecay!.Value : 0);
+}
+
+/// <summary>A learning rate with the name that metrics.jsonl gives it.</summary>
+public readonly record struct LearningRate(string Key, double Value);

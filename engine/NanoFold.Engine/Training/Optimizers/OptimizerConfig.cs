@@ -1,0 +1,37 @@
+using System.Text.Json.Serialization;
+using NanoFold.Engine.Configuration;
+using NanoFold.Engine.Modules;
+
+namespace NanoFold.Engine.Training;
+
+/// <summary>
+/// How gradients become updates. A variant is a record of its own settings, with what it does (<see cref="UpdateRule"/>) beside it, and a line here. What every
+/// optimizer has (the peak of the learning rate, its schedule, weight decay, clipping) stands in <see cref="TrainConfig"/>.
+/// </summary>
+[JsonPolymorphic(TypeDiscriminatorPropertyName = ConfigJson.Kind)]
+[JsonDerivedType(typeof(AdamWConfig), "adamw")]
+[JsonDerivedType(typeof(MuonConfig), "muon")]
+public abstract record OptimizerConfig
+{
+    /// <summary>The name in configurations.</summary>
+    [JsonIgnore]
+    public string Kind => Variant.KindOf(this);
+
+    /// <summary>How the head, and what writes to the stream, start best with it.</summary>
+    [JsonIgnore]
+    public virtual InitializationKind Initialization => InitializationKind.Scaled;
+
+    /// <summary>What is inconsistent in it.</summary>
+    public virtual IEnumerable<ConfigProblem> Validate(string path) => [];
+
+    /// <summary>The settings of <see cref="TrainConfig"/> that suit it.</summary>
+    /// <param name="preset">A preset's name; any other stands for a small model.</param>
+    public abstract OptimizerDefaults Defaults(string preset);
+
+    /// <summary>This with its own settings worked out.</summary>
+    /// <inheritdoc cref="Defaults" path="/param"/>
+    public virtual OptimizerConfig Resolve(string preset) => this;
+
+    /// <summary>Takes the memory it needs for a store's parameters and gives what updates them.</summary>
+    public abstract UpdateRule Build(OptimizerBuilder builder);
+}

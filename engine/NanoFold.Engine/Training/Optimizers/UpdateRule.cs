@@ -1,0 +1,29 @@
+using NanoFold.Engine.Tensors;
+
+namespace NanoFold.Engine.Training;
+
+/// <summary>
+/// What one optimizer does: from values, gradients and its slots to new values and slots, role by role. Where the step is skipped, for loss or gradients are not
+/// finite, kernels find <see cref="Kernels.StepSlot.GradientScale"/> 0 and write nothing; otherwise gradients are multiplied by it first. An update allocates no managed memory.
+/// </summary>
+/// <param name="name">What profiles call it.</param>
+public abstract class UpdateRule(string name) : IDisposable
+{
+    /// <summary>What profiles call its work on a role.</summary>
+    public virtual string NameOf(ParameterRole role) => name;
+
+    /// <summary>Updates all parameters of a role; piece by piece unless a rule looks at whole parameters.</summary>
+    public virtual void UpdateRole(in RoleRange range)
+    {
+        foreach (ElementRange piece in range.Elements)
+        {
+            Update(range with { Elements = piece });
+        }
+    }
+
+    /// <summary>Updates consecutive elements of a role.</summary>
+    protected abstract void Update(in RoleRange piece);
+
+    /// <summary>Gives back what it holds besides slots and scratch, which are the builder's.</summary>
+    public virtual void Dispose() => GC.SuppressFinalize(this);
+}
