@@ -36,8 +36,8 @@ public class OptimizerTests : GpuTests
             Cpu.Run(new MuonMomentumCall(CpuState, g.Cpu, momentum.Cpu, update.Cpu, 0.95));
             Gpu.Run(new NormalizeFrobeniusCall(GpuState, update.Gpu, y.Gpu));
             Cpu.Run(new NormalizeFrobeniusCall(CpuState, update.Cpu, y.Cpu));
-            Gpu.Run(new MuonApplyCall(GpuState, p.Gpu, y.Gpu, 0.1, 2));
-            Cpu.Run(new MuonApplyCall(CpuState, p.Cpu, y.Cpu, 0.1, 2));
+            Gpu.Run(new MuonApplyCall(GpuState, GpuState.Add("matrix rate"), p.Gpu, y.Gpu, 0.1, 2));
+            Cpu.Run(new MuonApplyCall(CpuState, CpuState.Add("matrix rate"), p.Cpu, y.Cpu, 0.1, 2));
             for (int i = 0; i < all.Length; i++)
             {
                 twins.AssertClose(all[i], 2e-6, $"tensor {i}");
@@ -96,7 +96,7 @@ public class OptimizerTests : GpuTests
         Gpu.Run(new AdamWCall(GpuState, all[0].Gpu, all[1].Gpu, all[2].Gpu, all[3].Gpu, 0.9, 0.95, 1e-8, 0.1));
         Gpu.Run(new MuonMomentumCall(GpuState, all[0].Gpu, all[1].Gpu, all[2].Gpu, 0.9));
         Gpu.Run(new NormalizeFrobeniusCall(GpuState, all[0].Gpu, all[1].Gpu));
-        Gpu.Run(new MuonApplyCall(GpuState, all[0].Gpu, all[1].Gpu, 0.1, 1));
+        Gpu.Run(new MuonApplyCall(GpuState, GpuState.Add("matrix rate"), all[0].Gpu, all[1].Gpu, 0.1, 1));
         for (int i = 0; i < all.Length; i++)
         {
             twins.AssertClose(all[i], 0, $"tensor {i}");
@@ -155,7 +155,7 @@ public class OptimizerTests : GpuTests
         {
             state.Set(StepSlot.Step, step);
             state.Set(StepSlot.LearningRate, 0.01);
-            state.Set(StepSlot.MatrixLearningRate, 0.02);
+            state.Set(state.Add("matrix rate"), 0.02);
             state.Set(StepSlot.LossScale, lossScale);
             state.Set(StepSlot.Loss, loss);
             state.Set(StepSlot.GradientSquares, 0.0);

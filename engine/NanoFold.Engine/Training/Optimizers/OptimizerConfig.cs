@@ -11,6 +11,8 @@ namespace NanoFold.Engine.Training;
 [JsonPolymorphic(TypeDiscriminatorPropertyName = ConfigJson.Kind)]
 [JsonDerivedType(typeof(AdamWConfig), "adamw")]
 [JsonDerivedType(typeof(MuonConfig), "muon")]
+[JsonDerivedType(typeof(SgdConfig), "sgd")]
+[JsonDerivedType(typeof(LionConfig), "lion")]
 public abstract record OptimizerConfig
 {
     /// <summary>The name in configurations.</summary>
