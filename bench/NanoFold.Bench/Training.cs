@@ -2,6 +2,7 @@ using BenchmarkDotNet.Attributes;
 using NanoFold.Engine.Data;
 using NanoFold.Engine.Model;
 using NanoFold.Engine.Runs;
+using NanoFold.Engine.Tasks;
 using NanoFold.Engine.Text;
 using NanoFold.Engine.Training;
 using NanoFold.Kernels.Cpu;
@@ -27,7 +28,7 @@ public class Training
         RunConfig config = (preset with { Tokenizer = new ByteTokenizerConfig(), Train = preset.Train with { Optimizer = Optimizer == "adamw" ? new AdamWConfig() : new MuonConfig() } }).Resolve().WithVocab(256);
         _backend = new CpuBackend(1);
         _model = new Transformer(config.Model, _backend, seed: 1);
-        _trainer = new Trainer(_model, config.Train, new RandomBatchSource(config.Train.Batch, config.Model.Context, config.Model.Vocab, seed: 1));
+        _trainer = new Trainer(_model, config.Train, new RandomTokens(config.Model.Vocab, seed: 1));
     }
 
     [Benchmark]

@@ -58,7 +58,8 @@ public sealed class GpuBackend : Backend
     /// <summary>Whether products are done by kernels that were measured, now or in an earlier process.</summary>
     public bool IsTuned => _matMul.Cuda is { Chooser.Kept.Count: > 0 };
 
-    internal GpuContext Context => _context;
+    /// <summary>What kernels for it are made with.</summary>
+    public GpuContext Context => _context;
 
     private string Kind => _context.IsCuda ? "cuda" : _context.IsSimulator ? "simulated gpu" : "opencl";
 

@@ -10,7 +10,7 @@ using NanoFold.Kernels.Profiling;
 namespace NanoFold.Kernels.Gpu;
 
 /// <summary>What every GPU kernel shares: the accelerator and its stream, compiled kernels, scratch memory, states.</summary>
-internal sealed class GpuContext : IDisposable
+public sealed class GpuContext : IDisposable
 {
     private readonly Dictionary<Type, Delegate> _kernels = [];
     private readonly List<CompiledKernel> _compiled = [];
@@ -21,7 +21,7 @@ internal sealed class GpuContext : IDisposable
 
     /// <param name="context">ILGPU's context; it is disposed here.</param>
     /// <param name="device">One of its devices.</param>
-    public GpuContext(Context context, Device device)
+    internal GpuContext(Context context, Device device)
     {
         IlContext = context;
         Accelerator = device.CreateAccelerator(context);
@@ -29,7 +29,7 @@ internal sealed class GpuContext : IDisposable
         _nothing = Accelerator.Allocate1D<byte>(256);
     }
 
-    public Context IlContext { get; }
+    internal Context IlContext { get; }
 
     public Accelerator Accelerator { get; }
 
@@ -37,7 +37,7 @@ internal sealed class GpuContext : IDisposable
     public AcceleratorStream Stream { get; }
 
     /// <summary>The states that are not disposed yet.</summary>
-    public List<GpuStepState> States { get; } = [];
+    internal List<GpuStepState> States { get; } = [];
 
     public bool IsCuda => Accelerator is CudaAccelerator;
 
@@ -51,19 +51,19 @@ internal sealed class GpuContext : IDisposable
     public int GroupSize => !IsSimulator ? 256 : HasWarps ? 2 * WarpSum.Lanes : 16;
 
     /// <summary>Counts what was launched: what was read before may be stale once it has changed.</summary>
-    public long Version { get; private set; }
+    internal long Version { get; private set; }
 
     /// <summary>As the driver says; where it does not, what the device has less what was taken here.</summary>
     public long FreeBytes => Accelerator is CudaAccelerator cuda ? cuda.GetFreeMemory() : Accelerator.MemorySize - _taken;
 
     /// <summary>Calls are being recorded, not run.</summary>
-    public bool IsCapturing { get; set; }
+    internal bool IsCapturing { get; set; }
 
     /// <summary>The kernels that ran so far.</summary>
-    public IReadOnlyCollection<Type> Works => _kernels.Keys;
+    internal IReadOnlyCollection<Type> Works => _kernels.Keys;
 
     /// <summary>What CUDA's compiler made so far.</summary>
-    public IReadOnlyList<CompiledKernel> Compiled => _compiled;
+    internal IReadOnlyList<CompiledKernel> Compiled => _compiled;
 
     /// <summary>The elements of a view from its first to its last, whatever lies between; for none a view of memory that nobody reads.</summary>
     public ArrayView<T> View<T>(in View view)
@@ -92,7 +92,7 @@ internal sealed class GpuContext : IDisposable
     }
 
     /// <summary>Sends what was set in any state: before work that reads states on its own.</summary>
-    public void FlushStates()
+    internal void FlushStates()
     {
         foreach (GpuStepState state in States)
         {
@@ -131,7 +131,7 @@ internal sealed class GpuContext : IDisposable
         return ((ArrayView<byte>)_scratch.View).SubView(0, Math.Max(bytes, 1));
     }
 
-    public MemoryBuffer1D<byte, Stride1D.Dense> AllocateMemory(long bytes)
+    internal MemoryBuffer1D<byte, Stride1D.Dense> AllocateMemory(long bytes)
     {
         if (IsCapturing)
         {
@@ -150,7 +150,7 @@ internal sealed class GpuContext : IDisposable
         }
     }
 
-    public void FreeMemory(MemoryBuffer1D<byte, Stride1D.Dense> memory)
+    internal void FreeMemory(MemoryBuffer1D<byte, Stride1D.Dense> memory)
     {
         _taken -= memory.Length;
         memory.Dispose();
@@ -183,10 +183,10 @@ internal sealed class GpuContext : IDisposable
     public int Groups(long threads) => checked((int)((threads + GroupSize - 1) / GroupSize));
 
     /// <summary>Work that was not launched through <see cref="Launch{TWork}(in TWork, long, int)"/> is about to be.</summary>
-    public void BeforeForeignLaunch() => Version++;
+    internal void BeforeForeignLaunch() => Version++;
 
     /// <summary>Notes a kernel that is there now; <paramref name="function"/> is CUDA's handle of it.</summary>
-    public void Note(string name, nint function) => _compiled.Add(CudaKernelInfo.Of(name, function));
+    internal void Note(string name, nint function) => _compiled.Add(CudaKernelInfo.Of(name, function));
 
     public void Dispose()
     {

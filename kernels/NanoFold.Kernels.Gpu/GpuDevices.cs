@@ -40,7 +40,7 @@ public static class GpuDevices
     }
 
     /// <summary>ILGPU's simulator on the host's processor: right, and slow.</summary>
-    internal static GpuBackend OpenSimulator(bool composedOnly = false, int threads = 16, int warp = 16) =>
+    public static GpuBackend OpenSimulator(bool composedOnly = false, int threads = 16, int warp = 16) =>
         Open<CPUDevice>(b => b.CPU(new CPUDevice(numThreadsPerWarp: warp, numWarpsPerMultiprocessor: threads / warp, numMultiprocessors: 1)), composedOnly)!;
 
     private static GpuBackend? Open<TDevice>(Action<Context.Builder> add, bool composedOnly)

@@ -131,7 +131,7 @@ internal sealed class GpuStepState : StepState
 }
 
 /// <summary>Slots of a state that are doubles, as kernels see them.</summary>
-internal static class Slots
+public static class Slots
 {
     public static double Double(ArrayView<long> state, StepSlot slot) => Interop.IntAsFloat((ulong)state[(int)slot]);
 

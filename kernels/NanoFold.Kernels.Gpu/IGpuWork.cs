@@ -7,9 +7,9 @@ namespace NanoFold.Kernels.Gpu;
 /// What ILGPU compiles to something else than C# says, seen on CUDA: a comparison that becomes a float by way of an integer
 /// (<c>x += a == b ? 1 : 0</c>; write <c>1f : 0f</c>), and comparisons where one is not a number, <c>float.IsNaN</c> too and any with a constant on its left
 /// (ask <see cref="Bits.IsNaN"/> and <see cref="Bits.IsGreater"/>).
-/// Structs of kernels are internal, never private.
+/// Structs of kernels are internal, never private; a project whose kernels are internal lets ILGPU see them: <c>InternalsVisibleTo("ILGPURuntime")</c>.
 /// </remarks>
-internal interface IGpuWork<T>
+public interface IGpuWork<T>
     where T : struct, IGpuWork<T>
 {
     /// <summary>Groups of full size that are to fit on a multiprocessor of a CUDA device together, 0 to leave that to its compiler.</summary>
@@ -23,7 +23,7 @@ internal interface IGpuWork<T>
 /// ILGPU puts a constant on the right and then takes the comparison for one that holds where its operands have no order
 /// (<c>0 &gt; x</c> becomes "x &lt; 0 or not a number"); its OpenCL C has the opposite of a &gt; b as a &lt;= b.
 /// </remarks>
-internal static class Bits
+public static class Bits
 {
     public static bool IsNaN(float x) => (Interop.FloatAsInt(x) & 0x7fffffffu) > 0x7f800000u;
 

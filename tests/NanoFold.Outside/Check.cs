@@ -10,8 +10,6 @@ namespace Outside;
 /// <summary>Holds the gradient of the op against finite differences in float64, with the kernel and with plain ops.</summary>
 internal static class Check
 {
-    private const double Most = 1e-7;
-
     public static int Run()
     {
         bool isGood = true;
@@ -26,10 +24,34 @@ internal static class Check
             Table weights = tables.Get("weights", x.Layout, () => [.. Enumerable.Range(0, 3 * 37).Select(i => Math.Sin(i))]);
             using var check = new GradCheck(store, tape => tape.AddLoss(DotOp.Record(tape, CenterOp.Record(tape, tape.Use(x)), tape.Use(weights))));
             GradientDifference worst = check.Worst();
-            isGood &= worst.Relative < Most;
-            Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"center, {(composedOnly ? "plain ops" : "kernel")}: {worst.Name} differs by {worst.Relative:0.0e+0}"));
+            isGood &= Say(composedOnly ? "plain ops" : "kernel", worst.Name, worst.Relative, 1e-7);
         }
 
+#if GPU
+        using var gpu = NanoFold.Kernels.Gpu.GpuDevices.OpenSimulator();
+        using var cpu = new CpuBackend(threads: 1);
+        float[] expected = Center(cpu), found = Center(gpu);
+        isGood &= Say("gpu kernel", "the result", expected.Zip(found, (a, b) => Math.Abs(a - b)).Max(), 1e-6);
+#endif
         return isGood ? 0 : 1;
+    }
+
+#if GPU
+    private static float[] Center(Backend backend)
+    {
+        float[] x = [.. Enumerable.Range(0, 3 * 37).Select(i => MathF.Sin(i) + 1)], y = new float[x.Length];
+        using DeviceBuffer buffer = backend.Allocate(x.Length * sizeof(float));
+        var view = new View(buffer, 0, Layout.Of(3, 37), DType.Float32);
+        backend.Upload<float>(x, view);
+        backend.Require<CenterCall>().Run(new CenterCall(view, view, Accumulate: false));
+        backend.Download<float>(view, y);
+        return y;
+    }
+#endif
+
+    private static bool Say(string path, string what, double difference, double most)
+    {
+        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"center, {path}: {what} differs by {difference:0.0e+0}"));
+        return difference < most;
     }
 }

@@ -5,6 +5,9 @@ using NanoFold.Engine.Mixers;
 using NanoFold.Engine.Taps;
 using NanoFold.Kernels;
 using NanoFold.Kernels.Cpu;
+#if GPU
+using NanoFold.Kernels.Gpu;
+#endif
 using Outside;
 
 Kinds.Register<MixerConfig>("ema", typeof(EmaConfig));
@@ -12,6 +15,9 @@ Kinds.Register<FeedForwardConfig>("centered", typeof(CenteredConfig));
 Kinds.Register<Measure>("crest", typeof(CrestMeasure));
 Kinds.Register<EditConfig>("dampen", typeof(DampenConfig));
 KernelTable.Register<CpuBackend>(backend => new CpuCenter(backend.Context));
+#if GPU
+KernelTable.Register<GpuBackend>(backend => new GpuCenter(backend.Context));
+#endif
 
 // With these this program is nanofold: every verb, every option.
 return args is ["check"] ? Check.Run() : NanoFold.Cli.Program.Main(args);

@@ -3,8 +3,10 @@ using System.Globalization;
 using System.Text.Json.Nodes;
 using NanoFold.Cli.Options;
 using NanoFold.Engine;
+using NanoFold.Engine.Configuration;
 using NanoFold.Engine.Data;
 using NanoFold.Engine.Runs;
+using NanoFold.Engine.Tasks;
 
 namespace NanoFold.Cli;
 
@@ -31,6 +33,7 @@ internal sealed class TrainOptions
         _config = command.Text("--config", "FILE", "Settings in JSON, with comments");
         _keyed =
         [
+            (command.Text("--task", "NAME", $"What is learned: {string.Join(", ", Variant.Of<TaskConfig>().Select(task => task.Kind))} (task)"), "task"),
             (command.Text("--data", "PATH", "A file, folder or pattern of text, or - for standard input (data.path)"), "data.path"),
             (command.Text("--separator", "TEXT", TextOptions.SeparatorHelp), "data.separator"),
             (command.Text("--field", "NAME", TextOptions.FieldHelp), "data.field"),
@@ -145,6 +148,7 @@ internal sealed class TrainOptions
     /// <summary>With the vocabulary that training would find, as far as that is known before.</summary>
     public static RunConfig WithVocab(RunConfig config) => config.WithVocab(config switch
     {
+        { Task.IsText: false } => config.Model.Vocab,
         { Tokenizer: FileTokenizerConfig { Path: { } path } } when config.Model.Vocab == 0 || Path.Exists(path) => SavedTokenizer.Load(path).Vocab,
         { Model.Vocab: > 0 } => config.Tokenizer.LeastVocab(config.Data),
         _ => config.Tokenizer.ExpectedVocab(config.Data),

@@ -1,9 +1,9 @@
 using System.Globalization;
 using NanoFold.Cli.Writing;
-using NanoFold.Engine.Data;
 using NanoFold.Engine.Measurement;
 using NanoFold.Engine.Model;
 using NanoFold.Engine.Runs;
+using NanoFold.Engine.Tasks;
 using NanoFold.Engine.Training;
 using NanoFold.Kernels;
 using Spectre.Console;
@@ -22,6 +22,7 @@ internal sealed class TrainProgress : ITrainObserver
     private double _flopsPerToken;
     private double _peak;
     private long _lastLine;
+    private LossUnit _unit = LossUnit.NatsPerToken;
 
     public TrainProgress(Output output)
     {
@@ -62,11 +63,16 @@ internal sealed class TrainProgress : ITrainObserver
         ModelConfig model = session.Config.Model;
         _flopsPerToken = session.FlopsPerToken;
         _peak = MatMulPeak.Measure(backend, session.Config.Train.Precision.Arithmetic());
-        (string name, long tokens, bool fromCache) = session.Corpus;
-        Line($"{session.Config.Preset}: {Display.Count(session.Model.Store.Count)} parameters, {Display.Count(model.Layers, "layer")}, width {Display.Count(model.Width)}, context {Display.Count(model.Context)}, {session.Tokenizer.Name} tokenizer of {Display.Count(session.Tokenizer.Vocab)}");
-        Line($"{name}: {Display.Count(tokens)} tokens{(fromCache ? " (cached)" : "")}; {Plan(session)} of {Display.Count((long)session.Config.Train.Batch * session.Config.Train.Accumulate)} × {Display.Count(model.Context)} tokens");
-        (long validationTokens, HeldBack? heldBack) = session.Validation;
-        Line($"validation: {Display.Count(validationTokens)} tokens{(heldBack is null ? $" of {session.Config.Data.Validation}" : $"; {heldBack}")}");
+        _unit = session.Task.Unit;
+        string tokens = session.Task.Tokenizer is { } tokenizer ? $"{tokenizer.Name} tokenizer of {Display.Count(tokenizer.Vocab)}" : $"task {session.Config.Task.Kind}";
+        Line($"{session.Config.Preset}: {Display.Count(session.Model.Store.Count)} parameters, {Display.Count(model.Layers, "layer")}, width {Display.Count(model.Width)}, context {Display.Count(model.Context)}, {tokens}");
+        string[] lines = [.. session.Task.Describe()];
+        Line($"{lines[0]}; {Plan(session)} of {Display.Count((long)session.Config.Train.Batch * session.Config.Train.Accumulate)} × {Display.Count(model.Context)} tokens");
+        foreach (string line in lines.Skip(1))
+        {
+            Line(line);
+        }
+
         Line($"{backend.Name}: {Display.Quantity(_peak, "FLOP")}/s in matrix products; run folder {session.RunPath}");
         if (session.State.Step > 0)
         {
@@ -126,12 +132,12 @@ internal sealed class TrainProgress : ITrainObserver
         Line($"{Losses(summary)} after {Display.Count(summary.Steps, "step")}, {Time(summary.Seconds)}, {Display.Count((long)Math.Round(summary.TokensPerSecond))} tokens/s");
         if (summary is { End: TrainEnd.Finished, Validation: not null, FullValidation: null } && session.RunPath is not null)
         {
-            Line($"on all of the validation text:  ./nanofold eval --model {Display.Argument(session.RunPath)}");
+            Line($"on all of the {(session.Task.Tokenizer is null ? "rows held back" : "validation text")}:  ./nanofold eval --model {Display.Argument(session.RunPath)}");
         }
 
         Line(summary.Steps < session.Trainer.Schedule.Steps
             ? $"go on with:  ./nanofold train --resume {Display.Argument(session.RunPath!)}"
-            : $"write with:  ./nanofold generate --model {Display.Argument(session.RunPath!)}");
+            : $"{(session.Task.Tokenizer is null ? "score" : "write")} with:  ./nanofold {(session.Task.Tokenizer is null ? "eval" : "generate")} --model {Display.Argument(session.RunPath!)}");
     }
 
     // A plan may change on the way; until there is one, lines get further apart.
@@ -177,16 +183,20 @@ internal sealed class TrainProgress : ITrainObserver
     private static string Loss(in StepResult result) => result.IsFinite ? $"loss {Figure(result.Loss)}" : "skipped: a gradient overflowed";
 
     // The figure of the curve first; that of all of the text beside it where it is another.
-    private static string Validation(Evaluation evaluation, Evaluation? full)
+    private string Validation(Evaluation evaluation, Evaluation? full)
     {
-        string whole = full is { } all && all.Tokens != evaluation.Tokens
-            ? $"; on all {Display.Count(all.Tokens)} tokens {Figure(all.Loss)} nats/token, {Figure(all.BitsPerByte)} bits/byte"
-            : "";
-        return $"validation {Figure(evaluation.Loss)} nats/token, {Figure(evaluation.BitsPerByte)} bits/byte{whole}";
+        string whole = full is { } all && all.Tokens != evaluation.Tokens ? $"; on all {Display.Count(all.Tokens)} tokens {Scores(all)}" : "";
+        return $"validation {Scores(evaluation)}{whole}";
+    }
+
+    private string Scores(Evaluation evaluation)
+    {
+        string bits = evaluation.IsText ? $", {Figure(evaluation.BitsPerByte)} bits/byte" : "";
+        return $"{Figure(evaluation.Loss)} {_unit.Short}{bits}{string.Concat((evaluation.Scores ?? []).Select(score => $", {score.Name} {Figure(score.Value)}"))}";
     }
 
     // Each figure is of the last step, or says of which.
-    private static string Losses(TrainSummary summary)
+    private string Losses(TrainSummary summary)
     {
         string training = double.IsNaN(summary.TrainLoss) ? "stopped" : $"training loss {Figure(summary.TrainLoss)}";
         return summary.Validation is not { } validation ? training

@@ -1,6 +1,6 @@
-using NanoFold.Engine.Data;
 using NanoFold.Engine.Model;
 using NanoFold.Engine.Runs;
+using NanoFold.Engine.Tasks;
 using NanoFold.Engine.Tensors;
 using NanoFold.Engine.Training;
 using NanoFold.Kernels;
@@ -20,11 +20,10 @@ public static class LossCurve
     public static double[] Of(RunConfig config, Backend backend, string? data, int steps)
     {
         using var model = new Transformer(config.Model, backend, new SeedSource((ulong)config.Train.Seed), config.Train.Trains);
-        using TokenDataset? dataset = data is null ? null : TrainData.Open(config with { Data = config.Data with { Path = data } }, note: null, CancellationToken.None);
-        IBatchSource batches = dataset is null
-            ? new RandomBatchSource(config.Train.Batch, config.Model.Context, model.Config.Vocab, (ulong)config.Train.Seed)
-            : new BatchSource(dataset.Train, dataset.Name, config.Train.Batch, config.Model.Context, (ulong)config.Train.Seed);
-        using var trainer = new Trainer(model, config.Train, batches);
+        using LearningTask task = data is null
+            ? TrainData.Sketch(config)
+            : config.Task.Open(TrainData.ContextOf(config with { Data = config.Data with { Path = data } }));
+        using var trainer = new Trainer(model, config.Train, task);
         var losses = new double[steps];
         for (int i = 0; i < steps; i++)
         {

@@ -1,15 +1,15 @@
 using System.Diagnostics;
-using NanoFold.Engine.Data;
 using NanoFold.Engine.Measurement;
 using NanoFold.Engine.Model;
 using NanoFold.Engine.Runs;
+using NanoFold.Engine.Tasks;
 using NanoFold.Engine.Tensors;
 using NanoFold.Engine.Training;
 using NanoFold.Kernels;
 
 namespace NanoFold.Engine.Benchmarks;
 
-/// <summary>Times training steps of a configuration on random tokens.</summary>
+/// <summary>Times training steps of a configuration on what its task is in shape: of text, random tokens.</summary>
 /// <param name="TokensPerSecond">Of the median step.</param>
 /// <param name="FlopsPerSecond">By the model's FLOPs per token, forward and backward.</param>
 /// <param name="PeakResidentBytes">Of the whole process, 0 where the system does not say.</param>
@@ -27,8 +27,8 @@ public sealed record StepBenchmark(double TokensPerSecond, double FlopsPerSecond
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(steps, 1);
         using var model = new Transformer(config.Model, backend, new SeedSource((ulong)config.Train.Seed), config.Train.Trains);
-        var batches = new RandomBatchSource(Math.Max(1, config.Train.Batch), config.Model.Context, model.Config.Vocab, (ulong)config.Train.Seed);
-        using var trainer = new Trainer(model, config.Train, batches);
+        using LearningTask task = TrainData.Sketch(config);
+        using var trainer = new Trainer(model, config.Train, task);
         for (int i = 0; i < WarmUpSteps; i++)
         {
             trainer.Step(i);
@@ -44,7 +44,7 @@ public sealed record StepBenchmark(double TokensPerSecond, double FlopsPerSecond
         }
 
         allocated = GC.GetTotalAllocatedBytes(precise: true) - allocated;
-        double tokens = (double)batches.Batch * batches.Context * config.Train.Accumulate;
+        double tokens = (double)Math.Max(1, config.Train.Batch) * config.Model.Context * config.Train.Accumulate;
         double rate = tokens / SampleStatistics.Median(seconds);
         return new StepBenchmark(rate, rate * CostModel.FlopsPerToken(model.Config), PeakResident(), (double)allocated / steps, model.Store.Count, seconds);
     }

@@ -1,8 +1,8 @@
 using System.Diagnostics;
-using NanoFold.Engine.Data;
 using NanoFold.Engine.Measurement;
 using NanoFold.Engine.Model;
 using NanoFold.Engine.Runs;
+using NanoFold.Engine.Tasks;
 using NanoFold.Engine.Tensors;
 using NanoFold.Engine.Training;
 using NanoFold.Kernels;
@@ -58,8 +58,8 @@ public static class StepSweep
     private static SweepCell Measure(RunConfig config, string axis, int value, long planBytes, Backend backend)
     {
         using var model = new Transformer(config.Model, backend, new SeedSource((ulong)config.Train.Seed), config.Train.Trains);
-        var batches = new RandomBatchSource(config.Train.Batch, config.Model.Context, model.Config.Vocab, (ulong)config.Train.Seed);
-        using var trainer = new Trainer(model, config.Train, batches);
+        using LearningTask task = TrainData.Sketch(config);
+        using var trainer = new Trainer(model, config.Train, task);
         List<double> passes = [], updates = [], peaks = [];
         Time(trainer, backend, config.Train.Accumulate, 0);
         long started = Stopwatch.GetTimestamp();
@@ -72,7 +72,7 @@ public static class StepSweep
         }
         while (passes.Count < MostSteps && Stopwatch.GetElapsedTime(started).TotalSeconds < SecondsPerCell);
 
-        double tokens = (double)batches.Batch * batches.Context * config.Train.Accumulate;
+        double tokens = (double)config.Train.Batch * config.Model.Context * config.Train.Accumulate;
         double passSeconds = SampleStatistics.Median(passes), updateSeconds = SampleStatistics.Median(updates);
         return new SweepCell(
             axis, value, model.Store.Count, tokens / (passSeconds + updateSeconds),

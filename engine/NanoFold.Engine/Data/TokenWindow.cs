@@ -47,15 +47,4 @@ internal static class TokenWindow
             document++;
         }
     }
-
-    /// <summary>Checks the spans of a batch against [B, T].</summary>
-    public static void CheckSizes(int batch, int context, Span<int> tokens, Span<int> targets, Span<int> documents)
-    {
-        int size = batch * context;
-        if (tokens.Length != size || targets.Length != size || (!documents.IsEmpty && documents.Length != size))
-        {
-            throw new ArgumentException(
-                $"a batch is [{batch}, {context}] = {size} tokens and targets (and documents or none), not {tokens.Length}, {targets.Length} and {documents.Length}");
-        }
-    }
 }

@@ -1,9 +1,9 @@
 using NanoFold.Engine.Autograd;
-using NanoFold.Engine.Data;
 using NanoFold.Engine.Geometry.Measures;
 using NanoFold.Engine.Geometry.Sampling;
 using NanoFold.Engine.Model;
 using NanoFold.Engine.Taps;
+using NanoFold.Engine.Tasks;
 using NanoFold.Kernels;
 
 namespace NanoFold.Engine.Geometry;
@@ -22,19 +22,21 @@ public sealed class GeometryProbe : IDisposable
     private readonly Transformer _model;
     private readonly SharedArena _arena;
     private readonly bool _ownsArena;
+    private readonly LearningTask _task;
+    private readonly BatchRows _rows;
     private readonly BatchBuffers _buffers;
     private readonly BlockReader _reader;
     private readonly StreamKeeper? _streams;
     private readonly Plan _plan;
 
     /// <param name="model">Its parameters are in float32.</param>
+    /// <param name="task">What the model reads; not disposed here.</param>
     /// <param name="shape">How many tokens, and how many are looked at.</param>
     /// <param name="measures">What may be measured: their points are recorded.</param>
-    /// <param name="maskDocuments">Whether tokens see their own document only, as in training.</param>
-    /// <param name="type">Type of the activations.</param>
+    /// <param name="arithmetic">What it computes in.</param>
     /// <param name="arena">Memory shared with what does not run at the same time; null for its own.</param>
     public GeometryProbe(
-        Transformer model, ProbeShape shape, IReadOnlyList<Measure> measures, bool maskDocuments = false, DType type = DType.Float32, SharedArena? arena = null)
+        Transformer model, LearningTask task, ProbeShape shape, IReadOnlyList<Measure> measures, Arithmetic arithmetic = default, SharedArena? arena = null)
     {
         double measuring = MostBytes(shape, measures, model.Config.Width);
         _model = model;
@@ -42,7 +44,9 @@ public sealed class GeometryProbe : IDisposable
         Measures = measures;
         _arena = arena ?? new SharedArena(model.Backend);
         _ownsArena = arena is null;
-        _buffers = new BatchBuffers(model.Backend, shape.Batch, shape.Time, maskDocuments);
+        _task = task;
+        _rows = new BatchRows(task.Fields(shape.Time), shape.Batch);
+        _buffers = new BatchBuffers(model.Backend, _rows.Fields, shape.Batch, arithmetic.Type);
         int mostNeighbors = Math.Max(1, measures.Select(m => m.Neighbors).DefaultIfEmpty().Max());
         Want[] wants = [.. measures.SelectMany(m => m.Wants).Distinct()];
         bool keepsStreams = measures.Any(m => m.NeedsStreams);
@@ -52,9 +56,8 @@ public sealed class GeometryProbe : IDisposable
         }
 
         _reader = new BlockReader(model.Backend, shape, wants, mostNeighbors, model.Config.Layers, SampleSeed);
-        var tape = new Tape(model.Backend, type, taps: new TapSet(_reader.Taps));
-        (var tokens, _, var documents) = _buffers.On(tape);
-        tape.Keep(model.RecordBody(tape, tokens, documents));
+        var tape = new Tape(model.Backend, arithmetic, taps: new TapSet(_reader.Taps));
+        tape.Keep(task.RecordBody(tape, model, _buffers.On(tape)));
         _plan = new Plan(tape);
         _streams = keepsStreams ? new StreamKeeper(_reader.Points, shape, mostNeighbors, model.Config.Layers, measures.Any(m => m.NeedsBefore)) : null;
         double graphs = _streams is null ? 0 : (double)model.Config.Layers * shape.Neighbors * Math.Min(mostNeighbors, shape.Neighbors) * (sizeof(double) + sizeof(int));
@@ -82,29 +85,28 @@ public sealed class GeometryProbe : IDisposable
     /// <summary>Bytes of the host that samples take, and measuring them.</summary>
     public long SampleBytes { get; }
 
-    /// <summary>Takes the tokens to be measured: windows evenly spaced over a text.</summary>
-    /// <param name="text">At least as long as <see cref="ProbeShape.Of"/> was told.</param>
-    /// <param name="name">What messages call the text.</param>
-    public void Read(TokenShard text, string name)
+    /// <summary>Takes the tokens to be measured: rows evenly spaced over those that the task has for it.</summary>
+    public void Read()
     {
-        var source = new EvaluationSource(text, name, Shape.Batch, Shape.Time, Shape.Batch);
-        var documents = new int[Shape.Tokens];
-        source.Fill(0, _buffers.Tokens, _buffers.Targets, documents);
-        Read(_buffers.Tokens, documents);
+        long all = _task.Rows(TaskSplit.Probe, Shape.Time);
+        _rows.Fill(_task, TaskSplit.Probe, 0, Math.Min(Shape.Batch, all), all);
+        Span<int> tokens = _rows.Integers(BatchField.Tokens), documents = _rows.Integers(BatchField.Documents);
+        // Without tokens no two places are alike; without documents every row is one.
+        Take(
+            tokens.IsEmpty ? [.. Enumerable.Range(0, Shape.Tokens)] : tokens,
+            documents.IsEmpty ? [.. Enumerable.Range(0, Shape.Tokens).Select(place => place / Shape.Time)] : documents);
     }
 
     /// <summary>Takes the tokens to be measured, [B, T], and the documents that they are of.</summary>
     public void Read(ReadOnlySpan<int> tokens, ReadOnlySpan<int> documents)
     {
-        tokens.CopyTo(_buffers.Tokens);
-        if (!_buffers.Documents.IsEmpty)
+        tokens.CopyTo(_rows.Integers(BatchField.Tokens));
+        if (_rows.Integers(BatchField.Documents) is { IsEmpty: false } own)
         {
-            documents.CopyTo(_buffers.Documents);
+            documents.CopyTo(own);
         }
 
-        _buffers.Upload();
-        _reader.Read(tokens, documents);
-        _streams?.Read(tokens, documents);
+        Take(tokens, documents);
     }
 
     /// <summary>Runs the model's body once and measures it.</summary>
@@ -163,6 +165,13 @@ public sealed class GeometryProbe : IDisposable
         double most = largest.Bytes(shape, width);
         return most <= MostMeasureBytes ? most : throw UserException.Usage(FormattableString.Invariant(
             $"geometry.measures: {largest.Kind} takes {most / 1e9:0.0} GB at model.width={width} and geometry.neighborTokens={shape.Neighbors}, and at most {MostMeasureBytes / 1e9:0} GB are supported; leave it out, or set geometry.enabled=false"));
+    }
+
+    private void Take(ReadOnlySpan<int> tokens, ReadOnlySpan<int> documents)
+    {
+        _buffers.Upload(_rows);
+        _reader.Read(tokens, documents);
+        _streams?.Read(tokens, documents);
     }
 
     private void Take(IReadOnlyList<int> due, Func<Measure, IEnumerable<PlacedMeasure>> places, Action<int, PlacedMeasure> take)

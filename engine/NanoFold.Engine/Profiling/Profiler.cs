@@ -1,8 +1,8 @@
 using System.Diagnostics;
-using NanoFold.Engine.Data;
 using NanoFold.Engine.Measurement;
 using NanoFold.Engine.Model;
 using NanoFold.Engine.Runs;
+using NanoFold.Engine.Tasks;
 using NanoFold.Engine.Tensors;
 using NanoFold.Engine.Training;
 using NanoFold.Kernels;
@@ -12,7 +12,7 @@ using NanoFold.Kernels.Profiling;
 namespace NanoFold.Engine.Profiling;
 
 /// <summary>
-/// Runs training steps of a configuration on random tokens, every other one profiled: each op of the recorded pass, each kernel, each thread's
+/// Runs training steps of a configuration, of text on random tokens, every other one profiled: each op of the recorded pass, each kernel, each thread's
 /// work. A profiled step allocates nothing and computes the same bits.
 /// </summary>
 public sealed class Profiler : IDisposable
@@ -30,7 +30,8 @@ public sealed class Profiler : IDisposable
     private readonly ProfiledBackend _backend;
     private readonly Transformer _model;
     private readonly Trainer _trainer;
-    private readonly RandomBatchSource _batches;
+    private readonly LearningTask _task;
+    private readonly int _places;
     private readonly int _accumulate;
     private long _step;
     private long _allocated;
@@ -48,9 +49,10 @@ public sealed class Profiler : IDisposable
         _log.Clock = backend.NewClock();
         _backend = new ProfiledBackend(backend, _log);
         _model = new Transformer(config.Model, _backend, new SeedSource((ulong)config.Train.Seed), config.Train.Trains);
-        _batches = new RandomBatchSource(Math.Max(1, config.Train.Batch), config.Model.Context, _model.Config.Vocab, (ulong)config.Train.Seed);
+        _task = TrainData.Sketch(config);
+        _places = Math.Max(1, config.Train.Batch) * config.Model.Context;
         _accumulate = config.Train.Accumulate;
-        _trainer = new Trainer(_model, config.Train, _batches, config.Data.MaskDocuments);
+        _trainer = new Trainer(_model, config.Train, _task);
     }
 
     internal Transformer Model => _model;
@@ -96,7 +98,7 @@ public sealed class Profiler : IDisposable
             Peak = peak,
             Steps = steps,
             StepSeconds = middle.Average(r => r.Seconds),
-            TokensPerSecond = (double)_batches.Batch * _batches.Context * _accumulate / SampleStatistics.Median(plain),
+            TokensPerSecond = (double)_places * _accumulate / SampleStatistics.Median(plain),
             Overheads = [.. profiled.Zip(plain, (with, without) => (with / without) - 1).Order()],
             ManagedBytesPerStep = SampleStatistics.Median(allocated),
         };
@@ -105,6 +107,7 @@ public sealed class Profiler : IDisposable
     public void Dispose()
     {
         _trainer.Dispose();
+        _task.Dispose();
         _model.Dispose();
         _backend.Dispose();
         _log.Clock?.Dispose();

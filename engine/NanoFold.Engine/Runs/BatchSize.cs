@@ -1,7 +1,7 @@
 using System.Diagnostics;
-using NanoFold.Engine.Data;
 using NanoFold.Engine.Measurement;
 using NanoFold.Engine.Model;
+using NanoFold.Engine.Tasks;
 using NanoFold.Engine.Tensors;
 using NanoFold.Engine.Training;
 using NanoFold.Kernels;
@@ -16,7 +16,7 @@ internal static class BatchSize
     private const int LargestTokens = 1 << 16;
 
     /// <summary>The configured batch, or, where that is 0, the one that is measured to be fastest.</summary>
-    public static int Choose(RunConfig config, TokenDataset dataset, Backend backend, Action<string>? note, CancellationToken cancel = default)
+    public static int Choose(RunConfig config, LearningTask task, Backend backend, Action<string>? note, CancellationToken cancel = default)
     {
         if (config.Train.Batch > 0)
         {
@@ -31,8 +31,7 @@ internal static class BatchSize
         {
             cancel.ThrowIfCancellationRequested();
             TrainConfig train = config.Train with { Batch = batch, Accumulate = 1 };
-            var batches = new BatchSource(dataset.Train, dataset.Name, batch, config.Model.Context, 1);
-            using var trainer = new Trainer(model, train, batches, config.Data.MaskDocuments);
+            using var trainer = new Trainer(model, train, task);
             if (trainer.ArenaBytes > memory)
             {
                 break;

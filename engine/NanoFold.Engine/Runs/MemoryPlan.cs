@@ -1,6 +1,6 @@
 using NanoFold.Engine.Autograd;
-using NanoFold.Engine.Data;
 using NanoFold.Engine.Model;
+using NanoFold.Engine.Tasks;
 using NanoFold.Engine.Training;
 using NanoFold.Kernels;
 using NanoFold.Kernels.Profiling;
@@ -36,8 +36,8 @@ public sealed record MemoryPlan(
     {
         using var dry = new DryRun(like.Supports(config.Train.Precision.Activations()) ? like : null);
         using var model = new Transformer(config.Model, dry.Backend, source: null, config.Train.Trains);
-        var batches = new RandomBatchSource(Math.Max(1, config.Train.Batch), config.Model.Context, model.Config.Vocab, 0);
-        using var trainer = new Trainer(model, config.Train, batches, config.Data.MaskDocuments);
+        using LearningTask task = TrainData.Sketch(config);
+        using var trainer = new Trainer(model, config.Train, task);
         long trained = model.Store.TrainedElements * sizeof(float);
         return new MemoryPlan(
             (model.Store.Elements * sizeof(float)) + model.Store.ShadowBytes, trained + trainer.SumBytes, trainer.Optimizer.Bytes, trainer.ArenaBytes, trainer.InputBytes, trainer.PeakBytes, trainer.Plan.Profile(),

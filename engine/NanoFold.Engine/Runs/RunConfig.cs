@@ -4,6 +4,7 @@ using NanoFold.Engine.Generation;
 using NanoFold.Engine.Geometry;
 using NanoFold.Engine.Model;
 using NanoFold.Engine.Modules;
+using NanoFold.Engine.Tasks;
 using NanoFold.Engine.Training;
 
 namespace NanoFold.Engine.Runs;
@@ -26,6 +27,9 @@ public sealed record RunConfig : IValidated
 
     /// <summary>The model and training that everything else changes: nano (minutes on a laptop), small or gpt2.</summary>
     public string Preset { get; init; } = Presets.Default;
+
+    /// <summary>What is learned.</summary>
+    public TaskConfig Task { get; init; } = new TextConfig();
 
     /// <summary>How text becomes tokens.</summary>
     public TokenizerConfig Tokenizer { get; init; } = new BpeTokenizerConfig();
@@ -53,16 +57,16 @@ public sealed record RunConfig : IValidated
     /// <summary>Everything that is inconsistent in it.</summary>
     public IEnumerable<ConfigProblem> Validate()
     {
-        int vocab = Tokenizer.LeastVocab(Data);
+        int vocab = Task.IsText ? Tokenizer.LeastVocab(Data) : 0;
         IEnumerable<ConfigProblem> tooSmall = Model.Vocab > 0 && Model.Vocab < vocab
             ? [new ConfigProblem("model.vocab", $"{Model.Vocab} is less than the tokenizer's {vocab} symbols; use 0 to take the tokenizer's")]
             : [];
         ConfigProblem[] problems =
         [
-            .. Tokenizer.Validate("tokenizer"),
-            .. Data.Validate("data"),
+            .. Task.Validate(Model, "task"),
+            .. Task.IsText ? [.. Tokenizer.Validate("tokenizer"), .. Data.Validate("data")] : WithoutText(),
             .. tooSmall,
-            .. Model.Validate("model"),
+            .. Task.Fit(Model).Validate("model"),
             .. Train.Validate("train"),
             .. Geometry.Validate("geometry"),
             .. Generation.Validate("generation", Model.Context),
@@ -82,9 +86,16 @@ public sealed record RunConfig : IValidated
             : resolved;
     }
 
+    // What only text has.
+    private IEnumerable<ConfigProblem> WithoutText()
+    {
+        (string Key, bool IsSet)[] keys = [("data.path", Data.Path is not null), ("data.validation", Data.Validation is not null), ("train.sampleEvery", Train.SampleEvery > 0)];
+        return keys.Where(key => key.IsSet).Select(key => new ConfigProblem(key.Key, $"has no effect on task \"{Task.Kind}\", which has no text; leave it out"));
+    }
+
     private RunConfig ResolveSections() => this with
     {
-        Model = Model.Resolve() with
+        Model = Task.Fit(Model).Resolve() with
         {
             Initialization = Model.Initialization ?? Train.Optimizer.Initialization,
         },

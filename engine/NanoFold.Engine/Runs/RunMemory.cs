@@ -1,8 +1,8 @@
-using NanoFold.Engine.Data;
 using NanoFold.Engine.Generation;
 using NanoFold.Engine.Geometry;
 using NanoFold.Engine.Geometry.Sampling;
 using NanoFold.Engine.Model;
+using NanoFold.Engine.Tasks;
 using NanoFold.Engine.Training;
 using NanoFold.Kernels;
 using NanoFold.Kernels.Null;
@@ -25,6 +25,9 @@ public sealed record RunMemory(MemoryPlan Step, long ArenaBytes, long InputBytes
     /// </summary>
     public const long ProcessBytes = 100_000_000;
 
+    // Of the objects that hold a micro-batch.
+    private const long BatchOverhead = 512;
+
     /// <summary>All that a run allocates on the device.</summary>
     public long DeviceBytes => Step.PeakBytes - Step.ArenaBytes - Step.InputBytes + ArenaBytes + InputBytes;
 
@@ -43,7 +46,7 @@ public sealed record RunMemory(MemoryPlan Step, long ArenaBytes, long InputBytes
     {
         MemoryPlan step = MemoryPlan.Of(config, like);
         DType type = config.Train.Precision.Activations();
-        bool masks = config.Data.MaskDocuments;
+        using LearningTask task = TrainData.Sketch(config);
         using var backend = new NullBackend(like.Supports(type) ? like : null);
         using var model = new Transformer(config.Model, backend);
         if (type.Is16Bit())
@@ -52,13 +55,13 @@ public sealed record RunMemory(MemoryPlan Step, long ArenaBytes, long InputBytes
         }
 
         (long arena, long inputs) = MemoryCheck.Counted(
-            "model.context", "a smaller --context or model", () => Evaluator.Needs(model, EvaluationSource.RowsFor(config.Model.Context), config.Model.Context, masks, type));
+            "model.context", "a smaller --context or model", () => Evaluator.Needs(model, task, BatchShape.ToEvaluate(config.Model.Context), type));
         long samples = 0;
         if (config.Geometry.Enabled)
         {
             ProbeShape shape = ProbeShape.Of(config.Geometry.ProbeTokens, config.Geometry.NeighborTokens, config.Model.Context);
             using GeometryProbe probe = MemoryCheck.Counted(
-                "geometry.probeTokens", "a smaller one or geometry.enabled=false", () => new GeometryProbe(model, shape, config.Geometry.Measures, masks, type));
+                "geometry.probeTokens", "a smaller one or geometry.enabled=false", () => new GeometryProbe(model, task, shape, config.Geometry.Measures, type));
             (arena, inputs, samples) = (Math.Max(arena, probe.ArenaBytes), inputs + probe.InputBytes, probe.SampleBytes);
         }
 
@@ -69,7 +72,7 @@ public sealed record RunMemory(MemoryPlan Step, long ArenaBytes, long InputBytes
             (arena, inputs) = (Math.Max(arena, decoding), inputs + remembered);
         }
 
-        long batches = BatchBuffers.HostBytes(Math.Max(1, config.Train.Batch), config.Model.Context, config.Train.Accumulate, masks);
+        long batches = config.Train.Accumulate * (BatchOverhead + BatchRows.Bytes(task.Fields(config.Model.Context).Where(field => field.IsInput), Math.Max(1, config.Train.Batch)));
         return new RunMemory(step, Math.Max(step.ArenaBytes, arena), step.InputBytes + inputs, samples, batches);
     }
 }

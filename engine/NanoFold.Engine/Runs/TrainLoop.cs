@@ -46,7 +46,7 @@ public sealed class TrainLoop
     /// </summary>
     public TrainSummary Run(CancellationToken stop = default)
     {
-        _stop = stop;
+        (_stop, _isAskedToStop) = (stop, false);
         try
         {
             return _collective.Rank == 0 ? Lead(stop) : FollowerLoop.Run(_session, stop);
@@ -177,7 +177,7 @@ public sealed class TrainLoop
                 throw NotFinite("the validation loss");
             }
 
-            if (Divergence.IsBeyond(evaluation.Loss))
+            if (_divergence.IsBeyond(evaluation.Loss))
             {
                 throw Beyond("the validation loss", evaluation.Loss);
             }

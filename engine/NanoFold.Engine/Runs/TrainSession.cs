@@ -1,7 +1,7 @@
-using NanoFold.Engine.Data;
 using NanoFold.Engine.Geometry;
 using NanoFold.Engine.Model;
 using NanoFold.Engine.Runs.Metrics;
+using NanoFold.Engine.Tasks;
 using NanoFold.Engine.Training;
 using NanoFold.Kernels;
 
@@ -13,28 +13,27 @@ namespace NanoFold.Engine.Runs;
 /// </summary>
 public sealed class TrainSession : IDisposable
 {
-    private readonly TokenDataset _dataset;
     private readonly RunFolder? _folder;
     private readonly RunParts _parts;
     private readonly RunProgress _progress;
     private readonly RunEvaluation _evaluation;
-    private readonly RunSampler _sampler;
+    private readonly RunSampler? _sampler;
     private readonly CheckpointWriter? _checkpoints;
     private readonly MetricsJson? _metrics;
 
-    internal TrainSession(RunConfig config, TokenDataset dataset, Backend backend, RunFolder? folder, bool drawsParameters = true, ICollective? collective = null)
+    internal TrainSession(RunConfig config, LearningTask task, Backend backend, RunFolder? folder, bool drawsParameters = true, ICollective? collective = null)
     {
         Config = config;
-        _dataset = dataset;
+        Task = task;
         _folder = folder;
-        _parts = new RunParts(config, dataset, backend, folder, drawsParameters, collective ?? Alone.Instance);
-        _progress = new RunProgress(config, Trainer, dataset.ContentHash);
+        _parts = new RunParts(config, task, backend, folder, drawsParameters, collective ?? Alone.Instance);
+        _progress = new RunProgress(config, Trainer, task.ContentHash);
         _evaluation = new RunEvaluation(Evaluator, config);
-        _sampler = new RunSampler(Model, Tokenizer, config, _parts.Arena, folder);
+        _sampler = task.Tokenizer is { } tokenizer ? new RunSampler(Model, tokenizer, config, _parts.Arena, folder) : null;
         FlopsPerToken = CostModel.FlopsPerToken(config.Model);
         if (folder is not null)
         {
-            _checkpoints = new CheckpointWriter(folder, config, _parts, Tokenizer);
+            _checkpoints = new CheckpointWriter(folder, config, _parts, task.Tokenizer);
             _metrics = new MetricsJson(folder.Metrics, FlopsPerToken, config.Train.Clip);
         }
     }
@@ -49,13 +48,18 @@ public sealed class TrainSession : IDisposable
 
     public Trainer Trainer => _parts.Trainer;
 
+    /// <summary>What is learned.</summary>
+    public LearningTask Task { get; }
+
     /// <summary>The processes that train together; number 0 has the folder, evaluates and measures.</summary>
     public ICollective Collective => Trainer.Collective;
 
-    /// <summary>Measures the loss over the validation text, also with points of the model edited; null where there is no such text.</summary>
+    /// <summary>Scores the model on what is held back, also with points of the model edited; null where nothing is.</summary>
     public Evaluator? Evaluator => _parts.Evaluator;
 
-    public Text.Tokenizer Tokenizer => _dataset.Tokenizer;
+    /// <summary>Of the text.</summary>
+    /// <exception cref="UserException">The task has no text.</exception>
+    public Text.Tokenizer Tokenizer => Task.Tokenizer ?? throw new UserException($"task {Config.Task.Kind}: has no text, so no tokenizer");
 
     /// <summary>Forward and backward, by <see cref="CostModel.FlopsPerToken"/>.</summary>
     public long FlopsPerToken { get; }
@@ -71,12 +75,6 @@ public sealed class TrainSession : IDisposable
 
     /// <summary>The run's folder, or null where nothing is written.</summary>
     public string? RunPath => _folder?.Path;
-
-    /// <summary>The corpus: its name, its tokens to train on, and whether they were cached.</summary>
-    public (string Name, long Tokens, bool FromCache) Corpus => (_dataset.Name, _dataset.Train.Tokens, _dataset.FromCache);
-
-    /// <summary>The text to validate with: its tokens and, where it is part of the corpus, what part.</summary>
-    public (long Tokens, HeldBack? HeldBack) Validation => (_dataset.Validation.Tokens, Config.Data.Validation is null ? _dataset.HeldBack : null);
 
     /// <inheritdoc cref="RunProgress.Clock"/>
     internal TimeProvider Clock
@@ -120,7 +118,7 @@ public sealed class TrainSession : IDisposable
 
     /// <summary>
     /// Evaluates on <c>train.evaluationWindows</c> windows, the same every time, and at the end on all besides (<see cref="TrainState.FullEvaluation"/>), where that is not long beside the steps. Logged
-    /// where it is finite; null where there is no validation text.
+    /// where it is finite; null where there is nothing to validate with.
     /// </summary>
     public Evaluation? Evaluate(long step, bool isLast, CancellationToken cancel = default)
     {
@@ -143,7 +141,9 @@ public sealed class TrainSession : IDisposable
         => _metrics?.AppendStep(PlaceAt(step), result, tokensPerSecond, Config.Train.Precision.ScalesLoss() ? Trainer.LossScale.Scale : null, Trainer.ReadExpertLoads());
 
     /// <summary>Continues <c>train.samplePrompt</c> with the model as it is and logs it; the same draws every time, so that samples compare.</summary>
-    public string Sample(long step, CancellationToken cancel = default) => _sampler.Sample(step, cancel);
+    /// <exception cref="UserException">The task has no text.</exception>
+    public string Sample(long step, CancellationToken cancel = default)
+        => _sampler?.Sample(step, cancel) ?? throw new UserException($"task {Config.Task.Kind}: has no text, so no samples");
 
     /// <summary>Writes a checkpoint; marks it as the best where its evaluation is. Returns its path, or null where nothing is written.</summary>
     /// <param name="step">Steps taken.</param>
@@ -160,9 +160,9 @@ public sealed class TrainSession : IDisposable
 
     public void Dispose()
     {
-        _sampler.Dispose();
+        _sampler?.Dispose();
         _parts.Dispose();
-        _dataset.Dispose();
+        Task.Dispose();
         _folder?.Dispose();
     }
 

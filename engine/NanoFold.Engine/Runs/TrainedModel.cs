@@ -2,32 +2,37 @@ using NanoFold.Engine.Checkpoints;
 using NanoFold.Engine.Corpora;
 using NanoFold.Engine.Data;
 using NanoFold.Engine.Model;
+using NanoFold.Engine.Tasks;
 using NanoFold.Engine.Text;
 using NanoFold.Engine.Training;
 using NanoFold.Kernels;
 
 namespace NanoFold.Engine.Runs;
 
-/// <summary>The model, tokenizer and configuration of a checkpoint.</summary>
+/// <summary>The model and configuration of a checkpoint, and the tokenizer where it was trained on text.</summary>
 public sealed class TrainedModel : IDisposable
 {
     private readonly string _path;
     private readonly string? _contentHash;
 
-    private TrainedModel(string path, RunConfig config, Transformer model, Tokenizer tokenizer, string? contentHash)
+    private readonly Tokenizer? _tokenizer;
+
+    private TrainedModel(string path, RunConfig config, Transformer model, Tokenizer? tokenizer, string? contentHash)
     {
         _path = path;
         _contentHash = contentHash;
         Config = config;
         Model = model;
-        Tokenizer = tokenizer;
+        _tokenizer = tokenizer;
     }
 
     public RunConfig Config { get; }
 
     public Transformer Model { get; }
 
-    public Tokenizer Tokenizer { get; }
+    /// <summary>Of its text.</summary>
+    /// <exception cref="UserException">It learned a task that has no text.</exception>
+    public Tokenizer Tokenizer => _tokenizer ?? throw new UserException($"{_path}: was trained on task {Config.Task.Kind}, which has no text: it neither reads nor writes any");
 
     /// <summary>Reads a run folder (its best checkpoint, or else its newest) or a checkpoint folder.</summary>
     /// <exception cref="UserException">There is none, or one of its files is damaged.</exception>
@@ -98,15 +103,31 @@ public sealed class TrainedModel : IDisposable
         using TokenDataset dataset = new TokenCache().Open(corpus, TokenizerSpec.Given(Tokenizer), cut, note: note, cancel: cancel);
         TokenShard tokens = part == TextPart.Train ? dataset.Train : dataset.Validation;
         string name = part switch { TextPart.Train => $"{corpus.Name}, the part to train on", TextPart.Validation => $"{corpus.Name}, the part to validate with", _ => corpus.Name };
-        var source = new EvaluationSource(tokens, name, EvaluationSource.RowsFor(Config.Model.Context), Config.Model.Context);
-        using var evaluator = new Evaluator(Model, source, null, Tokenizer.ByteLengths, Config.Data.MaskDocuments);
+        return Evaluate(new TextTask(tokens, name, Tokenizer.ByteLengths, Config.Data.MaskDocuments), name, cancel);
+    }
+
+    /// <summary>The scores on what the task that the model was trained on holds back.</summary>
+    /// <param name="note">Told, in a line, what takes time.</param>
+    /// <param name="cancel">Ends evaluating.</param>
+    /// <exception cref="UserException">Nothing is held back, or the loss is not finite.</exception>
+    public Evaluation Evaluate(Action<string>? note = null, CancellationToken cancel = default)
+    {
+        using LearningTask task = Config.Task.Open(TrainData.ContextOf(Config, note, cancel, _tokenizer));
+        return task.Places(TaskSplit.Validation) > 0
+            ? Evaluate(task, task.Name, cancel)
+            : throw new UserException($"{_path}: its task, {task.Name}, holds nothing back to evaluate on");
+    }
+
+    public void Dispose() => Model.Dispose();
+
+    private Evaluation Evaluate(LearningTask task, string name, CancellationToken cancel)
+    {
+        using var evaluator = new Evaluator(Model, task);
         Evaluation result = evaluator.Run(cancel: cancel);
         return double.IsFinite(result.Loss)
             ? result
             : throw new UserException($"{_path}: its loss on {name} is not finite; its weights are damaged or its training diverged");
     }
-
-    public void Dispose() => Model.Dispose();
 }
 
 /// <summary>A part of a text.</summary>

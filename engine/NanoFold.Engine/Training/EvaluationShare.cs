@@ -1,4 +1,4 @@
-using NanoFold.Engine.Data;
+using NanoFold.Engine.Tasks;
 
 namespace NanoFold.Engine.Training;
 
@@ -8,7 +8,7 @@ namespace NanoFold.Engine.Training;
 /// </summary>
 public static class EvaluationShare
 {
-    // A fifth of the time of the steps between two evaluations, and a quarter of all steps for the evaluation of all of the text.
+    // A fifth of the time of the steps between two evaluations, and a quarter of all steps for the evaluation of all rows.
     private const double Curve = 3.0 / 5;
     private const double All = 3.0 / 4;
 
@@ -19,7 +19,7 @@ public static class EvaluationShare
     /// <param name="context">Tokens of a window.</param>
     public static int Windows(TrainConfig config, int context)
     {
-        int rows = EvaluationSource.RowsFor(context);
+        int rows = BatchShape.ToEvaluate(context).Rows;
         double worth = config.EvaluateEvery == 0 || config.Batch == 0 ? MostWindows : Curve * config.EvaluateEvery * config.Batch * config.Accumulate;
         return (int)Math.Min(MostWindows, Math.Max(1, Math.Floor(worth / rows)) * rows);
     }
@@ -30,5 +30,5 @@ public static class EvaluationShare
     /// <param name="context">Tokens of a window.</param>
     /// <param name="steps">Steps taken.</param>
     public static bool TakesAll(long all, TrainConfig config, int context, long steps)
-        => all <= EvaluationSource.RowsFor(context) || all <= All * steps * config.Batch * config.Accumulate;
+        => all <= BatchShape.ToEvaluate(context).Rows || all <= All * steps * config.Batch * config.Accumulate;
 }

@@ -1,61 +1,65 @@
 using NanoFold.Engine.Autograd;
-using NanoFold.Engine.Data;
 using NanoFold.Engine.Model;
+using NanoFold.Engine.Tasks;
+using NanoFold.Engine.Tensors;
 using NanoFold.Kernels;
 
 namespace NanoFold.Engine.Training;
 
-/// <summary>Measures the loss of a model over the windows of an <see cref="EvaluationSource"/>; sums in double, in order.</summary>
+/// <summary>Scores a model over the rows that a task holds back; sums in double, in order.</summary>
 public sealed class Evaluator : IDisposable
 {
     private readonly Transformer _model;
-    private readonly EvaluationSource _all;
-    private readonly EvaluationSource _part;
-    private readonly int[] _byteLengths;
+    private readonly LearningTask _task;
+    private readonly BatchShape _shape;
+    private readonly BatchRows _rows;
     private readonly BatchBuffers _buffers;
     private readonly Recording _plain;
     private readonly Arithmetic _arithmetic;
     private readonly StepState _state;
     private readonly SharedArena _arena;
     private readonly bool _ownsArena;
-    private readonly float[] _nats;
 
     /// <param name="model">Its parameters are in float32.</param>
-    /// <param name="all">All windows of the text.</param>
-    /// <param name="part">A fixed part of them, for evaluations during training; null for all. Of the same batch and context.</param>
-    /// <param name="byteLengths">Bytes of each token of the vocabulary.</param>
-    /// <param name="maskDocuments">Whether tokens see their own document only.</param>
+    /// <param name="task">What is scored; it has rows to validate with. Not disposed here.</param>
+    /// <param name="shape">Rows and length of a batch; null for what suits the model's context.</param>
+    /// <param name="part">How many of the rows, evenly spaced, evaluations during training take; 0 for all.</param>
     /// <param name="arithmetic">What it computes in.</param>
     /// <param name="arena">Memory shared with what does not run during an evaluation; null for its own.</param>
-    public Evaluator(
-        Transformer model, EvaluationSource all, EvaluationSource? part, ReadOnlySpan<int> byteLengths, bool maskDocuments = false, Arithmetic arithmetic = default, SharedArena? arena = null)
+    public Evaluator(Transformer model, LearningTask task, BatchShape? shape = null, int part = 0, Arithmetic arithmetic = default, SharedArena? arena = null)
     {
+        ArgumentOutOfRangeException.ThrowIfNegative(part);
         _model = model;
-        _all = all;
-        _part = part ?? all;
-        _byteLengths = byteLengths.ToArray();
+        _task = task;
+        _shape = shape ?? BatchShape.ToEvaluate(model.Config.Context);
+        Windows = task.Rows(TaskSplit.Validation, _shape.Time);
+        Part = part == 0 ? Windows : Math.Min(part, Windows);
         _arena = arena ?? new SharedArena(model.Backend);
         _ownsArena = arena is null;
         _arithmetic = arithmetic;
         _state = model.Backend.NewState();
-        _buffers = new BatchBuffers(model.Backend, all.Batch, all.Context, maskDocuments);
-        _plain = Recording.Of(model, _buffers, arithmetic, _state, taps: null);
-        _nats = new float[all.Batch * all.Context];
+        BatchField[] fields = InputsOf(task, _shape);
+        _rows = new BatchRows(fields, _shape.Rows);
+        _buffers = new BatchBuffers(model.Backend, fields, _shape.Rows, arithmetic.Type);
+        _plain = Recording.Of(model, task, _buffers, arithmetic, _state, taps: null);
     }
 
     /// <summary>Bytes of the arena that an evaluation needs.</summary>
     public long ArenaBytes => _plain.Plan.ArenaBytes;
 
     /// <summary>Whether the fixed part is less than all.</summary>
-    public bool HasPart => _part.Windows < _all.Windows;
+    public bool HasPart => Part < Windows;
 
-    /// <summary>How many windows there are in all.</summary>
-    public long Windows => _all.Windows;
+    /// <summary>How many rows there are in all.</summary>
+    public long Windows { get; }
+
+    /// <summary>How many of them the fixed part has.</summary>
+    public long Part { get; }
 
     /// <summary>Tokens that an evaluation over the fixed part runs through, and one over all.</summary>
-    public (long Part, long All) Tokens => (TokensOf(_part), TokensOf(_all));
+    public (long Part, long All) Tokens => (TokensOf(Part), TokensOf(Windows));
 
-    /// <summary>The loss over all windows, or over the fixed part.</summary>
+    /// <summary>The scores over all rows, or over the fixed part.</summary>
     /// <exception cref="OperationCanceledException">Cancelled between two batches.</exception>
     public Evaluation Run(bool part = false, CancellationToken cancel = default) => Run(_plain, part, cancel);
 
@@ -66,7 +70,7 @@ public sealed class Evaluator : IDisposable
     /// <exception cref="UserException">A pattern matches no point of the model.</exception>
     public Evaluation Run(TapSet taps, bool part = false, CancellationToken cancel = default)
     {
-        Recording edited = Recording.Of(_model, _buffers, _arithmetic, _state, taps);
+        Recording edited = Recording.Of(_model, _task, _buffers, _arithmetic, _state, taps);
         using (edited.Plan)
         {
             return Run(edited, part, cancel);
@@ -75,33 +79,6 @@ public sealed class Evaluator : IDisposable
 
     /// <inheritdoc cref="Run(TapSet, bool, CancellationToken)"/>
     public Evaluation Run(IEnumerable<ITapEditor> edits, bool part = false, CancellationToken cancel = default) => Run(new TapSet([], edits), part, cancel);
-
-    private Evaluation Run(Recording recording, bool part, CancellationToken cancel)
-    {
-        EvaluationSource source = part ? _part : _all;
-        double sum = 0;
-        long count = 0, bytes = 0;
-        for (long i = 0; i < source.Batches; i++)
-        {
-            cancel.ThrowIfCancellationRequested();
-            count += source.Fill(i, _buffers.Tokens, _buffers.Targets, _buffers.Documents);
-            _buffers.Upload();
-            _arena.Bind(recording.Plan);
-            recording.Plan.Run();
-            _model.Backend.Download(recording.Plan[recording.Losses], _nats.AsSpan());
-            for (int n = 0; n < _nats.Length; n++)
-            {
-                int target = _buffers.Targets[n];
-                if (target >= 0)
-                {
-                    sum += _nats[n];
-                    bytes += _byteLengths[target];
-                }
-            }
-        }
-
-        return new Evaluation(sum / count, sum / (Math.Log(2) * bytes), count, bytes);
-    }
 
     public void Dispose()
     {
@@ -115,27 +92,65 @@ public sealed class Evaluator : IDisposable
     }
 
     /// <summary>Bytes of the arena, and of the device besides, of evaluations of this shape.</summary>
-    internal static (long ArenaBytes, long InputBytes) Needs(Transformer model, int batch, int context, bool maskDocuments, DType type)
+    internal static (long ArenaBytes, long InputBytes) Needs(Transformer model, LearningTask task, BatchShape shape, DType type)
     {
-        using var buffers = new BatchBuffers(model.Backend, batch, context, maskDocuments);
+        using var buffers = new BatchBuffers(model.Backend, InputsOf(task, shape), shape.Rows, type);
         using StepState state = model.Backend.NewState();
-        using Plan plan = Recording.Of(model, buffers, type, state, taps: null).Plan;
+        using Plan plan = Recording.Of(model, task, buffers, type, state, taps: null).Plan;
         return (plan.ArenaBytes, buffers.Bytes);
     }
 
-    // Whole batches, also where the last has rows without targets.
-    private static long TokensOf(EvaluationSource source) => source.Batches * source.Batch * source.Context;
+    private static BatchField[] InputsOf(LearningTask task, BatchShape shape) => [.. task.Fields(shape.Time).Where(field => field.IsInput)];
 
-    /// <summary>A forward pass and where it leaves each token's nats.</summary>
-    private sealed record Recording(Plan Plan, Tensors.Tensor Losses)
+    // Whole batches, also where the last has rows without targets.
+    private long TokensOf(long rows) => (rows + _shape.Rows - 1) / _shape.Rows * _shape.Places;
+
+    private Evaluation Run(Recording recording, bool part, CancellationToken cancel)
     {
-        public static Recording Of(Transformer model, BatchBuffers buffers, Arithmetic arithmetic, StepState state, TapSet? taps)
+        long taken = part ? Part : Windows;
+        TaskScore score = _task.NewScore();
+        for (long first = 0; first < taken; first += _shape.Rows)
+        {
+            cancel.ThrowIfCancellationRequested();
+            _rows.Fill(_task, TaskSplit.Validation, first, taken, Windows);
+            _buffers.Upload(_rows);
+            _arena.Bind(recording.Plan);
+            recording.Plan.Run();
+            recording.Download(_model.Backend);
+            score.Add(_rows, recording.Values);
+        }
+
+        return score.Result();
+    }
+
+    /// <summary>A forward pass and where it leaves what is scored.</summary>
+    private sealed record Recording(Plan Plan, IReadOnlyList<Tensor> Scored, ScoredValues Values)
+    {
+        public static Recording Of(Transformer model, LearningTask task, BatchBuffers buffers, Arithmetic arithmetic, StepState state, TapSet? taps)
         {
             var tape = new Tape(model.Backend, arithmetic, taps: taps) { State = state };
-            (var tokens, var targets, var documents) = buffers.On(tape);
-            Tensors.Tensor losses = model.RecordLoss(tape, tokens, targets, documents).Losses;
-            tape.Keep(losses);
-            return new Recording(new Plan(tape), losses);
+            IReadOnlyList<Tensor> scored = task.RecordLoss(tape, model, buffers.On(tape)).Scored;
+            foreach (Tensor tensor in scored)
+            {
+                tape.Keep(tensor);
+            }
+
+            return new Recording(new Plan(tape), scored, new ScoredValues(scored));
+        }
+
+        public void Download(Backend backend)
+        {
+            for (int i = 0; i < Scored.Count; i++)
+            {
+                if (Scored[i].Type == DType.Int32)
+                {
+                    backend.Download(Plan[Scored[i]], Values.Integers(i));
+                }
+                else
+                {
+                    backend.Read(Plan[Scored[i]], Values.Reals(i));
+                }
+            }
         }
     }
 }

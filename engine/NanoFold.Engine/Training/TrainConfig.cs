@@ -17,7 +17,7 @@ public sealed record TrainConfig
     [Bounds(0, 1 << 20, Auto = true)]
     public int Batch { get; init; } = 12;
 
-    /// <summary>Micro-batches per step.</summary>
+    /// <summary>Micro-batches per step, of all processes together.</summary>
     [Bounds(1, 1 << 20)]
     public int Accumulate { get; init; } = 1;
 

@@ -1,6 +1,6 @@
 using NanoFold.Engine.Autograd;
-using NanoFold.Engine.Data;
 using NanoFold.Engine.Model;
+using NanoFold.Engine.Tasks;
 using NanoFold.Engine.Tensors;
 using NanoFold.Kernels;
 using NanoFold.Kernels.Profiling;
@@ -8,7 +8,7 @@ using NanoFold.Kernels.Profiling;
 namespace NanoFold.Engine.Training;
 
 /// <summary>
-/// A model, its optimizer and its batches: one step is Accumulate × k and one Update. After the first, a step allocates no managed memory. Of several processes
+/// A model, its optimizer and its task: one step is Accumulate × k and one Update. After the first, a step allocates no managed memory. Of several processes
 /// each runs its part of a step's micro-batches, and all make the same update.
 /// </summary>
 public sealed class Trainer : IDisposable
@@ -18,8 +18,10 @@ public sealed class Trainer : IDisposable
 
     private readonly Transformer _model;
     private readonly TrainConfig _config;
-    private readonly IBatchSource _batches;
-    private readonly BatchBuffers[] _buffers;
+    private readonly LearningTask _task;
+    private readonly BatchShape _shape;
+    private readonly BatchRows[] _rows;
+    private readonly BatchBuffers _buffers;
     private readonly Replay _update;
     private readonly ICollective _collective;
     private readonly StepSum _sum;
@@ -37,13 +39,11 @@ public sealed class Trainer : IDisposable
 
     /// <param name="model">Its parameters, in float32, are trained.</param>
     /// <param name="config">Settings, whose precision is the activations'. What they leave open becomes that of a small model (<see cref="TrainConfig.Resolve"/>).</param>
-    /// <param name="batches">Where batches come from.</param>
-    /// <param name="maskDocuments">Whether tokens see their own document only.</param>
+    /// <param name="task">What it learns; not disposed here.</param>
     /// <param name="arena">Memory shared with what does not run during a step; null for its own.</param>
     /// <param name="collective">The processes that train together; null for this one alone.</param>
-    /// <exception cref="UserException">The micro-batches of a step cannot be shared evenly by the processes.</exception>
-    public Trainer(
-        Transformer model, TrainConfig config, IBatchSource batches, bool maskDocuments = false, SharedArena? arena = null, ICollective? collective = null)
+    /// <exception cref="UserException">The micro-batches of a step cannot be shared evenly by the processes, or what there is to train on is shorter than a row.</exception>
+    public Trainer(Transformer model, TrainConfig config, LearningTask task, SharedArena? arena = null, ICollective? collective = null)
     {
         _collective = collective ?? Alone.Instance;
         int rounds = Rounds(config, _collective);
@@ -51,7 +51,7 @@ public sealed class Trainer : IDisposable
         _ownsArena = arena is null;
         _model = model;
         _config = config = config.Resolve(Unnamed);
-        _batches = batches;
+        _task = task;
         DType type = config.Precision.Activations();
         if (type.Is16Bit())
         {
@@ -60,8 +60,12 @@ public sealed class Trainer : IDisposable
 
         State = model.Backend.NewState();
         LossScale = (config.Precision.ScalesLoss() ? LossScaling.Initial : 1, 0);
+        task.RequireRows(model.Config.Context);
+        _shape = new BatchShape(Math.Max(1, config.Batch), model.Config.Context);
+        BatchField[] fields = [.. task.Fields(_shape.Time).Where(field => field.IsInput)];
         // Every micro-batch is drawn before the first runs: the loss is divided by the targets of all of them.
-        _buffers = [.. Enumerable.Range(0, rounds).Select(i => new BatchBuffers(model.Backend, batches.Batch, batches.Context, maskDocuments, onDevice: i == 0))];
+        _rows = [.. Enumerable.Range(0, rounds).Select(_ => new BatchRows(fields, _shape.Rows))];
+        _buffers = new BatchBuffers(model.Backend, fields, _shape.Rows, type);
         _changes = [.. model.Config.LayerConfigs().Select(layer => layer.Mixer.Traits(model.Config).WarmUpSteps).Where(steps => steps > 0).Distinct()];
         Optimizer = new Optimizer(model.Store, config, State);
         _sum = new StepSum(model.Store, State, _collective, rounds);
@@ -112,7 +116,7 @@ public sealed class Trainer : IDisposable
     }
 
     /// <summary>Bytes of batches and of the model's tables.</summary>
-    public long InputBytes => _buffers.Sum(b => b.Bytes) + _model.TableBytes;
+    public long InputBytes => _buffers.Bytes + _model.TableBytes;
 
     /// <summary>Bytes of what carries gradients from one micro-batch to the next; none where a process runs a single one in a step.</summary>
     public long SumBytes => _sum.Bytes;
@@ -128,7 +132,7 @@ public sealed class Trainer : IDisposable
     public StepResult Step(long step)
     {
         Begin(step);
-        for (int i = 0; i < _buffers.Length; i++)
+        for (int i = 0; i < _rows.Length; i++)
         {
             Accumulate(i);
         }
@@ -141,7 +145,7 @@ public sealed class Trainer : IDisposable
             state.GetDouble(StepSlot.Loss),
             Math.Sqrt(state.GetDouble(StepSlot.GradientSquares)),
             state.GetDouble(StepSlot.LearningRate),
-            _config.Accumulate * _batches.Batch * _batches.Context)
+            _config.Accumulate * _shape.Places)
         {
             OwnRates = Optimizer.ReadOwnRates(),
             Terms = LossTerms.Of(state, _terms ??= LossTerms.InOrder(Plan.Tape.LossTerms)),
@@ -155,13 +159,13 @@ public sealed class Trainer : IDisposable
     public string? FindNotFinite(long step)
     {
         var finder = new NotFiniteFinder();
-        BatchBuffers buffers = _buffers[0];
+        BatchRows rows = _rows[0];
         _drawn = -1;
         int targets = 0;
         for (int i = 0; i < _config.Accumulate; i++)
         {
-            _batches.Fill(step, i, buffers.Tokens, buffers.Targets, buffers.Documents);
-            targets += buffers.CountTargets();
+            rows.Fill(_task, step, i);
+            targets += rows.Targets;
         }
 
         Prepare(step, targets, Schedule.At(step));
@@ -169,8 +173,8 @@ public sealed class Trainer : IDisposable
         _arena.Bind(plan);
         for (int i = 0; i < _config.Accumulate && finder.Found is null; i++)
         {
-            _batches.Fill(step, i, buffers.Tokens, buffers.Targets, buffers.Documents);
-            Upload(buffers, i);
+            rows.Fill(_task, step, i);
+            Upload(rows, i);
             plan.Run();
         }
 
@@ -222,10 +226,7 @@ public sealed class Trainer : IDisposable
             _arena.Dispose();
         }
 
-        foreach (BatchBuffers buffers in _buffers)
-        {
-            buffers.Dispose();
-        }
+        _buffers.Dispose();
     }
 
     /// <summary>How many micro-batches of a step each process runs.</summary>
@@ -238,7 +239,7 @@ public sealed class Trainer : IDisposable
     /// <summary>Forward and backward of one of this process's micro-batches; gradients add up, and after the last one they are those of all processes.</summary>
     internal void Accumulate(int index)
     {
-        Upload(_buffers[index], MicroBatch(index));
+        Upload(_rows[index], MicroBatch(index));
         Plan plan = Plan;
         _arena.Bind(plan);
         if (_log is null)
@@ -277,9 +278,9 @@ public sealed class Trainer : IDisposable
         _log?.Begin(EventKind.Part, StepPart.Batch);
         Draw(step);
         int targets = 0;
-        foreach (BatchBuffers buffers in _buffers)
+        foreach (BatchRows rows in _rows)
         {
-            targets += buffers.CountTargets();
+            targets += rows.Targets;
         }
 
         _log?.End();
@@ -316,10 +317,9 @@ public sealed class Trainer : IDisposable
         }
 
         _drawn = -1;
-        for (int i = 0; i < _buffers.Length; i++)
+        for (int i = 0; i < _rows.Length; i++)
         {
-            BatchBuffers buffers = _buffers[i];
-            _batches.Fill(step, MicroBatch(i), buffers.Tokens, buffers.Targets, buffers.Documents);
+            _rows[i].Fill(_task, step, MicroBatch(i));
         }
 
         _drawn = step;
@@ -341,13 +341,11 @@ public sealed class Trainer : IDisposable
     // In a round every process runs one, in the order of their numbers.
     private int MicroBatch(int index) => (index * _collective.World) + _collective.Rank;
 
-    private void Upload(BatchBuffers buffers, int microBatch)
+    private void Upload(BatchRows rows, int microBatch)
     {
         State.Set(StepSlot.MicroBatch, (long)microBatch);
-        // The tape reads the first buffers; later micro-batches take their place in turn.
-        BatchBuffers first = _buffers[0];
         _log?.Begin(EventKind.Part, StepPart.Upload);
-        first.Upload(buffers.Tokens, buffers.Targets, buffers.Documents);
+        _buffers.Upload(rows);
         _log?.End();
     }
 
@@ -375,8 +373,7 @@ public sealed class Trainer : IDisposable
     private Plan Record(TapSet? taps)
     {
         var tape = new Tape(_model.Backend, _config.Precision.Arithmetic(), training: true, taps) { Step = _recordedFor, State = State };
-        (var tokens, var targets, var documents) = _buffers[0].On(tape);
-        _model.RecordLoss(tape, tokens, targets, documents);
+        _task.RecordLoss(tape, _model, _buffers.On(tape));
         return new Plan(tape, _config.Recompute);
     }
 }

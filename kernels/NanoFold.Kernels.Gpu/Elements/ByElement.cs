@@ -1,14 +1,14 @@
 namespace NanoFold.Kernels.Gpu.Elements;
 
 /// <summary>What is done with elements of a type that is known when it runs: the operands, and the code for any type.</summary>
-internal interface IElementBody
+public interface IElementBody
 {
     void Run<T>()
         where T : unmanaged, IElement<T>;
 }
 
 /// <summary>The same where a second operand may be of another type.</summary>
-internal interface IElementPairBody
+public interface IElementPairBody
 {
     void Run<T, TOther>()
         where T : unmanaged, IElement<T>
@@ -16,7 +16,7 @@ internal interface IElementPairBody
 }
 
 /// <summary>The one place where a view's type becomes a type argument of kernels.</summary>
-internal static class ByElement
+public static class ByElement
 {
     /// <summary>Runs the body for elements of <paramref name="x"/>.</summary>
     /// <exception cref="ArgumentException">There are no such elements: double precision is for gradient checks on the CPU.</exception>

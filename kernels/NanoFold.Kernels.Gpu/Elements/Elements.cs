@@ -4,7 +4,7 @@ using Half = ILGPU.Half;
 namespace NanoFold.Kernels.Gpu.Elements;
 
 /// <summary>A real number as it lies in the device's memory; kernels compute in float.</summary>
-internal interface IElement<T>
+public interface IElement<T>
     where T : unmanaged, IElement<T>
 {
     static abstract float Read(T value);
@@ -14,7 +14,7 @@ internal interface IElement<T>
 }
 
 /// <summary>Single precision.</summary>
-internal readonly struct F32(float value) : IElement<F32>
+public readonly struct F32(float value) : IElement<F32>
 {
     private readonly float _value = value;
 
@@ -24,7 +24,7 @@ internal readonly struct F32(float value) : IElement<F32>
 }
 
 /// <summary>Half precision (IEEE 754): 5 bits of exponent, 10 of mantissa.</summary>
-internal readonly struct F16(Half value) : IElement<F16>
+public readonly struct F16(Half value) : IElement<F16>
 {
     private readonly Half _value = value;
 
@@ -34,7 +34,7 @@ internal readonly struct F16(Half value) : IElement<F16>
 }
 
 /// <summary>The upper half of a float: 8 bits of exponent, 7 of mantissa.</summary>
-internal readonly struct BF16(ushort bits) : IElement<BF16>
+public readonly struct BF16(ushort bits) : IElement<BF16>
 {
     private readonly ushort _bits = bits;
 

@@ -3,7 +3,7 @@ using ILGPU;
 namespace NanoFold.Kernels.Gpu.Loops;
 
 /// <summary>Reductions over the threads of a group, a power of two of them, in an order that depends on their number only. All threads call; all get the result.</summary>
-internal static class GroupReduce
+public static class GroupReduce
 {
     /// <summary>Threads of a group at most: the room that kernels keep in shared memory.</summary>
     public const int Most = 256;

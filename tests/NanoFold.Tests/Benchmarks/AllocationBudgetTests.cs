@@ -4,6 +4,7 @@ using NanoFold.Engine.Data;
 using NanoFold.Engine.Generation;
 using NanoFold.Engine.Model;
 using NanoFold.Engine.Runs;
+using NanoFold.Engine.Tasks;
 using NanoFold.Engine.Training;
 using NanoFold.Kernels;
 using NanoFold.Kernels.Cpu;
@@ -137,7 +138,7 @@ public class AllocationBudgetTests
     {
         CpuBackend backend = owner.Add(new CpuBackend(2));
         Transformer model = owner.Add(new Transformer(config.Model, backend, seed: 1));
-        Trainer trainer = owner.Add(new Trainer(model, config.Train, new RandomBatchSource(config.Train.Batch, config.Model.Context, model.Config.Vocab, seed: 1)));
+        Trainer trainer = owner.Add(new Trainer(model, config.Train, new RandomTokens(model.Config.Vocab, seed: 1)));
         trainer.Taps = taps;
         long step = 0;
         return () => trainer.Step(step++);
@@ -177,8 +178,7 @@ public class AllocationBudgetTests
         Transformer model = owner.Add(new Transformer(ModelVariants.Base, backend, seed: 1));
         TempFolder folder = owner.Add(new TempFolder());
         TokenShard shard = owner.Add(Shards.Of(folder, model.Config.Vocab, false, [.. Enumerable.Range(0, 33).Select(i => i % model.Config.Vocab)]));
-        var source = new EvaluationSource(shard, "text", batch: 2, model.Config.Context);
-        Evaluator evaluator = owner.Add(new Evaluator(model, source, null, new int[model.Config.Vocab]));
+        Evaluator evaluator = owner.Add(new Evaluator(model, new TextTask(shard, "text", new int[model.Config.Vocab]), new BatchShape(2, model.Config.Context)));
         return () => evaluator.Run();
     }
 

@@ -2,6 +2,7 @@ using NanoFold.Engine.Checkpoints;
 using NanoFold.Engine.Data;
 using NanoFold.Engine.FeedForward;
 using NanoFold.Engine.Model;
+using NanoFold.Engine.Tasks;
 using NanoFold.Engine.Tensors;
 using NanoFold.Engine.Training;
 using NanoFold.Kernels;
@@ -151,7 +152,7 @@ public class ExpertBalanceTests
             _backend = new ProfiledBackend(_cpu, Log);
             Model = new Transformer(config ?? ModelVariants.Base with { FeedForward = MoeConfig.Tiny with { Routing = RouterKind.Sigmoid, BiasRate = rate } }, _backend);
             var train = new TrainConfig { Optimizer = new AdamWConfig(), LearningRate = learningRate, Batch = 2, Accumulate = accumulate, Steps = 100 };
-            Trainer = new Trainer(Model, train, new RandomBatchSource(2, Model.Config.Context, Model.Config.Vocab, seed: 1));
+            Trainer = new Trainer(Model, train, new RandomTokens(Model.Config.Vocab, seed: 1));
         }
 
         public Transformer Model { get; }

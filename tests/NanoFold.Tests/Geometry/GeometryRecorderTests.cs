@@ -2,6 +2,7 @@ using NanoFold.Engine.Geometry;
 using NanoFold.Engine.Geometry.Measures;
 using NanoFold.Engine.Geometry.Sampling;
 using NanoFold.Engine.Geometry.Statistics;
+using NanoFold.Engine.Tasks;
 using NanoFold.Kernels.Cpu;
 
 namespace NanoFold.Tests.Geometry;
@@ -93,7 +94,7 @@ public class GeometryRecorderTests
             _model = new HandMadeModel(_backend);
             _measures = [new Slow(clock, first), new Slow(clock, second)];
             ProbeShape shape = ProbeShape.Of(12, 12, HandMadeModel.Time) with { Batch = HandMadeModel.Batch, Points = 12 };
-            var probe = new GeometryProbe(_model.Model, shape, _measures);
+            var probe = new GeometryProbe(_model.Model, new RandomTokens(_model.Model.Config.Vocab, 1), shape, _measures);
             probe.Read(_model.Tokens, _model.Documents);
             Recorder = new GeometryRecorder(probe, new GeometryConfig { Every = every }, 12, clock: clock);
         }

@@ -6,6 +6,7 @@ using NanoFold.Engine.Geometry.Statistics;
 using NanoFold.Engine.Model;
 using NanoFold.Engine.Residuals;
 using NanoFold.Engine.Runs;
+using NanoFold.Engine.Tasks;
 using NanoFold.Tests.Suites;
 
 namespace NanoFold.Tests.Geometry;
@@ -117,7 +118,7 @@ public class MeasureSuite : EngineTests
     {
         using var tiny = new TinyModel(model, Backend());
         ProbeShape shape = ProbeShape.Of(48, 40, tiny.Time);
-        using var probe = new GeometryProbe(tiny.Model, shape, measures);
+        using var probe = new GeometryProbe(tiny.Model, new RandomTokens(model.Vocab, 1), shape, measures);
         int[] tokens = Numbers.Integers("probe", shape.Tokens, 0, model.Vocab);
         probe.Read(tokens, new int[tokens.Length]);
         using var recorder = new GeometryRecorder(probe, new GeometryConfig { Every = 1 }, shape.Tokens);

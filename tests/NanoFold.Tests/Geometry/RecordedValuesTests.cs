@@ -6,6 +6,7 @@ using NanoFold.Engine.Geometry.Dimensions;
 using NanoFold.Engine.Geometry.Measures;
 using NanoFold.Engine.Geometry.Sampling;
 using NanoFold.Engine.Geometry.Spectra;
+using NanoFold.Engine.Tasks;
 using NanoFold.Kernels.Cpu;
 
 namespace NanoFold.Tests.Geometry;
@@ -138,7 +139,7 @@ public class RecordedValuesTests
 
     private static GeometryRecorder Recorder(HandMadeModel model, bool maskDocuments, IReadOnlyList<Measure> measures, JsonLinesLog? log, ProbeShape? shape = null)
     {
-        var probe = new GeometryProbe(model.Model, shape ?? Shape(), measures, maskDocuments);
+        var probe = new GeometryProbe(model.Model, new RandomTokens(model.Model.Config.Vocab, 1, maskDocuments), shape ?? Shape(), measures);
         probe.Read(model.Tokens, model.Documents);
         return new GeometryRecorder(probe, new GeometryConfig { Every = 1 }, 12, log);
     }

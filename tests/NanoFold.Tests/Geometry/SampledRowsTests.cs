@@ -18,9 +18,9 @@ public class SampledRowsTests
     [Test]
     public void AShortTextHasFewerWindows()
     {
-        ProbeShape shape = ProbeShape.Of(2048, 1000, 64, textTokens: 200);
+        ProbeShape shape = ProbeShape.Of(2048, 1000, 64, places: 199);
         Assert.That((shape.Time, shape.Batch, shape.Points, shape.Neighbors), Is.EqualTo((64, 3, 192, 192)));
-        shape = ProbeShape.Of(2048, 1000, 64, textTokens: 10);
+        shape = ProbeShape.Of(2048, 1000, 64, places: 9);
         Assert.That((shape.Time, shape.Batch, shape.Points), Is.EqualTo((9, 1, 9)));
     }
 

@@ -34,10 +34,13 @@ internal sealed partial class OutsideProject : IDisposable
               <config><add key="globalPackagesFolder" value="{this["extracted"]}"/></config>
             </configuration>
             """);
-        bool hasGpu = assets.RootElement.GetProperty("libraries").EnumerateObject().Any(library => library.Name.StartsWith("NanoFold.Kernels.Gpu/", StringComparison.Ordinal));
-        _shell = Begin(string.Join(" && ", Steps(packages, hasGpu)));
+        HasGpu = assets.RootElement.GetProperty("libraries").EnumerateObject().Any(library => library.Name.StartsWith("NanoFold.Kernels.Gpu/", StringComparison.Ordinal));
+        _shell = Begin(string.Join(" && ", Steps(packages)));
         AppDomain.CurrentDomain.ProcessExit += (_, _) => Dispose();
     }
+
+    /// <summary>Whether the packages have the backend of GPUs, as the suite was built.</summary>
+    public bool HasGpu { get; }
 
     /// <summary>Begins, where that has not happened yet.</summary>
     public static void Start() => _ = s_begun.Value;
@@ -91,15 +94,16 @@ internal sealed partial class OutsideProject : IDisposable
         }
     }
 
-    private IEnumerable<string> Steps(string packages, bool hasGpu)
+    private IEnumerable<string> Steps(string packages)
     {
         string dotnet = Quoted(Environment.ProcessPath is { } host && Path.GetFileNameWithoutExtension(host) == "dotnet" ? host : "dotnet");
+        string gpu = $"-p:Gpu={(HasGpu ? "true" : "false")}";
         string configuration = new DirectoryInfo(TestContext.CurrentContext.TestDirectory).Parent!.Name;
         string program = Quoted(Executable("program")), tool = Quoted(Executable("tool")), log = $">> {Quoted(this["log"])} 2>&1", project = Quoted(this["program"]);
         yield return $"{dotnet} msbuild {Quoted(RepositoryRoot.File("tools/pack.proj"))} -nologo -v:q -nodeReuse:false"
-            + $" -p:Configuration={configuration} -p:Gpu={(hasGpu ? "true" : "false")} -p:PackageVersion={Version} {Quoted($"-p:PackageOutputPath={packages}/")} {log}";
+            + $" -p:Configuration={configuration} {gpu} -p:PackageVersion={Version} {Quoted($"-p:PackageOutputPath={packages}/")} {log}";
         yield return $"{dotnet} add {project} package NanoFold.Cli --version {Version} --no-restore {log}";
-        yield return $"{dotnet} build {project} -c Release --nologo -v q -nodeReuse:false {log}";
+        yield return $"{dotnet} build {project} -c Release --nologo -v q -nodeReuse:false {gpu} {log}";
         yield return $"{dotnet} tool install NanoFold.Tool --version {Version} --tool-path {Quoted(this["tool"])} {log}";
         yield return $"{program} check > {Quoted(this["check"])} 2>> {Quoted(this["log"])}";
         string config = Quoted(this["program/outside.json"]), text = Quoted(this["text.txt"]), run = Quoted(this["run"]);

@@ -2,6 +2,7 @@ using NanoFold.Engine.Data;
 using NanoFold.Engine.Model;
 using NanoFold.Engine.Profiling;
 using NanoFold.Engine.Runs;
+using NanoFold.Engine.Tasks;
 using NanoFold.Engine.Training;
 using NanoFold.Kernels.Cpu;
 using NanoFold.Kernels.Profiling;
@@ -28,7 +29,7 @@ public class ProfilerTests
         }
 
         using var model = new Transformer(config.Model, backend, (ulong)config.Train.Seed);
-        using var trainer = new Trainer(model, config.Train, new RandomBatchSource(config.Train.Batch, config.Model.Context, config.Model.Vocab, (ulong)config.Train.Seed));
+        using var trainer = new Trainer(model, config.Train, new RandomTokens(config.Model.Vocab, (ulong)config.Train.Seed));
         for (int i = 0; i < 6; i++)
         {
             trainer.Step(i);

@@ -6,6 +6,7 @@ using NanoFold.Engine.Generation;
 using NanoFold.Engine.Model;
 using NanoFold.Engine.Runs;
 using NanoFold.Engine.Taps;
+using NanoFold.Engine.Tasks;
 using NanoFold.Engine.Tensors;
 using NanoFold.Engine.Training;
 using NanoFold.Kernels;
@@ -102,7 +103,7 @@ public class ModelEditTests
         Assert.That(() => Build(new AblateConfig { Points = "blocks.1.hook_mlp_oot" }),
             Throws.TypeOf<UserException>().With.Message.EqualTo("model.edits.0.points: 'blocks.1.hook_mlp_oot' matches no point of the model; did you mean 'blocks.1.hook_mlp_out'?"));
         using Transformer narrow = Build(new SteerConfig { Points = "blocks.1.hook_mlp_out", Direction = [1, 2, 3] });
-        using var trainer = new Trainer(narrow, new TrainConfig(), new RandomBatchSource(2, 8, 32, 1));
+        using var trainer = new Trainer(narrow, new TrainConfig { Batch = 2 }, new RandomTokens(32, 1));
         Assert.That(() => trainer.Step(0),
             Throws.TypeOf<UserException>().With.Message.EqualTo("model.edits: 3 numbers are given for blocks.1.hook_mlp_out, which has 16 elements in its last dimension"));
     }

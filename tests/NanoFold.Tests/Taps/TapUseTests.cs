@@ -1,3 +1,4 @@
+using NanoFold.Engine.Tasks;
 using NanoFold.Engine;
 using NanoFold.Engine.Autograd;
 using NanoFold.Engine.Data;
@@ -30,7 +31,7 @@ public class TapUseTests
     {
         using var backend = new CpuBackend(1);
         using var model = new Transformer(s_model, backend);
-        using var trainer = new Trainer(model, new TrainConfig(), new RandomBatchSource(2, 8, 256, 1));
+        using var trainer = new Trainer(model, new TrainConfig { Batch = 2 }, new RandomTokens(256, 1));
         trainer.Taps = new TapSet([new Collector("hook_logits"), new Collector(pattern)]);
         Assert.That(() => trainer.Step(0), Throws.TypeOf<UserException>().With.Message.EqualTo($"tap '{pattern}' matches no point of what was recorded; did you mean '{meant}'?"));
         trainer.Taps = new TapSet([], [new Ablate(pattern)]);
@@ -94,7 +95,7 @@ public class TapUseTests
     {
         using var backend = new CpuBackend(1);
         using var model = new Transformer(s_model, backend);
-        using var trainer = new Trainer(model, new TrainConfig { Optimizer = Optimizers.Of(optimizer), Warmup = 0, Schedule = ScheduleKind.Constant }, new RandomBatchSource(2, 8, 256, 1));
+        using var trainer = new Trainer(model, new TrainConfig { Batch = 2, Optimizer = Optimizers.Of(optimizer), Warmup = 0, Schedule = ScheduleKind.Constant }, new RandomTokens(256, 1));
         StepResult first = trainer.Step(0), later = default;
         for (int step = 1; step < 10; step++)
         {

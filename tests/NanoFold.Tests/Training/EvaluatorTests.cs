@@ -3,6 +3,7 @@ using NanoFold.Engine.Autograd;
 using NanoFold.Engine.Data;
 using NanoFold.Engine.Model;
 using NanoFold.Engine.Runs;
+using NanoFold.Engine.Tasks;
 using NanoFold.Engine.Tensors;
 using NanoFold.Engine.Training;
 using NanoFold.Kernels;
@@ -27,8 +28,7 @@ public class EvaluatorTests
         using var model = TinyModels.Random(backend, config.Model);
         using TokenDataset dataset = TrainData.Open(config);
         int context = config.Model.Context;
-        var source = new EvaluationSource(dataset.Validation, "text", rows, context);
-        using var evaluator = new Evaluator(model, source, null, dataset.Tokenizer.ByteLengths);
+        using var evaluator = new Evaluator(model, new TextTask(dataset.Validation, "text", dataset.Tokenizer.ByteLengths), new BatchShape(rows, context));
         Evaluation evaluation = evaluator.Run();
 
         double nats = 0;
@@ -54,9 +54,7 @@ public class EvaluatorTests
         using var backend = new CpuBackend(1);
         using var model = TinyModels.Random(backend, config.Model);
         using TokenDataset dataset = TrainData.Open(config);
-        var all = new EvaluationSource(dataset.Validation, "text", 2, 8);
-        var part = new EvaluationSource(dataset.Validation, "text", 2, 8, windows: 5);
-        using var evaluator = new Evaluator(model, all, part, dataset.Tokenizer.ByteLengths);
+        using var evaluator = new Evaluator(model, new TextTask(dataset.Validation, "text", dataset.Tokenizer.ByteLengths), new BatchShape(2, 8), part: 5);
 
         // 47 windows: numbers 0, 9, 18, 28 and 37.
         double nats = new[] { 0, 9, 18, 28, 37 }.Sum(window => Nats(model, text[(window * 8)..(window * 8 + 9)]));

@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using NanoFold.Engine.Tasks;
 using NanoFold.Engine;
 using NanoFold.Engine.Configuration;
 using NanoFold.Engine.Data;
@@ -117,7 +118,7 @@ public class HalfTrainingTests
     {
         using var backend = new HalfBackend();
         using var model = new Transformer(s_model, backend);
-        using var trainer = new Trainer(model, Config(PrecisionKind.Float16), new RandomBatchSource(2, 16, 50, 1));
+        using var trainer = new Trainer(model, Config(PrecisionKind.Float16), new RandomTokens(50, 1));
         trainer.Step(0);
         float[] before = Values(model.Store);
         trainer.LossScale = (1e30, 5);
@@ -133,7 +134,7 @@ public class HalfTrainingTests
         {
             using var backend = new HalfBackend();
             using var model = new Transformer(s_model, backend);
-            using var trainer = new Trainer(model, Config(precision), new RandomBatchSource(2, 16, 50, 1));
+            using var trainer = new Trainer(model, Config(precision), new RandomTokens(50, 1));
             StepResult result = trainer.Step(0);
             Assert.That(trainer.Plan.Tape.Arithmetic.AllowsTensorFloat32, Is.EqualTo(precision != PrecisionKind.Float32));
             return result.GradientNorm;
@@ -160,7 +161,7 @@ public class HalfTrainingTests
     {
         using var backend = new HalfBackend();
         using var model = new Transformer(s_model, backend);
-        using var trainer = new Trainer(model, Config(precision), new RandomBatchSource(2, 16, 50, 1));
+        using var trainer = new Trainer(model, Config(precision), new RandomTokens(50, 1));
         AssertShadow(model.Store, precision);
         trainer.Step(0);
         float[] before = Values(model.Store);
@@ -178,7 +179,7 @@ public class HalfTrainingTests
         RunConfig half = config with { Train = config.Train with { Precision = precision } };
         using var backend = new HalfBackend();
         using var model = new Transformer(s_model, backend);
-        using var trainer = new Trainer(model, half.Train, new RandomBatchSource(3, 16, 50, 1));
+        using var trainer = new Trainer(model, half.Train, new RandomTokens(50, 1));
         MemoryPlan plan = MemoryPlan.Of(half, backend), single = MemoryPlan.Of(config, backend);
         Assert.That(plan.PeakBytes, Is.EqualTo(trainer.PeakBytes));
         Assert.That(plan.ParameterBytes + plan.GradientBytes + plan.OptimizerBytes + plan.ArenaBytes + plan.InputBytes, Is.EqualTo(plan.PeakBytes));
@@ -207,7 +208,7 @@ public class HalfTrainingTests
         return new TrainLoop(session).Run();
     }
 
-    private static TrainConfig Config(PrecisionKind precision) => new TrainConfig { Precision = precision, Steps = 100, Warmup = 0 }.Resolve("nano");
+    private static TrainConfig Config(PrecisionKind precision) => new TrainConfig { Precision = precision, Batch = 2, Steps = 100, Warmup = 0 }.Resolve("nano");
 
     private static float[] Values(ParameterStore store)
     {

@@ -2,6 +2,7 @@ using NanoFold.Engine.Corpora;
 using NanoFold.Engine.Data;
 using NanoFold.Engine.Generation;
 using NanoFold.Engine.Runs;
+using NanoFold.Engine.Tasks;
 using NanoFold.Engine.Text;
 using NanoFold.Kernels.Cpu;
 using NanoFold.Tests.Text;
@@ -58,7 +59,7 @@ public class OpenedAgainTests
         RunConfig config = rig.Config(setting.Replace("=v.txt", $"={own}", StringComparison.Ordinal));
         using (TokenDataset data = TrainData.Open(config))
         {
-            Assert.That(TrainData.DoubtAbout(data, config.Data)?.Replace(place, "", StringComparison.Ordinal), Is.EqualTo(note));
+            Assert.That(TextTask.DoubtAbout(data, config.Data)?.Replace(place, "", StringComparison.Ordinal), Is.EqualTo(note));
         }
 
         var notes = new List<string>();

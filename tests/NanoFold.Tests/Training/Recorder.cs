@@ -1,4 +1,5 @@
 using NanoFold.Engine.Runs;
+using NanoFold.Engine.Tasks;
 using NanoFold.Engine.Training;
 
 namespace NanoFold.Tests.Training;

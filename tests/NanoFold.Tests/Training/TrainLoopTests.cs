@@ -1,4 +1,5 @@
 using System.Text.Json;
+using NanoFold.Engine.Tasks;
 using NanoFold.Engine;
 using NanoFold.Engine.Checkpoints;
 using NanoFold.Engine.Configuration;

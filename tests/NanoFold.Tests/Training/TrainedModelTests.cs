@@ -1,3 +1,4 @@
+using NanoFold.Engine.Tasks;
 using NanoFold.Engine;
 using NanoFold.Engine.Corpora;
 using NanoFold.Engine.Generation;

@@ -2,6 +2,7 @@ using NanoFold.Engine.Data;
 using NanoFold.Engine.Model;
 using NanoFold.Engine.Modules;
 using NanoFold.Engine.Runs;
+using NanoFold.Engine.Tasks;
 using NanoFold.Engine.Tensors;
 using NanoFold.Engine.Training;
 using NanoFold.Kernels;
@@ -53,7 +54,7 @@ public class TrainerTests
     {
         using var backend = new CpuBackend(1);
         using var model = TinyModels.Random(backend, s_model with { Dropout = 0.1 });
-        using var trainer = new Trainer(model, Config(2) with { Optimizer = Optimizers.Of(optimizer) }, new RandomBatchSource(3, 8, 50, 1));
+        using var trainer = new Trainer(model, Config(2) with { Optimizer = Optimizers.Of(optimizer) }, new RandomTokens(50, 1));
         for (int i = 0; i < 5; i++)
         {
             trainer.Step(i);
@@ -74,7 +75,7 @@ public class TrainerTests
         var config = new RunConfig { Model = s_model, Train = new TrainConfig { Batch = 3, Accumulate = 2 } }.Resolve();
         using var backend = new CpuBackend(1);
         using var model = TinyModels.Random(backend, s_model);
-        using var trainer = new Trainer(model, config.Train, new RandomBatchSource(3, 8, 50, 1));
+        using var trainer = new Trainer(model, config.Train, new RandomTokens(50, 1));
 
         MemoryPlan plan = MemoryPlan.Of(config, backend);
         Assert.That((plan.ArenaBytes, plan.OptimizerBytes), Is.EqualTo((trainer.ArenaBytes, trainer.Optimizer.Bytes)));
@@ -93,7 +94,7 @@ public class TrainerTests
         using var inner = new CpuBackend(1);
         using var backend = new CountingBackend(inner);
         using var model = new Transformer(config.Model, backend);
-        using var trainer = new Trainer(model, config.Train, new RandomBatchSource(3, 8, 50, 1));
+        using var trainer = new Trainer(model, config.Train, new RandomTokens(50, 1));
         for (int step = 0; step < 3; step++)
         {
             trainer.Step(step);
@@ -121,16 +122,16 @@ public class TrainerTests
         Assert.That(adamW.Bytes, Is.EqualTo(2 * 4 * model.Store.TrainedElements));
     }
 
-    private static TrainConfig Config(int accumulate) => new TrainConfig
+    private static TrainConfig Config(int accumulate, int batch = 3) => new TrainConfig
     {
-        Accumulate = accumulate, Optimizer = new AdamWConfig(), Steps = 100, Warmup = 0, Clip = 0,
+        Batch = batch, Accumulate = accumulate, Optimizer = new AdamWConfig(), Steps = 100, Warmup = 0, Clip = 0,
     }.Resolve("nano");
 
     // The loss of the first step of a new model and its gradients.
     private static (double Loss, double[] Gradients) Step(Backend backend, int[] counts, int rows = 3, int microBatch = 0)
     {
         using var model = TinyModels.Random(backend, s_model);
-        using var trainer = new Trainer(model, Config(counts.Length), new SparseSource(rows, counts, microBatch));
+        using var trainer = new Trainer(model, Config(counts.Length, rows), new SparseTask(rows, counts, microBatch));
         double loss = trainer.Step(0).Loss;
         var gradients = new float[model.Store.TrainedElements];
         backend.Download(model.Store.AllGradients, gradients.AsSpan());
@@ -138,22 +139,30 @@ public class TrainerTests
     }
 
     /// <summary>The same stream of tokens whatever its rows, of which only the first so many of each micro-batch have a target.</summary>
-    private sealed class SparseSource(int rows, int[] counts, int skipped) : IBatchSource
+    private sealed class SparseTask(int rows, int[] counts, int skipped) : LearningTask
     {
-        public int Batch => rows;
+        public override string Name => "sparse";
 
-        public int Context => 8;
+        public override IReadOnlyList<BatchField> Fields(int time) => BatchField.OfTokens(time);
 
-        public void Fill(long step, int microBatch, Span<int> tokens, Span<int> targets, Span<int> documents = default)
+        public override long Places(TaskSplit split) => long.MaxValue;
+
+        public override int Fill(in RowKey key, in BatchRow row)
         {
-            int start = (skipped + microBatch) * tokens.Length;
-            for (int i = 0; i < tokens.Length; i++)
+            Span<int> tokens = row.Integers(BatchField.Tokens), targets = row.Integers(BatchField.Targets);
+            int start = (((skipped + key.MicroBatch) * rows) + (int)key.Row) * tokens.Length, count = 0;
+            for (int t = 0; t < tokens.Length; t++)
             {
+                tokens[t] = (start + t) * 31 % 50;
                 // With a target: the first places of every row, evenly over the rows.
-                bool isTarget = i % 8 * rows + i / 8 < counts[microBatch];
-                tokens[i] = (start + i) * 31 % 50;
-                targets[i] = isTarget ? (start + i) * 17 % 50 : -1;
+                if (t * rows + (int)key.Row < counts[key.MicroBatch])
+                {
+                    targets[t] = (start + t) * 17 % 50;
+                    count++;
+                }
             }
+
+            return count;
         }
     }
 }

@@ -4,6 +4,7 @@ using NanoFold.Cli.Options;
 using NanoFold.Engine.Corpora;
 using NanoFold.Engine.Data;
 using NanoFold.Engine.Runs;
+using NanoFold.Engine.Tasks;
 
 namespace NanoFold.Cli.Commands;
 
@@ -57,7 +58,7 @@ internal static class DataCommand
         using TokenDataset dataset = TrainData.Open(config, output.Note, invocation.Interrupt.Token);
         double seconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
 
-        if (TrainData.DoubtAbout(dataset, config.Data) is { } doubt)
+        if (TextTask.DoubtAbout(dataset, config.Data) is { } doubt)
         {
             output.Note(doubt);
         }

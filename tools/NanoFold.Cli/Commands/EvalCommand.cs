@@ -4,12 +4,12 @@ using NanoFold.Cli.Options;
 using NanoFold.Engine;
 using NanoFold.Engine.Corpora;
 using NanoFold.Engine.Runs;
-using NanoFold.Engine.Training;
+using NanoFold.Engine.Tasks;
 using NanoFold.Kernels;
 
 namespace NanoFold.Cli.Commands;
 
-/// <summary><c>eval</c>: the loss of a checkpoint on a text.</summary>
+/// <summary><c>eval</c>: the loss of a checkpoint on a text, or the scores of one that learned another task.</summary>
 internal static class EvalCommand
 {
     public static void Build(VerbCommand command)
@@ -19,7 +19,7 @@ internal static class EvalCommand
         Option<string?> part = command.Text("--part", "train|validation|all", "Which part of the text; if not given, of the run's own text what was held back from training, of others all");
         var reading = new TextOptions(command);
         command.Common = [CommonOptions.Device, CommonOptions.Threads];
-        command.JsonKeys = "loss (nats per token), bitsPerByte, perplexity, tokens, bytes, part (train, validation or all)";
+        command.JsonKeys = "loss (nats per token), bitsPerByte, perplexity, tokens, bytes, part (train, validation or all); of a run with another task than text: task, loss, what it scores, such as accuracy, tokens (places with a target), part (validation)";
         command.Does(invocation => Run(
             invocation,
             invocation.Get(model) ?? throw UserException.Usage("--model is needed: a run folder of train, or a checkpoint"),
@@ -42,6 +42,11 @@ internal static class EvalCommand
         Output output = invocation.Output;
         using Backend backend = Devices.Open(invocation);
         using TrainedModel trained = TrainedModel.Load(path, backend);
+        if (!trained.Config.Task.IsText)
+        {
+            return RunTask(invocation, trained, data, wanted);
+        }
+
         using Corpus corpus = Corpus.OpenOrDefault(data ?? trained.Config.Data.Path, reading.Reading(invocation, trained.Config.Data.Reading));
         TextPart part = wanted ?? trained.PartToEvaluate(corpus, output.Note);
         if (wanted is null && part == TextPart.Validation)
@@ -71,6 +76,35 @@ internal static class EvalCommand
             ["bytes"] = result.Bytes,
             ["part"] = part switch { TextPart.Train => "train", TextPart.Validation => "validation", _ => "all" },
         });
+        return Faults.Done;
+    }
+
+    private static int RunTask(Invocation invocation, TrainedModel trained, string? data, TextPart? wanted)
+    {
+        string task = trained.Config.Task.Kind;
+        if (data is not null || wanted is TextPart.Train or TextPart.All)
+        {
+            throw UserException.Usage($"{(data is not null ? "--data" : "--part")}: the run was trained on task {task}, which has no text; leave it out to evaluate on what the task holds back");
+        }
+
+        Output output = invocation.Output;
+        Evaluation result = trained.Evaluate(output.Note, invocation.Interrupt.Token);
+        output.Table(
+            numbers: false,
+            [
+                ["task", task],
+                .. result.Figures.Select(score => (string[])[score.Name, Display.Number(score.Value, "0.0000")]),
+                ["places", Display.Count(result.Tokens)],
+            ]);
+        var json = new JsonObject { ["task"] = task };
+        foreach (Score score in result.Figures)
+        {
+            json[score.Name] = score.Value;
+        }
+
+        json["tokens"] = result.Tokens;
+        json["part"] = "validation";
+        output.Result(json);
         return Faults.Done;
     }
 }

@@ -3,6 +3,7 @@ using NanoFold.Cli.Writing;
 using NanoFold.Engine.Benchmarks;
 using NanoFold.Engine.Checkpoints;
 using NanoFold.Engine.Runs;
+using NanoFold.Engine.Tasks;
 using NanoFold.Engine.Training;
 using NanoFold.Kernels;
 
@@ -14,7 +15,7 @@ internal static class TrainCommand
     public static void Build(VerbCommand command)
     {
         var train = new TrainOptions(command);
-        command.JsonKeys = "steps, trainLoss (nats per token, mean of the last 50 steps), balanceLoss and zLoss (of routers) and indexLoss (of the indexers of dsa), in the last step, where the model has them, validationLoss (nats per token; the last evaluation, on train.evaluationWindows windows as all of the run), validationBitsPerByte and validationStep (after which it was made), fullValidationLoss and fullValidationBitsPerByte (of all of the validation text, at the end of a run), tokensPerSecond, peakRssBytes, seconds, run (the folder), end (finished, stopped-after, out-of-time or interrupted)";
+        command.JsonKeys = "steps, trainLoss (nats per token, mean of the last 50 steps), balanceLoss and zLoss (of routers) and indexLoss (of the indexers of dsa), in the last step, where the model has them, validationLoss (nats per token; the last evaluation, on train.evaluationWindows windows as all of the run), validationBitsPerByte and validationStep (after which it was made), fullValidationLoss and fullValidationBitsPerByte (of all of the validation text, at the end of a run), what a task scores besides, such as validationAccuracy and fullValidationAccuracy (bits per byte are null then), tokensPerSecond, peakRssBytes, seconds, run (the folder), end (finished, stopped-after, out-of-time or interrupted)";
         command.Does(invocation => Run(invocation, train));
     }
 
@@ -56,6 +57,8 @@ internal static class TrainCommand
     private static JsonObject Result(TrainSession session, TrainSummary summary)
     {
         JsonObject result = Figures(session, summary);
+        Add(result, "validation", summary.Validation);
+        Add(result, "fullValidation", summary.FullValidation);
         for (int i = 0; i < summary.Terms.Count; i++)
         {
             (string key, double term) = summary.Terms[i];
@@ -63,6 +66,15 @@ internal static class TrainCommand
         }
 
         return result;
+    }
+
+    // What the task scores besides.
+    private static void Add(JsonObject result, string prefix, Evaluation? evaluation)
+    {
+        foreach (Score score in evaluation?.Scores ?? [])
+        {
+            result[score.After(prefix)] = score.Value;
+        }
     }
 
     private static JsonObject Figures(TrainSession session, TrainSummary summary) => new()

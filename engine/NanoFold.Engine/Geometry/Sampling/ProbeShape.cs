@@ -38,12 +38,12 @@ public sealed record ProbeShape
     /// <param name="points">Tokens wanted.</param>
     /// <param name="neighbors">Tokens wanted whose neighbors are searched.</param>
     /// <param name="context">Of the model.</param>
-    /// <param name="textTokens">Length of the text; a plan takes it for long enough.</param>
-    public static ProbeShape Of(int points, int neighbors, int context, long textTokens = long.MaxValue)
+    /// <param name="places">Places that there are to measure; a plan takes them for enough.</param>
+    public static ProbeShape Of(int points, int neighbors, int context, long places = long.MaxValue)
     {
-        int time = (int)Math.Clamp(textTokens - 1, 1, context);
+        int time = (int)Math.Clamp(places, 1, context);
         long wanted = Math.Max(points / time, Math.Min(LeastWindows, (long)LeastWindows * points / time));
-        int batch = (int)Math.Clamp(wanted, 1, Math.Max(1, (textTokens - 1) / time));
+        int batch = (int)Math.Clamp(wanted, 1, Math.Max(1, places / time));
         int tokens = batch * time, run = Math.Min(time, LongestRun);
         points = Math.Min(points, tokens);
         return new ProbeShape

@@ -33,8 +33,8 @@ internal sealed class Divergence(TrainSession session)
         return _lost >= MostLostInARow;
     }
 
-    /// <summary>Whether a loss is finite but so high that its perplexity is not.</summary>
-    public static bool IsBeyond(double loss) => double.IsFinite(loss) && !double.IsFinite(Math.Exp(loss));
+    /// <summary>Whether a loss is finite but so high that its perplexity is not; of losses that are no code lengths none is.</summary>
+    public bool IsBeyond(double loss) => session.Task.Unit.IsCode && double.IsFinite(loss) && !double.IsFinite(Math.Exp(loss));
 
     /// <summary>After step <paramref name="step"/> + 1 gave what is not finite, and the state before it was saved.</summary>
     public UserException NotFinite(long step, string what)
@@ -49,9 +49,10 @@ internal sealed class Divergence(TrainSession session)
     /// <summary>After step <paramref name="step"/>, whose loss is beyond any perplexity; the last checkpoint is written.</summary>
     public UserException Beyond(long step, string what, double loss)
     {
+        string guess = session.Task.LossOfGuessing is { } guessing ? string.Create(CultureInfo.InvariantCulture, $", where guessing has {guessing:0.####}") : "";
         string saved = session.RunPath is { } run ? $"; the state of step {session.SavedStep} is saved in {run}" : "";
         return new UserException(string.Create(
             CultureInfo.InvariantCulture,
-            $"step {step}: {what} is {loss:0.####} nats per token, where guessing has {Math.Log(session.Tokenizer.Vocab):0.####}: the run has diverged{saved}; start again with a lower train.learningRate or train.clip"));
+            $"step {step}: {what} is {loss:0.####} {session.Task.Unit.Name}{guess}: the run has diverged{saved}; start again with a lower train.learningRate or train.clip"));
     }
 }

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using NanoFold.Engine.Checkpoints;
+using NanoFold.Engine.Tasks;
 using NanoFold.Engine.Training;
 
 namespace NanoFold.Engine.Runs.Metrics;
@@ -61,14 +62,10 @@ internal sealed class MetricsJson(JsonLinesLog log, long flopsPerToken, double c
         => log.Append((place, evaluation, full, flopsPerToken), static (json, state) =>
         {
             WritePlace(json, state.place, state.flopsPerToken);
-            json.WriteFigure("validationLoss"u8, state.evaluation.Loss);
-            json.WriteFigure("validationBitsPerByte"u8, state.evaluation.BitsPerByte);
-            json.WriteFigure("validationTokens"u8, state.evaluation.Tokens);
+            WriteScores(json, "validation", state.evaluation);
             if (state.full is { } full)
             {
-                json.WriteFigure("fullValidationLoss"u8, full.Loss);
-                json.WriteFigure("fullValidationBitsPerByte"u8, full.BitsPerByte);
-                json.WriteFigure("fullValidationTokens"u8, full.Tokens);
+                WriteScores(json, "fullValidation", full);
             }
         });
 
@@ -106,6 +103,16 @@ internal sealed class MetricsJson(JsonLinesLog log, long flopsPerToken, double c
         json.WriteFigure("elapsedSeconds"u8, Math.Round(place.ElapsedSeconds, 3));
         json.WriteFigure("tokens"u8, place.Tokens);
         json.WriteFigure("flops"u8, (double)flopsPerToken * place.Tokens);
+    }
+
+    private static void WriteScores(Utf8JsonWriter json, string prefix, Evaluation evaluation)
+    {
+        foreach (Score score in evaluation.Figures)
+        {
+            json.WriteFigure(score.After(prefix), score.Value);
+        }
+
+        json.WriteNumber($"{prefix}Tokens", evaluation.Tokens);
     }
 
     private static void WriteLoads(Utf8JsonWriter json, IReadOnlyList<ExpertLoad> loads)

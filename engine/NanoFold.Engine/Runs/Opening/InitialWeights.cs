@@ -3,6 +3,7 @@ using NanoFold.Engine.Checkpoints;
 using NanoFold.Engine.Configuration;
 using NanoFold.Engine.Data;
 using NanoFold.Engine.Model;
+using NanoFold.Engine.Tasks;
 using NanoFold.Engine.Tensors;
 using NanoFold.Engine.Text;
 
@@ -29,13 +30,25 @@ internal static class InitialWeights
             ? SavedModel.Open(SavedRun.FindCheckpoint(path), weights: false)
             : null;
 
-    /// <summary>What stands under all other settings: its preset, its model, its tokenizer.</summary>
-    public static JsonObject Layer(SavedModel start) => new()
+    /// <summary>What stands under all other settings: its preset, its model, its tokenizer, or its task where that is none of text.</summary>
+    public static JsonObject Layer(SavedModel start)
     {
-        ["preset"] = start.Config.Preset,
-        ["model"] = ConfigWriter.ToTree(start.Config.Model, typeof(ModelConfig)),
-        ["tokenizer"] = ConfigWriter.ToTree(new FileTokenizerConfig { Path = Path.GetFullPath(Path.Combine(start.Folder, Tokenizer.FileName)) }, typeof(TokenizerConfig)),
-    };
+        var layer = new JsonObject
+        {
+            ["preset"] = start.Config.Preset,
+            ["model"] = ConfigWriter.ToTree(start.Config.Model, typeof(ModelConfig)),
+        };
+        if (start.Tokenizer is null)
+        {
+            layer["task"] = ConfigWriter.ToTree(start.Config.Task, typeof(TaskConfig));
+        }
+        else
+        {
+            layer["tokenizer"] = ConfigWriter.ToTree(new FileTokenizerConfig { Path = Path.GetFullPath(Path.Combine(start.Folder, Tokenizer.FileName)) }, typeof(TokenizerConfig));
+        }
+
+        return layer;
+    }
 
     /// <summary>The settings in which a model is not that of the weights.</summary>
     public static IEnumerable<ConfigProblem> Problems(SavedModel start, ModelConfig model)
@@ -76,12 +89,12 @@ internal static class InitialWeights
     }
 
     /// <summary>Throws where the text has another tokenizer than the weights were trained with.</summary>
-    public static void RequireTokenizer(SavedModel? start, TokenDataset dataset)
+    public static void RequireTokenizer(SavedModel? start, LearningTask task)
     {
-        if (start is not null && !dataset.Tokenizer.Serialize().AsSpan().SequenceEqual(start.Tokenizer.Serialize()))
+        if (start?.Tokenizer is not null && task.Tokenizer is { } own && !own.Serialize().AsSpan().SequenceEqual(start.Tokenizer.Serialize()))
         {
             throw new UserException(
-                $"tokenizer: that of {dataset.Name} ({dataset.Tokenizer.Name}, {dataset.Tokenizer.Vocab} tokens) is not that of the weights to begin with ({start.Tokenizer.Name}, {start.Tokenizer.Vocab} tokens, {start.Folder}); leave the section out to take theirs");
+                $"tokenizer: that of {task.Name} ({own.Name}, {own.Vocab} tokens) is not that of the weights to begin with ({start.Tokenizer.Name}, {start.Tokenizer.Vocab} tokens, {start.Folder}); leave the section out to take theirs");
         }
     }
 

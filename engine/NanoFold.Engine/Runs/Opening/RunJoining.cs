@@ -1,6 +1,6 @@
 using System.Text;
 using NanoFold.Engine.Corpora;
-using NanoFold.Engine.Data;
+using NanoFold.Engine.Tasks;
 using NanoFold.Engine.Text;
 using NanoFold.Engine.Training;
 using NanoFold.Kernels;
@@ -57,7 +57,7 @@ internal static class RunJoining
         if (collective.World > 1)
         {
             collective.Agree(session.Config.ToJson());
-            collective.Agree(Encoding.UTF8.GetString(session.Tokenizer.Serialize()));
+            collective.Agree(session.Task.Tokenizer is { } tokenizer ? Encoding.UTF8.GetString(tokenizer.Serialize()) : "");
             collective.Agree(session.State.ContentHash);
             collective.Agree(session.State.Step);
             session.Trainer.Align();
@@ -68,22 +68,23 @@ internal static class RunJoining
     private static TrainSession Take(Backend backend, ICollective collective, Action<string>? note, CancellationToken cancel)
     {
         RunConfig config = new ConfigTree().AddJson(collective.Agree(""), "the configuration of process 0").Build();
-        var tokenizer = Tokenizer.Parse(Encoding.UTF8.GetBytes(collective.Agree("")), "the tokenizer of process 0");
+        string words = collective.Agree("");
+        Tokenizer? tokenizer = words.Length > 0 ? Tokenizer.Parse(Encoding.UTF8.GetBytes(words), "the tokenizer of process 0") : null;
         string hash = collective.Agree("");
         long step = collective.Agree(0L);
         PrecisionCheck.Require(config.Train.Precision, backend);
-        TokenDataset? dataset = null;
+        LearningTask? task = null;
         TrainSession? session = null;
         try
         {
-            dataset = TrainData.Open(config, note, cancel, tokenizer);
-            if (dataset.ContentHash != hash || !dataset.Tokenizer.Serialize().AsSpan().SequenceEqual(tokenizer.Serialize()))
+            task = config.Task.Open(TrainData.ContextOf(config, note, cancel, tokenizer));
+            if (task.ContentHash != hash || (tokenizer is not null && !task.Tokenizer!.Serialize().AsSpan().SequenceEqual(tokenizer.Serialize())))
             {
-                throw new UserException($"{dataset.Name}: is not the text that process 0 trains on, or has another tokenizer; every process needs the same");
+                throw new UserException($"{task.Name}: is not the text that process 0 trains on, or has another tokenizer; every process needs the same");
             }
 
             MemoryCheck.Require(Part(config, collective), backend);
-            session = new TrainSession(config, dataset, backend, folder: null, drawsParameters: false, collective);
+            session = new TrainSession(config, task, backend, folder: null, drawsParameters: false, collective);
             session.Begin(step);
             session.Trainer.Align();
             collective.Any(false);
@@ -92,7 +93,7 @@ internal static class RunJoining
         catch
         {
             session?.Dispose();
-            dataset?.Dispose();
+            task?.Dispose();
             throw;
         }
     }

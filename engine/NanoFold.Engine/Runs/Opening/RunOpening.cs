@@ -1,5 +1,5 @@
 using NanoFold.Engine.Corpora;
-using NanoFold.Engine.Data;
+using NanoFold.Engine.Tasks;
 using NanoFold.Engine.Training;
 using NanoFold.Kernels;
 
@@ -23,15 +23,15 @@ internal static class RunOpening
         SavedModel? start = InitialWeights.Open(ref config);
         PrecisionCheck.Require(config.Train.Precision, backend);
         RunFolder? run = folder is null ? null : RunFolder.Create(folder);
-        TokenDataset? dataset = null;
+        LearningTask? task = null;
         TrainSession? session = null;
         try
         {
-            dataset = TrainData.Open(config, note, cancel);
-            InitialWeights.RequireTokenizer(start, dataset);
-            config = config.WithVocab(dataset.Tokenizer.Vocab);
+            task = config.Task.Open(TrainData.ContextOf(config, note, cancel));
+            InitialWeights.RequireTokenizer(start, task);
+            config = config.WithVocab(task.Vocab);
             MemoryCheck.Require(RunJoining.Part(config, collective), backend);
-            config = config with { Train = config.Train with { Batch = BatchSize.Choose(config, dataset, backend, note, cancel) } };
+            config = config with { Train = config.Train with { Batch = BatchSize.Choose(config, task, backend, note, cancel) } };
             if (run is not null && config.Data.Path is { } path && Corpus.CanBeReadOnce(path))
             {
                 note?.Invoke($"{path}: can be read only once; to go on with this run later, keep the text in a file and name it: --resume {folder} --data FILE");
@@ -39,8 +39,8 @@ internal static class RunOpening
 
             config = FullPaths.Of(config.Resolve());
             MemoryCheck.RequireRun(RunJoining.Part(config, collective), backend);
-            session = new TrainSession(config, dataset, backend, run, drawsParameters: start is null, collective);
-            if (TrainData.DoubtAbout(dataset, config.Data) is { } doubt)
+            session = new TrainSession(config, task, backend, run, drawsParameters: start is null, collective);
+            if (task.Doubt is { } doubt)
             {
                 note?.Invoke(doubt);
             }
@@ -59,7 +59,7 @@ internal static class RunOpening
         catch
         {
             session?.Dispose();
-            dataset?.Dispose();
+            task?.Dispose();
             run?.Discard();
             throw;
         }

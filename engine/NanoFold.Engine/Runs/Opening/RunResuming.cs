@@ -1,6 +1,6 @@
 using NanoFold.Engine.Checkpoints;
 using NanoFold.Engine.Corpora;
-using NanoFold.Engine.Data;
+using NanoFold.Engine.Tasks;
 using NanoFold.Engine.Text;
 using NanoFold.Engine.Training;
 using NanoFold.Kernels;
@@ -22,30 +22,30 @@ internal static class RunResuming
     {
         ResumePoint point = ResumePoint.Of(path);
         RunFolder run = RunFolder.Open(point.Run);
-        TokenDataset? dataset = null;
+        LearningTask? task = null;
         TrainSession? session = null;
         try
         {
             Checkpoint? checkpoint = point.Find(run.Checkpoints);
             config = config is null ? SavedRun.LoadConfig(run.Path) : RunOpening.Checked(config);
-            (TrainState State, Tokenizer Tokenizer)? found = null;
+            (TrainState State, Tokenizer? Tokenizer)? found = null;
             if (checkpoint is not null)
             {
-                (config, TrainState state, Tokenizer tokenizer) = Look(run, checkpoint, config);
+                (config, TrainState state, Tokenizer? tokenizer) = Look(run, checkpoint, config);
                 found = (state, tokenizer);
             }
 
             SavedModel? start = found is null ? InitialWeights.Open(ref config) : null;
             RunJoining.RequireShared(config, collective);
             PrecisionCheck.Require(config.Train.Precision, backend);
-            dataset = OpenText(config, note, cancel, found?.Tokenizer);
-            InitialWeights.RequireTokenizer(start, dataset);
-            config = config.WithVocab(dataset.Tokenizer.Vocab) with { Data = FullPaths.Of(config.Data) };
+            task = OpenTask(config, note, cancel, found?.Tokenizer);
+            InitialWeights.RequireTokenizer(start, task);
+            config = config.WithVocab(task.Vocab) with { Data = FullPaths.Of(config.Data) };
             MemoryCheck.RequireRun(RunJoining.Part(config, collective), backend);
-            session = new TrainSession(config, dataset, backend, run, drawsParameters: checkpoint is null && start is null, collective);
+            session = new TrainSession(config, task, backend, run, drawsParameters: checkpoint is null && start is null, collective);
             if (found is { } begun)
             {
-                Restore(session, dataset, run, checkpoint!, begun.State, begun.Tokenizer, note);
+                Restore(session, run, checkpoint!, begun.State, begun.Tokenizer, note);
                 RunJoining.Give(session);
             }
             else
@@ -63,19 +63,20 @@ internal static class RunResuming
         catch
         {
             session?.Dispose();
-            dataset?.Dispose();
+            task?.Dispose();
             run.Dispose();
             throw;
         }
     }
 
     // Everything about the checkpoint that can be found wrong before a model is allocated.
-    private static (RunConfig Config, TrainState State, Tokenizer Tokenizer) Look(RunFolder run, Checkpoint checkpoint, RunConfig config)
+    private static (RunConfig Config, TrainState State, Tokenizer? Tokenizer) Look(RunFolder run, Checkpoint checkpoint, RunConfig config)
     {
-        (RunConfig saved, TrainState state, Tokenizer tokenizer) = Read(run, checkpoint, () =>
+        (RunConfig saved, TrainState state, Tokenizer? tokenizer) = Read(run, checkpoint, () =>
         {
             TrainState state = TrainState.LoadSound(checkpoint.Path);
-            return (SavedRun.LoadConfig(checkpoint.Path), state, Tokenizer.Load(checkpoint.Path));
+            RunConfig config = SavedRun.LoadConfig(checkpoint.Path);
+            return (config, state, config.Task.IsText ? Tokenizer.Load(checkpoint.Path) : null);
         });
         config = AsBegun(saved, config, run, checkpoint);
         Read(run, checkpoint, () =>
@@ -101,11 +102,11 @@ internal static class RunResuming
                 $"{Path.Combine(run.Path, RunConfig.FileName)}: is not what the run was trained with; to go on, take back what was changed ({checkpoint.File(RunConfig.FileName)} has it)");
     }
 
-    private static TokenDataset OpenText(RunConfig config, Action<string>? note, CancellationToken cancel, Tokenizer? own)
+    private static LearningTask OpenTask(RunConfig config, Action<string>? note, CancellationToken cancel, Tokenizer? own)
     {
         try
         {
-            return TrainData.Open(config, note, cancel, own);
+            return config.Task.Open(TrainData.ContextOf(config, note, cancel, own));
         }
         catch (UserException e) when (config.Data.Path is { } path and not Corpus.Pipe && !Path.Exists(path))
         {
@@ -117,16 +118,17 @@ internal static class RunResuming
         }
     }
 
-    private static void Restore(TrainSession session, TokenDataset dataset, RunFolder run, Checkpoint checkpoint, TrainState state, Tokenizer tokenizer, Action<string>? note)
+    private static void Restore(TrainSession session, RunFolder run, Checkpoint checkpoint, TrainState state, Tokenizer? tokenizer, Action<string>? note)
     {
-        if (state.ContentHash != dataset.ContentHash)
+        LearningTask task = session.Task;
+        if (state.ContentHash != task.ContentHash)
         {
-            throw new UserException($"{dataset.Name}: has changed since the run began; resuming needs the same text");
+            throw new UserException($"{task.Name}: has changed since the run began; resuming needs the same text");
         }
 
-        if (!dataset.Tokenizer.Serialize().AsSpan().SequenceEqual(tokenizer.Serialize()))
+        if (tokenizer is not null && !session.Tokenizer.Serialize().AsSpan().SequenceEqual(tokenizer.Serialize()))
         {
-            throw new UserException($"{checkpoint.File(Tokenizer.FileName)}: is not the tokenizer that {dataset.Name} has now; resuming needs the same");
+            throw new UserException($"{checkpoint.File(Tokenizer.FileName)}: is not the tokenizer that {task.Name} has now; resuming needs the same");
         }
 
         Read(run, checkpoint, () =>

@@ -6,13 +6,13 @@ using NanoFold.Kernels.Null;
 namespace NanoFold.Engine.Runs;
 
 /// <summary>
-/// A checkpoint, or any folder with a <c>model.safetensors</c>, its <c>config.json</c> and <c>tokenizer.json</c>: found sound as far as that can be
+/// A checkpoint, or any folder with a <c>model.safetensors</c>, its <c>config.json</c> and, of text, <c>tokenizer.json</c>: found sound as far as that can be
 /// seen without reading weights. Nothing is allocated for a model before that.
 /// </summary>
 /// <param name="Folder">Where it lies.</param>
 /// <param name="Config">Its configuration, the vocabulary known.</param>
-/// <param name="Tokenizer">Its tokenizer.</param>
-internal sealed record SavedModel(string Folder, RunConfig Config, Tokenizer Tokenizer)
+/// <param name="Tokenizer">Its tokenizer; null where its task has no text.</param>
+internal sealed record SavedModel(string Folder, RunConfig Config, Tokenizer? Tokenizer)
 {
     /// <summary>The file of its weights.</summary>
     public string WeightsPath => Path.Combine(Folder, ModelFile.Name);
@@ -23,12 +23,25 @@ internal sealed record SavedModel(string Folder, RunConfig Config, Tokenizer Tok
     /// <exception cref="UserException">One of its files is missing or damaged, or they do not belong together.</exception>
     public static SavedModel Open(string folder, bool weights = true)
     {
-        if (File.Exists(Path.Combine(folder, TrainState.FileName)))
+        bool hasHashes = File.Exists(Path.Combine(folder, TrainState.FileName));
+        if (hasHashes)
         {
-            TrainState.LoadSound(folder, [RunConfig.FileName, Tokenizer.FileName, .. weights ? [ModelFile.Name] : Array.Empty<string>()]);
+            TrainState.LoadSound(folder, RunConfig.FileName);
         }
 
         RunConfig config = SavedRun.LoadConfig(folder);
+        string[] names = [.. config.Task.IsText ? [Tokenizer.FileName] : Array.Empty<string>(), .. weights ? [ModelFile.Name] : Array.Empty<string>()];
+        if (hasHashes && names.Length > 0)
+        {
+            TrainState.LoadSound(folder, names);
+        }
+
+        if (!config.Task.IsText)
+        {
+            RequireShapes(Path.Combine(folder, ModelFile.Name), config);
+            return new SavedModel(folder, config, null);
+        }
+
         Tokenizer tokenizer = Tokenizer.Load(folder);
         int vocab = config.Model.Vocab == 0 ? tokenizer.Vocab : config.Model.Vocab;
         if (vocab < tokenizer.Vocab)

@@ -4,12 +4,12 @@ using NanoFold.Engine.Text;
 
 namespace NanoFold.Engine.Runs;
 
-/// <summary>Writes a run's checkpoints: parameters, moments, configuration, tokenizer, state.</summary>
+/// <summary>Writes a run's checkpoints: parameters, moments, configuration, the tokenizer where there is one, state.</summary>
 /// <param name="folder">The run's folder.</param>
 /// <param name="config">Its configuration.</param>
 /// <param name="parts">Whose parameters and moments are written.</param>
-/// <param name="tokenizer">Of the model's tokens.</param>
-internal sealed class CheckpointWriter(RunFolder folder, RunConfig config, RunParts parts, Tokenizer tokenizer)
+/// <param name="tokenizer">Of the model's tokens; null where they are no text.</param>
+internal sealed class CheckpointWriter(RunFolder folder, RunConfig config, RunParts parts, Tokenizer? tokenizer)
 {
     /// <summary>Writes one and returns its path; what is not kept is deleted.</summary>
     /// <param name="state">Of the step that it is of.</param>
@@ -42,7 +42,7 @@ internal sealed class CheckpointWriter(RunFolder folder, RunConfig config, RunPa
             ModelFile.Of(parts.Model.Store),
             OptimizerFile.Of(parts.Trainer.Optimizer, parts.Model.Store),
             new CheckpointFile(RunConfig.FileName, stream => stream.Write(Encoding.UTF8.GetBytes(config.ToJson()))),
-            new CheckpointFile(Tokenizer.FileName, stream => stream.Write(tokenizer.Serialize())),
+            .. tokenizer is null ? [] : (CheckpointFile[])[new CheckpointFile(Tokenizer.FileName, stream => stream.Write(tokenizer.Serialize()))],
         ],
         state.ToFile);
         if (best is { } loss)

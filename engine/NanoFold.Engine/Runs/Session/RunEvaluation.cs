@@ -1,3 +1,4 @@
+using NanoFold.Engine.Tasks;
 using NanoFold.Engine.Training;
 
 namespace NanoFold.Engine.Runs;

@@ -1,8 +1,8 @@
 using NanoFold.Engine.Autograd;
-using NanoFold.Engine.Data;
 using NanoFold.Engine.Geometry;
 using NanoFold.Engine.Geometry.Sampling;
 using NanoFold.Engine.Model;
+using NanoFold.Engine.Tasks;
 using NanoFold.Engine.Tensors;
 using NanoFold.Engine.Training;
 using NanoFold.Kernels;
@@ -16,31 +16,31 @@ namespace NanoFold.Engine.Runs;
 internal sealed class RunParts : IDisposable
 {
     /// <param name="config">Resolved, its vocabulary and batch known.</param>
-    /// <param name="dataset">What is trained on.</param>
+    /// <param name="task">What is learned; not disposed here.</param>
     /// <param name="backend">Where it is computed.</param>
     /// <param name="folder">Where measurements are written, or null.</param>
     /// <param name="drawsParameters">False where all parameters are read from a file next.</param>
     /// <param name="collective">The processes that train together; number 0 evaluates and measures.</param>
-    public RunParts(RunConfig config, TokenDataset dataset, Backend backend, RunFolder? folder, bool drawsParameters, ICollective collective)
+    public RunParts(RunConfig config, LearningTask task, Backend backend, RunFolder? folder, bool drawsParameters, ICollective collective)
     {
         TrainConfig train = config.Planned();
-        var batches = new BatchSource(dataset.Train, dataset.Name, train.Batch, config.Model.Context, (ulong)train.Seed, config.Data.Draws);
         Model = new Transformer(config.Model, backend, drawsParameters ? new SeedSource((ulong)train.Seed) : null, train.Trains);
         Arena = new SharedArena(backend);
         try
         {
-            Trainer = new Trainer(Model, train, batches, config.Data.MaskDocuments, Arena, collective);
+            Trainer = new Trainer(Model, train, task, Arena, collective);
             long arena = Trainer.ArenaBytes;
-            DType type = train.Precision.Activations();
-            if (dataset.Validation.Tokens > 1 && collective.Rank == 0)
+            Arithmetic arithmetic = train.Precision.Arithmetic();
+            if (task.Places(TaskSplit.Validation) > 0 && collective.Rank == 0)
             {
-                Evaluator = NewEvaluator(config, train, dataset, type);
+                int part = train.EvaluationWindows ?? EvaluationShare.Windows(train, config.Model.Context);
+                Evaluator = new Evaluator(Model, task, part: part, arithmetic: arithmetic, arena: Arena);
                 arena = Math.Max(arena, Evaluator.ArenaBytes);
             }
 
             if (config.Geometry.Enabled && collective.Rank == 0)
             {
-                GeometryProbe probe = NewProbe(config, dataset, type);
+                GeometryProbe probe = NewProbe(config, task, arithmetic);
                 Geometry = new GeometryRecorder(probe, config.Geometry, (long)train.Batch * train.Accumulate * config.Model.Context, folder?.Geometry);
                 arena = Math.Max(arena, probe.ArenaBytes);
             }
@@ -76,22 +76,13 @@ internal sealed class RunParts : IDisposable
         Model.Dispose();
     }
 
-    private Evaluator NewEvaluator(RunConfig config, TrainConfig train, TokenDataset dataset, DType type)
+    private GeometryProbe NewProbe(RunConfig config, LearningTask task, Arithmetic arithmetic)
     {
-        int context = config.Model.Context, rows = EvaluationSource.RowsFor(context);
-        var all = new EvaluationSource(dataset.Validation, dataset.Name, rows, context);
-        var part = new EvaluationSource(dataset.Validation, dataset.Name, rows, context, train.EvaluationWindows ?? EvaluationShare.Windows(train, context));
-        return new Evaluator(Model, all, part, dataset.Tokenizer.ByteLengths, config.Data.MaskDocuments, type, Arena);
-    }
-
-    private GeometryProbe NewProbe(RunConfig config, TokenDataset dataset, DType type)
-    {
-        TokenShard text = dataset.Validation.Tokens > 1 ? dataset.Validation : dataset.Train;
-        ProbeShape shape = ProbeShape.Of(config.Geometry.ProbeTokens, config.Geometry.NeighborTokens, config.Model.Context, text.Tokens);
-        var probe = new GeometryProbe(Model, shape, config.Geometry.Measures, config.Data.MaskDocuments, type, Arena);
+        ProbeShape shape = ProbeShape.Of(config.Geometry.ProbeTokens, config.Geometry.NeighborTokens, config.Model.Context, task.Places(TaskSplit.Probe));
+        var probe = new GeometryProbe(Model, task, shape, config.Geometry.Measures, arithmetic, Arena);
         try
         {
-            probe.Read(text, dataset.Name);
+            probe.Read();
             return probe;
         }
         catch

@@ -1,4 +1,5 @@
 using NanoFold.Engine.Checkpoints;
+using NanoFold.Engine.Tasks;
 using NanoFold.Engine.Training;
 
 namespace NanoFold.Engine.Runs;

@@ -2,6 +2,7 @@ using NanoFold.Engine;
 using NanoFold.Engine.Data;
 using NanoFold.Engine.FeedForward;
 using NanoFold.Engine.Model;
+using NanoFold.Engine.Tasks;
 using NanoFold.Engine.Tensors;
 using NanoFold.Engine.Training;
 using NanoFold.Kernels;
@@ -63,7 +64,7 @@ public class SharedStepTests
             using var model = new Transformer(s_model with { Dropout = 0 }, backend);
             double[] values = Host.Read(model.Store, model.Store["model.embed_tokens.weight"]);
             Host.Write(model.Store, model.Store["model.embed_tokens.weight"], [.. values.Select((v, i) => i == 3 * s_model.Width ? double.NaN : v)]);
-            using var trainer = new Trainer(model, Config("adamw", accumulate: 4), new OneOdd(s_model.Context), collective: collective);
+            using var trainer = new Trainer(model, Config("adamw", accumulate: 4), new OneOdd(), collective: collective);
             Assert.That(trainer.Step(0).IsFinite, Is.False);
             return trainer.FindNotFinite(0);
         });
@@ -86,7 +87,22 @@ public class SharedStepTests
         Assert.That(left, Is.EqualTo(new[] { "process 2 of 3 has ended: no text", "process 0 of 3 has ended: process 2 of 3 has ended: no text", "" }));
         string[] gone = LoopbackCollective.Together(2, Message(c => ((IDisposable)c).Dispose()));
         Assert.That(gone[0], Is.EqualTo("process 1 of 2 is gone"));
-        string[] silent = LoopbackCollective.Together(2, Message(_ => Thread.Sleep(1000)), TimeSpan.FromSeconds(0.3));
+        using var isNoticed = new ManualResetEventSlim();
+        string[] silent = LoopbackCollective.Together(
+            2,
+            (_, collective) =>
+            {
+                if (collective.Rank == 1)
+                {
+                    isNoticed.Wait();
+                    return "";
+                }
+
+                string message = Fault(collective);
+                isNoticed.Set();
+                return message;
+            },
+            TimeSpan.FromSeconds(0.2));
         Assert.That(silent[0], Is.EqualTo("process 1 of 2 does not answer"));
     }
 
@@ -99,10 +115,12 @@ public class SharedStepTests
             return "";
         }
 
-        string message = Assert.Throws<UserException>(() => collective.Any(false))!.Message;
+        string message = Fault(collective);
         collective.Leave(message);
         return message;
     };
+
+    private static string Fault(ICollective collective) => Assert.Throws<UserException>(() => collective.Any(false))!.Message;
 
     private static TrainConfig Config(string optimizer, int accumulate) => new TrainConfig
     {
@@ -113,7 +131,7 @@ public class SharedStepTests
     private static double[] Train(TrainConfig config, ICollective collective, Backend backend)
     {
         using var model = new Transformer(s_model, backend, 1);
-        using var trainer = new Trainer(model, config, new RandomBatchSource(2, s_model.Context, s_model.Vocab, 1), collective: collective);
+        using var trainer = new Trainer(model, config, new RandomTokens(s_model.Vocab, 1), collective: collective);
         var found = new List<double>();
         for (int step = 0; step < Steps; step++)
         {
@@ -131,7 +149,7 @@ public class SharedStepTests
     {
         using var backend = new CpuBackend(1);
         using var model = new Transformer(s_model, backend);
-        using var trainer = new Trainer(model, config, new RandomBatchSource(2, s_model.Context, s_model.Vocab, 1), collective: collective);
+        using var trainer = new Trainer(model, config, new RandomTokens(s_model.Vocab, 1), collective: collective);
         return trainer.SumBytes;
     }
 
@@ -143,17 +161,20 @@ public class SharedStepTests
     }
 
     /// <summary>Token 3 stands in the third micro-batch alone.</summary>
-    private sealed class OneOdd(int context) : IBatchSource
+    private sealed class OneOdd : LearningTask
     {
-        public int Batch => 1;
+        public override string Name => "one odd token";
 
-        public int Context => context;
+        public override IReadOnlyList<BatchField> Fields(int time) => BatchField.OfTokens(time);
 
-        public void Fill(long step, int microBatch, Span<int> tokens, Span<int> targets, Span<int> documents = default)
+        public override long Places(TaskSplit split) => long.MaxValue;
+
+        public override int Fill(in RowKey key, in BatchRow row)
         {
-            tokens.Fill(microBatch == 2 ? 3 : 4);
+            Span<int> targets = row.Integers(BatchField.Targets);
+            row.Integers(BatchField.Tokens).Fill(key.MicroBatch == 2 ? 3 : 4);
             targets.Fill(5);
-            documents.Clear();
+            return targets.Length;
         }
     }
 }

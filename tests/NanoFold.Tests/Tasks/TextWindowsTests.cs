@@ -1,10 +1,11 @@
 using NanoFold.Engine;
 using NanoFold.Engine.Data;
+using NanoFold.Tests.Data;
 using NanoFold.Tests.Memory;
 
-namespace NanoFold.Tests.Data;
+namespace NanoFold.Tests.Tasks;
 
-public sealed class EvaluationSourceTests
+public sealed class TextWindowsTests
 {
     [TestCase(2, 4, 3)]
     [TestCase(9, 4, 3)]
@@ -15,14 +16,12 @@ public sealed class EvaluationSourceTests
     {
         using var folder = new TempFolder();
         using TokenShard shard = Shards.Counting(folder, count);
-        var source = new EvaluationSource(shard, "x", batch, context);
-        int[] tokens = new int[batch * context];
-        int[] targets = new int[tokens.Length];
-        int[] documents = new int[tokens.Length];
+        var source = new TextBatches(shard, "x", batch, context);
         var seen = new List<int>();
         for (long index = 0; index < source.Batches; index++)
         {
-            int real = source.Fill(index, tokens, targets, documents);
+            int real = source.Fill(index);
+            int[] tokens = source.Tokens, targets = source.Targets, documents = source.Documents;
             Assert.That(targets.Count(target => target >= 0), Is.EqualTo(real));
             for (int i = 0; i < targets.Length; i++)
             {
@@ -45,13 +44,11 @@ public sealed class EvaluationSourceTests
     {
         using var folder = new TempFolder();
         using TokenShard shard = Shards.Counting(folder, 101);
-        var source = new EvaluationSource(shard, "x", batch: 4, context: 10, windows: 4);
-        int[] tokens = new int[40];
-        int[] targets = new int[40];
+        var source = new TextBatches(shard, "x", batch: 4, context: 10, windows: 4);
         Assert.That((source.Windows, source.Batches), Is.EqualTo((4L, 1L)));
-        Assert.That(source.Fill(0, tokens, targets), Is.EqualTo(40));
-        Assert.That(tokens.Where((_, i) => i % 10 == 0), Is.EqualTo(new[] { 0, 20, 50, 70 }));
-        Assert.That(new EvaluationSource(shard, "x", 4, 10, windows: 1000).Windows, Is.EqualTo(10));
+        Assert.That(source.Fill(0), Is.EqualTo(40));
+        Assert.That(source.Tokens.Where((_, i) => i % 10 == 0), Is.EqualTo(new[] { 0, 20, 50, 70 }));
+        Assert.That(new TextBatches(shard, "x", 4, 10, windows: 1000).Windows, Is.EqualTo(10));
     }
 
     [Test]
@@ -60,17 +57,7 @@ public sealed class EvaluationSourceTests
         using var folder = new TempFolder();
         using TokenShard shard = Shards.Counting(folder, 1);
         Assert.That(
-            () => new EvaluationSource(shard, "poem.txt", 1, 8),
+            () => new TextBatches(shard, "poem.txt", 1, 8),
             Throws.TypeOf<UserException>().With.Message.StartsWith("poem.txt: has 1 tokens to validate with, but at least 2 are needed"));
-    }
-
-    [Test]
-    public void ABatchThatIsNotThereIsRefused()
-    {
-        using var folder = new TempFolder();
-        using TokenShard shard = Shards.Counting(folder, 9);
-        var source = new EvaluationSource(shard, "x", 1, 4);
-        Assert.That(() => source.Fill(2, new int[4], new int[4]), Throws.TypeOf<ArgumentOutOfRangeException>());
-        Assert.That(() => source.Fill(-1, new int[4], new int[4]), Throws.TypeOf<ArgumentOutOfRangeException>());
     }
 }

@@ -1,0 +1,53 @@
+using NanoFold.Engine.Configuration;
+
+namespace NanoFold.Engine.Tasks;
+
+/// <summary>A task whose rows are made up, each by random numbers of its own.</summary>
+public abstract record GeneratedTaskConfig : TaskConfig
+{
+    /// <summary>Rows to validate with, the same in every run; 0 for no validation.</summary>
+    [Bounds(0, int.MaxValue)]
+    public int ValidationRows { get; init; } = 256;
+
+    /// <summary>Decides the rows to validate with; apart from train.seed, so that runs of different seeds validate on the same ones.</summary>
+    [Bounds(0, long.MaxValue)]
+    public long SplitSeed { get; init; } = 1;
+}
+
+/// <summary>Fills rows from random numbers: those to train on by the run's seed, those to validate with and to measure by <see cref="GeneratedTaskConfig.SplitSeed"/>.</summary>
+/// <param name="config">How many rows there are to validate with.</param>
+/// <param name="context">The length of rows, and the seed.</param>
+public abstract class GeneratedTask(GeneratedTaskConfig config, TaskContext context) : LearningTask
+{
+    // Keep the draws apart from others keyed by the same seeds.
+    private const ulong TrainingStream = 0x7461736B2D747261, ValidationStream = 0x7461736B2D76616C;
+
+    /// <summary>Places of a row: the model's context.</summary>
+    protected int Time { get; } = context.Model.Context;
+
+    /// <inheritdoc/>
+    public override string Name => config.Kind;
+
+    /// <inheritdoc/>
+    public sealed override long Places(TaskSplit split) => Time * split switch
+    {
+        TaskSplit.Training => long.MaxValue / Time,
+        TaskSplit.Validation => config.ValidationRows,
+        _ => Math.Max(config.ValidationRows, 1L << 16),
+    };
+
+    /// <inheritdoc/>
+    public sealed override int Fill(in RowKey key, in BatchRow row)
+    {
+        ulong seed = key.Split == TaskSplit.Training ? context.Seed ^ TrainingStream : (ulong)config.SplitSeed ^ ValidationStream;
+        var draws = new RowDraws(seed, key);
+        return Fill(key, ref draws, row);
+    }
+
+    /// <summary>Fills one row by random numbers of its own; allocates nothing.</summary>
+    /// <param name="key">Which row.</param>
+    /// <param name="draws">Its random numbers.</param>
+    /// <param name="row">To be filled.</param>
+    /// <returns>How many places have a target.</returns>
+    protected abstract int Fill(in RowKey key, ref RowDraws draws, in BatchRow row);
+}

@@ -1,0 +1,101 @@
+using NanoFold.Engine.Autograd;
+using NanoFold.Engine.Model;
+using NanoFold.Engine.Tensors;
+using NanoFold.Engine.Text;
+
+namespace NanoFold.Engine.Tasks;
+
+/// <summary>
+/// What a model learns, opened from a <see cref="TaskConfig"/>: which fields a batch has, what stands in a row, what the loss is, what is scored. Text is one of them. Training,
+/// evaluation, measurements and plans of memory know nothing else of it.
+/// </summary>
+public abstract class LearningTask : IDisposable
+{
+    /// <summary>For messages: a corpus, or what is made up.</summary>
+    public abstract string Name { get; }
+
+    /// <summary>Tokens that it uses at least; 0 where a model reads and writes none.</summary>
+    public virtual int Vocab => 0;
+
+    /// <summary>What decides it besides the configuration: a run goes on only where this is what it was. Of a file its hash.</summary>
+    public virtual string ContentHash => "";
+
+    /// <summary>Of its text: models that are trained on it can write; null where it has none.</summary>
+    public virtual Tokenizer? Tokenizer => null;
+
+    /// <summary>What the loss is counted in.</summary>
+    public virtual LossUnit Unit => LossUnit.NatsPerToken;
+
+    /// <summary>The loss of one who knows nothing; null where that is not known.</summary>
+    public virtual double? LossOfGuessing => null;
+
+    /// <summary>Why evaluations are going to say little, in a line; null where they say what they should.</summary>
+    public virtual string? Doubt => null;
+
+    /// <summary>What a batch consists of whose rows have so many places; those with <see cref="BatchField.IsInput"/> reach the model.</summary>
+    public abstract IReadOnlyList<BatchField> Fields(int time);
+
+    /// <summary>Places of all rows of a split: their number times their length; 0 where there is nothing to validate with.</summary>
+    /// <remarks>Rows of T places are ⌈places / T⌉. Of <see cref="TaskSplit.Probe"/> there is at least one place.</remarks>
+    public abstract long Places(TaskSplit split);
+
+    /// <summary>Throws where what there is to train on is shorter than a row of so many places.</summary>
+    /// <exception cref="UserException">It is.</exception>
+    public virtual void RequireRows(int time)
+    {
+    }
+
+    /// <summary>Fills one row: a pure function of the key that allocates nothing.</summary>
+    /// <param name="key">Which row.</param>
+    /// <param name="row">To be filled; full of what its fields say.</param>
+    /// <returns>How many places have a target: the loss is divided by those of all rows of a step.</returns>
+    public abstract int Fill(in RowKey key, in BatchRow row);
+
+    /// <summary>Records the loss of a batch, on a tape that trains as one of its losses: the heads of a model do that.</summary>
+    /// <param name="tape">Where.</param>
+    /// <param name="model">Whose.</param>
+    /// <param name="batch">The fields that are inputs.</param>
+    public virtual TaskLoss RecordLoss(Tape tape, Transformer model, BatchTensors batch)
+    {
+        (Tensor loss, Tensor losses) = model.RecordLoss(tape, batch[BatchField.Tokens], batch[BatchField.Targets], batch[BatchField.Documents]);
+        return new TaskLoss(loss, losses);
+    }
+
+    /// <summary>Records the model's body alone, [B, T, C]: what is measured is on its way.</summary>
+    public virtual Tensor RecordBody(Tape tape, Transformer model, BatchTensors batch)
+        => model.RecordBody(tape, batch[BatchField.Tokens], batch[BatchField.Documents]);
+
+    /// <summary>A new sum of what is scored.</summary>
+    public virtual TaskScore NewScore() => new TargetScore();
+
+    /// <summary>What it is, in lines for the beginning of a run.</summary>
+    public virtual IEnumerable<string> Describe() => [Name];
+
+    /// <summary>Closes what it reads.</summary>
+    public void Dispose()
+    {
+        Dispose(disposing: true);
+        GC.SuppressFinalize(this);
+    }
+
+    /// <summary>Rows of a split that have so many places.</summary>
+    internal long Rows(TaskSplit split, int time) => Places(split) is var places && places > long.MaxValue - time ? places / time : (places + time - 1) / time;
+
+    /// <inheritdoc cref="Dispose()"/>
+    protected virtual void Dispose(bool disposing)
+    {
+    }
+}
+
+/// <summary>What a loss is counted in.</summary>
+/// <param name="Name">In words: <c>nats per token</c>.</param>
+/// <param name="Short">On a line: <c>nats/token</c>.</param>
+/// <param name="IsCode">Whether it is the length of a code: then its power has a meaning, the perplexity.</param>
+public sealed record LossUnit(string Name, string Short, bool IsCode)
+{
+    /// <summary>Of a language head.</summary>
+    public static LossUnit NatsPerToken { get; } = new("nats per token", "nats/token", IsCode: true);
+
+    /// <summary>Of a read-out: the mean square of what it is off.</summary>
+    public static LossUnit SquaredError { get; } = new("squared error", "squared error", IsCode: false);
+}

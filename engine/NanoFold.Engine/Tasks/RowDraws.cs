@@ -1,0 +1,50 @@
+using NanoFold.Kernels;
+
+namespace NanoFold.Engine.Tasks;
+
+/// <summary>The random numbers of one row: the same for the same seed, step and number of the row, one after the other.</summary>
+public struct RowDraws
+{
+    private readonly ulong _key;
+    private ulong _drawn;
+
+    /// <param name="seed">Of the task and the split.</param>
+    /// <param name="key">Which row.</param>
+    public RowDraws(ulong seed, in RowKey key)
+    {
+        (uint low, uint high, _, _) = Philox.Next(seed, (ulong)key.Number, (ulong)key.Step);
+        _key = ((ulong)high << 32) | low;
+    }
+
+    /// <summary>A whole number from 0, below <paramref name="range"/>.</summary>
+    public int Below(int range)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(range, 1);
+        return (int)Philox.Below((ulong)range, _key, _drawn++, 0);
+    }
+
+    /// <summary>A number from 0, below 1, in steps of 2⁻⁵³.</summary>
+    public double Uniform()
+    {
+        (uint low, uint high, _, _) = Philox.Next(_key, _drawn++, 0);
+        return ((((ulong)high << 32) | low) >> 11) * (1.0 / (1L << 53));
+    }
+
+    /// <summary>A number of the standard normal distribution, by Box and Muller.</summary>
+    public double Normal()
+    {
+        (uint a, uint b, uint c, uint d) = Philox.Next(_key, _drawn++, 0);
+        double radius = Math.Sqrt(-2 * Math.Log(((((((ulong)a << 32) | b) >> 11) + 1) * (1.0 / (1L << 53)))));
+        return radius * Math.Cos(2 * Math.PI * ((((ulong)c << 32) | d) >> 11) * (1.0 / (1L << 53)));
+    }
+
+    /// <summary>Puts things into a random order, each as likely as any other (Fisher and Yates).</summary>
+    public void Shuffle<T>(Span<T> values)
+    {
+        for (int i = values.Length - 1; i > 0; i--)
+        {
+            int other = Below(i + 1);
+            (values[i], values[other]) = (values[other], values[i]);
+        }
+    }
+}

@@ -1,0 +1,70 @@
+using NanoFold.Engine.Tensors;
+
+namespace NanoFold.Engine.Tasks;
+
+/// <summary>What a task records of a pass.</summary>
+/// <param name="Loss">[1], over <see cref="NanoFold.Kernels.StepSlot.TargetCount"/> targets.</param>
+/// <param name="Scored">What an evaluation reads after each batch, in the order in which <see cref="TaskScore.Add"/> gets it.</param>
+public sealed record TaskLoss(Tensor Loss, params IReadOnlyList<Tensor> Scored);
+
+/// <summary>Adds up what a model scores, batch by batch; sums in double, in order.</summary>
+public abstract class TaskScore
+{
+    /// <summary>Adds a batch.</summary>
+    /// <param name="batch">What the model was given; rows after the last have no targets.</param>
+    /// <param name="scored">What the task said is scored.</param>
+    public abstract void Add(BatchRows batch, ScoredValues scored);
+
+    /// <summary>The result of all batches.</summary>
+    public abstract Evaluation Result();
+}
+
+/// <summary>The tensors of <see cref="TaskLoss.Scored"/> on the host.</summary>
+public sealed class ScoredValues
+{
+    private readonly Array[] _values;
+
+    internal ScoredValues(IEnumerable<Tensor> scored)
+        => _values = [.. scored.Select(Array (tensor) => tensor.Type == Kernels.DType.Int32 ? new int[tensor.Layout.Count] : new float[tensor.Layout.Count])];
+
+    /// <summary>How many tensors.</summary>
+    public int Count => _values.Length;
+
+    /// <summary>Reals, in row-major order.</summary>
+    public Span<float> Reals(int index) => (float[])_values[index];
+
+    /// <summary>Whole numbers, in row-major order.</summary>
+    public Span<int> Integers(int index) => (int[])_values[index];
+}
+
+/// <summary>The mean of losses over the targets, and where tokens were predicted how many of them: for tasks whose targets stand in <see cref="BatchField.Targets"/>.</summary>
+/// <remarks>Gets the loss of each place [B, T], and optionally what was predicted there, Int32 [B, T]: then <c>accuracy</c> is scored.</remarks>
+public class TargetScore : TaskScore
+{
+    private double _sum;
+    private long _count;
+    private long _right;
+    private bool _isPredicted;
+
+    /// <inheritdoc/>
+    public override void Add(BatchRows batch, ScoredValues scored)
+    {
+        ReadOnlySpan<int> targets = batch.Integers(BatchField.Targets);
+        ReadOnlySpan<float> losses = scored.Reals(0);
+        _isPredicted = scored.Count > 1;
+        ReadOnlySpan<int> predicted = _isPredicted ? scored.Integers(1) : [];
+        for (int i = 0; i < targets.Length; i++)
+        {
+            if (targets[i] >= 0)
+            {
+                _sum += losses[i];
+                _count++;
+                _right += _isPredicted && predicted[i] == targets[i] ? 1 : 0;
+            }
+        }
+    }
+
+    /// <inheritdoc/>
+    public override Evaluation Result()
+        => _isPredicted ? Evaluation.Of(_sum / _count, _count, new Score("accuracy", (double)_right / _count)) : Evaluation.Of(_sum / _count, _count);
+}

@@ -1,0 +1,25 @@
+using NanoFold.Engine.Corpora;
+using NanoFold.Engine.Data;
+
+namespace NanoFold.Engine.Tasks;
+
+/// <summary>The next token of a text: the sections <c>data</c> and <c>tokenizer</c> say of which.</summary>
+public sealed record TextConfig : TaskConfig
+{
+    /// <inheritdoc/>
+    public override bool IsText => true;
+
+    /// <summary>The text as tokens; from the cache where it was tokenized before.</summary>
+    /// <exception cref="UserException">It cannot be read.</exception>
+    public static TokenDataset Read(TaskContext context)
+    {
+        using Corpus corpus = Corpus.OpenOrDefault(context.Data.Path, context.Data.Reading);
+        return new TokenCache().Open(corpus, context.Tokenizer(), context.Data, null, context.Note, context.Cancel);
+    }
+
+    /// <inheritdoc/>
+    public override LearningTask Open(TaskContext context) => new TextTask(Read(context), context.Data, context.Seed);
+
+    /// <inheritdoc/>
+    public override LearningTask Sketch(TaskContext context) => new RandomTokens(Math.Max(1, context.Model.Vocab), context.Seed, context.Data.MaskDocuments);
+}
