@@ -1,3 +1,4 @@
+using NanoFold.Engine.Training;
 using NanoFold.Kernels;
 using NanoFold.Kernels.Calls;
 using NanoFold.Tests.Suites;
@@ -43,6 +44,16 @@ public class OptimizerTests : GpuTests
                 twins.AssertClose(all[i], 2e-6, $"tensor {i}");
             }
         }
+    }
+
+    [TestCase(0)]
+    [TestCase(3)]
+    public void FormulasAreThoseOfTheCpu(int offset)
+    {
+        AssertFormula(default(SgdFormula), 0, offset);
+        AssertFormula(new MomentumFormula(0.9, 1, 0.9), 1, offset);
+        AssertFormula(new LionFormula(0.9, 0.99), 1, offset);
+        AssertFormula(new AdEMAMixFormula(0.9, 0.999, 0.9999, 5, 1e-8), 3, offset);
     }
 
     [TestCase(1.0, 1e30f, 3L)]
@@ -138,6 +149,36 @@ public class OptimizerTests : GpuTests
         }
 
         Assert.That(Normalized(1e-30), Is.EqualTo(expected).Within(1e-6));
+    }
+
+    private void AssertFormula<TFormula>(TFormula formula, int slots, int offset)
+        where TFormula : struct, IUpdateFormula
+    {
+        foreach (int count in new[] { 203, IsSimulated ? 1024 : 1 << 20 })
+        {
+            using var twins = new Twins(Gpu, Cpu);
+            Twin[] all = [.. Enumerable.Range(0, 5).Select(i => twins.Random(DType.Float32, i + 1, count + offset + 2))];
+            Absolute(all[4]);
+            Set(3, lossScale: 1, loss: 1);
+            foreach (StepState state in new[] { GpuState, CpuState })
+            {
+                state.Set(StepSlot.GradientScale, 0.5);
+                state.Set(state.Add("a"), 1.25);
+            }
+
+            UpdateArgs Args(StepState state, Func<Twin, View> on)
+            {
+                View[] views = [.. all.Select((twin, i) => i < 2 + slots ? on(twin.With(Layout.Of(count), offset)) : default)];
+                return new UpdateArgs(state, views[0], views[1], views[2], views[3], views[4]) { Decay = 0.1, FactorA = state.Add("a") };
+            }
+
+            Gpu.Update(formula, Args(GpuState, twin => twin.Gpu));
+            Cpu.Update(formula, Args(CpuState, twin => twin.Cpu));
+            for (int i = 0; i < all.Length; i++)
+            {
+                twins.AssertClose(all[i], 2e-6, $"{typeof(TFormula).Name}, {count} from {offset}: tensor {i}");
+            }
+        }
     }
 
     private void Absolute(in Twin x)

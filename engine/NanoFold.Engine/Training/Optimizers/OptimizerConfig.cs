@@ -13,6 +13,7 @@ namespace NanoFold.Engine.Training;
 [JsonDerivedType(typeof(MuonConfig), "muon")]
 [JsonDerivedType(typeof(SgdConfig), "sgd")]
 [JsonDerivedType(typeof(LionConfig), "lion")]
+[JsonDerivedType(typeof(AdEMAMixConfig), "ademamix")]
 public abstract record OptimizerConfig
 {
     /// <summary>The name in configurations.</summary>
