@@ -3,7 +3,6 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
 using NanoFold.Cli;
-using NanoFold.Engine.Tasks;
 using NanoFold.Engine;
 using NanoFold.Engine.Checkpoints;
 using NanoFold.Engine.Configuration;
@@ -12,6 +11,7 @@ using NanoFold.Engine.Geometry.Measures;
 using NanoFold.Engine.Geometry.Statistics;
 using NanoFold.Engine.Runs;
 using NanoFold.Engine.Runs.Metrics;
+using NanoFold.Engine.Tasks;
 using NanoFold.Engine.Training;
 using NanoFold.Tests.Architecture;
 

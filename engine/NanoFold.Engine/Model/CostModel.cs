@@ -1,4 +1,5 @@
 using NanoFold.Engine.Autograd;
+using NanoFold.Engine.Configuration;
 using NanoFold.Engine.Mixers;
 using NanoFold.Engine.Modules;
 using NanoFold.Engine.Tensors;
@@ -33,11 +34,19 @@ public sealed record CostModel
 
     public long Parameters => Embedding + Mixer + FeedForward + Residual + Norms + Head;
 
+    /// <summary>Of these, parameters that are trained.</summary>
+    public required long Trained { get; init; }
+
+    /// <summary>The parameter with most elements, and the part that it belongs to.</summary>
+    public required (string Part, string Name, long Elements) Largest { get; init; }
+
     /// <summary>The counts of a model whose vocabulary is known, however large.</summary>
-    public static CostModel Of(ModelConfig model)
+    /// <param name="model">The model.</param>
+    /// <param name="trains">The names of the parameters that are trained; null for all.</param>
+    public static CostModel Of(ModelConfig model, NameGlobs? trains = null)
     {
         using var backend = new NullBackend();
-        using var transformer = new Transformer(model, backend);
+        using var transformer = new Transformer(model, backend, source: null, trains);
         using DecodeCache? cache = model.Resolve().WhyNotDecoded is null ? transformer.NewCache(batch: 1, chunk: 1) : null;
         ILookup<string, long> parts = transformer.Store.Parameters.ToLookup(p => PartOf(p.Name), p => p.Layout.Count);
         return new CostModel
@@ -48,6 +57,8 @@ public sealed record CostModel
             Residual = parts[nameof(Residual)].Sum(),
             Norms = parts[nameof(Norms)].Sum(),
             Head = parts[nameof(Head)].Sum(),
+            Trained = transformer.Store.Count,
+            Largest = transformer.Store.Parameters.Select(p => (PartOf(p.Name), p.Name, p.Layout.Count)).MaxBy(p => p.Count),
             CacheBytesPerSequence = cache?.Bytes ?? 0,
         };
     }

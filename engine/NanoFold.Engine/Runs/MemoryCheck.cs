@@ -1,21 +1,20 @@
 using NanoFold.Engine.Checkpoints;
 using NanoFold.Engine.Measurement;
 using NanoFold.Engine.Model;
+using NanoFold.Engine.Tensors;
 using NanoFold.Engine.Training;
 using NanoFold.Kernels;
+using NanoFold.Kernels.Null;
 
 namespace NanoFold.Engine.Runs;
 
 /// <summary>Whether there is enough memory for training; asked before anything is allocated.</summary>
 public static class MemoryCheck
 {
-    // Vectors over a whole model, tables and batches are indexed in 32 bits.
-    private const long MostParameters = 1L << 30;
+    // One parameter, tables and batches are indexed in 32 bits; a model may have any number of parameters.
+    private const long MostOfOneParameter = ElementRange.MostInPiece;
     private const long MostRopeElements = 1L << 28;
     private const long MostTokens = 1L << 26;
-
-    // Value, gradient and two moments; with several micro-batches their sum too.
-    private static int BytesPerParameter(TrainConfig config) => (config.Accumulate > 1 ? 5 : 4) * sizeof(float);
 
     private const string Step = "a training step";
     private const string Measuring = "a run with its evaluations and measurements";
@@ -69,12 +68,24 @@ public static class MemoryCheck
     private static void RequireAtLeast(RunConfig config, Backend backend)
     {
         DType type = config.Train.Precision.Activations();
-        long parameters = RequireShape(config) * (BytesPerParameter(config.Train) + (type.Is16Bit() ? type.Size() : 0));
+        CostModel cost = RequireShape(config);
+        // With several micro-batches there is the sum of gradients besides.
+        int gradients = config.Train.Accumulate > 1 ? 2 : 1;
+        Int128 parameters = ((Int128)cost.Parameters * (sizeof(float) + (type.Is16Bit() ? type.Size() : 0))) + ((Int128)cost.Trained * gradients * sizeof(float)) + OptimizerBytes(config);
         DeviceMemory.Require(parameters, "parameters, gradients and optimizer state", "a smaller model", backend);
 
         // Recomputed or not, the input of every block is kept.
         Int128 tokens = (long)config.Train.Batch * config.Model.Context;
         DeviceMemory.Require(parameters + (tokens * config.Model.Width * config.Model.Layers * type.Size()), Step, StepRemedy, backend);
+    }
+
+    private static long OptimizerBytes(RunConfig config)
+    {
+        using var nowhere = new NullBackend();
+        using var model = new Transformer(config.Model, nowhere, source: null, config.Train.Trains);
+        using StepState state = nowhere.NewState();
+        using var optimizer = new Optimizer(model.Store, config.Train.Resolve(config.Preset), state);
+        return optimizer.Bytes;
     }
 
     // With the largest batch that fits.
@@ -108,21 +119,20 @@ public static class MemoryCheck
 
     /// <summary>Throws where the model or the batch is beyond what can be computed at all.</summary>
     /// <returns>The model's parameters.</returns>
-    internal static long RequireShape(RunConfig config)
+    internal static CostModel RequireShape(RunConfig config)
     {
         ModelConfig model = config.Model.Resolve();
-        CostModel cost = CostModel.Of(model);
-        long parameters = cost.Parameters;
-        if (parameters is < 0 or > MostParameters)
+        CostModel cost = Counted("model.layers × model.width × model.hidden", "a smaller model", () => CostModel.Of(model, config.Train.Trains));
+        if (cost.Largest.Elements > MostOfOneParameter)
         {
-            (string settings, long most) = new[]
+            string settings = cost.Largest.Part switch
             {
-                ("model.layers × model.width × model.hidden", cost.FeedForward),
-                ("model.layers × model.width × model.heads × model.headDim", cost.Mixer),
-                ("model.layers × model.width", cost.Residual),
-                ("model.vocab × model.width", cost.Embedding + cost.Head),
-            }.MaxBy(part => (ulong)part.Item2);
-            throw UserException.Usage($"{settings}: {most} of {parameters} parameters; at most {MostParameters} are supported");
+                nameof(CostModel.FeedForward) => "model.width × model.hidden",
+                nameof(CostModel.Mixer) => "model.width × model.heads × model.headDim",
+                nameof(CostModel.Embedding) or nameof(CostModel.Head) => "model.vocab × model.width",
+                _ => "model.width",
+            };
+            throw UserException.Usage($"{settings}: {cost.Largest.Elements} elements of {cost.Largest.Name}; at most {MostOfOneParameter} of one parameter are supported");
         }
 
         if ((long)model.Context * model.HeadDim > MostRopeElements)
@@ -137,7 +147,7 @@ public static class MemoryCheck
             throw Exceeds("train.batch × train.accumulate × model.context", "tokens", (Int128)tokens * config.Train.Accumulate, MostTokens);
         }
 
-        return parameters;
+        return cost;
     }
 
     private static UserException Exceeds(string what, string unit, Int128 value, long most)

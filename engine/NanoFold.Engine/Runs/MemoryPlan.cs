@@ -8,7 +8,7 @@ using NanoFold.Kernels.Profiling;
 namespace NanoFold.Engine.Runs;
 
 /// <summary>Memory of training, known before anything runs: the step is recorded on a backend that holds nothing.</summary>
-/// <param name="ParameterBytes">Values, and their rounded copy where activations have 16 bits.</param>
+/// <param name="ParameterBytes">Values, state, and the rounded copy of values where activations have 16 bits.</param>
 /// <param name="GradientBytes">Gradients of parameters, and their sum over micro-batches where a step has several.</param>
 /// <param name="OptimizerBytes">Moments and the update's scratch.</param>
 /// <param name="ArenaBytes">Activations, their gradients and scratch, at their peak.</param>
@@ -40,7 +40,7 @@ public sealed record MemoryPlan(
         using var trainer = new Trainer(model, config.Train, task);
         long trained = model.Store.TrainedElements * sizeof(float);
         return new MemoryPlan(
-            (model.Store.Elements * sizeof(float)) + model.Store.ShadowBytes, trained + trainer.SumBytes, trainer.Optimizer.Bytes, trainer.ArenaBytes, trainer.InputBytes, trainer.PeakBytes, trainer.Plan.Profile(),
+            (model.Store.Elements * sizeof(float)) + model.Store.StateBytes + model.Store.ShadowBytes, trained + trainer.SumBytes, trainer.Optimizer.Bytes, trainer.ArenaBytes, trainer.InputBytes, trainer.PeakBytes, trainer.Plan.Profile(),
             dry.Of(trainer.Plan).Aggregate(default(KernelCost), (sum, call) => sum + call.Cost));
     }
 }

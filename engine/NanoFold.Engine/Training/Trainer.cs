@@ -20,7 +20,7 @@ public sealed class Trainer : IDisposable
     private readonly TrainConfig _config;
     private readonly LearningTask _task;
     private readonly BatchShape _shape;
-    private readonly BatchRows[] _rows;
+    private readonly MicroBatches _batches;
     private readonly BatchBuffers _buffers;
     private readonly Replay _update;
     private readonly ICollective _collective;
@@ -35,7 +35,6 @@ public sealed class Trainer : IDisposable
     private TapSet? _taps;
     private ExpertLoad[]? _expertLoads;
     private EventLog? _log;
-    private long _drawn = -1;
 
     /// <param name="model">Its parameters, in float32, are trained.</param>
     /// <param name="config">Settings, whose precision is the activations'. What they leave open becomes that of a small model (<see cref="TrainConfig.Resolve"/>).</param>
@@ -46,7 +45,6 @@ public sealed class Trainer : IDisposable
     public Trainer(Transformer model, TrainConfig config, LearningTask task, SharedArena? arena = null, ICollective? collective = null)
     {
         _collective = collective ?? Alone.Instance;
-        int rounds = Rounds(config, _collective);
         _arena = arena ?? new SharedArena(model.Backend);
         _ownsArena = arena is null;
         _model = model;
@@ -63,12 +61,11 @@ public sealed class Trainer : IDisposable
         task.RequireRows(model.Config.Context);
         _shape = new BatchShape(Math.Max(1, config.Batch), model.Config.Context);
         BatchField[] fields = [.. task.Fields(_shape.Time).Where(field => field.IsInput)];
-        // Every micro-batch is drawn before the first runs: the loss is divided by the targets of all of them.
-        _rows = [.. Enumerable.Range(0, rounds).Select(_ => new BatchRows(fields, _shape.Rows))];
+        _batches = new MicroBatches(task, fields, config, _collective);
         _buffers = new BatchBuffers(model.Backend, fields, _shape.Rows, type);
         _changes = [.. model.Config.LayerConfigs().Select(layer => layer.Mixer.Traits(model.Config).WarmUpSteps).Where(steps => steps > 0).Distinct()];
         Optimizer = new Optimizer(model.Store, config, State);
-        _sum = new StepSum(model.Store, State, _collective, rounds);
+        _sum = new StepSum(model.Store, State, _collective, _batches.Count);
         _update = new Replay(model.Backend, Optimizer.Update);
         Schedule = LearningRateSchedule.From(config, config.Steps);
     }
@@ -132,14 +129,14 @@ public sealed class Trainer : IDisposable
     public StepResult Step(long step)
     {
         Begin(step);
-        for (int i = 0; i < _rows.Length; i++)
+        for (int i = 0; i < _batches.Count; i++)
         {
             Accumulate(i);
         }
 
         Update();
         // While a device works on this step the host draws the next batch; reading the state waits.
-        DrawAhead(step + 1);
+        _batches.DrawAhead(step + 1);
         StepState state = State;
         return new StepResult(
             state.GetDouble(StepSlot.Loss),
@@ -159,13 +156,10 @@ public sealed class Trainer : IDisposable
     public string? FindNotFinite(long step)
     {
         var finder = new NotFiniteFinder();
-        BatchRows rows = _rows[0];
-        _drawn = -1;
         int targets = 0;
         for (int i = 0; i < _config.Accumulate; i++)
         {
-            rows.Fill(_task, step, i);
-            targets += rows.Targets;
+            targets += _batches.DrawOne(step, i).Targets;
         }
 
         Prepare(step, targets, Schedule.At(step));
@@ -173,8 +167,7 @@ public sealed class Trainer : IDisposable
         _arena.Bind(plan);
         for (int i = 0; i < _config.Accumulate && finder.Found is null; i++)
         {
-            rows.Fill(_task, step, i);
-            Upload(rows, i);
+            Upload(_batches.DrawOne(step, i), i);
             plan.Run();
         }
 
@@ -229,17 +222,10 @@ public sealed class Trainer : IDisposable
         _buffers.Dispose();
     }
 
-    /// <summary>How many micro-batches of a step each process runs.</summary>
-    /// <exception cref="UserException">They cannot be shared evenly.</exception>
-    internal static int Rounds(TrainConfig config, ICollective collective) => config.Accumulate % collective.World == 0
-        ? config.Accumulate / collective.World
-        : throw UserException.Usage(
-            $"train.accumulate: {collective.World} processes cannot share {config.Accumulate} micro-batches of a step evenly; it takes a multiple of {collective.World}");
-
     /// <summary>Forward and backward of one of this process's micro-batches; gradients add up, and after the last one they are those of all processes.</summary>
     internal void Accumulate(int index)
     {
-        Upload(_rows[index], MicroBatch(index));
+        Upload(_batches[index], _batches.NumberOf(index));
         Plan plan = Plan;
         _arena.Bind(plan);
         if (_log is null)
@@ -276,16 +262,10 @@ public sealed class Trainer : IDisposable
     internal void Begin(long step)
     {
         _log?.Begin(EventKind.Part, StepPart.Batch);
-        Draw(step);
-        int targets = 0;
-        foreach (BatchRows rows in _rows)
-        {
-            targets += rows.Targets;
-        }
-
+        _batches.Draw(step);
         _log?.End();
-        // All targets, and the rate of process 0: its clock decides about the plan.
-        (_agreed[0], _agreed[1]) = (targets, _collective.Rank == 0 ? Schedule.At(step) : 0);
+        // The loss is divided by the targets of all; the rate is that of process 0, whose clock decides about the plan.
+        (_agreed[0], _agreed[1]) = (_batches.Targets, _collective.Rank == 0 ? Schedule.At(step) : 0);
         _collective.Sum(_agreed);
         Prepare(step, (long)_agreed[0], _agreed[1]);
     }
@@ -307,39 +287,6 @@ public sealed class Trainer : IDisposable
         _model.Store.ClearCounts();
         _log?.End();
     }
-
-    // What was drawn lies on the host; the device has a copy of its own, so the next step may be drawn while this one runs.
-    private void Draw(long step)
-    {
-        if (_drawn == step)
-        {
-            return;
-        }
-
-        _drawn = -1;
-        for (int i = 0; i < _rows.Length; i++)
-        {
-            _rows[i].Fill(_task, step, MicroBatch(i));
-        }
-
-        _drawn = step;
-    }
-
-    // A text that cannot be read is a fault of the step that needs it, not of the one that is done.
-    private void DrawAhead(long step)
-    {
-        try
-        {
-            Draw(step);
-        }
-        catch (UserException)
-        {
-            _drawn = -1;
-        }
-    }
-
-    // In a round every process runs one, in the order of their numbers.
-    private int MicroBatch(int index) => (index * _collective.World) + _collective.Rank;
 
     private void Upload(BatchRows rows, int microBatch)
     {

@@ -1,4 +1,3 @@
-using NanoFold.Engine.Tasks;
 using NanoFold.Engine;
 using NanoFold.Engine.Autograd;
 using NanoFold.Engine.Data;
@@ -6,6 +5,7 @@ using NanoFold.Engine.Generation;
 using NanoFold.Engine.Model;
 using NanoFold.Engine.Runs;
 using NanoFold.Engine.Taps;
+using NanoFold.Engine.Tasks;
 using NanoFold.Engine.Tensors;
 using NanoFold.Engine.Text;
 using NanoFold.Engine.Training;

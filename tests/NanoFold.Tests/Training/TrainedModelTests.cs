@@ -1,9 +1,9 @@
-using NanoFold.Engine.Tasks;
 using NanoFold.Engine;
 using NanoFold.Engine.Corpora;
 using NanoFold.Engine.Generation;
 using NanoFold.Engine.Model;
 using NanoFold.Engine.Runs;
+using NanoFold.Engine.Tasks;
 using NanoFold.Engine.Training;
 using NanoFold.Kernels.Cpu;
 using NanoFold.Tests.Suites;

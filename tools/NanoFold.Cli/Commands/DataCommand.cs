@@ -14,13 +14,13 @@ internal static class DataCommand
     public static void Build(VerbCommand command)
     {
         VerbCommand corpus = command.Sub("corpus", "Files, documents and bytes of the text");
-        var corpusOptions = new TrainOptions(corpus, "--preset", "--steps", "--minutes", "--batch", "--context", "--precision", "--init", "--out");
+        var corpusOptions = new TrainOptions(corpus, "--task", "--preset", "--steps", "--minutes", "--batch", "--context", "--precision", "--init", "--out");
         corpus.Common = [];
         corpus.JsonKeys = "name, files (that were read), documents, bytes, hash (SHA-256 of the text), notes (what of it was not read as it may be meant)";
         corpus.Does(invocation => Describe(invocation, corpusOptions.Config(invocation)));
 
         VerbCommand tokenize = command.Sub("tokenize", "Tokenize the text as train would, into the token cache");
-        var tokenizeOptions = new TrainOptions(tokenize, "--steps", "--minutes", "--batch", "--context", "--precision", "--init", "--out");
+        var tokenizeOptions = new TrainOptions(tokenize, "--task", "--steps", "--minutes", "--batch", "--context", "--precision", "--init", "--out");
         tokenize.Common = [CommonOptions.Seed];
         tokenize.JsonKeys = "name, tokenizer, vocab, trainTokens, validationTokens, heldBack {documents (a part counts), ofDocuments, bytes, names (of up to 100)} (null with data.validation), bytes, bytesPerToken, hash, fromCache, seconds";
         tokenize.Does(invocation => Tokenize(invocation, tokenizeOptions.Config(invocation)));

@@ -43,7 +43,7 @@ internal static class RunJoining
     /// <summary>Throws where a text can be read by one process only.</summary>
     public static void RequireShared(RunConfig config, ICollective collective)
     {
-        if (collective.World > 1 && config.Data.Path is { } path && Corpus.CanBeReadOnce(path))
+        if (collective.World > 1 && config.Task.IsText && config.Data.Path is { } path && Corpus.CanBeReadOnce(path))
         {
             throw new UserException($"{path}: can be read only once, and {collective.World} processes read it; keep the text in a file");
         }
@@ -80,7 +80,7 @@ internal static class RunJoining
             task = config.Task.Open(TrainData.ContextOf(config, note, cancel, tokenizer));
             if (task.ContentHash != hash || (tokenizer is not null && !task.Tokenizer!.Serialize().AsSpan().SequenceEqual(tokenizer.Serialize())))
             {
-                throw new UserException($"{task.Name}: is not the text that process 0 trains on, or has another tokenizer; every process needs the same");
+                throw new UserException($"{task.Name}: is not what process 0 trains on, or has another tokenizer; every process needs the same");
             }
 
             MemoryCheck.Require(Part(config, collective), backend);
@@ -101,7 +101,7 @@ internal static class RunJoining
     /// <summary>What a configuration asks of one process: its part of a step's micro-batches.</summary>
     /// <exception cref="UserException">They cannot be shared evenly.</exception>
     public static RunConfig Part(RunConfig config, ICollective collective)
-        => config with { Train = config.Train with { Accumulate = Trainer.Rounds(config.Train, collective) } };
+        => config with { Train = config.Train with { Accumulate = MicroBatches.Share(config.Train, collective) } };
 
     private static TrainSession Guard(ICollective collective, Func<TrainSession> open)
     {

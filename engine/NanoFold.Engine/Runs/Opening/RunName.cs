@@ -7,7 +7,7 @@ namespace NanoFold.Engine.Runs;
 public static class RunName
 {
     /// <summary>
-    /// A name for a run that was given none, from what tells runs apart: preset, kinds of mixer and feed-forward, optimizer and seed, then the time:
+    /// A name for a run that was given none, from what tells runs apart: preset, task where it is not text, kinds of mixer and feed-forward, optimizer and seed, then the time:
     /// <c>runs/nano-attention-swiglu-muon-seed1-20260131-093000</c>, made unique.
     /// </summary>
     public static string Unused(RunConfig config, DateTime now)
@@ -16,6 +16,7 @@ public static class RunName
         string[] parts =
         [
             config.Preset,
+            .. config.Task.IsText ? Array.Empty<string>() : [config.Task.Kind],
             string.Join('+', layers.Select(layer => layer.Mixer.Kind).Distinct()),
             string.Join('+', layers.Select(layer => layer.FeedForward.Kind).Distinct()),
             config.Train.Optimizer.Kind,

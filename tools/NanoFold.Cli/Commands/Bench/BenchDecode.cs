@@ -16,7 +16,7 @@ internal static class BenchDecode
     public static void Build(VerbCommand command)
     {
         Option<long?> written = command.Integer("--tokens", $"Tokens to write; what is left of the context, at most {MostDefaultTokens}, if not given", 1, MostTokens);
-        var train = new TrainOptions(command, "--data", "--steps", "--minutes", "--precision", "--out");
+        var train = new TrainOptions(command, "--task", "--data", "--steps", "--minutes", "--precision", "--out");
         Option<long?> prompt = command.Integer("--prompt-tokens", "Tokens of the prompt; half the context if not given", 1, MostTokens);
         command.JsonKeys = "tokensPerSecond (written, of the whole batch; median), prefillTokensPerSecond (read), bytesPerToken (weights and cache that a written token reads, at the mean position), "
             + "bandwidthBytesPerSecond (memory read by the same threads, measured in between), bandwidthShare (bytesPerToken · tokensPerSecond of it; above 1 where caches hold the weights), promptTokens, tokens, batch, threads";
