@@ -45,6 +45,7 @@ internal static class GpuKernels
             new GpuCrossEntropy(context),
             new GpuLinearCrossEntropy(context, matMul),
             new GpuSquaredError(context),
+            new GpuLossTerm(context),
             new GpuExpertRouting(context),
             new GpuExpertChoice(context),
             new GpuRouterLoss(context),

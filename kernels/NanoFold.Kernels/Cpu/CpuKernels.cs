@@ -41,6 +41,7 @@ internal static class CpuKernels
         new CpuCrossEntropy(context),
         new CpuLinearCrossEntropy(context),
         new CpuSquaredError(context),
+        new CpuLossTerm(context),
         new CpuOptimizer(context),
         new CpuExpertRouting(context),
         new CpuExpertChoice(context),
