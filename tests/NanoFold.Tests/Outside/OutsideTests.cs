@@ -55,6 +55,17 @@ public class OutsideTests
     }
 
     [Test]
+    public void ItsOptimizerRemembersWhatItSays()
+    {
+        OutsideProject project = OutsideProject.Done();
+        using JsonDocument config = JsonDocument.Parse(File.ReadAllText(Path.Combine(project["run"], RunConfig.FileName)));
+        Assert.That(config.RootElement.GetProperty("train").GetProperty("optimizer").GetProperty("kind").GetString(), Is.EqualTo("soft-sign"));
+        string newest = Directory.GetDirectories(Path.Combine(project["run"], "checkpoints")).Order(StringComparer.Ordinal).Last();
+        using SafeTensorsFile moments = SafeTensorsFile.Open(Path.Combine(newest, OptimizerFile.Name));
+        Assert.That(moments.Tensors.Select(tensor => tensor.Name), Is.EqualTo(new[] { "average" }));
+    }
+
+    [Test]
     public void ItsOpRunsByItsOwnKernelAndItsGradientIsRight()
     {
         OutsideProject project = OutsideProject.Done();
