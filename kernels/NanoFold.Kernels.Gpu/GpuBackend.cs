@@ -3,6 +3,7 @@ using NanoFold.Kernels.Calls.Attention;
 using NanoFold.Kernels.Gpu.Cuda;
 using NanoFold.Kernels.Gpu.Gemm;
 using NanoFold.Kernels.Gpu.MatMul;
+using NanoFold.Kernels.Gpu.Optimizers;
 using NanoFold.Kernels.Gpu.Pointwise;
 using NanoFold.Kernels.Gpu.Reduce;
 using NanoFold.Kernels.Gpu.Rows;
@@ -174,6 +175,12 @@ public sealed class GpuBackend : Backend
     {
         BackendChecks.TopK(x, values, indices);
         _rows.TopK(x, values, indices);
+    }
+
+    public override void Update<TFormula>(TFormula formula, in UpdateArgs args)
+    {
+        BackendChecks.Update<TFormula>(args);
+        ElementUpdates.Run(_context, formula, args);
     }
 
     public override void Dropout(StepState state, in View x, in View y, double rate, int stream, bool accumulate = false)

@@ -102,6 +102,10 @@ public abstract class Backend : IDisposable
     /// <summary>The k largest of each row with their indices, largest first; among equals the smaller index wins. x [N, C], values [N, k], indices [N, k].</summary>
     public abstract void TopK(in View x, in View values, in View indices);
 
+    /// <summary>Updates parameters by an optimizer's formula of one element. A formula is internal or public, never private: a GPU compiles it.</summary>
+    public abstract void Update<TFormula>(TFormula formula, in UpdateArgs args)
+        where TFormula : struct, IUpdateFormula;
+
     /// <summary>Multiplies by 0 or 1/(1 − rate), the choice a pure function of (random key, step, micro-batch, stream, element), of which the state has the first three.</summary>
     public abstract void Dropout(StepState state, in View x, in View y, double rate, int stream, bool accumulate = false);
 

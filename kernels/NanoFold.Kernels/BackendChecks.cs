@@ -5,6 +5,8 @@ namespace NanoFold.Kernels;
 /// <summary>What each call of <see cref="Backend"/> asks of its views, in one place for every backend.</summary>
 internal static class BackendChecks
 {
+    private static readonly string[] s_slots = ["first", "second", "third"];
+
     public static void Transfer<T>(string op, in View x, int count)
         where T : unmanaged
     {
@@ -98,6 +100,27 @@ internal static class BackendChecks
         if (indices.Type != DType.Int32 || !indices.Layout.SameShape(values.Layout))
         {
             Checks.Throw(Op, $"indices are {indices}, expected Int32{values.Layout}");
+        }
+    }
+
+    public static void Update<TFormula>(in UpdateArgs args)
+        where TFormula : struct, IUpdateFormula
+    {
+        Checks.State("update", args.State);
+        Checks.Real("update", "parameter", args.Parameter);
+        RowCheck.Vector("update", "parameter", args.Parameter, args.Parameter.Type, args.Parameter.Count);
+        RowCheck.Vector("update", "gradient", args.Gradient, args.Parameter.Type, args.Parameter.Count);
+        ReadOnlySpan<View> slots = [args.First, args.Second, args.Third];
+        for (int i = 0; i < slots.Length; i++)
+        {
+            if (i < TFormula.Slots)
+            {
+                RowCheck.Vector("update", s_slots[i], slots[i], args.Parameter.Type, args.Parameter.Count);
+            }
+            else if (!slots[i].IsNone)
+            {
+                Checks.Throw("update", $"has a {s_slots[i]} slot, which the formula does not use");
+            }
         }
     }
 

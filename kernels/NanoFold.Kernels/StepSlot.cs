@@ -21,11 +21,8 @@ public enum StepSlot
     /// <summary>Targets in the whole accumulated batch: the divisor of the loss (integer).</summary>
     TargetCount,
 
-    /// <summary>Learning rate of AdamW (double).</summary>
+    /// <summary>Learning rate, for all parameters for which the optimizer has none of its own (double).</summary>
     LearningRate,
-
-    /// <summary>Learning rate of Muon's matrices (double).</summary>
-    MatrixLearningRate,
 
     /// <summary>Mean loss of the accumulated batch in nats per target, added up by the loss op (double).</summary>
     Loss,

@@ -3,6 +3,7 @@ using NanoFold.Engine.FeedForward;
 using NanoFold.Engine.Geometry.Measures;
 using NanoFold.Engine.Mixers;
 using NanoFold.Engine.Taps;
+using NanoFold.Engine.Tasks;
 using NanoFold.Kernels;
 using NanoFold.Kernels.Cpu;
 #if GPU
@@ -14,6 +15,7 @@ Kinds.Register<MixerConfig>("ema", typeof(EmaConfig));
 Kinds.Register<FeedForwardConfig>("centered", typeof(CenteredConfig));
 Kinds.Register<Measure>("crest", typeof(CrestMeasure));
 Kinds.Register<EditConfig>("dampen", typeof(DampenConfig));
+Kinds.Register<TaskConfig>("echo", typeof(EchoConfig));
 KernelTable.Register<CpuBackend>(backend => new CpuCenter(backend.Context));
 #if GPU
 KernelTable.Register<GpuBackend>(backend => new GpuCenter(backend.Context));

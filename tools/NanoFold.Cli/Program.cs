@@ -14,6 +14,11 @@ public static class Program
 {
     internal const string Name = "nanofold";
 
+    /// <summary>As it is typed in a hint: the repository's script, the installed tool, or a program of one's own.</summary>
+    internal static readonly string Typed = Path.GetFileName(Environment.ProcessPath ?? "").Replace(".exe", "", StringComparison.OrdinalIgnoreCase) is { Length: > 0 } name and not ("dotnet" or "testhost")
+        ? name
+        : $"./{Name}";
+
     private const string Help = "help";
 
     private static readonly Verb[] s_verbs =

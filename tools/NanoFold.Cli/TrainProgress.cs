@@ -132,12 +132,12 @@ internal sealed class TrainProgress : ITrainObserver
         Line($"{Losses(summary)} after {Display.Count(summary.Steps, "step")}, {Time(summary.Seconds)}, {Display.Count((long)Math.Round(summary.TokensPerSecond))} tokens/s");
         if (summary is { End: TrainEnd.Finished, Validation: not null, FullValidation: null } && session.RunPath is not null)
         {
-            Line($"on all of the {(session.Task.Tokenizer is null ? "rows held back" : "validation text")}:  ./nanofold eval --model {Display.Argument(session.RunPath)}");
+            Line($"on all of the {(session.Task.Tokenizer is null ? "rows held back" : "validation text")}:  {Program.Typed} eval --model {Display.Argument(session.RunPath)}");
         }
 
         Line(summary.Steps < session.Trainer.Schedule.Steps
-            ? $"go on with:  ./nanofold train --resume {Display.Argument(session.RunPath!)}"
-            : $"{(session.Task.Tokenizer is null ? "score" : "write")} with:  ./nanofold {(session.Task.Tokenizer is null ? "eval" : "generate")} --model {Display.Argument(session.RunPath!)}");
+            ? $"go on with:  {Program.Typed} train --resume {Display.Argument(session.RunPath!)}"
+            : $"{(session.Task.Tokenizer is null ? "score" : "write")} with:  {Program.Typed} {(session.Task.Tokenizer is null ? "eval" : "generate")} --model {Display.Argument(session.RunPath!)}");
     }
 
     // A plan may change on the way; until there is one, lines get further apart.

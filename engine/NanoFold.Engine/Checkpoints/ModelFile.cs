@@ -10,11 +10,13 @@ public static class ModelFile
     public const string Name = "model.safetensors";
 
     /// <summary>The file, to be written into a checkpoint.</summary>
-    public static CheckpointFile Of(ParameterStore store) => new(Name, stream =>
+    /// <param name="store">What is written.</param>
+    /// <param name="left">The names of tensors that it leaves out, or null for none.</param>
+    public static CheckpointFile Of(ParameterStore store, IReadOnlySet<string>? left = null) => new(Name, stream =>
     {
         SafeTensorsWriter writer = NewWriter();
         var download = new Downloads(store.Backend);
-        foreach (StoredTensor tensor in store.Tensors)
+        foreach (StoredTensor tensor in store.Tensors.Where(tensor => left?.Contains(tensor.Name) != true))
         {
             writer.Add(tensor.Name, TypeOf(tensor.Type), FileSource.ShapeOf(tensor.Layout), start => download.Piece(store.Values(tensor), start));
         }
@@ -30,15 +32,15 @@ public static class ModelFile
         store.Fill(new FileSource(file));
     }
 
-    /// <summary>Throws where the file's header does not name every tensor of the store with its shape, and no other; no value is read.</summary>
-    internal static void Require(SafeTensorsFile file, ParameterStore store)
+    /// <summary>Throws where the file's header does not name every tensor of the store with its shape, but for those left out, and no other; no value is read.</summary>
+    internal static void Require(SafeTensorsFile file, ParameterStore store, IReadOnlySet<string>? left = null)
     {
         foreach (string name in file.Tensors.Select(t => t.Name).Where(name => !store.Contains(name)))
         {
             throw new UserException($"{file.Path}: holds '{name}', which the model of its config does not have");
         }
 
-        foreach (StoredTensor tensor in store.Tensors)
+        foreach (StoredTensor tensor in store.Tensors.Where(tensor => left?.Contains(tensor.Name) != true))
         {
             SafeTensorInfo info = file.Find(tensor.Name)
                 ?? throw new UserException($"{file.Path}: '{tensor.Name}' is missing");

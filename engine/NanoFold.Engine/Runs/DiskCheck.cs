@@ -36,9 +36,9 @@ internal static class DiskCheck
         }
     }
 
-    /// <summary>Bytes of a checkpoint: parameters and moments; what else is in it is small.</summary>
+    /// <summary>Bytes of a checkpoint: parameters, but for those that it leaves out, and moments; what else is in it is small.</summary>
     public static long CheckpointBytes(TrainSession session)
-        => (session.Model.Store.Elements + session.Trainer.Optimizer.Slots.Sum(slot => slot.Elements)) * sizeof(float);
+        => (session.Model.Store.Elements - session.Left.Sum(name => session.Model.Store[name].Layout.Count) + session.Trainer.Optimizer.Slots.Sum(slot => slot.Elements)) * sizeof(float);
 
     /// <summary>Bytes that this user may still write where a folder is, or null where the system does not say.</summary>
     public static long? FreeBytes(string folder)

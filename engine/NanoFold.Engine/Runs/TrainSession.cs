@@ -41,6 +41,13 @@ public sealed class TrainSession : IDisposable
     /// <summary>Resolved: what the run will do, in full.</summary>
     public RunConfig Config { get; }
 
+    /// <inheritdoc cref="RunParts.Left"/>
+    internal IReadOnlySet<string> Left
+    {
+        get => _parts.Left;
+        set => _parts.Left = value;
+    }
+
     /// <inheritdoc cref="RunProgress.Planned"/>
     public TrainConfig Planned => _progress.Planned;
 

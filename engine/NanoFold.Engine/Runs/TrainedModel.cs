@@ -42,10 +42,10 @@ public sealed class TrainedModel : IDisposable
         try
         {
             SavedModel saved = SavedModel.Open(folder);
-            var model = new Transformer(saved.Config.Model, backend, seed: null);
+            var model = new Transformer(saved.Config.Model, backend, source: null, trains: null);
             try
             {
-                ModelFile.Read(saved.WeightsPath, model.Store);
+                saved.Values.Fill(model.Store);
                 string? contentHash = File.Exists(Path.Combine(folder, TrainState.FileName)) ? TrainState.Load(folder).ContentHash : null;
                 return new TrainedModel(path, saved.Config, model, saved.Tokenizer, contentHash);
             }
@@ -55,7 +55,7 @@ public sealed class TrainedModel : IDisposable
                 throw;
             }
         }
-        catch (UserException e)
+        catch (UserException e) when (e is not BaseFault)
         {
             throw new UserException($"{e.Message}; name another checkpoint of the run", e);
         }

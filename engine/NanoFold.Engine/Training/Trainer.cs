@@ -279,7 +279,7 @@ public sealed class Trainer : IDisposable
         state.Set(StepSlot.MicroBatchCount, (long)_config.Accumulate);
         state.Set(StepSlot.RandomKey, _config.Seed);
         state.Set(StepSlot.TargetCount, Math.Max(1, targets));
-        Optimizer.SetRates(factor);
+        Optimizer.Begin(step + 1, factor);
         state.ClearLosses();
         state.Set(StepSlot.GradientSquares, 0.0);
         _log?.Begin(EventKind.Part, StepPart.ZeroGradients);

@@ -152,6 +152,7 @@ internal sealed class GpuOptimizer(GpuContext context) :
                 Parameter = context.View<F32>(call.Parameter),
                 Update = context.View<F32>(call.Update),
                 State = context.Slots(call.State),
+                Rate = (int)call.Rate,
                 RateFactor = call.RateFactor,
                 Decay = call.Decay,
                 Count = (int)call.Parameter.Count,

@@ -30,14 +30,14 @@ internal struct MomentumWork<TPiece> : IGpuWork<MomentumWork<TPiece>>
     }
 }
 
-/// <summary>p −= rate · update + rate · decay · p, where rate = MatrixLearningRate · rateFactor.</summary>
+/// <summary>p −= rate · update + rate · decay · p, where rate is the slot's · rateFactor.</summary>
 internal struct MuonApplyWork<TPiece> : IGpuWork<MuonApplyWork<TPiece>>
     where TPiece : struct, IPiece
 {
     public ArrayView<F32> Parameter, Update;
     public ArrayView<long> State;
     public double RateFactor, Decay;
-    public int Count;
+    public int Rate, Count;
 
     public static void Run(MuonApplyWork<TPiece> w)
     {
@@ -47,7 +47,7 @@ internal struct MuonApplyWork<TPiece> : IGpuWork<MuonApplyWork<TPiece>>
             return;
         }
 
-        double rate = Slots.Double(w.State, StepSlot.MatrixLearningRate) * w.RateFactor;
+        double rate = Slots.Double(w.State, (StepSlot)w.Rate) * w.RateFactor;
         Float4 p = TPiece.Load(w.Parameter, 0, i, w.Count), update = TPiece.Load(w.Update, 0, i, w.Count);
         TPiece.Store(w.Parameter, 0, i, w.Count, p - (p * (float)(rate * w.Decay) + update * (float)rate));
     }

@@ -144,8 +144,8 @@ public readonly record struct NormalizeFrobeniusCall(StepState State, View X, Vi
         => new(State, visitor.Visit("x", X, Access.Read), visitor.Visit("y", Y, Access.Write));
 }
 
-/// <summary>p −= MatrixLearningRate · rateFactor · (update + decay · p).</summary>
-public readonly record struct MuonApplyCall(StepState State, View Parameter, View Update, double Decay, double RateFactor) : IKernelCall<MuonApplyCall>
+/// <summary>p −= rate · rateFactor · (update + decay · p), where the rate is read from a slot of the state.</summary>
+public readonly record struct MuonApplyCall(StepState State, StepSlot Rate, View Parameter, View Update, double Decay, double RateFactor) : IKernelCall<MuonApplyCall>
 {
     private const int Flops = 4;
 

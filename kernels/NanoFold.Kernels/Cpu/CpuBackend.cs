@@ -123,6 +123,12 @@ public sealed unsafe class CpuBackend : Backend
         Select.TopK(Context, x, values, indices);
     }
 
+    public override void Update<TFormula>(TFormula formula, in UpdateArgs args)
+    {
+        BackendChecks.Update<TFormula>(args);
+        Optimizers.UpdateWork<TFormula>.Run(Context, formula, args);
+    }
+
     public override void Dropout(StepState state, in View x, in View y, double rate, int stream, bool accumulate = false)
     {
         BackendChecks.Dropout(state, x, y, rate);

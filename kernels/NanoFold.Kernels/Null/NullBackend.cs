@@ -62,6 +62,8 @@ public sealed class NullBackend : Backend
 
     public override void TopK(in View x, in View values, in View indices) => BackendChecks.TopK(x, values, indices);
 
+    public override void Update<TFormula>(TFormula formula, in UpdateArgs args) => BackendChecks.Update<TFormula>(args);
+
     public override void Dropout(StepState state, in View x, in View y, double rate, int stream, bool accumulate = false) => BackendChecks.Dropout(state, x, y, rate);
 
     public override void Softmax(in View x, in View y, double scale, in Visible visible) => BackendChecks.Softmax(x, y, visible);

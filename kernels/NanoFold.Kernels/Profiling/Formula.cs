@@ -27,6 +27,15 @@ internal static class Formula
         public static readonly int Flops = CountingLane.Count(static () => default(TOp).Invoke<CountingLane>(default, default, default));
     }
 
+    public static class Update<TFormula>
+        where TFormula : struct, IUpdateFormula
+    {
+        public static readonly string Name = KernelName.Of(typeof(TFormula));
+
+        // With the scale of gradients.
+        public static readonly int Flops = 1 + CountingLane.Count(static () => default(TFormula).Invoke<CountingLane>(default, default));
+    }
+
     public static class Pair<TOp>
         where TOp : struct, IPairOp
     {

@@ -202,6 +202,18 @@ public sealed class ProfiledBackend : Backend
         _log.End();
     }
 
+    public override void Update<TFormula>(TFormula formula, in UpdateArgs args)
+    {
+        if (_log.IsOn)
+        {
+            double bytes = KernelCost.BytesOf(args.Gradient) + ((1 + TFormula.Slots) * KernelCost.BytesOf(args.Parameter, accumulate: true));
+            Begin(Formula.Update<TFormula>.Name, new KernelCost((double)args.Parameter.Count * Formula.Update<TFormula>.Flops, bytes));
+        }
+
+        _inner.Update(formula, args);
+        _log.End();
+    }
+
     public override void Dropout(StepState state, in View x, in View y, double rate, int stream, bool accumulate = false)
     {
         if (_log.IsOn)

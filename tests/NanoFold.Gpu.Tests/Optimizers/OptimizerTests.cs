@@ -1,3 +1,4 @@
+using NanoFold.Engine.Training;
 using NanoFold.Kernels;
 using NanoFold.Kernels.Calls;
 using NanoFold.Tests.Suites;
@@ -36,13 +37,23 @@ public class OptimizerTests : GpuTests
             Cpu.Run(new MuonMomentumCall(CpuState, g.Cpu, momentum.Cpu, update.Cpu, 0.95));
             Gpu.Run(new NormalizeFrobeniusCall(GpuState, update.Gpu, y.Gpu));
             Cpu.Run(new NormalizeFrobeniusCall(CpuState, update.Cpu, y.Cpu));
-            Gpu.Run(new MuonApplyCall(GpuState, p.Gpu, y.Gpu, 0.1, 2));
-            Cpu.Run(new MuonApplyCall(CpuState, p.Cpu, y.Cpu, 0.1, 2));
+            Gpu.Run(new MuonApplyCall(GpuState, GpuState.Add("matrix rate"), p.Gpu, y.Gpu, 0.1, 2));
+            Cpu.Run(new MuonApplyCall(CpuState, CpuState.Add("matrix rate"), p.Cpu, y.Cpu, 0.1, 2));
             for (int i = 0; i < all.Length; i++)
             {
                 twins.AssertClose(all[i], 2e-6, $"tensor {i}");
             }
         }
+    }
+
+    [TestCase(0)]
+    [TestCase(3)]
+    public void FormulasAreThoseOfTheCpu(int offset)
+    {
+        AssertFormula(default(SgdFormula), 0, offset);
+        AssertFormula(new MomentumFormula(0.9, 1, 0.9), 1, offset);
+        AssertFormula(new LionFormula(0.9, 0.99), 1, offset);
+        AssertFormula(new AdEMAMixFormula(0.9, 0.999, 0.9999, 5, 1e-8), 3, offset);
     }
 
     [TestCase(1.0, 1e30f, 3L)]
@@ -96,7 +107,7 @@ public class OptimizerTests : GpuTests
         Gpu.Run(new AdamWCall(GpuState, all[0].Gpu, all[1].Gpu, all[2].Gpu, all[3].Gpu, 0.9, 0.95, 1e-8, 0.1));
         Gpu.Run(new MuonMomentumCall(GpuState, all[0].Gpu, all[1].Gpu, all[2].Gpu, 0.9));
         Gpu.Run(new NormalizeFrobeniusCall(GpuState, all[0].Gpu, all[1].Gpu));
-        Gpu.Run(new MuonApplyCall(GpuState, all[0].Gpu, all[1].Gpu, 0.1, 1));
+        Gpu.Run(new MuonApplyCall(GpuState, GpuState.Add("matrix rate"), all[0].Gpu, all[1].Gpu, 0.1, 1));
         for (int i = 0; i < all.Length; i++)
         {
             twins.AssertClose(all[i], 0, $"tensor {i}");
@@ -140,6 +151,36 @@ public class OptimizerTests : GpuTests
         Assert.That(Normalized(1e-30), Is.EqualTo(expected).Within(1e-6));
     }
 
+    private void AssertFormula<TFormula>(TFormula formula, int slots, int offset)
+        where TFormula : struct, IUpdateFormula
+    {
+        foreach (int count in new[] { 203, IsSimulated ? 1024 : 1 << 20 })
+        {
+            using var twins = new Twins(Gpu, Cpu);
+            Twin[] all = [.. Enumerable.Range(0, 5).Select(i => twins.Random(DType.Float32, i + 1, count + offset + 2))];
+            Absolute(all[4]);
+            Set(3, lossScale: 1, loss: 1);
+            foreach (StepState state in new[] { GpuState, CpuState })
+            {
+                state.Set(StepSlot.GradientScale, 0.5);
+                state.Set(state.Add("a"), 1.25);
+            }
+
+            UpdateArgs Args(StepState state, Func<Twin, View> on)
+            {
+                View[] views = [.. all.Select((twin, i) => i < 2 + slots ? on(twin.With(Layout.Of(count), offset)) : default)];
+                return new UpdateArgs(state, views[0], views[1], views[2], views[3], views[4]) { Decay = 0.1, FactorA = state.Add("a") };
+            }
+
+            Gpu.Update(formula, Args(GpuState, twin => twin.Gpu));
+            Cpu.Update(formula, Args(CpuState, twin => twin.Cpu));
+            for (int i = 0; i < all.Length; i++)
+            {
+                twins.AssertClose(all[i], 2e-6, $"{typeof(TFormula).Name}, {count} from {offset}: tensor {i}");
+            }
+        }
+    }
+
     private void Absolute(in Twin x)
     {
         float[] values = new float[x.Cpu.Count];
@@ -155,7 +196,7 @@ public class OptimizerTests : GpuTests
         {
             state.Set(StepSlot.Step, step);
             state.Set(StepSlot.LearningRate, 0.01);
-            state.Set(StepSlot.MatrixLearningRate, 0.02);
+            state.Set(state.Add("matrix rate"), 0.02);
             state.Set(StepSlot.LossScale, lossScale);
             state.Set(StepSlot.Loss, loss);
             state.Set(StepSlot.GradientSquares, 0.0);

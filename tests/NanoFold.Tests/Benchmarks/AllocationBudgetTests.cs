@@ -27,7 +27,7 @@ public class AllocationBudgetTests
     private const int RoundsAtOnce = 20;
     private const int PauseMs = 20;
 
-    private static readonly string[] s_families = ["training step, mixer", "training step, feed-forward"];
+    private static readonly string[] s_families = ["training step, mixer", "training step, feed-forward", "training step, optimizer"];
 
     private static readonly Dictionary<string, Func<Owner, Action>> s_measured = Measured().ToDictionary(entry => entry.Name, entry => entry.Prepare);
 

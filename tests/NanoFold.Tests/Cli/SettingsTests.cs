@@ -53,7 +53,7 @@ public class SettingsTests
     [TestCase("train.*Rate", "train.optimizer.matrixLearningRate", "train.learningRate", "train.finalLearningRate")]
     [TestCase("tokenizer", "tokenizer", "tokenizer.vocab", "tokenizer.path")]
     [TestCase("model.width", "model.width")]
-    [TestCase("train.beta1", "train.optimizer.beta1")]
+    [TestCase("train.matrixWeightDecay", "train.optimizer.matrixWeightDecay")]
     public void AGlobChoosesKeys(string glob, params string[] keys)
     {
         JsonArray found = CommandLine.Json("settings", glob)["settings"]!.AsArray();

@@ -23,12 +23,18 @@ public partial class OutsideFolderTests
     }
 
     [Test]
+    public void ThePageOfAdditionsShowsItsProgram()
+        => Assert.That(Text(RepositoryRoot.File("docs/adding.md")), Does.Contain($"```csharp\n{Text(Path.Combine(Folder, "Program.cs"))}```"));
+
+    [Test]
     public void ItKnowsNothingButPackages()
     {
         XDocument project = XDocument.Load(Directory.GetFiles(Folder, "*.csproj").Single());
         Assert.That(project.Descendants("ProjectReference").Concat(project.Descendants("Compile")), Is.Empty);
         Assert.That(File.ReadAllText(RepositoryRoot.File("NanoFold.sln")), Does.Not.Contain("NanoFold.Outside"));
     }
+
+    private static string Text(string path) => File.ReadAllText(path).ReplaceLineEndings("\n");
 
     [GeneratedRegex(@"`([\w.]+)`")]
     private static partial Regex Code();

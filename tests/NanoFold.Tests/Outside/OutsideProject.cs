@@ -112,6 +112,8 @@ internal sealed partial class OutsideProject : IDisposable
             ("train", $"train --config {config} --data {text} --out {run} --threads 1"),
             ("eval", $"eval --model {run} --data {text} --threads 1"),
             ("generate", $"generate --model {run} --prompt no. --max-tokens 12 --seed 1"),
+            ("echo-train", $"train --config {config} --task echo --out {Quoted(this["echo"])} --threads 1"),
+            ("echo-eval", $"eval --model {Quoted(this["echo"])} --threads 1"),
             ("settings", "settings model.mixer.slowest"),
             ("profile", $"profile --config {config} --data {text} --threads 1"),
         })

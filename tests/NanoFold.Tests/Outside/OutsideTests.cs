@@ -46,6 +46,15 @@ public class OutsideTests
     }
 
     [Test]
+    public void ItsTaskTrainsAndIsScored()
+    {
+        OutsideProject project = OutsideProject.Done();
+        double loss = project.Json("echo-eval").GetProperty("loss").GetDouble();
+        Assert.That(loss, Is.LessThan(Math.Log(8)), "of one who guesses");
+        Assert.That(project.Json("echo-train").GetProperty("fullValidationLoss").GetDouble(), Is.EqualTo(loss).Within(1e-9));
+    }
+
+    [Test]
     public void ItsOpRunsByItsOwnKernelAndItsGradientIsRight()
     {
         OutsideProject project = OutsideProject.Done();

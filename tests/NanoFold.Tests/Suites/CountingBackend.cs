@@ -60,6 +60,8 @@ internal sealed class CountingBackend(Backend inner) : Backend
 
     public override void TopK(in View x, in View values, in View indices) => inner.TopK(x, values, indices);
 
+    public override void Update<TFormula>(TFormula formula, in UpdateArgs args) => inner.Update(formula, args);
+
     public override void Dropout(StepState state, in View x, in View y, double rate, int stream, bool accumulate = false) => inner.Dropout(state, x, y, rate, stream, accumulate);
 
     public override void Softmax(in View x, in View y, double scale, in Visible visible) => inner.Softmax(x, y, scale, visible);

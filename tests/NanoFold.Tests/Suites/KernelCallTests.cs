@@ -55,7 +55,7 @@ public class KernelCallTests : EngineTests
         backend.Run(new AdamWCall(state, x, x, x, x, 0.9, 0.9, 1, 0));
         backend.Run(new MuonMomentumCall(state, x, x, x, 0.9));
         backend.Run(new NormalizeFrobeniusCall(state, x, x));
-        backend.Run(new MuonApplyCall(state, x, x, 0, 1));
+        backend.Run(new MuonApplyCall(state, StepSlot.LearningRate, x, x, 0, 1));
         var counts = new View(memory, 0, Layout.Of(5), DType.Int32);
         backend.Run(new ExpertTallyCall(counts, counts, counts));
         backend.Run(new ExpertBiasCall(state, counts, x, 1));

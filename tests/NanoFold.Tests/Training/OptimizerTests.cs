@@ -30,7 +30,7 @@ public class OptimizerTests
         store.Allocate(1);
         using StepState state = backend.NewState();
         using var optimizer = new Optimizer(store, new TrainConfig { Optimizer = new MuonConfig(), Clip = 0 }.Resolve("nano"), state);
-        state.Set(StepSlot.MatrixLearningRate, 0.01);
+        optimizer.Begin(1, 1);
         for (int step = 0; step < 3; step++)
         {
             state.Set(StepSlot.Step, step + 1L);

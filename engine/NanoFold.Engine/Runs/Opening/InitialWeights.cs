@@ -56,7 +56,7 @@ internal static class InitialWeights
         ModelConfig expected = start.Config.Model;
         model = model with { Vocab = model.Vocab == 0 ? expected.Vocab : model.Vocab };
         return Differences("model", ConfigWriter.ToTree(model.Resolve(), typeof(ModelConfig)), ConfigWriter.ToTree(expected, typeof(ModelConfig)))
-            .Where(difference => !s_free.Contains(difference.Path["model.".Length..]))
+            .Where(difference => !s_free.Contains(difference.Path["model.".Length..]) && !(difference.Path == "model.adapters" && expected.Adapters.Count == 0))
             .Select(difference => difference with { Message = $"{difference.Message} of the weights to begin with, {start.Folder}; leave it out to take theirs" });
     }
 
@@ -77,7 +77,7 @@ internal static class InitialWeights
         }
 
         config = config with { Model = config.Model with { Vocab = start.Config.Model.Vocab } };
-        SavedModel.RequireShapes(start.WeightsPath, config);
+        start.Values.RequireFit(config);
         string hash = FileSeal.Of(start.WeightsPath).Sha256;
         if (config.Train.InitHash is { } expected && expected != hash)
         {
@@ -98,12 +98,14 @@ internal static class InitialWeights
         }
     }
 
-    /// <summary>Reads them, where there are any.</summary>
-    public static void Read(SavedModel? start, ParameterStore store, Action<string>? note)
+    /// <summary>Reads them, where there are any; adapters that they do not have are drawn by the seed. Checkpoints leave out what of them is not trained.</summary>
+    public static void Read(SavedModel? start, TrainSession session, Action<string>? note)
     {
         if (start is not null)
         {
-            ModelFile.Read(start.WeightsPath, store);
+            ParameterStore store = session.Model.Store;
+            start.Values.Fill(store, new SeedSource((ulong)session.Config.Train.Seed));
+            session.Left = start.Values.Names.Where(name => store.Find(name) is Parameter { Frozen: true }).ToHashSet();
             note?.Invoke($"beginning with the weights of {start.Folder}");
         }
     }

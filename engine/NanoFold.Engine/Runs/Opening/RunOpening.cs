@@ -45,7 +45,7 @@ internal static class RunOpening
                 note?.Invoke(doubt);
             }
 
-            InitialWeights.Read(start, session.Model.Store, note);
+            InitialWeights.Read(start, session, note);
             RunJoining.Give(session);
             if (run is not null)
             {

@@ -28,11 +28,10 @@ internal static class RunResuming
         {
             Checkpoint? checkpoint = point.Find(run.Checkpoints);
             config = config is null ? SavedRun.LoadConfig(run.Path) : RunOpening.Checked(config);
-            (TrainState State, Tokenizer? Tokenizer)? found = null;
+            Found? found = null;
             if (checkpoint is not null)
             {
-                (config, TrainState state, Tokenizer? tokenizer) = Look(run, checkpoint, config);
-                found = (state, tokenizer);
+                (config, found) = Look(run, checkpoint, config);
             }
 
             SavedModel? start = found is null ? InitialWeights.Open(ref config) : null;
@@ -43,15 +42,15 @@ internal static class RunResuming
             config = config.WithVocab(task.Vocab) with { Data = FullPaths.Of(config.Data) };
             MemoryCheck.RequireRun(RunJoining.Part(config, collective), backend);
             session = new TrainSession(config, task, backend, run, drawsParameters: checkpoint is null && start is null, collective);
-            if (found is { } begun)
+            if (found is not null)
             {
-                Restore(session, run, checkpoint!, begun.State, begun.Tokenizer, note);
+                Restore(session, run, checkpoint!, found, note);
                 RunJoining.Give(session);
             }
             else
             {
                 note?.Invoke($"{run.Path} has no checkpoint yet: starting from the beginning");
-                InitialWeights.Read(start, session.Model.Store, note);
+                InitialWeights.Read(start, session, note);
                 RunJoining.Give(session);
                 session.CutLogs(0);
                 RunOpening.SaveAtStart(session);
@@ -70,7 +69,7 @@ internal static class RunResuming
     }
 
     // Everything about the checkpoint that can be found wrong before a model is allocated.
-    private static (RunConfig Config, TrainState State, Tokenizer? Tokenizer) Look(RunFolder run, Checkpoint checkpoint, RunConfig config)
+    private static (RunConfig Config, Found Found) Look(RunFolder run, Checkpoint checkpoint, RunConfig config)
     {
         (RunConfig saved, TrainState state, Tokenizer? tokenizer) = Read(run, checkpoint, () =>
         {
@@ -79,12 +78,8 @@ internal static class RunResuming
             return (config, state, config.Task.IsText ? Tokenizer.Load(checkpoint.Path) : null);
         });
         config = AsBegun(saved, config, run, checkpoint);
-        Read(run, checkpoint, () =>
-        {
-            SavedModel.RequireShapes(checkpoint.File(ModelFile.Name), config);
-            return 0;
-        });
-        return (config, MoreSteps.Plan(state, saved, config, run), tokenizer);
+        SavedValues values = Read(run, checkpoint, () => SavedValues.Look(checkpoint.Path, config));
+        return (config, new Found(MoreSteps.Plan(state, saved, config, run), tokenizer, values));
     }
 
     // The configuration that the checkpoint was trained with, but for the keys that may change on resuming. Values that the run found, such as the vocabulary, stay.
@@ -118,22 +113,23 @@ internal static class RunResuming
         }
     }
 
-    private static void Restore(TrainSession session, RunFolder run, Checkpoint checkpoint, TrainState state, Tokenizer? tokenizer, Action<string>? note)
+    private static void Restore(TrainSession session, RunFolder run, Checkpoint checkpoint, Found found, Action<string>? note)
     {
         LearningTask task = session.Task;
-        if (state.ContentHash != task.ContentHash)
+        if (found.State.ContentHash != task.ContentHash)
         {
             throw new UserException($"{task.Name}: has changed since the run began; resuming needs the same text");
         }
 
-        if (tokenizer is not null && !session.Tokenizer.Serialize().AsSpan().SequenceEqual(tokenizer.Serialize()))
+        if (found.Tokenizer is not null && !session.Tokenizer.Serialize().AsSpan().SequenceEqual(found.Tokenizer.Serialize()))
         {
             throw new UserException($"{checkpoint.File(Tokenizer.FileName)}: is not the tokenizer that {task.Name} has now; resuming needs the same");
         }
 
         Read(run, checkpoint, () =>
         {
-            ModelFile.Read(checkpoint.File(ModelFile.Name), session.Model.Store);
+            found.Values.Fill(session.Model.Store);
+            session.Left = found.Values.Left;
             OptimizerFile.Read(checkpoint.File(OptimizerFile.Name), session.Trainer.Optimizer, session.Model.Store);
             return 0;
         });
@@ -144,7 +140,7 @@ internal static class RunResuming
             note?.Invoke($"going back to step {checkpoint.Step}: deleted what came after it, {string.Join(", ", deleted.Select(c => Path.GetFileName(c.Path)))}");
         }
 
-        session.Continue(state);
+        session.Continue(found.State);
     }
 
     // Where a file of a checkpoint is damaged, the message names the checkpoint before it.
@@ -154,7 +150,7 @@ internal static class RunResuming
         {
             return read();
         }
-        catch (UserException e)
+        catch (UserException e) when (e is not BaseFault)
         {
             string instead = run.Checkpoints.List().Count > 1 ? "go on from the checkpoint before it" : "start from the beginning";
             throw new UserException($"{e.Message}; delete {checkpoint.Path} to {instead}", e);
@@ -175,4 +171,7 @@ internal static class RunResuming
             run.WriteConfig(after);
         }
     }
+
+    /// <summary>A sound checkpoint, its values not read yet.</summary>
+    private sealed record Found(TrainState State, Tokenizer? Tokenizer, SavedValues Values);
 }

@@ -1,7 +1,5 @@
 using NanoFold.Engine.Checkpoints;
-using NanoFold.Engine.Model;
 using NanoFold.Engine.Text;
-using NanoFold.Kernels.Null;
 
 namespace NanoFold.Engine.Runs;
 
@@ -16,6 +14,9 @@ internal sealed record SavedModel(string Folder, RunConfig Config, Tokenizer? To
 {
     /// <summary>The file of its weights.</summary>
     public string WeightsPath => Path.Combine(Folder, ModelFile.Name);
+
+    /// <summary>Its values, of which that file may leave some to the model that it began with.</summary>
+    public required SavedValues Values { get; init; }
 
     /// <summary>Looks at a checkpoint.</summary>
     /// <param name="folder">Where it lies.</param>
@@ -38,8 +39,7 @@ internal sealed record SavedModel(string Folder, RunConfig Config, Tokenizer? To
 
         if (!config.Task.IsText)
         {
-            RequireShapes(Path.Combine(folder, ModelFile.Name), config);
-            return new SavedModel(folder, config, null);
+            return new SavedModel(folder, config, null) { Values = SavedValues.Look(folder, config, weights) };
         }
 
         Tokenizer tokenizer = Tokenizer.Load(folder);
@@ -50,17 +50,6 @@ internal sealed record SavedModel(string Folder, RunConfig Config, Tokenizer? To
         }
 
         config = config with { Model = config.Model with { Vocab = vocab } };
-        RequireShapes(Path.Combine(folder, ModelFile.Name), config);
-        return new SavedModel(folder, config, tokenizer);
-    }
-
-    /// <summary>Throws where the file's header names other parameters than the model of a configuration has, or other shapes.</summary>
-    /// <exception cref="UserException">The two do not belong together.</exception>
-    public static void RequireShapes(string weights, RunConfig config)
-    {
-        using var backend = new NullBackend();
-        using var model = new Transformer(config.Model, backend, seed: null);
-        using SafeTensorsFile file = SafeTensorsFile.Open(weights);
-        ModelFile.Require(file, model.Store);
+        return new SavedModel(folder, config, tokenizer) { Values = SavedValues.Look(folder, config, weights) };
     }
 }

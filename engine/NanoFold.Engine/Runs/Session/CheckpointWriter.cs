@@ -39,7 +39,7 @@ internal sealed class CheckpointWriter(RunFolder folder, RunConfig config, RunPa
     {
         Checkpoint checkpoint = checkpoints.Write(state.Step,
         [
-            ModelFile.Of(parts.Model.Store),
+            ModelFile.Of(parts.Model.Store, parts.Left),
             OptimizerFile.Of(parts.Trainer.Optimizer, parts.Model.Store),
             new CheckpointFile(RunConfig.FileName, stream => stream.Write(Encoding.UTF8.GetBytes(config.ToJson()))),
             .. tokenizer is null ? [] : (CheckpointFile[])[new CheckpointFile(Tokenizer.FileName, stream => stream.Write(tokenizer.Serialize()))],

@@ -56,6 +56,9 @@ internal sealed class RunParts : IDisposable
 
     public Transformer Model { get; }
 
+    /// <summary>The names of parameters that checkpoints leave out: as they are, they are in the model that the run began with.</summary>
+    public IReadOnlySet<string> Left { get; set; } = new HashSet<string>();
+
     public Trainer Trainer { get; } = null!;
 
     /// <summary>Null where there is nothing to validate with.</summary>

@@ -56,6 +56,7 @@ internal sealed class Muon : AdamW
     private readonly IKernel<MuonMomentumCall> _momentum;
     private readonly IKernel<MuonApplyCall> _apply;
     private readonly Parameter[] _hidden;
+    private readonly StepSlot _rate;
     private readonly long _start;
     private readonly DeviceBuffer? _update;
     private readonly NewtonSchulz? _newtonSchulz;
@@ -66,7 +67,7 @@ internal sealed class Muon : AdamW
         (_config, _store) = (config, builder.Store);
         _momentum = builder.Backend.Require<MuonMomentumCall>();
         _apply = builder.Backend.Require<MuonApplyCall>();
-        builder.Rate("matrixLearningRate", config.MatrixLearningRate!.Value);
+        _rate = builder.Rate("matrixLearningRate", config.MatrixLearningRate!.Value);
         ElementRange matrices = _store.Range(ParameterRole.Matrix);
         _start = matrices.Start;
         _hidden = [.. _store.Parameters.Where(p => p.Role == ParameterRole.Matrix && !p.Frozen)];
@@ -97,7 +98,7 @@ internal sealed class Muon : AdamW
                 var update = new View(_update!, parameter.Offset - _start + offset, matrix, _store.Type);
                 _newtonSchulz!.Apply(range.State, update);
                 _apply.Run(new MuonApplyCall(
-                    range.State, _store.Values(parameter).With(matrix, offset), update, _config.MatrixWeightDecay!.Value, Math.Sqrt(Math.Max(1, (double)rows / columns))));
+                    range.State, _rate, _store.Values(parameter).With(matrix, offset), update, _config.MatrixWeightDecay!.Value, Math.Sqrt(Math.Max(1, (double)rows / columns))));
             }
         }
     }

@@ -64,15 +64,18 @@ public sealed class Optimizer : IDisposable
     /// <summary>Where the parts of the update are noted, or null.</summary>
     internal EventLog? Log { get; set; }
 
-    /// <summary>Sets the rates that the next update reads.</summary>
+    /// <summary>Sets what the next update reads of its step.</summary>
+    /// <param name="step">From 1.</param>
     /// <param name="factor">The schedule's: a share of the peaks.</param>
-    public void SetRates(double factor)
+    public void Begin(long step, double factor)
     {
         _state.Set(StepSlot.LearningRate, factor * _config.LearningRate!.Value);
         foreach (OptimizerRate rate in _rates)
         {
             _state.Set(rate.Slot, factor * rate.Peak);
         }
+
+        _rule.Begin(step);
     }
 
     /// <summary>The rates that the optimizer has beside <c>train.learningRate</c>, as they are set now. The same list every time, filled again by the next call.</summary>

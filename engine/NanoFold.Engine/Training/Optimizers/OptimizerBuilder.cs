@@ -59,13 +59,9 @@ public sealed class OptimizerBuilder : IDisposable
     /// <param name="peak">Where the schedule's factor is 1.</param>
     public StepSlot Rate(string key, double peak)
     {
-        if (_rates.Count > 0)
-        {
-            throw new NotSupportedException($"optimizer: a second learning rate of its own, {key}; one is supported");
-        }
-
-        _rates.Add(new OptimizerRate(key, StepSlot.MatrixLearningRate, peak));
-        return StepSlot.MatrixLearningRate;
+        StepSlot slot = State.Add(key);
+        _rates.Add(new OptimizerRate(key, slot, peak));
+        return slot;
     }
 
     public void Dispose()

@@ -11,6 +11,9 @@ namespace NanoFold.Engine.Training;
 [JsonPolymorphic(TypeDiscriminatorPropertyName = ConfigJson.Kind)]
 [JsonDerivedType(typeof(AdamWConfig), "adamw")]
 [JsonDerivedType(typeof(MuonConfig), "muon")]
+[JsonDerivedType(typeof(SgdConfig), "sgd")]
+[JsonDerivedType(typeof(LionConfig), "lion")]
+[JsonDerivedType(typeof(AdEMAMixConfig), "ademamix")]
 public abstract record OptimizerConfig
 {
     /// <summary>The name in configurations.</summary>

@@ -12,6 +12,12 @@ public abstract class UpdateRule(string name) : IDisposable
     /// <summary>What profiles call its work on a role.</summary>
     public virtual string NameOf(ParameterRole role) => name;
 
+    /// <summary>Before a step: sets what kernels read of it in slots of the state.</summary>
+    /// <param name="step">From 1.</param>
+    public virtual void Begin(long step)
+    {
+    }
+
     /// <summary>Updates all parameters of a role; piece by piece unless a rule looks at whole parameters.</summary>
     public virtual void UpdateRole(in RoleRange range)
     {

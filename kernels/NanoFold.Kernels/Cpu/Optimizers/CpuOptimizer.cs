@@ -120,7 +120,7 @@ public sealed unsafe class CpuOptimizer(CpuContext context) :
         call.Check();
         if (call.State.GetDouble(StepSlot.GradientScale) != 0)
         {
-            double rate = call.State.GetDouble(StepSlot.MatrixLearningRate) * call.RateFactor;
+            double rate = call.State.GetDouble(call.Rate) * call.RateFactor;
             Scale(call.Update, call.Parameter, rate, rate * call.Decay, step: true);
         }
     }

@@ -12,6 +12,8 @@ public sealed class CpuOptimizerTests
 
     private CpuStepState _state = new();
 
+    private StepSlot MatrixRate => _state.Add("matrix rate");
+
     [Test]
     public void AdamWMatchesTheFormulaOverSteps([ValueSource(typeof(LanePath), nameof(LanePath.All))] LanePath path)
     {
@@ -60,7 +62,7 @@ public sealed class CpuOptimizerTests
         foreach (int count in s_counts)
         {
             using CpuContext context = Context(1, path.Isa, Scale);
-            _state.Set(StepSlot.MatrixLearningRate, Rate);
+            _state.Set(MatrixRate, Rate);
             var optimizer = new CpuOptimizer(context);
             using var p = new Operand(path.Type, [count], Operand.Random(1, count));
             using var g = new Operand(path.Type, [count], Operand.Random(2, count));
@@ -80,7 +82,7 @@ public sealed class CpuOptimizerTests
             Assert.That(update.Values, Is.EqualTo(g.Values), "in place");
 
             double[] applied = [.. p.Values.Zip(update.Values, (a, b) => a - Rate * RateFactor * (b + Decay * a))];
-            optimizer.Run(new MuonApplyCall(_state, p.View, update.View, Decay, RateFactor));
+            optimizer.Run(new MuonApplyCall(_state, MatrixRate, p.View, update.View, Decay, RateFactor));
             RowAssert.Close(p.Values, applied, path.Tolerance, "parameter");
             foreach (Operand operand in new[] { p, g, m, update })
             {
@@ -119,7 +121,7 @@ public sealed class CpuOptimizerTests
         using CpuContext context = Context(1, path.Isa, 0);
         _state.Set(StepSlot.Step, 1L);
         _state.Set(StepSlot.LearningRate, 1.0);
-        _state.Set(StepSlot.MatrixLearningRate, 1.0);
+        _state.Set(MatrixRate, 1.0);
         var optimizer = new CpuOptimizer(context);
         Operand[] all = [.. Enumerable.Range(0, 4).Select(i => new Operand(path.Type, [37], Operand.Random(i, 37)))];
         all[1][5] = double.NaN;
@@ -127,7 +129,7 @@ public sealed class CpuOptimizerTests
         optimizer.Run(new AdamWCall(_state, all[0].View, all[1].View, all[2].View, all[3].View, 0.9, 0.95, 1e-8, 0.1));
         optimizer.Run(new MuonMomentumCall(_state, all[1].View, all[2].View, all[3].View, 0.9));
         optimizer.Run(new NormalizeFrobeniusCall(_state, all[1].View, all[2].View));
-        optimizer.Run(new MuonApplyCall(_state, all[0].View, all[1].View, 0.1, 1));
+        optimizer.Run(new MuonApplyCall(_state, MatrixRate, all[0].View, all[1].View, 0.1, 1));
         RowAssert.SameBits([.. all.Select(operand => operand.Bytes)], before);
         foreach (Operand operand in all)
         {
@@ -218,7 +220,7 @@ public sealed class CpuOptimizerTests
             using CpuContext context = Context(threads, path.Isa, 0.5);
             _state.Set(StepSlot.Step, 3L);
             _state.Set(StepSlot.LearningRate, 0.01);
-            _state.Set(StepSlot.MatrixLearningRate, 0.01);
+            _state.Set(MatrixRate, 0.01);
             var optimizer = new CpuOptimizer(context);
             Operand[] all = [.. Enumerable.Range(0, 4).Select(i => new Operand(path.Type, [Count], Operand.Random(i, Count).Select(Math.Abs)))];
             void Step()
@@ -227,7 +229,7 @@ public sealed class CpuOptimizerTests
                 optimizer.Run(new AdamWCall(_state, all[0].View, all[1].View, all[2].View, all[3].View, 0.9, 0.95, 1e-8, 0.1));
                 optimizer.Run(new MuonMomentumCall(_state, all[1].View, all[2].View, all[3].View, 0.9));
                 optimizer.Run(new NormalizeFrobeniusCall(_state, all[3].View, all[3].View));
-                optimizer.Run(new MuonApplyCall(_state, all[0].View, all[3].View, 0.1, 1));
+                optimizer.Run(new MuonApplyCall(_state, MatrixRate, all[0].View, all[3].View, 0.1, 1));
             }
 
             Step();
@@ -259,7 +261,7 @@ public sealed class CpuOptimizerTests
             Assert.That(() => optimizer.Run(new AdamWCall(_state, p.View, g.View, p.View, p.View, 0.9, 0.9, 0, 0)), Throws.ArgumentException.With.Message.EqualTo("adamw: gradient is Float32[5], expected 4 contiguous elements of Float32"));
             _state.Set(StepSlot.Step, 0L);
             Assert.That(() => optimizer.Run(new AdamWCall(_state, p.View, p.View, p.View, p.View, 0.9, 0.9, 0, 0)), Throws.InvalidOperationException.With.Message.Contains("Step is 0"));
-            Assert.That(() => optimizer.Run(new MuonApplyCall(_state, p.View, default, 0, 1)), Throws.ArgumentException.With.Message.EqualTo("muon-apply: update is missing"));
+            Assert.That(() => optimizer.Run(new MuonApplyCall(_state, MatrixRate, p.View, default, 0, 1)), Throws.ArgumentException.With.Message.EqualTo("muon-apply: update is missing"));
             Assert.That(() => optimizer.Run(new DecideCall(_state, -1, DynamicLossScale: false)), Throws.ArgumentException.With.Message.Contains("clip is -1"));
         });
     }

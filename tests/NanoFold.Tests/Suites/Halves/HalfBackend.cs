@@ -145,6 +145,8 @@ internal sealed class HalfBackend : Backend
         _cpu.TopK(half.In(x), half.Out(values), indices);
     }
 
+    public override void Update<TFormula>(TFormula formula, in UpdateArgs args) => _cpu.Update(formula, args);
+
     public override void Dropout(StepState state, in View x, in View y, double rate, int stream, bool accumulate = false)
     {
         BackendChecks.Dropout(state, x, y, rate);

@@ -49,7 +49,7 @@ internal static class BenchGpu
         using Backend backend = Devices.Open(invocation);
         if (!backend.Supports(DType.BFloat16))
         {
-            throw new UserException($"bench gpu: {backend.Name} is no GPU; ./nanofold devices says what there is");
+            throw new UserException($"bench gpu: {backend.Name} is no GPU; {Program.Typed} devices says what there is");
         }
 
         Output output = invocation.Output;

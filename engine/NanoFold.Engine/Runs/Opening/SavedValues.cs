@@ -1,0 +1,167 @@
+using NanoFold.Engine.Checkpoints;
+using NanoFold.Engine.Model;
+using NanoFold.Engine.Tensors;
+using NanoFold.Kernels.Null;
+
+namespace NanoFold.Engine.Runs;
+
+/// <summary>
+/// Where the values of a saved model are: in its own file and, for parameters that were not trained, in those of the model that it began with (<c>train.init</c>),
+/// which its own file leaves out.
+/// </summary>
+internal sealed class SavedValues
+{
+    private readonly string _path;
+    private readonly SavedValues? _base;
+    private readonly HashSet<string> _own;
+
+    private SavedValues(string path, IEnumerable<string> own, IEnumerable<string> left, SavedValues? from)
+    {
+        _path = path;
+        _own = [.. own];
+        Left = left.ToHashSet();
+        _base = from;
+    }
+
+    /// <summary>What its own file leaves to the model that it began with.</summary>
+    public IReadOnlySet<string> Left { get; }
+
+    /// <summary>The names of all of them.</summary>
+    public IEnumerable<string> Names => _own.Concat(Left);
+
+    /// <summary>Looks at the files of a saved model, not yet at values.</summary>
+    /// <param name="folder">Where it lies.</param>
+    /// <param name="config">Its configuration, the vocabulary known.</param>
+    /// <param name="hashes">Whether what it began with is held against its hash, which takes reading it.</param>
+    /// <exception cref="UserException">They name other tensors than the model has, or other shapes.</exception>
+    /// <exception cref="BaseFault">What it began with is gone or is not what it was.</exception>
+    public static SavedValues Look(string folder, RunConfig config, bool hashes = true) => Look(folder, config, hashes, []);
+
+    /// <summary>Throws where a model cannot begin with these values: all but its adapters are among them, in its shapes.</summary>
+    public void RequireFit(RunConfig config)
+    {
+        using var backend = new NullBackend();
+        using var model = new Transformer(config.Model, backend, source: null, config.Train.Trains);
+        HashSet<string> names = [.. Names], adapters = [.. model.Adapters?.Names.Globs ?? []];
+        if (names.FirstOrDefault(name => !model.Store.Contains(name)) is { } extra)
+        {
+            throw new UserException($"{_path}: holds '{extra}', which the model of its config does not have");
+        }
+
+        RequireShapes(model.Store.Tensors.Where(tensor => names.Contains(tensor.Name) || !adapters.Contains(tensor.Name)));
+    }
+
+    /// <summary>Reads all values into a model.</summary>
+    /// <param name="store">Its parameters and state.</param>
+    /// <param name="rest">Of what they do not have, or null.</param>
+    public void Fill(ParameterStore store, IParameterSource? rest = null)
+    {
+        List<SafeTensorsFile> files = [];
+        try
+        {
+            for (SavedValues? values = this; values is not null; values = values._base)
+            {
+                files.Add(SafeTensorsFile.Open(values._path));
+            }
+
+            IEnumerable<IParameterSource> sources = files.Select(file => new FileSource(file));
+            store.Fill(new FirstOfSources([.. sources, .. rest is null ? [] : new[] { rest }]));
+        }
+        finally
+        {
+            files.ForEach(file => file.Dispose());
+        }
+    }
+
+    private static SavedValues Look(string folder, RunConfig config, bool hashes, HashSet<string> above)
+    {
+        using var backend = new NullBackend();
+        using var model = new Transformer(config.Model, backend, source: null, config.Train.Trains);
+        using SafeTensorsFile file = SafeTensorsFile.Open(Path.Combine(folder, ModelFile.Name));
+        StoredTensor[] left = [.. model.Store.Tensors.Where(tensor => file.Find(tensor.Name) is null)];
+        bool isBegun = config.Train.Init is not null && left.All(tensor => tensor is Parameter { Frozen: true });
+        ModelFile.Require(file, model.Store, isBegun ? left.Select(tensor => tensor.Name).ToHashSet() : []);
+        SavedValues? from = null;
+        if (left.Length > 0)
+        {
+            from = Base(folder, config, hashes, above);
+            from.RequireShapes(left);
+        }
+
+        return new SavedValues(file.Path, file.Tensors.Select(tensor => tensor.Name), left.Select(tensor => tensor.Name), from);
+    }
+
+    // The model that another one began with, which has what that one leaves out.
+    private static SavedValues Base(string folder, RunConfig config, bool hashes, HashSet<string> above)
+    {
+        string init = config.Train.Init!, needs = $"{folder}: needs the weights that it began with, {init} (train.init)";
+        string found = Directory.Exists(init) ? init : MovedBase(folder, config) ?? throw new BaseFault($"{needs}, which are not there; put them back");
+        if (!above.Add(Path.GetFullPath(folder)))
+        {
+            throw new BaseFault($"{needs}, which need it in turn");
+        }
+
+        try
+        {
+            RunConfig own = SavedRun.LoadConfig(found);
+            own = own.Model.Vocab > 0 ? own : own with { Model = own.Model with { Vocab = config.Model.Vocab } };
+            SavedValues values = Look(found, own, hashes, above);
+            return !hashes || FileSeal.Of(values._path).Sha256 == config.Train.InitHash
+                ? values
+                : throw new BaseFault($"{needs}, and {values._path} has changed since then; put back what it was");
+        }
+        catch (UserException e) when (e is not BaseFault)
+        {
+            throw new BaseFault($"{needs}: {e.Message}", e);
+        }
+    }
+
+    // A folder that was moved together with what lies beside it: the same weights where the end of the path leads from one of the folders above.
+    private static string? MovedBase(string folder, RunConfig config)
+    {
+        string[] parts = config.Train.Init!.Split(Path.DirectorySeparatorChar, Path.AltDirectorySeparatorChar);
+        for (string? above = Path.GetDirectoryName(Path.GetFullPath(folder)); above is not null; above = Path.GetDirectoryName(above))
+        {
+            for (int i = 1; i < parts.Length; i++)
+            {
+                string candidate = Path.Combine([above, .. parts[i..]]), weights = Path.Combine(candidate, ModelFile.Name);
+                if (File.Exists(weights) && FileSeal.Of(weights).Sha256 == config.Train.InitHash)
+                {
+                    return candidate;
+                }
+            }
+        }
+
+        return null;
+    }
+
+    // Of tensors in these files; each is found in the first that has it.
+    private void RequireShapes(IEnumerable<StoredTensor> tensors)
+    {
+        using SafeTensorsFile file = SafeTensorsFile.Open(_path);
+        List<StoredTensor> deeper = [];
+        foreach (StoredTensor tensor in tensors)
+        {
+            if (file.Find(tensor.Name) is { } info)
+            {
+                FileSource.RequireShape(file, info, tensor);
+            }
+            else if (_base is null)
+            {
+                throw new UserException($"{_path}: '{tensor.Name}' is missing");
+            }
+            else
+            {
+                deeper.Add(tensor);
+            }
+        }
+
+        if (deeper.Count > 0)
+        {
+            _base!.RequireShapes(deeper);
+        }
+    }
+}
+
+/// <summary>What a saved model began with, and does not hold itself, is gone or is not what it was: no other checkpoint of its run helps.</summary>
+internal sealed class BaseFault(string message, Exception? innerException = null) : UserException(message, innerException);

@@ -1,0 +1,171 @@
+using System.Security.Cryptography;
+using NanoFold.Engine;
+using NanoFold.Engine.Checkpoints;
+using NanoFold.Engine.Runs;
+using NanoFold.Kernels.Cpu;
+using NanoFold.Tests.Cli;
+using NanoFold.Tests.Training;
+
+namespace NanoFold.Tests.Runs;
+
+/// <summary>Runs that begin with the weights of another and train a part: their checkpoints hold that part, the other run's the rest.</summary>
+[NonParallelizable]
+public class AdapterRunTests
+{
+    private const string Lora = "model.adapters=[{\"kind\":\"lora\",\"rank\":2,\"targets\":[\"q_proj\",\"mlp.up_proj\"]}]";
+
+    private TrainRig _rig = null!;
+
+    [SetUp]
+    public void Begin()
+    {
+        _rig = new TrainRig();
+        _rig.Train("base", "train.stopAfter=5", "model.initialization=scaled");
+    }
+
+    [TearDown]
+    public void End() => _rig.Dispose();
+
+    [Test]
+    public void AdaptersAreTrainedAndSavedAlone()
+    {
+        CommandLine run = TrainFrom("base", "run", Lora, "train.checkpointAtStart=true");
+        Assert.That(run.Code, Is.Zero, run.Error);
+        string[] names = [.. Tensors("run", 9).Keys];
+        Assert.That(names, Is.EquivalentTo(from layer in new[] { 0, 1 } from module in new[] { "self_attn.q_proj", "mlp.up_proj" } from part in "AB"
+            select $"model.layers.{layer}.{module}.lora_{part}.weight"));
+        using (SafeTensorsFile moments = SafeTensorsFile.Open(_rig.Checkpoint("run", 9, OptimizerFile.Name)))
+        {
+            // Each of 8 matrices has room for a multiple of 64: (2 · 16, 16 · 2, 2 · 16, 24 · 2) twice.
+            Assert.That(moments["first"].Count, Is.EqualTo(8 * 64));
+        }
+
+        // It begins as the base: B is zero. What it says of itself names the base.
+        RunConfig config = RunConfig.Load(_rig["run"]);
+        Assert.That((config.Train.Init, config.Train.InitHash), Is.EqualTo((_rig.Checkpoint("base", 5), Convert.ToHexStringLower(SHA256.HashData(_rig.Bytes("base", 5, ModelFile.Name))))));
+        double start = Loss(_rig["base"]);
+        Assert.That(Loss(_rig.Checkpoint("run", 0)), Is.EqualTo(start));
+        Assert.That(Loss(_rig["run"]), Is.LessThan(start));
+        Assert.That(CommandLine.Run("generate", "--model", _rig["run"], "--prompt", "no.", "--max-tokens", "4", "--device", "cpu").Code, Is.Zero);
+    }
+
+    [Test]
+    public void AResumedRunHasTheSameBits()
+    {
+        string[] settings = [Lora, "model.dropout=0.1", "geometry.enabled=true", "train.sampleEvery=5"];
+        Assert.That(TrainFrom("base", "straight", settings).Code, Is.Zero);
+        Assert.That(TrainFrom("base", "stopped", [.. settings, "train.stopAfter=4"]).Code, Is.Zero);
+        Assert.That(CommandLine.Run("train", "--resume", _rig["stopped"], "--device", "cpu").Code, Is.Zero);
+        _rig.AssertSame("stopped", "straight", 9);
+    }
+
+    [Test]
+    public void FrozenPartsAreLeftToTheModelThatTheyComeFrom()
+    {
+        Assert.That(TrainFrom("base", "run", "train.trainable=[\"*.mlp.*\"]").Code, Is.Zero);
+        Assert.That(Tensors("run", 9).Keys, Is.All.Contains(".mlp.").And.Exactly(6).Items);
+
+        // One on top of the other: adapters on a base that is itself a part.
+        Assert.That(TrainFrom("run", "top", Lora).Code, Is.Zero);
+        Assert.That(Tensors("top", 9).Keys, Is.All.Contains("lora_"));
+        Dictionary<string, float[]> whole = Values("top"), middle = Values("run"), first = Values("base");
+        Assert.That(whole["model.layers.0.mlp.up_proj.weight"], Is.EqualTo(middle["model.layers.0.mlp.up_proj.weight"]).And.Not.EqualTo(first["model.layers.0.mlp.up_proj.weight"]));
+        Assert.That(whole["model.layers.1.self_attn.q_proj.weight"], Is.EqualTo(first["model.layers.1.self_attn.q_proj.weight"]));
+
+        // A run that goes on with a run's adapters takes them with it.
+        Assert.That(TrainFrom("top", "more", "train.steps=3").Code, Is.Zero);
+        Assert.That(Tensors("more", 3).Keys, Is.EquivalentTo(Tensors("top", 9).Keys));
+        CommandLine other = TrainFrom("top", "never", Lora.Replace(":2", ":3", StringComparison.Ordinal));
+        Assert.That(other.Code, Is.EqualTo(2));
+        Assert.That(other.Error, Does.StartWith("nanofold: model.adapters: [").And.Contains($"of the weights to begin with, {_rig.Checkpoint("top", 9)}; leave it out to take theirs"));
+    }
+
+    [Test]
+    public void ARunWithoutABaseSavesEverything()
+    {
+        _rig.Train("alone", Lora, "model.initialization=scaled", "train.stopAfter=2");
+        Assert.That(Tensors("alone", 2).Keys, Is.SupersetOf(new[] { "model.embed_tokens.weight", "model.layers.0.self_attn.q_proj.lora_A.weight", "lm_head.weight" }));
+    }
+
+    [Test]
+    public void ABaseThatIsGoneOrChangedIsOneLine()
+    {
+        Assert.That(TrainFrom("base", "run", Lora).Code, Is.Zero);
+        string needs = $"nanofold: {_rig.Checkpoint("run", 9)}: needs the weights that it began with, {_rig.Checkpoint("base", 5)} (train.init)";
+        string weights = _rig.Checkpoint("base", 5, ModelFile.Name);
+        byte[] bytes = File.ReadAllBytes(weights);
+        File.WriteAllBytes(weights, [.. bytes[..^1], (byte)(bytes[^1] ^ 1)]);
+        AssertLine($"{needs}, and {weights} has changed since then; put back what it was\n");
+        File.WriteAllBytes(weights, bytes[..^8]);
+        AssertLine($"{needs}: ");
+        File.WriteAllBytes(weights, bytes);
+        Assert.That(Generate().Code, Is.Zero);
+
+        // It is found where both were moved together, and only with the same weights.
+        Directory.CreateDirectory(_rig["elsewhere"]);
+        Directory.Move(_rig["base"], Path.Combine(_rig["elsewhere"], "base"));
+        AssertLine($"{needs}, which are not there; put them back\n");
+        Directory.Move(_rig["run"], Path.Combine(_rig["elsewhere"], "run"));
+        Assert.That(CommandLine.Run("generate", "--model", Path.Combine(_rig["elsewhere"], "run"), "--prompt", "no.", "--max-tokens", "2", "--device", "cpu").Code, Is.Zero);
+
+        CommandLine Generate() => CommandLine.Run("generate", "--model", _rig["run"], "--prompt", "no.", "--max-tokens", "2", "--device", "cpu");
+
+        void AssertLine(string line)
+        {
+            foreach (CommandLine command in new[] { Generate(), CommandLine.Run("train", "--resume", _rig["run"], "--set", "train.steps=12", "--device", "cpu") })
+            {
+                Assert.That((command.Code, command.ErrorLines.Length), Is.EqualTo((1, 1)), command.Error);
+                Assert.That(command.Error, Does.StartWith(line).And.Not.Contains("checkpoint of the run").And.Not.Contains("delete "));
+            }
+        }
+    }
+
+    [TestCase("model.adapters=[{\"kind\":\"lora\",\"targets\":[\"q_porj\"]}]", "model.adapters.0.targets.0: \"q_porj\" is no linear layer of the model; did you mean q_proj?")]
+    [TestCase("train.trainable=[\"*.lora_A.*\"]", "train.trainable: '*.lora_A.*' matches no parameter")]
+    public void WhatMeetsNothingIsRefusedBeforeAnythingIsWritten(string setting, string problem)
+    {
+        CommandLine run = TrainFrom("base", "never", setting);
+        Assert.That((run.Code, run.ErrorLines.Length), Is.EqualTo((2, 1)), run.Error);
+        Assert.That(run.Error, Does.StartWith($"nanofold: {problem}"));
+        Assert.That(Directory.Exists(_rig["never"]), Is.False);
+    }
+
+    private CommandLine TrainFrom(string start, string folder, params string[] more) => CommandLine.Run(
+    [
+        "train", "--init", _rig[start], "--data", _rig.TextPath, "--out", _rig[folder], "--device", "cpu",
+        .. new[] { "data.validationFraction=0.25", "train.steps=9", "train.batch=3", "train.evaluateEvery=3", "train.checkpointEvery=4", "geometry.enabled=false" }
+            .Concat(more).SelectMany(setting => new[] { "--set", setting }),
+    ]);
+
+    private Dictionary<string, float[]> Tensors(string folder, long step)
+    {
+        using SafeTensorsFile file = SafeTensorsFile.Open(_rig.Checkpoint(folder, step, ModelFile.Name));
+        return file.Tensors.ToDictionary(tensor => tensor.Name, tensor =>
+        {
+            var values = new float[tensor.Count];
+            file.Read(tensor.Name, values.AsSpan());
+            return values;
+        });
+    }
+
+    // All values that a loaded model has.
+    private Dictionary<string, float[]> Values(string folder)
+    {
+        using var backend = new CpuBackend(1);
+        using TrainedModel trained = TrainedModel.Load(_rig[folder], backend);
+        return trained.Model.Store.Parameters.ToDictionary(parameter => parameter.Name, parameter =>
+        {
+            var values = new float[parameter.Layout.Count];
+            backend.Download<float>(trained.Model.Store.Values(parameter), values);
+            return values;
+        });
+    }
+
+    private double Loss(string path)
+    {
+        using var backend = new CpuBackend(1);
+        using TrainedModel trained = TrainedModel.Load(path, backend);
+        using var corpus = Engine.Corpora.Corpus.Open(_rig.TextPath);
+        return trained.Evaluate(corpus).Loss;
+    }
+}
