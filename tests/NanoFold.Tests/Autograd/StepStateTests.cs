@@ -65,7 +65,7 @@ public class StepStateTests : EngineTests
             slots.Add($"slot {i}");
         }
 
-        Assert.That(() => slots.Add("one more"), Throws.InvalidOperationException.With.Message.Contains("no room for 'one more'; it has 50 free slots: slot 0"));
+        Assert.That(() => slots.Add("one more"), Throws.InvalidOperationException.With.Message.Contains($"no room for 'one more'; it has {StepState.Capacity - (int)StepSlot.Free} free slots: slot 0"));
     }
 
     [Test]
