@@ -16,6 +16,7 @@ public sealed class Tape
     private readonly Dictionary<Parameter, Tensor> _parameters = [];
     private readonly Dictionary<Table, Tensor> _tables = [];
     private readonly List<ParameterStore> _stores = [];
+    private readonly bool _isTraining;
     private StepState? _state;
     private string _path = "";
     private int _segment = -1;
@@ -35,7 +36,7 @@ public sealed class Tape
 
         Backend = backend;
         Arithmetic = arithmetic;
-        IsTraining = training;
+        IsTraining = _isTraining = training;
         Taps = taps;
     }
 
@@ -46,7 +47,8 @@ public sealed class Tape
     /// <summary>Real type of all activations; what sums over them has <see cref="DTypeExtensions.Sum"/>.</summary>
     public DType Type => Arithmetic.Type;
 
-    public bool IsTraining { get; }
+    /// <summary>Whether what is recorded now is trained: dropout is active, and what only gradients need is kept.</summary>
+    public bool IsTraining { get; private set; }
 
     /// <summary>The step of training, from 0, that the pass is recorded for: what changes at a step is recorded anew there. After all such outside of training.</summary>
     public long Step { get; init; } = long.MaxValue;
@@ -103,7 +105,7 @@ public sealed class Tape
             _values.Add(new TapeValue(ValueKind.Parameter, parameter.Layout, type, parameter.Name)
             {
                 Parameter = parameter,
-                NeedsGradient = IsTraining && !parameter.Frozen,
+                NeedsGradient = _isTraining && !parameter.Frozen,
             });
             tensor = new Tensor(_values.Count - 1, 0, parameter.Layout, type);
             _parameters.Add(parameter, tensor);
@@ -219,6 +221,17 @@ public sealed class Tape
         return scope;
     }
 
+    /// <summary>
+    /// What is recorded until disposed is as in an evaluation, without dropout and without losses of its own: a reference beside what is trained. Its parameters are those of
+    /// a store of which none is trained.
+    /// </summary>
+    public EvaluationScope AsInEvaluation()
+    {
+        var scope = new EvaluationScope(this, IsTraining);
+        IsTraining = false;
+        return scope;
+    }
+
     /// <summary>A number for the next op that draws random numbers: counted apart from nodes, so that taps do not change what is drawn.</summary>
     public int NextRandomStream() => _randomStreams++;
 
@@ -231,6 +244,11 @@ public sealed class Tape
     {
         if (!_stores.Contains(store))
         {
+            if (store.Backend != Backend)
+            {
+                throw new ArgumentException($"tape: parameters are on {store.Backend.Name}, the tape is recorded for {Backend.Name}");
+            }
+
             _stores.Add(store);
         }
 
@@ -240,6 +258,11 @@ public sealed class Tape
     public readonly struct Scope(Tape tape, string outer) : IDisposable
     {
         public void Dispose() => tape._path = outer;
+    }
+
+    public readonly struct EvaluationScope(Tape tape, bool outer) : IDisposable
+    {
+        public void Dispose() => tape.IsTraining = outer;
     }
 
     internal readonly struct EditScope(Tape tape, TapSet? outer) : IDisposable

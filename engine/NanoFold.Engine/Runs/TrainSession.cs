@@ -157,7 +157,7 @@ public sealed class TrainSession : IDisposable
     /// <param name="seconds">Spent on them since the run was opened.</param>
     public string? Save(long step, double seconds)
     {
-        double? best = _evaluation.LossAt(step) is { } loss && loss < (State.BestLoss ?? double.PositiveInfinity) ? loss : null;
+        double? best = _evaluation.ShortfallAt(step) is { } found && found < (State.BestLoss ?? double.PositiveInfinity) ? found : null;
         _progress.Reach(step, seconds, best);
         string? path = _checkpoints?.Write(State, best, isNew: step > Math.Max(0, SavedStep));
         _progress.SavedStep = step;
