@@ -4,6 +4,7 @@ using NanoFold.Engine.Measurement;
 using NanoFold.Engine.Model;
 using NanoFold.Engine.Runs;
 using NanoFold.Engine.Tasks;
+using NanoFold.Engine.Tensors;
 using NanoFold.Engine.Training;
 using NanoFold.Kernels;
 using Spectre.Console;
@@ -65,7 +66,7 @@ internal sealed class TrainProgress : ITrainObserver
         _peak = MatMulPeak.Measure(backend, session.Config.Train.Precision.Arithmetic());
         _unit = session.Task.Unit;
         string tokens = session.Task.Tokenizer is { } tokenizer ? $"{tokenizer.Name} tokenizer of {Display.Count(tokenizer.Vocab)}" : $"task {session.Config.Task.Kind}";
-        Line($"{session.Config.Preset}: {Display.Count(session.Model.Store.Count)} parameters, {Display.Count(model.Layers, "layer")}, width {Display.Count(model.Width)}, context {Display.Count(model.Context)}, {tokens}");
+        Line($"{session.Config.Preset}: {Parameters(session.Model.Store)}, {Display.Count(model.Layers, "layer")}, width {Display.Count(model.Width)}, context {Display.Count(model.Context)}, {tokens}");
         string[] lines = [.. session.Task.Describe()];
         Line($"{lines[0]}; {Plan(session)} of {Display.Count((long)session.Config.Train.Batch * session.Config.Train.Accumulate)} × {Display.Count(model.Context)} tokens");
         foreach (string line in lines.Skip(1))
@@ -140,6 +141,12 @@ internal sealed class TrainProgress : ITrainObserver
             : $"{(session.Task.Tokenizer is null ? "score" : "write")} with:  {Program.Typed} {(session.Task.Tokenizer is null ? "eval" : "generate")} --model {Display.Argument(session.RunPath!)}");
     }
 
+    private static string Parameters(ParameterStore store)
+    {
+        long all = store.Parameters.Sum(p => p.Layout.Count);
+        return $"{Display.Count(all)} parameters{(store.Count < all ? $" of which {Display.Count(store.Count)} are trained" : "")}";
+    }
+
     // A plan may change on the way; until there is one, lines get further apart.
     private bool IsLineDue(in StepReport report)
     {
@@ -180,7 +187,23 @@ internal sealed class TrainProgress : ITrainObserver
         }
     }
 
-    private static string Loss(in StepResult result) => result.IsFinite ? $"loss {Figure(result.Loss)}" : "skipped: a gradient overflowed";
+    // The loss, and beside it what else gradients are of.
+    private static string Loss(in StepResult result)
+    {
+        if (!result.IsFinite)
+        {
+            return "skipped: a gradient overflowed";
+        }
+
+        string text = $"loss {Figure(result.Loss)}";
+        for (int i = 0; i < result.Terms.Count; i++)
+        {
+            (string key, double term) = result.Terms[i];
+            text += string.Create(CultureInfo.InvariantCulture, $"  {key} {term:G3}");
+        }
+
+        return text;
+    }
 
     // The figure of the curve first; that of all of the text beside it where it is another.
     private string Validation(Evaluation evaluation, Evaluation? full)

@@ -57,7 +57,7 @@ public sealed class GradCheck : IDisposable
     /// <summary>The function's value.</summary>
     public double Loss { get; }
 
-    private View Trained => _store.Slice(_store.Trained).Values;
+    private View Trained => _store.Values(_store.Trained);
 
     /// <summary>The gradient of a parameter, row-major.</summary>
     public double[] Gradient(Parameter parameter) => _gradients.AsSpan((int)parameter.Offset, (int)parameter.Layout.Count).ToArray();

@@ -244,6 +244,11 @@ public sealed class Tape
     {
         if (!_stores.Contains(store))
         {
+            if (store.Backend != Backend)
+            {
+                throw new ArgumentException($"tape: parameters are on {store.Backend.Name}, the tape is recorded for {Backend.Name}");
+            }
+
             _stores.Add(store);
         }
 

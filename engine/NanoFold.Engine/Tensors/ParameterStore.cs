@@ -13,22 +13,16 @@ namespace NanoFold.Engine.Tensors;
 /// </summary>
 public sealed class ParameterStore : IDisposable
 {
-    /// <summary>Every parameter starts at a multiple of this many elements.</summary>
-    private const int AlignmentElements = 64;
-
-    /// <summary>State starts at multiples of so many bytes.</summary>
-    private const int StateAlignment = 256;
-
     private readonly List<StoredTensor> _tensors = [];
     private readonly List<Parameter> _parameters = [];
     private readonly List<Router> _routers = [];
     private readonly Dictionary<string, StoredTensor> _byName = new(StringComparer.Ordinal);
-    private readonly ElementRange[] _ranges = new ElementRange[Enum.GetValues<ParameterRole>().Length];
     private readonly RouterCounts _counts = new();
+    private StoreLayout _layout = new([]);
     private DeviceBuffer? _values;
     private DeviceBuffer? _states;
     private DeviceBuffer? _gradients;
-    private DeviceBuffer? _shadow;
+    private ValueShadow? _shadow;
 
     public ParameterStore(Backend backend, DType type = DType.Float32)
     {
@@ -41,7 +35,7 @@ public sealed class ParameterStore : IDisposable
     public DType Type { get; }
 
     /// <summary>Type of the rounded copy of the values, or null where there is none; see <see cref="Shadow"/>.</summary>
-    public DType? ShadowType { get; private set; }
+    public DType? ShadowType => _shadow?.Type;
 
     /// <summary>Bytes of values, gradients, shadow, state and what routers count.</summary>
     public long Bytes => (_values?.Bytes ?? 0) + (_gradients?.Bytes ?? 0) + ShadowBytes + StateBytes + _counts.Bytes;
@@ -65,10 +59,10 @@ public sealed class ParameterStore : IDisposable
     public long Count => _parameters.Where(p => !p.Frozen).Sum(p => p.Layout.Count);
 
     /// <summary>Elements of the values, padding included.</summary>
-    public long Elements { get; private set; }
+    public long Elements => _layout.Elements;
 
     /// <summary>Elements of the gradients, padding included.</summary>
-    public long TrainedElements { get; private set; }
+    public long TrainedElements => _layout.TrainedElements;
 
     public bool IsAllocated => _values is not null;
 
@@ -129,28 +123,9 @@ public sealed class ParameterStore : IDisposable
             parameter.Frozen = trains?.Matches(parameter.Name) == false;
         }
 
-        // Trained parameters first, by role; frozen ones after them, beyond the gradient buffer.
-        long offset = 0;
-        foreach (ParameterRole role in Enum.GetValues<ParameterRole>())
-        {
-            long start = offset;
-            foreach (Parameter parameter in _parameters.Where(p => !p.Frozen && p.Role == role))
-            {
-                Place(parameter, ref offset);
-            }
-
-            _ranges[(int)role] = new(start, offset);
-        }
-
-        TrainedElements = offset;
-        foreach (Parameter parameter in _parameters.Where(p => p.Frozen))
-        {
-            Place(parameter, ref offset);
-        }
-
-        Elements = offset;
-        _values = Backend.Allocate(checked(offset * Type.Size()));
-        AllocateStates();
+        _layout = new StoreLayout(_tensors);
+        _values = Backend.Allocate(checked(Elements * Type.Size()));
+        _states = _layout.StateBytes > 0 ? Backend.Allocate(_layout.StateBytes) : null;
         _counts.Allocate(Backend);
         if (source is not null)
         {
@@ -181,9 +156,9 @@ public sealed class ParameterStore : IDisposable
     public View Values(StoredTensor tensor) => new(Buffer(tensor is StateTensor ? _states : _values), tensor.Offset, tensor.Layout, tensor.Type);
 
     /// <summary>The values in the store's own type, or their shadow.</summary>
-    public View Values(Parameter parameter, DType type) => type == Type
-        ? Values(parameter)
-        : new(type == ShadowType ? Buffer(_shadow) : throw new InvalidOperationException($"parameter store: has no values in {type}"), parameter.Offset, parameter.Layout, type);
+    public View Values(Parameter parameter, DType type) => type == Type ? Values(parameter)
+        : type == ShadowType ? _shadow!.Of(parameter)
+        : throw new InvalidOperationException($"parameter store: has no values in {type}");
 
     /// <summary>Keeps a copy of all values in a type of 16 bits beside them from now on, one such type for a store.</summary>
     public void Shadow(DType type)
@@ -199,22 +174,12 @@ public sealed class ParameterStore : IDisposable
         }
 
         Buffer(_values);
-        _shadow = Backend.Allocate(Elements * type.Size());
-        ShadowType = type;
+        _shadow = new ValueShadow(this, type);
         Changed();
     }
 
     /// <summary>To be called after values were written: brings the shadow up to date, by the device alone.</summary>
-    public void Changed()
-    {
-        if (ShadowType is { } type)
-        {
-            foreach (ElementRange piece in new ElementRange(0, Elements))
-            {
-                Backend.Copy(Vector(_values, piece, Type), Vector(_shadow, piece, type));
-            }
-        }
-    }
+    public void Changed() => _shadow?.Update();
 
     /// <summary>What a router has sent where since <see cref="ClearCounts"/>, Int32 [E + 1]: slots of each expert, and slots that were dropped.</summary>
     public View Counts(Router router) => _counts.Of(router);
@@ -230,14 +195,14 @@ public sealed class ParameterStore : IDisposable
         : new(AllocateGradients(), parameter.Offset, parameter.Layout, Type);
 
     /// <summary>All gradients as one vector, for stores of at most 2³¹ − 1 trained elements; <see cref="Trained"/> gives pieces of any.</summary>
-    public View AllGradients => Vector(AllocateGradients(), Trained, Type);
+    public View AllGradients => Gradients(Trained);
 
     /// <summary>Sets all gradients to 0: a step begins.</summary>
     public void ClearGradients()
     {
         foreach (ElementRange piece in Trained)
         {
-            Backend.Fill(Vector(AllocateGradients(), piece, Type), 0);
+            Backend.Fill(Gradients(piece), 0);
         }
     }
 
@@ -245,13 +210,13 @@ public sealed class ParameterStore : IDisposable
     public ElementRange Trained => new(0, TrainedElements);
 
     /// <summary>The elements of the trained parameters of a role.</summary>
-    public ElementRange Range(ParameterRole role) => _ranges[(int)role];
+    public ElementRange Range(ParameterRole role) => _layout[role];
 
-    /// <summary>Values and gradients of trained elements, as vectors; of as many as 32 bits can count, as the pieces of a range have.</summary>
-    public (View Values, View Gradients) Slice(long start, long end) => Slice(new ElementRange(start, end));
+    /// <summary>Values of some elements, as a vector; of as many as 32 bits can count, as the pieces of a range have.</summary>
+    public View Values(ElementRange piece) => Vector(_values, piece);
 
-    /// <inheritdoc cref="Slice(long, long)"/>
-    public (View Values, View Gradients) Slice(ElementRange piece) => (Vector(_values, piece, Type), Vector(AllocateGradients(), piece, Type));
+    /// <summary>Gradients of trained elements, as a vector; of as many as 32 bits can count, as the pieces of a range have.</summary>
+    public View Gradients(ElementRange piece) => Vector(AllocateGradients(), piece);
 
     /// <summary>Takes the memory of the gradients, which is not there before anyone asks for them.</summary>
     internal DeviceBuffer AllocateGradients()
@@ -267,8 +232,8 @@ public sealed class ParameterStore : IDisposable
         _gradients?.Dispose();
         _shadow?.Dispose();
         _counts.Dispose();
-        _values = _states = _gradients = _shadow = null;
-        ShadowType = null;
+        _values = _states = _gradients = null;
+        _shadow = null;
     }
 
     private void Declare(StoredTensor tensor)
@@ -290,25 +255,7 @@ public sealed class ParameterStore : IDisposable
         }
     }
 
-    private void AllocateStates()
-    {
-        long bytes = 0;
-        foreach (StateTensor state in States)
-        {
-            state.Offset = bytes / state.Type.Size();
-            bytes = checked((bytes + (state.Layout.Count * state.Type.Size()) + StateAlignment - 1) / StateAlignment * StateAlignment);
-        }
-
-        _states = bytes > 0 ? Backend.Allocate(bytes) : null;
-    }
-
-    private static void Place(Parameter parameter, ref long offset)
-    {
-        parameter.Offset = offset;
-        offset = checked(offset + ((parameter.Layout.Count + AlignmentElements - 1) / AlignmentElements * AlignmentElements));
-    }
-
-    private static View Vector(DeviceBuffer? buffer, ElementRange piece, DType type) => new(Buffer(buffer), piece.Start, Layout.Of(checked((int)piece.Count)), type);
+    private View Vector(DeviceBuffer? buffer, ElementRange piece) => new(Buffer(buffer), piece.Start, Layout.Of(checked((int)piece.Count)), Type);
 
     private static DeviceBuffer Buffer(DeviceBuffer? buffer) =>
         buffer ?? throw new InvalidOperationException("parameter store: used before it was allocated");

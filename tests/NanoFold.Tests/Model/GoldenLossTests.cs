@@ -104,8 +104,7 @@ public class GoldenLossTests : EngineTests
             losses[step] = Host.Read(backend, plan[loss])[0];
             backend.Run(new AddSquaresCall(state, store.AllGradients));
             backend.Run(new DecideCall(state, Clip: 1, DynamicLossScale: false));
-            (View values, View gradients) = store.Slice(0, count);
-            backend.Run(new AdamWCall(state, values, gradients, first, second, 0.9, 0.95, 1e-8, Decay: 0.1));
+            backend.Run(new AdamWCall(state, store.Values(store.Trained), store.AllGradients, first, second, 0.9, 0.95, 1e-8, Decay: 0.1));
         }
 
         owned.ForEach(o => o.Dispose());

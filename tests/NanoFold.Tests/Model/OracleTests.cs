@@ -101,7 +101,7 @@ public class OracleTests : EngineTests
         public double[] AdamW(int steps)
         {
             long count = _store.TrainedElements;
-            (View values, View gradients) = _store.Slice(0, count);
+            (View values, View gradients) = (_store.Values(_store.Trained), _store.AllGradients);
             View first = Host.New(_backend, _store.Type, [(int)count], new double[count], _owned);
             View second = Host.New(_backend, _store.Type, [(int)count], new double[count], _owned);
             _state.Set(StepSlot.LearningRate, _oracle.LearningRate);

@@ -67,6 +67,17 @@ public class TrainableTests
         Assert.That((plan.Code, plan.Error), Is.EqualTo((2, $"nanofold: {line}\n")));
     }
 
+    [Test]
+    public void PlanAndTrainSayHowManyThatAre()
+    {
+        // The gains of two norms of a layer and of the last norm, each of 16.
+        string[] settings = [.. _rig.Settings("train.trainable=[\"model.layers.1.*norm.weight\", \"model.norm.weight\"]", "train.steps=1").SelectMany(setting => new[] { "--set", setting })];
+        CommandLine train = CommandLine.Run(["train", "--device", "cpu", "--out", _rig["run"], .. settings]);
+        Assert.That(train.Standard, Does.Contain(": 12,624 parameters of which 48 are trained, 2 layers,"));
+        Assert.That(CommandLine.Json(["plan", "--device", "cpu", .. settings])["trainedParameters"]!.GetValue<long>(), Is.EqualTo(48));
+        Assert.That(CommandLine.Run(["plan", "--device", "cpu", .. settings]).Standard, Does.Match("trained +48\n"));
+    }
+
     private Dictionary<string, float[]> Read(long step)
     {
         using SafeTensorsFile file = SafeTensorsFile.Open(_rig.Checkpoint("run", step, ModelFile.Name));

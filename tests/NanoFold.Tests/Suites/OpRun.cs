@@ -105,8 +105,7 @@ internal sealed class OpRun : IDisposable
             return;
         }
 
-        (View values, View gradients) = Store.Slice(0, Store.TrainedElements);
-        foreach (View view in (View[])[values, gradients])
+        foreach (View view in (View[])[Store.Values(Store.Trained), Store.AllGradients])
         {
             double[] all = Host.Read(_backend, view);
             foreach (Parameter parameter in Store.Parameters)

@@ -70,7 +70,7 @@ public class LargeStoreTests
 
         foreach (ElementRange piece in new ElementRange(0, store.Elements))
         {
-            backend.Fill(store.Slice(piece).Values, -1);
+            backend.Fill(store.Values(piece), -1);
         }
 
         Assert.That(Last(store), Is.All.EqualTo(-1));
@@ -102,7 +102,7 @@ public class LargeStoreTests
         using StepState state = store.Backend.NewState();
         foreach (ElementRange piece in store.Trained)
         {
-            store.Backend.Require<AddSquaresCall>().Run(new AddSquaresCall(state, store.Slice(piece).Gradients));
+            store.Backend.Require<AddSquaresCall>().Run(new AddSquaresCall(state, store.Gradients(piece)));
         }
 
         return state.GetDouble(StepSlot.GradientSquares);

@@ -213,7 +213,7 @@ public class HalfTrainingTests
     private static float[] Values(ParameterStore store)
     {
         var values = new float[store.Elements];
-        store.Backend.Read(store.Slice(0, store.Elements).Values, values);
+        store.Backend.Read(store.Values(new ElementRange(0, store.Elements)), values);
         return values;
     }
 

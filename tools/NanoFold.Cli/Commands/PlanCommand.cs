@@ -24,7 +24,7 @@ internal static class PlanCommand
     private static int Run(Invocation invocation, RunConfig config)
     {
         config = TrainOptions.WithVocab(config);
-        CostModel cost = CostModel.Of(config.Model);
+        CostModel cost = CostModel.Of(config.Model, config.Train.Trains);
         long? tokensPerStep = config.Train.Batch > 0 ? (long)config.Train.Batch * config.Train.Accumulate * config.Model.Context : null;
 
         using Backend backend = Devices.Open(invocation);
@@ -43,9 +43,10 @@ internal static class PlanCommand
                 .. cost.Residual > 0 ? (string[][])[["  residual connections", Display.Count(cost.Residual)]] : [],
                 ["  norms", Display.Count(cost.Norms)],
                 [config.Model.Tied ? "  head (tied)" : "  head", Display.Count(cost.Head)],
+                .. cost.Trained < cost.Parameters ? (string[][])[["trained", Display.Count(cost.Trained)]] : [],
             ]);
         PlanProfile passes = memory.Passes;
-        long flopsPerToken = CostModel.FlopsPerToken(config.Model);
+        long flopsPerToken = CostModel.FlopsPerToken(config.Model, config.Train.Trains);
         double tokensPerPass = (double)Math.Max(1, config.Train.Batch) * config.Model.Context;
         double executedPerToken = memory.PassesCost.Flops / tokensPerPass, bytesPerToken = memory.PassesCost.Bytes / tokensPerPass;
         (string Phase, long Bytes, string At)[] phases =
@@ -81,6 +82,7 @@ internal static class PlanCommand
                 ["norms"] = cost.Norms,
                 ["head"] = cost.Head,
             },
+            ["trainedParameters"] = cost.Trained,
             ["vocab"] = config.Model.Vocab,
             ["flopsPerToken"] = flopsPerToken,
             ["executedFlopsPerToken"] = executedPerToken,

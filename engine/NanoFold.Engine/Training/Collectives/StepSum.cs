@@ -45,7 +45,7 @@ internal sealed class StepSum : IDisposable
         AddLosses(round, isLast);
         foreach (ElementRange piece in _store.Trained)
         {
-            AddGradients(_store.Slice(piece).Gradients, round, isLast);
+            AddGradients(_store.Gradients(piece), round, isLast);
         }
 
         // Integers: they may add up in any order.

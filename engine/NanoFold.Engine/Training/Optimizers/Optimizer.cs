@@ -95,7 +95,7 @@ public sealed class Optimizer : IDisposable
         Log?.Begin(EventKind.Part, StepPart.GradientNorm);
         foreach (ElementRange piece in _store.Trained)
         {
-            _addSquares.Run(new AddSquaresCall(_state, _store.Slice(piece).Gradients));
+            _addSquares.Run(new AddSquaresCall(_state, _store.Gradients(piece)));
         }
 
         _decide.Run(new DecideCall(_state, _config.Clip, _config.Precision.ScalesLoss()));

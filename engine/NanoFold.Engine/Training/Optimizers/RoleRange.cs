@@ -12,10 +12,10 @@ namespace NanoFold.Engine.Training;
 public readonly record struct RoleRange(StepState State, ParameterStore Store, ParameterRole Role, ElementRange Elements, double Decay)
 {
     /// <summary>Values as a vector.</summary>
-    public View Values => Store.Slice(Elements).Values;
+    public View Values => Store.Values(Elements);
 
     /// <summary>Gradients as a vector.</summary>
-    public View Gradients => Store.Slice(Elements).Gradients;
+    public View Gradients => Store.Gradients(Elements);
 
     /// <summary>Hidden matrices, the head and routers decay; embeddings, gains and biases do not.</summary>
     public static bool Decays(ParameterRole role) => role is ParameterRole.Matrix or ParameterRole.Head;

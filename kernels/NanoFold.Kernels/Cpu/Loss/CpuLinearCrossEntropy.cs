@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using NanoFold.Kernels.Cpu.Loops;
 using NanoFold.Kernels.Cpu.MatMul;
 using NanoFold.Kernels.Calls;
@@ -122,7 +123,7 @@ public sealed unsafe class CpuLinearCrossEntropy(CpuContext context) :
         return kept.As(x.Type, logits);
     }
 
-    private static void Clear(in View view) => new Span<byte>(view.Address, checked((int)(view.Count * view.Type.Size()))).Clear();
+    private static void Clear(in View view) => NativeMemory.Clear(view.Address, (nuint)(view.Count * view.Type.Size()));
 
     private static void ClearWithoutTarget(in View targets, in View dX)
     {
