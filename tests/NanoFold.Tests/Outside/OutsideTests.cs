@@ -52,7 +52,7 @@ public class OutsideTests
         double loss = project.Json("echo-eval").GetProperty("loss").GetDouble();
         Assert.That(loss, Is.LessThan(Math.Log(8)), "of one who guesses");
         Assert.That(project.Json("echo-train").GetProperty("fullValidationLoss").GetDouble(), Is.EqualTo(loss).Within(1e-9));
-        Assert.That(project.Json("echo-eval").GetProperty("accuracy").GetDouble(), Is.GreaterThan(1.0 / 8));
+        Assert.That(project.Json("echo-eval").GetProperty("accuracy").GetDouble(), Is.GreaterThan(0.5), "of 1/8 by guessing");
     }
 
     [Test]
