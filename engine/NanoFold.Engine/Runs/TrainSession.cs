@@ -30,7 +30,7 @@ public sealed class TrainSession : IDisposable
         _progress = new RunProgress(config, Trainer, task.ContentHash);
         _evaluation = new RunEvaluation(Evaluator, config);
         _sampler = task.Tokenizer is { } tokenizer ? new RunSampler(Model, tokenizer, config, _parts.Arena, folder) : null;
-        FlopsPerToken = CostModel.FlopsPerToken(config.Model);
+        FlopsPerToken = CostModel.FlopsPerToken(config.Model, config.Train.Trains);
         if (folder is not null)
         {
             _checkpoints = new CheckpointWriter(folder, config, _parts, task.Tokenizer);
