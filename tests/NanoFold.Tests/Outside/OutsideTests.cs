@@ -52,7 +52,7 @@ public class OutsideTests
         double loss = project.Json("echo-eval").GetProperty("loss").GetDouble();
         Assert.That(loss, Is.LessThan(Math.Log(8)), "of one who guesses");
         Assert.That(project.Json("echo-train").GetProperty("fullValidationLoss").GetDouble(), Is.EqualTo(loss).Within(1e-9));
-        Assert.That(project.Json("echo-eval").GetProperty("accuracy").GetDouble(), Is.GreaterThan(1.0 / 8));
+        Assert.That(project.Json("echo-eval").GetProperty("accuracy").GetDouble(), Is.GreaterThan(0.5), "of 1/8 by guessing");
     }
 
     [Test]
@@ -67,12 +67,10 @@ public class OutsideTests
     }
 
     [Test]
-    public void ItsOpRunsByItsOwnKernelAndItsGradientIsRight()
+    public void TheGradientOfItsOpIsRightByItsOwnKernelToo()
     {
         OutsideProject project = OutsideProject.Done();
         Assert.That(File.ReadAllLines(project["check"]), Has.Length.EqualTo(project.HasGpu ? 3 : 2).And.All.Match(@"^center, (kernel|plain ops|gpu kernel): .* differs by (0\.0e+0|\d\.\de-\d+)$"));
-        JsonElement[] ops = [.. project.Json("profile").GetProperty("ops").EnumerateArray()];
-        Assert.That(ops.Where(op => op.GetProperty("name").GetString() == "center").Select(op => op.GetProperty("phase").GetString()), Is.EquivalentTo(new[] { "forward", "backward" }));
     }
 
     [Test]
