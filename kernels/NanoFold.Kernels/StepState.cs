@@ -32,8 +32,10 @@ public abstract class StepState : IDisposable
     /// The free slot of a name: the one that has it, or else a new one. For factors that change from step to step without a new recording, as the weight of a
     /// term or a temperature; what it holds is not saved with a run, so whoever sets it does so from the number of the step.
     /// </summary>
+    /// <param name="name">Of the slot.</param>
+    /// <param name="initial">What a new one holds.</param>
     /// <exception cref="InvalidOperationException">All slots are taken.</exception>
-    public StepSlot Add(string name)
+    public StepSlot Add(string name, double initial = 0)
     {
         ArgumentException.ThrowIfNullOrEmpty(name);
         int index = _free.IndexOf(name);
@@ -46,6 +48,7 @@ public abstract class StepState : IDisposable
             }
 
             _free.Add(name);
+            Set(StepSlot.Free + index, initial);
         }
 
         return StepSlot.Free + index;

@@ -18,13 +18,11 @@ public sealed record EchoConfig : GeneratedTaskConfig
     public override LearningTask Open(TaskContext context) => new Echo(this, context);
 }
 
-internal sealed class Echo(EchoConfig config, TaskContext context) : GeneratedTask(config, context)
+internal sealed class Echo(EchoConfig config, TaskContext context) : LabelledTask(config, context)
 {
     public override int Vocab => config.Symbols;
 
     public override double? LossOfGuessing => Math.Log(config.Symbols);
-
-    public override IReadOnlyList<BatchField> Fields(int time) => BatchField.OfTokens(time);
 
     protected override int Fill(in RowKey key, ref RowDraws draws, in BatchRow row)
     {

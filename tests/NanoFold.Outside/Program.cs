@@ -4,6 +4,7 @@ using NanoFold.Engine.Geometry.Measures;
 using NanoFold.Engine.Mixers;
 using NanoFold.Engine.Taps;
 using NanoFold.Engine.Tasks;
+using NanoFold.Engine.Training;
 using NanoFold.Kernels;
 using NanoFold.Kernels.Cpu;
 #if GPU
@@ -15,6 +16,7 @@ Kinds.Register<MixerConfig>("ema", typeof(EmaConfig));
 Kinds.Register<FeedForwardConfig>("centered", typeof(CenteredConfig));
 Kinds.Register<Measure>("crest", typeof(CrestMeasure));
 Kinds.Register<EditConfig>("dampen", typeof(DampenConfig));
+Kinds.Register<OptimizerConfig>("soft-sign", typeof(SoftSignConfig));
 Kinds.Register<TaskConfig>("echo", typeof(EchoConfig));
 KernelTable.Register<CpuBackend>(backend => new CpuCenter(backend.Context));
 #if GPU

@@ -13,7 +13,7 @@ namespace NanoFold.Cli;
 /// <summary>The options that describe a training run, and the configuration that they make.</summary>
 internal sealed class TrainOptions
 {
-    private const string Auto = "auto";
+    private const string Auto = "auto", TaskKey = "task";
 
     private readonly Option<string?> _preset;
     private readonly Option<string?> _config;
@@ -33,7 +33,7 @@ internal sealed class TrainOptions
         _config = command.Text("--config", "FILE", "Settings in JSON, with comments");
         _keyed =
         [
-            (command.Text("--task", "NAME", $"What is learned: {string.Join(", ", Variant.Of<TaskConfig>().Select(task => task.Kind))} (task)"), "task"),
+            (command.Text("--task", "NAME", $"What is learned: {string.Join(", ", Variant.Of<TaskConfig>().Select(task => task.Kind))} (task)"), TaskKey),
             (command.Text("--data", "PATH", "A file, folder or pattern of text, or - for standard input (data.path)"), "data.path"),
             (command.Text("--separator", "TEXT", TextOptions.SeparatorHelp), "data.separator"),
             (command.Text("--field", "NAME", TextOptions.FieldHelp), "data.field"),
@@ -106,12 +106,18 @@ internal sealed class TrainOptions
             tree.AddFile(file);
         }
 
+        // Which task it is comes before what is set of it.
+        if (_keyed.Select(keyed => (Text: invocation.Get(keyed.Option), keyed.Key)).FirstOrDefault(keyed => keyed.Key == TaskKey).Text is { } task)
+        {
+            tree.Set($"{TaskKey}={task}");
+        }
+
         foreach (string assignment in invocation.Get(_set) ?? [])
         {
             tree.Set(assignment);
         }
 
-        foreach ((Option<string?> option, string key) in _keyed)
+        foreach ((Option<string?> option, string key) in _keyed.Where(keyed => keyed.Key != TaskKey))
         {
             if (invocation.Get(option) is { } text && !(resumed is not null && key == "train.init"))
             {

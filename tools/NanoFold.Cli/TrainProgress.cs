@@ -187,7 +187,23 @@ internal sealed class TrainProgress : ITrainObserver
         }
     }
 
-    private static string Loss(in StepResult result) => result.IsFinite ? $"loss {Figure(result.Loss)}" : "skipped: a gradient overflowed";
+    // The loss, and beside it what else gradients are of.
+    private static string Loss(in StepResult result)
+    {
+        if (!result.IsFinite)
+        {
+            return "skipped: a gradient overflowed";
+        }
+
+        string text = $"loss {Figure(result.Loss)}";
+        for (int i = 0; i < result.Terms.Count; i++)
+        {
+            (string key, double term) = result.Terms[i];
+            text += string.Create(CultureInfo.InvariantCulture, $"  {key} {term:G3}");
+        }
+
+        return text;
+    }
 
     // The figure of the curve first; that of all of the text beside it where it is another.
     private string Validation(Evaluation evaluation, Evaluation? full)

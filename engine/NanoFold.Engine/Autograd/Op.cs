@@ -25,6 +25,11 @@ public abstract class Op
     /// <summary>Whether <see cref="Backward"/> reads this input's value; if not, the plan may reuse its memory.</summary>
     public virtual bool BackwardReadsInput(int input) => true;
 
+    /// <summary>The same where that depends on whose gradients are wanted: of a product, an operand is read for the gradient of the other, which may not be trained.</summary>
+    /// <param name="input">Which one.</param>
+    /// <param name="wants">Whether the gradient of an input is wanted.</param>
+    public virtual bool BackwardReadsInput(int input, Func<int, bool> wants) => BackwardReadsInput(input);
+
     /// <summary>Whether <see cref="Backward"/> reads this output's value.</summary>
     public virtual bool BackwardReadsOutput(int output) => false;
 

@@ -141,7 +141,7 @@ internal sealed class PlanBuilder
                 continue;
             }
 
-            if (!backward || node.Op.BackwardReadsInput(i))
+            if (!backward || _schedule.BackwardReads(node, i))
             {
                 TouchValue(input.Id, call, t);
             }

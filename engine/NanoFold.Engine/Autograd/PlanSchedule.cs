@@ -54,6 +54,9 @@ internal sealed class PlanSchedule
         return !tensor.IsNone && node.Op.IsDifferentiable(input) && _hasGradient[tensor.Id] && _values[tensor.Id].NeedsGradient;
     }
 
+    /// <summary>Whether the backward call of a node reads an input's value.</summary>
+    public bool BackwardReads(Node node, int input) => node.Op.BackwardReadsInput(input, i => WantsGradient(node, i));
+
     /// <summary>Whether a call sees the recomputed copy of a value rather than the first one.</summary>
     public bool ReadsRecomputed(in ScheduledCall call, int id) =>
         _isRecomputed[id] && (call.IsRecomputed || call.Kind == PlanStepKind.Backward);
@@ -142,11 +145,11 @@ internal sealed class PlanSchedule
         }
     }
 
-    private static void MarkRead(Node node, bool[] needed)
+    private void MarkRead(Node node, bool[] needed)
     {
         for (int i = 0; i < node.Inputs.Count; i++)
         {
-            if (!node.Inputs[i].IsNone && node.Op.BackwardReadsInput(i))
+            if (!node.Inputs[i].IsNone && BackwardReads(node, i))
             {
                 needed[node.Inputs[i].Id] = true;
             }

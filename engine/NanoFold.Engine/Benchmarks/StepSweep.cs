@@ -76,7 +76,7 @@ public static class StepSweep
         double passSeconds = SampleStatistics.Median(passes), updateSeconds = SampleStatistics.Median(updates);
         return new SweepCell(
             axis, value, model.Store.Count, tokens / (passSeconds + updateSeconds),
-            tokens / passSeconds * CostModel.FlopsPerToken(model.Config), SampleStatistics.Median(peaks), updateSeconds, planBytes);
+            tokens / passSeconds * CostModel.FlopsPerToken(model.Config, config.Train.Trains), SampleStatistics.Median(peaks), updateSeconds, planBytes);
     }
 
     private static (double Passes, double Update) Time(Trainer trainer, Backend backend, int microBatches, long step)

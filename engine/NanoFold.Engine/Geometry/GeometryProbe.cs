@@ -170,7 +170,7 @@ public sealed class GeometryProbe : IDisposable
     private void Take(ReadOnlySpan<int> tokens, ReadOnlySpan<int> documents)
     {
         _buffers.Upload(_rows);
-        _reader.Read(tokens, documents);
+        _reader.Read(tokens, documents, _model.Config.Visibility, _rows.Integers(BatchField.Prefixes));
         _streams?.Read(tokens, documents);
     }
 

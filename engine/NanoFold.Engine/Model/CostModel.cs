@@ -74,14 +74,17 @@ public sealed record CostModel
     /// <summary>
     /// FLOPs per token, forward and backward, by the convention for shares of a peak (MFU, PaLM, arXiv 2204.02311): 6 · N + Σ_layers 12 · H · D · T. N are the weights that a token meets, the head
     /// included and no embedding: three times what a dry run's forward pass spends on parameters with more than one dimension. The rest is
-    /// <see cref="MixerConfig.PairFlopsPerToken"/>, with neither a causal mask nor what the backward pass computes again: what is executed a plan knows.
+    /// <see cref="MixerConfig.PairFlopsPerToken"/>, with neither a causal mask nor what the backward pass computes again: what is executed a plan knows. A weight that is not
+    /// trained has no gradient of its own: 4 in place of 6, or 2 where nothing before it is trained.
     /// </summary>
-    public static long FlopsPerToken(ModelConfig model)
+    /// <param name="model">Its vocabulary known.</param>
+    /// <param name="trains">The names of the parameters that are trained; null for all or, with adapters, for theirs.</param>
+    public static long FlopsPerToken(ModelConfig model, NameGlobs? trains = null)
     {
         model = model.Resolve();
         using var dry = new DryRun();
-        using var transformer = new Transformer(model, dry.Backend);
-        var tape = new Tape(dry.Backend);
+        using var transformer = new Transformer(model, dry.Backend, source: null, trains);
+        var tape = new Tape(dry.Backend, training: transformer.Store.Parameters.Any(p => p.Frozen));
         Tensor New(string name, DType type, params ReadOnlySpan<int> shape)
         {
             Layout layout = Layout.Of(shape);
@@ -90,12 +93,23 @@ public sealed record CostModel
 
         Tensor input = model.Inputs > 0 ? New("features", DType.Float32, 1, model.Context, model.Inputs) : New("tokens", DType.Int32, 1, model.Context);
         transformer.RecordOutputs(tape, input, prefixes: model.Visibility == VisibilityKind.Prefix ? New("prefixes", DType.Int32, 1) : default);
-        double forward = dry.Of(new Plan(tape)).Where(call => ReadsMatrix(tape, call.Step.Call!.Node)).Sum(call => call.Cost.Flops);
-        return (long)(3 * forward / model.Context) + model.LayerConfigs().Sum(layer => layer.Mixer.PairFlopsPerToken(model));
+        double flops = dry.Of(new Plan(tape)).Sum(call => call.Cost.Flops * Passes(tape, call.Step.Call!.Node));
+        return (long)(flops / model.Context) + model.LayerConfigs().Sum(layer => layer.Mixer.PairFlopsPerToken(model));
     }
 
-    private static bool ReadsMatrix(Tape tape, Node node)
-        => node.Inputs.Any(input => !input.IsNone && tape.Values[input.Id] is { Kind: ValueKind.Parameter, Layout.Rank: > 1 });
+    // Of what a node's forward pass spends on matrices: once forward, once for the gradient of each matrix that is trained, once for that of what they are multiplied with.
+    private static double Passes(Tape tape, Node node)
+    {
+        TapeValue[] values = [.. node.Inputs.Where(input => !input.IsNone).Select(input => tape.Values[input.Id])];
+        TapeValue[] matrices = [.. values.Where(value => value is { Kind: ValueKind.Parameter, Layout.Rank: > 1 })];
+        if (!tape.IsTraining || matrices.Length == 0)
+        {
+            return matrices.Length == 0 ? 0 : 3;
+        }
+
+        double trained = matrices.Where(matrix => matrix.NeedsGradient).Sum(matrix => (double)matrix.Layout.Count) / matrices.Sum(matrix => (double)matrix.Layout.Count);
+        return 1 + trained + (values.Any(value => value.Kind == ValueKind.Activation && value.NeedsGradient) ? 1 : 0);
+    }
 
     // By where it is declared: model.embed_tokens, model.layers.3.mlp.up_proj, model.norm, lm_head.
     private static string PartOf(string name) => name.Split('.') switch

@@ -58,5 +58,14 @@ public sealed class LanguageHead
         return result;
     }
 
+    /// <summary>Records the same, and what the model finds most likely at each place, Int32 [B·T]: to be looked at, not to be trained on.</summary>
+    public (Tensor Loss, Tensor Losses, Tensor Predictions) LossAndPredictions(Tape tape, Tensor x, Tensor targets)
+    {
+        Tensor logits = Logits(tape, x);
+        (Tensor loss, Tensor losses) = CrossEntropyOp.Record(tape, logits, targets);
+        int rows = checked((int)logits.Layout.Rows);
+        return (loss, losses, TopKOp.Record(tape, logits.Reshape(rows, logits[-1]), 1).Indices.Reshape(rows));
+    }
+
     private Tensor Weight(Tape tape) => _own?.Weight(tape) ?? tape.Use(_embedding!);
 }

@@ -40,7 +40,7 @@ public sealed class LinearOp(double factor = 1) : Op
         && residual.Layout == output.Layout
         && tape.TryReplaceLastInput(Residual, residual);
 
-    public override bool BackwardReadsInput(int input) => input is X or W;
+    public override bool BackwardReadsInput(int input, Func<int, bool> wants) => input switch { X => wants(W), W => wants(X), _ => false };
 
     public override void Forward(Backend backend, OpCall call) => backend.MatMul(new MatMulArgs
     {

@@ -27,7 +27,7 @@ public sealed class LinearSumOp : Op
         return tape.Record(new LinearSumOp(), [x, weight, bias, h, up], Layout.Of(shape));
     }
 
-    public override bool BackwardReadsInput(int input) => input != Bias;
+    public override bool BackwardReadsInput(int input, Func<int, bool> wants) => input switch { X => wants(W), W => wants(X), H => wants(U), U => wants(H), _ => false };
 
     public override void Forward(Backend backend, OpCall call)
     {

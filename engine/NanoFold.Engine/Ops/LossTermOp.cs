@@ -53,7 +53,7 @@ public sealed class LossTermOp(Backend backend, LossTermScale scale, StepSlot te
         yield return new OpCase("loss-term of a mean [3, 5]", [OpInput.Real(3, 5)],
             (tape, t) => Record(tape, t[0], "term", 0.7), a => [0.7 * a[0].Average()]);
         yield return new OpCase("loss-term for each target [333], with a weight", [OpInput.Real(333)],
-            (tape, t) => Record(tape, t[0], "term", -0.5, SlotOp.At(tape, "weight", 3), perTarget: true), a => [-1.5 * a[0].Sum()])
+            (tape, t) => Record(tape, t[0], "term", -0.5, tape.State.Add("weight", 3), perTarget: true), a => [-1.5 * a[0].Sum()])
         { Tolerance = 1e-5 };
     }
 

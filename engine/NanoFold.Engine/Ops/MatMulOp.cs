@@ -29,6 +29,8 @@ public sealed class MatMulOp(bool transposeB) : Op
         return tape.Record(new MatMulOp(transposeB), [a, b], Layout.Of(shape));
     }
 
+    public override bool BackwardReadsInput(int input, Func<int, bool> wants) => wants(1 - input);
+
     public override void Forward(Backend backend, OpCall call) =>
         backend.MatMul(new MatMulArgs { A = call.Input(0), B = call.Input(1), TransposeB = transposeB, Y = call.Output(0), AllowsTensorFloat32 = call.AllowsTensorFloat32 });
 

@@ -24,14 +24,6 @@ public sealed class SlotOp(IKernel<SlotValueCall> kernel, StepSlot slot) : Op
     internal static IEnumerable<OpCase> Cases()
     {
         yield return new OpCase("slot times [3, 41]", [OpInput.Real(3, 41)],
-            (tape, t) => MultiplyOp.Record(tape, t[0], Record(tape, At(tape, "temperature", 0.375)).Reshape(1, 1)), a => [.. a[0].Select(x => 0.375 * x)]);
-    }
-
-    /// <summary>A slot of the tape's state that holds a number.</summary>
-    internal static StepSlot At(Tape tape, string name, double value)
-    {
-        StepSlot slot = tape.State.Add(name);
-        tape.State.Set(slot, value);
-        return slot;
+            (tape, t) => MultiplyOp.Record(tape, t[0], Record(tape, tape.State.Add("temperature", 0.375)).Reshape(1, 1)), a => [.. a[0].Select(x => 0.375 * x)]);
     }
 }

@@ -23,7 +23,7 @@ public sealed record Budget(int Steps, string Key, double? Seconds)
         double tokensPerStep = (double)train.Batch * train.Accumulate * config.Model.Context;
         var budget = new Budget(train.Steps, "train.steps", train.Minutes > 0 ? train.Minutes * 60 : null);
         budget = train.Tokens > 0 ? budget.AtMost(train.Tokens / tokensPerStep, "train.tokens") : budget;
-        return train.Flops > 0 ? budget.AtMost(train.Flops / (tokensPerStep * CostModel.FlopsPerToken(config.Model)), "train.flops") : budget;
+        return train.Flops > 0 ? budget.AtMost(train.Flops / (tokensPerStep * CostModel.FlopsPerToken(config.Model, config.Train.Trains)), "train.flops") : budget;
     }
 
     private Budget AtMost(double steps, string key) => steps < Steps ? this with { Steps = (int)Math.Max(1, Math.Floor(steps)), Key = key } : this;

@@ -30,7 +30,7 @@ public sealed class TrainSession : IDisposable
         _progress = new RunProgress(config, Trainer, task.ContentHash);
         _evaluation = new RunEvaluation(Evaluator, config);
         _sampler = task.Tokenizer is { } tokenizer ? new RunSampler(Model, tokenizer, config, _parts.Arena, folder) : null;
-        FlopsPerToken = CostModel.FlopsPerToken(config.Model);
+        FlopsPerToken = CostModel.FlopsPerToken(config.Model, config.Train.Trains);
         if (folder is not null)
         {
             _checkpoints = new CheckpointWriter(folder, config, _parts, task.Tokenizer);
@@ -157,7 +157,7 @@ public sealed class TrainSession : IDisposable
     /// <param name="seconds">Spent on them since the run was opened.</param>
     public string? Save(long step, double seconds)
     {
-        double? best = _evaluation.LossAt(step) is { } loss && loss < (State.BestLoss ?? double.PositiveInfinity) ? loss : null;
+        double? best = _evaluation.ShortfallAt(step) is { } found && found < (State.BestLoss ?? double.PositiveInfinity) ? found : null;
         _progress.Reach(step, seconds, best);
         string? path = _checkpoints?.Write(State, best, isNew: step > Math.Max(0, SavedStep));
         _progress.SavedStep = step;

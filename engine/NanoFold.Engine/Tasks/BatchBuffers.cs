@@ -14,7 +14,7 @@ internal sealed class BatchBuffers : IDisposable
     /// <param name="backend">Whose device.</param>
     /// <param name="fields">What there is of a batch; those that are no inputs stay on the host.</param>
     /// <param name="rows">B.</param>
-    /// <param name="type">Of activations: reals are converted to it.</param>
+    /// <param name="type">Of activations; reals have that of sums over them, so that 16 bits round no target.</param>
     public BatchBuffers(Backend backend, IReadOnlyList<BatchField> fields, int rows, DType type)
     {
         _backend = backend;
@@ -25,22 +25,15 @@ internal sealed class BatchBuffers : IDisposable
             if (fields[i].IsInput)
             {
                 Layout layout = Layout.Of([rows, .. fields[i].Row]);
-                bool isReal = fields[i].Type.IsReal();
-                DType on = isReal ? type : DType.Int32;
-                long given = Take(layout, isReal && type.Is16Bit() ? DType.Float32 : on), converted = isReal && type.Is16Bit() ? Take(layout, on) : given;
-                places.Add(new Place(fields[i].Name, i, layout, on, given, converted));
+                DType on = fields[i].Type.IsReal() ? type.Sum() : DType.Int32;
+                places.Add(new Place(fields[i].Name, i, layout, on, bytes));
+                // Offsets are multiples of 256 bytes.
+                bytes += (layout.Count * on.Size() + 255) / 256 * 256;
             }
         }
 
         _places = [.. places];
         _buffer = backend.Allocate(Math.Max(bytes, 1));
-        long Take(in Layout layout, DType on)
-        {
-            // Offsets are multiples of 256 bytes.
-            long start = bytes;
-            bytes += (layout.Count * on.Size() + 255) / 256 * 256;
-            return start;
-        }
     }
 
     /// <summary>On the device.</summary>
@@ -53,32 +46,24 @@ internal sealed class BatchBuffers : IDisposable
         {
             if (place.Type == DType.Int32)
             {
-                _backend.Upload<int>(rows.Integers(place.Field), Converted(place));
-            }
-            else if (place.Type.Is16Bit())
-            {
-                View given = View(place, place.Given, DType.Float32);
-                _backend.Upload<float>(rows.Reals(place.Field), given);
-                _backend.Copy(given, Converted(place));
+                _backend.Upload<int>(rows.Integers(place.Field), View(place));
             }
             else
             {
-                _backend.Write(rows.Reals(place.Field), Converted(place));
+                _backend.Write(rows.Reals(place.Field), View(place));
             }
         }
     }
 
     /// <summary>As inputs of a tape.</summary>
-    public BatchTensors On(Tape tape) => new([.. _places.Select(place => (place.Name, tape.External(place.Name, Converted(place))))]);
+    public BatchTensors On(Tape tape) => new([.. _places.Select(place => (place.Name, tape.External(place.Name, View(place))))]);
 
     public void Dispose() => _buffer.Dispose();
 
-    private View Converted(in Place place) => View(place, place.Start, place.Type);
+    private View View(in Place place) => new(_buffer, place.Start / place.Type.Size(), place.Layout, place.Type);
 
-    private View View(in Place place, long start, DType type) => new(_buffer, start / type.Size(), place.Layout, type);
-
-    // Where a field was put, and, in another type, where it was given; offsets in bytes.
-    private readonly record struct Place(string Name, int Field, Layout Layout, DType Type, long Given, long Start);
+    // Where a field was put, in bytes.
+    private readonly record struct Place(string Name, int Field, Layout Layout, DType Type, long Start);
 }
 
 /// <summary>The fields of a batch as values of a tape.</summary>

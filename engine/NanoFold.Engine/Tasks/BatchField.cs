@@ -17,6 +17,12 @@ public sealed class BatchField
     /// <summary>The reals that a model reads in place of tokens, [B, T, F].</summary>
     public const string Features = "features";
 
+    /// <summary>What a read-out is to give at each place, [B, T, O]; of account where <see cref="Targets"/> are not −1.</summary>
+    public const string Values = "values";
+
+    /// <summary>First places of each row that all its places see, Int32 [B]; of models whose visibility is a prefix.</summary>
+    public const string Prefixes = "prefixes";
+
     private BatchField(string name, DType type, int empty, int[] row)
     {
         if (row.FirstOrDefault(length => length < 1, 1) is var wrong and < 1)
@@ -31,7 +37,7 @@ public sealed class BatchField
     /// <summary>By which it is found; of one task each has another.</summary>
     public string Name { get; }
 
-    /// <summary><see cref="DType.Int32"/>, or <see cref="DType.Float32"/> for reals: on a device these are of the type of activations.</summary>
+    /// <summary><see cref="DType.Int32"/>, or <see cref="DType.Float32"/> for reals.</summary>
     public DType Type { get; }
 
     /// <summary>The shape of one row, such as [T]; empty for a number a row.</summary>

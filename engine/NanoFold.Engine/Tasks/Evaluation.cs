@@ -9,11 +9,18 @@ namespace NanoFold.Engine.Tasks;
 /// <param name="Bytes">Bytes of the targets; 0 where they are no text.</param>
 public readonly record struct Evaluation(double Loss, double BitsPerByte, long Tokens, long Bytes)
 {
+    /// <summary>The score of tasks with labels: the share of those that the model finds most likely.</summary>
+    public const string Accuracy = "accuracy";
+
     public double Perplexity => Math.Exp(Loss);
 
     /// <summary>What a task scores besides, such as accuracy; null where that is nothing.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public IReadOnlyList<Score>? Scores { get; init; }
+
+    /// <summary>What the best checkpoint has least of: the share of labels missed where <see cref="Accuracy"/> is scored, otherwise the loss.</summary>
+    [JsonIgnore]
+    public double Shortfall => Scores?.FirstOrDefault(score => score.Name == Accuracy) is { Name: Accuracy } right ? 1 - right.Value : Loss;
 
     /// <summary>Whether there is a length in bits per byte.</summary>
     [JsonIgnore]

@@ -25,6 +25,9 @@ public abstract class GeneratedTask(GeneratedTaskConfig config, TaskContext cont
     /// <summary>Places of a row: the model's context.</summary>
     protected int Time { get; } = context.Model.Context;
 
+    /// <summary>Rows to validate with.</summary>
+    protected virtual long ValidationRows => config.ValidationRows;
+
     /// <inheritdoc/>
     public override string Name => config.Kind;
 
@@ -32,7 +35,7 @@ public abstract class GeneratedTask(GeneratedTaskConfig config, TaskContext cont
     public sealed override long Places(TaskSplit split) => Time * split switch
     {
         TaskSplit.Training => long.MaxValue / Time,
-        TaskSplit.Validation => config.ValidationRows,
+        TaskSplit.Validation => ValidationRows,
         _ => Math.Max(config.ValidationRows, 1L << 16),
     };
 

@@ -51,19 +51,27 @@ public abstract class LearningTask : IDisposable
     /// <returns>How many places have a target: the loss is divided by those of all rows of a step.</returns>
     public abstract int Fill(in RowKey key, in BatchRow row);
 
-    /// <summary>Records the loss of a batch, on a tape that trains as one of its losses: the heads of a model do that.</summary>
+    /// <summary>
+    /// Records the loss of a batch, on a tape that trains as one of its losses: the heads of a model do that. Here it is the cross-entropy with
+    /// <see cref="BatchField.Targets"/>, or where the model has a read-out the squared error to <see cref="BatchField.Values"/> where there are targets.
+    /// </summary>
     /// <param name="tape">Where.</param>
     /// <param name="model">Whose.</param>
     /// <param name="batch">The fields that are inputs.</param>
     public virtual TaskLoss RecordLoss(Tape tape, Transformer model, BatchTensors batch)
     {
-        (Tensor loss, Tensor losses) = model.RecordLoss(tape, batch[BatchField.Tokens], batch[BatchField.Targets], batch[BatchField.Documents]);
+        Tensor x = RecordBody(tape, model, batch), targets = batch[BatchField.Targets];
+        (Tensor loss, Tensor losses) = model.Config.Outputs > 0 ? model.ReadOut.Loss(tape, x, batch[BatchField.Values], targets) : model.Language.Loss(tape, x, targets);
         return new TaskLoss(loss, losses);
     }
 
-    /// <summary>Records the model's body alone, [B, T, C]: what is measured is on its way.</summary>
+    /// <summary>
+    /// Records the model's body alone, [B, T, C]: what is measured is on its way. Here it reads <see cref="BatchField.Tokens"/> or, where the model reads features in,
+    /// <see cref="BatchField.Features"/>, besides documents and prefixes where the batch has them.
+    /// </summary>
     public virtual Tensor RecordBody(Tape tape, Transformer model, BatchTensors batch)
-        => model.RecordBody(tape, batch[BatchField.Tokens], batch[BatchField.Documents]);
+        => model.Body.Forward(
+            tape, batch[model.Config.Inputs > 0 ? BatchField.Features : BatchField.Tokens], batch[BatchField.Documents], batch[BatchField.Prefixes]);
 
     /// <summary>A new sum of what is scored.</summary>
     public virtual TaskScore NewScore() => new TargetScore();

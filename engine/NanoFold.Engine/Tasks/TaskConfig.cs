@@ -8,6 +8,8 @@ namespace NanoFold.Engine.Tasks;
 /// <summary>What a model learns: text, or a task that is made up. A variant is a record of its settings with a line here.</summary>
 [JsonPolymorphic(TypeDiscriminatorPropertyName = ConfigJson.Kind)]
 [JsonDerivedType(typeof(TextConfig), "text")]
+[JsonDerivedType(typeof(ModularAdditionConfig), "modular-addition")]
+[JsonDerivedType(typeof(RegressionConfig), "regression")]
 public abstract record TaskConfig
 {
     /// <summary>The name in configurations.</summary>

@@ -66,5 +66,5 @@ public class TargetScore : TaskScore
 
     /// <inheritdoc/>
     public override Evaluation Result()
-        => _isPredicted ? Evaluation.Of(_sum / _count, _count, new Score("accuracy", (double)_right / _count)) : Evaluation.Of(_sum / _count, _count);
+        => _isPredicted ? Evaluation.Of(_sum / _count, _count, new Score(Evaluation.Accuracy, (double)_right / _count)) : Evaluation.Of(_sum / _count, _count);
 }

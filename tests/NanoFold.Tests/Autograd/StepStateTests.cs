@@ -32,6 +32,8 @@ public class StepStateTests : EngineTests
         Assert.That(state.GetDouble(temperature), Is.Zero);
         state.Set(temperature, 0.5);
         Assert.That((state.GetDouble(weight), state.GetDouble(temperature)), Is.EqualTo((0.0, 0.5)));
+        Assert.That(state.GetDouble(state.Add("share", 0.25)), Is.EqualTo(0.25));
+        Assert.That(state.GetDouble(state.Add("temperature", 9)), Is.EqualTo(0.5), "it was there");
         Assert.That(state.Terms, Is.Empty);
         StepSlot term = state.AddTerm("klLoss");
         Assert.That((state.AddTerm("klLoss"), state.Add("klLoss")), Is.EqualTo((term, term)));

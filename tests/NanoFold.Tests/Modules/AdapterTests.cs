@@ -73,6 +73,38 @@ public class AdapterTests : EngineTests
         }
     }
 
+    [TestCaseSource(nameof(OwnWays))]
+    public void WhatOnlyFrozenMatricesNeedIsNotKept(ModelConfig config)
+    {
+        using var model = new TinyModel(config, Backend());
+        using var all = new TinyModel(config, Backend(), trains: new NameGlobs("all", ["*"]));
+        Assert.That(new Plan(model.TrainingTape()).ArenaBytes, Is.LessThan(new Plan(all.TrainingTape()).ArenaBytes));
+        double[] gradients = model.Train().Gradients;
+        Numbers.AssertSameBits(model.Train(recompute: true).Gradients, gradients, "recomputed");
+        foreach (bool recompute in new[] { false, true })
+        {
+            using var separate = new SeparateMemory(model.TrainingTape(), recompute);
+            model.Store.Backend.Fill(model.Store.AllGradients, 0);
+            separate.Run();
+            Numbers.AssertSameBits(model.Gradients(), gradients, $"memory of its own, {(recompute ? "recomputed" : "kept")}");
+        }
+    }
+
+    [Test]
+    public void WeightsThatAreNotTrainedCostNoGradientOfTheirOwn()
+    {
+        ModelConfig config = ModelVariants.Base;
+        using var model = new TinyModel(config, Backend());
+        long head = 19 * 16, body = model.Store.Parameters.Where(p => p.Layout.Rank == 2).Sum(p => p.Layout.Count) - (2 * head);
+        long pairs = CostModel.FlopsPerToken(config) - (6 * (head + body));
+        Assert.That(CostModel.FlopsPerToken(config, new NameGlobs("head", ["lm_head.weight"])), Is.EqualTo((2 * body) + (4 * head) + pairs));
+        Assert.That(CostModel.FlopsPerToken(config, new NameGlobs("embedding", ["model.embed_tokens.weight"])), Is.EqualTo((4 * (head + body)) + pairs));
+
+        // What adapters read in the first layer needs no gradient; after them everything does.
+        long low = 2 * (16 + 16), adapted = CostModel.FlopsPerToken(config with { Adapters = [new LoraConfig { Rank = 2, Targets = ["q_proj"] }] });
+        Assert.That(adapted - pairs - (4 * (head + body)) - (2 * 6 * low), Is.InRange(-2 * 4 * 16 * 16, 0));
+    }
+
     [Test]
     public void AModelBeginsAsTheOneWithoutAdapters()
     {

@@ -25,7 +25,13 @@ internal sealed partial class OutsideProject : IDisposable
         File.WriteAllText(this["text.txt"], string.Concat(Enumerable.Repeat(TrainRig.Text, 20)));
         string packages = Directory.CreateDirectory(this["packages"]).FullName;
         // Nothing is asked of a network: what the packages need was restored for the suite.
-        using JsonDocument assets = JsonDocument.Parse(File.ReadAllText(RepositoryRoot.File("tools/NanoFold.Cli/obj/project.assets.json")));
+        string restore = RepositoryRoot.File("tools/NanoFold.Cli/obj/project.assets.json");
+        if (!File.Exists(restore))
+        {
+            Assert.Ignore("the tests do not run where they were built, so that there is nothing to pack");
+        }
+
+        using JsonDocument assets = JsonDocument.Parse(File.ReadAllText(restore));
         string restored = string.Join("", assets.RootElement.GetProperty("packageFolders").EnumerateObject().Select(folder => folder.Name).Select((folder, i) => $"<add key=\"restored{i}\" value=\"{folder}\"/>"));
         File.WriteAllText(this["nuget.config"], $"""
             <configuration>
@@ -70,14 +76,13 @@ internal sealed partial class OutsideProject : IDisposable
     public JsonElement Json(string step) => JsonDocument.Parse(File.ReadAllText(this[step])).RootElement;
 
     /// <summary>Runs the program, or the tool, once more.</summary>
-    public (int Code, string Error) Run(string program, params string[] arguments)
+    public (int Code, string Output, string Error) Run(string program, params string[] arguments)
     {
         using var process = Process.Start(new ProcessStartInfo(Executable(program), arguments) { RedirectStandardError = true, RedirectStandardOutput = true, WorkingDirectory = _folder.Path })!;
         Task<string> output = process.StandardOutput.ReadToEndAsync();
         string error = process.StandardError.ReadToEnd();
-        _ = output.Result;
         process.WaitForExit();
-        return (process.ExitCode, error.Trim());
+        return (process.ExitCode, output.Result, error.Trim());
     }
 
     public void Dispose()

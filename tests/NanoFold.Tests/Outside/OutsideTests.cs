@@ -52,6 +52,18 @@ public class OutsideTests
         double loss = project.Json("echo-eval").GetProperty("loss").GetDouble();
         Assert.That(loss, Is.LessThan(Math.Log(8)), "of one who guesses");
         Assert.That(project.Json("echo-train").GetProperty("fullValidationLoss").GetDouble(), Is.EqualTo(loss).Within(1e-9));
+        Assert.That(project.Json("echo-eval").GetProperty("accuracy").GetDouble(), Is.GreaterThan(1.0 / 8));
+    }
+
+    [Test]
+    public void ItsOptimizerRemembersWhatItSays()
+    {
+        OutsideProject project = OutsideProject.Done();
+        using JsonDocument config = JsonDocument.Parse(File.ReadAllText(Path.Combine(project["run"], RunConfig.FileName)));
+        Assert.That(config.RootElement.GetProperty("train").GetProperty("optimizer").GetProperty("kind").GetString(), Is.EqualTo("soft-sign"));
+        string newest = Directory.GetDirectories(Path.Combine(project["run"], "checkpoints")).Order(StringComparer.Ordinal).Last();
+        using SafeTensorsFile moments = SafeTensorsFile.Open(Path.Combine(newest, OptimizerFile.Name));
+        Assert.That(moments.Tensors.Select(tensor => tensor.Name), Is.EqualTo(new[] { "average" }));
     }
 
     [Test]
@@ -70,9 +82,10 @@ public class OutsideTests
         JsonElement setting = project.Json("settings").GetProperty("settings")[0];
         Assert.That(setting.GetProperty("kinds")[0].GetString(), Is.EqualTo("ema"));
         Assert.That(setting.GetProperty("meaning").GetString(), Is.EqualTo("What a channel keeps from one token to the next at most."));
-        (int code, string error) = project.Run("program", "train", "--set", "model.mixer=eme");
+        (int code, _, string error) = project.Run("program", "train", "--set", "model.mixer=eme");
         Assert.That(code, Is.EqualTo(2), error);
         Assert.That(error, Does.StartWith("nanofold: model.mixer: unknown kind \"eme\", did you mean \"ema\"?"));
+        Assert.That(project.Run("program", "completion", "bash").Output, Does.Contain("soft-sign").And.Contain("echo"));
     }
 
     /// <summary>The tool is NanoFold without these parts, and says so of their checkpoint.</summary>
@@ -81,7 +94,7 @@ public class OutsideTests
     {
         OutsideProject project = OutsideProject.Done();
         Assert.That(project.Json("tool-settings").GetProperty("settings")[0].GetProperty("meaning").GetString(), Is.EqualTo("C, the width of the residual stream."));
-        (int code, string error) = project.Run("tool", "generate", "--model", project["run"], "--prompt", "no.");
+        (int code, _, string error) = project.Run("tool", "generate", "--model", project["run"], "--prompt", "no.");
         Assert.That(code, Is.Not.Zero);
         Assert.That(error, Does.Contain("unknown kind \"ema\"").And.Not.Contain("a fault of this program"));
     }

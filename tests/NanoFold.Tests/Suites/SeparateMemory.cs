@@ -53,7 +53,7 @@ internal sealed class SeparateMemory : IDisposable
     private void RunBackward(Node node, ScheduledCall call)
     {
         OpCall operands = Call(node, call, backward: true);
-        IEnumerable<(int Id, bool Read)> inputs = node.Inputs.Select((t, i) => (Tensor: t, Read: node.Op.BackwardReadsInput(i)))
+        IEnumerable<(int Id, bool Read)> inputs = node.Inputs.Select((t, i) => (Tensor: t, Read: _schedule.BackwardReads(node, i)))
             .Where(i => !i.Tensor.IsNone).Select(i => (i.Tensor.Id, i.Read));
         IEnumerable<(int Id, bool Read)> outputs = node.Outputs.Select((t, i) => (t.Id, node.Op.BackwardReadsOutput(i)));
         (View View, double[] Values)[] unread = [.. inputs.Concat(outputs).GroupBy(o => o.Id).Where(o => !o.Any(x => x.Read))

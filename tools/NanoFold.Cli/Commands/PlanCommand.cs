@@ -46,7 +46,7 @@ internal static class PlanCommand
                 .. cost.Trained < cost.Parameters ? (string[][])[["trained", Display.Count(cost.Trained)]] : [],
             ]);
         PlanProfile passes = memory.Passes;
-        long flopsPerToken = CostModel.FlopsPerToken(config.Model);
+        long flopsPerToken = CostModel.FlopsPerToken(config.Model, config.Train.Trains);
         double tokensPerPass = (double)Math.Max(1, config.Train.Batch) * config.Model.Context;
         double executedPerToken = memory.PassesCost.Flops / tokensPerPass, bytesPerToken = memory.PassesCost.Bytes / tokensPerPass;
         (string Phase, long Bytes, string At)[] phases =

@@ -18,10 +18,10 @@ public sealed record AttentionHeadMeasure : HeadMeasure
     /// <inheritdoc/>
     public override void Take(PatternSample pattern, int head, FigureWriter figures)
     {
-        var statistics = new AttentionStatistics(1);
+        var statistics = new AttentionStatistics(1, causal: false);
         for (int row = 0; row < pattern.Rows.Count; row++)
         {
-            statistics.AddRow(0, pattern.Rows.Positions[row], pattern.Weights(row, head));
+            statistics.AddRow(0, pattern.Rows.Positions[row], pattern.Weights(row, head)[..pattern.Keys(row)]);
         }
 
         AttentionMeasure.Write(figures, statistics.Overall());

@@ -44,12 +44,12 @@ public sealed record AttentionMeasure : BlockMeasure
 
     internal static AttentionStatistics StatisticsOf(PatternSample pattern)
     {
-        var statistics = new AttentionStatistics(pattern.Heads);
+        var statistics = new AttentionStatistics(pattern.Heads, causal: false);
         for (int row = 0; row < pattern.Rows.Count; row++)
         {
             for (int head = 0; head < pattern.Heads; head++)
             {
-                statistics.AddRow(head, pattern.Rows.Positions[row], pattern.Weights(row, head));
+                statistics.AddRow(head, pattern.Rows.Positions[row], pattern.Weights(row, head)[..pattern.Keys(row)]);
             }
         }
 

@@ -33,6 +33,11 @@ namespace NanoFold.Engine.Geometry.Measures;
 [JsonDerivedType(typeof(WeightNormMeasure), "weight-norms")]
 public abstract record Measure
 {
+    // What it looks at is one of the kinds of place that there are.
+    private protected Measure()
+    {
+    }
+
     /// <summary>What is measured where nothing else is asked for: <c>geometry.measures</c>.</summary>
     public static IReadOnlyList<Measure> Defaults { get; } =
     [

@@ -1,4 +1,5 @@
 using NanoFold.Engine.Autograd;
+using NanoFold.Engine.Modules;
 using NanoFold.Engine.Taps;
 using NanoFold.Kernels;
 
@@ -91,9 +92,10 @@ internal sealed class BlockReader : IDisposable
         return elements.Values.Sum() * sizeof(float) + _rows.Values.Sum(rows => rows.Rows.Bytes);
     }
 
-    /// <summary>Takes over what the tokens [B, T] are.</summary>
-    public void Read(ReadOnlySpan<int> tokens, ReadOnlySpan<int> documents)
+    /// <summary>Takes over what the tokens [B, T] are, and what they see of each other, with prefixes [B] where there are some.</summary>
+    public void Read(ReadOnlySpan<int> tokens, ReadOnlySpan<int> documents, VisibilityKind visibility, ReadOnlySpan<int> prefixes)
     {
+        _pattern?.Show(visibility, _shape.Time, prefixes);
         foreach ((SampledRows rows, _) in _rows.Values)
         {
             rows.Read(tokens, documents);

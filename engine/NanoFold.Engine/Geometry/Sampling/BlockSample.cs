@@ -1,3 +1,5 @@
+using NanoFold.Engine.Modules;
+
 namespace NanoFold.Engine.Geometry.Sampling;
 
 /// <summary>A point of a block, named from the block, and which tokens of it.</summary>
@@ -49,6 +51,7 @@ public sealed class BlockSample
 public sealed class PatternSample
 {
     private float[] _weights = [];
+    private int[]? _keys;
 
     internal PatternSample(SampledRows rows) => Rows = rows;
 
@@ -70,6 +73,23 @@ public sealed class PatternSample
 
     /// <summary>What a head gives to the keys of a query, [T].</summary>
     public ReadOnlySpan<float> Weights(int row, int head) => _weights.AsSpan(((row * Heads) + head) * Time, Time);
+
+    /// <summary>First keys that a query may see, t: those up to its own where nothing else was said.</summary>
+    public int Keys(int row) => _keys is null ? Rows.Positions[row] + 1 : _keys[row];
+
+    /// <summary>Says what queries may see.</summary>
+    /// <param name="visibility">Of the model.</param>
+    /// <param name="time">T.</param>
+    /// <param name="prefixes">First keys of each window that all its queries see, where it is a prefix.</param>
+    internal void Show(VisibilityKind visibility, int time, ReadOnlySpan<int> prefixes)
+    {
+        _keys = visibility == VisibilityKind.Causal ? null : new int[Rows.Count];
+        for (int row = 0; row < _keys?.Length; row++)
+        {
+            int own = Rows.Positions[row] + 1;
+            _keys[row] = visibility == VisibilityKind.Full ? time : Math.Max(own, Math.Min(prefixes[Rows.Rows[row] / time], time));
+        }
+    }
 
     internal Span<float> Begin(int heads, int time)
     {

@@ -19,6 +19,8 @@ public sealed class GroupedLinearOp : Op
 
     public override bool IsDifferentiable(int input) => input != 2;
 
+    public override bool BackwardReadsInput(int input, Func<int, bool> wants) => input == 2 || wants(1 - input);
+
     public override void Forward(Backend backend, OpCall call) => backend.GroupedMatMul(new GroupedMatMulArgs
     {
         A = call.Input(0),

@@ -8,7 +8,7 @@ namespace NanoFold.Engine.Runs;
 /// <param name="config">Of the run.</param>
 internal sealed class RunEvaluation(Evaluator? evaluator, RunConfig config)
 {
-    private (long Step, double Loss) _last = (-1, double.NaN);
+    private (long Step, double Shortfall) _last = (-1, double.NaN);
 
     /// <summary>Tokens of an evaluation on the way.</summary>
     public long Tokens => evaluator?.Tokens.Part ?? 0;
@@ -17,8 +17,8 @@ internal sealed class RunEvaluation(Evaluator? evaluator, RunConfig config)
     public long LastTokens(long steps) => evaluator is null ? 0
         : evaluator.Tokens.Part + (evaluator.HasPart && TakesAll(steps) ? evaluator.Tokens.All : 0);
 
-    /// <summary>The loss that the evaluation after a step found on the windows of every evaluation; null where there was none.</summary>
-    public double? LossAt(long step) => _last.Step == step ? _last.Loss : null;
+    /// <summary>What the evaluation after a step found on the windows of every evaluation to tell the best by (<see cref="Evaluation.Shortfall"/>); null where there was none.</summary>
+    public double? ShortfallAt(long step) => _last.Step == step ? _last.Shortfall : null;
 
     /// <summary>
     /// Evaluates on <c>train.evaluationWindows</c> windows, the same every time, and at the end on all besides, where that is not long beside the steps. Null where there is nothing to
@@ -38,7 +38,7 @@ internal sealed class RunEvaluation(Evaluator? evaluator, RunConfig config)
             return (compared with { Loss = double.NaN }, null);
         }
 
-        _last = (step, compared.Loss);
+        _last = (step, compared.Shortfall);
         return (compared, full);
     }
 

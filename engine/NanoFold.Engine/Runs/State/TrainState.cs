@@ -8,7 +8,7 @@ namespace NanoFold.Engine.Runs;
 /// <param name="Step">Steps taken.</param>
 /// <param name="Steps">Steps planned; a time budget may have set them.</param>
 /// <param name="Seconds">Time spent training.</param>
-/// <param name="BestLoss">Lowest validation loss of a checkpoint so far, or null.</param>
+/// <param name="BestLoss">Lowest validation loss of a checkpoint so far, of tasks with labels the lowest share that was missed (<see cref="Evaluation.Shortfall"/>); or null.</param>
 /// <param name="LastEvaluation">The last evaluation, on the windows that every evaluation of the run takes, or null.</param>
 /// <param name="ContentHash">Of the text trained on.</param>
 public sealed record TrainState(long Step, int Steps, double Seconds, double? BestLoss, Evaluation? LastEvaluation, string ContentHash)

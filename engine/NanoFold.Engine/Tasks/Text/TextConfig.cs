@@ -1,5 +1,8 @@
+using NanoFold.Engine.Configuration;
 using NanoFold.Engine.Corpora;
 using NanoFold.Engine.Data;
+using NanoFold.Engine.Model;
+using NanoFold.Engine.Modules;
 
 namespace NanoFold.Engine.Tasks;
 
@@ -8,6 +11,20 @@ public sealed record TextConfig : TaskConfig
 {
     /// <inheritdoc/>
     public override bool IsText => true;
+
+    /// <inheritdoc/>
+    public override IEnumerable<ConfigProblem> Validate(ModelConfig model, string path)
+    {
+        if (model.Inputs > 0 || model.Outputs > 0)
+        {
+            yield return new ConfigProblem(model.Inputs > 0 ? "model.inputs" : "model.outputs", "text is of tokens; leave it out");
+        }
+
+        if (model.Visibility != VisibilityKind.Causal)
+        {
+            yield return new ConfigProblem("model.visibility", $"\"{model.Visibility.ToString().ToLowerInvariant()}\" shows tokens what they are to predict, the next one; text needs \"causal\"");
+        }
+    }
 
     /// <summary>The text as tokens; from the cache where it was tokenized before.</summary>
     /// <exception cref="UserException">It cannot be read.</exception>

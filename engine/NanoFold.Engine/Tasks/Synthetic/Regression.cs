@@ -1,0 +1,206 @@
+using NanoFold.Engine.Configuration;
+using NanoFold.Engine.Model;
+using NanoFold.Engine.Modules;
+
+namespace NanoFold.Engine.Tasks;
+
+/// <summary>
+/// Linear regression in context (arXiv 2208.01066): a row is x_1, (y_1, 0 …), x_2, (y_2, 0 …), … with x and w of independent standard normal numbers and y = w · x, w
+/// another in each row. At each x the model says its y; the loss is the mean squared error. Least squares over the pairs before is as good as can be:
+/// <c>leastSquares</c> is its error at the same places. Where model.visibility shows y as well, only pairs are asked for whose y is not shown: with a prefix those
+/// after it, with full visibility the last one, whose y is left out.
+/// </summary>
+public sealed record RegressionConfig : GeneratedTaskConfig
+{
+    public static RegressionConfig Tiny => new() { Dimensions = 2, ValidationRows = 6 };
+
+    /// <summary>d, the elements of x.</summary>
+    [Bounds(1, 4096)]
+    public int Dimensions { get; init; } = 5;
+
+    /// <inheritdoc/>
+    public override IEnumerable<ConfigProblem> Validate(ModelConfig model, string path)
+    {
+        if (model.Context < 2)
+        {
+            yield return new ConfigProblem("model.context", $"{model.Context} is less than the 2 places of a pair");
+        }
+
+        if (model.Inputs > 0 && model.Inputs != Dimensions)
+        {
+            yield return new ConfigProblem("model.inputs", $"{model.Inputs} is not {path}.dimensions = {Dimensions}; leave it out");
+        }
+
+        if (model.Outputs > 1)
+        {
+            yield return new ConfigProblem("model.outputs", $"{model.Outputs} is not the one value that is asked for; leave it out");
+        }
+    }
+
+    /// <inheritdoc/>
+    public override ModelConfig Fit(ModelConfig model) => model with { Inputs = Dimensions, Outputs = 1, Tied = false };
+
+    /// <inheritdoc/>
+    public override LearningTask Open(TaskContext context) => new Regression(this, context);
+}
+
+internal sealed class Regression(RegressionConfig config, TaskContext context) : GeneratedTask(config, context)
+{
+    private readonly VisibilityKind _visibility = context.Model.Visibility;
+
+    public override LossUnit Unit => LossUnit.SquaredError;
+
+    /// <summary>The mean of y².</summary>
+    public override double? LossOfGuessing => config.Dimensions;
+
+    public override IReadOnlyList<BatchField> Fields(int time) =>
+    [
+        BatchField.Reals(BatchField.Features, time, config.Dimensions),
+        BatchField.Reals(BatchField.Values, time, 1),
+        BatchField.Integers(BatchField.Targets, -1, time),
+        .. _visibility == VisibilityKind.Prefix ? [BatchField.Integers(BatchField.Prefixes, 0)] : Array.Empty<BatchField>(),
+    ];
+
+    public override TaskScore NewScore() => new RegressionScore(config.Dimensions);
+
+    public override IEnumerable<string> Describe() => [$"regression in context: y = w · x in {config.Dimensions} dimensions, {Time / 2} pairs a row"];
+
+    protected override int Fill(in RowKey key, ref RowDraws draws, in BatchRow row)
+    {
+        int d = config.Dimensions, pairs = row.Integers(BatchField.Targets).Length / 2, asked = 0;
+        // Pairs that are seen whole from every place.
+        int shown = _visibility switch { VisibilityKind.Prefix => draws.Below(pairs), VisibilityKind.Full => pairs - 1, _ => 0 };
+        Span<float> features = row.Reals(BatchField.Features), values = row.Reals(BatchField.Values);
+        Span<int> targets = row.Integers(BatchField.Targets);
+        if (_visibility == VisibilityKind.Prefix)
+        {
+            row.Integers(BatchField.Prefixes)[0] = 2 * shown;
+        }
+
+        Span<double> w = stackalloc double[d];
+        for (int i = 0; i < d; i++)
+        {
+            w[i] = draws.Normal();
+        }
+
+        for (int pair = 0; pair < pairs; pair++)
+        {
+            Span<float> x = features.Slice(2 * pair * d, d);
+            double y = 0;
+            for (int i = 0; i < d; i++)
+            {
+                x[i] = (float)draws.Normal();
+                y += w[i] * x[i];
+            }
+
+            bool isAsked = pair >= shown;
+            if (!isAsked || _visibility != VisibilityKind.Full)
+            {
+                features[((2 * pair) + 1) * d] = (float)y;
+            }
+
+            if (isAsked)
+            {
+                values[2 * pair] = (float)y;
+                targets[2 * pair] = 0;
+                asked++;
+            }
+        }
+
+        return asked;
+    }
+}
+
+/// <summary>
+/// The squared error, and that of the shortest w that fits the pairs before a place: w of y = w · x is known in the directions of the x before, and 0 is the best guess in
+/// all others.
+/// </summary>
+internal sealed class RegressionScore(int dimensions) : TargetScore
+{
+    // Of what a direction has that earlier ones do not have: less is rounding.
+    private const double Least = 1e-9;
+
+    private readonly double[] _w = new double[dimensions];
+    private readonly double[] _rest = new double[dimensions];
+    private readonly double[] _directions = new double[dimensions * dimensions];
+    private double _sum;
+    private long _count;
+
+    public override void Add(BatchRows batch, ScoredValues scored)
+    {
+        base.Add(batch, scored);
+        ReadOnlySpan<int> targets = batch.Integers(BatchField.Targets);
+        ReadOnlySpan<float> features = batch.Reals(BatchField.Features), values = batch.Reals(BatchField.Values);
+        int time = targets.Length / batch.Rows;
+        for (int row = 0; row < batch.Rows; row++)
+        {
+            Add(targets.Slice(row * time, time), features.Slice(row * time * dimensions, time * dimensions), values.Slice(row * time, time));
+        }
+    }
+
+    public override Evaluation Result() => base.Result() with { Scores = [new Score("leastSquares", _sum / _count)] };
+
+    private void Add(ReadOnlySpan<int> targets, ReadOnlySpan<float> features, ReadOnlySpan<float> values)
+    {
+        Array.Clear(_w);
+        int known = 0;
+        for (int place = 0; place + 1 < targets.Length; place += 2)
+        {
+            ReadOnlySpan<float> x = features.Slice(place * dimensions, dimensions);
+            double guess = 0;
+            for (int i = 0; i < dimensions; i++)
+            {
+                guess += _w[i] * x[i];
+            }
+
+            bool isAsked = targets[place] >= 0;
+            if (isAsked)
+            {
+                _sum += (values[place] - guess) * (values[place] - guess);
+                _count++;
+            }
+
+            double y = isAsked ? values[place] : features[(place + 1) * dimensions];
+            known += Learn(x, y - guess, known) ? 1 : 0;
+        }
+    }
+
+    // Adds the direction in which x leaves the earlier ones; y is what the others leave of it.
+    private bool Learn(ReadOnlySpan<float> x, double y, int known)
+    {
+        double before = 0, squares = 0;
+        for (int i = 0; i < dimensions; i++)
+        {
+            _rest[i] = x[i];
+            before += _rest[i] * _rest[i];
+        }
+
+        // Twice is enough (Gram and Schmidt).
+        for (int round = 0; round < 2; round++)
+        {
+            for (int direction = 0; direction < known; direction++)
+            {
+                ReadOnlySpan<double> unit = _directions.AsSpan(direction * dimensions, dimensions);
+                double share = System.Numerics.Tensors.TensorPrimitives.Dot(unit, _rest);
+                for (int i = 0; i < dimensions; i++)
+                {
+                    _rest[i] -= share * unit[i];
+                }
+            }
+        }
+
+        squares = System.Numerics.Tensors.TensorPrimitives.SumOfSquares<double>(_rest);
+        if (known == dimensions || squares <= Least * before)
+        {
+            return false;
+        }
+
+        for (int i = 0; i < dimensions; i++)
+        {
+            _w[i] += y / squares * _rest[i];
+            _directions[(known * dimensions) + i] = _rest[i] / Math.Sqrt(squares);
+        }
+
+        return true;
+    }
+}
