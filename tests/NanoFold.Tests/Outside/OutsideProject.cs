@@ -120,7 +120,6 @@ internal sealed partial class OutsideProject : IDisposable
             ("echo-train", $"train --config {config} --task echo --out {Quoted(this["echo"])} --threads 1"),
             ("echo-eval", $"eval --model {Quoted(this["echo"])} --threads 1"),
             ("settings", "settings model.mixer.slowest"),
-            ("profile", $"profile --config {config} --data {text} --threads 1"),
         })
         {
             yield return $"{program} {arguments} --json > {Quoted(this[step])} 2>> {Quoted(this["log"])}";

@@ -13,6 +13,7 @@ using NanoFold.Kernels;
 using NanoFold.Kernels.Cpu;
 using NanoFold.Tests.Configuration;
 using NanoFold.Tests.Suites;
+using NanoFold.Tests.Suites.Halves;
 using NanoFold.Tests.Training;
 
 namespace NanoFold.Tests.Taps;
@@ -93,6 +94,23 @@ public class ModelEditTests
         using var generator = new Generator(trained.Model, trained.Tokenizer) { Taps = new TapSet([reader]) };
         _ = generator.Generate(["no."], new GenerationConfig { MaxTokens = 3 });
         Assert.That(reader.Read.SelectMany(r => r.Values), Is.Not.Empty.And.All.Zero);
+    }
+
+    /// <summary>Numbers of an edit are in single precision, what they meet need not be.</summary>
+    [Test]
+    public void AnEditMeetsActivationsOf16Bits()
+    {
+        ModelConfig config = s_model with { Edits = [new SteerConfig { Points = "blocks.0.hook_resid_post", Direction = Numbers.Uniform("direction", 16, -1, 1) }] };
+        double Loss(Backend backend, PrecisionKind precision)
+        {
+            using var model = new Transformer(config, backend);
+            using var trainer = new Trainer(model, new TrainConfig { Batch = 2, Precision = precision }, new RandomTokens(32, 1));
+            return trainer.Step(0).Loss;
+        }
+
+        using var single = new CpuBackend(1);
+        using var half = new HalfBackend();
+        Assert.That(Loss(half, PrecisionKind.BFloat16), Is.EqualTo(Loss(single, PrecisionKind.Float32)).Within(0.02));
     }
 
     [Test]
