@@ -8,7 +8,7 @@ namespace NanoFold.Engine.Tensors;
 /// pass is one range. Gradients always accumulate; a step begins by zeroing them. What a model keeps besides, its state, is in a buffer of its own.
 /// <para>
 /// Tapes whose activations have 16 bits read a rounded copy of the values, the shadow; the values themselves, gradients and the optimizer stay in
-/// single precision. Whoever writes values calls <see cref="Changed"/> afterwards.
+/// single precision. Whoever writes values calls <see cref="Changed()"/> afterwards.
 /// </para>
 /// </summary>
 public sealed class ParameterStore : IDisposable
