@@ -124,7 +124,7 @@ public sealed class TrainLoop
         _pace.Steps.Start();
         StepResult result = Saving(static loop =>
         {
-            loop._isAskedToStop = StepOrder.Give(loop._collective, loop._stop.IsCancellationRequested);
+            loop._isAskedToStop = StepOrder.Give(loop._collective, loop._stop);
             return loop._session.Trainer.Step(loop._step);
         });
         _pace.Steps.Stop(result.Tokens);

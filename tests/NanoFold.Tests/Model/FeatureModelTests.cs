@@ -6,6 +6,7 @@ using NanoFold.Engine.Modules;
 using NanoFold.Engine.Tensors;
 using NanoFold.Kernels;
 using NanoFold.Tests.Suites;
+using NanoFold.Tests.Suites.Halves;
 
 namespace NanoFold.Tests.Model;
 
@@ -68,6 +69,21 @@ public class FeatureModelTests : EngineTests
         Numbers.AssertSameBits(otherGradients, gradients, "gradients");
     }
 
+    [TestCase(DType.BFloat16)]
+    [TestCase(DType.Float16)]
+    public void FeaturesAndTargetsStayInSinglePrecisionWhereActivationsHave16Bits(DType type)
+    {
+        using var single = new Rig(s_values, Backend(), DType.Float32);
+        using var halves = new HalfBackend();
+        using var rig = new Rig(s_values, halves, DType.Float32, type);
+        double step = type == DType.BFloat16 ? 1.0 / 128 : 1.0 / 1024;
+        Numbers.AssertClose(rig.Values(), single.Values(), 4 * step, "values");
+        (double loss, double[] gradients) = single.Train();
+        (double halfLoss, double[] halfGradients) = rig.Train();
+        Assert.That(halfLoss, Is.EqualTo(loss).Within(8 * step * loss));
+        Numbers.AssertClose(halfGradients, gradients, 16 * step, "gradients");
+    }
+
     [Test]
     public void FeaturesMayBePredictedAsSymbolsAndTokensReadOutAsValues()
     {
@@ -127,11 +143,12 @@ public class FeatureModelTests : EngineTests
         private const int Batch = 2;
         private readonly List<IDisposable> _owned = [];
         private readonly DType _type;
+        private readonly DType _activations;
         private readonly double[] _features;
 
-        public Rig(ModelConfig config, Backend backend, DType type)
+        public Rig(ModelConfig config, Backend backend, DType type, DType? activations = null)
         {
-            _type = type;
+            (_type, _activations) = (type, activations ?? type);
             Model = new Transformer(config, backend, seed: 5, type);
             _owned.Add(Model);
             int places = Batch * config.Context;
@@ -162,13 +179,13 @@ public class FeatureModelTests : EngineTests
 
         public double[] Values()
         {
-            var tape = new Tape(Model.Backend, _type);
+            var tape = new Tape(Model.Backend, _activations);
             return Run(tape, Model.RecordOutputs(tape, Features(tape), prefixes: Prefixes(tape)));
         }
 
         public (double Loss, double[] Gradients) Train(bool recompute = false)
         {
-            var tape = new Tape(Model.Backend, _type, training: true);
+            var tape = new Tape(Model.Backend, _activations, training: true);
             Tensor loss = RecordLoss(tape);
             Model.Backend.Fill(Model.Store.AllGradients, 0);
             double value = Run(tape, loss, recompute)[0];

@@ -106,12 +106,20 @@ internal static class PlanCommand
         return Faults.Done;
     }
 
+    // What goes in and comes out.
+    private static string Ends(ModelConfig model) => string.Join(", ", new[]
+    {
+        model.HasVocab ? $"vocabulary {Display.Count(model.Vocab)}" : null,
+        model.Inputs > 0 ? $"{Display.Count(model.Inputs, "feature")} in" : null,
+        model.Outputs > 0 ? $"{Display.Count(model.Outputs, "value")} out" : null,
+    }.OfType<string>());
+
     private static string Describe(RunConfig config)
     {
         ModelConfig model = config.Model;
         string kinds = string.Join(", ", model.LayerConfigs()
             .GroupBy(layer => $"{layer.Mixer.Kind} + {layer.FeedForward.Kind}")
             .Select(group => $"{group.Count()} × {group.Key}"));
-        return $"{config.Preset}: {kinds}, width {Display.Count(model.Width)}, {Display.Count(model.Heads, "head")} of {Display.Count(model.HeadDim)}, hidden {Display.Count(model.Hidden)}, context {Display.Count(model.Context)}, vocabulary {Display.Count(model.Vocab)}";
+        return $"{config.Preset}: {kinds}, width {Display.Count(model.Width)}, {Display.Count(model.Heads, "head")} of {Display.Count(model.HeadDim)}, hidden {Display.Count(model.Hidden)}, context {Display.Count(model.Context)}, {Ends(model)}";
     }
 }

@@ -11,7 +11,7 @@ internal static class FollowerLoop
         var clock = new StepClock(session.Clock);
         var losses = new RecentLosses();
         TrainEnd? end;
-        while ((end = StepOrder.Take(session.Collective, stop.IsCancellationRequested)) is null)
+        while ((end = StepOrder.Take(session.Collective, stop)) is null)
         {
             clock.Start();
             StepResult result = session.Trainer.Step(step++);

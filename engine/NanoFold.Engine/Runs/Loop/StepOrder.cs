@@ -11,17 +11,17 @@ internal static class StepOrder
     private const long Step = -1;
 
     /// <summary>Process 0: all are to take a step; whether one of them was asked to stop after it.</summary>
-    public static bool Give(ICollective collective, bool isAskedToStop)
+    public static bool Give(ICollective collective, CancellationToken stop)
     {
         collective.Agree(Step);
-        return collective.Any(isAskedToStop);
+        return collective.Any(stop.IsCancellationRequested);
     }
 
     /// <summary>Process 0: there is nothing more to do.</summary>
     public static void End(ICollective collective, TrainEnd end) => collective.Agree((long)end);
 
     /// <summary>Another process: waits until there is a step to take; null then, otherwise why there is none.</summary>
-    public static TrainEnd? Take(ICollective collective, bool isAskedToStop)
+    public static TrainEnd? Take(ICollective collective, CancellationToken stop)
     {
         long order = collective.Agree(0L);
         if (order != Step)
@@ -29,7 +29,7 @@ internal static class StepOrder
             return (TrainEnd)order;
         }
 
-        collective.Any(isAskedToStop);
+        collective.Any(stop.IsCancellationRequested);
         return null;
     }
 }

@@ -20,6 +20,7 @@ internal sealed class LoopbackCollective : ICollective, IDisposable
     private readonly Backend _backend;
     private readonly Socket?[] _sockets;
     private readonly byte[] _header = new byte[5];
+    private bool _hasLeft;
 
     private LoopbackCollective(Backend backend, int rank, Socket?[] sockets, TimeSpan patience)
     {
@@ -45,7 +46,7 @@ internal sealed class LoopbackCollective : ICollective, IDisposable
         byte[] rank = new byte[1];
         for (int i = 1; i < world; i++)
         {
-            using var limit = new CancellationTokenSource(patience ?? s_patience);
+            using var limit = new CancellationTokenSource(s_patience);
             Socket socket = listener.AcceptSocketAsync(limit.Token).AsTask().GetAwaiter().GetResult();
             socket.Receive(rank);
             sockets[rank[0]] = socket;
@@ -131,6 +132,7 @@ internal sealed class LoopbackCollective : ICollective, IDisposable
 
     public void Leave(string reason)
     {
+        _hasLeft = true;
         byte[] text = Encoding.UTF8.GetBytes(reason);
         for (int other = 0; other < World; other++)
         {
@@ -139,7 +141,6 @@ internal sealed class LoopbackCollective : ICollective, IDisposable
                 if (_sockets[other] is { } socket)
                 {
                     Send(other, text, Left);
-                    // Sent before the process ends, and read though it has ended.
                     socket.Shutdown(SocketShutdown.Send);
                 }
             }
@@ -154,7 +155,29 @@ internal sealed class LoopbackCollective : ICollective, IDisposable
     {
         foreach (Socket? socket in _sockets)
         {
+            if (_hasLeft && socket is not null)
+            {
+                Drain(socket);
+            }
+
             socket?.Dispose();
+        }
+    }
+
+    // Closing a socket with unread bytes may take back what was sent, and so the reason.
+    private static void Drain(Socket socket)
+    {
+        try
+        {
+            socket.ReceiveTimeout = 1000;
+            byte[] bytes = new byte[1 << 16];
+            while (socket.Receive(bytes) > 0)
+            {
+            }
+        }
+        catch (SocketException)
+        {
+            // It has gone, or has nothing more to say.
         }
     }
 
