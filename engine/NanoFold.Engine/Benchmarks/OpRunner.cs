@@ -16,6 +16,7 @@ public sealed class OpRunner : IDisposable
 
     private readonly DType _type;
     private readonly ParameterStore _store;
+    private readonly StepState _state;
     private readonly List<DeviceBuffer> _buffers = [];
     private readonly PlanBuilder _builder;
     private readonly PlanStep[] _all;
@@ -36,7 +37,8 @@ public sealed class OpRunner : IDisposable
         Backend = backend;
         _type = type;
         _store = StoreOf(opCase, backend, type.Sum());
-        var tape = new Tape(backend, type, training: opCase.CheckGradient);
+        _state = backend.NewState();
+        var tape = new Tape(backend, type, training: opCase.CheckGradient) { State = _state };
         Tensor[] inputs = [.. opCase.Inputs.Select((input, i) => Input(tape, input, i))];
         int first = tape.Nodes.Count;
         _outputs = opCase.Record(tape, inputs).Tensors;
@@ -108,6 +110,7 @@ public sealed class OpRunner : IDisposable
         _arena.Dispose();
         _buffers.ForEach(buffer => buffer.Dispose());
         _store.Dispose();
+        _state.Dispose();
     }
 
     private static bool IsParameter(OpInput input) => !input.IsInteger && input.Values is null;

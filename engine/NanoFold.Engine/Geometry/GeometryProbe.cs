@@ -28,6 +28,7 @@ public sealed class GeometryProbe : IDisposable
     private readonly BlockReader _reader;
     private readonly StreamKeeper? _streams;
     private readonly Plan _plan;
+    private readonly StepState _state;
 
     /// <param name="model">Its parameters are in float32.</param>
     /// <param name="task">What the model reads; not disposed here.</param>
@@ -56,7 +57,8 @@ public sealed class GeometryProbe : IDisposable
         }
 
         _reader = new BlockReader(model.Backend, shape, wants, mostNeighbors, model.Config.Layers, SampleSeed);
-        var tape = new Tape(model.Backend, arithmetic, taps: new TapSet(_reader.Taps));
+        _state = model.Backend.NewState();
+        var tape = new Tape(model.Backend, arithmetic, taps: new TapSet(_reader.Taps)) { State = _state };
         tape.Keep(task.RecordBody(tape, model, _buffers.On(tape)));
         _plan = new Plan(tape);
         _streams = keepsStreams ? new StreamKeeper(_reader.Points, shape, mostNeighbors, model.Config.Layers, measures.Any(m => m.NeedsBefore)) : null;
@@ -145,6 +147,7 @@ public sealed class GeometryProbe : IDisposable
     public void Dispose()
     {
         _plan.Dispose();
+        _state.Dispose();
         _buffers.Dispose();
         _reader.Dispose();
         if (_ownsArena)

@@ -72,7 +72,7 @@ public sealed record RunMemory(MemoryPlan Step, long ArenaBytes, long InputBytes
             (arena, inputs) = (Math.Max(arena, decoding), inputs + remembered);
         }
 
-        long batches = config.Train.Accumulate * (BatchOverhead + BatchRows.Bytes(task.Fields(config.Model.Context).Where(field => field.IsInput), Math.Max(1, config.Train.Batch)));
+        long batches = config.Train.Accumulate * (BatchOverhead + BatchRows.Bytes(task.Inputs(config.Model.Context), Math.Max(1, config.Train.Batch)));
         return new RunMemory(step, Math.Max(step.ArenaBytes, arena), step.InputBytes + inputs, samples, batches);
     }
 }

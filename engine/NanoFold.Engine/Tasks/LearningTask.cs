@@ -86,6 +86,9 @@ public abstract class LearningTask : IDisposable
         GC.SuppressFinalize(this);
     }
 
+    /// <summary>The fields that reach a model.</summary>
+    internal BatchField[] Inputs(int time) => [.. Fields(time).Where(field => field.IsInput)];
+
     /// <summary>Rows of a split that have so many places.</summary>
     internal long Rows(TaskSplit split, int time) => Places(split) is var places && places > long.MaxValue - time ? places / time : (places + time - 1) / time;
 

@@ -38,7 +38,7 @@ public sealed class Evaluator : IDisposable
         _ownsArena = arena is null;
         _arithmetic = arithmetic;
         _state = model.Backend.NewState();
-        BatchField[] fields = InputsOf(task, _shape);
+        BatchField[] fields = task.Inputs(_shape.Time);
         _rows = new BatchRows(fields, _shape.Rows);
         _buffers = new BatchBuffers(model.Backend, fields, _shape.Rows, arithmetic.Type);
         _plain = Recording.Of(model, task, _buffers, arithmetic, _state, taps: null);
@@ -94,13 +94,11 @@ public sealed class Evaluator : IDisposable
     /// <summary>Bytes of the arena, and of the device besides, of evaluations of this shape.</summary>
     internal static (long ArenaBytes, long InputBytes) Needs(Transformer model, LearningTask task, BatchShape shape, DType type)
     {
-        using var buffers = new BatchBuffers(model.Backend, InputsOf(task, shape), shape.Rows, type);
+        using var buffers = new BatchBuffers(model.Backend, task.Inputs(shape.Time), shape.Rows, type);
         using StepState state = model.Backend.NewState();
         using Plan plan = Recording.Of(model, task, buffers, type, state, taps: null).Plan;
         return (plan.ArenaBytes, buffers.Bytes);
     }
-
-    private static BatchField[] InputsOf(LearningTask task, BatchShape shape) => [.. task.Fields(shape.Time).Where(field => field.IsInput)];
 
     // Whole batches, also where the last has rows without targets.
     private long TokensOf(long rows) => (rows + _shape.Rows - 1) / _shape.Rows * _shape.Places;

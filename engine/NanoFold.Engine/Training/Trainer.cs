@@ -60,7 +60,7 @@ public sealed class Trainer : IDisposable
         LossScale = (config.Precision.ScalesLoss() ? LossScaling.Initial : 1, 0);
         task.RequireRows(model.Config.Context);
         _shape = new BatchShape(Math.Max(1, config.Batch), model.Config.Context);
-        BatchField[] fields = [.. task.Fields(_shape.Time).Where(field => field.IsInput)];
+        BatchField[] fields = task.Inputs(_shape.Time);
         _batches = new MicroBatches(task, fields, config, _collective);
         _buffers = new BatchBuffers(model.Backend, fields, _shape.Rows, type);
         _changes = [.. model.Config.LayerConfigs().Select(layer => layer.Mixer.Traits(model.Config).WarmUpSteps).Where(steps => steps > 0).Distinct()];

@@ -3,7 +3,9 @@ using NanoFold.Engine.Checkpoints;
 using NanoFold.Engine.Configuration;
 using NanoFold.Engine.Model;
 using NanoFold.Engine.Modules.Adapters;
+using NanoFold.Engine.Tasks;
 using NanoFold.Engine.Tensors;
+using NanoFold.Engine.Training;
 using NanoFold.Kernels;
 using NanoFold.Tests.Suites;
 
@@ -48,17 +50,8 @@ public class PublishedAdapterTests : EngineTests
         string folder = SharedData.Path($"peers/adapters/{name}");
         using SafeTensorsFile expected = SafeTensorsFile.Open(Path.Combine(folder, "expected.safetensors"));
         using SafeTensorsFile adapter = SafeTensorsFile.Open(Path.Combine(folder, "adapter_model.safetensors"));
-        using SafeTensorsFile start = SafeTensorsFile.Open(Path.Combine(folder, "..", name.Contains("bias", StringComparison.Ordinal) ? "base_bias" : "base", ModelFile.Name));
-        ModelConfig config = Config(start, s_cases[name]);
         Backend backend = Backend();
-        string[] trained = [.. adapter.Tensors.Select(t => t.Name[Prefix.Length..].Replace(".base_layer", "", StringComparison.Ordinal))];
-        using var model = new Transformer(config, backend, source: null, new NameGlobs("trained", trained));
-        foreach (Parameter parameter in model.Store.Parameters)
-        {
-            string own = Key(adapter, parameter.Name) ?? parameter.Name;
-            Host.Write(model.Store, parameter, Reals(own == parameter.Name ? start : adapter, own));
-        }
-
+        using Transformer model = Load(name, folder, adapter);
         int[] tokens = [.. Reals(expected, "tokens").Select(t => (int)t)];
         const int B = 3, T = 14;
         var owned = new List<IDisposable>();
@@ -88,6 +81,27 @@ public class PublishedAdapterTests : EngineTests
         owned.ForEach(o => o.Dispose());
     }
 
+    [TestCaseSource(nameof(Names))]
+    public void TenStepsOfTrainingHaveTheLossesOfPeft(string name)
+    {
+        string folder = SharedData.Path($"peers/adapters/{name}");
+        using SafeTensorsFile expected = SafeTensorsFile.Open(Path.Combine(folder, "expected.safetensors"));
+        using SafeTensorsFile adapter = SafeTensorsFile.Open(Path.Combine(folder, "adapter_model.safetensors"));
+        using Transformer model = Load(name, folder, adapter);
+        var losses = new double[11];
+        expected.Read("adamw_losses", losses.AsSpan());
+        var config = new TrainConfig
+        {
+            Batch = 3, Steps = 11, Warmup = 0, Schedule = ScheduleKind.Constant, LearningRate = 1e-3, WeightDecay = 0, Clip = 0,
+            Optimizer = new AdamWConfig { Beta1 = 0.9, Beta2 = 0.95, Epsilon = 1e-8 },
+        };
+        using var trainer = new Trainer(model, config, new OneBatch([.. Reals(expected, "tokens").Select(t => (int)t)]));
+        for (int step = 0; step < losses.Length; step++)
+        {
+            Assert.That(trainer.Step(step).Loss, Is.EqualTo(losses[step]).Within(step == 0 ? 1e-5 : 1e-4), $"step {step}");
+        }
+    }
+
     // The matrices as they act.
     private static void Merged(Transformer model, SafeTensorsFile expected, Backend backend, List<IDisposable> owned)
     {
@@ -110,6 +124,21 @@ public class PublishedAdapterTests : EngineTests
             double[] values = Run(backend, tape, merged, owned), published = Reals(expected, weight);
             Assert.That(values.Zip(published, (a, b) => Math.Abs(a - b)).Max(), Is.LessThan(4e-7), layer);
         }
+    }
+
+    // What is in the adapter's file is trained.
+    private Transformer Load(string name, string folder, SafeTensorsFile adapter)
+    {
+        using SafeTensorsFile start = SafeTensorsFile.Open(Path.Combine(folder, "..", name.Contains("bias", StringComparison.Ordinal) ? "base_bias" : "base", ModelFile.Name));
+        string[] trained = [.. adapter.Tensors.Select(t => t.Name[Prefix.Length..].Replace(".base_layer", "", StringComparison.Ordinal))];
+        var model = new Transformer(Config(start, s_cases[name]), Backend(), source: null, new NameGlobs("trained", trained));
+        foreach (Parameter parameter in model.Store.Parameters)
+        {
+            string own = Key(adapter, parameter.Name) ?? parameter.Name;
+            Host.Write(model.Store, parameter, Reals(own == parameter.Name ? start : adapter, own));
+        }
+
+        return model;
     }
 
     private static ModelConfig Config(SafeTensorsFile start, IReadOnlyList<AdapterConfig> adapters) => new()
@@ -151,6 +180,24 @@ public class PublishedAdapterTests : EngineTests
     }
 
     private static IEnumerable<string> Names() => s_cases.Keys;
+
+    /// <summary>The same three rows at every step, each place's target the next token.</summary>
+    private sealed class OneBatch(int[] tokens) : LearningTask
+    {
+        public override string Name => "one batch";
+
+        public override IReadOnlyList<BatchField> Fields(int time) => BatchField.OfTokens(time);
+
+        public override long Places(TaskSplit split) => long.MaxValue;
+
+        public override int Fill(in RowKey key, in BatchRow row)
+        {
+            Span<int> own = row.Integers(BatchField.Tokens);
+            tokens.AsSpan((int)(key.Row % 3) * own.Length, own.Length).CopyTo(own);
+            own[1..].CopyTo(row.Integers(BatchField.Targets));
+            return own.Length - 1;
+        }
+    }
 
     /// <summary>A matrix that an adapter is put around.</summary>
     private sealed class Plain(Parameter weight) : Engine.Modules.Linear

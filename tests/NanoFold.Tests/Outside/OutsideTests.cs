@@ -1,3 +1,4 @@
+using System.IO.Compression;
 using System.Text.Json;
 using NanoFold.Engine.Checkpoints;
 using NanoFold.Engine.Runs;
@@ -84,6 +85,24 @@ public class OutsideTests
         Assert.That(code, Is.EqualTo(2), error);
         Assert.That(error, Does.StartWith("nanofold: model.mixer: unknown kind \"eme\", did you mean \"ema\"?"));
         Assert.That(project.Run("program", "completion", "bash").Output, Does.Contain("soft-sign").And.Contain("echo"));
+    }
+
+    [Test]
+    public void PackagesHaveAPageALicenseAndTheirDocumentation()
+    {
+        OutsideProject project = OutsideProject.Done();
+        string[] gpu = project.HasGpu ? ["NanoFold.Kernels.Gpu"] : [];
+        Dictionary<string, string> packages = Directory.GetFiles(project["packages"], "*.nupkg").ToDictionary(file => Path.GetFileName(file).Split(".0.1.0")[0]);
+        Assert.That(packages.Keys, Is.EquivalentTo(gpu.Concat(["NanoFold.Kernels", "NanoFold.Engine", "NanoFold.Cli", "NanoFold.Tool"])));
+        foreach ((string name, string file) in packages)
+        {
+            using ZipArchive package = ZipFile.OpenRead(file);
+            using var reader = new StreamReader(package.GetEntry($"{name}.nuspec")!.Open());
+            string text = reader.ReadToEnd();
+            Assert.That(text, Does.Contain("<license type=\"expression\">MIT</license>").And.Contain("<readme>README.md</readme>").And.Contain("<description>"), name);
+            string documented = name is "NanoFold.Cli" ? "lib/net10.0/nanofold.xml" : name is "NanoFold.Tool" ? "tools/net10.0/any/NanoFold.Engine.xml" : $"lib/net10.0/{name}.xml";
+            Assert.That(package.Entries.Select(entry => entry.FullName), Is.SupersetOf(new[] { "README.md", documented }), name);
+        }
     }
 
     /// <summary>The tool is NanoFold without these parts, and says so of their checkpoint.</summary>

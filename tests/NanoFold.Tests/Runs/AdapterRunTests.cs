@@ -40,6 +40,14 @@ public class AdapterRunTests
             Assert.That(moments["first"].Count, Is.EqualTo(8 * 64));
         }
 
+        // Both files together, within their headers; as it is planned.
+        using (var backend = new CpuBackend(1))
+        using (TrainSession session = TrainSession.Resume(_rig["run"], backend))
+        {
+            long bytes = _rig.Bytes("run", 9, ModelFile.Name).Length + _rig.Bytes("run", 9, OptimizerFile.Name).Length;
+            Assert.That(DiskCheck.CheckpointBytes(session), Is.InRange(bytes - 3000, bytes + 3000));
+        }
+
         // It begins as the base: B is zero. What it says of itself names the base.
         RunConfig config = RunConfig.Load(_rig["run"]);
         Assert.That((config.Train.Init, config.Train.InitHash), Is.EqualTo((_rig.Checkpoint("base", 5), Convert.ToHexStringLower(SHA256.HashData(_rig.Bytes("base", 5, ModelFile.Name))))));

@@ -112,9 +112,9 @@ public class InitialWeightsTests
     }
 
     [Test]
-    public void ContextAndDropoutAreFreeWhereNoShapeDependsOnThem()
+    public void ContextDropoutAndEditsAreFreeWhereNoShapeDependsOnThem()
     {
-        Assert.That(Train("run", "model.context=12", "model.dropout=0.1", "train.stopAfter=1").Code, Is.Zero);
+        Assert.That(Train("run", "model.context=12", "model.dropout=0.1", """model.edits=[{"kind":"ablate","points":"blocks.0.hook_mlp_out"}]""", "train.stopAfter=1").Code, Is.Zero);
         Assert.That(RunConfig.Load(_rig["run"]).Model.Context, Is.EqualTo(12));
 
         _rig.Train("learned", "model.position=learned", "train.stopAfter=1");

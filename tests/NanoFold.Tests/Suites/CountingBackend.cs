@@ -8,6 +8,9 @@ internal sealed class CountingBackend(Backend inner) : Backend
 {
     public long AllocatedBytes { get; private set; }
 
+    /// <summary>Matrix products so far that may round to tf32, and those that may not.</summary>
+    public (int Allowed, int Not) TensorFloat32 { get; private set; }
+
     /// <summary>What it says is free of its own memory; null for a backend of the host.</summary>
     public long? Free { get; init; }
 
@@ -50,9 +53,17 @@ internal sealed class CountingBackend(Backend inner) : Backend
 
     public override void Sum(in View x, in View y, bool accumulate = false) => inner.Sum(x, y, accumulate);
 
-    public override void MatMul(in MatMulArgs args) => inner.MatMul(args);
+    public override void MatMul(in MatMulArgs args)
+    {
+        Count(args.AllowsTensorFloat32);
+        inner.MatMul(args);
+    }
 
-    public override void GroupedMatMul(in GroupedMatMulArgs args) => inner.GroupedMatMul(args);
+    public override void GroupedMatMul(in GroupedMatMulArgs args)
+    {
+        Count(args.AllowsTensorFloat32);
+        inner.GroupedMatMul(args);
+    }
 
     public override void Gather(in View table, in View ids, in View y, bool accumulate = false) => inner.Gather(table, ids, y, accumulate);
 
@@ -74,4 +85,6 @@ internal sealed class CountingBackend(Backend inner) : Backend
     public override void Dispose()
     {
     }
+
+    private void Count(bool allowed) => TensorFloat32 = allowed ? (TensorFloat32.Allowed + 1, TensorFloat32.Not) : (TensorFloat32.Allowed, TensorFloat32.Not + 1);
 }

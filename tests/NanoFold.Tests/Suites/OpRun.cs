@@ -22,12 +22,13 @@ internal sealed class OpRun : IDisposable
 
     /// <param name="opCase">What to run.</param>
     /// <param name="backend">Where.</param>
-    /// <param name="type">Type of the activations.</param>
+    /// <param name="arithmetic">Type of the activations, and how products round.</param>
     /// <param name="copied">Whether the op reads copies of the parameters; with 16 bits it does of all but weights.</param>
     /// <param name="trained">The one input that is trained, or null for all.</param>
-    /// <param name="rounded">The type that holds all numbers given; <paramref name="type"/> where it is null.</param>
-    public OpRun(OpCase opCase, Backend backend, DType type, bool copied = false, int? trained = null, DType? rounded = null)
+    /// <param name="rounded">The type that holds all numbers given; that of the activations where it is null.</param>
+    public OpRun(OpCase opCase, Backend backend, Arithmetic arithmetic, bool copied = false, int? trained = null, DType? rounded = null)
     {
+        DType type = arithmetic.Type;
         _copied = copied;
         Case = opCase;
         _backend = backend;
@@ -50,7 +51,7 @@ internal sealed class OpRun : IDisposable
             Host.Write(Store, parameter, values[Index(parameter)]);
         }
 
-        Tape = new Tape(backend, type, training: opCase.CheckGradient);
+        Tape = new Tape(backend, arithmetic, training: opCase.CheckGradient);
         _outputs = Record(Tape);
         foreach (Tensor output in _outputs)
         {

@@ -26,7 +26,7 @@ internal sealed class TextBatches
     private TextBatches(TextTask task, int batch, int context, bool hasDocuments)
     {
         (_task, _hasDocuments) = (task, hasDocuments);
-        _rows = new BatchRows(task.Fields(context).Where(field => field.IsInput), batch);
+        _rows = new BatchRows(task.Inputs(context), batch);
     }
 
     public long All { get; }

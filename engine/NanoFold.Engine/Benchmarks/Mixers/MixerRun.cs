@@ -145,7 +145,7 @@ internal sealed class MixerRun : IDisposable
 
     private Plan Record()
     {
-        var tape = new Tape(_backend, _store.Type, training: true);
+        var tape = new Tape(_backend, _store.Type, training: true) { State = Own(_backend.NewState()) };
         Tensor x = tape.Use(_input);
         // The sum of the result: its gradient is 1 everywhere, which costs no op of its own.
         tape.AddLoss(_mixer.Forward(new ForwardContext { Tape = tape, Batch = x[0], Time = x[1] }, x));

@@ -11,7 +11,7 @@ namespace NanoFold.Engine.Runs;
 /// <param name="tokenizer">Of the model's tokens; null where they are no text.</param>
 internal sealed class CheckpointWriter(RunFolder folder, RunConfig config, RunParts parts, Tokenizer? tokenizer)
 {
-    /// <summary>Writes one and returns its path; what is not kept is deleted.</summary>
+    /// <summary>Writes one, marks it where it is the best, and returns its path.</summary>
     /// <param name="state">Of the step that it is of.</param>
     /// <param name="best">Its validation loss where that is the lowest so far, otherwise null.</param>
     /// <param name="isNew">Whether its step is later than that of the newest: then it is saved elsewhere where the folder does not take it.</param>

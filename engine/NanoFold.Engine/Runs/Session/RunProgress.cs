@@ -76,7 +76,7 @@ internal sealed class RunProgress(RunConfig config, Trainer trainer, string cont
         _elapsedBefore = state.ElapsedSeconds ?? state.Seconds;
     }
 
-    /// <summary>The state of a checkpoint.</summary>
+    /// <summary>Takes the state to a step, as the checkpoint of that step keeps it.</summary>
     /// <param name="step">Steps taken.</param>
     /// <param name="seconds">Spent on them since the run was opened.</param>
     /// <param name="best">The validation loss of the model where it is the lowest so far, otherwise null.</param>

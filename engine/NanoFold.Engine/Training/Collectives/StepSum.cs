@@ -59,6 +59,12 @@ internal sealed class StepSum : IDisposable
 
     private void AddLosses(int round, bool isLast)
     {
+        // A process by itself adds one loss after the other where they are: a device need not wait to be read. Terms have a number for each layer, which are added first.
+        if (_collective.World == 1 && _state.Terms.Count == 0)
+        {
+            return;
+        }
+
         Span<double> losses = _losses.AsSpan(0, 1 + _state.Terms.Count);
         bool carries = round > 0 && _collective.Rank == 0;
         for (int i = 0; i < losses.Length; i++)

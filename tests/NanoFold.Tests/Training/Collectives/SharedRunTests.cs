@@ -120,7 +120,7 @@ public class SharedRunTests
 
             return Fault(() => TrainSession.Join(backend, collective).Dispose());
         });
-        Assert.That(messages[1], Does.Match("/text.txt: is not what process 0 trains on.*every process needs the same$"));
+        Assert.That(messages[1], Does.Match("text\\.txt: is not what process 0 trains on.*every process needs the same$"));
         Assert.That(messages[0], Is.EqualTo($"process 1 of 2 has ended: {messages[1]}"));
         Assert.That(Directory.Exists(_rig["uneven"]) || Directory.Exists(_rig["other"]), Is.False);
     }
