@@ -1,3 +1,4 @@
+using System.Numerics;
 using System.Numerics.Tensors;
 using NanoFold.Engine.Tensors;
 using NanoFold.Kernels;
@@ -47,7 +48,8 @@ public sealed class FileSource(SafeTensorsFile file) : IParameterSource
     internal static long[] ShapeOf(in Layout layout) => Array.ConvertAll(layout.ToShape(), d => (long)d);
 
     /// <summary>Throws where a value is not finite: no checkpoint is written with one.</summary>
-    internal static void RequireFinite(string path, string name, ReadOnlySpan<float> values)
+    private static void RequireFinite<T>(string path, string name, ReadOnlySpan<T> values)
+        where T : INumberBase<T>
     {
         if (!TensorPrimitives.IsFiniteAll(values))
         {
@@ -68,13 +70,14 @@ public sealed class FileSource(SafeTensorsFile file) : IParameterSource
             case DType.Float64:
                 var doubles = new double[count];
                 file.ReadPart(name, start, doubles.AsSpan());
+                RequireFinite<double>(file.Path, name, doubles);
                 backend.Upload<double>(doubles, target);
                 break;
             default:
                 Array.Resize(ref _floats, Math.Max(_floats.Length, count));
                 Span<float> floats = _floats.AsSpan(0, count);
                 file.ReadPart(name, start, floats);
-                RequireFinite(file.Path, name, floats);
+                RequireFinite<float>(file.Path, name, floats);
                 backend.Write(floats, target);
                 break;
         }

@@ -8,7 +8,7 @@ namespace NanoFold.Engine.Tensors;
 /// pass is one range. Gradients always accumulate; a step begins by zeroing them. What a model keeps besides, its state, is in a buffer of its own.
 /// <para>
 /// Tapes whose activations have 16 bits read a rounded copy of the values, the shadow; the values themselves, gradients and the optimizer stay in
-/// single precision. Whoever writes values calls <see cref="Changed"/> afterwards.
+/// single precision. Whoever writes values calls <see cref="Changed()"/> afterwards.
 /// </para>
 /// </summary>
 public sealed class ParameterStore : IDisposable
@@ -127,9 +127,19 @@ public sealed class ParameterStore : IDisposable
         _values = Backend.Allocate(checked(Elements * Type.Size()));
         _states = _layout.StateBytes > 0 ? Backend.Allocate(_layout.StateBytes) : null;
         _counts.Allocate(Backend);
-        if (source is not null)
+        if (source is null)
+        {
+            return;
+        }
+
+        try
         {
             Fill(source);
+        }
+        catch
+        {
+            Dispose();
+            throw;
         }
     }
 
@@ -179,7 +189,10 @@ public sealed class ParameterStore : IDisposable
     }
 
     /// <summary>To be called after values were written: brings the shadow up to date, by the device alone.</summary>
-    public void Changed() => _shadow?.Update();
+    public void Changed() => Changed(new ElementRange(0, Elements));
+
+    /// <summary>To be called after some of the values were written, such as those that are <see cref="Trained"/>.</summary>
+    public void Changed(ElementRange elements) => _shadow?.Update(elements);
 
     /// <summary>What a router has sent where since <see cref="ClearCounts"/>, Int32 [E + 1]: slots of each expert, and slots that were dropped.</summary>
     public View Counts(Router router) => _counts.Of(router);

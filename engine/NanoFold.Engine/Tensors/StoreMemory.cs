@@ -66,10 +66,10 @@ internal sealed class ValueShadow(ParameterStore store, DType type) : IDisposabl
 
     public View Of(Parameter parameter) => new(_buffer, parameter.Offset, parameter.Layout, type);
 
-    /// <summary>Rounds all values anew, by the device alone.</summary>
-    public void Update()
+    /// <summary>Rounds some values anew, by the device alone.</summary>
+    public void Update(ElementRange elements)
     {
-        foreach (ElementRange piece in new ElementRange(0, store.Elements))
+        foreach (ElementRange piece in elements)
         {
             View values = store.Values(piece);
             store.Backend.Copy(values, new View(_buffer, piece.Start, values.Layout, type));

@@ -15,6 +15,10 @@ public class GpuOpSuite : GpuTests
         .Where(c => !IsSimulated || Elements(c) <= MostSimulated)
         .Select(c => IsSimulated && Elements(c) > MostQuick ? Case(c).SetCategory("Long") : Case(c));
 
+    private static IEnumerable<TestCaseData> Differentiable => OpCases.All
+        .Where(c => c.CheckGradient && (!IsSimulated || Elements(c) <= MostQuick))
+        .Select(c => IsSimulated ? Case(c).SetCategory("Long") : Case(c));
+
     private readonly Lazy<GpuBackend> _composed = new(() => OpenDevice(composedOnly: true));
 
     [OneTimeTearDown]
@@ -63,6 +67,20 @@ public class GpuOpSuite : GpuTests
 
         Numbers.AssertClose(second.Run(), first.Run(), 2 * opCase.Tolerance, $"{opCase}, composed");
         Numbers.AssertClose(second.Gradients(), first.Gradients(), 2 * opCase.GradientTolerance, $"gradients of {opCase}, composed");
+    }
+
+    /// <summary>Where other inputs are frozen, a gradient has the same bits.</summary>
+    [TestCaseSource(nameof(Differentiable))]
+    public void AGradientDoesNotNeedTheOthers(OpCase opCase)
+    {
+        using var all = new OpRun(opCase, Gpu, DType.Float32, copied: true);
+        all.Run();
+        foreach (int input in all.Parameters)
+        {
+            using var one = new OpRun(opCase, Gpu, DType.Float32, copied: true, trained: input);
+            one.Run();
+            Numbers.AssertSameBits(one.Gradient(input), all.Gradient(input), $"{opCase}, input {input} alone");
+        }
     }
 
     private static long Elements(OpCase opCase) => opCase.Inputs.Select(i => i.Shape.Aggregate(1L, (product, n) => product * n)).DefaultIfEmpty().Max();

@@ -1,7 +1,9 @@
 using NanoFold.Engine.Autograd;
+using NanoFold.Engine.Checkpoints;
 using NanoFold.Engine.FeedForward;
 using NanoFold.Engine.Model;
 using NanoFold.Engine.Ops;
+using NanoFold.Engine.Runs.Metrics;
 using NanoFold.Engine.Tasks;
 using NanoFold.Engine.Tensors;
 using NanoFold.Engine.Training;
@@ -125,6 +127,17 @@ public class StepStateTests : EngineTests
         Term("zLoss", double.PositiveInfinity);
         var broken = LossTerms.Of(state, LossTerms.InOrder(recorded));
         Assert.That((broken.IsFinite, broken == terms, terms == LossTerms.Of(state, LossTerms.InOrder(recorded))), Is.EqualTo((false, false, false)));
+        using var folder = new TemporaryFolder();
+        using (var log = JsonLinesLog.Open(folder["metrics.jsonl"]))
+        {
+            var metrics = new MetricsJson(log, 1, 0);
+            metrics.AppendStep(new RunPlace(1, 0, 10), new StepResult(7, 0.5, 0.1, 10) { Terms = terms }, 1, null, []);
+            metrics.AppendStep(new RunPlace(2, 0, 20), new StepResult(7, 0.5, 0.1, 10) { Terms = broken }, 1, null, []);
+        }
+
+        string[] lines = File.ReadAllLines(folder["metrics.jsonl"]);
+        Assert.That(lines[0], Does.Contain("\"loss\":7,\"balanceLoss\":1,\"zLoss\":2,\"indexLoss\":3,\"klLoss\":4,\"another\":5,\"gradientNorm\":0.5"));
+        Assert.That(lines[1], Does.Contain("\"skipped\":true").And.Not.Contain("Loss"));
         Assert.That((default(LossTerms).Count, default(LossTerms).IsFinite, default(LossTerms)["zLoss"]), Is.EqualTo((0, true, (double?)null)));
     }
 

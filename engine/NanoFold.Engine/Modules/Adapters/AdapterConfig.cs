@@ -42,8 +42,10 @@ public abstract record AdapterConfig
     /// <param name="layer">The layer, which may be used by what is returned and by nothing else.</param>
     public abstract Linear Wrap(ModuleBuilder builder, Linear layer);
 
-    /// <summary>The same for layers of experts, [E, out, in].</summary>
-    public abstract GroupedLinear Wrap(ModuleBuilder builder, GroupedLinear layer);
+    /// <summary>The same for layers of experts, [E, out, in]; a kind that is not for them leaves this out.</summary>
+    /// <exception cref="UserException">It is not for them.</exception>
+    public virtual GroupedLinear Wrap(ModuleBuilder builder, GroupedLinear layer)
+        => throw UserException.Usage($"model.adapters: \"{Kind}\" cannot be put around layers of experts; name them in exclude");
 
     /// <summary>Whether a name is one that a target means: all of it or what comes after a dot of it.</summary>
     internal static bool Means(string target, string name) => TapName.Matches(target, name) || TapName.Matches($"*.{target}", name);

@@ -117,7 +117,7 @@ public sealed class Optimizer : IDisposable
         if (_store.ShadowType is not null)
         {
             Log?.Begin(EventKind.Part, StepPart.Shadow);
-            _store.Changed();
+            _store.Changed(_store.Trained);
             Log?.End();
         }
     }

@@ -81,8 +81,10 @@ public class SharedRunTests
         TrainSummary[] found = Together(["train.accumulate=2"], "stopped", (session, rank) =>
             new TrainLoop(session, rank == 0 ? new Recorder(step => Cancel(step == 4, stop)) : null).Run(rank == 0 ? default : stop.Token));
         Assert.That(found.Select(summary => summary.End), Is.All.EqualTo(TrainEnd.Interrupted));
-        Assert.That(found.Select(summary => summary.Steps), Is.EqualTo(new[] { 5L, 5 }));
-        Assert.That(_rig.Checkpoints("stopped"), Does.Contain(5));
+        // Process 1 may have begun to wait for step 5 before it was asked.
+        Assert.That(found[0].Steps, Is.InRange(5, 6));
+        Assert.That(found[1].Steps, Is.EqualTo(found[0].Steps));
+        Assert.That(_rig.Checkpoints("stopped"), Does.Contain(found[0].Steps));
     }
 
     [Test]
