@@ -49,7 +49,7 @@ public class GeneratedRunTests
     }
 
     [TestCase("modular-addition")]
-    [TestCase("regression")]
+    [TestCase("""{"kind": "regression", "dimensions": 2}""")]
     public void EightRowsAreTwiceFour(string task)
     {
         using var rig = new TrainRig();

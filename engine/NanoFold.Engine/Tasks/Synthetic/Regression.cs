@@ -1,3 +1,4 @@
+using System.Numerics.Tensors;
 using NanoFold.Engine.Configuration;
 using NanoFold.Engine.Model;
 using NanoFold.Engine.Modules;
@@ -14,9 +15,9 @@ public sealed record RegressionConfig : GeneratedTaskConfig
 {
     public static RegressionConfig Tiny => new() { Dimensions = 2, ValidationRows = 6 };
 
-    /// <summary>d, the elements of x.</summary>
+    /// <summary>d, the elements of x; 20 as published. With 2, and a learning rate of 0.003, nano learns it within some hundred steps.</summary>
     [Bounds(1, 4096)]
-    public int Dimensions { get; init; } = 5;
+    public int Dimensions { get; init; } = 20;
 
     /// <inheritdoc/>
     public override IEnumerable<ConfigProblem> Validate(ModelConfig model, string path)
@@ -168,7 +169,7 @@ internal sealed class RegressionScore(int dimensions) : TargetScore
     // Adds the direction in which x leaves the earlier ones; y is what the others leave of it.
     private bool Learn(ReadOnlySpan<float> x, double y, int known)
     {
-        double before = 0, squares = 0;
+        double before = 0;
         for (int i = 0; i < dimensions; i++)
         {
             _rest[i] = x[i];
@@ -181,7 +182,7 @@ internal sealed class RegressionScore(int dimensions) : TargetScore
             for (int direction = 0; direction < known; direction++)
             {
                 ReadOnlySpan<double> unit = _directions.AsSpan(direction * dimensions, dimensions);
-                double share = System.Numerics.Tensors.TensorPrimitives.Dot(unit, _rest);
+                double share = TensorPrimitives.Dot(unit, _rest);
                 for (int i = 0; i < dimensions; i++)
                 {
                     _rest[i] -= share * unit[i];
@@ -189,7 +190,7 @@ internal sealed class RegressionScore(int dimensions) : TargetScore
             }
         }
 
-        squares = System.Numerics.Tensors.TensorPrimitives.SumOfSquares<double>(_rest);
+        double squares = TensorPrimitives.SumOfSquares<double>(_rest);
         if (known == dimensions || squares <= Least * before)
         {
             return false;
