@@ -10,6 +10,9 @@ public sealed record TaskLoss(Tensor Loss, params IReadOnlyList<Tensor> Scored);
 /// <summary>Adds up what a model scores, batch by batch; sums in double, in order.</summary>
 public abstract class TaskScore
 {
+    /// <summary>Begins an evaluation: nothing is added yet.</summary>
+    public abstract void Begin();
+
     /// <summary>Adds a batch.</summary>
     /// <param name="batch">What the model was given; rows after the last have no targets.</param>
     /// <param name="scored">What the task said is scored.</param>
@@ -45,6 +48,9 @@ public class TargetScore : TaskScore
     private long _count;
     private long _right;
     private bool _isPredicted;
+
+    /// <inheritdoc/>
+    public override void Begin() => (_sum, _count, _right) = (0, 0, 0);
 
     /// <inheritdoc/>
     public override void Add(BatchRows batch, ScoredValues scored)

@@ -13,6 +13,7 @@ public sealed class Evaluator : IDisposable
     private readonly LearningTask _task;
     private readonly BatchShape _shape;
     private readonly BatchRows _rows;
+    private readonly TaskScore _score;
     private readonly BatchBuffers _buffers;
     private readonly Recording _plain;
     private readonly Arithmetic _arithmetic;
@@ -40,6 +41,7 @@ public sealed class Evaluator : IDisposable
         _state = model.Backend.NewState();
         BatchField[] fields = task.Inputs(_shape.Time);
         _rows = new BatchRows(fields, _shape.Rows);
+        _score = task.NewScore();
         _buffers = new BatchBuffers(model.Backend, fields, _shape.Rows, arithmetic.Type);
         _plain = Recording.Of(model, task, _buffers, arithmetic, _state, taps: null);
     }
@@ -106,7 +108,7 @@ public sealed class Evaluator : IDisposable
     private Evaluation Run(Recording recording, bool part, CancellationToken cancel)
     {
         long taken = part ? Part : Windows;
-        TaskScore score = _task.NewScore();
+        _score.Begin();
         for (long first = 0; first < taken; first += _shape.Rows)
         {
             cancel.ThrowIfCancellationRequested();
@@ -115,10 +117,10 @@ public sealed class Evaluator : IDisposable
             _arena.Bind(recording.Plan);
             recording.Plan.Run();
             recording.Download(_model.Backend);
-            score.Add(_rows, recording.Values);
+            _score.Add(_rows, recording.Values);
         }
 
-        return score.Result();
+        return _score.Result();
     }
 
     /// <summary>A forward pass and where it leaves what is scored.</summary>

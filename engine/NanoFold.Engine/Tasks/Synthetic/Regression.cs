@@ -127,6 +127,12 @@ internal sealed class RegressionScore(int dimensions) : TargetScore
     private double _sum;
     private long _count;
 
+    public override void Begin()
+    {
+        base.Begin();
+        (_sum, _count) = (0, 0);
+    }
+
     public override void Add(BatchRows batch, ScoredValues scored)
     {
         base.Add(batch, scored);
