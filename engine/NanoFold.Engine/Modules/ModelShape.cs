@@ -81,6 +81,6 @@ public abstract record ModelShape
     [Bounds(0, 1, BelowMaximum = true)]
     public double Dropout { get; init; }
 
-    /// <summary>How matrices that write to the stream start; null for what suits the optimizer: zero with Muon, scaled with AdamW.</summary>
+    /// <summary>How matrices that write to the stream start; null for what suits the optimizer: zero with Muon, scaled with the others.</summary>
     public InitializationKind? Initialization { get; init; }
 }

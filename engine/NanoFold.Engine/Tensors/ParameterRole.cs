@@ -6,12 +6,12 @@ public enum ParameterRole
     /// <summary>A hidden matrix, or a stack of them: Muon's where Muon is chosen.</summary>
     Matrix,
 
-    /// <summary>Output head, router: AdamW, with decay.</summary>
+    /// <summary>Output head, router: with decay.</summary>
     Head,
 
-    /// <summary>Token and position embeddings: AdamW, no decay.</summary>
+    /// <summary>Token and position embeddings: no decay.</summary>
     Embedding,
 
-    /// <summary>Gains and biases: AdamW, no decay.</summary>
+    /// <summary>Gains and biases: no decay.</summary>
     Vector,
 }
