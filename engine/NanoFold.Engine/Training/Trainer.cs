@@ -1,7 +1,6 @@
 using NanoFold.Engine.Autograd;
 using NanoFold.Engine.Model;
 using NanoFold.Engine.Tasks;
-using NanoFold.Engine.Tensors;
 using NanoFold.Kernels;
 using NanoFold.Kernels.Profiling;
 
@@ -18,7 +17,6 @@ public sealed class Trainer : IDisposable
 
     private readonly Transformer _model;
     private readonly TrainConfig _config;
-    private readonly LearningTask _task;
     private readonly BatchShape _shape;
     private readonly MicroBatches _batches;
     private readonly BatchBuffers _buffers;
@@ -28,11 +26,7 @@ public sealed class Trainer : IDisposable
     private readonly double[] _agreed = new double[2];
     private readonly SharedArena _arena;
     private readonly bool _ownsArena;
-    private readonly long[] _changes;
-    private Plan? _plan;
-    private LossTerm[]? _terms;
-    private long _recordedFor = long.MaxValue;
-    private TapSet? _taps;
+    private readonly TrainingPass _pass;
     private ExpertLoad[]? _expertLoads;
     private EventLog? _log;
 
@@ -49,7 +43,6 @@ public sealed class Trainer : IDisposable
         _ownsArena = arena is null;
         _model = model;
         _config = config = config.Resolve(Unnamed);
-        _task = task;
         DType type = config.Precision.Activations();
         if (type.Is16Bit())
         {
@@ -63,7 +56,7 @@ public sealed class Trainer : IDisposable
         BatchField[] fields = task.Inputs(_shape.Time);
         _batches = new MicroBatches(task, fields, config, _collective);
         _buffers = new BatchBuffers(model.Backend, fields, _shape.Rows, type);
-        _changes = [.. model.Config.LayerConfigs().Select(layer => layer.Mixer.Traits(model.Config).WarmUpSteps).Where(steps => steps > 0).Distinct()];
+        _pass = new TrainingPass(model, config, task, _buffers, State);
         Optimizer = new Optimizer(model.Store, config, State);
         _sum = new StepSum(model.Store, State, _collective, _batches.Count);
         _update = new Replay(model.Backend, Optimizer.Update);
@@ -104,12 +97,8 @@ public sealed class Trainer : IDisposable
     /// <summary>Readers and editors of the training pass; setting it records the pass again.</summary>
     public TapSet? Taps
     {
-        get => _taps;
-        set
-        {
-            _taps = value;
-            RecordAnew();
-        }
+        get => _pass.Taps;
+        set => _pass.Taps = value;
     }
 
     /// <summary>Bytes of batches and of the model's tables.</summary>
@@ -123,7 +112,7 @@ public sealed class Trainer : IDisposable
         _model.Store.Bytes + SumBytes + Optimizer.Bytes + InputBytes + ArenaBytes;
 
     /// <summary>The recorded step.</summary>
-    public Plan Plan => _plan ??= Record(_taps);
+    public Plan Plan => _pass.Plan;
 
     /// <summary>Runs step <paramref name="step"/>, from 0: a pure function of the state before it and the seed.</summary>
     public StepResult Step(long step)
@@ -145,7 +134,7 @@ public sealed class Trainer : IDisposable
             _config.Accumulate * _shape.Places)
         {
             OwnRates = Optimizer.ReadOwnRates(),
-            Terms = LossTerms.Of(state, _terms ??= LossTerms.InOrder(Plan.Tape.LossTerms)),
+            Terms = LossTerms.Of(state, _pass.Terms),
         };
     }
 
@@ -163,7 +152,7 @@ public sealed class Trainer : IDisposable
         }
 
         Prepare(step, targets, Schedule.At(step));
-        using Plan plan = Record(new TapSet([finder]));
+        using Plan plan = _pass.Record(new TapSet([finder]));
         _arena.Bind(plan);
         for (int i = 0; i < _config.Accumulate && finder.Found is null; i++)
         {
@@ -172,27 +161,6 @@ public sealed class Trainer : IDisposable
         }
 
         return finder.Found ?? NotFiniteFinder.FirstGradient(_model.Store);
-    }
-
-    /// <summary>Gives every process the parameters, what the optimizer remembers and the loss scale of process 0: the next step is then the same in all of them.</summary>
-    internal void Align()
-    {
-        foreach (StoredTensor tensor in _model.Store.Tensors)
-        {
-            _collective.Broadcast(_model.Store.Values(tensor));
-        }
-
-        foreach (OptimizerSlot slot in Optimizer.Slots)
-        {
-            foreach (ElementRange piece in slot.All)
-            {
-                _collective.Broadcast(slot.View(piece));
-            }
-        }
-
-        (double scale, long good) = LossScale;
-        LossScale = (_collective.Agree(scale), _collective.Agree(good));
-        _model.Store.Changed();
     }
 
     /// <summary>Right after a step: what its routers sent where, none without routers. The same objects every time, filled again by the next call.</summary>
@@ -211,7 +179,7 @@ public sealed class Trainer : IDisposable
     {
         _update.Dispose();
         _sum.Dispose();
-        _plan?.Dispose();
+        _pass.Dispose();
         Optimizer.Dispose();
         State.Dispose();
         if (_ownsArena)
@@ -273,7 +241,7 @@ public sealed class Trainer : IDisposable
     // What is the same for all micro-batches of a step, of whatever process.
     private void Prepare(long step, long targets, double factor)
     {
-        ChangeAt(step);
+        _pass.Begin(step);
         StepState state = State;
         state.Set(StepSlot.Step, step + 1);
         state.Set(StepSlot.MicroBatchCount, (long)_config.Accumulate);
@@ -294,33 +262,5 @@ public sealed class Trainer : IDisposable
         _log?.Begin(EventKind.Part, StepPart.Upload);
         _buffers.Upload(rows);
         _log?.End();
-    }
-
-    // Where parts of the model work in another way from a step on.
-    private void ChangeAt(long step)
-    {
-        foreach (long change in _changes)
-        {
-            if (step < change != _recordedFor < change)
-            {
-                _recordedFor = step;
-                RecordAnew();
-                return;
-            }
-        }
-    }
-
-    private void RecordAnew()
-    {
-        _plan?.Dispose();
-        _plan = null;
-        _terms = null;
-    }
-
-    private Plan Record(TapSet? taps)
-    {
-        var tape = new Tape(_model.Backend, _config.Precision.Arithmetic(), training: true, taps) { Step = _recordedFor, State = State };
-        _task.RecordLoss(tape, _model, _buffers.On(tape));
-        return new Plan(tape, _config.Recompute);
     }
 }

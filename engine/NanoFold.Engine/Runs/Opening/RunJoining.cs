@@ -60,7 +60,7 @@ internal static class RunJoining
             collective.Agree(session.Task.Tokenizer is { } tokenizer ? Encoding.UTF8.GetString(tokenizer.Serialize()) : "");
             collective.Agree(session.State.ContentHash);
             collective.Agree(session.State.Step);
-            session.Trainer.Align();
+            session.Trainer.Align(session.Model.Store);
             collective.Any(false);
         }
     }
@@ -86,7 +86,7 @@ internal static class RunJoining
             MemoryCheck.Require(Part(config, collective), backend);
             session = new TrainSession(config, task, backend, folder: null, drawsParameters: false, collective);
             session.Begin(step);
-            session.Trainer.Align();
+            session.Trainer.Align(session.Model.Store);
             collective.Any(false);
             return session;
         }

@@ -1,0 +1,69 @@
+using NanoFold.Engine.Autograd;
+using NanoFold.Engine.Model;
+using NanoFold.Engine.Tasks;
+using NanoFold.Kernels;
+
+namespace NanoFold.Engine.Training;
+
+/// <summary>
+/// The forward and backward pass of a micro-batch: recorded when it is first asked for, and again where taps are set or parts of the model work in another way
+/// from a step on.
+/// </summary>
+/// <param name="model">Its parameters get gradients.</param>
+/// <param name="config">Resolved settings.</param>
+/// <param name="task">What it learns.</param>
+/// <param name="buffers">The micro-batch on the device.</param>
+/// <param name="state">What its kernels read and add up.</param>
+internal sealed class TrainingPass(Transformer model, TrainConfig config, LearningTask task, BatchBuffers buffers, StepState state) : IDisposable
+{
+    private readonly long[] _changes = [.. model.Config.LayerConfigs().Select(layer => layer.Mixer.Traits(model.Config).WarmUpSteps).Where(steps => steps > 0).Distinct()];
+    private Plan? _plan;
+    private LossTerm[]? _terms;
+    private long _recordedFor = long.MaxValue;
+    private TapSet? _taps;
+
+    /// <summary>Readers and editors; setting them records the pass again.</summary>
+    public TapSet? Taps
+    {
+        get => _taps;
+        set
+        {
+            _taps = value;
+            Dispose();
+        }
+    }
+
+    public Plan Plan => _plan ??= Record(_taps);
+
+    /// <summary>What it adds to the loss, in the order in which it is reported.</summary>
+    public LossTerm[] Terms => _terms ??= LossTerms.InOrder(Plan.Tape.LossTerms);
+
+    /// <summary>To be called before a step, from 0.</summary>
+    public void Begin(long step)
+    {
+        foreach (long change in _changes)
+        {
+            if (step < change != _recordedFor < change)
+            {
+                _recordedFor = step;
+                Dispose();
+                return;
+            }
+        }
+    }
+
+    /// <summary>Records the same pass with other taps.</summary>
+    public Plan Record(TapSet? taps)
+    {
+        var tape = new Tape(model.Backend, config.Precision.Arithmetic(), training: true, taps) { Step = _recordedFor, State = state };
+        task.RecordLoss(tape, model, buffers.On(tape));
+        return new Plan(tape, config.Recompute);
+    }
+
+    public void Dispose()
+    {
+        _plan?.Dispose();
+        _plan = null;
+        _terms = null;
+    }
+}
