@@ -66,6 +66,7 @@ internal static class Works
             : constraints.Contains(typeof(INormKind)) ? [typeof(RmsKind), typeof(LayerKind)]
             : constraints.Contains(typeof(IRecurrentCell)) ? [.. typeof(IRecurrentCell).Assembly.GetTypes().Where(t => t.IsValueType && typeof(IRecurrentCell).IsAssignableFrom(t))]
             : constraints.Contains(typeof(IPointwise)) ? [.. Formulas()]
+            : constraints.Contains(typeof(IUpdateFormula)) ? [.. typeof(OpCases).Assembly.GetTypes().Where(t => t.IsValueType && typeof(IUpdateFormula).IsAssignableFrom(t))]
             : throw new NotSupportedException($"{parameter.DeclaringType}: what is {parameter} run with?");
     }
 

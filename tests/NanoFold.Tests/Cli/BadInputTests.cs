@@ -67,7 +67,7 @@ public class BadInputTests
         AssertNothingLeft();
     }
 
-    [TestCase("model.layers × model.width × model.heads × model.headDim: ", "model.layers=4096", "model.width=65536", "model.heads=1024")]
+    [TestCase("model.width × model.heads × model.headDim: ", "model.layers=4096", "model.width=65536", "model.heads=1024")]
     [TestCase("train.batch × train.accumulate × model.context: ", "train.batch=1048576", "train.accumulate=1048576")]
     [TestCase("model.context × model.headDim: ", "model.context=4194304", "model.headDim=4096")]
     public void ShapesBeyondAnyMachine(string problem, params string[] settings)

@@ -112,7 +112,7 @@ internal sealed class MetricsJson(JsonLinesLog log, long flopsPerToken, double c
             json.WriteFigure(score.After(prefix), score.Value);
         }
 
-        json.WriteNumber($"{prefix}Tokens", evaluation.Tokens);
+        json.WriteFigure($"{prefix}Tokens", evaluation.Tokens);
     }
 
     private static void WriteLoads(Utf8JsonWriter json, IReadOnlyList<ExpertLoad> loads)
