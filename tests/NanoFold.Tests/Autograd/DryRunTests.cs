@@ -7,6 +7,7 @@ using NanoFold.Tests.Suites;
 
 namespace NanoFold.Tests.Autograd;
 
+[Parallelizable]
 public class DryRunTests : EngineTests
 {
     // Cases of what is visible, or of what experts take.

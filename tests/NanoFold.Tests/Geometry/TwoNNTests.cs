@@ -5,6 +5,7 @@ using NanoFold.Engine.Geometry.Statistics;
 
 namespace NanoFold.Tests.Geometry;
 
+[Parallelizable]
 public class TwoNNTests
 {
     [Test]

@@ -5,6 +5,7 @@ using System.Text.RegularExpressions;
 namespace NanoFold.Tests.Suites;
 
 /// <summary>The ops on machines with fewer instructions: the suite again, in processes that may not use them.</summary>
+[Parallelizable]
 public partial class InstructionSetTests
 {
     /// <summary>What a child process runs; this class is not in it, so that children have no children.</summary>

@@ -13,6 +13,7 @@ using NanoFold.Tests.Mixers.References;
 namespace NanoFold.Tests.Suites;
 
 /// <summary>What holds for every mixer, every feed-forward and every setting of a model.</summary>
+[Parallelizable]
 public class ModelSuite : EngineTests
 {
     private static IEnumerable<TestCaseData> Variants => ModelVariants.All.Select(v => new TestCaseData(v.Model).SetArgDisplayNames(v.Name));

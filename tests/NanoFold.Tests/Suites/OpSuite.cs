@@ -7,6 +7,7 @@ namespace NanoFold.Tests.Suites;
 
 /// <summary>Every case of every op: against its float64 reference, against finite differences, across paths, threads and fused kernels.</summary>
 [Category(Category)]
+[Parallelizable]
 public class OpSuite : EngineTests
 {
     public const string Category = "Ops";

@@ -12,6 +12,7 @@ using NanoFold.Tests.Mixers.References;
 namespace NanoFold.Tests.Suites;
 
 /// <summary>Every point that a model declares, for every mixer and feed-forward: read, and edited.</summary>
+[Parallelizable]
 public class TapSuite : EngineTests
 {
     // Read, not edited: nothing downstream uses them.

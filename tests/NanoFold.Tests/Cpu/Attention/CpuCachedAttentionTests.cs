@@ -7,6 +7,7 @@ using NanoFold.Kernels.Cpu.Attention.Cached;
 namespace NanoFold.Tests.Cpu.Attention;
 
 /// <summary>Decoding in chunks against one full pass over the same tokens.</summary>
+[Parallelizable]
 public sealed class CpuCachedAttentionTests
 {
     private static readonly Isa[] s_paths = [Isa.Scalar, Isa.Vector128, Isa.Vector256, Isa.Vector512];

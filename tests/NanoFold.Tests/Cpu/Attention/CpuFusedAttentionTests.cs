@@ -5,6 +5,7 @@ using NanoFold.Kernels.Cpu.Attention.Full;
 
 namespace NanoFold.Tests.Cpu.Attention;
 
+[Parallelizable]
 public sealed class CpuFusedAttentionTests
 {
     private static readonly Isa[] s_paths = [Isa.Scalar, Isa.Vector128, Isa.Vector256, Isa.Vector512];

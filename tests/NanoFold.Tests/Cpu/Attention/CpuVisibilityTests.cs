@@ -7,6 +7,7 @@ using NanoFold.Kernels.Cpu.Attention.Full;
 namespace NanoFold.Tests.Cpu.Attention;
 
 /// <summary>Attention over all kinds of visibility against the definition, and that what nobody sees costs nothing.</summary>
+[Parallelizable]
 public sealed class CpuVisibilityTests
 {
     private static readonly Isa[] s_paths = [Isa.Scalar, Isa.Vector128, Isa.Vector256, Isa.Vector512];

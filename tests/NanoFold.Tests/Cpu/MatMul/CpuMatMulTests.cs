@@ -4,6 +4,7 @@ using NanoFold.Kernels.Cpu.MatMul;
 
 namespace NanoFold.Tests.Cpu.MatMul;
 
+[Parallelizable]
 public sealed class CpuMatMulTests
 {
     private static readonly int[] s_sizes = [1, 2, 3, 4, 5, 7, 8, 9, 12, 15, 16, 17, 24, 31, 33, 48, 64, 65, 97, 100, 129, 193, 257];

@@ -9,6 +9,7 @@ using NanoFold.Tests.Mixers.References;
 namespace NanoFold.Tests.Suites.Halves;
 
 /// <summary>Every op and every model with activations of 16 bits, on the emulated device, beside single precision.</summary>
+[Parallelizable]
 public sealed class HalfSuite : EngineTests
 {
     // Keeps the small gradients of a tiny model's mean loss in the range of half precision.
