@@ -6,6 +6,9 @@ namespace NanoFold.Engine.Configuration;
 /// <param name="Place">The file and line that set it, <c>config.json:12</c>, where it came out of a file.</param>
 public sealed record ConfigProblem(string Path, string Message, string? Place = null)
 {
+    /// <summary>The kind that no record is registered for, where that is what is wrong: a program with parts of its own may have it.</summary>
+    public string? UnknownKind { get; init; }
+
     /// <inheritdoc/>
     public override string ToString() => Place is null ? $"{Path}: {Message}" : $"{Place}: {Path}: {Message}";
 }

@@ -173,7 +173,7 @@ internal sealed class ConfigReader(Type root, List<ConfigProblem> problems, Func
 
         return kinds.FirstOrDefault(variant => variant.Kind == wanted) is { } found
             ? ReadRecord(record, found.Type, family, path, defaults: null)
-            : Add(path, $"unknown kind \"{wanted}\"{Meant(wanted, kinds.Select(variant => variant.Kind))}; known: {known}");
+            : Add(new ConfigProblem(path, $"unknown kind \"{wanted}\"{Meant(wanted, kinds.Select(variant => variant.Kind))}; known: {known}") { UnknownKind = wanted });
     }
 
     private object? ReadChoice(JsonNode node, Type type, string path)
@@ -233,9 +233,11 @@ internal sealed class ConfigReader(Type root, List<ConfigProblem> problems, Func
 
     private object? Wrong(string path, string expected, JsonNode? node) => Add(path, $"expected {expected}, got {ConfigJson.Show(node)}");
 
-    private object? Add(string path, string message)
+    private object? Add(string path, string message) => Add(new ConfigProblem(path, message));
+
+    private object? Add(ConfigProblem problem)
     {
-        problems.Add(new ConfigProblem(path, message));
+        problems.Add(problem);
         return null;
     }
 

@@ -55,7 +55,7 @@ public sealed class TrainedModel : IDisposable
                 throw;
             }
         }
-        catch (UserException e) when (e is not BaseFault)
+        catch (UserException e) when (e is not ElsewhereFault)
         {
             throw new UserException($"{e.Message}; name another checkpoint of the run", e);
         }

@@ -113,7 +113,7 @@ public class OutsideTests
         Assert.That(project.Json("tool-settings").GetProperty("settings")[0].GetProperty("meaning").GetString(), Is.EqualTo("C, the width of the residual stream."));
         (int code, _, string error) = project.Run("tool", "generate", "--model", project["run"], "--prompt", "no.");
         Assert.That(code, Is.Not.Zero);
-        Assert.That(error, Does.Contain("unknown kind \"ema\"").And.Not.Contain("a fault of this program"));
+        Assert.That(error, Does.Contain("has kinds that this program does not have: \"ema\"").And.Not.Contain("a fault of this program"));
     }
 
     [OneTimeTearDown]

@@ -238,6 +238,17 @@ public class ResumePointTests
     }
 
     [Test]
+    public void ARunWithKindsOfAnotherProgramSaysSo()
+    {
+        _rig.Train("run");
+        string file = _rig["run/config.json"];
+        File.WriteAllText(file, File.ReadAllText(file).Replace("\"mixer\": {\n      \"kind\": \"attention\"", "\"mixer\": {\n      \"kind\": \"ema\"", StringComparison.Ordinal));
+        Assert.That(
+            CommandLine.Run("train", "--resume", _rig["run"]).Error,
+            Is.EqualTo($"nanofold: {file}: has kinds that this program does not have: \"ema\" (model.mixer); use the program that it was made with\n"));
+    }
+
+    [Test]
     public void StepsThatCannotBeAreRefused()
     {
         _rig.Train("run", "train.schedule=cosine", "train.stopAfter=7");

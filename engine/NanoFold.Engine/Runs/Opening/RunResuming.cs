@@ -150,7 +150,7 @@ internal static class RunResuming
         {
             return read();
         }
-        catch (UserException e) when (e is not BaseFault)
+        catch (UserException e) when (e is not ElsewhereFault)
         {
             string instead = run.Checkpoints.List().Count > 1 ? "go on from the checkpoint before it" : "start from the beginning";
             throw new UserException($"{e.Message}; delete {checkpoint.Path} to {instead}", e);

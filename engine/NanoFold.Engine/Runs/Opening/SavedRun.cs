@@ -24,6 +24,11 @@ public static class SavedRun
         {
             return RunConfig.Load(path);
         }
+        catch (ConfigException e) when (e.Problems.All(problem => problem.UnknownKind is not null))
+        {
+            string lacking = string.Join(", ", e.Problems.Select(problem => $"\"{problem.UnknownKind}\" ({problem.Path})"));
+            throw new ElsewhereFault($"{Path.Combine(path, RunConfig.FileName)}: has kinds that this program does not have: {lacking}; use the program that it was made with", e);
+        }
         catch (ConfigException e)
         {
             throw new UserException($"{Path.Combine(path, RunConfig.FileName)}: is damaged: {e.Message}", e);
@@ -61,3 +66,6 @@ public static class SavedRun
             || (CheckpointFolder.TryParseName(name, out _) && !File.Exists(Path.Combine(path, RunFolder.MetricsFile)));
     }
 }
+
+/// <summary>A fault that lies outside of a run: no other checkpoint of it would be better.</summary>
+internal class ElsewhereFault(string message, Exception? innerException = null) : UserException(message, innerException);

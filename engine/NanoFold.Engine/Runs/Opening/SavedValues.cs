@@ -164,4 +164,4 @@ internal sealed class SavedValues
 }
 
 /// <summary>What a saved model began with, and does not hold itself, is gone or is not what it was: no other checkpoint of its run helps.</summary>
-internal sealed class BaseFault(string message, Exception? innerException = null) : UserException(message, innerException);
+internal sealed class BaseFault(string message, Exception? innerException = null) : ElsewhereFault(message, innerException);
