@@ -86,10 +86,16 @@ public sealed record RunConfig : IValidated
             : resolved;
     }
 
-    // What only text has.
+    // What only text has; a tokenizer is there in every preset, and not asked.
     private IEnumerable<ConfigProblem> WithoutText()
     {
-        (string Key, bool IsSet)[] keys = [("data.path", Data.Path is not null), ("data.validation", Data.Validation is not null), ("train.sampleEvery", Train.SampleEvery > 0)];
+        var open = new DataConfig();
+        (string Key, bool IsSet)[] keys =
+        [
+            .. ConfigSchema.Keys(typeof(DataConfig)).Select(key => ($"data.{key.Name}", !Equals(key.Property.GetValue(Data), key.Property.GetValue(open)))),
+            ("train.sampleEvery", Train.SampleEvery > 0),
+            ("train.samplePrompt", Train.SamplePrompt.Length > 0),
+        ];
         return keys.Where(key => key.IsSet).Select(key => new ConfigProblem(key.Key, $"has no effect on task \"{Task.Kind}\", which has no text; leave it out"));
     }
 

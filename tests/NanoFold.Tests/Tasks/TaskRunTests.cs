@@ -76,8 +76,11 @@ public sealed class TaskRunTests
 
         CommandLine read = CommandLine.Run("generate", "--model", _rig["run"], "--prompt", "1");
         Assert.That((read.Code, read.ErrorLines.Single()), Is.EqualTo((1, $"nanofold: {_rig["run"]}: was trained on task modular-addition, which has no text: it neither reads nor writes any")));
-        CommandLine other = CommandLine.Run("eval", "--model", _rig["run"], "--data", _rig.TextPath);
-        Assert.That((other.Code, other.ErrorLines.Single()), Is.EqualTo((2, "nanofold: --data: the run was trained on task modular-addition, which has no text; leave it out to evaluate on what the task holds back")));
+        foreach (string[] option in new[] { ["--data", _rig.TextPath], ["--part", "all"], ["--separator", "x"], ["--field", "x"], new[] { "--strict" } })
+        {
+            CommandLine other = CommandLine.Run(["eval", "--model", _rig["run"], .. option]);
+            Assert.That((other.Code, other.ErrorLines.Single()), Is.EqualTo((2, $"nanofold: {option[0]}: the run was trained on task modular-addition, which has no text; leave it out to evaluate on what the task holds back")));
+        }
     }
 
     [Test]
@@ -122,6 +125,7 @@ public sealed class TaskRunTests
 
     [TestCase("data.path=a.txt", "data.path: has no effect on task \"modular-addition\", which has no text; leave it out")]
     [TestCase("data.validation=a.txt", "data.validation: has no effect on task \"modular-addition\", which has no text; leave it out")]
+    [TestCase("data.strict=true", "data.strict: has no effect on task \"modular-addition\", which has no text; leave it out")]
     [TestCase("train.sampleEvery=5", "train.sampleEvery: has no effect on task \"modular-addition\", which has no text; leave it out")]
     [TestCase("task=modular-adition", "did you mean \"modular-addition\"")]
     [TestCase("task.modulo=5", "did you mean task.modulus?")]

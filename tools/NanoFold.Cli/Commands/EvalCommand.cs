@@ -44,7 +44,7 @@ internal static class EvalCommand
         using TrainedModel trained = TrainedModel.Load(path, backend);
         if (!trained.Config.Task.IsText)
         {
-            return RunTask(invocation, trained, data, wanted);
+            return RunTask(invocation, trained, data is not null ? "--data" : reading.Given(invocation) ?? (wanted is TextPart.Train or TextPart.All ? "--part" : null));
         }
 
         using Corpus corpus = Corpus.OpenOrDefault(data ?? trained.Config.Data.Path, reading.Reading(invocation, trained.Config.Data.Reading));
@@ -79,12 +79,12 @@ internal static class EvalCommand
         return Faults.Done;
     }
 
-    private static int RunTask(Invocation invocation, TrainedModel trained, string? data, TextPart? wanted)
+    private static int RunTask(Invocation invocation, TrainedModel trained, string? ofText)
     {
         string task = trained.Config.Task.Kind;
-        if (data is not null || wanted is TextPart.Train or TextPart.All)
+        if (ofText is not null)
         {
-            throw UserException.Usage($"{(data is not null ? "--data" : "--part")}: the run was trained on task {task}, which has no text; leave it out to evaluate on what the task holds back");
+            throw UserException.Usage($"{ofText}: the run was trained on task {task}, which has no text; leave it out to evaluate on what the task holds back");
         }
 
         Output output = invocation.Output;

@@ -26,6 +26,10 @@ internal sealed class TextOptions(VerbCommand command)
         }
     }
 
+    /// <summary>The first of the options that was given, or null.</summary>
+    public string? Given(Invocation invocation)
+        => invocation.Get(_separator) is not null ? _separator.Name : invocation.Get(_field) is not null ? _field.Name : invocation.Get(_strict) ? _strict.Name : null;
+
     /// <summary>What was given; the rest is as in <paramref name="otherwise"/>.</summary>
     public CorpusOptions Reading(Invocation invocation, CorpusOptions? otherwise = null) => new()
     {
