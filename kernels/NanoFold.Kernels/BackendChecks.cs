@@ -107,6 +107,10 @@ internal static class BackendChecks
         where TFormula : struct, IUpdateFormula
     {
         Checks.State("update", args.State);
+        Checks.Slot("update", "rate", args.Rate);
+        Checks.SlotOrNone("update", "factor a", args.FactorA);
+        Checks.SlotOrNone("update", "factor b", args.FactorB);
+        Checks.Writable("update", "parameter", args.Parameter);
         Checks.Real("update", "parameter", args.Parameter);
         RowCheck.Vector("update", "parameter", args.Parameter, args.Parameter.Type, args.Parameter.Count);
         RowCheck.Vector("update", "gradient", args.Gradient, args.Parameter.Type, args.Parameter.Count);

@@ -133,6 +133,24 @@ public static class Checks
         }
     }
 
+    /// <summary>The slot is one that a state has.</summary>
+    public static void Slot(string op, string name, StepSlot slot)
+    {
+        if (slot < 0 || (int)slot >= StepState.Capacity)
+        {
+            Throw(op, $"{name} is {slot}, expected a slot of the state");
+        }
+    }
+
+    /// <summary>The same, or none.</summary>
+    public static void SlotOrNone(string op, string name, StepSlot slot)
+    {
+        if (slot != StepSlot.None)
+        {
+            Slot(op, name, slot);
+        }
+    }
+
     [DoesNotReturn]
     public static void Throw(string op, string message)
         => throw new ArgumentException($"{op}: {message}");

@@ -29,12 +29,16 @@ public sealed class KernelTable(bool composedOnly, params IReadOnlyList<IKernel>
     /// <summary>Adds what was registered for a backend; its constructor ends with it.</summary>
     internal void AddRegistered(Backend backend)
     {
+        Func<Backend, IKernel?>[] all;
         lock (s_lock)
         {
-            foreach (IKernel kernel in s_registered.Select(make => make(backend)).OfType<IKernel>())
-            {
-                Add(kernel);
-            }
+            all = [.. s_registered];
+        }
+
+        // What is made here may itself register, or open a backend.
+        foreach (IKernel kernel in all.Select(make => make(backend)).OfType<IKernel>())
+        {
+            Add(kernel);
         }
     }
 

@@ -86,7 +86,7 @@ public abstract class StepState : IDisposable
         }
     }
 
-    /// <summary>Adds to a slot of the host's own; nothing with <see cref="StepSlot.None"/>.</summary>
+    /// <summary>Adds to a slot from the host, which on a GPU waits for the device; nothing with <see cref="StepSlot.None"/>.</summary>
     public void Increase(StepSlot slot, double by)
     {
         if (slot != StepSlot.None)

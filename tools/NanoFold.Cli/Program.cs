@@ -25,7 +25,7 @@ public static class Program
     [
         new("train", "Train a model; writes a run folder", TrainCommand.Build),
         new("generate", "Write text with a model", GenerateCommand.Build),
-        new("eval", "The loss of a model on a text", EvalCommand.Build),
+        new("eval", "The loss of a model on a text, or on what its task holds back", EvalCommand.Build),
         new("bench", BenchCommand.Description, BenchCommand.Build),
         new("plan", "Parameters, FLOPs and memory of a model, before anything runs", PlanCommand.Build),
         new("profile", "Where a training step's time goes: ops and kernels beside the machine's roofline", ProfileCommand.Build),

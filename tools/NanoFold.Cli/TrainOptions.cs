@@ -49,7 +49,9 @@ internal sealed class TrainOptions
         _strict = command.Flag("--strict", TextOptions.StrictHelp);
         command.Add(_set);
         _out = command.Text("--out", "DIR", "The run's folder");
-        _resume = command.Text("--resume", "RUN|auto", "Take up the run in this folder again, or at this checkpoint of it; auto: the run in --out if there is one, or else begin it");
+        _resume = command.Text("--resume", without.Contains("--out") ? "RUN" : "RUN|auto", without.Contains("--out")
+            ? "Take the settings of the run in this folder, or of this checkpoint of it"
+            : "Take up the run in this folder again, or at this checkpoint of it; auto: the run in --out if there is one, or else begin it");
         foreach (Option option in command.Options.Where(option => without.Contains(OfGroup(option.Name, ownsTokens))))
         {
             option.Hidden = true;

@@ -67,7 +67,7 @@ internal sealed class TrainProgress : ITrainObserver
         _unit = session.Task.Unit;
         string tokens = session.Task.Tokenizer is { } tokenizer ? $"{tokenizer.Name} tokenizer of {Display.Count(tokenizer.Vocab)}" : $"task {session.Config.Task.Kind}";
         Line($"{session.Config.Preset}: {Parameters(session.Model.Store)}, {Display.Count(model.Layers, "layer")}, width {Display.Count(model.Width)}, context {Display.Count(model.Context)}, {tokens}");
-        string[] lines = [.. session.Task.Describe()];
+        string[] lines = [.. session.Task.Describe().DefaultIfEmpty(session.Task.Name)];
         Line($"{lines[0]}; {Plan(session)} of {Display.Count((long)session.Config.Train.Batch * session.Config.Train.Accumulate)} × {Display.Count(model.Context)} tokens");
         foreach (string line in lines.Skip(1))
         {
@@ -131,9 +131,10 @@ internal sealed class TrainProgress : ITrainObserver
         }
 
         Line($"{Losses(summary)} after {Display.Count(summary.Steps, "step")}, {Time(summary.Seconds)}, {Display.Count((long)Math.Round(summary.TokensPerSecond))} tokens/s");
-        if (summary is { End: TrainEnd.Finished, Validation: not null, FullValidation: null } && session.RunPath is not null)
+        // Of other tasks than text the last line says the same.
+        if (summary is { End: TrainEnd.Finished, Validation: not null, FullValidation: null } && session is { RunPath: not null, Task.Tokenizer: not null })
         {
-            Line($"on all of the {(session.Task.Tokenizer is null ? "rows held back" : "validation text")}:  {Program.Typed} eval --model {Display.Argument(session.RunPath)}");
+            Line($"on all of the validation text:  {Program.Typed} eval --model {Display.Argument(session.RunPath)}");
         }
 
         Line(summary.Steps < session.Trainer.Schedule.Steps
@@ -205,10 +206,10 @@ internal sealed class TrainProgress : ITrainObserver
         return text;
     }
 
-    // The figure of the curve first; that of all of the text beside it where it is another.
+    // The figure of the curve first; that of all that is held back beside it where it is another.
     private string Validation(Evaluation evaluation, Evaluation? full)
     {
-        string whole = full is { } all && all.Tokens != evaluation.Tokens ? $"; on all {Display.Count(all.Tokens)} tokens {Scores(all)}" : "";
+        string whole = full is { } all && all.Tokens != evaluation.Tokens ? $"; on all {Display.Count(all.Tokens)} {(all.IsText ? "tokens" : "places")} {Scores(all)}" : "";
         return $"validation {Scores(evaluation)}{whole}";
     }
 

@@ -222,8 +222,8 @@ public sealed class Tape
     }
 
     /// <summary>
-    /// What is recorded until disposed is as in an evaluation, without dropout and without losses of its own: a reference beside what is trained. Its parameters are those of
-    /// a store of which none is trained.
+    /// What is recorded until disposed is as in an evaluation, without dropout and without losses of its own: a reference beside what is trained, of which the logits
+    /// are recorded (a loss op would add to the step's loss). Its parameters are those of a store of which none is trained.
     /// </summary>
     public EvaluationScope AsInEvaluation()
     {

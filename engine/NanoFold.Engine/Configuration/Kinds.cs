@@ -35,7 +35,7 @@ public static class Kinds
         foreach (PropertyInfo setting in ConfigSchema.SettingsOf(record))
         {
             Require(ConfigSchema.CanBeRead(setting.PropertyType), what,
-                $"{setting.Name} is of type {setting.PropertyType.Name}; a setting is an int, long, double, bool, string, choice, record, kind, or an IReadOnlyList of these");
+                $"{setting.Name} is of type {setting.PropertyType.Name}; a setting is an int, long, double, bool, string, choice, record, kind, or an IReadOnlyList, IReadOnlyDictionary (by name) or ConfigOverlay of these");
             Require(setting.Name != "Kind", what, "Kind cannot be a setting, for it names the kind");
         }
 

@@ -46,8 +46,8 @@ public sealed class LanguageHead
     public (Tensor Loss, Tensor Losses) Loss(Tape tape, Tensor x, Tensor targets)
     {
         using Tape.EditScope edits = tape.EditBy(_edits);
-        // Logits that nobody reads are never there as a whole.
-        (Tensor Loss, Tensor Losses) result = Tap.IsWanted(tape, "hook_logits")
+        // Logits that nobody reads are never there as a whole, where the head is a matrix.
+        (Tensor Loss, Tensor Losses) result = Tap.IsWanted(tape, "hook_logits") || _own is { IsMatrix: false }
             ? CrossEntropyOp.Record(tape, Logits(tape, x), targets)
             : LinearCrossEntropyOp.Record(tape, x, Weight(tape), targets);
         if (tape.IsTraining)

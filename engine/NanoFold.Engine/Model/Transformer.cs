@@ -43,14 +43,22 @@ public sealed class Transformer : IDisposable
         Store = new ParameterStore(backend, type);
         _tables = new TableStore(backend, type);
         Adapters = config.Adapters.Count == 0 ? null : new AdapterSet(config.Adapters);
-        var builder = new ModuleBuilder(Store, _tables, config, Adapters);
-        TapSet? edits = config.Edits.Count == 0 ? null : new TapSet([], config.Edits.Select(edit => edit.Build(_tables)));
-        Body = new Body(builder.In("model"), config, edits);
-        _language = config.Outputs > 0 ? null : new LanguageHead(builder, config, Body, edits);
-        _readOut = config.Outputs > 0 ? new ReadOut(builder, config, edits) : null;
-        RequirePoints(config.Edits);
-        Adapters?.RequireMatches();
-        Store.Allocate(source, trains ?? Adapters?.Names);
+        try
+        {
+            var builder = new ModuleBuilder(Store, _tables, config, Adapters);
+            TapSet? edits = config.Edits.Count == 0 ? null : new TapSet([], config.Edits.Select(edit => edit.Build(_tables)));
+            Body = new Body(builder.In("model"), config, edits);
+            _language = config.Outputs > 0 ? null : new LanguageHead(builder, config, Body, edits);
+            _readOut = config.Outputs > 0 ? new ReadOut(builder, config, edits) : null;
+            RequirePoints(config.Edits);
+            Adapters?.RequireMatches();
+            Store.Allocate(source, trains ?? Adapters?.Names);
+        }
+        catch
+        {
+            Dispose();
+            throw;
+        }
     }
 
     public ModelConfig Config { get; }
@@ -142,7 +150,6 @@ public sealed class Transformer : IDisposable
             string pattern = edits[i].Points;
             if (!points.Any(point => TapName.Matches(pattern, point)))
             {
-                Dispose();
                 throw new UserException($"model.edits.{i}.points: '{pattern}' matches no point of the model{TapSet.Instead(pattern, points)}");
             }
         }

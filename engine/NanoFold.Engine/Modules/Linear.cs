@@ -22,6 +22,9 @@ public abstract class Linear
     /// <summary>b [out], none where there is no bias.</summary>
     public abstract Tensor Bias(Tape tape);
 
+    /// <summary>Whether y is x Wᵀ of <see cref="Weight"/> and nothing more, so that the matrix may be used in the layer's place.</summary>
+    public virtual bool IsMatrix => false;
+
     /// <summary>x [.., in] to y [.., out].</summary>
     public Tensor Forward(Tape tape, Tensor x) => Forward(tape, x, 0, Outputs);
 
@@ -42,6 +45,8 @@ internal sealed class PlainLinear(Parameter weight, Parameter? bias) : Linear
     public override int Inputs => weight.Layout[1];
 
     public override int Outputs => weight.Layout[0];
+
+    public override bool IsMatrix => bias is null;
 
     public override Tensor Weight(Tape tape) => tape.Use(weight);
 

@@ -36,7 +36,7 @@ public sealed class ModuleBuilder
         _prefix = prefix;
         Layer = layer;
         _renamed = renamed;
-        _isAdapter = isAdapter;
+        _isAdapter = isAdapter || of._isAdapter;
     }
 
     public ModelShape Model { get; }
@@ -82,14 +82,14 @@ public sealed class ModuleBuilder
         Parameter weight = Add($"{name}.weight", Layout.Of(outputs, inputs), role, initializer);
         var linear = new PlainLinear(weight, bias ? Add($"{name}.bias", Layout.Of(outputs), ParameterRole.Vector, biasInitializer ?? Initializer.Zero) : null);
         // What is declared beside the model's body is a head.
-        return _adapters?.For(Full(name), isHead: _prefix.Length == 0)?.Wrap(AdapterIn(name), linear) ?? linear;
+        return AdapterOf(name, isHead: _prefix.Length == 0)?.Wrap(AdapterIn(name), linear) ?? linear;
     }
 
     /// <summary>Declares a matrix for each of some groups of rows, W [groups, outputs, inputs], with the parameter <c>NAME.weight</c>.</summary>
     public GroupedLinear GroupedLinear(string name, int groups, int inputs, int outputs, Initializer initializer)
     {
         var linear = new PlainGroupedLinear(Add($"{name}.weight", Layout.Of(groups, outputs, inputs), ParameterRole.Matrix, initializer));
-        return _adapters?.For(Full(name))?.Wrap(AdapterIn(name), linear) ?? linear;
+        return AdapterOf(name)?.Wrap(AdapterIn(name), linear) ?? linear;
     }
 
     /// <summary>Declares a norm over <paramref name="width"/> elements, with the parameters <c>NAME.weight</c> and, of a layer norm, <c>NAME.bias</c>.</summary>
@@ -123,6 +123,9 @@ public sealed class ModuleBuilder
 
     /// <summary>Constants that a module reads; see <see cref="TableStore.Get"/>.</summary>
     public Table Table(string name, in Layout layout, Func<double[]> values) => _tables.Get(name, layout, values);
+
+    // What an adapter declares is not adapted in turn.
+    private AdapterConfig? AdapterOf(string name, bool isHead = false) => _isAdapter ? null : _adapters?.For(Full(name), isHead);
 
     private ModuleBuilder AdapterIn(string layer) => new(this, Model, Full(layer), Layer, ("", ""), isAdapter: true);
 

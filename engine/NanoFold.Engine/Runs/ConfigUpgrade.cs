@@ -30,11 +30,6 @@ internal static class ConfigUpgrade
         {
             Before3(tree);
         }
-
-        if (version < 4)
-        {
-            Before4(tree);
-        }
     }
 
     // The model itself, and the blocks of its pattern.
@@ -61,15 +56,6 @@ internal static class ConfigUpgrade
 
         data.TryAdd("draws", JsonValue.Create("micro-batch"));
         data.TryAdd("split", JsonValue.Create("end"));
-    }
-
-    // Every file had a momentum, also where no Muon was there to use it.
-    private static void Before4(JsonObject tree)
-    {
-        if (tree["train"] is JsonObject train && ConfigJson.TextOf(train["optimizer"]) == "adamw")
-        {
-            train.Remove("momentum");
-        }
     }
 
     // Before version 2 "gelu" and "geglu" were the tanh forms, in mixtures of experts too.

@@ -118,7 +118,7 @@ public static class MemoryCheck
     }
 
     /// <summary>Throws where the model or the batch is beyond what can be computed at all.</summary>
-    /// <returns>The model's parameters.</returns>
+    /// <returns>What the model costs.</returns>
     internal static CostModel RequireShape(RunConfig config)
     {
         ModelConfig model = config.Model.Resolve();

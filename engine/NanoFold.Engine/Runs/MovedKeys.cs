@@ -66,6 +66,12 @@ internal sealed class MovedKeys
 
     private void Move(JsonObject section, string key, JsonNode? value, OptimizerConfig standard)
     {
+        // A wrong value in the record's place is the problem to report.
+        if (section.ContainsKey(Record) && section[Record] is not JsonObject)
+        {
+            return;
+        }
+
         string kind = section[Record] is JsonObject named && named.ContainsKey(ConfigJson.Kind) ? ConfigJson.TextOf(named[ConfigJson.Kind]) ?? "" : standard.Kind;
         // Where there is no such kind, that is the problem to report.
         if (Variant.Of<OptimizerConfig>().FirstOrDefault(variant => variant.Kind == kind) is not { } optimizer)
@@ -83,7 +89,8 @@ internal sealed class MovedKeys
             record[key] = value;
             _moved.Add($"{Section}.{key}");
         }
-        else if (value is not null)
+        // A momentum could always be named beside AdamW, and files of older versions do.
+        else if (value is not null && (key, kind) != ("momentum", "adamw"))
         {
             string others = string.Join(", ", Variant.Of<OptimizerConfig>().Where(other => ConfigSchema.Key(other.Type, key) is not null).Select(other => $"\"{other.Kind}\""));
             Problems.Add(new ConfigProblem($"{Section}.{key}", $"is a key of {others} and has no effect with optimizer \"{kind}\"; set it to null"));

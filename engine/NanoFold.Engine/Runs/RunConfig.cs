@@ -72,7 +72,7 @@ public sealed record RunConfig : IValidated
             .. Generation.Validate("generation", Model.Context),
         ];
         // The names of parameters follow from a sound model only.
-        return problems.Length > 0 || Train.Trains is not { } trains ? problems : [.. trains.Problems(MemoryCheck.Counted("model.layers × model.width × model.hidden", "a smaller model", () => CostModel.ParameterNames(Model)), "parameter")];
+        return problems.Length > 0 || Train.Trains is not { } trains ? problems : [.. trains.Problems(MemoryCheck.Counted("model.layers × model.width × model.hidden", "a smaller model", () => CostModel.ParameterNames(Task.Fit(Model))), "parameter")];
     }
 
     /// <summary>Fills in everything that follows from the rest; does nothing to what is resolved already.</summary>

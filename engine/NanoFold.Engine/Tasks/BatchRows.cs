@@ -54,6 +54,7 @@ public sealed class BatchRows
     /// <summary>Fills a batch of rows that are spaced evenly over those of another split: number <paramref name="first"/> and those after it, up to <paramref name="taken"/> of <paramref name="all"/>.</summary>
     internal void Fill(LearningTask task, TaskSplit split, long first, long taken, long all)
     {
+        ArgumentOutOfRangeException.ThrowIfNegative(first);
         Targets = 0;
         for (int row = 0; row < Rows; row++)
         {

@@ -20,13 +20,15 @@ public abstract class LearningTask : IDisposable
     /// <summary>What decides it besides the configuration: a run goes on only where this is what it was. Of a file its hash.</summary>
     public virtual string ContentHash => "";
 
-    /// <summary>Of its text: models that are trained on it can write; null where it has none.</summary>
-    public virtual Tokenizer? Tokenizer => null;
+    /// <summary>Of text: models that are trained on it can write; null for every other task.</summary>
+    public Tokenizer? Tokenizer => OfText;
+
+    internal virtual Tokenizer? OfText => null;
 
     /// <summary>What the loss is counted in.</summary>
     public virtual LossUnit Unit => LossUnit.NatsPerToken;
 
-    /// <summary>The loss of one who knows nothing; null where that is not known.</summary>
+    /// <summary>The loss of one who knows nothing, told where a run has diverged; of losses that are code lengths, null where that is not known.</summary>
     public virtual double? LossOfGuessing => null;
 
     /// <summary>Why evaluations are going to say little, in a line; null where they say what they should.</summary>

@@ -18,7 +18,7 @@ public abstract record TaskConfig
 
     /// <summary>Whether it reads the sections <c>data</c> and <c>tokenizer</c>, and models of it can write.</summary>
     [JsonIgnore]
-    public virtual bool IsText => false;
+    public bool IsText => this is TextConfig;
 
     /// <summary>What is inconsistent in it, or with the model.</summary>
     /// <param name="model">Not resolved yet.</param>

@@ -48,6 +48,11 @@ public sealed class StoreSource(ParameterStore from) : IParameterSource
         }
 
         Backend backend = tensor.Store.Backend;
+        if (from.Backend != backend)
+        {
+            throw new ArgumentException($"parameters are on {from.Backend.Name}, the new store is on {backend.Name}");
+        }
+
         View source = from.Values(found), target = tensor.Store.Values(tensor);
         if (source.Type == target.Type)
         {

@@ -124,17 +124,15 @@ public sealed class ParameterStore : IDisposable
         }
 
         _layout = new StoreLayout(_tensors);
-        _values = Backend.Allocate(checked(Elements * Type.Size()));
-        _states = _layout.StateBytes > 0 ? Backend.Allocate(_layout.StateBytes) : null;
-        _counts.Allocate(Backend);
-        if (source is null)
-        {
-            return;
-        }
-
         try
         {
-            Fill(source);
+            _values = Backend.Allocate(checked(Elements * Type.Size()));
+            _states = _layout.StateBytes > 0 ? Backend.Allocate(_layout.StateBytes) : null;
+            _counts.Allocate(Backend);
+            if (source is not null)
+            {
+                Fill(source);
+            }
         }
         catch
         {

@@ -24,8 +24,8 @@ public static class EvaluationShare
         return (int)Math.Min(MostWindows, Math.Max(1, Math.Floor(worth / rows)) * rows);
     }
 
-    /// <summary>Whether all of the text is evaluated at the end: where that is a single batch, or short beside the steps taken.</summary>
-    /// <param name="all">Windows of the text.</param>
+    /// <summary>Whether all that is held back is evaluated at the end: where that is a single batch, or short beside the steps taken.</summary>
+    /// <param name="all">Windows of the text, or rows of another task.</param>
     /// <param name="config">Of the run.</param>
     /// <param name="context">Tokens of a window.</param>
     /// <param name="steps">Steps taken.</param>

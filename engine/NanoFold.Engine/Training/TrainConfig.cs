@@ -99,7 +99,7 @@ public sealed record TrainConfig
     public int EvaluateEvery { get; init; }
 
     /// <summary>
-    /// Windows of the validation text, evenly spaced, per evaluation; 0 for all, null for 256, or fewer where evaluations would take long beside the steps between
+    /// Windows of the validation text, or rows that another task holds back, evenly spaced, per evaluation; 0 for all, null for 256, or fewer where evaluations would take long beside the steps between
     /// them. At the end of a run all are evaluated besides, unless that would.
     /// </summary>
     [Bounds(0, int.MaxValue)]

@@ -43,6 +43,11 @@ public sealed class Trainer : IDisposable
         _ownsArena = arena is null;
         _model = model;
         _config = config = config.Resolve(Unnamed);
+        // What can be refused comes before anything is allocated.
+        task.RequireRows(model.Config.Context);
+        _shape = new BatchShape(Math.Max(1, config.Batch), model.Config.Context);
+        BatchField[] fields = task.Inputs(_shape.Time);
+        _batches = new MicroBatches(task, fields, config, _collective);
         DType type = config.Precision.Activations();
         if (type.Is16Bit())
         {
@@ -51,10 +56,6 @@ public sealed class Trainer : IDisposable
 
         State = model.Backend.NewState();
         LossScale = (config.Precision.ScalesLoss() ? LossScaling.Initial : 1, 0);
-        task.RequireRows(model.Config.Context);
-        _shape = new BatchShape(Math.Max(1, config.Batch), model.Config.Context);
-        BatchField[] fields = task.Inputs(_shape.Time);
-        _batches = new MicroBatches(task, fields, config, _collective);
         _buffers = new BatchBuffers(model.Backend, fields, _shape.Rows, type);
         _pass = new TrainingPass(model, config, task, _buffers, State);
         Optimizer = new Optimizer(model.Store, config, State);

@@ -48,9 +48,9 @@ internal static class ElementUpdates
                 Rate = (int)args.Rate,
                 FactorA = (int)args.FactorA,
                 FactorB = (int)args.FactorB,
-                Count = (int)args.Parameter.Count,
+                Count = checked((int)args.Parameter.Count),
             },
-            AlignedPiece.Count((int)args.Parameter.Count));
+            AlignedPiece.Count(checked((int)args.Parameter.Count)));
 
     private static bool IsWhole(in View x) => x.Count % 4 == 0 && x.Offset % 4 == 0;
 }

@@ -19,6 +19,8 @@ public readonly record struct LossTermCall(StepState State, View X, View Loss, L
     public void Check()
     {
         Checks.State(Name, State);
+        Scale.Check(Name);
+        Checks.SlotOrNone(Name, "term", Term);
         Checks.Real(Name, "x", X);
         RowCheck.Vector(Name, "x", X, X.Type, X.Count);
         RowCheck.Vector(Name, "loss", Loss, X.Type.Sum(), 1);
@@ -44,6 +46,7 @@ public readonly record struct LossTermBackwardCall(StepState State, View DLoss, 
     public void Check()
     {
         Checks.State(Name, State);
+        Scale.Check(Name);
         Checks.Real(Name, "dX", DX);
         Checks.Writable(Name, "dX", DX);
         RowCheck.Vector(Name, "dX", DX, DX.Type, DX.Count);
@@ -59,7 +62,14 @@ public readonly record struct LossTermBackwardCall(StepState State, View DLoss, 
 /// <param name="Factor">The same at every step.</param>
 /// <param name="Weight">A slot (double) that says it anew at every step, or none for 1.</param>
 /// <param name="Divisor">A slot (integer): <see cref="StepSlot.MicroBatchCount"/> or <see cref="StepSlot.TargetCount"/>.</param>
-public readonly record struct LossTermScale(double Factor, StepSlot Weight, StepSlot Divisor);
+public readonly record struct LossTermScale(double Factor, StepSlot Weight, StepSlot Divisor)
+{
+    internal void Check(string op)
+    {
+        Checks.SlotOrNone(op, "weight", Weight);
+        Checks.Slot(op, "divisor", Divisor);
+    }
+}
 
 /// <summary>y[0] = a slot's number: a factor that changes from step to step, for formulas and ops to read like any other operand.</summary>
 /// <param name="State">Of the recording.</param>
@@ -74,6 +84,8 @@ public readonly record struct SlotValueCall(StepState State, StepSlot Slot, View
     public void Check()
     {
         Checks.State(Name, State);
+        Checks.Slot(Name, "slot", Slot);
+        Checks.Writable(Name, "y", Y);
         Checks.Real(Name, "y", Y);
         RowCheck.Vector(Name, "y", Y, Y.Type, 1);
     }

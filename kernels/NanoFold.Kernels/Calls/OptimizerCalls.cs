@@ -156,6 +156,7 @@ public readonly record struct MuonApplyCall(StepState State, StepSlot Rate, View
     public void Check()
     {
         Checks.State(Name, State);
+        Checks.Slot(Name, "rate", Rate);
         OptimizerChecks.Pass(Name, "parameter", Parameter, "update", Update);
     }
 

@@ -48,7 +48,7 @@ public class KindsTests
     [TestCase("attention", typeof(AttentionConfig), "it does not derive from Shape")]
     [TestCase("round", typeof(RoundShape), "it is abstract or generic, so that none can be made")]
     [TestCase("needy", typeof(Needy), "it has no public constructor without parameters; give every setting a default")]
-    [TestCase("floating", typeof(Floating), "Size is of type Single; a setting is an int, long, double, bool, string, choice, record, kind, or an IReadOnlyList of these")]
+    [TestCase("floating", typeof(Floating), "Size is of type Single; a setting is an int, long, double, bool, string, choice, record, kind, or an IReadOnlyList, IReadOnlyDictionary (by name) or ConfigOverlay of these")]
     [TestCase("named", typeof(Named), "Kind cannot be a setting, for it names the kind")]
     public void WhatCannotBeAKindIsRefused(string kind, Type record, string problem)
         => Assert.That(() => Kinds.Register<Shape>(kind, record), Throws.ArgumentException.With.Message.EqualTo($"kind \"{kind}\" of {record.Name}: {problem}"));

@@ -86,4 +86,14 @@ public class MovedKeyTests
     [Test]
     public void TheOldKeysAreTheNewOnes()
         => Assert.That(MovedKeys.All.Select(key => key.Now), Is.SubsetOf(Settings.Read().Keys.Select(setting => setting.Key)));
+
+    [Test]
+    public void AWrongOptimizerIsTheProblemAlsoBesideAMovedKey()
+        => Assert.That(
+            Configs.Problems(new ConfigTree().AddJson("""{ "train": { "optimizer": null, "beta1": 0.9 } }""", "my.json")).Single(),
+            Does.StartWith("my.json:1: train.optimizer: expected a kind"));
+
+    [Test]
+    public void AMomentumMayStandBesideAdamW()
+        => Assert.That(new ConfigTree().AddJson("""{ "train": { "optimizer": "adamw", "momentum": 0.95 } }""", "old").Build().Train.Optimizer, Is.InstanceOf<AdamWConfig>());
 }

@@ -1,4 +1,5 @@
 using NanoFold.Engine;
+using NanoFold.Engine.Configuration;
 using NanoFold.Engine.Model;
 using NanoFold.Engine.Runs;
 using NanoFold.Engine.Training;
@@ -53,5 +54,24 @@ public class BudgetTests
         Assert.That(fault!.Message, Is.EqualTo($"train.steps: {rig["tokens"]} ends by train.tokens after 10 steps; ask for more of that"));
         fault = Assert.Throws<UserException>(() => rig.Resume("tokens", Resumable.Take(RunConfig.Load(rig["tokens"]), Open("train.tokens=100"))));
         Assert.That(fault!.Message, Is.EqualTo($"train.tokens: {rig["tokens"]} has taken 10 steps already; ask for more"));
+    }
+
+    [Test]
+    public void ALimitThatChangesNothingIsRefusedOnGoingOn()
+    {
+        using var rig = new TrainRig();
+        rig.Train("run", Configs.Build([.. s_open, $"data.path={rig.TextPath}", "train.schedule=constant", "train.warmup=0", "train.steps=4"]));
+        var fault = Assert.Throws<UserException>(() => rig.Resume("run", Resumable.Take(RunConfig.Load(rig["run"]), Configs.Build("train.steps=4", "train.tokens=100000"))));
+        Assert.That(fault!.Message, Is.EqualTo($"train.tokens: {rig["run"]} ends by train.steps after 4 steps; ask for more of that"));
+    }
+
+    [TestCase("train.warmup=100", "train.warmup: 100 is more than train.steps = 10, which train.tokens allows")]
+    [TestCase("train.schedule=wsd train.warmup=5 train.decayFraction=0.9", "train.decayFraction: 0.9 of 10 steps and 5 of warm-up are more than train.steps, which train.tokens allows")]
+    public void AScheduleThatDoesNotFitTheTokensIsRefused(string settings, string problem)
+    {
+        using var rig = new TrainRig();
+        var fault = Assert.Throws<ConfigException>(() => rig.Train("run", Configs.Build([.. s_open, $"data.path={rig.TextPath}", "train.tokens=240", .. settings.Split(' ')])));
+        Assert.That(fault!.Problems.Single().ToString(), Is.EqualTo(problem));
+        Assert.That(Directory.Exists(rig["run"]), Is.False, "nothing is left");
     }
 }

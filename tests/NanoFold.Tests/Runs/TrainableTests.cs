@@ -2,6 +2,7 @@ using NanoFold.Engine.Checkpoints;
 using NanoFold.Engine.Configuration;
 using NanoFold.Engine.Runs;
 using NanoFold.Tests.Cli;
+using NanoFold.Tests.Configuration;
 using NanoFold.Tests.Training;
 
 namespace NanoFold.Tests.Runs;
@@ -35,6 +36,14 @@ public class TrainableTests
             Is.EquivalentTo(before.Keys.Where(name => name.StartsWith("model.layers.1.", StringComparison.Ordinal) || name == "model.norm.weight")));
         using SafeTensorsFile moments = SafeTensorsFile.Open(_rig.Checkpoint("run", 5, OptimizerFile.Name));
         Assert.That(moments.Tensors.Select(t => (t.Name, t.Count)), Is.EquivalentTo(new[] { ("first", (long)Matrices + Gains), ("second", (long)second) }));
+    }
+
+    [Test]
+    public void NamesAreThoseOfTheModelThatTheTaskMakes()
+    {
+        RunConfig config = Configs.Build("task=regression", "task.dimensions=2", "train.trainable=[\"read_out.*\"]");
+        Assert.That(config.Train.Trainable, Is.EqualTo(new[] { "read_out.*" }));
+        Assert.That(Configs.Problems("task=regression", "train.trainable=[\"lm_head.*\"]").Single(), Does.StartWith("train.trainable.0: 'lm_head.*' matches no parameter").Or.StartWith("train.trainable: 'lm_head.*' matches no parameter"));
     }
 
     [Test]

@@ -19,7 +19,7 @@ internal static class EvalCommand
         Option<string?> part = command.Text("--part", "train|validation|all", "Which part of the text; if not given, of the run's own text what was held back from training, of others all");
         var reading = new TextOptions(command);
         command.Common = [CommonOptions.Device, CommonOptions.Threads];
-        command.JsonKeys = "loss (nats per token), bitsPerByte, perplexity, tokens, bytes, part (train, validation or all); of a run with another task than text: task, loss, what it scores, such as accuracy, tokens (places with a target), part (validation)";
+        command.JsonKeys = "loss (nats per token), bitsPerByte, perplexity, tokens, bytes, part (train, validation or all); of a run with another task than text: task, loss (in the task's unit), what it scores, such as accuracy, tokens (places with a target), part (validation)";
         command.Does(invocation => Run(
             invocation,
             invocation.Get(model) ?? throw UserException.Usage("--model is needed: a run folder of train, or a checkpoint"),

@@ -188,6 +188,14 @@ internal sealed class LatentAttention : Mixer
         Tensor z = CachedAttentionOp.RecordInKeys(
             tape, queries, keys, latent, context.Cache!.Use(tape, _builder.Layer, "latents"), context.Positions, context.Counts, Scale, context.Visible);
         Tensor values = MatMulOp.Record(tape, z.Reshape(batch * time, heads, latent).Permute(1, 0, 2), up.Slice(1, nope, _shape.ValueDim), transposeB: true);
-        return BroadcastOp.Contiguous(tape, values.Permute(1, 0, 2)).Reshape(batch, time, heads, _shape.ValueDim);
+        Tensor made = BroadcastOp.Contiguous(tape, values.Permute(1, 0, 2)).Reshape(batch, time, heads, _shape.ValueDim), bias = _up.Bias(tape);
+        if (bias.IsNone)
+        {
+            return made;
+        }
+
+        // Weights sum to 1, so that values have their bias once; that of keys is the same for every key of a query, and changes no weight.
+        Tensor added = bias.Reshape(1, 1, heads, nope + _shape.ValueDim).Slice(3, nope, _shape.ValueDim);
+        return AddOp.Record(tape, made, BroadcastOp.Record(tape, added, batch, time, heads, _shape.ValueDim));
     }
 }

@@ -29,7 +29,7 @@ public sealed record LoraConfig : AdapterConfig
     [Bounds(0, 1, BelowMaximum = true)]
     public double Dropout { get; init; }
 
-    /// <summary>B has a bias, which is scaled with it.</summary>
+    /// <summary>B has a bias, which is scaled with it; none in layers of experts.</summary>
     public bool Bias { get; init; }
 
     /// <summary>What B A is multiplied by.</summary>
@@ -50,7 +50,7 @@ public sealed record LoraConfig : AdapterConfig
         builder.Add("lora_B.weight", Layout.Of(layer.Groups, layer.Outputs, Rank), ParameterRole.Head, Initializer.Zero),
         this);
 
-    private static Initializer First(int inputs) => new(InitializerKind.Uniform, 1 / Math.Sqrt(inputs));
+    private static Initializer First(int inputs) => Initializer.Uniform(1 / Math.Sqrt(inputs));
 }
 
 /// <summary>y = W x (+ b) + B (scale · A x) (+ scale · b_B).</summary>
@@ -59,6 +59,8 @@ internal sealed class LoraLinear(Linear layer, Parameter down, Parameter up, Par
     public override int Inputs => layer.Inputs;
 
     public override int Outputs => layer.Outputs;
+
+    public override bool IsMatrix => layer.IsMatrix && upBias is null && config.Dropout == 0;
 
     public override Tensor Weight(Tape tape) =>
         AddOp.Record(tape, layer.Weight(tape), MatMulOp.Record(tape, tape.Use(up), ScaleOp.Record(tape, tape.Use(down), config.Scale)));

@@ -26,7 +26,10 @@ internal static class MoreSteps
 
         if (steps == Budget.Of(saved).Steps)
         {
-            return state;
+            string? asked = config.Train.Tokens != saved.Train.Tokens ? "train.tokens" : config.Train.Flops != saved.Train.Flops ? "train.flops" : null;
+            return asked is null || asked == budget.Key || budget.Seconds is not null
+                ? state
+                : throw new UserException($"{asked}: {run.Path} ends by {budget.Key} after {steps} steps; ask for more of that");
         }
 
         if (budget.Seconds is not null)

@@ -1,3 +1,4 @@
+using NanoFold.Engine.Configuration;
 using NanoFold.Engine.Corpora;
 using NanoFold.Engine.Tasks;
 using NanoFold.Engine.Training;
@@ -37,6 +38,7 @@ internal static class RunOpening
                 note?.Invoke($"{path}: can be read only once; to go on with this run later, keep the text in a file and name it: --resume {folder} --data FILE");
             }
 
+            RequireRoom(config);
             config = FullPaths.Of(config.Resolve());
             MemoryCheck.RequireRun(RunJoining.Part(config, collective), backend);
             session = new TrainSession(config, task, backend, run, drawsParameters: start is null, collective);
@@ -62,6 +64,15 @@ internal static class RunOpening
             task?.Dispose();
             run?.Discard();
             throw;
+        }
+    }
+
+    // How many steps tokens or FLOPs are is not known before.
+    private static void RequireRoom(RunConfig config)
+    {
+        if (Budget.Of(config) is { Key: not "train.steps" } budget && config.Planned().Validate("train").ToArray() is { Length: > 0 } problems)
+        {
+            throw new ConfigException([.. problems.Select(problem => problem with { Message = $"{problem.Message}, which {budget.Key} allows" })]);
         }
     }
 

@@ -50,9 +50,6 @@ internal sealed class Regression(RegressionConfig config, TaskContext context) :
 
     public override LossUnit Unit => LossUnit.SquaredError;
 
-    /// <summary>The mean of y².</summary>
-    public override double? LossOfGuessing => config.Dimensions;
-
     public override IReadOnlyList<BatchField> Fields(int time) =>
     [
         BatchField.Reals(BatchField.Features, time, config.Dimensions),

@@ -2,7 +2,8 @@ using NanoFold.Kernels;
 
 namespace NanoFold.Engine.Tasks;
 
-/// <summary>Uniformly random tokens, each the target of the one before: for plans and benchmarks, where only the shapes matter.</summary>
+/// <summary>Uniformly random tokens, each the target of the one before: for plans and benchmarks, where only the shapes matter. Each micro-batch has draws of
+/// its own, so a batch in parts is not the whole one.</summary>
 /// <param name="vocab">How many tokens there are.</param>
 /// <param name="seed">Decides every draw.</param>
 /// <param name="hasDocuments">Whether tokens see their own document only: rows are one document each.</param>

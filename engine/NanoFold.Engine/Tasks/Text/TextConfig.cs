@@ -10,9 +10,6 @@ namespace NanoFold.Engine.Tasks;
 public sealed record TextConfig : TaskConfig
 {
     /// <inheritdoc/>
-    public override bool IsText => true;
-
-    /// <inheritdoc/>
     public override IEnumerable<ConfigProblem> Validate(ModelConfig model, string path)
     {
         if (model.Inputs > 0 || model.Outputs > 0)

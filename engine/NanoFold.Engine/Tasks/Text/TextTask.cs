@@ -26,7 +26,7 @@ public sealed class TextTask : LearningTask
     /// <param name="seed">Decides every draw.</param>
     public TextTask(TokenDataset dataset, DataConfig data, ulong seed)
         : this(dataset.Train, dataset.Validation, dataset.Name, dataset.Tokenizer.ByteLengths, data, seed)
-        => (_dataset, Tokenizer) = (dataset, dataset.Tokenizer);
+        => (_dataset, OfText) = (dataset, dataset.Tokenizer);
 
     /// <summary>To evaluate on all of a text.</summary>
     /// <param name="text">Its tokens; not disposed here.</param>
@@ -62,7 +62,7 @@ public sealed class TextTask : LearningTask
     public override string Name { get; }
 
     /// <inheritdoc/>
-    public override Tokenizer? Tokenizer { get; }
+    internal override Tokenizer? OfText { get; }
 
     /// <inheritdoc/>
     public override int Vocab => _byteLengths.Length;

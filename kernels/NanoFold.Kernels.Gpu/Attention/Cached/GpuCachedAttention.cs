@@ -81,7 +81,7 @@ internal sealed class GpuCachedAttention(GpuContext context) : IKernel<CachedAtt
                 Decay = decay,
                 CachedDecay = cachedDecay,
                 Sinks = SinkView<T>.Of(context, args.SinkLogits),
-                Scratch = scratch.SubView(0, (long)groups * shape.Capacity * sizeof(float)).Cast<float>(),
+                Scratch = scratch.Cast<float>(),
                 Scale = (float)args.Scale,
                 Heads = shape.Heads,
                 GroupHeads = shape.Heads / shape.KeyHeads,

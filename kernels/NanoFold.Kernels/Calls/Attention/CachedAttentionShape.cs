@@ -45,7 +45,7 @@ internal readonly struct CachedAttentionShape
         bool isPlain = args.Decay.IsNone && args.SinkLogits.IsNone && !args.V.IsNone && ValueHeads == KeyHeads;
         if (!blocks.IsNone && (!isPlain || blocks.QuerySize != 1 || args.Visible.Window > 0 || args.Visible.Kind != VisibleKind.Causal))
         {
-            Checks.Throw(op, $"documents and block tables of {blocks.QuerySize} queries are not for it: expected a list for each query, with no window, no prefix and nothing else that keeps or weighs keys");
+            Checks.Throw(op, $"documents and block tables of {blocks.QuerySize} queries are not for it: expected a list for each query, with no window, no prefix and nothing else that weighs keys");
         }
     }
 

@@ -98,9 +98,14 @@ public class SharedStepTests
                     return "";
                 }
 
-                string message = Fault(collective);
-                isNoticed.Set();
-                return message;
+                try
+                {
+                    return Fault(collective);
+                }
+                finally
+                {
+                    isNoticed.Set();
+                }
             },
             TimeSpan.FromSeconds(0.2));
         Assert.That(silent[0], Is.EqualTo("process 1 of 2 does not answer"));
