@@ -85,8 +85,10 @@ internal sealed class TrainOptions
     public int? Batch(Invocation invocation) => invocation.Get(_keyed.First(k => k.Key == "train.batch").Option) is null ? null : Config(invocation).Train.Batch;
 
     /// <summary>The configuration: preset, then file, then settings, then the other options.</summary>
+    /// <param name="invocation">The options given.</param>
+    /// <param name="named">The task, where the verb takes its name; null for that of <c>--task</c>.</param>
     /// <exception cref="UserException">It has problems, or the options do not go together.</exception>
-    public RunConfig Config(Invocation invocation)
+    public RunConfig Config(Invocation invocation, string? named = null)
     {
         string? resumed = Resume(invocation);
         if (resumed is not null)
@@ -109,7 +111,7 @@ internal sealed class TrainOptions
         }
 
         // Which task it is comes before what is set of it.
-        if (_keyed.Select(keyed => (Text: invocation.Get(keyed.Option), keyed.Key)).FirstOrDefault(keyed => keyed.Key == TaskKey).Text is { } task)
+        if ((named ?? _keyed.Select(keyed => (Text: invocation.Get(keyed.Option), keyed.Key)).FirstOrDefault(keyed => keyed.Key == TaskKey).Text) is { } task)
         {
             tree.Set($"{TaskKey}={task}");
         }
