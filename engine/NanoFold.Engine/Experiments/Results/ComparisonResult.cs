@@ -58,7 +58,7 @@ public sealed record ComparisonResult
     public IReadOnlyList<string> Summary { get; init; } = [];
 
     /// <summary>Runs that did not end as they were meant to.</summary>
-    public IReadOnlyList<RunResult> Unfinished { get; init; } = [];
+    public IReadOnlyList<RunOutcome> Unfinished { get; init; } = [];
 
     /// <summary>What other methods reach on the same rows, as in <c>baselines.json</c>; null where it is not there.</summary>
     public JsonObject? Baselines { get; init; }

@@ -74,7 +74,7 @@ public sealed record VariantResult
     public IReadOnlyList<GeometryResult> Geometry { get; init; } = [];
 
     /// <summary>The runs that this is of, by seed, whatever became of them.</summary>
-    public IReadOnlyList<RunResult> Runs { get; init; } = [];
+    public IReadOnlyList<RunOutcome> Runs { get; init; } = [];
 
     /// <summary>The figure of that name, or null.</summary>
     public FigureResult? Figure(string name) => Figures.FirstOrDefault(figure => figure.Name == name);

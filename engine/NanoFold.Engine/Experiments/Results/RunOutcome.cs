@@ -24,7 +24,7 @@ public enum RunState
 }
 
 /// <summary>What a run of a set gave, read from its folder: <c>result.json</c>, <c>config.json</c> and <c>metrics.jsonl</c>.</summary>
-public sealed record RunResult
+public sealed record RunOutcome
 {
     /// <summary>The run's folder, from the folder of the set: <c>runs/window-seed-2</c>. Its <c>metrics.jsonl</c> has the curve of its loss.</summary>
     public required string Run { get; init; }
