@@ -38,8 +38,7 @@ internal static class DataTaskCommand
     {
         (string Name, string Meaning)[] tasks = [.. Settings.Read().Keys.First(setting => setting.Key == "task").Choices];
         Output output = invocation.Output;
-        // The first sentence says what is asked.
-        output.Table(numbers: false, [.. tasks.Select(task => (string[])[task.Name, FirstSentence(task.Meaning)])]);
+        output.Table(numbers: false, [.. tasks.Select(task => (string[])[task.Name, Beginning(task.Meaning)])]);
         output.Line();
         output.Line($"'{Program.Typed} data task NAME' shows one.");
         output.Result(new JsonObject
@@ -107,7 +106,12 @@ internal static class DataTaskCommand
     private static string Cell(Baseline baseline, string name)
         => baseline.Scores.FirstOrDefault(score => score.Name == name) is { Name: not null } found ? Display.Number(found.Value, "0.0000") : "";
 
-    private static string FirstSentence(string meaning) => meaning.IndexOf(". ", StringComparison.Ordinal) is > 0 and var end ? meaning[..end] : meaning.TrimEnd('.');
+    // Up to the first colon or the end of the first sentence.
+    private static string Beginning(string meaning)
+    {
+        int[] ends = [.. new[] { ": ", ". " }.Select(mark => meaning.IndexOf(mark, StringComparison.Ordinal)).Where(end => end > 0)];
+        return ends.Length > 0 ? meaning[..ends.Min()] : meaning.TrimEnd('.');
+    }
 
     private static JsonArray Lines(IEnumerable<string> lines) => new([.. lines.Select(line => JsonValue.Create(line))]);
 
