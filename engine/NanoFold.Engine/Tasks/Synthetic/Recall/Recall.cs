@@ -10,7 +10,7 @@ public record RecallConfig : LabelledTaskConfig
 {
     public static RecallConfig Tiny => new() { Symbols = 8, ValidationRows = 6 };
 
-    /// <summary>V: the lower half are keys, the upper half values. Published are 16, with noise 32.</summary>
+    /// <summary>Symbols but for noise: the lower half are keys, the upper half values.</summary>
     [Bounds(4, 4096)]
     public int Symbols { get; init; } = 16;
 
@@ -39,11 +39,9 @@ public record RecallConfig : LabelledTaskConfig
 /// <summary>Recall in context where some of the pairs are noise: two tokens that are neither keys nor values (mad-lab, arXiv 2403.17844).</summary>
 public sealed record NoisyRecallConfig : RecallConfig
 {
-    public NoisyRecallConfig() => Symbols = 32;
+    public static new NoisyRecallConfig Tiny => new() { Symbols = 8, NoiseSymbols = 4, ValidationRows = 6 };
 
-    public static new NoisyRecallConfig Tiny => new() { Symbols = 12, NoiseSymbols = 4, ValidationRows = 6 };
-
-    /// <summary>How many of the symbols, the last of them, are noise; keys and values share the others.</summary>
+    /// <summary>Symbols of noise, after the others.</summary>
     [Bounds(1, 4096)]
     public int NoiseSymbols { get; init; } = 16;
 
@@ -52,13 +50,13 @@ public sealed record NoisyRecallConfig : RecallConfig
     public double NoiseShare { get; init; } = 0.2;
 
     /// <inheritdoc/>
-    public override IEnumerable<ConfigProblem> Validate(Model.ModelConfig model, string path)
-        => Symbols - NoiseSymbols < 4
-            ? base.Validate(model, path).Prepend(new ConfigProblem($"{path}.noiseSymbols", $"{NoiseSymbols} of {path}.symbols = {Symbols} leave less than 4 for keys and values"))
-            : base.Validate(model, path);
+    public override int Vocab => Symbols + NoiseSymbols;
 
     /// <inheritdoc/>
     public override LearningTask Open(TaskContext context) => new Recall(this, NoiseSymbols, NoiseShare, context);
+
+    /// <inheritdoc/>
+    protected override string VocabOf(string path) => $"{path}.symbols = {Symbols} and {path}.noiseSymbols = {NoiseSymbols}";
 }
 
 internal sealed class Recall : LabelledTask
@@ -73,7 +71,7 @@ internal sealed class Recall : LabelledTask
         : base(config, context)
     {
         (_config, _noiseSymbols, _noiseShare) = (config, noiseSymbols, noiseShare);
-        int symbols = config.Symbols - noiseSymbols - (config.SingleQuery ? 1 : 0);
+        int symbols = config.Symbols - (config.SingleQuery ? 1 : 0);
         (_keys, _values) = (symbols / 2, symbols - (symbols / 2));
     }
 
