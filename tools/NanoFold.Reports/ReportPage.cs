@@ -53,7 +53,7 @@ public sealed class ReportPage(string title)
             .Raw("<meta name=\"color-scheme\" content=\"light dark\">\n<meta name=\"generator\" content=\"NanoFold\">\n")
             // Nothing may be fetched, whatever a script asks for.
             .Raw("<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data: blob:\">\n")
-            .Raw("<title>").Text(Title).Raw("</title>\n<style>\n").Raw(Asset("report.css")).Raw("</style>\n</head>\n<body>\n");
+            .Raw("<title>").Text(Title).Raw("</title>\n<script>document.documentElement.dataset.theme = matchMedia('(prefers-color-scheme: dark)').matches ? 'dark' : 'light';</script>\n<style>\n").Raw(Asset("report.css")).Raw("</style>\n</head>\n<body>\n");
         WriteHead(html);
         html.Raw("<div class=\"page\">\n");
         WriteContents(html, sections);

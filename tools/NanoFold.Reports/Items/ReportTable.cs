@@ -71,6 +71,9 @@ public sealed record Cell(string Text, double? Value = null, Tone Tone = Tone.Pl
     /// <summary>A figure; a dash where there is none.</summary>
     public static Cell Of(double? value, string format) => value is { } given && double.IsFinite(given) ? new(given.ToString(format, CultureInfo.InvariantCulture), given) : new(None);
 
+    /// <summary>A large figure in three digits and a prefix; a dash where there is none.</summary>
+    public static Cell Short(double? value) => value is { } given && double.IsFinite(given) ? new(Shown.Short(given), given) : new(None);
+
     public static implicit operator Cell(string text) => new(text);
 
     internal void Write(HtmlText html, bool isText, bool isHeading)
