@@ -17,6 +17,9 @@ public enum TrainEnd
 
     /// <summary>The user asked for it.</summary>
     Interrupted,
+
+    /// <summary>An evaluation reached <c>train.until</c>.</summary>
+    Reached,
 }
 
 /// <summary>The result of a run.</summary>
