@@ -19,11 +19,11 @@ public sealed record BaselineFile
     public required int Version { get; init; }
 
     /// <summary>In the order of the runs that they belong to.</summary>
-    public required IReadOnlyList<BaselineEntry> Entries { get; init; }
+    public required IReadOnlyList<BaselineEntry> Baselines { get; init; }
 
     /// <summary>Those of a run; null where none were made.</summary>
     /// <param name="key">The run's <see cref="BaselineKey"/>.</param>
-    public BaselineEntry? Of(string key) => Entries.FirstOrDefault(entry => entry.Key == key);
+    public BaselineEntry? Of(string key) => Baselines.FirstOrDefault(entry => entry.Key == key);
 
     /// <summary>Reads the file of a set; null where it has none.</summary>
     /// <exception cref="UserException">It is damaged or was written by a newer version.</exception>
