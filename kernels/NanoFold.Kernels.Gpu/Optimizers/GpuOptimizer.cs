@@ -104,6 +104,7 @@ internal sealed class GpuOptimizer(GpuContext context) :
                 First = context.View<F32>(call.First),
                 Second = context.View<F32>(call.Second),
                 State = context.Slots(call.State),
+                Rate = (int)call.Rate,
                 Beta1 = call.Beta1,
                 Beta2 = call.Beta2,
                 Decay = call.Decay,
