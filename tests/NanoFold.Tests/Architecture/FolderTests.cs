@@ -17,7 +17,7 @@ public class FolderTests
         "Tensors", "Autograd", "Ops", "Taps",
         "Modules", "Mixers", "FeedForward", "Residuals", "Model",
         "Text", "Corpora", "Data", "Generation", "Checkpoints",
-        "Tasks", "Training", "Geometry", "Runs",
+        "Tasks", "Training", "Geometry", "Runs", "Experiments",
         "Profiling", "Benchmarks",
     ];
 
