@@ -23,6 +23,9 @@ public sealed class BatchField
     /// <summary>First places of each row that all its places see, Int32 [B]; of models whose visibility is a prefix.</summary>
     public const string Prefixes = "prefixes";
 
+    /// <summary>What sets the places of a task apart where it scores them, such as a distance, Int32 [B, T]; −1 where nothing is asked. No input of a model.</summary>
+    public const string Groups = "groups";
+
     private BatchField(string name, DType type, int empty, int[] row)
     {
         if (row.FirstOrDefault(length => length < 1, 1) is var wrong and < 1)
@@ -52,6 +55,9 @@ public sealed class BatchField
     /// <summary>Whether the model is given it; if not, only those are that look at what was read, such as the measurements of the stream.</summary>
     public bool IsInput { get; init; } = true;
 
+    /// <summary>Whether scores read it though it is no input.</summary>
+    public bool IsScored { get; init; }
+
     /// <summary>Whole numbers.</summary>
     /// <param name="name">By which it is found.</param>
     /// <param name="empty">What a row is full of before a task fills it.</param>
@@ -63,8 +69,14 @@ public sealed class BatchField
     /// <param name="row">The shape of one row.</param>
     public static BatchField Reals(string name, params int[] row) => new(name, DType.Float32, 0, row);
 
+    /// <summary>A whole number for each place, which the model is not given; −1 where there is none.</summary>
+    internal static BatchField NotGiven(string name, int time) => new(name, DType.Int32, -1, [time]) { IsInput = false };
+
     /// <summary>Tokens and targets of rows of so many places.</summary>
     public static IReadOnlyList<BatchField> OfTokens(int time) => [Integers(Tokens, 0, time), Integers(Targets, -1, time)];
+
+    /// <summary>The groups of rows of so many places.</summary>
+    public static BatchField OfGroups(int time) => new(Groups, DType.Int32, -1, [time]) { IsInput = false, IsScored = true };
 
     /// <summary>The documents of rows of so many places; −1 where there is none.</summary>
     public static BatchField OfDocuments(int time, bool isInput = true) => new(Documents, DType.Int32, -1, [time]) { IsInput = isInput };

@@ -70,6 +70,9 @@ public sealed class BatchRows
         }
     }
 
+    /// <summary>One of its rows.</summary>
+    public BatchRow Row(int row) => new(this, row);
+
     internal Span<int> Integers(int field) => _integers[field] ??= new int[_fields[field].RowCount * Rows];
 
     internal Span<float> Reals(int field) => _reals[field] ??= new float[_fields[field].RowCount * Rows];

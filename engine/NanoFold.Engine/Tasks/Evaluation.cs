@@ -47,3 +47,8 @@ public readonly record struct Score(string Name, double Value)
     /// <summary>The name after a prefix: <c>validationAccuracy</c>.</summary>
     public string After(string prefix) => $"{prefix}{char.ToUpperInvariant(Name[0])}{Name[1..]}";
 }
+
+/// <summary>What a simple method scores on what a task holds back.</summary>
+/// <param name="Name">Of the method: <c>bigram</c>.</param>
+/// <param name="Scores">By the names of <see cref="Evaluation.Figures"/>.</param>
+public sealed record Baseline(string Name, IReadOnlyList<Score> Scores);

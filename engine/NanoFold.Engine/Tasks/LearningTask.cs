@@ -1,3 +1,4 @@
+using System.Globalization;
 using NanoFold.Engine.Autograd;
 using NanoFold.Engine.Model;
 using NanoFold.Engine.Tensors;
@@ -30,6 +31,9 @@ public abstract class LearningTask : IDisposable
 
     /// <summary>The loss of one who knows nothing, told where a run has diverged; of losses that are code lengths, null where that is not known.</summary>
     public virtual double? LossOfGuessing => null;
+
+    /// <summary>What <see cref="BatchField.Groups"/> of a place says, in a word such as <c>distance</c>: scores may be told apart by it; null where the task has no such field.</summary>
+    public virtual string? GroupedBy => null;
 
     /// <summary>Why evaluations are going to say little, in a line; null where they say what they should.</summary>
     public virtual string? Doubt => null;
@@ -78,8 +82,28 @@ public abstract class LearningTask : IDisposable
     /// <summary>A new sum of what is scored.</summary>
     public virtual TaskScore NewScore() => new TargetScore();
 
+    /// <summary>By what a detailed evaluation tells targets apart besides their place in the row; see <see cref="ScoreAxis"/>.</summary>
+    public virtual IReadOnlyList<ScoreAxis> Axes => [];
+
     /// <summary>What it is, in lines for the beginning of a run.</summary>
     public virtual IEnumerable<string> Describe() => [Name];
+
+    /// <summary>The best scores that any model can have on what is held back, by the names of <see cref="Evaluation.Figures"/>; those that are not known are left out.</summary>
+    /// <remarks>May go through all of those rows.</remarks>
+    public virtual IReadOnlyList<Score> Best() => [];
+
+    /// <summary>The scores of one who knows nothing, named like those of <see cref="Best"/>.</summary>
+    public virtual IReadOnlyList<Score> Guessing() => LossOfGuessing is { } loss ? [new Score("loss", loss)] : [];
+
+    /// <summary>What simple methods score on what is held back, such as counting pairs of tokens; learns and goes through all of those rows.</summary>
+    public virtual IEnumerable<Baseline> Baselines() => [];
+
+    /// <summary>How a token reads to a person: here by its number.</summary>
+    public virtual string Symbol(int token) => token.ToString(CultureInfo.InvariantCulture);
+
+    /// <summary>A row as a person reads it, in lines: here its places one after the other, what is asked for in brackets.</summary>
+    /// <param name="row">Of all fields.</param>
+    public virtual IReadOnlyList<string> Show(in BatchRow row) => [RowText.Of(this, row)];
 
     /// <summary>Closes what it reads.</summary>
     public void Dispose()
@@ -90,6 +114,9 @@ public abstract class LearningTask : IDisposable
 
     /// <summary>The fields that reach a model.</summary>
     internal BatchField[] Inputs(int time) => [.. Fields(time).Where(field => field.IsInput)];
+
+    /// <summary>Those that reach a model, and those that only scores read.</summary>
+    internal BatchField[] Evaluated(int time) => [.. Fields(time).Where(field => field.IsInput || field.IsScored)];
 
     /// <summary>Rows of a split that have so many places.</summary>
     internal long Rows(TaskSplit split, int time) => Places(split) is var places && places > long.MaxValue - time ? places / time : (places + time - 1) / time;

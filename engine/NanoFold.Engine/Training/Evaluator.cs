@@ -39,7 +39,7 @@ public sealed class Evaluator : IDisposable
         _ownsArena = arena is null;
         _arithmetic = arithmetic;
         _state = model.Backend.NewState();
-        BatchField[] fields = task.Inputs(_shape.Time);
+        BatchField[] fields = task.Evaluated(_shape.Time);
         _rows = new BatchRows(fields, _shape.Rows);
         _score = task.NewScore();
         _buffers = new BatchBuffers(model.Backend, fields, _shape.Rows, arithmetic.Type);

@@ -146,10 +146,14 @@ internal static class OtherFigures
     {
         double squares = values.Sum(v => v * v);
         double[] gram = [.. Enumerable.Range(0, columns * columns).Select(i => values.Chunk(columns).Sum(row => row[i / columns] * row[i % columns]))];
-        double largest = SymmetricEigenvalues.Of(gram, columns)[0];
+        double[] spectrum = [.. SymmetricEigenvalues.Of(gram, columns).Select(value => Math.Max(0, value))];
+        double largest = spectrum[0], roots = spectrum.Sum(Math.Sqrt);
         expected.Add($"{name} weight-norms rms", Math.Sqrt(squares / values.Length));
         expected.Add($"{name} weight-norms largestSingularValue", Math.Sqrt(largest));
         expected.Add($"{name} weight-norms stableRank", squares / largest);
+        expected.Add($"{name} weight-spectra weightErank", Math.Exp(-spectrum.Select(value => Math.Sqrt(value) / roots).Where(share => share > 0).Sum(share => share * Math.Log(share))));
+        expected.Add($"{name} weight-spectra weightParticipationRatio", squares * squares / spectrum.Sum(value => value * value));
+        expected.Add($"{name} weight-spectra weightFirstShare", largest / squares);
     }
 
     private static double Apart(double[] a, double[] b) => RecordedValuesTests.Norm([.. a.Zip(b, (u, v) => u - v)]);

@@ -38,7 +38,7 @@ public class RecordedValuesTests
         Measure[] measures =
         [
             new AttentionHeadMeasure(), new GrideMeasure { MostRank = 4 }, new LevinaBickelMeasure { K = 5 }, new DecimationMeasure { LeastPoints = 5 },
-            new TokenCurvatureMeasure(), new LayerCurvatureMeasure(), new CkaMeasure(), new OverlapMeasure { K = 3 }, new WeightNormMeasure { Rounds = 200 },
+            new TokenCurvatureMeasure(), new LayerCurvatureMeasure(), new CkaMeasure(), new OverlapMeasure { K = 3 }, new WeightNormMeasure { Rounds = 200 }, new WeightSpectrumMeasure(),
         ];
         AssertSame(Record(model, false, measures), OtherFigures.Of(model));
     }

@@ -9,7 +9,7 @@ public class SizeTests
 {
     private const string AllMeasures =
         "[\"norms\",\"updates\",\"cosines\",\"spectrum\",\"twonn\",\"attention\",\"gates\",\"experts\",\"attention-heads\",{\"kind\":\"gride\",\"mostRank\":1024},"
-        + "{\"kind\":\"levina-bickel\",\"k\":1024},\"decimation\",\"token-curvature\",\"layer-curvature\",\"cka\",\"overlap\",\"drift\",\"weight-norms\"]";
+        + "{\"kind\":\"levina-bickel\",\"k\":1024},\"decimation\",\"token-curvature\",\"layer-curvature\",\"cka\",\"overlap\",\"drift\",\"weight-norms\",\"weight-spectra\"]";
 
     private static readonly (double Share, string Key, string[] Values)[] s_settings =
     [

@@ -31,6 +31,7 @@ namespace NanoFold.Engine.Geometry.Measures;
 [JsonDerivedType(typeof(OverlapMeasure), "overlap")]
 [JsonDerivedType(typeof(DriftMeasure), "drift")]
 [JsonDerivedType(typeof(WeightNormMeasure), "weight-norms")]
+[JsonDerivedType(typeof(WeightSpectrumMeasure), "weight-spectra")]
 public abstract record Measure
 {
     // What it looks at is one of the kinds of place that there are.

@@ -75,6 +75,12 @@ internal sealed class ModularAddition : LabelledTask
 
     public override double? LossOfGuessing => Math.Log(_config.Modulus);
 
+    public override IReadOnlyList<Score> Best() => [new("loss", 0), new(Evaluation.Accuracy, 1)];
+
+    public override IReadOnlyList<Score> Guessing() => [.. base.Guessing(), new(Evaluation.Accuracy, 1.0 / _config.Modulus)];
+
+    public override string Symbol(int token) => token == _config.Modulus ? "=" : base.Symbol(token);
+
     // No more than it takes to ask for each pair once.
     protected override long ValidationRows => Math.Min(base.ValidationRows, (HeldBack + (Time / PlacesOfProblem) - 1) / (Time / PlacesOfProblem));
 

@@ -131,6 +131,9 @@ public sealed class TextTask : LearningTask
     public override TaskScore NewScore() => new TextScore(_byteLengths);
 
     /// <inheritdoc/>
+    public override IReadOnlyList<string> Show(in BatchRow row) => OfText is null ? base.Show(row) : [OfText.DecodeText(row.Integers(BatchField.Tokens))];
+
+    /// <inheritdoc/>
     public override IEnumerable<string> Describe()
     {
         if (_dataset is not null)

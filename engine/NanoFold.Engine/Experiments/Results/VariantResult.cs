@@ -1,0 +1,84 @@
+using System.Text.Json.Nodes;
+using System.Text.Json.Serialization;
+using NanoFold.Engine.Experiments.Statistics;
+
+namespace NanoFold.Engine.Experiments.Results;
+
+/// <summary>What a variant costs and what its runs gave: those at its best learning rate, one for each seed.</summary>
+public sealed record VariantResult
+{
+    /// <summary>Its name in the comparison.</summary>
+    public required string Name { get; init; }
+
+    /// <summary>Whether the others are compared with it.</summary>
+    public required bool IsBase { get; init; }
+
+    /// <summary>What it sets beyond the base, widths that were solved for included.</summary>
+    public JsonObject? Settings { get; init; }
+
+    /// <summary>Parameters; null where no run has begun.</summary>
+    public long? Parameters { get; init; }
+
+    /// <summary>Forward and backward, by convention.</summary>
+    public long? FlopsPerToken { get; init; }
+
+    /// <summary>What decoding keeps for a sequence of full context ÷ its tokens; 0 where the model cannot be decoded.</summary>
+    public double? CacheBytesPerToken { get; init; }
+
+    /// <summary>Mean over seeds of the loss on what is held back; null where no run has finished.</summary>
+    public double? ValidationLoss => Loss?.Mean;
+
+    /// <summary>Of <see cref="ValidationLoss"/> over seeds; null of one.</summary>
+    public double? StandardDeviation => Loss?.StandardDeviation;
+
+    /// <summary>Of <see cref="ValidationLoss"/> to the base's, mean of the differences seed by seed.</summary>
+    public double? PairedDifference => Loss?.Difference?.Mean;
+
+    /// <summary>95 % interval of <see cref="PairedDifference"/> by Student's t; null of one seed.</summary>
+    public Interval? Interval => Loss?.Difference?.Interval;
+
+    /// <summary>What the differences show, in words.</summary>
+    public string? Verdict { get; init; }
+
+    /// <summary>Whether it may be the best of all, as far as these seeds show; null where they show nothing.</summary>
+    public bool? MayBeBest { get; init; }
+
+    /// <summary>Mean over runs.</summary>
+    public double? TokensPerSecond { get; init; }
+
+    /// <summary>The most that a process held.</summary>
+    public long? PeakBytes { get; init; }
+
+    /// <summary>Tokens that a run trained on, mean over runs.</summary>
+    public double? Tokens { get; init; }
+
+    /// <summary>FLOPs that a run spent on training, mean over runs.</summary>
+    public double? TrainingFlops { get; init; }
+
+    /// <summary>Wall time of a run, mean over runs.</summary>
+    public double? Seconds { get; init; }
+
+    /// <summary>The learning rate that its seeds ran with.</summary>
+    public double? LearningRate { get; init; }
+
+    /// <summary>The weight decay that its seeds ran with, where it was searched.</summary>
+    public double? WeightDecay { get; init; }
+
+    /// <summary>The search for them, by rate; empty where none was made.</summary>
+    public IReadOnlyList<SearchTrial> Search { get; init; } = [];
+
+    /// <summary>What the held-back rows gave: the loss first.</summary>
+    public IReadOnlyList<FigureResult> Figures { get; init; } = [];
+
+    /// <summary>Geometry after training, by layer, where measured.</summary>
+    public IReadOnlyList<GeometryResult> Geometry { get; init; } = [];
+
+    /// <summary>The runs that this is of, by seed, whatever became of them.</summary>
+    public IReadOnlyList<RunResult> Runs { get; init; } = [];
+
+    /// <summary>The figure of that name, or null.</summary>
+    public FigureResult? Figure(string name) => Figures.FirstOrDefault(figure => figure.Name == name);
+
+    [JsonIgnore]
+    private FigureResult? Loss => Figure(FigureResult.Loss);
+}

@@ -1,0 +1,161 @@
+using System.Text.Json.Serialization;
+
+namespace NanoFold.Engine.Experiments.Statistics;
+
+/// <summary>What differences over seeds show.</summary>
+[JsonConverter(typeof(JsonStringEnumConverter<DifferenceVerdict>))]
+public enum DifferenceVerdict
+{
+    /// <summary>There is one pair or none, so nothing is known of the noise of seeds.</summary>
+    [JsonStringEnumMemberName("unknown")]
+    Unknown,
+
+    /// <summary>The interval holds 0: nothing larger than the noise of seeds.</summary>
+    [JsonStringEnumMemberName("none")]
+    None,
+
+    /// <summary>The interval lies below 0, but with as many comparisons one such interval is to be expected by chance.</summary>
+    [JsonStringEnumMemberName("lower-alone")]
+    LowerAlone,
+
+    /// <summary>The interval lies above 0, but with as many comparisons one such interval is to be expected by chance.</summary>
+    [JsonStringEnumMemberName("higher-alone")]
+    HigherAlone,
+
+    /// <summary>Below 0, after correction for the number of comparisons.</summary>
+    [JsonStringEnumMemberName("lower")]
+    Lower,
+
+    /// <summary>Above 0, after correction for the number of comparisons.</summary>
+    [JsonStringEnumMemberName("higher")]
+    Higher,
+}
+
+/// <summary>
+/// A figure of a variant minus the same of the base, seed by seed: the seed decides data order and evaluation set for both, so that what they share cancels.
+/// </summary>
+public sealed record PairedDifference
+{
+    /// <summary>What intervals leave out and tests allow to be wrong: 5 %.</summary>
+    public const double Share = 0.05;
+
+    /// <summary>The mean of the differences.</summary>
+    public required double Mean { get; init; }
+
+    /// <summary>Seeds that both have.</summary>
+    public required int Pairs { get; init; }
+
+    /// <summary>Of the differences; null of one pair.</summary>
+    public double? StandardDeviation { get; init; }
+
+    /// <summary>95 % by Student's t: mean ± t(0.975, n − 1) · s/√n. Null of one pair.</summary>
+    public Interval? Interval { get; init; }
+
+    /// <summary>95 % by the percentile bootstrap over pairs; of few seeds it is too narrow. Null of one pair.</summary>
+    public Interval? BootstrapInterval { get; init; }
+
+    /// <summary>Of the two-sided paired t test; null of one pair.</summary>
+    public double? PValue { get; init; }
+
+    /// <summary>The same after Holm's correction for all variants that are compared with the base by this figure (Holm 1979).</summary>
+    public double? AdjustedPValue { get; init; }
+
+    /// <summary>How many comparisons that was for.</summary>
+    public int Comparisons { get; init; } = 1;
+
+    /// <summary>Seeds that a paired t test needs to see a difference as large as this one, with the spread seen, at 5 % in 80 % of cases; null where that is not known or more than <see cref="SeedsNeeded.Most"/>.</summary>
+    public int? SeedsNeeded { get; init; }
+
+    /// <summary>What that shows.</summary>
+    public DifferenceVerdict Verdict => (Interval, AdjustedPValue ?? PValue) switch
+    {
+        ({ } interval, _) when interval.Contains(0) => DifferenceVerdict.None,
+        ({ } interval, <= Share) => interval.High < 0 ? DifferenceVerdict.Lower : DifferenceVerdict.Higher,
+        ({ } interval, _) => interval.High < 0 ? DifferenceVerdict.LowerAlone : DifferenceVerdict.HigherAlone,
+        _ => DifferenceVerdict.Unknown,
+    };
+
+    /// <summary>The difference of pairs, as yet alone.</summary>
+    /// <param name="pairs">Of each seed the variant's figure and the base's; null where there are none.</param>
+    public static PairedDifference? Of(IReadOnlyList<(double Variant, double Base)> pairs)
+    {
+        double[] differences = [.. pairs.Select(pair => pair.Variant - pair.Base)];
+        SampleSummary summary = SampleSummary.Of(differences);
+        if (summary.StandardDeviation is not { } deviation)
+        {
+            return differences.Length == 0 ? null : new PairedDifference { Mean = summary.Mean, Pairs = 1 };
+        }
+
+        int n = differences.Length;
+        double error = deviation / Math.Sqrt(n), reach = StudentT.Critical(Share, n - 1) * error;
+        return new PairedDifference
+        {
+            Mean = summary.Mean,
+            Pairs = n,
+            StandardDeviation = deviation,
+            Interval = new Interval(summary.Mean - reach, summary.Mean + reach),
+            BootstrapInterval = PairedBootstrap.Percentile(differences, Share),
+            PValue = summary.Mean == 0 ? 1 : StudentT.TwoSided(summary.Mean / error, n - 1),
+            SeedsNeeded = Statistics.SeedsNeeded.For(summary.Mean, deviation),
+        };
+    }
+
+    /// <summary>
+    /// The same differences, corrected for their number by Holm's step-down method: sorted by p, pᵢ becomes the largest of (m − j + 1) · pⱼ over j ≤ i, at most 1. Then the chance that any
+    /// of those without a difference is said to have one is at most 5 %. Those of one pair count for nothing.
+    /// </summary>
+    public static IReadOnlyList<PairedDifference?> Corrected(IReadOnlyList<PairedDifference?> differences)
+    {
+        int[] order = [.. Enumerable.Range(0, differences.Count).Where(i => differences[i]?.PValue is not null).OrderBy(i => differences[i]!.PValue)];
+        PairedDifference?[] corrected = [.. differences];
+        double largest = 0;
+        for (int rank = 0; rank < order.Length; rank++)
+        {
+            largest = Math.Max(largest, Math.Min(1, (order.Length - rank) * differences[order[rank]]!.PValue!.Value));
+            corrected[order[rank]] = differences[order[rank]]! with { AdjustedPValue = largest, Comparisons = order.Length };
+        }
+
+        return corrected;
+    }
+}
+
+/// <summary>How many seeds it takes to see a difference.</summary>
+public static class SeedsNeeded
+{
+    /// <summary>Beyond which no number is given.</summary>
+    public const int Most = 10_000;
+
+    private const double WantedPower = 0.8;
+
+    /// <summary>The fewest pairs with which a two-sided paired t test at 5 % sees the difference in 80 % of cases; null where that is more than <see cref="Most"/>, or there is no difference.</summary>
+    /// <param name="mean">Of the differences.</param>
+    /// <param name="deviation">Their standard deviation.</param>
+    public static int? For(double mean, double deviation)
+    {
+        double size = Math.Abs(mean) / deviation;
+        if (mean == 0 || !double.IsFinite(size))
+        {
+            return mean != 0 && deviation == 0 ? 2 : null;
+        }
+
+        bool Suffices(int pairs) => StudentT.Power(size * Math.Sqrt(pairs), pairs - 1, PairedDifference.Share) >= WantedPower;
+        int low = 1, high = 2;
+        while (!Suffices(high))
+        {
+            if (high >= Most)
+            {
+                return null;
+            }
+
+            (low, high) = (high, Math.Min(Most, high * 2));
+        }
+
+        while (high - low > 1)
+        {
+            int middle = (low + high) / 2;
+            (low, high) = Suffices(middle) ? (low, middle) : (middle, high);
+        }
+
+        return high;
+    }
+}
