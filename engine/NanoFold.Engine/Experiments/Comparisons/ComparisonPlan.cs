@@ -135,17 +135,25 @@ public sealed class ComparisonPlan
             }
         }
 
-        var fit = new SizeFit(Allowed, config => parameters ? CostModel.Of(config.Model).Parameters : CostModel.FlopsPerToken(config.Model, config.Train.Trains), target);
         bool ownWidth = draft.Sets("model.width"), ownHidden = draft.Sets("model.hidden") || draft.Sets("model.feedForward.hidden");
-        bool width = !ownWidth && (_file.Fit == FitKind.Width || (_file.Fit == FitKind.Auto && (ownHidden || !draft.IsFeedForwardOnly)));
-        fit.Run(draft.Config, width, hidden: !ownHidden && _file.Fit != FitKind.Width);
+        bool hidden = !ownHidden && _file.Fit != FitKind.Width, width = !ownWidth && _file.Fit != FitKind.Hidden;
+        SizeFit Fitted(bool width)
+        {
+            var fit = new SizeFit(Allowed, config => parameters ? CostModel.Of(config.Model).Parameters : CostModel.FlopsPerToken(config.Model, config.Train.Trains), target);
+            fit.Run(draft.Config, width, hidden);
+            return fit;
+        }
+
+        // What differs in its feed-forward only keeps its width, if it can.
+        SizeFit fit = Fitted(width && !(hidden && _file.Fit == FitKind.Auto && draft.IsFeedForwardOnly));
+        fit = Math.Abs(fit.Residual) > Tolerance && width ? Fitted(width) : fit;
         if (Math.Abs(fit.Residual) <= Tolerance)
         {
             return (fit.Residual, fit.Settings);
         }
 
         string what = parameters ? string.Create(CultureInfo.InvariantCulture, $"{budget:#,0} parameters") : string.Create(CultureInfo.InvariantCulture, $"{target:#,0} FLOPs per token");
-        string[] searched = [.. width ? ["model.width"] : Array.Empty<string>(), .. !ownHidden && _file.Fit != FitKind.Width ? ["model.hidden"] : Array.Empty<string>()];
+        string[] searched = [.. width ? ["model.width"] : Array.Empty<string>(), .. hidden ? ["model.hidden"] : Array.Empty<string>()];
         string found = string.Join(" and ", fit.Settings.Select(size => $"{size.Key} = {size.Value}"));
         throw new ConfigException([new ConfigProblem("model.width", string.Create(CultureInfo.InvariantCulture,
             $"{(searched.Length == 0 ? "the variant sets its widths itself, and is not" : $"no {string.Join(" or ", searched)} comes")} within {Tolerance * 100:0} % of {what}; {(found.Length == 0 ? "as it is" : $"with {found}")} it is {fit.Residual * 100:+#,0.#;-#,0.#} % off; give another budget, or equal = tokens"))]);

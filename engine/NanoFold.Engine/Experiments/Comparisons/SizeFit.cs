@@ -14,13 +14,16 @@ internal delegate RunConfig? VariantBuild(IReadOnlyList<(string Key, long Value)
 /// <param name="budget">How much of it there is to be.</param>
 internal sealed class SizeFit(VariantBuild build, Func<RunConfig, double> measure, double budget)
 {
-    private const int LargestWidth = 1 << 16, Neighbors = 16;
+    private const int LargestWidth = 1 << 16, LargestHidden = 1 << 18, Neighbors = 16;
 
     // Widths that processors like; where nothing else makes up for what they leave, finer ones.
     private const int UsualUnit = 8;
 
     // What is near enough to be left as it is.
     private const double Near = 0.005;
+
+    // Small models need finer steps.
+    private static readonly int[] s_hiddenUnits = [UsualUnit, 2, 1];
 
     private readonly List<(string Key, long Value)> _settings = [];
 
@@ -45,8 +48,10 @@ internal sealed class SizeFit(VariantBuild build, Func<RunConfig, double> measur
 
         if (hiddenKey is not null && Math.Abs(Residual) > (width ? Near : Near / 5) && build(_settings) is { } found)
         {
-            int from = found.Model.Hidden;
-            Solve(hiddenKey, from, from >= 16 * UsualUnit ? UsualUnit : 2, 1 << 18);
+            foreach (int step in s_hiddenUnits.TakeWhile(step => step == UsualUnit || Math.Abs(Residual) > 2 * Near))
+            {
+                Solve(hiddenKey, found.Model.Hidden, step, LargestHidden);
+            }
         }
     }
 
@@ -132,6 +137,7 @@ internal sealed class SizeFit(VariantBuild build, Func<RunConfig, double> measur
         (double off, long best) = new[] { low, high }.Where(k => k >= 1).Select(At).MinBy(found => Math.Abs(found.Off));
         if (Math.Abs(off) < Math.Abs(Residual) || !double.IsFinite(Residual))
         {
+            _settings.RemoveAll(setting => setting.Key == key);
             _settings.Add((key, best * unit));
             Residual = off;
         }
