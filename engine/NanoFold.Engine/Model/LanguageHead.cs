@@ -7,12 +7,13 @@ using NanoFold.Kernels;
 
 namespace NanoFold.Engine.Model;
 
-/// <summary>Logits over the vocabulary, x Wᵀ; W [V, C] is its own or, tied, the embedding.</summary>
+/// <summary>Logits over the vocabulary, x Wᵀ / m; W [V, C] is its own or, tied, the embedding, m the ratio of <see cref="ParametrizationConfig"/>.</summary>
 public sealed class LanguageHead
 {
     private readonly Linear? _own;
     private readonly Parameter? _embedding;
     private readonly TapSet? _edits;
+    private readonly double _scale;
 
     /// <param name="builder">Of the whole model.</param>
     /// <param name="config">The model, resolved.</param>
@@ -20,14 +21,14 @@ public sealed class LanguageHead
     /// <param name="edits">The model's own editors, or null.</param>
     public LanguageHead(ModuleBuilder builder, ModelConfig config, Body body, TapSet? edits = null)
     {
-        _edits = edits;
+        (_edits, _scale) = (edits, 1 / config.Parametrization.Ratio(config.Width));
         if (config.Tied)
         {
             _embedding = body.Embedding ?? throw new ArgumentException("model.tied: features are read in, so that there is no embedding to be the head");
         }
         else
         {
-            _own = builder.Linear("lm_head", config.Width, config.Vocab, Initialization.Head(config), role: ParameterRole.Head);
+            _own = builder.Linear("lm_head", config.Width, config.Vocab, Initialization.Head(config), role: ParameterRole.Head, growth: GrowthKind.ScaledOutput);
         }
     }
 
@@ -38,6 +39,7 @@ public sealed class LanguageHead
     public Tensor Logits(Tape tape, Tensor x)
     {
         using Tape.EditScope edits = tape.EditBy(_edits);
+        x = Scaled(tape, x);
         return Tap.At(tape, "hook_logits", _own?.Forward(tape, x) ?? LinearOp.Record(tape, x, Weight(tape)));
     }
 
@@ -49,7 +51,7 @@ public sealed class LanguageHead
         // Logits that nobody reads are never there as a whole, where the head is a matrix.
         (Tensor Loss, Tensor Losses) result = Tap.IsWanted(tape, "hook_logits") || _own is { IsMatrix: false }
             ? CrossEntropyOp.Record(tape, Logits(tape, x), targets)
-            : LinearCrossEntropyOp.Record(tape, x, Weight(tape), targets);
+            : LinearCrossEntropyOp.Record(tape, Scaled(tape, x), Weight(tape), targets);
         if (tape.IsTraining)
         {
             tape.AddLoss(result.Loss);
@@ -66,6 +68,8 @@ public sealed class LanguageHead
         int rows = checked((int)logits.Layout.Rows);
         return (loss, losses, TopKOp.Record(tape, logits.Reshape(rows, logits[-1]), 1).Indices.Reshape(rows));
     }
+
+    private Tensor Scaled(Tape tape, Tensor x) => _scale == 1 ? x : ScaleOp.Record(tape, x, _scale);
 
     private Tensor Weight(Tape tape) => _own?.Weight(tape) ?? tape.Use(_embedding!);
 }

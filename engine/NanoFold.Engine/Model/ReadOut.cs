@@ -7,20 +7,21 @@ using NanoFold.Kernels;
 
 namespace NanoFold.Engine.Model;
 
-/// <summary>Real values of every place, y = x Wᵀ + b with W [O, C], b [O]; see <see cref="ModelShape.Outputs"/>.</summary>
+/// <summary>Real values of every place, y = x Wᵀ / m + b with W [O, C], b [O], m the ratio of <see cref="ParametrizationConfig"/>; see <see cref="ModelShape.Outputs"/>.</summary>
 public sealed class ReadOut
 {
     private readonly Linear _linear;
     private readonly TapSet? _edits;
+    private readonly double _scale;
 
     /// <param name="builder">Of the whole model.</param>
     /// <param name="config">The model, resolved.</param>
     /// <param name="edits">The model's own editors, or null.</param>
     public ReadOut(ModuleBuilder builder, ModelConfig config, TapSet? edits = null)
     {
-        _edits = edits;
+        (_edits, _scale) = (edits, 1 / config.Parametrization.Ratio(config.Width));
         TapPoints = [new TapPoint("hook_outputs", $"B T {config.Outputs}")];
-        _linear = builder.Linear("read_out", config.Width, config.Outputs, Initialization.Head(config), bias: true, ParameterRole.Head);
+        _linear = builder.Linear("read_out", config.Width, config.Outputs, Initialization.Head(config), bias: true, ParameterRole.Head, growth: GrowthKind.ScaledOutput);
     }
 
     /// <summary>Its point.</summary>
@@ -30,7 +31,7 @@ public sealed class ReadOut
     public Tensor Values(Tape tape, Tensor x)
     {
         using Tape.EditScope edits = tape.EditBy(_edits);
-        return Tap.At(tape, "hook_outputs", _linear.Forward(tape, x));
+        return Tap.At(tape, "hook_outputs", _linear.Forward(tape, _scale == 1 ? x : ScaleOp.Record(tape, x, _scale)));
     }
 
     /// <summary>Records the squared error of the stream's values. While training it is the tape's loss.</summary>

@@ -81,6 +81,9 @@ public abstract record ModelShape
     [Bounds(0, 1, BelowMaximum = true)]
     public double Dropout { get; init; }
 
+    /// <summary>How initial values, learning rates, scores and the head depend on the width.</summary>
+    public ParametrizationConfig Parametrization { get; init; } = new StandardConfig();
+
     /// <summary>How matrices that write to the stream start; null for what suits the optimizer: zero with Muon, scaled with the others.</summary>
     public InitializationKind? Initialization { get; init; }
 }

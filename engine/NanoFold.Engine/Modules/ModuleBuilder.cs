@@ -41,6 +41,8 @@ public sealed class ModuleBuilder
 
     public ModelShape Model { get; }
 
+    private double WidthRatio => Model.Parametrization.Ratio(Model.Width);
+
     /// <summary>Index of the layer, 0 outside one.</summary>
     public int Layer { get; }
 
@@ -57,9 +59,15 @@ public sealed class ModuleBuilder
 
     public ModuleBuilder InLayer(int layer) => new(this, Model, Full($"layers.{layer}"), layer, ("", ""));
 
-    public Parameter Add(string name, Layout layout, ParameterRole role, Initializer initializer)
+    /// <summary>Declares a parameter.</summary>
+    /// <param name="name">Its name from here.</param>
+    /// <param name="layout">Its shape.</param>
+    /// <param name="role">Decides its optimizer, decay and place.</param>
+    /// <param name="initializer">How it starts; see <see cref="Initialization"/>.</param>
+    /// <param name="growth">Which of its dimensions grow with the width of the model.</param>
+    public Parameter Add(string name, Layout layout, ParameterRole role, Initializer initializer, GrowthKind growth = GrowthKind.Input)
     {
-        Parameter parameter = _store.Add(Full(name), layout, role, initializer);
+        Parameter parameter = _store.Add(Full(name), layout, role, initializer, new Growth(growth, WidthRatio));
         if (_isAdapter)
         {
             _adapters!.Add(parameter);
@@ -76,10 +84,18 @@ public sealed class ModuleBuilder
     /// <param name="bias">Whether there is a bias.</param>
     /// <param name="role">Decides the optimizer.</param>
     /// <param name="biasInitializer">Of a bias that does not start from 0.</param>
+    /// <param name="growth">Which of its dimensions grow with the width of the model; null for both of a matrix, and for the inputs of what makes coefficients.</param>
     public Linear Linear(
-        string name, int inputs, int outputs, Initializer initializer, bool bias = false, ParameterRole role = ParameterRole.Matrix, Initializer? biasInitializer = null)
+        string name, int inputs, int outputs, Initializer initializer, bool bias = false, ParameterRole role = ParameterRole.Matrix, Initializer? biasInitializer = null, GrowthKind? growth = null)
     {
-        Parameter weight = Add($"{name}.weight", Layout.Of(outputs, inputs), role, initializer);
+        GrowthKind grows = growth ?? role switch
+        {
+            ParameterRole.Matrix => GrowthKind.Hidden,
+            ParameterRole.Head => GrowthKind.Output,
+            _ => GrowthKind.Input,
+        };
+        Initializer first = grows == GrowthKind.Output && initializer.Kind == InitializerKind.Normal ? Initializer.Normal(initializer.Value / Math.Sqrt(WidthRatio)) : initializer;
+        Parameter weight = Add($"{name}.weight", Layout.Of(outputs, inputs), role, first, grows);
         var linear = new PlainLinear(weight, bias ? Add($"{name}.bias", Layout.Of(outputs), ParameterRole.Vector, biasInitializer ?? Initializer.Zero) : null);
         // What is declared beside the model's body is a head.
         return AdapterOf(name, isHead: _prefix.Length == 0)?.Wrap(AdapterIn(name), linear) ?? linear;
@@ -88,7 +104,7 @@ public sealed class ModuleBuilder
     /// <summary>Declares a matrix for each of some groups of rows, W [groups, outputs, inputs], with the parameter <c>NAME.weight</c>.</summary>
     public GroupedLinear GroupedLinear(string name, int groups, int inputs, int outputs, Initializer initializer)
     {
-        var linear = new PlainGroupedLinear(Add($"{name}.weight", Layout.Of(groups, outputs, inputs), ParameterRole.Matrix, initializer));
+        var linear = new PlainGroupedLinear(Add($"{name}.weight", Layout.Of(groups, outputs, inputs), ParameterRole.Matrix, initializer, GrowthKind.Hidden));
         return AdapterOf(name)?.Wrap(AdapterIn(name), linear) ?? linear;
     }
 

@@ -46,7 +46,7 @@ public sealed class ConfigTree : ConfigTree<RunConfig>
         LeaveStepsOpen(tree);
         RunConfig defaults = Presets.Of(preset);
         MovedKeys moved = MovedKeys.Apply(tree, defaults.Train.Optimizer);
-        RunConfig config = Bind(tree, defaults, problems, moved.AsWritten) with { Version = RunConfig.CurrentVersion };
+        RunConfig config = WithUsualContext(Bind(tree, defaults, problems, moved.AsWritten), tree) with { Version = RunConfig.CurrentVersion };
         problems.AddRange(start is null ? [] : InitialWeights.Problems(start, config.Model));
         ThrowAny(problems);
         problems.AddRange(config.Validate());
@@ -77,6 +77,12 @@ public sealed class ConfigTree : ConfigTree<RunConfig>
 
     /// <inheritdoc/>
     protected override string? Meant(string key) => SettingAliases.Find(key);
+
+    // A preset's context is that of text.
+    private static RunConfig WithUsualContext(RunConfig config, JsonObject tree)
+        => config.Task.UsualContext is { } context && (tree["model"] as JsonObject)?.ContainsKey("context") != true
+            ? config with { Model = config.Model with { Context = context } }
+            : config;
 
     // Another limit alone means as many steps as fit into it; with steps, whichever ends first.
     private static void LeaveStepsOpen(JsonObject tree)

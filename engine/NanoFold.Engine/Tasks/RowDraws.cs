@@ -38,6 +38,27 @@ public struct RowDraws
         return radius * Math.Cos(2 * Math.PI * ((((ulong)c << 32) | d) >> 11) * (1.0 / (1L << 53)));
     }
 
+    /// <summary>Different whole numbers from a range, each choice and order of them as likely as any other; to every <paramref name="step"/>-th place.</summary>
+    /// <param name="into">Gets them at its places 0, <paramref name="step"/> and so on; the others stay.</param>
+    /// <param name="count">How many, no more than the range has.</param>
+    /// <param name="from">The first number of the range.</param>
+    /// <param name="range">How many numbers it has.</param>
+    /// <param name="step">From one place to the next.</param>
+    public void Distinct(Span<int> into, int count, int from, int range, int step = 1)
+    {
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(count, range);
+        for (int i = 0; i < count; i++)
+        {
+            int drawn;
+            do
+            {
+                drawn = from + Below(range);
+            }
+            while (IsAmong(into, drawn, i, step));
+            into[i * step] = drawn;
+        }
+    }
+
     /// <summary>Puts things into a random order, each as likely as any other (Fisher and Yates).</summary>
     public void Shuffle<T>(Span<T> values)
     {
@@ -46,5 +67,18 @@ public struct RowDraws
             int other = Below(i + 1);
             (values[i], values[other]) = (values[other], values[i]);
         }
+    }
+
+    private static bool IsAmong(ReadOnlySpan<int> values, int value, int count, int step)
+    {
+        for (int i = 0; i < count; i++)
+        {
+            if (values[i * step] == value)
+            {
+                return true;
+            }
+        }
+
+        return false;
     }
 }

@@ -10,6 +10,7 @@ namespace NanoFold.Engine.Tasks;
 [JsonDerivedType(typeof(TextConfig), "text")]
 [JsonDerivedType(typeof(ModularAdditionConfig), "modular-addition")]
 [JsonDerivedType(typeof(RegressionConfig), "regression")]
+[JsonDerivedType(typeof(MqarConfig), "mqar")]
 public abstract record TaskConfig
 {
     /// <summary>The name in configurations.</summary>
@@ -19,6 +20,10 @@ public abstract record TaskConfig
     /// <summary>Whether it reads the sections <c>data</c> and <c>tokenizer</c>, and models of it can write.</summary>
     [JsonIgnore]
     public bool IsText => this is TextConfig;
+
+    /// <summary>The places of a row that it is published with, which <c>model.context</c> is where nobody says what; null for the preset's.</summary>
+    [JsonIgnore]
+    public virtual int? UsualContext => null;
 
     /// <summary>What is inconsistent in it, or with the model.</summary>
     /// <param name="model">Not resolved yet.</param>

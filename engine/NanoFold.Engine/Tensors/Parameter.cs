@@ -40,6 +40,9 @@ public sealed class Parameter : StoredTensor
 
     public ParameterRole Role { get; }
 
+    /// <summary>How it grew with the model's width; decides the factor on its learning rate.</summary>
+    public Growth Growth { get; internal init; } = Growth.None;
+
     /// <inheritdoc/>
     public override DType Type => Store.Type;
 

@@ -74,9 +74,14 @@ public sealed class ParameterStore : IDisposable
     public bool Contains(string name) => _byName.ContainsKey(name);
 
     /// <summary>Declares a parameter; all are declared before <see cref="Allocate(IParameterSource?, NameGlobs?)"/>.</summary>
-    public Parameter Add(string name, Layout layout, ParameterRole role, Initializer initializer)
+    /// <param name="name">In the file.</param>
+    /// <param name="layout">Its shape.</param>
+    /// <param name="role">Decides its optimizer, decay and place.</param>
+    /// <param name="initializer">How it starts where a seed decides.</param>
+    /// <param name="growth">How it grew with the model's width; null for not at all.</param>
+    public Parameter Add(string name, Layout layout, ParameterRole role, Initializer initializer, Growth? growth = null)
     {
-        var parameter = new Parameter(this, name, layout, role, initializer);
+        var parameter = new Parameter(this, name, layout, role, initializer) { Growth = growth ?? Growth.None };
         Declare(parameter);
         _parameters.Add(parameter);
         return parameter;

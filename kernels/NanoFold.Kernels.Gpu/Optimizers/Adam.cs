@@ -15,7 +15,7 @@ internal struct AdamWork<TPiece> : IGpuWork<AdamWork<TPiece>>
     public ArrayView<long> State;
     public double Beta1, Beta2, Decay;
     public float Epsilon;
-    public int Count;
+    public int Count, Rate;
 
     public static void Run(AdamWork<TPiece> w)
     {
@@ -28,7 +28,7 @@ internal struct AdamWork<TPiece> : IGpuWork<AdamWork<TPiece>>
         if (Group.IdxX == 0)
         {
             long step = w.State[(int)StepSlot.Step];
-            double rate = Slots.Double(w.State, StepSlot.LearningRate);
+            double rate = Slots.Double(w.State, (StepSlot)w.Rate);
             factors[0] = (float)Slots.Double(w.State, StepSlot.GradientScale);
             factors[1] = (float)(rate / (1 - Power(w.Beta1, step)));
             factors[2] = (float)(1 / (1 - Power(w.Beta2, step)));

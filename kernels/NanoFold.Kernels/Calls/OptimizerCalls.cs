@@ -54,7 +54,7 @@ public readonly record struct DecideCall(StepState State, double Clip, bool Dyna
 }
 
 /// <summary>
-/// AdamW with decoupled decay (arXiv 1711.05101): g' = scale · g; m, v lerp; p −= lr · (m̂ / (√v̂ + ε) + decay · p). Step and learning rate are read from the state.
+/// AdamW with decoupled decay (arXiv 1711.05101): g' = scale · g; m, v lerp; p −= rate · (m̂ / (√v̂ + ε) + decay · p). Step and rate are read from the state.
 /// </summary>
 /// <param name="State">Of the training.</param>
 /// <param name="Parameter">p.</param>
@@ -73,11 +73,15 @@ public readonly record struct AdamWCall(StepState State, View Parameter, View Gr
 
     public static string Name => "adamw";
 
+    /// <summary>Where the learning rate is.</summary>
+    public StepSlot Rate { get; init; } = StepSlot.LearningRate;
+
     public KernelCost Cost => new((double)Parameter.Count * Flops, Operands.Bytes(this));
 
     public void Check()
     {
         Checks.State(Name, State);
+        Checks.Slot(Name, "rate", Rate);
         OptimizerChecks.Pass(Name, "parameter", Parameter, "gradient", Gradient);
         OptimizerChecks.Pass(Name, "parameter", Parameter, "first", First);
         OptimizerChecks.Pass(Name, "parameter", Parameter, "second", Second);

@@ -64,7 +64,7 @@ public sealed record PairedDifference
     public int Comparisons { get; init; } = 1;
 
     /// <summary>Seeds that a paired t test needs to see a difference as large as this one, with the spread seen, at 5 % in 80 % of cases; null where that is not known or more than <see cref="SeedsNeeded.Most"/>.</summary>
-    public int? SeedsNeeded { get; init; }
+    public int? SeedsNeeded => StandardDeviation is { } deviation ? Statistics.SeedsNeeded.For(Mean, deviation) : null;
 
     /// <summary>What that shows.</summary>
     public DifferenceVerdict Verdict => (Interval, AdjustedPValue ?? PValue) switch
@@ -96,7 +96,6 @@ public sealed record PairedDifference
             Interval = new Interval(summary.Mean - reach, summary.Mean + reach),
             BootstrapInterval = PairedBootstrap.Percentile(differences, Share),
             PValue = summary.Mean == 0 ? 1 : StudentT.TwoSided(summary.Mean / error, n - 1),
-            SeedsNeeded = Statistics.SeedsNeeded.For(summary.Mean, deviation),
         };
     }
 

@@ -69,8 +69,8 @@ public class AttentionMixer : Mixer
     /// <summary>First keys that stay visible outside of the window.</summary>
     protected virtual int Sinks => 0;
 
-    /// <summary>Factor on the scores, 1/√D.</summary>
-    protected double Scale => 1 / Math.Sqrt(Shape.HeadDim);
+    /// <summary>Factor on the scores, 1/√D, or that of another <see cref="ParametrizationConfig"/>.</summary>
+    protected double Scale => Model.Parametrization.ScoreScale(Shape.HeadDim);
 
     public override Tensor Forward(ForwardContext context, Tensor x)
     {

@@ -122,7 +122,7 @@ internal sealed class LatentAttention : Mixer
 
     private int QueryDim => _shape.NopeDim + _shape.RopeDim;
 
-    private double Scale => 1 / Math.Sqrt(QueryDim);
+    private double Scale => _builder.Model.Parametrization.ScoreScale(QueryDim);
 
     public override Tensor Forward(ForwardContext context, Tensor x)
     {

@@ -38,7 +38,7 @@ internal sealed class GatedLinearAttention : RecurrentHeadsMixer
     {
         int width = Model.Width, rank = config.GateRank;
         _down = Builder.Linear("gk_proj.0", width, rank, Initialization.Input(width));
-        _up = Builder.Linear("gk_proj.1", rank, Shape.QueryWidth, Initialization.Input(rank), bias: true);
+        _up = Builder.Linear("gk_proj.1", rank, Shape.QueryWidth, Initialization.Input(rank), bias: true, growth: GrowthKind.Input);
         _share = 1 / config.GateNormalizer;
     }
 

@@ -55,7 +55,7 @@ public abstract class RecurrentHeadsMixer : Mixer
         _gate = parts.HasGate ? Builder.Linear("g_proj", width, shape.OutputWidth, Initialization.Input(width)) : null;
         _norm = parts.HasNorm ? Builder.Norm("o_norm", shape.ValueDim, NormKind.Rms) : null;
         _output = Builder.Linear("o_proj", shape.OutputWidth, width, Initialization.Output(shape.OutputWidth, Model), Model.Bias);
-        _recurrence = recurrence ?? new HeadRecurrence(Builder, shape.Heads, shape.HeadDim, shape.ValueDim, 1 / Math.Sqrt(shape.HeadDim));
+        _recurrence = recurrence ?? new HeadRecurrence(Builder, shape.Heads, shape.HeadDim, shape.ValueDim, Model.Parametrization.ScoreScale(shape.HeadDim));
     }
 
     public override IReadOnlyList<TapPoint> TapPoints =>

@@ -62,7 +62,7 @@ internal sealed class MambaMixer : StateSpaceMixer
     {
         _rank = config.DtRank;
         _selection = Builder.Linear("x_proj", Channels, _rank + 2 * Numbers, Initialization.Input(Channels));
-        _stepWeight = Builder.Add("dt_proj.weight", Layout.Of(Channels, _rank), ParameterRole.Matrix, Initializer.Uniform(1 / Math.Sqrt(_rank)));
+        _stepWeight = Builder.Add("dt_proj.weight", Layout.Of(Channels, _rank), ParameterRole.Matrix, Initializer.Uniform(1 / Math.Sqrt(_rank)), GrowthKind.Hidden);
         _stepBias = Builder.Add("dt_proj.bias", Layout.Of(Channels), ParameterRole.Vector, Initializer.StepOfLogUniform(1e-3, 0.1));
         _logDecay = Builder.Add("A_log", Layout.Of(Channels, Numbers), ParameterRole.Vector, Initializer.LogOfIndex(Numbers));
     }

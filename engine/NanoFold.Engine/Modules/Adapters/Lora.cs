@@ -38,7 +38,7 @@ public sealed record LoraConfig : AdapterConfig
     /// <inheritdoc/>
     public override Linear Wrap(ModuleBuilder builder, Linear layer) => new LoraLinear(
         layer,
-        builder.Add("lora_A.weight", Layout.Of(Rank, layer.Inputs), ParameterRole.Head, First(layer.Inputs)),
+        builder.Add("lora_A.weight", Layout.Of(Rank, layer.Inputs), ParameterRole.Head, First(layer.Inputs), GrowthKind.Output),
         builder.Add("lora_B.weight", Layout.Of(layer.Outputs, Rank), ParameterRole.Head, Initializer.Zero),
         Bias ? builder.Add("lora_B.bias", Layout.Of(layer.Outputs), ParameterRole.Vector, Initializer.Zero) : null,
         this);
@@ -46,7 +46,7 @@ public sealed record LoraConfig : AdapterConfig
     /// <inheritdoc/>
     public override GroupedLinear Wrap(ModuleBuilder builder, GroupedLinear layer) => new LoraGroupedLinear(
         layer,
-        builder.Add("lora_A.weight", Layout.Of(layer.Groups, Rank, layer.Inputs), ParameterRole.Head, First(layer.Inputs)),
+        builder.Add("lora_A.weight", Layout.Of(layer.Groups, Rank, layer.Inputs), ParameterRole.Head, First(layer.Inputs), GrowthKind.Output),
         builder.Add("lora_B.weight", Layout.Of(layer.Groups, layer.Outputs, Rank), ParameterRole.Head, Initializer.Zero),
         this);
 

@@ -1,6 +1,4 @@
 using NanoFold.Engine.Configuration;
-using NanoFold.Engine.Model;
-using NanoFold.Engine.Modules;
 
 namespace NanoFold.Engine.Tasks;
 
@@ -8,7 +6,7 @@ namespace NanoFold.Engine.Tasks;
 /// Addition modulo p (grokking, arXiv 2201.02177): a row is of problems a, b, = with the label (a + b) mod p at the last of their three tokens. Each problem is a document
 /// of its own. A share of all pairs (a, b) is trained on, the others are held back: <c>accuracy</c> on them may rise long after that on the trained ones.
 /// </summary>
-public sealed record ModularAdditionConfig : GeneratedTaskConfig
+public sealed record ModularAdditionConfig : LabelledTaskConfig
 {
     public static ModularAdditionConfig Tiny => new() { Modulus = 5, ValidationRows = 4 };
 
@@ -21,34 +19,19 @@ public sealed record ModularAdditionConfig : GeneratedTaskConfig
     public double TrainShare { get; init; } = 0.5;
 
     /// <inheritdoc/>
-    public override IEnumerable<ConfigProblem> Validate(ModelConfig model, string path)
-    {
-        if (model.Context < ModularAddition.PlacesOfProblem)
-        {
-            yield return new ConfigProblem("model.context", $"{model.Context} is less than the {ModularAddition.PlacesOfProblem} places of a problem");
-        }
-
-        if (model.Vocab > 0 && model.Vocab <= Modulus)
-        {
-            yield return new ConfigProblem("model.vocab", $"{model.Vocab} is less than the {Modulus + 1} symbols of {path}.modulus = {Modulus}; leave it out");
-        }
-
-        if (model.Visibility == VisibilityKind.Prefix)
-        {
-            yield return new ConfigProblem("model.visibility", $"rows of \"{Kind}\" have no prefix; use causal or full");
-        }
-
-        if (model.Inputs > 0 || model.Outputs > 0)
-        {
-            yield return new ConfigProblem(model.Inputs > 0 ? "model.inputs" : "model.outputs", $"\"{Kind}\" is of tokens; leave it out");
-        }
-    }
+    public override int Vocab => Modulus + 1;
 
     /// <inheritdoc/>
-    public override ModelConfig Fit(ModelConfig model) => model.Vocab > 0 ? model : model with { Vocab = Modulus + 1 };
+    public override int LeastContext => ModularAddition.PlacesOfProblem;
 
     /// <inheritdoc/>
     public override LearningTask Open(TaskContext context) => new ModularAddition(this, context);
+
+    /// <inheritdoc/>
+    protected override string LeastContextOf(string path) => "of a problem";
+
+    /// <inheritdoc/>
+    protected override string VocabOf(string path) => $"{path}.modulus = {Modulus}";
 }
 
 internal sealed class ModularAddition : LabelledTask
@@ -71,7 +54,7 @@ internal sealed class ModularAddition : LabelledTask
         _trained = Math.Clamp((int)Math.Round(config.TrainShare * _pairs.Length), 1, _pairs.Length - 1);
     }
 
-    public override int Vocab => _config.Modulus + 1;
+    public override int Vocab => _config.Vocab;
 
     public override double? LossOfGuessing => Math.Log(_config.Modulus);
 

@@ -58,5 +58,8 @@ internal class AdamW : UpdateRule
     protected OptimizerSlot First { get; }
 
     protected override void Update(in RoleRange piece) => _update.Run(new AdamWCall(
-        piece.State, piece.Values, piece.Gradients, piece.In(First), piece.In(_second), _config.Beta1!.Value, _config.Beta2!.Value, _config.Epsilon!.Value, piece.Decay));
+        piece.State, piece.Values, piece.Gradients, piece.In(First), piece.In(_second), _config.Beta1!.Value, _config.Beta2!.Value, _config.Epsilon!.Value, piece.Decay)
+    {
+        Rate = piece.Rate,
+    });
 }

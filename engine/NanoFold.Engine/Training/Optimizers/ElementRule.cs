@@ -48,6 +48,7 @@ public sealed class ElementRule<TFormula> : UpdateRule
     protected override void Update(in RoleRange piece) => _backend.Update(_formula, new UpdateArgs(_state, piece.Values, piece.Gradients, Slot(piece, 0), Slot(piece, 1), Slot(piece, 2))
     {
         Decay = piece.Decay,
+        Rate = piece.Rate,
         FactorA = _factors.Length > 0 ? _factors[0].Slot : StepSlot.None,
         FactorB = _factors.Length > 1 ? _factors[1].Slot : StepSlot.None,
     });

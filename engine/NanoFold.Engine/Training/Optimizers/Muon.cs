@@ -22,6 +22,12 @@ public sealed record MuonConfig : AdamConfig
     public double Momentum { get; init; } = 0.95;
 
     /// <inheritdoc/>
+    /// <remarks>
+    /// An orthogonal update changes what a matrix makes by as much at every width (arXiv 2310.17813), so that hidden matrices need no factor; the rest has Adam's.
+    /// </remarks>
+    public override double RateFactor(Parameter parameter) => parameter.Role == ParameterRole.Matrix ? 1 : base.RateFactor(parameter);
+
+    /// <inheritdoc/>
     /// <remarks>Updates have one size whatever the gradient's, so what begins at 0 grows at once.</remarks>
     public override InitializationKind Initialization => InitializationKind.Zero;
 

@@ -20,6 +20,7 @@ public sealed class Optimizer : IDisposable
     private readonly OptimizerBuilder _builder;
     private readonly UpdateRule _rule;
     private readonly (RoleRange Range, StepPart Part)[] _ranges;
+    private readonly List<(StepSlot Slot, double Factor)> _scaledRates = [];
     private readonly OptimizerRate[] _rates;
     private readonly LearningRate[] _ownRates;
     private readonly Router[] _balanced;
@@ -49,7 +50,7 @@ public sealed class Optimizer : IDisposable
             throw;
         }
 
-        _ranges = [.. Enum.GetValues<ParameterRole>().Select(RangeOf).Where(range => !range.Elements.IsEmpty)
+        _ranges = [.. Enum.GetValues<ParameterRole>().SelectMany(RangesOf)
             .Select(range => (range, new StepPart(_rule.NameOf(range.Role), StepPhase.Update)))];
         _rates = [.. _builder.Rates];
         _ownRates = new LearningRate[_rates.Length];
@@ -69,7 +70,13 @@ public sealed class Optimizer : IDisposable
     /// <param name="factor">The schedule's: a share of the peaks.</param>
     public void Begin(long step, double factor)
     {
-        _state.Set(StepSlot.LearningRate, factor * _config.LearningRate!.Value);
+        double peak = _config.LearningRate!.Value;
+        _state.Set(StepSlot.LearningRate, factor * peak);
+        foreach ((StepSlot slot, double scale) in _scaledRates)
+        {
+            _state.Set(slot, factor * peak * scale);
+        }
+
         foreach (OptimizerRate rate in _rates)
         {
             _state.Set(rate.Slot, factor * rate.Peak);
@@ -128,7 +135,42 @@ public sealed class Optimizer : IDisposable
         _builder.Dispose();
     }
 
-    private RoleRange RangeOf(ParameterRole role) => new(_state, _store, role, _store.Range(role), RoleRange.Decays(role) ? _config.WeightDecay!.Value : 0);
+    // Of a role, one range for each stretch of parameters with the same factor on their rate. Decay times rate is the same for all of them.
+    private List<RoleRange> RangesOf(ParameterRole role)
+    {
+        var ranges = new List<RoleRange>();
+        ElementRange all = _store.Range(role);
+        Parameter[] parameters = [.. _store.Parameters.Where(p => p.Role == role && !p.Frozen).OrderBy(p => p.Offset)];
+        for (int first = 0, next; first < parameters.Length; first = next)
+        {
+            double factor = _config.Optimizer.RateFactor(parameters[first]);
+            for (next = first + 1; next < parameters.Length && _config.Optimizer.RateFactor(parameters[next]) == factor; next++)
+            {
+            }
+
+            var elements = new ElementRange(first == 0 ? all.Start : parameters[first].Offset, next == parameters.Length ? all.End : parameters[next].Offset);
+            double decay = RoleRange.Decays(role) ? _config.WeightDecay!.Value / factor : 0;
+            ranges.Add(new RoleRange(_state, _store, role, elements, decay) { Rate = RateOf(factor) });
+        }
+
+        return ranges;
+    }
+
+    private StepSlot RateOf(double factor)
+    {
+        if (factor == 1)
+        {
+            return StepSlot.LearningRate;
+        }
+
+        StepSlot slot = _state.Add(FormattableString.Invariant($"learningRate × {factor:R}"));
+        if (!_scaledRates.Contains((slot, factor)))
+        {
+            _scaledRates.Add((slot, factor));
+        }
+
+        return slot;
+    }
 }
 
 /// <summary>A learning rate with the name that metrics.jsonl gives it.</summary>

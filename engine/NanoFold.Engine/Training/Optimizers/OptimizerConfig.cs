@@ -1,6 +1,7 @@
 using System.Text.Json.Serialization;
 using NanoFold.Engine.Configuration;
 using NanoFold.Engine.Modules;
+using NanoFold.Engine.Tensors;
 
 namespace NanoFold.Engine.Training;
 
@@ -23,6 +24,12 @@ public abstract record OptimizerConfig
     /// <summary>How the head, and what writes to the stream, start best with it.</summary>
     [JsonIgnore]
     public virtual InitializationKind Initialization => InitializationKind.Scaled;
+
+    /// <summary>
+    /// The factor on the learning rate of a parameter that grew with the model's width, so that the best rate stays where it was (µP, arXiv 2203.03466). What is
+    /// here suits updates whose size does not depend on the gradient's, element by element, as Adam's.
+    /// </summary>
+    public virtual double RateFactor(Parameter parameter) => parameter.Growth.OfNormalizedUpdate;
 
     /// <summary>What is inconsistent in it.</summary>
     public virtual IEnumerable<ConfigProblem> Validate(string path) => [];

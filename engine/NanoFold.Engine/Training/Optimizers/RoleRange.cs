@@ -8,9 +8,12 @@ namespace NanoFold.Engine.Training;
 /// <param name="Store">Where they are.</param>
 /// <param name="Role">What they are for.</param>
 /// <param name="Elements">Which, padding between parameters included.</param>
-/// <param name="Decay">Their weight decay: <c>train.weightDecay</c> where the role has any (<see cref="Decays"/>).</param>
+/// <param name="Decay">Their weight decay: <c>train.weightDecay</c> where the role has any (<see cref="Decays"/>), over the factor of <see cref="Rate"/>.</param>
 public readonly record struct RoleRange(StepState State, ParameterStore Store, ParameterRole Role, ElementRange Elements, double Decay)
 {
+    /// <summary>Where their learning rate is: <c>train.learningRate</c> by schedule, times the factor of <see cref="OptimizerConfig.RateFactor"/>.</summary>
+    public StepSlot Rate { get; init; } = StepSlot.LearningRate;
+
     /// <summary>Values as a vector.</summary>
     public View Values => Store.Values(Elements);
 

@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using NanoFold.Engine.Configuration;
+using NanoFold.Engine.Tensors;
 using NanoFold.Kernels;
 using NanoFold.Kernels.Lanes;
 
@@ -14,6 +15,9 @@ public sealed record SgdConfig : OptimizerConfig
 
     /// <summary>Steps from where the momentum will lead.</summary>
     public bool Nesterov { get; init; }
+
+    /// <inheritdoc/>
+    public override double RateFactor(Parameter parameter) => parameter.Growth.OfGradient;
 
     /// <inheritdoc/>
     public override IEnumerable<ConfigProblem> Validate(string path)

@@ -57,7 +57,7 @@ public sealed unsafe class CpuOptimizer(CpuContext context) :
             throw new InvalidOperationException($"{AdamWCall.Name}: {nameof(StepSlot.Step)} is {step}, expected 1 for the first step");
         }
 
-        double rate = call.State.GetDouble(StepSlot.LearningRate);
+        double rate = call.State.GetDouble(call.Rate);
         var work = new AdamWork
         {
             Parameter = (byte*)call.Parameter.Address,

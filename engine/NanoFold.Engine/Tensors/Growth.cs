@@ -1,0 +1,37 @@
+namespace NanoFold.Engine.Tensors;
+
+/// <summary>Which dimensions of a parameter W [out, in] grow with the width of the model, in the words of arXiv 2203.03466.</summary>
+public enum GrowthKind
+{
+    /// <summary>At most what it gives: embeddings, gains, biases, and matrices that read something of a fixed width.</summary>
+    Input,
+
+    /// <summary>Both: matrices between parts of the model.</summary>
+    Hidden,
+
+    /// <summary>What it reads only, and what it gives is used as it is: routers.</summary>
+    Output,
+
+    /// <summary>What it reads only, and what it gives is divided by the ratio besides: the head. Tied to the embedding it is that, an input.</summary>
+    ScaledOutput,
+}
+
+/// <summary>How a parameter grew with the width of its model, beside a model of base width.</summary>
+/// <param name="Kind">Which of its dimensions do.</param>
+/// <param name="Ratio">m, the model's width over the base width; 1 where the width does not decide about rates.</param>
+public readonly record struct Growth(GrowthKind Kind, double Ratio)
+{
+    /// <summary>Not at all: a factor of 1.</summary>
+    public static Growth None => new(GrowthKind.Input, 1);
+
+    /// <summary>The factor on the learning rate where an update has one size whatever the gradient's (table 8 of arXiv 2203.03466, Adam; routers by table 3).</summary>
+    public double OfNormalizedUpdate => Kind is GrowthKind.Hidden or GrowthKind.Output ? 1 / Ratio : 1;
+
+    /// <summary>The factor on the learning rate where an update is as large as the gradient (the same tables, SGD).</summary>
+    public double OfGradient => Kind switch
+    {
+        GrowthKind.Input or GrowthKind.ScaledOutput => Ratio,
+        GrowthKind.Output => 1 / Ratio,
+        _ => 1,
+    };
+}
