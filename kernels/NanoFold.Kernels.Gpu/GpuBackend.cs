@@ -128,13 +128,13 @@ public sealed class GpuBackend : Backend
     public override void MatMul(in MatMulArgs args)
     {
         BackendChecks.MatMul(args);
-        _matMul.MatMul(args, args.AllowsTensorFloat32);
+        _matMul.MatMul(args);
     }
 
     public override void GroupedMatMul(in GroupedMatMulArgs args)
     {
         BackendChecks.GroupedMatMul(args);
-        _matMul.GroupedMatMul(args, args.AllowsTensorFloat32);
+        _matMul.GroupedMatMul(args);
     }
 
     /// <summary>

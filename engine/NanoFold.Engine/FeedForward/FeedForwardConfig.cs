@@ -17,11 +17,16 @@ namespace NanoFold.Engine.FeedForward;
 [JsonDerivedType(typeof(GeGluConfig), "geglu")]
 [JsonDerivedType(typeof(GeGluTanhConfig), "geglu-tanh")]
 [JsonDerivedType(typeof(MoeConfig), "moe")]
+[JsonDerivedType(typeof(NoFeedForwardConfig), "none")]
 public abstract record FeedForwardConfig
 {
     /// <summary>The name in configurations.</summary>
     [JsonIgnore]
     public string Kind => Variant.KindOf(this);
+
+    /// <summary>Whether layers have it at all.</summary>
+    [JsonIgnore]
+    public virtual bool IsThere => true;
 
     /// <summary>F; 0 for model.hidden, and where that is 0 too for as many as give the kind its usual number of parameters.</summary>
     [Bounds(0, 1 << 18, Auto = true)]

@@ -17,7 +17,7 @@ public sealed class Block
     private readonly Residual _residual;
     private readonly Mixer? _mixer;
     private readonly SubBlock? _mixing;
-    private readonly SubBlock _feeding;
+    private readonly SubBlock? _feeding;
 
     public Block(ModuleBuilder builder, LayerConfig config, Residual residual)
     {
@@ -29,8 +29,11 @@ public sealed class Block
             _mixing = new SubBlock("ln1", norm, "hook_attn_out", _mixer, residual.Connect(builder, "attn_residual"), builder.Model.Dropout);
         }
 
-        var feedingNorm = builder.Norm("post_attention_layernorm", builder.Model.Width);
-        _feeding = new SubBlock("ln2", feedingNorm, "hook_mlp_out", config.FeedForward.Build(builder), residual.Connect(builder, "mlp_residual"), builder.Model.Dropout);
+        if (config.FeedForward.IsThere)
+        {
+            var norm = builder.Norm("post_attention_layernorm", builder.Model.Width);
+            _feeding = new SubBlock("ln2", norm, "hook_mlp_out", config.FeedForward.Build(builder), residual.Connect(builder, "mlp_residual"), builder.Model.Dropout);
+        }
     }
 
     /// <summary>Points of the block and of what is in it, named from the block.</summary>
@@ -39,7 +42,7 @@ public sealed class Block
         .. _residual.StreamPoints("pre"),
         .. _mixing?.TapPoints ?? [],
         .. _residual.StreamPoints("mid"),
-        .. _feeding.TapPoints,
+        .. _feeding?.TapPoints ?? [],
         .. _residual.StreamPoints("post"),
     ];
 
@@ -51,7 +54,7 @@ public sealed class Block
     {
         stream = _residual.At(context, "pre", stream);
         stream = _residual.At(context, "mid", _mixing?.Forward(context, stream) ?? stream);
-        return _residual.At(context, "post", _feeding.Forward(context, stream));
+        return _residual.At(context, "post", _feeding?.Forward(context, stream) ?? stream);
     }
 
     /// <summary>A norm, what is applied to what it normed, and how both are connected to the stream.</summary>

@@ -142,6 +142,11 @@ public sealed record ModelConfig : ModelShape
             yield return new ConfigProblem($"{path}.tied", $"the head is the embedding only where tokens are read and predicted; {path}.{(Inputs > 0 ? $"inputs = {Inputs}" : $"outputs = {Outputs}")}");
         }
 
+        if (Pattern is not { Count: 0 } && resolved.LayerConfigs().Any(layer => !layer.FeedForward.IsThere && !layer.Mixer.Traits(resolved).Mixes))
+        {
+            yield return new ConfigProblem($"{path}.feedForward", "\"none\" beside the mixer \"none\" leaves layers with nothing in them; choose another of one of them");
+        }
+
         string[] causal = Pattern is { Count: 0 } ? [] : [.. resolved.LayerConfigs().Select(layer => layer.Mixer).Where(mixer => !mixer.Traits(resolved).FollowsVisibility).Select(mixer => mixer.Kind).Distinct()];
         if (Visibility != VisibilityKind.Causal && causal.Length > 0)
         {

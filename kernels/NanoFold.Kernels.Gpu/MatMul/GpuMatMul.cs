@@ -11,9 +11,9 @@ internal sealed class GpuMatMul(GpuContext context) : IDisposable
     /// <summary>Null elsewhere than on CUDA.</summary>
     public CudaMatMul? Cuda { get; } = context.IsCuda ? new CudaMatMul(context) : null;
 
-    public void MatMul(in MatMulArgs args, bool allowsTensorFloat32)
+    public void MatMul(in MatMulArgs args)
     {
-        if (Cuda is not null && Cuda.TryMatMul(args, Precision(allowsTensorFloat32)))
+        if (Cuda is not null && Cuda.TryMatMul(args, Precision(args.AllowsTensorFloat32)))
         {
             return;
         }
@@ -21,9 +21,9 @@ internal sealed class GpuMatMul(GpuContext context) : IDisposable
         ByElement.Run("matmul", args.A, args.Y, new PlainBody(_portable, args));
     }
 
-    public void GroupedMatMul(in GroupedMatMulArgs args, bool allowsTensorFloat32)
+    public void GroupedMatMul(in GroupedMatMulArgs args)
     {
-        if (Cuda is not null && Cuda.TryGroupedMatMul(args, Precision(allowsTensorFloat32)))
+        if (Cuda is not null && Cuda.TryGroupedMatMul(args, Precision(args.AllowsTensorFloat32)))
         {
             return;
         }

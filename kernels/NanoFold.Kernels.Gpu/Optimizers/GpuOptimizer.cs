@@ -109,7 +109,7 @@ internal sealed class GpuOptimizer(GpuContext context) :
                 Beta2 = call.Beta2,
                 Decay = call.Decay,
                 Epsilon = (float)call.Epsilon,
-                Count = (int)call.Parameter.Count,
+                Count = checked((int)call.Parameter.Count),
             },
             Groups(call.Parameter.Count, context.GroupSize, MostGroups), context.GroupSize);
 
@@ -123,7 +123,7 @@ internal sealed class GpuOptimizer(GpuContext context) :
                 Update = context.View<F32>(call.Update),
                 State = context.Slots(call.State),
                 Beta = call.Beta,
-                Count = (int)call.Gradient.Count,
+                Count = checked((int)call.Gradient.Count),
             },
             Groups(call.Gradient.Count, context.GroupSize), context.GroupSize);
 
@@ -140,7 +140,7 @@ internal sealed class GpuOptimizer(GpuContext context) :
                 Sums = sums,
                 State = context.Slots(call.State),
                 Groups = (int)sums.Length / 2,
-                Count = (int)x.Count,
+                Count = checked((int)x.Count),
             },
             Groups(x.Count, PiecesPerThread * context.GroupSize), context.GroupSize);
     }
@@ -156,7 +156,7 @@ internal sealed class GpuOptimizer(GpuContext context) :
                 Rate = (int)call.Rate,
                 RateFactor = call.RateFactor,
                 Decay = call.Decay,
-                Count = (int)call.Parameter.Count,
+                Count = checked((int)call.Parameter.Count),
             },
             Groups(call.Parameter.Count, context.GroupSize), context.GroupSize);
 

@@ -33,7 +33,7 @@ internal static class ModelVariants
             .. Mixers.Select(mixer => Plain(mixer)),
             .. Mixers.SelectMany(mixer => MixerReference.Of(mixer).Variants(Base)),
             // Without a mixer, whose points the others have.
-            .. FeedForwards.Select(feedForward => OfFeedForward(feedForward).First()).Select(v => (v.Name, v.Model with { Mixer = new NoneConfig() })),
+            .. FeedForwards.Where(feedForward => feedForward.IsThere).Select(feedForward => OfFeedForward(feedForward).First()).Select(v => (v.Name, v.Model with { Mixer = new NoneConfig() })),
             .. Settings.Where(v => v.Name is "tied" or "learned positions"),
             .. Residuals.SelectMany(OfResidual),
         ]

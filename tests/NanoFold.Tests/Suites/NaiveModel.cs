@@ -44,9 +44,12 @@ internal sealed class NaiveModel(ModelConfig config, Func<string, double[]?> wei
                     MixerReference.Of(layers[i].Mixer).Forward(layers[i].Mixer, layer.In("self_attn"), layer.Norm(read, "input_layernorm")));
             }
 
-            FeedForwardReference feed = FeedForwardReference.Of(layers[i].FeedForward);
-            stream.Around(layer, "mlp_residual", read =>
-                [.. layer.Norm(read, "post_attention_layernorm").Select(row => feed.Forward(layers[i].FeedForward, layer.In("mlp"), row))]);
+            if (layers[i].FeedForward.IsThere)
+            {
+                FeedForwardReference feed = FeedForwardReference.Of(layers[i].FeedForward);
+                stream.Around(layer, "mlp_residual", read =>
+                    [.. layer.Norm(read, "post_attention_layernorm").Select(row => feed.Forward(layers[i].FeedForward, layer.In("mlp"), row))]);
+            }
         }
 
         return _model.Norm(stream.End(_model), "norm");

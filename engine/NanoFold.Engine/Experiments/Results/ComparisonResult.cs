@@ -1,6 +1,5 @@
-using System.Text.Json;
 using System.Text.Json.Nodes;
-using System.Text.Json.Serialization.Metadata;
+using NanoFold.Engine.Experiments.Baselines;
 
 namespace NanoFold.Engine.Experiments.Results;
 
@@ -14,15 +13,6 @@ public sealed record ComparisonResult
 
     /// <summary>The version that is written.</summary>
     public const int CurrentVersion = 1;
-
-    private static readonly JsonSerializerOptions s_json = new()
-    {
-        PropertyNamingPolicy = JsonNamingPolicy.CamelCase,
-        WriteIndented = true,
-        Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
-        TypeInfoResolver = new DefaultJsonTypeInfoResolver(),
-        Converters = { FiniteJson.Converter },
-    };
 
     /// <summary>The version of the file.</summary>
     public int Version { get; init; } = CurrentVersion;
@@ -58,10 +48,10 @@ public sealed record ComparisonResult
     public IReadOnlyList<string> Summary { get; init; } = [];
 
     /// <summary>Runs that did not end as they were meant to.</summary>
-    public IReadOnlyList<RunOutcome> Unfinished { get; init; } = [];
+    public IReadOnlyList<CollectedRun> Unfinished { get; init; } = [];
 
-    /// <summary>What other methods reach on the same rows, as in <c>baselines.json</c>; null where it is not there.</summary>
-    public JsonObject? Baselines { get; init; }
+    /// <summary>What is reached without a neural network, as in <c>baselines.json</c>: for each text with its tokenizer, and for each task.</summary>
+    public IReadOnlyList<BaselineEntry> Baselines { get; init; } = [];
 
     /// <summary>The page, from the folder of the comparison; null where none was made.</summary>
     public string? Report { get; init; }
@@ -70,35 +60,13 @@ public sealed record ComparisonResult
     public VariantResult? BaseVariant() => Variants.FirstOrDefault(variant => variant.IsBase);
 
     /// <summary>As one object; figures that are not finite are null.</summary>
-    public JsonObject ToJson() => (JsonObject)JsonSerializer.SerializeToNode(this, s_json)!;
+    public JsonObject ToJson() => JsonNode.Parse(RecordFile.ToBytes(this))!.AsObject();
 
     /// <summary>Writes <see cref="FileName"/> into the folder of a comparison.</summary>
     /// <exception cref="UserException">It cannot be written.</exception>
-    public void Write(string folder)
-        => OutputFile.Write(Path.Combine(folder, FileName), stream =>
-        {
-            JsonSerializer.Serialize(stream, this, s_json);
-            stream.WriteByte((byte)'\n');
-        });
+    public void Write(string folder) => RecordFile.Write(Path.Combine(folder, FileName), this);
 
     /// <summary>Reads what <see cref="Write"/> wrote.</summary>
-    /// <exception cref="UserException">It is not there, or not such a file.</exception>
-    public static ComparisonResult Read(string folder)
-    {
-        string path = Path.Combine(folder, FileName);
-        try
-        {
-            using FileStream file = File.OpenRead(path);
-            ComparisonResult result = JsonSerializer.Deserialize<ComparisonResult>(file, s_json) ?? throw new JsonException("it is null");
-            return result.Version <= CurrentVersion ? result : throw new UserException($"{path}: was written by a newer NanoFold; update to read it");
-        }
-        catch (JsonException e)
-        {
-            throw new UserException($"{path}: is not the result of a comparison: {e.Message}", e);
-        }
-        catch (Exception e) when (FileFault.Is(e))
-        {
-            throw FileFault.Describe("cannot read", path, e);
-        }
-    }
+    /// <exception cref="UserException">It is not there, damaged, or was written by a newer version.</exception>
+    public static ComparisonResult Read(string folder) => RecordFile.Read<ComparisonResult>(Path.Combine(folder, FileName), CurrentVersion, result => result.Version);
 }

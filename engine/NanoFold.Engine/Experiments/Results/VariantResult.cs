@@ -70,11 +70,17 @@ public sealed record VariantResult
     /// <summary>What the held-back rows gave: the loss first.</summary>
     public IReadOnlyList<FigureResult> Figures { get; init; } = [];
 
+    /// <summary>The held-back targets told apart by position, by frequency and so on, from <c>evaluation.json</c> of the runs.</summary>
+    public IReadOnlyList<BreakdownResult> Breakdowns { get; init; } = [];
+
+    /// <summary>On rows as long as in training, twice and four times as long, from the same files.</summary>
+    public IReadOnlyList<ContextResult> Contexts { get; init; } = [];
+
     /// <summary>Geometry after training, by layer, where measured.</summary>
     public IReadOnlyList<GeometryResult> Geometry { get; init; } = [];
 
     /// <summary>The runs that this is of, by seed, whatever became of them.</summary>
-    public IReadOnlyList<RunOutcome> Runs { get; init; } = [];
+    public IReadOnlyList<CollectedRun> Runs { get; init; } = [];
 
     /// <summary>The figure of that name, or null.</summary>
     public FigureResult? Figure(string name) => Figures.FirstOrDefault(figure => figure.Name == name);

@@ -3,8 +3,8 @@ using System.Text.Json.Serialization;
 namespace NanoFold.Engine.Experiments.Results;
 
 /// <summary>How far a run of a set came.</summary>
-[JsonConverter(typeof(JsonStringEnumConverter<RunState>))]
-public enum RunState
+[JsonConverter(typeof(JsonStringEnumConverter<CollectedState>))]
+public enum CollectedState
 {
     /// <summary>It ended as it was meant to; only such runs enter statistics.</summary>
     [JsonStringEnumMemberName("finished")]
@@ -24,7 +24,7 @@ public enum RunState
 }
 
 /// <summary>What a run of a set gave, read from its folder: <c>result.json</c>, <c>config.json</c> and <c>metrics.jsonl</c>.</summary>
-public sealed record RunOutcome
+public sealed record CollectedRun
 {
     /// <summary>The run's folder, from the folder of the set: <c>runs/window-seed-2</c>. Its <c>metrics.jsonl</c> has the curve of its loss.</summary>
     public required string Run { get; init; }
@@ -42,7 +42,7 @@ public sealed record RunOutcome
     public double? WeightDecay { get; init; }
 
     /// <summary>How far it came.</summary>
-    public required RunState State { get; init; }
+    public required CollectedState State { get; init; }
 
     /// <summary>Why it failed, in a line.</summary>
     public string? Fault { get; init; }
