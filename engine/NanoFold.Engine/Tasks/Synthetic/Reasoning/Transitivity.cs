@@ -183,45 +183,11 @@ internal sealed class Transitivity : LabelledTask
 }
 
 /// <summary>Loss and accuracy of what is held back, and how likely everything right is found.</summary>
-internal sealed class TransitivityScore : TaskScore
+internal sealed class TransitivityScore() : GroupScore(3)
 {
-    private readonly double[] _sums = new double[3];
-    private readonly long[] _counts = new long[3];
-    private long _right;
-
-    public override void Begin()
-    {
-        Array.Clear(_sums);
-        Array.Clear(_counts);
-        _right = 0;
-    }
-
-    public override void Add(BatchRows batch, ScoredValues scored)
-    {
-        ReadOnlySpan<int> targets = batch.Integers(BatchField.Targets), groups = batch.Integers(BatchField.Groups), predicted = scored.Integers(1);
-        ReadOnlySpan<float> losses = scored.Reals(0);
-        for (int i = 0; i < targets.Length; i++)
-        {
-            if (targets[i] >= 0)
-            {
-                _sums[groups[i]] += losses[i];
-                _counts[groups[i]]++;
-                _right += groups[i] == (int)Transitivity.Problem.HeldBack && predicted[i] == targets[i] ? 1 : 0;
-            }
-        }
-    }
-
-    public override Evaluation Result()
-    {
-        double LogProbability(Transitivity.Problem problem) => -_sums[(int)problem] / _counts[(int)problem];
-        Score[] scores =
-        [
-            new(Evaluation.Accuracy, (double)_right / _counts[0]),
-            new("logProbability", LogProbability(Transitivity.Problem.HeldBack)),
-            new("logProbabilityOfFacts", LogProbability(Transitivity.Problem.Fact)),
-            new("logProbabilityOfTrained", LogProbability(Transitivity.Problem.Trained)),
-        ];
-        // Of an evaluation on a part, some may be missing.
-        return Evaluation.Of(-LogProbability(Transitivity.Problem.HeldBack), _counts[0], [.. scores.Where(score => double.IsFinite(score.Value))]);
-    }
+    public override Evaluation Result() => ResultOf(
+        (int)Transitivity.Problem.HeldBack,
+        new("logProbability", -Of((int)Transitivity.Problem.HeldBack).Loss),
+        new("logProbabilityOfFacts", -Of((int)Transitivity.Problem.Fact).Loss),
+        new("logProbabilityOfTrained", -Of((int)Transitivity.Problem.Trained).Loss));
 }

@@ -31,7 +31,7 @@ public sealed record PseudoRandomConfig : SourceTaskConfig
 internal sealed class PseudoRandom(PseudoRandomConfig config, TaskContext context) : SourceTask(config, context, new ShiftRegister(config.Register))
 {
     public override IEnumerable<string> Describe() =>
-        [$"a pseudo-random stream: each bit is the sum modulo 2 of the {config.Register}th and the {ShiftRegister.TapOf(config.Register)}th before it"];
+        [$"a pseudo-random stream: x_t = x_(t − {config.Register}) xor x_(t − {ShiftRegister.TapOf(config.Register)}), after {config.Register} bits of chance"];
 }
 
 /// <summary>Bits of a linear shift register of the longest period.</summary>
@@ -42,6 +42,8 @@ internal sealed class ShiftRegister(int length) : Source
     [
         (2, 1), (3, 1), (4, 1), (5, 2), (6, 1), (7, 1), (9, 4), (10, 3), (11, 2), (15, 1), (17, 3), (18, 7), (20, 3), (21, 2), (22, 1), (23, 5), (25, 3), (28, 3), (29, 2), (31, 3),
     ];
+
+    private readonly int _tap = TapOf(length);
 
     public static IEnumerable<int> Lengths => s_taps.Select(tap => tap.Length);
 
@@ -55,7 +57,7 @@ internal sealed class ShiftRegister(int length) : Source
         int first = 1 + draws.Below((int)((1L << length) - 1));
         for (int t = 0; t < symbols.Length; t++)
         {
-            symbols[t] = t < length ? (first >> t) & 1 : symbols[t - length] ^ symbols[t - TapOf(length)];
+            symbols[t] = t < length ? (first >> t) & 1 : symbols[t - length] ^ symbols[t - _tap];
         }
     }
 

@@ -52,8 +52,8 @@ internal abstract class SourceTask(SourceTaskConfig config, TaskContext context,
 /// <summary>The loss, and that of the source at the same places.</summary>
 internal class SourceScore(Source source) : TargetScore
 {
-    /// <summary>The name of the loss above the source's.</summary>
-    public const string Excess = "excess";
+    /// <summary>The names of the source's loss, and of that above it.</summary>
+    public const string OfSource = "sourceLoss", Excess = "excess";
 
     private int[] _symbols = [];
     private double _sum;
@@ -81,7 +81,7 @@ internal class SourceScore(Source source) : TargetScore
     public override Evaluation Result()
     {
         Evaluation result = base.Result();
-        return result with { Scores = [.. result.Scores ?? [], new Score("sourceLoss", SourceLoss), new Score(Excess, result.Loss - SourceLoss)] };
+        return result with { Scores = [.. result.Scores ?? [], new Score(OfSource, SourceLoss), new Score(Excess, result.Loss - SourceLoss)] };
     }
 
     /// <summary>Adds what the source needs for the rows of a batch.</summary>

@@ -55,7 +55,7 @@ internal sealed class WordChain(WordChainConfig config, TaskContext context, Cha
             score.AddPredicted(held, losses, predicted);
         }
 
-        yield return new Baseline(order == 2 ? "bigram" : "trigram", [.. score.Result().Figures]);
+        yield return new Baseline(order == 2 ? "bigram" : "trigram", [.. score.Result().Figures.Where(figure => figure.Name != SourceScore.OfSource)]);
     }
 
     public override string Symbol(int token) => source.Symbol(token);
