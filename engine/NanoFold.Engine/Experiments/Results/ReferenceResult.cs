@@ -2,6 +2,7 @@ using NanoFold.Engine.Experiments.Baselines;
 using NanoFold.Engine.Experiments.Comparisons;
 using NanoFold.Engine.Runs;
 using NanoFold.Engine.Tasks;
+using Baseline = NanoFold.Engine.Experiments.Baselines.Baseline;
 
 namespace NanoFold.Engine.Experiments.Results;
 

@@ -3,6 +3,7 @@ using NanoFold.Engine.Experiments.Comparisons;
 using NanoFold.Engine.Experiments.Statistics;
 using NanoFold.Engine.Runs;
 using NanoFold.Engine.Tasks;
+using Baseline = NanoFold.Engine.Experiments.Baselines.Baseline;
 
 namespace NanoFold.Engine.Experiments.Results;
 
