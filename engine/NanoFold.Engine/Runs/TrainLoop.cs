@@ -19,6 +19,7 @@ public sealed class TrainLoop
     private readonly Divergence _divergence;
     private readonly ICollective _collective;
     private readonly RecentLosses _losses = new();
+    private readonly ResultWriter _result;
     private long _step;
     private CancellationToken _stop;
     private bool _isAskedToStop;
@@ -31,6 +32,7 @@ public sealed class TrainLoop
         _observer = observer;
         _divergence = new Divergence(session);
         _pace = new Pace(session);
+        _result = new ResultWriter(session);
         _collective = session.Collective;
         _config = session.Config.Train;
         _step = session.State.Step;
@@ -61,9 +63,22 @@ public sealed class TrainLoop
 
     private TrainSummary Lead(CancellationToken stop)
     {
+        long begun = _step;
         try
         {
-            return Train(stop);
+            if (begun < Steps)
+            {
+                _result.Begin();
+            }
+
+            TrainSummary summary = Train(stop);
+            _result.End(summary, tookSteps: _step > begun);
+            return summary;
+        }
+        catch (DivergedException e)
+        {
+            _result.Diverged(_step, e);
+            throw;
         }
         catch (UserException e) when (e.InnerException is { } cause && FileFault.Is(cause) && _step > Math.Max(0, _session.SavedStep))
         {
@@ -240,7 +255,7 @@ public sealed class TrainLoop
     }
 
     // The state is as it was before the step: nothing was updated.
-    private UserException NotFinite(string what)
+    private DivergedException NotFinite(string what)
     {
         if (_session.SavedStep != _step)
         {
@@ -251,7 +266,7 @@ public sealed class TrainLoop
     }
 
     // The last checkpoint is of a better state; without one, this state is better than none.
-    private UserException Beyond(string what, double loss)
+    private DivergedException Beyond(string what, double loss)
     {
         if (_session.SavedStep < 0)
         {

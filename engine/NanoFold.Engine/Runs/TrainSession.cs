@@ -194,6 +194,8 @@ public sealed class TrainSession : IDisposable
         _folder.CutSamples(step);
     }
 
-    private RunPlace PlaceAt(long step)
-        => new(step, ElapsedSeconds, step * Config.Train.Batch * Config.Train.Accumulate * Config.Model.Context);
+    /// <summary>Tokens trained on after so many steps.</summary>
+    internal long TokensAt(long step) => step * Config.Train.Batch * Config.Train.Accumulate * Config.Model.Context;
+
+    private RunPlace PlaceAt(long step) => new(step, ElapsedSeconds, TokensAt(step));
 }

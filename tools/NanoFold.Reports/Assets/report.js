@@ -1,0 +1,189 @@
+"use strict";
+(() => {
+  const root = document.documentElement;
+  const system = matchMedia("(prefers-color-scheme: dark)");
+  const isNarrow = () => innerWidth < 640;
+
+  // A file's page may have no storage.
+  const stored = {
+    get: () => { try { return localStorage.getItem("nanofold-theme"); } catch { return null; } },
+    set: value => { try { localStorage.setItem("nanofold-theme", value); } catch { /* asked again next time */ } },
+  };
+
+  // Colors: "@3" is a series, "@q0.4" a place between first and last, "@soft" a name; "/0.2" behind it makes it clear.
+  const scales = {
+    light: ["#3b2a80", "#3464d4", "#0a8ea6", "#3aa55f", "#c9a21b", "#e06a12"],
+    dark: ["#8f7bff", "#79a3ff", "#4cc9d8", "#6fd99a", "#e6d35a", "#ffa25a"],
+  };
+  const cells = {
+    light: ["#f4f6fb", "#bcd3f2", "#6ea3de", "#2f6bbf", "#123a78"],
+    dark: ["#161c27", "#1f3a63", "#2f68b0", "#5fa3ea", "#c4e2ff"],
+  };
+  const theme = () => root.dataset.theme;
+  const css = name => getComputedStyle(root).getPropertyValue("--" + name).trim();
+  const channels = hex => [1, 3, 5].map(at => parseInt(hex.slice(at, at + 2), 16));
+  const mix = (scale, share) => {
+    const place = Math.min(Math.max(share, 0), 1) * (scale.length - 1), at = Math.min(Math.floor(place), scale.length - 2);
+    const low = channels(scale[at]), high = channels(scale[at + 1]);
+    return low.map((c, i) => Math.round(c + (high[i] - c) * (place - at)));
+  };
+  const color = token => {
+    const [name, alpha] = token.slice(1).split("/");
+    const rgb = name[0] === "q" ? mix(scales[theme()], +name.slice(1)) : channels(css(/^\d/.test(name) ? "s" + name : name));
+    return `rgba(${rgb.join(",")},${alpha ?? 1})`;
+  };
+  const resolve = value =>
+    Array.isArray(value) ? value.map(resolve)
+      : value && typeof value === "object" ? Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, resolve(inner)]))
+        : value === "@scale" ? cells[theme()].map((c, i, all) => [i / (all.length - 1), c])
+          : typeof value === "string" && /^@(\d+|q[\d.]+|ink|soft|accent)(\/[\d.]+)?$/.test(value) ? color(value)
+            : value;
+
+  // Figures.
+  const figures = [...document.querySelectorAll("figure.chart")].map(element => ({
+    element, plot: element.querySelector(".plot"), views: JSON.parse(element.querySelector("script").textContent), view: 0, isDrawn: false,
+  }));
+
+  const layoutOf = (figure, view) => {
+    const entries = new Set(view.data.filter(t => t.type === "scatter" && t.showlegend !== false).map(t => t.legendgroup)).size;
+    const narrow = isNarrow(), width = figure.plot.clientWidth;
+    const beside = !narrow && width > 620 && entries > 6;
+    const longest = Math.max(0, ...view.data.map(t => (t.name ?? "").length));
+    const rows = entries > 1 && !beside ? Math.ceil(entries / Math.max(1, Math.floor((width - 20) / (longest * 6.6 + 46)))) : 0;
+    const height = Math.round(+figure.plot.dataset.height * (narrow ? 0.82 : 1)) + rows * 20;
+    figure.plot.style.height = height + "px";
+    const axis = {
+      color: css("soft"), gridcolor: css("grid"), zerolinecolor: css("line"), linecolor: css("line"), automargin: true, ticks: "outside", ticklen: 4, tickcolor: css("line"),
+      tickfont: { size: narrow ? 11 : 12 },
+    };
+    const titled = given => ({ ...axis, ...given, title: { ...given.title, standoff: 8, font: { size: narrow ? 12 : 13 } } });
+    const steps = given => given.type === "log" ? { exponentformat: "power", ...given } : { exponentformat: "SI", ...given };
+    return {
+      ...view.layout,
+      height, margin: { l: 12, r: 14, t: rows ? 6 : 12, b: 12 },
+      xaxis: { nticks: narrow ? 5 : 9, ...titled(steps(view.layout.xaxis)) },
+      yaxis: titled(steps(view.layout.yaxis)),
+      paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
+      font: { family: css("sans"), size: 12.5, color: css("ink") },
+      hoverlabel: { bgcolor: css("card"), bordercolor: css("line"), font: { family: css("sans"), size: 12.5, color: css("ink") }, namelength: -1 },
+      showlegend: entries > 1,
+      legend: beside
+        ? { x: 1.01, y: 1, font: { size: 12 }, tracegroupgap: 0 }
+        : { orientation: "h", x: 0, y: 1.01, yanchor: "bottom", font: { size: 12 }, tracegroupgap: 0 },
+      // A finger scrolls the page.
+      dragmode: matchMedia("(pointer: coarse)").matches ? false : "zoom",
+      modebar: { bgcolor: "rgba(0,0,0,0)", color: css("soft"), activecolor: css("accent") },
+    };
+  };
+
+  const draw = figure => {
+    figure.isDrawn = true;
+    const view = figure.views[figure.view];
+    Plotly.react(figure.plot, resolve(view.data), layoutOf(figure, view), {
+      responsive: true, displaylogo: false, modeBarButtonsToRemove: ["lasso2d", "select2d", "autoScale2d"],
+      toImageButtonOptions: { format: "png", scale: 2, filename: nameOf(figure) },
+    });
+  };
+
+  const nameOf = figure => figure.element.querySelector("h3").textContent.toLowerCase().replace(/[^a-z0-9]+/g, "-").replace(/^-|-$/g, "");
+
+  // Text of the data of a figure's view, one line a point.
+  const csv = figure => {
+    const view = figure.views[figure.view], quote = v => v == null ? "" : /[",\n]/.test(v) ? `"${String(v).replaceAll('"', '""')}"` : String(v);
+    const [x, y] = ["xaxis", "yaxis"].map(name => view.layout[name]), named = (axis, v) => axis.ticktext?.[v] ?? v;
+    const lines = [];
+    for (const trace of view.data) {
+      if (trace.type === "heatmap") {
+        lines.push([x.title.text, y.title.text, trace.colorbar.title.text]);
+        trace.z.forEach((row, j) => row.forEach((z, i) => lines.push([named(x, trace.x?.[i] ?? i), named(y, j), z])));
+      } else if (trace.hoverinfo !== "skip") {
+        if (!lines.length) lines.push(["series", x.title.text, y.title.text, "low", "high", "label"]);
+        trace.x.forEach((at, i) => {
+          const error = trace.error_y ?? trace.error_x, value = trace.error_x ? at : trace.y[i];
+          const low = trace.meta?.low?.[i] ?? (error?.arrayminus[i] == null ? null : value - error.arrayminus[i]);
+          const high = trace.meta?.high?.[i] ?? (error?.array[i] == null ? null : value + error.array[i]);
+          lines.push([trace.name, named(x, at), named(y, trace.y[i]), low, high, trace.text?.[i]]);
+        });
+      }
+    }
+    return lines.map(line => line.map(quote).join(",")).join("\n") + "\n";
+  };
+
+  for (const figure of figures) {
+    figure.element.querySelectorAll(".tabs button").forEach((button, at, all) => button.addEventListener("click", () => {
+      all.forEach((other, i) => other.setAttribute("aria-pressed", String(i === at)));
+      figure.view = at;
+      draw(figure);
+    }));
+    figure.element.querySelector(".csv").addEventListener("click", () => {
+      const link = document.createElement("a");
+      link.href = URL.createObjectURL(new Blob([csv(figure)], { type: "text/csv" }));
+      link.download = nameOf(figure) + ".csv";
+      link.click();
+      setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+    });
+  }
+
+  // Drawn when they come near the screen: the page is there at once.
+  const near = new IntersectionObserver(entries => {
+    for (const entry of entries) {
+      const figure = figures.find(f => f.plot === entry.target);
+      if (entry.isIntersecting && !figure.isDrawn) draw(figure);
+    }
+  }, { rootMargin: "500px 0px" });
+  const redraw = () => figures.filter(f => f.isDrawn).forEach(draw);
+
+  const choose = choice => {
+    root.dataset.theme = choice === "light" || choice === "dark" ? choice : system.matches ? "dark" : "light";
+    const button = document.getElementById("theme");
+    button.textContent = choice ?? "auto";
+    button.setAttribute("aria-label", `Colors: ${choice ?? "as the system"}`);
+  };
+  let choice = stored.get();
+  choice = choice === "light" || choice === "dark" ? choice : null;
+  choose(choice);
+  document.getElementById("theme").addEventListener("click", () => {
+    choice = { null: "light", light: "dark", dark: null }[choice];
+    stored.set(choice ?? "");
+    choose(choice);
+    redraw();
+  });
+  system.addEventListener("change", () => { choose(choice); redraw(); });
+  let wasNarrow = isNarrow();
+  addEventListener("resize", () => { if (isNarrow() !== wasNarrow) { wasNarrow = isNarrow(); redraw(); } });
+  addEventListener("beforeprint", () => figures.filter(f => !f.isDrawn).forEach(draw));
+  figures.forEach(figure => near.observe(figure.plot));
+
+  // Tables.
+  const none = cell => !cell.dataset.v && /^[–—-]?$/.test(cell.textContent.trim());
+  document.querySelectorAll("table").forEach(table => {
+    const headings = [...table.querySelectorAll("thead th")];
+    headings.forEach((heading, column) => heading.querySelector("button").addEventListener("click", () => {
+      const descending = heading.getAttribute("aria-sort") === "ascending";
+      headings.forEach(other => other.removeAttribute("aria-sort"));
+      heading.setAttribute("aria-sort", descending ? "descending" : "ascending");
+      const cellOf = row => row.cells[column], sign = descending ? -1 : 1;
+      const rows = [...table.tBodies[0].rows].sort((p, q) => {
+        const a = cellOf(p), b = cellOf(q);
+        // What is missing stays last.
+        if (none(a) || none(b)) return none(a) - none(b);
+        return sign * (a.dataset.v && b.dataset.v ? a.dataset.v - b.dataset.v : a.textContent.localeCompare(b.textContent, "en", { numeric: true }));
+      });
+      table.tBodies[0].append(...rows);
+    }));
+  });
+
+  // Where one is in the list of contents.
+  const links = new Map([...document.querySelectorAll("nav a")].map(a => [a.getAttribute("href").slice(1), a]));
+  const seen = new IntersectionObserver(entries => {
+    for (const entry of entries) {
+      if (entry.isIntersecting) {
+        links.forEach(link => link.classList.remove("here"));
+        links.get(entry.target.id)?.classList.add("here");
+      }
+    }
+  }, { rootMargin: "-10% 0px -75% 0px" });
+  document.querySelectorAll("section").forEach(section => seen.observe(section));
+
+  window.nanofold = { figures, csv, drawAll: () => figures.forEach(draw) };
+})();

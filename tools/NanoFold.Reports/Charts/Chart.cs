@@ -1,0 +1,61 @@
+namespace NanoFold.Reports.Charts;
+
+/// <summary>What a figure shows: series over two axes, or a map of cells.</summary>
+public interface IChart
+{
+    /// <summary>What it is called among the views of its figure.</summary>
+    string Name { get; }
+
+    Axis X { get; }
+
+    Axis Y { get; }
+}
+
+/// <summary>Series over two axes.</summary>
+/// <param name="Name">What it is called among the views of its figure.</param>
+/// <param name="X">To the right.</param>
+/// <param name="Y">Upwards.</param>
+/// <param name="Series">In the order of the legend.</param>
+public sealed record Chart(string Name, Axis X, Axis Y, params IReadOnlyList<Series> Series) : IChart
+{
+    /// <summary>Whether pointing at a place tells of all series there, rather than of the nearest point.</summary>
+    public bool TellsAll { get; init; }
+}
+
+/// <summary>Cells in rows and columns, colored by their values.</summary>
+/// <param name="Name">What it is called among the views of its figure.</param>
+/// <param name="X">Columns.</param>
+/// <param name="Y">Rows, the first one at the bottom.</param>
+/// <param name="Cells">[row][column]; null for none.</param>
+/// <param name="Meaning">What the values are.</param>
+public sealed record HeatMap(string Name, Axis X, Axis Y, IReadOnlyList<IReadOnlyList<double?>> Cells, string Meaning) : IChart
+{
+    /// <summary>The places of the columns; null for 0, 1, 2 …</summary>
+    public IReadOnlyList<double>? Columns { get; init; }
+
+    /// <summary>The value of the first color; null for the smallest.</summary>
+    public double? Least { get; init; }
+
+    /// <summary>The value of the last color; null for the largest.</summary>
+    public double? Most { get; init; }
+}
+
+/// <summary>An axis.</summary>
+/// <param name="Title">What it shows, with its unit.</param>
+public sealed record Axis(string Title)
+{
+    /// <summary>Whether equal factors are equally far apart.</summary>
+    public bool IsLogarithmic { get; init; }
+
+    /// <summary>Names of the places 0, 1, 2 …; null where places are numbers.</summary>
+    public IReadOnlyList<string>? Categories { get; init; }
+
+    /// <summary>Whether it begins at the top or on the right.</summary>
+    public bool IsReversed { get; init; }
+
+    /// <summary>How numbers are written, as d3 says it; null for what fits.</summary>
+    public string? Format { get; init; }
+
+    /// <summary>Whether zero is on it.</summary>
+    public bool HasZero { get; init; }
+}

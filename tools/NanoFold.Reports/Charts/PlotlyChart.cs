@@ -1,0 +1,193 @@
+using System.Globalization;
+using DynamicObj;
+using Microsoft.FSharp.Collections;
+using Plotly.NET;
+using Plotly.NET.LayoutObjects;
+using Plotly.NET.TraceObjects;
+
+namespace NanoFold.Reports.Charts;
+
+/// <summary>
+/// A chart as plotly.js reads it, made of the objects of Plotly.NET. Colors are names (<see cref="Color"/>) that the page's script replaces, as it chooses what
+/// depends on the screen.
+/// </summary>
+internal static class PlotlyChart
+{
+    private static readonly string[] s_dashes = ["solid", "dash", "dot", "dashdot", "longdash"];
+    private static readonly string[] s_symbols = ["circle", "square", "diamond", "triangle-up", "x"];
+
+    /// <summary>An object with the keys <c>data</c> and <c>layout</c>.</summary>
+    public static string ToJson(IChart chart)
+    {
+        IEnumerable<Trace> traces = chart switch
+        {
+            Chart series => series.Series.SelectMany(Traces),
+            HeatMap map => [Trace(map)],
+            _ => throw new NotSupportedException(chart.GetType().Name),
+        };
+        var layout = new Layout();
+        layout.SetProperty("xaxis", Of(chart.X));
+        layout.SetProperty("yaxis", Of(chart.Y));
+        layout.SetProperty("hovermode", chart is Chart { TellsAll: true } ? "x unified" : "closest");
+        GenericChart made = GenericChart.ofTraceObjects(false, ListModule.OfSeq(traces));
+        return GenericChart.toFigureJson(GenericChart.setLayout(layout, made));
+    }
+
+    private static IEnumerable<Trace> Traces(Series series)
+    {
+        bool isLine = series.Kind is SeriesKind.Line or SeriesKind.LineAndPoints;
+        if (isLine && series.Intervals is { } band)
+        {
+            yield return Edge(series, [.. band.Select(interval => interval?.High)], fills: false);
+            yield return Edge(series, [.. band.Select(interval => interval?.Low)], fills: true);
+        }
+
+        Trace trace = Scatter(series, series.Y);
+        trace.SetProperty("mode", (series.Kind, series.ShowsLabels) switch
+        {
+            (SeriesKind.Line or SeriesKind.Reference, _) => "lines",
+            (SeriesKind.LineAndPoints, false) => "lines+markers",
+            (SeriesKind.LineAndPoints, true) => "lines+markers+text",
+            (_, true) => "markers+text",
+            _ => "markers",
+        });
+        trace.SetProperty("line", LineOf(series));
+        trace.SetProperty("marker", MarkerOf(series));
+        if (series.Intervals is { } intervals)
+        {
+            if (isLine)
+            {
+                // The band shows them; the data has them.
+                trace.SetProperty("meta", Set(new DynamicObj.DynamicObj(), ("low", Numbers([.. intervals.Select(i => i?.Low)])), ("high", Numbers([.. intervals.Select(i => i?.High)]))));
+            }
+            else
+            {
+                trace.SetProperty(series.Spread == Spread.Y ? "error_y" : "error_x", Bars(series, intervals));
+            }
+        }
+
+        if (series.Labels is { } labels)
+        {
+            trace.SetProperty("text", labels);
+            trace.SetProperty("textposition", "top center");
+            trace.SetProperty("hovertemplate", "%{text}<br>%{xaxis.title.text}: %{x}<br>%{yaxis.title.text}: %{y}<extra>%{fullData.name}</extra>");
+        }
+
+        trace.SetProperty("showlegend", series.IsInLegend);
+        if (series.IsHidden)
+        {
+            trace.SetProperty("visible", "legendonly");
+        }
+
+        yield return trace;
+    }
+
+    private static Trace Scatter(Series series, IReadOnlyList<double?> y)
+    {
+        var trace = new Trace2D("scatter");
+        trace.SetProperty("name", series.Name);
+        trace.SetProperty("legendgroup", series.Group ?? series.Name);
+        trace.SetProperty("x", Numbers(series.X));
+        trace.SetProperty("y", Numbers(y));
+        return trace;
+    }
+
+    // One side of a band.
+    private static Trace Edge(Series series, IReadOnlyList<double?> y, bool fills)
+    {
+        Trace trace = Scatter(series, y);
+        trace.SetProperty("mode", "lines");
+        trace.SetProperty("line", Set(new Line(), ("width", 0), ("color", series.Color.Token)));
+        trace.SetProperty("hoverinfo", "skip");
+        trace.SetProperty("showlegend", false);
+        if (fills)
+        {
+            trace.SetProperty("fill", "tonexty");
+            trace.SetProperty("fillcolor", series.Color.Token + "/0.16");
+        }
+
+        return trace;
+    }
+
+    private static Line LineOf(Series series) => Set(new Line(),
+        ("color", series.Color.Token),
+        ("width", series.Kind == SeriesKind.Reference ? 1.3 : Math.Round(1.8 * series.Size, 2)),
+        ("dash", series.Kind == SeriesKind.Reference ? "dash" : s_dashes[series.Style % s_dashes.Length]));
+
+    private static Marker MarkerOf(Series series)
+    {
+        bool isMean = series.Kind == SeriesKind.Means;
+        Marker marker = Set(new Marker(),
+            ("color", series.Color.Token + (isMean ? "/0.25" : series.Kind == SeriesKind.Points ? "/0.75" : "")),
+            ("size", Math.Round((isMean ? 11 : series.Kind == SeriesKind.LineAndPoints ? 6 : 7.5) * series.Size, 1)),
+            ("symbol", s_symbols[series.Style % s_symbols.Length]));
+        return isMean ? Set(marker, ("line", Set(new Line(), ("color", series.Color.Token), ("width", 2)))) : marker;
+    }
+
+    private static Error Bars(Series series, IReadOnlyList<(double Low, double High)?> intervals)
+    {
+        IReadOnlyList<double?> values = series.Spread == Spread.Y ? series.Y : series.X;
+        return Set(new Error(),
+            ("type", "data"), ("symmetric", false), ("color", series.Color.Token), ("thickness", 1.6), ("width", 4),
+            ("array", Numbers([.. intervals.Select((i, at) => i?.High - values[at])])),
+            ("arrayminus", Numbers([.. intervals.Select((i, at) => values[at] - i?.Low)])));
+    }
+
+    private static Trace2D Trace(HeatMap map)
+    {
+        Trace2D trace = Set(new Trace2D("heatmap"),
+            ("z", map.Cells.Select(Numbers).ToArray()),
+            ("colorscale", "@scale"),
+            ("colorbar", Set(new ColorBar(), ("title", Set(new Title(), ("text", map.Meaning), ("side", "right"))), ("thickness", 12), ("outlinewidth", 0))),
+            ("hoverongaps", false),
+            ("xgap", 1), ("ygap", 1),
+            ("hovertemplate", "%{xaxis.title.text} %{x}<br>%{yaxis.title.text} %{y}<br>" + map.Meaning + ": %{z}<extra></extra>"));
+        if (map.Columns is { } columns)
+        {
+            trace.SetProperty("x", columns);
+        }
+
+        return map.Least is { } least && map.Most is { } most ? Set(trace, ("zmin", least), ("zmax", most)) : trace;
+    }
+
+    private static LinearAxis Of(Axis axis)
+    {
+        LinearAxis made = Set(new LinearAxis(), ("title", Set(new Title(), ("text", axis.Title))), ("type", axis.IsLogarithmic ? "log" : "linear"));
+        if (axis.Categories is { } names)
+        {
+            Set(made, ("tickmode", "array"), ("tickvals", Enumerable.Range(0, names.Count).ToArray()), ("ticktext", names), ("zeroline", false),
+                ("range", axis.IsReversed ? new[] { names.Count - 0.5, -0.5 } : [-0.5, names.Count - 0.5]));
+        }
+        else if (axis.IsReversed)
+        {
+            made.SetProperty("autorange", "reversed");
+        }
+
+        if (axis.Format is { } format)
+        {
+            Set(made, ("tickformat", format), ("hoverformat", format));
+        }
+
+        if (axis.HasZero && !axis.IsLogarithmic)
+        {
+            made.SetProperty("rangemode", "tozero");
+        }
+
+        return made;
+    }
+
+    // Seven digits are as many as a float has: the page stays small. What is not finite is a gap.
+    private static double?[] Numbers(IReadOnlyList<double?> values)
+        => [.. values.Select(value => value is { } given && double.IsFinite(given) ? double.Parse(given.ToString("G7", CultureInfo.InvariantCulture), CultureInfo.InvariantCulture) : (double?)null)];
+
+    private static T Set<T>(T target, params IEnumerable<(string Name, object Value)> properties)
+        where T : DynamicObj.DynamicObj
+    {
+        foreach ((string name, object value) in properties)
+        {
+            target.SetProperty(name, value);
+        }
+
+        return target;
+    }
+}

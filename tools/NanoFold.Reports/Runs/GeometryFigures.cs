@@ -1,0 +1,95 @@
+using NanoFold.Reports.Charts;
+using NanoFold.Reports.Items;
+
+namespace NanoFold.Reports.Runs;
+
+/// <summary>What was measured of the residual stream: over training layer by layer, of heads at the end, and as a table.</summary>
+internal static class GeometryFigures
+{
+    // Figures that are shown first where a measure has them; the others follow.
+    private static readonly string[] s_first = ["participationRatio", "dimension", "meanCosineWithoutFirst", "firstTokenMass", "mixerShare", "gateMean", "norm"];
+
+    /// <summary>Figures of a run's measures by layer while it trained.</summary>
+    public static IEnumerable<Figure> OverTraining(RunRecord run)
+        => from point in run.Geometry
+           where point is { Layer: not null, Head: null, Scope: "point" or "block" }
+           group point by point.Measure into measure
+           select new Figure($"{Shown.Words(measure.Key)} by layer while training", [.. Ordered(measure).Select(OverTraining)])
+           {
+               IsHalf = true, Height = 330, Caption = Errors(measure),
+           };
+
+    /// <summary>Of each measure of heads a map of layers and heads, as it was measured last.</summary>
+    public static IEnumerable<Figure> Heads(RunRecord run)
+        => from point in run.Geometry
+           where point is { Layer: not null, Head: not null }
+           group point by point.Measure into measure
+           let last = measure.Max(point => point.Step)
+           select new Figure($"{Shown.Words(measure.Key)} after {Shown.Count(last)} steps", [.. Ordered(measure.Where(point => point.Step == last)).Select(HeadMap)]) { IsHalf = true, Height = 330 };
+
+    /// <summary>The last figures of each layer, a column for each figure.</summary>
+    public static ReportTable? Table(RunRecord run)
+    {
+        GeometryPoint[] last =
+        [
+            .. run.Geometry.Where(point => point is { Layer: not null, Head: null, Scope: "point" or "block" })
+                .GroupBy(point => (point.Measure, point.Figure, point.Layer, point.Point)).Select(group => group.MaxBy(point => point.Step)!),
+        ];
+        (string Measure, string Figure)[] columns = [.. last.Select(point => (point.Measure, point.Figure)).Distinct()];
+        return last.Length == 0 ? null : new ReportTable(
+            [new ReportColumn("layer"), .. columns.Select(column => new ReportColumn(Shown.Words(column.Figure), Meaning: $"of the measure {column.Measure}"))],
+            [
+                .. last.Select(point => point.Layer!.Value).Distinct().Order().Select(layer => (IReadOnlyList<Cell>)
+                [
+                    new Cell($"{layer}", layer),
+                    .. columns.Select(column => Cell.Of(last.FirstOrDefault(point => point.Layer == layer && (point.Measure, point.Figure) == column)?.Value, "0.###")),
+                ]),
+            ])
+        { Title = "All figures by layer, as measured last", IsFolded = true };
+    }
+
+    private static IEnumerable<IGrouping<string, GeometryPoint>> Ordered(IEnumerable<GeometryPoint> points)
+        => points.GroupBy(point => point.Figure).OrderBy(figure => Array.IndexOf(s_first, figure.Key) is var at and >= 0 ? at : s_first.Length);
+
+    private static Chart OverTraining(IGrouping<string, GeometryPoint> figure)
+    {
+        int most = figure.Max(point => point.Layer!.Value);
+        string name = Shown.Words(figure.Key);
+        return new Chart(name, new Axis("steps"), new Axis(name),
+        [
+            .. from point in figure
+               orderby point.Layer
+               group point by point.Layer!.Value into layer
+               let points = layer.OrderBy(point => point.Step).ToArray()
+               select new Series($"layer {layer.Key}", [.. points.Select(point => (double?)point.Step)], [.. points.Select(point => (double?)point.Value)])
+               {
+                   Kind = SeriesKind.LineAndPoints,
+                   Color = Color.Between(most == 0 ? 0 : (double)layer.Key / most),
+                   Size = 0.85,
+                   Intervals = points.Any(point => point.Error is not null) && most < 8
+                       ? [.. points.Select(point => point.Error is { } error ? ((double, double)?)(point.Value - error, point.Value + error) : null)] : null,
+               },
+        ]);
+    }
+
+    private static HeatMap HeadMap(IGrouping<string, GeometryPoint> figure)
+    {
+        int layers = figure.Max(point => point.Layer!.Value) + 1, heads = figure.Max(point => point.Head!.Value) + 1;
+        var cells = new double?[layers][];
+        for (int layer = 0; layer < layers; layer++)
+        {
+            cells[layer] = new double?[heads];
+        }
+
+        foreach (GeometryPoint point in figure)
+        {
+            cells[point.Layer!.Value][point.Head!.Value] = point.Value;
+        }
+
+        string name = Shown.Words(figure.Key);
+        return new HeatMap(
+            name, new Axis("head") { Categories = [.. Enumerable.Range(0, heads).Select(head => $"{head}")] }, new Axis("layer") { Categories = [.. Enumerable.Range(0, layers).Select(layer => $"{layer}")] }, cells, name);
+    }
+
+    private static string Errors(IEnumerable<GeometryPoint> points) => points.Any(point => point.Error is not null) ? "Bands are the estimator's standard error." : "";
+}

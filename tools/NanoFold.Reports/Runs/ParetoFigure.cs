@@ -1,0 +1,90 @@
+using NanoFold.Reports.Charts;
+using NanoFold.Reports.Items;
+
+namespace NanoFold.Reports.Runs;
+
+/// <summary>A model by what it reaches and what it costs; null where that is not known.</summary>
+/// <param name="Name">Its name.</param>
+/// <param name="Index">Its color.</param>
+/// <param name="Value">What it reaches, over its seeds the mean.</param>
+/// <param name="Interval">Where the mean may lie; null of one seed.</param>
+internal sealed record CostPoint(string Name, int Index, double? Value, (double Low, double High)? Interval)
+{
+    public double? Parameters { get; init; }
+
+    /// <summary>Of the whole training.</summary>
+    public double? Flops { get; init; }
+
+    /// <summary>Of the whole training.</summary>
+    public double? Seconds { get; init; }
+
+    /// <summary>Bytes a token that decoding keeps.</summary>
+    public double? CacheBytes { get; init; }
+
+    /// <summary>Of each seed its value and its seconds.</summary>
+    public IReadOnlyList<(double Value, double Seconds)> Seeds { get; init; } = [];
+}
+
+/// <summary>What models reach against what they cost, with the front of those that none beats in both.</summary>
+internal static class ParetoFigure
+{
+    private static readonly (string Name, string Title, Func<CostPoint, double?> Cost)[] s_costs =
+    [
+        ("parameters", "parameters", point => point.Parameters),
+        ("FLOPs", "training FLOPs", point => point.Flops),
+        ("seconds", "seconds of training", point => point.Seconds),
+        ("cache", "cache, bytes per token", point => point.CacheBytes),
+    ];
+
+    /// <summary>A figure with a view for each cost that is known of two models at least; none where there is none.</summary>
+    /// <param name="points">The models.</param>
+    /// <param name="figure">What they reach, with its unit.</param>
+    /// <param name="isLowerBetter">Whether less is better.</param>
+    public static IEnumerable<Figure> Of(IReadOnlyList<CostPoint> points, string figure, bool isLowerBetter)
+    {
+        Chart[] views =
+        [
+            .. from cost in s_costs
+               let known = points.Where(point => point.Value is not null && cost.Cost(point) is > 0).ToArray()
+               where known.Length > 1
+               select View(cost.Name, cost.Title, cost.Cost, known, figure, isLowerBetter),
+        ];
+        return views.Length == 0 ? [] : [new Figure($"{char.ToUpperInvariant(figure[0])}{figure[1..]} against cost", views)
+        {
+            Height = 460, Caption = "The gray line joins those that no other one beats in both. Rings are means over seeds with their 95 % intervals, small points are seeds.",
+        }];
+    }
+
+    private static Chart View(string name, string title, Func<CostPoint, double?> cost, CostPoint[] points, string figure, bool isLowerBetter)
+    {
+        double[] costs = [.. points.Select(point => cost(point)!.Value)];
+        CostPoint[] front = [.. Front(points, cost, isLowerBetter)];
+        return new Chart(name, new Axis(title) { IsLogarithmic = costs.Max() > 3 * costs.Min() }, new Axis(figure),
+        [
+            new Series("front", [.. front.Select(cost)], [.. front.Select(point => point.Value)]) { Color = Color.Soft, Size = 0.7, IsInLegend = false },
+            .. points.Where(point => point.Seeds.Count > 1).Select(point => new Series(
+                point.Name, [.. point.Seeds.Select(seed => name == "seconds" ? seed.Seconds : cost(point))], [.. point.Seeds.Select(seed => (double?)seed.Value)])
+            {
+                Kind = SeriesKind.Points, Color = Color.Of(point.Index), Style = point.Index / Color.Count, Size = 0.7, IsInLegend = false,
+            }),
+            .. points.Select(point => new Series(point.Name, [cost(point)], [point.Value])
+            {
+                Kind = SeriesKind.Means, Color = Color.Of(point.Index), Style = point.Index / Color.Count, Intervals = point.Interval is null ? null : [point.Interval], Labels = [point.Name], ShowsLabels = points.Length <= 12,
+            }),
+        ]);
+    }
+
+    private static IEnumerable<CostPoint> Front(IEnumerable<CostPoint> points, Func<CostPoint, double?> cost, bool isLowerBetter)
+    {
+        double best = double.PositiveInfinity;
+        foreach (CostPoint point in points.OrderBy(cost).ThenBy(point => isLowerBetter ? point.Value : -point.Value))
+        {
+            double value = isLowerBetter ? point.Value!.Value : -point.Value!.Value;
+            if (value < best)
+            {
+                best = value;
+                yield return point;
+            }
+        }
+    }
+}

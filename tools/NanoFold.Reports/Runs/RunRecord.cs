@@ -1,0 +1,170 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using NanoFold.Engine;
+using NanoFold.Engine.Checkpoints;
+using NanoFold.Engine.Model;
+using NanoFold.Engine.Runs;
+
+namespace NanoFold.Reports.Runs;
+
+/// <summary>What a run has left in its folder, read only. A run that is under way can be read too.</summary>
+internal sealed class RunRecord
+{
+    private readonly IReadOnlyList<JsonElement> _metrics;
+
+    private RunRecord(string path, string? name, JsonObject settings, RunConfig? config)
+    {
+        FullPath = Path.TrimEndingDirectorySeparator(Path.GetFullPath(path));
+        Settings = settings;
+        Config = config;
+        Name = name ?? Path.GetFileName(FullPath);
+        _metrics = Lines(RunFolder.MetricsFile);
+        Geometry = [.. Lines(RunFolder.GeometryFile).SelectMany(GeometryPoint.Of)];
+        Samples = Lines(RunFolder.SamplesFile);
+        if (config is { Model: { Vocab: > 0 } or { HasVocab: false } })
+        {
+            Cost = CostModel.Of(config.Model, config.Train.Trains);
+            FlopsPerToken = CostModel.FlopsPerToken(config.Model, config.Train.Trains);
+        }
+    }
+
+    /// <summary>The last part of its path, or what tells it from runs of the same name.</summary>
+    public string Name { get; }
+
+    public string FullPath { get; }
+
+    /// <summary>Its configuration as it is written.</summary>
+    public JsonObject Settings { get; }
+
+    /// <summary>Its configuration; null where it has kinds of another program.</summary>
+    public RunConfig? Config { get; }
+
+    /// <summary>What its model takes; null where the configuration is not known in full.</summary>
+    public CostModel? Cost { get; }
+
+    public long? FlopsPerToken { get; }
+
+    /// <summary>What was measured of the residual stream, in the order in which it was.</summary>
+    public IReadOnlyList<GeometryPoint> Geometry { get; }
+
+    /// <summary>Lines of the log of samples.</summary>
+    public IReadOnlyList<JsonElement> Samples { get; }
+
+    /// <summary>How far it is.</summary>
+    public double Steps => Last("step") ?? 0;
+
+    /// <summary>Tokens trained on.</summary>
+    public double Tokens => Last("tokens") ?? 0;
+
+    /// <summary>Whether it is of text; a task otherwise.</summary>
+    public bool IsText => Config?.Task.IsText ?? Last("validationBitsPerByte") is not null;
+
+    /// <summary>Reads the folder of a run.</summary>
+    /// <param name="path">The folder.</param>
+    /// <param name="name">What it is called; null for the last part of its path.</param>
+    /// <exception cref="UserException">It is none, or damaged.</exception>
+    public static RunRecord Read(string path, string? name = null)
+    {
+        string file = Path.Combine(path, RunConfig.FileName);
+        if (!File.Exists(file))
+        {
+            throw new UserException(Directory.Exists(path) ? $"{path}: is not a run folder (it has no {RunConfig.FileName})" : $"{path}: there is no such folder");
+        }
+
+        RunConfig? config = null;
+        try
+        {
+            config = SavedRun.LoadConfig(path);
+        }
+        catch (UserException e) when (e.InnerException is Engine.Configuration.ConfigException { Problems: var problems } && problems.All(problem => problem.UnknownKind is not null))
+        {
+            // A run of a program with kinds of its own: its figures can be shown, its costs not be counted.
+        }
+
+        return new RunRecord(path, name, Json(file) ?? throw new UserException($"{file}: is not a configuration"), config);
+    }
+
+    /// <summary>A file of the folder that holds one object; null where it is not there.</summary>
+    public JsonObject? Object(string name) => File.Exists(Path.Combine(FullPath, name)) ? Json(Path.Combine(FullPath, name)) : null;
+
+    /// <summary>The last value of a key of its metrics.</summary>
+    public double? Last(string key)
+    {
+        for (int i = _metrics.Count - 1; i >= 0; i--)
+        {
+            if (Number(_metrics[i], key) is { } value)
+            {
+                return value;
+            }
+        }
+
+        return null;
+    }
+
+    /// <summary>How a key of its metrics went; null where it has none.</summary>
+    public Curve? Curve(string key)
+    {
+        JsonElement[] lines = [.. _metrics.Where(line => Number(line, key) is not null)];
+        return lines.Length == 0 ? null : new Curve([.. lines.Select(line => new CurvePoint(
+            Number(line, "step") ?? 0, Number(line, "tokens") ?? 0, Number(line, "flops") ?? 0, Number(line, "elapsedSeconds") ?? 0, Number(line, key)!.Value))]);
+    }
+
+    /// <summary>The numeric keys of its metrics that have a prefix, without it.</summary>
+    public IReadOnlyList<string> Keys(string prefix)
+        => [.. _metrics.SelectMany(line => line.EnumerateObject()).Where(pair => pair.Value.ValueKind == JsonValueKind.Number && pair.Name.StartsWith(prefix, StringComparison.Ordinal)).Select(pair => pair.Name[prefix.Length..]).Distinct()];
+
+    internal static double? Number(JsonElement line, string key)
+        => line.TryGetProperty(key, out JsonElement element) && element.ValueKind == JsonValueKind.Number ? element.GetDouble() : null;
+
+    private static JsonObject? Json(string file)
+    {
+        try
+        {
+            return JsonNode.Parse(File.ReadAllText(file), documentOptions: new JsonDocumentOptions { CommentHandling = JsonCommentHandling.Skip, AllowTrailingCommas = true }) as JsonObject;
+        }
+        catch (JsonException e)
+        {
+            throw new UserException($"{file}: is damaged: {e.Message}", e);
+        }
+        catch (Exception e) when (FileFault.Is(e))
+        {
+            throw FileFault.Describe("cannot read", file, e);
+        }
+    }
+
+    private IReadOnlyList<JsonElement> Lines(string name)
+    {
+        string file = Path.Combine(FullPath, name);
+        return File.Exists(file) ? JsonLinesLog.Read(file) : [];
+    }
+}
+
+/// <summary>A figure of <c>geometry.jsonl</c>.</summary>
+/// <param name="Step">Steps that the model had taken.</param>
+/// <param name="Measure">The kind of measure.</param>
+/// <param name="Scope">What it is of: a point, a block, a head …</param>
+/// <param name="Point">The point's name.</param>
+/// <param name="Layer">From 0; null for none.</param>
+/// <param name="Head">From 0; null for none.</param>
+/// <param name="Figure">Its name.</param>
+/// <param name="Value">A number.</param>
+/// <param name="Error">Its standard error; null for none.</param>
+internal sealed record GeometryPoint(long Step, string Measure, string Scope, string Point, int? Layer, int? Head, string Figure, double Value, double? Error)
+{
+    /// <summary>The figures of a line that have a value.</summary>
+    public static IEnumerable<GeometryPoint> Of(JsonElement line)
+    {
+        if (!line.TryGetProperty("figures", out JsonElement figures) || figures.ValueKind != JsonValueKind.Object)
+        {
+            return [];
+        }
+
+        string Text(string key) => line.TryGetProperty(key, out JsonElement element) && element.ValueKind == JsonValueKind.String ? element.GetString()! : "";
+        int? Whole(string key) => RunRecord.Number(line, key) is { } value ? (int)value : null;
+        return figures.EnumerateObject()
+            .Where(figure => figure.Value.ValueKind == JsonValueKind.Object && RunRecord.Number(figure.Value, "value") is not null)
+            .Select(figure => new GeometryPoint(
+                (long)(RunRecord.Number(line, "step") ?? 0), Text("measure"), Text("scope"), Text("point"), Whole("layer"), Whole("head"),
+                figure.Name, RunRecord.Number(figure.Value, "value")!.Value, RunRecord.Number(figure.Value, "error")));
+    }
+}
