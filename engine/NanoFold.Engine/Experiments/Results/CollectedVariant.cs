@@ -18,9 +18,10 @@ internal sealed record CollectedVariant(ComparedVariant Plan, RatePoint? Point, 
 
     public static CollectedVariant Of(Comparison comparison, ComparedVariant variant, RunReader reader)
     {
-        CollectedRun[] trials = [.. comparison.Search(variant).Select(reader.Read)];
+        double? learningRate = variant.Resolve().Train.LearningRate;
+        CollectedRun[] trials = [.. comparison.Search(variant).Select(run => reader.Read(run, learningRate))];
         RatePoint? best = comparison.Best([.. trials.Select(LossOf)]);
-        CollectedRun[] runs = best is null ? [] : [.. comparison.Final(variant, best).Select(reader.Read)];
+        CollectedRun[] runs = best is null ? [] : [.. comparison.Final(variant, best).Select(run => reader.Read(run, learningRate))];
         SearchTrial[] search = [.. trials.Zip(comparison.Points, (trial, point) => new SearchTrial(trial.LearningRate ?? double.NaN, trial.WeightDecay, LossOf(trial), trial.State, trial.Run, point == best))];
         return new CollectedVariant(variant, best, [.. search.OrderBy(trial => trial.WeightDecay).ThenBy(trial => trial.LearningRate)], runs, [.. trials, .. runs], variant.Name == comparison.Reference);
     }

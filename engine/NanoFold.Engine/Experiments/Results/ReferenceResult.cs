@@ -1,5 +1,4 @@
 using NanoFold.Engine.Experiments.Baselines;
-using NanoFold.Engine.Experiments.Comparisons;
 using NanoFold.Engine.Runs;
 using NanoFold.Engine.Tasks;
 using Baseline = NanoFold.Engine.Experiments.Baselines.Baseline;
@@ -23,12 +22,11 @@ public sealed record ReferenceResult(string Name, double? Loss, double? BitsPerB
     };
 
     /// <summary>Those of a comparison: of the texts and tasks of its variants, on the rows that the variants are evaluated on.</summary>
-    /// <param name="comparison">The comparison.</param>
+    /// <param name="config">Of the base.</param>
     /// <param name="baselines">Of its folder.</param>
     /// <param name="isOfAllHeldBack">Whether figures of variants are of all that is held back.</param>
-    internal static IReadOnlyList<ReferenceResult> Of(Comparison comparison, IReadOnlyList<Baseline> baselines, bool isOfAllHeldBack)
+    internal static IReadOnlyList<ReferenceResult> Of(RunConfig config, IReadOnlyList<Baseline> baselines, bool isOfAllHeldBack)
     {
-        RunConfig config = comparison.ReferenceVariant.Config;
         string own = baselines.Count > 1 ? BaselineKey.Of(config) : "";
         return [.. baselines.SelectMany(baseline => Of(baseline, config, isOfAllHeldBack, baselines.Count > 1 && baseline.Key != own ? $" ({baseline.Name})" : ""))];
     }

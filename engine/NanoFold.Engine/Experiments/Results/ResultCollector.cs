@@ -28,15 +28,14 @@ public static class ResultCollector
         string rankedBy = found.Length > 0 && found.SelectMany(variant => variant.Finished).All(run => Of(run, isFull).ContainsKey(Evaluation.Accuracy)) ? Evaluation.Accuracy : FigureResult.Loss;
         IReadOnlyDictionary<string, IReadOnlyList<FigureResult>> figures = Figures(found, comparison.Reference, isFull);
         IReadOnlyList<bool?> best = BestSet.Of([.. found.Select(variant => BySeed(variant, rankedBy, isFull))], FigureResult.IsLowerBetter(rankedBy) ?? true);
-        RunConfig config = comparison.ReferenceVariant.Config;
+        RunConfig config = comparison.ReferenceVariant.Resolve();
         IReadOnlyList<Baseline> baselines = BaselineFile.Find(folder)?.Baselines ?? [];
-        using LearningTask task = TrainData.Sketch(config);
         var result = new ComparisonResult
         {
-            Title = ResultWords.Title(comparison, task.Name),
+            Title = ResultWords.Title(comparison, config),
             Equal = comparison.Equal == EqualKind.None ? null : ResultWords.Key(comparison.Equal),
             Task = config.Task.Kind,
-            LossUnit = task.Unit.Name,
+            LossUnit = UnitOf(config).Name,
             RankedBy = rankedBy,
             IsOfAllHeldBack = isFull,
             Base = comparison.Reference,
@@ -44,10 +43,21 @@ public static class ResultCollector
             Variants = Ranked([.. collected.Select(variant => variant.Result(folder, figures.GetValueOrDefault(variant.Plan.Name) ?? [], Array.IndexOf(found, variant) is >= 0 and var at ? best[at] : null))], rankedBy),
             AllRuns = [.. collected.SelectMany(variant => variant.All).DistinctBy(run => run.Run)],
             Baselines = baselines,
-            References = ReferenceResult.Of(comparison, baselines, isFull),
+            References = ReferenceResult.Of(config, baselines, isFull),
         };
         result = result with { Variants = [.. result.Variants.Select(variant => variant with { Verdict = ResultWords.Verdict(result, variant) })] };
         return result with { Summary = [.. ResultWords.Summary(result, comparison)] };
+    }
+
+    private static LossUnit UnitOf(RunConfig config)
+    {
+        if (config.Task.IsText)
+        {
+            return LossUnit.NatsPerToken;
+        }
+
+        using LearningTask task = TrainData.Sketch(config);
+        return task.Unit;
     }
 
     /// <summary>A run's figures on what is held back: of all of it, or of the rows of every evaluation.</summary>

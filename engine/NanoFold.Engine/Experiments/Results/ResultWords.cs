@@ -1,6 +1,7 @@
 using System.Globalization;
 using NanoFold.Engine.Experiments.Comparisons;
 using NanoFold.Engine.Experiments.Statistics;
+using NanoFold.Engine.Runs;
 
 namespace NanoFold.Engine.Experiments.Results;
 
@@ -11,8 +12,8 @@ internal static class ResultWords
     private const double MostResidual = 0.02;
 
     /// <summary>What was compared, in a line: <c>5 variants on mqar, parameters held equal, 3 seeds</c>.</summary>
-    public static string Title(Comparison comparison, string task)
-        => $"{Count(comparison.Variants.Count, "variant")} on {task}{(comparison.Equal == EqualKind.None ? "" : $", {EqualWords(comparison.Equal)} held equal")}, {Count(comparison.Seeds.Count, "seed")}";
+    public static string Title(Comparison comparison, RunConfig config)
+        => $"{Count(comparison.Variants.Count, "variant")} on {(!config.Task.IsText ? config.Task.Kind : config.Data.Path is { } path ? Path.GetFileName(Path.TrimEndingDirectorySeparator(path)) : "the default text")}{(comparison.Equal == EqualKind.None ? "" : $", {EqualWords(comparison.Equal)} held equal")}, {Count(comparison.Seeds.Count, "seed")}";
 
     /// <summary>As it stands in files: <c>params</c>.</summary>
     public static string Key(EqualKind equal) => equal == EqualKind.Parameters ? "params" : equal.ToString().ToLowerInvariant();

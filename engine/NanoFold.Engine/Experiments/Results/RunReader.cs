@@ -14,21 +14,20 @@ internal sealed class RunReader(string folder)
 
     private readonly Dictionary<string, CollectedRun> _read = [];
 
-    /// <summary>The folder of a run.</summary>
-    public string PathOf(CollectedRun run) => Path.Combine(folder, run.Run);
-
     /// <summary>What is there of a run, or that nothing is.</summary>
-    public CollectedRun Read(ComparedRun run)
+    /// <param name="run">Which.</param>
+    /// <param name="learningRate">Of its settings, where no search gives it one.</param>
+    public CollectedRun Read(ComparedRun run, double? learningRate)
     {
         if (!_read.TryGetValue(run.Name, out CollectedRun? found))
         {
-            _read[run.Name] = found = ReadFolder(run);
+            _read[run.Name] = found = ReadFolder(run, learningRate);
         }
 
         return found;
     }
 
-    private CollectedRun ReadFolder(ComparedRun run)
+    private CollectedRun ReadFolder(ComparedRun run, double? learningRate)
     {
         // As in files on every system.
         string name = $"{Comparison.RunsFolder}/{run.Name}", path = Path.Combine(folder, name);
@@ -37,7 +36,7 @@ internal sealed class RunReader(string folder)
             Run = name,
             Variant = run.Variant.Name,
             Seed = run.Seed,
-            LearningRate = run.Point.LearningRate ?? run.Variant.Config.Train.LearningRate,
+            LearningRate = run.Point.LearningRate ?? learningRate,
             WeightDecay = run.Point.WeightDecay,
             State = File.Exists(Path.Combine(path, RunConfig.FileName)) ? CollectedState.Unfinished : CollectedState.Missing,
         };
