@@ -138,7 +138,12 @@ internal sealed class TrainProgress : ITrainObserver
             Line($"on all of the validation text:  {Program.Typed} eval --model {Display.Argument(session.RunPath)}");
         }
 
-        Line(summary.Steps < session.Trainer.Schedule.Steps
+        if (summary.End == TrainEnd.Reached)
+        {
+            Line($"{session.Config.Train.Goal} is reached after step {Display.Count(summary.Steps)}, so the run is over");
+        }
+
+        Line(summary.Steps < session.Trainer.Schedule.Steps && summary.End != TrainEnd.Reached
             ? $"go on with:  {Program.Typed} train --resume {Display.Argument(session.RunPath!)}"
             : $"{(session.Task.Tokenizer is null ? "score" : "write")} with:  {Program.Typed} {(session.Task.Tokenizer is null ? "eval" : "generate")} --model {Display.Argument(session.RunPath!)}");
     }

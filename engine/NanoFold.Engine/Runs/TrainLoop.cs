@@ -40,10 +40,12 @@ public sealed class TrainLoop
 
     private int Steps => _session.Trainer.Schedule.Steps;
 
+    private bool IsReached => _session.IsReached(_step);
+
     private bool IsEvaluationDue => _step == Steps || _pace.IsEvaluationDue(_step);
 
     /// <summary>
-    /// Trains to the end of the plan, the time budget, <c>train.stopAfter</c>, or until asked to stop; then a checkpoint is on disk. Where any process of several is asked
+    /// Trains to the end of the plan, the time budget, <c>train.until</c>, <c>train.stopAfter</c>, or until asked to stop; then a checkpoint is on disk. Where any process of several is asked
     /// to stop, all do.
     /// </summary>
     public TrainSummary Run(CancellationToken stop = default)
@@ -66,7 +68,7 @@ public sealed class TrainLoop
         long begun = _step;
         try
         {
-            if (begun < Steps)
+            if (begun < Steps && !IsReached)
             {
                 _result.Begin();
             }
@@ -107,6 +109,11 @@ public sealed class TrainLoop
             {
                 Save();
             }
+        }
+
+        if (end == TrainEnd.Finished && IsReached)
+        {
+            end = TrainEnd.Reached;
         }
 
         if (end == TrainEnd.OutOfTime)
@@ -173,7 +180,7 @@ public sealed class TrainLoop
                 _observer?.Sampled(_step, text);
             }
 
-            _session.Geometry?.Measure(_step, _pace.Steps.LastSeconds, isLast: _step == Steps, _pace.MostToMeasure, stop);
+            _session.Geometry?.Measure(_step, _pace.Steps.LastSeconds, isLast: _step == Steps || IsReached, _pace.MostToMeasure, stop);
             return true;
         }
         catch (OperationCanceledException) when (stop.IsCancellationRequested)
@@ -186,7 +193,7 @@ public sealed class TrainLoop
     {
         if (_pace.Evaluation(_step, isLast, () => Saving(loop => loop._session.Evaluate(loop._step, isLast, stop))) is { } evaluation)
         {
-            _observer?.Evaluated(_step, evaluation, isLast ? _session.State.FullEvaluation : null);
+            _observer?.Evaluated(_step, evaluation, isLast || IsReached ? _session.State.FullEvaluation : null);
             if (!double.IsFinite(evaluation.Loss))
             {
                 throw NotFinite("the validation loss");
@@ -200,7 +207,8 @@ public sealed class TrainLoop
     }
 
     private TrainEnd WhyStop(CancellationToken stop) =>
-        stop.IsCancellationRequested || _isAskedToStop ? TrainEnd.Interrupted
+        IsReached ? TrainEnd.Reached
+        : stop.IsCancellationRequested || _isAskedToStop ? TrainEnd.Interrupted
         : _config.StopAfter > 0 && _step >= _config.StopAfter ? TrainEnd.StoppedAfter
         : _step > 0 && _pace.IsOver ? TrainEnd.OutOfTime
         : TrainEnd.Finished;

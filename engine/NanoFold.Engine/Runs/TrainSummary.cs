@@ -18,6 +18,9 @@ public enum TrainEnd
     /// <summary>The user asked for it.</summary>
     Interrupted,
 
+    /// <summary>An evaluation reached <c>train.until</c>.</summary>
+    Reached,
+
     /// <summary>What was computed is not finite or beyond any perplexity, so the run cannot go on. <see cref="TrainLoop"/> throws then; a <see cref="RunResult"/> says it.</summary>
     Diverged,
 

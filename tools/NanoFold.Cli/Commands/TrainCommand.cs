@@ -12,7 +12,7 @@ internal static class TrainCommand
     public static void Build(VerbCommand command)
     {
         var train = new TrainOptions(command);
-        command.JsonKeys = "steps, trainLoss (nats per token, of regression squared error; mean of the last 50 steps), balanceLoss and zLoss (of routers) and indexLoss (of the indexers of dsa), in the last step, where the model has them, validationLoss (likewise; the last evaluation, on train.evaluationWindows windows as all of the run), validationBitsPerByte and validationStep (after which it was made), fullValidationLoss and fullValidationBitsPerByte (of all that is held back, at the end of a run), what a task scores besides, such as validationAccuracy and fullValidationAccuracy (where the task has no text, bits per byte are null), tokensPerSecond, peakRssBytes, seconds, run (the folder), end (finished, stopped-after, out-of-time or interrupted)";
+        command.JsonKeys = "steps, trainLoss (nats per token, of regression squared error; mean of the last 50 steps), balanceLoss and zLoss (of routers) and indexLoss (of the indexers of dsa), in the last step, where the model has them, validationLoss (likewise; the last evaluation, on train.evaluationWindows windows as all of the run), validationBitsPerByte and validationStep (after which it was made), fullValidationLoss and fullValidationBitsPerByte (of all that is held back, at the end of a run), what a task scores besides, such as validationAccuracy and fullValidationAccuracy (where the task has no text, bits per byte are null), tokensPerSecond, peakRssBytes, seconds, run (the folder), end (finished, reached, stopped-after, out-of-time or interrupted)";
         command.Does(invocation => Run(invocation, train));
     }
 

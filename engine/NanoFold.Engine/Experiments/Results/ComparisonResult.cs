@@ -56,7 +56,7 @@ public sealed record ComparisonResult
     public IEnumerable<CollectedRun> Unfinished => AllRuns.Where(run => run.State != CollectedState.Finished);
 
     /// <summary>What is reached without a neural network, as in <c>baselines.json</c>: for each text with its tokenizer, and for each task.</summary>
-    public IReadOnlyList<Baseline> Baselines { get; init; } = [];
+    public IReadOnlyList<BaselineEntry> Baselines { get; init; } = [];
 
     /// <summary>What is reached without a neural network on the rows that the variants are evaluated on: rows of tables beside theirs.</summary>
     public IReadOnlyList<ReferenceResult> References { get; init; } = [];
