@@ -1,7 +1,6 @@
 using NanoFold.Engine.Experiments.Baselines;
 using NanoFold.Engine.Runs;
 using NanoFold.Engine.Tasks;
-using Baseline = NanoFold.Engine.Experiments.Baselines.Baseline;
 
 namespace NanoFold.Engine.Experiments.Results;
 
@@ -25,13 +24,13 @@ public sealed record ReferenceResult(string Name, double? Loss, double? BitsPerB
     /// <param name="config">Of the base.</param>
     /// <param name="baselines">Of its folder.</param>
     /// <param name="isOfAllHeldBack">Whether figures of variants are of all that is held back.</param>
-    internal static IReadOnlyList<ReferenceResult> Of(RunConfig config, IReadOnlyList<Baseline> baselines, bool isOfAllHeldBack)
+    internal static IReadOnlyList<ReferenceResult> Of(RunConfig config, IReadOnlyList<BaselineEntry> baselines, bool isOfAllHeldBack)
     {
         string own = baselines.Count > 1 ? BaselineKey.Of(config) : "";
         return [.. baselines.SelectMany(baseline => Of(baseline, config, isOfAllHeldBack, baselines.Count > 1 && baseline.Key != own ? $" ({baseline.Name})" : ""))];
     }
 
-    private static IEnumerable<ReferenceResult> Of(Baseline baseline, RunConfig config, bool isOfAllHeldBack, string whose)
+    private static IEnumerable<ReferenceResult> Of(BaselineEntry baseline, RunConfig config, bool isOfAllHeldBack, string whose)
     {
         if (baseline.Best.Count > 0)
         {

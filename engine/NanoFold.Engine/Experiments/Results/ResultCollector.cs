@@ -3,7 +3,6 @@ using NanoFold.Engine.Experiments.Comparisons;
 using NanoFold.Engine.Experiments.Statistics;
 using NanoFold.Engine.Runs;
 using NanoFold.Engine.Tasks;
-using Baseline = NanoFold.Engine.Experiments.Baselines.Baseline;
 
 namespace NanoFold.Engine.Experiments.Results;
 
@@ -29,7 +28,7 @@ public static class ResultCollector
         IReadOnlyDictionary<string, IReadOnlyList<FigureResult>> figures = Figures(found, comparison.Reference, isFull);
         IReadOnlyList<bool?> best = BestSet.Of([.. found.Select(variant => BySeed(variant, rankedBy, isFull))], FigureResult.IsLowerBetter(rankedBy) ?? true);
         RunConfig config = comparison.ReferenceVariant.Resolve();
-        IReadOnlyList<Baseline> baselines = BaselineFile.Find(folder)?.Baselines ?? [];
+        IReadOnlyList<BaselineEntry> baselines = BaselineFile.Find(folder)?.Baselines ?? [];
         var result = new ComparisonResult
         {
             Title = ResultWords.Title(comparison, config),

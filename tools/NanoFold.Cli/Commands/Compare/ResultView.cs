@@ -12,8 +12,13 @@ internal static class ResultView
         output.Line();
         output.Table(numbers: true, ResultTable.Ranking(result).Lines);
         output.Line();
-        output.Table(numbers: false, [.. result.Variants.Where(variant => !variant.IsBase).Select(variant => (string[])[variant.Name, variant.Verdict ?? ""])]);
-        output.Line();
+        string[][] verdicts = [.. result.Variants.Where(variant => !variant.IsBase).Select(variant => (string[])[variant.Name, variant.Verdict ?? ""])];
+        if (verdicts.Length > 0)
+        {
+            output.Table(numbers: false, verdicts);
+            output.Line();
+        }
+
         if (ResultTable.Searches(result) is { } searches)
         {
             output.Table(numbers: true, searches.Lines);
