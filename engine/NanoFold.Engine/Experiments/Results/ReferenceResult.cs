@@ -6,19 +6,11 @@ namespace NanoFold.Engine.Experiments.Results;
 
 /// <summary>A row of tables beside the variants: what is reached without a neural network.</summary>
 /// <param name="Name">What reaches it: <c>Kneser-Ney, order 5</c>.</param>
-/// <param name="Loss">In the unit of the variants' losses; null where it has none.</param>
-/// <param name="BitsPerByte">Of text.</param>
-/// <param name="Accuracy">The share of right labels.</param>
-public sealed record ReferenceResult(string Name, double? Loss, double? BitsPerByte, double? Accuracy)
+/// <param name="Figures">By the names of the variants' figures: <c>loss</c>, <c>bitsPerByte</c>, <c>accuracy</c>.</param>
+public sealed record ReferenceResult(string Name, IReadOnlyList<Score> Figures)
 {
     /// <summary>The figure of that name; null where it has none.</summary>
-    public double? Figure(string name) => name switch
-    {
-        FigureResult.Loss => Loss,
-        "bitsPerByte" => BitsPerByte,
-        Evaluation.Accuracy => Accuracy,
-        _ => null,
-    };
+    public double? Figure(string name) => Figures.Where(figure => figure.Name == name).Select(figure => (double?)figure.Value).FirstOrDefault();
 
     /// <summary>Those of a comparison: of the texts and tasks of its variants, on the rows that the variants are evaluated on.</summary>
     /// <param name="config">Of the base.</param>
@@ -27,32 +19,36 @@ public sealed record ReferenceResult(string Name, double? Loss, double? BitsPerB
     internal static IReadOnlyList<ReferenceResult> Of(RunConfig config, IReadOnlyList<BaselineEntry> baselines, bool isOfAllHeldBack)
     {
         string own = baselines.Count > 1 ? BaselineKey.Of(config) : "";
-        return [.. baselines.SelectMany(baseline => Of(baseline, config, isOfAllHeldBack, baselines.Count > 1 && baseline.Key != own ? $" ({baseline.Name})" : ""))];
+        return
+        [
+            .. from entry in baselines
+               from reference in Of(entry, config, isOfAllHeldBack)
+               where reference.Figures.Count > 0
+               select baselines.Count > 1 && entry.Key != own ? reference with { Name = $"{reference.Name} ({entry.Name})" } : reference,
+        ];
     }
 
-    private static IEnumerable<ReferenceResult> Of(BaselineEntry baseline, RunConfig config, bool isOfAllHeldBack, string whose)
+    private static IEnumerable<ReferenceResult> Of(BaselineEntry entry, RunConfig config, bool isOfAllHeldBack)
     {
-        if (baseline.Best.Count > 0)
+        yield return new ReferenceResult("best possible", entry.Best);
+        foreach (Baseline simple in entry.Simple)
         {
-            double? Best(string name) => baseline.Best.Where(score => score.Name == name).Select(score => (double?)score.Value).FirstOrDefault();
-            yield return new ReferenceResult($"best possible{whose}", Best(FigureResult.Loss), Best("bitsPerByte"), Best(Evaluation.Accuracy));
+            yield return new ReferenceResult(simple.Name, simple.Scores);
         }
 
-        if (baseline.NGram is { } counts)
+        if (entry.NGram is { } counts)
         {
             NGramRows? rows = isOfAllHeldBack ? null : counts.OnRows.Where(rows => rows.Context == config.Model.Context && rows.Rows == config.Train.EvaluationWindows).Select(rows => (NGramRows?)rows).FirstOrDefault();
-            yield return new ReferenceResult($"Kneser-Ney, order {counts.Order}{whose}", rows?.Loss ?? counts.Loss, rows is { } found ? found.BitsPerByte : counts.BitsPerByte, rows is null ? counts.Accuracy : null);
+            double? bits = rows is { } found ? found.BitsPerByte : counts.BitsPerByte;
+            yield return new ReferenceResult($"Kneser-Ney, order {counts.Order}", [new Score(FigureResult.Loss, rows?.Loss ?? counts.Loss), .. bits is { } length ? [new Score(FigureResult.BitsPerByte, length)] : Array.Empty<Score>()]);
         }
 
-        foreach (CompressorBaseline compressor in baseline.Compressors)
+        foreach (CompressorBaseline compressor in entry.Compressors)
         {
-            yield return new ReferenceResult($"{compressor.Name}, text known{whose}", null, compressor.AfterTraining, null);
-            yield return new ReferenceResult($"{compressor.Name}, alone{whose}", null, compressor.Alone, null);
+            yield return new ReferenceResult($"{compressor.Name} after the text", [new Score(FigureResult.BitsPerByte, compressor.AfterTraining)]);
+            yield return new ReferenceResult($"{compressor.Name} alone", [new Score(FigureResult.BitsPerByte, compressor.Alone)]);
         }
 
-        if (baseline.Guessing is { } guessing)
-        {
-            yield return new ReferenceResult($"guessing{whose}", guessing, null, null);
-        }
+        yield return new ReferenceResult("guessing", entry.Guessing);
     }
 }

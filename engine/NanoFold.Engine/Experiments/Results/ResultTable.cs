@@ -8,9 +8,6 @@ namespace NanoFold.Engine.Experiments.Results;
 /// <param name="Rows">Their cells.</param>
 public sealed record ResultTable(IReadOnlyList<string> Heads, IReadOnlyList<IReadOnlyList<string>> Rows)
 {
-    /// <summary>The figures of <c>bitsPerByte</c>.</summary>
-    private const string BitsPerByte = "bitsPerByte";
-
     /// <summary>Heads and rows as <see cref="Rows"/>.</summary>
     public IReadOnlyList<string[]> Lines => [[.. Heads], .. Rows.Select(row => (string[])[.. row])];
 
@@ -18,7 +15,7 @@ public sealed record ResultTable(IReadOnlyList<string> Heads, IReadOnlyList<IRea
     public static ResultTable Ranking(ComparisonResult result)
     {
         string ranked = result.RankedBy;
-        string[] others = [.. new[] { Evaluation.Accuracy, FigureResult.Loss, BitsPerByte }.Where(name => name != ranked && result.Variants.Any(variant => variant.Figure(name) is not null))];
+        string[] others = [.. new[] { Evaluation.Accuracy, FigureResult.Loss, FigureResult.BitsPerByte }.Where(name => name != ranked && result.Variants.Any(variant => variant.Figure(name) is not null))];
         return new ResultTable(
             ["variant", ResultText.Head(ranked), "difference [95 %]", .. others.Select(ResultText.Head)],
             [

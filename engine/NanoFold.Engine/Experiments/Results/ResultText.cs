@@ -57,7 +57,7 @@ public static class ResultText
     public static string Rate(double? value) => value is { } v && double.IsFinite(v) ? v.ToString("G3", CultureInfo.InvariantCulture).ToLowerInvariant() : None;
 
     /// <summary>The name of a figure at the head of a column.</summary>
-    public static string Head(string name) => name == "bitsPerByte" ? "bits/byte" : name;
+    public static string Head(string name) => name == FigureResult.BitsPerByte ? "bits/byte" : name;
 
     private static bool IsShare(string name) => name.EndsWith(Evaluation.Accuracy, StringComparison.OrdinalIgnoreCase);
 
