@@ -153,15 +153,6 @@ internal sealed class TrainOptions
 
     private bool IsAuto(Invocation invocation) => invocation.Get(_resume) == Auto;
 
-    /// <summary>With the vocabulary that training would find, as far as that is known before.</summary>
-    public static RunConfig WithVocab(RunConfig config) => config.WithVocab(config switch
-    {
-        { Task.IsText: false } => config.Model.Vocab,
-        { Tokenizer: FileTokenizerConfig { Path: { } path } } when config.Model.Vocab == 0 || Path.Exists(path) => SavedTokenizer.Load(path).Vocab,
-        { Model.Vocab: > 0 } => config.Tokenizer.LeastVocab(config.Data),
-        _ => config.Tokenizer.ExpectedVocab(config.Data),
-    });
-
     private void CheckResumable(Invocation invocation)
     {
         string[] refused =

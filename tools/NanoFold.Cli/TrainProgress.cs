@@ -62,7 +62,8 @@ internal sealed class TrainProgress : ITrainObserver
     public void Describe(TrainSession session, Backend backend)
     {
         ModelConfig model = session.Config.Model;
-        _flopsPerToken = session.FlopsPerToken;
+        // By the convention the head meets every token; where a task asks at a few of them, that would be far from what is done.
+        _flopsPerToken = session.Config.Task.IsText ? session.FlopsPerToken : 0;
         _peak = MatMulPeak.Measure(backend, session.Config.Train.Precision.Arithmetic());
         _unit = session.Task.Unit;
         string tokens = session.Task.Tokenizer is { } tokenizer ? $"{tokenizer.Name} tokenizer of {Display.Count(tokenizer.Vocab)}" : $"task {session.Config.Task.Kind}";
@@ -137,7 +138,12 @@ internal sealed class TrainProgress : ITrainObserver
             Line($"on all of the validation text:  {Program.Typed} eval --model {Display.Argument(session.RunPath)}");
         }
 
-        Line(summary.Steps < session.Trainer.Schedule.Steps
+        if (summary.End == TrainEnd.Reached)
+        {
+            Line($"{session.Config.Train.Goal} is reached after step {Display.Count(summary.Steps)}, so the run is over");
+        }
+
+        Line(summary.Steps < session.Trainer.Schedule.Steps && summary.End != TrainEnd.Reached
             ? $"go on with:  {Program.Typed} train --resume {Display.Argument(session.RunPath!)}"
             : $"{(session.Task.Tokenizer is null ? "score" : "write")} with:  {Program.Typed} {(session.Task.Tokenizer is null ? "eval" : "generate")} --model {Display.Argument(session.RunPath!)}");
     }
@@ -157,8 +163,9 @@ internal sealed class TrainProgress : ITrainObserver
 
     private string Rates(in StepReport report)
     {
-        double share = _peak > 0 ? report.TokensPerSecond * _flopsPerToken / _peak : 0;
-        return string.Create(CultureInfo.InvariantCulture, $"{report.TokensPerSecond:N0} tokens/s  {share:P0} of peak  {(report.SecondsLeft is { } left ? Time(left) : "?")} left");
+        string share = _flopsPerToken == 0 ? ""
+            : string.Create(CultureInfo.InvariantCulture, $"  {(_peak > 0 ? report.TokensPerSecond * _flopsPerToken / _peak : 0):P0} of peak");
+        return string.Create(CultureInfo.InvariantCulture, $"{report.TokensPerSecond:N0} tokens/s{share}  {(report.SecondsLeft is { } left ? Time(left) : "?")} left");
     }
 
     private static string Plan(TrainSession session)

@@ -46,13 +46,6 @@ public sealed record StepBenchmark(double TokensPerSecond, double FlopsPerSecond
         allocated = GC.GetTotalAllocatedBytes(precise: true) - allocated;
         double tokens = (double)Math.Max(1, config.Train.Batch) * config.Model.Context * config.Train.Accumulate;
         double rate = tokens / SampleStatistics.Median(seconds);
-        return new StepBenchmark(rate, rate * CostModel.FlopsPerToken(model.Config, config.Train.Trains), PeakResident(), (double)allocated / steps, model.Store.Count, seconds);
-    }
-
-    /// <summary>Most memory the process ever had resident, or 0 where the system does not say.</summary>
-    public static long PeakResident()
-    {
-        using var process = Process.GetCurrentProcess();
-        return process.PeakWorkingSet64;
+        return new StepBenchmark(rate, rate * CostModel.FlopsPerToken(model.Config, config.Train.Trains), ResidentMemory.Peak(), (double)allocated / steps, model.Store.Count, seconds);
     }
 }

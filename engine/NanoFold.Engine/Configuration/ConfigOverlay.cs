@@ -14,6 +14,11 @@ public sealed class ConfigOverlay<T> : IConfigOverlay
     /// <summary>Where each of them stands, by its key in a <typeparamref name="T"/>.</summary>
     internal ConfigPlaces Places { get; private set; } = new();
 
+    /// <summary>Settings that are there already.</summary>
+    /// <param name="tree">Nested as in a file.</param>
+    /// <param name="places">Where they stand; null where they were made.</param>
+    internal static ConfigOverlay<T> Of(JsonObject tree, ConfigPlaces? places = null) => new() { Tree = tree, Places = places ?? new ConfigPlaces() };
+
     void IConfigOverlay.Fill(JsonObject tree, ConfigPlaces places) => (Tree, Places) = (tree, places);
 }
 

@@ -49,6 +49,18 @@ internal sealed class ConfigPlaces
         return below;
     }
 
+    /// <summary>The places of a key and of all below it, under another name.</summary>
+    public ConfigPlaces At(string key, string name)
+    {
+        var renamed = new ConfigPlaces();
+        foreach ((string path, string? place) in _places.Where(pair => pair.Key == key || pair.Key.StartsWith($"{key}.", StringComparison.Ordinal)))
+        {
+            renamed._places[name + path[key.Length..]] = place;
+        }
+
+        return renamed;
+    }
+
     /// <summary>A problem with the place of its key, or of the record that it is in.</summary>
     public ConfigProblem Locate(ConfigProblem problem)
     {

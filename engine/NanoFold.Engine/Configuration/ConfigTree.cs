@@ -126,6 +126,12 @@ public class ConfigTree<T>
     /// <summary>The key that a name of another tool stands for, or null.</summary>
     protected virtual string? Meant(string key) => null;
 
+    /// <summary>Where each setting stands.</summary>
+    private protected ConfigPlaces Places => _places;
+
+    /// <summary>Notes what is wrong with a layer, to be told with all else.</summary>
+    private protected void Refuse(ConfigProblem problem) => _problems.Add(problem);
+
     /// <summary>What was wrong with what was added.</summary>
     protected List<ConfigProblem> NewProblems() => [.. _problems];
 
@@ -196,7 +202,8 @@ public class ConfigTree<T>
         return end < 0 ? e.Message : e.Message[..end];
     }
 
-    private static JsonNode? ParseValue(string key, string text)
+    /// <summary>The value of a single setting: JSON where the text parses as such, otherwise a string.</summary>
+    internal static JsonNode? ParseValue(string key, string text)
     {
         try
         {

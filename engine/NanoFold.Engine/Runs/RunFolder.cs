@@ -180,7 +180,7 @@ public sealed class RunFolder : IDisposable
     private void ClearLeftovers()
     {
         Checkpoints.ClearLeftovers();
-        foreach (string name in new[] { RunConfig.FileName, MetricsFile, GeometryFile, SamplesFile })
+        foreach (string name in new[] { RunConfig.FileName, RunResult.FileName, MetricsFile, GeometryFile, SamplesFile })
         {
             File.Delete(System.IO.Path.Combine(Path, name + Beside));
         }

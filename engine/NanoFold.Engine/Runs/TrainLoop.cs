@@ -19,6 +19,7 @@ public sealed class TrainLoop
     private readonly Divergence _divergence;
     private readonly ICollective _collective;
     private readonly RecentLosses _losses = new();
+    private readonly ResultWriter _result;
     private long _step;
     private CancellationToken _stop;
     private bool _isAskedToStop;
@@ -31,6 +32,7 @@ public sealed class TrainLoop
         _observer = observer;
         _divergence = new Divergence(session);
         _pace = new Pace(session);
+        _result = new ResultWriter(session);
         _collective = session.Collective;
         _config = session.Config.Train;
         _step = session.State.Step;
@@ -38,10 +40,12 @@ public sealed class TrainLoop
 
     private int Steps => _session.Trainer.Schedule.Steps;
 
+    private bool IsReached => _session.IsReached(_step);
+
     private bool IsEvaluationDue => _step == Steps || _pace.IsEvaluationDue(_step);
 
     /// <summary>
-    /// Trains to the end of the plan, the time budget, <c>train.stopAfter</c>, or until asked to stop; then a checkpoint is on disk. Where any process of several is asked
+    /// Trains to the end of the plan, the time budget, <c>train.until</c>, <c>train.stopAfter</c>, or until asked to stop; then a checkpoint is on disk. Where any process of several is asked
     /// to stop, all do.
     /// </summary>
     public TrainSummary Run(CancellationToken stop = default)
@@ -61,9 +65,22 @@ public sealed class TrainLoop
 
     private TrainSummary Lead(CancellationToken stop)
     {
+        long begun = _step;
         try
         {
-            return Train(stop);
+            if (begun < Steps && !IsReached)
+            {
+                _result.Begin();
+            }
+
+            TrainSummary summary = Train(stop);
+            _result.End(summary, tookSteps: _step > begun);
+            return summary;
+        }
+        catch (DivergedException e)
+        {
+            _result.Diverged(_step, e);
+            throw;
         }
         catch (UserException e) when (e.InnerException is { } cause && FileFault.Is(cause) && _step > Math.Max(0, _session.SavedStep))
         {
@@ -92,6 +109,11 @@ public sealed class TrainLoop
             {
                 Save();
             }
+        }
+
+        if (end == TrainEnd.Finished && IsReached)
+        {
+            end = TrainEnd.Reached;
         }
 
         if (end == TrainEnd.OutOfTime)
@@ -158,7 +180,7 @@ public sealed class TrainLoop
                 _observer?.Sampled(_step, text);
             }
 
-            _session.Geometry?.Measure(_step, _pace.Steps.LastSeconds, isLast: _step == Steps, _pace.MostToMeasure, stop);
+            _session.Geometry?.Measure(_step, _pace.Steps.LastSeconds, isLast: _step == Steps || IsReached, _pace.MostToMeasure, stop);
             return true;
         }
         catch (OperationCanceledException) when (stop.IsCancellationRequested)
@@ -171,7 +193,7 @@ public sealed class TrainLoop
     {
         if (_pace.Evaluation(_step, isLast, () => Saving(loop => loop._session.Evaluate(loop._step, isLast, stop))) is { } evaluation)
         {
-            _observer?.Evaluated(_step, evaluation, isLast ? _session.State.FullEvaluation : null);
+            _observer?.Evaluated(_step, evaluation, isLast || IsReached ? _session.State.FullEvaluation : null);
             if (!double.IsFinite(evaluation.Loss))
             {
                 throw NotFinite("the validation loss");
@@ -185,7 +207,8 @@ public sealed class TrainLoop
     }
 
     private TrainEnd WhyStop(CancellationToken stop) =>
-        stop.IsCancellationRequested || _isAskedToStop ? TrainEnd.Interrupted
+        IsReached ? TrainEnd.Reached
+        : stop.IsCancellationRequested || _isAskedToStop ? TrainEnd.Interrupted
         : _config.StopAfter > 0 && _step >= _config.StopAfter ? TrainEnd.StoppedAfter
         : _step > 0 && _pace.IsOver ? TrainEnd.OutOfTime
         : TrainEnd.Finished;
@@ -240,7 +263,7 @@ public sealed class TrainLoop
     }
 
     // The state is as it was before the step: nothing was updated.
-    private UserException NotFinite(string what)
+    private DivergedException NotFinite(string what)
     {
         if (_session.SavedStep != _step)
         {
@@ -251,7 +274,7 @@ public sealed class TrainLoop
     }
 
     // The last checkpoint is of a better state; without one, this state is better than none.
-    private UserException Beyond(string what, double loss)
+    private DivergedException Beyond(string what, double loss)
     {
         if (_session.SavedStep < 0)
         {

@@ -144,6 +144,12 @@ public sealed class TrainSession : IDisposable
         return compared;
     }
 
+    /// <summary>Whether the evaluation after so many steps reached <c>train.until</c>; the same after the run was taken up again.</summary>
+    internal bool IsReached(long step) => State.EvaluatedStep == step && State.LastEvaluation is { } last && Config.Train.Goal?.IsMetBy(last) == true;
+
+    /// <inheritdoc cref="RunEvaluation.RequireGoal"/>
+    internal void RequireGoal() => _evaluation.RequireGoal();
+
     public void LogStep(long step, in StepResult result, double tokensPerSecond)
         => _metrics?.AppendStep(PlaceAt(step), result, tokensPerSecond, Config.Train.Precision.ScalesLoss() ? Trainer.LossScale.Scale : null, Trainer.ReadExpertLoads());
 
@@ -194,6 +200,8 @@ public sealed class TrainSession : IDisposable
         _folder.CutSamples(step);
     }
 
-    private RunPlace PlaceAt(long step)
-        => new(step, ElapsedSeconds, step * Config.Train.Batch * Config.Train.Accumulate * Config.Model.Context);
+    /// <summary>Tokens trained on after so many steps.</summary>
+    internal long TokensAt(long step) => step * Config.Train.Batch * Config.Train.Accumulate * Config.Model.Context;
+
+    private RunPlace PlaceAt(long step) => new(step, ElapsedSeconds, TokensAt(step));
 }

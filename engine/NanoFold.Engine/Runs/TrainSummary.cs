@@ -17,6 +17,15 @@ public enum TrainEnd
 
     /// <summary>The user asked for it.</summary>
     Interrupted,
+
+    /// <summary>An evaluation reached <c>train.until</c>.</summary>
+    Reached,
+
+    /// <summary>What was computed is not finite or beyond any perplexity, so the run cannot go on. <see cref="TrainLoop"/> throws then; a <see cref="RunResult"/> says it.</summary>
+    Diverged,
+
+    /// <summary>Its process ended before the run did. Only a <see cref="RunResult"/> that was written for it says so.</summary>
+    Failed,
 }
 
 /// <summary>The result of a run.</summary>

@@ -69,14 +69,14 @@ public sealed class BatchField
     /// <param name="row">The shape of one row.</param>
     public static BatchField Reals(string name, params int[] row) => new(name, DType.Float32, 0, row);
 
-    /// <summary>A whole number for each place, which the model is not given; −1 where there is none.</summary>
-    internal static BatchField NotGiven(string name, int time) => new(name, DType.Int32, -1, [time]) { IsInput = false };
-
     /// <summary>Tokens and targets of rows of so many places.</summary>
     public static IReadOnlyList<BatchField> OfTokens(int time) => [Integers(Tokens, 0, time), Integers(Targets, -1, time)];
 
     /// <summary>The groups of rows of so many places.</summary>
-    public static BatchField OfGroups(int time) => new(Groups, DType.Int32, -1, [time]) { IsInput = false, IsScored = true };
+    public static BatchField OfGroups(int time) => OfScores(Groups, time);
+
+    /// <summary>A whole number for each place of rows of so many, −1 where there is none, that only scores read.</summary>
+    internal static BatchField OfScores(string name, int time) => new(name, DType.Int32, -1, [time]) { IsInput = false, IsScored = true };
 
     /// <summary>The documents of rows of so many places; −1 where there is none.</summary>
     public static BatchField OfDocuments(int time, bool isInput = true) => new(Documents, DType.Int32, -1, [time]) { IsInput = isInput };

@@ -82,8 +82,8 @@ public abstract class LearningTask : IDisposable
     /// <summary>A new sum of what is scored.</summary>
     public virtual TaskScore NewScore() => new TargetScore();
 
-    /// <summary>By what a detailed evaluation tells targets apart besides their place in the row; see <see cref="ScoreAxis"/>.</summary>
-    public virtual IReadOnlyList<ScoreAxis> Axes => [];
+    /// <summary>By what a detailed evaluation tells targets apart besides their place in the row.</summary>
+    internal virtual IReadOnlyList<ScoreAxis> Axes => GroupedBy is { } groups ? [new ScoreAxis(groups, groups, AxisScale.Each) { Field = BatchField.Groups }] : [];
 
     /// <summary>What it is, in lines for the beginning of a run.</summary>
     public virtual IEnumerable<string> Describe() => [Name];

@@ -82,6 +82,14 @@ public sealed class Evaluator : IDisposable
     /// <inheritdoc cref="Run(TapSet, bool, CancellationToken)"/>
     public Evaluation Run(IEnumerable<ITapEditor> edits, bool part = false, CancellationToken cancel = default) => Run(new TapSet([], edits), part, cancel);
 
+    /// <summary>What an evaluation gives, by name; scores one batch to find it out.</summary>
+    public IEnumerable<string> ScoreNames()
+    {
+        _score.Begin();
+        Score(_plain, 0, Windows);
+        return _score.Result().Figures.Select(score => score.Name);
+    }
+
     public void Dispose()
     {
         _plain.Plan.Dispose();
@@ -112,15 +120,20 @@ public sealed class Evaluator : IDisposable
         for (long first = 0; first < taken; first += _shape.Rows)
         {
             cancel.ThrowIfCancellationRequested();
-            _rows.Fill(_task, TaskSplit.Validation, first, taken, Windows);
-            _buffers.Upload(_rows);
-            _arena.Bind(recording.Plan);
-            recording.Plan.Run();
-            recording.Download(_model.Backend);
-            _score.Add(_rows, recording.Values);
+            Score(recording, first, taken);
         }
 
         return _score.Result();
+    }
+
+    private void Score(Recording recording, long first, long taken)
+    {
+        _rows.Fill(_task, TaskSplit.Validation, first, taken, Windows);
+        _buffers.Upload(_rows);
+        _arena.Bind(recording.Plan);
+        recording.Plan.Run();
+        recording.Download(_model.Backend);
+        _score.Add(_rows, recording.Values);
     }
 
     /// <summary>A forward pass and where it leaves what is scored.</summary>

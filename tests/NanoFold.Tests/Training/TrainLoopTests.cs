@@ -262,7 +262,7 @@ public class TrainLoopTests
             }
         });
 
-        UserException fault = Assert.Throws<UserException>(() => new TrainLoop(session, recorder).Run())!;
+        UserException fault = Assert.Throws<DivergedException>(() => new TrainLoop(session, recorder).Run())!;
         Assert.That(fault.Message, Does.StartWith($"step 8: {point}").And.Contain(" is not finite; the state before it is saved in ").And.Contain("train.learningRate"));
         Assert.That(_rig.Checkpoints("run"), Is.EqualTo(new long[] { 5, 7 }));
         Assert.That(values, Has.Length.EqualTo(1));
@@ -279,13 +279,13 @@ public class TrainLoopTests
     {
         // A step of 1e30 overflows the first product after it.
         RunConfig config = _rig.Config("train.optimizer=adamw", "train.learningRate=1e30", "train.warmup=0", "train.evaluateEvery=12", "train.checkpointEvery=12");
-        UserException fault = Assert.Throws<UserException>(() => _rig.Train("run", config))!;
+        UserException fault = Assert.Throws<DivergedException>(() => _rig.Train("run", config))!;
 
         Assert.That(fault.Message, Does.Match(@"^step \d+: \S.* is not finite; the state before it is saved in "));
         long[] saved = _rig.Checkpoints("run");
         Assert.That(saved, Has.Length.EqualTo(1));
         Assert.That(fault.Message, Does.StartWith($"step {saved[0] + 1}: "));
-        Assert.That(Assert.Throws<UserException>(() => _rig.Resume("run"))!.Message, Is.EqualTo(fault.Message));
+        Assert.That(Assert.Throws<DivergedException>(() => _rig.Resume("run"))!.Message, Is.EqualTo(fault.Message));
     }
 
     [Test]
@@ -294,7 +294,7 @@ public class TrainLoopTests
         // Muon's step of 10 gives losses of hundreds of nats, all of them finite.
         RunConfig config = _rig.Config("train.learningRate=10", "train.steps=60", "train.warmup=6", "train.evaluateEvery=12", "train.checkpointEvery=4");
         var recorder = new Recorder();
-        UserException fault = Assert.Throws<UserException>(() => _rig.Train("run", config, observer: recorder))!;
+        UserException fault = Assert.Throws<DivergedException>(() => _rig.Train("run", config, observer: recorder))!;
 
         (long step, Evaluation evaluation) = recorder.Evaluations.Last();
         Assert.That(evaluation.Loss, Is.GreaterThan(Math.Log(double.MaxValue)).And.LessThan(1e6));
@@ -311,7 +311,7 @@ public class TrainLoopTests
     {
         var recorder = new Recorder();
         RunConfig config = _rig.Config("data.validationFraction=0", "train.learningRate=1000", "train.schedule=constant", "train.steps=60", "train.warmup=0", "train.checkpointEvery=60", "train.evaluateEvery=60");
-        UserException fault = Assert.Throws<UserException>(() => _rig.Train("run", config, observer: recorder))!;
+        UserException fault = Assert.Throws<DivergedException>(() => _rig.Train("run", config, observer: recorder))!;
 
         Assert.That(fault.Message, Does.Match(@"^step \d+: the loss is [\d.]+ nats per token, where guessing has 5\.5452: the run has diverged; the state of step "));
         Assert.That(recorder.Losses.TakeLast(20), Has.All.GreaterThan(Math.Log(double.MaxValue)));
@@ -325,7 +325,7 @@ public class TrainLoopTests
         using var session = TrainSession.Open(_rig.Config("train.evaluateEvery=3"), backend, _rig["run"]);
         var recorder = new Recorder(step => { if (step == 3) { Swap(session, "lm_head.weight", [float.NaN]); } });
 
-        UserException fault = Assert.Throws<UserException>(() => new TrainLoop(session, recorder).Run())!;
+        UserException fault = Assert.Throws<DivergedException>(() => new TrainLoop(session, recorder).Run())!;
         Assert.That(fault.Message, Does.StartWith("step 4: ").And.Contain("is not finite"));
         Assert.That(_rig.Checkpoints("run"), Is.EqualTo(new long[] { 3 }));
         Assert.That(double.IsNaN(recorder.Evaluations[3].Loss));

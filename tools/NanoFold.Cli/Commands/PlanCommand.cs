@@ -23,7 +23,7 @@ internal static class PlanCommand
 
     private static int Run(Invocation invocation, RunConfig config)
     {
-        config = TrainOptions.WithVocab(config);
+        config = RunVocab.Expect(config);
         CostModel cost = CostModel.Of(config.Model, config.Train.Trains);
         long? tokensPerStep = config.Train.Batch > 0 ? (long)config.Train.Batch * config.Train.Accumulate * config.Model.Context : null;
 

@@ -55,7 +55,7 @@ internal static class ProfileCommand
             OutputFile.Require(trace, "--trace");
         }
 
-        config = TrainOptions.WithVocab(config);
+        config = RunVocab.Expect(config);
         using Backend backend = Devices.Open(invocation);
         PrecisionCheck.Require(config.Train.Precision, backend);
         MemoryCheck.Require(config, backend);

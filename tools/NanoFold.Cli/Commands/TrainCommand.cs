@@ -1,9 +1,6 @@
-using System.Text.Json.Nodes;
 using NanoFold.Cli.Writing;
-using NanoFold.Engine.Benchmarks;
 using NanoFold.Engine.Checkpoints;
 using NanoFold.Engine.Runs;
-using NanoFold.Engine.Tasks;
 using NanoFold.Engine.Training;
 using NanoFold.Kernels;
 
@@ -15,7 +12,7 @@ internal static class TrainCommand
     public static void Build(VerbCommand command)
     {
         var train = new TrainOptions(command);
-        command.JsonKeys = "steps, trainLoss (nats per token, of regression squared error; mean of the last 50 steps), balanceLoss and zLoss (of routers) and indexLoss (of the indexers of dsa), in the last step, where the model has them, validationLoss (likewise; the last evaluation, on train.evaluationWindows windows as all of the run), validationBitsPerByte and validationStep (after which it was made), fullValidationLoss and fullValidationBitsPerByte (of all that is held back, at the end of a run), what a task scores besides, such as validationAccuracy and fullValidationAccuracy (where the task has no text, bits per byte are null), tokensPerSecond, peakRssBytes, seconds, run (the folder), end (finished, stopped-after, out-of-time or interrupted)";
+        command.JsonKeys = "steps, trainLoss (nats per token, of regression squared error; mean of the last 50 steps), balanceLoss and zLoss (of routers) and indexLoss (of the indexers of dsa), in the last step, where the model has them, validationLoss (likewise; the last evaluation, on train.evaluationWindows windows as all of the run), validationBitsPerByte and validationStep (after which it was made), fullValidationLoss and fullValidationBitsPerByte (of all that is held back, at the end of a run), what a task scores besides, such as validationAccuracy and fullValidationAccuracy (where the task has no text, bits per byte are null), tokensPerSecond, peakRssBytes, seconds, run (the folder), end (finished, reached, stopped-after, out-of-time or interrupted)";
         command.Does(invocation => Run(invocation, train));
     }
 
@@ -35,7 +32,7 @@ internal static class TrainCommand
         progress.Describe(session, backend);
         TrainSummary summary = progress.Show(() => new TrainLoop(session, progress).Run(unread.Token));
         progress.Conclude(session, summary);
-        invocation.Output.Result(Result(session, summary));
+        invocation.Output.Result(RunFigures.Of(session, summary));
         return summary.End == TrainEnd.Interrupted ? interrupt.ExitCode ?? LostOutput.Last?.Code ?? Faults.Interrupted : Faults.Done;
     }
 
@@ -53,49 +50,4 @@ internal static class TrainCommand
             }
         }
     }
-
-    private static JsonObject Result(TrainSession session, TrainSummary summary)
-    {
-        JsonObject result = Figures(session, summary);
-        Add(result, "validation", summary.Validation);
-        Add(result, "fullValidation", summary.FullValidation);
-        for (int i = 0; i < summary.Terms.Count; i++)
-        {
-            (string key, double term) = summary.Terms[i];
-            result[key] = term;
-        }
-
-        return result;
-    }
-
-    // What the task scores besides.
-    private static void Add(JsonObject result, string prefix, Evaluation? evaluation)
-    {
-        foreach (Score score in evaluation?.Scores ?? [])
-        {
-            result[score.After(prefix)] = score.Value;
-        }
-    }
-
-    private static JsonObject Figures(TrainSession session, TrainSummary summary) => new()
-    {
-        ["steps"] = summary.Steps,
-        ["trainLoss"] = summary.TrainLoss,
-        ["validationLoss"] = summary.Validation?.Loss,
-        ["validationBitsPerByte"] = summary.Validation?.BitsPerByte,
-        ["validationStep"] = summary.Validation is null ? null : summary.ValidationStep,
-        ["fullValidationLoss"] = summary.FullValidation?.Loss,
-        ["fullValidationBitsPerByte"] = summary.FullValidation?.BitsPerByte,
-        ["tokensPerSecond"] = summary.TokensPerSecond,
-        ["peakRssBytes"] = StepBenchmark.PeakResident(),
-        ["seconds"] = summary.Seconds,
-        ["run"] = session.RunPath,
-        ["end"] = summary.End switch
-        {
-            TrainEnd.Finished => "finished",
-            TrainEnd.StoppedAfter => "stopped-after",
-            TrainEnd.OutOfTime => "out-of-time",
-            _ => "interrupted",
-        },
-    };
 }

@@ -19,23 +19,23 @@ public sealed record BaselineFile
     public required int Version { get; init; }
 
     /// <summary>In the order of the runs that they belong to.</summary>
-    public required IReadOnlyList<Baseline> Baselines { get; init; }
+    public required IReadOnlyList<BaselineEntry> Baselines { get; init; }
 
     /// <summary>Those of a run; null where none were made.</summary>
     /// <param name="key">The run's <see cref="BaselineKey"/>.</param>
-    public Baseline? Find(string key) => Baselines.FirstOrDefault(baseline => baseline.Key == key);
+    public BaselineEntry? Of(string key) => Baselines.FirstOrDefault(entry => entry.Key == key);
 
     /// <summary>Reads the file of a set; null where it has none.</summary>
     /// <exception cref="UserException">It is damaged or was written by a newer version.</exception>
-    public static BaselineFile? Find(string folder, string name = FileName)
+    public static BaselineFile? Find(string folder)
     {
-        string path = Path.Combine(folder, name);
+        string path = Path.Combine(folder, FileName);
         return File.Exists(path) ? RecordFile.Read<BaselineFile>(path, CurrentVersion, file => file.Version) : null;
     }
 }
 
 /// <summary>What is reached without a neural network on one text or task.</summary>
-public sealed record Baseline
+public sealed record BaselineEntry
 {
     /// <summary>By which a run finds it: see <see cref="BaselineKey"/>.</summary>
     public required string Key { get; init; }
@@ -49,13 +49,16 @@ public sealed record Baseline
     /// <summary>What losses are counted in.</summary>
     public required string Unit { get; init; }
 
-    /// <summary>The loss of one who knows nothing; null where that is not known.</summary>
-    public double? Guessing { get; init; }
+    /// <summary>The scores of one who knows nothing, where they are known.</summary>
+    public IReadOnlyList<Score> Guessing { get; init; } = [];
 
-    /// <summary>The best scores that can be reached, where they are known.</summary>
+    /// <summary>The best scores that any model can have, where they are known.</summary>
     public IReadOnlyList<Score> Best { get; init; } = [];
 
-    /// <summary>Counts of short sequences; null where a task is not of tokens.</summary>
+    /// <summary>What the task's own simple methods score, such as counting pairs of tokens.</summary>
+    public IReadOnlyList<Baseline> Simple { get; init; } = [];
+
+    /// <summary>Of text: counts of short sequences.</summary>
     public NGramBaseline? NGram { get; init; }
 
     /// <summary>Of text: general compressors.</summary>
@@ -72,13 +75,10 @@ public sealed record NGramBaseline(int Order, long TrainTokens, long Targets, do
     /// <summary>Of text.</summary>
     public double? BitsPerByte { get; init; }
 
-    /// <summary>The share predicted right, of tasks with labels.</summary>
-    public double? Accuracy { get; init; }
-
     /// <summary>On the rows that evaluations of the runs take, for each length of row and number of rows among them.</summary>
     public IReadOnlyList<NGramRows> OnRows { get; init; } = [];
 
-    /// <summary>The same targets told apart by the axes of the task; there is no <c>position</c>, for rows mean nothing to it.</summary>
+    /// <summary>The same targets told apart by frequency and by the part of the document; not by <c>position</c>, for rows mean nothing to it.</summary>
     public IReadOnlyList<ScoreBreakdown> Breakdowns { get; init; } = [];
 
     /// <summary>What it took.</summary>

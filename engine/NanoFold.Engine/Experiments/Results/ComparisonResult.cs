@@ -51,7 +51,7 @@ public sealed record ComparisonResult
     public IReadOnlyList<CollectedRun> Unfinished { get; init; } = [];
 
     /// <summary>What is reached without a neural network, as in <c>baselines.json</c>: for each text with its tokenizer, and for each task.</summary>
-    public IReadOnlyList<Baseline> Baselines { get; init; } = [];
+    public IReadOnlyList<BaselineEntry> Baselines { get; init; } = [];
 
     /// <summary>The page, from the folder of the comparison; null where none was made.</summary>
     public string? Report { get; init; }

@@ -37,21 +37,21 @@ internal sealed class Divergence(TrainSession session)
     public bool IsBeyond(double loss) => session.Task.Unit.IsCode && double.IsFinite(loss) && !double.IsFinite(Math.Exp(loss));
 
     /// <summary>After step <paramref name="step"/> + 1 gave what is not finite, and the state before it was saved.</summary>
-    public UserException NotFinite(long step, string what)
+    public DivergedException NotFinite(long step, string what)
     {
         string found = $"step {step + 1}: {session.Trainer.FindNotFinite(step) ?? what} is not finite";
         string saved = session.RunPath is { } run ? $"; the state before it is saved in {run}" : "";
-        return new UserException(_skipped == MostSkippedInARow
+        return new DivergedException(_skipped == MostSkippedInARow
             ? $"{found}, and {_skipped - 1} steps before it were skipped for the same reason{saved}; start again with --precision bf16 or a lower train.learningRate"
             : $"{found}{saved}; start again with a lower train.learningRate or train.clip");
     }
 
     /// <summary>After step <paramref name="step"/>, whose loss is beyond any perplexity; the last checkpoint is written.</summary>
-    public UserException Beyond(long step, string what, double loss)
+    public DivergedException Beyond(long step, string what, double loss)
     {
         string guess = session.Task.LossOfGuessing is { } guessing ? string.Create(CultureInfo.InvariantCulture, $", where guessing has {guessing:0.####}") : "";
         string saved = session.RunPath is { } run ? $"; the state of step {session.SavedStep} is saved in {run}" : "";
-        return new UserException(string.Create(
+        return new DivergedException(string.Create(
             CultureInfo.InvariantCulture,
             $"step {step}: {what} is {loss:0.####} {session.Task.Unit.Name}{guess}: the run has diverged{saved}; start again with a lower train.learningRate or train.clip"));
     }

@@ -47,6 +47,7 @@ internal static class RunOpening
                 note?.Invoke(doubt);
             }
 
+            session.RequireGoal();
             InitialWeights.Read(start, session, note);
             RunJoining.Give(session);
             if (run is not null)

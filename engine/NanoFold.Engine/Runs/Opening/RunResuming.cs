@@ -42,6 +42,7 @@ internal static class RunResuming
             config = config.WithVocab(task.Vocab) with { Data = FullPaths.Of(config.Data) };
             MemoryCheck.RequireRun(RunJoining.Part(config, collective), backend);
             session = new TrainSession(config, task, backend, run, drawsParameters: checkpoint is null && start is null, collective);
+            session.RequireGoal();
             if (found is not null)
             {
                 Restore(session, run, checkpoint!, found, note);

@@ -8,6 +8,7 @@ namespace NanoFold.Engine.Runs;
 /// <param name="config">Of the run.</param>
 internal sealed class RunEvaluation(Evaluator? evaluator, RunConfig config)
 {
+    private readonly ScoreGoal? _goal = config.Train.Goal;
     private (long Step, double Shortfall) _last = (-1, double.NaN);
 
     /// <summary>Tokens of an evaluation on the way.</summary>
@@ -21,7 +22,7 @@ internal sealed class RunEvaluation(Evaluator? evaluator, RunConfig config)
     public double? ShortfallAt(long step) => _last.Step == step ? _last.Shortfall : null;
 
     /// <summary>
-    /// Evaluates on <c>train.evaluationWindows</c> windows, the same every time, and at the end on all besides, where that is not long beside the steps. Null where there is nothing to
+    /// Evaluates on <c>train.evaluationWindows</c> windows, the same every time, and at the end, or where <c>train.until</c> is reached, on all besides, where that is not long beside the steps. Null where there is nothing to
     /// validate with; a loss of NaN where one of the two is not finite.
     /// </summary>
     public (Evaluation Compared, Evaluation? Full)? Run(long step, bool isLast, CancellationToken cancel)
@@ -32,7 +33,7 @@ internal sealed class RunEvaluation(Evaluator? evaluator, RunConfig config)
         }
 
         Evaluation compared = evaluator.Run(part: true, cancel);
-        Evaluation? full = !isLast ? null : !evaluator.HasPart ? compared : TakesAll(step) ? evaluator.Run(cancel: cancel) : null;
+        Evaluation? full = !isLast && _goal?.IsMetBy(compared) != true ? null : !evaluator.HasPart ? compared : TakesAll(step) ? evaluator.Run(cancel: cancel) : null;
         if (!double.IsFinite(compared.Loss + (full?.Loss ?? 0)))
         {
             return (compared with { Loss = double.NaN }, null);
@@ -40,6 +41,23 @@ internal sealed class RunEvaluation(Evaluator? evaluator, RunConfig config)
 
         _last = (step, compared.Shortfall);
         return (compared, full);
+    }
+
+    /// <summary>Throws where <c>train.until</c> asks for a score that there is not; looks at one batch.</summary>
+    public void RequireGoal()
+    {
+        if (_goal is null)
+        {
+            return;
+        }
+
+        string[] scores = evaluator is null ? [] : [.. evaluator.ScoreNames()];
+        if (!scores.Contains(_goal.Score))
+        {
+            throw UserException.Usage(evaluator is null
+                ? $"train.until: {_goal} is never reached, for nothing is held back to evaluate on"
+                : $"train.until: task \"{config.Task.Kind}\" does not score {_goal.Score}; it scores {string.Join(", ", scores)}");
+        }
     }
 
     private bool TakesAll(long steps) => EvaluationShare.TakesAll(evaluator!.Windows, config.Train, config.Model.Context, steps);

@@ -22,7 +22,7 @@ internal static class BenchDecode
             + "bandwidthBytesPerSecond (memory read by the same threads, measured in between), bandwidthShare (bytesPerToken · tokensPerSecond of it; above 1 where caches hold the weights), promptTokens, tokens, batch, threads";
         command.Does(invocation =>
         {
-            RunConfig config = TrainOptions.WithVocab(train.Config(invocation));
+            RunConfig config = RunVocab.Expect(train.Config(invocation));
             int batch = train.Batch(invocation) ?? 1, context = config.Model.Context;
             if (batch == 0)
             {

@@ -32,7 +32,7 @@ internal static class BenchStep
             throw UserException.Usage("bench step: --batch auto is for train, which tries sizes; name one");
         }
 
-        config = TrainOptions.WithVocab(config);
+        config = RunVocab.Expect(config);
         using Backend backend = Devices.Open(invocation);
         PrecisionCheck.Require(config.Train.Precision, backend);
         MemoryCheck.Require(config, backend);

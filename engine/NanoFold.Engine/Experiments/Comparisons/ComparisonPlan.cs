@@ -1,0 +1,242 @@
+using System.Globalization;
+using System.Text.Json.Nodes;
+using NanoFold.Engine.Configuration;
+using NanoFold.Engine.Model;
+using NanoFold.Engine.Runs;
+using NanoFold.Engine.Training;
+
+namespace NanoFold.Engine.Experiments.Comparisons;
+
+/// <summary>What a comparison is planned with, besides what is written in it.</summary>
+public sealed record PlanOptions
+{
+    /// <summary>The preset that the base begins with; null for what its settings say.</summary>
+    public string? Preset { get; init; }
+
+    /// <summary>Settings laid over those of the base, <c>train.steps=500</c>.</summary>
+    public IReadOnlyList<string> Settings { get; init; } = [];
+
+    /// <summary>A configuration with its vocabulary known; a text that is there already tells it exactly.</summary>
+    public Func<RunConfig, RunConfig> WithVocab { get; init; } = RunVocab.Expect;
+}
+
+/// <summary>
+/// From a comparison as it is written to one in full: every variant is built and checked, given as many tokens as the base, and solved for its width by counting. Every problem is named at once.
+/// </summary>
+public sealed class ComparisonPlan
+{
+    // No more than this may be left of a difference in what is held equal.
+    private const double Tolerance = 0.05;
+
+    private static readonly string[] s_limits = ["train.steps", "train.tokens", "train.flops", "train.minutes"];
+
+    private readonly ComparisonFile _file;
+    private readonly PlanOptions _options;
+    private readonly List<ConfigProblem> _problems = [];
+
+    private ComparisonPlan(ComparisonFile file, PlanOptions options) => (_file, _options) = (file, options);
+
+    /// <summary>Plans a comparison.</summary>
+    /// <exception cref="ConfigException">With every problem there is.</exception>
+    public static Comparison Of(ComparisonFile file, PlanOptions? options = null)
+    {
+        var plan = new ComparisonPlan(file, options ?? new PlanOptions());
+        VariantChecks.Names(file, plan._problems);
+        RunConfig? shared = plan.Try(null, () => plan.Build(null));
+        ConfigProblem[] ofBase = [.. plan._problems];
+        Draft[] drafts = [.. file.Variants.Select(variant => new Draft(variant.Key, variant.Value, plan.Try(variant.Key, () => plan.Build(variant.Value), ofBase)!))];
+        plan.ThrowAny();
+        VariantChecks.Settings(file, shared!, drafts, plan._problems);
+        plan.ThrowAny();
+        return plan.Solve(shared!, drafts);
+    }
+
+    private Comparison Solve(RunConfig shared, Draft[] drafts)
+    {
+        long tokens = TokensOf(shared);
+        double? budget = _file.Equal switch
+        {
+            EqualKind.Parameters => _file.Budget ?? CostModel.Of(shared.Model).Parameters,
+            EqualKind.Flops => _file.Budget ?? (double)tokens * CostModel.FlopsPerToken(shared.Model, shared.Train.Trains),
+            EqualKind.Tokens => _file.Budget ?? tokens,
+            EqualKind.Seconds => _file.Budget ?? shared.Train.Minutes * 60,
+            _ => null,
+        };
+        if (_file is { Equal: EqualKind.Tokens, Budget: { } given })
+        {
+            tokens = (long)given;
+        }
+
+        ComparedVariant?[] variants = [.. drafts.Select(draft => Try(draft.Name, () => Variant(draft, tokens, budget)))];
+        ThrowAny();
+        return new Comparison
+        {
+            Equal = _file.Equal,
+            Budget = budget,
+            Reference = _file.Reference ?? (drafts.FirstOrDefault(draft => draft.Config.ToJson() == shared.ToJson()) ?? drafts[0]).Name,
+            Seeds = _file.Seeds,
+            LearningRates = _file.LearningRates,
+            WeightDecays = _file.WeightDecays,
+            SearchShare = _file.SearchShare,
+            Variants = variants!,
+        };
+    }
+
+    private ComparedVariant Variant(Draft draft, long tokens, double? budget)
+    {
+        var extra = new List<(string Key, JsonNode Value)>();
+        if (_file.Equal == EqualKind.Seconds)
+        {
+            extra.Add(("train.minutes", budget!.Value / 60));
+        }
+        else if (_file.Equal != EqualKind.None && StepsFor(draft.Config, tokens) is { } steps && steps != Budget.Of(draft.Config).Steps)
+        {
+            extra.AddRange([("train.steps", steps), ("train.tokens", 0), ("train.flops", 0)]);
+        }
+
+        RunConfig With(IEnumerable<(string Key, long Value)> sizes) => Build(draft.Changes, [.. extra, .. sizes.Select(size => (size.Key, (JsonNode)size.Value))]);
+        double? residual = null;
+        IReadOnlyList<(string Key, long Value)> sizes = [];
+        if (_file.Equal is EqualKind.Parameters or EqualKind.Flops)
+        {
+            (residual, sizes) = Fit(draft, tokens, budget!.Value, With);
+        }
+
+        RunConfig config = With(sizes);
+        CostModel cost = CostModel.Of(config.Model, config.Train.Trains);
+        var variant = new ComparedVariant
+        {
+            Name = draft.Name,
+            Folder = VariantChecks.FolderOf(draft.Name),
+            Changes = draft.Changes,
+            Solved = [.. sizes.Select(size => new SolvedSetting { Key = size.Key, From = size.Key == "model.width" ? draft.Config.Model.Width : draft.Config.Model.Hidden, To = size.Value })],
+            Parameters = cost.Parameters,
+            FlopsPerToken = CostModel.FlopsPerToken(config.Model, config.Train.Trains),
+            CacheBytesPerToken = (double)cost.CacheBytesPerSequence / config.Model.Context,
+            Tokens = TokensOf(config),
+            Settings = ConfigOverlay<RunConfig>.Of((JsonObject)JsonNode.Parse(Open(config).ToJson())!),
+        };
+        return variant with { Residual = _file.Equal == EqualKind.Tokens ? variant.Tokens / budget - 1 : residual };
+    }
+
+    private (double? Residual, IReadOnlyList<(string Key, long Value)> Sizes) Fit(Draft draft, long tokens, double budget, Func<IEnumerable<(string Key, long Value)>, RunConfig> with)
+    {
+        bool parameters = _file.Equal == EqualKind.Parameters;
+        double target = parameters ? budget : budget / tokens;
+        RunConfig? Allowed(IReadOnlyList<(string Key, long Value)> sizes)
+        {
+            try
+            {
+                return with(sizes);
+            }
+            catch (ConfigException)
+            {
+                return null;
+            }
+        }
+
+        bool ownWidth = draft.Sets("model.width"), ownHidden = draft.Sets("model.hidden") || draft.Sets("model.feedForward.hidden");
+        bool hidden = !ownHidden && _file.Fit != FitKind.Width, width = !ownWidth && _file.Fit != FitKind.Hidden;
+        SizeFit Fitted(bool width)
+        {
+            var fit = new SizeFit(Allowed, config => parameters ? CostModel.Of(config.Model).Parameters : CostModel.FlopsPerToken(config.Model, config.Train.Trains), target);
+            fit.Run(draft.Config, width, hidden);
+            return fit;
+        }
+
+        // What differs in its feed-forward only keeps its width, if it can.
+        SizeFit fit = Fitted(width && !(hidden && _file.Fit == FitKind.Auto && draft.IsFeedForwardOnly));
+        fit = Math.Abs(fit.Residual) > Tolerance && width ? Fitted(width) : fit;
+        if (Math.Abs(fit.Residual) <= Tolerance)
+        {
+            return (fit.Residual, fit.Settings);
+        }
+
+        string what = parameters ? string.Create(CultureInfo.InvariantCulture, $"{budget:#,0} parameters") : string.Create(CultureInfo.InvariantCulture, $"{target:#,0} FLOPs per token");
+        string[] searched = [.. width ? ["model.width"] : Array.Empty<string>(), .. hidden ? ["model.hidden"] : Array.Empty<string>()];
+        string found = string.Join(" and ", fit.Settings.Select(size => $"{size.Key} = {size.Value}"));
+        throw new ConfigException([new ConfigProblem("model.width", string.Create(CultureInfo.InvariantCulture,
+            $"{(searched.Length == 0 ? "the variant sets its widths itself, and is not" : $"no {string.Join(" or ", searched)} comes")} within {Tolerance * 100:0} % of {what}; {(found.Length == 0 ? "as it is" : $"with {found}")} it is {fit.Residual * 100:+#,0.#;-#,0.#} % off; give another budget, or equal = tokens"))]);
+    }
+
+    // With as many tokens as given, in whole steps.
+    private static int StepsFor(RunConfig config, long tokens)
+        => (int)Math.Clamp(Math.Round(tokens / PerStep(config), MidpointRounding.AwayFromZero), 1, TrainConfig.Unbounded);
+
+    private static double PerStep(RunConfig config) => (double)config.Train.Batch * config.Train.Accumulate * config.Model.Context;
+
+    private static long TokensOf(RunConfig config) => Budget.Of(config) is { IsUnbounded: false } budget ? (long)(budget.Steps * PerStep(config)) : 0;
+
+    // What the text decides is left to the runs.
+    private static RunConfig Open(RunConfig config) => FullPaths.Of(config.Task.IsText && config.Tokenizer is Data.BpeTokenizerConfig ? config with { Model = config.Model with { Vocab = 0 } } : config);
+
+    private RunConfig Build(ConfigOverlay<RunConfig>? variant, params IReadOnlyList<(string Key, JsonNode Value)> extra)
+    {
+        ConfigTree tree = new ConfigTree(_options.Preset).Add(_file.Base);
+        foreach (string setting in _options.Settings)
+        {
+            tree.Set(setting);
+        }
+
+        if (variant is not null)
+        {
+            tree.Add(variant);
+        }
+
+        foreach ((string key, JsonNode value) in extra)
+        {
+            tree.Set(key, value);
+        }
+
+        tree.Set("train.seed", JsonValue.Create(_file.Seeds.FirstOrDefault()));
+        return _options.WithVocab(tree.Build());
+    }
+
+    // What a variant has of problems besides those of the base is told with its name.
+    private T? Try<T>(string? variant, Func<T> build, params IReadOnlyList<ConfigProblem> known)
+        where T : class
+    {
+        try
+        {
+            return build();
+        }
+        catch (ConfigException e)
+        {
+            _problems.AddRange(e.Problems.Where(problem => !known.Contains(problem)).Select(problem => variant is null ? problem : problem with { Path = $"variants.{variant}.{problem.Path}" }));
+            return null;
+        }
+    }
+
+    private void ThrowAny()
+    {
+        if (_problems.Count > 0)
+        {
+            throw new ConfigException([.. _problems]);
+        }
+    }
+
+    /// <summary>The limits of a run's length.</summary>
+    internal static IReadOnlyList<string> Limits => s_limits;
+}
+
+/// <summary>A variant before it is solved.</summary>
+internal sealed record Draft(string Name, ConfigOverlay<RunConfig> Changes, RunConfig Config)
+{
+    /// <summary>Whether it sets a key, or something below it.</summary>
+    public bool Sets(string key)
+    {
+        JsonNode? node = Changes.Tree;
+        foreach (string part in key.Split('.'))
+        {
+            if (node is not JsonObject record || !record.TryGetPropertyValue(part, out node))
+            {
+                return false;
+            }
+        }
+
+        return true;
+    }
+
+    /// <summary>Whether nothing but its feed-forward is another.</summary>
+    public bool IsFeedForwardOnly => Changes.Tree is { Count: 1 } tree && tree["model"] is JsonObject { Count: > 0 } model && model.All(pair => pair.Key is "feedForward" or "hidden");
+}

@@ -1,0 +1,102 @@
+using NanoFold.Engine.Configuration;
+using NanoFold.Engine.Runs;
+
+namespace NanoFold.Engine.Experiments.Comparisons;
+
+/// <summary>What is wrong with the variants of a comparison as they are written.</summary>
+internal static class VariantChecks
+{
+    private const int LongestName = 80;
+    private const string AutoBatch = "\"auto\" may be another number for each variant; give a number";
+
+    /// <summary>The name of a variant as the beginning of a folder's: letters, digits and a few signs.</summary>
+    public static string FolderOf(string name) => string.Concat(name.Select(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' or '+' or '=' ? c : c == '.' ? '.' : '-')).TrimStart('.');
+
+    /// <summary>Names that cannot be folders, or that are one on some systems; too few variants; a reference that is none of them.</summary>
+    public static void Names(ComparisonFile file, List<ConfigProblem> problems)
+    {
+        string[] names = [.. file.Variants.Keys];
+        if (names.Length < 2)
+        {
+            problems.Add(new ConfigProblem("variants", names.Length == 0
+                ? "there are none; name two at least, with --variants a,b or in the file: { \"variants\": { \"a\": {}, \"b\": { … } } }"
+                : $"\"{names[0]}\" alone has nothing to be compared with; name two at least"));
+        }
+
+        foreach (string name in names.Where(name => FolderOf(name).Length == 0 || name.Length > LongestName || name.Any(char.IsControl)))
+        {
+            problems.Add(new ConfigProblem($"variants.{name}", $"is not a name: one has letters or digits, and at most {LongestName} characters"));
+        }
+
+        foreach (IGrouping<string, string> same in names.GroupBy(FolderOf, StringComparer.OrdinalIgnoreCase).Where(group => group.Count() > 1))
+        {
+            problems.Add(new ConfigProblem($"variants.{same.Last()}", $"has nearly the name of \"{same.First()}\", so that their folders would have one; give it another"));
+        }
+
+        if (file.Reference is { } reference && !names.Contains(reference))
+        {
+            problems.Add(new ConfigProblem("reference", $"there is no variant \"{reference}\"; known: {string.Join(", ", names)}"));
+        }
+    }
+
+    /// <summary>Settings that go against what is held equal or searched, and variants that are the same.</summary>
+    public static void Settings(ComparisonFile file, RunConfig shared, IReadOnlyList<Draft> drafts, List<ConfigProblem> problems)
+    {
+        void Refuse(Draft draft, string key, string reason) => problems.Add(draft.Changes.Places.Locate(new ConfigProblem(key, reason)) with { Path = $"variants.{draft.Name}.{key}" });
+        foreach (Draft draft in drafts)
+        {
+            if (draft.Sets("train.seed"))
+            {
+                Refuse(draft, "train.seed", "every variant is trained with the same seeds; name them in seeds");
+            }
+
+            if (file.LearningRates.Count > 0 && draft.Sets("train.learningRate"))
+            {
+                Refuse(draft, "train.learningRate", "learningRates are tried for every variant; leave one of them out");
+            }
+
+            if (file.WeightDecays.Count > 0 && draft.Sets("train.weightDecay"))
+            {
+                Refuse(draft, "train.weightDecay", "weightDecays are tried for every variant; leave one of them out");
+            }
+
+            foreach (string limit in ComparisonPlan.Limits.Where(limit => file.Equal != EqualKind.None && draft.Sets(limit)))
+            {
+                Refuse(draft, limit, $"equal = {Word(file.Equal)} decides how long variants are trained; set it in the base, or equal = none");
+            }
+
+            if (shared.Train.Batch > 0 && draft.Config.Train.Batch == 0)
+            {
+                Refuse(draft, "train.batch", AutoBatch);
+            }
+        }
+
+        if (shared.Train.Batch == 0)
+        {
+            problems.Add(file.Base.Places.Locate(new ConfigProblem("train.batch", AutoBatch)));
+        }
+
+        Lengths(file, shared, problems);
+        for (int i = 1; i < drafts.Count; i++)
+        {
+            if (drafts.Take(i).FirstOrDefault(other => other.Config.ToJson() == drafts[i].Config.ToJson()) is { } same)
+            {
+                problems.Add(new ConfigProblem($"variants.{drafts[i].Name}", $"differs in nothing from \"{same.Name}\"; leave one of them out"));
+            }
+        }
+    }
+
+    private static void Lengths(ComparisonFile file, RunConfig shared, List<ConfigProblem> problems)
+    {
+        if (file.Equal == EqualKind.Seconds && shared.Train.Minutes == 0 && file.Budget is null)
+        {
+            problems.Add(new ConfigProblem("equal", "\"seconds\" needs the time of a run: budget = 60, in seconds, or train.minutes in the base"));
+        }
+        else if (file.Equal is not EqualKind.Seconds and not EqualKind.None && shared.Train.Minutes > 0)
+        {
+            problems.Add(new ConfigProblem("train.minutes", $"runs that time ends have not the same number of tokens, which equal = {Word(file.Equal)} is about; give train.steps or train.tokens, or equal = seconds"));
+        }
+    }
+
+    private static string Word(EqualKind equal) => ConfigSchema.Choices(typeof(EqualKind))[(int)equal];
+}

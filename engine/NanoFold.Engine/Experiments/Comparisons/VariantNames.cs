@@ -1,0 +1,99 @@
+using System.Text.Json.Nodes;
+using NanoFold.Engine.Configuration;
+using NanoFold.Engine.FeedForward;
+using NanoFold.Engine.Mixers;
+using NanoFold.Engine.Residuals;
+using NanoFold.Engine.Runs;
+using NanoFold.Engine.Training;
+
+namespace NanoFold.Engine.Experiments.Comparisons;
+
+/// <summary>
+/// Variants in one text: <c>attention,mamba2,G2:model.mixer=gated-attention:model.mixer.gate=G2</c>. A name that is a kind of mixer, feed-forward, residual connection or optimizer means that kind, in
+/// this order; settings may follow it, and have to follow any other name, unless a file has a variant of that name.
+/// </summary>
+public static class VariantNames
+{
+    private static readonly (string Key, Func<IReadOnlyList<Variant>> Kinds)[] s_families =
+    [
+        ("model.mixer", Variant.Of<MixerConfig>), ("model.feedForward", Variant.Of<FeedForwardConfig>), ("model.residual", Variant.Of<ResidualConfig>), ("train.optimizer", Variant.Of<OptimizerConfig>),
+    ];
+
+    /// <summary>A comparison of the variants of a text: of those that a file has, and others.</summary>
+    /// <param name="file">Where names are looked up first.</param>
+    /// <param name="texts">Each of variants separated by commas.</param>
+    /// <param name="option">What the texts were given as, for messages.</param>
+    /// <exception cref="ConfigException">A name means nothing or is there twice.</exception>
+    public static ComparisonFile Choose(ComparisonFile file, IEnumerable<string> texts, string option)
+    {
+        var variants = new OrderedDictionary<string, ConfigOverlay<RunConfig>>();
+        var problems = new List<ConfigProblem>();
+        foreach (string text in texts.SelectMany(text => text.Split(',')).Select(text => text.Trim()))
+        {
+            string[] parts = text.Split(':');
+            if (Read(file, parts, problems, option) is { } settings && !variants.TryAdd(parts[0], settings))
+            {
+                problems.Add(new ConfigProblem(option, $"\"{parts[0]}\" is there twice; give one of them another name, as in {parts[0]}2:key=value"));
+            }
+        }
+
+        return problems.Count == 0 ? file with { Variants = variants } : throw new ConfigException(problems);
+    }
+
+    /// <summary>The key that a kind is of, or null.</summary>
+    internal static string? KeyOf(string kind) => s_families.FirstOrDefault(family => family.Kinds().Any(known => known.Kind == kind)).Key;
+
+    private static ConfigOverlay<RunConfig>? Read(ComparisonFile file, string[] parts, List<ConfigProblem> problems, string option)
+    {
+        string name = parts[0];
+        bool isThere = file.Variants.TryGetValue(name, out ConfigOverlay<RunConfig>? written);
+        string? key = KeyOf(name);
+        if (!isThere && key is null && parts.Length == 1)
+        {
+            string[] known = [.. file.Variants.Keys, .. s_families.SelectMany(family => family.Kinds()).Select(kind => kind.Kind).Distinct()];
+            string meant = NearestName.Among(name, known) is { } near ? $"; did you mean {near}?" : $"; known: {string.Join(", ", known)}";
+            problems.Add(new ConfigProblem(option, name.Length == 0 ? "a name is missing between commas" : $"\"{name}\" is no kind{(file.Variants.Count > 0 ? " and no variant of the file" : "")}, and no settings follow it, as in {name}:key=value{meant}"));
+            return null;
+        }
+
+        var tree = isThere ? (JsonObject)written!.Tree.DeepClone() : [];
+        var settings = new SettingList(tree);
+        if (!isThere && key is not null)
+        {
+            settings.Set($"{key}={name}");
+        }
+
+        foreach (string setting in parts.Skip(1))
+        {
+            if (!settings.Set(setting))
+            {
+                problems.Add(new ConfigProblem(option, $"\"{setting}\" of \"{name}\" is no setting; expected key=value, such as model.layers=6"));
+            }
+        }
+
+        return ConfigOverlay<RunConfig>.Of(tree, isThere ? written!.Places : null);
+    }
+
+    // Settings that are laid over a tree, one after the other.
+    private sealed class SettingList(JsonObject tree)
+    {
+        public bool Set(string assignment)
+        {
+            int equals = assignment.IndexOf('=');
+            string[] path = assignment[..Math.Max(0, equals)].Trim().Split('.');
+            if (equals <= 0 || path.Any(string.IsNullOrWhiteSpace))
+            {
+                return false;
+            }
+
+            JsonNode? node = ConfigTree<RunConfig>.ParseValue(string.Join('.', path), assignment[(equals + 1)..]);
+            foreach (string part in path.Reverse())
+            {
+                node = new JsonObject { [part] = node };
+            }
+
+            ConfigMerge.Apply(tree, (JsonObject)node!, typeof(RunConfig));
+            return true;
+        }
+    }
+}

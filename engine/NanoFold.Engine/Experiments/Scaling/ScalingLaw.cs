@@ -1,0 +1,31 @@
+namespace NanoFold.Engine.Experiments.Scaling;
+
+/// <summary>The loss of a model of N parameters after D tokens, L = E + A/N^α + B/D^β (Hoffmann et al. 2022, arXiv 2203.15556).</summary>
+/// <param name="E">What no model of any size gets below.</param>
+/// <param name="A">What a finite size costs: A/N^α.</param>
+/// <param name="Alpha">α.</param>
+/// <param name="B">What finitely many tokens cost: B/D^β.</param>
+/// <param name="Beta">β.</param>
+public readonly record struct ScalingLaw(double E, double A, double Alpha, double B, double Beta)
+{
+    /// <summary>FLOPs of training per parameter and token, C = 6 N D, by which size and tokens are traded.</summary>
+    public const double FlopsPerParameterToken = 6;
+
+    /// <summary>The exponent of the best size: N grows with C^(β/(α + β)).</summary>
+    public double SizeExponent => Beta / (Alpha + Beta);
+
+    /// <summary>The exponent of the best number of tokens: D grows with C^(α/(α + β)).</summary>
+    public double TokensExponent => Alpha / (Alpha + Beta);
+
+    /// <summary>L of N parameters after D tokens.</summary>
+    public double Loss(double parameters, double tokens) => E + A * Math.Pow(parameters, -Alpha) + B * Math.Pow(tokens, -Beta);
+
+    /// <summary>
+    /// The size and the tokens that are best for so many FLOPs, C = 6 N D: N = G (C/6)^(β/(α+β)), D = (C/6)^(α/(α+β)) / G with G = (αA / βB)^(1/(α+β)).
+    /// </summary>
+    public (double Parameters, double Tokens) Best(double flops)
+    {
+        double g = Math.Pow(Alpha * A / (Beta * B), 1 / (Alpha + Beta)), product = flops / FlopsPerParameterToken;
+        return (g * Math.Pow(product, SizeExponent), Math.Pow(product, TokensExponent) / g);
+    }
+}

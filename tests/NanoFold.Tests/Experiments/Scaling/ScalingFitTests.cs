@@ -1,0 +1,87 @@
+using NanoFold.Engine.Experiments.Scaling;
+using NanoFold.Engine.Experiments.Statistics;
+
+namespace NanoFold.Tests.Experiments.Scaling;
+
+/// <summary>Laws that are known are found again.</summary>
+public class ScalingFitTests
+{
+    // As published for the models of arXiv 2203.15556, and one like those of small models on characters.
+    private static readonly ScalingLaw s_published = new(1.69, 406.4, 0.34, 410.7, 0.28);
+    private static readonly ScalingLaw s_small = new(1.2, 12, 0.30, 90, 0.38);
+
+    [Test]
+    public void AGridWithoutNoiseGivesTheLawBack()
+    {
+        foreach ((ScalingLaw law, ScalingPoint[] grid) in new[]
+        {
+            (s_published, Grid(s_published, Steps(4e7, 1e10, 5), Steps(1e9, 4e11, 5))),
+            (s_small, Grid(s_small, Steps(1e4, 4e5, 3), Steps(2e5, 4e6, 3))),
+        })
+        {
+            ScalingFit fit = ScalingFit.Of(grid);
+            Assert.That(fit.Law.E, Is.EqualTo(law.E).Within(1e-3));
+            Assert.That((fit.Law.Alpha, fit.Law.Beta), Is.EqualTo((law.Alpha, law.Beta)).Within(1e-3));
+            Assert.That(fit.SizeExponent, Is.EqualTo(law.Beta / (law.Alpha + law.Beta)).Within(1e-3));
+            Assert.That(fit.SizeExponent + fit.TokensExponent, Is.EqualTo(1).Within(1e-12));
+            Assert.That(fit.R2, Is.GreaterThan(0.999999));
+            Assert.That(fit.RmsResidual, Is.LessThan(1e-5));
+            Assert.That(fit.HeldOut!.Predicted, Is.EqualTo(fit.HeldOut.Loss).Within(1e-3));
+        }
+    }
+
+    [Test]
+    public void NoiseIsInTheIntervals()
+    {
+        ScalingPoint[] grid = Grid(s_small, Steps(1e4, 4e5, 4), Steps(2e5, 4e6, 4), noise: 0.004);
+        ScalingFit fit = ScalingFit.Of(grid);
+        Interval size = fit.Intervals["sizeExponent"];
+        Assert.That(size.Contains(s_small.SizeExponent) && size.Contains(fit.SizeExponent), Is.True, $"{size}");
+        Assert.That(size.High - size.Low, Is.InRange(0.01, 0.3));
+        Assert.That(fit.Intervals["e"].Contains(s_small.E) && fit.Intervals["beta"].Contains(s_small.Beta), Is.True);
+        Assert.That(fit.RmsResidual, Is.InRange(0.002, 0.006));
+        Assert.That(ScalingFit.Of(grid), Is.EqualTo(fit with { Intervals = fit.Intervals }).Using<ScalingFit>((a, b) => a.Law == b.Law && a.Intervals.SequenceEqual(b.Intervals)), "the same twice");
+    }
+
+    /// <summary>A run that went wrong moves a fit of squares, not this one.</summary>
+    [Test]
+    public void ABadRunMovesLittle()
+    {
+        ScalingPoint[] grid = Grid(s_small, Steps(1e4, 4e5, 4), Steps(2e5, 4e6, 4));
+        grid[5] = grid[5] with { Loss = 1.3 * grid[5].Loss };
+        ScalingFit fit = ScalingFit.Of(grid);
+        Assert.That(fit.SizeExponent, Is.EqualTo(s_small.SizeExponent).Within(0.01));
+        Assert.That(ScalingFit.Residual(fit.Law, grid[5]), Is.EqualTo(Math.Log(1.3)).Within(0.01));
+    }
+
+    /// <summary>Of all sizes and tokens of as many FLOPs none has a smaller loss.</summary>
+    [TestCase(1e12)]
+    [TestCase(1e21)]
+    public void TheBestSizeIsTheBest(double flops)
+    {
+        (double parameters, double tokens) = s_published.Best(flops);
+        Assert.That(6 * parameters * tokens, Is.EqualTo(flops).Within(flops * 1e-9));
+        double best = s_published.Loss(parameters, tokens);
+        Assert.That(new[] { 0.5, 0.9, 1.1, 2 }.Select(factor => s_published.Loss(parameters * factor, tokens / factor)), Is.All.GreaterThan(best));
+        Assert.That(s_published.Best(100 * flops).Parameters / parameters, Is.EqualTo(Math.Pow(100, 0.28 / 0.62)).Within(1e-6));
+    }
+
+    [TestCase(2, 4, "2 sizes are too few")]
+    [TestCase(4, 2, "2 numbers of tokens are too few")]
+    [TestCase(2, 3, "6 finished runs are too few")]
+    public void TooFewRunsAreNotFitted(int sizes, int budgets, string reason)
+    {
+        ScalingPoint[] grid = Grid(s_small, Steps(1e4, 4e5, sizes), Steps(2e5, 4e6, budgets));
+        Assert.That(ScalingFit.WhyNot(grid), Does.StartWith(reason));
+        Assert.That(() => ScalingFit.Of(grid), Throws.ArgumentException.With.Message.Contains(reason));
+    }
+
+    internal static ScalingPoint[] Grid(ScalingLaw law, double[] sizes, double[] tokens, double noise = 0)
+    {
+        var random = new Random(3);
+        double Noise() => noise * Math.Sqrt(-2 * Math.Log(1 - random.NextDouble())) * Math.Cos(2 * Math.PI * random.NextDouble());
+        return [.. from n in sizes from d in tokens select new ScalingPoint(n, d, law.Loss(n, d) * Math.Exp(Noise()))];
+    }
+
+    internal static double[] Steps(double from, double to, int count) => [.. Enumerable.Range(0, count).Select(i => from * Math.Pow(to / from, i / (count - 1.0)))];
+}
