@@ -50,6 +50,9 @@ public sealed record Axis(string Title)
     /// <summary>Names of the places 0, 1, 2 …; null where places are numbers.</summary>
     public IReadOnlyList<string>? Categories { get; init; }
 
+    /// <summary>The places that are marked; null for what fits.</summary>
+    public IReadOnlyList<double>? Marks { get; init; }
+
     /// <summary>Whether it begins at the top or on the right.</summary>
     public bool IsReversed { get; init; }
 
