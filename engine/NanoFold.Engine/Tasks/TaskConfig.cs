@@ -11,6 +11,15 @@ namespace NanoFold.Engine.Tasks;
 [JsonDerivedType(typeof(ModularAdditionConfig), "modular-addition")]
 [JsonDerivedType(typeof(RegressionConfig), "regression")]
 [JsonDerivedType(typeof(MqarConfig), "mqar")]
+[JsonDerivedType(typeof(RecallConfig), "recall")]
+[JsonDerivedType(typeof(NoisyRecallConfig), "noisy-recall")]
+[JsonDerivedType(typeof(FuzzyRecallConfig), "fuzzy-recall")]
+[JsonDerivedType(typeof(SelectiveCopyConfig), "selective-copy")]
+[JsonDerivedType(typeof(MemorizeConfig), "memorize")]
+[JsonDerivedType(typeof(CompressConfig), "compress")]
+[JsonDerivedType(typeof(InductionConfig), "induction")]
+[JsonDerivedType(typeof(ParityConfig), "parity")]
+[JsonDerivedType(typeof(RegularLanguagesConfig), "regular-languages")]
 public abstract record TaskConfig
 {
     /// <summary>The name in configurations.</summary>

@@ -9,11 +9,14 @@ namespace NanoFold.Engine.Tasks;
 /// <param name="context">The length of rows, and the seed.</param>
 public abstract class LabelledTask(GeneratedTaskConfig config, TaskContext context) : GeneratedTask(config, context)
 {
+    /// <summary>What who knows every label scores.</summary>
+    protected static IReadOnlyList<Score> Certain { get; } = [new("loss", 0), new(Evaluation.Accuracy, 1)];
+
     /// <inheritdoc/>
     public override IReadOnlyList<BatchField> Fields(int time) => BatchField.OfTokens(time);
 
     /// <inheritdoc/>
-    public sealed override TaskLoss RecordLoss(Tape tape, Transformer model, BatchTensors batch)
+    public override TaskLoss RecordLoss(Tape tape, Transformer model, BatchTensors batch)
     {
         if (tape.IsTraining)
         {
@@ -23,4 +26,7 @@ public abstract class LabelledTask(GeneratedTaskConfig config, TaskContext conte
         (Tensor loss, Tensor losses, Tensor predicted) = model.Language.LossAndPredictions(tape, RecordBody(tape, model, batch), batch[BatchField.Targets]);
         return new TaskLoss(loss, losses, predicted);
     }
+
+    /// <summary>What who knows of every label only that it is one of so many scores.</summary>
+    protected static IReadOnlyList<Score> OneOf(int labels) => [new("loss", Math.Log(labels)), new(Evaluation.Accuracy, 1.0 / labels)];
 }

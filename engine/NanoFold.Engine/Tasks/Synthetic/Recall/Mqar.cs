@@ -78,14 +78,20 @@ internal sealed class Mqar(MqarConfig config, TaskContext context) : LabelledTas
 
     public override double? LossOfGuessing => Math.Log(config.Symbols - _values);
 
+    public override string? GroupedBy => "distance";
+
     /// <summary>How many tokens may be keys: those from 1 to V / 2.</summary>
     public static int Keys(int symbols) => (symbols / 2) - 1;
 
     public override IReadOnlyList<BatchField> Fields(int time)
     {
         _slots.Reach(time / 2);
-        return base.Fields(time);
+        return [.. base.Fields(time), BatchField.OfGroups(time)];
     }
+
+    public override IReadOnlyList<Score> Best() => Certain;
+
+    public override IReadOnlyList<Score> Guessing() => OneOf(config.Symbols - _values);
 
     public override IEnumerable<string> Describe() =>
         [$"recall: {config.Pairs} pairs of {Keys(config.Symbols)} keys and {config.Symbols - _values} values a row{(config.Updates > 0 ? $", {config.Updates} changed later" : "")}, each asked for once"];
