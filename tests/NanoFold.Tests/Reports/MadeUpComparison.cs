@@ -58,7 +58,7 @@ internal static class MadeUpComparison
     {
         var settings = (JsonObject)JsonNode.Parse("""{"model":{"mixer":""}}""")!;
         settings["model"]!["mixer"] = mixer;
-        RunConfig config = new ConfigTree("nano").AddJson("""{"tokenizer":"byte","model":{"vocab":256},"train":{"steps":400}}""", "made up").Set($"model.mixer={mixer}").Build();
+        RunConfig config = Config($"model.mixer={mixer}");
         CostModel cost = CostModel.Of(config.Model);
         long flops = CostModel.FlopsPerToken(config.Model);
         CollectedRun[] runs = [.. Seeds.Select(seed => Run(folder, name, config, final + (0.004 * index * (seed == 3 ? 1 : 0)), seed, flops, isFailed: name == "gru" && seed == 3))];
@@ -78,9 +78,23 @@ internal static class MadeUpComparison
 
     private static CollectedRun Run(string folder, string name, RunConfig config, double final, long seed, long flops, bool isFailed)
     {
-        string run = $"runs/{name}-seed-{seed}", path = Directory.CreateDirectory(Path.Combine(folder, run)).FullName;
-        File.WriteAllText(Path.Combine(path, RunConfig.FileName), config.ToJson());
+        string run = $"runs/{name}-seed-{seed}";
         int steps = isFailed ? 120 : Steps;
+        WriteRun(Path.Combine(folder, run), config, final, seed, steps);
+        return new CollectedRun
+        {
+            Run = run, Variant = name, Seed = seed, LearningRate = 0.01, State = isFailed ? CollectedState.Failed : CollectedState.Finished, Fault = isFailed ? "the loss is not a number after step 120" : null, End = isFailed ? null : "finished",
+            Steps = steps, Tokens = steps * TokensPerStep, Flops = (double)flops * steps * TokensPerStep, Seconds = steps * 0.04, TokensPerSecond = 20000, PeakBytes = 90 << 20, TrainLoss = Loss(final, seed, steps),
+            Validation = new Dictionary<string, double> { ["loss"] = Loss(final, seed, steps), ["bitsPerByte"] = Loss(final, seed, steps) / Math.Log(2) }, Device = "cpu", Threads = 1, InstructionSet = "avx512",
+        };
+    }
+
+    /// <summary>Writes a run's configuration and metrics.</summary>
+    public static void WriteRun(string path, RunConfig config, double final, long seed, int steps)
+    {
+        long flops = CostModel.FlopsPerToken(config.Model);
+        Directory.CreateDirectory(path);
+        File.WriteAllText(Path.Combine(path, RunConfig.FileName), config.ToJson());
         IEnumerable<string> Lines()
         {
             for (int step = 1; step <= steps; step++)
@@ -95,13 +109,11 @@ internal static class MadeUpComparison
         }
 
         File.WriteAllLines(Path.Combine(path, RunFolder.MetricsFile), Lines());
-        return new CollectedRun
-        {
-            Run = run, Variant = name, Seed = seed, LearningRate = 0.01, State = isFailed ? CollectedState.Failed : CollectedState.Finished, Fault = isFailed ? "the loss is not a number after step 120" : null, End = isFailed ? null : "finished",
-            Steps = steps, Tokens = steps * TokensPerStep, Flops = (double)flops * steps * TokensPerStep, Seconds = steps * 0.04, TokensPerSecond = 20000, PeakBytes = 90 << 20, TrainLoss = Loss(final, seed, steps),
-            Validation = new Dictionary<string, double> { ["loss"] = Loss(final, seed, steps), ["bitsPerByte"] = Loss(final, seed, steps) / Math.Log(2) }, Device = "cpu", Threads = 1, InstructionSet = "avx512",
-        };
     }
+
+    /// <summary>The configuration of a made-up run.</summary>
+    public static RunConfig Config(params string[] settings)
+        => settings.Aggregate(new ConfigTree("nano").AddJson("""{"tokenizer":"byte","model":{"vocab":256},"train":{"steps":400}}""", "made up"), (tree, setting) => tree.Set(setting)).Build();
 
     private static FigureResult Figure(string name, IEnumerable<double> values, PairedDifference? difference)
     {
