@@ -60,8 +60,8 @@
     const titled = given => ({ ...axis, ...given, title: { ...given.title, standoff: 8, font: { size: narrow ? 12 : 13 } } });
     const steps = (given, x) => {
       if (given.type !== "log") return { exponentformat: "SI", ...given };
-      const places = view.data.flatMap(t => (x ? t.x : t.y) ?? []).filter(v => v > 0), decades = Math.log10(Math.max(...places) / Math.min(...places));
-      return given.tickvals ? { minor: {}, ...given } : { dtick: decades < 0.8 ? "D1" : decades < 3 ? "D2" : 1, tickformat: "~s", ...given };
+      const places = view.data.flatMap(t => (x ? t.x : t.y) ?? []).filter(v => v > 0), most = Math.max(...places), decades = Math.log10(most / Math.min(...places));
+      return given.tickvals ? given : { dtick: decades < 0.8 ? "D1" : decades < 3 ? "D2" : 1, tickformat: most < 1000 ? ".3~g" : "~s", ...given };
     };
     return {
       ...view.layout,

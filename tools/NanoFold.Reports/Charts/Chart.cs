@@ -47,6 +47,10 @@ public sealed record Axis(string Title)
     /// <summary>Whether equal factors are equally far apart.</summary>
     public bool IsLogarithmic { get; init; }
 
+    /// <summary>An axis of layers, counted from 0.</summary>
+    /// <param name="layers">Those that there are.</param>
+    public static Axis Layers(IEnumerable<int> layers) => new("layer") { Marks = layers.Distinct().Count() <= 24 ? [.. layers.Distinct().Select(layer => (double)layer)] : null, Format = "d" };
+
     /// <summary>Names of the places 0, 1, 2 …; null where places are numbers.</summary>
     public IReadOnlyList<string>? Categories { get; init; }
 

@@ -31,7 +31,7 @@ internal static class ComparisonPage
         page.Section("Learning rates", "The same rates for all, at one seed; the ringed one is what the seeds ran with. A best rate at an end of the range says that the range was too small.").Add(SearchFigure.Of(result, variants));
         page.Section("Where it is right", "The held-back targets told apart, mean over seeds; and rows longer than in training.").Add(BreakdownFigures.Of(result, variants)).Add(BreakdownFigures.Contexts(result, variants));
         page.Section("Parametrization").Add(CoordinateFigure.Of(folder));
-        page.Section("Geometry by depth", "After training, mean over seeds; bars are standard deviations over seeds.").Add(VariantGeometry.Of(variants));
+        page.Section("Geometry by depth", "After training, mean over seeds; bands are standard deviations over seeds.").Add(VariantGeometry.Of(variants));
         page.Section("Runs", "Where every number comes from: each folder holds the run's configuration, its metrics and its checkpoints.").Add(RunTables.Of(result));
         page.Section("Settings").Add(RunTables.Settings(result)).Add(RunTables.Base(variants));
         return page;

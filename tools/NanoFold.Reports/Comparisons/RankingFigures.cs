@@ -74,8 +74,8 @@ internal static class RankingFigures
         => from reference in BaselineTable.Values(result, figure)
            let spread = values.Length == 0 ? 0 : Math.Max(values.Max() - values.Min(), 0.05 * Math.Abs(values.Max()))
            where values.Length > 0 && reference.Value > values.Min() - (Farthest * spread) && reference.Value < values.Max() + (Farthest * spread)
-           select new Series(reference.Name, [reference.Value, reference.Value], [-0.5, count - 0.5])
+           select new Series(reference.Name, [reference.Value, reference.Value, reference.Value], [-0.5, -0.3, count - 0.5])
            {
-               Kind = SeriesKind.Reference, Color = Color.Soft, Labels = ["", reference.Name], ShowsLabels = true, LabelPlace = LabelPlace.Right, IsInLegend = false,
+               Kind = SeriesKind.Reference, Color = Color.Soft, Labels = ["", reference.Name, ""], ShowsLabels = true, LabelPlace = LabelPlace.Right, IsInLegend = false,
            };
 }

@@ -17,7 +17,7 @@ internal static class VariantGeometry
     private static Chart View(string figure, (ShownVariant Variant, GeometryResult Geometry)[] pairs)
     {
         string name = Shown.Words(figure);
-        return new Chart(name, new Axis("layer") { Format = "d" }, new Axis(name),
+        return new Chart(name, Axis.Layers(pairs.Select(pair => pair.Geometry.Layer)), new Axis(name),
         [
             .. from pair in pairs
                group pair.Geometry by pair.Variant into line

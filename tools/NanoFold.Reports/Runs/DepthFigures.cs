@@ -22,7 +22,7 @@ internal static class DepthFigures
     private static Chart View(IReadOnlyList<Model> models, string figure, IReadOnlyList<(Model Model, GeometryPoint Point)> pairs)
     {
         string name = Shown.Words(figure);
-        return new Chart(name, new Axis("layer") { Format = "d" }, new Axis(name),
+        return new Chart(name, Axis.Layers(pairs.Select(pair => pair.Point.Layer!.Value)), new Axis(name),
         [
             .. from model in models
                let layers = pairs.Where(pair => ReferenceEquals(pair.Model, model)).Select(pair => pair.Point).GroupBy(point => point.Layer!.Value).OrderBy(layer => layer.Key)
