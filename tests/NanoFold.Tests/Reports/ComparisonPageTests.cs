@@ -1,4 +1,3 @@
-using NanoFold.Engine.Experiments.Results;
 using NanoFold.Reports;
 using NanoFold.Reports.Charts;
 using NanoFold.Reports.Items;
@@ -7,19 +6,7 @@ namespace NanoFold.Tests.Reports;
 
 public class ComparisonPageTests
 {
-    private TemporaryFolder _folder = null!;
-    private ReportPage _page = null!;
-
-    [OneTimeSetUp]
-    public void Make()
-    {
-        _folder = new TemporaryFolder();
-        ComparisonResult result = MadeUpComparison.Write(_folder.Path);
-        _page = Report.Of(_folder.Path, result, "nanofold report comparison");
-    }
-
-    [OneTimeTearDown]
-    public void Remove() => _folder.Dispose();
+    private readonly ReportPage _page = MadeUpPages.Comparison;
 
     [Test]
     public void ItShowsWhatAComparisonIsAskedFor() => Assert.That(_page.Figures.Select(figure => figure.Title), Is.EqualTo(new[]

@@ -1,21 +1,12 @@
-using NanoFold.Reports;
-
 namespace NanoFold.Tests.Reports;
 
 /// <summary>A page as a reader has it, in a real browser.</summary>
 public class ReportBrowserTests
 {
-    private TemporaryFolder _folder = null!;
     private PageBrowser? _browser;
 
     [OneTimeSetUp]
-    public async Task Open()
-    {
-        _folder = new TemporaryFolder();
-        _browser = await PageBrowser.Start();
-        MadeUpComparison.Write(_folder.Path);
-        Report.Of([_folder.Path], "nanofold report comparison").Save(_folder["report.html"]);
-    }
+    public async Task Open() => _browser = await PageBrowser.Start();
 
     [OneTimeTearDown]
     public async Task Close()
@@ -24,15 +15,13 @@ public class ReportBrowserTests
         {
             await _browser.DisposeAsync();
         }
-
-        _folder.Dispose();
     }
 
     [TestCase(1400, false)]
     [TestCase(360, true)]
     public async Task EveryFigureIsDrawnAndNothingIsFetched(int width, bool isDark)
     {
-        await using OpenedPage page = await _browser!.Open(_folder["report.html"], width, isDark);
+        await using OpenedPage page = await _browser!.Open(MadeUpPages.File, width, isDark);
         await page.Do("nanofold.drawAll()");
         Assert.Multiple(async () =>
         {
@@ -48,7 +37,7 @@ public class ReportBrowserTests
     [Test]
     public async Task ValuesOfAChartAreThoseOfTheRuns()
     {
-        await using OpenedPage page = await _browser!.Open(_folder["report.html"], 1400, isDark: false);
+        await using OpenedPage page = await _browser!.Open(MadeUpPages.File, 1400, isDark: false);
         const string Figure = "const figure = nanofold.figures.find(f => f.element.querySelector('h3').textContent === 'Validation loss');";
         await page.Do($"(() => {{ {Figure} figure.element.scrollIntoView(); [...figure.element.querySelectorAll('.tabs button')].find(b => b.textContent === 'seconds').click(); }})()");
         Assert.That(await page.Get<double[]>($"(() => {{ {Figure} const t = figure.plot.data.find(t => t.name === 'window'); return [t.x.at(-1), t.y.at(-1)]; }})()"),
@@ -63,7 +52,7 @@ public class ReportBrowserTests
     [Test]
     public async Task AClickOnAHeadingSortsAndTheThemeCanBeChosen()
     {
-        await using OpenedPage page = await _browser!.Open(_folder["report.html"], 1400, isDark: false);
+        await using OpenedPage page = await _browser!.Open(MadeUpPages.File, 1400, isDark: false);
         const string Names = "[...document.querySelector('table').tBodies[0].rows].map(row => row.cells[0].textContent).join()";
         Assert.That(await page.Get<string>(Names), Is.EqualTo("gated-delta,attention (base),window,mamba,gru"));
         await page.Click("table thead th:nth-child(5) button");

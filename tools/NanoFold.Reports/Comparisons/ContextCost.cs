@@ -8,7 +8,7 @@ namespace NanoFold.Reports.Comparisons;
 /// <summary>What each variant takes as rows get longer, counted by <see cref="CostModel"/>.</summary>
 internal static class ContextCost
 {
-    private const int Doublings = 6;
+    private const int Doublings = 6, Longest = 1 << 15;
 
     public static IEnumerable<Figure> Of(IReadOnlyList<ShownVariant> variants)
     {
@@ -39,7 +39,7 @@ internal static class ContextCost
     [
         .. from doubling in Enumerable.Range(0, Doublings)
            let model = config.Model with { Context = config.Model.Context << doubling }
-           where model.Context > 0 && !model.Validate("model").Any()
+           where model.Context is > 0 and <= Longest && !model.Validate("model").Any()
            select (model.Context, CostModel.FlopsPerToken(model, config.Train.Trains), CostModel.Of(model, config.Train.Trains).CacheBytesPerSequence),
     ];
 }
