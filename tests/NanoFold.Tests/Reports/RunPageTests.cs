@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json.Nodes;
 using NanoFold.Engine.Runs;
 using NanoFold.Reports;
@@ -39,7 +40,8 @@ public class RunPageTests
     public void GeometryIsShownByLayerWhileTrainingAndByHeadAtTheEnd()
     {
         string Line(int step, string scope, int layer, string more, string measure, string figure, double value)
-            => $$$"""{"version":2,"step":{{{step}}},"measure":"{{{measure}}}","scope":"{{{scope}}}","point":"blocks.{{{layer}}}","layer":{{{layer}}}{{{more}}},"figures":{"{{{figure}}}":{"value":{{{value}}},"error":0.5,"estimator":"x","points":9}}}""";
+            => "{" + string.Create(CultureInfo.InvariantCulture, $"\"version\":2,\"step\":{step},\"measure\":\"{measure}\",\"scope\":\"{scope}\",\"point\":\"blocks.{layer}\",\"layer\":{layer}{more},")
+                + string.Create(CultureInfo.InvariantCulture, $"\"figures\":{{\"{figure}\":{{\"value\":{value},\"error\":0.5,\"estimator\":\"x\",\"points\":9}}") + "}}";
         File.WriteAllLines(Path.Combine(_folder["attention"], RunFolder.GeometryFile),
         [
             Line(100, "point", 0, "", "spectrum", "participationRatio", 8), Line(100, "point", 1, "", "spectrum", "participationRatio", 6), Line(200, "point", 0, "", "spectrum", "participationRatio", 9),
