@@ -1,4 +1,5 @@
 using NanoFold.Engine;
+using NanoFold.Engine.Experiments.Comparisons;
 using NanoFold.Engine.Experiments.Results;
 using NanoFold.Engine.Runs;
 using NanoFold.Reports.Comparisons;
@@ -20,9 +21,9 @@ public static class Report
     /// <exception cref="UserException">A path is none of these, or damaged.</exception>
     public static ReportPage Of(IReadOnlyList<string> paths, string command)
     {
-        if (paths is [var comparison] && File.Exists(Path.Combine(comparison, ComparisonResult.FileName)) && !File.Exists(Path.Combine(comparison, RunConfig.FileName)))
+        if (paths is [var comparison] && File.Exists(Path.Combine(comparison, Comparison.FileName)))
         {
-            return Of(comparison, ComparisonResult.Read(comparison), command);
+            return Of(comparison, ResultCollector.Collect(comparison), command);
         }
 
         string[] folders = [.. paths.SelectMany(RunsOf).DistinctBy(Path.GetFullPath)];

@@ -1,12 +1,10 @@
 using System.Globalization;
 using System.Text.Json.Nodes;
-using NanoFold.Engine.Experiments.Baselines;
 using NanoFold.Engine.Experiments.Coordinates;
 using NanoFold.Engine.Experiments.Results;
 using NanoFold.Engine.Experiments.Statistics;
 using NanoFold.Engine.Model;
 using NanoFold.Engine.Runs;
-using NanoFold.Engine.Runs.Evaluations;
 using NanoFold.Engine.Tasks;
 
 namespace NanoFold.Tests.Reports;
@@ -43,8 +41,12 @@ internal static class MadeUpComparison
             Title = "Five mixers on tinyshakespeare", Equal = "params", Task = "text", LossUnit = "nats per token", RankedBy = "loss", IsOfAllHeldBack = false, Base = "attention", Seeds = Seeds,
             Variants = variants,
             Summary = ["gated-delta may be the best: all others are worse.", "window differs from attention by less than the noise of seeds; 41 seeds would be needed to see a difference of 0.008."],
-            Unfinished = [.. variants.SelectMany(variant => variant.Runs).Where(run => run.State != CollectedState.Finished)],
-            Baselines = [Baseline()],
+            AllRuns = [.. variants.SelectMany(variant => variant.Runs)],
+            References =
+            [
+                new ReferenceResult("Kneser-Ney, order 5", [new Score("loss", 1.83), new Score("bitsPerByte", 1.83 / Math.Log(2))]),
+                new ReferenceResult("xz, text known", [new Score("bitsPerByte", 2.55)]), new ReferenceResult("guessing", [new Score("loss", Math.Log(256))]),
+            ],
         };
         result.Write(folder);
         Check().Write(folder);
@@ -123,13 +125,6 @@ internal static class MadeUpComparison
 
     private static BreakdownResult Breakdown(string axis, string meaning, AxisScale scale, double final, int bins)
         => new(axis, meaning, scale, [.. Enumerable.Range(0, bins).Select(bin => new BinResult(bin == 0 ? 0 : 1 << (bin - 1), bin == 0 ? 0 : (1 << bin) - 1, 200 << bin, final + (1.2 / (1 + bin)), 0.02, null, null))]);
-
-    private static BaselineEntry Baseline() => new()
-    {
-        Key = "0123456789abcdef", Task = "text", Name = "tinyshakespeare.txt", Unit = "nats per token", Guessing = [new Score("loss", Math.Log(256))],
-        NGram = new NGramBaseline(5, 1_003_854, 111_539, 1.83) { BitsPerByte = 1.83 / Math.Log(2) },
-        Compressors = [new("xz", "preset 9", 3.61, 2.55, 111_540, 1_003_854, 1.2), new("zstd", "level 22", 3.72, 2.63, 111_540, 1_003_854, 0.8)],
-    };
 
     private static CoordinateCheck Check()
     {

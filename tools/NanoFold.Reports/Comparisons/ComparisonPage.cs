@@ -18,9 +18,9 @@ internal static class ComparisonPage
         ShownVariant[] variants = [.. result.Variants.Select((variant, i) => ShownVariant.Of(folder, variant, i))];
         var page = new ReportPage(result.Title) { Kind = "comparison", Command = command, Lead = Lead(result), Facts = [.. Facts(result)] };
         ReportSection found = page.Section("What was found").Add(result.Summary.Select(sentence => new Paragraph(sentence)));
-        if (result.Unfinished.Count > 0)
+        if (result.Unfinished.Count() is > 0 and var count)
         {
-            found.Add(new Paragraph($"{result.Unfinished.Count} of the runs did not end as they were meant to and enter no figure; they are named under Runs.", IsWarning: true));
+            found.Add(new Paragraph($"{count} of the runs did not end as they were meant to and enter no figure; they are named under Runs.", IsWarning: true));
         }
 
         found.Add(RankingTable.Of(result)).Add(RankingFigures.Of(result, variants)).Add(BaselineTable.Of(result));
@@ -70,8 +70,7 @@ internal static class ComparisonPage
         }
 
         yield return new Fact("variants", $"{result.Variants.Count}", result.Seeds.Count == 1 ? "1 seed" : $"{result.Seeds.Count} seeds");
-        CollectedRun[] runs = [.. result.Variants.SelectMany(variant => variant.Runs)];
-        yield return new Fact("training", Shown.Seconds(runs.Sum(run => run.Seconds)), $"{Shown.Short(runs.Sum(run => (double)run.Tokens))} tokens in {runs.Count(run => run.State == CollectedState.Finished)} runs");
+        yield return new Fact("training", Shown.Seconds(result.AllRuns.Sum(run => run.Seconds)), $"{Shown.Short(result.AllRuns.Sum(run => (double)run.Tokens))} tokens in {result.AllRuns.Count(run => run.State == CollectedState.Finished)} runs");
     }
 }
 

@@ -1,4 +1,3 @@
-using NanoFold.Engine.Experiments.Baselines;
 using NanoFold.Engine.Experiments.Results;
 using NanoFold.Reports.Charts;
 using NanoFold.Reports.Items;
@@ -71,10 +70,12 @@ internal static class RankingFigures
     private static Series Mean(ShownVariant variant, int at, double? mean) => new(variant.Name, [mean], [at]) { Kind = SeriesKind.Means, Color = variant.Color, IsInLegend = false };
 
     private static IEnumerable<Series> References(ComparisonResult result, string figure, double[] values, int count)
-        => from reference in BaselineTable.Values(result, figure)
+        => from reference in result.References
+           let value = reference.Figure(figure)
+           where value is not null
            let spread = values.Length == 0 ? 0 : Math.Max(values.Max() - values.Min(), 0.05 * Math.Abs(values.Max()))
-           where values.Length > 0 && reference.Value > values.Min() - (Farthest * spread) && reference.Value < values.Max() + (Farthest * spread)
-           select new Series(reference.Name, [reference.Value, reference.Value, reference.Value], [-0.5, -0.3, count - 0.5])
+           where values.Length > 0 && value > values.Min() - (Farthest * spread) && value < values.Max() + (Farthest * spread)
+           select new Series(reference.Name, [value, value, value], [-0.5, -0.3, count - 0.5])
            {
                Kind = SeriesKind.Reference, Color = Color.Soft, Labels = ["", reference.Name, ""], ShowsLabels = true, LabelPlace = LabelPlace.Right, IsInLegend = false,
            };

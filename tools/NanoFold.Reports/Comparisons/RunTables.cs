@@ -10,15 +10,16 @@ internal static class RunTables
     /// <summary>Those that failed or are missing; then all of them.</summary>
     public static IEnumerable<IReportItem> Of(ComparisonResult result)
     {
-        if (result.Unfinished.Count > 0)
+        CollectedRun[] unfinished = [.. result.Unfinished];
+        if (unfinished.Length > 0)
         {
             yield return new ReportTable(
                 [new ReportColumn("run", IsText: true), new ReportColumn("state", IsText: true), new ReportColumn("step"), new ReportColumn("why", IsText: true)],
-                [.. result.Unfinished.Select(run => (IReadOnlyList<Cell>)[run.Run, State(run), new Cell(Shown.Count(run.Steps), run.Steps), run.Fault ?? ""])])
+                [.. unfinished.Select(run => (IReadOnlyList<Cell>)[run.Run, State(run), new Cell(Shown.Count(run.Steps), run.Steps), run.Fault ?? ""])])
             { Title = "Runs that did not end as they were meant to" };
         }
 
-        CollectedRun[] runs = [.. result.Variants.SelectMany(variant => variant.Runs)];
+        IReadOnlyList<CollectedRun> runs = result.AllRuns;
         string[] figures = [.. runs.SelectMany(run => run.Validation.Keys).Distinct()];
         yield return new ReportTable(
             [
@@ -33,14 +34,24 @@ internal static class RunTables
                     Cell.Short(run.TokensPerSecond), Cell.Bytes(run.PeakBytes),
                     string.Join(", ", new[] { run.Device, run.InstructionSet, run.Threads is { } threads ? $"{threads} threads" : null }.OfType<string>()),
                 ])])
-        { Title = "All runs of the seeds", IsFolded = runs.Length > 8, Caption = "Folders are beside this page." };
+        { Title = "All runs, those of searches included", IsFolded = runs.Count > 8, Caption = "Folders are beside this page." };
     }
 
-    /// <summary>What each variant sets beyond the base.</summary>
-    public static ReportTable Settings(ComparisonResult result) => new(
-        [new ReportColumn("variant", IsText: true), new ReportColumn("sets", IsText: true)],
-        [.. result.Variants.Select(variant => (IReadOnlyList<Cell>)[variant.Name, variant.Settings is { Count: > 0 } settings ? SettingsTables.Line(settings) : variant.IsBase ? "the base" : "–"])])
-    { Title = "What the variants set" };
+    /// <summary>What each variant sets beyond the base, and what was solved for to hold equal what is to be equal.</summary>
+    public static ReportTable Settings(ComparisonResult result)
+    {
+        bool isEqual = result.Variants.Any(variant => variant.Residual is not null);
+        return new ReportTable(
+            [new ReportColumn("variant", IsText: true), new ReportColumn("sets", IsText: true), .. isEqual ? [new ReportColumn("solved for", IsText: true), new ReportColumn("left of the difference")] : Array.Empty<ReportColumn>()],
+            [
+                .. result.Variants.Select(variant => (IReadOnlyList<Cell>)
+                [
+                    variant.Name, variant.Settings.Count > 0 ? SettingsTables.Line(variant.Settings) : "the base as it is",
+                    .. isEqual ? [new Cell(string.Join(", ", variant.Solved)), variant.Residual is { } residual ? new Cell(Shown.Signed(100 * residual, "0.00") + " %", residual) : new Cell("–")] : Array.Empty<Cell>(),
+                ]),
+            ])
+        { Title = "What the variants set" };
+    }
 
     /// <summary>All settings of the base's first run.</summary>
     public static IEnumerable<ReportTable> Base(IReadOnlyList<ShownVariant> variants) => variants.Where(variant => variant.Result.IsBase).SelectMany(variant => variant.Runs.Take(1)).Select(SettingsTables.All);
