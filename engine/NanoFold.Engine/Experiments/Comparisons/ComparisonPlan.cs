@@ -172,7 +172,7 @@ public sealed class ComparisonPlan
 
     private RunConfig Build(ConfigOverlay<RunConfig>? variant, params IReadOnlyList<(string Key, JsonNode Value)> extra)
     {
-        ConfigTree tree = new ConfigTree(_options.Preset).Add(_file.Base);
+        ConfigTree tree = new ConfigTree(_options.Preset).Set("train.detailedEvaluation", JsonValue.Create(true)).Add(_file.Base);
         foreach (string setting in _options.Settings)
         {
             tree.Set(setting);
