@@ -8,6 +8,8 @@ namespace NanoFold.Engine.Experiments.Comparisons;
 /// </summary>
 public static class ComparisonFolder
 {
+    private const int MostNamed = 4;
+
     // What follows from the rest, and what is only about which runs there are.
     private static readonly string[] s_open = ["seeds", "variants", "learningRates", "weightDecays", "reference"];
 
@@ -20,7 +22,7 @@ public static class ComparisonFolder
             string[] others = [.. Differences(Comparison.Load(folder), comparison)];
             if (others.Length > 0)
             {
-                throw new UserException($"{folder}: holds another comparison, with {string.Join(", ", others)}; give that, or name another folder with --out");
+                throw new UserException($"{folder}: holds another comparison, with {string.Join(", ", others.Take(MostNamed))}{(others.Length > MostNamed ? " and more" : "")}; give that, or name another folder with --out");
             }
         }
         else if (Directory.Exists(folder) && Directory.EnumerateFileSystemEntries(folder).Any())
