@@ -228,10 +228,12 @@ public sealed class Trainer : IDisposable
     }
 
     /// <summary>Draws the batch and sets what this step's kernels read.</summary>
-    internal void Begin(long step)
+    /// <param name="step">From 0.</param>
+    /// <param name="batch">The step whose batch is taken; null for its own.</param>
+    internal void Begin(long step, long? batch = null)
     {
         _log?.Begin(EventKind.Part, StepPart.Batch);
-        _batches.Draw(step);
+        _batches.Draw(batch ?? step);
         _log?.End();
         // The loss is divided by the targets of all; the rate is that of process 0, whose clock decides about the plan.
         (_agreed[0], _agreed[1]) = (_batches.Targets, _collective.Rank == 0 ? Schedule.At(step) : 0);

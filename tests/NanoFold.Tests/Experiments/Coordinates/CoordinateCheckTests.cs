@@ -1,0 +1,36 @@
+using NanoFold.Engine.Experiments.Coordinates;
+using NanoFold.Engine.Experiments.Scaling;
+using NanoFold.Engine.Runs;
+using NanoFold.Kernels.Cpu;
+using NanoFold.Tests.Training;
+
+namespace NanoFold.Tests.Experiments.Coordinates;
+
+/// <summary>Changes of activations stay of one size with µP, and grow with the width without it.</summary>
+public class CoordinateCheckTests
+{
+    [Test]
+    public void ChangesGrowInTheStandardParametrizationAndNotInMup()
+    {
+        using var rig = new TrainRig();
+        using var backend = new CpuBackend(2);
+        var family = new ModelFamily(more => more.Aggregate(
+            rig.Settings("train.optimizer=adamw", "model.layers=1", "train.learningRate=0.01", "model.parametrization=mup", "model.parametrization.baseWidth=16")
+                .Aggregate(new ConfigTree(), (tree, setting) => tree.Set(setting)), (tree, setting) => tree.Set(setting)).Build());
+        CoordinateCheck check = CoordinateChecker.Run(family, new CoordinateOptions { Widths = [16, 32, 128], Steps = 3, Seeds = [1] }, backend);
+        ParametrizationCheck standard = check.Parametrizations.Single(p => p.Parametrization == "standard"), mup = check.Parametrizations.Single(p => p.Parametrization == "mup");
+
+        Assert.That((standard.IsFlat, mup.IsFlat), Is.EqualTo((false, true)));
+        Assert.That(standard.Slopes.Single(s => s.Point == "hook_logits").OfChange, Is.GreaterThan(0.5));
+        Assert.That(mup.Slopes.Select(s => s.OfChange), Is.All.InRange(-0.3, 0.25));
+        Assert.That(mup.Points.Where(p => p.Step == 0).Select(p => p.Change), Is.All.EqualTo(0));
+        Assert.That(mup.Points.Select(p => p.Size), Is.All.GreaterThan(0));
+        Assert.That(mup.Points.Select(p => p.Point).Distinct(), Is.EqualTo(new[] { "hook_embed", "hook_attn_out", "hook_mlp_out", "hook_resid_post", "hook_logits" }));
+        Assert.That(mup.Points, Has.Count.EqualTo(5 * 3 * 4));
+
+        check.Write(rig[""]);
+        CoordinateCheck read = CoordinateCheck.Find(rig[""])!;
+        Assert.That(read.Parametrizations[1].Points, Is.EqualTo(mup.Points));
+        Assert.That(read.Parametrizations[0].Slopes, Is.EqualTo(standard.Slopes));
+    }
+}
