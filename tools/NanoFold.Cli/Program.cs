@@ -3,7 +3,9 @@ using System.Text;
 using NanoFold.Cli.Commands;
 using NanoFold.Cli.Commands.Bench;
 using NanoFold.Cli.Commands.Compare;
+using NanoFold.Cli.Running;
 using NanoFold.Cli.Writing;
+using NanoFold.Engine.Experiments;
 
 namespace NanoFold.Cli;
 
@@ -58,6 +60,12 @@ public static class Program
     /// <param name="error">Where notes and errors go.</param>
     public static int Run(string[] args, TextWriter standard, TextWriter error)
     {
+        if (RunChild.IsAsked())
+        {
+            // Whatever the words are: they are those of the program that started this one.
+            return RunSets.Child();
+        }
+
         int code;
         try
         {

@@ -1,7 +1,6 @@
-using System.Text.Json.Nodes;
+using NanoFold.Cli.Running;
 using NanoFold.Engine.Experiments;
 using NanoFold.Engine.Experiments.Comparisons;
-using NanoFold.Engine.Experiments.Results;
 
 namespace NanoFold.Cli.Commands.Compare;
 
@@ -21,7 +20,8 @@ internal static class CompareCommand
     {
         if (options.Collected(invocation) is { } collected)
         {
-            return CompareResult.Show(invocation, collected, Comparison.Load(collected)) ? Faults.Done : Faults.Failed;
+            CompareResult.Show(invocation, collected, Comparison.Load(collected));
+            return Faults.Done;
         }
 
         Comparison comparison = options.Plan(invocation);
@@ -36,6 +36,12 @@ internal static class CompareCommand
         string folder = options.Out(invocation) ?? ComparisonFolder.Unused(options.Name(invocation, comparison), comparison);
         ComparisonFolder.Take(folder, comparison);
         invocation.Output.Line($"folder {folder}");
-        return 0;
+        RunSetSummary summary = RunSets.CarryOut(invocation, runs, options.Running(invocation, folder));
+        if (summary.End != RunSetEnd.Interrupted)
+        {
+            CompareResult.Show(invocation, folder, comparison);
+        }
+
+        return RunSets.ExitCode(invocation, summary);
     }
 }

@@ -1,8 +1,6 @@
 using System.Text.Json.Nodes;
-using NanoFold.Engine.Benchmarks;
 using NanoFold.Engine.Experiments;
 using NanoFold.Engine.Experiments.Comparisons;
-using NanoFold.Engine.Runs;
 using NanoFold.Kernels;
 
 namespace NanoFold.Cli.Commands.Compare;
@@ -13,10 +11,9 @@ internal static class CompareDryRun
     public static void Show(Invocation invocation, Comparison comparison, ComparisonRuns runs)
     {
         using Backend backend = Devices.Open(invocation);
-        RunEstimate[] estimates = [.. comparison.Variants.Select(variant => Estimate(runs.ConfigOf(variant), variant, backend))];
-        double[] shares = [.. comparison.Variants.Select(_ => RunsOf(comparison))];
-        double seconds = estimates.Zip(shares, (estimate, share) => estimate.Seconds * share).Sum();
-        double tokens = estimates.Zip(shares, (estimate, share) => estimate.Tokens * share).Sum();
+        var estimator = new RunEstimator(backend);
+        RunEstimate[] estimates = [.. comparison.Variants.Select(variant => estimator.Of(runs.ConfigOf(variant)))];
+        double share = RunsOf(comparison), seconds = estimates.Sum(estimate => estimate.Seconds) * share, tokens = estimates.Sum(estimate => estimate.Tokens) * share;
         Output output = invocation.Output;
         output.Table(
             numbers: true,
@@ -52,14 +49,6 @@ internal static class CompareDryRun
         => !comparison.Searches ? comparison.Seeds.Count
             : comparison.SearchShare < 1 ? comparison.Seeds.Count + (comparison.Points.Count * comparison.SearchShare)
             : comparison.Seeds.Count - 1 + comparison.Points.Count;
-
-    private static RunEstimate Estimate(RunConfig config, ComparedVariant variant, Backend backend)
-    {
-        config = RunVocab.Expect(config);
-        double rate = StepBenchmark.Run(config, backend, 3).TokensPerSecond;
-        double seconds = config.Train.Minutes > 0 ? config.Train.Minutes * 60 : variant.Tokens / rate;
-        return new RunEstimate(Budget.Of(config).Steps, variant.Tokens, variant.Flops, RunMemory.Of(config, backend).ResidentBytes, rate, seconds);
-    }
 
     private static string Time(double seconds) => seconds < 90 ? $"{Display.Number(seconds, "0")} s" : seconds < 5400 ? $"{Display.Number(seconds / 60, "0")} min" : $"{Display.Number(seconds / 3600, "0.0")} h";
 }
