@@ -11,7 +11,7 @@ public sealed record ScalingFit
     /// <summary>Fewer runs than this, or fewer sizes or budgets than <see cref="LeastValues"/>, say nothing about five numbers.</summary>
     public const int LeastRuns = 7, LeastValues = 3;
 
-    private const int Draws = 300, LeastDistinct = 5;
+    private const int Draws = 300, LeastDistinct = 6;
     private const double Outside = 0.05;
 
     /// <summary>The law.</summary>
@@ -89,7 +89,7 @@ public sealed record ScalingFit
             {
                 drawn = [.. points.Select(_ => points[random.Next(points.Count)])];
             }
-            while (drawn.Distinct().Count() < LeastDistinct || drawn.DistinctBy(p => p.Parameters).Count() < 2 || drawn.DistinctBy(p => p.Tokens).Count() < 2);
+            while (drawn.Distinct().Count() < LeastDistinct || drawn.DistinctBy(p => p.Parameters).Count() < LeastValues || drawn.DistinctBy(p => p.Tokens).Count() < LeastValues);
 
             laws[i] = new LawFitter(drawn, Delta).FitFrom(law, [.. drawn.Select(p => p.Loss)]);
         }

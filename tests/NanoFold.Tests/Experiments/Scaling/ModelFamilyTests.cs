@@ -1,3 +1,4 @@
+using NanoFold.Engine;
 using NanoFold.Engine.Experiments.Scaling;
 using NanoFold.Engine.Model;
 using NanoFold.Engine.Runs;

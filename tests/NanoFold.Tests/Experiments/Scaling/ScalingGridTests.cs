@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using NanoFold.Engine;
 using NanoFold.Engine.Experiments;
 using NanoFold.Engine.Experiments.Results;
 using NanoFold.Engine.Experiments.Scaling;
