@@ -8,7 +8,7 @@ namespace NanoFold.Engine.Experiments.Scaling;
 /// <param name="delta">δ: residuals beyond it count by their size, no longer by their square.</param>
 internal sealed class LawFitter(IReadOnlyList<ScalingPoint> points, double delta)
 {
-    private const int Parameters = 5, MostRounds = 200;
+    private const int Parameters = 5, MostRounds = 100;
 
     // α and β beyond these are told apart from nothing by no grid that can be trained.
     private const double LeastExponent = 1e-3, MostExponent = 10;

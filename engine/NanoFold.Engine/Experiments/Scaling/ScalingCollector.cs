@@ -38,7 +38,7 @@ public static class ScalingCollector
     }
 
     /// <summary>Fits the law to runs.</summary>
-    internal static ScalingResult Of(IReadOnlyList<ScalingRun> runs)
+    internal static ScalingResult Of(IReadOnlyList<ScalingRun> runs, int draws = ScalingFit.Draws)
     {
         ScalingPoint[] points = [.. runs.Select(run => new ScalingPoint(run.Parameters, run.Tokens, run.Loss))];
         string? reason = points.Any(point => !(point.Loss > 0)) ? "a loss is not above 0, of which the law has no logarithm" : ScalingFit.WhyNot(points);
@@ -47,7 +47,7 @@ public static class ScalingCollector
             return new ScalingResult { Title = "", Task = "", LossUnit = "", Runs = runs, WhyNot = reason, Summary = [$"No law was fitted: {reason}."] };
         }
 
-        ScalingFit fit = ScalingFit.Of(points);
+        ScalingFit fit = ScalingFit.Of(points, draws);
         ComputePoint[] line = Line(fit.Law, points);
         return new ScalingResult
         {

@@ -52,6 +52,6 @@ public class ScalingWordsTests
     private static string[] Words(ScalingPoint[] points)
     {
         ScalingRun[] runs = [.. points.Select((p, i) => new ScalingRun($"runs/{i}", "", 1, (long)p.Parameters, (long)p.Tokens, 1, p.Loss, null, null, null, 1))];
-        return [.. ScalingCollector.Of(runs).Summary];
+        return [.. ScalingCollector.Of(runs, draws: 40).Summary];
     }
 }
