@@ -25,7 +25,7 @@ public sealed class TransitivityTests : EngineTests
         Assert.That(lasts.Keys, Is.EquivalentTo(Enumerable.Range(12, 4)));
         (int Whose, int Relation, int Answer, int Group)[] sums = [.. held.Concat(trained).Where(problem => problem.Relation == 23).Distinct()];
         Assert.That(sums.Select(sum => sum.Answer), Is.EqualTo(sums.Select(sum => lasts[middles[sum.Whose]])));
-        Assert.That(trained.Where(problem => problem.Relation == 23).Select(problem => problem.Group), Is.All.EqualTo(2).And.Length.EqualTo(9));
+        Assert.That(trained.Where(problem => problem.Relation == 23).Select(problem => problem.Group), Is.EqualTo(Enumerable.Repeat(2, 9)));
         int[] heldBack = [.. held.Where(problem => problem.Group == 0).Select(problem => problem.Whose)];
         Assert.That(heldBack.Intersect(trained.Where(problem => problem.Group == 2).Select(problem => problem.Whose)), Is.Empty);
         Assert.That(heldBack.Distinct().Count(), Is.EqualTo(3));

@@ -28,7 +28,7 @@ public sealed class WordTaskTests : EngineTests
         {
             string[] words = row.Split(' ');
             string[] whole = letters ? words[..^1] : words;
-            Assert.That(whole, Is.SubsetOf(WordList.Words));
+            Assert.That(whole.Distinct(), Is.SubsetOf(WordList.Words));
             Assert.That(words.Zip(words.Skip(1)).Where(pair => pair.Second.Length > 0 && pair.First[^1] != pair.Second[0]), Is.Empty);
         }
     }

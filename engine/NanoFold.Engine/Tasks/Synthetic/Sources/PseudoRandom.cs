@@ -64,6 +64,14 @@ internal sealed class ShiftRegister(int length) : Source
     // A beginning of t bits that are not all 0 has 2^(n − t) states; one that is has one less, for no state is 0.
     public override double Nats(ReadOnlySpan<int> symbols)
     {
+        for (int t = length; t < symbols.Length; t++)
+        {
+            if (symbols[t] != (symbols[t - length] ^ symbols[t - _tap]))
+            {
+                return double.PositiveInfinity;
+            }
+        }
+
         int known = Math.Min(length, symbols.Length);
         return Math.Log(States(symbols[..1])) - Math.Log(States(symbols[..known]));
 

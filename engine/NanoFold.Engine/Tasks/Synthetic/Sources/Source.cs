@@ -9,7 +9,7 @@ internal abstract class Source
     /// <summary>Draws a sequence; allocates nothing.</summary>
     public abstract void Draw(ref RowDraws draws, Span<int> symbols);
 
-    /// <summary>Σ −ln p(symbol | those before it) of a sequence, without the first, in nats: no one who knows only what came before can do better on average.</summary>
+    /// <summary>Σ −ln p(symbol | those before it) of a sequence, without the first, in nats: no one who knows only what came before can do better on average. Infinite of one that it never draws.</summary>
     public abstract double Nats(ReadOnlySpan<int> symbols);
 
     /// <summary>

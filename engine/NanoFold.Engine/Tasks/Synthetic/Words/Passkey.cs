@@ -143,16 +143,23 @@ internal sealed class PasskeyScore(int digits, int farthest) : TargetScore
 
             _found += right == digits ? 1 : 0;
             _count++;
-            ref (long Right, long Count) step = ref _steps[Math.Min(Steps - 1, (distance - 1) * Steps / farthest)];
-            step = (step.Right + right, step.Count + digits);
+            int step = 1;
+            while (step < Steps && distance > FarthestOf(step))
+            {
+                step++;
+            }
+
+            _steps[step - 1] = (_steps[step - 1].Right + right, _steps[step - 1].Count + digits);
         }
     }
 
     public override Evaluation Result()
     {
         Evaluation result = base.Result();
-        var steps = Enumerable.Range(1, Steps).Select(step => new Score($"accuracyTo{step * farthest / Steps}", (double)_steps[step - 1].Right / _steps[step - 1].Count))
+        var steps = Enumerable.Range(1, Steps).Select(step => new Score($"accuracyTo{FarthestOf(step)}", (double)_steps[step - 1].Right / _steps[step - 1].Count))
             .Where(score => double.IsFinite(score.Value)).DistinctBy(score => score.Name);
         return result with { Scores = [.. result.Scores!, new Score(Keys, (double)_found / _count), .. steps] };
     }
+
+    private int FarthestOf(int step) => step * farthest / Steps;
 }
