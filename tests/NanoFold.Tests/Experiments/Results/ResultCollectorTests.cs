@@ -169,6 +169,20 @@ public class ResultCollectorTests
     }
 
     [Test]
+    public void LossesOfDifferentTokenizersAreNotRanked()
+    {
+        using var folder = new ComparisonFolder(""" "equal": "none", "seeds": [1], "variants": { "a": { "task": "text", "tokenizer": "byte", "data.path": "x.txt" }, "b": { "task": "text", "tokenizer": { "kind": "bpe", "vocab": 300 }, "data.path": "x.txt" } } """);
+        foreach ((string name, double loss, double bits) in new[] { ("a", 1.5, 2.2), ("b", 3.0, 2.1) })
+        {
+            folder.Ended(folder.Comparison.Final(folder.Variant(name), new RatePoint(null, null))[0], ("validationLoss", loss), ("validationBitsPerByte", bits));
+        }
+
+        ComparisonResult result = ResultCollector.Collect(folder.Path);
+        Assert.That((result.RankedBy, result.Variants[0].Name, result.Variants[0].Verdict), Is.EqualTo(("bitsPerByte", "b", "lower by 0.1000 at one seed, without an interval")));
+        Assert.That(result.Summary, Does.Contain("Ranked by bits per byte, for losses of different tokenizers are of different tokens."));
+    }
+
+    [Test]
     public void GeometryIsOfTheLastStepOfEachMeasure()
     {
         using ComparisonFolder folder = Filled();
