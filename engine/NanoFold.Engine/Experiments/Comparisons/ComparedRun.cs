@@ -67,6 +67,7 @@ public sealed record ComparedRun(ComparedVariant Variant, RatePoint Point, long 
             Warmup = train.Warmup is { } warmup ? Part(warmup) : null,
             EvaluateEvery = Part(train.EvaluateEvery),
             CheckpointEvery = Part(train.CheckpointEvery),
+            DetailedEvaluation = false,
         };
     }
 }

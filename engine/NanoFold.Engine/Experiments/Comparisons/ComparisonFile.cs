@@ -50,6 +50,9 @@ public sealed record ComparisonFile : IValidated
     /// <summary>What each variant changes of the base, by its name; nothing makes it the base itself.</summary>
     public IReadOnlyDictionary<string, ConfigOverlay<RunConfig>> Variants { get; init; } = new OrderedDictionary<string, ConfigOverlay<RunConfig>>();
 
+    /// <summary>Settings with a list of values each: every variant is compared with each of them, <c>{ "model.width": [32, 64, 128] }</c>.</summary>
+    public ConfigOverlay<RunConfig> Grid { get; init; } = new();
+
     /// <summary>What is learned, as <c>base.task</c>.</summary>
     public TaskConfig? Task { get; init; }
 

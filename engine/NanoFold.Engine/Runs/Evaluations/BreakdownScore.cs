@@ -88,7 +88,7 @@ internal sealed class BreakdownScore(TaskScore task, IReadOnlyList<ScoreAxis> ax
                 return new ScoreBin(bin.Key.From, bin.Key.To, sum.Targets, sum.Loss / sum.Targets)
                 {
                     Accuracy = hasAccuracy ? (double)sum.Right / sum.Targets : null,
-                    BitsPerByte = isText ? sum.Loss / (Math.Log(2) * sum.Bytes) : null,
+                    BitsPerByte = isText && sum.Bytes > 0 ? sum.Loss / (Math.Log(2) * sum.Bytes) : null,
                 };
             });
             return new ScoreBreakdown(axis.Name, axis.Meaning, scale, [.. bins]);

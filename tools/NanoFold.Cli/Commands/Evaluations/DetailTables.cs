@@ -17,7 +17,7 @@ internal static class DetailTables
         {
             output.Line();
             output.Line($"by {Words(breakdown.Axis)}: {breakdown.Meaning}");
-            output.Table(numbers: true, [Header(breakdown), .. breakdown.Bins.Select(Row)]);
+            output.Table(numbers: true, [Header(breakdown), .. breakdown.Bins.Select(bin => Row(bin, breakdown))]);
         }
 
         output.Line();
@@ -66,15 +66,19 @@ internal static class DetailTables
     private static string[] Header(ScoreBreakdown breakdown) =>
     [
         Words(breakdown.Axis), "targets", "loss",
-        .. breakdown.Bins[0].BitsPerByte is null ? Array.Empty<string>() : ["bits/byte"],
-        .. breakdown.Bins[0].Accuracy is null ? Array.Empty<string>() : [Evaluation.Accuracy],
+        .. IsText(breakdown) ? ["bits/byte"] : Array.Empty<string>(),
+        .. HasAccuracy(breakdown) ? [Evaluation.Accuracy] : Array.Empty<string>(),
     ];
 
-    private static string[] Row(ScoreBin bin) =>
+    private static bool IsText(ScoreBreakdown breakdown) => breakdown.Bins.Any(bin => bin.BitsPerByte is not null);
+
+    private static bool HasAccuracy(ScoreBreakdown breakdown) => breakdown.Bins.Any(bin => bin.Accuracy is not null);
+
+    private static string[] Row(ScoreBin bin, ScoreBreakdown breakdown) =>
     [
         bin.From == bin.To ? Display.Count(bin.From) : $"{Display.Count(bin.From)}–{Display.Count(bin.To)}", Display.Count(bin.Targets), Figure(bin.Loss),
-        .. bin.BitsPerByte is { } bits ? [Figure(bits)] : Array.Empty<string>(),
-        .. bin.Accuracy is { } accuracy ? [Figure(accuracy)] : Array.Empty<string>(),
+        .. IsText(breakdown) ? [bin.BitsPerByte is { } bits ? Figure(bits) : ""] : Array.Empty<string>(),
+        .. HasAccuracy(breakdown) ? [bin.Accuracy is { } accuracy ? Figure(accuracy) : ""] : Array.Empty<string>(),
     ];
 
     private static string[] Row(ContextEvaluation context)
