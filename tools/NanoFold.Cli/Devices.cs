@@ -15,9 +15,18 @@ internal static class Devices
     public static Backend Open(Invocation invocation)
     {
         Require(invocation.Device);
-        string kind = invocation.Device == Auto ? Gpus.Preferred() ?? Cpu : invocation.Device;
-        return kind == Cpu ? new CpuBackend(invocation.Threads) : Gpus.Open(kind);
+        return Open(invocation.Device, invocation.Threads);
     }
+
+    /// <summary>The same of a device by its name.</summary>
+    public static Backend Open(string device, int threads)
+    {
+        string kind = KindOf(device);
+        return kind == Cpu ? new CpuBackend(threads) : Gpus.Open(kind);
+    }
+
+    /// <summary>What <c>auto</c> takes; of any other name that one.</summary>
+    public static string KindOf(string device) => device == Auto ? Gpus.Preferred() ?? Cpu : device;
 
     /// <summary>Throws where a device was asked for that is not there: nothing else is used in its place.</summary>
     public static void Require(string name)

@@ -2,7 +2,9 @@ using System.CommandLine;
 using System.Text;
 using NanoFold.Cli.Commands;
 using NanoFold.Cli.Commands.Bench;
+using NanoFold.Cli.Running;
 using NanoFold.Cli.Writing;
+using NanoFold.Engine.Experiments;
 
 namespace NanoFold.Cli;
 
@@ -56,6 +58,12 @@ public static class Program
     /// <param name="error">Where notes and errors go.</param>
     public static int Run(string[] args, TextWriter standard, TextWriter error)
     {
+        if (RunChild.IsAsked())
+        {
+            // Whatever the words are: they are those of the program that started this one.
+            return RunSets.Child();
+        }
+
         int code;
         try
         {

@@ -257,7 +257,8 @@ public sealed class JsonLinesLog : IDisposable
         return 0;
     }
 
-    private static JsonElement? ParseObject(string line)
+    /// <summary>The object that a line holds; null where it holds none.</summary>
+    internal static JsonElement? ParseObject(string line)
     {
         try
         {

@@ -3,6 +3,7 @@ using System.Text;
 using NanoFold.Engine.Checkpoints;
 using NanoFold.Engine.Configuration;
 using NanoFold.Engine.Model;
+using NanoFold.Engine.Runs.Evaluations;
 using NanoFold.Engine.Training;
 
 namespace NanoFold.Engine.Runs;
@@ -105,18 +106,24 @@ public sealed class RunFolder : IDisposable
         }
     }
 
-    public void WriteConfig(RunConfig config) => Guard(Path, () =>
-    {
-        string target = System.IO.Path.Combine(Path, RunConfig.FileName), beside = target + Beside;
-        using (FileStream file = PlainFile.CreateNew(beside))
-        {
-            file.Write(Encoding.UTF8.GetBytes(config.ToJson()));
-            file.Flush(flushToDisk: true);
-        }
+    public void WriteConfig(RunConfig config) => Write(RunConfig.FileName, Encoding.UTF8.GetBytes(config.ToJson()));
 
-        File.Move(beside, target, overwrite: true);
-        return 0;
-    });
+    /// <summary>Writes what a detailed evaluation found.</summary>
+    internal void WriteEvaluation(DetailedEvaluation evaluation) => Write(DetailedEvaluation.FileName, RecordFile.ToBytes(evaluation));
+
+    /// <summary>Whether there is a detailed evaluation of a step.</summary>
+    internal bool HasEvaluationOf(long step)
+    {
+        try
+        {
+            return DetailedEvaluation.Find(Path)?.Step == step;
+        }
+        catch (UserException)
+        {
+            // One that cannot be read is made again.
+            return false;
+        }
+    }
 
     /// <summary>Whether the folder is still the one that was opened.</summary>
     internal bool IsInPlace() => _lock.IsInPlace;
@@ -180,7 +187,7 @@ public sealed class RunFolder : IDisposable
     private void ClearLeftovers()
     {
         Checkpoints.ClearLeftovers();
-        foreach (string name in new[] { RunConfig.FileName, RunResult.FileName, MetricsFile, GeometryFile, SamplesFile })
+        foreach (string name in new[] { RunConfig.FileName, RunResult.FileName, DetailedEvaluation.FileName, MetricsFile, GeometryFile, SamplesFile })
         {
             File.Delete(System.IO.Path.Combine(Path, name + Beside));
         }
@@ -230,6 +237,21 @@ public sealed class RunFolder : IDisposable
 
         held?.Dispose();
     }
+
+    // Complete or not at all.
+    private void Write(string name, byte[] bytes) => Guard(Path, () =>
+    {
+        string target = System.IO.Path.Combine(Path, name), beside = target + Beside;
+        PlainFile.RequireNoLink(target);
+        using (FileStream file = PlainFile.CreateNew(beside))
+        {
+            file.Write(bytes);
+            file.Flush(flushToDisk: true);
+        }
+
+        File.Move(beside, target, overwrite: true);
+        return 0;
+    });
 
     private static T Guard<T>(string path, Func<T> action)
     {

@@ -129,6 +129,7 @@ public sealed class TrainLoop
             Save();
         }
 
+        end = LookClosely(end, stop);
         StepOrder.End(_collective, end);
         double seconds = _session.Clock.GetElapsedTime(started).TotalSeconds;
         return new TrainSummary(end, _step, _losses.Mean, _session.State.LastEvaluation, _pace.Steps.TokensPerSecond, seconds)
@@ -186,6 +187,24 @@ public sealed class TrainLoop
         catch (OperationCanceledException) when (stop.IsCancellationRequested)
         {
             return false;
+        }
+    }
+
+    // What takes long is done once all else is on the disk.
+    private TrainEnd LookClosely(TrainEnd end, CancellationToken stop)
+    {
+        try
+        {
+            if (end is TrainEnd.Finished or TrainEnd.Reached or TrainEnd.OutOfTime)
+            {
+                _session.EvaluateInDetail(_step, () => _observer?.Note("evaluating in detail …"), stop);
+            }
+
+            return end;
+        }
+        catch (OperationCanceledException) when (stop.IsCancellationRequested)
+        {
+            return TrainEnd.Interrupted;
         }
     }
 

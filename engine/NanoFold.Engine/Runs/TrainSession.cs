@@ -1,5 +1,6 @@
 using NanoFold.Engine.Geometry;
 using NanoFold.Engine.Model;
+using NanoFold.Engine.Runs.Evaluations;
 using NanoFold.Engine.Runs.Metrics;
 using NanoFold.Engine.Tasks;
 using NanoFold.Engine.Training;
@@ -142,6 +143,28 @@ public sealed class TrainSession : IDisposable
         }
 
         return compared;
+    }
+
+    /// <summary>
+    /// Writes <see cref="DetailedEvaluation"/> of the model as it is into the run's folder where <c>train.detailedEvaluation</c> asks for it and it is not there yet. Nothing where
+    /// there is no folder or nothing is held back.
+    /// </summary>
+    /// <param name="step">Steps taken.</param>
+    /// <param name="began">Told when it begins, for it may take long.</param>
+    /// <param name="cancel">Ends it; nothing is written then.</param>
+    internal void EvaluateInDetail(long step, Action began, CancellationToken cancel)
+    {
+        if (Config.Train.DetailedEvaluation && _folder is not null && Evaluator is not null && !_folder.HasEvaluationOf(step))
+        {
+            began();
+            var detailed = new DetailedEvaluator(Model, Config, Task)
+            {
+                Arithmetic = Config.Train.Precision.Arithmetic(),
+                Arena = _parts.Arena,
+                Places = DetailedEvaluator.PlacesOf(TokensAt(step)),
+            };
+            _folder.WriteEvaluation(detailed.Run(step, cancel));
+        }
     }
 
     /// <summary>Whether the evaluation after so many steps reached <c>train.until</c>; the same after the run was taken up again.</summary>

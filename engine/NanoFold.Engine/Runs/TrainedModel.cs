@@ -2,6 +2,7 @@ using NanoFold.Engine.Checkpoints;
 using NanoFold.Engine.Corpora;
 using NanoFold.Engine.Data;
 using NanoFold.Engine.Model;
+using NanoFold.Engine.Runs.Evaluations;
 using NanoFold.Engine.Tasks;
 using NanoFold.Engine.Text;
 using NanoFold.Engine.Training;
@@ -17,10 +18,11 @@ public sealed class TrainedModel : IDisposable
 
     private readonly Tokenizer? _tokenizer;
 
-    private TrainedModel(string path, RunConfig config, Transformer model, Tokenizer? tokenizer, string? contentHash)
+    private TrainedModel(string path, RunConfig config, Transformer model, Tokenizer? tokenizer, TrainState? state)
     {
         _path = path;
-        _contentHash = contentHash;
+        _contentHash = state?.ContentHash;
+        Step = state?.Step ?? 0;
         Config = config;
         Model = model;
         _tokenizer = tokenizer;
@@ -29,6 +31,9 @@ public sealed class TrainedModel : IDisposable
     public RunConfig Config { get; }
 
     public Transformer Model { get; }
+
+    /// <summary>Steps that it was trained for; 0 where that is not known.</summary>
+    public long Step { get; }
 
     /// <summary>Of its text.</summary>
     /// <exception cref="UserException">It learned a task that has no text.</exception>
@@ -46,8 +51,8 @@ public sealed class TrainedModel : IDisposable
             try
             {
                 saved.Values.Fill(model.Store);
-                string? contentHash = File.Exists(Path.Combine(folder, TrainState.FileName)) ? TrainState.Load(folder).ContentHash : null;
-                return new TrainedModel(path, saved.Config, model, saved.Tokenizer, contentHash);
+                TrainState? state = File.Exists(Path.Combine(folder, TrainState.FileName)) ? TrainState.Load(folder) : null;
+                return new TrainedModel(path, saved.Config, model, saved.Tokenizer, state);
             }
             catch
             {
@@ -95,6 +100,28 @@ public sealed class TrainedModel : IDisposable
     /// <param name="cancel">Ends tokenizing and evaluating.</param>
     /// <exception cref="UserException">That part is too short, or the loss is not finite.</exception>
     public Evaluation Evaluate(Corpus corpus, TextPart part, Action<string>? note = null, CancellationToken cancel = default)
+        => With(corpus, part, counts: false, note, cancel, (task, name) => Evaluate(task, name, cancel));
+
+    /// <summary>The scores on what the task that the model was trained on holds back.</summary>
+    /// <param name="note">Told, in a line, what takes time.</param>
+    /// <param name="cancel">Ends evaluating.</param>
+    /// <exception cref="UserException">Nothing is held back, or the loss is not finite.</exception>
+    public Evaluation Evaluate(Action<string>? note = null, CancellationToken cancel = default)
+        => With(note, cancel, (task, name) => Evaluate(task, name, cancel));
+
+    /// <summary>The loss over a part of a text, told apart in many ways.</summary>
+    /// <inheritdoc cref="Evaluate(Corpus, TextPart, Action{string}?, CancellationToken)"/>
+    public DetailedEvaluation EvaluateInDetail(Corpus corpus, TextPart part, Action<string>? note = null, CancellationToken cancel = default)
+        => With(corpus, part, counts: true, note, cancel, (task, _) => new DetailedEvaluator(Model, Config, task).Run(Step, cancel));
+
+    /// <summary>The scores on what the task that the model was trained on holds back, told apart in many ways.</summary>
+    /// <inheritdoc cref="Evaluate(Action{string}?, CancellationToken)"/>
+    public DetailedEvaluation EvaluateInDetail(Action<string>? note = null, CancellationToken cancel = default)
+        => With(note, cancel, (task, _) => new DetailedEvaluator(Model, Config, task).Run(Step, cancel));
+
+    public void Dispose() => Model.Dispose();
+
+    private T With<T>(Corpus corpus, TextPart part, bool counts, Action<string>? note, CancellationToken cancel, Func<LearningTask, string, T> evaluate)
     {
         // A validation text of its own belongs to the run's own text only.
         DataConfig cut = part == TextPart.All ? Config.Data with { Validation = null, ValidationFraction = 1 }
@@ -103,22 +130,17 @@ public sealed class TrainedModel : IDisposable
         using TokenDataset dataset = new TokenCache().Open(corpus, TokenizerSpec.Given(Tokenizer), cut, note: note, cancel: cancel);
         TokenShard tokens = part == TextPart.Train ? dataset.Train : dataset.Validation;
         string name = part switch { TextPart.Train => $"{corpus.Name}, the part to train on", TextPart.Validation => $"{corpus.Name}, the part to validate with", _ => corpus.Name };
-        return Evaluate(new TextTask(tokens, name, Tokenizer.ByteLengths, Config.Data.MaskDocuments), name, cancel);
+        TokenShard? trained = counts && part != TextPart.All && IsOwn(corpus) ? dataset.Train : null;
+        return evaluate(new TextTask(tokens, name, Tokenizer.ByteLengths, Config.Data.MaskDocuments, trained), name);
     }
 
-    /// <summary>The scores on what the task that the model was trained on holds back.</summary>
-    /// <param name="note">Told, in a line, what takes time.</param>
-    /// <param name="cancel">Ends evaluating.</param>
-    /// <exception cref="UserException">Nothing is held back, or the loss is not finite.</exception>
-    public Evaluation Evaluate(Action<string>? note = null, CancellationToken cancel = default)
+    private T With<T>(Action<string>? note, CancellationToken cancel, Func<LearningTask, string, T> evaluate)
     {
         using LearningTask task = Config.Task.Open(TrainData.ContextOf(Config, note, cancel, _tokenizer));
         return task.Places(TaskSplit.Validation) > 0
-            ? Evaluate(task, task.Name, cancel)
+            ? evaluate(task, task.Name)
             : throw new UserException($"{_path}: its task, {task.Name}, holds nothing back to evaluate on");
     }
-
-    public void Dispose() => Model.Dispose();
 
     private Evaluation Evaluate(LearningTask task, string name, CancellationToken cancel)
     {

@@ -118,6 +118,13 @@ public abstract class LearningTask : IDisposable
     /// <summary>Those that reach a model, and those that only scores read.</summary>
     internal BatchField[] Evaluated(int time) => [.. Fields(time).Where(field => field.IsInput || field.IsScored)];
 
+    /// <summary>The fields of axes that evaluations do not read anyway.</summary>
+    internal BatchField[] FieldsOf(IEnumerable<ScoreAxis> axes, int time)
+    {
+        BatchField[] own = Evaluated(time);
+        return [.. axes.Where(axis => axis != ScoreAxis.Position && !own.Any(field => field.Name == axis.Field)).Select(axis => BatchField.OfScores(axis.Field, time))];
+    }
+
     /// <summary>Rows of a split that have so many places.</summary>
     internal long Rows(TaskSplit split, int time) => Places(split) is var places && places > long.MaxValue - time ? places / time : (places + time - 1) / time;
 

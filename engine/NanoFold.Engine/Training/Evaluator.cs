@@ -28,6 +28,14 @@ public sealed class Evaluator : IDisposable
     /// <param name="arithmetic">What it computes in.</param>
     /// <param name="arena">Memory shared with what does not run during an evaluation; null for its own.</param>
     public Evaluator(Transformer model, LearningTask task, BatchShape? shape = null, int part = 0, Arithmetic arithmetic = default, SharedArena? arena = null)
+        : this(model, task, shape, part, arithmetic, arena, task.NewScore(), [])
+    {
+    }
+
+    /// <inheritdoc cref="Evaluator(Transformer, LearningTask, BatchShape?, int, Arithmetic, SharedArena?)"/>
+    /// <param name="score">In place of the task's own.</param>
+    /// <param name="besides">Fields that it reads and the task's own does not.</param>
+    internal Evaluator(Transformer model, LearningTask task, BatchShape? shape, int part, Arithmetic arithmetic, SharedArena? arena, TaskScore score, IEnumerable<BatchField> besides)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(part);
         _model = model;
@@ -39,9 +47,9 @@ public sealed class Evaluator : IDisposable
         _ownsArena = arena is null;
         _arithmetic = arithmetic;
         _state = model.Backend.NewState();
-        BatchField[] fields = task.Evaluated(_shape.Time);
+        BatchField[] fields = [.. task.Evaluated(_shape.Time), .. besides];
         _rows = new BatchRows(fields, _shape.Rows);
-        _score = task.NewScore();
+        _score = score;
         _buffers = new BatchBuffers(model.Backend, fields, _shape.Rows, arithmetic.Type);
         _plain = Recording.Of(model, task, _buffers, arithmetic, _state, taps: null);
     }

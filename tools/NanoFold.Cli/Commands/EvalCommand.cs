@@ -1,9 +1,11 @@
 using System.CommandLine;
 using System.Text.Json.Nodes;
+using NanoFold.Cli.Commands.Evaluations;
 using NanoFold.Cli.Options;
 using NanoFold.Engine;
 using NanoFold.Engine.Corpora;
 using NanoFold.Engine.Runs;
+using NanoFold.Engine.Runs.Evaluations;
 using NanoFold.Engine.Tasks;
 using NanoFold.Kernels;
 
@@ -17,14 +19,16 @@ internal static class EvalCommand
         Option<string?> model = command.Text("--model", "RUN", "A run folder (its best checkpoint) or a checkpoint");
         Option<string?> data = command.Text("--data", "PATH", "A file, folder or pattern of text, or - for standard input; the run's own text if not given");
         Option<string?> part = command.Text("--part", "train|validation|all", "Which part of the text; if not given, of the run's own text what was held back from training, of others all");
+        Option<bool> detail = command.Flag("--detail", "Also tell losses apart: by the place in the row, by how frequent a token is, by the part of the document, on longer rows; by what a task tells apart");
         var reading = new TextOptions(command);
         command.Common = [CommonOptions.Device, CommonOptions.Threads];
-        command.JsonKeys = "loss (nats per token), bitsPerByte, perplexity, tokens, bytes, part (train, validation or all); of a run with another task than text: task, loss (in the task's unit), what it scores, such as accuracy, tokens (places with a target), part (validation)";
+        command.JsonKeys = "loss (nats per token), bitsPerByte, perplexity, tokens, bytes, part (train, validation or all); of a run with another task than text: task, loss (in the task's unit), what it scores, such as accuracy, tokens (places with a target), part (validation); with --detail besides detail, the object that docs/compare.md describes, as in evaluation.json of a run";
         command.Does(invocation => Run(
             invocation,
             invocation.Get(model) ?? throw UserException.Usage("--model is needed: a run folder of train, or a checkpoint"),
             invocation.Get(data),
             PartOf(invocation.Get(part)),
+            invocation.Get(detail),
             reading));
     }
 
@@ -37,14 +41,14 @@ internal static class EvalCommand
         _ => throw UserException.Usage($"--part: expected train, validation or all, not '{name}'"),
     };
 
-    private static int Run(Invocation invocation, string path, string? data, TextPart? wanted, TextOptions reading)
+    private static int Run(Invocation invocation, string path, string? data, TextPart? wanted, bool detail, TextOptions reading)
     {
         Output output = invocation.Output;
         using Backend backend = Devices.Open(invocation);
         using TrainedModel trained = TrainedModel.Load(path, backend);
         if (!trained.Config.Task.IsText)
         {
-            return RunTask(invocation, trained, data is not null ? "--data" : reading.Given(invocation) ?? (wanted is TextPart.Train or TextPart.All ? "--part" : null));
+            return RunTask(invocation, trained, path, detail, data is not null ? "--data" : reading.Given(invocation) ?? (wanted is TextPart.Train or TextPart.All ? "--part" : null));
         }
 
         using Corpus corpus = Corpus.OpenOrDefault(data ?? trained.Config.Data.Path, reading.Reading(invocation, trained.Config.Data.Reading));
@@ -67,7 +71,7 @@ internal static class EvalCommand
             output.Note("this loss has no perplexity that a number can hold: the model has diverged; train it again with a lower train.learningRate");
         }
 
-        output.Result(new JsonObject
+        var json = new JsonObject
         {
             ["loss"] = result.Loss,
             ["bitsPerByte"] = result.BitsPerByte,
@@ -75,11 +79,19 @@ internal static class EvalCommand
             ["tokens"] = result.Tokens,
             ["bytes"] = result.Bytes,
             ["part"] = part switch { TextPart.Train => "train", TextPart.Validation => "validation", _ => "all" },
-        });
+        };
+        if (detail)
+        {
+            DetailedEvaluation found = trained.EvaluateInDetail(corpus, part, output.Note, invocation.Interrupt.Token);
+            json["detail"] = DetailTables.Show(output, found);
+            DetailTables.Keep(output, path, found, isOwn: part == TextPart.Validation && trained.IsOwn(corpus));
+        }
+
+        output.Result(json);
         return Faults.Done;
     }
 
-    private static int RunTask(Invocation invocation, TrainedModel trained, string? ofText)
+    private static int RunTask(Invocation invocation, TrainedModel trained, string path, bool detail, string? ofText)
     {
         string task = trained.Config.Task.Kind;
         if (ofText is not null)
@@ -104,6 +116,13 @@ internal static class EvalCommand
 
         json["tokens"] = result.Tokens;
         json["part"] = "validation";
+        if (detail)
+        {
+            DetailedEvaluation found = trained.EvaluateInDetail(output.Note, invocation.Interrupt.Token);
+            json["detail"] = DetailTables.Show(output, found);
+            DetailTables.Keep(output, path, found, isOwn: true);
+        }
+
         output.Result(json);
         return Faults.Done;
     }

@@ -83,13 +83,17 @@ public sealed record NGramBaseline(int Order, long TrainTokens, long Targets, do
 
     /// <summary>What it took.</summary>
     public double Seconds { get; init; }
+
+    /// <summary>The loss on the rows that evaluations of a run take on its way; null where it was not asked for these.</summary>
+    public NGramRows? On(int context, long rows) => OnRows.Cast<NGramRows?>().FirstOrDefault(found => found!.Value.Context == context && found.Value.Asked == rows);
 }
 
 /// <summary>The n-gram model on the same rows as evaluations of a run.</summary>
 /// <param name="Context">Places of a row.</param>
-/// <param name="Rows">Rows, evenly spaced; the run's <c>train.evaluationWindows</c>.</param>
+/// <param name="Asked">The run's <c>train.evaluationWindows</c>; 0 for all rows.</param>
+/// <param name="Rows">Rows taken, evenly spaced; fewer where there are no more.</param>
 /// <param name="Loss">Mean, in nats.</param>
-public readonly record struct NGramRows(int Context, long Rows, double Loss)
+public readonly record struct NGramRows(int Context, long Asked, long Rows, double Loss)
 {
     /// <summary>Of text.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]

@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using System.Text.Json.Serialization;
 using NanoFold.Engine.Experiments.Baselines;
 
 namespace NanoFold.Engine.Experiments.Results;
@@ -47,11 +48,18 @@ public sealed record ComparisonResult
     /// <summary>What is to be said about it, in sentences: what may be the best, how sure that is, and what is missing.</summary>
     public IReadOnlyList<string> Summary { get; init; } = [];
 
+    /// <summary>All runs, trials of searches included: those that figures are of, and those that did not end as they were meant to.</summary>
+    public IReadOnlyList<CollectedRun> AllRuns { get; init; } = [];
+
     /// <summary>Runs that did not end as they were meant to.</summary>
-    public IReadOnlyList<CollectedRun> Unfinished { get; init; } = [];
+    [JsonIgnore]
+    public IEnumerable<CollectedRun> Unfinished => AllRuns.Where(run => run.State != CollectedState.Finished);
 
     /// <summary>What is reached without a neural network, as in <c>baselines.json</c>: for each text with its tokenizer, and for each task.</summary>
     public IReadOnlyList<BaselineEntry> Baselines { get; init; } = [];
+
+    /// <summary>What is reached without a neural network on the rows that the variants are evaluated on: rows of tables beside theirs.</summary>
+    public IReadOnlyList<ReferenceResult> References { get; init; } = [];
 
     /// <summary>The page, from the folder of the comparison; null where none was made.</summary>
     public string? Report { get; init; }

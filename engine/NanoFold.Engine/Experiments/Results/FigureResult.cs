@@ -15,10 +15,13 @@ public sealed record FigureResult(string Name, double Mean, double? StandardDevi
     /// <summary>The name of the loss.</summary>
     public const string Loss = "loss";
 
+    /// <summary>The name of the length in bits per byte, of text.</summary>
+    public const string BitsPerByte = "bitsPerByte";
+
     /// <summary>Whether a smaller one is the better one; null of figures that say nothing about the model, such as what least squares reaches.</summary>
     public static bool? IsLowerBetter(string name) => name switch
     {
-        Loss or "bitsPerByte" => true,
+        Loss or BitsPerByte => true,
         Evaluation.Accuracy => false,
         _ => null,
     };

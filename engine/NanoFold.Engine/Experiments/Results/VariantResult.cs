@@ -13,17 +13,23 @@ public sealed record VariantResult
     /// <summary>Whether the others are compared with it.</summary>
     public required bool IsBase { get; init; }
 
-    /// <summary>What it sets beyond the base, widths that were solved for included.</summary>
-    public JsonObject? Settings { get; init; }
+    /// <summary>What it changes of the base.</summary>
+    public JsonObject Settings { get; init; } = [];
 
-    /// <summary>Parameters; null where no run has begun.</summary>
-    public long? Parameters { get; init; }
+    /// <summary>What was changed besides to hold equal what is to be equal: <c>model.width 128 → 120</c>.</summary>
+    public IReadOnlyList<string> Solved { get; init; } = [];
+
+    /// <summary>What is left of the difference in what is held equal, as a share of the budget; null where nothing is held equal.</summary>
+    public double? Residual { get; init; }
+
+    /// <summary>Parameters.</summary>
+    public required long Parameters { get; init; }
 
     /// <summary>Forward and backward, by convention.</summary>
-    public long? FlopsPerToken { get; init; }
+    public required long FlopsPerToken { get; init; }
 
     /// <summary>What decoding keeps for a sequence of full context ÷ its tokens; 0 where the model cannot be decoded.</summary>
-    public double? CacheBytesPerToken { get; init; }
+    public required double CacheBytesPerToken { get; init; }
 
     /// <summary>Mean over seeds of the loss on what is held back; null where no run has finished.</summary>
     public double? ValidationLoss => Loss?.Mean;

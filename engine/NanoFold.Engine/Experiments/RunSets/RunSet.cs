@@ -1,21 +1,188 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
+using NanoFold.Engine.Measurement;
 using NanoFold.Engine.Runs;
 
 namespace NanoFold.Engine.Experiments;
 
 /// <summary>
-/// Carries out a set of runs, each in an ordinary run folder <c>runs/NAME</c> and in a process of its own: begins them, goes on with those that were stopped, and leaves alone
-/// those that are over. The same call goes on where it was stopped.
+/// Carries out a set of runs, each in an ordinary run folder <c>runs/NAME</c> and, where the program can be started again, in a process of its own: begins them, goes on with those that were stopped,
+/// and leaves alone those that are over. The same call goes on where it was stopped. A run that fails takes no other with it; its folder then has a result that says why.
 /// </summary>
-/// <param name="plan">Which runs.</param>
-/// <param name="options">How.</param>
-/// <param name="starter">Starts a run.</param>
-public sealed class RunSet(IRunPlan plan, RunSetOptions options, IRunStarter starter)
+public sealed class RunSet
 {
+    /// <summary>The folder in a set's folder in which each run has its own.</summary>
+    public const string RunsFolder = "runs";
+
+    private const int TickMs = 250, GlanceMs = 5000;
+
+    // Of the machine's memory, what processes may take together; the rest is the system's.
+    private const double MemoryShare = 0.8;
+
+    private readonly RunSetOptions _options;
+    private readonly IRunStarter _starter;
+    private readonly int _jobs;
+    private readonly RunRoster _roster;
+    private readonly RunSizes _sizes = new();
+    private readonly BlockingCollection<(RunEntry Entry, RunReport Report)> _reports = [];
+    private readonly List<RunEntry> _running = [];
+
+    /// <param name="plan">Which runs.</param>
+    /// <param name="options">How.</param>
+    /// <param name="starter">Starts a run.</param>
+    /// <exception cref="UserException">There are more jobs than threads.</exception>
+    public RunSet(IRunPlan plan, RunSetOptions options, IRunStarter starter)
+    {
+        _starter = starter;
+        _jobs = starter.HasProcesses ? options.Jobs ?? 1 : 1;
+        if (_jobs < 1 || _jobs > options.Threads)
+        {
+            throw UserException.Usage($"--jobs {_jobs}: expected 1 to {options.Threads}, for each run has a thread at least");
+        }
+
+        _options = options with { Jobs = _jobs };
+        _roster = new RunRoster(plan, _options);
+    }
+
+    /// <summary>Where every run is now.</summary>
+    public RunSetStatus Status => _roster.Status;
+
+    /// <summary>The threads of each run: those of all divided by the jobs, so that speeds of runs compare.</summary>
+    public int ThreadsOfRun => Math.Max(1, _options.Threads / _jobs);
+
     /// <summary>The folder of a run.</summary>
-    public static string FolderOf(string set, string run) => Path.Combine(set, "runs", run);
+    public static string FolderOf(string set, string run) => Path.Combine(set, RunsFolder, run);
 
     /// <summary>Carries it out.</summary>
     /// <param name="observer">Told how it goes, or null.</param>
     /// <param name="stop">Saves and stops what goes on.</param>
-    public RunSetSummary Run(IRunSetObserver? observer = null, CancellationToken stop = default) => throw new NotImplementedException($"{plan} {options} {starter} {observer} {stop} {nameof(RunResult)}");
+    public RunSetSummary Run(IRunSetObserver? observer = null, CancellationToken stop = default)
+    {
+        long began = Stopwatch.GetTimestamp(), glanced = Environment.TickCount64;
+        RunSetEnd end = RunSetEnd.Done;
+        try
+        {
+            while (true)
+            {
+                if (end == RunSetEnd.Done)
+                {
+                    end = stop.IsCancellationRequested ? RunSetEnd.Interrupted
+                        : Stopwatch.GetElapsedTime(began) >= _options.Time ? RunSetEnd.OutOfTime
+                        : RunSetEnd.Done;
+                    if (end == RunSetEnd.Done)
+                    {
+                        Begin(observer);
+                    }
+                    else
+                    {
+                        _running.ForEach(entry => entry.Running!.Stop());
+                    }
+                }
+
+                if (_running.Count == 0)
+                {
+                    break;
+                }
+
+                Listen(observer);
+                if (Environment.TickCount64 - glanced > GlanceMs)
+                {
+                    glanced = Environment.TickCount64;
+                    _roster.GlanceElsewhere();
+                }
+
+                observer?.Progressed(_roster.Status);
+            }
+        }
+        finally
+        {
+            // Whoever is told may have thrown: what goes on is saved all the same.
+            _running.ForEach(entry => entry.Running!.Stop());
+            while (_running.Count > 0)
+            {
+                Listen(observer: null);
+            }
+        }
+
+        RunSetStatus status = _roster.Status;
+        bool isLeft = status.Runs.Any(run => run.State is RunState.Waiting or RunState.Stopped);
+        return new RunSetSummary(isLeft ? end : RunSetEnd.Done, status, Stopwatch.GetElapsedTime(began).TotalSeconds);
+    }
+
+    private void Begin(IRunSetObserver? observer)
+    {
+        while (_running.Count < _jobs && NextThatFits() is { } entry)
+        {
+            try
+            {
+                Directory.CreateDirectory(Path.GetDirectoryName(entry.Status.Folder)!);
+                entry.Begin(_starter.Start(
+                    new RunOrder(entry.Status.Folder, entry.Run.Config, _options.Device, ThreadsOfRun), report => _reports.Add((entry, report))));
+            }
+            catch (Exception e) when (FileFault.Is(e))
+            {
+                throw FileFault.Describe("cannot create", entry.Status.Folder, e);
+            }
+
+            _running.Add(entry);
+            observer?.Began(entry.Status);
+        }
+    }
+
+    // A run that does not fit beside others waits for them; alone it is begun in any case, and says itself what is too large.
+    private RunEntry? NextThatFits()
+    {
+        IEnumerable<RunEntry> waiting = _roster.Entries.Where(entry => entry.Status.State == RunState.Waiting);
+        if (_jobs == 1 || _running.Count == 0)
+        {
+            return waiting.FirstOrDefault();
+        }
+
+        double left = (MemoryShare * DeviceMemory.OfHost) - _running.Sum(_sizes.Of);
+        return waiting.FirstOrDefault(entry => _sizes.Of(entry) <= left);
+    }
+
+    // Waits for what runs tell, not longer than a display may stand still.
+    private void Listen(IRunSetObserver? observer)
+    {
+        for (int wait = TickMs; _reports.TryTake(out (RunEntry Entry, RunReport Report) told, wait); wait = 0)
+        {
+            (RunEntry entry, RunReport report) = told;
+            entry.Took(report);
+            if (report.Outcome is { } outcome)
+            {
+                entry.End();
+                _running.Remove(entry);
+                entry.Status = Ended(entry.Status, outcome, report);
+                _roster.Refresh();
+                observer?.Ended(entry.Status);
+            }
+        }
+    }
+
+    private static RunStatus Ended(RunStatus status, RunOutcome outcome, RunReport report)
+    {
+        status = status with { SecondsLeft = null };
+        switch (outcome)
+        {
+            case RunOutcome.InUse:
+                return status with { State = RunState.Elsewhere, Note = "another process carries it out" };
+            case RunOutcome.Ended:
+                RunResult? result = RunResult.Find(status.Folder);
+                return result is { IsOver: true } ? status with { State = RunState.Over, Result = result, Step = result.Steps, Note = result.Problem } : status with { State = RunState.Stopped };
+            default:
+                RunResult failed = RunResult.Failed(report.Note ?? "it ended and does not say why", report.Output);
+                try
+                {
+                    Directory.CreateDirectory(status.Folder);
+                    failed.Write(status.Folder);
+                }
+                catch (Exception e) when (e is UserException || FileFault.Is(e))
+                {
+                    // What the run said is worth more than that it could not be kept.
+                }
+
+                return status with { State = RunState.Failed, Result = failed, Note = failed.Problem };
+        }
+    }
 }

@@ -90,7 +90,7 @@ public readonly record struct ScoreBin(long From, long To, long Targets, double 
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public double? Accuracy { get; init; }
 
-    /// <summary>Of text.</summary>
+    /// <summary>Of text; null where its tokens have no bytes, as the mark that ends a document.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public double? BitsPerByte { get; init; }
 }

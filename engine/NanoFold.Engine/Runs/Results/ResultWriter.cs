@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using NanoFold.Engine.Runs.Evaluations;
 
 namespace NanoFold.Engine.Runs;
 
@@ -17,13 +18,16 @@ internal sealed class ResultWriter(TrainSession session)
             return;
         }
 
-        try
+        foreach (string name in new[] { RunResult.FileName, DetailedEvaluation.FileName })
         {
-            File.Delete(Path.Combine(_folder, RunResult.FileName));
-        }
-        catch (Exception e) when (FileFault.Is(e))
-        {
-            throw FileFault.Describe("cannot delete", Path.Combine(_folder, RunResult.FileName), e);
+            try
+            {
+                File.Delete(Path.Combine(_folder, name));
+            }
+            catch (Exception e) when (FileFault.Is(e))
+            {
+                throw FileFault.Describe("cannot delete", Path.Combine(_folder, name), e);
+            }
         }
     }
 

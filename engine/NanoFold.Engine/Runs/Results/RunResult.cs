@@ -53,7 +53,13 @@ public sealed class RunResult(JsonObject json)
 
     /// <summary>Of a run whose process ended before it did.</summary>
     /// <param name="problem">What is known of it, in a line.</param>
-    public static RunResult Failed(string problem) => new(new JsonObject { [EndKey] = Word(TrainEnd.Failed), [ProblemKey] = problem });
+    /// <param name="output">The last lines that the process wrote, or null.</param>
+    public static RunResult Failed(string problem, IReadOnlyList<string>? output = null) => new(new JsonObject
+    {
+        [EndKey] = Word(TrainEnd.Failed),
+        [ProblemKey] = problem,
+        ["output"] = output is null ? null : new JsonArray([.. output.Select(line => (JsonNode)line)]),
+    });
 
     /// <summary>The result in a run's folder, or null where there is none, as of a run that goes on, or none that can be read.</summary>
     public static RunResult? Find(string folder)

@@ -19,6 +19,7 @@ public sealed class TextTask : LearningTask
     private readonly TokenShard _validation;
     private readonly TextDraws? _draws;
     private readonly int[] _byteLengths;
+    private readonly TextAxes _axes;
 
     /// <summary>To train on, with what is held back of it.</summary>
     /// <param name="dataset">The text; disposed with the task.</param>
@@ -33,8 +34,9 @@ public sealed class TextTask : LearningTask
     /// <param name="name">What messages call the text.</param>
     /// <param name="byteLengths">Bytes of each token of the vocabulary.</param>
     /// <param name="maskDocuments">Whether tokens see their own document only.</param>
+    /// <param name="counted">The text that was trained on, by which tokens are frequent or not; null where it is not known.</param>
     /// <exception cref="UserException">There are fewer than two tokens, so nothing to predict.</exception>
-    public TextTask(TokenShard text, string name, ReadOnlySpan<int> byteLengths, bool maskDocuments = false)
+    public TextTask(TokenShard text, string name, ReadOnlySpan<int> byteLengths, bool maskDocuments = false, TokenShard? counted = null)
     {
         if (text.Tokens < 2)
         {
@@ -43,6 +45,7 @@ public sealed class TextTask : LearningTask
 
         _validation = text;
         _byteLengths = byteLengths.ToArray();
+        _axes = new TextAxes(counted);
         _data = new DataConfig { MaskDocuments = maskDocuments };
         Name = name;
     }
@@ -55,6 +58,7 @@ public sealed class TextTask : LearningTask
         _validation = validation;
         _byteLengths = byteLengths.ToArray();
         _draws = new TextDraws(train, seed, data.Draws);
+        _axes = new TextAxes(train);
         Name = name;
     }
 
@@ -75,6 +79,12 @@ public sealed class TextTask : LearningTask
 
     /// <inheritdoc/>
     public override string? Doubt => _dataset is null ? null : DoubtAbout(_dataset, _data);
+
+    /// <summary>Bytes of each token of the vocabulary.</summary>
+    internal int[] ByteLengths => _byteLengths;
+
+    /// <inheritdoc/>
+    internal override IReadOnlyList<ScoreAxis> Axes => _axes.All;
 
     // Where nothing is held back, what is trained on is measured.
     private TokenShard Measured => _validation.Tokens > 1 || _train is null ? _validation : _train;
@@ -124,6 +134,7 @@ public sealed class TextTask : LearningTask
             _ => (Measured, key.Number * tokens.Length),
         };
         TokenWindow.Fill(shard, start, tokens, targets, documents);
+        _axes.Fill(shard, start + 1, row);
         return targets.Length - targets.Count(TokenWindow.NoTarget);
     }
 

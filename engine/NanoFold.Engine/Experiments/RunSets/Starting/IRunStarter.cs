@@ -65,6 +65,9 @@ public sealed record RunReport
     /// <summary>A line about what takes time, or what went wrong.</summary>
     public string? Note { get; init; }
 
+    /// <summary>The last lines that a process wrote which failed; null otherwise.</summary>
+    public IReadOnlyList<string>? Output { get; init; }
+
     /// <summary>Set once, in the last report.</summary>
     public RunOutcome? Outcome { get; init; }
 }

@@ -1,0 +1,121 @@
+using System.Globalization;
+using System.Text;
+using NanoFold.Engine.Experiments.Statistics;
+
+namespace NanoFold.Engine.Experiments.Results;
+
+/// <summary>The files of a comparison's result: <c>result.json</c>, <c>table.md</c>, <c>table.csv</c> (a row for each variant and reference) and <c>runs.csv</c> (a row for each run).</summary>
+public static class ResultFiles
+{
+    /// <summary>The tables and sentences, in Markdown.</summary>
+    public const string Markdown = "table.md";
+
+    /// <summary>Variants and references, in full digits.</summary>
+    public const string Table = "table.csv";
+
+    /// <summary>Runs, trials of searches included: what the means are of.</summary>
+    public const string Runs = "runs.csv";
+
+    /// <summary>Writes all of them into the folder of the comparison.</summary>
+    /// <exception cref="UserException">One of them cannot be written.</exception>
+    public static void Write(string folder, ComparisonResult result)
+    {
+        result.Write(folder);
+        Write(folder, Markdown, MarkdownOf(result));
+        Write(folder, Table, TableOf(result));
+        Write(folder, Runs, RunsOf(result));
+    }
+
+    /// <summary>The text of <see cref="Markdown"/>.</summary>
+    public static string MarkdownOf(ComparisonResult result)
+    {
+        IEnumerable<string> searches = ResultTable.Searches(result) is { } table ? [.. table.Markdown(), "", "\\* the rate that seeds run with", ""] : [];
+        return Lines(
+        [
+            $"# {result.Title}",
+            "",
+            .. ResultTable.Ranking(result).Markdown(),
+            "",
+            .. result.Variants.Where(variant => !variant.IsBase).Select(variant => $"- {variant.Name}: {variant.Verdict}"),
+            "",
+            .. result.Summary.Select(sentence => $"- {sentence}"),
+            "",
+            .. ResultTable.Costs(result).Markdown(),
+            "",
+            .. searches,
+        ]);
+    }
+
+    /// <summary>The text of <see cref="Table"/>.</summary>
+    public static string TableOf(ComparisonResult result)
+    {
+        string[] figures = [.. result.Variants.SelectMany(variant => variant.Figures).Select(figure => figure.Name).Distinct()];
+        return Lines(
+        [
+            Row(["row", "name", "isBase", "parameters", "flopsPerToken", "cacheBytesPerToken", .. figures.SelectMany(Heads), "mayBeBest", "verdict", "tokensPerSecond", "peakBytes", "tokens", "trainingFlops", "seconds", "learningRate", "weightDecay", "runs"]),
+            .. result.Variants.Select(variant => Row(
+            [
+                "variant", variant.Name, variant.IsBase, variant.Parameters, variant.FlopsPerToken, variant.CacheBytesPerToken, .. figures.SelectMany(name => Cells(variant.Figure(name))),
+                variant.MayBeBest, variant.Verdict, variant.TokensPerSecond, variant.PeakBytes, variant.Tokens, variant.TrainingFlops, variant.Seconds, variant.LearningRate, variant.WeightDecay,
+                string.Join(' ', variant.Runs.Where(run => run.State == CollectedState.Finished).Select(run => run.Run)),
+            ])),
+            .. result.References.Select(reference => Row(
+            [
+                "reference", reference.Name, false, null, null, null, .. figures.SelectMany(name => (object?[])[reference.Figure(name), .. new object?[Heads(name).Length - 1]]), .. new object?[10],
+            ])),
+        ]);
+    }
+
+    /// <summary>The text of <see cref="Runs"/>.</summary>
+    public static string RunsOf(ComparisonResult result)
+    {
+        HashSet<string> counted = [.. result.Variants.SelectMany(variant => variant.Runs).Where(run => run.State == CollectedState.Finished).Select(run => run.Run)];
+        CollectedRun[] runs = result.AllRuns.OrderBy(run => run.Variant, StringComparer.Ordinal).ThenBy(run => run.Seed).ThenBy(run => run.LearningRate).ToArray();
+        string[] scores = [.. runs.SelectMany(run => run.Validation.Keys).Distinct()], full = [.. runs.SelectMany(run => run.FullValidation.Keys).Distinct()];
+        return Lines(
+        [
+            Row(["run", "variant", "seed", "learningRate", "weightDecay", "state", "end", "counts", "steps", "tokens", "flops", "seconds", "tokensPerSecond", "peakBytes", "trainLoss", .. scores.Select(name => Key("validation", name)), .. full.Select(name => Key("fullValidation", name)), "device", "threads", "instructionSet", "fault"]),
+            .. runs.Select(run => Row(
+            [
+                run.Run, run.Variant, run.Seed, run.LearningRate, run.WeightDecay, run.State.ToString().ToLowerInvariant(), run.End, counted.Contains(run.Run), run.Steps, run.Tokens, run.Flops, run.Seconds, run.TokensPerSecond, run.PeakBytes, run.TrainLoss,
+                .. scores.Select(name => Value(run.Validation, name)), .. full.Select(name => Value(run.FullValidation, name)), run.Device, run.Threads, run.InstructionSet, run.Fault,
+            ])),
+        ]);
+    }
+
+    private static string[] Heads(string figure)
+        => [figure, .. new[] { "StandardDeviation", "Seeds", "Difference", "IntervalLow", "IntervalHigh", "BootstrapLow", "BootstrapHigh", "PValue", "AdjustedPValue", "SeedsNeeded" }.Select(head => figure + head)];
+
+    private static object?[] Cells(FigureResult? figure)
+    {
+        PairedDifference? difference = figure?.Difference;
+        return
+        [
+            figure?.Mean, figure?.StandardDeviation, figure?.Seeds, difference?.Mean, difference?.Interval?.Low, difference?.Interval?.High, difference?.BootstrapInterval?.Low, difference?.BootstrapInterval?.High,
+            difference?.PValue, difference?.AdjustedPValue, difference?.SeedsNeeded,
+        ];
+    }
+
+    private static object? Value(IReadOnlyDictionary<string, double> scores, string name) => scores.TryGetValue(name, out double value) ? value : null;
+
+    private static string Key(string prefix, string name) => new Tasks.Score(name, 0).After(prefix);
+
+    // RFC 4180, but for ends of lines.
+    private static string Row(IEnumerable<object?> cells) => string.Join(',', cells.Select(Cell));
+
+    private static string Cell(object? value)
+    {
+        string text = value switch
+        {
+            null or double.NaN => "",
+            bool flag => flag ? "true" : "false",
+            IFormattable number => number.ToString(null, CultureInfo.InvariantCulture),
+            _ => value.ToString()!.ReplaceLineEndings(" "),
+        };
+        return text.AsSpan().IndexOfAny(",\"") < 0 ? text : $"\"{text.Replace("\"", "\"\"", StringComparison.Ordinal)}\"";
+    }
+
+    private static string Lines(IEnumerable<string> lines) => string.Concat(lines.Select(line => $"{line}\n"));
+
+    private static void Write(string folder, string name, string text) => OutputFile.Write(Path.Combine(folder, name), stream => stream.Write(Encoding.UTF8.GetBytes(text)));
+}

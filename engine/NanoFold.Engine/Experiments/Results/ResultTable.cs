@@ -1,0 +1,96 @@
+using System.Text;
+using NanoFold.Engine.Tasks;
+
+namespace NanoFold.Engine.Experiments.Results;
+
+/// <summary>A table of a comparison's result, its cells for people: a terminal and Markdown show the same.</summary>
+/// <param name="Heads">Of columns; the first column names rows, the others hold figures.</param>
+/// <param name="Rows">Their cells.</param>
+public sealed record ResultTable(IReadOnlyList<string> Heads, IReadOnlyList<IReadOnlyList<string>> Rows)
+{
+    /// <summary>Heads and rows as <see cref="Rows"/>.</summary>
+    public IReadOnlyList<string[]> Lines => [[.. Heads], .. Rows.Select(row => (string[])[.. row])];
+
+    /// <summary>The variants by rank with what the held-back rows gave, and the references below.</summary>
+    public static ResultTable Ranking(ComparisonResult result)
+    {
+        string ranked = result.RankedBy;
+        string[] others = [.. new[] { Evaluation.Accuracy, FigureResult.Loss, FigureResult.BitsPerByte }.Where(name => name != ranked && result.Variants.Any(variant => variant.Figure(name) is not null))];
+        return new ResultTable(
+            ["variant", ResultText.Head(ranked), "difference [95 %]", .. others.Select(ResultText.Head)],
+            [
+                .. result.Variants.Select(variant => (string[])
+                [
+                    Name(variant),
+                    $"{ResultText.Figure(ranked, variant.Figure(ranked)?.Mean)} {ResultText.Deviation(ranked, variant.Figure(ranked)?.StandardDeviation)}".TrimEnd(),
+                    ResultText.Difference(ranked, variant.Figure(ranked)?.Difference),
+                    .. others.Select(name => ResultText.Figure(name, variant.Figure(name)?.Mean)),
+                ]),
+                .. result.References.Where(reference => others.Append(ranked).Any(name => reference.Figure(name) is not null)).Select(reference => (string[])
+                [
+                    reference.Name,
+                    ResultText.Figure(ranked, reference.Figure(ranked)),
+                    "",
+                    .. others.Select(name => ResultText.Figure(name, reference.Figure(name))),
+                ]),
+            ]);
+    }
+
+    /// <summary>What the variants cost, in the same order.</summary>
+    public static ResultTable Costs(ComparisonResult result) => new(
+        ["variant", "params", "FLOP/token", "tokens/s", "memory", "cache/token", "rate", "a run"],
+        [
+            .. result.Variants.Select(variant => (string[])
+            [
+                Name(variant),
+                ResultText.Short(variant.Parameters),
+                ResultText.Short(variant.FlopsPerToken),
+                ResultText.Short(variant.TokensPerSecond),
+                ResultText.Bytes(variant.PeakBytes),
+                variant.CacheBytesPerToken > 0 ? ResultText.Bytes(variant.CacheBytesPerToken) : ResultText.None,
+                ResultText.Rate(variant.LearningRate),
+                ResultText.Time(variant.Seconds),
+            ]),
+        ]);
+
+    /// <summary>The searches: a row for each variant, a column for each rate; the best of a row is marked. Null where nothing was searched.</summary>
+    public static ResultTable? Searches(ComparisonResult result)
+    {
+        (double Rate, double? Decay)[] points = [.. result.Variants.SelectMany(variant => variant.Search).Select(trial => (trial.LearningRate, trial.WeightDecay)).Distinct().OrderBy(point => point.WeightDecay).ThenBy(point => point.LearningRate)];
+        return points.Length == 0 ? null : new ResultTable(
+            ["loss by rate", .. points.Select(point => ResultText.Rate(point.Rate) + (point.Decay is { } decay ? $"/{ResultText.Rate(decay)}" : ""))],
+            [.. result.Variants.Select(variant => (string[])[variant.Name, .. points.Select(point => Trial(variant.Search.FirstOrDefault(trial => (trial.LearningRate, trial.WeightDecay) == point)))])]);
+    }
+
+    /// <summary>The lines of a Markdown table: figures to the right.</summary>
+    public IEnumerable<string> Markdown()
+    {
+        yield return Row(Heads);
+        yield return Row([.. Heads.Select((_, i) => i == 0 ? "---" : "--:")]);
+        foreach (IReadOnlyList<string> row in Rows)
+        {
+            yield return Row(row);
+        }
+    }
+
+    private static string Trial(SearchTrial? trial) => trial switch
+    {
+        null => "",
+        { State: CollectedState.Failed } => "failed",
+        { Value: null } => ResultText.None,
+        _ => ResultText.Figure(FigureResult.Loss, trial.Value) + (trial.IsBest ? "*" : ""),
+    };
+
+    private static string Name(VariantResult variant) => variant.IsBase ? $"{variant.Name} (base)" : variant.Name;
+
+    private static string Row(IReadOnlyList<string> cells)
+    {
+        var row = new StringBuilder("|");
+        foreach (string cell in cells)
+        {
+            row.Append(' ').Append(cell.Replace("|", @"\|", StringComparison.Ordinal)).Append(" |");
+        }
+
+        return row.ToString();
+    }
+}

@@ -1,0 +1,83 @@
+using System.Globalization;
+using NanoFold.Engine.Experiments.Statistics;
+using NanoFold.Engine.Tasks;
+
+namespace NanoFold.Engine.Experiments.Results;
+
+/// <summary>Figures of results for people, the same in every table: losses with four decimals, shares in percent, differences with their sign.</summary>
+public static class ResultText
+{
+    private const string Minus = "−";
+    private static readonly string[] s_decimal = ["", " k", " M", " G", " T", " P", " E"];
+    private static readonly string[] s_binary = [" B", " KiB", " MiB", " GiB", " TiB"];
+
+    /// <summary>What stands where there is no figure.</summary>
+    public const string None = "–";
+
+    /// <summary>A figure: <c>1.8312</c>, of an accuracy <c>98.7 %</c>.</summary>
+    public static string Figure(string name, double? value) => value is { } v && double.IsFinite(v) ? Plain(name, v) + Unit(name) : None;
+
+    /// <summary>A standard deviation: <c>±0.0041</c>.</summary>
+    public static string Deviation(string name, double? value) => value is { } v && double.IsFinite(v) ? $"±{Plain(name, v)}" : "";
+
+    /// <summary>A difference with its sign: <c>+0.0089</c>, of accuracies in points of percent.</summary>
+    public static string Signed(string name, double? value) => value is { } v && double.IsFinite(v) ? (v < 0 ? Minus : "+") + Plain(name, Math.Abs(v)) : None;
+
+    /// <summary>A difference and its interval: <c>+0.0089 [+0.0021, +0.0157]</c>; without one where one seed knows none.</summary>
+    public static string Difference(string name, PairedDifference? difference) => difference switch
+    {
+        null => "",
+        { Interval: { } interval } => $"{Signed(name, difference.Mean)} {Range(name, interval)}",
+        _ => $"{Signed(name, difference.Mean)} [no interval]",
+    };
+
+    /// <summary>An interval: <c>[+0.0021, +0.0157]</c>.</summary>
+    public static string Range(string name, Interval interval) => $"[{Signed(name, interval.Low)}, {Signed(name, interval.High)}]";
+
+    /// <summary>The size of a difference in a sentence: <c>0.0089</c>, <c>1.2 points</c>.</summary>
+    public static string Size(string name, double value) => Plain(name, Math.Abs(value)) + (IsShare(name) ? " points" : "");
+
+    /// <summary>With three digits and a decimal prefix: <c>5.12 M</c>.</summary>
+    public static string Short(double? value) => value is { } v ? Scaled(v, 1000, s_decimal) : None;
+
+    /// <summary>With three digits and a binary prefix: <c>5.12 MiB</c>.</summary>
+    public static string Bytes(double? value) => value is { } v ? Scaled(v, 1024, s_binary) : None;
+
+    /// <summary>A time: <c>12 s</c>, <c>3:25 min</c>, <c>2:05 h</c>.</summary>
+    public static string Time(double? seconds)
+    {
+        TimeSpan time = TimeSpan.FromSeconds(Math.Round(seconds ?? 0));
+        return seconds is null ? None
+            : time.TotalMinutes < 1 ? Invariant($"{seconds:0.#} s")
+            : time.TotalHours < 1 ? Invariant($"{time.Minutes}:{time.Seconds:00} min")
+            : Invariant($"{(int)time.TotalHours}:{time.Minutes:00} h");
+    }
+
+    /// <summary>A rate as people write it: <c>0.003</c>, <c>1e-05</c>.</summary>
+    public static string Rate(double? value) => value is { } v && double.IsFinite(v) ? v.ToString("G3", CultureInfo.InvariantCulture).ToLowerInvariant() : None;
+
+    /// <summary>The name of a figure at the head of a column.</summary>
+    public static string Head(string name) => name == FigureResult.BitsPerByte ? "bits/byte" : name;
+
+    private static bool IsShare(string name) => name.EndsWith(Evaluation.Accuracy, StringComparison.OrdinalIgnoreCase);
+
+    private static string Unit(string name) => IsShare(name) ? " %" : "";
+
+    // Small figures keep three digits.
+    private static string Plain(string name, double value) => IsShare(name) ? (100 * value).ToString("0.0", CultureInfo.InvariantCulture)
+        : value == 0 || Math.Abs(value) is >= 5e-4 and < 1e4 ? value.ToString("0.0000", CultureInfo.InvariantCulture)
+        : value.ToString("0.00e-0", CultureInfo.InvariantCulture);
+
+    private static string Scaled(double value, double step, string[] units)
+    {
+        int i = 0;
+        for (; Math.Abs(value) >= step && i < units.Length - 1; i++)
+        {
+            value /= step;
+        }
+
+        return value.ToString(value == Math.Floor(value) && i == 0 ? "0" : Math.Abs(value) < 10 ? "0.00" : Math.Abs(value) < 100 ? "0.0" : "0", CultureInfo.InvariantCulture) + units[i];
+    }
+
+    private static string Invariant(FormattableString text) => FormattableString.Invariant(text);
+}

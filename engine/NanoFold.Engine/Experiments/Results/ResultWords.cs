@@ -1,0 +1,169 @@
+using System.Globalization;
+using NanoFold.Engine.Experiments.Comparisons;
+using NanoFold.Engine.Experiments.Statistics;
+using NanoFold.Engine.Runs;
+
+namespace NanoFold.Engine.Experiments.Results;
+
+/// <summary>What a comparison shows, in sentences: nothing is called better without an interval that says so.</summary>
+internal static class ResultWords
+{
+    // Parameters, FLOPs or tokens that differ by more than this are said.
+    private const double MostResidual = 0.02;
+
+    /// <summary>What was compared, in a line: <c>5 variants on mqar, parameters held equal, 3 seeds</c>.</summary>
+    public static string Title(Comparison comparison, RunConfig config)
+        => $"{Count(comparison.Variants.Count, "variant")} on {(!config.Task.IsText ? config.Task.Kind : config.Data.Path is { } path ? Path.GetFileName(Path.TrimEndingDirectorySeparator(path)) : "the default text")}{(comparison.Equal == EqualKind.None ? "" : $", {EqualWords(comparison.Equal)} held equal")}, {Count(comparison.Seeds.Count, "seed")}";
+
+    /// <summary>As it stands in files: <c>params</c>.</summary>
+    public static string Key(EqualKind equal) => equal == EqualKind.Parameters ? "params" : equal.ToString().ToLowerInvariant();
+
+    /// <summary>What a variant's differences to the base show by the figure that is ranked by.</summary>
+    public static string Verdict(ComparisonResult result, VariantResult variant)
+    {
+        if (variant.Figure(result.RankedBy) is not { } figure)
+        {
+            int finished = variant.Runs.Count(run => run.State == CollectedState.Finished);
+            return finished > 0 ? $"no {result.RankedBy}" : "no result: none of its runs has finished";
+        }
+
+        if (variant.IsBase)
+        {
+            return "the base";
+        }
+
+        return figure.Difference is { } difference ? Verdict(result.RankedBy, difference)
+            : result.BaseVariant()?.Figure(result.RankedBy) is null ? "the base has no result to compare with"
+            : "has no seed in common with the base";
+    }
+
+    /// <summary>All that is to be said besides the table.</summary>
+    public static IEnumerable<string> Summary(ComparisonResult result, Comparison comparison)
+    {
+        VariantResult[] found = [.. result.Variants.Where(variant => variant.Figure(result.RankedBy) is not null)];
+        return
+        [
+            .. found.Length > 1 ? [Best(result, found)] : Array.Empty<string>(),
+            .. Basis(result, found),
+            .. result.Variants.Where(variant => variant.Residual is { } residual && Math.Abs(residual) > MostResidual).Select(variant => Residual(variant, comparison.Equal)),
+            .. Searches(result, comparison),
+            .. Machines(result),
+            .. Missing(result),
+        ];
+    }
+
+    private static string Verdict(string figure, PairedDifference difference)
+    {
+        string seeds = Count(difference.Pairs, "seed"), side = difference.Mean < 0 ? "lower" : "higher", size = ResultText.Size(figure, difference.Mean);
+        string goodness = difference.Mean < 0 == (FigureResult.IsLowerBetter(figure) ?? true) ? "better" : "worse";
+        string between = difference.Interval is { } interval
+            ? $"{side} by {size} ({ResultText.Size(figure, Math.Min(Math.Abs(interval.Low), Math.Abs(interval.High)))} to {ResultText.Size(figure, Math.Max(Math.Abs(interval.Low), Math.Abs(interval.High)))})"
+            : $"{side} by {size}";
+        return difference.Verdict switch
+        {
+            DifferenceVerdict.Unknown => difference.Mean == 0 ? "the same at one seed, without an interval" : $"{between} at one seed, without an interval",
+            DifferenceVerdict.None when difference.Mean == 0 => $"no difference seen at {seeds}",
+            DifferenceVerdict.None => $"no difference seen at {seeds}; one of this size takes {Needed(difference)}",
+            DifferenceVerdict.Lower or DifferenceVerdict.Higher => $"{goodness} at {seeds}: {between}",
+            _ => $"perhaps {goodness} at {seeds}: {between}, but one of {difference.Comparisons} comparisons may show that by chance (p = {P(difference.AdjustedPValue)} after correction)",
+        };
+    }
+
+    private static string Needed(PairedDifference difference)
+        => difference.SeedsNeeded is { } needed ? $"about {Count(needed, "seed")} to be seen" : $"more than {SeedsNeeded.Most.ToString("N0", CultureInfo.InvariantCulture)} seeds to be seen";
+
+    // A winner is named only where no other variant may be as good.
+    private static string Best(ComparisonResult result, VariantResult[] found)
+    {
+        VariantResult first = found[0];
+        string most = FigureResult.IsLowerBetter(result.RankedBy) == false ? "highest" : "lowest", what = $"the {most} mean {result.RankedBy}";
+        string[] others = [.. found.Skip(1).Where(variant => variant.MayBeBest != false).Select(variant => variant.Name)];
+        return first.MayBeBest is null ? $"No winner: with one seed a variant nothing is known of the noise of seeds, so the order is that of single runs. {first.Name} has {what}."
+            : others.Length > 0 ? $"No winner: {first.Name} has {what}, but {Listed(others)} may be as good (95 %, paired t tests corrected for {Count(found.Length - 1, "rival")})."
+            : $"{first.Name} is the best: it has {what}, and every other variant is behind it by more than the noise of seeds explains (95 %, paired t tests corrected for {Count(found.Length - 1, "rival")}).";
+    }
+
+    private static IEnumerable<string> Basis(ComparisonResult result, VariantResult[] found)
+    {
+        int comparisons = found.Select(variant => variant.Figure(result.RankedBy)?.Difference?.Comparisons ?? 0).DefaultIfEmpty().Max();
+        yield return $"Losses in {result.LossUnit}, on {(result.IsOfAllHeldBack ? "all that is held back" : "the rows of every evaluation, the same for all runs")}; ± is the standard deviation over seeds.";
+        if (found.Any(variant => variant.Figure(result.RankedBy)?.Difference?.Interval is not null))
+        {
+            yield return $"Differences are to {result.Base}, seed by seed, with their 95 % interval by Student's t{(comparisons > 1 ? $"; verdicts are corrected for {comparisons} comparisons (Holm)" : "")}.";
+        }
+
+        if (found.Select(variant => variant.Figure(result.RankedBy)!.Seeds).Distinct().Count() > 1)
+        {
+            yield return "Not all variants have the same number of seeds; only common ones are compared.";
+        }
+    }
+
+    private static string Residual(VariantResult variant, EqualKind equal)
+        => string.Create(CultureInfo.InvariantCulture, $"{variant.Name} has {Math.Abs(variant.Residual!.Value):0.0 %} {(variant.Residual > 0 ? "more" : "fewer")} {EqualWords(equal)} than the budget: no width comes closer.");
+
+    private static IEnumerable<string> Searches(ComparisonResult result, Comparison comparison)
+    {
+        if (!comparison.Searches)
+        {
+            yield break;
+        }
+
+        string[] edge = [.. result.Variants.Where(variant => variant.LearningRate is { } rate && comparison.IsAtEdge(new RatePoint(rate, variant.WeightDecay))).Select(variant => $"{variant.Name} ({ResultText.Rate(variant.LearningRate)})")];
+        if (edge.Length > 0)
+        {
+            yield return $"The best learning rate is at an end of those tried for {Listed(edge)}: a better one may lie beyond.";
+        }
+
+        string[] open = [.. result.Variants.Where(variant => variant.Search.Any(trial => trial.State is CollectedState.Missing or CollectedState.Unfinished)).Select(variant => variant.Name)];
+        if (open.Length > 0)
+        {
+            yield return $"The search for a learning rate has not ended for {Listed(open)}.";
+        }
+    }
+
+    // Speeds compare on one machine only.
+    private static IEnumerable<string> Machines(ComparisonResult result)
+    {
+        string[] machines = [.. result.Variants.SelectMany(variant => variant.Runs).Where(run => run.State == CollectedState.Finished && run.Device is not null)
+            .Select(run => string.Join(", ", new[] { run.Device, run.Threads is { } threads ? Count(threads, "thread") : null, run.InstructionSet }.OfType<string>())).Distinct()];
+        if (machines.Length > 1)
+        {
+            yield return $"Speeds do not compare: runs were computed in different ways ({string.Join("; ", machines)}).";
+        }
+    }
+
+    private static IEnumerable<string> Missing(ComparisonResult result)
+    {
+        HashSet<string> counted = [.. result.Variants.SelectMany(variant => variant.Runs).Select(run => run.Run)];
+        foreach (CollectedRun run in result.Unfinished.Where(run => run.State == CollectedState.Failed))
+        {
+            yield return $"Failed: {run.Run}{(counted.Contains(run.Run) ? "" : " (a trial of the search)")}{(run.Fault is { } fault ? $": {fault}" : "")}";
+        }
+
+        foreach (CollectedState state in new[] { CollectedState.Unfinished, CollectedState.Missing })
+        {
+            CollectedRun[] runs = [.. result.Unfinished.Where(run => run.State == state)];
+            if (runs.Length > 0)
+            {
+                yield return $"{(state == CollectedState.Missing ? "Not begun" : "Not finished")}: {Listed([.. runs.Select(run => Path.GetFileName(run.Run))])}.";
+            }
+        }
+    }
+
+    private static string EqualWords(EqualKind equal) => equal switch
+    {
+        EqualKind.Parameters => "parameters",
+        EqualKind.Flops => "FLOPs",
+        EqualKind.Tokens => "tokens",
+        EqualKind.Seconds => "seconds",
+        _ => "nothing",
+    };
+
+    private static string Listed(IReadOnlyList<string> names) => names.Count <= 1 ? string.Concat(names)
+        : names.Count > 8 ? $"{string.Join(", ", names.Take(7))} and {names.Count - 7} more"
+        : $"{string.Join(", ", names.SkipLast(1))} and {names[^1]}";
+
+    private static string P(double? value) => value is { } p ? p.ToString(p < 0.001 ? "0.0e-0" : "0.###", CultureInfo.InvariantCulture) : "?";
+
+    private static string Count(long count, string noun) => $"{count.ToString("N0", CultureInfo.InvariantCulture)} {noun}{(count == 1 ? "" : "s")}";
+}

@@ -1,0 +1,30 @@
+using NanoFold.Engine.Measurement;
+using NanoFold.Engine.Runs;
+
+namespace NanoFold.Engine.Experiments;
+
+/// <summary>How many runs at the same time are fastest on the CPU.</summary>
+/// <remarks>
+/// One thread each: small models lose a part of every further thread to waiting for each other (measured with nano on two cores), and starting a process and reading its text use one anyway. Fewer
+/// where there are not as many runs, where their memory is not there, and one where the clock ends them, for then they are to have the machine.
+/// </remarks>
+public static class RunJobs
+{
+    private const double MemoryShare = 0.5;
+
+    /// <summary>For the runs of a plan that are known before any has ended.</summary>
+    public static int Fastest(IRunPlan plan, RunSetOptions options)
+    {
+        IReadOnlyList<PlannedRun> runs = plan.Known(new Dictionary<string, RunResult>());
+        if (runs.Count == 0 || runs.Any(run => run.Config.Train.Minutes > 0))
+        {
+            return 1;
+        }
+
+        var sizes = new RunSizes();
+        long most = runs.Max(run => sizes.Of(run.Config, RunWorks.KeyOf(run.Config)));
+        int fit = (int)Math.Clamp(MemoryShare * DeviceMemory.OfHost / most, 1, options.Threads);
+        int shares = options.Shard is { } shard ? (runs.Count + shard.Count - 1) / shard.Count : runs.Count;
+        return Math.Max(1, Math.Min(Math.Min(fit, options.Threads), shares));
+    }
+}

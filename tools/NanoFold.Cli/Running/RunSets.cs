@@ -1,0 +1,69 @@
+using NanoFold.Cli.Writing;
+using NanoFold.Engine.Experiments;
+
+namespace NanoFold.Cli.Running;
+
+/// <summary>Carries out a set of runs for a verb: this program is started again for each, signals save and stop all of them, and a table shows how they go.</summary>
+internal static class RunSets
+{
+    /// <summary>Where runs are carried out; null for processes where this program can be started again, and otherwise this one. For tests.</summary>
+    internal static IRunStarter? Starter { get; set; }
+
+    /// <summary>Carries it out, and says in a line or two what became of it.</summary>
+    /// <param name="invocation">Of the verb.</param>
+    /// <param name="plan">Which runs.</param>
+    /// <param name="options">How.</param>
+    public static RunSetSummary CarryOut(Invocation invocation, IRunPlan plan, RunSetOptions options)
+    {
+        IRunStarter starter = Starter ?? (ProgramStart.Again(typeof(Program).Assembly) is { } again ? new ProcessRuns(again) : new InProcessRuns(Open));
+        options = options.Jobs is null ? options with { Jobs = DefaultJobs(options, plan) } : options;
+        var set = new RunSet(plan, options, starter);
+        using var unread = CancellationTokenSource.CreateLinkedTokenSource(invocation.Interrupt.Token);
+        using IDisposable ending = LostOutput.Instead(unread.Cancel);
+        var progress = new RunSetProgress(invocation.Output);
+        invocation.Interrupt.Asked = progress.Asked;
+        RunSetSummary summary = progress.Show(() => set.Run(progress, unread.Token));
+        invocation.Interrupt.Asked = null;
+        Conclude(invocation.Output, summary, options);
+        return summary;
+    }
+
+    /// <summary>The exit code of a verb that carried out a set: 0 also where runs failed or another shard's are missing, for the rest is there.</summary>
+    public static int ExitCode(Invocation invocation, RunSetSummary summary)
+        => summary.End == RunSetEnd.Interrupted ? invocation.Interrupt.ExitCode ?? LostOutput.Last?.Code ?? Faults.Interrupted : Faults.Done;
+
+    /// <summary>What carries out a run in the process that was started for it; see <see cref="RunChild"/>.</summary>
+    public static int Child()
+    {
+        using var interrupt = new Interrupt();
+        using var input = new StreamReader(Console.OpenStandardInput());
+        using var output = new StreamWriter(Console.OpenStandardOutput());
+        return RunChild.Run(input, output, Open, interrupt.Token);
+    }
+
+    private static Kernels.Backend Open(RunOrder order) => Devices.Open(order.Device, order.Threads);
+
+    // On a GPU runs would wait for each other.
+    private static int DefaultJobs(RunSetOptions options, IRunPlan plan) => Devices.KindOf(options.Device) == Devices.Cpu ? RunJobs.Fastest(plan, options) : 1;
+
+    private static void Conclude(Output output, RunSetSummary summary, RunSetOptions options)
+    {
+        foreach (RunStatus failed in summary.Failed)
+        {
+            output.Note($"{RunSetTable.Ended(failed)} (more in {Path.Combine(failed.Folder, Engine.Runs.RunResult.FileName)})");
+        }
+
+        output.Line($"{RunSetTable.Summary(summary.Status with { SecondsLeft = null })} in {RunSetTable.Time(summary.Seconds)}");
+        if (!summary.IsComplete)
+        {
+            string why = summary.End switch
+            {
+                RunSetEnd.Interrupted => "stopped",
+                RunSetEnd.OutOfTime => "the time is over",
+                _ when options.Shard is { } shard => $"shard {shard} is done",
+                _ => "not all runs are there",
+            };
+            output.Line($"{why}; the same command goes on with what is left");
+        }
+    }
+}
