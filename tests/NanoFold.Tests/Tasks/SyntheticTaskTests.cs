@@ -75,18 +75,18 @@ public sealed class SyntheticTaskTests : EngineTests
             int[] tokens = rows.Row(row).Integers(BatchField.Tokens).ToArray(), targets = rows.Row(row).Integers(BatchField.Targets).ToArray();
             int[] allowed = rows.Row(row).Integers("allowed").ToArray(), strings = rows.Row(row).Integers(BatchField.Groups).ToArray();
             Assert.That(tokens[0], Is.EqualTo(19));
-            int string0 = allowed[0];
+            int first = allowed[0];
             for (int t = 0; t < 256; t++)
             {
                 if (targets[t] < 0)
                 {
-                    Assert.That((tokens[t + 1], allowed[t]), Is.EqualTo((19, -1)), "only the end of a string is not asked for");
+                    Assert.That((t + 1 < 256 ? tokens[t + 1] : 19, allowed[t]), Is.EqualTo((19, -1)), "only the end of a string is not asked for");
                     continue;
                 }
 
                 Assert.That(allowed[t] >> targets[t] & 1, Is.EqualTo(1));
                 Assert.That(t + 1 == 256 || tokens[t + 1] == targets[t]);
-                Assert.That(tokens[t] != 19 || allowed[t] == string0, "all strings begin in the same state");
+                Assert.That(tokens[t] != 19 || allowed[t] == first, "all strings begin in the same state");
                 Assert.That(strings[t], Is.EqualTo(tokens[..(t + 1)].Count(token => token == 19) - 1));
                 Assert.That(int.PopCount(allowed[t]), Is.InRange(1, 4));
                 (nats, places, edges) = (nats + Math.Log(int.PopCount(allowed[t])), places + 1, edges + int.PopCount(allowed[t]));

@@ -62,7 +62,7 @@ public sealed record MqarConfig : LabelledTaskConfig
             yield return new ConfigProblem($"{path}.updates", $"{path}.composed has none; use 0");
         }
 
-        if (Updates > Pairs)
+        if (!Composed && Updates > Pairs)
         {
             yield return new ConfigProblem($"{path}.updates", $"{Updates} is more than {path}.pairs = {Pairs}");
         }
