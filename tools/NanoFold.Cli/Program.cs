@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Text;
 using NanoFold.Cli.Commands;
 using NanoFold.Cli.Commands.Bench;
+using NanoFold.Cli.Commands.Compare;
 using NanoFold.Cli.Running;
 using NanoFold.Cli.Writing;
 using NanoFold.Engine.Experiments;
@@ -28,6 +29,7 @@ public static class Program
         new("train", "Train a model; writes a run folder", TrainCommand.Build),
         new("generate", "Write text with a model", GenerateCommand.Build),
         new("eval", "The loss of a model on a text, or on what its task holds back", EvalCommand.Build),
+        new("compare", "Train variants with something held equal, over seeds: tables, files and a page", CompareCommand.Build),
         new("bench", BenchCommand.Description, BenchCommand.Build),
         new("plan", "Parameters, FLOPs and memory of a model, before anything runs", PlanCommand.Build),
         new("profile", "Where a training step's time goes: ops and kernels beside the machine's roofline", ProfileCommand.Build),

@@ -1,6 +1,5 @@
 using System.CommandLine;
 using System.Globalization;
-using System.Text.Json.Nodes;
 using NanoFold.Cli.Options;
 using NanoFold.Engine;
 using NanoFold.Engine.Configuration;
@@ -16,21 +15,22 @@ internal sealed class TrainOptions
     private const string Auto = "auto", TaskKey = "task";
 
     private readonly Option<string?> _preset;
-    private readonly Option<string?> _config;
+    private readonly Option<string?>? _config;
     private readonly Option<bool> _strict;
-    private readonly Option<string?> _out;
+    private readonly Option<string?>? _out;
     private readonly Option<string?> _resume;
     private readonly Option<string[]> _set = new("--set") { HelpName = "KEY=VALUE", Description = "Any setting, such as model.layers=6; may be given several times" };
     private readonly (Option<string?> Option, string Key)[] _keyed;
 
-    /// <param name="command">Gets the options.</param>
+    /// <param name="command">Gets the options, but for those of which it has one of its own that means something else.</param>
     /// <param name="without">Names of those that mean nothing to it: they are taken, so that one command line serves several verbs, and not listed.</param>
     public TrainOptions(VerbCommand command, params string[] without)
     {
-        // A verb may count tokens of another kind.
-        bool ownsTokens = command.Options.Any(option => option.Name == "--tokens");
+        string[] own = [.. command.Options.Select(option => option.Name)];
+        Option<string?>? Add(string name, string helpName, string description) => own.Contains(name) ? null : command.Text(name, helpName, description);
+        (Option<string?>, string)[] Keyed(string name, string helpName, string description, string key) => Add(name, helpName, description) is { } option ? [(option, key)] : [];
         _preset = command.Text("--preset", string.Join('|', Presets.Names), "The model and training to begin with; nano if not given");
-        _config = command.Text("--config", "FILE", "Settings in JSON, with comments");
+        _config = Add("--config", "FILE", "Settings in JSON, with comments");
         _keyed =
         [
             (command.Text("--task", "NAME", $"What is learned: {string.Join(", ", Variant.Of<TaskConfig>().Select(task => task.Kind))} (task)"), TaskKey),
@@ -39,32 +39,35 @@ internal sealed class TrainOptions
             (command.Text("--field", "NAME", TextOptions.FieldHelp), "data.field"),
             (command.Text("--init", "MODEL", "Begin with the weights, model and tokenizer of a run (its best checkpoint), a checkpoint or a folder with a model (train.init)"), "train.init"),
             (command.Text("--steps", "N", "Optimizer steps (train.steps)"), "train.steps"),
-            .. ownsTokens ? Array.Empty<(Option<string?>, string)>() : [(command.Text("--tokens", "N", "End after so many tokens (train.tokens)"), "train.tokens")],
+            .. Keyed("--tokens", "N", "End after so many tokens (train.tokens)", "train.tokens"),
             (command.Text("--flops", "N", "End after so many FLOPs, such as 1e15 (train.flops)"), "train.flops"),
-            (command.Text("--minutes", "M", "End within so many minutes, the steps fitted to them; with --steps at whichever comes first (train.minutes)"), "train.minutes"),
+            .. Keyed("--minutes", "M", "End within so many minutes, the steps fitted to them; with --steps at whichever comes first (train.minutes)", "train.minutes"),
             (command.Text("--batch", "N|auto", "Sequences per micro-batch (train.batch)"), "train.batch"),
             (command.Text("--context", "N", "Tokens per sequence (model.context)"), "model.context"),
             (command.Text("--precision", "fp32|tf32|bf16|fp16", "What activations are computed in; all but fp32 need a GPU (train.precision)"), "train.precision"),
         ];
         _strict = command.Flag("--strict", TextOptions.StrictHelp);
         command.Add(_set);
-        _out = command.Text("--out", "DIR", "The run's folder");
+        _out = Add("--out", "DIR", "The run's folder");
         _resume = command.Text("--resume", without.Contains("--out") ? "RUN" : "RUN|auto", without.Contains("--out")
             ? "Take the settings of the run in this folder, or of this checkpoint of it"
             : "Take up the run in this folder again, or at this checkpoint of it; auto: the run in --out if there is one, or else begin it");
-        foreach (Option option in command.Options.Where(option => without.Contains(OfGroup(option.Name, ownsTokens))))
+        foreach (Option option in command.Options.Where(option => without.Contains(OfGroup(option.Name, own))))
         {
             option.Hidden = true;
         }
     }
 
     // Options that mean something to a verb together or not at all.
-    private static string OfGroup(string option, bool ownsTokens) => TextOptions.Names.Contains(option) ? "--data"
-        : option == "--flops" || (option == "--tokens" && !ownsTokens) ? "--minutes"
+    private static string OfGroup(string option, string[] own) => TextOptions.Names.Contains(option) ? "--data"
+        : option == "--flops" || (option == "--tokens" && !own.Contains(option)) ? "--minutes"
         : option;
 
     /// <summary>The folder named by <c>--out</c>, or null.</summary>
-    public string? Out(Invocation invocation) => invocation.Get(_out);
+    public string? Out(Invocation invocation) => _out is null ? null : invocation.Get(_out);
+
+    /// <summary>The preset named by <c>--preset</c>, or null.</summary>
+    public string? Preset(Invocation invocation) => invocation.Get(_preset);
 
     /// <summary>The run to go on with: what <c>--resume</c> names, with <c>auto</c> the one in <c>--out</c>; null where a run is to begin.</summary>
     public string? Resume(Invocation invocation)
@@ -103,43 +106,14 @@ internal sealed class TrainOptions
 
         // The same command line begins a run and goes on with it: then its options are to be what the run has.
         var tree = new ConfigTree(invocation.Get(_preset));
-        foreach (string file in new[] { resumed is null ? null : Path.Combine(resumed, RunConfig.FileName), invocation.Get(_config) }.OfType<string>())
+        foreach (string file in new[] { resumed is null ? null : Path.Combine(resumed, RunConfig.FileName), _config is null ? null : invocation.Get(_config) }.OfType<string>())
         {
             tree.AddFile(file);
         }
 
-        // Which task it is comes before what is set of it.
-        if (_keyed.Select(keyed => (Text: invocation.Get(keyed.Option), keyed.Key)).FirstOrDefault(keyed => keyed.Key == TaskKey).Text is { } task)
+        foreach (string setting in Settings(invocation, resumes: resumed is not null))
         {
-            tree.Set($"{TaskKey}={task}");
-        }
-
-        foreach (string assignment in invocation.Get(_set) ?? [])
-        {
-            tree.Set(assignment);
-        }
-
-        foreach ((Option<string?> option, string key) in _keyed.Where(keyed => keyed.Key != TaskKey))
-        {
-            if (invocation.Get(option) is { } text && !(resumed is not null && key == "train.init"))
-            {
-                if (key is "train.minutes" or "train.tokens" or "train.flops" && double.TryParse(text, CultureInfo.InvariantCulture, out double limit) && limit == 0)
-                {
-                    throw UserException.Usage($"{option.Name} {text}: expected more than 0");
-                }
-
-                tree.Set($"{key}={text}");
-            }
-        }
-
-        if (invocation.Get(_strict))
-        {
-            tree.Set("data.strict", JsonValue.Create(true));
-        }
-
-        if (invocation.Seed is { } seed)
-        {
-            tree.Set("train.seed", JsonValue.Create(seed));
+            tree.Set(setting);
         }
 
         RunConfig config = tree.Build();
@@ -151,6 +125,32 @@ internal sealed class TrainOptions
         return config;
     }
 
+    /// <summary>What the options set, <c>model.layers=6</c>, in the order in which it counts.</summary>
+    /// <param name="invocation">What was given.</param>
+    /// <param name="resumes">Whether a run goes on, whose first weights were there when it began.</param>
+    /// <exception cref="UserException">A limit is 0.</exception>
+    public IReadOnlyList<string> Settings(Invocation invocation, bool resumes = false)
+    {
+        var given = _keyed.Select(keyed => (keyed.Option, keyed.Key, Text: invocation.Get(keyed.Option))).Where(keyed => keyed.Text is not null).ToArray();
+        foreach (var keyed in given.Where(keyed => keyed.Key is "train.minutes" or "train.tokens" or "train.flops"))
+        {
+            if (double.TryParse(keyed.Text, CultureInfo.InvariantCulture, out double limit) && limit == 0)
+            {
+                throw UserException.Usage($"{keyed.Option.Name} {keyed.Text}: expected more than 0");
+            }
+        }
+
+        // Which task it is comes before what is set of it.
+        return
+        [
+            .. given.Where(keyed => keyed.Key == TaskKey).Select(keyed => $"{keyed.Key}={keyed.Text}"),
+            .. invocation.Get(_set) ?? [],
+            .. given.Where(keyed => keyed.Key != TaskKey && !(resumes && keyed.Key == "train.init")).Select(keyed => $"{keyed.Key}={keyed.Text}"),
+            .. invocation.Get(_strict) ? ["data.strict=true"] : Array.Empty<string>(),
+            .. invocation.Seed is { } seed ? [string.Create(CultureInfo.InvariantCulture, $"train.seed={seed}")] : Array.Empty<string>(),
+        ];
+    }
+
     private bool IsAuto(Invocation invocation) => invocation.Get(_resume) == Auto;
 
     private void CheckResumable(Invocation invocation)
@@ -158,6 +158,7 @@ internal sealed class TrainOptions
         string[] refused =
         [
             .. _keyed.Where(keyed => !Resumable.Keys.Contains(keyed.Key)).Select(keyed => keyed.Option).Prepend(_out).Prepend(_config).Prepend(_preset)
+                .OfType<Option<string?>>()
                 .Where(option => invocation.Get(option) is not null)
                 .Select(option => option.Name),
             .. invocation.Get(_strict) ? ["--strict"] : Array.Empty<string>(),

@@ -1,5 +1,8 @@
 using NanoFold.Engine;
+using NanoFold.Engine.Experiments.Comparisons;
+using NanoFold.Engine.Experiments.Results;
 using NanoFold.Engine.Runs;
+using NanoFold.Reports.Comparisons;
 using NanoFold.Reports.Runs;
 
 namespace NanoFold.Reports;
@@ -18,11 +21,22 @@ public static class Report
     /// <exception cref="UserException">A path is none of these, or damaged.</exception>
     public static ReportPage Of(IReadOnlyList<string> paths, string command)
     {
+        if (paths is [var comparison] && File.Exists(Path.Combine(comparison, Comparison.FileName)))
+        {
+            return Of(comparison, ResultCollector.Collect(comparison), command);
+        }
+
         string[] folders = [.. paths.SelectMany(RunsOf).DistinctBy(Path.GetFullPath)];
         string[] names = Names(folders);
         RunRecord[] runs = [.. folders.Select((folder, i) => RunRecord.Read(folder, names[i]))];
         return runs is [var only] ? RunPage.Of(only, command) : RunSetPage.Of(Title(paths), runs, command);
     }
+
+    /// <summary>The page of a comparison.</summary>
+    /// <param name="folder">Its folder: the paths of its runs begin there.</param>
+    /// <param name="result">What it gave.</param>
+    /// <param name="command">Makes the page again; it stands on it.</param>
+    public static ReportPage Of(string folder, ComparisonResult result, string command) => ComparisonPage.Of(folder, result, command);
 
     /// <summary>Where the page goes if nobody says: into the folder that it is of, or, where it is of several, here.</summary>
     public static string DefaultPath(IReadOnlyList<string> paths) => paths is [var only] ? Path.Combine(only, FileName) : FileName;

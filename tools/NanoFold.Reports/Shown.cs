@@ -27,6 +27,15 @@ internal static class Shown
         return value < 60 ? Figure(value, "0.0") + " s" : time.TotalHours < 1 ? $"{time.Minutes}:{time.Seconds:00} min" : $"{(int)time.TotalHours}:{time.Minutes:00} h";
     }
 
+    /// <summary>The name of a kind as a title.</summary>
+    public static string Title(string kind) => kind switch
+    {
+        "twonn" => "TwoNN",
+        "cka" => "CKA",
+        "gride" => "GRIDE",
+        _ => Words(kind) is [var first, .. var rest] ? char.ToUpperInvariant(first) + rest : kind,
+    };
+
     /// <summary>The name of a key in words: <c>participation ratio</c>.</summary>
     public static string Words(string key)
     {

@@ -2,6 +2,7 @@
 (() => {
   const root = document.documentElement;
   const system = matchMedia("(prefers-color-scheme: dark)");
+  const isTouched = matchMedia("(pointer: coarse)").matches;
   const isNarrow = () => innerWidth < 640;
 
   // A file's page may have no storage.
@@ -57,12 +58,16 @@
       tickfont: { size: narrow ? 11 : 12 },
     };
     const titled = given => ({ ...axis, ...given, title: { ...given.title, standoff: 8, font: { size: narrow ? 12 : 13 } } });
-    const steps = given => given.type === "log" ? { exponentformat: "power", ...given } : { exponentformat: "SI", ...given };
+    const steps = (given, x) => {
+      if (given.type !== "log") return { exponentformat: "SI", ...given };
+      const places = view.data.flatMap(t => (x ? t.x : t.y) ?? []).filter(v => v > 0), most = Math.max(...places), decades = Math.log10(most / Math.min(...places));
+      return given.tickvals ? given : { dtick: decades < 0.8 ? "D1" : decades < 3 ? "D2" : 1, tickformat: most < 1000 ? ".3~g" : "~s", ...given };
+    };
     return {
       ...view.layout,
       height, margin: { l: 12, r: 14, t: rows ? 6 : 12, b: 12 },
-      xaxis: { nticks: narrow ? 5 : 9, ...titled(steps(view.layout.xaxis)) },
-      yaxis: titled(steps(view.layout.yaxis)),
+      xaxis: { nticks: narrow ? 5 : 9, ...titled(steps(view.layout.xaxis, true)) },
+      yaxis: titled(steps(view.layout.yaxis, false)),
       paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
       font: { family: css("sans"), size: 12.5, color: css("ink") },
       hoverlabel: { bgcolor: css("card"), bordercolor: css("line"), font: { family: css("sans"), size: 12.5, color: css("ink") }, namelength: -1 },
@@ -71,7 +76,7 @@
         ? { x: 1.01, y: 1, font: { size: 12 }, tracegroupgap: 0 }
         : { orientation: "h", x: 0, y: 1.01, yanchor: "bottom", font: { size: 12 }, tracegroupgap: 0 },
       // A finger scrolls the page.
-      dragmode: matchMedia("(pointer: coarse)").matches ? false : "zoom",
+      dragmode: isTouched ? false : "zoom",
       modebar: { bgcolor: "rgba(0,0,0,0)", color: css("soft"), activecolor: css("accent") },
     };
   };
@@ -80,7 +85,7 @@
     figure.isDrawn = true;
     const view = figure.views[figure.view];
     Plotly.react(figure.plot, resolve(view.data), layoutOf(figure, view), {
-      responsive: true, displaylogo: false, modeBarButtonsToRemove: ["lasso2d", "select2d", "autoScale2d"],
+      responsive: true, displaylogo: false, ...(isTouched ? { displayModeBar: false } : {}), modeBarButtonsToRemove: ["lasso2d", "select2d", "autoScale2d"],
       toImageButtonOptions: { format: "png", scale: 2, filename: nameOf(figure) },
     });
   };

@@ -47,8 +47,15 @@ public sealed record Axis(string Title)
     /// <summary>Whether equal factors are equally far apart.</summary>
     public bool IsLogarithmic { get; init; }
 
+    /// <summary>An axis of layers, counted from 0.</summary>
+    /// <param name="layers">Those that there are.</param>
+    public static Axis Layers(IEnumerable<int> layers) => new("layer") { Marks = layers.Distinct().Count() <= 24 ? [.. layers.Distinct().Select(layer => (double)layer)] : null, Format = "d" };
+
     /// <summary>Names of the places 0, 1, 2 …; null where places are numbers.</summary>
     public IReadOnlyList<string>? Categories { get; init; }
+
+    /// <summary>The places that are marked; null for what fits.</summary>
+    public IReadOnlyList<double>? Marks { get; init; }
 
     /// <summary>Whether it begins at the top or on the right.</summary>
     public bool IsReversed { get; init; }

@@ -14,6 +14,7 @@ namespace NanoFold.Reports.Charts;
 internal static class PlotlyChart
 {
     private static readonly string[] s_dashes = ["solid", "dash", "dot", "dashdot", "longdash"];
+    private static readonly string[] s_places = ["top center", "bottom center", "middle left", "middle right"];
     private static readonly string[] s_symbols = ["circle", "square", "diamond", "triangle-up", "x"];
 
     /// <summary>An object with the keys <c>data</c> and <c>layout</c>.</summary>
@@ -45,7 +46,8 @@ internal static class PlotlyChart
         Trace trace = Scatter(series, series.Y);
         trace.SetProperty("mode", (series.Kind, series.ShowsLabels) switch
         {
-            (SeriesKind.Line or SeriesKind.Reference, _) => "lines",
+            (SeriesKind.Line or SeriesKind.Reference, false) => "lines",
+            (SeriesKind.Line or SeriesKind.Reference, true) => "lines+text",
             (SeriesKind.LineAndPoints, false) => "lines+markers",
             (SeriesKind.LineAndPoints, true) => "lines+markers+text",
             (_, true) => "markers+text",
@@ -69,7 +71,7 @@ internal static class PlotlyChart
         if (series.Labels is { } labels)
         {
             trace.SetProperty("text", labels);
-            trace.SetProperty("textposition", "top center");
+            trace.SetProperty("textposition", s_places[(int)series.LabelPlace]);
             trace.SetProperty("hovertemplate", "%{text}<br>%{xaxis.title.text}: %{x}<br>%{yaxis.title.text}: %{y}<extra>%{fullData.name}</extra>");
         }
 
@@ -161,6 +163,12 @@ internal static class PlotlyChart
         else if (axis.IsReversed)
         {
             made.SetProperty("autorange", "reversed");
+        }
+
+        if (axis.Marks is { } marks)
+        {
+            double[] places = [.. marks.Distinct().Order()];
+            Set(made, ("tickmode", "array"), ("tickvals", places), ("ticktext", places.Select(place => place.ToString("0.######", CultureInfo.InvariantCulture)).ToArray()));
         }
 
         if (axis.Format is { } format)

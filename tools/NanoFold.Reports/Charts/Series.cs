@@ -38,6 +38,25 @@ public sealed record Series(string Name, IReadOnlyList<double?> X, IReadOnlyList
 
     /// <summary>Whether <see cref="Labels"/> are written beside the points.</summary>
     public bool ShowsLabels { get; init; }
+
+    /// <summary>On which side of the points.</summary>
+    public LabelPlace LabelPlace { get; init; }
+}
+
+/// <summary>Where a label stands.</summary>
+public enum LabelPlace
+{
+    /// <summary>Above its point.</summary>
+    Above,
+
+    /// <summary>Below it.</summary>
+    Below,
+
+    /// <summary>On its left.</summary>
+    Left,
+
+    /// <summary>On its right.</summary>
+    Right,
 }
 
 /// <summary>How points are drawn.</summary>

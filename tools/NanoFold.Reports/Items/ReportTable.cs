@@ -74,6 +74,9 @@ public sealed record Cell(string Text, double? Value = null, Tone Tone = Tone.Pl
     /// <summary>A large figure in three digits and a prefix; a dash where there is none.</summary>
     public static Cell Short(double? value) => value is { } given && double.IsFinite(given) ? new(Shown.Short(given), given) : new(None);
 
+    /// <summary>A number of bytes; a dash where there is none.</summary>
+    public static Cell Bytes(double? value) => value is { } given ? new(Shown.Bytes(given), given) : new(None);
+
     public static implicit operator Cell(string text) => new(text);
 
     internal void Write(HtmlText html, bool isText, bool isHeading)

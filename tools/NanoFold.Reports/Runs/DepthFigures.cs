@@ -17,12 +17,12 @@ internal static class DepthFigures
     public static IEnumerable<Figure> Of(IReadOnlyList<Model> models)
         => from pair in models.SelectMany(model => model.Points.Where(point => point is { Layer: not null, Head: null, Scope: "point" or "block" }).Select(point => (model, point)))
            group pair by pair.point.Measure into measure
-           select new Figure($"{Shown.Words(measure.Key)} by depth", [.. measure.GroupBy(pair => pair.point.Figure).Select(figure => View(models, figure.Key, [.. figure]))]) { IsHalf = true, Height = 330 };
+           select new Figure($"{Shown.Title(measure.Key)} by depth", [.. measure.GroupBy(pair => pair.point.Figure).Select(figure => View(models, figure.Key, [.. figure]))]) { IsHalf = true, Height = 330 };
 
     private static Chart View(IReadOnlyList<Model> models, string figure, IReadOnlyList<(Model Model, GeometryPoint Point)> pairs)
     {
         string name = Shown.Words(figure);
-        return new Chart(name, new Axis("layer") { Format = "d" }, new Axis(name),
+        return new Chart(name, Axis.Layers(pairs.Select(pair => pair.Point.Layer!.Value)), new Axis(name),
         [
             .. from model in models
                let layers = pairs.Where(pair => ReferenceEquals(pair.Model, model)).Select(pair => pair.Point).GroupBy(point => point.Layer!.Value).OrderBy(layer => layer.Key)

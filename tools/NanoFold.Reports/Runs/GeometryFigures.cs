@@ -14,10 +14,16 @@ internal static class GeometryFigures
         => from point in run.Geometry
            where point is { Layer: not null, Head: null, Scope: "point" or "block" }
            group point by point.Measure into measure
-           select new Figure($"{Shown.Words(measure.Key)} by layer while training", [.. Ordered(measure).Select(OverTraining)])
+           where measure.Select(point => point.Step).Distinct().Skip(1).Any()
+           select new Figure($"{Shown.Title(measure.Key)} by layer while training", [.. Ordered(measure).Select(OverTraining)])
            {
                IsHalf = true, Height = 330, Caption = Errors(measure),
            };
+
+    /// <summary>Figures of measures that were taken once, by depth.</summary>
+    public static IEnumerable<Figure> Once(RunRecord run)
+        => DepthFigures.Of([new DepthFigures.Model(run.Name, Color.Of(0), 0,
+            [.. run.Geometry.GroupBy(point => point.Measure).Where(measure => measure.All(point => point.Step == measure.First().Step)).SelectMany(measure => measure)])]);
 
     /// <summary>Of each measure of heads a map of layers and heads, as it was measured last.</summary>
     public static IEnumerable<Figure> Heads(RunRecord run)
@@ -25,7 +31,7 @@ internal static class GeometryFigures
            where point is { Layer: not null, Head: not null }
            group point by point.Measure into measure
            let last = measure.Max(point => point.Step)
-           select new Figure($"{Shown.Words(measure.Key)} after {Shown.Count(last)} steps", [.. Ordered(measure.Where(point => point.Step == last)).Select(HeadMap)]) { IsHalf = true, Height = 330 };
+           select new Figure($"{Shown.Title(measure.Key)} after {Shown.Count(last)} steps", [.. Ordered(measure.Where(point => point.Step == last)).Select(HeadMap)]) { IsHalf = true, Height = 330 };
 
     /// <summary>The last figures of each layer, a column for each figure.</summary>
     public static ReportTable? Table(RunRecord run)

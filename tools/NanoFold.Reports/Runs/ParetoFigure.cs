@@ -7,8 +7,7 @@ namespace NanoFold.Reports.Runs;
 /// <param name="Name">Its name.</param>
 /// <param name="Index">Its color.</param>
 /// <param name="Value">What it reaches, over its seeds the mean.</param>
-/// <param name="Interval">Where the mean may lie; null of one seed.</param>
-internal sealed record CostPoint(string Name, int Index, double? Value, (double Low, double High)? Interval)
+internal sealed record CostPoint(string Name, int Index, double? Value)
 {
     public double? Parameters { get; init; }
 
@@ -28,6 +27,8 @@ internal sealed record CostPoint(string Name, int Index, double? Value, (double 
 /// <summary>What models reach against what they cost, with the front of those that none beats in both.</summary>
 internal static class ParetoFigure
 {
+    private const int MostLabels = 12;
+
     private static readonly (string Name, string Title, Func<CostPoint, double?> Cost)[] s_costs =
     [
         ("parameters", "parameters", point => point.Parameters),
@@ -51,7 +52,7 @@ internal static class ParetoFigure
         ];
         return views.Length == 0 ? [] : [new Figure($"{char.ToUpperInvariant(figure[0])}{figure[1..]} against cost", views)
         {
-            Height = 460, Caption = "The gray line joins those that no other one beats in both. Rings are means over seeds with their 95 % intervals, small points are seeds.",
+            Height = 460, Caption = "The gray line joins those that no other one beats in both. Rings are means over seeds, small points are seeds.",
         }];
     }
 
@@ -59,7 +60,8 @@ internal static class ParetoFigure
     {
         double[] costs = [.. points.Select(point => cost(point)!.Value)];
         CostPoint[] front = [.. Front(points, cost, isLowerBetter)];
-        return new Chart(name, new Axis(title) { IsLogarithmic = costs.Max() > 3 * costs.Min() }, new Axis(figure),
+        bool isLogarithmic = costs.Max() > 3 * costs.Min();
+        return new Chart(name, new Axis(title) { IsLogarithmic = isLogarithmic }, new Axis(figure),
         [
             new Series("front", [.. front.Select(cost)], [.. front.Select(point => point.Value)]) { Color = Color.Soft, Size = 0.7, IsInLegend = false },
             .. points.Where(point => point.Seeds.Count > 1).Select(point => new Series(
@@ -69,9 +71,19 @@ internal static class ParetoFigure
             }),
             .. points.Select(point => new Series(point.Name, [cost(point)], [point.Value])
             {
-                Kind = SeriesKind.Means, Color = Color.Of(point.Index), Style = point.Index / Color.Count, Intervals = point.Interval is null ? null : [point.Interval], Labels = [point.Name], ShowsLabels = points.Length <= 12,
+                Kind = SeriesKind.Means, Color = Color.Of(point.Index), Style = point.Index / Color.Count, Labels = [point.Name], ShowsLabels = points.Length <= MostLabels, LabelPlace = Place(point, points, cost, isLogarithmic),
             }),
         ]);
+    }
+
+    // Labels stay inside, and out of the way of the point next above.
+    private static LabelPlace Place(CostPoint point, CostPoint[] points, Func<CostPoint, double?> cost, bool isLogarithmic)
+    {
+        double X(CostPoint p) => isLogarithmic ? Math.Log(cost(p)!.Value) : cost(p)!.Value;
+        double Y(CostPoint p) => p.Value!.Value;
+        double width = points.Max(X) - points.Min(X), height = points.Max(Y) - points.Min(Y), x = width > 0 ? (X(point) - points.Min(X)) / width : 0.5;
+        return x > 0.8 ? LabelPlace.Left : x < 0.2 ? LabelPlace.Right
+            : points.Any(other => Y(other) > Y(point) && Y(other) - Y(point) < 0.12 * height && Math.Abs(X(other) - X(point)) < 0.15 * width) ? LabelPlace.Below : LabelPlace.Above;
     }
 
     private static IEnumerable<CostPoint> Front(IEnumerable<CostPoint> points, Func<CostPoint, double?> cost, bool isLowerBetter)

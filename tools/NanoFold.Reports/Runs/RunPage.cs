@@ -16,8 +16,9 @@ internal static class RunPage
         var page = new ReportPage(run.Name) { Kind = "run", Command = command, Lead = Lead(run), Facts = [.. Facts(run)] };
         Training(run, page.Section("Training", "Training losses are means over the steps between two points. Choose what they stand against."));
         page.Section("Scores").Add(Scores(run));
+        page.Section("Where it is right", "The held-back targets told apart, and rows longer than in training.").Add(DetailFigures.Of(run));
         ReportSection geometry = page.Section("Geometry", "The residual stream after every block while the model trained; `docs/geometry.md` says what each figure is and how it is read.")
-            .Add(GeometryFigures.OverTraining(run)).Add(GeometryFigures.Heads(run));
+            .Add(GeometryFigures.OverTraining(run)).Add(GeometryFigures.Once(run)).Add(GeometryFigures.Heads(run));
         if (GeometryFigures.Table(run) is { } table)
         {
             geometry.Add(table);

@@ -11,6 +11,8 @@ namespace NanoFold.Reports.Runs;
 internal sealed class RunRecord
 {
     private readonly IReadOnlyList<JsonElement> _metrics;
+    private readonly Lazy<CostModel?> _cost;
+    private readonly Lazy<long?> _flopsPerToken;
 
     private RunRecord(string path, string? name, JsonObject settings, RunConfig? config)
     {
@@ -21,11 +23,9 @@ internal sealed class RunRecord
         _metrics = Lines(RunFolder.MetricsFile);
         Geometry = [.. Lines(RunFolder.GeometryFile).SelectMany(GeometryPoint.Of)];
         Samples = Lines(RunFolder.SamplesFile);
-        if (config is { Model: { Vocab: > 0 } or { HasVocab: false } })
-        {
-            Cost = CostModel.Of(config.Model, config.Train.Trains);
-            FlopsPerToken = CostModel.FlopsPerToken(config.Model, config.Train.Trains);
-        }
+        bool isCounted = config is { Model: { Vocab: > 0 } or { HasVocab: false } };
+        _cost = new Lazy<CostModel?>(() => isCounted ? CostModel.Of(config!.Model, config.Train.Trains) : null);
+        _flopsPerToken = new Lazy<long?>(() => isCounted ? CostModel.FlopsPerToken(config!.Model, config.Train.Trains) : null);
     }
 
     /// <summary>The last part of its path, or what tells it from runs of the same name.</summary>
@@ -40,9 +40,9 @@ internal sealed class RunRecord
     public RunConfig? Config { get; }
 
     /// <summary>What its model takes; null where the configuration is not known in full.</summary>
-    public CostModel? Cost { get; }
+    public CostModel? Cost => _cost.Value;
 
-    public long? FlopsPerToken { get; }
+    public long? FlopsPerToken => _flopsPerToken.Value;
 
     /// <summary>What was measured of the residual stream, in the order in which it was.</summary>
     public IReadOnlyList<GeometryPoint> Geometry { get; }

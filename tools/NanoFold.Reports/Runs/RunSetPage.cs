@@ -91,7 +91,7 @@ internal static class RunSetPage
         }
     }
 
-    private static CostPoint Costs(RunRecord run, int index) => new(run.Name, index, FinalLoss(run), null)
+    private static CostPoint Costs(RunRecord run, int index) => new(run.Name, index, FinalLoss(run))
     {
         Parameters = run.Cost?.Parameters,
         Flops = run.Last("flops"),

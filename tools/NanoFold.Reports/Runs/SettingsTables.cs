@@ -22,6 +22,9 @@ internal static class SettingsTables
     /// <summary>The value of a key, as it is written; a dash where the run does not have it.</summary>
     public static string Value(RunRecord run, string key) => Flat(run.Settings).Where(pair => pair.Key == key).Select(pair => pair.Value).FirstOrDefault("–");
 
+    /// <summary>Settings as they are typed: <c>model.mixer=gru model.width=96</c>.</summary>
+    public static string Line(JsonObject settings) => string.Join(' ', Flat(settings).Select(pair => $"{pair.Key}={pair.Value}"));
+
     // A list is one value.
     private static IEnumerable<KeyValuePair<string, string>> Flat(JsonObject tree, string prefix = "")
         => tree.SelectMany(pair => pair.Value is JsonObject { Count: > 0 } inner

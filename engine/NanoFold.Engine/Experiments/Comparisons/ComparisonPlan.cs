@@ -34,14 +34,22 @@ public sealed class ComparisonPlan
     private readonly PlanOptions _options;
     private readonly List<ConfigProblem> _problems = [];
 
+    // µP with the width of the search as its base; null for the parametrization that settings name.
+    private JsonObject? _transfer;
+
     private ComparisonPlan(ComparisonFile file, PlanOptions options) => (_file, _options) = (file, options);
 
     /// <summary>Plans a comparison.</summary>
     /// <exception cref="ConfigException">With every problem there is.</exception>
     public static Comparison Of(ComparisonFile file, PlanOptions? options = null)
     {
+        List<ConfigProblem> ofGrid = [];
+        file = VariantGrid.Expand(file, ofGrid);
         var plan = new ComparisonPlan(file, options ?? new PlanOptions());
+        plan._problems.AddRange(ofGrid);
+        plan.ThrowAny();
         VariantChecks.Names(file, plan._problems);
+        plan.Transfer();
         RunConfig? shared = plan.Try(null, () => plan.Build(null));
         ConfigProblem[] ofBase = [.. plan._problems];
         Draft[] drafts = [.. file.Variants.Select(variant => new Draft(variant.Key, variant.Value, plan.Try(variant.Key, () => plan.Build(variant.Value), ofBase)!))];
@@ -49,6 +57,17 @@ public sealed class ComparisonPlan
         VariantChecks.Settings(file, shared!, drafts, plan._problems);
         plan.ThrowAny();
         return plan.Solve(shared!, drafts);
+    }
+
+    // Scores are as they are by the usual where heads are as wide as in the search.
+    private void Transfer()
+    {
+        if (_file.TransferWidth is { } width && Try(null, () => Build(null, ("model.width", width))) is { } small)
+        {
+            _transfer = new JsonObject { ["kind"] = "mup", ["baseWidth"] = width, ["baseHeadDim"] = small.Model.HeadDim };
+        }
+
+        ThrowAny();
     }
 
     private Comparison Solve(RunConfig shared, Draft[] drafts)
@@ -78,6 +97,7 @@ public sealed class ComparisonPlan
             LearningRates = _file.LearningRates,
             WeightDecays = _file.WeightDecays,
             SearchShare = _file.SearchShare,
+            TransferWidth = _file.TransferWidth,
             Variants = variants!,
         };
     }
@@ -94,36 +114,37 @@ public sealed class ComparisonPlan
             extra.AddRange([("train.steps", steps), ("train.tokens", 0), ("train.flops", 0)]);
         }
 
-        RunConfig With(IEnumerable<(string Key, long Value)> sizes) => Build(draft.Changes, [.. extra, .. sizes.Select(size => (size.Key, (JsonNode)size.Value))]);
+        RunConfig With(IEnumerable<SolvedSetting> solved) => Build(draft.Changes, [.. extra, .. solved.Select(size => (size.Key, (JsonNode)size.To))]);
         double? residual = null;
-        IReadOnlyList<(string Key, long Value)> sizes = [];
+        IReadOnlyList<SolvedSetting> solved = [];
         if (_file.Equal is EqualKind.Parameters or EqualKind.Flops)
         {
-            (residual, sizes) = Fit(draft, tokens, budget!.Value, With);
+            (residual, solved) = Fit(draft, tokens, budget!.Value, With);
         }
 
-        RunConfig config = With(sizes);
+        RunConfig config = With(solved);
         CostModel cost = CostModel.Of(config.Model, config.Train.Trains);
         var variant = new ComparedVariant
         {
             Name = draft.Name,
             Folder = VariantChecks.FolderOf(draft.Name),
             Changes = draft.Changes,
-            Solved = [.. sizes.Select(size => new SolvedSetting { Key = size.Key, From = size.Key == "model.width" ? draft.Config.Model.Width : draft.Config.Model.Hidden, To = size.Value })],
+            Solved = solved,
             Parameters = cost.Parameters,
             FlopsPerToken = CostModel.FlopsPerToken(config.Model, config.Train.Trains),
             CacheBytesPerToken = (double)cost.CacheBytesPerSequence / config.Model.Context,
             Tokens = TokensOf(config),
-            Settings = ConfigOverlay<RunConfig>.Of((JsonObject)JsonNode.Parse(Open(config).ToJson())!),
+            Settings = Whole(config),
+            SearchSettings = _file.TransferWidth is { } width ? Whole(Build(draft.Changes, [.. extra, ("model.width", width)])) : null,
         };
         return variant with { Residual = _file.Equal == EqualKind.Tokens ? variant.Tokens / budget - 1 : residual };
     }
 
-    private (double? Residual, IReadOnlyList<(string Key, long Value)> Sizes) Fit(Draft draft, long tokens, double budget, Func<IEnumerable<(string Key, long Value)>, RunConfig> with)
+    private (double? Residual, IReadOnlyList<SolvedSetting> Solved) Fit(Draft draft, long tokens, double budget, Func<IEnumerable<SolvedSetting>, RunConfig> with)
     {
         bool parameters = _file.Equal == EqualKind.Parameters;
         double target = parameters ? budget : budget / tokens;
-        RunConfig? Allowed(IReadOnlyList<(string Key, long Value)> sizes)
+        RunConfig? Allowed(IReadOnlyList<SolvedSetting> sizes)
         {
             try
             {
@@ -149,12 +170,12 @@ public sealed class ComparisonPlan
         fit = Math.Abs(fit.Residual) > Tolerance && width ? Fitted(width) : fit;
         if (Math.Abs(fit.Residual) <= Tolerance)
         {
-            return (fit.Residual, fit.Settings);
+            return (fit.Residual, fit.Solved);
         }
 
         string what = parameters ? string.Create(CultureInfo.InvariantCulture, $"{budget:#,0} parameters") : string.Create(CultureInfo.InvariantCulture, $"{target:#,0} FLOPs per token");
         string[] searched = [.. width ? ["model.width"] : Array.Empty<string>(), .. hidden ? ["model.hidden"] : Array.Empty<string>()];
-        string found = string.Join(" and ", fit.Settings.Select(size => $"{size.Key} = {size.Value}"));
+        string found = string.Join(" and ", fit.Solved.Select(size => $"{size.Key} = {size.To}"));
         throw new ConfigException([new ConfigProblem("model.width", string.Create(CultureInfo.InvariantCulture,
             $"{(searched.Length == 0 ? "the variant sets its widths itself, and is not" : $"no {string.Join(" or ", searched)} comes")} within {Tolerance * 100:0} % of {what}; {(found.Length == 0 ? "as it is" : $"with {found}")} it is {fit.Residual * 100:+#,0.#;-#,0.#} % off; give another budget, or equal = tokens"))]);
     }
@@ -167,12 +188,20 @@ public sealed class ComparisonPlan
 
     private static long TokensOf(RunConfig config) => Budget.Of(config) is { IsUnbounded: false } budget ? (long)(budget.Steps * PerStep(config)) : 0;
 
+    private static ConfigOverlay<RunConfig> Whole(RunConfig config) => ConfigOverlay<RunConfig>.Of((JsonObject)JsonNode.Parse(Open(config).ToJson())!);
+
     // What the text decides is left to the runs.
     private static RunConfig Open(RunConfig config) => FullPaths.Of(config.Task.IsText && config.Tokenizer is Data.BpeTokenizerConfig ? config with { Model = config.Model with { Vocab = 0 } } : config);
 
     private RunConfig Build(ConfigOverlay<RunConfig>? variant, params IReadOnlyList<(string Key, JsonNode Value)> extra)
     {
-        ConfigTree tree = new ConfigTree(_options.Preset).Add(_file.Base);
+        ConfigTree tree = new ConfigTree(_options.Preset).Set("train.detailedEvaluation", JsonValue.Create(true));
+        if (_transfer is not null)
+        {
+            tree.Set("model.parametrization", _transfer);
+        }
+
+        tree.Add(_file.Base);
         foreach (string setting in _options.Settings)
         {
             tree.Set(setting);

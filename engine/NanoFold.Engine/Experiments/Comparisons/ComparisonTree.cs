@@ -8,7 +8,7 @@ namespace NanoFold.Engine.Experiments.Comparisons;
 /// <summary>A comparison in layers: a file, then single settings. Settings of runs may be nested or have dotted keys.</summary>
 public sealed class ComparisonTree : ConfigTree<ComparisonFile>
 {
-    private const string Base = "base", Variants = "variants", Rates = "learningRates";
+    private const string Base = "base", Variants = "variants", Grid = "grid", Rates = "learningRates";
 
     // What may be written beside the base, for short, and is of the base.
     private static readonly (string Key, string Path)[] s_short = [("task", "task"), ("data", "data.path")];
@@ -37,6 +37,7 @@ public sealed class ComparisonTree : ConfigTree<ComparisonFile>
     protected override void Adding(JsonObject layer, string source)
     {
         Expand(layer, Base);
+        Expand(layer, Grid);
         if (layer[Variants] is JsonObject variants)
         {
             foreach (string name in variants.Select(variant => variant.Key).ToArray())
@@ -76,7 +77,8 @@ public sealed class ComparisonTree : ConfigTree<ComparisonFile>
         parent[key] = nested;
     }
 
-    private static JsonObject Nested(string path, JsonNode? value)
+    /// <summary>One setting as a tree.</summary>
+    internal static JsonObject Nested(string path, JsonNode? value)
     {
         JsonNode? node = value?.DeepClone();
         foreach (string part in path.Split('.').Reverse())

@@ -2,8 +2,8 @@ using NanoFold.Engine.Runs;
 
 namespace NanoFold.Engine.Experiments.Comparisons;
 
-/// <summary>Builds a variant with some settings more; null where it is not allowed.</summary>
-internal delegate RunConfig? VariantBuild(IReadOnlyList<(string Key, long Value)> settings);
+/// <summary>Builds a variant with other widths; null where they are not allowed.</summary>
+internal delegate RunConfig? VariantBuild(IReadOnlyList<SolvedSetting> solved);
 
 /// <summary>
 /// Solves for a width: what is measured grows with it, so that the search doubles or halves until it has the budget between two widths, and then halves what is between them. Widths that the
@@ -25,10 +25,10 @@ internal sealed class SizeFit(VariantBuild build, Func<RunConfig, double> measur
     // Small models need finer steps.
     private static readonly int[] s_hiddenUnits = [UsualUnit, 2, 1];
 
-    private readonly List<(string Key, long Value)> _settings = [];
+    private readonly List<SolvedSetting> _solved = [];
 
     /// <summary>What was set.</summary>
-    public IReadOnlyList<(string Key, long Value)> Settings => _settings;
+    public IReadOnlyList<SolvedSetting> Solved => _solved;
 
     /// <summary>What is left of the difference, as a share of the budget.</summary>
     public double Residual { get; private set; }
@@ -46,7 +46,7 @@ internal sealed class SizeFit(VariantBuild build, Func<RunConfig, double> measur
             Solve("model.width", config.Model.Width, unit, LargestWidth);
         }
 
-        if (hiddenKey is not null && Math.Abs(Residual) > (width ? Near : Near / 5) && build(_settings) is { } found)
+        if (hiddenKey is not null && Math.Abs(Residual) > (width ? Near : Near / 5) && build(_solved) is { } found)
         {
             foreach (int step in s_hiddenUnits.TakeWhile(step => step == UsualUnit || Math.Abs(Residual) > 2 * Near))
             {
@@ -69,7 +69,7 @@ internal sealed class SizeFit(VariantBuild build, Func<RunConfig, double> measur
 
     // The key that the hidden width of the feed-forwards follows, or null where there is none.
     private string? HiddenKey(RunConfig config)
-        => new[] { "model.hidden", "model.feedForward.hidden" }.FirstOrDefault(key => build([(key, 2L * config.Model.Hidden)]) is { } larger && Off(larger) > Off(config));
+        => new[] { "model.hidden", "model.feedForward.hidden" }.FirstOrDefault(key => build([new SolvedSetting { Key = key, To = 2L * config.Model.Hidden }]) is { } larger && Off(larger) > Off(config));
 
     // The step between allowed widths: that of the heads where they divide the width, and their halves where positions turn them.
     private int? WidthUnit(RunConfig config, bool refined)
@@ -79,7 +79,7 @@ internal sealed class SizeFit(VariantBuild build, Func<RunConfig, double> measur
         foreach (int unit in units)
         {
             long first = Math.Max(1, config.Model.Width / unit);
-            if (Enumerable.Range(0, 3).All(i => build([("model.width", (first + i) * unit)]) is not null))
+            if (Enumerable.Range(0, 3).All(i => build([new SolvedSetting { Key = "model.width", To = (first + i) * unit }]) is not null))
             {
                 return unit;
             }
@@ -109,7 +109,7 @@ internal sealed class SizeFit(VariantBuild build, Func<RunConfig, double> measur
                 found = (double.PositiveInfinity, k);
                 for (long i = k; i < k + Neighbors && i * unit <= largest; i++)
                 {
-                    if (build([.. _settings, (key, i * unit)]) is { } config)
+                    if (build([.. _solved.Where(solved => solved.Key != key), new SolvedSetting { Key = key, To = i * unit }]) is { } config)
                     {
                         found = (Off(config), i);
                         break;
@@ -137,8 +137,8 @@ internal sealed class SizeFit(VariantBuild build, Func<RunConfig, double> measur
         (double off, long best) = new[] { low, high }.Where(k => k >= 1).Select(At).MinBy(found => Math.Abs(found.Off));
         if (Math.Abs(off) < Math.Abs(Residual) || !double.IsFinite(Residual))
         {
-            _settings.RemoveAll(setting => setting.Key == key);
-            _settings.Add((key, best * unit));
+            _solved.RemoveAll(solved => solved.Key == key);
+            _solved.Add(new SolvedSetting { Key = key, From = from, To = best * unit });
             Residual = off;
         }
     }

@@ -80,19 +80,13 @@ public static class VariantNames
         public bool Set(string assignment)
         {
             int equals = assignment.IndexOf('=');
-            string[] path = assignment[..Math.Max(0, equals)].Trim().Split('.');
-            if (equals <= 0 || path.Any(string.IsNullOrWhiteSpace))
+            string key = assignment[..Math.Max(0, equals)].Trim();
+            if (equals <= 0 || key.Split('.').Any(string.IsNullOrWhiteSpace))
             {
                 return false;
             }
 
-            JsonNode? node = ConfigTree<RunConfig>.ParseValue(string.Join('.', path), assignment[(equals + 1)..]);
-            foreach (string part in path.Reverse())
-            {
-                node = new JsonObject { [part] = node };
-            }
-
-            ConfigMerge.Apply(tree, (JsonObject)node!, typeof(RunConfig));
+            ConfigMerge.Apply(tree, ComparisonTree.Nested(key, ConfigTree<RunConfig>.ParseValue(key, assignment[(equals + 1)..])), typeof(RunConfig));
             return true;
         }
     }

@@ -8,13 +8,13 @@ namespace NanoFold.Engine.Experiments.Scaling;
 /// <param name="delta">δ: residuals beyond it count by their size, no longer by their square.</param>
 internal sealed class LawFitter(IReadOnlyList<ScalingPoint> points, double delta)
 {
-    private const int Parameters = 5, MostRounds = 200;
+    private const int Parameters = 5, MostRounds = 100;
 
     // α and β beyond these are told apart from nothing by no grid that can be trained.
     private const double LeastExponent = 1e-3, MostExponent = 10;
 
-    private static readonly double[] s_exponents = [0.1, 0.3, 0.6, 1.2];
-    private static readonly double[] s_shares = [0.05, 0.4, 0.7, 0.9, 0.98];
+    private static readonly double[] s_exponents = [0.15, 0.4, 1];
+    private static readonly double[] s_shares = [0.05, 0.5, 0.8, 0.95];
 
     private readonly double _meanN = points.Average(p => Math.Log(p.Parameters));
     private readonly double _meanD = points.Average(p => Math.Log(p.Tokens));
@@ -28,7 +28,7 @@ internal sealed class LawFitter(IReadOnlyList<ScalingPoint> points, double delta
     /// <summary>From a law that is near, and some starts besides.</summary>
     public ScalingLaw FitFrom(ScalingLaw near, IReadOnlyList<double> losses)
     {
-        double[][] some = [.. Starts(losses).Where((_, i) => i % 16 == 5)];
+        double[][] some = [.. Starts(losses).Where((_, i) => i % 16 == 6)];
         return Fit(losses, [ThetaOf(near), .. some]).Law;
     }
 
@@ -110,7 +110,7 @@ internal sealed class LawFitter(IReadOnlyList<ScalingPoint> points, double delta
                 isBetter = found < error;
                 if (isBetter)
                 {
-                    bool isDone = error - found <= 1e-13 * error;
+                    bool isDone = error - found <= 1e-10 * error;
                     (theta, error, damping) = (next, found, Math.Max(1e-9, damping / 5));
                     if (isDone)
                     {

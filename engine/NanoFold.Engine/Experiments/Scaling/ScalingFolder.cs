@@ -1,0 +1,73 @@
+using System.Text;
+using System.Text.Json.Nodes;
+
+namespace NanoFold.Engine.Experiments.Scaling;
+
+/// <summary>The folder of a grid. The same grid goes on in it; one with more sizes, tokens or seeds takes what is there and adds to it; any other is refused.</summary>
+public static class ScalingFolder
+{
+    /// <summary>Writes the grid into a folder, where it goes on from then on.</summary>
+    /// <exception cref="UserException">The folder holds another one, or cannot be written.</exception>
+    public static void Take(string folder, ScalingGrid grid)
+    {
+        if (File.Exists(Path.Combine(folder, ScalingGrid.FileName)))
+        {
+            string[] others = [.. Differences(ScalingGrid.Load(folder), grid)];
+            if (others.Length > 0)
+            {
+                throw new UserException($"{folder}: holds another grid, with {string.Join(", ", others)}; give that, or name another folder with --out");
+            }
+        }
+        else if (Directory.Exists(folder) && Directory.EnumerateFileSystemEntries(folder).Any())
+        {
+            throw new UserException($"{folder}: is not empty and holds no grid; name another folder with --out");
+        }
+
+        try
+        {
+            Directory.CreateDirectory(folder);
+        }
+        catch (Exception e) when (FileFault.Is(e))
+        {
+            throw FileFault.Describe("cannot create", folder, e);
+        }
+
+        OutputFile.Write(Path.Combine(folder, ScalingGrid.FileName), stream => stream.Write(Encoding.UTF8.GetBytes(grid.ToJson())));
+    }
+
+    /// <summary>What a grid that was begun has and another one does not, in words.</summary>
+    internal static IEnumerable<string> Differences(ScalingGrid begun, ScalingGrid asked)
+    {
+        foreach (ScalingSize size in begun.Sizes)
+        {
+            if (asked.Sizes.FirstOrDefault(other => other.Name == size.Name) is not { } other)
+            {
+                yield return $"size {size.Name}";
+            }
+            else if (!JsonNode.DeepEquals(Recipe(size), Recipe(other)))
+            {
+                yield return $"other settings of {size.Name}";
+            }
+        }
+
+        if (begun.Tokens.Except(asked.Tokens).Any())
+        {
+            yield return $"tokens {string.Join(",", begun.Tokens)}";
+        }
+
+        if (begun.Seeds.Except(asked.Seeds).Any())
+        {
+            yield return $"seeds {string.Join(",", begun.Seeds)}";
+        }
+    }
+
+    // Tokens and seed are each run's own.
+    private static JsonObject Recipe(ScalingSize size)
+    {
+        var tree = (JsonObject)size.Settings.Tree.DeepClone();
+        var train = (JsonObject)tree["train"]!;
+        train.Remove("tokens");
+        train.Remove("seed");
+        return tree;
+    }
+}

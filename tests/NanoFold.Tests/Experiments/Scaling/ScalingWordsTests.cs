@@ -1,0 +1,57 @@
+using NanoFold.Engine.Experiments.Scaling;
+
+namespace NanoFold.Tests.Experiments.Scaling;
+
+/// <summary>What a fit does not tell is said.</summary>
+public class ScalingWordsTests
+{
+    private static readonly double[] s_sizes = ScalingFitTests.Steps(1e4, 4e5, 3), s_tokens = ScalingFitTests.Steps(2e5, 4e6, 3);
+
+    [Test]
+    public void AGoodFitHasNoDoubts()
+    {
+        string[] words = Words(ScalingFitTests.Grid(new ScalingLaw(1.2, 12, 0.30, 90, 0.38), s_sizes, s_tokens));
+        Assert.That(words, Has.Length.EqualTo(3));
+        Assert.That(words[1], Does.Contain("N grows with C^0.56 [0.56, 0.56] and D with C^0.44 [0.44, 0.44]"));
+        Assert.That(words[2], Does.Contain("A law fitted without the largest run (400 k parameters, 4 M tokens) says"));
+    }
+
+    [Test]
+    public void ASizeThatMakesNoDifferenceIsSaid()
+    {
+        string words = string.Join('\n', Words(ScalingFitTests.Grid(new ScalingLaw(1.2, 1e-9, 0.30, 90, 0.38), s_sizes, s_tokens, noise: 0.003)));
+        Assert.That(words, Does.Contain("The size makes no difference that these runs show").Or.Contain("α = "));
+        Assert.That(words, Does.Contain("do not tell how FLOPs are best divided"));
+    }
+
+    [Test]
+    public void RunsThatFollowNoLawAreSaid()
+    {
+        var random = new Random(1);
+        ScalingPoint[] points = [.. from n in s_sizes from d in s_tokens select new ScalingPoint(n, d, 1 + random.NextDouble())];
+        Assert.That(Words(points)[1], Does.StartWith("The law does not fit these runs"));
+    }
+
+    [Test]
+    public void ALossWithoutAFloorIsSaid() =>
+        Assert.That(Words(ScalingFitTests.Grid(new ScalingLaw(1e-6, 40, 0.20, 90, 0.30), s_sizes, s_tokens)), Has.Some.StartsWith("E is at 0"));
+
+    /// <summary>Seeds agree with each other, and not with the law: a size goes its own way.</summary>
+    [Test]
+    public void MoreThanSeedsDifferIsSaid()
+    {
+        ScalingPoint[] points =
+        [
+            .. ScalingFitTests.Grid(new ScalingLaw(1.2, 12, 0.30, 90, 0.38), s_sizes, s_tokens)
+                .Select((p, i) => p with { Loss = p.Loss * (1 + 0.02 * ((i * 7 % 3) - 1)) })
+                .SelectMany(p => new[] { p, p with { Loss = p.Loss * 1.0005 } }),
+        ];
+        Assert.That(Words(points), Has.Some.StartsWith("The law is off by more than seeds differ"));
+    }
+
+    private static string[] Words(ScalingPoint[] points)
+    {
+        ScalingRun[] runs = [.. points.Select((p, i) => new ScalingRun($"runs/{i}", "", 1, (long)p.Parameters, (long)p.Tokens, 1, p.Loss, null, null, null, 1))];
+        return [.. ScalingCollector.Of(runs, draws: 40).Summary];
+    }
+}

@@ -1,0 +1,23 @@
+using NanoFold.Engine.Experiments.Comparisons;
+using NanoFold.Engine.Experiments.Results;
+using NanoFold.Reports;
+
+namespace NanoFold.Cli.Commands.Compare;
+
+/// <summary>The result of a comparison: its tables, files and page, of whatever is there.</summary>
+internal static class CompareResult
+{
+    /// <summary>Writes the files, shows the tables, and gives the result as JSON.</summary>
+    public static void Show(Invocation invocation, string folder, Comparison comparison)
+    {
+        Output output = invocation.Output;
+        string page = Path.Combine(folder, Report.FileName);
+        ComparisonResult result = ResultCollector.Collect(folder, comparison) with { Report = Report.FileName };
+        ResultFiles.Write(folder, result);
+        Report.Of([folder], $"{Program.Typed} report {Display.Argument(folder)}").Save(page);
+        output.Line();
+        ResultView.Write(output, result);
+        output.Line($"{page}: open it in a browser; {ResultFiles.Table}, {ResultFiles.Markdown} and {ComparisonResult.FileName} are beside it");
+        output.Result((result with { Report = page }).ToJson());
+    }
+}

@@ -1,0 +1,22 @@
+using NanoFold.Engine.Experiments.Results;
+using NanoFold.Reports.Items;
+
+namespace NanoFold.Reports.Comparisons;
+
+/// <summary>What is reached without a neural network, and what cannot be beaten.</summary>
+internal static class BaselineTable
+{
+    public static IEnumerable<ReportTable> Of(ComparisonResult result)
+    {
+        string[] figures = [.. result.References.SelectMany(reference => reference.Figures).Select(figure => figure.Name).Distinct()];
+        return figures.Length == 0 ? [] :
+        [
+            new ReportTable(
+                [new ReportColumn("without a neural network", IsText: true), .. figures.Select(figure => new ReportColumn(Shown.Words(figure)))],
+                [.. result.References.Select(reference => (IReadOnlyList<Cell>)[reference.Name, .. figures.Select(figure => Cell.Of(reference.Figure(figure), "0.0000"))])])
+            {
+                Caption = "On what is held back. A compressor that knows the text trained on is what a model of that text compares with.",
+            },
+        ];
+    }
+}

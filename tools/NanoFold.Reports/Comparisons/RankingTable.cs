@@ -1,0 +1,66 @@
+using NanoFold.Engine.Experiments.Results;
+using NanoFold.Engine.Experiments.Statistics;
+using NanoFold.Reports.Items;
+
+namespace NanoFold.Reports.Comparisons;
+
+/// <summary>The tables of a comparison: what each variant reached and how it differs from the base; and what it takes.</summary>
+internal static class RankingTable
+{
+    public static ReportTable Of(ComparisonResult result)
+    {
+        string[] figures = [.. result.Variants.SelectMany(variant => variant.Figures).Select(figure => figure.Name).Distinct().OrderByDescending(name => name == result.RankedBy)];
+        return new ReportTable(
+            [
+                new ReportColumn("variant", IsText: true),
+                .. figures.Select(figure => new ReportColumn(figure == FigureResult.Loss ? "loss" : Shown.Words(figure), Meaning: figure == FigureResult.Loss ? result.LossUnit : "")),
+                new ReportColumn("± over seeds", Meaning: "standard deviation of single seeds"),
+                new ReportColumn($"to {result.Base}", Meaning: "mean of the differences seed by seed"),
+                new ReportColumn("95 % interval", Meaning: "of that mean, by Student's t"),
+                new ReportColumn("seeds"),
+                new ReportColumn("what that shows", IsText: true),
+            ],
+            [.. result.Variants.Select(variant => Reached(result, variant, figures))])
+        {
+            Caption = $"Figures are of {(result.IsOfAllHeldBack ? "all that is held back" : "the rows of every evaluation")}, mean over seeds. A difference counts as seen where its interval leaves out 0, also after Holm's correction for the number of variants.",
+        };
+    }
+
+    /// <summary>What each variant takes.</summary>
+    public static ReportTable Costs(ComparisonResult result) => new(
+        [
+            new ReportColumn("variant", IsText: true), new ReportColumn("parameters"), new ReportColumn("FLOPs/token"), new ReportColumn("cache/token", Meaning: "what decoding keeps"),
+            new ReportColumn("tokens/s", Meaning: "of training"), new ReportColumn("time", Meaning: "of a run"), new ReportColumn("memory", Meaning: "the most that a process held"), new ReportColumn("tokens", Meaning: "of a run"), new ReportColumn("learning rate"),
+        ],
+        [
+            .. result.Variants.Select(variant => (IReadOnlyList<Cell>)
+            [
+                variant.Name, Cell.Short(variant.Parameters), Cell.Short(variant.FlopsPerToken), Cell.Bytes(variant.CacheBytesPerToken),
+                Cell.Short(variant.TokensPerSecond), variant.Seconds is { } seconds ? new Cell(Shown.Seconds(seconds), seconds) : "–", Cell.Bytes(variant.PeakBytes), Cell.Short(variant.Tokens), Cell.Of(variant.LearningRate, "0.#####"),
+            ]),
+        ]);
+
+    private static IReadOnlyList<Cell> Reached(ComparisonResult result, VariantResult variant, string[] figures)
+    {
+        FigureResult? ranked = variant.Figure(result.RankedBy);
+        PairedDifference? difference = ranked?.Difference;
+        int seeds = variant.Runs.Count(run => run.State == CollectedState.Finished);
+        return
+        [
+            new Cell(variant.IsBase ? $"{variant.Name} (base)" : variant.Name),
+            .. figures.Select(figure => Cell.Of(variant.Figure(figure)?.Mean, "0.0000")),
+            Cell.Of(ranked?.StandardDeviation, "0.0000"),
+            difference is null ? new Cell("–") : new Cell(Shown.Signed(difference.Mean), difference.Mean, ToneOf(difference.Verdict, FigureResult.IsLowerBetter(result.RankedBy) ?? true)),
+            difference?.Interval is { } interval ? new Cell($"{Shown.Signed(interval.Low)} … {Shown.Signed(interval.High)}", interval.Low) : new Cell("–"),
+            new Cell($"{seeds}", seeds),
+            new Cell(variant.Verdict ?? "", Tone: Tone.Soft),
+        ];
+    }
+
+    private static Tone ToneOf(DifferenceVerdict verdict, bool isLowerBetter) => verdict switch
+    {
+        DifferenceVerdict.Lower => isLowerBetter ? Tone.Good : Tone.Bad,
+        DifferenceVerdict.Higher => isLowerBetter ? Tone.Bad : Tone.Good,
+        _ => Tone.Plain,
+    };
+}

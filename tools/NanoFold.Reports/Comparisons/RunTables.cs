@@ -1,0 +1,60 @@
+using NanoFold.Engine.Experiments.Results;
+using NanoFold.Reports.Items;
+using NanoFold.Reports.Runs;
+
+namespace NanoFold.Reports.Comparisons;
+
+/// <summary>The runs of a comparison, with what became of them, and what each variant sets.</summary>
+internal static class RunTables
+{
+    /// <summary>Those that failed or are missing; then all of them.</summary>
+    public static IEnumerable<IReportItem> Of(ComparisonResult result)
+    {
+        CollectedRun[] unfinished = [.. result.Unfinished];
+        if (unfinished.Length > 0)
+        {
+            yield return new ReportTable(
+                [new ReportColumn("run", IsText: true), new ReportColumn("state", IsText: true), new ReportColumn("step"), new ReportColumn("why", IsText: true)],
+                [.. unfinished.Select(run => (IReadOnlyList<Cell>)[run.Run, State(run), new Cell(Shown.Count(run.Steps), run.Steps), run.Fault ?? ""])])
+            { Title = "Runs that did not end as they were meant to" };
+        }
+
+        IReadOnlyList<CollectedRun> runs = result.AllRuns;
+        string[] figures = [.. runs.SelectMany(run => run.Validation.Keys).Distinct()];
+        yield return new ReportTable(
+            [
+                new ReportColumn("run", IsText: true), new ReportColumn("variant", IsText: true), new ReportColumn("seed"), new ReportColumn("state", IsText: true), .. figures.Select(figure => new ReportColumn(Shown.Words(figure))),
+                new ReportColumn("train loss"), new ReportColumn("learning rate"), new ReportColumn("steps"), new ReportColumn("tokens"), new ReportColumn("time"), new ReportColumn("tokens/s"), new ReportColumn("memory"), new ReportColumn("machine", IsText: true),
+            ],
+            [.. runs.Select(run => (IReadOnlyList<Cell>)
+                [
+                    new Cell(run.Run, Link: run.Run + "/"), run.Variant, new Cell($"{run.Seed}", run.Seed), State(run),
+                    .. figures.Select(figure => Cell.Of(run.FullValidation.TryGetValue(figure, out double full) && result.IsOfAllHeldBack ? full : run.Validation.TryGetValue(figure, out double value) ? value : null, "0.0000")),
+                    Cell.Of(run.TrainLoss, "0.0000"), Cell.Of(run.LearningRate, "0.#####"), new Cell(Shown.Count(run.Steps), run.Steps), Cell.Short(run.Tokens), new Cell(Shown.Seconds(run.Seconds), run.Seconds),
+                    Cell.Short(run.TokensPerSecond), Cell.Bytes(run.PeakBytes),
+                    string.Join(", ", new[] { run.Device, run.InstructionSet, run.Threads is { } threads ? $"{threads} threads" : null }.OfType<string>()),
+                ])])
+        { Title = "All runs, those of searches included", IsFolded = runs.Count > 8, Caption = "Folders are beside this page." };
+    }
+
+    /// <summary>What each variant sets beyond the base, and what was solved for to hold equal what is to be equal.</summary>
+    public static ReportTable Settings(ComparisonResult result)
+    {
+        bool isEqual = result.Variants.Any(variant => variant.Residual is not null);
+        return new ReportTable(
+            [new ReportColumn("variant", IsText: true), new ReportColumn("sets", IsText: true), .. isEqual ? [new ReportColumn("solved for", IsText: true), new ReportColumn("left of the difference")] : Array.Empty<ReportColumn>()],
+            [
+                .. result.Variants.Select(variant => (IReadOnlyList<Cell>)
+                [
+                    variant.Name, variant.Settings.Count > 0 ? SettingsTables.Line(variant.Settings) : "the base as it is",
+                    .. isEqual ? [new Cell(string.Join(", ", variant.Solved)), variant.Residual is { } residual ? new Cell(Shown.Signed(100 * residual, "0.00") + " %", residual) : new Cell("–")] : Array.Empty<Cell>(),
+                ]),
+            ])
+        { Title = "What the variants set" };
+    }
+
+    /// <summary>All settings of the base's first run.</summary>
+    public static IEnumerable<ReportTable> Base(IReadOnlyList<ShownVariant> variants) => variants.Where(variant => variant.Result.IsBase).SelectMany(variant => variant.Runs.Take(1)).Select(SettingsTables.All);
+
+    private static Cell State(CollectedRun run) => new(run.State.ToString().ToLowerInvariant() + (run.End is null or "finished" ? "" : $" ({run.End})"), Tone: run.State == CollectedState.Finished ? Tone.Plain : Tone.Bad);
+}

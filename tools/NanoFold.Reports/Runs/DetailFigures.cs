@@ -1,0 +1,52 @@
+using NanoFold.Engine.Runs.Evaluations;
+using NanoFold.Reports.Charts;
+using NanoFold.Reports.Items;
+
+namespace NanoFold.Reports.Runs;
+
+/// <summary>What <c>evaluation.json</c> of a run says beyond one number.</summary>
+internal static class DetailFigures
+{
+    public static IEnumerable<Figure> Of(RunRecord run)
+    {
+        if (DetailedEvaluation.Find(run.FullPath) is not { } evaluation)
+        {
+            yield break;
+        }
+
+        foreach (ScoreBreakdown breakdown in evaluation.Breakdowns)
+        {
+            yield return new Figure($"By {Shown.Words(breakdown.Axis)}", [.. Views(evaluation, breakdown)])
+            {
+                IsHalf = true, Height = 340, Caption = $"{Shown.Count(breakdown.Bins.Sum(bin => bin.Targets))} targets of {Shown.Count(evaluation.Rows)} rows, after {Shown.Count(evaluation.Step)} steps.",
+            };
+        }
+
+        ContextEvaluation[] contexts = [.. evaluation.Contexts.Where(context => context.Loss is not null)];
+        if (contexts.Length > 1)
+        {
+            yield return new Figure("On longer rows", new Chart("loss", new Axis("context (tokens)") { IsLogarithmic = true, Marks = [.. contexts.Select(context => (double)context.Context)] }, new Axis($"loss ({evaluation.Unit})"),
+                new Series("loss", [.. contexts.Select(context => (double?)context.Context)], [.. contexts.Select(context => context.Loss)]) { Kind = SeriesKind.LineAndPoints }))
+            {
+                IsHalf = true, Height = 340, Caption = string.Join(" ", evaluation.Contexts.Select(context => context.WhyNot).OfType<string>().Distinct().Select(why => $"Not longer: {why}.")),
+            };
+        }
+    }
+
+    /// <summary>The name of a bin.</summary>
+    public static string Bin(long from, long to) => from == to ? Shown.Count(from) : $"{Shown.Count(from)}–{Shown.Count(to)}";
+
+    private static IEnumerable<Chart> Views(DetailedEvaluation evaluation, ScoreBreakdown breakdown)
+    {
+        var x = new Axis(breakdown.Meaning) { Categories = [.. breakdown.Bins.Select(bin => Bin(bin.From, bin.To))] };
+        Series Line(string name, Func<ScoreBin, double?> value) => new(name, [.. breakdown.Bins.Select((_, at) => (double?)at)], [.. breakdown.Bins.Select(value)])
+        {
+            Kind = SeriesKind.LineAndPoints, Labels = [.. breakdown.Bins.Select(bin => $"{Bin(bin.From, bin.To)}: {Shown.Count(bin.Targets)} targets")],
+        };
+        yield return new Chart("loss", x, new Axis($"loss ({evaluation.Unit})"), Line("loss", bin => bin.Loss));
+        if (breakdown.Bins.Any(bin => bin.Accuracy is not null))
+        {
+            yield return new Chart("accuracy", x, new Axis("accuracy") { HasZero = true }, Line("accuracy", bin => bin.Accuracy));
+        }
+    }
+}
