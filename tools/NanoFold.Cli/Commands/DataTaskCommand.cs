@@ -23,7 +23,7 @@ internal static class DataTaskCommand
         command.Common = [CommonOptions.Seed];
         command.JsonKeys = "task, settings, description [lines], context, vocab, unit (of the loss), best {loss, accuracy …}, guessing {…}, baselines [{name, scores {…}}], groupedBy, part, rows [{text [lines], fields {name: [numbers]}}]; without NAME: tasks [{name, meaning}]";
         command.Does(invocation => invocation.Get(name) is { } task
-            ? Show(invocation, options.Config(invocation, task), SplitOf(invocation.Get(part)), (int)(invocation.Get(rows) ?? 1))
+            ? Show(invocation, options.ConfigOf(task, invocation), SplitOf(invocation.Get(part)), (int)(invocation.Get(rows) ?? 1))
             : List(invocation));
     }
 
