@@ -113,9 +113,11 @@ internal sealed class RunSetProgress : IRunSetObserver
         }
         else
         {
-            foreach (string line in Writing.TextLayout.Wrap(text, Output.Columns(_output.Text)))
+            // Over what stood there: only a part of it is cleared.
+            int columns = Output.Columns(_output.Text);
+            foreach (string line in Writing.TextLayout.Wrap(text, columns - 1))
             {
-                _console.WriteLine(line);
+                _console.WriteLine(line.PadRight(columns - 1));
             }
         }
     }

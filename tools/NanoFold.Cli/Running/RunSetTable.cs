@@ -71,10 +71,10 @@ internal static class RunSetTable
 
     private static string[] Row(RunStatus run)
     {
-        string step = run.Steps is { } steps ? $"{Display.Count(run.Step)}/{Display.Count(steps)}" : run.Step > 0 ? Display.Count(run.Step) : "";
+        string step = run.Step == 0 ? "" : run.Steps is { } steps ? $"{Display.Count(run.Step)}/{Display.Count(steps)}" : Display.Count(run.Step);
         string left = run.State switch
         {
-            RunState.Running => run.SecondsLeft is { } seconds ? Time(seconds) : "…",
+            RunState.Running => run.SecondsLeft is { } seconds ? Time(seconds) : "begins",
             RunState.Over when run.Result is { IsDone: false } => "diverged",
             RunState.Over => "done",
             RunState.Waiting => "",

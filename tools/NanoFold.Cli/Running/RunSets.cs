@@ -48,9 +48,9 @@ internal static class RunSets
 
     private static void Conclude(Output output, RunSetSummary summary, RunSetOptions options)
     {
-        foreach (RunStatus failed in summary.Failed)
+        if (summary.Failed.ToArray() is { Length: > 0 } failed)
         {
-            output.Note($"{RunSetTable.Ended(failed)} (more in {Path.Combine(failed.Folder, Engine.Runs.RunResult.FileName)})");
+            output.Note($"failed: {string.Join(", ", failed.Select(run => run.Run.Name))}; {Path.Combine(failed[0].Folder, Engine.Runs.RunResult.FileName)} says why{(failed.Length > 1 ? ", as in each of the other folders" : "")}");
         }
 
         output.Line($"{RunSetTable.Summary(summary.Status with { SecondsLeft = null })} in {RunSetTable.Time(summary.Seconds)}");

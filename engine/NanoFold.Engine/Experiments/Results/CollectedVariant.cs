@@ -1,29 +1,33 @@
 using System.Text.Json.Nodes;
 using NanoFold.Engine.Experiments.Comparisons;
+using NanoFold.Engine.Runs;
 using NanoFold.Engine.Runs.Evaluations;
 
 namespace NanoFold.Engine.Experiments.Results;
 
 /// <summary>A variant with what its runs left.</summary>
 /// <param name="Plan">What it is.</param>
+/// <param name="Config">Its settings.</param>
 /// <param name="Point">The rates that its seeds run with; null where the search gave none.</param>
 /// <param name="Search">The trials.</param>
 /// <param name="Runs">One for each seed, whatever became of it.</param>
 /// <param name="All">Both.</param>
 /// <param name="IsBase">Whether the others are compared with it.</param>
-internal sealed record CollectedVariant(ComparedVariant Plan, RatePoint? Point, IReadOnlyList<SearchTrial> Search, IReadOnlyList<CollectedRun> Runs, IReadOnlyList<CollectedRun> All, bool IsBase)
+internal sealed record CollectedVariant(
+    ComparedVariant Plan, RunConfig Config, RatePoint? Point, IReadOnlyList<SearchTrial> Search, IReadOnlyList<CollectedRun> Runs, IReadOnlyList<CollectedRun> All, bool IsBase)
 {
     /// <summary>Those that enter means.</summary>
     public IReadOnlyList<CollectedRun> Finished { get; } = [.. Runs.Where(run => run.State == CollectedState.Finished)];
 
     public static CollectedVariant Of(Comparison comparison, ComparedVariant variant, RunReader reader)
     {
-        double? learningRate = variant.Resolve().Train.LearningRate;
+        RunConfig config = variant.Resolve();
+        double? learningRate = config.Train.LearningRate;
         CollectedRun[] trials = [.. comparison.Search(variant).Select(run => reader.Read(run, learningRate))];
         RatePoint? best = comparison.Best([.. trials.Select(LossOf)]);
         CollectedRun[] runs = best is null ? [] : [.. comparison.Final(variant, best).Select(run => reader.Read(run, learningRate))];
         SearchTrial[] search = [.. trials.Zip(comparison.Points, (trial, point) => new SearchTrial(trial.LearningRate ?? double.NaN, trial.WeightDecay, LossOf(trial), trial.State, trial.Run, point == best))];
-        return new CollectedVariant(variant, best, [.. search.OrderBy(trial => trial.WeightDecay).ThenBy(trial => trial.LearningRate)], runs, [.. trials, .. runs], variant.Name == comparison.Reference);
+        return new CollectedVariant(variant, config, best, [.. search.OrderBy(trial => trial.WeightDecay).ThenBy(trial => trial.LearningRate)], runs, [.. trials, .. runs], variant.Name == comparison.Reference);
     }
 
     /// <summary>The loss that a search goes by.</summary>

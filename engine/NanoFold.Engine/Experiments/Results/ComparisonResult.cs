@@ -30,7 +30,7 @@ public sealed record ComparisonResult
     /// <summary>What the loss is counted in.</summary>
     public required string LossUnit { get; init; }
 
-    /// <summary>The figure that variants are ranked by: <c>accuracy</c> where every variant has it, otherwise <c>loss</c>.</summary>
+    /// <summary>The figure that variants are ranked by: <c>accuracy</c> where every variant has it, <c>bitsPerByte</c> where their tokenizers differ, otherwise <c>loss</c>.</summary>
     public required string RankedBy { get; init; }
 
     /// <summary>Whether figures are of all that is held back; otherwise they are of the windows or rows of every evaluation. One of the two for all runs.</summary>

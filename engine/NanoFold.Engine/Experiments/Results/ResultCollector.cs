@@ -24,10 +24,10 @@ public static class ResultCollector
         CollectedVariant[] collected = [.. comparison.Variants.Select(variant => CollectedVariant.Of(comparison, variant, reader))];
         CollectedVariant[] found = [.. collected.Where(variant => variant.Finished.Count > 0)];
         bool isFull = found.Length > 0 && found.SelectMany(variant => variant.Finished).All(run => run.FullValidation.ContainsKey(FigureResult.Loss));
-        string rankedBy = found.Length > 0 && found.SelectMany(variant => variant.Finished).All(run => Of(run, isFull).ContainsKey(Evaluation.Accuracy)) ? Evaluation.Accuracy : FigureResult.Loss;
+        string rankedBy = RankedBy(found, isFull);
         IReadOnlyDictionary<string, IReadOnlyList<FigureResult>> figures = Figures(found, comparison.Reference, isFull);
         IReadOnlyList<bool?> best = BestSet.Of([.. found.Select(variant => BySeed(variant, rankedBy, isFull))], FigureResult.IsLowerBetter(rankedBy) ?? true);
-        RunConfig config = comparison.ReferenceVariant.Resolve();
+        RunConfig config = collected.First(variant => variant.IsBase).Config;
         IReadOnlyList<BaselineEntry> baselines = BaselineFile.Find(folder)?.Baselines ?? [];
         var result = new ComparisonResult
         {
@@ -46,6 +46,15 @@ public static class ResultCollector
         };
         result = result with { Variants = [.. result.Variants.Select(variant => variant with { Verdict = ResultWords.Verdict(result, variant) })] };
         return result with { Summary = [.. ResultWords.Summary(result, comparison)] };
+    }
+
+    // Accuracy where the task has it. Losses of different tokenizers are of different tokens; bits per byte compare.
+    private static string RankedBy(CollectedVariant[] found, bool isFull)
+    {
+        bool All(string figure) => found.Length > 0 && found.SelectMany(variant => variant.Finished).All(run => Of(run, isFull).ContainsKey(figure));
+        return All(Evaluation.Accuracy) ? Evaluation.Accuracy
+            : All(FigureResult.BitsPerByte) && found.Select(variant => variant.Config.Tokenizer).Distinct().Count() > 1 ? FigureResult.BitsPerByte
+            : FigureResult.Loss;
     }
 
     private static LossUnit UnitOf(RunConfig config)

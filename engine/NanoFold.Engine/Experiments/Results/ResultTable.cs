@@ -16,20 +16,24 @@ public sealed record ResultTable(IReadOnlyList<string> Heads, IReadOnlyList<IRea
     {
         string ranked = result.RankedBy;
         string[] others = [.. new[] { Evaluation.Accuracy, FigureResult.Loss, FigureResult.BitsPerByte }.Where(name => name != ranked && result.Variants.Any(variant => variant.Figure(name) is not null))];
+        bool isSpread = result.Variants.Any(variant => variant.Figure(ranked)?.StandardDeviation is not null);
+        string[] Spread(string cell) => isSpread ? [cell] : [];
         return new ResultTable(
-            ["variant", ResultText.Head(ranked), "difference [95 %]", .. others.Select(ResultText.Head)],
+            ["variant", ResultText.Head(ranked), .. Spread("±"), "difference [95 %]", .. others.Select(ResultText.Head)],
             [
-                .. result.Variants.Select(variant => (string[])
+                .. result.Variants.Select(variant => (variant, figure: variant.Figure(ranked))).Select(row => (string[])
                 [
-                    Name(variant),
-                    $"{ResultText.Figure(ranked, variant.Figure(ranked)?.Mean)} {ResultText.Deviation(ranked, variant.Figure(ranked)?.StandardDeviation)}".TrimEnd(),
-                    ResultText.Difference(ranked, variant.Figure(ranked)?.Difference),
-                    .. others.Select(name => ResultText.Figure(name, variant.Figure(name)?.Mean)),
+                    Name(row.variant),
+                    ResultText.Figure(ranked, row.figure?.Mean),
+                    .. Spread(ResultText.Deviation(ranked, row.figure?.StandardDeviation)),
+                    ResultText.Difference(ranked, row.figure?.Difference),
+                    .. others.Select(name => ResultText.Figure(name, row.variant.Figure(name)?.Mean)),
                 ]),
                 .. result.References.Where(reference => others.Append(ranked).Any(name => reference.Figure(name) is not null)).Select(reference => (string[])
                 [
                     reference.Name,
                     ResultText.Figure(ranked, reference.Figure(ranked)),
+                    .. Spread(""),
                     "",
                     .. others.Select(name => ResultText.Figure(name, reference.Figure(name))),
                 ]),
@@ -61,6 +65,12 @@ public sealed record ResultTable(IReadOnlyList<string> Heads, IReadOnlyList<IRea
             ["loss by rate", .. points.Select(point => ResultText.Rate(point.Rate) + (point.Decay is { } decay ? $"/{ResultText.Rate(decay)}" : ""))],
             [.. result.Variants.Select(variant => (string[])[variant.Name, .. points.Select(point => Trial(variant.Search.FirstOrDefault(trial => (trial.LearningRate, trial.WeightDecay) == point)))])]);
     }
+
+    /// <summary>What was measured of the layers, those of a variant side by side from the first on; null where nothing was measured.</summary>
+    public static ResultTable? Layers(ComparisonResult result) => ResultGeometry.Layers(result);
+
+    /// <summary>The loss or accuracy on rows as long as in training and longer; null where that was not evaluated.</summary>
+    public static ResultTable? Contexts(ComparisonResult result) => ResultGeometry.Contexts(result);
 
     /// <summary>The lines of a Markdown table: figures to the right.</summary>
     public IEnumerable<string> Markdown()

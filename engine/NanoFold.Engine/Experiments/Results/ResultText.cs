@@ -17,8 +17,8 @@ public static class ResultText
     /// <summary>A figure: <c>1.8312</c>, of an accuracy <c>98.7 %</c>.</summary>
     public static string Figure(string name, double? value) => value is { } v && double.IsFinite(v) ? Plain(name, v) + Unit(name) : None;
 
-    /// <summary>A standard deviation: <c>±0.0041</c>.</summary>
-    public static string Deviation(string name, double? value) => value is { } v && double.IsFinite(v) ? $"±{Plain(name, v)}" : "";
+    /// <summary>A standard deviation: <c>0.0041</c>; empty where one seed knows none.</summary>
+    public static string Deviation(string name, double? value) => value is { } v && double.IsFinite(v) ? Plain(name, v) : "";
 
     /// <summary>A difference with its sign: <c>+0.0089</c>, of accuracies in points of percent.</summary>
     public static string Signed(string name, double? value) => value is { } v && double.IsFinite(v) ? (v < 0 ? Minus : "+") + Plain(name, Math.Abs(v)) : None;

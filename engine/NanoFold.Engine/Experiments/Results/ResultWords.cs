@@ -24,7 +24,7 @@ internal static class ResultWords
         if (variant.Figure(result.RankedBy) is not { } figure)
         {
             int finished = variant.Runs.Count(run => run.State == CollectedState.Finished);
-            return finished > 0 ? $"no {result.RankedBy}" : "no result: none of its runs has finished";
+            return finished > 0 ? $"no {Name(result.RankedBy)}" : "no result: none of its runs has finished";
         }
 
         if (variant.IsBase)
@@ -76,7 +76,7 @@ internal static class ResultWords
     private static string Best(ComparisonResult result, VariantResult[] found)
     {
         VariantResult first = found[0];
-        string most = FigureResult.IsLowerBetter(result.RankedBy) == false ? "highest" : "lowest", what = $"the {most} mean {result.RankedBy}";
+        string most = FigureResult.IsLowerBetter(result.RankedBy) == false ? "highest" : "lowest", what = $"the {most} mean {Name(result.RankedBy)}";
         string[] others = [.. found.Skip(1).Where(variant => variant.MayBeBest != false).Select(variant => variant.Name)];
         return first.MayBeBest is null ? $"No winner: with one seed a variant nothing is known of the noise of seeds, so the order is that of single runs. {first.Name} has {what}."
             : others.Length > 0 ? $"No winner: {first.Name} has {what}, but {Listed(others)} may be as good (95 %, paired t tests corrected for {Count(found.Length - 1, "rival")})."
@@ -87,6 +87,11 @@ internal static class ResultWords
     {
         int comparisons = found.Select(variant => variant.Figure(result.RankedBy)?.Difference?.Comparisons ?? 0).DefaultIfEmpty().Max();
         yield return $"Losses in {result.LossUnit}, on {(result.IsOfAllHeldBack ? "all that is held back" : "the rows of every evaluation, the same for all runs")}; ± is the standard deviation over seeds.";
+        if (result.RankedBy == FigureResult.BitsPerByte)
+        {
+            yield return "Ranked by bits per byte, for losses of different tokenizers are of different tokens.";
+        }
+
         if (found.Any(variant => variant.Figure(result.RankedBy)?.Difference?.Interval is not null))
         {
             yield return $"Differences are to {result.Base}, seed by seed, with their 95 % interval by Student's t{(comparisons > 1 ? $"; verdicts are corrected for {comparisons} comparisons (Holm)" : "")}.";
@@ -99,7 +104,7 @@ internal static class ResultWords
     }
 
     private static string Residual(VariantResult variant, EqualKind equal)
-        => string.Create(CultureInfo.InvariantCulture, $"{variant.Name} has {Math.Abs(variant.Residual!.Value):0.0 %} {(variant.Residual > 0 ? "more" : "fewer")} {EqualWords(equal)} than the budget: no width comes closer.");
+        => string.Create(CultureInfo.InvariantCulture, $"{variant.Name} has {Math.Abs(variant.Residual!.Value):0.0 %} {(variant.Residual > 0 ? "more" : "fewer")} {EqualWords(equal)} than the budget.");
 
     private static IEnumerable<string> Searches(ComparisonResult result, Comparison comparison)
     {
@@ -158,6 +163,8 @@ internal static class ResultWords
         EqualKind.Seconds => "seconds",
         _ => "nothing",
     };
+
+    private static string Name(string figure) => figure == FigureResult.BitsPerByte ? "length in bits per byte" : figure;
 
     private static string Listed(IReadOnlyList<string> names) => names.Count <= 1 ? string.Concat(names)
         : names.Count > 8 ? $"{string.Join(", ", names.Take(7))} and {names.Count - 7} more"

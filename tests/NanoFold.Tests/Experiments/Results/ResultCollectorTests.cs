@@ -60,9 +60,9 @@ public class ResultCollectorTests
             Assert.That(table[0].Split(',').Length, Is.EqualTo(table[2].Split(',').Length));
             Assert.That(runs, Has.Length.EqualTo(10));
             Assert.That(runs[4], Is.EqualTo("runs/b-seed1,b,1,0.02,,finished,finished,true,10,120,12000,1.5,100,2000,0.5,0.9,cpu,2,AVX2,"));
-            Assert.That(page[3], Is.EqualTo("| --- | --: | --: |"));
-            Assert.That(page[4], Is.EqualTo("| b | 1.0000 ±0.0917 | −0.1000 [−0.1497, −0.0503] |"));
-            Assert.That(page[5], Is.EqualTo("| a (base) | 1.1000 ±0.1000 |  |"));
+            Assert.That(page[3], Is.EqualTo("| --- | --: | --: | --: |"));
+            Assert.That(page[4], Is.EqualTo("| b | 1.0000 | 0.0917 | −0.1000 [−0.1497, −0.0503] |"));
+            Assert.That(page[5], Is.EqualTo("| a (base) | 1.1000 | 0.1000 |  |"));
         });
     }
 
@@ -164,8 +164,22 @@ public class ResultCollectorTests
             Assert.That(result.Variants.Select(v => v.Name), Is.EqualTo(new[] { "b", "c", "a" }), "alike by accuracy: by loss");
             Assert.That(result.Variants.Select(v => v.MayBeBest), Is.EqualTo(new bool?[] { true, true, false }));
             Assert.That(Of(result, "b").Verdict, Does.StartWith("better at 3 seeds: higher by 44.7 points ("));
-            Assert.That(ResultTable.Ranking(result).Rows[0][1], Is.EqualTo("99.7 % ±0.6"));
+            Assert.That(ResultTable.Ranking(result).Rows[0][1], Is.EqualTo("99.7 %"));
         });
+    }
+
+    [Test]
+    public void LossesOfDifferentTokenizersAreNotRanked()
+    {
+        using var folder = new ComparisonFolder(""" "equal": "none", "seeds": [1], "variants": { "a": { "task": "text", "tokenizer": "byte", "data.path": "x.txt" }, "b": { "task": "text", "tokenizer": { "kind": "bpe", "vocab": 300 }, "data.path": "x.txt" } } """);
+        foreach ((string name, double loss, double bits) in new[] { ("a", 1.5, 2.2), ("b", 3.0, 2.1) })
+        {
+            folder.Ended(folder.Comparison.Final(folder.Variant(name), new RatePoint(null, null))[0], ("validationLoss", loss), ("validationBitsPerByte", bits));
+        }
+
+        ComparisonResult result = ResultCollector.Collect(folder.Path);
+        Assert.That((result.RankedBy, result.Variants[0].Name, result.Variants[0].Verdict), Is.EqualTo(("bitsPerByte", "b", "lower by 0.1000 at one seed, without an interval")));
+        Assert.That(result.Summary, Does.Contain("Ranked by bits per byte, for losses of different tokenizers are of different tokens."));
     }
 
     [Test]

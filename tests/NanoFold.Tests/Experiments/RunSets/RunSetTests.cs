@@ -138,6 +138,14 @@ public class RunSetTests
         Assert.That(Set(Independent(4), new FakeRuns { Becomes = _ => 1.0 }, options => options with { Jobs = 2, Threads = 2 }).Status.SecondsLeft, Is.EqualTo(2).Within(1e-9), "two at once");
     }
 
+    [Test]
+    public void ATextThatCanBeReadOnlyOnceIsRefused()
+    {
+        PlannedRun run = Planned("r0");
+        var plan = new IndependentRuns([run with { Config = run.Config with { Data = run.Config.Data with { Path = "-" } } }]);
+        Assert.That(Assert.Throws<UserException>(() => Set(plan, new FakeRuns { Becomes = _ => 1.0 }))!.Message, Does.StartWith("--data -: can be read only once, and every run of a set reads it"));
+    }
+
     [TestCase("1/4", 1, 4)]
     [TestCase("4/4", 4, 4)]
     public void AShardIsRead(string text, int index, int count) => Assert.That(Shard.Parse(text), Is.EqualTo(new Shard(index, count)));
