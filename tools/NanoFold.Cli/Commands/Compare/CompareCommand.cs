@@ -33,6 +33,7 @@ internal static class CompareCommand
             return Faults.Done;
         }
 
+        RunSet.Check(runs, options.Running(invocation, folder: ""));
         string folder = options.Out(invocation) ?? ComparisonFolder.Unused(options.Name(invocation, comparison), comparison);
         ComparisonFolder.Take(folder, comparison);
         invocation.Output.Line($"folder {folder}");
