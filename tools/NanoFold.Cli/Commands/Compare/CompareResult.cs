@@ -1,3 +1,5 @@
+using NanoFold.Engine;
+using NanoFold.Engine.Experiments.Baselines;
 using NanoFold.Engine.Experiments.Comparisons;
 using NanoFold.Engine.Experiments.Results;
 using NanoFold.Reports;
@@ -11,6 +13,7 @@ internal static class CompareResult
     public static void Show(Invocation invocation, string folder, Comparison comparison)
     {
         Output output = invocation.Output;
+        MakeBaselines(invocation, folder, comparison);
         string page = Path.Combine(folder, Report.FileName);
         ComparisonResult result = ResultCollector.Collect(folder, comparison) with { Report = Report.FileName };
         ResultFiles.Write(folder, result);
@@ -19,5 +22,18 @@ internal static class CompareResult
         ResultView.Write(output, result);
         output.Line($"{page}: open it in a browser; {ResultFiles.Table}, {ResultFiles.Markdown} and {ComparisonResult.FileName} are beside it");
         output.Result((result with { Report = page }).ToJson());
+    }
+
+    // What is there is kept; where the text is not on this machine, the rest is shown without.
+    private static void MakeBaselines(Invocation invocation, string folder, Comparison comparison)
+    {
+        try
+        {
+            BaselineMaker.Make(folder, comparison.Variants.Select(variant => variant.Resolve()), invocation.Output.Note, invocation.Interrupt.Token);
+        }
+        catch (UserException e)
+        {
+            invocation.Output.Note($"no baselines: {e.Message}");
+        }
     }
 }
