@@ -13,8 +13,8 @@ internal static class CompareResult
     public static void Show(Invocation invocation, string folder, Comparison comparison)
     {
         Output output = invocation.Output;
-        MakeBaselines(invocation, folder, comparison);
         string page = Path.Combine(folder, Report.FileName);
+        MakeBaselines(invocation, folder, comparison);
         ComparisonResult result = ResultCollector.Collect(folder, comparison) with { Report = Report.FileName };
         ResultFiles.Write(folder, result);
         Report.Of([folder], $"{Program.Typed} report {Display.Argument(folder)}").Save(page);
@@ -24,7 +24,7 @@ internal static class CompareResult
         output.Result((result with { Report = page }).ToJson());
     }
 
-    // What is there is kept; where the text is not on this machine, the rest is shown without.
+    // Once for a set; where the text is gone by now, the result is without them.
     private static void MakeBaselines(Invocation invocation, string folder, Comparison comparison)
     {
         try
