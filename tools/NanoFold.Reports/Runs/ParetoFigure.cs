@@ -29,6 +29,9 @@ internal static class ParetoFigure
 {
     private const int MostLabels = 12;
 
+    // What is held equal is no cost to choose by.
+    private const double LeastSpread = 1.05;
+
     private static readonly (string Name, string Title, Func<CostPoint, double?> Cost)[] s_costs =
     [
         ("parameters", "parameters", point => point.Parameters),
@@ -37,7 +40,7 @@ internal static class ParetoFigure
         ("cache", "cache, bytes per token", point => point.CacheBytes),
     ];
 
-    /// <summary>A figure with a view for each cost that is known of two models at least; none where there is none.</summary>
+    /// <summary>A figure with a view for each cost in which two models at least differ; none where there is none.</summary>
     /// <param name="points">The models.</param>
     /// <param name="figure">What they reach, with its unit.</param>
     /// <param name="isLowerBetter">Whether less is better.</param>
@@ -47,7 +50,7 @@ internal static class ParetoFigure
         [
             .. from cost in s_costs
                let known = points.Where(point => point.Value is not null && cost.Cost(point) is > 0).ToArray()
-               where known.Length > 1
+               where known.Length > 1 && known.Max(cost.Cost) > LeastSpread * known.Min(cost.Cost)
                select View(cost.Name, cost.Title, cost.Cost, known, figure, isLowerBetter),
         ];
         return views.Length == 0 ? [] : [new Figure($"{char.ToUpperInvariant(figure[0])}{figure[1..]} against cost", views)
