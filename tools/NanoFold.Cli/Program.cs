@@ -3,6 +3,7 @@ using System.Text;
 using NanoFold.Cli.Commands;
 using NanoFold.Cli.Commands.Bench;
 using NanoFold.Cli.Commands.Compare;
+using NanoFold.Cli.Commands.Scaling;
 using NanoFold.Cli.Running;
 using NanoFold.Cli.Writing;
 using NanoFold.Engine.Experiments;
@@ -30,6 +31,7 @@ public static class Program
         new("generate", "Write text with a model", GenerateCommand.Build),
         new("eval", "The loss of a model on a text, or on what its task holds back", EvalCommand.Build),
         new("compare", "Train variants with something held equal, over seeds: tables, files and a page", CompareCommand.Build),
+        new("scaling", "Train a grid of sizes and tokens; fit how the loss depends on them", ScalingCommand.Build),
         new("bench", BenchCommand.Description, BenchCommand.Build),
         new("plan", "Parameters, FLOPs and memory of a model, before anything runs", PlanCommand.Build),
         new("profile", "Where a training step's time goes: ops and kernels beside the machine's roofline", ProfileCommand.Build),

@@ -88,8 +88,10 @@ internal sealed class TrainOptions
     public int? Batch(Invocation invocation) => invocation.Get(_keyed.First(k => k.Key == "train.batch").Option) is null ? null : Config(invocation).Train.Batch;
 
     /// <summary>The configuration: preset, then file, then settings, then the other options.</summary>
+    /// <param name="invocation">What was given.</param>
+    /// <param name="more">Settings laid over all of that, such as <c>model.width=64</c>.</param>
     /// <exception cref="UserException">It has problems, or the options do not go together.</exception>
-    public RunConfig Config(Invocation invocation)
+    public RunConfig Config(Invocation invocation, params IReadOnlyList<string> more)
     {
         string? resumed = Resume(invocation);
         if (resumed is not null)
@@ -111,7 +113,7 @@ internal sealed class TrainOptions
             tree.AddFile(file);
         }
 
-        foreach (string setting in Settings(invocation, resumes: resumed is not null))
+        foreach (string setting in (IEnumerable<string>)[.. Settings(invocation, resumes: resumed is not null), .. more])
         {
             tree.Set(setting);
         }

@@ -1,9 +1,11 @@
 using NanoFold.Engine;
 using NanoFold.Engine.Experiments.Comparisons;
 using NanoFold.Engine.Experiments.Results;
+using NanoFold.Engine.Experiments.Scaling;
 using NanoFold.Engine.Runs;
 using NanoFold.Reports.Comparisons;
 using NanoFold.Reports.Runs;
+using NanoFold.Reports.Scaling;
 
 namespace NanoFold.Reports;
 
@@ -24,6 +26,11 @@ public static class Report
         if (paths is [var comparison] && File.Exists(Path.Combine(comparison, Comparison.FileName)))
         {
             return Of(comparison, ResultCollector.Collect(comparison), command);
+        }
+
+        if (paths is [var grid] && File.Exists(Path.Combine(grid, ScalingGrid.FileName)))
+        {
+            return ScalingPage.Of(grid, ScalingCollector.Collect(grid), command);
         }
 
         string[] folders = [.. paths.SelectMany(RunsOf).DistinctBy(Path.GetFullPath)];

@@ -21,6 +21,7 @@ public class GeneratedRunTests
     [
         new TestCaseData("""{"kind": "modular-addition", "modulus": 5, "validationRows": 4}""", "", "accuracy").SetArgDisplayNames("modular-addition"),
         new TestCaseData("""{"kind": "regression", "dimensions": 2, "validationRows": 6}""", "", "leastSquares").SetArgDisplayNames("regression"),
+        new TestCaseData("""{"kind": "compress", "symbols": 4, "validationRows": 6}""", "", "accuracy").SetArgDisplayNames("compress"),
         new TestCaseData("""{"kind": "regression", "dimensions": 2, "validationRows": 6}""", "model.visibility=prefix", "leastSquares").SetArgDisplayNames("regression with prefixes"),
     ];
 

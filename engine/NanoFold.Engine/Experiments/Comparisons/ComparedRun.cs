@@ -41,17 +41,18 @@ public sealed record RatePoint(double? LearningRate, double? WeightDecay)
 /// <param name="Point">The rates that it trains at.</param>
 /// <param name="Seed">Its <c>train.seed</c>.</param>
 /// <param name="Share">The share of the variant's steps that it takes.</param>
-public sealed record ComparedRun(ComparedVariant Variant, RatePoint Point, long Seed, double Share = 1)
+/// <param name="IsTrial">Whether it tries a rate only: shorter or at another width than those that count.</param>
+public sealed record ComparedRun(ComparedVariant Variant, RatePoint Point, long Seed, double Share = 1, bool IsTrial = false)
 {
     /// <summary>The name of its folder within <see cref="Comparison.RunsFolder"/>: <c>attention-lr0.003-seed1</c>.</summary>
-    public string Name => string.Create(CultureInfo.InvariantCulture, $"{Variant.Folder}{Point.Suffix}-seed{Seed}{(Share < 1 ? "-search" : "")}");
+    public string Name => string.Create(CultureInfo.InvariantCulture, $"{Variant.Folder}{Point.Suffix}-seed{Seed}{(IsTrial ? "-search" : "")}");
 
     /// <summary>What it does, resolved.</summary>
-    /// <param name="variant">The settings of the variant, <see cref="ComparedVariant.Resolve"/>.</param>
+    /// <param name="variant">The settings of the variant, <see cref="ComparedVariant.Resolve"/>; of a trial <see cref="ComparedVariant.ResolveSearch"/>.</param>
     public RunConfig ConfigOf(RunConfig variant)
     {
         TrainConfig train = Point.Apply(variant.Train) with { Seed = Seed };
-        return (variant with { Train = Share < 1 ? Shorter(train) : train }).Resolve();
+        return (variant with { Train = IsTrial ? Shorter(train) : train }).Resolve();
     }
 
     // A share of everything that is counted in steps.

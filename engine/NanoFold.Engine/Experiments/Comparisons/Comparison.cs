@@ -45,6 +45,9 @@ public sealed record Comparison : IValidated
     [Bounds(0, 1, AboveMinimum = true)]
     public double SearchShare { get; init; } = 1;
 
+    /// <inheritdoc cref="ComparisonFile.TransferWidth"/>
+    public int? TransferWidth { get; init; }
+
     /// <summary>What is compared, in the order in which it was written.</summary>
     public IReadOnlyList<ComparedVariant> Variants { get; init; } = [];
 
@@ -59,14 +62,17 @@ public sealed record Comparison : IValidated
     /// <summary>Whether the rate of a variant has to be found before its seeds are trained.</summary>
     public bool Searches => Points.Count > 1;
 
+    /// <summary>Whether the runs that try rates are others than those that count.</summary>
+    public bool HasTrials => Searches && (SearchShare < 1 || TransferWidth is not null);
+
     /// <summary>The variant that the others are compared with.</summary>
     public ComparedVariant ReferenceVariant => Variants.First(variant => variant.Name == Reference);
 
     /// <summary>The runs that try a variant's rates, with the first seed; none where nothing is searched.</summary>
     public IReadOnlyList<ComparedRun> Search(ComparedVariant variant)
-        => Searches ? [.. Points.Select(point => new ComparedRun(variant, point, Seeds[0], SearchShare))] : [];
+        => Searches ? [.. Points.Select(point => new ComparedRun(variant, point, Seeds[0], SearchShare, HasTrials))] : [];
 
-    /// <summary>The runs that count: one for each seed, at the best rate. The first of them is one of the search, where that trains in full.</summary>
+    /// <summary>The runs that count: one for each seed, at the best rate. The first of them is one of the search, where those count.</summary>
     public IReadOnlyList<ComparedRun> Final(ComparedVariant variant, RatePoint best) => [.. Seeds.Select(seed => new ComparedRun(variant, best, seed))];
 
     /// <summary>The point of the search with the smallest loss; null where none has a finite one.</summary>
@@ -81,7 +87,7 @@ public sealed record Comparison : IValidated
     public bool IsAtEdge(RatePoint point) => LearningRates.Count > 1 && (point.LearningRate == LearningRates.Min() || point.LearningRate == LearningRates.Max());
 
     /// <summary>Runs of all variants, as many as there are at most: the search, and the seeds that it has not trained.</summary>
-    public int RunCount => Variants.Count * (Searches && SearchShare == 1 ? Points.Count + Seeds.Count - 1 : (Searches ? Points.Count : 0) + Seeds.Count);
+    public int RunCount => Variants.Count * ((Searches ? Points.Count : 0) + Seeds.Count - (Searches && !HasTrials ? 1 : 0));
 
     /// <summary>Reads the comparison of a folder.</summary>
     /// <exception cref="UserException">There is none, or it cannot be read.</exception>
@@ -150,6 +156,13 @@ public sealed record ComparedVariant
     /// <summary><see cref="Settings"/>, resolved.</summary>
     /// <exception cref="ConfigException">They have problems.</exception>
     public RunConfig Resolve() => new ConfigTree().Add(Settings).Build();
+
+    /// <summary>All settings of the runs that try its rates, where they have another width; null where they are <see cref="Settings"/>.</summary>
+    public ConfigOverlay<RunConfig>? SearchSettings { get; init; }
+
+    /// <summary><see cref="SearchSettings"/>, or else <see cref="Settings"/>, resolved.</summary>
+    /// <exception cref="ConfigException">They have problems.</exception>
+    public RunConfig ResolveSearch() => SearchSettings is null ? Resolve() : new ConfigTree().Add(SearchSettings).Build();
 
     /// <summary>FLOPs of a whole training; 0 where time ends it.</summary>
     public double Flops => (double)FlopsPerToken * Tokens;

@@ -87,11 +87,19 @@ public sealed record ComparisonFile : IValidated
     [Bounds(0, 1, AboveMinimum = true)]
     public double SearchShare { get; init; } = 1;
 
+    /// <summary>
+    /// The width at which rates are tried, in place of those that are compared: all models are then in the maximal update parametrization (<c>model.parametrization</c>, µP) of that width, in which the best
+    /// rate stays the best at others. Null for the widths that are compared.
+    /// </summary>
+    [Bounds(1, 1 << 16)]
+    public int? TransferWidth { get; init; }
+
     /// <inheritdoc/>
     public IEnumerable<ConfigProblem> Validate()
     {
         ConfigProblem?[] problems =
         [
+            TransferWidth is not null && Math.Max(1, LearningRates.Count) * Math.Max(1, WeightDecays.Count) < 2 ? new ConfigProblem("transferWidth", "is where rates are tried, and none are; name them in learningRates") : null,
             Seeds.Count == 0 ? new ConfigProblem("seeds", "is empty; a seed is needed at least") : null,
             .. Outside("seeds", Seeds, seed => seed >= 0, "at least 0"),
             .. Outside("learningRates", LearningRates, rate => rate > 0, "more than 0"),

@@ -34,6 +34,9 @@ public sealed class ComparisonPlan
     private readonly PlanOptions _options;
     private readonly List<ConfigProblem> _problems = [];
 
+    // µP with the width of the search as its base; null for the parametrization that settings name.
+    private JsonObject? _transfer;
+
     private ComparisonPlan(ComparisonFile file, PlanOptions options) => (_file, _options) = (file, options);
 
     /// <summary>Plans a comparison.</summary>
@@ -46,6 +49,7 @@ public sealed class ComparisonPlan
         plan._problems.AddRange(ofGrid);
         plan.ThrowAny();
         VariantChecks.Names(file, plan._problems);
+        plan.Transfer();
         RunConfig? shared = plan.Try(null, () => plan.Build(null));
         ConfigProblem[] ofBase = [.. plan._problems];
         Draft[] drafts = [.. file.Variants.Select(variant => new Draft(variant.Key, variant.Value, plan.Try(variant.Key, () => plan.Build(variant.Value), ofBase)!))];
@@ -53,6 +57,17 @@ public sealed class ComparisonPlan
         VariantChecks.Settings(file, shared!, drafts, plan._problems);
         plan.ThrowAny();
         return plan.Solve(shared!, drafts);
+    }
+
+    // Scores are as they are by the usual where heads are as wide as in the search.
+    private void Transfer()
+    {
+        if (_file.TransferWidth is { } width && Try(null, () => Build(null, ("model.width", width))) is { } small)
+        {
+            _transfer = new JsonObject { ["kind"] = "mup", ["baseWidth"] = width, ["baseHeadDim"] = small.Model.HeadDim };
+        }
+
+        ThrowAny();
     }
 
     private Comparison Solve(RunConfig shared, Draft[] drafts)
@@ -82,6 +97,7 @@ public sealed class ComparisonPlan
             LearningRates = _file.LearningRates,
             WeightDecays = _file.WeightDecays,
             SearchShare = _file.SearchShare,
+            TransferWidth = _file.TransferWidth,
             Variants = variants!,
         };
     }
@@ -118,7 +134,8 @@ public sealed class ComparisonPlan
             FlopsPerToken = CostModel.FlopsPerToken(config.Model, config.Train.Trains),
             CacheBytesPerToken = (double)cost.CacheBytesPerSequence / config.Model.Context,
             Tokens = TokensOf(config),
-            Settings = ConfigOverlay<RunConfig>.Of((JsonObject)JsonNode.Parse(Open(config).ToJson())!),
+            Settings = Whole(config),
+            SearchSettings = _file.TransferWidth is { } width ? Whole(Build(draft.Changes, [.. extra, ("model.width", width)])) : null,
         };
         return variant with { Residual = _file.Equal == EqualKind.Tokens ? variant.Tokens / budget - 1 : residual };
     }
@@ -171,12 +188,20 @@ public sealed class ComparisonPlan
 
     private static long TokensOf(RunConfig config) => Budget.Of(config) is { IsUnbounded: false } budget ? (long)(budget.Steps * PerStep(config)) : 0;
 
+    private static ConfigOverlay<RunConfig> Whole(RunConfig config) => ConfigOverlay<RunConfig>.Of((JsonObject)JsonNode.Parse(Open(config).ToJson())!);
+
     // What the text decides is left to the runs.
     private static RunConfig Open(RunConfig config) => FullPaths.Of(config.Task.IsText && config.Tokenizer is Data.BpeTokenizerConfig ? config with { Model = config.Model with { Vocab = 0 } } : config);
 
     private RunConfig Build(ConfigOverlay<RunConfig>? variant, params IReadOnlyList<(string Key, JsonNode Value)> extra)
     {
-        ConfigTree tree = new ConfigTree(_options.Preset).Set("train.detailedEvaluation", JsonValue.Create(true)).Add(_file.Base);
+        ConfigTree tree = new ConfigTree(_options.Preset).Set("train.detailedEvaluation", JsonValue.Create(true));
+        if (_transfer is not null)
+        {
+            tree.Set("model.parametrization", _transfer);
+        }
+
+        tree.Add(_file.Base);
         foreach (string setting in _options.Settings)
         {
             tree.Set(setting);

@@ -9,13 +9,14 @@ namespace NanoFold.Engine.Experiments.Comparisons;
 public sealed class ComparisonRuns : IRunPlan
 {
     private readonly Comparison _comparison;
-    private readonly Dictionary<string, RunConfig> _configs;
+    private readonly Dictionary<string, RunConfig> _configs, _trials;
 
     /// <exception cref="UserException">The settings of a variant have problems.</exception>
     public ComparisonRuns(Comparison comparison)
     {
         _comparison = comparison;
         _configs = comparison.Variants.ToDictionary(variant => variant.Name, variant => variant.Resolve());
+        _trials = comparison.Variants.ToDictionary(variant => variant.Name, variant => variant.SearchSettings is null ? _configs[variant.Name] : variant.ResolveSearch());
     }
 
     /// <inheritdoc/>
@@ -43,5 +44,5 @@ public sealed class ComparisonRuns : IRunPlan
     private static IEnumerable<ComparedRun> InTurn(IReadOnlyList<ComparedRun>[] runs)
         => Enumerable.Range(0, runs.Max(list => list.Count)).SelectMany(i => runs.Where(list => i < list.Count).Select(list => list[i]));
 
-    private PlannedRun Planned(ComparedRun run) => new(run.Name, _comparison.Searches ? run.Variant.Folder : run.Name, run.ConfigOf(_configs[run.Variant.Name]));
+    private PlannedRun Planned(ComparedRun run) => new(run.Name, _comparison.Searches ? run.Variant.Folder : run.Name, run.ConfigOf((run.IsTrial ? _trials : _configs)[run.Variant.Name]));
 }

@@ -4,7 +4,7 @@ using NanoFold.Engine.Experiments.Statistics;
 
 namespace NanoFold.Engine.Experiments.Results;
 
-/// <summary>The files of a comparison's result: <c>result.json</c>, <c>table.md</c>, <c>table.csv</c> (a row for each variant and reference) and <c>runs.csv</c> (a row for each run).</summary>
+/// <summary>The files of a comparison's result: <c>result.json</c>, <c>table.md</c>, <c>table.csv</c> (a row for each variant and reference), <c>runs.csv</c> (a row for each run) and <c>geometry.csv</c> (a row for each figure of a layer).</summary>
 public static class ResultFiles
 {
     /// <summary>The tables and sentences, in Markdown.</summary>
@@ -16,6 +16,9 @@ public static class ResultFiles
     /// <summary>Runs, trials of searches included: what the means are of.</summary>
     public const string Runs = "runs.csv";
 
+    /// <summary>Figures of geometry by variant and layer; not there where nothing was measured.</summary>
+    public const string Geometry = "geometry.csv";
+
     /// <summary>Writes all of them into the folder of the comparison.</summary>
     /// <exception cref="UserException">One of them cannot be written.</exception>
     public static void Write(string folder, ComparisonResult result)
@@ -24,12 +27,16 @@ public static class ResultFiles
         Write(folder, Markdown, MarkdownOf(result));
         Write(folder, Table, TableOf(result));
         Write(folder, Runs, RunsOf(result));
+        if (result.Variants.Any(variant => variant.Geometry.Count > 0))
+        {
+            Write(folder, Geometry, GeometryOf(result));
+        }
     }
 
     /// <summary>The text of <see cref="Markdown"/>.</summary>
     public static string MarkdownOf(ComparisonResult result)
     {
-        IEnumerable<string> searches = ResultTable.Searches(result) is { } table ? [.. table.Markdown(), "", "\\* the rate that seeds run with", ""] : [];
+        IEnumerable<string> Optional(ResultTable? table, params string[] below) => table is null ? [] : [.. table.Markdown(), "", .. below];
         return Lines(
         [
             $"# {result.Title}",
@@ -42,7 +49,9 @@ public static class ResultFiles
             "",
             .. ResultTable.Costs(result).Markdown(),
             "",
-            .. searches,
+            .. Optional(ResultTable.Searches(result), "\\* the rate that seeds run with", ""),
+            .. Optional(ResultTable.Contexts(result)),
+            .. Optional(ResultTable.Layers(result)),
         ]);
     }
 
@@ -82,6 +91,15 @@ public static class ResultFiles
             ])),
         ]);
     }
+
+    /// <summary>The text of <see cref="Geometry"/>.</summary>
+    public static string GeometryOf(ComparisonResult result) => Lines(
+    [
+        "variant,measure,figure,point,layer,mean,standardDeviation,runs",
+        .. from variant in result.Variants
+           from figure in variant.Geometry
+           select Row([variant.Name, figure.Measure, figure.Figure, figure.Point, figure.Layer, figure.Mean, figure.StandardDeviation, figure.Runs]),
+    ]);
 
     private static string[] Heads(string figure)
         => [figure, .. new[] { "StandardDeviation", "Seeds", "Difference", "IntervalLow", "IntervalHigh", "BootstrapLow", "BootstrapHigh", "PValue", "AdjustedPValue", "SeedsNeeded" }.Select(head => figure + head)];

@@ -66,6 +66,12 @@ public sealed record ResultTable(IReadOnlyList<string> Heads, IReadOnlyList<IRea
             [.. result.Variants.Select(variant => (string[])[variant.Name, .. points.Select(point => Trial(variant.Search.FirstOrDefault(trial => (trial.LearningRate, trial.WeightDecay) == point)))])]);
     }
 
+    /// <summary>What was measured of the layers, those of a variant side by side from the first on; null where nothing was measured.</summary>
+    public static ResultTable? Layers(ComparisonResult result) => ResultGeometry.Layers(result);
+
+    /// <summary>The loss or accuracy on rows as long as in training and longer; null where that was not evaluated.</summary>
+    public static ResultTable? Contexts(ComparisonResult result) => ResultGeometry.Contexts(result);
+
     /// <summary>The lines of a Markdown table: figures to the right.</summary>
     public IEnumerable<string> Markdown()
     {

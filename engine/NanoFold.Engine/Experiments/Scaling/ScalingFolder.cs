@@ -23,6 +23,14 @@ public static class ScalingFolder
             throw new UserException($"{folder}: is not empty and holds no grid; name another folder with --out");
         }
 
+        Create(folder);
+        OutputFile.Write(Path.Combine(folder, ScalingGrid.FileName), stream => stream.Write(Encoding.UTF8.GetBytes(grid.ToJson())));
+    }
+
+    /// <summary>Makes a folder where there is none.</summary>
+    /// <exception cref="UserException">It cannot be made.</exception>
+    public static void Create(string folder)
+    {
         try
         {
             Directory.CreateDirectory(folder);
@@ -31,8 +39,19 @@ public static class ScalingFolder
         {
             throw FileFault.Describe("cannot create", folder, e);
         }
+    }
 
-        OutputFile.Write(Path.Combine(folder, ScalingGrid.FileName), stream => stream.Write(Encoding.UTF8.GetBytes(grid.ToJson())));
+    /// <summary>The first folder of a name, its name followed by a number if need be, that is not there or holds this grid.</summary>
+    public static string Unused(string path, ScalingGrid grid)
+    {
+        for (int i = 1; ; i++)
+        {
+            string folder = i == 1 ? path : FormattableString.Invariant($"{path}-{i}");
+            if (!Path.Exists(folder) || (File.Exists(Path.Combine(folder, ScalingGrid.FileName)) && !Differences(ScalingGrid.Load(folder), grid).Any()))
+            {
+                return folder;
+            }
+        }
     }
 
     /// <summary>What a grid that was begun has and another one does not, in words.</summary>

@@ -1,6 +1,9 @@
+using System.Text.Json.Nodes;
 using NanoFold.Engine.Configuration;
+using NanoFold.Engine.Experiments;
 using NanoFold.Engine.Experiments.Comparisons;
 using NanoFold.Engine.Model;
+using NanoFold.Engine.Modules;
 using NanoFold.Engine.Runs;
 using NanoFold.Engine.Training;
 
@@ -96,6 +99,35 @@ public class ComparisonPlanTests
     }
 
     [Test]
+    public void RatesMayBeTriedAtASmallerWidth()
+    {
+        Comparison plan = Plan(""" "learningRates": [1e-3, 3e-3], "transferWidth": 32, "seeds": [1, 2], "variants": { "a": {}, "b": { "model.mixer": "gru" } } """);
+        var runs = new ComparisonRuns(plan);
+        PlannedRun[] known = [.. runs.Known(new Dictionary<string, RunResult>())];
+        Assert.Multiple(() =>
+        {
+            Assert.That(known.Select(run => run.Name), Is.EqualTo(new[] { "a-lr0.001-seed1-search", "b-lr0.001-seed1-search", "a-lr0.003-seed1-search", "b-lr0.003-seed1-search" }));
+            Assert.That(known.Select(run => run.Config.Model.Width), Is.All.EqualTo(32));
+            Assert.That(known.Select(run => run.Group), Is.EqualTo(new[] { "a", "b", "a", "b" }));
+            Assert.That(plan.Variants.Select(variant => variant.Resolve().Model.Parametrization), Is.All.EqualTo(new MupConfig { BaseWidth = 32, BaseHeadDim = 8 }));
+            Assert.That((plan.Variants[0].Resolve().Model.Width, runs.Total), Is.EqualTo((64, 8)));
+        });
+    }
+
+    [Test]
+    public void SeedsFollowWhereAllRatesOfAVariantHaveBeenTried()
+    {
+        Comparison plan = Plan(""" "learningRates": [1e-3, 3e-3], "seeds": [1, 2], "variants": { "a": {}, "b": { "model.mixer": "gru" } } """);
+        RunResult Ended(double loss) => new(new JsonObject { ["end"] = "finished", ["validationLoss"] = loss });
+        var ended = new Dictionary<string, RunResult> { ["a-lr0.001-seed1"] = Ended(2), ["a-lr0.003-seed1"] = Ended(1.5), ["b-lr0.001-seed1"] = Ended(2) };
+        string[] Known() => [.. new ComparisonRuns(plan).Known(ended).Select(run => run.Name)];
+        string[] search = ["a-lr0.001-seed1", "b-lr0.001-seed1", "a-lr0.003-seed1", "b-lr0.003-seed1"];
+        Assert.That(Known(), Is.EqualTo(search.Append("a-lr0.003-seed2")));
+        ended["b-lr0.003-seed1"] = RunResult.Failed("no memory");
+        Assert.That(Known(), Is.EqualTo(search.Concat(["a-lr0.003-seed2", "b-lr0.001-seed2"])), "a run that failed is no best one");
+    }
+
+    [Test]
     public void TheWholeIsReadAgain()
     {
         Comparison plan = Plan(""" "seeds": [1, 2], "variants": { "a": {}, "gru": { "model.mixer": "gru" } } """);
@@ -119,12 +151,25 @@ public class ComparisonPlanTests
     [TestCase(""" "variants": { "a": {}, "b": { "train.steps": 3 } } """, "c.json:1: variants.b.train.steps: equal = params decides how long variants are trained; set it in the base, or equal = none")]
     [TestCase(""" "variants": { "a": {}, "b": { "model.width": 256, "model.hidden": 512 } } """, "variants.b.model.width: the variant sets its widths itself, and is not within 5 % of 130,368 parameters; as it is it is +1,006.9 % off; give another budget, or equal = tokens")]
     [TestCase(""" "budget": 1000, "variants": { "a": {}, "b": { "model.mixer": "gru" } } """, null)]
+    [TestCase(""" "transferWidth": 32, "variants": { "a": {}, "b": { "model.layers": 1 } } """, "c.json:1: transferWidth: is where rates are tried, and none are; name them in learningRates")]
+    [TestCase(""" "grid": { "model.width": 64 }, "variants": { "a": {}, "b": { "model.layers": 1 } } """, "c.json:1: grid.model.width: expected a list of values, got 64")]
     [TestCase(""" "equal": "seconds", "variants": { "a": {}, "b": { "model.layers": 1 } } """, "equal: \"seconds\" needs the time of a run: budget = 60, in seconds, or train.minutes in the base")]
     [TestCase(""" "equal": "none", "variants": { "a": {}, "b": { "task": "modular-addition", "model.vocab": 10 } } """, "c.json:1: variants.b.model.vocab: 10 is less than the 98 symbols of task.modulus = 97; leave it out")]
     public void WhatCannotBeComparedIsRefused(string rest, string? problem)
     {
         var fault = Assert.Throws<ConfigException>(() => Plan(rest));
         Assert.That(fault!.Problems[0].ToString(), problem is null ? Does.Match("^variants.a.model.width: no model.width or model.hidden comes within 5 % of 1,000 parameters; with model.width = 8") : Is.EqualTo(problem));
+    }
+
+    [Test]
+    public void AGridIsOfEveryVariantWithEachValue()
+    {
+        Comparison plan = Plan(""" "equal": "tokens", "grid": { "model.width": [32, 64], "model.layers": [1, 2] }, "variants": { "a": {}, "b": { "model.mixer": "gru" } } """);
+        Assert.That(plan.Variants.Take(3).Select(variant => (variant.Name, variant.Folder, variant.Resolve().Model.Width, variant.Resolve().Model.Layers)), Is.EqualTo(new[]
+        {
+            ("a width=32 layers=1", "a-width=32-layers=1", 32, 1), ("a width=32 layers=2", "a-width=32-layers=2", 32, 2), ("a width=64 layers=1", "a-width=64-layers=1", 64, 1),
+        }));
+        Assert.That((plan.Variants.Count, plan.Reference), Is.EqualTo((8, "a width=64 layers=2")));
     }
 
     [Test]

@@ -31,6 +31,31 @@ public class ResultViewTests
     }
 
     [Test]
+    public void LayersStandSideBySide()
+    {
+        GeometryResult At(string measure, string figure, string point, int layer, double mean) => new(measure, figure, point, layer, mean, null, 1);
+        ComparisonResult result = Result();
+        VariantResult gated = result.Variants[0] with
+        {
+            Geometry =
+            [
+                At("attention", "firstTokenMass", "blocks.1", 1, 0.25), At("attention", "firstTokenMass", "blocks.0", 0, 0.5), At("gates", "gateMean", "blocks.0", 0, 0.125),
+                At("spectrum", "participationRatio", "blocks.0.hook_mlp_out", 0, 3), At("weight-spectra", "weightErank", "model.layers.0.self_attn.q_proj.weight", 0, 12.4),
+            ],
+            Contexts = [new(1, 64, 1.8, null, null, null, null), new(2, 128, null, null, null, null, "position learned")],
+        };
+        result = result with { Variants = [gated, result.Variants[1]] };
+        Assert.Multiple(() =>
+        {
+            Assert.That(ResultTable.Layers(result)!.Heads, Is.EqualTo(new[] { "by layer", "first token, %", "gate", "rank of q" }));
+            Assert.That(ResultTable.Layers(result)!.Rows, Is.EqualTo(new[] { new[] { "gated", "50.0 25.0", "0.13", "12" }, ["attention", "", "", ""] }));
+            Assert.That(ResultTable.Contexts(result)!.Rows, Is.EqualTo(new[] { new[] { "gated", "1.8000", "–" }, ["attention", "–", "–"] }));
+            Assert.That(ResultFiles.GeometryOf(result), Does.Contain("\ngated,gates,gateMean,blocks.0,0,0.125,,1\n"));
+            Assert.That(ResultTable.Layers(Result()), Is.Null);
+        });
+    }
+
+    [Test]
     public void NumbersAreShownAsTheyAreSaid()
     {
         Assert.Multiple(() =>

@@ -19,18 +19,30 @@ internal static class ResultView
             output.Line();
         }
 
-        if (ResultTable.Searches(result) is { } searches)
-        {
-            output.Table(numbers: true, searches.Lines);
-            output.Line("* the rate that seeds run with");
-            output.Line();
-        }
-
+        Write(output, ResultTable.Searches(result), "* the rate that seeds run with");
+        Write(output, ResultTable.Contexts(result));
+        Write(output, ResultTable.Layers(result));
         output.Table(numbers: true, ResultTable.Costs(result).Lines);
         output.Line();
         foreach (string sentence in result.Summary)
         {
             output.Line(sentence);
         }
+    }
+
+    private static void Write(Output output, ResultTable? table, params string[] below)
+    {
+        if (table is null)
+        {
+            return;
+        }
+
+        output.Table(numbers: true, table.Lines);
+        foreach (string line in below)
+        {
+            output.Line(line);
+        }
+
+        output.Line();
     }
 }

@@ -87,7 +87,7 @@ internal sealed class RegularLanguages(RegularLanguagesConfig config, TaskContex
     // Those before it make strings.
     private int Sign => config.Symbols - 1;
 
-    public override IReadOnlyList<BatchField> Fields(int time) => [.. base.Fields(time), BatchField.OfGroups(time), BatchField.Integers(Allowed, empty: -1, time)];
+    public override IReadOnlyList<BatchField> Fields(int time) => [.. base.Fields(time), BatchField.OfGroups(time), BatchField.OfScores(Allowed, time)];
 
     public override TaskScore NewScore() => new LanguageScore(config.Symbols);
 

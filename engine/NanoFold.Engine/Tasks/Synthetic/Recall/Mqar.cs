@@ -31,11 +31,14 @@ public sealed record MqarConfig : LabelledTaskConfig
     /// <summary>Whether places that hold nothing get any token of the vocabulary, rather than 0.</summary>
     public bool Distractors { get; init; } = true;
 
+    /// <summary>Whether a key is of two tokens, of which only both together say the value; pairs then is a square, and symbols are divided into three.</summary>
+    public bool Composed { get; init; }
+
     /// <inheritdoc/>
     public override int Vocab => Symbols;
 
     /// <inheritdoc/>
-    public override int LeastContext => (4 * Pairs) + (2 * Updates);
+    public override int LeastContext => Composed ? 2 * ComposedMqar.Triple * Pairs : (4 * Pairs) + (2 * Updates);
 
     /// <inheritdoc/>
     public override int? UsualContext => Math.Max(16 * Pairs, LeastContext);
@@ -43,12 +46,23 @@ public sealed record MqarConfig : LabelledTaskConfig
     /// <inheritdoc/>
     public override IEnumerable<ConfigProblem> Validate(ModelConfig model, string path)
     {
-        if (Pairs > Mqar.Keys(Symbols))
+        int keys = Composed ? (Symbols / ComposedMqar.Triple) - 1 : Mqar.Keys(Symbols), side = (int)Math.Sqrt(Pairs);
+        if (Composed ? side > keys || Pairs > Symbols - (2 * (keys + 1)) : Pairs > keys)
         {
-            yield return new ConfigProblem($"{path}.pairs", $"{Pairs} is more than the {Mqar.Keys(Symbols)} keys of {path}.symbols = {Symbols}");
+            yield return new ConfigProblem($"{path}.pairs", $"{Pairs} is more than the keys and values that {path}.symbols = {Symbols} has");
         }
 
-        if (Updates > Pairs)
+        if (Composed && side * side != Pairs)
+        {
+            yield return new ConfigProblem($"{path}.pairs", $"{Pairs} is not a square, as {path}.composed needs");
+        }
+
+        if (Composed && Updates > 0)
+        {
+            yield return new ConfigProblem($"{path}.updates", $"{path}.composed has none; use 0");
+        }
+
+        if (!Composed && Updates > Pairs)
         {
             yield return new ConfigProblem($"{path}.updates", $"{Updates} is more than {path}.pairs = {Pairs}");
         }
@@ -60,7 +74,7 @@ public sealed record MqarConfig : LabelledTaskConfig
     }
 
     /// <inheritdoc/>
-    public override LearningTask Open(TaskContext context) => new Mqar(this, context);
+    public override LearningTask Open(TaskContext context) => Composed ? new ComposedMqar(this, context) : new Mqar(this, context);
 
     /// <inheritdoc/>
     protected override string LeastContextOf(string path) => $"that {path}.pairs = {Pairs} takes{(Updates > 0 ? $" with {path}.updates = {Updates}" : "")}";
@@ -98,7 +112,7 @@ internal sealed class Mqar(MqarConfig config, TaskContext context) : LabelledTas
 
     protected override int Fill(in RowKey key, ref RowDraws draws, in BatchRow row)
     {
-        Span<int> tokens = row.Integers(BatchField.Tokens), targets = row.Integers(BatchField.Targets);
+        Span<int> tokens = row.Integers(BatchField.Tokens), targets = row.Integers(BatchField.Targets), groups = row.Integers(BatchField.Groups);
         int pairs = config.Pairs, updates = config.Updates, start = 2 * (pairs + updates);
         // Where each key got the value that is asked for.
         Span<int> latest = stackalloc int[pairs];
@@ -123,6 +137,10 @@ internal sealed class Mqar(MqarConfig config, TaskContext context) : LabelledTas
         {
             int at = 2 * _slots.Draw(ref draws, asked, places: 2);
             (tokens[start + at], asked[at]) = (tokens[2 * i], tokens[latest[i]]);
+            if (!groups.IsEmpty)
+            {
+                groups[start + at] = start + at - (latest[i] - 1);
+            }
         }
 
         for (int at = start; config.Distractors && at < tokens.Length; at++)

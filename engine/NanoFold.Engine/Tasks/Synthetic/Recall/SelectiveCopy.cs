@@ -17,7 +17,7 @@ public sealed record SelectiveCopyConfig : LabelledTaskConfig
     [Bounds(1, 4096)]
     public int Tokens { get; init; } = 16;
 
-    /// <summary>Whether they stand anywhere before the sign; otherwise at the row's beginning, which is plain copying.</summary>
+    /// <summary>Whether blanks stand before any of them; otherwise after all of them, which is plain copying.</summary>
     public bool Scattered { get; init; } = true;
 
     /// <inheritdoc/>
@@ -61,29 +61,30 @@ internal sealed class SelectiveCopy(SelectiveCopyConfig config, TaskContext cont
     public override string Symbol(int token) => token == Sign ? "=" : token == Blank ? "_" : base.Symbol(token);
 
     public override IEnumerable<string> Describe() =>
-        [$"copying: {config.Tokens} tokens {(config.Scattered ? $"among {Time - config.Tokens - 1} places" : "at the beginning")}, asked for in their order at the end"];
+        [$"copying: {config.Tokens} tokens {(config.Scattered ? $"among {Time - config.Tokens - 1} places" : "at the row's beginning")}, asked for in their order at the end"];
 
     protected override int Fill(in RowKey key, ref RowDraws draws, in BatchRow row)
     {
         Span<int> tokens = row.Integers(BatchField.Tokens), targets = row.Integers(BatchField.Targets), groups = row.Integers(BatchField.Groups);
-        int copied = config.Tokens, start = tokens.Length - copied, places = start - 1, found = 0;
-        tokens.Fill(Blank);
-        tokens[places] = Sign;
-        for (int t = 0; found < copied; t++)
+        int copied = config.Tokens, start = tokens.Length - copied, blanks = start - 1 - copied;
+        // Each blank falls before one of the tokens, so that the last one is next to the sign; with plain copying all come after them.
+        Span<int> before = stackalloc int[copied];
+        before.Clear();
+        for (int i = 0; config.Scattered && i < blanks; i++)
         {
-            // Each choice of places is as likely as any other: what is left to choose from what is left.
-            if (config.Scattered && draws.Below(places - t) >= copied - found)
-            {
-                continue;
-            }
+            before[draws.Below(copied)]++;
+        }
 
-            targets[start + found] = tokens[t] = draws.Below(Blank);
+        tokens.Fill(Blank);
+        tokens[start - 1] = Sign;
+        for (int i = 0, place = 0; i < copied; i++, place++)
+        {
+            place += before[i];
+            targets[start + i] = tokens[place] = draws.Below(Blank);
             if (!groups.IsEmpty)
             {
-                groups[start + found] = start + found - t;
+                groups[start + i] = start + i - place;
             }
-
-            found++;
         }
 
         return copied;

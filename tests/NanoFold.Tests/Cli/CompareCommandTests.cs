@@ -1,0 +1,92 @@
+using System.Text.Json.Nodes;
+using NanoFold.Cli.Running;
+using NanoFold.Engine.Experiments;
+using NanoFold.Engine.Experiments.Results;
+using NanoFold.Kernels.Cpu;
+
+namespace NanoFold.Tests.Cli;
+
+/// <summary><c>compare</c> from a command line to its files: runs of two variants at two rates and two seeds, gone on with, collected, and refused.</summary>
+[NonParallelizable]
+public class CompareCommandTests
+{
+    private static readonly string[] s_small = ["--task", "modular-addition", "--set", "task.modulus=5", "--set", "task.validationRows=4", "--set", "model.layers=1", "--set", "model.width=16", "--set", "geometry.enabled=false", "--steps", "3", "--batch", "2"];
+
+    [SetUp]
+    public void CarryOutRunsHere() => RunSets.Starter = new InProcessRuns(order => new CpuBackend(1));
+
+    [TearDown]
+    public void CarryOutRunsAsEver() => RunSets.Starter = null;
+
+    [Test]
+    public void AComparisonIsCarriedOutAndGoneOnWith()
+    {
+        using var folder = new TemporaryFolder();
+        string path = Path.Combine(folder.Path, "c");
+        string[] line = ["compare", "--variants", "attention,gru", .. s_small, "--learning-rates", "1e-3,1e-2", "--out", path];
+        JsonObject result = CommandLine.Json([.. line, "--seeds", "1,2"]);
+        JsonNode attention = result["variants"]!.AsArray().Single(variant => variant!["name"]!.GetValue<string>() == "attention")!, gru = result["variants"]!.AsArray().Single(variant => variant!["name"]!.GetValue<string>() == "gru")!;
+        Assert.Multiple(() =>
+        {
+            foreach (string key in new[] { "name", "parameters", "flopsPerToken", "validationLoss", "standardDeviation", "pairedDifference", "interval", "tokensPerSecond", "peakBytes", "cacheBytesPerToken", "runs" })
+            {
+                Assert.That(gru.AsObject().ContainsKey(key), key);
+            }
+
+            Assert.That(gru["parameters"]!.GetValue<long>(), Is.EqualTo(attention["parameters"]!.GetValue<long>()).Within(2).Percent);
+            Assert.That(gru["runs"]!.AsArray().Select(run => run!["seed"]!.GetValue<long>()), Is.EqualTo(new[] { 1, 2 }));
+            Assert.That(gru["pairedDifference"]!.GetValue<double>(), Is.EqualTo(gru["validationLoss"]!.GetValue<double>() - attention["validationLoss"]!.GetValue<double>()).Within(1e-9));
+            Assert.That(File.Exists(result["report"]!.GetValue<string>()), "the page");
+            Assert.That(Directory.GetDirectories(Path.Combine(path, "runs")).Select(run => Path.GetFileName(run)![^5..]), Is.EquivalentTo(Enumerable.Repeat("seed1", 4).Concat(["seed2", "seed2"])));
+            Assert.That(new[] { ResultFiles.Markdown, ResultFiles.Table, ResultFiles.Runs }.Select(file => File.Exists(Path.Combine(path, file))), Is.All.True);
+        });
+
+        // The same, with one seed more: what is there stays.
+        DateTime written = File.GetLastWriteTimeUtc(Path.Combine(path, "runs", "gru-lr0.01-seed1", "result.json"));
+        CommandLine more = CommandLine.Run([.. line, "--seeds", "3"]);
+        Assert.That((more.Code, Directory.GetDirectories(Path.Combine(path, "runs")).Length), Is.EqualTo((0, 8)), more.Error);
+        Assert.That(File.GetLastWriteTimeUtc(Path.Combine(path, "runs", "gru-lr0.01-seed1", "result.json")), Is.EqualTo(written));
+        Assert.That(CommandLine.Json("compare", "--collect", "--out", path)["seeds"]!.AsArray().Select(seed => seed!.GetValue<long>()), Is.EqualTo(new[] { 1, 2, 3 }));
+
+        CommandLine another = CommandLine.Run([.. line, "--seeds", "3", "--set", "model.bias=true"]);
+        Assert.That((another.Code, another.ErrorLines.Length), Is.EqualTo((1, 1)), another.Error);
+        Assert.That(another.Error, Does.Contain("holds another comparison, with ").And.Contain("model.bias = false"));
+    }
+
+    [Test]
+    public void ADryRunTrainsNothing()
+    {
+        using var folder = new TemporaryFolder();
+        JsonObject plan = CommandLine.Json(["compare", "--variants", "attention,gru", .. s_small, "--seeds", "3", "--learning-rates", "1e-3,1e-2", "--threads", "1", "--out", Path.Combine(folder.Path, "c"), "--dry-run"]);
+        Assert.Multiple(() =>
+        {
+            Assert.That(plan["runs"]!.GetValue<int>(), Is.EqualTo(8));
+            Assert.That(plan["tokens"]!.GetValue<double>(), Is.EqualTo(8 * 3 * 2 * 64));
+            Assert.That(plan["seconds"]!.GetValue<double>(), Is.GreaterThan(0));
+            Assert.That(plan["peakBytes"]!.GetValue<long>(), Is.GreaterThan(100_000_000));
+            Assert.That(plan["variants"]!.AsArray().Select(variant => variant!["name"]!.GetValue<string>()), Is.EqualTo(new[] { "attention", "gru" }));
+            Assert.That(Directory.GetFileSystemEntries(folder.Path), Is.Empty);
+        });
+    }
+
+    [TestCase("--variants: \"attention\" is there twice", "--variants", "attention,attention")]
+    [TestCase("variants: \"attention\" alone has nothing to be compared with", "--variants", "attention")]
+    [TestCase("variants: there are none; name two at least, with --variants a,b")]
+    [TestCase("variants.wide: differs in nothing from \"attention\"", "--variants", "attention,wide:model.width=16")]
+    [TestCase("variants.gru.model.width: no model.width or model.hidden comes within 5 % of 100 parameters", "--variants", "attention,gru", "--budget", "100")]
+    [TestCase("model.vocab: 3 is less than the 6 symbols of task.modulus = 5", "--variants", "attention,gru", "--set", "model.vocab=3")]
+    [TestCase("--seeds: expected a number of seeds, or seeds separated by commas, got 'x'", "--variants", "attention,gru", "--seeds", "x")]
+    [TestCase("--learning-rates: expected numbers of more than 0, got '0'", "--variants", "attention,gru", "--learning-rates", "0")]
+    [TestCase("--shard 3/2: expected I/N", "--variants", "attention,gru", "--shard", "3/2")]
+    [TestCase("equal: expected one of params, flops, tokens, seconds, none, got \"size\"", "--variants", "attention,gru", "--equal", "size")]
+    [TestCase("--collect makes the result of the comparison in a folder; name it with --out", "--collect")]
+    [TestCase("cannot read nowhere.json", "nowhere.json")]
+    public void WhatIsWrongIsSaidBeforeAnythingRuns(string problem, params string[] args)
+    {
+        using var folder = new TemporaryFolder();
+        CommandLine run = CommandLine.Run(["compare", .. s_small, .. args.Contains("--collect") ? Array.Empty<string>() : ["--out", Path.Combine(folder.Path, "c")], .. args]);
+        Assert.That(run.Code, Is.Not.Zero);
+        Assert.That(run.ErrorLines[^1], Does.Contain(problem).And.Not.Contain("a fault of this program"));
+        Assert.That(Directory.GetFileSystemEntries(folder.Path), Is.Empty);
+    }
+}
