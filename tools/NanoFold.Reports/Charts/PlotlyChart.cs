@@ -14,7 +14,7 @@ namespace NanoFold.Reports.Charts;
 internal static class PlotlyChart
 {
     private static readonly string[] s_dashes = ["solid", "dash", "dot", "dashdot", "longdash"];
-    private static readonly string[] s_places = ["top center", "bottom center", "middle left", "middle right"];
+    private static readonly string[] s_places = ["top center", "bottom center", "middle left", "middle right", "top left", "bottom left"];
     private static readonly string[] s_symbols = ["circle", "square", "diamond", "triangle-up", "x"];
 
     /// <summary>An object with the keys <c>data</c> and <c>layout</c>.</summary>
@@ -73,6 +73,12 @@ internal static class PlotlyChart
             trace.SetProperty("text", labels);
             trace.SetProperty("textposition", s_places[(int)series.LabelPlace]);
             trace.SetProperty("hovertemplate", "%{text}<br>%{xaxis.title.text}: %{x}<br>%{yaxis.title.text}: %{y}<extra>%{fullData.name}</extra>");
+        }
+
+        if (series.ShowsLabels)
+        {
+            // Text at an edge is not cut off.
+            trace.SetProperty("cliponaxis", false);
         }
 
         trace.SetProperty("showlegend", series.IsInLegend);

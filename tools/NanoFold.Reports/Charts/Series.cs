@@ -57,6 +57,12 @@ public enum LabelPlace
 
     /// <summary>On its right.</summary>
     Right,
+
+    /// <summary>Above, on its left.</summary>
+    AboveLeft,
+
+    /// <summary>Below, on its left.</summary>
+    BelowLeft,
 }
 
 /// <summary>How points are drawn.</summary>

@@ -79,14 +79,16 @@ internal static class ParetoFigure
         ]);
     }
 
-    // Labels stay inside, and out of the way of the point next above.
+    // Labels stay inside the figure, and out of the way of a neighbor's.
     private static LabelPlace Place(CostPoint point, CostPoint[] points, Func<CostPoint, double?> cost, bool isLogarithmic)
     {
         double X(CostPoint p) => isLogarithmic ? Math.Log(cost(p)!.Value) : cost(p)!.Value;
         double Y(CostPoint p) => p.Value!.Value;
         double width = points.Max(X) - points.Min(X), height = points.Max(Y) - points.Min(Y), x = width > 0 ? (X(point) - points.Min(X)) / width : 0.5;
-        return x > 0.8 ? LabelPlace.Left : x < 0.2 ? LabelPlace.Right
-            : points.Any(other => Y(other) > Y(point) && Y(other) - Y(point) < 0.12 * height && Math.Abs(X(other) - X(point)) < 0.15 * width) ? LabelPlace.Below : LabelPlace.Above;
+        CostPoint[] near = [.. points.Where(other => other != point && Math.Abs(X(other) - X(point)) <= 0.15 * width && Math.Abs(Y(other) - Y(point)) <= 0.1 * height)];
+        bool isBelow = near.Any(other => Y(other) > Y(point));
+        return x > 0.8 ? near.Length == 0 ? LabelPlace.Left : isBelow ? LabelPlace.BelowLeft : LabelPlace.AboveLeft
+            : x < 0.2 && near.Length == 0 ? LabelPlace.Right : isBelow ? LabelPlace.Below : LabelPlace.Above;
     }
 
     private static IEnumerable<CostPoint> Front(IEnumerable<CostPoint> points, Func<CostPoint, double?> cost, bool isLowerBetter)
