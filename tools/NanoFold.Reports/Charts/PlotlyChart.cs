@@ -29,7 +29,7 @@ internal static class PlotlyChart
         var layout = new Layout();
         layout.SetProperty("xaxis", Of(chart.X));
         layout.SetProperty("yaxis", Of(chart.Y));
-        layout.SetProperty("hovermode", chart is Chart { TellsAll: true } ? "x unified" : "closest");
+        layout.SetProperty("hovermode", "closest");
         GenericChart made = GenericChart.ofTraceObjects(false, ListModule.OfSeq(traces));
         return GenericChart.toFigureJson(GenericChart.setLayout(layout, made));
     }
@@ -141,22 +141,13 @@ internal static class PlotlyChart
             ("arrayminus", Numbers([.. intervals.Select((i, at) => values[at] - i?.Low)])));
     }
 
-    private static Trace2D Trace(HeatMap map)
-    {
-        Trace2D trace = Set(new Trace2D("heatmap"),
-            ("z", map.Cells.Select(Numbers).ToArray()),
-            ("colorscale", "@scale"),
-            ("colorbar", Set(new ColorBar(), ("title", Set(new Title(), ("text", map.Meaning), ("side", "right"))), ("thickness", 12), ("outlinewidth", 0))),
-            ("hoverongaps", false),
-            ("xgap", 1), ("ygap", 1),
-            ("hovertemplate", "%{xaxis.title.text} %{x}<br>%{yaxis.title.text} %{y}<br>" + map.Meaning + ": %{z}<extra></extra>"));
-        if (map.Columns is { } columns)
-        {
-            trace.SetProperty("x", columns);
-        }
-
-        return map.Least is { } least && map.Most is { } most ? Set(trace, ("zmin", least), ("zmax", most)) : trace;
-    }
+    private static Trace2D Trace(HeatMap map) => Set(new Trace2D("heatmap"),
+        ("z", map.Cells.Select(Numbers).ToArray()),
+        ("colorscale", "@scale"),
+        ("colorbar", Set(new ColorBar(), ("title", Set(new Title(), ("text", map.Meaning), ("side", "right"))), ("thickness", 12), ("outlinewidth", 0))),
+        ("hoverongaps", false),
+        ("xgap", 1), ("ygap", 1),
+        ("hovertemplate", "%{xaxis.title.text} %{x}<br>%{yaxis.title.text} %{y}<br>" + map.Meaning + ": %{z}<extra></extra>"));
 
     private static LinearAxis Of(Axis axis)
     {

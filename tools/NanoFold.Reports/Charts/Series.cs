@@ -105,9 +105,6 @@ public readonly record struct Color
     /// <summary>Of text that matters less.</summary>
     public static Color Soft { get; } = new("@soft");
 
-    /// <summary>Of text.</summary>
-    public static Color Ink { get; } = new("@ink");
-
     internal string Token { get; }
 
     /// <summary>One of the colors that are told apart; from <see cref="Count"/> on they come again.</summary>
