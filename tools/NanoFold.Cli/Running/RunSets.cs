@@ -43,8 +43,8 @@ internal static class RunSets
 
     private static Kernels.Backend Open(RunOrder order) => Devices.Open(order.Device, order.Threads);
 
-    // On a GPU runs would wait for each other.
-    private static int DefaultJobs(RunSetOptions options, IRunPlan plan) => Devices.KindOf(options.Device) == Devices.Cpu ? RunJobs.Fastest(plan, options) : 1;
+    /// <summary>Runs at the same time where nobody says how many: on a GPU they would wait for each other.</summary>
+    internal static int DefaultJobs(RunSetOptions options, IRunPlan plan) => Devices.KindOf(options.Device) == Devices.Cpu ? RunJobs.Fastest(plan, options) : 1;
 
     private static void Conclude(Output output, RunSetSummary summary, RunSetOptions options)
     {
