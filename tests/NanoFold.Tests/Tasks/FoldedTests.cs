@@ -20,7 +20,8 @@ public sealed class FoldedTests : EngineTests
         (double[][] points, double[][] values) = Points(config);
         int space = shape == FoldedShape.Spirals ? 2 : 3;
         Assert.That(Rank(points), Is.EqualTo(space));
-        Assert.That(points.Sum(point => point.Sum(x => x * x)) / (Count * space), Is.EqualTo(1).Within(0.05));
+        // The standard error over 1,000 points is up to 0.03.
+        Assert.That(points.Sum(point => point.Sum(x => x * x)) / (Count * space), Is.EqualTo(1).Within(0.12));
         Assert.That(values.SelectMany(value => value).Average(), Is.EqualTo(0).Within(0.1));
         Assert.That(values.SelectMany(value => value).Average(value => value * value), Is.EqualTo(1).Within(0.06));
         Assert.That(Neighbors(points), Is.EqualTo(config.Dimension).Within(0.35), "the dimension that two nearest neighbors tell");
