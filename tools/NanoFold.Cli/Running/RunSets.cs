@@ -56,14 +56,14 @@ internal static class RunSets
         output.Line($"{RunSetTable.Summary(summary.Status with { SecondsLeft = null })} in {RunSetTable.Time(summary.Seconds)}");
         if (!summary.IsComplete)
         {
-            string why = summary.End switch
+            output.Line(summary.End switch
             {
-                RunSetEnd.Interrupted => "stopped",
-                RunSetEnd.OutOfTime => "the time is over",
-                _ when options.Shard is { } shard => $"shard {shard} is done",
-                _ => "not all runs are there",
-            };
-            output.Line($"{why}; the same command goes on with what is left");
+                RunSetEnd.Interrupted => "stopped; the same command goes on",
+                RunSetEnd.OutOfTime => "the time is over; the same command goes on",
+                _ when summary.Status.Count(RunState.Failed) > 0 => "the same command tries again what failed",
+                _ when options.Shard is { } shard => $"shard {shard} is done; the other shards' runs are not all there yet",
+                _ => "the other runs are carried out elsewhere; the same command goes on where they stopped",
+            });
         }
     }
 }

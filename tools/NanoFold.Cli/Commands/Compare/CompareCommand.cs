@@ -37,6 +37,7 @@ internal static class CompareCommand
             return Faults.Done;
         }
 
+        RunSet.Check(runs, options.Running(invocation, folder: ""));
         string folder = options.Out(invocation) ?? ComparisonFolder.Unused(options.Name(invocation, comparison), comparison);
         RunSetOptions running = options.Running(invocation, folder);
         ComparisonFolder.Take(folder, comparison);
