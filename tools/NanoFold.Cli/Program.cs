@@ -37,7 +37,7 @@ public static class Program
         new("profile", "Where a training step's time goes: ops and kernels beside the machine's roofline", ProfileCommand.Build),
         new("settings", "Every key of a configuration: type, default, meaning", SettingsCommand.Build),
         new("tokenizer", "Train a tokenizer; turn text into tokens and back", TokenizerCommand.Build),
-        new("data", "What a corpus holds, and what it is as tokens", DataCommand.Build),
+        new("data", "What a corpus holds, and what it is as tokens; rows of a task", DataCommand.Build),
         new("report", "A page of figures and tables about a run, several runs or a comparison", ReportCommand.Build),
         new("devices", "The devices that can compute", DevicesCommand.Build),
         new("completion", "A script for bash, zsh, fish or pwsh that completes verbs, options and settings", CompletionCommand.Build),

@@ -12,7 +12,7 @@ namespace NanoFold.Cli;
 /// <summary>The options that describe a training run, and the configuration that they make.</summary>
 internal sealed class TrainOptions
 {
-    private const string Auto = "auto", TaskKey = "task";
+    private const string Auto = "auto", TaskKey = "task", TaskIs = $"{TaskKey}=";
 
     private readonly Option<string?> _preset;
     private readonly Option<string?>? _config;
@@ -92,40 +92,11 @@ internal sealed class TrainOptions
     /// <param name="more">Settings laid over all of that, such as <c>model.width=64</c>.</param>
     /// <exception cref="UserException">It has problems, or the options do not go together.</exception>
     public RunConfig Config(Invocation invocation, params IReadOnlyList<string> more)
-    {
-        string? resumed = Resume(invocation);
-        if (resumed is not null)
-        {
-            if (!IsAuto(invocation))
-            {
-                CheckResumable(invocation);
-            }
+        => Config(invocation, null, more);
 
-            resumed = ResumePoint.Of(resumed).Run;
-            SavedRun.Require(resumed);
-            SavedRun.LoadConfig(resumed);
-        }
-
-        // The same command line begins a run and goes on with it: then its options are to be what the run has.
-        var tree = new ConfigTree(invocation.Get(_preset));
-        foreach (string file in new[] { resumed is null ? null : Path.Combine(resumed, RunConfig.FileName), _config is null ? null : invocation.Get(_config) }.OfType<string>())
-        {
-            tree.AddFile(file);
-        }
-
-        foreach (string setting in (IEnumerable<string>)[.. Settings(invocation, resumes: resumed is not null), .. more])
-        {
-            tree.Set(setting);
-        }
-
-        RunConfig config = tree.Build();
-        if (resumed is not null && IsAuto(invocation) && Resumable.Changed(SavedRun.LoadConfig(resumed), config) is { Count: > 0 } changed)
-        {
-            throw new UserException($"--resume auto: {resumed} was begun with {string.Join(", ", changed)}; give that, or name another --out");
-        }
-
-        return config;
-    }
+    /// <summary>The same for a task that the verb takes the name of.</summary>
+    /// <exception cref="UserException">It has problems, or the options do not go together.</exception>
+    public RunConfig ConfigOf(string task, Invocation invocation) => Config(invocation, task, []);
 
     /// <summary>What the options set, <c>model.layers=6</c>, in the order in which it counts.</summary>
     /// <param name="invocation">What was given.</param>
@@ -151,6 +122,43 @@ internal sealed class TrainOptions
             .. invocation.Get(_strict) ? ["data.strict=true"] : Array.Empty<string>(),
             .. invocation.Seed is { } seed ? [string.Create(CultureInfo.InvariantCulture, $"train.seed={seed}")] : Array.Empty<string>(),
         ];
+    }
+
+    private RunConfig Config(Invocation invocation, string? named, IReadOnlyList<string> more)
+    {
+        string? resumed = Resume(invocation);
+        if (resumed is not null)
+        {
+            if (!IsAuto(invocation))
+            {
+                CheckResumable(invocation);
+            }
+
+            resumed = ResumePoint.Of(resumed).Run;
+            SavedRun.Require(resumed);
+            SavedRun.LoadConfig(resumed);
+        }
+
+        // The same command line begins a run and goes on with it: then its options are to be what the run has.
+        var tree = new ConfigTree(invocation.Get(_preset));
+        foreach (string file in new[] { resumed is null ? null : Path.Combine(resumed, RunConfig.FileName), _config is null ? null : invocation.Get(_config) }.OfType<string>())
+        {
+            tree.AddFile(file);
+        }
+
+        IEnumerable<string> settings = Settings(invocation, resumes: resumed is not null);
+        foreach (string setting in (IEnumerable<string>)[.. named is null ? settings : settings.Where(setting => !setting.StartsWith(TaskIs, StringComparison.Ordinal)).Prepend(TaskIs + named), .. more])
+        {
+            tree.Set(setting);
+        }
+
+        RunConfig config = tree.Build();
+        if (resumed is not null && IsAuto(invocation) && Resumable.Changed(SavedRun.LoadConfig(resumed), config) is { Count: > 0 } changed)
+        {
+            throw new UserException($"--resume auto: {resumed} was begun with {string.Join(", ", changed)}; give that, or name another --out");
+        }
+
+        return config;
     }
 
     private bool IsAuto(Invocation invocation) => invocation.Get(_resume) == Auto;

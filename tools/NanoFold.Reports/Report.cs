@@ -30,7 +30,7 @@ public static class Report
 
         if (paths is [var grid] && File.Exists(Path.Combine(grid, ScalingGrid.FileName)))
         {
-            return ScalingPage.Of(grid, ScalingCollector.Collect(grid), command);
+            return Of(grid, ScalingCollector.Collect(grid), command);
         }
 
         string[] folders = [.. paths.SelectMany(RunsOf).DistinctBy(Path.GetFullPath)];
@@ -44,6 +44,12 @@ public static class Report
     /// <param name="result">What it gave.</param>
     /// <param name="command">Makes the page again; it stands on it.</param>
     public static ReportPage Of(string folder, ComparisonResult result, string command) => ComparisonPage.Of(folder, result, command);
+
+    /// <summary>The page of a grid of sizes and tokens.</summary>
+    /// <param name="folder">Its folder.</param>
+    /// <param name="result">What it gave.</param>
+    /// <param name="command">Makes the page again; it stands on it.</param>
+    public static ReportPage Of(string folder, ScalingResult result, string command) => ScalingPage.Of(folder, result, command);
 
     /// <summary>Where the page goes if nobody says: into the folder that it is of, or, where it is of several, here.</summary>
     public static string DefaultPath(IReadOnlyList<string> paths) => paths is [var only] ? Path.Combine(only, FileName) : FileName;

@@ -47,6 +47,17 @@ public abstract class GeneratedTask(GeneratedTaskConfig config, TaskContext cont
         return Fill(key, ref draws, row);
     }
 
+    /// <summary>What is held back, a row at a time, each time in the same object.</summary>
+    protected IEnumerable<BatchRows> HeldBackRows()
+    {
+        var row = new BatchRows(Fields(Time), 1);
+        for (long number = 0; number < ValidationRows; number++)
+        {
+            row.Fill(this, TaskSplit.Validation, number, ValidationRows, ValidationRows);
+            yield return row;
+        }
+    }
+
     /// <summary>Fills one row by random numbers of its own; allocates nothing.</summary>
     /// <param name="key">Which row.</param>
     /// <param name="draws">Its random numbers.</param>

@@ -78,8 +78,11 @@ internal static class RowText
 
     private static string Vector(ReadOnlySpan<float> values)
     {
-        string[] numbers = [.. values[..Math.Min(Shown, values.Length)].ToArray().Select(value => value.ToString("0.##", CultureInfo.InvariantCulture))];
+        string[] numbers = [.. values[..Math.Min(Shown, values.Length)].ToArray().Select(Number)];
         string all = string.Join(", ", numbers) + (values.Length > Shown ? ", …" : "");
         return values.Length == 1 ? all : $"({all})";
     }
+
+    // Without the sign of a zero.
+    private static string Number(float value) => (MathF.Round(value, 2) + 0f).ToString("0.##", CultureInfo.InvariantCulture);
 }

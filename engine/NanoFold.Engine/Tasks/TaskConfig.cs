@@ -20,6 +20,14 @@ namespace NanoFold.Engine.Tasks;
 [JsonDerivedType(typeof(InductionConfig), "induction")]
 [JsonDerivedType(typeof(ParityConfig), "parity")]
 [JsonDerivedType(typeof(RegularLanguagesConfig), "regular-languages")]
+[JsonDerivedType(typeof(ReachabilityConfig), "reachability")]
+[JsonDerivedType(typeof(PasskeyConfig), "passkey")]
+[JsonDerivedType(typeof(WordChainConfig), "word-chain")]
+[JsonDerivedType(typeof(TransitivityConfig), "transitivity")]
+[JsonDerivedType(typeof(FoldedConfig), "folded")]
+[JsonDerivedType(typeof(MarkovConfig), "markov")]
+[JsonDerivedType(typeof(HiddenMarkovConfig), "hidden-markov")]
+[JsonDerivedType(typeof(PseudoRandomConfig), "pseudo-random")]
 public abstract record TaskConfig
 {
     /// <summary>The name in configurations.</summary>

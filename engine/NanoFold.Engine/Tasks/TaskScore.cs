@@ -55,17 +55,21 @@ public class TargetScore : TaskScore
     /// <inheritdoc/>
     public override void Add(BatchRows batch, ScoredValues scored)
     {
-        ReadOnlySpan<int> targets = batch.Integers(BatchField.Targets);
-        ReadOnlySpan<float> losses = scored.Reals(0);
         _isPredicted = scored.Count > 1;
-        ReadOnlySpan<int> predicted = _isPredicted ? scored.Integers(1) : [];
+        Add(batch, scored.Reals(0), _isPredicted ? scored.Integers(1) : []);
+    }
+
+    /// <summary>Adds the losses of a batch, and what was predicted where that is not empty.</summary>
+    protected void Add(BatchRows batch, ReadOnlySpan<float> losses, ReadOnlySpan<int> predicted)
+    {
+        ReadOnlySpan<int> targets = batch.Integers(BatchField.Targets);
         for (int i = 0; i < targets.Length; i++)
         {
             if (targets[i] >= 0)
             {
                 _sum += losses[i];
                 _count++;
-                _right += _isPredicted && predicted[i] == targets[i] ? 1 : 0;
+                _right += !predicted.IsEmpty && predicted[i] == targets[i] ? 1 : 0;
             }
         }
     }

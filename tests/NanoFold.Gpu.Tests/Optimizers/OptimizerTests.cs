@@ -31,8 +31,9 @@ public class OptimizerTests : GpuTests
             Gpu.Run(new DecideCall(GpuState, 0.125, DynamicLossScale: false));
             Cpu.Run(new DecideCall(CpuState, 0.125, DynamicLossScale: false));
             AssertStates();
-            Gpu.Run(new AdamWCall(GpuState, p.Gpu, g.Gpu, m.Gpu, v.Gpu, 0.9, 0.95, 1e-8, 0.1));
-            Cpu.Run(new AdamWCall(CpuState, p.Cpu, g.Cpu, m.Cpu, v.Cpu, 0.9, 0.95, 1e-8, 0.1));
+            StepSlot rate = offset == 0 ? StepSlot.LearningRate : GpuState.Add("matrix rate");
+            Gpu.Run(new AdamWCall(GpuState, p.Gpu, g.Gpu, m.Gpu, v.Gpu, 0.9, 0.95, 1e-8, 0.1) { Rate = rate });
+            Cpu.Run(new AdamWCall(CpuState, p.Cpu, g.Cpu, m.Cpu, v.Cpu, 0.9, 0.95, 1e-8, 0.1) { Rate = rate });
             Gpu.Run(new MuonMomentumCall(GpuState, g.Gpu, momentum.Gpu, update.Gpu, 0.95));
             Cpu.Run(new MuonMomentumCall(CpuState, g.Cpu, momentum.Cpu, update.Cpu, 0.95));
             Gpu.Run(new NormalizeFrobeniusCall(GpuState, update.Gpu, y.Gpu));

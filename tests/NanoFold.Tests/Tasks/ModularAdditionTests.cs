@@ -52,6 +52,28 @@ public class ModularAdditionTests : EngineTests
     }
 
     [Test]
+    public void WhatIsTrainedOnIsScoredBesidesWhereAskedFor()
+    {
+        ModularAdditionConfig config = Config with { ScoreTrained = true };
+        using LearningTask task = Open(config);
+        int rows = (int)task.Rows(TaskSplit.Validation, Time);
+        BatchRows batch = Fill(TaskSplit.Validation, rows, config);
+        (int, int)[] pairs = Pairs(batch), heldBack = Pairs(Fill(TaskSplit.Validation, 7)), trained = [.. Pairs(Fill(TaskSplit.Training, 400)).Distinct()];
+        int[] groups = [.. batch.Integers(BatchField.Groups).ToArray().Where(group => group >= 0)];
+        Assert.That(pairs.Where((_, i) => groups[i] == 0), Is.EqualTo(heldBack), "the same pairs, each once");
+        (int, int)[] besides = [.. pairs.Where((_, i) => groups[i] == 1)];
+        Assert.That(besides, Is.SubsetOf(trained).And.Unique);
+        Assert.That(besides, Has.Length.EqualTo(rows), "one of the three problems of a row");
+
+        using var model = new Transformer(config.Fit(s_model), Backend());
+        using var evaluator = new Evaluator(model, task, new BatchShape(3, Time));
+        Evaluation evaluation = evaluator.Run();
+        double Share(int of) => pairs.Where((_, i) => groups[i] == of).Average(pair => (pair.Item1 + pair.Item2) % Modulus == 0 ? 1.0 : 0);
+        Assert.That((evaluation.Tokens, evaluation.Scores![0], evaluation.Scores![1]), Is.EqualTo((20L, new Score("accuracy", Share(0)), new Score("trainedAccuracy", Share(1)))));
+        Assert.That(RegressionTests.Problem(config, s_model with { Context = 5 }), Is.EqualTo("model.context: 5 is less than the 6 places of the two problems that task.scoreTrained needs"));
+    }
+
+    [Test]
     public void AModelThatKnowsNothingIsRightByChance()
     {
         using LearningTask task = Open(Config);

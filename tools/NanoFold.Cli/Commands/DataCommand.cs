@@ -24,6 +24,8 @@ internal static class DataCommand
         tokenize.Common = [CommonOptions.Seed];
         tokenize.JsonKeys = "name, tokenizer, vocab, trainTokens, validationTokens, heldBack {documents (a part counts), ofDocuments, bytes, names (of up to 100)} (null with data.validation), bytes, bytesPerToken, hash, fromCache, seconds";
         tokenize.Does(invocation => Tokenize(invocation, tokenizeOptions.Config(invocation)));
+
+        DataTaskCommand.Build(command.Sub("task", "Rows of a task as a model gets them, and the scores to compare with"));
     }
 
     private static int Describe(Invocation invocation, RunConfig config)

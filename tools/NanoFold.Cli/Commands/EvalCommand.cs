@@ -22,7 +22,7 @@ internal static class EvalCommand
         Option<bool> detail = command.Flag("--detail", "Also tell losses apart: by the place in the row, by how frequent a token is, by the part of the document, on longer rows; by what a task tells apart");
         var reading = new TextOptions(command);
         command.Common = [CommonOptions.Device, CommonOptions.Threads];
-        command.JsonKeys = "loss (nats per token), bitsPerByte, perplexity, tokens, bytes, part (train, validation or all); of a run with another task than text: task, loss (in the task's unit), what it scores, such as accuracy, tokens (places with a target), part (validation); with --detail besides detail, the object that docs/evaluation.md describes, as in evaluation.json of a run";
+        command.JsonKeys = "loss (nats per token), bitsPerByte, perplexity, tokens, bytes, part (train, validation or all); of a run with another task than text: task, loss (in the task's unit), what it scores, such as accuracy, tokens (places with a target), part (validation), best and guessing (scores of any model at best, and of one who knows nothing, where known); with --detail besides detail, the object that docs/evaluation.md describes, as in evaluation.json of a run";
         command.Does(invocation => Run(
             invocation,
             invocation.Get(model) ?? throw UserException.Usage("--model is needed: a run folder of train, or a checkpoint"),
@@ -101,12 +101,14 @@ internal static class EvalCommand
 
         Output output = invocation.Output;
         Evaluation result = trained.Evaluate(output.Note, invocation.Interrupt.Token);
+        (IReadOnlyList<Score> best, IReadOnlyList<Score> guessing) = Limits(trained, invocation);
+        output.Line($"{task}: {Display.Count(result.Tokens, "place")}");
         output.Table(
-            numbers: false,
+            numbers: true,
             [
-                ["task", task],
-                .. result.Figures.Select(score => (string[])[score.Name, Display.Number(score.Value, "0.0000")]),
-                ["places", Display.Count(result.Tokens)],
+                ["", "model", .. best.Count > 0 ? ["best possible"] : Array.Empty<string>(), .. guessing.Count > 0 ? ["guessing"] : Array.Empty<string>()],
+                .. result.Figures.Select(score => (string[])
+                    [score.Name, Display.Number(score.Value, "0.0000"), .. best.Count > 0 ? [Named(best, score.Name)] : Array.Empty<string>(), .. guessing.Count > 0 ? [Named(guessing, score.Name)] : Array.Empty<string>()]),
             ]);
         var json = new JsonObject { ["task"] = task };
         foreach (Score score in result.Figures)
@@ -116,6 +118,8 @@ internal static class EvalCommand
 
         json["tokens"] = result.Tokens;
         json["part"] = "validation";
+        json["best"] = new JsonObject(best.Select(score => KeyValuePair.Create(score.Name, (JsonNode?)score.Value)));
+        json["guessing"] = new JsonObject(guessing.Select(score => KeyValuePair.Create(score.Name, (JsonNode?)score.Value)));
         if (detail)
         {
             DetailedEvaluation found = trained.EvaluateInDetail(output.Note, invocation.Interrupt.Token);
@@ -126,4 +130,13 @@ internal static class EvalCommand
         output.Result(json);
         return Faults.Done;
     }
+
+    private static (IReadOnlyList<Score> Best, IReadOnlyList<Score> Guessing) Limits(TrainedModel trained, Invocation invocation)
+    {
+        using LearningTask task = trained.Config.Task.Open(TrainData.ContextOf(trained.Config, cancel: invocation.Interrupt.Token));
+        return (task.Best(), task.Guessing());
+    }
+
+    private static string Named(IReadOnlyList<Score> scores, string name)
+        => scores.FirstOrDefault(score => score.Name == name) is { Name: not null } found ? Display.Number(found.Value, "0.0000") : "";
 }

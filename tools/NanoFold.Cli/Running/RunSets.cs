@@ -43,8 +43,8 @@ internal static class RunSets
 
     private static Kernels.Backend Open(RunOrder order) => Devices.Open(order.Device, order.Threads);
 
-    // On a GPU runs would wait for each other.
-    private static int DefaultJobs(RunSetOptions options, IRunPlan plan) => Devices.KindOf(options.Device) == Devices.Cpu ? RunJobs.Fastest(plan, options) : 1;
+    /// <summary>Runs at the same time where nobody says how many: on a GPU they would wait for each other.</summary>
+    internal static int DefaultJobs(RunSetOptions options, IRunPlan plan) => Devices.KindOf(options.Device) == Devices.Cpu ? RunJobs.Fastest(plan, options) : 1;
 
     private static void Conclude(Output output, RunSetSummary summary, RunSetOptions options)
     {
@@ -56,14 +56,14 @@ internal static class RunSets
         output.Line($"{RunSetTable.Summary(summary.Status with { SecondsLeft = null })} in {RunSetTable.Time(summary.Seconds)}");
         if (!summary.IsComplete)
         {
-            string why = summary.End switch
+            output.Line(summary.End switch
             {
-                RunSetEnd.Interrupted => "stopped",
-                RunSetEnd.OutOfTime => "the time is over",
-                _ when options.Shard is { } shard => $"shard {shard} is done",
-                _ => "not all runs are there",
-            };
-            output.Line($"{why}; the same command goes on with what is left");
+                RunSetEnd.Interrupted => "stopped; the same command goes on",
+                RunSetEnd.OutOfTime => "the time is over; the same command goes on",
+                _ when summary.Status.Count(RunState.Failed) > 0 => "the same command tries again what failed",
+                _ when options.Shard is { } shard => $"shard {shard} is done; the other shards' runs are not all there yet",
+                _ => "the other runs are carried out elsewhere; the same command goes on where they stopped",
+            });
         }
     }
 }

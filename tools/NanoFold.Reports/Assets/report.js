@@ -84,7 +84,9 @@
   const draw = figure => {
     figure.isDrawn = true;
     const view = figure.views[figure.view];
-    Plotly.react(figure.plot, resolve(view.data), layoutOf(figure, view), {
+    // On a phone names of points would cover each other; the legend has them.
+    const data = view.data.map(t => isNarrow() && t.mode === "markers+text" && t.showlegend !== false ? { ...t, mode: "markers" } : t);
+    Plotly.react(figure.plot, resolve(data), layoutOf(figure, view), {
       responsive: true, displaylogo: false, ...(isTouched ? { displayModeBar: false } : {}), modeBarButtonsToRemove: ["lasso2d", "select2d", "autoScale2d"],
       toImageButtonOptions: { format: "png", scale: 2, filename: nameOf(figure) },
     });

@@ -16,11 +16,7 @@ public interface IChart
 /// <param name="X">To the right.</param>
 /// <param name="Y">Upwards.</param>
 /// <param name="Series">In the order of the legend.</param>
-public sealed record Chart(string Name, Axis X, Axis Y, params IReadOnlyList<Series> Series) : IChart
-{
-    /// <summary>Whether pointing at a place tells of all series there, rather than of the nearest point.</summary>
-    public bool TellsAll { get; init; }
-}
+public sealed record Chart(string Name, Axis X, Axis Y, params IReadOnlyList<Series> Series) : IChart;
 
 /// <summary>Cells in rows and columns, colored by their values.</summary>
 /// <param name="Name">What it is called among the views of its figure.</param>
@@ -28,17 +24,7 @@ public sealed record Chart(string Name, Axis X, Axis Y, params IReadOnlyList<Ser
 /// <param name="Y">Rows, the first one at the bottom.</param>
 /// <param name="Cells">[row][column]; null for none.</param>
 /// <param name="Meaning">What the values are.</param>
-public sealed record HeatMap(string Name, Axis X, Axis Y, IReadOnlyList<IReadOnlyList<double?>> Cells, string Meaning) : IChart
-{
-    /// <summary>The places of the columns; null for 0, 1, 2 …</summary>
-    public IReadOnlyList<double>? Columns { get; init; }
-
-    /// <summary>The value of the first color; null for the smallest.</summary>
-    public double? Least { get; init; }
-
-    /// <summary>The value of the last color; null for the largest.</summary>
-    public double? Most { get; init; }
-}
+public sealed record HeatMap(string Name, Axis X, Axis Y, IReadOnlyList<IReadOnlyList<double?>> Cells, string Meaning) : IChart;
 
 /// <summary>An axis.</summary>
 /// <param name="Title">What it shows, with its unit.</param>

@@ -14,7 +14,7 @@ namespace NanoFold.Reports.Charts;
 internal static class PlotlyChart
 {
     private static readonly string[] s_dashes = ["solid", "dash", "dot", "dashdot", "longdash"];
-    private static readonly string[] s_places = ["top center", "bottom center", "middle left", "middle right"];
+    private static readonly string[] s_places = ["top center", "bottom center", "middle left", "middle right", "top left", "bottom left"];
     private static readonly string[] s_symbols = ["circle", "square", "diamond", "triangle-up", "x"];
 
     /// <summary>An object with the keys <c>data</c> and <c>layout</c>.</summary>
@@ -29,7 +29,7 @@ internal static class PlotlyChart
         var layout = new Layout();
         layout.SetProperty("xaxis", Of(chart.X));
         layout.SetProperty("yaxis", Of(chart.Y));
-        layout.SetProperty("hovermode", chart is Chart { TellsAll: true } ? "x unified" : "closest");
+        layout.SetProperty("hovermode", "closest");
         GenericChart made = GenericChart.ofTraceObjects(false, ListModule.OfSeq(traces));
         return GenericChart.toFigureJson(GenericChart.setLayout(layout, made));
     }
@@ -73,6 +73,12 @@ internal static class PlotlyChart
             trace.SetProperty("text", labels);
             trace.SetProperty("textposition", s_places[(int)series.LabelPlace]);
             trace.SetProperty("hovertemplate", "%{text}<br>%{xaxis.title.text}: %{x}<br>%{yaxis.title.text}: %{y}<extra>%{fullData.name}</extra>");
+        }
+
+        if (series.ShowsLabels)
+        {
+            // Text at an edge is not cut off.
+            trace.SetProperty("cliponaxis", false);
         }
 
         trace.SetProperty("showlegend", series.IsInLegend);
@@ -135,22 +141,13 @@ internal static class PlotlyChart
             ("arrayminus", Numbers([.. intervals.Select((i, at) => values[at] - i?.Low)])));
     }
 
-    private static Trace2D Trace(HeatMap map)
-    {
-        Trace2D trace = Set(new Trace2D("heatmap"),
-            ("z", map.Cells.Select(Numbers).ToArray()),
-            ("colorscale", "@scale"),
-            ("colorbar", Set(new ColorBar(), ("title", Set(new Title(), ("text", map.Meaning), ("side", "right"))), ("thickness", 12), ("outlinewidth", 0))),
-            ("hoverongaps", false),
-            ("xgap", 1), ("ygap", 1),
-            ("hovertemplate", "%{xaxis.title.text} %{x}<br>%{yaxis.title.text} %{y}<br>" + map.Meaning + ": %{z}<extra></extra>"));
-        if (map.Columns is { } columns)
-        {
-            trace.SetProperty("x", columns);
-        }
-
-        return map.Least is { } least && map.Most is { } most ? Set(trace, ("zmin", least), ("zmax", most)) : trace;
-    }
+    private static Trace2D Trace(HeatMap map) => Set(new Trace2D("heatmap"),
+        ("z", map.Cells.Select(Numbers).ToArray()),
+        ("colorscale", "@scale"),
+        ("colorbar", Set(new ColorBar(), ("title", Set(new Title(), ("text", map.Meaning), ("side", "right"))), ("thickness", 12), ("outlinewidth", 0))),
+        ("hoverongaps", false),
+        ("xgap", 1), ("ygap", 1),
+        ("hovertemplate", "%{xaxis.title.text} %{x}<br>%{yaxis.title.text} %{y}<br>" + map.Meaning + ": %{z}<extra></extra>"));
 
     private static LinearAxis Of(Axis axis)
     {

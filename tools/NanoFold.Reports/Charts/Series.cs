@@ -57,6 +57,12 @@ public enum LabelPlace
 
     /// <summary>On its right.</summary>
     Right,
+
+    /// <summary>Above, on its left.</summary>
+    AboveLeft,
+
+    /// <summary>Below, on its left.</summary>
+    BelowLeft,
 }
 
 /// <summary>How points are drawn.</summary>
@@ -98,9 +104,6 @@ public readonly record struct Color
 
     /// <summary>Of text that matters less.</summary>
     public static Color Soft { get; } = new("@soft");
-
-    /// <summary>Of text.</summary>
-    public static Color Ink { get; } = new("@ink");
 
     internal string Token { get; }
 

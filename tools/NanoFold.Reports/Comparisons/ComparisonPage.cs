@@ -17,7 +17,7 @@ internal static class ComparisonPage
     {
         ShownVariant[] variants = [.. result.Variants.Select((variant, i) => ShownVariant.Of(folder, variant, i))];
         var page = new ReportPage(result.Title) { Kind = "comparison", Command = command, Lead = Lead(result), Facts = [.. Facts(result)] };
-        ReportSection found = page.Section("What was found").Add(result.Summary.Select(sentence => new Paragraph(sentence)));
+        ReportSection found = page.Section("What was found").Add(result.Summary.Select((sentence, i) => new Paragraph(sentence) { IsMain = i == 0 }));
         if (result.Unfinished.Count() is > 0 and var count)
         {
             found.Add(new Paragraph($"{count} of the runs did not end as they were meant to and enter no figure; they are named under Runs.", IsWarning: true));
@@ -61,7 +61,7 @@ internal static class ComparisonPage
         yield return new Fact("may be the best", best.Length switch
         {
             0 => "not known",
-            1 => best[0].Name,
+            <= 2 => string.Join(", ", best.Select(variant => variant.Name)),
             _ => $"{best.Length} of {result.Variants.Count}",
         }, best.Length switch { 0 => "too few seeds", 1 => "the others are worse", _ => "no difference seen among them" });
         if (result.BaseVariant()?.Figure(result.RankedBy) is { } figure)

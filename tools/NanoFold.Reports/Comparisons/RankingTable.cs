@@ -44,18 +44,30 @@ internal static class RankingTable
     {
         FigureResult? ranked = variant.Figure(result.RankedBy);
         PairedDifference? difference = ranked?.Difference;
+        bool isLowerBetter = FigureResult.IsLowerBetter(result.RankedBy) ?? true;
         int seeds = variant.Runs.Count(run => run.State == CollectedState.Finished);
         return
         [
             new Cell(variant.IsBase ? $"{variant.Name} (base)" : variant.Name),
             .. figures.Select(figure => Cell.Of(variant.Figure(figure)?.Mean, "0.0000")),
             Cell.Of(ranked?.StandardDeviation, "0.0000"),
-            difference is null ? new Cell("–") : new Cell(Shown.Signed(difference.Mean), difference.Mean, ToneOf(difference.Verdict, FigureResult.IsLowerBetter(result.RankedBy) ?? true)),
+            difference is null ? new Cell("–") : new Cell(Shown.Signed(difference.Mean), difference.Mean, ToneOf(difference.Verdict, isLowerBetter)),
             difference?.Interval is { } interval ? new Cell($"{Shown.Signed(interval.Low)} … {Shown.Signed(interval.High)}", interval.Low) : new Cell("–"),
             new Cell($"{seeds}", seeds),
-            new Cell(variant.Verdict ?? "", Tone: Tone.Soft),
+            new Cell(variant.IsBase ? "" : Shows(difference, isLowerBetter), Tone: Tone.Soft),
         ];
     }
+
+    // Shorter than the sentences of the terminal: the numbers stand beside it.
+    private static string Shows(PairedDifference? difference, bool isLowerBetter) => difference?.Verdict switch
+    {
+        null => "no result",
+        DifferenceVerdict.Lower => isLowerBetter ? "better" : "worse",
+        DifferenceVerdict.Higher => isLowerBetter ? "worse" : "better",
+        DifferenceVerdict.None => $"no difference seen{(difference.SeedsNeeded is { } needed ? $"; takes about {Shown.Count(needed)} seeds" : "")}",
+        DifferenceVerdict.Unknown => "one seed: not known",
+        _ => $"may be chance, with {difference.Comparisons} compared",
+    };
 
     private static Tone ToneOf(DifferenceVerdict verdict, bool isLowerBetter) => verdict switch
     {

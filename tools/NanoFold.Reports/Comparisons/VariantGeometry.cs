@@ -1,6 +1,7 @@
 using NanoFold.Engine.Experiments.Results;
 using NanoFold.Reports.Charts;
 using NanoFold.Reports.Items;
+using NanoFold.Reports.Runs;
 
 namespace NanoFold.Reports.Comparisons;
 
@@ -11,7 +12,7 @@ internal static class VariantGeometry
         => from pair in variants.SelectMany(variant => variant.Result.Geometry.Select(geometry => (Variant: variant, Geometry: geometry)))
            group pair by pair.Geometry.Measure into measure
            select new Figure($"{Shown.Title(measure.Key)} by depth",
-               [.. measure.GroupBy(pair => pair.Geometry.Figure).Select(figure => View(figure.Key, [.. figure]))])
+               [.. measure.GroupBy(pair => pair.Geometry.Figure).OrderBy(figure => GeometryFigures.Place(figure.Key)).Select(figure => View(figure.Key, [.. figure]))])
            { IsHalf = true, Height = 350 };
 
     private static Chart View(string figure, (ShownVariant Variant, GeometryResult Geometry)[] pairs)

@@ -20,7 +20,10 @@ public sealed record Fact(string Name, string Value, string Note = "");
 /// <param name="IsWarning">Whether it stands out, as what went wrong.</param>
 public sealed record Paragraph(string Content, bool IsWarning = false) : IReportItem
 {
-    public void Write(HtmlText html, string id, string? command) => html.Raw(IsWarning ? "<p class=\"warning\">" : "<p>").Inline(Content).Raw("</p>\n");
+    /// <summary>Whether it is what the section comes to.</summary>
+    public bool IsMain { get; init; }
+
+    public void Write(HtmlText html, string id, string? command) => html.Raw(IsWarning ? "<p class=\"warning\">" : IsMain ? "<p class=\"main\">" : "<p>").Inline(Content).Raw("</p>\n");
 }
 
 /// <summary>Texts as they are, such as what a model wrote: a heading and a text each, the last one open.</summary>

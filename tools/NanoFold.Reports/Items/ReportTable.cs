@@ -67,6 +67,7 @@ public sealed record ReportColumn(string Title, bool IsText = false, string Mean
 public sealed record Cell(string Text, double? Value = null, Tone Tone = Tone.Plain, string? Link = null)
 {
     private const string None = "–";
+    private const int MostOfALine = 28;
 
     /// <summary>A figure; a dash where there is none.</summary>
     public static Cell Of(double? value, string format) => value is { } given && double.IsFinite(given) ? new(given.ToString(format, CultureInfo.InvariantCulture), given) : new(None);
@@ -82,7 +83,7 @@ public sealed record Cell(string Text, double? Value = null, Tone Tone = Tone.Pl
     internal void Write(HtmlText html, bool isText, bool isHeading)
     {
         string tag = isHeading ? "th scope=\"row\"" : "td";
-        string[] classes = [.. isText || isHeading ? ["text"] : Array.Empty<string>(), .. Tone == Tone.Plain ? Array.Empty<string>() : [Tone.ToString().ToLowerInvariant()]];
+        string[] classes = [.. isText || isHeading ? ["text"] : Array.Empty<string>(), .. isText && Text.Length > MostOfALine ? ["long"] : Array.Empty<string>(), .. Tone == Tone.Plain ? Array.Empty<string>() : [Tone.ToString().ToLowerInvariant()]];
         html.Raw($"<{tag}").Raw(classes.Length > 0 ? $" class=\"{string.Join(' ', classes)}\"" : "");
         if (Value is { } value)
         {

@@ -26,8 +26,7 @@ internal static class CurveFigure
     /// <summary>A view for each of them.</summary>
     /// <param name="y">What the curves are of.</param>
     /// <param name="curves">In the order of the legend.</param>
-    /// <param name="tellsAll">Whether pointing at a place tells of all of them.</param>
-    public static IReadOnlyList<IChart> Views(Axis y, IReadOnlyList<ShownCurve> curves, bool tellsAll = false)
+    public static IReadOnlyList<IChart> Views(Axis y, IReadOnlyList<ShownCurve> curves)
     {
         int most = Math.Clamp(MostPoints / Math.Max(1, curves.Count), 100, MostOfOne);
         Curve[] thinned = [.. curves.Select(curve => curve.Curve.Thinned(most))];
@@ -41,7 +40,7 @@ internal static class CurveFigure
                     X = [.. thinned[i].Points.Select(point => (double?)place.Place(point))],
                     Y = [.. thinned[i].Points.Select(point => (double?)point.Value)],
                 }),
-            ]) { TellsAll = tellsAll }),
+            ])),
         ];
     }
 

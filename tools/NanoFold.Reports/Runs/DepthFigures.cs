@@ -17,7 +17,7 @@ internal static class DepthFigures
     public static IEnumerable<Figure> Of(IReadOnlyList<Model> models)
         => from pair in models.SelectMany(model => model.Points.Where(point => point is { Layer: not null, Head: null, Scope: "point" or "block" }).Select(point => (model, point)))
            group pair by pair.point.Measure into measure
-           select new Figure($"{Shown.Title(measure.Key)} by depth", [.. measure.GroupBy(pair => pair.point.Figure).Select(figure => View(models, figure.Key, [.. figure]))]) { IsHalf = true, Height = 330 };
+           select new Figure($"{Shown.Title(measure.Key)} by depth", [.. measure.GroupBy(pair => pair.point.Figure).OrderBy(figure => GeometryFigures.Place(figure.Key)).Select(figure => View(models, figure.Key, [.. figure]))]) { IsHalf = true, Height = 330 };
 
     private static Chart View(IReadOnlyList<Model> models, string figure, IReadOnlyList<(Model Model, GeometryPoint Point)> pairs)
     {

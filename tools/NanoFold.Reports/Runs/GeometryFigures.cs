@@ -54,8 +54,10 @@ internal static class GeometryFigures
         { Title = "All figures by layer, as measured last", IsFolded = true };
     }
 
-    private static IEnumerable<IGrouping<string, GeometryPoint>> Ordered(IEnumerable<GeometryPoint> points)
-        => points.GroupBy(point => point.Figure).OrderBy(figure => Array.IndexOf(s_first, figure.Key) is var at and >= 0 ? at : s_first.Length);
+    /// <summary>Where a figure stands among those of its measure.</summary>
+    public static int Place(string figure) => Array.IndexOf(s_first, figure) is var at and >= 0 ? at : s_first.Length;
+
+    private static IEnumerable<IGrouping<string, GeometryPoint>> Ordered(IEnumerable<GeometryPoint> points) => points.GroupBy(point => point.Figure).OrderBy(figure => Place(figure.Key));
 
     private static Chart OverTraining(IGrouping<string, GeometryPoint> figure)
     {

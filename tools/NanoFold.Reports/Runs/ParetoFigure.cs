@@ -29,6 +29,9 @@ internal static class ParetoFigure
 {
     private const int MostLabels = 12;
 
+    // What is held equal is no cost to choose by.
+    private const double LeastSpread = 1.05;
+
     private static readonly (string Name, string Title, Func<CostPoint, double?> Cost)[] s_costs =
     [
         ("parameters", "parameters", point => point.Parameters),
@@ -37,7 +40,7 @@ internal static class ParetoFigure
         ("cache", "cache, bytes per token", point => point.CacheBytes),
     ];
 
-    /// <summary>A figure with a view for each cost that is known of two models at least; none where there is none.</summary>
+    /// <summary>A figure with a view for each cost in which two models at least differ; none where there is none.</summary>
     /// <param name="points">The models.</param>
     /// <param name="figure">What they reach, with its unit.</param>
     /// <param name="isLowerBetter">Whether less is better.</param>
@@ -47,7 +50,7 @@ internal static class ParetoFigure
         [
             .. from cost in s_costs
                let known = points.Where(point => point.Value is not null && cost.Cost(point) is > 0).ToArray()
-               where known.Length > 1
+               where known.Length > 1 && known.Max(cost.Cost) > LeastSpread * known.Min(cost.Cost)
                select View(cost.Name, cost.Title, cost.Cost, known, figure, isLowerBetter),
         ];
         return views.Length == 0 ? [] : [new Figure($"{char.ToUpperInvariant(figure[0])}{figure[1..]} against cost", views)
@@ -76,14 +79,16 @@ internal static class ParetoFigure
         ]);
     }
 
-    // Labels stay inside, and out of the way of the point next above.
+    // Labels stay inside the figure, and out of the way of a neighbor's.
     private static LabelPlace Place(CostPoint point, CostPoint[] points, Func<CostPoint, double?> cost, bool isLogarithmic)
     {
         double X(CostPoint p) => isLogarithmic ? Math.Log(cost(p)!.Value) : cost(p)!.Value;
         double Y(CostPoint p) => p.Value!.Value;
         double width = points.Max(X) - points.Min(X), height = points.Max(Y) - points.Min(Y), x = width > 0 ? (X(point) - points.Min(X)) / width : 0.5;
-        return x > 0.8 ? LabelPlace.Left : x < 0.2 ? LabelPlace.Right
-            : points.Any(other => Y(other) > Y(point) && Y(other) - Y(point) < 0.12 * height && Math.Abs(X(other) - X(point)) < 0.15 * width) ? LabelPlace.Below : LabelPlace.Above;
+        CostPoint[] near = [.. points.Where(other => other != point && Math.Abs(X(other) - X(point)) <= 0.15 * width && Math.Abs(Y(other) - Y(point)) <= 0.1 * height)];
+        bool isBelow = near.Any(other => Y(other) > Y(point));
+        return x > 0.8 ? near.Length == 0 ? LabelPlace.Left : isBelow ? LabelPlace.BelowLeft : LabelPlace.AboveLeft
+            : x < 0.2 && near.Length == 0 ? LabelPlace.Right : isBelow ? LabelPlace.Below : LabelPlace.Above;
     }
 
     private static IEnumerable<CostPoint> Front(IEnumerable<CostPoint> points, Func<CostPoint, double?> cost, bool isLowerBetter)

@@ -32,6 +32,9 @@ internal static class RunSetPage
         return page;
     }
 
+    // model.mixer.kind is the mixer.
+    private static string LastPart(string key) => key.Split('.') is [.., var record, "kind"] ? record : key[(key.LastIndexOf('.') + 1)..];
+
     private static string Differences(string[] keys) => keys.Length switch
     {
         0 => "Their settings are the same.",
@@ -59,7 +62,7 @@ internal static class RunSetPage
         string[] scores = [.. runs.SelectMany(run => run.Keys("validation")).Distinct().Where(key => key is not ("Loss" or "Tokens" or "Step"))];
         return new ReportTable(
             [
-                new ReportColumn("run", IsText: true), .. shown.Select(key => new ReportColumn(key[(key.LastIndexOf('.') + 1)..], IsText: true, key)),
+                new ReportColumn("run", IsText: true), .. shown.Select(key => new ReportColumn(LastPart(key), IsText: true, key)),
                 new ReportColumn("loss"), .. scores.Select(score => new ReportColumn(score == "BitsPerByte" ? "bits per byte" : Shown.Words(score))),
                 new ReportColumn("parameters"), new ReportColumn("FLOPs/token"), new ReportColumn("tokens"), new ReportColumn("tokens/s"), new ReportColumn("time"),
             ],

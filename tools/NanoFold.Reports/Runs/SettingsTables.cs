@@ -6,6 +6,8 @@ namespace NanoFold.Reports.Runs;
 /// <summary>Settings of runs: all of one, and those in which several differ.</summary>
 internal static class SettingsTables
 {
+    private const string Kind = ".kind";
+
     /// <summary>All settings of a run, as dotted keys.</summary>
     public static ReportTable All(RunRecord run) => new(
         [new ReportColumn("setting", IsText: true), new ReportColumn("value", IsText: true)],
@@ -23,7 +25,7 @@ internal static class SettingsTables
     public static string Value(RunRecord run, string key) => Flat(run.Settings).Where(pair => pair.Key == key).Select(pair => pair.Value).FirstOrDefault("–");
 
     /// <summary>Settings as they are typed: <c>model.mixer=gru model.width=96</c>.</summary>
-    public static string Line(JsonObject settings) => string.Join(' ', Flat(settings).Select(pair => $"{pair.Key}={pair.Value}"));
+    public static string Line(JsonObject settings) => string.Join(' ', Flat(settings).Select(pair => $"{(pair.Key.EndsWith(Kind, StringComparison.Ordinal) ? pair.Key[..^Kind.Length] : pair.Key)}={pair.Value}"));
 
     // A list is one value.
     private static IEnumerable<KeyValuePair<string, string>> Flat(JsonObject tree, string prefix = "")

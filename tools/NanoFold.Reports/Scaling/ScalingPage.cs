@@ -26,7 +26,7 @@ internal static class ScalingPage
             .Add(ScalingFigures.Losses(result));
         if (result.Fit is { } fit)
         {
-            page.Section("The law", "Intervals are of 95 %: percentiles of laws fitted to runs drawn with replacement. Where they are wide, the runs do not tell.").Add(Law(fit), Words(result));
+            page.Section("The law", $"Intervals are of 95 %: percentiles of laws fitted to runs drawn with replacement. {string.Join(' ', result.Summary.Skip(2))}").Add(Law(fit));
             page.Section("Where FLOPs are spent best", "By the law and C = 6 N D: of all sizes and tokens of as many FLOPs, those with the smallest loss. What lies outside of the sizes and tokens that were trained is extrapolated.")
                 .Add([.. ScalingFigures.Best(result), Best(result)]);
             page.Section("Residuals", "What the law misses, log L − log L̂ in percent of the loss. A pattern, as a size that is always above, is something that the law does not know: a rate that does not suit that size, for one.")
@@ -70,8 +70,6 @@ internal static class ScalingPage
     private static IReadOnlyList<Cell> Row(string name, double value, string range, string format, string meaning) => [name, Cell.Of(value, format), range, meaning];
 
     private static string Range(ScalingFit fit, string key, string format) => $"[{Shown.Figure(fit.Intervals[key].Low, format)}, {Shown.Figure(fit.Intervals[key].High, format)}]";
-
-    private static ReportTable Words(ScalingResult result) => new([new ReportColumn("What it says, and what it does not", IsText: true)], [.. result.Summary.Select(sentence => (IReadOnlyList<Cell>)[sentence])]);
 
     private static ReportTable Best(ScalingResult result) => new(
         [new ReportColumn("FLOPs"), new ReportColumn("parameters"), new ReportColumn("tokens"), new ReportColumn("tokens per parameter"), new ReportColumn("loss"), new ReportColumn("", IsText: true)],

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.Json.Nodes;
 using NanoFold.Engine.Configuration;
+using NanoFold.Engine.Experiments.Scaling;
 using NanoFold.Engine.Model;
 using NanoFold.Engine.Runs;
 using NanoFold.Engine.Training;
@@ -59,6 +60,15 @@ public sealed class ComparisonPlan
         return plan.Solve(shared!, drafts);
     }
 
+    /// <summary>The base of a comparison in other widths, in the parametrization that it is compared in.</summary>
+    /// <exception cref="ConfigException">It has problems.</exception>
+    public static ModelFamily FamilyOf(ComparisonFile file, PlanOptions options)
+    {
+        var plan = new ComparisonPlan(file, options);
+        plan.Transfer();
+        return new ModelFamily(settings => plan.Build(null, [.. settings.Select(setting => setting.Split('=', 2)).Select(pair => (pair[0], ConfigTree<RunConfig>.ParseValue(pair[0], pair[1])!))]));
+    }
+
     // Scores are as they are by the usual where heads are as wide as in the search.
     private void Transfer()
     {
@@ -86,13 +96,14 @@ public sealed class ComparisonPlan
             tokens = (long)given;
         }
 
+        string sharedText = shared.ToJson();
         ComparedVariant?[] variants = [.. drafts.Select(draft => Try(draft.Name, () => Variant(draft, tokens, budget)))];
         ThrowAny();
         return new Comparison
         {
             Equal = _file.Equal,
             Budget = budget,
-            Reference = _file.Reference ?? (drafts.FirstOrDefault(draft => draft.Config.ToJson() == shared.ToJson()) ?? drafts[0]).Name,
+            Reference = _file.Reference ?? (drafts.FirstOrDefault(draft => draft.Text == sharedText) ?? drafts[0]).Name,
             Seeds = _file.Seeds,
             LearningRates = _file.LearningRates,
             WeightDecays = _file.WeightDecays,
@@ -251,6 +262,9 @@ public sealed class ComparisonPlan
 /// <summary>A variant before it is solved.</summary>
 internal sealed record Draft(string Name, ConfigOverlay<RunConfig> Changes, RunConfig Config)
 {
+    /// <summary>All of its settings, to be compared.</summary>
+    public string Text { get; } = Config?.ToJson() ?? "";
+
     /// <summary>Whether it sets a key, or something below it.</summary>
     public bool Sets(string key)
     {

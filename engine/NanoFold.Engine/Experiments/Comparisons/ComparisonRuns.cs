@@ -25,6 +25,9 @@ public sealed class ComparisonRuns : IRunPlan
     /// <summary>The settings of a variant.</summary>
     public RunConfig ConfigOf(ComparedVariant variant) => _configs[variant.Name];
 
+    /// <summary>The settings of a run.</summary>
+    public RunConfig ConfigOf(ComparedRun run) => run.ConfigOf((run.IsTrial ? _trials : _configs)[run.Variant.Name]);
+
     /// <inheritdoc/>
     public IReadOnlyList<PlannedRun> Known(IReadOnlyDictionary<string, RunResult> ended)
     {
@@ -44,5 +47,5 @@ public sealed class ComparisonRuns : IRunPlan
     private static IEnumerable<ComparedRun> InTurn(IReadOnlyList<ComparedRun>[] runs)
         => Enumerable.Range(0, runs.Max(list => list.Count)).SelectMany(i => runs.Where(list => i < list.Count).Select(list => list[i]));
 
-    private PlannedRun Planned(ComparedRun run) => new(run.Name, _comparison.Searches ? run.Variant.Folder : run.Name, run.ConfigOf((run.IsTrial ? _trials : _configs)[run.Variant.Name]));
+    private PlannedRun Planned(ComparedRun run) => new(run.Name, _comparison.Searches ? run.Variant.Folder : run.Name, ConfigOf(run));
 }

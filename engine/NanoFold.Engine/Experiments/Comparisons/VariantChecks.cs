@@ -77,11 +77,12 @@ internal static class VariantChecks
         }
 
         Lengths(file, shared, problems);
-        for (int i = 1; i < drafts.Count; i++)
+        var seen = new Dictionary<string, string>();
+        foreach (Draft draft in drafts)
         {
-            if (drafts.Take(i).FirstOrDefault(other => other.Config.ToJson() == drafts[i].Config.ToJson()) is { } same)
+            if (!seen.TryAdd(draft.Text, draft.Name))
             {
-                problems.Add(new ConfigProblem($"variants.{drafts[i].Name}", $"differs in nothing from \"{same.Name}\"; leave one of them out"));
+                problems.Add(new ConfigProblem($"variants.{draft.Name}", $"differs in nothing from \"{seen[draft.Text]}\"; leave one of them out"));
             }
         }
     }

@@ -42,7 +42,7 @@ public sealed record ResultTable(IReadOnlyList<string> Heads, IReadOnlyList<IRea
 
     /// <summary>What the variants cost, in the same order.</summary>
     public static ResultTable Costs(ComparisonResult result) => new(
-        ["variant", "params", "FLOP/token", "tokens/s", "memory", "cache/token", "rate", "a run"],
+        ["variant", "params", "FLOP/tok", "tokens/s", "memory", "cache/tok", "rate", "a run"],
         [
             .. result.Variants.Select(variant => (string[])
             [

@@ -37,6 +37,13 @@ public static class ResultText
     /// <summary>The size of a difference in a sentence: <c>0.0089</c>, <c>1.2 points</c>.</summary>
     public static string Size(string name, double value) => Plain(name, Math.Abs(value)) + (IsShare(name) ? " points" : "");
 
+    /// <summary>The sizes between which an interval lies that leaves out 0: <c>0.0021 to 0.0157</c>.</summary>
+    public static string Sizes(string name, Interval interval)
+    {
+        double low = Math.Abs(interval.Low), high = Math.Abs(interval.High);
+        return $"{Plain(name, Math.Min(low, high))} to {Plain(name, Math.Max(low, high))}";
+    }
+
     /// <summary>With three digits and a decimal prefix: <c>5.12 M</c>.</summary>
     public static string Short(double? value) => value is { } v ? Scaled(v, 1000, s_decimal) : None;
 

@@ -56,9 +56,7 @@ internal static class ResultWords
     {
         string seeds = Count(difference.Pairs, "seed"), side = difference.Mean < 0 ? "lower" : "higher", size = ResultText.Size(figure, difference.Mean);
         string goodness = difference.Mean < 0 == (FigureResult.IsLowerBetter(figure) ?? true) ? "better" : "worse";
-        string between = difference.Interval is { } interval
-            ? $"{side} by {size} ({ResultText.Size(figure, Math.Min(Math.Abs(interval.Low), Math.Abs(interval.High)))} to {ResultText.Size(figure, Math.Max(Math.Abs(interval.Low), Math.Abs(interval.High)))})"
-            : $"{side} by {size}";
+        string between = $"{side} by {size}{(difference.Interval is { } interval ? $" ({ResultText.Sizes(figure, interval)})" : "")}";
         return difference.Verdict switch
         {
             DifferenceVerdict.Unknown => difference.Mean == 0 ? "the same at one seed, without an interval" : $"{between} at one seed, without an interval",

@@ -1,5 +1,4 @@
 using NanoFold.Engine.Checkpoints;
-using NanoFold.Engine.Corpora;
 using NanoFold.Engine.Runs;
 
 namespace NanoFold.Engine.Experiments;
@@ -68,11 +67,6 @@ internal sealed class RunRoster
             }
 
             return;
-        }
-
-        if (run.Config.Data.Path is { } text && Corpus.CanBeReadOnce(text))
-        {
-            throw UserException.Usage($"--data {text}: can be read only once, and every run of a set reads it; keep the text in a file and name that");
         }
 
         var entry = new RunEntry(run, RunSet.FolderOf(_options.Folder, run.Name)) { Work = _works.Of(run.Config) };

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
+using NanoFold.Engine.Corpora;
 using NanoFold.Engine.Measurement;
 using NanoFold.Engine.Runs;
 
@@ -30,16 +31,12 @@ public sealed class RunSet
     /// <param name="plan">Which runs.</param>
     /// <param name="options">How.</param>
     /// <param name="starter">Starts a run.</param>
-    /// <exception cref="UserException">There are more jobs than threads.</exception>
+    /// <exception cref="UserException">It cannot be carried out so, see <see cref="Check"/>.</exception>
     public RunSet(IRunPlan plan, RunSetOptions options, IRunStarter starter)
     {
+        Check(plan, options);
         _starter = starter;
         _jobs = starter.HasProcesses ? options.Jobs ?? 1 : 1;
-        if (_jobs < 1 || _jobs > options.Threads)
-        {
-            throw UserException.Usage($"--jobs {_jobs}: expected 1 to {options.Threads}, for each run has a thread at least");
-        }
-
         _options = options with { Jobs = _jobs };
         _roster = new RunRoster(plan, _options);
     }
@@ -52,6 +49,21 @@ public sealed class RunSet
 
     /// <summary>The folder of a run.</summary>
     public static string FolderOf(string set, string run) => Path.Combine(set, RunsFolder, run);
+
+    /// <summary>Throws where a set cannot be carried out so; asked before anything is written.</summary>
+    /// <exception cref="UserException">There are more jobs than threads, or a text that can be read only once.</exception>
+    public static void Check(IRunPlan plan, RunSetOptions options)
+    {
+        if (options.Jobs is { } jobs && (jobs < 1 || jobs > options.Threads))
+        {
+            throw UserException.Usage($"--jobs {jobs}: expected 1 to {options.Threads}, for each run has a thread at least");
+        }
+
+        if (plan.Known(new Dictionary<string, RunResult>()).Select(run => run.Config.Data.Path).OfType<string>().Distinct().FirstOrDefault(Corpus.CanBeReadOnce) is { } text)
+        {
+            throw UserException.Usage($"--data {text}: can be read only once, and every run of a set reads it; keep the text in a file and name that");
+        }
+    }
 
     /// <summary>Carries it out.</summary>
     /// <param name="observer">Told how it goes, or null.</param>

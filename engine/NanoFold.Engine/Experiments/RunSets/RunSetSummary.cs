@@ -21,8 +21,8 @@ public enum RunSetEnd
 /// <param name="Seconds">Wall time of this start.</param>
 public sealed record RunSetSummary(RunSetEnd End, RunSetStatus Status, double Seconds)
 {
-    /// <summary>Whether every run of the plan is over.</summary>
-    public bool IsComplete => Status.Runs.Count == Status.Total && Status.Runs.All(run => run.State == RunState.Over);
+    /// <summary>Whether every run is over; of a plan that gives no more when these are, although it might have.</summary>
+    public bool IsComplete => Status.Runs.All(run => run.State == RunState.Over);
 
     /// <summary>The runs whose processes ended before they did.</summary>
     public IEnumerable<RunStatus> Failed => Status.Runs.Where(run => run.State == RunState.Failed);

@@ -60,6 +60,20 @@ internal sealed class Regression(RegressionConfig config, TaskContext context) :
 
     public override TaskScore NewScore() => new RegressionScore(config.Dimensions);
 
+    public override IReadOnlyList<Score> Best()
+    {
+        var score = new RegressionScore(config.Dimensions);
+        foreach (BatchRows row in HeldBackRows())
+        {
+            score.AddLeastSquares(row);
+        }
+
+        return double.IsNaN(score.LeastSquares) ? [] : [new Score("loss", score.LeastSquares)];
+    }
+
+    // Who says 0 is off by y, of which the square is d on average.
+    public override IReadOnlyList<Score> Guessing() => [new Score("loss", config.Dimensions)];
+
     public override IEnumerable<string> Describe() => [$"regression in context: y = w · x in {config.Dimensions} dimensions, {Time / 2} pairs a row"];
 
     protected override int Fill(in RowKey key, ref RowDraws draws, in BatchRow row)

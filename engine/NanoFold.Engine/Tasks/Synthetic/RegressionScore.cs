@@ -17,6 +17,9 @@ internal sealed class RegressionScore(int dimensions) : TargetScore
     private double _sum;
     private long _count;
 
+    /// <summary>The mean squared error of least squares; NaN where there was nothing.</summary>
+    public double LeastSquares => _sum / _count;
+
     public override void Begin()
     {
         base.Begin();
@@ -26,6 +29,12 @@ internal sealed class RegressionScore(int dimensions) : TargetScore
     public override void Add(BatchRows batch, ScoredValues scored)
     {
         base.Add(batch, scored);
+        AddLeastSquares(batch);
+    }
+
+    /// <summary>Adds the error of least squares on the rows of a batch.</summary>
+    public void AddLeastSquares(BatchRows batch)
+    {
         ReadOnlySpan<int> targets = batch.Integers(BatchField.Targets);
         ReadOnlySpan<float> features = batch.Reals(BatchField.Features), values = batch.Reals(BatchField.Values);
         int time = targets.Length / batch.Rows;
@@ -35,7 +44,7 @@ internal sealed class RegressionScore(int dimensions) : TargetScore
         }
     }
 
-    public override Evaluation Result() => base.Result() with { Scores = [new Score("leastSquares", _sum / _count)] };
+    public override Evaluation Result() => base.Result() with { Scores = [new Score("leastSquares", LeastSquares)] };
 
     private void Add(ReadOnlySpan<int> targets, ReadOnlySpan<float> features, ReadOnlySpan<float> values)
     {

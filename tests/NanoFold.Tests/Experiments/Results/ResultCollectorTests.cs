@@ -163,7 +163,7 @@ public class ResultCollectorTests
             Assert.That((result.RankedBy, result.IsOfAllHeldBack), Is.EqualTo(("accuracy", true)));
             Assert.That(result.Variants.Select(v => v.Name), Is.EqualTo(new[] { "b", "c", "a" }), "alike by accuracy: by loss");
             Assert.That(result.Variants.Select(v => v.MayBeBest), Is.EqualTo(new bool?[] { true, true, false }));
-            Assert.That(Of(result, "b").Verdict, Does.StartWith("better at 3 seeds: higher by 44.7 points ("));
+            Assert.That(Of(result, "b").Verdict, Is.EqualTo("better at 3 seeds: higher by 44.7 points (33.5 to 55.9)"));
             Assert.That(ResultTable.Ranking(result).Rows[0][1], Is.EqualTo("99.7 %"));
         });
     }

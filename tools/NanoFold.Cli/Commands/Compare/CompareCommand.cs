@@ -1,6 +1,9 @@
 using NanoFold.Cli.Running;
 using NanoFold.Engine.Experiments;
 using NanoFold.Engine.Experiments.Comparisons;
+using NanoFold.Engine.Experiments.Coordinates;
+using NanoFold.Engine.Experiments.Scaling;
+using NanoFold.Kernels;
 
 namespace NanoFold.Cli.Commands.Compare;
 
@@ -12,7 +15,7 @@ internal static class CompareCommand
         var options = new CompareOptions(command);
         command.JsonKeys = "variants [{name, parameters, flopsPerToken, validationLoss (mean over the seeds), standardDeviation, pairedDifference (to the base, seed by seed), interval (95 % of it, [low, high]; null of one seed), "
             + "tokensPerSecond, peakBytes, cacheBytesPerToken, runs [{run (the folder), seed, state, …}], …}], report (the page), and all else that result.json of the folder has; "
-            + "with --dry-run: runs, tokens, seconds, peakBytes, variants [{name, parameters, flopsPerToken, cacheBytesPerToken, residual, solved, tokens, tokensPerSecond, peakBytes, seconds}]";
+            + "with --dry-run: runs, jobs (at a time), tokens, seconds, peakBytes, variants [{name, parameters, flopsPerToken, cacheBytesPerToken, residual, solved, tokens, tokensPerSecond, peakBytes, seconds}]";
         command.Does(invocation => Run(invocation, options));
     }
 
@@ -24,24 +27,46 @@ internal static class CompareCommand
             return Faults.Done;
         }
 
-        Comparison comparison = options.Plan(invocation);
+        (ComparisonFile file, PlanOptions planning) = options.Read(invocation);
+        Comparison comparison = ComparisonPlan.Of(file, planning);
         var runs = new ComparisonRuns(comparison);
         CompareTables.Describe(invocation.Output, comparison);
         if (options.IsDryRun(invocation))
         {
-            CompareDryRun.Show(invocation, comparison, runs);
+            CompareDryRun.Show(invocation, comparison, runs, options.Running(invocation, ""));
             return Faults.Done;
         }
 
+        RunSet.Check(runs, options.Running(invocation, folder: ""));
         string folder = options.Out(invocation) ?? ComparisonFolder.Unused(options.Name(invocation, comparison), comparison);
+        RunSetOptions running = options.Running(invocation, folder);
         ComparisonFolder.Take(folder, comparison);
         invocation.Output.Line($"folder {folder}");
-        RunSetSummary summary = RunSets.CarryOut(invocation, runs, options.Running(invocation, folder));
+        if (comparison.TransferWidth is { } width)
+        {
+            CheckCoordinates(invocation, folder, comparison, ComparisonPlan.FamilyOf(file, planning), width);
+        }
+
+        RunSetSummary summary = RunSets.CarryOut(invocation, runs, running);
         if (summary.End != RunSetEnd.Interrupted)
         {
             CompareResult.Show(invocation, folder, comparison);
         }
 
         return RunSets.ExitCode(invocation, summary);
+    }
+
+    // From the width of the search to that of the widest variant, whether rates may be taken over.
+    private static void CheckCoordinates(Invocation invocation, string folder, Comparison comparison, ModelFamily family, int width)
+    {
+        int widest = comparison.Variants.Max(variant => variant.Resolve().Model.Width);
+        int[] widths = [.. Enumerable.Range(0, 16).Select(i => width << i).TakeWhile(wide => wide <= Math.Max(widest, 2 * width))];
+        if (CoordinateCheck.Find(folder)?.Widths.SequenceEqual(widths) == true)
+        {
+            return;
+        }
+
+        using Backend backend = Devices.Open(invocation);
+        CoordinateChecker.Run(family, new CoordinateOptions { Widths = widths }, backend, invocation.Output.Note, invocation.Interrupt.Token).Write(folder);
     }
 }

@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using NanoFold.Cli.Running;
 using NanoFold.Engine.Experiments;
 using NanoFold.Engine.Experiments.Comparisons;
 using NanoFold.Kernels;
@@ -8,26 +9,36 @@ namespace NanoFold.Cli.Commands.Compare;
 /// <summary><c>compare --dry-run</c>: which runs there are, and what they take, by plan and a short measurement.</summary>
 internal static class CompareDryRun
 {
-    public static void Show(Invocation invocation, Comparison comparison, ComparisonRuns runs)
+    /// <param name="invocation">Of the verb.</param>
+    /// <param name="comparison">What is compared.</param>
+    /// <param name="runs">Its runs.</param>
+    /// <param name="running">How they would be carried out; its folder is not looked at.</param>
+    public static void Show(Invocation invocation, Comparison comparison, ComparisonRuns runs, RunSetOptions running)
     {
-        using Backend backend = Devices.Open(invocation);
+        int jobs = running.Jobs ?? RunSets.DefaultJobs(running, runs);
+        using Backend backend = Devices.Open(running.Device, Math.Max(1, running.Threads / jobs));
         var estimator = new RunEstimator(backend);
         RunEstimate[] estimates = [.. comparison.Variants.Select(variant => estimator.Of(runs.ConfigOf(variant)))];
-        double share = RunsOf(comparison), seconds = estimates.Sum(estimate => estimate.Seconds) * share, tokens = estimates.Sum(estimate => estimate.Tokens) * share;
+        RunEstimate[] all = [.. comparison.Variants.SelectMany(variant => comparison.Search(variant).Concat(comparison.Final(variant, comparison.Points[0])).DistinctBy(run => run.Name)).Select(run => estimator.Of(runs.ConfigOf(run)))];
+        double seconds = all.Sum(estimate => estimate.Seconds) / Math.Min(jobs, all.Length), tokens = all.Sum(estimate => estimate.Tokens);
+        long peak = all.Max(estimate => estimate.ResidentBytes);
         Output output = invocation.Output;
+        output.Line();
         output.Table(
             numbers: true,
             [
                 ["variant", "steps", "tokens/s", "memory", "a run"],
-                .. comparison.Variants.Zip(estimates, (variant, estimate) => (string[])[variant.Name, Display.Count(estimate.Steps), Display.Count((long)estimate.TokensPerSecond), Display.Bytes(estimate.ResidentBytes), Time(estimate.Seconds)]),
+                .. comparison.Variants.Zip(estimates, (variant, estimate) => (string[])[variant.Name, Display.Count(estimate.Steps), Display.Count((long)estimate.TokensPerSecond), Display.Bytes(estimate.ResidentBytes), RunSetTable.Time(estimate.Seconds)]),
             ]);
-        output.Line($"{Display.Count(comparison.RunCount, "run")}, {Display.Count((long)tokens)} tokens, about {Time(seconds)} one after the other; at most {Display.Bytes(estimates.Max(estimate => estimate.ResidentBytes))} a run");
+        output.Line();
+        output.Line($"{Display.Count(all.Length, "run")}, {Display.Count((long)tokens)} tokens, about {RunSetTable.Time(seconds)} with {Display.Count(jobs, "run")} at a time; at most {Display.Bytes(peak)} a run");
         output.Result(new JsonObject
         {
-            ["runs"] = comparison.RunCount,
+            ["runs"] = all.Length,
+            ["jobs"] = jobs,
             ["tokens"] = tokens,
             ["seconds"] = seconds,
-            ["peakBytes"] = estimates.Max(estimate => estimate.ResidentBytes),
+            ["peakBytes"] = peak,
             ["variants"] = new JsonArray([.. comparison.Variants.Zip(estimates, (variant, estimate) => (JsonNode)new JsonObject
             {
                 ["name"] = variant.Name,
@@ -43,12 +54,4 @@ internal static class CompareDryRun
             })]),
         });
     }
-
-    // Runs of a variant, those of a search as the share of a whole one that they are.
-    private static double RunsOf(Comparison comparison)
-        => !comparison.Searches ? comparison.Seeds.Count
-            : comparison.SearchShare < 1 ? comparison.Seeds.Count + (comparison.Points.Count * comparison.SearchShare)
-            : comparison.Seeds.Count - 1 + comparison.Points.Count;
-
-    private static string Time(double seconds) => seconds < 90 ? $"{Display.Number(seconds, "0")} s" : seconds < 5400 ? $"{Display.Number(seconds / 60, "0")} min" : $"{Display.Number(seconds / 3600, "0.0")} h";
 }

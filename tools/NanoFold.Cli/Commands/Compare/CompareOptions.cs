@@ -82,9 +82,9 @@ internal sealed class CompareOptions
         return Path.Combine("runs", $"compare-{(name.Length > 60 ? name[..60].TrimEnd('-') : name)}");
     }
 
-    /// <summary>The comparison: the file, then the other options; variants are laid over the base with the options of a run.</summary>
+    /// <summary>The comparison as it is written: the file, then the other options; variants are laid over the base with the options of a run.</summary>
     /// <exception cref="UserException">It has problems, or the options do not go together.</exception>
-    public Comparison Plan(Invocation invocation)
+    public (ComparisonFile File, PlanOptions Options) Read(Invocation invocation)
     {
         if (invocation.Get(_shard) is { } shard)
         {
@@ -108,7 +108,7 @@ internal sealed class CompareOptions
             comparison = VariantNames.Choose(comparison, variants, "--variants");
         }
 
-        return ComparisonPlan.Of(comparison, new PlanOptions
+        return (comparison, new PlanOptions
         {
             Preset = _train.Preset(invocation),
             Settings = [.. _train.Settings(invocation).Where(setting => !setting.StartsWith("train.seed=", StringComparison.Ordinal))],

@@ -9,6 +9,7 @@ internal static class CompareTables
     public static void Describe(Output output, Comparison comparison)
     {
         output.Line(Summary(comparison));
+        output.Line();
         bool solved = comparison.Variants.Any(variant => variant.Solved.Count > 0);
         output.Table(
             numbers: true,
@@ -25,6 +26,7 @@ internal static class CompareTables
             ]);
         if (solved)
         {
+            output.Line();
             output.Table(
                 numbers: false,
                 [["solved for", ""], .. comparison.Variants.Where(variant => variant.Solved.Count > 0).Select(variant => (string[])[variant.Name, string.Join(", ", variant.Solved)])]);

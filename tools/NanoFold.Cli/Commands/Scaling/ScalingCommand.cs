@@ -37,16 +37,17 @@ internal static class ScalingCommand
         }
 
         ScalingGrid grid = options.Grid(invocation, family);
+        string folder = options.Out(invocation) ?? ScalingFolder.Unused(Path.Combine("runs", "scaling"), grid);
+        RunSetOptions running = options.Running(invocation, folder);
         if (options.IsDryRun(invocation))
         {
             ScalingTables.DryRun(invocation, grid);
             return Faults.Done;
         }
 
-        string folder = options.Out(invocation) ?? ScalingFolder.Unused(Path.Combine("runs", "scaling"), grid);
         ScalingFolder.Take(folder, grid);
         invocation.Output.Line($"{Display.Count(grid.Cells().Count, "run")}: {string.Join(", ", grid.Sizes.Select(size => size.Name))}; folder {folder}");
-        RunSetSummary summary = RunSets.CarryOut(invocation, grid.Plan(), options.Running(invocation, folder));
+        RunSetSummary summary = RunSets.CarryOut(invocation, grid.Plan(), running);
         if (summary.End != RunSetEnd.Interrupted)
         {
             Show(invocation, folder);
@@ -61,7 +62,7 @@ internal static class ScalingCommand
         ScalingResult result = ScalingCollector.Collect(folder) with { Report = Report.FileName };
         ScalingFiles.Write(folder, result);
         string page = Path.Combine(folder, Report.FileName);
-        Report.Of([folder], $"{Program.Typed} report {Display.Argument(folder)}").Save(page);
+        Report.Of(folder, result, $"{Program.Typed} report {Display.Argument(folder)}").Save(page);
         output.Line();
         ScalingTables.Show(output, result);
         output.Line($"{page}: open it in a browser; {ScalingFiles.Table} and {ScalingResult.FileName} are beside it");

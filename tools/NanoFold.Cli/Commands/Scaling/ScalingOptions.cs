@@ -1,11 +1,11 @@
 using System.CommandLine;
 using System.Globalization;
+using NanoFold.Cli.Running;
 using NanoFold.Engine;
 using NanoFold.Engine.Experiments;
 using NanoFold.Engine.Experiments.Coordinates;
 using NanoFold.Engine.Experiments.Scaling;
 using NanoFold.Engine.Runs;
-using NanoFold.Engine.Training;
 
 namespace NanoFold.Cli.Commands.Scaling;
 
@@ -16,24 +16,21 @@ internal sealed class ScalingOptions
     private static readonly double[] s_shares = [0.25, 0.5, 0.75, 1];
     private static readonly long[] s_tokens = [100_000, 200_000, 400_000, 800_000];
 
-    private const int WidthStep = 8, MostSeeds = 1000;
+    private const int WidthStep = 8;
 
-    private readonly Option<string?> _sizes, _tokens, _seeds, _shard, _out;
-    private readonly Option<long?> _jobs, _checkSteps;
-    private readonly Option<double?> _minutes;
+    private readonly Option<string?> _sizes, _tokens, _out;
+    private readonly Option<long?> _checkSteps;
     private readonly Option<bool> _dryRun, _collect, _check;
+    private readonly RunningOptions _running;
     private readonly TrainOptions _train;
 
     public ScalingOptions(VerbCommand command)
     {
         _sizes = command.Text("--sizes", "W,W,…", "Sizes: widths, whose layers and hidden keep the preset's ratio to the width and whose heads keep their own; WxL for a width and layers; or presets [default: ¼, ½, ¾ and all of the preset's width]");
         _tokens = command.Text("--tokens", "N,N,…", $"Tokens that each size is trained on, a run each [default: {string.Join(',', s_tokens)}]");
-        _seeds = command.Text("--seeds", "N|N,N,…", "Seeds of every run: so many from 1, or these [default: 1]");
         _dryRun = command.Flag("--dry-run", "Say which runs there are, with tokens, memory and time, and stop");
-        _jobs = command.Integer("--jobs", "Runs at the same time, each a process with its share of the threads; what is fastest if not given", 1, 1024);
-        _shard = command.Text("--shard", "I/N", "Carry out share I of N, for several machines on one file system or an array of jobs");
         _collect = command.Flag("--collect", "Train nothing: fit what is there in --out");
-        _minutes = command.Number("--minutes", "M", "Stop after so many minutes; the same command goes on", typeof(TrainConfig), nameof(TrainConfig.Minutes));
+        _running = new RunningOptions(command);
         _check = command.Flag("--coordinate-check", $"In place of the grid: how activations change in the first steps at the widths of --sizes, with and without µP; writes {CoordinateCheck.FileName} into --out");
         _checkSteps = command.Integer("--check-steps", "Steps of the coordinate check [default: 5]", 1, 1000);
         _out = command.Text("--out", "DIR", "The folder of the grid; the same command goes on in it");
@@ -53,14 +50,7 @@ internal sealed class ScalingOptions
     public string? Out(Invocation invocation) => invocation.Get(_out);
 
     /// <summary>How the runs are carried out.</summary>
-    public RunSetOptions Running(Invocation invocation, string folder) => new(folder)
-    {
-        Jobs = (int?)invocation.Get(_jobs),
-        Threads = invocation.Threads,
-        Device = invocation.Device,
-        Shard = invocation.Get(_shard) is { } shard ? Shard.Parse(shard) : null,
-        Time = invocation.Get(_minutes) is > 0 and double minutes ? TimeSpan.FromMinutes(minutes) : null,
-    };
+    public RunSetOptions Running(Invocation invocation, string folder) => _running.Of(invocation, folder);
 
     /// <summary>The recipe in all its sizes.</summary>
     /// <exception cref="UserException">It has problems.</exception>
@@ -77,13 +67,8 @@ internal sealed class ScalingOptions
     /// <exception cref="UserException">It has problems.</exception>
     public ScalingGrid Grid(Invocation invocation, ModelFamily family)
     {
-        if (invocation.Get(_shard) is { } shard)
-        {
-            Shard.Parse(shard);
-        }
-
         long[] tokens = invocation.Get(_tokens) is { } text ? [.. text.Split(',').Select(Tokens)] : s_tokens;
-        return ScalingGrid.Of(family, Sizes(invocation, family), tokens, Seeds(invocation));
+        return ScalingGrid.Of(family, Sizes(invocation, family), tokens, _running.Seeds(invocation) ?? [1]);
     }
 
     /// <summary>What a coordinate check is made of.</summary>
@@ -98,24 +83,6 @@ internal sealed class ScalingOptions
     private IReadOnlyList<ModelSize> Sizes(Invocation invocation, ModelFamily family) => invocation.Get(_sizes) is { } text
         ? [.. text.Split(',').Select(size => family.Parse(size.Trim()))]
         : [.. s_shares.Select(share => Math.Max(WidthStep, (int)Math.Round(share * family.Recipe.Model.Width / WidthStep) * WidthStep)).Distinct().Select(family.OfWidth)];
-
-    private long[] Seeds(Invocation invocation)
-    {
-        if (invocation.Get(_seeds) is not { } text)
-        {
-            return [invocation.Seed ?? 1];
-        }
-
-        long[] seeds = [.. text.Split(',').Select(part => long.TryParse(part, NumberStyles.None, CultureInfo.InvariantCulture, out long seed)
-            ? seed
-            : throw UserException.Usage($"--seeds: expected a number of seeds, or seeds separated by commas, got '{text}'"))];
-        return seeds switch
-        {
-            [>= 1 and <= MostSeeds and var count] => [.. Enumerable.Range(1, (int)count).Select(i => (long)i)],
-            [var count] => throw UserException.Usage($"--seeds {count}: expected from 1 to {MostSeeds} seeds, or seeds separated by commas"),
-            _ => seeds,
-        };
-    }
 
     private static long Tokens(string text) => double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out double count) && count is >= 1 and <= 1e15
         ? (long)count

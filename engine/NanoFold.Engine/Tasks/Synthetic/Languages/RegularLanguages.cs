@@ -95,7 +95,8 @@ internal sealed class RegularLanguages(RegularLanguagesConfig config, TaskContex
 
     public override IEnumerable<string> Describe() =>
     [
-        $"regular languages: automata of {config.LeastStates} to {config.MostStates} states, another in each row; strings of up to {config.Length} of {Sign} symbols, {Time} places a row",
+        $"regular languages: automata of {config.LeastStates} to {config.MostStates} states, another in each row",
+        $"strings of up to {config.Length} of {Sign} symbols, {Time} places a row",
     ];
 
     /// <summary>What who knows each row's automaton scores: no model can do better.</summary>

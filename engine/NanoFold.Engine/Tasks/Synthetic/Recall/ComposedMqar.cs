@@ -31,7 +31,7 @@ internal sealed class ComposedMqar(MqarConfig config, TaskContext context) : Lab
 
     public override IReadOnlyList<Score> Guessing() => OneOf(Values);
 
-    public override IEnumerable<string> Describe() => [$"recall: {config.Pairs} keys of two tokens, {_side} first and {_side} second ones, and their values a row, each asked for once"];
+    public override IEnumerable<string> Describe() => [$"recall: {config.Pairs} keys of two tokens a row, {_side} first and {_side} second ones"];
 
     protected override int Fill(in RowKey key, ref RowDraws draws, in BatchRow row)
     {

@@ -32,7 +32,7 @@ public sealed record CompressConfig : LabelledTaskConfig
             : base.Validate(model, path);
 
     /// <inheritdoc/>
-    public override ModelConfig Fit(ModelConfig model) => model.Vocab > 0 ? model : model with { Vocab = checked((int)Math.Min(HeadOf(model), int.MaxValue)) };
+    public override ModelConfig Fit(ModelConfig model) => model.Vocab > 0 ? model : model with { Vocab = (int)Math.Min(HeadOf(model), int.MaxValue) };
 
     /// <inheritdoc/>
     public override LearningTask Open(TaskContext context) => new Compress(this, context);
@@ -42,7 +42,7 @@ public sealed record CompressConfig : LabelledTaskConfig
 
 internal sealed class Compress(CompressConfig config, TaskContext context) : LabelledTask(config, context)
 {
-    public override int Vocab => config.Symbols * Time;
+    public override int Vocab => (int)Math.Min((long)config.Symbols * Time, int.MaxValue);
 
     public override double? LossOfGuessing => Math.Log(Sign);
 
@@ -66,6 +66,7 @@ internal sealed class Compress(CompressConfig config, TaskContext context) : Lab
     {
         Tensor x = RecordBody(tape, model, batch), targets = batch[BatchField.Targets];
         int rows = targets[0], time = targets[1];
+        // A copy, for the head reads rows that lie next to each other.
         Tensor last = ScaleOp.Record(tape, x.Slice(1, time - 1, 1), 1), logits = model.Language.Logits(tape, last).Reshape(rows * time, config.Symbols);
         (Tensor loss, Tensor losses) = CrossEntropyOp.Record(tape, logits, targets);
         if (tape.IsTraining)

@@ -86,7 +86,7 @@ internal sealed class FuzzyRecall(FuzzyRecallConfig config, TaskContext context)
     public override IEnumerable<string> Describe() =>
     [
         $"recall in context: keys of up to {config.KeyMotif} of {_keys} tokens, values of up to {config.ValueMotif} of {Values}",
-        "trained on every next token, validated on the values of keys that have stood before",
+        "trained on every next token, validated on values of keys seen before",
     ];
 
     protected override int Fill(in RowKey key, ref RowDraws draws, in BatchRow row)

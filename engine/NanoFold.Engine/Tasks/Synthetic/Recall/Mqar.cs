@@ -25,7 +25,7 @@ public sealed record MqarConfig : LabelledTaskConfig
     public int Updates { get; init; }
 
     /// <summary>a: a slot i = 1, 2 … is drawn with a weight of i^(a − 1). 1 for all alike.</summary>
-    [Bounds(0, 100)]
+    [Bounds(0, 2)]
     public double Power { get; init; } = 0.01;
 
     /// <summary>Whether places that hold nothing get any token of the vocabulary, rather than 0.</summary>
@@ -108,7 +108,7 @@ internal sealed class Mqar(MqarConfig config, TaskContext context) : LabelledTas
     public override IReadOnlyList<Score> Guessing() => OneOf(config.Symbols - _values);
 
     public override IEnumerable<string> Describe() =>
-        [$"recall: {config.Pairs} pairs of {Keys(config.Symbols)} keys and {config.Symbols - _values} values a row{(config.Updates > 0 ? $", {config.Updates} changed later" : "")}, each asked for once"];
+        [$"recall: {config.Pairs} pairs a row, of {Keys(config.Symbols)} keys and {config.Symbols - _values} values{(config.Updates > 0 ? $", {config.Updates} changed later" : "")}"];
 
     protected override int Fill(in RowKey key, ref RowDraws draws, in BatchRow row)
     {

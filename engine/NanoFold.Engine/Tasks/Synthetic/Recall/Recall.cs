@@ -95,7 +95,7 @@ internal sealed class Recall : LabelledTask
     public override IEnumerable<string> Describe() =>
     [
         $"recall in context: {_keys} keys and {_values} values, {(Time + 1) / 2} pairs a row{(_noiseShare > 0 ? FormattableString.Invariant($", {_noiseShare:0.##%} of them noise") : "")}",
-        _config.SingleQuery ? "trained on every next token, validated on the last" : "trained on every next token, validated on the values of keys that have stood before",
+        _config.SingleQuery ? "trained on every next token, validated on the last" : "trained on every next token, validated on values of keys seen before",
     ];
 
     protected override int Fill(in RowKey key, ref RowDraws draws, in BatchRow row)
