@@ -242,7 +242,6 @@ public sealed class RunFolder : IDisposable
     private void Write(string name, byte[] bytes) => Guard(Path, () =>
     {
         string target = System.IO.Path.Combine(Path, name), beside = target + Beside;
-        PlainFile.RequireNoLink(target);
         using (FileStream file = PlainFile.CreateNew(beside))
         {
             file.Write(bytes);

@@ -22,7 +22,7 @@ internal static class EvalCommand
         Option<bool> detail = command.Flag("--detail", "Also tell losses apart: by the place in the row, by how frequent a token is, by the part of the document, on longer rows; by what a task tells apart");
         var reading = new TextOptions(command);
         command.Common = [CommonOptions.Device, CommonOptions.Threads];
-        command.JsonKeys = "loss (nats per token), bitsPerByte, perplexity, tokens, bytes, part (train, validation or all); of a run with another task than text: task, loss (in the task's unit), what it scores, such as accuracy, tokens (places with a target), part (validation), best and guessing (scores of any model at best, and of one who knows nothing, where known); with --detail besides detail, the object that docs/compare.md describes, as in evaluation.json of a run";
+        command.JsonKeys = "loss (nats per token), bitsPerByte, perplexity, tokens, bytes, part (train, validation or all); of a run with another task than text: task, loss (in the task's unit), what it scores, such as accuracy, tokens (places with a target), part (validation), best and guessing (scores of any model at best, and of one who knows nothing, where known); with --detail besides detail, the object that docs/evaluation.md describes, as in evaluation.json of a run";
         command.Does(invocation => Run(
             invocation,
             invocation.Get(model) ?? throw UserException.Usage("--model is needed: a run folder of train, or a checkpoint"),

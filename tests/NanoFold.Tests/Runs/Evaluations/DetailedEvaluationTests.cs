@@ -105,6 +105,21 @@ public sealed class DetailedEvaluationTests
         }
     }
 
+    /// <summary>What a task tells its places apart by is an axis too, with the accuracy; rows that are longer are made up for their length.</summary>
+    [Test]
+    public void ATaskIsToldApartByItsGroups()
+    {
+        using var backend = new CpuBackend(1);
+        RunConfig config = new[] { "task=mqar", "task.pairs=2", "task.symbols=16", "task.validationRows=40", "model.context=16", "model.layers=1", "model.width=16", "model.heads=2", "train.batch=2", "geometry.enabled=false" }
+            .Aggregate(new ConfigTree(), (tree, setting) => tree.Set(setting)).Build();
+        using TrainSession session = TrainSession.Open(config, backend);
+        DetailedEvaluation found = new DetailedEvaluator(session.Model, session.Config, session.Task).Run(0);
+        Assert.That(found.Breakdowns.Select(b => b.Axis), Is.EqualTo(new[] { "position", "distance" }));
+        Assert.That((found.Targets, found.By("distance")!.Bins.Sum(b => b.Targets)), Is.EqualTo((80L, 80L)), "two questions a row");
+        Assert.That(found.By("distance")!.Bins.Sum(b => b.Targets * b.Accuracy!.Value) / 80, Is.EqualTo(found.Scores.Single(score => score.Name == "accuracy").Value).Within(1e-9));
+        Assert.That(found.Contexts.Select(c => (c.Context, c.Targets, c.WhyNot)), Is.EqualTo(new[] { (16, 80L, (string?)null), (32, 80, null), (64, 80, null) }));
+    }
+
     [Test]
     public void TheCommandShowsAndKeepsIt()
     {

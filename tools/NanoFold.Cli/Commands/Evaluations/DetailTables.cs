@@ -16,7 +16,7 @@ internal static class DetailTables
         foreach (ScoreBreakdown breakdown in found.Breakdowns)
         {
             output.Line();
-            output.Line($"by {Words(breakdown.Axis)}: {breakdown.Meaning}");
+            output.Line($"by {Words(breakdown.Axis)}{(breakdown.Meaning == breakdown.Axis ? "" : $": {breakdown.Meaning}")}");
             output.Table(numbers: true, [Header(breakdown), .. breakdown.Bins.Select(bin => Row(bin, breakdown))]);
         }
 
