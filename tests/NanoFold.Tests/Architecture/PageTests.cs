@@ -13,7 +13,7 @@ public partial class PageTests
     private static readonly string[] s_pages =
     [
         "README.md", "CONTRIBUTING.md", "CHANGELOG.md", "bench/README.md",
-        "docs/results.md", "docs/scaling.md",
+        "docs/compare.md", "docs/report.md", "docs/results.md", "docs/tasks.md", "docs/scaling.md",
         "docs/architecture.md", "docs/adding.md", "docs/evaluation.md", "docs/files.md", "docs/geometry.md", "docs/packages.md", "docs/profiling.md", "docs/settings.md", "tests/NanoFold.Outside/README.md",
     ];
 

@@ -1,93 +1,137 @@
+using System.Globalization;
 using NanoFold.Engine.Configuration;
 using NanoFold.Engine.Model;
-using NanoFold.Engine.Modules;
+using NanoFold.Engine.Runs;
 using NanoFold.Engine.Tasks;
 using NanoFold.Engine.Training;
+using NanoFold.Kernels;
 using NanoFold.Tests.Suites;
 
 namespace NanoFold.Tests.Tasks;
 
-/// <summary>What holds for every task that is made up, whatever its kind.</summary>
+/// <summary>What holds for every task that is made up.</summary>
 public sealed class TaskSuite : EngineTests
 {
-    private const int Rows = 3;
+    private const int Rows = 8;
 
-    private static IEnumerable<TestCaseData> Tasks => Variant.Of<TaskConfig>()
-        .Where(kind => kind.Type.IsAssignableTo(typeof(GeneratedTaskConfig)))
-        .Select(kind => new TestCaseData(kind.Type.GetProperty("Tiny")?.GetValue(null) ?? Activator.CreateInstance(kind.Type)).SetArgDisplayNames(kind.Kind));
+    // Every kind, small, with the length of rows that it is used with.
+    private static IEnumerable<TestCaseData> Tasks => ConfigSchema.Kinds(typeof(TaskConfig))
+        .Where(kind => kind.Type.IsAssignableTo(typeof(GeneratedTaskConfig)) && kind.Type.GetProperty("Tiny") is not null)
+        .Select(kind => new TestCaseData((GeneratedTaskConfig)kind.Type.GetProperty("Tiny")!.GetValue(null)!).SetArgDisplayNames(kind.Kind));
 
     [TestCaseSource(nameof(Tasks))]
-    public void RowsFollowFromSeedsAndHoldWhatTheySay(GeneratedTaskConfig config)
+    public void RowsArePureFunctionsOfTheirKeys(GeneratedTaskConfig config)
     {
-        int time = Model(config).Context;
         using LearningTask task = Open(config, seed: 3), other = Open(config, seed: 4);
-        BatchRows held = Fill(task, TaskSplit.Validation, time), trained = Fill(task, TaskSplit.Training, time);
-        Assert.That(Content(Fill(other, TaskSplit.Validation, time)), Is.EqualTo(Content(held)), "what is held back is the same for every seed");
-        Assert.That(Content(Fill(task, TaskSplit.Training, time)), Is.EqualTo(Content(trained)));
-        foreach (BatchRows batch in new[] { held, trained })
-        {
-            int[] targets = batch.Integers(BatchField.Targets).ToArray();
-            Assert.That((batch.Targets, targets.Min() >= -1), Is.EqualTo((targets.Count(target => target >= 0), true)));
-            Assert.That(batch.Targets, Is.Positive);
-            Assert.That(batch.Integers(BatchField.Tokens).ToArray(), Is.Empty.Or.All.InRange(0, task.Vocab - 1));
-            Assert.That(targets.Max(), Is.LessThan(Math.Max(1, task.Vocab)));
-            if (task.GroupedBy is not null)
-            {
-                Assert.That(batch.Integers(BatchField.Groups).ToArray().Where((_, t) => batch == held && targets[t] >= 0), Is.All.Not.Negative);
-            }
-        }
+        string[] rows = Shown(task, Time(config), TaskSplit.Training, Rows, step: 5);
+        Assert.That(Shown(task, Time(config), TaskSplit.Training, Rows, step: 5), Is.EqualTo(rows));
+        Assert.That(Shown(task, Time(config), TaskSplit.Training, Rows, step: 6), Is.Not.EqualTo(rows));
+        Assert.That(Shown(other, Time(config), TaskSplit.Training, Rows, step: 5), Is.Not.EqualTo(rows));
+        Assert.That(Shown(other, Time(config), TaskSplit.Validation, 4), Is.EqualTo(Shown(task, Time(config), TaskSplit.Validation, 4)), "what is held back is the same for every seed");
+        Assert.That(rows, Is.All.Not.Empty);
+    }
 
-        string[] lines = [.. task.Describe(), .. task.Show(held.Row(0))];
-        Assert.That(lines, Is.Not.Empty.And.All.Not.Empty);
+    [TestCaseSource(nameof(Tasks))]
+    public void SymbolsAreOfTheVocabularyAndTargetsAreCounted(GeneratedTaskConfig config)
+    {
+        using LearningTask task = Open(config, seed: 3);
+        var batch = new BatchRows(task.Fields(Time(config)), Rows);
+        foreach (TaskSplit split in Enum.GetValues<TaskSplit>())
+        {
+            if (split == TaskSplit.Training)
+            {
+                batch.Fill(task, step: 1, microBatch: 0);
+            }
+            else
+            {
+                batch.Fill(task, split, 0, Rows, Rows);
+            }
+
+            int[] targets = batch.Integers(BatchField.Targets).ToArray();
+            Assert.That(targets.Count(target => target >= 0), Is.EqualTo(batch.Targets).And.GreaterThan(0));
+            if (task.Vocab > 0)
+            {
+                Assert.That(batch.Integers(BatchField.Tokens).ToArray(), Is.All.InRange(0, task.Vocab - 1));
+                Assert.That(targets, Is.All.InRange(-1, task.Vocab - 1));
+            }
+
+            Assert.That(task.GroupedBy is null, Is.EqualTo(batch.Integers(BatchField.Groups).IsEmpty));
+            Assert.That(batch.Integers(BatchField.Groups).ToArray().Zip(targets, (group, target) => group < 0 || target >= 0), Is.All.True, "what has a group is asked for");
+            Assert.That(
+                batch.Integers(BatchField.Groups).ToArray().Zip(targets, (group, target) => split != TaskSplit.Validation || target < 0 || group >= 0), Is.All.True,
+                "what is asked for to validate has a group");
+        }
     }
 
     [TestCaseSource(nameof(Tasks))]
     public void FillingARowAllocatesNothing(GeneratedTaskConfig config)
     {
         using LearningTask task = Open(config, seed: 3);
-        BatchRows batch = Fill(task, TaskSplit.Training, Model(config).Context);
-        batch.Fill(task, 1, 0);
+        var batch = new BatchRows(task.Fields(Time(config)), Rows);
+        batch.Fill(task, 0, 0);
         long before = GC.GetAllocatedBytesForCurrentThread();
-        batch.Fill(task, 2, 0);
+        batch.Fill(task, 1, 0);
         Assert.That(GC.GetAllocatedBytesForCurrentThread() - before, Is.Zero);
     }
 
+    /// <summary>So that tables may set a model's scores beside the best ones and those of guessing.</summary>
     [TestCaseSource(nameof(Tasks))]
-    public void TheBestAndGuessingAreScoresThatAnEvaluationHas(GeneratedTaskConfig config)
+    public void BestAndGuessedScoresAreNamedLikeThoseOfAModelAndEncloseIt(GeneratedTaskConfig config)
     {
         using LearningTask task = Open(config, seed: 3);
         using var model = new Transformer(Model(config), Backend());
-        using var evaluator = new Evaluator(model, task, new BatchShape(Rows, Model(config).Context));
+        using var evaluator = new Evaluator(model, task, new BatchShape(3, Time(config)));
         Evaluation evaluation = evaluator.Run();
-        Dictionary<string, double> figures = evaluation.Figures.ToDictionary(figure => figure.Name, figure => figure.Value);
-        Assert.That(figures.Values, Is.All.Matches<double>(double.IsFinite));
-        Assert.That(task.Best().Concat(task.Guessing()).Select(score => score.Name).Distinct(), Is.SubsetOf(figures.Keys));
-        Assert.That(task.Best().Where(score => score.Name == "loss").Select(score => score.Value), Is.All.LessThanOrEqualTo(evaluation.Loss));
+        Score[] figures = [.. evaluation.Figures];
+        IEnumerable<Score> named = [.. task.Best(), .. task.Guessing(), .. task.Baselines().SelectMany(baseline => baseline.Scores)];
+        Assert.That(named.Select(score => score.Name).Distinct(), Is.SubsetOf(figures.Select(figure => figure.Name)));
+        Assert.That(figures.Concat(named).Select(score => score.Value), Is.All.Matches<double>(double.IsFinite));
+        foreach (Score best in task.Best())
+        {
+            double found = figures.First(figure => figure.Name == best.Name).Value;
+            Assert.That(best.Name is "accuracy" or "keys" or "allowed" ? best.Value - found : found - best.Value, Is.GreaterThanOrEqualTo(-1e-5), best.Name);
+            Assert.That(task.Guessing().FirstOrDefault(score => score.Name == best.Name), Is.Not.EqualTo(best), best.Name);
+        }
     }
 
-    private static ModelConfig Model(GeneratedTaskConfig config) => config.Fit(new ModelConfig
+    /// <summary>Without any more settings.</summary>
+    [TestCaseSource(nameof(Tasks))]
+    public void EachCanBeTrainedByItsName(GeneratedTaskConfig config)
     {
-        Layers = 1, Width = 8, Heads = 2, Context = Math.Max(14, (config as LabelledTaskConfig)?.LeastContext ?? 1), Initialization = InitializationKind.Zero,
-    });
+        RunConfig run = new ConfigTree().Set($"task={config.Kind}").Build();
+        using LearningTask task = run.Task.Open(TrainData.ContextOf(run));
+        BatchRows rows = TaskRows.First(run, task, TaskSplit.Training, 1);
+        Assert.That(rows.Targets, Is.GreaterThan(0));
+        Assert.That(run.Model.Vocab, Is.EqualTo(task.Vocab));
+        Assert.That(task.Describe().Concat(task.Show(rows.Row(0))), Is.All.Not.Empty);
+        Assert.That(new ConfigTree().AddJson(run.ToJson(), "again").Build().ToJson(), Is.EqualTo(run.ToJson()));
+    }
+
+    private static int Time(GeneratedTaskConfig config) => Math.Max(16, config.UsualContext ?? 16);
+
+    private static ModelConfig Model(GeneratedTaskConfig config)
+        => config.Fit(new ModelConfig { Layers = 1, Width = 8, Heads = 2, Context = Time(config), Initialization = Engine.Modules.InitializationKind.Zero }).Resolve();
 
     private static LearningTask Open(GeneratedTaskConfig config, ulong seed) => config.Open(new TaskContext { Model = Model(config), Seed = seed });
 
-    private static BatchRows Fill(LearningTask task, TaskSplit split, int time)
+    // All numbers of each row.
+    private static string[] Shown(LearningTask task, int time, TaskSplit split, int rows, long step = 0)
     {
-        var batch = new BatchRows(task.Fields(time), Rows);
+        var batch = new BatchRows(task.Fields(time), rows);
         if (split == TaskSplit.Training)
         {
-            batch.Fill(task, step: 5, microBatch: 0);
+            batch.Fill(task, step, 0);
         }
         else
         {
-            batch.Fill(task, split, 0, Rows, Rows);
+            batch.Fill(task, split, 0, rows, rows);
         }
 
-        return batch;
+        return
+        [
+            .. Enumerable.Range(0, rows).Select(row => string.Join(' ', batch.Fields.SelectMany(field => field.Type == DType.Int32
+                ? batch.Row(row).Integers(field.Name).ToArray().Select(number => number.ToString(CultureInfo.InvariantCulture))
+                : batch.Row(row).Reals(field.Name).ToArray().Select(number => number.ToString(CultureInfo.InvariantCulture))))),
+        ];
     }
-
-    private static string Content(BatchRows batch) => string.Join('|', batch.Fields.Select(field => field.Type == NanoFold.Kernels.DType.Int32
-        ? string.Join(' ', batch.Integers(field.Name).ToArray())
-        : string.Join(' ', batch.Reals(field.Name).ToArray())));
 }
