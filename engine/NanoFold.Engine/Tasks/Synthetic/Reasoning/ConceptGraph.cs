@@ -4,7 +4,7 @@ namespace NanoFold.Engine.Tasks;
 
 /// <summary>
 /// A random graph without circles: concepts 0 and 1 are two beginnings, the others hang by turns on a concept of the first one's side or of the second one's; further
-/// statements join any two. A question asks which of two concepts one of the beginnings leads to: only 0 leads to the one and only 1 to the other, each in as many steps and
+/// statements join any two that leave the question as it is. It asks which of two concepts one of the beginnings leads to: only 0 leads to the one and only 1 to the other, each in as many steps and
 /// on one shortest way, and a coin decides from which of them is asked; so nothing but the way tells the two apart. Statements go from a lower number to a higher one.
 /// </summary>
 /// <param name="concepts">How many, up to 64.</param>
@@ -14,8 +14,8 @@ internal ref struct ConceptGraph(int concepts, Span<ulong> parents)
     /// <summary>The most concepts.</summary>
     public const int MostConcepts = 64;
 
-    // Graphs that are tried before one is begun with two ways of the wanted length, which then has a question.
-    private const int Tries = 32;
+    // Graphs that are tried before one is begun with two ways of the wanted length, and statements for each one that is wanted.
+    private const int Tries = 32, StatementTries = 8;
 
     private readonly Span<ulong> _parents = parents;
 
@@ -30,20 +30,24 @@ internal ref struct ConceptGraph(int concepts, Span<ulong> parents)
     public readonly (int From, int Other) Draw(ref RowDraws draws, int statements, int steps, Span<int> path)
     {
         Span<int> own = stackalloc int[concepts], others = stackalloc int[concepts];
-        int target, other;
-        for (int round = 0; ; round++)
+        int target = -1, other = -1;
+        for (int round = 0; round < Tries && (target < 0 || other < 0); round++)
         {
-            Build(ref draws, statements, round < Tries ? FirstFree(0) : FirstFree(steps));
+            Hang(ref draws, FirstFree(0));
             Measure(0, own);
             Measure(1, others);
-            target = Pick(ref draws, own, others, steps);
-            other = target < 0 ? -1 : Pick(ref draws, others, own, steps);
-            if (other >= 0)
-            {
-                break;
-            }
+            (target, other) = (Pick(ref draws, own, steps), Pick(ref draws, others, steps));
         }
 
+        if (target < 0 || other < 0 || !Join(ref draws, FirstFree(0), statements, StatementTries * statements, target, other, steps))
+        {
+            (target, other) = (2 * steps, (2 * steps) + 1);
+            Hang(ref draws, FirstFree(steps));
+            Join(ref draws, FirstFree(steps), statements, int.MaxValue, target, other, steps);
+        }
+
+        Measure(0, own);
+        Measure(1, others);
         int from = draws.Below(2);
         if (from == 1)
         {
@@ -65,8 +69,8 @@ internal ref struct ConceptGraph(int concepts, Span<ulong> parents)
     // The first concept after two ways of so many steps.
     private static int FirstFree(int steps) => 2 * (steps + 1);
 
-    // Those below free are of two ways and have no further statements about them.
-    private readonly void Build(ref RowDraws draws, int statements, int free)
+    // Hangs each concept on one of its side; those below free are two ways.
+    private readonly void Hang(ref RowDraws draws, int free)
     {
         _parents.Clear();
         Span<int> depth = stackalloc int[concepts];
@@ -84,16 +88,44 @@ internal ref struct ConceptGraph(int concepts, Span<ulong> parents)
             depth[concept] = depth[parent] + 1;
             _parents[concept] = 1UL << parent;
         }
+    }
 
-        for (int made = concepts - 2; made < statements;)
+    // Adds further statements about concepts from free on; false where that takes too many tries.
+    private readonly bool Join(ref RowDraws draws, int free, int statements, int tries, int target, int other, int steps)
+    {
+        for (int made = concepts - 2; made < statements; tries--)
         {
             int child = free + draws.Below(concepts - free), parent = draws.Below(child);
-            if ((_parents[child] >> parent & 1) == 0)
+            if (tries == 0)
             {
-                _parents[child] |= 1UL << parent;
+                return false;
+            }
+
+            if ((_parents[child] >> parent & 1) != 0)
+            {
+                continue;
+            }
+
+            _parents[child] |= 1UL << parent;
+            if (IsAsked(0, target, other, steps) && IsAsked(1, other, target, steps))
+            {
                 made++;
             }
+            else
+            {
+                _parents[child] &= ~(1UL << parent);
+            }
         }
+
+        return true;
+    }
+
+    // Whether a beginning leads to one concept in so many steps, on one way only, and to the other not at all.
+    private readonly bool IsAsked(int from, int target, int other, int steps)
+    {
+        Span<int> measured = stackalloc int[concepts];
+        Measure(from, measured);
+        return measured[target] == steps && measured[other] < 0 && IsOnlyWay(target, measured);
     }
 
     // Steps from a beginning; −1 where it does not lead.
@@ -118,13 +150,13 @@ internal ref struct ConceptGraph(int concepts, Span<ulong> parents)
         return nearest;
     }
 
-    // One that is so many steps from its beginning on one way only, and not reached from the other; −1 where there is none.
-    private readonly int Pick(ref RowDraws draws, ReadOnlySpan<int> own, ReadOnlySpan<int> others, int steps)
+    // One that is so many steps from its beginning; −1 where there is none.
+    private static int Pick(ref RowDraws draws, ReadOnlySpan<int> measured, int steps)
     {
         int found = -1, count = 0;
-        for (int concept = 2; concept < concepts; concept++)
+        for (int concept = 2; concept < measured.Length; concept++)
         {
-            if (own[concept] == steps && others[concept] < 0 && IsOnlyWay(concept, own) && draws.Below(++count) == 0)
+            if (measured[concept] == steps && draws.Below(++count) == 0)
             {
                 found = concept;
             }
