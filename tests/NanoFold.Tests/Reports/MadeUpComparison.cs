@@ -132,7 +132,7 @@ internal static class MadeUpComparison
         ParametrizationCheck Of(string kind, double power) => new(
             kind, 0.01,
             [.. from point in new[] { "hook_resid_post", "hook_logits" } from width in widths from step in Enumerable.Range(0, 5) select new CoordinatePoint(point, width, step, 1, 0.1 * step * Math.Pow(width / 64.0, power))],
-            [new("hook_resid_post", 0, power), new("hook_logits", 0, power)], power < 0.25);
+            [new("hook_resid_post", 0, power), new("hook_logits", 0, power)]);
         return new CoordinateCheck { Widths = widths, Steps = 4, Seeds = [1], Parametrizations = [Of("standard", 0.5), Of("mup", 0.02)] };
     }
 }

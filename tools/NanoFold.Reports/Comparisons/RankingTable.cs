@@ -65,7 +65,7 @@ internal static class RankingTable
         DifferenceVerdict.Lower => isLowerBetter ? "better" : "worse",
         DifferenceVerdict.Higher => isLowerBetter ? "worse" : "better",
         DifferenceVerdict.None => $"no difference seen{(difference.SeedsNeeded is { } needed ? $"; takes about {Shown.Count(needed)} seeds" : "")}",
-        DifferenceVerdict.Unknown => "one seed: not known",
+        DifferenceVerdict.Unknown => difference.IsSameEverywhere ? "the same at every seed; their noise is not known" : "one seed: not known",
         _ => $"may be chance, with {difference.Comparisons} compared",
     };
 

@@ -11,9 +11,9 @@ public sealed record PseudoRandomConfig : SourceTaskConfig
 {
     public static PseudoRandomConfig Tiny => new() { Register = 3, ValidationRows = 6 };
 
-    /// <summary>n, the bits of the register: 2–7, 9–11, 15, 17, 18, 20–23, 25, 28, 29 or 31. All of its states but zero follow each other, so bits repeat after 2^n − 1.</summary>
+    /// <summary>n, the bits of the register: 2–7, 9–11, 15, 17, 18, 20–23, 25, 28, 29 or 31. All of its 2^n − 1 states but zero follow each other; of a short one they can be memorized.</summary>
     [Bounds(2, 31)]
-    public int Register { get; init; } = 7;
+    public int Register { get; init; } = 17;
 
     /// <inheritdoc/>
     public override int Vocab => 2;
