@@ -73,6 +73,23 @@ public class ReportBrowserTests
         Assert.That(page.Said, Is.Empty);
     }
 
+    /// <summary>A page of 75 variants and 225 runs has less than 8 MB and draws; the first ten and the base are shown.</summary>
+    [Test]
+    [Category("Long")]
+    public async Task ManyVariantsMakeAPageThatCanBeRead()
+    {
+        using var folder = new TemporaryFolder();
+        (string Name, double Loss, string Mixer)[] variants = [.. Enumerable.Range(0, 75).Select(i => i == 1 ? ("attention", 1.66, "attention") : ($"kind-{i / 3} width={32 << (i % 3)}", 1.6 + (0.01 * i), "gru"))];
+        string file = folder["report.html"];
+        Report.Of(folder.Path, MadeUpComparison.Write(folder.Path, variants), "report").Save(file);
+        Assert.That(new FileInfo(file).Length, Is.LessThan(8 << 20));
+        await using OpenedPage page = await _browser!.Open(file, 1400, isDark: false);
+        await page.Do("nanofold.drawAll()");
+        const string Shown = "new Set(nanofold.figures.find(f => f.element.querySelector('h3').textContent === 'Validation loss').plot.data.filter(t => t.visible !== 'legendonly').map(t => t.legendgroup)).size";
+        Assert.That(await page.Get<int>(Shown), Is.EqualTo(10));
+        Assert.That(page.Said, Is.Empty);
+    }
+
     [Test]
     public async Task AClickOnAHeadingSortsAndTheThemeCanBeChosen()
     {

@@ -29,7 +29,7 @@ internal static class ComparisonPage
         page.Section("Learning rates", "The same rates for all, at one seed; the ringed one is what the seeds ran with. A best rate at an end of the range says that the range was too small.").Add(SearchFigure.Of(result, variants));
         page.Section("Where it is right", "The held-back targets told apart, mean over seeds; and rows longer than in training.").Add(BreakdownFigures.Of(result, variants)).Add(BreakdownFigures.Contexts(result, variants)).Add(BreakdownFigures.Missing(variants));
         page.Section("Parametrization").Add(CoordinateFigure.Of(folder));
-        page.Section("Geometry by depth", "After training, mean over seeds; bands are standard deviations over seeds.").Add(VariantGeometry.Of(variants));
+        page.Section("Geometry by depth", "After training, mean over seeds; bands are standard deviations over seeds.").Add(DepthFigures.Of([.. variants.Select(variant => variant.Geometry)]));
         page.Section("Runs", "Where every number comes from: each folder holds the run's configuration, its metrics and its checkpoints.").Add(RunTables.Of(result, folder, pageFolder));
         page.Section("Settings").Add(RunTables.Settings(result)).Add(RunTables.Base(variants));
         return page;
@@ -48,10 +48,10 @@ internal static class ComparisonPage
         }
 
         string[] others = [.. new[] { CollectedState.Unfinished, CollectedState.Missing }.Select(state => (State: state, Count: result.AllRuns.Count(run => run.State == state)))
-            .Where(pair => pair.Count > 0).Select(pair => $"{pair.Count} {RunTables.Became(pair.State)}")];
+            .Where(pair => pair.Count > 0).Select(pair => $"{pair.Count} {RunTables.Became(pair.State, pair.Count == 1)}")];
         if (others.Length > 0)
         {
-            yield return new Paragraph($"Of {result.AllRuns.Count} runs {string.Join(", ", others)}: figures are of those that have.");
+            yield return new Paragraph($"Of {result.AllRuns.Count} runs, {string.Join(", ", others)}; figures are of the others.");
         }
     }
 
@@ -118,6 +118,10 @@ internal sealed record ShownVariant(VariantResult Result, int Index, Color Color
     /// <summary>What a finished run gave of a figure.</summary>
     public static double? Value(ComparisonResult result, CollectedRun run, string figure)
         => run.State == CollectedState.Finished && (result.IsOfAllHeldBack ? run.FullValidation : run.Validation).TryGetValue(figure, out double value) ? value : null;
+
+    /// <summary>What was measured of its layers after training.</summary>
+    public DepthFigures.Model Geometry => new(
+        Name, Color, Style, [.. Result.Geometry.Select(found => new DepthFigures.DepthValue(found.Measure, found.Figure, found.Point, found.Layer, found.Mean, found.StandardDeviation))]) { IsHidden = IsHidden };
 
     /// <summary>What it reaches and what it costs.</summary>
     public CostPoint Costs(ComparisonResult result) => new(Name, Color, Style, Result.Figure(result.RankedBy)?.Mean)

@@ -7,10 +7,11 @@ namespace NanoFold.Reports.Comparisons;
 /// <summary>The tables of a comparison: what each variant reached and how it differs from the base; and what it takes.</summary>
 internal static class RankingTable
 {
-    public static ReportTable Of(ComparisonResult result)
+    /// <summary>What each variant reached; none where no run has ended.</summary>
+    public static IEnumerable<ReportTable> Of(ComparisonResult result)
     {
         string[] figures = [.. result.Variants.SelectMany(variant => variant.Figures).Select(figure => figure.Name).Distinct().OrderByDescending(name => name == result.RankedBy)];
-        return new ReportTable(
+        return figures.Length == 0 ? [] : [new ReportTable(
             [
                 new ReportColumn("variant", IsText: true),
                 new ReportColumn("what that shows", IsText: true),
@@ -23,7 +24,7 @@ internal static class RankingTable
             [.. result.Variants.Select(variant => Reached(result, variant, figures))])
         {
             Caption = $"Figures are of {(result.IsOfAllHeldBack ? "all that is held back" : "the rows of every evaluation")}, mean over seeds. A difference counts as seen where its interval leaves out 0, also after Holm's correction for the number of variants.",
-        };
+        }];
     }
 
     /// <summary>What each variant takes.</summary>

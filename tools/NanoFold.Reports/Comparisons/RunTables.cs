@@ -43,12 +43,12 @@ internal static class RunTables
         { Title = "All runs, those of searches included", IsFolded = runs.Count > MostOpen, Caption = $"Figures are of {(result.IsOfAllHeldBack ? "all that is held back" : "the rows of every evaluation")}; a dash where a run has none of these. A name leads to the run's folder." };
     }
 
-    /// <summary>What became of runs, after "runs that" or "3 runs".</summary>
-    public static string Became(CollectedState state) => state switch
+    /// <summary>What became of runs, after "runs that" or their number.</summary>
+    public static string Became(CollectedState state, bool isOne = false) => state switch
     {
         CollectedState.Failed => "failed",
-        CollectedState.Unfinished => "have not ended",
-        CollectedState.Missing => "have not begun",
+        CollectedState.Unfinished => $"{(isOne ? "has" : "have")} not ended",
+        CollectedState.Missing => $"{(isOne ? "has" : "have")} not begun",
         _ => "ended",
     };
 
