@@ -22,9 +22,12 @@ internal static class MadeUpComparison
     ];
 
     /// <summary>Writes runs, result and coordinate check into a folder.</summary>
-    public static ComparisonResult Write(string folder)
+    public static ComparisonResult Write(string folder) => Write(folder, s_variants);
+
+    /// <summary>The same of other variants; one of them is attention, the second one.</summary>
+    public static ComparisonResult Write(string folder, IReadOnlyList<(string Name, double Loss, string Mixer)> given)
     {
-        (string Name, Dictionary<long, double> Losses, VariantResult Result)[] made = [.. s_variants.Select((variant, i) => Variant(folder, variant.Name, variant.Loss, variant.Mixer, i))];
+        (string Name, Dictionary<long, double> Losses, VariantResult Result)[] made = [.. given.Select((variant, i) => Variant(folder, variant.Name, variant.Loss, variant.Mixer, i))];
         Dictionary<long, double> ofBase = made[1].Losses;
         PairedDifference?[] differences = [.. PairedDifference.Corrected([.. made.Select(variant => variant.Name == "attention" ? null : PairedDifference.Of([.. variant.Losses.Where(pair => ofBase.ContainsKey(pair.Key)).Select(pair => (pair.Value, ofBase[pair.Key]))]))])];
         VariantResult[] variants = [.. made.Select((variant, i) => variant.Result with
@@ -132,7 +135,7 @@ internal static class MadeUpComparison
         ParametrizationCheck Of(string kind, double power) => new(
             kind, 0.01,
             [.. from point in new[] { "hook_resid_post", "hook_logits" } from width in widths from step in Enumerable.Range(0, 5) select new CoordinatePoint(point, width, step, 1, 0.1 * step * Math.Pow(width / 64.0, power))],
-            [new("hook_resid_post", 0, power), new("hook_logits", 0, power)], power < 0.25);
+            [new("hook_resid_post", 0, power), new("hook_logits", 0, power)]);
         return new CoordinateCheck { Widths = widths, Steps = 4, Seeds = [1], Parametrizations = [Of("standard", 0.5), Of("mup", 0.02)] };
     }
 }

@@ -35,5 +35,5 @@ internal static class CoordinateFigure
     }
 
     private static string Caption(ParametrizationCheck check) => string.Create(CultureInfo.InvariantCulture,
-        $"Learning rate {check.LearningRate:0.#####} at every width. After the last step changes grow as a power of the width: {string.Join(", ", check.Slopes.Select(slope => $"{slope.OfChange:0.00} of `{slope.Point}`"))}. {(check.IsFlat ? "None grows fast: a rate carries over." : $"More than {ParametrizationCheck.MostSlope} is too fast for a rate to carry over.")}");
+        $"Learning rate {check.LearningRate:0.#####} at every width. After the last step changes grow as a power of the width: {string.Join(", ", check.Slopes.Select(slope => double.IsFinite(slope.OfChange) ? $"{slope.OfChange:0.00} of `{slope.Point}`" : $"`{slope.Point}` has not moved"))}. {char.ToUpperInvariant(check.Words[0])}{check.Words[1..]}");
 }

@@ -7,23 +7,24 @@ namespace NanoFold.Reports.Comparisons;
 /// <summary>The tables of a comparison: what each variant reached and how it differs from the base; and what it takes.</summary>
 internal static class RankingTable
 {
-    public static ReportTable Of(ComparisonResult result)
+    /// <summary>What each variant reached; none where no run has ended.</summary>
+    public static IEnumerable<ReportTable> Of(ComparisonResult result)
     {
         string[] figures = [.. result.Variants.SelectMany(variant => variant.Figures).Select(figure => figure.Name).Distinct().OrderByDescending(name => name == result.RankedBy)];
-        return new ReportTable(
+        return figures.Length == 0 ? [] : [new ReportTable(
             [
                 new ReportColumn("variant", IsText: true),
+                new ReportColumn("what that shows", IsText: true),
                 .. figures.Select(figure => new ReportColumn(figure == FigureResult.Loss ? "loss" : Shown.Words(figure), Meaning: figure == FigureResult.Loss ? result.LossUnit : "")),
                 new ReportColumn("± over seeds", Meaning: "standard deviation of single seeds"),
-                new ReportColumn($"to {result.Base}", Meaning: "mean of the differences seed by seed"),
+                new ReportColumn("to base", Meaning: $"{result.Base}: mean of the differences seed by seed"),
                 new ReportColumn("95 % interval", Meaning: "of that mean, by Student's t"),
                 new ReportColumn("seeds"),
-                new ReportColumn("what that shows", IsText: true),
             ],
             [.. result.Variants.Select(variant => Reached(result, variant, figures))])
         {
             Caption = $"Figures are of {(result.IsOfAllHeldBack ? "all that is held back" : "the rows of every evaluation")}, mean over seeds. A difference counts as seen where its interval leaves out 0, also after Holm's correction for the number of variants.",
-        };
+        }];
     }
 
     /// <summary>What each variant takes.</summary>
@@ -49,12 +50,12 @@ internal static class RankingTable
         return
         [
             new Cell(variant.IsBase ? $"{variant.Name} (base)" : variant.Name),
+            new Cell(variant.IsBase ? "" : Shows(difference, isLowerBetter), Tone: Tone.Soft),
             .. figures.Select(figure => Cell.Of(variant.Figure(figure)?.Mean, "0.0000")),
             Cell.Of(ranked?.StandardDeviation, "0.0000"),
             difference is null ? new Cell("–") : new Cell(Shown.Signed(difference.Mean), difference.Mean, ToneOf(difference.Verdict, isLowerBetter)),
             difference?.Interval is { } interval ? new Cell($"{Shown.Signed(interval.Low)} … {Shown.Signed(interval.High)}", interval.Low) : new Cell("–"),
             new Cell($"{seeds}", seeds),
-            new Cell(variant.IsBase ? "" : Shows(difference, isLowerBetter), Tone: Tone.Soft),
         ];
     }
 
@@ -65,7 +66,7 @@ internal static class RankingTable
         DifferenceVerdict.Lower => isLowerBetter ? "better" : "worse",
         DifferenceVerdict.Higher => isLowerBetter ? "worse" : "better",
         DifferenceVerdict.None => $"no difference seen{(difference.SeedsNeeded is { } needed ? $"; takes about {Shown.Count(needed)} seeds" : "")}",
-        DifferenceVerdict.Unknown => "one seed: not known",
+        DifferenceVerdict.Unknown => difference.IsSameEverywhere ? "the same at every seed; their noise is not known" : "one seed: not known",
         _ => $"may be chance, with {difference.Comparisons} compared",
     };
 

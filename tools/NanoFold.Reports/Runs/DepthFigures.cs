@@ -1,40 +1,79 @@
+using System.Text.RegularExpressions;
 using NanoFold.Reports.Charts;
 using NanoFold.Reports.Items;
 
 namespace NanoFold.Reports.Runs;
 
-/// <summary>What was measured of each layer at the end, of several models.</summary>
-internal static class DepthFigures
+/// <summary>What was measured of each layer after training, of runs or of variants with their seeds.</summary>
+internal static partial class DepthFigures
 {
-    /// <summary>A model and what was measured of it, in one run or in several seeds.</summary>
+    /// <summary>A model and what was measured of it.</summary>
     /// <param name="Name">In the legend.</param>
     /// <param name="Color">Its color.</param>
     /// <param name="Style">Of its line.</param>
-    /// <param name="Points">Of all times; the last ones are shown.</param>
-    internal sealed record Model(string Name, Color Color, int Style, IReadOnlyList<GeometryPoint> Points);
+    /// <param name="Values">Of its layers.</param>
+    internal sealed record Model(string Name, Color Color, int Style, IReadOnlyList<DepthValue> Values)
+    {
+        /// <summary>Whether it is shown on a click only.</summary>
+        public bool IsHidden { get; init; }
+    }
 
-    /// <summary>A figure for each measure, with a view for each of its figures.</summary>
+    /// <summary>A figure of a layer.</summary>
+    /// <param name="Measure">The kind of measure.</param>
+    /// <param name="Figure">Its name.</param>
+    /// <param name="Point">Where it was measured: the point's name.</param>
+    /// <param name="Layer">From 0.</param>
+    /// <param name="Value">The figure, over seeds the mean.</param>
+    /// <param name="Deviation">Over seeds; null of one.</param>
+    internal sealed record DepthValue(string Measure, string Figure, string Point, int Layer, double Value, double? Deviation = null);
+
+    /// <summary>A figure for each measure and point, with a view for each of its figures.</summary>
     public static IEnumerable<Figure> Of(IReadOnlyList<Model> models)
-        => from pair in models.SelectMany(model => model.Points.Where(point => point is { Layer: not null, Head: null, Scope: "point" or "block" }).Select(point => (model, point)))
-           group pair by pair.point.Measure into measure
-           select new Figure($"{Shown.Title(measure.Key)} by depth", [.. measure.GroupBy(pair => pair.point.Figure).OrderBy(figure => GeometryFigures.Place(figure.Key)).Select(figure => View(models, figure.Key, [.. figure]))]) { IsHalf = true, Height = 330 };
+    {
+        (Model Model, DepthValue Value)[] all = [.. models.SelectMany(model => model.Values.Select(value => (model, value)))];
+        return from pair in all
+               group pair by (pair.Value.Measure, Point: InLayer(pair.Value.Point)) into measured
+               let isOneOfSeveral = all.Any(other => other.Value.Measure == measured.Key.Measure && InLayer(other.Value.Point) != measured.Key.Point)
+               select new Figure($"{Title(measured.Key.Measure, measured.Key.Point, isOneOfSeveral)} by depth",
+                   [.. measured.GroupBy(pair => pair.Value.Figure).OrderBy(figure => GeometryFigures.Place(figure.Key)).Select(figure => View(figure.Key, [.. figure]))])
+               { IsHalf = true, Height = 340 };
+    }
 
-    private static Chart View(IReadOnlyList<Model> models, string figure, IReadOnlyList<(Model Model, GeometryPoint Point)> pairs)
+    /// <summary>What was measured last of each layer of a run.</summary>
+    public static IReadOnlyList<DepthValue> Last(IEnumerable<GeometryPoint> points) =>
+    [
+        .. from point in points
+           where IsOfLayer(point)
+           group point by (point.Measure, point.Figure, point.Point, point.Layer) into measured
+           select new DepthValue(measured.Key.Measure, measured.Key.Figure, measured.Key.Point, measured.Key.Layer!.Value, measured.MaxBy(point => point.Step)!.Value),
+    ];
+
+    /// <summary>Whether a figure is of a layer as a whole.</summary>
+    public static bool IsOfLayer(GeometryPoint point) => point is { Layer: not null, Head: null, Scope: "point" or "block" };
+
+    /// <summary>The name of a point without its layer: <c>hook_resid_post</c> of <c>blocks.3.hook_resid_post</c>.</summary>
+    public static string InLayer(string point) => Block().Replace(point, "");
+
+    /// <summary>The name of a measure, with the point where it was taken at several.</summary>
+    public static string Title(string measure, string point, bool isOneOfSeveral) => isOneOfSeveral && point.Length > 0 ? $"{Shown.Title(measure)} of {point}" : Shown.Title(measure);
+
+    private static Chart View(string figure, (Model Model, DepthValue Value)[] pairs)
     {
         string name = Shown.Words(figure);
-        return new Chart(name, Axis.Layers(pairs.Select(pair => pair.Point.Layer!.Value)), new Axis(name),
+        return new Chart(name, Axis.Layers(pairs.Select(pair => pair.Value.Layer)), new Axis(name),
         [
-            .. from model in models
-               let layers = pairs.Where(pair => ReferenceEquals(pair.Model, model)).Select(pair => pair.Point).GroupBy(point => point.Layer!.Value).OrderBy(layer => layer.Key)
-                   .Select(layer => (layer.Key, Value: Last(layer))).ToArray()
-               where layers.Length > 0
-               select new Series(model.Name, [.. layers.Select(layer => (double?)layer.Key)], [.. layers.Select(layer => (double?)layer.Value)])
+            .. from pair in pairs
+               group pair.Value by pair.Model into line
+               let layers = line.OrderBy(value => value.Layer).ToArray()
+               select new Series(line.Key.Name, [.. layers.Select(layer => (double?)layer.Layer)], [.. layers.Select(layer => (double?)layer.Value)])
                {
-                   Kind = SeriesKind.LineAndPoints, Color = model.Color, Style = model.Style, Size = 0.9,
+                   Kind = SeriesKind.LineAndPoints, Color = line.Key.Color, Style = line.Key.Style, Size = 0.9, IsHidden = line.Key.IsHidden,
+                   Intervals = layers.Any(layer => layer.Deviation is > 0)
+                       ? [.. layers.Select(layer => layer.Deviation is { } deviation ? ((double, double)?)(layer.Value - deviation, layer.Value + deviation) : null)] : null,
                },
         ]);
     }
 
-    // Several seeds end at the same step.
-    private static double Last(IEnumerable<GeometryPoint> points) => points.GroupBy(point => point.Step).MaxBy(step => step.Key)!.Average(point => point.Value);
+    [GeneratedRegex(@"^blocks\.\d+\.?")]
+    private static partial Regex Block();
 }

@@ -6,16 +6,20 @@ namespace NanoFold.Reports.Runs;
 /// <summary>What was measured of the residual stream: over training layer by layer, of heads at the end, and as a table.</summary>
 internal static class GeometryFigures
 {
+    // Of a line; a view has one for each layer.
+    private const int MostPoints = 250;
+
     // Figures that are shown first where a measure has them; the others follow.
     private static readonly string[] s_first = ["participationRatio", "dimension", "meanCosineWithoutFirst", "firstTokenMass", "mixerShare", "gateMean", "norm"];
 
     /// <summary>Figures of a run's measures by layer while it trained.</summary>
     public static IEnumerable<Figure> OverTraining(RunRecord run)
         => from point in run.Geometry
-           where point is { Layer: not null, Head: null, Scope: "point" or "block" }
-           group point by point.Measure into measure
+           where DepthFigures.IsOfLayer(point)
+           group point by (point.Measure, Point: DepthFigures.InLayer(point.Point)) into measure
            where measure.Select(point => point.Step).Distinct().Skip(1).Any()
-           select new Figure($"{Shown.Title(measure.Key)} by layer while training", [.. Ordered(measure).Select(OverTraining)])
+           let isOneOfSeveral = run.Geometry.Any(point => point.Measure == measure.Key.Measure && DepthFigures.IsOfLayer(point) && DepthFigures.InLayer(point.Point) != measure.Key.Point)
+           select new Figure($"{DepthFigures.Title(measure.Key.Measure, measure.Key.Point, isOneOfSeveral)} by layer while training", [.. Ordered(measure).Select(OverTraining)])
            {
                IsHalf = true, Height = 330, Caption = Errors(measure),
            };
@@ -23,7 +27,7 @@ internal static class GeometryFigures
     /// <summary>Figures of measures that were taken once, by depth.</summary>
     public static IEnumerable<Figure> Once(RunRecord run)
         => DepthFigures.Of([new DepthFigures.Model(run.Name, Color.Of(0), 0,
-            [.. run.Geometry.GroupBy(point => point.Measure).Where(measure => measure.All(point => point.Step == measure.First().Step)).SelectMany(measure => measure)])]);
+            DepthFigures.Last(run.Geometry.GroupBy(point => point.Measure).Where(measure => measure.All(point => point.Step == measure.First().Step)).SelectMany(measure => measure)))]);
 
     /// <summary>Of each measure of heads a map of layers and heads, as it was measured last.</summary>
     public static IEnumerable<Figure> Heads(RunRecord run)
@@ -68,7 +72,7 @@ internal static class GeometryFigures
             .. from point in figure
                orderby point.Layer
                group point by point.Layer!.Value into layer
-               let points = layer.OrderBy(point => point.Step).ToArray()
+               let points = Thinned([.. layer.OrderBy(point => point.Step)])
                select new Series($"layer {layer.Key}", [.. points.Select(point => (double?)point.Step)], [.. points.Select(point => (double?)point.Value)])
                {
                    Kind = SeriesKind.LineAndPoints,
@@ -78,6 +82,13 @@ internal static class GeometryFigures
                        ? [.. points.Select(point => point.Error is { } error ? ((double, double)?)(point.Value - error, point.Value + error) : null)] : null,
                },
         ]);
+    }
+
+    // Means of neighbors, each where the last of them stands.
+    private static GeometryPoint[] Thinned(GeometryPoint[] points)
+    {
+        int size = (points.Length + MostPoints - 1) / MostPoints;
+        return size <= 1 ? points : [.. points.Chunk(size).Select(chunk => chunk[^1] with { Value = chunk.Average(point => point.Value), Error = chunk.Average(point => point.Error) })];
     }
 
     private static HeatMap HeadMap(IGrouping<string, GeometryPoint> figure)

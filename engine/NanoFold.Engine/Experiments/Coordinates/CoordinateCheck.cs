@@ -1,3 +1,6 @@
+using System.Globalization;
+using System.Text.Json.Serialization;
+
 namespace NanoFold.Engine.Experiments.Coordinates;
 
 /// <summary>
@@ -40,16 +43,68 @@ public sealed record CoordinateCheck
     }
 }
 
+/// <summary>How changes of activations depend on the width.</summary>
+[JsonConverter(typeof(JsonStringEnumConverter<CoordinateVerdict>))]
+public enum CoordinateVerdict
+{
+    /// <summary>Nothing has moved at two widths, so nothing is known.</summary>
+    [JsonStringEnumMemberName("still")]
+    Still,
+
+    /// <summary>Little or not at all.</summary>
+    [JsonStringEnumMemberName("flat")]
+    Flat,
+
+    /// <summary>Some grow with it.</summary>
+    [JsonStringEnumMemberName("growing")]
+    Growing,
+
+    /// <summary>None grows, and some become smaller.</summary>
+    [JsonStringEnumMemberName("falling")]
+    Falling,
+}
+
 /// <summary>The check of one parametrization.</summary>
 /// <param name="Parametrization">Its kind: <c>standard</c>, <c>mup</c>.</param>
 /// <param name="LearningRate">The peak, at every width.</param>
 /// <param name="Points">By point, step and width.</param>
 /// <param name="Slopes">By point, after the last step.</param>
-/// <param name="IsFlat">Whether no change grows faster than width^<see cref="MostSlope"/>.</param>
-public sealed record ParametrizationCheck(string Parametrization, double LearningRate, IReadOnlyList<CoordinatePoint> Points, IReadOnlyList<CoordinateSlope> Slopes, bool IsFlat)
+public sealed record ParametrizationCheck(string Parametrization, double LearningRate, IReadOnlyList<CoordinatePoint> Points, IReadOnlyList<CoordinateSlope> Slopes)
 {
-    /// <summary>Changes that grow faster than this power of the width are called growing; √width is what the standard parametrization has at least.</summary>
+    /// <summary>
+    /// Changes that grow faster than this power of the width are called growing, those that fall as fast falling; √width is what the standard parametrization has at least.
+    /// </summary>
     public const double MostSlope = 0.25;
+
+    /// <summary>What the slopes of changes show; points that have not moved do not count.</summary>
+    public CoordinateVerdict Verdict
+    {
+        get
+        {
+            double[] slopes = [.. Slopes.Select(slope => slope.OfChange).Where(double.IsFinite)];
+            return slopes.Length == 0 ? CoordinateVerdict.Still
+                : slopes.Any(slope => slope > MostSlope) ? CoordinateVerdict.Growing
+                : slopes.Any(slope => slope < -MostSlope) ? CoordinateVerdict.Falling
+                : CoordinateVerdict.Flat;
+        }
+    }
+
+    /// <summary>Whether changes are as large at every width.</summary>
+    public bool IsFlat => Verdict == CoordinateVerdict.Flat;
+
+    /// <summary>What the check shows, in a sentence that follows the name of the parametrization.</summary>
+    public string Words => Verdict switch
+    {
+        CoordinateVerdict.Still => "nothing has moved yet, so that the check shows nothing; more steps or a larger rate would.",
+        CoordinateVerdict.Flat => $"no change grows or falls faster than a power {Most} of the width, so that a learning rate found at a small width suits a wide model.",
+        CoordinateVerdict.Growing => $"changes grow with the width ({Listed(slope => slope > MostSlope)}), so that a learning rate found at a small width is too large for a wide model.",
+        _ => $"changes become smaller with the width ({Listed(slope => slope < -MostSlope)}), so that a learning rate found at a small width is too small for a part of a wide model.",
+    };
+
+    private static string Most => MostSlope.ToString(CultureInfo.InvariantCulture);
+
+    private string Listed(Func<double, bool> which)
+        => string.Join(", ", Slopes.Where(slope => which(slope.OfChange)).Select(slope => string.Create(CultureInfo.InvariantCulture, $"{slope.Point} {slope.OfChange:0.00}")));
 }
 
 /// <summary>What activations of a point are like in a model.</summary>
@@ -62,6 +117,6 @@ public sealed record CoordinatePoint(string Point, int Width, int Step, double S
 
 /// <summary>The power of the width with which activations of a point grow, by least squares on logarithms.</summary>
 /// <param name="Point">Its name.</param>
-/// <param name="OfSize">Of mean |x| after the last step.</param>
-/// <param name="OfChange">Of mean |x − x of step 0|.</param>
+/// <param name="OfSize">Of mean |x| after the last step; not finite where fewer than two widths have any.</param>
+/// <param name="OfChange">Of mean |x − x of step 0|; not finite where it has moved at fewer than two widths.</param>
 public sealed record CoordinateSlope(string Point, double OfSize, double OfChange);

@@ -49,9 +49,15 @@ public static class CoordinateChecker
         };
     }
 
-    /// <summary>The power of the width with which positive figures grow, by least squares on logarithms; NaN where a figure is 0.</summary>
-    internal static double Slope(IReadOnlyList<(double Width, double Value)> figures)
+    /// <summary>The power of the width with which figures grow, by least squares on logarithms; figures of 0 are left out, NaN where fewer than two widths are left.</summary>
+    internal static double Slope(IReadOnlyList<(double Width, double Value)> all)
     {
+        (double Width, double Value)[] figures = [.. all.Where(figure => figure.Value > 0)];
+        if (figures.Select(figure => figure.Width).Distinct().Count() < 2)
+        {
+            return double.NaN;
+        }
+
         double meanX = figures.Average(f => Math.Log(f.Width)), meanY = figures.Average(f => Math.Log(f.Value));
         return figures.Sum(f => (Math.Log(f.Width) - meanX) * (Math.Log(f.Value) - meanY)) / figures.Sum(f => Math.Pow(Math.Log(f.Width) - meanX, 2));
     }
@@ -81,7 +87,7 @@ public static class CoordinateChecker
             .. points.Where(p => p.Step == options.Steps).GroupBy(p => p.Point).Select(group => new CoordinateSlope(
                 group.Key, Slope([.. group.Select(p => ((double)p.Width, p.Size))]), Slope([.. group.Select(p => ((double)p.Width, p.Change))]))),
         ];
-        return new ParametrizationCheck(kind, configs[0].Train.LearningRate!.Value, points, slopes, slopes.All(slope => slope.OfChange <= ParametrizationCheck.MostSlope));
+        return new ParametrizationCheck(kind, configs[0].Train.LearningRate!.Value, points, slopes);
     }
 
     private static List<CoordinatePoint> Measure(RunConfig config, int steps, Backend backend, CancellationToken cancel)

@@ -22,9 +22,9 @@ internal static class ResultGeometry
         (string Head, Func<VariantResult, string> Cell)[] columns =
         [
             .. s_columns.Select(column => (column.Head, (Func<VariantResult, string>)(variant => Side(
-                variant.Geometry.Where(g => g.Measure == column.Measure && g.Figure == column.Figure && (column.Point is null || g.Point.EndsWith(column.Point, StringComparison.Ordinal))), column.Factor, column.Format)))),
+                variant, variant.Geometry.Where(g => g.Measure == column.Measure && g.Figure == column.Figure && (column.Point is null || g.Point.EndsWith(column.Point, StringComparison.Ordinal))), column.Factor, column.Format)))),
             .. result.Variants.SelectMany(variant => variant.Geometry).Select(ProjectionOf).OfType<string>().Distinct()
-                .Select(name => ($"rank of {name}", (Func<VariantResult, string>)(variant => Side(variant.Geometry.Where(g => ProjectionOf(g) == name), 1, "0")))),
+                .Select(name => ($"rank of {name}", (Func<VariantResult, string>)(variant => Side(variant, variant.Geometry.Where(g => ProjectionOf(g) == name), 1, "0")))),
         ];
         (string Head, string[] Cells)[] filled = [.. columns.Select(column => (column.Head, Cells: result.Variants.Select(column.Cell).ToArray())).Where(column => column.Cells.Any(cell => cell.Length > 0))];
         return filled.Length == 0 ? null : new ResultTable(
@@ -54,6 +54,11 @@ internal static class ResultGeometry
         => figure.Measure == Spectra && figure.Figure == Rank && figure.Point.Contains(Mixer, StringComparison.Ordinal)
             && figure.Point.Split('.').FirstOrDefault(part => part.EndsWith(Projection, StringComparison.Ordinal)) is { } part ? part[..^Projection.Length] : null;
 
-    private static string Side(IEnumerable<GeometryResult> layers, double factor, string format)
-        => string.Join(' ', layers.OrderBy(layer => layer.Layer).Select(layer => (layer.Mean * factor).ToString(format, CultureInfo.InvariantCulture)));
+    // One after the other from layer 0 on, so that a place is a layer: those without the figure have a dash. Empty where no layer has it.
+    private static string Side(VariantResult variant, IEnumerable<GeometryResult> figures, double factor, string format)
+    {
+        ILookup<int, string> layers = figures.ToLookup(figure => figure.Layer, figure => (figure.Mean * factor).ToString(format, CultureInfo.InvariantCulture));
+        return layers.Count == 0 ? ""
+            : string.Join(' ', Enumerable.Range(0, variant.Geometry.Max(figure => figure.Layer) + 1).Select(layer => layers.Contains(layer) ? string.Join('/', layers[layer]) : ResultText.None));
+    }
 }

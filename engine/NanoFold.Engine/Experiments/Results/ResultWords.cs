@@ -57,28 +57,62 @@ internal static class ResultWords
         string seeds = Count(difference.Pairs, "seed"), side = difference.Mean < 0 ? "lower" : "higher", size = ResultText.Size(figure, difference.Mean);
         string goodness = difference.Mean < 0 == (FigureResult.IsLowerBetter(figure) ?? true) ? "better" : "worse";
         string between = $"{side} by {size}{(difference.Interval is { } interval ? $" ({ResultText.Sizes(figure, interval)})" : "")}";
-        return difference.Verdict switch
+        return difference.IsSameEverywhere ? SameEverywhere(difference, goodness, between)
+            : difference.Verdict switch
         {
             DifferenceVerdict.Unknown => difference.Mean == 0 ? "the same at one seed, without an interval" : $"{between} at one seed, without an interval",
-            DifferenceVerdict.None when difference.Mean == 0 => $"no difference seen at {seeds}",
+            DifferenceVerdict.None when difference.Mean == 0 => $"no difference seen at {seeds}: their mean is 0",
             DifferenceVerdict.None => $"no difference seen at {seeds}; one of this size takes {Needed(difference)}",
             DifferenceVerdict.Lower or DifferenceVerdict.Higher => $"{goodness} at {seeds}: {between}",
             _ => $"perhaps {goodness} at {seeds}: {between}, but one of {difference.Comparisons} comparisons may show that by chance (p = {P(difference.AdjustedPValue)} after correction)",
         };
     }
 
+    // Counts of right answers do that, and models that do not learn.
+    private static string SameEverywhere(PairedDifference difference, string goodness, string between)
+    {
+        string seeds = Count(difference.Pairs, "seed");
+        return difference.Verdict switch
+        {
+            DifferenceVerdict.None => $"the same as the base at each of {seeds}",
+            DifferenceVerdict.Unknown => $"{between} at each of {seeds}: the same difference at every seed; the noise of seeds is not known",
+            DifferenceVerdict.Lower or DifferenceVerdict.Higher => $"{goodness} at {seeds}: {between}, the same difference at every seed (sign test)",
+            _ => $"perhaps {goodness} at {seeds}: {between}, the same difference at every seed, but one of {difference.Comparisons} comparisons may show that by chance (sign test, p = {P(difference.AdjustedPValue)} after correction)",
+        };
+    }
+
     private static string Needed(PairedDifference difference)
         => difference.SeedsNeeded is { } needed ? $"about {Count(needed, "seed")} to be seen" : $"more than {SeedsNeeded.Most.ToString("N0", CultureInfo.InvariantCulture)} seeds to be seen";
 
-    // A winner is named only where no other variant may be as good.
+    // A winner is named only where it may be the best and every other variant was found not to be.
     private static string Best(ComparisonResult result, VariantResult[] found)
     {
         VariantResult first = found[0];
         string most = FigureResult.IsLowerBetter(result.RankedBy) == false ? "highest" : "lowest", what = $"the {most} mean {Name(result.RankedBy)}";
-        string[] others = [.. found.Skip(1).Where(variant => variant.MayBeBest != false).Select(variant => variant.Name)];
-        return first.MayBeBest is null ? $"No winner: with one seed a variant nothing is known of the noise of seeds, so the order is that of single runs. {first.Name} has {what}."
-            : others.Length > 0 ? $"No winner: {first.Name} has {what}, but {Listed(others)} may be as good (95 %, paired t tests corrected for {Count(found.Length - 1, "rival")})."
-            : $"{first.Name} is the best: it has {what}, and every other variant is behind it by more than the noise of seeds explains (95 %, paired t tests corrected for {Count(found.Length - 1, "rival")}).";
+        string[] Named(Func<VariantResult, bool> which) => [.. found.Skip(1).Where(which).Select(variant => variant.Name)];
+        string[] tied = Named(variant => variant.Figure(result.RankedBy)!.Mean == first.Figure(result.RankedBy)!.Mean);
+        string has = tied.Length > 0 ? $"{Listed([first.Name, .. tied])} tie for {what}" : $"{first.Name} has {what}";
+        string[] others = Named(variant => variant.MayBeBest == true && !tied.Contains(variant.Name)), untested = Named(variant => variant.MayBeBest is null && !tied.Contains(variant.Name));
+        string tests = $"95 %, one-sided paired tests at 5 % ÷ {found.Length - 1}, seed by seed";
+        if (found.All(variant => variant.MayBeBest is null))
+        {
+            return $"No winner: no two variants share two seeds, so that nothing is known of their noise and the order is that of single runs. {has}.";
+        }
+
+        string[] but =
+        [
+            .. first.MayBeBest switch
+            {
+                null => [$"{first.Name} shares fewer than two seeds with every other one, so that it was not tested"],
+                false => [$"another variant is better than {first.Name} at the seeds that they share"],
+                _ => Array.Empty<string>(),
+            },
+            .. others.Length > 0 ? [$"{Listed(others)} may be as good"] : Array.Empty<string>(),
+            .. untested.Length > 0 ? [$"{Listed(untested)} {(untested.Length == 1 ? "shares" : "share")} fewer than two seeds with every other one and {(untested.Length == 1 ? "was" : "were")} not tested"] : Array.Empty<string>(),
+        ];
+        return but.Length > 0 ? $"No winner: {has}, but {string.Join("; ", but)} ({tests})."
+            : tied.Length > 0 ? $"No winner: {has} ({tests})."
+            : $"{first.Name} is the best: it has {what}, and every other variant is behind one at the seeds that they share by more than the noise of seeds explains ({tests}).";
     }
 
     private static IEnumerable<string> Basis(ComparisonResult result, Comparison comparison, VariantResult[] found)

@@ -8,12 +8,13 @@ public sealed record ScalingFit
     /// <summary>δ of the Huber loss on log L, of arXiv 2203.15556.</summary>
     public const double Delta = 1e-3;
 
-    /// <summary>Fewer runs than this, or fewer sizes or budgets than <see cref="LeastValues"/>, say nothing about five numbers.</summary>
+    /// <summary>Fewer different pairs of size and tokens than this, or fewer sizes or budgets than <see cref="LeastValues"/>, say nothing about five numbers.</summary>
     public const int LeastRuns = 7, LeastValues = 3;
 
     /// <summary>Laws that intervals are percentiles of.</summary>
     internal const int Draws = 300;
 
+    // Different pairs of size and tokens of a draw: one more than numbers of the law.
     private const int LeastDistinct = 6;
     private const double Outside = 0.05;
 
@@ -45,7 +46,10 @@ public sealed record ScalingFit
     public static string? WhyNot(IReadOnlyList<ScalingPoint> points)
     {
         int sizes = points.Select(p => p.Parameters).Distinct().Count(), budgets = points.Select(p => p.Tokens).Distinct().Count();
-        return points.Count < LeastRuns ? $"{points.Count} finished runs are too few for a law of five numbers; {LeastRuns} are needed"
+        // Further seeds of a pair say what it is more exactly, and nothing about others.
+        int cells = Cells(points);
+        return cells < LeastRuns && cells < points.Count ? $"{points.Count} finished runs of {cells} different pairs of size and tokens are too few for a law of five numbers; {LeastRuns} pairs are needed"
+            : cells < LeastRuns ? $"{points.Count} finished runs are too few for a law of five numbers; {LeastRuns} are needed"
             : sizes < LeastValues ? $"{sizes} sizes are too few; {LeastValues} are needed to see how the loss depends on the size"
             : budgets < LeastValues ? $"{budgets} numbers of tokens are too few; {LeastValues} are needed to see how the loss depends on them"
             : null;
@@ -94,7 +98,7 @@ public sealed record ScalingFit
             {
                 drawn = [.. points.Select(_ => points[random.Next(points.Count)])];
             }
-            while (drawn.Distinct().Count() < LeastDistinct || drawn.DistinctBy(p => p.Parameters).Count() < LeastValues || drawn.DistinctBy(p => p.Tokens).Count() < LeastValues);
+            while (Cells(drawn) < LeastDistinct || drawn.DistinctBy(p => p.Parameters).Count() < LeastValues || drawn.DistinctBy(p => p.Tokens).Count() < LeastValues);
 
             laws[i] = new LawFitter(drawn, Delta).FitFrom(law, [.. drawn.Select(p => p.Loss)]);
         }
@@ -110,6 +114,8 @@ public sealed record ScalingFit
             ["tokensExponent"] = Middle(laws, l => l.TokensExponent),
         };
     }
+
+    private static int Cells(IEnumerable<ScalingPoint> points) => points.DistinctBy(p => (p.Parameters, p.Tokens)).Count();
 
     private static Interval Middle(ScalingLaw[] laws, Func<ScalingLaw, double> of)
     {

@@ -41,6 +41,11 @@ public sealed record ScalingGrid : IValidated
     /// <exception cref="UserException">A size, a number of tokens or a seed is there twice, or is none.</exception>
     public static ScalingGrid Of(ModelFamily family, IReadOnlyList<ModelSize> sizes, IReadOnlyList<long> tokens, IReadOnlyList<long> seeds)
     {
+        if (family.Recipe.Train.Batch == 0)
+        {
+            throw UserException.Usage("train.batch: auto takes what suits each size and machine, so that runs would not be of one recipe, nor tokens of so many steps; give a number");
+        }
+
         RequireDistinct("--sizes", sizes.Select(size => size.ToString()));
         RequireDistinct("--tokens", tokens.Select(count => count.ToString(CultureInfo.InvariantCulture)));
         RequireDistinct("--seeds", seeds.Select(seed => seed.ToString(CultureInfo.InvariantCulture)));

@@ -6,11 +6,11 @@ namespace NanoFold.Engine.Experiments.Statistics;
 [JsonConverter(typeof(JsonStringEnumConverter<DifferenceVerdict>))]
 public enum DifferenceVerdict
 {
-    /// <summary>There is one pair or none, so nothing is known of the noise of seeds.</summary>
+    /// <summary>There is one pair or none, or the same difference at each of a few seeds, so nothing is known of the noise of seeds.</summary>
     [JsonStringEnumMemberName("unknown")]
     Unknown,
 
-    /// <summary>The interval holds 0: nothing larger than the noise of seeds.</summary>
+    /// <summary>The interval holds 0: nothing larger than the noise of seeds; or every difference is 0.</summary>
     [JsonStringEnumMemberName("none")]
     None,
 
@@ -39,22 +39,27 @@ public sealed record PairedDifference
     /// <summary>What intervals leave out and tests allow to be wrong: 5 %.</summary>
     public const double Share = 0.05;
 
+    // Differences that are nearer to each other than this, beside the figures that they are of, are one difference but for rounding.
+    private const double Rounding = 1e-12;
+
     /// <summary>The mean of the differences.</summary>
     public required double Mean { get; init; }
 
     /// <summary>Seeds that both have.</summary>
     public required int Pairs { get; init; }
 
-    /// <summary>Of the differences; null of one pair.</summary>
+    /// <summary>Of the differences; null of one pair, 0 where they are the same at every seed.</summary>
     public double? StandardDeviation { get; init; }
 
-    /// <summary>95 % by Student's t: mean ± t(0.975, n − 1) · s/√n. Null of one pair.</summary>
+    /// <summary>95 % by Student's t: mean ± t(0.975, n − 1) · s/√n. Null of one pair, and where s is 0: that all agree is no measure of noise, and an interval of no width would claim certainty.</summary>
     public Interval? Interval { get; init; }
 
-    /// <summary>95 % by the percentile bootstrap over pairs; of few seeds it is too narrow. Null of one pair.</summary>
+    /// <summary>95 % by the percentile bootstrap over pairs; of few seeds it is too narrow. Null where <see cref="Interval"/> is.</summary>
     public Interval? BootstrapInterval { get; init; }
 
-    /// <summary>Of the two-sided paired t test; null of one pair.</summary>
+    /// <summary>
+    /// Of the two-sided paired t test; where the difference is the same at every seed, of the sign test, 2^(1 − n): as often would n differences have one sign by chance. Null of one pair.
+    /// </summary>
     public double? PValue { get; init; }
 
     /// <summary>The same after Holm's correction for all variants that are compared with the base by this figure (Holm 1979).</summary>
@@ -63,17 +68,22 @@ public sealed record PairedDifference
     /// <summary>How many comparisons that was for.</summary>
     public int Comparisons { get; init; } = 1;
 
-    /// <summary>Seeds that a paired t test needs to see a difference as large as this one, with the spread seen, at 5 % in 80 % of cases; null where that is not known or more than <see cref="SeedsNeeded.Most"/>.</summary>
-    public int? SeedsNeeded => StandardDeviation is { } deviation ? Statistics.SeedsNeeded.For(Mean, deviation) : null;
+    /// <summary>
+    /// Seeds that a paired t test needs to see a difference as large as this one, with the spread seen, in 80 % of cases at 5 % ÷ <see cref="Comparisons"/>, the strictest level of Holm's
+    /// correction; null where that is not known or more than <see cref="SeedsNeeded.Most"/>.
+    /// </summary>
+    public int? SeedsNeeded => StandardDeviation is { } deviation ? Statistics.SeedsNeeded.For(Mean, deviation, Share / Comparisons) : null;
+
+    /// <summary>Whether two seeds or more all have the same difference.</summary>
+    [JsonIgnore]
+    public bool IsSameEverywhere => Pairs > 1 && StandardDeviation == 0;
 
     /// <summary>What that shows.</summary>
-    public DifferenceVerdict Verdict => (Interval, AdjustedPValue ?? PValue) switch
-    {
-        ({ } interval, _) when interval.Contains(0) => DifferenceVerdict.None,
-        ({ } interval, <= Share) => interval.High < 0 ? DifferenceVerdict.Lower : DifferenceVerdict.Higher,
-        ({ } interval, _) => interval.High < 0 ? DifferenceVerdict.LowerAlone : DifferenceVerdict.HigherAlone,
-        _ => DifferenceVerdict.Unknown,
-    };
+    public DifferenceVerdict Verdict
+        => IsSameEverywhere && Mean == 0 ? DifferenceVerdict.None
+            : IsSameEverywhere ? Signed(PValue <= Share)
+            : Interval is { } interval ? interval.Contains(0) ? DifferenceVerdict.None : Signed(true)
+            : DifferenceVerdict.Unknown;
 
     /// <summary>The difference of pairs, as yet alone.</summary>
     /// <param name="pairs">Of each seed the variant's figure and the base's; null where there are none.</param>
@@ -87,6 +97,13 @@ public sealed record PairedDifference
         }
 
         int n = differences.Length;
+        double size = pairs.Max(pair => Math.Max(Math.Abs(pair.Variant), Math.Abs(pair.Base)));
+        if (deviation <= Rounding * size)
+        {
+            double mean = Math.Abs(summary.Mean) <= Rounding * size ? 0 : summary.Mean;
+            return new PairedDifference { Mean = mean, Pairs = n, StandardDeviation = 0, PValue = mean == 0 ? 1 : Math.Pow(2, 1 - n) };
+        }
+
         double error = deviation / Math.Sqrt(n), reach = StudentT.Critical(Share, n - 1) * error;
         return new PairedDifference
         {
@@ -95,7 +112,7 @@ public sealed record PairedDifference
             StandardDeviation = deviation,
             Interval = new Interval(summary.Mean - reach, summary.Mean + reach),
             BootstrapInterval = PairedBootstrap.Percentile(differences, Share),
-            PValue = summary.Mean == 0 ? 1 : StudentT.TwoSided(summary.Mean / error, n - 1),
+            PValue = StudentT.TwoSided(summary.Mean / error, n - 1),
         };
     }
 
@@ -116,6 +133,11 @@ public sealed record PairedDifference
 
         return corrected;
     }
+
+    // What a difference that shows by itself shows after correction.
+    private DifferenceVerdict Signed(bool shows) => !shows ? DifferenceVerdict.Unknown
+        : (AdjustedPValue ?? PValue) <= Share ? Mean < 0 ? DifferenceVerdict.Lower : DifferenceVerdict.Higher
+        : Mean < 0 ? DifferenceVerdict.LowerAlone : DifferenceVerdict.HigherAlone;
 }
 
 /// <summary>How many seeds it takes to see a difference.</summary>
@@ -126,18 +148,21 @@ public static class SeedsNeeded
 
     private const double WantedPower = 0.8;
 
-    /// <summary>The fewest pairs with which a two-sided paired t test at 5 % sees the difference in 80 % of cases; null where that is more than <see cref="Most"/>, or there is no difference.</summary>
+    /// <summary>
+    /// The fewest pairs with which a two-sided paired t test sees the difference in 80 % of cases; null where that is more than <see cref="Most"/>, there is no difference, or no spread is known.
+    /// </summary>
     /// <param name="mean">Of the differences.</param>
     /// <param name="deviation">Their standard deviation.</param>
-    public static int? For(double mean, double deviation)
+    /// <param name="share">The level of the test.</param>
+    public static int? For(double mean, double deviation, double share = PairedDifference.Share)
     {
         double size = Math.Abs(mean) / deviation;
-        if (mean == 0 || !double.IsFinite(size))
+        if (size == 0 || !double.IsFinite(size))
         {
-            return mean != 0 && deviation == 0 ? 2 : null;
+            return null;
         }
 
-        bool Suffices(int pairs) => StudentT.Power(size * Math.Sqrt(pairs), pairs - 1, PairedDifference.Share) >= WantedPower;
+        bool Suffices(int pairs) => StudentT.Power(size * Math.Sqrt(pairs), pairs - 1, share) >= WantedPower;
         int low = 1, high = 2;
         while (!Suffices(high))
         {

@@ -37,7 +37,7 @@ public class ResultCollectorTests
             Assert.That(b.Verdict, Is.EqualTo("better at 3 seeds: lower by 0.1000 (0.0503 to 0.1497)"));
             Assert.That(c.Verdict, Does.StartWith("no difference seen at 3 seeds; one of this size takes about ").And.EndsWith(" seeds to be seen"));
             Assert.That(new[] { a, b, c }.Select(v => v.MayBeBest), Is.EqualTo(new bool?[] { false, true, true }));
-            Assert.That(result.Summary[0], Is.EqualTo("No winner: b has the lowest mean loss, but c may be as good (95 %, paired t tests corrected for 2 rivals)."));
+            Assert.That(result.Summary[0], Is.EqualTo("No winner: b has the lowest mean loss, but c may be as good (95 %, one-sided paired tests at 5 % ÷ 2, seed by seed)."));
             Assert.That(result.Summary[2], Is.EqualTo("Differences are to a, seed by seed, with their 95 % interval by Student's t; verdicts are corrected for 2 comparisons (Holm)."));
         });
     }
@@ -78,7 +78,7 @@ public class ResultCollectorTests
         {
             Assert.That((b.ValidationLoss, b.StandardDeviation, b.PairedDifference, b.Interval, b.MayBeBest), Is.EqualTo(((double?)0.5, (double?)null, (double?)-0.75, (Interval?)null, (bool?)null)));
             Assert.That(b.Verdict, Is.EqualTo("lower by 0.7500 at one seed, without an interval"));
-            Assert.That(result.Summary[0], Does.StartWith("No winner: with one seed"));
+            Assert.That(result.Summary[0], Is.EqualTo("No winner: no two variants share two seeds, so that nothing is known of their noise and the order is that of single runs. b has the lowest mean loss."));
             Assert.That(ResultTable.Ranking(result).Rows[0], Is.EqualTo(new[] { "b", "0.5000", "−0.7500 [no interval]" }));
         });
     }
@@ -165,7 +165,35 @@ public class ResultCollectorTests
             Assert.That(result.Variants.Select(v => v.MayBeBest), Is.EqualTo(new bool?[] { true, true, false }));
             Assert.That(Of(result, "b").Verdict, Is.EqualTo("better at 3 seeds: higher by 44.7 points (33.5 to 55.9)"));
             Assert.That(ResultTable.Ranking(result).Rows[0][1], Is.EqualTo("99.7 %"));
+            Assert.That(result.Summary[0], Does.StartWith("No winner: b and c tie for the highest mean accuracy ("));
         });
+    }
+
+    /// <summary>A variant of one seed has the best mean and was not tested; the others were.</summary>
+    [Test]
+    public void AWinnerWasTested()
+    {
+        using var folder = new ComparisonFolder(Three);
+        End(folder, "a", 1.0, 1.1, 1.2);
+        End(folder, "b", 0.5, 0.61, 0.7);
+        End(folder, "c", 0.4);
+        ComparisonResult result = ResultCollector.Collect(folder.Path);
+        Assert.That(result.Summary[0], Is.EqualTo("No winner: c has the lowest mean loss, but c shares fewer than two seeds with every other one, so that it was not tested; b may be as good (95 %, one-sided paired tests at 5 % ÷ 2, seed by seed)."));
+        End(folder, "c", 2.4, 2.5, 2.61);
+        Assert.That(ResultCollector.Collect(folder.Path).Summary[0], Is.EqualTo("b is the best: it has the lowest mean loss, and every other variant is behind one at the seeds that they share by more than the noise of seeds explains (95 %, one-sided paired tests at 5 % ÷ 2, seed by seed)."));
+    }
+
+    [Test]
+    public void TheSameDifferenceAtEverySeedIsSaid()
+    {
+        using var folder = new ComparisonFolder(Three);
+        End(folder, "a", 1.0, 1.1, 1.2);
+        End(folder, "b", 0.9, 1.0, 1.1);
+        End(folder, "c", 1.0, 1.1, 1.2);
+        ComparisonResult result = ResultCollector.Collect(folder.Path);
+        Assert.That(Of(result, "b").Verdict, Is.EqualTo("lower by 0.1000 at each of 3 seeds: the same difference at every seed; the noise of seeds is not known"));
+        Assert.That(Of(result, "c").Verdict, Is.EqualTo("the same as the base at each of 3 seeds"));
+        Assert.That(result.Summary[0], Does.StartWith("No winner: b has the lowest mean loss, but "));
     }
 
     [Test]

@@ -48,7 +48,7 @@ public class ResultViewTests
         Assert.Multiple(() =>
         {
             Assert.That(ResultTable.Layers(result)!.Heads, Is.EqualTo(new[] { "by layer", "first token, %", "gate", "rank of q" }));
-            Assert.That(ResultTable.Layers(result)!.Rows, Is.EqualTo(new[] { new[] { "gated", "50.0 25.0", "0.13", "12" }, ["attention", "", "", ""] }));
+            Assert.That(ResultTable.Layers(result)!.Rows, Is.EqualTo(new[] { new[] { "gated", "50.0 25.0", "0.13 –", "12 –" }, ["attention", "", "", ""] }));
             Assert.That(ResultTable.Contexts(result)!.Rows, Is.EqualTo(new[] { new[] { "gated", "1.8000", "–" }, ["attention", "–", "–"] }));
             Assert.That(ResultFiles.GeometryOf(result), Does.Contain("\ngated,gates,gateMean,blocks.0,0,0.125,,1\n"));
             Assert.That(ResultTable.Layers(Result()), Is.Null);

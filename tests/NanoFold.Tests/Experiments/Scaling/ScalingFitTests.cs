@@ -76,6 +76,14 @@ public class ScalingFitTests
         Assert.That(() => ScalingFit.Of(grid), Throws.ArgumentException.With.Message.Contains(reason));
     }
 
+    /// <summary>Five seeds of six pairs are still six pairs.</summary>
+    [Test]
+    public void SeedsAreNoMorePairs()
+    {
+        ScalingPoint[] seeds = [.. Grid(s_small, Steps(1e4, 4e5, 3), Steps(2e5, 4e6, 3))[..^3].SelectMany(p => Enumerable.Range(0, 5).Select(i => p with { Loss = p.Loss * (1 + (0.001 * i)) }))];
+        Assert.That(ScalingFit.WhyNot(seeds), Is.EqualTo("30 finished runs of 6 different pairs of size and tokens are too few for a law of five numbers; 7 pairs are needed"));
+    }
+
     internal static ScalingPoint[] Grid(ScalingLaw law, double[] sizes, double[] tokens, double noise = 0)
     {
         var random = new Random(3);

@@ -36,9 +36,31 @@ public class PairedDifferenceTests
     [Test]
     public void WhatIsTheSameEverywhereIsNoDifference()
     {
-        PairedDifference same = PairedDifference.Of([(1, 1), (0.1, 0.1), (0.7, 0.7)])!, other = PairedDifference.Of([(1, 0.5), (1, 0.5)])!;
-        Assert.That((same.PValue, same.Interval, same.Verdict), Is.EqualTo((1.0, new Interval(0, 0), DifferenceVerdict.None)));
-        Assert.That((other.PValue, other.Interval, other.Verdict), Is.EqualTo((0.0, new Interval(0.5, 0.5), DifferenceVerdict.Higher)));
+        PairedDifference same = PairedDifference.Of([(1, 1), (0.1, 0.1), (0.7, 0.7)])!;
+        Assert.That((same.PValue, same.Interval, same.SeedsNeeded, same.Verdict), Is.EqualTo((1.0, (Interval?)null, (int?)null, DifferenceVerdict.None)));
+    }
+
+    /// <summary>That n differences agree is no measure of noise: all that it says is that n signs do, which chance alone has in 2^(1 − n) of cases.</summary>
+    [TestCase(2, 0.5, DifferenceVerdict.Unknown)]
+    [TestCase(5, 0.0625, DifferenceVerdict.Unknown)]
+    [TestCase(6, 0.03125, DifferenceVerdict.Higher)]
+    public void TheSameDifferenceAtEverySeedIsNotCertainty(int seeds, double p, DifferenceVerdict verdict)
+    {
+        // 0.9 − 0.7, 0.8 − 0.6 and so on are one number but for rounding.
+        PairedDifference found = PairedDifference.Of([.. Enumerable.Range(0, seeds).Select(seed => (0.9 - (0.1 * seed), 0.7 - (0.1 * seed)))])!;
+        Assert.That(found.Mean, Is.EqualTo(0.2).Within(1e-12));
+        Assert.That((found.PValue, found.Interval, found.BootstrapInterval, found.SeedsNeeded, found.StandardDeviation, found.Verdict), Is.EqualTo(((double?)p, (Interval?)null, (Interval?)null, (int?)null, (double?)0.0, verdict)));
+        IReadOnlyList<PairedDifference?> corrected = PairedDifference.Corrected([found, found]);
+        Assert.That(corrected[0]!.AdjustedPValue, Is.EqualTo(Math.Min(1, 2 * p)));
+        Assert.That(corrected[0]!.Verdict, Is.EqualTo(p <= 0.05 ? DifferenceVerdict.HigherAlone : DifferenceVerdict.Unknown));
+    }
+
+    [Test]
+    public void SeedsAreCountedForAsManyComparisons()
+    {
+        PairedDifference one = PairedDifference.Of([(1.52, 1.55), (1.49, 1.50), (1.61, 1.66)])!;
+        Assert.That((one.SeedsNeeded, (one with { Comparisons = 5 }).SeedsNeeded), Is.EqualTo(((int?)6, SeedsNeeded.For(1.5, 1, 0.01))));
+        Assert.That(SeedsNeeded.For(1.5, 1, 0.01), Is.GreaterThan(6));
     }
 
     [Test]
@@ -118,6 +140,15 @@ public class PairedDifferenceTests
         IReadOnlyDictionary<long, double>[] values = [Of(1.0, 1.1, 1.2), Of(2.0, 2.11, 2.19), Of(2.02, 2.1, 2.2), Of(1.4)];
         Assert.That(BestSet.Of(values, isLowerBetter: true), Is.EqualTo(new bool?[] { true, false, false, null }));
         Assert.That(BestSet.Of(values, isLowerBetter: false), Is.EqualTo(new bool?[] { false, true, true, null }));
+    }
+
+    /// <summary>Only the side on which another one is better is asked for: half of the p of both sides. The same difference at two seeds shows nothing.</summary>
+    [Test]
+    public void TheBestIsTestedOnOneSide()
+    {
+        Assert.That(BestSet.Of([Of(0, 0, 0), Of(1, 1.2, 3)], isLowerBetter: true), Is.EqualTo(new bool?[] { true, true }), "p = 0.1124 on both sides");
+        Assert.That(BestSet.Of([Of(0, 0, 0), Of(1, 1.2, 2.4)], isLowerBetter: true), Is.EqualTo(new bool?[] { true, false }), "p = 0.0726 on both sides");
+        Assert.That(BestSet.Of([Of(0.1, 0.2), Of(0.2, 0.3)], isLowerBetter: true), Is.EqualTo(new bool?[] { true, true }));
     }
 
     private static Dictionary<long, double> Of(params double[] values) => values.Select((x, i) => (i, x)).ToDictionary(p => (long)p.i, p => p.x);

@@ -56,5 +56,5 @@ public class StudentTTests
     }
 
     [Test]
-    public void WhatHasNoSpreadIsSeenAtTwoSeeds() => Assert.That(SeedsNeeded.For(0.1, 0), Is.EqualTo(2));
+    public void WithoutASpreadNoNumberIsKnown() => Assert.That(SeedsNeeded.For(0.1, 0), Is.Null);
 }

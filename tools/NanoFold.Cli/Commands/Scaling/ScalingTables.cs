@@ -84,9 +84,7 @@ internal static class ScalingTables
             ]);
         foreach (ParametrizationCheck parametrization in check.Parametrizations)
         {
-            output.Line(parametrization.IsFlat
-                ? $"{parametrization.Parametrization}: no change grows faster than width^{Display.Number(ParametrizationCheck.MostSlope)}, so that a learning rate found at a small width suits a wide model."
-                : $"{parametrization.Parametrization}: changes grow with the width, so that a learning rate found at a small width is too large for a wide model.");
+            output.Line($"{parametrization.Parametrization}: {parametrization.Words}");
         }
     }
 
