@@ -21,5 +21,12 @@ internal sealed class Invocation(ParseResult parsed, Interrupt interrupt)
 
     public T? Get<T>(Option<T> option) => parsed.GetValue(option);
 
+    /// <summary>The names of a verb's own options and arguments that were given.</summary>
+    public IEnumerable<string> Given(Command command)
+        => [
+            .. command.Arguments.Where(argument => parsed.GetResult(argument) is { Tokens.Count: > 0 }).Select(argument => argument.Name),
+            .. command.Options.Where(option => parsed.GetResult(option) is { Implicit: false }).Select(option => option.Name),
+        ];
+
     public T? Get<T>(Argument<T> argument) => parsed.GetValue(argument);
 }

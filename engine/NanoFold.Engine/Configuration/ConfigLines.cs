@@ -13,9 +13,34 @@ internal static class ConfigLines
     /// <param name="json">Text that was parsed before.</param>
     public static IReadOnlyDictionary<string, int> Of(string json)
     {
+        var lines = new Dictionary<string, int>();
+        foreach ((string key, int line) in Keys(json))
+        {
+            lines[key] = line;
+        }
+
+        return lines;
+    }
+
+    /// <summary>The first key that is in an object twice, with the line of its second place; null where there is none, or the text is no JSON.</summary>
+    public static (string Key, int Line)? FirstTwice(string json)
+    {
+        try
+        {
+            var seen = new HashSet<string>();
+            return Keys(json).Where(place => !seen.Add(place.Key)).Select(place => ((string, int)?)place).FirstOrDefault();
+        }
+        catch (JsonException)
+        {
+            return null;
+        }
+    }
+
+    private static List<(string Key, int Line)> Keys(string json)
+    {
         byte[] text = Encoding.UTF8.GetBytes(json);
         var reader = new Utf8JsonReader(text, s_reading);
-        var lines = new Dictionary<string, int>();
+        var lines = new List<(string Key, int Line)>();
         // Of each object and list that is open: its path, and the index of the next element (−1 in objects).
         var open = new Stack<(string Path, int Next)>();
         string at = "";
@@ -34,7 +59,7 @@ internal static class ConfigLines
             if (reader.TokenType == JsonTokenType.PropertyName)
             {
                 at = ConfigKeys.Join(open.Peek().Path, reader.GetString()!);
-                lines[at] = line;
+                lines.Add((at, line));
                 continue;
             }
 
@@ -42,7 +67,7 @@ internal static class ConfigLines
             {
                 open.Push(open.Pop() with { Next = list.Next + 1 });
                 at = ConfigKeys.Join(list.Path, list.Next.ToString(CultureInfo.InvariantCulture));
-                lines[at] = line;
+                lines.Add((at, line));
             }
 
             if (reader.TokenType is JsonTokenType.StartObject or JsonTokenType.StartArray)

@@ -55,6 +55,11 @@ public class ConfigTree<T>
         }
         catch (JsonException e)
         {
+            if (ConfigLines.FirstTwice(json) is { } twice)
+            {
+                throw new UserException(FormattableString.Invariant($"{source}:{twice.Line}: {twice.Key}: is there twice"), e);
+            }
+
             string place = e.LineNumber is { } line ? $"line {line + 1}, column {e.BytePositionInLine + 1}: " : "";
             throw new UserException($"{source}: {place}not valid JSON: {Reason(e)}", e);
         }

@@ -80,11 +80,18 @@ public class CompareCommandTests
     [TestCase("--shard 3/2: expected I/N", "--variants", "attention,gru", "--shard", "3/2")]
     [TestCase("equal: expected one of params, flops, tokens, seconds, none, got \"size\"", "--variants", "attention,gru", "--equal", "size")]
     [TestCase("--collect makes the result of the comparison in a folder; name it with --out", "--collect")]
+    [TestCase("--collect makes the result of what is in --out, so it does not take --variants", "--collect", "--variants", "attention,gru")]
+    [TestCase("--shard 1/2: all shares go into one folder; name it with --out", "--variants", "attention,gru", "--shard", "1/2")]
+    [TestCase("--jobs 1000: expected 1 to ", "--variants", "attention,gru", "--jobs", "1000", "--dry-run")]
+    [TestCase("train.seed: every variant is trained with the same seeds; name them in seeds", "--variants", "attention,gru", "--set", "train.seed=3")]
+    [TestCase("--seed 4: --seeds 2 names the seeds; leave one of them out", "--variants", "attention,gru", "--seed", "4", "--seeds", "2")]
+    [TestCase("--data -: can be read only once", "--variants", "attention,gru", "--task", "text", "--data", "-")]
     [TestCase("cannot read nowhere.json", "nowhere.json")]
     public void WhatIsWrongIsSaidBeforeAnythingRuns(string problem, params string[] args)
     {
         using var folder = new TemporaryFolder();
-        CommandLine run = CommandLine.Run(["compare", .. s_small, .. args.Contains("--collect") ? Array.Empty<string>() : ["--out", Path.Combine(folder.Path, "c")], .. args]);
+        bool isCollected = args.Contains("--collect"), hasFolder = !isCollected && !args.Contains("1/2");
+        CommandLine run = CommandLine.Run(["compare", .. isCollected || args.Contains("--data") ? Array.Empty<string>() : s_small, .. hasFolder ? ["--out", Path.Combine(folder.Path, "c")] : Array.Empty<string>(), .. args]);
         Assert.That(run.Code, Is.Not.Zero);
         Assert.That(run.ErrorLines[^1], Does.Contain(problem).And.Not.Contain("a fault of this program"));
         Assert.That(Directory.GetFileSystemEntries(folder.Path), Is.Empty);

@@ -85,7 +85,7 @@ public class RunLinkTests
         _rig.Resume("run");
         Assert.That(
             Directory.GetFileSystemEntries(_rig["run"]).Select(Path.GetFileName),
-            Is.EquivalentTo(new[] { RunConfig.FileName, RunFolder.MetricsFile, RunFolder.GeometryFile, RunLock.FileName, "checkpoints" }));
+            Is.EquivalentTo(new[] { RunConfig.FileName, RunFolder.MetricsFile, RunFolder.GeometryFile, RunResult.FileName, RunLock.FileName, "checkpoints" }));
         Assert.That(Directory.GetFileSystemEntries(Path.Combine(_rig["run"], "checkpoints")), Has.Length.EqualTo(3));
     }
 

@@ -54,7 +54,7 @@ internal sealed class RunSetProgress : IRunSetObserver
         }
     }
 
-    public void Note(string line)
+    private void Note(string line)
     {
         if (_live is null)
         {
@@ -64,10 +64,6 @@ internal sealed class RunSetProgress : IRunSetObserver
         {
             Line($"{Program.Name}: {line}");
         }
-    }
-
-    public void Began(RunStatus run)
-    {
     }
 
     public void Ended(RunStatus run)

@@ -28,9 +28,10 @@ internal static class RunSets
         return summary;
     }
 
-    /// <summary>The exit code of a verb that carried out a set: 0 also where runs failed or another shard's are missing, for the rest is there.</summary>
+    /// <summary>The exit code of a verb that carried out a set: 1 where a run failed here, 0 also where another shard's are missing.</summary>
     public static int ExitCode(Invocation invocation, RunSetSummary summary)
-        => summary.End == RunSetEnd.Interrupted ? invocation.Interrupt.ExitCode ?? LostOutput.Last?.Code ?? Faults.Interrupted : Faults.Done;
+        => summary.End == RunSetEnd.Interrupted ? invocation.Interrupt.ExitCode ?? LostOutput.Last?.Code ?? Faults.Interrupted
+            : summary.Failed.Any() ? Faults.Failed : Faults.Done;
 
     /// <summary>What carries out a run in the process that was started for it; see <see cref="RunChild"/>.</summary>
     public static int Child()
@@ -61,6 +62,7 @@ internal static class RunSets
                 RunSetEnd.Interrupted => "stopped; the same command goes on",
                 RunSetEnd.OutOfTime => "the time is over; the same command goes on",
                 _ when summary.Status.Count(RunState.Failed) > 0 => "the same command tries again what failed",
+                _ when summary.Status.Count(RunState.Stopped) > 0 => "the same command goes on with what was stopped",
                 _ when options.Shard is { } shard => $"shard {shard} is done; the other shards' runs are not all there yet",
                 _ => "the other runs are carried out elsewhere; the same command goes on where they stopped",
             });

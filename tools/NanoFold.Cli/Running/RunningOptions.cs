@@ -17,7 +17,7 @@ internal sealed class RunningOptions
 
     public RunningOptions(VerbCommand command)
     {
-        _seeds = command.Text("--seeds", "N|N,N,…", "Seeds of every run: so many from 1, or these [default: 1]");
+        _seeds = command.Text("--seeds", "N|N,N,…", "Seeds of every variant or size: so many from 1, or these [default: 1]");
         _jobs = command.Integer("--jobs", "Runs at the same time, each a process with its share of the threads; what is fastest if not given", 1, 1024);
         _shard = command.Text("--shard", "I/N", "Carry out share I of N, for several machines on one file system or an array of jobs");
         _minutes = command.Number("--minutes", "M", "Stop after so many minutes; the same command goes on (the time of each run is train.minutes)", typeof(TrainConfig), nameof(TrainConfig.Minutes));
@@ -36,6 +36,18 @@ internal sealed class RunningOptions
         Time = invocation.Get(_minutes) is > 0 and double minutes ? TimeSpan.FromMinutes(minutes) : null,
     };
 
+    /// <summary>Throws where a share of runs is carried out in a folder of its own: the others would not be found.</summary>
+    /// <param name="invocation">What was given.</param>
+    /// <param name="folder">Named by <c>--out</c>, or null.</param>
+    /// <exception cref="UserException">It is.</exception>
+    public void RequireFolder(Invocation invocation, string? folder)
+    {
+        if (invocation.Get(_shard) is { } shard && folder is null)
+        {
+            throw UserException.Usage($"--shard {shard}: all shares go into one folder; name it with --out");
+        }
+    }
+
     /// <summary>The seeds of <c>--seeds</c> or <c>--seed</c>; null where neither was given.</summary>
     /// <exception cref="UserException">They are none.</exception>
     public long[]? Seeds(Invocation invocation)
@@ -43,6 +55,11 @@ internal sealed class RunningOptions
         if (invocation.Get(_seeds) is not { } text)
         {
             return invocation.Seed is { } seed ? [seed] : null;
+        }
+
+        if (invocation.Seed is { } other)
+        {
+            throw UserException.Usage($"{CommonOptions.Seed} {other}: --seeds {text} names the seeds; leave one of them out");
         }
 
         long[] seeds = [.. text.Split(',').Select(part => long.TryParse(part, NumberStyles.None, CultureInfo.InvariantCulture, out long number)

@@ -44,7 +44,7 @@ public sealed record RatePoint(double? LearningRate, double? WeightDecay)
 /// <param name="IsTrial">Whether it tries a rate only: shorter or at another width than those that count.</param>
 public sealed record ComparedRun(ComparedVariant Variant, RatePoint Point, long Seed, double Share = 1, bool IsTrial = false)
 {
-    /// <summary>The name of its folder within <see cref="Comparison.RunsFolder"/>: <c>attention-lr0.003-seed1</c>.</summary>
+    /// <summary>The name of its folder within <see cref="RunSet.RunsFolder"/>: <c>attention-lr0.003-seed1</c>.</summary>
     public string Name => string.Create(CultureInfo.InvariantCulture, $"{Variant.Folder}{Point.Suffix}-seed{Seed}{(IsTrial ? "-search" : "")}");
 
     /// <summary>What it does, resolved.</summary>

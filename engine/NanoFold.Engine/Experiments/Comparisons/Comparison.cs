@@ -13,9 +13,6 @@ public sealed record Comparison : IValidated
     /// <summary>The file's name in the folder of a comparison.</summary>
     public const string FileName = "comparison.json";
 
-    /// <summary>The folder beside it, in which each run has its own.</summary>
-    public const string RunsFolder = "runs";
-
     /// <summary>The version that is written.</summary>
     public const int CurrentVersion = 1;
 
@@ -74,6 +71,11 @@ public sealed record Comparison : IValidated
 
     /// <summary>The runs that count: one for each seed, at the best rate. The first of them is one of the search, where those count.</summary>
     public IReadOnlyList<ComparedRun> Final(ComparedVariant variant, RatePoint best) => [.. Seeds.Select(seed => new ComparedRun(variant, best, seed))];
+
+    /// <summary>The losses that a search goes by: on all that is held back where every run has that, otherwise on the rows of every evaluation, for the two do not compare.</summary>
+    /// <param name="losses">Of each run that tried a rate: on all, and on these rows; null where it gave none.</param>
+    public static IReadOnlyList<double?> SearchLosses(IReadOnlyList<(double? Full, double? Part)> losses)
+        => [.. losses.Select(loss => losses.All(each => each.Full is not null || each.Part is null) ? loss.Full : loss.Part ?? loss.Full)];
 
     /// <summary>The point of the search with the smallest loss; null where none has a finite one.</summary>
     /// <param name="losses">Of each of <see cref="Points"/>; null or not finite where a run failed.</param>

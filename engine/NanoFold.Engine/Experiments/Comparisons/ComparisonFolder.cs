@@ -17,6 +17,39 @@ public static class ComparisonFolder
     /// <exception cref="UserException">The folder holds another one, or cannot be written.</exception>
     public static void Take(string folder, Comparison comparison)
     {
+        SetFolder.RequireOwnOrEmpty(folder, Comparison.FileName, "comparison");
+        SetFolder.Locked(folder, () => Write(folder, comparison));
+    }
+
+    /// <summary>Takes the first folder of a name, its name followed by a number if need be, that is not there or holds this comparison; returns it.</summary>
+    /// <exception cref="UserException">It cannot be written.</exception>
+    public static string TakeUnused(string path, Comparison comparison)
+    {
+        for (int i = 1; ; i++)
+        {
+            string folder = i == 1 ? path : FormattableString.Invariant($"{path}-{i}");
+            if (IsFree(folder, comparison) && SetFolder.Locked(folder, () =>
+                {
+                    // Another process may have been faster.
+                    bool isFree = IsFree(folder, comparison);
+                    if (isFree)
+                    {
+                        Write(folder, comparison);
+                    }
+
+                    return isFree;
+                }))
+            {
+                return folder;
+            }
+        }
+    }
+
+    private static bool IsFree(string folder, Comparison comparison)
+        => File.Exists(Path.Combine(folder, Comparison.FileName)) ? IsSame(folder, comparison) : SetFolder.IsEmpty(folder, Comparison.FileName);
+
+    private static void Write(string folder, Comparison comparison)
+    {
         if (File.Exists(Path.Combine(folder, Comparison.FileName)))
         {
             string[] others = [.. Differences(Comparison.Load(folder), comparison)];
@@ -25,14 +58,14 @@ public static class ComparisonFolder
                 throw new UserException($"{folder}: holds another comparison, with {string.Join(", ", others.Take(MostNamed))}{(others.Length > MostNamed ? " and more" : "")}; give that, or name another folder with --out");
             }
         }
-        else if (Directory.Exists(folder) && Directory.EnumerateFileSystemEntries(folder).Any())
+        else
         {
-            throw new UserException($"{folder}: is not empty and holds no comparison; name another folder with --out");
+            SetFolder.RequireOwnOrEmpty(folder, Comparison.FileName, "comparison");
         }
 
         try
         {
-            Directory.CreateDirectory(Path.Combine(folder, Comparison.RunsFolder));
+            Directory.CreateDirectory(Path.Combine(folder, RunSet.RunsFolder));
         }
         catch (Exception e) when (FileFault.Is(e))
         {
@@ -40,19 +73,6 @@ public static class ComparisonFolder
         }
 
         OutputFile.Write(Path.Combine(folder, Comparison.FileName), stream => stream.Write(System.Text.Encoding.UTF8.GetBytes(comparison.ToJson())));
-    }
-
-    /// <summary>The first folder of a name, its name followed by a number if need be, that is not there or holds this comparison.</summary>
-    public static string Unused(string path, Comparison comparison)
-    {
-        for (int i = 1; ; i++)
-        {
-            string folder = i == 1 ? path : FormattableString.Invariant($"{path}-{i}");
-            if (!Path.Exists(folder) || (File.Exists(Path.Combine(folder, Comparison.FileName)) && IsSame(folder, comparison)))
-            {
-                return folder;
-            }
-        }
     }
 
     /// <summary>What a comparison that was begun has and another one does not: in words, each such as <c>seeds = 1, 2, 3</c>.</summary>

@@ -3,6 +3,7 @@ using System.Text.Json.Nodes;
 using NanoFold.Engine.Configuration;
 using NanoFold.Engine.Experiments.Scaling;
 using NanoFold.Engine.Model;
+using NanoFold.Engine.Modules;
 using NanoFold.Engine.Runs;
 using NanoFold.Engine.Training;
 
@@ -29,6 +30,8 @@ public sealed class ComparisonPlan
     // No more than this may be left of a difference in what is held equal.
     private const double Tolerance = 0.05;
 
+    private const double MostSteps = TrainConfig.Unbounded - 1.0, MostSeconds = 1e9;
+
     private static readonly string[] s_limits = ["train.steps", "train.tokens", "train.flops", "train.minutes"];
 
     private readonly ComparisonFile _file;
@@ -37,6 +40,9 @@ public sealed class ComparisonPlan
 
     // µP with the width of the search as its base; null for the parametrization that settings name.
     private JsonObject? _transfer;
+
+    // The base, as long as runs are; before it is known none.
+    private RunConfig? _base;
 
     private ComparisonPlan(ComparisonFile file, PlanOptions options) => (_file, _options) = (file, options);
 
@@ -55,7 +61,7 @@ public sealed class ComparisonPlan
         ConfigProblem[] ofBase = [.. plan._problems];
         Draft[] drafts = [.. file.Variants.Select(variant => new Draft(variant.Key, variant.Value, plan.Try(variant.Key, () => plan.Build(variant.Value), ofBase)!))];
         plan.ThrowAny();
-        VariantChecks.Settings(file, shared!, drafts, plan._problems);
+        VariantChecks.Settings(file, plan._options.Settings, shared!, drafts, plan._problems);
         plan.ThrowAny();
         return plan.Solve(shared!, drafts);
     }
@@ -69,10 +75,9 @@ public sealed class ComparisonPlan
         return new ModelFamily(settings => plan.Build(null, [.. settings.Select(setting => setting.Split('=', 2)).Select(pair => (pair[0], ConfigTree<RunConfig>.ParseValue(pair[0], pair[1])!))]));
     }
 
-    // Scores are as they are by the usual where heads are as wide as in the search.
     private void Transfer()
     {
-        if (_file.TransferWidth is { } width && Try(null, () => Build(null, ("model.width", width))) is { } small)
+        if (_file.TransferWidth is { } width && Try(null, () => Build(null, (TransferSearch.Width, width))) is { } small)
         {
             _transfer = new JsonObject { ["kind"] = "mup", ["baseWidth"] = width, ["baseHeadDim"] = small.Model.HeadDim };
         }
@@ -93,9 +98,22 @@ public sealed class ComparisonPlan
         };
         if (_file is { Equal: EqualKind.Tokens, Budget: { } given })
         {
-            tokens = (long)given;
+            double most = Math.Floor(PerStep(shared) * MostSteps);
+            if (given > most)
+            {
+                _problems.Add(new ConfigProblem("budget", string.Create(CultureInfo.InvariantCulture, $"{given:g} tokens are more steps than a run may have; expected at most {most:0}")));
+            }
+
+            tokens = (long)Math.Min(given, most);
         }
 
+        if (_file.Equal == EqualKind.Seconds && budget > MostSeconds)
+        {
+            _problems.Add(new ConfigProblem("budget", string.Create(CultureInfo.InvariantCulture, $"expected at most {MostSeconds:0} seconds, got {budget:g}")));
+        }
+
+        ThrowAny();
+        _base = Build(null, LengthOf(shared, tokens, budget));
         string sharedText = shared.ToJson();
         ComparedVariant?[] variants = [.. drafts.Select(draft => Try(draft.Name, () => Variant(draft, tokens, budget)))];
         ThrowAny();
@@ -115,14 +133,16 @@ public sealed class ComparisonPlan
 
     private ComparedVariant Variant(Draft draft, long tokens, double? budget)
     {
-        var extra = new List<(string Key, JsonNode Value)>();
-        if (_file.Equal == EqualKind.Seconds)
+        List<(string Key, JsonNode Value)> extra = LengthOf(draft.Config, tokens, budget);
+        if (WindowsOf(draft, extra) is { } windows)
         {
-            extra.Add(("train.minutes", budget!.Value / 60));
+            extra.Add(("train.evaluationWindows", windows));
         }
-        else if (_file.Equal != EqualKind.None && StepsFor(draft.Config, tokens) is { } steps && steps != Budget.Of(draft.Config).Steps)
+
+        if (_file.TransferWidth is { } small && Build(draft.Changes, [.. extra, (TransferSearch.Width, small)]).Model is { Parametrization: MupConfig, HeadDim: var headDim })
         {
-            extra.AddRange([("train.steps", steps), ("train.tokens", 0), ("train.flops", 0)]);
+            // Scores are as they are by the usual where heads are as wide as in the variant's own search.
+            extra.Add(("model.parametrization.baseHeadDim", headDim));
         }
 
         RunConfig With(IEnumerable<SolvedSetting> solved) => Build(draft.Changes, [.. extra, .. solved.Select(size => (size.Key, (JsonNode)size.To))]);
@@ -146,7 +166,7 @@ public sealed class ComparisonPlan
             CacheBytesPerToken = (double)cost.CacheBytesPerSequence / config.Model.Context,
             Tokens = TokensOf(config),
             Settings = Whole(config),
-            SearchSettings = _file.TransferWidth is { } width ? Whole(Build(draft.Changes, [.. extra, ("model.width", width)])) : null,
+            SearchSettings = _file.TransferWidth is { } width ? Whole(TransferSearch.Of(config, width, sizes => Build(draft.Changes, [.. extra, .. sizes]))) : null,
         };
         return variant with { Residual = _file.Equal == EqualKind.Tokens ? variant.Tokens / budget - 1 : residual };
     }
@@ -189,6 +209,28 @@ public sealed class ComparisonPlan
         string found = string.Join(" and ", fit.Solved.Select(size => $"{size.Key} = {size.To}"));
         throw new ConfigException([new ConfigProblem("model.width", string.Create(CultureInfo.InvariantCulture,
             $"{(searched.Length == 0 ? "the variant sets its widths itself, and is not" : $"no {string.Join(" or ", searched)} comes")} within {Tolerance * 100:0} % of {what}; {(found.Length == 0 ? "as it is" : $"with {found}")} it is {fit.Residual * 100:+#,0.#;-#,0.#} % off; give another budget, or equal = tokens"))]);
+    }
+
+    // What makes runs of a variant as long as they are to be.
+    private List<(string Key, JsonNode Value)> LengthOf(RunConfig config, long tokens, double? budget) => _file.Equal switch
+    {
+        EqualKind.Seconds => [("train.minutes", budget!.Value / 60), ("train.steps", TrainConfig.Unbounded), ("train.tokens", 0), ("train.flops", 0)],
+        not EqualKind.None when StepsFor(config, tokens) is var steps && steps != Budget.Of(config).Steps => [("train.steps", steps), ("train.tokens", 0), ("train.flops", 0)],
+        _ => [],
+    };
+
+    // As much of what is held back as the base evaluates on: of a text as many tokens, of another task as many rows; null where that is so, or the variant says it itself.
+    private int? WindowsOf(Draft draft, List<(string Key, JsonNode Value)> extra)
+    {
+        if (draft.Sets("train.evaluationWindows") || _base!.Train.EvaluationWindows is not { } windows || !Equals(draft.Config.Task.Kind, _base.Task.Kind))
+        {
+            return null;
+        }
+
+        RunConfig config = Build(draft.Changes, extra);
+        double wanted = !config.Task.IsText ? windows : (double)windows * _base.Model.Context / config.Model.Context;
+        int found = windows == 0 ? 0 : (int)Math.Clamp(Math.Round(wanted), 1, int.MaxValue);
+        return found == config.Train.EvaluationWindows ? null : found;
     }
 
     // With as many tokens as given, in whole steps.
@@ -242,7 +284,7 @@ public sealed class ComparisonPlan
         }
         catch (ConfigException e)
         {
-            _problems.AddRange(e.Problems.Where(problem => !known.Contains(problem)).Select(problem => variant is null ? problem : problem with { Path = $"variants.{variant}.{problem.Path}" }));
+            _problems.AddRange(e.Problems.Where(problem => !known.Contains(problem)).Select(problem => variant is null ? problem : VariantGrid.Named(_file, variant, problem)));
             return null;
         }
     }
@@ -251,35 +293,10 @@ public sealed class ComparisonPlan
     {
         if (_problems.Count > 0)
         {
-            throw new ConfigException([.. _problems]);
+            throw new ConfigException([.. _problems.Distinct()]);
         }
     }
 
     /// <summary>The limits of a run's length.</summary>
     internal static IReadOnlyList<string> Limits => s_limits;
-}
-
-/// <summary>A variant before it is solved.</summary>
-internal sealed record Draft(string Name, ConfigOverlay<RunConfig> Changes, RunConfig Config)
-{
-    /// <summary>All of its settings, to be compared.</summary>
-    public string Text { get; } = Config?.ToJson() ?? "";
-
-    /// <summary>Whether it sets a key, or something below it.</summary>
-    public bool Sets(string key)
-    {
-        JsonNode? node = Changes.Tree;
-        foreach (string part in key.Split('.'))
-        {
-            if (node is not JsonObject record || !record.TryGetPropertyValue(part, out node))
-            {
-                return false;
-            }
-        }
-
-        return true;
-    }
-
-    /// <summary>Whether nothing but its feed-forward is another.</summary>
-    public bool IsFeedForwardOnly => Changes.Tree is { Count: 1 } tree && tree["model"] is JsonObject { Count: > 0 } model && model.All(pair => pair.Key is "feedForward" or "hidden");
 }

@@ -36,12 +36,11 @@ public sealed class ComparisonRuns : IRunPlan
         return [.. InTurn(search).Concat(InTurn(final)).DistinctBy(run => run.Name).Select(Planned)];
     }
 
-    /// <summary>The loss by which a run is compared with others of its variant; null where it gave none.</summary>
-    public static double? LossOf(RunResult result) => result.IsDone ? result.Score("loss") : null;
-
     // Null while a rate is being tried, and where none gave a loss.
     private RatePoint? BestOf(IReadOnlyList<ComparedRun> tried, IReadOnlyDictionary<string, RunResult> ended)
-        => tried.All(run => ended.ContainsKey(run.Name)) ? _comparison.Best([.. tried.Select(run => LossOf(ended[run.Name]))]) : null;
+        => tried.All(run => ended.ContainsKey(run.Name)) ? _comparison.Best(Comparison.SearchLosses([.. tried.Select(run => ended[run.Name]).Select(result => result.IsDone
+            ? (result.Figure("fullValidationLoss"), result.Figure("validationLoss"))
+            : default)])) : null;
 
     // The first of each variant, then the second of each: what is stopped early has as much of all.
     private static IEnumerable<ComparedRun> InTurn(IReadOnlyList<ComparedRun>[] runs)

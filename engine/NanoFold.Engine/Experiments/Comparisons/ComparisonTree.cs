@@ -132,7 +132,7 @@ internal sealed record LogRange : IValidated
     {
         try
         {
-            LogRange read = new ConfigTree<LogRange>().AddJson(range.ToJsonString(), key).Build();
+            LogRange read = new ConfigTree<LogRange>().AddJson(ConfigJson.ToText(range), key).Build();
             return new JsonArray([.. read.Values().Select(value => (JsonNode)JsonValue.Create(value))]);
         }
         catch (ConfigException e)

@@ -1,3 +1,5 @@
+using System.Globalization;
+using System.Text;
 using NanoFold.Engine.Configuration;
 using NanoFold.Engine.Runs;
 
@@ -6,11 +8,21 @@ namespace NanoFold.Engine.Experiments.Comparisons;
 /// <summary>What is wrong with the variants of a comparison as they are written.</summary>
 internal static class VariantChecks
 {
-    private const int LongestName = 80;
+    private const int LongestName = 80, LongestFolder = 160;
+    private const string Until = "train.until";
+
+    // What is said of the whole comparison.
+    private static readonly (string Key, string Reason)[] s_ofSet =
+    [
+        ("train.seed", "every variant is trained with the same seeds; name them in seeds"),
+        ("train.stopAfter", "runs are carried out to their end; use --minutes to stop all of them, and the same command goes on"),
+    ];
+
     private const string AutoBatch = "\"auto\" may be another number for each variant; give a number";
 
-    /// <summary>The name of a variant as the beginning of a folder's: letters, digits and a few signs.</summary>
-    public static string FolderOf(string name) => string.Concat(name.Select(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' or '+' or '=' ? c : c == '.' ? '.' : '-')).TrimStart('.');
+    /// <summary>The name of a variant as the beginning of a folder's: letters and digits of any script, and a few signs.</summary>
+    public static string FolderOf(string name)
+        => string.Concat(string.Concat(name.EnumerateRunes()).Normalize().EnumerateRunes().Select(c => Rune.IsLetterOrDigit(c) || Rune.GetUnicodeCategory(c) is UnicodeCategory.NonSpacingMark or UnicodeCategory.SpacingCombiningMark || c.Value is '-' or '_' or '+' or '=' or '.' ? c.ToString() : "-")).TrimStart('.');
 
     /// <summary>Names that cannot be folders, or that are one on some systems; too few variants; a reference that is none of them.</summary>
     public static void Names(ComparisonFile file, List<ConfigProblem> problems)
@@ -23,9 +35,9 @@ internal static class VariantChecks
                 : $"\"{names[0]}\" alone has nothing to be compared with; name two at least"));
         }
 
-        foreach (string name in names.Where(name => FolderOf(name).Length == 0 || name.Length > LongestName || name.Any(char.IsControl)))
+        foreach (string name in names.Where(name => FolderOf(name).Length == 0 || name.Length > LongestName || Encoding.UTF8.GetByteCount(FolderOf(name)) > LongestFolder || name.Any(char.IsControl)))
         {
-            problems.Add(new ConfigProblem($"variants.{name}", $"is not a name: one has letters or digits, and at most {LongestName} characters"));
+            problems.Add(new ConfigProblem($"variants.{name}", $"is not a name: one has letters or digits, and at most {LongestName} characters or {LongestFolder} bytes"));
         }
 
         foreach (IGrouping<string, string> same in names.GroupBy(FolderOf, StringComparer.OrdinalIgnoreCase).Where(group => group.Count() > 1))
@@ -40,14 +52,36 @@ internal static class VariantChecks
     }
 
     /// <summary>Settings that go against what is held equal or searched, and variants that are the same.</summary>
-    public static void Settings(ComparisonFile file, RunConfig shared, IReadOnlyList<Draft> drafts, List<ConfigProblem> problems)
+    public static void Settings(ComparisonFile file, IReadOnlyList<string> settings, RunConfig shared, IReadOnlyList<Draft> drafts, List<ConfigProblem> problems)
     {
-        void Refuse(Draft draft, string key, string reason) => problems.Add(draft.Changes.Places.Locate(new ConfigProblem(key, reason)) with { Path = $"variants.{draft.Name}.{key}" });
+        void Refuse(Draft draft, string key, string reason) => problems.Add(VariantGrid.Named(file, draft.Name, draft.Changes.Places.Locate(new ConfigProblem(key, reason))));
+        foreach ((string key, string reason) in s_ofSet)
+        {
+            bool isSet = settings.Any(setting => setting.StartsWith($"{key}=", StringComparison.Ordinal));
+            if (isSet || Draft.Sets(file.Base, key))
+            {
+                problems.Add(isSet ? new ConfigProblem(key, reason) : file.Base.Places.Locate(new ConfigProblem(key, reason)));
+            }
+
+            foreach (Draft draft in drafts.Where(draft => draft.Sets(key)))
+            {
+                Refuse(draft, key, reason);
+            }
+        }
+
         foreach (Draft draft in drafts)
         {
-            if (draft.Sets("train.seed"))
+            if (GoalCheck.Problem(draft.Config) is { } goal)
             {
-                Refuse(draft, "train.seed", "every variant is trained with the same seeds; name them in seeds");
+                // Of the base it is said once.
+                if (draft.Sets(Until))
+                {
+                    Refuse(draft, Until, goal);
+                }
+                else
+                {
+                    problems.Add(file.Base.Places.Locate(new ConfigProblem(Until, goal)));
+                }
             }
 
             if (file.LearningRates.Count > 0 && draft.Sets("train.learningRate"))

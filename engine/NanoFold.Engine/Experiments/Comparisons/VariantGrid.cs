@@ -24,11 +24,33 @@ internal static class VariantGrid
             {
                 var tree = (JsonObject)changes.Tree.DeepClone();
                 ConfigMerge.Apply(tree, settings, typeof(RunConfig));
-                variants[name + point] = ConfigOverlay<RunConfig>.Of(tree, changes.Places);
+                var places = new ConfigPlaces();
+                places.Add(changes.Places);
+                foreach ((string path, _) in axes)
+                {
+                    places.Add(file.Grid.Places.At(path, path));
+                }
+
+                variants[name + point] = ConfigOverlay<RunConfig>.Of(tree, places);
             }
         }
 
         return file with { Variants = variants };
+    }
+
+    /// <summary>A problem of a variant by where it is written: in the grid, which all variants share, or in the variant.</summary>
+    public static ConfigProblem Named(ComparisonFile file, string variant, ConfigProblem problem)
+        => problem with { Path = IsAxis(file, problem.Path) ? $"grid.{problem.Path}" : $"variants.{variant}.{problem.Path}" };
+
+    private static bool IsAxis(ComparisonFile file, string path)
+    {
+        JsonNode? node = file.Grid.Tree;
+        foreach (string part in path.Split('.'))
+        {
+            node = (node as JsonObject)?[part];
+        }
+
+        return node is JsonArray;
     }
 
     // The lists of values, by their dotted keys.

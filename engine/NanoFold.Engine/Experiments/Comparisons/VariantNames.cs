@@ -19,8 +19,8 @@ public static class VariantNames
         ("model.mixer", Variant.Of<MixerConfig>), ("model.feedForward", Variant.Of<FeedForwardConfig>), ("model.residual", Variant.Of<ResidualConfig>), ("train.optimizer", Variant.Of<OptimizerConfig>),
     ];
 
-    /// <summary>A comparison of the variants of a text: of those that a file has, and others.</summary>
-    /// <param name="file">Where names are looked up first.</param>
+    /// <summary>A comparison of the variants of a text: of those that a file has, single points of its grid too, and others.</summary>
+    /// <param name="file">Where names are looked up first. Where none of them is its reference, the first is.</param>
     /// <param name="texts">Each of variants separated by commas.</param>
     /// <param name="option">What the texts were given as, for messages.</param>
     /// <exception cref="ConfigException">A name means nothing or is there twice.</exception>
@@ -28,16 +28,40 @@ public static class VariantNames
     {
         var variants = new OrderedDictionary<string, ConfigOverlay<RunConfig>>();
         var problems = new List<ConfigProblem>();
-        foreach (string text in texts.SelectMany(text => text.Split(',')).Select(text => text.Trim()))
+        string[][] chosen = [.. texts.SelectMany(text => text.Split(',')).Select(text => text.Trim().Split(':'))];
+        ComparisonFile points = VariantGrid.Expand(file, problems);
+        bool hasPoints = problems.Count == 0 && chosen.Any(parts => !file.Variants.ContainsKey(parts[0]) && points.Variants.ContainsKey(parts[0]));
+        foreach (string[] parts in chosen)
         {
-            string[] parts = text.Split(':');
-            if (Read(file, parts, problems, option) is { } settings && !variants.TryAdd(parts[0], settings))
+            bool isPoint = hasPoints && points.Variants.ContainsKey(parts[0]);
+            if (Read(isPoint ? points : file, parts, problems, option) is not { } settings)
             {
-                problems.Add(new ConfigProblem(option, $"\"{parts[0]}\" is there twice; give one of them another name, as in {parts[0]}2:key=value"));
+                continue;
+            }
+
+            // Beside single points every other name means all of its own.
+            var own = new OrderedDictionary<string, ConfigOverlay<RunConfig>> { [parts[0]] = settings };
+            foreach ((string name, ConfigOverlay<RunConfig> changes) in hasPoints && !isPoint ? VariantGrid.Expand(file with { Variants = own }, problems).Variants : own)
+            {
+                if (!variants.TryAdd(name, changes))
+                {
+                    problems.Add(new ConfigProblem(option, $"\"{name}\" is there twice; give one of them another name, as in {parts[0]}2:key=value"));
+                }
             }
         }
 
-        return problems.Count == 0 ? file with { Variants = variants } : throw new ConfigException(problems);
+        if (problems.Count > 0)
+        {
+            throw new ConfigException(problems);
+        }
+
+        return WithReference(file with { Variants = variants, Grid = hasPoints ? new ConfigOverlay<RunConfig>() : file.Grid });
+    }
+
+    private static ComparisonFile WithReference(ComparisonFile file)
+    {
+        IEnumerable<string> names = VariantGrid.Expand(file, []).Variants.Keys;
+        return file.Reference is { } reference && !names.Contains(reference) ? file with { Reference = names.FirstOrDefault() } : file;
     }
 
     /// <summary>The key that a kind is of, or null.</summary>

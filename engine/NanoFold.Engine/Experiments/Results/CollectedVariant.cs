@@ -24,17 +24,12 @@ internal sealed record CollectedVariant(
         RunConfig config = variant.Resolve();
         double? learningRate = config.Train.LearningRate;
         CollectedRun[] trials = [.. comparison.Search(variant).Select(run => reader.Read(run, learningRate))];
-        RatePoint? best = comparison.Best([.. trials.Select(LossOf)]);
+        IReadOnlyList<double?> losses = Comparison.SearchLosses([.. trials.Select(trial => (LossOf(trial, trial.FullValidation), LossOf(trial, trial.Validation)))]);
+        RatePoint? best = comparison.Best(losses);
         CollectedRun[] runs = best is null ? [] : [.. comparison.Final(variant, best).Select(run => reader.Read(run, learningRate))];
-        SearchTrial[] search = [.. trials.Zip(comparison.Points, (trial, point) => new SearchTrial(trial.LearningRate ?? double.NaN, trial.WeightDecay, LossOf(trial), trial.State, trial.Run, point == best))];
+        SearchTrial[] search = [.. trials.Zip(comparison.Points, losses).Select(each => new SearchTrial(each.First.LearningRate ?? double.NaN, each.First.WeightDecay, each.Third, each.First.State, each.First.Run, each.Second == best))];
         return new CollectedVariant(variant, config, best, [.. search.OrderBy(trial => trial.WeightDecay).ThenBy(trial => trial.LearningRate)], runs, [.. trials, .. runs], variant.Name == comparison.Reference);
     }
-
-    /// <summary>The loss that a search goes by.</summary>
-    public static double? LossOf(CollectedRun run)
-        => run.State != CollectedState.Finished ? null
-            : run.FullValidation.TryGetValue(FigureResult.Loss, out double full) ? full
-            : run.Validation.TryGetValue(FigureResult.Loss, out double loss) ? loss : null;
 
     /// <param name="folder">Of the comparison.</param>
     /// <param name="figures">On what is held back.</param>
@@ -69,6 +64,9 @@ internal sealed record CollectedVariant(
             Runs = Runs,
         };
     }
+
+    private static double? LossOf(CollectedRun run, IReadOnlyDictionary<string, double> figures)
+        => run.State == CollectedState.Finished && figures.TryGetValue(FigureResult.Loss, out double loss) ? loss : null;
 
     private double? Mean(Func<CollectedRun, double> figure) => Finished.Count == 0 ? null : Finished.Average(figure);
 }

@@ -44,7 +44,7 @@ internal static class ResultWords
         return
         [
             .. found.Length > 1 ? [Best(result, found)] : Array.Empty<string>(),
-            .. Basis(result, found),
+            .. found.Length > 0 ? Basis(result, comparison, found) : [],
             .. result.Variants.Where(variant => variant.Residual is { } residual && Math.Abs(residual) > MostResidual).Select(variant => Residual(variant, comparison.Equal)),
             .. Searches(result, comparison),
             .. Machines(result),
@@ -115,10 +115,10 @@ internal static class ResultWords
             : $"{first.Name} is the best: it has {what}, and every other variant is behind one at the seeds that they share by more than the noise of seeds explains ({tests}).";
     }
 
-    private static IEnumerable<string> Basis(ComparisonResult result, VariantResult[] found)
+    private static IEnumerable<string> Basis(ComparisonResult result, Comparison comparison, VariantResult[] found)
     {
         int comparisons = found.Select(variant => variant.Figure(result.RankedBy)?.Difference?.Comparisons ?? 0).DefaultIfEmpty().Max();
-        yield return $"Losses in {result.LossUnit}, on {(result.IsOfAllHeldBack ? "all that is held back" : "the rows of every evaluation, the same for all runs")}; ± is the standard deviation over seeds.";
+        yield return $"Losses in {result.LossUnit}, on {(result.IsOfAllHeldBack ? "all that is held back" : $"the rows of every evaluation, {Rows(comparison)}")}; ± is the standard deviation over seeds.";
         if (result.RankedBy == FigureResult.BitsPerByte)
         {
             yield return "Ranked by bits per byte, for losses of different tokenizers are of different tokens.";
@@ -135,6 +135,14 @@ internal static class ResultWords
         }
     }
 
+    private static string Rows(Comparison comparison)
+    {
+        (int Context, double Tokens)[] rows = [.. comparison.Variants.Select(variant => variant.Resolve()).Select(config => (config.Model.Context, (double)(config.Train.EvaluationWindows ?? 0) * config.Model.Context)).Distinct()];
+        return rows.Length == 1 ? "the same for all runs"
+            : rows.Select(each => each.Tokens).Distinct().Count() == 1 ? "as many tokens of each variant but not the same rows, for contexts differ"
+            : "which are not the same for all variants";
+    }
+
     private static string Residual(VariantResult variant, EqualKind equal)
         => string.Create(CultureInfo.InvariantCulture, $"{variant.Name} has {Math.Abs(variant.Residual!.Value):0.0 %} {(variant.Residual > 0 ? "more" : "fewer")} {EqualWords(equal)} than the budget.");
 
@@ -145,6 +153,7 @@ internal static class ResultWords
             yield break;
         }
 
+        yield return $"The rates of each variant were chosen with seed {comparison.Seeds[0]} by the loss on the same rows, so that losses, of this seed above all, may be a little lower than on others.";
         string[] edge = [.. result.Variants.Where(variant => variant.LearningRate is { } rate && comparison.IsAtEdge(new RatePoint(rate, variant.WeightDecay))).Select(variant => $"{variant.Name} ({ResultText.Rate(variant.LearningRate)})")];
         if (edge.Length > 0)
         {

@@ -30,7 +30,7 @@ internal sealed class RunReader(string folder)
     private CollectedRun ReadFolder(ComparedRun run, double? learningRate)
     {
         // As in files on every system.
-        string name = $"{Comparison.RunsFolder}/{run.Name}", path = Path.Combine(folder, name);
+        string name = $"{RunSet.RunsFolder}/{run.Name}", path = Path.Combine(folder, name);
         var begun = new CollectedRun
         {
             Run = name,

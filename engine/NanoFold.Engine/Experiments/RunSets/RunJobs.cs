@@ -24,8 +24,8 @@ public static class RunJobs
 
         var sizes = new RunSizes();
         long most = runs.Max(run => sizes.Of(run.Config, RunWorks.KeyOf(run.Config)));
-        int fit = (int)Math.Clamp(MemoryShare * DeviceMemory.OfHost / most, 1, options.Threads);
+        int fit = (int)Math.Clamp(MemoryShare * DeviceMemory.OfHost / most, 1, options.Workers);
         int shares = options.Shard is { } shard ? (runs.Count + shard.Count - 1) / shard.Count : runs.Count;
-        return Math.Max(1, Math.Min(Math.Min(fit, options.Threads), shares));
+        return Math.Max(1, Math.Min(fit, shares));
     }
 }

@@ -1,6 +1,8 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
+using NanoFold.Engine.Checkpoints;
 using NanoFold.Engine.Corpora;
+using NanoFold.Engine.Data;
 using NanoFold.Engine.Measurement;
 using NanoFold.Engine.Runs;
 
@@ -17,6 +19,9 @@ public sealed class RunSet
 
     private const int TickMs = 250, GlanceMs = 5000;
 
+    // A signal to a group of processes reaches this one about when it ends the others.
+    private const int SignalMs = 500;
+
     // Of the machine's memory, what processes may take together; the rest is the system's.
     private const double MemoryShare = 0.8;
 
@@ -27,6 +32,7 @@ public sealed class RunSet
     private readonly RunSizes _sizes = new();
     private readonly BlockingCollection<(RunEntry Entry, RunReport Report)> _reports = [];
     private readonly List<RunEntry> _running = [];
+    private bool _isStopping;
 
     /// <param name="plan">Which runs.</param>
     /// <param name="options">How.</param>
@@ -45,23 +51,33 @@ public sealed class RunSet
     public RunSetStatus Status => _roster.Status;
 
     /// <summary>The threads of each run: those of all divided by the jobs, so that speeds of runs compare.</summary>
-    public int ThreadsOfRun => Math.Max(1, _options.Threads / _jobs);
+    public int ThreadsOfRun => _options.ThreadsOf(_jobs);
 
     /// <summary>The folder of a run.</summary>
     public static string FolderOf(string set, string run) => Path.Combine(set, RunsFolder, run);
 
     /// <summary>Throws where a set cannot be carried out so; asked before anything is written.</summary>
-    /// <exception cref="UserException">There are more jobs than threads, or a text that can be read only once.</exception>
+    /// <exception cref="UserException">There are more jobs than threads or processors, or a text that can be read only once.</exception>
     public static void Check(IRunPlan plan, RunSetOptions options)
     {
-        if (options.Jobs is { } jobs && (jobs < 1 || jobs > options.Threads))
+        if (options.Jobs is { } jobs && (jobs < 1 || jobs > options.Workers))
         {
-            throw UserException.Usage($"--jobs {jobs}: expected 1 to {options.Threads}, for each run has a thread at least");
+            throw UserException.Usage($"--jobs {jobs}: expected 1 to {options.Workers}, for each run has a thread and a processor at least");
         }
 
-        if (plan.Known(new Dictionary<string, RunResult>()).Select(run => run.Config.Data.Path).OfType<string>().Distinct().FirstOrDefault(Corpus.CanBeReadOnce) is { } text)
+        foreach (DataConfig data in plan.Known(new Dictionary<string, RunResult>()).Select(run => run.Config.Data).Distinct())
         {
-            throw UserException.Usage($"--data {text}: can be read only once, and every run of a set reads it; keep the text in a file and name that");
+            CheckText(data);
+        }
+    }
+
+    /// <summary>Throws where a text can be read only once; asked before it is read.</summary>
+    /// <exception cref="UserException">It can, and every run of a set reads it.</exception>
+    public static void CheckText(DataConfig data)
+    {
+        if (new[] { ("--data", data.Path), ("data.validation", data.Validation) }.FirstOrDefault(text => text.Item2 is not null && Corpus.CanBeReadOnce(text.Item2)) is (var option, { } path))
+        {
+            throw UserException.Usage($"{option} {path}: can be read only once, and every run of a set reads it; keep the text in a file and name that");
         }
     }
 
@@ -87,6 +103,7 @@ public sealed class RunSet
                     }
                     else
                     {
+                        _isStopping = true;
                         _running.ForEach(entry => entry.Running!.Stop());
                     }
                 }
@@ -96,7 +113,7 @@ public sealed class RunSet
                     break;
                 }
 
-                Listen(observer);
+                Listen(observer, stop);
                 if (Environment.TickCount64 - glanced > GlanceMs)
                 {
                     glanced = Environment.TickCount64;
@@ -109,10 +126,11 @@ public sealed class RunSet
         finally
         {
             // Whoever is told may have thrown: what goes on is saved all the same.
+            _isStopping |= _running.Count > 0;
             _running.ForEach(entry => entry.Running!.Stop());
             while (_running.Count > 0)
             {
-                Listen(observer: null);
+                Listen(observer: null, stop);
             }
         }
 
@@ -137,7 +155,6 @@ public sealed class RunSet
             }
 
             _running.Add(entry);
-            observer?.Began(entry.Status);
         }
     }
 
@@ -155,7 +172,7 @@ public sealed class RunSet
     }
 
     // Waits for what runs tell, not longer than a display may stand still.
-    private void Listen(IRunSetObserver? observer)
+    private void Listen(IRunSetObserver? observer, CancellationToken stop)
     {
         for (int wait = TickMs; _reports.TryTake(out (RunEntry Entry, RunReport Report) told, wait); wait = 0)
         {
@@ -165,18 +182,21 @@ public sealed class RunSet
             {
                 entry.End();
                 _running.Remove(entry);
-                entry.Status = Ended(entry.Status, outcome, report);
+                entry.Status = Ended(entry.Status, outcome, report, report.IsEndedBySignal && (_isStopping || stop.WaitHandle.WaitOne(SignalMs)));
                 _roster.Refresh();
                 observer?.Ended(entry.Status);
             }
         }
     }
 
-    private static RunStatus Ended(RunStatus status, RunOutcome outcome, RunReport report)
+    private static RunStatus Ended(RunStatus status, RunOutcome outcome, RunReport report, bool isStopped)
     {
         status = status with { SecondsLeft = null };
         switch (outcome)
         {
+            case RunOutcome.Failed when isStopped:
+                // It goes on from what it last saved.
+                return status with { State = RunState.Stopped };
             case RunOutcome.InUse:
                 return status with { State = RunState.Elsewhere, Note = "another process carries it out" };
             case RunOutcome.Ended:
@@ -186,12 +206,12 @@ public sealed class RunSet
                 RunResult failed = RunResult.Failed(report.Note ?? "it ended and does not say why", report.Output);
                 try
                 {
-                    Directory.CreateDirectory(status.Folder);
+                    using var held = RunLock.Acquire(status.Folder);
                     failed.Write(status.Folder);
                 }
                 catch (Exception e) when (e is UserException || FileFault.Is(e))
                 {
-                    // What the run said is worth more than that it could not be kept.
+                    // What the run said is worth more than that it could not be kept, as where another process goes on with it by now.
                 }
 
                 return status with { State = RunState.Failed, Result = failed, Note = failed.Problem };

@@ -7,8 +7,14 @@ public sealed record RunSetOptions(string Folder)
     /// <summary>Runs at the same time; null for what is fastest.</summary>
     public int? Jobs { get; init; }
 
-    /// <summary>Threads of all runs together; jobs × threads of a run are never above it.</summary>
+    /// <summary>Threads of all runs together; jobs × threads of a run are never above it, nor above <see cref="Processors"/>.</summary>
     public int Threads { get; init; } = Environment.ProcessorCount;
+
+    /// <summary>Processors that there are.</summary>
+    public int Processors { get; init; } = Environment.ProcessorCount;
+
+    /// <summary>Threads that can be at work at the same time.</summary>
+    public int Workers => Math.Max(1, Math.Min(Threads, Processors));
 
     /// <summary>As <c>--device</c> names it.</summary>
     public string Device { get; init; } = "auto";
@@ -18,6 +24,9 @@ public sealed record RunSetOptions(string Folder)
 
     /// <summary>The time for all of it; then the runs that go on are saved and stopped. Null for any.</summary>
     public TimeSpan? Time { get; init; }
+
+    /// <summary>The threads of each of so many runs at the same time.</summary>
+    public int ThreadsOf(int jobs) => Math.Max(1, Workers / Math.Max(1, jobs));
 }
 
 /// <summary>A share of a set of runs, for several machines on one file system.</summary>

@@ -73,15 +73,9 @@ public sealed record RunSetStatus(IReadOnlyList<RunStatus> Runs, int Total, doub
 /// <summary>Who is told how a set of runs goes. Called on the thread that carries it out.</summary>
 public interface IRunSetObserver
 {
-    /// <summary>A run began or goes on.</summary>
-    void Began(RunStatus run);
-
     /// <summary>A run ended, failed, was stopped, or turned out to be carried out elsewhere.</summary>
     void Ended(RunStatus run);
 
     /// <summary>Some times a second.</summary>
     void Progressed(RunSetStatus status);
-
-    /// <summary>One line that the user should know.</summary>
-    void Note(string line);
 }

@@ -10,17 +10,14 @@ namespace NanoFold.Engine.Experiments;
 /// <param name="Tokens">Of these steps.</param>
 /// <param name="Flops">Of these tokens.</param>
 /// <param name="Seconds">At most, where it has a time of its own.</param>
-public sealed record RunWork(string Key, long Steps, double Tokens, double Flops, double? Seconds)
-{
-    /// <summary>Of a configuration; what cannot be counted is 0.</summary>
-    public static RunWork Of(RunConfig config) => new RunWorks().Of(config);
-}
+public sealed record RunWork(string Key, long Steps, double Tokens, double Flops, double? Seconds);
 
 /// <summary>The work of many runs, of which most have the same model: that is counted once.</summary>
 internal sealed class RunWorks
 {
     private readonly Dictionary<string, long> _flops = [];
 
+    /// <summary>Of a configuration; what cannot be counted is 0.</summary>
     public RunWork Of(RunConfig config)
     {
         string key = KeyOf(config);

@@ -21,17 +21,19 @@ internal static class SetClock
         double perFlop = flops > 0 ? taken.Where(pair => pair.Entry.Work.Flops > 0).Sum(pair => pair.Seconds) / flops : 0;
         double Expected(RunWork work) => work.Seconds ?? (perToken.TryGetValue(work.Key, out double each) ? work.Tokens * each : work.Flops > 0 && perFlop > 0 ? work.Flops * perFlop : mean);
 
-        double left = 0, own = 0;
+        double left = 0, own = 0, longest = 0;
         foreach (RunEntry entry in entries)
         {
             RunStatus status = entry.Status;
             double share = status.Steps > 0 ? Math.Min(1, (double)status.Step / status.Steps.Value) : 0;
-            left += status.State switch
+            double rest = status.State switch
             {
                 RunState.Running => status.SecondsLeft ?? (1 - share) * Expected(entry.Work),
                 RunState.Waiting or RunState.Stopped => (1 - share) * Expected(entry.Work),
                 _ => 0,
             };
+            left += rest;
+            longest = status.State == RunState.Running ? Math.Max(longest, rest) : longest;
             own += status.State == RunState.OtherShard ? 0 : Expected(entry.Work);
         }
 
@@ -39,7 +41,7 @@ internal static class SetClock
         int owned = entries.Count(entry => entry.Status.State != RunState.OtherShard);
         double unknown = Math.Max(0, total - entries.Count) / (double)(options.Shard?.Count ?? 1);
         left += owned > 0 ? unknown * own / owned : 0;
-        return left / Math.Max(1, options.Jobs ?? 1);
+        return Math.Max(longest, left / Math.Max(1, options.Jobs ?? 1));
     }
 
     // Of a whole run, of which a part may have been taken here.

@@ -70,7 +70,7 @@ public class ComparisonFileTests
     public void ANameThatIsThereTwiceIsRefused()
     {
         var fault = Assert.Throws<UserException>(() => Read("{ \"variants\": { \"a\": {},\n\"a\": { \"model.layers\": 1 } } }"));
-        Assert.That(fault!.Message, Does.StartWith("c.json: ").And.Contain("'a'").And.Contain("uplicate").And.Not.Contain("fault"));
+        Assert.That(fault!.Message, Is.EqualTo("c.json:2: variants.a: is there twice"));
     }
 
     internal static ComparisonFile Read(string json) => new ComparisonTree().AddJson(json, "c.json").Build();

@@ -18,7 +18,7 @@ public class ComparisonFolderTests
         Comparison next = Plan(rest);
         ComparisonFolder.Take(path, next);
         Assert.That(Comparison.Load(path).ToJson(), Is.EqualTo(next.ToJson()));
-        Assert.That(ComparisonFolder.Unused(path, next), Is.EqualTo(path));
+        Assert.That(ComparisonFolder.TakeUnused(path, next), Is.EqualTo(path));
     }
 
     [TestCase(""" "seeds": [2], "learningRates": [1e-3, 3e-3], "variants": { "a": {}, "b": { "model.layers": 3 } } """, "seeds 1, 2")]
@@ -35,7 +35,34 @@ public class ComparisonFolderTests
         var fault = Assert.Throws<UserException>(() => ComparisonFolder.Take(path, Plan(rest)));
         Assert.That(fault!.Message, Is.EqualTo($"{path}: holds another comparison, with {difference}; give that, or name another folder with --out"));
         Assert.That(File.ReadAllText(Path.Combine(path, Comparison.FileName)), Is.EqualTo(before));
-        Assert.That(ComparisonFolder.Unused(path, Plan(rest)), Is.EqualTo($"{path}-2"));
+        Assert.That(ComparisonFolder.TakeUnused(path, Plan(rest)), Is.EqualTo($"{path}-2"));
+    }
+
+    [Test]
+    public void ShardsThatBeginAtOnceHaveOneFolderAndOtherComparisonsTheirOwn()
+    {
+        using var folder = new TemporaryFolder();
+        string path = Path.Combine(folder.Path, "c");
+        Comparison[] plans = [Plan(Usual), Plan(Usual.Replace("3 }", "1 }", StringComparison.Ordinal))];
+        var taken = new string[8];
+        Thread[] threads = [.. Enumerable.Range(0, taken.Length).Select(i => new Thread(() => taken[i] = ComparisonFolder.TakeUnused(path, plans[i % 2])))];
+        Array.ForEach(threads, thread => thread.Start());
+        Array.ForEach(threads, thread => thread.Join());
+        string[] even = [.. taken.Where((_, i) => i % 2 == 0).Distinct()], odd = [.. taken.Where((_, i) => i % 2 == 1).Distinct()];
+        Assert.That((even.Length, odd.Length), Is.EqualTo((1, 1)));
+        Assert.That(new[] { even[0], odd[0] }, Is.EquivalentTo(new[] { path, $"{path}-2" }));
+        Assert.That((Comparison.Load(even[0]).ToJson(), Comparison.Load(odd[0]).ToJson()), Is.EqualTo((plans[0].ToJson(), plans[1].ToJson())));
+    }
+
+    [Test]
+    public void WhatAProcessLeftThatWasEndedBeforeItWroteTheComparisonIsTaken()
+    {
+        using var folder = new TemporaryFolder();
+        Directory.CreateDirectory(folder["runs"]);
+        File.WriteAllText(folder["run.lock"], "1\n");
+        File.WriteAllText(folder["comparison.json.tmp-1"], "{");
+        ComparisonFolder.Take(folder.Path, Plan(Usual));
+        Assert.That(Comparison.Load(folder.Path).Variants, Has.Count.EqualTo(2));
     }
 
     [Test]

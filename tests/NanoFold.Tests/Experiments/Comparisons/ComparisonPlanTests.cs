@@ -61,6 +61,15 @@ public class ComparisonPlanTests
     {
         Comparison plan = Plan(""" "equal": "seconds", "budget": 30, "variants": { "a": {}, "b": { "model.layers": 1 } } """);
         Assert.That(plan.Variants.Select(v => (v.Resolve().Train.Minutes, v.Residual)), Is.All.EqualTo((0.5, (double?)null)));
+        Assert.That(plan.Variants.Select(v => v.Resolve().Train).Select(train => (train.Steps, train.Tokens, train.Flops)), Is.All.EqualTo((TrainConfig.Unbounded, 0L, 0.0)), "nothing but the time ends a run");
+    }
+
+    [Test]
+    public void VariantsAreEvaluatedOnAsManyTokens()
+    {
+        Comparison plan = Plan(""" "equal": "tokens", "variants": { "a": {}, "long": { "model.context": 128 }, "short": { "model.context": 16 }, "own": { "model.context": 64, "train.evaluationWindows": 3 }, "many": { "train.batch": 12 } } """);
+        int windows = plan.Variants[0].Resolve().Train.EvaluationWindows!.Value;
+        Assert.That(plan.Variants.Select(v => v.Resolve().Train.EvaluationWindows), Is.EqualTo(new int?[] { windows, windows / 4, 2 * windows, 3, windows }));
     }
 
     [Test]
@@ -115,6 +124,25 @@ public class ComparisonPlanTests
     }
 
     [Test]
+    public void AtASmallerWidthHiddenKeepsItsRatioAndHeadsAreTheVariantsOwn()
+    {
+        Comparison plan = Plan(""" "equal": "none", "learningRates": [1e-3, 3e-3], "transferWidth": 32, "variants": { "a": {}, "hidden": { "model.hidden": 96 }, "heads": { "model.heads": 2 }, "wide": { "model.feedForward": "relu2" } } """);
+        Assert.Multiple(() =>
+        {
+            Assert.That(plan.Variants.Select(v => (double)v.ResolveSearch().Model.Hidden / v.Resolve().Model.Hidden), Is.All.EqualTo(0.5).Within(0.01));
+            Assert.That(plan.Variants[1].ResolveSearch().Model.Hidden, Is.EqualTo(48));
+            Assert.That(plan.Variants.SelectMany(v => new[] { v.Resolve(), v.ResolveSearch() }).Select(config => ((MupConfig)config.Model.Parametrization).BaseHeadDim), Is.EqualTo(new[] { 8, 8, 8, 8, 16, 16, 8, 8 }));
+        });
+    }
+
+    [Test]
+    public void ASearchGoesByAllThatIsHeldBackOnlyWhereEveryRunHasThat()
+    {
+        Assert.That(Comparison.SearchLosses([(1.5, 2.0), (null, 1.75)]), Is.EqualTo(new double?[] { 2.0, 1.75 }));
+        Assert.That(Comparison.SearchLosses([(1.5, 2.0), (null, null), (1.25, 2.5)]), Is.EqualTo(new double?[] { 1.5, null, 1.25 }), "a run that failed gives none");
+    }
+
+    [Test]
     public void SeedsFollowWhereAllRatesOfAVariantHaveBeenTried()
     {
         Comparison plan = Plan(""" "learningRates": [1e-3, 3e-3], "seeds": [1, 2], "variants": { "a": {}, "b": { "model.mixer": "gru" } } """);
@@ -146,11 +174,16 @@ public class ComparisonPlanTests
     [TestCase(""" "equal": "none", "variants": { "a b": {}, "A-b": { "model.layers": 1 } } """, "variants.A-b: has nearly the name of \"a b\", so that their folders would have one; give it another")]
     [TestCase(""" "reference": "c", "variants": { "a": {}, "b": { "model.layers": 1 } } """, "reference: there is no variant \"c\"; known: a, b")]
     [TestCase(""" "equal": "none", "variants": { "a": {}, "b": { "model.widht": 2, "train.seed": 3 } } """, "c.json:1: variants.b.model.widht: unknown key; did you mean model.width?")]
+    [TestCase(""" "equal": "none", "seeds": [3], "grid": { "train.seed": [1, 2] }, "variants": { "a": {}, "b": { "model.layers": 1 } } """, "c.json:1: grid.train.seed: every variant is trained with the same seeds; name them in seeds")]
     [TestCase(""" "equal": "none", "variants": { "a": {}, "b": { "train.seed": 3 } } """, "c.json:1: variants.b.train.seed: every variant is trained with the same seeds; name them in seeds")]
     [TestCase(""" "learningRates": [1], "variants": { "a": {}, "b": { "train.learningRate": 3 } } """, "c.json:1: variants.b.train.learningRate: learningRates are tried for every variant; leave one of them out")]
     [TestCase(""" "variants": { "a": {}, "b": { "train.steps": 3 } } """, "c.json:1: variants.b.train.steps: equal = params decides how long variants are trained; set it in the base, or equal = none")]
     [TestCase(""" "variants": { "a": {}, "b": { "model.width": 256, "model.hidden": 512 } } """, "variants.b.model.width: the variant sets its widths itself, and is not within 5 % of 130,368 parameters; as it is it is +1,006.9 % off; give another budget, or equal = tokens")]
     [TestCase(""" "budget": 1000, "variants": { "a": {}, "b": { "model.mixer": "gru" } } """, null)]
+    [TestCase(""" "equal": "none", "variants": { "a": { "train.stopAfter": 3 }, "b": {} } """, "c.json:1: variants.a.train.stopAfter: runs are carried out to their end; use --minutes to stop all of them, and the same command goes on")]
+    [TestCase(""" "equal": "tokens", "budget": 1e15, "variants": { "a": {}, "b": { "model.layers": 1 } } """, "budget: 1000000000000000 tokens are more steps than a run may have; expected at most 127999999872")]
+    [TestCase(""" "equal": "none", "variants": { "a": {}, "b": { "train.until": "accuracy>=0.9" } } """, "c.json:1: variants.b.train.until: task \"text\" does not score accuracy; it scores loss, bitsPerByte")]
+    [TestCase(""" "equal": "none", "variants": { "a": {}, "b": { "task": "modular-addition", "tokenizer": "byte", "train.until": "acuracy>=0.9" } } """, "c.json:1: variants.b.train.until: task \"modular-addition\" does not score acuracy; it scores loss, accuracy")]
     [TestCase(""" "transferWidth": 32, "variants": { "a": {}, "b": { "model.layers": 1 } } """, "c.json:1: transferWidth: is where rates are tried, and none are; name them in learningRates")]
     [TestCase(""" "grid": { "model.width": 64 }, "variants": { "a": {}, "b": { "model.layers": 1 } } """, "c.json:1: grid.model.width: expected a list of values, got 64")]
     [TestCase(""" "equal": "seconds", "variants": { "a": {}, "b": { "model.layers": 1 } } """, "equal: \"seconds\" needs the time of a run: budget = 60, in seconds, or train.minutes in the base")]
@@ -158,7 +191,8 @@ public class ComparisonPlanTests
     public void WhatCannotBeComparedIsRefused(string rest, string? problem)
     {
         var fault = Assert.Throws<ConfigException>(() => Plan(rest));
-        Assert.That(fault!.Problems[0].ToString(), problem is null ? Does.Match("^variants.a.model.width: no model.width or model.hidden comes within 5 % of 1,000 parameters; with model.width = 8") : Is.EqualTo(problem));
+        Assert.That(fault!.Problems, Is.Unique);
+        Assert.That(fault.Problems[0].ToString(), problem is null ? Does.Match("^variants.a.model.width: no model.width or model.hidden comes within 5 % of 1,000 parameters; with model.width = 8") : Is.EqualTo(problem));
     }
 
     [Test]
@@ -171,6 +205,26 @@ public class ComparisonPlanTests
         }));
         Assert.That((plan.Variants.Count, plan.Reference), Is.EqualTo((8, "a width=64 layers=2")));
     }
+
+    [Test]
+    public void AProblemOfAGridIsToldOnce()
+    {
+        var fault = Assert.Throws<ConfigException>(() => Plan("\n \"grid\": { \"model.widht\": [32, 64] }, \"variants\": { \"a\": {}, \"b\": { \"model.layers\": 1 } } "));
+        Assert.That(fault!.Problems.Select(problem => problem.ToString()), Is.EqualTo(new[] { "c.json:2: grid.model.widht: unknown key; did you mean model.width?" }));
+    }
+
+    [Test]
+    public void PointsOfAGridAreChosenByName()
+    {
+        ComparisonFile file = Read(""" "reference": "b width=32", "grid": { "model.width": [32, 64] }, "variants": { "a": {}, "b": { "model.layers": 1 } } """);
+        ComparisonFile points = VariantNames.Choose(file, ["a width=64,b"], "--variants"), all = VariantNames.Choose(file, ["a,gru"], "--variants");
+        Assert.That((points.Variants.Keys, points.Reference), Is.EqualTo((new[] { "a width=64", "b width=32", "b width=64" }, "b width=32")));
+        Assert.That((all.Variants.Keys, all.Reference), Is.EqualTo((new[] { "a", "gru" }, "a width=32")), "the first where the reference is not chosen");
+    }
+
+    [TestCase("b 2/ä", "b-2-ä")]
+    [TestCase("注意 α", "注意-α")]
+    public void AFolderHasTheLettersOfAName(string name, string folder) => Assert.That(VariantChecks.FolderOf(name), Is.EqualTo(folder));
 
     [Test]
     public void NamesOfKindsAndSettingsAreVariants()

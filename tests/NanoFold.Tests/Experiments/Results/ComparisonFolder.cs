@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.Json.Nodes;
+using NanoFold.Engine.Experiments;
 using NanoFold.Engine.Experiments.Comparisons;
 using NanoFold.Engine.Runs;
 
@@ -47,7 +48,7 @@ internal sealed class ComparisonFolder : IDisposable
     /// <summary>Writes a run that goes on.</summary>
     public string Begun(ComparedRun run, long step = 10)
     {
-        string folder = _folder[System.IO.Path.Combine(Comparison.RunsFolder, run.Name)];
+        string folder = _folder[System.IO.Path.Combine(RunSet.RunsFolder, run.Name)];
         Directory.CreateDirectory(folder);
         File.WriteAllText(System.IO.Path.Combine(folder, RunConfig.FileName), "{}");
         File.WriteAllText(System.IO.Path.Combine(folder, RunFolder.MetricsFile), string.Create(CultureInfo.InvariantCulture, $$"""

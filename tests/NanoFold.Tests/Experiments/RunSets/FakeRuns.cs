@@ -97,19 +97,11 @@ internal sealed class RunSetRecorder : IRunSetObserver
 
     public Action<RunSetStatus>? OnProgress { get; init; }
 
-    public void Began(RunStatus run)
-    {
-    }
-
     public void Ended(RunStatus run) => Ends.Add(run);
 
     public void Progressed(RunSetStatus status)
     {
         Last = status;
         OnProgress?.Invoke(status);
-    }
-
-    public void Note(string line)
-    {
     }
 }

@@ -40,6 +40,20 @@ public class RunProcessTests
         Assert.That(RunResult.Find(rig["set/runs/run"])!.Problem, Is.EqualTo(said));
     }
 
+    [TestCase("kill -INT $$")]
+    [TestCase("kill -TERM $$")]
+    [Platform("Linux,MacOsX")]
+    public void AProcessThatASignalEndsWhileItBeginsIsStoppedAndNotFailed(string script)
+    {
+        using var rig = new TrainRig();
+        using var stop = new CancellationTokenSource();
+        var plan = new IndependentRuns([new PlannedRun("run", "run", rig.Config())]);
+        var observer = new RunSetRecorder { OnProgress = _ => stop.Cancel() };
+        RunSetSummary summary = new RunSet(plan, new RunSetOptions(rig["set"]) { Threads = 1 }, new ProcessRuns(new ProgramStart("sh", ["-c", $"read order; read stop; {script}"]))).Run(observer, stop.Token);
+        Assert.That((summary.End, summary.Status.Runs[0].State), Is.EqualTo((RunSetEnd.Interrupted, RunState.Stopped)));
+        Assert.That(Path.Exists(rig["set/runs/run"]), Is.False, "nothing is written");
+    }
+
     [Test]
     public void ARunThatIsStoppedGoesOnToTheSameBits()
     {

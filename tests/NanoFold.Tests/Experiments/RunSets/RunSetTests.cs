@@ -74,14 +74,16 @@ public class RunSetTests
     public void JobsShareTheThreads()
     {
         var starter = new FakeRuns { Becomes = _ => 1.0 };
-        Set(Independent(12), starter, options => options with { Jobs = 3, Threads = 8 }).Run();
+        Set(Independent(12), starter, options => options with { Jobs = 3, Threads = 8, Processors = 9 }).Run();
         Assert.That(starter.MostAtOnce, Is.InRange(2, 3));
         Assert.That(starter.Orders.Select(order => order.Threads), Is.All.EqualTo(2), "3 × 2 are not above 8");
         Assert.That(starter.Names.Order(StringComparer.Ordinal), Is.EqualTo(Enumerable.Range(0, 12).Select(i => $"r{i}").Order(StringComparer.Ordinal)), "each once");
-        Assert.That(Assert.Throws<UserException>(() => Set(Independent(1), starter, options => options with { Jobs = 9, Threads = 8 }))!.Message, Does.StartWith("--jobs 9: expected 1 to 8"));
+        Assert.That(Assert.Throws<UserException>(() => Set(Independent(1), starter, options => options with { Jobs = 9, Threads = 8, Processors = 16 }))!.Message, Does.StartWith("--jobs 9: expected 1 to 8"));
+        Assert.That(Assert.Throws<UserException>(() => Set(Independent(1), starter, options => options with { Jobs = 9, Threads = 64, Processors = 8 }))!.Message, Does.StartWith("--jobs 9: expected 1 to 8"));
+        Assert.That(Set(Independent(1), starter, options => options with { Jobs = 2, Threads = 64, Processors = 8 }).ThreadsOfRun, Is.EqualTo(4), "nor above the processors");
 
         var here = new FakeRuns { Becomes = _ => 1.0, HasProcesses = false };
-        Set(Independent(3), here, options => options with { Folder = _folder["here"], Jobs = 3, Threads = 8 }).Run();
+        Set(Independent(3), here, options => options with { Folder = _folder["here"], Jobs = 3, Threads = 8, Processors = 8 }).Run();
         Assert.That((here.MostAtOnce, here.Orders[0].Threads), Is.EqualTo((1, 8)), "in one process one after another");
     }
 
@@ -135,7 +137,7 @@ public class RunSetTests
         FakeRuns.Write(RunSet.FolderOf(_folder.Path, "r0"), TrainEnd.Finished, 1);
         FakeRuns.Write(RunSet.FolderOf(_folder.Path, "r1"), TrainEnd.Finished, 1);
         Assert.That(Set(Independent(4), new FakeRuns { Becomes = _ => 1.0 }).Status.SecondsLeft, Is.EqualTo(4).Within(1e-9));
-        Assert.That(Set(Independent(4), new FakeRuns { Becomes = _ => 1.0 }, options => options with { Jobs = 2, Threads = 2 }).Status.SecondsLeft, Is.EqualTo(2).Within(1e-9), "two at once");
+        Assert.That(Set(Independent(4), new FakeRuns { Becomes = _ => 1.0 }, options => options with { Jobs = 2, Threads = 2, Processors = 2 }).Status.SecondsLeft, Is.EqualTo(2).Within(1e-9), "two at once");
     }
 
     [Test]

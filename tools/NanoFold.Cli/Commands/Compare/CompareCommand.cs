@@ -27,9 +27,15 @@ internal static class CompareCommand
             return Faults.Done;
         }
 
+        if (!options.IsDryRun(invocation))
+        {
+            options.RequireFolder(invocation);
+        }
+
         (ComparisonFile file, PlanOptions planning) = options.Read(invocation);
         Comparison comparison = ComparisonPlan.Of(file, planning);
         var runs = new ComparisonRuns(comparison);
+        RunSet.Check(runs, options.Running(invocation, folder: ""));
         CompareTables.Describe(invocation.Output, comparison);
         if (options.IsDryRun(invocation))
         {
@@ -37,10 +43,14 @@ internal static class CompareCommand
             return Faults.Done;
         }
 
-        RunSet.Check(runs, options.Running(invocation, folder: ""));
-        string folder = options.Out(invocation) ?? ComparisonFolder.Unused(options.Name(invocation, comparison), comparison);
+        string? named = options.Out(invocation);
+        string folder = named ?? ComparisonFolder.TakeUnused(options.Name(invocation, comparison), comparison);
+        if (named is not null)
+        {
+            ComparisonFolder.Take(folder, comparison);
+        }
+
         RunSetOptions running = options.Running(invocation, folder);
-        ComparisonFolder.Take(folder, comparison);
         invocation.Output.Line($"folder {folder}");
         if (comparison.TransferWidth is { } width)
         {

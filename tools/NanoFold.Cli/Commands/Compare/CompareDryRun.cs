@@ -16,7 +16,7 @@ internal static class CompareDryRun
     public static void Show(Invocation invocation, Comparison comparison, ComparisonRuns runs, RunSetOptions running)
     {
         int jobs = running.Jobs ?? RunSets.DefaultJobs(running, runs);
-        using Backend backend = Devices.Open(running.Device, Math.Max(1, running.Threads / jobs));
+        using Backend backend = Devices.Open(running.Device, running.ThreadsOf(jobs));
         var estimator = new RunEstimator(backend);
         RunEstimate[] estimates = [.. comparison.Variants.Select(variant => estimator.Of(runs.ConfigOf(variant)))];
         RunEstimate[] all = [.. comparison.Variants.SelectMany(variant => comparison.Search(variant).Concat(comparison.Final(variant, comparison.Points[0])).DistinctBy(run => run.Name)).Select(run => estimator.Of(runs.ConfigOf(run)))];
@@ -32,6 +32,11 @@ internal static class CompareDryRun
             ]);
         output.Line();
         output.Line($"{Display.Count(all.Length, "run")}, {Display.Count((long)tokens)} tokens, about {RunSetTable.Time(seconds)} with {Display.Count(jobs, "run")} at a time; at most {Display.Bytes(peak)} a run");
+        if (running.Shard is { Count: > 1 } shard)
+        {
+            output.Line($"This is of all {Display.Count(shard.Count, "shard")} together, on this machine; shard {shard} carries out its share, about 1/{shard.Count} of the FLOPs.");
+        }
+
         output.Result(new JsonObject
         {
             ["runs"] = all.Length,

@@ -45,6 +45,7 @@ internal static class ScalingCommand
             return Faults.Done;
         }
 
+        RunSet.Check(grid.Plan(), running);
         ScalingFolder.Take(folder, grid);
         invocation.Output.Line($"{Display.Count(grid.Cells().Count, "run")}: {string.Join(", ", grid.Sizes.Select(size => size.Name))}; folder {folder}");
         RunSetSummary summary = RunSets.CarryOut(invocation, grid.Plan(), running);

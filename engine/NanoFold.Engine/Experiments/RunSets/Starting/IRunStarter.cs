@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization;
 using NanoFold.Engine.Runs;
 
 namespace NanoFold.Engine.Experiments;
@@ -67,6 +68,10 @@ public sealed record RunReport
 
     /// <summary>The last lines that a process wrote which failed; null otherwise.</summary>
     public IReadOnlyList<string>? Output { get; init; }
+
+    /// <summary>Whether a signal that asks for the end (HUP, INT, QUIT, TERM) ended the process before it could say how: it may have come while the process began.</summary>
+    [JsonIgnore]
+    public bool IsEndedBySignal { get; init; }
 
     /// <summary>Set once, in the last report.</summary>
     public RunOutcome? Outcome { get; init; }

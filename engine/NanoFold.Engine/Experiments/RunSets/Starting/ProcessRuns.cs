@@ -82,7 +82,10 @@ internal sealed class RunProcess : IRunningRun
         }
 
         _process.WaitForExit();
-        _report(last ?? new RunReport { Outcome = RunOutcome.Failed, Note = _lines.Problem(_process.ExitCode), Output = _lines.All });
+        _report(last ?? new RunReport
+        {
+            Outcome = RunOutcome.Failed, Note = _lines.Problem(_process.ExitCode), Output = _lines.All, IsEndedBySignal = LastLines.IsAskedToEnd(_process.ExitCode),
+        });
     }
 }
 
@@ -96,6 +99,9 @@ internal sealed class LastLines
     private static readonly string[] s_heads = ["Unhandled exception.", "Fatal error.", "Out of memory.", "Stack overflow."];
 
     private readonly Queue<string> _lines = [];
+
+    /// <summary>Whether an exit code is that of a process which HUP, INT, QUIT or TERM ended.</summary>
+    public static bool IsAskedToEnd(int exitCode) => exitCode - SignalBase is 1 or 2 or 3 or 15;
 
     public IReadOnlyList<string> All
     {
