@@ -27,7 +27,7 @@ public partial class FiniteJsonTests
 
     /// <summary>Where trees and records become text: cleaned, read back from a file, or of a configuration, whose figures are finite.</summary>
     private static readonly string[] s_trees =
-        ["CheckpointFolder.cs", "ConfigJson.cs", "ConfigReader.cs", "GemmTable.cs", "KernelBaseline.cs", "Output.cs", "RooflineCache.cs", "Settings.cs", "TrainStateFile.cs"];
+        ["CheckpointFolder.cs", "ConfigJson.cs", "ConfigReader.cs", "GemmTable.cs", "KernelBaseline.cs", "Output.cs", "RecordFile.cs", "RooflineCache.cs", "Settings.cs", "SettingsTables.cs", "TrainStateFile.cs"];
 
     [Test]
     public void AResultHasNullInPlaceOfWhatIsNotFinite()

@@ -50,5 +50,16 @@ public sealed class HtmlText
     /// <summary>Adds JSON as the content of a script element.</summary>
     public HtmlText Json(string json) => Raw(json.Replace("<", "\\u003c", StringComparison.Ordinal));
 
+    /// <summary>The address of a folder as a page links to it: from the page's own, each part escaped; null where there is no such folder.</summary>
+    /// <param name="pageFolder">Of the page.</param>
+    /// <param name="folder">What it leads to.</param>
+    internal static string? Link(string pageFolder, string folder)
+    {
+        string path = Path.GetFullPath(folder), relative = Path.GetRelativePath(Path.GetFullPath(pageFolder), path);
+        return !Directory.Exists(path) ? null
+            : Path.IsPathRooted(relative) ? new Uri(path + Path.DirectorySeparatorChar).AbsoluteUri
+            : string.Concat(relative.Split(Path.DirectorySeparatorChar).Select(part => Uri.EscapeDataString(part) + "/"));
+    }
+
     public override string ToString() => _html.ToString();
 }

@@ -20,17 +20,18 @@ public static class Report
     /// <summary>The page of a run, of several runs side by side, or of a set of them.</summary>
     /// <param name="paths">Run folders, or folders that hold <c>runs/NAME</c>.</param>
     /// <param name="command">Makes the page again; it stands on it.</param>
+    /// <param name="file">Where the page is going to be: links are relative to its folder; null for <see cref="DefaultPath"/>.</param>
     /// <exception cref="UserException">A path is none of these, or damaged.</exception>
-    public static ReportPage Of(IReadOnlyList<string> paths, string command)
+    public static ReportPage Of(IReadOnlyList<string> paths, string command, string? file = null)
     {
         if (paths is [var comparison] && File.Exists(Path.Combine(comparison, Comparison.FileName)))
         {
-            return Of(comparison, ResultCollector.Collect(comparison), command);
+            return Of(comparison, ResultCollector.Collect(comparison), command, file);
         }
 
         if (paths is [var grid] && File.Exists(Path.Combine(grid, ScalingGrid.FileName)))
         {
-            return Of(grid, ScalingCollector.Collect(grid), command);
+            return Of(grid, ScalingCollector.Collect(grid), command, file);
         }
 
         string[] folders = [.. paths.SelectMany(RunsOf).DistinctBy(Path.GetFullPath)];
@@ -43,16 +44,20 @@ public static class Report
     /// <param name="folder">Its folder: the paths of its runs begin there.</param>
     /// <param name="result">What it gave.</param>
     /// <param name="command">Makes the page again; it stands on it.</param>
-    public static ReportPage Of(string folder, ComparisonResult result, string command) => ComparisonPage.Of(folder, result, command);
+    /// <param name="file">Where the page is going to be; null for the folder itself.</param>
+    public static ReportPage Of(string folder, ComparisonResult result, string command, string? file = null) => ComparisonPage.Of(folder, result, command, PageFolder(folder, file));
 
     /// <summary>The page of a grid of sizes and tokens.</summary>
     /// <param name="folder">Its folder.</param>
     /// <param name="result">What it gave.</param>
     /// <param name="command">Makes the page again; it stands on it.</param>
-    public static ReportPage Of(string folder, ScalingResult result, string command) => ScalingPage.Of(folder, result, command);
+    /// <param name="file">Where the page is going to be; null for the folder itself.</param>
+    public static ReportPage Of(string folder, ScalingResult result, string command, string? file = null) => ScalingPage.Of(folder, result, command, PageFolder(folder, file));
 
     /// <summary>Where the page goes if nobody says: into the folder that it is of, or, where it is of several, here.</summary>
     public static string DefaultPath(IReadOnlyList<string> paths) => paths is [var only] ? Path.Combine(only, FileName) : FileName;
+
+    private static string PageFolder(string folder, string? file) => file is null ? folder : Path.GetDirectoryName(Path.GetFullPath(file))!;
 
     private static string Title(IReadOnlyList<string> paths) => paths is [var only] ? Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(only))) : $"{paths.Count} runs";
 

@@ -52,8 +52,15 @@ public sealed class BatchRows
     }
 
     /// <summary>Fills a batch of rows that are spaced evenly over those of another split: number <paramref name="first"/> and those after it, up to <paramref name="taken"/> of <paramref name="all"/>.</summary>
-    internal void Fill(LearningTask task, TaskSplit split, long first, long taken, long all)
+    /// <param name="task">Fills them.</param>
+    /// <param name="split">Of which they are.</param>
+    /// <param name="first">Of the rows that are taken.</param>
+    /// <param name="taken">How many are in all batches.</param>
+    /// <param name="all">How many there are.</param>
+    /// <param name="together">So many neighbors are taken together, and their groups spaced.</param>
+    internal void Fill(LearningTask task, TaskSplit split, long first, long taken, long all, int together = 1)
     {
+        long groups = (taken + together - 1) / together, ofAll = (all + together - 1) / together;
         ArgumentOutOfRangeException.ThrowIfNegative(first);
         Targets = 0;
         for (int row = 0; row < Rows; row++)
@@ -61,7 +68,8 @@ public sealed class BatchRows
             if (first + row < taken)
             {
                 // ⌊i · all / taken⌋ in 128 bits: the products of large texts pass 64.
-                Targets += Fill(task, RowKey.At(split, (long)((Int128)(first + row) * all / taken)), row);
+                (long group, long of) = Math.DivRem(first + row, together);
+                Targets += Fill(task, RowKey.At(split, ((long)((Int128)group * ofAll / groups) * together) + of), row);
             }
             else
             {

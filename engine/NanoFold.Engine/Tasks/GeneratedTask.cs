@@ -19,9 +19,6 @@ public abstract record GeneratedTaskConfig : TaskConfig
 /// <param name="context">The length of rows, and the seed.</param>
 public abstract class GeneratedTask(GeneratedTaskConfig config, TaskContext context) : LearningTask
 {
-    // Keep the draws apart from others keyed by the same seeds.
-    private const ulong TrainingStream = 0x7461736B2D747261, ValidationStream = 0x7461736B2D76616C;
-
     /// <summary>Places of a row: the model's context.</summary>
     protected int Time { get; } = context.Model.Context;
 
@@ -42,8 +39,7 @@ public abstract class GeneratedTask(GeneratedTaskConfig config, TaskContext cont
     /// <inheritdoc/>
     public sealed override int Fill(in RowKey key, in BatchRow row)
     {
-        ulong seed = key.Split == TaskSplit.Training ? context.Seed ^ TrainingStream : (ulong)config.SplitSeed ^ ValidationStream;
-        var draws = new RowDraws(seed, key);
+        var draws = new RowDraws(key.Split == TaskSplit.Training ? context.Seed : (ulong)config.SplitSeed, key);
         return Fill(key, ref draws, row);
     }
 

@@ -8,13 +8,24 @@ public struct RowDraws
     private readonly ulong _key;
     private ulong _drawn;
 
-    /// <param name="seed">Of the task and the split.</param>
+    // Two bits above the step keep apart what the same seed decides: rows to train on, other rows, and tables. 0 is of what else is drawn by a seed, such as initial weights.
+    private const int StreamBits = 62;
+
+    /// <param name="seed">Of the task and the split; the split is told apart besides, so that it may be the same for both.</param>
     /// <param name="key">Which row.</param>
     public RowDraws(ulong seed, in RowKey key)
+        : this(seed, key.Split == TaskSplit.Training ? 1UL : 2UL, (ulong)key.Number, (ulong)key.Step)
     {
-        (uint low, uint high, _, _) = Philox.Next(seed, (ulong)key.Number, (ulong)key.Step);
+    }
+
+    private RowDraws(ulong seed, ulong stream, ulong number, ulong step)
+    {
+        (uint low, uint high, _, _) = Philox.Next(seed, number, step | (stream << StreamBits));
         _key = ((ulong)high << 32) | low;
     }
+
+    /// <summary>For what is the same in all rows, such as tables and facts.</summary>
+    public static RowDraws OfTables(long seed) => new((ulong)seed, 3, 0, 0);
 
     /// <summary>A whole number from 0, below <paramref name="range"/>.</summary>
     public int Below(int range)

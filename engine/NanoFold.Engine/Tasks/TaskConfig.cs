@@ -50,6 +50,10 @@ public abstract record TaskConfig
     /// <summary>The model with what follows from the task, such as its vocabulary, where that is left open.</summary>
     public virtual ModelConfig Fit(ModelConfig model) => model;
 
+    /// <summary>Why rows that are longer than those of training say nothing about a model, in a line; null where they do.</summary>
+    /// <param name="trained">Places of a row of training.</param>
+    public virtual string? WhyNotLonger(int trained) => null;
+
     /// <summary>Opens it.</summary>
     /// <exception cref="UserException">What it reads is missing or does not suit.</exception>
     public abstract LearningTask Open(TaskContext context);

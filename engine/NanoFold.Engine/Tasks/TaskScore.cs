@@ -10,6 +10,11 @@ public sealed record TaskLoss(Tensor Loss, params IReadOnlyList<Tensor> Scored);
 /// <summary>Adds up what a model scores, batch by batch; sums in double, in order.</summary>
 public abstract class TaskScore
 {
+    /// <summary>
+    /// Whether what is scored begins with the loss of each place [B, T], then perhaps what was predicted there, Int32 [B, T]: a detailed evaluation tells such losses apart.
+    /// </summary>
+    public virtual bool IsOfPlaces => false;
+
     /// <summary>Begins an evaluation: nothing is added yet.</summary>
     public abstract void Begin();
 
@@ -33,6 +38,9 @@ public sealed class ScoredValues
     /// <summary>How many tensors.</summary>
     public int Count => _values.Length;
 
+    /// <summary>Whether a tensor is of whole numbers; false where there is none.</summary>
+    public bool IsInteger(int index) => index < _values.Length && _values[index] is int[];
+
     /// <summary>Reals, in row-major order.</summary>
     public Span<float> Reals(int index) => (float[])_values[index];
 
@@ -48,6 +56,9 @@ public class TargetScore : TaskScore
     private long _count;
     private long _right;
     private bool _isPredicted;
+
+    /// <inheritdoc/>
+    public override bool IsOfPlaces => true;
 
     /// <inheritdoc/>
     public override void Begin() => (_sum, _count, _right) = (0, 0, 0);

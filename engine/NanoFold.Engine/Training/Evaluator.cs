@@ -14,6 +14,7 @@ public sealed class Evaluator : IDisposable
     private readonly BatchShape _shape;
     private readonly BatchRows _rows;
     private readonly TaskScore _score;
+    private readonly int _together;
     private readonly BatchBuffers _buffers;
     private readonly Recording _plain;
     private readonly Arithmetic _arithmetic;
@@ -35,7 +36,8 @@ public sealed class Evaluator : IDisposable
     /// <inheritdoc cref="Evaluator(Transformer, LearningTask, BatchShape?, int, Arithmetic, SharedArena?)"/>
     /// <param name="score">In place of the task's own.</param>
     /// <param name="besides">Fields that it reads and the task's own does not.</param>
-    internal Evaluator(Transformer model, LearningTask task, BatchShape? shape, int part, Arithmetic arithmetic, SharedArena? arena, TaskScore score, IEnumerable<BatchField> besides)
+    /// <param name="together">So many neighbors of the part are taken together: the places of rows that are as many times as long.</param>
+    internal Evaluator(Transformer model, LearningTask task, BatchShape? shape, int part, Arithmetic arithmetic, SharedArena? arena, TaskScore score, IEnumerable<BatchField> besides, int together = 1)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(part);
         _model = model;
@@ -50,6 +52,7 @@ public sealed class Evaluator : IDisposable
         BatchField[] fields = [.. task.Evaluated(_shape.Time), .. besides];
         _rows = new BatchRows(fields, _shape.Rows);
         _score = score;
+        _together = together;
         _buffers = new BatchBuffers(model.Backend, fields, _shape.Rows, arithmetic.Type);
         _plain = Recording.Of(model, task, _buffers, arithmetic, _state, taps: null);
     }
@@ -136,7 +139,7 @@ public sealed class Evaluator : IDisposable
 
     private void Score(Recording recording, long first, long taken)
     {
-        _rows.Fill(_task, TaskSplit.Validation, first, taken, Windows);
+        _rows.Fill(_task, TaskSplit.Validation, first, taken, Windows, _together);
         _buffers.Upload(_rows);
         _arena.Bind(recording.Plan);
         recording.Plan.Run();

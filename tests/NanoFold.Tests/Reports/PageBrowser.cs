@@ -1,3 +1,4 @@
+using System.ComponentModel;
 using System.Reflection;
 using Microsoft.Playwright;
 
@@ -25,13 +26,20 @@ internal sealed class PageBrowser : IAsyncDisposable
         // The driver lies where the package was restored to.
         string package = typeof(PageBrowser).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().Single(attribute => attribute.Key == "PlaywrightDriver").Value!;
         Environment.SetEnvironmentVariable("PLAYWRIGHT_DRIVER_SEARCH_PATH", package);
+        IPlaywright? driver = null;
         try
         {
-            IPlaywright driver = await Playwright.CreateAsync();
+            driver = await Playwright.CreateAsync();
             return new PageBrowser(driver, await driver.Chromium.LaunchAsync(new BrowserTypeLaunchOptions { ExecutablePath = program, Args = ["--no-sandbox"] }));
         }
-        catch (PlaywrightException e)
+        catch (Exception e)
         {
+            driver?.Dispose();
+            if (e is not (PlaywrightException or TimeoutException or Win32Exception))
+            {
+                throw;
+            }
+
             Assert.Ignore($"{program} cannot be started: {e.Message.Split('\n')[0]}");
             throw;
         }

@@ -1,3 +1,7 @@
+using NanoFold.Reports;
+using NanoFold.Reports.Charts;
+using NanoFold.Reports.Items;
+
 namespace NanoFold.Tests.Reports;
 
 /// <summary>A page as a reader has it, in a real browser.</summary>
@@ -49,15 +53,35 @@ public class ReportBrowserTests
         Assert.That(csv.Count(c => c == '\n'), Is.EqualTo(1 + (14 * 8) + 2));
     }
 
+    /// <summary>Names are shown and saved as they are, also those that look like colors or tags; places of an axis are named by its marks.</summary>
+    [Test]
+    public async Task NamesAreShownAndSavedAsTheyAre()
+    {
+        using var folder = new TemporaryFolder();
+        var made = new ReportPage("names");
+        made.Section("one").Add(
+            new Figure("lines", new Chart("view", new Axis("x < y") { Marks = [2, 4, 8] }, new Axis("y & z"), new Series("@3", [2, 4, 8], [1, 2, 3]) { Labels = ["@soft", "<b>&lt;</b>", "c"], Kind = SeriesKind.LineAndPoints }, new Series("<i>a</i>", [2, 4], [2, 3]))),
+            new Figure("names", new Chart("view", new Axis("x"), new Axis("") { Categories = ["@1", "b > a"], IsReversed = true }, new Series("s", [1, 2, 3], [0, 1, -0.5]) { Kind = SeriesKind.Points })));
+        made.Save(folder["page.html"]);
+        await using OpenedPage page = await _browser!.Open(folder["page.html"], 1400, isDark: false);
+        await page.Do("nanofold.drawAll()");
+        Assert.That(await page.Get<string>("nanofold.csv(nanofold.figures[0])"), Is.EqualTo("series,x < y,y & z,low,high,label\n@3,2,1,,,@soft\n@3,4,2,,,<b>&lt;</b>\n@3,8,3,,,c\n<i>a</i>,2,2,,,\n<i>a</i>,4,3,,,\n"));
+        Assert.That(await page.Get<string>("nanofold.csv(nanofold.figures[1])"), Is.EqualTo("series,x,,low,high,label\ns,1,@1,,,\ns,2,b > a,,,\ns,3,-0.5,,,\n"));
+        Assert.That(await page.Get<string[]>("[...nanofold.figures[0].plot.querySelectorAll('.legendtext')].map(text => text.textContent)"), Is.EqualTo(new[] { "@3", "<i>a</i>" }));
+        Assert.That(await page.Get<string[]>("[...nanofold.figures[1].plot.querySelectorAll('.ytick text')].map(text => text.textContent)"), Is.EquivalentTo(new[] { "@1", "b > a" }));
+        Assert.That(await page.Get<bool>("(() => { const { plot } = nanofold.figures[0]; return plot.querySelector('.modebar-group').getBoundingClientRect().top >= plot.querySelector('.legend').getBoundingClientRect().bottom; })()"), Is.True, "buttons below the legend");
+        Assert.That(page.Said, Is.Empty);
+    }
+
     [Test]
     public async Task AClickOnAHeadingSortsAndTheThemeCanBeChosen()
     {
         await using OpenedPage page = await _browser!.Open(MadeUpPages.File, 1400, isDark: false);
         const string Names = "[...document.querySelector('table').tBodies[0].rows].map(row => row.cells[0].textContent).join()";
         Assert.That(await page.Get<string>(Names), Is.EqualTo("gated-delta,attention (base),window,mamba,gru"));
-        await page.Click("table thead th:nth-child(5) button");
+        await page.Click("table thead th:nth-child(6) button");
         Assert.That(await page.Get<string>(Names), Is.EqualTo("gated-delta,window,mamba,gru,attention (base)"), "what has no difference stays last");
-        await page.Click("table thead th:nth-child(5) button");
+        await page.Click("table thead th:nth-child(6) button");
         Assert.That(await page.Get<string>(Names), Is.EqualTo("gru,mamba,window,gated-delta,attention (base)"));
         await page.Click("#theme");
         await page.Click("#theme");

@@ -33,7 +33,7 @@ public partial class ReportPageTests
         Assert.That(html, Does.Contain("<code>nanofold report runs/a</code>").And.Contain("<code>another</code>"));
         JsonArray[] figures = [.. Data().Matches(html).Select(match => JsonNode.Parse(match.Groups[1].Value)!.AsArray())];
         JsonNode trace = figures[0][0]!["data"]![0]!;
-        Assert.That(trace["name"]!.GetValue<string>(), Is.EqualTo("</script>"));
+        Assert.That(trace["name"]!.GetValue<string>(), Is.EqualTo("&lt;/script&gt;"), "plotly.js reads names as HTML");
         Assert.That(trace["x"]!.ToJsonString(), Is.EqualTo("[1.0,2.5,null]"));
         Assert.That(trace["y"]!.ToJsonString(), Is.EqualTo("[0.3,null,1E-09]"));
         Assert.That(figures[0][0]!["layout"]!["yaxis"]!["type"]!.GetValue<string>(), Is.EqualTo("log"));

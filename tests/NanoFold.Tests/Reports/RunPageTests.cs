@@ -66,6 +66,25 @@ public class RunPageTests
         Assert.That(page.Lead, Does.Contain("`model.layers`").And.Contain("`train.seed`").And.Contain("over several seeds"));
     }
 
+    /// <summary>What is held back in full counts only where the last evaluation was of it: a run that went on since has another model.</summary>
+    [Test]
+    public void FiguresAreOfTheLastEvaluation()
+    {
+        string metrics = Path.Combine(_folder["attention"], RunFolder.MetricsFile);
+        string Loss() => Report.Of([_folder["attention"]], "report").Facts.Single(fact => fact.Name == "validation loss").Value;
+        File.AppendAllLines(metrics, ["""{"step":400,"validationLoss":1.5,"fullValidationLoss":1.25}"""]);
+        Assert.That(Loss(), Is.EqualTo("1.2500"));
+        File.AppendAllLines(metrics, ["""{"step":450,"validationLoss":1.125}"""]);
+        Assert.That(Loss(), Is.EqualTo("1.1250"));
+    }
+
+    [Test]
+    public void DamagedSamplesArePassedOver()
+    {
+        File.WriteAllLines(Path.Combine(_folder["attention"], RunFolder.SamplesFile), ["""{"step":5,"prompt":1,"text":2}""", "{", """{"step":"x"}""", """{"step":10,"prompt":"a ","text":"b"}"""]);
+        Assert.That(Report.Of([_folder["attention"]], "report").Sections.SelectMany(section => section.Items).OfType<Samples>().Single().Texts, Is.EqualTo(new[] { ("after 10 steps", "a b") }));
+    }
+
     [Test]
     public void CurvesAreThinnedByMeans()
     {

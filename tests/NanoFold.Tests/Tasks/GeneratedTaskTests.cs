@@ -34,6 +34,12 @@ public sealed class GeneratedTaskTests
         Assert.That(held.Chunk(Length).Select(row => string.Join(' ', row)), Is.Unique);
     }
 
+    /// <summary>Also where both seeds are the same; 135948 and 1 once met.</summary>
+    [TestCase(1UL)]
+    [TestCase(135948UL)]
+    public void WhatIsHeldBackIsNotTrainedOn(ulong seed)
+        => Assert.That(Draw(new Digits(seed), 8, step: 0, microBatch: 0).Tokens, Is.Not.EqualTo(HeldBack(new Digits(seed), rows: 8, first: 0)));
+
     [Test]
     public void RowsAfterTheLastAreEmpty()
     {

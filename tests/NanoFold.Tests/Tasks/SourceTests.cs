@@ -67,6 +67,22 @@ public sealed class SourceTests
         Assert.That(new MarkovSource(8, 1, spread: 0, seed: 1).EntropyRate, Is.EqualTo(Math.Log(8)).Within(1e-12), "all alike");
     }
 
+    /// <summary>So that none takes long to be made.</summary>
+    [TestCase(1, true)]
+    [TestCase(100_000_000, false)]
+    public void LargeTablesGetFewerSteps(long entries, bool settles)
+    {
+        int steps = 0;
+        (double[] met, bool isSettled) = Source.Stationary(2, entries, (now, next) =>
+        {
+            (next[0], next[1]) = ((0.9 * now[0]) + (0.3 * now[1]), (0.1 * now[0]) + (0.7 * now[1]));
+            steps++;
+        });
+        Assert.That(isSettled, Is.EqualTo(settles));
+        Assert.That(met[0], Is.EqualTo(0.75).Within(settles ? 1e-12 : 0.06), "0.9 p + 0.3 (1 − p) = p");
+        Assert.That(steps, settles ? Is.InRange(40, 80) : Is.EqualTo(3));
+    }
+
     [Test]
     public void ARegisterMeetsAllItsStates()
     {

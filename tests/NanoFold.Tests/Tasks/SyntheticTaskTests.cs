@@ -2,6 +2,7 @@ using NanoFold.Engine.Autograd;
 using NanoFold.Engine.Model;
 using NanoFold.Engine.Modules;
 using NanoFold.Engine.Runs;
+using NanoFold.Engine.Runs.Evaluations;
 using NanoFold.Engine.Tasks;
 using NanoFold.Engine.Training;
 using NanoFold.Tests.Suites;
@@ -48,16 +49,52 @@ public sealed class SyntheticTaskTests : EngineTests
         Assert.That(Problem(new InductionConfig(), s_model with { Inputs = 2 }), Is.EqualTo("model.inputs: \"induction\" is of tokens; leave it out"));
     }
 
+    [TestCase("reachability", "rows have a length of their own")]
+    [TestCase("compress", "the head has a part for each of the 32 places it was trained with")]
+    [TestCase("parity", null)]
+    public void LongerRowsOfSomeTasksSayNothing(string task, string? reason)
+    {
+        RunConfig config = new ConfigTree().Set($"task={task}").Set("model.layers=1").Set("model.width=8").Set("model.heads=1").Build();
+        using LearningTask opened = config.Task.Open(TrainData.ContextOf(config));
+        using var model = new Transformer(config.Model.Resolve(), Backend());
+        Assert.That(LongerRows.WhyNot(LongerRows.Of(config, 2 * config.Model.Context), model, opened), Is.EqualTo(reason));
+    }
+
+    [TestCase(0.5)]
+    [TestCase(0.1)]
+    public void WhoKnowsHowOftenABitIsOneGuessesParity(double ones)
+    {
+        using LearningTask task = Open(new ParityConfig { Ones = ones }, s_model);
+        // The share of even numbers among the first t bits, as a recurrence.
+        double even = 1, nats = 0, right = 0;
+        for (int t = 0; t < 16; t++)
+        {
+            even = (even * (1 - ones)) + ((1 - even) * ones);
+            (nats, right) = (nats - (even * Math.Log(even)) - ((1 - even) * Math.Log(1 - even)), right + Math.Max(even, 1 - even));
+        }
+
+        Assert.That(task.Guessing()[0].Value, Is.EqualTo(nats / 16).Within(1e-12));
+        Assert.That(task.Guessing()[1].Value, Is.EqualTo(right / 16).Within(1e-12));
+    }
+
+    [Test]
+    public void TheValuesOfARowAreFewerThanAll()
+    {
+        using LearningTask task = Open(new MqarConfig { Pairs = 3, Updates = 1 }, s_model);
+        Assert.That(task.Guessing()[1].Value, Is.EqualTo(1.0 / 4096));
+        Assert.That(task.Baselines().Single().Scores, Is.EqualTo(new[] { new Score("loss", Math.Log(4)), new Score("accuracy", 0.25) }));
+    }
+
     /// <summary>A model may be evaluated on rows of another length than it was trained with.</summary>
     [TestCase(16)]
     [TestCase(100)]
     public void SlotsReachOverRowsOfAnyLength(int time)
     {
         using LearningTask task = Open(new MqarConfig { Power = 1 }, s_model with { Context = 32 });
-        var rows = new BatchRows(task.Fields(time), 40);
-        rows.Fill(task, TaskSplit.Validation, 0, 40, 40);
-        int[] asked = [.. Enumerable.Range(0, 40 * time).Where(t => rows.Integers(BatchField.Targets)[t] >= 0).Select(t => t % time)];
-        Assert.That(asked, Has.Length.EqualTo(160));
+        var rows = new BatchRows(task.Fields(time), 100);
+        rows.Fill(task, TaskSplit.Validation, 0, 100, 100);
+        int[] asked = [.. Enumerable.Range(0, 100 * time).Where(t => rows.Integers(BatchField.Targets)[t] >= 0).Select(t => t % time)];
+        Assert.That(asked, Has.Length.EqualTo(400));
         Assert.That((asked.Min(), asked.Max()), Is.EqualTo((8, time - 2)), "with a power of 1 all slots are alike");
     }
 

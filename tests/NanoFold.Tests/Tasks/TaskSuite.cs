@@ -94,6 +94,24 @@ public sealed class TaskSuite : EngineTests
         }
     }
 
+    /// <summary>A model may have tokens that a task has not, and find them most likely.</summary>
+    [TestCaseSource(nameof(Tasks))]
+    public void AModelOfMoreTokensIsScored(GeneratedTaskConfig config)
+    {
+        using LearningTask task = Open(config, seed: 3);
+        ModelConfig own = Model(config) with { Initialization = null }, larger = own with { Vocab = 4 * own.Vocab };
+        using var model = new Transformer(task.Vocab > 0 && !config.Validate(larger, "task").Any() ? larger : own, Backend());
+        using var evaluator = new Evaluator(model, task, new BatchShape(3, Time(config)));
+        Assert.That(evaluator.Run().Figures.Select(figure => figure.Value), Is.All.Matches<double>(double.IsFinite));
+    }
+
+    [TestCaseSource(nameof(Tasks))]
+    public void NothingHeldBackHasNoScoresThatAreNoNumbers(GeneratedTaskConfig config)
+    {
+        using LearningTask task = Open(config with { ValidationRows = 0 }, seed: 3);
+        Assert.That(task.Best().Concat(task.Guessing()).Concat(task.Baselines().SelectMany(baseline => baseline.Scores)).Select(score => score.Value), Is.All.Matches<double>(double.IsFinite));
+    }
+
     /// <summary>Without any more settings.</summary>
     [TestCaseSource(nameof(Tasks))]
     public void EachCanBeTrainedByItsName(GeneratedTaskConfig config)

@@ -35,16 +35,29 @@ public sealed class TransitivityTests : EngineTests
         }
     }
 
-    /// <summary>So an evaluation on a part has a loss.</summary>
-    [Test]
-    public void EveryRowHasOneThatIsHeldBack()
+    /// <summary>Those that are held back stand evenly among the rows, the first has one: so an evaluation on a part has a loss.</summary>
+    [TestCase(0.75, 7, new[] { 0, 2, 4 })]
+    [TestCase(0.2, 7, new[] { 0, 1, 2, 3, 4, 5, 6 })]
+    public void EachProblemIsAskedForOnce(double share, int rows, int[] begins)
     {
-        using LearningTask task = Open(Config);
-        int rows = (int)task.Rows(TaskSplit.Validation, Time);
+        using LearningTask task = Open(Config with { TrainShare = share });
+        Assert.That(task.Rows(TaskSplit.Validation, Time), Is.EqualTo(rows), "28 problems, four a row");
+        Assert.That(Read(task, TaskSplit.Validation).Select(problem => (problem.Whose, problem.Relation)).ToArray(), Is.Unique.And.Length.EqualTo(28));
         var batch = new BatchRows(task.Fields(Time), rows);
         batch.Fill(task, TaskSplit.Validation, 0, rows, rows);
-        Assert.That(Enumerable.Range(0, rows).Select(row => batch.Row(row).Integers(BatchField.Groups)[1]), Is.All.Zero);
-        Assert.That(rows, Is.EqualTo(7), "28 problems, four a row");
+        Assert.That(Enumerable.Range(0, rows).Where(row => batch.Row(row).Integers(BatchField.Groups)[1] == 0), Is.EqualTo(begins));
+    }
+
+    [TestCase(12, 12, 1)]
+    [TestCase(12, 30, 1)]
+    [TestCase(12, 4, 3)]
+    public void MiddlesAreAsFrequentAsEachOther(int firsts, int middles, int times)
+    {
+        using LearningTask task = Open(Config with { Firsts = firsts, Middles = middles, Lasts = middles });
+        (int Whose, int Relation, int Answer, int Group)[] facts = Read(task, TaskSplit.Validation);
+        int relation = firsts + (2 * middles);
+        Assert.That(facts.Where(fact => fact.Relation == relation).GroupBy(fact => fact.Answer).Select(group => group.Count()), Is.All.EqualTo(times));
+        Assert.That(facts.Where(fact => fact.Relation == relation + 1).Select(fact => fact.Answer).ToArray(), Is.Unique.And.Length.EqualTo(middles));
     }
 
     [Test]

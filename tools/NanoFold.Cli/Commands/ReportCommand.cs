@@ -12,7 +12,7 @@ internal static class ReportCommand
     {
         var runs = new Argument<string[]>("RUN")
         {
-            Description = "A run folder, several of them side by side, or the folder of a comparison",
+            Description = "A run folder, several of them side by side, or the folder of a comparison or of a grid of scaling",
             Arity = ArgumentArity.OneOrMore,
         };
         command.Add(runs);
@@ -24,10 +24,10 @@ internal static class ReportCommand
 
     private static int Run(Invocation invocation, string[] paths, string? target)
     {
-        string file = target ?? Report.DefaultPath(paths);
-        OutputFile.Require(file, "--out");
         string command = $"{Program.Typed} report {string.Join(' ', paths.Select(Display.Argument))}{(target is null ? "" : $" --out {Display.Argument(target)}")}";
-        ReportPage page = Report.Of(paths, command);
+        string file = target ?? Report.DefaultPath(paths);
+        ReportPage page = Report.Of(paths, command, file);
+        OutputFile.Require(file, "--out");
         long bytes = page.Save(file);
         string[] sections = [.. page.Sections.Where(section => section.Items.Count > 0).Select(section => section.Title)];
         invocation.Output.Line($"{file}: {Display.Count(page.Figures.Count(), "figure")} in {Display.Count(sections.Length, "section")}, {Display.Bytes(bytes)}; open it in a browser");

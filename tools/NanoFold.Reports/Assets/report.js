@@ -11,7 +11,7 @@
     set: value => { try { localStorage.setItem("nanofold-theme", value); } catch { /* asked again next time */ } },
   };
 
-  // Colors: "@3" is a series, "@q0.4" a place between first and last, "@soft" a name; "/0.2" behind it makes it clear.
+  // Colors: "@3" is a series, "@q0.4" a place between first and last, "@soft" a name; "/0.2" after it makes it clear. Names and labels are no colors, whatever they look like.
   const scales = {
     light: ["#3b2a80", "#3464d4", "#0a8ea6", "#3aa55f", "#c9a21b", "#e06a12"],
     dark: ["#8f7bff", "#79a3ff", "#4cc9d8", "#6fd99a", "#e6d35a", "#ffa25a"],
@@ -33,12 +33,15 @@
     const rgb = name[0] === "q" ? mix(scales[theme()], +name.slice(1)) : channels(css(/^\d/.test(name) ? "s" + name : name));
     return `rgba(${rgb.join(",")},${alpha ?? 1})`;
   };
-  const resolve = value =>
-    Array.isArray(value) ? value.map(resolve)
-      : value && typeof value === "object" ? Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, resolve(inner)]))
-        : value === "@scale" ? cells[theme()].map((c, i, all) => [i / (all.length - 1), c])
+  const resolve = (value, key) =>
+    Array.isArray(value) ? value.map(inner => resolve(inner, key))
+      : value && typeof value === "object" ? Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, resolve(inner, name)]))
+        : !/^(fill)?color(scale)?$/.test(key) ? value : value === "@scale" ? cells[theme()].map((c, i, all) => [i / (all.length - 1), c])
           : typeof value === "string" && /^@(\d+|q[\d.]+|ink|soft|accent)(\/[\d.]+)?$/.test(value) ? color(value)
             : value;
+
+  // Texts of charts are entities, for plotly.js reads them as HTML.
+  const plain = text => typeof text === "string" ? text.replaceAll("&lt;", "<").replaceAll("&gt;", ">").replaceAll("&amp;", "&") : text;
 
   // Figures.
   const figures = [...document.querySelectorAll("figure.chart")].map(element => ({
@@ -49,7 +52,7 @@
     const entries = new Set(view.data.filter(t => t.type === "scatter" && t.showlegend !== false).map(t => t.legendgroup)).size;
     const narrow = isNarrow(), width = figure.plot.clientWidth;
     const beside = !narrow && width > 620 && entries > 6;
-    const longest = Math.max(0, ...view.data.map(t => (t.name ?? "").length));
+    const longest = Math.max(0, ...view.data.map(t => plain(t.name ?? "").length));
     const rows = entries > 1 && !beside ? Math.ceil(entries / Math.max(1, Math.floor((width - 20) / (longest * 6.6 + 46)))) : 0;
     const height = Math.round(+figure.plot.dataset.height * (narrow ? 0.82 : 1)) + rows * 20;
     figure.plot.style.height = height + "px";
@@ -89,7 +92,18 @@
     Plotly.react(figure.plot, resolve(data), layoutOf(figure, view), {
       responsive: true, displaylogo: false, ...(isTouched ? { displayModeBar: false } : {}), modeBarButtonsToRemove: ["lasso2d", "select2d", "autoScale2d"],
       toImageButtonOptions: { format: "png", scale: 2, filename: nameOf(figure) },
+    }).then(() => {
+      if (figure.isWatched) return;
+      figure.isWatched = true;
+      figure.plot.on("plotly_afterplot", () => placeTools(figure));
+      placeTools(figure);
     });
+  };
+
+  // plotly's buttons stand inside the axes: above them is the legend.
+  const placeTools = ({ plot }) => {
+    const tools = plot.querySelector(".modebar-container"), size = plot._fullLayout?._size;
+    if (tools && size) [tools.style.top, tools.style.right] = [size.t + "px", size.r + "px"];
   };
 
   const nameOf = figure => figure.element.querySelector("h3").textContent.toLowerCase().replace(/[^a-z0-9]+/g, "-").replace(/^-|-$/g, "");
@@ -97,7 +111,7 @@
   // Text of the data of a figure's view, one line a point.
   const csv = figure => {
     const view = figure.views[figure.view], quote = v => v == null ? "" : /[",\n]/.test(v) ? `"${String(v).replaceAll('"', '""')}"` : String(v);
-    const [x, y] = ["xaxis", "yaxis"].map(name => view.layout[name]), named = (axis, v) => axis.ticktext?.[v] ?? v;
+    const [x, y] = ["xaxis", "yaxis"].map(name => view.layout[name]), named = (axis, v) => axis.zeroline === false ? axis.ticktext?.[axis.tickvals.indexOf(v)] ?? v : v;
     const lines = [];
     for (const trace of view.data) {
       if (trace.type === "heatmap") {
@@ -113,7 +127,7 @@
         });
       }
     }
-    return lines.map(line => line.map(quote).join(",")).join("\n") + "\n";
+    return lines.map(line => line.map(v => quote(plain(v))).join(",")).join("\n") + "\n";
   };
 
   for (const figure of figures) {

@@ -70,7 +70,7 @@ internal static class PlotlyChart
 
         if (series.Labels is { } labels)
         {
-            trace.SetProperty("text", labels);
+            trace.SetProperty("text", labels.Select(Plain).ToArray());
             trace.SetProperty("textposition", s_places[(int)series.LabelPlace]);
             trace.SetProperty("hovertemplate", "%{text}<br>%{xaxis.title.text}: %{x}<br>%{yaxis.title.text}: %{y}<extra>%{fullData.name}</extra>");
         }
@@ -93,7 +93,7 @@ internal static class PlotlyChart
     private static Trace Scatter(Series series, IReadOnlyList<double?> y)
     {
         var trace = new Trace2D("scatter");
-        trace.SetProperty("name", series.Name);
+        trace.SetProperty("name", Plain(series.Name));
         trace.SetProperty("legendgroup", series.Group ?? series.Name);
         trace.SetProperty("x", Numbers(series.X));
         trace.SetProperty("y", Numbers(y));
@@ -128,7 +128,8 @@ internal static class PlotlyChart
         Marker marker = Set(new Marker(),
             ("color", series.Color.Token + (isMean ? "/0.25" : series.Kind == SeriesKind.Points ? "/0.75" : "")),
             ("size", Math.Round((isMean ? 11 : series.Kind == SeriesKind.LineAndPoints ? 6 : 7.5) * series.Size, 1)),
-            ("symbol", s_symbols[series.Style % s_symbols.Length]));
+            // Apart from the dashes, so that 25 styles differ.
+            ("symbol", s_symbols[(series.Style + (series.Style / s_dashes.Length)) % s_symbols.Length]));
         return isMean ? Set(marker, ("line", Set(new Line(), ("color", series.Color.Token), ("width", 2)))) : marker;
     }
 
@@ -144,17 +145,17 @@ internal static class PlotlyChart
     private static Trace2D Trace(HeatMap map) => Set(new Trace2D("heatmap"),
         ("z", map.Cells.Select(Numbers).ToArray()),
         ("colorscale", "@scale"),
-        ("colorbar", Set(new ColorBar(), ("title", Set(new Title(), ("text", map.Meaning), ("side", "right"))), ("thickness", 12), ("outlinewidth", 0))),
+        ("colorbar", Set(new ColorBar(), ("title", Set(new Title(), ("text", Plain(map.Meaning)), ("side", "right"))), ("thickness", 12), ("outlinewidth", 0))),
         ("hoverongaps", false),
         ("xgap", 1), ("ygap", 1),
-        ("hovertemplate", "%{xaxis.title.text} %{x}<br>%{yaxis.title.text} %{y}<br>" + map.Meaning + ": %{z}<extra></extra>"));
+        ("hovertemplate", "%{xaxis.title.text} %{x}<br>%{yaxis.title.text} %{y}<br>" + Plain(map.Meaning).Replace("%{", "%&#123;", StringComparison.Ordinal) + ": %{z}<extra></extra>"));
 
     private static LinearAxis Of(Axis axis)
     {
-        LinearAxis made = Set(new LinearAxis(), ("title", Set(new Title(), ("text", axis.Title))), ("type", axis.IsLogarithmic ? "log" : "linear"));
+        LinearAxis made = Set(new LinearAxis(), ("title", Set(new Title(), ("text", Plain(axis.Title)))), ("type", axis.IsLogarithmic ? "log" : "linear"));
         if (axis.Categories is { } names)
         {
-            Set(made, ("tickmode", "array"), ("tickvals", Enumerable.Range(0, names.Count).ToArray()), ("ticktext", names), ("zeroline", false),
+            Set(made, ("tickmode", "array"), ("tickvals", Enumerable.Range(0, names.Count).ToArray()), ("ticktext", names.Select(Plain).ToArray()), ("zeroline", false),
                 ("range", axis.IsReversed ? new[] { names.Count - 0.5, -0.5 } : [-0.5, names.Count - 0.5]));
         }
         else if (axis.IsReversed)
@@ -165,7 +166,7 @@ internal static class PlotlyChart
         if (axis.Marks is { } marks)
         {
             double[] places = [.. marks.Distinct().Order()];
-            Set(made, ("tickmode", "array"), ("tickvals", places), ("ticktext", places.Select(place => place.ToString("0.######", CultureInfo.InvariantCulture)).ToArray()));
+            Set(made, ("tickmode", "array"), ("tickvals", places), ("ticktext", places.Select(place => place.ToString(Math.Abs(place) is > 0 and < 1e-5 ? "G3" : "0.######", CultureInfo.InvariantCulture)).ToArray()));
         }
 
         if (axis.Format is { } format)
@@ -180,6 +181,10 @@ internal static class PlotlyChart
 
         return made;
     }
+
+    // plotly.js reads text as a kind of HTML: <b> is bold there, and &lt; is <.
+    private static string Plain(string text)
+        => text.Replace("&", "&amp;", StringComparison.Ordinal).Replace("<", "&lt;", StringComparison.Ordinal).Replace(">", "&gt;", StringComparison.Ordinal);
 
     // Seven digits are as many as a float has: the page stays small. What is not finite is a gap.
     private static double?[] Numbers(IReadOnlyList<double?> values)

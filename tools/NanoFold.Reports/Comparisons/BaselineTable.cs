@@ -9,13 +9,14 @@ internal static class BaselineTable
     public static IEnumerable<ReportTable> Of(ComparisonResult result)
     {
         string[] figures = [.. result.References.SelectMany(reference => reference.Figures).Select(figure => figure.Name).Distinct()];
+        bool isSaid = result.References.Any(reference => reference.On is not null);
         return figures.Length == 0 ? [] :
         [
             new ReportTable(
-                [new ReportColumn("without a neural network", IsText: true), .. figures.Select(figure => new ReportColumn(Shown.Words(figure)))],
-                [.. result.References.Select(reference => (IReadOnlyList<Cell>)[reference.Name, .. figures.Select(figure => Cell.Of(reference.Figure(figure), "0.0000"))])])
+                [new ReportColumn("without a neural network", IsText: true), .. figures.Select(figure => new ReportColumn(Shown.Words(figure))), .. isSaid ? [new ReportColumn("on", IsText: true)] : Array.Empty<ReportColumn>()],
+                [.. result.References.Select(reference => (IReadOnlyList<Cell>)[reference.Name, .. figures.Select(figure => Cell.Of(reference.Figure(figure), "0.0000")), .. isSaid ? [new Cell(reference.On ?? "")] : Array.Empty<Cell>()])])
             {
-                Caption = "On what is held back. A compressor that knows the text trained on is what a model of that text compares with.",
+                Caption = "A compressor that knows the text trained on is what a model of that text compares with.",
             },
         ];
     }

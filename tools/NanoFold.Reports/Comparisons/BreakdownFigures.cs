@@ -15,7 +15,15 @@ internal static class BreakdownFigures
         => from pair in variants.SelectMany(variant => variant.Result.Breakdowns.Select(breakdown => (Variant: variant, Breakdown: breakdown)))
            group pair by pair.Breakdown.Axis into axis
            let lines = axis.ToArray()
-           select new Figure($"By {Shown.Words(axis.Key)}", [.. Views(result, lines)]) { IsHalf = true, Height = 370, Caption = Deviations(lines.Any(line => line.Breakdown.Bins.Any(bin => bin.LossDeviation is not null))) };
+           select new Figure($"By {Shown.Words(axis.Key)}", [.. Views(result, lines)]) { IsHalf = true, Height = 370, Caption = Deviations(lines.Any(line => line.Breakdown.Bins.Any(bin => bin.LossDeviation is not null)), variants) };
+
+    /// <summary>Names the variants that have none while others have.</summary>
+    public static IEnumerable<Paragraph> Missing(IReadOnlyList<ShownVariant> variants)
+    {
+        string[] without = [.. variants.Where(variant => variant.Result.Figures.Count > 0 && variant.Result.Breakdowns.Count == 0).Select(variant => variant.Name)];
+        return without.Length == 0 || without.Length == variants.Count ? []
+            : [new Paragraph($"Left out, for their runs lack `evaluation.json` or theirs are of different rows: {string.Join(", ", without)}.")];
+    }
 
     /// <summary>On rows longer than in training.</summary>
     public static IEnumerable<Figure> Contexts(ComparisonResult result, IReadOnlyList<ShownVariant> variants)
@@ -27,7 +35,7 @@ internal static class BreakdownFigures
             yield break;
         }
 
-        yield return new Figure("On longer rows", [.. Views(known)]) { IsHalf = true, Height = 370, Caption = string.Join(" ", why.Select(reason => reason + ".")) };
+        yield return new Figure("On longer rows", [.. Views(known)]) { IsHalf = true, Height = 370, Caption = $"{(result.Task == "text" ? "All lengths cover the same places. " : "Rows are made up for their length. ")}{string.Join(" ", why.Select(reason => reason + "."))}" };
         IEnumerable<Chart> Views(ShownVariant[] shown)
         {
             var x = new Axis("context (tokens)") { IsLogarithmic = true, Marks = [.. shown.SelectMany(variant => variant.Result.Contexts.Select(context => (double)context.Context))] };
@@ -80,11 +88,11 @@ internal static class BreakdownFigures
         (double X, double? Value, double? Deviation, string Label)[] known = [.. points.Where(point => point.Value is not null)];
         return new Series(variant.Name, [.. known.Select(point => (double?)point.X)], [.. known.Select(point => point.Value)])
         {
-            Kind = SeriesKind.LineAndPoints, Color = variant.Color, Style = variant.Style, Size = 0.9, IsHidden = variant.Index >= 10 && !variant.Result.IsBase,
+            Kind = SeriesKind.LineAndPoints, Color = variant.Color, Style = variant.Style, Size = 0.9, IsHidden = variant.IsHidden,
             Labels = known.All(point => point.Label.Length > 0) ? [.. known.Select(point => point.Label)] : null,
             Intervals = known.Any(point => point.Deviation is > 0) ? [.. known.Select(point => point.Deviation is { } deviation ? ((double, double)?)(point.Value!.Value - deviation, point.Value.Value + deviation) : null)] : null,
         };
     }
 
-    private static string Deviations(bool any) => any ? "Bands are standard deviations over seeds." : "";
+    private static string Deviations(bool any, IReadOnlyList<ShownVariant> variants) => (any ? "Bands are standard deviations over seeds. " : "") + ShownVariant.Hidden(variants);
 }

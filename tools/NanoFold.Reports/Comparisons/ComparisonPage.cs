@@ -13,32 +13,47 @@ internal static class ComparisonPage
     /// <param name="folder">Of the comparison; paths of runs begin there.</param>
     /// <param name="result">What it gave.</param>
     /// <param name="command">Makes the page again.</param>
-    public static ReportPage Of(string folder, ComparisonResult result, string command)
+    /// <param name="pageFolder">Where it is going to be.</param>
+    public static ReportPage Of(string folder, ComparisonResult result, string command, string pageFolder)
     {
-        ShownVariant[] variants = [.. result.Variants.Select((variant, i) => ShownVariant.Of(folder, variant, i))];
+        (int Color, int Style)[] looks = VariantLooks.Of([.. result.Variants.Select(variant => variant.Name)]);
+        ShownVariant[] variants = [.. result.Variants.Select((variant, i) => ShownVariant.Of(folder, variant, i, looks[i]))];
         var page = new ReportPage(result.Title) { Kind = "comparison", Command = command, Lead = Lead(result), Facts = [.. Facts(result)] };
         ReportSection found = page.Section("What was found").Add(result.Summary.Select((sentence, i) => new Paragraph(sentence) { IsMain = i == 0 }));
-        if (result.Unfinished.Count() is > 0 and var count)
-        {
-            found.Add(new Paragraph($"{count} of the runs did not end as they were meant to and enter no figure; they are named under Runs.", IsWarning: true));
-        }
-
+        found.Add(Unfinished(result));
         found.Add(RankingTable.Of(result)).Add(RankingFigures.Of(result, variants)).Add(BaselineTable.Of(result));
         page.Section("While training", "Each line is a run. A click on a name hides or shows a variant, a double click shows it alone.").Add(LossFigures.Of(result, variants));
         page.Section("What it costs", "Parameters, FLOPs (by the usual convention, forward and backward) and cache are counted; speed, time and memory are measured.").Add(RankingTable.Costs(result)).Add(ContextCost.Of(variants));
         page.Section("Quality and cost", "Nothing beats a variant on the front in both.").Add(ParetoFigure.Of(
             [.. variants.Select(variant => variant.Costs(result))], Axis(result, result.RankedBy), FigureResult.IsLowerBetter(result.RankedBy) ?? true));
         page.Section("Learning rates", "The same rates for all, at one seed; the ringed one is what the seeds ran with. A best rate at an end of the range says that the range was too small.").Add(SearchFigure.Of(result, variants));
-        page.Section("Where it is right", "The held-back targets told apart, mean over seeds; and rows longer than in training.").Add(BreakdownFigures.Of(result, variants)).Add(BreakdownFigures.Contexts(result, variants));
+        page.Section("Where it is right", "The held-back targets told apart, mean over seeds; and rows longer than in training.").Add(BreakdownFigures.Of(result, variants)).Add(BreakdownFigures.Contexts(result, variants)).Add(BreakdownFigures.Missing(variants));
         page.Section("Parametrization").Add(CoordinateFigure.Of(folder));
         page.Section("Geometry by depth", "After training, mean over seeds; bands are standard deviations over seeds.").Add(VariantGeometry.Of(variants));
-        page.Section("Runs", "Where every number comes from: each folder holds the run's configuration, its metrics and its checkpoints.").Add(RunTables.Of(result));
+        page.Section("Runs", "Where every number comes from: each folder holds the run's configuration, its metrics and its checkpoints.").Add(RunTables.Of(result, folder, pageFolder));
         page.Section("Settings").Add(RunTables.Settings(result)).Add(RunTables.Base(variants));
         return page;
     }
 
     /// <summary>A figure with its unit.</summary>
     public static string Axis(ComparisonResult result, string figure) => figure == FigureResult.Loss ? $"loss ({result.LossUnit})" : Shown.Words(figure);
+
+    // What failed is a warning; what has not ended yet is not.
+    private static IEnumerable<Paragraph> Unfinished(ComparisonResult result)
+    {
+        int failed = result.AllRuns.Count(run => run.State == CollectedState.Failed);
+        if (failed > 0)
+        {
+            yield return new Paragraph($"{failed} of the runs failed and {(failed == 1 ? "enters" : "enter")} no figure; they are named under Runs.", IsWarning: true);
+        }
+
+        string[] others = [.. new[] { CollectedState.Unfinished, CollectedState.Missing }.Select(state => (State: state, Count: result.AllRuns.Count(run => run.State == state)))
+            .Where(pair => pair.Count > 0).Select(pair => $"{pair.Count} {RunTables.Became(pair.State)}")];
+        if (others.Length > 0)
+        {
+            yield return new Paragraph($"Of {result.AllRuns.Count} runs {string.Join(", ", others)}: figures are of those that have.");
+        }
+    }
 
     private static string Lead(ComparisonResult result)
     {
@@ -70,27 +85,34 @@ internal static class ComparisonPage
         }
 
         yield return new Fact("variants", $"{result.Variants.Count}", result.Seeds.Count == 1 ? "1 seed" : $"{result.Seeds.Count} seeds");
-        yield return new Fact("training", Shown.Seconds(result.AllRuns.Sum(run => run.Seconds)), $"{Shown.Short(result.AllRuns.Sum(run => (double)run.Tokens))} tokens in {result.AllRuns.Count(run => run.State == CollectedState.Finished)} runs");
+        CollectedRun[] begun = [.. result.AllRuns.Where(run => run.State != CollectedState.Missing)];
+        yield return new Fact("training", Shown.Seconds(begun.Sum(run => run.Seconds)), $"{Shown.Short(begun.Sum(run => (double)run.Tokens))} tokens in {begun.Length} runs");
     }
 }
 
 /// <summary>A variant as it is shown, with its runs.</summary>
 /// <param name="Result">What it gave.</param>
-/// <param name="Index">Its place, and its color.</param>
+/// <param name="Index">Its place.</param>
+/// <param name="Color">Its color.</param>
+/// <param name="Style">Its lines and shapes.</param>
 /// <param name="Runs">Of its seeds, those whose folders can be read.</param>
-internal sealed record ShownVariant(VariantResult Result, int Index, IReadOnlyList<RunRecord> Runs)
+internal sealed record ShownVariant(VariantResult Result, int Index, Color Color, int Style, IReadOnlyList<RunRecord> Runs)
 {
+    private const int MostShown = 10;
+
     public string Name => Result.Name;
 
-    public Color Color => Color.Of(Index);
+    /// <summary>Whether lines are shown on a click only: more would cover each other.</summary>
+    public bool IsHidden => Index >= MostShown && !Result.IsBase;
 
-    public int Style => Index / Color.Count;
+    /// <summary>Says so where it is true of any.</summary>
+    public static string Hidden(IReadOnlyList<ShownVariant> variants) => variants.Any(variant => variant.IsHidden) ? $"The first {MostShown} and the base are shown, the others on a click." : "";
 
     /// <summary>The configuration of its first run; null where there is none.</summary>
     public RunConfig? Config => Runs.Select(run => run.Config).FirstOrDefault(config => config is not null);
 
-    public static ShownVariant Of(string folder, VariantResult variant, int index) => new(
-        variant, index,
+    public static ShownVariant Of(string folder, VariantResult variant, int index, (int Color, int Style) look) => new(
+        variant, index, Color.Of(look.Color), look.Style,
         [.. variant.Runs.Where(run => File.Exists(Path.Combine(folder, run.Run, RunConfig.FileName))).Select(run => RunRecord.Read(Path.Combine(folder, run.Run), run.Run))]);
 
     /// <summary>What a finished run gave of a figure.</summary>
@@ -98,8 +120,9 @@ internal sealed record ShownVariant(VariantResult Result, int Index, IReadOnlyLi
         => run.State == CollectedState.Finished && (result.IsOfAllHeldBack ? run.FullValidation : run.Validation).TryGetValue(figure, out double value) ? value : null;
 
     /// <summary>What it reaches and what it costs.</summary>
-    public CostPoint Costs(ComparisonResult result) => new(Name, Index, Result.Figure(result.RankedBy)?.Mean)
+    public CostPoint Costs(ComparisonResult result) => new(Name, Color, Style, Result.Figure(result.RankedBy)?.Mean)
     {
+        IsHidden = IsHidden,
         Parameters = Result.Parameters,
         Flops = Result.TrainingFlops,
         Seconds = Result.Seconds,

@@ -21,7 +21,7 @@ internal static class ContextCost
 
         yield return new Figure("Cost against context", View("FLOPs", "FLOPs per token", lines, cost => cost.Flops), View("cache", "cache of a sequence, bytes", lines, cost => cost.Cache > 0 ? cost.Cache : null))
         {
-            Height = 430, Caption = "Windows, blocks and the numbers of chosen keys are as they were trained; FLOPs count every pair that a kind meets, causal or not. A cache of 0, of kinds that cannot be decoded, is left out.",
+            Height = 430, Caption = "Windows, blocks and the numbers of chosen keys are as they were trained; FLOPs count every pair that a kind meets, causal or not. A cache of 0, of kinds that cannot be decoded, is left out. " + ShownVariant.Hidden(variants),
         };
     }
 
@@ -30,7 +30,7 @@ internal static class ContextCost
         [
             .. lines.Select(line => new Series(line.Variant.Name, [.. line.Costs.Select(c => (double?)c.Context)], [.. line.Costs.Select(cost)])
             {
-                Kind = SeriesKind.LineAndPoints, Color = line.Variant.Color, Style = line.Variant.Style, Size = 0.85,
+                Kind = SeriesKind.LineAndPoints, Color = line.Variant.Color, Style = line.Variant.Style, Size = 0.85, IsHidden = line.Variant.IsHidden,
             }),
         ]);
 

@@ -13,12 +13,12 @@ internal static class RankingTable
         return new ReportTable(
             [
                 new ReportColumn("variant", IsText: true),
+                new ReportColumn("what that shows", IsText: true),
                 .. figures.Select(figure => new ReportColumn(figure == FigureResult.Loss ? "loss" : Shown.Words(figure), Meaning: figure == FigureResult.Loss ? result.LossUnit : "")),
                 new ReportColumn("± over seeds", Meaning: "standard deviation of single seeds"),
-                new ReportColumn($"to {result.Base}", Meaning: "mean of the differences seed by seed"),
+                new ReportColumn("to base", Meaning: $"{result.Base}: mean of the differences seed by seed"),
                 new ReportColumn("95 % interval", Meaning: "of that mean, by Student's t"),
                 new ReportColumn("seeds"),
-                new ReportColumn("what that shows", IsText: true),
             ],
             [.. result.Variants.Select(variant => Reached(result, variant, figures))])
         {
@@ -49,12 +49,12 @@ internal static class RankingTable
         return
         [
             new Cell(variant.IsBase ? $"{variant.Name} (base)" : variant.Name),
+            new Cell(variant.IsBase ? "" : Shows(difference, isLowerBetter), Tone: Tone.Soft),
             .. figures.Select(figure => Cell.Of(variant.Figure(figure)?.Mean, "0.0000")),
             Cell.Of(ranked?.StandardDeviation, "0.0000"),
             difference is null ? new Cell("–") : new Cell(Shown.Signed(difference.Mean), difference.Mean, ToneOf(difference.Verdict, isLowerBetter)),
             difference?.Interval is { } interval ? new Cell($"{Shown.Signed(interval.Low)} … {Shown.Signed(interval.High)}", interval.Low) : new Cell("–"),
             new Cell($"{seeds}", seeds),
-            new Cell(variant.IsBase ? "" : Shows(difference, isLowerBetter), Tone: Tone.Soft),
         ];
     }
 

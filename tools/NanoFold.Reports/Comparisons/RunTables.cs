@@ -7,16 +7,22 @@ namespace NanoFold.Reports.Comparisons;
 /// <summary>The runs of a comparison, with what became of them, and what each variant sets.</summary>
 internal static class RunTables
 {
-    /// <summary>Those that failed or are missing; then all of them.</summary>
-    public static IEnumerable<IReportItem> Of(ComparisonResult result)
+    private static readonly CollectedState[] s_states = [CollectedState.Failed, CollectedState.Unfinished, CollectedState.Missing];
+
+    private const int MostOpen = 8;
+
+    /// <summary>Those that failed, that have not ended and that have not begun, each by name; then all of them.</summary>
+    /// <param name="result">Of the comparison.</param>
+    /// <param name="folder">Its folder.</param>
+    /// <param name="pageFolder">Where the page is going to be.</param>
+    public static IEnumerable<IReportItem> Of(ComparisonResult result, string folder, string pageFolder)
     {
-        CollectedRun[] unfinished = [.. result.Unfinished];
-        if (unfinished.Length > 0)
+        foreach (IGrouping<CollectedState, CollectedRun> runsOf in result.Unfinished.GroupBy(run => run.State).OrderBy(state => Array.IndexOf(s_states, state.Key)))
         {
             yield return new ReportTable(
                 [new ReportColumn("run", IsText: true), new ReportColumn("state", IsText: true), new ReportColumn("step"), new ReportColumn("why", IsText: true)],
-                [.. unfinished.Select(run => (IReadOnlyList<Cell>)[run.Run, State(run), new Cell(Shown.Count(run.Steps), run.Steps), run.Fault ?? ""])])
-            { Title = "Runs that did not end as they were meant to" };
+                [.. runsOf.Select(run => (IReadOnlyList<Cell>)[run.Run, State(run), new Cell(Shown.Count(run.Steps), run.Steps), run.Fault ?? ""])])
+            { Title = $"Runs that {Became(runsOf.Key)}", IsFolded = runsOf.Count() > MostOpen };
         }
 
         IReadOnlyList<CollectedRun> runs = result.AllRuns;
@@ -28,14 +34,23 @@ internal static class RunTables
             ],
             [.. runs.Select(run => (IReadOnlyList<Cell>)
                 [
-                    new Cell(run.Run, Link: run.Run + "/"), run.Variant, new Cell($"{run.Seed}", run.Seed), State(run),
-                    .. figures.Select(figure => Cell.Of(run.FullValidation.TryGetValue(figure, out double full) && result.IsOfAllHeldBack ? full : run.Validation.TryGetValue(figure, out double value) ? value : null, "0.0000")),
+                    new Cell(run.Run, Link: HtmlText.Link(pageFolder, Path.Combine(folder, run.Run))), run.Variant, new Cell($"{run.Seed}", run.Seed), State(run),
+                    .. figures.Select(figure => Cell.Of((result.IsOfAllHeldBack ? run.FullValidation : run.Validation).TryGetValue(figure, out double value) ? value : null, "0.0000")),
                     Cell.Of(run.TrainLoss, "0.0000"), Cell.Of(run.LearningRate, "0.#####"), new Cell(Shown.Count(run.Steps), run.Steps), Cell.Short(run.Tokens), new Cell(Shown.Seconds(run.Seconds), run.Seconds),
                     Cell.Short(run.TokensPerSecond), Cell.Bytes(run.PeakBytes),
                     string.Join(", ", new[] { run.Device, run.InstructionSet, run.Threads is { } threads ? $"{threads} threads" : null }.OfType<string>()),
                 ])])
-        { Title = "All runs, those of searches included", IsFolded = runs.Count > 8, Caption = "Folders are beside this page." };
+        { Title = "All runs, those of searches included", IsFolded = runs.Count > MostOpen, Caption = $"Figures are of {(result.IsOfAllHeldBack ? "all that is held back" : "the rows of every evaluation")}; a dash where a run has none of these. A name leads to the run's folder." };
     }
+
+    /// <summary>What became of runs, after "runs that" or "3 runs".</summary>
+    public static string Became(CollectedState state) => state switch
+    {
+        CollectedState.Failed => "failed",
+        CollectedState.Unfinished => "have not ended",
+        CollectedState.Missing => "have not begun",
+        _ => "ended",
+    };
 
     /// <summary>What each variant sets beyond the base, and what was solved for to hold equal what is to be equal.</summary>
     public static ReportTable Settings(ComparisonResult result)
@@ -56,5 +71,5 @@ internal static class RunTables
     /// <summary>All settings of the base's first run.</summary>
     public static IEnumerable<ReportTable> Base(IReadOnlyList<ShownVariant> variants) => variants.Where(variant => variant.Result.IsBase).SelectMany(variant => variant.Runs.Take(1)).Select(SettingsTables.All);
 
-    private static Cell State(CollectedRun run) => new(run.State.ToString().ToLowerInvariant() + (run.End is null or "finished" ? "" : $" ({run.End})"), Tone: run.State == CollectedState.Finished ? Tone.Plain : Tone.Bad);
+    private static Cell State(CollectedRun run) => new(run.State.ToString().ToLowerInvariant() + (run.End is null or "finished" ? "" : $" ({run.End})"), Tone: run.State == CollectedState.Failed ? Tone.Bad : run.State == CollectedState.Finished ? Tone.Plain : Tone.Soft);
 }

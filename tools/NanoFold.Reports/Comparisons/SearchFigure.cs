@@ -19,7 +19,7 @@ internal static class SearchFigure
             "loss", new Axis("learning rate") { IsLogarithmic = true, Marks = [.. searched.SelectMany(variant => variant.Result.Search.Select(trial => trial.LearningRate))] }, new Axis(ComparisonPage.Axis(result, FigureResult.Loss)),
             [.. searched.SelectMany(Lines), .. searched.Select(Best).OfType<Series>()]))
         {
-            Height = 430, Caption = "Runs that failed or diverged have no point.",
+            Height = 430, Caption = "Runs that failed or diverged have no point. " + ShownVariant.Hidden(variants),
         };
     }
 
@@ -27,11 +27,12 @@ internal static class SearchFigure
         => variant.Result.Search.Where(trial => trial.Value is not null).GroupBy(trial => trial.WeightDecay).Select((line, i) => new Series(
             variant.Name, [.. line.Select(trial => (double?)trial.LearningRate)], [.. line.Select(trial => trial.Value)])
         {
-            Kind = SeriesKind.LineAndPoints, Color = variant.Color, Style = variant.Style + i, Group = variant.Name, IsInLegend = i == 0, Size = 0.9,
+            Kind = SeriesKind.LineAndPoints, Color = variant.Color, Style = variant.Style + i, Group = variant.Name, IsInLegend = i == 0, Size = 0.9, IsHidden = variant.IsHidden,
             Labels = [.. line.Select(trial => trial.WeightDecay is { } decay ? $"{variant.Name}, weight decay {Shown.Figure(decay, "0.####")}" : variant.Name)],
         });
 
-    private static Series? Best(ShownVariant variant) => variant.Result.Search.FirstOrDefault(trial => trial is { IsBest: true, Value: not null }) is { } best
-        ? new Series(variant.Name, [best.LearningRate], [best.Value]) { Kind = SeriesKind.Means, Color = variant.Color, Group = variant.Name, IsInLegend = false }
+    // A search that has not ended has no best rate yet.
+    private static Series? Best(ShownVariant variant) => variant.Result.Search.All(trial => trial.State is CollectedState.Finished or CollectedState.Failed) && variant.Result.Search.FirstOrDefault(trial => trial is { IsBest: true, Value: not null }) is { } best
+        ? new Series(variant.Name, [best.LearningRate], [best.Value]) { Kind = SeriesKind.Means, Color = variant.Color, Group = variant.Name, IsInLegend = false, IsHidden = variant.IsHidden }
         : null;
 }

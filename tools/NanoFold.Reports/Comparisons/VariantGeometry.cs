@@ -25,7 +25,7 @@ internal static class VariantGeometry
                let layers = line.OrderBy(geometry => geometry.Layer).ToArray()
                select new Series(line.Key.Name, [.. layers.Select(layer => (double?)layer.Layer)], [.. layers.Select(layer => (double?)layer.Mean)])
                {
-                   Kind = SeriesKind.LineAndPoints, Color = line.Key.Color, Style = line.Key.Style, Size = 0.9, IsHidden = line.Key.Index >= 10 && !line.Key.Result.IsBase,
+                   Kind = SeriesKind.LineAndPoints, Color = line.Key.Color, Style = line.Key.Style, Size = 0.9, IsHidden = line.Key.IsHidden,
                    Intervals = layers.Any(layer => layer.StandardDeviation is > 0)
                        ? [.. layers.Select(layer => layer.StandardDeviation is { } deviation ? ((double, double)?)(layer.Mean - deviation, layer.Mean + deviation) : null)] : null,
                },

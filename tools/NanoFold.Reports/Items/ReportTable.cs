@@ -46,7 +46,8 @@ public sealed record ReportTable(IReadOnlyList<ReportColumn> Columns, IReadOnlyL
         html.Raw("</tbody></table></div>");
         if (Caption.Length > 0)
         {
-            html.Raw("<figcaption>").Inline(Caption).Raw("</figcaption>");
+            // A figure alone has a figcaption.
+            html.Raw(IsFolded ? "<p class=\"caption\">" : "<figcaption>").Inline(Caption).Raw(IsFolded ? "</p>" : "</figcaption>");
         }
 
         html.Raw(IsFolded ? "</details>\n" : "</figure>\n");

@@ -5,10 +5,14 @@ namespace NanoFold.Reports.Runs;
 
 /// <summary>A model by what it reaches and what it costs; null where that is not known.</summary>
 /// <param name="Name">Its name.</param>
-/// <param name="Index">Its color.</param>
+/// <param name="Color">Its color.</param>
+/// <param name="Style">The shape of its points.</param>
 /// <param name="Value">What it reaches, over its seeds the mean.</param>
-internal sealed record CostPoint(string Name, int Index, double? Value)
+internal sealed record CostPoint(string Name, Color Color, int Style, double? Value)
 {
+    /// <summary>Whether it is shown on a click only.</summary>
+    public bool IsHidden { get; init; }
+
     public double? Parameters { get; init; }
 
     /// <summary>Of the whole training.</summary>
@@ -55,7 +59,7 @@ internal static class ParetoFigure
         ];
         return views.Length == 0 ? [] : [new Figure($"{char.ToUpperInvariant(figure[0])}{figure[1..]} against cost", views)
         {
-            Height = 460, Caption = "The gray line joins those that no other one beats in both. Rings are means over seeds, small points are seeds.",
+            Height = 460, Caption = "The gray line joins those that no other one beats in both. Rings are means over seeds, small points are seeds." + (points.Any(point => point.IsHidden) ? " Some are shown on a click only; the line knows all." : ""),
         }];
     }
 
@@ -70,11 +74,11 @@ internal static class ParetoFigure
             .. points.Where(point => point.Seeds.Count > 1).Select(point => new Series(
                 point.Name, [.. point.Seeds.Select(seed => name == "seconds" ? seed.Seconds : cost(point))], [.. point.Seeds.Select(seed => (double?)seed.Value)])
             {
-                Kind = SeriesKind.Points, Color = Color.Of(point.Index), Style = point.Index / Color.Count, Size = 0.7, IsInLegend = false,
+                Kind = SeriesKind.Points, Color = point.Color, Style = point.Style, Size = 0.7, IsInLegend = false, IsHidden = point.IsHidden,
             }),
             .. points.Select(point => new Series(point.Name, [cost(point)], [point.Value])
             {
-                Kind = SeriesKind.Means, Color = Color.Of(point.Index), Style = point.Index / Color.Count, Labels = [point.Name], ShowsLabels = points.Length <= MostLabels, LabelPlace = Place(point, points, cost, isLogarithmic),
+                Kind = SeriesKind.Means, Color = point.Color, Style = point.Style, IsHidden = point.IsHidden, Labels = [point.Name], ShowsLabels = points.Length <= MostLabels, LabelPlace = Place(point, points, cost, isLogarithmic),
             }),
         ]);
     }

@@ -25,9 +25,11 @@ internal static class RunPage
         }
 
         ReportSection samples = page.Section("Samples", "What the model wrote at the time, the same draws every time.");
-        if (run.Samples.Count > 0)
+        // A line without a text is damaged, and passed over like one that is no JSON.
+        JsonElement[] whole = [.. run.Samples.Where(line => line.TryGetProperty("text", out JsonElement text) && text.ValueKind == JsonValueKind.String)];
+        if (whole.Length > 0)
         {
-            samples.Add(new Samples([.. run.Samples.Select(line => ($"after {Shown.Count(RunRecord.Number(line, "step") ?? 0)} steps", Text(line, "prompt") + Text(line, "text")))]));
+            samples.Add(new Samples([.. whole.Select(line => ($"after {Shown.Count(RunRecord.Number(line, "step") ?? 0)} steps", Text(line, "prompt") + Text(line, "text")))]));
         }
 
         page.Section("Settings").Add(SettingsTables.All(run));
@@ -52,7 +54,7 @@ internal static class RunPage
         where TConfig : class
         => Variant.Of<TConfig>().First(variant => variant.Type == config.GetType()).Kind;
 
-    private static string Text(JsonElement line, string key) => line.TryGetProperty(key, out JsonElement element) ? element.GetString() ?? "" : "";
+    private static string Text(JsonElement line, string key) => line.TryGetProperty(key, out JsonElement element) && element.ValueKind == JsonValueKind.String ? element.GetString()! : "";
 
     private static string Lead(RunRecord run)
     {
@@ -62,14 +64,14 @@ internal static class RunPage
 
     private static IEnumerable<Fact> Facts(RunRecord run)
     {
-        if ((run.Last("fullValidationLoss") ?? run.Last("validationLoss")) is { } loss)
+        if (run.Final("Loss") is { } loss)
         {
             yield return new Fact("validation loss", Shown.Figure(loss), run.IsText ? "nats per token" : "");
         }
 
         foreach (string score in ScoreKeys(run))
         {
-            yield return new Fact(score == "BitsPerByte" ? "bits per byte" : Shown.Words(score), Shown.Figure((run.Last("fullValidation" + score) ?? run.Last("validation" + score))!.Value));
+            yield return new Fact(score == "BitsPerByte" ? "bits per byte" : Shown.Words(score), Shown.Figure(run.Final(score)!.Value));
         }
 
         yield return new Fact("steps", Shown.Count(run.Steps), $"{Shown.Short(run.Tokens)} tokens");

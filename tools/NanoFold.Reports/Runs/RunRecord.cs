@@ -101,6 +101,14 @@ internal sealed class RunRecord
         return null;
     }
 
+    /// <summary>What the last evaluation scored: on all that is held back where it was of that too, otherwise on its rows; null where there was none.</summary>
+    /// <param name="score">As keys have it after <c>validation</c>: <c>Loss</c>.</param>
+    public double? Final(string score)
+    {
+        JsonElement last = _metrics.LastOrDefault(line => Number(line, "validation" + score) is not null || Number(line, "fullValidation" + score) is not null);
+        return last.ValueKind != JsonValueKind.Object ? null : Number(last, "fullValidation" + score) ?? Number(last, "validation" + score);
+    }
+
     /// <summary>How a key of its metrics went; null where it has none.</summary>
     public Curve? Curve(string key)
     {

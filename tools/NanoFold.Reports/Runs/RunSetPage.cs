@@ -6,6 +6,8 @@ namespace NanoFold.Reports.Runs;
 /// <summary>The page of several runs, side by side. It ranks nothing: that takes seeds, and a comparison.</summary>
 internal static class RunSetPage
 {
+    private const int MostSettings = 12;
+
     /// <param name="title">What they are.</param>
     /// <param name="runs">Two or more, their names different.</param>
     /// <param name="command">Makes the page again.</param>
@@ -24,9 +26,10 @@ internal static class RunSetPage
         page.Section("Loss and cost", "Each run once. Nothing is below and left of those on the front.").Add(ParetoFigure.Of([.. runs.Select((run, i) => Costs(run, i))], "loss", isLowerBetter: true));
         page.Section("Geometry by depth", "As it was measured last in each run.").Add(DepthFigures.Of([.. runs.Select((run, i) => new DepthFigures.Model(run.Name, Color.Of(i), i / Color.Count, run.Geometry))]));
         ReportSection settings = page.Section("Settings");
-        foreach (RunRecord run in runs.Take(12))
+        settings.Add(runs.Take(MostSettings).Select(SettingsTables.All));
+        if (runs.Count > MostSettings)
         {
-            settings.Add(SettingsTables.All(run));
+            settings.Add(new Paragraph($"Those of {runs.Count - MostSettings} more runs are in the `config.json` of their folders."));
         }
 
         return page;
@@ -54,7 +57,7 @@ internal static class RunSetPage
         yield return new Fact("tokens", Shown.Short(runs.Sum(run => run.Tokens)), "in all");
     }
 
-    private static double? FinalLoss(RunRecord run) => run.Last("fullValidationLoss") ?? run.Last("validationLoss");
+    private static double? FinalLoss(RunRecord run) => run.Final("Loss");
 
     private static ReportTable Table(IReadOnlyList<RunRecord> runs, string[] differing)
     {
@@ -70,7 +73,7 @@ internal static class RunSetPage
                 .. runs.OrderBy(run => FinalLoss(run) ?? double.PositiveInfinity).Select(run => (IReadOnlyList<Cell>)
                 [
                     run.Name, .. shown.Select(key => new Cell(SettingsTables.Value(run, key))),
-                    Cell.Of(FinalLoss(run), "0.0000"), .. scores.Select(score => Cell.Of(run.Last("fullValidation" + score) ?? run.Last("validation" + score), "0.0000")),
+                    Cell.Of(FinalLoss(run), "0.0000"), .. scores.Select(score => Cell.Of(run.Final(score), "0.0000")),
                     Cell.Short(run.Cost?.Parameters), Cell.Short(run.FlopsPerToken), Cell.Short(run.Tokens), Cell.Short(run.Last("tokensPerSecond")),
                     run.Last("elapsedSeconds") is { } seconds ? new Cell(Shown.Seconds(seconds), seconds) : "–",
                 ]),
@@ -94,7 +97,7 @@ internal static class RunSetPage
         }
     }
 
-    private static CostPoint Costs(RunRecord run, int index) => new(run.Name, index, FinalLoss(run))
+    private static CostPoint Costs(RunRecord run, int index) => new(run.Name, Color.Of(index), index / Color.Count, FinalLoss(run))
     {
         Parameters = run.Cost?.Parameters,
         Flops = run.Last("flops"),

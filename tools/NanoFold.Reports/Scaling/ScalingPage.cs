@@ -1,4 +1,3 @@
-using System.Globalization;
 using NanoFold.Engine.Experiments.Scaling;
 using NanoFold.Reports.Comparisons;
 using NanoFold.Reports.Items;
@@ -11,7 +10,8 @@ internal static class ScalingPage
     /// <param name="folder">Of the grid.</param>
     /// <param name="result">What it gave.</param>
     /// <param name="command">Makes the page again.</param>
-    public static ReportPage Of(string folder, ScalingResult result, string command)
+    /// <param name="pageFolder">Where it is going to be.</param>
+    public static ReportPage Of(string folder, ScalingResult result, string command, string pageFolder)
     {
         var page = new ReportPage(result.Title)
         {
@@ -34,7 +34,7 @@ internal static class ScalingPage
         }
 
         page.Section("Coordinate check").Add(CoordinateFigure.Of(folder));
-        page.Section("Runs").Add([Runs(result), .. Unfinished(result)]);
+        page.Section("Runs").Add([Runs(result, folder, pageFolder), .. Unfinished(result)]);
         return page;
     }
 
@@ -81,7 +81,7 @@ internal static class ScalingPage
             ]),
         ]);
 
-    private static ReportTable Runs(ScalingResult result) => new(
+    private static ReportTable Runs(ScalingResult result, string folder, string pageFolder) => new(
         [
             new ReportColumn("run", IsText: true), new ReportColumn("parameters"), new ReportColumn("tokens"), new ReportColumn("FLOPs"), new ReportColumn("loss", Meaning: result.LossUnit), new ReportColumn("law"),
             new ReportColumn("off", Meaning: "log L − log L̂"), new ReportColumn("tokens/s"), new ReportColumn("time"),
@@ -89,11 +89,11 @@ internal static class ScalingPage
         [
             .. result.Runs.Select(run => (IReadOnlyList<Cell>)
             [
-                new Cell(run.Run[(run.Run.LastIndexOf('/') + 1)..]), Cell.Short(run.Parameters), Cell.Short(run.Tokens), Cell.Short(run.Flops), Cell.Of(run.Loss, "0.0000"), Cell.Of(run.Predicted, "0.0000"),
+                new Cell(run.Run[(run.Run.LastIndexOf('/') + 1)..], Link: HtmlText.Link(pageFolder, Path.Combine(folder, run.Run))), Cell.Short(run.Parameters), Cell.Short(run.Tokens), Cell.Short(run.Flops), Cell.Of(run.Loss, "0.0000"), Cell.Of(run.Predicted, "0.0000"),
                 run.Residual is { } off ? new Cell($"{Shown.Signed(100 * off, "0.00")} %", off) : "–", Cell.Short(run.TokensPerSecond), new Cell(Shown.Seconds(run.Seconds), run.Seconds),
             ]),
         ])
-    { Caption = string.Create(CultureInfo.InvariantCulture, $"Losses are {result.LossUnit} of what is held back. Each run is the folder `runs/NAME` beside this page.") };
+    { Caption = $"Losses are {result.LossUnit} of what is held back. Each run is the folder `runs/NAME` of the grid." };
 
     private static IReportItem[] Unfinished(ScalingResult result) => result.Unfinished.Count == 0 ? [] :
     [

@@ -91,7 +91,7 @@ public sealed record NGramBaseline(int Order, long TrainTokens, long Targets, do
 /// <summary>The n-gram model on the same rows as evaluations of a run.</summary>
 /// <param name="Context">Places of a row.</param>
 /// <param name="Asked">The run's <c>train.evaluationWindows</c>; 0 for all rows.</param>
-/// <param name="Rows">Rows taken, evenly spaced; fewer where there are no more.</param>
+/// <param name="Rows">Rows taken, evenly spaced; fewer where there are no more. For rows of more than a million places stand 1,024 of 1,024 places.</param>
 /// <param name="Loss">Mean, in nats.</param>
 public readonly record struct NGramRows(int Context, long Asked, long Rows, double Loss)
 {

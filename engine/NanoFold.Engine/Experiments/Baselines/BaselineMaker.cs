@@ -54,8 +54,8 @@ public static class BaselineMaker
         }
     }
 
-    // Of the evaluations of a run on its way.
-    private static (int Context, long Rows) RowsOf(RunConfig run)
+    /// <summary>Places of a row and how many rows evaluations of a run on its way take; 0 for all.</summary>
+    internal static (int Context, long Rows) RowsOf(RunConfig run)
         => (run.Model.Context, run.Train.EvaluationWindows ?? EvaluationShare.Windows(run.Train, run.Model.Context));
 
     private static BaselineEntry Make(string key, RunConfig run, (int Context, long Rows)[] rows, Action<string>? note, CancellationToken cancel)

@@ -29,7 +29,7 @@ internal sealed class TextNGram(TokenDataset dataset, DataConfig data)
         // The task is the dataset's, which stays open.
         var task = new TextTask(dataset.Train, dataset.Validation, dataset.Name, dataset.Tokenizer.ByteLengths, data, seed: 0);
         RowSet all = Ask(task, PlacesOfRow, MostRows);
-        RowSet[] sets = [.. rows.Distinct().Select(set => Ask(task, set.Context, set.Rows))];
+        RowSet[] sets = [.. rows.Distinct().Select(set => TakenOf(task, set.Context, set.Rows) * set.Context > PlacesOfRow * MostRows ? all with { Context = set.Context, Asked = set.Rows } : Ask(task, set.Context, set.Rows))];
         int[] train = new int[Math.Min(dataset.Train.Tokens, MostTrainTokens)];
         dataset.Train.Copy(dataset.Train.Tokens - train.Length, train);
         double[] probabilities = KneserNey.Probabilities(train, dataset.Tokenizer.Vocab, [.. _text], _asked, KneserNey.Order, cancel);
@@ -48,7 +48,7 @@ internal sealed class TextNGram(TokenDataset dataset, DataConfig data)
     private RowSet Ask(TextTask task, int context, long rows)
     {
         TokenShard shard = dataset.Validation;
-        long every = task.Rows(TaskSplit.Validation, context), taken = rows == 0 ? every : Math.Min(rows, every), bytes = 0;
+        long every = task.Rows(TaskSplit.Validation, context), taken = TakenOf(task, context, rows), bytes = 0;
         var batch = new BatchRows(task.Evaluated(context).Append(BatchField.OfDocuments(context)).DistinctBy(field => field.Name), 1);
         int first = _asked.Count;
         for (long row = 0; row < taken; row++)
@@ -73,6 +73,8 @@ internal sealed class TextNGram(TokenDataset dataset, DataConfig data)
 
         return new RowSet(context, rows, taken, every, first, _asked.Count - first, bytes);
     }
+
+    private static long TakenOf(TextTask task, int context, long rows) => task.Rows(TaskSplit.Validation, context) is var every && rows == 0 ? every : Math.Min(rows, every);
 
     // ⌊row · every / taken⌋, as an evaluation takes them.
     private static long NumberOf(long row, long taken, long every) => (long)((Int128)row * every / taken);

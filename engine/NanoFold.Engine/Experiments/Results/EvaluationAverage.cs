@@ -4,11 +4,11 @@ using NanoFold.Engine.Tasks;
 
 namespace NanoFold.Engine.Experiments.Results;
 
-/// <summary>What <c>evaluation.json</c> of several runs says, averaged over them: the same rows were read in each.</summary>
+/// <summary>What <c>evaluation.json</c> of several runs says, averaged over them. Nothing is averaged where they are of different rows: it would be of no text and no task.</summary>
 internal static class EvaluationAverage
 {
     /// <summary>Bin by bin; bins that not every run has are left out, for their means would be of other runs.</summary>
-    public static IReadOnlyList<BreakdownResult> Breakdowns(IReadOnlyList<DetailedEvaluation> runs) =>
+    public static IReadOnlyList<BreakdownResult> Breakdowns(IReadOnlyList<DetailedEvaluation> runs) => !AreAlike(runs) ? [] :
     [
         .. from axis in runs.SelectMany(run => run.Breakdowns).GroupBy(breakdown => breakdown.Axis)
            let first = axis.First()
@@ -18,7 +18,9 @@ internal static class EvaluationAverage
 
     /// <summary>Length by length.</summary>
     public static IReadOnlyList<ContextResult> Contexts(IReadOnlyList<DetailedEvaluation> runs)
-        => [.. runs.SelectMany(run => run.Contexts).GroupBy(context => (context.Factor, context.Context)).OrderBy(context => context.Key.Factor).Select(context => ContextOf([.. context]))];
+        => !AreAlike(runs) ? [] : [.. runs.SelectMany(run => run.Contexts).GroupBy(context => (context.Factor, context.Context)).OrderBy(context => context.Key.Factor).Select(context => ContextOf([.. context]))];
+
+    private static bool AreAlike(IEnumerable<DetailedEvaluation> runs) => runs.Select(run => (run.Name, run.Context, run.Rows, run.AllRows, run.Targets)).Distinct().Count() <= 1;
 
     private static BinResult BinOf(ScoreBin[] bins)
     {

@@ -29,9 +29,9 @@ internal sealed class BreakdownScore(TaskScore task, IReadOnlyList<ScoreAxis> ax
     public override void Add(BatchRows batch, ScoredValues scored)
     {
         task.Add(batch, scored);
-        if (task is TargetScore or TextScore)
+        if (task.IsOfPlaces)
         {
-            _hasAccuracy = scored.Count > 1;
+            _hasAccuracy = scored.IsInteger(1);
             Add(batch, scored.Reals(0), _hasAccuracy ? scored.Integers(1) : []);
         }
     }

@@ -33,7 +33,7 @@ public sealed record DetailedEvaluation
     /// <summary>T of training.</summary>
     public required int Context { get; init; }
 
-    /// <summary>Rows evaluated, evenly spaced over all that there are.</summary>
+    /// <summary>Rows evaluated, evenly spaced over all that there are; of text in groups of neighbors that are together one of the longest rows of <see cref="Contexts"/>.</summary>
     public required long Rows { get; init; }
 
     /// <summary>Rows that there are.</summary>
@@ -54,7 +54,9 @@ public sealed record DetailedEvaluation
     /// <summary>The same targets told apart, axis by axis; <c>position</c> first. None where the task's loss is not of single places.</summary>
     public required IReadOnlyList<ScoreBreakdown> Breakdowns { get; init; }
 
-    /// <summary>On rows as long as in training, twice and four times as long.</summary>
+    /// <summary>
+    /// On rows as long as in training, twice and four times as long. Of text they cover the same places; what a task makes up it makes up for the length, so that its rows are others.
+    /// </summary>
     public required IReadOnlyList<ContextEvaluation> Contexts { get; init; }
 
     /// <summary>What all of it took.</summary>

@@ -41,9 +41,10 @@ internal sealed class DetailedEvaluator(Transformer model, RunConfig config, Lea
     {
         long began = Stopwatch.GetTimestamp();
         int context = config.Model.Context;
+        int longest = Longest();
         using var arena = new OwnedArena(Arena, model);
-        Pass own = Evaluate(model, task, context, [ScoreAxis.Position, .. task.Axes], arena.Shared, cancel);
-        ContextEvaluation[] contexts = [.. s_factors.Select(factor => factor == 1 ? ToContext(own, factor, context) : AtContext(factor, arena.Shared, cancel))];
+        Pass own = Evaluate(model, task, context, longest, [ScoreAxis.Position, .. task.Axes], arena.Shared, cancel);
+        ContextEvaluation[] contexts = [.. s_factors.Select(factor => factor == 1 ? ToContext(own, factor, context) : AtContext(factor, longest, arena.Shared, cancel))];
         return new DetailedEvaluation
         {
             Version = DetailedEvaluation.CurrentVersion,
@@ -64,7 +65,11 @@ internal sealed class DetailedEvaluator(Transformer model, RunConfig config, Lea
         };
     }
 
-    private ContextEvaluation AtContext(int factor, SharedArena arena, CancellationToken cancel)
+    // How many times as long the longest rows are that what is held back has places for; of tasks that make rows up for their length, 1. Whatever the model can read: all models of a
+    // text are evaluated on the same places.
+    private int Longest() => config.Task.IsText ? s_factors.LastOrDefault(factor => (long)factor * config.Model.Context <= task.Places(TaskSplit.Validation), 1) : 1;
+
+    private ContextEvaluation AtContext(int factor, int longest, SharedArena arena, CancellationToken cancel)
     {
         long context = (long)factor * config.Model.Context;
         if (context > int.MaxValue)
@@ -83,7 +88,7 @@ internal sealed class DetailedEvaluator(Transformer model, RunConfig config, Lea
             using Transformer copy = LongerRows.Copy(longer, model);
             // Rows of a text may have any length; what is made up is made up for it.
             using LearningTask? opened = config.Task.IsText ? null : config.Task.Open(TrainData.ContextOf(longer, cancel: cancel));
-            return ToContext(Evaluate(copy, opened ?? task, longer.Model.Context, [ScoreAxis.Position], arena, cancel), factor, longer.Model.Context);
+            return ToContext(Evaluate(copy, opened ?? task, longer.Model.Context, Math.Max(1, longest / factor), [ScoreAxis.Position], arena, cancel), factor, longer.Model.Context);
         }
         catch (UserException e)
         {
@@ -91,12 +96,14 @@ internal sealed class DetailedEvaluator(Transformer model, RunConfig config, Lea
         }
     }
 
-    private Pass Evaluate(Transformer evaluated, LearningTask rows, int context, ScoreAxis[] axes, SharedArena arena, CancellationToken cancel)
+    // The rows are chosen at the longest length, evenly spaced; at a shorter one they are those that cover the same places, so that losses compare.
+    private Pass Evaluate(Transformer evaluated, LearningTask rows, int context, int together, ScoreAxis[] axes, SharedArena arena, CancellationToken cancel)
     {
         BatchShape shape = BatchShape.ToEvaluate(context);
-        int part = (int)Math.Min(int.MaxValue, Math.Max(shape.Rows, Places / context));
+        long longest = (long)context * together, chosen = Math.Max(BatchShape.ToEvaluate((int)Math.Min(longest, int.MaxValue)).Rows, Places / longest);
+        int part = (int)Math.Min(int.MaxValue / together, chosen) * together;
         var score = new BreakdownScore(rows.NewScore(), axes, rows is TextTask text ? text.ByteLengths : []);
-        using var evaluator = new Evaluator(evaluated, rows, shape, part, Arithmetic, arena, score, rows.FieldsOf(axes, context));
+        using var evaluator = new Evaluator(evaluated, rows, shape, part, Arithmetic, arena, score, rows.FieldsOf(axes, context), together);
         return new Pass(evaluator.Run(part: true, cancel), score.Breakdowns, evaluator.Part, evaluator.Windows);
     }
 

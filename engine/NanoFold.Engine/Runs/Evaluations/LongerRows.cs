@@ -30,6 +30,11 @@ internal static class LongerRows
             return $"model.position is \"learned\": there are no vectors for places beyond {trained.Config.Context}";
         }
 
+        if (longer.Task.WhyNotLonger(trained.Config.Context) is { } reason)
+        {
+            return reason;
+        }
+
         if (longer.Task.IsText && task.Places(TaskSplit.Validation) < context)
         {
             return $"what is held back has {task.Places(TaskSplit.Validation) + 1} tokens, and a row takes {context + 1L}";
@@ -38,11 +43,6 @@ internal static class LongerRows
         if (longer.Task.Validate(longer.Model, "task").Concat(longer.Model.Validate("model")).FirstOrDefault() is { } problem)
         {
             return $"{problem.Path}: {problem.Message}";
-        }
-
-        if (longer.Task.Fit(longer.Model).Context != context)
-        {
-            return $"rows of task \"{longer.Task.Kind}\" have a length of their own";
         }
 
         return OtherShape(longer.Model, trained) is { } name ? $"'{name}' has weights for {trained.Config.Context} places" : null;

@@ -6,6 +6,8 @@ internal abstract class GroupScore(int groups) : TaskScore
 {
     private readonly (double Loss, long Right, long Count)[] _sums = new (double, long, long)[groups];
 
+    public override bool IsOfPlaces => true;
+
     public sealed override void Begin() => Array.Clear(_sums);
 
     public sealed override void Add(BatchRows batch, ScoredValues scored)

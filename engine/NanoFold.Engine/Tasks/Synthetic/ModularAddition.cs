@@ -54,7 +54,7 @@ internal sealed class ModularAddition : LabelledTask
     {
         _config = config;
         _pairs = [.. Enumerable.Range(0, config.Modulus * config.Modulus)];
-        new RowDraws((ulong)config.SplitSeed, RowKey.At(TaskSplit.Validation, long.MaxValue)).Shuffle(_pairs);
+        RowDraws.OfTables(config.SplitSeed).Shuffle<int>(_pairs);
         _trained = Math.Clamp((int)Math.Round(config.TrainShare * _pairs.Length), 1, _pairs.Length - 1);
     }
 
@@ -62,9 +62,9 @@ internal sealed class ModularAddition : LabelledTask
 
     public override double? LossOfGuessing => Math.Log(_config.Modulus);
 
-    public override IReadOnlyList<Score> Best() => [new("loss", 0), new(Evaluation.Accuracy, 1)];
+    public override IReadOnlyList<Score> Best() => Certain;
 
-    public override IReadOnlyList<Score> Guessing() => [.. base.Guessing(), new(Evaluation.Accuracy, 1.0 / _config.Modulus)];
+    public override IReadOnlyList<Score> Guessing() => OneOf(_config.Modulus);
 
     public override string Symbol(int token) => token == _config.Modulus ? "=" : base.Symbol(token);
 

@@ -8,6 +8,8 @@ internal sealed class TextScore(int[] byteLengths) : TaskScore
     private long _count;
     private long _bytes;
 
+    public override bool IsOfPlaces => true;
+
     public override void Begin() => (_sum, _count, _bytes) = (0, 0, 0);
 
     public override void Add(BatchRows batch, ScoredValues scored)

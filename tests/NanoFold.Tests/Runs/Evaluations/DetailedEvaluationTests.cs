@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using NanoFold.Cli.Commands.Evaluations;
 using NanoFold.Engine;
 using NanoFold.Engine.Data;
 using NanoFold.Engine.Runs;
@@ -68,7 +69,7 @@ public sealed class DetailedEvaluationTests
         File.WriteAllText(path, "{");
         Assert.That(() => DetailedEvaluation.Find(_rig["run"]), Throws.TypeOf<UserException>().With.Message.StartsWith($"{path}: is damaged"));
         _rig.Resume("run");
-        Assert.That(DetailedEvaluation.Find(_rig["run"])! with { Seconds = 0 }, Is.Not.Null);
+        Assert.That(RecordFile.ToBytes(DetailedEvaluation.Find(_rig["run"])! with { Seconds = 0 }), Is.EqualTo(RecordFile.ToBytes(found with { Seconds = 0 })), "made again, it is the same");
 
         CommandLine.Json("train", "--threads", "1", "--resume", _rig["run"], "--steps", "14", "--set", "train.stopAfter=13");
         Assert.That(File.Exists(path), Is.False, "what was found after step 12 is of another model");
@@ -103,6 +104,72 @@ public sealed class DetailedEvaluationTests
             (int Place, int Token, double Nats)[] of = [.. targets.Where(t => t.Place % 32 >= bin.From && t.Place % 32 <= bin.To)];
             Assert.That((bin.Targets, bin.Loss), Is.EqualTo((of.LongLength, of.Average(t => t.Nats))).Using<(long, double)>((a, b) => a.Item1 == b.Item1 && Math.Abs(a.Item2 - b.Item2) < 1e-5));
         }
+    }
+
+    /// <summary>Where not all is taken, rows of every length cover the same places: a model that sees nothing but its own token has the same loss on each.</summary>
+    [Test]
+    public void RowsOfEveryLengthCoverTheSamePlaces()
+    {
+        using var backend = new CpuBackend(1);
+        string text = string.Concat(Enumerable.Range(0, 2200).Select(i => $"{i * i % 977}, "));
+        using TrainSession session = TrainSession.Open(_rig.Config($"data.path={_rig.Write("long.txt", text)}", "model.mixer=sliding-window", "model.mixer.window=1"), backend);
+        DetailedEvaluation found = new DetailedEvaluator(session.Model, session.Config, session.Task) { Places = 1 }.Run(0);
+        // A batch of rows of 32 has 64 of them: of rows of 8 there are four for each, neighbors.
+        Assert.That((found.Rows, found.Targets), Is.EqualTo((256L, 2048L)));
+        Assert.That(found.AllRows, Is.GreaterThan(300));
+        Assert.That(found.Contexts.Select(context => context.Targets), Is.All.EqualTo(2048));
+        Assert.That(found.Contexts.Select(context => context.Loss!.Value), Is.All.EqualTo(found.Loss).Within(1e-6));
+    }
+
+    [TestCase("task=transitivity", "problem")]
+    [TestCase("task=modular-addition task.scoreTrained=true task.modulus=7 model.context=9", "trained")]
+    public void ScoresOfGroupsAreToldApartToo(string settings, string axis)
+    {
+        using var backend = new CpuBackend(1);
+        RunConfig config = $"{settings} model.layers=1 model.width=16 model.heads=2 train.batch=2 geometry.enabled=false".Split(' ').Aggregate(new ConfigTree(), (tree, setting) => tree.Set(setting)).Build();
+        using TrainSession session = TrainSession.Open(config, backend);
+        DetailedEvaluation found = new DetailedEvaluator(session.Model, session.Config, session.Task).Run(0);
+        Assert.That(found.Breakdowns.Select(b => b.Axis), Is.EqualTo(new[] { "position", axis }));
+        ScoreBin first = found.By(axis)!.Bins[0];
+        Assert.That((first.From, first.Targets, first.Loss), Is.EqualTo((0L, found.Targets, found.Loss)).Using<(long, long, double)>((a, b) => a.Item1 == b.Item1 && a.Item2 == b.Item2 && Math.Abs(a.Item3 - b.Item3) < 1e-9), "what is held back is the first group");
+    }
+
+    /// <summary>Values whose sign is scored are no labels: there is no accuracy to tell apart.</summary>
+    [Test]
+    public void ValuesThatArePredictedHaveNoAccuracy()
+    {
+        using var backend = new CpuBackend(1);
+        RunConfig config = "task=folded task.shape=spirals model.layers=1 model.width=16 model.heads=2 train.batch=2 geometry.enabled=false".Split(' ').Aggregate(new ConfigTree(), (tree, setting) => tree.Set(setting)).Build();
+        using TrainSession session = TrainSession.Open(config, backend);
+        DetailedEvaluation found = new DetailedEvaluator(session.Model, session.Config, session.Task).Run(0);
+        Assert.That(found.By("position")!.Bins.Select(bin => bin.Accuracy), Is.All.Null);
+        Assert.That(found.Scores.Select(score => score.Name), Does.Contain("accuracy"));
+    }
+
+    /// <summary>A column for each score that rows of any length have, by its name.</summary>
+    [Test]
+    public void CellsOfLongerRowsStandUnderTheirNames()
+    {
+        ContextEvaluation Of(int factor, params Score[] scores) => new(factor, 8 * factor) { Loss = factor, Scores = scores };
+        var found = new DetailedEvaluation
+        {
+            Version = 1, Step = 1, Task = "t", Name = "t", Unit = "u", Context = 8, Rows = 1, AllRows = 1, Targets = 1, Loss = 1, Scores = [], Breakdowns = [], Seconds = 1,
+            Contexts = [Of(1, new Score("a", 0.1), new Score("b", 0.2)), Of(2, new Score("b", 0.3), new Score("c", 0.4)), new ContextEvaluation(4, 32) { WhyNot = "no" }],
+        };
+        Assert.That(DetailTables.LongerRows(found).Select(row => string.Join('|', row)), Is.EqualTo(new[] { "places|loss|a|b|c", "8 (1×)|1.0000|0.1000|0.2000|", "16 (2×)|2.0000||0.3000|0.4000" }));
+    }
+
+    /// <summary>What is of other rows would be averaged with what the other runs of a set have: it is not kept.</summary>
+    [Test]
+    public void AFileOfOtherRowsIsNotReplaced()
+    {
+        _rig.Train("run", "train.detailedEvaluation=true");
+        string path = _rig["run/evaluation.json"];
+        RecordFile.Write(path, DetailedEvaluation.Find(_rig["run"])! with { Rows = 3, Targets = 24 });
+        byte[] before = File.ReadAllBytes(path);
+        CommandLine run = CommandLine.Run("eval", "--threads", "1", "--model", _rig["run"], "--detail");
+        Assert.That(run.Error, Does.Contain($"not kept: {path} is of 3 rows after 12 steps, this of "));
+        Assert.That(File.ReadAllBytes(path), Is.EqualTo(before));
     }
 
     /// <summary>What a task tells its places apart by is an axis too, with the accuracy; rows that are longer are made up for their length.</summary>

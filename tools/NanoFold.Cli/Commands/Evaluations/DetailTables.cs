@@ -21,8 +21,8 @@ internal static class DetailTables
         }
 
         output.Line();
-        output.Line("on longer rows");
-        output.Table(numbers: true, [["places", "loss", .. found.Scores.Select(score => score.Name)], .. found.Contexts.Where(context => context.WhyNot is null).Select(Row)]);
+        output.Line(found.BitsPerByte is not null ? "on longer rows, of the same places" : "on longer rows, made up for their length");
+        output.Table(numbers: true, LongerRows(found));
         foreach (ContextEvaluation context in found.Contexts.Where(context => context.WhyNot is not null))
         {
             output.Line($"{Display.Count(context.Context)} places: {context.WhyNot}");
@@ -36,7 +36,23 @@ internal static class DetailTables
         return JsonNode.Parse(Encoding.UTF8.GetString(RecordFile.ToBytes(found)))!;
     }
 
-    /// <summary>Keeps it in the folder of the run whose own text or task was evaluated; a checkpoint by itself keeps none.</summary>
+    /// <summary>The losses and scores of each length of rows: a column for each score that any of them has.</summary>
+    internal static string[][] LongerRows(DetailedEvaluation found)
+    {
+        ContextEvaluation[] read = [.. found.Contexts.Where(context => context.WhyNot is null)];
+        string[] names = [.. read.SelectMany(context => context.Scores).Select(score => score.Name).Distinct()];
+        return
+        [
+            ["places", "loss", .. names],
+            .. read.Select(context => (string[])
+            [
+                $"{Display.Count(context.Context)} ({context.Factor}×)", Figure(context.Loss ?? double.NaN),
+                .. names.Select(name => context.Scores.Where(score => score.Name == name).Select(score => Figure(score.Value)).FirstOrDefault("")),
+            ]),
+        ];
+    }
+
+    /// <summary>Keeps it in the folder of the run whose own text or task was evaluated, unless there is one of other rows or another step; a checkpoint by itself keeps none.</summary>
     /// <param name="output">Told where it is, or why not.</param>
     /// <param name="path">What <c>--model</c> named.</param>
     /// <param name="found">The evaluation.</param>
@@ -49,6 +65,13 @@ internal static class DetailTables
         }
 
         string file = Path.Combine(path, DetailedEvaluation.FileName);
+        if (Before(path) is { } before && Of(before) != Of(found))
+        {
+            // Those of a set are of the same rows, so that they can be averaged.
+            output.Note($"not kept: {file} is of {Display.Count(before.Rows)} rows after {Display.Count(before.Step)} steps, this of {Display.Count(found.Rows)} after {Display.Count(found.Step)}; move it away to keep this one");
+            return;
+        }
+
         try
         {
             RecordFile.Write(file, found);
@@ -59,6 +82,21 @@ internal static class DetailTables
             output.Note($"not kept: {e.Message}");
         }
     }
+
+    // One that cannot be read is replaced.
+    private static DetailedEvaluation? Before(string folder)
+    {
+        try
+        {
+            return DetailedEvaluation.Find(folder);
+        }
+        catch (UserException)
+        {
+            return null;
+        }
+    }
+
+    private static (long Step, int Context, long Rows, long Targets) Of(DetailedEvaluation found) => (found.Step, found.Context, found.Rows, found.Targets);
 
     // documentPart: document part.
     private static string Words(string name) => string.Concat(name.Select(c => char.IsUpper(c) ? $" {char.ToLowerInvariant(c)}" : c.ToString()));
@@ -80,9 +118,6 @@ internal static class DetailTables
         .. IsText(breakdown) ? [bin.BitsPerByte is { } bits ? Figure(bits) : ""] : Array.Empty<string>(),
         .. HasAccuracy(breakdown) ? [bin.Accuracy is { } accuracy ? Figure(accuracy) : ""] : Array.Empty<string>(),
     ];
-
-    private static string[] Row(ContextEvaluation context)
-        => [$"{Display.Count(context.Context)} ({context.Factor}×)", Figure(context.Loss ?? double.NaN), .. context.Scores.Select(score => Figure(score.Value))];
 
     private static string Figure(double value) => Display.Number(value, "0.0000");
 }

@@ -3,9 +3,6 @@ namespace NanoFold.Engine.Tasks;
 /// <summary>Random points of a folded surface, turned into a space of more dimensions.</summary>
 internal sealed class FoldedPoints
 {
-    // Keeps the draws of the direction apart from those of rows.
-    private const ulong Stream = 0x666F6C6465642D31;
-
     // The roll is this high for a radius of 1 at its outer end; the holes of the tori leave room for each other.
     private const double Height = 1.5, InnerRadius = 0.35;
 
@@ -25,7 +22,7 @@ internal sealed class FoldedPoints
     {
         _config = config;
         int space = SpaceOf(config.Shape);
-        var draws = new RowDraws((ulong)config.SplitSeed ^ Stream, RowKey.At(TaskSplit.Validation, 0));
+        var draws = RowDraws.OfTables(config.SplitSeed);
         _directions = new double[space * config.Ambient];
         foreach (ref double number in _directions.AsSpan())
         {

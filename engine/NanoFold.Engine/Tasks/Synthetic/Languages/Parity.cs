@@ -11,7 +11,7 @@ public sealed record ParityConfig : LabelledTaskConfig
     public static ParityConfig Tiny => new() { ValidationRows = 6 };
 
     /// <summary>How often a bit is 1.</summary>
-    [Bounds(0, 1)]
+    [Bounds(0, 1, AboveMinimum = true, BelowMaximum = true)]
     public double Ones { get; init; } = 0.5;
 
     /// <inheritdoc/>
@@ -32,7 +32,19 @@ internal sealed class Parity(ParityConfig config, TaskContext context) : Labelle
 
     public override IReadOnlyList<Score> Best() => Certain;
 
-    public override IReadOnlyList<Score> Guessing() => OneOf(2);
+    /// <summary>Of one who knows how often a bit is 1, q: after t bits the label is 1 with a probability of (1 − (1 − 2 q)^t) / 2.</summary>
+    public override IReadOnlyList<Score> Guessing()
+    {
+        double nats = 0, right = 0;
+        for (int t = 1; t <= Time; t++)
+        {
+            double odd = (1 - Math.Pow(1 - (2 * config.Ones), t)) / 2, even = 1 - odd;
+            nats -= (odd > 0 ? odd * Math.Log(odd) : 0) + (even > 0 ? even * Math.Log(even) : 0);
+            right += Math.Max(odd, even);
+        }
+
+        return [new("loss", nats / Time), new(Evaluation.Accuracy, right / Time)];
+    }
 
     public override IEnumerable<string> Describe() => [$"parity of {Time} bits, asked for at each of them"];
 

@@ -16,7 +16,7 @@ public sealed record RegularLanguagesConfig : LabelledTaskConfig
     public static RegularLanguagesConfig Tiny => new() { Symbols = 6, LeastStates = 2, MostStates = 3, Edges = 2, Length = 4, ValidationRows = 6 };
 
     /// <summary>V: the last is the sign between strings. A language uses at least <c>task.edges</c> of the others.</summary>
-    [Bounds(2, 31)]
+    [Bounds(3, 31)]
     public int Symbols { get; init; } = 20;
 
     /// <summary>States of an automaton at least.</summary>
@@ -104,11 +104,9 @@ internal sealed class RegularLanguages(RegularLanguagesConfig config, TaskContex
     {
         double nats = 0, right = 0;
         long count = 0;
-        var batch = new BatchRows([.. Fields(Time).Where(field => field.Name is BatchField.Tokens or BatchField.Targets or Allowed)], 1);
-        for (long row = 0; row < ValidationRows; row++)
+        foreach (BatchRows row in HeldBackRows())
         {
-            batch.Fill(this, TaskSplit.Validation, row, ValidationRows, ValidationRows);
-            foreach (int allowed in batch.Integers(Allowed))
+            foreach (int allowed in row.Integers(Allowed))
             {
                 if (allowed >= 0)
                 {
@@ -118,7 +116,7 @@ internal sealed class RegularLanguages(RegularLanguagesConfig config, TaskContex
             }
         }
 
-        return [new("loss", nats / count), new(Evaluation.Accuracy, right / count), new(LanguageScore.Allowed, 1), new(LanguageScore.TotalVariation, 0)];
+        return count == 0 ? [] : [new("loss", nats / count), new(Evaluation.Accuracy, right / count), new(LanguageScore.Allowed, 1), new(LanguageScore.TotalVariation, 0)];
     }
 
     public override IReadOnlyList<Score> Guessing() => OneOf(Sign);

@@ -10,7 +10,7 @@ namespace NanoFold.Engine.Tasks;
 /// </summary>
 public sealed record ReachabilityConfig : LabelledTaskConfig
 {
-    public static ReachabilityConfig Tiny => new() { Concepts = 6, Statements = 5, Names = 8, MostSteps = 2, ValidationRows = 6 };
+    public static ReachabilityConfig Tiny => new() { Concepts = 8, Statements = 8, Names = 10, MostSteps = 2, ValidationRows = 6 };
 
     /// <summary>Concepts of a row.</summary>
     [Bounds(6, 64)]
@@ -28,7 +28,7 @@ public sealed record ReachabilityConfig : LabelledTaskConfig
     [Bounds(1, 16)]
     public int LeastSteps { get; init; } = 1;
 
-    /// <summary>The most steps. All from the fewest to the most are as frequent as each other, but for graphs that have none so long.</summary>
+    /// <summary>The most steps. All from the fewest to the most are as frequent as each other, and both candidates are as many steps from where they begin.</summary>
     [Bounds(1, 16)]
     public int MostSteps { get; init; } = 3;
 
@@ -62,10 +62,11 @@ public sealed record ReachabilityConfig : LabelledTaskConfig
         {
             yield return new ConfigProblem($"{path}.mostSteps", $"{MostSteps} is more than the {(Concepts / 2) - 1} that a side of {path}.concepts = {Concepts} may have");
         }
-
-        if (Statements < Concepts - 2 || Statements > ConceptGraph.MostStatements(Concepts))
+        else if (Statements < Concepts - 2 || Statements > ConceptGraph.MostStatements(Concepts, MostSteps))
         {
-            yield return new ConfigProblem($"{path}.statements", $"{Statements} is not from {Concepts - 2} to {ConceptGraph.MostStatements(Concepts)}, as {path}.concepts = {Concepts} needs");
+            yield return new ConfigProblem(
+                $"{path}.statements",
+                $"{Statements} is not from {Concepts - 2} to {ConceptGraph.MostStatements(Concepts, MostSteps)}, as {path}.concepts = {Concepts} and {path}.mostSteps = {MostSteps} need");
         }
 
         foreach (ConfigProblem problem in base.Validate(model, path))
@@ -73,6 +74,9 @@ public sealed record ReachabilityConfig : LabelledTaskConfig
             yield return problem;
         }
     }
+
+    /// <summary>What is asked for never lies deeper: a longer row only has more places after it.</summary>
+    public override string WhyNotLonger(int trained) => "rows have a length of their own";
 
     /// <inheritdoc/>
     public override LearningTask Open(TaskContext context) => new Reachability(this, context);
@@ -107,9 +111,9 @@ internal sealed class Reachability(ReachabilityConfig config, TaskContext contex
     /// <summary>Places of the longest row.</summary>
     public static int Places(ReachabilityConfig config) => (Statement * config.Statements) + Question + (config.Path ? config.MostSteps + 1 : 0);
 
-    public override IReadOnlyList<Score> Best() => config.Path ? [new(Evaluation.Accuracy, 1)] : [new("loss", 0), new(Evaluation.Accuracy, 1)];
+    public override IReadOnlyList<Score> Best() => config.Path ? [new(Evaluation.Accuracy, 1)] : Certain;
 
-    public override IReadOnlyList<Score> Guessing() => config.Path ? [] : [.. base.Guessing(), new(Evaluation.Accuracy, 0.5)];
+    public override IReadOnlyList<Score> Guessing() => config.Path ? [] : OneOf(2);
 
     public override IReadOnlyList<BatchField> Fields(int time) => [.. base.Fields(time), BatchField.OfGroups(time)];
 
@@ -139,14 +143,15 @@ internal sealed class Reachability(ReachabilityConfig config, TaskContext contex
         Span<ulong> parents = stackalloc ulong[config.Concepts];
         Span<int> names = stackalloc int[config.Concepts], path = stackalloc int[config.Concepts];
         var graph = new ConceptGraph(config.Concepts, parents);
-        (int steps, int other) = graph.Draw(ref draws, config.Statements, config.LeastSteps + draws.Below(config.MostSteps - config.LeastSteps + 1), path);
+        int steps = config.LeastSteps + draws.Below(config.MostSteps - config.LeastSteps + 1);
+        (int from, int other) = graph.Draw(ref draws, config.Statements, steps, path);
         draws.Distinct(names, config.Concepts, from: 0, config.Names);
         tokens.Fill(_empty);
         int at = Write(graph, ref draws, names, tokens);
 
         int reached = names[path[steps - 1]];
         bool isFirst = draws.Below(2) == 0;
-        (tokens[at], tokens[at + 1], tokens[at + 4]) = (_question, names[0], _answer);
+        (tokens[at], tokens[at + 1], tokens[at + 4]) = (_question, names[from], _answer);
         (tokens[at + 2], tokens[at + 3]) = isFirst ? (reached, names[other]) : (names[other], reached);
         int first = at + 4, last = first;
         if (config.Path)
@@ -233,19 +238,5 @@ internal sealed class ReachabilityScore(bool hasPath) : TargetScore
         Evaluation result = base.Result();
         double words = result.Scores![0].Value;
         return result with { Scores = [new Score(Evaluation.Accuracy, (double)_right / _count), .. hasPath ? [new Score("words", words)] : Array.Empty<Score>()] };
-    }
-}
-
-/// <summary>Coined names.</summary>
-internal static class ConceptNames
-{
-    private static readonly string[] s_first = ["bo", "da", "fe", "gi", "ka", "lo", "mu", "ne", "pi", "ro", "su", "ta", "ve", "wi", "ze", "ha"];
-    private static readonly string[] s_last = ["rin", "lat", "mok", "sen", "dup", "vix", "gam", "tol", "bek", "nuf"];
-
-    /// <summary>The name of a number; all up to 16,000 are different.</summary>
-    public static string Of(int number)
-    {
-        string name = s_first[number % 16] + s_last[number / 16 % 10];
-        return number < 160 ? name : s_first[number / 160 % 16] + (number < 2560 ? "" : s_first[number / 2560 % 16]) + name;
     }
 }

@@ -53,9 +53,6 @@ internal sealed class Transitivity : LabelledTask
     /// <summary>What may be asked for: the b of an a, the c of a b, the c of an a.</summary>
     public const int Relations = 3;
 
-    // Keeps the draws of the facts apart from those of rows.
-    private const ulong Stream = 0x7472616E73697431;
-
     private readonly TransitivityConfig _config;
 
     // The b of each a, the c of each b, and the a with those first whose c is trained on.
@@ -68,20 +65,13 @@ internal sealed class Transitivity : LabelledTask
         : base(config, context)
     {
         _config = config;
-        var draws = new RowDraws((ulong)config.SplitSeed ^ Stream, RowKey.At(TaskSplit.Validation, 0));
-        _middles = new int[config.Firsts];
-        _lasts = new int[config.Middles];
-        foreach (ref int middle in _middles.AsSpan())
-        {
-            middle = draws.Below(config.Middles);
-        }
-
-        foreach (ref int last in _lasts.AsSpan())
-        {
-            last = draws.Below(config.Lasts);
-        }
-
+        var draws = RowDraws.OfTables(config.SplitSeed);
+        // Each as often as any other, or once where there are enough.
+        _middles = [.. Enumerable.Range(0, config.Firsts).Select(a => a % config.Middles)];
+        _lasts = [.. Enumerable.Range(0, config.Middles).Select(b => b % config.Lasts)];
         _order = [.. Enumerable.Range(0, config.Firsts)];
+        draws.Shuffle<int>(_middles);
+        draws.Shuffle<int>(_lasts);
         draws.Shuffle<int>(_order);
         _trained = Math.Clamp((int)Math.Round(config.TrainShare * config.Firsts), 0, config.Firsts - 1);
     }
@@ -110,9 +100,9 @@ internal sealed class Transitivity : LabelledTask
 
     private int ProblemsOfRow => Time / PlacesOfProblem;
 
-    public override IReadOnlyList<Score> Best() => [new("loss", 0), new(Evaluation.Accuracy, 1)];
+    public override IReadOnlyList<Score> Best() => Certain;
 
-    public override IReadOnlyList<Score> Guessing() => [.. base.Guessing(), new(Evaluation.Accuracy, 1.0 / _config.Lasts)];
+    public override IReadOnlyList<Score> Guessing() => OneOf(_config.Lasts);
 
     public override IReadOnlyList<BatchField> Fields(int time) => [.. base.Fields(time), BatchField.OfDocuments(time), BatchField.OfGroups(time)];
 
@@ -135,11 +125,11 @@ internal sealed class Transitivity : LabelledTask
     protected override int Fill(in RowKey key, ref RowDraws draws, in BatchRow row)
     {
         Span<int> tokens = row.Integers(BatchField.Tokens), targets = row.Integers(BatchField.Targets), documents = row.Integers(BatchField.Documents), groups = row.Integers(BatchField.Groups);
-        int asked = 0, rows = (int)Math.Max(1, ValidationRows), place = (int)(key.Number % rows);
+        int asked = 0, rows = (int)Math.Max(1, ValidationRows), place = PlaceOf(key.Number % rows, rows);
         for (; asked < ProblemsOfRow; asked++)
         {
-            // To train on: any of the facts and of the sums that are not held back. To validate with: all, spread such that each row has one that is held back.
-            int number = key.Split == TaskSplit.Training ? HeldBack + draws.Below(Problems - HeldBack) : asked == 0 ? place % HeldBack : (asked * rows) + place;
+            // To train on: any of the facts and of the sums that are not held back. To validate with: each problem once.
+            int number = key.Split == TaskSplit.Training ? HeldBack + draws.Below(Problems - HeldBack) : (asked * rows) + place;
             if (number >= Problems)
             {
                 break;
@@ -158,6 +148,19 @@ internal sealed class Transitivity : LabelledTask
     }
 
     private int HeldBack => _config.Firsts - _trained;
+
+    // The order of rows to validate with: where there are more than problems that are held back, rows with one of them stand evenly among the others, so that a part of the rows
+    // has its share of them; the first row always has one.
+    private int PlaceOf(long row, int rows)
+    {
+        if (rows <= HeldBack)
+        {
+            return (int)row;
+        }
+
+        long before = ((row * HeldBack) + rows - 1) / rows;
+        return (int)(before < HeldBack && before * rows / HeldBack == row ? before : HeldBack + row - before);
+    }
 
     // Sums that are held back, then facts, then sums that are trained on.
     private (int Whose, int Relation, int Answer, Problem Kind) ProblemAt(int number)

@@ -9,7 +9,7 @@ internal sealed class ComposedMqar(MqarConfig config, TaskContext context) : Lab
     /// <summary>Triple of a triple, and of a slot.</summary>
     public const int Triple = 3;
 
-    private readonly SlotWeights _slots = new(config.Power);
+    private readonly SlotWeights _slots = new(config.Power, context.Model.Context / Triple);
     private readonly int _third = config.Symbols / Triple;
     private readonly int _side = (int)Math.Sqrt(config.Pairs);
 
@@ -21,15 +21,13 @@ internal sealed class ComposedMqar(MqarConfig config, TaskContext context) : Lab
 
     private int Values => config.Symbols - (2 * _third);
 
-    public override IReadOnlyList<BatchField> Fields(int time)
-    {
-        _slots.Reach(time / Triple);
-        return [.. base.Fields(time), BatchField.OfGroups(time)];
-    }
+    public override IReadOnlyList<BatchField> Fields(int time) => [.. base.Fields(time), BatchField.OfGroups(time)];
 
     public override IReadOnlyList<Score> Best() => Certain;
 
     public override IReadOnlyList<Score> Guessing() => OneOf(Values);
+
+    public override IEnumerable<Baseline> Baselines() => [new("one of the row's values", OneOf(config.Pairs))];
 
     public override IEnumerable<string> Describe() => [$"recall: {config.Pairs} keys of two tokens a row, {_side} first and {_side} second ones"];
 
@@ -40,7 +38,12 @@ internal sealed class ComposedMqar(MqarConfig config, TaskContext context) : Lab
         Span<int> first = stackalloc int[_side], second = stackalloc int[_side], cells = stackalloc int[pairs];
         draws.Distinct(first, _side, from: 1, _third - 1);
         draws.Distinct(second, _side, from: _third, _third);
-        draws.Distinct(cells, pairs, from: 0, pairs);
+        for (int cell = 0; cell < pairs; cell++)
+        {
+            cells[cell] = cell;
+        }
+
+        draws.Shuffle(cells);
         draws.Distinct(tokens[2..], pairs, from: 2 * _third, Values, Triple);
         Span<int> asked = targets[start..];
         for (int i = 0; i < pairs; i++)

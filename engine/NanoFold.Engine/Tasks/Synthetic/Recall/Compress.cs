@@ -15,7 +15,7 @@ public sealed record CompressConfig : LabelledTaskConfig
     public static CompressConfig Tiny => new() { Symbols = 4, ValidationRows = 6 };
 
     /// <summary>V: the last is the sign.</summary>
-    [Bounds(2, 4096)]
+    [Bounds(3, 4096)]
     public int Symbols { get; init; } = 16;
 
     /// <inheritdoc/>
@@ -33,6 +33,9 @@ public sealed record CompressConfig : LabelledTaskConfig
 
     /// <inheritdoc/>
     public override ModelConfig Fit(ModelConfig model) => model.Vocab > 0 ? model : model with { Vocab = (int)Math.Min(HeadOf(model), int.MaxValue) };
+
+    /// <inheritdoc/>
+    public override string WhyNotLonger(int trained) => $"the head has a part for each of the {trained} places it was trained with";
 
     /// <inheritdoc/>
     public override LearningTask Open(TaskContext context) => new Compress(this, context);

@@ -11,7 +11,7 @@ public sealed record InductionConfig : LabelledTaskConfig
     public static InductionConfig Tiny => new() { Symbols = 5, ValidationRows = 6 };
 
     /// <summary>V: the last is the special token.</summary>
-    [Bounds(2, 1 << 20)]
+    [Bounds(3, 1 << 20)]
     public int Symbols { get; init; } = 16;
 
     /// <inheritdoc/>

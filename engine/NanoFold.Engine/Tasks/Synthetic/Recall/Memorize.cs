@@ -11,7 +11,7 @@ public sealed record MemorizeConfig : LabelledTaskConfig
     public static MemorizeConfig Tiny => new() { Symbols = 8, ValidationRows = 6 };
 
     /// <summary>V: the lower half are keys, the upper half values, the last is the sign.</summary>
-    [Bounds(3, 1 << 20)]
+    [Bounds(5, 1 << 20)]
     public int Symbols { get; init; } = 256;
 
     /// <inheritdoc/>
@@ -41,7 +41,7 @@ internal sealed class Memorize : LabelledTask
         _config = config;
         int keys = (config.Symbols - 1) / 2;
         int[] values = [.. Enumerable.Range(keys, config.Symbols - 1 - keys)];
-        new RowDraws((ulong)config.SplitSeed, RowKey.At(TaskSplit.Validation, long.MaxValue)).Shuffle(values);
+        RowDraws.OfTables(config.SplitSeed).Shuffle<int>(values);
         _values = values[..keys];
     }
 

@@ -85,7 +85,7 @@ public sealed record MqarConfig : LabelledTaskConfig
 
 internal sealed class Mqar(MqarConfig config, TaskContext context) : LabelledTask(config, context)
 {
-    private readonly SlotWeights _slots = new(config.Power);
+    private readonly SlotWeights _slots = new(config.Power, context.Model.Context / 2);
     private readonly int _values = config.Symbols / 2;
 
     public override int Vocab => config.Vocab;
@@ -97,15 +97,13 @@ internal sealed class Mqar(MqarConfig config, TaskContext context) : LabelledTas
     /// <summary>How many tokens may be keys: those from 1 to V / 2.</summary>
     public static int Keys(int symbols) => (symbols / 2) - 1;
 
-    public override IReadOnlyList<BatchField> Fields(int time)
-    {
-        _slots.Reach(time / 2);
-        return [.. base.Fields(time), BatchField.OfGroups(time)];
-    }
+    public override IReadOnlyList<BatchField> Fields(int time) => [.. base.Fields(time), BatchField.OfGroups(time)];
 
     public override IReadOnlyList<Score> Best() => Certain;
 
     public override IReadOnlyList<Score> Guessing() => OneOf(config.Symbols - _values);
+
+    public override IEnumerable<Baseline> Baselines() => [new("one of the row's values", OneOf(config.Pairs + config.Updates))];
 
     public override IEnumerable<string> Describe() =>
         [$"recall: {config.Pairs} pairs a row, of {Keys(config.Symbols)} keys and {config.Symbols - _values} values{(config.Updates > 0 ? $", {config.Updates} changed later" : "")}"];

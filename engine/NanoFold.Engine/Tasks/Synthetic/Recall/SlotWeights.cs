@@ -1,28 +1,19 @@
 namespace NanoFold.Engine.Tasks;
 
 /// <summary>Slots i = 1, 2 … to be drawn, each once, with a weight of i^(a − 1).</summary>
-/// <param name="power">a.</param>
-internal sealed class SlotWeights(double power)
+internal sealed class SlotWeights
 {
+    private readonly double _power;
+
     // Sums of the weights up to each slot.
-    private double[] _sums = [];
+    private double[] _sums;
 
-    /// <summary>Makes ready for so many slots.</summary>
-    public void Reach(int slots)
+    /// <param name="power">a.</param>
+    /// <param name="slots">How many there usually are; longer rows have more.</param>
+    public SlotWeights(double power, int slots)
     {
-        if (slots <= _sums.Length)
-        {
-            return;
-        }
-
-        double[] sums = new double[slots];
-        double sum = 0;
-        for (int i = 0; i < slots; i++)
-        {
-            sums[i] = sum += Math.Pow(i + 1, power - 1);
-        }
-
-        _sums = sums;
+        _power = power;
+        _sums = Sums(slots);
     }
 
     /// <summary>Draws a slot that is not taken, from 0.</summary>
@@ -32,7 +23,9 @@ internal sealed class SlotWeights(double power)
     public int Draw(ref RowDraws draws, ReadOnlySpan<int> taken, int places)
     {
         // Those that begin and end within the row; a draw that meets a taken one is made again, which leaves the others their weights.
-        ReadOnlySpan<double> sums = _sums.AsSpan(0, taken.Length / places);
+        int slots = taken.Length / places;
+        _sums = slots > _sums.Length ? Sums(slots) : _sums;
+        ReadOnlySpan<double> sums = _sums.AsSpan(0, slots);
         while (true)
         {
             int found = sums.BinarySearch(draws.Uniform() * sums[^1]);
@@ -42,5 +35,17 @@ internal sealed class SlotWeights(double power)
                 return slot;
             }
         }
+    }
+
+    private double[] Sums(int slots)
+    {
+        double[] sums = new double[slots];
+        double sum = 0;
+        for (int i = 0; i < slots; i++)
+        {
+            sums[i] = sum += Math.Pow(i + 1, _power - 1);
+        }
+
+        return sums;
     }
 }

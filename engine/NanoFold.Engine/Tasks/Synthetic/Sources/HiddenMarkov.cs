@@ -40,9 +40,6 @@ internal sealed class HiddenMarkov(HiddenMarkovConfig config, TaskContext contex
 /// <summary>Symbols by states that are not seen.</summary>
 internal sealed class HiddenMarkovSource : Source
 {
-    // Keeps the tables' draws apart from those of rows.
-    private const ulong Stream = 0x68696464656E2D31;
-
     // Sums of probabilities: from state to state, of the symbols of a state, of the first state.
     private readonly double[][] _moves;
     private readonly double[][] _says;
@@ -53,7 +50,7 @@ internal sealed class HiddenMarkovSource : Source
     public HiddenMarkovSource(int symbols, int states, double spread, long seed)
     {
         Symbols = symbols;
-        var draws = new RowDraws((ulong)seed ^ Stream, RowKey.At(TaskSplit.Validation, 0));
+        var draws = RowDraws.OfTables(seed);
         (_moves, _says) = (new double[states][], new double[states][]);
         for (int state = 0; state < states; state++)
         {
@@ -61,7 +58,7 @@ internal sealed class HiddenMarkovSource : Source
             _says[state] = DrawSums(ref draws, symbols, spread);
         }
 
-        _first = Stationary(states, Move);
+        (_first, _) = Stationary(states, states * states, Move);
         for (int state = 1; state < states; state++)
         {
             _first[state] += _first[state - 1];

@@ -38,6 +38,9 @@ public sealed record MarkovConfig : SourceTaskConfig
     /// <inheritdoc/>
     public override LearningTask Open(TaskContext context) => new Markov(this, context, new MarkovSource(Symbols, Order, Spread, SplitSeed));
 
+    /// <summary>With a table that is quick to make.</summary>
+    public override LearningTask Sketch(TaskContext context) => new Markov(this, context, new MarkovSource(Symbols, order: 1, spread: 0, SplitSeed));
+
     /// <inheritdoc/>
     protected override string VocabOf(string path) => $"{path}.symbols = {Symbols}";
 }
@@ -45,15 +48,15 @@ public sealed record MarkovConfig : SourceTaskConfig
 internal sealed class Markov(MarkovConfig config, TaskContext context, MarkovSource source) : SourceTask(config, context, source)
 {
     public override IEnumerable<string> Describe() =>
-        [FormattableString.Invariant($"a Markov source of order {config.Order}: {config.Symbols} symbols, entropy {source.EntropyRate:0.0000} nats per symbol")];
+    [
+        $"a Markov source of order {config.Order}: {config.Symbols} symbols"
+        + (source.EntropyRate is { } rate ? FormattableString.Invariant($", entropy {rate:0.0000} nats per symbol") : ""),
+    ];
 }
 
 /// <summary>Symbols by a table of probabilities given the <c>order</c> symbols before.</summary>
 internal sealed class MarkovSource : Source
 {
-    // Keeps the table's draws apart from those of rows.
-    private const ulong Stream = 0x6D61726B6F762D31;
-
     private readonly int _order;
     private readonly int _contexts;
 
@@ -66,14 +69,15 @@ internal sealed class MarkovSource : Source
     public MarkovSource(int symbols, int order, double spread, long seed)
     {
         (Symbols, _order, _contexts) = (symbols, order, (int)Math.Pow(symbols, order));
-        var draws = new RowDraws((ulong)seed ^ Stream, RowKey.At(TaskSplit.Validation, 0));
+        var draws = RowDraws.OfTables(seed);
         _table = new double[_contexts * symbols];
         for (int context = 0; context < _contexts; context++)
         {
             DrawSums(ref draws, symbols, spread).CopyTo(_table, context * symbols);
         }
 
-        _met = Stationary(_contexts, Step);
+        (_met, bool isExact) = Stationary(_contexts, _table.Length, Step);
+        double rate = 0;
         for (int context = 0; context < _contexts; context++)
         {
             double entropy = 0;
@@ -83,15 +87,17 @@ internal sealed class MarkovSource : Source
                 entropy -= p > 0 ? p * Math.Log(p) : 0;
             }
 
-            EntropyRate += _met[context] * entropy;
+            rate += _met[context] * entropy;
             _met[context] += context > 0 ? _met[context - 1] : 0;
         }
+
+        EntropyRate = isExact ? rate : null;
     }
 
     public override int Symbols { get; }
 
-    /// <summary>Nats per symbol of a long sequence.</summary>
-    public double EntropyRate { get; }
+    /// <summary>Nats per symbol of a long sequence; null where it takes too long to find how often contexts are met in one. Rows begin as they are met so far, so that their least loss is exact.</summary>
+    public double? EntropyRate { get; }
 
     public override void Draw(ref RowDraws draws, Span<int> symbols)
     {

@@ -11,7 +11,10 @@ public sealed record PseudoRandomConfig : SourceTaskConfig
 {
     public static PseudoRandomConfig Tiny => new() { Register = 3, ValidationRows = 6 };
 
-    /// <summary>n, the bits of the register: 2–7, 9–11, 15, 17, 18, 20–23, 25, 28, 29 or 31. All of its states but zero follow each other, so bits repeat after 2^n − 1.</summary>
+    /// <summary>
+    /// n, the bits of the register: 2–7, 9–11, 15, 17, 18, 20–23, 25, 28, 29 or 31. All of its 2^n − 1 states but zero follow each other: the 127 of 7 bits may be learned by heart
+    /// as well as by the rule; those of 17 and more may not, and a small model finds nothing for long.
+    /// </summary>
     [Bounds(2, 31)]
     public int Register { get; init; } = 7;
 

@@ -51,12 +51,14 @@ internal abstract class Source
 
     /// <summary>How often each state is met in a long walk: p = p P, by repeated steps from all alike.</summary>
     /// <param name="states">How many.</param>
+    /// <param name="entries">Of P that a step goes through: large tables get fewer steps, so that none takes more than about a second.</param>
     /// <param name="step">Adds to its second argument what a step makes of its first.</param>
-    public static double[] Stationary(int states, Action<double[], double[]> step)
+    /// <returns>And whether they have settled.</returns>
+    public static (double[] Met, bool IsSettled) Stationary(int states, long entries, Action<double[], double[]> step)
     {
         double[] now = new double[states], next = new double[states];
         Array.Fill(now, 1.0 / states);
-        for (int round = 0; round < MostRounds; round++)
+        for (int round = 0; round < Math.Min(MostRounds, MostWork / entries); round++)
         {
             Array.Clear(next);
             step(now, next);
@@ -69,12 +71,12 @@ internal abstract class Source
             (now, next) = (next, now);
             if (change < 1e-13)
             {
-                break;
+                return (now, true);
             }
         }
 
-        return now;
+        return (now, false);
     }
 
-    private const int MostRounds = 10_000;
+    private const long MostRounds = 10_000, MostWork = 300_000_000;
 }

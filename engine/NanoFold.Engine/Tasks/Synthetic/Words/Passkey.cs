@@ -5,8 +5,8 @@ namespace NanoFold.Engine.Tasks;
 
 /// <summary>
 /// A pass key in a long text (after arXiv 2305.16300): digits stand somewhere among words that say nothing, and at the end of the row they are asked for. How far back they are is
-/// swept over all distances. <c>accuracy</c> is the share of digits found, <c>keys</c> that of whole keys, <c>accuracyTo16</c> and so on those of keys at most so many
-/// places back, in four steps.
+/// swept over all distances. <c>accuracy</c> is the share of digits found, <c>keys</c> that of whole keys; <c>accuracyTo16</c> and so on, in four steps, are the shares of digits of
+/// keys farther back than the step before, up to so many places.
 /// </summary>
 public sealed record PasskeyConfig : LabelledTaskConfig
 {
@@ -58,9 +58,9 @@ internal sealed class Passkey(PasskeyConfig config, TaskContext context) : Label
     // From the mark before the key to the question, where the key stands first.
     private int Farthest => Math.Max(1, Time - config.Digits);
 
-    public override IReadOnlyList<Score> Best() => [new("loss", 0), new(Evaluation.Accuracy, 1), new(PasskeyScore.Keys, 1)];
+    public override IReadOnlyList<Score> Best() => [.. Certain, new(PasskeyScore.Keys, 1)];
 
-    public override IReadOnlyList<Score> Guessing() => [.. base.Guessing(), new(Evaluation.Accuracy, 0.1), new(PasskeyScore.Keys, Math.Pow(0.1, config.Digits))];
+    public override IReadOnlyList<Score> Guessing() => [.. OneOf(10), new(PasskeyScore.Keys, Math.Pow(0.1, config.Digits))];
 
     public override IReadOnlyList<BatchField> Fields(int time) => [.. base.Fields(time), BatchField.OfGroups(time)];
 
@@ -102,7 +102,7 @@ internal sealed class Passkey(PasskeyConfig config, TaskContext context) : Label
     }
 }
 
-/// <summary>Digits found, whole keys found, and digits found of those that are not too far back.</summary>
+/// <summary>Digits found, whole keys found, and digits found of keys in each of four steps of the distance.</summary>
 /// <param name="digits">Of a key.</param>
 /// <param name="farthest">The largest distance.</param>
 internal sealed class PasskeyScore(int digits, int farthest) : TargetScore

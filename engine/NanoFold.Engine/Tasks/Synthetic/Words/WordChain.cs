@@ -35,6 +35,11 @@ internal sealed class WordChain(WordChainConfig config, TaskContext context, Cha
 
     public override IEnumerable<Baseline> Baselines()
     {
+        if (ValidationRows == 0)
+        {
+            yield break;
+        }
+
         // What a next token depends on: the word before; a letter and a space.
         int order = config.Letters ? 3 : 2;
         var counts = new NGramCounts(order, source.Symbols);
@@ -108,7 +113,7 @@ internal sealed class ChainScore(ChainSource source) : SourceScore(source)
             if (targets[i] >= 0 && source.IsBeforeWord(tokens[i]))
             {
                 _asked++;
-                _kept += source.First(predicted[i]) == source.First(targets[i]) ? 1 : 0;
+                _kept += predicted[i] < source.Symbols && source.First(predicted[i]) == source.First(targets[i]) ? 1 : 0;
             }
         }
     }
