@@ -96,7 +96,7 @@ public sealed class ModuleBuilder
         };
         Initializer first = grows == GrowthKind.Output && initializer.Kind == InitializerKind.Normal ? Initializer.Normal(initializer.Value / Math.Sqrt(WidthRatio)) : initializer;
         Parameter weight = Add($"{name}.weight", Layout.Of(outputs, inputs), role, first, grows);
-        GrowthKind ofBias = grows is GrowthKind.Output or GrowthKind.ScaledOutput ? GrowthKind.None : GrowthKind.Input;
+        GrowthKind ofBias = growth is GrowthKind.Output or GrowthKind.ScaledOutput ? GrowthKind.None : GrowthKind.Input;
         var linear = new PlainLinear(weight, bias ? Add($"{name}.bias", Layout.Of(outputs), ParameterRole.Vector, biasInitializer ?? Initializer.Zero, ofBias) : null);
         // What is declared beside the model's body is a head.
         return AdapterOf(name, isHead: _prefix.Length == 0)?.Wrap(AdapterIn(name), linear) ?? linear;
