@@ -1,5 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
+using System.Text.Json;
+using System.Text.Json.Nodes;
 using NanoFold.Cli.Options;
 using NanoFold.Engine;
 using NanoFold.Engine.Configuration;
@@ -122,6 +124,18 @@ internal sealed class TrainOptions
             .. invocation.Get(_strict) ? ["data.strict=true"] : Array.Empty<string>(),
             .. invocation.Seed is { } seed ? [string.Create(CultureInfo.InvariantCulture, $"train.seed={seed}")] : Array.Empty<string>(),
         ];
+    }
+
+    /// <summary>What the file of <c>--config</c> sets of the training, <c>train.steps</c>, limits of 0 left out; none without a file.</summary>
+    public IEnumerable<string> KeysOfFile(Invocation invocation)
+    {
+        if (_config is null || invocation.Get(_config) is not { } file)
+        {
+            return [];
+        }
+
+        var json = JsonNode.Parse(File.ReadAllText(file), documentOptions: new JsonDocumentOptions { CommentHandling = JsonCommentHandling.Skip, AllowTrailingCommas = true });
+        return json?["train"] is not JsonObject train ? [] : train.Where(pair => pair.Value is JsonValue value && !(value.TryGetValue(out double number) && number == 0)).Select(pair => $"train.{pair.Key}");
     }
 
     private RunConfig Config(Invocation invocation, string? named, IReadOnlyList<string> more)

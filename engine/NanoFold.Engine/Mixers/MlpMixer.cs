@@ -53,7 +53,7 @@ internal sealed class MlpMixer : Mixer
         ModelShape model = builder.Model;
         _value = _builder.Linear("v_proj", model.Width, model.Width, Initialization.Input(model.Width), model.Bias);
         // Weights of places, no map between features: not for Muon.
-        _mix = _builder.Add("mix", Layout.Of(groups, model.Context, model.Context), ParameterRole.Head, Initialization.Input(model.Context));
+        _mix = _builder.Add("mix", Layout.Of(groups, model.Context, model.Context), ParameterRole.Head, Initialization.Input(model.Context), GrowthKind.None);
         _output = _builder.Linear("o_proj", model.Width, model.Width, Initialization.Output(model.Width, model), model.Bias);
     }
 

@@ -96,7 +96,8 @@ public sealed class ModuleBuilder
         };
         Initializer first = grows == GrowthKind.Output && initializer.Kind == InitializerKind.Normal ? Initializer.Normal(initializer.Value / Math.Sqrt(WidthRatio)) : initializer;
         Parameter weight = Add($"{name}.weight", Layout.Of(outputs, inputs), role, first, grows);
-        var linear = new PlainLinear(weight, bias ? Add($"{name}.bias", Layout.Of(outputs), ParameterRole.Vector, biasInitializer ?? Initializer.Zero) : null);
+        GrowthKind ofBias = growth is GrowthKind.Output or GrowthKind.ScaledOutput ? GrowthKind.None : GrowthKind.Input;
+        var linear = new PlainLinear(weight, bias ? Add($"{name}.bias", Layout.Of(outputs), ParameterRole.Vector, biasInitializer ?? Initializer.Zero, ofBias) : null);
         // What is declared beside the model's body is a head.
         return AdapterOf(name, isHead: _prefix.Length == 0)?.Wrap(AdapterIn(name), linear) ?? linear;
     }
@@ -112,10 +113,11 @@ public sealed class ModuleBuilder
     /// <param name="name">As in <c>input_layernorm</c>.</param>
     /// <param name="width">What it runs over.</param>
     /// <param name="kind">Null for the model's.</param>
-    public Norm Norm(string name, int width, NormKind? kind = null)
+    /// <param name="growth">Whether what it runs over grows with the width of the model; an element of a head does not.</param>
+    public Norm Norm(string name, int width, NormKind? kind = null, GrowthKind growth = GrowthKind.Input)
     {
-        Parameter gain = Add($"{name}.weight", Layout.Of(width), ParameterRole.Vector, Initializer.One);
-        Parameter? bias = (kind ?? Model.Norm) == NormKind.Layer ? Add($"{name}.bias", Layout.Of(width), ParameterRole.Vector, Initializer.Zero) : null;
+        Parameter gain = Add($"{name}.weight", Layout.Of(width), ParameterRole.Vector, Initializer.One, growth);
+        Parameter? bias = (kind ?? Model.Norm) == NormKind.Layer ? Add($"{name}.bias", Layout.Of(width), ParameterRole.Vector, Initializer.Zero, growth) : null;
         return new Norm(gain, bias, Model.NormEpsilon);
     }
 

@@ -81,7 +81,8 @@ internal sealed class AttentionResiduals : Residual
         {
             (_name, _epsilon) = (name, builder.Model.NormEpsilon);
             builder = builder.In(name);
-            _query = builder.Add("query", Layout.Of(builder.Model.Width), ParameterRole.Vector, Initializer.Zero);
+            // One row that reads a value and gives one score.
+            _query = builder.Add("query", Layout.Of(builder.Model.Width), ParameterRole.Vector, Initializer.Zero, GrowthKind.Output);
             _gain = builder.Add("norm.weight", Layout.Of(builder.Model.Width), ParameterRole.Vector, Initializer.One);
         }
 

@@ -106,13 +106,13 @@ internal sealed class HyperConnection : Connection
         int n = config.Streams, inputs = n * builder.Model.Width;
         // Makes coefficients, as a router does: not for Muon.
         _phi = builder.Linear("phi", inputs, n * (n + 2), Initialization.Input(inputs), role: ParameterRole.Head);
-        _alpha = builder.Add("alpha", Layout.Of(3), ParameterRole.Vector, Initialization.Gate);
+        _alpha = builder.Add("alpha", Layout.Of(3), ParameterRole.Vector, Initialization.Gate, GrowthKind.None);
         _bias = builder.Add("bias", Layout.Of(n * (n + 2)), ParameterRole.Vector, Initializer.Values(
         [
             .. Enumerable.Repeat(n > 1 ? -Math.Log(n - 1) : 0, n),
             .. Enumerable.Repeat(0.0, n),
             .. Enumerable.Range(0, n * n).Select(k => k / n != k % n ? 0 : config.Sinkhorn > 0 ? OwnLogit : 1),
-        ]));
+        ]), GrowthKind.None);
     }
 
     public override IReadOnlyList<TapPoint> TapPoints =>

@@ -3,6 +3,7 @@ using NanoFold.Engine.FeedForward;
 using NanoFold.Engine.Mixers;
 using NanoFold.Engine.Model;
 using NanoFold.Engine.Modules;
+using NanoFold.Engine.Residuals;
 using NanoFold.Engine.Runs;
 using NanoFold.Engine.Tasks;
 using NanoFold.Engine.Tensors;
@@ -32,11 +33,45 @@ public class ParametrizationTests
     {
         foreach ((Parameter narrow, Parameter wide) in Pairs(small))
         {
-            bool isVector = wide.Layout.Rank == 1, isLookedUp = wide.Role == ParameterRole.Embedding, isHead = wide.Name.StartsWith("lm_head", StringComparison.Ordinal);
+            // A query that is a parameter reads what grows and gives one score.
+            bool isVector = wide.Layout.Rank == 1 && !wide.Name.EndsWith(".query", StringComparison.Ordinal), isLookedUp = wide.Role == ParameterRole.Embedding, isHead = wide.Name.StartsWith("lm_head", StringComparison.Ordinal);
             double expected = !isVector && !isLookedUp && !isHead && wide.Layout[-1] > narrow.Layout[-1] ? 1.0 / Times : 1;
             Assert.That(new AdamWConfig().RateFactor(wide), Is.EqualTo(expected), wide.ToString());
             Assert.That(new AdamWConfig().RateFactor(narrow), Is.EqualTo(1), narrow.ToString());
         }
+    }
+
+    /// <summary>The same for updates as large as the gradient, and for orthogonal ones: what is of one size in both models has a factor of 1, whatever it is.</summary>
+    [TestCaseSource(nameof(Kinds))]
+    public void RatesFollowTheTableForSgdAndMuon(ModelConfig small)
+    {
+        foreach ((Parameter narrow, Parameter wide) in Pairs(small))
+        {
+            // Of a stack of matrices each counts by itself. What makes coefficients is counted as a router, though there be one for each head.
+            bool isOfOneSize = wide.Layout[-1] == narrow.Layout[-1] && (wide.Layout.Rank == 1 || wide.Layout[-2] == narrow.Layout[-2]), isQuery = wide.Name.EndsWith(".query", StringComparison.Ordinal), isHead = wide.Name.StartsWith("lm_head", StringComparison.Ordinal);
+            bool readsMore = isQuery || (wide.Layout.Rank > 1 && wide.Role != ParameterRole.Embedding && wide.Layout[-1] > narrow.Layout[-1]);
+            bool givesMore = !isQuery && (wide.Layout.Rank == 1 ? wide.Layout[0] > narrow.Layout[0] : wide.Role == ParameterRole.Embedding || wide.Layout[-2] > narrow.Layout[-2]);
+            double sgd = isOfOneSize ? 1 : isHead ? Times : readsMore ? givesMore && wide.Role == ParameterRole.Matrix ? 1 : 1.0 / Times : Times;
+            double muon = wide.Role != ParameterRole.Matrix ? new AdamWConfig().RateFactor(wide) : readsMore && !givesMore ? 1 / Math.Sqrt(Times) : 1;
+            Assert.That((new SgdConfig().RateFactor(wide), new MuonConfig().RateFactor(wide)), Is.EqualTo((sgd, muon)), wide.ToString());
+        }
+    }
+
+    /// <summary>Each matrix is stepped once, whatever the factors beside it are: a singular value of an update is near the rate.</summary>
+    [Test]
+    public void MuonStepsEachMatrixOnceByItsFactor()
+    {
+        using var rig = new TrainRig();
+        rig.Train("run", [
+            "train.optimizer=muon", "train.optimizer.matrixLearningRate=0.01", "train.steps=1", "train.warmup=0", "train.schedule=constant", "model.layers=1", "train.checkpointAtStart=true", "model.mixer=gated-linear-attention",
+            "model.mixer.gateRank=4", "model.initialization=scaled", "model.parametrization=mup", "model.parametrization.baseWidth=4",
+        ]);
+        using TrainedModel before = Loaded(rig, 0), after = Loaded(rig, 1);
+        // ‖U Vᵀ‖ = √(the shorter side) to about a fifth, which is as near as Newton and Schulz come.
+        Assert.That(Moved("model.layers.0.self_attn.gk_proj.0.weight", side: 4), Is.EqualTo(0.01 / 2).Within(20).Percent);
+        Assert.That(Moved("model.layers.0.self_attn.o_proj.weight", side: 16), Is.EqualTo(0.01).Within(20).Percent);
+
+        double Moved(string name, int side) => Math.Sqrt(Host.Find(before.Model.Store, name)!.Zip(Host.Find(after.Model.Store, name)!, (a, b) => ((double)a - b) * ((double)a - b)).Sum() / side);
     }
 
     [TestCase("model.embed_tokens.weight", 1, Times, 1, 1)]
@@ -45,10 +80,11 @@ public class ParametrizationTests
     [TestCase("model.layers.0.self_attn.q_proj.weight", 1.0 / Times, 1, 1, 0.5)]
     [TestCase("model.layers.0.mlp.experts.up_proj.weight", 1.0 / Times, 1, 1, 0.5)]
     [TestCase("model.layers.0.mlp.gate.weight", 1.0 / Times, 1.0 / Times, 1.0 / Times, 0.25)]
+    [TestCase("model.layers.0.attn_residual.query", 1.0 / Times, 1.0 / Times, 1.0 / Times, 0)]
     [TestCase("lm_head.weight", 1, Times, 1, 1)]
     public void ATableOfFactors(string name, double adam, double sgd, double muon, double deviation)
     {
-        ModelConfig model = Small with { FeedForward = MoeConfig.Tiny with { Hidden = 0 }, Bias = true };
+        ModelConfig model = Small with { FeedForward = MoeConfig.Tiny with { Hidden = 0 }, Residual = new AttentionResidualsConfig(), Bias = true };
         (Parameter narrow, Parameter wide) = Pairs(model).Single(pair => pair.Wide.Name == name);
         Assert.That((new AdamWConfig().RateFactor(wide), new LionConfig().RateFactor(wide)), Is.EqualTo((adam, adam)));
         Assert.That(new SgdConfig().RateFactor(wide), Is.EqualTo(sgd));
@@ -116,6 +152,7 @@ public class ParametrizationTests
             new TestCaseData(Small with { Mixer = (MixerConfig)Activator.CreateInstance(kind.Type)! }).SetArgDisplayNames(kind.Kind)),
         .. Variant.Of<FeedForwardConfig>().Select(kind =>
             new TestCaseData(Small with { FeedForward = (FeedForwardConfig)Activator.CreateInstance(kind.Type)! }).SetArgDisplayNames(kind.Kind)),
+        .. Variant.Of<ResidualConfig>().Select(kind => new TestCaseData(Small with { Residual = (ResidualConfig)Activator.CreateInstance(kind.Type)! }).SetArgDisplayNames(kind.Kind)),
     ];
 
     private static List<(Parameter Narrow, Parameter Wide)> Pairs(ModelConfig small)

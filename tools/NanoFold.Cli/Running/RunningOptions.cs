@@ -48,6 +48,12 @@ internal sealed class RunningOptions
         }
     }
 
+    /// <summary>Which of them were given, by name.</summary>
+    public IEnumerable<(string Name, bool IsGiven)> Given(Invocation invocation) =>
+    [
+        (_seeds.Name, invocation.Get(_seeds) is not null), (_jobs.Name, invocation.Get(_jobs) is not null), (_shard.Name, invocation.Get(_shard) is not null), (_minutes.Name, invocation.Get(_minutes) is not null),
+    ];
+
     /// <summary>The seeds of <c>--seeds</c> or <c>--seed</c>; null where neither was given.</summary>
     /// <exception cref="UserException">They are none.</exception>
     public long[]? Seeds(Invocation invocation)

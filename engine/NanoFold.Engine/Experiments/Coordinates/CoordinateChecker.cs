@@ -64,13 +64,13 @@ public static class CoordinateChecker
 
     private static RunConfig ConfigOf(ModelFamily family, string kind, int width, int steps)
     {
-        List<string> settings = [$"train.steps={steps}", "train.warmup=0", "train.schedule=constant", "train.checkpointAtStart=false", "geometry.enabled=false"];
+        List<string> settings = [$"train.steps={steps}", "train.warmup=0", "train.schedule=constant", "train.checkpointAtStart=false", "model.dropout=0", "geometry.enabled=false"];
         if (family.Recipe.Model.Parametrization.Kind != kind)
         {
             settings.Add($"model.parametrization={kind}");
         }
 
-        return family.At(new ModelSize(width, family.Recipe.Model.Layers), settings);
+        return family.Asked(new ModelSize(width, family.Recipe.Model.Layers), settings);
     }
 
     private static ParametrizationCheck Check(string kind, RunConfig[] configs, CoordinateOptions options, Backend backend, CancellationToken cancel)

@@ -160,6 +160,14 @@ internal static class ResultWords
             yield return $"The best learning rate is at an end of those tried for {Listed(edge)}: a better one may lie beyond.";
         }
 
+        // A decay of 0 has nothing beyond it.
+        string[] decays = comparison.WeightDecays.Count < 2 ? [] : [.. result.Variants.Where(variant => variant.WeightDecay is { } decay && (decay == comparison.WeightDecays.Max() || (decay == comparison.WeightDecays.Min() && decay > 0)))
+            .Select(variant => $"{variant.Name} ({ResultText.Rate(variant.WeightDecay)})")];
+        if (decays.Length > 0)
+        {
+            yield return $"The best weight decay is at an end of those tried for {Listed(decays)}: a better one may lie beyond.";
+        }
+
         string[] open = [.. result.Variants.Where(variant => variant.Search.Any(trial => trial.State is CollectedState.Missing or CollectedState.Unfinished)).Select(variant => variant.Name)];
         if (open.Length > 0)
         {

@@ -1,4 +1,5 @@
 using System.Globalization;
+using NanoFold.Engine.Configuration;
 using NanoFold.Engine.Model;
 using NanoFold.Engine.Runs;
 
@@ -30,6 +31,20 @@ public sealed class ModelFamily
     /// <param name="more">Settings besides.</param>
     /// <exception cref="Configuration.ConfigException">Such a model has problems.</exception>
     public RunConfig At(ModelSize size, params IReadOnlyList<string> more) => _build([.. SettingsOf(size), .. more]);
+
+    /// <summary>The same of a size that was asked for by <c>--sizes</c>, which what is wrong with it names.</summary>
+    /// <exception cref="UserException">Such a model has problems.</exception>
+    public RunConfig Asked(ModelSize size, params IReadOnlyList<string> more)
+    {
+        try
+        {
+            return At(size, more);
+        }
+        catch (ConfigException e)
+        {
+            throw UserException.Usage($"--sizes {size.Width}{(size.Layers == OfWidth(size.Width).Layers ? "" : FormattableString.Invariant($"x{size.Layers}"))}: {e.Message}");
+        }
+    }
 
     /// <summary>The size of a width, as deep as the recipe's ratio has it.</summary>
     public ModelSize OfWidth(int width)

@@ -30,7 +30,7 @@ public static class ScalingCollector
         ];
         return Of(runs) with
         {
-            Title = $"{recipe.Task.Kind}: {grid.Sizes.Count} sizes from {grid.Sizes[0].Name} to {grid.Sizes[^1].Name}, {grid.Tokens.Count} numbers of tokens{(grid.Seeds.Count > 1 ? $", {grid.Seeds.Count} seeds" : "")}",
+            Title = $"{recipe.Task.Kind}: {(grid.Sizes.Count == 1 ? $"size {grid.Sizes[0].Name}" : $"{grid.Sizes.Count} sizes from {grid.Sizes[0].Name} to {grid.Sizes[^1].Name}")}, {(grid.Tokens.Count == 1 ? "1 number" : $"{grid.Tokens.Count} numbers")} of tokens{(grid.Seeds.Count > 1 ? $", {grid.Seeds.Count} seeds" : "")}",
             Task = recipe.Task.Kind,
             LossUnit = recipe.Model.Outputs > 0 ? "squared error" : "nats per token",
             Unfinished = [.. all.Select(pair => pair.Run).Except(finished.Select(pair => pair.Run))],

@@ -49,9 +49,9 @@ public sealed record ScalingFit
         // Further seeds of a pair say what it is more exactly, and nothing about others.
         int cells = Cells(points);
         return cells < LeastRuns && cells < points.Count ? $"{points.Count} finished runs of {cells} different pairs of size and tokens are too few for a law of five numbers; {LeastRuns} pairs are needed"
-            : cells < LeastRuns ? $"{points.Count} finished runs are too few for a law of five numbers; {LeastRuns} are needed"
-            : sizes < LeastValues ? $"{sizes} sizes are too few; {LeastValues} are needed to see how the loss depends on the size"
-            : budgets < LeastValues ? $"{budgets} numbers of tokens are too few; {LeastValues} are needed to see how the loss depends on them"
+            : cells < LeastRuns ? $"{Number(points.Count, "finished run")} too few for a law of five numbers; {LeastRuns} are needed"
+            : sizes < LeastValues ? $"{Number(sizes, "size")} too few; {LeastValues} are needed to see how the loss depends on the size"
+            : budgets < LeastValues ? $"{(budgets == 1 ? "1 number of tokens is" : $"{budgets} numbers of tokens are")} too few; {LeastValues} are needed to see how the loss depends on them"
             : null;
     }
 
@@ -114,6 +114,8 @@ public sealed record ScalingFit
             ["tokensExponent"] = Middle(laws, l => l.TokensExponent),
         };
     }
+
+    private static string Number(int count, string noun) => count == 1 ? $"1 {noun} is" : $"{count} {noun}s are";
 
     private static int Cells(IEnumerable<ScalingPoint> points) => points.DistinctBy(p => (p.Parameters, p.Tokens)).Count();
 

@@ -1,5 +1,6 @@
 using System.Text;
 using System.Text.Json.Nodes;
+using NanoFold.Engine.Experiments.Coordinates;
 
 namespace NanoFold.Engine.Experiments.Scaling;
 
@@ -10,22 +11,35 @@ public static class ScalingFolder
     /// <exception cref="UserException">The folder holds another one, or cannot be written.</exception>
     public static void Take(string folder, ScalingGrid grid)
     {
-        if (File.Exists(Path.Combine(folder, ScalingGrid.FileName)))
-        {
-            string[] others = [.. Differences(ScalingGrid.Load(folder), grid)];
-            if (others.Length > 0)
-            {
-                throw new UserException($"{folder}: holds another grid, with {string.Join(", ", others)}; give that, or name another folder with --out");
-            }
-        }
-        else if (Directory.Exists(folder) && Directory.EnumerateFileSystemEntries(folder).Any())
+        // Looked at before the grid is looked for: another shard that begins in this moment writes its grid first.
+        string? other = Directory.Exists(folder) ? Directory.EnumerateFileSystemEntries(folder).Select(Path.GetFileName).FirstOrDefault(IsForeign) : null;
+        bool isBegun = File.Exists(Path.Combine(folder, ScalingGrid.FileName));
+        if (!isBegun && other is not null)
         {
             throw new UserException($"{folder}: is not empty and holds no grid; name another folder with --out");
         }
 
+        if (isBegun)
+        {
+            RequireSame(folder, grid);
+        }
+
         Create(folder);
         OutputFile.Write(Path.Combine(folder, ScalingGrid.FileName), stream => stream.Write(Encoding.UTF8.GetBytes(grid.ToJson())));
+        RequireSame(folder, grid);
     }
+
+    private static void RequireSame(string folder, ScalingGrid grid)
+    {
+        string[] others = [.. Differences(ScalingGrid.Load(folder), grid)];
+        if (others.Length > 0)
+        {
+            throw new UserException($"{folder}: holds another grid, with {string.Join(", ", others)}; give that, or name another folder with --out");
+        }
+    }
+
+    // Neither a coordinate check nor a file that is being written: both may be there before a grid is.
+    private static bool IsForeign(string? name) => name != CoordinateCheck.FileName && name?.Contains(".tmp-", StringComparison.Ordinal) == false;
 
     /// <summary>Makes a folder where there is none.</summary>
     /// <exception cref="UserException">It cannot be made.</exception>

@@ -49,7 +49,7 @@ public sealed record ScalingGrid : IValidated
         RequireDistinct("--sizes", sizes.Select(size => size.ToString()));
         RequireDistinct("--tokens", tokens.Select(count => count.ToString(CultureInfo.InvariantCulture)));
         RequireDistinct("--seeds", seeds.Select(seed => seed.ToString(CultureInfo.InvariantCulture)));
-        ScalingSize[] made = [.. sizes.Select(size => ScalingSize.Of(size, family.At(size, $"train.tokens={tokens.Max()}", "geometry.enabled=false"))).OrderBy(size => size.Parameters)];
+        ScalingSize[] made = [.. sizes.Select(size => ScalingSize.Of(size, family.Asked(size, $"train.tokens={tokens.Max()}", "geometry.enabled=false"))).OrderBy(size => size.Parameters)];
         RunConfig first = made[0].Resolve();
         double perStep = Math.Max(1, first.Train.Batch) * (double)first.Train.Accumulate * first.Model.Context;
         long? less = tokens.Order().FirstOrDefault(count => count < perStep) is > 0 and var found ? found : null;

@@ -40,8 +40,8 @@ public class AttentionMixer : Mixer
         _output = Builder.Linear("o_proj", shape.OutputWidth, width, Initialization.Output(shape.OutputWidth, Model), Model.Bias);
         if (Model.QkNorm)
         {
-            _queryNorm = Builder.Norm("q_norm", shape.HeadDim, NormKind.Rms);
-            _keyNorm = Builder.Norm("k_norm", shape.HeadDim, NormKind.Rms);
+            _queryNorm = Builder.Norm("q_norm", shape.HeadDim, NormKind.Rms, GrowthKind.None);
+            _keyNorm = Builder.Norm("k_norm", shape.HeadDim, NormKind.Rms, GrowthKind.None);
         }
 
         _rotary = shape.RopeDim > 0 ? new Rotary(Builder, shape.RopeDim) : null;

@@ -57,9 +57,9 @@ internal sealed class Differential : AttentionMixer
         : base(builder, shape)
     {
         _start = 0.8 - (0.6 * Math.Exp(-0.3 * builder.Layer));
-        _norm = Builder.Norm("o_norm", shape.ValueDim, NormKind.Rms);
+        _norm = Builder.Norm("o_norm", shape.ValueDim, NormKind.Rms, GrowthKind.None);
         _lambda = [.. new[] { "lambda_q1", "lambda_k1", "lambda_q2", "lambda_k2" }.Select(name =>
-            Builder.Add(name, Layout.Of(shape.HeadDim), ParameterRole.Vector, Initializer.Normal(0.1)))];
+            Builder.Add(name, Layout.Of(shape.HeadDim), ParameterRole.Vector, Initializer.Normal(0.1), GrowthKind.None))];
     }
 
     public override IReadOnlyList<TapPoint> TapPoints =>

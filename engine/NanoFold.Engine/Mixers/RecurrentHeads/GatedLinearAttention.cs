@@ -37,7 +37,7 @@ internal sealed class GatedLinearAttention : RecurrentHeadsMixer
         : base(builder, config.ShapeFor(builder.Model), new RecurrentHeadsParts(Convolution: null, HasNorm: true, HasGate: true))
     {
         int width = Model.Width, rank = config.GateRank;
-        _down = Builder.Linear("gk_proj.0", width, rank, Initialization.Input(width));
+        _down = Builder.Linear("gk_proj.0", width, rank, Initialization.Input(width), growth: GrowthKind.Output);
         _up = Builder.Linear("gk_proj.1", rank, Shape.QueryWidth, Initialization.Input(rank), bias: true, growth: GrowthKind.Input);
         _share = 1 / config.GateNormalizer;
     }

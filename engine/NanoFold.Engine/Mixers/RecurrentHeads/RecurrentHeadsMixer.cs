@@ -48,12 +48,12 @@ public abstract class RecurrentHeadsMixer : Mixer
         _value = new Projection(Builder, "v", heads.Value, shape.ValueDim, parts.Convolution);
         if (Model.QkNorm)
         {
-            _queryNorm = Builder.Norm("q_norm", shape.HeadDim, NormKind.Rms);
-            _keyNorm = Builder.Norm("k_norm", shape.HeadDim, NormKind.Rms);
+            _queryNorm = Builder.Norm("q_norm", shape.HeadDim, NormKind.Rms, GrowthKind.None);
+            _keyNorm = Builder.Norm("k_norm", shape.HeadDim, NormKind.Rms, GrowthKind.None);
         }
 
         _gate = parts.HasGate ? Builder.Linear("g_proj", width, shape.OutputWidth, Initialization.Input(width)) : null;
-        _norm = parts.HasNorm ? Builder.Norm("o_norm", shape.ValueDim, NormKind.Rms) : null;
+        _norm = parts.HasNorm ? Builder.Norm("o_norm", shape.ValueDim, NormKind.Rms, GrowthKind.None) : null;
         _output = Builder.Linear("o_proj", shape.OutputWidth, width, Initialization.Output(shape.OutputWidth, Model), Model.Bias);
         _recurrence = recurrence ?? new HeadRecurrence(Builder, shape.Heads, shape.HeadDim, shape.ValueDim, Model.Parametrization.ScoreScale(shape.HeadDim));
     }

@@ -27,9 +27,9 @@ internal sealed class DsaMixer : KeyListMixer
         if (builder.Place(config) % config.SharedLayers == 0)
         {
             int width = Model.Width;
-            _query = Builder.Linear("index_q_proj", width, config.IndexHeads * config.IndexDim, Initialization.Input(width));
-            _key = Builder.Linear("index_k_proj", width, config.IndexDim, Initialization.Input(width));
-            _weight = Builder.Linear("index_w_proj", width, config.IndexHeads, Initialization.Input(width));
+            _query = Builder.Linear("index_q_proj", width, config.IndexHeads * config.IndexDim, Initialization.Input(width), growth: GrowthKind.Output);
+            _key = Builder.Linear("index_k_proj", width, config.IndexDim, Initialization.Input(width), growth: GrowthKind.Output);
+            _weight = Builder.Linear("index_w_proj", width, config.IndexHeads, Initialization.Input(width), growth: GrowthKind.Output);
         }
     }
 

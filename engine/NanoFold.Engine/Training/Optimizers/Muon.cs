@@ -23,9 +23,10 @@ public sealed record MuonConfig : AdamConfig
 
     /// <inheritdoc/>
     /// <remarks>
-    /// An orthogonal update changes what a matrix makes by as much at every width (arXiv 2310.17813), so that hidden matrices need no factor; the rest has Adam's.
+    /// An orthogonal update changes what a matrix makes by as much at every width (arXiv 2310.17813), so that hidden matrices need no factor, those of a fixed number of outputs a small one;
+    /// the rest has Adam's.
     /// </remarks>
-    public override double RateFactor(Parameter parameter) => parameter.Role == ParameterRole.Matrix ? 1 : base.RateFactor(parameter);
+    public override double RateFactor(Parameter parameter) => parameter.Role == ParameterRole.Matrix ? parameter.Growth.OfOrthogonalUpdate : base.RateFactor(parameter);
 
     /// <inheritdoc/>
     /// <remarks>Updates have one size whatever the gradient's, so what begins at 0 grows at once.</remarks>
@@ -96,15 +97,21 @@ internal sealed class Muon : AdamW
 
         foreach (Parameter parameter in _hidden)
         {
+            if (parameter.Offset < range.Elements.Start || parameter.Offset >= range.Elements.End)
+            {
+                continue;
+            }
+
             // A stack of experts' matrices is updated one by one.
             int rows = parameter.Layout[-2], columns = parameter.Layout[-1];
             Layout matrix = Layout.Of(rows, columns);
+            double factor = _config.RateFactor(parameter);
             for (long offset = 0; offset < parameter.Layout.Count; offset += matrix.Count)
             {
                 var update = new View(_update!, parameter.Offset - _start + offset, matrix, _store.Type);
                 _newtonSchulz!.Apply(range.State, update);
                 _apply.Run(new MuonApplyCall(
-                    range.State, _rate, _store.Values(parameter).With(matrix, offset), update, _config.MatrixWeightDecay!.Value, Math.Sqrt(Math.Max(1, (double)rows / columns))));
+                    range.State, _rate, _store.Values(parameter).With(matrix, offset), update, _config.MatrixWeightDecay!.Value / factor, factor * Math.Sqrt(Math.Max(1, (double)rows / columns))));
             }
         }
     }

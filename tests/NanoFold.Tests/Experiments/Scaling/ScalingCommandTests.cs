@@ -83,12 +83,33 @@ public class ScalingCommandTests
     [TestCase("--set train.steps=5", "train.steps: how long runs are is for --tokens to say")]
     [TestCase("--seeds 0", "--seeds 0: expected from 1 to 1000 seeds")]
     [TestCase("--coordinate-check --sizes 8", "--coordinate-check: one width shows no growth")]
+    [TestCase("--set train.seed=5", "train.seed: which seeds runs have is for --seeds to say")]
+    [TestCase("--seed 5 --seeds 2", "--seed and --seeds: both say which seeds runs have")]
+    [TestCase("--check-steps 2", "--check-steps: has no effect without --coordinate-check")]
+    [TestCase("--coordinate-check --tokens 48", "--tokens: has no effect with --coordinate-check")]
+    [TestCase("--collect --sizes 8", "--sizes: has no effect with --collect")]
+    [TestCase("--batch auto", "train.batch: auto takes what suits each size and machine")]
+    [TestCase("--sizes 7 --set model.heads=2", "--sizes 7: model.")]
+    [TestCase("--data missing.txt", "missing.txt")]
     public void BadInputIsOneLine(string options, string problem)
     {
         CommandLine run = CommandLine.Run(["scaling", .. Recipe([.. options.Split(' '), "--out", _rig["bad"]])]);
         Assert.That((run.Code, run.ErrorLines.Length), Is.Not.EqualTo((0, 0)));
         Assert.That(run.ErrorLines, Has.Length.EqualTo(1));
         Assert.That(run.ErrorLines[0], Does.Contain(problem));
+        Assert.That(Path.Exists(_rig["bad"]), Is.False);
+    }
+
+    [Test]
+    public void LimitsOfAFileAreRefusedAsThoseOfTheCommandLine()
+    {
+        foreach ((string limit, string key) in new[] { ("\"steps\": 5", "train.steps"), ("\"minutes\": 0.1", "train.minutes"), ("\"flops\": 1e9", "train.flops"), ("\"tokens\": 960", "train.tokens") })
+        {
+            File.WriteAllText(_rig["recipe.json"], $"{{ \"train\": {{ {limit} }} }} // how long");
+            CommandLine run = CommandLine.Run(["scaling", .. Recipe("--config", _rig["recipe.json"], "--sizes", "8x1,16x1", "--tokens", "48,96", "--out", _rig["bad"])]);
+            Assert.That((run.Code, run.ErrorLines.Single().Contains($"{key}: how long runs are is for --tokens to say", StringComparison.Ordinal)), Is.EqualTo((2, true)), run.ErrorLines[0]);
+        }
+
         Assert.That(Path.Exists(_rig["bad"]), Is.False);
     }
 

@@ -68,6 +68,8 @@ public class ScalingFitTests
 
     [TestCase(2, 4, "2 sizes are too few")]
     [TestCase(4, 2, "2 numbers of tokens are too few")]
+    [TestCase(1, 7, "1 size is too few")]
+    [TestCase(7, 1, "1 number of tokens is too few")]
     [TestCase(2, 3, "6 finished runs are too few")]
     public void TooFewRunsAreNotFitted(int sizes, int budgets, string reason)
     {

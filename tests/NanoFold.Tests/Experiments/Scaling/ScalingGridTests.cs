@@ -39,6 +39,12 @@ public class ScalingGridTests
         Assert.That(ScalingGrid.Load(folder["grid"]).Cells(), Has.Count.EqualTo(3 * 4 * 3));
         Refused("holds another grid, with size w96-l3, tokens 76800,153600,307200,614400, seeds 1,2,3", Grid());
         Refused("holds another grid, with other settings of w32-l1", Grid("train.learningRate=0.02"));
+        // A coordinate check may be there first, and what another shard is writing.
+        Directory.CreateDirectory(folder["checked"]);
+        File.WriteAllText(folder["checked/coordinate-check.json"], "");
+        File.WriteAllText(folder["checked/scaling.json.tmp-0"], "");
+        ScalingFolder.Take(folder["checked"], Grid());
+        Assert.That(ScalingGrid.Load(folder["checked"]).Tokens, Has.Count.EqualTo(3));
         Directory.CreateDirectory(folder["full"]);
         File.WriteAllText(folder["full/x"], "");
         Assert.That(() => ScalingFolder.Take(folder["full"], Grid()), Throws.TypeOf<UserException>().With.Message.Contains("is not empty and holds no grid"));
@@ -49,6 +55,7 @@ public class ScalingGridTests
     [TestCase("--sizes: w32-l1 is there twice", "32,32x1", new[] { 76800L }, new[] { 1L })]
     [TestCase("--tokens: 76800 is there twice", "32", new[] { 76800L, 76800L }, new[] { 1L })]
     [TestCase("--seeds: 2 is there twice", "32", new[] { 76800L }, new[] { 2L, 2L })]
+    [TestCase("--sizes 7: model.", "7", new[] { 76800L }, new[] { 1L })]
     [TestCase("--tokens 100: is less than a step of 768 tokens", "32", new[] { 76800L, 100L }, new[] { 1L })]
     [TestCase("--tokens 76800,76900: are as many steps", "32", new[] { 76800L, 76900L }, new[] { 1L })]
     public void GridsThatMeanNothingAreRefused(string reason, string sizes, long[] tokens, long[] seeds) =>

@@ -1,9 +1,11 @@
 using System.Text.Json.Nodes;
 using NanoFold.Cli.Running;
 using NanoFold.Engine;
+using NanoFold.Engine.Corpora;
 using NanoFold.Engine.Experiments;
 using NanoFold.Engine.Experiments.Coordinates;
 using NanoFold.Engine.Experiments.Scaling;
+using NanoFold.Engine.Runs;
 using NanoFold.Kernels;
 using NanoFold.Reports;
 
@@ -24,6 +26,7 @@ internal static class ScalingCommand
 
     private static int Run(Invocation invocation, ScalingOptions options)
     {
+        options.Require(invocation);
         if (options.Collected(invocation) is { } collected)
         {
             Show(invocation, collected);
@@ -46,6 +49,7 @@ internal static class ScalingCommand
         }
 
         RunSet.Check(grid.Plan(), running);
+        RequireText(family.Recipe);
         ScalingFolder.Take(folder, grid);
         invocation.Output.Line($"{Display.Count(grid.Cells().Count, "run")}: {string.Join(", ", grid.Sizes.Select(size => size.Name))}; folder {folder}");
         RunSetSummary summary = RunSets.CarryOut(invocation, grid.Plan(), running);
@@ -55,6 +59,20 @@ internal static class ScalingCommand
         }
 
         return RunSets.ExitCode(invocation, summary);
+    }
+
+    // Before a folder is made. The text is not read for it.
+    private static void RequireText(RunConfig recipe)
+    {
+        foreach (string path in new[] { recipe.Data.Path, recipe.Data.Validation }.OfType<string>().Where(_ => recipe.Task.IsText))
+        {
+            if (Corpus.CanBeReadOnce(path))
+            {
+                throw UserException.Usage($"--data {path}: can be read only once, and every run of a grid reads it; keep the text in a file and name that");
+            }
+
+            using Corpus corpus = Corpus.Open(path, recipe.Data.Reading);
+        }
     }
 
     private static void Show(Invocation invocation, string folder)

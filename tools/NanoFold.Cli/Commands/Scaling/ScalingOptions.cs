@@ -18,6 +18,8 @@ internal sealed class ScalingOptions
 
     private const int WidthStep = 8;
 
+    private static readonly string[] s_limits = ["train.steps", "train.tokens", "train.flops", "train.minutes"];
+
     private readonly Option<string?> _sizes, _tokens, _out;
     private readonly Option<long?> _checkSteps;
     private readonly Option<bool> _dryRun, _collect, _check;
@@ -56,11 +58,50 @@ internal sealed class ScalingOptions
     /// <exception cref="UserException">It has problems.</exception>
     public ModelFamily Family(Invocation invocation)
     {
-        string[] settings = [.. _train.Settings(invocation).Where(setting => !setting.StartsWith("train.seed=", StringComparison.Ordinal))];
-        string? limit = settings.Select(setting => setting.Split('=')[0]).FirstOrDefault(key => key is "train.steps" or "train.tokens" or "train.flops" or "train.minutes");
-        return limit is null
-            ? new ModelFamily(more => _train.Config(invocation, more))
-            : throw UserException.Usage($"{limit}: how long runs are is for --tokens to say; leave it out");
+        string[] keys = [.. _train.Settings(invocation).Select(setting => setting.Split('=')[0].Trim())];
+        string? limit = keys.FirstOrDefault(s_limits.Contains);
+        if (keys.Count(key => key == "train.seed") > (invocation.Seed is null ? 0 : 1))
+        {
+            throw UserException.Usage("train.seed: which seeds runs have is for --seeds to say; leave it out");
+        }
+
+        if (limit is null)
+        {
+            // A file that is wrong in itself is said first.
+            var family = new ModelFamily(more => _train.Config(invocation, more));
+            limit = _train.KeysOfFile(invocation).FirstOrDefault(s_limits.Contains);
+            if (limit is null)
+            {
+                return family;
+            }
+        }
+
+        throw UserException.Usage($"{limit}: how long runs are is for --tokens to say; leave it out");
+    }
+
+    /// <summary>Throws where options were given of which one takes no notice of the other.</summary>
+    /// <exception cref="UserException">They were.</exception>
+    public void Require(Invocation invocation)
+    {
+        (string Name, bool IsGiven)[] grid = [("--tokens", invocation.Get(_tokens) is not null), ("--dry-run", IsDryRun(invocation)), .. _running.Given(invocation)];
+        (string Name, bool IsGiven)[] refused =
+            invocation.Get(_collect) ? [.. grid, ("--sizes", invocation.Get(_sizes) is not null), ("--coordinate-check", IsCheck(invocation))]
+            : IsCheck(invocation) ? grid
+            : [];
+        if (refused.FirstOrDefault(option => option.IsGiven).Name is { } ignored)
+        {
+            throw UserException.Usage($"{ignored}: has no effect with {(invocation.Get(_collect) ? "--collect" : "--coordinate-check")}; leave it out");
+        }
+
+        if (invocation.Get(_checkSteps) is not null && !IsCheck(invocation))
+        {
+            throw UserException.Usage("--check-steps: has no effect without --coordinate-check; leave it out");
+        }
+
+        if (invocation.Seed is not null && _running.Given(invocation).Any(option => option is { Name: "--seeds", IsGiven: true }))
+        {
+            throw UserException.Usage("--seed and --seeds: both say which seeds runs have; give one of them");
+        }
     }
 
     /// <summary>The grid.</summary>

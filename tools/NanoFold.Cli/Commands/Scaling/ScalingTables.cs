@@ -47,7 +47,7 @@ internal static class ScalingTables
             output.Table(
                 numbers: true,
                 [
-                    ["FLOPs spent best", "params", "tokens", "tokens/param", "loss", ""],
+                    ["best for C = 6 N D", "params", "tokens", "tokens/param", "loss", ""],
                     .. result.ComputeOptimal.Select(point => (string[])
                     [
                         Display.Quantity(point.Flops, "FLOP"), Display.Quantity(point.Parameters, ""), Display.Quantity(point.Tokens, ""), Display.Number(point.Tokens / point.Parameters, "0.0"),
@@ -141,5 +141,8 @@ internal static class ScalingTables
     ];
 
     private static string[] Figure(string name, double value, Interval interval, string format) =>
-        [name, Display.Number(value, format), $"[{Display.Number(interval.Low, format)}, {Display.Number(interval.High, format)}]"];
+        [name, Number(value, format), $"[{Number(interval.Low, format)}, {Number(interval.High, format)}]"];
+
+    // Of many digits in powers of ten.
+    private static string Number(double value, string format) => Display.Number(value, Math.Abs(value) < 1e4 ? format : "0.###e+0");
 }
