@@ -165,9 +165,14 @@ public class ConfigTreeTests
     [TestCase("3")]
     [TestCase("null")]
     [TestCase("")]
-    [TestCase("""{ "model": { "layers": 1, "layers": 2 } }""")]
     public void WhatIsNoObjectIsRefused(string json)
         => Assert.That(() => new ConfigTree().AddJson(json, "my.json"), Throws.InstanceOf<UserException>().With.Message.StartWith("my.json: "));
+
+    [Test]
+    public void AKeyThatIsThereTwiceIsRefused()
+        => Assert.That(
+            () => new ConfigTree().AddJson("""{ "model": { "layers": 1, "layers": 2 } }""", "my.json"),
+            Throws.InstanceOf<UserException>().With.Message.EqualTo("my.json:1: model.layers: is there twice"));
 
     [Test]
     public void AMissingFileIsOneLine()
