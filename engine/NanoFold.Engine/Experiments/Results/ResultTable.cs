@@ -40,6 +40,21 @@ public sealed record ResultTable(IReadOnlyList<string> Heads, IReadOnlyList<IRea
             ]);
     }
 
+    /// <summary>The figure that is ranked by, a row for each variant and a column for each value of the grid; null where the comparison is none.</summary>
+    public static ResultTable? Grid(ComparisonResult result)
+    {
+        if (ResultGrid.Of(result) is not { } grid)
+        {
+            return null;
+        }
+
+        string ranked = result.RankedBy;
+        string Cell(FigureResult? figure) => ResultText.Figure(ranked, figure?.Mean) + (ResultText.Deviation(ranked, figure?.StandardDeviation) is { Length: > 0 } deviation ? $" ± {deviation}" : "");
+        return new ResultTable(
+            [$"{ResultText.Head(ranked)} by {grid.Head}", .. grid.Points.Select(point => point.ToString())],
+            [.. grid.Names.Select(name => (string[])[name, .. grid.Points.Select(point => Cell(grid.At(name, point)?.Figure(ranked)))])]);
+    }
+
     /// <summary>What the variants cost, in the same order.</summary>
     public static ResultTable Costs(ComparisonResult result) => new(
         ["variant", "params", "FLOP/tok", "tokens/s", "memory", "cache/tok", "rate", "a run"],
