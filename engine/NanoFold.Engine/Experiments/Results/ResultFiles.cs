@@ -70,16 +70,17 @@ public static class ResultFiles
         string[] figures = [.. result.Variants.SelectMany(variant => variant.Figures).Select(figure => figure.Name).Distinct()];
         return Lines(
         [
-            Row(["row", "name", "isBase", "parameters", "flopsPerToken", "cacheBytesPerToken", .. figures.SelectMany(Heads), "mayBeBest", "verdict", "tokensPerSecond", "peakBytes", "tokens", "trainingFlops", "seconds", "learningRate", "weightDecay", "runs"]),
+            Row(["row", "name", "isBase", "parameters", "flopsPerToken", "cacheBytesPerToken", .. figures.SelectMany(Heads), "mayBeBest", "verdict", "tokensPerSecond", "peakBytes", "tokens", "trainingFlops", "seconds", "learningRate", "weightDecay", "runs", "on"]),
             .. result.Variants.Select(variant => Row(
             [
                 "variant", variant.Name, variant.IsBase, variant.Parameters, variant.FlopsPerToken, variant.CacheBytesPerToken, .. figures.SelectMany(name => Cells(variant.Figure(name))),
                 variant.MayBeBest, variant.Verdict, variant.TokensPerSecond, variant.PeakBytes, variant.Tokens, variant.TrainingFlops, variant.Seconds, variant.LearningRate, variant.WeightDecay,
                 string.Join(' ', variant.Runs.Where(run => run.State == CollectedState.Finished).Select(run => run.Run)),
+                result.IsOfAllHeldBack ? ReferenceResult.OfAll : ReferenceResult.OfRows,
             ])),
             .. result.References.Select(reference => Row(
             [
-                "reference", reference.Name, false, null, null, null, .. figures.SelectMany(name => (object?[])[reference.Figure(name), .. new object?[Heads(name).Length - 1]]), .. new object?[10],
+                "reference", reference.Name, false, null, null, null, .. figures.SelectMany(name => (object?[])[reference.Figure(name), .. new object?[Heads(name).Length - 1]]), .. new object?[10], reference.On,
             ])),
         ]);
     }

@@ -62,13 +62,13 @@ public sealed record ResultTable(IReadOnlyList<string> Heads, IReadOnlyList<IRea
             .. result.Variants.Select(variant => (string[])
             [
                 Name(variant),
-                ResultText.Short(variant.Parameters),
-                ResultText.Short(variant.FlopsPerToken),
-                ResultText.Short(variant.TokensPerSecond),
-                ResultText.Bytes(variant.PeakBytes),
-                variant.CacheBytesPerToken > 0 ? ResultText.Bytes(variant.CacheBytesPerToken) : ResultText.None,
+                ResultText.Of(variant.Parameters, Display.Short),
+                ResultText.Of(variant.FlopsPerToken, Display.Short),
+                ResultText.Of(variant.TokensPerSecond, Display.Short),
+                ResultText.Of(variant.PeakBytes, Display.Bytes),
+                variant.CacheBytesPerToken > 0 ? ResultText.Of(variant.CacheBytesPerToken, Display.Bytes) : ResultText.None,
                 ResultText.Rate(variant.LearningRate),
-                ResultText.Time(variant.Seconds),
+                ResultText.Of(variant.Seconds, Display.Duration),
             ]),
         ]);
 
