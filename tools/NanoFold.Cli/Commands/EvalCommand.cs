@@ -65,8 +65,8 @@ internal static class EvalCommand
         Evaluation result = trained.Evaluate(corpus, part, output.Note, invocation.Interrupt.Token);
         output.Table(
             numbers: false,
-            ["loss", $"{Display.Number(result.Loss, "0.0000")} nats per token"],
-            ["bits per byte", Display.Number(result.BitsPerByte, "0.0000")],
+            ["loss", $"{Display.Figure(result.Loss)} nats per token"],
+            ["bits per byte", Display.Figure(result.BitsPerByte)],
             ["perplexity", Display.Number(result.Perplexity, result.Perplexity < 1e9 ? "0.00" : "g4")],
             ["tokens", Display.Count(result.Tokens)],
             ["bytes", Display.Count(result.Bytes)]);

@@ -32,7 +32,7 @@ internal static class TaskEvaluation
             [
                 ["", "model", .. best.Count > 0 ? ["best possible"] : Array.Empty<string>(), .. guessing.Count > 0 ? ["guessing"] : Array.Empty<string>()],
                 .. result.Figures.Select(score => (string[])
-                    [score.Name, Display.Number(score.Value, "0.0000"), .. best.Count > 0 ? [Named(best, score.Name)] : Array.Empty<string>(), .. guessing.Count > 0 ? [Named(guessing, score.Name)] : Array.Empty<string>()]),
+                    [score.Name, Display.Figure(score.Value), .. best.Count > 0 ? [Named(best, score.Name)] : Array.Empty<string>(), .. guessing.Count > 0 ? [Named(guessing, score.Name)] : Array.Empty<string>()]),
             ]);
         var json = new JsonObject { ["task"] = task };
         foreach (Score score in result.Figures)
@@ -65,5 +65,5 @@ internal static class TaskEvaluation
     }
 
     private static string Named(IReadOnlyList<Score> scores, string name)
-        => scores.FirstOrDefault(score => score.Name == name) is { Name: not null } found ? Display.Number(found.Value, "0.0000") : "";
+        => scores.FirstOrDefault(score => score.Name == name) is { Name: not null } found ? Display.Figure(found.Value) : "";
 }
