@@ -23,7 +23,7 @@ public sealed record TapPlaces : ITapFilter
     /// <summary>Where one of these tokens is read, by their numbers. Empty for all.</summary>
     public IReadOnlyList<int> Tokens { get; init; } = [];
 
-    /// <summary>Where one of these documents is read, counted in the row from 0, where documents are told apart (<c>data.maskDocuments</c>). Empty for all.</summary>
+    /// <summary>Where one of these documents is read, by their numbers in the text from 0, where documents are told apart (<c>data.maskDocuments</c>). Empty for all.</summary>
     public IReadOnlyList<int> Documents { get; init; } = [];
 
     /// <summary>Of points with a dimension of heads, or of streams or chosen experts, these, from 0. Empty for all.</summary>
