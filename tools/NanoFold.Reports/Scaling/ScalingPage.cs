@@ -67,9 +67,9 @@ internal static class ScalingPage
             Row("R²", fit.R2, "", "0.0000", "the share of the spread of log L that the law explains"),
         ]);
 
-    private static IReadOnlyList<Cell> Row(string name, double value, string range, string format, string meaning) => [name, Cell.Of(value, format), range, meaning];
+    private static IReadOnlyList<Cell> Row(string name, double value, string range, string format, string meaning) => [name, new Cell(ScalingLaw.Text(value, format), value), range, meaning];
 
-    private static string Range(ScalingFit fit, string key, string format) => $"[{Shown.Figure(fit.Intervals[key].Low, format)}, {Shown.Figure(fit.Intervals[key].High, format)}]";
+    private static string Range(ScalingFit fit, string key, string format) => $"[{ScalingLaw.Text(fit.Intervals[key].Low, format)}, {ScalingLaw.Text(fit.Intervals[key].High, format)}]";
 
     private static ReportTable Best(ScalingResult result) => new(
         [new ReportColumn("FLOPs"), new ReportColumn("parameters"), new ReportColumn("tokens"), new ReportColumn("tokens per parameter"), new ReportColumn("loss"), new ReportColumn("", IsText: true)],
