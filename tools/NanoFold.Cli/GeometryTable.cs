@@ -1,4 +1,5 @@
 using System.Globalization;
+using NanoFold.Engine;
 using NanoFold.Engine.Geometry;
 using NanoFold.Engine.Geometry.Measures;
 

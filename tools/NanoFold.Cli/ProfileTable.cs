@@ -1,3 +1,4 @@
+using NanoFold.Engine;
 using NanoFold.Engine.Profiling;
 using NanoFold.Engine.Training;
 
@@ -53,8 +54,8 @@ internal sealed class ProfileTable(Output output, ProfileReport report)
             Display.Count((long)Math.Round(row.Calls)),
             Time(row.Seconds),
             Percent(row.Share),
-            row.Flops > 0 ? Display.Quantity(row.Flops, "").TrimEnd() : "–",
-            row.Bytes > 0 ? Display.Quantity(row.Bytes, "").TrimEnd() : "–",
+            row.Flops > 0 ? Display.Short(row.Flops) : "–",
+            row.Bytes > 0 ? Display.Short(row.Bytes) : "–",
             row.Flops > 0 ? Figure(row.FlopsPerSecond / 1e9) : "–",
             row.Bytes > 0 ? Figure(row.BytesPerSecond / 1e9) : "–",
             row.Bytes > 0 ? $"{(IsComputeBound(row) ? "compute" : "memory")} {report.Peak.ShareOf(row) * 100:0}%".PadLeft(11) : "–",

@@ -1,5 +1,6 @@
 using System.Globalization;
 using NanoFold.Cli.Writing;
+using NanoFold.Engine;
 using NanoFold.Engine.Measurement;
 using NanoFold.Engine.Model;
 using NanoFold.Engine.Runs;
@@ -75,7 +76,7 @@ internal sealed class TrainProgress : ITrainObserver
             Line(line);
         }
 
-        Line($"{backend.Name}: {Display.Quantity(_peak, "FLOP")}/s in matrix products; run folder {session.RunPath}");
+        Line($"{backend.Name}: {Display.Short(_peak, "FLOP")}/s in matrix products; run folder {session.RunPath}");
         if (session.State.Step > 0)
         {
             Line($"going on after step {Display.Count(session.State.Step)}");
@@ -131,11 +132,11 @@ internal sealed class TrainProgress : ITrainObserver
             Line(experts);
         }
 
-        Line($"{Losses(summary)} after {Display.Count(summary.Steps, "step")}, {Time(summary.Seconds)}, {Display.Count((long)Math.Round(summary.TokensPerSecond))} tokens/s");
+        Line($"{Losses(summary)} after {Display.Count(summary.Steps, "step")}, {Display.Clock(summary.Seconds)}, {Display.Count((long)Math.Round(summary.TokensPerSecond))} tokens/s");
         // Of other tasks than text the last line says the same.
         if (summary is { End: TrainEnd.Finished, Validation: not null, FullValidation: null } && session is { RunPath: not null, Task.Tokenizer: not null })
         {
-            Line($"on all of the validation text:  {Program.Typed} eval --model {Display.Argument(session.RunPath)}");
+            Line($"on all of the validation text:  {Program.Typed} eval --model {Shell.Argument(session.RunPath)}");
         }
 
         if (summary.End == TrainEnd.Reached)
@@ -143,7 +144,7 @@ internal sealed class TrainProgress : ITrainObserver
             Line($"{session.Config.Train.Goal} is reached after step {Display.Count(summary.Steps)}, so the run is over");
         }
 
-        string folder = Display.Argument(session.RunPath!);
+        string folder = Shell.Argument(session.RunPath!);
         if (summary.Steps < session.Trainer.Schedule.Steps && summary.End != TrainEnd.Reached)
         {
             Line($"go on with:  {Program.Typed} train --resume {folder}");
@@ -175,7 +176,7 @@ internal sealed class TrainProgress : ITrainObserver
     {
         string share = _flopsPerToken == 0 ? ""
             : string.Create(CultureInfo.InvariantCulture, $"  {(_peak > 0 ? report.TokensPerSecond * _flopsPerToken / _peak : 0):P0} of peak");
-        return string.Create(CultureInfo.InvariantCulture, $"{report.TokensPerSecond:N0} tokens/s{share}  {(report.SecondsLeft is { } left ? Time(left) : "?")} left");
+        return string.Create(CultureInfo.InvariantCulture, $"{report.TokensPerSecond:N0} tokens/s{share}  {(report.SecondsLeft is { } left ? Display.Clock(left) : "?")} left");
     }
 
     private static string Plan(TrainSession session)
@@ -261,10 +262,4 @@ internal sealed class TrainProgress : ITrainObserver
     }
 
     private static string Figure(double value) => value.ToString("0.0000", CultureInfo.InvariantCulture);
-
-    private static string Time(double seconds)
-    {
-        var span = TimeSpan.FromSeconds(Math.Ceiling(Math.Min(seconds, 1e8)));
-        return span.TotalHours >= 1 ? $"{(int)span.TotalHours}:{span.Minutes:00}:{span.Seconds:00}" : $"{span.Minutes}:{span.Seconds:00}";
-    }
 }

@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.CommandLine.Parsing;
 using System.Reflection;
 using NanoFold.Cli.Options;
+using NanoFold.Engine;
 using NanoFold.Engine.Configuration;
 
 namespace NanoFold.Cli;

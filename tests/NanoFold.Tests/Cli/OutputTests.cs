@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using NanoFold.Cli;
+using NanoFold.Engine;
 
 namespace NanoFold.Tests.Cli;
 
@@ -80,7 +81,7 @@ public class OutputTests
     [TestCase(12, "12 FLOP")]
     [TestCase(6_709_248, "6.71 MFLOP")]
     [TestCase(123e9, "123 GFLOP")]
-    public void QuantitiesAreForPeople(double value, string text) => Assert.That(Display.Quantity(value, "FLOP"), Is.EqualTo(text));
+    public void QuantitiesAreForPeople(double value, string text) => Assert.That(Display.Short(value, "FLOP"), Is.EqualTo(text));
 
     private static (string Standard, string Error) Write(bool json)
     {

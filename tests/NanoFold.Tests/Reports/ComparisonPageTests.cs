@@ -36,11 +36,11 @@ public class ComparisonPageTests
     public void TheTableSaysWhatDifferencesShow()
     {
         ReportTable table = _page.Sections[0].Items.OfType<ReportTable>().First();
-        Assert.That(table.Rows.Select(row => $"{row[0].Text}: {row[5].Text}, {row[1].Text}"), Is.EqualTo(new[]
+        Assert.That(table.Rows.Select(row => $"{row[0].Text}: {row[3].Text}, {row[5].Text}"), Is.EqualTo(new[]
         {
             "gated-delta: −0.0413, better", "attention (base): –, ", "window: +0.0113, worse", "mamba: +0.0527, worse", "gru: +0.2200, the same at every seed; their noise is not known",
         }));
-        Assert.That(table.Rows[0][5].Tone, Is.EqualTo(Tone.Good));
+        Assert.That(table.Rows[0][3].Tone, Is.EqualTo(Tone.Good));
     }
 
     [Test]

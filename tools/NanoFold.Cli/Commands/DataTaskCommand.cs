@@ -104,7 +104,7 @@ internal static class DataTaskCommand
     }
 
     private static string Cell(Baseline baseline, string name)
-        => baseline.Scores.FirstOrDefault(score => score.Name == name) is { Name: not null } found ? Display.Number(found.Value, "0.0000") : "";
+        => baseline.Scores.FirstOrDefault(score => score.Name == name) is { Name: not null } found ? Display.Figure(found.Value) : "";
 
     // Up to the first colon or the end of the first sentence.
     private static string Beginning(string meaning)

@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using NanoFold.Engine;
 using NanoFold.Kernels;
 
 namespace NanoFold.Cli.Commands;

@@ -61,8 +61,8 @@ internal static class EvalCommand
         Evaluation result = trained.Evaluate(corpus, part, output.Note, invocation.Interrupt.Token);
         output.Table(
             numbers: false,
-            ["loss", $"{Display.Number(result.Loss, "0.0000")} nats per token"],
-            ["bits per byte", Display.Number(result.BitsPerByte, "0.0000")],
+            ["loss", $"{Display.Figure(result.Loss)} nats per token"],
+            ["bits per byte", Display.Figure(result.BitsPerByte)],
             ["perplexity", Display.Number(result.Perplexity, result.Perplexity < 1e9 ? "0.00" : "g4")],
             ["tokens", Display.Count(result.Tokens)],
             ["bytes", Display.Count(result.Bytes)]);
@@ -108,7 +108,7 @@ internal static class EvalCommand
             [
                 ["", "model", .. best.Count > 0 ? ["best possible"] : Array.Empty<string>(), .. guessing.Count > 0 ? ["guessing"] : Array.Empty<string>()],
                 .. result.Figures.Select(score => (string[])
-                    [score.Name, Display.Number(score.Value, "0.0000"), .. best.Count > 0 ? [Named(best, score.Name)] : Array.Empty<string>(), .. guessing.Count > 0 ? [Named(guessing, score.Name)] : Array.Empty<string>()]),
+                    [score.Name, Display.Figure(score.Value), .. best.Count > 0 ? [Named(best, score.Name)] : Array.Empty<string>(), .. guessing.Count > 0 ? [Named(guessing, score.Name)] : Array.Empty<string>()]),
             ]);
         var json = new JsonObject { ["task"] = task };
         foreach (Score score in result.Figures)
@@ -138,5 +138,5 @@ internal static class EvalCommand
     }
 
     private static string Named(IReadOnlyList<Score> scores, string name)
-        => scores.FirstOrDefault(score => score.Name == name) is { Name: not null } found ? Display.Number(found.Value, "0.0000") : "";
+        => scores.FirstOrDefault(score => score.Name == name) is { Name: not null } found ? Display.Figure(found.Value) : "";
 }

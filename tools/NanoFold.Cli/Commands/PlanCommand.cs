@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using NanoFold.Engine;
 using NanoFold.Engine.Autograd;
 using NanoFold.Engine.Model;
 using NanoFold.Engine.Runs;
@@ -59,7 +60,7 @@ internal static class PlanCommand
         output.Table(
             numbers: false,
             [
-                ["FLOPs per token", $"{Display.Quantity(flopsPerToken, "FLOP")} by convention; {Display.Quantity(executedPerToken, "FLOP")} in all kernels, visible pairs only"],
+                ["FLOPs per token", $"{Display.Short(flopsPerToken, "FLOP")} by convention; {Display.Short(executedPerToken, "FLOP")} in all kernels, visible pairs only"],
                 ["bytes moved per token", $"{Display.Bytes((long)bytesPerToken)}, every kernel's operands read and written once"],
                 ["tokens per step", tokensPerStep is { } tokens ? Display.Count(tokens) : "by batch size: auto"],
                 ["cache per sequence", Display.Bytes(cost.CacheBytesPerSequence)],

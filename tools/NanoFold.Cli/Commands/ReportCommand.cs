@@ -24,7 +24,7 @@ internal static class ReportCommand
 
     private static int Run(Invocation invocation, string[] paths, string? target)
     {
-        string command = $"{Program.Typed} report {string.Join(' ', paths.Select(Display.Argument))}{(target is null ? "" : $" --out {Display.Argument(target)}")}";
+        string command = $"{Program.Typed} report {string.Join(' ', paths.Select(Shell.Argument))}{(target is null ? "" : $" --out {Shell.Argument(target)}")}";
         string file = target ?? Report.DefaultPath(paths);
         ReportPage page = Report.Of(paths, command, file);
         OutputFile.Require(file, "--out");

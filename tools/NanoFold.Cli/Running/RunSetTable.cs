@@ -1,4 +1,5 @@
 using System.Globalization;
+using NanoFold.Engine;
 using NanoFold.Engine.Experiments;
 
 namespace NanoFold.Cli.Running;
@@ -27,7 +28,7 @@ internal static class RunSetTable
             (RunState.Running, "running"), (RunState.Stopped, "stopped"), (RunState.Failed, "failed"), (RunState.Elsewhere, "in another process"), (RunState.OtherShard, "of other shards"),
         ];
         IEnumerable<string> parts = words.Select(word => (word.Word, Count: status.Count(word.State))).Where(part => part.Count > 0).Select(part => $"{Display.Count(part.Count)} {part.Word}");
-        string left = status.SecondsLeft is > 0 and double seconds ? $"; about {Time(seconds)} left" : "";
+        string left = status.SecondsLeft is > 0 and double seconds ? $"; about {Display.Clock(seconds)} left" : "";
         return string.Join(", ", parts.Prepend($"{Display.Count(status.Count(RunState.Over))} of {Display.Count(status.Total, "run")} done")) + left;
     }
 
@@ -49,14 +50,7 @@ internal static class RunSetTable
 
         string accuracy = result.Score(Engine.Tasks.Evaluation.Accuracy) is { } share ? $", accuracy {Figure(share)}" : "";
         string loss = result.Score("loss") is { } validation ? $"validation {Figure(validation)}{accuracy}" : $"loss {Figure(result.Figure("trainLoss") ?? double.NaN)}";
-        return $"{name}: {loss} after {Display.Count(result.Steps, "step")}, {Time(result.Figure("seconds") ?? 0)}, {Display.Count((long)(result.Figure("tokensPerSecond") ?? 0))} tokens/s";
-    }
-
-    /// <summary>Hours, minutes and seconds.</summary>
-    public static string Time(double seconds)
-    {
-        var span = TimeSpan.FromSeconds(Math.Ceiling(Math.Min(seconds, 1e8)));
-        return span.TotalHours >= 1 ? $"{(int)span.TotalHours}:{span.Minutes:00}:{span.Seconds:00}" : $"{span.Minutes}:{span.Seconds:00}";
+        return $"{name}: {loss} after {Display.Count(result.Steps, "step")}, {Display.Clock(result.Figure("seconds") ?? 0)}, {Display.Count((long)(result.Figure("tokensPerSecond") ?? 0))} tokens/s";
     }
 
     // What goes on is shown first, then what went wrong, then what is done, the last first, then what is to come.
@@ -74,7 +68,7 @@ internal static class RunSetTable
         string step = run.Step == 0 ? "" : run.Steps is { } steps ? $"{Display.Count(run.Step)}/{Display.Count(steps)}" : Display.Count(run.Step);
         string left = run.State switch
         {
-            RunState.Running => run.SecondsLeft is { } seconds ? Time(seconds) : "begins",
+            RunState.Running => run.SecondsLeft is { } seconds ? Display.Clock(seconds) : "begins",
             RunState.Over when run.Result is { IsDone: false } => "diverged",
             RunState.Over => "done",
             RunState.Waiting => "",

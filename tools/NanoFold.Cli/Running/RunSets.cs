@@ -1,4 +1,5 @@
 using NanoFold.Cli.Writing;
+using NanoFold.Engine;
 using NanoFold.Engine.Experiments;
 
 namespace NanoFold.Cli.Running;
@@ -54,7 +55,7 @@ internal static class RunSets
             output.Note($"failed: {string.Join(", ", failed.Select(run => run.Run.Name))}; {Path.Combine(failed[0].Folder, Engine.Runs.RunResult.FileName)} says why{(failed.Length > 1 ? ", as in each of the other folders" : "")}");
         }
 
-        output.Line($"{RunSetTable.Summary(summary.Status with { SecondsLeft = null })} in {RunSetTable.Time(summary.Seconds)}");
+        output.Line($"{RunSetTable.Summary(summary.Status with { SecondsLeft = null })} in {Display.Clock(summary.Seconds)}");
         if (!summary.IsComplete)
         {
             output.Line(summary.End switch

@@ -45,16 +45,21 @@
 
   // Figures.
   const figures = [...document.querySelectorAll("figure.chart")].map(element => ({
-    element, plot: element.querySelector(".plot"), views: JSON.parse(element.querySelector("script").textContent), view: 0, isDrawn: false,
+    element, plot: element.querySelector(".plot"), legend: element.querySelector(".legend"), views: JSON.parse(element.querySelector("script").textContent), view: 0, isDrawn: false,
+    // What a reader has hidden or shown, in all views.
+    chosen: new Map(),
   }));
 
+  // What the legend lists: series, or groups of them, by the first that says its name.
+  const entriesOf = view => {
+    const named = new Set();
+    return view.data.filter(t => t.type === "scatter" && t.showlegend !== false && !named.has(t.legendgroup) && named.add(t.legendgroup));
+  };
+  const isShown = (figure, { legendgroup: group }) =>
+    figure.chosen.get(group) ?? !figure.views[figure.view].data.some(t => t.legendgroup === group && t.visible === "legendonly");
+
   const layoutOf = (figure, view) => {
-    const entries = new Set(view.data.filter(t => t.type === "scatter" && t.showlegend !== false).map(t => t.legendgroup)).size;
-    const narrow = isNarrow(), width = figure.plot.clientWidth;
-    const beside = !narrow && width > 620 && entries > 6;
-    const longest = Math.max(0, ...view.data.map(t => plain(t.name ?? "").length));
-    const rows = entries > 1 && !beside ? Math.ceil(entries / Math.max(1, Math.floor((width - 20) / (longest * 6.6 + 46)))) : 0;
-    const height = Math.round(+figure.plot.dataset.height * (narrow ? 0.82 : 1)) + rows * 20;
+    const narrow = isNarrow(), height = Math.round(+figure.plot.dataset.height * (narrow ? 0.82 : 1));
     figure.plot.style.height = height + "px";
     const axis = {
       color: css("soft"), gridcolor: css("grid"), zerolinecolor: css("line"), linecolor: css("line"), automargin: true, ticks: "outside", ticklen: 4, tickcolor: css("line"),
@@ -68,27 +73,63 @@
     };
     return {
       ...view.layout,
-      height, margin: { l: 12, r: 14, t: rows ? 6 : 12, b: 12 },
+      height, margin: { l: 12, r: 14, t: 12, b: 12 },
       xaxis: { nticks: narrow ? 5 : 9, ...titled(steps(view.layout.xaxis, true)) },
       yaxis: titled(steps(view.layout.yaxis, false)),
       paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
       font: { family: css("sans"), size: 12.5, color: css("ink") },
       hoverlabel: { bgcolor: css("card"), bordercolor: css("line"), font: { family: css("sans"), size: 12.5, color: css("ink") }, namelength: -1 },
-      showlegend: entries > 1,
-      legend: beside
-        ? { x: 1.01, y: 1, font: { size: 12 }, tracegroupgap: 0 }
-        : { orientation: "h", x: 0, y: 1.01, yanchor: "bottom", font: { size: 12 }, tracegroupgap: 0 },
+      showlegend: false,
       // A finger scrolls the page.
       dragmode: isTouched ? false : "zoom",
       modebar: { bgcolor: "rgba(0,0,0,0)", color: css("soft"), activecolor: css("accent") },
     };
   };
 
+  // A legend of buttons: it scrolls where it is long, and is reached with the keyboard.
+  const dashes = { dash: "5 3", dot: "2 2", dashdot: "5 2 1 2", longdash: "9 3" };
+  const shapes = { circle: "M7.6 5a3.4 3.4 0 1 0 6.8 0 3.4 3.4 0 1 0-6.8 0", square: "M8 2h6v6h-6z", diamond: "M11 1l4 4-4 4-4-4z", "triangle-up": "M11 1.4l4 7h-8z", x: "M8 3.2L9.2 2 11 3.8 12.8 2 14 3.2 12.2 5 14 6.8 12.8 8 11 6.2 9.2 8 8 6.8 9.8 5z" };
+  const swatch = trace => {
+    const stroke = color(trace.line?.color ?? trace.marker.color), fill = color(trace.marker?.color ?? trace.line.color), mode = trace.mode ?? "", isRing = trace.marker?.line;
+    return (mode.includes("lines") ? `<path d="M0 5h22" stroke="${stroke}" stroke-width="2" stroke-dasharray="${dashes[trace.line.dash] ?? "none"}"/>` : "")
+      + (mode.includes("markers") ? `<path d="${shapes[trace.marker.symbol] ?? shapes.circle}" fill="${fill}"${isRing ? ` stroke="${color(isRing.color)}" stroke-width="1.6"` : ""}/>` : "");
+  };
+  const drawLegend = (figure, entries) => {
+    const buttons = entries.length < 2 ? [] : entries.map(trace => {
+      const button = document.createElement("button");
+      button.type = "button";
+      button.innerHTML = `<svg width="22" height="10" aria-hidden="true">${swatch(trace)}</svg>`;
+      button.append(plain(trace.name));
+      button.setAttribute("aria-pressed", String(isShown(figure, trace)));
+      button.addEventListener("click", event => show(figure, trace, event.detail > 1 || event.shiftKey));
+      return button;
+    });
+    figure.legend.replaceChildren(...buttons);
+  };
+
+  // A series is hidden or shown; or shown alone, and all of them where it was alone already.
+  const show = (figure, trace, isAlone) => {
+    const view = figure.views[figure.view], entries = entriesOf(view), others = entries.filter(t => t !== trace);
+    const wasAlone = figure.alone === trace.legendgroup && others.every(t => !isShown(figure, t));
+    if (isAlone) {
+      others.forEach(t => figure.chosen.set(t.legendgroup, wasAlone));
+      figure.alone = wasAlone ? null : trace.legendgroup;
+    }
+    figure.chosen.set(trace.legendgroup, isAlone || !isShown(figure, trace));
+    [...figure.legend.children].forEach((button, i) => button.setAttribute("aria-pressed", String(isShown(figure, entries[i]))));
+    Plotly.restyle(figure.plot, { visible: view.data.map(t => isShown(figure, t) || "legendonly") });
+  };
+
   const draw = figure => {
     figure.isDrawn = true;
     const view = figure.views[figure.view];
     // On a phone names of points would cover each other; the legend has them.
-    const data = view.data.map(t => isNarrow() && t.mode === "markers+text" && t.showlegend !== false ? { ...t, mode: "markers" } : t);
+    const data = view.data.map(t => ({
+      ...t, visible: isShown(figure, t) || "legendonly", ...(isNarrow() && t.mode === "markers+text" && t.showlegend !== false ? { mode: "markers" } : {}),
+    }));
+    const { title: { text: x } } = view.layout.xaxis, { title: { text: y } } = view.layout.yaxis, map = view.data.find(t => t.type === "heatmap"), entries = entriesOf(view);
+    figure.plot.setAttribute("aria-label", plain(`${figure.element.querySelector("h3").textContent}: ${map ? `${map.colorbar.title.text} by ${y} and ` : y ? `${y} against ` : ""}${x}${entries.length > 1 ? `; ${entries.map(t => t.name).join(", ")}` : ""}. All values are in the data as CSV.`));
+    drawLegend(figure, entries);
     Plotly.react(figure.plot, resolve(data), layoutOf(figure, view), {
       responsive: true, displaylogo: false, ...(isTouched ? { displayModeBar: false } : {}), modeBarButtonsToRemove: ["lasso2d", "select2d", "autoScale2d"],
       toImageButtonOptions: { format: "png", scale: 2, filename: nameOf(figure) },
@@ -174,37 +215,6 @@
   addEventListener("resize", () => { if (isNarrow() !== wasNarrow) { wasNarrow = isNarrow(); redraw(); } });
   addEventListener("beforeprint", () => figures.filter(f => !f.isDrawn).forEach(draw));
   figures.forEach(figure => near.observe(figure.plot));
-
-  // Tables.
-  const none = cell => !cell.dataset.v && /^[–—-]?$/.test(cell.textContent.trim());
-  document.querySelectorAll("table").forEach(table => {
-    const headings = [...table.querySelectorAll("thead th")];
-    headings.forEach((heading, column) => heading.querySelector("button").addEventListener("click", () => {
-      const descending = heading.getAttribute("aria-sort") === "ascending";
-      headings.forEach(other => other.removeAttribute("aria-sort"));
-      heading.setAttribute("aria-sort", descending ? "descending" : "ascending");
-      const cellOf = row => row.cells[column], sign = descending ? -1 : 1;
-      const rows = [...table.tBodies[0].rows].sort((p, q) => {
-        const a = cellOf(p), b = cellOf(q);
-        // What is missing stays last.
-        if (none(a) || none(b)) return none(a) - none(b);
-        return sign * (a.dataset.v && b.dataset.v ? a.dataset.v - b.dataset.v : a.textContent.localeCompare(b.textContent, "en", { numeric: true }));
-      });
-      table.tBodies[0].append(...rows);
-    }));
-  });
-
-  // Where one is in the list of contents.
-  const links = new Map([...document.querySelectorAll("nav a")].map(a => [a.getAttribute("href").slice(1), a]));
-  const seen = new IntersectionObserver(entries => {
-    for (const entry of entries) {
-      if (entry.isIntersecting) {
-        links.forEach(link => link.classList.remove("here"));
-        links.get(entry.target.id)?.classList.add("here");
-      }
-    }
-  }, { rootMargin: "-10% 0px -75% 0px" });
-  document.querySelectorAll("section").forEach(section => seen.observe(section));
 
   window.nanofold = { figures, csv, drawAll: () => figures.forEach(draw) };
 })();

@@ -1,3 +1,4 @@
+using NanoFold.Engine;
 using NanoFold.Engine.Experiments.Results;
 using NanoFold.Reports.Items;
 
@@ -13,10 +14,10 @@ internal static class BaselineTable
         return figures.Length == 0 ? [] :
         [
             new ReportTable(
-                [new ReportColumn("without a neural network", IsText: true), .. figures.Select(figure => new ReportColumn(Shown.Words(figure))), .. isSaid ? [new ReportColumn("on", IsText: true)] : Array.Empty<ReportColumn>()],
+                [new ReportColumn("method", IsText: true), .. figures.Select(figure => new ReportColumn(Display.Words(figure))), .. isSaid ? [new ReportColumn("on", IsText: true)] : Array.Empty<ReportColumn>()],
                 [.. result.References.Select(reference => (IReadOnlyList<Cell>)[reference.Name, .. figures.Select(figure => Cell.Of(reference.Figure(figure), "0.0000")), .. isSaid ? [new Cell(reference.On ?? "")] : Array.Empty<Cell>()])])
             {
-                Caption = "A compressor that knows the text trained on is what a model of that text compares with.",
+                Title = "Without a neural network", Caption = result.Baselines.Any(baseline => baseline.Compressors.Count > 0) ? "A compressor that has read the text trained on is what a model of that text compares with." : "",
             },
         ];
     }

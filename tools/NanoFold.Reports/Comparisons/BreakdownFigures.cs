@@ -1,3 +1,4 @@
+using NanoFold.Engine;
 using NanoFold.Engine.Experiments.Baselines;
 using NanoFold.Engine.Experiments.Results;
 using NanoFold.Engine.Runs.Evaluations;
@@ -15,15 +16,7 @@ internal static class BreakdownFigures
         => from pair in variants.SelectMany(variant => variant.Result.Breakdowns.Select(breakdown => (Variant: variant, Breakdown: breakdown)))
            group pair by pair.Breakdown.Axis into axis
            let lines = axis.ToArray()
-           select new Figure($"By {Shown.Words(axis.Key)}", [.. Views(result, lines)]) { IsHalf = true, Height = 370, Caption = Deviations(lines.Any(line => line.Breakdown.Bins.Any(bin => bin.LossDeviation is not null)), variants) };
-
-    /// <summary>Names the variants that have none while others have.</summary>
-    public static IEnumerable<Paragraph> Missing(IReadOnlyList<ShownVariant> variants)
-    {
-        string[] without = [.. variants.Where(variant => variant.Result.Figures.Count > 0 && variant.Result.Breakdowns.Count == 0).Select(variant => variant.Name)];
-        return without.Length == 0 || without.Length == variants.Count ? []
-            : [new Paragraph($"Left out, for their runs lack `evaluation.json` or theirs are of different rows: {string.Join(", ", without)}.")];
-    }
+           select new Figure($"By {Display.Words(axis.Key)}", [.. Views(result, lines)]) { IsHalf = true, Height = 370, Caption = Deviations(lines.Any(line => line.Breakdown.Bins.Any(bin => bin.LossDeviation is not null)), variants) };
 
     /// <summary>On rows longer than in training.</summary>
     public static IEnumerable<Figure> Contexts(ComparisonResult result, IReadOnlyList<ShownVariant> variants)
@@ -54,10 +47,10 @@ internal static class BreakdownFigures
     private static IEnumerable<Chart> Views(ComparisonResult result, (ShownVariant Variant, BreakdownResult Breakdown)[] lines)
     {
         (long From, long To)[] bins = [.. lines.SelectMany(line => line.Breakdown.Bins.Select(bin => (bin.From, bin.To))).Distinct().Order()];
-        var x = new Axis(lines[0].Breakdown.Meaning) { Categories = [.. bins.Select(bin => DetailFigures.Bin(bin.From, bin.To))] };
+        var x = new Axis(lines[0].Breakdown.Meaning) { Categories = [.. bins.Select(bin => Display.Range(bin.From, bin.To))] };
         Chart View(string name, string title, Func<BinResult, double?> value, Func<BinResult, double?> deviation, IEnumerable<Series> more) => new(name, x, new Axis(title),
         [
-            .. lines.Select(line => Line(line.Variant, line.Breakdown.Bins.Select(bin => ((double)Array.IndexOf(bins, (bin.From, bin.To)), value(bin), deviation(bin), $"{DetailFigures.Bin(bin.From, bin.To)}: {Shown.Count(bin.Targets)} targets")))),
+            .. lines.Select(line => Line(line.Variant, line.Breakdown.Bins.Select(bin => ((double)Array.IndexOf(bins, (bin.From, bin.To)), value(bin), deviation(bin), $"{Display.Range(bin.From, bin.To)}: {Display.Count(bin.Targets)} targets")))),
             .. more,
         ]);
         string axis = lines[0].Breakdown.Axis;

@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using NanoFold.Engine;
 using NanoFold.Engine.Experiments.Results;
 using NanoFold.Engine.Runs;
 using NanoFold.Reports.Charts;
@@ -27,7 +28,7 @@ internal static class ComparisonPage
         page.Section("Quality and cost", "Nothing beats a variant on the front in both.").Add(ParetoFigure.Of(
             [.. variants.Select(variant => variant.Costs(result))], Axis(result, result.RankedBy), FigureResult.IsLowerBetter(result.RankedBy) ?? true));
         page.Section("Learning rates", "The same rates for all, at one seed; the ringed one is what the seeds ran with. A best rate at an end of the range says that the range was too small.").Add(SearchFigure.Of(result, variants));
-        page.Section("Where it is right", "The held-back targets told apart, mean over seeds; and rows longer than in training.").Add(BreakdownFigures.Of(result, variants)).Add(BreakdownFigures.Contexts(result, variants)).Add(BreakdownFigures.Missing(variants));
+        page.Section("Where it is right", "The held-back targets told apart, mean over seeds; and rows longer than in training.").Add(BreakdownFigures.Of(result, variants)).Add(BreakdownFigures.Contexts(result, variants));
         page.Section("Parametrization").Add(CoordinateFigure.Of(folder));
         page.Section("Geometry by depth", "After training, mean over seeds; bands are standard deviations over seeds.").Add(DepthFigures.Of([.. variants.Select(variant => variant.Geometry)]));
         page.Section("Runs", "Where every number comes from: each folder holds the run's configuration, its metrics and its checkpoints.").Add(RunTables.Of(result, folder, pageFolder));
@@ -36,7 +37,7 @@ internal static class ComparisonPage
     }
 
     /// <summary>A figure with its unit.</summary>
-    public static string Axis(ComparisonResult result, string figure) => figure == FigureResult.Loss ? $"loss ({result.LossUnit})" : Shown.Words(figure);
+    public static string Axis(ComparisonResult result, string figure) => figure == FigureResult.Loss ? $"loss ({result.LossUnit})" : Display.Words(figure);
 
     // What failed is a warning; what has not ended yet is not.
     private static IEnumerable<Paragraph> Unfinished(ComparisonResult result)
@@ -81,12 +82,12 @@ internal static class ComparisonPage
         }, best.Length switch { 0 => "too few seeds", 1 => "the others are worse", _ => "no difference seen among them" });
         if (result.BaseVariant()?.Figure(result.RankedBy) is { } figure)
         {
-            yield return new Fact($"{Shown.Words(result.RankedBy)} of {result.Base}", Shown.Figure(figure.Mean), figure.StandardDeviation is { } deviation ? $"± {Shown.Figure(deviation)} over seeds" : "one seed");
+            yield return new Fact($"{Display.Words(result.RankedBy)} of {result.Base}", Display.Figure(figure.Mean), figure.StandardDeviation is { } deviation ? $"± {Display.Figure(deviation)} over seeds" : "one seed");
         }
 
         yield return new Fact("variants", $"{result.Variants.Count}", result.Seeds.Count == 1 ? "1 seed" : $"{result.Seeds.Count} seeds");
         CollectedRun[] begun = [.. result.AllRuns.Where(run => run.State != CollectedState.Missing)];
-        yield return new Fact("training", Shown.Seconds(begun.Sum(run => run.Seconds)), $"{Shown.Short(begun.Sum(run => (double)run.Tokens))} tokens in {begun.Length} runs");
+        yield return new Fact("training", Display.Duration(begun.Sum(run => run.Seconds)), $"{Display.Short(begun.Sum(run => (double)run.Tokens))} tokens in {begun.Length} runs");
     }
 }
 

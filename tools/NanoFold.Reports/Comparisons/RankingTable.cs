@@ -1,3 +1,4 @@
+using NanoFold.Engine;
 using NanoFold.Engine.Experiments.Results;
 using NanoFold.Engine.Experiments.Statistics;
 using NanoFold.Reports.Items;
@@ -14,17 +15,20 @@ internal static class RankingTable
         return figures.Length == 0 ? [] : [new ReportTable(
             [
                 new ReportColumn("variant", IsText: true),
-                new ReportColumn("what that shows", IsText: true),
-                .. figures.Select(figure => new ReportColumn(figure == FigureResult.Loss ? "loss" : Shown.Words(figure), Meaning: figure == FigureResult.Loss ? result.LossUnit : "")),
+                .. figures.Take(1).Select(Head),
                 new ReportColumn("± over seeds", Meaning: "standard deviation of single seeds"),
                 new ReportColumn("to base", Meaning: $"{result.Base}: mean of the differences seed by seed"),
                 new ReportColumn("95 % interval", Meaning: "of that mean, by Student's t"),
+                new ReportColumn("what that shows", IsText: true),
+                .. figures.Skip(1).Select(Head),
                 new ReportColumn("seeds"),
             ],
             [.. result.Variants.Select(variant => Reached(result, variant, figures))])
         {
-            Caption = $"Figures are of {(result.IsOfAllHeldBack ? "all that is held back" : "the rows of every evaluation")}, mean over seeds. A difference counts as seen where its interval leaves out 0, also after Holm's correction for the number of variants.",
+            Title = "Ranking", Caption = $"Figures are of {(result.IsOfAllHeldBack ? "all that is held back" : "the rows of every evaluation")}, mean over seeds. A difference counts as seen where its interval leaves out 0, also after Holm's correction for the number of variants.",
         }];
+
+        ReportColumn Head(string figure) => new(Display.Words(figure), Meaning: figure == FigureResult.Loss ? result.LossUnit : "");
     }
 
     /// <summary>What each variant takes.</summary>
@@ -37,9 +41,10 @@ internal static class RankingTable
             .. result.Variants.Select(variant => (IReadOnlyList<Cell>)
             [
                 variant.Name, Cell.Short(variant.Parameters), Cell.Short(variant.FlopsPerToken), Cell.Bytes(variant.CacheBytesPerToken),
-                Cell.Short(variant.TokensPerSecond), variant.Seconds is { } seconds ? new Cell(Shown.Seconds(seconds), seconds) : "–", Cell.Bytes(variant.PeakBytes), Cell.Short(variant.Tokens), Cell.Of(variant.LearningRate, "0.#####"),
+                Cell.Short(variant.TokensPerSecond), variant.Seconds is { } seconds ? new Cell(Display.Duration(seconds), seconds) : "–", Cell.Bytes(variant.PeakBytes), Cell.Short(variant.Tokens), Cell.Of(variant.LearningRate, "0.#####"),
             ]),
-        ]);
+        ])
+    { Title = "What each variant takes" };
 
     private static IReadOnlyList<Cell> Reached(ComparisonResult result, VariantResult variant, string[] figures)
     {
@@ -50,13 +55,16 @@ internal static class RankingTable
         return
         [
             new Cell(variant.IsBase ? $"{variant.Name} (base)" : variant.Name),
-            new Cell(variant.IsBase ? "" : Shows(difference, isLowerBetter), Tone: Tone.Soft),
-            .. figures.Select(figure => Cell.Of(variant.Figure(figure)?.Mean, "0.0000")),
+            .. figures.Take(1).Select(Mean),
             Cell.Of(ranked?.StandardDeviation, "0.0000"),
-            difference is null ? new Cell("–") : new Cell(Shown.Signed(difference.Mean), difference.Mean, ToneOf(difference.Verdict, isLowerBetter)),
-            difference?.Interval is { } interval ? new Cell($"{Shown.Signed(interval.Low)} … {Shown.Signed(interval.High)}", interval.Low) : new Cell("–"),
+            difference is null ? new Cell("–") : new Cell(Display.Signed(difference.Mean), difference.Mean, ToneOf(difference.Verdict, isLowerBetter)),
+            difference?.Interval is { } interval ? new Cell($"{Display.Signed(interval.Low)} … {Display.Signed(interval.High)}", interval.Low) : new Cell("–"),
+            new Cell(variant.IsBase ? "" : Shows(difference, isLowerBetter), Tone: Tone.Soft),
+            .. figures.Skip(1).Select(Mean),
             new Cell($"{seeds}", seeds),
         ];
+
+        Cell Mean(string figure) => Cell.Of(variant.Figure(figure)?.Mean, "0.0000");
     }
 
     // Shorter than the sentences of the terminal: the numbers stand beside it.
@@ -65,7 +73,7 @@ internal static class RankingTable
         null => "no result",
         DifferenceVerdict.Lower => isLowerBetter ? "better" : "worse",
         DifferenceVerdict.Higher => isLowerBetter ? "worse" : "better",
-        DifferenceVerdict.None => $"no difference seen{(difference.SeedsNeeded is { } needed ? $"; takes about {Shown.Count(needed)} seeds" : "")}",
+        DifferenceVerdict.None => $"no difference seen{(difference.SeedsNeeded is { } needed ? $"; takes about {Display.Count(needed)} seeds" : "")}",
         DifferenceVerdict.Unknown => difference.IsSameEverywhere ? "the same at every seed; their noise is not known" : "one seed: not known",
         _ => $"may be chance, with {difference.Comparisons} compared",
     };

@@ -1,3 +1,4 @@
+using NanoFold.Engine;
 using NanoFold.Engine.Experiments.Results;
 using NanoFold.Reports.Items;
 using NanoFold.Reports.Runs;
@@ -21,7 +22,7 @@ internal static class RunTables
         {
             yield return new ReportTable(
                 [new ReportColumn("run", IsText: true), new ReportColumn("state", IsText: true), new ReportColumn("step"), new ReportColumn("why", IsText: true)],
-                [.. runsOf.Select(run => (IReadOnlyList<Cell>)[run.Run, State(run), new Cell(Shown.Count(run.Steps), run.Steps), run.Fault ?? ""])])
+                [.. runsOf.Select(run => (IReadOnlyList<Cell>)[run.Run, State(run), new Cell(Display.Count(run.Steps), run.Steps), run.Fault ?? ""])])
             { Title = $"Runs that {Became(runsOf.Key)}", IsFolded = runsOf.Count() > MostOpen };
         }
 
@@ -29,14 +30,14 @@ internal static class RunTables
         string[] figures = [.. runs.SelectMany(run => run.Validation.Keys).Distinct()];
         yield return new ReportTable(
             [
-                new ReportColumn("run", IsText: true), new ReportColumn("variant", IsText: true), new ReportColumn("seed"), new ReportColumn("state", IsText: true), .. figures.Select(figure => new ReportColumn(Shown.Words(figure))),
+                new ReportColumn("run", IsText: true), new ReportColumn("variant", IsText: true), new ReportColumn("seed"), new ReportColumn("state", IsText: true), .. figures.Select(figure => new ReportColumn(Display.Words(figure))),
                 new ReportColumn("train loss"), new ReportColumn("learning rate"), new ReportColumn("steps"), new ReportColumn("tokens"), new ReportColumn("time"), new ReportColumn("tokens/s"), new ReportColumn("memory"), new ReportColumn("machine", IsText: true),
             ],
             [.. runs.Select(run => (IReadOnlyList<Cell>)
                 [
                     new Cell(run.Run, Link: HtmlText.Link(pageFolder, Path.Combine(folder, run.Run))), run.Variant, new Cell($"{run.Seed}", run.Seed), State(run),
                     .. figures.Select(figure => Cell.Of((result.IsOfAllHeldBack ? run.FullValidation : run.Validation).TryGetValue(figure, out double value) ? value : null, "0.0000")),
-                    Cell.Of(run.TrainLoss, "0.0000"), Cell.Of(run.LearningRate, "0.#####"), new Cell(Shown.Count(run.Steps), run.Steps), Cell.Short(run.Tokens), new Cell(Shown.Seconds(run.Seconds), run.Seconds),
+                    Cell.Of(run.TrainLoss, "0.0000"), Cell.Of(run.LearningRate, "0.#####"), new Cell(Display.Count(run.Steps), run.Steps), Cell.Short(run.Tokens), new Cell(Display.Duration(run.Seconds), run.Seconds),
                     Cell.Short(run.TokensPerSecond), Cell.Bytes(run.PeakBytes),
                     string.Join(", ", new[] { run.Device, run.InstructionSet, run.Threads is { } threads ? $"{threads} threads" : null }.OfType<string>()),
                 ])])
@@ -62,7 +63,7 @@ internal static class RunTables
                 .. result.Variants.Select(variant => (IReadOnlyList<Cell>)
                 [
                     variant.Name, variant.Settings.Count > 0 ? SettingsTables.Line(variant.Settings) : "the base as it is",
-                    .. isEqual ? [new Cell(string.Join(", ", variant.Solved)), variant.Residual is { } residual ? new Cell(Shown.Signed(100 * residual, "0.00") + " %", residual) : new Cell("–")] : Array.Empty<Cell>(),
+                    .. isEqual ? [new Cell(string.Join(", ", variant.Solved)), variant.Residual is { } residual ? new Cell(Display.Signed(100 * residual, "0.00") + " %", residual) : new Cell("–")] : Array.Empty<Cell>(),
                 ]),
             ])
         { Title = "What the variants set" };

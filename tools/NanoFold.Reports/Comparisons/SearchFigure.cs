@@ -1,3 +1,4 @@
+using NanoFold.Engine;
 using NanoFold.Engine.Experiments.Results;
 using NanoFold.Reports.Charts;
 using NanoFold.Reports.Items;
@@ -28,7 +29,7 @@ internal static class SearchFigure
             variant.Name, [.. line.Select(trial => (double?)trial.LearningRate)], [.. line.Select(trial => trial.Value)])
         {
             Kind = SeriesKind.LineAndPoints, Color = variant.Color, Style = variant.Style + i, Group = variant.Name, IsInLegend = i == 0, Size = 0.9, IsHidden = variant.IsHidden,
-            Labels = [.. line.Select(trial => trial.WeightDecay is { } decay ? $"{variant.Name}, weight decay {Shown.Figure(decay, "0.####")}" : variant.Name)],
+            Labels = [.. line.Select(trial => trial.WeightDecay is { } decay ? $"{variant.Name}, weight decay {Display.Number(decay, "0.####")}" : variant.Name)],
         });
 
     // A search that has not ended has no best rate yet.

@@ -37,7 +37,7 @@ public sealed record Figure(string Title, params IReadOnlyList<IChart> Views) : 
             html.Raw("</div>");
         }
 
-        html.Raw("</div>\n").Raw(string.Create(CultureInfo.InvariantCulture, $"<div class=\"plot\" data-height=\"{Height}\" style=\"height:{Height}px\" role=\"img\" aria-label=\"")).Text(Title).Raw("\"></div>\n");
+        html.Raw("</div>\n<div class=\"legend\" role=\"group\" aria-label=\"What is drawn\"></div>\n").Raw(string.Create(CultureInfo.InvariantCulture, $"<div class=\"plot\" data-height=\"{Height}\" style=\"height:{Height}px\" role=\"img\" aria-label=\"")).Text(Title).Raw("\"></div>\n");
         if (Caption.Length > 0)
         {
             html.Raw("<figcaption>").Inline(Caption).Raw("</figcaption>\n");

@@ -1,4 +1,5 @@
 using System.Globalization;
+using NanoFold.Engine;
 
 namespace NanoFold.Reports.Items;
 
@@ -24,7 +25,14 @@ public sealed record ReportTable(IReadOnlyList<ReportColumn> Columns, IReadOnlyL
             html.Raw(IsFolded ? "" : "<h3>").Text(Title).Raw(IsFolded ? "" : "</h3>");
         }
 
-        html.Raw(IsFolded ? "</summary>" : "").Raw("<div class=\"scroll\" tabindex=\"0\"><table id=\"").Text(id).Raw("\">\n<thead><tr>");
+        html.Raw(IsFolded ? "</summary>" : "").Raw("<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"").Text(Title.Length > 0 ? Title : Columns[0].Title).Raw("\"><table id=\"").Text(id).Raw("\">\n");
+        if (Title.Length > 0)
+        {
+            // Seen above it already; read with it.
+            html.Raw("<caption>").Text(Title).Raw("</caption>\n");
+        }
+
+        html.Raw("<thead><tr>");
         foreach (ReportColumn column in Columns)
         {
             html.Raw(column.IsText ? "<th scope=\"col\" class=\"text\"" : "<th scope=\"col\"").Raw(column.Meaning.Length > 0 ? " title=\"" : "").Text(column.Meaning).Raw(column.Meaning.Length > 0 ? "\"" : "")
@@ -74,10 +82,10 @@ public sealed record Cell(string Text, double? Value = null, Tone Tone = Tone.Pl
     public static Cell Of(double? value, string format) => value is { } given && double.IsFinite(given) ? new(given.ToString(format, CultureInfo.InvariantCulture), given) : new(None);
 
     /// <summary>A large figure in three digits and a prefix; a dash where there is none.</summary>
-    public static Cell Short(double? value) => value is { } given && double.IsFinite(given) ? new(Shown.Short(given), given) : new(None);
+    public static Cell Short(double? value) => value is { } given && double.IsFinite(given) ? new(Display.Short(given), given) : new(None);
 
     /// <summary>A number of bytes; a dash where there is none.</summary>
-    public static Cell Bytes(double? value) => value is { } given ? new(Shown.Bytes(given), given) : new(None);
+    public static Cell Bytes(double? value) => value is { } given ? new(Display.Bytes(given), given) : new(None);
 
     public static implicit operator Cell(string text) => new(text);
 

@@ -1,4 +1,5 @@
 using System.Text.RegularExpressions;
+using NanoFold.Engine;
 using NanoFold.Reports.Charts;
 using NanoFold.Reports.Items;
 
@@ -55,11 +56,20 @@ internal static partial class DepthFigures
     public static string InLayer(string point) => Block().Replace(point, "");
 
     /// <summary>The name of a measure, with the point where it was taken at several.</summary>
-    public static string Title(string measure, string point, bool isOneOfSeveral) => isOneOfSeveral && point.Length > 0 ? $"{Shown.Title(measure)} of {point}" : Shown.Title(measure);
+    public static string Title(string measure, string point, bool isOneOfSeveral) => isOneOfSeveral && point.Length > 0 ? $"{Title(measure)} of {point}" : Title(measure);
+
+    /// <summary>The name of a measure.</summary>
+    public static string Title(string measure) => measure switch
+    {
+        "twonn" => "TwoNN",
+        "cka" => "CKA",
+        "gride" => "GRIDE",
+        _ => Display.Words(measure) is [var first, .. var rest] ? char.ToUpperInvariant(first) + rest : measure,
+    };
 
     private static Chart View(string figure, (Model Model, DepthValue Value)[] pairs)
     {
-        string name = Shown.Words(figure);
+        string name = Display.Words(figure);
         return new Chart(name, Axis.Layers(pairs.Select(pair => pair.Value.Layer)), new Axis(name),
         [
             .. from pair in pairs

@@ -1,3 +1,4 @@
+using NanoFold.Engine;
 using NanoFold.Engine.Runs.Evaluations;
 using NanoFold.Reports.Charts;
 using NanoFold.Reports.Items;
@@ -16,9 +17,9 @@ internal static class DetailFigures
 
         foreach (ScoreBreakdown breakdown in evaluation.Breakdowns)
         {
-            yield return new Figure($"By {Shown.Words(breakdown.Axis)}", [.. Views(evaluation, breakdown)])
+            yield return new Figure($"By {Display.Words(breakdown.Axis)}", [.. Views(evaluation, breakdown)])
             {
-                IsHalf = true, Height = 340, Caption = $"{Shown.Count(breakdown.Bins.Sum(bin => bin.Targets))} targets of {Shown.Count(evaluation.Rows)} rows, after {Shown.Count(evaluation.Step)} steps.",
+                IsHalf = true, Height = 340, Caption = $"{Display.Count(breakdown.Bins.Sum(bin => bin.Targets))} targets of {Display.Count(evaluation.Rows)} rows, after {Display.Count(evaluation.Step)} steps.",
             };
         }
 
@@ -33,15 +34,12 @@ internal static class DetailFigures
         }
     }
 
-    /// <summary>The name of a bin.</summary>
-    public static string Bin(long from, long to) => from == to ? Shown.Count(from) : $"{Shown.Count(from)}–{Shown.Count(to)}";
-
     private static IEnumerable<Chart> Views(DetailedEvaluation evaluation, ScoreBreakdown breakdown)
     {
-        var x = new Axis(breakdown.Meaning) { Categories = [.. breakdown.Bins.Select(bin => Bin(bin.From, bin.To))] };
+        var x = new Axis(breakdown.Meaning) { Categories = [.. breakdown.Bins.Select(bin => Display.Range(bin.From, bin.To))] };
         Series Line(string name, Func<ScoreBin, double?> value) => new(name, [.. breakdown.Bins.Select((_, at) => (double?)at)], [.. breakdown.Bins.Select(value)])
         {
-            Kind = SeriesKind.LineAndPoints, Labels = [.. breakdown.Bins.Select(bin => $"{Bin(bin.From, bin.To)}: {Shown.Count(bin.Targets)} targets")],
+            Kind = SeriesKind.LineAndPoints, Labels = [.. breakdown.Bins.Select(bin => $"{Display.Range(bin.From, bin.To)}: {Display.Count(bin.Targets)} targets")],
         };
         yield return new Chart("loss", x, new Axis($"loss ({evaluation.Unit})"), Line("loss", bin => bin.Loss));
         if (breakdown.Bins.Any(bin => bin.Accuracy is not null))

@@ -1,3 +1,4 @@
+using NanoFold.Engine;
 using NanoFold.Reports.Charts;
 using NanoFold.Reports.Items;
 
@@ -35,27 +36,29 @@ internal static class GeometryFigures
            where point is { Layer: not null, Head: not null }
            group point by point.Measure into measure
            let last = measure.Max(point => point.Step)
-           select new Figure($"{Shown.Title(measure.Key)} after {Shown.Count(last)} steps", [.. Ordered(measure.Where(point => point.Step == last)).Select(HeadMap)]) { IsHalf = true, Height = 330 };
+           select new Figure($"{DepthFigures.Title(measure.Key)} after {Display.Count(last)} steps", [.. Ordered(measure.Where(point => point.Step == last)).Select(HeadMap)]) { IsHalf = true, Height = 330 };
 
-    /// <summary>The last figures of each layer, a column for each figure.</summary>
+    /// <summary>The last figures of each layer, a column for each figure and point.</summary>
     public static ReportTable? Table(RunRecord run)
     {
-        GeometryPoint[] last =
-        [
-            .. run.Geometry.Where(point => point is { Layer: not null, Head: null, Scope: "point" or "block" })
-                .GroupBy(point => (point.Measure, point.Figure, point.Layer, point.Point)).Select(group => group.MaxBy(point => point.Step)!),
-        ];
-        (string Measure, string Figure)[] columns = [.. last.Select(point => (point.Measure, point.Figure)).Distinct()];
+        DepthFigures.DepthValue[] last = [.. DepthFigures.Last(run.Geometry)];
+        (string Measure, string Point, string Figure)[] columns = [.. last.Select(Column).Distinct()];
         return last.Length == 0 ? null : new ReportTable(
-            [new ReportColumn("layer"), .. columns.Select(column => new ReportColumn(Shown.Words(column.Figure), Meaning: $"of the measure {column.Measure}"))],
+            [new ReportColumn("layer"), .. columns.Select(column => new ReportColumn(Title(column), Meaning: $"of the measure {column.Measure}{(column.Point.Length > 0 ? $" at {column.Point}" : "")}"))],
             [
-                .. last.Select(point => point.Layer!.Value).Distinct().Order().Select(layer => (IReadOnlyList<Cell>)
+                .. last.Select(value => value.Layer).Distinct().Order().Select(layer => (IReadOnlyList<Cell>)
                 [
                     new Cell($"{layer}", layer),
-                    .. columns.Select(column => Cell.Of(last.FirstOrDefault(point => point.Layer == layer && (point.Measure, point.Figure) == column)?.Value, "0.###")),
+                    .. columns.Select(column => Cell.Of(last.FirstOrDefault(value => value.Layer == layer && Column(value) == column)?.Value, "0.###")),
                 ]),
             ])
         { Title = "All figures by layer, as measured last", IsFolded = true };
+
+        static (string Measure, string Point, string Figure) Column(DepthFigures.DepthValue value) => (value.Measure, DepthFigures.InLayer(value.Point), value.Figure);
+
+        // The point stands in the head where the figure was measured at several.
+        string Title((string Measure, string Point, string Figure) column)
+            => Display.Words(column.Figure) + (columns.Any(other => (other.Measure, other.Figure) == (column.Measure, column.Figure) && other.Point != column.Point) ? $" of {column.Point}" : "");
     }
 
     /// <summary>Where a figure stands among those of its measure.</summary>
@@ -66,7 +69,7 @@ internal static class GeometryFigures
     private static Chart OverTraining(IGrouping<string, GeometryPoint> figure)
     {
         int most = figure.Max(point => point.Layer!.Value);
-        string name = Shown.Words(figure.Key);
+        string name = Display.Words(figure.Key);
         return new Chart(name, new Axis("steps"), new Axis(name),
         [
             .. from point in figure
@@ -105,7 +108,7 @@ internal static class GeometryFigures
             cells[point.Layer!.Value][point.Head!.Value] = point.Value;
         }
 
-        string name = Shown.Words(figure.Key);
+        string name = Display.Words(figure.Key);
         return new HeatMap(
             name, new Axis("head") { Categories = [.. Enumerable.Range(0, heads).Select(head => $"{head}")] }, new Axis("layer") { Categories = [.. Enumerable.Range(0, layers).Select(layer => $"{layer}")] }, cells, name);
     }

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using NanoFold.Engine;
 using NanoFold.Engine.Configuration;
 using NanoFold.Engine.Model;
 using NanoFold.Reports.Charts;
@@ -29,7 +30,7 @@ internal static class RunPage
         JsonElement[] whole = [.. run.Samples.Where(line => line.TryGetProperty("text", out JsonElement text) && text.ValueKind == JsonValueKind.String)];
         if (whole.Length > 0)
         {
-            samples.Add(new Samples([.. whole.Select(line => ($"after {Shown.Count(RunRecord.Number(line, "step") ?? 0)} steps", Text(line, "prompt") + Text(line, "text")))]));
+            samples.Add(new Samples([.. whole.Select(line => ($"after {Display.Count(RunRecord.Number(line, "step") ?? 0)} steps", Text(line, "prompt") + Text(line, "text")))]));
         }
 
         page.Section("Settings").Add(SettingsTables.All(run));
@@ -59,30 +60,30 @@ internal static class RunPage
     private static string Lead(RunRecord run)
     {
         string task = run.Config is { Task.IsText: false } config ? $"task `{config.Task.Kind}`" : $"`{Path.GetFileName(run.Config?.Data.Path ?? "") switch { "" => "the SDK's documentation", var name => name }}`";
-        return $"{Model(run)}. Trained on {task}, {Shown.Count(run.Steps)} steps, {Shown.Short(run.Tokens)} tokens. Run folder `{run.Name}`.";
+        return $"{Model(run)}. Trained on {task}, {Display.Count(run.Steps)} steps, {Display.Short(run.Tokens)} tokens. Run folder `{run.Name}`.";
     }
 
     private static IEnumerable<Fact> Facts(RunRecord run)
     {
         if (run.Final("Loss") is { } loss)
         {
-            yield return new Fact("validation loss", Shown.Figure(loss), run.IsText ? "nats per token" : "");
+            yield return new Fact("validation loss", Display.Figure(loss), run.IsText ? "nats per token" : "");
         }
 
         foreach (string score in ScoreKeys(run))
         {
-            yield return new Fact(score == "BitsPerByte" ? "bits per byte" : Shown.Words(score), Shown.Figure(run.Final(score)!.Value));
+            yield return new Fact(score == "BitsPerByte" ? "bits per byte" : Display.Words(score), Display.Figure(run.Final(score)!.Value));
         }
 
-        yield return new Fact("steps", Shown.Count(run.Steps), $"{Shown.Short(run.Tokens)} tokens");
+        yield return new Fact("steps", Display.Count(run.Steps), $"{Display.Short(run.Tokens)} tokens");
         if (run.Cost is { } cost)
         {
-            yield return new Fact("parameters", Shown.Short(cost.Parameters), $"{Shown.Short(run.FlopsPerToken!.Value, "FLOP")} per token");
+            yield return new Fact("parameters", Display.Short(cost.Parameters), $"{Display.Short(run.FlopsPerToken!.Value, "FLOP")} per token");
         }
 
         if (run.Last("elapsedSeconds") is { } seconds)
         {
-            yield return new Fact("time", Shown.Seconds(seconds), run.Last("tokensPerSecond") is { } rate ? $"{Shown.Short(rate)} tokens/s" : "");
+            yield return new Fact("time", Display.Duration(seconds), run.Last("tokensPerSecond") is { } rate ? $"{Display.Short(rate)} tokens/s" : "");
         }
     }
 
@@ -115,8 +116,8 @@ internal static class RunPage
         foreach (string score in ScoreKeys(run).Where(key => key != "BitsPerByte"))
         {
             List<ShownCurve> curves = [];
-            Add(curves, run, "validation" + score, Shown.Words(score), CurveFigure.Style with { Color = Color.Of(2), Kind = SeriesKind.LineAndPoints });
-            yield return new Figure(Shown.Words(score), CurveFigure.Views(new Axis(Shown.Words(score)) { HasZero = true }, curves));
+            Add(curves, run, "validation" + score, Display.Words(score), CurveFigure.Style with { Color = Color.Of(2), Kind = SeriesKind.LineAndPoints });
+            yield return new Figure(Display.Words(score), CurveFigure.Views(new Axis(Display.Words(score)) { HasZero = true }, curves));
         }
     }
 

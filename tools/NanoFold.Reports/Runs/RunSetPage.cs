@@ -1,3 +1,4 @@
+using NanoFold.Engine;
 using NanoFold.Reports.Charts;
 using NanoFold.Reports.Items;
 
@@ -51,10 +52,10 @@ internal static class RunSetPage
         yield return new Fact("runs", $"{runs.Count}");
         if (losses.Length > 0)
         {
-            yield return new Fact("validation loss", $"{Shown.Figure(losses.Min())} … {Shown.Figure(losses.Max())}");
+            yield return new Fact("validation loss", $"{Display.Figure(losses.Min())} … {Display.Figure(losses.Max())}");
         }
 
-        yield return new Fact("tokens", Shown.Short(runs.Sum(run => run.Tokens)), "in all");
+        yield return new Fact("tokens", Display.Short(runs.Sum(run => run.Tokens)), "in all");
     }
 
     private static double? FinalLoss(RunRecord run) => run.Final("Loss");
@@ -66,7 +67,7 @@ internal static class RunSetPage
         return new ReportTable(
             [
                 new ReportColumn("run", IsText: true), .. shown.Select(key => new ReportColumn(LastPart(key), IsText: true, key)),
-                new ReportColumn("loss"), .. scores.Select(score => new ReportColumn(score == "BitsPerByte" ? "bits per byte" : Shown.Words(score))),
+                new ReportColumn("loss"), .. scores.Select(score => new ReportColumn(score == "BitsPerByte" ? "bits per byte" : Display.Words(score))),
                 new ReportColumn("parameters"), new ReportColumn("FLOPs/token"), new ReportColumn("tokens"), new ReportColumn("tokens/s"), new ReportColumn("time"),
             ],
             [
@@ -75,10 +76,10 @@ internal static class RunSetPage
                     run.Name, .. shown.Select(key => new Cell(SettingsTables.Value(run, key))),
                     Cell.Of(FinalLoss(run), "0.0000"), .. scores.Select(score => Cell.Of(run.Final(score), "0.0000")),
                     Cell.Short(run.Cost?.Parameters), Cell.Short(run.FlopsPerToken), Cell.Short(run.Tokens), Cell.Short(run.Last("tokensPerSecond")),
-                    run.Last("elapsedSeconds") is { } seconds ? new Cell(Shown.Seconds(seconds), seconds) : "–",
+                    run.Last("elapsedSeconds") is { } seconds ? new Cell(Display.Duration(seconds), seconds) : "–",
                 ]),
             ])
-        { Caption = "Losses are of all that is held back where the run evaluated on that, and of its last evaluation otherwise." };
+        { Title = "By loss", Caption = "Losses are of all that is held back where the run evaluated on that, and of its last evaluation otherwise." };
     }
 
     private static IEnumerable<Figure> Losses(IReadOnlyList<RunRecord> runs)

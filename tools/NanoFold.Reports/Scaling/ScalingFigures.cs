@@ -1,3 +1,4 @@
+using NanoFold.Engine;
 using NanoFold.Engine.Experiments.Scaling;
 using NanoFold.Reports.Charts;
 using NanoFold.Reports.Items;
@@ -18,7 +19,7 @@ internal static class ScalingFigures
         }
 
         var bySize = Groups(result.Runs, run => run.Size, run => run.Parameters);
-        var byTokens = Groups(result.Runs, run => $"{Shown.Short(run.Tokens)} tokens", run => run.Tokens);
+        var byTokens = Groups(result.Runs, run => $"{Display.Short(run.Tokens)} tokens", run => run.Tokens);
         ScalingLaw? law = result.Fit?.Law;
         return
         [
@@ -72,7 +73,7 @@ internal static class ScalingFigures
 
     private static Chart View(string name, string title, ScalingRun[][] groups, Func<ScalingRun, double> place, Func<ScalingRun[], double, double>? law)
     {
-        string NameOf(ScalingRun[] group) => name == "size" ? $"{Shown.Short(group[0].Tokens)} tokens" : group[0].Size;
+        string NameOf(ScalingRun[] group) => name == "size" ? $"{Display.Short(group[0].Tokens)} tokens" : group[0].Size;
         return new Chart(name, new Axis(title) { IsLogarithmic = true }, new Axis("loss") { IsLogarithmic = true },
         [
             .. groups.SelectMany((group, i) => (Series[])

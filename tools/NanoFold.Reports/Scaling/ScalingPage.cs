@@ -1,3 +1,4 @@
+using NanoFold.Engine;
 using NanoFold.Engine.Experiments.Scaling;
 using NanoFold.Reports.Comparisons;
 using NanoFold.Reports.Items;
@@ -43,19 +44,19 @@ internal static class ScalingPage
         yield return new Fact("runs", $"{result.Runs.Count}", result.Unfinished.Count > 0 ? $"{result.Unfinished.Count} not finished" : "");
         if (result.Runs.Count > 0)
         {
-            yield return new Fact("parameters", $"{Shown.Short(result.Runs.Min(run => run.Parameters))} … {Shown.Short(result.Runs.Max(run => run.Parameters))}");
-            yield return new Fact("tokens", $"{Shown.Short(result.Runs.Min(run => run.Tokens))} … {Shown.Short(result.Runs.Max(run => run.Tokens))}");
+            yield return new Fact("parameters", $"{Display.Short(result.Runs.Min(run => run.Parameters))} … {Display.Short(result.Runs.Max(run => run.Parameters))}");
+            yield return new Fact("tokens", $"{Display.Short(result.Runs.Min(run => run.Tokens))} … {Display.Short(result.Runs.Max(run => run.Tokens))}");
         }
 
         if (result.Fit is { } fit)
         {
-            yield return new Fact("best size grows with", $"C^{Shown.Figure(fit.SizeExponent, "0.00")}", Range(fit, "sizeExponent", "0.00"));
-            yield return new Fact("misses by", $"{Shown.Figure(100 * fit.RmsResidual, "0.00")} %", "of the loss");
+            yield return new Fact("best size grows with", $"C^{Display.Number(fit.SizeExponent, "0.00")}", Range(fit, "sizeExponent", "0.00"));
+            yield return new Fact("misses by", $"{Display.Number(100 * fit.RmsResidual, "0.00")} %", "of the loss");
         }
     }
 
     private static ReportTable Law(ScalingFit fit) => new(
-        [new ReportColumn("", IsText: true), new ReportColumn("fitted"), new ReportColumn("95 %"), new ReportColumn("what it is", IsText: true)],
+        [new ReportColumn("constant", IsText: true), new ReportColumn("fitted"), new ReportColumn("95 %"), new ReportColumn("what it is", IsText: true)],
         [
             Row("E", fit.Law.E, Range(fit, "e", "0.000"), "0.000", "what no size and no number of tokens gets below"),
             Row("A", fit.Law.A, Range(fit, "a", "0.###"), "0.###", "what a finite size costs: A/N^α"),
@@ -65,21 +66,23 @@ internal static class ScalingPage
             Row("β/(α+β)", fit.SizeExponent, Range(fit, "sizeExponent", "0.000"), "0.000", "the power of the FLOPs with which the best size grows"),
             Row("α/(α+β)", fit.TokensExponent, Range(fit, "tokensExponent", "0.000"), "0.000", "the power of the FLOPs with which the best number of tokens grows"),
             Row("R²", fit.R2, "", "0.0000", "the share of the spread of log L that the law explains"),
-        ]);
+        ])
+    { Title = "Constants" };
 
     private static IReadOnlyList<Cell> Row(string name, double value, string range, string format, string meaning) => [name, new Cell(ScalingLaw.Text(value, format), value), range, meaning];
 
     private static string Range(ScalingFit fit, string key, string format) => $"[{ScalingLaw.Text(fit.Intervals[key].Low, format)}, {ScalingLaw.Text(fit.Intervals[key].High, format)}]";
 
     private static ReportTable Best(ScalingResult result) => new(
-        [new ReportColumn("FLOPs"), new ReportColumn("parameters"), new ReportColumn("tokens"), new ReportColumn("tokens per parameter"), new ReportColumn("loss"), new ReportColumn("", IsText: true)],
+        [new ReportColumn("FLOPs"), new ReportColumn("parameters"), new ReportColumn("tokens"), new ReportColumn("tokens per parameter"), new ReportColumn("loss"), new ReportColumn("where", IsText: true)],
         [
             .. result.ComputeOptimal.Select(point => (IReadOnlyList<Cell>)
             [
                 Cell.Short(point.Flops), Cell.Short(point.Parameters), Cell.Short(point.Tokens), Cell.Of(point.Tokens / point.Parameters, "0.0"), Cell.Of(point.Loss, "0.0000"),
                 new Cell(point.IsExtrapolated ? "extrapolated" : "within the grid", Tone: point.IsExtrapolated ? Tone.Soft : Tone.Plain),
             ]),
-        ]);
+        ])
+    { Title = "By FLOPs" };
 
     private static ReportTable Runs(ScalingResult result, string folder, string pageFolder) => new(
         [
@@ -90,15 +93,16 @@ internal static class ScalingPage
             .. result.Runs.Select(run => (IReadOnlyList<Cell>)
             [
                 new Cell(run.Run[(run.Run.LastIndexOf('/') + 1)..], Link: HtmlText.Link(pageFolder, Path.Combine(folder, run.Run))), Cell.Short(run.Parameters), Cell.Short(run.Tokens), Cell.Short(run.Flops), Cell.Of(run.Loss, "0.0000"), Cell.Of(run.Predicted, "0.0000"),
-                run.Residual is { } off ? new Cell($"{Shown.Signed(100 * off, "0.00")} %", off) : "–", Cell.Short(run.TokensPerSecond), new Cell(Shown.Seconds(run.Seconds), run.Seconds),
+                run.Residual is { } off ? new Cell($"{Display.Signed(100 * off, "0.00")} %", off) : "–", Cell.Short(run.TokensPerSecond), new Cell(Display.Duration(run.Seconds), run.Seconds),
             ]),
         ])
-    { Caption = $"Losses are {result.LossUnit} of what is held back. Each run is the folder `runs/NAME` of the grid." };
+    { Title = "All runs", Caption = $"Losses are {result.LossUnit} of what is held back. Each run is the folder `runs/NAME` of the grid." };
 
     private static IReportItem[] Unfinished(ScalingResult result) => result.Unfinished.Count == 0 ? [] :
     [
         new ReportTable(
-            [new ReportColumn("not finished", IsText: true), new ReportColumn("", IsText: true), new ReportColumn("why", IsText: true)],
-            [.. result.Unfinished.Select(run => (IReadOnlyList<Cell>)[run.Run, run.State.ToString().ToLowerInvariant(), run.Fault ?? ""])]),
+            [new ReportColumn("run", IsText: true), new ReportColumn("state", IsText: true), new ReportColumn("why", IsText: true)],
+            [.. result.Unfinished.Select(run => (IReadOnlyList<Cell>)[run.Run, run.State.ToString().ToLowerInvariant(), run.Fault ?? ""])])
+        { Title = "Runs that have not ended" },
     ];
 }

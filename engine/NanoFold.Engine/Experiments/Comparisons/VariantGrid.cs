@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Text.Json.Nodes;
 using NanoFold.Engine.Configuration;
 using NanoFold.Engine.Runs;
@@ -81,7 +80,11 @@ internal static class VariantGrid
         return points;
     }
 
-    private static string Name(string path, JsonNode? value) => string.Create(CultureInfo.InvariantCulture, $" {path[(path.LastIndexOf('.') + 1)..]}={ConfigJson.TextOf(value) ?? ConfigJson.Show(value)}");
+    /// <summary>What the name of a variant ends with at a value: <c> width=32</c>.</summary>
+    internal static string Name(string path, JsonNode? value) => $" {path[(path.LastIndexOf('.') + 1)..]}={TextOf(value)}";
+
+    /// <summary>A value in the name of a variant.</summary>
+    internal static string TextOf(JsonNode? value) => ConfigJson.TextOf(value) ?? ConfigJson.Show(value);
 
     private static JsonObject With(JsonObject settings, string path, JsonNode? value)
     {

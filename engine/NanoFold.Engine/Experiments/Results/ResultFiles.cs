@@ -4,7 +4,7 @@ using NanoFold.Engine.Experiments.Statistics;
 
 namespace NanoFold.Engine.Experiments.Results;
 
-/// <summary>The files of a comparison's result: <c>result.json</c>, <c>table.md</c>, <c>table.csv</c> (a row for each variant and reference), <c>runs.csv</c> (a row for each run) and <c>geometry.csv</c> (a row for each figure of a layer).</summary>
+/// <summary>The files of a comparison's result: <c>result.json</c>, <c>table.md</c>, <c>table.csv</c> (a row for each variant and reference), <c>runs.csv</c> (a row for each run), <c>grid.csv</c> (a row for each variant of a grid, a column for each value) and <c>geometry.csv</c> (a row for each figure of a layer).</summary>
 public static class ResultFiles
 {
     /// <summary>The tables and sentences, in Markdown.</summary>
@@ -15,6 +15,9 @@ public static class ResultFiles
 
     /// <summary>Runs, trials of searches included: what the means are of.</summary>
     public const string Runs = "runs.csv";
+
+    /// <summary>The figure that is ranked by, of variants by values; not there where the comparison is no grid.</summary>
+    public const string Grid = "grid.csv";
 
     /// <summary>Figures of geometry by variant and layer; not there where nothing was measured.</summary>
     public const string Geometry = "geometry.csv";
@@ -27,6 +30,11 @@ public static class ResultFiles
         Write(folder, Markdown, MarkdownOf(result));
         Write(folder, Table, TableOf(result));
         Write(folder, Runs, RunsOf(result));
+        if (ResultGrid.Of(result) is { } grid)
+        {
+            Write(folder, Grid, GridOf(result, grid));
+        }
+
         if (result.Variants.Any(variant => variant.Geometry.Count > 0))
         {
             Write(folder, Geometry, GeometryOf(result));
@@ -41,6 +49,7 @@ public static class ResultFiles
         [
             $"# {result.Title}",
             "",
+            .. Optional(ResultTable.Grid(result)),
             .. ResultTable.Ranking(result).Markdown(),
             "",
             .. result.Variants.Where(variant => !variant.IsBase).Select(variant => $"- {variant.Name}: {variant.Verdict}"),
@@ -61,16 +70,17 @@ public static class ResultFiles
         string[] figures = [.. result.Variants.SelectMany(variant => variant.Figures).Select(figure => figure.Name).Distinct()];
         return Lines(
         [
-            Row(["row", "name", "isBase", "parameters", "flopsPerToken", "cacheBytesPerToken", .. figures.SelectMany(Heads), "mayBeBest", "verdict", "tokensPerSecond", "peakBytes", "tokens", "trainingFlops", "seconds", "learningRate", "weightDecay", "runs"]),
+            Row(["row", "name", "isBase", "parameters", "flopsPerToken", "cacheBytesPerToken", .. figures.SelectMany(Heads), "mayBeBest", "verdict", "tokensPerSecond", "peakBytes", "tokens", "trainingFlops", "seconds", "learningRate", "weightDecay", "runs", "on"]),
             .. result.Variants.Select(variant => Row(
             [
                 "variant", variant.Name, variant.IsBase, variant.Parameters, variant.FlopsPerToken, variant.CacheBytesPerToken, .. figures.SelectMany(name => Cells(variant.Figure(name))),
                 variant.MayBeBest, variant.Verdict, variant.TokensPerSecond, variant.PeakBytes, variant.Tokens, variant.TrainingFlops, variant.Seconds, variant.LearningRate, variant.WeightDecay,
                 string.Join(' ', variant.Runs.Where(run => run.State == CollectedState.Finished).Select(run => run.Run)),
+                result.IsOfAllHeldBack ? ReferenceResult.OfAll : ReferenceResult.OfRows,
             ])),
             .. result.References.Select(reference => Row(
             [
-                "reference", reference.Name, false, null, null, null, .. figures.SelectMany(name => (object?[])[reference.Figure(name), .. new object?[Heads(name).Length - 1]]), .. new object?[10],
+                "reference", reference.Name, false, null, null, null, .. figures.SelectMany(name => (object?[])[reference.Figure(name), .. new object?[Heads(name).Length - 1]]), .. new object?[10], reference.On,
             ])),
         ]);
     }
@@ -89,6 +99,19 @@ public static class ResultFiles
                 run.Run, run.Variant, run.Seed, run.LearningRate, run.WeightDecay, run.State.ToString().ToLowerInvariant(), run.End, counted.Contains(run.Run), run.Steps, run.Tokens, run.Flops, run.Seconds, run.TokensPerSecond, run.PeakBytes, run.TrainLoss,
                 .. scores.Select(name => Value(run.Validation, name)), .. full.Select(name => Value(run.FullValidation, name)), run.Device, run.Threads, run.InstructionSet, run.Fault,
             ])),
+        ]);
+    }
+
+    /// <summary>The text of <see cref="Grid"/>: for each value the mean over seeds, then for each the standard deviation where a variant has several seeds.</summary>
+    public static string GridOf(ComparisonResult result, ResultGrid grid)
+    {
+        FigureResult? At(string name, GridPoint point) => grid.At(name, point)?.Figure(result.RankedBy);
+        bool isSpread = result.Variants.Any(variant => variant.Figure(result.RankedBy)?.StandardDeviation is not null);
+        GridPoint[] spreads = isSpread ? [.. grid.Points] : [];
+        return Lines(
+        [
+            Row(["variant", .. grid.Points.Select(point => $"{result.RankedBy} {point.Full}"), .. spreads.Select(point => $"{result.RankedBy}StandardDeviation {point.Full}")]),
+            .. grid.Names.Select(name => Row([name, .. grid.Points.Select(point => (object?)At(name, point)?.Mean), .. spreads.Select(point => (object?)At(name, point)?.StandardDeviation)])),
         ]);
     }
 

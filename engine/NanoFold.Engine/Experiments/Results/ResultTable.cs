@@ -40,6 +40,21 @@ public sealed record ResultTable(IReadOnlyList<string> Heads, IReadOnlyList<IRea
             ]);
     }
 
+    /// <summary>The figure that is ranked by, a row for each variant and a column for each value of the grid; null where the comparison is none.</summary>
+    public static ResultTable? Grid(ComparisonResult result)
+    {
+        if (ResultGrid.Of(result) is not { } grid)
+        {
+            return null;
+        }
+
+        string ranked = result.RankedBy;
+        string Cell(FigureResult? figure) => ResultText.Figure(ranked, figure?.Mean) + (ResultText.Deviation(ranked, figure?.StandardDeviation) is { Length: > 0 } deviation ? $" ± {deviation}" : "");
+        return new ResultTable(
+            [$"{ResultText.Head(ranked)} by {grid.Head}", .. grid.Points.Select(point => point.ToString())],
+            [.. grid.Names.Select(name => (string[])[name, .. grid.Points.Select(point => Cell(grid.At(name, point)?.Figure(ranked)))])]);
+    }
+
     /// <summary>What the variants cost, in the same order.</summary>
     public static ResultTable Costs(ComparisonResult result) => new(
         ["variant", "params", "FLOP/tok", "tokens/s", "memory", "cache/tok", "rate", "a run"],
@@ -47,13 +62,13 @@ public sealed record ResultTable(IReadOnlyList<string> Heads, IReadOnlyList<IRea
             .. result.Variants.Select(variant => (string[])
             [
                 Name(variant),
-                ResultText.Short(variant.Parameters),
-                ResultText.Short(variant.FlopsPerToken),
-                ResultText.Short(variant.TokensPerSecond),
-                ResultText.Bytes(variant.PeakBytes),
-                variant.CacheBytesPerToken > 0 ? ResultText.Bytes(variant.CacheBytesPerToken) : ResultText.None,
+                ResultText.Of(variant.Parameters, Display.Short),
+                ResultText.Of(variant.FlopsPerToken, Display.Short),
+                ResultText.Of(variant.TokensPerSecond, Display.Short),
+                ResultText.Of(variant.PeakBytes, Display.Bytes),
+                variant.CacheBytesPerToken > 0 ? ResultText.Of(variant.CacheBytesPerToken, Display.Bytes) : ResultText.None,
                 ResultText.Rate(variant.LearningRate),
-                ResultText.Time(variant.Seconds),
+                ResultText.Of(variant.Seconds, Display.Duration),
             ]),
         ]);
 

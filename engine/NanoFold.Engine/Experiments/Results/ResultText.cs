@@ -8,8 +8,6 @@ namespace NanoFold.Engine.Experiments.Results;
 public static class ResultText
 {
     private const string Minus = "−";
-    private static readonly string[] s_decimal = ["", " k", " M", " G", " T", " P", " E"];
-    private static readonly string[] s_binary = [" B", " KiB", " MiB", " GiB", " TiB"];
 
     /// <summary>What stands where there is no figure.</summary>
     public const string None = "–";
@@ -44,21 +42,8 @@ public static class ResultText
         return $"{Plain(name, Math.Min(low, high))} to {Plain(name, Math.Max(low, high))}";
     }
 
-    /// <summary>With three digits and a decimal prefix: <c>5.12 M</c>.</summary>
-    public static string Short(double? value) => value is { } v ? Scaled(v, 1000, s_decimal) : None;
-
-    /// <summary>With three digits and a binary prefix: <c>5.12 MiB</c>.</summary>
-    public static string Bytes(double? value) => value is { } v ? Scaled(v, 1024, s_binary) : None;
-
-    /// <summary>A time: <c>12 s</c>, <c>3:25 min</c>, <c>2:05 h</c>.</summary>
-    public static string Time(double? seconds)
-    {
-        TimeSpan time = TimeSpan.FromSeconds(Math.Round(seconds ?? 0));
-        return seconds is null ? None
-            : time.TotalMinutes < 1 ? Invariant($"{seconds:0.#} s")
-            : time.TotalHours < 1 ? Invariant($"{time.Minutes}:{time.Seconds:00} min")
-            : Invariant($"{(int)time.TotalHours}:{time.Minutes:00} h");
-    }
+    /// <summary>What stands in a cell for a figure that may be missing.</summary>
+    public static string Of(double? value, Func<double, string> text) => value is { } v ? text(v) : None;
 
     /// <summary>A rate as people write it: <c>0.003</c>, <c>1e-05</c>.</summary>
     public static string Rate(double? value) => value is { } v && double.IsFinite(v) ? v.ToString("G3", CultureInfo.InvariantCulture).ToLowerInvariant() : None;
@@ -74,17 +59,4 @@ public static class ResultText
     private static string Plain(string name, double value) => IsShare(name) ? (100 * value).ToString("0.0", CultureInfo.InvariantCulture)
         : value == 0 || Math.Abs(value) is >= 5e-4 and < 1e4 ? value.ToString("0.0000", CultureInfo.InvariantCulture)
         : value.ToString("0.00e-0", CultureInfo.InvariantCulture);
-
-    private static string Scaled(double value, double step, string[] units)
-    {
-        int i = 0;
-        for (; Math.Abs(value) >= step && i < units.Length - 1; i++)
-        {
-            value /= step;
-        }
-
-        return value.ToString(value == Math.Floor(value) && i == 0 ? "0" : Math.Abs(value) < 10 ? "0.00" : Math.Abs(value) < 100 ? "0.0" : "0", CultureInfo.InvariantCulture) + units[i];
-    }
-
-    private static string Invariant(FormattableString text) => FormattableString.Invariant(text);
 }

@@ -13,7 +13,7 @@ internal static class ResultWords
 
     /// <summary>What was compared, in a line: <c>5 variants on mqar, parameters held equal, 3 seeds</c>.</summary>
     public static string Title(Comparison comparison, RunConfig config)
-        => $"{Count(comparison.Variants.Count, "variant")} on {(!config.Task.IsText ? config.Task.Kind : config.Data.Path is { } path ? Path.GetFileName(Path.TrimEndingDirectorySeparator(path)) : "the default text")}{(comparison.Equal == EqualKind.None ? "" : $", {EqualWords(comparison.Equal)} held equal")}, {Count(comparison.Seeds.Count, "seed")}";
+        => $"{Display.Count(comparison.Variants.Count, "variant")} on {(!config.Task.IsText ? config.Task.Kind : config.Data.Path is { } path ? Path.GetFileName(Path.TrimEndingDirectorySeparator(path)) : "the default text")}{(comparison.Equal == EqualKind.None ? "" : $", {EqualWords(comparison.Equal)} held equal")}, {Display.Count(comparison.Seeds.Count, "seed")}";
 
     /// <summary>As it stands in files: <c>params</c>.</summary>
     public static string Key(EqualKind equal) => equal == EqualKind.Parameters ? "params" : equal.ToString().ToLowerInvariant();
@@ -48,13 +48,15 @@ internal static class ResultWords
             .. result.Variants.Where(variant => variant.Residual is { } residual && Math.Abs(residual) > MostResidual).Select(variant => Residual(variant, comparison.Equal)),
             .. Searches(result, comparison),
             .. Machines(result),
+            .. ResultNotes.References(result),
             .. Missing(result),
+            .. ResultNotes.Breakdowns(result),
         ];
     }
 
     private static string Verdict(string figure, PairedDifference difference)
     {
-        string seeds = Count(difference.Pairs, "seed"), side = difference.Mean < 0 ? "lower" : "higher", size = ResultText.Size(figure, difference.Mean);
+        string seeds = Display.Count(difference.Pairs, "seed"), side = difference.Mean < 0 ? "lower" : "higher", size = ResultText.Size(figure, difference.Mean);
         string goodness = difference.Mean < 0 == (FigureResult.IsLowerBetter(figure) ?? true) ? "better" : "worse";
         string between = $"{side} by {size}{(difference.Interval is { } interval ? $" ({ResultText.Sizes(figure, interval)})" : "")}";
         return difference.IsSameEverywhere ? SameEverywhere(difference, goodness, between)
@@ -71,7 +73,7 @@ internal static class ResultWords
     // Counts of right answers do that, and models that do not learn.
     private static string SameEverywhere(PairedDifference difference, string goodness, string between)
     {
-        string seeds = Count(difference.Pairs, "seed");
+        string seeds = Display.Count(difference.Pairs, "seed");
         return difference.Verdict switch
         {
             DifferenceVerdict.None => $"the same as the base at each of {seeds}",
@@ -82,7 +84,7 @@ internal static class ResultWords
     }
 
     private static string Needed(PairedDifference difference)
-        => difference.SeedsNeeded is { } needed ? $"about {Count(needed, "seed")} to be seen" : $"more than {SeedsNeeded.Most.ToString("N0", CultureInfo.InvariantCulture)} seeds to be seen";
+        => difference.SeedsNeeded is { } needed ? $"about {Display.Count(needed, "seed")} to be seen" : $"more than {Display.Count(SeedsNeeded.Most)} seeds to be seen";
 
     // A winner is named only where it may be the best and every other variant was found not to be.
     private static string Best(ComparisonResult result, VariantResult[] found)
@@ -179,7 +181,7 @@ internal static class ResultWords
     private static IEnumerable<string> Machines(ComparisonResult result)
     {
         string[] machines = [.. result.Variants.SelectMany(variant => variant.Runs).Where(run => run.State == CollectedState.Finished && run.Device is not null)
-            .Select(run => string.Join(", ", new[] { run.Device, run.Threads is { } threads ? Count(threads, "thread") : null, run.InstructionSet }.OfType<string>())).Distinct()];
+            .Select(run => string.Join(", ", new[] { run.Device, run.Threads is { } threads ? Display.Count(threads, "thread") : null, run.InstructionSet }.OfType<string>())).Distinct()];
         if (machines.Length > 1)
         {
             yield return $"Speeds do not compare: runs were computed in different ways ({string.Join("; ", machines)}).";
@@ -220,6 +222,4 @@ internal static class ResultWords
         : $"{string.Join(", ", names.SkipLast(1))} and {names[^1]}";
 
     private static string P(double? value) => value is { } p ? p.ToString(p < 0.001 ? "0.0e-0" : "0.###", CultureInfo.InvariantCulture) : "?";
-
-    private static string Count(long count, string noun) => $"{count.ToString("N0", CultureInfo.InvariantCulture)} {noun}{(count == 1 ? "" : "s")}";
 }

@@ -20,7 +20,8 @@ public readonly record struct ScalingLaw(double E, double A, double Alpha, doubl
     public double TokensExponent => Alpha / (Alpha + Beta);
 
     /// <summary>A coefficient in figures, which may have any size: <c>406.4</c>, <c>1.25e+6</c>.</summary>
-    public static string Text(double coefficient, string format = "0.###") => coefficient.ToString(Math.Abs(coefficient) < 1e4 ? format : "0.###e+0", CultureInfo.InvariantCulture);
+    public static string Text(double coefficient, string format = "0.###") 
+        => Math.Abs(coefficient) < 1e4 ? Display.Number(coefficient, format) : coefficient.ToString("0.###e+0", CultureInfo.InvariantCulture);
 
     /// <summary>L of N parameters after D tokens.</summary>
     public double Loss(double parameters, double tokens) => E + A * Math.Pow(parameters, -Alpha) + B * Math.Pow(tokens, -Beta);

@@ -38,7 +38,7 @@ internal static class ScalingWords
 
         if (fit.HeldOut is { } held)
         {
-            yield return Text($"A law fitted without the largest run ({Short(held.Parameters)} parameters, {Short(held.Tokens)} tokens) says {held.Predicted:0.0000} for it; it reached {held.Loss:0.0000} ({Signed(100 * (held.Predicted / held.Loss - 1))} %).");
+            yield return Text($"A law fitted without the largest run ({Display.Short(held.Parameters)} parameters, {Display.Short(held.Tokens)} tokens) says {held.Predicted:0.0000} for it; it reached {held.Loss:0.0000} ({Display.Signed(100 * (held.Predicted / held.Loss - 1), "0.00")} %).");
         }
 
         if (line.All(point => point.IsExtrapolated))
@@ -93,16 +93,6 @@ internal static class ScalingWords
     }
 
     private static string Range(Interval interval) => Text($"[{interval.Low:0.00}, {interval.High:0.00}]");
-
-    private static string Signed(double value) => value.ToString("+0.00;−0.00", CultureInfo.InvariantCulture);
-
-    private static string Short(double value) => value switch
-    {
-        >= 1e9 => Text($"{value / 1e9:0.##} G"),
-        >= 1e6 => Text($"{value / 1e6:0.##} M"),
-        >= 1e3 => Text($"{value / 1e3:0.##} k"),
-        _ => Text($"{value:0}"),
-    };
 
     private static string Text(FormattableString text) => FormattableString.Invariant(text);
 }

@@ -1,5 +1,6 @@
 using NanoFold.Cli;
 using NanoFold.Cli.Commands.Compare;
+using NanoFold.Engine;
 using NanoFold.Engine.Experiments.Results;
 using NanoFold.Engine.Experiments.Statistics;
 using NanoFold.Engine.Tasks;
@@ -64,9 +65,8 @@ public class ResultViewTests
             Assert.That(ResultText.Signed("accuracy", -0.012), Is.EqualTo("−1.2"));
             Assert.That(ResultText.Figure("loss", 0.00012345), Is.EqualTo("1.23e-4"));
             Assert.That(ResultText.Figure("loss", double.NaN), Is.EqualTo("–"));
-            Assert.That(ResultText.Short(809856), Is.EqualTo("810 k"));
-            Assert.That(ResultText.Bytes(123), Is.EqualTo("123 B"));
-            Assert.That(ResultText.Time(3725), Is.EqualTo("1:02 h"));
+            Assert.That(ResultText.Of(809856, Display.Short), Is.EqualTo("810 k"));
+            Assert.That(ResultText.Of(null, Display.Short), Is.EqualTo("–"));
             Assert.That(ResultText.Rate(1e-5), Is.EqualTo("1e-05"));
         });
     }

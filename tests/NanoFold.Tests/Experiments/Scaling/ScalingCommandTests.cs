@@ -116,7 +116,7 @@ public class ScalingCommandTests
         foreach ((string setting, string problem) in new[]
         {
             ("\"steps\": 5", $"train.steps: {Limit}"), ("\"minutes\": 0.1", $"train.minutes: {Limit}"), ("\"flops\": 1e9", $"train.flops: {Limit}"), ("\"tokens\": 960", $"train.tokens: {Limit}"),
-            ("\"seed\": 5", $"train.seed: {Seeds}"),
+            ("\"seed\": 5", $"train.seed: {Seeds}"), ("\"seed\": 0", $"train.seed: {Seeds}"),
         })
         {
             File.WriteAllText(_rig["recipe.json"], $"{{ \"train\": {{ {setting} }} }} // of one run");

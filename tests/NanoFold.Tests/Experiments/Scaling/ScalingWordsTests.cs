@@ -62,7 +62,7 @@ public class ScalingWordsTests
         IReadOnlyList<Cell> row = law.Rows.Single(row => row[0].Text == "B");
         Assert.That((row[1].Text, row[1].Value), Is.EqualTo((ScalingLaw.Text(result.Fit.Law.B), result.Fit.Law.B)));
         Assert.That(row[2].Text, Does.Match(@"^\[\d(\.\d+)?e\+6, \d(\.\d+)?e\+6\]$"), "its interval");
-        Assert.That((ScalingLaw.Text(9999.4), ScalingLaw.Text(-1.25e6), ScalingLaw.Text(0.34, "0.000")), Is.EqualTo(("9999.4", "-1.25e+6", "0.340")));
+        Assert.That((ScalingLaw.Text(9999.4), ScalingLaw.Text(-1.25e6), ScalingLaw.Text(0.34, "0.000")), Is.EqualTo(("9,999.4", "-1.25e+6", "0.340")));
     }
 
     private static string[] Words(ScalingPoint[] points) => [.. Collect(points).Summary];

@@ -110,7 +110,7 @@ internal sealed class BenchMixers
         if (invocation.Get(_plot) is { } path)
         {
             MixerPlot.Write(path, results);
-            output.Line($"{Display.Argument(path)} shows time against context");
+            output.Line($"{Shell.Argument(path)} shows time against context");
         }
 
         output.Result(new JsonObject { ["cases"] = new JsonArray([.. results.Select(r => (JsonNode)Describe(r, invocation.Threads))]) });

@@ -41,7 +41,7 @@ internal static class BenchStep
         output.Table(
             numbers: false,
             ["tokens/s", Display.Number(result.TokensPerSecond, "0")],
-            ["rate", Display.Quantity(result.FlopsPerSecond, "FLOP") + "/s"],
+            ["rate", Display.Short(result.FlopsPerSecond, "FLOP") + "/s"],
             ["peak memory", Display.Bytes(result.PeakResidentBytes)],
             ["managed bytes per step", Display.Number(result.ManagedBytesPerStep, "0")],
             ["parameters", Display.Count(result.Parameters)]);

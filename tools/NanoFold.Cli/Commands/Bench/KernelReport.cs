@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using NanoFold.Engine;
 using NanoFold.Engine.Benchmarks;
 using NanoFold.Engine.Measurement;
 using NanoFold.Engine.Ops;

@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using NanoFold.Cli.Running;
+using NanoFold.Engine;
 using NanoFold.Engine.Experiments;
 using NanoFold.Engine.Experiments.Comparisons;
 using NanoFold.Kernels;
@@ -28,10 +29,10 @@ internal static class CompareDryRun
             numbers: true,
             [
                 ["variant", "steps", "tokens/s", "memory", "a run"],
-                .. comparison.Variants.Zip(estimates, (variant, estimate) => (string[])[variant.Name, Display.Count(estimate.Steps), Display.Count((long)estimate.TokensPerSecond), Display.Bytes(estimate.ResidentBytes), RunSetTable.Time(estimate.Seconds)]),
+                .. comparison.Variants.Zip(estimates, (variant, estimate) => (string[])[variant.Name, Display.Count(estimate.Steps), Display.Count((long)estimate.TokensPerSecond), Display.Bytes(estimate.ResidentBytes), Display.Clock(estimate.Seconds)]),
             ]);
         output.Line();
-        output.Line($"{Display.Count(all.Length, "run")}, {Display.Count((long)tokens)} tokens, about {RunSetTable.Time(seconds)} with {Display.Count(jobs, "run")} at a time; at most {Display.Bytes(peak)} a run");
+        output.Line($"{Display.Count(all.Length, "run")}, {Display.Count((long)tokens)} tokens, about {Display.Clock(seconds)} with {Display.Count(jobs, "run")} at a time; at most {Display.Bytes(peak)} a run");
         if (running.Shard is { Count: > 1 } shard)
         {
             output.Line($"This is of all {Display.Count(shard.Count, "shard")} together, on this machine; shard {shard} carries out its share, about 1/{shard.Count} of the FLOPs.");

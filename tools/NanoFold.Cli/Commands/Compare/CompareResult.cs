@@ -17,7 +17,7 @@ internal static class CompareResult
         MakeBaselines(invocation, folder, comparison);
         ComparisonResult result = ResultCollector.Collect(folder, comparison) with { Report = Report.FileName };
         ResultFiles.Write(folder, result);
-        Report.Of([folder], $"{Program.Typed} report {Display.Argument(folder)}").Save(page);
+        Report.Of([folder], $"{Program.Typed} report {Shell.Argument(folder)}").Save(page);
         output.Line();
         ResultView.Write(output, result);
         output.Line($"{page}: open it in a browser; {ResultFiles.Table}, {ResultFiles.Markdown} and {ComparisonResult.FileName} are beside it");

@@ -1,3 +1,4 @@
+using NanoFold.Engine;
 using NanoFold.Engine.Experiments.Comparisons;
 
 namespace NanoFold.Cli.Commands.Compare;
@@ -19,7 +20,7 @@ internal static class CompareTables
                 [
                     variant.Name,
                     Display.Count(variant.Parameters),
-                    Display.Quantity(variant.FlopsPerToken, ""),
+                    Display.Short(variant.FlopsPerToken),
                     variant.CacheBytesPerToken == 0 ? "none" : Display.Bytes((long)Math.Round(variant.CacheBytesPerToken)),
                     .. variant.Residual is { } residual ? [Share(residual)] : Array.Empty<string>(),
                 ]),
@@ -43,7 +44,7 @@ internal static class CompareTables
             .. comparison.Equal switch
             {
                 EqualKind.Parameters => [$"{Display.Count((long)comparison.Budget!.Value)} parameters", tokens],
-                EqualKind.Flops => [$"{Display.Quantity(comparison.Budget!.Value, "FLOP")} a run", tokens],
+                EqualKind.Flops => [$"{Display.Short(comparison.Budget!.Value, "FLOP")} a run", tokens],
                 EqualKind.Tokens => [$"{Display.Count((long)comparison.Budget!.Value)} tokens a run"],
                 EqualKind.Seconds => [$"{Display.Number(comparison.Budget!.Value)} s a run"],
                 _ => new[] { "nothing" },

@@ -16,7 +16,7 @@ internal static class DetailTables
         foreach (ScoreBreakdown breakdown in found.Breakdowns)
         {
             output.Line();
-            output.Line($"by {Words(breakdown.Axis)}{(breakdown.Meaning == breakdown.Axis ? "" : $": {breakdown.Meaning}")}");
+            output.Line($"by {Display.Words(breakdown.Axis)}{(breakdown.Meaning == breakdown.Axis ? "" : $": {breakdown.Meaning}")}");
             output.Table(numbers: true, [Header(breakdown), .. breakdown.Bins.Select(bin => Row(bin, breakdown))]);
         }
 
@@ -46,8 +46,8 @@ internal static class DetailTables
             ["places", "loss", .. names],
             .. read.Select(context => (string[])
             [
-                $"{Display.Count(context.Context)} ({context.Factor}×)", Figure(context.Loss ?? double.NaN),
-                .. names.Select(name => context.Scores.Where(score => score.Name == name).Select(score => Figure(score.Value)).FirstOrDefault("")),
+                $"{Display.Count(context.Context)} ({context.Factor}×)", Display.Figure(context.Loss ?? double.NaN),
+                .. names.Select(name => context.Scores.Where(score => score.Name == name).Select(score => Display.Figure(score.Value)).FirstOrDefault("")),
             ]),
         ];
     }
@@ -98,12 +98,9 @@ internal static class DetailTables
 
     private static (long Step, int Context, long Rows, long Targets) Of(DetailedEvaluation found) => (found.Step, found.Context, found.Rows, found.Targets);
 
-    // documentPart: document part.
-    private static string Words(string name) => string.Concat(name.Select(c => char.IsUpper(c) ? $" {char.ToLowerInvariant(c)}" : c.ToString()));
-
     private static string[] Header(ScoreBreakdown breakdown) =>
     [
-        Words(breakdown.Axis), "targets", "loss",
+        Display.Words(breakdown.Axis), "targets", "loss",
         .. IsText(breakdown) ? ["bits/byte"] : Array.Empty<string>(),
         .. HasAccuracy(breakdown) ? [Evaluation.Accuracy] : Array.Empty<string>(),
     ];
@@ -114,10 +111,8 @@ internal static class DetailTables
 
     private static string[] Row(ScoreBin bin, ScoreBreakdown breakdown) =>
     [
-        bin.From == bin.To ? Display.Count(bin.From) : $"{Display.Count(bin.From)}–{Display.Count(bin.To)}", Display.Count(bin.Targets), Figure(bin.Loss),
-        .. IsText(breakdown) ? [bin.BitsPerByte is { } bits ? Figure(bits) : ""] : Array.Empty<string>(),
-        .. HasAccuracy(breakdown) ? [bin.Accuracy is { } accuracy ? Figure(accuracy) : ""] : Array.Empty<string>(),
+        Display.Range(bin.From, bin.To), Display.Count(bin.Targets), Display.Figure(bin.Loss),
+        .. IsText(breakdown) ? [bin.BitsPerByte is { } bits ? Display.Figure(bits) : ""] : Array.Empty<string>(),
+        .. HasAccuracy(breakdown) ? [bin.Accuracy is { } accuracy ? Display.Figure(accuracy) : ""] : Array.Empty<string>(),
     ];
-
-    private static string Figure(double value) => Display.Number(value, "0.0000");
 }

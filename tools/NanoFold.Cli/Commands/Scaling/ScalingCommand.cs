@@ -81,7 +81,7 @@ internal static class ScalingCommand
         ScalingResult result = ScalingCollector.Collect(folder) with { Report = Report.FileName };
         ScalingFiles.Write(folder, result);
         string page = Path.Combine(folder, Report.FileName);
-        Report.Of(folder, result, $"{Program.Typed} report {Display.Argument(folder)}").Save(page);
+        Report.Of(folder, result, $"{Program.Typed} report {Shell.Argument(folder)}").Save(page);
         output.Line();
         ScalingTables.Show(output, result);
         output.Line($"{page}: open it in a browser; {ScalingFiles.Table} and {ScalingResult.FileName} are beside it");

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.Json.Nodes;
 using NanoFold.Cli.Running;
+using NanoFold.Engine;
 using NanoFold.Engine.Experiments;
 using NanoFold.Engine.Experiments.Coordinates;
 using NanoFold.Engine.Experiments.Results;
@@ -50,8 +51,8 @@ internal static class ScalingTables
                     ["best for C = 6 N D", "params", "tokens", "tokens/param", "loss", ""],
                     .. result.ComputeOptimal.Select(point => (string[])
                     [
-                        Display.Quantity(point.Flops, "FLOP"), Display.Quantity(point.Parameters, ""), Display.Quantity(point.Tokens, ""), Display.Number(point.Tokens / point.Parameters, "0.0"),
-                        Display.Number(point.Loss, "0.0000"), point.IsExtrapolated ? "extrapolated" : "",
+                        Display.Short(point.Flops, "FLOP"), Display.Short(point.Parameters), Display.Short(point.Tokens), Display.Number(point.Tokens / point.Parameters, "0.0"),
+                        Display.Figure(point.Loss), point.IsExtrapolated ? "extrapolated" : "",
                     ]),
                 ]);
             output.Line();
@@ -109,11 +110,11 @@ internal static class ScalingTables
                 ["size", "params", "FLOP/token", "tokens/s", "memory", "runs", "all of them"],
                 .. sizes.Select(size => (string[])
                 [
-                    size.Size.Name, Display.Quantity(size.Size.Parameters, ""), Display.Quantity(size.Size.FlopsPerToken, ""), Display.Count((long)size.Runs[0].TokensPerSecond), Display.Bytes(size.Runs[0].ResidentBytes),
-                    Display.Count(size.Runs.Length), RunSetTable.Time(size.Runs.Sum(run => run.Seconds)),
+                    size.Size.Name, Display.Short(size.Size.Parameters), Display.Short(size.Size.FlopsPerToken), Display.Count((long)size.Runs[0].TokensPerSecond), Display.Bytes(size.Runs[0].ResidentBytes),
+                    Display.Count(size.Runs.Length), Display.Clock(size.Runs.Sum(run => run.Seconds)),
                 ]),
             ]);
-        output.Line($"{Display.Count(all.Length, "run")} of {string.Join(", ", grid.Tokens.Select(Display.Count))} tokens, {Display.Count((long)all.Sum(run => run.Tokens))} in all, about {RunSetTable.Time(all.Sum(run => run.Seconds))} one after the other; at most {Display.Bytes(all.Max(run => run.ResidentBytes))} a run");
+        output.Line($"{Display.Count(all.Length, "run")} of {string.Join(", ", grid.Tokens.Select(Display.Count))} tokens, {Display.Count((long)all.Sum(run => run.Tokens))} in all, about {Display.Clock(all.Sum(run => run.Seconds))} one after the other; at most {Display.Bytes(all.Max(run => run.ResidentBytes))} a run");
         output.Result(new JsonObject
         {
             ["runs"] = all.Length,
@@ -136,10 +137,10 @@ internal static class ScalingTables
 
     private static string[] Row(ScalingRun run) =>
     [
-        run.Size, Display.Quantity(run.Parameters, ""), Display.Count(run.Tokens), Display.Number(run.Loss, "0.0000"), run.Predicted is { } law ? Display.Number(law, "0.0000") : "",
+        run.Size, Display.Short(run.Parameters), Display.Count(run.Tokens), Display.Figure(run.Loss), run.Predicted is { } law ? Display.Figure(law) : "",
         run.Residual is { } off ? (100 * off).ToString("+0.00;-0.00", CultureInfo.InvariantCulture) + " %" + (Math.Abs(off) > Large ? " !" : "") : "",
     ];
 
     private static string[] Figure(string name, double value, Interval interval, string format) =>
-        [name, ScalingLaw.Text(value, $"#,{format}"), $"[{ScalingLaw.Text(interval.Low, $"#,{format}")}, {ScalingLaw.Text(interval.High, $"#,{format}")}]"];
+        [name, ScalingLaw.Text(value, format), $"[{ScalingLaw.Text(interval.Low, format)}, {ScalingLaw.Text(interval.High, format)}]"];
 }
