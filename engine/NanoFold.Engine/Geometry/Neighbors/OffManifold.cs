@@ -29,26 +29,22 @@ public sealed class OffManifold
     }
 
     /// <summary>How far a point is from the cloud.</summary>
-    /// <param name="x">[D]; where it is not finite, neither is the distance.</param>
-    /// <param name="leftOut">A row of the cloud that is not looked at, with all that equal it: the point's own; −1 for none.</param>
-    public OffManifoldDistance At(ReadOnlySpan<float> x, int leftOut = -1)
+    /// <param name="x">[D]; where it is not finite, or nothing is left of the cloud, the distance is not a number.</param>
+    /// <param name="isOwn">It is of the cloud: rows that equal it are left out.</param>
+    public OffManifoldDistance At(ReadOnlySpan<float> x, bool isOwn = false)
     {
         if (!RowGuard.AllFinite(x))
         {
             return new OffManifoldDistance(double.NaN, double.NaN);
         }
 
-        int n = _points.Length / _d;
-        var distances = new double[n];
-        var rows = new int[n];
-        for (int i = 0; i < n; i++)
+        int[] rows = NearestNeighbors.Of(x, _points, _d, _neighbors, isOwn);
+        if (rows.Length < 2)
         {
-            double square = NearestNeighbors.SquaredDistance(x, _points.AsSpan(i * _d, _d));
-            (distances[i], rows[i]) = (leftOut >= 0 && (i == leftOut || square == 0) ? double.PositiveInfinity : square, i);
+            return new OffManifoldDistance(double.NaN, double.NaN);
         }
 
-        Array.Sort(distances, rows);
-        TangentPlane plane = TangentPlane.Of(_points, _d, rows.AsSpan(0, _neighbors), _rank);
+        TangentPlane plane = TangentPlane.Of(_points, _d, rows, _rank);
         double distance = plane.Distance(x);
         return new OffManifoldDistance(distance, distance / plane.Spread);
     }

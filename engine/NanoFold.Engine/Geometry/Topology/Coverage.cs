@@ -10,33 +10,49 @@ namespace NanoFold.Engine.Geometry.Topology;
 /// </summary>
 public static class Coverage
 {
-    /// <summary>Share of the points in the largest component of the graph that joins i and j where each is among the other's k nearest neighbors.</summary>
-    /// <param name="graph">Holds at least <paramref name="k"/> neighbors.</param>
-    /// <param name="k">At least 1.</param>
-    public static double MutualShare(NeighborGraph graph, int k)
+    /// <summary>
+    /// Share of the points in the largest component of the graph that joins i and j where each is among the other's k nearest neighbors, for k = 1 … <paramref name="most"/>.
+    /// </summary>
+    /// <param name="graph">Holds at least so many neighbors.</param>
+    /// <param name="most">At least 1.</param>
+    public static double[] MutualShares(NeighborGraph graph, int most)
     {
         ArgumentNullException.ThrowIfNull(graph);
-        ArgumentOutOfRangeException.ThrowIfLessThan(k, 1);
-        if (graph.Status != GeometryStatus.Ok || graph.K < k)
+        ArgumentOutOfRangeException.ThrowIfLessThan(most, 1);
+        if (graph.Status != GeometryStatus.Ok || graph.K < most)
         {
-            throw new ArgumentException($"coverage: the graph holds {graph.K} neighbors, not {k}");
+            throw new ArgumentException($"coverage: the graph holds {graph.K} neighbors, not {most}");
         }
 
-        var sets = new DisjointSets(graph.Count);
+        // An edge is there from the larger of the two ranks on.
+        List<(int I, int J)>[] edges = [.. Enumerable.Range(0, most).Select(_ => new List<(int, int)>())];
         int[] points = graph.PointsOfRows();
         for (int i = 0; i < graph.Count; i++)
         {
-            foreach (int row in graph.Neighbors(i)[..k])
+            for (int rank = 0; rank < most; rank++)
             {
-                int j = points[row];
-                if (j > i && graph.Neighbors(j)[..k].Contains(graph.Rows[i]))
+                int j = points[graph.Neighbors(i)[rank]];
+                int back = j > i ? graph.Neighbors(j)[..most].IndexOf(graph.Rows[i]) : -1;
+                if (back >= 0)
                 {
-                    sets.Join(i, j);
+                    edges[Math.Max(rank, back)].Add((i, j));
                 }
             }
         }
 
-        return sets.LargestShare;
+        var sets = new DisjointSets(graph.Count);
+        var shares = new double[most];
+        for (int k = 0; k < most; k++)
+        {
+            foreach ((int i, int j) in edges[k])
+            {
+                sets.Join(i, j);
+            }
+
+            shares[k] = sets.LargestShare;
+        }
+
+        return shares;
     }
 
     /// <summary>The graph of all pairs nearer than ε, as ε grows.</summary>

@@ -38,10 +38,10 @@ public class TangentPlaneTests
         const int N = 3000;
         float[] sphere = Clouds.Sphere(N, 2, 1);
         var off = new OffManifold(sphere, N, 3, 16, 2);
-        double ordinary = Enumerable.Range(0, 50).Average(i => off.At(sphere.AsSpan(i * 3, 3), i).Distance);
+        double ordinary = Enumerable.Range(0, 50).Average(i => off.At(sphere.AsSpan(i * 3, 3), isOwn: true).Distance);
         double above = Enumerable.Range(0, 50).Average(i => off.At([1.3f * sphere[i * 3], 1.3f * sphere[(i * 3) + 1], 1.3f * sphere[(i * 3) + 2]]).Distance);
         Assert.That(above, Is.EqualTo(0.3).Within(0.01));
-        Assert.That(ordinary, Is.LessThan(0.005));
+        Assert.That(ordinary, Is.LessThan(0.01));
         Assert.That(off.At([float.NaN, 0, 0]).Distance, Is.NaN);
     }
 
