@@ -87,6 +87,8 @@ public class ReportBrowserTests
         await page.Do("nanofold.drawAll()");
         const string Shown = "new Set(nanofold.figures.find(f => f.element.querySelector('h3').textContent === 'Validation loss').plot.data.filter(t => t.visible !== 'legendonly').map(t => t.legendgroup)).size";
         Assert.That(await page.Get<int>(Shown), Is.EqualTo(10));
+        // The base is no part of the grid: it has no width of its own.
+        Assert.That(await page.Get<int[]>("(() => { const [lines, map] = nanofold.figures.map(f => f.plot.data).filter((_, i) => i < 2); return [lines.filter(t => t.showlegend !== false).length, map[0].z.length, map[0].z[0].length]; })()"), Is.EqualTo(new[] { 25, 25, 3 }));
         Assert.That(page.Said, Is.Empty);
     }
 

@@ -11,7 +11,7 @@ internal static class RankingTable
     /// <summary>What each variant reached; none where no run has ended.</summary>
     public static IEnumerable<ReportTable> Of(ComparisonResult result)
     {
-        string[] figures = [.. result.Variants.SelectMany(variant => variant.Figures).Select(figure => figure.Name).Distinct().OrderByDescending(name => name == result.RankedBy)];
+        string[] figures = ComparisonPage.Figures(result);
         return figures.Length == 0 ? [] : [new ReportTable(
             [
                 new ReportColumn("variant", IsText: true),
