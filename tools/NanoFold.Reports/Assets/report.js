@@ -30,10 +30,16 @@
       tickfont: { size: narrow ? 11 : 12 },
     };
     const titled = given => ({ ...axis, ...given, title: { ...given.title, standoff: 8, font: { size: narrow ? 12 : 13 } } });
+    // Marks of a logarithmic axis that is less than from 2 to 5: the digits of decades would be one or two.
+    const even = (least, most, count) => {
+      const rough = (most - least) / count, power = 10 ** Math.floor(Math.log10(rough)), step = power * [1, 2, 5, 10].find(s => s * power >= rough);
+      const first = Math.floor(least / step), last = Math.ceil(most / step);
+      return most > least ? { tickvals: Array.from({ length: last - first + 1 }, (_, i) => +((first + i) * step).toPrecision(12)), tickformat: most < 1000 ? ".4~g" : ".3~s" } : {};
+    };
     const steps = (given, x) => {
       if (given.type !== "log") return { exponentformat: "SI", ...given };
-      const places = view.data.flatMap(t => (x ? t.x : t.y) ?? []).filter(v => v > 0), most = Math.max(...places), decades = Math.log10(most / Math.min(...places));
-      return given.tickvals ? given : { dtick: decades < 0.8 ? "D1" : decades < 3 ? "D2" : 1, tickformat: most < 1000 ? ".3~g" : "~s", ...given };
+      const places = view.data.flatMap(t => (x ? t.x : t.y) ?? []).filter(v => v > 0), most = Math.max(...places), least = Math.min(...places), decades = Math.log10(most / least);
+      return given.tickvals ? given : decades < 0.4 ? { ...even(least, most, narrow ? 4 : 7), ...given } : { dtick: decades < 0.8 ? "D1" : decades < 3 ? "D2" : 1, tickformat: most < 1000 ? ".3~g" : "~s", ...given };
     };
     return {
       ...view.layout,
@@ -84,13 +90,22 @@
     Plotly.restyle(figure.plot, { visible: view.data.map(t => isShown(figure, t) || "legendonly") });
   };
 
+  // On a phone a map has its values or its scale.
+  const cellsOf = ({ texttemplate, z, colorbar }) => {
+    const isWritten = texttemplate && (!isNarrow() || z[0].length <= 4);
+    return {
+      texttemplate: isWritten ? texttemplate : "", showscale: !(isNarrow() && isWritten),
+      colorbar: { ...colorbar, title: { ...colorbar.title, font: { size: 12.5 } }, tickfont: { size: 11 } },
+    };
+  };
+
   const draw = figure => {
     figure.isDrawn = true;
     const view = figure.views[figure.view];
     // On a phone names of points would cover each other, and values of cells; the legend and the data have them.
     const data = view.data.map(t => ({
       ...t, visible: isShown(figure, t) || "legendonly", ...(isNarrow() && t.mode === "markers+text" && t.showlegend !== false ? { mode: "markers" } : {}),
-      ...(isNarrow() && t.z?.[0].length > 4 ? { texttemplate: "" } : {}),
+      ...(t.type === "heatmap" ? cellsOf(t) : {}),
     }));
     const { title: { text: x } } = view.layout.xaxis, { title: { text: y } } = view.layout.yaxis, map = view.data.find(t => t.type === "heatmap"), entries = entriesOf(view);
     figure.plot.setAttribute("aria-label", plain(`${figure.element.querySelector("h3").textContent}: ${map ? `${map.colorbar.title.text} by ${y} and ` : y ? `${y} against ` : ""}${x}${entries.length > 1 ? `; ${entries.map(t => t.name).join(", ")}` : ""}. All values are in the data as CSV.`));

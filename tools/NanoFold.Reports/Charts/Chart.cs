@@ -26,7 +26,7 @@ public sealed record Chart(string Name, Axis X, Axis Y, params IReadOnlyList<Ser
 /// <param name="Meaning">What the values are.</param>
 public sealed record HeatMap(string Name, Axis X, Axis Y, IReadOnlyList<IReadOnlyList<double?>> Cells, string Meaning) : IChart
 {
-    /// <summary>How values are written into their cells, as d3 says it; null for not at all.</summary>
+    /// <summary>How values are written into their cells, as .NET says it; null for not at all.</summary>
     public string? Written { get; init; }
 }
 

@@ -153,7 +153,9 @@ internal static class PlotlyChart
             ("hovertemplate", "%{xaxis.title.text} %{x}<br>%{yaxis.title.text} %{y}<br>" + Plain(map.Meaning).Replace("%{", "%&#123;", StringComparison.Ordinal) + ": %{z}<extra></extra>"));
         if (map.Written is { } format)
         {
-            trace.SetProperty("texttemplate", $"%{{z:{format}}}");
+            // As text, for plotly.js writes a zero where there is no value.
+            trace.SetProperty("text", map.Cells.Select(row => row.Select(value => value?.ToString(format, CultureInfo.InvariantCulture) ?? "").ToArray()).ToArray());
+            trace.SetProperty("texttemplate", "%{text}");
         }
 
         return trace;

@@ -33,7 +33,7 @@ internal static class GridFigures
         };
         yield return new Figure($"{title} of every variant", [.. figures.Select(figure => Map(result, grid, rows, figure))])
         {
-            Height = 120 + (25 * rows.Length), Caption = $"Means over seeds, the best variant over all values of {grid.Head} first. What is gray or empty has no result.",
+            Height = 120 + (25 * rows.Length), Caption = $"Means over seeds, the best variant over all values of {grid.Head} first.{(rows.Any(row => row.Variants.Any(variant => variant?.Result.Figure(result.RankedBy) is null)) ? " Empty cells have no result." : "")}",
         };
     }
 
@@ -76,7 +76,7 @@ internal static class GridFigures
     private static HeatMap Map(ComparisonResult result, ResultGrid grid, Row[] rows, string figure) => new(
         Display.Words(figure), new Axis(grid.Head) { Categories = Values(grid) }, new Axis("variant") { Categories = [.. rows.Select(row => row.Name)], IsReversed = true },
         [.. rows.Select(row => (IReadOnlyList<double?>)[.. row.Variants.Select(variant => variant?.Result.Figure(figure)?.Mean)])], ComparisonPage.Axis(result, figure))
-    { Written = grid.Points.Count <= MostValues ? ".3f" : null };
+    { Written = grid.Points.Count <= MostValues ? "0.000" : null };
 
     // The value, where the grid has one setting and that is a number.
     private static double? Number(GridPoint point)

@@ -13,7 +13,7 @@ public class ScalingWordsTests
         string[] words = Words(ScalingFitTests.Grid(new ScalingLaw(1.2, 12, 0.30, 90, 0.38), s_sizes, s_tokens));
         Assert.That(words, Has.Length.EqualTo(3));
         Assert.That(words[1], Does.Contain("N grows with C^0.56 [0.56, 0.56] and D with C^0.44 [0.44, 0.44]"));
-        Assert.That(words[2], Does.Contain("A law fitted without the largest run (400 k parameters, 4 M tokens) says"));
+        Assert.That(words[2], Does.Contain("A law fitted without the largest run (400 k parameters, 4.00 M tokens) says"));
     }
 
     [Test]
