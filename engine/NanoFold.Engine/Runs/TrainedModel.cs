@@ -17,6 +17,7 @@ public sealed class TrainedModel : IDisposable
     private readonly string? _contentHash;
 
     private readonly Tokenizer? _tokenizer;
+    private readonly bool _ownsModel = true;
 
     private TrainedModel(string path, RunConfig config, Transformer model, Tokenizer? tokenizer, TrainState? state)
     {
@@ -26,6 +27,12 @@ public sealed class TrainedModel : IDisposable
         Config = config;
         Model = model;
         _tokenizer = tokenizer;
+    }
+
+    private TrainedModel(TrainedModel other, RunConfig config, Transformer model)
+    {
+        (_path, _contentHash, Step, _tokenizer) = (other._path, other._contentHash, other.Step, other._tokenizer);
+        (Config, Model, _ownsModel) = (config, model, !ReferenceEquals(model, other.Model));
     }
 
     public RunConfig Config { get; }
@@ -119,7 +126,40 @@ public sealed class TrainedModel : IDisposable
     public DetailedEvaluation EvaluateInDetail(Action<string>? note = null, CancellationToken cancel = default)
         => With(note, cancel, (task, _) => new DetailedEvaluator(Model, Config, task).Run(Step, cancel));
 
-    public void Dispose() => Model.Dispose();
+    /// <summary>The same model before its task with other settings, before another task, or on rows of another length; valid while this one is.</summary>
+    /// <param name="settings">Of the task: <c>task=recall</c>, <c>task.pairs=8</c>.</param>
+    /// <param name="context">Places of a row; null for as many as in training.</param>
+    /// <exception cref="UserException">The model cannot do that.</exception>
+    public TrainedModel Before(IReadOnlyList<string> settings, int? context = null)
+    {
+        if (settings.FirstOrDefault(setting => !EvaluatedTask.IsOfTask(setting)) is { } other)
+        {
+            throw UserException.Usage($"{other}: is no setting of a task; what the model is stays as it was trained");
+        }
+
+        if (settings.Count > 0 && Config.Task.IsText)
+        {
+            throw UserException.Usage($"{settings[0]}: the run was trained on text; name another text with --data");
+        }
+
+        RunConfig config = EvaluatedTask.Of(Config, settings, context ?? Config.Model.Context);
+        if (config.Model.Context == Config.Model.Context)
+        {
+            return new TrainedModel(this, config, Model);
+        }
+
+        return LongerRows.WhyNot(config, Model) is { } reason
+            ? throw new UserException($"rows of {config.Model.Context} places: {reason}")
+            : new TrainedModel(this, config, LongerRows.Copy(config, Model));
+    }
+
+    public void Dispose()
+    {
+        if (_ownsModel)
+        {
+            Model.Dispose();
+        }
+    }
 
     private T With<T>(Corpus corpus, TextPart part, bool counts, Action<string>? note, CancellationToken cancel, Func<LearningTask, string, T> evaluate)
     {

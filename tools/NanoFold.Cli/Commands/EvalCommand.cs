@@ -21,6 +21,7 @@ internal static class EvalCommand
         Option<string?> part = command.Text("--part", "train|validation|all", "Which part of the text; if not given, of the run's own text what was held back from training, of others all");
         Option<bool> detail = command.Flag("--detail", "Also tell losses apart: by the place in the row, by how frequent a token is, by the part of the document, on longer rows; by what a task tells apart");
         var reading = new TextOptions(command);
+        var task = new TaskOptions(command);
         command.Common = [CommonOptions.Device, CommonOptions.Threads];
         command.JsonKeys = "loss (nats per token), bitsPerByte, perplexity, tokens, bytes, part (train, validation or all); of a run with another task than text: task, loss (in the task's unit), what it scores, such as accuracy, tokens (places with a target), part (validation), best and guessing (scores of any model at best, and of one who knows nothing, where known); with --detail besides detail, the object that docs/evaluation.md describes, as in evaluation.json of a run";
         command.Does(invocation => Run(
@@ -29,7 +30,8 @@ internal static class EvalCommand
             invocation.Get(data),
             PartOf(invocation.Get(part)),
             invocation.Get(detail),
-            reading));
+            reading,
+            task));
     }
 
     private static TextPart? PartOf(string? name) => name switch
@@ -41,14 +43,16 @@ internal static class EvalCommand
         _ => throw UserException.Usage($"--part: expected train, validation or all, not '{name}'"),
     };
 
-    private static int Run(Invocation invocation, string path, string? data, TextPart? wanted, bool detail, TextOptions reading)
+    private static int Run(Invocation invocation, string path, string? data, TextPart? wanted, bool detail, TextOptions reading, TaskOptions of)
     {
         Output output = invocation.Output;
         using Backend backend = Devices.Open(invocation);
-        using TrainedModel trained = TrainedModel.Load(path, backend);
+        using TrainedModel loaded = TrainedModel.Load(path, backend);
+        using TrainedModel trained = of.Before(invocation, loaded);
+        bool isOwn = ReferenceEquals(trained, loaded);
         if (!trained.Config.Task.IsText)
         {
-            return RunTask(invocation, trained, path, detail, data is not null ? "--data" : reading.Given(invocation) ?? (wanted is TextPart.Train or TextPart.All ? "--part" : null));
+            return TaskEvaluation.Run(invocation, trained, isOwn ? path : null, detail, data is not null ? "--data" : reading.Given(invocation) ?? (wanted is TextPart.Train or TextPart.All ? "--part" : null));
         }
 
         using Corpus corpus = Corpus.OpenOrDefault(data ?? trained.Config.Data.Path, reading.Reading(invocation, trained.Config.Data.Reading));
@@ -84,59 +88,10 @@ internal static class EvalCommand
         {
             DetailedEvaluation found = trained.EvaluateInDetail(corpus, part, output.Note, invocation.Interrupt.Token);
             json["detail"] = DetailTables.Show(output, found);
-            DetailTables.Keep(output, path, found, isOwn: part == TextPart.Validation && trained.IsOwn(corpus));
+            DetailTables.Keep(output, path, found, isOwn: isOwn && part == TextPart.Validation && trained.IsOwn(corpus));
         }
 
         output.Result(json);
         return Faults.Done;
     }
-
-    private static int RunTask(Invocation invocation, TrainedModel trained, string path, bool detail, string? ofText)
-    {
-        string task = trained.Config.Task.Kind;
-        if (ofText is not null)
-        {
-            throw UserException.Usage($"{ofText}: the run was trained on task {task}, which has no text; leave it out to evaluate on what the task holds back");
-        }
-
-        Output output = invocation.Output;
-        Evaluation result = trained.Evaluate(output.Note, invocation.Interrupt.Token);
-        (IReadOnlyList<Score> best, IReadOnlyList<Score> guessing) = Limits(trained, invocation);
-        output.Line($"{task}: {Display.Count(result.Tokens, "place")}");
-        output.Table(
-            numbers: true,
-            [
-                ["", "model", .. best.Count > 0 ? ["best possible"] : Array.Empty<string>(), .. guessing.Count > 0 ? ["guessing"] : Array.Empty<string>()],
-                .. result.Figures.Select(score => (string[])
-                    [score.Name, Display.Figure(score.Value), .. best.Count > 0 ? [Named(best, score.Name)] : Array.Empty<string>(), .. guessing.Count > 0 ? [Named(guessing, score.Name)] : Array.Empty<string>()]),
-            ]);
-        var json = new JsonObject { ["task"] = task };
-        foreach (Score score in result.Figures)
-        {
-            json[score.Name] = score.Value;
-        }
-
-        json["tokens"] = result.Tokens;
-        json["part"] = "validation";
-        json["best"] = new JsonObject(best.Select(score => KeyValuePair.Create(score.Name, (JsonNode?)score.Value)));
-        json["guessing"] = new JsonObject(guessing.Select(score => KeyValuePair.Create(score.Name, (JsonNode?)score.Value)));
-        if (detail)
-        {
-            DetailedEvaluation found = trained.EvaluateInDetail(output.Note, invocation.Interrupt.Token);
-            json["detail"] = DetailTables.Show(output, found);
-            DetailTables.Keep(output, path, found, isOwn: true);
-        }
-
-        output.Result(json);
-        return Faults.Done;
-    }
-
-    private static (IReadOnlyList<Score> Best, IReadOnlyList<Score> Guessing) Limits(TrainedModel trained, Invocation invocation)
-    {
-        using LearningTask task = trained.Config.Task.Open(TrainData.ContextOf(trained.Config, cancel: invocation.Interrupt.Token));
-        return (task.Best(), task.Guessing());
-    }
-
-    private static string Named(IReadOnlyList<Score> scores, string name)
-        => scores.FirstOrDefault(score => score.Name == name) is { Name: not null } found ? Display.Figure(found.Value) : "";
 }

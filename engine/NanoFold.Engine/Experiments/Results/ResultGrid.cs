@@ -99,6 +99,9 @@ public sealed record GridPoint(IReadOnlyList<GridSetting> Settings)
 
     /// <summary>With their settings: <c>width=32 layers=2</c>.</summary>
     public string Full => string.Join(' ', Settings.Select(setting => $"{setting.Key[(setting.Key.LastIndexOf('.') + 1)..]}={setting.Value}"));
+
+    /// <summary>The value as a number, where the grid has one setting and that is one.</summary>
+    public double? Number => Settings is [{ Value: var value }] && double.TryParse(value, System.Globalization.NumberStyles.Float, System.Globalization.CultureInfo.InvariantCulture, out double number) ? number : null;
 }
 
 /// <summary>A value of a setting of a grid.</summary>

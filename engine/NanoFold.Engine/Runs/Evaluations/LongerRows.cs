@@ -24,8 +24,15 @@ internal static class LongerRows
     /// <param name="task">Of the run.</param>
     public static string? WhyNot(RunConfig longer, Transformer trained, LearningTask task)
     {
-        int context = longer.Model.Context;
-        if (longer.Model.Position == PositionKind.Learned)
+        bool isShort = longer.Task.IsText && task.Places(TaskSplit.Validation) < longer.Model.Context;
+        return WhyNot(longer, trained)
+            ?? (isShort ? $"what is held back has {task.Places(TaskSplit.Validation) + 1} tokens, and a row takes {longer.Model.Context + 1L}" : null);
+    }
+
+    /// <inheritdoc cref="WhyNot(RunConfig, Transformer, LearningTask)"/>
+    public static string? WhyNot(RunConfig longer, Transformer trained)
+    {
+        if (longer.Model.Position == PositionKind.Learned && longer.Model.Context > trained.Config.Context)
         {
             return $"model.position is \"learned\": there are no vectors for places beyond {trained.Config.Context}";
         }
@@ -33,11 +40,6 @@ internal static class LongerRows
         if (longer.Task.WhyNotLonger(trained.Config.Context) is { } reason)
         {
             return reason;
-        }
-
-        if (longer.Task.IsText && task.Places(TaskSplit.Validation) < context)
-        {
-            return $"what is held back has {task.Places(TaskSplit.Validation) + 1} tokens, and a row takes {context + 1L}";
         }
 
         if (longer.Task.Validate(longer.Model, "task").Concat(longer.Model.Validate("model")).FirstOrDefault() is { } problem)
