@@ -126,7 +126,7 @@ internal sealed class TrainOptions
         ];
     }
 
-    /// <summary>What the file of <c>--config</c> sets of the training, <c>train.steps</c>, limits of 0 left out; none without a file.</summary>
+    /// <summary>What the file of <c>--config</c> sets of the training, <c>train.steps</c>, limits of 0, which are none, left out; nothing without a file.</summary>
     public IEnumerable<string> KeysOfFile(Invocation invocation)
     {
         if (_config is null || invocation.Get(_config) is not { } file)
@@ -135,7 +135,7 @@ internal sealed class TrainOptions
         }
 
         var json = JsonNode.Parse(File.ReadAllText(file), documentOptions: new JsonDocumentOptions { CommentHandling = JsonCommentHandling.Skip, AllowTrailingCommas = true });
-        return json?["train"] is not JsonObject train ? [] : train.Where(pair => pair.Value is JsonValue value && !(value.TryGetValue(out double number) && number == 0)).Select(pair => $"train.{pair.Key}");
+        return json?["train"] is not JsonObject train ? [] : train.Where(pair => pair.Key == "seed" || (pair.Value is JsonValue value && !(value.TryGetValue(out double number) && number == 0))).Select(pair => $"train.{pair.Key}");
     }
 
     private RunConfig Config(Invocation invocation, string? named, IReadOnlyList<string> more)

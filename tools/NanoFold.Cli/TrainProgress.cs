@@ -144,9 +144,19 @@ internal sealed class TrainProgress : ITrainObserver
             Line($"{session.Config.Train.Goal} is reached after step {Display.Count(summary.Steps)}, so the run is over");
         }
 
-        Line(summary.Steps < session.Trainer.Schedule.Steps && summary.End != TrainEnd.Reached
-            ? $"go on with:  {Program.Typed} train --resume {Shell.Argument(session.RunPath!)}"
-            : $"{(session.Task.Tokenizer is null ? "score" : "write")} with:  {Program.Typed} {(session.Task.Tokenizer is null ? "eval" : "generate")} --model {Shell.Argument(session.RunPath!)}");
+        string folder = Shell.Argument(session.RunPath!);
+        if (summary.Steps < session.Trainer.Schedule.Steps && summary.End != TrainEnd.Reached)
+        {
+            Line($"go on with:  {Program.Typed} train --resume {folder}");
+        }
+        else if (session.Task.Tokenizer is not null)
+        {
+            Line($"write with:  {Program.Typed} generate --model {folder}");
+        }
+        else if (session.Evaluator is not null)
+        {
+            Line($"score with:  {Program.Typed} eval --model {folder}");
+        }
     }
 
     private static string Parameters(ParameterStore store)

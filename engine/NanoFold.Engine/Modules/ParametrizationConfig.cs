@@ -38,11 +38,11 @@ public sealed record StandardConfig : ParametrizationConfig;
 /// </summary>
 public sealed record MupConfig : ParametrizationConfig
 {
-    /// <summary>The width at which everything is as in the standard one.</summary>
+    /// <summary>The width at which everything is as in the standard one, where queries have baseHeadDim elements.</summary>
     [Bounds(1, 1 << 16)]
     public int BaseWidth { get; init; } = 128;
 
-    /// <summary>The width of a head at which scores are as in the standard one.</summary>
+    /// <summary>The elements of a query at which scores are as in the standard one: model.headDim, of latent attention nopeDim + ropeDim.</summary>
     [Bounds(1, 4096)]
     public int BaseHeadDim { get; init; } = 32;
 

@@ -12,6 +12,9 @@ public abstract record GeneratedTaskConfig : TaskConfig
     /// <summary>Decides the rows to validate with; apart from train.seed, so that runs of different seeds validate on the same ones.</summary>
     [Bounds(0, long.MaxValue)]
     public long SplitSeed { get; init; } = 1;
+
+    /// <summary>What is wrong with a model that has a vocabulary, where the task is of features and values.</summary>
+    private protected ConfigProblem HasNoTokens(int vocab) => new("model.vocab", $"\"{Kind}\" has no tokens, so no {vocab} symbols; leave it out");
 }
 
 /// <summary>Fills rows from random numbers: those to train on by the run's seed, those to validate with and to measure by <see cref="GeneratedTaskConfig.SplitSeed"/>.</summary>
@@ -44,11 +47,14 @@ public abstract class GeneratedTask(GeneratedTaskConfig config, TaskContext cont
     }
 
     /// <summary>What is held back, a row at a time, each time in the same object.</summary>
+    /// <exception cref="OperationCanceledException">The task's context says that this is to end.</exception>
     protected IEnumerable<BatchRows> HeldBackRows()
     {
         var row = new BatchRows(Fields(Time), 1);
+        var work = new LongWork(context, FormattableString.Invariant($"{Name}: scores of others than models, on {ValidationRows:N0} rows …"));
         for (long number = 0; number < ValidationRows; number++)
         {
+            work.Look();
             row.Fill(this, TaskSplit.Validation, number, ValidationRows, ValidationRows);
             yield return row;
         }

@@ -120,6 +120,8 @@ public class RegressionTests : EngineTests
         Assert.That(Problem(Config, s_model with { Inputs = 4 }), Is.EqualTo("model.inputs: 4 is not task.dimensions = 3; leave it out"));
         Assert.That(Problem(Config, s_model with { Outputs = 2 }), Is.EqualTo("model.outputs: 2 is not the one value that is asked for; leave it out"));
         Assert.That(Config.Validate(Config.Fit(s_model), "task"), Is.Empty);
+        Assert.That(Problem(new RegressionConfig(), s_model with { Inputs = 0, Vocab = 9 }), Is.EqualTo("model.vocab: \"regression\" has no tokens, so no 9 symbols; leave it out"));
+        Assert.That(Problem(new FoldedConfig(), s_model with { Inputs = 0, Vocab = 9 }), Is.EqualTo("model.vocab: \"folded\" has no tokens, so no 9 symbols; leave it out"));
         Assert.That(Problem(new TextConfig(), s_model with { Outputs = 2 }), Is.EqualTo("model.outputs: text is of tokens; leave it out"));
         Assert.That(Problem(new TextConfig(), s_model with { Visibility = VisibilityKind.Full }), Does.StartWith("model.visibility: \"full\" shows tokens what they are to predict"));
     }

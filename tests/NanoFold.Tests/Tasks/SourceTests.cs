@@ -109,6 +109,28 @@ public sealed class SourceTests
         Assert.That(none.Best(), Is.Empty, "nothing is held back");
     }
 
+    /// <summary>Settling of a table, and the forward algorithm on all rows that are held back.</summary>
+    [Test]
+    public void WhatTakesLongCanBeEndedAndIsToldOnce()
+    {
+        foreach (SourceTaskConfig config in new SourceTaskConfig[] { MarkovConfig.Tiny, HiddenMarkovConfig.Tiny })
+        {
+            using var ended = new CancellationTokenSource();
+            TaskContext context = new() { Model = config.Fit(new ModelConfig { Context = 15 }), Seed = 1, Cancel = ended.Token };
+            using LearningTask task = config.Open(context);
+            Assert.That(task.Best(), Is.Not.Empty);
+            ended.Cancel();
+            Assert.That(task.Best, Throws.InstanceOf<OperationCanceledException>());
+            Assert.That(() => config.Open(context), Throws.InstanceOf<OperationCanceledException>());
+        }
+
+        List<string> told = [];
+        var work = new LongWork(new TaskContext { Model = new ModelConfig(), Seed = 1, Note = told.Add }, "markov: a table", patience: 0);
+        work.Look();
+        work.Look();
+        Assert.That(told, Is.EqualTo(new[] { "markov: a table" }));
+    }
+
     [Test]
     public void WhatDoesNotSuitIsToldInALine()
     {

@@ -2,6 +2,7 @@ using System.Globalization;
 using NanoFold.Engine.Configuration;
 using NanoFold.Engine.Model;
 using NanoFold.Engine.Runs;
+using NanoFold.Engine.Runs.Evaluations;
 using NanoFold.Engine.Tasks;
 using NanoFold.Engine.Training;
 using NanoFold.Kernels;
@@ -13,6 +14,8 @@ namespace NanoFold.Tests.Tasks;
 public sealed class TaskSuite : EngineTests
 {
     private const int Rows = 8;
+
+    private static IEnumerable<string> Kinds => Tasks.Select(data => ((GeneratedTaskConfig)data.Arguments[0]!).Kind);
 
     // Every kind, small, with the length of rows that it is used with.
     private static IEnumerable<TestCaseData> Tasks => ConfigSchema.Kinds(typeof(TaskConfig))
@@ -105,11 +108,39 @@ public sealed class TaskSuite : EngineTests
         Assert.That(evaluator.Run().Figures.Select(figure => figure.Value), Is.All.Matches<double>(double.IsFinite));
     }
 
-    [TestCaseSource(nameof(Tasks))]
-    public void NothingHeldBackHasNoScoresThatAreNoNumbers(GeneratedTaskConfig config)
+    /// <summary>Trained, evaluated, told apart and shown, or a line that names what does not suit: what a user gives is no fault of this program.</summary>
+    [Test]
+    public void UnusualSettingsHaveAResultOrALine(
+        [ValueSource(nameof(Kinds))] string kind, [Values("model.context=1", "task.validationRows=0", "model.vocab=9999", "model.vocab=1")] string unusual)
     {
-        using LearningTask task = Open(config with { ValidationRows = 0 }, seed: 3);
-        Assert.That(task.Best().Concat(task.Guessing()).Concat(task.Baselines().SelectMany(baseline => baseline.Scores)).Select(score => score.Value), Is.All.Matches<double>(double.IsFinite));
+        string[] settings =
+        [
+            $"task={kind}", "task.validationRows=3", "model.layers=1", "model.width=8", "model.heads=2", "train.steps=2", "train.batch=2", "train.evaluationWindows=3", "geometry.enabled=false", unusual,
+        ];
+        RunConfig run;
+        try
+        {
+            run = settings.Aggregate(new ConfigTree(), (tree, setting) => tree.Set(setting)).Build();
+        }
+        catch (ConfigException e)
+        {
+            Assert.That(e.Message, Does.StartWith($"{unusual.Split('=')[0]}: ").And.Not.Contain("\n"));
+            Assert.That(unusual, Is.Not.EqualTo("task.validationRows=0"));
+            return;
+        }
+
+        Assert.That(unusual, Is.Not.EqualTo("model.vocab=1"), "too few for every task");
+        using TrainSession session = TrainSession.Open(run, Backend());
+        TrainSummary summary = new TrainLoop(session).Run();
+        LearningTask task = session.Task;
+        bool holdsBack = task.Places(TaskSplit.Validation) > 0;
+        Assert.That((summary.Validation is not null, holdsBack), Is.EqualTo((holdsBack, unusual != "task.validationRows=0")));
+        DetailedEvaluation? detailed = holdsBack ? new DetailedEvaluator(session.Model, run, task).Run(2) : null;
+        IEnumerable<Score> known = [.. task.Best(), .. task.Guessing(), .. task.Baselines().SelectMany(baseline => baseline.Scores)];
+        Assert.That(
+            known.Concat(summary.Validation?.Figures ?? []).Concat(detailed?.Scores ?? []).Select(score => score.Value).Append(summary.TrainLoss).Append(detailed?.Loss ?? 0),
+            Is.All.Matches<double>(double.IsFinite));
+        Assert.That(task.Describe().Concat(task.Show(TaskRows.First(run, task, TaskSplit.Training, 1).Row(0))), Is.All.Not.Empty);
     }
 
     /// <summary>Without any more settings.</summary>

@@ -69,9 +69,9 @@ internal static class ScalingPage
         ])
     { Title = "Constants" };
 
-    private static IReadOnlyList<Cell> Row(string name, double value, string range, string format, string meaning) => [name, Cell.Of(value, format), range, meaning];
+    private static IReadOnlyList<Cell> Row(string name, double value, string range, string format, string meaning) => [name, new Cell(ScalingLaw.Text(value, format), value), range, meaning];
 
-    private static string Range(ScalingFit fit, string key, string format) => $"[{Display.Number(fit.Intervals[key].Low, format)}, {Display.Number(fit.Intervals[key].High, format)}]";
+    private static string Range(ScalingFit fit, string key, string format) => $"[{ScalingLaw.Text(fit.Intervals[key].Low, format)}, {ScalingLaw.Text(fit.Intervals[key].High, format)}]";
 
     private static ReportTable Best(ScalingResult result) => new(
         [new ReportColumn("FLOPs"), new ReportColumn("parameters"), new ReportColumn("tokens"), new ReportColumn("tokens per parameter"), new ReportColumn("loss"), new ReportColumn("where", IsText: true)],

@@ -108,7 +108,7 @@ public sealed record ParametrizationCheck(string Parametrization, double Learnin
 }
 
 /// <summary>What activations of a point are like in a model.</summary>
-/// <param name="Point">Its name, of all layers together: <c>hook_attn_out</c>, <c>hook_mlp_out</c>, <c>hook_resid_post</c>, <c>hook_logits</c>.</param>
+/// <param name="Point">Its name, of all layers together: <c>hook_attn_out</c>, <c>hook_mlp_out</c>, <c>hook_resid_post</c>, <c>hook_weights</c> (of attention residuals), <c>hook_logits</c>, <c>hook_outputs</c>.</param>
 /// <param name="Width">C of the model.</param>
 /// <param name="Step">Steps taken, from 0.</param>
 /// <param name="Size">Mean |x|.</param>

@@ -5,7 +5,7 @@ namespace NanoFold.Engine.Experiments.Coordinates;
 /// <summary>Reads the values of a point, of all layers, and keeps those of the first pass.</summary>
 internal sealed class PointReader(string pattern) : ITapReader
 {
-    private static readonly string[] s_patterns = ["hook_embed", "blocks.*.hook_attn_out", "blocks.*.hook_mlp_out", "blocks.*.hook_resid_post", "hook_logits", "hook_outputs"];
+    private static readonly string[] s_patterns = ["hook_embed", "blocks.*.hook_attn_out", "blocks.*.hook_mlp_out", "blocks.*.hook_resid_post", "*_residual.hook_weights", "hook_logits", "hook_outputs"];
 
     // By point and micro-batch, in the order in which passes have them.
     private readonly List<float[]> _first = [];

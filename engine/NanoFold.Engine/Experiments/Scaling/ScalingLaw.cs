@@ -1,3 +1,5 @@
+using System.Globalization;
+
 namespace NanoFold.Engine.Experiments.Scaling;
 
 /// <summary>The loss of a model of N parameters after D tokens, L = E + A/N^α + B/D^β (Hoffmann et al. 2022, arXiv 2203.15556).</summary>
@@ -16,6 +18,10 @@ public readonly record struct ScalingLaw(double E, double A, double Alpha, doubl
 
     /// <summary>The exponent of the best number of tokens: D grows with C^(α/(α + β)).</summary>
     public double TokensExponent => Alpha / (Alpha + Beta);
+
+    /// <summary>A coefficient in figures, which may have any size: <c>406.4</c>, <c>1.25e+6</c>.</summary>
+    public static string Text(double coefficient, string format = "0.###") 
+        => Math.Abs(coefficient) < 1e4 ? Display.Number(coefficient, format) : coefficient.ToString("0.###e+0", CultureInfo.InvariantCulture);
 
     /// <summary>L of N parameters after D tokens.</summary>
     public double Loss(double parameters, double tokens) => E + A * Math.Pow(parameters, -Alpha) + B * Math.Pow(tokens, -Beta);

@@ -18,7 +18,7 @@ internal static class ScalingWords
     public static IEnumerable<string> Of(ScalingFit fit, IReadOnlyList<ScalingPoint> points, IReadOnlyList<ComputePoint> line)
     {
         ScalingLaw law = fit.Law;
-        yield return Text($"L = {law.E:0.###} + {Large(law.A)} / N^{law.Alpha:0.000} + {Large(law.B)} / D^{law.Beta:0.000}, fitted to {fit.Runs} runs: it explains {100 * fit.R2:0.0} % of the spread of log L and is off by {100 * fit.RmsResidual:0.00} % of the loss (root of the mean square).");
+        yield return Text($"L = {law.E:0.###} + {ScalingLaw.Text(law.A)} / N^{law.Alpha:0.000} + {ScalingLaw.Text(law.B)} / D^{law.Beta:0.000}, fitted to {fit.Runs} runs: it explains {100 * fit.R2:0.0} % of the spread of log L and is off by {100 * fit.RmsResidual:0.00} % of the loss (root of the mean square).");
         if (fit.R2 < LeastR2 || fit.RmsResidual > MostError)
         {
             yield return "The law does not fit these runs; what follows from it is not to be used. See the residuals: a rate that suits one size and not another, or too few steps of warm-up, look like this.";
@@ -91,9 +91,6 @@ internal static class ScalingWords
         double[][] cells = [.. points.GroupBy(p => (p.Parameters, p.Tokens)).Select(cell => cell.Select(p => Math.Log(p.Loss)).ToArray()).Where(cell => cell.Length > 1)];
         return cells.Length == 0 ? null : Math.Sqrt(cells.Sum(cell => cell.Sum(x => (x - cell.Average()) * (x - cell.Average()))) / cells.Sum(cell => cell.Length - 1));
     }
-
-    /// <summary>A number that may have any size: <c>406.4</c>, <c>1.25e+6</c>.</summary>
-    public static string Large(double value) => value.ToString(Math.Abs(value) < 1e4 ? "0.###" : "0.###e+0", CultureInfo.InvariantCulture);
 
     private static string Range(Interval interval) => Text($"[{interval.Low:0.00}, {interval.High:0.00}]");
 

@@ -26,6 +26,11 @@ public sealed record RegressionConfig : GeneratedTaskConfig
             yield return new ConfigProblem("model.context", $"{model.Context} is less than the 2 places of a pair");
         }
 
+        if (model.Vocab > 0)
+        {
+            yield return HasNoTokens(model.Vocab);
+        }
+
         if (model.Inputs > 0 && model.Inputs != Dimensions)
         {
             yield return new ConfigProblem("model.inputs", $"{model.Inputs} is not {path}.dimensions = {Dimensions}; leave it out");

@@ -13,11 +13,7 @@ public class CoordinateCheckTests
     public void ChangesGrowInTheStandardParametrizationAndNotInMup()
     {
         using var rig = new TrainRig();
-        using var backend = new CpuBackend(2);
-        var family = new ModelFamily(more => more.Aggregate(
-            rig.Settings("train.optimizer=adamw", "model.layers=1", "train.learningRate=0.01", "model.parametrization=mup", "model.parametrization.baseWidth=16")
-                .Aggregate(new ConfigTree(), (tree, setting) => tree.Set(setting)), (tree, setting) => tree.Set(setting)).Build());
-        CoordinateCheck check = CoordinateChecker.Run(family, new CoordinateOptions { Widths = [16, 32, 128], Steps = 3, Seeds = [1] }, backend);
+        CoordinateCheck check = Check(rig, "train.learningRate=0.01");
         ParametrizationCheck standard = check.Parametrizations.Single(p => p.Parametrization == "standard"), mup = check.Parametrizations.Single(p => p.Parametrization == "mup");
 
         Assert.That((standard.IsFlat, mup.IsFlat), Is.EqualTo((false, true)));
@@ -36,12 +32,32 @@ public class CoordinateCheckTests
         Assert.That(File.ReadAllText(rig[CoordinateCheck.FileName]), Does.Contain("\"verdict\": \"growing\"").And.Contain("\"verdict\": \"flat\""));
     }
 
+    /// <summary>A query reads as many elements as the width has and gives one score: at one rate for all widths, what is read of which value would change ever more.</summary>
+    [Test]
+    public void WeightsOfAttentionResidualsChangeAsMuchAtEveryWidthInMup()
+    {
+        using var rig = new TrainRig();
+        CoordinateCheck check = Check(rig, "train.learningRate=0.003", "model.residual=attention-residuals");
+        CoordinateSlope Weights(string kind) => check.Parametrizations.Single(p => p.Parametrization == kind).Slopes.Single(s => s.Point == "hook_weights");
+        Assert.That(Weights("standard").OfChange, Is.GreaterThan(0.5));
+        Assert.That(Weights("mup").OfChange, Is.InRange(-0.25, 0.25));
+        Assert.That(Weights("mup").OfSize, Is.EqualTo(0).Within(1e-6), "shares that sum up to 1");
+    }
+
     [Test]
     public void WhatHasNotMovedHasNoSlope()
     {
         Assert.That(CoordinateChecker.Slope([(16, 0), (32, 2), (64, 4), (128, 8)]), Is.EqualTo(1).Within(1e-12), "widths that have moved");
         Assert.That(CoordinateChecker.Slope([(16, 0), (32, 2)]), Is.NaN);
         Assert.That(CoordinateChecker.Slope([(16, 0), (32, 0)]), Is.NaN);
+    }
+
+    private static CoordinateCheck Check(TrainRig rig, params string[] more)
+    {
+        using var backend = new CpuBackend(2);
+        string[] settings = rig.Settings(["train.optimizer=adamw", "model.layers=1", "model.parametrization=mup", "model.parametrization.baseWidth=16", .. more]);
+        var family = new ModelFamily(sizes => settings.Concat(sizes).Aggregate(new ConfigTree(), (tree, setting) => tree.Set(setting)).Build());
+        return CoordinateChecker.Run(family, new CoordinateOptions { Widths = [16, 32, 128], Steps = 3, Seeds = [1] }, backend);
     }
 
     [TestCase(double.NaN, double.NaN, CoordinateVerdict.Still, "nothing has moved yet")]

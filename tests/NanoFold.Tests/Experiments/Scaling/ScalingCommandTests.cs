@@ -48,6 +48,14 @@ public class ScalingCommandTests
             Assert.That((double)run["loss"]!, Is.EqualTo((double)(trained["fullValidationLoss"] ?? trained["validationLoss"])!), "traced to its folder");
         }
 
+        // C = 6 N D, in the table as in JSON.
+        foreach (JsonNode? point in result["computeOptimal"]!.AsArray())
+        {
+            Assert.That((double)point!["flops"]!, Is.EqualTo(6 * (double)point["parameters"]! * (double)point["tokens"]!).Within(1e-9).Percent);
+        }
+
+        Assert.That(CommandLine.Run("scaling", "--collect", "--out", _rig["grid"]).Standard, Does.Match(@"(?m)^best for C = 6 N D +params +tokens +tokens/param +loss"));
+
         // The same command has nothing left to do, and gives the same; what is there can be collected alone.
         DateTime written = File.GetLastWriteTimeUtc(_rig["grid/runs/w8-l1-t48-seed1/metrics.jsonl"]);
         Assert.That(CommandLine.Json(line).ToJsonString(), Is.EqualTo(result.ToJsonString()));
@@ -91,6 +99,7 @@ public class ScalingCommandTests
     [TestCase("--batch auto", "train.batch: auto takes what suits each size and machine")]
     [TestCase("--sizes 7 --set model.heads=2", "--sizes 7: model.")]
     [TestCase("--data missing.txt", "missing.txt")]
+    [TestCase("--set data.validation=missing.txt", "missing.txt")]
     public void BadInputIsOneLine(string options, string problem)
     {
         CommandLine run = CommandLine.Run(["scaling", .. Recipe([.. options.Split(' '), "--out", _rig["bad"]])]);
@@ -101,13 +110,18 @@ public class ScalingCommandTests
     }
 
     [Test]
-    public void LimitsOfAFileAreRefusedAsThoseOfTheCommandLine()
+    public void LimitsAndSeedsOfAFileAreRefusedAsThoseOfTheCommandLine()
     {
-        foreach ((string limit, string key) in new[] { ("\"steps\": 5", "train.steps"), ("\"minutes\": 0.1", "train.minutes"), ("\"flops\": 1e9", "train.flops"), ("\"tokens\": 960", "train.tokens") })
+        const string Limit = "how long runs are is for --tokens to say", Seeds = "which seeds runs have is for --seeds to say";
+        foreach ((string setting, string problem) in new[]
         {
-            File.WriteAllText(_rig["recipe.json"], $"{{ \"train\": {{ {limit} }} }} // how long");
+            ("\"steps\": 5", $"train.steps: {Limit}"), ("\"minutes\": 0.1", $"train.minutes: {Limit}"), ("\"flops\": 1e9", $"train.flops: {Limit}"), ("\"tokens\": 960", $"train.tokens: {Limit}"),
+            ("\"seed\": 5", $"train.seed: {Seeds}"), ("\"seed\": 0", $"train.seed: {Seeds}"),
+        })
+        {
+            File.WriteAllText(_rig["recipe.json"], $"{{ \"train\": {{ {setting} }} }} // of one run");
             CommandLine run = CommandLine.Run(["scaling", .. Recipe("--config", _rig["recipe.json"], "--sizes", "8x1,16x1", "--tokens", "48,96", "--out", _rig["bad"])]);
-            Assert.That((run.Code, run.ErrorLines.Single().Contains($"{key}: how long runs are is for --tokens to say", StringComparison.Ordinal)), Is.EqualTo((2, true)), run.ErrorLines[0]);
+            Assert.That((run.Code, run.ErrorLines.Single().Contains(problem, StringComparison.Ordinal)), Is.EqualTo((2, true)), run.ErrorLines[0]);
         }
 
         Assert.That(Path.Exists(_rig["bad"]), Is.False);

@@ -43,6 +43,18 @@ public class ScalingFitTests
         Assert.That(ScalingFit.Of(grid), Is.EqualTo(fit with { Intervals = fit.Intervals }).Using<ScalingFit>((a, b) => a.Law == b.Law && a.Intervals.SequenceEqual(b.Intervals)), "the same twice");
     }
 
+    /// <summary>Of as many grids of noise as intervals promise, give or take.</summary>
+    [Category("Long")]
+    [TestCase(3, 3, 0.80)]
+    [TestCase(4, 4, 0.90)]
+    public void IntervalsOfTheExponentCoverTheTruth(int sizes, int budgets, double least)
+    {
+        const int Grids = 100;
+        int covered = Enumerable.Range(0, Grids)
+            .Count(i => ScalingFit.Of(Grid(s_small, Steps(1e4, 4e5, sizes), Steps(2e5, 4e6, budgets), noise: 0.004, seed: i), draws: 100).Intervals["sizeExponent"].Contains(s_small.SizeExponent));
+        Assert.That(covered / (double)Grids, Is.InRange(least, 1));
+    }
+
     /// <summary>A run that went wrong moves a fit of squares, not this one.</summary>
     [Test]
     public void ABadRunMovesLittle()
@@ -86,9 +98,9 @@ public class ScalingFitTests
         Assert.That(ScalingFit.WhyNot(seeds), Is.EqualTo("30 finished runs of 6 different pairs of size and tokens are too few for a law of five numbers; 7 pairs are needed"));
     }
 
-    internal static ScalingPoint[] Grid(ScalingLaw law, double[] sizes, double[] tokens, double noise = 0)
+    internal static ScalingPoint[] Grid(ScalingLaw law, double[] sizes, double[] tokens, double noise = 0, int seed = 3)
     {
-        var random = new Random(3);
+        var random = new Random(seed);
         double Noise() => noise * Math.Sqrt(-2 * Math.Log(1 - random.NextDouble())) * Math.Cos(2 * Math.PI * random.NextDouble());
         return [.. from n in sizes from d in tokens select new ScalingPoint(n, d, law.Loss(n, d) * Math.Exp(Noise()))];
     }

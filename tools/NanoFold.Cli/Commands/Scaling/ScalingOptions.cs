@@ -17,6 +17,7 @@ internal sealed class ScalingOptions
     private static readonly long[] s_tokens = [100_000, 200_000, 400_000, 800_000];
 
     private const int WidthStep = 8;
+    private const string SeedKey = "train.seed";
 
     private static readonly string[] s_limits = ["train.steps", "train.tokens", "train.flops", "train.minutes"];
 
@@ -58,25 +59,27 @@ internal sealed class ScalingOptions
     /// <exception cref="UserException">It has problems.</exception>
     public ModelFamily Family(Invocation invocation)
     {
+        // With --seed one of them is its own.
         string[] keys = [.. _train.Settings(invocation).Select(setting => setting.Split('=')[0].Trim())];
-        string? limit = keys.FirstOrDefault(s_limits.Contains);
-        if (keys.Count(key => key == "train.seed") > (invocation.Seed is null ? 0 : 1))
+        RequireOpen(keys.FirstOrDefault(s_limits.Contains), keys.Count(key => key == SeedKey) > (invocation.Seed is null ? 0 : 1));
+        // A file that is wrong in itself is said first.
+        var family = new ModelFamily(more => _train.Config(invocation, more));
+        string[] ofFile = [.. _train.KeysOfFile(invocation)];
+        RequireOpen(ofFile.FirstOrDefault(s_limits.Contains), ofFile.Contains(SeedKey));
+        return family;
+    }
+
+    private static void RequireOpen(string? limit, bool hasSeed)
+    {
+        if (hasSeed)
         {
-            throw UserException.Usage("train.seed: which seeds runs have is for --seeds to say; leave it out");
+            throw UserException.Usage($"{SeedKey}: which seeds runs have is for --seeds to say; leave it out");
         }
 
-        if (limit is null)
+        if (limit is not null)
         {
-            // A file that is wrong in itself is said first.
-            var family = new ModelFamily(more => _train.Config(invocation, more));
-            limit = _train.KeysOfFile(invocation).FirstOrDefault(s_limits.Contains);
-            if (limit is null)
-            {
-                return family;
-            }
+            throw UserException.Usage($"{limit}: how long runs are is for --tokens to say; leave it out");
         }
-
-        throw UserException.Usage($"{limit}: how long runs are is for --tokens to say; leave it out");
     }
 
     /// <summary>Throws where options were given of which one takes no notice of the other.</summary>

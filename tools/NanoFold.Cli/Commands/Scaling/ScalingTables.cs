@@ -142,8 +142,5 @@ internal static class ScalingTables
     ];
 
     private static string[] Figure(string name, double value, Interval interval, string format) =>
-        [name, Number(value, format), $"[{Number(interval.Low, format)}, {Number(interval.High, format)}]"];
-
-    // Of many digits in powers of ten.
-    private static string Number(double value, string format) => Display.Number(value, Math.Abs(value) < 1e4 ? format : "0.###e+0");
+        [name, ScalingLaw.Text(value, format), $"[{ScalingLaw.Text(interval.Low, format)}, {ScalingLaw.Text(interval.High, format)}]"];
 }

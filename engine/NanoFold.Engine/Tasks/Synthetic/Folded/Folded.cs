@@ -61,6 +61,11 @@ public sealed record FoldedConfig : GeneratedTaskConfig
             yield return new ConfigProblem($"{path}.ambient", $"{Ambient} is less than the {FoldedPoints.SpaceOf(Shape)} dimensions that {path}.shape is folded up in");
         }
 
+        if (model.Vocab > 0)
+        {
+            yield return HasNoTokens(model.Vocab);
+        }
+
         if (model.Inputs > 0 && model.Inputs != Ambient)
         {
             yield return new ConfigProblem("model.inputs", $"{model.Inputs} is not {path}.ambient = {Ambient}; leave it out");

@@ -26,7 +26,10 @@ public sealed record HiddenMarkovConfig : SourceTaskConfig
     public override int Vocab => Symbols;
 
     /// <inheritdoc/>
-    public override LearningTask Open(TaskContext context) => new HiddenMarkov(this, context, new HiddenMarkovSource(Symbols, States, Spread, SplitSeed));
+    public override LearningTask Open(TaskContext context) => new HiddenMarkov(this, context, new HiddenMarkovSource(Symbols, States, Spread, SplitSeed, WorkOf(context)));
+
+    /// <summary>With one state, which is quick to make.</summary>
+    public override LearningTask Sketch(TaskContext context) => new HiddenMarkov(this, context, new HiddenMarkovSource(Symbols, states: 1, spread: 0, SplitSeed));
 
     /// <inheritdoc/>
     protected override string VocabOf(string path) => $"{path}.symbols = {Symbols}";
@@ -47,7 +50,7 @@ internal sealed class HiddenMarkovSource : Source
     private readonly double[] _now;
     private readonly double[] _next;
 
-    public HiddenMarkovSource(int symbols, int states, double spread, long seed)
+    public HiddenMarkovSource(int symbols, int states, double spread, long seed, LongWork? work = null)
     {
         Symbols = symbols;
         var draws = RowDraws.OfTables(seed);
@@ -58,7 +61,7 @@ internal sealed class HiddenMarkovSource : Source
             _says[state] = DrawSums(ref draws, symbols, spread);
         }
 
-        (_first, _) = Stationary(states, states * states, Move);
+        (_first, _) = Stationary(states, states * states, Move, work);
         for (int state = 1; state < states; state++)
         {
             _first[state] += _first[state - 1];

@@ -36,7 +36,7 @@ public sealed record MarkovConfig : SourceTaskConfig
             : base.Validate(model, path);
 
     /// <inheritdoc/>
-    public override LearningTask Open(TaskContext context) => new Markov(this, context, new MarkovSource(Symbols, Order, Spread, SplitSeed));
+    public override LearningTask Open(TaskContext context) => new Markov(this, context, new MarkovSource(Symbols, Order, Spread, SplitSeed, WorkOf(context)));
 
     /// <summary>With a table that is quick to make.</summary>
     public override LearningTask Sketch(TaskContext context) => new Markov(this, context, new MarkovSource(Symbols, order: 1, spread: 0, SplitSeed));
@@ -66,7 +66,7 @@ internal sealed class MarkovSource : Source
     // Sums of how often each context is met.
     private readonly double[] _met;
 
-    public MarkovSource(int symbols, int order, double spread, long seed)
+    public MarkovSource(int symbols, int order, double spread, long seed, LongWork? work = null)
     {
         (Symbols, _order, _contexts) = (symbols, order, (int)Math.Pow(symbols, order));
         var draws = RowDraws.OfTables(seed);
@@ -76,7 +76,7 @@ internal sealed class MarkovSource : Source
             DrawSums(ref draws, symbols, spread).CopyTo(_table, context * symbols);
         }
 
-        (_met, bool isExact) = Stationary(_contexts, _table.Length, Step);
+        (_met, bool isExact) = Stationary(_contexts, _table.Length, Step, work);
         double rate = 0;
         for (int context = 0; context < _contexts; context++)
         {

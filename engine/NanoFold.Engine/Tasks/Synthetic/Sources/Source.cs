@@ -53,13 +53,15 @@ internal abstract class Source
     /// <param name="states">How many.</param>
     /// <param name="entries">Of P that a step goes through: large tables get fewer steps, so that none takes more than about a second.</param>
     /// <param name="step">Adds to its second argument what a step makes of its first.</param>
+    /// <param name="work">Looked at before each step.</param>
     /// <returns>And whether they have settled.</returns>
-    public static (double[] Met, bool IsSettled) Stationary(int states, long entries, Action<double[], double[]> step)
+    public static (double[] Met, bool IsSettled) Stationary(int states, long entries, Action<double[], double[]> step, LongWork? work = null)
     {
         double[] now = new double[states], next = new double[states];
         Array.Fill(now, 1.0 / states);
         for (int round = 0; round < Math.Min(MostRounds, MostWork / entries); round++)
         {
+            work?.Look();
             Array.Clear(next);
             step(now, next);
             double change = 0;

@@ -8,6 +8,9 @@ public abstract record SourceTaskConfig : LabelledTaskConfig
 {
     /// <inheritdoc/>
     protected override bool LabelsFollow => true;
+
+    /// <summary>Of making the tables of the source.</summary>
+    private protected LongWork WorkOf(TaskContext context) => new(context, $"{Kind}: how often what is in its table is met in a long sequence …");
 }
 
 /// <summary>
