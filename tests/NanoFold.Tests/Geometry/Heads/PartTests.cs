@@ -1,6 +1,7 @@
 using NanoFold.Engine.Geometry.Heads;
 using NanoFold.Engine.Geometry.Sampling;
 using NanoFold.Engine.Geometry.Statistics;
+using NanoFold.Engine.Text;
 
 namespace NanoFold.Tests.Geometry.Heads;
 
@@ -86,5 +87,17 @@ public class PartTests
         Assert.That(Curvature.ByPlace(points, 4, 2), Is.EqualTo(new[] { float.NaN, 90, 90, float.NaN, float.NaN, float.NaN, 0, float.NaN }).Within(1e-4f));
         float[] random = Clouds.Gauss(60, 5, 77);
         Assert.That(Curvature.ByPlace(random, 20, 5).Where(a => !float.IsNaN(a)).Average(), Is.EqualTo(Curvature.Measure(random, 20, 5).Degrees).Within(1e-3));
+    }
+
+    [Test]
+    public void SomethingBeginsAfterAnEmptyLineAndWithADocument()
+    {
+        var tokenizer = new ByteTokenizer();
+        int[] tokens = tokenizer.Encode("ab\n \nc\nd\n\n\ne|\n\nf..");
+        int[] documents = [.. tokens.Select((_, i) => i < 16 ? 0 : 1)];
+        bool[] begins = TopicBoundaries.Find(tokens, documents, 18, tokenizer);
+        Assert.That(Enumerable.Range(0, begins.Length).Where(i => begins[i]), Is.EqualTo(new[] { 5, 11, 15, 16 }));
+        Assert.That(TopicBoundaries.Find(tokens, documents, 18, null).Count(b => b), Is.EqualTo(1), "without text documents alone count");
+        Assert.That(TopicBoundaries.Find(tokens, documents, 6, tokenizer)[6..], Has.Exactly(3).True, "a window's first token is none, and what was before it is not known");
     }
 }
