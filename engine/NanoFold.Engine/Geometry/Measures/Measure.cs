@@ -41,6 +41,7 @@ namespace NanoFold.Engine.Geometry.Measures;
 [JsonDerivedType(typeof(StateMeasure), "states")]
 [JsonDerivedType(typeof(StreamMixingMeasure), "stream-mixing")]
 [JsonDerivedType(typeof(BoundaryMeasure), "boundaries")]
+[JsonDerivedType(typeof(GradientLagMeasure), "gradient-lags")]
 [JsonDerivedType(typeof(WeightNormMeasure), "weight-norms")]
 [JsonDerivedType(typeof(WeightSpectrumMeasure), "weight-spectra")]
 public abstract record Measure

@@ -22,8 +22,11 @@ internal sealed class NetworkPass : IDisposable
         _buffers = new BatchBuffers(backend, network.Rows.Fields, network.Batch, DType.Float32);
         _buffers.Upload(network.Rows);
         _state = backend.NewState();
+        // What losses are multiplied with, and divided by.
+        _state.Set(StepSlot.LossScale, 1.0);
+        _state.Set(StepSlot.MicroBatchCount, 1L);
         _arena = new SharedArena(backend);
-        var tape = new Tape(backend, training: training, taps: new TapSet(readers, editors)) { State = _state };
+        var tape = new Tape(backend, training: training, taps: new TapSet(readers, editors)) { State = _state, Drops = false };
         tape.Keep(network.Task.RecordBody(tape, network.Model, _buffers.On(tape)));
         _plan = new Plan(tape);
         _arena.Bind(_plan);
