@@ -91,9 +91,18 @@ public static class OutputFile
     private static void Replace(string target, Action<Stream> write)
     {
         RequireWritable(target);
-        string beside = Beside(target);
+        Replace(target, Beside(target), write);
+    }
+
+    /// <summary>Replaces a file, or makes it: the text is written beside it, flushed, and renamed, so that the file is complete or as it was. One that is there keeps its mode.</summary>
+    /// <param name="target">No link; one would be replaced.</param>
+    /// <param name="beside">Where it is written first; what was left there, a link too, is deleted.</param>
+    /// <param name="write">Writes the content.</param>
+    internal static void Replace(string target, string beside, Action<Stream> write)
+    {
         try
         {
+            File.Delete(beside);
             using (var stream = new FileStream(beside, FileMode.CreateNew, FileAccess.Write))
             {
                 write(stream);

@@ -23,12 +23,19 @@ public sealed class TapSet
         _edited = new TapIndex([.. _editors.Select(e => e.Pattern)]);
     }
 
-    public bool Wants(string name) => Readers(name).Any() || Editors(name).Any();
+    public bool Wants(string name) => Readers(name).Any() || Editors(name).Any() || GradientReaders(name).Any();
 
     internal IEnumerable<ITapReader> Readers(string name)
     {
         _points.Add(name);
         return _wanted.Of(name).Select(i => _readers[i]);
+    }
+
+    /// <summary>Those that want the gradient at a point: their patterns end with <c>.grad</c>.</summary>
+    internal IEnumerable<ITapReader> GradientReaders(string name)
+    {
+        _points.Add(name);
+        return _wanted.HasGradients ? _wanted.Of(name + TapName.Gradient).Select(i => _readers[i]) : [];
     }
 
     internal IEnumerable<ITapEditor> Editors(string name)
@@ -49,7 +56,8 @@ public sealed class TapSet
             return;
         }
 
-        throw new UserException($"tap '{unmatched}' matches no point of what was recorded{Instead(unmatched, _points)}");
+        IReadOnlyCollection<string> points = TapName.IsGradient(unmatched) ? [.. _points.Select(point => point + TapName.Gradient)] : _points;
+        throw new UserException($"tap '{unmatched}' matches no point of what was recorded{Instead(unmatched, points)}");
     }
 
     /// <summary>What is to be said of a pattern that matches none of some points: which may have been meant, or which there are.</summary>
@@ -67,6 +75,12 @@ public sealed class TapSet
 /// <summary>Matches names of points against patterns with <c>*</c> and <c>?</c>.</summary>
 public static class TapName
 {
+    /// <summary>What a pattern ends with that means the gradients at points in place of their values: <c>blocks.*.hook_resid_post.grad</c>.</summary>
+    public const string Gradient = ".grad";
+
+    /// <summary>Whether a pattern means gradients; one without that end never does, <c>*</c> included.</summary>
+    public static bool IsGradient(string pattern) => pattern.EndsWith(Gradient, StringComparison.Ordinal);
+
     public static bool Matches(string pattern, string name) => FileSystemName.MatchesSimpleExpression(pattern, name, ignoreCase: false);
 }
 
@@ -85,7 +99,11 @@ internal sealed class TapIndex
         int[] all = [.. Enumerable.Range(0, patterns.Length)];
         _wild = [.. all.Where(i => patterns[i].AsSpan().ContainsAny('*', '?', '\\'))];
         _whole = all.Except(_wild).ToLookup(i => patterns[i], StringComparer.Ordinal);
+        HasGradients = patterns.Any(TapName.IsGradient);
     }
+
+    /// <summary>Whether any pattern means gradients.</summary>
+    public bool HasGradients { get; }
 
     /// <summary>Indices of patterns that no name has matched so far.</summary>
     public IEnumerable<int> Unmatched => Enumerable.Range(0, _patterns.Length).Where(i => !_matched[i]);
@@ -93,7 +111,7 @@ internal sealed class TapIndex
     /// <summary>Indices of the patterns that a name matches, in order.</summary>
     public IReadOnlyList<int> Of(string name)
     {
-        int[] found = [.. _whole[name].Concat(_wild.Where(i => TapName.Matches(_patterns[i], name))).Order()];
+        int[] found = [.. _whole[name].Concat(_wild.Where(i => TapName.IsGradient(_patterns[i]) == TapName.IsGradient(name) && TapName.Matches(_patterns[i], name))).Order()];
         foreach (int i in found)
         {
             _matched[i] = true;

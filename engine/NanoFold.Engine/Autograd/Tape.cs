@@ -68,6 +68,12 @@ public sealed class Tape
     /// <summary>Editors that belong to the model that is recording, see <see cref="EditBy"/>.</summary>
     internal TapSet? Edits { get; private set; }
 
+    /// <summary>What the model that recorded last reads: by it editors and readers choose places.</summary>
+    internal TapInput? Input { get; set; }
+
+    /// <summary>Whether there is a backward pass whose gradients can be read.</summary>
+    internal bool HasBackward => _isTraining;
+
     public IReadOnlyList<Node> Nodes => _nodes;
 
     /// <summary>The stores whose parameters it uses, in the order in which it met them.</summary>
@@ -201,6 +207,9 @@ public sealed class Tape
 
         return term.Slot;
     }
+
+    /// <summary>Has the gradient of a value computed though nothing that is trained comes before it.</summary>
+    internal void RequireGradient(Tensor tensor) => _values[tensor.Id].NeedsGradient = _isTraining;
 
     /// <summary>Keeps a value's memory until the next run, for the host to read.</summary>
     public void Keep(Tensor tensor) => _values[tensor.Id].Kept = true;

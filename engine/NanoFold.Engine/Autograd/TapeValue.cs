@@ -34,7 +34,7 @@ internal sealed class TapeValue(ValueKind kind, Layout layout, DType type, strin
     /// <summary>Index of the node that makes it, −1 where none does.</summary>
     public int Producer { get; init; } = -1;
 
-    public bool NeedsGradient { get; init; }
+    public bool NeedsGradient { get; set; }
 
     /// <summary>Read by the host after the run: its memory is not reused.</summary>
     public bool Kept { get; set; }

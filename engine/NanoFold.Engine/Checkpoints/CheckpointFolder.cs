@@ -18,7 +18,6 @@ public sealed class CheckpointFolder
     private const string ReplacedPrefix = ".replaced-";
     private const string DeletedPrefix = ".deleted-";
     private const string BestName = "best.json";
-    private const string NewSuffix = ".new";
 
     public CheckpointFolder(string path) => Path = path;
 
@@ -132,8 +131,8 @@ public sealed class CheckpointFolder
     {
         PlainFile.RequireNoLink(Path);
         string path = System.IO.Path.Combine(Path, BestName);
-        WriteFlushed(Path, new CheckpointFile(BestName + NewSuffix, stream => JsonSerializer.Serialize(stream, new { step, loss })));
-        File.Move(path + NewSuffix, path, overwrite: true);
+        WriteFlushed(Path, new CheckpointFile(BestName + PlainFile.New, stream => JsonSerializer.Serialize(stream, new { step, loss })));
+        File.Move(path + PlainFile.New, path, overwrite: true);
         FileSystemSync.FlushFolder(Path);
     });
 
@@ -189,7 +188,7 @@ public sealed class CheckpointFolder
         }
 
         PlainFile.RequireNoLink(Path);
-        File.Delete(System.IO.Path.Combine(Path, BestName + NewSuffix));
+        File.Delete(System.IO.Path.Combine(Path, BestName + PlainFile.New));
         foreach (string folder in Directory.GetFileSystemEntries(Path, ".*"))
         {
             string name = System.IO.Path.GetFileName(folder);

@@ -117,7 +117,7 @@ public sealed class JsonLinesLog : IDisposable
     {
         try
         {
-            string cut = Path + ".new";
+            string cut = Path + PlainFile.New;
             _file.Position = 0;
             using (var target = new StreamWriter(PlainFile.CreateNew(cut)) { NewLine = "\n" })
             {

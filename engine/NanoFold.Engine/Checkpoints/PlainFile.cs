@@ -3,6 +3,9 @@ namespace NanoFold.Engine.Checkpoints;
 /// <summary>Writing inside of a run's folder without following symbolic links, so that nothing outside of it is changed.</summary>
 internal static class PlainFile
 {
+    /// <summary>What ends the name of a file that is being written, in a folder that one process writes.</summary>
+    public const string New = ".new";
+
     /// <summary>Throws where there is a symbolic link at <paramref name="path"/>, wherever it leads. Folders above it are not asked about.</summary>
     /// <exception cref="UserException">It is a link.</exception>
     public static void RequireNoLink(string path)

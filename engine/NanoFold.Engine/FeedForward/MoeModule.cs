@@ -39,9 +39,13 @@ internal sealed class Moe : FeedForwardModule
 
     public override IReadOnlyList<TapPoint> TapPoints =>
     [
-        new("mlp.hook_router", "B T E"),
-        new("mlp.hook_expert_choice", $"B T {_config.Active}"),
-        new("mlp.hook_expert_load", "E"),
+        new("mlp.hook_router", "B T E") { IsReadOnly = true },
+        new("mlp.hook_expert_choice", $"B T {_config.Active}") { IsReadOnly = true },
+        new("mlp.hook_expert_load", "E") { IsReadOnly = true },
+        new("mlp.hook_pre", $"B T {_config.Active} F") { IsReadOnly = true },
+        .. _gate is null ? Array.Empty<TapPoint>() : [new("mlp.hook_pre_linear", $"B T {_config.Active} F") { IsReadOnly = true }],
+        new("mlp.hook_post", $"B T {_config.Active} F") { IsReadOnly = true },
+        new("mlp.hook_expert_out", $"B T {_config.Active} C") { IsReadOnly = true },
         new("mlp.hook_expert_weights", $"B T {_config.Active}"),
         .. _shared?.TapPoints ?? [],
     ];
@@ -68,7 +72,12 @@ internal sealed class Moe : FeedForwardModule
         Tensor rows = ExpertGatherOp.Record(tape, tokens, rowOfSlot, tokenOfRow);
         Tensor pre = (_gate ?? _up).Forward(tape, rows, offsets);
         Tensor linear = _gate is null ? default : _up.Forward(tape, rows, offsets);
-        Tensor results = _down.Forward(tape, _config.Activation.Activate(tape, pre, linear), offsets);
+        Tensor post = _config.Activation.Activate(tape, pre, linear), results = _down.Forward(tape, post, offsets);
+        foreach ((string name, Tensor value) in new[] { ("hook_pre", pre), ("hook_pre_linear", linear), ("hook_post", post), ("hook_expert_out", results) })
+        {
+            ReadOfChosen(tape, name, value, rowOfSlot, x);
+        }
+
         Tensor weights = ExpertWeightsOp.Record(tape, scores, chosen, _config.Renormalizes, _config.RouteScale);
         weights = Tap.At(tape, "hook_expert_weights", weights.Reshape(x[0], x[1], _config.Active)).Reshape(x[0] * x[1], _config.Active);
         Tensor y = ExpertCombineOp.Record(tape, results, weights, rowOfSlot).Reshape(x[0], x[1], x[2]);
@@ -91,6 +100,15 @@ internal sealed class Moe : FeedForwardModule
 
         int most = (int)Math.Max(1, decimal.Ceiling((decimal)_config.Capacity * _config.Active * time / _config.Experts));
         return most < time ? most : null;
+    }
+
+    // Rows of experts as those of the places that chose them, [B, T, k, ..]; 0 where an expert had no room.
+    private void ReadOfChosen(Tape tape, string name, Tensor value, Tensor rowOfSlot, Tensor x)
+    {
+        if (!value.IsNone && Tap.IsWanted(tape, name))
+        {
+            Tap.ReadOnly(tape, name, EmbeddingOp.Record(tape, value, rowOfSlot).Reshape(x[0], x[1], _config.Active, value[1]));
+        }
     }
 
     // Numbers of experts as real ones: those that a token is sent to, whether they take it or not.

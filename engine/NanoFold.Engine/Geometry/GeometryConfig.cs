@@ -25,7 +25,7 @@ public sealed record GeometryConfig
     [Bounds(16, 1 << 16)]
     public int NeighborTokens { get; init; } = 1000;
 
-    /// <summary>What is measured: kinds, or records with their settings.</summary>
+    /// <summary>What is measured: kinds, or records with their settings; "light", "full" (all that can be measured while training) or "none".</summary>
     public IReadOnlyList<Measure> Measures { get; init; } = Measure.Defaults;
 
     /// <summary>What is inconsistent.</summary>
@@ -36,6 +36,11 @@ public sealed record GeometryConfig
             foreach (ConfigProblem problem in Measures[i].Validate($"{path}.measures.{i}"))
             {
                 yield return problem;
+            }
+
+            if (Measures[i].Tier == Measure.Offline)
+            {
+                yield return new ConfigProblem($"{path}.measures.{i}", $"\"{Measures[i].Kind}\" is measured after training only: geometry --model RUN --measures {Measures[i].Kind}");
             }
 
             if (Measures.Take(i).Contains(Measures[i]))

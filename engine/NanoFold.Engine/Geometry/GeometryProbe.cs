@@ -4,6 +4,7 @@ using NanoFold.Engine.Geometry.Sampling;
 using NanoFold.Engine.Model;
 using NanoFold.Engine.Taps;
 using NanoFold.Engine.Tasks;
+using NanoFold.Engine.Text;
 using NanoFold.Kernels;
 
 namespace NanoFold.Engine.Geometry;
@@ -29,6 +30,8 @@ public sealed class GeometryProbe : IDisposable
     private readonly StreamKeeper? _streams;
     private readonly Plan _plan;
     private readonly StepState _state;
+    private IReadOnlyList<LabelColumn> _labels = [];
+    private int[] _documents = [];
 
     /// <param name="model">Its parameters are in float32.</param>
     /// <param name="task">What the model reads; not disposed here.</param>
@@ -46,7 +49,7 @@ public sealed class GeometryProbe : IDisposable
         _arena = arena ?? new SharedArena(model.Backend);
         _ownsArena = arena is null;
         _task = task;
-        _rows = new BatchRows(task.Fields(shape.Time), shape.Batch);
+        _rows = new BatchRows([.. task.Fields(shape.Time), .. task.Labels.Select(labels => BatchField.OfScores(labels.Field, shape.Time))], shape.Batch);
         _buffers = new BatchBuffers(model.Backend, _rows.Fields, shape.Batch, arithmetic.Type);
         int mostNeighbors = Math.Max(1, measures.Select(m => m.Neighbors).DefaultIfEmpty().Max());
         Want[] wants = [.. measures.SelectMany(m => m.Wants).Distinct()];
@@ -72,6 +75,9 @@ public sealed class GeometryProbe : IDisposable
     /// <summary>What may be measured.</summary>
     public IReadOnlyList<Measure> Measures { get; }
 
+    /// <summary>What measures of the whole model are given; null while it trains.</summary>
+    public NetworkSample? Network { get; set; }
+
     /// <summary>Blocks of the model.</summary>
     internal int Layers => _model.Config.Layers;
 
@@ -96,7 +102,8 @@ public sealed class GeometryProbe : IDisposable
         // Without tokens no two places are alike; without documents every row is one.
         Take(
             tokens.IsEmpty ? [.. Enumerable.Range(0, Shape.Tokens)] : tokens,
-            documents.IsEmpty ? [.. Enumerable.Range(0, Shape.Tokens).Select(place => place / Shape.Time)] : documents);
+            documents.IsEmpty ? [.. Enumerable.Range(0, Shape.Tokens).Select(place => place / Shape.Time)] : documents,
+            _rows.Integers(BatchField.Targets));
     }
 
     /// <summary>Takes the tokens to be measured, [B, T], and the documents that they are of.</summary>
@@ -108,8 +115,26 @@ public sealed class GeometryProbe : IDisposable
             documents.CopyTo(own);
         }
 
-        Take(tokens, documents);
+        Take(tokens, documents, []);
     }
+
+    /// <summary>The whole model with the tokens that were read.</summary>
+    /// <param name="seed">Decides every draw.</param>
+    /// <param name="tokenizer">What tokens mean.</param>
+    public NetworkSample NewNetwork(ulong seed, Tokenizer? tokenizer) => new()
+    {
+        Model = _model,
+        Tokenizer = tokenizer,
+        Task = _task,
+        Shape = Shape,
+        Rows = _rows,
+        Tokens = Label(LabelColumn.Token),
+        Documents = _documents,
+        Targets = Label(LabelColumn.Next),
+        Labels = _labels,
+        Points = _reader.Points,
+        Seed = seed,
+    };
 
     /// <summary>Runs the model's body once and measures it.</summary>
     /// <param name="step">Steps that the model has taken.</param>
@@ -136,7 +161,7 @@ public sealed class GeometryProbe : IDisposable
             return;
         }
 
-        PassSample pass = keeps ? _streams!.Pass(step, _model.Store) : new PassSample { Streams = [], Store = _model.Store };
+        PassSample pass = keeps ? _streams!.Pass(step, _model.Store, Network) : new PassSample { Streams = [], Store = _model.Store, Network = Network };
         Take(due, m => m.AfterPass(pass), take);
         if (measures.Any(m => m.NeedsBefore))
         {
@@ -156,6 +181,8 @@ public sealed class GeometryProbe : IDisposable
         }
     }
 
+    private int[] Label(string name) => _labels.First(column => column.Name == name).Values;
+
     // What the measure takes that takes most: one is taken after the other.
     private static double MostBytes(ProbeShape shape, IReadOnlyList<Measure> measures, int width)
     {
@@ -170,11 +197,17 @@ public sealed class GeometryProbe : IDisposable
             $"geometry.measures: {largest.Kind} takes {most / 1e9:0.0} GB at model.width={width} and geometry.neighborTokens={shape.Neighbors}, and at most {MostMeasureBytes / 1e9:0} GB are supported; leave it out, or set geometry.enabled=false"));
     }
 
-    private void Take(ReadOnlySpan<int> tokens, ReadOnlySpan<int> documents)
+    private void Take(ReadOnlySpan<int> tokens, ReadOnlySpan<int> documents, ReadOnlySpan<int> targets)
     {
         _buffers.Upload(_rows);
-        _reader.Read(tokens, documents, _model.Config.Visibility, _rows.Integers(BatchField.Prefixes));
-        _streams?.Read(tokens, documents);
+        _documents = documents.ToArray();
+        _labels =
+        [
+            .. LabelColumn.Always(tokens, targets, Shape.Time),
+            .. _task.Labels.Select(labels => new LabelColumn(labels.Name, labels.Classes, _rows.Integers(labels.Field).ToArray())),
+        ];
+        _reader.Read(tokens, documents, _labels, _model.Config.Visibility, _rows.Integers(BatchField.Prefixes));
+        _streams?.Read(tokens, documents, _labels);
     }
 
     private void Take(IReadOnlyList<int> due, Func<Measure, IEnumerable<PlacedMeasure>> places, Action<int, PlacedMeasure> take)

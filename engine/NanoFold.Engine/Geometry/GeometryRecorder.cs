@@ -114,10 +114,10 @@ public sealed class GeometryRecorder : IDisposable
 
             var figures = new FigureWriter();
             placed.Take(figures);
-            if (figures.Figures.Count > 0)
+            foreach ((FigurePlace place, FigureWriter written) in figures.ByPlace(placed.Place))
             {
-                var measured = new Measured(_probe.Measures[measure], placed.Place, step, figures.Figures);
-                _latest[(measure, placed.Place)] = measured;
+                var measured = new Measured(_probe.Measures[measure], place, step, written.Figures);
+                _latest[(measure, place)] = measured;
                 _log?.Append(measured, GeometryLog.Write);
             }
 

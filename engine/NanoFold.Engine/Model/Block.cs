@@ -63,7 +63,7 @@ public sealed class Block
         public IEnumerable<TapPoint> TapPoints =>
         [
             .. connection.TapPoints,
-            new($"{normPoint}.hook_normalized", "B T C"),
+            .. Norm.Points(normPoint),
             .. module.TapPoints,
             new(point, "B T C"),
         ];
@@ -71,7 +71,7 @@ public sealed class Block
         public IReadOnlyList<Tensor> Forward(ForwardContext context, IReadOnlyList<Tensor> stream) => connection.Around(context, stream, x =>
         {
             Tape tape = context.Tape;
-            Tensor normed = Tap.At(tape, $"{normPoint}.hook_normalized", norm.Forward(tape, x));
+            Tensor normed = norm.Forward(tape, x, normPoint);
             return Tap.At(tape, point, DropoutOp.Record(tape, module.Forward(context, normed), dropout));
         });
     }

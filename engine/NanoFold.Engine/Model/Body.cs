@@ -49,10 +49,11 @@ public sealed class Body
     /// <summary>Points of the body by their full names.</summary>
     public IEnumerable<TapPoint> TapPoints =>
     [
+        .. _positions is null ? Array.Empty<TapPoint>() : [new("hook_pos_embed", "B T C")],
         new("hook_embed", "B T C"),
         .. _blocks.SelectMany((block, i) => block.TapPoints.Select(p => p with { Name = $"blocks.{i}.{p.Name}" })),
         .. _residual.EndPoints,
-        new("ln_final.hook_normalized", "B T C"),
+        .. Norm.Points("ln_final"),
     ];
 
     /// <summary>The vectors of tokens [V, C], null where features are read in.</summary>
@@ -94,13 +95,17 @@ public sealed class Body
     {
         Tape tape = context.Tape;
         using Tape.EditScope edits = tape.EditBy(_edits);
+        tape.Input = new TapInput
+        {
+            Batch = context.Batch, Time = context.Time, Tokens = _readIn is null ? input : default, Documents = context.Documents, Positions = context.Positions,
+        };
         Tensor x = _readIn is null
             ? EmbeddingOp.Record(tape, tape.Use(Embedding!), input)
             // Features may have another precision than activations have.
             : _readIn.Forward(tape, input.Type == tape.Type ? input : BroadcastOp.Record(tape, input, input.Layout.ToShape()));
         if (_positions is not null)
         {
-            x = AddOp.Record(tape, x, Positions(context));
+            x = AddOp.Record(tape, x, Tap.At(tape, "hook_pos_embed", Positions(context)));
         }
 
         x = Tap.At(tape, "hook_embed", DropoutOp.Record(tape, x, _config.Dropout));
@@ -113,7 +118,7 @@ public sealed class Body
             tape.EndSegment();
         }
 
-        return Tap.At(tape, "ln_final.hook_normalized", _norm.Forward(tape, _residual.End(context, stream)));
+        return _norm.Forward(tape, _residual.End(context, stream), "ln_final");
     }
 
     // [B, T, C]: the first T learned positions for every row, or those of the rows' own places while decoding.

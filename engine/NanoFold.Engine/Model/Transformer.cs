@@ -137,6 +137,7 @@ public sealed class Transformer : IDisposable
         if (!rows.IsNone)
         {
             x = EmbeddingOp.Record(tape, x.Reshape(tokens[0] * tokens[1], Config.Width), rows).Reshape(tokens[0], 1, Config.Width);
+            tape.Input = tape.Input! with { Kept = rows };
         }
 
         return Language.Logits(tape, x);

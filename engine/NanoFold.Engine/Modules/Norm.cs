@@ -1,5 +1,6 @@
 using NanoFold.Engine.Autograd;
 using NanoFold.Engine.Ops;
+using NanoFold.Engine.Taps;
 using NanoFold.Engine.Tensors;
 
 namespace NanoFold.Engine.Modules;
@@ -12,6 +13,30 @@ public sealed class Norm
     private readonly double _epsilon;
 
     internal Norm(Parameter gain, Parameter? bias, double epsilon) => (_gain, _bias, _epsilon) = (gain, bias, epsilon);
+
+    /// <summary>The points of a norm: what it divides by, and what it gives (with gain and bias).</summary>
+    /// <param name="name">As in <c>ln1</c>.</param>
+    /// <param name="shape">Of what it norms, as in <c>B T C</c>.</param>
+    public static IEnumerable<TapPoint> Points(string name, string shape = "B T C") =>
+        [new($"{name}.hook_scale", $"{shape[..shape.LastIndexOf(' ')]} 1") { IsReadOnly = true }, new($"{name}.hook_normalized", shape)];
+
+    /// <summary>The normed x, with the points of <see cref="Points"/>.</summary>
+    public Tensor Forward(Tape tape, Tensor x, string name)
+    {
+        string scale = $"{name}.hook_scale";
+        if (!Tap.IsWanted(tape, scale))
+        {
+            return Tap.At(tape, $"{name}.hook_normalized", Forward(tape, x));
+        }
+
+        int[] shape = x.Layout.ToShape();
+        shape[^1] = 1;
+        (Tensor y, Tensor statistics) = _bias is null
+            ? RmsNormOp.RecordWithScale(tape, x, tape.Use(_gain), _epsilon)
+            : LayerNormOp.RecordWithScale(tape, x, tape.Use(_gain), tape.Use(_bias), _epsilon);
+        Tap.ReadOnly(tape, scale, NormScaleOp.Record(tape, statistics).Reshape(shape));
+        return Tap.At(tape, $"{name}.hook_normalized", y);
+    }
 
     public Tensor Forward(Tape tape, Tensor x) => _bias is null
         ? RmsNormOp.Record(tape, x, tape.Use(_gain), _epsilon)

@@ -16,7 +16,10 @@ public sealed class LayerNormOp(Backend backend, double epsilon) : Op
 
     public override string Name => "layer-norm";
 
-    public static Tensor Record(Tape tape, Tensor x, Tensor gain, Tensor bias, double epsilon)
+    public static Tensor Record(Tape tape, Tensor x, Tensor gain, Tensor bias, double epsilon) => RecordWithScale(tape, x, gain, bias, epsilon).Y;
+
+    /// <summary>The same, and μ and r of each row, [N, 2] in the type of sums.</summary>
+    public static (Tensor Y, Tensor Statistics) RecordWithScale(Tape tape, Tensor x, Tensor gain, Tensor bias, double epsilon)
     {
         if (gain.Layout.Count != x[-1] || bias.Layout.Count != x[-1])
         {
@@ -24,7 +27,8 @@ public sealed class LayerNormOp(Backend backend, double epsilon) : Op
         }
 
         var op = new LayerNormOp(tape.Backend, epsilon);
-        return tape.Record(op, [x, gain, bias], [(x.Layout, tape.Type), (Layout.Of(checked((int)x.Layout.Rows), 2), tape.Type.Sum())])[0];
+        Tensor[] both = tape.Record(op, [x, gain, bias], [(x.Layout, tape.Type), (Layout.Of(checked((int)x.Layout.Rows), 2), tape.Type.Sum())]);
+        return (both[0], both[1]);
     }
 
     public override bool BackwardReadsInput(int input) => input != 2;

@@ -16,12 +16,19 @@ public sealed class RmsNormOp(Backend backend, double epsilon, bool toLength) : 
 
     public override string Name => "rms-norm";
 
-    public static Tensor Record(Tape tape, Tensor x, Tensor gain, double epsilon) => Record(tape, x, gain, epsilon, toLength: false);
+    public static Tensor Record(Tape tape, Tensor x, Tensor gain, double epsilon) => Record(tape, x, gain, epsilon, toLength: false)[0];
+
+    /// <summary>The same, and r of each row, [N, 1] in the type of sums.</summary>
+    public static (Tensor Y, Tensor Statistics) RecordWithScale(Tape tape, Tensor x, Tensor gain, double epsilon)
+    {
+        Tensor[] both = Record(tape, x, gain, epsilon, toLength: false);
+        return (both[0], both[1]);
+    }
 
     /// <summary>Rows of length 1: y = x · rsqrt(Σ x² + ε) over the last dimension.</summary>
-    public static Tensor ToLength(Tape tape, Tensor x, double epsilon) => Record(tape, x, default, epsilon, toLength: true);
+    public static Tensor ToLength(Tape tape, Tensor x, double epsilon) => Record(tape, x, default, epsilon, toLength: true)[0];
 
-    private static Tensor Record(Tape tape, Tensor x, Tensor gain, double epsilon, bool toLength)
+    private static Tensor[] Record(Tape tape, Tensor x, Tensor gain, double epsilon, bool toLength)
     {
         if (!gain.IsNone && gain.Layout.Count != x[-1])
         {
@@ -29,7 +36,7 @@ public sealed class RmsNormOp(Backend backend, double epsilon, bool toLength) : 
         }
 
         var op = new RmsNormOp(tape.Backend, epsilon, toLength);
-        return tape.Record(op, [x, gain], [(x.Layout, tape.Type), (Layout.Of(checked((int)x.Layout.Rows), 1), tape.Type.Sum())])[0];
+        return tape.Record(op, [x, gain], [(x.Layout, tape.Type), (Layout.Of(checked((int)x.Layout.Rows), 1), tape.Type.Sum())]);
     }
 
     public override bool BackwardReadsOutput(int output) => output == 1;

@@ -47,13 +47,15 @@ internal sealed class AttentionResiduals : Residual
             return stream;
         }
 
-        bool isEdited = Tap.IsEdited(tape, name);
-        Tensor sum = Tap.At(tape, name, stream.Aggregate((sum, value) => AddOp.Record(tape, sum, value)));
-        if (!isEdited)
+        Tensor sum = stream.Aggregate((sum, value) => AddOp.Record(tape, sum, value));
+        if (!Tap.IsEdited(tape, name))
         {
+            // Nothing uses the sum, so that no gradient comes back to it.
+            Tap.ReadOnly(tape, name, sum);
             return stream;
         }
 
+        sum = Tap.At(tape, name, sum);
         int count = stream.Count, batch = sum[0], time = sum[1], width = sum[2];
         Tensor share = MixStreamsOp.Record(tape, tape.Use(_shares).Slice(0, count - 1, 1).Reshape(1, 1), sum.Reshape(batch, time, 1, width));
         return [.. Enumerable.Repeat(share.Reshape(batch, time, width), count)];
@@ -86,7 +88,7 @@ internal sealed class AttentionResiduals : Residual
             _gain = builder.Add("norm.weight", Layout.Of(builder.Model.Width), ParameterRole.Vector, Initializer.One);
         }
 
-        public IReadOnlyList<TapPoint> TapPoints(int values) => [new($"{_name}.hook_weights", $"B T {values}"), new($"{_name}.hook_read", "B T C")];
+        public IReadOnlyList<TapPoint> TapPoints(int values) => [new($"{_name}.hook_weights", $"B T {values}") { IsReadOnly = true }, new($"{_name}.hook_read", "B T C")];
 
         public Tensor Forward(Tape tape, IReadOnlyList<Tensor> values)
         {

@@ -65,9 +65,17 @@ internal sealed class HyperConnections : Residual
         Tensor x = Tap.At(tape, $"hook_streams_{place}", stream[0]);
         if (Tap.IsWanted(tape, name))
         {
-            bool isEdited = Tap.IsEdited(tape, name);
-            Tensor sum = Tap.At(tape, name, End(context, [x]));
-            x = isEdited ? MixStreamsOp.Record(tape, tape.Use(_shares), sum.Reshape(x[0], x[1], 1, x[3])) : x;
+            Tensor sum = End(context, [x]);
+            if (Tap.IsEdited(tape, name))
+            {
+                sum = Tap.At(tape, name, sum);
+                x = MixStreamsOp.Record(tape, tape.Use(_shares), sum.Reshape(x[0], x[1], 1, x[3]));
+            }
+            else
+            {
+                // Nothing uses the sum, so that no gradient comes back to it.
+                Tap.ReadOnly(tape, name, sum);
+            }
         }
 
         return [x];

@@ -17,7 +17,6 @@ public sealed class RunFolder : IDisposable
     public const string GeometryFile = "geometry.jsonl";
     public const string SamplesFile = "samples.jsonl";
     internal const string CheckpointsFolder = "checkpoints";
-    private const string Beside = ".new";
 
     // What is written in place; the others are written beside and renamed.
     private static readonly string[] s_written = [RunLock.FileName, MetricsFile, GeometryFile, SamplesFile, CheckpointsFolder];
@@ -189,7 +188,7 @@ public sealed class RunFolder : IDisposable
         Checkpoints.ClearLeftovers();
         foreach (string name in new[] { RunConfig.FileName, RunResult.FileName, DetailedEvaluation.FileName, MetricsFile, GeometryFile, SamplesFile })
         {
-            File.Delete(System.IO.Path.Combine(Path, name + Beside));
+            File.Delete(System.IO.Path.Combine(Path, name + PlainFile.New));
         }
     }
 
@@ -197,7 +196,7 @@ public sealed class RunFolder : IDisposable
     private static string[] Missing(string path)
     {
         string config = System.IO.Path.Combine(path, RunConfig.FileName);
-        var missing = new List<string>([config + Beside, config]);
+        var missing = new List<string>([config + PlainFile.New, config]);
         missing.AddRange(new[] { MetricsFile, GeometryFile, RunLock.FileName }.Select(name => System.IO.Path.Combine(path, name)).Where(file => !File.Exists(file)));
         missing.AddRange(new[] { System.IO.Path.Combine(path, CheckpointsFolder) }.Where(folder => !Directory.Exists(folder)));
         for (string? folder = System.IO.Path.GetFullPath(path); folder is not null && !Directory.Exists(folder); folder = System.IO.Path.GetDirectoryName(folder))
@@ -238,17 +237,10 @@ public sealed class RunFolder : IDisposable
         held?.Dispose();
     }
 
-    // Complete or not at all.
     private void Write(string name, byte[] bytes) => Guard(Path, () =>
     {
-        string target = System.IO.Path.Combine(Path, name), beside = target + Beside;
-        using (FileStream file = PlainFile.CreateNew(beside))
-        {
-            file.Write(bytes);
-            file.Flush(flushToDisk: true);
-        }
-
-        File.Move(beside, target, overwrite: true);
+        string target = System.IO.Path.Combine(Path, name);
+        OutputFile.Replace(target, target + PlainFile.New, file => file.Write(bytes));
         return 0;
     });
 

@@ -57,7 +57,7 @@ public sealed record RunMemory(MemoryPlan Step, long ArenaBytes, long InputBytes
         (long arena, long inputs) = MemoryCheck.Counted(
             "model.context", "a smaller --context or model", () => Evaluator.Needs(model, task, BatchShape.ToEvaluate(config.Model.Context), type));
         long samples = 0;
-        if (config.Geometry.Enabled)
+        if (config.Geometry is { Enabled: true, Measures.Count: > 0 })
         {
             ProbeShape shape = ProbeShape.Of(config.Geometry.ProbeTokens, config.Geometry.NeighborTokens, config.Model.Context);
             using GeometryProbe probe = MemoryCheck.Counted(

@@ -85,6 +85,9 @@ public abstract class LearningTask : IDisposable
     /// <summary>By what a detailed evaluation tells targets apart besides their place in the row.</summary>
     internal virtual IReadOnlyList<ScoreAxis> Axes => GroupedBy is { } groups ? [new ScoreAxis(groups, groups, AxisScale.Each) { Field = BatchField.Groups }] : [];
 
+    /// <summary>Classes that it gives to places, such as parts of speech: <see cref="Fill"/> fills the field of each where the row has it. Measurements of the stream read them.</summary>
+    public virtual IReadOnlyList<PlaceLabels> Labels => [];
+
     /// <summary>What it is, in lines for the beginning of a run.</summary>
     public virtual IEnumerable<string> Describe() => [Name];
 
@@ -145,4 +148,13 @@ public sealed record LossUnit(string Name, string Short, bool IsCode)
 
     /// <summary>Of a read-out: the mean square of what it is off.</summary>
     public static LossUnit SquaredError { get; } = new("squared error", "squared error", IsCode: false);
+}
+
+/// <summary>A class for each place of a row, in a field of its own that no model reads.</summary>
+/// <param name="Name">As in <c>partOfSpeech</c>.</param>
+/// <param name="Classes">What the classes are called, by their number.</param>
+public sealed record PlaceLabels(string Name, IReadOnlyList<string> Classes)
+{
+    /// <summary>The field of a batch that holds them, −1 where a place has none.</summary>
+    public string Field => $"label.{Name}";
 }

@@ -29,6 +29,8 @@ public class CoverageTests
         ["ZeroOp"] = typeof(TapSuite),
         // Has no output.
         ["ReadOp"] = typeof(TapSuite),
+        // What it reads is a gradient.
+        ["ReadGradientOp"] = typeof(Taps.TapReaderTests),
     };
 
     [Test]

@@ -3,6 +3,8 @@ using NanoFold.Cli.Running;
 using NanoFold.Engine.Experiments;
 using NanoFold.Engine.Experiments.Results;
 using NanoFold.Kernels.Cpu;
+using NanoFold.Tests.Experiments;
+using NanoFold.Tests.Training;
 
 namespace NanoFold.Tests.Cli;
 
@@ -67,6 +69,56 @@ public class CompareCommandTests
             Assert.That(plan["variants"]!.AsArray().Select(variant => variant!["name"]!.GetValue<string>()), Is.EqualTo(new[] { "attention", "gru" }));
             Assert.That(Directory.GetFileSystemEntries(folder.Path), Is.Empty);
         });
+    }
+
+    [Test]
+    public void ADryRunOfAComparisonThatIsBegunCountsWhatIsLeft()
+    {
+        using var folder = new TemporaryFolder();
+        string[] line = ["compare", "--variants", "attention,gru", .. s_small, "--threads", "1", "--out", Path.Combine(folder.Path, "c")];
+        RunSets.Starter = new FakeRuns { Becomes = name => name == "gru-seed1" ? "there is not enough memory" : 1.0 };
+        CommandLine begun = CommandLine.Run([.. line, "--seeds", "2"]);
+        Assert.That(begun.Code, Is.EqualTo(1));
+        Assert.That(begun.ErrorLines, Does.Contain($"nanofold: failed: gru-seed1; {Path.Combine(folder.Path, "c", "runs", "gru-seed1", "result.json")} says why"));
+        Assert.That(begun.Standard, Does.Contain("3 of 4 runs done, 1 failed in ").And.Contain("the same command tries again what failed"));
+        JsonObject plan = CommandLine.Json([.. line, "--seeds", "3", "--dry-run"]);
+        Assert.That((plan["runs"]!.GetValue<int>(), plan["over"]!.GetValue<int>(), plan["tokens"]!.GetValue<double>()), Is.EqualTo((6, 3, 3 * 3 * 2 * 64.0)), "what failed is tried again");
+        CommandLine shard = CommandLine.Run([.. line, "--seeds", "2", "--dry-run", "--shard", "1/2"]);
+        Assert.That(shard.Standard, Does.Contain("4 runs, of which 3 are over; left are 384 tokens, about ").And.Contain("This is of all 2 shards together, on this machine; shard 1/2 carries out its share, about 1/2 of the FLOPs."));
+        CommandLine other = CommandLine.Run([.. line, "--seeds", "2", "--dry-run", "--set", "model.bias=true"]);
+        Assert.That(other.Code, Is.EqualTo(1));
+        Assert.That(other.ErrorLines[^1], Does.StartWith($"nanofold: {Path.Combine(folder.Path, "c")}: holds another comparison, with ").And.Contain("model.bias = false"), "as the command itself would say");
+    }
+
+    [Test]
+    public void WhatStopsAComparisonIsSaid()
+    {
+        using var folder = new TemporaryFolder();
+        RunSets.Starter = new FakeRuns { Becomes = name => name == "attention-seed1" ? 1.0 : null };
+        CommandLine run = CommandLine.Run(["compare", "--variants", "attention,gru", .. s_small, "--threads", "1", "--jobs", "1", "--minutes", "0.002", "--out", Path.Combine(folder.Path, "c")]);
+        Assert.That(run.Code, Is.Zero, run.Error);
+        Assert.That(run.Standard, Does.Contain("1 of 2 runs done, 1 stopped in ").And.Contain("\nthe time is over; the same command goes on\n"));
+    }
+
+    [Test]
+    public void ATextThatHasMovedIsFollowedAndAnotherIsRefused()
+    {
+        using var rig = new TrainRig();
+        string[] line = ["compare", "--variants", "attention,gru", "--equal", "tokens", .. rig.Settings("train.checkpointEvery=1", "train.steps=3").Where(setting => !setting.StartsWith("data.path", StringComparison.Ordinal)).SelectMany(setting => new[] { "--set", setting }), "--out", rig["c"]];
+        CommandLine begun = CommandLine.Run([.. line, "--data", rig.TextPath]);
+        Assert.That(begun.Code, Is.Zero, begun.Error);
+
+        // A run goes on from its second step, another begins.
+        File.Move(rig.TextPath, rig["moved.txt"]);
+        File.Delete(rig["c/runs/gru-seed1/result.json"]);
+        Directory.Delete(rig["c/runs/gru-seed1/checkpoints/step-000003"], recursive: true);
+        CommandLine moved = CommandLine.Run([.. line, "--data", rig["moved.txt"], "--seeds", "2"]);
+        Assert.That((moved.Code, moved.Standard.Contains("4 of 4 runs done", StringComparison.Ordinal)), Is.EqualTo((0, true)), moved.Error + moved.Standard);
+        Assert.That(JsonNode.Parse(File.ReadAllText(rig["c/runs/gru-seed1/config.json"]))!["data"]!["path"]!.GetValue<string>(), Is.EqualTo(rig["moved.txt"]));
+        Assert.That(JsonNode.Parse(File.ReadAllText(rig["c/comparison.json"]))!["variants"]![0]!["settings"]!["data"]!["path"]!.GetValue<string>(), Is.EqualTo(rig["moved.txt"]));
+
+        CommandLine other = CommandLine.Run([.. line, "--data", rig.Write("other.txt", TrainRig.Text + "!"), "--seeds", "2"]);
+        Assert.That((other.Code, other.ErrorLines[^1]), Is.EqualTo((1, $"nanofold: {rig["c"]}: holds another comparison, with data.path = \"{rig["moved.txt"]}\", which is another text; give that, or name another folder with --out")));
     }
 
     [TestCase("--variants: \"attention\" is there twice", "--variants", "attention,attention")]

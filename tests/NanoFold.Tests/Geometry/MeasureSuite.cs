@@ -14,7 +14,7 @@ namespace NanoFold.Tests.Geometry;
 /// <summary>Every registered measure, on models of every kind.</summary>
 public class MeasureSuite : EngineTests
 {
-    private static IReadOnlyList<Measure> All => [.. Variant.Of<Measure>().Select(v => (Measure)Activator.CreateInstance(v.Type)!)];
+    private static IReadOnlyList<Measure> All => [.. MeasurePresets.All.Where(m => m.Tier < Measure.Offline)];
 
     private static IEnumerable<TestCaseData> Kinds => All.Select(m => new TestCaseData(m).SetArgDisplayNames(m.Kind));
 
@@ -72,6 +72,17 @@ public class MeasureSuite : EngineTests
         RunConfig config = new ConfigTree("nano").Set($"geometry.measures=[\"{measure.Kind}\", {{\"kind\": \"norms\", \"point\": \"hook_mlp_out\"}}]").Build();
         Assert.That(config.Geometry.Measures[0], Is.EqualTo(measure));
         Assert.That(new ConfigTree().AddJson(config.ToJson(), "saved").Build().Geometry.Measures, Is.EqualTo(config.Geometry.Measures));
+    }
+
+    [Test]
+    public void ListsHaveNames()
+    {
+        static IEnumerable<string> Kinds(string text) => new ConfigTree("nano").Set($"geometry.measures={text}").Build().Geometry.Measures.Select(m => m.Kind);
+        Assert.That(Kinds("light"), Is.EqualTo(new RunConfig().Geometry.Measures.Select(m => m.Kind)));
+        Assert.That(Kinds("full"), Is.EqualTo(All.Select(m => m.Kind)).And.Member("gride"));
+        Assert.That(Kinds("none"), Is.Empty);
+        Assert.That(Kinds("light,gride"), Is.EqualTo(Kinds("light").Append("gride")));
+        Assert.That(() => Kinds("ful"), Throws.InstanceOf<ConfigException>().With.Message.Contains("unknown kind \"ful\""));
     }
 
     [TestCaseSource(nameof(Models))]

@@ -15,9 +15,6 @@ namespace NanoFold.Tests.Suites;
 [Parallelizable]
 public class TapSuite : EngineTests
 {
-    // Read, not edited: nothing downstream uses them.
-    private static readonly string[] s_readOnly = ["hook_blocks", "hook_kept", "hook_router", "hook_expert_choice", "hook_expert_load", "residual.hook_weights", "hook_final_state"];
-
     private static IEnumerable<TestCaseData> Variants => ModelVariants.All.Select(v => new TestCaseData(v.Model).SetArgDisplayNames(v.Name));
 
     private static IEnumerable<TestCaseData> Edited => ModelVariants.OneLayer.Select(v => new TestCaseData(v.Model).SetArgDisplayNames(v.Name));
@@ -39,7 +36,7 @@ public class TapSuite : EngineTests
                 foreach ((string name, int[] shape, double[] values) in collector.Read)
                 {
                     Assert.That(shape, Is.EqualTo(declared[name]), name);
-                    Assert.That(values, Is.All.Matches<double>(double.IsFinite), name);
+                    Assert.That(Seen(name, values), Is.All.Matches<double>(double.IsFinite), name);
                 }
             }
         }
@@ -132,7 +129,7 @@ public class TapSuite : EngineTests
                 .. tokens.SelectMany(token => Enumerable.Range(0, heads).SelectMany(h =>
                     whole[points[i].Name].Skip((((token / model.Time * heads) + h) * model.Time + (token % model.Time)) * length).Take(length))),
             ];
-            Numbers.AssertClose(values, expected, isPattern ? 1e-6 : 0, points[i].Name);
+            Numbers.AssertClose(Seen(points[i].Name, values), Seen(points[i].Name, expected), isPattern ? 1e-6 : 0, points[i].Name);
         }
     }
 
@@ -167,7 +164,7 @@ public class TapSuite : EngineTests
 
     [TestCaseSource(nameof(Edited))]
     public void SteeredPointsAreMovedAndGradientsAgree(ModelConfig config) => CheckEditor(config, (pattern, value) => new Steer(pattern, value),
-        (before, edited, value) => Numbers.AssertClose(edited, [.. before.Zip(value, (x, y) => x + y)], 1e-6, "steered"));
+        (before, edited, value) => Numbers.AssertClose(Seen("hook_attn_scores", edited), Seen("hook_attn_scores", [.. before.Zip(value, (x, y) => x + y)]), 1e-6, "steered"));
 
     [TestCaseSource(nameof(Edited))]
     public void PatchedPointsAreReplacedAndGradientsAgree(ModelConfig config) => CheckEditor(config, (pattern, value) => new Patch(pattern, value),
@@ -230,7 +227,7 @@ public class TapSuite : EngineTests
         using var exact = new TinyModel(config, Backend(), DType.Float64);
         var before = new Collector("*");
         _ = model.Train(new TapSet([before]));
-        foreach (TapPoint point in model.Model.TapPoints.Where(p => !s_readOnly.Any(p.Name.EndsWith)))
+        foreach (TapPoint point in model.Model.TapPoints.Where(p => !p.IsReadOnly))
         {
             var owned = new List<IDisposable>();
             int[] shape = Shape(point, model);
@@ -251,6 +248,10 @@ public class TapSuite : EngineTests
             owned.ForEach(o => o.Dispose());
         }
     }
+
+    // Scores are −∞ where a query does not see a key.
+    private static double[] Seen(string name, double[] values) =>
+        name.EndsWith("hook_attn_scores", StringComparison.Ordinal) ? [.. values.Where(v => !double.IsNegativeInfinity(v))] : values;
 
     // z[b, t, h] = Σ_j pattern[b, h, t, j] · v[b, j, g(h)].
     private static void AssertWeighed(double[] pattern, double[] values, double[] z, int heads, TinyModel model)

@@ -37,7 +37,7 @@ public class TapUseTests
         trainer.Taps = new TapSet([], [new Ablate(pattern)]);
         Assert.That(() => trainer.Step(0), Throws.TypeOf<UserException>().With.Message.EndsWith($"did you mean '{meant}'?"));
         trainer.Taps = new TapSet([new Collector("nothing like it")]);
-        Assert.That(() => trainer.Step(0), Throws.TypeOf<UserException>().With.Message.EndsWith("there are blocks.0.attn.hook_k, blocks.0.attn.hook_pattern, blocks.0.attn.hook_q and others"));
+        Assert.That(() => trainer.Step(0), Throws.TypeOf<UserException>().With.Message.EndsWith("there are blocks.0.attn.hook_attn_scores, blocks.0.attn.hook_k, blocks.0.attn.hook_pattern and others"));
     }
 
     [Test]

@@ -20,6 +20,9 @@ internal static class RunSetTable
         return [.. rows.Select(row => Cut(row[0], name).PadRight(name) + string.Concat(row.Skip(1).Select((cell, c) => $"  {cell.PadLeft(widths[c])}"))), Cut(Summary(status), Math.Max(LeastName, width - 1))];
     }
 
+    /// <summary>How many runs are over already, in words after their number; a comma for none.</summary>
+    public static string Over(int runs) => runs == 0 ? "," : $", of which {Display.Count(runs)} {(runs == 1 ? "is" : "are")} over; left are";
+
     /// <summary>How far all of it is, in a line.</summary>
     public static string Summary(RunSetStatus status)
     {

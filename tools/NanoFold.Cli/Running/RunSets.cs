@@ -10,6 +10,35 @@ internal static class RunSets
     /// <summary>Where runs are carried out; null for processes where this program can be started again, and otherwise this one. For tests.</summary>
     internal static IRunStarter? Starter { get; set; }
 
+    /// <summary>The folder of a set, which it takes: the one that was asked for, or an unused one.</summary>
+    /// <param name="named">Asked for, or null.</param>
+    /// <param name="name">Of one that nobody asked for; a number may follow it.</param>
+    /// <param name="set">What it is to hold.</param>
+    /// <exception cref="UserException">It holds something else, or cannot be written.</exception>
+    public static string Take(string? named, string name, SetFile set)
+    {
+        if (named is null)
+        {
+            return SetFolder.TakeUnused(name, set);
+        }
+
+        SetFolder.Take(named, set);
+        return named;
+    }
+
+    /// <summary>The folder that a set would take (<see cref="Take"/>); nothing is written.</summary>
+    /// <inheritdoc cref="Take"/>
+    public static string Find(string? named, string name, SetFile set)
+    {
+        if (named is null)
+        {
+            return SetFolder.Unused(name, set);
+        }
+
+        SetFolder.Require(named, set);
+        return named;
+    }
+
     /// <summary>Carries it out, and says in a line or two what became of it.</summary>
     /// <param name="invocation">Of the verb.</param>
     /// <param name="plan">Which runs.</param>

@@ -94,6 +94,9 @@ public sealed record ComparisonFile : IValidated
     [Bounds(1, 1 << 16)]
     public int? TransferWidth { get; init; }
 
+    /// <summary>Where each of its keys stands.</summary>
+    internal ConfigPlaces Places { get; init; } = new();
+
     /// <inheritdoc/>
     public IEnumerable<ConfigProblem> Validate()
     {

@@ -29,18 +29,26 @@ public sealed class ComparisonRuns : IRunPlan
     public RunConfig ConfigOf(ComparedRun run) => run.ConfigOf((run.IsTrial ? _trials : _configs)[run.Variant.Name]);
 
     /// <inheritdoc/>
-    public IReadOnlyList<PlannedRun> Known(IReadOnlyDictionary<string, RunResult> ended)
+    public IReadOnlyList<PlannedRun> Known(IReadOnlyDictionary<string, RunResult> ended) => Planned(ended, meanwhile: null);
+
+    /// <summary>All runs, those too that are not known yet: a variant whose rates have not all been tried is counted with the first of them.</summary>
+    /// <param name="folder">Of the set, which need not be there.</param>
+    public IReadOnlyList<PlannedRun> Expected(string folder) => Planned(
+        _comparison.Variants.SelectMany(_comparison.Search).Select(run => (run.Name, Result: RunResult.Find(RunSet.FolderOf(folder, run.Name)))).Where(run => run.Result is { IsOver: true }).ToDictionary(run => run.Name, run => run.Result!),
+        meanwhile: _comparison.Points[0]);
+
+    private IReadOnlyList<PlannedRun> Planned(IReadOnlyDictionary<string, RunResult> ended, RatePoint? meanwhile)
     {
         IReadOnlyList<ComparedRun>[] search = [.. _comparison.Variants.Select(_comparison.Search)];
-        IReadOnlyList<ComparedRun>[] final = [.. _comparison.Variants.Zip(search, (variant, tried) => BestOf(tried, ended) is { } best ? _comparison.Final(variant, best) : [])];
+        IReadOnlyList<ComparedRun>[] final = [.. _comparison.Variants.Zip(search, (variant, tried) => BestOf(tried, ended, meanwhile) is { } best ? _comparison.Final(variant, best) : [])];
         return [.. InTurn(search).Concat(InTurn(final)).DistinctBy(run => run.Name).Select(Planned)];
     }
 
-    // Null while a rate is being tried, and where none gave a loss.
-    private RatePoint? BestOf(IReadOnlyList<ComparedRun> tried, IReadOnlyDictionary<string, RunResult> ended)
+    // Null where no rate gave a loss.
+    private RatePoint? BestOf(IReadOnlyList<ComparedRun> tried, IReadOnlyDictionary<string, RunResult> ended, RatePoint? meanwhile)
         => tried.All(run => ended.ContainsKey(run.Name)) ? _comparison.Best(Comparison.SearchLosses([.. tried.Select(run => ended[run.Name]).Select(result => result.IsDone
             ? (result.Figure("fullValidationLoss"), result.Figure("validationLoss"))
-            : default)])) : null;
+            : default)])) : meanwhile;
 
     // The first of each variant, then the second of each: what is stopped early has as much of all.
     private static IEnumerable<ComparedRun> InTurn(IReadOnlyList<ComparedRun>[] runs)

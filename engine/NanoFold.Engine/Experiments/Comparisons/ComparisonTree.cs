@@ -30,7 +30,7 @@ public sealed class ComparisonTree : ConfigTree<ComparisonFile>
             places.Add(Places.At(key, path));
         }
 
-        return file with { Base = ConfigOverlay<RunConfig>.Of(tree, places), Task = null, Data = null };
+        return file with { Base = ConfigOverlay<RunConfig>.Of(tree, places), Task = null, Data = null, Places = Places };
     }
 
     /// <inheritdoc/>

@@ -24,12 +24,17 @@ internal static class VariantChecks
     public static string FolderOf(string name)
         => string.Concat(string.Concat(name.EnumerateRunes()).Normalize().EnumerateRunes().Select(c => Rune.IsLetterOrDigit(c) || Rune.GetUnicodeCategory(c) is UnicodeCategory.NonSpacingMark or UnicodeCategory.SpacingCombiningMark || c.Value is '-' or '_' or '+' or '=' or '.' ? c.ToString() : "-")).TrimStart('.');
 
+    /// <summary>The file and line of a variant; null where it is in none.</summary>
+    public static string? PlaceOf(ComparisonFile file, string name) => file.Places.Locate(new ConfigProblem($"variants.{name}", "")).Place;
+
     /// <summary>Names that cannot be folders, or that are one on some systems; too few variants; a reference that is none of them.</summary>
     public static void Names(ComparisonFile file, List<ConfigProblem> problems)
     {
+        void Refuse(string key, string reason) => problems.Add(file.Places.Locate(new ConfigProblem(key, reason)));
         string[] names = [.. file.Variants.Keys];
         if (names.Length < 2)
         {
+            // Which ones there are may be for --variants to say.
             problems.Add(new ConfigProblem("variants", names.Length == 0
                 ? "there are none; name two at least, with --variants a,b or in the file: { \"variants\": { \"a\": {}, \"b\": { … } } }"
                 : $"\"{names[0]}\" alone has nothing to be compared with; name two at least"));
@@ -37,17 +42,17 @@ internal static class VariantChecks
 
         foreach (string name in names.Where(name => FolderOf(name).Length == 0 || name.Length > LongestName || Encoding.UTF8.GetByteCount(FolderOf(name)) > LongestFolder || name.Any(char.IsControl)))
         {
-            problems.Add(new ConfigProblem($"variants.{name}", $"is not a name: one has letters or digits, and at most {LongestName} characters or {LongestFolder} bytes"));
+            Refuse($"variants.{name}", $"is not a name: one has letters or digits, and at most {LongestName} characters or {LongestFolder} bytes");
         }
 
         foreach (IGrouping<string, string> same in names.GroupBy(FolderOf, StringComparer.OrdinalIgnoreCase).Where(group => group.Count() > 1))
         {
-            problems.Add(new ConfigProblem($"variants.{same.Last()}", $"has nearly the name of \"{same.First()}\", so that their folders would have one; give it another"));
+            Refuse($"variants.{same.Last()}", $"has nearly the name of \"{same.First()}\", so that their folders would have one; give it another");
         }
 
         if (file.Reference is { } reference && !names.Contains(reference))
         {
-            problems.Add(new ConfigProblem("reference", $"there is no variant \"{reference}\"; known: {string.Join(", ", names)}"));
+            Refuse("reference", $"there is no variant \"{reference}\"; known: {string.Join(", ", names)}");
         }
     }
 
@@ -55,12 +60,13 @@ internal static class VariantChecks
     public static void Settings(ComparisonFile file, IReadOnlyList<string> settings, RunConfig shared, IReadOnlyList<Draft> drafts, List<ConfigProblem> problems)
     {
         void Refuse(Draft draft, string key, string reason) => problems.Add(VariantGrid.Named(file, draft.Name, draft.Changes.Places.Locate(new ConfigProblem(key, reason))));
+        bool IsOption(string key) => settings.Any(setting => setting.StartsWith($"{key}=", StringComparison.Ordinal));
+        void RefuseBase(string key, string reason) => problems.Add(IsOption(key) ? new ConfigProblem(key, reason) : file.Base.Places.Locate(new ConfigProblem(key, reason)));
         foreach ((string key, string reason) in s_ofSet)
         {
-            bool isSet = settings.Any(setting => setting.StartsWith($"{key}=", StringComparison.Ordinal));
-            if (isSet || Draft.Sets(file.Base, key))
+            if (IsOption(key) || Draft.Sets(file.Base, key))
             {
-                problems.Add(isSet ? new ConfigProblem(key, reason) : file.Base.Places.Locate(new ConfigProblem(key, reason)));
+                RefuseBase(key, reason);
             }
 
             foreach (Draft draft in drafts.Where(draft => draft.Sets(key)))
@@ -80,7 +86,7 @@ internal static class VariantChecks
                 }
                 else
                 {
-                    problems.Add(file.Base.Places.Locate(new ConfigProblem(Until, goal)));
+                    RefuseBase(Until, goal);
                 }
             }
 
@@ -94,7 +100,7 @@ internal static class VariantChecks
                 Refuse(draft, "train.weightDecay", "weightDecays are tried for every variant; leave one of them out");
             }
 
-            foreach (string limit in ComparisonPlan.Limits.Where(limit => file.Equal != EqualKind.None && draft.Sets(limit)))
+            foreach (string limit in RunLengths.Limits.Where(limit => file.Equal != EqualKind.None && draft.Sets(limit)))
             {
                 Refuse(draft, limit, $"equal = {Word(file.Equal)} decides how long variants are trained; set it in the base, or equal = none");
             }
@@ -107,29 +113,25 @@ internal static class VariantChecks
 
         if (shared.Train.Batch == 0)
         {
-            problems.Add(file.Base.Places.Locate(new ConfigProblem("train.batch", AutoBatch)));
+            RefuseBase("train.batch", AutoBatch);
         }
 
-        Lengths(file, shared, problems);
+        if (file.Equal == EqualKind.Seconds && shared.Train.Minutes == 0 && file.Budget is null)
+        {
+            problems.Add(file.Places.Locate(new ConfigProblem("equal", "\"seconds\" needs the time of a run: budget = 60, in seconds, or train.minutes in the base")));
+        }
+        else if (file.Equal is not EqualKind.Seconds and not EqualKind.None && shared.Train.Minutes > 0)
+        {
+            RefuseBase("train.minutes", $"runs that time ends have not the same number of tokens, which equal = {Word(file.Equal)} is about; give train.steps or train.tokens, or equal = seconds");
+        }
+
         var seen = new Dictionary<string, string>();
         foreach (Draft draft in drafts)
         {
             if (!seen.TryAdd(draft.Text, draft.Name))
             {
-                problems.Add(new ConfigProblem($"variants.{draft.Name}", $"differs in nothing from \"{seen[draft.Text]}\"; leave one of them out"));
+                problems.Add(file.Places.Locate(new ConfigProblem($"variants.{draft.Name}", $"differs in nothing from \"{seen[draft.Text]}\"; leave one of them out")));
             }
-        }
-    }
-
-    private static void Lengths(ComparisonFile file, RunConfig shared, List<ConfigProblem> problems)
-    {
-        if (file.Equal == EqualKind.Seconds && shared.Train.Minutes == 0 && file.Budget is null)
-        {
-            problems.Add(new ConfigProblem("equal", "\"seconds\" needs the time of a run: budget = 60, in seconds, or train.minutes in the base"));
-        }
-        else if (file.Equal is not EqualKind.Seconds and not EqualKind.None && shared.Train.Minutes > 0)
-        {
-            problems.Add(new ConfigProblem("train.minutes", $"runs that time ends have not the same number of tokens, which equal = {Word(file.Equal)} is about; give train.steps or train.tokens, or equal = seconds"));
         }
     }
 

@@ -17,6 +17,8 @@ internal static class VariantGrid
         }
 
         var variants = new OrderedDictionary<string, ConfigOverlay<RunConfig>>();
+        var ofFile = new ConfigPlaces();
+        ofFile.Add(file.Places);
         foreach ((string name, ConfigOverlay<RunConfig> changes) in file.Variants)
         {
             foreach ((string point, JsonObject settings) in Points(axes))
@@ -31,10 +33,11 @@ internal static class VariantGrid
                 }
 
                 variants[name + point] = ConfigOverlay<RunConfig>.Of(tree, places);
+                ofFile.Add(file.Places.At($"variants.{name}", $"variants.{name}{point}"));
             }
         }
 
-        return file with { Variants = variants };
+        return file with { Variants = variants, Places = ofFile };
     }
 
     /// <summary>A problem of a variant by where it is written: in the grid, which all variants share, or in the variant.</summary>

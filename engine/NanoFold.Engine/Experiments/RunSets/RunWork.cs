@@ -49,7 +49,7 @@ internal sealed class RunWorks
         {
             Train = train with
             {
-                Seed = 0, LearningRate = 1, WeightDecay = 0, Warmup = null, Steps = 1, Tokens = 0, Flops = 0, Minutes = 0, EvaluateEvery = 1, EvaluationWindows = 1, CheckpointEvery = 1,
+                Seed = 0, LearningRate = 1, WeightDecay = 0, Warmup = null, Steps = 1, Tokens = 0, Flops = 0, Minutes = 0, EvaluateEvery = 1, EvaluationWindows = 1, CheckpointEvery = 1, DetailedEvaluation = false,
                 Optimizer = train.Optimizer is MuonConfig muon ? muon with { MatrixLearningRate = 1 } : train.Optimizer,
             },
         }).ToJson();

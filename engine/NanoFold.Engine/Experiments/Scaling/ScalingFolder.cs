@@ -1,45 +1,25 @@
-using System.Text;
 using System.Text.Json.Nodes;
-using NanoFold.Engine.Experiments.Coordinates;
 
 namespace NanoFold.Engine.Experiments.Scaling;
 
 /// <summary>The folder of a grid. The same grid goes on in it; one with more sizes, tokens or seeds takes what is there and adds to it; any other is refused.</summary>
 public static class ScalingFolder
 {
-    /// <summary>Writes the grid into a folder, where it goes on from then on.</summary>
-    /// <exception cref="UserException">The folder holds another one, or cannot be written.</exception>
-    public static void Take(string folder, ScalingGrid grid)
+    /// <inheritdoc cref="SetFolder.Take"/>
+    public static void Take(string folder, ScalingGrid grid) => SetFolder.Take(folder, FileOf(grid));
+
+    /// <inheritdoc cref="SetFolder.TakeUnused"/>
+    public static string TakeUnused(string path, ScalingGrid grid) => SetFolder.TakeUnused(path, FileOf(grid));
+
+    /// <summary>What <see cref="SetFolder"/> asks of a grid.</summary>
+    public static SetFile FileOf(ScalingGrid grid) => new(ScalingGrid.FileName, "grid", grid.ToJson(), folder =>
     {
-        // Looked at before the grid is looked for: another shard that begins in this moment writes its grid first.
-        string? other = Directory.Exists(folder) ? Directory.EnumerateFileSystemEntries(folder).Select(Path.GetFileName).FirstOrDefault(IsForeign) : null;
-        bool isBegun = File.Exists(Path.Combine(folder, ScalingGrid.FileName));
-        if (!isBegun && other is not null)
-        {
-            throw new UserException($"{folder}: is not empty and holds no grid; name another folder with --out");
-        }
-
-        if (isBegun)
-        {
-            RequireSame(folder, grid);
-        }
-
-        Create(folder);
-        OutputFile.Write(Path.Combine(folder, ScalingGrid.FileName), stream => stream.Write(Encoding.UTF8.GetBytes(grid.ToJson())));
-        RequireSame(folder, grid);
-    }
-
-    private static void RequireSame(string folder, ScalingGrid grid)
-    {
-        string[] others = [.. Differences(ScalingGrid.Load(folder), grid)];
-        if (others.Length > 0)
-        {
-            throw new UserException($"{folder}: holds another grid, with {string.Join(", ", others)}; give that, or name another folder with --out");
-        }
-    }
-
-    // Neither a coordinate check nor a file that is being written: both may be there before a grid is.
-    private static bool IsForeign(string? name) => name != CoordinateCheck.FileName && name?.Contains(".tmp-", StringComparison.Ordinal) == false;
+        var begun = ScalingGrid.Load(folder);
+        string[] others = [.. Differences(begun, grid)];
+        return others.Length > 0
+            ? others
+            : MovedText.Differences(folder, begun.Sizes.Select(size => (begun.Cells().Where(cell => cell.Size == size).Select(cell => cell.Name), size.Resolve(), grid.Sizes.First(other => other.Name == size.Name).Resolve())));
+    });
 
     /// <summary>Makes a folder where there is none.</summary>
     /// <exception cref="UserException">It cannot be made.</exception>
@@ -55,20 +35,7 @@ public static class ScalingFolder
         }
     }
 
-    /// <summary>The first folder of a name, its name followed by a number if need be, that is not there or holds this grid.</summary>
-    public static string Unused(string path, ScalingGrid grid)
-    {
-        for (int i = 1; ; i++)
-        {
-            string folder = i == 1 ? path : FormattableString.Invariant($"{path}-{i}");
-            if (!Path.Exists(folder) || (File.Exists(Path.Combine(folder, ScalingGrid.FileName)) && !Differences(ScalingGrid.Load(folder), grid).Any()))
-            {
-                return folder;
-            }
-        }
-    }
-
-    /// <summary>What a grid that was begun has and another one does not, in words.</summary>
+    /// <summary>What a grid that was begun has and another one does not, in words. Where a text is makes no difference.</summary>
     internal static IEnumerable<string> Differences(ScalingGrid begun, ScalingGrid asked)
     {
         foreach (ScalingSize size in begun.Sizes)
@@ -77,7 +44,7 @@ public static class ScalingFolder
             {
                 yield return $"size {size.Name}";
             }
-            else if (!JsonNode.DeepEquals(Recipe(size), Recipe(other)))
+            else if (!JsonNode.DeepEquals(Recipe(size, other), Recipe(other, size)))
             {
                 yield return $"other settings of {size.Name}";
             }
@@ -95,12 +62,20 @@ public static class ScalingFolder
     }
 
     // Tokens and seed are each run's own.
-    private static JsonObject Recipe(ScalingSize size)
+    private static JsonObject Recipe(ScalingSize size, ScalingSize other)
     {
         var tree = (JsonObject)size.Settings.Tree.DeepClone();
         var train = (JsonObject)tree["train"]!;
         train.Remove("tokens");
         train.Remove("seed");
+        if (tree["data"] is JsonObject data)
+        {
+            foreach (string key in new[] { "path", "validation" }.Where(key => MovedText.IsPlace($"data.{key}", data[key], other.Settings.Tree["data"]?[key])))
+            {
+                data.Remove(key);
+            }
+        }
+
         return tree;
     }
 }

@@ -73,7 +73,7 @@ public sealed record ScalingGrid : IValidated
     public IRunPlan Plan()
     {
         Dictionary<string, RunConfig> configs = Sizes.ToDictionary(size => size.Name, size => size.Resolve());
-        return new IndependentRuns([.. Cells().Select(cell => new PlannedRun(cell.Run.Name, cell.Run.Name, cell.ConfigOf(configs[cell.Size.Name])))]);
+        return new IndependentRuns([.. Cells().Select(cell => new PlannedRun(cell.Name, cell.Name, cell.ConfigOf(configs[cell.Size.Name])))]);
     }
 
     /// <summary>Reads the grid of a folder.</summary>
@@ -156,6 +156,9 @@ public sealed record ScalingSize
 /// <param name="Seed">Its <c>train.seed</c>.</param>
 public sealed record ScalingCell(ScalingSize Size, long Tokens, long Seed)
 {
+    /// <summary>Of its folder.</summary>
+    public string Name => Run.Name;
+
     /// <summary>As other sets of runs have it: <c>w64-l2-t400000-seed1</c>.</summary>
     internal ComparedRun Run => new(
         new ComparedVariant { Name = Size.Name, Folder = string.Create(CultureInfo.InvariantCulture, $"{Size.Name}-t{Tokens}") }, new RatePoint(null, null), Seed);

@@ -8,9 +8,10 @@ namespace NanoFold.Engine.Geometry.Measures;
 /// <summary>
 /// Something that is measured of a model. A measure is a record of its settings with a line here; it derives from the kind of place that it looks at
 /// (<see cref="PointMeasure"/>, <see cref="BlockMeasure"/>, <see cref="HeadMeasure"/>, <see cref="PairMeasure"/>, <see cref="StepMeasure"/>,
-/// <see cref="ModelMeasure"/> or <see cref="WeightMeasure"/>), says what it wants and what it costs, and writes named figures. Recorder, table and
+/// <see cref="ModelMeasure"/>, <see cref="WeightMeasure"/>, <see cref="NetworkMeasure"/> or <see cref="CheckpointMeasure"/>), says what it wants and what it costs, and writes named figures. Recorder, table and
 /// geometry.jsonl print figures that they do not know.
 /// </summary>
+[MeasureText]
 [JsonPolymorphic(TypeDiscriminatorPropertyName = ConfigJson.Kind)]
 [JsonDerivedType(typeof(NormMeasure), "norms")]
 [JsonDerivedType(typeof(UpdateMeasure), "updates")]
@@ -34,6 +35,9 @@ namespace NanoFold.Engine.Geometry.Measures;
 [JsonDerivedType(typeof(WeightSpectrumMeasure), "weight-spectra")]
 public abstract record Measure
 {
+    /// <summary>The tier of what is measured after training only.</summary>
+    public const int Offline = 3;
+
     // What it looks at is one of the kinds of place that there are.
     private protected Measure()
     {
@@ -55,6 +59,13 @@ public abstract record Measure
 
     /// <summary>The figures that the table at the end of a run shows; empty for all, under their own names.</summary>
     public virtual IReadOnlyList<FigureColumn> Columns => [];
+
+    /// <summary>
+    /// What it costs, and so when it is taken. 0: sums over tokens; 1: second moments, weights: both as often as the budget allows. 2: neighbors, pairs of layers: at
+    /// checkpoints. <see cref="Offline"/>: after training.
+    /// </summary>
+    [JsonIgnore]
+    public virtual int Tier => Neighbors > 0 ? 2 : 0;
 
     /// <summary>The points of a block that it looks at, and which tokens of them.</summary>
     public virtual IReadOnlyList<Want> Wants => [];

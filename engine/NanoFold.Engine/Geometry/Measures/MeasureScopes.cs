@@ -89,6 +89,9 @@ public abstract record PairMeasure : Measure
     /// <summary>Compare each with all others, in place of the next one.</summary>
     public bool AllPairs { get; init; }
 
+    /// <inheritdoc/>
+    public override int Tier => 2;
+
     internal sealed override bool NeedsStreams => true;
 
     /// <summary>Compares two clouds over the same tokens.</summary>
@@ -148,6 +151,9 @@ public abstract record ModelMeasure : Measure
 /// <summary>Looks at the matrices of the model's parameters.</summary>
 public abstract record WeightMeasure : Measure
 {
+    /// <inheritdoc/>
+    public override int Tier => 1;
+
     /// <summary>Measures one matrix.</summary>
     public abstract void Take(WeightSample weights, FigureWriter figures);
 

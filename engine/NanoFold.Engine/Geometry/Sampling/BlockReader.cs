@@ -93,12 +93,12 @@ internal sealed class BlockReader : IDisposable
     }
 
     /// <summary>Takes over what the tokens [B, T] are, and what they see of each other, with prefixes [B] where there are some.</summary>
-    public void Read(ReadOnlySpan<int> tokens, ReadOnlySpan<int> documents, VisibilityKind visibility, ReadOnlySpan<int> prefixes)
+    public void Read(ReadOnlySpan<int> tokens, ReadOnlySpan<int> documents, IReadOnlyList<LabelColumn> labels, VisibilityKind visibility, ReadOnlySpan<int> prefixes)
     {
         _pattern?.Show(visibility, _shape.Time, prefixes);
         foreach ((SampledRows rows, _) in _rows.Values)
         {
-            rows.Read(tokens, documents);
+            rows.Read(tokens, documents, labels);
         }
     }
 

@@ -20,6 +20,9 @@ public sealed class PassSample
 
     /// <summary>The model's parameters.</summary>
     public required ParameterStore Store { get; init; }
+
+    /// <summary>The whole model with its tokens, after training; null during it.</summary>
+    public NetworkSample? Network { get; init; }
 }
 
 /// <summary>One matrix of a model's weights.</summary>

@@ -60,6 +60,12 @@ public sealed class SampledRows
     /// <summary>The documents that they are of.</summary>
     public int[] Documents { get; }
 
+    /// <summary>Their classes; there are always those by token, by next token and by position.</summary>
+    public IReadOnlyList<LabelColumn> Labels { get; private set; } = [];
+
+    /// <summary>The column of that name, or null.</summary>
+    public LabelColumn? Label(string name) => Labels.FirstOrDefault(column => column.Name == name);
+
     /// <summary>
     /// N tokens: those at position 0 first; of the others every beginning is itself spread over windows and positions, so that fewer can be taken.
     /// </summary>
@@ -104,12 +110,17 @@ public sealed class SampledRows
         var later = new SampledRows(_rows[First..Math.Min(Count, First + count)], time, 0);
         Tokens.AsSpan(First, later.Count).CopyTo(later.Tokens);
         Documents.AsSpan(First, later.Count).CopyTo(later.Documents);
+        later.Labels = [.. Labels.Select(column => column with { Values = column.Values[First..(First + later.Count)] })];
         return later;
     }
 
     /// <summary>Takes over what the tokens [B, T] are.</summary>
-    public void Read(ReadOnlySpan<int> tokens, ReadOnlySpan<int> documents)
+    /// <param name="tokens">[B, T].</param>
+    /// <param name="documents">[B, T].</param>
+    /// <param name="labels">Of [B, T] each.</param>
+    public void Read(ReadOnlySpan<int> tokens, ReadOnlySpan<int> documents, IReadOnlyList<LabelColumn>? labels = null)
     {
+        Labels = [.. (labels ?? []).Select(column => column.At(_rows))];
         for (int i = 0; i < _rows.Length; i++)
         {
             Tokens[i] = tokens[_rows[i]];

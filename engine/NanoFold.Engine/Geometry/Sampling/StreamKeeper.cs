@@ -27,7 +27,7 @@ internal sealed class StreamKeeper
     public long ElementsPerWidth => (long)_rows.Count * _now.Length * (_before is null ? 1 : 2);
 
     /// <summary>Takes over what the tokens [B, T] are.</summary>
-    public void Read(ReadOnlySpan<int> tokens, ReadOnlySpan<int> documents) => _rows.Read(tokens, documents);
+    public void Read(ReadOnlySpan<int> tokens, ReadOnlySpan<int> documents, IReadOnlyList<LabelColumn> labels) => _rows.Read(tokens, documents, labels);
 
     /// <summary>Keeps what comes out of a block, and what goes into the first one, with the neighbors where they were searched.</summary>
     public void Keep(BlockSample block)
@@ -41,9 +41,9 @@ internal sealed class StreamKeeper
     }
 
     /// <summary>What was kept.</summary>
-    public PassSample Pass(long step, ParameterStore store) => new()
+    public PassSample Pass(long step, ParameterStore store, NetworkSample? network = null) => new()
     {
-        Streams = _now, Before = _beforeStep >= 0 ? _before : null, StepsSince = step - _beforeStep, Store = store,
+        Streams = _now, Before = _beforeStep >= 0 ? _before : null, StepsSince = step - _beforeStep, Store = store, Network = network,
     };
 
     /// <summary>What is kept now is what was before, the next time.</summary>

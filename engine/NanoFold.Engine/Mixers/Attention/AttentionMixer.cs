@@ -50,11 +50,21 @@ public class AttentionMixer : Mixer
 
     public override IReadOnlyList<TapPoint> TapPoints =>
     [
-        new("attn.hook_q", "B T H D"),
-        new("attn.hook_k", "B T G D"),
+        .. ShapedPoints,
         new("attn.hook_v", $"B T G {Shape.ValueLetter}"),
+        .. HasScores ? [new TapPoint("attn.hook_attn_scores", "B H T T")] : Array.Empty<TapPoint>(),
         new("attn.hook_pattern", "B H T T"),
         new("attn.hook_z", $"B T H {Shape.ValueLetter}"),
+    ];
+
+    /// <summary>Points of queries and keys: their norms, themselves, and turned by their positions.</summary>
+    protected IReadOnlyList<TapPoint> ShapedPoints =>
+    [
+        .. _queryNorm is null ? [] : Norm.Points("attn.q_norm", "B T H D"),
+        .. _keyNorm is null ? [] : Norm.Points("attn.k_norm", "B T G D"),
+        new("attn.hook_q", "B T H D"),
+        new("attn.hook_k", "B T G D"),
+        .. _rotary is null ? Array.Empty<TapPoint>() : [new("attn.hook_rot_q", "B T H D"), new("attn.hook_rot_k", "B T G D")],
     ];
 
     protected ModelShape Model { get; }
@@ -62,6 +72,9 @@ public class AttentionMixer : Mixer
     protected HeadShape Shape { get; }
 
     protected ModuleBuilder Builder { get; }
+
+    /// <summary>Whether weights are the softmax of products over all that a query sees, so that scores have a point.</summary>
+    protected virtual bool HasScores => _sinks is null;
 
     /// <summary>Keys closer than this are seen, of those that the model shows; 0 for all.</summary>
     protected virtual int Window => 0;
@@ -81,8 +94,8 @@ public class AttentionMixer : Mixer
         Tensor v = Heads(_value.Forward(tape, x), Shape.ValueHeads);
         if (_queryNorm is not null)
         {
-            q = _queryNorm.Forward(tape, q);
-            k = _keyNorm!.Forward(tape, k);
+            q = _queryNorm.Forward(tape, q, "q_norm");
+            k = _keyNorm!.Forward(tape, k, "k_norm");
         }
 
         // After the norms: they would divide a gate per head out again.
@@ -91,8 +104,8 @@ public class AttentionMixer : Mixer
         v = Tap.At(tape, "hook_v", OnValues(tape, x, v));
         if (_rotary is not null)
         {
-            q = _rotary.Forward(context, q);
-            k = _rotary.Forward(context, k);
+            q = Tap.At(tape, "hook_rot_q", _rotary.Forward(context, q));
+            k = Tap.At(tape, "hook_rot_k", _rotary.Forward(context, k));
         }
 
         Tensor z = Tap.At(tape, "hook_z", OnHeads(tape, x, Attend(context, new AttentionInput(x, q, k, v, Terms(context, x)))));
@@ -140,9 +153,15 @@ public class AttentionMixer : Mixer
         Tape tape = context.Tape;
         if (context.Cache is { } cache)
         {
-            return Tap.IsEdited(tape, "hook_pattern")
-                ? throw Tap.NotWhileDecoding(tape, "hook_pattern")
-                : Cached(context, input, new AttentionCache(cache.Use(tape, _layer, "keys"), cache.Use(tape, _layer, "values")));
+            Tap.RefuseWhileDecoding(tape, "hook_attn_scores", "hook_pattern");
+            return Cached(context, input, new AttentionCache(cache.Use(tape, _layer, "keys"), cache.Use(tape, _layer, "values")));
+        }
+
+        Tensor scores = HasScores ? Tap.At(tape, "hook_attn_scores", () => AttentionOp.Scores(tape, input.Q, input.K, Scale, Seen(context))) : default;
+        if (!scores.IsNone)
+        {
+            Tensor made = SoftmaxOp.Record(tape, scores, 1, Seen(context)), pattern = Tap.At(tape, "hook_pattern", () => made);
+            return AttentionOp.Weigh(tape, pattern.IsNone ? made : pattern, input.V);
         }
 
         Tensor edited = Tap.At(tape, "hook_pattern", () => Pattern(context, input), rows => PatternRows(context, input, rows));

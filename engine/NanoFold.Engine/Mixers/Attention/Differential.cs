@@ -64,9 +64,9 @@ internal sealed class Differential : AttentionMixer
 
     public override IReadOnlyList<TapPoint> TapPoints =>
     [
-        new("attn.hook_q", "B T H D"),
-        new("attn.hook_k", "B T G D"),
+        .. ShapedPoints,
         new("attn.hook_v", $"B T {Shape.ValueHeads} {Shape.ValueDim}"),
+        new("attn.hook_attn_scores", "B H T T"),
         new("attn.hook_pattern", "B H T T"),
         new("attn.hook_lambda", "1"),
         new("attn.hook_difference", $"B T {Shape.OutputHeads} {Shape.ValueDim}"),

@@ -36,6 +36,8 @@ internal sealed class Forgetting : AttentionMixer
 
     public override IReadOnlyList<TapPoint> TapPoints => [.. base.TapPoints, new("attn.hook_forget_pre", "B T H")];
 
+    protected override bool HasScores => false;
+
     public override IEnumerable<StateSlot> State(int batch, int chunk) =>
     [
         .. base.State(batch, chunk),

@@ -114,6 +114,7 @@ internal sealed class LatentAttention : Mixer
         new("attn.hook_q", $"B T {_shape.Heads} {QueryDim}"),
         new("attn.hook_latent", $"B T {_shape.Latent}"),
         new("attn.hook_rope_key", $"B T 1 {_shape.RopeDim}"),
+        .. _rotary is null ? Array.Empty<TapPoint>() : [new("attn.hook_rot_q", $"B T {_shape.Heads} {QueryDim}"), new("attn.hook_rot_key", $"B T 1 {_shape.RopeDim}")],
         new("attn.hook_k", $"B T {_shape.Heads} {QueryDim}"),
         new("attn.hook_v", $"B T {_shape.Heads} {_shape.ValueDim}"),
         new("attn.hook_pattern", $"B {_shape.Heads} T T"),
@@ -134,8 +135,8 @@ internal sealed class LatentAttention : Mixer
         Tensor ropeKey = Tap.At(tape, "hook_rope_key", down.Slice(2, latent, rope).SplitLast(1));
         if (_rotary is not null)
         {
-            q = _rotary.Forward(context, q, _shape.NopeDim);
-            ropeKey = _rotary.Forward(context, ropeKey);
+            q = Tap.At(tape, "hook_rot_q", _rotary.Forward(context, q, _shape.NopeDim));
+            ropeKey = Tap.At(tape, "hook_rot_key", _rotary.Forward(context, ropeKey));
         }
 
         Tensor z = Tap.At(tape, "hook_z", context.Cache is null ? Expanded(context, q, c, ropeKey) : Absorbed(context, q, c, ropeKey));
@@ -168,11 +169,7 @@ internal sealed class LatentAttention : Mixer
     private Tensor Absorbed(ForwardContext context, Tensor q, Tensor c, Tensor ropeKey)
     {
         Tape tape = context.Tape;
-        if (Tap.IsEdited(tape, "hook_pattern"))
-        {
-            throw Tap.NotWhileDecoding(tape, "hook_pattern");
-        }
-
+        Tap.RefuseWhileDecoding(tape, "hook_pattern", "hook_k", "hook_v");
         if (Tap.IsWanted(tape, "hook_k") || Tap.IsWanted(tape, "hook_v"))
         {
             (Tensor k, Tensor v) = KeysAndValues(tape, c, ropeKey);

@@ -58,15 +58,16 @@ public abstract class BlockListMixer(ModuleBuilder builder, HeadShape shape, int
     /// <summary>Keys of a block.</summary>
     protected int Block => block;
 
+    protected override bool HasScores => false;
+
     protected override Tensor Attend(ForwardContext context, AttentionInput input)
     {
         Tape tape = context.Tape;
         (Tensor q, Tensor k, Tensor v) = (input.Q, input.K, input.V);
         if (context.Cache is not null)
         {
-            return Tap.IsEdited(tape, "hook_pattern")
-                ? throw Tap.NotWhileDecoding(tape, "hook_pattern")
-                : CachedAttentionOp.Record(tape, q, k, v, new AttentionCache(Slot(context, "keys"), Slot(context, "values")), context.Positions, context.Counts, Scale, Listed(context, input));
+            Tap.RefuseWhileDecoding(tape, "hook_pattern");
+            return CachedAttentionOp.Record(tape, q, k, v, new AttentionCache(Slot(context, "keys"), Slot(context, "values")), context.Positions, context.Counts, Scale, Listed(context, input));
         }
 
         Visibility seen = Listed(context, input);

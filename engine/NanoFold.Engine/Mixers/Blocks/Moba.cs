@@ -41,7 +41,7 @@ public sealed record MobaConfig : BlockFamilyConfig
 
 internal sealed class Moba(ModuleBuilder builder, HeadShape shape, int block, int topBlocks) : BlockListMixer(builder, shape, block)
 {
-    public override IReadOnlyList<TapPoint> TapPoints => [.. base.TapPoints, new("attn.hook_blocks", $"B T H {topBlocks}")];
+    public override IReadOnlyList<TapPoint> TapPoints => [.. base.TapPoints, new("attn.hook_blocks", $"B T H {topBlocks}") { IsReadOnly = true }];
 
     public override IEnumerable<StateSlot> State(int batch, int chunk) =>
     [

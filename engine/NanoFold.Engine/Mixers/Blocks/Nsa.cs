@@ -77,11 +77,13 @@ internal sealed class Nsa : AttentionMixer
         _gates = Builder.Linear("g_proj", Model.Width, 3 * shape.Heads, Initialization.Gate);
     }
 
+    protected override bool HasScores => false;
+
     public override IReadOnlyList<TapPoint> TapPoints =>
     [
         .. base.TapPoints.Where(point => point.Name != "attn.hook_pattern"),
         new("attn.hook_gate", "B T H 3"),
-        new("attn.hook_blocks", $"B T G {_topBlocks}"),
+        new("attn.hook_blocks", $"B T G {_topBlocks}") { IsReadOnly = true },
         new("attn.hook_compressed", $"B T H {Shape.ValueLetter}"),
         new("attn.hook_selected", $"B T H {Shape.ValueLetter}"),
         new("attn.hook_window", $"B T H {Shape.ValueLetter}"),

@@ -18,7 +18,7 @@ public sealed class HeadRecurrence(ModuleBuilder builder, int heads, int keyWidt
     private const string Slot = "state", FinalState = "hook_final_state";
 
     /// <summary>Its point: S after the last token.</summary>
-    public TapPoint Point => new($"attn.{FinalState}", $"B {heads} {keyWidth} {valueWidth}");
+    public TapPoint Point => new($"attn.{FinalState}", $"B {heads} {keyWidth} {valueWidth}") { IsReadOnly = true };
 
     /// <summary>What is read of the states [B, T, H, DV] by q and written by k [B, T, G, DK] and v [B, T, H, DV].</summary>
     public Tensor Run(ForwardContext context, Tensor q, Tensor k, Tensor v, Tensor decay = default, Tensor beta = default)

@@ -60,6 +60,8 @@ public abstract class RecurrentHeadsMixer : Mixer
 
     public override IReadOnlyList<TapPoint> TapPoints =>
     [
+        .. _queryNorm is null ? [] : Norm.Points("attn.q_norm", $"B T {_query.Heads} D"),
+        .. _keyNorm is null ? [] : Norm.Points("attn.k_norm", $"B T {_key.Heads} D"),
         new("attn.hook_q", $"B T {_query.Heads} D"),
         new("attn.hook_k", $"B T {_key.Heads} D"),
         new("attn.hook_v", $"B T {_value.Heads} {Shape.ValueLetter}"),
@@ -85,8 +87,8 @@ public abstract class RecurrentHeadsMixer : Mixer
         Tensor q = _query.Forward(context, x), k = _key.Forward(context, x), v = _value.Forward(context, x);
         if (_queryNorm is not null)
         {
-            q = _queryNorm.Forward(tape, q);
-            k = _keyNorm!.Forward(tape, k);
+            q = _queryNorm.Forward(tape, q, "q_norm");
+            k = _keyNorm!.Forward(tape, k, "k_norm");
         }
 
         q = Tap.At(tape, "hook_q", Normed(tape, q));

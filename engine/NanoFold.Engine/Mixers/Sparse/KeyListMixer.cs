@@ -11,7 +11,9 @@ public abstract class KeyListMixer(ModuleBuilder builder, HeadShape shape) : Att
 {
     private readonly int _layer = builder.Layer;
 
-    public override IReadOnlyList<TapPoint> TapPoints => [.. base.TapPoints, new("attn.hook_kept", $"B T {KeptLists} {MostKept}")];
+    public override IReadOnlyList<TapPoint> TapPoints => [.. base.TapPoints, new("attn.hook_kept", $"B T {KeptLists} {MostKept}") { IsReadOnly = true }];
+
+    protected override bool HasScores => false;
 
     /// <summary>Keys, or blocks of them, that a list of the training pass has room for.</summary>
     protected abstract int MostKept { get; }
@@ -35,11 +37,7 @@ public abstract class KeyListMixer(ModuleBuilder builder, HeadShape shape) : Att
         Tape tape = context.Tape;
         if (context.Cache is { } cache)
         {
-            if (Tap.IsEdited(tape, "hook_pattern"))
-            {
-                throw Tap.NotWhileDecoding(tape, "hook_pattern");
-            }
-
+            Tap.RefuseWhileDecoding(tape, "hook_pattern");
             return Cached(context, input, new AttentionCache(cache.Use(tape, _layer, "keys"), cache.Use(tape, _layer, "values")));
         }
 

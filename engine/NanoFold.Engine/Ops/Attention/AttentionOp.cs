@@ -29,6 +29,16 @@ public sealed class AttentionOp(IKernel<AttentionCall> kernel, IKernel<Attention
         return tape.Record(op, [q, k, v, .. visibility.Inputs, terms.Decay, terms.SinkLogits], [(Output(q, v), tape.Type), (logSumExp, tape.Type.Sum())])[0];
     }
 
+    /// <summary>The products that weights are made of, scale · q kᵀ [B, H, T, T], −∞ where a query does not see a key: for readers and editors.</summary>
+    public static Tensor Scores(Tape tape, Tensor q, Tensor k, double scale, Visibility visibility)
+    {
+        Tensor queries = BroadcastOp.Contiguous(tape, q.Permute(0, 2, 1, 3));
+        Tensor scores = ScaleOp.Record(tape, MatMulOp.Record(tape, queries, PerQueryHead(tape, k, q[2]), transposeB: true), scale);
+        // Of equal scores all that are seen have a weight, whatever the scores are.
+        Tensor equal = ScaleOp.Record(tape, DetachOp.Record(tape, scores), 0), never = ScaleOp.Record(tape, SoftmaxOp.Record(tape, equal), double.NegativeInfinity);
+        return ChooseOp.Record(tape, SoftmaxOp.Record(tape, equal, 1, visibility), scores, never);
+    }
+
     /// <summary>The weights themselves, [B, H, T, T], over listed keys only where lists are given: for readers and composed paths.</summary>
     public static Tensor Pattern(Tape tape, Tensor q, Tensor k, double scale, Visibility visibility, KeyList kept = default, ScoreTerms terms = default)
     {

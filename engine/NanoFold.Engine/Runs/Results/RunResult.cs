@@ -79,18 +79,15 @@ public sealed class RunResult(JsonObject json)
     /// <exception cref="UserException">It cannot be written.</exception>
     public void Write(string folder)
     {
-        string path = Path.Combine(folder, FileName), beside = path + ".new";
+        string path = Path.Combine(folder, FileName);
         try
         {
             PlainFile.RequireNoLink(path);
-            using (FileStream file = PlainFile.CreateNew(beside))
+            OutputFile.Replace(path, path + PlainFile.New, file =>
             {
                 JsonSerializer.Serialize(file, Json, s_format);
                 file.Write("\n"u8);
-                file.Flush(flushToDisk: true);
-            }
-
-            File.Move(beside, path, overwrite: true);
+            });
         }
         catch (Exception e) when (FileFault.Is(e))
         {

@@ -38,7 +38,7 @@ internal sealed class RunParts : IDisposable
                 arena = Math.Max(arena, Evaluator.ArenaBytes);
             }
 
-            if (config.Geometry.Enabled && collective.Rank == 0)
+            if (config.Geometry.Measures.Count > 0 && config.Geometry.Enabled && collective.Rank == 0)
             {
                 GeometryProbe probe = NewProbe(config, task, arithmetic);
                 Geometry = new GeometryRecorder(probe, config.Geometry, (long)train.Batch * train.Accumulate * config.Model.Context, folder?.Geometry);

@@ -170,29 +170,30 @@ public class ComparisonPlanTests
     }
 
     [TestCase(""" "variants": { "a": {} } """, "variants: \"a\" alone has nothing to be compared with; name two at least")]
-    [TestCase(""" "variants": { "a": {}, "b": { "model.layers": 2 } } """, "variants.b: differs in nothing from \"a\"; leave one of them out")]
-    [TestCase(""" "equal": "none", "variants": { "a b": {}, "A-b": { "model.layers": 1 } } """, "variants.A-b: has nearly the name of \"a b\", so that their folders would have one; give it another")]
-    [TestCase(""" "reference": "c", "variants": { "a": {}, "b": { "model.layers": 1 } } """, "reference: there is no variant \"c\"; known: a, b")]
+    [TestCase(""" "variants": { "a": {}, "b": { "model.layers": 2 } } """, "c.json:1: variants.b: differs in nothing from \"a\"; leave one of them out")]
+    [TestCase(""" "equal": "none", "variants": { "a b": {}, "A-b": { "model.layers": 1 } } """, "c.json:1: variants.A-b: has nearly the name of \"a b\", so that their folders would have one; give it another")]
+    [TestCase(""" "reference": "c", "variants": { "a": {}, "b": { "model.layers": 1 } } """, "c.json:1: reference: there is no variant \"c\"; known: a, b")]
     [TestCase(""" "equal": "none", "variants": { "a": {}, "b": { "model.widht": 2, "train.seed": 3 } } """, "c.json:1: variants.b.model.widht: unknown key; did you mean model.width?")]
     [TestCase(""" "equal": "none", "seeds": [3], "grid": { "train.seed": [1, 2] }, "variants": { "a": {}, "b": { "model.layers": 1 } } """, "c.json:1: grid.train.seed: every variant is trained with the same seeds; name them in seeds")]
     [TestCase(""" "equal": "none", "variants": { "a": {}, "b": { "train.seed": 3 } } """, "c.json:1: variants.b.train.seed: every variant is trained with the same seeds; name them in seeds")]
     [TestCase(""" "learningRates": [1], "variants": { "a": {}, "b": { "train.learningRate": 3 } } """, "c.json:1: variants.b.train.learningRate: learningRates are tried for every variant; leave one of them out")]
     [TestCase(""" "variants": { "a": {}, "b": { "train.steps": 3 } } """, "c.json:1: variants.b.train.steps: equal = params decides how long variants are trained; set it in the base, or equal = none")]
-    [TestCase(""" "variants": { "a": {}, "b": { "model.width": 256, "model.hidden": 512 } } """, "variants.b.model.width: the variant sets its widths itself, and is not within 5 % of 130,368 parameters; as it is it is +1,006.9 % off; give another budget, or equal = tokens")]
+    [TestCase(""" "variants": { "a": {}, "b": { "model.width": 256, "model.hidden": 512 } } """, "c.json:1: variants.b.model.width: the variant sets its widths itself, and is not within 5 % of 130,368 parameters; as it is it is +1,006.9 % off; give another budget, or equal = tokens")]
     [TestCase(""" "budget": 1000, "variants": { "a": {}, "b": { "model.mixer": "gru" } } """, null)]
     [TestCase(""" "equal": "none", "variants": { "a": { "train.stopAfter": 3 }, "b": {} } """, "c.json:1: variants.a.train.stopAfter: runs are carried out to their end; use --minutes to stop all of them, and the same command goes on")]
-    [TestCase(""" "equal": "tokens", "budget": 1e15, "variants": { "a": {}, "b": { "model.layers": 1 } } """, "budget: 1000000000000000 tokens are more steps than a run may have; expected at most 127999999872")]
+    [TestCase(""" "equal": "tokens", "budget": 1e15, "variants": { "a": {}, "b": { "model.layers": 1 } } """, "c.json:1: budget: 1000000000000000 tokens are more steps than a run may have; expected at most 127999999872")]
     [TestCase(""" "equal": "none", "variants": { "a": {}, "b": { "train.until": "accuracy>=0.9" } } """, "c.json:1: variants.b.train.until: task \"text\" does not score accuracy; it scores loss, bitsPerByte")]
     [TestCase(""" "equal": "none", "variants": { "a": {}, "b": { "task": "modular-addition", "tokenizer": "byte", "train.until": "acuracy>=0.9" } } """, "c.json:1: variants.b.train.until: task \"modular-addition\" does not score acuracy; it scores loss, accuracy")]
     [TestCase(""" "transferWidth": 32, "variants": { "a": {}, "b": { "model.layers": 1 } } """, "c.json:1: transferWidth: is where rates are tried, and none are; name them in learningRates")]
     [TestCase(""" "grid": { "model.width": 64 }, "variants": { "a": {}, "b": { "model.layers": 1 } } """, "c.json:1: grid.model.width: expected a list of values, got 64")]
-    [TestCase(""" "equal": "seconds", "variants": { "a": {}, "b": { "model.layers": 1 } } """, "equal: \"seconds\" needs the time of a run: budget = 60, in seconds, or train.minutes in the base")]
+    [TestCase(""" "equal": "seconds", "variants": { "a": {}, "b": { "model.layers": 1 } } """, "c.json:1: equal: \"seconds\" needs the time of a run: budget = 60, in seconds, or train.minutes in the base")]
+    [TestCase(""" "equal": "none", "grid": { "model.width": [32, 64] }, "variants": { "a": {}, "b": { "model.layers": 2 } } """, "c.json:1: variants.b width=32: differs in nothing from \"a width=32\"; leave one of them out")]
     [TestCase(""" "equal": "none", "variants": { "a": {}, "b": { "task": "modular-addition", "model.vocab": 10 } } """, "c.json:1: variants.b.model.vocab: 10 is less than the 98 symbols of task.modulus = 97; leave it out")]
     public void WhatCannotBeComparedIsRefused(string rest, string? problem)
     {
         var fault = Assert.Throws<ConfigException>(() => Plan(rest));
         Assert.That(fault!.Problems, Is.Unique);
-        Assert.That(fault.Problems[0].ToString(), problem is null ? Does.Match("^variants.a.model.width: no model.width or model.hidden comes within 5 % of 1,000 parameters; with model.width = 8") : Is.EqualTo(problem));
+        Assert.That(fault.Problems[0].ToString(), problem is null ? Does.Match("^c.json:1: variants.a.model.width: no model.width or model.hidden comes within 5 % of 1,000 parameters; with model.width = 8") : Is.EqualTo(problem));
     }
 
     [Test]

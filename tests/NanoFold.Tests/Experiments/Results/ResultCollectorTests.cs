@@ -228,6 +228,17 @@ public class ResultCollectorTests
         Assert.That(Of(ResultCollector.Collect(folder.Path), "a").Geometry, Is.EqualTo(new[] { new GeometryResult("spectrum", "participationRatio", "blocks.0.hook_resid_post", 0, 1.5, Math.Sqrt(0.5), 2) }));
     }
 
+    [TestCase(3, "\"model.context\": 12, \"train.evaluationWindows\": 2", "Losses in nats per token, on the rows of every evaluation, which are not the same for all variants; ± is the standard deviation over seeds.")]
+    [TestCase(8, "\"model.context\": 12, \"train.evaluationWindows\": 2", "Losses in nats per token, on the rows of every evaluation, as many tokens of each variant but not the same rows, for contexts differ; ± is the standard deviation over seeds.")]
+    [TestCase(8, "\"model.layers\": 2, \"train.evaluationWindows\": 8", "Losses in nats per token, on the rows of every evaluation, the same for all runs; ± is the standard deviation over seeds.")]
+    public void RowsOfOtherContextsAreSaid(int windows, string changes, string sentence)
+    {
+        using var folder = new ComparisonFolder($$""" "equal": "none", "variants": { "a": { "train.evaluationWindows": {{windows}} }, "b": { {{changes}} } } """);
+        End(folder, "a", 2);
+        End(folder, "b", 1);
+        Assert.That(ResultCollector.Collect(folder.Path).Summary, Does.Contain(sentence));
+    }
+
     private static ComparisonFolder Filled()
     {
         var folder = new ComparisonFolder(Three);

@@ -99,6 +99,7 @@ public class ScalingCommandTests
     [TestCase("--batch auto", "train.batch: auto takes what suits each size and machine")]
     [TestCase("--sizes 7 --set model.heads=2", "--sizes 7: model.")]
     [TestCase("--data missing.txt", "missing.txt")]
+    [TestCase("--jobs 1000 --dry-run", "--jobs 1000: expected 1 to ")]
     [TestCase("--set data.validation=missing.txt", "missing.txt")]
     public void BadInputIsOneLine(string options, string problem)
     {
@@ -108,6 +109,10 @@ public class ScalingCommandTests
         Assert.That(run.ErrorLines[0], Does.Contain(problem));
         Assert.That(Path.Exists(_rig["bad"]), Is.False);
     }
+
+    [Test]
+    public void SharesNeedOneFolder()
+        => Assert.That(CommandLine.Run(["scaling", .. Recipe("--sizes", "8x1,16x1", "--shard", "1/2")]).ErrorLines.Single(), Does.Contain("--shard 1/2: all shares go into one folder; name it with --out"));
 
     [Test]
     public void LimitsAndSeedsOfAFileAreRefusedAsThoseOfTheCommandLine()

@@ -15,7 +15,7 @@ internal static class CompareCommand
         var options = new CompareOptions(command);
         command.JsonKeys = "variants [{name, parameters, flopsPerToken, validationLoss (mean over the seeds), standardDeviation, pairedDifference (to the base, seed by seed), interval (95 % of it, [low, high]; null of one seed), "
             + "tokensPerSecond, peakBytes, cacheBytesPerToken, runs [{run (the folder), seed, state, …}], …}], report (the page), and all else that result.json of the folder has; "
-            + "with --dry-run: runs, jobs (at a time), tokens, seconds, peakBytes, variants [{name, parameters, flopsPerToken, cacheBytesPerToken, residual, solved, tokens, tokensPerSecond, peakBytes, seconds}]";
+            + "with --dry-run: runs, over (of them, in the folder), jobs (at a time), tokens and seconds (of what is left), peakBytes, variants [{name, parameters, flopsPerToken, cacheBytesPerToken, residual, solved, tokens, tokensPerSecond, peakBytes, seconds}]";
         command.Does(invocation => Run(invocation, options));
     }
 
@@ -39,16 +39,11 @@ internal static class CompareCommand
         CompareTables.Describe(invocation.Output, comparison);
         if (options.IsDryRun(invocation))
         {
-            CompareDryRun.Show(invocation, comparison, runs, options.Running(invocation, ""));
+            CompareDryRun.Show(invocation, comparison, runs, options.Running(invocation, RunSets.Find(options.Out(invocation), options.Name(invocation, comparison), ComparisonFolder.FileOf(comparison))));
             return Faults.Done;
         }
 
-        string? named = options.Out(invocation);
-        string folder = named ?? ComparisonFolder.TakeUnused(options.Name(invocation, comparison), comparison);
-        if (named is not null)
-        {
-            ComparisonFolder.Take(folder, comparison);
-        }
+        string folder = RunSets.Take(options.Out(invocation), options.Name(invocation, comparison), ComparisonFolder.FileOf(comparison));
 
         RunSetOptions running = options.Running(invocation, folder);
         invocation.Output.Line($"folder {folder}");

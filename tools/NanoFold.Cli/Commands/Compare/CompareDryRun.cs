@@ -13,16 +13,17 @@ internal static class CompareDryRun
     /// <param name="invocation">Of the verb.</param>
     /// <param name="comparison">What is compared.</param>
     /// <param name="runs">Its runs.</param>
-    /// <param name="running">How they would be carried out; its folder is not looked at.</param>
+    /// <param name="running">How they would be carried out; what its folder has already is not done again.</param>
     public static void Show(Invocation invocation, Comparison comparison, ComparisonRuns runs, RunSetOptions running)
     {
         int jobs = running.Jobs ?? RunSets.DefaultJobs(running, runs);
         using Backend backend = Devices.Open(running.Device, running.ThreadsOf(jobs));
         var estimator = new RunEstimator(backend);
         RunEstimate[] estimates = [.. comparison.Variants.Select(variant => estimator.Of(runs.ConfigOf(variant)))];
-        RunEstimate[] all = [.. comparison.Variants.SelectMany(variant => comparison.Search(variant).Concat(comparison.Final(variant, comparison.Points[0])).DistinctBy(run => run.Name)).Select(run => estimator.Of(runs.ConfigOf(run)))];
-        double seconds = all.Sum(estimate => estimate.Seconds) / Math.Min(jobs, all.Length), tokens = all.Sum(estimate => estimate.Tokens);
-        long peak = all.Max(estimate => estimate.ResidentBytes);
+        RunEstimate[] all = [.. runs.Expected(running.Folder).Select(run => estimator.LeftOf(run.Config, RunSet.FolderOf(running.Folder, run.Name)))];
+        int over = all.Count(estimate => estimate.IsOver);
+        double seconds = all.Sum(estimate => estimate.Seconds) / Math.Min(jobs, Math.Max(1, all.Length - over)), tokens = all.Sum(estimate => estimate.Tokens);
+        long peak = estimates.Max(estimate => estimate.ResidentBytes);
         Output output = invocation.Output;
         output.Line();
         output.Table(
@@ -32,7 +33,7 @@ internal static class CompareDryRun
                 .. comparison.Variants.Zip(estimates, (variant, estimate) => (string[])[variant.Name, Display.Count(estimate.Steps), Display.Count((long)estimate.TokensPerSecond), Display.Bytes(estimate.ResidentBytes), Display.Clock(estimate.Seconds)]),
             ]);
         output.Line();
-        output.Line($"{Display.Count(all.Length, "run")}, {Display.Count((long)tokens)} tokens, about {Display.Clock(seconds)} with {Display.Count(jobs, "run")} at a time; at most {Display.Bytes(peak)} a run");
+        output.Line($"{Display.Count(all.Length, "run")}{RunSetTable.Over(over)} {Display.Count((long)tokens)} tokens, about {Display.Clock(seconds)} with {Display.Count(jobs, "run")} at a time; at most {Display.Bytes(peak)} a run");
         if (running.Shard is { Count: > 1 } shard)
         {
             output.Line($"This is of all {Display.Count(shard.Count, "shard")} together, on this machine; shard {shard} carries out its share, about 1/{shard.Count} of the FLOPs.");
@@ -41,6 +42,7 @@ internal static class CompareDryRun
         output.Result(new JsonObject
         {
             ["runs"] = all.Length,
+            ["over"] = over,
             ["jobs"] = jobs,
             ["tokens"] = tokens,
             ["seconds"] = seconds,

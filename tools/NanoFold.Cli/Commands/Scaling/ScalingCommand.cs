@@ -20,7 +20,7 @@ internal static class ScalingCommand
         command.JsonKeys = "runs [{run (the folder), size, seed, parameters, tokens, flopsPerToken, flops, loss, predicted, residual (log loss − log predicted), tokensPerSecond, seconds}], "
             + "fit {law {e, a, alpha, b, beta}, sizeExponent, tokensExponent, intervals {e, a, alpha, b, beta, sizeExponent, tokensExponent} (95 %, [low, high]), r2, rmsResidual, runs, heldOut}; null with whyNot where there are too few runs, "
             + "computeOptimal [{flops, parameters, tokens, loss, isExtrapolated}], summary, unfinished, report (the page); "
-            + "with --dry-run: runs, tokens, seconds, peakBytes, sizes [{name, width, layers, parameters, flopsPerToken, tokensPerSecond, peakBytes, seconds}]; with --coordinate-check what coordinate-check.json holds";
+            + "with --dry-run: runs, over (of them, in the folder), tokens and seconds (of what is left), peakBytes, sizes [{name, width, layers, parameters, flopsPerToken, tokensPerSecond, peakBytes, seconds}]; with --coordinate-check what coordinate-check.json holds";
         command.Does(invocation => Run(invocation, options));
     }
 
@@ -39,20 +39,24 @@ internal static class ScalingCommand
             return Check(invocation, options, family);
         }
 
+        if (!options.IsDryRun(invocation))
+        {
+            options.RequireFolder(invocation);
+        }
+
         ScalingGrid grid = options.Grid(invocation, family);
-        string folder = options.Out(invocation) ?? ScalingFolder.Unused(Path.Combine("runs", "scaling"), grid);
-        RunSetOptions running = options.Running(invocation, folder);
+        string name = Path.Combine("runs", "scaling");
+        RunSet.Check(grid.Plan(), options.Running(invocation, folder: ""));
         if (options.IsDryRun(invocation))
         {
-            ScalingTables.DryRun(invocation, grid);
+            ScalingTables.DryRun(invocation, grid, RunSets.Find(options.Out(invocation), name, ScalingFolder.FileOf(grid)));
             return Faults.Done;
         }
 
-        RunSet.Check(grid.Plan(), running);
         RequireText(family.Recipe);
-        ScalingFolder.Take(folder, grid);
+        string folder = RunSets.Take(options.Out(invocation), name, ScalingFolder.FileOf(grid));
         invocation.Output.Line($"{Display.Count(grid.Cells().Count, "run")}: {string.Join(", ", grid.Sizes.Select(size => size.Name))}; folder {folder}");
-        RunSetSummary summary = RunSets.CarryOut(invocation, grid.Plan(), running);
+        RunSetSummary summary = RunSets.CarryOut(invocation, grid.Plan(), options.Running(invocation, folder));
         if (summary.End != RunSetEnd.Interrupted)
         {
             Show(invocation, folder);

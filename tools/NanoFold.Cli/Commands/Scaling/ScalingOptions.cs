@@ -57,6 +57,9 @@ internal sealed class ScalingOptions
     /// <summary>How the runs are carried out.</summary>
     public RunSetOptions Running(Invocation invocation, string folder) => _running.Of(invocation, folder);
 
+    /// <inheritdoc cref="RunningOptions.RequireFolder"/>
+    public void RequireFolder(Invocation invocation) => _running.RequireFolder(invocation, Out(invocation));
+
     /// <summary>The recipe in all its sizes.</summary>
     /// <exception cref="UserException">It has problems.</exception>
     public ModelFamily Family(Invocation invocation)

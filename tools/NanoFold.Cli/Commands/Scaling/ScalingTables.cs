@@ -90,7 +90,10 @@ internal static class ScalingTables
     }
 
     /// <summary>Which runs there are, and what they take.</summary>
-    public static void DryRun(Invocation invocation, ScalingGrid grid)
+    /// <param name="invocation">Of the verb.</param>
+    /// <param name="grid">Whose runs.</param>
+    /// <param name="folder">What it has already is not done again.</param>
+    public static void DryRun(Invocation invocation, ScalingGrid grid, string folder)
     {
         using Backend backend = Devices.Open(invocation);
         var estimator = new RunEstimator(backend);
@@ -99,10 +102,11 @@ internal static class ScalingTables
             .. grid.Sizes.Select(size =>
             {
                 RunConfig config = size.Resolve();
-                return (size, grid.Cells().Where(cell => cell.Size == size).Select(cell => estimator.Of(cell.ConfigOf(config))).ToArray());
+                return (size, grid.Cells().Where(cell => cell.Size == size).Select(cell => estimator.LeftOf(cell.ConfigOf(config), RunSet.FolderOf(folder, cell.Name))).ToArray());
             }),
         ];
         RunEstimate[] all = [.. sizes.SelectMany(size => size.Runs)];
+        int over = all.Count(estimate => estimate.IsOver);
         Output output = invocation.Output;
         output.Table(
             numbers: true,
@@ -114,10 +118,11 @@ internal static class ScalingTables
                     Display.Count(size.Runs.Length), Display.Clock(size.Runs.Sum(run => run.Seconds)),
                 ]),
             ]);
-        output.Line($"{Display.Count(all.Length, "run")} of {string.Join(", ", grid.Tokens.Select(Display.Count))} tokens, {Display.Count((long)all.Sum(run => run.Tokens))} in all, about {Display.Clock(all.Sum(run => run.Seconds))} one after the other; at most {Display.Bytes(all.Max(run => run.ResidentBytes))} a run");
+        output.Line($"{Display.Count(all.Length, "run")} of {string.Join(", ", grid.Tokens.Select(Display.Count))} tokens{RunSetTable.Over(over)} {Display.Count((long)all.Sum(run => run.Tokens))} in all, about {Display.Clock(all.Sum(run => run.Seconds))} one after the other; at most {Display.Bytes(all.Max(run => run.ResidentBytes))} a run");
         output.Result(new JsonObject
         {
             ["runs"] = all.Length,
+            ["over"] = over,
             ["tokens"] = all.Sum(run => run.Tokens),
             ["seconds"] = all.Sum(run => run.Seconds),
             ["peakBytes"] = all.Max(run => run.ResidentBytes),

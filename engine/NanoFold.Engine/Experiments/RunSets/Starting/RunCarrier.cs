@@ -62,7 +62,7 @@ public static class RunCarrier
         asked = asked.Model.Vocab == 0 ? asked with { Model = asked.Model with { Vocab = begun.Model.Vocab } } : asked;
         return Resumable.Changed(begun, asked) is { Count: > 0 } changed
             ? throw new UserException($"{order.Folder}: was begun with {string.Join(", ", changed)}; delete it, or carry out the set in another folder")
-            : TrainSession.Resume(order.Folder, backend, config: null, note, stop);
+            : TrainSession.Resume(order.Folder, backend, MovedText.Follow(begun, asked), note, stop);
     }
 
     // Steps come fast; whoever is told draws them a few times a second.

@@ -19,6 +19,9 @@ public sealed record WeightSpectrumMeasure : WeightMeasure
     public override string Legend => "erank, PR, σ₁² % = effective rank, participation ratio and first share of the squared singular values of a matrix of weights";
 
     /// <inheritdoc/>
+    public override int Tier => 2;
+
+    /// <inheritdoc/>
     public override IReadOnlyList<FigureColumn> Columns =>
         [new("weightErank", "erank", "0.0"), new("weightParticipationRatio", "PR", "0.0"), new("weightFirstShare", "σ₁² %", "0", 100)];
 

@@ -12,6 +12,9 @@ public sealed record SpectrumMeasure : PointMeasure
     public override string Legend => "PR, erank, λ₁ = participation ratio, effective rank and first share of the eigenvalues of the covariance";
 
     /// <inheritdoc/>
+    public override int Tier => 1;
+
+    /// <inheritdoc/>
     public override IReadOnlyList<FigureColumn> Columns =>
         [new("participationRatio", "PR", "0.0"), new("erankEig", "erank", "0.0"), new("firstEigenvalueShare", "λ₁ %", "0", 100)];
 

@@ -1,0 +1,46 @@
+using System.Text.Json.Nodes;
+using NanoFold.Engine.Configuration;
+
+namespace NanoFold.Engine.Geometry.Measures;
+
+/// <summary>Lists of measures that have a name.</summary>
+public static class MeasurePresets
+{
+    /// <summary>What is measured where nothing else is asked for.</summary>
+    public const string Light = "light";
+
+    /// <summary>Everything that can be measured while a model trains: tiers 0 to 2.</summary>
+    public const string Full = "full";
+
+    /// <summary>Nothing.</summary>
+    public const string None = "none";
+
+    /// <summary>The names.</summary>
+    public static IReadOnlyList<string> Names { get; } = [Light, Full, None];
+
+    /// <summary>Every kind with its own settings, those of programs besides this one too.</summary>
+    public static IReadOnlyList<Measure> All => [.. Variant.Of<Measure>().Select(variant => (Measure)Activator.CreateInstance(variant.Type)!)];
+
+    /// <summary>The measures of a name, or null.</summary>
+    public static IReadOnlyList<Measure>? Find(string name) => name switch
+    {
+        Light => Measure.Defaults,
+        Full => [.. All.Where(measure => measure.Tier < Measure.Offline)],
+        None => [],
+        _ => null,
+    };
+}
+
+/// <summary>Lists of measures by name: <c>light</c>, <c>full</c> and <c>none</c>, alone or with kinds after commas.</summary>
+[AttributeUsage(AttributeTargets.Class)]
+internal sealed class MeasureTextAttribute : ListTextAttribute
+{
+    /// <inheritdoc/>
+    public override JsonArray? Parse(string text, out string problem)
+    {
+        problem = "";
+        IEnumerable<string> kinds = text.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries)
+            .SelectMany(name => MeasurePresets.Find(name) is { } preset ? preset.Select(measure => measure.Kind) : [name]);
+        return new([.. kinds.Distinct().Select(kind => (JsonNode)kind)]);
+    }
+}
