@@ -21,6 +21,6 @@ internal static class ResultNotes
         VariantResult[] ended = [.. result.Variants.Where(variant => variant.Figures.Count > 0)];
         string[] without = [.. ended.Where(variant => variant.Breakdowns.Count == 0).Select(variant => variant.Name)];
         return without.Length == 0 || without.Length == ended.Length ? []
-            : [$"No means by position, frequency and so on of {string.Join(", ", without)}: runs lack evaluation.json, or theirs are of different rows."];
+            : [$"No means by position, frequency and so on of {ResultWords.Listed(without)}: runs lack evaluation.json, or theirs are of different rows."];
     }
 }

@@ -217,7 +217,8 @@ internal static class ResultWords
 
     private static string Name(string figure) => figure == FigureResult.BitsPerByte ? "length in bits per byte" : figure;
 
-    private static string Listed(IReadOnlyList<string> names) => names.Count <= 1 ? string.Concat(names)
+    /// <summary>Names in a sentence, of many the first.</summary>
+    public static string Listed(IReadOnlyList<string> names) => names.Count <= 1 ? string.Concat(names)
         : names.Count > 8 ? $"{string.Join(", ", names.Take(7))} and {names.Count - 7} more"
         : $"{string.Join(", ", names.SkipLast(1))} and {names[^1]}";
 
