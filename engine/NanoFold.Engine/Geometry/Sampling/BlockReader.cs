@@ -59,6 +59,9 @@ internal sealed class BlockReader : IDisposable
     /// <summary>What is to be done with a block that is read.</summary>
     public Action<BlockSample>? Ready { get; set; }
 
+    /// <summary>What is done to a cloud before it is measured; null for nothing.</summary>
+    public Action<PointCloud>? Replace { get; set; }
+
     /// <summary>The tokens of most clouds.</summary>
     public SampledRows Points { get; }
 
@@ -147,6 +150,7 @@ internal sealed class BlockReader : IDisposable
             // Streams [R, n, C] are measured one by one.
             int parts = want.Point.StartsWith(Streams, StringComparison.Ordinal) ? value.Layout[1] : 1;
             value.CopyTo(cloud.Begin(value.Name, layer, value.Count / cloud.Count, parts));
+            Replace?.Invoke(cloud);
             _block.Add(want, cloud);
             if (want.Point.EndsWith(Mixing, StringComparison.Ordinal))
             {
