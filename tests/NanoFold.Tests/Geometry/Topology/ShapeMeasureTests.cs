@@ -159,7 +159,7 @@ public class ShapeMeasureTests
     {
         rows ??= Rows();
         var random = new GaussianSource((ulong)d);
-        return new PointCloud("turned", rows, [.. Enumerable.Range(0, rows.Count).SelectMany(i => row(i, random)).Select(v => (float)v)]);
+        return new PointCloud("cloud", rows, [.. Enumerable.Range(0, rows.Count).SelectMany(i => row(i, random)).Select(v => (float)v)]);
     }
 
     private static IEnumerable<(string, double)> Values(FigureWriter figures) => figures.Figures.Select(f => (f.Name, f.Value ?? double.NaN));

@@ -8,7 +8,7 @@ namespace NanoFold.Engine.Geometry.Measures;
 public sealed record CkaMeasure : PairMeasure
 {
     /// <summary>Tokens of a mini-batch, over which the sums run before they are divided; 0 for all tokens at once, otherwise at least 4.</summary>
-    [Bounds(0, 1 << 24, Auto = true)]
+    [Bounds(0, 1 << 24)]
     public int Batch { get; init; }
 
     /// <inheritdoc/>
