@@ -122,6 +122,24 @@ public class ShapeMeasureTests
     }
 
     [Test]
+    public void WaysThroughLayersAreLaidInOneBasis()
+    {
+        // Layer l moves every token by 10 l along axis 2; axis 0 has the tokens' own spread of 1.
+        SampledRows rows = Rows();
+        PointCloud[] streams = [.. Enumerable.Range(0, 3).Select(l => Cloud(4, (_, random) => [random.NextNormal(), 0, 10 * l, 0], rows))];
+        var figures = new FigureWriter(wantsArrays: true);
+        new TrajectoryMeasure { Axes = 2, Tokens = 50 }.Take(streams, figures);
+        double along = 200 / 3.0;
+        Assert.That(figures.Figures[0].Value, Is.EqualTo(along / (along + 1)).Within(0.01));
+        Assert.That(figures.Figures[0].Value + figures.Figures[1].Value, Is.EqualTo(1).Within(1e-6));
+        FigureArray coordinates = figures.Arrays.Single(a => a.Name == "coordinates");
+        Assert.That(coordinates.Shape, Is.EqualTo(new[] { 3, 50, 2 }));
+        var values = (float[])coordinates.Values;
+        Assert.That(new[] { values[0], values[100], values[200] }, Is.EqualTo(new[] { -10, 0, 10 }).Within(1e-3));
+        Assert.That((int[])figures.Arrays.Single(a => a.Name == "tokens").Values, Is.EqualTo(rows.Tokens[rows.First..(rows.First + 50)]));
+    }
+
+    [Test]
     public void UpdatesAlongTheCloudAreTangentAndOthersNormal()
     {
         // A cloud of 3 of 8 dimensions; the mixer moves along one of them, the feed-forward along another and one outside, as far.
