@@ -1,5 +1,6 @@
 using NanoFold.Engine.Configuration;
 using NanoFold.Engine.Geometry.Dimensions;
+using NanoFold.Engine.Geometry.Neighbors;
 using NanoFold.Engine.Geometry.Sampling;
 
 namespace NanoFold.Engine.Geometry.Measures;
@@ -27,8 +28,21 @@ public sealed record TwoNNMeasure : PointMeasure
     public override double Work(in ProbeShape shape, int width) => DimensionFigures.Work(shape, width);
 
     /// <inheritdoc/>
-    public override void Take(PointCloud cloud, FigureWriter figures) =>
-        DimensionFigures.Write(figures, "", DimensionMethod.TwoNNFit(Discard).Estimate(cloud.Neighbors(Neighbors)), cloud.Width);
+    public override void Take(PointCloud cloud, FigureWriter figures)
+    {
+        NeighborGraph graph = cloud.Neighbors(Neighbors);
+        DimensionFigures.Write(figures, "", DimensionMethod.TwoNNFit(Discard).Estimate(graph), cloud.Width);
+        if (figures.WantsArrays && graph.K >= Neighbors)
+        {
+            var ratios = new double[graph.Count];
+            for (int i = 0; i < ratios.Length; i++)
+            {
+                ratios[i] = graph.Distances(i)[1] / graph.Distances(i)[0];
+            }
+
+            figures.Array("mu", [ratios.Length], ratios);
+        }
+    }
 }
 
 /// <summary>What all measures of the intrinsic dimension write.</summary>

@@ -28,7 +28,9 @@ public sealed record SpectrumMeasure : PointMeasure
     /// <inheritdoc/>
     public override void Take(PointCloud cloud, FigureWriter figures)
     {
-        SpectrumSummary spectrum = cloud.Moments().Summarize();
+        StreamingMoments moments = cloud.Moments();
+        double[] eigenvalues = moments.Eigenvalues();
+        SpectrumSummary spectrum = eigenvalues.Length > 0 ? SpectrumSummary.FromEigenvalues(eigenvalues, moments.Count) : moments.Summarize();
         void Add(string name, double? value) => figures.Add(name, value, spectrum.Status, Estimator, spectrum.Points);
         Add("totalVariance", spectrum.TotalVariance);
         Add("participationRatio", spectrum.ParticipationRatio);
@@ -37,5 +39,6 @@ public sealed record SpectrumMeasure : PointMeasure
         Add("firstEigenvalueShare", spectrum.FirstShare);
         Add("stableRank", spectrum.StableRank);
         Add("isoScore", spectrum.IsoScore);
+        figures.Array("eigenvalues", [eigenvalues.Length], eigenvalues);
     }
 }
