@@ -1,7 +1,6 @@
 using System.Globalization;
 using NanoFold.Engine.Configuration;
 using NanoFold.Engine.Geometry.Dimensions;
-using NanoFold.Engine.Geometry.Neighbors;
 using NanoFold.Engine.Geometry.Sampling;
 
 namespace NanoFold.Engine.Geometry.Measures;
@@ -32,31 +31,9 @@ public sealed record GrideMeasure : PointMeasure
     /// <inheritdoc/>
     public override void Take(PointCloud cloud, FigureWriter figures)
     {
-        NeighborGraph graph = cloud.Neighbors(MostRank);
-        if (figures.WantsArrays && graph.K > 0)
-        {
-            WriteGraph(graph, figures);
-        }
-
-        foreach (DimensionEstimate estimate in Gride.ScaleScan(graph, MostRank))
+        foreach (DimensionEstimate estimate in Gride.ScaleScan(cloud.Neighbors(MostRank), MostRank))
         {
             DimensionFigures.Write(figures, "." + estimate.Method.Rank.ToString(CultureInfo.InvariantCulture), estimate, cloud.Width);
         }
-    }
-
-    // Rows are numbered among the tokens whose neighbors are searched.
-    private static void WriteGraph(NeighborGraph graph, FigureWriter figures)
-    {
-        int[] neighbors = new int[graph.Count * graph.K];
-        double[] distances = new double[neighbors.Length];
-        for (int i = 0; i < graph.Count; i++)
-        {
-            graph.Neighbors(i).CopyTo(neighbors.AsSpan(i * graph.K));
-            graph.Distances(i).CopyTo(distances.AsSpan(i * graph.K));
-        }
-
-        figures.Array("rows", [graph.Count], graph.Rows);
-        figures.Array("neighbors", [graph.Count, graph.K], neighbors);
-        figures.Array("distances", [graph.Count, graph.K], distances);
     }
 }

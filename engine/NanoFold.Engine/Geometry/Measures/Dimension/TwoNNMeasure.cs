@@ -2,6 +2,7 @@ using NanoFold.Engine.Configuration;
 using NanoFold.Engine.Geometry.Dimensions;
 using NanoFold.Engine.Geometry.Neighbors;
 using NanoFold.Engine.Geometry.Sampling;
+using NanoFold.Engine.Geometry.Statistics;
 
 namespace NanoFold.Engine.Geometry.Measures;
 
@@ -28,19 +29,17 @@ public sealed record TwoNNMeasure : PointMeasure
     public override double Work(in ProbeShape shape, int width) => DimensionFigures.Work(shape, width);
 
     /// <inheritdoc/>
+    /// <remarks>Arrays: ratios μ, and of the graph rows, neighbors and distances, so that estimators can be run again without the activations.</remarks>
     public override void Take(PointCloud cloud, FigureWriter figures)
     {
         NeighborGraph graph = cloud.Neighbors(Neighbors);
         DimensionFigures.Write(figures, "", DimensionMethod.TwoNNFit(Discard).Estimate(graph), cloud.Width);
-        if (figures.WantsArrays && graph.K >= Neighbors)
+        if (figures.WantsArrays && graph.Status == GeometryStatus.Ok)
         {
-            var ratios = new double[graph.Count];
-            for (int i = 0; i < ratios.Length; i++)
-            {
-                ratios[i] = graph.Distances(i)[1] / graph.Distances(i)[0];
-            }
-
-            figures.Array("mu", [ratios.Length], ratios);
+            figures.Array("ratios", [graph.Count], TwoNN.Ratios(graph));
+            figures.Array("rows", [graph.Count], graph.Rows);
+            figures.Array("neighbors", [graph.Count, graph.K], graph.AllNeighbors);
+            figures.Array("distances", [graph.Count, graph.K], graph.AllDistances);
         }
     }
 }
@@ -56,9 +55,10 @@ internal static class DimensionFigures
     /// <param name="suffix">What follows their names, where there are several.</param>
     /// <param name="estimate">What was measured.</param>
     /// <param name="width">D.</param>
-    public static void Write(FigureWriter figures, string suffix, DimensionEstimate estimate, int width)
+    /// <param name="tokens">Which tokens it is of, where it is of some only.</param>
+    public static void Write(FigureWriter figures, string suffix, DimensionEstimate estimate, int width, string tokens = "position 0 out")
     {
-        string estimator = $"{estimate.Method.Label}, position 0 out, {estimate.DuplicatesDropped} duplicates dropped, {estimate.FractionKept:0.###} kept";
+        string estimator = $"{estimate.Method.Label}, {tokens}, {estimate.DuplicatesDropped} duplicates dropped, {estimate.FractionKept:0.###} kept";
         CalibratedDimension calibrated = GaussianCalibration.Calibrate(estimate, width);
         figures.Add("dimension" + suffix, estimate.Dimension, estimate.Status, estimator, estimate.Points, estimate.StandardError);
         figures.Add(

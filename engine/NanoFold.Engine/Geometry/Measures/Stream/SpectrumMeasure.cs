@@ -1,5 +1,6 @@
 using NanoFold.Engine.Geometry.Sampling;
 using NanoFold.Engine.Geometry.Spectra;
+using NanoFold.Engine.Geometry.Statistics;
 
 namespace NanoFold.Engine.Geometry.Measures;
 
@@ -30,7 +31,7 @@ public sealed record SpectrumMeasure : PointMeasure
     {
         StreamingMoments moments = cloud.Moments();
         double[] eigenvalues = moments.Eigenvalues();
-        SpectrumSummary spectrum = eigenvalues.Length > 0 ? SpectrumSummary.FromEigenvalues(eigenvalues, moments.Count) : moments.Summarize();
+        SpectrumSummary spectrum = moments.Status == GeometryStatus.Ok ? SpectrumSummary.FromEigenvalues(eigenvalues, moments.Count) : moments.Summarize();
         void Add(string name, double? value) => figures.Add(name, value, spectrum.Status, Estimator, spectrum.Points);
         Add("totalVariance", spectrum.TotalVariance);
         Add("participationRatio", spectrum.ParticipationRatio);
