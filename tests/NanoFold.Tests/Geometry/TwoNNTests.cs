@@ -91,6 +91,12 @@ public class TwoNNTests
         Assert.That(mean, Is.EqualTo(expected).Within(5).Percent);
     }
 
+    [TestCase(100, 51)]
+    [TestCase(300, 100)]
+    [Category("Long")]
+    public void MorePointsHelpLittle(int d, double expected) =>
+        Assert.That(TwoNN.Fit(NearestNeighbors.Search(Clouds.Gauss(5000, d, 1), 5000, d, 2)).Dimension, Is.EqualTo(expected).Within(5).Percent);
+
     [TestCase(.03, 10.8, 5.9)]
     [TestCase(.1, 39.7, 15.3)]
     public void NoiseFadesWithScale(double noise, double twoNN, double gride)
