@@ -27,6 +27,8 @@ public class CoverageTests
         [nameof(ExpertTallyOp)] = typeof(FeedForward.ExpertBalanceTests),
         // Edits of a tap.
         ["ZeroOp"] = typeof(TapSuite),
+        ["MeanOfPlaces"] = typeof(Taps.EditorTests),
+        ["OtherPlaces"] = typeof(Taps.EditorTests),
         // Has no output.
         ["ReadOp"] = typeof(TapSuite),
         // What it reads is a gradient.
