@@ -70,7 +70,12 @@ public sealed class ReportPage(string title)
             html.Raw("<script>").Raw(PlotlyScript.Text).Raw("</script>\n");
         }
 
-        return html.Raw("<script>\n").Raw(Asset("report.js")).Raw("</script>\n<script>\n").Raw(Asset("tables.js")).Raw("</script>\n</body>\n</html>\n").ToString();
+        foreach (string script in (string[])["theme.js", "report.js", "tables.js"])
+        {
+            html.Raw("<script>\n").Raw(Asset(script)).Raw("</script>\n");
+        }
+
+        return html.Raw("</body>\n</html>\n").ToString();
     }
 
     /// <summary>Writes the page to a file, which is complete or as it was.</summary>

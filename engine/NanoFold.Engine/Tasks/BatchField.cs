@@ -78,6 +78,9 @@ public sealed class BatchField
     /// <summary>A whole number for each place of rows of so many, −1 where there is none, that only scores read.</summary>
     internal static BatchField OfScores(string name, int time) => new(name, DType.Int32, -1, [time]) { IsInput = false, IsScored = true };
 
+    /// <summary>A real for each place of rows of so many that only scores read.</summary>
+    internal static BatchField RealsOfScores(string name, int time) => new(name, DType.Float32, 0, [time]) { IsInput = false, IsScored = true };
+
     /// <summary>The documents of rows of so many places; −1 where there is none.</summary>
     public static BatchField OfDocuments(int time, bool isInput = true) => new(Documents, DType.Int32, -1, [time]) { IsInput = isInput };
 }

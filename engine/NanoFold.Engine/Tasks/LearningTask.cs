@@ -101,6 +101,9 @@ public abstract class LearningTask : IDisposable
     /// <summary>What simple methods score on what is held back, such as counting pairs of tokens; learns and goes through all of those rows.</summary>
     public virtual IEnumerable<Baseline> Baselines() => [];
 
+    /// <summary>So many pairs of rows of each kind that differ in one token, which in one of them is wrong; fewer or none where the task has no more.</summary>
+    public virtual IReadOnlyList<MinimalPair> MinimalPairs(int each) => [];
+
     /// <summary>How a token reads to a person: here by its number.</summary>
     public virtual string Symbol(int token) => token.ToString(CultureInfo.InvariantCulture);
 

@@ -24,6 +24,7 @@ namespace NanoFold.Engine.Tasks;
 [JsonDerivedType(typeof(PasskeyConfig), "passkey")]
 [JsonDerivedType(typeof(WordChainConfig), "word-chain")]
 [JsonDerivedType(typeof(TransitivityConfig), "transitivity")]
+[JsonDerivedType(typeof(GrammarConfig), "grammar")]
 [JsonDerivedType(typeof(FoldedConfig), "folded")]
 [JsonDerivedType(typeof(MarkovConfig), "markov")]
 [JsonDerivedType(typeof(HiddenMarkovConfig), "hidden-markov")]

@@ -35,6 +35,9 @@ public sealed class ScoredValues
     internal ScoredValues(IEnumerable<Tensor> scored)
         => _values = [.. scored.Select(Array (tensor) => tensor.Type == Kernels.DType.Int32 ? new int[tensor.Layout.Count] : new float[tensor.Layout.Count])];
 
+    /// <summary>Of given values: for tests of scores.</summary>
+    internal ScoredValues(params Array[] values) => _values = values;
+
     /// <summary>How many tensors.</summary>
     public int Count => _values.Length;
 

@@ -63,6 +63,11 @@ internal static class MadeUpComparison
     {
         var settings = (JsonObject)JsonNode.Parse("""{"model":{"mixer":""}}""")!;
         settings["model"]!["mixer"] = mixer;
+        if (name.Split(" width=") is [_, var width])
+        {
+            settings["model"]!["width"] = int.Parse(width, CultureInfo.InvariantCulture);
+        }
+
         RunConfig config = Config($"model.mixer={mixer}");
         CostModel cost = CostModel.Of(config.Model);
         long flops = CostModel.FlopsPerToken(config.Model);

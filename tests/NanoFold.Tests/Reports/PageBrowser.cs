@@ -93,6 +93,8 @@ internal sealed class OpenedPage : IAsyncDisposable
 
     public Task Click(string selector) => _page.ClickAsync(selector);
 
+    public Task Press(string key) => _page.Keyboard.PressAsync(key);
+
     public async ValueTask DisposeAsync() => await _page.Context.CloseAsync();
 
     private static void Add(List<string> lines, string line)

@@ -8,9 +8,17 @@ namespace NanoFold.Tests.Reports;
 public class ReportBrowserTests
 {
     private PageBrowser? _browser;
+    private OpenedPage? _desktop;
+
+    // Opening a page takes longer than asking it, so that tests share it.
+    private OpenedPage Desktop => _desktop!;
 
     [OneTimeSetUp]
-    public async Task Open() => _browser = await PageBrowser.Start();
+    public async Task Open()
+    {
+        _browser = await PageBrowser.Start();
+        _desktop = await _browser.Open(MadeUpPages.File, 1400, isDark: false);
+    }
 
     [OneTimeTearDown]
     public async Task Close()
@@ -21,11 +29,18 @@ public class ReportBrowserTests
         }
     }
 
-    [TestCase(1400, false)]
-    [TestCase(360, true)]
-    public async Task EveryFigureIsDrawnAndNothingIsFetched(int width, bool isDark)
+    [Test]
+    public Task EveryFigureIsDrawnAndNothingIsFetched() => IsWhole(Desktop, isDark: false);
+
+    [Test]
+    public async Task APhoneInTheDarkShowsAllOfIt()
     {
-        await using OpenedPage page = await _browser!.Open(MadeUpPages.File, width, isDark);
+        await using OpenedPage page = await _browser!.Open(MadeUpPages.File, 360, isDark: true);
+        await IsWhole(page, isDark: true);
+    }
+
+    private static async Task IsWhole(OpenedPage page, bool isDark)
+    {
         await page.Do("nanofold.drawAll()");
         Assert.Multiple(async () =>
         {
@@ -41,7 +56,7 @@ public class ReportBrowserTests
     [Test]
     public async Task ValuesOfAChartAreThoseOfTheRuns()
     {
-        await using OpenedPage page = await _browser!.Open(MadeUpPages.File, 1400, isDark: false);
+        OpenedPage page = Desktop;
         const string Figure = "const figure = nanofold.figures.find(f => f.element.querySelector('h3').textContent === 'Validation loss');";
         await page.Do($"(() => {{ {Figure} figure.element.scrollIntoView(); [...figure.element.querySelectorAll('.tabs button')].find(b => b.textContent === 'seconds').click(); }})()");
         Assert.That(await page.Get<double[]>($"(() => {{ {Figure} const t = figure.plot.data.find(t => t.name === 'window'); return [t.x.at(-1), t.y.at(-1)]; }})()"),
@@ -87,13 +102,15 @@ public class ReportBrowserTests
         await page.Do("nanofold.drawAll()");
         const string Shown = "new Set(nanofold.figures.find(f => f.element.querySelector('h3').textContent === 'Validation loss').plot.data.filter(t => t.visible !== 'legendonly').map(t => t.legendgroup)).size";
         Assert.That(await page.Get<int>(Shown), Is.EqualTo(10));
+        // The base is no part of the grid: it has no width of its own.
+        Assert.That(await page.Get<int[]>("(() => { const [lines, map] = nanofold.figures.map(f => f.plot.data).filter((_, i) => i < 2); return [lines.filter(t => t.showlegend !== false).length, map[0].z.length, map[0].z[0].length]; })()"), Is.EqualTo(new[] { 25, 25, 3 }));
         Assert.That(page.Said, Is.Empty);
     }
 
     [Test]
     public async Task AClickOnAHeadingSortsAndTheThemeCanBeChosen()
     {
-        await using OpenedPage page = await _browser!.Open(MadeUpPages.File, 1400, isDark: false);
+        OpenedPage page = Desktop;
         const string Names = "[...document.querySelector('table').tBodies[0].rows].map(row => row.cells[0].textContent).join()";
         Assert.That(await page.Get<string>(Names), Is.EqualTo("gated-delta,attention (base),window,mamba,gru"));
         await page.Click("table thead th:nth-child(4) button");
@@ -103,5 +120,22 @@ public class ReportBrowserTests
         await page.Click("#theme");
         await page.Click("#theme");
         Assert.That(await page.Get<string>("document.documentElement.dataset.theme + document.getElementById('theme').textContent"), Is.EqualTo("darkdark"));
+        await page.Click("#theme");
+        Assert.That(await page.Get<string>("document.documentElement.dataset.theme + document.getElementById('theme').textContent"), Is.EqualTo("lightauto"));
+    }
+
+    /// <summary>Legends hide and show what they name, with the keyboard as well, in all views of a figure.</summary>
+    [Test]
+    public async Task LegendsAreReachedWithTheKeyboard()
+    {
+        const string Figure = "const figure = nanofold.figures.find(f => f.element.querySelector('h3').textContent === 'Cost against context');";
+        const string Drawn = $"(() => {{ {Figure} return [...figure.legend.children].map((b, i) => b.textContent + (b.getAttribute('aria-pressed') === String(figure.plot.data.find(t => t.name === b.textContent).visible !== 'legendonly') ? '' : '?') + b.getAttribute('aria-pressed')[0]).join(); }})()";
+        await Desktop.Do($"(() => {{ {Figure} figure.element.scrollIntoView(); figure.legend.children[1].focus(); }})()");
+        await Desktop.Press("Enter");
+        Assert.That(await Desktop.Get<string>(Drawn), Is.EqualTo("gated-deltat,attentionf,windowt,mambat,grut"));
+        await Desktop.Do($"(() => {{ {Figure} figure.element.querySelectorAll('.tabs button')[1].click(); }})()");
+        Assert.That(await Desktop.Get<string>(Drawn), Is.EqualTo("gated-deltat,attentionf,windowt,mambat,grut"));
+        await Desktop.Do($"(() => {{ {Figure} figure.legend.children[2].dispatchEvent(new MouseEvent('click', {{ shiftKey: true }})); }})()");
+        Assert.That(await Desktop.Get<string>(Drawn), Is.EqualTo("gated-deltaf,attentionf,windowt,mambaf,gruf"));
     }
 }

@@ -1,44 +1,8 @@
 "use strict";
 (() => {
-  const root = document.documentElement;
-  const system = matchMedia("(prefers-color-scheme: dark)");
+  const { css, color, resolve } = palette;
   const isTouched = matchMedia("(pointer: coarse)").matches;
   const isNarrow = () => innerWidth < 640;
-
-  // A file's page may have no storage.
-  const stored = {
-    get: () => { try { return localStorage.getItem("nanofold-theme"); } catch { return null; } },
-    set: value => { try { localStorage.setItem("nanofold-theme", value); } catch { /* asked again next time */ } },
-  };
-
-  // Colors: "@3" is a series, "@q0.4" a place between first and last, "@soft" a name; "/0.2" after it makes it clear. Names and labels are no colors, whatever they look like.
-  const scales = {
-    light: ["#3b2a80", "#3464d4", "#0a8ea6", "#3aa55f", "#c9a21b", "#e06a12"],
-    dark: ["#8f7bff", "#79a3ff", "#4cc9d8", "#6fd99a", "#e6d35a", "#ffa25a"],
-  };
-  const cells = {
-    light: ["#f4f6fb", "#bcd3f2", "#6ea3de", "#2f6bbf", "#123a78"],
-    dark: ["#161c27", "#1f3a63", "#2f68b0", "#5fa3ea", "#c4e2ff"],
-  };
-  const theme = () => root.dataset.theme;
-  const css = name => getComputedStyle(root).getPropertyValue("--" + name).trim();
-  const channels = hex => [1, 3, 5].map(at => parseInt(hex.slice(at, at + 2), 16));
-  const mix = (scale, share) => {
-    const place = Math.min(Math.max(share, 0), 1) * (scale.length - 1), at = Math.min(Math.floor(place), scale.length - 2);
-    const low = channels(scale[at]), high = channels(scale[at + 1]);
-    return low.map((c, i) => Math.round(c + (high[i] - c) * (place - at)));
-  };
-  const color = token => {
-    const [name, alpha] = token.slice(1).split("/");
-    const rgb = name[0] === "q" ? mix(scales[theme()], +name.slice(1)) : channels(css(/^\d/.test(name) ? "s" + name : name));
-    return `rgba(${rgb.join(",")},${alpha ?? 1})`;
-  };
-  const resolve = (value, key) =>
-    Array.isArray(value) ? value.map(inner => resolve(inner, key))
-      : value && typeof value === "object" ? Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, resolve(inner, name)]))
-        : !/^(fill)?color(scale)?$/.test(key) ? value : value === "@scale" ? cells[theme()].map((c, i, all) => [i / (all.length - 1), c])
-          : typeof value === "string" && /^@(\d+|q[\d.]+|ink|soft|accent)(\/[\d.]+)?$/.test(value) ? color(value)
-            : value;
 
   // Texts of charts are entities, for plotly.js reads them as HTML.
   const plain = text => typeof text === "string" ? text.replaceAll("&lt;", "<").replaceAll("&gt;", ">").replaceAll("&amp;", "&") : text;
@@ -66,10 +30,16 @@
       tickfont: { size: narrow ? 11 : 12 },
     };
     const titled = given => ({ ...axis, ...given, title: { ...given.title, standoff: 8, font: { size: narrow ? 12 : 13 } } });
+    // Marks of a logarithmic axis that is less than from 2 to 5: the digits of decades would be one or two.
+    const even = (least, most, count) => {
+      const rough = (most - least) / count, power = 10 ** Math.floor(Math.log10(rough)), step = power * [1, 2, 5, 10].find(s => s * power >= rough);
+      const first = Math.floor(least / step), last = Math.ceil(most / step);
+      return most > least ? { tickvals: Array.from({ length: last - first + 1 }, (_, i) => +((first + i) * step).toPrecision(12)), tickformat: most < 1000 ? ".4~g" : ".3~s" } : {};
+    };
     const steps = (given, x) => {
       if (given.type !== "log") return { exponentformat: "SI", ...given };
-      const places = view.data.flatMap(t => (x ? t.x : t.y) ?? []).filter(v => v > 0), most = Math.max(...places), decades = Math.log10(most / Math.min(...places));
-      return given.tickvals ? given : { dtick: decades < 0.8 ? "D1" : decades < 3 ? "D2" : 1, tickformat: most < 1000 ? ".3~g" : "~s", ...given };
+      const places = view.data.flatMap(t => (x ? t.x : t.y) ?? []).filter(v => v > 0), most = Math.max(...places), least = Math.min(...places), decades = Math.log10(most / least);
+      return given.tickvals ? given : decades < 0.4 ? { ...even(least, most, narrow ? 4 : 7), ...given } : { dtick: decades < 0.8 ? "D1" : decades < 3 ? "D2" : 1, tickformat: most < 1000 ? ".3~g" : "~s", ...given };
     };
     return {
       ...view.layout,
@@ -120,12 +90,22 @@
     Plotly.restyle(figure.plot, { visible: view.data.map(t => isShown(figure, t) || "legendonly") });
   };
 
+  // On a phone a map has its values or its scale.
+  const cellsOf = ({ texttemplate, z, colorbar }) => {
+    const isWritten = texttemplate && (!isNarrow() || z[0].length <= 4);
+    return {
+      texttemplate: isWritten ? texttemplate : "", showscale: !(isNarrow() && isWritten),
+      colorbar: { ...colorbar, title: { ...colorbar.title, font: { size: 12.5 } }, tickfont: { size: 11 } },
+    };
+  };
+
   const draw = figure => {
     figure.isDrawn = true;
     const view = figure.views[figure.view];
-    // On a phone names of points would cover each other; the legend has them.
+    // On a phone names of points would cover each other, and values of cells; the legend and the data have them.
     const data = view.data.map(t => ({
       ...t, visible: isShown(figure, t) || "legendonly", ...(isNarrow() && t.mode === "markers+text" && t.showlegend !== false ? { mode: "markers" } : {}),
+      ...(t.type === "heatmap" ? cellsOf(t) : {}),
     }));
     const { title: { text: x } } = view.layout.xaxis, { title: { text: y } } = view.layout.yaxis, map = view.data.find(t => t.type === "heatmap"), entries = entriesOf(view);
     figure.plot.setAttribute("aria-label", plain(`${figure.element.querySelector("h3").textContent}: ${map ? `${map.colorbar.title.text} by ${y} and ` : y ? `${y} against ` : ""}${x}${entries.length > 1 ? `; ${entries.map(t => t.name).join(", ")}` : ""}. All values are in the data as CSV.`));
@@ -195,22 +175,7 @@
   }, { rootMargin: "500px 0px" });
   const redraw = () => figures.filter(f => f.isDrawn).forEach(draw);
 
-  const choose = choice => {
-    root.dataset.theme = choice === "light" || choice === "dark" ? choice : system.matches ? "dark" : "light";
-    const button = document.getElementById("theme");
-    button.textContent = choice ?? "auto";
-    button.setAttribute("aria-label", `Colors: ${choice ?? "as the system"}`);
-  };
-  let choice = stored.get();
-  choice = choice === "light" || choice === "dark" ? choice : null;
-  choose(choice);
-  document.getElementById("theme").addEventListener("click", () => {
-    choice = { null: "light", light: "dark", dark: null }[choice];
-    stored.set(choice ?? "");
-    choose(choice);
-    redraw();
-  });
-  system.addEventListener("change", () => { choose(choice); redraw(); });
+  document.addEventListener("themed", redraw);
   let wasNarrow = isNarrow();
   addEventListener("resize", () => { if (isNarrow() !== wasNarrow) { wasNarrow = isNarrow(); redraw(); } });
   addEventListener("beforeprint", () => figures.filter(f => !f.isDrawn).forEach(draw));

@@ -24,7 +24,11 @@ public sealed record Chart(string Name, Axis X, Axis Y, params IReadOnlyList<Ser
 /// <param name="Y">Rows, the first one at the bottom.</param>
 /// <param name="Cells">[row][column]; null for none.</param>
 /// <param name="Meaning">What the values are.</param>
-public sealed record HeatMap(string Name, Axis X, Axis Y, IReadOnlyList<IReadOnlyList<double?>> Cells, string Meaning) : IChart;
+public sealed record HeatMap(string Name, Axis X, Axis Y, IReadOnlyList<IReadOnlyList<double?>> Cells, string Meaning) : IChart
+{
+    /// <summary>How values are written into their cells, as .NET says it; null for not at all.</summary>
+    public string? Written { get; init; }
+}
 
 /// <summary>An axis.</summary>
 /// <param name="Title">What it shows, with its unit.</param>

@@ -27,8 +27,8 @@ internal static class PlotlyChart
             _ => throw new NotSupportedException(chart.GetType().Name),
         };
         var layout = new Layout();
-        layout.SetProperty("xaxis", Of(chart.X));
-        layout.SetProperty("yaxis", Of(chart.Y));
+        layout.SetProperty("xaxis", PlotlyAxis.Of(chart.X));
+        layout.SetProperty("yaxis", PlotlyAxis.Of(chart.Y));
         layout.SetProperty("hovermode", "closest");
         GenericChart made = GenericChart.ofTraceObjects(false, ListModule.OfSeq(traces));
         return GenericChart.toFigureJson(GenericChart.setLayout(layout, made));
@@ -142,55 +142,35 @@ internal static class PlotlyChart
             ("arrayminus", Numbers([.. intervals.Select((i, at) => values[at] - i?.Low)])));
     }
 
-    private static Trace2D Trace(HeatMap map) => Set(new Trace2D("heatmap"),
-        ("z", map.Cells.Select(Numbers).ToArray()),
-        ("colorscale", "@scale"),
-        ("colorbar", Set(new ColorBar(), ("title", Set(new Title(), ("text", Plain(map.Meaning)), ("side", "right"))), ("thickness", 12), ("outlinewidth", 0))),
-        ("hoverongaps", false),
-        ("xgap", 1), ("ygap", 1),
-        ("hovertemplate", "%{xaxis.title.text} %{x}<br>%{yaxis.title.text} %{y}<br>" + Plain(map.Meaning).Replace("%{", "%&#123;", StringComparison.Ordinal) + ": %{z}<extra></extra>"));
-
-    private static LinearAxis Of(Axis axis)
+    private static Trace2D Trace(HeatMap map)
     {
-        LinearAxis made = Set(new LinearAxis(), ("title", Set(new Title(), ("text", Plain(axis.Title)))), ("type", axis.IsLogarithmic ? "log" : "linear"));
-        if (axis.Categories is { } names)
+        Trace2D trace = Set(new Trace2D("heatmap"),
+            ("z", map.Cells.Select(Numbers).ToArray()),
+            ("colorscale", "@scale"),
+            ("colorbar", Set(new ColorBar(), ("title", Set(new Title(), ("text", Plain(map.Meaning)), ("side", "right"))), ("thickness", 12), ("outlinewidth", 0))),
+            ("hoverongaps", false),
+            ("xgap", 1), ("ygap", 1),
+            ("hovertemplate", "%{xaxis.title.text} %{x}<br>%{yaxis.title.text} %{y}<br>" + Plain(map.Meaning).Replace("%{", "%&#123;", StringComparison.Ordinal) + ": %{z}<extra></extra>"));
+        if (map.Written is { } format)
         {
-            Set(made, ("tickmode", "array"), ("tickvals", Enumerable.Range(0, names.Count).ToArray()), ("ticktext", names.Select(Plain).ToArray()), ("zeroline", false),
-                ("range", axis.IsReversed ? new[] { names.Count - 0.5, -0.5 } : [-0.5, names.Count - 0.5]));
-        }
-        else if (axis.IsReversed)
-        {
-            made.SetProperty("autorange", "reversed");
-        }
-
-        if (axis.Marks is { } marks)
-        {
-            double[] places = [.. marks.Distinct().Order()];
-            Set(made, ("tickmode", "array"), ("tickvals", places), ("ticktext", places.Select(place => place.ToString(Math.Abs(place) is > 0 and < 1e-5 ? "G3" : "0.######", CultureInfo.InvariantCulture)).ToArray()));
+            // As text, for plotly.js writes a zero where there is no value.
+            trace.SetProperty("text", map.Cells.Select(row => row.Select(value => value?.ToString(format, CultureInfo.InvariantCulture) ?? "").ToArray()).ToArray());
+            trace.SetProperty("texttemplate", "%{text}");
         }
 
-        if (axis.Format is { } format)
-        {
-            Set(made, ("tickformat", format), ("hoverformat", format));
-        }
-
-        if (axis.HasZero && !axis.IsLogarithmic)
-        {
-            made.SetProperty("rangemode", "tozero");
-        }
-
-        return made;
+        return trace;
     }
 
-    // plotly.js reads text as a kind of HTML: <b> is bold there, and &lt; is <.
-    private static string Plain(string text)
+    /// <summary>Text as it is: plotly.js reads it as a kind of HTML, where &lt;b&gt; is bold.</summary>
+    public static string Plain(string text)
         => text.Replace("&", "&amp;", StringComparison.Ordinal).Replace("<", "&lt;", StringComparison.Ordinal).Replace(">", "&gt;", StringComparison.Ordinal);
 
     // Seven digits are as many as a float has: the page stays small. What is not finite is a gap.
     private static double?[] Numbers(IReadOnlyList<double?> values)
         => [.. values.Select(value => value is { } given && double.IsFinite(given) ? double.Parse(given.ToString("G7", CultureInfo.InvariantCulture), CultureInfo.InvariantCulture) : (double?)null)];
 
-    private static T Set<T>(T target, params IEnumerable<(string Name, object Value)> properties)
+    /// <summary>Sets properties of an object of Plotly.NET.</summary>
+    public static T Set<T>(T target, params IEnumerable<(string Name, object Value)> properties)
         where T : DynamicObj.DynamicObj
     {
         foreach ((string name, object value) in properties)

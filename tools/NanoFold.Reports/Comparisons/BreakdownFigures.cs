@@ -47,7 +47,7 @@ internal static class BreakdownFigures
     private static IEnumerable<Chart> Views(ComparisonResult result, (ShownVariant Variant, BreakdownResult Breakdown)[] lines)
     {
         (long From, long To)[] bins = [.. lines.SelectMany(line => line.Breakdown.Bins.Select(bin => (bin.From, bin.To))).Distinct().Order()];
-        var x = new Axis(lines[0].Breakdown.Meaning) { Categories = [.. bins.Select(bin => Display.Range(bin.From, bin.To))] };
+        var x = new Axis(lines[0].Breakdown.Meaning) { Categories = [.. bins.Select(bin => DetailFigures.Bin(bin.From, bin.To))] };
         Chart View(string name, string title, Func<BinResult, double?> value, Func<BinResult, double?> deviation, IEnumerable<Series> more) => new(name, x, new Axis(title),
         [
             .. lines.Select(line => Line(line.Variant, line.Breakdown.Bins.Select(bin => ((double)Array.IndexOf(bins, (bin.From, bin.To)), value(bin), deviation(bin), $"{Display.Range(bin.From, bin.To)}: {Display.Count(bin.Targets)} targets")))),

@@ -22,7 +22,7 @@ internal static class ComparisonPage
         var page = new ReportPage(result.Title) { Kind = "comparison", Command = command, Lead = Lead(result), Facts = [.. Facts(result)] };
         ReportSection found = page.Section("What was found").Add(result.Summary.Select((sentence, i) => new Paragraph(sentence) { IsMain = i == 0 }));
         found.Add(Unfinished(result));
-        found.Add(RankingTable.Of(result)).Add(RankingFigures.Of(result, variants)).Add(BaselineTable.Of(result));
+        found.Add(GridFigures.Of(result, variants)).Add(RankingTable.Of(result)).Add(RankingFigures.Of(result, variants)).Add(BaselineTable.Of(result));
         page.Section("While training", "Each line is a run. A click on a name hides or shows a variant, a double click shows it alone.").Add(LossFigures.Of(result, variants));
         page.Section("What it costs", "Parameters, FLOPs (by the usual convention, forward and backward) and cache are counted; speed, time and memory are measured.").Add(RankingTable.Costs(result)).Add(ContextCost.Of(variants));
         page.Section("Quality and cost", "Nothing beats a variant on the front in both.").Add(ParetoFigure.Of(
@@ -35,6 +35,10 @@ internal static class ComparisonPage
         page.Section("Settings").Add(RunTables.Settings(result)).Add(RunTables.Base(variants));
         return page;
     }
+
+    /// <summary>The figures there are, the one that is ranked by first.</summary>
+    public static string[] Figures(ComparisonResult result)
+        => [.. result.Variants.SelectMany(variant => variant.Figures).Select(figure => figure.Name).Distinct().OrderByDescending(name => name == result.RankedBy)];
 
     /// <summary>A figure with its unit.</summary>
     public static string Axis(ComparisonResult result, string figure) => figure == FigureResult.Loss ? $"loss ({result.LossUnit})" : Display.Words(figure);
@@ -99,7 +103,8 @@ internal static class ComparisonPage
 /// <param name="Runs">Of its seeds, those whose folders can be read.</param>
 internal sealed record ShownVariant(VariantResult Result, int Index, Color Color, int Style, IReadOnlyList<RunRecord> Runs)
 {
-    private const int MostShown = 10;
+    /// <summary>So many variants are drawn before a reader asks for more.</summary>
+    public const int MostShown = 10;
 
     public string Name => Result.Name;
 

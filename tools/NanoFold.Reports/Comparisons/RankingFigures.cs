@@ -19,7 +19,7 @@ internal static class RankingFigures
         ShownVariant[] ended = [.. variants.Where(variant => variant.Result.Figures.Count > 0)];
         ShownVariant[] shown = [.. ended.Where((variant, at) => at < MostRows || variant.Result.IsBase)];
         string some = shown.Length < ended.Length ? $" Of {ended.Length} variants, the first {MostRows} and the base; the table has all." : "";
-        string[] figures = [.. shown.SelectMany(variant => variant.Result.Figures).Select(figure => figure.Name).Distinct().OrderByDescending(name => name == result.RankedBy)];
+        string[] figures = ComparisonPage.Figures(result);
         if (figures.Length == 0)
         {
             yield break;

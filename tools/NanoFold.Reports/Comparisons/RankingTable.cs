@@ -11,7 +11,7 @@ internal static class RankingTable
     /// <summary>What each variant reached; none where no run has ended.</summary>
     public static IEnumerable<ReportTable> Of(ComparisonResult result)
     {
-        string[] figures = [.. result.Variants.SelectMany(variant => variant.Figures).Select(figure => figure.Name).Distinct().OrderByDescending(name => name == result.RankedBy)];
+        string[] figures = ComparisonPage.Figures(result);
         return figures.Length == 0 ? [] : [new ReportTable(
             [
                 new ReportColumn("variant", IsText: true),
@@ -35,7 +35,7 @@ internal static class RankingTable
     public static ReportTable Costs(ComparisonResult result) => new(
         [
             new ReportColumn("variant", IsText: true), new ReportColumn("parameters"), new ReportColumn("FLOPs/token"), new ReportColumn("cache/token", Meaning: "what decoding keeps"),
-            new ReportColumn("tokens/s", Meaning: "of training"), new ReportColumn("time", Meaning: "of a run"), new ReportColumn("memory", Meaning: "the most that a process held"), new ReportColumn("tokens", Meaning: "of a run"), new ReportColumn("learning rate"),
+            new ReportColumn("tokens/s", Meaning: "of training"), new ReportColumn("time", Meaning: "of a run"), new ReportColumn("memory", Meaning: "the most that a process held"), new ReportColumn("tokens", Meaning: "of a run"), new ReportColumn("rate", Meaning: "of learning"),
         ],
         [
             .. result.Variants.Select(variant => (IReadOnlyList<Cell>)
@@ -59,7 +59,7 @@ internal static class RankingTable
             Cell.Of(ranked?.StandardDeviation, "0.0000"),
             difference is null ? new Cell("–") : new Cell(Display.Signed(difference.Mean), difference.Mean, ToneOf(difference.Verdict, isLowerBetter)),
             difference?.Interval is { } interval ? new Cell($"{Display.Signed(interval.Low)} … {Display.Signed(interval.High)}", interval.Low) : new Cell("–"),
-            new Cell(variant.IsBase ? "" : Shows(difference, isLowerBetter), Tone: Tone.Soft),
+            new Cell(variant.IsBase ? "" : Shows(difference, isLowerBetter, ranked is not null), Tone: Tone.Soft),
             .. figures.Skip(1).Select(Mean),
             new Cell($"{seeds}", seeds),
         ];
@@ -68,9 +68,9 @@ internal static class RankingTable
     }
 
     // Shorter than the sentences of the terminal: the numbers stand beside it.
-    private static string Shows(PairedDifference? difference, bool isLowerBetter) => difference?.Verdict switch
+    private static string Shows(PairedDifference? difference, bool isLowerBetter, bool hasResult) => difference?.Verdict switch
     {
-        null => "no result",
+        null => hasResult ? "no seed in common with the base" : "no result",
         DifferenceVerdict.Lower => isLowerBetter ? "better" : "worse",
         DifferenceVerdict.Higher => isLowerBetter ? "worse" : "better",
         DifferenceVerdict.None => $"no difference seen{(difference.SeedsNeeded is { } needed ? $"; takes about {Display.Count(needed)} seeds" : "")}",

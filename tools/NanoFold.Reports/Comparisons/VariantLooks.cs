@@ -8,22 +8,28 @@ namespace NanoFold.Reports.Comparisons;
 /// </summary>
 internal static class VariantLooks
 {
-    /// <summary>A look for each name, no two the same.</summary>
+    /// <summary>A look for each name, no two the same; the same values have the same style as far as colors last.</summary>
     public static (int Color, int Style)[] Of(IReadOnlyList<string> names)
     {
-        string[] kinds = [.. names.Select(Kind)], distinct = [.. kinds.Distinct()];
-        int most = kinds.GroupBy(kind => kind).Select(kind => kind.Count()).DefaultIfEmpty(1).Max();
-        var members = new Dictionary<string, int>();
+        string[] kinds = [.. names.Select(Kind).Distinct()], values = [.. names.Select(Values).Distinct().OrderBy(text => text.Length).ThenBy(text => text, StringComparer.Ordinal)];
+        var taken = new HashSet<(int Color, int Style)>();
         return
         [
-            .. kinds.Select(kind =>
+            .. names.Select(name =>
             {
-                int of = Array.IndexOf(distinct, kind), member = members.GetValueOrDefault(kind);
-                members[kind] = member + 1;
-                return (of % Color.Count, (of / Color.Count * most) + member);
+                int kind = Array.IndexOf(kinds, Kind(name));
+                (int Color, int Style) look = (kind % Color.Count, (kind / Color.Count * values.Length) + Array.IndexOf(values, Values(name)));
+                while (!taken.Add(look))
+                {
+                    look.Style++;
+                }
+
+                return look;
             }),
         ];
     }
+
+    private static string Values(string name) => name[Kind(name).Length..];
 
     // The name before the first word with a value.
     private static string Kind(string name)

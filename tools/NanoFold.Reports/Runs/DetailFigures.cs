@@ -34,9 +34,16 @@ internal static class DetailFigures
         }
     }
 
+    /// <summary>A bin on an axis, where there is little room: <c>8–15</c>, <c>10k–100k</c> (less than the latter).</summary>
+    public static string Bin(long from, long to)
+    {
+        (long unit, string prefix) = from >= 1_000_000 ? (1_000_000L, "M") : (1000L, "k");
+        return from >= 1000 && from % unit == 0 && (to + 1) % unit == 0 ? $"{from / unit}{prefix}–{(to + 1) / unit}{prefix}" : Display.Range(from, to);
+    }
+
     private static IEnumerable<Chart> Views(DetailedEvaluation evaluation, ScoreBreakdown breakdown)
     {
-        var x = new Axis(breakdown.Meaning) { Categories = [.. breakdown.Bins.Select(bin => Display.Range(bin.From, bin.To))] };
+        var x = new Axis(breakdown.Meaning) { Categories = [.. breakdown.Bins.Select(bin => Bin(bin.From, bin.To))] };
         Series Line(string name, Func<ScoreBin, double?> value) => new(name, [.. breakdown.Bins.Select((_, at) => (double?)at)], [.. breakdown.Bins.Select(value)])
         {
             Kind = SeriesKind.LineAndPoints, Labels = [.. breakdown.Bins.Select(bin => $"{Display.Range(bin.From, bin.To)}: {Display.Count(bin.Targets)} targets")],

@@ -25,10 +25,10 @@ internal static class ScalingFigures
         [
             new Figure(
                 "Loss against tokens, size and FLOPs",
-                View("tokens", "tokens D", bySize, run => run.Tokens, law is { } l ? (runs, d) => l.Loss(runs[0].Parameters, d) : null),
-                View("size", "parameters N", byTokens, run => run.Parameters, law is { } m ? (runs, n) => m.Loss(n, runs[0].Tokens) : null),
-                View("FLOPs", "training FLOPs C", bySize, run => run.Flops, law is { } k ? (runs, c) => k.Loss(runs[0].Parameters, c / runs[0].FlopsPerToken) : null))
-            { Height = 460, Caption = $"{result.LossUnit}, of what is held back. Every run is a point{(law is null ? "" : "; a line is the law for one size, or one number of tokens")}." },
+                View(result, "tokens", "tokens D", bySize, run => run.Tokens, law is { } l ? (runs, d) => l.Loss(runs[0].Parameters, d) : null),
+                View(result, "size", "parameters N", byTokens, run => run.Parameters, law is { } m ? (runs, n) => m.Loss(n, runs[0].Tokens) : null),
+                View(result, "FLOPs", "training FLOPs C", bySize, run => run.Flops, law is { } k ? (runs, c) => k.Loss(runs[0].Parameters, c / runs[0].FlopsPerToken) : null))
+            { Height = 460, Caption = $"Of what is held back. Every run is a point{(law is null ? "" : "; a line is the law for one size, or one number of tokens")}." },
         ];
     }
 
@@ -41,7 +41,7 @@ internal static class ScalingFigures
         [
             ("size", "parameters N", point => point.Parameters, run => run.Parameters),
             ("tokens", "tokens D", point => point.Tokens, run => run.Tokens),
-            ("loss", $"loss, {result.LossUnit}", point => point.Loss, run => run.Loss),
+            ("loss", $"loss ({result.LossUnit})", point => point.Loss, run => run.Loss),
         ];
         yield return new Figure(
             "The best size and tokens for so many FLOPs",
@@ -71,10 +71,10 @@ internal static class ScalingFigures
         { Height = 380 },
     ];
 
-    private static Chart View(string name, string title, ScalingRun[][] groups, Func<ScalingRun, double> place, Func<ScalingRun[], double, double>? law)
+    private static Chart View(ScalingResult result, string name, string title, ScalingRun[][] groups, Func<ScalingRun, double> place, Func<ScalingRun[], double, double>? law)
     {
         string NameOf(ScalingRun[] group) => name == "size" ? $"{Display.Short(group[0].Tokens)} tokens" : group[0].Size;
-        return new Chart(name, new Axis(title) { IsLogarithmic = true }, new Axis("loss") { IsLogarithmic = true },
+        return new Chart(name, new Axis(title) { IsLogarithmic = true }, new Axis($"loss ({result.LossUnit})") { IsLogarithmic = true },
         [
             .. groups.SelectMany((group, i) => (Series[])
             [

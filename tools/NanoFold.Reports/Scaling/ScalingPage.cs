@@ -22,7 +22,7 @@ internal static class ScalingPage
             Facts = [.. Facts(result)],
         };
         page.Section("Losses and the law", result.Fit is null
-            ? $"Each point is a run. No law was fitted: {result.WhyNot}."
+            ? "Each point is a run."
             : "Points are runs, lines the law L = E + A/N^α + B/D^β that was fitted to all of them, by the least Huber loss of log L̂ − log L (arXiv 2203.15556). A law is of the runs that it was fitted to: one rate, one schedule, one text.")
             .Add(ScalingFigures.Losses(result));
         if (result.Fit is { } fit)

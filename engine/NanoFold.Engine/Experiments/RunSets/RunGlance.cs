@@ -13,6 +13,7 @@ internal static class RunGlance
     public static RunStatus Of(RunStatus status, RunWork work)
     {
         status = status with { Steps = status.Steps ?? (work.Steps > 0 ? work.Steps : null) };
+        var losses = new List<double>();
         foreach (string line in Tail(Path.Combine(status.Folder, RunFolder.MetricsFile)))
         {
             try
@@ -23,10 +24,10 @@ internal static class RunGlance
                 {
                     Step = (long)(Number(root, "step") ?? status.Step),
                     Steps = (long?)Number(root, "plannedSteps") ?? status.Steps,
-                    TrainLoss = Number(root, "loss") ?? status.TrainLoss,
                     ValidationLoss = Number(root, "validationLoss") ?? status.ValidationLoss,
                     TokensPerSecond = Number(root, "tokensPerSecond") ?? status.TokensPerSecond,
                 };
+                losses.AddRange(Number(root, "loss") is { } loss ? [loss] : []);
             }
             catch (JsonException)
             {
@@ -34,7 +35,7 @@ internal static class RunGlance
             }
         }
 
-        return status;
+        return losses.Count == 0 ? status : status with { TrainLoss = losses.TakeLast(RecentLosses.Most).Average() };
     }
 
     private static string[] Tail(string path)

@@ -41,7 +41,7 @@ public sealed record RunStatus(PlannedRun Run, string Folder)
     /// <summary>Steps planned; null while that is not known.</summary>
     public long? Steps { get; init; }
 
-    /// <summary>Of the last step, NaN before the first.</summary>
+    /// <summary>Mean of the last steps (at most 50), NaN before the first.</summary>
     public double TrainLoss { get; init; } = double.NaN;
 
     /// <summary>Of the last evaluation, NaN before the first.</summary>

@@ -38,8 +38,8 @@ public static class DecimationScan
                     points.Slice(order[(s * size) + i] * d, d).CopyTo(subset.AsSpan(i * d));
                 }
 
-                estimates[s] = method.Estimate(
-                    NearestNeighbors.Search(subset.AsSpan(0, size * d), size, d, method.Rank));
+                ReadOnlySpan<float> rows = subset.AsSpan(0, size * d);
+                estimates[s] = method.Estimate(NearestNeighbors.Search(rows, size, d, method.Rank), rows, d);
             }
 
             levels.Add(DecimationLevel.From(method, size, estimates));

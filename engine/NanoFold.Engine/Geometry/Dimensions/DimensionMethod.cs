@@ -21,7 +21,7 @@ public sealed record DimensionMethod
     /// <summary>Fraction of the largest ratios left out (TwoNN fit), else 0.</summary>
     public double Discard { get; }
 
-    /// <summary>The farthest neighbor used: 2 for TwoNN, n₂ for GRIDE, k for Levina–Bickel.</summary>
+    /// <summary>The farthest neighbor used: 2 for TwoNN, n₂ for GRIDE and correlation, k for Levina–Bickel.</summary>
     public int Rank { get; }
 
     /// <summary>A short name with the setting, such as <c>gride 8-16</c>.</summary>
@@ -30,6 +30,7 @@ public sealed record DimensionMethod
         DimensionEstimator.TwoNNFit => string.Create(CultureInfo.InvariantCulture, $"twonn f={Discard}"),
         DimensionEstimator.TwoNNMaximumLikelihood => "twonn ml",
         DimensionEstimator.Gride => string.Create(CultureInfo.InvariantCulture, $"gride {Rank / 2}-{Rank}"),
+        DimensionEstimator.Correlation => string.Create(CultureInfo.InvariantCulture, $"correlation {Rank / 2}-{Rank}"),
         _ => string.Create(CultureInfo.InvariantCulture, $"levina-bickel k={Rank}"),
     };
 
@@ -68,9 +69,30 @@ public sealed record DimensionMethod
         return new DimensionMethod(DimensionEstimator.LevinaBickel, 0, k);
     }
 
+    /// <summary>Correlation dimension between the median distances to two neighbors.</summary>
+    /// <param name="rank">n₂, even, at least 2; n₁ is half of it.</param>
+    public static DimensionMethod Correlation(int rank = 20)
+    {
+        if (rank < 2 || rank % 2 != 0)
+        {
+            throw new ArgumentOutOfRangeException(nameof(rank), rank, "The correlation dimension needs an even rank of at least 2.");
+        }
+
+        return new DimensionMethod(DimensionEstimator.Correlation, 0, rank);
+    }
+
+    /// <summary>Estimates on a graph that holds at least <see cref="Rank"/> neighbors, and on the points that it is of: the correlation dimension needs them.</summary>
+    /// <param name="graph">The neighbors.</param>
+    /// <param name="points"><c>[N, D]</c>, duplicates included.</param>
+    /// <param name="d">D.</param>
+    public DimensionEstimate Estimate(NeighborGraph graph, ReadOnlySpan<float> points, int d) =>
+        Estimator == DimensionEstimator.Correlation ? CorrelationDimension.Estimate(graph, points, d, Rank) : Estimate(graph);
+
     /// <summary>Estimates on a graph that holds at least <see cref="Rank"/> neighbors.</summary>
+    /// <exception cref="InvalidOperationException">The correlation dimension counts pairs that a graph does not hold.</exception>
     public DimensionEstimate Estimate(NeighborGraph graph) => Estimator switch
     {
+        DimensionEstimator.Correlation => throw new InvalidOperationException("The correlation dimension needs the points beside the graph."),
         DimensionEstimator.TwoNNFit => TwoNN.Fit(graph, Discard),
         DimensionEstimator.TwoNNMaximumLikelihood => TwoNN.MaximumLikelihood(graph),
         DimensionEstimator.Gride => Dimensions.Gride.Estimate(graph, Rank),
@@ -107,4 +129,7 @@ public enum DimensionEstimator
 
     /// <summary>Maximum likelihood over k neighbors: <see cref="Dimensions.LevinaBickel"/>.</summary>
     LevinaBickel,
+
+    /// <summary>Growth of the number of pairs with their distance: <see cref="CorrelationDimension"/>.</summary>
+    Correlation,
 }

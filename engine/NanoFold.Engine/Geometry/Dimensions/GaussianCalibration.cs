@@ -133,7 +133,7 @@ public static class GaussianCalibration
             NeighborGraph graph = NearestNeighbors.Search(points, n, d, k);
             foreach (DimensionMethod method in methods)
             {
-                if (method.Estimate(graph).Dimension is { } dimension)
+                if (method.Estimate(graph, points, d).Dimension is { } dimension)
                 {
                     (double sum, int count) = totals[method];
                     totals[method] = (sum + dimension, count + 1);

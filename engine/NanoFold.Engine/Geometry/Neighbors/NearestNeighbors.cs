@@ -52,6 +52,37 @@ public static class NearestNeighbors
         return new NeighborGraph(GeometryStatus.Ok, n, k, rows, neighbors, distances);
     }
 
+    /// <summary>Rows of a cloud that are nearest to one point, nearest first, ties by row number: N · D multiply-adds, where few points are asked for.</summary>
+    /// <param name="x">[D], finite.</param>
+    /// <param name="points"><c>[N, D]</c>, finite.</param>
+    /// <param name="d">D.</param>
+    /// <param name="k">Neighbors wanted; fewer where there are not as many.</param>
+    /// <param name="others">Leave out rows that equal the point.</param>
+    public static int[] Of(ReadOnlySpan<float> x, ReadOnlySpan<float> points, int d, int k, bool others = false)
+    {
+        int n = points.Length / d;
+        RowGuard.Shape(points, n, d);
+        ArgumentOutOfRangeException.ThrowIfLessThan(k, 1);
+        CandidateHeap heap = new(Math.Min(k, n));
+        List<(double Square, int Row)> exact = new(k);
+        for (int i = 0; i < n; i++)
+        {
+            double square = SquaredDistance(x, points.Slice(i * d, d));
+            if (square < heap.Threshold && !(others && square == 0))
+            {
+                heap.Push(square, i);
+            }
+        }
+
+        foreach (int row in heap.Items)
+        {
+            exact.Add((SquaredDistance(x, points.Slice(row * d, d)), row));
+        }
+
+        exact.Sort();
+        return [.. exact.Select(e => e.Row)];
+    }
+
     private static void Fill(
         ReadOnlySpan<float> points, int d, int[] rows, int k, Span<int> neighbors, Span<double> distances)
     {

@@ -49,6 +49,19 @@ public sealed class NeighborGraph
     /// <summary>Distances to <see cref="Neighbors"/>, <c>[K]</c>, ascending, all above 0.</summary>
     public ReadOnlySpan<double> Distances(int i) => _distances.AsSpan(i * K, K);
 
+    /// <summary>For each row of the data the number of its point, −1 for duplicates: the inverse of <see cref="Rows"/>, [TotalRows].</summary>
+    public int[] PointsOfRows()
+    {
+        var points = new int[TotalRows];
+        Array.Fill(points, -1);
+        for (int i = 0; i < _rows.Length; i++)
+        {
+            points[_rows[i]] = i;
+        }
+
+        return points;
+    }
+
     /// <summary>A graph from neighbors found elsewhere: another metric, or a stored run.</summary>
     /// <param name="neighbors"><c>[N, k]</c>, point numbers, nearest first.</param>
     /// <param name="distances"><c>[N, k]</c>, finite, above 0, ascending in each row.</param>

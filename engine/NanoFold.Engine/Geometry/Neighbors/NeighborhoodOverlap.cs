@@ -21,7 +21,7 @@ public sealed record NeighborhoodOverlap
     /// <summary>Mean share of the k neighbors in common.</summary>
     public double? Overlap { get; init; }
 
-    /// <summary>What chance gives: k/(N − 1) between layers, the mean share of other points with the same label.</summary>
+    /// <summary>What chance gives: k/(N − 1) between layers, the mean share of all other points with the same label.</summary>
     public double? Chance { get; init; }
 
     /// <summary>Mean of |N_k ∩ N′_k|/k between two graphs over the same rows.</summary>
@@ -71,9 +71,9 @@ public sealed record NeighborhoodOverlap
         return Result(points, k, (double)common / points / k, (double)k / (points - 1));
     }
 
-    /// <summary>Mean share of the k neighbors that carry the point's label.</summary>
+    /// <summary>Mean share of the k neighbors that carry the point's label, over points that have one.</summary>
     /// <param name="graph">Holds at least k neighbors.</param>
-    /// <param name="labels">A label for every row, duplicates included.</param>
+    /// <param name="labels">A label for every row, duplicates included; below 0 for none.</param>
     /// <param name="k">At least 1.</param>
     public static NeighborhoodOverlap WithLabels(NeighborGraph graph, ReadOnlySpan<int> labels, int k)
     {
@@ -91,9 +91,16 @@ public sealed record NeighborhoodOverlap
 
         Dictionary<int, int> sizes = [];
         long common = 0;
+        int points = 0;
         for (int i = 0; i < graph.Count; i++)
         {
             int label = labels[graph.Rows[i]];
+            if (label < 0)
+            {
+                continue;
+            }
+
+            points++;
             sizes[label] = sizes.GetValueOrDefault(label) + 1;
             foreach (int row in graph.Neighbors(i)[..k])
             {
@@ -102,8 +109,8 @@ public sealed record NeighborhoodOverlap
         }
 
         double pairs = sizes.Values.Sum(size => (double)size * (size - 1));
-        double n = graph.Count;
-        return Result(graph.Count, k, common / n / k, pairs / (n * (n - 1)));
+        double n = points;
+        return Result(points, k, common / n / k, pairs / (n * (graph.Count - 1)));
     }
 
     private static NeighborhoodOverlap? Fault(NeighborGraph graph, int k)

@@ -28,7 +28,8 @@ internal static class FollowerLoop
 /// <summary>Losses of the last steps that updated.</summary>
 internal sealed class RecentLosses
 {
-    private const int Most = 50;
+    /// <summary>So many steps: single ones are noisy.</summary>
+    public const int Most = 50;
 
     private readonly Queue<double> _losses = new();
 

@@ -70,6 +70,7 @@ public static class RunCarrier
     {
         private const int ApartMs = 250;
 
+        private readonly RecentLosses _losses = new();
         private long _last = long.MinValue / 2;
 
         public void Opened(TrainSession session) => report(new RunReport
@@ -83,6 +84,7 @@ public static class RunCarrier
 
         public void Stepped(in StepReport step)
         {
+            _losses.Add(step.Result);
             if (Environment.TickCount64 - _last >= ApartMs || step.Step == step.Steps)
             {
                 _last = Environment.TickCount64;
@@ -90,7 +92,7 @@ public static class RunCarrier
                 {
                     Step = step.Step,
                     Steps = step.Steps,
-                    TrainLoss = step.Result.IsFinite ? step.Result.Loss : null,
+                    TrainLoss = double.IsFinite(_losses.Mean) ? _losses.Mean : null,
                     TokensPerSecond = step.TokensPerSecond,
                     SecondsLeft = step.SecondsLeft,
                 });
