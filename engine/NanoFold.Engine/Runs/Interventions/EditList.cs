@@ -36,6 +36,9 @@ public sealed record EditList
             : throw new ConfigException([.. found.Select(problem => problem with { Path = $"{Option}{problem.Path["edits".Length..]}" })]);
     }
 
+    /// <summary>The edits with all their settings.</summary>
+    public static JsonArray ToJson(IReadOnlyList<EditConfig> edits) => [.. edits.Select(edit => ConfigWriter.ToTree(edit, typeof(EditConfig)))];
+
     private static JsonNode? Parse(string json, string given)
     {
         try
