@@ -37,7 +37,7 @@ public sealed record TapPlaces : ITapFilter
     {
         if (Before is { } before && before <= From)
         {
-            yield return new ConfigProblem($"{path}.before", $"{before} is not after {path}.from = {From}, so that there is no place");
+            yield return new ConfigProblem($"{path}.before", $"{before} is not after from = {From}, so that there is no place");
         }
 
         foreach ((string key, IReadOnlyList<int> list) in new[] { ("tokens", Tokens), ("documents", Documents), ("heads", Heads), ("units", Units) })

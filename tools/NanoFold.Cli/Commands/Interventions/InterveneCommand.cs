@@ -51,7 +51,7 @@ internal static class InterveneCommand
         using TrainedModel trained = TrainedModel.Load(path, backend);
         int[] chosen = [.. tokens.Select(token => TokenOf(token, trained))];
         var inputs = new JsonArray();
-        foreach (string? prompt in prompts.Length > 0 ? prompts : [null])
+        foreach (string? prompt in prompts.Length > 0 ? prompts : new string?[] { null })
         {
             InterventionResult result = Intervention.Run(trained, edits, options with { Prompt = prompt, Tokens = chosen }, output.Note, invocation.Interrupt.Token);
             Show(output, result, prompt);
