@@ -26,7 +26,7 @@ public abstract record EditConfig
     /// <summary>The points that are edited, with * for any run of characters and ? for one: <c>blocks.*.hook_mlp_out</c>.</summary>
     public string Points { get; init; } = "";
 
-    /// <summary>Where they are edited: at which places, of which heads and units; null for everywhere.</summary>
+    /// <summary>Where they are edited, by <c>positions</c>, <c>from</c>, <c>before</c>, <c>tokens</c>, <c>documents</c>, <c>heads</c> and <c>units</c>; null for everywhere.</summary>
     public TapPlaces? At { get; init; }
 
     /// <summary>Whether it takes values of another run of a model, so that a model cannot have it for its own.</summary>

@@ -12,7 +12,7 @@ public sealed record PatchConfig : EditConfig
     /// <summary>What stands there: a number for each element of the point's last dimension, or one for all. Nothing flows back through it.</summary>
     public IReadOnlyList<double> Value { get; init; } = [];
 
-    /// <summary>Where it is taken from, in place of <c>value</c>; null for a value.</summary>
+    /// <summary>Where it is taken from, in place of <c>value</c>: a <c>position</c> of the same row, or with <c>intervene</c> and <c>generate</c> a <c>prompt</c>, a <c>model</c>; null for a value.</summary>
     public PatchSource? From { get; init; }
 
     internal override bool TakesFromARun => From is { IsOfARun: true };
