@@ -52,6 +52,7 @@ namespace NanoFold.Engine.Geometry.Measures;
 [JsonDerivedType(typeof(ExpertSubspaceMeasure), "expert-subspaces")]
 [JsonDerivedType(typeof(StateMeasure), "states")]
 [JsonDerivedType(typeof(StreamMixingMeasure), "stream-mixing")]
+[JsonDerivedType(typeof(GateUpdateMeasure), "gate-updates")]
 [JsonDerivedType(typeof(BoundaryMeasure), "boundaries")]
 [JsonDerivedType(typeof(GradientLagMeasure), "gradient-lags")]
 [JsonDerivedType(typeof(WeightNormMeasure), "weight-norms")]
