@@ -9,7 +9,7 @@
 
   // Figures.
   // A view under a slider is the chart that the slider is at; its axes are the same in all.
-  const viewsOf = element => JSON.parse(element.querySelector("script").textContent).map(view => view.frames
+  const viewsOf = element => JSON.parse(element.querySelector("script").textContent).map(view => view.over
     ? { ...view, at: view.start, get data() { return this.frames[this.at].view.data; }, get layout() { return this.frames[this.at].view.layout; } } : view);
   const figures = [...document.querySelectorAll("figure.chart")].map(element => ({
     element, plot: element.querySelector(".plot"), legend: element.querySelector(".legend"), views: viewsOf(element), view: 0, isDrawn: false,
@@ -94,7 +94,7 @@
     const view = figure.views[figure.view];
     figure.slider?.remove();
     figure.slider = null;
-    if (!view.frames) return;
+    if (!view.over) return;
     const label = document.createElement("label"), input = document.createElement("input"), output = document.createElement("output");
     label.className = "slider";
     [input.type, input.min, input.max, input.value] = ["range", 0, view.frames.length - 1, view.at];
@@ -108,7 +108,7 @@
       plotOf(figure);
     });
     say();
-    label.append(view.over, input, output);
+    label.append(view.over, ...(view.frames.length > 1 ? [input] : []), output);
     figure.plot.before(label);
     figure.slider = label;
   };

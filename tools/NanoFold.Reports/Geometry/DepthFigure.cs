@@ -16,6 +16,9 @@ internal static class DepthFigure
 
     private const int Digits = 4;
 
+    // From least to most, beyond which equal factors are equally far apart.
+    private const double MostTimes = 5;
+
     private static readonly (string Control, string Name)[] s_controls = [("untrained", "untrained model"), ("shuffled", "shuffled tokens"), ("gaussian", "Gaussian of the same covariance")];
 
     /// <summary>The figure; null where there is nothing to show.</summary>
@@ -77,11 +80,18 @@ internal static class DepthFigure
         lines.AddRange(quantity.References.Select(reference => new Series(reference.Name, [places.Min(), places.Max()], [reference.Value, reference.Value]) { Kind = SeriesKind.Reference, Color = Color.Soft }));
         bool hasHalves = places.Any(place => place < 0 || place % 1 != 0);
         Axis depth = hasHalves ? new Axis("layer (−1: before the first, halves: after the mixer)") : Axis.Layers(places.Select(place => (int)place));
-        yield return new Chart(label + "by depth", depth, new Axis(Unit(quantity)), lines);
+        yield return new Chart(label + "by depth", depth, new Axis(Unit(quantity)) { IsLogarithmic = IsWide(quantity, lines) }, lines);
         if (steps.Length > 1)
         {
             yield return Map(own, steps, label + "layer × step", quantity.Title.ToLowerInvariant());
         }
+    }
+
+    // A control far from the model would leave it a flat line.
+    private static bool IsWide(Quantity quantity, IReadOnlyList<Series> lines)
+    {
+        double[] values = [.. lines.SelectMany(line => line.Y).OfType<double>()];
+        return quantity.References.Count == 0 && values.Min() > 0 && values.Max() > MostTimes * values.Min();
     }
 
     private static HeatMap Map(DepthPoint[] own, long[] steps, string name, string meaning)
