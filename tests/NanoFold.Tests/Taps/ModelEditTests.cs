@@ -123,11 +123,11 @@ public class ModelEditTests
         using Transformer narrow = Build(new SteerConfig { Points = "blocks.1.hook_mlp_out", Direction = [1, 2, 3] });
         using var trainer = new Trainer(narrow, new TrainConfig { Batch = 2 }, new RandomTokens(32, 1));
         Assert.That(() => trainer.Step(0),
-            Throws.TypeOf<UserException>().With.Message.EqualTo("model.edits: 3 numbers are given for blocks.1.hook_mlp_out, which has 16 elements in its last dimension"));
+            Throws.TypeOf<UserException>().With.Message.EqualTo("tap blocks.1.hook_mlp_out: 3 numbers are given, but it has 16 elements in its last dimension"));
     }
 
     [TestCase("""model.edits=[{"kind":"ablate"}]""", "model.edits.0.points: is missing; name the points to edit, such as blocks.0.hook_mlp_out")]
     [TestCase("""model.edits=[{"kind":"steer","points":"hook_embed"}]""", "model.edits.0.direction: is missing; give a number for each element of the point's last dimension, or one for all")]
-    [TestCase("model.edits=[\"ablat\"]", "model.edits.0: unknown kind \"ablat\", did you mean \"ablate\"?; known: ablate, steer, patch")]
+    [TestCase("model.edits=[\"ablat\"]", "model.edits.0: unknown kind \"ablat\", did you mean \"ablate\"?; known: ablate, steer, patch, project")]
     public void WhatIsWrongWithAnEditIsSaid(string setting, string problem) => Assert.That(Configs.Problems(setting), Is.EqualTo(new[] { problem }));
 }

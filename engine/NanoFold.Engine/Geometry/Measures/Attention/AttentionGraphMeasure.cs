@@ -31,6 +31,9 @@ public sealed record AttentionGraphMeasure : MixerMeasure
     public override string Legend => "keys 90, rank = keys that hold 90 % of a row's mass, and the effective rank of a pattern";
 
     /// <inheritdoc/>
+    public override string Subject => "attention patterns";
+
+    /// <inheritdoc/>
     public override IReadOnlyList<FigureColumn> Columns => [new("keysFor90", "keys 90", "0.0"), new("effectiveRank", "rank", "0.0")];
 
     /// <inheritdoc/>
