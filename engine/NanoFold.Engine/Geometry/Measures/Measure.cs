@@ -87,6 +87,10 @@ public abstract record Measure
     /// <summary>What its columns mean, in a few words at the foot of the table.</summary>
     public abstract string Legend { get; }
 
+    /// <summary>What a model must have to be measured, in a few words such as <c>experts</c>; empty where every model has it.</summary>
+    [JsonIgnore]
+    public virtual string Subject => "";
+
     /// <summary>The figures that the table at the end of a run shows; empty for all, under their own names.</summary>
     public virtual IReadOnlyList<FigureColumn> Columns => [];
 
