@@ -14,8 +14,6 @@ public sealed class PrincipalAxes
     // Values change by the square of what axes do.
     private const double Converged = 1e-14;
 
-    // Beside a length of 1.
-    private const double Dependent = 1e-10;
 
     private readonly double[] _axes;
     private readonly double[] _mean;
@@ -119,7 +117,6 @@ public sealed class PrincipalAxes
         return coordinates;
     }
 
-    // A row that lies in the span of those before it becomes 0: what is left of it would be rounding, which is not orthogonal to anything.
     // Within the span that was found, the axes are the eigenvectors of the covariance there.
     private static double[] Rotate(double[] basis, double[] products, int count, int d)
     {

@@ -165,7 +165,8 @@ public class ShapeMeasureTests
     {
         SampledRows rows = Rows();
         rows.Read(Tokens(), Documents(), LabelColumn.Always(Tokens(), [], Time));
-        PointCloud cloud = Cloud(8, (row, _) => [.. Enumerable.Range(0, 8).Select(c => row == 300 && c == 3 ? value : 1.0)], rows);
+        rows = rows.Later(rows.Count, Time);
+        PointCloud cloud = Cloud(8, (row, _) => [.. Enumerable.Range(0, 8).Select(c => row == 30 && c == 3 ? value : 1.0)], rows);
         foreach (Measure measure in MeasurePresets.All)
         {
             var figures = new FigureWriter(wantsArrays: true);
