@@ -14,7 +14,6 @@ public sealed class PrincipalAxes
     // Values change by the square of what axes do.
     private const double Converged = 1e-14;
 
-
     private readonly double[] _axes;
     private readonly double[] _mean;
 
