@@ -31,6 +31,12 @@ namespace NanoFold.Engine.Geometry.Measures;
 [JsonDerivedType(typeof(CkaMeasure), "cka")]
 [JsonDerivedType(typeof(OverlapMeasure), "overlap")]
 [JsonDerivedType(typeof(DriftMeasure), "drift")]
+[JsonDerivedType(typeof(SeparabilityMeasure), "separability")]
+[JsonDerivedType(typeof(ProbeMeasure), "probes")]
+[JsonDerivedType(typeof(UnitSparsityMeasure), "unit-sparsity")]
+[JsonDerivedType(typeof(ContextMeasure), "contexts")]
+[JsonDerivedType(typeof(MinimalPairMeasure), "minimal-pairs")]
+[JsonDerivedType(typeof(CollapseMeasure), "collapse")]
 [JsonDerivedType(typeof(WeightNormMeasure), "weight-norms")]
 [JsonDerivedType(typeof(WeightSpectrumMeasure), "weight-spectra")]
 public abstract record Measure
