@@ -50,6 +50,9 @@ public sealed class Tape
     /// <summary>Whether what is recorded now is trained: dropout is active, and what only gradients need is kept.</summary>
     public bool IsTraining { get; private set; }
 
+    /// <summary>Whether training leaves something out: dropout, and tokens beyond the capacity of an expert. Not where gradients are measured.</summary>
+    public bool Drops { get; init; } = true;
+
     /// <summary>The step of training, from 0, that the pass is recorded for: what changes at a step is recorded anew there. After all such outside of training.</summary>
     public long Step { get; init; } = long.MaxValue;
 

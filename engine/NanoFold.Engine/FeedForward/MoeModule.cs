@@ -60,7 +60,7 @@ internal sealed class Moe : FeedForwardModule
         Tensor scores = _config.Routing == RouterKind.Sigmoid ? ActivationOp<Sigmoid>.Record(tape, logits) : SoftmaxOp.Record(tape, logits);
         Tap.ReadOnly(tape, "hook_router", scores.Reshape(x[0], x[1], _config.Experts));
         Tensor chosen = Choose(tape, scores), kept = chosen, routed = default;
-        int? capacity = tape.IsTraining ? Capacity(x[1]) : null;
+        int? capacity = tape is { IsTraining: true, Drops: true } ? Capacity(x[1]) : null;
         if (capacity is { } limit)
         {
             (kept, routed) = ExpertCapacityOp.Record(tape, chosen, _config.Experts, x[0], limit);

@@ -59,7 +59,7 @@ public sealed class GeometryProbe : IDisposable
             wants = [.. wants.Union(StreamKeeper.Wants)];
         }
 
-        _reader = new BlockReader(model.Backend, shape, wants, mostNeighbors, model.Config.Layers, SampleSeed);
+        _reader = new BlockReader(model.Backend, shape, wants, mostNeighbors, model.Config.Layers, SampleSeed) { Store = model.Store };
         _state = model.Backend.NewState();
         var tape = new Tape(model.Backend, arithmetic, taps: new TapSet(_reader.Taps)) { State = _state };
         tape.Keep(task.RecordBody(tape, model, _buffers.On(tape)));

@@ -25,10 +25,16 @@ public class MeasureSuite : EngineTests
     [TestCaseSource(nameof(Kinds))]
     public void ItsFiguresAreNamedOnceAndItsColumnsAreAmongThem(Measure measure)
     {
-        // No residual connection has all that is measured of them.
-        ResidualConfig[] residuals = measure is StreamMeasure ? [HyperConnectionsConfig.Tiny, AttentionResidualsConfig.Tiny] : [AddConfig.Tiny];
-        ModelConfig model = ModelVariants.All.First(v => v.Name == "pattern").Model with { Mixer = Gated };
-        Measured[][] runs = [.. residuals.Select(residual => Run([measure], model with { Residual = residual }).ToArray())];
+        ModelConfig gated = ModelVariants.All.First(v => v.Name == "pattern").Model with { Mixer = Gated };
+        // No residual connection and no mixer has all that is measured of them.
+        ModelConfig[] models = measure switch
+        {
+            StreamMeasure => [gated with { Residual = HyperConnectionsConfig.Tiny }, gated with { Residual = AttentionResidualsConfig.Tiny }],
+            StreamMixingMeasure => [gated with { Residual = HyperConnectionsConfig.Tiny }],
+            StateMeasure => [ModelVariants.Base with { Mixer = Engine.Mixers.GatedLinearAttentionConfig.Tiny }],
+            _ => [gated],
+        };
+        Measured[][] runs = [.. models.Select(model => Run([measure], model).ToArray())];
         Assert.That(runs, Is.All.Not.Empty);
         Assert.That(measure.Legend, Is.Not.Empty);
         foreach (Measured[] measured in runs)

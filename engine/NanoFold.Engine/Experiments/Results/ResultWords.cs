@@ -46,8 +46,8 @@ internal static class ResultWords
             .. found.Length > 1 ? [Best(result, found)] : Array.Empty<string>(),
             .. found.Length > 0 ? Basis(result, comparison, found) : [],
             .. result.Variants.Where(variant => variant.Residual is { } residual && Math.Abs(residual) > MostResidual).Select(variant => Residual(variant, comparison.Equal)),
-            .. Searches(result, comparison),
-            .. Machines(result),
+            .. ResultNotes.Searches(result, comparison),
+            .. ResultNotes.Machines(result),
             .. ResultNotes.References(result),
             .. Missing(result),
             .. ResultNotes.Breakdowns(result),
@@ -147,46 +147,6 @@ internal static class ResultWords
 
     private static string Residual(VariantResult variant, EqualKind equal)
         => string.Create(CultureInfo.InvariantCulture, $"{variant.Name} has {Math.Abs(variant.Residual!.Value):0.0 %} {(variant.Residual > 0 ? "more" : "fewer")} {EqualWords(equal)} than the budget.");
-
-    private static IEnumerable<string> Searches(ComparisonResult result, Comparison comparison)
-    {
-        if (!comparison.Searches)
-        {
-            yield break;
-        }
-
-        yield return $"The rates of each variant were chosen with seed {comparison.Seeds[0]} by the loss on the same rows, so that losses, of this seed above all, may be a little lower than on others.";
-        string[] edge = [.. result.Variants.Where(variant => variant.LearningRate is { } rate && comparison.IsAtEdge(new RatePoint(rate, variant.WeightDecay))).Select(variant => $"{variant.Name} ({ResultText.Rate(variant.LearningRate)})")];
-        if (edge.Length > 0)
-        {
-            yield return $"The best learning rate is at an end of those tried for {Listed(edge)}: a better one may lie beyond.";
-        }
-
-        // A decay of 0 has nothing beyond it.
-        string[] decays = comparison.WeightDecays.Count < 2 ? [] : [.. result.Variants.Where(variant => variant.WeightDecay is { } decay && (decay == comparison.WeightDecays.Max() || (decay == comparison.WeightDecays.Min() && decay > 0)))
-            .Select(variant => $"{variant.Name} ({ResultText.Rate(variant.WeightDecay)})")];
-        if (decays.Length > 0)
-        {
-            yield return $"The best weight decay is at an end of those tried for {Listed(decays)}: a better one may lie beyond.";
-        }
-
-        string[] open = [.. result.Variants.Where(variant => variant.Search.Any(trial => trial.State is CollectedState.Missing or CollectedState.Unfinished)).Select(variant => variant.Name)];
-        if (open.Length > 0)
-        {
-            yield return $"The search for a learning rate has not ended for {Listed(open)}.";
-        }
-    }
-
-    // Speeds compare on one machine only.
-    private static IEnumerable<string> Machines(ComparisonResult result)
-    {
-        string[] machines = [.. result.Variants.SelectMany(variant => variant.Runs).Where(run => run.State == CollectedState.Finished && run.Device is not null)
-            .Select(run => string.Join(", ", new[] { run.Device, run.Threads is { } threads ? Display.Count(threads, "thread") : null, run.InstructionSet }.OfType<string>())).Distinct()];
-        if (machines.Length > 1)
-        {
-            yield return $"Speeds do not compare: runs were computed in different ways ({string.Join("; ", machines)}).";
-        }
-    }
 
     private static IEnumerable<string> Missing(ComparisonResult result)
     {

@@ -1,6 +1,7 @@
 using NanoFold.Engine.Autograd;
 using NanoFold.Engine.Modules;
 using NanoFold.Engine.Taps;
+using NanoFold.Engine.Tensors;
 using NanoFold.Kernels;
 
 namespace NanoFold.Engine.Geometry.Sampling;
@@ -8,13 +9,12 @@ namespace NanoFold.Engine.Geometry.Sampling;
 /// <summary>Reads the sampled tokens of the points that are wanted, block by block, into memory that all blocks share.</summary>
 internal sealed class BlockReader : IDisposable
 {
-    private const string Pattern = "attn.hook_pattern", Streams = "hook_streams_", Mixing = "_residual.hook_res";
+    private const string Pattern = "hook_pattern", Streams = "hook_streams_", Mixing = "_residual.hook_res";
 
     private readonly ProbeShape _shape;
     private readonly Dictionary<SampleKind, (SampledRows Rows, TapRows Taps)> _rows = [];
     private readonly Dictionary<Want, PointCloud> _clouds = [];
-    private readonly Dictionary<string, float[]> _whole = [];
-    private readonly PatternSample? _pattern;
+    private readonly Dictionary<Want, PatternSample> _patterns = [];
     private readonly TapRows _nothing;
     private readonly BlockSample _block = new();
     private readonly HashSet<Want> _read = [];
@@ -37,10 +37,14 @@ internal sealed class BlockReader : IDisposable
             {
                 Add(backend, want.Kind, Drawn(shape.Runs * shape.RunLength, SampledRows.Runs));
             }
-
-            if (want == new Want(Pattern, SampleKind.Queries))
+            else if (want.Kind == SampleKind.Windows && !_rows.ContainsKey(want.Kind))
             {
-                _pattern = new PatternSample(_rows[want.Kind].Rows);
+                Add(backend, want.Kind, Drawn(shape.Windows * shape.WindowLength, (of, _) => SampledRows.Windows(of)));
+            }
+
+            if (want.Kind is SampleKind.Queries or SampleKind.Windows && want.Point.EndsWith(Pattern, StringComparison.Ordinal))
+            {
+                _patterns.Add(want, new PatternSample(_rows[want.Kind].Rows));
             }
             else if (want.Kind != SampleKind.Whole)
             {
@@ -54,6 +58,12 @@ internal sealed class BlockReader : IDisposable
                 .Select(ITapReader (want) => new WantReader(this, layer, want))
                 .Append(new BlockEnd(this, layer))),
         ];
+    }
+
+    /// <summary>The model's parameters, for measures that look at those of a block beside its values.</summary>
+    public ParameterStore Store
+    {
+        init => _block.Store = value;
     }
 
     /// <summary>What is to be done with a block that is read.</summary>
@@ -95,7 +105,11 @@ internal sealed class BlockReader : IDisposable
     /// <summary>Takes over what the tokens [B, T] are, and what they see of each other, with prefixes [B] where there are some.</summary>
     public void Read(ReadOnlySpan<int> tokens, ReadOnlySpan<int> documents, IReadOnlyList<LabelColumn> labels, VisibilityKind visibility, ReadOnlySpan<int> prefixes)
     {
-        _pattern?.Show(visibility, _shape.Time, prefixes);
+        foreach (PatternSample pattern in _patterns.Values)
+        {
+            pattern.Show(visibility, _shape.Time, prefixes);
+        }
+
         foreach ((SampledRows rows, _) in _rows.Values)
         {
             rows.Read(tokens, documents, labels);
@@ -140,13 +154,14 @@ internal sealed class BlockReader : IDisposable
 
         if (want.Kind == SampleKind.Whole)
         {
-            _block.Add(want.Point, value.ToArray());
+            _block.Add(want.Point, value.ToArray(), value.Layout.ToShape());
         }
         else if (_clouds.TryGetValue(want, out PointCloud? cloud))
         {
             // Streams [R, n, C] are measured one by one.
             int parts = want.Point.StartsWith(Streams, StringComparison.Ordinal) ? value.Layout[1] : 1;
             value.CopyTo(cloud.Begin(value.Name, layer, value.Count / cloud.Count, parts));
+            cloud.Shape = value.Layout.ToShape()[1..];
             _block.Add(want, cloud);
             if (want.Point.EndsWith(Mixing, StringComparison.Ordinal))
             {
@@ -155,8 +170,9 @@ internal sealed class BlockReader : IDisposable
         }
         else
         {
-            value.CopyTo(_pattern!.Begin(value.Layout[1], value.Layout[2]));
-            _block.Add(_pattern);
+            PatternSample pattern = _patterns[want];
+            value.CopyTo(pattern.Begin(value.Layout[1], value.Layout[2]));
+            _block.Add(want, pattern);
         }
     }
 

@@ -1,3 +1,5 @@
+using NanoFold.Engine.Geometry.Spectra;
+
 namespace NanoFold.Engine.Geometry.Sampling;
 
 /// <summary>
@@ -48,6 +50,37 @@ public sealed class MixingProduct
         (_products, _next, Streams, Count) = (_next, _products, n, count);
     }
 
+    /// <summary>
+    /// How much the products can amplify: the largest sum of |elements| of a row (what goes forward), of a column (what flows back; both as in arXiv 2512.24880), and the largest
+    /// singular value. Means over tokens, and the largest row and column of all. 1 each where the matrices are doubly stochastic.
+    /// </summary>
+    public MixingGain Gain()
+    {
+        double forward = 0, backward = 0, spectral = 0, mostForward = 0, mostBackward = 0;
+        int n = Streams;
+        for (int at = 0; at < Values.Length; at += n * n)
+        {
+            double row = 0, column = 0;
+            for (int i = 0; i < n; i++)
+            {
+                double ofRow = 0, ofColumn = 0;
+                for (int j = 0; j < n; j++)
+                {
+                    ofRow += Math.Abs(_products[at + (i * n) + j]);
+                    ofColumn += Math.Abs(_products[at + (j * n) + i]);
+                }
+
+                (row, column) = (Math.Max(row, ofRow), Math.Max(column, ofColumn));
+            }
+
+            (forward, backward) = (forward + row, backward + column);
+            (mostForward, mostBackward) = (Math.Max(mostForward, row), Math.Max(mostBackward, column));
+            spectral += SmallSingularValues.Of(Values.Slice(at, n * n), n)[0];
+        }
+
+        return new MixingGain(forward / Count, backward / Count, spectral / Count, mostForward, mostBackward);
+    }
+
     /// <summary>The largest |Σ − 1| over the rows, and over the columns, of all tokens' products.</summary>
     public (double Rows, double Columns) FarthestFromOne()
     {
@@ -72,3 +105,11 @@ public sealed class MixingProduct
         return (rows, columns);
     }
 }
+
+/// <summary>How much a mixing of streams can amplify.</summary>
+/// <param name="Forward">Mean of the largest sum of |elements| of a row.</param>
+/// <param name="Backward">Mean of the largest sum of |elements| of a column.</param>
+/// <param name="Spectral">Mean of the largest singular value.</param>
+/// <param name="MostForward">The largest row of all tokens.</param>
+/// <param name="MostBackward">The largest column of all tokens.</param>
+public readonly record struct MixingGain(double Forward, double Backward, double Spectral, double MostForward, double MostBackward);

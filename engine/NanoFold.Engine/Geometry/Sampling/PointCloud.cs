@@ -55,6 +55,9 @@ public sealed class PointCloud
     /// <summary>D, the values of a token.</summary>
     public int Width { get; private set; }
 
+    /// <summary>The shape of a token's value, as in [H, D]; its product is <see cref="Width"/>.</summary>
+    public IReadOnlyList<int> Shape { get; internal set; } = [];
+
     /// <summary>How many values of the stream's width a token has: the streams, where there are several.</summary>
     public int Parts { get; private set; } = 1;
 
@@ -138,6 +141,7 @@ public sealed class PointCloud
     internal Span<float> Begin(string point, int layer, int width, int parts = 1)
     {
         (Point, Layer, Width, Parts, Graph, _hasMoments) = (point, layer, width, parts, null, false);
+        Shape = [width];
         Array.Clear(_hasPart);
         if (_values.Length < Count * width)
         {

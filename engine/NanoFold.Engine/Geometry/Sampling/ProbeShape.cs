@@ -11,6 +11,9 @@ public sealed record ProbeShape
     private const int LeastQueries = 64;
     private const int LongestRun = 32;
 
+    // Whole windows cost the square of their length, and decompositions its cube.
+    private const int WholeTokens = 256;
+
     /// <summary>T, tokens a window.</summary>
     public required int Time { get; init; }
 
@@ -31,6 +34,12 @@ public sealed record ProbeShape
 
     /// <summary>Tokens of a stretch.</summary>
     public required int RunLength { get; init; }
+
+    /// <summary>Windows of which every token is looked at, or every one at their beginning.</summary>
+    public int Windows => Math.Clamp(WholeTokens / WindowLength, 1, Batch);
+
+    /// <summary>Tokens of those.</summary>
+    public int WindowLength => Math.Min(Time, WholeTokens);
 
     /// <summary>Tokens that go through the model.</summary>
     public int Tokens => Batch * Time;

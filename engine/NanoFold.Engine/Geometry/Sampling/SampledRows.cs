@@ -14,6 +14,9 @@ public enum SampleKind
     /// <summary>S stretches of L successive tokens.</summary>
     Runs,
 
+    /// <summary>Some windows from their first token on: whole ones, or as far as that is not too much.</summary>
+    Windows,
+
     /// <summary>No choice: a value that is not of tokens.</summary>
     Whole,
 }
@@ -42,7 +45,7 @@ public sealed class SampledRows
     /// <summary>How many at the beginning are at position 0, where massive activations are; all others are not. 0 where windows have one token.</summary>
     public int First { get; }
 
-    /// <summary>L where they are stretches of successive tokens, otherwise 1.</summary>
+    /// <summary>L where they are stretches or windows of successive tokens, otherwise 1.</summary>
     public int RunLength { get; private init; } = 1;
 
     /// <summary>Bytes of the host, with what drawing takes for a moment.</summary>
@@ -95,6 +98,11 @@ public sealed class SampledRows
 
         return new SampledRows([.. rows], shape.Time, 0) { RunLength = shape.RunLength };
     }
+
+    /// <summary>All tokens at the beginning of some windows, which are spread over the batch, one window after another.</summary>
+    public static SampledRows Windows(ProbeShape shape) => new(
+        [.. Enumerable.Range(0, shape.Windows).SelectMany(i => Enumerable.Range((int)((long)i * shape.Batch / shape.Windows) * shape.Time, shape.WindowLength))], shape.Time, 0)
+    { RunLength = shape.WindowLength };
 
     /// <summary>So many that were not drawn, for a plan of what they are going to take.</summary>
     internal static SampledRows Planned(int count) => new([], 1, 0) { Count = count };

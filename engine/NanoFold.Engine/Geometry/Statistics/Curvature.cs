@@ -81,6 +81,29 @@ public sealed record Curvature
         };
     }
 
+    /// <summary>
+    /// The angles themselves, in degrees, of points that are next to each other in trajectories of equal length: at a point that between the step to it and the step from
+    /// it, NaN at ends and where one of both does not move.
+    /// </summary>
+    /// <param name="points"><c>[S, T, D]</c>, finite.</param>
+    /// <param name="time">T.</param>
+    /// <param name="d">D.</param>
+    /// <returns><c>[S, T]</c>.</returns>
+    public static float[] ByPlace(ReadOnlySpan<float> points, int time, int d)
+    {
+        float[] angles = new float[points.Length / d];
+        double[] before = new double[d], after = new double[d], scratch = new double[d];
+        for (int i = 0; i < angles.Length; i++)
+        {
+            int t = i % time;
+            angles[i] = t > 0 && t < time - 1
+                && Direction(points.Slice((i - 1) * d, d), points.Slice(i * d, d), before, scratch) && Direction(points.Slice(i * d, d), points.Slice((i + 1) * d, d), after, scratch)
+                ? (float)(Angle(before, after, scratch) * (180 / Math.PI)) : float.NaN;
+        }
+
+        return angles;
+    }
+
     private static bool Direction(ReadOnlySpan<float> from, ReadOnlySpan<float> to, double[] step, double[] scratch)
     {
         TensorPrimitives.ConvertChecked<float, double>(from, scratch);

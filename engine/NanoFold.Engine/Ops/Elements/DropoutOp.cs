@@ -13,7 +13,7 @@ public sealed class DropoutOp(double rate, int stream) : Op
     public override string Name => "dropout";
 
     /// <summary>Records nothing outside training or at rate 0.</summary>
-    public static Tensor Record(Tape tape, Tensor x, double rate) => tape.IsTraining && rate > 0
+    public static Tensor Record(Tape tape, Tensor x, double rate) => tape is { IsTraining: true, Drops: true } && rate > 0
         ? tape.Record(new DropoutOp(rate, tape.NextRandomStream()), [x], x.Layout)
         : x;
 

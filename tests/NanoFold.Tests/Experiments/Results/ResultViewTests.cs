@@ -57,6 +57,21 @@ public class ResultViewTests
     }
 
     [Test]
+    public void NotesSayWhatReferencesAreOfAndWhoHasNoBreakdowns()
+    {
+        ReferenceResult Of(string name, string? on) => new(name, [new("loss", 2)]) { On = on };
+        ComparisonResult result = Result() with { References = [Of("n-gram", ReferenceResult.OfRows), Of("xz", ReferenceResult.OfAll), Of("zstd", ReferenceResult.OfAll), Of("unknown", null)] };
+        VariantResult first = result.Variants[0] with { Breakdowns = [new("position", "places", AxisScale.Doubling, [])] }, second = result.Variants[1];
+        Assert.Multiple(() =>
+        {
+            Assert.That(ResultNotes.References(result), Is.EqualTo(new[] { $"What is reached without a neural network is of {ReferenceResult.OfRows}: n-gram; of {ReferenceResult.OfAll}: xz, zstd." }));
+            Assert.That(ResultNotes.References(result with { References = [Of("xz", ReferenceResult.OfAll)] }), Is.EqualTo(new[] { $"What is reached without a neural network is of {ReferenceResult.OfAll}." }));
+            Assert.That(ResultNotes.Breakdowns(result), Is.Empty, "of none there is nothing to miss");
+            Assert.That(ResultNotes.Breakdowns(result with { Variants = [first, second] }), Is.EqualTo(new[] { $"No means by position, frequency and so on of {second.Name}: runs lack evaluation.json, or theirs are of different rows." }));
+        });
+    }
+
+    [Test]
     public void NumbersAreShownAsTheyAreSaid()
     {
         Assert.Multiple(() =>

@@ -21,6 +21,7 @@ internal sealed class ScalingOptions
 
     private static readonly string[] s_limits = ["train.steps", "train.tokens", "train.flops", "train.minutes"];
 
+    private readonly VerbCommand _command;
     private readonly Option<string?> _sizes, _tokens, _out;
     private readonly Option<long?> _checkSteps;
     private readonly Option<bool> _dryRun, _collect, _check;
@@ -29,6 +30,7 @@ internal sealed class ScalingOptions
 
     public ScalingOptions(VerbCommand command)
     {
+        _command = command;
         _sizes = command.Text("--sizes", "W,W,…", "Sizes: widths, whose layers and hidden keep the preset's ratio to the width and whose heads keep their own; WxL for a width and layers; or presets [default: ¼, ½, ¾ and all of the preset's width]");
         _tokens = command.Text("--tokens", "N,N,…", $"Tokens that each size is trained on, a run each [default: {string.Join(',', s_tokens)}]");
         _dryRun = command.Flag("--dry-run", "Say which runs there are, with tokens, memory and time, and stop");
@@ -89,14 +91,11 @@ internal sealed class ScalingOptions
     /// <exception cref="UserException">They were.</exception>
     public void Require(Invocation invocation)
     {
-        (string Name, bool IsGiven)[] grid = [("--tokens", invocation.Get(_tokens) is not null), ("--dry-run", IsDryRun(invocation)), .. _running.Given(invocation)];
-        (string Name, bool IsGiven)[] refused =
-            invocation.Get(_collect) ? [.. grid, ("--sizes", invocation.Get(_sizes) is not null), ("--coordinate-check", IsCheck(invocation))]
-            : IsCheck(invocation) ? grid
-            : [];
-        if (refused.FirstOrDefault(option => option.IsGiven).Name is { } ignored)
+        string[] grid = [_tokens.Name, _dryRun.Name, .. _running.Given(invocation).Select(option => option.Name)], given = [.. invocation.Given(_command)];
+        string[] ignored = invocation.Get(_collect) ? [.. given.Except([_collect.Name, _out.Name])] : IsCheck(invocation) ? [.. given.Intersect(grid)] : [];
+        if (ignored.Length > 0)
         {
-            throw UserException.Usage($"{ignored}: has no effect with {(invocation.Get(_collect) ? "--collect" : "--coordinate-check")}; leave it out");
+            throw UserException.Usage($"{string.Join(", ", ignored)}: no effect with {(invocation.Get(_collect) ? _collect.Name : _check.Name)}; leave it out");
         }
 
         if (invocation.Get(_checkSteps) is not null && !IsCheck(invocation))

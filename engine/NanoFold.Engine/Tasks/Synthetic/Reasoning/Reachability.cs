@@ -148,7 +148,6 @@ internal sealed class Reachability(ReachabilityConfig config, TaskContext contex
         draws.Distinct(names, config.Concepts, from: 0, config.Names);
         tokens.Fill(_empty);
         int at = Write(graph, ref draws, names, tokens);
-
         int reached = names[path[steps - 1]];
         bool isFirst = draws.Below(2) == 0;
         (tokens[at], tokens[at + 1], tokens[at + 4]) = (_question, names[from], _answer);
@@ -156,10 +155,9 @@ internal sealed class Reachability(ReachabilityConfig config, TaskContext contex
         int first = at + 4, last = first;
         if (config.Path)
         {
-            for (int step = 0; step < steps; step++)
+            for (int step = 0; step < steps; step++, last++)
             {
                 targets[last] = tokens[last + 1] = names[path[step]];
-                last++;
             }
 
             targets[last] = tokens[last + 1] = _end;
@@ -198,45 +196,5 @@ internal sealed class Reachability(ReachabilityConfig config, TaskContext contex
         }
 
         return Statement * order.Length;
-    }
-}
-
-/// <summary>Questions for which all is right that is asked for.</summary>
-/// <param name="hasPath">Whether a path is asked for; then single words are scored besides.</param>
-internal sealed class ReachabilityScore(bool hasPath) : TargetScore
-{
-    private long _right;
-    private long _count;
-
-    public override void Begin()
-    {
-        base.Begin();
-        (_right, _count) = (0, 0);
-    }
-
-    public override void Add(BatchRows batch, ScoredValues scored)
-    {
-        base.Add(batch, scored);
-        int time = batch.Integers(BatchField.Targets).Length / batch.Rows;
-        for (int row = 0; row < batch.Rows; row++)
-        {
-            ReadOnlySpan<int> targets = batch.Integers(BatchField.Targets).Slice(row * time, time), predicted = scored.Integers(1).Slice(row * time, time);
-            int asked = 0, right = 0;
-            for (int t = 0; t < time; t++)
-            {
-                asked += targets[t] >= 0 ? 1 : 0;
-                right += targets[t] >= 0 && predicted[t] == targets[t] ? 1 : 0;
-            }
-
-            _count += asked > 0 ? 1 : 0;
-            _right += asked > 0 && right == asked ? 1 : 0;
-        }
-    }
-
-    public override Evaluation Result()
-    {
-        Evaluation result = base.Result();
-        double words = result.Scores![0].Value;
-        return result with { Scores = [new Score(Evaluation.Accuracy, (double)_right / _count), .. hasPath ? [new Score("words", words)] : Array.Empty<Score>()] };
     }
 }

@@ -1,0 +1,110 @@
+using NanoFold.Engine.Geometry;
+using NanoFold.Engine.Geometry.Measures;
+using NanoFold.Engine.Geometry.Sampling;
+using NanoFold.Engine.Geometry.Statistics;
+using NanoFold.Engine.Mixers;
+using NanoFold.Engine.Tasks;
+using NanoFold.Engine.Tensors;
+using NanoFold.Tests.Suites;
+
+namespace NanoFold.Tests.Geometry.Heads;
+
+/// <summary>Measures of parts that record passes of their own.</summary>
+public class NetworkMeasureTests : EngineTests
+{
+    [Test]
+    public void EvenAttentionDependsOnAllTokensAlike()
+    {
+        // Without queries J = W_O W_V / (t + 1) for every token, half of the heads sharing values.
+        using var tiny = new TinyModel(ModelVariants.Base with { KvHeads = 2, Dropout = 0.5 }, Backend());
+        Write(tiny, "q_proj.weight", (_, _) => 0);
+        foreach (Measured block in Run(tiny, new GradientLagMeasure { Rounds = 64 }))
+        {
+            double[] gains = [.. new[] { 0, 1, 2, 4 }.Select(lag => ValueOf(block, $"gain.{lag}")!.Value)];
+            Assert.That(gains, Is.All.EqualTo(gains[0]).Within(1e-3).Percent);
+            double[] output = Weights(tiny, block.Place.Layer!.Value, "o_proj.weight"), value = Weights(tiny, block.Place.Layer.Value, "v_proj.weight");
+            double squares = 0;
+            for (int i = 0; i < 256; i++)
+            {
+                // Head h of W_O's columns reads values of head h / 2.
+                double sum = Enumerable.Range(0, 16).Sum(k => output[(i / 16 * 16) + k] * value[(((k / 8 * 4) + (k % 4)) * 16) + (i % 16)]);
+                squares += sum * sum;
+            }
+
+            double expected = Math.Sqrt(squares / 16 * Enumerable.Range(8, 8).Average(t => 1.0 / ((t + 1) * (t + 1))));
+            Assert.That(gains[0], Is.EqualTo(expected).Within(10).Percent);
+            Assert.That(ValueOf(block, "timescale"), Is.Null.Or.GreaterThan(1000));
+        }
+    }
+
+    [Test]
+    public void AnExponentialMemoryHasItsTimescale()
+    {
+        // h ← 0.8 h + W x where tanh is as good as its argument.
+        using var tiny = new TinyModel(ModelVariants.Base with { Mixer = RnnConfig.Tiny }, Backend());
+        Write(tiny, "self_attn.in_proj.weight", (i, v) => 1e-3 * v);
+        Write(tiny, "self_attn.h_proj.weight", (i, _) => i / 16 == i % 16 ? 0.8 : 0);
+        Write(tiny, "self_attn.h_proj.bias", (_, _) => 0);
+        foreach (Measured block in Run(tiny, new GradientLagMeasure { Rounds = 2 }))
+        {
+            Assert.That(ValueOf(block, "timescale"), Is.EqualTo(-1 / Math.Log(0.8)).Within(0.1).Percent);
+            Assert.That(ValueOf(block, "gain.2") / ValueOf(block, "gain.0"), Is.EqualTo(0.64).Within(0.1).Percent);
+        }
+    }
+
+    [Test]
+    public void EveryKindHasGainsByLag()
+    {
+        foreach (MixerConfig mixer in ModelVariants.Mixers.Where(m => m is MambaConfig or GatedDeltaNetConfig or NsaConfig or DsaConfig or LatentAttentionConfig or ConvolutionConfig or ParallelConfig))
+        {
+            using var tiny = new TinyModel(ModelVariants.Base with { Layers = 1, Mixer = mixer }, Backend());
+            Measured measured = Run(tiny, new GradientLagMeasure { Rounds = 1 }).Single();
+            Assert.That(measured.Figures.Where(f => f.Name.StartsWith("gain.", StringComparison.Ordinal)), Is.Not.Empty.And.All.Matches<Figure>(f => f.Value >= 0), mixer.Kind);
+            Assert.That(ValueOf(measured, "gain.0"), Is.GreaterThan(0), mixer.Kind);
+            // A convolution over three tokens reaches no further.
+            Assert.That(mixer is ConvolutionConfig ? ValueOf(measured, "gain.4") : 0, Is.Zero);
+        }
+    }
+
+    [Test]
+    public void BoundariesAreToldFromTheRest()
+    {
+        using var tiny = new TinyModel(ModelVariants.Base with { Mixer = new GatedAttentionConfig() }, Backend());
+        IReadOnlyList<Measured> measured = Run(tiny, new BoundaryMeasure(), (i, time) => (i / time * 2) + (i % time >= 6 ? 1 : 0));
+        foreach (Measured block in measured)
+        {
+            int rows = 64 / tiny.Time;
+            Assert.That(block.Figures.Single(f => f.Name == "degreesAtBoundary").Points, Is.EqualTo(2 * rows));
+            Assert.That(block.Figures.Single(f => f.Name == "degreesElsewhere").Points, Is.EqualTo(rows * (tiny.Time - 5)));
+            Assert.That(block.Figures.Single(f => f.Name == "gateAtBoundary").Points, Is.EqualTo(rows));
+            Assert.That(ValueOf(block, "degreesDifference"), Is.EqualTo(ValueOf(block, "degreesAtBoundary") - ValueOf(block, "degreesElsewhere")).Within(1e-12));
+            Assert.That(ValueOf(block, "gateElsewhere"), Is.InRange(0, 1));
+        }
+
+        Assert.That(Run(tiny, new BoundaryMeasure())[0].Figures[0].Status, Is.EqualTo(GeometryStatus.TooFewPoints), "one document without text has no beginnings");
+    }
+
+    private static double? ValueOf(Measured measured, string figure) => measured.Figures.Single(f => f.Name == figure).Value;
+
+    private static double[] Weights(TinyModel tiny, int layer, string name) => Host.Read(tiny.Store, tiny.Store[$"model.layers.{layer}.self_attn.{name}"]);
+
+    private static void Write(TinyModel tiny, string name, Func<int, double, double> value)
+    {
+        foreach (Parameter parameter in tiny.Store.Parameters.Where(p => p.Name.EndsWith(name, StringComparison.Ordinal)))
+        {
+            Host.Write(tiny.Store, parameter, [.. Host.Read(tiny.Store, parameter).Select((v, i) => value(i, v))]);
+        }
+    }
+
+    private static IReadOnlyList<Measured> Run(TinyModel tiny, Measure measure, Func<int, int, int>? documents = null)
+    {
+        ProbeShape shape = ProbeShape.Of(64, 60, tiny.Time);
+        using var probe = new GeometryProbe(tiny.Model, new RandomTokens(tiny.Model.Config.Vocab, 1), shape, [measure]);
+        int[] tokens = Numbers.Integers("probe", shape.Tokens, 0, tiny.Model.Config.Vocab);
+        probe.Read(tokens, [.. Enumerable.Range(0, tokens.Length).Select(i => documents?.Invoke(i, tiny.Time) ?? i / tiny.Time)]);
+        probe.Network = probe.NewNetwork(3, null);
+        using var recorder = new GeometryRecorder(probe, new GeometryConfig { Every = 1 }, shape.Tokens);
+        recorder.Measure(1, 1, isLast: false);
+        return recorder.Latest;
+    }
+}
