@@ -2,6 +2,7 @@ using NanoFold.Engine.FeedForward;
 using NanoFold.Engine.Geometry.Words;
 using NanoFold.Engine.Model;
 using NanoFold.Engine.Tensors;
+using NanoFold.Kernels;
 
 namespace NanoFold.Engine.Geometry.Memories;
 
