@@ -21,7 +21,7 @@ internal static class GeometryTable
         IReadOnlyList<Measured> latest = geometry.Latest;
         foreach (IGrouping<string, Measured> table in latest.GroupBy(m => TableOf(m.Place)))
         {
-            Write(output, table.Key, [.. table]);
+            Write(output, table.Key, [.. table], int.MaxValue);
         }
 
         long last = latest.Max(m => m.Step);
@@ -47,7 +47,25 @@ internal static class GeometryTable
         output.Line();
     }
 
-    private static void Write(Output output, string title, IReadOnlyList<Measured> measured)
+    /// <summary>Only the tables.</summary>
+    /// <param name="output">Where they go.</param>
+    /// <param name="measured">What was measured.</param>
+    /// <param name="mostRows">Of a table; how many are left out is said.</param>
+    public static void Write(Output output, IReadOnlyList<Measured> measured, int mostRows)
+    {
+        foreach (IGrouping<string, Measured> table in measured.GroupBy(m => TableOf(m.Place)))
+        {
+            Write(output, table.Key, [.. table], mostRows);
+        }
+
+        output.Line();
+        foreach (string legend in measured.Select(m => m.Measure.Legend).Where(legend => legend.Length > 0).Distinct())
+        {
+            output.Line($"  {legend}");
+        }
+    }
+
+    private static void Write(Output output, string title, IReadOnlyList<Measured> measured, int mostRows)
     {
         (Measure Measure, FigureColumn Column)[] columns = [.. measured.Select(m => m.Measure).Distinct().SelectMany(m => ColumnsOf(m, measured).Select(c => (m, c)))];
         Dictionary<(string Row, Measure Measure, string Figure), double?> values = [];
@@ -60,6 +78,8 @@ internal static class GeometryTable
         }
 
         string[] rows = [.. measured.Select(m => m.Place).OrderBy(p => p.Layer ?? -1).ThenBy(p => p.Head ?? p.Stream ?? -1).Select(RowOf).Distinct()];
+        int left = rows.Length - mostRows;
+        rows = left > 0 ? rows[..mostRows] : rows;
         // A column that no row has a figure for would only take room.
         columns = [.. columns.Where(c => rows.Any(row => values.GetValueOrDefault((row, c.Measure, c.Column.Figure)) is not null))];
         output.Line();
@@ -73,6 +93,10 @@ internal static class GeometryTable
                     .. columns.Select(c => values.GetValueOrDefault((row, c.Measure, c.Column.Figure)) is { } value ? Display.Number(value * c.Column.Factor, c.Column.Format) : "–"),
                 ]),
             ]);
+        if (left > 0)
+        {
+            output.Line($"and {Display.Count(left)} more rows");
+        }
     }
 
     private static IEnumerable<FigureColumn> ColumnsOf(Measure measure, IReadOnlyList<Measured> measured) => measure.Columns.Count > 0

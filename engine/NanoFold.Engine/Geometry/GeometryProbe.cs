@@ -1,9 +1,11 @@
 using NanoFold.Engine.Autograd;
 using NanoFold.Engine.Geometry.Measures;
 using NanoFold.Engine.Geometry.Sampling;
+using NanoFold.Engine.Geometry.Statistics;
 using NanoFold.Engine.Model;
 using NanoFold.Engine.Taps;
 using NanoFold.Engine.Tasks;
+using NanoFold.Engine.Tensors;
 using NanoFold.Engine.Text;
 using NanoFold.Kernels;
 
@@ -21,6 +23,7 @@ public sealed class GeometryProbe : IDisposable
     private const double MostMeasureBytes = 16e9;
 
     private readonly Transformer _model;
+    private readonly Arithmetic _arithmetic;
     private readonly SharedArena _arena;
     private readonly bool _ownsArena;
     private readonly LearningTask _task;
@@ -31,6 +34,7 @@ public sealed class GeometryProbe : IDisposable
     private readonly Plan _plan;
     private readonly StepState _state;
     private IReadOnlyList<LabelColumn> _labels = [];
+    private IReadOnlyList<LabelColumn> _more = [];
     private int[] _documents = [];
 
     /// <param name="model">Its parameters are in float32.</param>
@@ -43,7 +47,7 @@ public sealed class GeometryProbe : IDisposable
         Transformer model, LearningTask task, ProbeShape shape, IReadOnlyList<Measure> measures, Arithmetic arithmetic = default, SharedArena? arena = null)
     {
         double measuring = MostBytes(shape, measures, model.Config.Width);
-        _model = model;
+        (_model, _arithmetic) = (model, arithmetic);
         Shape = shape;
         Measures = measures;
         _arena = arena ?? new SharedArena(model.Backend);
@@ -94,10 +98,12 @@ public sealed class GeometryProbe : IDisposable
     public long SampleBytes { get; }
 
     /// <summary>Takes the tokens to be measured: rows evenly spaced over those that the task has for it.</summary>
-    public void Read()
+    /// <param name="labels">More classes of the tokens, given where each row is among all of them.</param>
+    public void Read(Func<IReadOnlyList<long>, IReadOnlyList<LabelColumn>>? labels = null)
     {
-        long all = _task.Rows(TaskSplit.Probe, Shape.Time);
-        _rows.Fill(_task, TaskSplit.Probe, 0, Math.Min(Shape.Batch, all), all);
+        long all = _task.Rows(TaskSplit.Probe, Shape.Time), taken = Math.Min(Shape.Batch, all);
+        _rows.Fill(_task, TaskSplit.Probe, 0, taken, all);
+        _more = labels?.Invoke([.. Enumerable.Range(0, (int)taken).Select(row => BatchRows.Spaced(row, taken, all))]) ?? [];
         Span<int> tokens = _rows.Integers(BatchField.Tokens), documents = _rows.Integers(BatchField.Documents);
         // Without tokens no two places are alike; without documents every row is one.
         Take(
@@ -110,6 +116,7 @@ public sealed class GeometryProbe : IDisposable
     public void Read(ReadOnlySpan<int> tokens, ReadOnlySpan<int> documents)
     {
         tokens.CopyTo(_rows.Integers(BatchField.Tokens));
+        _more = [];
         if (_rows.Integers(BatchField.Documents) is { IsEmpty: false } own)
         {
             documents.CopyTo(own);
@@ -117,6 +124,57 @@ public sealed class GeometryProbe : IDisposable
 
         Take(tokens, documents, []);
     }
+
+    /// <summary>Whether clouds are of a Gaussian with the mean and covariance of the tokens' values, in place of these: a control.</summary>
+    internal bool IsGaussian
+    {
+        set => _reader.Replace = value ? cloud => GaussianCloud.Replace(cloud, SampleSeed) : null;
+    }
+
+    /// <summary>Puts the tokens, with their classes, into an order drawn at random over all rows; false where the model reads none. What comes next is what does so then.</summary>
+    internal bool Shuffle(ulong seed)
+    {
+        Span<int> tokens = _rows.Integers(BatchField.Tokens), targets = _rows.Integers(BatchField.Targets);
+        if (tokens.IsEmpty)
+        {
+            return false;
+        }
+
+        bool asksNext = true;
+        for (int i = 0; i < targets.Length; i++)
+        {
+            asksNext &= (i + 1) % Shape.Time == 0 || targets[i] < 0 || targets[i] == tokens[i + 1];
+        }
+
+        int[] order = new GaussianSource(seed).Order(tokens.Length);
+        void Permute(Span<int> values)
+        {
+            int[] old = values.ToArray();
+            for (int i = 0; i < old.Length; i++)
+            {
+                values[i] = old[order[i]];
+            }
+        }
+
+        Permute(tokens);
+        Permute(targets);
+        foreach (string field in _task.Labels.Select(labels => labels.Field))
+        {
+            Permute(_rows.Integers(field));
+        }
+
+        _more = [.. _more.Select(column => column.At(order))];
+        for (int i = 0; asksNext && i < targets.Length; i++)
+        {
+            targets[i] = (i + 1) % Shape.Time > 0 ? tokens[i + 1] : -1;
+        }
+
+        Take(tokens, [.. _documents], targets);
+        return true;
+    }
+
+    /// <summary>What was kept of the last pass, in memory of its own.</summary>
+    internal IReadOnlyList<PointCloud> CopyStreams() => _streams?.Copy() ?? [];
 
     /// <summary>The whole model with the tokens that were read.</summary>
     /// <param name="seed">Decides every draw.</param>
@@ -169,6 +227,19 @@ public sealed class GeometryProbe : IDisposable
         }
     }
 
+    /// <summary>Runs the whole model once on the tokens that were read, for other readers.</summary>
+    internal void RunOnce(TapSet taps)
+    {
+        var tape = new Tape(_model.Backend, _arithmetic, taps: taps) { State = _state };
+        BatchTensors batch = _buffers.On(tape);
+        Tensor x = _task.RecordBody(tape, _model, batch);
+        tape.Keep(_model.Config.Outputs > 0 ? _model.ReadOut.Values(tape, x) : _model.Language.Logits(tape, x));
+        using var plan = new Plan(tape);
+        using var arena = new SharedArena(_model.Backend);
+        arena.Bind(plan);
+        plan.Run();
+    }
+
     public void Dispose()
     {
         _plan.Dispose();
@@ -205,6 +276,7 @@ public sealed class GeometryProbe : IDisposable
         [
             .. LabelColumn.Always(tokens, targets, Shape.Time),
             .. _task.Labels.Select(labels => new LabelColumn(labels.Name, labels.Classes, _rows.Integers(labels.Field).ToArray())),
+            .. _more,
         ];
         _reader.Read(tokens, documents, _labels, _model.Config.Visibility, _rows.Integers(BatchField.Prefixes));
         _streams?.Read(tokens, documents, _labels);

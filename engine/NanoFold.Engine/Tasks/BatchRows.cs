@@ -67,9 +67,8 @@ public sealed class BatchRows
         {
             if (first + row < taken)
             {
-                // ⌊i · all / taken⌋ in 128 bits: the products of large texts pass 64.
                 (long group, long of) = Math.DivRem(first + row, together);
-                Targets += Fill(task, RowKey.At(split, ((long)((Int128)group * ofAll / groups) * together) + of), row);
+                Targets += Fill(task, RowKey.At(split, (Spaced(group, groups, ofAll) * together) + of), row);
             }
             else
             {
@@ -77,6 +76,9 @@ public sealed class BatchRows
             }
         }
     }
+
+    /// <summary>The place of a row among all, of those that are taken spaced evenly: ⌊i · all / taken⌋ in 128 bits, for the products of large texts pass 64.</summary>
+    internal static long Spaced(long row, long taken, long all) => (long)((Int128)row * all / taken);
 
     /// <summary>One of its rows.</summary>
     public BatchRow Row(int row) => new(this, row);

@@ -21,7 +21,7 @@ public class CompletionTests
         ("nanofold train --set train.l", ["train.learningRate=", "train.logEvery="]),
         ("nanofold settings train.l", ["train.learningRate", "train.logEvery"]),
         ("nanofold completion ", ["bash", "fish", "pwsh", "zsh"]),
-        ("nanofold help ge", ["generate"]),
+        ("nanofold help gen", ["generate"]),
         ("nanofold generate --temperature ", []),
         ("nanofold data corpus --st", ["--strict"]),
     ];

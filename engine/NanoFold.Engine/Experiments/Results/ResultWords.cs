@@ -95,7 +95,7 @@ internal static class ResultWords
         string[] tied = Named(variant => variant.Figure(result.RankedBy)!.Mean == first.Figure(result.RankedBy)!.Mean);
         string has = tied.Length > 0 ? $"{Listed([first.Name, .. tied])} tie for {what}" : $"{first.Name} has {what}";
         string[] others = Named(variant => variant.MayBeBest == true && !tied.Contains(variant.Name)), untested = Named(variant => variant.MayBeBest is null && !tied.Contains(variant.Name));
-        string tests = $"95 %, one-sided paired tests at 5 % ÷ {found.Length - 1}, seed by seed";
+        string tests = $"95 %, paired t tests at 5 % ÷ {found.Length - 1}, seed by seed";
         if (found.All(variant => variant.MayBeBest is null))
         {
             return $"No winner: no two variants share two seeds, so that nothing is known of their noise and the order is that of single runs. {has}.";

@@ -1,9 +1,9 @@
 namespace NanoFold.Engine.Experiments.Statistics;
 
 /// <summary>
-/// Which of several variants may be the best: those that no other one beats. A variant is left out where another one is better by a one-sided paired test at 5 % ÷ (k − 1), so that the truly best of k is
-/// left out in fewer than 5 % of cases, whichever looks best (multiple comparisons with the best: Edwards and Hsu 1983, with Bonferroni's bound). The best mean alone is no winner: it is one where
-/// nothing else is left.
+/// Which of several variants may be the best: those that no other one beats. A variant is left out where another one is better by a paired t test at 5 % ÷ (k − 1), so that the truly best of k is left
+/// out in fewer than 5 % of cases, whichever looks best (multiple comparisons with the best: Edwards and Hsu 1983, with Bonferroni's bound). Theirs is one-sided; this one has two sides as verdicts have,
+/// so that of two variants none is the best where no difference is seen. The best mean alone is no winner: it is one where nothing else is left.
 /// </summary>
 public static class BestSet
 {
@@ -21,7 +21,6 @@ public static class BestSet
                 .OfType<PairedDifference>().Where(difference => difference.PValue is not null),
         ];
         double share = PairedDifference.Share / Math.Max(1, differences.Length);
-        // On the side that is asked for, half of what the test has on both.
-        return differences.Length == 0 ? null : !differences.Any(difference => difference.PValue / 2 <= share && (isLowerBetter ? difference.Mean > 0 : difference.Mean < 0));
+        return differences.Length == 0 ? null : !differences.Any(difference => difference.PValue <= share && (isLowerBetter ? difference.Mean > 0 : difference.Mean < 0));
     }
 }

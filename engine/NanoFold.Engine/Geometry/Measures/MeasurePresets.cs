@@ -15,8 +15,8 @@ public static class MeasurePresets
     /// <summary>Nothing.</summary>
     public const string None = "none";
 
-    /// <summary>The names.</summary>
-    public static IReadOnlyList<string> Names { get; } = [Light, Full, None];
+    /// <summary>Everything, what is measured after training only with it.</summary>
+    public const string Every = "all";
 
     /// <summary>Every kind with its own settings, those of programs besides this one too.</summary>
     public static IReadOnlyList<Measure> All => [.. Variant.Of<Measure>().Select(variant => (Measure)Activator.CreateInstance(variant.Type)!)];
@@ -27,11 +27,12 @@ public static class MeasurePresets
         Light => Measure.Defaults,
         Full => [.. All.Where(measure => measure.Tier < Measure.Offline)],
         None => [],
+        Every => All,
         _ => null,
     };
 }
 
-/// <summary>Lists of measures by name: <c>light</c>, <c>full</c> and <c>none</c>, alone or with kinds after commas.</summary>
+/// <summary>Lists of measures by name: <c>light</c>, <c>full</c>, <c>none</c> and, after training, <c>all</c>; alone or with kinds after commas.</summary>
 [AttributeUsage(AttributeTargets.Class)]
 internal sealed class MeasureTextAttribute : ListTextAttribute
 {

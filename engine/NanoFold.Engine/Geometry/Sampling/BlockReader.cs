@@ -69,6 +69,9 @@ internal sealed class BlockReader : IDisposable
     /// <summary>What is to be done with a block that is read.</summary>
     public Action<BlockSample>? Ready { get; set; }
 
+    /// <summary>What is done to a cloud before it is measured; null for nothing.</summary>
+    public Action<PointCloud>? Replace { get; set; }
+
     /// <summary>The tokens of most clouds.</summary>
     public SampledRows Points { get; }
 
@@ -162,6 +165,7 @@ internal sealed class BlockReader : IDisposable
             int parts = want.Point.StartsWith(Streams, StringComparison.Ordinal) ? value.Layout[1] : 1;
             value.CopyTo(cloud.Begin(value.Name, layer, value.Count / cloud.Count, parts));
             cloud.Shape = value.Layout.ToShape()[1..];
+            Replace?.Invoke(cloud);
             _block.Add(want, cloud);
             if (want.Point.EndsWith(Mixing, StringComparison.Ordinal))
             {

@@ -6,7 +6,7 @@ using NanoFold.Kernels;
 namespace NanoFold.Engine.Geometry.Sampling;
 
 /// <summary>A whole model with the tokens of the probe, for measures that record passes of their own: Jacobians, read-outs of layers, patching.</summary>
-public sealed class NetworkSample
+public sealed record NetworkSample
 {
     /// <summary>The model; its parameters are in float32 and stay as they are.</summary>
     public required Transformer Model { get; init; }

@@ -78,6 +78,13 @@ public sealed class PointCloud
 
     internal NeighborGraph? Graph { get; set; }
 
+    /// <summary>The values without position 0, to be changed; what was made of them is forgotten.</summary>
+    internal Span<float> Change()
+    {
+        (Graph, _hasMoments) = (null, false);
+        return _values.AsSpan(0, Count * Width)[(Rows.First * Width)..];
+    }
+
     /// <summary>
     /// The k nearest neighbors or more among <see cref="NeighborValues"/>. Searched once, with as many neighbors as any of the measures wants.
     /// </summary>
@@ -135,6 +142,15 @@ public sealed class PointCloud
         }
 
         return _parts[index];
+    }
+
+    /// <summary>The same in memory of its own.</summary>
+    internal PointCloud Copy()
+    {
+        var copy = new PointCloud(Rows, _neighborPoints, _mostNeighbors);
+        Values.CopyTo(copy.Begin(Point, Layer, Width, Parts));
+        copy.Graph = Graph;
+        return copy;
     }
 
     /// <summary>Where values of another point or another measurement go, [N, width].</summary>

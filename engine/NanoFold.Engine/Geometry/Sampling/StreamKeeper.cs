@@ -46,6 +46,9 @@ internal sealed class StreamKeeper
         Streams = _now, Before = _beforeStep >= 0 ? _before : null, StepsSince = step - _beforeStep, Store = store, Network = network,
     };
 
+    /// <summary>What was kept, in memory of its own.</summary>
+    public IReadOnlyList<PointCloud> Copy() => [.. _now.Select(cloud => cloud.Copy())];
+
     /// <summary>What is kept now is what was before, the next time.</summary>
     public void Turn(long step) => (_now, _before, _beforeStep) = (_before!, _now, step);
 

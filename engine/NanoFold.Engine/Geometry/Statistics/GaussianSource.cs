@@ -41,6 +41,19 @@ internal sealed class GaussianSource(ulong seed)
         }
     }
 
+    /// <summary>0 … count − 1 in an order drawn at random (Fisher and Yates).</summary>
+    public int[] Order(int count)
+    {
+        int[] order = [.. Enumerable.Range(0, count)];
+        for (int i = count - 1; i > 0; i--)
+        {
+            int j = NextInt(i + 1);
+            (order[i], order[j]) = (order[j], order[i]);
+        }
+
+        return order;
+    }
+
     private ulong NextBits()
     {
         ulong z = _state += 0x9E3779B97F4A7C15;

@@ -37,7 +37,7 @@ public class ResultCollectorTests
             Assert.That(b.Verdict, Is.EqualTo("better at 3 seeds: lower by 0.1000 (0.0503 to 0.1497)"));
             Assert.That(c.Verdict, Does.StartWith("no difference seen at 3 seeds; one of this size takes about ").And.EndsWith(" seeds to be seen"));
             Assert.That(new[] { a, b, c }.Select(v => v.MayBeBest), Is.EqualTo(new bool?[] { false, true, true }));
-            Assert.That(result.Summary[0], Is.EqualTo("No winner: b has the lowest mean loss, but c may be as good (95 %, one-sided paired tests at 5 % ÷ 2, seed by seed)."));
+            Assert.That(result.Summary[0], Is.EqualTo("No winner: b has the lowest mean loss, but c may be as good (95 %, paired t tests at 5 % ÷ 2, seed by seed)."));
             Assert.That(result.Summary[2], Is.EqualTo("Differences are to a, seed by seed, with their 95 % interval by Student's t; verdicts are corrected for 2 comparisons (Holm)."));
         });
     }
@@ -178,9 +178,9 @@ public class ResultCollectorTests
         End(folder, "b", 0.5, 0.61, 0.7);
         End(folder, "c", 0.4);
         ComparisonResult result = ResultCollector.Collect(folder.Path);
-        Assert.That(result.Summary[0], Is.EqualTo("No winner: c has the lowest mean loss, but c shares fewer than two seeds with every other one, so that it was not tested; b may be as good (95 %, one-sided paired tests at 5 % ÷ 2, seed by seed)."));
+        Assert.That(result.Summary[0], Is.EqualTo("No winner: c has the lowest mean loss, but c shares fewer than two seeds with every other one, so that it was not tested; b may be as good (95 %, paired t tests at 5 % ÷ 2, seed by seed)."));
         End(folder, "c", 2.4, 2.5, 2.61);
-        Assert.That(ResultCollector.Collect(folder.Path).Summary[0], Is.EqualTo("b is the best: it has the lowest mean loss, and every other variant is behind one at the seeds that they share by more than the noise of seeds explains (95 %, one-sided paired tests at 5 % ÷ 2, seed by seed)."));
+        Assert.That(ResultCollector.Collect(folder.Path).Summary[0], Is.EqualTo("b is the best: it has the lowest mean loss, and every other variant is behind one at the seeds that they share by more than the noise of seeds explains (95 %, paired t tests at 5 % ÷ 2, seed by seed)."));
     }
 
     [Test]

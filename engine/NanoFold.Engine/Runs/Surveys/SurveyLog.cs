@@ -1,0 +1,128 @@
+using System.Globalization;
+using System.Text.Json;
+using NanoFold.Engine.Checkpoints;
+using NanoFold.Engine.Geometry;
+using NanoFold.Engine.Geometry.Measures;
+
+namespace NanoFold.Engine.Runs.Surveys;
+
+/// <summary>
+/// Writes <c>geometry.jsonl</c>, a line for each figure, and <c>geometry.npz</c>. Both are written beside under other names and put in place when all is there, so
+/// that what was there before stays until then.
+/// </summary>
+internal sealed class SurveyLog : IDisposable
+{
+    /// <summary>The lines.</summary>
+    public const string LinesFile = "geometry.jsonl";
+
+    /// <summary>The arrays.</summary>
+    public const string ArraysFile = "geometry.npz";
+
+    private const string Unfinished = ".unfinished";
+
+    private readonly string _folder;
+    private readonly string _lines;
+    private readonly string _arrays;
+    private readonly HashSet<string> _names = [];
+    private JsonLinesLog? _log;
+    private NpzWriter? _npz;
+
+    /// <param name="folder">Where they go; made where it is missing.</param>
+    /// <exception cref="UserException">It cannot be written.</exception>
+    public SurveyLog(string folder)
+    {
+        _folder = folder;
+        (_lines, _arrays) = (Path.Combine(folder, LinesFile), Path.Combine(folder, ArraysFile));
+        try
+        {
+            Directory.CreateDirectory(folder);
+            File.Delete(_lines + Unfinished);
+            _log = JsonLinesLog.Open(_lines + Unfinished);
+            _npz = new NpzWriter(PlainFile.CreateNew(_arrays + Unfinished));
+        }
+        catch (Exception exception) when (FileFault.Is(exception))
+        {
+            Dispose();
+            throw FileFault.Describe("cannot write", folder, exception);
+        }
+        catch
+        {
+            Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Lines so far.</summary>
+    public long Lines { get; private set; }
+
+    /// <summary>Writes what was measured at a place.</summary>
+    public void Add(Measured measured, IReadOnlyList<FigureArray> arrays, SurveyControl control)
+    {
+        string of = NameOf(control);
+        foreach (Figure figure in measured.Figures)
+        {
+            _log!.Append((measured, figure, of), static (json, line) => GeometryLog.Write(json, line.measured, line.figure, line.of));
+            Lines++;
+        }
+
+        foreach (FigureArray array in arrays)
+        {
+            FigurePlace place = measured.Place;
+            string name = string.Create(CultureInfo.InvariantCulture, $"{measured.Measure.Kind}/{NameOf(place)}/{measured.Step}{(control == SurveyControl.None ? "" : $"/{of}")}/{array.Name}");
+            for (int again = 2; !_names.Add(name); again++)
+            {
+                // Of two measures of one kind with other settings.
+                name = string.Create(CultureInfo.InvariantCulture, $"{measured.Measure.Kind}-{again}{name[name.IndexOf('/')..]}");
+            }
+
+            Guard(() => _npz!.Add(name, [.. array.Shape], array.Values));
+        }
+    }
+
+    /// <summary>Puts the files in place.</summary>
+    public void Finish()
+    {
+        _log!.Dispose();
+        _log = null;
+        Guard(() =>
+        {
+            _npz!.Dispose();
+            _npz = null;
+            File.Move(_lines + Unfinished, _lines, overwrite: true);
+            File.Move(_arrays + Unfinished, _arrays, overwrite: true);
+        });
+    }
+
+    /// <summary>As lines name it.</summary>
+    public static string NameOf(SurveyControl control) => control.ToString().ToLowerInvariant();
+
+    /// <summary>Deletes what was not put in place.</summary>
+    public void Dispose()
+    {
+        bool isOpen = _log is not null || _npz is not null;
+        _log?.Dispose();
+        _npz?.Dispose();
+        (_log, _npz) = (null, null);
+        if (isOpen)
+        {
+            File.Delete(_lines + Unfinished);
+            File.Delete(_arrays + Unfinished);
+        }
+    }
+
+    private static string NameOf(FigurePlace place) => string.Create(
+        CultureInfo.InvariantCulture,
+        $"{place.Point}{(place.Other is { } other ? $"+{other}" : "")}{(place.Head is { } head ? $".head{head}" : "")}{(place.Stream is { } stream ? $".stream{stream}" : "")}");
+
+    private void Guard(Action write)
+    {
+        try
+        {
+            write();
+        }
+        catch (Exception exception) when (FileFault.Is(exception))
+        {
+            throw FileFault.Describe("cannot write", _folder, exception);
+        }
+    }
+}

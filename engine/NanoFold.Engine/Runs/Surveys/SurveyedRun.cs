@@ -1,0 +1,114 @@
+using NanoFold.Engine.Checkpoints;
+using NanoFold.Engine.Model;
+using NanoFold.Engine.Tensors;
+using NanoFold.Engine.Text;
+using NanoFold.Kernels;
+
+namespace NanoFold.Engine.Runs.Surveys;
+
+/// <summary>A run's checkpoints, or a model by itself: one after the other is read into the same memory.</summary>
+internal sealed class SurveyedRun : IDisposable
+{
+    private readonly SavedModel[] _saved;
+
+    private SurveyedRun(string path, SavedModel[] saved, Checkpoint[] checkpoints, Backend backend)
+    {
+        (Path, _saved, Checkpoints) = (path, saved, checkpoints);
+        Model = new Transformer(Config.Model, backend, source: null, trains: null);
+    }
+
+    /// <summary>As it was named.</summary>
+    public string Path { get; }
+
+    /// <summary>What it is called.</summary>
+    public string Name => System.IO.Path.GetFileName(System.IO.Path.TrimEndingDirectorySeparator(System.IO.Path.GetFullPath(Path)));
+
+    /// <summary>Those that are looked at, by step.</summary>
+    public IReadOnlyList<Checkpoint> Checkpoints { get; }
+
+    /// <summary>Of the last of them.</summary>
+    public RunConfig Config => _saved[^1].Config;
+
+    /// <summary>Null where the task has no text.</summary>
+    public Tokenizer? Tokenizer => _saved[^1].Tokenizer;
+
+    /// <summary>The values of the checkpoint that was read last.</summary>
+    public Transformer Model { get; }
+
+    /// <summary>Whether it is the folder of a run.</summary>
+    public bool IsRun => !SavedRun.IsCheckpoint(Path);
+
+    /// <summary>Opens a run or checkpoint; nothing is read into memory yet.</summary>
+    /// <param name="path">Of either.</param>
+    /// <param name="which"><c>all</c>, <c>last</c> or steps with commas.</param>
+    /// <param name="backend">Where its model is.</param>
+    /// <exception cref="UserException">There is none, a step is missing, or checkpoints are not of one model.</exception>
+    public static SurveyedRun Open(string path, string which, Backend backend)
+    {
+        // Says what is wrong with the path.
+        string best = SavedRun.FindCheckpoint(path);
+        Checkpoint[] chosen = SavedRun.IsCheckpoint(path) ? [new Checkpoint(StepOf(best), best)] : Choose(path, which);
+        SavedModel[] saved = [.. chosen.Select(checkpoint => SavedModel.Open(checkpoint.Path))];
+        for (int i = 0; i + 1 < saved.Length; i++)
+        {
+            if (ModelOf(saved[i]) != ModelOf(saved[^1]))
+            {
+                throw new UserException($"{chosen[i].Path}: is of another model than {System.IO.Path.GetFileName(chosen[^1].Path)}; choose with --checkpoints");
+            }
+        }
+
+        return new SurveyedRun(path, saved, chosen, backend);
+    }
+
+    /// <summary>Reads a checkpoint into <see cref="Model"/>.</summary>
+    public void Load(int checkpoint) => _saved[checkpoint].Values.Fill(Model.Store);
+
+    /// <summary>Draws the values that a model begins with.</summary>
+    public void Draw() => Model.Store.Fill(new SeedSource((ulong)Config.Train.Seed));
+
+    /// <summary>A checkpoint in memory of its own.</summary>
+    public Transformer Open(int checkpoint)
+    {
+        var model = new Transformer(Config.Model, Model.Backend, source: null, trains: null);
+        try
+        {
+            _saved[checkpoint].Values.Fill(model.Store);
+            return model;
+        }
+        catch
+        {
+            model.Dispose();
+            throw;
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => Model.Dispose();
+
+    private static Checkpoint[] Choose(string path, string which)
+    {
+        IReadOnlyList<Checkpoint> all = new CheckpointFolder(System.IO.Path.Combine(path, RunFolder.CheckpointsFolder)).List();
+        if (which is "all" or "last")
+        {
+            return which == "all" ? [.. all] : [all[^1]];
+        }
+
+        var chosen = new SortedDictionary<long, Checkpoint>();
+        foreach (string text in which.Split(',', StringSplitOptions.TrimEntries))
+        {
+            if (!long.TryParse(text, System.Globalization.NumberStyles.None, System.Globalization.CultureInfo.InvariantCulture, out long step))
+            {
+                throw UserException.Usage($"--checkpoints {which}: expected all, last or steps such as 500,1000");
+            }
+
+            chosen[step] = all.FirstOrDefault(checkpoint => checkpoint.Step == step)
+                ?? throw UserException.Usage($"--checkpoints {which}: {path} has no checkpoint of step {step}; there are {string.Join(", ", all.Select(checkpoint => checkpoint.Step))}");
+        }
+
+        return [.. chosen.Values];
+    }
+
+    private static string ModelOf(SavedModel saved) => new RunConfig { Model = saved.Config.Model }.ToJson();
+
+    private static long StepOf(string folder) => File.Exists(System.IO.Path.Combine(folder, TrainState.FileName)) ? TrainState.Load(folder).Step : 0;
+}

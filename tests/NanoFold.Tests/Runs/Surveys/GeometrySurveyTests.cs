@@ -1,0 +1,188 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using NanoFold.Engine;
+using NanoFold.Engine.Checkpoints;
+using NanoFold.Engine.Geometry.Measures;
+using NanoFold.Engine.Geometry.Sampling;
+using NanoFold.Engine.Runs.Surveys;
+using NanoFold.Kernels.Cpu;
+using NanoFold.Tests.Cli;
+using NanoFold.Tests.Training;
+
+namespace NanoFold.Tests.Runs.Surveys;
+
+/// <summary>A run that is measured after training: what is written, and that it is of what it says.</summary>
+[NonParallelizable]
+public class GeometrySurveyTests
+{
+    private TrainRig _rig = null!;
+
+    [OneTimeSetUp]
+    public void Train()
+    {
+        _rig = new TrainRig();
+        _rig.Train("run", "train.keepCheckpoints=9", "geometry.enabled=true", "geometry.every=12", "geometry.probeTokens=64", "geometry.neighborTokens=40", "geometry.measures=norms,cka");
+    }
+
+    [OneTimeTearDown]
+    public void Clean() => _rig.Dispose();
+
+    [Test]
+    public void FiguresOfTheLastStepAreThoseOfTheRun()
+    {
+        SurveyResult result = Survey("out", Options("norms,cka,drift"));
+        Assert.That(result.Checkpoints.Select(one => (one.Name, one.Step)), Is.EqualTo(new[] { ("step-000005", 5L), ("step-000010", 10L), ("step-000012", 12L) }));
+        JsonElement[] lines = Lines("out");
+        Assert.That(result.Lines, Is.EqualTo(lines.Length));
+        string[] keys = [.. lines[0].EnumerateObject().Select(property => property.Name)];
+        Assert.That(keys, Is.EqualTo(new[] { "version", "step", "measure", "figure", "scope", "point", "layer", "value", "status", "settings", "n", "control" }));
+        Assert.That((lines[0].GetProperty("version").GetInt32(), Text(lines[0], "status"), Text(lines[0], "control")), Is.EqualTo((3, "Ok", "none")));
+
+        var compared = 0;
+        foreach (JsonElement trained in JsonLinesLog.Read(Path.Combine(_rig["run"], "geometry.jsonl")))
+        {
+            foreach (JsonProperty figure in trained.GetProperty("figures").EnumerateObject())
+            {
+                JsonElement line = lines.Single(l => Text(l, "measure") == Text(trained, "measure") && Text(l, "figure") == figure.Name && Text(l, "point") == Text(trained, "point")
+                    && l.GetProperty("step").GetInt64() == 12 && Text(l, "control") == "none");
+                Assert.That(line.GetProperty("value").GetDouble(), Is.EqualTo(figure.Value.GetProperty("value").GetDouble()), $"{figure.Name}");
+                Assert.That((line.GetProperty("n").GetInt64(), Text(line, "settings")), Is.EqualTo((figure.Value.GetProperty("points").GetInt64(), Text(figure.Value, "estimator"))));
+                compared++;
+            }
+        }
+
+        Assert.That(compared, Is.EqualTo((2 * 3) + (2 * 2)));
+        // Of the first there is nothing before; controls have none.
+        Assert.That(lines.Where(l => Text(l, "measure") == "drift" && Text(l, "figure") == "steps").Select(l => (l.GetProperty("step").GetInt64(), l.GetProperty("value").GetDouble())).Distinct(),
+            Is.EqualTo(new[] { (10L, 5.0), (12L, 2.0) }));
+    }
+
+    [Test]
+    public void ControlsAreTheUntrainedModelShuffledTokensAndGaussians()
+    {
+        Survey("controls", Options("norms,spectrum,updates,weight-norms") with { Checkpoints = "last", Controls = [SurveyControl.Untrained, SurveyControl.Shuffled, SurveyControl.Gaussian] });
+        JsonElement[] lines = Lines("controls");
+        string[] Of(string measure) => [.. lines.Where(l => Text(l, "measure") == measure).Select(l => Text(l, "control")).Distinct()];
+        Assert.That(Of("norms"), Is.EqualTo(new[] { "none", "gaussian", "untrained", "shuffled" }));
+        Assert.That(Of("updates"), Is.EqualTo(new[] { "none", "untrained", "shuffled" }));
+        Assert.That(Of("weight-norms"), Is.EqualTo(new[] { "none", "untrained" }));
+        double Value(string figure, string control) => lines.Single(l => Text(l, "figure") == figure && Text(l, "point") == "blocks.1.hook_resid_post" && Text(l, "control") == control).GetProperty("value").GetDouble();
+        // A Gaussian of 56 points has about the variance of the points; the untrained model is step 0.
+        Assert.That(Value("totalVariance", "gaussian"), Is.EqualTo(Value("totalVariance", "none")).Within(40).Percent.And.Not.EqualTo(Value("totalVariance", "none")));
+        Assert.That(Value("norm", "untrained"), Is.Not.EqualTo(Value("norm", "none")).Within(1e-3));
+        Assert.That(Value("norm", "shuffled"), Is.EqualTo(Value("norm", "none")).Within(20).Percent.And.Not.EqualTo(Value("norm", "none")));
+        Assert.That(lines.Where(l => Text(l, "control") == "untrained").Select(l => l.GetProperty("step").GetInt64()).Distinct(), Is.EqualTo(new[] { 0L }));
+    }
+
+    [Test]
+    public void DumpedActivationsHaveTheFiguresThatWereMeasured()
+    {
+        JsonObject result = CommandLine.Json(
+            "geometry", "--model", _rig["run"], "--checkpoints", "12", "--measures", "norms", "--controls", "none", "--dump", "blocks.1.hook_resid_p*", "--out", _rig["dump"], "--threads", "1");
+        Assert.That(result["files"]!.AsArray().Select(file => Path.GetFileName(file!.GetValue<string>())), Is.EqualTo(new[] { "geometry.jsonl", "geometry.npz", "dump-step-000012.safetensors", "dump-step-000012.npz" }));
+        using NpzReader npz = NpzReader.Open(Path.Combine(_rig["dump"], "dump-step-000012.npz"));
+        (int[] shape, double[] stream) = npz.Read("blocks.1.hook_resid_post")!.Value;
+        double[] points = npz.Read("rows/points")!.Value.Values, tokens = npz.Read("tokens")!.Value.Values;
+        Assert.That(shape, Is.EqualTo(new[] { 8, 8, 16 }));
+        double mean = points.Average(row => Math.Sqrt(stream.AsSpan((int)row * 16, 16).ToArray().Sum(v => v * v)));
+        Assert.That(Lines("dump").Single(l => Text(l, "figure") == "norm" && l.GetProperty("layer").GetInt32() == 1).GetProperty("value").GetDouble(), Is.EqualTo(mean).Within(1e-5).Percent);
+        Assert.That(npz.Names, Does.Contain("blocks.1.hook_resid_pre").And.Contain("text").And.Contain("labels/position"));
+
+        using SafeTensorsFile tensors = SafeTensorsFile.Open(Path.Combine(_rig["dump"], "dump-step-000012.safetensors"));
+        string[] texts = JsonSerializer.Deserialize<string[]>(tensors.Metadata["text"])!;
+        Assert.That(string.Concat(texts), Is.EqualTo(string.Concat(tokens.Select(token => (char)token))));
+        Assert.That(tensors.Find("blocks.1.hook_resid_post")!.Shape, Is.EqualTo(new[] { 8L, 8, 16 }));
+    }
+
+    [Test]
+    public void LabelsAreOfTheTokensThatTheyName()
+    {
+        string labels = _rig.Write("labels.tsv", "byte\tkind\n0\tletter\n1\tletter\n2\tpoint\n3\t\n");
+        var seen = new List<LabelColumn>();
+        Survey("labels", Options("norms") with { Measures = [new Seeing(seen)], Prompt = "no. 7", Labels = labels, Checkpoints = "last" });
+        Assert.That(seen.Select(column => column.Name).Distinct(), Is.EqualTo(new[] { "token", "next", "position", "kind" }));
+        LabelColumn kind = seen.First(column => column.Name == "kind"), token = seen.First(column => column.Name == "token"), next = seen.First(column => column.Name == "next");
+        Assert.That(kind.Classes, Is.EqualTo(new[] { "letter", "point" }));
+        Assert.That(token.Values.Zip(kind.Values).Select(pair => ((char)pair.First, pair.Second)), Is.EquivalentTo(new[] { ('n', 0), ('o', 0), ('.', 1), (' ', -1), ('7', -1) }));
+        Assert.That(token.Values.Zip(next.Values).Select(pair => (char)pair.First + (pair.Second < 0 ? "" : $"{(char)pair.Second}")), Is.EquivalentTo(new[] { "no", "o.", ". ", " 7", "7" }));
+    }
+
+    [Test]
+    public void TwoCheckpointsAndTwoRunsAreCompared()
+    {
+        var seen = new List<string>();
+        SurveyOptions options = Options("norms") with { Measures = [new Comparing(seen)] };
+        Survey("pairs", options);
+        Assert.That(seen, Is.EqualTo(new[] { "step-000005 step-000012 3 True", "step-000010 step-000012 3 True" }));
+        Assert.That(Lines("pairs").Select(l => (Text(l, "scope"), Text(l, "other"), l.GetProperty("step").GetInt64())), Is.EqualTo(new[] { ("checkpoints", "step-000005", 12L), ("checkpoints", "step-000010", 12L) }));
+
+        seen.Clear();
+        Survey("against", options with { Against = _rig.Checkpoint("run", 5), Checkpoints = "10" });
+        Assert.That(seen, Is.EqualTo(new[] { "step-000005/step-000005 step-000010 3 True" }));
+    }
+
+    [TestCase("--model is needed", "--measures", "norms")]
+    [TestCase("unknown kind \"nroms\", did you mean \"norms\"?", "--model", "RUN", "--measures", "nroms")]
+    [TestCase("--checkpoints 7: RUN has no checkpoint of step 7; there are 5, 10, 12", "--model", "RUN", "--checkpoints", "7")]
+    [TestCase("--dump 'blocks.9.*' matches no point of the model", "--model", "RUN", "--dump", "blocks.9.*")]
+    [TestCase("--data, --prompt and --task: a model is measured on one of them at a time", "--model", "RUN", "--data", "x", "--prompt", "y")]
+    [TestCase("the run was trained on text; name another text with --data", "--model", "RUN", "--task", "recall")]
+    [TestCase("--labels: are of a text; name it with --data or --prompt", "--model", "RUN", "--labels", "RUN/config.json/../labels.txt")]
+    [TestCase("--prompt: has 20 tokens, the model's context is 8", "--model", "RUN", "--prompt", "abcdefghijklmnopqrst")]
+    [TestCase("--measures and --preset: give one of them", "--model", "RUN", "--measures", "norms", "--preset", "full")]
+    public void WhatCannotBeMeasuredIsOneLine(string expected, params string[] arguments)
+    {
+        _rig.Write("labels.txt", "token\tkind\n0\ta\n");
+        CommandLine run = CommandLine.Run(["geometry", .. arguments.Select(argument => argument.Replace("RUN/config.json/../", _rig["."] + "/", StringComparison.Ordinal).Replace("RUN", _rig["run"], StringComparison.Ordinal)), "--out", _rig["none"]]);
+        Assert.That(run.Code, Is.Not.Zero);
+        Assert.That(run.Error, Does.Contain(expected.Replace("RUN", _rig["run"], StringComparison.Ordinal)));
+        Assert.That(run.ErrorLines, Has.Length.EqualTo(1));
+        Assert.That(Directory.Exists(_rig["none"]), Is.False);
+    }
+
+    [Test]
+    public void PointsAreListedWithTheirShapes()
+    {
+        JsonObject listed = CommandLine.Json("geometry", "--model", _rig["run"], "--list");
+        Assert.That(listed["points"]!.AsArray().Select(point => $"{point!["name"]}: {point["shape"]}"), Does.Contain("blocks.1.hook_resid_post: B T C").And.Contain("hook_logits: B T V"));
+    }
+
+    private static string Text(JsonElement line, string key) => line.GetProperty(key).GetString()!;
+
+    private static SurveyOptions Options(string measures) => new() { Measures = MeasureChoice.Parse(measures) };
+
+    private SurveyResult Survey(string folder, SurveyOptions options)
+    {
+        using var backend = new CpuBackend(1);
+        using GeometrySurvey survey = GeometrySurvey.Open(_rig["run"], options, backend, _ => { });
+        return survey.Run(_rig[folder]);
+    }
+
+    private JsonElement[] Lines(string folder) => [.. JsonLinesLog.Read(Path.Combine(_rig[folder], "geometry.jsonl"))];
+
+    private sealed record Seeing(List<LabelColumn> Seen) : PointMeasure
+    {
+        public override string Kind => "seeing";
+
+        public override string Legend => "";
+
+        public override double Work(in ProbeShape shape, int width) => 1;
+
+        public override void Take(PointCloud cloud, FigureWriter figures) => Seen.AddRange(cloud.Rows.Labels);
+    }
+
+    private sealed record Comparing(List<string> Seen) : CheckpointMeasure
+    {
+        public override string Kind => "comparing";
+
+        public override string Legend => "";
+
+        public override void Take(CheckpointSample first, CheckpointSample second, FigureWriter figures)
+        {
+            // The streams are those of their own weights.
+            bool differ = first.Network.Model != second.Network.Model && !first.Streams[^1].Values.SequenceEqual(second.Streams[^1].Values);
+            Seen.Add($"{first.Name} {second.Name} {first.Streams.Count} {differ}");
+            figures.Add("one", 1, default, "once", 1);
+        }
+    }
+}

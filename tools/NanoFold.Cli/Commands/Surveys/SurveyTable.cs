@@ -1,0 +1,81 @@
+using System.Text.Json.Nodes;
+using NanoFold.Engine;
+using NanoFold.Engine.Geometry.Measures;
+using NanoFold.Engine.Runs.Surveys;
+
+namespace NanoFold.Cli.Commands.Surveys;
+
+/// <summary>What a survey found, as tables of a terminal's width and as JSON.</summary>
+internal static class SurveyTable
+{
+    // More rows than a reader takes in stand in the file only.
+    private const int MostRows = 32;
+
+    public static void Write(Output output, SurveyResult result)
+    {
+        GeometryTable.Write(output, [.. result.Latest.Where(pair => pair.Control == SurveyControl.None).Select(pair => pair.Measured)], MostRows);
+        WriteControls(output, result);
+        output.Line($"{result.Data}: {Display.Count(result.Shape.Points)} of {Display.Count(result.Shape.Tokens)} tokens, neighbors of {Display.Count(result.Shape.Neighbors)}; the last of {Display.Count(result.Checkpoints.Count, "checkpoint")}");
+        output.Line($"most time: {string.Join(", ", result.Costs.Take(5).Select(cost => $"{cost.Measure} {Display.Number(cost.Seconds, "0.0")} s"))}");
+        output.Line($"{Display.Count(result.Lines, "figure")} in {Path.Combine(result.Folder, "geometry.jsonl")}, arrays in geometry.npz");
+    }
+
+    public static JsonObject ToJson(SurveyResult result) => new()
+    {
+        ["out"] = result.Folder,
+        ["files"] = new JsonArray([.. result.Files.Select(file => (JsonNode)file)]),
+        ["lines"] = result.Lines,
+        ["data"] = result.Data,
+        ["tokens"] = result.Shape.Tokens,
+        ["measured"] = result.Shape.Points,
+        ["checkpoints"] = new JsonArray([.. result.Checkpoints.Select(one => (JsonNode)new JsonObject { ["name"] = one.Name, ["step"] = one.Step, ["seconds"] = one.Seconds })]),
+        ["costs"] = new JsonArray([.. result.Costs.Select(one => (JsonNode)new JsonObject { ["measure"] = one.Measure, ["seconds"] = one.Seconds })]),
+        ["figures"] = new JsonArray([.. result.Latest.SelectMany(pair => pair.Measured.Figures.Select(figure => ToJson(pair.Measured, figure, pair.Control)))]),
+    };
+
+    private static JsonNode ToJson(Measured measured, Figure figure, SurveyControl control)
+    {
+        var json = new JsonObject { ["step"] = measured.Step, ["measure"] = measured.Measure.Kind, ["figure"] = figure.Name, ["point"] = measured.Place.Point };
+        if (measured.Place.Layer is { } layer)
+        {
+            json["layer"] = layer;
+        }
+
+        json["value"] = figure.Value;
+        json["control"] = control.ToString().ToLowerInvariant();
+        return json;
+    }
+
+    // Means over layers (heads, pairs, …) of what the tables show, beside those of the controls.
+    private static void WriteControls(Output output, SurveyResult result)
+    {
+        SurveyControl[] controls = [.. result.Latest.Select(pair => pair.Control).Distinct().Order()];
+        if (controls.Length < 2)
+        {
+            return;
+        }
+
+        var rows = new List<string[]> { (string[])["mean", .. controls.Select(control => control == SurveyControl.None ? "model" : control.ToString().ToLowerInvariant())] };
+        foreach (IGrouping<Measure, (Measured Measured, SurveyControl Control)> group in result.Latest.GroupBy(pair => pair.Measured.Measure))
+        {
+            foreach (FigureColumn column in group.Key.Columns)
+            {
+                double?[] means = [.. controls.Select(control => Mean(group.Where(pair => pair.Control == control), column.Figure))];
+                if (means.Count(mean => mean is not null) > 1)
+                {
+                    rows.Add([$"{group.Key.Kind} {column.Head}", .. means.Select(mean => mean is { } value ? Display.Number(value * column.Factor, column.Format) : "–")]);
+                }
+            }
+        }
+
+        output.Line();
+        output.Table(numbers: true, rows);
+        output.Line();
+    }
+
+    private static double? Mean(IEnumerable<(Measured Measured, SurveyControl Control)> of, string figure)
+    {
+        double[] values = [.. of.SelectMany(pair => pair.Measured.Figures).Where(one => one.Name == figure && one.Value is not null).Select(one => one.Value!.Value)];
+        return values.Length > 0 ? values.Average() : null;
+    }
+}
