@@ -5,6 +5,7 @@ using NanoFold.Cli.Commands.Bench;
 using NanoFold.Cli.Commands.Compare;
 using NanoFold.Cli.Commands.Scaling;
 using NanoFold.Cli.Commands.Surveys;
+using NanoFold.Cli.Commands.Words;
 using NanoFold.Cli.Running;
 using NanoFold.Cli.Writing;
 using NanoFold.Engine.Experiments;
@@ -32,6 +33,8 @@ public static class Program
         new("generate", "Write text with a model", GenerateCommand.Build),
         new("eval", "The loss of a model on a text, or on what its task holds back", EvalCommand.Build),
         new("geometry", "Measure the residual stream of a run after training, beside controls", GeometryCommand.Build),
+        new("neighbors", "The tokens nearest to a word, analogies, and whether relations are directions", NeighborsCommand.Build),
+        new("memories", "Feed-forward units as keys and values: what excites them, what they say", MemoriesCommand.Build),
         new("compare", "Train variants with something held equal, over seeds: tables, files and a page", CompareCommand.Build),
         new("scaling", "Train a grid of sizes and tokens; fit how the loss depends on them", ScalingCommand.Build),
         new("bench", BenchCommand.Description, BenchCommand.Build),
