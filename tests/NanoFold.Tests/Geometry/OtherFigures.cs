@@ -29,6 +29,7 @@ internal static class OtherFigures
         }
 
         expected.Add($"{Stream} layer-curvature degrees", Enumerable.Range(0, streams[0].Length).SelectMany(i => Angles([.. streams.Select(s => s[i])])).Average());
+        expected.Add($"{Stream} layer-curvature degrees.1", Enumerable.Range(0, streams[0].Length).SelectMany(i => Angles([.. streams.Select(s => s[i])])).Average());
         foreach (Parameter parameter in model.Model.Store.Parameters.Where(p => p.Layout.Rank > 1))
         {
             Weights(expected, parameter.Name, model.ValuesOf(parameter), parameter.Layout[-1]);

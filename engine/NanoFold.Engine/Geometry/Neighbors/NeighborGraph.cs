@@ -49,6 +49,12 @@ public sealed class NeighborGraph
     /// <summary>Distances to <see cref="Neighbors"/>, <c>[K]</c>, ascending, all above 0.</summary>
     public ReadOnlySpan<double> Distances(int i) => _distances.AsSpan(i * K, K);
 
+    /// <summary>All neighbors, [Count, K].</summary>
+    public ReadOnlySpan<int> AllNeighbors => _neighbors;
+
+    /// <summary>All distances, [Count, K].</summary>
+    public ReadOnlySpan<double> AllDistances => _distances;
+
     /// <summary>For each row of the data the number of its point, −1 for duplicates: the inverse of <see cref="Rows"/>, [TotalRows].</summary>
     public int[] PointsOfRows()
     {

@@ -37,6 +37,7 @@ public sealed class SampledRows
         Positions = Array.ConvertAll(rows, row => row % time);
         Tokens = new int[rows.Length];
         Documents = new int[rows.Length];
+        Contexts = new int[rows.Length];
     }
 
     /// <summary>How many.</summary>
@@ -49,7 +50,7 @@ public sealed class SampledRows
     public int RunLength { get; private init; } = 1;
 
     /// <summary>Bytes of the host, with what drawing takes for a moment.</summary>
-    internal long Bytes => 8L * sizeof(int) * Count;
+    internal long Bytes => 9L * sizeof(int) * Count;
 
     /// <summary>b · T + t each.</summary>
     public ReadOnlySpan<int> Rows => _rows;
@@ -62,6 +63,9 @@ public sealed class SampledRows
 
     /// <summary>The documents that they are of.</summary>
     public int[] Documents { get; }
+
+    /// <summary>How many tokens of the same document come before each in its window.</summary>
+    public int[] Contexts { get; }
 
     /// <summary>Their classes; there are always those by token, by next token and by position.</summary>
     public IReadOnlyList<LabelColumn> Labels { get; private set; } = [];
@@ -118,6 +122,7 @@ public sealed class SampledRows
         var later = new SampledRows(_rows[First..Math.Min(Count, First + count)], time, 0);
         Tokens.AsSpan(First, later.Count).CopyTo(later.Tokens);
         Documents.AsSpan(First, later.Count).CopyTo(later.Documents);
+        Contexts.AsSpan(First, later.Count).CopyTo(later.Contexts);
         later.Labels = [.. Labels.Select(column => column with { Values = column.Values[First..(First + later.Count)] })];
         return later;
     }
@@ -133,6 +138,13 @@ public sealed class SampledRows
         {
             Tokens[i] = tokens[_rows[i]];
             Documents[i] = documents[_rows[i]];
+            int before = 0;
+            while (before < Positions[i] && documents[_rows[i] - before - 1] == Documents[i])
+            {
+                before++;
+            }
+
+            Contexts[i] = before;
         }
     }
 

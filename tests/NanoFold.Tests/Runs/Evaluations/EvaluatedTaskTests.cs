@@ -59,7 +59,7 @@ public sealed class EvaluatedTaskTests
     }
 
     [TestCase("recall", "--task mqar", "task mqar does not suit the model: model.vocab: 16 is less than the 8192 symbols of task.symbols = 8192")]
-    [TestCase("recall", "--task regression", "task regression does not suit the model: it is of features, and the model was trained on task recall")]
+    [TestCase("recall", "--task regression", "task regression does not suit the model: model.vocab: \"regression\" has no tokens, so no 16 symbols")]
     [TestCase("recall", "--task text", "task=text: the run was trained on task recall and reads no text")]
     [TestCase("recall", "--set model.width=4", "model.width=4: is no setting of a task; what the model is stays as it was trained")]
     [TestCase("recall", "--context 0", "--context 0: expected a number of places, at least 1")]

@@ -36,19 +36,17 @@ internal static class DetailTables
         return JsonNode.Parse(Encoding.UTF8.GetString(RecordFile.ToBytes(found)))!;
     }
 
-    /// <summary>The losses and scores of each length of rows: a column for each score that any of them has.</summary>
+    /// <summary>The losses and scores of each length of rows: a row for each score that any of them has.</summary>
     internal static string[][] LongerRows(DetailedEvaluation found)
     {
         ContextEvaluation[] read = [.. found.Contexts.Where(context => context.WhyNot is null)];
         string[] names = [.. read.SelectMany(context => context.Scores).Select(score => score.Name).Distinct()];
         return
         [
-            ["places", "loss", .. names],
-            .. read.Select(context => (string[])
-            [
-                $"{Display.Count(context.Context)} ({context.Factor}×)", Display.Figure(context.Loss ?? double.NaN),
-                .. names.Select(name => context.Scores.Where(score => score.Name == name).Select(score => Display.Figure(score.Value)).FirstOrDefault("")),
-            ]),
+            ["places", .. read.Select(context => $"{Display.Count(context.Context)} ({context.Factor}×)")],
+            ["loss", .. read.Select(context => Display.Figure(context.Loss ?? double.NaN))],
+            .. names.Select(name => (string[])
+                [name, .. read.Select(context => context.Scores.Where(score => score.Name == name).Select(score => Display.Figure(score.Value)).FirstOrDefault(""))]),
         ];
     }
 

@@ -1,6 +1,8 @@
 using NanoFold.Engine.Configuration;
 using NanoFold.Engine.Geometry.Dimensions;
+using NanoFold.Engine.Geometry.Neighbors;
 using NanoFold.Engine.Geometry.Sampling;
+using NanoFold.Engine.Geometry.Statistics;
 
 namespace NanoFold.Engine.Geometry.Measures;
 
@@ -27,8 +29,19 @@ public sealed record TwoNNMeasure : PointMeasure
     public override double Work(in ProbeShape shape, int width) => DimensionFigures.Work(shape, width);
 
     /// <inheritdoc/>
-    public override void Take(PointCloud cloud, FigureWriter figures) =>
-        DimensionFigures.Write(figures, "", DimensionMethod.TwoNNFit(Discard).Estimate(cloud.Neighbors(Neighbors)), cloud.Width);
+    /// <remarks>Arrays: ratios μ, and of the graph rows, neighbors and distances, so that estimators can be run again without the activations.</remarks>
+    public override void Take(PointCloud cloud, FigureWriter figures)
+    {
+        NeighborGraph graph = cloud.Neighbors(Neighbors);
+        DimensionFigures.Write(figures, "", DimensionMethod.TwoNNFit(Discard).Estimate(graph), cloud.Width);
+        if (figures.WantsArrays && graph.Status == GeometryStatus.Ok)
+        {
+            figures.Array("ratios", [graph.Count], TwoNN.Ratios(graph));
+            figures.Array("rows", [graph.Count], graph.Rows);
+            figures.Array("neighbors", [graph.Count, graph.K], graph.AllNeighbors);
+            figures.Array("distances", [graph.Count, graph.K], graph.AllDistances);
+        }
+    }
 }
 
 /// <summary>What all measures of the intrinsic dimension write.</summary>
@@ -42,9 +55,10 @@ internal static class DimensionFigures
     /// <param name="suffix">What follows their names, where there are several.</param>
     /// <param name="estimate">What was measured.</param>
     /// <param name="width">D.</param>
-    public static void Write(FigureWriter figures, string suffix, DimensionEstimate estimate, int width)
+    /// <param name="tokens">Which tokens it is of, where it is of some only.</param>
+    public static void Write(FigureWriter figures, string suffix, DimensionEstimate estimate, int width, string tokens = "position 0 out")
     {
-        string estimator = $"{estimate.Method.Label}, position 0 out, {estimate.DuplicatesDropped} duplicates dropped, {estimate.FractionKept:0.###} kept";
+        string estimator = $"{estimate.Method.Label}, {tokens}, {estimate.DuplicatesDropped} duplicates dropped, {estimate.FractionKept:0.###} kept";
         CalibratedDimension calibrated = GaussianCalibration.Calibrate(estimate, width);
         figures.Add("dimension" + suffix, estimate.Dimension, estimate.Status, estimator, estimate.Points, estimate.StandardError);
         figures.Add(

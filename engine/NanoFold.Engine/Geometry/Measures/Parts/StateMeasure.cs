@@ -1,3 +1,4 @@
+using System.Numerics.Tensors;
 using NanoFold.Engine.Geometry.Heads;
 using NanoFold.Engine.Geometry.Sampling;
 using NanoFold.Engine.Geometry.Spectra;
@@ -68,19 +69,33 @@ public sealed record StateMeasure : MixerMeasure
         Mean ranks = default, ratios = default;
         for (int at = 0; at < values.Length; at += size)
         {
-            double[] matrix = Array.ConvertAll(values.AsSpan(at, size).ToArray(), value => (double)value);
-            if (matrix.All(double.IsFinite))
-            {
-                SpectrumSummary spectrum = SpectrumSummary.FromEigenvalues([.. SmallSingularValues.Of(matrix, rows).Select(value => value * value)], rows);
-                ranks.Add(spectrum.ErankSv);
-                ratios.Add(spectrum.ParticipationRatio);
-            }
+            SpectrumSummary spectrum = Spectrum(values.AsSpan(at, size), rows, columns);
+            ranks.Add(spectrum.ErankSv);
+            ratios.Add(spectrum.ParticipationRatio);
         }
 
         const string Estimator = "of the state after a window's last token, mean over windows and heads";
         figures.Add("stateRank", ranks.Value, ranks.Status, "exp H(σ/Σσ) " + Estimator, ranks.Count, ranks.Error);
         figures.Add("stateDimension", ratios.Value, ratios.Status, "participation ratio of σ² " + Estimator, ratios.Count, ratios.Error);
         figures.Add("stateRankMost", Math.Min(rows, columns), GeometryStatus.Ok, "the smaller side of a state", ranks.Count);
+    }
+
+    // Of the products of a state's rows.
+    private static SpectrumSummary Spectrum(ReadOnlySpan<float> state, int rows, int columns)
+    {
+        double[] values = new double[state.Length], products = new double[rows * rows];
+        TensorPrimitives.ConvertChecked(state, values.AsSpan());
+        for (int i = 0; i < rows; i++)
+        {
+            for (int j = 0; j <= i; j++)
+            {
+                products[(i * rows) + j] = products[(j * rows) + i] = TensorPrimitives.Dot<double>(values.AsSpan(i * columns, columns), values.AsSpan(j * columns, columns));
+            }
+        }
+
+        return TensorPrimitives.IsFiniteAll<double>(products)
+            ? SpectrumSummary.FromEigenvalues(SymmetricEigenvalues.Of(products, rows), rows)
+            : SpectrumSummary.Undefined(GeometryStatus.NotFinite, rows, columns);
     }
 
     // Logarithms of decays a token, or the steps of time that they follow from.

@@ -1,3 +1,4 @@
+using System.Globalization;
 using NanoFold.Engine.Geometry.Sampling;
 using NanoFold.Engine.Geometry.Statistics;
 
@@ -13,7 +14,7 @@ public sealed record LayerCurvatureMeasure : ModelMeasure
     public override IReadOnlyList<FigureColumn> Columns => [new("degrees", "bend °", "0.0")];
 
     /// <inheritdoc/>
-    public override double Work(in ProbeShape shape, int width) => 6.0 * shape.Neighbors * width;
+    public override double Work(in ProbeShape shape, int width) => 12.0 * shape.Neighbors * width;
 
     /// <inheritdoc/>
     public override void Take(IReadOnlyList<PointCloud> streams, FigureWriter figures)
@@ -44,5 +45,24 @@ public sealed record LayerCurvatureMeasure : ModelMeasure
         }
 
         figures.Add("degrees", angles > 0 ? sum / angles : null, status, $"mean over tokens and layers, position 0 out, {skipped} skipped", angles);
+        for (int block = 1; block < streams.Count - 1; block++)
+        {
+            WriteTurn(streams, block, figures);
+        }
+    }
+
+    // Between the step of the block before and that of the block.
+    private static void WriteTurn(IReadOnlyList<PointCloud> streams, int block, FigureWriter figures)
+    {
+        (int count, int width) = (streams[0].Count, streams[0].Width);
+        var ways = new float[count * 3 * width];
+        for (int at = 0; at < 3 * count; at++)
+        {
+            streams[block - 1 + (at % 3)].Values.Slice(at / 3 * width, width).CopyTo(ways.AsSpan(at * width));
+        }
+
+        Curvature turn = Curvature.Measure(ways, 3, width);
+        string name = "degrees." + block.ToString(CultureInfo.InvariantCulture);
+        figures.Add(name, turn.Degrees, turn.Status, $"mean over tokens, position 0 out, {turn.Skipped} skipped", turn.Angles);
     }
 }

@@ -1,5 +1,6 @@
 using NanoFold.Engine.Geometry.Sampling;
 using NanoFold.Engine.Geometry.Spectra;
+using NanoFold.Engine.Geometry.Statistics;
 
 namespace NanoFold.Engine.Geometry.Measures;
 
@@ -28,7 +29,9 @@ public sealed record SpectrumMeasure : PointMeasure
     /// <inheritdoc/>
     public override void Take(PointCloud cloud, FigureWriter figures)
     {
-        SpectrumSummary spectrum = cloud.Moments().Summarize();
+        StreamingMoments moments = cloud.Moments();
+        double[] eigenvalues = moments.Eigenvalues();
+        SpectrumSummary spectrum = moments.Status == GeometryStatus.Ok ? SpectrumSummary.FromEigenvalues(eigenvalues, moments.Count) : moments.Summarize();
         void Add(string name, double? value) => figures.Add(name, value, spectrum.Status, Estimator, spectrum.Points);
         Add("totalVariance", spectrum.TotalVariance);
         Add("participationRatio", spectrum.ParticipationRatio);
@@ -37,5 +40,6 @@ public sealed record SpectrumMeasure : PointMeasure
         Add("firstEigenvalueShare", spectrum.FirstShare);
         Add("stableRank", spectrum.StableRank);
         Add("isoScore", spectrum.IsoScore);
+        figures.Array("eigenvalues", [eigenvalues.Length], eigenvalues);
     }
 }
