@@ -47,6 +47,18 @@ internal static class GeometryTable
         output.Line();
     }
 
+    /// <summary>A line of what measuring took.</summary>
+    /// <param name="output">Where it goes.</param>
+    /// <param name="costs">Of each measure.</param>
+    /// <param name="seconds">Of the run.</param>
+    public static void WriteCosts(Output output, IReadOnlyList<MeasureCost> costs, double seconds)
+    {
+        double spent = costs.Sum(cost => cost.Seconds);
+        string share = seconds > 0 ? $", {Display.Number(100 * spent / seconds, "0.0")} % of the run" : "";
+        output.Line($"measuring took {Display.Number(spent, "0.00")} s{share}: {string.Join(", ", costs.Select(cost => $"{cost.Measure} {Display.Number(cost.Seconds, "0.00")} s ({Display.Count(cost.Times)}×)"))}");
+        output.Line();
+    }
+
     /// <summary>Only the tables.</summary>
     /// <param name="output">Where they go.</param>
     /// <param name="measured">What was measured.</param>

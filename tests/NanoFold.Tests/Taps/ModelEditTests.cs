@@ -128,6 +128,6 @@ public class ModelEditTests
 
     [TestCase("""model.edits=[{"kind":"ablate"}]""", "model.edits.0.points: is missing; name the points to edit, such as blocks.0.hook_mlp_out")]
     [TestCase("""model.edits=[{"kind":"steer","points":"hook_embed"}]""", "model.edits.0.direction: is missing; give a number for each element of the point's last dimension, or one for all")]
-    [TestCase("model.edits=[\"ablat\"]", "model.edits.0: unknown kind \"ablat\", did you mean \"ablate\"?; known: ablate, steer, patch")]
+    [TestCase("model.edits=[\"ablat\"]", "model.edits.0: unknown kind \"ablat\", did you mean \"ablate\"?; known: ablate, steer, patch, project")]
     public void WhatIsWrongWithAnEditIsSaid(string setting, string problem) => Assert.That(Configs.Problems(setting), Is.EqualTo(new[] { problem }));
 }

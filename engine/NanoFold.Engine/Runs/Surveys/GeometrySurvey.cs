@@ -12,8 +12,6 @@ namespace NanoFold.Engine.Runs.Surveys;
 /// <summary>Measures a run after training: all measures, over its checkpoints, beside the model untrained, on shuffled tokens, and with Gaussians in place of clouds.</summary>
 public sealed class GeometrySurvey : IDisposable
 {
-    private const string Passes = "passes";
-
     private readonly SurveyOptions _options;
     private readonly Action<string> _note;
     private readonly CancellationToken _cancel;
@@ -171,7 +169,7 @@ public sealed class GeometrySurvey : IDisposable
             _cancel.ThrowIfCancellationRequested();
             measuring += Take(log, _options.Measures[measure], placed, step, control);
         }, () => true);
-        Spend(Passes, Stopwatch.GetElapsedTime(started).TotalSeconds - measuring);
+        Spend(MeasureCost.Passes, Stopwatch.GetElapsedTime(started).TotalSeconds - measuring);
     }
 
     private double Take(SurveyLog log, Measure measure, PlacedMeasure placed, long step, SurveyControl control)

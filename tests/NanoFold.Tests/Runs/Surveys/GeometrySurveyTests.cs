@@ -95,6 +95,28 @@ public class GeometrySurveyTests
     }
 
     [Test]
+    public void ArraysStandBesideTheFiguresThatAreMadeOfThem()
+    {
+        Survey("arrays", Options("twonn,gride,spectrum") with { Checkpoints = "5,12", Controls = [SurveyControl.Shuffled] });
+        using NpzReader npz = NpzReader.Open(Path.Combine(_rig["arrays"], "geometry.npz"));
+        Assert.That(npz.Names.Where(name => name.EndsWith("/ratios", StringComparison.Ordinal)), Is.EqualTo(new[]
+        {
+            "twonn/blocks.0.hook_resid_post/5/ratios", "twonn/blocks.1.hook_resid_post/5/ratios", "twonn/blocks.0.hook_resid_post/12/ratios", "twonn/blocks.1.hook_resid_post/12/ratios",
+            "twonn/blocks.0.hook_resid_post/12/shuffled/ratios", "twonn/blocks.1.hook_resid_post/12/shuffled/ratios",
+        }));
+        JsonElement Figure(string figure) => Lines("arrays").Single(l => Text(l, "figure") == figure && Text(l, "point") == "blocks.1.hook_resid_post" && l.GetProperty("step").GetInt64() == 12 && Text(l, "control") == "none");
+        const string At = "blocks.1.hook_resid_post/12";
+        double[] eigenvalues = npz.Read($"spectrum/{At}/eigenvalues")!.Value.Values, mu = npz.Read($"twonn/{At}/ratios")!.Value.Values;
+        Assert.That(eigenvalues, Has.Length.EqualTo(16).And.Ordered.Descending);
+        Assert.That(Figure("totalVariance").GetProperty("value").GetDouble(), Is.EqualTo(eigenvalues.Sum()).Within(1e-9).Percent);
+        (int[] shape, double[] distances) = npz.Read($"twonn/{At}/distances")!.Value;
+        Assert.That(shape[0], Is.EqualTo(mu.Length).And.EqualTo(npz.Read($"twonn/{At}/rows")!.Value.Values.Length));
+        Assert.That(mu, Is.EqualTo(Enumerable.Range(0, mu.Length).Select(i => distances[(i * shape[1]) + 1] / distances[i * shape[1]])));
+        // The maximum likelihood of two neighbors is GRIDE's at rank 2.
+        Assert.That(Figure("dimension.2").GetProperty("value").GetDouble(), Is.EqualTo((mu.Length - 1) / mu.Sum(Math.Log)).Within(1e-6).Percent);
+    }
+
+    [Test]
     public void LabelsAreOfTheTokensThatTheyName()
     {
         string labels = _rig.Write("labels.tsv", "byte\tkind\n0\tletter\n1\tletter\n2\tpoint\n3\t\n");
