@@ -78,6 +78,6 @@ internal static class GivenVector
         int[] shape = [.. Enumerable.Repeat(1, value.Layout.Rank - 1), given];
         return given == 1 || given == value.Layout[-1]
             ? BroadcastOp.Record(tape, tape.Use(table).Reshape(shape), value.Layout.ToShape())
-            : throw new UserException($"model.edits: {given} numbers are given for {name}, which has {value.Layout[-1]} elements in its last dimension");
+            : throw new UserException($"tap {name}: {given} numbers are given, but it has {value.Layout[-1]} elements in its last dimension");
     }
 }

@@ -55,7 +55,7 @@ public sealed record ProjectConfig : EditConfig
             int width = back.View.Layout[0];
             if (value[-1] != width)
             {
-                throw new UserException($"model.edits: directions of {width} numbers are given for {name}, which has {value[-1]} elements in its last dimension");
+                throw new UserException($"tap {name}: directions of {width} numbers are given, but it has {value[-1]} elements in its last dimension");
             }
 
             // A copy first: tables stay in single precision where activations have 16 bits.

@@ -123,7 +123,7 @@ public class ModelEditTests
         using Transformer narrow = Build(new SteerConfig { Points = "blocks.1.hook_mlp_out", Direction = [1, 2, 3] });
         using var trainer = new Trainer(narrow, new TrainConfig { Batch = 2 }, new RandomTokens(32, 1));
         Assert.That(() => trainer.Step(0),
-            Throws.TypeOf<UserException>().With.Message.EqualTo("model.edits: 3 numbers are given for blocks.1.hook_mlp_out, which has 16 elements in its last dimension"));
+            Throws.TypeOf<UserException>().With.Message.EqualTo("tap blocks.1.hook_mlp_out: 3 numbers are given, but it has 16 elements in its last dimension"));
     }
 
     [TestCase("""model.edits=[{"kind":"ablate"}]""", "model.edits.0.points: is missing; name the points to edit, such as blocks.0.hook_mlp_out")]

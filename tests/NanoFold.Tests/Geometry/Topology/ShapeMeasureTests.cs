@@ -45,17 +45,17 @@ public class ShapeMeasureTests
     [Test]
     public void ThePeakOfTheDimensionIsWhereItIs()
     {
-        // Dimensions 2, 8, 4, in 8.
+        // Dimensions 6, then 2, 8, 4 after the blocks, in 8.
         SampledRows rows = Rows();
         PointCloud Of(int d) => Cloud(8, (_, random) => [.. Enumerable.Range(0, 8).Select(c => c < d ? random.NextNormal() : 0)], rows);
-        PointCloud[] streams = [Of(2), Of(8), Of(4)];
+        PointCloud[] streams = [Of(6), Of(2), Of(8), Of(4)];
         var figures = new FigureWriter();
         new DimensionProfileMeasure().Take(streams, figures);
         Dictionary<string, double> values = Values(figures).ToDictionary(f => f.Item1, f => f.Item2);
-        Assert.That(values["peakDepth"], Is.EqualTo(0.5));
-        Assert.That(values["peakOverEnds"], Is.EqualTo(2 * values["dimension.1"] / (values["dimension.0"] + values["dimension.2"])).Within(1e-12));
-        Assert.That(values["dimension.0"], Is.EqualTo(2).Within(15).Percent);
-        Assert.That(values["participationRatio.2"], Is.EqualTo(4).Within(5).Percent);
+        Assert.That(values["peakDepth"], Is.EqualTo(2 / 3.0).Within(1e-12));
+        Assert.That(values["peakOverEnds"], Is.EqualTo(2 * values["dimension.2"] / (values["dimension.1"] + values["dimension.3"])).Within(1e-12));
+        Assert.That(values["dimension.1"], Is.EqualTo(2).Within(15).Percent);
+        Assert.That(values["participationRatio.3"], Is.EqualTo(4).Within(5).Percent);
     }
 
     [TestCase(TokenOrder.Position)]
