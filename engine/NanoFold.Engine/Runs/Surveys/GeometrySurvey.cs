@@ -117,7 +117,8 @@ public sealed class GeometrySurvey : IDisposable
 
         return new SurveyResult(
             folder, files, log.Lines, _data.Name, _probe.Shape, taken, [.. _latest.Select(pair => (pair.Value, pair.Key.Control))],
-            [.. _seconds.Select(pair => (pair.Key, pair.Value)).OrderByDescending(pair => pair.Value)]);
+            [.. _seconds.Select(pair => (pair.Key, pair.Value)).OrderByDescending(pair => pair.Value)],
+            [.. _options.Measures.Where(measure => measure.Subject.Length > 0 && !_latest.Keys.Any(key => key.Measure == measure)).Select(measure => (measure.Kind, measure.Subject)).Distinct()]);
     }
 
     /// <inheritdoc/>

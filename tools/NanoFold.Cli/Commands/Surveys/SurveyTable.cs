@@ -17,6 +17,11 @@ internal static class SurveyTable
         WriteControls(output, result);
         output.Line($"{result.Data}: {Display.Count(result.Shape.Points)} of {Display.Count(result.Shape.Tokens)} tokens, neighbors of {Display.Count(result.Shape.Neighbors)}; the last of {Display.Count(result.Checkpoints.Count, "checkpoint")}");
         output.Line($"most time: {string.Join(", ", result.Costs.Take(5).Select(cost => $"{cost.Measure} {Display.Number(cost.Seconds, "0.0")} s"))}");
+        foreach (IGrouping<string, (string Measure, string Subject)> without in result.Without.GroupBy(one => one.Subject))
+        {
+            output.Line($"the model has no {without.Key}: nothing of {string.Join(", ", without.Select(one => one.Measure))}");
+        }
+
         output.Line($"{Display.Count(result.Lines, "figure")} in {Path.Combine(result.Folder, "geometry.jsonl")}, arrays in geometry.npz");
     }
 
@@ -30,6 +35,7 @@ internal static class SurveyTable
         ["measured"] = result.Shape.Points,
         ["checkpoints"] = new JsonArray([.. result.Checkpoints.Select(one => (JsonNode)new JsonObject { ["name"] = one.Name, ["step"] = one.Step, ["seconds"] = one.Seconds })]),
         ["costs"] = new JsonArray([.. result.Costs.Select(one => (JsonNode)new JsonObject { ["measure"] = one.Measure, ["seconds"] = one.Seconds })]),
+        ["without"] = new JsonArray([.. result.Without.Select(one => (JsonNode)one.Measure)]),
         ["figures"] = new JsonArray([.. result.Latest.SelectMany(pair => pair.Measured.Figures.Select(figure => ToJson(pair.Measured, figure, pair.Control)))]),
     };
 

@@ -28,6 +28,9 @@ public sealed record HeadOutputMeasure : MixerMeasure
     public override string Legend => "head dim, joint dim = participation ratios of what heads write, summed over heads, and of their sum; head angle = mean principal angle of two heads";
 
     /// <inheritdoc/>
+    public override string Subject => "heads with an output matrix of their own";
+
+    /// <inheritdoc/>
     public override IReadOnlyList<FigureColumn> Columns =>
         [new("dimension", "dim", "0.0"), new("headDimensionSum", "Σ head dim", "0.0"), new("jointDimension", "joint dim", "0.0"), new("meanAngle", "head angle °", "0")];
 

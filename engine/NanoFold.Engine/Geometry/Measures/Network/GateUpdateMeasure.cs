@@ -30,6 +30,9 @@ public sealed partial record GateUpdateMeasure : NetworkMeasure
     public override string Legend => "normal before, after = share of the mixer's update that leaves the plane of the nearest neighbors, before and after its gates";
 
     /// <inheritdoc/>
+    public override string Subject => "gates in its mixers";
+
+    /// <inheritdoc/>
     public override IReadOnlyList<FigureColumn> Columns =>
         [new("normalShareBefore", "normal before", "0.000"), new("normalShareAfter", "normal after", "0.000"), new("normalShareByChance", "by chance", "0.000")];
 
@@ -84,7 +87,8 @@ public sealed partial record GateUpdateMeasure : NetworkMeasure
         }
 
         using var pass = new NetworkPass(network, readers, editors);
-        pass.Run();
+        // What comes after the last point is not needed.
+        pass.Run(() => read.Count < points.Length);
         return read;
     }
 

@@ -23,6 +23,9 @@ public sealed record StateMeasure : MixerMeasure
     public override string Legend => "state rank = effective rank of recurrent states; lasts = median tokens until a state has faded to 1/e, by the decays";
 
     /// <inheritdoc/>
+    public override string Subject => "recurrent states";
+
+    /// <inheritdoc/>
     public override IReadOnlyList<FigureColumn> Columns => [new("stateRank", "state rank", "0.0"), new("timescale", "lasts", "0.0"), new("trajectoryDegrees", "state bend °", "0")];
 
     /// <inheritdoc/>
