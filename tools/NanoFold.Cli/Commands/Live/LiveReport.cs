@@ -4,20 +4,20 @@ using NanoFold.Reports;
 namespace NanoFold.Cli.Commands.Live;
 
 /// <summary>
-/// The page of a run, made again beside training as it goes on: never more than one at a time, and not so often that it would take more than a fiftieth of a
-/// processor. A page that cannot be made is said once and does not end the run.
+/// The page of a run, made again beside training as it goes on: never more than one at a time, and after the first one not so often that it would take more than a
+/// thirtieth of a processor. A page that cannot be made is said once and does not end the run.
 /// </summary>
 internal sealed class LiveReport(string run, Action<string> note, TimeProvider clock)
 {
     // Seconds after which an open page reads itself again, and the least between two makings.
     private const int EverySeconds = 10;
-    private const int MostShare = 50;
+    private const int MostShare = 30;
 
     private readonly string _file = Path.Combine(run, Report.FileName);
     private readonly string _command = $"{Program.Typed} report {Shell.Argument(run)}";
     private Task? _making;
     private long _due = clock.GetTimestamp();
-    private bool _hasFailed;
+    private bool _hasFailed, _isMade;
 
     /// <summary>Where the page is.</summary>
     public string File => _file;
@@ -57,7 +57,9 @@ internal sealed class LiveReport(string run, Action<string> note, TimeProvider c
             }
         }
 
-        TimeSpan wait = TimeSpan.FromSeconds(Math.Max(EverySeconds, MostShare * clock.GetElapsedTime(started).TotalSeconds));
-        Volatile.Write(ref _due, clock.GetTimestamp() + (long)(wait.TotalSeconds * clock.TimestampFrequency));
+        // The first one is slow as all code is that runs for the first time.
+        double wait = _isMade ? Math.Max(EverySeconds, MostShare * clock.GetElapsedTime(started).TotalSeconds) : EverySeconds;
+        _isMade = true;
+        Volatile.Write(ref _due, clock.GetTimestamp() + (long)(wait * clock.TimestampFrequency));
     }
 }

@@ -9,12 +9,12 @@ namespace NanoFold.Cli.Commands.Live;
 /// <summary>The page of what lies in folders, made again where their logs have changed since.</summary>
 internal sealed class WatchedPage(IReadOnlyList<string> paths, string command)
 {
-    // Seconds after which an open page asks whether there is something new.
-    private const int EverySeconds = 2;
-
     private readonly Lock _gate = new();
     private string _version = "";
     private ReportPage? _page;
+
+    /// <summary>Seconds after which an open page asks whether there is something new.</summary>
+    public int EverySeconds { get; init; } = 2;
 
     /// <summary>Another one where a log or a result was written since.</summary>
     public string Version

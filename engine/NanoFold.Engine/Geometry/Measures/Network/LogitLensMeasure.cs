@@ -74,7 +74,7 @@ public sealed record LogitLensMeasure : NetworkMeasure
 
         foreach (Layer layer in layers)
         {
-            layer.Write(figures.At(new FigurePlace("network", layer.Point.Name, layer.Point.Layer)), shown);
+            layer.Write(figures.At(new FigurePlace("network", layer.Point.Name, layer.Point.Layer)), shown, network.Tokens);
         }
     }
 
@@ -107,7 +107,7 @@ public sealed record LogitLensMeasure : NetworkMeasure
             }
         }
 
-        public void Write(FigureWriter figures, int[] shown)
+        public void Write(FigureWriter figures, int[] shown, int[] tokens)
         {
             void Add(string name, in Mean mean) =>
                 figures.Add(name, mean.Value, mean.Status, Estimator, mean.Count, mean.Error);
@@ -120,6 +120,7 @@ public sealed record LogitLensMeasure : NetworkMeasure
             {
                 int top = _tokens.Count / shown.Length;
                 figures.Array("places", [shown.Length], shown.AsSpan());
+                figures.Array("tokens", [shown.Length], Array.ConvertAll(shown, place => tokens[place]).AsSpan());
                 figures.Array("topTokens", [shown.Length, top], CollectionsMarshal.AsSpan(_tokens));
                 figures.Array("topProbabilities", [shown.Length, top], CollectionsMarshal.AsSpan(_probabilities));
             }
