@@ -24,13 +24,13 @@ public sealed record AttributionMeasure : NetworkMeasure
     public int Sample { get; init; } = 64;
 
     /// <inheritdoc/>
-    public override string Legend => "effect, estimate = what a part of a text with a changed token adds to the loss of a window, exactly and by the gradient; ρ: rank correlation of both over parts, and over single places";
+    public override string Legend => "effect, estimate = what a part of a text with a changed token adds to the loss of a window, exactly and by the gradient; total: all of it; ρ: rank correlation of both over parts, over single places, over random ones";
 
     /// <inheritdoc/>
     public override IReadOnlyList<FigureColumn> Columns =>
     [
-        new("exactEffect", "effect", "0.000"), new("estimatedEffect", "estimate", "0.000"), new("totalEffect", "changed token", "0.000"), new("partSpearman", "ρ parts", "0.00"),
-        new("placeSpearman", "ρ places", "0.00"), new("randomPlaceSpearman", "ρ random places", "0.00"),
+        new("exactEffect", "effect", "0.000"), new("estimatedEffect", "estimate", "0.000"), new("totalEffect", "total", "0.000"), new("partSpearman", "ρ parts", "0.00"),
+        new("placeSpearman", "ρ places", "0.00"), new("randomPlaceSpearman", "ρ random", "0.00"),
     ];
 
     /// <inheritdoc/>
