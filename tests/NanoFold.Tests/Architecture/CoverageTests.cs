@@ -36,6 +36,7 @@ public class CoverageTests
         ["ReadOp"] = typeof(TapSuite),
         // What it reads is a gradient.
         ["ReadGradientOp"] = typeof(Taps.TapReaderTests),
+        ["CatchGradientOp"] = typeof(Geometry.Network.JacobianTests),
     };
 
     [Test]

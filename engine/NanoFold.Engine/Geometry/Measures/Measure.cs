@@ -57,6 +57,12 @@ namespace NanoFold.Engine.Geometry.Measures;
 [JsonDerivedType(typeof(GradientLagMeasure), "gradient-lags")]
 [JsonDerivedType(typeof(WeightNormMeasure), "weight-norms")]
 [JsonDerivedType(typeof(WeightSpectrumMeasure), "weight-spectra")]
+[JsonDerivedType(typeof(JacobianMeasure), "jacobians")]
+[JsonDerivedType(typeof(GainMeasure), "gain")]
+[JsonDerivedType(typeof(LogitLensMeasure), "logit-lens")]
+[JsonDerivedType(typeof(WeightChangeMeasure), "weight-change")]
+[JsonDerivedType(typeof(HiddenShiftMeasure), "hidden-shift")]
+[JsonDerivedType(typeof(OutputShiftMeasure), "output-shift")]
 public abstract record Measure
 {
     /// <summary>The tier of what is measured after training only.</summary>

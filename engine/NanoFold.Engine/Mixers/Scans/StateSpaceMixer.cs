@@ -43,7 +43,7 @@ public abstract class StateSpaceMixer : Mixer
         new("attn.hook_x", $"B T {Channels}"),
         .. ScanPoints,
         new("attn.hook_scan", $"B T {Channels}"),
-        new($"attn.{FinalState}", $"B {Numbers} {Channels}") { IsReadOnly = true },
+        new($"attn.{FinalState}", $"B 1 {Numbers} {Channels}") { IsReadOnly = true },
         new("attn.hook_gate_pre", $"B T {Channels}"),
         new("attn.hook_z", $"B T {Channels}"),
     ];
@@ -90,7 +90,7 @@ public abstract class StateSpaceMixer : Mixer
             walk(state, IntegerRangeOp.Record(tape, [x[0]], axis: 0, start: x[1], step: 0));
         }
 
-        Tap.ReadOnly(tape, FinalState, state);
+        Tap.ReadOnly(tape, FinalState, state.Reshape(x[0], 1, Numbers, Channels));
     }
 
     // The rows of in_proj are those of x, then those of z.

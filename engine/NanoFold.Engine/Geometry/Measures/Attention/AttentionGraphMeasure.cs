@@ -12,6 +12,7 @@ public sealed record AttentionGraphMeasure : MixerMeasure
 {
     private const double Share = 0.9;
 
+    // Tokens of the pattern that is kept.
     private const int MostShown = 64;
 
     private static readonly string[] s_names =
@@ -65,8 +66,25 @@ public sealed record AttentionGraphMeasure : MixerMeasure
         Write(figures, sums);
         if (figures.WantsArrays)
         {
-            KeepPattern(windows, figures);
+            WritePattern(windows, figures);
         }
+    }
+
+    // The first window, to be looked at.
+    private static void WritePattern(PatternSample pattern, FigureWriter figures)
+    {
+        int length = Math.Min(MostShown, pattern.Rows.RunLength);
+        var weights = new float[pattern.Heads * length * length];
+        for (int head = 0; head < pattern.Heads; head++)
+        {
+            for (int query = 0; query < length; query++)
+            {
+                pattern.Weights(query, head)[..length].CopyTo(weights.AsSpan(((head * length) + query) * length));
+            }
+        }
+
+        figures.Array("pattern", [pattern.Heads, length, length], weights);
+        figures.Array("tokens", [length], pattern.Rows.Tokens.AsSpan(0, length));
     }
 
     private static void OfRows(PatternSample pattern, int head, Mean[] means)
@@ -124,23 +142,6 @@ public sealed record AttentionGraphMeasure : MixerMeasure
             means[5].Add(length > 1 ? AttentionGraph.EffectiveRank(rest, length - 1) : null);
             means[6].Add(AttentionGraph.LargestMassOfAnotherKey(whole, length));
         }
-    }
-
-    // Of the first window, as much as fits on a page.
-    private static void KeepPattern(PatternSample pattern, FigureWriter figures)
-    {
-        int length = Math.Min(pattern.Rows.RunLength, MostShown);
-        var weights = new float[pattern.Heads * length * length];
-        for (int head = 0; head < pattern.Heads; head++)
-        {
-            for (int query = 0; query < length; query++)
-            {
-                pattern.Weights(query, head)[..length].CopyTo(weights.AsSpan(((head * length) + query) * length));
-            }
-        }
-
-        figures.Array("pattern", [pattern.Heads, length, length], weights);
-        figures.Array("tokens", [length], pattern.Rows.Tokens.AsSpan(0, length));
     }
 
     private static void Write(FigureWriter figures, Mean[] means)
