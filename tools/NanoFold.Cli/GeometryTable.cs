@@ -94,6 +94,11 @@ internal static class GeometryTable
         rows = left > 0 ? rows[..mostRows] : rows;
         // A column that no row has a figure for would only take room.
         columns = [.. columns.Where(c => rows.Any(row => values.GetValueOrDefault((row, c.Measure, c.Column.Figure)) is not null))];
+        if (columns.Length == 0)
+        {
+            return;
+        }
+
         output.Line();
         output.Table(
             numbers: true,
