@@ -6,6 +6,7 @@ using NanoFold.Cli.Commands.Compare;
 using NanoFold.Cli.Commands.Interventions;
 using NanoFold.Cli.Commands.Scaling;
 using NanoFold.Cli.Commands.Surveys;
+using NanoFold.Cli.Commands.Words;
 using NanoFold.Cli.Running;
 using NanoFold.Cli.Writing;
 using NanoFold.Engine.Experiments;
@@ -33,6 +34,8 @@ public static class Program
         new("generate", "Write text with a model", GenerateCommand.Build),
         new("eval", "The loss of a model on a text, or on what its task holds back", EvalCommand.Build),
         new("geometry", "Measure the residual stream of a run after training, beside controls", GeometryCommand.Build),
+        new("neighbors", "The tokens nearest to a word, analogies, and whether relations are directions", NeighborsCommand.Build),
+        new("memories", "Feed-forward units as keys and values: what excites them, what they say", MemoriesCommand.Build),
         new("intervene", "Edit points of a model and see what changes, beside random edits of equal size", InterveneCommand.Build),
         new("compare", "Train variants with something held equal, over seeds: tables, files and a page", CompareCommand.Build),
         new("scaling", "Train a grid of sizes and tokens; fit how the loss depends on them", ScalingCommand.Build),
