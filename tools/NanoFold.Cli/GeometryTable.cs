@@ -62,12 +62,12 @@ internal static class GeometryTable
     /// <summary>Only the tables.</summary>
     /// <param name="output">Where they go.</param>
     /// <param name="measured">What was measured.</param>
-    /// <param name="mostRows">Of a table; how many are left out is said.</param>
+    /// <param name="mostRows">Of a table; longer ones are named only, but for those by layer.</param>
     public static void Write(Output output, IReadOnlyList<Measured> measured, int mostRows)
     {
         foreach (IGrouping<string, Measured> table in measured.GroupBy(m => TableOf(m.Place)))
         {
-            Write(output, table.Key, [.. table], mostRows);
+            Write(output, table.Key, [.. table], table.Key.StartsWith("layer", StringComparison.Ordinal) ? int.MaxValue : mostRows);
         }
 
         output.Line();
@@ -90,8 +90,13 @@ internal static class GeometryTable
         }
 
         string[] rows = [.. measured.Select(m => m.Place).OrderBy(p => p.Layer ?? -1).ThenBy(p => p.Head ?? p.Stream ?? -1).Select(RowOf).Distinct()];
-        int left = rows.Length - mostRows;
-        rows = left > 0 ? rows[..mostRows] : rows;
+        if (rows.Length > mostRows)
+        {
+            output.Line();
+            output.Line($"{title}: {Display.Count(rows.Length, "row")}, not shown: {string.Join(", ", measured.Select(m => m.Measure.Kind).Distinct())}");
+            return;
+        }
+
         // A column that no row has a figure for would only take room.
         columns = [.. columns.Where(c => rows.Any(row => values.GetValueOrDefault((row, c.Measure, c.Column.Figure)) is not null))];
         if (columns.Length == 0)
@@ -110,10 +115,6 @@ internal static class GeometryTable
                     .. columns.Select(c => values.GetValueOrDefault((row, c.Measure, c.Column.Figure)) is { } value ? Display.Number(value * c.Column.Factor, c.Column.Format) : "–"),
                 ]),
             ]);
-        if (left > 0)
-        {
-            output.Line($"and {Display.Count(left)} more rows");
-        }
     }
 
     private static IEnumerable<FigureColumn> ColumnsOf(Measure measure, IReadOnlyList<Measured> measured) => measure.Columns.Count > 0

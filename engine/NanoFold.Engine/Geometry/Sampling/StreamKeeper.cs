@@ -1,4 +1,5 @@
 using NanoFold.Engine.Tensors;
+using NanoFold.Kernels;
 
 namespace NanoFold.Engine.Geometry.Sampling;
 
@@ -12,10 +13,10 @@ internal sealed class StreamKeeper
     private PointCloud[]? _before;
     private long _beforeStep = -1;
 
-    public StreamKeeper(SampledRows points, ProbeShape shape, int mostNeighbors, int layers, bool keepsBefore)
+    public StreamKeeper(Backend backend, SampledRows points, ProbeShape shape, int mostNeighbors, int layers, bool keepsBefore)
     {
         _rows = points.Later(shape.Neighbors, shape.Time);
-        PointCloud[] New() => [.. Enumerable.Range(0, layers + 1).Select(_ => new PointCloud(_rows, _rows.Count, mostNeighbors))];
+        PointCloud[] New() => [.. Enumerable.Range(0, layers + 1).Select(_ => new PointCloud(_rows, _rows.Count, mostNeighbors, backend))];
         _now = New();
         _before = keepsBefore ? New() : null;
     }

@@ -14,9 +14,6 @@ public sealed class PrincipalAxes
     // Values change by the square of what axes do.
     private const double Converged = 1e-14;
 
-    // Beside a length of 1.
-    private const double Dependent = 1e-10;
-
     private readonly double[] _axes;
     private readonly double[] _mean;
 
@@ -65,7 +62,7 @@ public sealed class PrincipalAxes
         double[] values = new double[held];
         for (int round = 0; ; round++)
         {
-            Orthonormalize(basis, held, d);
+            GramSchmidt.Orthonormalize(basis, d);
             bool isConverged = true;
             for (int k = 0; k < held; k++)
             {
@@ -117,39 +114,6 @@ public sealed class PrincipalAxes
         }
 
         return coordinates;
-    }
-
-    // A row that lies in the span of those before it becomes 0: what is left of it would be rounding, which is not orthogonal to anything.
-    private static void Orthonormalize(double[] basis, int count, int d)
-    {
-        for (int k = 0; k < count; k++)
-        {
-            Span<double> row = basis.AsSpan(k * d, d);
-            // Twice is enough (Kahan): what rounding left after the first time goes.
-            for (int pass = 0; pass < 2 && Normalize(row, pass == 0 ? 0 : Dependent); pass++)
-            {
-                for (int j = 0; j < k; j++)
-                {
-                    ReadOnlySpan<double> other = basis.AsSpan(j * d, d);
-                    TensorPrimitives.MultiplyAdd(other, -TensorPrimitives.Dot(other, row), row, row);
-                }
-            }
-
-            Normalize(row, Dependent);
-        }
-    }
-
-    private static bool Normalize(Span<double> row, double least)
-    {
-        double norm = TensorPrimitives.Norm<double>(row);
-        if (norm > least)
-        {
-            TensorPrimitives.Divide(row, norm, row);
-            return true;
-        }
-
-        row.Clear();
-        return false;
     }
 
     // Within the span that was found, the axes are the eigenvectors of the covariance there.

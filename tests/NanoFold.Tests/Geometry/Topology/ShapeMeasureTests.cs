@@ -159,6 +159,40 @@ public class ShapeMeasureTests
         Assert.That(values["mixerNormalShareByChance"], Is.EqualTo(1 - (3 / 8.0)).Within(0.15));
     }
 
+    [TestCase(1, GeometryStatus.ZeroVariance)]
+    [TestCase(float.NaN, GeometryStatus.NotFinite)]
+    public void MeasuresSayWhyTheyHaveNoFigure(float value, GeometryStatus status)
+    {
+        SampledRows rows = Rows();
+        rows.Read(Tokens(), Documents(), LabelColumn.Always(Tokens(), [], Time));
+        rows = rows.Later(rows.Count, Time);
+        PointCloud cloud = Cloud(8, (row, _) => [.. Enumerable.Range(0, 8).Select(c => row == 30 && c == 3 ? value : 1.0)], rows);
+        foreach (Measure measure in MeasurePresets.All)
+        {
+            var figures = new FigureWriter(wantsArrays: true);
+            switch (measure)
+            {
+                case PointMeasure point:
+                    point.Take(cloud, figures);
+                    break;
+                case PairMeasure pair:
+                    pair.Take(cloud, cloud, figures);
+                    break;
+                case ModelMeasure model:
+                    model.Take([cloud, cloud, cloud], figures);
+                    break;
+                default:
+                    continue;
+            }
+
+            Assert.That(figures.Figures, Is.All.Matches<Figure>(f => f.Status.HasValue() == f.Value is not null && double.IsFinite(f.Value ?? 0)), measure.Kind);
+            if (measure is DimensionProfileMeasure or CorrelationMeasure or GeodesicMeasure or RsaMeasure or TrajectoryMeasure or OutlierDimensionMeasure)
+            {
+                Assert.That(figures.Figures[0].Status, Is.EqualTo(status), measure.Kind);
+            }
+        }
+    }
+
     private static int Token(int place) => place * 7 % 11;
 
     private static int[] Tokens() => [.. Enumerable.Range(0, Batch * Time).Select(Token)];

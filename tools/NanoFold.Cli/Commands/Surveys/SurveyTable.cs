@@ -8,8 +8,8 @@ namespace NanoFold.Cli.Commands.Surveys;
 /// <summary>What a survey found, as tables of a terminal's width and as JSON.</summary>
 internal static class SurveyTable
 {
-    // More rows than a reader takes in stand in the file only.
-    private const int MostRows = 32;
+    // Longer tables than this, such as those of all matrices of weights, stand in the file only.
+    private const int MostRows = 12;
 
     public static void Write(Output output, SurveyResult result)
     {
