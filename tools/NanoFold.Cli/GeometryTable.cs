@@ -103,6 +103,11 @@ internal static class GeometryTable
 
         // A column that no row has a figure for would only take room.
         columns = [.. columns.Where(c => rows.Any(row => values.GetValueOrDefault((row, c.Measure, c.Column.Figure)) is not null))];
+        if (columns.Length == 0)
+        {
+            return;
+        }
+
         output.Line();
         output.Table(
             numbers: true,
