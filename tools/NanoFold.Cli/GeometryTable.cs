@@ -13,6 +13,9 @@ internal static class GeometryTable
 {
     private const string Stream = "hook_resid_post";
 
+    // What costs less is not told.
+    private const double LeastSeconds = 0.005;
+
     /// <param name="output">Where it goes.</param>
     /// <param name="geometry">What was measured.</param>
     /// <param name="steps">Steps that the model has taken: figures of an earlier one say so.</param>
@@ -54,8 +57,9 @@ internal static class GeometryTable
     public static void WriteCosts(Output output, IReadOnlyList<MeasureCost> costs, double seconds)
     {
         double spent = costs.Sum(cost => cost.Seconds);
+        IEnumerable<string> told = costs.Where(cost => cost.Seconds >= LeastSeconds).Select(cost => $"{cost.Measure} {Display.Number(cost.Seconds, "0.00")} s ({Display.Count(cost.Times)}×)");
         string share = seconds > 0 ? $", {Display.Number(100 * spent / seconds, "0.0")} % of the run" : "";
-        output.Line($"measuring took {Display.Number(spent, "0.00")} s{share}: {string.Join(", ", costs.Select(cost => $"{cost.Measure} {Display.Number(cost.Seconds, "0.00")} s ({Display.Count(cost.Times)}×)"))}");
+        output.Line($"measuring took {Display.Number(spent, "0.00")} s{share}: {string.Join(", ", told)}");
         output.Line();
     }
 
@@ -99,6 +103,11 @@ internal static class GeometryTable
 
         // A column that no row has a figure for would only take room.
         columns = [.. columns.Where(c => rows.Any(row => values.GetValueOrDefault((row, c.Measure, c.Column.Figure)) is not null))];
+        if (columns.Length == 0)
+        {
+            return;
+        }
+
         output.Line();
         output.Table(
             numbers: true,

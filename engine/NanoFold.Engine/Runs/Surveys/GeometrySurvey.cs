@@ -57,7 +57,7 @@ public sealed class GeometrySurvey : IDisposable
             ProbeShape shape = ProbeShape.Of(
                 options.Tokens ?? run.Config.Geometry.ProbeTokens, options.Neighbors ?? run.Config.Geometry.NeighborTokens, data.Context, data.Task.Places(TaskSplit.Probe));
             run.Load(run.Checkpoints.Count - 1);
-            probe = new GeometryProbe(run.Model, data.Task, shape, options.Measures, run.Config.Train.Precision.Arithmetic());
+            probe = new GeometryProbe(run.Model, data.Task, shape, options.Measures, ArithmeticOf(run, backend, note));
             probe.Read(labels is null ? null : rows => Labels(labels, data, probe, rows));
             var survey = new GeometrySurvey(run, against, data, probe, options, note, cancel);
             if (options.Dump is { } pattern)
@@ -159,6 +159,19 @@ public sealed class GeometrySurvey : IDisposable
         {
             throw new UserException($"--against {other.Path}: {difference}; two models are compared on the same tokens, layer by layer");
         }
+    }
+
+    // That of training, where the device has it.
+    private static Arithmetic ArithmeticOf(SurveyedRun run, Backend backend, Action<string> note)
+    {
+        PrecisionKind precision = run.Config.Train.Precision;
+        if (PrecisionCheck.Can(precision, backend))
+        {
+            return precision.Arithmetic();
+        }
+
+        note($"{run.Path}: was trained in {precision.Name()}, which {backend.Name} does not compute; measured in fp32");
+        return default;
     }
 
     private NetworkSample NewNetwork() => _probe.NewNetwork(_options.Seed, _run.Tokenizer);
@@ -284,7 +297,7 @@ public sealed class GeometrySurvey : IDisposable
     {
         SurveyedRun other = _against!;
         other.Load(other.Checkpoints.Count - 1);
-        using var probe = new GeometryProbe(other.Model, _data.Task, _probe.Shape, _options.Measures, other.Config.Train.Precision.Arithmetic());
+        using var probe = new GeometryProbe(other.Model, _data.Task, _probe.Shape, _options.Measures, ArithmeticOf(other, other.Model.Backend, _note));
         probe.Read();
         probe.Run(other.Checkpoints[^1].Step, [.. Enumerable.Range(0, _options.Measures.Count).Where(i => _options.Measures[i] is CheckpointMeasure)], (_, _) => { }, () => true);
         return Sample(other, other.Checkpoints.Count - 1, $"{other.Name}/{Path.GetFileName(other.Checkpoints[^1].Path)}", probe.CopyStreams(), opened);
