@@ -194,6 +194,41 @@ public class MixerMeasureTests : EngineTests
         }
     }
 
+    [Test]
+    public void ArraysStandBesideFigures()
+    {
+        using var tiny = new TinyModel(ModelVariants.Base with { Layers = 1, Mixer = new ParallelConfig { Mixers = [new AttentionConfig(), GruConfig.Tiny] }, FeedForward = MoeConfig.Tiny }, Backend());
+        Measure[] measures = [new AttentionGraphMeasure(), new HeadOutputMeasure { Directions = 3 }, new StateMeasure(), new ExpertSubspaceMeasure { Directions = 2 }];
+        ProbeShape shape = ProbeShape.Of(64, 60, tiny.Time);
+        using var probe = new GeometryProbe(tiny.Model, new RandomTokens(19, 1), shape, measures);
+        int[] tokens = Numbers.Integers("probe", 64, 0, 19);
+        probe.Read(tokens, new int[64]);
+        var arrays = new Dictionary<string, FigureArray>();
+        probe.Run(1, [0, 1, 2, 3], (_, placed) =>
+        {
+            var figures = new FigureWriter(wantsArrays: true);
+            placed.Take(figures);
+            foreach (FigureArray array in figures.Arrays)
+            {
+                arrays.Add($"{placed.Place.Point} {array.Name}", array);
+            }
+        }, () => true);
+        var pattern = (float[])arrays["blocks.0.mixers.0 pattern"].Values;
+        Assert.That(arrays["blocks.0.mixers.0 pattern"].Shape, Is.EqualTo(new[] { 4, 16, 16 }));
+        Assert.That(pattern.Chunk(16).Select(row => row.Sum()), Is.All.EqualTo(1).Within(1e-5));
+        Assert.That(pattern.Where((_, i) => i % 16 > i / 16 % 16), Is.All.Zero);
+        Assert.That(arrays["blocks.0.mixers.0 tokens"].Values, Is.EqualTo(tokens[..16]));
+        Assert.That(arrays["blocks.0.mixers.0 angles"].Shape, Is.EqualTo(new[] { 6, 3 }));
+        Assert.That((double[])arrays["blocks.0.mixers.0 angles"].Values, Is.All.InRange(0, Math.PI / 2));
+        Assert.That(arrays["blocks.0.mixers.1 trajectory"].Shape, Is.EqualTo(new[] { 4, 16, 3 }));
+        float[][] way = [.. ((float[])arrays["blocks.0.mixers.1 trajectory"].Values).Chunk(3)];
+        Assert.That(Enumerable.Range(0, 3).Select(k => way.Average(at => at[k])), Is.All.Zero.Within(1e-5), "centered");
+        Assert.That(way.Sum(at => at[0] * at[0]), Is.GreaterThan(way.Sum(at => at[1] * at[1])));
+        var experts = (int[])arrays["blocks.0 experts"].Values;
+        Assert.That(arrays["blocks.0 overlap"].Shape, Is.EqualTo(new[] { experts.Length, experts.Length }));
+        Assert.That(experts, Is.Ordered.And.Unique.And.All.InRange(0, 3));
+    }
+
     private static double ValueOf(Measured measured, string figure) => measured.Figures.Single(f => f.Name == figure).Value!.Value;
 
     private static IReadOnlyList<Measured> Run(TinyModel tiny, IReadOnlyList<Measure> measures)

@@ -43,7 +43,7 @@ public sealed record StateMeasure : MixerMeasure
     /// <inheritdoc/>
     public override void Take(MixerSample mixer, FigureWriter figures)
     {
-        if (mixer.Whole(Matrix) is { } matrices)
+        if (mixer.Whole(Matrix) is { Shape.Length: > 2 } matrices)
         {
             WriteRanks(matrices.Values, matrices.Shape, figures);
         }
@@ -65,10 +65,10 @@ public sealed record StateMeasure : MixerMeasure
         }
     }
 
-    // [B, H, K, V].
+    // [B, H, K, V], or [B, N, C].
     private static void WriteRanks(float[] values, int[] shape, FigureWriter figures)
     {
-        int rows = shape[2], columns = shape[3], size = rows * columns;
+        int rows = shape[^2], columns = shape[^1], size = rows * columns;
         Mean ranks = default, ratios = default;
         for (int at = 0; at < values.Length; at += size)
         {
@@ -86,8 +86,15 @@ public sealed record StateMeasure : MixerMeasure
     // Of the products of a state's rows.
     private static SpectrumSummary Spectrum(ReadOnlySpan<float> state, int rows, int columns)
     {
-        double[] values = new double[state.Length], products = new double[rows * rows];
-        TensorPrimitives.ConvertChecked(state, values.AsSpan());
+        double[] values = new double[state.Length];
+        for (int i = 0; i < values.Length; i++)
+        {
+            // Rows are those of the smaller side.
+            values[rows <= columns ? i : (i % columns * rows) + (i / columns)] = state[i];
+        }
+
+        (rows, columns) = (Math.Min(rows, columns), Math.Max(rows, columns));
+        double[] products = new double[rows * rows];
         for (int i = 0; i < rows; i++)
         {
             for (int j = 0; j <= i; j++)
@@ -111,16 +118,9 @@ public sealed record StateMeasure : MixerMeasure
         }
         else if (mixer.Cloud(Step) is { } steps && mixer.Weights("A_log") is { } rates && rates.Rows == steps.Width)
         {
-            // Channel c, number n: exp(−softplus(step_c) e^(A_log_cn)).
-            float[] values = steps.Values.ToArray();
-            double[] speeds = [.. rates.Values.Select(value => Math.Exp(value))];
-            lasts = new double[values.Length];
-            for (int i = 0; i < lasts.Length; i++)
-            {
-                double step = values[i] > 20 ? values[i] : Math.Log(1 + Math.Exp(values[i]));
-                // Of a channel's numbers the slowest: what the channel still knows.
-                lasts[i] = 1 / (step * speeds.AsSpan(i % steps.Width * rates.Columns, rates.Columns).ToArray().Min());
-            }
+            // Channel c, number n: exp(−softplus(step_c) e^(A_log_cn)). Of a channel's numbers the slowest: what the channel still knows.
+            double[] speeds = [.. rates.Values.Chunk(rates.Columns).Select(logs => Math.Exp(logs.Min()))];
+            lasts = [.. steps.Values.ToArray().Select((step, i) => 1 / (Softplus(step) * speeds[i % speeds.Length]))];
         }
 
         lasts = [.. lasts.Where(value => !double.IsNaN(value) && value >= 0)];
@@ -132,6 +132,8 @@ public sealed record StateMeasure : MixerMeasure
             figures.Add("timescaleLong", Timescale.Quantile(lasts, 0.9), GeometryStatus.Ok, Estimator + ", 90 % are below", lasts.Length);
         }
     }
+
+    private static double Softplus(double x) => x > 20 ? x : Math.Log(1 + Math.Exp(x));
 
     private static void WriteWay(PointCloud way, FigureWriter figures)
     {
