@@ -21,6 +21,7 @@ public sealed class GeometrySurvey : IDisposable
     private readonly GeometryProbe _probe;
     private readonly OrderedDictionary<string, double> _seconds = [];
     private readonly Dictionary<(Measure Measure, FigurePlace Place, SurveyControl Control), Measured> _latest = [];
+    private readonly List<WordTable> _words = [];
 
     private GeometrySurvey(SurveyedRun run, SurveyedRun? against, SurveyData data, GeometryProbe probe, SurveyOptions options, Action<string> note, CancellationToken cancel)
         => (_run, _against, _data, _probe, _options, _note, _cancel) = (run, against, data, probe, options, note, cancel);
@@ -95,6 +96,7 @@ public sealed class GeometrySurvey : IDisposable
                 string name = Path.GetFileName(_run.Checkpoints[i].Path);
                 _run.Load(i);
                 _latest.Clear();
+                _words.Clear();
                 Take(log, step, SurveyControl.None, _options.Measures);
                 Keep(_run, i, name, samples, opened);
                 if (_options.Dump is { } pattern)
@@ -118,7 +120,10 @@ public sealed class GeometrySurvey : IDisposable
         return new SurveyResult(
             folder, files, log.Lines, _data.Name, _probe.Shape, taken, [.. _latest.Select(pair => (pair.Value, pair.Key.Control))],
             [.. _seconds.Select(pair => (pair.Key, pair.Value)).OrderByDescending(pair => pair.Value)],
-            [.. _options.Measures.Where(measure => measure.Subject.Length > 0 && !_latest.Keys.Any(key => key.Measure == measure)).Select(measure => (measure.Kind, measure.Subject)).Distinct()]);
+            [.. _options.Measures.Where(measure => measure.Subject.Length > 0 && !_latest.Keys.Any(key => key.Measure == measure)).Select(measure => (measure.Kind, measure.Subject)).Distinct()])
+        {
+            Words = [.. _words],
+        };
     }
 
     /// <inheritdoc/>
@@ -191,6 +196,7 @@ public sealed class GeometrySurvey : IDisposable
         long started = Stopwatch.GetTimestamp();
         var figures = new FigureWriter(wantsArrays: true);
         placed.Take(figures);
+        _words.AddRange(control == SurveyControl.None ? figures.Words : []);
         foreach ((FigurePlace place, FigureWriter written) in figures.ByPlace(placed.Place))
         {
             var measured = new Measured(measure, place, step, written.Figures);
