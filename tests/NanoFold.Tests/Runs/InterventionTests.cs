@@ -191,6 +191,17 @@ public class InterventionTests
         Assert.That(table.Standard.Split('\n').Select(line => line.Length).Max(), Is.LessThanOrEqualTo(80));
     }
 
+    [Test]
+    public void EachPointCanBeEditedByItself()
+    {
+        JsonObject Of(string points, params string[] more) => CommandLine.Json(["intervene", "--model", _rig["first"], "--rows", "4", "--controls", "1", "--edit", $$"""{"kind":"ablate","points":"{{points}}"}""", .. more]);
+        JsonArray points = Of("blocks.*.hook_mlp_out", "--each")["inputs"]![0]!["points"]!.AsArray();
+        Assert.That(points.Select(point => (string)point!["point"]!), Is.EqualTo(new[] { "blocks.0.hook_mlp_out", "blocks.1.hook_mlp_out" }));
+        Assert.That(points[1]!["loss"]!.ToJsonString(), Is.EqualTo(Of("blocks.1.hook_mlp_out")["inputs"]![0]!["loss"]!.ToJsonString()));
+        CommandLine table = CommandLine.Run("intervene", "--model", _rig["first"], "--rows", "4", "--each", "--edit", """{"kind":"ablate","points":"blocks.*.hook_mlp_out"}""");
+        Assert.That(table.Standard.Split('\n').Skip(1).Select(line => line.Length).Max(), Is.InRange(50, 80));
+    }
+
     [TestCase("{\"kind\":\"ablate\",\"points\":\"blocks.0.hook_mlp_oot\"}", "--edit.0.points: 'blocks.0.hook_mlp_oot' matches no point of the model; did you mean 'blocks.0.hook_mlp_out'?")]
     [TestCase("{\"kind\":\"ablat\",\"points\":\"hook_embed\"}", "--edit.0: unknown kind \"ablat\", did you mean \"ablate\"?; known: ablate, steer, patch, project")]
     [TestCase("{\"kind\":\"ablate\",\"points\":\"blocks.0.ln1.hook_scale\"}", "--edit.0.points: blocks.0.ln1.hook_scale can be read, not edited; nothing uses its value")]
@@ -215,6 +226,7 @@ public class InterventionTests
         Assert.That((string)json["samples"]![0]!["text"]!, Is.EqualTo("xxxx"));
         CommandLine refused = CommandLine.Run("generate", "--model", _rig["first"], "--prompt", "no", "--edit", """{"kind":"ablate","points":"hook_embed","mode":"mean"}""");
         Assert.That(refused.ErrorLines[^1], Is.EqualTo("nanofold: tap hook_embed: the mean over a text is not known while decoding with a cache; patch with its values in its place"));
+        Assert.That(refused.Standard, Is.Empty, "before anything is written");
         Assert.That(Configuration.Configs.Problems("""model.edits=[{"kind":"patch","points":"hook_embed","from":{"prompt":"a"}}]"""),
             Is.EqualTo(new[] { "model.edits.0.from: takes values of another run, which a model does not have for its own; give the edit to intervene or generate" }));
     }

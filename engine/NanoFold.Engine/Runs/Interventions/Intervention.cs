@@ -65,6 +65,17 @@ public static class Intervention
         };
     }
 
+    /// <summary>The same of each point that an edit names by itself.</summary>
+    /// <inheritdoc cref="Run"/>
+    public static IEnumerable<EditedPoint> RunEach(
+        TrainedModel trained, IReadOnlyList<EditConfig> edits, InterventionOptions options, Action<string>? note = null, CancellationToken cancel = default)
+    {
+        RequirePoints(trained, edits);
+        TapPoint[] points = [.. trained.Model.TapPoints];
+        return edits.Index().SelectMany(edit => points.Where(point => TapName.Matches(edit.Item.Points, point.Name)).Select(point =>
+            new EditedPoint(edit.Index, point.Name, Run(trained, [edit.Item with { Points = point.Name }], options, note, cancel))));
+    }
+
     private static IEnumerable<int> Top(double[] distribution) => Enumerable.Range(0, distribution.Length).OrderByDescending(v => distribution[v]).ThenBy(v => v).Take(Shown);
 
     // Whole batches where there are several, so that no row is without places.
@@ -139,6 +150,12 @@ public sealed record Outcome(double? Loss, IReadOnlyList<double> Probabilities, 
 /// <param name="Id">Its number.</param>
 /// <param name="Text">How it reads.</param>
 public sealed record ChosenToken(int Id, string Text);
+
+/// <summary>What an edit changes at one point.</summary>
+/// <param name="Edit">Its place among the edits, from 0.</param>
+/// <param name="Point">The point's full name.</param>
+/// <param name="Result">What changed.</param>
+public sealed record EditedPoint(int Edit, string Point, InterventionResult Result);
 
 /// <summary>Three sorts of runs over the same rows.</summary>
 public sealed record InterventionResult
