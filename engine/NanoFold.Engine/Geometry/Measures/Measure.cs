@@ -66,6 +66,7 @@ namespace NanoFold.Engine.Geometry.Measures;
 [JsonDerivedType(typeof(JacobianMeasure), "jacobians")]
 [JsonDerivedType(typeof(GainMeasure), "gain")]
 [JsonDerivedType(typeof(LogitLensMeasure), "logit-lens")]
+[JsonDerivedType(typeof(AttributionMeasure), "attribution")]
 [JsonDerivedType(typeof(WeightChangeMeasure), "weight-change")]
 [JsonDerivedType(typeof(HiddenShiftMeasure), "hidden-shift")]
 [JsonDerivedType(typeof(OutputShiftMeasure), "output-shift")]

@@ -10,6 +10,7 @@ internal sealed class StreamKeeper
 
     private readonly SampledRows _rows;
     private PointCloud[] _now;
+    private PointCloud[] _kept = [];
     private PointCloud[]? _before;
     private long _beforeStep = -1;
 
@@ -42,13 +43,17 @@ internal sealed class StreamKeeper
     }
 
     /// <summary>What was kept.</summary>
-    public PassSample Pass(long step, ParameterStore store, NetworkSample? network = null) => new()
+    public PassSample Pass(long step, ParameterStore store, NetworkSample? network = null)
     {
-        Streams = _now, Before = _beforeStep >= 0 ? _before : null, StepsSince = step - _beforeStep, Store = store, Network = network,
-    };
+        _kept = _now;
+        return new()
+        {
+            Streams = _now, Before = _beforeStep >= 0 ? _before : null, StepsSince = step - _beforeStep, Store = store, Network = network,
+        };
+    }
 
-    /// <summary>What was kept, in memory of its own.</summary>
-    public IReadOnlyList<PointCloud> Copy() => [.. _now.Select(cloud => cloud.Copy())];
+    /// <summary>What was kept in the last pass, in memory of its own.</summary>
+    public IReadOnlyList<PointCloud> Copy() => [.. _kept.Select(cloud => cloud.Copy())];
 
     /// <summary>What is kept now is what was before, the next time.</summary>
     public void Turn(long step) => (_now, _before, _beforeStep) = (_before!, _now, step);

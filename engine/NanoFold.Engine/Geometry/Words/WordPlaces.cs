@@ -20,12 +20,18 @@ public static class WordPlaces
     /// <summary>The vectors at a place, one of <see cref="Of"/>.</summary>
     /// <param name="model">Which model.</param>
     /// <param name="place">Where.</param>
+    /// <exception cref="UserException">The model cannot be run so.</exception>
     /// <param name="rows">Tokens of a text, of which the first of each row is left out.</param>
     public static TokenVectors Vectors(Transformer model, string place, IReadOnlyList<int[]> rows)
     {
         if (place is Embedding or Head)
         {
             return new TokenVectors(place == Head ? VocabularyReadOut.HeadOf(model) : VocabularyReadOut.EmbeddingOf(model), model.Config.Width);
+        }
+
+        if (SequenceRuns.WhyNot(model) is { } reason)
+        {
+            throw new UserException($"layer {place}: the model cannot be run on the text alone: {reason}; look at the {Embedding}");
         }
 
         (int vocab, int width) = (model.Config.Vocab, model.Config.Width);

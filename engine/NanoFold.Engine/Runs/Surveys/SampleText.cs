@@ -38,12 +38,14 @@ public sealed class SampleText : IDisposable
             }
 
             long all = data.Task.Rows(TaskSplit.Probe, data.Context), taken = Math.Clamp(tokens / data.Context, 1, all);
+            // After the end of a text nothing is asked for.
             var row = new BatchRows(fields, 1);
             var rows = new List<int[]>();
             for (long number = 0; number < taken; number++)
             {
                 row.Fill(data.Task, TaskSplit.Probe, number, taken, all);
-                rows.Add(row.Integers(BatchField.Tokens).ToArray());
+                int length = tokenizer is null ? data.Context : Math.Min(data.Context, row.Integers(BatchField.Targets).LastIndexOfAnyExcept(-1) + 2);
+                rows.Add(row.Integers(BatchField.Tokens)[..length].ToArray());
             }
 
             return new SampleText(data, tokenizer, rows);

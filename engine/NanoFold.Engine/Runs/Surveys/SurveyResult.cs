@@ -22,4 +22,8 @@ public sealed record SurveyResult(
     IReadOnlyList<(string Name, long Step, double Seconds)> Checkpoints,
     IReadOnlyList<(Measured Measured, SurveyControl Control)> Latest,
     IReadOnlyList<(string Measure, double Seconds)> Costs,
-    IReadOnlyList<(string Measure, string Subject)> Without);
+    IReadOnlyList<(string Measure, string Subject)> Without)
+{
+    /// <summary>Tables of words that measures of the last checkpoint show.</summary>
+    public IReadOnlyList<WordTable> Words { get; init; } = [];
+}

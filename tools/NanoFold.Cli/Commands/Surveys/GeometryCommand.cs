@@ -20,7 +20,7 @@ internal static class GeometryCommand
         Option<bool> list = command.Flag("--list", "Only list the points of the model with their shapes");
         var options = new SurveyChoices(command);
         command.Common = [CommonOptions.Device, CommonOptions.Threads, CommonOptions.Seed];
-        command.JsonKeys = "out, files, lines (figures in geometry.jsonl), data, tokens, measured (tokens whose stream is measured), checkpoints [{name, step, seconds}], costs [{measure, seconds}], without (measures of what the model does not have), figures [{step, measure, figure, point, layer, value, control}] (of the last checkpoint, means over layers where layer is missing); with --list: points [{name, shape}]";
+        command.JsonKeys = "out, files, lines (figures in geometry.jsonl), data, tokens, measured (tokens whose stream is measured), checkpoints [{name, step, seconds}], costs [{measure, seconds}], without (measures of what the model does not have), words [{title, rows}] (tables such as what the head reads in each layer), figures [{step, measure, figure, point, layer, value, control}] (of the last checkpoint, means over layers where layer is missing); with --list: points [{name, shape}]";
         command.Does(invocation =>
         {
             string path = invocation.Get(model) ?? throw UserException.Usage("--model is needed: a run folder of train, or a checkpoint");

@@ -35,8 +35,8 @@ internal static class MemoryTables
                 output.Line($"    {Display.Number(one.Activation, "0.00"),7}  {before}[{sample.Read(row[one.At])}]{(one.At + 1 < row.Length ? $" → {sample.Read(row[one.At + 1])}" : "")}");
             }
 
-            output.Line($"    promotes    {Told(sample, unit.Promotes)}");
-            output.Line($"    suppresses  {Told(sample, unit.Suppresses)}");
+            output.Line($"    promotes    {Told(sample, unit, unit.Promotes)}");
+            output.Line($"    suppresses  {Told(sample, unit, unit.Suppresses)}");
         }
 
         output.Line();
@@ -139,7 +139,12 @@ internal static class MemoryTables
     private static string[] Row(string name, UnitRewrite found, Func<RewriteEffect, double> value, string format) =>
         [name, .. new[] { found.Before, found.After, found.Random }.Select(effect => Display.Number(value(effect), format))];
 
-    private static string Told(SampleText sample, IReadOnlyList<ScoredToken> tokens) => string.Join(", ", tokens.Select(one => $"{sample.Read(one.Token)} {Display.Number(one.Score, "0.0")}"));
+    // What is added where the unit is strongest, before the last norm's division.
+    private static string Told(SampleText sample, UnitMemory unit, IReadOnlyList<ScoredToken> tokens)
+    {
+        double strongest = unit.Contexts.Count > 0 ? Math.Abs(unit.Contexts[0].Activation) : 0;
+        return string.Join(", ", tokens.Select(one => $"{sample.Read(one.Token)} {Display.Number(strongest * one.Score, "+0.00;-0.00")}"));
+    }
 
     private static string Percent(double share) => $"{Display.Number(100 * share, "0")} %";
 }

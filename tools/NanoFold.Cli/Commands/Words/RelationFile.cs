@@ -14,9 +14,9 @@ internal static class RelationFile
         {
             lines = File.ReadAllLines(path);
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        catch (Exception e) when (FileFault.Is(e))
         {
-            throw new UserException($"--relations {path}: {e.Message}", e);
+            throw FileFault.Describe("cannot read", path, e);
         }
 
         List<(string, string, string)> pairs = [];

@@ -112,16 +112,7 @@ public sealed record ContextMeasure : NetworkMeasure
 
     private WordContext[] Find(NetworkSample network, string path)
     {
-        string[] lines;
-        try
-        {
-            lines = File.ReadAllLines(path);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw new UserException($"{path}: {e.Message}", e);
-        }
-
+        string[] lines = TextLines.Read(path);
         WordContext[] found = [.. WordContext.Find(network.Tokenizer!, Word, lines, network.Model.Config.Context)];
         return found.Length >= 2 ? found : throw new UserException($"{path}: {found.Length} of {lines.Length} lines have the word \"{Word}\" (as it is written here); at least 2 are needed");
     }

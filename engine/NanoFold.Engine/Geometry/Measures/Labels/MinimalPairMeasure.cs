@@ -162,7 +162,7 @@ internal static class PairFile
         }
 
         List<MinimalPair> pairs = [];
-        string[] lines = File.ReadAllLines(path);
+        string[] lines = TextLines.Read(path);
         for (int line = 0; line < lines.Length; line++)
         {
             if (lines[line].Length == 0)

@@ -1,4 +1,6 @@
+using System.Globalization;
 using System.Runtime.InteropServices;
+using System.Text;
 using NanoFold.Engine.Configuration;
 using NanoFold.Engine.Geometry.Network;
 using NanoFold.Engine.Geometry.Sampling;
@@ -12,8 +14,8 @@ namespace NanoFold.Engine.Geometry.Measures;
 /// </summary>
 public sealed record LogitLensMeasure : NetworkMeasure
 {
-    // Places of the first row whose tokens are shown.
-    private const int Shown = 16;
+    // Places of the first row whose tokens are kept, those of them in the table, and characters of a word there.
+    private const int Shown = 16, InTable = 6, LongestWord = 7;
 
     private const string Estimator = "last norm and head at the point, position 0 in";
 
@@ -72,10 +74,39 @@ public sealed record LogitLensMeasure : NetworkMeasure
             }
         }
 
+        if (shown.Length > 0)
+        {
+            figures.Show(Table(network, layers, shown));
+        }
+
         foreach (Layer layer in layers)
         {
             layer.Write(figures.At(new FigurePlace("network", layer.Point.Name, layer.Point.Layer)), shown);
         }
+    }
+
+    // The first choice of each layer at the last places of the first row, with its probability.
+    private static WordTable Table(NetworkSample network, Layer[] layers, int[] shown)
+    {
+        int count = Math.Min(shown.Length, InTable), from = shown.Length - count;
+        return new WordTable(
+            "what the head reads at the last places of the first row: first choice of each layer with its probability in percent",
+            [
+                ["after", .. shown[from..].Select(place => Word(network, network.Tokens[place]))],
+                .. layers.Select((layer, i) => (IReadOnlyList<string>)
+                [
+                    i == 0 ? "embedding" : layer.Point.Layer.ToString(CultureInfo.InvariantCulture),
+                    .. Enumerable.Range(from, count).Select(at => layer.First(at)).Select(first => string.Create(CultureInfo.InvariantCulture, $"{Word(network, first.Token)} {100 * first.Probability:0}")),
+                ]),
+            ]);
+    }
+
+    // Blanks and line ends are there to be seen, and long words are cut.
+    private static string Word(NetworkSample network, int token)
+    {
+        string text = network.Tokenizer is { } tokenizer ? Encoding.UTF8.GetString(tokenizer.BytesOf(token)) : network.Task.Symbol(token);
+        text = string.Concat(text.Select(c => c == ' ' ? '␣' : c == '\n' ? '↵' : char.IsControl(c) ? '·' : c));
+        return text.Length <= LongestWord ? text : text[..(LongestWord - 1)] + "…";
     }
 
     private sealed class Layer(FigurePoint point)
@@ -83,6 +114,7 @@ public sealed record LogitLensMeasure : NetworkMeasure
         private Mean _toLens, _toFinal, _agree, _loss, _entropy;
         private readonly List<int> _tokens = [];
         private readonly List<float> _probabilities = [];
+        private int _top;
 
         public FigurePoint Point => point;
 
@@ -100,12 +132,17 @@ public sealed record LogitLensMeasure : NetworkMeasure
 
         public void Show(ReadOnlySpan<double> own, int top)
         {
-            foreach (int token in TokenDistributions.Largest(own, top))
+            // Of a small vocabulary fewer.
+            int[] largest = TokenDistributions.Largest(own, top);
+            _top = largest.Length;
+            foreach (int token in largest)
             {
                 _tokens.Add(token);
                 _probabilities.Add((float)Math.Exp(own[token]));
             }
         }
+
+        public (int Token, float Probability) First(int place) => (_tokens[place * _top], _probabilities[place * _top]);
 
         public void Write(FigureWriter figures, int[] shown)
         {
@@ -118,10 +155,9 @@ public sealed record LogitLensMeasure : NetworkMeasure
             Add("lensEntropy", _entropy);
             if (shown.Length > 0)
             {
-                int top = _tokens.Count / shown.Length;
                 figures.Array("places", [shown.Length], shown.AsSpan());
-                figures.Array("topTokens", [shown.Length, top], CollectionsMarshal.AsSpan(_tokens));
-                figures.Array("topProbabilities", [shown.Length, top], CollectionsMarshal.AsSpan(_probabilities));
+                figures.Array("topTokens", [shown.Length, _top], CollectionsMarshal.AsSpan(_tokens));
+                figures.Array("topProbabilities", [shown.Length, _top], CollectionsMarshal.AsSpan(_probabilities));
             }
         }
     }
