@@ -13,13 +13,16 @@ internal static class GeometryTable
 {
     private const string Stream = "hook_resid_post";
 
+    // What costs less is not told.
+    private const double LeastSeconds = 0.005;
+
     /// <param name="output">Where it goes.</param>
     /// <param name="geometry">What was measured.</param>
     /// <param name="steps">Steps that the model has taken: figures of an earlier one say so.</param>
     public static void Write(Output output, GeometryRecorder geometry, long steps)
     {
         IReadOnlyList<Measured> latest = geometry.Latest;
-        foreach (IGrouping<string, Measured> table in latest.GroupBy(m => TableOf(m.Place)))
+        foreach (IGrouping<string, Measured> table in latest.GroupBy(TableOf))
         {
             Write(output, table.Key, [.. table], int.MaxValue);
         }
@@ -47,15 +50,28 @@ internal static class GeometryTable
         output.Line();
     }
 
+    /// <summary>A line of what measuring took.</summary>
+    /// <param name="output">Where it goes.</param>
+    /// <param name="costs">Of each measure.</param>
+    /// <param name="seconds">Of the run.</param>
+    public static void WriteCosts(Output output, IReadOnlyList<MeasureCost> costs, double seconds)
+    {
+        double spent = costs.Sum(cost => cost.Seconds);
+        IEnumerable<string> told = costs.Where(cost => cost.Seconds >= LeastSeconds).Select(cost => $"{cost.Measure} {Display.Number(cost.Seconds, "0.00")} s ({Display.Count(cost.Times)}×)");
+        string share = seconds > 0 ? $", {Display.Number(100 * spent / seconds, "0.0")} % of the run" : "";
+        output.Line($"measuring took {Display.Number(spent, "0.00")} s{share}: {string.Join(", ", told)}");
+        output.Line();
+    }
+
     /// <summary>Only the tables.</summary>
     /// <param name="output">Where they go.</param>
     /// <param name="measured">What was measured.</param>
-    /// <param name="mostRows">Of a table; how many are left out is said.</param>
+    /// <param name="mostRows">Of a table; longer ones are named only, but for those by layer.</param>
     public static void Write(Output output, IReadOnlyList<Measured> measured, int mostRows)
     {
-        foreach (IGrouping<string, Measured> table in measured.GroupBy(m => TableOf(m.Place)))
+        foreach (IGrouping<string, Measured> table in measured.GroupBy(TableOf))
         {
-            Write(output, table.Key, [.. table], mostRows);
+            Write(output, table.Key, [.. table], table.Key.StartsWith("layer", StringComparison.Ordinal) ? int.MaxValue : mostRows);
         }
 
         output.Line();
@@ -78,10 +94,20 @@ internal static class GeometryTable
         }
 
         string[] rows = [.. measured.Select(m => m.Place).OrderBy(p => p.Layer ?? -1).ThenBy(p => p.Head ?? p.Stream ?? -1).Select(RowOf).Distinct()];
-        int left = rows.Length - mostRows;
-        rows = left > 0 ? rows[..mostRows] : rows;
+        if (rows.Length > mostRows)
+        {
+            output.Line();
+            output.Line($"{title}: {Display.Count(rows.Length, "row")}, not shown: {string.Join(", ", measured.Select(m => m.Measure.Kind).Distinct())}");
+            return;
+        }
+
         // A column that no row has a figure for would only take room.
         columns = [.. columns.Where(c => rows.Any(row => values.GetValueOrDefault((row, c.Measure, c.Column.Figure)) is not null))];
+        if (columns.Length == 0)
+        {
+            return;
+        }
+
         output.Line();
         output.Table(
             numbers: true,
@@ -93,10 +119,6 @@ internal static class GeometryTable
                     .. columns.Select(c => values.GetValueOrDefault((row, c.Measure, c.Column.Figure)) is { } value ? Display.Number(value * c.Column.Factor, c.Column.Format) : "–"),
                 ]),
             ]);
-        if (left > 0)
-        {
-            output.Line($"and {Display.Count(left)} more rows");
-        }
     }
 
     private static IEnumerable<FigureColumn> ColumnsOf(Measure measure, IReadOnlyList<Measured> measured) => measure.Columns.Count > 0
@@ -104,11 +126,13 @@ internal static class GeometryTable
         : measured.Where(m => m.Measure == measure).SelectMany(m => m.Figures).Select(f => f.Name).Distinct().Select(name => new FigureColumn(name, name, "0.###"));
 
     // Whatever is measured of a block, or of the stream after it, stands in one row.
-    private static string TableOf(FigurePlace place) => place switch
+    private static string TableOf(Measured measured) => measured.Place switch
     {
-        { Scope: "point" } when !place.Point.EndsWith(Stream, StringComparison.Ordinal) => $"layer, {place.Point[(place.Point.IndexOf('.', "blocks.".Length) + 1)..]}",
+        { Scope: "network", Layer: not null } => $"layer, {measured.Measure.Kind}",
+        { Scope: "checkpoints" } place => $"{measured.Measure.Kind}, {place.Other} to the last",
+        { Scope: "point" } place when !place.Point.EndsWith(Stream, StringComparison.Ordinal) => $"layer, {place.Point[(place.Point.IndexOf('.', "blocks.".Length) + 1)..]}",
         { Scope: "point" or "block" or "step" } => "layer",
-        _ => place.Scope,
+        var place => place.Scope,
     };
 
     private static string RowOf(FigurePlace place) => place.Scope switch
@@ -117,6 +141,7 @@ internal static class GeometryTable
         "stream" => string.Create(CultureInfo.InvariantCulture, $"{place.Point}, stream {place.Stream}"),
         "pair" => $"{place.Point.Replace("." + Stream, "", StringComparison.Ordinal)} and {place.Other!.Replace("." + Stream, "", StringComparison.Ordinal)}",
         "point" or "block" or "step" => string.Create(CultureInfo.InvariantCulture, $"{place.Layer}"),
+        "network" or "checkpoints" => place.Point.Replace("blocks.", "", StringComparison.Ordinal).Replace("hook_", "", StringComparison.Ordinal),
         _ => place.Point,
     };
 }

@@ -3,8 +3,11 @@ using System.Text;
 using NanoFold.Cli.Commands;
 using NanoFold.Cli.Commands.Bench;
 using NanoFold.Cli.Commands.Compare;
+using NanoFold.Cli.Commands.Live;
+using NanoFold.Cli.Commands.Interventions;
 using NanoFold.Cli.Commands.Scaling;
 using NanoFold.Cli.Commands.Surveys;
+using NanoFold.Cli.Commands.Words;
 using NanoFold.Cli.Running;
 using NanoFold.Cli.Writing;
 using NanoFold.Engine.Experiments;
@@ -32,6 +35,9 @@ public static class Program
         new("generate", "Write text with a model", GenerateCommand.Build),
         new("eval", "The loss of a model on a text, or on what its task holds back", EvalCommand.Build),
         new("geometry", "Measure the residual stream of a run after training, beside controls", GeometryCommand.Build),
+        new("neighbors", "The tokens nearest to a word, analogies, and whether relations are directions", NeighborsCommand.Build),
+        new("memories", "Feed-forward units as keys and values: what excites them, what they say", MemoriesCommand.Build),
+        new("intervene", "Edit points of a model and see what changes, beside random edits of equal size", InterveneCommand.Build),
         new("compare", "Train variants with something held equal, over seeds: tables, files and a page", CompareCommand.Build),
         new("scaling", "Train a grid of sizes and tokens; fit how the loss depends on them", ScalingCommand.Build),
         new("bench", BenchCommand.Description, BenchCommand.Build),
@@ -41,6 +47,7 @@ public static class Program
         new("tokenizer", "Train a tokenizer; turn text into tokens and back", TokenizerCommand.Build),
         new("data", "What a corpus holds, and what it is as tokens; rows of a task", DataCommand.Build),
         new("report", "A page of figures and tables about a run, several runs or a comparison", ReportCommand.Build),
+        new("watch", "The same page in a browser of this machine, with curves as they grow", WatchCommand.Build),
         new("devices", "The devices that can compute", DevicesCommand.Build),
         new("completion", "A script for bash, zsh, fish or pwsh that completes verbs, options and settings", CompletionCommand.Build),
         new(Help, "What a verb does and takes: help VERB is VERB --help", BuildHelp),

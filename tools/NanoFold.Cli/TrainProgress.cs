@@ -125,6 +125,7 @@ internal sealed class TrainProgress : ITrainObserver
         if (session.Geometry is { Latest.Count: > 0 } geometry)
         {
             GeometryTable.Write(_output, geometry, summary.Steps);
+            GeometryTable.WriteCosts(_output, geometry.Costs, summary.Seconds);
         }
 
         if (Experts(session) is { } experts)

@@ -32,7 +32,7 @@ internal sealed class PlanSchedule
             _calls.Add(new(PlanStepKind.Forward, node.Index, false, [], 0, 0));
         }
 
-        if (tape.IsTraining && tape.Losses.Count > 0)
+        if (tape.HasBackward && tape.Losses.Count > 0)
         {
             FollowGradients();
             if (recompute)

@@ -53,6 +53,12 @@ public sealed class Tape
     /// <summary>Whether training leaves something out: dropout, and tokens beyond the capacity of an expert. Not where gradients are measured.</summary>
     public bool Drops { get; init; } = true;
 
+    /// <summary>
+    /// Whether there is a backward pass though nothing is trained: gradients flow to points, none to parameters; nothing drops out, and there are no losses but those that are
+    /// added for it.
+    /// </summary>
+    public bool IsDifferentiated { get; init; }
+
     /// <summary>The step of training, from 0, that the pass is recorded for: what changes at a step is recorded anew there. After all such outside of training.</summary>
     public long Step { get; init; } = long.MaxValue;
 
@@ -75,7 +81,10 @@ public sealed class Tape
     internal TapInput? Input { get; set; }
 
     /// <summary>Whether there is a backward pass whose gradients can be read.</summary>
-    internal bool HasBackward => _isTraining;
+    internal bool HasBackward => _isTraining || IsDifferentiated;
+
+    /// <summary>Whether what is recorded now keeps what only its gradient needs.</summary>
+    internal bool KeepsForGradient => IsTraining || IsDifferentiated;
 
     public IReadOnlyList<Node> Nodes => _nodes;
 
@@ -212,7 +221,7 @@ public sealed class Tape
     }
 
     /// <summary>Has the gradient of a value computed though nothing that is trained comes before it.</summary>
-    internal void RequireGradient(Tensor tensor) => _values[tensor.Id].NeedsGradient = _isTraining;
+    internal void RequireGradient(Tensor tensor) => _values[tensor.Id].NeedsGradient = HasBackward;
 
     /// <summary>Keeps a value's memory until the next run, for the host to read.</summary>
     public void Keep(Tensor tensor) => _values[tensor.Id].Kept = true;

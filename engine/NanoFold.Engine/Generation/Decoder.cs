@@ -49,7 +49,7 @@ public sealed class Decoder : IDisposable
         _record = Record;
 
         // In the end every row brings single tokens.
-        _plans.Get(0, _record);
+        Prepare();
     }
 
     public int Batch => _rows.Length;
@@ -67,6 +67,9 @@ public sealed class Decoder : IDisposable
             _plans.Clear();
         }
     }
+
+    /// <summary>Records the runs of single tokens if they are not recorded yet: what is wrong with taps is found here.</summary>
+    internal void Prepare() => _plans.Get(0, _record);
 
     /// <summary>Bytes of the caches of all layers.</summary>
     public long CacheBytes => _cache.Bytes;

@@ -44,7 +44,15 @@ public sealed class Generator : IDisposable
 
     /// <summary>Throws where <see cref="Generate"/> would, for these options.</summary>
     /// <exception cref="ConfigException">Options are out of their ranges.</exception>
-    public void Require(GenerationConfig options) => OptionCheck.Validate(options, _model.Config.Context);
+    /// <exception cref="UserException">A point of <see cref="Taps"/> is not there, or cannot be edited while decoding.</exception>
+    public void Require(GenerationConfig options)
+    {
+        OptionCheck.Validate(options, _model.Config.Context);
+        if (_taps is not null)
+        {
+            Decoder.Prepare();
+        }
+    }
 
     /// <summary>Generates one sample per prompt, in their order.</summary>
     /// <param name="prompts">At least one; may be empty strings.</param>
@@ -71,7 +79,6 @@ public sealed class Generator : IDisposable
 
         Require(options);
         var sampler = new Sampler(options, _tokenizer.Vocab, seed);
-        _decoder ??= new Decoder(_model, batch: 1, _arena) { Taps = _taps };
         var samples = new GeneratedSample[prompts.Count];
         var clock = new DecodeClock();
         for (int i = 0; i < samples.Length; i++)
@@ -101,9 +108,11 @@ public sealed class Generator : IDisposable
 
     public void Dispose() => _decoder?.Dispose();
 
+    private Decoder Decoder => _decoder ??= new Decoder(_model, batch: 1, _arena) { Taps = _taps };
+
     private void Write(SampleRow row, GenerationConfig options, Sampler sampler, DecodeClock clock, Action<string>? onText, CancellationToken cancellationToken)
     {
-        Decoder decoder = _decoder!;
+        Decoder decoder = Decoder;
         row.DroppedPromptTokens = decoder.Begin(0, row.Tokens, options.Keep);
         clock.Begin();
         while (row.Finish is null)

@@ -68,7 +68,7 @@ public sealed class GeometryProbe : IDisposable
         var tape = new Tape(model.Backend, arithmetic, taps: new TapSet(_reader.Taps)) { State = _state };
         tape.Keep(task.RecordBody(tape, model, _buffers.On(tape)));
         _plan = new Plan(tape);
-        _streams = keepsStreams ? new StreamKeeper(_reader.Points, shape, mostNeighbors, model.Config.Layers, measures.Any(m => m.NeedsBefore)) : null;
+        _streams = keepsStreams ? new StreamKeeper(model.Backend, _reader.Points, shape, mostNeighbors, model.Config.Layers, measures.Any(m => m.NeedsBefore)) : null;
         double graphs = _streams is null ? 0 : (double)model.Config.Layers * shape.Neighbors * Math.Min(mostNeighbors, shape.Neighbors) * (sizeof(double) + sizeof(int));
         SampleBytes = _reader.BytesFor(tape) + ((_streams?.ElementsPerWidth ?? 0) * model.Config.Width * sizeof(float)) + (long)(measuring + graphs);
     }

@@ -19,6 +19,9 @@ public sealed class GeometryRecorder : IDisposable
     // Until it is known what a measure takes.
     private const double MultiplyAddsPerSecond = 1e9;
 
+    // The tier of what waits for checkpoints.
+    private const int AtCheckpoints = 2;
+
     private readonly GeometryProbe _probe;
     private readonly GeometryConfig _config;
     private readonly double _passesPerStep;
@@ -28,6 +31,7 @@ public sealed class GeometryRecorder : IDisposable
     private readonly Dictionary<(int Measure, FigurePlace Place), Measured> _latest = [];
     private readonly int[] _all;
     private readonly long[] _takenAt;
+    private readonly int[] _times;
     private readonly long _started;
     private double _fastestStep = double.PositiveInfinity;
     private bool _hasPassed;
@@ -44,14 +48,24 @@ public sealed class GeometryRecorder : IDisposable
         _passesPerStep = (double)probe.Shape.Tokens / tokensPerStep;
         _log = log;
         _clock = clock ?? TimeProvider.System;
-        _schedule = new MeasureSchedule(config.Budget, [.. probe.Measures.Select(m => m.Work(probe.Shape, probe.Width) * probe.Layers / MultiplyAddsPerSecond)]);
+        _schedule = new MeasureSchedule(
+            config.Budget, [.. probe.Measures.Select(m => m.Work(probe.Shape, probe.Width) * probe.Layers / MultiplyAddsPerSecond)], [.. probe.Measures.Select(m => m.Tier >= AtCheckpoints)]);
         _all = [.. Enumerable.Range(0, probe.Measures.Count)];
         _takenAt = [.. _all.Select(_ => -1L)];
+        _times = new int[_all.Length];
         _started = _clock.GetTimestamp();
     }
 
     /// <summary>The last figures of each measure and place, in the order of the measures.</summary>
     public IReadOnlyList<Measured> Latest => [.. _latest.OrderBy(pair => pair.Key.Measure).Select(pair => pair.Value)];
+
+    /// <summary>What measuring cost so far: passes through the model, then each kind that was taken, the most expensive first.</summary>
+    public IReadOnlyList<MeasureCost> Costs =>
+    [
+        .. _schedule.Passes > 0 ? [new MeasureCost(MeasureCost.Passes, _schedule.PassSpent, _schedule.Passes)] : Array.Empty<MeasureCost>(),
+        .. _all.Where(i => _times[i] > 0).GroupBy(i => _probe.Measures[i].Kind)
+            .Select(kind => new MeasureCost(kind.Key, kind.Sum(_schedule.SpentOn), kind.Max(i => _times[i]))).OrderByDescending(cost => cost.Seconds),
+    ];
 
     /// <summary>How many tokens were looked at.</summary>
     public ProbeShape Shape => _probe.Shape;
@@ -64,8 +78,9 @@ public sealed class GeometryRecorder : IDisposable
     /// <param name="stepSeconds">What the last one took.</param>
     /// <param name="isLast">The run ends here.</param>
     /// <param name="most">Seconds that the measurement at the end may take at most.</param>
+    /// <param name="isCheckpoint">A checkpoint is written after it: tier 2 is measured then.</param>
     /// <param name="stop">Gives up what is left of a measurement.</param>
-    public void Measure(long step, double stepSeconds, bool isLast, double most = double.PositiveInfinity, CancellationToken stop = default)
+    public void Measure(long step, double stepSeconds, bool isLast, double most = double.PositiveInfinity, bool isCheckpoint = false, CancellationToken stop = default)
     {
         double elapsed = Seconds(_started);
         _fastestStep = Math.Min(_fastestStep, stepSeconds);
@@ -79,7 +94,7 @@ public sealed class GeometryRecorder : IDisposable
         IReadOnlyList<int> due = isWanted ? _all
             : isLast ? _schedule.Within(allowed)
             : _config.Every > 0 ? []
-            : _schedule.Due(step, _fastestStep, elapsed);
+            : _schedule.Due(step, _fastestStep, elapsed, isCheckpoint);
         if (due.Count > 0)
         {
             RunOnce(step, due, allowed, stop);
@@ -128,6 +143,7 @@ public sealed class GeometryRecorder : IDisposable
         foreach (int measure in due)
         {
             _takenAt[measure] = step;
+            _times[measure]++;
             _schedule.Took(measure, seconds[measure], isWhole);
         }
 
@@ -136,4 +152,14 @@ public sealed class GeometryRecorder : IDisposable
     }
 
     private double Seconds(long since) => _clock.GetElapsedTime(since).TotalSeconds;
+}
+
+/// <summary>What a measure, or the passes for all of them, took of a run.</summary>
+/// <param name="Measure">The kind, or <see cref="Passes"/>.</param>
+/// <param name="Seconds">In all.</param>
+/// <param name="Times">How often.</param>
+public sealed record MeasureCost(string Measure, double Seconds, int Times)
+{
+    /// <summary>The passes through the model.</summary>
+    public const string Passes = "passes";
 }

@@ -7,11 +7,13 @@ namespace NanoFold.Engine.Geometry;
 /// which are taken with every pass; the other half is shared out evenly among the costly ones, so that each is taken as often as its share allows and none
 /// goes without. Each is taken at the multiples of a power of two of steps, the smallest that its share pays for, so two runs that can afford different
 /// powers meet at the multiples of the larger one. What a measure costs is a guess before it was taken for the first time and what it took then; nothing is
-/// taken before its share has come up for what it has spent and what it is going to cost, so the budget holds from the beginning.
+/// taken before its share has come up for what it has spent and what it is going to cost, so the budget holds from the beginning. Measures that wait for checkpoints are taken
+/// at these, where their share pays for it, and at no other step.
 /// </summary>
 /// <param name="budget">Share of the time.</param>
 /// <param name="guesses">Seconds that each measure is reckoned to cost.</param>
-internal sealed class MeasureSchedule(double budget, IReadOnlyList<double> guesses)
+/// <param name="waits">Which of them wait for checkpoints; null for none.</param>
+internal sealed class MeasureSchedule(double budget, IReadOnlyList<double> guesses, IReadOnlyList<bool>? waits = null)
 {
     // Of what a pass costs.
     private const double CheapShare = 0.1;
@@ -23,6 +25,15 @@ internal sealed class MeasureSchedule(double budget, IReadOnlyList<double> guess
     /// <summary>Seconds that a pass through the model costs: a guess until one was made.</summary>
     public double PassCost { get; set; }
 
+    /// <summary>Passes made so far.</summary>
+    public int Passes { get; private set; }
+
+    /// <summary>Seconds spent so far on passes.</summary>
+    public double PassSpent => _passSpent;
+
+    /// <summary>Seconds spent so far on a measure.</summary>
+    public double SpentOn(int measure) => _spent[measure];
+
     /// <summary>Seconds spent so far on passes and measures.</summary>
     public double Spent => _passSpent + _spent.Sum();
 
@@ -33,8 +44,10 @@ internal sealed class MeasureSchedule(double budget, IReadOnlyList<double> guess
     /// <param name="step">Steps taken.</param>
     /// <param name="stepSeconds">What a step takes.</param>
     /// <param name="elapsed">Seconds since the run began.</param>
-    public IReadOnlyList<int> Due(long step, double stepSeconds, double elapsed)
+    /// <param name="isCheckpoint">A checkpoint belongs to the step.</param>
+    public IReadOnlyList<int> Due(long step, double stepSeconds, double elapsed, bool isCheckpoint = false)
     {
+        isCheckpoint &= waits?.Contains(true) == true;
         double pass = PassCost, passSpent = _passSpent;
         int costly = 0;
         for (int i = 0; i < _costs.Length; i++)
@@ -44,7 +57,7 @@ internal sealed class MeasureSchedule(double budget, IReadOnlyList<double> guess
 
         double passShare = costly > 0 ? budget / 2 : budget, costlyShare = budget / 2 / Math.Max(1, costly);
         double left = (budget * elapsed) - Spent - pass;
-        if (left < 0 || passSpent + pass > passShare * elapsed || !IsAt(step, pass / (passShare * stepSeconds)))
+        if (left < 0 || passSpent + pass > passShare * elapsed || !(isCheckpoint || IsAt(step, pass / (passShare * stepSeconds))))
         {
             return [];
         }
@@ -56,7 +69,7 @@ internal sealed class MeasureSchedule(double budget, IReadOnlyList<double> guess
             {
                 (due ??= []).Add(i);
             }
-            else if (_costs[i] <= left && _spent[i] + _costs[i] <= costlyShare * elapsed && IsAt(step, _costs[i] / (costlyShare * stepSeconds)))
+            else if (_costs[i] <= left && _spent[i] + _costs[i] <= costlyShare * elapsed && (Waits(i) ? isCheckpoint : IsAt(step, _costs[i] / (costlyShare * stepSeconds))))
             {
                 (due ??= []).Add(i);
                 left -= _costs[i];
@@ -86,11 +99,14 @@ internal sealed class MeasureSchedule(double budget, IReadOnlyList<double> guess
         return due;
     }
 
-    private bool IsCheap(int measure) => _costs[measure] <= CheapShare * PassCost;
+    private bool Waits(int measure) => waits?[measure] == true;
+
+    private bool IsCheap(int measure) => !Waits(measure) && _costs[measure] <= CheapShare * PassCost;
 
     /// <summary>A pass was made.</summary>
     public void Passed(double seconds)
     {
+        Passes++;
         _passSpent += seconds;
         PassCost = seconds;
     }

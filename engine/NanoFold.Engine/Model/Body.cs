@@ -90,6 +90,13 @@ public sealed class Body
         return Forward(new ForwardContext { Tape = tape, Batch = input[0], Time = input[1], Documents = documents, Visible = visible with { Documents = documents } }, input);
     }
 
+    /// <summary>Records the last norm alone: of a stream [B, T, C] of any layer, to be read by the head as if the model ended there.</summary>
+    public Tensor LastNorm(Tape tape, Tensor stream)
+    {
+        using Tape.EditScope edits = tape.EditBy(_edits);
+        return _norm.Forward(tape, stream, "ln_final");
+    }
+
     /// <summary>The same of a pass whose context is known: of decoding.</summary>
     internal Tensor Forward(ForwardContext context, Tensor input)
     {

@@ -108,6 +108,8 @@ public sealed record ModelConfig : ModelShape
             .. FeedForward.Validate(resolved, $"{path}.feedForward"),
             .. Residual.Validate(resolved, $"{path}.residual"),
             .. Edits.SelectMany((edit, i) => edit.Validate($"{path}.edits.{i}")),
+            .. Edits.Index().Where(edit => edit.Item.TakesFromARun).Select(edit => new ConfigProblem(
+                $"{path}.edits.{edit.Index}.from", "takes values of another run, which a model does not have for its own; give the edit to intervene or generate")),
         ];
         for (int i = 0; i < (Pattern?.Count ?? 0); i++)
         {

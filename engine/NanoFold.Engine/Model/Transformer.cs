@@ -46,7 +46,7 @@ public sealed class Transformer : IDisposable
         try
         {
             var builder = new ModuleBuilder(Store, _tables, config, Adapters);
-            TapSet? edits = config.Edits.Count == 0 ? null : new TapSet([], config.Edits.Select(edit => edit.Build(_tables)));
+            TapSet? edits = config.Edits.Count == 0 ? null : new TapSet([], config.Edits.Select(edit => edit.MakeEditor(_tables)));
             Body = new Body(builder.In("model"), config, edits);
             _language = config.Outputs > 0 ? null : new LanguageHead(builder, config, Body, edits);
             _readOut = config.Outputs > 0 ? new ReadOut(builder, config, edits) : null;

@@ -79,7 +79,7 @@ public sealed class LinearCrossEntropyOp(IKernel<LinearCrossEntropyCall> kernel,
     // As many floats as the kernel has bytes to keep, a row of x each.
     private static (Layout, DType)[] KeptOutput(Tape tape, IKernel<LinearCrossEntropyCall> kernel, Tensor x, Tensor weight)
     {
-        if (!tape.IsTraining)
+        if (!tape.KeepsForGradient)
         {
             return [];
         }

@@ -181,7 +181,7 @@ public sealed class TrainLoop
                 _observer?.Sampled(_step, text);
             }
 
-            _session.Geometry?.Measure(_step, _pace.Steps.LastSeconds, isLast: _step == Steps || IsReached, _pace.MostToMeasure, stop);
+            _session.Geometry?.Measure(_step, _pace.Steps.LastSeconds, isLast: _step == Steps || IsReached, _pace.MostToMeasure, _pace.IsCheckpointDue(_step), stop);
             return true;
         }
         catch (OperationCanceledException) when (stop.IsCancellationRequested)

@@ -42,6 +42,9 @@ public sealed class TrainedModel : IDisposable
     /// <summary>Steps that it was trained for; 0 where that is not known.</summary>
     public long Step { get; }
 
+    /// <summary>Whether it was trained on text.</summary>
+    public bool HasTokenizer => _tokenizer is not null;
+
     /// <summary>Of its text.</summary>
     /// <exception cref="UserException">It learned a task that has no text.</exception>
     public Tokenizer Tokenizer => _tokenizer ?? throw new UserException($"{_path}: was trained on task {Config.Task.Kind}, which has no text: it neither reads nor writes any");

@@ -16,6 +16,7 @@ namespace NanoFold.Engine.Taps;
 [JsonDerivedType(typeof(AblateConfig), "ablate")]
 [JsonDerivedType(typeof(SteerConfig), "steer")]
 [JsonDerivedType(typeof(PatchConfig), "patch")]
+[JsonDerivedType(typeof(ProjectConfig), "project")]
 public abstract record EditConfig
 {
     /// <summary>The name in configurations.</summary>
@@ -25,6 +26,12 @@ public abstract record EditConfig
     /// <summary>The points that are edited, with * for any run of characters and ? for one: <c>blocks.*.hook_mlp_out</c>.</summary>
     public string Points { get; init; } = "";
 
+    /// <summary>Where they are edited, by <c>positions</c>, <c>from</c>, <c>before</c>, <c>tokens</c>, <c>documents</c>, <c>heads</c> and <c>units</c>; null for everywhere.</summary>
+    public TapPlaces? At { get; init; }
+
+    /// <summary>Whether it takes values of another run of a model, so that a model cannot have it for its own.</summary>
+    internal virtual bool TakesFromARun => false;
+
     /// <summary>What is wrong with its settings.</summary>
     public virtual IEnumerable<ConfigProblem> Validate(string path)
     {
@@ -32,9 +39,22 @@ public abstract record EditConfig
         {
             yield return new ConfigProblem($"{path}.points", "is missing; name the points to edit, such as blocks.0.hook_mlp_out");
         }
+        else if (TapName.IsGradient(Points))
+        {
+            yield return new ConfigProblem($"{path}.points", $"\"{Points}\" are gradients, which can be read and not edited");
+        }
+
+        foreach (ConfigProblem problem in At?.Validate($"{path}.at") ?? [])
+        {
+            yield return problem;
+        }
     }
 
-    /// <summary>Its editor.</summary>
+    /// <summary>Its editor, of the places that it is for.</summary>
+    /// <param name="tables">The constants of the model, for those that it needs.</param>
+    public ITapEditor MakeEditor(TableStore tables) => At is { } places ? Build(tables).At(places) : Build(tables);
+
+    /// <summary>Its editor of all places.</summary>
     /// <param name="tables">The constants of the model, for those that it needs.</param>
     public abstract ITapEditor Build(TableStore tables);
 }
@@ -58,6 +78,6 @@ internal static class GivenVector
         int[] shape = [.. Enumerable.Repeat(1, value.Layout.Rank - 1), given];
         return given == 1 || given == value.Layout[-1]
             ? BroadcastOp.Record(tape, tape.Use(table).Reshape(shape), value.Layout.ToShape())
-            : throw new UserException($"model.edits: {given} numbers are given for {name}, which has {value.Layout[-1]} elements in its last dimension");
+            : throw new UserException($"tap {name}: {given} numbers are given, but it has {value.Layout[-1]} elements in its last dimension");
     }
 }

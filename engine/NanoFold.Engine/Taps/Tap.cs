@@ -161,11 +161,15 @@ public static class Tap
 
     private static void RequirePlaces(Tape tape, string full, Tensor value, Tensor wanted)
     {
-        if (!wanted.IsNone && !(value.Layout.Rank > 2 && tape.Input is { } input && value[0] == input.Batch && value[1] == input.Time))
+        if (!wanted.IsNone && !IsOfPlaces(tape, "", value))
         {
             throw new UserException($"tap {full}: {value} is not of places, so that some of them cannot be read");
         }
     }
+
+    /// <summary>Whether a value is of the places of a recording: [B, T, ..], or what queries give keys [B, H, T, T].</summary>
+    internal static bool IsOfPlaces(Tape tape, string full, Tensor value) =>
+        value.Layout.Rank > 2 && tape.Input is { } input && value[0] == input.Batch && value[IsPattern(full) ? 2 : 1] == input.Time;
 
     /// <summary>Whether the places of a point are its third dimension: of what queries give keys, [B, H, T, T].</summary>
     internal static bool IsPattern(string full) => full.EndsWith("hook_pattern", StringComparison.Ordinal) || full.EndsWith("hook_attn_scores", StringComparison.Ordinal);

@@ -37,7 +37,7 @@ public sealed record TapPlaces : ITapFilter
     {
         if (Before is { } before && before <= From)
         {
-            yield return new ConfigProblem($"{path}.before", $"{before} is not after {path}.from = {From}, so that there is no place");
+            yield return new ConfigProblem($"{path}.before", $"{before} is not after from = {From}, so that there is no place");
         }
 
         foreach ((string key, IReadOnlyList<int> list) in new[] { ("tokens", Tokens), ("documents", Documents), ("heads", Heads), ("units", Units) })
@@ -58,8 +58,7 @@ public sealed record TapPlaces : ITapFilter
         Tensor chosen = default;
         if (Positions.Count > 0 || From > 0 || Before is not null)
         {
-            Tensor position = IntegerRangeOp.Record(tape, shape, axis: 1);
-            position = input.IsDecoding ? IntegerMapOp.Record(tape, IntegerOperation.Add, position, input.Positions.Reshape(input.Batch, 1)) : position;
+            Tensor position = Position(tape, name);
             chosen = Positions.Count > 0 ? And(tape, chosen, AnyOf(tape, position, Positions.Select(p => PositionOf(input, name, p)))) : chosen;
             chosen = From > 0 ? And(tape, chosen, Not(tape, IntegerMapOp.Record(tape, IntegerOperation.Less, position, number: From))) : chosen;
             chosen = Before is { } before ? And(tape, chosen, IntegerMapOp.Record(tape, IntegerOperation.Less, position, number: before)) : chosen;
@@ -76,6 +75,14 @@ public sealed record TapPlaces : ITapFilter
         }
 
         return IntegerConversionOp.Record(tape, chosen.IsNone ? IntegerRangeOp.Record(tape, shape, axis: 1, start: 1, step: 0) : chosen);
+    }
+
+    /// <summary>Records the position of each place in its row, Int32 [B, T].</summary>
+    internal static Tensor Position(Tape tape, string name)
+    {
+        TapInput input = Input(tape, name);
+        Tensor position = IntegerRangeOp.Record(tape, [input.Batch, input.Time], axis: 1);
+        return input.IsDecoding ? IntegerMapOp.Record(tape, IntegerOperation.Add, position, input.Positions.Reshape(input.Batch, 1)) : position;
     }
 
     /// <summary>Records 1 where a value is meant, 0 elsewhere, with dimensions of length 1 where it does not matter; none where all of it is.</summary>

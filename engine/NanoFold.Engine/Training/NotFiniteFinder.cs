@@ -8,6 +8,8 @@ namespace NanoFold.Engine.Training;
 /// <summary>Reads every point and remembers the first that holds a value that is not finite.</summary>
 internal sealed class NotFiniteFinder : ITapReader
 {
+    private const string Scores = ".hook_attn_scores";
+
     public string Pattern => "*";
 
     /// <summary>Name of the first such point, or null.</summary>
@@ -15,7 +17,19 @@ internal sealed class NotFiniteFinder : ITapReader
 
     public void Read(TapValue value)
     {
-        if (Found is null && !TensorPrimitives.IsFiniteAll<float>(value.ToArray()))
+        if (Found is not null)
+        {
+            return;
+        }
+
+        float[] values = value.ToArray();
+        if (value.Name.EndsWith(Scores, StringComparison.Ordinal))
+        {
+            // What a query does not see scores −∞.
+            values.AsSpan().Replace(float.NegativeInfinity, 0);
+        }
+
+        if (!TensorPrimitives.IsFiniteAll<float>(values))
         {
             Found = value.Name;
         }

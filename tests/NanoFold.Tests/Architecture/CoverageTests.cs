@@ -27,10 +27,16 @@ public class CoverageTests
         [nameof(ExpertTallyOp)] = typeof(FeedForward.ExpertBalanceTests),
         // Edits of a tap.
         ["ZeroOp"] = typeof(TapSuite),
+        ["MeanOfPlaces"] = typeof(Taps.EditorTests),
+        ["OtherPlaces"] = typeof(Taps.EditorTests),
+        // What they give comes of another run, or is random.
+        ["PassOp"] = typeof(Runs.InterventionTests),
+        ["RandomStepOp"] = typeof(Runs.InterventionTests),
         // Has no output.
         ["ReadOp"] = typeof(TapSuite),
         // What it reads is a gradient.
         ["ReadGradientOp"] = typeof(Taps.TapReaderTests),
+        ["CatchGradientOp"] = typeof(Geometry.Network.JacobianTests),
     };
 
     [Test]

@@ -59,6 +59,33 @@ public class MeasureScheduleTests
         }
     }
 
+    [Test]
+    public void WhatWaitsForCheckpointsIsTakenThereWhereItsShareHasComeUp()
+    {
+        double[] seconds = [0.001, 0.5];
+        var schedule = new MeasureSchedule(Budget, seconds, [false, true]) { PassCost = 0.02 };
+        List<long>[] taken = [[], []];
+        for (int step = 1; step <= 5000; step++)
+        {
+            IReadOnlyList<int> due = schedule.Due(step, Step, step * Step, isCheckpoint: step % 300 == 0);
+            foreach (int measure in due)
+            {
+                schedule.Took(measure, seconds[measure], isWhole: true);
+                taken[measure].Add(step);
+            }
+
+            if (due.Count > 0)
+            {
+                schedule.Passed(0.02);
+            }
+        }
+
+        // 0.5 / (0.01 · 0.1) = 500 steps: every other checkpoint, and the one at which the share is whole. Cheap ones are taken with the pass.
+        Assert.That(taken[1], Is.EqualTo(new[] { 600, 1200, 1500, 2100, 2700, 3000, 3600, 4200, 4500 }));
+        Assert.That(taken[0], Is.SupersetOf(Multiples(32, 5000).Where(step => step % 300 > 31)).And.SupersetOf(taken[1]));
+        Assert.That((schedule.Passes, schedule.SpentOn(1)), Is.EqualTo((taken[0].Count, 9 * 0.5)));
+    }
+
     /// <summary>A step that happens to take long moves nothing: it is left out or taken, never shifted.</summary>
     [Test]
     public void NoiseMovesNoMeasurement()

@@ -2,6 +2,7 @@ using NanoFold.Engine.Geometry.Dimensions;
 using NanoFold.Engine.Geometry.Neighbors;
 using NanoFold.Engine.Geometry.Spectra;
 using NanoFold.Engine.Geometry.Statistics;
+using NanoFold.Kernels.Cpu;
 
 namespace NanoFold.Tests.Geometry;
 
@@ -15,6 +16,28 @@ public class NearestNeighborsTests
     {
         float[] x = Clouds.Gauss(n, d, 1);
         AssertExact(x, n, d, k, NearestNeighbors.Search(x, n, d, k));
+    }
+
+    /// <summary>Scores in single precision find the same bits: far from the origin, in clusters far apart, and beyond what single precision holds.</summary>
+    [TestCase(0, 0, 1)]
+    [TestCase(1e5f, 0, 1)]
+    [TestCase(0, 300, 1)]
+    [TestCase(0, 0, 1e20f)]
+    public void ByTheEnginesProductTheyAreTheSame(float mean, float apart, float scale)
+    {
+        const int N = 400, D = 40;
+        float[] x = Clouds.Gauss(N, D, 5);
+        for (int i = 0; i < x.Length; i++)
+        {
+            // Every other row lies elsewhere.
+            x[i] = scale * (x[i] + mean + (i / D % 2 * apart));
+        }
+
+        using var backend = new CpuBackend(2);
+        NeighborGraph own = NearestNeighbors.Search(x, N, D, 12), engine = NearestNeighbors.Search(x, N, D, 12, backend);
+        Assert.That(engine.AllNeighbors.ToArray(), Is.EqualTo(own.AllNeighbors.ToArray()));
+        Assert.That(engine.AllDistances.ToArray(), Is.EqualTo(own.AllDistances.ToArray()));
+        AssertExact(x, N, D, 12, engine);
     }
 
     [TestCase(1000)]

@@ -75,6 +75,8 @@ internal static class OtherFigures
         foreach (DecimationLevel level in DecimationScan.Run(values, points.Length, HandMadeModel.Width, DimensionMethod.TwoNNFit(), 5))
         {
             expected.Add($"{prefix} decimation dimension.{level.Points}", level.Dimension);
+            var mean = new DimensionEstimate { Method = level.Method, Status = level.Status, Dimension = level.Dimension, Points = level.Points };
+            expected.Add($"{prefix} decimation gaussianDimension.{level.Points}", GaussianCalibration.Calibrate(mean, HandMadeModel.Width).GaussianDimension);
         }
     }
 

@@ -91,6 +91,17 @@ public class TwoNNTests
         Assert.That(mean, Is.EqualTo(expected).Within(5).Percent);
     }
 
+    // One draw spreads by 3 %.
+    [TestCase(100, 51)]
+    [TestCase(300, 100)]
+    [Category("Long")]
+    public void MorePointsHelpLittle(int d, double expected)
+    {
+        const int N = 5000, Draws = 3;
+        double mean = Enumerable.Range(1, Draws).Average(seed => TwoNN.Fit(NearestNeighbors.Search(Clouds.Gauss(N, d, (ulong)seed), N, d, 2)).Dimension!.Value);
+        Assert.That(mean, Is.EqualTo(expected).Within(7).Percent);
+    }
+
     [TestCase(.03, 10.8, 5.9)]
     [TestCase(.1, 39.7, 15.3)]
     public void NoiseFadesWithScale(double noise, double twoNN, double gride)

@@ -18,7 +18,7 @@ internal sealed class Decoding : IDisposable
     private readonly Tensor _logits;
     private readonly Plan _plan;
 
-    public Decoding(TinyModel model, int chunk)
+    public Decoding(TinyModel model, int chunk, TapSet? taps = null)
     {
         _model = model;
         _chunk = chunk;
@@ -29,7 +29,7 @@ internal sealed class Decoding : IDisposable
         _positionIds = Host.New(backend, [model.Batch, chunk], new int[model.Batch * chunk], _owned);
         _positions = Host.New(backend, [model.Batch], new int[model.Batch], _owned);
         _counts = Host.New(backend, [model.Batch], new int[model.Batch], _owned);
-        var tape = new Tape(backend, model.Store.Type);
+        var tape = new Tape(backend, model.Store.Type, taps: taps);
         _logits = model.Model.RecordDecode(tape, tape.External("tokens", _tokens), tape.External("positions", _positions),
             tape.External("position ids", _positionIds), tape.External("counts", _counts), Cache);
         tape.Keep(_logits);

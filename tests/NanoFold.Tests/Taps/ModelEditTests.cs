@@ -100,12 +100,27 @@ public class ModelEditTests
     [Test]
     public void AnEditMeetsActivationsOf16Bits()
     {
-        ModelConfig config = s_model with { Edits = [new SteerConfig { Points = "blocks.0.hook_resid_post", Direction = Numbers.Uniform("direction", 16, -1, 1) }] };
+        double[] direction = Numbers.Uniform("direction", 16, -1, 1);
+        ModelConfig config = s_model with
+        {
+            Edits =
+            [
+                new SteerConfig { Points = "blocks.0.hook_resid_post", Direction = direction },
+                new ProjectConfig { Points = "blocks.1.hook_mlp_out", Directions = [direction], At = new TapPlaces { From = 2 } },
+                new PatchConfig { Points = "blocks.0.attn.hook_z", From = new PatchSource { Position = 1 }, At = new TapPlaces { Heads = [1], Positions = [4, 5] } },
+                new AblateConfig { Points = "blocks.0.hook_attn_out", Mode = AblationKind.Mean, At = new TapPlaces { Tokens = [1, 2, 3, 4, 5, 6, 7, 8] } },
+                new AblateConfig { Points = "blocks.1.attn.hook_q", Mode = AblationKind.Resample, At = new TapPlaces { Units = [0, 3] } },
+            ],
+        };
         double Loss(Backend backend, PrecisionKind precision)
         {
             using var model = new Transformer(config, backend);
             using var trainer = new Trainer(model, new TrainConfig { Batch = 2, Precision = precision }, new RandomTokens(32, 1));
-            return trainer.Step(0).Loss;
+            Collector scale = new("ln_final.hook_scale"), gradient = new("blocks.0.hook_resid_mid.grad");
+            trainer.Taps = new TapSet([scale, gradient]);
+            double loss = trainer.Step(0).Loss;
+            Assert.That(scale.Read.Single().Values.Concat(gradient.Read.Single().Values), Is.All.Matches<double>(double.IsFinite));
+            return loss;
         }
 
         using var single = new CpuBackend(1);
@@ -123,11 +138,11 @@ public class ModelEditTests
         using Transformer narrow = Build(new SteerConfig { Points = "blocks.1.hook_mlp_out", Direction = [1, 2, 3] });
         using var trainer = new Trainer(narrow, new TrainConfig { Batch = 2 }, new RandomTokens(32, 1));
         Assert.That(() => trainer.Step(0),
-            Throws.TypeOf<UserException>().With.Message.EqualTo("model.edits: 3 numbers are given for blocks.1.hook_mlp_out, which has 16 elements in its last dimension"));
+            Throws.TypeOf<UserException>().With.Message.EqualTo("tap blocks.1.hook_mlp_out: 3 numbers are given, but it has 16 elements in its last dimension"));
     }
 
     [TestCase("""model.edits=[{"kind":"ablate"}]""", "model.edits.0.points: is missing; name the points to edit, such as blocks.0.hook_mlp_out")]
     [TestCase("""model.edits=[{"kind":"steer","points":"hook_embed"}]""", "model.edits.0.direction: is missing; give a number for each element of the point's last dimension, or one for all")]
-    [TestCase("model.edits=[\"ablat\"]", "model.edits.0: unknown kind \"ablat\", did you mean \"ablate\"?; known: ablate, steer, patch")]
+    [TestCase("model.edits=[\"ablat\"]", "model.edits.0: unknown kind \"ablat\", did you mean \"ablate\"?; known: ablate, steer, patch, project")]
     public void WhatIsWrongWithAnEditIsSaid(string setting, string problem) => Assert.That(Configs.Problems(setting), Is.EqualTo(new[] { problem }));
 }

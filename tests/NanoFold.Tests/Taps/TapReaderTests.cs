@@ -22,6 +22,8 @@ public class TapReaderTests : EngineTests
         ModelVariants.Base with { Residual = HyperConnectionsConfig.Tiny, Mixer = LatentAttentionConfig.Tiny },
     ];
 
+    private static IEnumerable<MixerConfig> Recurrent => [MambaConfig.Tiny, MambaConfig.Tiny with { Selective = false }, Mamba2Config.Tiny, DeltaNetConfig.Tiny];
+
     /// <summary>The gradient at a point, times a small step of the point, is what the loss changes by.</summary>
     [TestCaseSource(nameof(Models))]
     public void AGradientIsWhatTheLossChangesBy(ModelConfig config)
@@ -101,6 +103,21 @@ public class TapReaderTests : EngineTests
         _ = model.Train(new TapSet([whole, some]), recompute: true);
         Assert.That(some.Read.Single().Shape, Is.EqualTo(new[] { 3, 4, 4 }));
         Assert.That(some.Read.Single().Values, Is.EqualTo(new[] { 1, 16, 30 }.SelectMany(row => whole.Read.Single().Values.Skip(row * 16).Take(16))));
+    }
+
+    /// <summary>The state after the last place of a pass is the one that decoding keeps after the same tokens.</summary>
+    [Test]
+    public void StatesAreThoseThatDecodingKeeps([ValueSource(nameof(Recurrent))] MixerConfig mixer)
+    {
+        using var model = new TinyModel(ModelVariants.Base with { Mixer = mixer, Layers = 1 }, Backend());
+        const string point = "blocks.0.attn.hook_final_state";
+        Collector whole = new(point), step = new(point);
+        _ = model.Logits(model.Tokens, taps: new TapSet([whole]));
+        using var decoding = new Decoding(model, 4, new TapSet([step]));
+        _ = decoding.Run((_, _) => 4);
+        Assert.That(step.Read[^1].Shape, Is.EqualTo(whole.Read[0].Shape));
+        Numbers.AssertClose(step.Read[^1].Values, whole.Read[0].Values, 1e-5, "state");
+        Assert.That(step.Read[0].Values, Is.Not.EqualTo(step.Read[^1].Values));
     }
 
     [Test]

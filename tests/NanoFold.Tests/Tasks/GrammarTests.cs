@@ -168,6 +168,11 @@ public sealed class GrammarTests : EngineTests
             ("agreement", 20), ("agreementAcross", 20), ("reflexive", 20), ("pronoun", 20), ("frequentFact", 20), ("middlingFact", 20), ("rareFact", 20),
         }));
         var words = new GrammarWords(64, 16);
+        foreach (IGrouping<string, MinimalPair> kind in pairs.GroupBy(pair => pair.Kind))
+        {
+            Assert.That(kind.Select(pair => pair.Right[pair.At]).Order(), Is.EqualTo(kind.Select(pair => pair.Wrong[pair.At]).Order()), "each form is as often right as wrong");
+        }
+
         foreach (MinimalPair pair in pairs)
         {
             Assert.That(pair.Right.Zip(pair.Wrong).Count(both => both.First != both.Second), Is.EqualTo(1));

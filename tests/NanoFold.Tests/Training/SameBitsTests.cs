@@ -1,4 +1,5 @@
 using NanoFold.Engine.Autograd;
+using NanoFold.Engine.Checkpoints;
 using NanoFold.Engine.Geometry.Measures;
 using NanoFold.Engine.Runs;
 using NanoFold.Engine.Taps;
@@ -79,8 +80,12 @@ public class SameBitsTests
         _rig.Train("plain", "model.dropout=0.1");
         _rig.Train("measured", "model.dropout=0.1", "geometry.enabled=true", "geometry.every=1", "geometry.probeTokens=64");
         _rig.Train("sampled", "model.dropout=0.1", "train.sampleEvery=1", "generation.maxTokens=3");
+        _rig.Train("full", "model.dropout=0.1", "geometry.enabled=true", "geometry.every=6", "geometry.probeTokens=64", "geometry.measures=full");
 
         _rig.AssertSame("measured", "plain", 12);
+        _rig.AssertSame("full", "plain", 12);
+        string[] kinds = [.. MeasurePresets.Find("full")!.Select(m => m.Kind).Except(["gates", "experts", "streams"])];
+        Assert.That(JsonLinesLog.Read(Path.Combine(_rig["full"], RunFolder.GeometryFile)).Select(line => line.GetProperty("measure").GetString()).Distinct(), Is.SupersetOf(new[] { "norms", "twonn", "cka", "weight-spectra" }).And.SubsetOf(kinds));
         _rig.AssertSame("sampled", "plain", 12);
         // A line for each step, layer and measure; gates, experts and streams are not there.
         int measures = Measure.Defaults.Count(m => m is not GateMeasure and not ExpertMeasure and not StreamMeasure);

@@ -2,8 +2,11 @@ using System.CommandLine;
 using System.Text.Json.Nodes;
 using NanoFold.Cli.Options;
 using NanoFold.Engine;
+using NanoFold.Engine.Autograd;
 using NanoFold.Engine.Generation;
 using NanoFold.Engine.Runs;
+using NanoFold.Engine.Runs.Interventions;
+using NanoFold.Engine.Taps;
 using NanoFold.Kernels;
 
 namespace NanoFold.Cli.Commands;
@@ -16,20 +19,23 @@ internal static class GenerateCommand
         Option<string?> model = command.Text("--model", "RUN", "A run folder (its best checkpoint) or a checkpoint");
         var prompts = new Prompts(command);
         var sampling = new SamplingOptions(command, prompts);
+        Option<string[]> edit = command.Texts("--edit", "JSON", EditOptions.Help);
         command.JsonKeys = "samples [{prompt, text, tokenIds, finish (length, stop or eos), number (how many equal prompts stand before it: with prompt and seed it decides the text)}], seed, tokensPerSecond";
         command.Does(invocation => Run(
             invocation,
             invocation.Get(model) ?? throw UserException.Usage("--model is needed: a run folder of train, or a checkpoint"),
+            EditList.Read(invocation.Get(edit) ?? []),
             prompts.All(invocation),
             sampling.Change(invocation)));
     }
 
-    private static int Run(Invocation invocation, string path, string[] prompts, Func<GenerationConfig, GenerationConfig> change)
+    private static int Run(Invocation invocation, string path, IReadOnlyList<EditConfig> edits, string[] prompts, Func<GenerationConfig, GenerationConfig> change)
     {
         Output output = invocation.Output;
         using Backend backend = Devices.Open(invocation);
         using TrainedModel trained = TrainedModel.Load(path, backend);
-        using var generator = new Generator(trained.Model, trained.Tokenizer);
+        using ReadyEdits ready = ReadyEdits.ForWriting(trained, edits, invocation.Interrupt.Token);
+        using var generator = new Generator(trained.Model, trained.Tokenizer) { Taps = edits.Count > 0 ? new TapSet([], ready.Editors) : null };
         GenerationConfig options = change(trained.Config.Generation);
         generator.Require(options);
         if (options.Keep > 0 && trained.Model.SlidesOn)

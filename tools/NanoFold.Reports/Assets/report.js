@@ -8,8 +8,11 @@
   const plain = text => typeof text === "string" ? text.replaceAll("&lt;", "<").replaceAll("&gt;", ">").replaceAll("&amp;", "&") : text;
 
   // Figures.
+  // A view under a slider is the chart that the slider is at; its axes are the same in all.
+  const viewsOf = element => JSON.parse(element.querySelector("script").textContent).map(view => view.over
+    ? { ...view, at: view.start, get data() { return this.frames[this.at].view.data; }, get layout() { return this.frames[this.at].view.layout; } } : view);
   const figures = [...document.querySelectorAll("figure.chart")].map(element => ({
-    element, plot: element.querySelector(".plot"), legend: element.querySelector(".legend"), views: JSON.parse(element.querySelector("script").textContent), view: 0, isDrawn: false,
+    element, plot: element.querySelector(".plot"), legend: element.querySelector(".legend"), views: viewsOf(element), view: 0, isDrawn: false,
     // What a reader has hidden or shown, in all views.
     chosen: new Map(),
   }));
@@ -17,7 +20,7 @@
   // What the legend lists: series, or groups of them, by the first that says its name.
   const entriesOf = view => {
     const named = new Set();
-    return view.data.filter(t => t.type === "scatter" && t.showlegend !== false && !named.has(t.legendgroup) && named.add(t.legendgroup));
+    return view.data.filter(t => (t.type === "scatter" || t.type === "scatter3d") && t.showlegend !== false && !named.has(t.legendgroup) && named.add(t.legendgroup));
   };
   const isShown = (figure, { legendgroup: group }) =>
     figure.chosen.get(group) ?? !figure.views[figure.view].data.some(t => t.legendgroup === group && t.visible === "legendonly");
@@ -41,17 +44,26 @@
       const places = view.data.flatMap(t => (x ? t.x : t.y) ?? []).filter(v => v > 0), most = Math.max(...places), least = Math.min(...places), decades = Math.log10(most / least);
       return given.tickvals ? given : decades < 0.4 ? { ...even(least, most, narrow ? 4 : 7), ...given } : { dtick: decades < 0.8 ? "D1" : decades < 3 ? "D2" : 1, tickformat: most < 1000 ? ".3~g" : "~s", ...given };
     };
+    // Names of categories that are too many are left out evenly.
+    const sparse = (given, room) => {
+      const step = Math.ceil((given.zeroline === false ? given.tickvals.length : 0) / room);
+      return step > 1 ? { ...given, tickvals: given.tickvals.filter((_, i) => i % step === 0), ticktext: given.ticktext.filter((_, i) => i % step === 0) } : given;
+    };
+    const inSpace = given => ({ ...given, color: css("soft"), gridcolor: css("line"), zerolinecolor: css("line"), linecolor: css("line"), showbackground: false, showspikes: false, nticks: 5, title: { ...given.title, font: { size: 12 } }, tickfont: { size: 10 } });
+    const { scene } = view.layout;
     return {
       ...view.layout,
+      ...(scene ? { scene: { xaxis: inSpace(scene.xaxis), yaxis: inSpace(scene.yaxis), zaxis: inSpace(scene.zaxis), aspectmode: "cube", camera: { eye: { x: 1.35, y: 1.35, z: 0.9 } } } } : {}),
+      uirevision: `${figure.view}`,
       height, margin: { l: 12, r: 14, t: 12, b: 12 },
-      xaxis: { nticks: narrow ? 5 : 9, ...titled(steps(view.layout.xaxis, true)) },
-      yaxis: titled(steps(view.layout.yaxis, false)),
+      xaxis: { nticks: narrow ? 5 : 9, ...titled(sparse(steps(view.layout.xaxis, true), figure.plot.clientWidth / 34)) },
+      yaxis: titled(sparse(steps(view.layout.yaxis, false), height / 17)),
       paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
       font: { family: css("sans"), size: 12.5, color: css("ink") },
       hoverlabel: { bgcolor: css("card"), bordercolor: css("line"), font: { family: css("sans"), size: 12.5, color: css("ink") }, namelength: -1 },
       showlegend: false,
       // A finger scrolls the page.
-      dragmode: isTouched ? false : "zoom",
+      dragmode: scene ? "orbit" : isTouched ? false : view.layout.dragmode ?? "zoom",
       modebar: { bgcolor: "rgba(0,0,0,0)", color: css("soft"), activecolor: css("accent") },
     };
   };
@@ -75,6 +87,30 @@
       return button;
     });
     figure.legend.replaceChildren(...buttons);
+  };
+
+  // A slider over checkpoints, layers or heads: moved with the mouse, a finger or the arrow keys.
+  const drawSlider = figure => {
+    const view = figure.views[figure.view];
+    figure.slider?.remove();
+    figure.slider = null;
+    if (!view.over) return;
+    const label = document.createElement("label"), input = document.createElement("input"), output = document.createElement("output");
+    label.className = "slider";
+    [input.type, input.min, input.max, input.value] = ["range", 0, view.frames.length - 1, view.at];
+    const say = () => {
+      output.textContent = view.frames[view.at].name;
+      input.setAttribute("aria-valuetext", `${view.over} ${output.textContent}, ${view.at + 1} of ${view.frames.length}`);
+    };
+    input.addEventListener("input", () => {
+      view.at = +input.value;
+      say();
+      plotOf(figure);
+    });
+    say();
+    label.append(view.over, ...(view.frames.length > 1 ? [input] : []), output);
+    figure.plot.before(label);
+    figure.slider = label;
   };
 
   // A series is hidden or shown; or shown alone, and all of them where it was alone already.
@@ -101,6 +137,11 @@
 
   const draw = figure => {
     figure.isDrawn = true;
+    drawSlider(figure);
+    plotOf(figure);
+  };
+
+  const plotOf = figure => {
     const view = figure.views[figure.view];
     // On a phone names of points would cover each other, and values of cells; the legend and the data have them.
     const data = view.data.map(t => ({
@@ -111,7 +152,7 @@
     figure.plot.setAttribute("aria-label", plain(`${figure.element.querySelector("h3").textContent}: ${map ? `${map.colorbar.title.text} by ${y} and ` : y ? `${y} against ` : ""}${x}${entries.length > 1 ? `; ${entries.map(t => t.name).join(", ")}` : ""}. All values are in the data as CSV.`));
     drawLegend(figure, entries);
     Plotly.react(figure.plot, resolve(data), layoutOf(figure, view), {
-      responsive: true, displaylogo: false, ...(isTouched ? { displayModeBar: false } : {}), modeBarButtonsToRemove: ["lasso2d", "select2d", "autoScale2d"],
+      responsive: true, displaylogo: false, scrollZoom: view.layout.dragmode === "pan" && !isTouched ? "gl3d" : false, ...(isTouched ? { displayModeBar: false } : {}), modeBarButtonsToRemove: ["lasso2d", "select2d", "autoScale2d"],
       toImageButtonOptions: { format: "png", scale: 2, filename: nameOf(figure) },
     }).then(() => {
       if (figure.isWatched) return;
@@ -139,12 +180,13 @@
         lines.push([x.title.text, y.title.text, trace.colorbar.title.text]);
         trace.z.forEach((row, j) => row.forEach((z, i) => lines.push([named(x, trace.x?.[i] ?? i), named(y, j), z])));
       } else if (trace.hoverinfo !== "skip") {
-        if (!lines.length) lines.push(["series", x.title.text, y.title.text, "low", "high", "label"]);
+        const z = view.layout.scene?.zaxis;
+        if (!lines.length) lines.push(["series", x.title.text, y.title.text, ...(z ? [z.title.text] : []), "low", "high", "label"]);
         trace.x.forEach((at, i) => {
           const error = trace.error_y ?? trace.error_x, value = trace.error_x ? at : trace.y[i];
           const low = trace.meta?.low?.[i] ?? (error?.arrayminus[i] == null ? null : value - error.arrayminus[i]);
           const high = trace.meta?.high?.[i] ?? (error?.array[i] == null ? null : value + error.array[i]);
-          lines.push([trace.name, named(x, at), named(y, trace.y[i]), low, high, trace.text?.[i]]);
+          if (at != null || trace.y[i] != null) lines.push([trace.name, named(x, at), named(y, trace.y[i]), ...(z ? [trace.z[i]] : []), low, high, trace.text?.[i]]);
         });
       }
     }
@@ -152,10 +194,15 @@
   };
 
   for (const figure of figures) {
-    figure.element.querySelectorAll(".tabs button").forEach((button, at, all) => button.addEventListener("click", () => {
-      all.forEach((other, i) => other.setAttribute("aria-pressed", String(i === at)));
+    const tabs = figure.element.querySelectorAll(".tabs button");
+    figure.choose = at => {
+      tabs.forEach((other, i) => other.setAttribute("aria-pressed", String(i === at)));
       figure.view = at;
-      draw(figure);
+      if (figure.isDrawn) draw(figure);
+    };
+    tabs.forEach((button, at) => button.addEventListener("click", () => {
+      figure.isDrawn = true;
+      figure.choose(at);
     }));
     figure.element.querySelector(".csv").addEventListener("click", () => {
       const link = document.createElement("a");
@@ -181,5 +228,5 @@
   addEventListener("beforeprint", () => figures.filter(f => !f.isDrawn).forEach(draw));
   figures.forEach(figure => near.observe(figure.plot));
 
-  window.nanofold = { figures, csv, drawAll: () => figures.forEach(draw) };
+  window.nanofold = { figures, csv, viewsOf, draw, drawAll: () => figures.forEach(draw) };
 })();

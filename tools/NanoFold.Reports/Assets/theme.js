@@ -12,7 +12,7 @@ const palette = (() => {
 
   // Colors: "@3" is a series, "@q0.4" a place between first and last, "@soft" a name; "/0.2" after it makes it clear. Names and labels are no colors, whatever they look like.
   const scales = {
-    light: ["#3b2a80", "#3464d4", "#0a8ea6", "#3aa55f", "#c9a21b", "#e06a12"],
+    light: ["#3b2a80", "#3464d4", "#0a8ea6", "#3aa55f", "#a98412", "#e06a12"],
     dark: ["#8f7bff", "#79a3ff", "#4cc9d8", "#6fd99a", "#e6d35a", "#ffa25a"],
   };
   const cells = {

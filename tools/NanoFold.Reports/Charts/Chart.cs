@@ -16,7 +16,28 @@ public interface IChart
 /// <param name="X">To the right.</param>
 /// <param name="Y">Upwards.</param>
 /// <param name="Series">In the order of the legend.</param>
-public sealed record Chart(string Name, Axis X, Axis Y, params IReadOnlyList<Series> Series) : IChart;
+public sealed record Chart(string Name, Axis X, Axis Y, params IReadOnlyList<Series> Series) : IChart
+{
+    /// <summary>The third axis of a chart in space, which is turned by dragging; null for one in the plane.</summary>
+    public Axis? Z { get; init; }
+
+    /// <summary>Whether dragging moves it and the wheel zooms, in place of choosing a part.</summary>
+    public bool IsMoved { get; init; }
+}
+
+/// <summary>Charts of one kind, of which a slider shows one after the other: a checkpoint or a layer each.</summary>
+/// <param name="Name">What it is called among the views of its figure.</param>
+/// <param name="Over">What the slider goes over.</param>
+/// <param name="Charts">A name and a chart each.</param>
+public sealed record Frames(string Name, string Over, IReadOnlyList<(string Name, IChart Chart)> Charts) : IChart
+{
+    /// <summary>The first one shown.</summary>
+    public int Start { get; init; }
+
+    public Axis X => Charts[Start].Chart.X;
+
+    public Axis Y => Charts[Start].Chart.Y;
+}
 
 /// <summary>Cells in rows and columns, colored by their values.</summary>
 /// <param name="Name">What it is called among the views of its figure.</param>
@@ -28,6 +49,9 @@ public sealed record HeatMap(string Name, Axis X, Axis Y, IReadOnlyList<IReadOnl
 {
     /// <summary>How values are written into their cells, as .NET says it; null for not at all.</summary>
     public string? Written { get; init; }
+
+    /// <summary>The values that have the first and last color; null for the smallest and largest.</summary>
+    public (double Low, double High)? Range { get; init; }
 }
 
 /// <summary>An axis.</summary>
@@ -55,4 +79,7 @@ public sealed record Axis(string Title)
 
     /// <summary>Whether zero is on it.</summary>
     public bool HasZero { get; init; }
+
+    /// <summary>Its ends; null for what fits. Of a logarithmic axis the values themselves.</summary>
+    public (double Low, double High)? Range { get; init; }
 }

@@ -21,6 +21,11 @@ internal static class PlotlyAxis
             made.SetProperty("autorange", "reversed");
         }
 
+        if (axis.Range is { } ends)
+        {
+            made.SetProperty("range", axis.IsLogarithmic ? new[] { Math.Log10(ends.Low), Math.Log10(ends.High) } : [ends.Low, ends.High]);
+        }
+
         if (axis.Marks is { } marks)
         {
             double[] places = [.. marks.Distinct().Order()];

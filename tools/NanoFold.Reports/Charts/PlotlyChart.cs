@@ -17,11 +17,20 @@ internal static class PlotlyChart
     private static readonly string[] s_places = ["top center", "bottom center", "middle left", "middle right", "top left", "bottom left"];
     private static readonly string[] s_symbols = ["circle", "square", "diamond", "triangle-up", "x"];
 
-    /// <summary>An object with the keys <c>data</c> and <c>layout</c>.</summary>
+    /// <summary>An object with the keys <c>data</c> and <c>layout</c>; of several charts under a slider <c>frames</c>, <c>over</c> and <c>start</c> in place of <c>data</c>.</summary>
     public static string ToJson(IChart chart)
     {
+        if (chart is Frames frames)
+        {
+            // Layouts are the first one's: axes stay where they are while the slider moves.
+            string[] charts = [.. frames.Charts.Select(frame => ToJson(frame.Chart))];
+            string names = string.Join(",", frames.Charts.Select((frame, i) => $"{{\"name\":{Quoted(frame.Name)},\"view\":{charts[i]}}}"));
+            return string.Create(CultureInfo.InvariantCulture, $"{{\"over\":{Quoted(frames.Over)},\"start\":{frames.Start},\"frames\":[{names}]}}");
+        }
+
         IEnumerable<Trace> traces = chart switch
         {
+            Chart { Z: not null } space => space.Series.Select(InSpace),
             Chart series => series.Series.SelectMany(Traces),
             HeatMap map => [Trace(map)],
             _ => throw new NotSupportedException(chart.GetType().Name),
@@ -30,8 +39,41 @@ internal static class PlotlyChart
         layout.SetProperty("xaxis", PlotlyAxis.Of(chart.X));
         layout.SetProperty("yaxis", PlotlyAxis.Of(chart.Y));
         layout.SetProperty("hovermode", "closest");
+        if (chart is Chart { Z: { } depth })
+        {
+            layout.SetProperty("scene", Set(new DynamicObj.DynamicObj(), ("xaxis", PlotlyAxis.Of(chart.X)), ("yaxis", PlotlyAxis.Of(chart.Y)), ("zaxis", PlotlyAxis.Of(depth))));
+        }
+
+        if (chart is Chart { IsMoved: true })
+        {
+            layout.SetProperty("dragmode", "pan");
+        }
+
         GenericChart made = GenericChart.ofTraceObjects(false, ListModule.OfSeq(traces));
         return GenericChart.toFigureJson(GenericChart.setLayout(layout, made));
+    }
+
+    private static string Quoted(string text) => System.Text.Json.JsonSerializer.Serialize(text);
+
+    private static Trace InSpace(Series series)
+    {
+        var trace = new Trace3D("scatter3d");
+        trace.SetProperty("name", Plain(series.Name));
+        trace.SetProperty("legendgroup", series.Group ?? series.Name);
+        trace.SetProperty("x", Numbers(series.X));
+        trace.SetProperty("y", Numbers(series.Y));
+        trace.SetProperty("z", Numbers(series.Z!));
+        trace.SetProperty("mode", series.Kind == SeriesKind.Points ? "markers" : series.Kind == SeriesKind.Line ? "lines" : "lines+markers");
+        trace.SetProperty("line", Set(new Line(), ("color", series.Color.Token), ("width", 2)));
+        trace.SetProperty("marker", Set(new Marker(), ("color", series.Color.Token), ("size", Math.Round(3 * series.Size, 1)), ("symbol", "circle")));
+        trace.SetProperty("showlegend", series.IsInLegend);
+        if (series.Labels is { } labels)
+        {
+            trace.SetProperty("text", labels.Select(Plain).ToArray());
+            trace.SetProperty("hovertemplate", "%{text}<extra>%{fullData.name}</extra>");
+        }
+
+        return trace;
     }
 
     private static IEnumerable<Trace> Traces(Series series)
@@ -151,6 +193,11 @@ internal static class PlotlyChart
             ("hoverongaps", false),
             ("xgap", 1), ("ygap", 1),
             ("hovertemplate", "%{xaxis.title.text} %{x}<br>%{yaxis.title.text} %{y}<br>" + Plain(map.Meaning).Replace("%{", "%&#123;", StringComparison.Ordinal) + ": %{z}<extra></extra>"));
+        if (map.Range is { } range)
+        {
+            Set(trace, ("zmin", range.Low), ("zmax", range.High));
+        }
+
         if (map.Written is { } format)
         {
             // As text, for plotly.js writes a zero where there is no value.

@@ -10,6 +10,9 @@ public sealed record Series(string Name, IReadOnlyList<double?> X, IReadOnlyList
 {
     public SeriesKind Kind { get; init; } = SeriesKind.Line;
 
+    /// <summary>Along the third axis, of a chart in space.</summary>
+    public IReadOnlyList<double?>? Z { get; init; }
+
     public Color Color { get; init; } = Color.Of(0);
 
     /// <summary>Lower and upper ends around each value, shown as bars, along <see cref="Spread"/>; for a line as a band.</summary>

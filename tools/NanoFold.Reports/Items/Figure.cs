@@ -14,6 +14,9 @@ public sealed record Figure(string Title, params IReadOnlyList<IChart> Views) : 
     /// <summary>How it is read; <c>`code`</c> between backticks.</summary>
     public string Caption { get; init; } = "";
 
+    /// <summary>The kinds of measures that it shows: their definitions on the page are linked.</summary>
+    public IReadOnlyList<string> Measures { get; init; } = [];
+
     /// <summary>The command that makes it again; null for the page's.</summary>
     public string? Command { get; init; }
 
@@ -38,9 +41,16 @@ public sealed record Figure(string Title, params IReadOnlyList<IChart> Views) : 
         }
 
         html.Raw("</div>\n<div class=\"legend\" role=\"group\" aria-label=\"What is drawn\"></div>\n").Raw(string.Create(CultureInfo.InvariantCulture, $"<div class=\"plot\" data-height=\"{Height}\" style=\"height:{Height}px\" role=\"img\" aria-label=\"")).Text(Title).Raw("\"></div>\n");
-        if (Caption.Length > 0)
+        string[] defined = [.. Measures.Where(MeasureDefinition.All.ContainsKey)];
+        if (Caption.Length > 0 || defined.Length > 0)
         {
-            html.Raw("<figcaption>").Inline(Caption).Raw("</figcaption>\n");
+            html.Raw("<figcaption>").Inline(Caption);
+            for (int i = 0; i < defined.Length; i++)
+            {
+                html.Raw(i > 0 ? ", " : defined.Length > 1 ? " Definitions: " : " Definition: ").Raw("<a href=\"#").Text(MeasureDefinition.Id(defined[i])).Raw("\">").Text(defined[i]).Raw("</a>").Raw(i == defined.Length - 1 ? "." : "");
+            }
+
+            html.Raw("</figcaption>\n");
         }
 
         html.Raw("<div class=\"tools\"><button type=\"button\" class=\"csv\">data as CSV</button>");

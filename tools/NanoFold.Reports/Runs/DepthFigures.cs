@@ -37,7 +37,7 @@ internal static partial class DepthFigures
                let isOneOfSeveral = all.Any(other => other.Value.Measure == measured.Key.Measure && InLayer(other.Value.Point) != measured.Key.Point)
                select new Figure($"{Title(measured.Key.Measure, measured.Key.Point, isOneOfSeveral)} by depth",
                    [.. measured.GroupBy(pair => pair.Value.Figure).OrderBy(figure => GeometryFigures.Place(figure.Key)).Select(figure => View(figure.Key, [.. figure]))])
-               { IsHalf = true, Height = 340 };
+               { IsHalf = true, Height = 340, Measures = [measured.Key.Measure] };
     }
 
     /// <summary>What was measured last of each layer of a run.</summary>

@@ -1,5 +1,6 @@
 using NanoFold.Engine;
 using NanoFold.Reports.Charts;
+using NanoFold.Reports.Geometry;
 using NanoFold.Reports.Items;
 
 namespace NanoFold.Reports.Runs;
@@ -7,8 +8,8 @@ namespace NanoFold.Reports.Runs;
 /// <summary>What was measured of the residual stream: over training layer by layer, of heads at the end, and as a table.</summary>
 internal static class GeometryFigures
 {
-    // Of a line; a view has one for each layer.
-    private const int MostPoints = 250;
+    // Of a line, and of all lines of a view, one for each layer.
+    private const int MostPoints = 250, MostOfView = 2500;
 
     // Figures that are shown first where a measure has them; the others follow.
     private static readonly string[] s_first = ["participationRatio", "dimension", "meanCosineWithoutFirst", "firstTokenMass", "mixerShare", "gateMean", "norm"];
@@ -22,7 +23,7 @@ internal static class GeometryFigures
            let isOneOfSeveral = run.Geometry.Any(point => point.Measure == measure.Key.Measure && DepthFigures.IsOfLayer(point) && DepthFigures.InLayer(point.Point) != measure.Key.Point)
            select new Figure($"{DepthFigures.Title(measure.Key.Measure, measure.Key.Point, isOneOfSeveral)} by layer while training", [.. Ordered(measure).Select(OverTraining)])
            {
-               IsHalf = true, Height = 330, Caption = Errors(measure),
+               IsHalf = true, Height = 330, Caption = Errors(measure), Measures = [measure.Key.Measure],
            };
 
     /// <summary>Figures of measures that were taken once, by depth.</summary>
@@ -36,7 +37,7 @@ internal static class GeometryFigures
            where point is { Layer: not null, Head: not null }
            group point by point.Measure into measure
            let last = measure.Max(point => point.Step)
-           select new Figure($"{DepthFigures.Title(measure.Key)} after {Display.Count(last)} steps", [.. Ordered(measure.Where(point => point.Step == last)).Select(HeadMap)]) { IsHalf = true, Height = 330 };
+           select new Figure($"{DepthFigures.Title(measure.Key)} after {Display.Count(last)} steps", [.. Ordered(measure.Where(point => point.Step == last)).Select(HeadMap)]) { IsHalf = true, Height = 330, Measures = [measure.Key] };
 
     /// <summary>The last figures of each layer, a column for each figure and point.</summary>
     public static ReportTable? Table(RunRecord run)
@@ -75,22 +76,22 @@ internal static class GeometryFigures
             .. from point in figure
                orderby point.Layer
                group point by point.Layer!.Value into layer
-               let points = Thinned([.. layer.OrderBy(point => point.Step)])
-               select new Series($"layer {layer.Key}", [.. points.Select(point => (double?)point.Step)], [.. points.Select(point => (double?)point.Value)])
+               let points = Thinned([.. layer.OrderBy(point => point.Step)], Math.Min(MostPoints, MostOfView / (most + 1)))
+               select new Series($"layer {layer.Key}", [.. points.Select(point => (double?)point.Step)], [.. points.Select(point => DepthFigure.Rounded(point.Value))])
                {
                    Kind = SeriesKind.LineAndPoints,
                    Color = Color.Between(most == 0 ? 0 : (double)layer.Key / most),
                    Size = 0.85,
                    Intervals = points.Any(point => point.Error is not null) && most < 8
-                       ? [.. points.Select(point => point.Error is { } error ? ((double, double)?)(point.Value - error, point.Value + error) : null)] : null,
+                       ? [.. points.Select(point => point.Error is { } error ? ((double, double)?)(DepthFigure.Rounded(point.Value - error)!.Value, DepthFigure.Rounded(point.Value + error)!.Value) : null)] : null,
                },
         ]);
     }
 
     // Means of neighbors, each where the last of them stands.
-    private static GeometryPoint[] Thinned(GeometryPoint[] points)
+    private static GeometryPoint[] Thinned(GeometryPoint[] points, int most)
     {
-        int size = (points.Length + MostPoints - 1) / MostPoints;
+        int size = (points.Length + most - 1) / most;
         return size <= 1 ? points : [.. points.Chunk(size).Select(chunk => chunk[^1] with { Value = chunk.Average(point => point.Value), Error = chunk.Average(point => point.Error) })];
     }
 

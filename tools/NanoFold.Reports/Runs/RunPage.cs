@@ -3,6 +3,7 @@ using NanoFold.Engine;
 using NanoFold.Engine.Configuration;
 using NanoFold.Engine.Model;
 using NanoFold.Reports.Charts;
+using NanoFold.Reports.Geometry;
 using NanoFold.Reports.Items;
 
 namespace NanoFold.Reports.Runs;
@@ -18,12 +19,7 @@ internal static class RunPage
         Training(run, page.Section("Training", "Training losses are means over the steps between two points. Choose what they stand against."));
         page.Section("Scores").Add(Scores(run));
         page.Section("Where it is right", "The held-back targets told apart, and rows longer than in training.").Add(DetailFigures.Of(run));
-        ReportSection geometry = page.Section("Geometry", "The residual stream after every block while the model trained; `docs/geometry.md` says what each figure is and how it is read.")
-            .Add(GeometryFigures.OverTraining(run)).Add(GeometryFigures.Once(run)).Add(GeometryFigures.Heads(run));
-        if (GeometryFigures.Table(run) is { } table)
-        {
-            geometry.Add(table);
-        }
+        GeometryPage.Add(page, RunGeometry.Of(run), run);
 
         ReportSection samples = page.Section("Samples", "What the model wrote at the time, the same draws every time.");
         // A line without a text is damaged, and passed over like one that is no JSON.
@@ -34,6 +30,12 @@ internal static class RunPage
         }
 
         page.Section("Settings").Add(SettingsTables.All(run));
+        string[] measures = [.. page.Figures.SelectMany(figure => figure.Measures).Distinct()];
+        if (measures.Length > 0)
+        {
+            page.Section("Definitions", "What the measures on this page are, as `docs/measures.md` has it: x is a token's value after a block, N the number of tokens.").Add(new Definitions(measures));
+        }
+
         return page;
     }
 

@@ -44,7 +44,7 @@ internal sealed class RunRecord
 
     public long? FlopsPerToken => _flopsPerToken.Value;
 
-    /// <summary>What was measured of the residual stream, in the order in which it was.</summary>
+    /// <summary>What was measured of the residual stream while it trained, in the order in which it was.</summary>
     public IReadOnlyList<GeometryPoint> Geometry { get; }
 
     /// <summary>Lines of the log of samples.</summary>
@@ -144,35 +144,5 @@ internal sealed class RunRecord
     {
         string file = Path.Combine(FullPath, name);
         return File.Exists(file) ? JsonLinesLog.Read(file) : [];
-    }
-}
-
-/// <summary>A figure of <c>geometry.jsonl</c>.</summary>
-/// <param name="Step">Steps that the model had taken.</param>
-/// <param name="Measure">The kind of measure.</param>
-/// <param name="Scope">What it is of: a point, a block, a head …</param>
-/// <param name="Point">The point's name.</param>
-/// <param name="Layer">From 0; null for none.</param>
-/// <param name="Head">From 0; null for none.</param>
-/// <param name="Figure">Its name.</param>
-/// <param name="Value">A number.</param>
-/// <param name="Error">Its standard error; null for none.</param>
-internal sealed record GeometryPoint(long Step, string Measure, string Scope, string Point, int? Layer, int? Head, string Figure, double Value, double? Error)
-{
-    /// <summary>The figures of a line that have a value.</summary>
-    public static IEnumerable<GeometryPoint> Of(JsonElement line)
-    {
-        if (!line.TryGetProperty("figures", out JsonElement figures) || figures.ValueKind != JsonValueKind.Object)
-        {
-            return [];
-        }
-
-        string Text(string key) => line.TryGetProperty(key, out JsonElement element) && element.ValueKind == JsonValueKind.String ? element.GetString()! : "";
-        int? Whole(string key) => RunRecord.Number(line, key) is { } value ? (int)value : null;
-        return figures.EnumerateObject()
-            .Where(figure => figure.Value.ValueKind == JsonValueKind.Object && RunRecord.Number(figure.Value, "value") is not null)
-            .Select(figure => new GeometryPoint(
-                (long)(RunRecord.Number(line, "step") ?? 0), Text("measure"), Text("scope"), Text("point"), Whole("layer"), Whole("head"),
-                figure.Name, RunRecord.Number(figure.Value, "value")!.Value, RunRecord.Number(figure.Value, "error")));
     }
 }

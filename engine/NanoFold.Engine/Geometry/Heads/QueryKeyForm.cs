@@ -93,29 +93,54 @@ public sealed record QueryKeyForm
     /// <summary>What <see cref="SymmetricShare"/> is on average for random matrices of independent elements: 1/2 + 1/(2C).</summary>
     public static double SymmetricShareByChance(int width) => 0.5 + (0.5 / width);
 
-    // (M + Mᵀ)/2 = Rᵀ (J/2) R with R = [Q; K] and J the swap of both halves: its eigenvalues other than 0 are those of √G (J/2) √G, G = RRᵀ.
+    // (M + Mᵀ)/2 = Rᵀ (J/2) R with R = [Q; K] and J the swap of both halves. With RRᵀ = F Fᵀ its eigenvalues other than 0 are those of Fᵀ (J/2) F.
     private static double[] Eigenvalues(double[] gram, int d)
     {
-        int n = 2 * d;
-        (double[] values, double[] vectors) = SymmetricEigenvectors.Of(gram, n);
-        double[] root = new double[n * n], form = new double[n * n];
-        for (int k = 0; k < n; k++)
-        {
-            TensorPrimitives.Multiply(vectors.AsSpan(k * n, n), Math.Sqrt(Math.Max(0, values[k])), root.AsSpan(k * n, n));
-        }
-
-        // √G in the basis of its own eigenvectors: rows √λ v, so that the form is rows · J/2 · rowsᵀ.
-        for (int i = 0; i < n; i++)
+        List<double[]> factors = Factors(gram, 2 * d);
+        int rank = factors.Count;
+        double[] form = new double[rank * rank];
+        for (int i = 0; i < rank; i++)
         {
             for (int j = 0; j <= i; j++)
             {
-                ReadOnlySpan<double> a = root.AsSpan(i * n, n), b = root.AsSpan(j * n, n);
-                double value = (TensorPrimitives.Dot(a[..d], b[d..]) + TensorPrimitives.Dot(a[d..], b[..d])) / 2;
-                form[(i * n) + j] = form[(j * n) + i] = value;
+                ReadOnlySpan<double> a = factors[i], b = factors[j];
+                form[(i * rank) + j] = form[(j * rank) + i] = (TensorPrimitives.Dot(a[..d], b[d..]) + TensorPrimitives.Dot(a[d..], b[..d])) / 2;
             }
         }
 
-        return SymmetricEigenvalues.Of(form, n);
+        return SymmetricEigenvalues.Of(form, rank);
+    }
+
+    // The columns of F by Cholesky's method, the largest element of the diagonal first: as many as the matrix has independent rows.
+    private static List<double[]> Factors(double[] gram, int n)
+    {
+        double[] left = new double[n];
+        for (int i = 0; i < n; i++)
+        {
+            left[i] = gram[(i * n) + i];
+        }
+
+        double least = 1e-13 * TensorPrimitives.Max<double>(left);
+        List<double[]> columns = [];
+        for (int pivot; columns.Count < n && left[pivot = TensorPrimitives.IndexOfMax<double>(left)] > least;)
+        {
+            double[] column = gram.AsSpan(pivot * n, n).ToArray();
+            foreach (double[] other in columns)
+            {
+                TensorPrimitives.MultiplyAdd(other, -other[pivot], column, column);
+            }
+
+            TensorPrimitives.Divide(column, Math.Sqrt(left[pivot]), column);
+            for (int i = 0; i < n; i++)
+            {
+                left[i] -= column[i] * column[i];
+            }
+
+            left[pivot] = 0;
+            columns.Add(column);
+        }
+
+        return columns;
     }
 
     private static double[] Gram(double[] rows, int n, int width)

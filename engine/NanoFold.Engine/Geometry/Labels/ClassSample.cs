@@ -47,6 +47,9 @@ public sealed class ClassSample
         return new ClassSample([.. rows], [.. classes], numbers);
     }
 
+    /// <summary>The same classes in the first rows only.</summary>
+    internal ClassSample First(int rows) => rows >= Rows.Length ? this : new ClassSample(Rows[..rows], Classes[..rows], Numbers);
+
     /// <summary>The share of the rows that are of the most frequent class: what guessing it scores.</summary>
     public double? Majority => Rows.Length > 0 ? (double)Classes.Count(one => one == 0) / Rows.Length : null;
 }

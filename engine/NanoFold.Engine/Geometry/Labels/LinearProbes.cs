@@ -9,7 +9,7 @@ namespace NanoFold.Engine.Geometry.Labels;
 /// </summary>
 public sealed record LinearProbes
 {
-    private const int Rounds = 100;
+    private const int Rounds = 60;
 
     /// <summary>TooFewPoints with fewer than two classes to train on or nothing to test, NotFinite, ZeroVariance.</summary>
     public required GeometryStatus Status { get; init; }

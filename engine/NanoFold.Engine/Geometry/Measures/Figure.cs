@@ -40,12 +40,18 @@ public sealed record Measured(Measure Measure, FigurePlace Place, long Step, IRe
 /// <param name="Values">Of float, double or int.</param>
 public sealed record FigureArray(string Name, IReadOnlyList<int> Shape, Array Values);
 
+/// <summary>Words that stand beside figures, for a person to read, such as what the head makes of each layer.</summary>
+/// <param name="Title">What it shows.</param>
+/// <param name="Rows">Rows of cells, the first of them the heads of the columns.</param>
+public sealed record WordTable(string Title, IReadOnlyList<IReadOnlyList<string>> Rows);
+
 /// <summary>Takes a measure's figures down.</summary>
 /// <param name="wantsArrays">Whether arrays are kept, too: after training only.</param>
 public sealed class FigureWriter(bool wantsArrays = false)
 {
     private readonly List<Figure> _figures = [];
     private readonly List<FigureArray> _arrays = [];
+    private readonly List<WordTable> _words = [];
     private readonly OrderedDictionary<FigurePlace, FigureWriter> _elsewhere = [];
 
     /// <summary>What was written.</summary>
@@ -53,6 +59,9 @@ public sealed class FigureWriter(bool wantsArrays = false)
 
     /// <summary>The arrays that were written; none where nobody wants them.</summary>
     public IReadOnlyList<FigureArray> Arrays => _arrays;
+
+    /// <summary>The tables of words; none where nobody wants arrays.</summary>
+    public IReadOnlyList<WordTable> Words => _words;
 
     /// <summary>Whether arrays are kept: otherwise making them is a waste.</summary>
     public bool WantsArrays => wantsArrays;
@@ -94,6 +103,15 @@ public sealed class FigureWriter(bool wantsArrays = false)
 
     /// <inheritdoc cref="Array(string, ReadOnlySpan{int}, ReadOnlySpan{float})"/>
     public void Array(string name, ReadOnlySpan<int> shape, ReadOnlySpan<int> values) => Keep(name, shape, values);
+
+    /// <summary>Keeps a table of words, which the verb prints; of the measure as a whole, not of one place.</summary>
+    public void Show(WordTable table)
+    {
+        if (wantsArrays)
+        {
+            _words.Add(table);
+        }
+    }
 
     /// <summary>All that was written, by place.</summary>
     /// <param name="own">The measure's own place.</param>

@@ -52,10 +52,24 @@ namespace NanoFold.Engine.Geometry.Measures;
 [JsonDerivedType(typeof(ExpertSubspaceMeasure), "expert-subspaces")]
 [JsonDerivedType(typeof(StateMeasure), "states")]
 [JsonDerivedType(typeof(StreamMixingMeasure), "stream-mixing")]
+[JsonDerivedType(typeof(GateUpdateMeasure), "gate-updates")]
 [JsonDerivedType(typeof(BoundaryMeasure), "boundaries")]
 [JsonDerivedType(typeof(GradientLagMeasure), "gradient-lags")]
+[JsonDerivedType(typeof(SeparabilityMeasure), "separability")]
+[JsonDerivedType(typeof(ProbeMeasure), "probes")]
+[JsonDerivedType(typeof(UnitSparsityMeasure), "unit-sparsity")]
+[JsonDerivedType(typeof(ContextMeasure), "contexts")]
+[JsonDerivedType(typeof(MinimalPairMeasure), "minimal-pairs")]
+[JsonDerivedType(typeof(CollapseMeasure), "collapse")]
 [JsonDerivedType(typeof(WeightNormMeasure), "weight-norms")]
 [JsonDerivedType(typeof(WeightSpectrumMeasure), "weight-spectra")]
+[JsonDerivedType(typeof(JacobianMeasure), "jacobians")]
+[JsonDerivedType(typeof(GainMeasure), "gain")]
+[JsonDerivedType(typeof(LogitLensMeasure), "logit-lens")]
+[JsonDerivedType(typeof(AttributionMeasure), "attribution")]
+[JsonDerivedType(typeof(WeightChangeMeasure), "weight-change")]
+[JsonDerivedType(typeof(HiddenShiftMeasure), "hidden-shift")]
+[JsonDerivedType(typeof(OutputShiftMeasure), "output-shift")]
 public abstract record Measure
 {
     /// <summary>The tier of what is measured after training only.</summary>
@@ -79,6 +93,10 @@ public abstract record Measure
 
     /// <summary>What its columns mean, in a few words at the foot of the table.</summary>
     public abstract string Legend { get; }
+
+    /// <summary>What a model must have to be measured, in a few words such as <c>experts</c>; empty where every model has it.</summary>
+    [JsonIgnore]
+    public virtual string Subject => "";
 
     /// <summary>The figures that the table at the end of a run shows; empty for all, under their own names.</summary>
     public virtual IReadOnlyList<FigureColumn> Columns => [];

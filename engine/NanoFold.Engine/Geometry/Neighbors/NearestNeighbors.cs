@@ -1,24 +1,25 @@
-using System.Buffers;
 using System.Numerics.Tensors;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
-using NanoFold.Engine.Geometry.Spectra;
 using NanoFold.Engine.Geometry.Statistics;
+using NanoFold.Kernels;
 
 namespace NanoFold.Engine.Geometry.Neighbors;
 
 /// <summary>
 /// Exact Euclidean nearest neighbors of all points among themselves, N² · D multiply-adds. Points are centered; scores
-/// <c>|b|² − 2a·b</c> pick a few more candidates than asked for; those are measured again as Σ(a − b)² and sorted.
-/// Where the rounding of the scores could have hidden a neighbor, the whole row is measured again.
+/// <c>|b|² − 2a·b</c>, by the engine's matrix product where there is one, pick a few more candidates than asked for; those are measured again as Σ(a − b)² and sorted.
+/// Where the rounding of the scores could have hidden a neighbor, all that it could have hidden are measured again.
 /// </summary>
 public static class NearestNeighbors
 {
-    private const int QueryBlock = 32;
     private const int Spare = 8;
 
+    // Of a block, in numbers of double precision.
+    private const int MostQueries = 256;
+
     /// <summary>Bytes that a search takes, with what it finds.</summary>
-    internal static double Bytes(int n, int d, int k) => 8.0 * n * (d + QueryBlock) + (double)n * Math.Min(k, n) * (sizeof(double) + sizeof(int));
+    internal static double Bytes(int n, int d, int k) => 8.0 * n * (2.0 * d + MostQueries) + (double)n * Math.Min(k, n) * (sizeof(double) + sizeof(int));
 
     /// <summary>
     /// Finds the neighbors. Equal rows count once: the first stays. Needs 3 distinct points; all rows equal is
@@ -28,7 +29,8 @@ public static class NearestNeighbors
     /// <param name="n">N.</param>
     /// <param name="d">D.</param>
     /// <param name="k">Neighbors wanted, at least 1; cut to the number of other distinct points.</param>
-    public static NeighborGraph Search(ReadOnlySpan<float> points, int n, int d, int k)
+    /// <param name="backend">Makes the scores, in single precision; null for double precision on this thread. What is found is the same.</param>
+    public static NeighborGraph Search(ReadOnlySpan<float> points, int n, int d, int k, Backend? backend = null)
     {
         RowGuard.Shape(points, n, d);
         ArgumentOutOfRangeException.ThrowIfLessThan(k, 1);
@@ -48,7 +50,7 @@ public static class NearestNeighbors
         k = Math.Min(k, rows.Length - 1);
         int[] neighbors = new int[rows.Length * k];
         double[] distances = new double[rows.Length * k];
-        Fill(points, d, rows, k, neighbors, distances);
+        Fill(points, d, rows, k, backend, neighbors, distances);
         return new NeighborGraph(GeometryStatus.Ok, n, k, rows, neighbors, distances);
     }
 
@@ -83,26 +85,23 @@ public static class NearestNeighbors
         return [.. exact.Select(e => e.Row)];
     }
 
-    private static void Fill(
-        ReadOnlySpan<float> points, int d, int[] rows, int k, Span<int> neighbors, Span<double> distances)
+    private static void Fill(ReadOnlySpan<float> points, int d, int[] rows, int k, Backend? backend, Span<int> neighbors, Span<double> distances)
     {
         int count = rows.Length;
-        int padded = GramTile.Pad(count);
-        double[] norms = new double[padded];
-        double[] panels = ArrayPool<double>.Shared.Rent(checked(padded * d)), scores = ArrayPool<double>.Shared.Rent(QueryBlock * padded);
-        FillPanels(points, d, rows, norms, panels);
+        using PointProducts products = PointProducts.Of(new CenteredPoints(points, d, rows), backend);
+        double[] squares = products.Points.Squares;
         CandidateHeap heap = new(Math.Min(k + Spare, count - 1));
         List<(double Square, int Row)> exact = new(count);
 
-        for (int first = 0; first < count; first += QueryBlock)
+        for (int first = 0; first < count; first += products.Block)
         {
-            int queries = Math.Min(QueryBlock, count - first);
-            Dots(panels, d, first, GramTile.Pad(queries), padded, scores);
+            int queries = Math.Min(products.Block, count - first);
+            products.Make(first, queries);
             for (int q = 0; q < queries; q++)
             {
                 int i = first + q;
-                Span<double> line = scores.AsSpan(q * padded, count);
-                TensorPrimitives.MultiplyAdd(line, -2, norms.AsSpan(0, count), line);
+                Span<double> line = products.Row(q);
+                TensorPrimitives.MultiplyAdd(line, -2, squares, line);
                 line[i] = double.PositiveInfinity;
                 Select(line, heap);
 
@@ -110,12 +109,12 @@ public static class NearestNeighbors
                 Measure(points, d, rows, rows[i], heap.Items, exact);
                 double complete = heap.Items.Length == count - 1
                     ? double.PositiveInfinity
-                    : SafeRadius(heap.Threshold, norms[i], d);
+                    : SafeRadius(heap.Threshold, squares[i], products);
                 if (!(exact[k - 1].Square < complete))
                 {
                     double radius = exact[k - 1].Square;
                     exact.Clear();
-                    MeasureWithin(radius, points, d, rows, i, exact);
+                    MeasureWithin(radius, points, d, rows, i, line, products, exact);
                 }
 
                 for (int j = 0; j < k; j++)
@@ -125,59 +124,13 @@ public static class NearestNeighbors
                 }
             }
         }
-
-        ArrayPool<double>.Shared.Return(panels);
-        ArrayPool<double>.Shared.Return(scores);
     }
 
     // Squared distance below which no point outside the candidates can lie. A score carries an error of at most about
-    // γ(|a|² + |b|²) with γ = (D + 4)·2⁻⁵², and |b|² ≤ 2|a|² + 2r², so an outsider at distance r has
+    // γ(|a|² + |b|²), and |b|² ≤ 2|a|² + 2r², so an outsider at distance r has
     // threshold ≤ r² − |a|² + γ(3|a|² + 2r²).
-    private static double SafeRadius(double threshold, double norm, int d)
-    {
-        double gamma = (d + 4) * 2.3e-16;
-        return (threshold + norm - (3 * gamma * norm)) / (1 + (2 * gamma));
-    }
-
-    // Columns of eight points side by side, centered; there are zeros beyond the last point.
-    private static void FillPanels(ReadOnlySpan<float> points, int d, int[] rows, Span<double> norms, double[] panels)
-    {
-        double[] mean = new double[d];
-        double[] row = new double[d];
-        foreach (int r in rows)
-        {
-            TensorPrimitives.ConvertChecked<float, double>(points.Slice(r * d, d), row);
-            TensorPrimitives.Add<double>(mean, row, mean);
-        }
-
-        TensorPrimitives.Divide(mean, rows.Length, mean);
-        panels.AsSpan(rows.Length / GramTile.Width * GramTile.Width * d).Clear();
-        for (int i = 0; i < rows.Length; i++)
-        {
-            TensorPrimitives.ConvertChecked<float, double>(points.Slice(rows[i] * d, d), row);
-            TensorPrimitives.Subtract<double>(row, mean, row);
-            norms[i] = TensorPrimitives.SumOfSquares<double>(row);
-            Span<double> panel = panels.AsSpan(i / GramTile.Width * GramTile.Width * d);
-            for (int c = 0, at = i % GramTile.Width; c < d; c++, at += GramTile.Width)
-            {
-                panel[at] = row[c];
-            }
-        }
-    }
-
-    private static void Dots(double[] panels, int d, int first, int queries, int padded, double[] scores)
-    {
-        scores.AsSpan(0, queries * padded).Clear();
-        int length = GramTile.Width * d;
-        for (int j = 0; j < padded; j += GramTile.Width)
-        {
-            ReadOnlySpan<double> b = panels.AsSpan(j * d, length);
-            for (int q = 0; q < queries; q += GramTile.Width)
-            {
-                GramTile.Add(panels.AsSpan((first + q) * d, length), b, scores.AsSpan((q * padded) + j), padded);
-            }
-        }
-    }
+    private static double SafeRadius(double threshold, double square, PointProducts products)
+        => (threshold + square - (3 * products.Rounding * square) - products.Slack) / (1 + (2 * products.Rounding));
 
     private static void Select(ReadOnlySpan<double> scores, CandidateHeap heap)
     {
@@ -206,13 +159,15 @@ public static class NearestNeighbors
     }
 
     private static void MeasureWithin(
-        double radius, ReadOnlySpan<float> points, int d, int[] rows, int i, List<(double, int)> exact)
+        double radius, ReadOnlySpan<float> points, int d, int[] rows, int i, ReadOnlySpan<double> scores, PointProducts products, List<(double, int)> exact)
     {
         ReadOnlySpan<float> a = points.Slice(rows[i] * d, d);
+        double[] squares = products.Points.Squares;
         for (int j = 0; j < rows.Length; j++)
         {
-            double square = SquaredDistance(a, points.Slice(rows[j] * d, d));
-            if (j != i && square <= radius)
+            // That of the point itself is infinite.
+            double least = scores[j] + squares[i] - (products.Rounding * (squares[i] + squares[j])) - products.Slack;
+            if (least <= radius && SquaredDistance(a, points.Slice(rows[j] * d, d)) is var square && square <= radius)
             {
                 exact.Add((square, rows[j]));
             }

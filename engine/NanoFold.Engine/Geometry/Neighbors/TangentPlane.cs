@@ -74,7 +74,7 @@ public sealed class TangentPlane
             }
         }
 
-        Orthonormalize(basis, d);
+        GramSchmidt.Orthonormalize(basis, d);
         return new TangentPlane(mean, basis, kept, Math.Sqrt(trace / k));
     }
 
@@ -88,7 +88,7 @@ public sealed class TangentPlane
             value = random.NextNormal();
         }
 
-        Orthonormalize(basis, d);
+        GramSchmidt.Orthonormalize(basis, d);
         return new TangentPlane(new double[d], basis, rank, 0);
     }
 
@@ -120,25 +120,5 @@ public sealed class TangentPlane
         }
 
         return TensorPrimitives.SumOfSquares<double>(step);
-    }
-
-    // Gram–Schmidt twice, which is enough (Giraud and Langou 2002).
-    private static void Orthonormalize(double[] basis, int d)
-    {
-        for (int at = 0; at < basis.Length; at += d)
-        {
-            Span<double> direction = basis.AsSpan(at, d);
-            for (int pass = 0; pass < 2; pass++)
-            {
-                TensorPrimitives.Divide(direction, TensorPrimitives.Norm<double>(direction), direction);
-                for (int before = 0; before < at; before += d)
-                {
-                    ReadOnlySpan<double> other = basis.AsSpan(before, d);
-                    TensorPrimitives.MultiplyAdd(other, -TensorPrimitives.Dot<double>(other, direction), direction, direction);
-                }
-            }
-
-            TensorPrimitives.Divide(direction, TensorPrimitives.Norm<double>(direction), direction);
-        }
     }
 }

@@ -48,7 +48,7 @@ internal sealed class BlockReader : IDisposable
             }
             else if (want.Kind != SampleKind.Whole)
             {
-                _clouds.Add(want, new PointCloud(_rows[want.Kind].Rows, shape.Neighbors, mostNeighbors));
+                _clouds.Add(want, new PointCloud(_rows[want.Kind].Rows, shape.Neighbors, mostNeighbors, backend));
             }
         }
 

@@ -35,6 +35,9 @@ internal sealed class NetworkPass : IDisposable
     /// <summary>Runs the pass once.</summary>
     public void Run() => _plan.Run();
 
+    /// <summary>Runs the pass as far as it is to go on, asked after each reader.</summary>
+    public void Run(Func<bool> goesOn) => _plan.RunWhile(goesOn);
+
     public void Dispose()
     {
         _plan.Dispose();

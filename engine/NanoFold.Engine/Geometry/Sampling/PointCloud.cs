@@ -1,5 +1,6 @@
 using NanoFold.Engine.Geometry.Neighbors;
 using NanoFold.Engine.Geometry.Spectra;
+using NanoFold.Kernels;
 
 namespace NanoFold.Engine.Geometry.Sampling;
 
@@ -10,6 +11,7 @@ namespace NanoFold.Engine.Geometry.Sampling;
 public sealed class PointCloud
 {
     private readonly int _neighborPoints;
+    private readonly Backend? _backend;
     private float[] _values = [];
     private StreamingMoments? _moments;
     private bool _hasMoments;
@@ -17,8 +19,9 @@ public sealed class PointCloud
     private PointCloud[] _parts = [];
     private bool[] _hasPart = [];
 
-    internal PointCloud(SampledRows rows, int neighborPoints, int mostNeighbors)
+    internal PointCloud(SampledRows rows, int neighborPoints, int mostNeighbors, Backend? backend = null)
     {
+        _backend = backend;
         Rows = rows;
         _neighborPoints = Math.Min(neighborPoints, LaterCount);
         _mostNeighbors = mostNeighbors;
@@ -93,7 +96,7 @@ public sealed class PointCloud
         _mostNeighbors = Math.Max(_mostNeighbors, k);
         if (Graph is null || (Graph.K < k && Graph.K < Graph.Count - 1))
         {
-            Graph = NearestNeighbors.Search(NeighborValues, NeighborCount, Width, _mostNeighbors);
+            Graph = NearestNeighbors.Search(NeighborValues, NeighborCount, Width, _mostNeighbors, _backend);
         }
 
         return Graph;
@@ -126,7 +129,7 @@ public sealed class PointCloud
         int width = Width / Parts;
         if (_parts.Length < Parts)
         {
-            _parts = [.. Enumerable.Range(0, Parts).Select(_ => new PointCloud(Rows, _neighborPoints, _mostNeighbors))];
+            _parts = [.. Enumerable.Range(0, Parts).Select(_ => new PointCloud(Rows, _neighborPoints, _mostNeighbors, _backend))];
             _hasPart = new bool[Parts];
         }
 
@@ -147,7 +150,7 @@ public sealed class PointCloud
     /// <summary>The same in memory of its own.</summary>
     internal PointCloud Copy()
     {
-        var copy = new PointCloud(Rows, _neighborPoints, _mostNeighbors);
+        var copy = new PointCloud(Rows, _neighborPoints, _mostNeighbors, _backend);
         Values.CopyTo(copy.Begin(Point, Layer, Width, Parts));
         copy.Graph = Graph;
         return copy;

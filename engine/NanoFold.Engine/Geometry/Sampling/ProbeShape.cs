@@ -13,6 +13,7 @@ public sealed record ProbeShape
 
     // Whole windows cost the square of their length, and decompositions its cube.
     private const int WholeTokens = 256;
+    private const int LongestWindow = 128;
 
     /// <summary>T, tokens a window.</summary>
     public required int Time { get; init; }
@@ -39,7 +40,7 @@ public sealed record ProbeShape
     public int Windows => Math.Clamp(WholeTokens / WindowLength, 1, Batch);
 
     /// <summary>Tokens of those.</summary>
-    public int WindowLength => Math.Min(Time, WholeTokens);
+    public int WindowLength => Math.Min(Time, LongestWindow);
 
     /// <summary>Tokens that go through the model.</summary>
     public int Tokens => Batch * Time;

@@ -1,4 +1,5 @@
 using NanoFold.Engine.Tensors;
+using NanoFold.Kernels;
 
 namespace NanoFold.Engine.Geometry.Sampling;
 
@@ -9,13 +10,14 @@ internal sealed class StreamKeeper
 
     private readonly SampledRows _rows;
     private PointCloud[] _now;
+    private PointCloud[] _kept = [];
     private PointCloud[]? _before;
     private long _beforeStep = -1;
 
-    public StreamKeeper(SampledRows points, ProbeShape shape, int mostNeighbors, int layers, bool keepsBefore)
+    public StreamKeeper(Backend backend, SampledRows points, ProbeShape shape, int mostNeighbors, int layers, bool keepsBefore)
     {
         _rows = points.Later(shape.Neighbors, shape.Time);
-        PointCloud[] New() => [.. Enumerable.Range(0, layers + 1).Select(_ => new PointCloud(_rows, _rows.Count, mostNeighbors))];
+        PointCloud[] New() => [.. Enumerable.Range(0, layers + 1).Select(_ => new PointCloud(_rows, _rows.Count, mostNeighbors, backend))];
         _now = New();
         _before = keepsBefore ? New() : null;
     }
@@ -41,13 +43,17 @@ internal sealed class StreamKeeper
     }
 
     /// <summary>What was kept.</summary>
-    public PassSample Pass(long step, ParameterStore store, NetworkSample? network = null) => new()
+    public PassSample Pass(long step, ParameterStore store, NetworkSample? network = null)
     {
-        Streams = _now, Before = _beforeStep >= 0 ? _before : null, StepsSince = step - _beforeStep, Store = store, Network = network,
-    };
+        _kept = _now;
+        return new()
+        {
+            Streams = _now, Before = _beforeStep >= 0 ? _before : null, StepsSince = step - _beforeStep, Store = store, Network = network,
+        };
+    }
 
-    /// <summary>What was kept, in memory of its own.</summary>
-    public IReadOnlyList<PointCloud> Copy() => [.. _now.Select(cloud => cloud.Copy())];
+    /// <summary>What was kept in the last pass, in memory of its own.</summary>
+    public IReadOnlyList<PointCloud> Copy() => [.. _kept.Select(cloud => cloud.Copy())];
 
     /// <summary>What is kept now is what was before, the next time.</summary>
     public void Turn(long step) => (_now, _before, _beforeStep) = (_before!, _now, step);

@@ -9,7 +9,10 @@ namespace NanoFold.Engine.Geometry.Spectra;
 /// </summary>
 public sealed class PrincipalAxes
 {
-    private const int Rounds = 60, Spare = 4;
+    private const int Rounds = 100, Spare = 4;
+
+    // Values change by the square of what axes do.
+    private const double Converged = 1e-14;
 
     private readonly double[] _axes;
     private readonly double[] _mean;
@@ -57,21 +60,28 @@ public sealed class PrincipalAxes
         }
 
         double[] values = new double[held];
-        for (int round = 0; round <= Rounds; round++)
+        for (int round = 0; ; round++)
         {
-            Orthonormalize(basis, held, d);
+            GramSchmidt.Orthonormalize(basis, d);
+            bool isConverged = true;
             for (int k = 0; k < held; k++)
             {
                 for (int i = 0; i < d; i++)
                 {
                     next[(k * d) + i] = TensorPrimitives.Dot<double>(covariance.AsSpan(i * d, d), basis.AsSpan(k * d, d));
                 }
+
+                double value = TensorPrimitives.Dot<double>(basis.AsSpan(k * d, d), next.AsSpan(k * d, d));
+                isConverged &= k >= count || Math.Abs(value - values[k]) <= Converged * total;
+                values[k] = value;
             }
 
-            if (round < Rounds)
+            if (isConverged || round == Rounds)
             {
-                (basis, next) = (next, basis);
+                break;
             }
+
+            (basis, next) = (next, basis);
         }
 
         values = Rotate(basis, next, held, d);
@@ -104,29 +114,6 @@ public sealed class PrincipalAxes
         }
 
         return coordinates;
-    }
-
-    private static void Orthonormalize(double[] basis, int count, int d)
-    {
-        for (int k = 0; k < count; k++)
-        {
-            Span<double> row = basis.AsSpan(k * d, d);
-            // Twice is enough (Kahan): what rounding left after the first time goes.
-            for (int pass = 0; pass < 2; pass++)
-            {
-                for (int j = 0; j < k; j++)
-                {
-                    ReadOnlySpan<double> other = basis.AsSpan(j * d, d);
-                    TensorPrimitives.MultiplyAdd(other, -TensorPrimitives.Dot(other, row), row, row);
-                }
-            }
-
-            double norm = TensorPrimitives.Norm<double>(row);
-            if (norm > 0)
-            {
-                TensorPrimitives.Divide(row, norm, row);
-            }
-        }
     }
 
     // Within the span that was found, the axes are the eigenvectors of the covariance there.

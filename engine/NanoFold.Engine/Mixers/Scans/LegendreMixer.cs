@@ -23,8 +23,10 @@ internal sealed class LegendreMixer(ModuleBuilder builder, MambaConfig config) :
     {
         Tape tape = context.Tape;
         Tensor step = tape.Use(_step), read = tape.Use(_read), skip = tape.Use(Skip);
-        return context.Cache is { } cache
+        Tensor scanned = context.Cache is { } cache
             ? LegendreScanOp.Decode(tape, x, step, read, skip, cache.Use(tape, Builder.Layer, "state"), context.Counts, context.Continues())
             : LegendreScanOp.Record(tape, x, step, read, skip, context.Continues());
+        ShowState(context, x, (state, counts) => LegendreScanOp.Decode(tape, x, step, read, skip, state, counts, context.Continues()));
+        return scanned;
     }
 }

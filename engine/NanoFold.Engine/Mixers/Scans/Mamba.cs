@@ -81,9 +81,11 @@ internal sealed class MambaMixer : StateSpaceMixer
         Tensor delta = Tap.At(tape, "hook_delta_pre", LinearOp.Record(tape, Part(tape, selected, 0, _rank), tape.Use(_stepWeight), tape.Use(_stepBias)));
         Tensor b = Tap.At(tape, "hook_b", Part(tape, selected, _rank, Numbers)), c = Tap.At(tape, "hook_c", Part(tape, selected, _rank + Numbers, Numbers));
         Tensor decay = tape.Use(_logDecay), skip = tape.Use(Skip);
-        return context.Cache is { } cache
+        Tensor scanned = context.Cache is { } cache
             ? SelectiveScanOp.Decode(tape, x, delta, decay, b, c, skip, cache.Use(tape, Builder.Layer, "state"), context.Counts, context.Continues())
             : SelectiveScanOp.Record(tape, x, delta, decay, b, c, skip, context.Continues());
+        ShowState(context, x, (state, counts) => SelectiveScanOp.Decode(tape, x, delta, decay, b, c, skip, state, counts, context.Continues()));
+        return scanned;
     }
 
     private static Tensor Part(Tape tape, Tensor selected, int first, int width) => BroadcastOp.Contiguous(tape, selected.Slice(2, first, width));

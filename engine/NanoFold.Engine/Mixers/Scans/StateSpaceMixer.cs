@@ -10,6 +10,8 @@ namespace NanoFold.Engine.Mixers;
 /// <summary>What the kinds of Mamba have around their states: x, z = W_in h, x ← silu(conv(x)), y = W_out (scan(x) ⊙ silu(z)).</summary>
 public abstract class StateSpaceMixer : Mixer
 {
+    private const string FinalState = "hook_final_state";
+
     private readonly Linear _input;
     private readonly ShortConvolution _convolution;
     private readonly Linear _output;
@@ -41,6 +43,7 @@ public abstract class StateSpaceMixer : Mixer
         new("attn.hook_x", $"B T {Channels}"),
         .. ScanPoints,
         new("attn.hook_scan", $"B T {Channels}"),
+        new($"attn.{FinalState}", $"B 1 {Numbers} {Channels}") { IsReadOnly = true },
         new("attn.hook_gate_pre", $"B T {Channels}"),
         new("attn.hook_z", $"B T {Channels}"),
     ];
@@ -63,6 +66,32 @@ public abstract class StateSpaceMixer : Mixer
 
     /// <summary>x [B, T, C] through the states; decoding goes on from the slot <c>state</c>.</summary>
     protected abstract Tensor Scan(ForwardContext context, Tensor x);
+
+    /// <summary>Shows the state after the last place to readers: while decoding what is kept, otherwise what a walk of its own leaves.</summary>
+    /// <param name="context">Of the pass.</param>
+    /// <param name="x">[B, T, C].</param>
+    /// <param name="walk">Records a scan that goes on from a state [B, N, C] by counts [B] of places, and leaves the state after them there.</param>
+    protected void ShowState(ForwardContext context, Tensor x, Action<Tensor, Tensor> walk)
+    {
+        Tape tape = context.Tape;
+        if (!Tap.IsWanted(tape, FinalState))
+        {
+            return;
+        }
+
+        Tensor state;
+        if (context.Cache is { } cache)
+        {
+            state = cache.Use(tape, Builder.Layer, "state");
+        }
+        else
+        {
+            state = tape.Record(new ZeroOp(), [], [(Layout.Of(x[0], Numbers, Channels), tape.Type.Sum())])[0];
+            walk(state, IntegerRangeOp.Record(tape, [x[0]], axis: 0, start: x[1], step: 0));
+        }
+
+        Tap.ReadOnly(tape, FinalState, state.Reshape(x[0], 1, Numbers, Channels));
+    }
 
     // The rows of in_proj are those of x, then those of z.
     private Tensor Half(Tape tape, Tensor h, int half) => _input.Forward(tape, h, half * Channels, Channels);

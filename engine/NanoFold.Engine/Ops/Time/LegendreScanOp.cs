@@ -23,7 +23,7 @@ public sealed class LegendreScanOp(IKernel<LegendreScanCall> kernel, IKernel<Leg
         Check(x, output);
         var op = new LegendreScanOp(tape.Backend.Require<LegendreScanCall>(), tape.Backend.Require<LegendreScanBackwardCall>());
         (Layout, DType) y = (x.Layout, tape.Type), kept = (Layout.Of(x[0], SelectiveScanCall.Chunks(x[1]), output[1], x[2]), tape.Type.Sum());
-        return tape.Record(op, [x, delta, output, skip, continues, default, default], tape.IsTraining ? [y, kept] : [y])[0];
+        return tape.Record(op, [x, delta, output, skip, continues, default, default], tape.KeepsForGradient ? [y, kept] : [y])[0];
     }
 
     /// <summary>

@@ -80,7 +80,7 @@ public sealed class RecurrentHeadsOp(IKernel<RecurrentHeadsCall> kernel, IKernel
     // As many floats as the kernel has bytes to keep, a row of each batch row.
     private (Layout, DType)[] KeptOutput(Tape tape, Tensor[] inputs)
     {
-        if (!tape.IsTraining)
+        if (!tape.KeepsForGradient)
         {
             return [];
         }

@@ -32,7 +32,7 @@ public sealed class RecurrentOp<TCell>(IKernel<RecurrentCall<TCell>> kernel, IKe
         Layout output = Output(x, weight);
         var op = new RecurrentOp<TCell>(tape.Backend.Require<RecurrentCall<TCell>>(), tape.Backend.Require<RecurrentBackwardCall<TCell>>());
         (Layout, DType) states = (output, tape.Type), final = (Layout.Of(x[0], TCell.States * output[2]), tape.Type.Sum());
-        Tensor[] outputs = tape.Record(op, [x, weight, bias, continues, initial, default], TCell.Saved > 0 && tape.IsTraining
+        Tensor[] outputs = tape.Record(op, [x, weight, bias, continues, initial, default], TCell.Saved > 0 && tape.KeepsForGradient
             ? [states, final, (Layout.Of(x[0], x[1], TCell.Saved * output[2]), tape.Type)]
             : [states, final]);
         return (outputs[0], outputs[1]);

@@ -25,7 +25,7 @@ public sealed class SelectiveScanOp(IKernel<SelectiveScanCall> kernel, IKernel<S
         var op = new SelectiveScanOp(tape.Backend.Require<SelectiveScanCall>(), tape.Backend.Require<SelectiveScanBackwardCall>());
         Tensor[] inputs = [x, delta, logDecay, input, output, skip, continues, default, default];
         (Layout, DType) y = (x.Layout, tape.Type), kept = (Layout.Of(x[0], SelectiveScanCall.Chunks(x[1]), logDecay[1], x[2]), tape.Type.Sum());
-        return tape.Record(op, inputs, tape.IsTraining ? [y, kept] : [y])[0];
+        return tape.Record(op, inputs, tape.KeepsForGradient ? [y, kept] : [y])[0];
     }
 
     /// <summary>

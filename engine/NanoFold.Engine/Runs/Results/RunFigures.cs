@@ -40,7 +40,7 @@ public static class RunFigures
 
     /// <summary>
     /// What <see cref="RunResult.FileName"/> holds: the same, the speed and the seconds of all starts of the run together, and on what it was computed: <c>device</c>
-    /// (<c>cpu</c> or a GPU's name), <c>threads</c> and <c>instructionSet</c> (of the CPU).
+    /// (<c>cpu</c> or a GPU's name), <c>threads</c> and <c>instructionSet</c> (of the CPU); what measuring took of this start (<c>geometry</c>).
     /// </summary>
     internal static JsonObject ForFile(TrainSession session, TrainSummary summary)
     {
@@ -55,6 +55,16 @@ public static class RunFigures
         figures["device"] = backend is CpuBackend ? "cpu" : backend.Name;
         figures["threads"] = backend is CpuBackend { Context.Workers.Count: var threads } ? threads : null;
         figures["instructionSet"] = backend is CpuBackend { Context.Isa: var isa } ? isa.Name() : null;
+        if (session.Geometry?.Costs is { Count: > 0 } costs)
+        {
+            figures["geometry"] = new JsonObject
+            {
+                ["seconds"] = costs.Sum(cost => cost.Seconds),
+                ["share"] = costs.Sum(cost => cost.Seconds) / summary.Seconds,
+                ["costs"] = new JsonArray([.. costs.Select(cost => (JsonNode)new JsonObject { ["measure"] = cost.Measure, ["seconds"] = cost.Seconds, ["times"] = cost.Times })]),
+            };
+        }
+
         return figures;
     }
 

@@ -12,8 +12,6 @@ namespace NanoFold.Engine.Runs.Surveys;
 /// <summary>Measures a run after training: all measures, over its checkpoints, beside the model untrained, on shuffled tokens, and with Gaussians in place of clouds.</summary>
 public sealed class GeometrySurvey : IDisposable
 {
-    private const string Passes = "passes";
-
     private readonly SurveyOptions _options;
     private readonly Action<string> _note;
     private readonly CancellationToken _cancel;
@@ -23,6 +21,7 @@ public sealed class GeometrySurvey : IDisposable
     private readonly GeometryProbe _probe;
     private readonly OrderedDictionary<string, double> _seconds = [];
     private readonly Dictionary<(Measure Measure, FigurePlace Place, SurveyControl Control), Measured> _latest = [];
+    private readonly List<WordTable> _words = [];
 
     private GeometrySurvey(SurveyedRun run, SurveyedRun? against, SurveyData data, GeometryProbe probe, SurveyOptions options, Action<string> note, CancellationToken cancel)
         => (_run, _against, _data, _probe, _options, _note, _cancel) = (run, against, data, probe, options, note, cancel);
@@ -58,7 +57,7 @@ public sealed class GeometrySurvey : IDisposable
             ProbeShape shape = ProbeShape.Of(
                 options.Tokens ?? run.Config.Geometry.ProbeTokens, options.Neighbors ?? run.Config.Geometry.NeighborTokens, data.Context, data.Task.Places(TaskSplit.Probe));
             run.Load(run.Checkpoints.Count - 1);
-            probe = new GeometryProbe(run.Model, data.Task, shape, options.Measures, run.Config.Train.Precision.Arithmetic());
+            probe = new GeometryProbe(run.Model, data.Task, shape, options.Measures, ArithmeticOf(run, backend, note));
             probe.Read(labels is null ? null : rows => Labels(labels, data, probe, rows));
             var survey = new GeometrySurvey(run, against, data, probe, options, note, cancel);
             if (options.Dump is { } pattern)
@@ -97,6 +96,7 @@ public sealed class GeometrySurvey : IDisposable
                 string name = Path.GetFileName(_run.Checkpoints[i].Path);
                 _run.Load(i);
                 _latest.Clear();
+                _words.Clear();
                 Take(log, step, SurveyControl.None, _options.Measures);
                 Keep(_run, i, name, samples, opened);
                 if (_options.Dump is { } pattern)
@@ -119,7 +119,11 @@ public sealed class GeometrySurvey : IDisposable
 
         return new SurveyResult(
             folder, files, log.Lines, _data.Name, _probe.Shape, taken, [.. _latest.Select(pair => (pair.Value, pair.Key.Control))],
-            [.. _seconds.Select(pair => (pair.Key, pair.Value)).OrderByDescending(pair => pair.Value)]);
+            [.. _seconds.Select(pair => (pair.Key, pair.Value)).OrderByDescending(pair => pair.Value)],
+            [.. _options.Measures.Where(measure => measure.Subject.Length > 0 && !_latest.Keys.Any(key => key.Measure == measure)).Select(measure => (measure.Kind, measure.Subject)).Distinct()])
+        {
+            Words = [.. _words],
+        };
     }
 
     /// <inheritdoc/>
@@ -157,6 +161,19 @@ public sealed class GeometrySurvey : IDisposable
         }
     }
 
+    // That of training, where the device has it.
+    private static Arithmetic ArithmeticOf(SurveyedRun run, Backend backend, Action<string> note)
+    {
+        PrecisionKind precision = run.Config.Train.Precision;
+        if (PrecisionCheck.Can(precision, backend))
+        {
+            return precision.Arithmetic();
+        }
+
+        note($"{run.Path}: was trained in {precision.Name()}, which {backend.Name} does not compute; measured in fp32");
+        return default;
+    }
+
     private NetworkSample NewNetwork() => _probe.NewNetwork(_options.Seed, _run.Tokenizer);
 
     // One pass, and what is measured of it.
@@ -171,7 +188,7 @@ public sealed class GeometrySurvey : IDisposable
             _cancel.ThrowIfCancellationRequested();
             measuring += Take(log, _options.Measures[measure], placed, step, control);
         }, () => true);
-        Spend(Passes, Stopwatch.GetElapsedTime(started).TotalSeconds - measuring);
+        Spend(MeasureCost.Passes, Stopwatch.GetElapsedTime(started).TotalSeconds - measuring);
     }
 
     private double Take(SurveyLog log, Measure measure, PlacedMeasure placed, long step, SurveyControl control)
@@ -179,6 +196,7 @@ public sealed class GeometrySurvey : IDisposable
         long started = Stopwatch.GetTimestamp();
         var figures = new FigureWriter(wantsArrays: true);
         placed.Take(figures);
+        _words.AddRange(control == SurveyControl.None ? figures.Words : []);
         foreach ((FigurePlace place, FigureWriter written) in figures.ByPlace(placed.Place))
         {
             var measured = new Measured(measure, place, step, written.Figures);
@@ -279,7 +297,7 @@ public sealed class GeometrySurvey : IDisposable
     {
         SurveyedRun other = _against!;
         other.Load(other.Checkpoints.Count - 1);
-        using var probe = new GeometryProbe(other.Model, _data.Task, _probe.Shape, _options.Measures, other.Config.Train.Precision.Arithmetic());
+        using var probe = new GeometryProbe(other.Model, _data.Task, _probe.Shape, _options.Measures, ArithmeticOf(other, other.Model.Backend, _note));
         probe.Read();
         probe.Run(other.Checkpoints[^1].Step, [.. Enumerable.Range(0, _options.Measures.Count).Where(i => _options.Measures[i] is CheckpointMeasure)], (_, _) => { }, () => true);
         return Sample(other, other.Checkpoints.Count - 1, $"{other.Name}/{Path.GetFileName(other.Checkpoints[^1].Path)}", probe.CopyStreams(), opened);

@@ -24,6 +24,7 @@ internal sealed class SurveyLog : IDisposable
     private readonly string _lines;
     private readonly string _arrays;
     private readonly HashSet<string> _names = [];
+    private readonly bool _isNew;
     private JsonLinesLog? _log;
     private NpzWriter? _npz;
 
@@ -35,6 +36,7 @@ internal sealed class SurveyLog : IDisposable
         (_lines, _arrays) = (Path.Combine(folder, LinesFile), Path.Combine(folder, ArraysFile));
         try
         {
+            _isNew = !Directory.Exists(folder);
             Directory.CreateDirectory(folder);
             File.Delete(_lines + Unfinished);
             _log = JsonLinesLog.Open(_lines + Unfinished);
@@ -107,6 +109,10 @@ internal sealed class SurveyLog : IDisposable
         {
             File.Delete(_lines + Unfinished);
             File.Delete(_arrays + Unfinished);
+            if (_isNew && !Directory.EnumerateFileSystemEntries(_folder).Any())
+            {
+                Directory.Delete(_folder);
+            }
         }
     }
 

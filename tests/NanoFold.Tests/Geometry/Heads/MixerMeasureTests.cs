@@ -1,3 +1,4 @@
+using NanoFold.Engine.FeedForward;
 using NanoFold.Engine.Geometry;
 using NanoFold.Engine.Geometry.Heads;
 using NanoFold.Engine.Geometry.Measures;
@@ -125,6 +126,107 @@ public class MixerMeasureTests : EngineTests
             Assert.That(mixing.Figures.Count(f => f.Name.StartsWith("streamCosine.", StringComparison.Ordinal)), Is.EqualTo(3));
             Assert.That(ValueOf(mixing, "streamSpread"), Is.InRange(0, 1));
         }
+    }
+
+    [Test]
+    public void ExpertsThatWriteApartAreAtRightAngles()
+    {
+        // Experts 0 and 1 write to the first eight elements, 2 and 3 to the others, each half in a plane of four of them.
+        using var tiny = new TinyModel(ModelVariants.Base with { Layers = 1, FeedForward = new MoeConfig { Experts = 4, Active = 2, Hidden = 12, Activation = new ReluConfig() } }, Backend());
+        Parameter down = tiny.Store["model.layers.0.mlp.experts.down_proj.weight"];
+        Host.Write(tiny.Store, down, [.. Host.Read(tiny.Store, down).Select((v, i) => i / 12 % 16 / 8 == i / (12 * 16) / 2 && i / 12 % 8 < 4 ? v : 0)]);
+        Measured measured = Run(tiny, [new ExpertSubspaceMeasure { Directions = 4 }]).Single();
+        Assert.That(ValueOf(measured, "expertsCompared"), Is.EqualTo(4));
+        Assert.That(ValueOf(measured, "smallestAngle"), Is.Zero.Within(1e-4), "two write to the same");
+        Assert.That(ValueOf(measured, "subspaceOverlap"), Is.EqualTo(2 / 6.0).Within(1e-6), "two pairs of six");
+        Assert.That(ValueOf(measured, "meanAngle"), Is.EqualTo(60).Within(1e-3));
+    }
+
+    [Test]
+    public void ExpertsChosenByTheTokenArePure()
+    {
+        // Without mixers a token's expert is a function of it alone.
+        using var tiny = new TinyModel(ModelVariants.Base with { Layers = 1, Mixer = new NoneConfig(), FeedForward = new MoeConfig { Experts = 4, Active = 1, Hidden = 12 } }, Backend());
+        Measured measured = Run(tiny, [new ExpertPurityMeasure()]).Single();
+        int[] tokens = Numbers.Integers("probe", 64, 0, 19);
+        double entropy = -tokens.GroupBy(t => t).Sum(g => g.Count() / 64.0 * Math.Log(g.Count() / 64.0));
+        double ofExperts = ValueOf(measured, "purityUncorrected.token") * entropy;
+        Assert.That(ofExperts, Is.InRange(0.3, Math.Log(4)), "the information is all of the experts' entropy");
+        Purity known = Purity.Measure(tokens, [.. tokens]);
+        Assert.That(known.Uncorrected, Is.EqualTo(1).Within(1e-12));
+        Assert.That(ValueOf(measured, "purity.token"), Is.GreaterThan(ValueOf(measured, "purityShuffled.token") + 0.1));
+        Assert.That(measured.Figures.Select(f => f.Name), Is.SupersetOf(new[] { "purity.next", "purity.position" }));
+    }
+
+    [Test]
+    public void AStateOfEqualKeysHasRankOne()
+    {
+        // Linear attention without projections of keys writes every value along the same key.
+        using var tiny = new TinyModel(ModelVariants.Base with { Mixer = LinearAttentionConfig.Tiny }, Backend());
+        foreach (Parameter parameter in tiny.Store.Parameters.Where(p => p.Name.EndsWith("k_proj.weight", StringComparison.Ordinal)))
+        {
+            Host.Write(tiny.Store, parameter, new double[parameter.Layout.Count]);
+        }
+
+        foreach (Measured measured in Run(tiny, [new StateMeasure()]))
+        {
+            Assert.That(ValueOf(measured, "stateRank"), Is.EqualTo(1).Within(1e-4));
+            Assert.That(ValueOf(measured, "stateDimension"), Is.EqualTo(1).Within(1e-6));
+            Assert.That(ValueOf(measured, "stateRankMost"), Is.EqualTo(4));
+        }
+    }
+
+    [Test]
+    public void DecaysSayHowLongAStateLasts()
+    {
+        // Decays of gated linear attention from nothing but a bias: σ(b)^(1/16) for every token.
+        using var tiny = new TinyModel(ModelVariants.Base with { Mixer = GatedLinearAttentionConfig.Tiny }, Backend());
+        foreach (Parameter parameter in tiny.Store.Parameters.Where(p => p.Name.Contains("gk_proj.1.", StringComparison.Ordinal)))
+        {
+            Host.Write(tiny.Store, parameter, [.. Enumerable.Repeat(parameter.Name.EndsWith("bias", StringComparison.Ordinal) ? 2.0 : 0, (int)parameter.Layout.Count)]);
+        }
+
+        foreach (Measured measured in Run(tiny, [new StateMeasure()]))
+        {
+            Assert.That(ValueOf(measured, "timescale"), Is.EqualTo(16 / Math.Log(1 + Math.Exp(-2))).Within(0.01).Percent);
+            Assert.That(ValueOf(measured, "timescaleShort"), Is.EqualTo(ValueOf(measured, "timescaleLong")).Within(0.01).Percent);
+            Assert.That(Enumerable.Range(1, 3).Sum(k => ValueOf(measured, $"trajectoryShare.{k}")), Is.InRange(0.2, 1.0));
+        }
+    }
+
+    [Test]
+    public void ArraysStandBesideFigures()
+    {
+        using var tiny = new TinyModel(ModelVariants.Base with { Layers = 1, Mixer = new ParallelConfig { Mixers = [new AttentionConfig(), GruConfig.Tiny] }, FeedForward = MoeConfig.Tiny }, Backend());
+        Measure[] measures = [new AttentionGraphMeasure(), new HeadOutputMeasure { Directions = 3 }, new StateMeasure(), new ExpertSubspaceMeasure { Directions = 2 }];
+        ProbeShape shape = ProbeShape.Of(64, 60, tiny.Time);
+        using var probe = new GeometryProbe(tiny.Model, new RandomTokens(19, 1), shape, measures);
+        int[] tokens = Numbers.Integers("probe", 64, 0, 19);
+        probe.Read(tokens, new int[64]);
+        var arrays = new Dictionary<string, FigureArray>();
+        probe.Run(1, [0, 1, 2, 3], (_, placed) =>
+        {
+            var figures = new FigureWriter(wantsArrays: true);
+            placed.Take(figures);
+            foreach (FigureArray array in figures.Arrays)
+            {
+                arrays.Add($"{placed.Place.Point} {array.Name}", array);
+            }
+        }, () => true);
+        var pattern = (float[])arrays["blocks.0.mixers.0 pattern"].Values;
+        Assert.That(arrays["blocks.0.mixers.0 pattern"].Shape, Is.EqualTo(new[] { 4, 16, 16 }));
+        Assert.That(pattern.Chunk(16).Select(row => row.Sum()), Is.All.EqualTo(1).Within(1e-5));
+        Assert.That(pattern.Where((_, i) => i % 16 > i / 16 % 16), Is.All.Zero);
+        Assert.That(arrays["blocks.0.mixers.0 tokens"].Values, Is.EqualTo(tokens[..16]));
+        Assert.That(arrays["blocks.0.mixers.0 angles"].Shape, Is.EqualTo(new[] { 6, 3 }));
+        Assert.That((double[])arrays["blocks.0.mixers.0 angles"].Values, Is.All.InRange(0, Math.PI / 2));
+        Assert.That(arrays["blocks.0.mixers.1 trajectory"].Shape, Is.EqualTo(new[] { 4, 16, 3 }));
+        float[][] way = [.. ((float[])arrays["blocks.0.mixers.1 trajectory"].Values).Chunk(3)];
+        Assert.That(Enumerable.Range(0, 3).Select(k => way.Average(at => at[k])), Is.All.Zero.Within(1e-5), "centered");
+        Assert.That(way.Sum(at => at[0] * at[0]), Is.GreaterThan(way.Sum(at => at[1] * at[1])));
+        var experts = (int[])arrays["blocks.0 experts"].Values;
+        Assert.That(arrays["blocks.0 overlap"].Shape, Is.EqualTo(new[] { experts.Length, experts.Length }));
+        Assert.That(experts, Is.Ordered.And.Unique.And.All.InRange(0, 3));
     }
 
     private static double ValueOf(Measured measured, string figure) => measured.Figures.Single(f => f.Name == figure).Value!.Value;

@@ -64,6 +64,35 @@ public class NetworkMeasureTests : EngineTests
             // A convolution over three tokens reaches no further.
             Assert.That(mixer is ConvolutionConfig ? ValueOf(measured, "gain.4") : 0, Is.Zero);
         }
+
+        using var without = new TinyModel(ModelVariants.Base with { Layers = 1, Mixer = new NoneConfig() }, Backend());
+        Assert.That(Run(without, new GradientLagMeasure()), Is.Empty);
+    }
+
+    [Test]
+    public void WhatGatesDoToAnUpdate()
+    {
+        using var tiny = new TinyModel(ModelVariants.Base with { Mixer = new GatedAttentionConfig() }, Backend());
+        IReadOnlyList<Measured> trained = Run(tiny, new GateUpdateMeasure { Neighborhood = 4 });
+        Assert.That(trained.Select(m => m.Place), Is.EqualTo(Enumerable.Range(0, 2).Select(i => new FigurePlace("block", $"blocks.{i}", i))));
+        foreach (Measured block in trained)
+        {
+            Assert.That(ValueOf(block, "normalShareByChance"), Is.EqualTo(0.75));
+            Assert.That(ValueOf(block, "updateKept"), Is.InRange(0.2, 0.8), "gates begin near a half");
+            Assert.That(ValueOf(block, "normalShareChange"), Is.EqualTo(ValueOf(block, "normalShareAfter") - ValueOf(block, "normalShareBefore")).Within(1e-9));
+        }
+
+        using var headwise = new TinyModel(ModelVariants.Base with { Layers = 1, Mixer = new GatedAttentionConfig { Gate = GatePosition.Output } }, Backend());
+        Write(headwise, "gate_proj.weight", (_, _) => 0);
+        Measured even = Run(headwise, new GateUpdateMeasure { Neighborhood = 4 }).Single();
+        Assert.That(ValueOf(even, "updateKept"), Is.EqualTo(0.5).Within(1e-6), "half of every element");
+        Assert.That(ValueOf(even, "normalShareChange"), Is.Zero.Within(1e-6), "which does not turn it");
+
+        using var recurrent = new TinyModel(ModelVariants.Base with { Layers = 1, Mixer = RetentionConfig.Tiny }, Backend());
+        Write(recurrent, "g_proj.weight", (_, _) => 0);
+        Assert.That(ValueOf(Run(recurrent, new GateUpdateMeasure { Neighborhood = 4 }).Single(), "updateKept"), Is.Zero.Within(1e-6), "silu(0) closes everything");
+        using var plain = new TinyModel(ModelVariants.Base, Backend());
+        Assert.That(Run(plain, new GateUpdateMeasure()), Is.Empty);
     }
 
     [Test]

@@ -75,6 +75,17 @@ public class SubspaceTests
         Assert.That(PrincipalAxes.Of(new float[12], 4, 2).Status, Is.EqualTo(GeometryStatus.ZeroVariance));
     }
 
+    [Test]
+    public void AxesOfRowsInAPlaneAreTwo()
+    {
+        double[] plane = Orthonormal(2, 12, 14);
+        float[] rows = [.. Clouds.Gauss(40, 2, 15).Chunk(2).SelectMany(x => Enumerable.Range(0, 12).Select(c => (float)((3 * x[0] * plane[c]) + (x[1] * plane[12 + c]))))];
+        PrincipalAxes axes = PrincipalAxes.Of(rows, 40, 5);
+        Assert.That(axes.Shares.Take(2).Sum(), Is.EqualTo(1).Within(1e-12));
+        Assert.That(axes.Shares.Skip(2), Is.All.LessThan(1e-12));
+        Assert.That(PrincipalAngles.Between([.. axes.Axis(0), .. axes.Axis(1)], plane, 12), Is.All.LessThan(1e-6));
+    }
+
     internal static double[] Orthonormal(int count, int d, ulong seed)
     {
         double[][] rows = [.. Clouds.Gauss(count, d, seed).Select(x => (double)x).Chunk(d)];

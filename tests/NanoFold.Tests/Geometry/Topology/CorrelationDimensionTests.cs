@@ -61,6 +61,19 @@ public class CorrelationDimensionTests
     }
 
     [Test]
+    public void AProjectionToFewDoesNot()
+    {
+        double mean = 0;
+        for (ulong seed = 1; seed <= 3; seed++)
+        {
+            float[] seen = Project(Clouds.Gauss(1000, 10, seed), 10, 16);
+            mean += TwoNN.Fit(NearestNeighbors.Search(seen, 1000, 16, 2)).Dimension!.Value / 3;
+        }
+
+        Assert.That(mean, Is.InRange(8, 9.3));
+    }
+
+    [Test]
     public void ParticipationRatioOfAGaussian()
     {
         const int N = 200, D = 100;

@@ -45,17 +45,17 @@ public class ShapeMeasureTests
     [Test]
     public void ThePeakOfTheDimensionIsWhereItIs()
     {
-        // Dimensions 2, 8, 4, in 8.
+        // Dimensions 6, then 2, 8, 4 after the blocks, in 8.
         SampledRows rows = Rows();
         PointCloud Of(int d) => Cloud(8, (_, random) => [.. Enumerable.Range(0, 8).Select(c => c < d ? random.NextNormal() : 0)], rows);
-        PointCloud[] streams = [Of(2), Of(8), Of(4)];
+        PointCloud[] streams = [Of(6), Of(2), Of(8), Of(4)];
         var figures = new FigureWriter();
         new DimensionProfileMeasure().Take(streams, figures);
         Dictionary<string, double> values = Values(figures).ToDictionary(f => f.Item1, f => f.Item2);
-        Assert.That(values["peakDepth"], Is.EqualTo(0.5));
-        Assert.That(values["peakOverEnds"], Is.EqualTo(2 * values["dimension.1"] / (values["dimension.0"] + values["dimension.2"])).Within(1e-12));
-        Assert.That(values["dimension.0"], Is.EqualTo(2).Within(15).Percent);
-        Assert.That(values["participationRatio.2"], Is.EqualTo(4).Within(5).Percent);
+        Assert.That(values["peakDepth"], Is.EqualTo(2 / 3.0).Within(1e-12));
+        Assert.That(values["peakOverEnds"], Is.EqualTo(2 * values["dimension.2"] / (values["dimension.1"] + values["dimension.3"])).Within(1e-12));
+        Assert.That(values["dimension.1"], Is.EqualTo(2).Within(15).Percent);
+        Assert.That(values["participationRatio.3"], Is.EqualTo(4).Within(5).Percent);
     }
 
     [TestCase(TokenOrder.Position)]
@@ -157,6 +157,40 @@ public class ShapeMeasureTests
         Assert.That(values["mixerNormalShare"], Is.Zero.Within(1e-6));
         Assert.That(values["feedForwardNormalShare"], Is.EqualTo(0.5).Within(1e-6));
         Assert.That(values["mixerNormalShareByChance"], Is.EqualTo(1 - (3 / 8.0)).Within(0.15));
+    }
+
+    [TestCase(1, GeometryStatus.ZeroVariance)]
+    [TestCase(float.NaN, GeometryStatus.NotFinite)]
+    public void MeasuresSayWhyTheyHaveNoFigure(float value, GeometryStatus status)
+    {
+        SampledRows rows = Rows();
+        rows.Read(Tokens(), Documents(), LabelColumn.Always(Tokens(), [], Time));
+        rows = rows.Later(rows.Count, Time);
+        PointCloud cloud = Cloud(8, (row, _) => [.. Enumerable.Range(0, 8).Select(c => row == 30 && c == 3 ? value : 1.0)], rows);
+        foreach (Measure measure in MeasurePresets.All)
+        {
+            var figures = new FigureWriter(wantsArrays: true);
+            switch (measure)
+            {
+                case PointMeasure point:
+                    point.Take(cloud, figures);
+                    break;
+                case PairMeasure pair:
+                    pair.Take(cloud, cloud, figures);
+                    break;
+                case ModelMeasure model:
+                    model.Take([cloud, cloud, cloud], figures);
+                    break;
+                default:
+                    continue;
+            }
+
+            Assert.That(figures.Figures, Is.All.Matches<Figure>(f => f.Status.HasValue() == f.Value is not null && double.IsFinite(f.Value ?? 0)), measure.Kind);
+            if (measure is DimensionProfileMeasure or CorrelationMeasure or GeodesicMeasure or RsaMeasure or TrajectoryMeasure or OutlierDimensionMeasure)
+            {
+                Assert.That(figures.Figures[0].Status, Is.EqualTo(status), measure.Kind);
+            }
+        }
     }
 
     private static int Token(int place) => place * 7 % 11;

@@ -95,6 +95,28 @@ public class GeometrySurveyTests
     }
 
     [Test]
+    public void ArraysStandBesideTheFiguresThatAreMadeOfThem()
+    {
+        Survey("arrays", Options("twonn,gride,spectrum") with { Checkpoints = "5,12", Controls = [SurveyControl.Shuffled] });
+        using NpzReader npz = NpzReader.Open(Path.Combine(_rig["arrays"], "geometry.npz"));
+        Assert.That(npz.Names.Where(name => name.EndsWith("/ratios", StringComparison.Ordinal)), Is.EqualTo(new[]
+        {
+            "twonn/blocks.0.hook_resid_post/5/ratios", "twonn/blocks.1.hook_resid_post/5/ratios", "twonn/blocks.0.hook_resid_post/12/ratios", "twonn/blocks.1.hook_resid_post/12/ratios",
+            "twonn/blocks.0.hook_resid_post/12/shuffled/ratios", "twonn/blocks.1.hook_resid_post/12/shuffled/ratios",
+        }));
+        JsonElement Figure(string figure) => Lines("arrays").Single(l => Text(l, "figure") == figure && Text(l, "point") == "blocks.1.hook_resid_post" && l.GetProperty("step").GetInt64() == 12 && Text(l, "control") == "none");
+        const string At = "blocks.1.hook_resid_post/12";
+        double[] eigenvalues = npz.Read($"spectrum/{At}/eigenvalues")!.Value.Values, mu = npz.Read($"twonn/{At}/ratios")!.Value.Values;
+        Assert.That(eigenvalues, Has.Length.EqualTo(16).And.Ordered.Descending);
+        Assert.That(Figure("totalVariance").GetProperty("value").GetDouble(), Is.EqualTo(eigenvalues.Sum()).Within(1e-9).Percent);
+        (int[] shape, double[] distances) = npz.Read($"twonn/{At}/distances")!.Value;
+        Assert.That(shape[0], Is.EqualTo(mu.Length).And.EqualTo(npz.Read($"twonn/{At}/rows")!.Value.Values.Length));
+        Assert.That(mu, Is.EqualTo(Enumerable.Range(0, mu.Length).Select(i => distances[(i * shape[1]) + 1] / distances[i * shape[1]])));
+        // The maximum likelihood of two neighbors is GRIDE's at rank 2.
+        Assert.That(Figure("dimension.2").GetProperty("value").GetDouble(), Is.EqualTo((mu.Length - 1) / mu.Sum(Math.Log)).Within(1e-6).Percent);
+    }
+
+    [Test]
     public void LabelsAreOfTheTokensThatTheyName()
     {
         string labels = _rig.Write("labels.tsv", "byte\tkind\n0\tletter\n1\tletter\n2\tpoint\n3\t\n");
@@ -111,10 +133,11 @@ public class GeometrySurveyTests
     public void TwoCheckpointsAndTwoRunsAreCompared()
     {
         var seen = new List<string>();
-        SurveyOptions options = Options("norms") with { Measures = [new Comparing(seen)] };
+        // With what looks at the time before, too.
+        SurveyOptions options = Options("norms") with { Measures = [new Comparing(seen), new DriftMeasure()] };
         Survey("pairs", options);
         Assert.That(seen, Is.EqualTo(new[] { "step-000005 step-000012 3 True", "step-000010 step-000012 3 True" }));
-        Assert.That(Lines("pairs").Select(l => (Text(l, "scope"), Text(l, "other"), l.GetProperty("step").GetInt64())), Is.EqualTo(new[] { ("checkpoints", "step-000005", 12L), ("checkpoints", "step-000010", 12L) }));
+        Assert.That(Lines("pairs").Where(l => Text(l, "measure") == "comparing").Select(l => (Text(l, "scope"), Text(l, "other"), l.GetProperty("step").GetInt64())), Is.EqualTo(new[] { ("checkpoints", "step-000005", 12L), ("checkpoints", "step-000010", 12L) }));
 
         seen.Clear();
         Survey("against", options with { Against = _rig.Checkpoint("run", 5), Checkpoints = "10" });
@@ -180,7 +203,7 @@ public class GeometrySurveyTests
         public override void Take(CheckpointSample first, CheckpointSample second, FigureWriter figures)
         {
             // The streams are those of their own weights.
-            bool differ = first.Network.Model != second.Network.Model && !first.Streams[^1].Values.SequenceEqual(second.Streams[^1].Values);
+            bool differ = first.Network.Model != second.Network.Model && !first.Streams[^1].Values.SequenceEqual(second.Streams[^1].Values) && first.Streams.All(stream => stream.Width == 16);
             Seen.Add($"{first.Name} {second.Name} {first.Streams.Count} {differ}");
             figures.Add("one", 1, default, "once", 1);
         }

@@ -15,6 +15,8 @@ internal sealed class SurveyChoices(VerbCommand command)
     private readonly Option<string[]> _set = command.Texts("--set", "KEY=VALUE", "A setting of the task, such as task.pairs=8; may be given several times");
     private readonly Option<string?> _measures = command.Text("--measures", "LIST", "all (if not given), full, light, or kinds with commas such as twonn,cka; or JSON as in geometry.measures");
     private readonly Option<string?> _preset = command.Text("--preset", "NAME", "The same as --measures: all, full or light");
+    private readonly Option<string?> _word = command.Text("--word", "WORD", "A word that is looked at in two sets of contexts, through the layers; alone unless --measures names more");
+    private readonly Option<string?> _contexts = command.Text("--contexts", "A,B", "Two files with contexts of --word, one a line");
     private readonly Option<string?> _checkpoints = command.Text("--checkpoints", "all|last|STEPS", "Which checkpoints of the run, such as 500,1000; all if not given");
     private readonly Option<string[]?> _controls = command.Names("--controls", "What figures of the last checkpoint are held against: untrained, shuffled, gaussian; all of them if not given", [.. s_controls, None]);
     private readonly Option<string?> _labels = command.Text("--labels", "FILE", "Labels of the tokens of --data or --prompt: tabs between columns, the first token or byte");
@@ -43,7 +45,10 @@ internal sealed class SurveyChoices(VerbCommand command)
         }
 
         string[] controls = invocation.Get(_controls) is { Length: > 0 } given ? given : s_controls;
-        IReadOnlyList<Measure> measures = MeasureChoice.Parse(invocation.Get(_measures) ?? invocation.Get(_preset) ?? MeasurePresets.Every);
+        ContextMeasure? contexts = Contexts(invocation.Get(_word), invocation.Get(_contexts));
+        string? chosen = invocation.Get(_measures) ?? invocation.Get(_preset);
+        IReadOnlyList<Measure> measures = contexts is not null && chosen is null ? [] : MeasureChoice.Parse(chosen ?? MeasurePresets.Every);
+        measures = contexts is null ? measures : [.. measures.Where(measure => measure is not ContextMeasure), contexts];
         if (measures.Count == 0 && invocation.Get(_dump) is null)
         {
             throw UserException.Usage("--measures: names none, and there is no --dump, so there is nothing to do");
@@ -65,5 +70,21 @@ internal sealed class SurveyChoices(VerbCommand command)
             Neighbors = (int?)invocation.Get(_neighbors),
             Seed = (ulong)(invocation.Seed ?? 1),
         };
+    }
+
+    private static ContextMeasure? Contexts(string? word, string? files)
+    {
+        if (word is null && files is null)
+        {
+            return null;
+        }
+
+        if (word is null || files?.Split(',', StringSplitOptions.TrimEntries) is not [{ Length: > 0 } first, { Length: > 0 } second])
+        {
+            throw UserException.Usage("--word and --contexts: give both, a word and two files with a comma between them");
+        }
+
+        var measure = new ContextMeasure { Word = word, First = first, Second = second };
+        return measure.Validate("--contexts").FirstOrDefault() is { } problem ? throw UserException.Usage($"--contexts: {problem.Message}") : measure;
     }
 }

@@ -8,15 +8,30 @@ namespace NanoFold.Cli.Commands.Surveys;
 /// <summary>What a survey found, as tables of a terminal's width and as JSON.</summary>
 internal static class SurveyTable
 {
-    // More rows than a reader takes in stand in the file only.
-    private const int MostRows = 32;
+    // Longer tables than this, such as those of all matrices of weights, stand in the file only.
+    private const int MostRows = 12;
 
     public static void Write(Output output, SurveyResult result)
     {
-        GeometryTable.Write(output, [.. result.Latest.Where(pair => pair.Control == SurveyControl.None).Select(pair => pair.Measured)], MostRows);
+        Measured[] own = [.. result.Latest.Where(pair => pair.Control == SurveyControl.None).Select(pair => pair.Measured)];
+        // Of many pairs of checkpoints the farthest.
+        string? farthest = own.FirstOrDefault(one => one.Place.Scope == "checkpoints")?.Place.Other;
+        GeometryTable.Write(output, [.. own.Where(one => one.Place.Scope != "checkpoints" || one.Place.Other == farthest)], MostRows);
+        foreach (WordTable table in result.Words)
+        {
+            output.Line();
+            output.Line(table.Title);
+            output.Table(numbers: false, [.. table.Rows.Select(row => row.ToArray())]);
+        }
+
         WriteControls(output, result);
         output.Line($"{result.Data}: {Display.Count(result.Shape.Points)} of {Display.Count(result.Shape.Tokens)} tokens, neighbors of {Display.Count(result.Shape.Neighbors)}; the last of {Display.Count(result.Checkpoints.Count, "checkpoint")}");
         output.Line($"most time: {string.Join(", ", result.Costs.Take(5).Select(cost => $"{cost.Measure} {Display.Number(cost.Seconds, "0.0")} s"))}");
+        foreach (IGrouping<string, (string Measure, string Subject)> without in result.Without.GroupBy(one => one.Subject))
+        {
+            output.Line($"the model has no {without.Key}: nothing of {string.Join(", ", without.Select(one => one.Measure))}");
+        }
+
         output.Line($"{Display.Count(result.Lines, "figure")} in {Path.Combine(result.Folder, "geometry.jsonl")}, arrays in geometry.npz");
     }
 
@@ -30,6 +45,12 @@ internal static class SurveyTable
         ["measured"] = result.Shape.Points,
         ["checkpoints"] = new JsonArray([.. result.Checkpoints.Select(one => (JsonNode)new JsonObject { ["name"] = one.Name, ["step"] = one.Step, ["seconds"] = one.Seconds })]),
         ["costs"] = new JsonArray([.. result.Costs.Select(one => (JsonNode)new JsonObject { ["measure"] = one.Measure, ["seconds"] = one.Seconds })]),
+        ["without"] = new JsonArray([.. result.Without.Select(one => (JsonNode)one.Measure)]),
+        ["words"] = new JsonArray([.. result.Words.Select(table => (JsonNode)new JsonObject
+        {
+            ["title"] = table.Title,
+            ["rows"] = new JsonArray([.. table.Rows.Select(row => (JsonNode)new JsonArray([.. row.Select(cell => (JsonNode)cell)]))]),
+        })]),
         ["figures"] = new JsonArray([.. result.Latest.SelectMany(pair => pair.Measured.Figures.Select(figure => ToJson(pair.Measured, figure, pair.Control)))]),
     };
 

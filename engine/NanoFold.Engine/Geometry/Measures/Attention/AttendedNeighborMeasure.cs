@@ -24,6 +24,9 @@ public sealed record AttendedNeighborMeasure : MixerMeasure
     public override string Legend => "attended near = share of the keys attended to most that are nearest in the stream, too";
 
     /// <inheritdoc/>
+    public override string Subject => "attention patterns";
+
+    /// <inheritdoc/>
     public override IReadOnlyList<FigureColumn> Columns => [new("attendedNear", "attended near", "0.00"), new("attendedNearByChance", "by chance", "0.00")];
 
     /// <inheritdoc/>

@@ -12,6 +12,9 @@ public sealed record AttentionGraphMeasure : MixerMeasure
 {
     private const double Share = 0.9;
 
+    // Tokens of the pattern that is kept.
+    private const int MostShown = 64;
+
     private static readonly string[] s_names =
         ["keysFor90", "keysFor90WithoutFirst", "keysFor90WithoutSink", "entropyShareWithoutSink", "effectiveRank", "effectiveRankWithoutSink", "largestOtherKeyMass"];
 
@@ -26,6 +29,9 @@ public sealed record AttentionGraphMeasure : MixerMeasure
 
     /// <inheritdoc/>
     public override string Legend => "keys 90, rank = keys that hold 90 % of a row's mass, and the effective rank of a pattern";
+
+    /// <inheritdoc/>
+    public override string Subject => "attention patterns";
 
     /// <inheritdoc/>
     public override IReadOnlyList<FigureColumn> Columns => [new("keysFor90", "keys 90", "0.0"), new("effectiveRank", "rank", "0.0")];
@@ -58,6 +64,27 @@ public sealed record AttentionGraphMeasure : MixerMeasure
         }
 
         Write(figures, sums);
+        if (figures.WantsArrays)
+        {
+            WritePattern(windows, figures);
+        }
+    }
+
+    // The first window, to be looked at.
+    private static void WritePattern(PatternSample pattern, FigureWriter figures)
+    {
+        int length = Math.Min(MostShown, pattern.Rows.RunLength);
+        var weights = new float[pattern.Heads * length * length];
+        for (int head = 0; head < pattern.Heads; head++)
+        {
+            for (int query = 0; query < length; query++)
+            {
+                pattern.Weights(query, head)[..length].CopyTo(weights.AsSpan(((head * length) + query) * length));
+            }
+        }
+
+        figures.Array("pattern", [pattern.Heads, length, length], weights);
+        figures.Array("tokens", [length], pattern.Rows.Tokens.AsSpan(0, length));
     }
 
     private static void OfRows(PatternSample pattern, int head, Mean[] means)

@@ -10,6 +10,9 @@ public sealed record AttentionHeadMeasure : HeadMeasure
     public override string Legend => "entropy, sink = of a head's attention rows, ÷ ln t, and their weight on position 0";
 
     /// <inheritdoc/>
+    public override string Subject => "attention patterns";
+
+    /// <inheritdoc/>
     public override IReadOnlyList<FigureColumn> Columns => [new("attentionEntropyShare", "entropy", "0.00"), new("firstTokenMass", "sink", "0.00")];
 
     /// <inheritdoc/>

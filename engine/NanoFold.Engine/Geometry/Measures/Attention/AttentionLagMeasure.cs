@@ -11,6 +11,9 @@ public sealed record AttentionLagMeasure : MixerMeasure
     public override string Legend => "lag = mean distance of the keys attended to, weighted by their mass, key 0 left out";
 
     /// <inheritdoc/>
+    public override string Subject => "attention patterns";
+
+    /// <inheritdoc/>
     public override IReadOnlyList<FigureColumn> Columns => [new("meanLag", "lag", "0.0")];
 
     /// <inheritdoc/>

@@ -19,6 +19,9 @@ public sealed record QueryKeyMeasure : MixerMeasure
     public override string Legend => "QK sym, QK + = symmetric share of W_QᵀW_K (1/2 by chance), and the share of positive eigenvalues in the squares of its symmetric part";
 
     /// <inheritdoc/>
+    public override string Subject => "attention patterns";
+
+    /// <inheritdoc/>
     public override IReadOnlyList<FigureColumn> Columns => [new("symmetricShare", "QK sym", "0.00"), new("positiveShare", "QK +", "0.00")];
 
     /// <inheritdoc/>

@@ -28,7 +28,11 @@ public sealed record DecimationMeasure : PointMeasure
         foreach (DecimationLevel level in DecimationScan.Run(cloud.NeighborValues, cloud.NeighborCount, cloud.Width, DimensionMethod.TwoNNFit(), LeastPoints))
         {
             string estimator = $"{level.Method.Label}, {level.Measured} subsets, position 0 out, {level.DuplicatesDropped} duplicates dropped";
-            figures.Add("dimension." + level.Points.ToString(CultureInfo.InvariantCulture), level.Dimension, level.Status, estimator, level.Points, level.StandardDeviation);
+            string suffix = "." + level.Points.ToString(CultureInfo.InvariantCulture);
+            var mean = new DimensionEstimate { Method = level.Method, Status = level.Status, Dimension = level.Dimension, Points = level.Points };
+            CalibratedDimension calibrated = GaussianCalibration.Calibrate(mean, cloud.Width);
+            figures.Add("dimension" + suffix, level.Dimension, level.Status, estimator, level.Points, level.StandardDeviation);
+            figures.Add("gaussianDimension" + suffix, calibrated.GaussianDimension, calibrated.BoundedStatus, $"{level.Method.Label} on Gaussians", calibrated.GaussianPoints);
         }
     }
 }

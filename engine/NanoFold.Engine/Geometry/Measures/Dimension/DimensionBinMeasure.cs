@@ -32,7 +32,10 @@ public sealed record DimensionBinMeasure : PointMeasure
     public int Bins { get; init; } = 4;
 
     /// <inheritdoc/>
-    public override string Legend => "dimension.I = TwoNN of the tokens of bin I, from the earliest ones on";
+    public override string Legend => "early, late = TwoNN of the tokens of the first and of the last bin";
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<FigureColumn> Columns => [new("dimension.1", "early", "0.0"), new(string.Create(CultureInfo.InvariantCulture, $"dimension.{Bins}"), "late", "0.0")];
 
     /// <inheritdoc/>
     public override int Tier => 2;

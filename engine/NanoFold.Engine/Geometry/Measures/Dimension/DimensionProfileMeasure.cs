@@ -8,8 +8,8 @@ using NanoFold.Engine.Geometry.Statistics;
 namespace NanoFold.Engine.Geometry.Measures;
 
 /// <summary>
-/// Dimension against relative depth, from the stream before the first block (depth 0) to that after the last (depth 1): where it peaks, and how far above the
-/// ends. Trained models are often hunchbacked, untrained ones flat (Ansuini et al. 2019; Valeriani et al. 2023; Cheng et al. 2024).
+/// Dimension against relative depth, from the stream before the first block (depth 0) to that after the last (depth 1): after which block it peaks, and how far
+/// above the first and the last. Trained models are often hunchbacked, untrained ones flat (Ansuini et al. 2019; Valeriani et al. 2023; Cheng et al. 2024).
 /// </summary>
 public sealed record DimensionProfileMeasure : ModelMeasure
 {
@@ -18,7 +18,7 @@ public sealed record DimensionProfileMeasure : ModelMeasure
     public double Discard { get; init; } = TwoNN.DefaultDiscard;
 
     /// <inheritdoc/>
-    public override string Legend => "peak, over ends = relative depth of the largest TwoNN dimension, and that ÷ the mean of both ends";
+    public override string Legend => "peak, over ends = relative depth of the block after which TwoNN is largest, and that ÷ the mean after the first and the last";
 
     /// <inheritdoc/>
     public override IReadOnlyList<FigureColumn> Columns => [new("peakDepth", "peak", "0.00"), new("peakOverEnds", "over ends", "0.00")];
@@ -44,15 +44,16 @@ public sealed record DimensionProfileMeasure : ModelMeasure
             figures.Add("participationRatio" + suffix, spectrum.ParticipationRatio, spectrum.Status, "covariance, centered, position 0 out", spectrum.Points);
         }
 
-        GeometryStatus status = estimates.Select(e => e.Status).FirstOrDefault(s => s != GeometryStatus.Ok);
-        int peak = 0;
-        for (int layer = 1; layer < estimates.Length; layer++)
+        // Before the first block copies of a token are one point: that is the dimension of fewer and other points.
+        GeometryStatus status = estimates.Skip(1).Select(e => e.Status).FirstOrDefault(s => s != GeometryStatus.Ok);
+        int peak = 1;
+        for (int layer = 2; layer < estimates.Length; layer++)
         {
             peak = estimates[layer].Dimension > estimates[peak].Dimension ? layer : peak;
         }
 
-        string estimator = $"{estimates[0].Method.Label}, {estimates.Length} depths";
+        string estimator = $"{estimates[0].Method.Label}, after {estimates.Length - 1} blocks";
         figures.Add("peakDepth", peak / (estimates.Length - 1.0), status, estimator, estimates[peak].Points);
-        figures.Add("peakOverEnds", 2 * estimates[peak].Dimension / (estimates[0].Dimension + estimates[^1].Dimension), status, estimator, estimates[peak].Points);
+        figures.Add("peakOverEnds", 2 * estimates[peak].Dimension / (estimates[1].Dimension + estimates[^1].Dimension), status, estimator, estimates[peak].Points);
     }
 }

@@ -20,10 +20,13 @@ public sealed record GradientLagMeasure : NetworkMeasure
 
     /// <summary>Backward passes, each from one token of every window.</summary>
     [Bounds(1, 1024)]
-    public int Rounds { get; init; } = 4;
+    public int Rounds { get; init; } = 2;
 
     /// <inheritdoc/>
     public override string Legend => "gain = ‖∂y/∂x‖ of the mixer by lag, ÷ √C; fades = tokens until it is e times smaller";
+
+    /// <inheritdoc/>
+    public override string Subject => "mixers";
 
     /// <inheritdoc/>
     public override IReadOnlyList<FigureColumn> Columns => [new("gain.0", "gain 0", "0.000"), new("gain.8", "gain 5–8", "0.0000"), new("timescale", "fades", "0.0")];
@@ -31,6 +34,11 @@ public sealed record GradientLagMeasure : NetworkMeasure
     /// <inheritdoc/>
     public override void Take(NetworkSample network, FigureWriter figures)
     {
+        if (!network.Model.TapPoints.Any(point => TapName.Matches($"blocks.*.{Output}", point.Name)))
+        {
+            return;
+        }
+
         (int batch, int time, int width) = (network.Batch, network.Time, network.Model.Config.Width);
         var profiles = new JacobianByLag?[network.Model.Config.Layers];
         var positions = new int[batch];

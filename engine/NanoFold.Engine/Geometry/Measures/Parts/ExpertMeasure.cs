@@ -13,6 +13,9 @@ public sealed record ExpertMeasure : BlockMeasure
     public override string Legend => "load H = entropy of experts' shares ÷ ln E";
 
     /// <inheritdoc/>
+    public override string Subject => "experts";
+
+    /// <inheritdoc/>
     public override IReadOnlyList<FigureColumn> Columns => [new("expertLoadEntropyShare", "load H", "0.00")];
 
     /// <inheritdoc/>

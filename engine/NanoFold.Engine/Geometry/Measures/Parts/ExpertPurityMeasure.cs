@@ -20,6 +20,9 @@ public sealed record ExpertPurityMeasure : BlockMeasure
     public override string Legend => "purity = information of a token's first expert on the token, ÷ its entropy";
 
     /// <inheritdoc/>
+    public override string Subject => "experts";
+
+    /// <inheritdoc/>
     public override IReadOnlyList<FigureColumn> Columns => [new("purity.token", "purity", "0.00"), new("purity.next", "of next", "0.00")];
 
     /// <inheritdoc/>

@@ -24,6 +24,9 @@ public sealed record ExpertSubspaceMeasure : BlockMeasure
     public override string Legend => "expert angle, overlap = mean principal angle of what two experts make, and the mean of its squared cosine";
 
     /// <inheritdoc/>
+    public override string Subject => "experts";
+
+    /// <inheritdoc/>
     public override IReadOnlyList<FigureColumn> Columns => [new("meanAngle", "expert angle °", "0"), new("subspaceOverlap", "expert overlap", "0.00")];
 
     /// <inheritdoc/>

@@ -17,6 +17,9 @@ public sealed record GateMeasure : BlockMeasure
     public override string Legend => "gate = mean opening";
 
     /// <inheritdoc/>
+    public override string Subject => "gates of attention";
+
+    /// <inheritdoc/>
     public override IReadOnlyList<FigureColumn> Columns => [new("gateMean", "gate", "0.00")];
 
     /// <inheritdoc/>

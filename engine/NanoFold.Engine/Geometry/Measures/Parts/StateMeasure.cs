@@ -1,3 +1,4 @@
+using System.Numerics.Tensors;
 using NanoFold.Engine.Geometry.Heads;
 using NanoFold.Engine.Geometry.Sampling;
 using NanoFold.Engine.Geometry.Spectra;
@@ -19,7 +20,10 @@ public sealed record StateMeasure : MixerMeasure
     public override int Tier => 2;
 
     /// <inheritdoc/>
-    public override string Legend => "state rank = effective rank of recurrent states; lasts = median tokens until a state has faded to 1/e, by the decays";
+    public override string Legend => "state rank = effective rank of recurrent states; lasts = median tokens until a state has faded to 1/e, by the decays; state bend = mean angle of its successive steps";
+
+    /// <inheritdoc/>
+    public override string Subject => "recurrent states";
 
     /// <inheritdoc/>
     public override IReadOnlyList<FigureColumn> Columns => [new("stateRank", "state rank", "0.0"), new("timescale", "lasts", "0.0"), new("trajectoryDegrees", "state bend °", "0")];
@@ -39,7 +43,7 @@ public sealed record StateMeasure : MixerMeasure
     /// <inheritdoc/>
     public override void Take(MixerSample mixer, FigureWriter figures)
     {
-        if (mixer.Whole(Matrix) is { } matrices)
+        if (mixer.Whole(Matrix) is { Shape.Length: > 2 } matrices)
         {
             WriteRanks(matrices.Values, matrices.Shape, figures);
         }
@@ -61,26 +65,47 @@ public sealed record StateMeasure : MixerMeasure
         }
     }
 
-    // [B, H, K, V].
+    // [B, H, K, V], or [B, N, C].
     private static void WriteRanks(float[] values, int[] shape, FigureWriter figures)
     {
-        int rows = shape[2], columns = shape[3], size = rows * columns;
+        int rows = shape[^2], columns = shape[^1], size = rows * columns;
         Mean ranks = default, ratios = default;
         for (int at = 0; at < values.Length; at += size)
         {
-            double[] matrix = Array.ConvertAll(values.AsSpan(at, size).ToArray(), value => (double)value);
-            if (matrix.All(double.IsFinite))
-            {
-                SpectrumSummary spectrum = SpectrumSummary.FromEigenvalues([.. SmallSingularValues.Of(matrix, rows).Select(value => value * value)], rows);
-                ranks.Add(spectrum.ErankSv);
-                ratios.Add(spectrum.ParticipationRatio);
-            }
+            SpectrumSummary spectrum = Spectrum(values.AsSpan(at, size), rows, columns);
+            ranks.Add(spectrum.ErankSv);
+            ratios.Add(spectrum.ParticipationRatio);
         }
 
         const string Estimator = "of the state after a window's last token, mean over windows and heads";
         figures.Add("stateRank", ranks.Value, ranks.Status, "exp H(σ/Σσ) " + Estimator, ranks.Count, ranks.Error);
         figures.Add("stateDimension", ratios.Value, ratios.Status, "participation ratio of σ² " + Estimator, ratios.Count, ratios.Error);
         figures.Add("stateRankMost", Math.Min(rows, columns), GeometryStatus.Ok, "the smaller side of a state", ranks.Count);
+    }
+
+    // Of the products of a state's rows.
+    private static SpectrumSummary Spectrum(ReadOnlySpan<float> state, int rows, int columns)
+    {
+        double[] values = new double[state.Length];
+        for (int i = 0; i < values.Length; i++)
+        {
+            // Rows are those of the smaller side.
+            values[rows <= columns ? i : (i % columns * rows) + (i / columns)] = state[i];
+        }
+
+        (rows, columns) = (Math.Min(rows, columns), Math.Max(rows, columns));
+        double[] products = new double[rows * rows];
+        for (int i = 0; i < rows; i++)
+        {
+            for (int j = 0; j <= i; j++)
+            {
+                products[(i * rows) + j] = products[(j * rows) + i] = TensorPrimitives.Dot<double>(values.AsSpan(i * columns, columns), values.AsSpan(j * columns, columns));
+            }
+        }
+
+        return TensorPrimitives.IsFiniteAll<double>(products)
+            ? SpectrumSummary.FromEigenvalues(SymmetricEigenvalues.Of(products, rows), rows)
+            : SpectrumSummary.Undefined(GeometryStatus.NotFinite, rows, columns);
     }
 
     // Logarithms of decays a token, or the steps of time that they follow from.
@@ -93,16 +118,9 @@ public sealed record StateMeasure : MixerMeasure
         }
         else if (mixer.Cloud(Step) is { } steps && mixer.Weights("A_log") is { } rates && rates.Rows == steps.Width)
         {
-            // Channel c, number n: exp(−softplus(step_c) e^(A_log_cn)).
-            float[] values = steps.Values.ToArray();
-            double[] speeds = [.. rates.Values.Select(value => Math.Exp(value))];
-            lasts = new double[values.Length];
-            for (int i = 0; i < lasts.Length; i++)
-            {
-                double step = values[i] > 20 ? values[i] : Math.Log(1 + Math.Exp(values[i]));
-                // Of a channel's numbers the slowest: what the channel still knows.
-                lasts[i] = 1 / (step * speeds.AsSpan(i % steps.Width * rates.Columns, rates.Columns).ToArray().Min());
-            }
+            // Channel c, number n: exp(−softplus(step_c) e^(A_log_cn)). Of a channel's numbers the slowest: what the channel still knows.
+            double[] speeds = [.. rates.Values.Chunk(rates.Columns).Select(logs => Math.Exp(logs.Min()))];
+            lasts = [.. steps.Values.ToArray().Select((step, i) => 1 / (Softplus(step) * speeds[i % speeds.Length]))];
         }
 
         lasts = [.. lasts.Where(value => !double.IsNaN(value) && value >= 0)];
@@ -114,6 +132,8 @@ public sealed record StateMeasure : MixerMeasure
             figures.Add("timescaleLong", Timescale.Quantile(lasts, 0.9), GeometryStatus.Ok, Estimator + ", 90 % are below", lasts.Length);
         }
     }
+
+    private static double Softplus(double x) => x > 20 ? x : Math.Log(1 + Math.Exp(x));
 
     private static void WriteWay(PointCloud way, FigureWriter figures)
     {

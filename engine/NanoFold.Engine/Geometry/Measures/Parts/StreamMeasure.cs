@@ -19,6 +19,9 @@ public sealed record StreamMeasure : BlockMeasure
     public override string Legend => "streams = mean cosine of a token's residual streams; depth = entropy of the weights on what came before ÷ the most it can be";
 
     /// <inheritdoc/>
+    public override string Subject => "parallel residual streams";
+
+    /// <inheritdoc/>
     public override IReadOnlyList<FigureColumn> Columns =>
         [new("streamCosine", "streams", "0.00"), new("mixingColumnError", "mixing Σ−1", "0.0000"), new("mixerDepthEntropyShare", "depth", "0.00")];
 

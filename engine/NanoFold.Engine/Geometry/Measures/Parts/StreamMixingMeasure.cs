@@ -14,7 +14,10 @@ public sealed record StreamMixingMeasure : BlockMeasure
     private const string Streams = "hook_streams_post", Product = "product of the mixing matrices from the first sub-block on";
 
     /// <inheritdoc/>
-    public override string Legend => "gain → , gain ← = largest row and column sum of the composed mixing of streams; spread = variance between a token's streams ÷ their mean square";
+    public override string Legend => "gain →, gain ← = largest row and column sum of the composed mixing of streams; spread = variance between a token's streams ÷ their mean square";
+
+    /// <inheritdoc/>
+    public override string Subject => "parallel residual streams";
 
     /// <inheritdoc/>
     public override IReadOnlyList<FigureColumn> Columns =>
@@ -67,8 +70,8 @@ public sealed record StreamMixingMeasure : BlockMeasure
             }
 
             // Σ ‖x_i − x̄‖² = Σ ‖x_i‖² − n ‖x̄‖².
-            double squares = TensorPrimitives.SumOfSquares(all);
-            spread.Add(1 - (TensorPrimitives.SumOfSquares<float>(mean) / n / squares));
+            double squares = TensorPrimitives.SumOfSquares(all), common = TensorPrimitives.SumOfSquares<float>(mean) / n;
+            spread.Add(Math.Max(0, 1 - (common / squares)));
         }
 
         figures.Add("streamSpread", spread.Value, spread.Status, "Σ‖x_i − x̄‖² ÷ Σ‖x_i‖², mean over tokens: 0 where all streams are the same", spread.Count);

@@ -58,14 +58,15 @@ public sealed record CoverageMeasure : PointMeasure
 
         int[] rows = graph.Rows[..Math.Min(graph.Count, PairTokens)].ToArray();
         EpsilonCoverage coverage = Coverage.Epsilon(PairDistances.Of(Gather(cloud, rows), rows.Length, cloud.Width), s_degrees);
+        GeometryStatus pairStatus = graph.Status == GeometryStatus.Ok ? coverage.Status : graph.Status;
         string pairs = $"graph of the nearest pairs, by mean degree, position 0 out, {graph.DuplicatesDropped} duplicates dropped";
         for (int i = 0; i < s_degrees.Length; i++)
         {
-            double? share = coverage.Status == GeometryStatus.Ok ? coverage.Shares[i] : null;
-            figures.Add(Name("pairShare", s_degrees[i]), share, share is null && coverage.Status == GeometryStatus.Ok ? GeometryStatus.TooFewPoints : coverage.Status, pairs, coverage.Points);
+            double? share = pairStatus == GeometryStatus.Ok ? coverage.Shares[i] : null;
+            figures.Add(Name("pairShare", s_degrees[i]), share, share is null && pairStatus == GeometryStatus.Ok ? GeometryStatus.TooFewPoints : pairStatus, pairs, coverage.Points);
         }
 
-        figures.Add("criticalDegree", coverage.CriticalDegree, coverage.Status, pairs, coverage.Points);
+        figures.Add("criticalDegree", coverage.CriticalDegree, pairStatus, pairs, coverage.Points);
     }
 
     /// <summary>Some of the rows whose neighbors are searched, [rows, D].</summary>

@@ -63,8 +63,7 @@ public sealed record TangentMeasure : BlockMeasure
 
         var random = new GaussianSource(1);
         TangentPlane[] planes = [.. Enumerable.Range(0, RandomPlanes).Select(_ => TangentPlane.Random(x.Width, Span, random))];
-        var shares = new List<double>();
-        var chance = new List<double>();
+        Mean shares = default, chance = default;
         for (int row = 0; row < Math.Min(Tokens, x.NeighborCount); row++)
         {
             ReadOnlySpan<float> token = x.NeighborValues.Slice(row * x.Width, x.Width), step = delta.NeighborValues.Slice(row * x.Width, x.Width);
@@ -72,20 +71,12 @@ public sealed record TangentMeasure : BlockMeasure
             if (near.Length == Span && TangentPlane.Of(x.NeighborValues, x.Width, [row, .. near], Span).NormalShare(step) is { } share)
             {
                 shares.Add(share);
-                chance.Add(planes[row % RandomPlanes].NormalShare(step)!.Value);
+                chance.Add(planes[row % RandomPlanes].NormalShare(step));
             }
         }
 
-        GeometryStatus status = shares.Count > 1 ? GeometryStatus.Ok : GeometryStatus.TooFewPoints;
-        figures.Add(name + "NormalShare", Mean(shares), status, estimator, shares.Count, Error(shares));
-        figures.Add(name + "NormalShareByChance", Mean(chance), status, $"random subspaces of {Span} dimensions, expected 1 − q/D, mean over tokens", chance.Count, Error(chance));
-    }
-
-    private static double? Mean(List<double> values) => values.Count > 0 ? values.Average() : null;
-
-    private static double? Error(List<double> values)
-    {
-        double mean = Mean(values) ?? 0;
-        return values.Count > 1 ? Math.Sqrt(values.Sum(v => (v - mean) * (v - mean)) / (values.Count - 1) / values.Count) : null;
+        figures.Add(name + "NormalShare", shares.Value, shares.Status, estimator, shares.Count, shares.Error);
+        figures.Add(
+            name + "NormalShareByChance", chance.Value, chance.Status, $"random subspaces of {Span} dimensions, expected 1 − q/D, mean over tokens", chance.Count, chance.Error);
     }
 }

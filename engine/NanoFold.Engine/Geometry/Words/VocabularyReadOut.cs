@@ -1,0 +1,94 @@
+using NanoFold.Engine.Autograd;
+using NanoFold.Engine.Model;
+using NanoFold.Engine.Tensors;
+using NanoFold.Kernels;
+
+namespace NanoFold.Engine.Geometry.Words;
+
+/// <summary>What vectors of the stream say to the head: logits of all tokens, [n, V], through the gain of the last norm but without its division.</summary>
+internal sealed class VocabularyReadOut
+{
+    private const string Gain = "model.norm.weight", Head = "lm_head.weight", Embedding = "model.embed_tokens.weight";
+    private const int Rows = 1024;
+
+    private readonly Transformer _model;
+    private readonly float[]? _gain;
+
+    public VocabularyReadOut(Transformer model)
+    {
+        _model = model;
+        _gain = model.Store.Find(Gain) is { } gain ? Read(model.Store, gain) : null;
+    }
+
+    /// <summary>V.</summary>
+    public int Vocab => _model.Config.Vocab;
+
+    /// <summary>The embedding, [V, C].</summary>
+    public static float[] EmbeddingOf(Transformer model) => Read(model.Store, model.Store[Embedding]);
+
+    /// <summary>The rows of the head, [V, C]: those of the embedding where they are tied.</summary>
+    public static float[] HeadOf(Transformer model) => Read(model.Store, model.Store.Find(Head) ?? model.Store[Embedding]);
+
+    /// <summary>Logits of vectors [n, C].</summary>
+    public float[] Logits(ReadOnlySpan<float> vectors)
+    {
+        int width = _model.Config.Width, count = vectors.Length / width;
+        var logits = new float[count * Vocab];
+        for (int first = 0; first < count; first += Rows)
+        {
+            int n = Math.Min(Rows, count - first);
+            Run(vectors.Slice(first * width, n * width), n, logits.AsSpan(first * Vocab, n * Vocab));
+        }
+
+        return logits;
+    }
+
+    /// <summary>The direction, of length 1, along which a token's logit grows fastest.</summary>
+    public float[] Direction(int token)
+    {
+        int width = _model.Config.Width;
+        float[] direction = HeadOf(_model).AsSpan(token * width, width).ToArray();
+        double squares = 0;
+        for (int i = 0; i < width; i++)
+        {
+            direction[i] *= _gain?[i] ?? 1;
+            squares += (double)direction[i] * direction[i];
+        }
+
+        float norm = (float)Math.Sqrt(squares);
+        return norm > 0 ? [.. direction.Select(value => value / norm)] : direction;
+    }
+
+    /// <summary>The values of a parameter.</summary>
+    public static float[] Read(ParameterStore store, StoredTensor parameter)
+    {
+        View view = store.Values(parameter);
+        var values = new float[view.Count];
+        store.Backend.Read(view, values.AsSpan());
+        return values;
+    }
+
+    private void Run(ReadOnlySpan<float> vectors, int count, Span<float> logits)
+    {
+        int width = _model.Config.Width;
+        Backend backend = _model.Backend;
+        float[] scaled = vectors.ToArray();
+        for (int i = 0; i < scaled.Length && _gain is not null; i++)
+        {
+            scaled[i] *= _gain[i % width];
+        }
+
+        using DeviceBuffer memory = backend.Allocate((long)scaled.Length * sizeof(float));
+        var view = new View(memory, 0, Layout.Of(1, count, width), DType.Float32);
+        backend.Write(scaled, view);
+        using StepState state = backend.NewState();
+        using var arena = new SharedArena(backend);
+        var tape = new Tape(backend) { State = state };
+        Tensor found = _model.Language.Logits(tape, tape.External("vectors", view));
+        tape.Keep(found);
+        using var plan = new Plan(tape);
+        arena.Bind(plan);
+        plan.Run();
+        backend.Read(plan[found], logits);
+    }
+}

@@ -1,0 +1,215 @@
+using NanoFold.Engine.Autograd;
+using NanoFold.Engine.Checkpoints;
+using NanoFold.Engine.FeedForward;
+using NanoFold.Engine.Model;
+using NanoFold.Engine.Modules;
+using NanoFold.Engine.Ops;
+using NanoFold.Engine.Taps;
+using NanoFold.Engine.Tensors;
+using NanoFold.Kernels;
+using NanoFold.Tests.Suites;
+
+namespace NanoFold.Tests.Taps;
+
+/// <summary>Points, ablations, patches and gradients as TransformerLens has them, of three architectures.</summary>
+public class PublishedTapTests : EngineTests
+{
+    private const int Time = 9, Width = 32, Heads = 4;
+
+    private static readonly Dictionary<string, ModelConfig> s_models = new()
+    {
+        ["llama"] = Common with { KvHeads = 2, Hidden = 40, NormEpsilon = 1e-6 },
+        ["qwen3"] = Common with { KvHeads = 2, HeadDim = 12, QkNorm = true, Hidden = 40, NormEpsilon = 1e-6 },
+        ["gpt2"] = Common with { Norm = NormKind.Layer, NormEpsilon = 1e-5, Bias = true, Tied = true, Position = PositionKind.Learned, FeedForward = new GeluTanhConfig(), Hidden = 128 },
+    };
+
+    private static ModelConfig Common => new() { Layers = 2, Width = Width, Heads = Heads, Vocab = 61, Context = 32 };
+
+    private static IEnumerable<string> Names => s_models.Keys;
+
+    [TestCaseSource(nameof(Names))]
+    public void ValuesAreThoseOfTransformerLens(string name)
+    {
+        using var model = new Peer(name, Backend());
+        using SafeTensorsFile expected = model.Open("values.safetensors");
+        int[] tokens = [.. SharedData.Reals(expected, "tokens").Select(t => (int)t)];
+        var reader = new Collector("*");
+        Numbers.AssertClose(model.Logits(tokens, [reader]), SharedData.Reals(expected, "logits"), 1e-5, "logits");
+        int compared = 0;
+        foreach (string[] hook in File.ReadLines(Path.Combine(model.Folder, "hooks.tsv")).Skip(1).Select(line => line.Split('\t')).Where(hook => hook[3] == "default"))
+        {
+            (double[] values, string point) = (SharedData.Reals(expected, hook[0]), hook[0]);
+            if (point is "hook_embed" && name == "gpt2")
+            {
+                // Here the sum of the two.
+                values = [.. values.Zip(SharedData.Reals(expected, "hook_pos_embed"), (a, b) => a + b)];
+            }
+            else if (point.EndsWith("hook_normalized", StringComparison.Ordinal) && name != "gpt2")
+            {
+                // RMSNorm's is before its gain there, after it here.
+                double[] gain = model.GainOf(point);
+                values = [.. values.Select((v, i) => v * gain[i % gain.Length])];
+            }
+            else if (name == "qwen3" && (point.EndsWith("attn.hook_q", StringComparison.Ordinal) || point.EndsWith("attn.hook_k", StringComparison.Ordinal)))
+            {
+                // Before the norms of heads there, after them here: compared as q_norm and k_norm.
+                continue;
+            }
+
+            Numbers.AssertClose([.. reader[point].Select(Finite)], [.. values.Select(Finite)], 1e-5, point);
+            compared++;
+        }
+
+        Assert.That(compared, Is.GreaterThan(35));
+    }
+
+    [TestCaseSource(nameof(Names))]
+    public void AblationsHaveTheirLosses(string name)
+    {
+        using var model = new Peer(name, Backend());
+        using SafeTensorsFile values = model.Open("values.safetensors"), expected = model.Open("patching.safetensors");
+        int[] tokens = [.. SharedData.Reals(values, "tokens").Select(t => (int)t)];
+        foreach (AblationKind mode in new[] { AblationKind.Zero, AblationKind.Mean })
+        {
+            string prefix = $"ablate.{mode.ToString().ToLowerInvariant()}.";
+            double Loss(string point, TapPlaces? places) => Peer.Loss(model.Logits(tokens, [], [new AblateConfig { Points = point, Mode = mode, At = places }.MakeEditor(model.Tables)]), tokens);
+            for (int layer = 0; layer < 2; layer++)
+            {
+                Assert.That(Loss($"blocks.{layer}.hook_mlp_out", null), Is.EqualTo(SharedData.Reals(expected, prefix + "mlp_out")[layer]).Within(1e-5));
+                Assert.That(Loss($"blocks.{layer}.hook_attn_out", null), Is.EqualTo(SharedData.Reals(expected, prefix + "attn_out")[layer]).Within(1e-5));
+                for (int head = 0; head < Heads; head++)
+                {
+                    Assert.That(Loss($"blocks.{layer}.attn.hook_z", new TapPlaces { Heads = [head] }), Is.EqualTo(SharedData.Reals(expected, prefix + "head_z")[(layer * Heads) + head]).Within(1e-5));
+                }
+            }
+        }
+    }
+
+    /// <summary>Clean activations in a corrupted run: the exact change, and its first-order estimate by the gradient at the point.</summary>
+    [TestCaseSource(nameof(Names))]
+    public void PatchesAndGradientsAreThoseOfTransformerLens(string name)
+    {
+        using var model = new Peer(name, Backend());
+        using SafeTensorsFile expected = model.Open("patching.safetensors");
+        int[] clean = [.. SharedData.Reals(expected, "patch.clean_tokens").Select(t => (int)t)], corrupted = [.. SharedData.Reals(expected, "patch.corrupted_tokens").Select(t => (int)t)];
+        int[] answers = [.. SharedData.Reals(expected, "patch.answer_wrong").Select(t => (int)t)];
+        Collector source = new("*"), own = new("*"), gradients = new("*.grad");
+        _ = model.Logits(clean, [source]);
+        model.Gradients(corrupted, answers, [own, gradients]);
+        double Difference(double[] logits) => logits[(8 * 61) + answers[0]] - logits[(8 * 61) + answers[1]];
+        for (int layer = 0; layer < 2; layer++)
+        {
+            foreach (string point in new[] { "hook_resid_pre", "hook_attn_out", "hook_mlp_out", "head_z" })
+            {
+                string full = point == "head_z" ? $"blocks.{layer}.attn.hook_z" : $"blocks.{layer}.{point}";
+                int parts = point == "head_z" ? Heads : Time, width = source[full].Length / (point == "head_z" ? Heads * Time : Time);
+                View view = model.Of(source[full], full);
+                for (int part = 0; part < parts; part++)
+                {
+                    TapPlaces places = point == "head_z" ? new() { Heads = [part] } : new() { Positions = [part] };
+                    double[] logits = model.Logits(corrupted, [], [new Patch(full, view).At(places)]);
+                    Assert.That(Difference(logits), Is.EqualTo(Of("patch.denoising", "logit_diff")).Within(2e-5), $"{full} {part}");
+                    Assert.That(Peer.Loss(logits, corrupted), Is.EqualTo(Of("patch.denoising", "loss")).Within(1e-5), $"{full} {part}");
+
+                    int[] elements = [.. Enumerable.Range(0, source[full].Length).Where(i => i / width % (point == "head_z" ? Heads : Time) == part)];
+                    double estimate = elements.Sum(i => gradients[full + ".grad"][i] * (source[full][i] - own[full][i]));
+                    Assert.That(estimate, Is.EqualTo(Of("attribution.denoising", null)).Within(1e-4), $"{full} {part}: gradient");
+
+                    double Of(string kind, string? figure) => SharedData.Reals(expected, $"{kind}.{point}{(figure is null ? "" : $".{figure}")}")[(layer * parts) + part];
+                }
+            }
+        }
+    }
+
+    private static double Finite(double v) => double.IsNegativeInfinity(v) ? -1e3 : v;
+
+    private sealed class Peer : IDisposable
+    {
+        private readonly Transformer _model;
+        private readonly List<IDisposable> _owned = [];
+
+        public Peer(string name, Backend backend)
+        {
+            Folder = SharedData.Path($"peers/taps/{name}");
+            _model = new Transformer(s_models[name], backend, source: null, trains: null);
+            Tables = new TableStore(backend, DType.Float32);
+            _owned.AddRange([_model, Tables]);
+            using SafeTensorsFile file = Open("model.safetensors");
+            foreach (Parameter parameter in _model.Store.Parameters)
+            {
+                Host.Write(_model.Store, parameter, name == "gpt2" ? OfGpt2(file, parameter.Name) : SharedData.Reals(file, parameter.Name));
+            }
+        }
+
+        public string Folder { get; }
+
+        public TableStore Tables { get; }
+
+        public SafeTensorsFile Open(string file) => SafeTensorsFile.Open(Path.Combine(Folder, file));
+
+        public View Of(double[] values, string point) => Host.New(_model.Backend, DType.Float32,
+            point.EndsWith("hook_z", StringComparison.Ordinal) ? [1, Time, Heads, values.Length / Time / Heads] : [1, Time, values.Length / Time], values, _owned);
+
+        public double[] GainOf(string point)
+        {
+            string layer = point.StartsWith("blocks.", StringComparison.Ordinal) ? $"model.layers.{point.Split('.')[1]}." : "model.";
+            string norm = point.Contains("ln1") ? "input_layernorm" : point.Contains("ln2") ? "post_attention_layernorm" : point.Contains(".q_norm.") ? "self_attn.q_norm" : point.Contains(".k_norm.") ? "self_attn.k_norm" : "norm";
+            return Host.Read(_model.Store, _model.Store[$"{layer}{norm}.weight"]);
+        }
+
+        public double[] Logits(int[] tokens, IEnumerable<ITapReader> readers, IEnumerable<ITapEditor>? editors = null)
+        {
+            var tape = new Tape(_model.Backend, taps: new TapSet(readers, editors));
+            Tensor logits = _model.RecordLogits(tape, Tokens(tape, tokens));
+            tape.Keep(logits);
+            return Host.Read(_model.Backend, Run(tape)[logits]);
+        }
+
+        /// <summary>Runs the backward pass of the logit of the first answer less that of the second, at the last place.</summary>
+        public void Gradients(int[] tokens, int[] answers, IEnumerable<ITapReader> readers)
+        {
+            var tape = new Tape(_model.Backend, training: true, taps: new TapSet(readers));
+            Tensor logits = _model.RecordLogits(tape, Tokens(tape, tokens));
+            double[] signs = [.. Enumerable.Range(0, 61).Select(v => v == answers[0] ? 1.0 : v == answers[1] ? -1 : 0)];
+            Tensor last = BroadcastOp.Contiguous(tape, logits.Slice(1, Time - 1, 1));
+            tape.AddLoss(LinearOp.Record(tape, last, tape.External("signs", Host.New(_model.Backend, DType.Float32, [1, 61], signs, _owned))));
+            _ = Run(tape);
+        }
+
+        public static double Loss(double[] logits, int[] tokens) => Enumerable.Range(0, tokens.Length).Where(i => i % Time < Time - 1).Average(i =>
+        {
+            double[] row = logits[(i * 61)..((i + 1) * 61)];
+            double most = row.Max();
+            return most + Math.Log(row.Sum(v => Math.Exp(v - most))) - row[tokens[i + 1]];
+        });
+
+        public void Dispose() => _owned.ForEach(o => o.Dispose());
+
+        private Tensor Tokens(Tape tape, int[] tokens) => tape.External("tokens", Host.New(_model.Backend, [tokens.Length / Time, Time], tokens, _owned));
+
+        private Plan Run(Tape tape)
+        {
+            var plan = new Plan(tape);
+            DeviceBuffer arena = _model.Backend.Allocate(plan.ArenaBytes);
+            _owned.Add(arena);
+            plan.Bind(arena);
+            plan.Run();
+            return plan;
+        }
+
+        // Matrices are transposed there, and those of q, k and v are one.
+        private static double[] OfGpt2(SafeTensorsFile file, string name)
+        {
+            string own = name.Replace("model.layers.", "transformer.h.").Replace("input_layernorm", "ln_1").Replace("post_attention_layernorm", "ln_2")
+                .Replace("model.norm", "transformer.ln_f").Replace("model.embed_tokens", "transformer.wte").Replace("model.embed_positions", "transformer.wpe")
+                .Replace("mlp.up_proj", "mlp.c_fc").Replace("mlp.down_proj", "mlp.c_proj").Replace("self_attn.o_proj", "attn.c_proj");
+            int part = Array.FindIndex(["q_proj", "k_proj", "v_proj"], name.Contains);
+            own = part < 0 ? own : own.Replace($"self_attn.{"qkv"[part]}_proj", "attn.c_attn");
+            double[] values = SharedData.Reals(file, own);
+            bool isMatrix = own.Contains(".c_") && own.EndsWith("weight", StringComparison.Ordinal);
+            int[] shape = [.. file[own].Shape.Select(n => (int)n)];
+            double[] matrix = isMatrix ? [.. Enumerable.Range(0, values.Length).Select(i => values[(i % shape[0] * shape[1]) + (i / shape[0])])] : values;
+            return part < 0 ? matrix : [.. matrix.Skip(part * matrix.Length / 3).Take(matrix.Length / 3)];
+        }
+    }
+}
