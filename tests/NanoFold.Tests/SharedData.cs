@@ -1,3 +1,5 @@
+using NanoFold.Engine.Checkpoints;
+
 namespace NanoFold.Tests;
 
 /// <summary>Finds the optional folder <c>shared/data</c> beside or above the repository; tests that need it skip where it is absent.</summary>
@@ -28,5 +30,21 @@ public static class SharedData
         }
 
         return null;
+    }
+
+    /// <summary>A tensor of reals or of 64-bit integers, as reals.</summary>
+    public static double[] Reals(SafeTensorsFile file, string name)
+    {
+        SafeTensorInfo info = file[name];
+        if (info.Type == SafeTensorType.I64)
+        {
+            var integers = new long[info.Count];
+            file.Read(name, integers.AsSpan());
+            return Array.ConvertAll(integers, i => (double)i);
+        }
+
+        var values = new float[info.Count];
+        file.Read(name, values.AsSpan());
+        return Array.ConvertAll(values, v => (double)v);
     }
 }

@@ -3,6 +3,7 @@ using System.Text;
 using NanoFold.Cli.Commands;
 using NanoFold.Cli.Commands.Bench;
 using NanoFold.Cli.Commands.Compare;
+using NanoFold.Cli.Commands.Live;
 using NanoFold.Cli.Commands.Interventions;
 using NanoFold.Cli.Commands.Scaling;
 using NanoFold.Cli.Commands.Surveys;
@@ -46,6 +47,7 @@ public static class Program
         new("tokenizer", "Train a tokenizer; turn text into tokens and back", TokenizerCommand.Build),
         new("data", "What a corpus holds, and what it is as tokens; rows of a task", DataCommand.Build),
         new("report", "A page of figures and tables about a run, several runs or a comparison", ReportCommand.Build),
+        new("watch", "The same page in a browser of this machine, with curves as they grow", WatchCommand.Build),
         new("devices", "The devices that can compute", DevicesCommand.Build),
         new("completion", "A script for bash, zsh, fish or pwsh that completes verbs, options and settings", CompletionCommand.Build),
         new(Help, "What a verb does and takes: help VERB is VERB --help", BuildHelp),

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text;
 using NanoFold.Engine;
 using NanoFold.Reports.Charts;
@@ -29,6 +30,9 @@ public sealed class ReportPage(string title)
     /// <summary>The command that makes the page again; also of figures that name no other.</summary>
     public string? Command { get; init; }
 
+    /// <summary>How an open page follows what it is of; null for one that stays as it is.</summary>
+    public LivePage? Live { get; set; }
+
     public IReadOnlyList<ReportSection> Sections => _sections;
 
     /// <summary>The figures of all sections.</summary>
@@ -44,16 +48,17 @@ public sealed class ReportPage(string title)
         return section;
     }
 
-    /// <summary>The whole page.</summary>
-    public string ToHtml()
+    /// <summary>The page.</summary>
+    /// <param name="isWhole">With its styles and scripts; without them it is what an open page takes its news from.</param>
+    public string ToHtml(bool isWhole = true)
     {
         var html = new HtmlText();
         ReportSection[] sections = [.. _sections.Where(section => section.Items.Count > 0)];
         html.Raw("<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n")
             .Raw("<meta name=\"color-scheme\" content=\"light dark\">\n<meta name=\"generator\" content=\"NanoFold\">\n")
             // Nothing may be fetched, whatever a script asks for.
-            .Raw("<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data: blob:\">\n")
-            .Raw("<title>").Text(Title).Raw("</title>\n<script>document.documentElement.dataset.theme = matchMedia('(prefers-color-scheme: dark)').matches ? 'dark' : 'light';</script>\n<style>\n").Raw(Asset("report.css")).Raw("</style>\n</head>\n<body>\n");
+            .Raw("<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data: blob:").Raw(Live is { IsServed: true } ? "; connect-src 'self'" : "").Raw("\">\n")
+            .Raw("<title>").Text(Title).Raw("</title>\n<script>document.documentElement.dataset.theme = matchMedia('(prefers-color-scheme: dark)').matches ? 'dark' : 'light';</script>\n<style>\n").Raw(isWhole ? Asset("report.css") : "").Raw("</style>\n</head>\n").Raw(Live?.Body ?? "<body>\n");
         WriteHead(html);
         html.Raw("<div class=\"page\">\n");
         WriteContents(html, sections);
@@ -65,12 +70,17 @@ public sealed class ReportPage(string title)
 
         html.Raw("</main>\n</div>\n");
         WriteFoot(html);
+        if (!isWhole)
+        {
+            return html.Raw("</body>\n</html>\n").ToString();
+        }
+
         if (Figures.Any())
         {
             html.Raw("<script>").Raw(PlotlyScript.Text).Raw("</script>\n");
         }
 
-        foreach (string script in (string[])["theme.js", "report.js", "tables.js"])
+        foreach (string script in (string[])["theme.js", "report.js", "tables.js", .. Live is null ? Array.Empty<string>() : ["live.js"]])
         {
             html.Raw("<script>\n").Raw(Asset(script)).Raw("</script>\n");
         }
@@ -97,7 +107,7 @@ public sealed class ReportPage(string title)
     private void WriteHead(HtmlText html)
     {
         html.Raw("<header><div class=\"head\">\n<div class=\"brand\"><span class=\"mark\" aria-hidden=\"true\"></span>NanoFold <span class=\"kind\">").Text(Kind)
-            .Raw("</span><button type=\"button\" id=\"theme\" title=\"Light, dark, or as the system\">theme</button></div>\n<h1>").Text(Title).Raw("</h1>\n");
+            .Raw("</span><button type=\"button\" id=\"theme\" title=\"Light, dark, or as the system\">theme</button>").Raw(Live is null ? "" : "<button type=\"button\" id=\"live\" aria-pressed=\"true\" title=\"Follow the run, or stay as it is\">live</button>").Raw("</div>\n<h1>").Text(Title).Raw("</h1>\n");
         if (Lead.Length > 0)
         {
             html.Raw("<p class=\"lead\">").Inline(Lead).Raw("</p>\n");
@@ -148,4 +158,12 @@ public sealed class ReportPage(string title)
 
         html.Raw("</footer>\n");
     }
+}
+
+/// <summary>How an open page follows what it is of.</summary>
+/// <param name="Seconds">Between two looks.</param>
+/// <param name="IsServed">Whether it asks the server that it came from and redraws what has changed; otherwise it reads itself from the disk.</param>
+public sealed record LivePage(int Seconds, bool IsServed)
+{
+    internal string Body => string.Create(CultureInfo.InvariantCulture, $"<body data-live=\"{(IsServed ? "served" : "file")}\" data-seconds=\"{Seconds}\">\n");
 }

@@ -52,13 +52,13 @@ public class PublishedAdapterTests : EngineTests
         using SafeTensorsFile adapter = SafeTensorsFile.Open(Path.Combine(folder, "adapter_model.safetensors"));
         Backend backend = Backend();
         using Transformer model = Load(name, folder, adapter);
-        int[] tokens = [.. Reals(expected, "tokens").Select(t => (int)t)];
+        int[] tokens = [.. SharedData.Reals(expected, "tokens").Select(t => (int)t)];
         const int B = 3, T = 14;
         var owned = new List<IDisposable>();
         var pass = new Tape(backend);
         Tensor logits = model.RecordLogits(pass, pass.External("tokens", Host.New(backend, [B, T], tokens, owned)));
         pass.Keep(logits);
-        Numbers.AssertClose(Run(backend, pass, logits, owned), Reals(expected, "logits_adapter"), 2e-5, "logits");
+        Numbers.AssertClose(Run(backend, pass, logits, owned), SharedData.Reals(expected, "logits_adapter"), 2e-5, "logits");
 
         // The last token of a sequence has no target.
         int[] targets = [.. tokens.Select((_, i) => i % T == T - 1 ? -1 : tokens[i + 1])];
@@ -68,11 +68,11 @@ public class PublishedAdapterTests : EngineTests
             training, training.External("tokens", Host.New(backend, [B, T], tokens, owned)), training.External("targets", Host.New(backend, [B, T], targets, owned))).Loss;
         training.Keep(loss);
         backend.Fill(model.Store.AllGradients, 0);
-        Assert.That(Run(backend, training, loss, owned)[0], Is.EqualTo(Reals(expected, "loss")[0]).Within(1e-5));
+        Assert.That(Run(backend, training, loss, owned)[0], Is.EqualTo(SharedData.Reals(expected, "loss")[0]).Within(1e-5));
         int compared = 0;
         foreach (Parameter parameter in model.Store.Parameters.Where(p => !p.Frozen))
         {
-            Numbers.AssertClose(Host.Gradient(model.Store, parameter), Reals(expected, "grad." + Key(adapter, parameter.Name)!), 1e-4, parameter.Name);
+            Numbers.AssertClose(Host.Gradient(model.Store, parameter), SharedData.Reals(expected, "grad." + Key(adapter, parameter.Name)!), 1e-4, parameter.Name);
             compared++;
         }
 
@@ -95,7 +95,7 @@ public class PublishedAdapterTests : EngineTests
             Batch = 3, Steps = 11, Warmup = 0, Schedule = ScheduleKind.Constant, LearningRate = 1e-3, WeightDecay = 0, Clip = 0,
             Optimizer = new AdamWConfig { Beta1 = 0.9, Beta2 = 0.95, Epsilon = 1e-8 },
         };
-        using var trainer = new Trainer(model, config, new OneBatch([.. Reals(expected, "tokens").Select(t => (int)t)]));
+        using var trainer = new Trainer(model, config, new OneBatch([.. SharedData.Reals(expected, "tokens").Select(t => (int)t)]));
         for (int step = 0; step < losses.Length; step++)
         {
             Assert.That(trainer.Step(step).Loss, Is.EqualTo(losses[step]).Within(step == 0 ? 1e-5 : 1e-4), $"step {step}");
@@ -110,7 +110,7 @@ public class PublishedAdapterTests : EngineTests
             string layer = weight["merged.".Length..^".weight".Length];
             if (!model.Store.Contains($"{layer}.lora_A.weight"))
             {
-                Assert.That(Host.Read(model.Store, model.Store[$"{layer}.weight"]), Is.EqualTo(Reals(expected, weight)), layer);
+                Assert.That(Host.Read(model.Store, model.Store[$"{layer}.weight"]), Is.EqualTo(SharedData.Reals(expected, weight)), layer);
                 continue;
             }
 
@@ -121,7 +121,7 @@ public class PublishedAdapterTests : EngineTests
             var tape = new Tape(backend);
             Tensor merged = linear.Weight(tape);
             tape.Keep(merged);
-            double[] values = Run(backend, tape, merged, owned), published = Reals(expected, weight);
+            double[] values = Run(backend, tape, merged, owned), published = SharedData.Reals(expected, weight);
             Assert.That(values.Zip(published, (a, b) => Math.Abs(a - b)).Max(), Is.LessThan(4e-7), layer);
         }
     }
@@ -135,7 +135,7 @@ public class PublishedAdapterTests : EngineTests
         foreach (Parameter parameter in model.Store.Parameters)
         {
             string own = Key(adapter, parameter.Name) ?? parameter.Name;
-            Host.Write(model.Store, parameter, Reals(own == parameter.Name ? start : adapter, own));
+            Host.Write(model.Store, parameter, SharedData.Reals(own == parameter.Name ? start : adapter, own));
         }
 
         return model;
@@ -152,21 +152,6 @@ public class PublishedAdapterTests : EngineTests
     {
         string[] names = [Prefix + parameter, Prefix + parameter.Replace(".bias", ".base_layer.bias", StringComparison.Ordinal)];
         return names.FirstOrDefault(name => adapter.Find(name) is not null);
-    }
-
-    private static double[] Reals(SafeTensorsFile file, string name)
-    {
-        SafeTensorInfo info = file[name];
-        if (info.Type == SafeTensorType.I64)
-        {
-            var integers = new long[info.Count];
-            file.Read(name, integers.AsSpan());
-            return Array.ConvertAll(integers, i => (double)i);
-        }
-
-        var values = new float[info.Count];
-        file.Read(name, values.AsSpan());
-        return Array.ConvertAll(values, v => (double)v);
     }
 
     private static double[] Run(Backend backend, Tape tape, Tensor result, List<IDisposable> owned)

@@ -107,6 +107,48 @@ public class ReportBrowserTests
         Assert.That(page.Said, Is.Empty);
     }
 
+    /// <summary>A slider goes through the charts of a view with the arrow keys, in the plane and in space; choices of the legend stay.</summary>
+    [Test]
+    public async Task ASliderIsMovedWithTheKeyboard()
+    {
+        using var folder = new TemporaryFolder();
+        var made = new ReportPage("frames");
+        Frames Of(bool isInSpace) => new("view", "step", [.. Enumerable.Range(0, 3).Select(i => ($"{i * 100}", (IChart)new Chart("", new Axis("x"), new Axis("y"),
+            new Series("a", [0, 1], [i, 2 * i]) { Z = isInSpace ? [0, i] : null }, new Series("b", [0, 1], [1, 1]) { Z = isInSpace ? [0, 1] : null }) { Z = isInSpace ? new Axis("z") : null }))]) { Start = 2 };
+        made.Section("one").Add(new Figure("ways", Of(false), Of(true)) { Measures = ["twonn", "no-measure"] });
+        made.Section("two").Add(new Definitions(["twonn"]));
+        made.Save(folder["page.html"]);
+        await using OpenedPage page = await _browser!.Open(folder["page.html"], 1400, isDark: false);
+        await page.Do("(() => { nanofold.drawAll(); nanofold.figures[0].legend.children[1].click(); document.querySelector('.slider input').focus(); })()");
+        await page.Press("ArrowLeft");
+        Assert.That(await page.Get<string>("(() => { const { plot, slider } = nanofold.figures[0]; return [slider.querySelector('input').getAttribute('aria-valuetext'), plot.data[0].y.join(), plot.data[1].visible].join(' | '); })()"),
+            Is.EqualTo("step 100, 2 of 3 | 1,2 | legendonly"));
+        Assert.That(await page.Get<string>("nanofold.csv(nanofold.figures[0])"), Does.StartWith("series,x,y,low,high,label\na,0,1,,,\na,1,2,,,\n"));
+        await page.Click(".tabs button:nth-child(2)");
+        await page.Press("Home");
+        Assert.That(await page.Get<string>("nanofold.figures[0].plot.data.map(t => t.type + ' ' + t.z.join()).join('; ') + ' ' + nanofold.figures[0].plot.layout.dragmode"), Is.EqualTo("scatter3d 0,2; scatter3d 0,1 orbit"));
+        Assert.That(await page.Get<string>("nanofold.csv(nanofold.figures[0])"), Does.StartWith("series,x,y,z,low,high,label\na,0,2,0,,,\n"));
+        Assert.That(await page.Get<string[]>("[...document.querySelectorAll('figcaption a')].map(a => a.textContent + (document.querySelector(a.getAttribute('href')) ? '' : '?'))"), Is.EqualTo(new[] { "twonn" }));
+        Assert.That(page.Said.Where(line => !line.Contains("GL Driver", StringComparison.Ordinal) && !line.Contains("Canvas2D", StringComparison.Ordinal)), Is.Empty);
+    }
+
+    /// <summary>Of 24 layers and 50 checkpoints, with all that can be measured, the page has less than 10 MB and is there in less than two seconds.</summary>
+    [Test]
+    [Category("Long")]
+    public async Task ALargeRunMakesAPageThatOpensAtOnce()
+    {
+        using var folder = new TemporaryFolder();
+        MadeUpComparison.WriteRun(folder["run"], MadeUpComparison.Config(), 1.66, seed: 2, steps: 400);
+        MadeUpGeometry.Write(folder["run"], layers: 24, checkpoints: 50);
+        string file = folder["report.html"];
+        Report.Of([folder["run"]], "report", file).Save(file);
+        Assert.That(new FileInfo(file).Length, Is.LessThan(10 << 20));
+        await using OpenedPage page = await _browser!.Open(file, 1400, isDark: false);
+        Assert.That(await page.Get<double>("performance.getEntriesByType('navigation')[0].loadEventEnd"), Is.LessThan(2000));
+        await page.Do("nanofold.drawAll()");
+        Assert.That(await page.Get<int>("nanofold.figures.filter(f => !f.plot.querySelector('.main-svg')).length"), Is.Zero);
+    }
+
     [Test]
     public async Task AClickOnAHeadingSortsAndTheThemeCanBeChosen()
     {

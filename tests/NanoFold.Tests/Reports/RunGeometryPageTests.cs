@@ -96,9 +96,31 @@ public class RunGeometryPageTests
         Write(Line("twonn", "dimension", 40, 0, 4), Line("norms", "normWithoutFirst", 40, 0, 4));
         string html = Report.Of([_folder["run"]], "report").ToHtml();
         Assert.That(html, Does.Contain("<a href=\"#def-twonn\">twonn</a>").And.Contain("<div id=\"def-twonn\"").And.Contain("<a href=\"#def-norms\">norms</a>").And.Contain("<div id=\"def-norms\""));
-        string[] undefined = [.. Quantities.All.SelectMany(group => group.All).Select(quantity => quantity.Measure).Distinct().Where(kind => !MeasureDefinition.All.ContainsKey(kind))];
-        Assert.That(undefined, Is.SubsetOf(new[] { "separability", "probes", "minimal-pairs", "contexts", "unit-sparsity" }));
+        Assert.That(Quantities.All.SelectMany(group => group.All).Select(quantity => quantity.Measure).Distinct(), Is.SubsetOf(MeasureDefinition.All.Keys));
         Assert.That(MeasureDefinition.All["twonn"], Has.Property("Centered").EqualTo("no matter").And.Property("Figures").EqualTo("`dimension`, `gaussianDimension`"));
+    }
+
+    [Test]
+    public void WhatEachLayerWouldSayIsATable()
+    {
+        Write(Line("logit-lens", "klFinalToLens", 40, 0, 2, scope: "network", point: "hook_resid_pre"), Line("logit-lens", "klFinalToLens", 40, 0, 1, scope: "network"));
+        using (var arrays = new NpzWriter(File.Create(_folder["run/geometry/geometry.npz"])))
+        {
+                        foreach ((string point, int token) in new[] { ("blocks.0.hook_resid_pre", 3), ("blocks.0.hook_resid_post", 4) })
+            {
+                arrays.Add<int>($"logit-lens/{point}/40/places", [2], [14, 15]);
+                arrays.Add<int>($"logit-lens/{point}/40/tokens", [2], [7, 8]);
+                arrays.Add<int>($"logit-lens/{point}/40/topTokens", [2, 2], [token, 1, 5, 6]);
+                arrays.Add<float>($"logit-lens/{point}/40/topProbabilities", [2, 2], [0.5f, 0.25f, 0.75f, 0.125f]);
+            }
+        }
+
+        ReportSection section = Report.Of([_folder["run"]], "report").Sections.Single(section => section.Title == "Read-out and Jacobians");
+        Assert.That(((Chart)section.Items.OfType<Figure>().Single().Views[0]).Series[0] is { X: [-1.0, 0.0], Y: [2.0, 1.0] });
+        ReportTable table = section.Items.OfType<ReportTable>().Single();
+        Assert.That(table.Columns.Select(column => column.Title), Is.EqualTo(new[] { "layer", "7", "8" }));
+        Assert.That(table.Rows.Select(row => string.Join(" | ", row.Select(cell => cell.Text))), Is.EqualTo(new[] { "in | 3 1 50 % | 5 6 75 %", "0 | 4 1 50 % | 5 6 75 %" }));
+        Assert.That(table.Rows[0].Skip(1).Select(cell => cell.Tone), Is.EqualTo(new[] { Tone.Plain, Tone.Good }));
     }
 
     [Test]

@@ -32,17 +32,17 @@ public class PublishedTapTests : EngineTests
     {
         using var model = new Peer(name, Backend());
         using SafeTensorsFile expected = model.Open("values.safetensors");
-        int[] tokens = [.. Peer.Reals(expected, "tokens").Select(t => (int)t)];
+        int[] tokens = [.. SharedData.Reals(expected, "tokens").Select(t => (int)t)];
         var reader = new Collector("*");
-        Numbers.AssertClose(model.Logits(tokens, [reader]), Peer.Reals(expected, "logits"), 1e-5, "logits");
+        Numbers.AssertClose(model.Logits(tokens, [reader]), SharedData.Reals(expected, "logits"), 1e-5, "logits");
         int compared = 0;
         foreach (string[] hook in File.ReadLines(Path.Combine(model.Folder, "hooks.tsv")).Skip(1).Select(line => line.Split('\t')).Where(hook => hook[3] == "default"))
         {
-            (double[] values, string point) = (Peer.Reals(expected, hook[0]), hook[0]);
+            (double[] values, string point) = (SharedData.Reals(expected, hook[0]), hook[0]);
             if (point is "hook_embed" && name == "gpt2")
             {
                 // Here the sum of the two.
-                values = [.. values.Zip(Peer.Reals(expected, "hook_pos_embed"), (a, b) => a + b)];
+                values = [.. values.Zip(SharedData.Reals(expected, "hook_pos_embed"), (a, b) => a + b)];
             }
             else if (point.EndsWith("hook_normalized", StringComparison.Ordinal) && name != "gpt2")
             {
@@ -68,18 +68,18 @@ public class PublishedTapTests : EngineTests
     {
         using var model = new Peer(name, Backend());
         using SafeTensorsFile values = model.Open("values.safetensors"), expected = model.Open("patching.safetensors");
-        int[] tokens = [.. Peer.Reals(values, "tokens").Select(t => (int)t)];
+        int[] tokens = [.. SharedData.Reals(values, "tokens").Select(t => (int)t)];
         foreach (AblationKind mode in new[] { AblationKind.Zero, AblationKind.Mean })
         {
             string prefix = $"ablate.{mode.ToString().ToLowerInvariant()}.";
             double Loss(string point, TapPlaces? places) => Peer.Loss(model.Logits(tokens, [], [new AblateConfig { Points = point, Mode = mode, At = places }.MakeEditor(model.Tables)]), tokens);
             for (int layer = 0; layer < 2; layer++)
             {
-                Assert.That(Loss($"blocks.{layer}.hook_mlp_out", null), Is.EqualTo(Peer.Reals(expected, prefix + "mlp_out")[layer]).Within(1e-5));
-                Assert.That(Loss($"blocks.{layer}.hook_attn_out", null), Is.EqualTo(Peer.Reals(expected, prefix + "attn_out")[layer]).Within(1e-5));
+                Assert.That(Loss($"blocks.{layer}.hook_mlp_out", null), Is.EqualTo(SharedData.Reals(expected, prefix + "mlp_out")[layer]).Within(1e-5));
+                Assert.That(Loss($"blocks.{layer}.hook_attn_out", null), Is.EqualTo(SharedData.Reals(expected, prefix + "attn_out")[layer]).Within(1e-5));
                 for (int head = 0; head < Heads; head++)
                 {
-                    Assert.That(Loss($"blocks.{layer}.attn.hook_z", new TapPlaces { Heads = [head] }), Is.EqualTo(Peer.Reals(expected, prefix + "head_z")[(layer * Heads) + head]).Within(1e-5));
+                    Assert.That(Loss($"blocks.{layer}.attn.hook_z", new TapPlaces { Heads = [head] }), Is.EqualTo(SharedData.Reals(expected, prefix + "head_z")[(layer * Heads) + head]).Within(1e-5));
                 }
             }
         }
@@ -91,8 +91,8 @@ public class PublishedTapTests : EngineTests
     {
         using var model = new Peer(name, Backend());
         using SafeTensorsFile expected = model.Open("patching.safetensors");
-        int[] clean = [.. Peer.Reals(expected, "patch.clean_tokens").Select(t => (int)t)], corrupted = [.. Peer.Reals(expected, "patch.corrupted_tokens").Select(t => (int)t)];
-        int[] answers = [.. Peer.Reals(expected, "patch.answer_wrong").Select(t => (int)t)];
+        int[] clean = [.. SharedData.Reals(expected, "patch.clean_tokens").Select(t => (int)t)], corrupted = [.. SharedData.Reals(expected, "patch.corrupted_tokens").Select(t => (int)t)];
+        int[] answers = [.. SharedData.Reals(expected, "patch.answer_wrong").Select(t => (int)t)];
         Collector source = new("*"), own = new("*"), gradients = new("*.grad");
         _ = model.Logits(clean, [source]);
         model.Gradients(corrupted, answers, [own, gradients]);
@@ -115,7 +115,7 @@ public class PublishedTapTests : EngineTests
                     double estimate = elements.Sum(i => gradients[full + ".grad"][i] * (source[full][i] - own[full][i]));
                     Assert.That(estimate, Is.EqualTo(Of("attribution.denoising", null)).Within(1e-4), $"{full} {part}: gradient");
 
-                    double Of(string kind, string? figure) => Peer.Reals(expected, $"{kind}.{point}{(figure is null ? "" : $".{figure}")}")[(layer * parts) + part];
+                    double Of(string kind, string? figure) => SharedData.Reals(expected, $"{kind}.{point}{(figure is null ? "" : $".{figure}")}")[(layer * parts) + part];
                 }
             }
         }
@@ -137,7 +137,7 @@ public class PublishedTapTests : EngineTests
             using SafeTensorsFile file = Open("model.safetensors");
             foreach (Parameter parameter in _model.Store.Parameters)
             {
-                Host.Write(_model.Store, parameter, name == "gpt2" ? OfGpt2(file, parameter.Name) : Reals(file, parameter.Name));
+                Host.Write(_model.Store, parameter, name == "gpt2" ? OfGpt2(file, parameter.Name) : SharedData.Reals(file, parameter.Name));
             }
         }
 
@@ -183,21 +183,6 @@ public class PublishedTapTests : EngineTests
             return most + Math.Log(row.Sum(v => Math.Exp(v - most))) - row[tokens[i + 1]];
         });
 
-        public static double[] Reals(SafeTensorsFile file, string name)
-        {
-            SafeTensorInfo info = file[name];
-            if (info.Type == SafeTensorType.I64)
-            {
-                var integers = new long[info.Count];
-                file.Read(name, integers.AsSpan());
-                return Array.ConvertAll(integers, i => (double)i);
-            }
-
-            var values = new float[info.Count];
-            file.Read(name, values.AsSpan());
-            return Array.ConvertAll(values, v => (double)v);
-        }
-
         public void Dispose() => _owned.ForEach(o => o.Dispose());
 
         private Tensor Tokens(Tape tape, int[] tokens) => tape.External("tokens", Host.New(_model.Backend, [tokens.Length / Time, Time], tokens, _owned));
@@ -220,7 +205,7 @@ public class PublishedTapTests : EngineTests
                 .Replace("mlp.up_proj", "mlp.c_fc").Replace("mlp.down_proj", "mlp.c_proj").Replace("self_attn.o_proj", "attn.c_proj");
             int part = Array.FindIndex(["q_proj", "k_proj", "v_proj"], name.Contains);
             own = part < 0 ? own : own.Replace($"self_attn.{"qkv"[part]}_proj", "attn.c_attn");
-            double[] values = Reals(file, own);
+            double[] values = SharedData.Reals(file, own);
             bool isMatrix = own.Contains(".c_") && own.EndsWith("weight", StringComparison.Ordinal);
             int[] shape = [.. file[own].Shape.Select(n => (int)n)];
             double[] matrix = isMatrix ? [.. Enumerable.Range(0, values.Length).Select(i => values[(i % shape[0] * shape[1]) + (i / shape[0])])] : values;

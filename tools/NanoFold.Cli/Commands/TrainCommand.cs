@@ -1,3 +1,5 @@
+using System.CommandLine;
+using NanoFold.Cli.Commands.Live;
 using NanoFold.Cli.Writing;
 using NanoFold.Engine.Checkpoints;
 using NanoFold.Engine.Runs;
@@ -12,11 +14,12 @@ internal static class TrainCommand
     public static void Build(VerbCommand command)
     {
         var train = new TrainOptions(command);
+        Option<bool> report = command.Flag("--report", "Make the page of the run again and again beside training; an open page reads itself from the disk");
         command.JsonKeys = "steps, trainLoss (nats per token, of regression squared error; mean of the last 50 steps), balanceLoss and zLoss (of routers) and indexLoss (of the indexers of dsa), in the last step, where the model has them, validationLoss (likewise; the last evaluation, on train.evaluationWindows windows as all of the run), validationBitsPerByte and validationStep (after which it was made), fullValidationLoss and fullValidationBitsPerByte (of all that is held back, at the end of a run), what a task scores besides, such as validationAccuracy and fullValidationAccuracy (where the task has no text, bits per byte are null), tokensPerSecond, peakRssBytes, seconds, run (the folder), end (finished, reached, stopped-after, out-of-time or interrupted)";
-        command.Does(invocation => Run(invocation, train));
+        command.Does(invocation => Run(invocation, train, invocation.Get(report)));
     }
 
-    private static int Run(Invocation invocation, TrainOptions options)
+    private static int Run(Invocation invocation, TrainOptions options, bool reports)
     {
         RunConfig config = options.Config(invocation);
         using Backend backend = Devices.Open(invocation);
@@ -30,7 +33,18 @@ internal static class TrainCommand
             : OpenNew(config, backend, options.Out(invocation), progress.Note, unread.Token);
         interrupt.Asked = progress.Asked;
         progress.Describe(session, backend);
-        TrainSummary summary = progress.Show(() => new TrainLoop(session, progress).Run(unread.Token));
+        // Of several processes the first one writes.
+        LiveReport? report = reports && session.Collective.Rank == 0 ? new LiveReport(session.RunPath!, progress.Note, TimeProvider.System) : null;
+        TrainSummary summary;
+        try
+        {
+            summary = progress.Show(() => new TrainLoop(session, report is null ? progress : new ReportingProgress(progress, report)).Run(unread.Token));
+        }
+        finally
+        {
+            report?.Finish();
+        }
+
         progress.Conclude(session, summary);
         invocation.Output.Result(RunFigures.Of(session, summary));
         return summary.End == TrainEnd.Interrupted ? interrupt.ExitCode ?? LostOutput.Last?.Code ?? Faults.Interrupted : Faults.Done;

@@ -194,10 +194,15 @@
   };
 
   for (const figure of figures) {
-    figure.element.querySelectorAll(".tabs button").forEach((button, at, all) => button.addEventListener("click", () => {
-      all.forEach((other, i) => other.setAttribute("aria-pressed", String(i === at)));
+    const tabs = figure.element.querySelectorAll(".tabs button");
+    figure.choose = at => {
+      tabs.forEach((other, i) => other.setAttribute("aria-pressed", String(i === at)));
       figure.view = at;
-      draw(figure);
+      if (figure.isDrawn) draw(figure);
+    };
+    tabs.forEach((button, at) => button.addEventListener("click", () => {
+      figure.isDrawn = true;
+      figure.choose(at);
     }));
     figure.element.querySelector(".csv").addEventListener("click", () => {
       const link = document.createElement("a");
@@ -223,5 +228,5 @@
   addEventListener("beforeprint", () => figures.filter(f => !f.isDrawn).forEach(draw));
   figures.forEach(figure => near.observe(figure.plot));
 
-  window.nanofold = { figures, csv, drawAll: () => figures.forEach(draw) };
+  window.nanofold = { figures, csv, viewsOf, draw, drawAll: () => figures.forEach(draw) };
 })();

@@ -7,6 +7,9 @@ namespace NanoFold.Reports.Geometry;
 /// <summary>The sections on a run's geometry.</summary>
 internal static class GeometryPage
 {
+    // Where its quantities are, its table is too.
+    private const string Lens = "logit-lens";
+
     /// <summary>Adds them to the page of the run: what is read first, then all that was measured while it trained.</summary>
     /// <param name="page">The page.</param>
     /// <param name="geometry">What was measured.</param>
@@ -20,7 +23,12 @@ internal static class GeometryPage
 
         foreach (QuantityGroup group in Quantities.All)
         {
-            page.Section(group.Title, group.Text).Add(group.All.Select(quantity => DepthFigure.Of(geometry, quantity)).OfType<Figure>());
+            ReportSection section = page.Section(group.Title, group.Text).Add(group.All.Select(quantity => DepthFigure.Of(geometry, quantity)).OfType<Figure>());
+            if (group.All[0].Measure == Lens)
+            {
+                section.Add(LensTable.Of(geometry));
+            }
+
             if (group == Quantities.All[0])
             {
                 page.Section("Spectra", "Variance along the principal directions, largest first, both axes logarithmic.").Add(SpectrumFigures.Of(geometry));

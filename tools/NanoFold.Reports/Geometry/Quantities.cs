@@ -89,6 +89,15 @@ internal static class Quantities
             new("contexts", "ratio", "One word in two sets of contexts", "Distance between the word's two means over the spread within each: above 1 the two senses are apart; the broken line is of shuffled contexts."),
             new("unit-sparsity", "active", "Active units of the feed-forward", "Share of hidden units that are clearly on at a token."),
         ]),
+        new("Read-out and Jacobians", "What the head makes of the stream after each layer, and how much a block stretches what comes in.",
+        [
+            new("logit-lens", "klFinalToLens", "From a layer's read-out to the last", "KL in nats from what the model says to what it would say after the layer: where it falls, the answer is made."),
+            new("logit-lens", "topAgreement", "First choice as in the end", "Share of tokens for which the layer's likeliest token is already the model's."),
+            new("logit-lens", "lensLoss", "Loss of a layer's read-out", "Loss if the model ended there."),
+            new("jacobians", "tokenLargest", "Largest stretch of a block", "Largest singular value of the Jacobian of a block at one place: how much a small change can grow.") { References = [("unchanged", 1)] },
+            new("jacobians", "tokenGain", "Mean stretch of a block", "‖J‖ over √C: how much a change in any direction grows on average.") { References = [("unchanged", 1)] },
+            new("gate-updates", "normalShareAfter", "Gated update out of the cloud", "Share of the update that leaves the span of a token's neighbors, after the gate."),
+        ]),
         new("The shape of the cloud", "Whether tokens' values hang together, bend, or have holes.",
         [
             new("geodesics", "geodesicRatio", "Way along the cloud over straight line", "1 is flat; above 1 the cloud bends (or points are few)."),

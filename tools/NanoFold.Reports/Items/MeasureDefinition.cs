@@ -24,11 +24,11 @@ public sealed partial record MeasureDefinition(string Kind, string Figures, stri
         var found = new Dictionary<string, MeasureDefinition>(StringComparer.Ordinal);
         while (reader.ReadLine() is { } line)
         {
-            // | `kind` | tier | figures | what they are | tokens | centered |
+            // | `kind` | tier | figures | what they are | tokens | centered |, the last one or two not in every table.
             string[] cells = [.. Bar().Split(line).Select(cell => cell.Trim().Replace("\\|", "|", StringComparison.Ordinal))];
-            if (cells is [_, ['`', .., '`'] kind, [>= '0' and <= '3'], var figures, var meaning, var tokens, var centered, _])
+            if (cells is [_, ['`', .., '`'] kind, [>= '0' and <= '3'], var figures, var meaning, .. var rest, ""])
             {
-                found[kind.Trim('`')] = new(kind.Trim('`'), figures, meaning, tokens, centered);
+                found[kind.Trim('`')] = new(kind.Trim('`'), figures, meaning, rest.ElementAtOrDefault(0) ?? "", rest.ElementAtOrDefault(1) ?? "");
             }
         }
 

@@ -5,7 +5,7 @@ using NanoFold.Engine.Geometry.Statistics;
 namespace NanoFold.Engine.Geometry.Sampling;
 
 /// <summary>
-/// The control of measures that look at second moments only through what they should not: as many points of a Gaussian with the mean and covariance of a cloud,
+/// A control: as many points of a Gaussian with the mean and covariance of a cloud,
 /// x = m + L g with Σ = L Lᵀ (Cholesky; directions without variance stay without).
 /// </summary>
 internal static class GaussianCloud

@@ -64,6 +64,9 @@ public class NetworkMeasureTests : EngineTests
             // A convolution over three tokens reaches no further.
             Assert.That(mixer is ConvolutionConfig ? ValueOf(measured, "gain.4") : 0, Is.Zero);
         }
+
+        using var without = new TinyModel(ModelVariants.Base with { Layers = 1, Mixer = new NoneConfig() }, Backend());
+        Assert.That(Run(without, new GradientLagMeasure()), Is.Empty);
     }
 
     [Test]

@@ -38,8 +38,8 @@ public class LogitLensTests : EngineTests
         Assert.That(first.Figures[0].Value, Is.GreaterThan(1e-3));
         // Tokens of the last places of the first row, most likely first.
         int shown = Math.Min(16, tiny.Time);
-        Assert.That(last.Arrays.Select(a => (a.Name, a.Shape)), Is.EqualTo(new[] { ("places", new[] { shown }), ("topTokens", [shown, 3]), ("topProbabilities", [shown, 3]) }));
-        float[] probabilities = (float[])last.Arrays[2].Values;
+        Assert.That(last.Arrays.Select(a => (a.Name, a.Shape)), Is.EqualTo(new[] { ("places", new[] { shown }), ("tokens", [shown]), ("topTokens", [shown, 3]), ("topProbabilities", [shown, 3]) }));
+        float[] probabilities = (float[])last.Arrays[3].Values;
         Assert.That(probabilities.Chunk(3), Is.All.Ordered.Descending);
     }
 

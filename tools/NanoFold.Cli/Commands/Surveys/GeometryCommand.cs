@@ -7,6 +7,7 @@ using NanoFold.Engine.Runs;
 using NanoFold.Engine.Runs.Surveys;
 using NanoFold.Engine.Taps;
 using NanoFold.Kernels;
+using NanoFold.Reports;
 
 namespace NanoFold.Cli.Commands.Surveys;
 
@@ -20,7 +21,7 @@ internal static class GeometryCommand
         Option<bool> list = command.Flag("--list", "Only list the points of the model with their shapes");
         var options = new SurveyChoices(command);
         command.Common = [CommonOptions.Device, CommonOptions.Threads, CommonOptions.Seed];
-        command.JsonKeys = "out, files, lines (figures in geometry.jsonl), data, tokens, measured (tokens whose stream is measured), checkpoints [{name, step, seconds}], costs [{measure, seconds}], without (measures of what the model does not have), words [{title, rows}] (tables such as what the head reads in each layer), figures [{step, measure, figure, point, layer, value, control}] (of the last checkpoint, means over layers where layer is missing); with --list: points [{name, shape}]";
+        command.JsonKeys = "out, files, report (the page of the run, where it was made again), lines (figures in geometry.jsonl), data, tokens, measured (tokens whose stream is measured), checkpoints [{name, step, seconds}], costs [{measure, seconds}], without (measures of what the model does not have), words [{title, rows}] (tables such as what the head reads in each layer), figures [{step, measure, figure, point, layer, value, control}] (of the last checkpoint, means over layers where layer is missing); with --list: points [{name, shape}]";
         command.Does(invocation =>
         {
             string path = invocation.Get(model) ?? throw UserException.Usage("--model is needed: a run folder of train, or a checkpoint");
@@ -35,7 +36,17 @@ internal static class GeometryCommand
         using GeometrySurvey survey = GeometrySurvey.Open(path, options, backend, output.Note, invocation.Interrupt.Token);
         SurveyResult result = survey.Run(folder ?? survey.DefaultFolder);
         SurveyTable.Write(output, result);
-        output.Result(SurveyTable.ToJson(result));
+        JsonObject json = SurveyTable.ToJson(result);
+        if (folder is null && File.Exists(Path.Combine(path, RunConfig.FileName)))
+        {
+            // The page of a run looks for the files where they are unless another folder is named.
+            string page = Path.Combine(path, Report.FileName);
+            Report.Of([path], $"{Program.Typed} report {Shell.Argument(path)}").Save(page);
+            output.Line($"the page of the run: {page}");
+            json["report"] = page;
+        }
+
+        output.Result(json);
         return Faults.Done;
     }
 

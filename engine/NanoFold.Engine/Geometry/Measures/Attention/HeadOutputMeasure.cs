@@ -32,7 +32,7 @@ public sealed record HeadOutputMeasure : MixerMeasure
 
     /// <inheritdoc/>
     public override IReadOnlyList<FigureColumn> Columns =>
-        [new("dimension", "dim", "0.0"), new("headDimensionSum", "Σ head dim", "0.0"), new("jointDimension", "joint dim", "0.0"), new("meanAngle", "head angle °", "0")];
+        [new("dimension", "head dim", "0.0"), new("headDimensionSum", "Σ head dim", "0.0"), new("jointDimension", "joint dim", "0.0"), new("meanAngle", "head angle °", "0")];
 
     /// <inheritdoc/>
     protected override IReadOnlyList<Want> Points => [new(Point), new(Values)];
@@ -46,7 +46,7 @@ public sealed record HeadOutputMeasure : MixerMeasure
     /// <inheritdoc/>
     public override void Take(MixerSample mixer, FigureWriter figures)
     {
-        if (mixer.Cloud(Point) is not { } z || HeadsOf(z, mixer.Cloud(Values)) is not { } heads || Output(mixer, z.Width) is not { } output)
+        if (mixer.Cloud(Point) is not { LaterCount: > 0 } z || HeadsOf(z, mixer.Cloud(Values)) is not { } heads || Output(mixer, z.Width) is not { } output)
         {
             return;
         }

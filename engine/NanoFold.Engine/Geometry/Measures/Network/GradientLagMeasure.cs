@@ -34,6 +34,11 @@ public sealed record GradientLagMeasure : NetworkMeasure
     /// <inheritdoc/>
     public override void Take(NetworkSample network, FigureWriter figures)
     {
+        if (!network.Model.TapPoints.Any(point => TapName.Matches($"blocks.*.{Output}", point.Name)))
+        {
+            return;
+        }
+
         (int batch, int time, int width) = (network.Batch, network.Time, network.Model.Config.Width);
         var profiles = new JacobianByLag?[network.Model.Config.Layers];
         var positions = new int[batch];

@@ -81,7 +81,7 @@ public sealed record LogitLensMeasure : NetworkMeasure
 
         foreach (Layer layer in layers)
         {
-            layer.Write(figures.At(new FigurePlace("network", layer.Point.Name, layer.Point.Layer)), shown);
+            layer.Write(figures.At(new FigurePlace("network", layer.Point.Name, layer.Point.Layer)), shown, network.Tokens);
         }
     }
 
@@ -144,7 +144,7 @@ public sealed record LogitLensMeasure : NetworkMeasure
 
         public (int Token, float Probability) First(int place) => (_tokens[place * _top], _probabilities[place * _top]);
 
-        public void Write(FigureWriter figures, int[] shown)
+        public void Write(FigureWriter figures, int[] shown, int[] tokens)
         {
             void Add(string name, in Mean mean) =>
                 figures.Add(name, mean.Value, mean.Status, Estimator, mean.Count, mean.Error);
@@ -156,6 +156,7 @@ public sealed record LogitLensMeasure : NetworkMeasure
             if (shown.Length > 0)
             {
                 figures.Array("places", [shown.Length], shown.AsSpan());
+                figures.Array("tokens", [shown.Length], Array.ConvertAll(shown, place => tokens[place]).AsSpan());
                 figures.Array("topTokens", [shown.Length, _top], CollectionsMarshal.AsSpan(_tokens));
                 figures.Array("topProbabilities", [shown.Length, _top], CollectionsMarshal.AsSpan(_probabilities));
             }

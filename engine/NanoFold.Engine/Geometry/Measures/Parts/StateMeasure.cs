@@ -20,7 +20,7 @@ public sealed record StateMeasure : MixerMeasure
     public override int Tier => 2;
 
     /// <inheritdoc/>
-    public override string Legend => "state rank = effective rank of recurrent states; lasts = median tokens until a state has faded to 1/e, by the decays";
+    public override string Legend => "state rank = effective rank of recurrent states; lasts = median tokens until a state has faded to 1/e, by the decays; state bend = mean angle of its successive steps";
 
     /// <inheritdoc/>
     public override string Subject => "recurrent states";

@@ -19,7 +19,7 @@ public sealed record StreamMeasure : BlockMeasure
     public override string Legend => "streams = mean cosine of a token's residual streams; depth = entropy of the weights on what came before ÷ the most it can be";
 
     /// <inheritdoc/>
-    public override string Subject => "several residual streams";
+    public override string Subject => "parallel residual streams";
 
     /// <inheritdoc/>
     public override IReadOnlyList<FigureColumn> Columns =>

@@ -17,7 +17,7 @@ public sealed record StreamMixingMeasure : BlockMeasure
     public override string Legend => "gain →, gain ← = largest row and column sum of the composed mixing of streams; spread = variance between a token's streams ÷ their mean square";
 
     /// <inheritdoc/>
-    public override string Subject => "several residual streams";
+    public override string Subject => "parallel residual streams";
 
     /// <inheritdoc/>
     public override IReadOnlyList<FigureColumn> Columns =>
