@@ -36,6 +36,11 @@ internal static class TrainCommand
         // Of several processes the first one writes.
         LiveReport? report = reports && session.Collective.Rank == 0 ? new LiveReport(session.RunPath!, progress.Note, TimeProvider.System) : null;
         TrainSummary summary;
+        if (report is not null)
+        {
+            progress.Note($"the page of the run: {report.File}");
+        }
+
         try
         {
             summary = progress.Show(() => new TrainLoop(session, report is null ? progress : new ReportingProgress(progress, report)).Run(unread.Token));

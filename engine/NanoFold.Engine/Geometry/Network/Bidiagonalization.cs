@@ -10,6 +10,9 @@ namespace NanoFold.Engine.Geometry.Network;
 /// </summary>
 internal sealed class Bidiagonalization
 {
+    // Far above what differences leave, of the largest value.
+    private const double MostTear = 1e-2;
+
     // Below this share of the largest there is only rounding, and the map has no more directions.
     private readonly double _least;
     private readonly List<double[]> _rights = [];
@@ -29,8 +32,11 @@ internal sealed class Bidiagonalization
         _rights.Add(first);
     }
 
-    /// <summary>Whether all directions were found.</summary>
+    /// <summary>Whether there is nothing more to find: all directions were found, or <see cref="IsTorn"/>.</summary>
     public bool IsDone { get; private set; }
+
+    /// <summary>Whether u · A v and v · Aᵀ u differed: A is not the derivative of a smooth function there, such as where a choice of keys or experts flips within a difference.</summary>
+    public bool IsTorn { get; private set; }
 
     /// <summary>v, a unit vector.</summary>
     public double[] Right => _rights[^1];
@@ -62,7 +68,14 @@ internal sealed class Bidiagonalization
     /// <summary>Takes Aᵀ u.</summary>
     public void TakeTransposed(double[] image)
     {
-        if (!IsDone)
+        if (IsDone)
+        {
+            return;
+        }
+
+        IsTorn = !(Math.Abs(TensorPrimitives.Dot<double>(Right, image) - _diagonal[^1]) <= MostTear * Largest);
+        IsDone = IsTorn;
+        if (!IsTorn)
         {
             Push(_rights, _above, image);
         }

@@ -14,8 +14,8 @@ namespace NanoFold.Engine.Geometry.Network;
 /// </summary>
 internal sealed class BlockJacobians : IDisposable
 {
-    // Of the norm of a row: where truncation and rounding are about equal.
-    private const double Step = 1e-5, SingleStep = 3e-3;
+    // Of the norm of a row: rounding is about 1e-10 then, and few choices flip within a step. In single precision truncation and rounding are about equal.
+    private const double Step = 1e-6, SingleStep = 3e-3;
 
     // Relative errors of a product.
     private const double Least = 1e-8, SingleLeast = 1e-3;

@@ -69,6 +69,15 @@ public class JacobianTests : EngineTests
     }
 
     [Test]
+    public void ProductsThatAreNotOfOneMatrixAreNoticed()
+    {
+        var found = new Bidiagonalization(3, 3, 1e-12);
+        found.TakeImage([100, 0, 0]);
+        found.TakeTransposed([.. found.Right.Select(v => 2 * v)]);
+        Assert.That(found.IsTorn && found.IsDone);
+    }
+
+    [Test]
     public void ProductsFromBothSidesAreOfOneMatrix()
     {
         using var tiny = new TinyModel(ModelVariants.Base, Backend());

@@ -44,23 +44,25 @@ public sealed record JacobianMeasure : NetworkMeasure
             Mean window = default, largest = default, second = default, smallest = default, gain = default;
             double open = 0;
             var spectra = new List<double>();
-            int kept = found[layer].Min(one => one.Last.Values().Length);
+            int torn = found[layer].Count(one => one.All.IsTorn), kept = found[layer].Min(one => one.Last.IsTorn ? 0 : one.Last.Values().Length);
             foreach ((Bidiagonalization all, Bidiagonalization last) in found[layer])
             {
-                double[] whole = all.Values(), values = last.Values();
+                double[] whole = all.IsTorn ? [] : all.Values(), values = last.IsTorn ? [] : last.Values();
                 window.Add(whole.Length > 0 ? whole[0] : null);
-                open = Math.Max(open, all.Residual());
+                open = Math.Max(open, all.IsTorn ? 0 : all.Residual());
                 largest.Add(values.Length > 0 ? values[0] : null);
                 second.Add(values.Length > 1 ? values[1] : null);
                 // Equal ones are found once.
                 bool isWhole = values.Length == network.Model.Config.Width;
                 smallest.Add(values.Length > 0 && (isWhole || last.IsDone) ? values[^1] : null);
-                gain.Add(isWhole ? values.Sum(value => value * value) / network.Model.Config.Width : last.FirstGain * last.FirstGain);
+                gain.Add(isWhole ? values.Sum(value => value * value) / network.Model.Config.Width : last.IsTorn ? null : last.FirstGain * last.FirstGain);
                 spectra.AddRange(values.Take(kept));
             }
 
-            at.Add("windowLargest", window.Value, window.Status, $"all places to all, {how}", window.Count, window.Error);
-            at.Add("windowResidual", open, window.Status, "what the last round left open of windowLargest, at most", window.Count);
+            GeometryStatus status = torn == found[layer].Length ? GeometryStatus.Degenerate : window.Status;
+            string left = torn > 0 ? $", {torn} windows left out in which choices flip" : "";
+            at.Add("windowLargest", window.Value, status, $"all places to all, {how}{left}", window.Count, window.Error);
+            at.Add("windowResidual", open, status, "what the last round left open of windowLargest, at most", window.Count);
             at.Add("tokenLargest", largest.Value, largest.Status, $"last place to last place, {how}", largest.Count, largest.Error);
             at.Add("tokenSecond", second.Value, second.Status, $"last place to last place, {how}", second.Count, second.Error);
             at.Add("tokenSmallest", smallest.Value, smallest.Status, $"last place to last place, where rounds reach all of them, {how}", smallest.Count, smallest.Error);
