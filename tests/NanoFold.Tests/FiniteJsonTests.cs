@@ -25,11 +25,11 @@ public partial class FiniteJsonTests
     /// <summary>What may write numbers itself: whole ones only.</summary>
     private static readonly string[] s_integersOnly = ["SafeTensorsWriter.cs", "TokenizerJson.cs"];
 
-    /// <summary>Where trees and records become text: cleaned or converted by <see cref="FiniteJson"/>, read back from a file, or of a configuration, whose figures are finite.</summary>
+    /// <summary>Where trees and records become text: cleaned or converted by <see cref="FiniteJson"/>, read back from a file, of a configuration, whose figures are finite, or of texts alone.</summary>
     private static readonly string[] s_trees =
     [
-        "CheckpointFolder.cs", "ConfigJson.cs", "ConfigReader.cs", "GemmTable.cs", "KernelBaseline.cs", "Output.cs", "RecordFile.cs", "RooflineCache.cs", "RunProtocol.cs", "RunResult.cs", "Settings.cs",
-        "SettingsTables.cs", "TrainStateFile.cs",
+        "ActivationDump.cs", "CheckpointFolder.cs", "ConfigJson.cs", "ConfigReader.cs", "GemmTable.cs", "KernelBaseline.cs", "Output.cs", "PlotlyChart.cs", "RecordFile.cs", "RooflineCache.cs",
+        "RunProtocol.cs", "RunResult.cs", "Settings.cs", "SettingsTables.cs", "TrainStateFile.cs",
     ];
 
     [Test]

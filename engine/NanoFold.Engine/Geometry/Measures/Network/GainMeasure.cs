@@ -1,6 +1,4 @@
-using System.Numerics.Tensors;
 using NanoFold.Engine.Configuration;
-using NanoFold.Engine.Geometry.Neighbors;
 using NanoFold.Engine.Geometry.Network;
 using NanoFold.Engine.Geometry.Sampling;
 using NanoFold.Engine.Geometry.Statistics;
