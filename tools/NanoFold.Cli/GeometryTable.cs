@@ -16,6 +16,9 @@ internal static class GeometryTable
     // What costs less is not told.
     private const double LeastSeconds = 0.005;
 
+    // Of what measuring took: a line is read at a glance.
+    private const int MostCosts = 5;
+
     /// <param name="output">Where it goes.</param>
     /// <param name="geometry">What was measured.</param>
     /// <param name="steps">Steps that the model has taken: figures of an earlier one say so.</param>
@@ -50,14 +53,17 @@ internal static class GeometryTable
         output.Line();
     }
 
-    /// <summary>A line of what measuring took.</summary>
+    /// <summary>A line of what measuring took, the dearest first; all of it is in result.json.</summary>
     /// <param name="output">Where it goes.</param>
     /// <param name="costs">Of each measure.</param>
     /// <param name="seconds">Of the run.</param>
     public static void WriteCosts(Output output, IReadOnlyList<MeasureCost> costs, double seconds)
     {
         double spent = costs.Sum(cost => cost.Seconds);
-        IEnumerable<string> told = costs.Where(cost => cost.Seconds >= LeastSeconds).Select(cost => $"{cost.Measure} {Display.Number(cost.Seconds, "0.00")} s ({Display.Count(cost.Times)}×)");
+        MeasureCost[] dear = [.. costs.Where(cost => cost.Seconds >= LeastSeconds).OrderByDescending(cost => cost.Seconds)];
+        double others = dear.Skip(MostCosts).Sum(cost => cost.Seconds);
+        IEnumerable<string> told = dear.Take(MostCosts).Select(cost => $"{cost.Measure} {Display.Number(cost.Seconds, "0.00")} s ({Display.Count(cost.Times)}×)");
+        told = others > 0 ? told.Append($"others {Display.Number(others, "0.00")} s") : told;
         string share = seconds > 0 ? $", {Display.Number(100 * spent / seconds, "0.0")} % of the run" : "";
         output.Line($"measuring took {Display.Number(spent, "0.00")} s{share}: {string.Join(", ", told)}");
         output.Line();
