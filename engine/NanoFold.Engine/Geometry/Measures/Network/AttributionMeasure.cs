@@ -24,7 +24,7 @@ public sealed record AttributionMeasure : NetworkMeasure
     public int Sample { get; init; } = 32;
 
     /// <inheritdoc/>
-    public override string Legend => $"effect, estimate = what a part of a text with a changed token adds to the loss of a window, exactly and by the gradient; total: all of it; ρ: rank correlation of both over parts, over single places, over random ones; of at most {Windows} windows of {Tokens} places, {Sample} single places of parts checked";
+    public override string Legend => $"effect, estimate = what a part of a text with a changed token adds to the loss of a window, exactly and by the gradient; total: all of it; ρ: rank correlation of both over parts, over single places, over random ones; {Windows} windows of {Tokens} places at most";
 
     /// <inheritdoc/>
     public override IReadOnlyList<FigureColumn> Columns =>
