@@ -1,8 +1,7 @@
 using NanoFold.Engine.Geometry.Sampling;
 using NanoFold.Engine.Geometry.Spectra;
-using NanoFold.Tests.Geometry;
 
-namespace NanoFold.Tests.Runs.Surveys;
+namespace NanoFold.Tests.Geometry.Sampling;
 
 /// <summary>Gaussians with the moments of a cloud.</summary>
 public class GaussianCloudTests

@@ -1,6 +1,6 @@
 using NanoFold.Engine.Geometry.Sampling;
 
-namespace NanoFold.Tests.Geometry;
+namespace NanoFold.Tests.Geometry.Sampling;
 
 public class SampledRowsTests
 {

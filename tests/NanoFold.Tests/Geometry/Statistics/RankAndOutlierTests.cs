@@ -1,7 +1,7 @@
 using NanoFold.Engine.Geometry.Spectra;
 using NanoFold.Engine.Geometry.Statistics;
 
-namespace NanoFold.Tests.Geometry.Topology;
+namespace NanoFold.Tests.Geometry.Statistics;
 
 [Parallelizable]
 public class RankAndOutlierTests

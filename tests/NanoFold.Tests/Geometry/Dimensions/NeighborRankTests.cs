@@ -3,7 +3,7 @@ using NanoFold.Engine.Geometry.Neighbors;
 using NanoFold.Engine.Geometry.Spectra;
 using NanoFold.Engine.Geometry.Statistics;
 
-namespace NanoFold.Tests.Geometry;
+namespace NanoFold.Tests.Geometry.Dimensions;
 
 /// <summary>GRIDE and Levina–Bickel against their definitions.</summary>
 public class NeighborRankTests

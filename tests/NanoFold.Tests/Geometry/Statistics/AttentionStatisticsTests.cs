@@ -5,7 +5,7 @@ using NanoFold.Engine.Geometry.Statistics;
 using NanoFold.Engine.Geometry.Measures;
 using NanoFold.Engine.Geometry.Sampling;
 
-namespace NanoFold.Tests.Geometry;
+namespace NanoFold.Tests.Geometry.Statistics;
 
 public class AttentionStatisticsTests
 {

@@ -3,7 +3,7 @@ using NanoFold.Engine.Geometry.Neighbors;
 using NanoFold.Engine.Geometry.Spectra;
 using NanoFold.Engine.Geometry.Statistics;
 
-namespace NanoFold.Tests.Geometry;
+namespace NanoFold.Tests.Geometry.Statistics;
 
 public class GateAndExpertStatisticsTests
 {

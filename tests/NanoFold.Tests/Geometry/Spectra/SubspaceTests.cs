@@ -1,7 +1,7 @@
 using NanoFold.Engine.Geometry.Spectra;
 using NanoFold.Engine.Geometry.Statistics;
 
-namespace NanoFold.Tests.Geometry.Heads;
+namespace NanoFold.Tests.Geometry.Spectra;
 
 /// <summary>Singular values of small matrices, angles between subspaces, common axes.</summary>
 public class SubspaceTests

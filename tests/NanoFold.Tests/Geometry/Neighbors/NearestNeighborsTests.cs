@@ -4,7 +4,7 @@ using NanoFold.Engine.Geometry.Spectra;
 using NanoFold.Engine.Geometry.Statistics;
 using NanoFold.Kernels.Cpu;
 
-namespace NanoFold.Tests.Geometry;
+namespace NanoFold.Tests.Geometry.Neighbors;
 
 public class NearestNeighborsTests
 {
