@@ -1,6 +1,4 @@
-using NanoFold.Engine.Geometry.Dimensions;
 using NanoFold.Engine.Geometry.Neighbors;
-using NanoFold.Engine.Geometry.Spectra;
 using NanoFold.Engine.Geometry.Statistics;
 
 namespace NanoFold.Tests.Geometry.Neighbors;

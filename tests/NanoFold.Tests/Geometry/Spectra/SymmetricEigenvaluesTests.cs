@@ -1,9 +1,6 @@
 using MathNet.Numerics.LinearAlgebra;
 using MathNet.Numerics.LinearAlgebra.Double;
-using NanoFold.Engine.Geometry.Dimensions;
-using NanoFold.Engine.Geometry.Neighbors;
 using NanoFold.Engine.Geometry.Spectra;
-using NanoFold.Engine.Geometry.Statistics;
 
 namespace NanoFold.Tests.Geometry.Spectra;
 

@@ -1,6 +1,3 @@
-using NanoFold.Engine.Geometry.Dimensions;
-using NanoFold.Engine.Geometry.Neighbors;
-using NanoFold.Engine.Geometry.Spectra;
 using NanoFold.Engine.Geometry.Statistics;
 using NanoFold.Engine.Geometry.Measures;
 using NanoFold.Engine.Geometry.Sampling;
