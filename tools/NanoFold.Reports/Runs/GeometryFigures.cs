@@ -36,7 +36,8 @@ internal static class GeometryFigures
            group point by point.Measure into measure
            let last = measure.Max(point => point.Step)
            let views = MeasureViews.Of(measure.Where(point => point.Step == last), Place, HeadMap).ToArray()
-           select new Figure($"{DepthFigures.Title(measure.Key)} of heads after {Display.Count(last)} steps", views)
+           let title = DepthFigures.Title(measure.Key)
+           select new Figure($"{title}{(title.EndsWith("heads", StringComparison.OrdinalIgnoreCase) ? "" : " of heads")} after {Display.Count(last)} steps", views)
            {
                IsHalf = true, Height = 330, Measures = [measure.Key], Caption = $"What `{measure.Key}` found of every head: a cell a head, a row a layer; a row of even color is a layer whose heads are alike.{MeasureViews.Choices(views)}",
            };
