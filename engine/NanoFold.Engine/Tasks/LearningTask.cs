@@ -161,3 +161,10 @@ public sealed record PlaceLabels(string Name, IReadOnlyList<string> Classes)
     /// <summary>The field of a batch that holds them, −1 where a place has none.</summary>
     public string Field => $"label.{Name}";
 }
+
+/// <summary>Two rows that differ in one token, of which one is as the task's rows are and the other is not.</summary>
+/// <param name="Kind">What is wrong in the second, such as <c>agreement</c>.</param>
+/// <param name="Right">Tokens.</param>
+/// <param name="Wrong">As many.</param>
+/// <param name="At">The place at which they differ.</param>
+public sealed record MinimalPair(string Kind, IReadOnlyList<int> Right, IReadOnlyList<int> Wrong, int At);
