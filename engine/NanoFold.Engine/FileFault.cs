@@ -14,6 +14,20 @@ public static class FileFault
     public static bool Is(Exception exception)
         => exception is IOException or UnauthorizedAccessException or SecurityException;
 
+    /// <summary>All lines of a file that the user named.</summary>
+    /// <exception cref="UserException">It cannot be read.</exception>
+    public static string[] ReadLines(string path)
+    {
+        try
+        {
+            return File.ReadAllLines(path);
+        }
+        catch (Exception e) when (Is(e))
+        {
+            throw Describe("cannot read", path, e);
+        }
+    }
+
     /// <summary>The exception for the user; <paramref name="action"/> is what failed, such as "cannot write".</summary>
     public static UserException Describe(string action, string path, Exception cause)
         => new($"{action} {path}: {Explain(cause)}", cause);

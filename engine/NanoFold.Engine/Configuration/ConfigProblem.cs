@@ -12,3 +12,10 @@ public sealed record ConfigProblem(string Path, string Message, string? Place = 
     /// <inheritdoc/>
     public override string ToString() => Place is null ? $"{Path}: {Message}" : $"{Place}: {Path}: {Message}";
 }
+
+/// <summary>A record that can say what is inconsistent in it, once each of its values was found to be of its type and within its bounds.</summary>
+public interface IValidated
+{
+    /// <summary>Everything that is inconsistent.</summary>
+    IEnumerable<ConfigProblem> Validate();
+}

@@ -14,8 +14,6 @@ namespace NanoFold.Engine.Configuration;
 public class ConfigTree<T>
     where T : class, new()
 {
-    private const int LargestFileBytes = 1 << 20;
-
     private readonly List<ConfigProblem> _problems = [];
     private readonly ConfigPlaces _places = new();
     private readonly List<JsonObject> _layers = [];
@@ -28,20 +26,7 @@ public class ConfigTree<T>
 
     /// <summary>Adds a JSON file; comments and trailing commas are allowed.</summary>
     /// <exception cref="UserException">The file cannot be read, is not JSON, or is of a newer version.</exception>
-    public virtual ConfigTree<T> AddFile(string path)
-    {
-        string text;
-        try
-        {
-            text = ReadText(path);
-        }
-        catch (Exception e) when (FileFault.Is(e) || e is ArgumentException)
-        {
-            throw FileFault.Describe("cannot read", path, e);
-        }
-
-        return AddJson(text, path);
-    }
+    public virtual ConfigTree<T> AddFile(string path) => AddJson(ConfigJson.Read(path), path);
 
     /// <summary>Adds JSON text; <paramref name="source"/> names it in messages.</summary>
     /// <exception cref="UserException">It is not a JSON object, or of a newer version.</exception>
@@ -61,7 +46,7 @@ public class ConfigTree<T>
             }
 
             string place = e.LineNumber is { } line ? $"line {line + 1}, column {e.BytePositionInLine + 1}: " : "";
-            throw new UserException($"{source}: {place}not valid JSON: {Reason(e)}", e);
+            throw new UserException($"{source}: {place}not valid JSON: {ConfigJson.Reason(e)}", e);
         }
     }
 
@@ -185,28 +170,6 @@ public class ConfigTree<T>
         return this;
     }
 
-    // Bounded by what is read, not by the length that the file claims: devices and pipes have none.
-    private static string ReadText(string path)
-    {
-        using FileStream file = File.OpenRead(path);
-        var bytes = new byte[LargestFileBytes + 1];
-        int length = file.ReadAtLeast(bytes, bytes.Length, throwOnEndOfStream: false);
-        if (length > LargestFileBytes)
-        {
-            throw new UserException($"{path}: is longer than the {LargestFileBytes} bytes that a configuration may have");
-        }
-
-        using var reader = new StreamReader(new MemoryStream(bytes, 0, length));
-        return reader.ReadToEnd();
-    }
-
-    private static string Reason(JsonException e)
-    {
-        // The message ends with the position again, counted from 0.
-        int end = e.Message.IndexOf(" LineNumber:", StringComparison.Ordinal);
-        return end < 0 ? e.Message : e.Message[..end];
-    }
-
     /// <summary>The value of a single setting: JSON where the text parses as such, otherwise a string.</summary>
     internal static JsonNode? ParseValue(string key, string text)
     {
@@ -222,11 +185,4 @@ public class ConfigTree<T>
             return JsonValue.Create(text);
         }
     }
-}
-
-/// <summary>A record that can say what is inconsistent in it, once each of its values was found to be of its type and within its bounds.</summary>
-public interface IValidated
-{
-    /// <summary>Everything that is inconsistent.</summary>
-    IEnumerable<ConfigProblem> Validate();
 }

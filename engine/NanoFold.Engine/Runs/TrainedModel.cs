@@ -194,16 +194,3 @@ public sealed class TrainedModel : IDisposable
             : throw new UserException($"{_path}: its loss on {name} is not finite; its weights are damaged or its training diverged");
     }
 }
-
-/// <summary>A part of a text.</summary>
-public enum TextPart
-{
-    /// <summary>What is trained on.</summary>
-    Train,
-
-    /// <summary>What is held back, or a text of its own.</summary>
-    Validation,
-
-    /// <summary>Everything.</summary>
-    All,
-}

@@ -40,6 +40,17 @@ public class NearestNeighborsTests
         AssertExact(x, N, D, 12, engine);
     }
 
+    /// <summary>Of rows that are as far the first ones are taken, also where a nearer one comes after them.</summary>
+    [Test]
+    public void TheNeighborsOfOnePointTakeTheLowerOfRowsAsFar()
+    {
+        float[] x = [5, -5, 1, 0, 5, 1];
+        Assert.That(NearestNeighbors.Of([0], x, 1, 2), Is.EqualTo(new[] { 3, 2 }));
+        Assert.That(NearestNeighbors.Of([0], x, 1, 4), Is.EqualTo(new[] { 3, 2, 5, 0 }));
+        Assert.That(NearestNeighbors.Of([0], x, 1, 4, others: true), Is.EqualTo(new[] { 2, 5, 0, 1 }));
+        Assert.That(NearestNeighbors.Of([0], x, 1, 9, others: true), Is.EqualTo(new[] { 2, 5, 0, 1, 4 }));
+    }
+
     [TestCase(1000)]
     [TestCase(1e6f)]
     public void ALargeMeanDoesNotBlurDistances(float mean)

@@ -4,6 +4,7 @@ using NanoFold.Engine.Autograd;
 using NanoFold.Engine.Corpora;
 using NanoFold.Engine.Generation;
 using NanoFold.Engine.Runs;
+using NanoFold.Engine.Runs.Evaluations;
 using NanoFold.Engine.Runs.Interventions;
 using NanoFold.Engine.Runs.Surveys;
 using NanoFold.Engine.Taps;

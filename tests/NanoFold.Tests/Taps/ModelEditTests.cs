@@ -5,6 +5,7 @@ using NanoFold.Engine.Data;
 using NanoFold.Engine.Generation;
 using NanoFold.Engine.Model;
 using NanoFold.Engine.Runs;
+using NanoFold.Engine.Runs.Evaluations;
 using NanoFold.Engine.Taps;
 using NanoFold.Engine.Tasks;
 using NanoFold.Engine.Tensors;

@@ -3,6 +3,7 @@ using NanoFold.Engine.Corpora;
 using NanoFold.Engine.Generation;
 using NanoFold.Engine.Model;
 using NanoFold.Engine.Runs;
+using NanoFold.Engine.Runs.Evaluations;
 using NanoFold.Engine.Tasks;
 using NanoFold.Engine.Training;
 using NanoFold.Kernels.Cpu;

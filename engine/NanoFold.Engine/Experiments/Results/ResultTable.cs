@@ -1,4 +1,5 @@
 using System.Text;
+using NanoFold.Engine.Experiments.Statistics;
 using NanoFold.Engine.Tasks;
 
 namespace NanoFold.Engine.Experiments.Results;
@@ -17,16 +18,19 @@ public sealed record ResultTable(IReadOnlyList<string> Heads, IReadOnlyList<IRea
         string ranked = result.RankedBy;
         string[] others = [.. new[] { Evaluation.Accuracy, FigureResult.Loss, FigureResult.BitsPerByte }.Where(name => name != ranked && result.Variants.Any(variant => variant.Figure(name) is not null))];
         bool isSpread = result.Variants.Any(variant => variant.Figure(ranked)?.StandardDeviation is not null);
+        // Where one seed knows no interval of any, the head says so once.
+        bool isKnown = result.Variants.Any(variant => variant.Figure(ranked)?.Difference?.Interval is not null);
         string[] Spread(string cell) => isSpread ? [cell] : [];
+        string Difference(PairedDifference? difference) => isKnown || difference is null ? ResultText.Difference(ranked, difference) : ResultText.Signed(ranked, difference.Mean);
         return new ResultTable(
-            ["variant", ResultText.Head(ranked), .. Spread("±"), "difference [95 %]", .. others.Select(ResultText.Head)],
+            ["variant", ResultText.Head(ranked), .. Spread("±"), isKnown ? "difference [95 %]" : "difference [no interval]", .. others.Select(ResultText.Head)],
             [
                 .. result.Variants.Select(variant => (variant, figure: variant.Figure(ranked))).Select(row => (string[])
                 [
                     Name(row.variant),
                     ResultText.Figure(ranked, row.figure?.Mean),
                     .. Spread(ResultText.Deviation(ranked, row.figure?.StandardDeviation)),
-                    ResultText.Difference(ranked, row.figure?.Difference),
+                    Difference(row.figure?.Difference),
                     .. others.Select(name => ResultText.Figure(name, row.variant.Figure(name)?.Mean)),
                 ]),
                 .. result.References.Where(reference => others.Append(ranked).Any(name => reference.Figure(name) is not null)).Select(reference => (string[])

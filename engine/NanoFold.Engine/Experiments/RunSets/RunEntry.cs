@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using NanoFold.Engine.Checkpoints;
 using NanoFold.Engine.Runs;
 
 namespace NanoFold.Engine.Experiments;
@@ -47,10 +48,44 @@ internal sealed class RunEntry(PlannedRun run, string folder)
         };
     }
 
-    public void End()
+    /// <summary>Takes down what became of it.</summary>
+    /// <param name="outcome">How its process, or the run in this one, ended.</param>
+    /// <param name="report">What it said last.</param>
+    /// <param name="isStopped">Whether it was ended from outside, and not by itself.</param>
+    public void End(RunOutcome outcome, RunReport report, bool isStopped)
     {
         Running?.Dispose();
         Running = null;
         Seconds = Stopwatch.GetElapsedTime(_started).TotalSeconds;
+        Status = Ended(Status, outcome, report, isStopped);
+    }
+
+    private static RunStatus Ended(RunStatus status, RunOutcome outcome, RunReport report, bool isStopped)
+    {
+        status = status with { SecondsLeft = null };
+        switch (outcome)
+        {
+            case RunOutcome.Failed when isStopped:
+                // It goes on from what it last saved.
+                return status with { State = RunState.Stopped };
+            case RunOutcome.InUse:
+                return status with { State = RunState.Elsewhere, Note = "another process carries it out" };
+            case RunOutcome.Ended:
+                RunResult? result = RunResult.Find(status.Folder);
+                return result is { IsOver: true } ? status with { State = RunState.Over, Result = result, Step = result.Steps, Note = result.Problem } : status with { State = RunState.Stopped };
+            default:
+                RunResult failed = RunResult.Failed(report.Note ?? "it ended and does not say why", report.Output);
+                try
+                {
+                    using var held = RunLock.Acquire(status.Folder);
+                    failed.Write(status.Folder);
+                }
+                catch (Exception e) when (e is UserException || FileFault.Is(e))
+                {
+                    // What the run said is worth more than that it could not be kept, as where another process goes on with it by now.
+                }
+
+                return status with { State = RunState.Failed, Result = failed, Note = failed.Problem };
+        }
     }
 }

@@ -1,6 +1,5 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
-using NanoFold.Engine.Checkpoints;
 using NanoFold.Engine.Corpora;
 using NanoFold.Engine.Data;
 using NanoFold.Engine.Measurement;
@@ -180,41 +179,11 @@ public sealed class RunSet
             entry.Took(report);
             if (report.Outcome is { } outcome)
             {
-                entry.End();
+                entry.End(outcome, report, isStopped: report.IsEndedBySignal && (_isStopping || stop.WaitHandle.WaitOne(SignalMs)));
                 _running.Remove(entry);
-                entry.Status = Ended(entry.Status, outcome, report, report.IsEndedBySignal && (_isStopping || stop.WaitHandle.WaitOne(SignalMs)));
                 _roster.Refresh();
                 observer?.Ended(entry.Status);
             }
-        }
-    }
-
-    private static RunStatus Ended(RunStatus status, RunOutcome outcome, RunReport report, bool isStopped)
-    {
-        status = status with { SecondsLeft = null };
-        switch (outcome)
-        {
-            case RunOutcome.Failed when isStopped:
-                // It goes on from what it last saved.
-                return status with { State = RunState.Stopped };
-            case RunOutcome.InUse:
-                return status with { State = RunState.Elsewhere, Note = "another process carries it out" };
-            case RunOutcome.Ended:
-                RunResult? result = RunResult.Find(status.Folder);
-                return result is { IsOver: true } ? status with { State = RunState.Over, Result = result, Step = result.Steps, Note = result.Problem } : status with { State = RunState.Stopped };
-            default:
-                RunResult failed = RunResult.Failed(report.Note ?? "it ended and does not say why", report.Output);
-                try
-                {
-                    using var held = RunLock.Acquire(status.Folder);
-                    failed.Write(status.Folder);
-                }
-                catch (Exception e) when (e is UserException || FileFault.Is(e))
-                {
-                    // What the run said is worth more than that it could not be kept, as where another process goes on with it by now.
-                }
-
-                return status with { State = RunState.Failed, Result = failed, Note = failed.Problem };
         }
     }
 }

@@ -20,7 +20,7 @@ public readonly record struct ScalingLaw(double E, double A, double Alpha, doubl
     public double TokensExponent => Alpha / (Alpha + Beta);
 
     /// <summary>A coefficient in figures, which may have any size: <c>406.4</c>, <c>1.25e+6</c>.</summary>
-    public static string Text(double coefficient, string format = "0.###") 
+    public static string Text(double coefficient, string format = "0.###")
         => Math.Abs(coefficient) < 1e4 ? Display.Number(coefficient, format) : coefficient.ToString("0.###e+0", CultureInfo.InvariantCulture);
 
     /// <summary>L of N parameters after D tokens.</summary>
@@ -35,3 +35,9 @@ public readonly record struct ScalingLaw(double E, double A, double Alpha, doubl
         return (g * Math.Pow(product, SizeExponent), Math.Pow(product, TokensExponent) / g);
     }
 }
+
+/// <summary>A model that was trained: what a scaling law is fitted to.</summary>
+/// <param name="Parameters">N, all of them, the embedding included.</param>
+/// <param name="Tokens">D, trained on.</param>
+/// <param name="Loss">L, of what is held back, nats per token; more than 0.</param>
+public readonly record struct ScalingPoint(double Parameters, double Tokens, double Loss);

@@ -62,7 +62,7 @@ public static class CorrelationDimension
             ReadOnlySpan<float> row = points.Slice(graph.Rows[i] * d, d);
             for (int j = i + 1; j < graph.Count; j++)
             {
-                double square = NearestNeighbors.SquaredDistance(row, points.Slice(graph.Rows[j] * d, d));
+                double square = EuclideanDistance.Squared(row, points.Slice(graph.Rows[j] * d, d));
                 inner += square < inside ? 1 : 0;
                 outer += square < within ? 1 : 0;
             }

@@ -1,4 +1,3 @@
-using System.Numerics.Tensors;
 using NanoFold.Engine.Geometry.Spectra;
 using NanoFold.Engine.Geometry.Statistics;
 
@@ -53,32 +52,12 @@ public static class AttentionGraph
             throw new ArgumentException($"Attention graph: {pattern.Length} weights are not {rows} rows.");
         }
 
-        // Eigenvalues of the smaller of both products.
-        int keys = pattern.Length / rows;
-        double[] values = new double[pattern.Length];
-        TensorPrimitives.ConvertChecked(pattern, values.AsSpan());
-        if (keys < rows)
-        {
-            values = Transposed(values, rows, keys);
-            (rows, keys) = (keys, rows);
-        }
-
-        double[] product = new double[rows * rows];
-        for (int i = 0; i < rows; i++)
-        {
-            for (int j = 0; j <= i; j++)
-            {
-                product[(i * rows) + j] = product[(j * rows) + i] = TensorPrimitives.Dot<double>(values.AsSpan(i * keys, keys), values.AsSpan(j * keys, keys));
-            }
-        }
-
-        if (rows == 0 || !TensorPrimitives.IsFiniteAll<double>(product))
+        if (pattern.IsEmpty || !RowGuard.AllFinite(pattern))
         {
             return null;
         }
 
-        SpectrumSummary summary = SpectrumSummary.FromEigenvalues(SymmetricEigenvalues.Of(product, rows), rows);
-        return summary.Status == GeometryStatus.Ok ? summary.ErankSv : null;
+        return SpectrumSummary.FromEigenvalues(MatrixSpectrum.Squares(pattern, rows, pattern.Length / rows), Math.Max(2, rows)).ErankSv;
     }
 
     /// <summary>
@@ -103,19 +82,5 @@ public static class AttentionGraph
         }
 
         return largest;
-    }
-
-    private static double[] Transposed(double[] values, int rows, int columns)
-    {
-        double[] turned = new double[values.Length];
-        for (int i = 0; i < rows; i++)
-        {
-            for (int j = 0; j < columns; j++)
-            {
-                turned[(j * rows) + i] = values[(i * columns) + j];
-            }
-        }
-
-        return turned;
     }
 }

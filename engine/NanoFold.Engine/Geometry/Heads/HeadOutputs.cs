@@ -83,16 +83,7 @@ public sealed class HeadOutputs
             }
         }
 
-        double[] products = new double[d * d];
-        for (int i = 0; i < d; i++)
-        {
-            for (int j = 0; j <= i; j++)
-            {
-                products[(i * d) + j] = products[(j * d) + i] = TensorPrimitives.Dot<double>(factors.AsSpan(i * _width, _width), factors.AsSpan(j * _width, _width));
-            }
-        }
-
-        (double[] values, double[] vectors) = SymmetricEigenvectors.Of(products, d);
+        (double[] values, double[] vectors) = SymmetricEigenvectors.Of(RowProducts.Of(factors, d, _width), d);
         int found = 0;
         while (found < Math.Min(most, d) && values[found] > 1e-12 * values[0])
         {

@@ -49,7 +49,7 @@ public sealed record QueryKeyForm
 
         // Of the Gram matrix of all 2D rows: M is never made.
         int d = query.Length / width, n = 2 * d;
-        double[] rows = [.. query, .. key], gram = Gram(rows, n, width);
+        double[] rows = [.. query, .. key], gram = RowProducts.Of(rows, n, width);
         double squares = 0, crossed = 0, trace = 0;
         for (int i = 0; i < d; i++)
         {
@@ -141,19 +141,5 @@ public sealed record QueryKeyForm
         }
 
         return columns;
-    }
-
-    private static double[] Gram(double[] rows, int n, int width)
-    {
-        double[] gram = new double[n * n];
-        for (int i = 0; i < n; i++)
-        {
-            for (int j = 0; j <= i; j++)
-            {
-                gram[(i * n) + j] = gram[(j * n) + i] = TensorPrimitives.Dot<double>(rows.AsSpan(i * width, width), rows.AsSpan(j * width, width));
-            }
-        }
-
-        return gram;
     }
 }

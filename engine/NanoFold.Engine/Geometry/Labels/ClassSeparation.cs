@@ -35,6 +35,9 @@ public sealed record ClassSeparation
     /// <summary>Standard deviation of the same: 0 where all pairs stand alike.</summary>
     public double? CosineDeviation { get; init; }
 
+    /// <summary>Of each row the class whose mean is nearest, on the rows that the means are of, [N].</summary>
+    public IReadOnlyList<int> Nearest { get; init; } = [];
+
     /// <summary>Share of rows that are nearest to the mean of their own class, on the rows that the means are of.</summary>
     public double? NearestMean { get; init; }
 
@@ -55,14 +58,17 @@ public sealed record ClassSeparation
         }
 
         ClassMeans means = ClassMeans.Of(rows, d, sample.Classes, count, _ => true);
-        double[] centers = Centered(means.Values, d);
-        (double[] shares, double[] vectors) = SymmetricEigenvectors.Of(Gram(centers, d), count);
+        double[] centers = means.Centered();
+        // Eigenvalues of Σ_B that are not 0 are those of the products of the means, divided by C.
+        double[] products = RowProducts.Of(centers, count, d);
+        TensorPrimitives.Divide(products, count, products);
+        (double[] shares, double[] vectors) = SymmetricEigenvectors.Of(products, count);
         if (!(shares[0] > 0))
         {
             return new ClassSeparation { Status = GeometryStatus.ZeroVariance, Points = n, Classes = count };
         }
 
-        double[] variances = Variances(rows, d, sample.Classes, means);
+        int[] nearest = [.. Enumerable.Range(0, n).Select(i => means.Nearest(rows.AsSpan(i * d, d)))];
         (double cosine, double deviation) = Cosines(centers, d);
         return new ClassSeparation
         {
@@ -70,10 +76,11 @@ public sealed record ClassSeparation
             Points = n,
             Classes = count,
             Nc1 = Nc1Of(rows, d, sample.Classes, means, centers, shares, vectors),
-            Cdnv = CdnvOf(variances, means, d),
+            Cdnv = CdnvOf(means.Variances(rows, sample.Classes), means),
             MeanCosine = cosine,
             CosineDeviation = deviation,
-            NearestMean = Nearest(rows, d, sample.Classes, means, _ => true),
+            Nearest = nearest,
+            NearestMean = (double)nearest.Zip(sample.Classes).Count(pair => pair.First == pair.Second) / n,
             NearestMeanHeldOut = HeldOut(rows, d, sample),
         };
     }
@@ -87,40 +94,6 @@ public sealed record ClassSeparation
         }
 
         return rows;
-    }
-
-    private static double[] Centered(double[] means, int d)
-    {
-        int count = means.Length / d;
-        double[] centers = [.. means], mean = new double[d];
-        for (int c = 0; c < count; c++)
-        {
-            TensorPrimitives.Add<double>(mean, means.AsSpan(c * d, d), mean);
-        }
-
-        TensorPrimitives.Divide(mean, count, mean);
-        for (int c = 0; c < count; c++)
-        {
-            TensorPrimitives.Subtract<double>(centers.AsSpan(c * d, d), mean, centers.AsSpan(c * d, d));
-        }
-
-        return centers;
-    }
-
-    // [C, C], divided by C: its eigenvalues are those of Σ_B that are not 0.
-    private static double[] Gram(double[] centers, int d)
-    {
-        int count = centers.Length / d;
-        var gram = new double[count * count];
-        for (int i = 0; i < count; i++)
-        {
-            for (int j = 0; j <= i; j++)
-            {
-                gram[(i * count) + j] = gram[(j * count) + i] = TensorPrimitives.Dot<double>(centers.AsSpan(i * d, d), centers.AsSpan(j * d, d)) / count;
-            }
-        }
-
-        return gram;
     }
 
     // Σ over eigenvectors v of Σ_B of vᵀΣ_W v / λ.
@@ -138,7 +111,7 @@ public sealed record ClassSeparation
             }
 
             TensorPrimitives.Divide(direction, TensorPrimitives.Norm<double>(direction), direction);
-            double[] own = [.. Enumerable.Range(0, count).Select(c => TensorPrimitives.Dot<double>(means.Values.AsSpan(c * d, d), direction))];
+            double[] own = [.. Enumerable.Range(0, count).Select(c => TensorPrimitives.Dot<double>(means[c], direction))];
             double within = 0;
             for (int i = 0; i < classes.Length; i++)
             {
@@ -152,24 +125,7 @@ public sealed record ClassSeparation
         return sum / count;
     }
 
-    // Mean ‖x − μ_c‖² of each class.
-    private static double[] Variances(double[] rows, int d, int[] classes, ClassMeans means)
-    {
-        var sums = new double[means.Counts.Length];
-        for (int i = 0; i < classes.Length; i++)
-        {
-            sums[classes[i]] += SquaredDistance(rows.AsSpan(i * d, d), means.Values.AsSpan(classes[i] * d, d));
-        }
-
-        for (int c = 0; c < sums.Length; c++)
-        {
-            sums[c] /= means.Counts[c];
-        }
-
-        return sums;
-    }
-
-    private static double? CdnvOf(double[] variances, ClassMeans means, int d)
+    private static double? CdnvOf(double[] variances, ClassMeans means)
     {
         double sum = 0;
         int pairs = 0;
@@ -177,7 +133,7 @@ public sealed record ClassSeparation
         {
             for (int j = 0; j < i; j++)
             {
-                sum += (variances[i] + variances[j]) / (2 * SquaredDistance(means.Values.AsSpan(i * d, d), means.Values.AsSpan(j * d, d)));
+                sum += (variances[i] + variances[j]) / (2 * ClassMeans.SquaredDistance(means[i], means[j]));
                 pairs++;
             }
         }
@@ -206,72 +162,16 @@ public sealed record ClassSeparation
         var seen = new int[sample.Count];
         bool[] isHeldOut = [.. sample.Classes.Select(one => seen[one]++ % 2 == 1)];
         ClassMeans means = ClassMeans.Of(rows, d, sample.Classes, sample.Count, i => !isHeldOut[i]);
-        return Nearest(rows, d, sample.Classes, means, i => isHeldOut[i]);
-    }
-
-    private static double? Nearest(double[] rows, int d, int[] classes, ClassMeans means, Func<int, bool> isTested)
-    {
         int right = 0, tested = 0;
-        for (int i = 0; i < classes.Length; i++)
+        for (int i = 0; i < isHeldOut.Length; i++)
         {
-            if (isTested(i))
+            if (isHeldOut[i])
             {
                 tested++;
-                right += means.Nearest(rows.AsSpan(i * d, d)) == classes[i] ? 1 : 0;
+                right += means.Nearest(rows.AsSpan(i * d, d)) == sample.Classes[i] ? 1 : 0;
             }
         }
 
         return tested > 0 ? (double)right / tested : null;
-    }
-
-    private static double SquaredDistance(ReadOnlySpan<double> a, ReadOnlySpan<double> b)
-    {
-        double distance = TensorPrimitives.Distance(a, b);
-        return distance * distance;
-    }
-}
-
-/// <summary>The means of classes, [C, D].</summary>
-/// <param name="Values">Row-major.</param>
-/// <param name="Counts">Rows of each.</param>
-internal sealed record ClassMeans(double[] Values, int[] Counts)
-{
-    public static ClassMeans Of(double[] rows, int d, int[] classes, int count, Func<int, bool> isTaken)
-    {
-        var means = new ClassMeans(new double[count * d], new int[count]);
-        for (int i = 0; i < classes.Length; i++)
-        {
-            if (isTaken(i))
-            {
-                Span<double> mean = means.Values.AsSpan(classes[i] * d, d);
-                TensorPrimitives.Add(mean, rows.AsSpan(i * d, d), mean);
-                means.Counts[classes[i]]++;
-            }
-        }
-
-        for (int c = 0; c < count; c++)
-        {
-            Span<double> mean = means.Values.AsSpan(c * d, d);
-            TensorPrimitives.Divide(mean, Math.Max(1, means.Counts[c]), mean);
-        }
-
-        return means;
-    }
-
-    /// <summary>The class whose mean is nearest.</summary>
-    public int Nearest(ReadOnlySpan<double> x)
-    {
-        int nearest = -1, d = x.Length;
-        double least = double.PositiveInfinity;
-        for (int c = 0; c < Counts.Length; c++)
-        {
-            double distance = Counts[c] > 0 ? TensorPrimitives.Distance(x, Values.AsSpan(c * d, d)) : double.PositiveInfinity;
-            if (distance < least)
-            {
-                (nearest, least) = (c, distance);
-            }
-        }
-
-        return nearest;
     }
 }

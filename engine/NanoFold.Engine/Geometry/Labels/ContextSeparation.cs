@@ -58,12 +58,7 @@ public sealed record ContextSeparation
         var random = new GaussianSource(seed);
         for (int round = 0; round < Shufflings; round++)
         {
-            for (int i = isSecond.Length - 1; i > 0; i--)
-            {
-                int other = random.NextInt(i + 1);
-                (isSecond[i], isSecond[other]) = (isSecond[other], isSecond[i]);
-            }
-
+            random.Shuffle<bool>(isSecond);
             (double apart, double within, _) = Of(rows, d, isSecond);
             chance += apart / within / Shufflings;
         }
@@ -80,14 +75,14 @@ public sealed record ContextSeparation
         for (int i = 0; i < classes.Length; i++)
         {
             int own = classes[i];
-            double to = TensorPrimitives.Distance<double>(rows.AsSpan(i * d, d), means.Values.AsSpan(own * d, d));
-            double other = TensorPrimitives.Distance<double>(rows.AsSpan(i * d, d), means.Values.AsSpan((1 - own) * d, d));
+            double to = TensorPrimitives.Distance<double>(rows.AsSpan(i * d, d), means[own]);
+            double other = TensorPrimitives.Distance<double>(rows.AsSpan(i * d, d), means[1 - own]);
             variance += to * to / means.Counts[own] / 2;
 
             // Its own mean without it is farther by n/(n − 1).
             nearer += to * means.Counts[own] / (means.Counts[own] - 1) < other ? 1 : 0;
         }
 
-        return (TensorPrimitives.Distance<double>(means.Values.AsSpan(0, d), means.Values.AsSpan(d, d)), Math.Sqrt(variance), (double)nearer / classes.Length);
+        return (TensorPrimitives.Distance<double>(means[0], means[1]), Math.Sqrt(variance), (double)nearer / classes.Length);
     }
 }

@@ -85,12 +85,7 @@ public sealed record RelationOffsets
     // No first word keeps its own second one, where that can be: of a random order those that did are turned round.
     private static void Derange(int[] second, IReadOnlyList<(int A, int B)> pairs, GaussianSource random)
     {
-        for (int i = second.Length - 1; i > 0; i--)
-        {
-            int other = random.NextInt(i + 1);
-            (second[i], second[other]) = (second[other], second[i]);
-        }
-
+        random.Shuffle<int>(second);
         for (int i = 0; i < second.Length; i++)
         {
             if (second[i] == pairs[i].B)

@@ -1,3 +1,4 @@
+using NanoFold.Engine.Geometry.Spectra;
 using NanoFold.Engine.Geometry.Statistics;
 
 namespace NanoFold.Engine.Geometry.Labels;
@@ -70,7 +71,9 @@ public sealed record UnitSparsity
             {
                 some++;
                 hoyer += units > 1 ? (Math.Sqrt(units) - (sum / Math.Sqrt(square))) / (Math.Sqrt(units) - 1) : 1;
-                ninety += (double)Largest(sizes, 0.9 * square) / units;
+                Array.Sort(sizes);
+                Array.Reverse(sizes);
+                ninety += (double)MatrixSpectrum.CountFor(sizes, 0.9) / units;
             }
         }
 
@@ -94,19 +97,5 @@ public sealed record UnitSparsity
             Silent = (double)answers.Count(count => count == 0) / units,
             Breadth = breadth / alive,
         };
-    }
-
-    // How many of the largest together reach a sum; they are sorted.
-    private static int Largest(double[] squares, double wanted)
-    {
-        Array.Sort(squares);
-        double sum = 0;
-        int count = 0;
-        while (sum < wanted && count < squares.Length)
-        {
-            sum += squares[^++count];
-        }
-
-        return count;
     }
 }

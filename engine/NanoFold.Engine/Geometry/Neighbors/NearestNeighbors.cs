@@ -1,6 +1,4 @@
 using System.Numerics.Tensors;
-using System.Runtime.InteropServices;
-using System.Runtime.Intrinsics;
 using NanoFold.Engine.Geometry.Statistics;
 using NanoFold.Kernels;
 
@@ -66,23 +64,19 @@ public static class NearestNeighbors
         RowGuard.Shape(points, n, d);
         ArgumentOutOfRangeException.ThrowIfLessThan(k, 1);
         CandidateHeap heap = new(Math.Min(k, n));
-        List<(double Square, int Row)> exact = new(k);
+        var squares = new double[n];
         for (int i = 0; i < n; i++)
         {
-            double square = SquaredDistance(x, points.Slice(i * d, d));
-            if (square < heap.Threshold && !(others && square == 0))
+            double square = EuclideanDistance.Squared(x, points.Slice(i * d, d));
+            squares[i] = others && square == 0 ? double.PositiveInfinity : square;
+            if (squares[i] < heap.Threshold)
             {
-                heap.Push(square, i);
+                heap.Push(squares[i], i);
             }
         }
 
-        foreach (int row in heap.Items)
-        {
-            exact.Add((SquaredDistance(x, points.Slice(row * d, d)), row));
-        }
-
-        exact.Sort();
-        return [.. exact.Select(e => e.Row)];
+        // Which of several as far as the last one the heap holds depends on their order.
+        return [.. Enumerable.Range(0, n).Where(i => squares[i] <= heap.Threshold && double.IsFinite(squares[i])).OrderBy(i => squares[i]).Take(k)];
     }
 
     private static void Fill(ReadOnlySpan<float> points, int d, int[] rows, int k, Backend? backend, Span<int> neighbors, Span<double> distances)
@@ -152,7 +146,7 @@ public static class NearestNeighbors
         ReadOnlySpan<float> a = points.Slice(from * d, d);
         foreach (int j in candidates)
         {
-            exact.Add((SquaredDistance(a, points.Slice(rows[j] * d, d)), rows[j]));
+            exact.Add((EuclideanDistance.Squared(a, points.Slice(rows[j] * d, d)), rows[j]));
         }
 
         exact.Sort();
@@ -167,39 +161,12 @@ public static class NearestNeighbors
         {
             // That of the point itself is infinite.
             double least = scores[j] + squares[i] - (products.Rounding * (squares[i] + squares[j])) - products.Slack;
-            if (least <= radius && SquaredDistance(a, points.Slice(rows[j] * d, d)) is var square && square <= radius)
+            if (least <= radius && EuclideanDistance.Squared(a, points.Slice(rows[j] * d, d)) is var square && square <= radius)
             {
                 exact.Add((square, rows[j]));
             }
         }
 
         exact.Sort();
-    }
-
-    /// <summary>Σ(a − b)² in double precision; exactly symmetric in its arguments.</summary>
-    internal static double SquaredDistance(ReadOnlySpan<float> a, ReadOnlySpan<float> b)
-    {
-        ReadOnlySpan<Vector256<float>> va = MemoryMarshal.Cast<float, Vector256<float>>(a);
-        ReadOnlySpan<Vector256<float>> vb = MemoryMarshal.Cast<float, Vector256<float>>(b)[..va.Length];
-        Vector256<double> low = default;
-        Vector256<double> high = default;
-        for (int i = 0; i < va.Length; i++)
-        {
-            (Vector256<double> a0, Vector256<double> a1) = Vector256.Widen(va[i]);
-            (Vector256<double> b0, Vector256<double> b1) = Vector256.Widen(vb[i]);
-            a0 -= b0;
-            a1 -= b1;
-            low = Vector256.MultiplyAddEstimate(a0, a0, low);
-            high = Vector256.MultiplyAddEstimate(a1, a1, high);
-        }
-
-        double sum = Vector256.Sum(low + high);
-        for (int i = va.Length * Vector256<float>.Count; i < a.Length; i++)
-        {
-            double difference = (double)a[i] - b[i];
-            sum += difference * difference;
-        }
-
-        return sum;
     }
 }

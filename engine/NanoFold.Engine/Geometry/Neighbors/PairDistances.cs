@@ -45,7 +45,7 @@ public sealed class PairDistances
             ReadOnlySpan<float> row = points.Slice(i * d, d);
             for (int j = i + 1; j < n; j++)
             {
-                values[at++] = Math.Sqrt(NearestNeighbors.SquaredDistance(row, points.Slice(j * d, d)));
+                values[at++] = Math.Sqrt(EuclideanDistance.Squared(row, points.Slice(j * d, d)));
             }
         }
 

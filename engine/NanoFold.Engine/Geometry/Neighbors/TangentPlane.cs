@@ -50,19 +50,7 @@ public sealed class TangentPlane
         }
 
         // Directions of k rows from their k × k products: k is far below D.
-        var gram = new double[k * k];
-        double trace = 0;
-        for (int i = 0; i < k; i++)
-        {
-            for (int j = 0; j <= i; j++)
-            {
-                gram[(i * k) + j] = gram[(j * k) + i] = TensorPrimitives.Dot<double>(centered.AsSpan(i * d, d), centered.AsSpan(j * d, d));
-            }
-
-            trace += gram[(i * k) + i];
-        }
-
-        (double[] values, double[] vectors) = SymmetricEigenvectors.Of(gram, k);
+        (double[] values, double[] vectors) = SymmetricEigenvectors.Of(RowProducts.Of(centered, k, d), k);
         int kept = values.Take(Math.Min(rank, k - 1)).Count(value => value > LeastShare * values[0] && value > 0);
         var basis = new double[kept * d];
         for (int r = 0; r < kept; r++)
@@ -75,7 +63,7 @@ public sealed class TangentPlane
         }
 
         GramSchmidt.Orthonormalize(basis, d);
-        return new TangentPlane(mean, basis, kept, Math.Sqrt(trace / k));
+        return new TangentPlane(mean, basis, kept, Math.Sqrt(TensorPrimitives.SumOfSquares<double>(centered) / k));
     }
 
     /// <summary>A random plane of a dimension through 0: of any direction, a share of 1 − q/D is normal to it on average.</summary>

@@ -159,12 +159,10 @@ internal sealed class AttributionPatching : IDisposable
 
     private void Estimate(BatchRows batch, int[] changed, int[] tokens)
     {
-        var value = new double[_pass.Elements];
-        double[][] gradients = [.. Parts.Select(_ => new double[_pass.Elements])];
+        double[] value = new double[_pass.Elements], gradient = new double[_pass.Elements];
         for (int part = 0; part < Parts.Count; part++)
         {
             _pass.ReadValue(part, _differences[part]);
-            _pass.ReadGradient(part, gradients[part]);
         }
 
         changed.CopyTo(batch.Integers(BatchField.Tokens));
@@ -173,11 +171,13 @@ internal sealed class AttributionPatching : IDisposable
         tokens.CopyTo(batch.Integers(BatchField.Tokens));
         for (int part = 0; part < Parts.Count; part++)
         {
+            // Gradients are those of the clean tokens still: only the values ran again.
+            _pass.ReadGradient(part, gradient);
             _pass.ReadValue(part, value);
             TensorPrimitives.Subtract(value, _differences[part], _differences[part]);
             for (int place = 0; place < Windows * Time; place++)
             {
-                Estimates[part][place] = TensorPrimitives.Dot<double>(_differences[part].AsSpan(place * _width, _width), gradients[part].AsSpan(place * _width, _width));
+                Estimates[part][place] = TensorPrimitives.Dot<double>(_differences[part].AsSpan(place * _width, _width), gradient.AsSpan(place * _width, _width));
             }
         }
     }

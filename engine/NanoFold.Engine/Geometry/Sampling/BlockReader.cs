@@ -12,7 +12,7 @@ internal sealed class BlockReader : IDisposable
     private const string Pattern = "hook_pattern", Streams = "hook_streams_", Mixing = "_residual.hook_res";
 
     private readonly ProbeShape _shape;
-    private readonly Dictionary<SampleKind, (SampledRows Rows, TapRows Taps)> _rows = [];
+    private readonly ProbeRows _rows;
     private readonly Dictionary<Want, PointCloud> _clouds = [];
     private readonly Dictionary<Want, PatternSample> _patterns = [];
     private readonly TapRows _nothing;
@@ -22,33 +22,17 @@ internal sealed class BlockReader : IDisposable
     public BlockReader(Backend backend, ProbeShape shape, IReadOnlyList<Want> wants, int mostNeighbors, int layers, ulong seed)
     {
         _shape = shape;
-        // A plan needs their number only.
-        SampledRows Drawn(int count, Func<ProbeShape, ulong, SampledRows> draw) => backend.HoldsValues ? draw(shape, seed) : SampledRows.Planned(count);
-        Points = Drawn(shape.Points, SampledRows.Points);
-        Add(backend, SampleKind.Points, Points);
+        _rows = new ProbeRows(backend, shape, wants.Select(want => want.Kind), seed);
         _nothing = new TapRows(backend, 1);
         foreach (Want want in wants)
         {
-            if (want.Kind == SampleKind.Queries && !_rows.ContainsKey(want.Kind))
-            {
-                Add(backend, want.Kind, Drawn(shape.Queries, SampledRows.Queries));
-            }
-            else if (want.Kind == SampleKind.Runs && !_rows.ContainsKey(want.Kind))
-            {
-                Add(backend, want.Kind, Drawn(shape.Runs * shape.RunLength, SampledRows.Runs));
-            }
-            else if (want.Kind == SampleKind.Windows && !_rows.ContainsKey(want.Kind))
-            {
-                Add(backend, want.Kind, Drawn(shape.Windows * shape.WindowLength, (of, _) => SampledRows.Windows(of)));
-            }
-
             if (want.Kind is SampleKind.Queries or SampleKind.Windows && want.Point.EndsWith(Pattern, StringComparison.Ordinal))
             {
-                _patterns.Add(want, new PatternSample(_rows[want.Kind].Rows));
+                _patterns.Add(want, new PatternSample(_rows[want.Kind]));
             }
             else if (want.Kind != SampleKind.Whole)
             {
-                _clouds.Add(want, new PointCloud(_rows[want.Kind].Rows, shape.Neighbors, mostNeighbors, backend));
+                _clouds.Add(want, new PointCloud(_rows[want.Kind], shape.Neighbors, mostNeighbors, backend));
             }
         }
 
@@ -73,13 +57,13 @@ internal sealed class BlockReader : IDisposable
     public Action<PointCloud>? Replace { get; set; }
 
     /// <summary>The tokens of most clouds.</summary>
-    public SampledRows Points { get; }
+    public SampledRows Points => _rows[SampleKind.Points];
 
     /// <summary>The readers to record, those of a block's end after its others.</summary>
     public IReadOnlyList<ITapReader> Taps { get; }
 
     /// <summary>Bytes of the device.</summary>
-    public long DeviceBytes => _rows.Values.Sum(r => r.Taps.Bytes) + _nothing.Bytes;
+    public long DeviceBytes => _rows.DeviceBytes + _nothing.Bytes;
 
     /// <summary>Bytes of the host that reading the blocks of a tape takes.</summary>
     /// <exception cref="UserException">A point has more values than an array holds.</exception>
@@ -102,7 +86,7 @@ internal sealed class BlockReader : IDisposable
             }
         }
 
-        return elements.Values.Sum() * sizeof(float) + _rows.Values.Sum(rows => rows.Rows.Bytes);
+        return elements.Values.Sum() * sizeof(float) + _rows.Bytes;
     }
 
     /// <summary>Takes over what the tokens [B, T] are, and what they see of each other, with prefixes [B] where there are some.</summary>
@@ -113,10 +97,7 @@ internal sealed class BlockReader : IDisposable
             pattern.Show(visibility, _shape.Time, prefixes);
         }
 
-        foreach ((SampledRows rows, _) in _rows.Values)
-        {
-            rows.Read(tokens, documents, labels);
-        }
+        _rows.Read(tokens, documents, labels);
     }
 
     /// <summary>What the next pass reads; the rest is passed over.</summary>
@@ -131,21 +112,7 @@ internal sealed class BlockReader : IDisposable
     public void Dispose()
     {
         _nothing.Dispose();
-        foreach ((_, TapRows taps) in _rows.Values)
-        {
-            taps.Dispose();
-        }
-    }
-
-    private void Add(Backend backend, SampleKind kind, SampledRows rows)
-    {
-        var taps = new TapRows(backend, rows.Count);
-        if (backend.HoldsValues)
-        {
-            taps.Set(rows.Rows);
-        }
-
-        _rows.Add(kind, (rows, taps));
+        _rows.Dispose();
     }
 
     private void Read(Want want, int layer, TapValue value)
@@ -195,7 +162,7 @@ internal sealed class BlockReader : IDisposable
         // What blocks do not have is not measured.
         public bool IsOptional => true;
 
-        public TapRows? Rows => want.Kind == SampleKind.Whole ? null : reader._rows[want.Kind].Taps;
+        public TapRows? Rows => want.Kind == SampleKind.Whole ? null : reader._rows.Taps(want.Kind);
 
         public void Read(TapValue value) => reader.Read(want, layer, value);
     }

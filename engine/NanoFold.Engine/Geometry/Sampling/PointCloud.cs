@@ -85,6 +85,7 @@ public sealed class PointCloud
     internal Span<float> Change()
     {
         (Graph, _hasMoments) = (null, false);
+        Array.Clear(_hasPart);
         return _values.AsSpan(0, Count * Width)[(Rows.First * Width)..];
     }
 

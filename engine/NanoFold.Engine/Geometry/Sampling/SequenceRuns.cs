@@ -1,7 +1,6 @@
 using NanoFold.Engine.Autograd;
 using NanoFold.Engine.Model;
 using NanoFold.Engine.Modules;
-using NanoFold.Engine.Taps;
 using NanoFold.Engine.Tensors;
 using NanoFold.Kernels;
 
@@ -60,7 +59,7 @@ internal sealed class SequenceRuns
         backend.Upload<int>([.. tokens.Select((_, i) => (i + 1) % time > 0 ? tokens[i + 1] : -1)], next);
         using StepState state = backend.NewState();
         using var arena = new SharedArena(backend);
-        var tape = new Tape(backend, taps: new TapSet(Points.Select(point => new Reader(point, (name, values) => Hand(numbers, name, values))), Editors)) { State = state };
+        var tape = new Tape(backend, taps: new TapSet(Points.Select(point => new NetworkPass.Reader(point, (name, values, _) => Hand(numbers, name, values))), Editors)) { State = state };
         Tensor x = model.RecordBody(tape, tape.External("tokens", input)), losses = default;
         if (ReadLosses is not null)
         {
@@ -90,14 +89,5 @@ internal sealed class SequenceRuns
         {
             Read?.Invoke(numbers[i], name, values.AsSpan(i * size, size));
         }
-    }
-
-    private sealed class Reader(string point, Action<string, float[]> read) : ITapReader
-    {
-        public string Pattern => point;
-
-        public bool IsOptional => true;
-
-        public void Read(TapValue value) => read(value.Name, value.ToArray());
     }
 }

@@ -44,7 +44,7 @@ public static class MatrixSpectrum
     private static double[] Gram(ReadOnlySpan<float> values, int rows, int columns)
     {
         int least = Math.Min(rows, columns), length = Math.Max(rows, columns), padded = GramTile.Pad(least);
-        var panels = new double[padded * Slab];
+        var panels = new double[padded * Math.Min(Slab, length)];
         var product = new double[padded * padded];
         for (int start = 0; start < length; start += Slab)
         {

@@ -41,17 +41,22 @@ internal sealed class GaussianSource(ulong seed)
         }
     }
 
-    /// <summary>0 … count − 1 in an order drawn at random (Fisher and Yates).</summary>
+    /// <summary>0 … count − 1 in an order drawn at random.</summary>
     public int[] Order(int count)
     {
         int[] order = [.. Enumerable.Range(0, count)];
-        for (int i = count - 1; i > 0; i--)
+        Shuffle<int>(order);
+        return order;
+    }
+
+    /// <summary>Puts values into an order drawn at random (Fisher and Yates).</summary>
+    public void Shuffle<T>(Span<T> values)
+    {
+        for (int i = values.Length - 1; i > 0; i--)
         {
             int j = NextInt(i + 1);
-            (order[i], order[j]) = (order[j], order[i]);
+            (values[i], values[j]) = (values[j], values[i]);
         }
-
-        return order;
     }
 
     private ulong NextBits()

@@ -5,7 +5,7 @@ namespace NanoFold.Engine.Geometry.Statistics;
 
 /// <summary>
 /// Dimensions of the stream whose mean or variance lies far outside those of the others (Kovaleva et al. 2021; Timkey and van Schijndel 2021): more than
-/// <see cref="Sigmas"/> standard deviations, over dimensions, from their mean. One of D dimensions lies at most (D − 1)/√D out, so below D = 38 none is 6 out.
+/// <see cref="Sigmas"/> standard deviations, over dimensions, from their mean. One of D dimensions lies at most √(D − 1) out, so below D = 38 none is 6 out.
 /// </summary>
 public sealed record OutlierDimensions
 {

@@ -75,13 +75,7 @@ public sealed record Purity
     public static Purity Shuffled(ReadOnlySpan<int> classes, ReadOnlySpan<int> choices, ulong seed)
     {
         int[] dealt = choices.ToArray();
-        var random = new GaussianSource(seed);
-        for (int i = dealt.Length - 1; i > 0; i--)
-        {
-            int j = random.NextInt(i + 1);
-            (dealt[i], dealt[j]) = (dealt[j], dealt[i]);
-        }
-
+        new GaussianSource(seed).Shuffle<int>(dealt);
         return Measure(classes, dealt);
     }
 

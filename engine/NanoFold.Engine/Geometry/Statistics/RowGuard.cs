@@ -24,3 +24,23 @@ internal static class RowGuard
     /// <summary>True when no value is NaN or infinite.</summary>
     public static bool AllFinite(ReadOnlySpan<float> values) => values.IsEmpty || TensorPrimitives.IsFiniteAll(values);
 }
+
+/// <summary>Some rows of many.</summary>
+internal static class RowGather
+{
+    /// <summary>Copies rows of their numbers, in their order.</summary>
+    /// <param name="values"><c>[N, D]</c>.</param>
+    /// <param name="d">D.</param>
+    /// <param name="rows">Their numbers, [n].</param>
+    /// <returns><c>[n, D]</c>.</returns>
+    public static float[] Of(ReadOnlySpan<float> values, int d, ReadOnlySpan<int> rows)
+    {
+        var gathered = new float[rows.Length * d];
+        for (int i = 0; i < rows.Length; i++)
+        {
+            values.Slice(rows[i] * d, d).CopyTo(gathered.AsSpan(i * d));
+        }
+
+        return gathered;
+    }
+}

@@ -63,7 +63,7 @@ public sealed record Geodesics
             {
                 if (i != source && double.IsFinite(lengths[i]))
                 {
-                    sum += lengths[i] / Math.Sqrt(NearestNeighbors.SquaredDistance(from, points.Slice(graph.Rows[i] * d, d)));
+                    sum += lengths[i] / Math.Sqrt(EuclideanDistance.Squared(from, points.Slice(graph.Rows[i] * d, d)));
                     pairs++;
                 }
             }

@@ -26,7 +26,7 @@ public static class Landmarks
             int farthest = 0;
             for (int i = 0; i < n; i++)
             {
-                nearest[i] = Math.Min(nearest[i], NearestNeighbors.SquaredDistance(landmark, points.Slice(i * d, d)));
+                nearest[i] = Math.Min(nearest[i], EuclideanDistance.Squared(landmark, points.Slice(i * d, d)));
                 farthest = nearest[i] > nearest[farthest] ? i : farthest;
             }
 

@@ -52,3 +52,16 @@ internal static class EvaluatedTask
             : throw new UserException($"task {task.Kind} does not suit the model: it is of {(fitted.Inputs > 0 ? "features" : "tokens")}, and the model was trained on task {trained.Task.Kind}");
     }
 }
+
+/// <summary>A part of a text.</summary>
+public enum TextPart
+{
+    /// <summary>What is trained on.</summary>
+    Train,
+
+    /// <summary>What is held back, or a text of its own.</summary>
+    Validation,
+
+    /// <summary>Everything.</summary>
+    All,
+}

@@ -56,3 +56,6 @@ internal sealed class Divergence(TrainSession session)
             $"step {step}: {what} is {loss:0.####} {session.Task.Unit.Name}{guess}: the run has diverged{saved}; start again with a lower train.learningRate or train.clip"));
     }
 }
+
+/// <summary>A run cannot go on: what it computes is not finite, or beyond any perplexity.</summary>
+public sealed class DivergedException(string message) : UserException(message);

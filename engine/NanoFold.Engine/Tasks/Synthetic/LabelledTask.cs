@@ -1,5 +1,6 @@
 using NanoFold.Engine.Autograd;
 using NanoFold.Engine.Model;
+using NanoFold.Engine.Ops;
 using NanoFold.Engine.Tensors;
 
 namespace NanoFold.Engine.Tasks;
@@ -25,6 +26,14 @@ public abstract class LabelledTask(GeneratedTaskConfig config, TaskContext conte
 
         (Tensor loss, Tensor losses, Tensor predicted) = model.Language.LossAndPredictions(tape, RecordBody(tape, model, batch), batch[BatchField.Targets]);
         return new TaskLoss(loss, losses, predicted);
+    }
+
+    /// <summary>The loss, that of each place, and the logits that they are of, <c>[B, T, V]</c>: for scores that need more than the most likely token.</summary>
+    protected (Tensor Loss, Tensor Losses, Tensor Logits) RecordLogits(Tape tape, Transformer model, BatchTensors batch)
+    {
+        Tensor logits = model.Language.Logits(tape, RecordBody(tape, model, batch));
+        (Tensor loss, Tensor losses) = CrossEntropyOp.Record(tape, logits, batch[BatchField.Targets]);
+        return (loss, losses, logits);
     }
 
     /// <summary>What who knows of every label only that it is one of so many scores.</summary>

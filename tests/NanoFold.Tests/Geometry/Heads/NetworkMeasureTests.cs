@@ -106,6 +106,7 @@ public class NetworkMeasureTests : EngineTests
             Assert.That(block.Figures.Single(f => f.Name == "degreesAtBoundary").Points, Is.EqualTo(2 * rows));
             Assert.That(block.Figures.Single(f => f.Name == "degreesElsewhere").Points, Is.EqualTo(rows * (tiny.Time - 5)));
             Assert.That(block.Figures.Single(f => f.Name == "gateAtBoundary").Points, Is.EqualTo(rows));
+            Assert.That(block.Figures.Single(f => f.Name == "gateElsewhere").Points, Is.EqualTo(rows * (tiny.Time - 2)), "position 0 is left out");
             Assert.That(ValueOf(block, "degreesDifference"), Is.EqualTo(ValueOf(block, "degreesAtBoundary") - ValueOf(block, "degreesElsewhere")).Within(1e-12));
             Assert.That(ValueOf(block, "gateElsewhere"), Is.InRange(0, 1));
         }

@@ -68,6 +68,7 @@ public sealed class LabelMeasureTests : EngineTests
         Assert.That(Value("blocks.1.hook_resid_post", "nearestMean"), Is.EqualTo(1));
         Assert.That(figures.Arrays.Select(array => (array.Name, string.Join(' ', array.Shape))), Is.EqualTo(new[] { ("coordinates", "16 3 3"), ("shares", "3"), ("contexts", "16") }));
         Assert.That(() => new ContextMeasure { Word = "nothing", First = red, Second = blue }.Take(Network(model), new FigureWriter()), Throws.InstanceOf<UserException>().With.Message.Contains("0 of 8 lines have the word"));
+        Assert.That(new ContextMeasure { First = red, Second = blue }.Validate("m").Select(problem => problem.Path), Is.EqualTo(new[] { "m.word" }));
     }
 
     [Test]
@@ -93,6 +94,7 @@ public sealed class LabelMeasureTests : EngineTests
         Assert.That(all.Select(f => f.Name).Distinct(), Is.SupersetOf(new[] { "lossAuc", "lossAuc.one", "lossPaired.all", "curvatureAuc", "offManifoldAuc", "offManifoldPaired.one" }));
         Assert.That(all.Select(f => f.Value), Is.All.EqualTo(0.5).Within(1e-12));
         Assert.That(() => new MinimalPairMeasure { File = Write(files, "bad.tsv", "only one\n") }.Take(Network(model), figures), Throws.InstanceOf<UserException>().With.Message.Contains("line 1: expected the right and the wrong text"));
+        Assert.That(() => new MinimalPairMeasure { File = Write(files, "none.tsv", "\n") }.Take(Network(model), figures), Throws.InstanceOf<UserException>().With.Message.Contains("has no pair of texts of at most"));
     }
 
     /// <summary>Sequences of several lengths run together have the losses that each has alone.</summary>

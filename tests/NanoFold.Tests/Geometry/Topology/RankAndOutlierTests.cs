@@ -35,7 +35,7 @@ public class RankAndOutlierTests
         Assert.That(outliers.Means, Is.EqualTo(new[] { 3 }));
         Assert.That(outliers.Variances, Is.EqualTo(new[] { 7 }));
         Assert.That(outliers.All, Is.EqualTo(new[] { 3, 7 }));
-        Assert.That(outliers.FarthestMean, Is.EqualTo((D - 1) / Math.Sqrt(D)).Within(5).Percent, "as far as one of D can be");
+        Assert.That(outliers.FarthestMean, Is.EqualTo(Math.Sqrt(D - 1)).Within(5).Percent, "as far as one of D can be");
         Assert.That(outliers.VarianceShare, Is.EqualTo(401 / (400 + D - 1.0)).Within(3).Percent);
 
         moments.Clear();

@@ -17,7 +17,7 @@ public class GaussianCloudTests
             covariance[i] = (a[i / 3 * 2] * a[i % 3 * 2]) + (a[(i / 3 * 2) + 1] * a[(i % 3 * 2) + 1]);
         }
 
-        double[] lower = GaussianCloud.Factor(covariance, 3);
+        double[] lower = CholeskyFactor.Of(covariance, 3);
         for (int i = 0; i < 9; i++)
         {
             Assert.That(Enumerable.Range(0, 3).Sum(k => lower[(i / 3 * 3) + k] * lower[(i % 3 * 3) + k]), Is.EqualTo(covariance[i]).Within(1e-12), $"{i}");

@@ -9,16 +9,7 @@ internal static class RelationFile
     /// <exception cref="UserException">It cannot be read, or a line is wrong.</exception>
     public static IReadOnlyList<(string Name, string A, string B)> Read(string path)
     {
-        string[] lines;
-        try
-        {
-            lines = File.ReadAllLines(path);
-        }
-        catch (Exception e) when (FileFault.Is(e))
-        {
-            throw FileFault.Describe("cannot read", path, e);
-        }
-
+        string[] lines = FileFault.ReadLines(path);
         List<(string, string, string)> pairs = [];
         for (int line = 0; line < lines.Length; line++)
         {

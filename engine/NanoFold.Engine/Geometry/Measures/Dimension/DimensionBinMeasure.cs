@@ -53,16 +53,10 @@ public sealed record DimensionBinMeasure : PointMeasure
         int first = cloud.Rows.First, n = cloud.NeighborCount, size = n / Bins, d = cloud.Width;
         int[] places = By == TokenOrder.Position ? cloud.Rows.Positions : cloud.Rows.Contexts;
         int[] order = [.. Enumerable.Range(0, n).OrderBy(row => places[first + row])];
-        var values = new float[size * d];
         for (int bin = 0; bin < Bins; bin++)
         {
-            ReadOnlySpan<int> rows = order.AsSpan(bin * size, size);
-            for (int i = 0; i < size; i++)
-            {
-                cloud.NeighborValues.Slice(rows[i] * d, d).CopyTo(values.AsSpan(i * d));
-            }
-
-            Write(figures, bin, values, d, size, [.. rows.ToArray().Select(row => places[first + row])]);
+            int[] rows = order[(bin * size)..((bin + 1) * size)];
+            Write(figures, bin, RowGather.Of(cloud.NeighborValues, d, rows), d, size, Array.ConvertAll(rows, row => places[first + row]));
         }
     }
 

@@ -26,6 +26,9 @@ public sealed record CollapseMeasure : NetworkMeasure
     public override string Legend => "of what the head reads, classes the next tokens; agree = nearest class mean is what the model finds most likely";
 
     /// <inheritdoc/>
+    public override string Subject => "head over a vocabulary";
+
+    /// <inheritdoc/>
     public override IReadOnlyList<FigureColumn> Columns => [new("nc1", "NC1", "0.000"), new("cdnv", "CDNV", "0.000"), new("agreement", "agree", "0.000")];
 
     /// <inheritdoc/>
@@ -46,25 +49,8 @@ public sealed record CollapseMeasure : NetworkMeasure
         figures.Add("cdnv", found.Cdnv, found.Status, $"mean over pairs, {estimator}", found.Points);
         figures.Add("meanCosine", found.MeanCosine, found.Status, $"mean over pairs of centered class means, {estimator}", found.Points, found.CosineDeviation);
         figures.Add("nearestMean", found.NearestMean, found.Status, $"on the tokens of the means, {estimator}", found.Points);
-        figures.Add("agreement", Agreement(values, width, sample, predicted), found.Status, $"nearest class mean is the most likely token, {estimator}", found.Points);
-    }
-
-    private static double? Agreement(float[] values, int width, ClassSample sample, int[] predicted)
-    {
-        if (sample.Count < 2)
-        {
-            return null;
-        }
-
-        double[] rows = [.. sample.Rows.SelectMany(row => values.AsSpan(row * width, width).ToArray().Select(value => (double)value))];
-        ClassMeans means = ClassMeans.Of(rows, width, sample.Classes, sample.Count, _ => true);
-        int agree = 0;
-        for (int i = 0; i < sample.Rows.Length; i++)
-        {
-            agree += sample.Numbers[means.Nearest(rows.AsSpan(i * width, width))] == predicted[sample.Rows[i]] ? 1 : 0;
-        }
-
-        return (double)agree / sample.Rows.Length;
+        double agree = Enumerable.Range(0, found.Nearest.Count).Count(i => sample.Numbers[found.Nearest[i]] == predicted[sample.Rows[i]]);
+        figures.Add("agreement", agree / found.Points, found.Status, $"nearest class mean is the most likely token, {estimator}", found.Points);
     }
 
     private static (float[] Values, int[] Predicted) Run(NetworkSample network)

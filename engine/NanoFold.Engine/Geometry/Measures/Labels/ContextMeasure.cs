@@ -27,11 +27,19 @@ public sealed record ContextMeasure : NetworkMeasure
     public override string Legend => "apart = distance between the word's means in two sets of contexts over the spread within each; shuffled = the same of shuffled contexts";
 
     /// <inheritdoc/>
+    public override string Subject => "word with two files of contexts";
+
+    /// <inheritdoc/>
     public override IReadOnlyList<FigureColumn> Columns => [new("ratio", "apart", "0.00"), new("ratioByChance", "shuffled", "0.00"), new("nearestMean", "nearest mean", "0.00")];
 
     /// <inheritdoc/>
     public override IEnumerable<ConfigProblem> Validate(string path)
     {
+        if (Word.Length == 0 && (First.Length > 0 || Second.Length > 0))
+        {
+            yield return new ConfigProblem($"{path}.word", "is missing: the word that stands in the contexts");
+        }
+
         foreach ((string name, string value) in new[] { (nameof(First), First), (nameof(Second), Second) })
         {
             if (Word.Length > 0 && !File.Exists(value))
@@ -112,7 +120,7 @@ public sealed record ContextMeasure : NetworkMeasure
 
     private WordContext[] Find(NetworkSample network, string path)
     {
-        string[] lines = TextLines.Read(path);
+        string[] lines = FileFault.ReadLines(path);
         WordContext[] found = [.. WordContext.Find(network.Tokenizer!, Word, lines, network.Model.Config.Context)];
         return found.Length >= 2 ? found : throw new UserException($"{path}: {found.Length} of {lines.Length} lines have the word \"{Word}\" (as it is written here); at least 2 are needed");
     }

@@ -24,6 +24,10 @@ public abstract record LabelMeasure : Measure
     /// <inheritdoc/>
     public sealed override IReadOnlyList<Want> Wants => [new(Before), new(Between), new(PointMeasure.Stream)];
 
+    /// <inheritdoc/>
+    [JsonIgnore]
+    public override string Subject => Label.Length > 0 ? $"label {Label}" : "labels";
+
     /// <summary>What stands in an estimator's description.</summary>
     private protected string Chosen => $"at most {MostClasses} classes of at least {LeastTokens} tokens, position 0 out";
 

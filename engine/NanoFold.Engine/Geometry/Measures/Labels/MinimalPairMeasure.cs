@@ -31,6 +31,9 @@ public sealed record MinimalPairMeasure : NetworkMeasure
     public override string Legend => "areas under the curve, wrong against right: loss, bend and distance off the plane of ordinary text; 0.5 is chance";
 
     /// <inheritdoc/>
+    public override string Subject => "minimal pairs";
+
+    /// <inheritdoc/>
     public override IReadOnlyList<FigureColumn> Columns => [new("lossAuc", "loss", "0.00"), new("curvatureAuc", "bend", "0.00"), new("offManifoldAuc", "off plane", "0.00")];
 
     /// <inheritdoc/>
@@ -45,8 +48,19 @@ public sealed record MinimalPairMeasure : NetworkMeasure
     /// <inheritdoc/>
     public override void Take(NetworkSample network, FigureWriter figures)
     {
+        string? whyNot = SequenceRuns.WhyNot(network.Model);
+        if (File.Length > 0 && whyNot is not null)
+        {
+            throw new UserException($"minimal-pairs: {whyNot}, so it reads no pairs of text");
+        }
+
         MinimalPair[] pairs = [.. (File.Length > 0 ? PairFile.Read(File, network, Pairs) : network.Task.MinimalPairs(Pairs)).Where(pair => Math.Max(pair.Right.Count, pair.Wrong.Count) <= network.Model.Config.Context)];
-        if (pairs.Length == 0 || SequenceRuns.WhyNot(network.Model) is not null)
+        if (File.Length > 0 && pairs.Length == 0)
+        {
+            throw new UserException($"{File}: has no pair of texts of at most {network.Model.Config.Context} tokens, the model's context");
+        }
+
+        if (pairs.Length == 0 || whyNot is not null)
         {
             return;
         }
@@ -162,7 +176,7 @@ internal static class PairFile
         }
 
         List<MinimalPair> pairs = [];
-        string[] lines = TextLines.Read(path);
+        string[] lines = FileFault.ReadLines(path);
         for (int line = 0; line < lines.Length; line++)
         {
             if (lines[line].Length == 0)

@@ -18,6 +18,9 @@ public sealed record UnitSparsityMeasure : BlockMeasure
     public override string Legend => "active = units above a tenth of the root mean square; 90 % = units that hold 90 % of a token's squares; silent = units that no token excites";
 
     /// <inheritdoc/>
+    public override string Subject => "hidden units in its feed-forwards";
+
+    /// <inheritdoc/>
     public override IReadOnlyList<FigureColumn> Columns => [new("active", "active %", "0.0", 100), new("unitsFor90", "90 % in %", "0.0", 100), new("silent", "silent %", "0.0", 100)];
 
     /// <inheritdoc/>

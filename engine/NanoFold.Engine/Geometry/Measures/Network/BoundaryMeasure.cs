@@ -30,7 +30,7 @@ public sealed record BoundaryMeasure : NetworkMeasure
         {
             FigureWriter own = figures.At(new FigurePlace("block", string.Create(CultureInfo.InvariantCulture, $"blocks.{layer}"), layer));
             readers.Add(new NetworkPass.Reader(string.Create(CultureInfo.InvariantCulture, $"blocks.{layer}.{Stream}"), (_, values, shape) => WriteAngles(values, shape, begins, boundaries, own)));
-            readers.Add(new NetworkPass.Reader(string.Create(CultureInfo.InvariantCulture, $"blocks.{layer}.{Gate}"), (_, values, _) => WriteGates(values, begins, boundaries, own)));
+            readers.Add(new NetworkPass.Reader(string.Create(CultureInfo.InvariantCulture, $"blocks.{layer}.{Gate}"), (_, values, shape) => WriteGates(values, shape[1], begins, boundaries, own)));
         }
 
         using var pass = new NetworkPass(network, readers);
@@ -39,7 +39,8 @@ public sealed record BoundaryMeasure : NetworkMeasure
 
     private static void WriteAngles(float[] values, int[] shape, bool[] begins, int boundaries, FigureWriter figures)
     {
-        float[] angles = RowGuard.AllFinite(values) ? Curvature.ByPlace(values, shape[1], shape[2]) : [];
+        bool isFinite = RowGuard.AllFinite(values);
+        float[] angles = isFinite ? Curvature.ByPlace(values, shape[1], shape[2]) : [];
         Mean at = default, elsewhere = default;
         for (int i = 0; i < angles.Length; i++)
         {
@@ -50,10 +51,10 @@ public sealed record BoundaryMeasure : NetworkMeasure
             mean.Add(t > 1 && !float.IsNaN(angles[i]) ? angles[i] : null);
         }
 
-        Write(figures, "degrees", at, elsewhere, $"mean angle of successive steps, position 0 out, {boundaries} beginnings");
+        Write(figures, "degrees", at, elsewhere, isFinite, $"mean angle of successive steps, position 0 out, {boundaries} beginnings");
     }
 
-    private static void WriteGates(float[] gates, bool[] begins, int boundaries, FigureWriter figures)
+    private static void WriteGates(float[] gates, int time, bool[] begins, int boundaries, FigureWriter figures)
     {
         Mean at = default, elsewhere = default;
         int each = gates.Length / begins.Length;
@@ -66,17 +67,17 @@ public sealed record BoundaryMeasure : NetworkMeasure
             }
 
             ref Mean mean = ref begins[i] ? ref at : ref elsewhere;
-            mean.Add(sum / each);
+            mean.Add(i % time > 0 ? sum / each : null);
         }
 
-        Write(figures, "gate", at, elsewhere, $"mean gate of a token, {boundaries} beginnings");
+        Write(figures, "gate", at, elsewhere, RowGuard.AllFinite(gates), $"mean gate of a token, position 0 out, {boundaries} beginnings");
     }
 
-    private static void Write(FigureWriter figures, string name, Mean at, Mean elsewhere, string estimator)
+    private static void Write(FigureWriter figures, string name, Mean at, Mean elsewhere, bool isFinite, string estimator)
     {
-        figures.Add(name + "AtBoundary", at.Value, at.Status, estimator, at.Count, at.Error);
-        figures.Add(name + "Elsewhere", elsewhere.Value, elsewhere.Status, estimator, elsewhere.Count, elsewhere.Error);
-        GeometryStatus status = at.Status == GeometryStatus.Ok ? elsewhere.Status : at.Status;
-        figures.Add(name + "Difference", at.Value - elsewhere.Value, status, estimator + ", at less elsewhere", at.Count + elsewhere.Count, Math.Sqrt((at.Error * at.Error) + (elsewhere.Error * elsewhere.Error) ?? double.NaN));
+        GeometryStatus first = isFinite ? at.Status : GeometryStatus.NotFinite, second = isFinite ? elsewhere.Status : GeometryStatus.NotFinite;
+        figures.Add(name + "AtBoundary", at.Value, first, estimator, at.Count, at.Error);
+        figures.Add(name + "Elsewhere", elsewhere.Value, second, estimator, elsewhere.Count, elsewhere.Error);
+        figures.Add(name + "Difference", at.Value - elsewhere.Value, first == GeometryStatus.Ok ? second : first, estimator + ", at less elsewhere", at.Count + elsewhere.Count, Math.Sqrt((at.Error * at.Error) + (elsewhere.Error * elsewhere.Error) ?? double.NaN));
     }
 }

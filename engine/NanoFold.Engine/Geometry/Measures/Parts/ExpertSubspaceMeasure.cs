@@ -78,13 +78,7 @@ public sealed record ExpertSubspaceMeasure : BlockMeasure
 
     private double[]? Span(ReadOnlySpan<float> made, List<int> rows, int width)
     {
-        var own = new float[rows.Count * width];
-        for (int i = 0; i < rows.Count; i++)
-        {
-            made.Slice(rows[i] * width, width).CopyTo(own.AsSpan(i * width));
-        }
-
-        PrincipalAxes axes = PrincipalAxes.Of(own, rows.Count, Directions);
+        PrincipalAxes axes = PrincipalAxes.Of(RowGather.Of(made, width, [.. rows]), rows.Count, Directions);
         return axes.Status == GeometryStatus.Ok ? [.. Enumerable.Range(0, axes.Shares.Count).Where(k => axes.Shares[k] > 1e-12).SelectMany(k => axes.Axis(k).ToArray())] : null;
     }
 

@@ -1,4 +1,3 @@
-using System.Numerics.Tensors;
 using NanoFold.Engine.Geometry.Heads;
 using NanoFold.Engine.Geometry.Sampling;
 using NanoFold.Engine.Geometry.Spectra;
@@ -70,42 +69,20 @@ public sealed record StateMeasure : MixerMeasure
     {
         int rows = shape[^2], columns = shape[^1], size = rows * columns;
         Mean ranks = default, ratios = default;
-        for (int at = 0; at < values.Length; at += size)
+        bool isFinite = RowGuard.AllFinite(values);
+        for (int at = 0; at < values.Length && isFinite; at += size)
         {
-            SpectrumSummary spectrum = Spectrum(values.AsSpan(at, size), rows, columns);
+            SpectrumSummary spectrum = SpectrumSummary.FromEigenvalues(MatrixSpectrum.Squares(values.AsSpan(at, size), rows, columns), Math.Max(2, rows));
             ranks.Add(spectrum.ErankSv);
             ratios.Add(spectrum.ParticipationRatio);
         }
 
+        // A state of zeros has no rank.
+        GeometryStatus status = !isFinite ? GeometryStatus.NotFinite : ranks.Count > 0 ? GeometryStatus.Ok : GeometryStatus.ZeroVariance;
         const string Estimator = "of the state after a window's last token, mean over windows and heads";
-        figures.Add("stateRank", ranks.Value, ranks.Status, "exp H(σ/Σσ) " + Estimator, ranks.Count, ranks.Error);
-        figures.Add("stateDimension", ratios.Value, ratios.Status, "participation ratio of σ² " + Estimator, ratios.Count, ratios.Error);
+        figures.Add("stateRank", ranks.Value, status, "exp H(σ/Σσ) " + Estimator, ranks.Count, ranks.Error);
+        figures.Add("stateDimension", ratios.Value, status, "participation ratio of σ² " + Estimator, ratios.Count, ratios.Error);
         figures.Add("stateRankMost", Math.Min(rows, columns), GeometryStatus.Ok, "the smaller side of a state", ranks.Count);
-    }
-
-    // Of the products of a state's rows.
-    private static SpectrumSummary Spectrum(ReadOnlySpan<float> state, int rows, int columns)
-    {
-        double[] values = new double[state.Length];
-        for (int i = 0; i < values.Length; i++)
-        {
-            // Rows are those of the smaller side.
-            values[rows <= columns ? i : (i % columns * rows) + (i / columns)] = state[i];
-        }
-
-        (rows, columns) = (Math.Min(rows, columns), Math.Max(rows, columns));
-        double[] products = new double[rows * rows];
-        for (int i = 0; i < rows; i++)
-        {
-            for (int j = 0; j <= i; j++)
-            {
-                products[(i * rows) + j] = products[(j * rows) + i] = TensorPrimitives.Dot<double>(values.AsSpan(i * columns, columns), values.AsSpan(j * columns, columns));
-            }
-        }
-
-        return TensorPrimitives.IsFiniteAll<double>(products)
-            ? SpectrumSummary.FromEigenvalues(SymmetricEigenvalues.Of(products, rows), rows)
-            : SpectrumSummary.Undefined(GeometryStatus.NotFinite, rows, columns);
     }
 
     // Logarithms of decays a token, or the steps of time that they follow from.

@@ -56,8 +56,8 @@ public sealed record CoverageMeasure : PointMeasure
         bool isBound = graph.Status == GeometryStatus.Ok && half == 0;
         figures.Add("criticalNeighbors", half > 0 ? half : most, isBound ? GeometryStatus.AtLeast : graph.Status, estimator, graph.Count);
 
-        int[] rows = graph.Rows[..Math.Min(graph.Count, PairTokens)].ToArray();
-        EpsilonCoverage coverage = Coverage.Epsilon(PairDistances.Of(Gather(cloud, rows), rows.Length, cloud.Width), s_degrees);
+        ReadOnlySpan<int> rows = graph.Rows[..Math.Min(graph.Count, PairTokens)];
+        EpsilonCoverage coverage = Coverage.Epsilon(PairDistances.Of(RowGather.Of(cloud.NeighborValues, cloud.Width, rows), rows.Length, cloud.Width), s_degrees);
         GeometryStatus pairStatus = graph.Status == GeometryStatus.Ok ? coverage.Status : graph.Status;
         string pairs = $"graph of the nearest pairs, by mean degree, position 0 out, {graph.DuplicatesDropped} duplicates dropped";
         for (int i = 0; i < s_degrees.Length; i++)
@@ -67,18 +67,6 @@ public sealed record CoverageMeasure : PointMeasure
         }
 
         figures.Add("criticalDegree", coverage.CriticalDegree, pairStatus, pairs, coverage.Points);
-    }
-
-    /// <summary>Some of the rows whose neighbors are searched, [rows, D].</summary>
-    internal static float[] Gather(PointCloud cloud, ReadOnlySpan<int> rows)
-    {
-        var values = new float[rows.Length * cloud.Width];
-        for (int i = 0; i < rows.Length; i++)
-        {
-            cloud.NeighborValues.Slice(rows[i] * cloud.Width, cloud.Width).CopyTo(values.AsSpan(i * cloud.Width));
-        }
-
-        return values;
     }
 
     private static string Name(string name, double of) => string.Create(CultureInfo.InvariantCulture, $"{name}.{of}");

@@ -47,7 +47,7 @@ public sealed record HomologyMeasure : PointMeasure
         }
 
         int[] rows = Topology.Landmarks.Farthest(cloud.NeighborValues, cloud.NeighborCount, cloud.Width, Landmarks);
-        RipsHomology homology = RipsHomology.Of(PairDistances.Of(CoverageMeasure.Gather(cloud, rows), rows.Length, cloud.Width));
+        RipsHomology homology = RipsHomology.Of(PairDistances.Of(RowGather.Of(cloud.NeighborValues, cloud.Width, rows), rows.Length, cloud.Width));
         void Add(string name, double? value) => figures.Add(name, value, homology.Status, estimator, rows.Length);
         bool isThere = homology.Status == GeometryStatus.Ok;
         Add("betti0", isThere ? homology.Betti0(Gap) : null);

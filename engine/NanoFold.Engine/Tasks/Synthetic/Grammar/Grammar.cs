@@ -61,35 +61,16 @@ public sealed record GrammarConfig : LabelledTaskConfig
 
 internal sealed class Grammar : LabelledTask
 {
-    private const double AdjectiveShare = 0.3, RelativeShare = 0.25, TransitiveShare = 0.6;
-
-    // Roles of nouns, as labels name them.
-    private const int Subject = 0, Attractor = 1, Object = 2;
-
     private readonly GrammarConfig _config;
     private readonly GrammarWords _words;
-    private readonly double[] _nameSums;
-    private readonly int[] _homes;
+    private readonly GrammarSentences _sentences;
 
     public Grammar(GrammarConfig config, TaskContext context)
         : base(config, context)
     {
         _config = config;
         _words = new GrammarWords(config.Names, config.Places);
-        _nameSums = new double[config.Names];
-        double all = Enumerable.Range(1, config.Names).Sum(rank => 1.0 / rank), sum = 0;
-        for (int name = 0; name < config.Names; name++)
-        {
-            _nameSums[name] = sum += 1 / ((name + 1) * all);
-        }
-
-        var draws = RowDraws.OfTables(config.SplitSeed);
-        _homes = new int[config.Names];
-        for (int name = 0; name < config.Names; name++)
-        {
-            _homes[name] = draws.Below(config.Places);
-        }
-
+        _sentences = new GrammarSentences(config, _words);
         Labels =
         [
             new(GrammarLabels.PartOfSpeech, NamesOf<GrammarPart>()), new(GrammarLabels.Number, NamesOf<GrammarNumber>()), new(GrammarLabels.Gender, NamesOf<GrammarGender>()),
@@ -119,16 +100,7 @@ internal sealed class Grammar : LabelledTask
     public override TaskScore NewScore() => new GrammarScore(_words);
 
     /// <summary>What the source itself scores: no model can do better on average.</summary>
-    public override IReadOnlyList<Score> Best()
-    {
-        var score = new GrammarScore(_words);
-        foreach (BatchRows row in HeldBackRows())
-        {
-            score.AddSource(row);
-        }
-
-        return double.IsNaN(score.SourceLoss) ? [] : [new("loss", score.SourceLoss), new(SourceScore.Excess, 0), .. score.IsAsked ? [new Score(Evaluation.Accuracy, 1)] : Array.Empty<Score>()];
-    }
+    public override IReadOnlyList<Score> Best() => new GrammarScore(_words).Best(HeldBackRows());
 
     public override TaskLoss RecordLoss(Tape tape, Transformer model, BatchTensors batch)
     {
@@ -137,127 +109,18 @@ internal sealed class Grammar : LabelledTask
             return base.RecordLoss(tape, model, batch);
         }
 
-        Tensor logits = model.Language.Logits(tape, RecordBody(tape, model, batch));
-        (Tensor loss, Tensor losses) = CrossEntropyOp.Record(tape, logits, batch[BatchField.Targets]);
-        return new TaskLoss(loss, losses, logits);
+        // A model may have more words than the language, whose logits nobody reads.
+        (Tensor loss, Tensor losses, Tensor logits) = RecordLogits(tape, model, batch);
+        return new TaskLoss(loss, losses, BroadcastOp.Contiguous(tape, logits.Slice(logits.Layout.Rank - 1, 0, Vocab)));
     }
 
     public override IReadOnlyList<MinimalPair> MinimalPairs(int each) => GrammarPairs.Of(this, _words, Time, each);
 
-    protected override int Fill(in RowKey key, ref RowDraws draws, in BatchRow row)
-    {
-        var writer = new GrammarWriter(row, _words);
-        writer.Say(GrammarWords.End, 1);
-        int noun = -1;
-        GrammarNumber number = default;
-        while (!writer.IsFull)
-        {
-            if (draws.Uniform() < _config.Facts)
-            {
-                SayFact(ref draws, ref writer);
-                noun = -1;
-                continue;
-            }
-
-            double likely = 1 - _config.Facts;
-            if (noun >= 0 && draws.Uniform() < _config.Pronouns)
-            {
-                writer.Expected = (int)number;
-                writer.Say(GrammarWords.Pronoun(noun, number), likely * _config.Pronouns, GrammarAsked.Pronoun, referent: noun);
-                SayPredicate(ref draws, ref writer, noun, number, 1, GrammarAsked.Agreement);
-            }
-            else
-            {
-                (noun, number) = SayNoun(ref draws, ref writer, noun >= 0 ? likely * (1 - _config.Pronouns) : likely, Subject);
-                SaySubject(ref draws, ref writer, noun, number);
-            }
-
-            writer.Say(GrammarWords.End, 1);
-        }
-
-        return writer.Targets;
-    }
+    protected override int Fill(in RowKey key, ref RowDraws draws, in BatchRow row) => _sentences.Fill(ref draws, row);
 
     private static string Percent(double share) => FormattableString.Invariant($"{share * 100:0} %");
 
     private static string[] NamesOf<T>()
         where T : struct, Enum
         => [.. Enum.GetNames<T>().Select(name => char.ToLowerInvariant(name[0]) + name[1..])];
-
-    private void SayFact(ref RowDraws draws, ref GrammarWriter writer)
-    {
-        int name = Source.Pick(ref draws, _nameSums), quarter = 4 * name / _config.Names, band = quarter == 0 ? 0 : quarter < 3 ? 1 : 2;
-        writer.Say(GrammarWords.Name(name), _config.Facts * Source.Probability(_nameSums, name));
-        writer.Say(GrammarWords.Lives, 1);
-        writer.Say(GrammarWords.In, 1, fact: band);
-        writer.Say(_words.Place(_homes[name]), 1, GrammarAsked.FrequentFact + band);
-        writer.Say(GrammarWords.End, 1);
-    }
-
-    // What follows a subject: perhaps another noun, then what it does.
-    private void SaySubject(ref RowDraws draws, ref GrammarWriter writer, int noun, GrammarNumber number)
-    {
-        if (draws.Uniform() >= _config.Modifiers)
-        {
-            SayPredicate(ref draws, ref writer, noun, number, 1 - _config.Modifiers, GrammarAsked.Agreement);
-            return;
-        }
-
-        double likely = _config.Modifiers;
-        if (draws.Uniform() < RelativeShare)
-        {
-            writer.Say(GrammarWords.That, likely * RelativeShare);
-            writer.Say(GrammarWords.Verb(draws.Below(GrammarWords.Verbs), isTransitive: true, number), 1.0 / GrammarWords.Verbs, GrammarAsked.Agreement);
-        }
-        else
-        {
-            writer.Say(GrammarWords.Preposition(draws.Below(GrammarWords.Prepositions)), likely * (1 - RelativeShare) / GrammarWords.Prepositions);
-        }
-
-        (_, GrammarNumber between) = SayNoun(ref draws, ref writer, 1, Attractor);
-        SayPredicate(ref draws, ref writer, noun, number, 1, between == number ? GrammarAsked.Agreement : GrammarAsked.AgreementAcross);
-    }
-
-    // The verb, and its object where it has one.
-    private void SayPredicate(ref RowDraws draws, ref GrammarWriter writer, int noun, GrammarNumber number, double likely, GrammarAsked asked)
-    {
-        bool isTransitive = draws.Uniform() < TransitiveShare;
-        writer.Expected = -1;
-        writer.Say(GrammarWords.Verb(draws.Below(GrammarWords.Verbs), isTransitive, number), likely * (isTransitive ? TransitiveShare : 1 - TransitiveShare) / GrammarWords.Verbs, asked);
-        if (!isTransitive)
-        {
-            return;
-        }
-
-        if (draws.Uniform() < _config.Reflexives)
-        {
-            writer.Say(GrammarWords.Reflexive(noun, number), _config.Reflexives, GrammarAsked.Reflexive, referent: noun);
-        }
-        else
-        {
-            SayNoun(ref draws, ref writer, 1 - _config.Reflexives, Object);
-        }
-    }
-
-    private static (int Noun, GrammarNumber Number) SayNoun(ref RowDraws draws, ref GrammarWriter writer, double likely, int role)
-    {
-        (int determiner, GrammarNumber? asked) = GrammarWords.Determiner(draws.Below(GrammarWords.Determiners));
-        writer.Say(determiner, likely / GrammarWords.Determiners);
-        likely = 1 - AdjectiveShare;
-        if (draws.Uniform() < AdjectiveShare)
-        {
-            writer.Say(GrammarWords.Adjective(draws.Below(GrammarWords.Adjectives)), AdjectiveShare / GrammarWords.Adjectives);
-            likely = 1;
-        }
-
-        int noun = draws.Below(GrammarWords.Nouns.Count);
-        GrammarNumber number = asked ?? (GrammarNumber)draws.Below(2);
-        if (role == Subject)
-        {
-            writer.Expected = (int)number;
-        }
-
-        writer.Say(GrammarWords.Noun(noun, number), likely / GrammarWords.Nouns.Count / (asked is null ? 2 : 1), role: role);
-        return (noun, number);
-    }
 }

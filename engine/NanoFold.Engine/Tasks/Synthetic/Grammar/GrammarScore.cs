@@ -5,60 +5,65 @@ namespace NanoFold.Engine.Tasks;
 /// of what refers of four, of places of all.
 /// </summary>
 /// <param name="words">The language.</param>
-internal sealed class GrammarScore(GrammarWords words) : TargetScore
+internal sealed class GrammarScore(GrammarWords words) : SourceScore
 {
     private static readonly string[] s_names = [.. Enum.GetNames<GrammarAsked>().Select(name => char.ToLowerInvariant(name[0]) + name[1..] + "Accuracy")];
 
-    private readonly (long Right, long Count)[] _asked = new (long, long)[s_names.Length];
-    private double _nats;
-    private long _count;
+    private readonly long[] _right = new long[s_names.Length];
+    private readonly long[] _asked = new long[s_names.Length];
 
-    /// <summary>Nats per token of the source; NaN where there were none.</summary>
-    public double SourceLoss => _count > 0 ? _nats / _count : double.NaN;
-
-    /// <summary>Whether anything was asked for that a rule or a fact decides.</summary>
-    public bool IsAsked => _asked.Skip(1).Any(one => one.Count > 0);
+    // Places that a rule or a fact decides.
+    private long Asked => _asked.Skip(1).Sum();
 
     public override void Begin()
     {
         base.Begin();
+        Array.Clear(_right);
         Array.Clear(_asked);
-        (_nats, _count) = (0, 0);
     }
 
+    /// <inheritdoc/>
+    /// <remarks>Gets the loss of each place [B, T], and the logits of the language's words [B, T, words].</remarks>
     public override void Add(BatchRows batch, ScoredValues scored)
     {
-        Add(batch, scored.Reals(0), []);
-        AddSource(batch, scored.Reals(1));
+        base.Add(batch, scored);
+        ReadOnlySpan<int> targets = batch.Integers(BatchField.Targets), groups = batch.Integers(BatchField.Groups);
+        ReadOnlySpan<float> logits = scored.Reals(1);
+        for (int i = 0; i < targets.Length; i++)
+        {
+            if (targets[i] >= 0 && groups[i] > 0 && IsLargest(logits.Slice(i * words.Count, words.Count), targets[i]))
+            {
+                _right[groups[i]]++;
+            }
+        }
     }
 
-    /// <summary>Adds what the source needs for the rows of a batch.</summary>
-    public void AddSource(BatchRows batch) => AddSource(batch, []);
-
-    public override Evaluation Result()
-    {
-        Evaluation result = base.Result();
-        long right = _asked.Skip(1).Sum(one => one.Right), count = _asked.Skip(1).Sum(one => one.Count);
-        IEnumerable<Score> accuracies = Enumerable.Range(1, s_names.Length - 1).Where(i => _asked[i].Count > 0).Select(i => new Score(s_names[i], (double)_asked[i].Right / _asked[i].Count));
-        IEnumerable<Score> all = count > 0 ? [new Score(Evaluation.Accuracy, (double)right / count)] : [];
-        return result with { Scores = [.. all, .. accuracies, new Score(SourceScore.OfSource, SourceLoss), new Score(SourceScore.Excess, result.Loss - SourceLoss)] };
-    }
-
-    private void AddSource(BatchRows batch, ReadOnlySpan<float> logits)
+    public override void AddSource(BatchRows batch)
     {
         ReadOnlySpan<int> targets = batch.Integers(BatchField.Targets), groups = batch.Integers(BatchField.Groups);
         ReadOnlySpan<float> nats = batch.Reals(GrammarWriter.Nats);
-        int vocab = logits.Length / targets.Length;
         for (int i = 0; i < targets.Length; i++)
         {
             if (targets[i] >= 0)
             {
-                _nats += nats[i];
-                _count++;
-                bool isRight = vocab > 0 && groups[i] > 0 && IsLargest(logits.Slice(i * vocab, vocab), targets[i]);
-                _asked[groups[i]] = (_asked[groups[i]].Right + (isRight ? 1 : 0), _asked[groups[i]].Count + 1);
+                AddSource(nats[i], 1);
+                _asked[groups[i]]++;
             }
         }
+    }
+
+    public override IReadOnlyList<Score> Best(IEnumerable<BatchRows> rows)
+    {
+        IReadOnlyList<Score> best = base.Best(rows);
+        return Asked > 0 ? [.. best, new(Evaluation.Accuracy, 1)] : best;
+    }
+
+    public override Evaluation Result()
+    {
+        Evaluation result = base.Result();
+        IEnumerable<Score> all = Asked > 0 ? [new Score(Evaluation.Accuracy, (double)_right.Skip(1).Sum() / Asked)] : [];
+        IEnumerable<Score> each = Enumerable.Range(1, s_names.Length - 1).Where(i => _asked[i] > 0).Select(i => new Score(s_names[i], (double)_right[i] / _asked[i]));
+        return result with { Scores = [.. all, .. each, .. result.Scores!] };
     }
 
     private bool IsLargest(ReadOnlySpan<float> logits, int target)

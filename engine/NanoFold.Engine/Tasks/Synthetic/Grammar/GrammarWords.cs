@@ -157,7 +157,7 @@ internal sealed class GrammarWords(int names, int places)
         Lives => "lives",
         In => "in",
         That => "that",
-        _ when token >= FirstName => ConceptNames.Of(token - FirstName),
+        _ when token >= FirstName => CoinedNames.Of(token - FirstName),
         _ when token >= s_firstTransitive => Inflected(s_transitives, token - s_firstTransitive, GrammarNumber.Singular),
         _ when token >= s_firstIntransitive => Inflected(s_intransitives, token - s_firstIntransitive, GrammarNumber.Singular),
         _ when token >= s_firstNoun => Inflected(s_nouns, token - s_firstNoun, GrammarNumber.Plural),

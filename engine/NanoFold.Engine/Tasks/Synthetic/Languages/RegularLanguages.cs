@@ -128,8 +128,7 @@ internal sealed class RegularLanguages(RegularLanguagesConfig config, TaskContex
             return base.RecordLoss(tape, model, batch);
         }
 
-        Tensor logits = model.Language.Logits(tape, RecordBody(tape, model, batch));
-        (Tensor loss, Tensor losses) = CrossEntropyOp.Record(tape, logits, batch[BatchField.Targets]);
+        (Tensor loss, Tensor losses, Tensor logits) = RecordLogits(tape, model, batch);
         int rows = checked((int)logits.Layout.Rows);
         return new TaskLoss(loss, losses, TopKOp.Record(tape, logits.Reshape(rows, logits[-1]), 1).Indices.Reshape(rows), logits);
     }

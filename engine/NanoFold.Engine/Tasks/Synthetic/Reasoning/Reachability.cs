@@ -122,7 +122,7 @@ internal sealed class Reachability(ReachabilityConfig config, TaskContext contex
     public override IEnumerable<string> Describe() =>
         [$"{config.Concepts} concepts and {config.Statements} statements a row; which of two is reached in {config.LeastSteps} to {config.MostSteps} steps{(config.Path ? ", after the path" : "")}"];
 
-    public override string Symbol(int token) => token < config.Names ? ConceptNames.Of(token) : token == _end ? "." : token == _question ? "?" : token == _answer ? ":" : "_";
+    public override string Symbol(int token) => token < config.Names ? CoinedNames.Of(token) : token == _end ? "." : token == _question ? "?" : token == _answer ? ":" : "_";
 
     public override IReadOnlyList<string> Show(in BatchRow row)
     {

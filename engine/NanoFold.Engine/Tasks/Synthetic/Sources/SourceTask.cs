@@ -26,18 +26,9 @@ internal abstract class SourceTask(SourceTaskConfig config, TaskContext context,
 
     public override double? LossOfGuessing => Math.Log(source.Symbols);
 
-    public override TaskScore NewScore() => new SourceScore(source);
+    public override TaskScore NewScore() => new SymbolScore(source);
 
-    public override IReadOnlyList<Score> Best()
-    {
-        var score = new SourceScore(source);
-        foreach (BatchRows row in HeldBackRows())
-        {
-            score.AddSource(row);
-        }
-
-        return score.SourceLoss is var loss && double.IsNaN(loss) ? [] : [new Score("loss", loss), new Score(SourceScore.Excess, 0)];
-    }
+    public override IReadOnlyList<Score> Best() => new SymbolScore(source).Best(HeldBackRows());
 
     protected sealed override int Fill(in RowKey key, ref RowDraws draws, in BatchRow row)
     {
@@ -49,60 +40,5 @@ internal abstract class SourceTask(SourceTaskConfig config, TaskContext context,
         all[1..].CopyTo(targets);
         ArrayPool<int>.Shared.Return(rented);
         return targets.Length;
-    }
-}
-
-/// <summary>The loss, and that of the source at the same places.</summary>
-internal class SourceScore(Source source) : TargetScore
-{
-    /// <summary>The names of the source's loss, and of that above it.</summary>
-    public const string OfSource = "sourceLoss", Excess = "excess";
-
-    private int[] _symbols = [];
-    private double _sum;
-    private long _count;
-
-    /// <summary>Nats per symbol of the source; NaN where there were none.</summary>
-    public double SourceLoss => _count > 0 ? _sum / _count : double.NaN;
-
-    /// <inheritdoc/>
-    public override void Begin()
-    {
-        base.Begin();
-        (_sum, _count) = (0, 0);
-    }
-
-    /// <inheritdoc/>
-    public override void Add(BatchRows batch, ScoredValues scored)
-    {
-        // The most likely symbol says little about a source: no accuracy.
-        Add(batch, scored.Reals(0), []);
-        AddSource(batch);
-    }
-
-    /// <inheritdoc/>
-    public override Evaluation Result()
-    {
-        Evaluation result = base.Result();
-        return result with { Scores = [.. result.Scores ?? [], new Score(OfSource, SourceLoss), new Score(Excess, result.Loss - SourceLoss)] };
-    }
-
-    /// <summary>Adds what the source needs for the rows of a batch.</summary>
-    public void AddSource(BatchRows batch)
-    {
-        int time = batch.Integers(BatchField.Tokens).Length / batch.Rows;
-        Array.Resize(ref _symbols, time + 1);
-        for (int row = 0; row < batch.Rows; row++)
-        {
-            ReadOnlySpan<int> targets = batch.Integers(BatchField.Targets).Slice(row * time, time);
-            // Rows after the last have no targets.
-            if (targets[0] >= 0)
-            {
-                _symbols[0] = batch.Integers(BatchField.Tokens)[row * time];
-                targets.CopyTo(_symbols.AsSpan(1));
-                _sum += source.Nats(_symbols);
-                _count += time;
-            }
-        }
     }
 }

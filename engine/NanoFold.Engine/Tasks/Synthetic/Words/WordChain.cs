@@ -74,7 +74,7 @@ internal sealed class WordChain(WordChainConfig config, TaskContext context, Cha
 }
 
 /// <summary>The loss, that of the source, and how often the rule of the chain is kept.</summary>
-internal sealed class ChainScore(ChainSource source) : SourceScore(source)
+internal sealed class ChainScore(ChainSource source) : SymbolScore(source)
 {
     private long _asked;
     private long _kept;
