@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using NanoFold.Engine;
@@ -191,6 +192,29 @@ public class GeometrySurveyTests
     }
 
     [Test]
+    public void WhatIsNotFiniteHasNoValue()
+    {
+        _rig.Train("huge", "train.steps=1");
+        _rig.MakeOlder("huge", 1);
+        SurveyOptions options = Options("all") with { Tokens = 64, Neighbors = 40, Controls = [SurveyControl.Gaussian] };
+        // Sums of these are infinite, or their difference.
+        Fill("huge", "model.layers.0.mlp.down_proj.weight", index => index % 3 == 0 ? -3e38f : 3e38f);
+        Survey("not-finite", options, _rig.Checkpoint("huge", 1));
+        (string?, JsonValueKind, string)[] Of(string measure, string point) =>
+        [
+            .. Lines("not-finite").Where(l => Text(l, "measure") == measure && l.TryGetProperty("point", out JsonElement p) && p.GetString() == point && Text(l, "control") == "none")
+                .Select(l => (l.GetProperty("figure").GetString(), l.GetProperty("value").ValueKind, Text(l, "status"))),
+        ];
+        Assert.That(Of("norms", "blocks.0.hook_resid_post"), Does.Contain(("norm", JsonValueKind.Null, "NotFinite")));
+        Assert.That(Of("twonn", "blocks.1.hook_resid_post"), Does.Contain(("dimension", JsonValueKind.Null, "NotFinite")));
+        Assert.That(Of("weight-norms", "model.layers.1.mlp.up_proj.weight"), Is.Not.Empty.And.All.Matches<(string?, JsonValueKind, string)>(line => line is (_, JsonValueKind.Number, "Ok")));
+
+        Fill("huge", "model.layers.0.mlp.down_proj.weight", _ => float.NaN);
+        Assert.That(() => Survey("none", options, _rig.Checkpoint("huge", 1)), Throws.InstanceOf<UserException>().With.Message.EndsWith("is damaged: 'model.layers.0.mlp.down_proj.weight' has values that are not finite"));
+        Assert.That(Directory.Exists(_rig["none"]), Is.False);
+    }
+
+    [Test]
     public void ModelsThatCannotBeComparedAreOneLine()
     {
         _rig.Train("wide", "train.steps=1", "model.width=24");
@@ -234,11 +258,27 @@ public class GeometrySurveyTests
 
     private static SurveyOptions Options(string measures) => new() { Measures = MeasureChoice.Parse(measures) };
 
-    private SurveyResult Survey(string folder, SurveyOptions options)
+    private SurveyResult Survey(string folder, SurveyOptions options, string? model = null)
     {
         using var backend = new CpuBackend(1);
-        using GeometrySurvey survey = GeometrySurvey.Open(_rig["run"], options, backend, _ => { });
+        using GeometrySurvey survey = GeometrySurvey.Open(model ?? _rig["run"], options, backend, _ => { });
         return survey.Run(_rig[folder]);
+    }
+
+    // Puts other values in place of a tensor of the checkpoint of step 1.
+    private void Fill(string run, string name, Func<int, float> value)
+    {
+        string path = _rig.Checkpoint(run, 1, ModelFile.Name);
+        byte[] bytes = File.ReadAllBytes(path);
+        int header = (int)BitConverter.ToInt64(bytes) + sizeof(long);
+        JsonArray offsets = JsonNode.Parse(bytes.AsSpan(sizeof(long), header - sizeof(long)))![name]!["data_offsets"]!.AsArray();
+        Span<float> values = MemoryMarshal.Cast<byte, float>(bytes.AsSpan((header + (int)offsets[0]!)..(header + (int)offsets[1]!)));
+        for (int i = 0; i < values.Length; i++)
+        {
+            values[i] = value(i);
+        }
+
+        File.WriteAllBytes(path, bytes);
     }
 
     private JsonElement[] Lines(string folder) => [.. JsonLinesLog.Read(Path.Combine(_rig[folder], "geometry.jsonl"))];

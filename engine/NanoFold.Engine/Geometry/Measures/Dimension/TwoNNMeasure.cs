@@ -36,13 +36,12 @@ public sealed record TwoNNMeasure : PointMeasure
     /// <remarks>Arrays: ratios μ, and of the graph rows, neighbors and distances, so that estimators can be run again without the activations.</remarks>
     public override void Take(PointCloud cloud, FigureWriter figures)
     {
-        NeighborGraph graph = cloud.Neighbors(Neighbors);
+        NeighborGraph graph = cloud.Neighbors(figures.WantsArrays ? Keep : Neighbors);
         DimensionFigures.Write(figures, "", DimensionMethod.TwoNNFit(Discard).Estimate(graph), cloud.Width);
         if (figures.WantsArrays && graph.Status == GeometryStatus.Ok)
         {
             figures.Array("ratios", [graph.Count], TwoNN.Ratios(graph));
             figures.Array("rows", [graph.Count], graph.Rows);
-            graph = cloud.Neighbors(Keep);
             int k = Math.Min(Keep, graph.K);
             figures.Array("neighbors", [graph.Count, k], Nearest(graph.AllNeighbors, graph.K, k));
             figures.Array("distances", [graph.Count, k], Nearest(graph.AllDistances, graph.K, k));
