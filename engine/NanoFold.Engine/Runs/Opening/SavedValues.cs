@@ -42,13 +42,13 @@ internal sealed class SavedValues
     {
         using var backend = new NullBackend();
         using var model = new Transformer(config.Model, backend, source: null, config.Train.Trains);
-        HashSet<string> names = [.. Names], adapters = [.. model.Adapters?.Names.Globs ?? []];
+        HashSet<string> names = [.. Names];
         if (names.FirstOrDefault(name => !model.Store.Contains(name)) is { } extra)
         {
             throw new UserException($"{_path}: holds '{extra}', which the model of its config does not have");
         }
 
-        RequireShapes(model.Store.Tensors.Where(tensor => names.Contains(tensor.Name) || !adapters.Contains(tensor.Name)));
+        RequireShapes(model.Store.Tensors.Where(tensor => names.Contains(tensor.Name) || model.Adapters?.Has(tensor.Name) != true));
     }
 
     /// <summary>Reads all values into a model.</summary>

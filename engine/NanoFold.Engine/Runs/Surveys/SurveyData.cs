@@ -94,7 +94,7 @@ internal sealed class PromptTask : LearningTask
     private readonly bool _maskDocuments;
 
     /// <exception cref="UserException">It has fewer than two tokens.</exception>
-    public PromptTask(string prompt, Tokenizer tokenizer, bool maskDocuments)
+    public PromptTask(string prompt, Tokenizer tokenizer, bool maskDocuments, string option = "--prompt")
     {
         var ids = new List<int>();
         if (tokenizer.Bos is { } first)
@@ -106,7 +106,7 @@ internal sealed class PromptTask : LearningTask
         (_tokens, _maskDocuments, OfText, Vocab) = ([.. ids], maskDocuments, tokenizer, tokenizer.Vocab);
         if (_tokens.Length < 2)
         {
-            throw UserException.Usage($"--prompt: has {_tokens.Length} tokens; at least 2 are needed");
+            throw UserException.Usage($"{option}: has {_tokens.Length} tokens; at least 2 are needed");
         }
     }
 

@@ -1,7 +1,7 @@
 using System.Text.Json.Nodes;
 using NanoFold.Tests.Memory;
 
-namespace NanoFold.Tests.Cli;
+namespace NanoFold.Tests.Cli.Bench;
 
 /// <summary>The parts of <c>bench</c>: their results, and what they refuse. <c>bench step</c> itself is with the runs.</summary>
 [NonParallelizable]

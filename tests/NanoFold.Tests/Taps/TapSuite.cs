@@ -1,4 +1,3 @@
-using System.Globalization;
 using NanoFold.Engine;
 using NanoFold.Engine.Autograd;
 using NanoFold.Engine.Mixers;
@@ -6,24 +5,22 @@ using NanoFold.Engine.Model;
 using NanoFold.Engine.Residuals;
 using NanoFold.Engine.Taps;
 using NanoFold.Kernels;
-using NanoFold.Tests.FeedForward.References;
 using NanoFold.Tests.Mixers.References;
+using NanoFold.Tests.Suites;
 
-namespace NanoFold.Tests.Suites;
+namespace NanoFold.Tests.Taps;
 
-/// <summary>Every point that a model declares, for every mixer and feed-forward: read, and edited.</summary>
+/// <summary>Every point that a model declares, for every mixer and feed-forward, is read.</summary>
 [Parallelizable]
 public class TapSuite : EngineTests
 {
     private static IEnumerable<TestCaseData> Variants => ModelVariants.All.Select(v => new TestCaseData(v.Model).SetArgDisplayNames(v.Name));
 
-    private static IEnumerable<TestCaseData> Edited => ModelVariants.OneLayer.Select(v => new TestCaseData(v.Model).SetArgDisplayNames(v.Name));
-
     [TestCaseSource(nameof(Variants))]
     public void EachPointIsReadOnceARunWithItsShape(ModelConfig config)
     {
         using var model = new TinyModel(config, Backend());
-        Dictionary<string, int[]> declared = model.Model.TapPoints.ToDictionary(p => p.Name, p => Shape(p, model));
+        Dictionary<string, int[]> declared = model.Model.TapPoints.ToDictionary(p => p.Name, p => TapShapes.Of(p, model));
         foreach (bool recompute in new[] { false, true })
         {
             var collector = new Collector("*");
@@ -36,7 +33,7 @@ public class TapSuite : EngineTests
                 foreach ((string name, int[] shape, double[] values) in collector.Read)
                 {
                     Assert.That(shape, Is.EqualTo(declared[name]), name);
-                    Assert.That(Seen(name, values), Is.All.Matches<double>(double.IsFinite), name);
+                    Assert.That(TapShapes.Seen(name, values), Is.All.Matches<double>(double.IsFinite), name);
                 }
             }
         }
@@ -118,7 +115,7 @@ public class TapSuite : EngineTests
         _ = model.Train(new TapSet(some), documents: documents);
         for (int i = 0; i < points.Length; i++)
         {
-            int[] shape = Shape(points[i], model);
+            int[] shape = TapShapes.Of(points[i], model);
             (_, int[] read, double[] values) = some[i].Read.Single();
             bool isPattern = points[i].Shape == "B H T T";
             int heads = isPattern ? shape[1] : 1, length = isPattern ? shape[3] : shape.Skip(2).Aggregate(1, (product, n) => product * n);
@@ -129,22 +126,8 @@ public class TapSuite : EngineTests
                 .. tokens.SelectMany(token => Enumerable.Range(0, heads).SelectMany(h =>
                     whole[points[i].Name].Skip((((token / model.Time * heads) + h) * model.Time + (token % model.Time)) * length).Take(length))),
             ];
-            Numbers.AssertClose(Seen(points[i].Name, values), Seen(points[i].Name, expected), isPattern ? 1e-6 : 0, points[i].Name);
+            Numbers.AssertClose(TapShapes.Seen(points[i].Name, values), TapShapes.Seen(points[i].Name, expected), isPattern ? 1e-6 : 0, points[i].Name);
         }
-    }
-
-    [Test]
-    public void RowsOfAnEditedPatternAreTheEdited()
-    {
-        using var model = new TinyModel(ModelVariants.Base, Backend());
-        using var rows = new TapRows(model.Store.Backend, 2);
-        var owned = new List<IDisposable>();
-        double[] identity = [.. Enumerable.Range(0, 256).Select(i => i % 17 == 0 ? 1.0 : 0.0)];
-        View view = Host.New(model.Store.Backend, DType.Float32, [1, 1, 16, 16], identity, owned);
-        var reader = new Collector("blocks.1.attn.hook_pattern") { Rows = rows };
-        _ = model.Logits(model.Tokens, taps: new TapSet([reader], [new Patch("blocks.1.attn.hook_pattern", view)]));
-        Assert.That(reader.Read.Single().Values, Is.EqualTo(Enumerable.Range(0, 2 * 4).SelectMany(i => identity.Skip(i / 4 * 16).Take(16))));
-        owned.ForEach(o => o.Dispose());
     }
 
     [Test]
@@ -157,101 +140,6 @@ public class TapSuite : EngineTests
         Assert.That(Largest(new TapSet([new Collector("*.hook_pattern") { Rows = rows }])), Is.LessThan(square));
         Assert.That(Largest(new TapSet([new Collector("*.hook_pattern")])), Is.EqualTo(square));
     }
-
-    [TestCaseSource(nameof(Edited))]
-    public void AblatedPointsAreZeroAndGradientsAgree(ModelConfig config) => CheckEditor(config, (pattern, _) => new Ablate(pattern),
-        (_, edited, _) => Assert.That(edited, Is.All.Zero));
-
-    [TestCaseSource(nameof(Edited))]
-    public void SteeredPointsAreMovedAndGradientsAgree(ModelConfig config) => CheckEditor(config, (pattern, value) => new Steer(pattern, value),
-        (before, edited, value) => Numbers.AssertClose(Seen("hook_attn_scores", edited), Seen("hook_attn_scores", [.. before.Zip(value, (x, y) => x + y)]), 1e-6, "steered"));
-
-    [TestCaseSource(nameof(Edited))]
-    public void PatchedPointsAreReplacedAndGradientsAgree(ModelConfig config) => CheckEditor(config, (pattern, value) => new Patch(pattern, value),
-        (_, edited, value) => Assert.That(edited, Is.EqualTo(value)));
-
-    [Test]
-    public void AVectorSteersEveryToken()
-    {
-        using var model = new TinyModel(ModelVariants.Base, Backend());
-        var owned = new List<IDisposable>();
-        double[] direction = Numbers.Uniform("direction", 16, -1, 1);
-        View view = Host.New(model.Store.Backend, DType.Float32, [1, 1, 16], direction, owned);
-        var before = new Collector("blocks.0.hook_resid_post");
-        var after = new Collector("blocks.0.hook_resid_post");
-        _ = model.Logits(model.Tokens, taps: new TapSet([before]));
-        double[] steered = model.Logits(model.Tokens, taps: new TapSet([after], [new Steer("blocks.0.hook_resid_post", view)]));
-        Assert.That(after.Read[0].Values, Is.EqualTo(before.Read[0].Values.Select((v, i) => (double)((float)v + (float)direction[i % 16]))));
-        Assert.That(steered, Is.Not.EqualTo(model.Logits(model.Tokens)));
-        owned.ForEach(o => o.Dispose());
-    }
-
-    [Test]
-    public void EditorsApplyInOrderAndReadersSeeTheResult()
-    {
-        using var model = new TinyModel(ModelVariants.Base, Backend());
-        var owned = new List<IDisposable>();
-        View ones = Host.New(model.Store.Backend, DType.Float32, [1, 1, 1], [1], owned);
-        var reader = new Collector("hook_embed");
-        _ = model.Logits(model.Tokens, taps: new TapSet([reader], [new Ablate("hook_embed"), new Steer("hook_*", ones)]));
-        Assert.That(reader.Read[0].Values, Is.All.EqualTo(1));
-        owned.ForEach(o => o.Dispose());
-    }
-
-    [Test]
-    public void WhatNothingUsesCannotBeEdited()
-    {
-        using var model = new TinyModel(ModelVariants.Base with { FeedForward = Engine.FeedForward.MoeConfig.Tiny }, Backend());
-        Assert.That(() => model.TrainingTape(new TapSet([], [new Ablate("blocks.1.mlp.hook_r*")])),
-            Throws.TypeOf<UserException>().With.Message.EqualTo("tap blocks.1.mlp.hook_router: can be read, not edited; nothing uses its value"));
-    }
-
-    [Test]
-    public void AHeadIsKnockedOutByItsPattern()
-    {
-        using var model = new TinyModel(ModelVariants.Base, Backend());
-        var owned = new List<IDisposable>();
-        // Everything looks at itself: z is v.
-        double[] identity = [.. Enumerable.Range(0, 256).Select(i => i % 17 == 0 ? 1.0 : 0.0)];
-        View view = Host.New(model.Store.Backend, DType.Float32, [1, 1, 16, 16], identity, owned);
-        var reader = new Collector("blocks.1.attn.hook_?");
-        _ = model.Logits(model.Tokens, taps: new TapSet([reader], [new Patch("blocks.1.attn.hook_pattern", view)]));
-        Assert.That(reader["blocks.1.attn.hook_z"], Is.EqualTo(reader["blocks.1.attn.hook_v"]));
-        owned.ForEach(o => o.Dispose());
-    }
-
-    // Edits each point of a small model in turn: what is read there, and the gradients of the rest.
-    private void CheckEditor(ModelConfig config, Func<string, View, ITapEditor> editor, Action<double[], double[], double[]> check)
-    {
-        using var model = new TinyModel(config, Backend());
-        using var exact = new TinyModel(config, Backend(), DType.Float64);
-        var before = new Collector("*");
-        _ = model.Train(new TapSet([before]));
-        foreach (TapPoint point in model.Model.TapPoints.Where(p => !p.IsReadOnly))
-        {
-            var owned = new List<IDisposable>();
-            int[] shape = Shape(point, model);
-            double[] value = Numbers.Uniform(point.Name, shape.Aggregate(1, (product, n) => product * n), -1, 1);
-            var reader = new Collector(point.Name);
-            _ = model.Train(new TapSet([reader], [editor(point.Name, Host.New(model.Store.Backend, DType.Float32, shape, value, owned))]));
-            check(before[point.Name], reader[point.Name], value);
-
-            if (config.LayerConfigs().Any(layer => MixerReference.Of(layer.Mixer).HasConstants(layer.Mixer)))
-            {
-                continue;
-            }
-
-            var taps = new TapSet([], [editor(point.Name, Host.New(model.Store.Backend, DType.Float64, shape, value, owned))]);
-            using var gradients = new GradCheck(exact.Store, exact.RecordLoss, taps);
-            GradientDifference worst = gradients.Worst(elements: 0);
-            Assert.That(worst.Relative, Is.LessThan(1e-6), $"{point.Name}: {worst}");
-            owned.ForEach(o => o.Dispose());
-        }
-    }
-
-    // Scores are −∞ where a query does not see a key.
-    private static double[] Seen(string name, double[] values) =>
-        name.EndsWith("hook_attn_scores", StringComparison.Ordinal) ? [.. values.Where(v => !double.IsNegativeInfinity(v))] : values;
 
     // z[b, t, h] = Σ_j pattern[b, h, t, j] · v[b, j, g(h)].
     private static void AssertWeighed(double[] pattern, double[] values, double[] z, int heads, TinyModel model)
@@ -268,23 +156,5 @@ public class TapSuite : EngineTests
         }
 
         Numbers.AssertClose(z, expected, 1e-5, "z");
-    }
-
-    private static int[] Shape(TapPoint point, TinyModel model)
-    {
-        ModelConfig config = model.Model.Config;
-        int layer = point.Name.StartsWith("blocks.", StringComparison.Ordinal) ? int.Parse(point.Name.Split('.')[1], CultureInfo.InvariantCulture) : 0;
-        LayerConfig parts = config.LayerConfigs()[layer];
-        return [.. point.Shape.Split(' ').Select(letter => letter switch
-        {
-            "B" => model.Batch,
-            "T" => model.Time,
-            "C" => config.Width,
-            "V" => config.Vocab,
-            "F" => parts.FeedForward.HiddenFor(config),
-            _ when MixerReference.Of(parts.Mixer).Length(letter, parts.Mixer, config) is { } own => own,
-            _ when FeedForwardReference.Of(parts.FeedForward).Length(letter, parts.FeedForward) is { } own => own,
-            _ => int.Parse(letter, CultureInfo.InvariantCulture),
-        })];
     }
 }

@@ -1,7 +1,7 @@
 using System.Text;
 using NanoFold.Engine.Runs;
 
-namespace NanoFold.Cli;
+namespace NanoFold.Cli.Commands;
 
 /// <summary>The page <c>docs/settings.md</c>.</summary>
 internal static class SettingsPage

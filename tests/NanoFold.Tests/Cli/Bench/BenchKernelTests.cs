@@ -1,6 +1,6 @@
 using System.Text.Json.Nodes;
 
-namespace NanoFold.Tests.Cli;
+namespace NanoFold.Tests.Cli.Bench;
 
 public class BenchKernelTests
 {

@@ -2,7 +2,7 @@ using NanoFold.Engine;
 using NanoFold.Engine.Profiling;
 using NanoFold.Engine.Training;
 
-namespace NanoFold.Cli;
+namespace NanoFold.Cli.Commands;
 
 /// <summary>A profile for people: ops, then kernels, by phase; and what to make of it.</summary>
 internal sealed class ProfileTable(Output output, ProfileReport report)

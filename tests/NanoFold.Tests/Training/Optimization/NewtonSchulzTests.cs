@@ -4,7 +4,7 @@ using NanoFold.Engine.Training;
 using NanoFold.Kernels;
 using NanoFold.Kernels.Cpu;
 
-namespace NanoFold.Tests.Training;
+namespace NanoFold.Tests.Training.Optimization;
 
 /// <summary>Against a naive iteration in double, and by what it is for: singular values near 1.</summary>
 public class NewtonSchulzTests

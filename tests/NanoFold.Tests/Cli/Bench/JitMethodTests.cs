@@ -1,6 +1,6 @@
 using NanoFold.Cli.Commands.Bench;
 
-namespace NanoFold.Tests.Cli;
+namespace NanoFold.Tests.Cli.Bench;
 
 public class JitMethodTests
 {

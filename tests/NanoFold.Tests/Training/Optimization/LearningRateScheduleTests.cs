@@ -1,6 +1,6 @@
 using NanoFold.Engine.Training;
 
-namespace NanoFold.Tests.Training;
+namespace NanoFold.Tests.Training.Optimization;
 
 public class LearningRateScheduleTests
 {

@@ -6,7 +6,7 @@ using NanoFold.Kernels;
 using NanoFold.Kernels.Cpu;
 using NanoFold.Tests.Suites;
 
-namespace NanoFold.Tests.Training;
+namespace NanoFold.Tests.Training.Optimization;
 
 /// <summary>Optimizers beside those of PyTorch and pytorch_optimizer: where three parameters are after each of 20 steps along given gradients.</summary>
 public class PublishedOptimizerTests

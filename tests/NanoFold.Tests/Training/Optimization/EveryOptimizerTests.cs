@@ -4,7 +4,7 @@ using NanoFold.Kernels;
 using NanoFold.Kernels.Cpu;
 using NanoFold.Tests.Suites;
 
-namespace NanoFold.Tests.Training;
+namespace NanoFold.Tests.Training.Optimization;
 
 /// <summary>What holds of every registered optimizer, with the settings it has by default.</summary>
 public class EveryOptimizerTests

@@ -2,7 +2,7 @@ using NanoFold.Engine;
 using NanoFold.Engine.Checkpoints;
 using NanoFold.Engine.Runs;
 
-namespace NanoFold.Tests.Training;
+namespace NanoFold.Tests.Training.Optimization;
 
 /// <summary>The moments in a checkpoint: those that are used, and those that older runs wrote besides.</summary>
 public class OptimizerFileTests

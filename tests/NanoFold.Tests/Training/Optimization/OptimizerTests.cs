@@ -4,7 +4,7 @@ using NanoFold.Kernels;
 using NanoFold.Kernels.Cpu;
 using NanoFold.Tests.Suites;
 
-namespace NanoFold.Tests.Training;
+namespace NanoFold.Tests.Training.Optimization;
 
 public class OptimizerTests
 {
