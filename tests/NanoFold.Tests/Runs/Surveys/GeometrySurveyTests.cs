@@ -207,7 +207,7 @@ public class GeometrySurveyTests
         ];
         Assert.That(Of("norms", "blocks.0.hook_resid_post"), Does.Contain(("norm", JsonValueKind.Null, "NotFinite")));
         Assert.That(Of("twonn", "blocks.1.hook_resid_post"), Does.Contain(("dimension", JsonValueKind.Null, "NotFinite")));
-        Assert.That(Of("weight-norms", "model.layers.1.mlp.down_proj.weight"), Is.Not.Empty.And.All.Matches<(string?, JsonValueKind, string)>(line => line is (_, JsonValueKind.Number, "Ok")));
+        Assert.That(Of("weight-norms", "model.layers.1.mlp.up_proj.weight"), Is.Not.Empty.And.All.Matches<(string?, JsonValueKind, string)>(line => line is (_, JsonValueKind.Number, "Ok")));
 
         Fill("huge", "model.layers.0.mlp.down_proj.weight", _ => float.NaN);
         Assert.That(() => Survey("none", options, _rig.Checkpoint("huge", 1)), Throws.InstanceOf<UserException>().With.Message.EndsWith("is damaged: 'model.layers.0.mlp.down_proj.weight' has values that are not finite"));
