@@ -1,3 +1,4 @@
+using NanoFold.Engine.Interchange.Gguf;
 using NanoFold.Engine.Interchange.HuggingFace;
 
 namespace NanoFold.Engine.Interchange;
@@ -8,6 +9,7 @@ internal abstract class ForeignFormat
     /// <summary>All that are known, the surest first.</summary>
     public static IReadOnlyList<ForeignFormat> All { get; } =
     [
+        new GgufFormat(),
         new HuggingFaceFormat(),
     ];
 
