@@ -31,7 +31,7 @@ public static class Intervention
             throw UserException.Usage("--prompt: the model reads rows with a prefix, which a prompt does not say; leave it out to take what its task holds back");
         }
 
-        var asked = new SurveyOptions { Measures = [], Data = options.Data, Reading = options.Reading, Prompt = options.Prompt, TaskSettings = options.TaskSettings };
+        var asked = new SurveyOptions { Measures = [], Data = options.Data, Reading = options.Reading, Prompt = options.Prompt, ParseSpecial = options.ParseSpecial, TaskSettings = options.TaskSettings };
         using SurveyData data = SurveyData.Open(trained.Config, trained.HasTokenizer ? trained.Tokenizer : null, asked, note, cancel);
         (BatchShape shape, int rows) = Rows(data, options.Rows);
         using ReadyEdits ready = ReadyEdits.ForRows(trained, edits, data.Task, shape, rows, cancel);
@@ -122,6 +122,9 @@ public sealed record InterventionOptions
 
     /// <summary>A prompt in place of a text; null for none. Of it the last place is what tokens are chosen at.</summary>
     public string? Prompt { get; init; }
+
+    /// <summary>Whether the name of a special token in the prompt is that token, and not text.</summary>
+    public bool ParseSpecial { get; init; }
 
     /// <summary>Settings of the task, <c>task=grammar</c>.</summary>
     public IReadOnlyList<string> TaskSettings { get; init; } = [];

@@ -87,8 +87,8 @@ public sealed class SampleText : IDisposable
         return token >= 0 ? [token] : throw UserException.Usage($"'{word}' is no word of {_data.Name}; one is '{_data.Task.Symbol(_data.Task.Vocab / 2)}'");
     }
 
-    /// <summary>All tokens of a prompt.</summary>
-    public int[] Encode(string text) => _tokenizer?.Encode(Encoding.UTF8.GetBytes(text)) ?? [.. text.Split(' ', StringSplitOptions.RemoveEmptyEntries).SelectMany(WordOf)];
+    /// <summary>All tokens of a prompt; where <paramref name="specials"/> are wanted, their names are these tokens.</summary>
+    public int[] Encode(string text, bool specials = false) => (specials ? _tokenizer?.EncodePrompt(text) : _tokenizer?.Encode(Encoding.UTF8.GetBytes(text))) ?? [.. text.Split(' ', StringSplitOptions.RemoveEmptyEntries).SelectMany(WordOf)];
 
     public void Dispose() => _data.Dispose();
 }

@@ -1,0 +1,155 @@
+using System.Text;
+using System.Text.Encodings.Web;
+using System.Text.Json;
+
+namespace NanoFold.Engine.Text;
+
+/// <summary>
+/// A <c>tokenizer.json</c> for a tokenizer of another format: what other programs read of it is as near as that format allows, and under <c>nanofold</c> stands the original, which this program reads.
+/// </summary>
+internal sealed class OwnForm
+{
+    public const string Key = "nanofold";
+    private readonly JsonElement _own;
+
+    private OwnForm(JsonElement own) => _own = own;
+
+    /// <summary>What a file holds under the key; null where there is none.</summary>
+    public static OwnForm? Of(JsonElement root) => JsonFields.Part(root, Key) is { } own ? new OwnForm(own) : null;
+
+    /// <summary>The expression and the special tokens of an <c>encoding.json</c>.</summary>
+    public static (string Pattern, Dictionary<string, int> Specials) ReadEncoding(JsonElement root, JsonFields json)
+    {
+        var specials = new Dictionary<string, int>();
+        if (JsonFields.Part(root, "special_tokens") is { ValueKind: JsonValueKind.Object } all)
+        {
+            foreach (JsonProperty special in all.EnumerateObject())
+            {
+                specials[special.Name] = json.Id(special.Value, "special_tokens");
+            }
+        }
+
+        return (json.Text(JsonFields.Part(root, "pat_str"), "pat_str"), specials);
+    }
+
+    public Tokenizer Read(string name)
+    {
+        var json = new JsonFields(name);
+        if (JsonFields.Part(_own, "sentencepiece") is { } model)
+        {
+            return new SentencePieceTokenizer(SentencePieceFile.Read(Convert.FromBase64String(json.Text(model, "sentencepiece"))));
+        }
+
+        if (JsonFields.Part(_own, "tiktoken") is { } ranks)
+        {
+            (string pattern, Dictionary<string, int> specials) = ReadEncoding(_own, json);
+            return TiktokenFile.Build([.. json.List(_own, "tiktoken").Select(token => Convert.FromBase64String(json.Text(token, "tiktoken")))], pattern, specials, name);
+        }
+
+        throw json.Bad($"{Key} has no tokenizer that this version knows");
+    }
+
+    /// <summary>Ranks of tiktoken, and as BPE with all merges in their order.</summary>
+    public static byte[] OfTiktoken(byte[][] tokens, string pattern, IReadOnlyDictionary<string, int> specials) => Write(json =>
+    {
+        json.WriteStartArray("added_tokens");
+        foreach ((string name, int id) in specials.OrderBy(special => special.Value))
+        {
+            TokenizerJson.WriteSpecial(json, id, name);
+        }
+
+        json.WriteEndArray();
+        json.WriteNull("normalizer");
+        json.WriteStartObject("pre_tokenizer");
+        json.WriteString("type", "Sequence");
+        json.WriteStartArray("pretokenizers");
+        json.WriteStartObject();
+        json.WriteString("type", "Split");
+        json.WriteStartObject("pattern");
+        json.WriteString("Regex", pattern);
+        json.WriteEndObject();
+        json.WriteString("behavior", "Isolated");
+        json.WriteBoolean("invert", false);
+        json.WriteEndObject();
+        TokenizerJson.WriteByteLevel(json, null, regex: false);
+        json.WriteEndArray();
+        json.WriteEndObject();
+        json.WriteNull("post_processor");
+        TokenizerJson.WriteByteLevel(json, "decoder");
+        json.WriteStartObject("model");
+        json.WriteString("type", "BPE");
+        json.WriteBoolean("ignore_merges", true);
+        json.WriteStartObject("vocab");
+        var names = new Dictionary<string, int>();
+        for (int id = 0; id < tokens.Length; id++)
+        {
+            if (tokens[id].Length > 0)
+            {
+                string name = ByteUnicode.Encode(tokens[id]);
+                names[name] = id;
+                json.WriteNumber(name, id);
+            }
+        }
+
+        json.WriteEndObject();
+        WriteMerges(json, names.OrderBy(token => token.Value).Select(token => token.Key), names.ContainsKey);
+        json.WriteEndObject();
+        json.WriteStartObject(Key);
+        json.WriteString("pat_str", pattern);
+        json.WriteStartObject("special_tokens");
+        foreach ((string name, int id) in specials)
+        {
+            json.WriteNumber(name, id);
+        }
+
+        json.WriteEndObject();
+        json.WriteStartArray("tiktoken");
+        foreach (byte[] token in tokens)
+        {
+            json.WriteBase64StringValue(token);
+        }
+
+        json.WriteEndArray();
+        json.WriteEndObject();
+    });
+
+    /// <summary>All ways to make each token of two, in the order of the tokens.</summary>
+    public static void WriteMerges(Utf8JsonWriter json, IEnumerable<string> tokens, Func<string, bool> known)
+    {
+        json.WriteStartArray("merges");
+        foreach (string token in tokens)
+        {
+            for (int at = 1; at < token.Length; at++)
+            {
+                if (!char.IsLowSurrogate(token[at]) && known(token[..at]) && known(token[at..]))
+                {
+                    json.WriteStartArray();
+                    json.WriteStringValue(token[..at]);
+                    json.WriteStringValue(token[at..]);
+                    json.WriteEndArray();
+                }
+            }
+        }
+
+        json.WriteEndArray();
+    }
+
+    /// <summary>A file with the fields that every one has.</summary>
+    public static byte[] Write(Action<Utf8JsonWriter> parts)
+    {
+        using var stream = new MemoryStream();
+        var options = new JsonWriterOptions { Indented = true, NewLine = "\n", Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+        using (var json = new Utf8JsonWriter(stream, options))
+        {
+            json.WriteStartObject();
+            json.WriteString("version", "1.0");
+            json.WriteNull("truncation");
+            json.WriteNull("padding");
+            parts(json);
+            json.WriteEndObject();
+        }
+
+        stream.WriteByte((byte)'\n');
+        return stream.ToArray();
+    }
+}
