@@ -8,6 +8,7 @@ namespace NanoFold.Engine.Data;
 [JsonDerivedType(typeof(BpeTokenizerConfig), "bpe")]
 [JsonDerivedType(typeof(ByteTokenizerConfig), "byte")]
 [JsonDerivedType(typeof(FileTokenizerConfig), "file")]
+[JsonDerivedType(typeof(NoTokenizerConfig), "none")]
 public abstract record TokenizerConfig
 {
     private protected TokenizerConfig()
@@ -47,6 +48,13 @@ public sealed record ByteTokenizerConfig : TokenizerConfig
 {
     /// <inheritdoc/>
     public override int ExpectedVocab(DataConfig data) => data.Documents == DocumentMode.Mark ? 258 : 256;
+}
+
+/// <summary>A model that came from elsewhere without one; it neither reads nor writes text.</summary>
+public sealed record NoTokenizerConfig : TokenizerConfig
+{
+    /// <inheritdoc/>
+    public override int ExpectedVocab(DataConfig data) => 0;
 }
 
 /// <summary>A tokenizer that exists: a <c>tokenizer.json</c>, a SentencePiece model, <c>vocab.json</c> with <c>merges.txt</c>, ranks of tiktoken, llama2.c's <c>tokenizer.bin</c>.</summary>

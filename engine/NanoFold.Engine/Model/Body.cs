@@ -93,7 +93,7 @@ public sealed class Body
     /// <summary>Records the last norm alone: of a stream [B, T, C] of any layer, to be read by the head as if the model ended there.</summary>
     public Tensor LastNorm(Tape tape, Tensor stream)
     {
-        using Tape.EditScope edits = tape.EditBy(_edits);
+        using Tape.Scope edits = tape.EditBy(_edits);
         return _norm.Forward(tape, stream, "ln_final");
     }
 
@@ -101,7 +101,7 @@ public sealed class Body
     internal Tensor Forward(ForwardContext context, Tensor input)
     {
         Tape tape = context.Tape;
-        using Tape.EditScope edits = tape.EditBy(_edits);
+        using Tape.Scope edits = tape.EditBy(_edits);
         tape.Input = new TapInput
         {
             Batch = context.Batch, Time = context.Time, Tokens = _readIn is null ? input : default, Documents = context.Documents, Positions = context.Positions,

@@ -38,7 +38,7 @@ public sealed class LanguageHead
     /// <summary>Records the logits [B, T, V] of the normed stream x [B, T, C].</summary>
     public Tensor Logits(Tape tape, Tensor x)
     {
-        using Tape.EditScope edits = tape.EditBy(_edits);
+        using Tape.Scope edits = tape.EditBy(_edits);
         x = Scaled(tape, x);
         return Tap.At(tape, "hook_logits", _own?.Forward(tape, x) ?? LinearOp.Record(tape, x, Weight(tape)));
     }
@@ -47,7 +47,7 @@ public sealed class LanguageHead
     /// <returns>The mean loss [1] over <see cref="StepSlot.TargetCount"/> and each place's nats [B·T].</returns>
     public (Tensor Loss, Tensor Losses) Loss(Tape tape, Tensor x, Tensor targets)
     {
-        using Tape.EditScope edits = tape.EditBy(_edits);
+        using Tape.Scope edits = tape.EditBy(_edits);
         // Logits that nobody reads are never there as a whole, where the head is a matrix.
         (Tensor Loss, Tensor Losses) result = Tap.IsWanted(tape, "hook_logits") || _own is { IsMatrix: false }
             ? CrossEntropyOp.Record(tape, Logits(tape, x), targets)

@@ -65,16 +65,8 @@ public sealed class ModuleBuilder
     /// <param name="role">Decides its optimizer, decay and place.</param>
     /// <param name="initializer">How it starts; see <see cref="Initialization"/>.</param>
     /// <param name="growth">Which of its dimensions grow with the width of the model.</param>
-    public Parameter Add(string name, Layout layout, ParameterRole role, Initializer initializer, GrowthKind growth = GrowthKind.Input)
-    {
-        Parameter parameter = _store.Add(Full(name), layout, role, initializer, new Growth(growth, WidthRatio));
-        if (_isAdapter)
-        {
-            _adapters!.Add(parameter);
-        }
-
-        return parameter;
-    }
+    public Parameter Add(string name, Layout layout, ParameterRole role, Initializer initializer, GrowthKind growth = GrowthKind.Input) =>
+        Declared(_store.Add(Full(name), layout, role, initializer, new Growth(growth, WidthRatio)));
 
     /// <summary>Declares y = x Wᵀ (+ b), with the parameters <c>NAME.weight</c> and <c>NAME.bias</c>.</summary>
     /// <param name="name">As in <c>q_proj</c>.</param>
@@ -126,7 +118,8 @@ public sealed class ModuleBuilder
     /// <param name="layout">Its shape.</param>
     /// <param name="type">Of its elements; null for that of the parameters.</param>
     /// <param name="initializer">Where it starts; 0 by default.</param>
-    public StateTensor AddState(string name, Layout layout, DType? type = null, Initializer initializer = default) => _store.AddState(Full(name), layout, type, initializer);
+    public StateTensor AddState(string name, Layout layout, DType? type = null, Initializer initializer = default) =>
+        Declared(_store.AddState(Full(name), layout, type, initializer));
 
     /// <summary>Declares what the router of this layer keeps; see <see cref="ParameterStore.AddRouter"/>.</summary>
     public Router AddRouter(int experts, StateTensor? bias, double biasRate) => _store.AddRouter(Layer, experts, bias, biasRate);
@@ -146,6 +139,17 @@ public sealed class ModuleBuilder
     private AdapterConfig? AdapterOf(string name, bool isHead = false) => _isAdapter ? null : _adapters?.For(Full(name), isHead);
 
     private ModuleBuilder AdapterIn(string layer) => new(this, Model, Full(layer), Layer, ("", ""), isAdapter: true);
+
+    private T Declared<T>(T tensor)
+        where T : StoredTensor
+    {
+        if (_isAdapter)
+        {
+            _adapters!.Add(tensor);
+        }
+
+        return tensor;
+    }
 
     private string Full(string name) => _prefix.Length == 0 ? name : $"{_prefix}.{name}";
 }

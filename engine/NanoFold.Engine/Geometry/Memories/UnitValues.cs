@@ -72,6 +72,13 @@ internal sealed class UnitValues
         return all;
     }
 
+    /// <inheritdoc cref="With{T}"/>
+    public void With(int unit, ReadOnlySpan<float> value, Action run) => With(unit, value, () =>
+    {
+        run();
+        return true;
+    });
+
     /// <summary>Runs something with another value in a unit's place; the model is what it was afterwards.</summary>
     public T With<T>(int unit, ReadOnlySpan<float> value, Func<T> run)
     {

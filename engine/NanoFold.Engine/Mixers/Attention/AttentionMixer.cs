@@ -157,15 +157,27 @@ public class AttentionMixer : Mixer
             return Cached(context, input, new AttentionCache(cache.Use(tape, _layer, "keys"), cache.Use(tape, _layer, "values")));
         }
 
-        Tensor scores = HasScores ? Tap.At(tape, "hook_attn_scores", () => AttentionOp.Scores(tape, input.Q, input.K, Scale, Seen(context))) : default;
-        if (!scores.IsNone)
+        Tensor scored = HasScores ? Scored(tape, input.Q, input.K, input.V, Scale, Seen(context)) : default;
+        if (!scored.IsNone)
         {
-            Tensor made = SoftmaxOp.Record(tape, scores, 1, Seen(context)), pattern = Tap.At(tape, "hook_pattern", () => made);
-            return AttentionOp.Weigh(tape, pattern.IsNone ? made : pattern, input.V);
+            return scored;
         }
 
         Tensor edited = Tap.At(tape, "hook_pattern", () => Pattern(context, input), rows => PatternRows(context, input, rows));
         return edited.IsNone ? Fused(context, input) : AttentionOp.Weigh(tape, edited, input.V);
+    }
+
+    /// <summary>Attends with the scores written out, where <c>hook_attn_scores</c> is wanted; none where it is not.</summary>
+    internal static Tensor Scored(Tape tape, Tensor q, Tensor k, Tensor v, double scale, Visibility seen)
+    {
+        Tensor scores = Tap.At(tape, "hook_attn_scores", () => AttentionOp.Scores(tape, q, k, scale, seen));
+        if (scores.IsNone)
+        {
+            return default;
+        }
+
+        Tensor made = SoftmaxOp.Record(tape, scores, 1, seen), pattern = Tap.At(tape, "hook_pattern", () => made);
+        return AttentionOp.Weigh(tape, pattern.IsNone ? made : pattern, v);
     }
 
     /// <summary>Attends over a cache [B, capacity, G, ..] after adding keys and values to it.</summary>

@@ -117,6 +117,7 @@ internal sealed class LatentAttention : Mixer
         .. _rotary is null ? Array.Empty<TapPoint>() : [new("attn.hook_rot_q", $"B T {_shape.Heads} {QueryDim}"), new("attn.hook_rot_key", $"B T 1 {_shape.RopeDim}")],
         new("attn.hook_k", $"B T {_shape.Heads} {QueryDim}"),
         new("attn.hook_v", $"B T {_shape.Heads} {_shape.ValueDim}"),
+        new("attn.hook_attn_scores", $"B {_shape.Heads} T T"),
         new("attn.hook_pattern", $"B {_shape.Heads} T T"),
         new("attn.hook_z", $"B T {_shape.Heads} {_shape.ValueDim}"),
     ];
@@ -153,6 +154,12 @@ internal sealed class LatentAttention : Mixer
         (Tensor k, Tensor v) = KeysAndValues(tape, c, ropeKey);
         k = Tap.At(tape, "hook_k", k);
         v = Tap.At(tape, "hook_v", v);
+        Tensor scored = AttentionMixer.Scored(tape, q, k, v, Scale, seen);
+        if (!scored.IsNone)
+        {
+            return scored;
+        }
+
         Tensor edited = Tap.At(tape, "hook_pattern", () => AttentionOp.Pattern(tape, q, k, Scale, seen), rows => PatternRowsOp.Record(tape, q, k, rows, Scale, seen));
         return edited.IsNone ? AttentionOp.Record(tape, q, k, v, Scale, seen) : AttentionOp.Weigh(tape, edited, v);
     }
@@ -169,7 +176,7 @@ internal sealed class LatentAttention : Mixer
     private Tensor Absorbed(ForwardContext context, Tensor q, Tensor c, Tensor ropeKey)
     {
         Tape tape = context.Tape;
-        Tap.RefuseWhileDecoding(tape, "hook_pattern", "hook_k", "hook_v");
+        Tap.RefuseWhileDecoding(tape, "hook_attn_scores", "hook_pattern", "hook_k", "hook_v");
         if (Tap.IsWanted(tape, "hook_k") || Tap.IsWanted(tape, "hook_v"))
         {
             (Tensor k, Tensor v) = KeysAndValues(tape, c, ropeKey);

@@ -38,13 +38,19 @@ internal static class InitialWeights
             ["preset"] = start.Config.Preset,
             ["model"] = ConfigWriter.ToTree(start.Config.Model, typeof(ModelConfig)),
         };
+        if (start.Config.Task.IsText && start.Tokenizer is null)
+        {
+            throw SavedModel.NoTokenizer(start.Folder);
+        }
+
         if (start.Tokenizer is null)
         {
             layer["task"] = ConfigWriter.ToTree(start.Config.Task, typeof(TaskConfig));
         }
         else
         {
-            layer["tokenizer"] = ConfigWriter.ToTree(new FileTokenizerConfig { Path = Path.GetFullPath(Path.Combine(start.Folder, Tokenizer.FileName)) }, typeof(TokenizerConfig));
+            string file = Path.Combine(start.Folder, Tokenizer.FileName);
+            layer["tokenizer"] = ConfigWriter.ToTree(new FileTokenizerConfig { Path = Path.GetFullPath(File.Exists(file) ? file : start.Folder) }, typeof(TokenizerConfig));
         }
 
         return layer;
@@ -78,10 +84,10 @@ internal static class InitialWeights
 
         config = config with { Model = config.Model with { Vocab = start.Config.Model.Vocab } };
         start.Values.RequireFit(config);
-        string hash = FileSeal.Of(start.WeightsPath).Sha256;
+        string hash = start.Values.Hash();
         if (config.Train.InitHash is { } expected && expected != hash)
         {
-            throw new UserException($"{start.WeightsPath}: is not what the run begins with: its SHA-256 is {hash}, train.initHash says {expected}");
+            throw new UserException($"{start.Values.Source}: is not what the run begins with: its SHA-256 is {hash}, train.initHash says {expected}");
         }
 
         config = config with { Train = config.Train with { Init = Path.GetFullPath(start.Folder), InitHash = hash } };

@@ -63,7 +63,7 @@ internal sealed class SurveyData : IDisposable
 
     private static SurveyData OfPrompt(string prompt, bool specials, Tokenizer tokenizer, RunConfig config)
     {
-        var task = new PromptTask(prompt, tokenizer, config.Data.MaskDocuments, specials);
+        var task = new PromptTask(prompt, tokenizer, config.Data.MaskDocuments, specials: specials);
         return task.Count <= config.Model.Context
             ? new SurveyData(task, task.Name, task.Count)
             : throw UserException.Usage($"--prompt: has {task.Count} tokens, the model's context is {config.Model.Context}; shorten it, or give it as a file with --data");
@@ -94,12 +94,12 @@ internal sealed class PromptTask : LearningTask
     private readonly bool _maskDocuments;
 
     /// <exception cref="UserException">It has fewer than two tokens.</exception>
-    public PromptTask(string prompt, Tokenizer tokenizer, bool maskDocuments, bool specials = false)
+    public PromptTask(string prompt, Tokenizer tokenizer, bool maskDocuments, string option = "--prompt", bool specials = false)
     {
         (_tokens, _maskDocuments, OfText, Vocab) = (tokenizer.EncodePrompt(prompt, specials), maskDocuments, tokenizer, tokenizer.Vocab);
         if (_tokens.Length < 2)
         {
-            throw UserException.Usage($"--prompt: has {_tokens.Length} tokens; at least 2 are needed");
+            throw UserException.Usage($"{option}: has {_tokens.Length} tokens; at least 2 are needed");
         }
     }
 
