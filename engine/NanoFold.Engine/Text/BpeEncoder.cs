@@ -26,13 +26,7 @@ internal sealed class BpeEncoder(MergeTable merges, int[] byteIds, Dictionary<by
         }
         else
         {
-            Span<int> symbols = _worker.Symbols(piece.Length);
-            for (int i = 0; i < symbols.Length; i++)
-            {
-                symbols[i] = byteIds[piece[i]];
-            }
-
-            _worker.Merge(symbols, ids);
+            _worker.Merge(piece, byteIds, ids);
             _worker.Trim();
         }
 

@@ -1,3 +1,5 @@
+using System.Numerics.Tensors;
+
 namespace NanoFold.Engine.Text;
 
 /// <summary>
@@ -7,16 +9,34 @@ namespace NanoFold.Engine.Text;
 internal sealed class BpeWorker(MergeTable merges)
 {
     // Up to this length all neighbors are looked through for each merge.
-    private const int LongestScanned = 64;
+    private const int LongestScanned = 256;
     private const int KeptSymbols = 1 << 18;
 
     private readonly int[] _ranks = new int[LongestScanned];
+    private readonly BpeRunMerge _runs = new(merges);
     private int[] _symbols = new int[LongestScanned];
 
     /// <summary>What came before.</summary>
     public PieceMemory Memory { get; } = new();
 
     public MergeTable Merges => merges;
+
+    /// <summary>Appends what a piece merges to, each byte of which is a symbol.</summary>
+    public void Merge(ReadOnlySpan<byte> piece, int[] byteIds, List<int> ids)
+    {
+        if (piece.Length > LongestScanned && merges.InOrder && _runs.TryMerge<byte>(piece, byteIds, ids))
+        {
+            return;
+        }
+
+        Span<int> symbols = Symbols(piece.Length);
+        for (int i = 0; i < symbols.Length; i++)
+        {
+            symbols[i] = byteIds[piece[i]];
+        }
+
+        Merge(symbols, ids);
+    }
 
     /// <summary>Room for symbols; the same for every call.</summary>
     public Span<int> Symbols(int count)
@@ -47,6 +67,11 @@ internal sealed class BpeWorker(MergeTable merges)
         if (symbols.Length <= LongestScanned)
         {
             ids.AddRange(symbols[..Scan(symbols)]);
+            return;
+        }
+
+        if (merges.InOrder && _runs.TryMerge<int>(symbols, [], ids))
+        {
             return;
         }
 
@@ -91,22 +116,13 @@ internal sealed class BpeWorker(MergeTable merges)
 
         while (count > 1)
         {
-            int best = 0;
-            int rank = ranks[0];
-            for (int i = 1; i < count - 1; i++)
-            {
-                if (ranks[i] < rank)
-                {
-                    rank = ranks[i];
-                    best = i;
-                }
-            }
-
+            int rank = TensorPrimitives.Min<int>(ranks[..(count - 1)]);
             if (rank == MergeTable.None)
             {
                 break;
             }
 
+            int best = ranks.IndexOf(rank);
             tokens[best] = merges.Merged(rank, tokens[best], tokens[best + 1]);
             tokens[(best + 2)..count].CopyTo(tokens[(best + 1)..]);
             ranks[(best + 1)..(count - 1)].CopyTo(ranks[best..]);

@@ -3,79 +3,100 @@ using System.Numerics;
 namespace NanoFold.Engine.Text;
 
 /// <summary>
-/// Finds the rank of a pair of tokens: open addressing over a table at most half full. Of a pair that stands twice the later counts. Several pairs may have one rank; then
-/// the leftmost is merged first.
+/// Finds the rank of a pair of tokens: open addressing over a table at most half full, whose slots hold pair and rank in eight bytes. Of a pair that stands twice the later
+/// counts. Several pairs may have one rank; then the leftmost is merged first.
 /// </summary>
 internal sealed class MergeTable
 {
     /// <summary>The rank of a pair that is not merged: after every other.</summary>
     public const int None = int.MaxValue;
 
-    private const int Several = -2;
+    private const int IdBits = 21;
+    private const int RankBits = 64 - (2 * IdBits);
+    private const int Several = -1;
 
-    private readonly Slot[] _slots;
+    // The pair, then its rank and one; 0 where there is none.
+    private readonly ulong[] _slots;
     private readonly int[] _merged;
+    private readonly Dictionary<ulong, int> _mergedOfPairs = [];
     private readonly int _shift;
-    private readonly Lazy<HashSet<ulong>> _neighbors;
+    private readonly Lazy<PairSet> _neighbors;
 
     /// <param name="merges">In order of rank.</param>
     /// <param name="ranks">The rank of each, rising from 0; its place where they are not given.</param>
+    /// <exception cref="FormatException">There are more tokens or merges than this can hold.</exception>
     public MergeTable(IReadOnlyList<BpeMerge> merges, IReadOnlyList<int>? ranks = null)
     {
-        int size = (int)BitOperations.RoundUpToPowerOf2((uint)Math.Max(16, merges.Count * 2));
-        _shift = 64 - BitOperations.Log2((uint)size);
-        _slots = new Slot[size];
-        Array.Fill(_slots, new Slot(0, None, 0));
-        _merged = new int[merges.Count];
-        for (int i = 0; i < merges.Count; i++)
+        int highest = merges.Count == 0 ? 0 : merges.Max(merge => Math.Max(merge.Merged, Math.Max(merge.Left, merge.Right)));
+        int count = ranks is { Count: > 0 } ? ranks[^1] + 1 : merges.Count;
+        if (highest >= 1 << IdBits || count >= (1 << RankBits) - 1)
         {
-            int rank = ranks is null ? i : ranks[i];
-            ulong pair = Pair(merges[i].Left, merges[i].Right);
-            int place = PlaceOf(pair);
-            while (_slots[place].Rank != None && _slots[place].Pair != pair)
-            {
-                place = (place + 1) & (size - 1);
-            }
-
-            // Where the merges of a rank give different tokens, the pair decides.
-            bool another = i > 0 && ranks is not null && ranks[i - 1] == rank && _merged[rank] != merges[i].Merged;
-            _slots[place] = new Slot(pair, rank, merges[i].Merged);
-            _merged[rank] = another ? Several : merges[i].Merged;
+            throw new FormatException($"more than {1 << IdBits} tokens or {(1 << RankBits) - 2} merges are not supported");
         }
 
-        InOrder = MakesPartsFirst(merges, ranks);
-        _neighbors = new Lazy<HashSet<ulong>>(() => BuildNeighbors(merges));
+        int size = (int)BitOperations.RoundUpToPowerOf2((uint)Math.Max(16, merges.Count * 2));
+        _shift = 64 - BitOperations.Log2((uint)size);
+        _slots = new ulong[size];
+        _merged = new int[count];
+        for (int i = 0; i < merges.Count; i++)
+        {
+            Put(merges[i], ranks is null ? i : ranks[i]);
+            if (ranks is not null && i > 0 && ranks[i] == ranks[i - 1] && _merged[ranks[i]] != merges[i].Merged)
+            {
+                // The merges of this rank give different tokens, so the pair decides.
+                _merged[ranks[i]] = Several;
+            }
+            else
+            {
+                _merged[ranks is null ? i : ranks[i]] = merges[i].Merged;
+            }
+        }
+
+        for (int i = 0; i < merges.Count && ranks is not null; i++)
+        {
+            if (_merged[ranks[i]] == Several)
+            {
+                _mergedOfPairs[Pair(merges[i].Left, merges[i].Right)] = merges[i].Merged;
+            }
+        }
+
+        InOrder = MakesPartsFirst(merges, ranks, highest);
+        _neighbors = new Lazy<PairSet>(() => Neighbors(merges, highest));
     }
 
     /// <summary>Whether every merge comes after all those that make its parts: then nothing that a merge makes is merged by one before it.</summary>
     public bool InOrder { get; }
 
     /// <summary>The token that a pair of this rank gives.</summary>
-    public int Merged(int rank, int left, int right) => _merged[rank] is var merged && merged != Several ? merged : _slots[Find(left, right)].Merged;
+    public int Merged(int rank, int left, int right) => _merged[rank] is var merged && merged != Several ? merged : _mergedOfPairs[Pair(left, right)];
 
     /// <summary>The rank of the pair, or <see cref="None"/>.</summary>
-    public int Rank(int left, int right) => _slots[Find(left, right)].Rank;
+    public int Rank(int left, int right)
+    {
+        ulong pair = Pair(left, right);
+        ulong[] slots = _slots;
+        for (int place = PlaceOf(pair); ; place = (place + 1) & (slots.Length - 1))
+        {
+            ulong slot = slots[place];
+            if (slot == 0)
+            {
+                return None;
+            }
+
+            if (slot >> RankBits == pair)
+            {
+                return (int)(slot & ((1 << RankBits) - 1)) - 1;
+            }
+        }
+    }
 
     /// <summary>Whether two symbols that are not merged yet may ever become parts of one token; where not, a text may be cut between them.</summary>
     public bool MayMeet(int left, int right) => _neighbors.Value.Contains(Pair(left, right));
 
-    // Where a pair is.
-    private int Find(int left, int right)
+    private static bool MakesPartsFirst(IReadOnlyList<BpeMerge> merges, IReadOnlyList<int>? ranks, int highest)
     {
-        ulong pair = Pair(left, right);
-        Slot[] slots = _slots;
-        int place = PlaceOf(pair);
-        while (slots[place].Pair != pair && slots[place].Rank != None)
-        {
-            place = (place + 1) & (slots.Length - 1);
-        }
-
-        return place;
-    }
-
-    private static bool MakesPartsFirst(IReadOnlyList<BpeMerge> merges, IReadOnlyList<int>? ranks)
-    {
-        var lastMade = new Dictionary<int, int>();
+        int[] lastMade = new int[highest + 1];
+        Array.Fill(lastMade, -1);
         for (int i = 0; i < merges.Count; i++)
         {
             lastMade[merges[i].Merged] = ranks is null ? i : ranks[i];
@@ -84,7 +105,7 @@ internal sealed class MergeTable
         for (int i = 0; i < merges.Count; i++)
         {
             int rank = ranks is null ? i : ranks[i];
-            if (lastMade.GetValueOrDefault(merges[i].Left, -1) >= rank || lastMade.GetValueOrDefault(merges[i].Right, -1) >= rank)
+            if (lastMade[merges[i].Left] >= rank || lastMade[merges[i].Right] >= rank)
             {
                 return false;
             }
@@ -93,31 +114,96 @@ internal sealed class MergeTable
         return true;
     }
 
-    // A merge joins the last symbol of its left part and the first of its right one.
-    private static HashSet<ulong> BuildNeighbors(IReadOnlyList<BpeMerge> merges)
+    // A merge joins the last symbol of its left part and the first of its right one. Parts that are made later than they are used need another round.
+    private PairSet Neighbors(IReadOnlyList<BpeMerge> merges, int highest)
     {
-        var first = new Dictionary<int, int>();
-        var last = new Dictionary<int, int>();
-        var pairs = new HashSet<ulong>();
-
-        // Parts that are made later than they are used need another round.
-        for (int known = -1; known != pairs.Count;)
+        int[] first = [.. Enumerable.Range(0, highest + 1)], last = [.. first];
+        var pairs = new PairSet();
+        for (bool again = true; again;)
         {
-            known = pairs.Count;
+            int before = pairs.Count;
             foreach (BpeMerge merge in merges)
             {
-                first[merge.Merged] = first.GetValueOrDefault(merge.Left, merge.Left);
-                last[merge.Merged] = last.GetValueOrDefault(merge.Right, merge.Right);
-                pairs.Add(Pair(last.GetValueOrDefault(merge.Left, merge.Left), first.GetValueOrDefault(merge.Right, merge.Right)));
+                first[merge.Merged] = first[merge.Left];
+                last[merge.Merged] = last[merge.Right];
+                pairs.Add(Pair(last[merge.Left], first[merge.Right]));
             }
+
+            again = !InOrder && pairs.Count > before;
         }
 
         return pairs;
     }
 
-    private static ulong Pair(int left, int right) => ((ulong)(uint)left << 32) | (uint)right;
+    private static ulong Pair(int left, int right) => ((ulong)(uint)left << IdBits) | (uint)right;
 
     private int PlaceOf(ulong pair) => (int)((pair * 0x9E3779B97F4A7C15) >> _shift);
 
-    private readonly record struct Slot(ulong Pair, int Rank, int Merged);
+    private void Put(BpeMerge merge, int rank)
+    {
+        ulong pair = Pair(merge.Left, merge.Right);
+        int place = PlaceOf(pair);
+        while (_slots[place] != 0 && _slots[place] >> RankBits != pair)
+        {
+            place = (place + 1) & (_slots.Length - 1);
+        }
+
+        _slots[place] = (pair << RankBits) | (uint)(rank + 1);
+    }
+
+    /// <summary>Pairs by open addressing; 0 with one added stands for none.</summary>
+    private sealed class PairSet
+    {
+        private ulong[] _slots = new ulong[1024];
+
+        public int Count { get; private set; }
+
+        public bool Contains(ulong pair)
+        {
+            ulong[] slots = _slots;
+            for (int place = PlaceOf(pair, slots.Length); ; place = (place + 1) & (slots.Length - 1))
+            {
+                if (slots[place] == 0 || slots[place] == pair + 1)
+                {
+                    return slots[place] != 0;
+                }
+            }
+        }
+
+        public void Add(ulong pair)
+        {
+            if (Contains(pair))
+            {
+                return;
+            }
+
+            if (++Count * 2 > _slots.Length)
+            {
+                ulong[] before = _slots;
+                _slots = new ulong[before.Length * 2];
+                foreach (ulong slot in before)
+                {
+                    if (slot != 0)
+                    {
+                        Put(slot);
+                    }
+                }
+            }
+
+            Put(pair + 1);
+        }
+
+        private static int PlaceOf(ulong pair, int size) => (int)((pair * 0x9E3779B97F4A7C15) >> (64 - BitOperations.Log2((uint)size)));
+
+        private void Put(ulong slot)
+        {
+            int place = PlaceOf(slot - 1, _slots.Length);
+            while (_slots[place] != 0)
+            {
+                place = (place + 1) & (_slots.Length - 1);
+            }
+
+            _slots[place] = slot;
+        }
+    }
 }

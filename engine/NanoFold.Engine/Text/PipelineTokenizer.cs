@@ -16,6 +16,7 @@ public sealed class PipelineTokenizer : Tokenizer
     private readonly Dictionary<int, AddedToken> _added;
     private readonly byte[][] _bytes;
     private readonly Lazy<bool> _mayCut;
+    private readonly Lazy<byte[]> _source;
     private EncodeState? _idle;
 
     internal PipelineTokenizer(Pipeline pipeline)
@@ -33,6 +34,7 @@ public sealed class PipelineTokenizer : Tokenizer
         _raw = new AddedTokens([.. pipeline.Added.Where(token => !token.Normalized).Select(token => (token, Encoding.UTF8.GetBytes(token.Content)))], pipeline.FirstAdded);
         _normalized = new AddedTokens([.. pipeline.Added.Where(token => token.Normalized).Select(token => (token, NormalizedOf(token.Content)))]);
         _bytes = [.. pipeline.Tokens.Select((token, id) => token is null || (_added.TryGetValue(id, out AddedToken? added) && added.Special) ? [] : MiddleOf(token))];
+        _source = new Lazy<byte[]>(pipeline.Source);
         _mayCut = new Lazy<bool>(MayCutAfterLetters);
     }
 
@@ -89,7 +91,7 @@ public sealed class PipelineTokenizer : Tokenizer
     }
 
     /// <inheritdoc/>
-    public override byte[] Serialize() => _pipeline.Source;
+    public override byte[] Serialize() => _source.Value;
 
     /// <inheritdoc/>
     public override string Describe(int id) => _added.TryGetValue(id, out AddedToken? token) ? token.Content : base.Describe(id);

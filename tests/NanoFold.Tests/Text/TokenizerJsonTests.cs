@@ -93,7 +93,7 @@ public sealed class TokenizerJsonTests
         model["max_input_chars_per_word"] = 100;
         Assert.That(Load(root).Vocab, Is.EqualTo(259), "merges say BPE");
         model.Remove("merges");
-        AssertRefused(root, "model.unk_token '' is not in model.vocab");
+        AssertRefused(root, "model.unk_token '[UNK]' is not in model.vocab");
         model["unk_token"] = "A";
         Assert.That(Load(root).Name, Is.EqualTo("wordpiece"));
         model.Remove("max_input_chars_per_word");

@@ -78,7 +78,7 @@ internal static class TiktokenFile
             Decoders = [new ByteLevelDecoder()],
             Bos = IdOf(specials, "<|begin_of_text|>", "<|endoftext|>"),
             Eos = IdOf(specials, "<|end_of_text|>", "<|endoftext|>"),
-            Source = OwnForm.OfTiktoken(tokens, pattern, specials),
+            Source = () => OwnForm.OfTiktoken(tokens, pattern, specials),
         });
     }
 

@@ -8,8 +8,8 @@ namespace NanoFold.Engine.Text;
 /// </summary>
 internal sealed class ByteBpeStage : Stage
 {
-    private readonly int[] _first = new int[256];
-    private readonly int[] _last = new int[256];
+    private readonly int[] _first;
+    private readonly int[] _last;
     private readonly int _unknown;
     private readonly bool _fuse;
     private readonly bool _complete;
@@ -17,12 +17,8 @@ internal sealed class ByteBpeStage : Stage
 
     public ByteBpeStage(Vocabulary vocabulary, IReadOnlyDictionary<string, int> tokens, BpeOptions options)
     {
-        for (int value = 0; value < 256; value++)
-        {
-            string symbol = ByteUnicode.CharOf((byte)value).ToString();
-            _first[value] = vocabulary.IdOf(symbol);
-            _last[value] = options.Suffix.Length == 0 ? _first[value] : vocabulary.IdOf(symbol + options.Suffix);
-        }
+        _first = IdsOf(vocabulary, "");
+        _last = options.Suffix.Length == 0 ? _first : IdsOf(vocabulary, options.Suffix);
 
         _unknown = options.Unknown is null ? -1 : vocabulary.IdOf(options.Unknown);
         _fuse = options.FuseUnknown;
@@ -62,6 +58,10 @@ internal sealed class ByteBpeStage : Stage
         {
             ids.Add(whole);
         }
+        else if (_complete && _last == _first)
+        {
+            worker.Merge(piece, _first, ids);
+        }
         else
         {
             worker.Merge(Symbols(piece, worker), ids);
@@ -70,21 +70,14 @@ internal sealed class ByteBpeStage : Stage
         worker.Memory.Put(piece, CollectionsMarshal.AsSpan(ids)[before..]);
     }
 
+    private static int[] IdsOf(Vocabulary vocabulary, string suffix) =>
+        [.. Enumerable.Range(0, 256).Select(value => vocabulary.IdOf(ByteUnicode.CharOf((byte)value) + suffix))];
+
+    // The last byte has symbols of its own, and there may be unknown ones.
     private Span<int> Symbols(ReadOnlySpan<byte> piece, BpeWorker worker)
     {
         Span<int> symbols = worker.Symbols(piece.Length);
         int last = piece.Length - 1;
-        if (_complete)
-        {
-            for (int i = 0; i < last; i++)
-            {
-                symbols[i] = _first[piece[i]];
-            }
-
-            symbols[last] = _last[piece[last]];
-            return symbols;
-        }
-
         int count = 0;
         for (int i = 0; i <= last; i++)
         {

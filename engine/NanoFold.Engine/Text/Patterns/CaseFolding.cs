@@ -7,6 +7,7 @@ internal static class CaseFolding
 {
     // Beyond it nothing has a case.
     private const int LastCased = 0x1FFFF;
+    private const int LongS = 0x17F;
     private static readonly Lazy<Dictionary<int, List<int>>> s_groups = new(Build);
 
     /// <summary>The set with all that differs from its characters in case only, such as ſ and K (the unit) beside s and k.</summary>
@@ -31,7 +32,8 @@ internal static class CaseFolding
         {
             if (Rune.IsValid(point))
             {
-                int key = Rune.ToLowerInvariant(Rune.ToUpperInvariant(new Rune(point))).Value;
+                // .NET does not take the long s for a small one.
+                int key = point == LongS ? 's' : Rune.ToLowerInvariant(Rune.ToUpperInvariant(new Rune(point))).Value;
                 if (!groups.TryGetValue(key, out List<int>? group))
                 {
                     groups[key] = group = [];

@@ -37,5 +37,5 @@ internal sealed record Pipeline
     public int? Eos { get; init; }
 
     /// <summary>The file, or what stands for it.</summary>
-    public required byte[] Source { get; init; }
+    public required Func<byte[]> Source { get; init; }
 }

@@ -35,7 +35,7 @@ internal sealed class PipelineReader(string path)
             Form = form,
             Bos = form.Before.Count > 0 ? form.Before[0] : IdOf(added, s_bosNames),
             Eos = form.After.Count > 0 ? form.After[^1] : IdOf(added, s_eosNames),
-            Source = source,
+            Source = () => source,
         });
     }
 
