@@ -70,13 +70,9 @@ public abstract class Tokenizer
         for (int from = 0; from < utf8.Length;)
         {
             AddedToken? token = named.Find(utf8, from, from, specials: true, out int start, out int end, out _);
-            if (start > from && from == 0)
+            if (start > from)
             {
-                Encode(utf8[..start], ids);
-            }
-            else if (start > from)
-            {
-                EncodeAfterSpecial(utf8[from..start], ids);
+                Encode(utf8[from..start], ids);
             }
 
             if (token is not null)
@@ -230,9 +226,6 @@ public abstract class Tokenizer
     /// <param name="name">For messages.</param>
     /// <exception cref="UserException">They are damaged, or of a kind that is not supported.</exception>
     public static Tokenizer Parse(byte[] bytes, string name) => TokenizerFiles.Parse(bytes, name);
-
-    /// <summary>Appends the ids of the part of a prompt that follows a special token.</summary>
-    private protected virtual void EncodeAfterSpecial(ReadOnlySpan<byte> utf8, List<int> ids) => Encode(utf8, ids);
 
     /// <summary>Throws where <paramref name="id"/> is not one of this tokenizer's.</summary>
     protected void CheckId(int id)

@@ -49,9 +49,11 @@ public class TokenizerFormatTests
     {
         var tokenizer = new SentencePieceTokenizer(s_model);
         Assert.That(tokenizer.Encode("<s>a</s>"), Has.None.EqualTo(1).And.None.EqualTo(2));
-        Assert.That(tokenizer.EncodePrompt("<s>a</s>"), Is.EqualTo(new[] { 1, 263, 2 }), "no space is added after a control");
-        Assert.That(tokenizer.EncodePrompt("<s>a", specials: true), Is.EqualTo(new[] { 1, 263 }), "the begin of a document comes once");
+        Assert.That(tokenizer.EncodePrompt("<s>a</s>a"), Is.EqualTo(new[] { 1, 259, 2, 259 }), "text after a control begins as any other");
+        Assert.That(tokenizer.EncodePrompt("<s>a", specials: true), Is.EqualTo(new[] { 1, 259 }), "the begin of a document comes once");
         Assert.That(tokenizer.EncodePrompt("a", specials: true), Is.EqualTo(new[] { 1, 259 }));
+        Tokenizer without = Tokenizer.Parse(new SentencePieceTokenizer(s_model with { AddBos = false }).Serialize(), "again");
+        Assert.That(without.EncodePrompt("a", specials: true), Is.EqualTo(new[] { 259 }));
     }
 
     [Test]

@@ -37,7 +37,8 @@ internal sealed class OwnForm
         var json = new JsonFields(name);
         if (JsonFields.Part(_own, "sentencepiece") is { } model)
         {
-            return new SentencePieceTokenizer(SentencePieceFile.Read(Convert.FromBase64String(json.Text(model, "sentencepiece"))));
+            return new SentencePieceTokenizer(
+                SentencePieceFile.Read(Convert.FromBase64String(json.Text(model, "sentencepiece"))) with { AddBos = json.Flag(_own, "add_bos", true) });
         }
 
         if (JsonFields.Part(_own, "tiktoken") is { } ranks)

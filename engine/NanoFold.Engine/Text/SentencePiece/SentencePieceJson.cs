@@ -44,6 +44,11 @@ internal static class SentencePieceJson
         json.WriteEndObject();
         json.WriteStartObject(OwnForm.Key);
         json.WriteBase64String("sentencepiece", SentencePieceFile.Write(model));
+        if (!model.AddBos)
+        {
+            json.WriteBoolean("add_bos", false);
+        }
+
         json.WriteEndObject();
     });
 

@@ -74,6 +74,9 @@ public sealed record SentencePieceModel
     /// <summary>The id that ends a document; −1 for none.</summary>
     public int EosId { get; init; } = 2;
 
+    /// <summary>Whether a prompt begins with the begin of a document.</summary>
+    public bool AddBos { get; init; } = true;
+
     /// <summary>What unknown text is decoded to.</summary>
     public string UnknownSurface { get; init; } = " \u2047 ";
 

@@ -8,10 +8,8 @@ internal sealed class SentencePieceNormalizer(SentencePieceModel model, ByteTrie
     private readonly CharsMap? _rules = Text.CharsMap.Read(model.CharsMap.Span);
     private readonly byte[] _space = model.EscapeWhitespaces ? [0xE2, 0x96, 0x81] : [(byte)' '];
 
-    /// <param name="text">The text.</param>
-    /// <param name="prefix">Whether the space that the model adds is added.</param>
-    /// <param name="output">Gets what becomes of it.</param>
-    public void Apply(ReadOnlySpan<byte> text, bool prefix, ByteBuffer output)
+    /// <summary>Writes what becomes of a text.</summary>
+    public void Apply(ReadOnlySpan<byte> text, ByteBuffer output)
     {
         int at = 0;
         if (model.RemoveExtraWhitespaces)
@@ -27,8 +25,7 @@ internal sealed class SentencePieceNormalizer(SentencePieceModel model, ByteTrie
             return;
         }
 
-        bool add = prefix && model.AddDummyPrefix;
-        if (add && !model.WhitespaceAsSuffix)
+        if (model.AddDummyPrefix && !model.WhitespaceAsSuffix)
         {
             output.Add(_space);
         }
@@ -58,7 +55,7 @@ internal sealed class SentencePieceNormalizer(SentencePieceModel model, ByteTrie
             }
         }
 
-        if (add && model.WhitespaceAsSuffix)
+        if (model.AddDummyPrefix && model.WhitespaceAsSuffix)
         {
             output.Add(_space);
         }

@@ -4,7 +4,8 @@ using System.Text;
 namespace NanoFold.Engine.Text;
 
 /// <summary>
-/// A tokenizer of SentencePiece. Its ids are those of the original; names of control pieces are found in prompts only where asked (there they never are).
+/// A tokenizer of SentencePiece. Its ids are those of the original; names of control pieces, which the original never finds, are found in prompts where asked, and the text
+/// after one begins like any other, as in llama.cpp.
 /// Bytes that are not UTF-8 stay where the model has bytes.
 /// </summary>
 public sealed class SentencePieceTokenizer : Tokenizer
@@ -62,7 +63,29 @@ public sealed class SentencePieceTokenizer : Tokenizer
         [.. _model.Pieces.Select((piece, id) => (piece, id)).Where(entry => entry.piece.Kind == PieceKind.Control).Select(entry => new SpecialToken(entry.id, Encoding.UTF8.GetString(entry.piece.Text)))];
 
     /// <inheritdoc/>
-    public override void Encode(ReadOnlySpan<byte> utf8, List<int> ids) => Encode(utf8, ids, prefix: true);
+    public override IReadOnlyList<int> PromptStart => _model.AddBos ? base.PromptStart : [];
+
+    /// <inheritdoc/>
+    public override void Encode(ReadOnlySpan<byte> utf8, List<int> ids)
+    {
+        // One worker with its memory of pieces is kept; a second thread that comes meanwhile gets a fresh one.
+        Worker worker = Interlocked.Exchange(ref _idle, null) ?? new Worker(this);
+        worker.Text.Clear();
+        _normalizer.Apply(utf8, worker.Text);
+        worker.Begin(ids);
+        if (_symbols is null)
+        {
+            CutByLikelihood(worker.Text.Span, worker);
+        }
+        else
+        {
+            CutByMerges(worker.Text.Span, worker);
+        }
+
+        worker.Text.Trim(KeptBytes);
+        worker.Bpe?.Trim();
+        _idle = worker;
+    }
 
     /// <inheritdoc/>
     public override int[] EncodeComplete(string text, bool around)
@@ -86,9 +109,6 @@ public sealed class SentencePieceTokenizer : Tokenizer
 
     /// <inheritdoc/>
     public override string Describe(int id) => _model.Pieces[id].Kind is PieceKind.Control or PieceKind.Unknown ? Encoding.UTF8.GetString(_model.Pieces[id].Text) : base.Describe(id);
-
-    /// <inheritdoc/>
-    private protected override void EncodeAfterSpecial(ReadOnlySpan<byte> utf8, List<int> ids) => Encode(utf8, ids, prefix: false);
 
     /// <inheritdoc/>
     internal override int CutBefore(ReadOnlySpan<byte> text) => 0;
@@ -115,27 +135,6 @@ public sealed class SentencePieceTokenizer : Tokenizer
         PieceKind.Byte when ByteFallbackDecoder.ByteOf(piece.Text) is { } value => [value],
         _ => PieceDecoder.Unescaped(piece.Text),
     };
-
-    private void Encode(ReadOnlySpan<byte> utf8, List<int> ids, bool prefix)
-    {
-        // One worker with its memory of pieces is kept; a second thread that comes meanwhile gets a fresh one.
-        Worker worker = Interlocked.Exchange(ref _idle, null) ?? new Worker(this);
-        worker.Text.Clear();
-        _normalizer.Apply(utf8, prefix, worker.Text);
-        worker.Begin(ids);
-        if (_symbols is null)
-        {
-            CutByLikelihood(worker.Text.Span, worker);
-        }
-        else
-        {
-            CutByMerges(worker.Text.Span, worker);
-        }
-
-        worker.Text.Trim(KeptBytes);
-        worker.Bpe?.Trim();
-        _idle = worker;
-    }
 
     // A part ends before U+2581 where no piece has one within: there every way ends and begins.
     private void CutByLikelihood(ReadOnlySpan<byte> text, Worker worker)
