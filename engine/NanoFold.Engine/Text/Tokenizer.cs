@@ -145,6 +145,11 @@ public abstract class Tokenizer
     /// <summary>The content of <see cref="FileName"/>: UTF-8 JSON that decides everything about the tokenizer.</summary>
     public abstract byte[] Serialize();
 
+    /// <summary>
+    /// A <c>tokenizer.json</c> for other programs: the same without what they do not know. Of a SentencePiece model and of tiktoken it is the nearest that the format allows.
+    /// </summary>
+    public byte[] ToHuggingFace() => OwnForm.Without(Serialize());
+
     /// <summary>What a token looks like: its text, or a special's name. For people, not for decoding.</summary>
     public virtual string Describe(int id) => Encoding.UTF8.GetString(BytesOf(id));
 

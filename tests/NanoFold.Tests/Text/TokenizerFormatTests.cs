@@ -114,6 +114,29 @@ public class TokenizerFormatTests
     }
 
     [Test]
+    public void TheMetadataOfAGgufFileIsATokenizer()
+    {
+        byte[][] tokens = [.. Enumerable.Range(0, 256).Select(value => Encoding.UTF8.GetBytes(ByteUnicode.CharOf((byte)value).ToString())), "th"u8.ToArray(), "<|im_end|>"u8.ToArray(), "<|x|>"u8.ToArray()];
+        var vocabulary = new GgufVocabulary
+        {
+            Model = "gpt2", Pre = "smollm", Tokens = tokens, Kinds = [.. Enumerable.Repeat(1, 257), 3, 4], Merges = ["t h"], Bos = 257, Eos = 257, AddBos = false,
+        };
+        Tokenizer tokenizer = vocabulary.ToTokenizer("x.gguf");
+        Assert.That((tokenizer.Vocab, tokenizer.Eos), Is.EqualTo((259, (int?)257)));
+        Assert.That(tokenizer.EncodePrompt("th12<|im_end|><|x|>", specials: true), Is.EqualTo(new[] { 256, '1', '2', 257, 258 }));
+        Assert.That(tokenizer.Encode("<|x|>"), Is.EqualTo(new[] { 258 }), "what is not special is found in any text");
+        Tokenizer withStart = (vocabulary with { AddBos = true }).ToTokenizer("x.gguf");
+        Assert.That(withStart.EncodePrompt("th", specials: false), Is.EqualTo(new[] { 257, 256 }));
+        Assert.That(Tokenizer.Parse(withStart.Serialize(), "again").EncodePrompt("th", specials: false), Is.EqualTo(new[] { 257, 256 }));
+        Assert.That(Encoding.UTF8.GetString(withStart.ToHuggingFace()), Does.Contain("TemplateProcessing").And.Not.Contain("nanofold"));
+        Assert.That(() => (vocabulary with { Pre = "rot13" }).ToTokenizer("x.gguf"), Throws.TypeOf<UserException>().With.Message.EqualTo("x.gguf: tokenizer.ggml.pre 'rot13' is not supported: how texts are cut is not known"));
+        Assert.That(() => (vocabulary with { Eos = 259 }).ToTokenizer("x.gguf"), Throws.TypeOf<UserException>().With.Message.EndsWith("the token 259 is not one of the 259"));
+
+        var pieces = new GgufVocabulary { Model = "llama", Tokens = [.. s_model.Pieces.Select(piece => piece.Text)], Kinds = [.. s_model.Pieces.Select(piece => (int)piece.Kind)], Scores = [.. s_model.Pieces.Select(piece => piece.Score)], Bos = 1, Eos = 2 };
+        Assert.That(pieces.ToTokenizer("x.gguf").EncodePrompt("ab abab", specials: false), Is.EqualTo(new[] { 1, 261, 261, 260 }));
+    }
+
+    [Test]
     public void MutatedFilesNeverCrash()
     {
         byte[] ranks = Encoding.ASCII.GetBytes(string.Concat(Enumerable.Range(0, 256).Select(value => $"{Convert.ToBase64String([(byte)value])} {value}\n")) + "YWI= 256\n");

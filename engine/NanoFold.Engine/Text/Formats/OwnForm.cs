@@ -10,12 +10,14 @@ namespace NanoFold.Engine.Text;
 internal sealed class OwnForm
 {
     public const string Key = "nanofold";
+    private static readonly JsonWriterOptions s_options = new() { Indented = true, NewLine = "\n", Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
     private readonly JsonElement _own;
 
     private OwnForm(JsonElement own) => _own = own;
 
-    /// <summary>What a file holds under the key; null where there is none.</summary>
-    public static OwnForm? Of(JsonElement root) => JsonFields.Part(root, Key) is { } own ? new OwnForm(own) : null;
+    /// <summary>The original that a file holds under the key; null where it holds none.</summary>
+    public static OwnForm? Of(JsonElement root) =>
+        JsonFields.Part(root, Key) is { } own && (JsonFields.Part(own, "sentencepiece") ?? JsonFields.Part(own, "tiktoken")) is not null ? new OwnForm(own) : null;
 
     /// <summary>The expression and the special tokens of an <c>encoding.json</c>.</summary>
     public static (string Pattern, Dictionary<string, int> Specials) ReadEncoding(JsonElement root, JsonFields json)
@@ -61,20 +63,7 @@ internal sealed class OwnForm
 
         json.WriteEndArray();
         json.WriteNull("normalizer");
-        json.WriteStartObject("pre_tokenizer");
-        json.WriteString("type", "Sequence");
-        json.WriteStartArray("pretokenizers");
-        json.WriteStartObject();
-        json.WriteString("type", "Split");
-        json.WriteStartObject("pattern");
-        json.WriteString("Regex", pattern);
-        json.WriteEndObject();
-        json.WriteString("behavior", "Isolated");
-        json.WriteBoolean("invert", false);
-        json.WriteEndObject();
-        TokenizerJson.WriteByteLevel(json, null, regex: false);
-        json.WriteEndArray();
-        json.WriteEndObject();
+        WriteSplits(json, pattern);
         json.WriteNull("post_processor");
         TokenizerJson.WriteByteLevel(json, "decoder");
         json.WriteStartObject("model");
@@ -114,6 +103,102 @@ internal sealed class OwnForm
         json.WriteEndObject();
     });
 
+    /// <summary>Expressions that cut one after the other, then bytes as characters.</summary>
+    public static void WriteSplits(Utf8JsonWriter json, params ReadOnlySpan<string> patterns)
+    {
+        json.WriteStartObject("pre_tokenizer");
+        json.WriteString("type", "Sequence");
+        json.WriteStartArray("pretokenizers");
+        foreach (string pattern in patterns)
+        {
+            json.WriteStartObject();
+            json.WriteString("type", "Split");
+            json.WriteStartObject("pattern");
+            json.WriteString("Regex", pattern);
+            json.WriteEndObject();
+            json.WriteString("behavior", "Isolated");
+            json.WriteBoolean("invert", false);
+            json.WriteEndObject();
+        }
+
+        TokenizerJson.WriteByteLevel(json, null, regex: false);
+        json.WriteEndArray();
+        json.WriteEndObject();
+    }
+
+    /// <summary>The fields of a post-processor that puts one token before a text.</summary>
+    public static void WriteTemplate(Utf8JsonWriter json, int id, string name)
+    {
+        json.WriteString("type", "TemplateProcessing");
+        foreach ((string key, string[] texts) in ((string, string[])[])[("single", ["A"]), ("pair", ["A", "B"])])
+        {
+            json.WriteStartArray(key);
+            for (int i = 0; i < texts.Length; i++)
+            {
+                WriteStep(json, "SpecialToken", name, i);
+                WriteStep(json, "Sequence", texts[i], i);
+            }
+
+            json.WriteEndArray();
+        }
+
+        json.WriteStartObject("special_tokens");
+        json.WriteStartObject(name);
+        json.WriteString("id", name);
+        json.WriteStartArray("ids");
+        json.WriteNumberValue(id);
+        json.WriteEndArray();
+        json.WriteStartArray("tokens");
+        json.WriteStringValue(name);
+        json.WriteEndArray();
+        json.WriteEndObject();
+        json.WriteEndObject();
+    }
+
+    /// <summary>The id of a mark, where it is known.</summary>
+    public static void WriteMark(Utf8JsonWriter json, string key, int? id)
+    {
+        if (id is { } known)
+        {
+            json.WriteNumber(key, known);
+        }
+    }
+
+    /// <summary>A file without what only this program reads, which others may stumble over.</summary>
+    public static byte[] Without(byte[] file)
+    {
+        using JsonDocument document = JsonDocument.Parse(file);
+        if (!document.RootElement.TryGetProperty(Key, out _))
+        {
+            return file;
+        }
+
+        using var stream = new MemoryStream();
+        using (var json = new Utf8JsonWriter(stream, s_options))
+        {
+            json.WriteStartObject();
+            foreach (JsonProperty property in document.RootElement.EnumerateObject().Where(property => property.Name != Key))
+            {
+                property.WriteTo(json);
+            }
+
+            json.WriteEndObject();
+        }
+
+        stream.WriteByte((byte)'\n');
+        return stream.ToArray();
+    }
+
+    private static void WriteStep(Utf8JsonWriter json, string kind, string id, int text)
+    {
+        json.WriteStartObject();
+        json.WriteStartObject(kind);
+        json.WriteString("id", id);
+        json.WriteNumber("type_id", text);
+        json.WriteEndObject();
+        json.WriteEndObject();
+    }
+
     /// <summary>All ways to make each token of two, in the order of the tokens.</summary>
     public static void WriteMerges(Utf8JsonWriter json, IEnumerable<string> tokens, Func<string, bool> known)
     {
@@ -139,8 +224,7 @@ internal sealed class OwnForm
     public static byte[] Write(Action<Utf8JsonWriter> parts)
     {
         using var stream = new MemoryStream();
-        var options = new JsonWriterOptions { Indented = true, NewLine = "\n", Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
-        using (var json = new Utf8JsonWriter(stream, options))
+        using (var json = new Utf8JsonWriter(stream, s_options))
         {
             json.WriteStartObject();
             json.WriteString("version", "1.0");

@@ -23,21 +23,32 @@ internal sealed class PipelineReader(string path)
         var models = new ModelReader(_json);
         ReadModel read = models.Read(model, new StageReader(_json).EndsInBytes(JsonFields.Part(root, "pre_tokenizer")));
         CompleteForm form = new FormReader(_json).Read(root);
+        string?[] tokens = TokensOf(read.Tokens, added);
+        int beyond = form.Before.Concat(form.After).Append(form.PadId).Concat(((int?[])[Mark(root, "bos"), Mark(root, "eos")]).OfType<int>()).FirstOrDefault(id => id >= tokens.Length, -1);
+        if (beyond >= 0)
+        {
+            throw _json.Bad($"the id {beyond} that stands around texts is not one of the {tokens.Length} tokens");
+        }
+
         return new PipelineTokenizer(new Pipeline
         {
             Kind = read.Kind,
-            Tokens = TokensOf(read.Tokens, added),
+            Tokens = tokens,
             Added = added,
             Normalizers = new NormalizerReader(_json).Read(JsonFields.Part(root, "normalizer")),
             Stages = [.. new StageReader(_json).Read(JsonFields.Part(root, "pre_tokenizer"), read.OfBytes), read.Stage],
             Merges = read.Merges,
             Decoders = new DecoderReader(_json).Read(JsonFields.Part(root, "decoder")),
             Form = form,
-            Bos = form.Before.Count > 0 ? form.Before[0] : IdOf(added, s_bosNames),
-            Eos = form.After.Count > 0 ? form.After[^1] : IdOf(added, s_eosNames),
+            Bos = Mark(root, "bos") ?? (form.Before.Count > 0 ? form.Before[0] : IdOf(added, s_bosNames)),
+            Eos = Mark(root, "eos") ?? (form.After.Count > 0 ? form.After[^1] : IdOf(added, s_eosNames)),
             Source = () => source,
         });
     }
+
+    // Named by another file from which this one was made.
+    private int? Mark(JsonElement root, string key) =>
+        JsonFields.Part(root, OwnForm.Key) is { } own && JsonFields.Part(own, key) is { } id ? _json.Id(id, key) : null;
 
     private static int? IdOf(AddedToken[] added, string[] names) =>
         names.Select(name => Array.Find(added, token => token.Special && token.Content == name)?.Id).FirstOrDefault(id => id is not null);
