@@ -23,7 +23,8 @@ public class PatternTests
         var random = new Random(3);
         for (int i = 0; i < 400; i++)
         {
-            string text = Samples.RandomText(random, random.Next(30));
+            // Oniguruma's \w has it, .NET's has not.
+            string text = Samples.RandomText(random, random.Next(30)).Replace("²", "", StringComparison.Ordinal);
             string[] expected = [.. expression.Matches(text).Where(match => match.Length > 0).Select(match => match.Value)];
             Assert.That(Found(own, text), Is.EqualTo(expected), text);
         }
