@@ -81,7 +81,7 @@ internal sealed class TextStage(string text, SplitBehavior behavior, bool invert
     }
 }
 
-/// <summary>Cuts where the script changes, as SentencePiece does: Hiragana and Katakana count as Han, and a space belongs to what stands before it.</summary>
+/// <summary>Cuts where the script (as of Unicode 9) changes, as SentencePiece does: Hiragana and Katakana count as Han, and a space belongs to what stands before it.</summary>
 internal sealed class ScriptStage : Stage
 {
     private const int LongVowel = 0x30FC;
@@ -126,7 +126,7 @@ internal sealed class ScriptStage : Stage
         IReadOnlyDictionary<string, CodePointSet> scripts = UnicodeData.Shared.Scripts;
         CodePointSet han = scripts["Han"].Or(scripts["Hiragana"]).Or(scripts["Katakana"]).Or(CodePointSet.Of(LongVowel));
         CodePointSet[] others = [.. scripts.Where(script => script.Key is not ("Han" or "Hiragana" or "Katakana")).Select(script => script.Value.Without(han).Without(CodePointSet.Of(' ')))];
-        return [han, .. others];
+        return [.. ((CodePointSet[])[han, .. others]).Select(script => script.And(UnicodeData.Shared.UpTo9))];
     }
 }
 

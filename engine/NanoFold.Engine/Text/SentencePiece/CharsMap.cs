@@ -1,4 +1,6 @@
 using System.Buffers.Binary;
+using System.Globalization;
+using System.Text;
 
 namespace NanoFold.Engine.Text;
 
@@ -42,7 +44,7 @@ internal sealed class CharsMap : Normalizer
     {
         try
         {
-            return Read(Convert.FromBase64String(base64)) ?? throw new FormatException("there are none");
+            return new GraphemeNormalizer(Read(Convert.FromBase64String(base64)) ?? throw new FormatException("there are none"));
         }
         catch (FormatException e)
         {
@@ -61,6 +63,26 @@ internal sealed class CharsMap : Normalizer
 
     /// <summary>What stands for the text from <paramref name="at"/> on, and how much of it; a character without a rule stands for itself.</summary>
     public ReadOnlySpan<byte> Next(ReadOnlySpan<byte> text, int at, out int length)
+    {
+        if (Find(text, at, shortest: false, out length) is var found and >= 0)
+        {
+            return TextAt(found);
+        }
+
+        CodePoints.Read(text, at, out length);
+        return text.Slice(at, length);
+    }
+
+    /// <summary>What stands for the shortest beginning of a text that has a rule.</summary>
+    public bool TryShortest(ReadOnlySpan<byte> text, out ReadOnlySpan<byte> replacement)
+    {
+        int found = Find(text, 0, shortest: true, out _);
+        replacement = found < 0 ? [] : TextAt(found);
+        return found >= 0;
+    }
+
+    // The place of the replacement, or −1.
+    private int Find(ReadOnlySpan<byte> text, int at, bool shortest, out int length)
     {
         int found = -1;
         length = 0;
@@ -84,19 +106,54 @@ internal sealed class CharsMap : Normalizer
             {
                 found = (int)(_units[node] & 0x7FFFFFFF);
                 length = i + 1 - at;
+                if (shortest)
+                {
+                    break;
+                }
             }
         }
 
-        if (found >= 0 && found < _texts.Length)
-        {
-            ReadOnlySpan<byte> rest = _texts.AsSpan(found);
-            int end = rest.IndexOf((byte)0);
-            return end < 0 ? rest : rest[..end];
-        }
+        return found < _texts.Length ? found : -1;
+    }
 
-        CodePoints.Read(text, at, out length);
-        return text.Slice(at, length);
+    private ReadOnlySpan<byte> TextAt(int place)
+    {
+        ReadOnlySpan<byte> rest = _texts.AsSpan(place);
+        int end = rest.IndexOf((byte)0);
+        return end < 0 ? rest : rest[..end];
     }
 
     private static uint Offset(uint unit) => (unit >> 10) << (int)((unit & 0x200) >> 6);
+}
+
+/// <summary>
+/// The same rules as Hugging Face's tokenizers apply them: to whole graphemes of fewer than six bytes, of which the shortest beginning with a rule decides, and otherwise to
+/// characters.
+/// </summary>
+internal sealed class GraphemeNormalizer(CharsMap rules) : Normalizer
+{
+    private const int LongestGrapheme = 5;
+
+    /// <inheritdoc/>
+    public override void Apply(ReadOnlySpan<byte> text, ByteBuffer output)
+    {
+        string characters = Encoding.UTF8.GetString(text);
+        Span<byte> bytes = stackalloc byte[4];
+        for (int at = 0, length; at < characters.Length; at += length)
+        {
+            length = StringInfo.GetNextTextElementLength(characters, at);
+            byte[] grapheme = Encoding.UTF8.GetBytes(characters, at, length);
+            if (grapheme.Length <= LongestGrapheme && rules.TryShortest(grapheme, out ReadOnlySpan<byte> whole))
+            {
+                output.Add(whole);
+                continue;
+            }
+
+            foreach (Rune rune in characters.AsSpan(at, length).EnumerateRunes())
+            {
+                ReadOnlySpan<byte> character = bytes[..rune.EncodeToUtf8(bytes)];
+                output.Add(rules.TryShortest(character, out ReadOnlySpan<byte> part) ? part : character);
+            }
+        }
+    }
 }

@@ -9,6 +9,9 @@ internal sealed class UnicodeForm(bool compose, bool compatible) : Normalizer
     private const int HangulFirst = 0xAC00, HangulCount = 11172, LeadFirst = 0x1100, LeadCount = 19, VowelFirst = 0x1161, VowelCount = 21, TailFirst = 0x11A7, TailCount = 28;
     private static readonly UnicodeData s_data = UnicodeData.Shared;
 
+    // What may change: the classes of characters that do, and those that do not.
+    private readonly CharacterClasses _classes = new([Changing(compose, compatible)], "a normal form");
+
     // Below it nothing decomposes, nor follows anything that it composes with.
     private readonly int _firstThatChanges = compatible ? 0xA0 : 0xC0;
 
@@ -18,9 +21,23 @@ internal sealed class UnicodeForm(bool compose, bool compatible) : Normalizer
     /// <inheritdoc/>
     public override bool Keeps(ReadOnlySpan<byte> text)
     {
-        // The first byte of a character tells: composed, what lies below the marks (U+0300) stays as it is.
-        byte lead = compatible ? (byte)0xC2 : compose ? (byte)0xCC : (byte)0xC3;
-        return !text.ContainsAnyInRange(lead, (byte)0xFF);
+        for (int at = 0, length; at < text.Length; at += length)
+        {
+            // ASCII stays.
+            int next = text[at..].IndexOfAnyInRange((byte)0x80, (byte)0xFF);
+            if (next < 0)
+            {
+                return true;
+            }
+
+            at += next;
+            if (_classes.Holds(_classes.Of(CodePoints.Read(text, at, out length)), 0))
+            {
+                return false;
+            }
+        }
+
+        return true;
     }
 
     /// <inheritdoc/>
@@ -55,6 +72,21 @@ internal sealed class UnicodeForm(bool compose, bool compatible) : Normalizer
         }
 
         Flush(cluster, output);
+    }
+
+    // Marks, what decomposes and is not composed again, and what is composed with a character before it.
+    private static CodePointSet Changing(bool compose, bool compatible)
+    {
+        IEnumerable<int> decomposed = s_data.Decompositions.Where(entry => compatible || !entry.Value.Compatible).Select(entry => entry.Key);
+        if (!compose)
+        {
+            return CodePointSet.Of(decomposed.Concat(s_data.CombiningClasses.Keys).Select(point => (point, point)).Append((HangulFirst, HangulFirst + HangulCount - 1)));
+        }
+
+        HashSet<int> composed = [.. s_data.Compositions.Values];
+        IEnumerable<int> seconds = s_data.Compositions.Keys.Select(pair => (int)(uint)pair);
+        return CodePointSet.Of(decomposed.Where(point => !composed.Contains(point)).Concat(s_data.CombiningClasses.Keys).Concat(seconds).Select(point => (point, point))
+            .Append((VowelFirst, VowelFirst + VowelCount - 1)).Append((TailFirst + 1, TailFirst + TailCount - 1)));
     }
 
     private void Take(int point, List<(int Class, int Point)> cluster, ByteBuffer output)
