@@ -149,6 +149,11 @@ public sealed record ModelConfig : ModelShape
             yield return new ConfigProblem($"{path}.feedForward", "\"none\" beside the mixer \"none\" leaves layers with nothing in them; choose another of one of them");
         }
 
+        if (ScoreCap > 0 && Pattern is not { Count: 0 } && resolved.LayerConfigs().Select(layer => layer.Mixer).FirstOrDefault(mixer => mixer.Traits(resolved).RefusesScoreCap) is { } sharp)
+        {
+            yield return new ConfigProblem($"{path}.scoreCap", $"scores of \"{sharp.Kind}\" cannot level off; use 0, or another mixer, such as attention or sliding-window");
+        }
+
         string[] causal = Pattern is { Count: 0 } ? [] : [.. resolved.LayerConfigs().Select(layer => layer.Mixer).Where(mixer => !mixer.Traits(resolved).FollowsVisibility).Select(mixer => mixer.Kind).Distinct()];
         if (Visibility != VisibilityKind.Causal && causal.Length > 0)
         {

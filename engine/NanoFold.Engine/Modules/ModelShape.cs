@@ -65,17 +65,43 @@ public abstract record ModelShape
     [Bounds(1, AboveMinimum = true)]
     public double RopeBase { get; init; } = 10000;
 
+    /// <summary>How rotary angles are changed for texts longer than those of training.</summary>
+    public RopeScalingConfig RopeScaling { get; init; } = new NoRopeScalingConfig();
+
     /// <summary>Turns elements 2i and 2i + 1 together (llama2.c) instead of i and i + D/2 (Hugging Face).</summary>
     public bool RopeInterleaved { get; init; }
 
-    /// <summary>RMSNorm with a gain over D on queries and keys, before the positions (Qwen3).</summary>
+    /// <summary>A norm of queries and of keys, before the positions (Qwen3).</summary>
     public bool QkNorm { get; init; }
+
+    /// <summary>Over what the norm of queries and keys runs, and what has a gain of its own.</summary>
+    public QkNormSpan QkNormOver { get; init; } = QkNormSpan.Head;
+
+    /// <summary>The norm of queries and keys.</summary>
+    public NormKind QkNormKind { get; init; } = NormKind.Rms;
+
+    /// <summary>A layer norm of queries and keys has a bias.</summary>
+    public bool QkNormBias { get; init; } = true;
+
+    /// <summary>The factor on products of queries and keys in attention; 0 for 1/√D, or what the parametrization says.</summary>
+    [Bounds(0, Auto = true)]
+    public double ScoreScale { get; init; }
+
+    /// <summary>c, at which scores of attention level off, c · tanh(score / c), before the softmax (Gemma 2); 0 for none.</summary>
+    [Bounds(0)]
+    public double ScoreCap { get; init; }
 
     /// <summary>The head is the embedding, transposed.</summary>
     public bool Tied { get; init; }
 
     /// <summary>Linear layers of mixers and feed-forwards have a bias. Head, gates, routers and routed experts never do, layer norms always.</summary>
     public bool Bias { get; init; }
+
+    /// <summary>What makes queries, keys and values has a bias; null for <see cref="Bias"/>.</summary>
+    public bool? QkvBias { get; init; }
+
+    /// <summary>What heads' results go through to the stream has a bias; null for <see cref="Bias"/>.</summary>
+    public bool? OutputBias { get; init; }
 
     /// <summary>The share of elements that training sets to 0 after the embedding, each mixer and each feed-forward.</summary>
     [Bounds(0, 1, BelowMaximum = true)]
@@ -86,4 +112,7 @@ public abstract record ModelShape
 
     /// <summary>How matrices that write to the stream start; null for what suits the optimizer: zero with Muon, scaled with the others.</summary>
     public InitializationKind? Initialization { get; init; }
+
+    /// <summary>The factor on the product of a query and a key of <paramref name="headDim"/> elements.</summary>
+    public double ScoreScaleFor(int headDim) => ScoreScale > 0 ? ScoreScale : Parametrization.ScoreScale(headDim);
 }

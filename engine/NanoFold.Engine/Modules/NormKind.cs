@@ -9,3 +9,16 @@ public enum NormKind
     /// <summary>Mean 0 and variance 1, then gain and bias.</summary>
     Layer,
 }
+
+/// <summary>Over what a norm of queries or keys runs.</summary>
+public enum QkNormSpan
+{
+    /// <summary>The elements of a head, with one gain for all heads (Qwen3, Gemma 3).</summary>
+    Head,
+
+    /// <summary>The elements of a head, with a gain for each head (Cohere, StableLM).</summary>
+    EachHead,
+
+    /// <summary>All heads together (OLMo 2).</summary>
+    Width,
+}

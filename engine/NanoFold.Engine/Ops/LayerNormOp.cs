@@ -6,7 +6,7 @@ using NanoFold.Kernels.Calls;
 namespace NanoFold.Engine.Ops;
 
 /// <summary>
-/// y = (x − μ) · r ⊙ g + b with r = rsqrt(var + ε) over the last dimension (arXiv 1607.06450). x [.., D], g and b [D].
+/// y = (x − μ) · r ⊙ g + b with r = rsqrt(var + ε) over the last dimension (arXiv 1607.06450). x [.., D], g and b [D] or none.
 /// With x̂ = (x − μ) r and h = dy ⊙ g: dx = r · (h − mean(h) − x̂ · mean(h ⊙ x̂)), dg += Σ dy ⊙ x̂, db += Σ dy.
 /// </summary>
 public sealed class LayerNormOp(Backend backend, double epsilon) : Op
@@ -21,9 +21,9 @@ public sealed class LayerNormOp(Backend backend, double epsilon) : Op
     /// <summary>The same, and μ and r of each row, [N, 2] in the type of sums.</summary>
     public static (Tensor Y, Tensor Statistics) RecordWithScale(Tape tape, Tensor x, Tensor gain, Tensor bias, double epsilon)
     {
-        if (gain.Layout.Count != x[-1] || bias.Layout.Count != x[-1])
+        if ((!gain.IsNone && gain.Layout.Count != x[-1]) || (!bias.IsNone && bias.Layout.Count != x[-1]))
         {
-            throw new ArgumentException($"layer-norm: x {x}, gain {gain}, bias {bias}; expected [.., D], [D], [D]");
+            throw new ArgumentException($"layer-norm: x {x}, gain {gain}, bias {bias}; expected [.., D], [D] or none, [D] or none");
         }
 
         var op = new LayerNormOp(tape.Backend, epsilon);
@@ -54,6 +54,11 @@ public sealed class LayerNormOp(Backend backend, double epsilon) : Op
             yield return new OpCase($"layer-norm [{rows}, {width}]", [OpInput.Real(rows, width), OpInput.Weight(width), OpInput.Weight(width)],
                 (tape, t) => Record(tape, t[0], t[1], t[2], 1e-5), a => Reference(a[0], a[1], a[2], width)) { Tolerance = 2e-5 };
         }
+
+        yield return new OpCase("layer-norm without bias [5, 33]", [OpInput.Real(5, 33), OpInput.Weight(33)],
+            (tape, t) => Record(tape, t[0], t[1], default, 1e-5), a => Reference(a[0], a[1], null, 33)) { Tolerance = 2e-5 };
+        yield return new OpCase("layer-norm without gain [5, 33]", [OpInput.Real(5, 33)],
+            (tape, t) => Record(tape, t[0], default, default, 1e-5), a => Reference(a[0], null, null, 33)) { Tolerance = 2e-5 };
     }
 
     internal static IEnumerable<OpCase> SpeedCases(BlockShape s)
@@ -66,9 +71,9 @@ public sealed class LayerNormOp(Backend backend, double epsilon) : Op
         call.Input(0), call.Input(1), call.Output(1), call.OutputGradient(0),
         call.InputGradient(0), call.Accumulates(0), call.InputGradient(1), call.InputGradient(2), call.Scratch);
 
-    private static double[] Reference(double[] x, double[] gain, double[] bias, int width) => [.. x.Chunk(width).SelectMany(row =>
+    private static double[] Reference(double[] x, double[]? gain, double[]? bias, int width) => [.. x.Chunk(width).SelectMany(row =>
     {
         double mean = row.Average(), variance = row.Average(v => (v - mean) * (v - mean));
-        return row.Select((value, i) => (value - mean) / Math.Sqrt(variance + 1e-5) * gain[i] + bias[i]);
+        return row.Select((value, i) => (value - mean) / Math.Sqrt(variance + 1e-5) * (gain?[i] ?? 1) + (bias?[i] ?? 0));
     })];
 }

@@ -52,6 +52,29 @@ internal static class ModelVariants
         ("learned positions", Base with { Position = PositionKind.Learned }),
         ("learned positions with a recurrence", Base with { Position = PositionKind.Learned, Mixer = GruConfig.Tiny }),
         ("qk-norm", Base with { QkNorm = true }),
+        ("norms of each head, scaled positions, scores that level off", Base with
+        {
+            KvHeads = 2,
+            QkNorm = true,
+            QkNormOver = QkNormSpan.EachHead,
+            QkNormKind = NormKind.Layer,
+            QkvBias = true,
+            ScoreScale = 0.7,
+            ScoreCap = 1.5,
+            Pattern =
+            [
+                new BlockConfig { Mixer = new SlidingWindowConfig { Window = 4, Sinks = 0, RopeBase = 50, RopeScaling = new YarnConfig { Factor = 4, Original = 8, BetaFast = 2, BetaSlow = 0.1 } } },
+                new BlockConfig { Mixer = new AttentionConfig { Rope = false } },
+            ],
+        }),
+        ("norms over all heads", Base with
+        {
+            KvHeads = 2,
+            QkNorm = true,
+            QkNormOver = QkNormSpan.Width,
+            OutputBias = true,
+            RopeScaling = new Llama3RopeConfig { Factor = 8, Original = 8 },
+        }),
         ("tied", Base with { Tied = true }),
         ("bias", Base with { Bias = true }),
         ("layer-norm", Base with { Norm = NormKind.Layer }),

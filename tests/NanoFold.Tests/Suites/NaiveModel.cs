@@ -111,14 +111,30 @@ internal sealed class NaiveLayer(ModelConfig model, Func<string, double[]?> weig
 
     public double[] Rms(double[] x, double[] gain) => [.. x.Select((v, i) => v / Math.Sqrt(x.Average(u => u * u) + model.NormEpsilon) * gain[i])];
 
-    /// <summary>One head turned by its position.</summary>
-    public double[] Rotate(double[] head, int position)
+    /// <summary>A row by the norm of queries and keys, with the gain and bias given.</summary>
+    public double[] QkNorm(double[] row, double[] gain, double[]? bias)
     {
+        if (model.QkNormKind == NormKind.Rms)
+        {
+            return Rms(row, gain);
+        }
+
+        double mean = row.Average(), variance = row.Average(v => (v - mean) * (v - mean));
+        return [.. row.Select((v, i) => ((v - mean) / Math.Sqrt(variance + model.NormEpsilon) * gain[i]) + (bias?[i] ?? 0))];
+    }
+
+    /// <summary>One head turned by its position, as the model says.</summary>
+    public double[] Rotate(double[] head, int position) => Rotate(head, position, model.RopeBase, model.RopeScaling);
+
+    public double[] Rotate(double[] head, int position, double ropeBase, RopeScalingConfig scaling)
+    {
+        double[] frequencies = scaling.Frequencies(new RopeAngles(ropeBase, head.Length, model.Context), model.Context);
         var y = new double[head.Length];
         for (int i = 0; i < head.Length / 2; i++)
         {
             (int a, int b) = model.RopeInterleaved ? (2 * i, 2 * i + 1) : (i, i + head.Length / 2);
-            (double sin, double cos) = Math.SinCos(position / Math.Pow(model.RopeBase, 2.0 * i / head.Length));
+            (double sin, double cos) = Math.SinCos(position * frequencies[i]);
+            (sin, cos) = (sin * scaling.FactorOn, cos * scaling.FactorOn);
             y[a] = head[a] * cos - head[b] * sin;
             y[b] = head[b] * cos + head[a] * sin;
         }
