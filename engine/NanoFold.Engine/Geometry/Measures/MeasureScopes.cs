@@ -154,6 +154,8 @@ public abstract record WeightMeasure : Measure
     /// <inheritdoc/>
     public override int Tier => 1;
 
+    internal override bool IsOfTokens => false;
+
     /// <summary>Measures one matrix.</summary>
     public abstract void Take(WeightSample weights, FigureWriter figures);
 

@@ -151,7 +151,7 @@ public sealed class GeometrySurvey : IDisposable
         {
             if (_probe.Shuffle(_options.Seed))
             {
-                taker.Pass(step, SurveyControl.Shuffled, [.. measures.Where(measure => measure is not WeightMeasure)]);
+                taker.Pass(step, SurveyControl.Shuffled, [.. measures.Where(measure => measure.IsOfTokens)]);
             }
             else
             {
