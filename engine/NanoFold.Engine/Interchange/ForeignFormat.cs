@@ -1,5 +1,6 @@
 using NanoFold.Engine.Interchange.Gguf;
 using NanoFold.Engine.Interchange.HuggingFace;
+using NanoFold.Engine.Interchange.LlamaC;
 
 namespace NanoFold.Engine.Interchange;
 
@@ -11,6 +12,8 @@ internal abstract class ForeignFormat
     [
         new GgufFormat(),
         new HuggingFaceFormat(),
+        new LlmCFormat(),
+        new Llama2CFormat(),
     ];
 
     /// <summary>Whether what lies at a path is of this format, as far as that can be seen at once.</summary>

@@ -25,7 +25,8 @@ internal readonly record struct BinaryHead(int[] Numbers, long Length)
                 return new BinaryHead(numbers[..(int)(at / sizeof(int))], length);
             }
 
-            (rest, at) = (rest[count..], at + count);
+            rest = rest[count..];
+            at += count;
         }
 
         return new BinaryHead(numbers, length);

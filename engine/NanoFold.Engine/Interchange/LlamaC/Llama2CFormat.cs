@@ -10,7 +10,7 @@ namespace NanoFold.Engine.Interchange.LlamaC;
 internal sealed class Llama2CFormat : ForeignFormat
 {
     /// <inheritdoc/>
-    public override bool Matches(string path) => BinaryHead.Peek(path) is { } head && Llama2CHeader.Fits(head);
+    public override bool Matches(string path) => BinaryHead.Peek(path) is { } head && Llama2CHeader.Fits(head, path);
 
     /// <inheritdoc/>
     public override ForeignModel Open(string path)

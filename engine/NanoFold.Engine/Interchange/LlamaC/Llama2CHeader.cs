@@ -38,8 +38,9 @@ internal sealed record Llama2CHeader(int Version, int Width, int Hidden, int Lay
         }
     }
 
-    /// <summary>Whether a file can be one: it has the magic number, or its sizes make its length.</summary>
-    public static bool Fits(BinaryHead head) => head.Numbers is [Magic, ..] || (First(head) is { } first && first.FileBytes == head.Length);
+    /// <summary>Whether a file can be one: it has the magic number, or its sizes make its length, or at least a model where it is called <c>.bin</c>.</summary>
+    public static bool Fits(BinaryHead head, string path) => head.Numbers is [Magic, ..]
+        || (First(head) is { } first && (first.FileBytes == head.Length || Path.GetExtension(path).Equals(".bin", StringComparison.OrdinalIgnoreCase)));
 
     /// <summary>The head of a file.</summary>
     /// <exception cref="UserException">Its sizes make no model, or not one of its length.</exception>

@@ -1,6 +1,3 @@
-using System.Buffers.Binary;
-using System.Globalization;
-using System.Text;
 using NanoFold.Engine.Text;
 
 namespace NanoFold.Engine.Interchange.LlamaC;
@@ -26,7 +23,7 @@ internal static class LlmCTokenizer
             return null;
         }
 
-        byte[] bytes = File.ReadAllBytes(file);
+        byte[] bytes = TokenizerFiles.Read(file);
         int end = head[1] >= 2 ? head[3] : Math.Min(UsualEnd, vocab - 1), at = Start;
         List<byte[]> tokens = [];
         while (tokens.Count < vocab)
@@ -47,7 +44,6 @@ internal static class LlmCTokenizer
         }
 
         tokens[end] = [];
-        string[] lines = [.. tokens.Index().Where(token => token.Item.Length > 0).Select(token => $"{Convert.ToBase64String(token.Item)} {token.Index.ToString(CultureInfo.InvariantCulture)}")];
-        return GptRanks.Read(lines, end, EndOfText, file);
+        return TiktokenFile.Build([.. tokens], StageReader.Gpt2, new Dictionary<string, int> { [EndOfText] = end }, file);
     }
 }

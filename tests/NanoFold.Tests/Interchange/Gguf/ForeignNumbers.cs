@@ -14,9 +14,12 @@ internal sealed class ForeignNumbers : IDisposable
 {
     private readonly List<IDisposable> _owned = [];
 
-    public ForeignNumbers(ForeignModel foreign, Backend backend)
+    /// <param name="foreign">The model.</param>
+    /// <param name="backend">Where it is computed.</param>
+    /// <param name="context">A shorter context than its own, for memory; 0 for its own.</param>
+    public ForeignNumbers(ForeignModel foreign, Backend backend, int context = 0)
     {
-        Model = new Transformer(foreign.Config, backend, new WeightSource(foreign.Weights, foreign.Path), trains: null);
+        Model = new Transformer(context > 0 ? foreign.Config with { Context = context } : foreign.Config, backend, new WeightSource(foreign.Weights, foreign.Path), trains: null);
         _owned.Add(Model);
     }
 
@@ -37,8 +40,7 @@ internal sealed class ForeignNumbers : IDisposable
         Tensor logits = Model.RecordLogits(tape, tape.External("tokens", Host.New(Model.Backend, [1, tokens.Length], tokens, _owned)));
         tape.Keep(logits);
         var plan = new Plan(tape);
-        DeviceBuffer arena = Model.Backend.Allocate(plan.ArenaBytes);
-        _owned.Add(arena);
+        using DeviceBuffer arena = Model.Backend.Allocate(plan.ArenaBytes);
         plan.Bind(arena);
         plan.Run();
         return Host.Read(Model.Backend, plan[logits]);

@@ -23,6 +23,8 @@ public class GgufFileTests : EngineTests
         Assert.That((model.Config.Hidden, model.Config.Context, model.Config.NormEpsilon, model.Config.RopeBase, model.Config.Tied), Is.EqualTo((12, 32, 1e-5, 500.0, false)));
         Assert.That(model.Ignored, Is.Empty);
         Assert.That(model.Tokenizer!.Encode("abba <|end|>"), Is.EqualTo(new[] { 256, 98, 97, 32, 60, 124, 101, 110, 100, 124, 62 }));
+        Assert.That(model.Tokenizer.EncodePrompt("abba<|end|>"), Is.EqualTo(new[] { 256, 98, 97, 257 }));
+        Assert.That(model.Tokenizer.Eos, Is.EqualTo(257));
     }
 
     /// <summary>Rows 2j and 2j + 1 of a head here are rows j and j + D/2 of ours.</summary>
