@@ -31,8 +31,10 @@ public sealed record ScoredItem(string Place, string Context, IReadOnlyList<stri
 public sealed record ItemFile(string Path, string Format, ItemKind Kind, IReadOnlyList<ScoredItem> Items)
 {
     /// <summary>Reads it.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="limit">How many of its questions, from the first; null for all.</param>
     /// <exception cref="UserException">It cannot be read, is of no layout that is known, or has a question without an answer; names file and line.</exception>
-    public static ItemFile Read(string path)
+    public static ItemFile Read(string path, int? limit = null)
     {
         if (Directory.Exists(path))
         {
@@ -43,7 +45,7 @@ public sealed record ItemFile(string Path, string Format, ItemKind Kind, IReadOn
         var labels = new Lazy<string[]>(() => LabelsBeside(path));
         ItemFormat? format = null;
         List<ScoredItem> items = [];
-        for (int i = 0; i < lines.Length; i++)
+        for (int i = 0; i < lines.Length && items.Count < (limit ?? int.MaxValue); i++)
         {
             if (string.IsNullOrWhiteSpace(lines[i]))
             {

@@ -35,6 +35,7 @@ public sealed class ItemFileTests
         File.WriteAllText(_folder["items-labels.lst"], "1\n0\n");
         const string item = """{"goal": "g", "sol1": "a", "sol2": "b"}""";
         Assert.That(Read($"{item}\n{item}\n").Items.Select(i => i.Gold), Is.EqualTo(new[] { 1, 0 }));
+        Assert.That(ItemFile.Read(_folder["items.jsonl"], limit: 1).Items, Has.Count.EqualTo(1));
         Assert.That(Fault($"{item}\n{item}\n{item}\n"), Does.Contain("line 3").And.Contain("NAME-labels.lst"));
     }
 

@@ -12,6 +12,9 @@ namespace NanoFold.Cli.Commands.Evaluations;
 /// <summary>The answers of a model to files of questions.</summary>
 internal static class QuestionEvaluation
 {
+    // Fewer are answered at once.
+    private const int WorthTelling = 500;
+
     /// <summary>Asks, and writes the scores.</summary>
     /// <param name="invocation">What was asked for.</param>
     /// <param name="trained">The model.</param>
@@ -26,23 +29,38 @@ internal static class QuestionEvaluation
 
         Output output = invocation.Output;
         var scoring = new ItemScoring(trained.Model, trained.Tokenizer, options.Asking(invocation, trained));
-        // Every file is read before the first is asked, so that what is wrong is told at once.
-        ItemFile[] files = [.. options.Items(invocation).Select(ItemFile.Read)];
+        ItemFile[] files = options.Items(invocation);
         options.Require(invocation, trained);
         if (options.PerItem(invocation) is { } perItem)
         {
             OutputFile.Require(perItem, "--per-item");
         }
 
-        ItemResults[] results = [.. files.Select(file => scoring.Run(file, invocation.Interrupt.Token))];
-        foreach (IGrouping<ItemKind, ItemResults> kind in results.GroupBy(result => result.File.Kind))
+        List<ItemResults> results = [];
+        foreach (ItemFile file in files)
         {
+            if (file.Items.Count >= WorthTelling)
+            {
+                output.Note($"{file.Path}: {Display.Count(file.Items.Count, "question")}");
+            }
+
+            results.Add(scoring.Run(file, invocation.Interrupt.Token));
+        }
+
+        foreach ((int index, IGrouping<ItemKind, ItemResults> kind) in results.GroupBy(result => result.File.Kind).Index())
+        {
+            if (index > 0)
+            {
+                output.Line();
+            }
+
             output.Table(numbers: true, [Header(kind.Key), .. kind.Select(Row)]);
         }
 
         Calibration all = ItemResults.CalibrationOf(results);
         if (all.Count > 0)
         {
+            output.Line();
             output.Line(FormattableString.Invariant($"calibration error {Display.Figure(all.Error)} (largest of a bin {Display.Figure(all.LargestError)}), Brier score {Display.Figure(all.Brier)}, of {Display.Count(all.Count, "answer")}"));
         }
 
@@ -114,7 +132,7 @@ internal static class QuestionEvaluation
         ]),
     };
 
-    private static void WriteItems(StreamWriter writer, IEnumerable<ItemResults> results)
+    private static void WriteItems(StreamWriter writer, List<ItemResults> results)
     {
         var options = new JsonSerializerOptions { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
         foreach (ItemResults file in results)
@@ -152,7 +170,7 @@ internal static class QuestionEvaluation
         return json;
     }
 
-    private static void WriteTokens(StreamWriter writer, IEnumerable<ItemResults> results, TrainedModel trained)
+    private static void WriteTokens(StreamWriter writer, List<ItemResults> results, TrainedModel trained)
     {
         var table = new TokenTable(writer, trained.Tokenizer);
         table.Begin("file", "item", "choice", "position");

@@ -16,6 +16,7 @@ internal sealed class ScoringOptions
     private readonly Option<string?> _perToken;
     private readonly Option<string[]> _items;
     private readonly Option<string?> _perItem;
+    private readonly Option<long?> _limit;
     private readonly Option<bool> _detokenize;
     private readonly Option<bool> _begins;
 
@@ -25,12 +26,14 @@ internal sealed class ScoringOptions
         _perToken = command.Text("--per-token", "FILE", "Also write a line for each token: document, position, token, text, bytes, nats, rank, entropy, and what was most likely");
         _items = command.Texts("--items", "FILE", "Questions in JSON lines instead of a text, as HellaSwag, ARC, PIQA and LAMBADA are published, or query, choices, gold; or documents (page); may be given several times");
         _perItem = command.Text("--per-item", "FILE", "With --items, also write a line of JSON for each question: what stands before, choices, log-likelihoods, probabilities, answers");
+        _limit = command.Integer("--limit", "With --items, only the first questions of each file, so many", 1, int.MaxValue);
         _detokenize = command.Flag("--detokenize", "With --items, join what WikiText set apart in documents before they are scored");
         _begins = command.Flag("--bos", "With --items, begin every context with the token that begins a document");
     }
 
     /// <summary>The files of questions.</summary>
-    public string[] Items(Invocation invocation) => invocation.Get(_items) ?? [];
+    /// <exception cref="UserException">One of them cannot be read; all are read before the first is asked.</exception>
+    public ItemFile[] Items(Invocation invocation) => [.. (invocation.Get(_items) ?? []).Select(path => ItemFile.Read(path, (int?)invocation.Get(_limit)))];
 
     /// <summary>The file for a line each token, or null.</summary>
     public string? PerToken(Invocation invocation) => invocation.Get(_perToken);
@@ -45,8 +48,12 @@ internal sealed class ScoringOptions
     /// <exception cref="UserException">They are not, and an option that goes with them was given.</exception>
     public bool AsksQuestions(Invocation invocation)
     {
-        string? alone = invocation.Get(_perItem) is not null ? _perItem.Name : invocation.Get(_detokenize) ? _detokenize.Name : invocation.Get(_begins) ? _begins.Name : null;
-        return Items(invocation).Length > 0 || (alone is null ? false : throw UserException.Usage($"{alone}: goes with --items"));
+        string? alone = invocation.Get(_perItem) is not null ? _perItem.Name
+            : invocation.Get(_limit) is not null ? _limit.Name
+            : invocation.Get(_detokenize) ? _detokenize.Name
+            : invocation.Get(_begins) ? _begins.Name
+            : null;
+        return invocation.Get(_items) is { Length: > 0 } || (alone is null ? false : throw UserException.Usage($"{alone}: goes with --items"));
     }
 
     /// <summary>The first of the options that was given, or null.</summary>
