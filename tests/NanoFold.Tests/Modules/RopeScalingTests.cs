@@ -33,11 +33,12 @@ public class RopeScalingTests : EngineTests
     {
         const int Length = 31;
         using var model = new PublishedModel(SharedData.Path($"peers/models/{name}"), Backend());
-        // A context of that length is read at once, one twice as long in pieces.
-        using var shorter = new Transformer(model.Foreign.Config with { Context = Length }, Backend(), new WeightSource(model.Foreign.Weights, name), trains: null);
-        (double[] atOnce, int runs) = Read(shorter, model.Tokens[..Length]);
+        Transformer Of(int context) => new(model.Foreign.Config with { Context = context }, Backend(), new WeightSource(model.Foreign.Weights, name), trains: null);
+        // What fills the context is read at once, less than half of a chunk of 64 in pieces of 8.
+        using Transformer full = Of(Length), longer = Of(80);
+        (double[] atOnce, int runs) = Read(full, model.Tokens[..Length]);
         Assert.That(runs, Is.EqualTo(1));
-        (double[] inPieces, runs) = Read(model.Model, model.Tokens[..Length]);
+        (double[] inPieces, runs) = Read(longer, model.Tokens[..Length]);
         Assert.That(runs, Is.EqualTo(4));
         Numbers.AssertClose(inPieces, atOnce, 1e-5, "the last place");
     }
