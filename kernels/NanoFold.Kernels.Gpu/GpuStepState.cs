@@ -85,6 +85,8 @@ internal sealed class GpuStepState : StepState
     {
         if (Context.States.Remove(this))
         {
+            // What reads it later asks the buffer, which says that it is gone.
+            _mirrored = -1;
             _mirror.Dispose();
             _buffer.Dispose();
         }

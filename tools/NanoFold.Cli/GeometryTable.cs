@@ -16,6 +16,9 @@ internal static class GeometryTable
     // What costs less is not told.
     private const double LeastSeconds = 0.005;
 
+    // Of more measures nobody reads what their columns are below the tables.
+    private const int MostLegends = 12;
+
     // Of what measuring took: a line is read at a glance.
     private const int MostCosts = 5;
 
@@ -25,19 +28,12 @@ internal static class GeometryTable
     public static void Write(Output output, GeometryRecorder geometry, long steps)
     {
         IReadOnlyList<Measured> latest = geometry.Latest;
-        foreach (IGrouping<string, Measured> table in latest.GroupBy(TableOf))
-        {
-            Write(output, table.Key, [.. table], int.MaxValue);
-        }
+        Measure[] shown = WriteTables(output, latest, int.MaxValue);
 
         long last = latest.Max(m => m.Step);
         string at = last == steps ? "" : $" at step {Display.Count(last)}";
         output.Line($"residual stream after each block{at}, {Display.Count(geometry.Shape.Points)} of {Display.Count(geometry.Shape.Tokens)} probe tokens, neighbors of {Display.Count(geometry.Shape.Neighbors)}");
-        foreach (string legend in latest.Select(m => m.Measure.Legend).Where(legend => legend.Length > 0).Distinct())
-        {
-            output.Line($"  {legend}");
-        }
-
+        WriteLegends(output, shown);
         string[] earlier = [.. latest.Where(m => m.Step < last).GroupBy(m => m.Measure.Kind).Select(g => $"{g.Key} of step {Display.Count(g.Max(m => m.Step))}")];
         if (earlier.Length > 0)
         {
@@ -69,25 +65,35 @@ internal static class GeometryTable
         output.Line();
     }
 
-    /// <summary>Only the tables.</summary>
+    /// <summary>Only the tables, and what their columns are.</summary>
     /// <param name="output">Where they go.</param>
     /// <param name="measured">What was measured.</param>
     /// <param name="mostRows">Of a table; longer ones are named only, but for those by layer.</param>
     public static void Write(Output output, IReadOnlyList<Measured> measured, int mostRows)
     {
-        foreach (IGrouping<string, Measured> table in measured.GroupBy(TableOf))
-        {
-            Write(output, table.Key, [.. table], table.Key.StartsWith("layer", StringComparison.Ordinal) ? int.MaxValue : mostRows);
-        }
-
+        Measure[] shown = WriteTables(output, measured, mostRows);
         output.Line();
-        foreach (string legend in measured.Select(m => m.Measure.Legend).Where(legend => legend.Length > 0).Distinct())
+        WriteLegends(output, shown);
+    }
+
+    private static Measure[] WriteTables(Output output, IReadOnlyList<Measured> measured, int mostRows) =>
+    [
+        .. measured.GroupBy(TableOf)
+            .Where(table => Write(output, table.Key, [.. table], table.Key.StartsWith("layer", StringComparison.Ordinal) ? int.MaxValue : mostRows))
+            .SelectMany(table => table.Select(m => m.Measure)).Distinct(),
+    ];
+
+    private static void WriteLegends(Output output, IReadOnlyList<Measure> shown)
+    {
+        string[] legends = [.. shown.Select(measure => measure.Legend).Where(legend => legend.Length > 0).Distinct()];
+        foreach (string legend in legends.Length <= MostLegends ? legends : ["what the columns are: docs/measures.md"])
         {
             output.Line($"  {legend}");
         }
     }
 
-    private static void Write(Output output, string title, IReadOnlyList<Measured> measured, int mostRows)
+    // Whether there was room for it.
+    private static bool Write(Output output, string title, IReadOnlyList<Measured> measured, int mostRows)
     {
         (Measure Measure, FigureColumn Column)[] columns = [.. measured.Select(m => m.Measure).Distinct().SelectMany(m => ColumnsOf(m, measured).Select(c => (m, c)))];
         Dictionary<(string Row, Measure Measure, string Figure), double?> values = [];
@@ -99,19 +105,20 @@ internal static class GeometryTable
             }
         }
 
-        string[] rows = [.. measured.Select(m => m.Place).OrderBy(p => p.Layer ?? -1).ThenBy(p => p.Head ?? p.Stream ?? -1).Select(RowOf).Distinct()];
+        // What has arrays only has no row.
+        string[] rows = [.. measured.Where(m => m.Figures.Count > 0).Select(m => m.Place).OrderBy(p => p.Layer ?? -1).ThenBy(p => p.Head ?? p.Stream ?? -1).Select(RowOf).Distinct()];
         if (rows.Length > mostRows)
         {
             output.Line();
             output.Line($"{title}: {Display.Count(rows.Length, "row")}, not shown: {string.Join(", ", measured.Select(m => m.Measure.Kind).Distinct())}");
-            return;
+            return false;
         }
 
         // A column that no row has a figure for would only take room.
         columns = [.. columns.Where(c => rows.Any(row => values.GetValueOrDefault((row, c.Measure, c.Column.Figure)) is not null))];
         if (columns.Length == 0)
         {
-            return;
+            return false;
         }
 
         output.Line();
@@ -125,6 +132,7 @@ internal static class GeometryTable
                     .. columns.Select(c => values.GetValueOrDefault((row, c.Measure, c.Column.Figure)) is { } value ? Display.Number(value * c.Column.Factor, c.Column.Format) : "–"),
                 ]),
             ]);
+        return true;
     }
 
     private static IEnumerable<FigureColumn> ColumnsOf(Measure measure, IReadOnlyList<Measured> measured) => measure.Columns.Count > 0

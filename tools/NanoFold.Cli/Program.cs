@@ -3,6 +3,7 @@ using System.Text;
 using NanoFold.Cli.Commands;
 using NanoFold.Cli.Commands.Bench;
 using NanoFold.Cli.Commands.Compare;
+using NanoFold.Cli.Commands.Interchange;
 using NanoFold.Cli.Commands.Live;
 using NanoFold.Cli.Commands.Interventions;
 using NanoFold.Cli.Commands.Scaling;
@@ -48,6 +49,7 @@ public static class Program
         new("data", "What a corpus holds, and what it is as tokens; rows of a task", DataCommand.Build),
         new("report", "A page of figures and tables about a run, several runs or a comparison", ReportCommand.Build),
         new("watch", "The same page in a browser of this machine, with curves as they grow", WatchCommand.Build),
+        new("import", "Make a folder of a model of another program, which every verb takes", ImportCommand.Build),
         new("devices", "The devices that can compute", DevicesCommand.Build),
         new("completion", "A script for bash, zsh, fish or pwsh that completes verbs, options and settings", CompletionCommand.Build),
         new(Help, "What a verb does and takes: help VERB is VERB --help", BuildHelp),

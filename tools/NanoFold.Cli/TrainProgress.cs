@@ -1,11 +1,9 @@
-using System.Globalization;
 using NanoFold.Cli.Writing;
 using NanoFold.Engine;
 using NanoFold.Engine.Measurement;
 using NanoFold.Engine.Model;
 using NanoFold.Engine.Runs;
 using NanoFold.Engine.Tasks;
-using NanoFold.Engine.Tensors;
 using NanoFold.Engine.Training;
 using NanoFold.Kernels;
 using Spectre.Console;
@@ -21,10 +19,8 @@ internal sealed class TrainProgress : ITrainObserver
     private readonly IAnsiConsole _console;
     private readonly bool _isTerminal;
     private ProgressTask? _task;
-    private double _flopsPerToken;
-    private double _peak;
+    private TrainText _text = new(LossUnit.NatsPerToken, 0, 0);
     private long _lastLine;
-    private LossUnit _unit = LossUnit.NatsPerToken;
 
     public TrainProgress(Output output)
     {
@@ -64,19 +60,18 @@ internal sealed class TrainProgress : ITrainObserver
     {
         ModelConfig model = session.Config.Model;
         // By the convention the head meets every token; where a task asks at a few of them, that would be far from what is done.
-        _flopsPerToken = session.Config.Task.IsText ? session.FlopsPerToken : 0;
-        _peak = MatMulPeak.Measure(backend, session.Config.Train.Precision.Arithmetic());
-        _unit = session.Task.Unit;
+        double flopsPerToken = session.Config.Task.IsText ? session.FlopsPerToken : 0, peak = MatMulPeak.Measure(backend, session.Config.Train.Precision.Arithmetic());
+        _text = new TrainText(session.Task.Unit, flopsPerToken, peak);
         string tokens = session.Task.Tokenizer is { } tokenizer ? $"{tokenizer.Name} tokenizer of {Display.Count(tokenizer.Vocab)}" : $"task {session.Config.Task.Kind}";
-        Line($"{session.Config.Preset}: {Parameters(session.Model.Store)}, {Display.Count(model.Layers, "layer")}, width {Display.Count(model.Width)}, context {Display.Count(model.Context)}, {tokens}");
+        Line($"{session.Config.Preset}: {TrainText.Parameters(session.Model.Store)}, {Display.Count(model.Layers, "layer")}, width {Display.Count(model.Width)}, context {Display.Count(model.Context)}, {tokens}");
         string[] lines = [.. session.Task.Describe().DefaultIfEmpty(session.Task.Name)];
-        Line($"{lines[0]}; {Plan(session)} of {Display.Count((long)session.Config.Train.Batch * session.Config.Train.Accumulate)} × {Display.Count(model.Context)} tokens");
+        Line($"{lines[0]}; {TrainText.Plan(session)} of {Display.Count((long)session.Config.Train.Batch * session.Config.Train.Accumulate)} × {Display.Count(model.Context)} tokens");
         foreach (string line in lines.Skip(1))
         {
             Line(line);
         }
 
-        Line($"{backend.Name}: {Display.Short(_peak, "FLOP")}/s in matrix products; run folder {session.RunPath}");
+        Line($"{backend.Name}: {Display.Short(peak, "FLOP")}/s in matrix products; run folder {session.RunPath}");
         if (session.State.Step > 0)
         {
             Line($"going on after step {Display.Count(session.State.Step)}");
@@ -102,16 +97,16 @@ internal sealed class TrainProgress : ITrainObserver
         {
             _task.MaxValue = report.Steps ?? double.MaxValue;
             _task.Value = report.Step;
-            _task.Description = $"{steps}  {Loss(report.Result)}  {Rates(report)}";
+            _task.Description = $"{steps}  {TrainText.Loss(report.Result)}  {_text.Rates(report)}";
         }
         else if (report.Step == 1 || IsLineDue(report) || report.Step == report.Steps)
         {
             _lastLine = report.Step;
-            Line($"step {steps}  {Loss(report.Result)}  {Rates(report)}");
+            Line($"step {steps}  {TrainText.Loss(report.Result)}  {_text.Rates(report)}");
         }
     }
 
-    public void Evaluated(long step, Evaluation evaluation, Evaluation? full) => Line($"step {Display.Count(step)}  {Validation(evaluation, full)}");
+    public void Evaluated(long step, Evaluation evaluation, Evaluation? full) => Line($"step {Display.Count(step)}  {_text.Validation(evaluation, full)}");
 
     public void Sampled(long step, string text) => Line($"step {Display.Count(step)}  sample: {text.ReplaceLineEndings(" ⏎ ")}");
 
@@ -128,12 +123,12 @@ internal sealed class TrainProgress : ITrainObserver
             GeometryTable.WriteCosts(_output, geometry.Costs, summary.Seconds);
         }
 
-        if (Experts(session) is { } experts)
+        if (TrainText.Experts(session) is { } experts)
         {
             Line(experts);
         }
 
-        Line($"{Losses(summary)} after {Display.Count(summary.Steps, "step")}, {Display.Clock(summary.Seconds)}, {Display.Count((long)Math.Round(summary.TokensPerSecond))} tokens/s");
+        Line($"{_text.Losses(summary)} after {Display.Count(summary.Steps, "step")}, {Display.Clock(summary.Seconds)}, {Display.Count((long)Math.Round(summary.TokensPerSecond))} tokens/s");
         // Of other tasks than text the last line says the same.
         if (summary is { End: TrainEnd.Finished, Validation: not null, FullValidation: null } && session is { RunPath: not null, Task.Tokenizer: not null })
         {
@@ -160,35 +155,11 @@ internal sealed class TrainProgress : ITrainObserver
         }
     }
 
-    private static string Parameters(ParameterStore store)
-    {
-        long all = store.Parameters.Sum(p => p.Layout.Count);
-        return $"{Display.Count(all)} parameters{(store.Count < all ? $" of which {Display.Count(store.Count)} are trained" : "")}";
-    }
-
     // A plan may change on the way; until there is one, lines get further apart.
     private bool IsLineDue(in StepReport report)
     {
         long apart = report.Steps is { } steps ? Math.Max(1, steps / LinesPerRun) : Math.Max(1, _lastLine);
         return report.Step >= (_lastLine / apart + 1) * apart;
-    }
-
-    private string Rates(in StepReport report)
-    {
-        string share = _flopsPerToken == 0 ? ""
-            : string.Create(CultureInfo.InvariantCulture, $"  {(_peak > 0 ? report.TokensPerSecond * _flopsPerToken / _peak : 0):P0} of peak");
-        return string.Create(CultureInfo.InvariantCulture, $"{report.TokensPerSecond:N0} tokens/s{share}  {(report.SecondsLeft is { } left ? Display.Clock(left) : "?")} left");
-    }
-
-    private static string Plan(TrainSession session)
-    {
-        TrainConfig train = session.Config.Train;
-        Budget budget = Budget.Of(session.Config);
-        string minutes = $"{Display.Number(train.Minutes)} minutes", steps = Display.Count(session.Trainer.Schedule.Steps, "step");
-        return train.Minutes == 0 ? steps
-            : !budget.IsUnbounded ? $"{steps} or {minutes}"
-            : session.Trainer.Schedule.Steps < TrainConfig.Unbounded ? $"{steps} within {minutes}"
-            : $"as many steps as fit into {minutes},";
     }
 
     private void Line(string text)
@@ -206,61 +177,4 @@ internal sealed class TrainProgress : ITrainObserver
             }
         }
     }
-
-    // The loss, and beside it what else gradients are of.
-    private static string Loss(in StepResult result)
-    {
-        if (!result.IsFinite)
-        {
-            return "skipped: a gradient overflowed";
-        }
-
-        string text = $"loss {Figure(result.Loss)}";
-        for (int i = 0; i < result.Terms.Count; i++)
-        {
-            (string key, double term) = result.Terms[i];
-            text += string.Create(CultureInfo.InvariantCulture, $"  {key} {term:G3}");
-        }
-
-        return text;
-    }
-
-    // The figure of the curve first; that of all that is held back beside it where it is another.
-    private string Validation(Evaluation evaluation, Evaluation? full)
-    {
-        string whole = full is { } all && all.Tokens != evaluation.Tokens ? $"; on all {Display.Count(all.Tokens)} {(all.IsText ? "tokens" : "places")} {Scores(all)}" : "";
-        return $"validation {Scores(evaluation)}{whole}";
-    }
-
-    private string Scores(Evaluation evaluation)
-    {
-        string bits = evaluation.IsText ? $", {Figure(evaluation.BitsPerByte)} bits/byte" : "";
-        return $"{Figure(evaluation.Loss)} {_unit.Short}{bits}{string.Concat((evaluation.Scores ?? []).Select(score => $", {score.Name} {Figure(score.Value)}"))}";
-    }
-
-    // Each figure is of the last step, or says of which.
-    private string Losses(TrainSummary summary)
-    {
-        string training = double.IsNaN(summary.TrainLoss) ? "stopped" : $"training loss {Figure(summary.TrainLoss)}";
-        return summary.Validation is not { } validation ? training
-            : summary.ValidationStep is { } step && step == summary.Steps ? Validation(validation, summary.FullValidation)
-            : $"{Validation(validation, summary.FullValidation)} {(summary.ValidationStep is { } before ? $"at step {Display.Count(before)}" : "before")}; {training}";
-    }
-
-    // Of the last step, in words as in the table by layer; nothing where this start of the run took none.
-    private static string? Experts(TrainSession session)
-    {
-        IReadOnlyList<ExpertLoad> loads = session.Trainer.ReadExpertLoads();
-        long pairs = loads.Sum(load => load.Pairs), dropped = loads.Sum(load => load.Dropped);
-        if (pairs == 0)
-        {
-            return null;
-        }
-
-        string drops = dropped > 0 ? string.Create(CultureInfo.InvariantCulture, $", {(double)dropped / pairs:P1} of pairs dropped") : "";
-        ExpertLoad uneven = loads.MinBy(load => load.Entropy)!;
-        return string.Create(CultureInfo.InvariantCulture, $"experts: load H {loads.Average(load => load.Entropy):0.000} on average, least {uneven.Entropy:0.000} in layer {uneven.Layer}{drops}");
-    }
-
-    private static string Figure(double value) => value.ToString("0.0000", CultureInfo.InvariantCulture);
 }

@@ -23,6 +23,12 @@ internal sealed record TapInput
     /// <summary>Decoding: the places that go on to the head, Int32 [B], b · T + t; none for all.</summary>
     public Tensor Kept { get; init; }
 
+    /// <summary>What has been recorded of places that several points ask for, by who asks.</summary>
+    public Dictionary<ITapFilter, Tensor> Chosen { get; } = [];
+
+    /// <summary>Whether a value [B, 1, ..] is of the places that go on to the head, one of each row.</summary>
+    public bool IsOfKept(Tensor value) => !Kept.IsNone && Time > 1 && value.Layout.Rank > 2 && value[0] == Batch && value[1] == 1;
+
     /// <summary>Whether what is before the first place of a run is in a cache.</summary>
     public bool IsDecoding => !Positions.IsNone;
 }

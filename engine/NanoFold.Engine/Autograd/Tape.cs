@@ -13,9 +13,7 @@ public sealed class Tape
     private readonly List<TapeValue> _values = [];
     private readonly List<Tensor> _losses = [];
     private readonly List<LossTerm> _lossTerms = [];
-    private readonly Dictionary<Parameter, Tensor> _parameters = [];
-    private readonly Dictionary<Table, Tensor> _tables = [];
-    private readonly List<ParameterStore> _stores = [];
+    private readonly TapeSources _sources;
     private readonly bool _isTraining;
     private StepState? _state;
     private string _path = "";
@@ -38,6 +36,7 @@ public sealed class Tape
         Arithmetic = arithmetic;
         IsTraining = _isTraining = training;
         Taps = taps;
+        _sources = new TapeSources(this, _values, training);
     }
 
     public Backend Backend { get; }
@@ -89,7 +88,7 @@ public sealed class Tape
     public IReadOnlyList<Node> Nodes => _nodes;
 
     /// <summary>The stores whose parameters it uses, in the order in which it met them.</summary>
-    public IReadOnlyList<ParameterStore> Stores => _stores;
+    public IReadOnlyList<ParameterStore> Stores => _sources.Stores;
 
     internal IReadOnlyList<TapeValue> Values => _values;
 
@@ -102,53 +101,19 @@ public sealed class Tape
     public string Path => _path;
 
     /// <summary>Memory that outlives the plan: batches, tables, caches. No gradient flows to it.</summary>
-    public Tensor External(string name, in View view)
-    {
-        _values.Add(new TapeValue(ValueKind.External, view.Layout, view.Type, name) { External = view });
-        return new Tensor(_values.Count - 1, 0, view.Layout, view.Type);
-    }
+    public Tensor External(string name, in View view) => _sources.Add(name, view);
 
     /// <summary>The handle of a parameter, of any store; the same value however often it is used.</summary>
-    public Tensor Use(Parameter parameter)
-    {
-        if (!_parameters.TryGetValue(parameter, out Tensor tensor))
-        {
-            ParameterStore store = Meet(parameter.Store);
-            DType type = Type.Is16Bit() ? Type : store.Type;
-            if (type != store.Type)
-            {
-                store.Shadow(type);
-            }
-
-            _values.Add(new TapeValue(ValueKind.Parameter, parameter.Layout, type, parameter.Name)
-            {
-                Parameter = parameter,
-                NeedsGradient = _isTraining && !parameter.Frozen,
-            });
-            tensor = new Tensor(_values.Count - 1, 0, parameter.Layout, type);
-            _parameters.Add(parameter, tensor);
-        }
-
-        return tensor;
-    }
+    public Tensor Use(Parameter parameter) => _sources.Of(parameter);
 
     /// <summary>The handle of state in its own type; no gradient flows to it. An op may write it.</summary>
-    public Tensor Use(StateTensor state) => External(state.Name, Meet(state.Store).Values(state));
+    public Tensor Use(StateTensor state) => External(state.Name, _sources.Meet(state.Store).Values(state));
 
     /// <summary>The handle of what a router counts in a step.</summary>
-    public Tensor UseCounts(Router router) => External("expert counts", Meet(router.Store).Counts(router));
+    public Tensor UseCounts(Router router) => External("expert counts", _sources.Meet(router.Store).Counts(router));
 
     /// <summary>The handle of a table; the same value however often it is used.</summary>
-    public Tensor Use(Table table)
-    {
-        if (!_tables.TryGetValue(table, out Tensor tensor))
-        {
-            tensor = External(table.Name, table.View);
-            _tables.Add(table, tensor);
-        }
-
-        return tensor;
-    }
+    public Tensor Use(Table table) => _sources.Of(table);
 
     /// <summary>Appends a node with one real output.</summary>
     public Tensor Record(Op op, ReadOnlySpan<Tensor> inputs, in Layout output) => Record(op, inputs, [(output, Type)])[0];
@@ -229,28 +194,28 @@ public sealed class Tape
     /// <summary>Enters a module: names what follows until disposed.</summary>
     public Scope Enter(string name)
     {
-        var scope = new Scope(this, _path);
+        Scope outer = Here;
         _path = _path.Length == 0 ? name : $"{_path}.{name}";
-        return scope;
+        return outer;
     }
 
     /// <summary>What is recorded until disposed passes these editors, before those of <see cref="Taps"/>: a model's own, which other models on the tape do not pass.</summary>
-    internal EditScope EditBy(TapSet? edits)
+    internal Scope EditBy(TapSet? edits)
     {
-        var scope = new EditScope(this, Edits);
+        Scope outer = Here;
         Edits = edits;
-        return scope;
+        return outer;
     }
 
     /// <summary>
     /// What is recorded until disposed is as in an evaluation, without dropout and without losses of its own: a reference beside what is trained, of which the logits
     /// are recorded (a loss op would add to the step's loss). Its parameters are those of a store of which none is trained.
     /// </summary>
-    public EvaluationScope AsInEvaluation()
+    public Scope AsInEvaluation()
     {
-        var scope = new EvaluationScope(this, IsTraining);
+        Scope outer = Here;
         IsTraining = false;
-        return scope;
+        return outer;
     }
 
     /// <summary>A number for the next op that draws random numbers: counted apart from nodes, so that taps do not change what is drawn.</summary>
@@ -261,33 +226,18 @@ public sealed class Tape
 
     public void EndSegment() => _segment = -1;
 
-    private ParameterStore Meet(ParameterStore store)
+    private Scope Here => new(this, _path, IsTraining, Edits);
+
+    /// <summary>Where recording goes back to when it is disposed.</summary>
+    public readonly struct Scope : IDisposable
     {
-        if (!_stores.Contains(store))
-        {
-            if (store.Backend != Backend)
-            {
-                throw new ArgumentException($"tape: parameters are on {store.Backend.Name}, the tape is recorded for {Backend.Name}");
-            }
+        private readonly Tape _tape;
+        private readonly string _path;
+        private readonly bool _isTraining;
+        private readonly TapSet? _edits;
 
-            _stores.Add(store);
-        }
+        internal Scope(Tape tape, string path, bool isTraining, TapSet? edits) => (_tape, _path, _isTraining, _edits) = (tape, path, isTraining, edits);
 
-        return store;
-    }
-
-    public readonly struct Scope(Tape tape, string outer) : IDisposable
-    {
-        public void Dispose() => tape._path = outer;
-    }
-
-    public readonly struct EvaluationScope(Tape tape, bool outer) : IDisposable
-    {
-        public void Dispose() => tape.IsTraining = outer;
-    }
-
-    internal readonly struct EditScope(Tape tape, TapSet? outer) : IDisposable
-    {
-        public void Dispose() => tape.Edits = outer;
+        public void Dispose() => (_tape._path, _tape.IsTraining, _tape.Edits) = (_path, _isTraining, _edits);
     }
 }

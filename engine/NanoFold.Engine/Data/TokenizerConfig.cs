@@ -8,6 +8,7 @@ namespace NanoFold.Engine.Data;
 [JsonDerivedType(typeof(BpeTokenizerConfig), "bpe")]
 [JsonDerivedType(typeof(ByteTokenizerConfig), "byte")]
 [JsonDerivedType(typeof(FileTokenizerConfig), "file")]
+[JsonDerivedType(typeof(NoTokenizerConfig), "none")]
 public abstract record TokenizerConfig
 {
     private protected TokenizerConfig()
@@ -49,7 +50,14 @@ public sealed record ByteTokenizerConfig : TokenizerConfig
     public override int ExpectedVocab(DataConfig data) => data.Documents == DocumentMode.Mark ? 258 : 256;
 }
 
-/// <summary>A tokenizer that exists: a <c>tokenizer.json</c>.</summary>
+/// <summary>A model that came from elsewhere without one; it neither reads nor writes text.</summary>
+public sealed record NoTokenizerConfig : TokenizerConfig
+{
+    /// <inheritdoc/>
+    public override int ExpectedVocab(DataConfig data) => 0;
+}
+
+/// <summary>A tokenizer that exists: a <c>tokenizer.json</c>, a SentencePiece model, <c>vocab.json</c> with <c>merges.txt</c>, ranks of tiktoken, llama2.c's <c>tokenizer.bin</c>.</summary>
 public sealed record FileTokenizerConfig : TokenizerConfig
 {
     /// <summary>The file, or the folder it lies in.</summary>
@@ -63,7 +71,7 @@ public sealed record FileTokenizerConfig : TokenizerConfig
     {
         if (string.IsNullOrWhiteSpace(Path))
         {
-            yield return new ConfigProblem($"{path}.path", "is needed for kind \"file\": name a tokenizer.json");
+            yield return new ConfigProblem($"{path}.path", "is needed for kind \"file\": name a tokenizer's file");
         }
     }
 }

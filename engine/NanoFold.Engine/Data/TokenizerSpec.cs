@@ -48,6 +48,7 @@ public sealed record TokenizerSpec
         ByteTokenizerConfig => Byte,
         BpeTokenizerConfig bpe => Bpe(bpe.Vocab),
         FileTokenizerConfig { Path: { } path } => Given(Text.Tokenizer.Load(path)),
+        NoTokenizerConfig => throw new UserException("tokenizer: the model came without one; import it again with --tokenizer FILE"),
         _ => throw new UserException($"tokenizer of kind '{config.Kind}' names no file"),
     };
 }

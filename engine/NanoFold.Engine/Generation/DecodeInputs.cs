@@ -6,7 +6,7 @@ using NanoFold.Kernels;
 
 namespace NanoFold.Engine.Generation;
 
-/// <summary>What a run of a <see cref="Decoder"/> reads, on the host and on the device: tokens and their positions [B, T], first positions, counts and places of the last tokens [B].</summary>
+/// <summary>What a run of a <see cref="Decoder"/> reads, on the host and on the device: tokens and their positions [B, T], first positions, counts, places of the last tokens and lengths of the texts [B].</summary>
 internal sealed class DecodeInputs : IDisposable
 {
     private readonly Backend _backend;
@@ -17,6 +17,7 @@ internal sealed class DecodeInputs : IDisposable
     private readonly int[] _positions;
     private readonly int[] _counts;
     private readonly int[] _lastRows;
+    private readonly int[] _lengths;
 
     public DecodeInputs(Backend backend, int batch, int largestChunk)
     {
@@ -27,17 +28,18 @@ internal sealed class DecodeInputs : IDisposable
         _positions = new int[batch];
         _counts = new int[batch];
         _lastRows = new int[batch];
-        _buffer = backend.Allocate(5 * Stride * sizeof(int));
+        _lengths = new int[batch];
+        _buffer = backend.Allocate(6 * Stride * sizeof(int));
     }
 
     /// <summary>On the device.</summary>
     public long Bytes => _buffer.Bytes;
 
-    // Elements from one of the five to the next.
+    // Elements from one of the six to the next.
     private long Stride => ((long)_tokens.Length + 63) / 64 * 64;
 
-    /// <summary>Sets a row: its new tokens, padded to the chunk, from a position on. An idle row has none.</summary>
-    public void Set(int row, int chunk, ReadOnlySpan<int> tokens, int position)
+    /// <summary>Sets a row: its new tokens, padded to the chunk, from a position on, of a text of <paramref name="length"/> as far as it is known. An idle row has none.</summary>
+    public void Set(int row, int chunk, ReadOnlySpan<int> tokens, int position, int length)
     {
         Span<int> ids = _tokens.AsSpan(row * chunk, chunk), places = _positionIds.AsSpan(row * chunk, chunk);
         ids.Clear();
@@ -50,6 +52,7 @@ internal sealed class DecodeInputs : IDisposable
 
         _positions[row] = tokens.IsEmpty ? 0 : position;
         _counts[row] = tokens.Length;
+        _lengths[row] = length;
         _lastRows[row] = tokens.IsEmpty ? -1 : (row * chunk) + tokens.Length - 1;
     }
 
@@ -60,6 +63,7 @@ internal sealed class DecodeInputs : IDisposable
         _backend.Upload<int>(_positions, View(2, Layout.Of(_batch)));
         _backend.Upload<int>(_counts, View(3, Layout.Of(_batch)));
         _backend.Upload<int>(_lastRows, View(4, Layout.Of(_batch)));
+        _backend.Upload<int>(_lengths, View(5, Layout.Of(_batch)));
     }
 
     /// <summary>Records a chunk's run; returns the logits [B, 1, V] of each row's last new token.</summary>
@@ -71,7 +75,8 @@ internal sealed class DecodeInputs : IDisposable
         counts: tape.External("counts", View(3, Layout.Of(_batch))),
         cache,
         // A single token is the last one.
-        rows: chunk == 1 ? default : tape.External("last rows", View(4, Layout.Of(_batch))));
+        rows: chunk == 1 ? default : tape.External("last rows", View(4, Layout.Of(_batch))),
+        lengths: tape.External("lengths", View(5, Layout.Of(_batch))));
 
     public void Dispose() => _buffer.Dispose();
 

@@ -19,23 +19,17 @@ public sealed class GeometryProbe : IDisposable
 {
     private const ulong SampleSeed = 1;
 
-    // Far more than measures of usual widths take, and within what arrays hold.
-    private const double MostMeasureBytes = 16e9;
-
     private readonly Transformer _model;
     private readonly Arithmetic _arithmetic;
     private readonly SharedArena _arena;
     private readonly bool _ownsArena;
     private readonly LearningTask _task;
-    private readonly BatchRows _rows;
+    private readonly ProbeTokens _tokens;
     private readonly BatchBuffers _buffers;
     private readonly BlockReader _reader;
     private readonly StreamKeeper? _streams;
     private readonly Plan _plan;
     private readonly StepState _state;
-    private IReadOnlyList<LabelColumn> _labels = [];
-    private IReadOnlyList<LabelColumn> _more = [];
-    private int[] _documents = [];
 
     /// <param name="model">Its parameters are in float32.</param>
     /// <param name="task">What the model reads; not disposed here.</param>
@@ -46,15 +40,15 @@ public sealed class GeometryProbe : IDisposable
     public GeometryProbe(
         Transformer model, LearningTask task, ProbeShape shape, IReadOnlyList<Measure> measures, Arithmetic arithmetic = default, SharedArena? arena = null)
     {
-        double measuring = MostBytes(shape, measures, model.Config.Width);
+        double measuring = MeasureMemory.Most(shape, measures, model.Config.Width);
         (_model, _arithmetic) = (model, arithmetic);
         Shape = shape;
         Measures = measures;
         _arena = arena ?? new SharedArena(model.Backend);
         _ownsArena = arena is null;
         _task = task;
-        _rows = new BatchRows([.. task.Fields(shape.Time), .. task.Labels.Select(labels => BatchField.OfScores(labels.Field, shape.Time))], shape.Batch);
-        _buffers = new BatchBuffers(model.Backend, _rows.Fields, shape.Batch, arithmetic.Type);
+        _tokens = new ProbeTokens(task, shape);
+        _buffers = new BatchBuffers(model.Backend, _tokens.Rows.Fields, shape.Batch, arithmetic.Type);
         int mostNeighbors = Math.Max(1, measures.Select(m => m.Neighbors).DefaultIfEmpty().Max());
         Want[] wants = [.. measures.SelectMany(m => m.Wants).Distinct()];
         bool keepsStreams = measures.Any(m => m.NeedsStreams);
@@ -101,28 +95,15 @@ public sealed class GeometryProbe : IDisposable
     /// <param name="labels">More classes of the tokens, given where each row is among all of them.</param>
     public void Read(Func<IReadOnlyList<long>, IReadOnlyList<LabelColumn>>? labels = null)
     {
-        long all = _task.Rows(TaskSplit.Probe, Shape.Time), taken = Math.Min(Shape.Batch, all);
-        _rows.Fill(_task, TaskSplit.Probe, 0, taken, all);
-        _more = labels?.Invoke([.. Enumerable.Range(0, (int)taken).Select(row => BatchRows.Spaced(row, taken, all))]) ?? [];
-        Span<int> tokens = _rows.Integers(BatchField.Tokens), documents = _rows.Integers(BatchField.Documents);
-        // Without tokens no two places are alike; without documents every row is one.
-        Take(
-            tokens.IsEmpty ? [.. Enumerable.Range(0, Shape.Tokens)] : tokens,
-            documents.IsEmpty ? [.. Enumerable.Range(0, Shape.Tokens).Select(place => place / Shape.Time)] : documents,
-            _rows.Integers(BatchField.Targets));
+        _tokens.Read(labels);
+        Upload();
     }
 
     /// <summary>Takes the tokens to be measured, [B, T], and the documents that they are of.</summary>
     public void Read(ReadOnlySpan<int> tokens, ReadOnlySpan<int> documents)
     {
-        tokens.CopyTo(_rows.Integers(BatchField.Tokens));
-        _more = [];
-        if (_rows.Integers(BatchField.Documents) is { IsEmpty: false } own)
-        {
-            documents.CopyTo(own);
-        }
-
-        Take(tokens, documents, []);
+        _tokens.Read(tokens, documents);
+        Upload();
     }
 
     /// <summary>Whether clouds are of a Gaussian with the mean and covariance of the tokens' values, in place of these: a control.</summary>
@@ -131,45 +112,15 @@ public sealed class GeometryProbe : IDisposable
         set => _reader.Replace = value ? cloud => GaussianCloud.Replace(cloud, SampleSeed) : null;
     }
 
-    /// <summary>Puts the tokens, with their classes, into an order drawn at random over all rows; false where the model reads none. What comes next is what does so then.</summary>
+    /// <inheritdoc cref="ProbeTokens.Shuffle"/>
     internal bool Shuffle(ulong seed)
     {
-        Span<int> tokens = _rows.Integers(BatchField.Tokens), targets = _rows.Integers(BatchField.Targets);
-        if (tokens.IsEmpty)
+        if (!_tokens.Shuffle(seed))
         {
             return false;
         }
 
-        bool asksNext = true;
-        for (int i = 0; i < targets.Length; i++)
-        {
-            asksNext &= (i + 1) % Shape.Time == 0 || targets[i] < 0 || targets[i] == tokens[i + 1];
-        }
-
-        int[] order = new GaussianSource(seed).Order(tokens.Length);
-        void Permute(Span<int> values)
-        {
-            int[] old = values.ToArray();
-            for (int i = 0; i < old.Length; i++)
-            {
-                values[i] = old[order[i]];
-            }
-        }
-
-        Permute(tokens);
-        Permute(targets);
-        foreach (string field in _task.Labels.Select(labels => labels.Field))
-        {
-            Permute(_rows.Integers(field));
-        }
-
-        _more = [.. _more.Select(column => column.At(order))];
-        for (int i = 0; asksNext && i < targets.Length; i++)
-        {
-            targets[i] = (i + 1) % Shape.Time > 0 ? tokens[i + 1] : -1;
-        }
-
-        Take(tokens, [.. _documents], targets);
+        Upload();
         return true;
     }
 
@@ -185,11 +136,11 @@ public sealed class GeometryProbe : IDisposable
         Tokenizer = tokenizer,
         Task = _task,
         Shape = Shape,
-        Rows = _rows,
-        Tokens = Label(LabelColumn.Token),
-        Documents = _documents,
-        Targets = Label(LabelColumn.Next),
-        Labels = _labels,
+        Rows = _tokens.Rows,
+        Tokens = _tokens.Of(LabelColumn.Token),
+        Documents = _tokens.Documents,
+        Targets = _tokens.Of(LabelColumn.Next),
+        Labels = _tokens.Labels,
         Points = _reader.Points,
         Seed = seed,
     };
@@ -252,34 +203,12 @@ public sealed class GeometryProbe : IDisposable
         }
     }
 
-    private int[] Label(string name) => _labels.First(column => column.Name == name).Values;
-
-    // What the measure takes that takes most: one is taken after the other.
-    private static double MostBytes(ProbeShape shape, IReadOnlyList<Measure> measures, int width)
+    private void Upload()
     {
-        if (measures.Count == 0)
-        {
-            return 0;
-        }
-
-        Measure largest = measures.MaxBy(m => m.Bytes(shape, width))!;
-        double most = largest.Bytes(shape, width);
-        return most <= MostMeasureBytes ? most : throw UserException.Usage(FormattableString.Invariant(
-            $"geometry.measures: {largest.Kind} takes {most / 1e9:0.0} GB at model.width={width} and geometry.neighborTokens={shape.Neighbors}, and at most {MostMeasureBytes / 1e9:0} GB are supported; leave it out, or set geometry.enabled=false"));
-    }
-
-    private void Take(ReadOnlySpan<int> tokens, ReadOnlySpan<int> documents, ReadOnlySpan<int> targets)
-    {
-        _buffers.Upload(_rows);
-        _documents = documents.ToArray();
-        _labels =
-        [
-            .. LabelColumn.Always(tokens, targets, Shape.Time),
-            .. _task.Labels.Select(labels => new LabelColumn(labels.Name, labels.Classes, _rows.Integers(labels.Field).ToArray())),
-            .. _more,
-        ];
-        _reader.Read(tokens, documents, _labels, _model.Config.Visibility, _rows.Integers(BatchField.Prefixes));
-        _streams?.Read(tokens, documents, _labels);
+        _buffers.Upload(_tokens.Rows);
+        int[] tokens = _tokens.Of(LabelColumn.Token);
+        _reader.Read(tokens, _tokens.Documents, _tokens.Labels, _model.Config.Visibility, _tokens.Rows.Integers(BatchField.Prefixes));
+        _streams?.Read(tokens, _tokens.Documents, _tokens.Labels);
     }
 
     private void Take(IReadOnlyList<int> due, Func<Measure, IEnumerable<PlacedMeasure>> places, Action<int, PlacedMeasure> take)

@@ -30,7 +30,7 @@ public sealed class ReadOut
     /// <summary>Records the values [B, T, O] of the normed stream x [B, T, C].</summary>
     public Tensor Values(Tape tape, Tensor x)
     {
-        using Tape.EditScope edits = tape.EditBy(_edits);
+        using Tape.Scope edits = tape.EditBy(_edits);
         return Tap.At(tape, "hook_outputs", _linear.Forward(tape, _scale == 1 ? x : ScaleOp.Record(tape, x, _scale)));
     }
 

@@ -65,16 +65,8 @@ public sealed class ModuleBuilder
     /// <param name="role">Decides its optimizer, decay and place.</param>
     /// <param name="initializer">How it starts; see <see cref="Initialization"/>.</param>
     /// <param name="growth">Which of its dimensions grow with the width of the model.</param>
-    public Parameter Add(string name, Layout layout, ParameterRole role, Initializer initializer, GrowthKind growth = GrowthKind.Input)
-    {
-        Parameter parameter = _store.Add(Full(name), layout, role, initializer, new Growth(growth, WidthRatio));
-        if (_isAdapter)
-        {
-            _adapters!.Add(parameter);
-        }
-
-        return parameter;
-    }
+    public Parameter Add(string name, Layout layout, ParameterRole role, Initializer initializer, GrowthKind growth = GrowthKind.Input) =>
+        Declared(_store.Add(Full(name), layout, role, initializer, new Growth(growth, WidthRatio)));
 
     /// <summary>Declares y = x Wᵀ (+ b), with the parameters <c>NAME.weight</c> and <c>NAME.bias</c>.</summary>
     /// <param name="name">As in <c>q_proj</c>.</param>
@@ -114,11 +106,13 @@ public sealed class ModuleBuilder
     /// <param name="width">What it runs over.</param>
     /// <param name="kind">Null for the model's.</param>
     /// <param name="growth">Whether what it runs over grows with the width of the model; an element of a head does not.</param>
-    public Norm Norm(string name, int width, NormKind? kind = null, GrowthKind growth = GrowthKind.Input)
+    /// <param name="bias">Whether a layer norm has a bias; null for what the model says.</param>
+    public Norm Norm(string name, int width, NormKind? kind = null, GrowthKind growth = GrowthKind.Input, bool? bias = null)
     {
-        Parameter gain = Add($"{name}.weight", Layout.Of(width), ParameterRole.Vector, Initializer.One, growth);
-        Parameter? bias = (kind ?? Model.Norm) == NormKind.Layer ? Add($"{name}.bias", Layout.Of(width), ParameterRole.Vector, Initializer.Zero, growth) : null;
-        return new Norm(gain, bias, Model.NormEpsilon);
+        NormKind of = kind ?? Model.Norm;
+        Parameter gain = Add($"{name}.weight", Layout.Of(width), ParameterRole.Vector, Initialization.Gain(Model), growth);
+        Parameter? added = of == NormKind.Layer && (bias ?? Model.NormBias) ? Add($"{name}.bias", Layout.Of(width), ParameterRole.Vector, Initializer.Zero, growth) : null;
+        return new Norm(of, gain, added, Model.NormEpsilon, Model.NormGainFromOne);
     }
 
     /// <summary>State that is saved with the parameters: neither a gradient nor an optimizer changes it.</summary>
@@ -126,7 +120,8 @@ public sealed class ModuleBuilder
     /// <param name="layout">Its shape.</param>
     /// <param name="type">Of its elements; null for that of the parameters.</param>
     /// <param name="initializer">Where it starts; 0 by default.</param>
-    public StateTensor AddState(string name, Layout layout, DType? type = null, Initializer initializer = default) => _store.AddState(Full(name), layout, type, initializer);
+    public StateTensor AddState(string name, Layout layout, DType? type = null, Initializer initializer = default) =>
+        Declared(_store.AddState(Full(name), layout, type, initializer));
 
     /// <summary>Declares what the router of this layer keeps; see <see cref="ParameterStore.AddRouter"/>.</summary>
     public Router AddRouter(int experts, StateTensor? bias, double biasRate) => _store.AddRouter(Layer, experts, bias, biasRate);
@@ -146,6 +141,17 @@ public sealed class ModuleBuilder
     private AdapterConfig? AdapterOf(string name, bool isHead = false) => _isAdapter ? null : _adapters?.For(Full(name), isHead);
 
     private ModuleBuilder AdapterIn(string layer) => new(this, Model, Full(layer), Layer, ("", ""), isAdapter: true);
+
+    private T Declared<T>(T tensor)
+        where T : StoredTensor
+    {
+        if (_isAdapter)
+        {
+            _adapters!.Add(tensor);
+        }
+
+        return tensor;
+    }
 
     private string Full(string name) => _prefix.Length == 0 ? name : $"{_prefix}.{name}";
 }

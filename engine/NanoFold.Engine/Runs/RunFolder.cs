@@ -22,11 +22,10 @@ public sealed class RunFolder : IDisposable
     private static readonly string[] s_written = [RunLock.FileName, MetricsFile, GeometryFile, SamplesFile, CheckpointsFolder];
 
     private RunLock _lock;
-    private readonly string[] _made;
+    private readonly MadeFiles _made;
     private JsonLinesLog? _samples;
 
-    // made: the files and folders that do not exist yet, the innermost first.
-    private RunFolder(string path, string[] made)
+    private RunFolder(string path, MadeFiles made)
     {
         Path = path;
         FullPath = System.IO.Path.TrimEndingDirectorySeparator(System.IO.Path.GetFullPath(path));
@@ -49,7 +48,7 @@ public sealed class RunFolder : IDisposable
         catch
         {
             metrics?.Dispose();
-            TakeBack(_lock);
+            _made.TakeBack(_lock);
             throw;
         }
     }
@@ -86,14 +85,14 @@ public sealed class RunFolder : IDisposable
             }
         }
 
-        return Guard(path, () => new RunFolder(path, Missing(path)));
+        return Guard(path, () => new RunFolder(path, MadeFiles.Of(path)));
     }
 
     /// <summary>The folder of a run that is to go on.</summary>
     public static RunFolder Open(string path)
     {
         SavedRun.Require(path);
-        return Guard(path, () => new RunFolder(path, []));
+        return Guard(path, () => new RunFolder(path, MadeFiles.None));
     }
 
     /// <summary>Drops the samples of later steps.</summary>
@@ -109,20 +108,6 @@ public sealed class RunFolder : IDisposable
 
     /// <summary>Writes what a detailed evaluation found.</summary>
     internal void WriteEvaluation(DetailedEvaluation evaluation) => Write(DetailedEvaluation.FileName, RecordFile.ToBytes(evaluation));
-
-    /// <summary>Whether there is a detailed evaluation of a step.</summary>
-    internal bool HasEvaluationOf(long step)
-    {
-        try
-        {
-            return DetailedEvaluation.Find(Path)?.Step == step;
-        }
-        catch (UserException)
-        {
-            // One that cannot be read is made again.
-            return false;
-        }
-    }
 
     /// <summary>Whether the folder is still the one that was opened.</summary>
     internal bool IsInPlace() => _lock.IsInPlace;
@@ -171,7 +156,7 @@ public sealed class RunFolder : IDisposable
         Metrics.Dispose();
         Geometry.Dispose();
         _samples?.Dispose();
-        TakeBack(_lock);
+        _made.TakeBack(_lock);
     }
 
     public void Dispose()
@@ -190,51 +175,6 @@ public sealed class RunFolder : IDisposable
         {
             File.Delete(System.IO.Path.Combine(Path, name + PlainFile.New));
         }
-    }
-
-    // What a new run makes before its first checkpoint and does not exist yet.
-    private static string[] Missing(string path)
-    {
-        string config = System.IO.Path.Combine(path, RunConfig.FileName);
-        var missing = new List<string>([config + PlainFile.New, config]);
-        missing.AddRange(new[] { MetricsFile, GeometryFile, RunLock.FileName }.Select(name => System.IO.Path.Combine(path, name)).Where(file => !File.Exists(file)));
-        missing.AddRange(new[] { System.IO.Path.Combine(path, CheckpointsFolder) }.Where(folder => !Directory.Exists(folder)));
-        for (string? folder = System.IO.Path.GetFullPath(path); folder is not null && !Directory.Exists(folder); folder = System.IO.Path.GetDirectoryName(folder))
-        {
-            missing.Add(folder);
-        }
-
-        return [.. missing];
-    }
-
-    // The lock is held to the end, so that nobody else's is taken away; Windows does not delete what is open.
-    private void TakeBack(RunLock? held)
-    {
-        if (OperatingSystem.IsWindows())
-        {
-            held?.Dispose();
-        }
-
-        try
-        {
-            foreach (string path in _made)
-            {
-                if (Directory.Exists(path))
-                {
-                    Directory.Delete(path);
-                }
-                else if (held is not null && File.Exists(path))
-                {
-                    File.Delete(path);
-                }
-            }
-        }
-        catch (Exception e) when (FileFault.Is(e))
-        {
-            // It belongs to someone else by now or cannot be deleted; the fault that ended the run is the one to report.
-        }
-
-        held?.Dispose();
     }
 
     private void Write(string name, byte[] bytes) => Guard(Path, () =>

@@ -17,6 +17,8 @@ public sealed class TrainLoop
     private readonly TrainConfig _config;
     private readonly Pace _pace;
     private readonly Divergence _divergence;
+    private readonly RunSaves _saves;
+    private readonly RunLooks _looks;
     private readonly ICollective _collective;
     private readonly RecentLosses _losses = new();
     private readonly ResultWriter _result;
@@ -32,6 +34,8 @@ public sealed class TrainLoop
         _observer = observer;
         _divergence = new Divergence(session);
         _pace = new Pace(session);
+        _saves = new RunSaves(session, _pace, _divergence, observer);
+        _looks = new RunLooks(session, _pace, _divergence, _saves, observer);
         _result = new ResultWriter(session);
         _collective = session.Collective;
         _config = session.Config.Train;
@@ -41,8 +45,6 @@ public sealed class TrainLoop
     private int Steps => _session.Trainer.Schedule.Steps;
 
     private bool IsReached => _session.IsReached(_step);
-
-    private bool IsEvaluationDue => _step == Steps || _pace.IsEvaluationDue(_step);
 
     /// <summary>
     /// Trains to the end of the plan, the time budget, <c>train.until</c>, <c>train.stopAfter</c>, or until asked to stop; then a checkpoint is on disk. Where any process of several is asked
@@ -84,9 +86,7 @@ public sealed class TrainLoop
         }
         catch (UserException e) when (e.InnerException is { } cause && FileFault.Is(cause) && _step > Math.Max(0, _session.SavedStep))
         {
-            // A log could not be written: the steps are not lost for that.
-            Save();
-            throw new UserException($"{e.Message.TrimEnd('.')}; the state of step {_step} is saved in {_session.RunPath}", e);
+            throw _saves.Unwritten(_step, e);
         }
     }
 
@@ -94,12 +94,17 @@ public sealed class TrainLoop
     {
         long started = _session.Clock.GetTimestamp();
         TrainEnd end = TrainEnd.Finished;
-        bool isComplete = !IsLeftOver || (Look(stop) && Save());
+        bool isComplete = !_looks.IsLeftOver(_step);
+        if (!isComplete && (isComplete = _looks.Look(_step, stop)))
+        {
+            _saves.Save(_step);
+        }
+
         while (_step < Steps && isComplete && (end = WhyStop(stop)) == TrainEnd.Finished)
         {
             TakeStep();
-            bool evaluates = IsEvaluationDue, saves = _step == Steps || _pace.IsCheckpointDue(_step);
-            isComplete = Look(stop);
+            bool evaluates = _looks.IsEvaluationDue(_step), saves = _step == Steps || _pace.IsCheckpointDue(_step);
+            isComplete = _looks.Look(_step, stop);
             if (isComplete)
             {
                 Fit(evaluates);
@@ -107,7 +112,7 @@ public sealed class TrainLoop
 
             if (saves && !_divergence.IsLost)
             {
-                Save();
+                _saves.Save(_step);
             }
         }
 
@@ -120,16 +125,16 @@ public sealed class TrainLoop
         {
             // What was planned beyond is not going to be.
             _session.Fit(new FittedPlan(_step, (int)_step, _session.Planned.EvaluateEvery));
-            isComplete = Look(stop);
+            isComplete = _looks.Look(_step, stop);
         }
 
         end = isComplete ? end : TrainEnd.Interrupted;
         if (_session.SavedStep != _step || end == TrainEnd.OutOfTime)
         {
-            Save();
+            _saves.Save(_step);
         }
 
-        end = LookClosely(end, stop);
+        end = _looks.LookClosely(_step, end, stop);
         StepOrder.End(_collective, end);
         double seconds = _session.Clock.GetElapsedTime(started).TotalSeconds;
         return new TrainSummary(end, _step, _losses.Mean, _session.State.LastEvaluation, _pace.Steps.TokensPerSecond, seconds)
@@ -138,14 +143,10 @@ public sealed class TrainLoop
         };
     }
 
-    // A stop came in the evaluation that belonged to the step of the checkpoint.
-    private bool IsLeftOver => _step > 0 && IsEvaluationDue
-        && (_session.State.EvaluatedStep is { } evaluated ? evaluated < _step : _session.State.LastEvaluation is null && _session.EvaluationTokens > 0);
-
     private void TakeStep()
     {
         _pace.Steps.Start();
-        StepResult result = Saving(static loop =>
+        StepResult result = _saves.Guard(_step, this, static loop =>
         {
             loop._isAskedToStop = StepOrder.Give(loop._collective, loop._stop);
             return loop._session.Trainer.Step(loop._step);
@@ -153,7 +154,7 @@ public sealed class TrainLoop
         _pace.Steps.Stop(result.Tokens);
         if (_divergence.IsNotFinite(result))
         {
-            throw NotFinite("the loss");
+            throw _saves.NotFinite(_step, "the loss");
         }
 
         _step++;
@@ -161,67 +162,7 @@ public sealed class TrainLoop
         Report(result);
         if (_divergence.HasLost(result))
         {
-            throw Beyond("the loss", result.Loss);
-        }
-    }
-
-    // Evaluates, samples and measures where that is due; false where a stop was asked for on the way.
-    private bool Look(CancellationToken stop)
-    {
-        try
-        {
-            if (IsEvaluationDue)
-            {
-                Evaluate(isLast: _step == Steps, stop);
-            }
-
-            if (_config.SampleEvery > 0 && _step % _config.SampleEvery == 0)
-            {
-                string text = _session.Sample(_step, stop);
-                _observer?.Sampled(_step, text);
-            }
-
-            _session.Geometry?.Measure(_step, _pace.Steps.LastSeconds, isLast: _step == Steps || IsReached, _pace.MostToMeasure, _pace.IsCheckpointDue(_step), stop);
-            return true;
-        }
-        catch (OperationCanceledException) when (stop.IsCancellationRequested)
-        {
-            return false;
-        }
-    }
-
-    // What takes long is done once all else is on the disk.
-    private TrainEnd LookClosely(TrainEnd end, CancellationToken stop)
-    {
-        try
-        {
-            if (end is TrainEnd.Finished or TrainEnd.Reached or TrainEnd.OutOfTime)
-            {
-                _session.EvaluateInDetail(_step, () => _observer?.Note("evaluating in detail …"), stop);
-            }
-
-            return end;
-        }
-        catch (OperationCanceledException) when (stop.IsCancellationRequested)
-        {
-            return TrainEnd.Interrupted;
-        }
-    }
-
-    private void Evaluate(bool isLast, CancellationToken stop)
-    {
-        if (_pace.Evaluation(_step, isLast, () => Saving(loop => loop._session.Evaluate(loop._step, isLast, stop))) is { } evaluation)
-        {
-            _observer?.Evaluated(_step, evaluation, isLast || IsReached ? _session.State.FullEvaluation : null);
-            if (!double.IsFinite(evaluation.Loss))
-            {
-                throw NotFinite("the validation loss");
-            }
-
-            if (_divergence.IsBeyond(evaluation.Loss))
-            {
-                throw Beyond("the validation loss", evaluation.Loss);
-            }
+            throw _saves.Beyond(_step, "the loss", result.Loss);
         }
     }
 
@@ -251,55 +192,5 @@ public sealed class TrainLoop
         {
             _observer?.Note(string.Create(CultureInfo.InvariantCulture, $"{_config.Minutes:0.##} minutes are about {plan.Steps:N0} steps"));
         }
-    }
-
-    private bool Save()
-    {
-        if (_pace.Checkpoint(() => _session.Save(_step, _pace.Steps.StepSeconds)) is { } path)
-        {
-            _observer?.Saved(_step, path);
-        }
-
-        return true;
-    }
-
-    // Where the text cannot be read any more, the steps that were taken are not lost.
-    private T Saving<T>(Func<TrainLoop, T> action)
-    {
-        try
-        {
-            return action(this);
-        }
-        catch (UserException e) when (_step > 0 && _session.RunPath is not null)
-        {
-            if (_session.SavedStep != _step)
-            {
-                Save();
-            }
-
-            throw new UserException($"{e.Message}; the state after step {_step} is saved in {_session.RunPath}", e);
-        }
-    }
-
-    // The state is as it was before the step: nothing was updated.
-    private DivergedException NotFinite(string what)
-    {
-        if (_session.SavedStep != _step)
-        {
-            Save();
-        }
-
-        return _divergence.NotFinite(_step, what);
-    }
-
-    // The last checkpoint is of a better state; without one, this state is better than none.
-    private DivergedException Beyond(string what, double loss)
-    {
-        if (_session.SavedStep < 0)
-        {
-            Save();
-        }
-
-        return _divergence.Beyond(_step, what, loss);
     }
 }

@@ -154,7 +154,7 @@ public sealed class TrainSession : IDisposable
     /// <param name="cancel">Ends it; nothing is written then.</param>
     internal void EvaluateInDetail(long step, Action began, CancellationToken cancel)
     {
-        if (Config.Train.DetailedEvaluation && _folder is not null && Evaluator is not null && !_folder.HasEvaluationOf(step))
+        if (Config.Train.DetailedEvaluation && _folder is not null && Evaluator is not null && !DetailedEvaluation.IsThere(_folder.Path, step))
         {
             began();
             var detailed = new DetailedEvaluator(Model, Config, Task)

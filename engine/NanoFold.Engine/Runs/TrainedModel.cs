@@ -1,6 +1,7 @@
 using NanoFold.Engine.Checkpoints;
 using NanoFold.Engine.Corpora;
 using NanoFold.Engine.Data;
+using NanoFold.Engine.Interchange;
 using NanoFold.Engine.Model;
 using NanoFold.Engine.Runs.Evaluations;
 using NanoFold.Engine.Tasks;
@@ -46,10 +47,12 @@ public sealed class TrainedModel : IDisposable
     public bool HasTokenizer => _tokenizer is not null;
 
     /// <summary>Of its text.</summary>
-    /// <exception cref="UserException">It learned a task that has no text.</exception>
-    public Tokenizer Tokenizer => _tokenizer ?? throw new UserException($"{_path}: was trained on task {Config.Task.Kind}, which has no text: it neither reads nor writes any");
+    /// <exception cref="UserException">It learned a task that has no text, or came without one.</exception>
+    public Tokenizer Tokenizer => _tokenizer ?? throw (Config.Task.IsText ? SavedModel.NoTokenizer(_path) : WithoutText());
 
-    /// <summary>Reads a run folder (its best checkpoint, or else its newest) or a checkpoint folder.</summary>
+    private UserException WithoutText() => new($"{_path}: was trained on task {Config.Task.Kind}, which has no text: it neither reads nor writes any");
+
+    /// <summary>Reads a run folder (its best checkpoint, or else its newest), a checkpoint folder, or a model of another program.</summary>
     /// <exception cref="UserException">There is none, or one of its files is damaged.</exception>
     public static TrainedModel Load(string path, Backend backend)
     {
@@ -70,7 +73,7 @@ public sealed class TrainedModel : IDisposable
                 throw;
             }
         }
-        catch (UserException e) when (e is not ElsewhereFault)
+        catch (UserException e) when (e is not ElsewhereFault && !ForeignModel.IsForeign(folder))
         {
             throw new UserException($"{e.Message}; name another checkpoint of the run", e);
         }

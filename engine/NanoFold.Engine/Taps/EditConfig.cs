@@ -62,9 +62,11 @@ public abstract record EditConfig
 /// <summary>Numbers of a configuration, one for each element of a point's last dimension or one for all.</summary>
 internal static class GivenVector
 {
-    public static ConfigProblem? Problem(IReadOnlyList<double> values, string path) => values.Count > 0
-        ? null
-        : new ConfigProblem(path, "is missing; give a number for each element of the point's last dimension, or one for all");
+    public static ConfigProblem? Problem(IReadOnlyList<double> values, string path, double strength = 1) =>
+        values.Count == 0 ? new ConfigProblem(path, "is missing; give a number for each element of the point's last dimension, or one for all")
+        : values.Index().FirstOrDefault(value => !float.IsFinite((float)(strength * value.Item)), (-1, 0)) is { Index: >= 0 } large
+            ? new ConfigProblem($"{path}.{large.Index}", string.Create(CultureInfo.InvariantCulture, $"{strength * large.Item} is more than single precision holds"))
+        : null;
 
     /// <summary>[count], in a model's tables.</summary>
     public static Table Of(TableStore tables, IReadOnlyList<double> values) => tables.Get(

@@ -29,6 +29,10 @@ public sealed record ProjectConfig : EditConfig
         {
             yield return new ConfigProblem($"{path}.directions", "are of different lengths");
         }
+        else if (Directions.Select((direction, i) => GivenVector.Problem(direction, $"{path}.directions.{i}")).FirstOrDefault(problem => problem is not null) is { } wrong)
+        {
+            yield return wrong;
+        }
         else if (Subspace.Basis(Directions).Length == 0)
         {
             yield return new ConfigProblem($"{path}.directions", "are all 0; they span nothing");

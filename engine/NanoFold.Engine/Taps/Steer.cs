@@ -17,7 +17,7 @@ public sealed record SteerConfig : EditConfig
 
     /// <inheritdoc/>
     public override IEnumerable<ConfigProblem> Validate(string path) =>
-        GivenVector.Problem(Direction, $"{path}.direction") is { } problem ? [.. base.Validate(path), problem] : base.Validate(path);
+        GivenVector.Problem(Direction, $"{path}.direction", Strength) is { } problem ? [.. base.Validate(path), problem] : base.Validate(path);
 
     /// <inheritdoc/>
     public override ITapEditor Build(TableStore tables) => new Editor(Points, GivenVector.Of(tables, [.. Direction.Select(d => Strength * d)]));

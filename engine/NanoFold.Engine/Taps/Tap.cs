@@ -127,6 +127,7 @@ public static class Tap
     private static void Read(Tape tape, string full, ITapReader reader, Tensor value)
     {
         Tensor mask = Mask(tape, full, reader);
+        mask = mask.IsNone ? mask : TapPlaces.OfKept(tape, value, mask);
         value = BroadcastOp.Contiguous(tape, mask.IsNone ? value : ByPlace(value, IsPattern(full)));
         RequirePlaces(tape, full, value, mask);
         tape.Record(new ReadOp(new TapReads(full, reader)), [value, mask], ReadOnlySpan<(Layout, DType)>.Empty);
@@ -169,7 +170,7 @@ public static class Tap
 
     /// <summary>Whether a value is of the places of a recording: [B, T, ..], or what queries give keys [B, H, T, T].</summary>
     internal static bool IsOfPlaces(Tape tape, string full, Tensor value) =>
-        value.Layout.Rank > 2 && tape.Input is { } input && value[0] == input.Batch && value[IsPattern(full) ? 2 : 1] == input.Time;
+        value.Layout.Rank > 2 && tape.Input is { } input && value[0] == input.Batch && (value[IsPattern(full) ? 2 : 1] == input.Time || input.IsOfKept(value));
 
     /// <summary>Whether the places of a point are its third dimension: of what queries give keys, [B, H, T, T].</summary>
     internal static bool IsPattern(string full) => full.EndsWith("hook_pattern", StringComparison.Ordinal) || full.EndsWith("hook_attn_scores", StringComparison.Ordinal);

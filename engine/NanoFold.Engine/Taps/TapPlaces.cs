@@ -53,6 +53,17 @@ public sealed record TapPlaces : ITapFilter
     public Tensor Places(Tape tape, string name)
     {
         TapInput input = Input(tape, name);
+        if (!input.Chosen.TryGetValue(this, out Tensor places))
+        {
+            places = Choose(tape, input, name);
+            input.Chosen.Add(this, places);
+        }
+
+        return places;
+    }
+
+    private Tensor Choose(Tape tape, TapInput input, string name)
+    {
         int[] shape = [input.Batch, input.Time];
         // [B, T], in the order of tests from cheap to dear; none so far.
         Tensor chosen = default;
@@ -85,6 +96,18 @@ public sealed record TapPlaces : ITapFilter
         return input.IsDecoding ? IntegerMapOp.Record(tape, IntegerOperation.Add, position, input.Positions.Reshape(input.Batch, 1)) : position;
     }
 
+    /// <summary>Of what is there for each place [B, T, ..], what a value is of: all of it, or that of the places that go on to the head [B, 1, ..].</summary>
+    internal static Tensor OfKept(Tape tape, Tensor value, Tensor places)
+    {
+        if (tape.Input is not { } input || !input.IsOfKept(value))
+        {
+            return places;
+        }
+
+        int width = checked((int)(places.Layout.Count / (input.Batch * input.Time)));
+        return EmbeddingOp.Record(tape, places.Reshape(input.Batch * input.Time, width), input.Kept).Reshape([input.Batch, 1, .. places.Layout.ToShape()[2..]]);
+    }
+
     /// <summary>Records 1 where a value is meant, 0 elsewhere, with dimensions of length 1 where it does not matter; none where all of it is.</summary>
     internal Tensor Mask(Tape tape, string name, Tensor value)
     {
@@ -104,14 +127,13 @@ public sealed record TapPlaces : ITapFilter
     {
         TapInput input = Input(tape, name);
         (int rank, int time) = (value.Layout.Rank, isPattern ? 2 : 1);
-        bool isKept = !input.Kept.IsNone && value[0] == input.Batch && value[1] == 1 && input.Time > 1;
+        bool isKept = input.IsOfKept(value);
         if (rank < 3 || value[0] != input.Batch || (value[time] != input.Time && !isKept))
         {
             throw new UserException($"tap {name}: {value} is not of places, so that some of them cannot be chosen");
         }
 
-        Tensor chosen = Places(tape, name);
-        chosen = isKept ? EmbeddingOp.Record(tape, chosen.Reshape(input.Batch * input.Time, 1), input.Kept) : chosen;
+        Tensor chosen = OfKept(tape, value, Places(tape, name));
         int[] shape = [.. Enumerable.Repeat(1, rank)];
         (shape[0], shape[time]) = (input.Batch, isKept ? 1 : input.Time);
         return chosen.Reshape(shape);

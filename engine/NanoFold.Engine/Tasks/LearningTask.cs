@@ -35,6 +35,9 @@ public abstract class LearningTask : IDisposable
     /// <summary>What <see cref="BatchField.Groups"/> of a place says, in a word such as <c>distance</c>: scores may be told apart by it; null where the task has no such field.</summary>
     public virtual string? GroupedBy => null;
 
+    /// <summary>What the numbers of those groups stand for, for tables and charts; null where the name says it.</summary>
+    public virtual string? GroupMeaning => null;
+
     /// <summary>Why evaluations are going to say little, in a line; null where they say what they should.</summary>
     public virtual string? Doubt => null;
 
@@ -83,7 +86,7 @@ public abstract class LearningTask : IDisposable
     public virtual TaskScore NewScore() => new TargetScore();
 
     /// <summary>By what a detailed evaluation tells targets apart besides their place in the row.</summary>
-    internal virtual IReadOnlyList<ScoreAxis> Axes => GroupedBy is { } groups ? [new ScoreAxis(groups, groups, AxisScale.Each) { Field = BatchField.Groups }] : [];
+    internal virtual IReadOnlyList<ScoreAxis> Axes => GroupedBy is { } groups ? [new ScoreAxis(groups, GroupMeaning ?? groups, AxisScale.Each) { Field = BatchField.Groups }] : [];
 
     /// <summary>Classes that it gives to places, such as parts of speech: <see cref="Fill"/> fills the field of each where the row has it. Measurements of the stream read them.</summary>
     public virtual IReadOnlyList<PlaceLabels> Labels => [];
@@ -161,3 +164,10 @@ public sealed record PlaceLabels(string Name, IReadOnlyList<string> Classes)
     /// <summary>The field of a batch that holds them, −1 where a place has none.</summary>
     public string Field => $"label.{Name}";
 }
+
+/// <summary>Two rows that differ in one token, of which one is as the task's rows are and the other is not.</summary>
+/// <param name="Kind">What is wrong in the second, such as <c>agreement</c>.</param>
+/// <param name="Right">Tokens.</param>
+/// <param name="Wrong">As many.</param>
+/// <param name="At">The place at which they differ.</param>
+public sealed record MinimalPair(string Kind, IReadOnlyList<int> Right, IReadOnlyList<int> Wrong, int At);

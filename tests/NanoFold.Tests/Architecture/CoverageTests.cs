@@ -26,14 +26,14 @@ public class CoverageTests
         // Adds up from run to run.
         [nameof(ExpertTallyOp)] = typeof(FeedForward.ExpertBalanceTests),
         // Edits of a tap.
-        ["ZeroOp"] = typeof(TapSuite),
+        ["ZeroOp"] = typeof(Taps.TapEditSuite),
         ["MeanOfPlaces"] = typeof(Taps.EditorTests),
         ["OtherPlaces"] = typeof(Taps.EditorTests),
         // What they give comes of another run, or is random.
         ["PassOp"] = typeof(Runs.InterventionTests),
         ["RandomStepOp"] = typeof(Runs.InterventionTests),
         // Has no output.
-        ["ReadOp"] = typeof(TapSuite),
+        ["ReadOp"] = typeof(Taps.TapSuite),
         // What it reads is a gradient.
         ["ReadGradientOp"] = typeof(Taps.TapReaderTests),
         ["CatchGradientOp"] = typeof(Geometry.Network.JacobianTests),

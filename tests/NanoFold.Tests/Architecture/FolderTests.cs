@@ -16,7 +16,7 @@ public class FolderTests
         SourceTree.Root, "Measurement", "Configuration",
         "Tensors", "Autograd", "Ops", "Taps",
         "Modules", "Mixers", "FeedForward", "Residuals", "Model",
-        "Text", "Corpora", "Data", "Generation", "Checkpoints",
+        "Text", "Corpora", "Data", "Generation", "Checkpoints", "Interchange",
         "Tasks", "Training", "Geometry", "Runs", "Experiments",
         "Profiling", "Benchmarks",
     ];

@@ -85,6 +85,35 @@ public class KillTests
         Assert.That(rig.Checkpoints("run"), Is.EqualTo(new[] { result.GetProperty("steps").GetInt64() }));
     }
 
+    [Test]
+    public async Task WatchServesThePageUntilItIsAskedToEnd()
+    {
+        if (OperatingSystem.IsWindows())
+        {
+            Assert.Ignore("there are no signals to send");
+        }
+
+        using var rig = new TrainRig();
+        rig.Train("run");
+        using Process process = Start(["watch", rig["run"], "--port", "0", "--json"]);
+        string line = await process.StandardError.ReadLineAsync() ?? "";
+        Assert.That(line, Does.Match($"^http://127\\.0\\.0\\.1:\\d+/ shows .*run as it grows; Ctrl-C ends$"));
+        string address = line.Split(' ')[0];
+        using (var client = new HttpClient())
+        {
+            Assert.That(await client.GetStringAsync(address), Does.Contain("<h3>Loss</h3>"));
+        }
+
+        using (var kill = Process.Start("kill", ["-INT", $"{process.Id}"]))
+        {
+            kill.WaitForExit();
+        }
+
+        Assert.That(process.WaitForExit(s_patience), "it did not end");
+        JsonElement result = JsonDocument.Parse(await process.StandardOutput.ReadToEndAsync()).RootElement;
+        Assert.That((process.ExitCode, result.GetProperty("address").GetString(), result.GetProperty("requests").GetInt64()), Is.EqualTo((130, address, 1L)));
+    }
+
     private static Process Start(string[] arguments)
     {
         var start = new ProcessStartInfo(Environment.ProcessPath is { } host && Path.GetFileNameWithoutExtension(host) == "dotnet" ? host : "dotnet")

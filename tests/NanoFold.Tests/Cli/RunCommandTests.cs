@@ -200,6 +200,26 @@ public class RunCommandTests
     public void TheKeysAreInTheHelp(string verb, string key)
         => Assert.That(CommandLine.Run(verb, "--help").Standard, Does.Match($@"Keys of the --json line:\n.*{key}"));
 
+    /// <summary>The page is made beside training, says where it is, stays as it was last, and changes no bit of what is learned.</summary>
+    [Test]
+    public void ARunWithAReportHasItsPageAndTheSameBits()
+    {
+        CommandLine run = CommandLine.Run(Train("--out", _rig["reported"], "--report"));
+        string page = Path.Combine(_rig["reported"], "report.html");
+        Assert.That((run.Code, run.Error.Contains($"the page of the run: {page}\n", StringComparison.Ordinal)), Is.EqualTo((0, true)), run.Error);
+        Assert.That(File.ReadAllText(page), Does.Contain("<h3>Loss</h3>").And.Contain("<dt>steps</dt><dd>12<").And.Contain("<body>"));
+        _rig.Train("plain");
+        _rig.AssertSame("reported", "plain", 12);
+    }
+
+    [Test]
+    public void WatchRefusesWhatIsNoRunBeforeItServes()
+    {
+        CommandLine watched = CommandLine.Run("watch", _rig["nowhere"], "--port", "0");
+        Assert.That((watched.Code, watched.Standard, watched.Error), Is.EqualTo((1, "", $"nanofold: {_rig["nowhere"]}: there is no such folder\n")));
+        Assert.That(CommandLine.Run("watch", _rig["nowhere"], "--port", "70000").ErrorLines[0], Does.StartWith("nanofold: --port"));
+    }
+
     private string[] Train(params string[] more) =>
         ["train", "--device", "cpu", "--threads", "1", .. _rig.Settings().SelectMany(setting => new[] { "--set", setting }), .. more];
 

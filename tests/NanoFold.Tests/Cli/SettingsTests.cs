@@ -1,5 +1,5 @@
 using System.Text.Json.Nodes;
-using NanoFold.Cli;
+using NanoFold.Cli.Commands;
 using NanoFold.Engine.Runs;
 
 namespace NanoFold.Tests.Cli;

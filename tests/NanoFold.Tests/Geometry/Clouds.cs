@@ -1,6 +1,3 @@
-using NanoFold.Engine.Geometry.Dimensions;
-using NanoFold.Engine.Geometry.Neighbors;
-using NanoFold.Engine.Geometry.Spectra;
 using NanoFold.Engine.Geometry.Statistics;
 
 namespace NanoFold.Tests.Geometry;

@@ -3,6 +3,7 @@ using NanoFold.Engine.Configuration;
 using NanoFold.Engine.FeedForward;
 using NanoFold.Engine.Mixers;
 using NanoFold.Engine.Model;
+using NanoFold.Engine.Modules;
 using NanoFold.Engine.Modules.Adapters;
 using NanoFold.Engine.Runs;
 using NanoFold.Engine.Tensors;
@@ -153,6 +154,18 @@ public class AdapterTests : EngineTests
         Assert.That(model.Model.Adapters!.Names.Globs, Has.Count.EqualTo(2 * found.Length));
     }
 
+    /// <summary>State that an adapter declares is missing where a model begins with one without adapters, as its parameters are; nothing trains it.</summary>
+    [Test]
+    public void StateOfAnAdapterIsItsOwn()
+    {
+        using var model = new TinyModel(ModelVariants.Base with { Adapters = [new CountingConfig()] }, Backend());
+        AdapterSet adapters = model.Model.Adapters!;
+        string[] own = [.. model.Store.Tensors.Select(tensor => tensor.Name).Where(adapters.Has)];
+        string[] layers = ["model.layers.0.self_attn.q_proj", "model.layers.1.self_attn.q_proj"];
+        Assert.That(own, Is.EquivalentTo(layers.SelectMany(layer => new[] { $"{layer}.factor", $"{layer}.count" })));
+        Assert.That(adapters.Names.Globs, Is.EquivalentTo(layers.Select(layer => $"{layer}.factor")));
+    }
+
     [TestCase("""{"kind":"lora","targets":["q_porj"]}""", "model.adapters.0.targets.0: \"q_porj\" is no linear layer of the model; did you mean q_proj?")]
     [TestCase("""{"kind":"lora","targets":["embed_tokens"]}""", "model.adapters.0.targets.0: \"embed_tokens\" is no linear layer of the model; there are q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj, down_proj, lm_head")]
     [TestCase("""{"kind":"lora","exclude":["layers.7.*"]}""", "model.adapters.0.exclude.0: \"layers.7.*\" is no linear layer of the model; there are q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj, down_proj, lm_head")]
@@ -168,6 +181,19 @@ public class AdapterTests : EngineTests
     [TestCase("""["lroa"]""", "model.adapters.0: unknown kind \"lroa\", did you mean \"lora\"?; known: lora")]
     public void WrongSettingsAreNamed(string adapters, string problem)
         => Assert.That(Assert.Throws<ConfigException>(() => new ConfigTree<RunConfig>().Set($"model.adapters={adapters}").Build())!.Message, Is.EqualTo(problem));
+
+    /// <summary>Declares a parameter and state.</summary>
+    private sealed record CountingConfig : AdapterConfig
+    {
+        public CountingConfig() => Targets = ["q_proj"];
+
+        public override Linear Wrap(ModuleBuilder builder, Linear layer)
+        {
+            _ = builder.Add("factor", Layout.Of(1), ParameterRole.Vector, Initializer.One);
+            _ = builder.AddState("count", Layout.Of(1));
+            return layer;
+        }
+    }
 
     private static TestCaseData Case(string name, ModelConfig model) => new TestCaseData(model).SetArgDisplayNames(name);
 

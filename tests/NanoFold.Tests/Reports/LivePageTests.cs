@@ -112,4 +112,45 @@ public class LivePageTests
         await stop.CancelAsync();
         await running;
     }
+
+    /// <summary>A page from the disk reads itself again while training goes on, with what its reader chose, and stays when the run has ended.</summary>
+    [Test]
+    public async Task APageFromTheDiskReadsItselfAgain()
+    {
+        await using PageBrowser browser = await PageBrowser.Start();
+        var report = new LiveReport(_folder["run"], Assert.Fail, TimeProvider.System) { EverySeconds = 1 };
+        report.Tick();
+        Assert.That(() => File.Exists(report.File), Is.True.After(10_000, 20));
+        await using OpenedPage opened = await browser.Open(report.File, 1400, isDark: false);
+        await opened.Do("(() => { nanofold.drawAll(); window.isOld = true; document.querySelectorAll('.tabs button')[3].click(); })()");
+        Assert.That(await Shown("new,3,400,live"), Is.EqualTo("new,3,400,live"));
+        File.AppendAllLines(Path.Combine(_folder["run"], RunFolder.MetricsFile), ["""{"step":460,"tokens":6000,"flops":1e9,"elapsedSeconds":3,"validationLoss":1.125}"""]);
+        report.Finish();
+        Assert.That(await Shown("new,0,6000,still"), Is.EqualTo("new,0,6000,still"));
+
+        // What it shows, as soon as that is what is awaited.
+        async Task<string> Shown(string awaited)
+        {
+            string shown = "";
+            for (int i = 0; i < 200 && shown != awaited; i++)
+            {
+                await Task.Delay(50);
+                try
+                {
+                    shown = await opened.Get<string>("""
+                        (() => {
+                          const figure = nanofold.figures[0];
+                          return [window.isOld ? "old" : "new", figure.view, figure.views[figure.view].data.find(t => t.name === "validation").x.at(-1), document.getElementById("live") ? "live" : "still"].join();
+                        })()
+                        """);
+                }
+                catch (Microsoft.Playwright.PlaywrightException)
+                {
+                    // It is being read.
+                }
+            }
+
+            return shown;
+        }
+    }
 }

@@ -63,9 +63,8 @@ internal static class MadeUpGeometry
     {
         foreach (Quantity quantity in Quantities.All.SelectMany(group => group.All))
         {
-            string name = quantity.Figure.Split('.')[0];
             string[] ends = quantity.Over is not null ? ["2", "4", "8", "16", "32", "64"] : quantity.Figure.Contains('.') ? ["token", "next", "position"] : [""];
-            foreach (string end in ends)
+            foreach ((string name, string end) in new[] { quantity.Figure.Split('.')[0] }.Concat(quantity.Beside.Select(beside => beside.Figure)).SelectMany(name => ends.Select(end => (name, end))))
             {
                 string figure = end.Length > 0 ? $"{name}.{end}" : name;
                 Line(lines, quantity.Measure, figure, step, layer, Value(step, layer), control, $"\"scope\":\"point\",\"point\":\"blocks.{layer}.hook_resid_post\"");

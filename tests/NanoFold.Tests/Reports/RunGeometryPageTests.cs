@@ -37,7 +37,7 @@ public class RunGeometryPageTests
         Assert.That(depth.Series[3].X, Is.EqualTo(new double?[] { 1 }));
         var map = (HeatMap)figure.Views[1];
         Assert.That((map.X.Categories, map.Cells), Is.EqualTo((new[] { "20", "40" }, new[] { new double?[] { 4, 6 }, [5, 7] })));
-        Assert.That((figure.Measures, figure.Caption), Is.EqualTo((new[] { "twonn" }, "Intrinsic dimension of the cloud after each block; the broken line is the Gaussian's dimension that would read so. A hunch in the middle is usual in trained models, a flat line in untrained ones. Estimated: x, N = 9.")));
+        Assert.That((figure.Measures, figure.Caption), Is.EqualTo((new[] { "twonn" }, "Intrinsic dimension of the cloud after each block; the broken line is the Gaussian's dimension that would read so. A hump in the middle is usual in trained models, a flat line in untrained ones. Estimated: x, N = 9.")));
     }
 
     [Test]
@@ -51,6 +51,69 @@ public class RunGeometryPageTests
         Assert.That(((Chart)figures["Curvature over tokens"].Views[0]).Series.Skip(1).Select(line => (line.Name, line.Y[0])), Is.EqualTo(new (string, double?)[] { ("line, 0°", 0), ("random walk, 90°", 90), ("independent points, 120°", 120) }));
         var classes = (Chart)figures["Spread within classes over between"].Views[0];
         Assert.That((classes.Name, classes.Series[0].X, classes.Series[0].Y), Is.EqualTo(("partOfSpeech · by depth", new double?[] { -0.5, 0 }, new double?[] { 0.5, 0.25 })));
+    }
+
+    /// <summary>Of checkpoints against the last one each has the step of the earlier one; what a quantity is held against is drawn beside it.</summary>
+    [Test]
+    public void CheckpointsAgainstTheLastAreLinesByTheirSteps()
+    {
+        string Shift(string figure, int step, string other, double value) => Line("hidden-shift", figure, step, 0, value, scope: "checkpoints", other: other);
+        Write(
+            Shift("heldOutShare", 40, "step-000010", 0.5), Shift("heldOutShare", 40, "step-000020", 0.75), Shift("randomShare", 40, "step-000020", 0.25), Shift("heldOutShare", 20, "step-000010", 0.125),
+            Shift("heldOutShare", 40, "base/step-000007", 0.875), Shift("shift", 40, "base/step-000007", 2));
+        Dictionary<string, Figure> figures = Page();
+        var shares = (Chart)figures["Shift in the directions of other tokens"].Views[0];
+        Assert.That(shares.Series.Select(line => (line.Name, line.Y.Single())), Is.EqualTo(new (string, double?)[] { ("step 10", 0.5), ("step 20", 0.75), ("random directions", 0.25), ("against base/step-000007", 0.875) }));
+        Figure alone = figures["Shift of tokens"];
+        Assert.That((((Chart)alone.Views[0]).Series.Single().Y.Single(), alone.Caption.Contains(" Held against base/step-000007.", StringComparison.Ordinal)), Is.EqualTo(((double?)2, true)));
+    }
+
+    /// <summary>Where a layer has several of a quantity, such as its matrices, each is a line, broken for what it is held against.</summary>
+    [Test]
+    public void PartsOfALayerAreLinesOfTheirOwn()
+    {
+        string Change(string figure, string matrix, double value) => Line("weight-change", figure, 40, 0, value, scope: "checkpoints", full: $"model.layers.0.mlp.{matrix}_proj.weight", other: "step-000020");
+        Write(
+            Change("changeK90", "up", 5), Change("gaussianK90", "up", 50), Change("changeK90", "down", 6),
+            Line("attribution", "exactEffect", 40, 1, 0.5, scope: "network", point: "hook_attn_out"), Line("attribution", "exactEffect", 40, 1, 0.25, scope: "network", point: "hook_mlp_out"));
+        Dictionary<string, Figure> figures = Page();
+        (string Name, Chart Chart) Only(string title) => ((Frames)figures[title].Views.Single()).Charts.Single() is var (name, chart) ? (name, (Chart)chart) : default;
+        (string step, Chart weights) = Only("Directions of the change");
+        Assert.That((step, weights.Y.IsLogarithmic), Is.EqualTo(("20", true)));
+        Assert.That(weights.Series.Select(line => (line.Name, line.Y.Single(), line.IsInLegend)), Is.EqualTo(new (string, double?, bool)[] { ("mlp.up_proj", 5, true), ("mlp.down_proj", 6, true), ("mlp.up_proj, random matrix", 50, false) }));
+        Assert.That(Only("Effect of a part's output").Chart.Series.Select(line => (line.Name, line.X.Single(), line.Y.Single())), Is.EqualTo(new (string, double?, double?)[] { ("mixer", 1, 0.5), ("feed-forward", 1, 0.25) }));
+    }
+
+    [Test]
+    public void WhatIsOfTheWholeModelIsDrawnOverSteps()
+    {
+        string Of(string measure, string figure, int step, double value, string control = "none", string? other = null) => Line(measure, figure, step, 0, value, control, other is null ? "network" : "checkpoints", full: "model", other: other).Replace("\"layer\":0,", "", StringComparison.Ordinal);
+        Write(
+            Of("attribution", "partSpearman", 20, 0.5), Of("attribution", "partSpearman", 40, 0.75), Of("attribution", "placeSpearman", 40, 1), Of("attribution", "partSpearman", 40, 0.25, "shuffled"),
+            Of("output-shift", "klSecondToFirst", 40, 2, other: "step-000010"),
+            Of("dimension-profile", "dimension.0", 40, 3), Of("dimension-profile", "dimension.1", 40, 4), Of("dimension-profile", "dimension.2", 40, 5));
+        Dictionary<string, Figure> figures = Page();
+        var effects = (Chart)figures["Estimated against exact effects"].Views.Single();
+        Assert.That(effects.Series.Select(line => line.Name), Is.EqualTo(new[] { "parts", "places", "shuffled tokens" }));
+        Assert.That((effects.Series[0].X, effects.Series[0].Y, effects.Series[2].X, effects.Series[2].Y), Is.EqualTo((new double?[] { 20, 40 }, new double?[] { 0.5, 0.75 }, new double?[] { 20, 40 }, new double?[] { 0.25, 0.25 })));
+        Assert.That(((Chart)figures["Change of what is said"].Views.Single()).Series.Single() is { X: [10.0], Y: [2.0] });
+        Assert.That(((Chart)figures["Dimension by relative depth"].Views.Single()).Series.Single() is { X: [0.0, 0.5, 1.0], Y: [3.0, 4.0, 5.0] });
+    }
+
+    [Test]
+    public void WaysOfStatesAreAPictureALayer()
+    {
+        Write(Line("states", "stateRank", 40, 1, 3, scope: "block", full: "blocks.1"), Line("states", "stateRankMost", 40, 1, 8, scope: "block", full: "blocks.1"));
+        using (var arrays = new NpzWriter(File.Create(_folder["run/geometry/geometry.npz"])))
+        {
+            arrays.Add<float>("states/blocks.1/40/trajectory", [2, 2, 3], [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]);
+        }
+
+        Dictionary<string, Figure> figures = Page();
+        Assert.That(((Chart)figures["Rank of recurrent states"].Views[0]).Series.Select(line => (line.Name, line.Y.Single())), Is.EqualTo(new (string, double?)[] { ("trained", 3), ("at most", 8) }));
+        var plane = (Frames)figures["Recurrent states through a window"].Views[0];
+        Assert.That((plane.Over, plane.Charts.Single().Name), Is.EqualTo(("layer", "1")));
+        Assert.That(((Chart)plane.Charts.Single().Chart).Series[2] is { Name: "window 1", X: [6.0, 9.0, null], Y: [7.0, 10.0, null], Labels: ["“window 1” after token 0", "“window 1” after token 1", ""] });
     }
 
     [Test]
@@ -106,7 +169,7 @@ public class RunGeometryPageTests
         Write(Line("logit-lens", "klFinalToLens", 40, 0, 2, scope: "network", point: "hook_resid_pre"), Line("logit-lens", "klFinalToLens", 40, 0, 1, scope: "network"));
         using (var arrays = new NpzWriter(File.Create(_folder["run/geometry/geometry.npz"])))
         {
-                        foreach ((string point, int token) in new[] { ("blocks.0.hook_resid_pre", 3), ("blocks.0.hook_resid_post", 4) })
+            foreach ((string point, int token) in new[] { ("blocks.0.hook_resid_pre", 3), ("blocks.0.hook_resid_post", 4) })
             {
                 arrays.Add<int>($"logit-lens/{point}/40/places", [2], [14, 15]);
                 arrays.Add<int>($"logit-lens/{point}/40/tokens", [2], [7, 8]);

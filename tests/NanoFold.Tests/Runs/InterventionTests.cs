@@ -137,6 +137,31 @@ public class InterventionTests
         }
     }
 
+    /// <summary>A control of weights moves weights of keys that a query sees, as far as the edit; what is not seen stays 0, and scores of it stay masked.</summary>
+    [Test]
+    public void AControlOfAPatternShowsNothingThatIsNotSeen([Values("hook_pattern", "hook_attn_scores")] string point)
+    {
+        string name = $"blocks.0.attn.{point}";
+        using var task = new PromptTask("no. 007", _first.Tokenizer, maskDocuments: false);
+        using ReadyEdits ready = ReadyEdits.ForWriting(_first, [new AblateConfig { Points = name }]);
+        double[] Values(IEnumerable<ITapEditor> editors)
+        {
+            var reader = new Collector(name);
+            using var evaluator = new Evaluator(_first.Model, task, new BatchShape(1, task.Count));
+            _ = evaluator.Run(new TapSet([reader], editors));
+            return reader[name];
+        }
+
+        double[][] before = [.. Values([]).Chunk(task.Count)], after = [.. Values(ready.Controls(7)).Chunk(task.Count)];
+        for (int row = 0; row < before.Length; row++)
+        {
+            int seen = (row % task.Count) + 1;
+            Assert.That(after[row][seen..], Is.EqualTo(before[row][seen..]), $"row {row}");
+            double moved = Math.Sqrt(after[row][..seen].Zip(before[row], (a, b) => (a - b) * (a - b)).Sum()), size = Math.Sqrt(before[row][..seen].Sum(v => v * v));
+            Assert.That(moved, Is.EqualTo(size).Within(1e-5 * Math.Max(1, size)));
+        }
+    }
+
     /// <summary>With all that another model had in the last block, the model says what that one says.</summary>
     [Test]
     public void WhatIsTakenOfAnotherModelIsWhatItHadThere()
@@ -174,6 +199,39 @@ public class InterventionTests
         Assert.That(same.Edited.Probabilities[0], Is.EqualTo(ns.Plain.Probabilities[0]).Within(1e-6));
     }
 
+    /// <summary>A model that writes takes means and other places of what its run held back.</summary>
+    [Test]
+    public void AblationsOfWritingTakeWhatWasHeldBack()
+    {
+        using SurveyData data = SurveyData.Open(_first.Config, _first.Tokenizer, new SurveyOptions { Measures = [] }, null, default);
+        var held = new Collector(Point);
+        using (var evaluator = new Evaluator(_first.Model, data.Task, new BatchShape(1, data.Context), Intervention.Rows(data, null, 1 << 12).Rows))
+        {
+            _ = evaluator.Run(new TapSet([held]));
+        }
+
+        double[][] places = [.. held.Read.SelectMany(read => read.Values.Chunk(16))];
+        using var task = new PromptTask("no. 007", _first.Tokenizer, maskDocuments: false);
+        double[][] Values(AblationKind mode)
+        {
+            using ReadyEdits ready = ReadyEdits.ForWriting(_first, [new AblateConfig { Points = Point, Mode = mode }]);
+            var reader = new Collector(Point);
+            using var evaluator = new Evaluator(_first.Model, task, new BatchShape(1, task.Count));
+            _ = evaluator.Run(new TapSet([reader], ready.Editors));
+            using var generator = new Generator(_first.Model, _first.Tokenizer) { Taps = new TapSet([], ready.Editors) };
+            Assert.That(generator.Generate(["no"], new GenerationConfig { MaxTokens = 2 }).Samples[0].TokenIds, Has.Count.EqualTo(2), "with a cache");
+            return [.. reader[Point].Chunk(16)];
+        }
+
+        double[] mean = [.. Enumerable.Range(0, 16).Select(i => places.Average(place => place[i]))];
+        Assert.That(Values(AblationKind.Mean), Is.All.EqualTo(mean).Within(1e-4));
+        double[][] drawn = Values(AblationKind.Resample);
+        for (int t = 0; t < drawn.Length; t++)
+        {
+            Assert.That(places.Where((_, i) => i % 8 == t).Any(place => place.Zip(drawn[t], (a, b) => Math.Abs(a - b)).Max() < 1e-5), Is.True, $"position {t}");
+        }
+    }
+
     [Test]
     public void TheVerbTellsChangesBesideThoseOfControls()
     {
@@ -207,6 +265,8 @@ public class InterventionTests
     [TestCase("{\"kind\":\"ablat\",\"points\":\"hook_embed\"}", "--edit.0: unknown kind \"ablat\", did you mean \"ablate\"?; known: ablate, steer, patch, project")]
     [TestCase("{\"kind\":\"ablate\",\"points\":\"blocks.0.ln1.hook_scale\"}", "--edit.0.points: blocks.0.ln1.hook_scale can be read, not edited; nothing uses its value")]
     [TestCase("{\"kind\":\"ablate\",\"points\":\"hook_embed.grad\"}", "--edit.0.points: \"hook_embed.grad\" are gradients, which can be read and not edited")]
+    [TestCase("{\"kind\":\"steer\",\"points\":\"hook_embed\",\"direction\":[1,1e30],\"strength\":1e10}", "--edit.0.direction.1: 1E+40 is more than single precision holds")]
+    [TestCase("{\"kind\":\"patch\",\"points\":\"hook_embed\",\"from\":{\"prompt\":\"x\"}}", "--edit from.prompt: has 1 tokens; at least 2 are needed")]
     [TestCase("{\"kind\":\"patch\",\"points\":\"hook_embed\",\"from\":{}}", "--edit.0.from: says nothing; give a model, a prompt, a position, or several of them")]
     [TestCase("{\"kind\":\"ablate\",\"points\":\"hook_embed\",\"at\":{\"from\":3,\"before\":2}}", "--edit.0.at.before: 2 is not after from = 3, so that there is no place")]
     [TestCase("{\"kind\":\"project\",\"points\":\"hook_embed\",\"directions\":[[0,0]]}", "--edit.0.directions: are all 0; they span nothing")]
@@ -225,8 +285,12 @@ public class InterventionTests
     {
         JsonObject json = CommandLine.Json("generate", "--model", _rig["first"], "--prompt", "no", "--max-tokens", "4", "--edit", """{"kind":"steer","points":"hook_logits","direction":[1000],"at":{"units":[120]}}""");
         Assert.That((string)json["samples"]![0]!["text"]!, Is.EqualTo("xxxx"));
-        CommandLine refused = CommandLine.Run("generate", "--model", _rig["first"], "--prompt", "no", "--edit", """{"kind":"ablate","points":"hook_embed","mode":"mean"}""");
-        Assert.That(refused.ErrorLines[^1], Is.EqualTo("nanofold: tap hook_embed: the mean over a text is not known while decoding with a cache; patch with its values in its place"));
+        // Of the places of a prompt the last one alone goes on to the head.
+        JsonObject taken = CommandLine.Json("generate", "--model", _rig["first"], "--prompt", "no. 00", "--max-tokens", "1", "--temperature", "0", "--edit", """{"kind":"patch","points":"hook_logits","from":{"prompt":"xyzxyz"}}""");
+        JsonObject asked = CommandLine.Json("generate", "--model", _rig["first"], "--prompt", "xyzxyz", "--max-tokens", "1", "--temperature", "0");
+        Assert.That((string)taken["samples"]![0]!["text"]!, Is.EqualTo((string)asked["samples"]![0]!["text"]!));
+        CommandLine refused = CommandLine.Run("generate", "--model", _rig["first"], "--prompt", "no", "--edit", """{"kind":"ablate","points":"blocks.0.attn.hook_pattern","mode":"mean"}""");
+        Assert.That(refused.ErrorLines[^1], Is.EqualTo("nanofold: tap blocks.0.attn.hook_pattern: cannot be edited while decoding with a cache"));
         Assert.That(refused.Standard, Is.Empty, "before anything is written");
         Assert.That(Configuration.Configs.Problems("""model.edits=[{"kind":"patch","points":"hook_embed","from":{"prompt":"a"}}]"""),
             Is.EqualTo(new[] { "model.edits.0.from: takes values of another run, which a model does not have for its own; give the edit to intervene or generate" }));

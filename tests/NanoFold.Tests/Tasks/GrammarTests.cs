@@ -1,5 +1,7 @@
+using NanoFold.Engine.Autograd;
 using NanoFold.Engine.Model;
 using NanoFold.Engine.Tasks;
+using NanoFold.Kernels;
 using NanoFold.Tests.Suites;
 
 namespace NanoFold.Tests.Tasks;
@@ -156,6 +158,21 @@ public sealed class GrammarTests : EngineTests
         Assert.That(Accuracy(token => words.NumberOf(token) == 1 ? 1 : 0, "agreementAccuracy"), Is.EqualTo(plural).Within(1e-12));
         Assert.That(Accuracy(token => words.NumberOf(token) == 1 ? 0 : 1, "agreementAccuracy"), Is.EqualTo(1 - plural).Within(1e-12));
         Assert.That(Accuracy(_ => 1, "accuracy"), Is.Zero, "no form is preferred");
+    }
+
+    /// <summary>A model may have more words than the language: nobody reads what it says of them.</summary>
+    [Test]
+    public void LogitsOfOtherWordsAreLeftOut()
+    {
+        GrammarConfig config = GrammarConfig.Tiny;
+        using LearningTask task = Open(config);
+        Backend backend = Backend();
+        using var model = new Transformer(new ModelConfig { Layers = 1, Width = 8, Heads = 2, Context = Time, Vocab = 2 * config.Vocab }.Resolve(), backend);
+        using var buffers = new BatchBuffers(backend, task.Evaluated(Time), 3, DType.Float32);
+        using StepState state = backend.NewState();
+        var tape = new Tape(backend) { State = state };
+        TaskLoss loss = task.RecordLoss(tape, model, buffers.On(tape));
+        Assert.That(loss.Scored[1].Layout.ToShape(), Is.EqualTo(new[] { 3, Time, config.Vocab }));
     }
 
     [Test]

@@ -19,23 +19,24 @@ internal static class GenerateCommand
         Option<string?> model = command.Text("--model", "RUN", "A run folder (its best checkpoint) or a checkpoint");
         var prompts = new Prompts(command);
         var sampling = new SamplingOptions(command, prompts);
-        Option<string[]> edit = command.Texts("--edit", "JSON", EditOptions.Help);
+        var edits = new EditOptions(command);
         command.JsonKeys = "samples [{prompt, text, tokenIds, finish (length, stop or eos), number (how many equal prompts stand before it: with prompt and seed it decides the text)}], seed, tokensPerSecond";
         command.Does(invocation => Run(
             invocation,
             invocation.Get(model) ?? throw UserException.Usage("--model is needed: a run folder of train, or a checkpoint"),
-            EditList.Read(invocation.Get(edit) ?? []),
+            edits.Edits(invocation),
             prompts.All(invocation),
+            prompts.Specials(invocation),
             sampling.Change(invocation)));
     }
 
-    private static int Run(Invocation invocation, string path, IReadOnlyList<EditConfig> edits, string[] prompts, Func<GenerationConfig, GenerationConfig> change)
+    private static int Run(Invocation invocation, string path, IReadOnlyList<EditConfig> edits, string[] prompts, bool specials, Func<GenerationConfig, GenerationConfig> change)
     {
         Output output = invocation.Output;
         using Backend backend = Devices.Open(invocation);
         using TrainedModel trained = TrainedModel.Load(path, backend);
-        using ReadyEdits ready = ReadyEdits.ForWriting(trained, edits, invocation.Interrupt.Token);
-        using var generator = new Generator(trained.Model, trained.Tokenizer) { Taps = edits.Count > 0 ? new TapSet([], ready.Editors) : null };
+        using ReadyEdits ready = ReadyEdits.ForWriting(trained, edits, output.Note, invocation.Interrupt.Token);
+        using var generator = new Generator(trained.Model, trained.Tokenizer) { Taps = edits.Count > 0 ? new TapSet([], ready.Editors) : null, ParseSpecial = specials };
         GenerationConfig options = change(trained.Config.Generation);
         generator.Require(options);
         if (options.Keep > 0 && trained.Model.SlidesOn)

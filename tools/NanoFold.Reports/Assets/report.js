@@ -41,7 +41,7 @@
     };
     const steps = (given, x) => {
       if (given.type !== "log") return { exponentformat: "SI", ...given };
-      const places = view.data.flatMap(t => (x ? t.x : t.y) ?? []).filter(v => v > 0), most = Math.max(...places), least = Math.min(...places), decades = Math.log10(most / least);
+      const places = given.range?.map(v => 10 ** v) ?? view.data.flatMap(t => (x ? t.x : t.y) ?? []).filter(v => v > 0), most = Math.max(...places), least = Math.min(...places), decades = Math.log10(most / least);
       return given.tickvals ? given : decades < 0.4 ? { ...even(least, most, narrow ? 4 : 7), ...given } : { dtick: decades < 0.8 ? "D1" : decades < 3 ? "D2" : 1, tickformat: most < 1000 ? ".3~g" : "~s", ...given };
     };
     // Names of categories that are too many are left out evenly.

@@ -30,7 +30,7 @@ internal static class ComparisonPage
         page.Section("Learning rates", "The same rates for all, at one seed; the ringed one is what the seeds ran with. A best rate at an end of the range says that the range was too small.").Add(SearchFigure.Of(result, variants));
         page.Section("Where it is right", "The held-back targets told apart, mean over seeds; and rows longer than in training.").Add(BreakdownFigures.Of(result, variants)).Add(BreakdownFigures.Contexts(result, variants));
         page.Section("Parametrization").Add(CoordinateFigure.Of(folder));
-        page.Section("Geometry by depth", "After training, mean over seeds; bands are standard deviations over seeds.").Add(DepthFigures.Of([.. variants.Select(variant => variant.Geometry)]));
+        page.Section("Geometry by depth", "As training measured it last and, of what it did not measure, as `geometry` wrote it into the runs' folders: mean over seeds; bands are standard deviations over seeds.").Add(DepthFigures.Of([.. variants.Select(variant => variant.Geometry)]));
         page.Section("Runs", "Where every number comes from: each folder holds the run's configuration, its metrics and its checkpoints.").Add(RunTables.Of(result, folder, pageFolder));
         page.Section("Settings").Add(RunTables.Settings(result)).Add(RunTables.Base(variants));
         return page;
@@ -127,7 +127,7 @@ internal sealed record ShownVariant(VariantResult Result, int Index, Color Color
 
     /// <summary>What was measured of its layers after training.</summary>
     public DepthFigures.Model Geometry => new(
-        Name, Color, Style, [.. Result.Geometry.Select(found => new DepthFigures.DepthValue(found.Measure, found.Figure, found.Point, found.Layer, found.Mean, found.StandardDeviation))]) { IsHidden = IsHidden };
+        Name, Color, Style, DepthFigures.Joined([.. Result.Geometry.Select(found => new DepthFigures.DepthValue(found.Measure, found.Figure, found.Point, found.Layer, found.Mean, found.StandardDeviation))], DepthFigures.After(Runs))) { IsHidden = IsHidden };
 
     /// <summary>What it reaches and what it costs.</summary>
     public CostPoint Costs(ComparisonResult result) => new(Name, Color, Style, Result.Figure(result.RankedBy)?.Mean)

@@ -7,43 +7,33 @@ using NanoFold.Reports.Runs;
 namespace NanoFold.Reports.Geometry;
 
 /// <summary>
-/// The figure of a quantity: by depth, one line a checkpoint, with what it is held against; as a map of layers and steps; and by what the figure is numbered by.
+/// The figure of a quantity: by depth, one line a checkpoint, with what it is held against; as a map of layers and steps. Where a layer has several of it, such as its
+/// matrices, one line each; of the whole model over steps; and by what the figure is numbered by (<see cref="NumberFigure"/>).
 /// </summary>
 internal static class DepthFigure
 {
     // Lines and pictures of a figure; of a map columns.
-    private const int MostLines = 8, MostFrames = 10, MostColumns = 60, MostLabels = 5;
+    public const int MostLines = 8, MostFrames = 10;
+    private const int MostColumns = 60, MostLabels = 5;
 
     private const int Digits = 4;
 
     // From least to most, beyond which equal factors are equally far apart.
-    private const double MostTimes = 5;
+    public const double MostTimes = 5;
 
     private static readonly (string Control, string Name)[] s_controls = [("untrained", "untrained model"), ("shuffled", "shuffled tokens"), ("gaussian", "Gaussian of the same covariance")];
 
     /// <summary>The figure; null where there is nothing to show.</summary>
     public static Figure? Of(RunGeometry geometry, Quantity quantity)
     {
-        string name = quantity.Figure.Split('.')[0];
-        bool isNumbered = quantity.Figure.EndsWith(".*", StringComparison.Ordinal);
-        string[] family = [name, $"{name}ByChance", $"{name}Shuffled", $"gaussian{char.ToUpperInvariant(name[0])}{name[1..]}"];
-        DepthPoint[] points =
-        [
-            .. from point in geometry.Of(quantity.Measure, figure => isNumbered ? figure.Contains('.') && family.Contains(figure[..figure.IndexOf('.')]) : family.Contains(figure))
-               where point is { Head: null, Scope: "point" or "block" or "step" or "model" or "pair" or "network" } && (point.Layer is not null || isNumbered)
-               let dot = point.Figure.IndexOf('.')
-               let kind = dot < 0 ? point.Figure : point.Figure[..dot]
-               select new DepthPoint(point, kind == name, dot < 0 ? "" : point.Figure[(dot + 1)..], PlaceOf(point)),
-        ];
-        if (!points.Any(point => point.IsOwn && point.Of.Control.Length == 0))
-        {
-            return null;
-        }
-
-        IChart[] views = quantity.Over is { } over ? [.. ByNumber(points, quantity, over)]
-            : isNumbered ? [.. points.GroupBy(point => point.Suffix).OrderByDescending(label => label.Count()).Take(MostLabels).SelectMany(label => ByDepth([.. label], quantity, $"{label.Key} · "))]
-            : [.. ByDepth(points, quantity, "")];
-        return new Figure(quantity.Title, views) { IsHalf = true, Height = 350, Caption = Caption(points, quantity), Measures = [quantity.Measure] };
+        DepthPoint[] points = DepthPoint.Read(geometry, quantity);
+        DepthPoint[] layers = [.. points.Where(point => point.Of.Layer is not null)];
+        IChart[] views = quantity.Over is { } over ? [.. NumberFigure.Views(points, quantity, over)]
+            : layers.Length == 0 ? [.. ByStep(points, quantity)]
+            : quantity.Figure.Contains('.') ? [.. layers.GroupBy(point => point.Suffix).OrderByDescending(label => label.Count()).Take(MostLabels).SelectMany(label => ByDepth([.. label], quantity, $"{label.Key} · "))]
+            : layers.Select(point => point.Part).Distinct().Skip(1).Any() ? [.. ByPart(layers, quantity)]
+            : [.. ByDepth(layers, quantity, "")];
+        return views.Length == 0 ? null : new Figure(quantity.Title, views) { IsHalf = true, Height = 350, Caption = Caption(points, quantity), Measures = [quantity.Measure] };
     }
 
     /// <summary>At most so many, first and last among them, as far apart as they can be.</summary>
@@ -53,14 +43,26 @@ internal static class DepthFigure
     /// <summary>Four digits are more than a screen shows.</summary>
     public static double? Rounded(double? value) => value is { } given && double.IsFinite(given) ? double.Parse(given.ToString($"G{Digits}", CultureInfo.InvariantCulture), CultureInfo.InvariantCulture) : null;
 
-    /// <summary>Where it stands over depth: after block 3 at 3, within it at 2.5, before the first at −1.</summary>
-    public static double PlaceOf(GeometryPoint point)
-        => (point.Layer ?? 0) + (point.Point.EndsWith("hook_resid_mid", StringComparison.Ordinal) ? -0.5 : point.Point.EndsWith("hook_resid_pre", StringComparison.Ordinal) ? -1 : 0);
+    /// <summary>Those that are there, of the model.</summary>
+    public static long[] Steps(IEnumerable<DepthPoint> own) => [.. own.Select(point => point.Of.Step).Distinct().Order()];
+
+    /// <summary>What its values are.</summary>
+    public static string Unit(Quantity quantity) => quantity.Unit.Length > 0 ? quantity.Unit : quantity.Figure.StartsWith("degrees", StringComparison.Ordinal) ? "degrees" : Display.Words(quantity.Figure.Split('.')[0]);
+
+    /// <summary>Lines of what is known without a model, from end to end.</summary>
+    public static IEnumerable<Series> References(Quantity quantity, double first, double last)
+        => quantity.References.Select(reference => new Series(reference.Name, [first, last], [reference.Value, reference.Value]) { Kind = SeriesKind.Reference, Color = Color.Soft });
+
+    /// <summary>A line for each control that there is.</summary>
+    /// <param name="points">Of a quantity.</param>
+    /// <param name="line">Makes it, of a name and points.</param>
+    public static IEnumerable<Series> Controls(IEnumerable<DepthPoint> points, Func<string, DepthPoint[], Series> line)
+        => s_controls.Select((control, i) => line(control.Name, [.. points.Where(point => point.IsQuantity && point.Of.Control == control.Control)]) with { Color = Color.Of(3 + i), Style = 2 + i }).Where(made => made.X.Count > 0);
 
     private static IEnumerable<IChart> ByDepth(DepthPoint[] points, Quantity quantity, string label)
     {
-        DepthPoint[] own = [.. points.Where(point => point.IsOwn && point.Of.Control.Length == 0)];
-        long[] steps = [.. own.Select(point => point.Of.Step).Distinct().Order()];
+        DepthPoint[] own = [.. points.Where(point => point.IsOwn)];
+        long[] steps = Steps(own);
         if (steps.Length == 0)
         {
             yield break;
@@ -72,26 +74,78 @@ internal static class DepthFigure
         {
             Color = chosen.Count == 1 ? Color.Of(0) : Color.Between((double)i / (chosen.Count - 1)), Size = step == last ? 1.15 : 0.75, Kind = step == last ? SeriesKind.LineAndPoints : SeriesKind.Line,
         })];
-        // What it is held against: of the last checkpoint.
-        DepthPoint[] calibration = [.. points.Where(point => !point.IsOwn && point.Of.Control.Length == 0 && point.Of.Step == last)];
-        lines.AddRange(calibration.GroupBy(point => point.Of.Figure).Select((kind, i) => Line(NameOf(kind.Key), [.. kind]) with { Color = Color.Soft, Style = 1 + i }));
-        lines.AddRange(s_controls.Select((control, i) => Line(control.Name, [.. points.Where(point => point.IsOwn && point.Of.Control == control.Control)]) with { Color = Color.Of(3 + i), Style = 2 + i }).Where(line => line.X.Count > 0));
+        // What it is held against: as it was last.
+        lines.AddRange(points.Where(point => !point.IsQuantity && point.Of.Control.Length == 0).GroupBy(point => point.Beside).Select((kind, i) =>
+        {
+            long newest = kind.Max(point => point.Of.Step);
+            return Line(kind.Key, [.. kind.Where(point => point.Of.Step == newest)]) with { Color = Color.Soft, Style = 1 + i };
+        }));
+        lines.AddRange(Controls(points, Line));
         double[] places = [.. own.Select(point => point.Place)];
-        lines.AddRange(quantity.References.Select(reference => new Series(reference.Name, [places.Min(), places.Max()], [reference.Value, reference.Value]) { Kind = SeriesKind.Reference, Color = Color.Soft }));
-        bool hasHalves = places.Any(place => place < 0 || place % 1 != 0);
-        Axis depth = hasHalves ? new Axis("layer (−1: before the first, halves: after the mixer)") : Axis.Layers(places.Select(place => (int)place));
-        yield return new Chart(label + "by depth", depth, new Axis(Unit(quantity)) { IsLogarithmic = IsWide(quantity, lines) }, lines);
+        lines.AddRange(References(quantity, places.Min(), places.Max()));
+        yield return new Chart(label + "by depth", Depth(places), new Axis(Unit(quantity)) { IsLogarithmic = IsWide(quantity, lines) }, lines);
         if (steps.Length > 1)
         {
             yield return Map(own, steps, label + "layer × step", quantity.Title.ToLowerInvariant());
         }
     }
 
+    // A line for each part, broken where it is what the part is held against; a picture a checkpoint.
+    private static IEnumerable<IChart> ByPart(DepthPoint[] points, Quantity quantity)
+    {
+        DepthPoint[] shown = [.. points.Where(point => point.Of.Control.Length == 0)];
+        long[] steps = Steps(shown.Where(point => point.IsOwn));
+        if (steps.Length == 0)
+        {
+            yield break;
+        }
+
+        string[] parts = [.. shown.Where(point => point.IsOwn).Select(point => point.Part).Distinct()], beside = [.. shown.Where(point => !point.IsQuantity).Select(point => point.Beside).Distinct()];
+        double[] places = [.. shown.Select(point => point.Place)];
+        Axis y = NumberFigure.Still(Unit(quantity), shown.Select(point => point.Of.Value).Concat(quantity.References.Select(reference => reference.Value)));
+        IReadOnlyList<long> frames = Chosen(steps, MostFrames);
+        yield return new Frames("by depth", "step", [.. frames.Select(step => (Display.Count(step), (IChart)new Chart("", Depth(places), y,
+        [
+            .. parts.Select((part, i) => Line(NameOf(part), [.. shown.Where(point => point.IsOwn && point.Of.Step == step && point.Part == part)]) with { Color = Color.Of(i), Style = i / Color.Count * 2 }),
+            .. from part in parts.Select((name, i) => (name, i))
+               from kind in beside.Select((name, i) => (name, i))
+               let line = Line($"{NameOf(part.name)}, {kind.name}", [.. shown.Where(point => point.Beside == kind.name && point.Of.Step == step && point.Part == part.name)])
+               where line.X.Count > 0
+               select line with { Color = Color.Of(part.i), Style = 1 + kind.i, Size = 0.6, Group = NameOf(part.name), IsInLegend = false },
+            .. References(quantity, places.Min(), places.Max()),
+        ])))]) { Start = frames.Count - 1 };
+    }
+
+    // Of the whole model: over the checkpoints, with controls as lines from end to end.
+    private static IEnumerable<IChart> ByStep(DepthPoint[] points, Quantity quantity)
+    {
+        DepthPoint[] own = [.. points.Where(point => point.IsOwn)];
+        long[] steps = Steps(own);
+        if (steps.Length == 0)
+        {
+            yield break;
+        }
+
+        static Series Over(string name, IEnumerable<DepthPoint> of)
+        {
+            GeometryPoint[] ordered = [.. of.GroupBy(point => point.Of.Step).OrderBy(step => step.Key).Select(step => step.Last().Of)];
+            return Banded(new Series(name, [.. ordered.Select(point => (double?)point.Step)], [.. ordered.Select(point => Rounded(point.Value))]), ordered);
+        }
+
+        yield return new Chart("by step", new Axis("steps") { Marks = steps.Length == 1 ? [steps[0]] : null }, new Axis(Unit(quantity)),
+        [
+            Over(quantity.Name, own) with { Color = Color.Of(0) },
+            .. points.Where(point => !point.IsQuantity && point.Of.Control.Length == 0).GroupBy(point => point.Beside).Select((kind, i) => Over(kind.Key, kind) with { Color = Color.Of(1 + i), Style = 1 + i }),
+            .. Controls(points, (name, of) => of.Length == 0 ? Over(name, of) : new Series(name, [steps[0], steps[^1]], [Rounded(of[^1].Of.Value), Rounded(of[^1].Of.Value)]) { Kind = SeriesKind.LineAndPoints, Size = 0.8 }),
+            .. References(quantity, steps[0], steps[^1]),
+        ]);
+    }
+
     // A control far from the model would leave it a flat line.
     private static bool IsWide(Quantity quantity, IReadOnlyList<Series> lines)
     {
         double[] values = [.. lines.SelectMany(line => line.Y).OfType<double>()];
-        return quantity.References.Count == 0 && values.Min() > 0 && values.Max() > MostTimes * values.Min();
+        return quantity.References.Count == 0 && values.Length > 0 && values.Min() > 0 && values.Max() > MostTimes * values.Min();
     }
 
     private static HeatMap Map(DepthPoint[] own, long[] steps, string name, string meaning)
@@ -104,84 +158,30 @@ internal static class DepthFigure
             [.. places.Select(place => (IReadOnlyList<double?>)[.. columns.Select(step => values.TryGetValue((place, step), out double value) ? Rounded(value) : null)])], meaning);
     }
 
-    // By the number after the name: a line a layer, a picture a checkpoint; of the whole model a line a checkpoint.
-    private static IEnumerable<IChart> ByNumber(DepthPoint[] points, Quantity quantity, string over)
-    {
-        DepthPoint[] own = [.. points.Where(point => point.IsOwn && point.Of.Control.Length == 0 && Number(point) is not null)];
-        long[] steps = [.. own.Select(point => point.Of.Step).Distinct().Order()];
-        double[] numbers = [.. own.Select(point => Number(point)!.Value).Distinct().Order()];
-        if (numbers.Length < 2)
-        {
-            yield break;
-        }
-
-        var x = new Axis(over) { IsLogarithmic = numbers[0] > 0 && numbers[^1] / numbers[0] > 8, Marks = numbers.Length <= 12 ? numbers : null };
-        var y = new Axis(Unit(quantity)) { Range = Ends(own.Select(point => point.Of.Value).Concat(quantity.References.Select(reference => reference.Value))) };
-        Series[] references = [.. quantity.References.Select(reference => new Series(reference.Name, [numbers[0], numbers[^1]], [reference.Value, reference.Value]) { Kind = SeriesKind.Reference, Color = Color.Soft })];
-        if (own.All(point => point.Of.Layer is null))
-        {
-            IReadOnlyList<long> chosen = Chosen(steps, MostLines);
-            yield return new Chart($"by {over}", x, y,
-            [
-                .. chosen.Select((step, i) => Numbered($"step {Display.Count(step)}", own.Where(point => point.Of.Step == step), chosen.Count == 1 ? 1 : (double)i / (chosen.Count - 1))),
-                .. s_controls.Select((control, i) => Numbered(control.Name, points.Where(point => point.IsOwn && point.Of.Control == control.Control), 0) with { Color = Color.Of(3 + i), Style = 2 + i }).Where(line => line.X.Count > 0),
-                .. references,
-            ]);
-            yield break;
-        }
-
-        double most = own.Max(point => point.Place);
-        IReadOnlyList<long> frames = Chosen(steps, MostFrames);
-        yield return new Frames($"by {over}", "step", [.. frames.Select(step => (Display.Count(step), (IChart)new Chart("", x, y,
-        [
-            .. own.Where(point => point.Of.Step == step).GroupBy(point => point.Place).OrderBy(layer => layer.Key).Select(layer => Numbered($"layer {layer.Key:0.#}", layer, most > 0 ? Math.Max(0, layer.Key) / most : 1)),
-            .. references,
-        ])))]) { Start = frames.Count - 1 };
-    }
-
-    private static Series Numbered(string name, IEnumerable<DepthPoint> points, double share)
-    {
-        DepthPoint[] ordered = [.. points.Where(point => Number(point) is not null).OrderBy(point => Number(point))];
-        return new Series(name, [.. ordered.Select(Number)], [.. ordered.Select(point => Rounded(point.Of.Value))]) { Kind = SeriesKind.LineAndPoints, Color = Color.Between(share), Size = 0.85 };
-    }
-
-    private static double? Number(DepthPoint point) => double.TryParse(point.Suffix, NumberStyles.None, CultureInfo.InvariantCulture, out double number) ? number : null;
+    private static Axis Depth(double[] places)
+        => places.Any(place => place < 0 || place % 1 != 0) ? new Axis("layer (−1: before the first, halves: after the mixer)") : Axis.Layers(places.Select(place => (int)place));
 
     private static Series Line(string name, DepthPoint[] points)
     {
         // Where it was measured twice at a place, by two settings, the last one counts.
         GeometryPoint[] layers = [.. points.GroupBy(point => point.Place).OrderBy(place => place.Key).Select(place => place.Last().Of)];
-        return new Series(name, [.. layers.Select(layer => (double?)PlaceOf(layer))], [.. layers.Select(layer => Rounded(layer.Value))])
-        {
-            Kind = SeriesKind.LineAndPoints, Size = 0.8,
-            Intervals = layers.Any(layer => layer.Error is > 0) ? [.. layers.Select(layer => layer.Error is { } error ? ((double, double)?)(Rounded(layer.Value - error)!.Value, Rounded(layer.Value + error)!.Value) : null)] : null,
-        };
+        return Banded(new Series(name, [.. layers.Select(layer => (double?)DepthPoint.PlaceOf(layer))], [.. layers.Select(layer => Rounded(layer.Value))]), layers);
     }
 
-    // Of the picture as a whole, so that it stands still while the slider moves.
-    private static (double Low, double High)? Ends(IEnumerable<double> values)
+    private static Series Banded(Series series, GeometryPoint[] points) => series with
     {
-        double[] all = [.. values];
-        (double low, double high) = (all.Min(), all.Max());
-        double margin = high > low ? 0.05 * (high - low) : 1;
-        return (low - margin, high + margin);
-    }
+        Kind = SeriesKind.LineAndPoints, Size = 0.8,
+        Intervals = points.Any(point => point.Error is > 0) ? [.. points.Select(point => point.Error is { } error ? ((double, double)?)(Rounded(point.Value - error)!.Value, Rounded(point.Value + error)!.Value) : null)] : null,
+    };
 
-    private static string NameOf(string figure) => figure.StartsWith("gaussian", StringComparison.Ordinal) ? "Gaussian that reads so" : figure.Contains("Shuffled", StringComparison.Ordinal) ? "shuffled classes" : "by chance";
-
-    private static string Unit(Quantity quantity) => quantity.Figure.StartsWith("degrees", StringComparison.Ordinal) ? "degrees" : Display.Words(quantity.Figure.Split('.')[0]);
+    // The point of a part as a reader knows it: hook_attn_out is what the mixer adds.
+    private static string NameOf(string part) => part switch { "" => "stream", "hook_attn_out" => "mixer", "hook_mlp_out" => "feed-forward", _ => part };
 
     private static string Caption(DepthPoint[] points, Quantity quantity)
     {
-        GeometryPoint one = points.Last(point => point.IsOwn && point.Of.Control.Length == 0).Of;
+        GeometryPoint one = points.Last(point => point.IsOwn).Of;
         string how = one.Estimator.Length > 0 ? $" Estimated: {one.Estimator}{(one.Count is { } count ? $", N = {Display.Count(count)}" : "")}." : "";
-        return quantity.Reading + how + (points.Any(point => point.Of.Error is > 0) && quantity.Over is null ? " Bands are standard errors." : "");
+        string against = one.Other.Length > 0 && one.Scope == "checkpoints" && DepthPoint.StepOf(one.Other) is null ? $" Held against {one.Other}." : "";
+        return quantity.Reading + against + how + (points.Any(point => point.Of.Error is > 0) && quantity.Over is null ? " Bands are standard errors." : "");
     }
-
-    /// <summary>A figure with its place over depth.</summary>
-    /// <param name="Of">The figure.</param>
-    /// <param name="IsOwn">Whether it is the quantity itself: otherwise what it is held against.</param>
-    /// <param name="Suffix">What stands after its name.</param>
-    /// <param name="Place">Over depth.</param>
-    private readonly record struct DepthPoint(GeometryPoint Of, bool IsOwn, string Suffix, double Place);
 }

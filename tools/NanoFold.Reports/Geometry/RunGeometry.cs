@@ -16,11 +16,13 @@ internal sealed class RunGeometry
     private const string LinesFile = "geometry.jsonl", ArraysFile = "geometry.npz";
 
     private readonly Lazy<Tokenizer?> _tokenizer;
+    private readonly ILookup<string, GeometryPoint> _while, _after;
     private readonly string _arrays;
 
     private RunGeometry(RunRecord run, IReadOnlyList<GeometryPoint> after)
     {
         (While, After) = (run.Geometry, after);
+        (_while, _after) = (While.ToLookup(point => point.Measure), after.ToLookup(point => point.Measure));
         _arrays = Path.Combine(run.FullPath, Folder, ArraysFile);
         _tokenizer = new Lazy<Tokenizer?>(() => TokenizerOf(run.FullPath));
     }
@@ -44,8 +46,8 @@ internal sealed class RunGeometry
     /// </summary>
     public IReadOnlyList<GeometryPoint> Of(string measure, Func<string, bool> figure)
     {
-        GeometryPoint[] after = [.. After.Where(point => point.Measure == measure && figure(point.Figure))];
-        return after.Length > 0 ? after : [.. While.Where(point => point.Measure == measure && figure(point.Figure))];
+        GeometryPoint[] after = [.. _after[measure].Where(point => figure(point.Figure))];
+        return after.Length > 0 ? after : [.. _while[measure].Where(point => figure(point.Figure))];
     }
 
     /// <summary>The arrays of a measure by name, in the order of steps: <c>measure/point/step/name</c>.</summary>

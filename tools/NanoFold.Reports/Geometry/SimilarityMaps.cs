@@ -62,7 +62,8 @@ internal static class SimilarityMaps
     {
         GeometryPoint[] points = [.. geometry.After.Where(point => point is { Measure: "checkpoint-similarity", Scope: "checkpoints", Layer: not null, Control.Length: 0 } && point.Figure == figure)];
         // Of all pairs those with the last one.
-        points = [.. points.Where(point => point.Step == points.Max(other => other.Step))];
+        long last = points.Select(point => point.Step).DefaultIfEmpty().Max();
+        points = [.. points.Where(point => point.Step == last)];
         string[] firsts = [.. points.Select(point => point.Other).Distinct().Order(StringComparer.Ordinal)];
         if (firsts.Length < 2)
         {
@@ -101,7 +102,7 @@ internal static class SimilarityMaps
     }
 
     // step-000500 is 500; of another run its name stays.
-    private static string Step(string checkpoint) => checkpoint.Split('-') is ["step", var number] && long.TryParse(number, out long step) ? Display.Count(step) : checkpoint;
+    private static string Step(string checkpoint) => DepthPoint.StepOf(checkpoint) is { } step ? Display.Count(step) : checkpoint;
 
     private static double Depth(string point) => point.Split('.') is ["blocks", var layer, var name, ..] && int.TryParse(layer, out int number) ? number + (name.EndsWith("pre", StringComparison.Ordinal) ? -1 : name.EndsWith("mid", StringComparison.Ordinal) ? -0.5 : 0) : -2;
 

@@ -4,7 +4,10 @@ using NanoFold.Reports.Items;
 
 namespace NanoFold.Reports.Geometry;
 
-/// <summary>Ways of tokens, and of one word in two sets of contexts, through the layers: in the plane and in space, a picture a checkpoint.</summary>
+/// <summary>
+/// Ways of tokens, and of one word in two sets of contexts, through the layers: in the plane and in space, a picture a checkpoint. Ways of recurrent states through a
+/// window: a picture a layer.
+/// </summary>
 internal static class TrajectoryFigures
 {
     // What a page has room for: numbers of a figure in all its pictures, and ways in one of them.
@@ -12,7 +15,7 @@ internal static class TrajectoryFigures
 
     private static readonly string[] s_axes = ["first axis", "second axis", "third axis"];
 
-    public static IEnumerable<IReportItem> Of(RunGeometry geometry) => new[] { Tokens(geometry), Contexts(geometry) }.OfType<Figure>();
+    public static IEnumerable<IReportItem> Of(RunGeometry geometry) => new[] { Tokens(geometry), Contexts(geometry), States(geometry) }.OfType<Figure>();
 
     private static Figure? Tokens(RunGeometry geometry)
     {
@@ -25,7 +28,7 @@ internal static class TrajectoryFigures
 
         string[] texts = [.. tokens.Values.Select(token => geometry.Token((int)token))];
         string[] groups = [.. texts.Select(KindOf)];
-        return Made("Tokens through the layers", frames, Steps(arrays), texts, groups, ["trajectories"],
+        return Made("Tokens through the layers", "step", frames, Steps(arrays), texts, groups, After, ["trajectories"],
             "Each line is a token's way from the input (ring) to the last block, along the principal axes of all layers together. Words are colored by what the token is. Drag to move, or to turn in space; each checkpoint is turned to lie on the last.");
     }
 
@@ -39,9 +42,29 @@ internal static class TrajectoryFigures
         }
 
         string[] groups = [.. contexts.Values.Select(context => context == 0 ? "first contexts" : "second contexts")];
-        return Made("One word in two sets of contexts", frames, Steps(arrays), groups, groups, ["contexts"],
+        return Made("One word in two sets of contexts", "step", frames, Steps(arrays), groups, groups, After, ["contexts"],
             "Each line is the word in one sentence, from the input (ring) to the last block, colored by the set of contexts. Where the colors part, the model tells the senses apart.");
     }
+
+    // A picture a layer has a basis of its own, and nothing to be turned onto.
+    private static Figure? States(RunGeometry geometry)
+    {
+        StoredArray[] layers = [.. geometry.Arrays("states", ["trajectory"], steps => [.. steps.TakeLast(1)]).Where(array => array is { Layer: not null, Shape: [> 0, > 1, >= 2] }).OrderBy(array => array.Layer)];
+        if (layers.Length == 0 || layers.Any(layer => !layer.Shape.AsSpan(0, 2).SequenceEqual(layers[0].Shape.AsSpan(0, 2))))
+        {
+            return null;
+        }
+
+        layers = [.. DepthFigure.Chosen([.. Enumerable.Range(0, layers.Length).Select(i => (long)i)], MostFrames).Select(i => layers[i])];
+        int axes = layers.Min(layer => layer.Shape[2]);
+        Way[][] frames = [.. layers.Select(layer => (Way[])[.. Enumerable.Range(0, layer.Shape[0]).Select(window => new Way([.. Enumerable.Range(0, layer.Shape[1]).Select(token =>
+            layer.Values.AsSpan(((window * layer.Shape[1]) + token) * layer.Shape[2], Math.Min(Axes, axes)).ToArray())]))])];
+        string[] windows = [.. Enumerable.Range(0, frames[0].Length).Select(window => $"window {window}")];
+        return Made("Recurrent states through a window", "layer", frames, [.. layers.Select(layer => DepthPoint.InLayer(layer.Point) is { Length: > 0 } mixer ? $"{layer.Layer}, {mixer}" : $"{layer.Layer}")], windows, windows, token => $"after token {token}", ["states"],
+            "Each line is the way of a state (of one that is a matrix, of what is read of it) over the tokens of a window, from the first (ring), along its principal axes. What comes back to the same place forgets; what goes on counts.");
+    }
+
+    private static string After(int layer) => layer == 0 ? "in" : $"after {layer - 1}";
 
     // The ways of a checkpoint each.
     private static IEnumerable<Way[]> Frames(StoredArray[] arrays, string name, bool isLayerFirst)
@@ -70,7 +93,7 @@ internal static class TrajectoryFigures
 
     private static string[] Steps(StoredArray[] arrays) => [.. arrays.Where(array => array.Name == "coordinates").Select(array => Display.Count(array.Step))];
 
-    private static Figure Made(string title, Way[][] frames, string[] steps, string[] texts, string[] groups, IReadOnlyList<string> measures, string caption)
+    private static Figure Made(string title, string over, Way[][] frames, string[] names, string[] texts, string[] groups, Func<int, string> place, IReadOnlyList<string> measures, string caption)
     {
         int layers = frames[0][0].Places.Length, axes = frames[0][0].Places[0].Length;
         int shown = Math.Clamp(MostNumbers / (layers * axes * frames.Length), 8, MostWays);
@@ -79,9 +102,9 @@ internal static class TrajectoryFigures
         (double, double)?[] ends = [.. Enumerable.Range(0, axes).Select(axis => Ends(frames.SelectMany(frame => ways.SelectMany(way => frame[way].Places.Select(place => place[axis])))))];
         Axis AxisOf(int axis) => new(s_axes[axis]) { Range = ends[axis] };
 
-        IChart View(string name, bool isInSpace) => new Frames(name, "step", [.. frames.Select((frame, i) => (steps[i], (IChart)new Chart("", AxisOf(0), AxisOf(1),
+        IChart View(string name, bool isInSpace) => new Frames(name, over, [.. frames.Select((frame, i) => (names[i], (IChart)new Chart("", AxisOf(0), AxisOf(1),
         [
-            .. kinds.SelectMany((kind, color) => Drawn(kind, Color.Of(color), frame, [.. ways.Where(way => groups[way] == kind)], texts, isInSpace)),
+            .. kinds.SelectMany((kind, color) => Drawn(kind, Color.Of(color), frame, [.. ways.Where(way => groups[way] == kind)], texts, place, isInSpace)),
         ])
         {
             Z = isInSpace ? AxisOf(2) : null, IsMoved = true,
@@ -92,7 +115,7 @@ internal static class TrajectoryFigures
     }
 
     // Ways of one color as one line with gaps, and where they begin as rings.
-    private static IEnumerable<Series> Drawn(string kind, Color color, Way[] frame, int[] ways, string[] texts, bool isInSpace)
+    private static IEnumerable<Series> Drawn(string kind, Color color, Way[] frame, int[] ways, string[] texts, Func<int, string> place, bool isInSpace)
     {
         if (ways.Length == 0)
         {
@@ -104,12 +127,12 @@ internal static class TrajectoryFigures
         yield return new Series(kind, Along(0), Along(1))
         {
             Kind = SeriesKind.LineAndPoints, Color = color, Size = 0.6, Z = isInSpace ? Along(2) : null,
-            Labels = [.. ways.SelectMany(way => Enumerable.Range(0, frame[way].Places.Length).Select(layer => $"“{texts[way]}” {(layer == 0 ? "in" : $"after {layer - 1}")}").Append(""))],
+            Labels = [.. ways.SelectMany(way => Enumerable.Range(0, frame[way].Places.Length).Select(layer => $"“{texts[way]}” {place(layer)}").Append(""))],
         };
         yield return new Series(kind, First(0), First(1))
         {
             Kind = isInSpace ? SeriesKind.Points : SeriesKind.Means, Color = color, Size = isInSpace ? 1.8 : 0.7, IsInLegend = false, Z = isInSpace ? First(2) : null,
-            Labels = [.. ways.Select(way => $"“{texts[way]}” in")],
+            Labels = [.. ways.Select(way => $"“{texts[way]}” {place(0)}")],
         };
     }
 
@@ -128,72 +151,4 @@ internal static class TrajectoryFigures
 
     // A place in the basis after each layer, the input first.
     private readonly record struct Way(double[][] Places);
-}
-
-/// <summary>Turns points so that they lie on others as well as they can: orthogonal Procrustes.</summary>
-internal static class Turning
-{
-    private const int Rounds = 60;
-
-    /// <summary>Points [N, k], turned or mirrored by the orthogonal matrix nearest to XᵀY; as they are where k is not 3 or there is no such matrix.</summary>
-    /// <param name="points">X, [N, k].</param>
-    /// <param name="target">Y, [N, k].</param>
-    /// <param name="k">Numbers of a point.</param>
-    public static double[] Onto(double[] points, double[] target, int k)
-    {
-        if (k != 3)
-        {
-            return points;
-        }
-
-        var q = new double[9];
-        for (int i = 0; i < points.Length; i += 3)
-        {
-            for (int row = 0; row < 3; row++)
-            {
-                for (int column = 0; column < 3; column++)
-                {
-                    q[(row * 3) + column] += points[i + row] * target[i + column];
-                }
-            }
-        }
-
-        // Newton's iteration for the polar decomposition: Q ← (Q + Q⁻ᵀ)/2 (Higham 1986).
-        double scale = Math.Sqrt(q.Sum(value => value * value));
-        q = [.. q.Select(value => value / scale)];
-        for (int round = 0; round < Rounds; round++)
-        {
-            if (InverseTransposed(q) is not { } inverse)
-            {
-                return points;
-            }
-
-            q = [.. q.Zip(inverse, (a, b) => (a + b) / 2)];
-        }
-
-        var turned = new double[points.Length];
-        for (int i = 0; i < points.Length; i += 3)
-        {
-            for (int column = 0; column < 3; column++)
-            {
-                turned[i + column] = (points[i] * q[column]) + (points[i + 1] * q[3 + column]) + (points[i + 2] * q[6 + column]);
-            }
-        }
-
-        return turned;
-    }
-
-    // Of 3 × 3: cofactors over the determinant.
-    private static double[]? InverseTransposed(double[] m)
-    {
-        double Cofactor(int row, int column)
-        {
-            double At(int i, int j) => m[((row + i) % 3 * 3) + ((column + j) % 3)];
-            return (At(1, 1) * At(2, 2)) - (At(1, 2) * At(2, 1));
-        }
-
-        double[] cofactors = [.. Enumerable.Range(0, 9).Select(i => Cofactor(i / 3, i % 3))];
-        double determinant = (m[0] * cofactors[0]) + (m[1] * cofactors[1]) + (m[2] * cofactors[2]);
-        return double.IsFinite(determinant) && Math.Abs(determinant) > 1e-14 ? [.. cofactors.Select(value => value / determinant)] : null;
-    }
 }

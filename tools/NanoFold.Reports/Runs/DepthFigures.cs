@@ -1,12 +1,13 @@
-using System.Text.RegularExpressions;
 using NanoFold.Engine;
+using NanoFold.Engine.Experiments.Statistics;
 using NanoFold.Reports.Charts;
+using NanoFold.Reports.Geometry;
 using NanoFold.Reports.Items;
 
 namespace NanoFold.Reports.Runs;
 
 /// <summary>What was measured of each layer after training, of runs or of variants with their seeds.</summary>
-internal static partial class DepthFigures
+internal static class DepthFigures
 {
     /// <summary>A model and what was measured of it.</summary>
     /// <param name="Name">In the legend.</param>
@@ -28,19 +29,37 @@ internal static partial class DepthFigures
     /// <param name="Deviation">Over seeds; null of one.</param>
     internal sealed record DepthValue(string Measure, string Figure, string Point, int Layer, double Value, double? Deviation = null);
 
-    /// <summary>A figure for each measure and point, with a view for each of its figures.</summary>
+    /// <summary>A figure for each measure, with a view for each of its figures.</summary>
     public static IEnumerable<Figure> Of(IReadOnlyList<Model> models)
+        => from pair in models.SelectMany(model => model.Values.Select(value => (Model: model, Value: value)))
+           group pair by pair.Value.Measure into measured
+           let views = MeasureViews.Of(measured, pair => (pair.Value.Figure, pair.Value.Point), View).ToArray()
+           select new Figure($"{Title(measured.Key)} by depth", views)
+           {
+               IsHalf = true, Height = 340, Measures = [measured.Key],
+               Caption = $"What `{measured.Key}` found after each layer{(models.Count > 1 ? ", a line each: where lines part, the models use their layers differently" : "")}.{MeasureViews.Choices(views)}",
+           };
+
+    /// <summary>What was measured last of each layer of a run: while it trained and, of what was not measured then, after training.</summary>
+    public static IReadOnlyList<DepthValue> Last(RunRecord run) => Joined(Last(run.Geometry), Last(RunGeometry.Of(run).After));
+
+    /// <summary>Of several runs what was measured after training: means over them.</summary>
+    public static IReadOnlyList<DepthValue> After(IEnumerable<RunRecord> runs) =>
+    [
+        .. from value in runs.SelectMany(run => Last(RunGeometry.Of(run).After))
+           group value.Value by (value.Measure, value.Figure, value.Point, value.Layer) into measured
+           let summary = SampleSummary.Of([.. measured])
+           select new DepthValue(measured.Key.Measure, measured.Key.Figure, measured.Key.Point, measured.Key.Layer, summary.Mean, summary.StandardDeviation),
+    ];
+
+    /// <summary>Values, and others of measures that are not among them.</summary>
+    public static IReadOnlyList<DepthValue> Joined(IReadOnlyList<DepthValue> values, IEnumerable<DepthValue> others)
     {
-        (Model Model, DepthValue Value)[] all = [.. models.SelectMany(model => model.Values.Select(value => (model, value)))];
-        return from pair in all
-               group pair by (pair.Value.Measure, Point: InLayer(pair.Value.Point)) into measured
-               let isOneOfSeveral = all.Any(other => other.Value.Measure == measured.Key.Measure && InLayer(other.Value.Point) != measured.Key.Point)
-               select new Figure($"{Title(measured.Key.Measure, measured.Key.Point, isOneOfSeveral)} by depth",
-                   [.. measured.GroupBy(pair => pair.Value.Figure).OrderBy(figure => GeometryFigures.Place(figure.Key)).Select(figure => View(figure.Key, [.. figure]))])
-               { IsHalf = true, Height = 340, Measures = [measured.Key.Measure] };
+        HashSet<string> there = [.. values.Select(value => value.Measure)];
+        return [.. values, .. others.Where(value => !there.Contains(value.Measure))];
     }
 
-    /// <summary>What was measured last of each layer of a run.</summary>
+    /// <summary>What was measured last of each layer.</summary>
     public static IReadOnlyList<DepthValue> Last(IEnumerable<GeometryPoint> points) =>
     [
         .. from point in points
@@ -49,14 +68,8 @@ internal static partial class DepthFigures
            select new DepthValue(measured.Key.Measure, measured.Key.Figure, measured.Key.Point, measured.Key.Layer!.Value, measured.MaxBy(point => point.Step)!.Value),
     ];
 
-    /// <summary>Whether a figure is of a layer as a whole.</summary>
-    public static bool IsOfLayer(GeometryPoint point) => point is { Layer: not null, Head: null, Scope: "point" or "block" };
-
-    /// <summary>The name of a point without its layer: <c>hook_resid_post</c> of <c>blocks.3.hook_resid_post</c>.</summary>
-    public static string InLayer(string point) => Block().Replace(point, "");
-
-    /// <summary>The name of a measure, with the point where it was taken at several.</summary>
-    public static string Title(string measure, string point, bool isOneOfSeveral) => isOneOfSeveral && point.Length > 0 ? $"{Title(measure)} of {point}" : Title(measure);
+    /// <summary>Whether a figure is of a layer as a whole, of the model itself and of one time.</summary>
+    public static bool IsOfLayer(GeometryPoint point) => point is { Layer: not null, Head: null, Scope: not "stream", Other: "", Control: "" };
 
     /// <summary>The name of a measure.</summary>
     public static string Title(string measure) => measure switch
@@ -67,10 +80,8 @@ internal static partial class DepthFigures
         _ => Display.Words(measure) is [var first, .. var rest] ? char.ToUpperInvariant(first) + rest : measure,
     };
 
-    private static Chart View(string figure, (Model Model, DepthValue Value)[] pairs)
-    {
-        string name = Display.Words(figure);
-        return new Chart(name, Axis.Layers(pairs.Select(pair => pair.Value.Layer)), new Axis(name),
+    private static Chart View(string name, IReadOnlyList<(Model Model, DepthValue Value)> pairs)
+        => new(name, Axis.Layers(pairs.Select(pair => pair.Value.Layer)), new Axis(name),
         [
             .. from pair in pairs
                group pair.Value by pair.Model into line
@@ -82,8 +93,4 @@ internal static partial class DepthFigures
                        ? [.. layers.Select(layer => layer.Deviation is { } deviation ? ((double, double)?)(layer.Value - deviation, layer.Value + deviation) : null)] : null,
                },
         ]);
-    }
-
-    [GeneratedRegex(@"^blocks\.\d+\.?")]
-    private static partial Regex Block();
 }

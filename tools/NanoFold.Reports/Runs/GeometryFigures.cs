@@ -11,19 +11,17 @@ internal static class GeometryFigures
     // Of a line, and of all lines of a view, one for each layer.
     private const int MostPoints = 250, MostOfView = 2500;
 
-    // Figures that are shown first where a measure has them; the others follow.
-    private static readonly string[] s_first = ["participationRatio", "dimension", "meanCosineWithoutFirst", "firstTokenMass", "mixerShare", "gateMean", "norm"];
-
     /// <summary>Figures of a run's measures by layer while it trained.</summary>
     public static IEnumerable<Figure> OverTraining(RunRecord run)
         => from point in run.Geometry
            where DepthFigures.IsOfLayer(point)
-           group point by (point.Measure, Point: DepthFigures.InLayer(point.Point)) into measure
+           group point by point.Measure into measure
            where measure.Select(point => point.Step).Distinct().Skip(1).Any()
-           let isOneOfSeveral = run.Geometry.Any(point => point.Measure == measure.Key.Measure && DepthFigures.IsOfLayer(point) && DepthFigures.InLayer(point.Point) != measure.Key.Point)
-           select new Figure($"{DepthFigures.Title(measure.Key.Measure, measure.Key.Point, isOneOfSeveral)} by layer while training", [.. Ordered(measure).Select(OverTraining)])
+           let views = MeasureViews.Of(measure, Place, OverTraining).ToArray()
+           select new Figure($"{DepthFigures.Title(measure.Key)} by layer while training", views)
            {
-               IsHalf = true, Height = 330, Caption = Errors(measure), Measures = [measure.Key.Measure],
+               IsHalf = true, Height = 330, Measures = [measure.Key],
+               Caption = $"How `{measure.Key}` went in each layer as the model trained: a line a layer, from violet (the first) to orange (the last).{MeasureViews.Choices(views)}{(measure.Any(point => point.Error is not null) ? " Bands are the estimator's standard error." : "")}",
            };
 
     /// <summary>Figures of measures that were taken once, by depth.</summary>
@@ -37,7 +35,12 @@ internal static class GeometryFigures
            where point is { Layer: not null, Head: not null }
            group point by point.Measure into measure
            let last = measure.Max(point => point.Step)
-           select new Figure($"{DepthFigures.Title(measure.Key)} after {Display.Count(last)} steps", [.. Ordered(measure.Where(point => point.Step == last)).Select(HeadMap)]) { IsHalf = true, Height = 330, Measures = [measure.Key] };
+           let views = MeasureViews.Of(measure.Where(point => point.Step == last), Place, HeadMap).ToArray()
+           let title = DepthFigures.Title(measure.Key)
+           select new Figure($"{title}{(title.EndsWith("heads", StringComparison.OrdinalIgnoreCase) ? "" : " of heads")} after {Display.Count(last)} steps", views)
+           {
+               IsHalf = true, Height = 330, Measures = [measure.Key], Caption = $"What `{measure.Key}` found of every head: a cell a head, a row a layer; a row of even color is a layer whose heads are alike.{MeasureViews.Choices(views)}",
+           };
 
     /// <summary>The last figures of each layer, a column for each figure and point.</summary>
     public static ReportTable? Table(RunRecord run)
@@ -55,22 +58,18 @@ internal static class GeometryFigures
             ])
         { Title = "All figures by layer, as measured last", IsFolded = true };
 
-        static (string Measure, string Point, string Figure) Column(DepthFigures.DepthValue value) => (value.Measure, DepthFigures.InLayer(value.Point), value.Figure);
+        static (string Measure, string Point, string Figure) Column(DepthFigures.DepthValue value) => (value.Measure, DepthPoint.InLayer(value.Point), value.Figure);
 
         // The point stands in the head where the figure was measured at several.
         string Title((string Measure, string Point, string Figure) column)
             => Display.Words(column.Figure) + (columns.Any(other => (other.Measure, other.Figure) == (column.Measure, column.Figure) && other.Point != column.Point) ? $" of {column.Point}" : "");
     }
 
-    /// <summary>Where a figure stands among those of its measure.</summary>
-    public static int Place(string figure) => Array.IndexOf(s_first, figure) is var at and >= 0 ? at : s_first.Length;
+    private static (string Figure, string Point) Place(GeometryPoint point) => (point.Figure, point.Point);
 
-    private static IEnumerable<IGrouping<string, GeometryPoint>> Ordered(IEnumerable<GeometryPoint> points) => points.GroupBy(point => point.Figure).OrderBy(figure => Place(figure.Key));
-
-    private static Chart OverTraining(IGrouping<string, GeometryPoint> figure)
+    private static Chart OverTraining(string name, IReadOnlyList<GeometryPoint> figure)
     {
         int most = figure.Max(point => point.Layer!.Value);
-        string name = Display.Words(figure.Key);
         return new Chart(name, new Axis("steps"), new Axis(name),
         [
             .. from point in figure
@@ -95,7 +94,7 @@ internal static class GeometryFigures
         return size <= 1 ? points : [.. points.Chunk(size).Select(chunk => chunk[^1] with { Value = chunk.Average(point => point.Value), Error = chunk.Average(point => point.Error) })];
     }
 
-    private static HeatMap HeadMap(IGrouping<string, GeometryPoint> figure)
+    private static HeatMap HeadMap(string name, IReadOnlyList<GeometryPoint> figure)
     {
         int layers = figure.Max(point => point.Layer!.Value) + 1, heads = figure.Max(point => point.Head!.Value) + 1;
         var cells = new double?[layers][];
@@ -109,10 +108,7 @@ internal static class GeometryFigures
             cells[point.Layer!.Value][point.Head!.Value] = point.Value;
         }
 
-        string name = Display.Words(figure.Key);
         return new HeatMap(
             name, new Axis("head") { Categories = [.. Enumerable.Range(0, heads).Select(head => $"{head}")] }, new Axis("layer") { Categories = [.. Enumerable.Range(0, layers).Select(layer => $"{layer}")] }, cells, name);
     }
-
-    private static string Errors(IEnumerable<GeometryPoint> points) => points.Any(point => point.Error is not null) ? "Bands are the estimator's standard error." : "";
 }

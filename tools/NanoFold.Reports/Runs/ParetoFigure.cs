@@ -59,7 +59,7 @@ internal static class ParetoFigure
         ];
         return views.Length == 0 ? [] : [new Figure($"{char.ToUpperInvariant(figure[0])}{figure[1..]} against cost", views)
         {
-            Height = 460, Caption = "The gray line joins those that no other one beats in both. Rings are means over seeds, small points are seeds." + (points.Any(point => point.IsHidden) ? " Some are shown on a click only; the line knows all." : ""),
+            Height = 460, Caption = "The gray line joins those that no other one beats in both. Rings are means over seeds, small points are seeds." + (points.Any(point => point.IsHidden) ? " Some others are shown on a click only." : ""),
         }];
     }
 
@@ -67,6 +67,8 @@ internal static class ParetoFigure
     {
         double[] costs = [.. points.Select(point => cost(point)!.Value)];
         CostPoint[] front = [.. Front(points, cost, isLowerBetter)];
+        // Those on the front are shown: it leads to no empty place.
+        bool IsHidden(CostPoint point) => point.IsHidden && !front.Contains(point);
         bool isLogarithmic = costs.Max() > 3 * costs.Min();
         return new Chart(name, new Axis(title) { IsLogarithmic = isLogarithmic }, new Axis(figure),
         [
@@ -74,11 +76,11 @@ internal static class ParetoFigure
             .. points.Where(point => point.Seeds.Count > 1).Select(point => new Series(
                 point.Name, [.. point.Seeds.Select(seed => name == "seconds" ? seed.Seconds : cost(point))], [.. point.Seeds.Select(seed => (double?)seed.Value)])
             {
-                Kind = SeriesKind.Points, Color = point.Color, Style = point.Style, Size = 0.7, IsInLegend = false, IsHidden = point.IsHidden,
+                Kind = SeriesKind.Points, Color = point.Color, Style = point.Style, Size = 0.7, IsInLegend = false, IsHidden = IsHidden(point),
             }),
             .. points.Select(point => new Series(point.Name, [cost(point)], [point.Value])
             {
-                Kind = SeriesKind.Means, Color = point.Color, Style = point.Style, IsHidden = point.IsHidden, Labels = [point.Name], ShowsLabels = points.Length <= MostLabels, LabelPlace = Place(point, points, cost, isLogarithmic),
+                Kind = SeriesKind.Means, Color = point.Color, Style = point.Style, IsHidden = IsHidden(point), Labels = [point.Name], ShowsLabels = points.Length <= MostLabels, LabelPlace = Place(point, points, cost, isLogarithmic),
             }),
         ]);
     }

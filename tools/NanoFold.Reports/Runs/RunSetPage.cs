@@ -25,7 +25,7 @@ internal static class RunSetPage
         page.Section("Runs").Add(Table(runs, differing));
         page.Section("Loss").Add(Losses(runs));
         page.Section("Loss and cost", "Each run once. Nothing is below and left of those on the front.").Add(ParetoFigure.Of([.. runs.Select((run, i) => Costs(run, i))], "loss", isLowerBetter: true));
-        page.Section("Geometry by depth", "As it was measured last in each run.").Add(DepthFigures.Of([.. runs.Select((run, i) => new DepthFigures.Model(run.Name, Color.Of(i), i / Color.Count, DepthFigures.Last(run.Geometry)))]));
+        page.Section("Geometry by depth", "As it was measured last in each run: while it trained and, of what was not measured then, by `geometry`.").Add(DepthFigures.Of([.. runs.Select((run, i) => new DepthFigures.Model(run.Name, Color.Of(i), i / Color.Count, DepthFigures.Last(run)))]));
         ReportSection settings = page.Section("Settings");
         settings.Add(runs.Take(MostSettings).Select(SettingsTables.All));
         if (runs.Count > MostSettings)

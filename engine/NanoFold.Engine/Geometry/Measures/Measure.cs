@@ -120,6 +120,9 @@ public abstract record Measure
     /// <summary>Whether it looks at them as they were before, too.</summary>
     internal virtual bool NeedsBefore => false;
 
+    /// <summary>Whether it looks at what the model makes of the sampled tokens, so that these in another order are a control.</summary>
+    internal virtual bool IsOfTokens => true;
+
     /// <summary>What is inconsistent in its settings.</summary>
     public virtual IEnumerable<ConfigProblem> Validate(string path) => [];
 

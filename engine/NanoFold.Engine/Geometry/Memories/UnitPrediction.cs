@@ -1,3 +1,4 @@
+using NanoFold.Engine.Geometry.Network;
 using NanoFold.Engine.Geometry.Sampling;
 using NanoFold.Engine.Geometry.Statistics;
 using NanoFold.Engine.Geometry.Words;
@@ -66,20 +67,20 @@ public sealed record UnitPrediction(int Token, double Probability, double Logit,
         return new UnitPrediction(asked, Math.Exp(-nats), logits[asked] - logits.Average(), all.Sum(one => one.Contribution), best, chance);
     }
 
-    private static IEnumerable<UnitContribution> Contributions(Transformer model, UnitValues block, float[] activations, int token, double scale)
+    private static List<UnitContribution> Contributions(Transformer model, UnitValues block, float[] activations, int token, double scale)
     {
-        int vocab = model.Config.Vocab;
-        float[] logits = new VocabularyReadOut(model).Logits(block.All());
-        for (int unit = 0; unit < block.Count; unit++)
+        var found = new List<UnitContribution>(block.Count);
+        new VocabularyReadOut(model).Each(block.All(), (unit, logits) =>
         {
             double mean = 0;
-            for (int i = 0; i < vocab; i++)
+            foreach (float logit in logits)
             {
-                mean += logits[(unit * vocab) + i] / (double)vocab;
+                mean += logit / (double)logits.Length;
             }
 
-            yield return new UnitContribution(block.Layer, unit, activations[unit], activations[unit] * (logits[(unit * vocab) + token] - mean) / scale, null);
-        }
+            found.Add(new UnitContribution(block.Layer, unit, activations[unit], activations[unit] * (logits[token] - mean) / scale, null));
+        });
+        return found;
     }
 
     private static double NatsOf(Transformer model, int[] prompt, int token)
@@ -95,19 +96,10 @@ public sealed record UnitPrediction(int Token, double Probability, double Logit,
         Points = points, Read = (_, name, values) => seen(name, values[(values.Length - (values.Length / prompt.Length))..].ToArray()), ReadLosses = (_, _) => { },
     }.Run(model, [prompt]);
 
-    internal static double Nats(ReadOnlySpan<float> logits, int token)
+    private static double Nats(ReadOnlySpan<float> logits, int token)
     {
-        double largest = double.NegativeInfinity, sum = 0;
-        foreach (float logit in logits)
-        {
-            largest = Math.Max(largest, logit);
-        }
-
-        foreach (float logit in logits)
-        {
-            sum += Math.Exp(logit - largest);
-        }
-
-        return largest + Math.Log(sum) - logits[token];
+        var logs = new double[logits.Length];
+        TokenDistributions.LogSoftmax(logits, logs);
+        return -logs[token];
     }
 }

@@ -1,3 +1,4 @@
+using NanoFold.Engine.Geometry.Network;
 using NanoFold.Engine.Geometry.Sampling;
 using NanoFold.Engine.Geometry.Statistics;
 using NanoFold.Engine.Geometry.Words;
@@ -28,6 +29,9 @@ public sealed record UnitRewrite(int Layer, int Unit, int Token, long Places, lo
 {
     private const double ExcitedShare = 0.5;
 
+    // Logits that are held at a time.
+    private const long MostHeld = 1L << 26;
+
     /// <summary>Rewrites and measures; the model is what it was afterwards.</summary>
     /// <param name="model">Which model.</param>
     /// <param name="rows">Tokens of a text.</param>
@@ -52,79 +56,79 @@ public sealed record UnitRewrite(int Layer, int Unit, int Token, long Places, lo
 
         float[] value = block.Value(unit);
         double length = strength * Math.Sqrt(value.Sum(v => (double)v * v));
-        float[][] logits = new float[rows.Count][];
         var activations = new float[rows.Count][];
         new SequenceRuns
         {
-            Points = [block.Point, "hook_logits"],
-            ReadLosses = (_, _) => { },
-            Read = (row, name, values) =>
+            Points = [block.Point],
+            Read = (row, _, values) =>
             {
-                if (name == block.Point)
+                activations[row] = new float[values.Length / block.Count];
+                for (int t = 0; t < activations[row].Length; t++)
                 {
-                    activations[row] = [.. Enumerable.Range(0, values.Length / block.Count).Select(_ => 0f)];
-                    for (int t = 0; t < activations[row].Length; t++)
-                    {
-                        activations[row][t] = values[(t * block.Count) + unit];
-                    }
-                }
-                else
-                {
-                    logits[row] = values.ToArray();
+                    activations[row][t] = values[(t * block.Count) + unit];
                 }
             },
         }.Run(model, rows);
         float strongest = activations.SelectMany(row => row.Skip(1)).DefaultIfEmpty().MaxBy(Math.Abs);
         bool IsExcited(int row, int at) => at > 0 && strongest != 0 && activations[row][at] / strongest > ExcitedShare;
-        RewriteEffect Measure(float[] direction) => block.With(unit, Moved(value, direction, length * Math.Sign(strongest)), () => Effect(model, rows, logits, token, IsExcited));
-        float[] random = new float[block.Width];
-        new GaussianSource(seed).FillNormal(random);
-        double norm = Math.Sqrt(random.Sum(v => (double)v * v));
+        float[] noise = new float[block.Width];
+        new GaussianSource(seed).FillNormal(noise);
+        double norm = Math.Sqrt(noise.Sum(v => (double)v * v)), by = length * Math.Sign(strongest);
+        float[] rewritten = Moved(value, new VocabularyReadOut(model).Direction(token), by), random = Moved(value, [.. noise.Select(v => (float)(v / norm))], by);
+        EffectSums before = new(token, IsExcited), after = new(token, IsExcited), other = new(token, IsExcited);
+        // What was predicted before is held of some rows at a time.
+        foreach (int[] part in Enumerable.Range(0, rows.Count).Chunk((int)Math.Max(1, MostHeld / ((long)model.Config.Context * model.Config.Vocab))))
+        {
+            var held = new Dictionary<int, float[]>();
+            before.Add(model, rows, part, held);
+            block.With(unit, rewritten, () => after.Add(model, rows, part, held));
+            block.With(unit, random, () => other.Add(model, rows, part, held));
+        }
+
         return new UnitRewrite(
             layer, unit, token, rows.Sum(row => (long)Math.Max(0, row.Length - 1)), rows.Select((row, r) => Enumerable.Range(0, row.Length).Count(t => IsExcited(r, t))).Sum(count => (long)count),
-            Effect(model, rows, logits, token, IsExcited), Measure(new VocabularyReadOut(model).Direction(token)), Measure([.. random.Select(v => (float)(v / norm))]));
+            before.Mean, after.Mean, other.Mean);
     }
 
     private static float[] Moved(float[] value, float[] direction, double by) => [.. value.Select((v, i) => (float)(v + (by * direction[i])))];
 
-    private static RewriteEffect Effect(Transformer model, IReadOnlyList<int[]> rows, float[][] before, int token, Func<int, int, bool> isExcited)
+    private sealed class EffectSums(int token, Func<int, int, bool> isExcited)
     {
-        int vocab = model.Config.Vocab;
-        double loss = 0, divergence = 0, wanted = 0, elsewhere = 0;
-        long targets = 0, places = 0, excited = 0, others = 0;
-        new SequenceRuns
+        private double _loss, _divergence, _wanted, _elsewhere;
+        private long _targets, _places, _excited, _others;
+
+        public RewriteEffect Mean => new(_loss / Math.Max(1, _targets), _divergence / Math.Max(1, _places), _wanted / Math.Max(1, _excited), _elsewhere / Math.Max(1, _others));
+
+        /// <summary>Runs some rows, whose logits before are held; where they are not yet, these are.</summary>
+        public void Add(Transformer model, IReadOnlyList<int[]> rows, int[] part, Dictionary<int, float[]> held) => new SequenceRuns
         {
             Points = ["hook_logits"],
-            ReadLosses = (row, losses) =>
+            ReadLosses = (_, losses) =>
             {
-                loss += losses.Sum(one => (double)one);
-                targets += losses.Length - 1;
+                _loss += losses.Sum(one => (double)one);
+                _targets += losses.Length - 1;
             },
-            Read = (row, _, values) =>
+            Read = (number, _, values) =>
             {
+                int row = part[number], vocab = model.Config.Vocab;
+                if (!held.TryGetValue(row, out float[]? before))
+                {
+                    before = values.ToArray();
+                    held.Add(row, before);
+                }
+
+                double[] earlier = new double[vocab], now = new double[vocab];
                 for (int t = 1; t < values.Length / vocab; t++)
                 {
-                    ReadOnlySpan<float> now = values.Slice(t * vocab, vocab);
-                    double probability = Math.Exp(-UnitPrediction.Nats(now, token));
-                    divergence += Divergence(before[row].AsSpan(t * vocab, vocab), now);
-                    places++;
-                    (wanted, excited) = isExcited(row, t) ? (wanted + probability, excited + 1) : (wanted, excited);
-                    (elsewhere, others) = isExcited(row, t) ? (elsewhere, others) : (elsewhere + probability, others + 1);
+                    TokenDistributions.LogSoftmax(before.AsSpan(t * vocab, vocab), earlier);
+                    TokenDistributions.LogSoftmax(values.Slice(t * vocab, vocab), now);
+                    double probability = Math.Exp(now[token]);
+                    _divergence += TokenDistributions.Divergence(earlier, now);
+                    _places++;
+                    (_wanted, _excited) = isExcited(row, t) ? (_wanted + probability, _excited + 1) : (_wanted, _excited);
+                    (_elsewhere, _others) = isExcited(row, t) ? (_elsewhere, _others) : (_elsewhere + probability, _others + 1);
                 }
             },
-        }.Run(model, rows);
-        return new RewriteEffect(loss / Math.Max(1, targets), divergence / Math.Max(1, places), wanted / Math.Max(1, excited), elsewhere / Math.Max(1, others));
-    }
-
-    // Σ p ln(p/q).
-    private static double Divergence(ReadOnlySpan<float> p, ReadOnlySpan<float> q)
-    {
-        double lnP = UnitPrediction.Nats(p, 0) + p[0], lnQ = UnitPrediction.Nats(q, 0) + q[0], sum = 0;
-        for (int i = 0; i < p.Length; i++)
-        {
-            sum += Math.Exp(p[i] - lnP) * (p[i] - lnP - (q[i] - lnQ));
-        }
-
-        return Math.Max(0, sum);
+        }.Run(model, [.. part.Select(row => rows[row])]);
     }
 }

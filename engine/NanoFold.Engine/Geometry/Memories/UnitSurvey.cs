@@ -67,35 +67,46 @@ public sealed class UnitSurvey(Transformer model, IReadOnlyList<int[]> rows, int
             }
         }
 
-        float[] logits = new VocabularyReadOut(model).Logits(signed);
         int[] chosen = units is not null ? [.. units] : [.. Enumerable.Range(0, values.Count).OrderByDescending(keys.Selectivity).ThenBy(unit => unit).Take(shown)];
-        (double agreement, double chance) = Agreement(keys, logits, values.Count);
-        return new LayerMemory(layer, values.Count, keys.Places, agreement, chance, [.. chosen.Select(unit => Tell(keys, logits, layer, unit))]);
+        var told = chosen.Distinct().ToDictionary(unit => unit, _ => (UnitMemory?)null);
+        (int Unit, int Next, int Other)[] asked = [.. NextTokens(keys, values.Count)];
+        Dictionary<int, int> nextOf = asked.ToDictionary(one => one.Unit, one => one.Next);
+        ILookup<int, int> nextOfOthers = asked.ToLookup(one => one.Other, one => one.Next);
+        int agree = 0, byChance = 0;
+        new VocabularyReadOut(model).Each(signed, (unit, logits) =>
+        {
+            agree += nextOf.TryGetValue(unit, out int next) && IsPromoted(logits, next) ? 1 : 0;
+            foreach (int other in nextOfOthers[unit])
+            {
+                byChance += IsPromoted(logits, other) ? 1 : 0;
+            }
+
+            if (told.ContainsKey(unit))
+            {
+                told[unit] = Tell(keys, logits, layer, unit);
+            }
+        });
+        double all = Math.Max(1, asked.Length);
+        return new LayerMemory(layer, values.Count, keys.Places, agree / all, byChance / all, [.. chosen.Select(unit => told[unit]!)]);
     }
 
-    private UnitMemory Tell(UnitKeys keys, float[] logits, int layer, int unit)
+    private UnitMemory Tell(UnitKeys keys, ReadOnlySpan<float> logits, int layer, int unit)
     {
-        int vocab = model.Config.Vocab;
-        ScoredToken[] sorted = [.. Sorted(logits.AsSpan(unit * vocab, vocab))];
-        return new UnitMemory(layer, unit, keys.Selectivity(unit), keys.Strongest(unit), sorted[..Math.Min(top, vocab)], [.. sorted.Reverse().Take(top)]);
+        ScoredToken[] sorted = [.. Sorted(logits)];
+        return new UnitMemory(layer, unit, keys.Selectivity(unit), keys.Strongest(unit), sorted[..Math.Min(top, sorted.Length)], [.. sorted.Reverse().Take(top)]);
     }
 
-    private (double Agreement, double Chance) Agreement(UnitKeys keys, float[] logits, int count)
+    // The token after a unit's strongest context, and another unit whose value it is also looked for in.
+    private IEnumerable<(int Unit, int Next, int Other)> NextTokens(UnitKeys keys, int count)
     {
-        int vocab = model.Config.Vocab, agree = 0, byChance = 0, asked = 0;
         var random = new GaussianSource(Seed);
         for (int unit = 0; unit < count; unit++)
         {
             if (keys.Strongest(unit) is [var first, ..] && first.At + 1 < rows[first.Row].Length)
             {
-                int next = rows[first.Row][first.At + 1], other = (unit + 1 + random.NextInt(Math.Max(1, count - 1))) % count;
-                asked++;
-                agree += IsPromoted(logits.AsSpan(unit * vocab, vocab), next) ? 1 : 0;
-                byChance += IsPromoted(logits.AsSpan(other * vocab, vocab), next) ? 1 : 0;
+                yield return (unit, rows[first.Row][first.At + 1], (unit + 1 + random.NextInt(Math.Max(1, count - 1))) % count);
             }
         }
-
-        return ((double)agree / Math.Max(1, asked), (double)byChance / Math.Max(1, asked));
     }
 
     private static bool IsPromoted(ReadOnlySpan<float> logits, int token)

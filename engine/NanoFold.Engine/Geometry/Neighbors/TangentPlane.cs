@@ -33,24 +33,10 @@ public sealed class TangentPlane
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(rows.Length, 2);
         int k = rows.Length;
-        var mean = new double[d];
-        var centered = new double[k * d];
-        for (int i = 0; i < k; i++)
-        {
-            Span<double> row = centered.AsSpan(i * d, d);
-            TensorPrimitives.ConvertChecked(points.Slice(rows[i] * d, d), row);
-            TensorPrimitives.Add(mean, row, mean);
-        }
-
-        TensorPrimitives.Divide(mean, k, mean);
-        for (int i = 0; i < k; i++)
-        {
-            Span<double> row = centered.AsSpan(i * d, d);
-            TensorPrimitives.Subtract(row, mean, row);
-        }
+        var centered = new CenteredPoints(points, d, rows);
 
         // Directions of k rows from their k × k products: k is far below D.
-        (double[] values, double[] vectors) = SymmetricEigenvectors.Of(RowProducts.Of(centered, k, d), k);
+        (double[] values, double[] vectors) = SymmetricEigenvectors.Of(RowProducts.Of(centered.Values, k, d), k);
         int kept = values.Take(Math.Min(rank, k - 1)).Count(value => value > LeastShare * values[0] && value > 0);
         var basis = new double[kept * d];
         for (int r = 0; r < kept; r++)
@@ -58,12 +44,12 @@ public sealed class TangentPlane
             Span<double> direction = basis.AsSpan(r * d, d);
             for (int i = 0; i < k; i++)
             {
-                TensorPrimitives.MultiplyAdd(centered.AsSpan(i * d, d), vectors[(r * k) + i], direction, direction);
+                TensorPrimitives.MultiplyAdd(centered.Row(i), vectors[(r * k) + i], direction, direction);
             }
         }
 
         GramSchmidt.Orthonormalize(basis, d);
-        return new TangentPlane(mean, basis, kept, Math.Sqrt(TensorPrimitives.SumOfSquares<double>(centered) / k));
+        return new TangentPlane(centered.Mean, basis, kept, Math.Sqrt(TensorPrimitives.SumOfSquares(centered.Values) / k));
     }
 
     /// <summary>A random plane of a dimension through 0: of any direction, a share of 1 − q/D is normal to it on average.</summary>

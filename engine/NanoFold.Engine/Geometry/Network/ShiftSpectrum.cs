@@ -93,6 +93,7 @@ public sealed record ShiftSpectrum
     {
         int d = fitted.Dimension;
         double[] covariance = tested.Covariance();
+        // All vectors of a matrix as wide as the stream: SymmetricEigenvectors is for small ones.
         Matrix<double> vectors = new DenseMatrix(d, d, fitted.Covariance()).Evd(Symmetricity.Symmetric).EigenVectors;
         double held = 0, all = 0;
         for (int i = 0; i < d; i++)

@@ -1,12 +1,13 @@
 using NanoFold.Engine.Geometry.Neighbors;
 using NanoFold.Engine.Geometry.Spectra;
+using NanoFold.Engine.Geometry.Statistics;
 using NanoFold.Kernels;
 
 namespace NanoFold.Engine.Geometry.Sampling;
 
 /// <summary>
 /// Values of one point of a model at sampled tokens, [N, D], with what the tokens are. All measures share it, and what several of them need of it is
-/// made once, when first asked for: neighbors and second moments.
+/// made once, when first asked for: neighbors, second moments, norms.
 /// </summary>
 public sealed class PointCloud
 {
@@ -14,6 +15,7 @@ public sealed class PointCloud
     private readonly Backend? _backend;
     private float[] _values = [];
     private StreamingMoments? _moments;
+    private PositionSplit<RowSummary>? _lengths;
     private bool _hasMoments;
     private int _mostNeighbors;
     private PointCloud[] _parts = [];
@@ -84,7 +86,7 @@ public sealed class PointCloud
     /// <summary>The values without position 0, to be changed; what was made of them is forgotten.</summary>
     internal Span<float> Change()
     {
-        (Graph, _hasMoments) = (null, false);
+        (Graph, _hasMoments, _lengths) = (null, false, null);
         Array.Clear(_hasPart);
         return _values.AsSpan(0, Count * Width)[(Rows.First * Width)..];
     }
@@ -124,6 +126,9 @@ public sealed class PointCloud
         return _moments!;
     }
 
+    /// <summary>Norms and mean cosine, with and without position 0.</summary>
+    public PositionSplit<RowSummary> Lengths() => _lengths ??= RowStatistics.Rows(Values, Count, Width, Rows.First);
+
     /// <summary>One of the <see cref="Parts"/> of every token, [N, D / parts]. Made once, when first asked for.</summary>
     public PointCloud Part(int index)
     {
@@ -160,7 +165,7 @@ public sealed class PointCloud
     /// <summary>Where values of another point or another measurement go, [N, width].</summary>
     internal Span<float> Begin(string point, int layer, int width, int parts = 1)
     {
-        (Point, Layer, Width, Parts, Graph, _hasMoments) = (point, layer, width, parts, null, false);
+        (Point, Layer, Width, Parts, Graph, _hasMoments, _lengths) = (point, layer, width, parts, null, false, null);
         Shape = [width];
         Array.Clear(_hasPart);
         if (_values.Length < Count * width)

@@ -34,8 +34,9 @@ public sealed class StreamingMoments
         _panels = new double[BlockRows * _stride];
     }
 
-    /// <summary>Bytes of one for rows of a length.</summary>
-    internal static double Bytes(int dimension) => sizeof(double) * ((double)dimension + BlockRows + 3 * GramTile.Width) * (dimension + GramTile.Width);
+    /// <summary>Bytes of one for rows of a length, and of so many matrices [D, D] that are made of it.</summary>
+    internal static double Bytes(int dimension, int matrices) =>
+        sizeof(double) * ((((double)dimension + BlockRows + (3 * GramTile.Width)) * (dimension + GramTile.Width)) + ((double)matrices * dimension * dimension));
 
     /// <summary>D.</summary>
     public int Dimension { get; }

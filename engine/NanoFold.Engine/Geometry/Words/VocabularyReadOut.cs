@@ -11,14 +11,20 @@ internal sealed class VocabularyReadOut
     private const string Gain = "model.norm.weight", Head = "lm_head.weight", Embedding = "model.embed_tokens.weight";
     private const int Rows = 1024;
 
+    // Logits that are held at a time.
+    private const int MostHeld = 1 << 24;
+
     private readonly Transformer _model;
     private readonly float[]? _gain;
 
     public VocabularyReadOut(Transformer model)
     {
         _model = model;
-        _gain = model.Store.Find(Gain) is { } gain ? Read(model.Store, gain) : null;
+        _gain = model.Store.Find(Gain) is { } gain ? [.. Read(model.Store, gain).Select(g => model.Config.NormGainFromOne ? 1 + g : g)] : null;
     }
+
+    /// <summary>Told of the logits of one vector.</summary>
+    public delegate void Reading(int vector, ReadOnlySpan<float> logits);
 
     /// <summary>V.</summary>
     public int Vocab => _model.Config.Vocab;
@@ -32,15 +38,25 @@ internal sealed class VocabularyReadOut
     /// <summary>Logits of vectors [n, C].</summary>
     public float[] Logits(ReadOnlySpan<float> vectors)
     {
-        int width = _model.Config.Width, count = vectors.Length / width;
-        var logits = new float[count * Vocab];
-        for (int first = 0; first < count; first += Rows)
-        {
-            int n = Math.Min(Rows, count - first);
-            Run(vectors.Slice(first * width, n * width), n, logits.AsSpan(first * Vocab, n * Vocab));
-        }
-
+        var logits = new float[checked(vectors.Length / _model.Config.Width * Vocab)];
+        Each(vectors, (vector, found) => found.CopyTo(logits.AsSpan(vector * Vocab)));
         return logits;
+    }
+
+    /// <summary>Tells of the logits of each of some vectors [n, C], in their order; few are held at a time.</summary>
+    public void Each(ReadOnlySpan<float> vectors, Reading read)
+    {
+        int width = _model.Config.Width, count = vectors.Length / width, most = Math.Clamp(MostHeld / Vocab, 1, Rows);
+        var logits = new float[Math.Min(most, count) * Vocab];
+        for (int first = 0; first < count; first += most)
+        {
+            int n = Math.Min(most, count - first);
+            Run(vectors.Slice(first * width, n * width), n, logits.AsSpan(0, n * Vocab));
+            for (int i = 0; i < n; i++)
+            {
+                read(first + i, logits.AsSpan(i * Vocab, Vocab));
+            }
+        }
     }
 
     /// <summary>The direction, of length 1, along which a token's logit grows fastest.</summary>
@@ -84,7 +100,7 @@ internal sealed class VocabularyReadOut
         using StepState state = backend.NewState();
         using var arena = new SharedArena(backend);
         var tape = new Tape(backend) { State = state };
-        Tensor found = _model.Language.Logits(tape, tape.External("vectors", view));
+        Tensor found = _model.Language.Shares(tape, tape.External("vectors", view));
         tape.Keep(found);
         using var plan = new Plan(tape);
         arena.Bind(plan);

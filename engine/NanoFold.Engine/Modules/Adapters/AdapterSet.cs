@@ -14,6 +14,7 @@ public sealed class AdapterSet(IReadOnlyList<AdapterConfig> adapters, string pat
     private readonly bool[] _used = new bool[adapters.Count];
     private readonly List<string> _layers = [];
     private readonly List<string> _names = [];
+    private readonly HashSet<string> _declared = [];
 
     /// <summary>The parameters that the adapters have declared: those that are trained where nothing else is said.</summary>
     public NameGlobs Names => new(path, _names);
@@ -61,7 +62,17 @@ public sealed class AdapterSet(IReadOnlyList<AdapterConfig> adapters, string pat
         return found;
     }
 
-    internal void Add(Parameter parameter) => _names.Add(parameter.Name);
+    /// <summary>Whether the adapters have declared a tensor, a parameter or state.</summary>
+    internal bool Has(string name) => _declared.Contains(name);
+
+    internal void Add(StoredTensor tensor)
+    {
+        _declared.Add(tensor.Name);
+        if (tensor is Parameter)
+        {
+            _names.Add(tensor.Name);
+        }
+    }
 
     private static bool Mark(bool[] matched, IReadOnlyList<string> targets, string name, bool isHead)
     {

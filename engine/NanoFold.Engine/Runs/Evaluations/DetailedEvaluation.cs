@@ -72,6 +72,19 @@ public sealed record DetailedEvaluation
         string path = Path.Combine(runFolder, FileName);
         return File.Exists(path) ? RecordFile.Read<DetailedEvaluation>(path, CurrentVersion, file => file.Version) : null;
     }
+
+    /// <summary>Whether a run folder has one of a step; one that cannot be read is made again.</summary>
+    internal static bool IsThere(string runFolder, long step)
+    {
+        try
+        {
+            return Find(runFolder)?.Step == step;
+        }
+        catch (UserException)
+        {
+            return false;
+        }
+    }
 }
 
 /// <summary>Targets told apart by one axis.</summary>

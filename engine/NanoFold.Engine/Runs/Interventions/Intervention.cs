@@ -26,43 +26,8 @@ public static class Intervention
     public static InterventionResult Run(TrainedModel trained, IReadOnlyList<EditConfig> edits, InterventionOptions options, Action<string>? note = null, CancellationToken cancel = default)
     {
         RequirePoints(trained, edits);
-        if (trained.Config.Model.Visibility == Modules.VisibilityKind.Prefix && options.Prompt is not null)
-        {
-            throw UserException.Usage("--prompt: the model reads rows with a prefix, which a prompt does not say; leave it out to take what its task holds back");
-        }
-
-        var asked = new SurveyOptions { Measures = [], Data = options.Data, Reading = options.Reading, Prompt = options.Prompt, TaskSettings = options.TaskSettings };
-        using SurveyData data = SurveyData.Open(trained.Config, trained.HasTokenizer ? trained.Tokenizer : null, asked, note, cancel);
-        (BatchShape shape, int rows) = Rows(data, options.Rows);
-        using ReadyEdits ready = ReadyEdits.ForRows(trained, edits, data.Task, shape, rows, cancel);
-
-        bool readsLogits = trained.Config.Model.Outputs == 0, isPrompt = options.Prompt is not null;
-        var score = new OutputScore(data.Task.NewScore(), isPrompt);
-        using var evaluator = new Evaluator(trained.Model, data.Task, shape, rows, default, null, readsLogits ? score : data.Task.NewScore(), []);
-        Outcome Take(IReadOnlyList<ITapEditor> editors)
-        {
-            Evaluation found = evaluator.Run(new TapSet(readsLogits ? [score] : [], editors), part: true, cancel);
-            return new Outcome(found.Tokens > 0 ? found.Loss : null, readsLogits ? score.Probabilities : [], readsLogits && !score.IsReference ? score.Divergence : null, found.Tokens);
-        }
-
-        score.Tokens = options.Tokens;
-        score.IsReference = true;
-        Outcome plain = Take([]);
-        double[] before = score.Last;
-        score.IsReference = false;
-        Outcome edited = Take(ready.Editors);
-        if (isPrompt && options.Tokens.Count == 0)
-        {
-            int[] shown = [.. Top(before).Concat(Top(score.Last)).Distinct()];
-            (plain, edited, score.Tokens) = (plain with { Probabilities = [.. shown.Select(v => before[v])] }, edited with { Probabilities = [.. shown.Select(v => score.Last[v])] }, shown);
-        }
-
-        Outcome[] controls = [.. Enumerable.Range(0, options.Controls).Select(i => Take(ready.Controls(GaussianSource.Mix(options.Seed, (ulong)i))))];
-        return new InterventionResult
-        {
-            Data = data.Name, Rows = rows, Places = plain.Places, Plain = plain, Edited = edited, Controls = controls, Unit = data.Task.Unit.Short,
-            Tokens = [.. score.Tokens.Select(token => new ChosenToken(token, trained.HasTokenizer ? trained.Tokenizer.Describe(token) : data.Task.Symbol(token)))],
-        };
+        using var reading = new Reading(trained, options, note, cancel);
+        return reading.With(edits);
     }
 
     /// <summary>The same of each point that an edit names by itself.</summary>
@@ -71,15 +36,18 @@ public static class Intervention
         TrainedModel trained, IReadOnlyList<EditConfig> edits, InterventionOptions options, Action<string>? note = null, CancellationToken cancel = default)
     {
         RequirePoints(trained, edits);
-        TapPoint[] points = [.. trained.Model.TapPoints];
-        return edits.Index().SelectMany(edit => points.Where(point => TapName.Matches(edit.Item.Points, point.Name)).Select(point =>
-            new EditedPoint(edit.Index, point.Name, Run(trained, [edit.Item with { Points = point.Name }], options, note, cancel))));
+        using var reading = new Reading(trained, options, note, cancel);
+        foreach ((int number, EditConfig edit) in edits.Index())
+        {
+            foreach (TapPoint point in trained.Model.TapPoints.Where(point => TapName.Matches(edit.Points, point.Name)))
+            {
+                yield return new EditedPoint(number, point.Name, reading.With([edit with { Points = point.Name }]));
+            }
+        }
     }
 
-    private static IEnumerable<int> Top(double[] distribution) => Enumerable.Range(0, distribution.Length).OrderByDescending(v => distribution[v]).ThenBy(v => v).Take(Shown);
-
-    // Whole batches where there are several, so that no row is without places.
-    private static (BatchShape Shape, int Rows) Rows(SurveyData data, int? asked)
+    /// <summary>How many rows are gone through, and in which batches: whole ones where there are several, so that no row is without places.</summary>
+    internal static (BatchShape Shape, int Rows) Rows(SurveyData data, int? asked, int places)
     {
         int time = data.Context;
         long all = data.Task.Rows(TaskSplit.Validation, time);
@@ -88,7 +56,7 @@ public static class Intervention
             throw new UserException($"{data.Name}: nothing is held back to go through; name a text with --data");
         }
 
-        int rows = (int)Math.Min(all, asked ?? Math.Max(1, Places / time)), together = Math.Min(rows, BatchShape.ToEvaluate(time).Rows);
+        int rows = (int)Math.Min(all, asked ?? Math.Max(1, places / time)), together = Math.Min(rows, BatchShape.ToEvaluate(time).Rows);
         return (new BatchShape(together, time), rows / together * together);
     }
 
@@ -109,78 +77,80 @@ public static class Intervention
             }
         }
     }
-}
 
-/// <summary>What an intervention runs on, and what is wanted of it.</summary>
-public sealed record InterventionOptions
-{
-    /// <summary>A text in place of the run's own; null for none.</summary>
-    public string? Data { get; init; }
+    // The rows, and what the unedited model says of them.
+    private sealed class Reading : IDisposable
+    {
+        private readonly TrainedModel _trained;
+        private readonly InterventionOptions _options;
+        private readonly CancellationToken _cancel;
+        private readonly SurveyData _data;
+        private readonly BatchShape _shape;
+        private readonly int _rows;
+        private readonly OutputScore _score;
+        private readonly Evaluator _evaluator;
+        private readonly Outcome _plain;
+        private readonly double[] _before;
 
-    /// <summary>How that text is read.</summary>
-    public Corpora.CorpusOptions? Reading { get; init; }
+        public Reading(TrainedModel trained, InterventionOptions options, Action<string>? note, CancellationToken cancel)
+        {
+            if (trained.Config.Model.Visibility == Modules.VisibilityKind.Prefix && options.Prompt is not null)
+            {
+                throw UserException.Usage("--prompt: the model reads rows with a prefix, which a prompt does not say; leave it out to take what its task holds back");
+            }
 
-    /// <summary>A prompt in place of a text; null for none. Of it the last place is what tokens are chosen at.</summary>
-    public string? Prompt { get; init; }
+            (_trained, _options, _cancel) = (trained, options, cancel);
+            var asked = new SurveyOptions { Measures = [], Data = options.Data, Reading = options.Reading, Prompt = options.Prompt, ParseSpecial = options.ParseSpecial, TaskSettings = options.TaskSettings };
+            _data = SurveyData.Open(trained.Config, trained.HasTokenizer ? trained.Tokenizer : null, asked, note, cancel);
+            try
+            {
+                (_shape, _rows) = Rows(_data, options.Rows, Places);
+                _score = new OutputScore(_data.Task.NewScore(), onlyLast: options.Prompt is not null) { Tokens = options.Tokens, IsReference = true };
+                _evaluator = new Evaluator(trained.Model, _data.Task, _shape, _rows, default, null, ReadsLogits ? _score : _data.Task.NewScore(), []);
+                _plain = Take([]);
+                (_before, _score.IsReference) = (_score.Last, false);
+            }
+            catch
+            {
+                Dispose();
+                throw;
+            }
+        }
 
-    /// <summary>Settings of the task, <c>task=grammar</c>.</summary>
-    public IReadOnlyList<string> TaskSettings { get; init; } = [];
+        private bool ReadsLogits => _trained.Config.Model.Outputs == 0;
 
-    /// <summary>Rows that are gone through, evenly spaced; null for about 32,768 places.</summary>
-    public int? Rows { get; init; }
+        public InterventionResult With(IReadOnlyList<EditConfig> edits)
+        {
+            using ReadyEdits ready = ReadyEdits.ForRows(_trained, edits, _data.Task, _shape, _rows, _cancel);
+            _score.Tokens = _options.Tokens;
+            (Outcome plain, Outcome edited) = (_plain, Take(ready.Editors));
+            if (_options is { Prompt: not null, Tokens.Count: 0 })
+            {
+                double[] after = _score.Last;
+                int[] shown = [.. Top(_before).Concat(Top(after)).Distinct()];
+                (plain, edited, _score.Tokens) = (plain with { Probabilities = [.. shown.Select(v => _before[v])] }, edited with { Probabilities = [.. shown.Select(v => after[v])] }, shown);
+            }
 
-    /// <summary>Tokens whose probabilities are wanted; none of a prompt for those that are most probable before and after.</summary>
-    public IReadOnlyList<int> Tokens { get; init; } = [];
+            Outcome[] controls = [.. Enumerable.Range(0, _options.Controls).Select(i => Take(ready.Controls(GaussianSource.Mix(_options.Seed, (ulong)i))))];
+            return new InterventionResult
+            {
+                Data = _data.Name, Rows = _rows, Places = plain.Places, ComparedPlaces = _score.Compared, Plain = plain, Edited = edited, Controls = controls, Unit = _data.Task.Unit.Short,
+                Tokens = [.. _score.Tokens.Select(token => new ChosenToken(token, _trained.HasTokenizer ? _trained.Tokenizer.Describe(token) : _data.Task.Symbol(token)))],
+            };
+        }
 
-    /// <summary>Random edits of equal size that the edit is held against.</summary>
-    public int Controls { get; init; } = 5;
+        public void Dispose()
+        {
+            _evaluator?.Dispose();
+            _data.Dispose();
+        }
 
-    /// <summary>Of the random edits.</summary>
-    public ulong Seed { get; init; } = 1;
-}
+        private Outcome Take(IReadOnlyList<ITapEditor> editors)
+        {
+            Evaluation found = _evaluator.Run(new TapSet(ReadsLogits ? [_score] : [], editors), part: true, _cancel);
+            return new Outcome(found.Tokens > 0 ? found.Loss : null, ReadsLogits ? _score.Probabilities : [], ReadsLogits && !_score.IsReference ? _score.Divergence : null, found.Tokens);
+        }
 
-/// <summary>What a model said in one run.</summary>
-/// <param name="Loss">In the unit of the task; null where no place had a target.</param>
-/// <param name="Probabilities">Of the chosen tokens, means over the places with a target, or at the last place of a prompt.</param>
-/// <param name="Divergence">KL in nats of the unedited distribution to this one, mean over the same places; null of the unedited run, and where there is too much to compare.</param>
-/// <param name="Places">Places with a target.</param>
-public sealed record Outcome(double? Loss, IReadOnlyList<double> Probabilities, double? Divergence, long Places);
-
-/// <summary>A token whose probability is told.</summary>
-/// <param name="Id">Its number.</param>
-/// <param name="Text">How it reads.</param>
-public sealed record ChosenToken(int Id, string Text);
-
-/// <summary>What an edit changes at one point.</summary>
-/// <param name="Edit">Its place among the edits, from 0.</param>
-/// <param name="Point">The point's full name.</param>
-/// <param name="Result">What changed.</param>
-public sealed record EditedPoint(int Edit, string Point, InterventionResult Result);
-
-/// <summary>Three sorts of runs over the same rows.</summary>
-public sealed record InterventionResult
-{
-    /// <summary>What was read, for people.</summary>
-    public required string Data { get; init; }
-
-    /// <summary>Rows that were gone through.</summary>
-    public required int Rows { get; init; }
-
-    /// <summary>Places with a target.</summary>
-    public required long Places { get; init; }
-
-    /// <summary>What losses are counted in.</summary>
-    public required string Unit { get; init; }
-
-    /// <summary>The tokens of <see cref="Outcome.Probabilities"/>.</summary>
-    public required IReadOnlyList<ChosenToken> Tokens { get; init; }
-
-    /// <summary>Unedited.</summary>
-    public required Outcome Plain { get; init; }
-
-    /// <summary>With the edits.</summary>
-    public required Outcome Edited { get; init; }
-
-    /// <summary>With random edits of equal size.</summary>
-    public required IReadOnlyList<Outcome> Controls { get; init; }
+        private static IEnumerable<int> Top(double[] distribution) => Enumerable.Range(0, distribution.Length).OrderByDescending(v => distribution[v]).ThenBy(v => v).Take(Shown);
+    }
 }

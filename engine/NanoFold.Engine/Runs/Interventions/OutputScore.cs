@@ -1,4 +1,6 @@
+using System.Numerics.Tensors;
 using NanoFold.Engine.Autograd;
+using NanoFold.Engine.Geometry.Network;
 using NanoFold.Engine.Tasks;
 
 namespace NanoFold.Engine.Runs.Interventions;
@@ -16,10 +18,11 @@ internal sealed class OutputScore(TaskScore inner, bool onlyLast) : TaskScore, I
 
     private readonly List<float[]> _kept = [];
     private float[] _logits = [];
+    private double[] _logs = [];
+    private double[] _before = [];
     private double[] _sums = [];
     private double _divergence;
     private long _places;
-    private long _floats;
     private int _next;
 
     public string Pattern => "hook_logits";
@@ -33,8 +36,11 @@ internal sealed class OutputScore(TaskScore inner, bool onlyLast) : TaskScore, I
     /// <summary>Mean probability of each of <see cref="Tokens"/>.</summary>
     public double[] Probabilities => [.. _sums.Select(sum => sum / _places)];
 
-    /// <summary>Mean Kullback–Leibler divergence in nats of the reference's distribution to this one's; null where the reference was too large to keep.</summary>
-    public double? Divergence => _floats > MostKept ? null : _divergence / _places;
+    /// <summary>Mean Kullback–Leibler divergence in nats of the reference's distribution to this one's, over the places that are compared; null where there are none.</summary>
+    public double? Divergence => _kept.Count == 0 ? null : Math.Max(0, _divergence / _kept.Count);
+
+    /// <summary>Places that are compared: the first ones, as many as there is room for.</summary>
+    public long Compared => _kept.Count;
 
     /// <summary>The distribution of the last place that counted.</summary>
     public double[] Last { get; private set; } = [];
@@ -48,7 +54,6 @@ internal sealed class OutputScore(TaskScore inner, bool onlyLast) : TaskScore, I
         if (IsReference)
         {
             _kept.Clear();
-            _floats = 0;
         }
     }
 
@@ -76,59 +81,35 @@ internal sealed class OutputScore(TaskScore inner, bool onlyLast) : TaskScore, I
 
     private void AddPlace(ReadOnlySpan<float> logits)
     {
-        double most = double.NegativeInfinity, sum = 0;
-        foreach (float logit in logits)
+        if (_logs.Length != logits.Length)
         {
-            most = Math.Max(most, logit);
+            (_logs, _before) = (new double[logits.Length], new double[logits.Length]);
         }
 
-        foreach (float logit in logits)
-        {
-            sum += Math.Exp(logit - most);
-        }
-
-        double normalizer = most + Math.Log(sum);
+        TokenDistributions.LogSoftmax(logits, _logs);
         _places++;
         for (int i = 0; i < Tokens.Count; i++)
         {
-            _sums[i] += Math.Exp(logits[Tokens[i]] - normalizer);
+            _sums[i] += Math.Exp(_logs[Tokens[i]]);
         }
 
         if (onlyLast)
         {
-            Last = new double[logits.Length];
-            for (int v = 0; v < Last.Length; v++)
-            {
-                Last[v] = Math.Exp(logits[v] - normalizer);
-            }
+            Last = Array.ConvertAll(_logs, Math.Exp);
         }
 
-        Compare(logits, normalizer);
-    }
-
-    private void Compare(ReadOnlySpan<float> logits, double normalizer)
-    {
-        if (IsReference)
+        if (!IsReference)
         {
-            _floats += logits.Length;
-            if (_floats <= MostKept)
+            if (_next < _kept.Count)
             {
-                var kept = new float[logits.Length];
-                for (int v = 0; v < kept.Length; v++)
-                {
-                    kept[v] = (float)(logits[v] - normalizer);
-                }
-
-                _kept.Add(kept);
+                TensorPrimitives.ConvertChecked<float, double>(_kept[_next++], _before);
+                _divergence += TokenDistributions.Divergence(_before, _logs);
             }
         }
-        else if (_floats <= MostKept)
+        else if (_kept.Count == 0 || (_kept.Count + 1L) * logits.Length <= MostKept)
         {
-            float[] before = _kept[_next++];
-            for (int v = 0; v < before.Length; v++)
-            {
-                _divergence += Math.Exp(before[v]) * (before[v] - (logits[v] - normalizer));
-            }
+            // One at least.
+            _kept.Add(Array.ConvertAll(_logs, log => (float)log));
         }
     }
 }

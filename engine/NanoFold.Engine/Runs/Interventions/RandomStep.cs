@@ -1,6 +1,7 @@
 using NanoFold.Engine.Autograd;
 using NanoFold.Engine.Geometry.Statistics;
 using NanoFold.Engine.Ops;
+using NanoFold.Engine.Taps;
 using NanoFold.Engine.Tensors;
 using NanoFold.Kernels;
 
@@ -8,6 +9,7 @@ namespace NanoFold.Engine.Runs.Interventions;
 
 /// <summary>
 /// The control of an edit: each row of the last dimension moves as far as the edit would move it, in a random direction; a row that the edit leaves stays, to the bit.
+/// What a query gives keys that it does not see stays as well.
 /// </summary>
 /// <param name="edit">What it is the control of.</param>
 /// <param name="seed">Of the directions.</param>
@@ -20,12 +22,14 @@ internal sealed class RandomStep(ITapEditor edit, ulong seed, bool isOneDirectio
     {
         Tensor edited = edit.Edit(tape, name, value);
         ulong own = name.Aggregate(seed, (mixed, letter) => GaussianSource.Mix(mixed, letter));
-        return tape.Record(new RandomStepOp(own, isOneDirection), [BroadcastOp.Contiguous(tape, value), BroadcastOp.Contiguous(tape, edited)], value.Layout);
+        return tape.Record(new RandomStepOp(own, isOneDirection, Tap.IsPattern(name)), [BroadcastOp.Contiguous(tape, value), BroadcastOp.Contiguous(tape, edited)], value.Layout);
     }
 }
 
-/// <summary>y = x + ‖e − x‖ u by rows of the last dimension, u random of length 1. x, e, y of one shape. No gradient.</summary>
-internal sealed class RandomStepOp(ulong seed, bool isOneDirection) : Op
+/// <summary>
+/// y = x + ‖e − x‖ u by rows of the last dimension, u random of length 1. x, e, y of one shape. Where x is −∞, or of weights both are 0, nothing is seen: u is 0. No gradient.
+/// </summary>
+internal sealed class RandomStepOp(ulong seed, bool isOneDirection, bool isOfKeys) : Op
 {
     private readonly GaussianSource _source = new(seed);
     private float[] _value = [];
@@ -66,11 +70,11 @@ internal sealed class RandomStepOp(ulong seed, bool isOneDirection) : Op
         double squares = 0;
         for (int i = 0; i < value.Length; i++)
         {
-            double step = (double)edited[i] - value[i];
+            double step = IsSeen(value[i], edited[i]) ? (double)edited[i] - value[i] : 0;
             squares += step * step;
         }
 
-        if (squares == 0 || !double.IsFinite(squares))
+        if (squares == 0)
         {
             return;
         }
@@ -81,11 +85,24 @@ internal sealed class RandomStepOp(ulong seed, bool isOneDirection) : Op
         }
 
         double length = Math.Sqrt(squares);
+        if (isOfKeys)
+        {
+            double seen = 0;
+            for (int i = 0; i < value.Length; i++)
+            {
+                seen += IsSeen(value[i], edited[i]) ? _direction[i] * _direction[i] : 0;
+            }
+
+            length /= Math.Sqrt(seen);
+        }
+
         for (int i = 0; i < value.Length; i++)
         {
-            value[i] = (float)(value[i] + (length * _direction[i]));
+            value[i] = IsSeen(value[i], edited[i]) ? (float)(value[i] + (length * _direction[i])) : value[i];
         }
     }
+
+    private bool IsSeen(float value, float edited) => !isOfKeys || (!float.IsNegativeInfinity(value) && (value != 0 || edited != 0));
 
     private void Draw()
     {

@@ -21,16 +21,18 @@ public sealed class ReadyEdits : IDisposable
     /// <summary>The editors, in the order of the edits.</summary>
     public IReadOnlyList<ITapEditor> Editors => _editors;
 
-    /// <summary>Edits for a model that writes text: whatever they take must come from prompts.</summary>
+    /// <summary>Edits for a model that writes text: what they take comes from prompts, and of ablations from what its run held back.</summary>
     /// <param name="trained">The model.</param>
     /// <param name="edits">The edits, as <see cref="EditList.Read"/> gives them.</param>
+    /// <param name="note">Told, in a line, what takes time.</param>
     /// <param name="cancel">Ends running other prompts.</param>
     /// <exception cref="UserException">A point, a prompt or a model is not there.</exception>
-    public static ReadyEdits ForWriting(TrainedModel trained, IReadOnlyList<EditConfig> edits, CancellationToken cancel = default) => Make(trained, edits, null, cancel);
+    public static ReadyEdits ForWriting(TrainedModel trained, IReadOnlyList<EditConfig> edits, Action<string>? note = null, CancellationToken cancel = default) =>
+        Make(trained, edits, null, note, cancel);
 
     /// <summary>Edits for rows that are gone through in batches of one shape.</summary>
     internal static ReadyEdits ForRows(TrainedModel trained, IReadOnlyList<EditConfig> edits, LearningTask task, BatchShape shape, int rows, CancellationToken cancel) =>
-        Make(trained, edits, new TaskRows(task, shape, rows), cancel);
+        Make(trained, edits, new TaskRows(task, shape, rows), null, cancel);
 
     /// <summary>
     /// Controls of equal size: in place of a direction a random one of its length, in place of a subspace a random one of its dimensions, in place of every other
@@ -46,7 +48,7 @@ public sealed class ReadyEdits : IDisposable
 
     public void Dispose() => _tables.Dispose();
 
-    private static ReadyEdits Make(TrainedModel trained, IReadOnlyList<EditConfig> edits, TaskRows? rows, CancellationToken cancel)
+    private static ReadyEdits Make(TrainedModel trained, IReadOnlyList<EditConfig> edits, TaskRows? rows, Action<string>? note, CancellationToken cancel)
     {
         var ready = new ReadyEdits(trained, edits);
         var models = new Dictionary<string, TrainedModel>(StringComparer.Ordinal);
@@ -56,7 +58,8 @@ public sealed class ReadyEdits : IDisposable
             {
                 ITapEditor editor = edit is PatchConfig { From: { IsOfARun: true } source }
                     ? Taken(trained, edit.Points, source, models, ready._tables, rows, cancel)
-                    : edit with { At = null } is var everywhere ? everywhere.MakeEditor(ready._tables) : throw new InvalidOperationException();
+                    : rows is null && edit is AblateConfig { Mode: not AblationKind.Zero } ablation ? StoredAblation.Of(trained, ablation, ready._tables, note, cancel)
+                    : edit.Build(ready._tables);
                 ready._editors.Add(edit.At is { } places ? editor.At(places) : editor);
             }
 
@@ -88,7 +91,12 @@ public sealed class ReadyEdits : IDisposable
 
         if (source.Prompt is { } prompt)
         {
-            using var task = new PromptTask(prompt, Same(trained, other, source.Model), other.Config.Data.MaskDocuments);
+            using var task = new PromptTask(prompt, Same(trained, other, source.Model), other.Config.Data.MaskDocuments, "--edit from.prompt");
+            if (other.Config.Model.Visibility == Modules.VisibilityKind.Prefix)
+            {
+                throw UserException.Usage("--edit from.prompt: the model reads rows with a prefix, which a prompt does not say");
+            }
+
             if (task.Count > other.Config.Model.Context)
             {
                 throw UserException.Usage($"--edit from.prompt: has {task.Count} tokens, the model's context is {other.Config.Model.Context}; shorten it");
@@ -104,12 +112,28 @@ public sealed class ReadyEdits : IDisposable
             throw UserException.Usage($"--edit from.model {source.Model}: what it reads while text is written is not known; give a prompt with it");
         }
 
-        if (rows.Task.Tokenizer is not null)
-        {
-            _ = Same(trained, other, source.Model);
-        }
+        RequireSameInput(trained, other, source.Model!, rows);
 
         return new SourceEditor.ByPass(points, PointValues.Of(other.Model, rows.Task, points, rows.Shape, rows.Rows, cancel), source.Model!, source.Position);
+    }
+
+    private static void RequireSameInput(TrainedModel trained, TrainedModel other, string path, TaskRows rows)
+    {
+        if (rows.Task.Tokenizer is not null)
+        {
+            _ = Same(trained, other, path);
+        }
+
+        (Model.ModelConfig own, Model.ModelConfig its) = (trained.Config.Model, other.Config.Model);
+        if ((own.Vocab, own.Inputs, own.Outputs, own.Visibility) != (its.Vocab, its.Inputs, its.Outputs, its.Visibility))
+        {
+            throw new UserException($"--edit from.model {path}: does not read what the model that is edited reads, so that positions do not compare");
+        }
+
+        if (its.Context < rows.Shape.Time)
+        {
+            throw new UserException($"--edit from.model {path}: has a context of {its.Context} tokens, the rows have {rows.Shape.Time}");
+        }
     }
 
     // Tokens mean the same to both.

@@ -52,7 +52,7 @@ internal abstract class SourceEditor(string pattern, IReadOnlyDictionary<string,
             // Tables stay in single precision where activations have 16 bits.
             Tensor rows = BroadcastOp.Record(tape, tape.Use(table), places, width);
             Tensor ids = IntegerMapOp.Record(tape, NanoFold.Kernels.Calls.IntegerOperation.Minimum, TapPlaces.Position(tape, name), number: places - 1);
-            Tensor taken = EmbeddingOp.Record(tape, rows, ids).Reshape(value.Layout.ToShape());
+            Tensor taken = TapPlaces.OfKept(tape, value, EmbeddingOp.Record(tape, rows, ids)).Reshape(value.Layout.ToShape());
             return ChooseOp.Record(tape, new TapPlaces { Before = places }.Mask(tape, name, value), taken, value);
         }
     }

@@ -19,7 +19,7 @@ internal static class InitialWeights
     private const string InitHash = "initHash";
 
     // What of a model may be other than the weights were trained with; where a shape depends on it, that is found.
-    private static readonly string[] s_free = ["context", "dropout", "edits"];
+    private static readonly string[] s_free = ["context", "dropout", "edits", "ropeScaling"];
 
     /// <summary>
     /// The model that merged settings begin with, not yet its weights; null where they name none, and where they are those of a run that has begun: they
@@ -38,13 +38,19 @@ internal static class InitialWeights
             ["preset"] = start.Config.Preset,
             ["model"] = ConfigWriter.ToTree(start.Config.Model, typeof(ModelConfig)),
         };
+        if (start.Config.Task.IsText && start.Tokenizer is null)
+        {
+            throw SavedModel.NoTokenizer(start.Folder);
+        }
+
         if (start.Tokenizer is null)
         {
             layer["task"] = ConfigWriter.ToTree(start.Config.Task, typeof(TaskConfig));
         }
         else
         {
-            layer["tokenizer"] = ConfigWriter.ToTree(new FileTokenizerConfig { Path = Path.GetFullPath(Path.Combine(start.Folder, Tokenizer.FileName)) }, typeof(TokenizerConfig));
+            string file = Path.Combine(start.Folder, Tokenizer.FileName);
+            layer["tokenizer"] = ConfigWriter.ToTree(new FileTokenizerConfig { Path = Path.GetFullPath(File.Exists(file) ? file : start.Folder) }, typeof(TokenizerConfig));
         }
 
         return layer;
@@ -56,7 +62,7 @@ internal static class InitialWeights
         ModelConfig expected = start.Config.Model;
         model = model with { Vocab = model.Vocab == 0 ? expected.Vocab : model.Vocab };
         return Differences("model", ConfigWriter.ToTree(model.Resolve(), typeof(ModelConfig)), ConfigWriter.ToTree(expected, typeof(ModelConfig)))
-            .Where(difference => !s_free.Contains(difference.Path["model.".Length..]) && !(difference.Path == "model.adapters" && expected.Adapters.Count == 0))
+            .Where(difference => !s_free.Contains(difference.Path.Split('.')[1]) && !(difference.Path == "model.adapters" && expected.Adapters.Count == 0))
             .Select(difference => difference with { Message = $"{difference.Message} of the weights to begin with, {start.Folder}; leave it out to take theirs" });
     }
 
@@ -78,10 +84,10 @@ internal static class InitialWeights
 
         config = config with { Model = config.Model with { Vocab = start.Config.Model.Vocab } };
         start.Values.RequireFit(config);
-        string hash = FileSeal.Of(start.WeightsPath).Sha256;
+        string hash = start.Values.Hash();
         if (config.Train.InitHash is { } expected && expected != hash)
         {
-            throw new UserException($"{start.WeightsPath}: is not what the run begins with: its SHA-256 is {hash}, train.initHash says {expected}");
+            throw new UserException($"{start.Values.Source}: is not what the run begins with: its SHA-256 is {hash}, train.initHash says {expected}");
         }
 
         config = config with { Train = config.Train with { Init = Path.GetFullPath(start.Folder), InitHash = hash } };

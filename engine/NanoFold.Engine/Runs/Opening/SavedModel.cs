@@ -1,20 +1,19 @@
 using NanoFold.Engine.Checkpoints;
+using NanoFold.Engine.Data;
+using NanoFold.Engine.Interchange;
 using NanoFold.Engine.Text;
 
 namespace NanoFold.Engine.Runs;
 
 /// <summary>
-/// A checkpoint, or any folder with a <c>model.safetensors</c>, its <c>config.json</c> and, of text, <c>tokenizer.json</c>: found sound as far as that can be
-/// seen without reading weights. Nothing is allocated for a model before that.
+/// A checkpoint, or any folder with a <c>model.safetensors</c>, its <c>config.json</c> and, of text, <c>tokenizer.json</c>, or a model of another program: found sound as far as
+/// that can be seen without reading weights. Nothing is allocated for a model before that.
 /// </summary>
 /// <param name="Folder">Where it lies.</param>
 /// <param name="Config">Its configuration, the vocabulary known.</param>
-/// <param name="Tokenizer">Its tokenizer; null where its task has no text.</param>
+/// <param name="Tokenizer">Its tokenizer; null where its task has no text, or where it came without one.</param>
 internal sealed record SavedModel(string Folder, RunConfig Config, Tokenizer? Tokenizer)
 {
-    /// <summary>The file of its weights.</summary>
-    public string WeightsPath => Path.Combine(Folder, ModelFile.Name);
-
     /// <summary>Its values, of which that file may leave some to the model that it began with.</summary>
     public required SavedValues Values { get; init; }
 
@@ -24,6 +23,14 @@ internal sealed record SavedModel(string Folder, RunConfig Config, Tokenizer? To
     /// <exception cref="UserException">One of its files is missing or damaged, or they do not belong together.</exception>
     public static SavedModel Open(string folder, bool weights = true)
     {
+        if (ForeignModel.TryOpen(folder) is { } foreign)
+        {
+            using (foreign)
+            {
+                return Of(foreign);
+            }
+        }
+
         bool hasHashes = File.Exists(Path.Combine(folder, TrainState.FileName));
         if (hasHashes)
         {
@@ -31,25 +38,54 @@ internal sealed record SavedModel(string Folder, RunConfig Config, Tokenizer? To
         }
 
         RunConfig config = SavedRun.LoadConfig(folder);
-        string[] names = [.. config.Task.IsText ? [Tokenizer.FileName] : Array.Empty<string>(), .. weights ? [ModelFile.Name] : Array.Empty<string>()];
+        bool hasTokenizer = config.Task.IsText && (hasHashes || config.Tokenizer is not NoTokenizerConfig);
+        string[] names = [.. hasTokenizer ? [Tokenizer.FileName] : Array.Empty<string>(), .. weights ? [ModelFile.Name] : Array.Empty<string>()];
         if (hasHashes && names.Length > 0)
         {
             TrainState.LoadSound(folder, names);
         }
 
-        if (!config.Task.IsText)
+        if (!hasTokenizer)
         {
             return new SavedModel(folder, config, null) { Values = SavedValues.Look(folder, config, weights) };
         }
 
         Tokenizer tokenizer = Tokenizer.Load(folder);
         int vocab = config.Model.Vocab == 0 ? tokenizer.Vocab : config.Model.Vocab;
-        if (vocab < tokenizer.Vocab)
-        {
-            throw new UserException($"{Path.Combine(folder, Tokenizer.FileName)}: has {tokenizer.Vocab} tokens, the model {vocab}; the two do not belong together");
-        }
-
+        RequireRoom(tokenizer, vocab, Path.Combine(folder, Tokenizer.FileName));
         config = config with { Model = config.Model with { Vocab = vocab } };
         return new SavedModel(folder, config, tokenizer) { Values = SavedValues.Look(folder, config, weights) };
+    }
+
+    /// <summary>The configuration of a run that a model of another program would be of.</summary>
+    /// <param name="model">As one of ours.</param>
+    /// <param name="tokenizer">Where its tokenizer is; null where it has none.</param>
+    public static RunConfig ConfigOf(Model.ModelConfig model, string? tokenizer) =>
+        new RunConfig { Model = model, Tokenizer = tokenizer is null ? new NoTokenizerConfig() : new FileTokenizerConfig { Path = tokenizer } }.Resolve();
+
+    /// <summary>Throws where a tokenizer has more tokens than a model.</summary>
+    /// <param name="tokenizer">The tokenizer.</param>
+    /// <param name="vocab">Of the model.</param>
+    /// <param name="path">Of the tokenizer, for the message.</param>
+    public static void RequireRoom(Tokenizer tokenizer, int vocab, string path)
+    {
+        if (vocab < tokenizer.Vocab)
+        {
+            throw new UserException($"{path}: has {tokenizer.Vocab} tokens, the model {vocab}; the two do not belong together");
+        }
+    }
+
+    /// <summary>The fault of a model that came without a tokenizer.</summary>
+    public static UserException NoTokenizer(string path) => new($"{path}: has no tokenizer, so that it neither reads nor writes text; give it one with import {path} --tokenizer FILE --out DIR");
+
+    private static SavedModel Of(ForeignModel foreign)
+    {
+        Tokenizer? tokenizer = foreign.Tokenizer;
+        if (tokenizer is not null)
+        {
+            RequireRoom(tokenizer, foreign.Config.Vocab, foreign.Path);
+        }
+
+        return new SavedModel(foreign.Path, ConfigOf(foreign.Config, tokenizer is null ? null : Path.GetFullPath(foreign.Path)), tokenizer) { Values = SavedValues.Of(foreign) };
     }
 }

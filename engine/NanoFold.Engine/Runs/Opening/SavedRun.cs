@@ -1,5 +1,6 @@
 using NanoFold.Engine.Checkpoints;
 using NanoFold.Engine.Configuration;
+using NanoFold.Engine.Interchange;
 
 namespace NanoFold.Engine.Runs;
 
@@ -36,10 +37,15 @@ public static class SavedRun
     }
 
     /// <summary>
-    /// The checkpoint that a path names: itself, or the best of a run folder, or its newest.
+    /// The checkpoint that a path names: itself, or the best of a run folder, or its newest; or the model of another program, which is one by itself.
     /// </summary>
     public static string FindCheckpoint(string path)
     {
+        if (ForeignModel.IsForeign(path))
+        {
+            return path;
+        }
+
         if (!Directory.Exists(path))
         {
             throw new UserException(File.Exists(path)
@@ -62,7 +68,7 @@ public static class SavedRun
     internal static bool IsCheckpoint(string path)
     {
         string name = Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(path)));
-        return File.Exists(Path.Combine(path, ModelFile.Name))
+        return ForeignModel.IsForeign(path) || File.Exists(Path.Combine(path, ModelFile.Name))
             || (CheckpointFolder.TryParseName(name, out _) && !File.Exists(Path.Combine(path, RunFolder.MetricsFile)));
     }
 }

@@ -1,4 +1,5 @@
 using NanoFold.Engine.Checkpoints;
+using NanoFold.Engine.Interchange;
 using NanoFold.Engine.Model;
 using NanoFold.Engine.Tensors;
 using NanoFold.Kernels.Null;
@@ -11,17 +12,19 @@ namespace NanoFold.Engine.Runs;
 /// </summary>
 internal sealed class SavedValues
 {
-    private readonly string _path;
     private readonly SavedValues? _base;
     private readonly HashSet<string> _own;
 
     private SavedValues(string path, IEnumerable<string> own, IEnumerable<string> left, SavedValues? from)
     {
-        _path = path;
+        Source = path;
         _own = [.. own];
         Left = left.ToHashSet();
         _base = from;
     }
+
+    /// <summary>Its own file, or the model of another program.</summary>
+    public string Source { get; }
 
     /// <summary>What its own file leaves to the model that it began with.</summary>
     public IReadOnlySet<string> Left { get; }
@@ -37,18 +40,28 @@ internal sealed class SavedValues
     /// <exception cref="BaseFault">What it began with is gone or is not what it was.</exception>
     public static SavedValues Look(string folder, RunConfig config, bool hashes = true) => Look(folder, config, hashes, []);
 
+    /// <summary>Those of a model of another program, which is found whole when it is opened.</summary>
+    public static SavedValues Of(ForeignModel foreign) => new(foreign.Path, foreign.Weights.All.Select(weight => weight.Name), [], null);
+
+    /// <summary>SHA-256 of what its own file holds.</summary>
+    public string Hash()
+    {
+        using ForeignModel? foreign = ForeignModel.TryOpen(Source);
+        return foreign?.Hash() ?? FileSeal.Of(Source).Sha256;
+    }
+
     /// <summary>Throws where a model cannot begin with these values: all but its adapters are among them, in its shapes.</summary>
     public void RequireFit(RunConfig config)
     {
         using var backend = new NullBackend();
         using var model = new Transformer(config.Model, backend, source: null, config.Train.Trains);
-        HashSet<string> names = [.. Names], adapters = [.. model.Adapters?.Names.Globs ?? []];
+        HashSet<string> names = [.. Names];
         if (names.FirstOrDefault(name => !model.Store.Contains(name)) is { } extra)
         {
-            throw new UserException($"{_path}: holds '{extra}', which the model of its config does not have");
+            throw new UserException($"{Source}: holds '{extra}', which the model of its config does not have");
         }
 
-        RequireShapes(model.Store.Tensors.Where(tensor => names.Contains(tensor.Name) || !adapters.Contains(tensor.Name)));
+        RequireShapes(model.Store.Tensors.Where(tensor => names.Contains(tensor.Name) || model.Adapters?.Has(tensor.Name) != true));
     }
 
     /// <summary>Reads all values into a model.</summary>
@@ -56,16 +69,15 @@ internal sealed class SavedValues
     /// <param name="rest">Of what they do not have, or null.</param>
     public void Fill(ParameterStore store, IParameterSource? rest = null)
     {
-        List<SafeTensorsFile> files = [];
+        List<OpenValues> files = [];
         try
         {
             for (SavedValues? values = this; values is not null; values = values._base)
             {
-                files.Add(SafeTensorsFile.Open(values._path));
+                files.Add(OpenValues.Of(values.Source));
             }
 
-            IEnumerable<IParameterSource> sources = files.Select(file => new FileSource(file));
-            store.Fill(new FirstOfSources([.. sources, .. rest is null ? [] : new[] { rest }]));
+            store.Fill(new FirstOfSources([.. files, .. rest is null ? [] : new[] { rest }]));
         }
         finally
         {
@@ -95,7 +107,7 @@ internal sealed class SavedValues
     private static SavedValues Base(string folder, RunConfig config, bool hashes, HashSet<string> above)
     {
         string init = config.Train.Init!, needs = $"{folder}: needs the weights that it began with, {init} (train.init)";
-        string found = Directory.Exists(init) ? init : MovedBase(folder, config) ?? throw new BaseFault($"{needs}, which are not there; put them back");
+        string found = Path.Exists(init) ? init : MovedBase(folder, config) ?? throw new BaseFault($"{needs}, which are not there; put them back");
         if (!above.Add(Path.GetFullPath(folder)))
         {
             throw new BaseFault($"{needs}, which need it in turn");
@@ -103,17 +115,28 @@ internal sealed class SavedValues
 
         try
         {
-            RunConfig own = SavedRun.LoadConfig(found);
-            own = own.Model.Vocab > 0 ? own : own with { Model = own.Model with { Vocab = config.Model.Vocab } };
-            SavedValues values = Look(found, own, hashes, above);
-            return !hashes || FileSeal.Of(values._path).Sha256 == config.Train.InitHash
+            SavedValues values = LookAtBase(found, config, hashes, above);
+            return !hashes || values.Hash() == config.Train.InitHash
                 ? values
-                : throw new BaseFault($"{needs}, and {values._path} has changed since then; put back what it was");
+                : throw new BaseFault($"{needs}, and {values.Source} has changed since then; put back what it was");
         }
         catch (UserException e) when (e is not BaseFault)
         {
             throw new BaseFault($"{needs}: {e.Message}", e);
         }
+    }
+
+    private static SavedValues LookAtBase(string found, RunConfig config, bool hashes, HashSet<string> above)
+    {
+        using ForeignModel? foreign = ForeignModel.TryOpen(found);
+        if (foreign is not null)
+        {
+            return Of(foreign);
+        }
+
+        RunConfig own = SavedRun.LoadConfig(found);
+        own = own.Model.Vocab > 0 ? own : own with { Model = own.Model with { Vocab = config.Model.Vocab } };
+        return Look(found, own, hashes, above);
     }
 
     // A folder that was moved together with what lies beside it: the same weights where the end of the path leads from one of the folders above.
@@ -138,22 +161,11 @@ internal sealed class SavedValues
     // Of tensors in these files; each is found in the first that has it.
     private void RequireShapes(IEnumerable<StoredTensor> tensors)
     {
-        using SafeTensorsFile file = SafeTensorsFile.Open(_path);
-        List<StoredTensor> deeper = [];
-        foreach (StoredTensor tensor in tensors)
+        using OpenValues file = OpenValues.Of(Source);
+        List<StoredTensor> deeper = [.. tensors.Where(tensor => !file.HasShape(tensor))];
+        if (_base is null && deeper is [{ } missing, ..])
         {
-            if (file.Find(tensor.Name) is { } info)
-            {
-                FileSource.RequireShape(file, info, tensor);
-            }
-            else if (_base is null)
-            {
-                throw new UserException($"{_path}: '{tensor.Name}' is missing");
-            }
-            else
-            {
-                deeper.Add(tensor);
-            }
+            throw new UserException($"{Source}: '{missing.Name}' is missing");
         }
 
         if (deeper.Count > 0)

@@ -4,6 +4,7 @@ using NanoFold.Engine.Autograd;
 using NanoFold.Engine.Checkpoints;
 using NanoFold.Engine.Geometry;
 using NanoFold.Engine.Geometry.Sampling;
+using NanoFold.Engine.Model;
 using NanoFold.Engine.Taps;
 
 namespace NanoFold.Engine.Runs.Surveys;
@@ -20,9 +21,9 @@ internal static class ActivationDump
 
     /// <summary>Throws where a pattern meets no point of a model.</summary>
     /// <exception cref="UserException">It does not.</exception>
-    public static void RequirePoints(string pattern, NetworkSample network)
+    public static void RequirePoints(string pattern, Transformer model)
     {
-        string[] points = [.. network.Model.TapPoints.Select(point => point.Name)];
+        string[] points = [.. model.TapPoints.Select(point => point.Name)];
         if (!points.Any(point => TapName.Matches(pattern, point)))
         {
             throw UserException.Usage($"--dump '{pattern}' matches no point of the model{TapSet.Instead(pattern, points)}");
@@ -33,17 +34,15 @@ internal static class ActivationDump
     /// <param name="network">The model and its tokens.</param>
     /// <param name="probe">Whose tokens they are: its pass is made.</param>
     /// <param name="pattern">Names of points, with <c>*</c> and <c>?</c>.</param>
-    /// <param name="path">Of the files, without their endings.</param>
-    /// <returns>The two files.</returns>
-    public static IReadOnlyList<string> Write(NetworkSample network, GeometryProbe probe, string pattern, string path)
+    /// <param name="files">Where both files are put in place with the others.</param>
+    /// <param name="name">Of the files, without their endings.</param>
+    public static void Write(NetworkSample network, GeometryProbe probe, string pattern, SurveyLog files, string name)
     {
         var reader = new WholeReader(pattern);
         probe.RunOnce(new TapSet([reader]));
-        string[] files = [path + ".safetensors", path + ".npz"];
         string[] texts = [.. network.Tokens.Select(token => network.Tokenizer is null ? network.Task.Symbol(token) : TextOf(network, token))];
-        Save(files[0], stream => Tensors(network, reader, texts).WriteTo(stream));
-        Save(files[1], stream => Arrays(stream, network, reader, texts));
-        return files;
+        files.Write(name + ".safetensors", stream => Tensors(network, reader, texts).WriteTo(stream));
+        files.Write(name + ".npz", stream => Arrays(stream, network, reader, texts));
     }
 
     private static string TextOf(NetworkSample network, int token) => System.Text.Encoding.UTF8.GetString(network.Tokenizer!.BytesOf(token));
@@ -102,25 +101,6 @@ internal static class ActivationDump
         yield return ("rows/points", [points.Length], points);
         int[] later = points[network.Points.First..];
         yield return ("rows/neighbors", [Math.Min(later.Length, network.Shape.Neighbors)], later[..Math.Min(later.Length, network.Shape.Neighbors)]);
-    }
-
-    private static void Save(string path, Action<Stream> write)
-    {
-        string unfinished = path + ".unfinished";
-        try
-        {
-            using (FileStream stream = PlainFile.CreateNew(unfinished))
-            {
-                write(stream);
-            }
-
-            File.Move(unfinished, path, overwrite: true);
-        }
-        catch (Exception exception) when (FileFault.Is(exception))
-        {
-            File.Delete(unfinished);
-            throw FileFault.Describe("cannot write", path, exception);
-        }
     }
 
     private sealed class WholeReader(string pattern) : ITapReader

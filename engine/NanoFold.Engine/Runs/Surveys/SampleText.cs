@@ -1,19 +1,16 @@
-using System.Text;
 using NanoFold.Engine.Tasks;
 using NanoFold.Engine.Text;
 
 namespace NanoFold.Engine.Runs.Surveys;
 
 /// <summary>Some rows of what a model is looked at on, and how its tokens read.</summary>
-public sealed class SampleText : IDisposable
+public sealed class SampleText : TokenWords
 {
-    private readonly SurveyData _data;
-    private readonly Tokenizer? _tokenizer;
-
-    private SampleText(SurveyData data, Tokenizer? tokenizer, IReadOnlyList<int[]> rows) => (_data, _tokenizer, Rows) = (data, tokenizer, rows);
+    private SampleText(SurveyData data, Tokenizer? tokenizer, IReadOnlyList<int[]> rows)
+        : base(tokenizer, data) => (Name, Rows) = (data.Name, rows);
 
     /// <summary>For messages.</summary>
-    public string Name => _data.Name;
+    public string Name { get; }
 
     /// <summary>Rows of tokens, evenly spaced over those that there are.</summary>
     public IReadOnlyList<int[]> Rows { get; }
@@ -56,39 +53,4 @@ public sealed class SampleText : IDisposable
             throw;
         }
     }
-
-    /// <summary>How a token reads; white space is made visible.</summary>
-    public string Read(int token)
-    {
-        string text = _tokenizer?.Describe(token) ?? _data.Task.Symbol(token);
-        return text.Replace(" ", "␣", StringComparison.Ordinal).Replace("\n", "⏎", StringComparison.Ordinal).Replace("\r", "␍", StringComparison.Ordinal).Replace("\t", "⇥", StringComparison.Ordinal);
-    }
-
-    /// <summary>The text of some tokens, in one line.</summary>
-    public string Read(ReadOnlySpan<int> tokens)
-    {
-        string text = _tokenizer?.DecodeText(tokens) ?? string.Join(' ', tokens.ToArray().Select(_data.Task.Symbol));
-        return text.Replace("\r", "", StringComparison.Ordinal).Replace('\n', '⏎').Replace('\t', ' ');
-    }
-
-    /// <summary>
-    /// The tokens of a word: of a text with a space before it, as words mostly stand there, where that takes no more tokens than without; of a task the token that reads so.
-    /// </summary>
-    /// <exception cref="UserException">The task has no such word.</exception>
-    public int[] WordOf(string word)
-    {
-        if (_tokenizer is not null)
-        {
-            int[] alone = _tokenizer.Encode(word), after = _tokenizer.Encode(" " + word);
-            return after.Length <= alone.Length ? after : alone;
-        }
-
-        int token = Enumerable.Range(0, _data.Task.Vocab).Select(t => (int?)t).FirstOrDefault(t => _data.Task.Symbol(t!.Value) == word) ?? -1;
-        return token >= 0 ? [token] : throw UserException.Usage($"'{word}' is no word of {_data.Name}; one is '{_data.Task.Symbol(_data.Task.Vocab / 2)}'");
-    }
-
-    /// <summary>All tokens of a prompt.</summary>
-    public int[] Encode(string text) => _tokenizer?.Encode(Encoding.UTF8.GetBytes(text)) ?? [.. text.Split(' ', StringSplitOptions.RemoveEmptyEntries).SelectMany(WordOf)];
-
-    public void Dispose() => _data.Dispose();
 }

@@ -7,8 +7,8 @@ using NanoFold.Engine.Geometry.Measures;
 namespace NanoFold.Engine.Runs.Surveys;
 
 /// <summary>
-/// Writes <c>geometry.jsonl</c>, a line for each figure, and <c>geometry.npz</c>. Both are written beside under other names and put in place when all is there, so
-/// that what was there before stays until then.
+/// Writes <c>geometry.jsonl</c>, a line for each figure, <c>geometry.npz</c>, and what else a survey writes. All are written beside under other names and put in place when
+/// all is there, so that what was there before stays until then.
 /// </summary>
 internal sealed class SurveyLog : IDisposable
 {
@@ -21,8 +21,7 @@ internal sealed class SurveyLog : IDisposable
     private const string Unfinished = ".unfinished";
 
     private readonly string _folder;
-    private readonly string _lines;
-    private readonly string _arrays;
+    private readonly List<string> _paths;
     private readonly HashSet<string> _names = [];
     private readonly bool _isNew;
     private JsonLinesLog? _log;
@@ -32,27 +31,34 @@ internal sealed class SurveyLog : IDisposable
     /// <exception cref="UserException">It cannot be written.</exception>
     public SurveyLog(string folder)
     {
-        _folder = folder;
-        (_lines, _arrays) = (Path.Combine(folder, LinesFile), Path.Combine(folder, ArraysFile));
+        (_folder, _paths) = (folder, [Path.Combine(folder, LinesFile), Path.Combine(folder, ArraysFile)]);
         try
         {
             _isNew = !Directory.Exists(folder);
             Directory.CreateDirectory(folder);
-            File.Delete(_lines + Unfinished);
-            _log = JsonLinesLog.Open(_lines + Unfinished);
-            _npz = new NpzWriter(PlainFile.CreateNew(_arrays + Unfinished));
+            // What one that was killed left.
+            foreach (string left in Directory.GetFiles(folder, $"dump-*{Unfinished}").Append(_paths[0] + Unfinished))
+            {
+                File.Delete(left);
+            }
+
+            _log = JsonLinesLog.Open(_paths[0] + Unfinished);
+            _npz = new NpzWriter(PlainFile.CreateNew(_paths[1] + Unfinished));
         }
-        catch (Exception exception) when (FileFault.Is(exception))
+        catch (Exception exception)
         {
             Dispose();
-            throw FileFault.Describe("cannot write", folder, exception);
-        }
-        catch
-        {
-            Dispose();
+            if (FileFault.Is(exception))
+            {
+                throw FileFault.Describe("cannot write", folder, exception);
+            }
+
             throw;
         }
     }
+
+    /// <summary>The files, the lines first, then the arrays.</summary>
+    public IReadOnlyList<string> Paths => _paths;
 
     /// <summary>Lines so far.</summary>
     public long Lines { get; private set; }
@@ -81,6 +87,19 @@ internal sealed class SurveyLog : IDisposable
         }
     }
 
+    /// <summary>Writes another file.</summary>
+    /// <param name="name">Within the folder.</param>
+    /// <param name="write">Writes what is in it.</param>
+    public void Write(string name, Action<Stream> write)
+    {
+        _paths.Add(Path.Combine(_folder, name));
+        Guard(() =>
+        {
+            using FileStream stream = PlainFile.CreateNew(_paths[^1] + Unfinished);
+            write(stream);
+        });
+    }
+
     /// <summary>Puts the files in place.</summary>
     public void Finish()
     {
@@ -90,8 +109,10 @@ internal sealed class SurveyLog : IDisposable
         {
             _npz!.Dispose();
             _npz = null;
-            File.Move(_lines + Unfinished, _lines, overwrite: true);
-            File.Move(_arrays + Unfinished, _arrays, overwrite: true);
+            foreach (string path in _paths)
+            {
+                File.Move(path + Unfinished, path, overwrite: true);
+            }
         });
     }
 
@@ -107,8 +128,7 @@ internal sealed class SurveyLog : IDisposable
         (_log, _npz) = (null, null);
         if (isOpen)
         {
-            File.Delete(_lines + Unfinished);
-            File.Delete(_arrays + Unfinished);
+            _paths.ForEach(path => File.Delete(path + Unfinished));
             if (_isNew && !Directory.EnumerateFileSystemEntries(_folder).Any())
             {
                 Directory.Delete(_folder);

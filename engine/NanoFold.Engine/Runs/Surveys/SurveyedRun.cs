@@ -2,6 +2,7 @@ using NanoFold.Engine.Checkpoints;
 using NanoFold.Engine.Model;
 using NanoFold.Engine.Tensors;
 using NanoFold.Engine.Text;
+using NanoFold.Engine.Training;
 using NanoFold.Kernels;
 
 namespace NanoFold.Engine.Runs.Surveys;
@@ -47,7 +48,7 @@ internal sealed class SurveyedRun : IDisposable
     {
         // Says what is wrong with the path.
         string best = SavedRun.FindCheckpoint(path);
-        Checkpoint[] chosen = SavedRun.IsCheckpoint(path) ? [new Checkpoint(StepOf(best), best)] : Choose(path, which);
+        Checkpoint[] chosen = SavedRun.IsCheckpoint(path) ? Alone(best, which) : Choose(path, which);
         SavedModel[] saved = [.. chosen.Select(checkpoint => SavedModel.Open(checkpoint.Path))];
         for (int i = 0; i + 1 < saved.Length; i++)
         {
@@ -65,6 +66,21 @@ internal sealed class SurveyedRun : IDisposable
 
     /// <summary>Draws the values that a model begins with.</summary>
     public void Draw() => Model.Store.Fill(new SeedSource((ulong)Config.Train.Seed));
+
+    /// <summary>What it is measured in: what it was trained in, where the device has that, otherwise fp32.</summary>
+    /// <param name="backend">The device.</param>
+    /// <param name="note">Told where it is another.</param>
+    public Arithmetic ArithmeticOn(Backend backend, Action<string> note)
+    {
+        PrecisionKind precision = Config.Train.Precision;
+        if (PrecisionCheck.Can(precision, backend))
+        {
+            return precision.Arithmetic();
+        }
+
+        note($"{Path}: was trained in {precision.Name()}, which {backend.Name} does not compute; measured in fp32");
+        return default;
+    }
 
     /// <summary>A checkpoint in memory of its own.</summary>
     public Transformer Open(int checkpoint)
@@ -84,6 +100,10 @@ internal sealed class SurveyedRun : IDisposable
 
     /// <inheritdoc/>
     public void Dispose() => Model.Dispose();
+
+    private static Checkpoint[] Alone(string path, string which) => which is "all" or "last"
+        ? [new Checkpoint(StepOf(path), path)]
+        : throw UserException.Usage($"--checkpoints {which}: {path} is a checkpoint itself; name its run to choose among those of it");
 
     private static Checkpoint[] Choose(string path, string which)
     {

@@ -153,8 +153,8 @@ internal static class Engines
         (Isa.Scalar, true, new Engine<SixRowKernel<OpsScalar<float>, float>, OpsScalar<float>, float, float>("scalar 6x2")),
     ];
 
-    /// <summary>For gradient checks: one lane, double precision.</summary>
-    public static Engine Double { get; } = new Engine<SixRowKernel<OpsScalar<double>, double>, OpsScalar<double>, double, double>("float64 6x2");
+    /// <summary>For double precision.</summary>
+    public static Engine Double { get; } = new Engine<SixRowKernel<DoubleOps, Vector256<double>>, DoubleOps, Vector256<double>, double>("float64 6x8");
 
     /// <summary>All engines for float32, those not preferred on this machine too.</summary>
     public static IEnumerable<Engine> AllSingle => s_single.Select(line => line.Engine);

@@ -60,15 +60,16 @@ public sealed class WordVerbTests
         JsonObject rewrite = CommandLine.Json("memories", "rewrite", "--model", Model, "--unit", "1.5", "--token", "z", "--strength", "50", "--tokens", "64");
         Assert.That(rewrite["before"]!["divergence"]!.GetValue<double>(), Is.Zero);
         Assert.That(rewrite["after"]!["divergence"]!.GetValue<double>(), Is.GreaterThan(0));
-        foreach (string part in new[] { "units", "predict --prompt cat", "rewrite --unit 0.3 --token z" })
+        foreach (string part in new[] { "units --tokens 64", "predict --prompt cat", "rewrite --unit 0.3 --token z --tokens 64" })
         {
-            CommandLine run = CommandLine.Run(["memories", .. part.Split(' '), "--model", Model, "--tokens", "64"]);
+            CommandLine run = CommandLine.Run(["memories", .. part.Split(' '), "--model", Model]);
             Assert.That(run.Code, Is.Zero, run.Error);
             Assert.That(run.Standard.Split('\n').Where(line => !line.StartsWith("layer", StringComparison.Ordinal)), Is.All.Matches<string>(line => line.Length <= 110));
         }
     }
 
     [TestCase("nothing to show", "neighbors")]
+    [TestCase("'' is no word", "neighbors", "")]
     [TestCase("--at 7: the model has embedding, 0, 1", "neighbors", "a", "--at", "7")]
     [TestCase("--analogy 'a b': expected three words", "neighbors", "--analogy", "a b")]
     [TestCase("expected LAYER.UNIT", "memories", "rewrite", "--unit", "x", "--token", "z")]

@@ -3,6 +3,7 @@ using NanoFold.Engine.Checkpoints;
 using NanoFold.Engine.Geometry.Heads;
 using NanoFold.Engine.Geometry.Spectra;
 using NanoFold.Engine.Geometry.Statistics;
+using NanoFold.Tests.Geometry.Spectra;
 
 namespace NanoFold.Tests.Geometry.Heads;
 

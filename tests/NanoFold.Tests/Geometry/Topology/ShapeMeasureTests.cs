@@ -1,5 +1,4 @@
 using NanoFold.Engine.Geometry.Measures;
-using NanoFold.Engine.Geometry.Neighbors;
 using NanoFold.Engine.Geometry.Sampling;
 using NanoFold.Engine.Geometry.Statistics;
 

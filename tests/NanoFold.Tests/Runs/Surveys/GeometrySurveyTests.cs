@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using NanoFold.Engine;
@@ -110,6 +111,8 @@ public class GeometrySurveyTests
         Assert.That(eigenvalues, Has.Length.EqualTo(16).And.Ordered.Descending);
         Assert.That(Figure("totalVariance").GetProperty("value").GetDouble(), Is.EqualTo(eigenvalues.Sum()).Within(1e-9).Percent);
         (int[] shape, double[] distances) = npz.Read($"twonn/{At}/distances")!.Value;
+        // As many as are kept, however many other measures search.
+        Assert.That(shape[1], Is.EqualTo(8));
         Assert.That(shape[0], Is.EqualTo(mu.Length).And.EqualTo(npz.Read($"twonn/{At}/rows")!.Value.Values.Length));
         Assert.That(mu, Is.EqualTo(Enumerable.Range(0, mu.Length).Select(i => distances[(i * shape[1]) + 1] / distances[i * shape[1]])));
         // The maximum likelihood of two neighbors is GRIDE's at rank 2.
@@ -140,8 +143,86 @@ public class GeometrySurveyTests
         Assert.That(Lines("pairs").Where(l => Text(l, "measure") == "comparing").Select(l => (Text(l, "scope"), Text(l, "other"), l.GetProperty("step").GetInt64())), Is.EqualTo(new[] { ("checkpoints", "step-000005", 12L), ("checkpoints", "step-000010", 12L) }));
 
         seen.Clear();
+        Survey("all", options with { Measures = [new Comparing(seen) { AllPairs = true }] });
+        Assert.That(seen, Is.EqualTo(new[] { "step-000005 step-000012 3 True", "step-000005 step-000010 3 True", "step-000010 step-000012 3 True" }));
+
+        seen.Clear();
         Survey("against", options with { Against = _rig.Checkpoint("run", 5), Checkpoints = "10" });
         Assert.That(seen, Is.EqualTo(new[] { "step-000005/step-000005 step-000010 3 True" }));
+    }
+
+    [Test]
+    public void EndedOnTheWayItLeavesWhatWasThereBefore()
+    {
+        Survey("ended", Options("norms") with { Checkpoints = "last" });
+        byte[] before = File.ReadAllBytes(Path.Combine(_rig["ended"], "geometry.jsonl"));
+        using var cancel = new CancellationTokenSource();
+        using var backend = new CpuBackend(1);
+        // After the first of three checkpoints.
+        using GeometrySurvey survey = GeometrySurvey.Open(_rig["run"], Options("norms,twonn") with { Dump = "hook_embed" }, backend, _ => cancel.Cancel(), cancel.Token);
+        Assert.That(() => survey.Run(_rig["ended"]), Throws.InstanceOf<OperationCanceledException>());
+        Assert.That(() => survey.Run(_rig["never"]), Throws.InstanceOf<OperationCanceledException>());
+        Assert.That(Directory.GetFiles(_rig["ended"]).Select(Path.GetFileName), Is.EquivalentTo(new[] { "geometry.jsonl", "geometry.npz" }));
+        Assert.That(File.ReadAllBytes(Path.Combine(_rig["ended"], "geometry.jsonl")), Is.EqualTo(before));
+        Assert.That(Directory.Exists(_rig["never"]), Is.False);
+    }
+
+    [Test]
+    public void WhatTheDeviceCannotComputeInIsMeasuredInFp32AndSaid()
+    {
+        _rig.Train("half", "train.steps=1");
+        _rig.MakeOlder("half", 1);
+        string config = _rig.Checkpoint("half", 1, "config.json");
+        File.WriteAllText(config, File.ReadAllText(config).Replace("\"precision\": \"fp32\"", "\"precision\": \"bf16\"", StringComparison.Ordinal));
+        var notes = new List<string>();
+        using var backend = new CpuBackend(1);
+        double Norm(string name, string model)
+        {
+            using GeometrySurvey survey = GeometrySurvey.Open(model, Options("norms") with { Checkpoints = "last" }, backend, notes.Add);
+            return survey.Run(_rig[name]).Latest[0].Measured.Figures[0].Value!.Value;
+        }
+
+        double half = Norm("out-half", _rig.Checkpoint("half", 1));
+        Assert.That(notes[0], Does.EndWith($"was trained in bf16, which {backend.Name} does not compute; measured in fp32"));
+        notes.Clear();
+        _rig.Train("whole", "train.steps=1");
+        Assert.That(Norm("out-whole", _rig["whole"]), Is.EqualTo(half));
+        Assert.That(notes, Has.Count.EqualTo(1).And.All.Contains("measured in"));
+        Assert.That(notes[0], Does.Not.Contain("fp32"));
+    }
+
+    [Test]
+    public void WhatIsNotFiniteHasNoValue()
+    {
+        _rig.Train("huge", "train.steps=1");
+        _rig.MakeOlder("huge", 1);
+        SurveyOptions options = Options("all") with { Tokens = 64, Neighbors = 40, Controls = [SurveyControl.Gaussian] };
+        // Sums of these are infinite, or their difference.
+        Fill("huge", "model.layers.0.mlp.down_proj.weight", index => index % 3 == 0 ? -3e38f : 3e38f);
+        Survey("not-finite", options, _rig.Checkpoint("huge", 1));
+        (string?, JsonValueKind, string)[] Of(string measure, string point) =>
+        [
+            .. Lines("not-finite").Where(l => Text(l, "measure") == measure && l.TryGetProperty("point", out JsonElement p) && p.GetString() == point && Text(l, "control") == "none")
+                .Select(l => (l.GetProperty("figure").GetString(), l.GetProperty("value").ValueKind, Text(l, "status"))),
+        ];
+        Assert.That(Of("norms", "blocks.0.hook_resid_post"), Does.Contain(("norm", JsonValueKind.Null, "NotFinite")));
+        Assert.That(Of("twonn", "blocks.1.hook_resid_post"), Does.Contain(("dimension", JsonValueKind.Null, "NotFinite")));
+        Assert.That(Of("weight-norms", "model.layers.1.mlp.up_proj.weight"), Is.Not.Empty.And.All.Matches<(string?, JsonValueKind, string)>(line => line is (_, JsonValueKind.Number, "Ok")));
+
+        Fill("huge", "model.layers.0.mlp.down_proj.weight", _ => float.NaN);
+        Assert.That(() => Survey("none", options, _rig.Checkpoint("huge", 1)), Throws.InstanceOf<UserException>().With.Message.EndsWith("is damaged: 'model.layers.0.mlp.down_proj.weight' has values that are not finite"));
+        Assert.That(Directory.Exists(_rig["none"]), Is.False);
+    }
+
+    [Test]
+    public void ModelsThatCannotBeComparedAreOneLine()
+    {
+        _rig.Train("wide", "train.steps=1", "model.width=24");
+        _rig.Train("short", "train.steps=1", "model.context=4");
+        string Refused(string other) => Assert.Throws<UserException>(() => Survey("none", Options("weight-change") with { Against = _rig[other] }))!.Message;
+        Assert.That(Refused("wide"), Does.Contain("has 2 layers, width 24 and a vocabulary of 256;").And.Contain("has 2, 16 and 256; two models are compared on the same tokens"));
+        Assert.That(Refused("short"), Does.Contain("its context is 4, and windows are of 8 tokens; exchange the two: --model"));
+        Assert.That(Directory.Exists(_rig["none"]), Is.False);
     }
 
     [TestCase("--model is needed", "--measures", "norms")]
@@ -153,6 +234,9 @@ public class GeometrySurveyTests
     [TestCase("--labels: are of a text; name it with --data or --prompt", "--model", "RUN", "--labels", "RUN/config.json/../labels.txt")]
     [TestCase("--prompt: has 20 tokens, the model's context is 8", "--model", "RUN", "--prompt", "abcdefghijklmnopqrst")]
     [TestCase("--measures and --preset: give one of them", "--model", "RUN", "--measures", "norms", "--preset", "full")]
+    [TestCase("RUN/checkpoints/step-000010 is a checkpoint itself; name its run", "--model", "RUN/checkpoints/step-000010", "--checkpoints", "5")]
+    [TestCase("--against: none of the measures compares checkpoints", "--model", "RUN", "--measures", "norms", "--against", "RUN")]
+    [TestCase("--measures: weight-change: compare checkpoints, and there is one; name another run with --against", "--model", "RUN", "--measures", "weight-change", "--checkpoints", "last")]
     public void WhatCannotBeMeasuredIsOneLine(string expected, params string[] arguments)
     {
         _rig.Write("labels.txt", "token\tkind\n0\ta\n");
@@ -174,11 +258,27 @@ public class GeometrySurveyTests
 
     private static SurveyOptions Options(string measures) => new() { Measures = MeasureChoice.Parse(measures) };
 
-    private SurveyResult Survey(string folder, SurveyOptions options)
+    private SurveyResult Survey(string folder, SurveyOptions options, string? model = null)
     {
         using var backend = new CpuBackend(1);
-        using GeometrySurvey survey = GeometrySurvey.Open(_rig["run"], options, backend, _ => { });
+        using GeometrySurvey survey = GeometrySurvey.Open(model ?? _rig["run"], options, backend, _ => { });
         return survey.Run(_rig[folder]);
+    }
+
+    // Puts other values in place of a tensor of the checkpoint of step 1.
+    private void Fill(string run, string name, Func<int, float> value)
+    {
+        string path = _rig.Checkpoint(run, 1, ModelFile.Name);
+        byte[] bytes = File.ReadAllBytes(path);
+        int header = (int)BitConverter.ToInt64(bytes) + sizeof(long);
+        JsonArray offsets = JsonNode.Parse(bytes.AsSpan(sizeof(long), header - sizeof(long)))![name]!["data_offsets"]!.AsArray();
+        Span<float> values = MemoryMarshal.Cast<byte, float>(bytes.AsSpan((header + (int)offsets[0]!)..(header + (int)offsets[1]!)));
+        for (int i = 0; i < values.Length; i++)
+        {
+            values[i] = value(i);
+        }
+
+        File.WriteAllBytes(path, bytes);
     }
 
     private JsonElement[] Lines(string folder) => [.. JsonLinesLog.Read(Path.Combine(_rig[folder], "geometry.jsonl"))];

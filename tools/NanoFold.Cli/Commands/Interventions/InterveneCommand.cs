@@ -19,10 +19,11 @@ internal static class InterveneCommand
     public static void Build(VerbCommand command)
     {
         Option<string?> model = command.Text("--model", "RUN", "A run folder (its best checkpoint) or a checkpoint");
-        Option<string[]> edit = command.Texts("--edit", "JSON", EditOptions.Help);
+        var edits = new EditOptions(command);
         Option<string?> data = command.Text("--data", "PATH", "A file, folder or pattern of text; what the run held back if nothing is given");
         var reading = new TextOptions(command);
         Option<string[]> prompts = command.Texts("--prompt", "TEXT", "A text to read instead; its last place is where tokens are looked at; may be given several times");
+        Option<bool> special = command.Flag(Prompts.ParseSpecial, Prompts.ParseSpecialHelp);
         Option<string?> task = command.Text("--task", "NAME", "Another task than the one that the run was trained on");
         Option<string[]> settings = command.Texts("--set", "KEY=VALUE", "A setting of that task, such as task.pairs=8; may be given several times");
         Option<string[]> tokens = command.Texts("--token", "TEXT", "A token whose probability is told, as text or as # and its number; may be given several times. Of a prompt the likeliest if none is given");
@@ -30,17 +31,17 @@ internal static class InterveneCommand
         Option<long?> rows = command.Integer("--rows", "Rows that are gone through, evenly spaced; about 32,768 places if not given", 1, 1 << 24);
         Option<long?> controls = command.Integer("--controls", "Random edits of equal size; 5 if not given", 0, MostControls);
         command.Common = [CommonOptions.Device, CommonOptions.Threads, CommonOptions.Seed];
-        command.JsonKeys = "edits (as read), controls (how many), seed, inputs [{data, prompt (of one), rows, places (with a target), unit, loss {plain, edited, change, controls [..], controlChange, controlDeviation}, divergence {edited, controls [..]} (KL in nats of the unedited distribution to the edited one, mean over places), tokens [{id, text, plain, edited, change, controls [..], controlChange, controlDeviation} (probabilities)]}]; with --each inputs [{data, prompt, rows, places, unit, points [{edit (its number), point, loss, divergence, tokens}]}]";
+        command.JsonKeys = "edits (as read), controls (how many), seed, inputs [{data, prompt (of one), rows, places (with a target), unit, loss {plain, edited, change, controls [..], controlChange, controlDeviation}, divergence {places, edited, controls [..]} (KL in nats of the unedited distribution to the edited one, mean over these places: the first ones, as many as there is room for), tokens [{id, text, plain, edited, change, controls [..], controlChange, controlDeviation} (probabilities)]}]; with --each inputs [{data, prompt, rows, places, unit, points [{edit (its number), point, loss, divergence, tokens}]}]";
         command.Does(invocation => Run(
             invocation,
             invocation.Get(model) ?? throw UserException.Usage("--model is needed: a run folder of train, or a checkpoint"),
-            invocation.Get(edit) is { Length: > 0 } given && EditList.Read(given) is { Count: > 0 } edits ? edits : throw UserException.Usage("--edit is needed, such as --edit '{\"kind\":\"ablate\",\"points\":\"blocks.0.hook_mlp_out\"}'"),
+            edits.Edits(invocation) is { Count: > 0 } given ? given : throw UserException.Usage("--edit is needed, such as --edit '{\"kind\":\"ablate\",\"points\":\"blocks.0.hook_mlp_out\"}'"),
             invocation.Get(prompts) ?? [],
             invocation.Get(tokens) ?? [],
             invocation.Get(each),
             new InterventionOptions
             {
-                Data = invocation.Get(data), Reading = invocation.Get(data) is null ? null : reading.Reading(invocation), Rows = (int?)invocation.Get(rows),
+                Data = invocation.Get(data), Reading = invocation.Get(data) is null ? null : reading.Reading(invocation), Rows = (int?)invocation.Get(rows), ParseSpecial = invocation.Get(special),
                 TaskSettings = [.. invocation.Get(task) is { } name ? [$"task={name}"] : Array.Empty<string>(), .. invocation.Get(settings) ?? []],
                 Controls = (int)(invocation.Get(controls) ?? 5), Seed = (ulong)(invocation.Seed ?? 1),
             }));

@@ -20,6 +20,7 @@ internal static class InterventionTables
             Row("unedited", result.Plain.Loss, "", ""),
             Row("edited", result.Edited.Loss, Change(loss.Edited), Figure(result.Edited.Divergence)),
             Row($"random, {result.Controls.Count} of equal size", result.Controls.Count > 0 ? result.Controls.Average(o => o.Loss) : null, loss.Text, result.Controls.Count > 0 ? Figure(result.Controls.Average(o => o.Divergence)) : ""));
+        TellCompared(output, result, prompt);
         if (result.Tokens.Count > 0)
         {
             output.Line();
@@ -50,6 +51,7 @@ internal static class InterventionTables
                 return (string[])[several ? $"{point.Edit}: {point.Point}" : point.Point, Change(loss.Edited), loss.Text, .. compares ? [Figure(point.Result.Edited.Divergence), divergence] : Array.Empty<string>()];
             }),
         ]);
+        TellCompared(output, first, prompt);
     }
 
     /// <summary>Those of single points.</summary>
@@ -97,7 +99,7 @@ internal static class InterventionTables
             ["places"] = result.Places,
             ["unit"] = result.Unit,
             ["loss"] = Spread(o => o.Loss),
-            ["divergence"] = new JsonObject { ["edited"] = result.Edited.Divergence, ["controls"] = new JsonArray([.. result.Controls.Select(o => (JsonNode?)o.Divergence)]) },
+            ["divergence"] = new JsonObject { ["places"] = result.ComparedPlaces, ["edited"] = result.Edited.Divergence, ["controls"] = new JsonArray([.. result.Controls.Select(o => (JsonNode?)o.Divergence)]) },
             ["tokens"] = new JsonArray([.. result.Tokens.Select((token, i) =>
             {
                 JsonObject one = Spread(o => o.Probabilities[i]);
@@ -111,6 +113,14 @@ internal static class InterventionTables
     private static string Title(InterventionResult result, string? prompt) => prompt is null
         ? $"{result.Data}: {Display.Count(result.Rows, "row")}, {Display.Count(result.Places, "place")} with a target"
         : $"the prompt {Quoted(prompt)}: {Display.Count(result.Places + 1, "token")}";
+
+    private static void TellCompared(Output output, InterventionResult result, string? prompt)
+    {
+        if (prompt is null && result.Edited.Divergence is not null && result.ComparedPlaces < result.Places)
+        {
+            output.Line($"KL is the mean over the first {Display.Count(result.ComparedPlaces, "place")}: there is no room to keep more distributions");
+        }
+    }
 
     // Changes of a figure from the unedited run.
     private static Spread Of(InterventionResult result, Func<Outcome, double?> figure)

@@ -9,8 +9,6 @@ namespace NanoFold.Cli.Commands.Live;
 /// </summary>
 internal sealed class LiveReport(string run, Action<string> note, TimeProvider clock)
 {
-    // Seconds after which an open page reads itself again, and the least between two makings.
-    private const int EverySeconds = 10;
     private const int MostShare = 30;
 
     private readonly string _file = Path.Combine(run, Report.FileName);
@@ -18,6 +16,9 @@ internal sealed class LiveReport(string run, Action<string> note, TimeProvider c
     private Task? _making;
     private long _due = clock.GetTimestamp();
     private bool _hasFailed, _isMade;
+
+    /// <summary>Seconds after which an open page reads itself again, and the least between two makings.</summary>
+    public int EverySeconds { get; init; } = 10;
 
     /// <summary>Where the page is.</summary>
     public string File => _file;
@@ -48,7 +49,7 @@ internal sealed class LiveReport(string run, Action<string> note, TimeProvider c
             page.Live = isLast ? null : new LivePage(EverySeconds, IsServed: false);
             page.Save(_file);
         }
-        catch (UserException e)
+        catch (Exception e) when (e is UserException || FileFault.Is(e))
         {
             if (!_hasFailed)
             {

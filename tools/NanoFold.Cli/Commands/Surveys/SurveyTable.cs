@@ -89,8 +89,13 @@ internal static class SurveyTable
             }
         }
 
-        output.Line();
-        output.Table(numbers: true, rows);
+        // Nothing is known of a control beside the model: a heading alone says nothing.
+        if (rows.Count > 1)
+        {
+            output.Line();
+            output.Table(numbers: true, rows);
+        }
+
         output.Line();
     }
 

@@ -32,7 +32,7 @@ internal static class MemoryTables
                 int[] row = sample.Rows[one.Row];
                 string before = sample.Read(row.AsSpan(Math.Max(0, one.At - Before)..one.At));
                 before = before.Length > Letters ? "…" + before[^Letters..] : before;
-                output.Line($"    {Display.Number(one.Activation, "0.00"),7}  {before}[{sample.Read(row[one.At])}]{(one.At + 1 < row.Length ? $" → {sample.Read(row[one.At + 1])}" : "")}");
+                output.Line($"    {Display.Signed(one.Activation, "0.00"),7}  {before}[{sample.Read(row[one.At])}]{(one.At + 1 < row.Length ? $" → {sample.Read(row[one.At + 1])}" : "")}");
             }
 
             output.Line($"    promotes    {Told(sample, unit, unit.Promotes)}");
@@ -42,16 +42,16 @@ internal static class MemoryTables
         output.Line();
     }
 
-    public static void Write(Output output, SampleText sample, UnitPrediction found)
+    public static void Write(Output output, TokenWords words, UnitPrediction found)
     {
-        output.Line($"{sample.Read(found.Token)}: probability {Display.Number(found.Probability, "0.000")}, logit {Display.Number(found.Logit, "0.00")} above the mean, of which units contribute {Display.Number(found.Share, "0.00")}");
+        output.Line($"{words.Read(found.Token)}: probability {Display.Number(found.Probability, "0.000")}, logit {Display.Number(found.Logit, "0.00")} above the mean, of which units contribute {Display.Number(found.Share, "0.00")}");
         output.Table(numbers: true,
         [
-            ["unit", "activation", "contributes", "-ln p without it"],
+            ["unit", "activation", "contributes", "−ln p without it"],
             .. found.Units.Select(one => (string[])
             [
-                string.Create(CultureInfo.InvariantCulture, $"{one.Layer}.{one.Unit}"), Display.Number(one.Activation, "0.00"), Display.Number(one.Contribution, "0.00"),
-                one.WithoutIt is { } without ? Display.Number(without, "+0.000;-0.000") : "–",
+                string.Create(CultureInfo.InvariantCulture, $"{one.Layer}.{one.Unit}"), Display.Signed(one.Activation, "0.00"), Display.Signed(one.Contribution, "0.00"),
+                one.WithoutIt is { } without ? Display.Signed(without, "0.000") : "–",
             ]),
         ]);
         output.Line($"without a random unit of the same layers: {Display.Number(found.WithoutRandom, "0.000")} in size, on average");
@@ -84,10 +84,10 @@ internal static class MemoryTables
         ["data"] = sample.Name,
     };
 
-    public static JsonObject ToJson(SampleText sample, UnitPrediction found) => new()
+    public static JsonObject ToJson(TokenWords words, UnitPrediction found) => new()
     {
         ["token"] = found.Token,
-        ["text"] = sample.Read(found.Token),
+        ["text"] = words.Read(found.Token),
         ["probability"] = found.Probability,
         ["logit"] = found.Logit,
         ["units"] = found.Share,
@@ -143,7 +143,7 @@ internal static class MemoryTables
     private static string Told(SampleText sample, UnitMemory unit, IReadOnlyList<ScoredToken> tokens)
     {
         double strongest = unit.Contexts.Count > 0 ? Math.Abs(unit.Contexts[0].Activation) : 0;
-        return string.Join(", ", tokens.Select(one => $"{sample.Read(one.Token)} {Display.Number(strongest * one.Score, "+0.00;-0.00")}"));
+        return string.Join(", ", tokens.Select(one => $"{sample.Read(one.Token)} {Display.Signed(strongest * one.Score, "0.00")}"));
     }
 
     private static string Percent(double share) => $"{Display.Number(100 * share, "0")} %";

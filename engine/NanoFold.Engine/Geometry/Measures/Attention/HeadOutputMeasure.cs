@@ -41,7 +41,7 @@ public sealed record HeadOutputMeasure : MixerMeasure
     public override double Work(in ProbeShape shape, int width) => (double)width * width * (shape.Points + (3.0 * width));
 
     /// <inheritdoc/>
-    public override double Bytes(in ProbeShape shape, int width) => StreamingMoments.Bytes(width) + (4.0 * sizeof(double) * width * width);
+    public override double Bytes(in ProbeShape shape, int width) => StreamingMoments.Bytes(width, 4);
 
     /// <inheritdoc/>
     public override void Take(MixerSample mixer, FigureWriter figures)

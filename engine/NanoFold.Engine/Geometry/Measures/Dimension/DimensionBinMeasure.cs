@@ -45,7 +45,7 @@ public sealed record DimensionBinMeasure : PointMeasure
 
     /// <inheritdoc/>
     public override double Bytes(in ProbeShape shape, int width) =>
-        NearestNeighbors.Bytes(shape.Neighbors / Bins, width, 2) + StreamingMoments.Bytes(width) + (2.0 * sizeof(double) * width * width);
+        NearestNeighbors.Bytes(shape.Neighbors / Bins, width, 2) + StreamingMoments.Bytes(width, 2);
 
     /// <inheritdoc/>
     public override void Take(PointCloud cloud, FigureWriter figures)

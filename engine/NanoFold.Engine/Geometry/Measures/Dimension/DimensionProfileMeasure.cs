@@ -30,7 +30,7 @@ public sealed record DimensionProfileMeasure : ModelMeasure
     public override double Work(in ProbeShape shape, int width) => DimensionFigures.Work(shape, width) + ((double)shape.Neighbors * width * width / 2);
 
     /// <inheritdoc/>
-    public override double Bytes(in ProbeShape shape, int width) => base.Bytes(shape, width) + StreamingMoments.Bytes(width) + (2.0 * sizeof(double) * width * width);
+    public override double Bytes(in ProbeShape shape, int width) => base.Bytes(shape, width) + StreamingMoments.Bytes(width, 2);
 
     /// <inheritdoc/>
     public override void Take(IReadOnlyList<PointCloud> streams, FigureWriter figures)
@@ -41,7 +41,7 @@ public sealed record DimensionProfileMeasure : ModelMeasure
             string suffix = "." + layer.ToString(CultureInfo.InvariantCulture);
             DimensionFigures.Write(figures, suffix, estimates[layer], streams[layer].Width);
             SpectrumSummary spectrum = streams[layer].Moments().Summarize();
-            figures.Add("participationRatio" + suffix, spectrum.ParticipationRatio, spectrum.Status, "covariance, centered, position 0 out", spectrum.Points);
+            figures.Add("participationRatio" + suffix, spectrum.ParticipationRatio, spectrum.Status, SpectrumMeasure.Estimator, spectrum.Points);
         }
 
         // Before the first block copies of a token are one point: that is the dimension of fewer and other points.

@@ -16,6 +16,10 @@ public sealed record TwoNNMeasure : PointMeasure
     [Bounds(0, 0.99)]
     public double Discard { get; init; } = TwoNN.DefaultDiscard;
 
+    /// <summary>Nearest neighbors of each token that are written after training, with their distances; further ones take much room.</summary>
+    [Bounds(2, 1 << 16)]
+    public int Keep { get; init; } = 8;
+
     /// <inheritdoc/>
     public override string Legend => "Gauss = dimension of a Gaussian that TwoNN would measure the same";
 
@@ -32,15 +36,27 @@ public sealed record TwoNNMeasure : PointMeasure
     /// <remarks>Arrays: ratios μ, and of the graph rows, neighbors and distances, so that estimators can be run again without the activations.</remarks>
     public override void Take(PointCloud cloud, FigureWriter figures)
     {
-        NeighborGraph graph = cloud.Neighbors(Neighbors);
+        NeighborGraph graph = cloud.Neighbors(figures.WantsArrays ? Keep : Neighbors);
         DimensionFigures.Write(figures, "", DimensionMethod.TwoNNFit(Discard).Estimate(graph), cloud.Width);
         if (figures.WantsArrays && graph.Status == GeometryStatus.Ok)
         {
             figures.Array("ratios", [graph.Count], TwoNN.Ratios(graph));
             figures.Array("rows", [graph.Count], graph.Rows);
-            figures.Array("neighbors", [graph.Count, graph.K], graph.AllNeighbors);
-            figures.Array("distances", [graph.Count, graph.K], graph.AllDistances);
+            int k = Math.Min(Keep, graph.K);
+            figures.Array("neighbors", [graph.Count, k], Nearest(graph.AllNeighbors, graph.K, k));
+            figures.Array("distances", [graph.Count, k], Nearest(graph.AllDistances, graph.K, k));
         }
+    }
+
+    private static ReadOnlySpan<T> Nearest<T>(ReadOnlySpan<T> all, int of, int k)
+    {
+        var nearest = new T[all.Length / of * k];
+        for (int from = 0, to = 0; to < nearest.Length; from += of, to += k)
+        {
+            all.Slice(from, k).CopyTo(nearest.AsSpan(to));
+        }
+
+        return nearest;
     }
 }
 

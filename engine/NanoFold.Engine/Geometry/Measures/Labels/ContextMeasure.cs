@@ -32,6 +32,9 @@ public sealed record ContextMeasure : NetworkMeasure
     /// <inheritdoc/>
     public override IReadOnlyList<FigureColumn> Columns => [new("ratio", "apart", "0.00"), new("ratioByChance", "shuffled", "0.00"), new("nearestMean", "nearest mean", "0.00")];
 
+    // Its contexts are those of the files; shuffled ones stand beside them.
+    internal override bool IsOfTokens => false;
+
     /// <inheritdoc/>
     public override IEnumerable<ConfigProblem> Validate(string path)
     {

@@ -40,8 +40,9 @@ public sealed record CheckpointSimilarityMeasure : CheckpointMeasure
             NeighborhoodOverlap overlap = NeighborhoodOverlap.Between(a.Neighbors(K), b.Neighbors(K), K);
             (double? rsa, GeometryStatus status, int points) = RsaMeasure.Between(a, b, PairTokens);
             place.Add("cka", cka.Unbiased, cka.Status, "linear CKA of HSIC₁, centered, position 0 out", cka.Points);
-            place.Add("overlap", overlap.Overlap, overlap.Status, $"k={K}, position 0 out", overlap.Points);
-            place.Add("overlapByChance", overlap.Chance, overlap.Status, $"k={K}, position 0 out", overlap.Points);
+            string shared = $"k={K}, position 0 out, {b.NeighborCount - overlap.Points} duplicates in either dropped";
+            place.Add("overlap", overlap.Overlap, overlap.Status, shared, overlap.Points);
+            place.Add("overlapByChance", overlap.Chance, overlap.Status, shared, overlap.Points);
             place.Add("rsa", rsa, status, "Spearman of Euclidean distances of all pairs, position 0 out", points);
         }
 

@@ -31,7 +31,7 @@ public sealed record OverlapMeasure : PairMeasure
     {
         NeighborGraph graph = second.Neighbors(K);
         NeighborhoodOverlap layers = NeighborhoodOverlap.Between(first.Neighbors(K), graph, K), tokens = NeighborhoodOverlap.WithLabels(graph, second.Rows.Tokens, K);
-        string estimator = $"k={K}, position 0 out";
+        string estimator = $"k={K}, position 0 out, {second.NeighborCount - layers.Points} duplicates in either dropped";
         figures.Add("overlap", layers.Overlap, layers.Status, estimator, layers.Points);
         figures.Add("overlapByChance", layers.Chance, layers.Status, estimator, layers.Points);
         figures.Add("sameToken", tokens.Overlap, tokens.Status, estimator, tokens.Points);

@@ -17,14 +17,14 @@ public sealed record AttributionMeasure : NetworkMeasure
 
     /// <summary>Places of a window, from its beginning.</summary>
     [Bounds(2, 1 << 20)]
-    public int Tokens { get; init; } = 64;
+    public int Tokens { get; init; } = 32;
 
     /// <summary>Single places of parts that are checked exactly: half of them those of the largest estimates, half drawn from all.</summary>
     [Bounds(2, 1 << 20)]
-    public int Sample { get; init; } = 64;
+    public int Sample { get; init; } = 32;
 
     /// <inheritdoc/>
-    public override string Legend => "effect, estimate = what a part of a text with a changed token adds to the loss of a window, exactly and by the gradient; total: all of it; ρ: rank correlation of both over parts, over single places, over random ones";
+    public override string Legend => $"effect, estimate = what a part of a text with a changed token adds to the loss of a window, exactly and by the gradient; total: all of it; ρ: rank correlation of both over parts, over single places, over random ones; {Windows} windows of {Tokens} places at most";
 
     /// <inheritdoc/>
     public override IReadOnlyList<FigureColumn> Columns =>

@@ -97,7 +97,7 @@ public sealed partial record GateUpdateMeasure : NetworkMeasure
         int width = x.Length / count;
         NeighborGraph graph = NearestNeighbors.Search(x, count, width, Neighborhood);
         Mean first = default, second = default, change = default, ratio = default;
-        string estimator = $"‖(I − UUᵀ)Δ‖²/‖Δ‖², U of {Neighborhood} neighbors, mean over tokens, position 0 out";
+        string estimator = $"‖(I − UUᵀ)Δ‖²/‖Δ‖², U of {Neighborhood} neighbors, mean over tokens, position 0 out, {graph.DuplicatesDropped} duplicates dropped";
         for (int i = 0; i < graph.Count && graph.K >= Neighborhood; i++)
         {
             int row = graph.Rows[i];

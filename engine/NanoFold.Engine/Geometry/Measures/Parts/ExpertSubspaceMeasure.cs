@@ -36,7 +36,7 @@ public sealed record ExpertSubspaceMeasure : BlockMeasure
     public override double Work(in ProbeShape shape, int width) => ((double)shape.Points + 800) * width * width;
 
     /// <inheritdoc/>
-    public override double Bytes(in ProbeShape shape, int width) => StreamingMoments.Bytes(width) + (2.0 * sizeof(double) * width * width);
+    public override double Bytes(in ProbeShape shape, int width) => StreamingMoments.Bytes(width, 2);
 
     /// <inheritdoc/>
     public override void Take(BlockSample block, FigureWriter figures)

@@ -37,7 +37,7 @@ public sealed record StateMeasure : MixerMeasure
     public override double Work(in ProbeShape shape, int width) => (double)width * width * (shape.Points + 800);
 
     /// <inheritdoc/>
-    public override double Bytes(in ProbeShape shape, int width) => StreamingMoments.Bytes(2 * width) + (8.0 * sizeof(double) * width * width);
+    public override double Bytes(in ProbeShape shape, int width) => StreamingMoments.Bytes(2 * width, 2);
 
     /// <inheritdoc/>
     public override void Take(MixerSample mixer, FigureWriter figures)

@@ -18,7 +18,7 @@ public sealed record CosineMeasure : PointMeasure
     /// <inheritdoc/>
     public override void Take(PointCloud cloud, FigureWriter figures)
     {
-        PositionSplit<RowSummary> rows = RowStatistics.Rows(cloud.Values, cloud.Count, cloud.Width, cloud.Rows.First);
+        PositionSplit<RowSummary> rows = cloud.Lengths();
         figures.Add("meanCosine", rows.All.MeanCosine, rows.All.Status, "mean over pairs, not centered", rows.All.Rows - rows.All.ZeroRows);
         figures.Add(
             "meanCosineWithoutFirst", rows.WithoutFirst.MeanCosine, rows.WithoutFirst.Status, "mean over pairs, not centered, position 0 out", rows.WithoutFirst.Rows - rows.WithoutFirst.ZeroRows);

@@ -17,6 +17,9 @@ public sealed record LayerCurvatureMeasure : ModelMeasure
     public override double Work(in ProbeShape shape, int width) => 12.0 * shape.Neighbors * width;
 
     /// <inheritdoc/>
+    public override double Bytes(in ProbeShape shape, int width) => 3.0 * sizeof(float) * shape.Neighbors * width;
+
+    /// <inheritdoc/>
     public override void Take(IReadOnlyList<PointCloud> streams, FigureWriter figures)
     {
         (int count, int width) = (streams[0].Count, streams[0].Width);

@@ -18,7 +18,7 @@ public sealed record NormMeasure : PointMeasure
     /// <inheritdoc/>
     public override void Take(PointCloud cloud, FigureWriter figures)
     {
-        PositionSplit<RowSummary> rows = RowStatistics.Rows(cloud.Values, cloud.Count, cloud.Width, cloud.Rows.First);
+        PositionSplit<RowSummary> rows = cloud.Lengths();
         figures.Add("norm", rows.All.MeanNorm, rows.All.Status, "mean over tokens", rows.All.Rows);
         figures.Add("normWithoutFirst", rows.WithoutFirst.MeanNorm, rows.WithoutFirst.Status, "mean over tokens, position 0 out", rows.WithoutFirst.Rows);
         figures.Add("largestNorm", rows.All.LargestNorm, rows.All.Status, "largest of the tokens", rows.All.Rows);

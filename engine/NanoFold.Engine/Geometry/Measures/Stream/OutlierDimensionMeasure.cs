@@ -25,7 +25,7 @@ public sealed record OutlierDimensionMeasure : PointMeasure
     public override double Work(in ProbeShape shape, int width) => (double)shape.Points * width * width / 2;
 
     /// <inheritdoc/>
-    public override double Bytes(in ProbeShape shape, int width) => StreamingMoments.Bytes(width) + ((double)sizeof(double) * width * width);
+    public override double Bytes(in ProbeShape shape, int width) => StreamingMoments.Bytes(width, 1);
 
     /// <inheritdoc/>
     public override void Take(PointCloud cloud, FigureWriter figures)

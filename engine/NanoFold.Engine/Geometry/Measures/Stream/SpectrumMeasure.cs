@@ -7,7 +7,7 @@ namespace NanoFold.Engine.Geometry.Measures;
 /// <summary>Eigenvalues λ of the covariance of the sampled tokens, centered, position 0 left out, in a few figures: participation ratio, effective ranks, first share, stable rank, IsoScore.</summary>
 public sealed record SpectrumMeasure : PointMeasure
 {
-    private const string Estimator = "covariance, centered, position 0 out";
+    internal const string Estimator = "covariance, centered, position 0 out";
 
     /// <inheritdoc/>
     public override string Legend => "PR, erank, λ₁ = participation ratio, effective rank and first share of the eigenvalues of the covariance";
@@ -24,7 +24,7 @@ public sealed record SpectrumMeasure : PointMeasure
 
     /// <inheritdoc/>
     /// <remarks>Second moments, the covariance and the matrix that is made diagonal.</remarks>
-    public override double Bytes(in ProbeShape shape, int width) => StreamingMoments.Bytes(width) + (2.0 * sizeof(double) * width * width);
+    public override double Bytes(in ProbeShape shape, int width) => StreamingMoments.Bytes(width, 2);
 
     /// <inheritdoc/>
     public override void Take(PointCloud cloud, FigureWriter figures)

@@ -30,7 +30,7 @@ public sealed record TrajectoryMeasure : ModelMeasure
     public override double Work(in ProbeShape shape, int width) => (((double)Math.Min(Tokens, shape.Neighbors) / 2) + 500) * width * width;
 
     /// <inheritdoc/>
-    public override double Bytes(in ProbeShape shape, int width) => StreamingMoments.Bytes(width) + ((double)sizeof(double) * width * width);
+    public override double Bytes(in ProbeShape shape, int width) => StreamingMoments.Bytes(width, 1);
 
     /// <inheritdoc/>
     public override void Take(IReadOnlyList<PointCloud> streams, FigureWriter figures)

@@ -85,6 +85,9 @@ internal sealed class Grammar : LabelledTask
 
     public override string GroupedBy => "construction";
 
+    /// <summary>The numbers of <see cref="GrammarAsked"/>.</summary>
+    public override string GroupMeaning => "0 any, 1 agreement, 2 across, 3 reflexive, 4 pronoun, 5–7 facts";
+
     public override IReadOnlyList<PlaceLabels> Labels { get; }
 
     public override IReadOnlyList<BatchField> Fields(int time) => [.. base.Fields(time), BatchField.OfGroups(time), BatchField.RealsOfScores(GrammarWriter.Nats, time)];

@@ -108,6 +108,9 @@ internal sealed class Transitivity : LabelledTask
 
     public override string GroupedBy => "problem";
 
+    /// <summary>The numbers of <see cref="Problem"/>.</summary>
+    public override string GroupMeaning => "0 c that are held back, 1 facts, 2 c that were trained on";
+
     public override TaskScore NewScore() => new TransitivityScore();
 
     public override string Symbol(int token)

@@ -1,0 +1,169 @@
+using System.Text.Json.Nodes;
+using NanoFold.Engine.Configuration;
+using NanoFold.Engine.Model;
+using NanoFold.Engine.Modules;
+using NanoFold.Kernels.Null;
+
+namespace NanoFold.Engine.Interchange.HuggingFace.Architectures;
+
+/// <summary>
+/// A kind of model that transformers has a class for: how its configuration is one of ours and back, and how its tensors are our parameters. An architecture is a record in a
+/// file, with a line in <see cref="All"/>.
+/// </summary>
+public abstract record Architecture
+{
+    /// <summary>All that are supported.</summary>
+    public static IReadOnlyList<Architecture> All { get; } =
+    [
+        new Llama(),
+        new Mistral(),
+        new Mixtral(),
+        new Qwen2(),
+        new Qwen3(),
+        new Qwen3Moe(),
+        new Gpt2(),
+        new GptNeoX(),
+        new Phi3(),
+        new SmolLm3(),
+        new StableLm(),
+    ];
+
+    /// <summary>Its <c>model_type</c>.</summary>
+    public abstract string Name { get; }
+
+    /// <summary>The class that transformers makes of it, for <c>architectures</c>.</summary>
+    public abstract string ClassName { get; }
+
+    /// <summary>What tensors of the body are called before all else; some files leave it out.</summary>
+    public virtual string Prefix => "model.";
+
+    /// <summary>Reads a configuration; all keys are asked for that could change the numbers.</summary>
+    /// <exception cref="UserException">A key is missing, wrong, or asks for what is not supported; names it.</exception>
+    public abstract ModelConfig Read(ForeignConfig keys);
+
+    /// <summary>How one of our parameters is made of theirs.</summary>
+    /// <param name="ours">Its name and shape.</param>
+    /// <param name="model">The model, resolved.</param>
+    protected abstract TensorRule RuleOf(WeightInfo ours, ModelConfig model);
+
+    /// <summary>The keys of a model of ours. What of it cannot be said in them is found by reading them back.</summary>
+    protected abstract JsonObject Keys(ModelConfig model);
+
+    /// <summary>The rules of all our parameters, in our order.</summary>
+    /// <param name="model">Resolved, the vocabulary known.</param>
+    public IEnumerable<TensorRule> Tensors(ModelConfig model) => Parameters(model).Select(parameter => RuleOf(parameter, model));
+
+    /// <summary>Tensors that files may hold and that are no weights: tables that are computed, a head that is the embedding.</summary>
+    public virtual NameGlobs LeftOut(ModelConfig model) =>
+        new(Name, ["*.rotary_emb.inv_freq", .. model.Tied ? [Head] : Array.Empty<string>()]);
+
+    /// <summary>What their head is called.</summary>
+    protected virtual string Head => "lm_head.weight";
+
+    /// <summary>The configuration of a model of ours as this architecture has it.</summary>
+    /// <param name="model">Resolved, the vocabulary known.</param>
+    /// <exception cref="UserException">A part of the model has no place in it; names the first.</exception>
+    public JsonObject Write(ModelConfig model)
+    {
+        if (WhyNot(model) is { } reason)
+        {
+            throw new UserException(reason);
+        }
+
+        return KeysOf(model);
+    }
+
+    /// <summary>Why a model of ours is none of this architecture, in a line that names the setting; null where it is one.</summary>
+    public string? WhyNot(ModelConfig model)
+    {
+        ModelConfig back;
+        try
+        {
+            back = Read(new ForeignConfig(Name, KeysOf(model))).Resolve();
+        }
+        catch (UserException e)
+        {
+            return $"{Name} cannot express the model: {e.Message}";
+        }
+
+        if (model.Adapters.Count > 0)
+        {
+            return $"{Name} cannot express model.adapters; merge them into the weights first";
+        }
+
+        if (model.Parametrization.Ratio(model.Width) != 1)
+        {
+            return $"{Name} cannot express model.parametrization";
+        }
+
+        JsonNode ours = ConfigWriter.ToTree(Same(Bare(model)), typeof(ModelConfig))!, theirs = ConfigWriter.ToTree(Same(Bare(back)), typeof(ModelConfig))!;
+        return Differences("model", ours, theirs).FirstOrDefault() is { } difference ? $"{Name} cannot express {difference}" : null;
+    }
+
+    /// <summary>The architecture that a configuration names.</summary>
+    /// <exception cref="UserException">It names none, or one that is not supported.</exception>
+    public static Architecture Of(ForeignConfig keys)
+    {
+        string[] classes = keys.Texts("architectures") ?? [];
+        string name = keys.Text("model_type", "");
+        Architecture? found = name.Length > 0 ? All.FirstOrDefault(architecture => architecture.Name == name)
+            : All.FirstOrDefault(architecture => classes.Contains(architecture.ClassName)) ?? (keys.Has("n_embd") ? All.FirstOrDefault(architecture => architecture is Gpt2) : null);
+        return found ?? throw new UserException($"{keys.Path}: models of type {(name.Length > 0 ? $"'{name}'" : $"'{string.Join(", ", classes)}'")} are not supported; those that are: {string.Join(", ", All.Select(architecture => architecture.Name))}");
+    }
+
+    /// <summary>Our parameters and their shapes, in our order; nothing is allocated for them.</summary>
+    public static IReadOnlyList<WeightInfo> Parameters(ModelConfig model)
+    {
+        using var backend = new NullBackend();
+        using var transformer = new Transformer(model, backend, source: null, trains: null);
+        return [.. transformer.Store.Tensors.Select(tensor => new WeightInfo(tensor.Name, tensor.Layout.ToShape(), "F32"))];
+    }
+
+    private JsonObject KeysOf(ModelConfig model)
+    {
+        JsonObject keys = Keys(model);
+        keys["architectures"] = new JsonArray(ClassName);
+        keys["model_type"] = Name;
+        keys["dtype"] = "float32";
+        return keys;
+    }
+
+    // Without what is about training only, which has no place in theirs; what says the same in two ways is said in one.
+    private static ModelConfig Bare(ModelConfig model) => model with
+    {
+        Dropout = 0,
+        Initialization = null,
+        Adapters = [],
+        Parametrization = new StandardConfig(),
+        QkvBias = model.QkvBias ?? model.Bias,
+        OutputBias = model.OutputBias ?? model.Bias,
+        QkNormOver = model.QkNorm ? model.QkNormOver : default,
+        QkNormKind = model.QkNorm ? model.QkNormKind : default,
+        QkNormBias = model.QkNormBias || !model.QkNorm || model.QkNormKind == NormKind.Rms,
+    };
+
+    // Layers written one by one, so that patterns that mean the same are the same.
+    private static ModelConfig Same(ModelConfig model)
+    {
+        IReadOnlyList<LayerConfig> layers = model.LayerConfigs();
+        return model with
+        {
+            Mixer = layers[0].Mixer,
+            FeedForward = layers[0].FeedForward,
+            Hidden = 0,
+            Pattern = [.. layers.Select(layer => new BlockConfig { Mixer = layer.Mixer, FeedForward = layer.FeedForward })],
+        };
+    }
+
+    private static IEnumerable<string> Differences(string path, JsonNode? ours, JsonNode? theirs)
+    {
+        if (ours is JsonObject a && theirs is JsonObject b && JsonNode.DeepEquals(a[ConfigJson.Kind], b[ConfigJson.Kind]))
+        {
+            return a.Select(pair => pair.Key).Union(b.Select(pair => pair.Key)).SelectMany(key => Differences($"{path}.{key}", a[key], b[key]));
+        }
+
+        return ours is JsonArray c && theirs is JsonArray d && c.Count == d.Count
+            ? Enumerable.Range(0, c.Count).SelectMany(i => Differences($"{path}.{i}", c[i], d[i]))
+            : JsonNode.DeepEquals(ours, theirs) ? [] : [$"{path} = {ConfigJson.Show(ours)}"];
+    }
+}

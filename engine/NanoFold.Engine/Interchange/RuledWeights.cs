@@ -1,0 +1,130 @@
+using NanoFold.Engine.Configuration;
+
+namespace NanoFold.Engine.Interchange;
+
+/// <summary>Our parameters, made of tensors of files by rules; every shape is held against the files before anything is read.</summary>
+public sealed class RuledWeights : IWeights
+{
+    private const int PieceElements = 1 << 20;
+
+    private readonly ITensorFiles _files;
+    private readonly Dictionary<string, TensorRule> _rules;
+    private readonly Dictionary<string, WeightInfo> _all;
+    private readonly Lock _lock = new();
+    private (string? Name, float[] Values) _turned = (null, []);
+
+    /// <param name="files">Open; owned by whoever opened them.</param>
+    /// <param name="rules">One for each of our parameters.</param>
+    /// <param name="leftOut">Names of tensors, with <c>*</c>, that a file may hold besides and that are no weights.</param>
+    /// <exception cref="UserException">A tensor is missing, has another shape, cannot be read as numbers, or belongs to nothing.</exception>
+    public RuledWeights(ITensorFiles files, IEnumerable<TensorRule> rules, NameGlobs leftOut)
+    {
+        _files = files;
+        _rules = rules.ToDictionary(rule => rule.Ours, StringComparer.Ordinal);
+        HashSet<string> used = [];
+        foreach (TensorPart part in _rules.Values.SelectMany(rule => rule.Parts))
+        {
+            Require(files, part);
+            used.Add(part.Theirs);
+        }
+
+        if (files.Tensors.FirstOrDefault(tensor => !used.Contains(tensor.Name) && !leftOut.Matches(tensor.Name)) is { } extra)
+        {
+            throw new UserException($"{extra.File}: holds '{extra.Name}', which the model of its configuration does not have");
+        }
+
+        LeftOut = [.. files.Tensors.Select(tensor => tensor.Name).Where(name => !used.Contains(name)).Order(StringComparer.Ordinal)];
+        _all = _rules.Values.ToDictionary(rule => rule.Ours, rule => new WeightInfo(rule.Ours, rule.Shape, TypeOf(files, rule)), StringComparer.Ordinal);
+    }
+
+    /// <summary>Tensors of the files that are no weights.</summary>
+    public IReadOnlyList<string> LeftOut { get; }
+
+    /// <inheritdoc/>
+    public IReadOnlyCollection<WeightInfo> All => _all.Values;
+
+    /// <inheritdoc/>
+    public WeightInfo? Find(string name) => _all.GetValueOrDefault(name);
+
+    /// <inheritdoc/>
+    public WeightPlace? PlaceOf(string name) =>
+        _rules[name] is { Parts: [{ IsTransposed: false, Runs: [{ } run] } part] } rule && _files.Find(part.Theirs)!.Place is { } place
+            ? place with { Offset = place.Offset + (run.Start * rule.RowElements * Checkpoints.SafeTensorTypeExtensions.Size(place.Type)) }
+            : null;
+
+    /// <inheritdoc/>
+    public void Read(string name, long start, Span<float> destination)
+    {
+        TensorRule rule = _rules[name];
+        long first = 0;
+        foreach (TensorPart part in rule.Parts)
+        {
+            foreach (RowRun run in part.Runs)
+            {
+                long elements = run.Count * rule.RowElements;
+                long from = Math.Max(start, first), to = Math.Min(start + destination.Length, first + elements);
+                if (from < to)
+                {
+                    Span<float> piece = destination[(int)(from - start)..(int)(to - start)];
+                    long within = (run.Start * rule.RowElements) + (from - first);
+                    if (part.IsTransposed)
+                    {
+                        Turned(part, within, piece);
+                    }
+                    else
+                    {
+                        _files.Read(part.Theirs, within, piece);
+                    }
+                }
+
+                first += elements;
+            }
+        }
+    }
+
+    // Elements of a matrix as if it lay the other way round, which is turned as a whole and kept until another is wanted.
+    private void Turned(TensorPart part, long start, Span<float> destination)
+    {
+        lock (_lock)
+        {
+            if (_turned.Name != part.Theirs)
+            {
+                (int rows, int columns) = ((int)part.Shape[0], (int)part.Shape[1]);
+                var values = new float[checked(rows * columns)];
+                var piece = new float[Math.Min(values.Length, Math.Max(columns, PieceElements / columns * columns))];
+                for (int done = 0; done < values.Length; done += piece.Length)
+                {
+                    Span<float> read = piece.AsSpan(0, Math.Min(piece.Length, values.Length - done));
+                    _files.Read(part.Theirs, done, read);
+                    for (int i = 0; i < read.Length; i++)
+                    {
+                        values[((done + i) % columns * rows) + ((done + i) / columns)] = read[i];
+                    }
+                }
+
+                _turned = (part.Theirs, values);
+            }
+
+            _turned.Values.AsSpan((int)start, destination.Length).CopyTo(destination);
+        }
+    }
+
+    // The type of all pieces, or one that holds them all.
+    private static string TypeOf(ITensorFiles files, TensorRule rule) =>
+        rule.Parts.Select(part => files.Find(part.Theirs)!.Type).Distinct().ToArray() is [{ } only] ? only : "F32";
+
+    private static void Require(ITensorFiles files, TensorPart part)
+    {
+        TensorEntry entry = files.Find(part.Theirs)
+            ?? throw new UserException($"{files.Paths[0]}: '{part.Theirs}' is missing{(files.Paths.Count > 1 ? $" in all {files.Paths.Count} files" : "")}");
+        if (!entry.Shape.SequenceEqual(part.Shape))
+        {
+            throw new UserException($"{entry.File}: '{entry.Name}' is [{string.Join(", ", entry.Shape)}]; its configuration expects [{string.Join(", ", part.Shape)}]");
+        }
+
+        if (!entry.IsReal)
+        {
+            throw new UserException($"{entry.File}: '{entry.Name}' is of type {entry.Type}, which holds no real numbers as they are; use a file of F32, F16 or BF16");
+        }
+    }
+}

@@ -1,0 +1,54 @@
+using NanoFold.Engine.Checkpoints;
+using NanoFold.Engine.Interchange;
+using NanoFold.Engine.Tensors;
+
+namespace NanoFold.Engine.Runs;
+
+/// <summary>The values of one file of ours, or of a model of another program, open.</summary>
+internal abstract class OpenValues : IParameterSource, IDisposable
+{
+    /// <summary>Opens them.</summary>
+    /// <exception cref="UserException">They are gone or damaged.</exception>
+    public static OpenValues Of(string path) => ForeignModel.TryOpen(path) is { } foreign ? new OfForeign(foreign) : new OfFile(SafeTensorsFile.Open(path));
+
+    /// <inheritdoc/>
+    public abstract bool TryFill(StoredTensor tensor);
+
+    /// <summary>Whether a tensor is among them.</summary>
+    /// <exception cref="UserException">It is, in another shape.</exception>
+    public abstract bool HasShape(StoredTensor tensor);
+
+    /// <inheritdoc/>
+    public abstract void Dispose();
+
+    private sealed class OfFile(SafeTensorsFile file) : OpenValues
+    {
+        private readonly FileSource _source = new(file);
+
+        public override bool TryFill(StoredTensor tensor) => _source.TryFill(tensor);
+
+        public override bool HasShape(StoredTensor tensor)
+        {
+            if (file.Find(tensor.Name) is not { } info)
+            {
+                return false;
+            }
+
+            FileSource.RequireShape(file, info, tensor);
+            return true;
+        }
+
+        public override void Dispose() => file.Dispose();
+    }
+
+    private sealed class OfForeign(ForeignModel foreign) : OpenValues
+    {
+        private readonly WeightSource _source = new(foreign.Weights, foreign.Path);
+
+        public override bool TryFill(StoredTensor tensor) => _source.TryFill(tensor);
+
+        public override bool HasShape(StoredTensor tensor) => _source.HasShape(tensor);
+
+        public override void Dispose() => foreign.Dispose();
+    }
+}
