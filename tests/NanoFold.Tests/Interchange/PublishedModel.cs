@@ -122,6 +122,23 @@ internal sealed class PublishedModel : IDisposable
         return ([.. found], worst);
     }
 
+    /// <summary>The largest difference of the logits of other tokens, [1, T] or more rows.</summary>
+    public double LogitsOff(string tokens, string logits)
+    {
+        int[] shape = [.. Expected[tokens].Shape.Select(extent => (int)extent)];
+        return Off(Logits([.. SharedData.Reals(Expected, tokens).Select(token => (int)token)], shape), logits);
+    }
+
+    /// <summary>The largest difference where every step reads the whole text again, along <c>greedy</c>.</summary>
+    public double RecomputedOff(string logits)
+    {
+        int[] along = [.. SharedData.Reals(Expected, "greedy").Select(token => (int)token)];
+        int vocab = Model.Config.Vocab;
+        double[] expected = SharedData.Reals(Expected, logits);
+        return Enumerable.Range(0, expected.Length / vocab).Max(step =>
+            Logits(along[..(8 + step)], [1, 8 + step])[^vocab..].Index().Max(logit => Math.Abs(logit.Item - expected[(step * vocab) + logit.Index])));
+    }
+
     public void Dispose()
     {
         for (int i = _owned.Count - 1; i >= 0; i--)
@@ -135,6 +152,14 @@ internal sealed class PublishedModel : IDisposable
         double[] expected = SharedData.Reals(Expected, name);
         Assert.That(actual, Has.Length.EqualTo(expected.Length), name);
         return actual.Zip(expected, (a, b) => double.IsNaN(a - b) ? double.PositiveInfinity : Math.Abs(a - b)).Max();
+    }
+
+    private double[] Logits(int[] tokens, int[] shape)
+    {
+        var tape = new Tape(Model.Backend);
+        Tensor logits = Model.RecordLogits(tape, tape.External("tokens", Host.New(Model.Backend, shape, tokens, _owned)));
+        tape.Keep(logits);
+        return Host.Read(Model.Backend, Run(tape)[logits]);
     }
 
     private Tensor Integers(Tape tape, string name, int[] values) => tape.External(name, Host.New(Model.Backend, Shape, values, _owned));
