@@ -39,6 +39,7 @@ internal static class GpuKernels
             new GpuPooledAttention(context),
             new GpuNorm(context),
             new GpuRope(context),
+            new GpuRopeRows(context),
             new GpuMixStreams(context),
             new GpuStreamGates(context),
             new GpuDepthAttention(context),

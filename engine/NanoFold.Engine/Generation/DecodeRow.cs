@@ -67,7 +67,7 @@ internal sealed class DecodeRow(int context, bool slidesOn)
     public int Take(int chunk, DecodeInputs inputs, int row)
     {
         Count = Fits(chunk) ? Math.Min(Pending, chunk) : 0;
-        inputs.Set(row, chunk, _tokens.AsSpan(_read, Count), _first + _read);
+        inputs.Set(row, chunk, _tokens.AsSpan(_read, Count), _first + _read, _first + _length);
         _read += Count;
         return Count;
     }

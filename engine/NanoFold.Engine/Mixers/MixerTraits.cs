@@ -32,6 +32,9 @@ public sealed record MixerTraits
     /// <summary>It has heads of queries and keys: the model's shapes of heads, QK-norm and rotary positions are for it.</summary>
     public bool HasHeads { get; init; }
 
+    /// <summary>It weighs keys by scores that cannot level off: model.scoreCap is not for it.</summary>
+    public bool RefusesScoreCap { get; init; }
+
     /// <summary>Why it cannot be one of several mixers beside each other in a layer, as in <c>it has no …</c>; null where it can.</summary>
     public string? Alone { get; init; }
 }

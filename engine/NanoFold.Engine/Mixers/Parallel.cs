@@ -59,6 +59,7 @@ public sealed record ParallelConfig : MixerConfig
             SlidesOn = all.All(traits => traits.SlidesOn),
             Chooses = all.Any(traits => traits.Chooses),
             WarmUpSteps = all.Max(traits => traits.WarmUpSteps),
+            RefusesScoreCap = all.Any(traits => traits.RefusesScoreCap),
             HasHeads = all.Any(traits => traits.HasHeads),
             Alone = "it is several already; name all of them in one list",
         };

@@ -116,12 +116,19 @@ public sealed class Transformer : IDisposable
     public Tensor RecordBody(Tape tape, Tensor input, Tensor documents = default, Tensor prefixes = default) => Body.Forward(tape, input, documents, prefixes);
 
     /// <summary>Records one step of decoding: new tokens [B, T] at positions [B], of which counts [B] count.</summary>
+    /// <param name="tape">Where to record.</param>
+    /// <param name="tokens">Int32 [B, T].</param>
+    /// <param name="positions">Position of each row's first token, Int32 [B].</param>
+    /// <param name="positionIds">Position of each token, Int32 [B, T].</param>
+    /// <param name="counts">Tokens of each row that count, Int32 [B].</param>
+    /// <param name="cache">What there is of the tokens before.</param>
     /// <param name="rows">
     /// The places whose logits are wanted, Int32 [B]: b · T + t of the tokens, −1 for none of a sequence; none for all places. Only these
     /// reach the head.
     /// </param>
+    /// <param name="lengths">Tokens of each row's text with all that are known to come next, Int32 [B]; needed where rotary angles depend on it.</param>
     /// <returns>The logits, [B, 1, V] of <paramref name="rows"/> or [B, T, V]; <c>hook_logits</c> sees the same.</returns>
-    public Tensor RecordDecode(Tape tape, Tensor tokens, Tensor positions, Tensor positionIds, Tensor counts, DecodeCache cache, Tensor rows = default)
+    public Tensor RecordDecode(Tape tape, Tensor tokens, Tensor positions, Tensor positionIds, Tensor counts, DecodeCache cache, Tensor rows = default, Tensor lengths = default)
     {
         var context = new ForwardContext
         {
@@ -131,6 +138,7 @@ public sealed class Transformer : IDisposable
             Positions = positions,
             PositionIds = positionIds,
             Counts = counts,
+            Lengths = lengths,
             Cache = cache,
         };
         Tensor x = Body.Forward(context, tokens);

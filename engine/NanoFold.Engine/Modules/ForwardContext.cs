@@ -31,6 +31,9 @@ public sealed class ForwardContext
     /// <summary>Decoding: tokens of each row that count, Int32 [B], otherwise none.</summary>
     public Tensor Counts { get; init; }
 
+    /// <summary>Decoding: tokens of each row's text with all that are known to come next, Int32 [B], otherwise none.</summary>
+    public Tensor Lengths { get; init; }
+
     /// <summary>Decoding: what the layers remember, otherwise null.</summary>
     public DecodeCache? Cache
     {
@@ -60,6 +63,11 @@ public sealed class ForwardContext
         return _shared.Continues;
     }
 
+    /// <summary>What all layers take alike while decoding, recorded where the first one asks for it.</summary>
+    /// <param name="name">Says all that it depends on.</param>
+    /// <param name="record">Records it.</param>
+    public Tensor Once(string name, Func<Tensor> record) => _shared.Made.TryGetValue(name, out Tensor made) ? made : _shared.Made[name] = record();
+
     /// <summary>The same for one of several mixers of a layer, which keeps what it remembers under names that begin so.</summary>
     public ForwardContext Within(string slots)
     {
@@ -73,5 +81,7 @@ public sealed class ForwardContext
         public Tensor Continues { get; set; }
 
         public Dictionary<object, KeyList> Kept { get; } = [];
+
+        public Dictionary<string, Tensor> Made { get; } = [];
     }
 }

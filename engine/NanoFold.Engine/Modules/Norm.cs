@@ -5,14 +5,16 @@ using NanoFold.Engine.Tensors;
 
 namespace NanoFold.Engine.Modules;
 
-/// <summary>RMSNorm with gain or LayerNorm with gain and bias; made by <see cref="ModuleBuilder.Norm"/>.</summary>
+/// <summary>RMSNorm or LayerNorm, with gain and bias where they are given; made by <see cref="ModuleBuilder.Norm"/>.</summary>
 public sealed class Norm
 {
-    private readonly Parameter _gain;
+    private readonly NormKind _kind;
+    private readonly Parameter? _gain;
     private readonly Parameter? _bias;
     private readonly double _epsilon;
+    private readonly bool _fromOne;
 
-    internal Norm(Parameter gain, Parameter? bias, double epsilon) => (_gain, _bias, _epsilon) = (gain, bias, epsilon);
+    internal Norm(NormKind kind, Parameter? gain, Parameter? bias, double epsilon, bool gainFromOne = false) => (_kind, _gain, _bias, _epsilon, _fromOne) = (kind, gain, bias, epsilon, gainFromOne);
 
     /// <summary>The points of a norm: what it divides by, and what it gives (with gain and bias).</summary>
     /// <param name="name">As in <c>ln1</c>.</param>
@@ -21,24 +23,31 @@ public sealed class Norm
         [new($"{name}.hook_scale", $"{shape[..shape.LastIndexOf(' ')]} 1") { IsReadOnly = true }, new($"{name}.hook_normalized", shape)];
 
     /// <summary>The normed x, with the points of <see cref="Points"/>.</summary>
-    public Tensor Forward(Tape tape, Tensor x, string name)
+    /// <param name="tape">Where it is recorded.</param>
+    /// <param name="x">[.., width].</param>
+    /// <param name="name">Of the points.</param>
+    /// <param name="then">What becomes of it before it is shown, such as gains of its own; or null.</param>
+    public Tensor Forward(Tape tape, Tensor x, string name, Func<Tensor, Tensor>? then = null)
     {
         string scale = $"{name}.hook_scale";
         if (!Tap.IsWanted(tape, scale))
         {
-            return Tap.At(tape, $"{name}.hook_normalized", Forward(tape, x));
+            Tensor normed = Forward(tape, x);
+            return Tap.At(tape, $"{name}.hook_normalized", then?.Invoke(normed) ?? normed);
         }
 
         int[] shape = x.Layout.ToShape();
         shape[^1] = 1;
-        (Tensor y, Tensor statistics) = _bias is null
-            ? RmsNormOp.RecordWithScale(tape, x, tape.Use(_gain), _epsilon)
-            : LayerNormOp.RecordWithScale(tape, x, tape.Use(_gain), tape.Use(_bias), _epsilon);
+        (Tensor y, Tensor statistics) = _kind == NormKind.Rms
+            ? RmsNormOp.RecordWithScale(tape, x, Use(tape, _gain), _epsilon, _fromOne)
+            : LayerNormOp.RecordWithScale(tape, x, Use(tape, _gain), Use(tape, _bias), _epsilon, _fromOne);
         Tap.ReadOnly(tape, scale, NormScaleOp.Record(tape, statistics).Reshape(shape));
-        return Tap.At(tape, $"{name}.hook_normalized", y);
+        return Tap.At(tape, $"{name}.hook_normalized", then?.Invoke(y) ?? y);
     }
 
-    public Tensor Forward(Tape tape, Tensor x) => _bias is null
-        ? RmsNormOp.Record(tape, x, tape.Use(_gain), _epsilon)
-        : LayerNormOp.Record(tape, x, tape.Use(_gain), tape.Use(_bias), _epsilon);
+    public Tensor Forward(Tape tape, Tensor x) => _kind == NormKind.Rms
+        ? RmsNormOp.Record(tape, x, Use(tape, _gain), _epsilon, _fromOne)
+        : LayerNormOp.Record(tape, x, Use(tape, _gain), Use(tape, _bias), _epsilon, _fromOne);
+
+    private static Tensor Use(Tape tape, Parameter? parameter) => parameter is null ? default : tape.Use(parameter);
 }

@@ -54,6 +54,7 @@ internal static class DeltaRows
             Delta = work.Delta,
             RowLength = work.RowLength,
             Scale = (float)args.Scale,
+            Cap = (float)args.Cap,
             Decay = DecayView.Of(context, args.Decay),
         };
     }
@@ -119,16 +120,27 @@ internal struct ScoreGradient
     public VisibleView Seen;
     public ArrayView<float> Bits, Delta;
     public int RowLength;
-    public float Scale;
+    public float Scale, Cap;
     public DecayView Decay;
 
     /// <summary>p = exp(scale · s + c of the query − c of the key − log-sum-exp), 0 where the key is hidden.</summary>
     public readonly float Weight(float score, int batch, int pair, int query, int key) => Seen.Sees(batch, query, key)
-        ? XMath.Exp2(score * (Scale * BitsPerNat) + (Decay.At(pair, query + Seen.Shift) - Decay.At(pair, key)) * BitsPerNat - Bits[(long)pair * RowLength + query])
+        ? XMath.Exp2((Cap > 0 ? ScoreCap.Of(score * Scale, Cap) * BitsPerNat : score * (Scale * BitsPerNat)) + (Decay.At(pair, query + Seen.Shift) - Decay.At(pair, key)) * BitsPerNat - Bits[(long)pair * RowLength + query])
         : 0;
 
     /// <summary>Gradient of the scaled score with weight p, of whose product with v the gradient is dp.</summary>
-    public readonly float OfWeight(float weight, float dp, int pair, int query) => weight == 0 ? 0 : weight * (dp - Delta[(long)pair * RowLength + query]);
+    public readonly float OfWeight(float weight, float dp, int pair, int query)
+    {
+        if (weight == 0)
+        {
+            return 0;
+        }
+
+        long row = (long)pair * RowLength + query;
+        float gradient = weight * (dp - Delta[row]);
+        // The weight tells what the score was.
+        return Cap > 0 ? gradient * ScoreCap.Slope((XMath.Log2(weight) + Bits[row]) * (1 / BitsPerNat), Cap) : gradient;
+    }
 
     public readonly float Of(float score, float dp, int batch, int pair, int query, int key) =>
         OfWeight(Weight(score, batch, pair, query, key), dp, pair, query);

@@ -1,4 +1,5 @@
 using ILGPU;
+using ILGPU.Algorithms;
 using NanoFold.Kernels.Calls.Attention;
 using NanoFold.Kernels.Gpu.Elements;
 
@@ -39,4 +40,14 @@ internal struct SinkView<T>
 
         return score;
     }
+}
+
+/// <summary>Scores that level off, see <see cref="AttentionArgs.Cap"/>.</summary>
+internal static class ScoreCap
+{
+    /// <summary>cap · tanh(score / cap), or the score itself where the cap is 0.</summary>
+    public static float Of(float score, float cap) => cap > 0 ? cap - 2 * cap / (XMath.Exp(2 * score / cap) + 1) : score;
+
+    /// <summary>The slope where that is what a score became.</summary>
+    public static float Slope(float capped, float cap) => cap > 0 ? 1 - capped / cap * (capped / cap) : 1;
 }

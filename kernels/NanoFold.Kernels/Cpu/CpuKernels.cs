@@ -35,6 +35,7 @@ internal static class CpuKernels
         new CpuPooledAttention(context),
         new CpuNorm(context),
         new CpuRope(context),
+        new CpuRopeRows(context),
         new CpuMixStreams(context),
         new CpuStreamGates(context),
         new CpuDepthAttention(context),

@@ -11,5 +11,8 @@ public sealed record AttentionConfig : AttentionFamilyConfig
     public bool SinkLogits { get; init; }
 
     /// <inheritdoc/>
+    protected override bool CanCapScores => true;
+
+    /// <inheritdoc/>
     public override Mixer Build(ModuleBuilder builder) => new AttentionMixer(builder, ShapeFor(builder.Model), SinkLogits);
 }

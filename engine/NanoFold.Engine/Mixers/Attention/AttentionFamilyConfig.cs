@@ -10,6 +10,19 @@ public abstract record AttentionFamilyConfig : HeadsConfig
     [Bounds(0, 4096, Auto = true)]
     public int RopeDim { get; init; }
 
+    /// <summary>Whether rotary positions turn queries and keys; null for what model.position says.</summary>
+    public bool? Rope { get; init; }
+
+    /// <summary>The base of rotary angles; 0 for model.ropeBase.</summary>
+    [Bounds(0, Auto = true)]
+    public double RopeBase { get; init; }
+
+    /// <summary>How its rotary angles are scaled; null for model.ropeScaling.</summary>
+    public RopeScalingConfig? RopeScaling { get; init; }
+
+    /// <summary>Whether its scores may level off (model.scoreCap).</summary>
+    protected virtual bool CanCapScores => false;
+
     /// <summary>Whether a token sees all before it, so that decoding keeps them all.</summary>
     protected virtual bool SeesAll => true;
 
@@ -19,14 +32,20 @@ public abstract record AttentionFamilyConfig : HeadsConfig
         PatternHeads = ShapeFor(model).Heads,
         HasHeads = true,
         FollowsVisibility = true,
-        SlidesOn = !SeesAll && model.Position == PositionKind.None,
+        RefusesScoreCap = !CanCapScores,
+        SlidesOn = !SeesAll && !Turns(model) && model.Position != PositionKind.Learned,
     };
 
     /// <inheritdoc/>
     public override HeadShape ShapeFor(ModelShape model)
     {
         HeadShape shape = base.ShapeFor(model);
-        return shape with { RopeDim = model.Position == PositionKind.Rope ? RopeDim > 0 ? RopeDim : shape.HeadDim : 0 };
+        return shape with
+        {
+            RopeDim = Turns(model) ? RopeDim > 0 ? RopeDim : shape.HeadDim : 0,
+            RopeBase = RopeBase > 0 ? RopeBase : model.RopeBase,
+            RopeScaling = RopeScaling ?? model.RopeScaling,
+        };
     }
 
     /// <inheritdoc/>
@@ -53,7 +72,22 @@ public abstract record AttentionFamilyConfig : HeadsConfig
             yield return new ConfigProblem(
                 RopeDim > 0 ? $"{path}.ropeDim" : Key(path, "headDim", HeadDim), $"{shape.RopeDim} is odd; rotary positions need an even one");
         }
+        else if (shape.RopeDim > 0)
+        {
+            if (shape.RopeBase <= 1)
+            {
+                yield return new ConfigProblem($"{path}.ropeBase", FormattableString.Invariant($"{RopeBase} is not more than 1"));
+            }
+
+            string of = RopeScaling is null ? $"{path[..path.IndexOf('.', StringComparison.Ordinal)]}.ropeScaling" : $"{path}.ropeScaling";
+            foreach (ConfigProblem problem in shape.RopeScaling.Validate(new RopeAngles(shape.RopeBase, shape.RopeDim, model.Context), of))
+            {
+                yield return problem;
+            }
+        }
     }
+
+    private bool Turns(ModelShape model) => Rope ?? model.Position == PositionKind.Rope;
 }
 
 /// <summary>The heads of a mixer.</summary>
@@ -64,6 +98,14 @@ public abstract record AttentionFamilyConfig : HeadsConfig
 /// <param name="RopeDim">R, how many of those rotary positions turn; 0 where there are none.</param>
 public readonly record struct HeadShape(int Heads, int KvHeads, int HeadDim, int ValueDim, int RopeDim)
 {
+    private static readonly NoRopeScalingConfig s_noScaling = new();
+
+    /// <summary>The base of rotary angles.</summary>
+    public double RopeBase { get; init; }
+
+    /// <summary>How rotary angles are scaled; none where there are no rotary positions.</summary>
+    public RopeScalingConfig RopeScaling { get => field ?? s_noScaling; init; }
+
     /// <summary>H · D.</summary>
     public int QueryWidth => Heads * HeadDim;
 

@@ -18,8 +18,8 @@ public class AttentionMixer : Mixer
     private readonly Linear _key;
     private readonly Linear _value;
     private readonly Linear _output;
-    private readonly Norm? _queryNorm;
-    private readonly Norm? _keyNorm;
+    private readonly HeadNorm? _queryNorm;
+    private readonly HeadNorm? _keyNorm;
     private readonly Rotary? _rotary;
     private readonly Parameter? _sinks;
     private readonly int _layer;
@@ -34,17 +34,13 @@ public class AttentionMixer : Mixer
         Builder = builder.In("self_attn");
         _layer = builder.Layer;
         int width = Model.Width;
-        _query = Builder.Linear("q_proj", width, shape.QueryWidth, Initialization.Input(width), Model.Bias);
-        _key = Builder.Linear("k_proj", width, shape.KeyWidth, Initialization.Input(width), Model.Bias);
-        _value = Builder.Linear("v_proj", width, shape.ValueWidth, Initialization.Input(width), Model.Bias);
-        _output = Builder.Linear("o_proj", shape.OutputWidth, width, Initialization.Output(shape.OutputWidth, Model), Model.Bias);
-        if (Model.QkNorm)
-        {
-            _queryNorm = Builder.Norm("q_norm", shape.HeadDim, NormKind.Rms, GrowthKind.None);
-            _keyNorm = Builder.Norm("k_norm", shape.HeadDim, NormKind.Rms, GrowthKind.None);
-        }
-
-        _rotary = shape.RopeDim > 0 ? new Rotary(Builder, shape.RopeDim) : null;
+        _query = Builder.Linear("q_proj", width, shape.QueryWidth, Initialization.Input(width), Model.QkvBias ?? Model.Bias);
+        _key = Builder.Linear("k_proj", width, shape.KeyWidth, Initialization.Input(width), Model.QkvBias ?? Model.Bias);
+        _value = Builder.Linear("v_proj", width, shape.ValueWidth, Initialization.Input(width), Model.QkvBias ?? Model.Bias);
+        _output = Builder.Linear("o_proj", shape.OutputWidth, width, Initialization.Output(shape.OutputWidth, Model), Model.OutputBias ?? Model.Bias);
+        _queryNorm = HeadNorm.Of(Builder, "q_norm", shape.Heads, shape.HeadDim);
+        _keyNorm = HeadNorm.Of(Builder, "k_norm", shape.KvHeads, shape.HeadDim);
+        _rotary = shape.RopeDim > 0 ? new Rotary(Builder, shape.RopeDim, shape.RopeBase, shape.RopeScaling) : null;
         _sinks = sinkLogits ? Builder.Add("sinks", Layout.Of(shape.Heads), ParameterRole.Vector, Initializer.Zero) : null;
     }
 
@@ -60,8 +56,8 @@ public class AttentionMixer : Mixer
     /// <summary>Points of queries and keys: their norms, themselves, and turned by their positions.</summary>
     protected IReadOnlyList<TapPoint> ShapedPoints =>
     [
-        .. _queryNorm is null ? [] : Norm.Points("attn.q_norm", "B T H D"),
-        .. _keyNorm is null ? [] : Norm.Points("attn.k_norm", "B T G D"),
+        .. _queryNorm?.Points("H", Shape.QueryWidth) ?? [],
+        .. _keyNorm?.Points("G", Shape.KeyWidth) ?? [],
         new("attn.hook_q", "B T H D"),
         new("attn.hook_k", "B T G D"),
         .. _rotary is null ? Array.Empty<TapPoint>() : [new("attn.hook_rot_q", "B T H D"), new("attn.hook_rot_k", "B T G D")],
@@ -82,8 +78,8 @@ public class AttentionMixer : Mixer
     /// <summary>First keys that stay visible outside of the window.</summary>
     protected virtual int Sinks => 0;
 
-    /// <summary>Factor on the scores, 1/√D, or that of another <see cref="ParametrizationConfig"/>.</summary>
-    protected double Scale => Model.Parametrization.ScoreScale(Shape.HeadDim);
+    /// <summary>Factor on the scores, see <see cref="ModelShape.ScoreScaleFor"/>.</summary>
+    protected double Scale => Model.ScoreScaleFor(Shape.HeadDim);
 
     public override Tensor Forward(ForwardContext context, Tensor x)
     {
@@ -94,8 +90,8 @@ public class AttentionMixer : Mixer
         Tensor v = Heads(_value.Forward(tape, x), Shape.ValueHeads);
         if (_queryNorm is not null)
         {
-            q = _queryNorm.Forward(tape, q, "q_norm");
-            k = _keyNorm!.Forward(tape, k, "k_norm");
+            q = _queryNorm.Forward(tape, q);
+            k = _keyNorm!.Forward(tape, k);
         }
 
         // After the norms: they would divide a gate per head out again.
@@ -127,11 +123,11 @@ public class AttentionMixer : Mixer
     {
         // A window needs itself, the chunk that is written before it is read, and the sinks. Without positions it goes on beyond the context.
         int window = Sinks + Window + chunk - 1;
-        return Window == 0 ? Model.Context : Model.Position == PositionKind.None ? window : Math.Min(Model.Context, window);
+        return Window == 0 ? Model.Context : _rotary is null && Model.Position != PositionKind.Learned ? window : Math.Min(Model.Context, window);
     }
 
     /// <summary>What scores get besides products.</summary>
-    protected virtual ScoreTerms Terms(ForwardContext context, Tensor x) => new(default, _sinks is null ? default : context.Tape.Use(_sinks));
+    protected virtual ScoreTerms Terms(ForwardContext context, Tensor x) => new(default, _sinks is null ? default : context.Tape.Use(_sinks)) { Cap = Model.ScoreCap };
 
     protected virtual Tensor OnQueries(Tape tape, Tensor x, Tensor q) => q;
 
@@ -157,7 +153,7 @@ public class AttentionMixer : Mixer
             return Cached(context, input, new AttentionCache(cache.Use(tape, _layer, "keys"), cache.Use(tape, _layer, "values")));
         }
 
-        Tensor scored = HasScores ? Scored(tape, input.Q, input.K, input.V, Scale, Seen(context)) : default;
+        Tensor scored = HasScores ? Scored(tape, input.Q, input.K, input.V, Scale, Seen(context), input.Terms.Cap) : default;
         if (!scored.IsNone)
         {
             return scored;
@@ -168,9 +164,9 @@ public class AttentionMixer : Mixer
     }
 
     /// <summary>Attends with the scores written out, where <c>hook_attn_scores</c> is wanted; none where it is not.</summary>
-    internal static Tensor Scored(Tape tape, Tensor q, Tensor k, Tensor v, double scale, Visibility seen)
+    internal static Tensor Scored(Tape tape, Tensor q, Tensor k, Tensor v, double scale, Visibility seen, double cap)
     {
-        Tensor scores = Tap.At(tape, "hook_attn_scores", () => AttentionOp.Scores(tape, q, k, scale, seen));
+        Tensor scores = Tap.At(tape, "hook_attn_scores", () => AttentionOp.Scores(tape, q, k, scale, seen, cap));
         if (scores.IsNone)
         {
             return default;

@@ -17,6 +17,9 @@ public sealed record DifferentialConfig : AttentionFamilyConfig
 {
     public static DifferentialConfig Tiny => new();
 
+    /// <inheritdoc/>
+    protected override bool CanCapScores => true;
+
     /// <summary>Of paired heads, whose values are twice as wide where nothing else is said.</summary>
     public override HeadShape ShapeFor(ModelShape model)
     {

@@ -19,6 +19,9 @@ public sealed record GatedAttentionConfig : AttentionFamilyConfig
     public GateGranularity Granularity { get; init; } = GateGranularity.Elementwise;
 
     /// <inheritdoc/>
+    protected override bool CanCapScores => true;
+
+    /// <inheritdoc/>
     public override IEnumerable<ConfigProblem> Validate(ModelShape model, string path)
     {
         foreach (ConfigProblem problem in base.Validate(model, path))

@@ -63,6 +63,13 @@ public sealed record LatentAttentionConfig : MixerConfig
             yield return new ConfigProblem($"{path}.ropeDim", $"{own.RopeDim} is odd; rotary positions need an even one");
         }
 
+        foreach (ConfigProblem problem in model.Position == PositionKind.Rope && own.RopeDim % 2 == 0
+            ? model.RopeScaling.Validate(new RopeAngles(model.RopeBase, own.RopeDim, model.Context), $"{path[..path.IndexOf('.', StringComparison.Ordinal)]}.ropeScaling")
+            : [])
+        {
+            yield return problem;
+        }
+
         int expanded = own.Heads * (own.NopeDim + own.ValueDim);
         if (own.Latent > model.Width)
         {
@@ -101,11 +108,11 @@ internal sealed class LatentAttention : Mixer
         (_builder, _shape) = (builder.In("self_attn"), shape);
         ModelShape model = builder.Model;
         int width = model.Width, heads = shape.Heads;
-        _query = _builder.Linear("q_proj", width, heads * QueryDim, Initialization.Input(width), model.Bias);
-        _down = _builder.Linear("kv_a_proj", width, shape.Latent + shape.RopeDim, Initialization.Input(width), model.Bias);
+        _query = _builder.Linear("q_proj", width, heads * QueryDim, Initialization.Input(width), model.QkvBias ?? model.Bias);
+        _down = _builder.Linear("kv_a_proj", width, shape.Latent + shape.RopeDim, Initialization.Input(width), model.QkvBias ?? model.Bias);
         _norm = _builder.Norm("kv_a_norm", shape.Latent, NormKind.Rms);
         _up = _builder.Linear("kv_b_proj", shape.Latent, heads * (shape.NopeDim + shape.ValueDim), Initialization.Input(shape.Latent));
-        _output = _builder.Linear("o_proj", heads * shape.ValueDim, width, Initialization.Output(heads * shape.ValueDim, model), model.Bias);
+        _output = _builder.Linear("o_proj", heads * shape.ValueDim, width, Initialization.Output(heads * shape.ValueDim, model), model.OutputBias ?? model.Bias);
         _rotary = model.Position == PositionKind.Rope ? new Rotary(_builder, shape.RopeDim) : null;
     }
 
@@ -124,7 +131,9 @@ internal sealed class LatentAttention : Mixer
 
     private int QueryDim => _shape.NopeDim + _shape.RopeDim;
 
-    private double Scale => _builder.Model.Parametrization.ScoreScale(QueryDim);
+    private ScoreTerms Terms => default(ScoreTerms) with { Cap = _builder.Model.ScoreCap };
+
+    private double Scale => _builder.Model.ScoreScaleFor(QueryDim);
 
     public override Tensor Forward(ForwardContext context, Tensor x)
     {
@@ -154,14 +163,14 @@ internal sealed class LatentAttention : Mixer
         (Tensor k, Tensor v) = KeysAndValues(tape, c, ropeKey);
         k = Tap.At(tape, "hook_k", k);
         v = Tap.At(tape, "hook_v", v);
-        Tensor scored = AttentionMixer.Scored(tape, q, k, v, Scale, seen);
+        Tensor scored = AttentionMixer.Scored(tape, q, k, v, Scale, seen, Terms.Cap);
         if (!scored.IsNone)
         {
             return scored;
         }
 
-        Tensor edited = Tap.At(tape, "hook_pattern", () => AttentionOp.Pattern(tape, q, k, Scale, seen), rows => PatternRowsOp.Record(tape, q, k, rows, Scale, seen));
-        return edited.IsNone ? AttentionOp.Record(tape, q, k, v, Scale, seen) : AttentionOp.Weigh(tape, edited, v);
+        Tensor edited = Tap.At(tape, "hook_pattern", () => AttentionOp.Pattern(tape, q, k, Scale, seen, terms: Terms), rows => PatternRowsOp.Record(tape, q, k, rows, Scale, seen, terms: Terms));
+        return edited.IsNone ? AttentionOp.Record(tape, q, k, v, Scale, seen, Terms) : AttentionOp.Weigh(tape, edited, v);
     }
 
     // [B, T, H, nopeDim + ropeDim] and [B, T, H, DV].
@@ -190,7 +199,7 @@ internal sealed class LatentAttention : Mixer
         Tensor queries = JoinOp.Record(tape, query.Permute(1, 0, 2), flat.Slice(2, nope, _shape.RopeDim)).Reshape(batch, time, heads, latent + _shape.RopeDim);
         Tensor keys = JoinOp.Record(tape, c.SplitLast(1), ropeKey);
         Tensor z = CachedAttentionOp.RecordInKeys(
-            tape, queries, keys, latent, context.Cache!.Use(tape, _builder.Layer, "latents"), context.Positions, context.Counts, Scale, context.Visible);
+            tape, queries, keys, latent, context.Cache!.Use(tape, _builder.Layer, "latents"), context.Positions, context.Counts, Scale, context.Visible, Terms);
         Tensor values = MatMulOp.Record(tape, z.Reshape(batch * time, heads, latent).Permute(1, 0, 2), up.Slice(1, nope, _shape.ValueDim), transposeB: true);
         Tensor made = BroadcastOp.Contiguous(tape, values.Permute(1, 0, 2)).Reshape(batch, time, heads, _shape.ValueDim), bias = _up.Bias(tape);
         if (bias.IsNone)

@@ -22,8 +22,8 @@ public abstract class RecurrentHeadsMixer : Mixer
     private readonly Projection _query;
     private readonly Projection _key;
     private readonly Projection _value;
-    private readonly Norm? _queryNorm;
-    private readonly Norm? _keyNorm;
+    private readonly HeadNorm? _queryNorm;
+    private readonly HeadNorm? _keyNorm;
     private readonly Norm? _norm;
     private readonly Linear? _gate;
     private readonly Linear _output;
@@ -46,22 +46,19 @@ public abstract class RecurrentHeadsMixer : Mixer
         _query = new Projection(Builder, "q", heads.Query, shape.HeadDim, parts.Convolution);
         _key = new Projection(Builder, "k", heads.Key, shape.HeadDim, parts.Convolution);
         _value = new Projection(Builder, "v", heads.Value, shape.ValueDim, parts.Convolution);
-        if (Model.QkNorm)
-        {
-            _queryNorm = Builder.Norm("q_norm", shape.HeadDim, NormKind.Rms, GrowthKind.None);
-            _keyNorm = Builder.Norm("k_norm", shape.HeadDim, NormKind.Rms, GrowthKind.None);
-        }
+        _queryNorm = HeadNorm.Of(Builder, "q_norm", heads.Query, shape.HeadDim);
+        _keyNorm = HeadNorm.Of(Builder, "k_norm", heads.Key, shape.HeadDim);
 
         _gate = parts.HasGate ? Builder.Linear("g_proj", width, shape.OutputWidth, Initialization.Input(width)) : null;
         _norm = parts.HasNorm ? Builder.Norm("o_norm", shape.ValueDim, NormKind.Rms, GrowthKind.None) : null;
-        _output = Builder.Linear("o_proj", shape.OutputWidth, width, Initialization.Output(shape.OutputWidth, Model), Model.Bias);
+        _output = Builder.Linear("o_proj", shape.OutputWidth, width, Initialization.Output(shape.OutputWidth, Model), Model.OutputBias ?? Model.Bias);
         _recurrence = recurrence ?? new HeadRecurrence(Builder, shape.Heads, shape.HeadDim, shape.ValueDim, Model.Parametrization.ScoreScale(shape.HeadDim));
     }
 
     public override IReadOnlyList<TapPoint> TapPoints =>
     [
-        .. _queryNorm is null ? [] : Norm.Points("attn.q_norm", $"B T {_query.Heads} D"),
-        .. _keyNorm is null ? [] : Norm.Points("attn.k_norm", $"B T {_key.Heads} D"),
+        .. _queryNorm?.Points($"{_query.Heads}", _query.Heads * Shape.HeadDim) ?? [],
+        .. _keyNorm?.Points($"{_key.Heads}", _key.Heads * Shape.HeadDim) ?? [],
         new("attn.hook_q", $"B T {_query.Heads} D"),
         new("attn.hook_k", $"B T {_key.Heads} D"),
         new("attn.hook_v", $"B T {_value.Heads} {Shape.ValueLetter}"),
@@ -87,8 +84,8 @@ public abstract class RecurrentHeadsMixer : Mixer
         Tensor q = _query.Forward(context, x), k = _key.Forward(context, x), v = _value.Forward(context, x);
         if (_queryNorm is not null)
         {
-            q = _queryNorm.Forward(tape, q, "q_norm");
-            k = _keyNorm!.Forward(tape, k, "k_norm");
+            q = _queryNorm.Forward(tape, q);
+            k = _keyNorm!.Forward(tape, k);
         }
 
         q = Tap.At(tape, "hook_q", Normed(tape, q));
@@ -136,7 +133,7 @@ public abstract class RecurrentHeadsMixer : Mixer
     private sealed class Projection(ModuleBuilder builder, string letter, int heads, int headDim, int? convolution)
     {
         private readonly Linear _linear = builder.Linear(
-            $"{letter}_proj", builder.Model.Width, heads * headDim, Initialization.Input(builder.Model.Width), builder.Model.Bias);
+            $"{letter}_proj", builder.Model.Width, heads * headDim, Initialization.Input(builder.Model.Width), builder.Model.QkvBias ?? builder.Model.Bias);
 
         private readonly ShortConvolution? _convolution = convolution is { } taps ? new(builder, $"{letter}_conv1d", heads * headDim, taps, bias: false) : null;
 

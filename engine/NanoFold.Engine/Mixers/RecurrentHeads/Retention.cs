@@ -29,6 +29,14 @@ public sealed record RetentionConfig : RecurrentHeadsConfig
         {
             yield return new ConfigProblem(Key(path, "headDim", HeadDim), $"{ShapeFor(model).HeadDim} is odd; the rotary positions of retention need an even one");
         }
+        else
+        {
+            foreach (ConfigProblem problem in model.RopeScaling.Validate(
+                new RopeAngles(model.RopeBase, ShapeFor(model).HeadDim, model.Context), $"{path[..path.IndexOf('.', StringComparison.Ordinal)]}.ropeScaling"))
+            {
+                yield return problem;
+            }
+        }
     }
 
     /// <inheritdoc/>

@@ -26,6 +26,9 @@ public sealed record SlidingWindowConfig : AttentionFamilyConfig
     public bool SinkLogits { get; init; }
 
     /// <inheritdoc/>
+    protected override bool CanCapScores => true;
+
+    /// <inheritdoc/>
     protected override bool SeesAll => false;
 
     /// <summary>A sink is the first position of a row, whatever stands there.</summary>

@@ -27,6 +27,7 @@ internal static class AttentionCases
             new(1, 11, 2, 1, 8) { ValueDim = 12 }, new(1, 6, 1, 1, 192) { ValueDim = 128 }, new(1, 6, 1, 1, 96) { ValueDim = 256, Window = 3 },
             new(2, 9, 4, 2, 4) { HasDecay = true }, new(1, 19, 2, 2, 4) { HasSinkLogits = true, ValueDim = 6 }, new(2, 9, 4, 4, 4) { ValueHeads = 2, ValueDim = 8 },
             new(2, 9, 4, 2, 4) { HasDecay = true, HasSinkLogits = true, ValueHeads = 1, Documents = s_documents, Window = 5 },
+            new(1, 67, 4, 2, 8) { Cap = 0.5 }, new(2, 9, 2, 2, 4) { Cap = 0.4, HasSinkLogits = true, Documents = s_documents, Window = 4, Scale = 3 },
         })
         {
             yield return s.Case($"attention {s}", (tape, x, seen, terms) => AttentionOp.Record(tape, x[0], x[1], x[2], s.Scale, seen, terms));
@@ -54,7 +55,7 @@ internal static class AttentionCases
             new(1, 1, 1, 1, 2), new(2, 9, 4, 2, 6), new(2, 21, 2, 1, 4) { Window = 5, Sinks = 2 }, new(1, 17, 2, 2, 4) { Keep = 3 },
             new(2, 9, 2, 2, 4) { Documents = s_documents }, new(2, 9, 2, 1, 4) { Documents = s_documents, Kind = VisibleKind.Full },
             new(2, 9, 2, 1, 4) { Kind = VisibleKind.Prefix, Prefixes = [6, 1] },
-            new(2, 9, 2, 1, 4) { HasDecay = true, HasSinkLogits = true },
+            new(2, 9, 2, 1, 4) { HasDecay = true, HasSinkLogits = true }, new(2, 9, 2, 1, 4) { Cap = 0.4 },
         })
         {
             yield return s.PatternRows($"pattern-rows {s}", [.. Enumerable.Range(0, Math.Min(5, s.Batch * s.Time)).Select(i => i * 7 % (s.Batch * s.Time))]);
@@ -93,6 +94,8 @@ internal static class AttentionCases
         public bool HasDecay { get; init; }
 
         public bool HasSinkLogits { get; init; }
+
+        public double Cap { get; init; }
 
         public VisibleKind Kind { get; init; } = VisibleKind.Causal;
 
@@ -151,7 +154,7 @@ internal static class AttentionCases
                     BlockCounts = At(x, counts),
                     QuerySize = QuerySize,
                     KeySize = KeySize,
-                }, new ScoreTerms(decay < 0 ? default : DecaySumsOp.Record(tape, x[decay]), At(x, sinks))),
+                }, new ScoreTerms(decay < 0 ? default : DecaySumsOp.Record(tape, x[decay]), At(x, sinks)) { Cap = Cap }),
                 reference)
             { Tolerance = 5e-6 };
 
@@ -173,7 +176,7 @@ internal static class AttentionCases
         public override string ToString()
             => $"[{Batch}, {Time}, {Heads}/{KeyHeads}, {HeadDim}{(ValueDim == HeadDim ? "" : $"/{ValueDim}")}] {Kind}{Some(Window, "window")}{Some(Sinks, "sinks")}"
                 + $"{(Documents is null ? "" : " documents")}{(HasBlocks ? " blocks" : "")}{Some(Keep, "keep")}{Some(ValueHeads == KeyHeads ? 0 : ValueHeads, "value heads")}"
-                + $"{(HasDecay ? " decay" : "")}{(HasSinkLogits ? " sink logits" : "")}";
+                + $"{(HasDecay ? " decay" : "")}{(HasSinkLogits ? " sink logits" : "")}{(Cap > 0 ? " cap" : "")}";
 
         private static string Some(int value, string name) => value > 0 ? $" {name} {value}" : "";
 
@@ -211,6 +214,7 @@ internal static class AttentionCases
                     if (Sees(b, h, t, j))
                     {
                         double score = Enumerable.Range(0, d).Sum(i => a[0][(row * d) + i] * a[1][(key * d) + i]) * Scale;
+                        score = Cap > 0 ? Cap * Math.Tanh(score / Cap) : score;
                         scores.Add((score + (HasDecay ? sums[own + t] - sums[own + j] : 0), (((b * Time) + j) * ValueHeads) + (h / (Heads / ValueHeads))));
                     }
                 }

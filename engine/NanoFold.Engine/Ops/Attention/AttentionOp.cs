@@ -9,7 +9,7 @@ namespace NanoFold.Engine.Ops;
 /// Attention y = softmax(scale · q kᵀ + terms) v over the keys that are visible, with grouped heads. q [B, T, H, D], k [B, T, G, D], v [B, T, GV, DV],
 /// y [B, T, H, DV]; query head h reads key head h / (H / G) and value head h / (H / GV); where a query sees no key y is 0. The fused kernel never holds T × T values; where the backend lacks it, the op is composed of products and a softmax.
 /// </summary>
-public sealed class AttentionOp(IKernel<AttentionCall> kernel, IKernel<AttentionBackwardCall> backwardKernel, double scale, Visibility visibility) : Op
+public sealed class AttentionOp(IKernel<AttentionCall> kernel, IKernel<AttentionBackwardCall> backwardKernel, double scale, double cap, Visibility visibility) : Op
 {
     private const int Q = 0, K = 1, V = 2, Seen = 3, Decay = Seen + Visibility.InputCount, SinkLogits = Decay + 1;
 
@@ -25,15 +25,16 @@ public sealed class AttentionOp(IKernel<AttentionCall> kernel, IKernel<Attention
         }
 
         Layout logSumExp = Layout.Of(q[0], q[2], q[1]);
-        var op = new AttentionOp(kernel, tape.Backend.Require<AttentionBackwardCall>(), scale, visibility);
+        var op = new AttentionOp(kernel, tape.Backend.Require<AttentionBackwardCall>(), scale, terms.Cap, visibility);
         return tape.Record(op, [q, k, v, .. visibility.Inputs, terms.Decay, terms.SinkLogits], [(Output(q, v), tape.Type), (logSumExp, tape.Type.Sum())])[0];
     }
 
-    /// <summary>The products that weights are made of, scale · q kᵀ [B, H, T, T], −∞ where a query does not see a key: for readers and editors.</summary>
-    public static Tensor Scores(Tape tape, Tensor q, Tensor k, double scale, Visibility visibility)
+    /// <summary>The products that weights are made of, scale · q kᵀ [B, H, T, T], levelled off where there is a cap, −∞ where a query does not see a key: for readers and editors.</summary>
+    public static Tensor Scores(Tape tape, Tensor q, Tensor k, double scale, Visibility visibility, double cap = 0)
     {
         Tensor queries = BroadcastOp.Contiguous(tape, q.Permute(0, 2, 1, 3));
-        Tensor scores = ScaleOp.Record(tape, MatMulOp.Record(tape, queries, PerQueryHead(tape, k, q[2]), transposeB: true), scale);
+        Tensor products = MatMulOp.Record(tape, queries, PerQueryHead(tape, k, q[2]), transposeB: true);
+        Tensor scores = cap > 0 ? Capped(tape, products, scale, cap) : ScaleOp.Record(tape, products, scale);
         // Of equal scores all that are seen have a weight, whatever the scores are.
         Tensor equal = ScaleOp.Record(tape, DetachOp.Record(tape, scores), 0), never = ScaleOp.Record(tape, SoftmaxOp.Record(tape, equal), double.NegativeInfinity);
         return ChooseOp.Record(tape, SoftmaxOp.Record(tape, equal, 1, visibility), scores, never);
@@ -44,6 +45,11 @@ public sealed class AttentionOp(IKernel<AttentionCall> kernel, IKernel<Attention
     {
         Tensor queries = BroadcastOp.Contiguous(tape, q.Permute(0, 2, 1, 3));
         Tensor scores = MatMulOp.Record(tape, queries, PerQueryHead(tape, k, q[2]), transposeB: true);
+        if (terms.Cap > 0)
+        {
+            (scores, scale, terms) = (Capped(tape, scores, scale, terms.Cap), 1, terms with { Cap = 0 });
+        }
+
         Tensor pattern = terms.IsNone ? SoftmaxOp.Record(tape, scores, scale, visibility) : ScoreSoftmaxOp.Record(tape, scores, scale, visibility, terms);
         return kept.IsNone ? pattern : KeepListedOp.Record(tape, pattern, kept);
     }
@@ -98,6 +104,7 @@ public sealed class AttentionOp(IKernel<AttentionCall> kernel, IKernel<Attention
         Visible = visibility.At(call, Seen),
         Decay = call.Input(Decay),
         SinkLogits = call.Input(SinkLogits),
+        Cap = cap,
     };
 
     private static AttentionGradients OwnGradients(OpCall call) => Gradients(call) with
@@ -108,6 +115,9 @@ public sealed class AttentionOp(IKernel<AttentionCall> kernel, IKernel<Attention
         AccumulateSinkLogits = call.Accumulates(SinkLogits),
     };
 
+    // c · tanh(scale · x / c).
+    private static Tensor Capped(Tape tape, Tensor products, double scale, double cap) =>
+        ScaleOp.Record(tape, ActivationOp<Tanh>.Record(tape, ScaleOp.Record(tape, products, scale / cap)), cap);
 
     /// <summary>pattern · v, [B, H, T, T] and [B, T, GV, DV] to [B, T, H, DV].</summary>
     internal static Tensor Weigh(Tape tape, Tensor pattern, Tensor v)

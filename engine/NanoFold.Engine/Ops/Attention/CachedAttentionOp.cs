@@ -6,7 +6,7 @@ using NanoFold.Kernels.Calls.Attention;
 namespace NanoFold.Engine.Ops;
 
 /// <summary>Attention of decoding: appends new keys and values to a cache and attends over it; see <see cref="CachedAttentionCall"/>. No gradient.</summary>
-public sealed class CachedAttentionOp(IKernel<CachedAttentionCall> kernel, double scale, Visibility visibility) : Op
+public sealed class CachedAttentionOp(IKernel<CachedAttentionCall> kernel, double scale, double cap, Visibility visibility) : Op
 {
     private const int Seen = 7, Decay = Seen + Visibility.InputCount;
 
@@ -30,10 +30,10 @@ public sealed class CachedAttentionOp(IKernel<CachedAttentionCall> kernel, doubl
     }
 
     /// <summary>As above, with values that are the first elements of keys: [B, T, H, <paramref name="valueDim"/>].</summary>
-    public static Tensor RecordInKeys(Tape tape, Tensor q, Tensor k, int valueDim, Tensor keys, Tensor positions, Tensor counts, double scale, Visibility visibility)
+    public static Tensor RecordInKeys(Tape tape, Tensor q, Tensor k, int valueDim, Tensor keys, Tensor positions, Tensor counts, double scale, Visibility visibility, ScoreTerms terms = default)
     {
         AttentionOp.CheckShapes("cached-attention", q, k, k);
-        return Record(tape, q, k, default, valueDim, new AttentionCache(keys, default), positions, counts, scale, visibility, terms: default);
+        return Record(tape, q, k, default, valueDim, new AttentionCache(keys, default), positions, counts, scale, visibility, terms);
     }
 
     public override bool IsDifferentiable(int input) => false;
@@ -51,6 +51,7 @@ public sealed class CachedAttentionOp(IKernel<CachedAttentionCall> kernel, doubl
         Positions = call.Input(5),
         Counts = call.Input(6),
         Scale = scale,
+        Cap = cap,
         Visible = visibility.At(call, Seen),
         Decay = call.Input(Decay),
         DecayCache = call.Input(Decay + 1),
@@ -61,7 +62,7 @@ public sealed class CachedAttentionOp(IKernel<CachedAttentionCall> kernel, doubl
         Tape tape, Tensor q, Tensor k, Tensor v, int valueDim, AttentionCache cache, Tensor positions, Tensor counts, double scale, Visibility visibility, ScoreTerms terms)
     {
         terms.Check("cached-attention", q);
-        var op = new CachedAttentionOp(tape.Backend.Require<CachedAttentionCall>(), scale, visibility);
+        var op = new CachedAttentionOp(tape.Backend.Require<CachedAttentionCall>(), scale, terms.Cap, visibility);
         return tape.Record(
             op, [q, k, v, cache.Keys, cache.Values, positions, counts, .. visibility.Inputs, terms.Decay, cache.Decay, terms.SinkLogits], Layout.Of(q[0], q[1], q[2], valueDim));
     }

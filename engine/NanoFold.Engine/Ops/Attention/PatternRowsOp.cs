@@ -9,12 +9,12 @@ namespace NanoFold.Engine.Ops;
 
 /// <summary>
 /// Rows of the attention pattern, softmax(scale · q kᵀ) over the keys that each query sees, for a few queries: what measurements look at, where the
-/// whole pattern would take T × T; with decays and sink logits where there are some (<see cref="ScoreTerms"/>). q [B, T, H, D], k [B, T, G, D], rows Int32 [R],
+/// whole pattern would take T × T; with a cap, decays and sink logits where there are some (<see cref="ScoreTerms"/>). q [B, T, H, D], k [B, T, G, D], rows Int32 [R],
 /// numbered b · T + t; y [R, H, T], 0 where nothing is seen. Where lists of keys, or of blocks of keys, are given, those a
 /// query keeps count only.
 /// </summary>
 /// <remarks>Computed by the host in double precision, in memory linear in T. It has no gradient.</remarks>
-public sealed class PatternRowsOp(double scale, Visibility visibility, int keySize) : Op
+public sealed class PatternRowsOp(double scale, double cap, Visibility visibility, int keySize) : Op
 {
     private const int Q = 0, K = 1, Rows = 2, Kept = 3, Seen = 4, Decay = Seen + Visibility.InputCount, SinkLogits = Decay + 1;
 
@@ -37,7 +37,7 @@ public sealed class PatternRowsOp(double scale, Visibility visibility, int keySi
         Tensor flat = BroadcastOp.Contiguous(tape, q).Reshape(q[0] * q[1], q[2] * q[3]);
         Tensor queries = EmbeddingOp.Record(tape, flat, rows).Reshape(rows[0], q[2], q[3]);
         return tape.Record(
-            new PatternRowsOp(scale, visibility, kept.IsNone ? visibility.KeySize : kept.KeySize),
+            new PatternRowsOp(scale, terms.Cap, visibility, kept.IsNone ? visibility.KeySize : kept.KeySize),
             [queries, BroadcastOp.Contiguous(tape, k), rows, kept.Lists, .. visibility.Inputs, terms.Decay, terms.SinkLogits], Layout.Of(rows[0], q[2], k[1]));
     }
 
@@ -119,6 +119,7 @@ public sealed class PatternRowsOp(double scale, Visibility visibility, int keySi
                 for (int i = 0; i < keysSeen; i++)
                 {
                     weights[i] = scale * TensorPrimitives.Dot(query, keys.AsSpan(((seen[i] * keyHeads) + group) * depth, depth));
+                    weights[i] = cap > 0 ? cap * Math.Tanh(weights[i] / cap) : weights[i];
                     weights[i] += decay.IsNone ? 0 : sums[(h * time) + t] - sums[(h * time) + seen[i]];
                 }
 

@@ -19,7 +19,7 @@ internal static class InitialWeights
     private const string InitHash = "initHash";
 
     // What of a model may be other than the weights were trained with; where a shape depends on it, that is found.
-    private static readonly string[] s_free = ["context", "dropout", "edits"];
+    private static readonly string[] s_free = ["context", "dropout", "edits", "ropeScaling"];
 
     /// <summary>
     /// The model that merged settings begin with, not yet its weights; null where they name none, and where they are those of a run that has begun: they
@@ -62,7 +62,7 @@ internal static class InitialWeights
         ModelConfig expected = start.Config.Model;
         model = model with { Vocab = model.Vocab == 0 ? expected.Vocab : model.Vocab };
         return Differences("model", ConfigWriter.ToTree(model.Resolve(), typeof(ModelConfig)), ConfigWriter.ToTree(expected, typeof(ModelConfig)))
-            .Where(difference => !s_free.Contains(difference.Path["model.".Length..]) && !(difference.Path == "model.adapters" && expected.Adapters.Count == 0))
+            .Where(difference => !s_free.Contains(difference.Path.Split('.')[1]) && !(difference.Path == "model.adapters" && expected.Adapters.Count == 0))
             .Select(difference => difference with { Message = $"{difference.Message} of the weights to begin with, {start.Folder}; leave it out to take theirs" });
     }
 

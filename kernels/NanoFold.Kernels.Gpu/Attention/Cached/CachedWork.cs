@@ -20,7 +20,7 @@ internal struct CachedWork<T> : IGpuWork<CachedWork<T>>
     /// <summary>For every group a row of scores.</summary>
     public ArrayView<float> Scratch;
 
-    public float Scale;
+    public float Scale, Cap;
     public int Heads, GroupHeads, ValueGroup, Rows;
 
     public static void Run(CachedWork<T> w)
@@ -39,6 +39,7 @@ internal struct CachedWork<T> : IGpuWork<CachedWork<T>>
             for (int i = Group.IdxX; i < count; i += Group.DimX)
             {
                 float score = RowWeights.Dot(w.Q, w.Q.Row(batch, time, head), w.Keys, w.Keys.Row(batch, keys.At(i), keyHead)) * w.Scale;
+                score = ScoreCap.Of(score, w.Cap);
                 score += own - w.CachedDecay.At(pair, keys.At(i));
                 scores[i] = score;
                 maximum = score > maximum ? score : maximum;

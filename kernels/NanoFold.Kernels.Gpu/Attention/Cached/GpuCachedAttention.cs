@@ -83,6 +83,7 @@ internal sealed class GpuCachedAttention(GpuContext context) : IKernel<CachedAtt
                 Sinks = SinkView<T>.Of(context, args.SinkLogits),
                 Scratch = scratch.Cast<float>(),
                 Scale = (float)args.Scale,
+                Cap = (float)args.Cap,
                 Heads = shape.Heads,
                 GroupHeads = shape.Heads / shape.KeyHeads,
                 ValueGroup = shape.Heads / shape.ValueHeads,

@@ -19,7 +19,7 @@ internal struct ForwardWork<T> : IGpuWork<ForwardWork<T>>
     public VisibleView Seen;
     public DecayView Decay;
     public SinkView<T> Sinks;
-    public float Scale;
+    public float Scale, Cap;
     public int Heads, GroupHeads, ValueGroup;
 
     public static void Run(ForwardWork<T> w)
@@ -103,7 +103,7 @@ internal struct ForwardWork<T> : IGpuWork<ForwardWork<T>>
         };
     }
 
-    private static float Score(in ForwardWork<T> w, float product, float own, int key) => product * w.Scale + (own - w.Decay.At(Grid.IdxX, key));
+    private static float Score(in ForwardWork<T> w, float product, float own, int key) => ScoreCap.Of(product * w.Scale, w.Cap) + (own - w.Decay.At(Grid.IdxX, key));
 
     private static float Largest(in Vector4<float> s) => Larger(Larger(s.A, s.B), Larger(s.C, s.D));
 

@@ -70,6 +70,7 @@ internal sealed class GpuFusedAttention(GpuContext context) : IKernel<AttentionC
                 Decay = DecayView.Of(context, args.Decay),
                 Sinks = SinkView<T>.Of(context, args.SinkLogits),
                 Scale = (float)args.Scale,
+                Cap = (float)args.Cap,
                 Heads = shape.Heads,
                 GroupHeads = shape.Group,
                 ValueGroup = shape.ValueGroup,

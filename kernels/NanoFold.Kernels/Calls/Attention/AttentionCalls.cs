@@ -33,6 +33,9 @@ public readonly record struct AttentionArgs
     /// <summary>A score for each head that joins every row's softmax and has no value, [H] of q's type, contiguous, or none (gpt-oss).</summary>
     public View SinkLogits { get; init; }
 
+    /// <summary>c, at which scaled products level off, c · tanh(scale · q · k / c) (Gemma 2); 0 for none. Not with decays.</summary>
+    public double Cap { get; init; }
+
     /// <summary>Pairs of a query and a key that is visible, of all heads.</summary>
     internal double Pairs => VisiblePairs.Count(Visible, Q.Layout[0], Q.Layout[2], Q.Layout[1], K.Layout[1]);
 
@@ -102,8 +105,8 @@ public readonly record struct AttentionGradients
 }
 
 /// <summary>
-/// Attention that never holds T × T: y = softmax(scale · q kᵀ) v over the visible keys (FlashAttention's online softmax, arXiv 2205.14135), with decays and
-/// sink logits where there are some. Query head h reads key head h / (H / G) and value head h / (H / GV).
+/// Attention that never holds T × T: y = softmax(scale · q kᵀ) v over the visible keys (FlashAttention's online softmax, arXiv 2205.14135), with decays,
+/// a cap and sink logits where there are some. Query head h reads key head h / (H / G) and value head h / (H / GV).
 /// </summary>
 public readonly record struct AttentionCall(AttentionArgs Args) : IKernelCall<AttentionCall>
 {

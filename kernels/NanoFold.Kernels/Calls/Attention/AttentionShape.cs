@@ -11,7 +11,7 @@ internal readonly struct AttentionShape
     /// <summary>See <see cref="Visible.Rule"/>.</summary>
     public readonly VisibleRule Rule;
 
-    public readonly bool HasPrefixes, HasDocuments, HasBlocks, HasDecay, HasSinkLogits;
+    public readonly bool HasPrefixes, HasDocuments, HasBlocks, HasDecay, HasSinkLogits, HasCap;
 
     private readonly int _listed;
 
@@ -41,6 +41,12 @@ internal readonly struct AttentionShape
         AttentionChecks.Grouping(op, Heads, KeyHeads, ValueHeads);
         HasDecay = !args.Decay.IsNone;
         HasSinkLogits = !args.SinkLogits.IsNone;
+        HasCap = args.Cap > 0;
+        if (!(args.Cap >= 0) || (HasCap && HasDecay))
+        {
+            Checks.Throw(op, $"cap is {args.Cap}, expected at least 0, and 0 with decays");
+        }
+
         if (HasDecay)
         {
             AttentionChecks.Dense(op, "decay", args.Decay, Type.Sum(), [Batch, Heads, Keys]);
@@ -71,7 +77,7 @@ internal readonly struct AttentionShape
     public int ValueGroup => Heads / ValueHeads;
 
     /// <summary>Whether scores get more than products, or values have heads of their own.</summary>
-    public bool IsPlain => !HasDecay && !HasSinkLogits && ValueHeads == KeyHeads;
+    public bool IsPlain => !HasDecay && !HasSinkLogits && !HasCap && ValueHeads == KeyHeads;
 
     /// <summary>Position of query 0 among the keys: the last query stands at the last key.</summary>
     public int Shift => Keys - Time;

@@ -53,6 +53,9 @@ public readonly record struct CachedAttentionCall : IKernelCall<CachedAttentionC
     /// <summary>See <see cref="AttentionArgs.SinkLogits"/>.</summary>
     public View SinkLogits { get; init; }
 
+    /// <summary>See <see cref="AttentionArgs.Cap"/>.</summary>
+    public double Cap { get; init; }
+
     /// <remarks>How full the cache is, is data: as if it were full. Of what is written to it only a few rows are new; a number for each row of q does not count.</remarks>
     public KernelCost Cost => new(
         2.0 * (Q.Count + Y.Count) * (Visible.Blocks.IsNone ? KeyCache.Layout[1] : Math.Min(KeyCache.Layout[1], (long)Visible.Blocks.Most * Visible.Blocks.KeySize)),

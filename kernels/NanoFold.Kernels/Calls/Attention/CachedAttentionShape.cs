@@ -42,7 +42,7 @@ internal readonly struct CachedAttentionShape
 
         BlockTable blocks = args.Visible.Blocks;
         blocks.Check(op, Batch, Heads, Time, Math.Max(Time, Capacity));
-        bool isPlain = args.Decay.IsNone && args.SinkLogits.IsNone && !args.V.IsNone && ValueHeads == KeyHeads;
+        bool isPlain = args.Decay.IsNone && args.SinkLogits.IsNone && args.Cap == 0 && !args.V.IsNone && ValueHeads == KeyHeads;
         if (!blocks.IsNone && (!isPlain || blocks.QuerySize != 1 || args.Visible.Window > 0 || args.Visible.Kind != VisibleKind.Causal))
         {
             Checks.Throw(op, $"documents and block tables of {blocks.QuerySize} queries are not for it: expected a list for each query, with no window, no prefix and nothing else that weighs keys");
@@ -70,6 +70,11 @@ internal readonly struct CachedAttentionShape
         {
             AttentionChecks.Dense(op, "decay", args.Decay, Type.Sum(), [Batch, Heads, Time]);
             AttentionChecks.Dense(op, "decay cache", args.DecayCache, Type.Sum(), [Batch, Heads, Capacity]);
+        }
+
+        if (!(args.Cap >= 0) || (args.Cap > 0 && !args.Decay.IsNone))
+        {
+            Checks.Throw(op, $"cap is {args.Cap}, expected at least 0, and 0 with decays");
         }
 
         if (!args.SinkLogits.IsNone)

@@ -107,6 +107,23 @@ internal readonly unsafe struct BlockMask(int keys, int columns, int group, int 
         }
     }
 
+    /// <summary>All scores s that may be visible become cap · tanh(s / cap).</summary>
+    /// <param name="scores">[Keys, row].</param>
+    /// <param name="cap">In the scores' unit; 0 for none.</param>
+    public void Cap<V>(void* scores, nint row, double cap)
+        where V : struct, ICpuLane<V>
+    {
+        V most = V.Constant(cap), per = V.Constant(1 / cap);
+        for (int c = 0; c < columns && cap > 0; c += V.Width)
+        {
+            int low = KeyLow(c), high = KeyHigh(Math.Min(c + V.Width, columns) - 1);
+            for (int j = low; j < high; j++)
+            {
+                V.Store(scores, j * row + c, most * V.Tanh(per * V.Load(scores, j * row + c)));
+            }
+        }
+    }
+
     /// <summary>sums[j] −= Σ over the columns that see key j of values[j, column] (Group = 1).</summary>
     /// <param name="values">[Keys, row], 0 where the column does not see the key.</param>
     public void SubtractRowSums<V>(void* values, nint row, void* sums)

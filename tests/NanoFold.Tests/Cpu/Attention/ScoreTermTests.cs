@@ -38,6 +38,25 @@ public class ScoreTermTests : EngineTests
         Numbers.AssertSameBits(threads.Gradients(), gradients, "gradients on 3 threads");
     }
 
+    /// <summary>With all keys and with a window, where nearly all scores are at the cap and where few are.</summary>
+    [TestCase(0, 4.0)]
+    [TestCase(50, 0.3)]
+    public void ScoresThatLevelOffAgreeWithTheComposedPathBeyondBlocks(int window, double scale)
+    {
+        OpInput[] inputs = [OpInput.Real(1, Time, Heads, 8), OpInput.Real(1, Time, 2, 8), OpInput.Real(1, Time, 1, 12), OpInput.Weight(Heads)];
+        var opCase = new OpCase(
+            "attention", inputs,
+            (tape, x) => AttentionOp.Record(tape, x[0], x[1], x[2], scale, Visibility.Causal with { Window = window }, new ScoreTerms(default, x[3]) { Cap = 1.5 }), _ => []);
+        using var fused = new OpRun(opCase, Backend(threads: 1), DType.Float32);
+        using var composed = new OpRun(opCase, Backend(composedOnly: true), DType.Float64);
+        double[] output = fused.Run(), gradients = fused.Gradients();
+        Numbers.AssertClose(output, composed.Run(), 2e-5, "y");
+        Numbers.AssertClose(gradients, composed.Gradients(), 4e-5, "gradients");
+        using var threads = new OpRun(opCase, Backend(threads: 3), DType.Float32);
+        Numbers.AssertSameBits(threads.Run(), output, "y on 3 threads");
+        Numbers.AssertSameBits(threads.Gradients(), gradients, "gradients on 3 threads");
+    }
+
     [TestCaseSource(nameof(Files))]
     public void AttentionIsThatOfThePublishedFunction(string name)
     {
@@ -110,6 +129,8 @@ public class ScoreTermTests : EngineTests
             Throws.ArgumentException.With.Message.EqualTo("fused-attention: decay must be Float32[1, 4, 5], got Float32[1, 5, 4]"));
         Assert.That(() => backend.Run(new AttentionCall(args with { SinkLogits = New(5) })),
             Throws.ArgumentException.With.Message.EqualTo("fused-attention: sink logits must be Float32[4], got Float32[5]"));
+        Assert.That(() => backend.Run(new AttentionCall(args with { Cap = 1, Decay = New(1, 4, 5) })),
+            Throws.ArgumentException.With.Message.EqualTo("fused-attention: cap is 1, expected at least 0, and 0 with decays"));
         Assert.That(() => backend.Run(new AttentionCall(args with { V = New(1, 5, 3, 8) })),
             Throws.ArgumentException.With.Message.EqualTo("fused-attention: 4 key heads are not a multiple of 3 value heads"));
         owned.ForEach(o => o.Dispose());

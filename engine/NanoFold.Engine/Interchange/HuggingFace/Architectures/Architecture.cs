@@ -1,6 +1,7 @@
 using System.Text.Json.Nodes;
 using NanoFold.Engine.Configuration;
 using NanoFold.Engine.Model;
+using NanoFold.Engine.Modules;
 using NanoFold.Kernels.Null;
 
 namespace NanoFold.Engine.Interchange.HuggingFace.Architectures;
@@ -17,11 +18,16 @@ public abstract record Architecture
         new Llama(),
         new Mistral(),
         new Mixtral(),
+        new Qwen2(),
         new Qwen3(),
         new Qwen3Moe(),
         new Gpt2(),
         new GptNeoX(),
         new Phi3(),
+        new Mamba(),
+        new Mamba2(),
+        new SmolLm3(),
+        new StableLm(),
     ];
 
     /// <summary>Its <c>model_type</c>.</summary>
@@ -44,6 +50,9 @@ public abstract record Architecture
 
     /// <summary>The keys of a model of ours. What of it cannot be said in them is found by reading them back.</summary>
     protected abstract JsonObject Keys(ModelConfig model);
+
+    /// <summary>A model of ours without the settings that have no effect in this architecture, such as heads where nothing has any: they are no difference.</summary>
+    protected virtual ModelConfig Meant(ModelConfig model) => model;
 
     /// <summary>The rules of all our parameters, in our order.</summary>
     /// <param name="model">Resolved, the vocabulary known.</param>
@@ -82,8 +91,6 @@ public abstract record Architecture
             return $"{Name} cannot express the model: {e.Message}";
         }
 
-        // What is about training only has no place in theirs.
-        ModelConfig Bare(ModelConfig config) => config with { Dropout = 0, Initialization = null, Adapters = [], Parametrization = new Modules.StandardConfig() };
         if (model.Adapters.Count > 0)
         {
             return $"{Name} cannot express model.adapters; merge them into the weights first";
@@ -94,7 +101,7 @@ public abstract record Architecture
             return $"{Name} cannot express model.parametrization";
         }
 
-        JsonNode ours = ConfigWriter.ToTree(Same(Bare(model)), typeof(ModelConfig))!, theirs = ConfigWriter.ToTree(Same(Bare(back)), typeof(ModelConfig))!;
+        JsonNode ours = ConfigWriter.ToTree(Same(Bare(Meant(model))), typeof(ModelConfig))!, theirs = ConfigWriter.ToTree(Same(Bare(Meant(back))), typeof(ModelConfig))!;
         return Differences("model", ours, theirs).FirstOrDefault() is { } difference ? $"{Name} cannot express {difference}" : null;
     }
 
@@ -125,6 +132,20 @@ public abstract record Architecture
         keys["dtype"] = "float32";
         return keys;
     }
+
+    // Without what is about training only, which has no place in theirs; what says the same in two ways is said in one.
+    private static ModelConfig Bare(ModelConfig model) => model with
+    {
+        Dropout = 0,
+        Initialization = null,
+        Adapters = [],
+        Parametrization = new StandardConfig(),
+        QkvBias = model.QkvBias ?? model.Bias,
+        OutputBias = model.OutputBias ?? model.Bias,
+        QkNormOver = model.QkNorm ? model.QkNormOver : default,
+        QkNormKind = model.QkNorm ? model.QkNormKind : default,
+        QkNormBias = model.QkNormBias || !model.QkNorm || model.QkNormKind == NormKind.Rms,
+    };
 
     // Layers written one by one, so that patterns that mean the same are the same.
     private static ModelConfig Same(ModelConfig model)

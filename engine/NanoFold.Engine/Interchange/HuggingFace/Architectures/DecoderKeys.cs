@@ -19,7 +19,8 @@ internal static class DecoderKeys
     /// <param name="epsilon">Where <paramref name="epsilonKey"/> says nothing.</param>
     /// <param name="epsilonKey">Of what norms add.</param>
     /// <param name="tied">Where <c>tie_word_embeddings</c> says nothing.</param>
-    public static ModelConfig Read(ForeignConfig keys, int context = 2048, double epsilon = 1e-6, string epsilonKey = "rms_norm_eps", bool tied = false)
+    /// <param name="theta">Where <c>rope_theta</c> says nothing.</param>
+    public static ModelConfig Read(ForeignConfig keys, int context = 2048, double epsilon = 1e-6, string epsilonKey = "rms_norm_eps", bool tied = false, double theta = 10000)
     {
         int width = keys.Integer("hidden_size"), heads = keys.Count("num_attention_heads", 4096);
         return RopeKeys.Read(keys, new ModelConfig
@@ -29,13 +30,44 @@ internal static class DecoderKeys
             Heads = heads,
             KvHeads = keys.Integer("num_key_value_heads", heads),
             HeadDim = keys.Integer("head_dim", width / heads),
-            Context = Math.Min(keys.Integer("max_position_embeddings", context), LongestContext),
+            Context = ContextOf(keys.Integer("max_position_embeddings", context)),
             Vocab = keys.Integer("vocab_size"),
             Hidden = keys.Integer("intermediate_size"),
             NormEpsilon = keys.Number(epsilonKey, epsilon),
             Tied = keys.Flag("tie_word_embeddings", tied),
-        });
+        }, keys.Integer("max_position_embeddings", context), theta);
     }
+
+    /// <summary>The context of a model that says it reads so many tokens.</summary>
+    public static int ContextOf(double tokens) => (int)Math.Min(tokens, LongestContext);
+
+    /// <summary>Biases by the names of Llama: on all four matrices of attention, on all of the feed-forward.</summary>
+    public static ModelConfig Biases(ForeignConfig keys, ModelConfig model)
+    {
+        bool attention = keys.Flag("attention_bias", false), feedForward = keys.Flag("mlp_bias", false);
+        return attention == feedForward ? model with { Bias = attention } : model with { Bias = feedForward, QkvBias = attention, OutputBias = attention };
+    }
+
+    /// <summary>Whether attention alone has biases: true, or null for no.</summary>
+    public static bool? AttentionBias(ForeignConfig keys) => keys.Flag("attention_bias", false) ? true : null;
+
+    /// <summary>The same keys of a model of ours.</summary>
+    public static void WriteBiases(ModelConfig model, JsonObject keys)
+    {
+        keys["attention_bias"] = model.QkvBias ?? model.Bias;
+        keys["mlp_bias"] = model.Bias;
+    }
+
+    /// <summary>The elements of a head that positions turn, from their share; 0 for all.</summary>
+    public static int RopeDim(ForeignConfig keys, string key, int headDim, double otherwise)
+    {
+        double share = keys.Number(key, otherwise);
+        int width = (int)(headDim * share);
+        return share == 1 ? 0 : width > 0 ? width : throw keys.Fault(key, $"turns none of the {headDim} elements of a head");
+    }
+
+    /// <summary>The share of a head that positions turn.</summary>
+    public static double RopeShare(ModelConfig model) => model.Mixer is AttentionFamilyConfig { RopeDim: > 0 } heads ? (double)heads.RopeDim / model.HeadDim : 1;
 
     /// <summary>The same keys of a model of ours.</summary>
     public static JsonObject Write(ModelConfig model, string epsilonKey = "rms_norm_eps")

@@ -51,7 +51,7 @@ public sealed record GptNeoX : Architecture
             Norm = NormKind.Layer,
             Bias = true,
             RopeBase = keys.Number("rotary_emb_base", model.RopeBase),
-            Mixer = new AttentionConfig { RopeDim = (int)(width * keys.Number("rotary_pct", keys.Number("partial_rotary_factor", 0.25))) },
+            Mixer = new AttentionConfig { RopeDim = DecoderKeys.RopeDim(keys, keys.Has("rotary_pct") ? "rotary_pct" : "partial_rotary_factor", width, 0.25) },
         };
     }
 
@@ -82,7 +82,7 @@ public sealed record GptNeoX : Architecture
         keys.Remove("num_key_value_heads");
         keys.Remove("head_dim");
         keys["rotary_emb_base"] = model.RopeBase;
-        keys["rotary_pct"] = model.Mixer is AttentionFamilyConfig { RopeDim: > 0 } heads ? (double)heads.RopeDim / model.HeadDim : 1;
+        keys["rotary_pct"] = DecoderKeys.RopeShare(model);
         keys["hidden_act"] = DecoderKeys.Activation(model.FeedForward) is "gelu_pytorch_tanh" ? "gelu_new" : DecoderKeys.Activation(model.FeedForward);
         keys["attention_bias"] = model.Bias;
         keys["use_parallel_residual"] = false;

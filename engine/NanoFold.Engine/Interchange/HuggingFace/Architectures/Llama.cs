@@ -13,16 +13,7 @@ public record Llama : Architecture
     public override string ClassName => "LlamaForCausalLM";
 
     /// <inheritdoc/>
-    public override ModelConfig Read(ForeignConfig keys)
-    {
-        bool attention = keys.Flag("attention_bias", false), feedForward = keys.Flag("mlp_bias", false);
-        if (attention != feedForward)
-        {
-            throw keys.Fault(attention ? "attention_bias" : "mlp_bias", "biases in one of attention and feed-forward only are not supported");
-        }
-
-        return DecoderKeys.Read(keys) with { FeedForward = DecoderKeys.Gated(keys), Bias = attention };
-    }
+    public override ModelConfig Read(ForeignConfig keys) => DecoderKeys.Biases(keys, DecoderKeys.Read(keys) with { FeedForward = DecoderKeys.Gated(keys) });
 
     /// <inheritdoc/>
     protected override TensorRule RuleOf(WeightInfo ours, ModelConfig model) => TensorRule.Same(ours, ours.Name);
@@ -32,8 +23,7 @@ public record Llama : Architecture
     {
         JsonObject keys = DecoderKeys.Write(model);
         keys["hidden_act"] = DecoderKeys.Activation(model.FeedForward);
-        keys["attention_bias"] = model.Bias;
-        keys["mlp_bias"] = model.Bias;
+        DecoderKeys.WriteBiases(model, keys);
         return keys;
     }
 }

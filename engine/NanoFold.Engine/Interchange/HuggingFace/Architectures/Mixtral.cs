@@ -18,10 +18,8 @@ public sealed record Mixtral : Architecture
     /// <inheritdoc/>
     public override ModelConfig Read(ForeignConfig keys)
     {
-        ModelConfig model = DecoderKeys.Read(keys, context: 4096 * 32, epsilon: 1e-5);
+        ModelConfig model = DecoderKeys.Read(keys, context: 4096 * 32, epsilon: 1e-5, theta: 1e6);
         MoeConfig mixture = ExpertRules.Mixture(DecoderKeys.Gated(keys), keys.Integer("num_local_experts", 8), keys.Integer("num_experts_per_tok", 2), model.Hidden, renormalize: true);
-        // The library's own default of the base is not the usual one.
-        model = keys.Has("rope_theta") || keys.Has("rope_parameters") ? model : model with { RopeBase = 1e6 };
         return DecoderKeys.WithWindow(keys, model with { FeedForward = mixture });
     }
 

@@ -18,9 +18,8 @@ public sealed record Phi3 : Architecture
     {
         ModelConfig model = DecoderKeys.Read(keys, context: 4096, epsilon: 1e-5) with { FeedForward = DecoderKeys.Gated(keys) };
         model = DecoderKeys.WithWindow(keys, model);
-        double share = keys.Number("partial_rotary_factor", 1);
         keys.Leave("original_max_position_embeddings");
-        return share == 1 ? model : model with { Mixer = (AttentionFamilyConfig)model.Mixer with { RopeDim = (int)(model.HeadDim * share) } };
+        return model with { Mixer = (AttentionFamilyConfig)model.Mixer with { RopeDim = DecoderKeys.RopeDim(keys, "partial_rotary_factor", model.HeadDim, 1) } };
     }
 
     /// <inheritdoc/>
@@ -45,7 +44,7 @@ public sealed record Phi3 : Architecture
         keys.Remove("head_dim");
         keys["hidden_act"] = DecoderKeys.Activation(model.FeedForward);
         keys["sliding_window"] = DecoderKeys.WindowOf(model);
-        keys["partial_rotary_factor"] = model.Mixer is AttentionFamilyConfig { RopeDim: > 0 } heads ? (double)heads.RopeDim / model.HeadDim : 1;
+        keys["partial_rotary_factor"] = DecoderKeys.RopeShare(model);
         // The library's own default, 32000, may lie outside of the vocabulary.
         keys["pad_token_id"] = null;
         return keys;

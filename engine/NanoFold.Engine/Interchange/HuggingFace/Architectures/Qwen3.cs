@@ -15,8 +15,7 @@ public sealed record Qwen3 : Architecture
     /// <inheritdoc/>
     public override ModelConfig Read(ForeignConfig keys)
     {
-        keys.Require("attention_bias", _ => false, "biases of attention alone are not supported");
-        ModelConfig model = DecoderKeys.Read(keys, context: 32768) with { FeedForward = DecoderKeys.Gated(keys), QkNorm = true };
+        ModelConfig model = DecoderKeys.Read(keys, context: 32768) with { FeedForward = DecoderKeys.Gated(keys), QkNorm = true, QkvBias = DecoderKeys.AttentionBias(keys), OutputBias = DecoderKeys.AttentionBias(keys) };
         return QwenWindows.Read(keys, model with { HeadDim = keys.Integer("head_dim", 128) });
     }
 
@@ -28,6 +27,7 @@ public sealed record Qwen3 : Architecture
     {
         JsonObject keys = DecoderKeys.Write(model);
         keys["hidden_act"] = DecoderKeys.Activation(model.FeedForward);
+        keys["attention_bias"] = model.QkvBias ?? model.Bias;
         QwenWindows.Write(model, keys);
         return keys;
     }

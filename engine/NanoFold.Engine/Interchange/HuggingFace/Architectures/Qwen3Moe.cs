@@ -16,9 +16,8 @@ public sealed record Qwen3Moe : Architecture
     /// <inheritdoc/>
     public override ModelConfig Read(ForeignConfig keys)
     {
-        keys.Require("attention_bias", _ => false, "biases of attention alone are not supported");
         DenseConfig activation = DecoderKeys.Gated(keys);
-        ModelConfig model = DecoderKeys.Read(keys, context: 32768) with { FeedForward = activation, QkNorm = true };
+        ModelConfig model = DecoderKeys.Read(keys, context: 32768) with { FeedForward = activation, QkNorm = true, QkvBias = DecoderKeys.AttentionBias(keys), OutputBias = DecoderKeys.AttentionBias(keys) };
         model = DecoderKeys.WithWindow(keys, model);
         if (!keys.Flag("use_sliding_window", false))
         {
@@ -42,6 +41,7 @@ public sealed record Qwen3Moe : Architecture
         MoeConfig mixture = ExpertRules.In(model);
         JsonObject keys = DecoderKeys.Write(model);
         keys["hidden_act"] = DecoderKeys.Activation(mixture);
+        keys["attention_bias"] = model.QkvBias ?? model.Bias;
         keys["num_experts"] = mixture.Experts;
         keys["num_experts_per_tok"] = mixture.Active;
         keys["moe_intermediate_size"] = mixture.HiddenFor(model);

@@ -10,7 +10,7 @@ internal readonly unsafe struct CachedProblem
     public readonly int Batch, Time, Heads, KeyHeads, ValueHeads, Depth, ValueDepth, Capacity;
     public readonly DType Type;
     public readonly HeadRows Q, K, V, Y, KeyCache, ValueCache;
-    public readonly double Scale;
+    public readonly double Scale, Cap;
     public readonly VisibleRule Rule;
     private readonly void* _decay, _decayCache, _sinkLogits;
     private readonly int* _positions, _counts, _prefixes;
@@ -44,6 +44,7 @@ internal readonly unsafe struct CachedProblem
         _positions = args.Positions.Ints;
         _counts = args.Counts.Ints;
         Scale = args.Scale;
+        Cap = args.Cap;
         Rule = args.Visible.Rule();
         _prefixes = args.Visible.Prefixes.Ints;
         for (int b = 0; b < Batch; b++)

@@ -108,7 +108,7 @@ internal readonly unsafe struct CachedWork(CpuContext context, CachedProblem pro
                 int head = (firstHead + h) * problem.Group + c % problem.Group;
                 double own = problem.HasDecay ? Element.Get<V>(problem.Decay<V>(batch, head, first + c / problem.Group), 0) : 0;
                 new DecodeState(memory + i * bytes, problem.Depth, problem.ValueDepth, lane)
-                    .Add<V>(rows, own, problem.HasDecay ? problem.CachedDecay<V>(batch, head, slot) : null);
+                    .Add<V>(rows, own, problem.HasDecay ? problem.CachedDecay<V>(batch, head, slot) : null, problem.Cap);
             }
         }
 
@@ -178,6 +178,7 @@ internal readonly unsafe struct CachedWork(CpuContext context, CachedProblem pro
                 OnlineSoftmax state = scratch.State(h);
                 void* keys = problem.KeyCache.Row<V>(batch, blocks.Slot, firstHead + h), values = problem.ValueCache.Row<V>(batch, blocks.Slot, problem.ValueHead(firstHead + h));
                 mask.Products<V>(keys, problem.KeyCache.Time, problem.Depth, state.Queries, scratch.Scores, scoreRow);
+                mask.Cap<V>(scratch.Scores, scoreRow, problem.Cap * SoftmaxPower.BitsPerNat);
                 if (problem.HasDecay)
                 {
                     int head = (firstHead + h) * problem.Group;

@@ -54,11 +54,17 @@ internal readonly unsafe struct DecodeState
     /// <param name="rows">Keys and values.</param>
     /// <param name="own">The query's running sum of log decays.</param>
     /// <param name="decays">Those of the keys, or null.</param>
-    public void Add<V>(in CacheRows rows, double own, void* decays)
+    /// <param name="cap">At which scores level off; 0 for none.</param>
+    public void Add<V>(in CacheRows rows, double own, void* decays, double cap)
         where V : struct, ICpuLane<V>
     {
         DecodeDots.Scores<V>(rows, Query, _depth, _valueDepth, _scores);
         int count = rows.Count;
+        for (int j = 0; cap > 0 && j < count; j += V.Width)
+        {
+            V.Store(_scores, j, V.Constant(cap) * V.Tanh(V.Load(_scores, j) * V.Constant(1 / cap)));
+        }
+
         for (int j = 0; decays is not null && j < count; j += V.Width)
         {
             V sums = j + V.Width <= count ? V.Load(decays, j) : V.LoadPart(decays, j, count - j);

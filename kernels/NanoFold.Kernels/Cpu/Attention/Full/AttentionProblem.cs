@@ -12,7 +12,7 @@ internal readonly unsafe struct AttentionProblem
     public readonly DType Type;
     public readonly HeadRows Q, K, V, Y;
     public readonly void* LogSumExp;
-    public readonly double Scale;
+    public readonly double Scale, Cap;
     private readonly void* _decay, _sinkLogits;
     private readonly int* _prefixes, _documents;
     private readonly DocumentReach _reach;
@@ -48,6 +48,7 @@ internal readonly unsafe struct AttentionProblem
         Y = new HeadRows(args.Y);
         LogSumExp = args.LogSumExp.Address;
         Scale = args.Scale;
+        Cap = args.Cap;
         _decay = args.Decay.Address;
         _sinkLogits = args.SinkLogits.Address;
     }

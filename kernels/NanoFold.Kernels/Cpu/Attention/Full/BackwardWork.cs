@@ -138,6 +138,7 @@ internal readonly unsafe struct BackwardWork : ILaneWork
         (int batch, int head) = (queries.Batch, queries.Head);
         int keyHead = head / _problem.Group, valueHead = keyHead / _problem.KeyGroup;
         mask.Products<V>(_problem.K.Row<V>(batch, firstKey, keyHead), _problem.K.Time, _problem.Depth, scratch.QueryColumns, scratch.Scores, row);
+        mask.Cap<V>(scratch.Scores, row, _problem.Cap * SoftmaxPower.BitsPerNat);
         if (_problem.HasDecay)
         {
             mask.AddDecay<V>(
@@ -155,7 +156,15 @@ internal readonly unsafe struct BackwardWork : ILaneWork
         {
             int low = mask.KeyLow(c), high = mask.KeyHigh(Math.Min(c + V.Width, mask.Columns) - 1);
             void* p = Element.At<V>(scratch.Scores, c), ds = Element.At<V>(scratch.ScoreGradients, c);
-            ScoreGradients(p, ds, row, low, high, V.Load(scratch.LogSumExp, c), V.Load(scratch.Delta, c));
+            if (_problem.Cap > 0)
+            {
+                CappedGradients(p, ds, row, low, high, V.Load(scratch.LogSumExp, c), V.Load(scratch.Delta, c), V.Constant(_problem.Cap * SoftmaxPower.BitsPerNat));
+            }
+            else
+            {
+                ScoreGradients(p, ds, row, low, high, V.Load(scratch.LogSumExp, c), V.Load(scratch.Delta, c));
+            }
+
             mask.ZeroMargin<V>(p, row, low, high);
             mask.ZeroMargin<V>(ds, row, low, high);
         }
@@ -211,6 +220,19 @@ internal readonly unsafe struct BackwardWork : ILaneWork
             V p = SoftmaxPower.Of(V.Load(scores, i) - logSumExp);
             V.Store(scores, i, p);
             V.Store(gradients, i, p * (V.Load(gradients, i) - delta));
+        }
+    }
+
+    /// <summary>The same of scores c · tanh(s / c), whose slope is 1 − (score / c)²; a hidden one, −∞, has the weight 0.</summary>
+    private static void CappedGradients<V>(void* scores, void* gradients, nint row, int low, int high, V logSumExp, V delta, V cap)
+        where V : struct, ICpuLane<V>
+    {
+        V per = V.Constant(1) / cap;
+        for (nint j = low, i = low * row; j < high; j++, i += row)
+        {
+            V score = V.Load(scores, i), p = SoftmaxPower.Of(score - logSumExp), share = V.Max(score * per, V.Constant(-1));
+            V.Store(scores, i, p);
+            V.Store(gradients, i, p * (V.Load(gradients, i) - delta) * (V.Constant(1) - share * share));
         }
     }
 }

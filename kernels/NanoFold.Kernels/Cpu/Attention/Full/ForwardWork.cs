@@ -87,6 +87,7 @@ internal readonly unsafe struct ForwardWork : ILaneWork
 
                 OnlineSoftmax state = scratch.State(i);
                 mask.Products<V>(_problem.K.Row<V>(batch, keys.First, keyHead), _problem.K.Time, _problem.Depth, state.Queries, scratch.Scores, scratch.Columns);
+                mask.Cap<V>(scratch.Scores, scratch.Columns, _problem.Cap * SoftmaxPower.BitsPerNat);
                 if (_problem.HasDecay)
                 {
                     mask.AddDecay<V>(

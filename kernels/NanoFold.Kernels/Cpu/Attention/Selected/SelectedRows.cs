@@ -32,7 +32,7 @@ internal readonly unsafe struct SelectedRowsWork(CpuContext context, SelectedPro
             {
                 state.Add<V>(new CacheRows(
                     problem.K.Row<V>(batch, key, keyHead), problem.K.Time, problem.V.Row<V>(batch, key, keyHead), problem.V.Time,
-                    Math.Min(Math.Min(last, end) - key, BlockSizes.Keys)), 0, null);
+                    Math.Min(Math.Min(last, end) - key, BlockSizes.Keys)), 0, null, cap: 0);
             }
         }
 

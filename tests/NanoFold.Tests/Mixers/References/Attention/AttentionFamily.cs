@@ -18,7 +18,7 @@ internal abstract class AttentionFamily<TConfig> : MixerReference<TConfig>
         return
         [
             .. Enumerable.Range(0, shape.Heads).Select(h => x.Select((_, t) =>
-                Weights(own, shape, h, t, layer.Shown(t, x.Length), q, k, j => sums is null ? 0 : sums[t][h] - sums[j][h], layer.Find("sinks")?[h])).ToArray()),
+                Weights(own, layer, h, t, layer.Shown(t, x.Length), q, k, j => sums is null ? 0 : sums[t][h] - sums[j][h], layer.Find("sinks")?[h])).ToArray()),
         ];
     }
 
@@ -62,10 +62,13 @@ internal abstract class AttentionFamily<TConfig> : MixerReference<TConfig>
     protected double[][] Keys(TConfig mixer, NaiveLayer layer, double[][] x) =>
         Turned(mixer, layer, Gate(mixer, layer, x, GatePosition.Keys, Normed(mixer, layer, Project(layer, x, "k_proj", mixer.ShapeFor(layer.Model).KeyWidth), "k_norm")));
 
-    private double[] Weights(TConfig mixer, HeadShape shape, int head, int t, IReadOnlyList<int> shown, double[][] q, double[][] k, Func<int, double> term, double? sink)
+    private double[] Weights(TConfig mixer, NaiveLayer layer, int head, int t, IReadOnlyList<int> shown, double[][] q, double[][] k, Func<int, double> term, double? sink)
     {
+        HeadShape shape = mixer.ShapeFor(layer.Model);
         int d = shape.HeadDim, own = head * d, shared = head / (shape.Heads / shape.KvHeads) * d;
-        double Score(int j) => Enumerable.Range(0, d).Sum(i => q[t][own + i] * k[j][shared + i]) / Math.Sqrt(d) + term(j);
+        double scale = layer.Model.ScoreScale > 0 ? layer.Model.ScoreScale : 1 / Math.Sqrt(d), cap = layer.Model.ScoreCap;
+        double Product(int j) => Enumerable.Range(0, d).Sum(i => q[t][own + i] * k[j][shared + i]) * scale;
+        double Score(int j) => (cap > 0 ? cap * Math.Tanh(Product(j) / cap) : Product(j)) + term(j);
         var weights = new double[q.Length];
         int[] seen = [.. Seen(mixer, t, shown, Score)];
         double sum = seen.Sum(j => Math.Exp(Score(j))) + (sink is { } logit ? Math.Exp(logit) : 0);
@@ -84,16 +87,27 @@ internal abstract class AttentionFamily<TConfig> : MixerReference<TConfig>
         return y;
     }
 
-    // Each head normed, where there is a gain.
-    private static double[][] Normed(TConfig mixer, NaiveLayer layer, double[][] y, string name) => layer.Find(name + ".weight") is not { } gain
-        ? y
-        : [.. y.Select(row => row.Chunk(mixer.ShapeFor(layer.Model).HeadDim).SelectMany(head => layer.Rms(head, gain)).ToArray())];
+    // Each head, or all of them together, normed, where there is a gain.
+    private static double[][] Normed(TConfig mixer, NaiveLayer layer, double[][] y, string name)
+    {
+        if (layer.Find(name + ".weight") is not { } gain)
+        {
+            return y;
+        }
+
+        int width = layer.Model.QkNormOver == QkNormSpan.Width ? gain.Length : mixer.ShapeFor(layer.Model).HeadDim;
+        double[]? bias = layer.Find(name + ".bias");
+        return [.. y.Select(row => row.Chunk(width).SelectMany((part, i) => layer.QkNorm(part, Of(gain, i)!, Of(bias, i))).ToArray())];
+
+        // Of one head, where each has its own.
+        double[]? Of(double[]? values, int head) => values?.Length == width ? values : values?[(head * width)..((head + 1) * width)];
+    }
 
     // The first elements of each head turned by its position.
     private static double[][] Turned(TConfig mixer, NaiveLayer layer, double[][] y)
     {
         HeadShape shape = mixer.ShapeFor(layer.Model);
         return [.. y.Select((row, t) => row.Chunk(shape.HeadDim)
-            .SelectMany(head => layer.Rotate(head[..shape.RopeDim], t).Concat(head[shape.RopeDim..])).ToArray())];
+            .SelectMany(head => layer.Rotate(head[..shape.RopeDim], t, shape.RopeBase, shape.RopeScaling).Concat(head[shape.RopeDim..])).ToArray())];
     }
 }
