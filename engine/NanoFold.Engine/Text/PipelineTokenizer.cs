@@ -96,6 +96,9 @@ public sealed class PipelineTokenizer : Tokenizer
     /// <inheritdoc/>
     public override string Describe(int id) => _added.TryGetValue(id, out AddedToken? token) ? token.Content : base.Describe(id);
 
+    /// <summary>The id of a token as the file names it, or null.</summary>
+    internal int? IdOf(string token) => Array.IndexOf(_pipeline.Tokens, token) is >= 0 and var id ? id : null;
+
     /// <inheritdoc/>
     internal override int CutBefore(ReadOnlySpan<byte> text) => _mayCut.Value ? LastLetterBeforeSpace(text) : 0;
 

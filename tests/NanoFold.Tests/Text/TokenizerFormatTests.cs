@@ -137,12 +137,37 @@ public class TokenizerFormatTests
     }
 
     [Test]
-    public void MutatedFilesNeverCrash()
+    public void TheConfigurationBesideAFileNamesWhatEndsADocument()
+    {
+        using var folder = new TempFolder();
+        var vocabulary = new GgufVocabulary
+        {
+            Model = "gpt2", Pre = "smollm", Tokens = [.. Enumerable.Range(0, 256).Select(value => Encoding.UTF8.GetBytes(ByteUnicode.CharOf((byte)value).ToString())), "<|endoftext|>"u8.ToArray(), "<|im_end|>"u8.ToArray()],
+            Kinds = [.. Enumerable.Repeat(1, 256), 3, 3],
+        };
+        folder.Write("tokenizer.json", vocabulary.ToTokenizer("x.gguf").ToHuggingFace());
+        Assert.That(Tokenizer.Load(folder.Path).Eos, Is.EqualTo(256), "by its name");
+        folder.Write("tokenizer_config.json", """{"bos_token": null, "eos_token": {"content": "<|im_end|>"}}""");
+        Tokenizer tokenizer = Tokenizer.Load(folder.Path);
+        Assert.That(tokenizer.Eos, Is.EqualTo(257));
+        Assert.That(Tokenizer.Parse(tokenizer.Serialize(), "again").Eos, Is.EqualTo(257));
+        folder.Write("tokenizer_config.json", "{");
+        Assert.That(() => Tokenizer.Load(folder.Path), Throws.TypeOf<UserException>().With.Message.Contains("tokenizer_config.json: not valid JSON"));
+    }
+
+    [Test]
+    public void MutatedFilesNeverCrash() => Mutate(400, seed: 13);
+
+    [Test]
+    [Category("Long")]
+    public void TenThousandMutatedFilesNeverCrash() => Mutate(10_000, seed: 14);
+
+    private static void Mutate(int count, int seed)
     {
         byte[] ranks = Encoding.ASCII.GetBytes(string.Concat(Enumerable.Range(0, 256).Select(value => $"{Convert.ToBase64String([(byte)value])} {value}\n")) + "YWI= 256\n");
         byte[][] files = [SentencePieceFile.Write(s_model), Llama2CFile.Write(s_model), ranks, new SentencePieceTokenizer(s_model).Serialize(), .. Published()];
-        var random = new Random(13);
-        for (int i = 0; i < 400; i++)
+        var random = new Random(seed);
+        for (int i = 0; i < count; i++)
         {
             byte[] mutated = Mutation.Of(files[i % files.Length], random);
             try
