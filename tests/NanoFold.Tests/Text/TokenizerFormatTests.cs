@@ -132,8 +132,20 @@ public class TokenizerFormatTests
         Assert.That(() => (vocabulary with { Pre = "rot13" }).ToTokenizer("x.gguf"), Throws.TypeOf<UserException>().With.Message.EqualTo("x.gguf: tokenizer.ggml.pre 'rot13' is not supported: how texts are cut is not known"));
         Assert.That(() => (vocabulary with { Eos = 259 }).ToTokenizer("x.gguf"), Throws.TypeOf<UserException>().With.Message.EndsWith("the token 259 is not one of the 259"));
 
+        // Written again it is the same, and so are tokenizers of this program.
+        GgufVocabulary again = GgufVocabulary.Of(withStart);
+        Assert.That((again.Pre, again.Bos, again.Eos, again.AddBos), Is.EqualTo(("smollm", (int?)257, (int?)257, (bool?)true)));
+        Assert.That(again.Tokens, Is.EqualTo(tokens));
+        Assert.That(again.Kinds, Is.EqualTo(vocabulary.Kinds));
+        Assert.That(again.Merges, Is.EqualTo(vocabulary.Merges));
+        Assert.That(GgufVocabulary.Of(Samples.Bpe).ToTokenizer("x.gguf").Encode(Samples.Mixed), Is.EqualTo(Samples.Bpe.Encode(Samples.Mixed)));
+        Assert.That(GgufVocabulary.Of(new ByteTokenizer(documentMarks: true)).ToTokenizer("x.gguf").Encode("aé"), Is.EqualTo(new ByteTokenizer().Encode("aé")));
+
         var pieces = new GgufVocabulary { Model = "llama", Tokens = [.. s_model.Pieces.Select(piece => piece.Text)], Kinds = [.. s_model.Pieces.Select(piece => (int)piece.Kind)], Scores = [.. s_model.Pieces.Select(piece => piece.Score)], Bos = 1, Eos = 2 };
-        Assert.That(pieces.ToTokenizer("x.gguf").EncodePrompt("ab abab", specials: false), Is.EqualTo(new[] { 1, 261, 261, 260 }));
+        Tokenizer ofPieces = pieces.ToTokenizer("x.gguf");
+        Assert.That(ofPieces.EncodePrompt("ab abab", specials: false), Is.EqualTo(new[] { 1, 261, 261, 260 }));
+        Assert.That(GgufVocabulary.Of(ofPieces).Scores, Is.EqualTo(pieces.Scores));
+        Assert.That(() => GgufVocabulary.Of(new SentencePieceTokenizer(s_model with { Method = PieceMethod.Unigram })), Throws.TypeOf<UserException>().With.Message.EqualTo("tokenizer: a model of kind Unigram cannot be written in a GGUF file"));
     }
 
     [Test]
