@@ -120,6 +120,9 @@ internal static class DecoderKeys
         _ => kind.Kind,
     };
 
+    /// <summary>The name of an activation, the tanh form of GELU by the name that GPT-2 gave it.</summary>
+    public static string PlainActivation(FeedForwardConfig kind) => Activation(kind) is var name && name == "gelu_pytorch_tanh" ? "gelu_new" : name;
+
     /// <summary>Attention in every layer, of the last <c>sliding_window</c> keys where that is said.</summary>
     public static ModelConfig WithWindow(ForeignConfig keys, ModelConfig model, int? otherwise = null) =>
         model with { Mixer = Windowed(model, keys.Has("sliding_window") ? keys.Integer("sliding_window") : otherwise ?? 0) };
@@ -150,8 +153,10 @@ internal static class DecoderKeys
     }
 
     /// <summary>The key <c>layer_types</c> of a model of ours.</summary>
-    public static JsonArray LayerTypes(ModelConfig model) =>
-        new([.. model.LayerConfigs().Select(layer => (JsonNode)(layer.Mixer is SlidingWindowConfig ? SlidingAttention : FullAttention))]);
+    public static JsonArray LayerTypes(ModelConfig model) => LayerTypes(model.LayerConfigs().Select(layer => layer.Mixer is SlidingWindowConfig));
+
+    /// <summary>The same of layers that slide or not.</summary>
+    public static JsonArray LayerTypes(IEnumerable<bool> slides) => new([.. slides.Select(slide => (JsonNode)(slide ? SlidingAttention : FullAttention))]);
 
     /// <summary>The window of those layers of a model that have one, or null.</summary>
     public static int? WindowOf(ModelConfig model) => model.LayerConfigs().Select(layer => layer.Mixer).OfType<SlidingWindowConfig>().FirstOrDefault()?.Window;

@@ -81,7 +81,7 @@ public sealed record Gpt2 : Architecture
         ["n_ctx"] = model.Context,
         ["vocab_size"] = model.Vocab,
         ["n_inner"] = model.FeedForward.HiddenFor(model),
-        ["activation_function"] = DecoderKeys.Activation(model.FeedForward) is "gelu_pytorch_tanh" ? "gelu_new" : DecoderKeys.Activation(model.FeedForward),
+        ["activation_function"] = DecoderKeys.PlainActivation(model.FeedForward),
         ["layer_norm_epsilon"] = model.NormEpsilon,
         ["tie_word_embeddings"] = model.Tied,
     };

@@ -83,7 +83,7 @@ public sealed record GptNeoX : Architecture
         keys.Remove("head_dim");
         keys["rotary_emb_base"] = model.RopeBase;
         keys["rotary_pct"] = DecoderKeys.RopeShare(model);
-        keys["hidden_act"] = DecoderKeys.Activation(model.FeedForward) is "gelu_pytorch_tanh" ? "gelu_new" : DecoderKeys.Activation(model.FeedForward);
+        keys["hidden_act"] = DecoderKeys.PlainActivation(model.FeedForward);
         keys["attention_bias"] = model.Bias;
         keys["use_parallel_residual"] = false;
         return keys;

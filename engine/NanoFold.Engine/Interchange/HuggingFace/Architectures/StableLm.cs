@@ -40,7 +40,7 @@ public sealed record StableLm : Architecture
     protected override TensorRule RuleOf(WeightInfo ours, ModelConfig model)
     {
         int at = new[] { ".q_norm.", ".k_norm." }.Select(name => ours.Name.IndexOf(name, StringComparison.Ordinal)).Max();
-        return at < 0 ? TensorRule.Same(ours, ours.Name) : TensorRule.Stack(ours, head => $"{ours.Name[..(at + 2)]}_layernorm.norms.{head}.weight");
+        return at < 0 ? TensorRule.Same(ours, ours.Name) : TensorRule.Joined(ours, ours.Shape[0] / model.HeadDim, head => $"{ours.Name[..(at + 2)]}_layernorm.norms.{head}.weight");
     }
 
     /// <inheritdoc/>
