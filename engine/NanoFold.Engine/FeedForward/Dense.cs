@@ -27,9 +27,10 @@ public sealed class Dense : FeedForwardModule
         _shape = isPart ? $"B T {hidden}" : "B T F";
         ModelShape model = builder.Model;
         _kind = kind;
-        _gate = kind.IsGated ? builder.Linear("gate_proj", model.Width, hidden, Initialization.Input(model.Width), model.Bias) : null;
-        _up = builder.Linear("up_proj", model.Width, hidden, Initialization.Input(model.Width), model.Bias);
-        _down = builder.Linear("down_proj", hidden, model.Width, Initialization.Output(hidden, model), model.Bias);
+        bool bias = model.FeedForwardBias ?? model.Bias;
+        _gate = kind.IsGated ? builder.Linear("gate_proj", model.Width, hidden, Initialization.Input(model.Width), bias) : null;
+        _up = builder.Linear("up_proj", model.Width, hidden, Initialization.Input(model.Width), bias);
+        _down = builder.Linear("down_proj", hidden, model.Width, Initialization.Output(hidden, model), bias);
     }
 
     public override IReadOnlyList<TapPoint> TapPoints => _gate is null

@@ -9,30 +9,42 @@ using NanoFold.Engine.Tensors;
 namespace NanoFold.Engine.Model;
 
 /// <summary>
-/// One pre-norm layer: x ← x + mixer(norm(x)), x ← x + feedForward(norm(x)), or as the residual connection has it. Each sub-block's result is dropped out here,
-/// once.
+/// One layer: x ← x + mixer(norm(x)), x ← x + feedForward(norm(x)), or as the residual connection, <see cref="ModelShape.NormPlace"/> and
+/// <see cref="ModelShape.Parallel"/> have it. Each sub-block's result is dropped out here, once. Norms have the names that transformers gives them, by which
+/// <c>post_attention_layernorm</c> stands before the feed-forward, and after the mixer where there is a norm after it.
 /// </summary>
 public sealed class Block
 {
     private readonly Residual _residual;
     private readonly Mixer? _mixer;
-    private readonly SubBlock? _mixing;
-    private readonly SubBlock? _feeding;
+    private readonly Joint? _mixing;
+    private readonly Joint? _last;
+    private readonly bool _isSplit = true;
 
     public Block(ModuleBuilder builder, LayerConfig config, Residual residual)
     {
         _residual = residual;
-        if (config.Mixer.Traits(builder.Model).Mixes)
+        ModelShape model = builder.Model;
+        bool mixes = config.Mixer.Traits(model).Mixes, feeds = config.FeedForward.IsThere;
+        bool hasPre = model.NormPlace != NormPlaceKind.Post, hasPost = model.NormPlace != NormPlaceKind.Pre;
+        ParallelKind beside = mixes && feeds ? model.Parallel : ParallelKind.None;
+        PlacedNorm? Place(bool isThere, string name, string point) => isThere ? new PlacedNorm(builder.Norm(name, model.Width), point) : null;
+        SubBlock? mixer = null;
+        if (mixes)
         {
-            var norm = builder.Norm("input_layernorm", builder.Model.Width);
+            PlacedNorm? pre = Place(hasPre, "input_layernorm", "ln1");
             _mixer = config.Mixer.Build(builder);
-            _mixing = new SubBlock("ln1", norm, "hook_attn_out", _mixer, residual.Connect(builder, "attn_residual"), builder.Model.Dropout);
+            mixer = new SubBlock(pre, _mixer, Place(hasPost, "post_attention_layernorm", "ln1_post"), "hook_attn_out", model.Dropout);
+            _mixing = beside == ParallelKind.None ? new Joint(residual.Connect(builder, "attn_residual"), mixer) : null;
         }
 
-        if (config.FeedForward.IsThere)
+        if (feeds)
         {
-            var norm = builder.Norm("post_attention_layernorm", builder.Model.Width);
-            _feeding = new SubBlock("ln2", norm, "hook_mlp_out", config.FeedForward.Build(builder), residual.Connect(builder, "mlp_residual"), builder.Model.Dropout);
+            PlacedNorm? pre = Place(hasPre && beside != ParallelKind.OneNorm, hasPost ? "pre_feedforward_layernorm" : "post_attention_layernorm", "ln2");
+            BlockModule module = config.FeedForward.Build(builder);
+            var feeding = new SubBlock(pre, module, Place(hasPost, "post_feedforward_layernorm", "ln2_post"), "hook_mlp_out", model.Dropout);
+            _isSplit = beside == ParallelKind.None;
+            _last = _isSplit ? new Joint(residual.Connect(builder, "mlp_residual"), feeding) : new Joint(residual.Connect(builder, "attn_residual"), mixer!, feeding);
         }
     }
 
@@ -41,8 +53,8 @@ public sealed class Block
     [
         .. _residual.StreamPoints("pre"),
         .. _mixing?.TapPoints ?? [],
-        .. _residual.StreamPoints("mid"),
-        .. _feeding?.TapPoints ?? [],
+        .. _isSplit ? _residual.StreamPoints("mid") : [],
+        .. _last?.TapPoints ?? [],
         .. _residual.StreamPoints("post"),
     ];
 
@@ -53,26 +65,50 @@ public sealed class Block
     public IReadOnlyList<Tensor> Forward(ForwardContext context, IReadOnlyList<Tensor> stream)
     {
         stream = _residual.At(context, "pre", stream);
-        stream = _residual.At(context, "mid", _mixing?.Forward(context, stream) ?? stream);
-        return _residual.At(context, "post", _feeding?.Forward(context, stream) ?? stream);
+        stream = _mixing?.Forward(context, stream) ?? stream;
+        stream = _isSplit ? _residual.At(context, "mid", stream) : stream;
+        return _residual.At(context, "post", _last?.Forward(context, stream) ?? stream);
     }
 
-    /// <summary>A norm, what is applied to what it normed, and how both are connected to the stream.</summary>
-    private sealed class SubBlock(string normPoint, Norm norm, string point, BlockModule module, Connection connection, double dropout)
+    /// <summary>Sub-blocks that read the same of the stream and join it as one, and how they are connected to it.</summary>
+    private sealed class Joint(Connection connection, params IReadOnlyList<SubBlock> parts)
     {
-        public IEnumerable<TapPoint> TapPoints =>
-        [
-            .. connection.TapPoints,
-            .. Norm.Points(normPoint),
-            .. module.TapPoints,
-            new(point, "B T C"),
-        ];
+        public IEnumerable<TapPoint> TapPoints => [.. connection.TapPoints, .. parts.SelectMany(part => part.TapPoints)];
 
         public IReadOnlyList<Tensor> Forward(ForwardContext context, IReadOnlyList<Tensor> stream) => connection.Around(context, stream, x =>
         {
-            Tape tape = context.Tape;
-            Tensor normed = norm.Forward(tape, x, normPoint);
-            return Tap.At(tape, point, DropoutOp.Record(tape, module.Forward(context, normed), dropout));
+            // What has no norm before it reads what the one beside it does.
+            Tensor read = x, sum = default;
+            foreach (SubBlock part in parts)
+            {
+                read = part.Pre?.Forward(context.Tape, x) ?? read;
+                Tensor made = part.Forward(context, read);
+                sum = sum.IsNone ? made : AddOp.RecordOntoLast(context.Tape, sum, made);
+            }
+
+            return sum;
         });
+    }
+
+    /// <summary>A norm with the name of its points.</summary>
+    private sealed class PlacedNorm(Norm norm, string point)
+    {
+        public IEnumerable<TapPoint> TapPoints => Norm.Points(point);
+
+        public Tensor Forward(Tape tape, Tensor x) => norm.Forward(tape, x, point);
+    }
+
+    /// <summary>A mixer or a feed-forward between its norms.</summary>
+    private sealed class SubBlock(PlacedNorm? pre, BlockModule module, PlacedNorm? post, string point, double dropout)
+    {
+        public PlacedNorm? Pre => pre;
+
+        public IEnumerable<TapPoint> TapPoints => [.. pre?.TapPoints ?? [], .. module.TapPoints, .. post?.TapPoints ?? [], new(point, "B T C")];
+
+        public Tensor Forward(ForwardContext context, Tensor read)
+        {
+            Tensor made = module.Forward(context, read);
+            return Tap.At(context.Tape, point, DropoutOp.Record(context.Tape, post?.Forward(context.Tape, made) ?? made, dropout));
+        }
     }
 }

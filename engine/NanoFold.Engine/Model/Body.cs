@@ -9,7 +9,7 @@ using NanoFold.Kernels;
 namespace NanoFold.Engine.Model;
 
 /// <summary>
-/// A model without its head: tokens Int32 [B, T], looked up, or features [B, T, F], read in by a linear layer, plus learned positions; pre-norm blocks on a
+/// A model without its head: tokens Int32 [B, T], looked up, or features [B, T, F], read in by a linear layer, plus learned positions; blocks on a
 /// residual stream; a final norm. What it gives, the normed stream [B, T, C], is what heads work on.
 /// </summary>
 public sealed class Body
@@ -107,7 +107,7 @@ public sealed class Body
             Batch = context.Batch, Time = context.Time, Tokens = _readIn is null ? input : default, Documents = context.Documents, Positions = context.Positions,
         };
         Tensor x = _readIn is null
-            ? EmbeddingOp.Record(tape, tape.Use(Embedding!), input)
+            ? Scaled(tape, EmbeddingOp.Record(tape, tape.Use(Embedding!), input))
             // Features may have another precision than activations have.
             : _readIn.Forward(tape, input.Type == tape.Type ? input : BroadcastOp.Record(tape, input, input.Layout.ToShape()));
         if (_positions is not null)
@@ -127,6 +127,8 @@ public sealed class Body
 
         return _norm.Forward(tape, _residual.End(context, stream), "ln_final");
     }
+
+    private Tensor Scaled(Tape tape, Tensor x) => _config.EmbeddingScale == 1 ? x : ScaleOp.Record(tape, x, _config.EmbeddingScale);
 
     // [B, T, C]: the first T learned positions for every row, or those of the rows' own places while decoding.
     private Tensor Positions(ForwardContext context)

@@ -7,13 +7,18 @@ using NanoFold.Kernels;
 
 namespace NanoFold.Engine.Model;
 
-/// <summary>Logits over the vocabulary, x Wᵀ / m; W [V, C] is its own or, tied, the embedding, m the ratio of <see cref="ParametrizationConfig"/>.</summary>
+/// <summary>
+/// Logits over the vocabulary, s · x Wᵀ / m + b; W [V, C] is its own or, tied, the embedding, s <see cref="ModelShape.LogitScale"/>, m the ratio of <see cref="ParametrizationConfig"/>,
+/// b where <see cref="ModelShape.HeadBias"/> says so. They level off at <see cref="ModelShape.LogitCap"/>.
+/// </summary>
 public sealed class LanguageHead
 {
     private readonly Linear? _own;
     private readonly Parameter? _embedding;
     private readonly TapSet? _edits;
+    private readonly Parameter? _bias;
     private readonly double _scale;
+    private readonly double _cap;
 
     /// <param name="builder">Of the whole model.</param>
     /// <param name="config">The model, resolved.</param>
@@ -21,14 +26,15 @@ public sealed class LanguageHead
     /// <param name="edits">The model's own editors, or null.</param>
     public LanguageHead(ModuleBuilder builder, ModelConfig config, Body body, TapSet? edits = null)
     {
-        (_edits, _scale) = (edits, 1 / config.Parametrization.Ratio(config.Width));
+        (_edits, _scale, _cap) = (edits, config.LogitScale / config.Parametrization.Ratio(config.Width), config.LogitCap);
         if (config.Tied)
         {
             _embedding = body.Embedding ?? throw new ArgumentException("model.tied: features are read in, so that there is no embedding to be the head");
+            _bias = config.HeadBias ? builder.Add("lm_head.bias", Layout.Of(config.Vocab), ParameterRole.Vector, Initializer.Zero, GrowthKind.None) : null;
         }
         else
         {
-            _own = builder.Linear("lm_head", config.Width, config.Vocab, Initialization.Head(config), role: ParameterRole.Head, growth: GrowthKind.ScaledOutput);
+            _own = builder.Linear("lm_head", config.Width, config.Vocab, Initialization.Head(config), config.HeadBias, role: ParameterRole.Head, growth: GrowthKind.ScaledOutput);
         }
     }
 
@@ -40,8 +46,12 @@ public sealed class LanguageHead
     {
         using Tape.Scope edits = tape.EditBy(_edits);
         x = Scaled(tape, x);
-        return Tap.At(tape, "hook_logits", _own?.Forward(tape, x) ?? LinearOp.Record(tape, x, Weight(tape)));
+        Tensor logits = _own?.Forward(tape, x) ?? LinearOp.Record(tape, x, Weight(tape), _bias is null ? default : tape.Use(_bias));
+        return Tap.At(tape, "hook_logits", _cap > 0 ? CapOp.Record(tape, logits, _cap) : logits);
     }
+
+    /// <summary>Records what directions x [.., C] of the normed stream add to the logits, [.., V], before these level off; no bias among it.</summary>
+    public Tensor Shares(Tape tape, Tensor x) => LinearOp.Record(tape, Scaled(tape, x), Weight(tape));
 
     /// <summary>Records the cross-entropy of the stream's tokens with targets Int32 [B, T]; −1 marks places without one. While training it is the tape's loss.</summary>
     /// <returns>The mean loss [1] over <see cref="StepSlot.TargetCount"/> and each place's nats [B·T].</returns>
@@ -49,7 +59,7 @@ public sealed class LanguageHead
     {
         using Tape.Scope edits = tape.EditBy(_edits);
         // Logits that nobody reads are never there as a whole, where the head is a matrix.
-        (Tensor Loss, Tensor Losses) result = Tap.IsWanted(tape, "hook_logits") || _own is { IsMatrix: false }
+        (Tensor Loss, Tensor Losses) result = Tap.IsWanted(tape, "hook_logits") || !IsMatrix
             ? CrossEntropyOp.Record(tape, Logits(tape, x), targets)
             : LinearCrossEntropyOp.Record(tape, Scaled(tape, x), Weight(tape), targets);
         if (tape.IsTraining)
@@ -68,6 +78,8 @@ public sealed class LanguageHead
         int rows = checked((int)logits.Layout.Rows);
         return (loss, losses, TopKOp.Record(tape, logits.Reshape(rows, logits[-1]), 1).Indices.Reshape(rows));
     }
+
+    private bool IsMatrix => _cap == 0 && _bias is null && _own is not { IsMatrix: false };
 
     private Tensor Scaled(Tape tape, Tensor x) => _scale == 1 ? x : ScaleOp.Record(tape, x, _scale);
 

@@ -10,7 +10,7 @@ using NanoFold.Engine.Taps;
 namespace NanoFold.Engine.Model;
 
 /// <summary>
-/// The section <c>model</c>: a pre-norm decoder, x ← x + mixer(norm(x)), x ← x + feedForward(norm(x)) per layer, a final norm and a
+/// The section <c>model</c>: a decoder, x ← x + mixer(norm(x)), x ← x + feedForward(norm(x)) per layer unless normPlace and parallel say otherwise, a final norm and a
 /// head. Zeros stand for what follows from the rest until <see cref="Resolve"/>.
 /// </summary>
 public sealed record ModelConfig : ModelShape
@@ -142,6 +142,26 @@ public sealed record ModelConfig : ModelShape
         if (Tied && (Inputs > 0 || Outputs > 0))
         {
             yield return new ConfigProblem($"{path}.tied", $"the head is the embedding only where tokens are read and predicted; {path}.{(Inputs > 0 ? $"inputs = {Inputs}" : $"outputs = {Outputs}")}");
+        }
+
+        if (NormPlace == NormPlaceKind.Post && Parallel == ParallelKind.OneNorm)
+        {
+            yield return new ConfigProblem($"{path}.parallel", $"there is no norm to share where {path}.normPlace is post; use two-norms, or pre or sandwich");
+        }
+
+        foreach ((string key, bool isSet) in Outputs > 0
+            ? [("headBias", HeadBias), ("logitScale", LogitScale != 1), ("logitCap", LogitCap > 0)]
+            : Array.Empty<(string, bool)>())
+        {
+            if (isSet)
+            {
+                yield return new ConfigProblem($"{path}.{key}", $"is of a head over the vocabulary, in whose place there is a read-out: {path}.outputs = {Outputs}");
+            }
+        }
+
+        if (Inputs > 0 && EmbeddingScale != 1)
+        {
+            yield return new ConfigProblem($"{path}.embeddingScale", $"is of tokens that are looked up; {path}.inputs = {Inputs} are read in");
         }
 
         if (Pattern is not { Count: 0 } && resolved.LayerConfigs().Any(layer => !layer.FeedForward.IsThere && !layer.Mixer.Traits(resolved).Mixes))

@@ -17,16 +17,17 @@ public sealed class HeadNorm
     private readonly Parameter? _gain;
     private readonly Parameter? _bias;
     private readonly string _name;
+    private readonly bool _fromOne;
 
     private HeadNorm(ModuleBuilder builder, string name, int heads, int headDim)
     {
         ModelShape model = builder.Model;
-        (_span, _name) = (model.QkNormOver, name);
+        (_span, _name, _fromOne) = (model.QkNormOver, name, model.NormGainFromOne);
         bool hasBias = model.QkNormKind == NormKind.Layer && model.QkNormBias;
         if (_span == QkNormSpan.EachHead)
         {
             _norm = new Norm(model.QkNormKind, gain: null, bias: null, model.NormEpsilon);
-            _gain = builder.Add($"{name}.weight", Layout.Of(heads * headDim), ParameterRole.Vector, Initializer.One, GrowthKind.None);
+            _gain = builder.Add($"{name}.weight", Layout.Of(heads * headDim), ParameterRole.Vector, Initialization.Gain(model), GrowthKind.None);
             _bias = hasBias ? builder.Add($"{name}.bias", Layout.Of(heads * headDim), ParameterRole.Vector, Initializer.Zero, GrowthKind.None) : null;
         }
         else if (_span == QkNormSpan.Width)
@@ -60,7 +61,8 @@ public sealed class HeadNorm
         }
 
         Tensor y = _norm.Forward(tape, x, _name);
-        y = _gain is null ? y : MultiplyOp.Record(tape, y, tape.Use(_gain).Reshape(1, 1, x[2], x[3]));
+        Tensor scaled = _gain is null ? y : MultiplyOp.Record(tape, y, tape.Use(_gain).Reshape(1, 1, x[2], x[3]));
+        y = _gain is not null && _fromOne ? AddOp.Record(tape, scaled, y) : scaled;
         return _bias is null ? y : AddOp.Record(tape, y, BroadcastOp.Record(tape, tape.Use(_bias).Reshape(1, 1, x[2], x[3]), x.Layout.ToShape()));
     }
 }

@@ -13,7 +13,7 @@ namespace NanoFold.Engine.Modules;
 /// <item><term>head, read-out</term><description>scaled: normal, σ = 0.02; zero: 0, every token begins equally likely, at a loss of ln V, every value at 0</description></item>
 /// <item><term>routers and their like, beside the above</term><description>with <c>mup</c> σ/√m, m the width over the base width</description></item>
 /// <item><term>attention gates</term><description>0, so that every gate starts half open</description></item>
-/// <item><term>gains</term><description>1</description></item>
+/// <item><term>gains</term><description>1, as their distance from it 0</description></item>
 /// <item><term>biases</term><description>0</description></item>
 /// </list>
 /// </summary>
@@ -35,6 +35,8 @@ public static class Initialization
     public static Initializer Head(ModelShape model) => IsZero(model) ? Initializer.Zero : Initializer.Normal(0.02);
 
     public static Initializer Gate => Initializer.Zero;
+
+    public static Initializer Gain(ModelShape model) => model.NormGainFromOne ? Initializer.Zero : Initializer.One;
 
     private static bool IsZero(ModelShape model) => model.Initialization == InitializationKind.Zero;
 }

@@ -51,8 +51,20 @@ public abstract record ModelShape
     [Bounds(0, 1 << 18, Auto = true)]
     public int Hidden { get; init; }
 
-    /// <summary>The norm before each mixer and feed-forward, and before the head.</summary>
+    /// <summary>The norm of each mixer and feed-forward, and before the head.</summary>
     public NormKind Norm { get; init; } = NormKind.Rms;
+
+    /// <summary>Where norms of mixers and feed-forwards stand. The one before the head is always there.</summary>
+    public NormPlaceKind NormPlace { get; init; }
+
+    /// <summary>Layer norms have a bias.</summary>
+    public bool NormBias { get; init; } = true;
+
+    /// <summary>Gains of norms are 1 + g, and g is what is learned and stored (Gemma).</summary>
+    public bool NormGainFromOne { get; init; }
+
+    /// <summary>Whether a layer's mixer and feed-forward read the stream together. Layers that have one of them are as without.</summary>
+    public ParallelKind Parallel { get; init; }
 
     /// <summary>What a norm adds to the mean square, or to the variance.</summary>
     [Bounds(0, 1)]
@@ -94,7 +106,7 @@ public abstract record ModelShape
     /// <summary>The head is the embedding, transposed.</summary>
     public bool Tied { get; init; }
 
-    /// <summary>Linear layers of mixers and feed-forwards have a bias. Head, gates, routers and routed experts never do, layer norms always.</summary>
+    /// <summary>Linear layers of mixers and feed-forwards have a bias. Gates, routers and routed experts never do; of the head and of layer norms headBias and normBias say it.</summary>
     public bool Bias { get; init; }
 
     /// <summary>What makes queries, keys and values has a bias; null for <see cref="Bias"/>.</summary>
@@ -102,6 +114,24 @@ public abstract record ModelShape
 
     /// <summary>What heads' results go through to the stream has a bias; null for <see cref="Bias"/>.</summary>
     public bool? OutputBias { get; init; }
+
+    /// <summary>Feed-forwards have biases, in both or all of their matrices; null for <see cref="Bias"/>.</summary>
+    public bool? FeedForwardBias { get; init; }
+
+    /// <summary>The head over the vocabulary has a bias (Phi).</summary>
+    public bool HeadBias { get; init; }
+
+    /// <summary>The factor on what tokens are looked up as, before learned positions join (Gemma: √width).</summary>
+    [Bounds(0, AboveMinimum = true)]
+    public double EmbeddingScale { get; init; } = 1;
+
+    /// <summary>The factor on the product of the last norm and the head (Cohere).</summary>
+    [Bounds(0, AboveMinimum = true)]
+    public double LogitScale { get; init; } = 1;
+
+    /// <summary>c, at which logits level off, c · tanh(logit / c) (Gemma 2); 0 for none. Losses are of such logits.</summary>
+    [Bounds(0)]
+    public double LogitCap { get; init; }
 
     /// <summary>The share of elements that training sets to 0 after the embedding, each mixer and each feed-forward.</summary>
     [Bounds(0, 1, BelowMaximum = true)]

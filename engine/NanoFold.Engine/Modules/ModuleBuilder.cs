@@ -106,13 +106,13 @@ public sealed class ModuleBuilder
     /// <param name="width">What it runs over.</param>
     /// <param name="kind">Null for the model's.</param>
     /// <param name="growth">Whether what it runs over grows with the width of the model; an element of a head does not.</param>
-    /// <param name="bias">Whether a layer norm has a bias.</param>
-    public Norm Norm(string name, int width, NormKind? kind = null, GrowthKind growth = GrowthKind.Input, bool bias = true)
+    /// <param name="bias">Whether a layer norm has a bias; null for what the model says.</param>
+    public Norm Norm(string name, int width, NormKind? kind = null, GrowthKind growth = GrowthKind.Input, bool? bias = null)
     {
         NormKind of = kind ?? Model.Norm;
-        Parameter gain = Add($"{name}.weight", Layout.Of(width), ParameterRole.Vector, Initializer.One, growth);
-        Parameter? added = of == NormKind.Layer && bias ? Add($"{name}.bias", Layout.Of(width), ParameterRole.Vector, Initializer.Zero, growth) : null;
-        return new Norm(of, gain, added, Model.NormEpsilon);
+        Parameter gain = Add($"{name}.weight", Layout.Of(width), ParameterRole.Vector, Initialization.Gain(Model), growth);
+        Parameter? added = of == NormKind.Layer && (bias ?? Model.NormBias) ? Add($"{name}.bias", Layout.Of(width), ParameterRole.Vector, Initializer.Zero, growth) : null;
+        return new Norm(of, gain, added, Model.NormEpsilon, Model.NormGainFromOne);
     }
 
     /// <summary>State that is saved with the parameters: neither a gradient nor an optimizer changes it.</summary>

@@ -12,8 +12,9 @@ public sealed class Norm
     private readonly Parameter? _gain;
     private readonly Parameter? _bias;
     private readonly double _epsilon;
+    private readonly bool _fromOne;
 
-    internal Norm(NormKind kind, Parameter? gain, Parameter? bias, double epsilon) => (_kind, _gain, _bias, _epsilon) = (kind, gain, bias, epsilon);
+    internal Norm(NormKind kind, Parameter? gain, Parameter? bias, double epsilon, bool gainFromOne = false) => (_kind, _gain, _bias, _epsilon, _fromOne) = (kind, gain, bias, epsilon, gainFromOne);
 
     /// <summary>The points of a norm: what it divides by, and what it gives (with gain and bias).</summary>
     /// <param name="name">As in <c>ln1</c>.</param>
@@ -33,15 +34,15 @@ public sealed class Norm
         int[] shape = x.Layout.ToShape();
         shape[^1] = 1;
         (Tensor y, Tensor statistics) = _kind == NormKind.Rms
-            ? RmsNormOp.RecordWithScale(tape, x, Use(tape, _gain), _epsilon)
-            : LayerNormOp.RecordWithScale(tape, x, Use(tape, _gain), Use(tape, _bias), _epsilon);
+            ? RmsNormOp.RecordWithScale(tape, x, Use(tape, _gain), _epsilon, _fromOne)
+            : LayerNormOp.RecordWithScale(tape, x, Use(tape, _gain), Use(tape, _bias), _epsilon, _fromOne);
         Tap.ReadOnly(tape, scale, NormScaleOp.Record(tape, statistics).Reshape(shape));
         return Tap.At(tape, $"{name}.hook_normalized", y);
     }
 
     public Tensor Forward(Tape tape, Tensor x) => _kind == NormKind.Rms
-        ? RmsNormOp.Record(tape, x, Use(tape, _gain), _epsilon)
-        : LayerNormOp.Record(tape, x, Use(tape, _gain), Use(tape, _bias), _epsilon);
+        ? RmsNormOp.Record(tape, x, Use(tape, _gain), _epsilon, _fromOne)
+        : LayerNormOp.Record(tape, x, Use(tape, _gain), Use(tape, _bias), _epsilon, _fromOne);
 
     private static Tensor Use(Tape tape, Parameter? parameter) => parameter is null ? default : tape.Use(parameter);
 }

@@ -1,6 +1,6 @@
 namespace NanoFold.Engine.Modules;
 
-/// <summary>How activations are normalized before each sub-block and before the head.</summary>
+/// <summary>How activations are normalized around each sub-block and before the head.</summary>
 public enum NormKind
 {
     /// <summary>x · rsqrt(mean(x²) + eps) · g.</summary>

@@ -7,26 +7,26 @@ namespace NanoFold.Engine.Ops;
 
 /// <summary>
 /// y = (x − μ) · r ⊙ g + b with r = rsqrt(var + ε) over the last dimension (arXiv 1607.06450). x [.., D], g and b [D] or none.
-/// With x̂ = (x − μ) r and h = dy ⊙ g: dx = r · (h − mean(h) − x̂ · mean(h ⊙ x̂)), dg += Σ dy ⊙ x̂, db += Σ dy.
+/// With x̂ = (x − μ) r and h = dy ⊙ g: dx = r · (h − mean(h) − x̂ · mean(h ⊙ x̂)), dg += Σ dy ⊙ x̂, db += Σ dy. A gain from one is 1 + g.
 /// </summary>
-public sealed class LayerNormOp(Backend backend, double epsilon) : Op
+public sealed class LayerNormOp(Backend backend, double epsilon, bool gainFromOne = false) : Op
 {
     private readonly IKernel<LayerNormCall> _forward = backend.Require<LayerNormCall>();
     private readonly IKernel<LayerNormBackwardCall> _backward = backend.Require<LayerNormBackwardCall>();
 
     public override string Name => "layer-norm";
 
-    public static Tensor Record(Tape tape, Tensor x, Tensor gain, Tensor bias, double epsilon) => RecordWithScale(tape, x, gain, bias, epsilon).Y;
+    public static Tensor Record(Tape tape, Tensor x, Tensor gain, Tensor bias, double epsilon, bool gainFromOne = false) => RecordWithScale(tape, x, gain, bias, epsilon, gainFromOne).Y;
 
     /// <summary>The same, and μ and r of each row, [N, 2] in the type of sums.</summary>
-    public static (Tensor Y, Tensor Statistics) RecordWithScale(Tape tape, Tensor x, Tensor gain, Tensor bias, double epsilon)
+    public static (Tensor Y, Tensor Statistics) RecordWithScale(Tape tape, Tensor x, Tensor gain, Tensor bias, double epsilon, bool gainFromOne = false)
     {
         if ((!gain.IsNone && gain.Layout.Count != x[-1]) || (!bias.IsNone && bias.Layout.Count != x[-1]))
         {
             throw new ArgumentException($"layer-norm: x {x}, gain {gain}, bias {bias}; expected [.., D], [D] or none, [D] or none");
         }
 
-        var op = new LayerNormOp(tape.Backend, epsilon);
+        var op = new LayerNormOp(tape.Backend, epsilon, gainFromOne && !gain.IsNone);
         Tensor[] both = tape.Record(op, [x, gain, bias], [(x.Layout, tape.Type), (Layout.Of(checked((int)x.Layout.Rows), 2), tape.Type.Sum())]);
         return (both[0], both[1]);
     }
@@ -36,16 +36,19 @@ public sealed class LayerNormOp(Backend backend, double epsilon) : Op
     public override bool BackwardReadsOutput(int output) => output == 1;
 
     public override void Forward(Backend backend, OpCall call) =>
-        _forward.Run(new LayerNormCall(call.Input(0), call.Input(1), call.Input(2), call.Output(0), call.Output(1), epsilon));
+        _forward.Run(new LayerNormCall(call.Input(0), gainFromOne ? GainFromOne.Make(backend, call.Input(1), call.Scratch) : call.Input(1), call.Input(2), call.Output(0), call.Output(1), epsilon));
 
     public override void Backward(Backend backend, OpCall call)
     {
         call.ZeroUnlessAccumulating(backend, 1);
         call.ZeroUnlessAccumulating(backend, 2);
-        _backward.Run(Gradient(call));
+        LayerNormBackwardCall gradient = Gradient(call);
+        _backward.Run(gainFromOne ? gradient with { Gain = GainFromOne.Make(backend, call.Input(1), call.Scratch, _backward.ScratchBytes(gradient)) } : gradient);
     }
 
-    public override long BackwardScratchBytes(Node node) => _backward.ScratchBytes(Gradient(OpCall.OfShapes(node)));
+    public override long ForwardScratchBytes(Node node) => gainFromOne ? GainFromOne.Bytes(node.Inputs[1]) : 0;
+
+    public override long BackwardScratchBytes(Node node) => _backward.ScratchBytes(Gradient(OpCall.OfShapes(node))) + ForwardScratchBytes(node);
 
     internal static IEnumerable<OpCase> Cases()
     {
@@ -57,6 +60,8 @@ public sealed class LayerNormOp(Backend backend, double epsilon) : Op
 
         yield return new OpCase("layer-norm without bias [5, 33]", [OpInput.Real(5, 33), OpInput.Weight(33)],
             (tape, t) => Record(tape, t[0], t[1], default, 1e-5), a => Reference(a[0], a[1], null, 33)) { Tolerance = 2e-5 };
+        yield return new OpCase("layer-norm with a gain from one [7, 33]", [OpInput.Real(7, 33), OpInput.Weight(33), OpInput.Weight(33)],
+            (tape, t) => Record(tape, t[0], t[1], t[2], 1e-5, gainFromOne: true), a => Reference(a[0], [.. a[1].Select(g => 1 + g)], a[2], 33)) { Tolerance = 2e-5 };
         yield return new OpCase("layer-norm without gain [5, 33]", [OpInput.Real(5, 33)],
             (tape, t) => Record(tape, t[0], default, default, 1e-5), a => Reference(a[0], null, null, 33)) { Tolerance = 2e-5 };
     }

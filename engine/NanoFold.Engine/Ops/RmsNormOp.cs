@@ -2,55 +2,59 @@ using NanoFold.Engine.Autograd;
 using NanoFold.Engine.Tensors;
 using NanoFold.Kernels;
 using NanoFold.Kernels.Calls;
+using NanoFold.Kernels.Lanes;
 
 namespace NanoFold.Engine.Ops;
 
 /// <summary>
 /// y = x · r ⊙ g with r = rsqrt(mean(x²) + ε) over the last dimension (arXiv 1910.07467). x [.., D], g [D] or none.
-/// dx = r · (dy ⊙ g − x · r² · mean(dy ⊙ g ⊙ x)), dg += Σ dy ⊙ x · r. <see cref="ToLength"/> takes sums in place of the means.
+/// dx = r · (dy ⊙ g − x · r² · mean(dy ⊙ g ⊙ x)), dg += Σ dy ⊙ x · r. <see cref="ToLength"/> takes sums in place of the means. A gain from one is 1 + g.
 /// </summary>
-public sealed class RmsNormOp(Backend backend, double epsilon, bool toLength) : Op
+public sealed class RmsNormOp(Backend backend, double epsilon, bool toLength, bool gainFromOne = false) : Op
 {
     private readonly IKernel<RmsNormCall> _forward = backend.Require<RmsNormCall>();
     private readonly IKernel<RmsNormBackwardCall> _backward = backend.Require<RmsNormBackwardCall>();
 
     public override string Name => "rms-norm";
 
-    public static Tensor Record(Tape tape, Tensor x, Tensor gain, double epsilon) => Record(tape, x, gain, epsilon, toLength: false)[0];
+    public static Tensor Record(Tape tape, Tensor x, Tensor gain, double epsilon, bool gainFromOne = false) => Record(tape, x, gain, epsilon, toLength: false, gainFromOne)[0];
 
     /// <summary>The same, and r of each row, [N, 1] in the type of sums.</summary>
-    public static (Tensor Y, Tensor Statistics) RecordWithScale(Tape tape, Tensor x, Tensor gain, double epsilon)
+    public static (Tensor Y, Tensor Statistics) RecordWithScale(Tape tape, Tensor x, Tensor gain, double epsilon, bool gainFromOne = false)
     {
-        Tensor[] both = Record(tape, x, gain, epsilon, toLength: false);
+        Tensor[] both = Record(tape, x, gain, epsilon, toLength: false, gainFromOne);
         return (both[0], both[1]);
     }
 
     /// <summary>Rows of length 1: y = x · rsqrt(Σ x² + ε) over the last dimension.</summary>
-    public static Tensor ToLength(Tape tape, Tensor x, double epsilon) => Record(tape, x, default, epsilon, toLength: true)[0];
+    public static Tensor ToLength(Tape tape, Tensor x, double epsilon) => Record(tape, x, default, epsilon, toLength: true, gainFromOne: false)[0];
 
-    private static Tensor[] Record(Tape tape, Tensor x, Tensor gain, double epsilon, bool toLength)
+    private static Tensor[] Record(Tape tape, Tensor x, Tensor gain, double epsilon, bool toLength, bool gainFromOne)
     {
         if (!gain.IsNone && gain.Layout.Count != x[-1])
         {
             throw new ArgumentException($"rms-norm: x {x} and gain {gain}; expected [.., D] and [D]");
         }
 
-        var op = new RmsNormOp(tape.Backend, epsilon, toLength);
+        var op = new RmsNormOp(tape.Backend, epsilon, toLength, gainFromOne && !gain.IsNone);
         return tape.Record(op, [x, gain], [(x.Layout, tape.Type), (Layout.Of(checked((int)x.Layout.Rows), 1), tape.Type.Sum())]);
     }
 
     public override bool BackwardReadsOutput(int output) => output == 1;
 
     public override void Forward(Backend backend, OpCall call) =>
-        _forward.Run(new RmsNormCall(call.Input(0), call.Input(1), call.Output(0), call.Output(1), epsilon) { ToLength = toLength });
+        _forward.Run(new RmsNormCall(call.Input(0), gainFromOne ? GainFromOne.Make(backend, call.Input(1), call.Scratch) : call.Input(1), call.Output(0), call.Output(1), epsilon) { ToLength = toLength });
 
     public override void Backward(Backend backend, OpCall call)
     {
         call.ZeroUnlessAccumulating(backend, 1);
-        _backward.Run(Gradient(call));
+        RmsNormBackwardCall gradient = Gradient(call);
+        _backward.Run(gainFromOne ? gradient with { Gain = GainFromOne.Make(backend, call.Input(1), call.Scratch, _backward.ScratchBytes(gradient)) } : gradient);
     }
 
-    public override long BackwardScratchBytes(Node node) => _backward.ScratchBytes(Gradient(OpCall.OfShapes(node)));
+    public override long ForwardScratchBytes(Node node) => gainFromOne ? GainFromOne.Bytes(node.Inputs[1]) : 0;
+
+    public override long BackwardScratchBytes(Node node) => _backward.ScratchBytes(Gradient(OpCall.OfShapes(node))) + ForwardScratchBytes(node);
 
     internal static IEnumerable<OpCase> Cases()
     {
@@ -62,6 +66,8 @@ public sealed class RmsNormOp(Backend backend, double epsilon, bool toLength) : 
 
         yield return new OpCase("rms-norm without gain", [OpInput.Real(4, 33)],
             (tape, t) => Record(tape, t[0], default, 1e-5), a => Reference(a[0], null, 33));
+        yield return new OpCase("rms-norm with a gain from one [7, 33]", [OpInput.Real(7, 33), OpInput.Weight(33)],
+            (tape, t) => Record(tape, t[0], t[1], 1e-5, gainFromOne: true), a => Reference(a[0], [.. a[1].Select(g => 1 + g)], 33));
         yield return new OpCase("rms-norm of strided heads", [OpInput.Real(3, 5, 24)],
             (tape, t) => Record(tape, t[0].Slice(2, 8, 8).SplitLast(2), default, 1e-5),
             a => Reference([.. a[0].Where((_, i) => i % 24 is >= 8 and < 16)], null, 4));
@@ -86,4 +92,26 @@ public sealed class RmsNormOp(Backend backend, double epsilon, bool toLength) : 
         double rms = Math.Sqrt(row.Sum(v => v * v) / width + 1e-5);
         return row.Select((value, i) => value / rms * (gain?[i] ?? 1));
     })];
+}
+
+/// <summary>Gains of norms that are learned as their distance from 1: 1 + g [D], made where a norm is about to run.</summary>
+internal static class GainFromOne
+{
+    /// <summary>Scratch memory that it takes.</summary>
+    public static long Bytes(Tensor gain) => gain.Layout.Count * gain.Type.Size();
+
+    /// <summary>1 + g in scratch memory, after so many bytes of it.</summary>
+    public static View Make(Backend backend, in View gain, in View scratch, long after = 0)
+    {
+        View made = scratch.As(gain.Type, gain.Layout, after / gain.Type.Size());
+        backend.Map(default(PlusOne), gain, made);
+        return made;
+    }
+
+    private readonly struct PlusOne : IUnaryOp
+    {
+        public V Invoke<V>(V x)
+            where V : struct, ILane<V>
+            => x + V.Constant(1);
+    }
 }

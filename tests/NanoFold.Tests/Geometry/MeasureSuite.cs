@@ -4,6 +4,7 @@ using NanoFold.Engine.Geometry.Measures;
 using NanoFold.Engine.Geometry.Sampling;
 using NanoFold.Engine.Geometry.Statistics;
 using NanoFold.Engine.Model;
+using NanoFold.Engine.Modules;
 using NanoFold.Engine.Residuals;
 using NanoFold.Engine.Runs;
 using NanoFold.Engine.Tasks;
@@ -70,6 +71,18 @@ public class MeasureSuite : EngineTests
 
         IReadOnlyList<Measured> free = Run([streams], model with { Residual = new HyperConnectionsConfig { Streams = 3, Sinkhorn = 0 } });
         Assert.That(free[^1].Figures.Single(f => f.Name == "mixingRowError").Value, Is.GreaterThan(0.1));
+    }
+
+    /// <summary>Where mixer and feed-forward read the stream together, both updates are measured against what they read.</summary>
+    [Test]
+    public void UpdatesBesideEachOtherAreOfTheSameStream()
+    {
+        Measure updates = new UpdateMeasure(), pre = new NormMeasure { Point = "hook_resid_pre" }, made = new NormMeasure { Point = "hook_mlp_out" };
+        IReadOnlyList<Measured> measured = Run([updates, pre, made], ModelVariants.Base with { Parallel = ParallelKind.OneNorm });
+        double Of(Measure measure, string figure) => measured.Single(m => m.Measure == measure && m.Place.Layer == 1).Figures.Single(f => f.Name == figure).Value!.Value;
+        // A mean of quotients beside a quotient of means.
+        Assert.That(Of(updates, "feedForwardShare"), Is.EqualTo(Of(made, "norm") / Of(pre, "norm")).Within(25).Percent);
+        Assert.That(Of(updates, "mixerShare"), Is.GreaterThan(0));
     }
 
     [TestCaseSource(nameof(Kinds))]

@@ -14,6 +14,8 @@ namespace NanoFold.Tests.Suites;
 /// <summary>The models that the suites run over: every registered mixer and feed-forward, and the settings that change their paths.</summary>
 internal static class ModelVariants
 {
+    private const string Sandwich = "norms on both sides, gains from one, logits that level off", OneNorm = "mixer and feed-forward beside each other after one norm";
+
     /// <summary>Two layers, context 16.</summary>
     public static ModelConfig Base => new() { Layers = 2, Width = 16, Heads = 4, Context = 16, Vocab = 19, Hidden = 24 };
 
@@ -34,7 +36,7 @@ internal static class ModelVariants
             .. Mixers.SelectMany(mixer => MixerReference.Of(mixer).Variants(Base)),
             // Without a mixer, whose points the others have.
             .. FeedForwards.Where(feedForward => feedForward.IsThere).Select(feedForward => OfFeedForward(feedForward).First()).Select(v => (v.Name, v.Model with { Mixer = new NoneConfig() })),
-            .. Settings.Where(v => v.Name is "tied" or "learned positions"),
+            .. Settings.Where(v => v.Name is "tied" or "learned positions" or Sandwich or OneNorm),
             .. Residuals.SelectMany(OfResidual),
         ]
         where variant.Model.Pattern is null
@@ -74,6 +76,34 @@ internal static class ModelVariants
             QkNormOver = QkNormSpan.Width,
             OutputBias = true,
             RopeScaling = new Llama3RopeConfig { Factor = 8, Original = 8 },
+        }),
+        ("norms after mixers and feed-forwards", Base with { NormPlace = NormPlaceKind.Post, QkNorm = true, QkNormOver = QkNormSpan.Width }),
+        (Sandwich, Base with
+        {
+            NormPlace = NormPlaceKind.Sandwich,
+            NormGainFromOne = true,
+            KvHeads = 2,
+            QkNorm = true,
+            Tied = true,
+            HeadBias = true,
+            EmbeddingScale = 4,
+            LogitScale = 0.7,
+            LogitCap = 1.5,
+            FeedForward = GeGluTanhConfig.Tiny,
+        }),
+        (OneNorm, Base with { Parallel = ParallelKind.OneNorm, Norm = NormKind.Layer, NormBias = false, Bias = true, FeedForwardBias = false, HeadBias = true, LogitScale = 0.35 }),
+        ("mixer and feed-forward beside each other, each with its norms", Base with
+        {
+            Layers = 3,
+            Parallel = ParallelKind.TwoNorms,
+            NormPlace = NormPlaceKind.Sandwich,
+            Norm = NormKind.Layer,
+            NormGainFromOne = true,
+            QkNorm = true,
+            QkNormOver = QkNormSpan.EachHead,
+            FeedForwardBias = true,
+            Residual = HyperConnectionsConfig.Tiny,
+            Pattern = [new BlockConfig(), new BlockConfig { FeedForward = GeluConfig.Tiny }, new BlockConfig { Mixer = new NoneConfig() }],
         }),
         ("tied", Base with { Tied = true }),
         ("bias", Base with { Bias = true }),

@@ -18,7 +18,12 @@ internal sealed class NaiveModel(ModelConfig config, Func<string, double[]?> wei
     public double[] Logits(int[] tokens)
     {
         double[] head = config.Tied ? _model.Weight("embed_tokens.weight") : weights("lm_head.weight")!;
-        return [.. Body([.. tokens.Select(token => NaiveLayer.Row(_model.Weight("embed_tokens.weight"), token, config.Width))]).SelectMany(row => NaiveLayer.Times(head, row))];
+        double[][] x = [.. tokens.Select(token => NaiveLayer.Row(_model.Weight("embed_tokens.weight"), token, config.Width).Select(v => config.EmbeddingScale * v).ToArray())];
+        return [.. Body(x).SelectMany(row => NaiveLayer.Times(head, row).Select((product, v) =>
+        {
+            double logit = (config.LogitScale * product) + (config.HeadBias ? weights("lm_head.bias")![v] : 0);
+            return config.LogitCap > 0 ? config.LogitCap * Math.Tanh(logit / config.LogitCap) : logit;
+        }))];
     }
 
     /// <summary>Values [T · O] of features [T][F].</summary>
@@ -38,17 +43,33 @@ internal sealed class NaiveModel(ModelConfig config, Func<string, double[]?> wei
         {
             int i = l;
             NaiveLayer layer = _model.In($"layers.{i}");
-            if (layers[i].Mixer.Traits(config).Mixes)
+            bool mixes = layers[i].Mixer.Traits(config).Mixes, feeds = layers[i].FeedForward.IsThere, isParallel = mixes && feeds && config.Parallel != ParallelKind.None;
+            bool hasPre = config.NormPlace != NormPlaceKind.Post, hasPost = config.NormPlace != NormPlaceKind.Pre;
+            double[][] Before(double[][] x, string name) => hasPre ? layer.Norm(x, name) : x;
+            double[][] After(double[][] x, string name) => hasPost ? layer.Norm(x, name) : x;
+            double[][] Mixed(double[][] read) =>
+                After(MixerReference.Of(layers[i].Mixer).Forward(layers[i].Mixer, layer.In("self_attn"), Before(read, "input_layernorm")), "post_attention_layernorm");
+            double[][] Fed(double[][] read)
             {
-                stream.Around(layer, "attn_residual", read =>
-                    MixerReference.Of(layers[i].Mixer).Forward(layers[i].Mixer, layer.In("self_attn"), layer.Norm(read, "input_layernorm")));
+                string norm = isParallel && config.Parallel == ParallelKind.OneNorm ? "input_layernorm" : hasPost ? "pre_feedforward_layernorm" : "post_attention_layernorm";
+                FeedForwardReference feed = FeedForwardReference.Of(layers[i].FeedForward);
+                return After([.. Before(read, norm).Select(row => feed.Forward(layers[i].FeedForward, layer.In("mlp"), row))], "post_feedforward_layernorm");
             }
 
-            if (layers[i].FeedForward.IsThere)
+            if (isParallel)
             {
-                FeedForwardReference feed = FeedForwardReference.Of(layers[i].FeedForward);
-                stream.Around(layer, "mlp_residual", read =>
-                    [.. layer.Norm(read, "post_attention_layernorm").Select(row => feed.Forward(layers[i].FeedForward, layer.In("mlp"), row))]);
+                stream.Around(layer, "attn_residual", read => [.. Mixed(read).Zip(Fed(read), NaiveLayer.Add)]);
+                continue;
+            }
+
+            if (mixes)
+            {
+                stream.Around(layer, "attn_residual", Mixed);
+            }
+
+            if (feeds)
+            {
+                stream.Around(layer, "mlp_residual", Fed);
             }
         }
 
@@ -101,11 +122,12 @@ internal sealed class NaiveLayer(ModelConfig model, Func<string, double[]?> weig
     /// <summary>The model's norm of that name.</summary>
     public double[][] Norm(double[][] x, string name)
     {
-        double[] gain = Weight(name + ".weight");
-        return Find(name + ".bias") is not { } bias ? [.. x.Select(row => Rms(row, gain))] : [.. x.Select(row =>
+        double[] gain = FromOne(Weight(name + ".weight"));
+        double[]? bias = Find(name + ".bias");
+        return model.Norm == NormKind.Rms ? [.. x.Select(row => Rms(row, gain))] : [.. x.Select(row =>
         {
             double mean = row.Average(), variance = row.Average(v => (v - mean) * (v - mean));
-            return row.Select((v, i) => (v - mean) / Math.Sqrt(variance + model.NormEpsilon) * gain[i] + bias[i]).ToArray();
+            return row.Select((v, i) => (v - mean) / Math.Sqrt(variance + model.NormEpsilon) * gain[i] + (bias?[i] ?? 0)).ToArray();
         })];
     }
 
@@ -114,6 +136,7 @@ internal sealed class NaiveLayer(ModelConfig model, Func<string, double[]?> weig
     /// <summary>A row by the norm of queries and keys, with the gain and bias given.</summary>
     public double[] QkNorm(double[] row, double[] gain, double[]? bias)
     {
+        gain = FromOne(gain);
         if (model.QkNormKind == NormKind.Rms)
         {
             return Rms(row, gain);
@@ -122,6 +145,9 @@ internal sealed class NaiveLayer(ModelConfig model, Func<string, double[]?> weig
         double mean = row.Average(), variance = row.Average(v => (v - mean) * (v - mean));
         return [.. row.Select((v, i) => ((v - mean) / Math.Sqrt(variance + model.NormEpsilon) * gain[i]) + (bias?[i] ?? 0))];
     }
+
+    /// <summary>Gains as they act.</summary>
+    private double[] FromOne(double[] gain) => model.NormGainFromOne ? [.. gain.Select(g => 1 + g)] : gain;
 
     /// <summary>One head turned by its position, as the model says.</summary>
     public double[] Rotate(double[] head, int position) => Rotate(head, position, model.RopeBase, model.RopeScaling);

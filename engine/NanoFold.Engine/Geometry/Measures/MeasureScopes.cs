@@ -15,7 +15,7 @@ public abstract record PointMeasure : Measure
 
     private static readonly string[] s_points =
     [
-        "hook_resid_pre", "ln1.hook_normalized", "hook_attn_out", "hook_resid_mid", "ln2.hook_normalized", "hook_mlp_out", Stream,
+        "hook_resid_pre", "ln1.hook_normalized", "ln1_post.hook_normalized", "hook_attn_out", "hook_resid_mid", "ln2.hook_normalized", "ln2_post.hook_normalized", "hook_mlp_out", Stream,
     ];
 
     /// <summary>The point within a block, one of those of the stream's width; or of several streams, each of which is measured alone.</summary>

@@ -1,6 +1,7 @@
 using NanoFold.Engine.FeedForward;
 using NanoFold.Engine.Geometry.Words;
 using NanoFold.Engine.Model;
+using NanoFold.Engine.Modules;
 using NanoFold.Engine.Tensors;
 using NanoFold.Kernels;
 
@@ -44,6 +45,7 @@ internal sealed class UnitValues
     /// <summary>Why a block has no units whose values are columns of one matrix, or null.</summary>
     public static string? WhyNot(Transformer model, int layer) =>
         model.Config.LayerConfigs().ElementAt(layer).FeedForward is not DenseConfig ? $"its feed-forward, {model.Config.LayerConfigs().ElementAt(layer).FeedForward.Kind}, is not one of units with a value each"
+        : model.Config.NormPlace != NormPlaceKind.Pre ? "a norm stands between its matrix of values and the stream (model.normPlace)"
         : model.Adapters is not null ? "adapters lie around its matrices; units are read of models without"
         : model.Store.Find(Name(layer)) is null ? "it has no matrix of values"
         : null;

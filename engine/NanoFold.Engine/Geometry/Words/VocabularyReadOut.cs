@@ -20,7 +20,7 @@ internal sealed class VocabularyReadOut
     public VocabularyReadOut(Transformer model)
     {
         _model = model;
-        _gain = model.Store.Find(Gain) is { } gain ? Read(model.Store, gain) : null;
+        _gain = model.Store.Find(Gain) is { } gain ? [.. Read(model.Store, gain).Select(g => model.Config.NormGainFromOne ? 1 + g : g)] : null;
     }
 
     /// <summary>Told of the logits of one vector.</summary>
@@ -100,7 +100,7 @@ internal sealed class VocabularyReadOut
         using StepState state = backend.NewState();
         using var arena = new SharedArena(backend);
         var tape = new Tape(backend) { State = state };
-        Tensor found = _model.Language.Logits(tape, tape.External("vectors", view));
+        Tensor found = _model.Language.Shares(tape, tape.External("vectors", view));
         tape.Keep(found);
         using var plan = new Plan(tape);
         arena.Bind(plan);

@@ -3,6 +3,7 @@ using NanoFold.Engine.Geometry.Measures;
 using NanoFold.Engine.Geometry.Sampling;
 using NanoFold.Engine.Geometry.Statistics;
 using NanoFold.Engine.Mixers;
+using NanoFold.Engine.Modules;
 using NanoFold.Engine.Tasks;
 using NanoFold.Engine.Tensors;
 using NanoFold.Tests.Suites;
@@ -66,6 +67,22 @@ public class NetworkMeasureTests : EngineTests
         }
 
         using var without = new TinyModel(ModelVariants.Base with { Layers = 1, Mixer = new NoneConfig() }, Backend());
+        Assert.That(Run(without, new GradientLagMeasure()), Is.Empty);
+    }
+
+    /// <summary>A feed-forward that reads the same normed stream is no part of what goes back through the mixer.</summary>
+    [Test]
+    public void AFeedForwardBesideAMixerIsNoPartOfIt()
+    {
+        using TinyModel after = new(ModelVariants.Base with { Layers = 1 }, Backend()), beside = new(ModelVariants.Base with { Layers = 1, Parallel = ParallelKind.OneNorm }, Backend());
+        foreach (string name in new[] { "q_proj.weight", "k_proj.weight", "v_proj.weight", "o_proj.weight" })
+        {
+            Assert.That(Weights(beside, 0, name), Is.EqualTo(Weights(after, 0, name)));
+        }
+
+        double?[] gains = [.. new[] { after, beside }.Select(tiny => ValueOf(Run(tiny, new GradientLagMeasure()).Single(), "gain.1"))];
+        Assert.That(gains[1], Is.GreaterThan(0).And.EqualTo(gains[0]).Within(1e-4).Percent);
+        using var without = new TinyModel(ModelVariants.Base with { Layers = 1, NormPlace = NormPlaceKind.Post }, Backend());
         Assert.That(Run(without, new GradientLagMeasure()), Is.Empty);
     }
 

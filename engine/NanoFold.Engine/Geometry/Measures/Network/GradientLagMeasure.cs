@@ -16,7 +16,7 @@ namespace NanoFold.Engine.Geometry.Measures;
 /// </summary>
 public sealed record GradientLagMeasure : NetworkMeasure
 {
-    private const string Input = "ln1.hook_normalized", Output = "hook_attn_out", Gradient = ".grad";
+    private const string Input = "ln1.hook_normalized", Output = "hook_attn_out", Beside = "hook_mlp_out", Gradient = ".grad";
 
     /// <summary>Backward passes, each from one token of every window.</summary>
     [Bounds(1, 1024)]
@@ -34,7 +34,9 @@ public sealed record GradientLagMeasure : NetworkMeasure
     /// <inheritdoc/>
     public override void Take(NetworkSample network, FigureWriter figures)
     {
-        if (!network.Model.TapPoints.Any(point => TapName.Matches($"blocks.*.{Output}", point.Name)))
+        // Where no norm stands before a mixer, what it reads is the stream, to which much else flows back.
+        bool Has(string name) => network.Model.TapPoints.Any(point => TapName.Matches($"blocks.*.{name}", point.Name));
+        if (!Has(Output) || !Has(Input))
         {
             return;
         }
@@ -46,7 +48,9 @@ public sealed record GradientLagMeasure : NetworkMeasure
         var vectors = new View(buffer, 0, Layout.Of(batch, time, width), DType.Float32);
         IEnumerable<ITapReader> readers = Enumerable.Range(0, profiles.Length).Select(layer => new NetworkPass.Reader(
             string.Create(CultureInfo.InvariantCulture, $"blocks.{layer}.{Input}{Gradient}"), (_, values, _) => Add(profiles[layer] ??= new JacobianByLag(time, width), network, positions, values)));
-        using var pass = new NetworkPass(network, readers, [new Cut($"blocks.*.{Input}", null), new Cut($"blocks.*.{Output}", vectors)], training: true);
+        // A feed-forward may read the same.
+        IEnumerable<Cut> beside = Has(Beside) ? [new Cut($"blocks.*.{Beside}", null)] : [];
+        using var pass = new NetworkPass(network, readers, [new Cut($"blocks.*.{Input}", null), new Cut($"blocks.*.{Output}", vectors), .. beside], training: true);
         var random = new GaussianSource(network.Seed);
         var drawn = new float[batch * time * width];
         for (int round = 0; round < Rounds; round++)

@@ -44,7 +44,7 @@ public sealed record TangentMeasure : BlockMeasure
     public override void Take(BlockSample block, FigureWriter figures)
     {
         Write(block.Cloud("hook_resid_pre"), block.Cloud("hook_attn_out"), "mixer", figures);
-        Write(block.Cloud("hook_resid_mid"), block.Cloud("hook_mlp_out"), "feedForward", figures);
+        Write(block.Cloud("hook_resid_mid") ?? block.Cloud("hook_resid_pre"), block.Cloud("hook_mlp_out"), "feedForward", figures);
     }
 
     private void Write(PointCloud? x, PointCloud? delta, string name, FigureWriter figures)
