@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using NanoFold.Engine.Configuration;
+using NanoFold.Engine.Mixers;
 using NanoFold.Engine.Model;
 using NanoFold.Engine.Modules;
 using NanoFold.Kernels.Null;
@@ -21,11 +22,20 @@ public abstract record Architecture
         new Qwen2(),
         new Qwen3(),
         new Qwen3Moe(),
-        new Gpt2(),
-        new GptNeoX(),
         new Phi3(),
         new SmolLm3(),
+        new Olmo2(),
+        new Olmo3(),
+        new Gemma(),
+        new Gemma2(),
+        new Gemma3Text(),
+        new Gpt2(),
+        new GptNeoX(),
+        new Phi(),
         new StableLm(),
+        new Cohere(),
+        new Mamba(),
+        new Mamba2(),
     ];
 
     /// <summary>Its <c>model_type</c>.</summary>
@@ -48,6 +58,9 @@ public abstract record Architecture
 
     /// <summary>The keys of a model of ours. What of it cannot be said in them is found by reading them back.</summary>
     protected abstract JsonObject Keys(ModelConfig model);
+
+    /// <summary>A model of ours without the settings that have no effect in this architecture, such as heads where nothing has any: they are no difference.</summary>
+    protected virtual ModelConfig Meant(ModelConfig model) => model;
 
     /// <summary>The rules of all our parameters, in our order.</summary>
     /// <param name="model">Resolved, the vocabulary known.</param>
@@ -96,7 +109,7 @@ public abstract record Architecture
             return $"{Name} cannot express model.parametrization";
         }
 
-        JsonNode ours = ConfigWriter.ToTree(Same(Bare(model)), typeof(ModelConfig))!, theirs = ConfigWriter.ToTree(Same(Bare(back)), typeof(ModelConfig))!;
+        JsonNode ours = ConfigWriter.ToTree(Same(Bare(Meant(model))), typeof(ModelConfig))!, theirs = ConfigWriter.ToTree(Same(Bare(Meant(back))), typeof(ModelConfig))!;
         return Differences("model", ours, theirs).FirstOrDefault() is { } difference ? $"{Name} cannot express {difference}" : null;
     }
 
@@ -135,8 +148,11 @@ public abstract record Architecture
         Initialization = null,
         Adapters = [],
         Parametrization = new StandardConfig(),
+        // Which then says nothing more, where layers have no other matrices.
+        Bias = model.Bias && !model.LayerConfigs().All(layer => layer.Mixer is AttentionConfig or SlidingWindowConfig),
         QkvBias = model.QkvBias ?? model.Bias,
         OutputBias = model.OutputBias ?? model.Bias,
+        FeedForwardBias = model.FeedForwardBias ?? model.Bias,
         QkNormOver = model.QkNorm ? model.QkNormOver : default,
         QkNormKind = model.QkNorm ? model.QkNormKind : default,
         QkNormBias = model.QkNormBias || !model.QkNorm || model.QkNormKind == NormKind.Rms,

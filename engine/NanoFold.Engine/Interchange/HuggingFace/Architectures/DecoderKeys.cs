@@ -55,7 +55,7 @@ internal static class DecoderKeys
     public static void WriteBiases(ModelConfig model, JsonObject keys)
     {
         keys["attention_bias"] = model.QkvBias ?? model.Bias;
-        keys["mlp_bias"] = model.Bias;
+        keys["mlp_bias"] = model.FeedForwardBias ?? model.Bias;
     }
 
     /// <summary>The elements of a head that positions turn, from their share; 0 for all.</summary>
