@@ -8,8 +8,8 @@ namespace NanoFold.Engine.Interchange.HuggingFace.Architectures;
 /// <summary>Keys that most decoders of transformers have, read and written.</summary>
 internal static class DecoderKeys
 {
-    // Tables and caches are as long as the context; a longer one is a setting.
-    private const int LongestContext = 1 << 17;
+    // Caches and rows of evaluations are as long as the context; a longer one is to be asked for.
+    private const int LongestContext = 1 << 13;
 
     private const string FullAttention = "full_attention", SlidingAttention = "sliding_attention";
 
@@ -30,7 +30,7 @@ internal static class DecoderKeys
             Heads = heads,
             KvHeads = keys.Integer("num_key_value_heads", heads),
             HeadDim = keys.Integer("head_dim", width / heads),
-            Context = ContextOf(keys.Integer("max_position_embeddings", context)),
+            Context = ContextOf(keys, keys.Integer("max_position_embeddings", context)),
             Vocab = keys.Integer("vocab_size"),
             Hidden = keys.Integer("intermediate_size"),
             NormEpsilon = keys.Number(epsilonKey, epsilon),
@@ -38,8 +38,8 @@ internal static class DecoderKeys
         }, keys.Integer("max_position_embeddings", context), theta);
     }
 
-    /// <summary>The context of a model that says it reads so many tokens.</summary>
-    public static int ContextOf(double tokens) => (int)Math.Min(tokens, LongestContext);
+    /// <summary>The context of a model that says it reads so many tokens: that many, but no more than what is usual, or as many as were asked for.</summary>
+    public static int ContextOf(ForeignConfig keys, double tokens) => keys.Context ?? (int)Math.Min(tokens, LongestContext);
 
     /// <summary>Biases by the names of Llama: on all four matrices of attention, on all of the feed-forward.</summary>
     public static ModelConfig Biases(ForeignConfig keys, ModelConfig model)
