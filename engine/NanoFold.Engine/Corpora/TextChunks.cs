@@ -3,16 +3,17 @@ using NanoFold.Engine.Text;
 namespace NanoFold.Engine.Corpora;
 
 /// <summary>
-/// Reads a piece of text in chunks that can be tokenized one by one: the cuts are where <see cref="PreTokenizer"/> cuts
-/// anyway. Text of <see cref="LargestChunk"/> bytes without such a place is cut at a character.
+/// Reads a piece of text in chunks that can be tokenized one by one: the cuts are where the tokenizer cuts
+/// anyway. Text of <see cref="LargestChunk"/> bytes without such a place is cut before a space, or else at a character.
 /// </summary>
 internal static class TextChunks
 {
     public const int LargestChunk = 1 << 24;
     private const int FirstChunk = 1 << 20;
+    private static readonly ByteTokenizer s_bytes = new();
 
     /// <summary>The chunks in order; each is valid until the next is asked for.</summary>
-    public static IEnumerable<ReadOnlyMemory<byte>> Read(TextPiece piece, int chunkBytes = FirstChunk)
+    public static IEnumerable<ReadOnlyMemory<byte>> Read(TextPiece piece, int chunkBytes = FirstChunk, Tokenizer? tokenizer = null)
     {
         using Stream stream = piece.Document.Open(piece.From);
         byte[] buffer = new byte[(int)Math.Min(chunkBytes, piece.Bytes)];
@@ -23,7 +24,7 @@ internal static class TextChunks
             piece.Document.Fill(stream, buffer.AsSpan(held, more));
             held += more;
             left -= more;
-            int cut = left == 0 ? held : LastCut(buffer.AsSpan(0, held));
+            int cut = left == 0 ? held : LastCut(buffer.AsSpan(0, held), tokenizer ?? s_bytes);
             if (cut == 0)
             {
                 Array.Resize(ref buffer, buffer.Length * 2);
@@ -36,17 +37,21 @@ internal static class TextChunks
         }
     }
 
-    private static int LastCut(ReadOnlySpan<byte> text)
+    private static int LastCut(ReadOnlySpan<byte> text, Tokenizer tokenizer)
     {
-        for (int place = text.Length - 1; place > 0; place--)
+        int place = tokenizer.CutBefore(text);
+        if (place > 0 || text.Length < LargestChunk)
         {
-            if (PreTokenizer.MayCutAt(text, place))
-            {
-                return place;
-            }
+            return place;
         }
 
-        int end = text.Length < LargestChunk ? 0 : text.Length - 1;
+        place = Tokenizer.LastLetterBeforeSpace(text);
+        if (place > 0)
+        {
+            return place;
+        }
+
+        int end = text.Length - 1;
         while (end > text.Length - 4 && end > 0 && (text[end] & 0xC0) == 0x80)
         {
             end--;

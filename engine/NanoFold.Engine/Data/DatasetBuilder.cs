@@ -47,7 +47,7 @@ internal sealed class DatasetBuilder(Corpus corpus, TokenizerSpec spec, DataConf
                 writer.Write([tokenizer.Bos!.Value]);
             }
 
-            foreach (ReadOnlyMemory<byte> chunk in TextChunks.Read(piece))
+            foreach (ReadOnlyMemory<byte> chunk in TextChunks.Read(piece, tokenizer: tokenizer))
             {
                 cancel.ThrowIfCancellationRequested();
                 ids.Clear();

@@ -57,7 +57,7 @@ public sealed record NoTokenizerConfig : TokenizerConfig
     public override int ExpectedVocab(DataConfig data) => 0;
 }
 
-/// <summary>A tokenizer that exists: a <c>tokenizer.json</c>.</summary>
+/// <summary>A tokenizer that exists: a <c>tokenizer.json</c>, a SentencePiece model, <c>vocab.json</c> with <c>merges.txt</c>, ranks of tiktoken, llama2.c's <c>tokenizer.bin</c>.</summary>
 public sealed record FileTokenizerConfig : TokenizerConfig
 {
     /// <summary>The file, or the folder it lies in.</summary>
@@ -71,7 +71,7 @@ public sealed record FileTokenizerConfig : TokenizerConfig
     {
         if (string.IsNullOrWhiteSpace(Path))
         {
-            yield return new ConfigProblem($"{path}.path", "is needed for kind \"file\": name a tokenizer.json");
+            yield return new ConfigProblem($"{path}.path", "is needed for kind \"file\": name a tokenizer's file");
         }
     }
 }

@@ -83,7 +83,7 @@ public sealed class Generator : IDisposable
         var clock = new DecodeClock();
         for (int i = 0; i < samples.Length; i++)
         {
-            var row = new SampleRow(prompts[i], prompts.Take(i).Count(prompt => prompt == prompts[i]), _tokenizer, options);
+            var row = new SampleRow(prompts[i], prompts.Take(i).Count(prompt => prompt == prompts[i]), _tokenizer, options, ParseSpecial);
             int index = i;
             Write(row, options, sampler, clock, onText is null ? null : text => onText(index, text), cancellationToken);
             samples[i] = row.ToSample();
@@ -91,6 +91,9 @@ public sealed class Generator : IDisposable
 
         return new GenerationResult(samples, clock.TokensPerSecond);
     }
+
+    /// <summary>Whether the name of a special token in a prompt is that token, and not text.</summary>
+    public bool ParseSpecial { get; set; }
 
     /// <summary>Readers and editors of the model while it writes, as in <see cref="Decoder.Taps"/>: an edit shows in the text.</summary>
     public TapSet? Taps

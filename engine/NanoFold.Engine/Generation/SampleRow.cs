@@ -14,15 +14,19 @@ internal sealed class SampleRow
     private readonly Utf8Stream _characters = new();
     private readonly StopText _text;
 
-    public SampleRow(string prompt, int number, Tokenizer tokenizer, GenerationConfig options)
+    public SampleRow(string prompt, int number, Tokenizer tokenizer, GenerationConfig options, bool specials)
     {
         _prompt = prompt;
         Number = number;
         _tokenizer = tokenizer;
         _maxTokens = options.MaxTokens;
         _text = new StopText(options.Stop);
-        int[] start = tokenizer.Bos is { } bos ? [bos] : prompt.Length == 0 ? tokenizer.Encode("\n") : [];
-        _tokens = [.. start, .. tokenizer.Encode(prompt)];
+        _tokens = [.. tokenizer.EncodePrompt(prompt, specials)];
+        if (_tokens.Count == 0)
+        {
+            _tokens.AddRange(tokenizer.Encode("\n"));
+        }
+
         _promptTokens = _tokens.Count;
     }
 

@@ -43,8 +43,8 @@ public sealed class BpeTokenizer : Tokenizer
     /// <inheritdoc/>
     public override string Name => "bpe";
 
-    /// <summary>Tokens that stand for no text.</summary>
-    public IReadOnlyList<SpecialToken> Specials => _model.Specials;
+    /// <inheritdoc/>
+    public override IReadOnlyList<SpecialToken> Specials => _model.Specials;
 
     /// <summary>How many merges there are.</summary>
     public int Merges => _model.Merges.Length;

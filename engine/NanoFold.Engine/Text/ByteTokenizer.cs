@@ -18,6 +18,9 @@ public sealed class ByteTokenizer : Tokenizer
     public override string Name => "byte";
 
     /// <inheritdoc/>
+    public override IReadOnlyList<SpecialToken> Specials => Bos is null ? [] : BpeModel.MarksAt(256);
+
+    /// <inheritdoc/>
     public override void Encode(ReadOnlySpan<byte> utf8, List<int> ids)
     {
         ids.EnsureCapacity(ids.Count + utf8.Length);

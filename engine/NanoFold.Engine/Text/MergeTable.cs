@@ -2,57 +2,208 @@ using System.Numerics;
 
 namespace NanoFold.Engine.Text;
 
-/// <summary>Finds the rank of a pair of tokens: open addressing over a table at most half full.</summary>
+/// <summary>
+/// Finds the rank of a pair of tokens: open addressing over a table at most half full, whose slots hold pair and rank in eight bytes. Of a pair that stands twice the later
+/// counts. Several pairs may have one rank; then the leftmost is merged first.
+/// </summary>
 internal sealed class MergeTable
 {
     /// <summary>The rank of a pair that is not merged: after every other.</summary>
     public const int None = int.MaxValue;
 
-    private readonly ulong[] _pairs;
-    private readonly int[] _ranks;
+    private const int IdBits = 21;
+    private const int RankBits = 64 - (2 * IdBits);
+    private const int Several = -1;
+
+    // The pair, then its rank and one; 0 where there is none.
+    private readonly ulong[] _slots;
     private readonly int[] _merged;
+    private readonly Dictionary<ulong, int> _mergedOfPairs = [];
     private readonly int _shift;
+    private readonly Lazy<PairSet> _neighbors;
 
-    public MergeTable(ReadOnlySpan<BpeMerge> merges)
+    /// <param name="merges">In order of rank.</param>
+    /// <param name="ranks">The rank of each, rising from 0; its place where they are not given.</param>
+    /// <exception cref="FormatException">There are more tokens or merges than this can hold.</exception>
+    public MergeTable(IReadOnlyList<BpeMerge> merges, IReadOnlyList<int>? ranks = null)
     {
-        int size = (int)BitOperations.RoundUpToPowerOf2((uint)Math.Max(16, merges.Length * 2));
-        _shift = 64 - BitOperations.Log2((uint)size);
-        _pairs = new ulong[size];
-        _ranks = new int[size];
-        Array.Fill(_ranks, None);
-        _merged = new int[merges.Length];
-        for (int rank = 0; rank < merges.Length; rank++)
+        int highest = merges.Count == 0 ? 0 : merges.Max(merge => Math.Max(merge.Merged, Math.Max(merge.Left, merge.Right)));
+        int count = ranks is { Count: > 0 } ? ranks[^1] + 1 : merges.Count;
+        if (highest >= 1 << IdBits || count >= (1 << RankBits) - 1)
         {
-            ulong pair = Pair(merges[rank].Left, merges[rank].Right);
-            int slot = Slot(pair);
-            while (_ranks[slot] != None && _pairs[slot] != pair)
-            {
-                slot = (slot + 1) & (size - 1);
-            }
-
-            _pairs[slot] = pair;
-            _ranks[slot] = rank;
-            _merged[rank] = merges[rank].Merged;
+            throw new FormatException($"more than {1 << IdBits} tokens or {(1 << RankBits) - 2} merges are not supported");
         }
+
+        int size = (int)BitOperations.RoundUpToPowerOf2((uint)Math.Max(16, merges.Count * 2));
+        _shift = 64 - BitOperations.Log2((uint)size);
+        _slots = new ulong[size];
+        _merged = new int[count];
+        for (int i = 0; i < merges.Count; i++)
+        {
+            Put(merges[i], ranks is null ? i : ranks[i]);
+            if (ranks is not null && i > 0 && ranks[i] == ranks[i - 1] && _merged[ranks[i]] != merges[i].Merged)
+            {
+                // The merges of this rank give different tokens, so the pair decides.
+                _merged[ranks[i]] = Several;
+            }
+            else
+            {
+                _merged[ranks is null ? i : ranks[i]] = merges[i].Merged;
+            }
+        }
+
+        for (int i = 0; i < merges.Count && ranks is not null; i++)
+        {
+            if (_merged[ranks[i]] == Several)
+            {
+                _mergedOfPairs[Pair(merges[i].Left, merges[i].Right)] = merges[i].Merged;
+            }
+        }
+
+        InOrder = MakesPartsFirst(merges, ranks, highest);
+        _neighbors = new Lazy<PairSet>(() => Neighbors(merges, highest));
     }
 
-    /// <summary>The token that the merge of this rank gives.</summary>
-    public int MergedAt(int rank) => _merged[rank];
+    /// <summary>Whether every merge comes after all those that make its parts: then nothing that a merge makes is merged by one before it.</summary>
+    public bool InOrder { get; }
+
+    /// <summary>The token that a pair of this rank gives.</summary>
+    public int Merged(int rank, int left, int right) => _merged[rank] is var merged && merged != Several ? merged : _mergedOfPairs[Pair(left, right)];
 
     /// <summary>The rank of the pair, or <see cref="None"/>.</summary>
     public int Rank(int left, int right)
     {
         ulong pair = Pair(left, right);
-        int slot = Slot(pair);
-        while (_pairs[slot] != pair && _ranks[slot] != None)
+        ulong[] slots = _slots;
+        for (int place = PlaceOf(pair); ; place = (place + 1) & (slots.Length - 1))
         {
-            slot = (slot + 1) & (_pairs.Length - 1);
-        }
+            ulong slot = slots[place];
+            if (slot == 0)
+            {
+                return None;
+            }
 
-        return _ranks[slot];
+            if (slot >> RankBits == pair)
+            {
+                return (int)(slot & ((1 << RankBits) - 1)) - 1;
+            }
+        }
     }
 
-    private static ulong Pair(int left, int right) => ((ulong)(uint)left << 32) | (uint)right;
+    /// <summary>Whether two symbols that are not merged yet may ever become parts of one token; where not, a text may be cut between them.</summary>
+    public bool MayMeet(int left, int right) => _neighbors.Value.Contains(Pair(left, right));
 
-    private int Slot(ulong pair) => (int)((pair * 0x9E3779B97F4A7C15) >> _shift);
+    private static bool MakesPartsFirst(IReadOnlyList<BpeMerge> merges, IReadOnlyList<int>? ranks, int highest)
+    {
+        int[] lastMade = new int[highest + 1];
+        Array.Fill(lastMade, -1);
+        for (int i = 0; i < merges.Count; i++)
+        {
+            lastMade[merges[i].Merged] = ranks is null ? i : ranks[i];
+        }
+
+        for (int i = 0; i < merges.Count; i++)
+        {
+            int rank = ranks is null ? i : ranks[i];
+            if (lastMade[merges[i].Left] >= rank || lastMade[merges[i].Right] >= rank)
+            {
+                return false;
+            }
+        }
+
+        return true;
+    }
+
+    // A merge joins the last symbol of its left part and the first of its right one. Parts that are made later than they are used need another round.
+    private PairSet Neighbors(IReadOnlyList<BpeMerge> merges, int highest)
+    {
+        int[] first = [.. Enumerable.Range(0, highest + 1)], last = [.. first];
+        var pairs = new PairSet();
+        for (bool again = true; again;)
+        {
+            int before = pairs.Count;
+            foreach (BpeMerge merge in merges)
+            {
+                first[merge.Merged] = first[merge.Left];
+                last[merge.Merged] = last[merge.Right];
+                pairs.Add(Pair(last[merge.Left], first[merge.Right]));
+            }
+
+            again = !InOrder && pairs.Count > before;
+        }
+
+        return pairs;
+    }
+
+    private static ulong Pair(int left, int right) => ((ulong)(uint)left << IdBits) | (uint)right;
+
+    private int PlaceOf(ulong pair) => (int)((pair * 0x9E3779B97F4A7C15) >> _shift);
+
+    private void Put(BpeMerge merge, int rank)
+    {
+        ulong pair = Pair(merge.Left, merge.Right);
+        int place = PlaceOf(pair);
+        while (_slots[place] != 0 && _slots[place] >> RankBits != pair)
+        {
+            place = (place + 1) & (_slots.Length - 1);
+        }
+
+        _slots[place] = (pair << RankBits) | (uint)(rank + 1);
+    }
+
+    /// <summary>Pairs by open addressing; 0 with one added stands for none.</summary>
+    private sealed class PairSet
+    {
+        private ulong[] _slots = new ulong[1024];
+
+        public int Count { get; private set; }
+
+        public bool Contains(ulong pair)
+        {
+            ulong[] slots = _slots;
+            for (int place = PlaceOf(pair, slots.Length); ; place = (place + 1) & (slots.Length - 1))
+            {
+                if (slots[place] == 0 || slots[place] == pair + 1)
+                {
+                    return slots[place] != 0;
+                }
+            }
+        }
+
+        public void Add(ulong pair)
+        {
+            if (Contains(pair))
+            {
+                return;
+            }
+
+            if (++Count * 2 > _slots.Length)
+            {
+                ulong[] before = _slots;
+                _slots = new ulong[before.Length * 2];
+                foreach (ulong slot in before)
+                {
+                    if (slot != 0)
+                    {
+                        Put(slot);
+                    }
+                }
+            }
+
+            Put(pair + 1);
+        }
+
+        private static int PlaceOf(ulong pair, int size) => (int)((pair * 0x9E3779B97F4A7C15) >> (64 - BitOperations.Log2((uint)size)));
+
+        private void Put(ulong slot)
+        {
+            int place = PlaceOf(slot - 1, _slots.Length);
+            while (_slots[place] != 0)
+            {
+                place = (place + 1) & (_slots.Length - 1);
+            }
+
+            _slots[place] = slot;
+        }
+    }
 }

@@ -10,8 +10,6 @@ namespace NanoFold.Engine.Text;
 /// </summary>
 internal static class TokenizerJson
 {
-    // Larger than any real vocabulary's file; what is beyond is not read into memory.
-    private const long LargestFile = 256L << 20;
     private const int LongestMessage = 200;
 
     public static byte[] Write(BpeModel model)
@@ -37,39 +35,21 @@ internal static class TokenizerJson
         return stream.ToArray();
     }
 
-    public static Tokenizer Load(string path)
-    {
-        try
-        {
-            var file = new FileInfo(path);
-            if (!file.Exists)
-            {
-                throw new UserException($"{path}: there is no such tokenizer file");
-            }
-
-            if (file.Length > LargestFile)
-            {
-                throw new UserException($"{path}: {file.Length} bytes are too many for a tokenizer ({LargestFile} at most)");
-            }
-
-            return Parse(File.ReadAllBytes(path), path);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw new UserException($"{path}: cannot be read: {e.Message}", e);
-        }
-    }
-
     public static Tokenizer Parse(byte[] bytes, string name)
     {
-        if (ForeignTokenizer.NameOf(bytes) is { } kind)
-        {
-            throw new UserException($"{name}: is {kind}, which is not supported; only byte-level BPE in a tokenizer.json is");
-        }
-
         try
         {
             using JsonDocument document = JsonDocument.Parse(bytes);
+            if (OwnForm.Of(document.RootElement) is { } own)
+            {
+                return own.Read(name);
+            }
+
+            if (!TokenizerJsonReader.IsPlain(document.RootElement))
+            {
+                return new PipelineReader(name).Read(document.RootElement, bytes);
+            }
+
             BpeModel model = new TokenizerJsonReader(name).Read(document.RootElement);
             return model.IsBytes ? new ByteTokenizer(model.Specials.Length > 0) : new BpeTokenizer(model);
         }
@@ -89,27 +69,39 @@ internal static class TokenizerJson
         json.WriteStartArray("added_tokens");
         foreach (SpecialToken special in specials)
         {
-            json.WriteStartObject();
-            json.WriteNumber("id", special.Id);
-            json.WriteString("content", special.Name);
-            json.WriteBoolean("single_word", false);
-            json.WriteBoolean("lstrip", false);
-            json.WriteBoolean("rstrip", false);
-            json.WriteBoolean("normalized", false);
-            json.WriteBoolean("special", true);
-            json.WriteEndObject();
+            WriteSpecial(json, special.Id, special.Name);
         }
 
         json.WriteEndArray();
     }
 
-    private static void WriteByteLevel(Utf8JsonWriter json, string key)
+    /// <summary>An added token, which is special or else user-defined.</summary>
+    public static void WriteSpecial(Utf8JsonWriter json, int id, string name, bool special = true)
     {
-        json.WriteStartObject(key);
+        json.WriteStartObject();
+        json.WriteNumber("id", id);
+        json.WriteString("content", name);
+        json.WriteBoolean("single_word", false);
+        json.WriteBoolean("lstrip", false);
+        json.WriteBoolean("rstrip", false);
+        json.WriteBoolean("normalized", false);
+        json.WriteBoolean("special", special);
+        json.WriteEndObject();
+    }
+
+    /// <summary>A step of kind ByteLevel, under a key or in a list.</summary>
+    public static void WriteByteLevel(Utf8JsonWriter json, string? key, bool regex = true)
+    {
+        if (key is not null)
+        {
+            json.WritePropertyName(key);
+        }
+
+        json.WriteStartObject();
         json.WriteString("type", "ByteLevel");
         json.WriteBoolean("add_prefix_space", false);
         json.WriteBoolean("trim_offsets", true);
-        json.WriteBoolean("use_regex", true);
+        json.WriteBoolean("use_regex", regex);
         json.WriteEndObject();
     }
 

@@ -3,15 +3,74 @@ using System.Text.Json;
 namespace NanoFold.Engine.Text;
 
 /// <summary>
-/// Reads a <c>tokenizer.json</c> and checks all of it: what cannot be done exactly as written is refused by name.
-/// A model without a <c>type</c>, as GPT-2's own file has it, is of the kind that its fields show. Supported: BPE whose pre-tokenizer is <c>ByteLevel</c> with its regular expression and no prefix space (GPT-2's
-/// kind), no normalizer, added tokens that are special. What only concerns batches or pairs of texts (truncation,
-/// padding, post-processor) is passed over: encoding never adds tokens.
+/// Reads a <c>tokenizer.json</c> of the kind that this program writes, and checks all of it: byte-level BPE whose pre-tokenizer is <c>ByteLevel</c> with its regular
+/// expression and no prefix space (GPT-2's kind), no normalizer, added tokens that are special and nothing more, all bytes in the vocabulary. A model without a
+/// <c>type</c>, as GPT-2's own file has it, is of the kind that its fields show. Every other file is <see cref="PipelineReader"/>'s.
 /// </summary>
 internal sealed class TokenizerJsonReader(string path)
 {
     private readonly Dictionary<string, int> _vocab = [];
     private readonly List<SpecialToken> _specials = [];
+
+    /// <summary>Whether a file is of that kind, or no tokenizer at all, which <see cref="Read"/> says.</summary>
+    public static bool IsPlain(JsonElement root)
+    {
+        if (Part(root, "model") is not { } model || KindOf(model) == "none")
+        {
+            return true;
+        }
+
+        JsonElement? cutter = OnlyOf(Part(root, "pre_tokenizer"), "pretokenizers");
+        return KindOf(model) == "BPE"
+            && Part(root, "normalizer") is null && Part(root, "truncation") is null && Part(root, "padding") is null
+            && TypeOf(cutter) == "ByteLevel" && Is(cutter!.Value, "use_regex", true, true) && Is(cutter.Value, "add_prefix_space", false, true)
+            && TypeOf(OnlyOf(Part(root, "decoder"), "decoders")) == "ByteLevel"
+            && (Part(root, "post_processor") is not { } around || TypeOf(around) == "ByteLevel")
+            && HasPlainAdded(root) && HasPlainModel(root, model);
+    }
+
+    private static bool HasPlainAdded(JsonElement root) =>
+        Part(root, "added_tokens") is not { ValueKind: JsonValueKind.Array } added
+        || added.EnumerateArray().All(token => Is(token, "special", true, false) && Is(token, "lstrip", false, false) && Is(token, "rstrip", false, false) && Is(token, "single_word", false, false));
+
+    private static bool HasPlainModel(JsonElement root, JsonElement model)
+    {
+        if (((string[])["continuing_subword_prefix", "end_of_word_suffix"]).Any(affix => Part(model, affix) is { } value && !(value.ValueKind == JsonValueKind.String && value.GetString()!.Length == 0))
+            || Part(model, "dropout") is { } || !Is(model, "byte_fallback", false, false))
+        {
+            return false;
+        }
+
+        if (Part(model, "vocab") is not { ValueKind: JsonValueKind.Object } vocab)
+        {
+            return true;
+        }
+
+        HashSet<string> added = Part(root, "added_tokens") is { ValueKind: JsonValueKind.Array } list
+            ? [.. list.EnumerateArray().Select(token => Part(token, "content") is { ValueKind: JsonValueKind.String } content ? content.GetString()! : "")]
+            : [];
+        int single = 0;
+        foreach (JsonProperty entry in vocab.EnumerateObject())
+        {
+            bool bytes = ByteUnicode.TryDecode(entry.Name, out _);
+            if (!bytes && !added.Contains(entry.Name))
+            {
+                return false;
+            }
+
+            single += bytes && entry.Name.Length == 1 ? 1 : 0;
+        }
+
+        return single >= 256;
+    }
+
+    private static bool Is(JsonElement owner, string key, bool wanted, bool otherwise) => Part(owner, key) switch
+    {
+        null => otherwise == wanted,
+        { ValueKind: JsonValueKind.True } => wanted,
+        { ValueKind: JsonValueKind.False } => !wanted,
+        _ => false,
+    };
 
     public BpeModel Read(JsonElement root)
     {
@@ -213,7 +272,7 @@ internal sealed class TokenizerJsonReader(string path)
     }
 
     // In the order in which Hugging Face's readers try them.
-    private static string KindOf(JsonElement model) => Part(model, "type") switch
+    public static string KindOf(JsonElement model) => Part(model, "type") switch
     {
         not null => TypeOf(model),
         null when Part(model, "merges") is not null => "BPE",

@@ -90,7 +90,7 @@ public class ConfigTreeTests
         Assert.That(Configs.Build("tokenizer.vocab=512").Tokenizer, Is.EqualTo(new BpeTokenizerConfig { Vocab = 512 }));
         Assert.That(Configs.Build("tokenizer=byte").Tokenizer, Is.EqualTo(new ByteTokenizerConfig()));
         Assert.That(Configs.Build("tokenizer=file", "tokenizer.path=a/b.json").Tokenizer, Is.EqualTo(new FileTokenizerConfig { Path = "a/b.json" }));
-        Assert.That(Configs.Problems("tokenizer=file"), Is.EqualTo(new[] { "tokenizer.path: is needed for kind \"file\": name a tokenizer.json" }));
+        Assert.That(Configs.Problems("tokenizer=file"), Is.EqualTo(new[] { "tokenizer.path: is needed for kind \"file\": name a tokenizer's file" }));
         Assert.That(Configs.Problems("tokenizer=byte", "tokenizer.vocab=512"), Is.EqualTo(new[] { "tokenizer.vocab: is not a key of kind \"byte\", but of \"bpe\"" }));
     }
 

@@ -26,16 +26,17 @@ internal static class GenerateCommand
             invocation.Get(model) ?? throw UserException.Usage("--model is needed: a run folder of train, or a checkpoint"),
             edits.Edits(invocation),
             prompts.All(invocation),
+            prompts.Specials(invocation),
             sampling.Change(invocation)));
     }
 
-    private static int Run(Invocation invocation, string path, IReadOnlyList<EditConfig> edits, string[] prompts, Func<GenerationConfig, GenerationConfig> change)
+    private static int Run(Invocation invocation, string path, IReadOnlyList<EditConfig> edits, string[] prompts, bool specials, Func<GenerationConfig, GenerationConfig> change)
     {
         Output output = invocation.Output;
         using Backend backend = Devices.Open(invocation);
         using TrainedModel trained = TrainedModel.Load(path, backend);
         using ReadyEdits ready = ReadyEdits.ForWriting(trained, edits, output.Note, invocation.Interrupt.Token);
-        using var generator = new Generator(trained.Model, trained.Tokenizer) { Taps = edits.Count > 0 ? new TapSet([], ready.Editors) : null };
+        using var generator = new Generator(trained.Model, trained.Tokenizer) { Taps = edits.Count > 0 ? new TapSet([], ready.Editors) : null, ParseSpecial = specials };
         GenerationConfig options = change(trained.Config.Generation);
         generator.Require(options);
         if (options.Keep > 0 && trained.Model.SlidesOn)

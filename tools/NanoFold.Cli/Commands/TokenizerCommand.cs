@@ -45,11 +45,14 @@ internal static class TokenizerCommand
         Option<string?> model = AddModel(command);
         Option<string?> file = command.Text("--file", "PATH", "The text, read as train reads it; - for standard input");
         var reading = new TextOptions(command);
+        Option<bool> special = command.Flag(Prompts.ParseSpecial, "Take the name of a special token, such as <|im_start|>, as that token; it is text otherwise");
+        Option<bool> complete = command.Flag("--complete", "As the program that the tokenizer comes from: special tokens by their names, what its file puts around a text, truncation and padding");
         var text = new Argument<string?>("TEXT") { Description = "The text; standard input if neither it nor a file is given", Arity = ArgumentArity.ZeroOrOne };
         command.Add(text);
         command.Common = [];
         command.JsonKeys = "tokenIds, tokens (what each stands for), count, bytes";
-        command.Does(invocation => Encode(invocation, Load(invocation, model), Bytes(invocation, invocation.Get(text), invocation.Get(file), reading)));
+        command.Does(invocation => Encode(
+            invocation, Load(invocation, model), Bytes(invocation, invocation.Get(text), invocation.Get(file), reading), invocation.Get(special), invocation.Get(complete)));
     }
 
     private static void BuildDecode(VerbCommand command)
@@ -64,7 +67,7 @@ internal static class TokenizerCommand
 
     private static Option<string?> AddModel(VerbCommand command)
     {
-        Option<string?> option = command.Text("--model", "PATH", "A tokenizer.json or the folder of one, a run or a checkpoint, or byte");
+        Option<string?> option = command.Text("--model", "PATH", "A tokenizer's file (tokenizer.json, tokenizer.model, vocab.json, ranks of tiktoken) or the folder of one, a run or a checkpoint, or byte");
         option.Required = true;
         return option;
     }
@@ -105,9 +108,23 @@ internal static class TokenizerCommand
         return Faults.Done;
     }
 
-    private static int Encode(Invocation invocation, Tokenizer tokenizer, byte[] text)
+    private static int Encode(Invocation invocation, Tokenizer tokenizer, byte[] text, bool specials, bool complete)
     {
-        int[] ids = tokenizer.Encode(text);
+        var found = new List<int>();
+        if (complete)
+        {
+            found.AddRange(tokenizer.EncodeComplete(System.Text.Encoding.UTF8.GetString(text), around: true));
+        }
+        else if (specials)
+        {
+            tokenizer.EncodePrompt(text, found);
+        }
+        else
+        {
+            tokenizer.Encode(text, found);
+        }
+
+        int[] ids = [.. found];
         Output output = invocation.Output;
         output.Text.WriteLine(string.Join(' ', ids.Select(id => id.ToString(CultureInfo.InvariantCulture))));
         output.Result(new JsonObject

@@ -7,6 +7,12 @@ namespace NanoFold.Cli.Options;
 /// <summary>The options that give a verb its prompts: as they are typed, out of files, from standard input.</summary>
 internal sealed class Prompts
 {
+    /// <summary>The option that makes special tokens of their names.</summary>
+    public const string ParseSpecial = "--parse-special";
+
+    /// <summary>What it does.</summary>
+    public const string ParseSpecialHelp = "Take the name of a special token in a prompt, such as <|im_start|>, as that token; it is text otherwise";
+
     private const string StandardInput = "-";
     private const int MostBytes = 256 << 20;
 
@@ -15,12 +21,14 @@ internal sealed class Prompts
     private readonly Option<string[]> _texts;
     private readonly Option<string[]> _files;
     private readonly Option<bool> _escapes;
+    private readonly Option<bool> _special;
 
     public Prompts(VerbCommand command)
     {
         _texts = command.Texts("--prompt", "TEXT", "What to continue, - for standard input; may be given several times");
         _files = command.Texts("--prompt-file", "FILE", "A file of UTF-8 text to continue, without its last line break; may be given several times");
         _escapes = command.Flag("-e", $"Understand escapes in --prompt and --stop: {Escapes.Known}");
+        _special = command.Flag(ParseSpecial, ParseSpecialHelp);
     }
 
     /// <summary>All of them, those of files last; an empty one where none is given.</summary>
@@ -40,6 +48,9 @@ internal sealed class Prompts
         ];
         return all.Length > 0 ? all : [""];
     }
+
+    /// <summary>Whether names of special tokens are these tokens.</summary>
+    public bool Specials(Invocation invocation) => invocation.Get(_special);
 
     /// <summary>A text of the command line, with its escapes understood where <c>-e</c> asks for that.</summary>
     public string Unescaped(Invocation invocation, string text, string option) => invocation.Get(_escapes) ? Escapes.Decode(text, option) : text;

@@ -100,7 +100,7 @@ public static class Intervention
             }
 
             (_trained, _options, _cancel) = (trained, options, cancel);
-            var asked = new SurveyOptions { Measures = [], Data = options.Data, Reading = options.Reading, Prompt = options.Prompt, TaskSettings = options.TaskSettings };
+            var asked = new SurveyOptions { Measures = [], Data = options.Data, Reading = options.Reading, Prompt = options.Prompt, ParseSpecial = options.ParseSpecial, TaskSettings = options.TaskSettings };
             _data = SurveyData.Open(trained.Config, trained.HasTokenizer ? trained.Tokenizer : null, asked, note, cancel);
             try
             {

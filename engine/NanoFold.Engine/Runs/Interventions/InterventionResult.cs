@@ -12,6 +12,9 @@ public sealed record InterventionOptions
     /// <summary>A prompt in place of a text; null for none. Of it the last place is what tokens are chosen at.</summary>
     public string? Prompt { get; init; }
 
+    /// <summary>Whether the name of a special token in the prompt is that token, and not text.</summary>
+    public bool ParseSpecial { get; init; }
+
     /// <summary>Settings of the task, <c>task=grammar</c>.</summary>
     public IReadOnlyList<string> TaskSettings { get; init; } = [];
 

@@ -7,7 +7,7 @@ namespace NanoFold.Engine.Runs;
 public static class SavedTokenizer
 {
     /// <summary>Reads it; that of a checkpoint is held against its hash first.</summary>
-    /// <param name="path">A <c>tokenizer.json</c>, a folder with one, or a run (its best checkpoint, or else its newest).</param>
+    /// <param name="path">A tokenizer's file, a folder with one, or a run (its best checkpoint, or else its newest).</param>
     /// <exception cref="UserException">The file is missing, damaged, or of a kind that is not supported.</exception>
     public static Tokenizer Load(string path)
     {
@@ -17,7 +17,7 @@ public static class SavedTokenizer
             return foreign.Tokenizer ?? throw SavedModel.NoTokenizer(path);
         }
 
-        if (File.Exists(Path.Combine(path, RunConfig.FileName)) && !File.Exists(Path.Combine(path, Tokenizer.FileName)))
+        if (File.Exists(Path.Combine(path, RunConfig.FileName)) && !Tokenizer.IsIn(path))
         {
             path = SavedRun.FindCheckpoint(path);
         }
@@ -29,6 +29,6 @@ public static class SavedTokenizer
             TrainState.LoadSound(folder, Tokenizer.FileName);
         }
 
-        return Tokenizer.Load(file);
+        return Tokenizer.Load(path);
     }
 }

@@ -37,7 +37,7 @@ internal sealed class SurveyData : IDisposable
         {
             string option = options.Data is null ? "--prompt" : "--data";
             Tokenizer reads = tokenizer ?? throw UserException.Usage($"{option}: the run was trained on task {config.Task.Kind}, which has no text; leave it out, or name another task with --task");
-            return options.Prompt is { } prompt ? OfPrompt(prompt, reads, config) : OfText(options, reads, config, note, cancel);
+            return options.Prompt is { } prompt ? OfPrompt(prompt, options.ParseSpecial, reads, config) : OfText(options, reads, config, note, cancel);
         }
 
         if (options.TaskSettings.FirstOrDefault(setting => !EvaluatedTask.IsOfTask(setting)) is { } other)
@@ -61,9 +61,9 @@ internal sealed class SurveyData : IDisposable
         _with?.Dispose();
     }
 
-    private static SurveyData OfPrompt(string prompt, Tokenizer tokenizer, RunConfig config)
+    private static SurveyData OfPrompt(string prompt, bool specials, Tokenizer tokenizer, RunConfig config)
     {
-        var task = new PromptTask(prompt, tokenizer, config.Data.MaskDocuments);
+        var task = new PromptTask(prompt, tokenizer, config.Data.MaskDocuments, specials: specials);
         return task.Count <= config.Model.Context
             ? new SurveyData(task, task.Name, task.Count)
             : throw UserException.Usage($"--prompt: has {task.Count} tokens, the model's context is {config.Model.Context}; shorten it, or give it as a file with --data");
@@ -94,16 +94,9 @@ internal sealed class PromptTask : LearningTask
     private readonly bool _maskDocuments;
 
     /// <exception cref="UserException">It has fewer than two tokens.</exception>
-    public PromptTask(string prompt, Tokenizer tokenizer, bool maskDocuments, string option = "--prompt")
+    public PromptTask(string prompt, Tokenizer tokenizer, bool maskDocuments, string option = "--prompt", bool specials = false)
     {
-        var ids = new List<int>();
-        if (tokenizer.Bos is { } first)
-        {
-            ids.Add(first);
-        }
-
-        tokenizer.Encode(System.Text.Encoding.UTF8.GetBytes(prompt), ids);
-        (_tokens, _maskDocuments, OfText, Vocab) = ([.. ids], maskDocuments, tokenizer, tokenizer.Vocab);
+        (_tokens, _maskDocuments, OfText, Vocab) = (tokenizer.EncodePrompt(prompt, specials), maskDocuments, tokenizer, tokenizer.Vocab);
         if (_tokens.Length < 2)
         {
             throw UserException.Usage($"{option}: has {_tokens.Length} tokens; at least 2 are needed");

@@ -18,6 +18,9 @@ public sealed record SurveyOptions
     /// <summary>A prompt in place of a text; null for none.</summary>
     public string? Prompt { get; init; }
 
+    /// <summary>Whether the name of a special token in the prompt is that token, and not text.</summary>
+    public bool ParseSpecial { get; init; }
+
     /// <summary>Settings of the task, <c>task=grammar</c>, <c>task.pairs=8</c>.</summary>
     public IReadOnlyList<string> TaskSettings { get; init; } = [];
 

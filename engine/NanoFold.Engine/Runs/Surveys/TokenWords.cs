@@ -49,7 +49,7 @@ public class TokenWords : IDisposable
     }
 
     /// <summary>All tokens of a prompt.</summary>
-    public int[] Encode(string text) => _tokenizer?.Encode(Encoding.UTF8.GetBytes(text)) ?? [.. text.Split(' ', StringSplitOptions.RemoveEmptyEntries).SelectMany(WordOf)];
+    public int[] Encode(string text, bool specials = false) => (specials ? _tokenizer?.EncodePrompt(text) : _tokenizer?.Encode(Encoding.UTF8.GetBytes(text))) ?? [.. text.Split(' ', StringSplitOptions.RemoveEmptyEntries).SelectMany(WordOf)];
 
     public void Dispose()
     {

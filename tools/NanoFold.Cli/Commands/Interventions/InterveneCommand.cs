@@ -23,6 +23,7 @@ internal static class InterveneCommand
         Option<string?> data = command.Text("--data", "PATH", "A file, folder or pattern of text; what the run held back if nothing is given");
         var reading = new TextOptions(command);
         Option<string[]> prompts = command.Texts("--prompt", "TEXT", "A text to read instead; its last place is where tokens are looked at; may be given several times");
+        Option<bool> special = command.Flag(Prompts.ParseSpecial, Prompts.ParseSpecialHelp);
         Option<string?> task = command.Text("--task", "NAME", "Another task than the one that the run was trained on");
         Option<string[]> settings = command.Texts("--set", "KEY=VALUE", "A setting of that task, such as task.pairs=8; may be given several times");
         Option<string[]> tokens = command.Texts("--token", "TEXT", "A token whose probability is told, as text or as # and its number; may be given several times. Of a prompt the likeliest if none is given");
@@ -40,7 +41,7 @@ internal static class InterveneCommand
             invocation.Get(each),
             new InterventionOptions
             {
-                Data = invocation.Get(data), Reading = invocation.Get(data) is null ? null : reading.Reading(invocation), Rows = (int?)invocation.Get(rows),
+                Data = invocation.Get(data), Reading = invocation.Get(data) is null ? null : reading.Reading(invocation), Rows = (int?)invocation.Get(rows), ParseSpecial = invocation.Get(special),
                 TaskSettings = [.. invocation.Get(task) is { } name ? [$"task={name}"] : Array.Empty<string>(), .. invocation.Get(settings) ?? []],
                 Controls = (int)(invocation.Get(controls) ?? 5), Seed = (ulong)(invocation.Seed ?? 1),
             }));

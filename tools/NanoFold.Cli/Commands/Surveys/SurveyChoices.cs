@@ -11,6 +11,7 @@ internal sealed class SurveyChoices(VerbCommand command)
 {
     private readonly Option<string?> _data = command.Text("--data", "PATH", "A file, folder or pattern of text in place of the run's own");
     private readonly Option<string?> _prompt = command.Text("--prompt", "TEXT", "A text of one row in place of it");
+    private readonly Option<bool> _special = command.Flag(Prompts.ParseSpecial, Prompts.ParseSpecialHelp);
     private readonly Option<string?> _task = command.Text("--task", "NAME", "Another task than the one that the run was trained on");
     private readonly Option<string[]> _set = command.Texts("--set", "KEY=VALUE", "A setting of the task, such as task.pairs=8; may be given several times");
     private readonly Option<string?> _measures = command.Text("--measures", "LIST", "all (if not given), full, light, or kinds with commas such as twonn,cka; or JSON as in geometry.measures");
@@ -60,6 +61,7 @@ internal sealed class SurveyChoices(VerbCommand command)
             Data = invocation.Get(_data),
             Reading = _reading.Reading(invocation),
             Prompt = invocation.Get(_prompt),
+            ParseSpecial = invocation.Get(_special),
             TaskSettings = [.. invocation.Get(_task) is { } task ? [$"task={task}"] : Array.Empty<string>(), .. invocation.Get(_set) ?? []],
             Checkpoints = invocation.Get(_checkpoints) ?? "all",
             Controls = [.. controls.Where(name => name != None).Select(name => Enum.Parse<SurveyControl>(name, ignoreCase: true))],

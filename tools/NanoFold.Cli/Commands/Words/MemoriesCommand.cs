@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
+using NanoFold.Cli.Options;
 using NanoFold.Engine;
 using NanoFold.Engine.Geometry.Memories;
 using NanoFold.Engine.Runs;
@@ -26,12 +27,13 @@ internal static class MemoriesCommand
         VerbCommand predict = command.Sub("predict", "Which units carry what a model predicts after a prompt");
         Option<string?> model = predict.Text("--model", "RUN", TextChoices.ModelHelp);
         Option<string?> prompt = predict.Text("--prompt", "TEXT", "What stands before");
+        Option<bool> special = predict.Flag(Prompts.ParseSpecial, Prompts.ParseSpecialHelp);
         Option<string?> token = predict.Text("--token", "WORD", "What is asked for: the first token of it; what the model finds most likely if not given");
         Option<long?> carriers = predict.Integer("--top", "Units that are shown and tried; 8 if not given", 1, 1000);
         predict.Common = [CommonOptions.Device, CommonOptions.Threads, CommonOptions.Seed];
         predict.JsonKeys = "token, text, probability, logit (less the mean of all tokens), units (what all units contribute to it), carriers [{layer, unit, activation, contribution, withoutIt (growth of -ln p when its value is 0)}], withoutRandom (mean size of the same over random units)";
         predict.Does(invocation => Predict(
-            invocation, invocation.Get(model) ?? throw UserException.Usage(TextChoices.NoModel), invocation.Get(prompt) ?? throw UserException.Usage("--prompt is needed: what stands before"), invocation.Get(token), (int)(invocation.Get(carriers) ?? 8)));
+            invocation, invocation.Get(model) ?? throw UserException.Usage(TextChoices.NoModel), invocation.Get(prompt) ?? throw UserException.Usage("--prompt is needed: what stands before"), invocation.Get(special), invocation.Get(token), (int)(invocation.Get(carriers) ?? 8)));
 
         VerbCommand rewrite = command.Sub("rewrite", "What changes, there and elsewhere, when a unit's value says another token");
         var rewriteText = new TextChoices(rewrite, 4096);
@@ -80,12 +82,12 @@ internal static class MemoriesCommand
         return Faults.Done;
     }
 
-    private static int Predict(Invocation invocation, string path, string prompt, string? token, int top)
+    private static int Predict(Invocation invocation, string path, string prompt, bool specials, string? token, int top)
     {
         using Backend backend = Devices.Open(invocation);
         using TrainedModel trained = TrainedModel.Load(path, backend);
         using TokenWords words = TokenWords.Of(trained, invocation.Interrupt.Token);
-        int[] tokens = words.Encode(prompt);
+        int[] tokens = words.Encode(prompt, specials);
         if (tokens.Length == 0 || tokens.Length > trained.Config.Model.Context)
         {
             throw UserException.Usage($"--prompt: has {tokens.Length} tokens; expected 1 to {trained.Config.Model.Context}, the model's context");

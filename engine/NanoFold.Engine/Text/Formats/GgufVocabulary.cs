@@ -1,0 +1,172 @@
+using System.Text;
+using System.Text.Json;
+
+namespace NanoFold.Engine.Text;
+
+/// <summary>A tokenizer as the metadata of a GGUF file has it (<c>tokenizer.ggml.…</c>).</summary>
+public sealed record GgufVocabulary
+{
+    private const int Control = 3, UserDefined = 4;
+    private const string Llama3 = @"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
+
+    /// <summary><c>model</c>: <c>gpt2</c> (byte-level BPE) or <c>llama</c> (SentencePiece).</summary>
+    public required string Model { get; init; }
+
+    /// <summary><c>pre</c>: the name of how <c>gpt2</c> cuts texts.</summary>
+    public string Pre { get; init; } = "default";
+
+    /// <summary><c>tokens</c>, in UTF-8.</summary>
+    public required IReadOnlyList<byte[]> Tokens { get; init; }
+
+    /// <summary><c>token_type</c>: 1 normal, 2 unknown, 3 control, 4 user-defined, 5 unused, 6 byte; all normal where it is missing.</summary>
+    public IReadOnlyList<int> Kinds { get; init; } = [];
+
+    /// <summary><c>scores</c>, of <c>llama</c>.</summary>
+    public IReadOnlyList<float> Scores { get; init; } = [];
+
+    /// <summary><c>merges</c>, of <c>gpt2</c>: two tokens with a space between.</summary>
+    public IReadOnlyList<string> Merges { get; init; } = [];
+
+    /// <summary><c>bos_token_id</c>.</summary>
+    public int? Bos { get; init; }
+
+    /// <summary><c>eos_token_id</c>.</summary>
+    public int? Eos { get; init; }
+
+    /// <summary><c>add_bos_token</c>: whether a prompt begins with it; by the model where it is missing.</summary>
+    public bool? AddBos { get; init; }
+
+    /// <summary><c>add_space_prefix</c>, of <c>llama</c>.</summary>
+    public bool AddSpacePrefix { get; init; } = true;
+
+    /// <summary><c>remove_extra_whitespaces</c>, of <c>llama</c>.</summary>
+    public bool RemoveExtraWhitespaces { get; init; }
+
+    /// <summary>The tokenizer.</summary>
+    /// <exception cref="UserException">It is damaged, or of a kind that is not supported.</exception>
+    /// <param name="path">Of the file, for messages.</param>
+    public Tokenizer ToTokenizer(string path)
+    {
+        if ((Kinds.Count != 0 && Kinds.Count != Tokens.Count) || (Scores.Count != 0 && Scores.Count != Tokens.Count))
+        {
+            throw new UserException($"{path}: tokenizer.ggml: {Tokens.Count} tokens, {Kinds.Count} types and {Scores.Count} scores do not belong together");
+        }
+
+        if ((Outside(Bos) ?? Outside(Eos)) is { } id)
+        {
+            throw new UserException($"{path}: tokenizer.ggml: the token {id} is not one of the {Tokens.Count}");
+        }
+
+        try
+        {
+            return Model switch
+            {
+                "llama" => OfPieces(),
+                "gpt2" => TokenizerJson.Parse(AsJson(PatternsOf(path)), path),
+                _ => throw new UserException($"{path}: tokenizer.ggml.model '{Model}' is not supported, only gpt2 and llama"),
+            };
+        }
+        catch (FormatException e)
+        {
+            throw new UserException($"{path}: tokenizer.ggml: {TokenizerJson.Shorten(e.Message)}", e);
+        }
+    }
+
+    private int? Outside(int? id) => id is { } given && (given < 0 || given >= Tokens.Count) ? given : null;
+
+    private int KindOf(int id) => Kinds.Count == 0 ? 1 : Kinds[id];
+
+    private SentencePieceTokenizer OfPieces()
+    {
+        SentencePiece[] pieces = [.. Tokens.Select((token, id) => new SentencePiece(token, Scores.Count == 0 ? 0 : Scores[id], (PieceKind)KindOf(id)))];
+        if (pieces.Any(piece => piece.Text.Length == 0 || !float.IsFinite(piece.Score) || !Enum.IsDefined(piece.Kind)) || pieces.Count(piece => piece.Kind == PieceKind.Unknown) != 1)
+        {
+            throw new FormatException("a token is empty, has a score or a type that is none, or not exactly one is unknown");
+        }
+
+        return new SentencePieceTokenizer(new SentencePieceModel
+        {
+            Pieces = pieces, Method = PieceMethod.Bpe, ByteFallback = pieces.Any(piece => piece.Kind == PieceKind.Byte), AddDummyPrefix = AddSpacePrefix,
+            RemoveExtraWhitespaces = RemoveExtraWhitespaces, BosId = Bos ?? -1, EosId = Eos ?? -1, AddBos = AddBos ?? true,
+        });
+    }
+
+    // As llama.cpp cuts; each expression cuts what those before it left.
+    private string[] PatternsOf(string path) => Pre switch
+    {
+        "gpt-2" or "phi-2" or "olmo" or "mpt" or "exaone" or "jais" => [StageReader.Gpt2],
+        "default" => [@"[\p{P}\$\+<=>\^~\|]+", @"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)", @"\p{N}+", "[0-9][0-9][0-9]"],
+        "llama-bpe" or "llama3" or "llama-v3" or "falcon3" or "dbrx" or "smaug-bpe" or "chatglm-bpe" or "glm4" => [Llama3],
+        "qwen2" or "stablelm2" or "hunyuan" or "megrez" or "deepseek-r1-qwen" => [Llama3.Replace("{1,3}", "", StringComparison.Ordinal)],
+        "smollm" or "starcoder" or "refact" or "command-r" or "codeshell" or "granite" => [@"\p{N}", StageReader.Gpt2],
+        "falcon" => [@"[\p{P}\$\+<=>\^~\|`]+", StageReader.Gpt2, "[0-9][0-9][0-9]"],
+        "gpt-4o" or "llama4" or "o200k" => [TiktokenFile.O200k],
+        "tekken" => [TiktokenFile.O200k.Replace("(?i:'s|'t|'re|'ve|'m|'ll|'d)?", "", StringComparison.Ordinal).Replace("{1,3}", "", StringComparison.Ordinal)],
+        "deepseek-coder" => [@"[\r\n]", @"\s?\p{L}+", @"\s?\p{P}+", "[一-龥ࠀ-一가-\uD7FF]+", @"\p{N}"],
+        "deepseek-v3" =>
+        [
+            @"\p{N}{1,3}", "[一-龥぀-ゟ゠-ヿ]+",
+            @"[!""#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~][A-Za-z]+|[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+| ?[\p{P}\p{S}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+",
+        ],
+        _ => throw new UserException($"{path}: tokenizer.ggml.pre '{Pre}' is not supported: how texts are cut is not known"),
+    };
+
+    private byte[] AsJson(string[] patterns) => OwnForm.Write(json =>
+    {
+        string[] texts = [.. Tokens.Select(Encoding.UTF8.GetString)];
+        json.WriteStartArray("added_tokens");
+        foreach (int id in Enumerable.Range(0, texts.Length).Where(id => KindOf(id) is Control or UserDefined && texts[id].Length > 0))
+        {
+            TokenizerJson.WriteSpecial(json, id, texts[id], KindOf(id) == Control);
+        }
+
+        json.WriteEndArray();
+        json.WriteNull("normalizer");
+        OwnForm.WriteSplits(json, patterns);
+        WriteStart(json, texts);
+        TokenizerJson.WriteByteLevel(json, "decoder");
+        json.WriteStartObject("model");
+        json.WriteString("type", "BPE");
+        json.WriteBoolean("ignore_merges", Pre is "llama-bpe" or "llama3" or "llama-v3" or "tekken");
+        json.WriteStartObject("vocab");
+        for (int id = 0; id < texts.Length; id++)
+        {
+            json.WriteNumber(texts[id], id);
+        }
+
+        json.WriteEndObject();
+        json.WriteStartArray("merges");
+        foreach (string merge in Merges)
+        {
+            int space = merge.Length > 1 ? merge.IndexOf(' ', 1) : -1;
+            json.WriteStartArray();
+            json.WriteStringValue(space < 0 ? merge : merge[..space]);
+            json.WriteStringValue(space < 0 ? "" : merge[(space + 1)..]);
+            json.WriteEndArray();
+        }
+
+        json.WriteEndArray();
+        json.WriteEndObject();
+        json.WriteStartObject(OwnForm.Key);
+        OwnForm.WriteMark(json, "bos", Bos);
+        OwnForm.WriteMark(json, "eos", Eos);
+        json.WriteEndObject();
+    });
+
+    // What stands before a prompt; an empty sequence says that nothing does.
+    private void WriteStart(Utf8JsonWriter json, string[] texts)
+    {
+        json.WriteStartObject("post_processor");
+        if (AddBos != true || Bos is not { } bos)
+        {
+            json.WriteString("type", "Sequence");
+            json.WriteStartArray("processors");
+            json.WriteEndArray();
+            json.WriteEndObject();
+            return;
+        }
+
+        OwnForm.WriteTemplate(json, bos, texts[bos]);
+        json.WriteEndObject();
+    }
+}
