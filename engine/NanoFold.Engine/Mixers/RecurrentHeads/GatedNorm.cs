@@ -27,12 +27,13 @@ internal sealed class GatedNorm
     private readonly int _groups;
     private readonly double _epsilon;
     private readonly bool _gateFirst;
+    private readonly bool _fromOne;
 
     public GatedNorm(ModuleBuilder builder, int channels, Mamba2Config config)
     {
-        (_groups, _epsilon, _gateFirst) = (config.Groups, builder.Model.NormEpsilon, config.GateFirst);
+        (_groups, _epsilon, _gateFirst, _fromOne) = (config.Groups, builder.Model.NormEpsilon, config.GateFirst, builder.Model.NormGainFromOne);
         _norm = config.NormOver == ChannelNormSpan.All ? builder.Norm("norm", channels, NormKind.Rms) : null;
-        _gains = config.NormOver == ChannelNormSpan.Group ? builder.Add("norm.weight", Layout.Of(channels), ParameterRole.Vector, Initializer.One) : null;
+        _gains = config.NormOver == ChannelNormSpan.Group ? builder.Add("norm.weight", Layout.Of(channels), ParameterRole.Vector, Initialization.Gain(builder.Model)) : null;
     }
 
     public Tensor Forward(Tape tape, Tensor y, Tensor z) =>
@@ -48,6 +49,7 @@ internal sealed class GatedNorm
         (int b, int t, int c) = (y[0], y[1], y[2]);
         Tensor normed = RmsNormOp.Record(tape, y.SplitLast(_groups), default, _epsilon).Reshape(b, t, c);
         // A copy first: parameters stay in single precision where activations have 16 bits.
-        return MultiplyOp.Record(tape, normed, BroadcastOp.Record(tape, tape.Use(_gains).Reshape(1, 1, c), 1, 1, c));
+        Tensor gained = MultiplyOp.Record(tape, normed, BroadcastOp.Record(tape, tape.Use(_gains).Reshape(1, 1, c), 1, 1, c));
+        return _fromOne ? AddOp.Record(tape, normed, gained) : gained;
     }
 }

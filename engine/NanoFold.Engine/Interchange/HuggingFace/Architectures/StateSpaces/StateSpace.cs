@@ -77,6 +77,9 @@ public abstract record StateSpace : Architecture
             ScoreCap = none.ScoreCap,
             QkvBias = null,
             OutputBias = null,
+            FeedForwardBias = null,
+            Parallel = none.Parallel,
+            NormBias = model.NormBias || model.Norm == NormKind.Rms,
         };
     }
 
