@@ -50,6 +50,7 @@ public static class Program
         new("report", "A page of figures and tables about a run, several runs or a comparison", ReportCommand.Build),
         new("watch", "The same page in a browser of this machine, with curves as they grow", WatchCommand.Build),
         new("import", "Make a folder of a model of another program, which every verb takes", ImportCommand.Build),
+        new("export", "Write a model in the files of another program", ExportCommand.Build),
         new("devices", "The devices that can compute", DevicesCommand.Build),
         new("completion", "A script for bash, zsh, fish or pwsh that completes verbs, options and settings", CompletionCommand.Build),
         new(Help, "What a verb does and takes: help VERB is VERB --help", BuildHelp),

@@ -1,4 +1,3 @@
-using System.Text.Json.Nodes;
 using Microsoft.Win32.SafeHandles;
 using NanoFold.Engine.Interchange.Gguf.Architectures;
 using NanoFold.Engine.Interchange.Gguf.Blocks;
@@ -27,70 +26,25 @@ internal sealed class Llama2CFormat : ForeignFormat
             throw;
         }
 
-        var keys = new JsonObject
-        {
-            ["model_type"] = "llama",
-            ["vocab_size"] = header.Vocab,
-            ["hidden_size"] = header.Width,
-            ["intermediate_size"] = header.Hidden,
-            ["num_hidden_layers"] = header.Layers,
-            ["num_attention_heads"] = header.Heads,
-            ["num_key_value_heads"] = header.KvHeads,
-            ["max_position_embeddings"] = header.Context,
-            ["rms_norm_eps"] = 1e-5,
-            ["rope_theta"] = 10000,
-            ["tie_word_embeddings"] = header.Tied,
-        };
-        return LlamaCModel.Open(path, "llama2.c", keys, new GgufLlama(), Tensors(path, handle, header), () => TokenizerBeside(path, header.Vocab));
+        return LlamaCModel.Open(path, "llama2.c", header.Keys(), new GgufLlama(), Tensors(path, handle, header), () => TokenizerBeside(path, header.Vocab));
     }
 
     private static PlainTensors Tensors(string path, SafeFileHandle handle, Llama2CHeader header)
     {
         var tensors = new PlainTensors(path, handle, BlockType.Of(0)!, header.Start);
-        long width = header.Width, hidden = header.Hidden, keys = (long)header.KvHeads * header.HeadDim;
-        if (header.Version == 0)
+        foreach ((string? name, long[] shape) in header.Tensors())
         {
-            Add("token_embd", header.Vocab, width);
-            Add("blk.*.attn_norm", width);
-            AddAttention();
-            Add("blk.*.ffn_norm", width);
-            AddFeedForward();
-            Add("output_norm", width);
-            tensors.Skip((long)header.Context * (header.HeadDim / 2) * 2);
-        }
-        else
-        {
-            Add("blk.*.attn_norm", width);
-            Add("blk.*.ffn_norm", width);
-            Add("output_norm", width);
-            Add("token_embd", header.Vocab, width);
-            AddAttention();
-            AddFeedForward();
-        }
-
-        if (!header.Tied)
-        {
-            Add("output", header.Vocab, width);
+            if (name is null)
+            {
+                tensors.Skip(shape[0]);
+            }
+            else
+            {
+                tensors.Add(name, header.Layers, shape);
+            }
         }
 
         return tensors;
-
-        void AddAttention()
-        {
-            Add("blk.*.attn_q", width, width);
-            Add("blk.*.attn_k", keys, width);
-            Add("blk.*.attn_v", keys, width);
-            Add("blk.*.attn_output", width, width);
-        }
-
-        void AddFeedForward()
-        {
-            Add("blk.*.ffn_gate", hidden, width);
-            Add("blk.*.ffn_down", width, hidden);
-            Add("blk.*.ffn_up", hidden, width);
-        }
-
-        void Add(string name, params IReadOnlyList<long> shape) => tensors.Add($"{name}.weight", header.Layers, shape);
     }
 
     // tokenizer.bin, or what the training script of llama2.c calls one of its own, where the number of tokens is the model's.

@@ -1,3 +1,5 @@
+using System.Text.Json.Nodes;
+
 namespace NanoFold.Engine.Interchange.LlamaC;
 
 /// <summary>
@@ -18,6 +20,9 @@ internal sealed record Llama2CHeader(int Version, int Width, int Hidden, int Lay
     /// <summary>The number that the second form begins with: "ak42".</summary>
     public const int Magic = 0x616B3432;
 
+    /// <summary>What positions turn by.</summary>
+    public const int RopeBase = 10000;
+
     private const int Fields = 7, HeadBytes = 256;
     private const int MostLayers = 4096, MostWidth = 1 << 20, MostVocab = 1 << 24, MostContext = 1 << 24;
 
@@ -36,6 +41,35 @@ internal sealed record Llama2CHeader(int Version, int Width, int Hidden, int Lay
             long tables = Version == 0 ? (long)Context * (HeadDim / 2) * 2 : 0;
             return Start + (sizeof(float) * ((Layers * layer) + Width + tables + ((Tied ? 1L : 2L) * Vocab * Width)));
         }
+    }
+
+    /// <summary>The model, in the keys of transformers.</summary>
+    public JsonObject Keys() => new()
+    {
+        ["model_type"] = "llama",
+        ["vocab_size"] = Vocab,
+        ["hidden_size"] = Width,
+        ["intermediate_size"] = Hidden,
+        ["num_hidden_layers"] = Layers,
+        ["num_attention_heads"] = Heads,
+        ["num_key_value_heads"] = KvHeads,
+        ["max_position_embeddings"] = Context,
+        ["rms_norm_eps"] = 1e-5,
+        ["rope_theta"] = RopeBase,
+        ["tie_word_embeddings"] = Tied,
+    };
+
+    /// <summary>What the file holds after its head, in order, by llama.cpp's names, a star for the layer; without a name the numbers that are no weights.</summary>
+    public IEnumerable<(string? Name, long[] Shape)> Tensors()
+    {
+        (string, long[]) embedding = ("token_embd.weight", [Vocab, Width]), attentionNorm = ("blk.*.attn_norm.weight", [Width]), feedForwardNorm = ("blk.*.ffn_norm.weight", [Width]), norm = ("output_norm.weight", [Width]);
+        long keys = (long)KvHeads * HeadDim;
+        (string, long[])[] attention = [("blk.*.attn_q.weight", [Width, Width]), ("blk.*.attn_k.weight", [keys, Width]), ("blk.*.attn_v.weight", [keys, Width]), ("blk.*.attn_output.weight", [Width, Width])];
+        (string, long[])[] feedForward = [("blk.*.ffn_gate.weight", [Hidden, Width]), ("blk.*.ffn_down.weight", [Width, Hidden]), ("blk.*.ffn_up.weight", [Hidden, Width])];
+        (string?, long[])[] all = Version == 0
+            ? [embedding, attentionNorm, .. attention, feedForwardNorm, .. feedForward, norm, (null, [(long)Context * (HeadDim / 2) * 2])]
+            : [attentionNorm, feedForwardNorm, norm, embedding, .. attention, .. feedForward];
+        return Tied ? all : [.. all, ("output.weight", [Vocab, Width])];
     }
 
     /// <summary>Whether a file can be one: it has the magic number, or its sizes make its length, or at least a model where it is called <c>.bin</c>.</summary>

@@ -13,6 +13,9 @@ namespace NanoFold.Engine.Interchange.HuggingFace.Architectures;
 /// </summary>
 public abstract record Architecture
 {
+    // Parts of a model that a message names.
+    private const int MostNamed = 3;
+
     /// <summary>All that are supported.</summary>
     public static IReadOnlyList<Architecture> All { get; } =
     [
@@ -87,30 +90,46 @@ public abstract record Architecture
     }
 
     /// <summary>Why a model of ours is none of this architecture, in a line that names the setting; null where it is one.</summary>
-    public string? WhyNot(ModelConfig model)
+    public string? WhyNot(ModelConfig model) => Unsaid(model) is [{ } first, ..] ? $"{Name} cannot express {first}" : null;
+
+    /// <summary>What of a model of ours has no place in this architecture, each with its setting; empty where it is one.</summary>
+    public IReadOnlyList<string> Unsaid(ModelConfig model)
     {
         ModelConfig back;
         try
         {
-            back = Read(new ForeignConfig(Name, KeysOf(model))).Resolve();
+            back = Read(new ForeignConfig(Name, KeysOf(model)) { Context = model.Context }).Resolve();
         }
         catch (UserException e)
         {
-            return $"{Name} cannot express the model: {e.Message}";
+            return [$"the model: {e.Message}"];
         }
 
-        if (model.Adapters.Count > 0)
-        {
-            return $"{Name} cannot express model.adapters; merge them into the weights first";
-        }
+        return Unsaid(model, back);
+    }
 
-        if (model.Parametrization.Ratio(model.Width) != 1)
-        {
-            return $"{Name} cannot express model.parametrization";
-        }
-
+    /// <summary>What of a model of ours is other in another, or has no place in files of weights at all.</summary>
+    /// <param name="model">Ours.</param>
+    /// <param name="back">What the keys of a format make of it.</param>
+    internal IReadOnlyList<string> Unsaid(ModelConfig model, ModelConfig back)
+    {
         JsonNode ours = ConfigWriter.ToTree(Same(Bare(Meant(model))), typeof(ModelConfig))!, theirs = ConfigWriter.ToTree(Same(Bare(Meant(back))), typeof(ModelConfig))!;
-        return Differences("model", ours, theirs).FirstOrDefault() is { } difference ? $"{Name} cannot express {difference}" : null;
+        return
+        [
+            .. model.Adapters.Count > 0 ? ["model.adapters; merge them into the weights first"] : Array.Empty<string>(),
+            .. model.Parametrization.Ratio(model.Width) != 1 ? ["model.parametrization"] : Array.Empty<string>(),
+            .. Differences("model", ours, theirs),
+        ];
+    }
+
+    /// <summary>The architecture that a model of ours is one of: the first that has a place for all of its parts.</summary>
+    /// <param name="model">Resolved, the vocabulary known.</param>
+    /// <exception cref="UserException">There is none; names the nearest, and what has no place in it.</exception>
+    public static Architecture For(ModelConfig model)
+    {
+        (Architecture architecture, IReadOnlyList<string> unsaid) = All.Select(architecture => (architecture, architecture.Unsaid(model))).MinBy(pair => pair.Item2.Count);
+        return unsaid.Count == 0 ? architecture : throw new UserException(
+            $"no architecture of transformers has all parts of this model; the nearest, {architecture.Name}, cannot express {string.Join("; ", unsaid.Take(MostNamed))}{(unsaid.Count > MostNamed ? $"; and {unsaid.Count - MostNamed} more" : "")}");
     }
 
     /// <summary>The architecture that a configuration names.</summary>

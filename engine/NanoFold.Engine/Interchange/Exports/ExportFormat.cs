@@ -1,0 +1,37 @@
+using NanoFold.Engine.Checkpoints;
+
+namespace NanoFold.Engine.Interchange.Exports;
+
+/// <summary>Files that a model of ours can be written in. A format is a class with a line here.</summary>
+public abstract class ExportFormat
+{
+    /// <summary>All that are known.</summary>
+    public static IReadOnlyList<ExportFormat> All { get; } =
+    [
+        new HuggingFaceExport(),
+        new Llama2CExport(),
+        new NpzExport(),
+    ];
+
+    /// <summary>What it is called in an option.</summary>
+    public abstract string Name { get; }
+
+    /// <summary>What its numbers may be; the first if not said.</summary>
+    public virtual IReadOnlyList<ExportType> Types => [ExportType.F32];
+
+    /// <summary>Whether it is a folder; otherwise one file, perhaps with another beside it.</summary>
+    public virtual bool IsFolder => false;
+
+    /// <summary>What is to be written; nothing is written yet.</summary>
+    /// <param name="model">The model.</param>
+    /// <param name="type">Of the numbers, one of <see cref="Types"/>.</param>
+    /// <param name="path">Where it will lie, after which files beside it are named.</param>
+    /// <exception cref="UserException">A part of the model has no place in the format; names it.</exception>
+    public abstract ExportedFiles Plan(OwnModel model, ExportType type, string path);
+}
+
+/// <summary>Files of a format that are ready to be written.</summary>
+/// <param name="Format">For people: <c>Hugging Face llama</c>.</param>
+/// <param name="Files">Of a folder all; otherwise first the file that was named, whatever its name here, then those beside it.</param>
+/// <param name="Notes">What is not written, and why.</param>
+public sealed record ExportedFiles(string Format, IReadOnlyList<CheckpointFile> Files, IReadOnlyList<string> Notes);
