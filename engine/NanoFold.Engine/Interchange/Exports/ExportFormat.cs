@@ -9,6 +9,7 @@ public abstract class ExportFormat
     public static IReadOnlyList<ExportFormat> All { get; } =
     [
         new HuggingFaceExport(),
+        new GgufExport(),
         new Llama2CExport(),
         new NpzExport(),
     ];

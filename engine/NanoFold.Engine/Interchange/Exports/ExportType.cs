@@ -17,6 +17,9 @@ public enum ExportType
 
     /// <summary>The first 16 bits of 32.</summary>
     BF16,
+
+    /// <summary>8 bits, with a scale for each 32.</summary>
+    Q8_0,
 }
 
 /// <summary>Values in the bytes of a type, rounded to the nearest.</summary>
@@ -33,7 +36,7 @@ internal static class ExportTypes
     public static byte[] Halves(this ExportType type, string name, ReadOnlySpan<float> values)
     {
         byte[] bytes = new byte[values.Length * sizeof(ushort)];
-        Span<ushort> halves = MemoryMarshal.Cast<byte, ushort>(bytes);
+        Span<ushort> halves = MemoryMarshal.Cast<byte, ushort>(bytes.AsSpan());
         for (int i = 0; i < values.Length; i++)
         {
             halves[i] = type == ExportType.F16 ? BitConverter.HalfToUInt16Bits((Half)values[i]) : BFloat16.FromSingle(values[i]);

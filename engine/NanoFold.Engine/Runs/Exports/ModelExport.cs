@@ -4,6 +4,7 @@ using NanoFold.Engine.Interchange;
 using NanoFold.Engine.Interchange.Exports;
 using NanoFold.Engine.Runs.Imports;
 using NanoFold.Engine.Tensors;
+using NanoFold.Kernels;
 
 namespace NanoFold.Engine.Runs.Exports;
 

@@ -104,6 +104,10 @@ public abstract record Architecture
         {
             return [$"the model: {e.Message}"];
         }
+        catch (ArithmeticException)
+        {
+            return ["the model: its sizes make none of this architecture"];
+        }
 
         return Unsaid(model, back);
     }
@@ -127,7 +131,7 @@ public abstract record Architecture
     /// <exception cref="UserException">There is none; names the nearest, and what has no place in it.</exception>
     public static Architecture For(ModelConfig model)
     {
-        (Architecture architecture, IReadOnlyList<string> unsaid) = All.Select(architecture => (architecture, architecture.Unsaid(model))).MinBy(pair => pair.Item2.Count);
+        (Architecture architecture, IReadOnlyList<string> unsaid) = All.Select(one => (one, one.Unsaid(model))).MinBy(pair => pair.Item2.Count);
         return unsaid.Count == 0 ? architecture : throw new UserException(
             $"no architecture of transformers has all parts of this model; the nearest, {architecture.Name}, cannot express {string.Join("; ", unsaid.Take(MostNamed))}{(unsaid.Count > MostNamed ? $"; and {unsaid.Count - MostNamed} more" : "")}");
     }
