@@ -72,7 +72,7 @@ public class GgufFaultTests
     }
 
     [Test]
-    public void DamagedFilesAreClearFaults() => Damage(300);
+    public void DamagedFilesAreClearFaults() => Damage(150);
 
     [Test]
     [Category("Long")]

@@ -102,7 +102,7 @@ public class Llama2CTests : EngineTests
     }
 
     [Test]
-    public void DamagedFilesAreClearFaults() => Damage(200);
+    public void DamagedFilesAreClearFaults() => Damage(100);
 
     [Test]
     [Category("Long")]
@@ -110,26 +110,19 @@ public class Llama2CTests : EngineTests
 
     private void Damage(int count)
     {
-        var random = new Random(15);
-        int read = 0;
-        for (int i = 0; i < count; i++)
+        int read = Mutation.Try(_folder["m.bin"], count, Make, () =>
+        {
+            using ForeignModel? model = ForeignModel.TryOpen(_folder["m.bin"]);
+            model?.Weights.Read("model.norm.weight", new float[model.Weights.Find("model.norm.weight")!.Count]);
+        });
+        Assert.That(read, Is.LessThan(count));
+
+        static byte[] Make(int i, Random random)
         {
             byte[] sound = Small(i % 2, tied: i % 3 != 0);
             int head = i % 2 == 0 ? 28 : 40;
-            File.WriteAllBytes(_folder["m.bin"], i % 5 == 0 ? Mutation.Of(sound, random) : [.. Mutation.Of(sound[..head], random), .. sound[head..]]);
-            try
-            {
-                using ForeignModel? model = ForeignModel.TryOpen(_folder["m.bin"]);
-                model?.Weights.Read("model.norm.weight", new float[model.Weights.Find("model.norm.weight")!.Count]);
-                read += model is null ? 0 : 1;
-            }
-            catch (UserException e)
-            {
-                Assert.That(e.Message, Does.Not.Contain('\n').And.Length.LessThan(1000));
-            }
+            return i % 5 == 0 ? Mutation.Of(sound, random) : [.. Mutation.Of(sound[..head], random), .. sound[head..]];
         }
-
-        Assert.That(read, Is.LessThan(count / 2));
     }
 
     internal static byte[] Small(int version, bool tied)
