@@ -36,7 +36,7 @@ internal sealed class Llama2CExport : ExportFormat
         List<string> notes = [];
         switch (model.Tokenizer)
         {
-            case SentencePieceTokenizer { Bos: 1, Eos: 2 } pieces when pieces.Vocab == config.Vocab && pieces.Model is { Method: PieceMethod.Bpe } && pieces.Model.Pieces.Skip(FirstByte).FirstOrDefault()?.Kind == PieceKind.Byte:
+            case SentencePieceTokenizer { Bos: 1, Eos: 2 } pieces when pieces.Vocab == config.Vocab && pieces.Model.Method == PieceMethod.Bpe && pieces.Vocab > FirstByte && pieces.Model.Pieces[FirstByte].Kind == PieceKind.Byte:
                 files.Add(new CheckpointFile($"{Path.GetFileNameWithoutExtension(path)}-tok{config.Vocab}.bin", stream => stream.Write(Llama2CFile.Write(pieces.Model))));
                 break;
             case { } other:
