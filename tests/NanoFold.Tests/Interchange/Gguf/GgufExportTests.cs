@@ -14,7 +14,26 @@ public class GgufExportTests
     /// <summary>What is refused, and the words that say why. A case that is in neither place fails.</summary>
     private static readonly Dictionary<string, string> s_refused = new()
     {
-        ["none yet"] = "",
+        ["cohere"] = "of the architecture cohere;",
+        ["cohere-qk-norm"] = "of the architecture cohere;",
+        ["llama-rope-dynamic"] = "model.ropeScaling",
+        ["llama-rope-llama3"] = "model.ropeScaling",
+        ["llama-rope-longrope"] = "model.ropeScaling",
+        ["llama-rope-yarn-explicit"] = "model.ropeScaling",
+        ["llama-rope-yarn-mscale"] = "model.ropeScaling",
+        ["mamba"] = "of the architecture mamba;",
+        ["mamba-bias"] = "of the architecture mamba;",
+        ["mamba2"] = "of the architecture mamba2;",
+        ["mamba2-limit"] = "of the architecture mamba2;",
+        ["mistral"] = "of the architecture mistral;",
+        ["phi"] = "of the architecture phi;",
+        ["phi-qk-layernorm"] = "of the architecture phi;",
+        ["phi3-longrope"] = "model.ropeScaling",
+        ["qwen2-sliding"] = "mixer",
+        ["qwen3-moe-mixed"] = "model",
+        ["smollm3"] = "of the architecture smollm3;",
+        ["stablelm"] = "of the architecture stablelm;",
+        ["stablelm-parallel"] = "of the architecture stablelm;",
     };
 
     private TemporaryFolder _folder = null!;
