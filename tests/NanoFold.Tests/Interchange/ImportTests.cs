@@ -1,5 +1,7 @@
 using System.Text.Json.Nodes;
 using NanoFold.Engine.Checkpoints;
+using NanoFold.Engine.Interchange;
+using NanoFold.Engine.Mixers;
 using NanoFold.Engine.Runs;
 using NanoFold.Kernels.Cpu;
 using NanoFold.Tests.Cli;
@@ -70,6 +72,16 @@ public class ImportTests
             Assert.That((int)CommandLine.Json("import", source, "--context", $"{context}", "--out", _folder[name])["context"]!, Is.EqualTo(context));
             Assert.That((string?)JsonNode.Parse(File.ReadAllText(_folder[$"{name}/config.json"]))!["model"]!["mixer"]!["kind"], Is.EqualTo(mixer));
         }
+    }
+
+    [Test]
+    public void FilesOfLlamaCppTakeAnotherContext()
+    {
+        string source = SharedData.Path("peers/gguf/gemma2.gguf");
+        using ForeignModel model = ForeignModel.TryOpen(source)!;
+        int window = model.Config.LayerConfigs().Select(layer => layer.Mixer).OfType<SlidingWindowConfig>().First().Window;
+        Assert.That(model.ConfigFor(window).LayerConfigs().Select(layer => layer.Mixer), Is.All.InstanceOf<AttentionConfig>());
+        Assert.That(model.ConfigFor(2 * window).LayerConfigs().Select(layer => layer.Mixer), Has.Some.EqualTo(new SlidingWindowConfig { Window = window, Sinks = 0 }));
     }
 
     [Test]

@@ -17,11 +17,14 @@ internal sealed class GgufModel : ForeignModel
 {
     private const string Embedding = "token_embd.weight";
 
+    private readonly Architecture _published;
+    private readonly JsonObject _keys;
     private readonly ITensorFiles _files;
     private readonly Lazy<Tokenizer?> _tokenizer;
 
-    private GgufModel(GgufFile file, string format, ModelConfig config, ITensorFiles files, RuledWeights weights, IReadOnlyList<string> ignored)
+    private GgufModel(GgufFile file, string format, Architecture published, JsonObject keys, ModelConfig config, ITensorFiles files, RuledWeights weights, IReadOnlyList<string> ignored)
     {
+        (_published, _keys) = (published, keys);
         (Path, Format, Config, Weights, Ignored, _files) = (file.Path, format, config, weights, ignored, files);
         _tokenizer = new(() => GgufTokenizer.Read(file.Metadata));
     }
@@ -67,7 +70,7 @@ internal sealed class GgufModel : ForeignModel
             ITensorFiles files = architecture.Files(file);
             IEnumerable<TensorRule> rules = published.Tensors(config).Select(rule => architecture.Rule(rule, file, config));
             var weights = new RuledWeights(files, rules, new NameGlobs(architecture.Name, [.. architecture.LeftOut, .. config.Tied ? ["output.weight"] : Array.Empty<string>()]));
-            return new GgufModel(file, $"GGUF {architecture.Name}", config, files, weights, [.. ignored, .. weights.LeftOut]);
+            return new GgufModel(file, $"GGUF {architecture.Name}", published, keys, config, files, weights, [.. ignored, .. weights.LeftOut]);
         }
         catch
         {
@@ -75,6 +78,9 @@ internal sealed class GgufModel : ForeignModel
             throw;
         }
     }
+
+    /// <inheritdoc/>
+    public override ModelConfig ConfigFor(int context) => Checked(_published.Read(new ForeignConfig(Path, _keys) { Context = context }), Path);
 
     /// <inheritdoc/>
     public override void Dispose() => _files.Dispose();

@@ -11,12 +11,14 @@ namespace NanoFold.Engine.Interchange.LlamaC;
 /// <summary>A model of llama2.c or llm.c, open: one file of numbers. Names and layouts are those that llama.cpp has for the same model.</summary>
 internal sealed class LlamaCModel : ForeignModel
 {
+    private readonly Architecture _published;
+    private readonly JsonObject _keys;
     private readonly ITensorFiles _files;
     private readonly Lazy<Tokenizer?> _tokenizer;
 
-    private LlamaCModel(string path, string format, ModelConfig config, ITensorFiles files, Func<Tokenizer?> tokenizer, IWeights weights)
+    private LlamaCModel(string path, string format, Architecture published, JsonObject keys, ModelConfig config, ITensorFiles files, Func<Tokenizer?> tokenizer, IWeights weights)
     {
-        (Path, Format, Config, Weights, _files, _tokenizer) = (path, format, config, weights, files, new Lazy<Tokenizer?>(tokenizer));
+        (Path, Format, Config, Weights, _published, _keys, _files, _tokenizer) = (path, format, config, weights, published, keys, files, new Lazy<Tokenizer?>(tokenizer));
     }
 
     /// <inheritdoc/>
@@ -56,7 +58,7 @@ internal sealed class LlamaCModel : ForeignModel
             Architecture published = Architecture.Of(foreign);
             ModelConfig config = Checked(published.Read(foreign), path);
             var weights = new RuledWeights(files, published.Tensors(config).Select(rule => names.Rule(rule, files, config)), new NameGlobs(format, []));
-            return new LlamaCModel(path, format, config, files, tokenizer, weights);
+            return new LlamaCModel(path, format, published, keys, config, files, tokenizer, weights);
         }
         catch
         {
@@ -64,6 +66,9 @@ internal sealed class LlamaCModel : ForeignModel
             throw;
         }
     }
+
+    /// <inheritdoc/>
+    public override ModelConfig ConfigFor(int context) => Checked(_published.Read(new ForeignConfig(Path, _keys) { Context = context }), Path);
 
     /// <inheritdoc/>
     public override void Dispose() => _files.Dispose();
