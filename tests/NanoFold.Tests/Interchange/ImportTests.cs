@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using System.Text.Json.Nodes;
 using NanoFold.Engine.Checkpoints;
 using NanoFold.Engine.Interchange;
@@ -82,6 +83,29 @@ public class ImportTests
         int window = model.Config.LayerConfigs().Select(layer => layer.Mixer).OfType<SlidingWindowConfig>().First().Window;
         Assert.That(model.ConfigFor(window).LayerConfigs().Select(layer => layer.Mixer), Is.All.InstanceOf<AttentionConfig>());
         Assert.That(model.ConfigFor(2 * window).LayerConfigs().Select(layer => layer.Mixer), Has.Some.EqualTo(new SlidingWindowConfig { Window = window, Sinks = 0 }));
+    }
+
+    /// <summary>Where a weight lies as it is, its bytes are its values; GPT-2's matrices are turned and lie nowhere as they are.</summary>
+    [TestCase("llama", 21)]
+    [TestCase("gpt2", 24)]
+    public void PlacesOfWeightsAreWhereTheirBytesLie(string name, int placed)
+    {
+        JsonObject keys = name == "llama" ? ForeignFolders.Llama : new JsonObject { ["model_type"] = "gpt2", ["n_embd"] = 8, ["n_layer"] = 2, ["n_head"] = 2, ["n_positions"] = 4, ["vocab_size"] = 11 };
+        using ForeignModel model = ForeignModel.TryOpen(ForeignFolders.Write(_folder[name], keys))!;
+        byte[] file = File.ReadAllBytes(Path.Combine(_folder[name], "model.safetensors"));
+        int found = 0;
+        foreach (WeightInfo weight in model.Weights.All)
+        {
+            if (model.Weights.PlaceOf(weight.Name) is { } place)
+            {
+                var values = new float[weight.Count];
+                model.Weights.Read(weight.Name, values);
+                Assert.That(MemoryMarshal.AsBytes<float>(values).ToArray(), Is.EqualTo(file[(int)place.Offset..(int)(place.Offset + (4 * weight.Count))]), weight.Name);
+                found++;
+            }
+        }
+
+        Assert.That(found, Is.EqualTo(placed));
     }
 
     [Test]
