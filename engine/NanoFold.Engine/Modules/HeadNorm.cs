@@ -60,9 +60,13 @@ public sealed class HeadNorm
             return _norm.Forward(tape, BroadcastOp.Contiguous(tape, x).Reshape(x[0], x[1], x[2] * x[3]), _name).Reshape(x.Layout.ToShape());
         }
 
-        Tensor y = _norm.Forward(tape, x, _name);
-        Tensor scaled = _gain is null ? y : MultiplyOp.Record(tape, y, tape.Use(_gain).Reshape(1, 1, x[2], x[3]));
-        y = _gain is not null && _fromOne ? AddOp.Record(tape, scaled, y) : scaled;
-        return _bias is null ? y : AddOp.Record(tape, y, BroadcastOp.Record(tape, tape.Use(_bias).Reshape(1, 1, x[2], x[3]), x.Layout.ToShape()));
+        return _norm.Forward(tape, x, _name, _gain is null ? null : OfEachHead);
+
+        Tensor OfEachHead(Tensor y)
+        {
+            Tensor scaled = MultiplyOp.Record(tape, y, tape.Use(_gain!).Reshape(1, 1, x[2], x[3]));
+            y = _fromOne ? AddOp.Record(tape, scaled, y) : scaled;
+            return _bias is null ? y : AddOp.Record(tape, y, BroadcastOp.Record(tape, tape.Use(_bias).Reshape(1, 1, x[2], x[3]), x.Layout.ToShape()));
+        }
     }
 }

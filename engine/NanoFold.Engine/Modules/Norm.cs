@@ -23,12 +23,17 @@ public sealed class Norm
         [new($"{name}.hook_scale", $"{shape[..shape.LastIndexOf(' ')]} 1") { IsReadOnly = true }, new($"{name}.hook_normalized", shape)];
 
     /// <summary>The normed x, with the points of <see cref="Points"/>.</summary>
-    public Tensor Forward(Tape tape, Tensor x, string name)
+    /// <param name="tape">Where it is recorded.</param>
+    /// <param name="x">[.., width].</param>
+    /// <param name="name">Of the points.</param>
+    /// <param name="then">What becomes of it before it is shown, such as gains of its own; or null.</param>
+    public Tensor Forward(Tape tape, Tensor x, string name, Func<Tensor, Tensor>? then = null)
     {
         string scale = $"{name}.hook_scale";
         if (!Tap.IsWanted(tape, scale))
         {
-            return Tap.At(tape, $"{name}.hook_normalized", Forward(tape, x));
+            Tensor normed = Forward(tape, x);
+            return Tap.At(tape, $"{name}.hook_normalized", then?.Invoke(normed) ?? normed);
         }
 
         int[] shape = x.Layout.ToShape();
@@ -37,7 +42,7 @@ public sealed class Norm
             ? RmsNormOp.RecordWithScale(tape, x, Use(tape, _gain), _epsilon, _fromOne)
             : LayerNormOp.RecordWithScale(tape, x, Use(tape, _gain), Use(tape, _bias), _epsilon, _fromOne);
         Tap.ReadOnly(tape, scale, NormScaleOp.Record(tape, statistics).Reshape(shape));
-        return Tap.At(tape, $"{name}.hook_normalized", y);
+        return Tap.At(tape, $"{name}.hook_normalized", then?.Invoke(y) ?? y);
     }
 
     public Tensor Forward(Tape tape, Tensor x) => _kind == NormKind.Rms

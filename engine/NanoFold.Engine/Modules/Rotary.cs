@@ -67,13 +67,13 @@ public sealed class Rotary
         return RopeOp.Record(tape, x, tape.Use(_fixed ?? TableFor(context.Time)), context.Positions, interleaved, start);
     }
 
-    // Of texts of a length; of all where it decides nothing.
+    // Of texts of a length, and of shorter ones with the same frequencies; of all where it decides nothing.
     private Table TableFor(int length)
     {
-        int of = Math.Clamp(length, First, Last);
+        int of = Math.Clamp(length, First, Last), positions = of < Last ? of : _angles.Context;
         return _builder.Table(
             DependsOnLength ? $"{_name} length {of}" : _name,
-            Layout.Of(_angles.Context, _angles.Width),
-            () => RopeTable.Compute(_angles.Context, _scaling.Frequencies(_angles, of), _scaling.FactorOn));
+            Layout.Of(positions, _angles.Width),
+            () => RopeTable.Compute(positions, _scaling.Frequencies(_angles, of), _scaling.FactorOn));
     }
 }

@@ -39,6 +39,9 @@ internal sealed class PublishedModel : IDisposable
 
     public int[] Tokens { get; }
 
+    /// <summary>What <see cref="TrainedOff"/> found of gradients, each relative to the largest element of its tensor.</summary>
+    public double GradientsOffRelatively { get; private set; }
+
     private PublishedArchitecture Architecture => PublishedArchitecture.All.Single(architecture => $"Hugging Face {architecture.Name}" == _foreign.Format);
 
     /// <summary>The largest difference of the logits.</summary>
@@ -84,7 +87,18 @@ internal sealed class PublishedModel : IDisposable
         foreach ((string name, _) in theirs.Tensors)
         {
             double[] gradient = Array.ConvertAll(theirs.Read(name), g => (double)g);
-            gradients = Math.Max(gradients, Expected.Find($"grad.{name}") is null ? 0 : Off(gradient, $"grad.{name}"));
+            if (Expected.Find($"grad.{name}") is not null)
+            {
+                double off = Off(gradient, $"grad.{name}");
+                gradients = Math.Max(gradients, off);
+                GradientsOffRelatively = Math.Max(GradientsOffRelatively, off / SharedData.Reals(Expected, $"grad.{name}").Max(Math.Abs));
+            }
+
+            if (Expected.Find($"gradnorm.{name}") is null)
+            {
+                continue;
+            }
+
             double expected = SharedData.Reals(Expected, $"gradnorm.{name}")[0], norm = Math.Sqrt(gradient.Sum(g => g * g));
             // Below 1e-6 · 1e4 the absolute tolerance is the larger one.
             norms = Math.Max(norms, Math.Abs(norm - expected) / Math.Max(expected, 1e-2));
@@ -137,6 +151,35 @@ internal sealed class PublishedModel : IDisposable
         double[] expected = SharedData.Reals(Expected, logits);
         return Enumerable.Range(0, expected.Length / vocab).Max(step =>
             Logits(along[..(8 + step)], [1, 8 + step])[^vocab..].Index().Max(logit => Math.Abs(logit.Item - expected[(step * vocab) + logit.Index])));
+    }
+
+    /// <summary>What is most likely next after all tokens of each row, all rows beside each other through the cache, row after row.</summary>
+    public int[] Continued(int count)
+    {
+        (int rows, int time) = (Shape[0], Shape[1]);
+        var logits = new float[Model.Config.Vocab];
+        var found = new int[rows * count];
+        using var decoder = new Decoder(Model, rows);
+        for (int row = 0; row < rows; row++)
+        {
+            decoder.Begin(row, Tokens.AsSpan(row * time, time));
+        }
+
+        for (int step = 0; step < count; step++)
+        {
+            while (!Enumerable.Range(0, rows).All(decoder.HasLogits) && decoder.Run() > 0)
+            {
+            }
+
+            for (int row = 0; row < rows; row++)
+            {
+                decoder.ReadLogits(row, logits);
+                int next = found[(row * count) + step] = Array.IndexOf(logits, logits.Max());
+                decoder.Append(row, next);
+            }
+        }
+
+        return found;
     }
 
     public void Dispose()

@@ -89,6 +89,9 @@ public class RecurrentHeadsTests : EngineTests
         Assert.That(
             Problems(model with { Mixer = new Mamba2Config { SsmHeads = 5 } }),
             Is.EqualTo(new[] { "model.mixer.ssmHeads: 5 does not divide the 32 channels, model.mixer.expand times the model's width" }));
+        Assert.That(
+            Problems(model with { Mixer = new Mamba2Config { SsmHeads = 4, Groups = 3, StepMin = 0.2, StepMax = 0.1 } }),
+            Is.EqualTo(new[] { "model.mixer.groups: 3 does not divide the 4 heads", "model.mixer.stepMin: 0.2 is more than model.mixer.stepMax = 0.1" }));
     }
 
     [TestCase(16, 1)]

@@ -66,6 +66,9 @@ public sealed class ForeignConfig
         : node.GetValueKind() == JsonValueKind.String ? node.GetValue<string>()
         : throw Wrong(key, "a text");
 
+    /// <summary>Whether a word stands where a number may, such as <c>auto</c>.</summary>
+    public bool Says(string key, string word) => Node(key) is { } node && node.GetValueKind() == JsonValueKind.String && node.GetValue<string>() == word;
+
     /// <summary>A list of numbers, or null.</summary>
     public double[]? Numbers(string key) => Node(key) is not { } node ? null
         : node is JsonArray list && list.Select(item => item is null ? null : NumberOf(item)).ToArray() is { } numbers && numbers.All(n => n is not null) ? [.. numbers.Select(n => n!.Value)]

@@ -9,8 +9,8 @@ using NanoFold.Kernels;
 namespace NanoFold.Engine.Mixers;
 
 /// <summary>
-/// Mamba-2 (arXiv 2405.21060): heads with states S [N, P] and keys B and queries C that all heads share, S ← exp(−exp(A_log) dt) S + B (dt · x)ᵀ, y = Sᵀ C + D ⊙ x,
-/// dt = softplus(· + dt_bias). x, B and C come of a convolution with silu; the result is RMSNorm(y ⊙ silu(z)).
+/// Mamba-2 (arXiv 2405.21060): heads with states S [N, P] and keys B and queries C that all heads of a group share, S ← exp(−exp(A_log) dt) S + B (dt · x)ᵀ,
+/// y = Sᵀ C + D ⊙ x, dt = softplus(· + dt_bias). x, B and C come of a convolution with silu; the result is RMSNorm(y ⊙ silu(z)).
 /// </summary>
 public sealed record Mamba2Config : MixerConfig
 {
@@ -34,6 +34,27 @@ public sealed record Mamba2Config : MixerConfig
     [Bounds(0, 1 << 16, Auto = true)]
     public int SsmHeads { get; init; }
 
+    /// <summary>Groups of heads that share B and C, a divisor of the heads; head h belongs to group h / (heads / groups).</summary>
+    [Bounds(1, 1 << 16)]
+    public int Groups { get; init; } = 1;
+
+    /// <summary>The shortest step dt; what is less becomes it.</summary>
+    [Bounds(0)]
+    public double StepMin { get; init; }
+
+    /// <summary>The longest step dt; what is more becomes it; 0 for steps of any length.</summary>
+    [Bounds(0)]
+    public double StepMax { get; init; }
+
+    /// <summary>The convolution has a bias.</summary>
+    public bool ConvBias { get; init; } = true;
+
+    /// <summary>Over which channels the norm of the result runs.</summary>
+    public ChannelNormSpan NormOver { get; init; } = ChannelNormSpan.All;
+
+    /// <summary>The result is gated and then normed, RMSNorm(y ⊙ silu(z)); if false, normed and then gated, RMSNorm(y) ⊙ silu(z).</summary>
+    public bool GateFirst { get; init; } = true;
+
     /// <inheritdoc/>
     public override MixerTraits Traits(ModelShape model) => new() { SlidesOn = true };
 
@@ -50,6 +71,15 @@ public sealed record Mamba2Config : MixerConfig
         if (Channels(model) % HeadsFor(model) != 0)
         {
             yield return new ConfigProblem($"{path}.ssmHeads", $"{SsmHeads} does not divide the {Channels(model)} channels, {path}.expand times the model's width");
+        }
+        else if (HeadsFor(model) % Groups != 0)
+        {
+            yield return new ConfigProblem($"{path}.groups", $"{Groups} does not divide the {HeadsFor(model)} heads");
+        }
+
+        if (StepMax > 0 && StepMin > StepMax)
+        {
+            yield return new ConfigProblem($"{path}.stepMin", FormattableString.Invariant($"{StepMin} is more than {path}.stepMax = {StepMax}"));
         }
     }
 
@@ -74,31 +104,33 @@ internal sealed class Mamba2 : Mixer
     private readonly StepDecay _decay;
     private readonly Parameter _skip;
     private readonly HeadRecurrence _recurrence;
-    private readonly Norm _norm;
+    private readonly GatedNorm _norm;
     private readonly Linear _output;
     private readonly int _channels;
-    private readonly int _state;
+    private readonly int _groups;
+    private readonly int _shared;
     private readonly int _heads;
 
     public Mamba2(ModuleBuilder builder, Mamba2Config config)
     {
         ModelShape model = builder.Model;
-        (_channels, _state, _heads) = (config.Channels(model), config.State, config.HeadsFor(model));
+        (_channels, _groups, _heads) = (config.Channels(model), config.Groups, config.HeadsFor(model));
+        _shared = checked(_groups * config.State);
         builder = builder.In("self_attn");
         // Rows: z, x, B, C, dt.
-        _input = builder.Linear("in_proj", model.Width, checked(2 * _channels + 2 * _state + _heads), Initialization.Input(model.Width), model.Bias);
-        _convolution = new ShortConvolution(builder, "conv1d", _channels + 2 * _state, config.Conv, bias: true);
-        _decay = new StepDecay(builder, _heads, leastRate: 1);
+        _input = builder.Linear("in_proj", model.Width, checked(2 * _channels + 2 * _shared + _heads), Initialization.Input(model.Width), model.Bias);
+        _convolution = new ShortConvolution(builder, "conv1d", checked(_channels + 2 * _shared), config.Conv, config.ConvBias);
+        _decay = new StepDecay(builder, _heads, leastRate: 1, config.StepMin, config.StepMax);
         _skip = builder.Add("D", Layout.Of(_heads), ParameterRole.Vector, Initializer.One);
-        _norm = builder.Norm("norm", _channels, NormKind.Rms);
+        _norm = new GatedNorm(builder, _channels, config);
         _output = builder.Linear("out_proj", _channels, model.Width, Initialization.Output(_channels, model), model.Bias);
-        _recurrence = new HeadRecurrence(builder, _heads, _state, _channels / _heads, scale: 1);
+        _recurrence = new HeadRecurrence(builder, _heads, config.State, _channels / _heads, scale: 1);
     }
 
     public override IReadOnlyList<TapPoint> TapPoints =>
     [
-        new("attn.hook_q", $"B T 1 {_state}"),
-        new("attn.hook_k", $"B T 1 {_state}"),
+        new("attn.hook_q", $"B T {_groups} {_shared / _groups}"),
+        new("attn.hook_k", $"B T {_groups} {_shared / _groups}"),
         new("attn.hook_v", $"B T {_heads} {_channels / _heads}"),
         .. StepDecay.Points($"{_heads}"),
         _recurrence.Point,
@@ -111,17 +143,17 @@ internal sealed class Mamba2 : Mixer
         Tape tape = context.Tape;
         using Tape.Scope scope = tape.Enter("attn");
         Tensor projected = _input.Forward(tape, x);
-        Tensor convolved = _convolution.Forward(context, projected.Slice(2, _channels, _channels + 2 * _state));
+        Tensor convolved = _convolution.Forward(context, projected.Slice(2, _channels, _channels + 2 * _shared));
         Tensor v = Tap.At(tape, "hook_v", convolved.Slice(2, 0, _channels).SplitLast(_heads));
-        Tensor k = Tap.At(tape, "hook_k", convolved.Slice(2, _channels, _state).SplitLast(1));
-        Tensor q = Tap.At(tape, "hook_q", convolved.Slice(2, _channels + _state, _state).SplitLast(1));
-        Tensor step = _decay.Step(tape, projected.Slice(2, 2 * _channels + 2 * _state, _heads));
+        Tensor k = Tap.At(tape, "hook_k", convolved.Slice(2, _channels, _shared).SplitLast(_groups));
+        Tensor q = Tap.At(tape, "hook_q", convolved.Slice(2, _channels + _shared, _shared).SplitLast(_groups));
+        Tensor step = _decay.Step(tape, projected.Slice(2, 2 * _channels + 2 * _shared, _heads));
         Tensor y = _recurrence.Run(context, q, k, MultiplyOp.Record(tape, v, step.SplitLast(_heads)), _decay.Decay(tape, step));
         // A copy first: parameters stay in single precision where activations have 16 bits.
         Tensor skip = BroadcastOp.Record(tape, tape.Use(_skip).Reshape(1, 1, _heads, 1), 1, 1, _heads, 1);
         y = AddOp.Record(tape, y, MultiplyOp.Record(tape, v, skip)).Reshape(x[0], x[1], _channels);
         Tensor gate = Tap.At(tape, "hook_gate_pre", projected.Slice(2, 0, _channels));
-        return _output.Forward(tape, Tap.At(tape, "hook_z", _norm.Forward(tape, GatedActivationOp<Silu>.Record(tape, gate, y))));
+        return _output.Forward(tape, Tap.At(tape, "hook_z", _norm.Forward(tape, y, gate)));
     }
 
     public override IEnumerable<StateSlot> State(int batch, int chunk) => [_recurrence.State(batch), .. _convolution.State(batch)];

@@ -10,8 +10,8 @@ namespace NanoFold.Engine.Mixers;
 
 /// <summary>
 /// The selective state space of Mamba (S6, arXiv 2312.00752): x, z = W_in h, x ← silu(conv(x)), then in each of expand · C channels a state of N numbers,
-/// s_t = exp(Δ_t A) s_{t−1} + Δ_t x_t B_t, u_t = C_t s_t + D x_t with Δ, B and C made of x, and y = W_out (u ⊙ silu(z)). A = −exp(A_log). The convolution and
-/// the step Δ = softplus(W_dt …) always have biases.
+/// s_t = exp(Δ_t A) s_{t−1} + Δ_t x_t B_t, u_t = C_t s_t + D x_t with Δ, B and C made of x, and y = W_out (u ⊙ silu(z)). A = −exp(A_log). The step
+/// Δ = softplus(W_dt …) always has a bias; of the others the settings say it, and model.bias is not for it.
 /// </summary>
 public sealed record MambaConfig : MixerConfig
 {
@@ -38,6 +38,12 @@ public sealed record MambaConfig : MixerConfig
     /// (arXiv 2008.07669): A and B are fixed, each channel learns one step and one C.
     /// </summary>
     public bool Selective { get; init; } = true;
+
+    /// <summary>W_in and W_out have biases.</summary>
+    public bool Bias { get; init; }
+
+    /// <summary>The convolution has a bias.</summary>
+    public bool ConvBias { get; init; } = true;
 
     /// <inheritdoc/>
     public override MixerTraits Traits(ModelShape model) => new() { SlidesOn = true };

@@ -22,10 +22,10 @@ public abstract class StateSpaceMixer : Mixer
     {
         ModelShape model = builder.Model;
         (Builder, Numbers, Channels) = (builder, config.State, config.Expand * model.Width);
-        _input = builder.Linear("in_proj", model.Width, 2 * Channels, Initialization.Input(model.Width));
-        _convolution = new ShortConvolution(builder, "conv1d", Channels, config.Conv, bias: true);
+        _input = builder.Linear("in_proj", model.Width, 2 * Channels, Initialization.Input(model.Width), config.Bias);
+        _convolution = new ShortConvolution(builder, "conv1d", Channels, config.Conv, config.ConvBias);
         Skip = builder.Add("D", Layout.Of(Channels), ParameterRole.Vector, Initializer.One);
-        _output = builder.Linear("out_proj", Channels, model.Width, Initialization.Output(Channels, model));
+        _output = builder.Linear("out_proj", Channels, model.Width, Initialization.Output(Channels, model), config.Bias);
     }
 
     protected ModuleBuilder Builder { get; }

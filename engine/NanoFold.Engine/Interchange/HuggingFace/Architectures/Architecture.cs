@@ -24,6 +24,8 @@ public abstract record Architecture
         new Gpt2(),
         new GptNeoX(),
         new Phi3(),
+        new Mamba(),
+        new Mamba2(),
         new SmolLm3(),
         new StableLm(),
     ];
@@ -48,6 +50,9 @@ public abstract record Architecture
 
     /// <summary>The keys of a model of ours. What of it cannot be said in them is found by reading them back.</summary>
     protected abstract JsonObject Keys(ModelConfig model);
+
+    /// <summary>A model of ours without the settings that have no effect in this architecture, such as heads where nothing has any: they are no difference.</summary>
+    protected virtual ModelConfig Meant(ModelConfig model) => model;
 
     /// <summary>The rules of all our parameters, in our order.</summary>
     /// <param name="model">Resolved, the vocabulary known.</param>
@@ -96,7 +101,7 @@ public abstract record Architecture
             return $"{Name} cannot express model.parametrization";
         }
 
-        JsonNode ours = ConfigWriter.ToTree(Same(Bare(model)), typeof(ModelConfig))!, theirs = ConfigWriter.ToTree(Same(Bare(back)), typeof(ModelConfig))!;
+        JsonNode ours = ConfigWriter.ToTree(Same(Bare(Meant(model))), typeof(ModelConfig))!, theirs = ConfigWriter.ToTree(Same(Bare(Meant(back))), typeof(ModelConfig))!;
         return Differences("model", ours, theirs).FirstOrDefault() is { } difference ? $"{Name} cannot express {difference}" : null;
     }
 

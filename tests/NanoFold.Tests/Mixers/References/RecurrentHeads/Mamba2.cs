@@ -1,4 +1,5 @@
 using NanoFold.Engine.Mixers;
+using NanoFold.Engine.Model;
 using NanoFold.Tests.Suites;
 
 namespace NanoFold.Tests.Mixers.References;
@@ -6,36 +7,61 @@ namespace NanoFold.Tests.Mixers.References;
 /// <summary>h ← exp(−exp(A_log) dt) h + dt x Bᵀ for each channel, y = h C + D x, RMSNorm(y ⊙ silu(z)).</summary>
 internal sealed class Mamba2 : MixerReference<Mamba2Config>
 {
+    public override IEnumerable<(string Name, ModelConfig Model)> Variants(ModelConfig small) =>
+    [
+        ("mamba2 of two groups, steps within bounds", small with
+        {
+            Bias = true,
+            Mixer = Mamba2Config.Tiny with { Groups = 2, StepMin = 0.005, StepMax = 0.06, NormOver = ChannelNormSpan.Group, GateFirst = false },
+        }),
+        ("mamba2 of four groups without a norm", small with { Mixer = Mamba2Config.Tiny with { Groups = 4, ConvBias = false, NormOver = ChannelNormSpan.None } }),
+    ];
+
     public override IReadOnlyList<string> Quick(string kind) => [];
 
     public override IReadOnlyList<string> QuickToDecode(string kind) => [];
 
     protected override double[][] Forward(Mamba2Config mixer, NaiveLayer layer, double[][] x)
     {
-        int channels = mixer.Channels(layer.Model), n = mixer.State, heads = mixer.HeadsFor(layer.Model);
-        double[] rates = layer.Weight("A_log"), bias = layer.Weight("dt_bias"), skip = layer.Weight("D"), gain = layer.Weight("norm.weight");
+        int channels = mixer.Channels(layer.Model), n = mixer.State, heads = mixer.HeadsFor(layer.Model), shared = mixer.Groups * n;
+        double[] rates = layer.Weight("A_log"), bias = layer.Weight("dt_bias"), skip = layer.Weight("D");
         double[][] projected = [.. x.Select(row => layer.Linear(row, "in_proj"))];
         double[][] convolved = NaiveConvolution.Of(
-            [.. projected.Select(row => row[channels..(2 * channels + 2 * n)])], layer.Weight("conv1d.weight"), layer.Weight("conv1d.bias"));
+            [.. projected.Select(row => row[channels..(2 * channels + 2 * shared)])], layer.Weight("conv1d.weight"), layer.Find("conv1d.bias"));
         var h = new double[channels * n];
         return [.. projected.Select((row, t) =>
         {
             double[] own = [.. convolved[t].Select(Silu)];
             double[] y = [.. Enumerable.Range(0, channels).Select(c =>
             {
-                int head = c / (channels / heads);
-                double step = Math.Log(1 + Math.Exp(row[2 * channels + 2 * n + head] + bias[head])), decay = Math.Exp(-Math.Exp(rates[head]) * step), sum = skip[head] * own[c];
+                int head = c / (channels / heads), key = channels + head / (heads / mixer.Groups) * n;
+                double free = Math.Log(1 + Math.Exp(row[2 * channels + 2 * shared + head] + bias[head]));
+                double step = Math.Clamp(free, mixer.StepMin, mixer.StepMax > 0 ? mixer.StepMax : double.PositiveInfinity);
+                double decay = Math.Exp(-Math.Exp(rates[head]) * step), sum = skip[head] * own[c];
                 for (int i = 0; i < n; i++)
                 {
-                    h[c * n + i] = decay * h[c * n + i] + step * own[c] * own[channels + i];
-                    sum += h[c * n + i] * own[channels + n + i];
+                    h[c * n + i] = decay * h[c * n + i] + step * own[c] * own[key + i];
+                    sum += h[c * n + i] * own[key + shared + i];
                 }
 
-                return sum * Silu(row[c]);
+                return sum;
             })];
-            return layer.Linear(layer.Rms(y, gain), "out_proj");
+            double[] gate = [.. row[..channels].Select(Silu)];
+            return layer.Linear(mixer.GateFirst ? Normed(mixer, layer, NaiveLayer.Multiply(y, gate)) : NaiveLayer.Multiply(Normed(mixer, layer, y), gate), "out_proj");
         })];
 
         static double Silu(double v) => v * NaiveLayer.Sigmoid(v);
+    }
+
+    private static double[] Normed(Mamba2Config mixer, NaiveLayer layer, double[] y)
+    {
+        if (mixer.NormOver == ChannelNormSpan.None)
+        {
+            return y;
+        }
+
+        double[] gain = layer.Weight("norm.weight");
+        int span = mixer.NormOver == ChannelNormSpan.All ? y.Length : y.Length / mixer.Groups;
+        return [.. y.Chunk(span).Zip(gain.Chunk(span), layer.Rms).SelectMany(part => part)];
     }
 }

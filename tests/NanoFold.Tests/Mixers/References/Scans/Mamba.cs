@@ -10,6 +10,7 @@ internal sealed class Mamba : MixerReference<MambaConfig>
     public override IEnumerable<(string Name, ModelConfig Model)> Variants(ModelConfig small) =>
     [
         ("mamba by default", small with { Mixer = new MambaConfig() }),
+        ("mamba with biases but in its convolution", small with { Mixer = MambaConfig.Tiny with { Bias = true, ConvBias = false } }),
         ("mamba without selection", small with { Mixer = MambaConfig.Tiny with { State = 5, Selective = false } }),
     ];
 
@@ -19,7 +20,7 @@ internal sealed class Mamba : MixerReference<MambaConfig>
     {
         int channels = mixer.Expand * layer.Model.Width;
         double[] skip = layer.Weight("D");
-        double[][] both = [.. x.Select(row => layer.Linear(row, "in_proj"))], input = Silu(Convolution.Of(layer, [.. both.Select(row => row[..channels])], "conv1d"));
+        double[][] both = [.. x.Select(row => layer.Linear(row, "in_proj"))], input = Silu(NaiveConvolution.Of([.. both.Select(row => row[..channels])], layer.Weight("conv1d.weight"), layer.Find("conv1d.bias")));
         double[][] scanned = mixer.Selective ? Selected(mixer, layer, input) : Fixed(mixer, layer, input);
         double[][] gates = Silu([.. both.Select(row => row[channels..])]);
         return [.. input.Select((row, t) => layer.Linear(NaiveLayer.Multiply(NaiveLayer.Add(scanned[t], NaiveLayer.Multiply(skip, row)), gates[t]), "out_proj"))];
