@@ -34,7 +34,7 @@ public static class Program
     [
         new("train", "Train a model; writes a run folder", TrainCommand.Build),
         new("generate", "Write text with a model", GenerateCommand.Build),
-        new("eval", "The loss of a model on a text, or on what its task holds back", EvalCommand.Build),
+        new("eval", "The loss of a model on a text or what its task holds back; its answers to questions", EvalCommand.Build),
         new("geometry", "Measure the residual stream of a run after training, beside controls", GeometryCommand.Build),
         new("neighbors", "The tokens nearest to a word, analogies, and whether relations are directions", NeighborsCommand.Build),
         new("memories", "Feed-forward units as keys and values: what excites them, what they say", MemoriesCommand.Build),

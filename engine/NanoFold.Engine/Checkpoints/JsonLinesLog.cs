@@ -26,6 +26,9 @@ public sealed class JsonLinesLog : IDisposable
 
     public string Path { get; }
 
+    /// <summary>Gets each line after it was written; null where nobody wants them.</summary>
+    internal LogMirror? Mirror { get; set; }
+
     /// <summary>Opens a log for appending, or creates it. A last line without an end is completed, or cut off where it is torn.</summary>
     /// <exception cref="UserException">It cannot be written.</exception>
     public static JsonLinesLog Open(string path)
@@ -106,6 +109,8 @@ public sealed class JsonLinesLog : IDisposable
             CutTornLine(lineStart);
             throw FileFault.Describe("cannot write", Path, exception);
         }
+
+        Mirror?.Invoke(_line.WrittenSpan);
     }
 
     /// <summary>
@@ -274,3 +279,6 @@ public sealed class JsonLinesLog : IDisposable
     private static long? StepOf(JsonElement line)
         => line.TryGetProperty("step", out JsonElement step) && step.ValueKind == JsonValueKind.Number && step.TryGetInt64(out long value) ? value : null;
 }
+
+/// <summary>Gets a line of a log, its end included.</summary>
+internal delegate void LogMirror(ReadOnlySpan<byte> line);

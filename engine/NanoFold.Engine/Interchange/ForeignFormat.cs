@@ -1,4 +1,6 @@
+using NanoFold.Engine.Interchange.Gguf;
 using NanoFold.Engine.Interchange.HuggingFace;
+using NanoFold.Engine.Interchange.LlamaC;
 
 namespace NanoFold.Engine.Interchange;
 
@@ -8,7 +10,10 @@ internal abstract class ForeignFormat
     /// <summary>All that are known, the surest first.</summary>
     public static IReadOnlyList<ForeignFormat> All { get; } =
     [
+        new GgufFormat(),
         new HuggingFaceFormat(),
+        new LlmCFormat(),
+        new Llama2CFormat(),
     ];
 
     /// <summary>Whether what lies at a path is of this format, as far as that can be seen at once.</summary>

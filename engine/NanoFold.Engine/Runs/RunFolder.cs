@@ -4,6 +4,7 @@ using NanoFold.Engine.Checkpoints;
 using NanoFold.Engine.Configuration;
 using NanoFold.Engine.Model;
 using NanoFold.Engine.Runs.Evaluations;
+using NanoFold.Engine.Runs.Metrics;
 using NanoFold.Engine.Training;
 
 namespace NanoFold.Engine.Runs;
@@ -19,11 +20,12 @@ public sealed class RunFolder : IDisposable
     internal const string CheckpointsFolder = "checkpoints";
 
     // What is written in place; the others are written beside and renamed.
-    private static readonly string[] s_written = [RunLock.FileName, MetricsFile, GeometryFile, SamplesFile, CheckpointsFolder];
+    private static readonly string[] s_written = [RunLock.FileName, MetricsFile, GeometryFile, SamplesFile, EventFile.Name, CheckpointsFolder];
 
     private RunLock _lock;
     private readonly MadeFiles _made;
     private JsonLinesLog? _samples;
+    private EventFile? _events;
 
     private RunFolder(string path, MadeFiles made)
     {
@@ -65,7 +67,19 @@ public sealed class RunFolder : IDisposable
     public JsonLinesLog Geometry { get; }
 
     /// <summary>Made when the first sample is written.</summary>
-    public JsonLinesLog Samples => _samples ??= JsonLinesLog.Open(SamplesPath);
+    public JsonLinesLog Samples
+    {
+        get
+        {
+            if (_samples is null)
+            {
+                _samples = JsonLinesLog.Open(SamplesPath);
+                Mirror(_samples);
+            }
+
+            return _samples;
+        }
+    }
 
     private string SamplesPath => System.IO.Path.Combine(Path, SamplesFile);
 
@@ -94,6 +108,18 @@ public sealed class RunFolder : IDisposable
         SavedRun.Require(path);
         return Guard(path, () => new RunFolder(path, MadeFiles.None));
     }
+
+    /// <summary>Writes what goes to the logs to an event file of TensorBoard, too.</summary>
+    /// <exception cref="UserException">It cannot be written.</exception>
+    internal void MirrorEvents()
+    {
+        _events = EventFile.Open(System.IO.Path.Combine(Path, EventFile.Name));
+        Mirror(Metrics);
+        Mirror(Geometry);
+    }
+
+    /// <summary>Notes in the event file, where there is one, that the run goes on after a step.</summary>
+    internal void GoOnAfter(long step) => _events?.GoOnAfter(step);
 
     /// <summary>Drops the samples of later steps.</summary>
     public void CutSamples(long step)
@@ -148,6 +174,11 @@ public sealed class RunFolder : IDisposable
         Metrics.CopyTo(other.Metrics);
         Geometry.CopyTo(other.Geometry);
         _samples?.CopyTo(other.Samples);
+        if (_events is not null)
+        {
+            other.MirrorEvents();
+            _events.CopyTo(other._events!);
+        }
     }
 
     /// <summary>For a run that could not begin: closes the folder and takes back what making it has added to the disk.</summary>
@@ -156,6 +187,7 @@ public sealed class RunFolder : IDisposable
         Metrics.Dispose();
         Geometry.Dispose();
         _samples?.Dispose();
+        _events?.Dispose();
         _made.TakeBack(_lock);
     }
 
@@ -164,7 +196,16 @@ public sealed class RunFolder : IDisposable
         Metrics.Dispose();
         Geometry.Dispose();
         _samples?.Dispose();
+        _events?.Dispose();
         _lock.Dispose();
+    }
+
+    private void Mirror(JsonLinesLog log)
+    {
+        if (_events is { } events)
+        {
+            log.Mirror = events.Append;
+        }
     }
 
     // What a writer that was killed left behind.

@@ -36,6 +36,10 @@ public sealed class TrainSession : IDisposable
         {
             _checkpoints = new CheckpointWriter(folder, config, _parts, task.Tokenizer);
             _metrics = new MetricsJson(folder.Metrics, FlopsPerToken, config.Train.Clip);
+            if (config.Train.Tensorboard)
+            {
+                folder.MirrorEvents();
+            }
         }
     }
 
@@ -221,6 +225,7 @@ public sealed class TrainSession : IDisposable
         _folder!.Metrics.CutBackTo(step);
         _folder.Geometry.CutBackTo(step);
         _folder.CutSamples(step);
+        _folder.GoOnAfter(step);
     }
 
     /// <summary>Tokens trained on after so many steps.</summary>

@@ -4,6 +4,7 @@ using NanoFold.Engine.Data;
 using NanoFold.Engine.Interchange;
 using NanoFold.Engine.Model;
 using NanoFold.Engine.Runs.Evaluations;
+using NanoFold.Engine.Runs.Scoring;
 using NanoFold.Engine.Tasks;
 using NanoFold.Engine.Text;
 using NanoFold.Engine.Training;
@@ -132,6 +133,23 @@ public sealed class TrainedModel : IDisposable
     public DetailedEvaluation EvaluateInDetail(Action<string>? note = null, CancellationToken cancel = default)
         => With(note, cancel, (task, _) => new DetailedEvaluator(Model, Config, task).Run(Step, cancel));
 
+    /// <summary>Scores the tokens of a part of a text one by one.</summary>
+    /// <param name="corpus">The text.</param>
+    /// <param name="part">Which part, as in <see cref="Evaluate(Corpus, TextPart, Action{string}?, CancellationToken)"/>.</param>
+    /// <param name="stride">New tokens of each window of a document; null for the windows that an evaluation takes.</param>
+    /// <param name="each">Gets each token in order.</param>
+    /// <param name="note">Told, in a line, what takes time.</param>
+    /// <param name="cancel">Ends tokenizing and scoring.</param>
+    /// <exception cref="UserException">That part is too short, the model is not causal, or the loss is not finite.</exception>
+    public TextScores ScoreTokens(Corpus corpus, TextPart part, int? stride, Action<PlacedScore>? each = null, Action<string>? note = null, CancellationToken cancel = default)
+        => OnTokens(corpus, part, note, cancel, (_, tokens, name) =>
+        {
+            TextTask.RequireTargets(tokens, name);
+            var scoring = new TextScoring(Model, Tokenizer) { Stride = stride, MaskDocuments = Config.Data.MaskDocuments, IsWhole = part == TextPart.All };
+            TextScores scores = scoring.Run(tokens, each, cancel);
+            return scores with { Evaluation = Finite(scores.Evaluation, name) };
+        });
+
     /// <summary>The same model before its task with other settings, before another task, or on rows of another length; valid while this one is.</summary>
     /// <param name="settings">Of the task: <c>task=recall</c>, <c>task.pairs=8</c>.</param>
     /// <param name="context">Places of a row; null for as many as in training.</param>
@@ -168,16 +186,21 @@ public sealed class TrainedModel : IDisposable
     }
 
     private T With<T>(Corpus corpus, TextPart part, bool counts, Action<string>? note, CancellationToken cancel, Func<LearningTask, string, T> evaluate)
+        => OnTokens(corpus, part, note, cancel, (dataset, tokens, name) =>
+        {
+            TokenShard? trained = counts && part != TextPart.All && IsOwn(corpus) ? dataset.Train : null;
+            return evaluate(new TextTask(tokens, name, Tokenizer.ByteLengths, Config.Data.MaskDocuments, trained), name);
+        });
+
+    private T OnTokens<T>(Corpus corpus, TextPart part, Action<string>? note, CancellationToken cancel, Func<TokenDataset, TokenShard, string, T> evaluate)
     {
         // A validation text of its own belongs to the run's own text only.
         DataConfig cut = part == TextPart.All ? Config.Data with { Validation = null, ValidationFraction = 1 }
             : Config.Data.Validation is not null && !IsOwn(corpus) ? Config.Data with { Validation = null }
             : Config.Data;
         using TokenDataset dataset = new TokenCache().Open(corpus, TokenizerSpec.Given(Tokenizer), cut, note: note, cancel: cancel);
-        TokenShard tokens = part == TextPart.Train ? dataset.Train : dataset.Validation;
         string name = part switch { TextPart.Train => $"{corpus.Name}, the part to train on", TextPart.Validation => $"{corpus.Name}, the part to validate with", _ => corpus.Name };
-        TokenShard? trained = counts && part != TextPart.All && IsOwn(corpus) ? dataset.Train : null;
-        return evaluate(new TextTask(tokens, name, Tokenizer.ByteLengths, Config.Data.MaskDocuments, trained), name);
+        return evaluate(dataset, part == TextPart.Train ? dataset.Train : dataset.Validation, name);
     }
 
     private T With<T>(Action<string>? note, CancellationToken cancel, Func<LearningTask, string, T> evaluate)
@@ -191,9 +214,10 @@ public sealed class TrainedModel : IDisposable
     private Evaluation Evaluate(LearningTask task, string name, CancellationToken cancel)
     {
         using var evaluator = new Evaluator(Model, task);
-        Evaluation result = evaluator.Run(cancel: cancel);
-        return double.IsFinite(result.Loss)
-            ? result
-            : throw new UserException($"{_path}: its loss on {name} is not finite; its weights are damaged or its training diverged");
+        return Finite(evaluator.Run(cancel: cancel), name);
     }
+
+    private Evaluation Finite(Evaluation result, string name) => double.IsFinite(result.Loss)
+        ? result
+        : throw new UserException($"{_path}: its loss on {name} is not finite; its weights are damaged or its training diverged");
 }

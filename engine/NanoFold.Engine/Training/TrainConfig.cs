@@ -158,6 +158,10 @@ public sealed record TrainConfig
     [Resumable]
     public int LogEvery { get; init; } = 1;
 
+    /// <summary>Also writes what goes to metrics.jsonl, geometry.jsonl and samples.jsonl to an event file beside them that TensorBoard reads: <c>tensorboard --logdir runs</c>.</summary>
+    [Resumable]
+    public bool Tensorboard { get; init; }
+
     /// <summary>What is wrong with it.</summary>
     public IEnumerable<ConfigProblem> Validate(string path)
     {

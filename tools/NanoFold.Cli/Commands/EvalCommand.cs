@@ -6,12 +6,13 @@ using NanoFold.Engine;
 using NanoFold.Engine.Corpora;
 using NanoFold.Engine.Runs;
 using NanoFold.Engine.Runs.Evaluations;
+using NanoFold.Engine.Runs.Scoring;
 using NanoFold.Engine.Tasks;
 using NanoFold.Kernels;
 
 namespace NanoFold.Cli.Commands;
 
-/// <summary><c>eval</c>: the loss of a checkpoint on a text, or the scores of one that learned another task.</summary>
+/// <summary><c>eval</c>: the loss of a checkpoint on a text, its answers to questions, or the scores of one that learned another task.</summary>
 internal static class EvalCommand
 {
     public static void Build(VerbCommand command)
@@ -20,10 +21,11 @@ internal static class EvalCommand
         Option<string?> data = command.Text("--data", "PATH", "A file, folder or pattern of text, or - for standard input; the run's own text if not given");
         Option<string?> part = command.Text("--part", "train|validation|all", "Which part of the text; if not given, of the run's own text what was held back from training, of others all");
         Option<bool> detail = command.Flag("--detail", "Also tell losses apart: by the place in the row, by how frequent a token is, by the part of the document, on longer rows; by what a task tells apart");
+        var scoring = new ScoringOptions(command);
         var reading = new TextOptions(command);
         var task = new TaskOptions(command);
         command.Common = [CommonOptions.Device, CommonOptions.Threads];
-        command.JsonKeys = "loss (nats per token), bitsPerByte, perplexity, tokens, bytes, part (train, validation or all); of a run with another task than text: task, loss (in the task's unit), what it scores, such as accuracy, tokens (places with a target), part (validation), best and guessing (scores of any model at best, and of one who knows nothing, where known); with --detail besides detail, the object that docs/evaluation.md describes, as in evaluation.json of a run";
+        command.JsonKeys = "loss (nats per token), bitsPerByte, perplexity, tokens, bytes, part (train, validation or all); of a run with another task than text: task, loss (in the task's unit), what it scores, such as accuracy, tokens (places with a target), part (validation), best and guessing (scores of any model at best, and of one who knows nothing, where known); with --detail besides detail, the object that docs/evaluation.md describes, as in evaluation.json of a run; with --stride or --per-token besides words, wordPerplexity, bytePerplexity, calibrationError, stride; with --items questions (a file each: file, layout, items, and accuracy, accuracyNormalized, accuracyByBytes, perplexity or what it scores, each accuracy with its standard error, such as accuracyError) and calibration (error, largestError, brier, topBrier, nats, answers, bins)";
         command.Does(invocation => Run(
             invocation,
             invocation.Get(model) ?? throw UserException.Usage("--model is needed: a run folder of train, or a checkpoint"),
@@ -31,7 +33,8 @@ internal static class EvalCommand
             PartOf(invocation.Get(part)),
             invocation.Get(detail),
             reading,
-            task));
+            task,
+            scoring));
     }
 
     private static TextPart? PartOf(string? name) => name switch
@@ -43,18 +46,25 @@ internal static class EvalCommand
         _ => throw UserException.Usage($"--part: expected train, validation or all, not '{name}'"),
     };
 
-    private static int Run(Invocation invocation, string path, string? data, TextPart? wanted, bool detail, TextOptions reading, TaskOptions of)
+    private static int Run(Invocation invocation, string path, string? data, TextPart? wanted, bool detail, TextOptions reading, TaskOptions of, ScoringOptions scoring)
     {
         Output output = invocation.Output;
         using Backend backend = Devices.Open(invocation);
         using TrainedModel loaded = TrainedModel.Load(path, backend);
         using TrainedModel trained = of.Before(invocation, loaded);
         bool isOwn = ReferenceEquals(trained, loaded);
-        if (!trained.Config.Task.IsText)
+        string? ofText = data is not null ? "--data" : reading.Given(invocation) ?? (wanted is not null ? "--part" : null);
+        if (scoring.AsksQuestions(invocation))
         {
-            return TaskEvaluation.Run(invocation, trained, isOwn ? path : null, detail, data is not null ? "--data" : reading.Given(invocation) ?? (wanted is TextPart.Train or TextPart.All ? "--part" : null));
+            return QuestionEvaluation.Run(invocation, trained, scoring, detail ? "--detail" : ofText);
         }
 
+        if (!trained.Config.Task.IsText)
+        {
+            return TaskEvaluation.Run(invocation, trained, isOwn ? path : null, detail, scoring.Given(invocation) ?? (wanted == TextPart.Validation && ofText == "--part" ? null : ofText));
+        }
+
+        scoring.Require(invocation, trained);
         using Corpus corpus = Corpus.OpenOrDefault(data ?? trained.Config.Data.Path, reading.Reading(invocation, trained.Config.Data.Reading));
         TextPart part = wanted ?? trained.PartToEvaluate(corpus, output.Note);
         if (wanted is null && part == TextPart.Validation)
@@ -62,14 +72,18 @@ internal static class EvalCommand
             output.Note($"{corpus.Name} is what the run was trained on: the part that it validated with is evaluated; --part all takes all of it");
         }
 
-        Evaluation result = trained.Evaluate(corpus, part, output.Note, invocation.Interrupt.Token);
+        TextScores? scores = scoring.Score(invocation, trained, corpus, part);
+        Evaluation result = scores?.Evaluation ?? trained.Evaluate(corpus, part, output.Note, invocation.Interrupt.Token);
         output.Table(
             numbers: false,
-            ["loss", $"{Display.Figure(result.Loss)} nats per token"],
-            ["bits per byte", Display.Figure(result.BitsPerByte)],
-            ["perplexity", Display.Number(result.Perplexity, result.Perplexity < 1e9 ? "0.00" : "g4")],
-            ["tokens", Display.Count(result.Tokens)],
-            ["bytes", Display.Count(result.Bytes)]);
+            [
+                ["loss", $"{Display.Figure(result.Loss)} nats per token"],
+                ["bits per byte", Display.Figure(result.BitsPerByte)],
+                ["perplexity", Display.Number(result.Perplexity, result.Perplexity < 1e9 ? "0.00" : "g4")],
+                ["tokens", Display.Count(result.Tokens)],
+                ["bytes", Display.Count(result.Bytes)],
+                .. scores is null ? Array.Empty<string[]>() : ScoringOptions.Rows(scores),
+            ]);
         if (!double.IsFinite(result.Perplexity))
         {
             output.Note("this loss has no perplexity that a number can hold: the model has diverged; train it again with a lower train.learningRate");
@@ -84,6 +98,11 @@ internal static class EvalCommand
             ["bytes"] = result.Bytes,
             ["part"] = part switch { TextPart.Train => "train", TextPart.Validation => "validation", _ => "all" },
         };
+        if (scores is not null)
+        {
+            scoring.Add(json, invocation, scores);
+        }
+
         if (detail)
         {
             DetailedEvaluation found = trained.EvaluateInDetail(corpus, part, output.Note, invocation.Interrupt.Token);

@@ -38,16 +38,22 @@ public sealed class TextTask : LearningTask
     /// <exception cref="UserException">There are fewer than two tokens, so nothing to predict.</exception>
     public TextTask(TokenShard text, string name, ReadOnlySpan<int> byteLengths, bool maskDocuments = false, TokenShard? counted = null)
     {
-        if (text.Tokens < 2)
-        {
-            throw new UserException($"{name}: has {text.Tokens} tokens to validate with, but at least 2 are needed: use more text or a larger share for validation");
-        }
-
+        RequireTargets(text, name);
         _validation = text;
         _byteLengths = byteLengths.ToArray();
         _axes = new TextAxes(counted);
         _data = new DataConfig { MaskDocuments = maskDocuments };
         Name = name;
+    }
+
+    /// <summary>Throws where there is nothing to predict.</summary>
+    /// <exception cref="UserException">There are fewer than two tokens.</exception>
+    internal static void RequireTargets(TokenShard text, string name)
+    {
+        if (text.Tokens < 2)
+        {
+            throw new UserException($"{name}: has {text.Tokens} tokens to validate with, but at least 2 are needed: use more text or a larger share for validation");
+        }
     }
 
     /// <summary>To train on a shard; neither is disposed here.</summary>
