@@ -3,6 +3,8 @@ using NanoFold.Engine;
 using NanoFold.Engine.Checkpoints;
 using NanoFold.Engine.Configuration;
 using NanoFold.Engine.Data;
+using NanoFold.Engine.Model;
+using NanoFold.Engine.Modules;
 using NanoFold.Engine.Runs;
 using NanoFold.Kernels.Cpu;
 using NanoFold.Tests.Cli;
@@ -112,10 +114,12 @@ public class InitialWeightsTests
     }
 
     [Test]
-    public void ContextDropoutAndEditsAreFreeWhereNoShapeDependsOnThem()
+    public void ContextScalingDropoutAndEditsAreFreeWhereNoShapeDependsOnThem()
     {
-        Assert.That(Train("run", "model.context=12", "model.dropout=0.1", """model.edits=[{"kind":"ablate","points":"blocks.0.hook_mlp_out"}]""", "train.stopAfter=1").Code, Is.Zero);
-        Assert.That(RunConfig.Load(_rig["run"]).Model.Context, Is.EqualTo(12));
+        string scaling = """model.ropeScaling={"kind":"yarn","factor":1.5,"original":8}""";
+        Assert.That(Train("run", "model.context=12", scaling, "model.dropout=0.1", """model.edits=[{"kind":"ablate","points":"blocks.0.hook_mlp_out"}]""", "train.stopAfter=1").Code, Is.Zero);
+        ModelConfig model = RunConfig.Load(_rig["run"]).Model;
+        Assert.That((model.Context, model.RopeScaling), Is.EqualTo((12, new YarnConfig { Factor = 1.5, Original = 8 })));
 
         _rig.Train("learned", "model.position=learned", "train.stopAfter=1");
         CommandLine run = TrainFrom(_rig["learned"], "never", "model.context=12");

@@ -76,7 +76,7 @@ internal readonly struct AttentionShape
     /// <summary>Query heads that share a value head.</summary>
     public int ValueGroup => Heads / ValueHeads;
 
-    /// <summary>Whether scores get more than products, or values have heads of their own.</summary>
+    /// <summary>Whether scores are products and nothing more, and values have the heads of keys.</summary>
     public bool IsPlain => !HasDecay && !HasSinkLogits && !HasCap && ValueHeads == KeyHeads;
 
     /// <summary>Position of query 0 among the keys: the last query stands at the last key.</summary>

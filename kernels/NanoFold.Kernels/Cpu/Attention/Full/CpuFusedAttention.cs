@@ -6,7 +6,7 @@ namespace NanoFold.Kernels.Cpu.Attention.Full;
 /// <summary>
 /// Attention on the CPU, tile by tile with the online softmax; never T × T. Costs 2·(D + DV) FLOPs a visible pair forward and 6·D + 4·DV backward,
 /// and nothing for blocks that nothing is visible in: out of order, out of the window, of other documents, not listed. The same bits for any
-/// number of threads. Values may be wider or narrower than keys and have fewer heads, and there may be more keys than queries. Decays cost a pass over each
+/// number of threads. Values may be wider or narrower than keys and have fewer heads, and there may be more keys than queries. Decays and caps cost a pass over each
 /// block of scores, sink logits nothing.
 /// </summary>
 public sealed class CpuFusedAttention(CpuContext context) : IKernel<AttentionCall>, IKernel<AttentionBackwardCall>, IDisposable
