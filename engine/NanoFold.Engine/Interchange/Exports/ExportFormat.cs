@@ -12,6 +12,7 @@ public abstract class ExportFormat
         new GgufExport(),
         new Llama2CExport(),
         new NpzExport(),
+        new OnnxExport(),
     ];
 
     /// <summary>What it is called in an option.</summary>

@@ -3,6 +3,7 @@ using NanoFold.Engine.Interchange.Gguf;
 using NanoFold.Engine.Interchange.Gguf.Architectures;
 using NanoFold.Engine.Interchange.Gguf.Blocks;
 using NanoFold.Engine.Interchange.HuggingFace.Architectures;
+using NanoFold.Engine.Mixers;
 using NanoFold.Engine.Model;
 
 namespace NanoFold.Engine.Interchange.Exports;
@@ -33,6 +34,11 @@ internal sealed class GgufExport : ExportFormat
     {
         Architecture published = Architecture.All.FirstOrDefault(architecture => s_names.ContainsKey(architecture.Name) && architecture.Unsaid(model.Config).Count == 0) ?? throw NoPlace(model.Config);
         GgufArchitecture here = GgufArchitecture.All.Single(architecture => architecture.Name == s_names[published.Name]);
+        if (here is GgufPhi3 && model.Config.LayerConfigs().Any(layer => layer.Mixer is SlidingWindowConfig))
+        {
+            throw new UserException("gguf cannot express the windows of phi3, which llama.cpp leaves out");
+        }
+
         List<string> notes = [];
         GgufWriter writer = Writer(model, published, here, type, notes);
         Check(writer, model.Config, published);
@@ -52,7 +58,7 @@ internal sealed class GgufExport : ExportFormat
                 writer.WriteHead(file);
             }
 
-            using GgufModel back = GgufModel.Open(path);
+            using ForeignModel back = GgufModel.Open(path);
             if (published.Unsaid(config, back.Config with { Context = config.Context }) is [{ } unsaid, ..])
             {
                 throw new UserException($"gguf cannot express {unsaid}");

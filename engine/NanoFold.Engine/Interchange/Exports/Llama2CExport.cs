@@ -24,7 +24,7 @@ internal sealed class Llama2CExport : ExportFormat
     public override ExportedFiles Plan(OwnModel model, ExportType type, string path)
     {
         ModelConfig config = model.Config;
-        Architecture llama = Architecture.All.OfType<Llama>().Single();
+        var llama = new Llama();
         var header = new Llama2CHeader(0, config.Width, config.FeedForward.HiddenFor(config), config.Layers, config.Heads, config.KvHeads, config.Vocab, config.Context, config.Tied);
         ModelConfig back = llama.Read(new ForeignConfig(Name, header.Keys()) { Context = config.Context }).Resolve();
         if (llama.Unsaid(config, back) is [{ } unsaid, ..])
@@ -49,7 +49,7 @@ internal sealed class Llama2CExport : ExportFormat
         return new ExportedFiles("llama2.c", files, notes);
     }
 
-    private static void Write(OwnModel model, Architecture llama, Llama2CHeader header, Stream stream)
+    private static void Write(OwnModel model, Llama llama, Llama2CHeader header, Stream stream)
     {
         var names = new GgufLlama();
         var none = new NoTensors();
