@@ -17,7 +17,6 @@ public class GgufPeerTests : EngineTests
         ["gemma2"] = "models of type 'gemma2'",
         ["gemma3"] = "models of type 'gemma3_text'",
         ["gptneox"] = "attention and feed-forward beside each other",
-        ["mamba"] = "models of type 'mamba'",
         ["olmo2"] = "models of type 'olmo2'",
     };
 
